@@ -1,0 +1,9 @@
+// Installs the dependencies where that has not been done since the lock file last changed.
+import { execSync } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+
+const installed = 'node_modules/.package-lock.json'
+if (!existsSync(installed) || statSync(installed).mtimeMs < statSync('package-lock.json').mtimeMs) {
+  console.log('Installing dependencies (npm ci) …')
+  execSync('npm ci --no-audit --no-fund --loglevel=error', { stdio: 'inherit' })
+}

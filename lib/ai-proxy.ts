@@ -1,0 +1,174 @@
+import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import { check, objectOf } from './check.js'
+import { type Config, resolveOptions } from './config.js'
+import { debug } from './debug.js'
+import { AiProxyError, limitFailure, toFailure } from './errors.js'
+import { Exchange, type ExchangeSnapshot } from './exchange.js'
+import { asksForStream, formatFor } from './formats/index.js'
+import { type AiProxyStats, Ledger } from './ledger.js'
+import type { AiProxyOptions } from './options.js'
+import { readBody } from './request/body.js'
+import { providerPath } from './request/provider-path.js'
+import { admitEndpoint, upstreamRequest } from './request/upstream-request.js'
+import { Delivery } from './stream/delivery.js'
+import { sharedTurns } from './stream/turns.js'
+import { Attempt } from './upstream/attempt.js'
+import { createUpstreamProxy, type UpstreamProxy } from './upstream/proxy.js'
+import type { UpstreamRequest } from './upstream/stand-ins.js'
+
+/** The middleware, with a view of what it does. */
+export interface AiProxy extends RequestHandler {
+  /** The exchanges under way, oldest first. */
+  readonly exchanges: readonly ExchangeSnapshot[]
+  /** Counters and gauges since the start. */
+  stats(): AiProxyStats
+  /**
+   * Stops taking requests (503 `shutting_down`), lets those under way end, and ends those that still run after
+   * `graceMs` milliseconds (default 10,000).
+   *
+   * @returns a promise that resolves when none is left
+   * @throws TypeError where `graceMs` is not a number of at least 0
+   */
+  close(options?: { graceMs?: number }): Promise<void>
+}
+
+/**
+ * Express middleware that puts a streaming LLM API behind the route that it is mounted on.
+ *
+ * @throws TypeError where an option is wrong: it names the option, what it got and what it takes
+ */
+export function aiProxy(options: AiProxyOptions): AiProxy {
+  const config = resolveOptions(options)
+  const upstream = createUpstreamProxy(config.origin, config.proxy)
+  const turns = sharedTurns(config.budgetMs)
+  const ledger = new Ledger()
+
+  const handler = (req: Request, res: Response, next: NextFunction): void => {
+    const exchange = new Exchange(req, res)
+    const delivery = new Delivery(exchange, config, turns, {
+      onFailureLeft: next,
+      onOver: () => conclude(exchange, config, ledger),
+    })
+    ledger.begin(exchange, delivery)
+    carry(exchange, delivery, config, upstream, ledger).catch((thrown) => delivery.fail(toFailure(thrown)))
+  }
+
+  const close = async (given: { graceMs?: number } = {}): Promise<void> => {
+    const { graceMs = 10_000 } = objectOf('close', given, ['graceMs'])
+    await ledger.close(check.number('close.graceMs', graceMs, { from: 0 }))
+    upstream.close()
+  }
+  const proxy = Object.assign(handler, { stats: () => ledger.stats(turns.waiting), close })
+  return Object.defineProperty(proxy, 'exchanges', { get: () => ledger.snapshots(), enumerable: true }) as AiProxy
+}
+
+/** One exchange, up to where the provider's answer takes over. What it throws is the exchange's failure. */
+async function carry(
+  exchange: Exchange,
+  delivery: Delivery,
+  config: Config,
+  upstream: UpstreamProxy,
+  ledger: Ledger,
+): Promise<void> {
+  const { req } = exchange
+  debug.request('%s %s %s', exchange.id, req.method, exchange.path)
+  ledger.admit()
+
+  const path = providerPath(req.url)
+  exchange.path = path.path
+  exchange.format = formatFor(path.decoded)
+  const methods = config.endpoints(path.decoded)
+  if (req.method === 'OPTIONS' && methods !== 'any' && methods.length > 0) {
+    return delivery.answer(204, { allow: [...methods, 'OPTIONS'].join(', ') })
+  }
+  admitEndpoint(methods, req.method)
+
+  const body = await readBody(req, config.limits)
+  if (exchange.isSettled) return
+  exchange.model = modelOf(body.json)
+  exchange.asksForStream = asksForStream(path.decoded, body.json)
+  if (Buffer.isBuffer(body.content)) exchange.requestBytes = body.content.length
+  if (exchange.asksForStream) ledger.admitStream(exchange, config.limits)
+
+  const request = await upstreamRequest(req, path, body, config)
+  if (exchange.isSettled) return
+  if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.openEarly()
+  const { firstByteTimeoutMs } = config.limits
+  exchange.deadlines.start('firstByte', firstByteTimeoutMs, () => {
+    delivery.fail(limitFailure('first_byte_timeout', config.limits))
+  })
+  attempt(request, exchange, delivery, config, upstream)
+}
+
+/** Tries the provider; once more where a pooled connection turned out to be dead, for it never saw that request. */
+function attempt(
+  request: UpstreamRequest,
+  exchange: Exchange,
+  delivery: Delivery,
+  config: Config,
+  upstream: UpstreamProxy,
+): void {
+  exchange.phase = 'connecting'
+  const current = new Attempt(request, {
+    onConnect: () => {
+      debug.upstream('%s connected', exchange.id)
+      if (exchange.phase === 'connecting') exchange.phase = 'waiting'
+    },
+    onResponse: (response) => {
+      try {
+        delivery.begin(response)
+      } catch (error) {
+        delivery.fail(toFailure(error))
+      }
+    },
+    onError: (cause, failed) => {
+      failed.end()
+      debug.upstream('%s %s', exchange.id, cause.message)
+      const isReplayable = request.body === undefined || Buffer.isBuffer(request.body)
+      if (failed.wasStale && isReplayable) return attempt(request, exchange, delivery, config, upstream)
+      delivery.fail(
+        failed.connected
+          ? new AiProxyError('upstream_reset', 'The provider broke off before it answered', { cause })
+          : new AiProxyError('upstream_unreachable', 'The provider cannot be reached', { cause }),
+      )
+    },
+    onRequestChunk: (chunk) => {
+      exchange.requestBytes += chunk.length
+      if (exchange.requestBytes <= config.limits.maxRequestBytes) return
+      delivery.fail(limitFailure('request_too_large', config.limits))
+    },
+  })
+  delivery.upstream = current
+  current.start(upstream.handle)
+}
+
+/** The exchange is over, however it went: it is counted and told, once. */
+function conclude(exchange: Exchange, config: Config, ledger: Ledger): void {
+  const record = exchange.record()
+  ledger.end(exchange, record)
+  const { id, outcome, code, status, durationMs, events, downstreamBytes } = record
+  debug.stream(
+    '%s %s %s after %d ms: status %s, %d events, %d bytes',
+    id,
+    outcome,
+    code ?? '',
+    durationMs,
+    status,
+    events,
+    downstreamBytes,
+  )
+  void tell(exchange, record, config)
+}
+
+async function tell(exchange: Exchange, record: ReturnType<Exchange['record']>, config: Config): Promise<void> {
+  try {
+    await config.onFinish?.(record, exchange.req, exchange.res)
+  } catch (error) {
+    debug.request('%s onFinish threw: %O', exchange.id, error)
+  }
+}
+
+function modelOf(json: unknown): string | undefined {
+  const model = typeof json === 'object' && json !== null && 'model' in json ? json.model : undefined
+  return typeof model === 'string' ? model : undefined
+}

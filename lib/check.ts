@@ -1,0 +1,122 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { inspect } from 'node:util'
+
+/** A description that stands in an error as it is, where the value itself must not or need not be shown. */
+export function hint(text: string): { [inspect.custom]: () => string } {
+  return { [inspect.custom]: () => text }
+}
+
+/** @throws TypeError saying which option is wrong, what it got and what it takes */
+export function fail(option: string, got: unknown, takes: string): never {
+  throw new TypeError(`aiProxy: ${option} takes ${takes}; got ${inspect(got, { depth: 1, maxStringLength: 100 })}`)
+}
+
+/**
+ * An options object in which nothing but `known` names may stand.
+ *
+ * @param option name of the object's option; '' for the options themselves
+ * @param elsewhere dotted names of options that stand in other objects, for the hint
+ */
+export function objectOf<T extends object>(
+  option: string,
+  value: T,
+  known: readonly (keyof T & string)[],
+  elsewhere: readonly string[] = [],
+): T {
+  check.record(option || 'its one argument', value)
+  for (const name of Object.keys(value)) {
+    if (known.includes(name as keyof T & string)) continue
+    const prefix = option && `${option}.`
+    const near = nearest(name, [...known.map((each) => prefix + each), ...elsewhere])
+    const meant = near ? ` Did you mean ${near}?` : ''
+    throw new TypeError(
+      `aiProxy: there is no option ${prefix}${name}.${meant} ${option || 'aiProxy'} takes ${known.join(', ')}`,
+    )
+  }
+  return value
+}
+
+/** Checks of single values: each returns its value, or throws a TypeError that names the option. */
+export const check = {
+  string(option: string, value: unknown): string {
+    return typeof value === 'string' ? value : fail(option, value, 'a string')
+  },
+
+  boolean(option: string, value: unknown): boolean {
+    return typeof value === 'boolean' ? value : fail(option, value, 'true or false')
+  },
+
+  number(option: string, value: unknown, range: { from?: number; above?: number; orInfinity?: true }): number {
+    const { from = Number.NEGATIVE_INFINITY, above = Number.NEGATIVE_INFINITY, orInfinity } = range
+    const fits = typeof value === 'number' && value >= from && value > above && (orInfinity || value < Infinity)
+    const bound = Number.isFinite(from) ? `of at least ${from}` : `above ${above}`
+    return fits ? value : fail(option, value, `a number ${bound}${orInfinity ? ', or Infinity' : ''}`)
+  },
+
+  oneOf<T extends string>(option: string, value: T, choices: readonly T[]): T {
+    if (choices.includes(value)) return value
+    const near = typeof value === 'string' ? nearest(value, choices) : undefined
+    fail(
+      option,
+      value,
+      choices.map((choice) => `'${choice}'`).join(' or ') + (near ? ` (did you mean '${near}'?)` : ''),
+    )
+  },
+
+  optionalFunction<T>(option: string, value: T): T {
+    return value === undefined || typeof value === 'function' ? value : fail(option, value, 'a function')
+  },
+
+  record<T extends object>(option: string, value: T): T {
+    const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
+    return plain ? value : fail(option, value, 'an object')
+  },
+
+  strings(option: string, value: Record<string, unknown>): Record<string, string> {
+    for (const [key, item] of Object.entries(check.record(option, value))) check.string(`${option}.${key}`, item)
+    return value as Record<string, string>
+  },
+
+  /** A header that HTTP can carry. A `secret` value is not shown in the error. */
+  header(option: string, name: string, value: string, { secret = false } = {}): void {
+    try {
+      validateHeaderName(name)
+    } catch {
+      fail(option, name, 'a valid HTTP header name')
+    }
+    try {
+      validateHeaderValue(name, value)
+    } catch {
+      fail(
+        option,
+        secret ? hint('one with a character that HTTP forbids') : value,
+        'a value that an HTTP header can carry',
+      )
+    }
+  },
+}
+
+/** The (dotted) name that was likely meant, its last part at most a third of its letters off, or `undefined`. */
+function nearest(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined
+  let least = Infinity
+  for (const candidate of known) {
+    const lastPart = candidate.slice(candidate.lastIndexOf('.') + 1)
+    const distance = editDistance(name.toLowerCase(), lastPart.toLowerCase()) / Math.max(6, lastPart.length)
+    if (distance < least) [best, least] = [candidate, distance]
+  }
+  return least <= 1 / 3 ? best : undefined
+}
+
+/** Levenshtein's distance, one row of the table at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1))
+    }
+    row = next
+  }
+  return row[b.length]!
+}

@@ -1,0 +1,167 @@
+import { check, fail, hint, objectOf } from './check.js'
+import {
+  type AiProxyOptions,
+  type AuthOptions,
+  type Credential,
+  defaultHeartbeatMs,
+  defaultLimits,
+  type Limits,
+  type ProxyOptions,
+} from './options.js'
+import { compileEndpoints, type EndpointFilter } from './request/endpoints.js'
+import { compileForwardHeaders, type HeaderFilter, isCredentialHeader } from './request/headers.js'
+
+/** The options, checked and completed: what the rest of the package reads. */
+export interface Config {
+  /** Scheme, host and port of the provider. */
+  readonly origin: string
+  /** Path prefix of the target, without a slash at its end. */
+  readonly prefix: string
+  readonly auth: { readonly headers: [string, Credential][]; readonly query: [string, Credential][] }
+  /** We hold the provider's credentials: the client's stay here. */
+  readonly holdsCredentials: boolean
+  readonly headers: [string, string][]
+  readonly forwards: HeaderFilter
+  readonly endpoints: EndpointFilter
+  readonly limits: Readonly<Limits>
+  /** `undefined` where the option is not set: it is shared by the whole process. */
+  readonly budgetMs: number | undefined
+  readonly heartbeatMs: number
+  readonly heartbeatBeforeFirstByte: boolean
+  readonly onClientDisconnect: 'abort' | 'drain'
+  readonly errors: 'respond' | 'next'
+  readonly onFinish: AiProxyOptions['onFinish']
+  readonly proxy: ProxyOptions
+}
+
+const optionNames = [
+  'target',
+  'auth',
+  'headers',
+  'forwardHeaders',
+  'endpoints',
+  'limits',
+  'turns',
+  'heartbeatMs',
+  'heartbeatBeforeFirstByte',
+  'onClientDisconnect',
+  'errors',
+  'onFinish',
+  'proxy',
+] as const
+const limitNames = Object.keys(defaultLimits) as (keyof Limits)[]
+const proxyNames = ['agent', 'secure', 'ssl', 'xfwd', 'changeOrigin', 'localAddress'] as const
+const nestedNames = [
+  'turns.budgetMs',
+  ...limitNames.map((name) => `limits.${name}`),
+  ...proxyNames.map((name) => `proxy.${name}`),
+]
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws TypeError naming the option, what it got, what it takes, and the likely intended spelling
+ */
+export function resolveOptions(options: AiProxyOptions): Config {
+  const given = objectOf('', options, optionNames, nestedNames)
+  const { origin, prefix } = resolveTarget(given.target)
+  const auth = resolveAuth(given.auth)
+  const headers = Object.entries(check.strings('headers', given.headers ?? {}))
+  for (const [name, value] of headers) check.header(`headers.${name}`, name, value)
+  const holdsCredentials =
+    auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => isCredentialHeader(name))
+  const turns = objectOf('turns', given.turns ?? {}, ['budgetMs'])
+  return {
+    origin,
+    prefix,
+    auth,
+    holdsCredentials,
+    headers,
+    forwards: compileForwardHeaders(given.forwardHeaders, holdsCredentials),
+    endpoints: compileEndpoints(given.endpoints, prefix),
+    limits: resolveLimits(given.limits),
+    budgetMs: turns.budgetMs === undefined ? undefined : check.number('turns.budgetMs', turns.budgetMs, { above: 0 }),
+    heartbeatMs: check.number('heartbeatMs', given.heartbeatMs ?? defaultHeartbeatMs, { from: 0 }),
+    heartbeatBeforeFirstByte: check.boolean('heartbeatBeforeFirstByte', given.heartbeatBeforeFirstByte ?? false),
+    onClientDisconnect: check.oneOf('onClientDisconnect', given.onClientDisconnect ?? 'abort', ['abort', 'drain']),
+    errors: check.oneOf('errors', given.errors ?? 'respond', ['respond', 'next']),
+    onFinish: check.optionalFunction('onFinish', given.onFinish),
+    proxy: resolveProxy(given.proxy, origin),
+  }
+}
+
+function resolveTarget(target: unknown): { origin: string; prefix: string } {
+  const takes = 'the base URL of the provider, like "https://api.openai.com"'
+  if (target === undefined) fail('target', target, takes)
+  if (typeof target !== 'string' && !(target instanceof URL)) fail('target', target, takes)
+  const text = String(target)
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  // What stands before an `@` is a password: it must not show up in an error.
+  const shown = url?.password || url?.username ? '(a URL with credentials in it)' : target
+  if (!url) fail('target', shown, /^[\w.-]+(:\d+)?(\/|$)/.test(text) ? `${takes}, with its "https://"` : takes)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') fail('target', shown, `${takes} (http: or https:)`)
+  if (url.username || url.password) fail('target', shown, `${takes}; credentials go into auth.headers`)
+  if (url.search || url.hash) {
+    fail(
+      'target',
+      `a URL with ${url.search ? 'a query' : 'a fragment'}`,
+      `${takes}; query parameters go into auth.query`,
+    )
+  }
+  return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, '') }
+}
+
+function resolveAuth(auth: AuthOptions | undefined): Config['auth'] {
+  const given = objectOf('auth', auth ?? {}, ['headers', 'query'])
+  const credentials = (name: 'headers' | 'query') =>
+    Object.entries(check.record(`auth.${name}`, given[name] ?? {})).map(([key, value]): [string, Credential] => {
+      const option = `auth.${name}.${key}`
+      if (typeof value !== 'function' && (typeof value !== 'string' || value === '')) {
+        // The value may be half a secret: its type is all that an error tells.
+        const got = value === '' ? 'an empty string' : typeof value
+        fail(
+          option,
+          hint(got),
+          'a string that is not empty, or a function that returns one (is the environment variable set?)',
+        )
+      }
+      if (name === 'headers') check.header(option, key, typeof value === 'string' ? value : '', { secret: true })
+      return [key, value as Credential]
+    })
+  return { headers: credentials('headers'), query: credentials('query') }
+}
+
+function resolveLimits(limits: Partial<Limits> | undefined): Limits {
+  const given = objectOf('limits', limits ?? {}, limitNames)
+  const resolved = { ...defaultLimits }
+  for (const name of limitNames) {
+    const value = given[name]
+    if (value !== undefined) resolved[name] = check.number(`limits.${name}`, value, { above: 0, orInfinity: true })
+  }
+  return resolved
+}
+
+function resolveProxy(proxy: ProxyOptions | undefined, origin: string): ProxyOptions {
+  const given = objectOf('proxy', proxy ?? {}, proxyNames)
+  for (const name of ['secure', 'xfwd', 'changeOrigin'] as const) {
+    if (given[name] !== undefined) check.boolean(`proxy.${name}`, given[name])
+  }
+  if (given.localAddress !== undefined) check.string('proxy.localAddress', given.localAddress)
+  if (given.ssl !== undefined) {
+    check.record('proxy.ssl', given.ssl)
+    if (given.agent)
+      fail(
+        'proxy.ssl',
+        hint('it beside proxy.agent'),
+        'effect in the agent of the middleware; give an agent of your own its TLS options itself',
+      )
+  }
+  const protocol = given.agent && (given.agent as { protocol?: unknown }).protocol
+  if (given.agent !== undefined && typeof given.agent !== 'object') {
+    fail('proxy.agent', given.agent, 'an http.Agent or https.Agent')
+  }
+  if (typeof protocol === 'string' && !origin.startsWith(protocol)) {
+    fail('proxy.agent', hint(`an agent for ${protocol}`), `an agent for the target's ${new URL(origin).protocol}`)
+  }
+  return given
+}

@@ -1,0 +1,95 @@
+import type { FailureNotice } from './formats/index.js'
+import type { Limits } from './options.js'
+
+/** How an exchange ended. */
+export type Outcome = 'completed' | 'client_disconnect' | 'limit_exceeded' | 'upstream_error' | 'rejected' | 'shutdown'
+
+interface FailureKind {
+  readonly status: number
+  readonly outcome: Outcome
+  readonly limit?: keyof Limits
+  /** Seconds after which the same request may succeed. */
+  readonly retryAfter?: number
+}
+
+const limitKinds = {
+  request_too_large: { status: 413, outcome: 'limit_exceeded', limit: 'maxRequestBytes' },
+  too_many_streams: { status: 503, outcome: 'limit_exceeded', limit: 'maxConcurrentStreams', retryAfter: 1 },
+  first_byte_timeout: { status: 504, outcome: 'limit_exceeded', limit: 'firstByteTimeoutMs' },
+  idle_timeout: { status: 504, outcome: 'limit_exceeded', limit: 'idleTimeoutMs' },
+  stream_too_long: { status: 504, outcome: 'limit_exceeded', limit: 'maxStreamDurationMs' },
+  response_too_large: { status: 502, outcome: 'limit_exceeded', limit: 'maxResponseBytes' },
+  event_too_large: { status: 502, outcome: 'limit_exceeded', limit: 'maxEventBytes' },
+  slow_client: { status: 503, outcome: 'limit_exceeded', limit: 'drainTimeoutMs' },
+} as const satisfies Record<string, FailureKind>
+
+/** Every way an exchange can fail. The status is what the client gets where the answer has not begun. */
+const kinds = {
+  endpoint_not_allowed: { status: 404, outcome: 'rejected' },
+  invalid_request: { status: 400, outcome: 'rejected' },
+  credentials_unavailable: { status: 500, outcome: 'rejected' },
+  internal_error: { status: 500, outcome: 'rejected' },
+
+  ...limitKinds,
+
+  upstream_unreachable: { status: 502, outcome: 'upstream_error' },
+  upstream_reset: { status: 502, outcome: 'upstream_error' },
+  upstream_error: { status: 502, outcome: 'upstream_error' },
+
+  shutting_down: { status: 503, outcome: 'shutdown', retryAfter: 1 },
+} as const satisfies Record<string, FailureKind>
+
+/** The stable, machine-readable names of failures: in error bodies, error events and records. */
+export type FailureCode = keyof typeof kinds
+
+/**
+ * A failure of an exchange. With `errors: 'next'` the app's error handlers get it; Express's own handler understands
+ * `status` and `headers`.
+ */
+export class AiProxyError extends Error implements FailureNotice {
+  override readonly name = 'AiProxyError'
+  readonly code: FailureCode
+  /** HTTP status. */
+  readonly status: number
+  readonly statusCode: number
+  /** The message holds no secrets and may be shown to the client. */
+  readonly expose = true
+  /** Response headers that belong to the failure (`retry-after`). */
+  readonly headers: Readonly<Record<string, string>>
+  /** Name of the limit that was hit, where one was. */
+  readonly limit: keyof Limits | undefined
+  readonly outcome: Outcome
+
+  constructor(code: FailureCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    const kind: FailureKind = kinds[code]
+    this.code = code
+    this.status = this.statusCode = kind.status
+    this.headers = kind.retryAfter === undefined ? {} : { 'retry-after': String(kind.retryAfter) }
+    this.limit = kind.limit
+    this.outcome = kind.outcome
+  }
+}
+
+/** Whatever was thrown, as a failure; what is not ours becomes `internal_error`, whose message tells nothing. */
+export function toFailure(thrown: unknown): AiProxyError {
+  if (thrown instanceof AiProxyError) return thrown
+  return new AiProxyError('internal_error', 'The proxy failed to handle this request', { cause: thrown })
+}
+
+const limitMessages: Record<keyof typeof limitKinds, string> = {
+  request_too_large: 'The request body is too large',
+  too_many_streams: 'Too many streams are under way',
+  first_byte_timeout: 'The provider did not begin to answer in time',
+  idle_timeout: 'The provider fell silent',
+  stream_too_long: 'The answer took too long',
+  response_too_large: 'The answer is too large',
+  event_too_large: 'An event of the answer is too large',
+  slow_client: 'The client did not read what it was sent',
+}
+
+/** The failure of an exchange that hit a limit. */
+export function limitFailure(code: keyof typeof limitKinds, limits: Readonly<Limits>): AiProxyError {
+  const { limit } = limitKinds[code]
+  return new AiProxyError(code, `${limitMessages[code]} (limits.${limit}: ${limits[limit]})`)
+}

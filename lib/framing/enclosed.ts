@@ -1,0 +1,50 @@
+import type { Framer } from './framer.js'
+
+/**
+ * Puts a body that is no event stream into one event, for a client whose response was opened as an event stream before
+ * the provider said what it would be.
+ */
+export class EnclosingFramer implements Framer {
+  readonly carriesMessages = true
+  events = 0
+  tooLarge = false
+  readonly #maxBytes: number
+  readonly #toEvent: (body: Buffer) => string
+  readonly #held: Buffer[] = []
+  #heldBytes = 0
+
+  /**
+   * @param maxBytes the longest body that is put into an event
+   * @param toEvent writes the event
+   */
+  constructor(maxBytes: number, toEvent: (body: Buffer) => string) {
+    this.#maxBytes = maxBytes
+    this.#toEvent = toEvent
+  }
+
+  push(chunk: Buffer): undefined {
+    this.#held.push(chunk)
+    this.#heldBytes += chunk.length
+    if (this.#heldBytes > this.#maxBytes) this.tooLarge = true
+    return undefined
+  }
+
+  last(): undefined {
+    return undefined
+  }
+
+  end(): Buffer {
+    this.events = 1
+    return Buffer.from(this.#toEvent(Buffer.concat(this.#held, this.#heldBytes)))
+  }
+}
+
+/** A body as the data of an event, whatever lines it has. */
+export function asDataEvent(body: Buffer): string {
+  return `${body
+    .toString()
+    .trim()
+    .split(/\r\n|\r|\n/)
+    .map((line) => `data: ${line}\n`)
+    .join('')}\n`
+}

@@ -1,0 +1,7 @@
+export { type AiProxy, aiProxy } from './ai-proxy.js'
+export { AiProxyError, type FailureCode, type Outcome } from './errors.js'
+export type { ExchangeRecord, ExchangeSnapshot, Phase } from './exchange.js'
+export type { AiProxyStats } from './ledger.js'
+export type { AiProxyOptions, AuthOptions, Credential, Limits, ProxyOptions } from './options.js'
+export { defaultEndpoints } from './request/endpoints.js'
+export { defaultForwardHeaders } from './request/headers.js'

@@ -1,0 +1,137 @@
+import { AiProxyError, limitFailure, type Outcome } from './errors.js'
+import type { Exchange, ExchangeRecord, ExchangeSnapshot } from './exchange.js'
+import type { Limits } from './options.js'
+import type { Delivery } from './stream/delivery.js'
+
+/** Counters and gauges of a middleware since its start. */
+export interface AiProxyStats {
+  /** When the middleware was made, in milliseconds since the epoch. */
+  readonly startedAt: number
+  /** Exchanges that have begun, and those of them that are under way. */
+  readonly exchanges: number
+  readonly active: number
+  /** Of those under way: whose request asks for a stream; whose client has to read first. */
+  readonly streams: number
+  readonly waitingForDrain: number
+  /** Streams of the whole process that wait for a turn. */
+  readonly waitingForTurn: number
+  /** Exchanges that have ended, by outcome. */
+  readonly outcomes: Readonly<Record<Outcome, number>>
+  /** Of those: which limits were hit, how often. */
+  readonly limits: Readonly<Partial<Record<keyof Limits, number>>>
+  /** Sums over the exchanges that have ended, as in their records. */
+  readonly requestBytes: number
+  readonly upstreamBytes: number
+  readonly downstreamBytes: number
+  readonly events: number
+  readonly turns: number
+  readonly busyMs: number
+  /** The longest turn. */
+  readonly maxTurnMs: number
+}
+
+const summed = ['requestBytes', 'upstreamBytes', 'downstreamBytes', 'events', 'turns', 'busyMs'] as const
+
+/** How long a client may take over the last bytes of an exchange that was ended by `close()`. */
+const FAREWELL_MS = 1000
+
+/** The exchanges of a middleware: those under way, and what is remembered of those that have ended. */
+export class Ledger {
+  readonly #open = new Map<Exchange, Delivery>()
+  readonly #totals = {
+    startedAt: Date.now(),
+    exchanges: 0,
+    outcomes: { completed: 0, client_disconnect: 0, limit_exceeded: 0, upstream_error: 0, rejected: 0, shutdown: 0 },
+    limits: {} as Partial<Record<keyof Limits, number>>,
+    requestBytes: 0,
+    upstreamBytes: 0,
+    downstreamBytes: 0,
+    events: 0,
+    turns: 0,
+    busyMs: 0,
+    maxTurnMs: 0,
+  }
+  #streams = 0
+  #closing: Promise<void> | undefined
+  #onEmpty: (() => void) | undefined
+
+  begin(exchange: Exchange, delivery: Delivery): void {
+    this.#totals.exchanges++
+    this.#open.set(exchange, delivery)
+  }
+
+  /** @throws AiProxyError `shutting_down` */
+  admit(): void {
+    if (this.#closing) throw shuttingDown()
+  }
+
+  /**
+   * Counts an exchange as a stream under way.
+   *
+   * @throws AiProxyError `too_many_streams`
+   */
+  admitStream(exchange: Exchange, limits: Readonly<Limits>): void {
+    if (this.#streams >= limits.maxConcurrentStreams) throw limitFailure('too_many_streams', limits)
+    this.#streams++
+    exchange.countsAsStream = true
+  }
+
+  end(exchange: Exchange, record: ExchangeRecord): void {
+    this.#open.delete(exchange)
+    if (exchange.countsAsStream) this.#streams--
+    const totals = this.#totals
+    totals.outcomes[record.outcome]++
+    if (record.limit) totals.limits[record.limit] = (totals.limits[record.limit] ?? 0) + 1
+    for (const name of summed) totals[name] += record[name]
+    totals.maxTurnMs = Math.max(totals.maxTurnMs, record.maxTurnMs)
+    if (this.#open.size === 0) this.#onEmpty?.()
+  }
+
+  snapshots(): ExchangeSnapshot[] {
+    return [...this.#open.keys()].map((exchange) => exchange.snapshot())
+  }
+
+  stats(waitingForTurn: number): AiProxyStats {
+    const { outcomes, limits, ...totals } = this.#totals
+    const waitingForDrain = [...this.#open.keys()].filter(({ phase }) => phase === 'stalled').length
+    return {
+      ...totals,
+      active: this.#open.size,
+      streams: this.#streams,
+      waitingForDrain,
+      waitingForTurn,
+      outcomes: { ...outcomes },
+      limits: { ...limits },
+    }
+  }
+
+  /** Admits nothing more. Resolves when no exchange is left; those that are after `graceMs` are ended. */
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#end(graceMs)
+    return this.#closing
+  }
+
+  async #end(graceMs: number): Promise<void> {
+    if (this.#open.size === 0) return
+    await new Promise<void>((resolve) => {
+      let farewell: NodeJS.Timeout | undefined
+      const grace = setTimeout(() => {
+        farewell = setTimeout(() => this.#each((delivery) => delivery.cut()), FAREWELL_MS)
+        this.#each((delivery) => delivery.fail(shuttingDown()))
+      }, graceMs)
+      this.#onEmpty = () => {
+        clearTimeout(grace)
+        clearTimeout(farewell)
+        resolve()
+      }
+    })
+  }
+
+  #each(act: (delivery: Delivery) => void): void {
+    for (const delivery of [...this.#open.values()]) act(delivery)
+  }
+}
+
+function shuttingDown(): AiProxyError {
+  return new AiProxyError('shutting_down', 'The server is shutting down')
+}

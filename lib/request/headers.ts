@@ -1,0 +1,125 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { fail } from '../check.js'
+import type { AiProxyOptions } from '../options.js'
+
+/** Whether a client header, by its lower-case name, goes on to the provider. */
+export type HeaderFilter = (name: string) => boolean
+
+/** The client headers that go on by default; `*` stands for any rest. */
+export const defaultForwardHeaders: readonly string[] = [
+  'accept',
+  'content-type',
+  'user-agent',
+  'anthropic-version',
+  'anthropic-beta',
+  'openai-beta',
+  'x-request-id',
+  'idempotency-key',
+  'traceparent',
+  'tracestate',
+  'x-stainless-*',
+]
+
+/** The client's own credentials: they go on only where we hold none of the provider's. */
+const credentialHeaders: readonly string[] = [
+  'authorization',
+  'x-api-key',
+  'api-key',
+  'x-goog-api-key',
+  'openai-organization',
+  'openai-project',
+]
+
+const credentialParameters: readonly string[] = [
+  'key',
+  'api_key',
+  'api-key',
+  'apikey',
+  'access_token',
+  'subscription-key',
+]
+
+/**
+ * Headers that mean one connection and never the next (RFC 9110, 7.6.1), or that the proxy itself decides on.
+ * A client's cookies are for the app, whatever a filter says.
+ */
+const neverForwarded = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'expect',
+  'host',
+  'content-length',
+  'accept-encoding',
+  'cookie',
+  'cookie2',
+])
+
+export function isCredentialHeader(name: string): boolean {
+  return credentialHeaders.includes(name.toLowerCase())
+}
+
+/**
+ * Compiles the `forwardHeaders` option.
+ *
+ * @param holdsCredentials we send the provider's credentials ourselves: no filter lets the client's through
+ * @throws TypeError where the option is neither a list of names nor a function, or names what never goes on
+ */
+export function compileForwardHeaders(
+  option: AiProxyOptions['forwardHeaders'],
+  holdsCredentials: boolean,
+): HeaderFilter {
+  const isBarred = (name: string) => neverForwarded.has(name) || (holdsCredentials && isCredentialHeader(name))
+  if (typeof option === 'function') return (name) => !isBarred(name) && option(name)
+  if (option !== undefined && !(Array.isArray(option) && option.every((name) => typeof name === 'string'))) {
+    fail('forwardHeaders', option, 'a list of header names, or a function of a name')
+  }
+  const names = option?.map((name) => name.toLowerCase()) ?? defaultForwardHeaders
+  const barred = option && names.find(isBarred)
+  if (barred) {
+    const why = neverForwarded.has(barred) ? 'never goes on' : 'is a credential of the client, and `auth` is set'
+    fail('forwardHeaders', barred, `names of headers that may go on; this one ${why}`)
+  }
+  const exact = new Set(names.concat(option || holdsCredentials ? [] : credentialHeaders))
+  const starts = names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
+  return (name) =>
+    (exact.has(name) && !isBarred(name)) || (starts.some((start) => name.startsWith(start)) && !isBarred(name))
+}
+
+/** The client's headers that go on. What `connection` names is meant for this connection alone. */
+export function forwardedHeaders(
+  client: IncomingHttpHeaders,
+  forwards: HeaderFilter,
+): Record<string, string | string[]> {
+  const named = client.connection ? client.connection.toLowerCase().split(/\s*,\s*/) : []
+  const headers: Record<string, string | string[]> = {}
+  for (const [name, value] of Object.entries(client)) {
+    if (value !== undefined && forwards(name) && !named.includes(name)) headers[name] = value
+  }
+  return headers
+}
+
+/**
+ * The query that goes on.
+ *
+ * @param client the client's, without `?`
+ * @param ours parameters of ours, which replace the client's of the same name
+ * @param holdsCredentials we hold the provider's credentials: the client's are taken out
+ */
+export function forwardedQuery(client: string, ours: readonly [string, string][], holdsCredentials: boolean): string {
+  if (!holdsCredentials) return client
+  const replaced = new Set([...credentialParameters, ...ours.map(([name]) => name.toLowerCase())])
+  const kept = client.split('&').filter((pair) => pair !== '' && !replaced.has(parameterName(pair)))
+  return [...kept, ...ours.map((pair) => pair.map(encodeURIComponent).join('='))].join('&')
+}
+
+function parameterName(pair: string): string {
+  return (new URLSearchParams(pair).keys().next().value ?? '').toLowerCase()
+}

@@ -1,0 +1,81 @@
+/** Where time comes from; injected in tests. */
+export interface TimerClock {
+  /** Monotonic time in milliseconds. */
+  now(): number
+  setTimer(run: () => void, ms: number): unknown
+  clearTimer(timer: unknown): void
+}
+
+const processClock: TimerClock = {
+  now: () => performance.now(),
+  setTimer: (run, ms) => setTimeout(run, ms),
+  clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
+}
+
+// Node runs a timer of more than 2^31-1 ms at once.
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+interface Deadline {
+  readonly afterMs: number
+  readonly onDue: () => void
+  due: number
+}
+
+/**
+ * An exchange's deadlines, on one timer. To put a deadline off, which a stream does at every event, costs no timer: it
+ * writes a number, and the timer looks when it fires.
+ */
+export class Deadlines {
+  readonly #clock: TimerClock
+  readonly #running = new Map<string, Deadline>()
+  #timer: unknown
+  #timerDue = Number.POSITIVE_INFINITY
+
+  constructor(clock: TimerClock = processClock) {
+    this.#clock = clock
+  }
+
+  /** Starts the deadline `name`, or starts it anew. `Infinity` never comes due. */
+  start(name: string, afterMs: number, onDue: () => void): void {
+    if (afterMs === Number.POSITIVE_INFINITY) return
+    const due = this.#clock.now() + afterMs
+    this.#running.set(name, { afterMs, onDue, due })
+    if (due < this.#timerDue) this.#arm(due)
+  }
+
+  /** Puts a running deadline off: it counts from `now` again. */
+  touch(name: string, now = this.#clock.now()): void {
+    const deadline = this.#running.get(name)
+    if (deadline) deadline.due = now + deadline.afterMs
+  }
+
+  stop(name: string): void {
+    this.#running.delete(name)
+  }
+
+  stopAll(): void {
+    this.#running.clear()
+    this.#clock.clearTimer(this.#timer)
+    this.#timer = undefined
+    this.#timerDue = Number.POSITIVE_INFINITY
+  }
+
+  #arm(due: number): void {
+    this.#clock.clearTimer(this.#timer)
+    this.#timerDue = due
+    const delay = Math.min(Math.max(Math.ceil(due - this.#clock.now()), 0), LONGEST_TIMER_MS)
+    this.#timer = this.#clock.setTimer(this.#look, delay)
+  }
+
+  readonly #look = (): void => {
+    this.#timerDue = Number.POSITIVE_INFINITY
+    const now = this.#clock.now()
+    for (const [name, deadline] of [...this.#running]) {
+      if (deadline.due > now || this.#running.get(name) !== deadline) continue
+      this.#running.delete(name)
+      deadline.onDue()
+    }
+    const next = Math.min(...[...this.#running.values()].map(({ due }) => due))
+    if (next < this.#timerDue) this.#arm(next)
+  }
+}

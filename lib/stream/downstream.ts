@@ -1,0 +1,135 @@
+import { type OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { Deadlines } from './deadlines.js'
+
+interface DownstreamEvents {
+  /** The client does not keep up: nothing more is written until it has read. */
+  onBlock(): void
+  /** The client has read on, after `isBlocked`. */
+  onDrain(): void
+  /** The client has not read for longer than it may. */
+  onSlow(): void
+}
+
+const HEARTBEAT = Buffer.from(': heartbeat\n\n')
+
+/** The client's side of an exchange: what is written to `res`, and how the client keeps up with it. */
+export class Downstream {
+  /** Body bytes written. */
+  bytes = 0
+  /** The client does not keep up: nothing must be written until `onDrain`. */
+  isBlocked = false
+  /** Nobody is there to write to any more. */
+  isGone = false
+
+  readonly #res: ServerResponse
+  readonly #deadlines: Deadlines
+  readonly #drainTimeoutMs: number
+  readonly #events: DownstreamEvents
+  #head: { status: number; headers: OutgoingHttpHeaders } | undefined
+  #flush: (() => void) | undefined
+
+  constructor(res: ServerResponse, deadlines: Deadlines, drainTimeoutMs: number, events: DownstreamEvents) {
+    this.#res = res
+    this.#deadlines = deadlines
+    this.#drainTimeoutMs = drainTimeoutMs
+    this.#events = events
+  }
+
+  get headSent(): boolean {
+    return this.#res.headersSent
+  }
+
+  /** Sets the head of an answer; it goes out with the first bytes, and until then an error can still take its place. */
+  open(status: number, headers: OutgoingHttpHeaders): void {
+    this.#head = { status, headers }
+  }
+
+  /** Sets the head of an event stream, and sends it at once. */
+  openStream(status: number, headers: OutgoingHttpHeaders): void {
+    this.#head = { status, headers }
+    this.#sendHead()
+    if (this.isGone) return
+    this.#res.flushHeaders()
+    // compression() gives each response a `flush` of its own; Node's, where it still has one, is deprecated and no use.
+    const { flush } = this.#res as { flush?: () => void }
+    const isNodes = flush === (ServerResponse.prototype as { flush?: () => void }).flush
+    this.#flush = isNodes ? undefined : flush?.bind(this.#res)
+  }
+
+  /** Writes bytes, and notes whether the client keeps up. */
+  write(bytes: Buffer): void {
+    // Some other part of the app may have ended the response; to write to it then would be an error without a handler.
+    if (this.isGone || this.#res.writableEnded) return
+    if (this.#head) this.#sendHead()
+    this.bytes += bytes.length
+    const keepsUp = this.#res.write(bytes)
+    this.#flush?.()
+    this.#deadlines.touch('heartbeat')
+    if (!keepsUp && !this.isBlocked) {
+      this.isBlocked = true
+      this.#res.once('drain', this.#onDrain)
+      this.#awaitReader()
+      this.#events.onBlock()
+    }
+  }
+
+  /** Sends a comment, which every reader of an event stream passes over. */
+  beat(): void {
+    if (!this.isBlocked) this.write(HEARTBEAT)
+  }
+
+  /** Sends a comment whenever nothing was sent for `everyMs`; 0 is never. */
+  startHeartbeat(everyMs: number): void {
+    if (everyMs === 0 || this.isGone) return
+    this.#deadlines.start('heartbeat', everyMs, () => {
+      this.beat()
+      this.startHeartbeat(everyMs)
+    })
+  }
+
+  /** Ends the response. The client has to read what is left of it in time. */
+  end(last?: Buffer | string): void {
+    if (this.isGone) return
+    if (this.#head) this.#sendHead()
+    this.#deadlines.stop('heartbeat')
+    if (last !== undefined) this.bytes += Buffer.byteLength(last)
+    this.#awaitReader()
+    if (last === undefined) this.#res.end()
+    else this.#res.end(last)
+  }
+
+  /** Cuts the connection, so that no client takes what it has for a whole answer. */
+  cut(): void {
+    this.#res.destroy()
+  }
+
+  /** The client has left: nothing is written any more. */
+  leave(): void {
+    this.isGone = true
+    this.isBlocked = false
+    this.#res.off('drain', this.#onDrain)
+    this.#deadlines.stop('heartbeat')
+    this.#deadlines.stop('drain')
+  }
+
+  #sendHead(): void {
+    const head = this.#head
+    this.#head = undefined
+    if (!head || this.isGone) return
+    this.#res.statusCode = head.status
+    for (const [name, value] of Object.entries(head.headers)) {
+      if (value !== undefined) this.#res.setHeader(name, value)
+    }
+  }
+
+  readonly #onDrain = (): void => {
+    if (this.isGone) return
+    this.isBlocked = false
+    this.#deadlines.stop('drain')
+    this.#events.onDrain()
+  }
+
+  #awaitReader(): void {
+    this.#deadlines.start('drain', this.#drainTimeoutMs, () => this.#events.onSlow())
+  }
+}

@@ -1,0 +1,108 @@
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import { StandInRequest, StandInResponse, type UpstreamRequest } from './stand-ins.js'
+
+/** Told what becomes of an attempt; of `onResponse` and `onError` one is called, once, and none after `end`. */
+export interface AttemptEvents {
+  /** The connection to the provider stands, and the request goes out. */
+  onConnect(): void
+  onResponse(response: IncomingMessage): void
+  onError(error: Error, attempt: Attempt): void
+  /** A chunk of a body that passes unbuffered. */
+  onRequestChunk(chunk: Buffer): void
+}
+
+export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => unknown
+
+// A pooled connection that the provider had closed fails about a round trip after it was taken.
+const STALE_AFTER_MS = 1000
+
+/** One try at one target, through http-proxy-middleware. */
+export class Attempt {
+  readonly #events: AttemptEvents
+  readonly #request: StandInRequest
+  readonly #response = new StandInResponse()
+  readonly #startedAt = performance.now()
+  #upstream: ClientRequest | undefined
+  #answer: IncomingMessage | undefined
+  #settled = false
+  #ended = false
+  /** The connection stood; what fails from then on is the provider breaking off. */
+  connected = false
+
+  constructor(request: UpstreamRequest, events: AttemptEvents) {
+    this.#events = events
+    this.#request = new StandInRequest(request, (chunk) => events.onRequestChunk(chunk))
+    attempts.set(this.#request, this)
+  }
+
+  start(proxy: Middleware): void {
+    const req = this.#request as unknown as IncomingMessage
+    proxy(req, this.#response as unknown as ServerResponse, (error) => {
+      this.failed(error instanceof Error ? error : new Error('http-proxy-middleware did not take the request'))
+    })
+  }
+
+  /** The pooled connection was dead already when the request went out on it: the provider never saw the request. */
+  get wasStale(): boolean {
+    const upstream = this.#upstream
+    return upstream?.reusedSocket === true && performance.now() - this.#startedAt < STALE_AFTER_MS
+  }
+
+  /**
+   * Ends the attempt, in any phase. A connection whose response was not read to its end, or whose request was not sent to
+   * its end, is closed and never used again.
+   */
+  end(): void {
+    if (this.#ended) return
+    this.#ended = this.#settled = true
+    const complete = this.#answer?.readableEnded === true && this.#upstream?.writableFinished === true
+    if (!complete) {
+      this.#upstream?.destroy()
+      // Version 3 listens for this while there is no connection yet, version 4 for the response's `close`.
+      this.#request.emit('aborted')
+    }
+    this.#response.close(complete)
+    this.#request.destroy()
+  }
+
+  opened(upstream: ClientRequest): void {
+    this.#upstream = upstream
+    if (this.#ended) {
+      upstream.destroy()
+      return
+    }
+    const { socket } = upstream
+    if (upstream.reusedSocket || !socket?.connecting) this.#connected()
+    else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => this.#connected())
+  }
+
+  answered(response: IncomingMessage): void {
+    // Also where nobody listens any more: an error without a listener would end the process.
+    response.on('error', () => {})
+    if (this.#settled) {
+      response.destroy()
+      return
+    }
+    this.#settled = true
+    this.#answer = response
+    this.#events.onResponse(response)
+  }
+
+  failed(error: Error): void {
+    if (this.#settled) return
+    this.#settled = true
+    this.#events.onError(error, this)
+  }
+
+  #connected(): void {
+    this.connected = true
+    if (!this.#settled) this.#events.onConnect()
+  }
+}
+
+const attempts = new WeakMap<object, Attempt>()
+
+/** The attempt that a stand-in request belongs to. */
+export function attemptOf(request: object): Attempt | undefined {
+  return attempts.get(request)
+}

@@ -1,0 +1,29 @@
+import { validateHeaderValue } from 'node:http'
+import { AiProxyError } from '../errors.js'
+import type { Credential } from '../options.js'
+
+/**
+ * The credentials as they are for this request: functions are called, and waited for.
+ *
+ * @throws AiProxyError `credentials_unavailable`; what a function threw may tell a secret, so the error names the
+ * option alone and keeps the rest as its `cause`
+ */
+export async function resolveCredentials(
+  option: 'auth.headers' | 'auth.query',
+  credentials: readonly [string, Credential][],
+): Promise<[string, string][]> {
+  return Promise.all(
+    credentials.map(async ([name, credential]): Promise<[string, string]> => {
+      if (typeof credential === 'string') return [name, credential]
+      try {
+        const value = await credential()
+        if (typeof value !== 'string' || value === '') throw new TypeError(`${option}.${name} gave no string`)
+        if (option === 'auth.headers') validateHeaderValue(name, value)
+        return [name, value]
+      } catch (cause) {
+        const message = `The credentials for the provider are not available (${option}.${name})`
+        throw new AiProxyError('credentials_unavailable', message, { cause })
+      }
+    }),
+  )
+}

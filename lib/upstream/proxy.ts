@@ -1,0 +1,53 @@
+import http, { type ClientRequest, type IncomingMessage } from 'node:http'
+import https from 'node:https'
+import { createProxyMiddleware } from 'http-proxy-middleware'
+import type { ProxyOptions } from '../options.js'
+import { attemptOf, type Middleware } from './attempt.js'
+
+/** The HTTP client of a middleware. */
+export interface UpstreamProxy {
+  readonly handle: Middleware
+  /** Closes the idle connections of its own agent. */
+  close(): void
+}
+
+// Idle connections go before load balancers' usual 60 s, so that few requests meet one that the other side has closed.
+const IDLE_CONNECTION_MS = 30_000
+
+/** What http-proxy-middleware emits on its server, in versions 3 and 4 alike. */
+interface ProxyEvents {
+  on(event: 'proxyReq', listener: (upstream: ClientRequest, req: object) => void): unknown
+  on(event: 'proxyRes', listener: (response: IncomingMessage, req: object) => void): unknown
+  on(event: 'error' | 'econnreset', listener: (error: Error, req: object) => void): unknown
+}
+
+/**
+ * http-proxy-middleware, without its own error handling and logging: each of its events goes to the attempt it is about.
+ *
+ * @param origin scheme, host and port of the target
+ */
+export function createUpstreamProxy(origin: string, options: ProxyOptions): UpstreamProxy {
+  const { Agent } = origin.startsWith('https:') ? https : http
+  const { ssl, ...handedOn } = options
+  // http-proxy-middleware 3 loses most TLS options on their way to the connection; an agent's own arrive in 3 and 4.
+  const ownAgent = options.agent ? undefined : new Agent({ ...ssl, keepAlive: true, timeout: IDLE_CONNECTION_MS })
+  const connectAttempts = (server: ProxyEvents) => {
+    server.on('proxyReq', (upstream, req) => attemptOf(req)?.opened(upstream))
+    server.on('proxyRes', (response, req) => attemptOf(req)?.answered(response))
+    server.on('error', (error, req) => attemptOf(req)?.failed(error))
+    server.on('econnreset', (error, req) => attemptOf(req)?.failed(error))
+  }
+  const handle = createProxyMiddleware({
+    changeOrigin: true,
+    ...handedOn,
+    agent: options.agent ?? ownAgent,
+    target: origin,
+    selfHandleResponse: true,
+    ejectPlugins: true,
+    plugins: [connectAttempts as never],
+  })
+  return {
+    handle: handle as Middleware,
+    close: () => ownAgent?.destroy(),
+  }
+}

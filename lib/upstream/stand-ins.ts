@@ -1,0 +1,100 @@
+import { EventEmitter } from 'node:events'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+
+/** What http-proxy-middleware may know of the client's connection. */
+export interface ClientSide {
+  readonly remoteAddress: string | undefined
+  readonly encrypted: boolean
+}
+
+/** What a stand-in request says upstream. */
+export interface UpstreamRequest {
+  readonly method: string
+  /** Path and query, from the root of the target's host. */
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: Buffer | IncomingMessage | undefined
+  readonly client: ClientSide
+}
+
+/**
+ * The request that http-proxy-middleware gets in place of the client's: it has what an upstream request is made of, and
+ * nothing that would let the middleware touch the client's connection.
+ */
+export class StandInRequest extends Readable {
+  readonly method: string
+  url: string
+  readonly headers: IncomingHttpHeaders
+  readonly httpVersion = '1.1'
+  readonly httpVersionMajor = 1
+  /** Looks alive always, so that every upstream error is reported as one. */
+  readonly socket: object
+  readonly connection: object
+
+  #source: IncomingMessage | undefined
+
+  /** @param onChunk told of each chunk of a body that passes unbuffered */
+  constructor(request: UpstreamRequest, onChunk: (chunk: Buffer) => void) {
+    super()
+    this.method = request.method
+    this.url = request.url
+    this.headers = request.headers
+    this.socket = this.connection = { ...request.client, destroyed: false, writable: true }
+    const { body } = request
+    if (!body || Buffer.isBuffer(body)) {
+      if (body?.length) this.push(body)
+      this.push(null)
+      return
+    }
+    this.#source = body
+    body.on('data', (chunk: Buffer) => {
+      onChunk(chunk)
+      if (!this.destroyed && !this.push(chunk)) body.pause()
+    })
+    body.on('end', () => this.push(null))
+    body.pause()
+  }
+
+  override _read(): void {
+    this.#source?.resume()
+  }
+
+  /** What still comes in is read and thrown away, so that the client's connection can be used again. */
+  override _destroy(_error: Error | null, callback: (error: null) => void): void {
+    this.#source?.removeAllListeners('data').removeAllListeners('end').resume()
+    callback(null)
+  }
+}
+
+/**
+ * The response that http-proxy-middleware gets in place of the client's. It is never written to: it is there to be asked
+ * whether it has ended, and to say when.
+ */
+export class StandInResponse extends EventEmitter {
+  readonly headersSent = false
+  finished = false
+  writableFinished = false
+  destroyed = false
+
+  /** Some versions destroy the response when the upstream breaks off. What becomes of the client's is ours to decide. */
+  destroy(): this {
+    return this
+  }
+
+  setHeader(): this {
+    return this
+  }
+
+  end(): this {
+    return this
+  }
+
+  /** Ends the attempt for http-proxy-middleware: as if the client had got everything, or had left. */
+  close(complete: boolean): void {
+    if (this.destroyed) return
+    this.destroyed = this.finished = true
+    this.writableFinished = complete
+    this.emit('close')
+  }
+}
