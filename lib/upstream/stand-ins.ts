@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 
 /** What http-proxy-middleware may know of the client's connection. */
-export interface ClientSide {
+interface ClientSide {
   readonly remoteAddress: string | undefined
   readonly encrypted: boolean
 }
