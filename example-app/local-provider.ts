@@ -1,0 +1,58 @@
+import { LLMock } from '@copilotkit/aimock'
+import type { Provider } from './provider.js'
+
+const whyStream = `A model writes its answer one token after another. Streaming hands each token over as soon as it is \
+there, so that you begin to read after a fraction of a second instead of waiting for the whole text.
+
+The tokens travel as server-sent events: small blocks of text, each closed by an empty line. A proxy on the way must \
+never cut such a block in two, must not hold it back, and must stop the model when nobody is reading any more. That is \
+what the middleware in front of me does.`
+
+const longStory = `${[
+  'There was once a lighthouse at the end of a long pier, and in it lived a keeper who counted the ships.',
+  'She counted them by their lights: one for a fishing boat, two for a ferry, three for the great ships that never stopped.',
+  'One night a light came that she did not know. It blinked in no rhythm, and it came neither closer nor further.',
+  'She wrote it down, as she wrote everything down: the hour, the wind, and a question mark.',
+  'The next night it was there again, and the next. She began to answer it with the great lamp, a turn for a blink.',
+  'The light answered her answer. So they talked, without knowing what they said, through the whole of that winter.',
+  'In spring a small boat came to the pier, with an old man in it, and a lantern whose shutter was broken.',
+  '"I hope I did not keep you awake," he said. "It bangs in the wind, and I never found the time to mend it."',
+  'The keeper looked at her book, at a hundred pages of careful blinks, and began to laugh.',
+  'They mended the shutter together that afternoon. In the evening he went out, and she lit the lamp.',
+  'Far out a light appeared, steady and bright. Then it blinked: once, slowly, on purpose.',
+].join('\n\n')}\n\nThe end. You could have pressed Stop at any time; the provider would have stopped with you.`
+
+const standIn = `I am the stand-in that runs inside this app, because no OPENAI_API_KEY and no AI_TARGET is set. I know \
+a few prompts only; the buttons above the text field hold them, and to everything else I say this.
+
+My words still come the real way: as server-sent events over HTTP, through the middleware at /ai, into your browser.`
+
+/** A provider for trying things out: it runs in this process, needs no key, and says what it is told here. */
+export async function startLocalProvider({ eventsPerSecond = 25 } = {}): Promise<Provider> {
+  const pace = { streamingProfile: { ttft: 400, tps: eventsPerSecond, jitter: 0.5 } }
+  // Few and long events: aimock listens once more for each, where it is to break off, and Node warns at the eleventh.
+  const breakingOff = {
+    streamingProfile: { ...pace.streamingProfile, tps: eventsPerSecond / 5 },
+    chunkSize: 25,
+    truncateAfterChunks: 10,
+  }
+  const mock = new LLMock({ host: '127.0.0.1', port: 0, chunkSize: 5 })
+  mock.onMessage(/why .*stream/i, { content: whyStream }, pace)
+  mock.onMessage(/long story/i, { content: longStory }, pace)
+  mock.onMessage(/break off/i, { content: longStory }, breakingOff)
+  mock.onMessage(/refuse/i, {
+    error: { message: 'You asked to be refused, so this is a 429.', type: 'rate_limit_error', code: 'rate_limit' },
+    status: 429,
+  })
+  mock.on({}, { content: standIn }, pace)
+  await mock.start()
+
+  return {
+    name: 'local stand-in',
+    local: true,
+    target: mock.url,
+    model: 'stand-in',
+    examples: ['Why do you stream?', 'Tell me a long story.', 'Break off in the middle.', 'Refuse me.'],
+    close: () => mock.stop(),
+  }
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import path from 'node:path'
+import { type TestContext, test } from 'node:test'
+import type { ExchangeRecord } from 'express-ai-proxy'
+import OpenAI from 'openai'
+import { startLocalProvider } from '../../example-app/local-provider.js'
+import { chooseProvider } from '../../example-app/provider.js'
+import { closed, prompt, runningApp, urlOf } from './running-app.js'
+
+const publicFolder = path.join(__dirname, '../../example-app/public')
+
+test('the openai SDK streams the whole answer through /ai/v1', async (t) => {
+  const client = await sdk(t)
+  const request = { model: 'stand-in', messages: [{ role: 'user' as const, content: 'Why do you stream?' }] }
+
+  let streamed = ''
+  let events = 0
+  for await (const event of await client.chat.completions.create({ ...request, stream: true })) {
+    streamed += event.choices[0]?.delta.content ?? ''
+    events++
+  }
+  const whole = await client.chat.completions.create(request)
+
+  assert.ok(events > 50, `${events} events`)
+  assert.equal(streamed, whole.choices[0]?.message.content)
+})
+
+test('the openai SDK throws when the provider breaks off, after what came before', async (t) => {
+  const client = await sdk(t)
+  let streamed = ''
+  await assert.rejects(
+    async () => {
+      const messages = [{ role: 'user' as const, content: 'Break off in the middle.' }]
+      for await (const event of await client.chat.completions.create({ model: 'stand-in', messages, stream: true })) {
+        streamed += event.choices[0]?.delta.content ?? ''
+      }
+    },
+    (error) => error instanceof OpenAI.APIError && error.code === 'upstream_reset',
+  )
+  assert.match(streamed, /^There was once a lighthouse/)
+})
+
+test("the provider's own refusal reaches the openai SDK", async (t) => {
+  const client = await sdk(t)
+  const messages = [{ role: 'user' as const, content: 'Refuse me.' }]
+  await assert.rejects(client.chat.completions.create({ model: 'stand-in', messages, stream: true }), {
+    status: 429,
+    code: 'rate_limit',
+  })
+})
+
+test('the record is there under the x-request-id that the client sent', async (t) => {
+  const url = await runningApp(t, await startLocalProvider({ eventsPerSecond: 1000 }))
+  const response = await fetch(`${url}/ai/v1/chat/completions`, prompt('Hello!', 'first-prompt'))
+  const body = await response.text()
+  const record = await recordOf(url, 'first-prompt')
+
+  assert.equal(record.outcome, 'completed')
+  assert.equal(record.status, 200)
+  assert.equal(record.model, 'any')
+  assert.equal(record.downstreamBytes, Buffer.byteLength(body))
+})
+
+test('Stop: the provider is stopped, and the record says client_disconnect', async (t) => {
+  const provider = await scriptedProvider(t)
+  const url = await runningApp(t, await chooseProvider({ AI_TARGET: provider.url }))
+
+  const stop = new AbortController()
+  const asked = once(provider.requests, 'request') as Promise<[IncomingMessage, ServerResponse]>
+  const response = await fetch(`${url}/ai/v1/chat/completions`, { ...prompt('Hi', 'stopped'), signal: stop.signal })
+  const [, answer] = await asked
+  await response.body?.getReader().read()
+
+  stop.abort()
+  await once(answer, 'close')
+  assert.equal(answer.writableFinished, false)
+
+  const record = await recordOf(url, 'stopped')
+  assert.equal(record.outcome, 'client_disconnect')
+  assert.equal(record.events, 1)
+})
+
+test('the page, what it loads and the small routes are served', async (t) => {
+  const url = await runningApp(t, await startLocalProvider())
+  const page = await (await fetch(url)).text()
+  const loaded = [...page.matchAll(/(?:src|href)="([^":]+)"/g)].map(([, file]) => file)
+  assert.deepEqual(loaded.sort(), ['chat.mjs', 'style.css'])
+
+  for (const file of readdirSync(publicFolder)) {
+    const response = await fetch(`${url}/${file}`)
+    assert.equal(response.status, 200, file)
+    assert.match(response.headers.get('content-type') ?? '', /\/(html|css|javascript)/, file)
+  }
+  assert.deepEqual(await (await fetch(`${url}/health`)).json(), { status: 'ok' })
+  assert.match(await (await fetch(`${url}/settings`)).text(), /"local":true/)
+})
+
+test('the provider gets the key; nothing that the app serves holds it', async (t) => {
+  const key = 'sk-secret-of-this-test'
+  const provider = await scriptedProvider(t)
+  const url = await runningApp(t, await chooseProvider({ OPENAI_API_KEY: key, AI_TARGET: provider.url }))
+
+  const asked = once(provider.requests, 'request') as Promise<[IncomingMessage, ServerResponse]>
+  const answered = fetch(`${url}/ai/v1/chat/completions`, prompt('Hi', 'with-key'))
+  const [request, answer] = await asked
+  answer.end('data: [DONE]\n\n')
+
+  assert.equal(request.url, '/v1/chat/completions')
+  assert.equal(request.headers.authorization, `Bearer ${key}`)
+  const responses = [await answered]
+  const paths = ['', 'settings', 'health', 'records/with-key', 'ai/v1/files']
+  for (const path of [...paths, ...readdirSync(publicFolder)]) responses.push(await fetch(`${url}/${path}`))
+  for (const response of responses) {
+    const served = JSON.stringify([...response.headers]) + (await response.text())
+    assert.ok(!served.includes(key), response.url)
+  }
+})
+
+async function recordOf(url: string, id: string): Promise<ExchangeRecord> {
+  return (await (await fetch(`${url}/records/${id}`)).json()) as ExchangeRecord
+}
+
+async function sdk(t: TestContext): Promise<OpenAI> {
+  const url = await runningApp(t, await startLocalProvider({ eventsPerSecond: 1000 }))
+  return new OpenAI({ apiKey: 'not-needed', baseURL: `${url}/ai/v1`, maxRetries: 0 })
+}
+
+/** A provider that answers each request with one event and leaves the rest to the test. */
+async function scriptedProvider(t: TestContext) {
+  const requests = new EventEmitter<{ request: [IncomingMessage, ServerResponse] }>()
+  const server = createServer((req, res) => {
+    res.writeHead(200, { 'content-type': 'text/event-stream' })
+    res.write('data: {"choices":[{"delta":{"content":"One"}}]}\n\n')
+    requests.emit('request', req, res)
+  }).listen(0, '127.0.0.1')
+  t.after(() => closed(server))
+  return { url: await urlOf(server), requests }
+}

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { chooseProvider } from '../../example-app/provider.js'
+
+test('a key alone means OpenAI', async () => {
+  const { target, auth, model, local } = await chooseProvider({ OPENAI_API_KEY: 'sk-1' })
+  assert.equal(target, 'https://api.openai.com')
+  assert.deepEqual(auth, { headers: { authorization: 'Bearer sk-1' } })
+  assert.ok(model)
+  assert.equal(local, false)
+})
+
+test('AI_TARGET goes without a key, and may end in /v1 as SDKs want it', async () => {
+  const { target, auth, model, name } = await chooseProvider({
+    AI_TARGET: 'http://me:secret@localhost:8000/llm/v1/',
+    AI_MODEL: 'llama',
+    OPENAI_API_KEY: '',
+  })
+  assert.equal(target, 'http://me:secret@localhost:8000/llm')
+  assert.equal(auth, undefined)
+  assert.equal(model, 'llama')
+  assert.equal(name, 'localhost:8000')
+})
+
+for (const wrong of ['localhost:8000', 'not a url', 'file:///tmp']) {
+  test(`AI_TARGET=${wrong} is refused with the mend`, async () => {
+    await assert.rejects(chooseProvider({ AI_TARGET: wrong }), /AI_TARGET must be a URL such as http:/)
+  })
+}
+
+test('nothing set means the stand-in on this machine', async () => {
+  const provider = await chooseProvider({ OPENAI_API_KEY: '', AI_TARGET: '' })
+  assert.equal(provider.local, true)
+  assert.equal(new URL(provider.target).hostname, '127.0.0.1')
+  await provider.close()
+})

@@ -1,0 +1,38 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { TestContext } from 'node:test'
+import { makeApp } from '../../example-app/app.js'
+import type { Provider } from '../../example-app/provider.js'
+
+/** The example's app with this provider, on a free port until the test ends. @returns its URL */
+export async function runningApp(t: TestContext, provider: Provider): Promise<string> {
+  const { app, ai } = makeApp(provider)
+  const server = app.listen(0, '127.0.0.1')
+  t.after(async () => {
+    await ai.close({ graceMs: 0 })
+    await closed(server)
+    await provider.close()
+  })
+  return urlOf(server)
+}
+
+export async function urlOf(server: Server): Promise<string> {
+  if (!server.listening) await once(server, 'listening')
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+export async function closed(server: Server): Promise<void> {
+  server.close()
+  server.closeAllConnections()
+  await once(server, 'close')
+}
+
+/** What the page sends for a prompt. */
+export function prompt(content: string, id: string): RequestInit {
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-request-id': id },
+    body: JSON.stringify({ model: 'any', stream: true, messages: [{ role: 'user', content }] }),
+  }
+}
