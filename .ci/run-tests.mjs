@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 
 const files = process.argv.slice(2)
 if (files.length === 0) files.push(...testsBelow('test'))
@@ -10,20 +11,17 @@ if (files.length === 0) files.push(...testsBelow('test'))
 const runner = spawn(process.execPath, ['--import', 'tsx', '--test', '--test-reporter=spec', ...files], {
   stdio: ['ignore', 'pipe', 'inherit'],
 })
-let tail = ''
-runner.stdout.on('data', (chunk) => {
-  process.stdout.write(chunk)
-  tail = (tail + chunk).slice(-2000)
+const counts = { pass: 0, fail: 0, cancelled: 0, skipped: 0 }
+createInterface({ input: runner.stdout }).on('line', (line) => {
+  console.log(line)
+  const [, word, count] = /^ℹ (pass|fail|cancelled|skipped) (\d+)$/.exec(line) ?? []
+  if (word) counts[word] = Number(count)
 })
 runner.on('close', (code) => {
-  const [passed, failed, skipped] = ['pass', 'fail', 'skipped'].map((word) => Number(count(word)))
-  console.log(`\n${passed} passed, ${failed} failed${skipped ? `, ${skipped} skipped` : ''}`)
-  process.exitCode = code || (passed === 0 ? 1 : 0)
+  const { pass, fail, cancelled, skipped } = counts
+  console.log(`\n${pass} passed, ${fail + cancelled} failed${skipped ? `, ${skipped} skipped` : ''}`)
+  process.exitCode = code || (pass === 0 ? 1 : 0)
 })
-
-function count(word) {
-  return new RegExp(`ℹ ${word} (\\d+)`).exec(tail)?.[1] ?? 0
-}
 
 function testsBelow(folder) {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {

@@ -83,20 +83,21 @@ async function carry(
   }
   admitEndpoint(methods, req.method)
 
-  const body = await readBody(req, config.limits)
+  const body = await readBody(req, config.limits, (count) => {
+    exchange.requestBytes += count
+  })
   if (exchange.isSettled) return
   exchange.model = modelOf(body.json)
   exchange.asksForStream = asksForStream(path.decoded, body.json)
   if (Buffer.isBuffer(body.content)) exchange.requestBytes = body.content.length
   if (exchange.asksForStream) ledger.admitStream(exchange, config.limits)
 
+  exchange.deadlines.start('firstByte', config.limits.firstByteTimeoutMs, () => {
+    delivery.fail(limitFailure('first_byte_timeout', config.limits))
+  })
   const request = await upstreamRequest(req, path, body, config)
   if (exchange.isSettled) return
   if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.openEarly()
-  const { firstByteTimeoutMs } = config.limits
-  exchange.deadlines.start('firstByte', firstByteTimeoutMs, () => {
-    delivery.fail(limitFailure('first_byte_timeout', config.limits))
-  })
   attempt(request, exchange, delivery, config, upstream)
 }
 

@@ -51,7 +51,10 @@ const optionNames = [
 ] as const
 const limitNames = Object.keys(defaultLimits) as (keyof Limits)[]
 const proxyNames = ['agent', 'secure', 'ssl', 'xfwd', 'changeOrigin', 'localAddress'] as const
-const nestedNames = [
+const allNames = [
+  ...optionNames,
+  'auth.headers',
+  'auth.query',
   'turns.budgetMs',
   ...limitNames.map((name) => `limits.${name}`),
   ...proxyNames.map((name) => `proxy.${name}`),
@@ -63,14 +66,17 @@ const nestedNames = [
  * @throws TypeError naming the option, what it got, what it takes, and the likely intended spelling
  */
 export function resolveOptions(options: AiProxyOptions): Config {
-  const given = objectOf('', options, optionNames, nestedNames)
+  const given = objectOf('', options, optionNames, allNames)
   const { origin, prefix } = resolveTarget(given.target)
   const auth = resolveAuth(given.auth)
-  const headers = Object.entries(check.strings('headers', given.headers ?? {}))
-  for (const [name, value] of headers) check.header(`headers.${name}`, name, value)
+  const headers = Object.entries(secretive('headers', given.headers ?? {}))
+  for (const [name, value] of headers) {
+    if (typeof value !== 'string') fail(`headers.${name}`, hint(typeof value), 'a string')
+    check.header(`headers.${name}`, name, value)
+  }
   const holdsCredentials =
     auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => isCredentialHeader(name))
-  const turns = objectOf('turns', given.turns ?? {}, ['budgetMs'])
+  const turns = objectOf('turns', given.turns ?? {}, ['budgetMs'], allNames)
   return {
     origin,
     prefix,
@@ -96,8 +102,8 @@ function resolveTarget(target: unknown): { origin: string; prefix: string } {
   if (typeof target !== 'string' && !(target instanceof URL)) fail('target', target, takes)
   const text = String(target)
   const url = URL.canParse(text) ? new URL(text) : undefined
-  // What stands before an `@` is a password: it must not show up in an error.
-  const shown = url?.password || url?.username ? '(a URL with credentials in it)' : target
+  // A password before an `@` or a key in a query must not show up in an error.
+  const shown = /[@?#]/.test(text) ? hint('one that may hold a secret') : target
   if (!url) fail('target', shown, /^[\w.-]+(:\d+)?(\/|$)/.test(text) ? `${takes}, with its "https://"` : takes)
   if (url.protocol !== 'http:' && url.protocol !== 'https:') fail('target', shown, `${takes} (http: or https:)`)
   if (url.username || url.password) fail('target', shown, `${takes}; credentials go into auth.headers`)
@@ -111,10 +117,16 @@ function resolveTarget(target: unknown): { origin: string; prefix: string } {
   return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, '') }
 }
 
+/** An object that may hold secrets: an error tells the type of what stands in its place, and nothing of the value. */
+function secretive<T extends object>(option: string, value: T): T {
+  const kind = Array.isArray(value) ? 'an array' : typeof value
+  return kind === 'object' ? check.record(option, value) : fail(option, hint(kind), 'an object')
+}
+
 function resolveAuth(auth: AuthOptions | undefined): Config['auth'] {
-  const given = objectOf('auth', auth ?? {}, ['headers', 'query'])
+  const given = objectOf('auth', secretive('auth', auth ?? {}), ['headers', 'query'], allNames)
   const credentials = (name: 'headers' | 'query') =>
-    Object.entries(check.record(`auth.${name}`, given[name] ?? {})).map(([key, value]): [string, Credential] => {
+    Object.entries(secretive(`auth.${name}`, given[name] ?? {})).map(([key, value]): [string, Credential] => {
       const option = `auth.${name}.${key}`
       if (typeof value !== 'function' && (typeof value !== 'string' || value === '')) {
         // The value may be half a secret: its type is all that an error tells.
@@ -125,14 +137,14 @@ function resolveAuth(auth: AuthOptions | undefined): Config['auth'] {
           'a string that is not empty, or a function that returns one (is the environment variable set?)',
         )
       }
-      if (name === 'headers') check.header(option, key, typeof value === 'string' ? value : '', { secret: true })
+      if (name === 'headers') check.header(option, key, typeof value === 'string' ? value : '')
       return [key, value as Credential]
     })
   return { headers: credentials('headers'), query: credentials('query') }
 }
 
 function resolveLimits(limits: Partial<Limits> | undefined): Limits {
-  const given = objectOf('limits', limits ?? {}, limitNames)
+  const given = objectOf('limits', limits ?? {}, limitNames, allNames)
   const resolved = { ...defaultLimits }
   for (const name of limitNames) {
     const value = given[name]
@@ -142,7 +154,7 @@ function resolveLimits(limits: Partial<Limits> | undefined): Limits {
 }
 
 function resolveProxy(proxy: ProxyOptions | undefined, origin: string): ProxyOptions {
-  const given = objectOf('proxy', proxy ?? {}, proxyNames)
+  const given = objectOf('proxy', proxy ?? {}, proxyNames, allNames)
   for (const name of ['secure', 'xfwd', 'changeOrigin'] as const) {
     if (given[name] !== undefined) check.boolean(`proxy.${name}`, given[name])
   }

@@ -1,6 +1,7 @@
 import { AiProxyError, limitFailure, type Outcome } from './errors.js'
 import type { Exchange, ExchangeRecord, ExchangeSnapshot } from './exchange.js'
 import type { Limits } from './options.js'
+import { LONGEST_TIMER_MS } from './stream/deadlines.js'
 import type { Delivery } from './stream/delivery.js'
 
 /** Counters and gauges of a middleware since its start. */
@@ -115,10 +116,13 @@ export class Ledger {
     if (this.#open.size === 0) return
     await new Promise<void>((resolve) => {
       let farewell: NodeJS.Timeout | undefined
-      const grace = setTimeout(() => {
-        farewell = setTimeout(() => this.#each((delivery) => delivery.cut()), FAREWELL_MS)
-        this.#each((delivery) => delivery.fail(shuttingDown()))
-      }, graceMs)
+      const grace = setTimeout(
+        () => {
+          farewell = setTimeout(() => this.#each((delivery) => delivery.cut()), FAREWELL_MS)
+          this.#each((delivery) => delivery.fail(shuttingDown()))
+        },
+        Math.min(graceMs, LONGEST_TIMER_MS),
+      )
       this.#onEmpty = () => {
         clearTimeout(grace)
         clearTimeout(farewell)

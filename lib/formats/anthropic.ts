@@ -16,6 +16,10 @@ export const anthropic: Format = {
     return { type: 'error', error: { type: errorType(status), message, code } }
   },
 
+  isErrorBody(body) {
+    return typeof body === 'object' && body !== null && 'type' in body && body.type === 'error' && 'error' in body
+  },
+
   errorEvent(body) {
     return `event: error\ndata: ${JSON.stringify(body)}\n\n`
   },

@@ -13,6 +13,8 @@ export interface Format {
   readonly name: string
   /** The JSON body that says a failure where no answer has begun. */
   errorBody(failure: FailureNotice): unknown
+  /** Whether a JSON body says an error in this protocol. */
+  isErrorBody(body: unknown): boolean
   /** The event that says a failure within a running event stream, with an error body for its data; SDKs throw on it. */
   errorEvent(body: unknown): string
   /** Whether this event is the last one that the protocol sends in a stream. */

@@ -17,16 +17,20 @@ export const openai: Format = {
     return { error: { message, type: errorType(status), code, param: null } }
   },
 
+  isErrorBody(body) {
+    return typeof body === 'object' && body !== null && 'error' in body && Boolean(body.error)
+  },
+
   errorEvent(body) {
     return `data: ${JSON.stringify(body)}\n\n`
   },
 
   isTerminator(event) {
     // Bytes first: nearly every event is told apart here, without decoding it.
-    if (event.length <= LONGEST_DONE) return event.includes('[DONE]') && readEvent(event)?.data === '[DONE]'
+    if (event.length <= LONGEST_DONE && event.includes('[DONE]')) return readEvent(event)?.data === '[DONE]'
     const head = event.subarray(0, LONGEST_DONE)
     if (!head.includes('response.')) return false
-    const name = /^event: ?(\S+)\r?\n?/m.exec(head.toString('latin1'))?.[1]
+    const name = /^event: ?(\S+)/m.exec(head.toString('latin1'))?.[1]
     return name !== undefined && LAST_OF_RESPONSES.includes(name)
   },
 }

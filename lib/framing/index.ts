@@ -5,9 +5,7 @@ import { SseFramer } from './sse.js'
 export { asDataEvent, EnclosingFramer } from './enclosed.js'
 export type { Framer } from './framer.js'
 
-const framings: Record<string, new (maxEventBytes: number) => Framer> = {
-  'text/event-stream': SseFramer,
-}
+const framings = new Map<string, new (maxEventBytes: number) => Framer>([['text/event-stream', SseFramer]])
 
 /**
  * Chooses how a response is cut into frames.
@@ -17,5 +15,5 @@ const framings: Record<string, new (maxEventBytes: number) => Framer> = {
  */
 export function framerFor(contentType: string | undefined, maxEventBytes: number): Framer {
   const mediaType = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  return new (framings[mediaType] ?? NoFramer)(maxEventBytes)
+  return new (framings.get(mediaType) ?? NoFramer)(maxEventBytes)
 }

@@ -3,6 +3,7 @@ import type { Framer } from './framer.js'
 const LF = 10
 const CR = 13
 const COLON = 58
+const BOM = [0xef, 0xbb, 0xbf]
 
 /**
  * Cuts a stream of server-sent events between its events, and only there.
@@ -26,6 +27,8 @@ export class SseFramer implements Framer {
   #afterCR = false
   /** The current block has a line that is not a comment, which is what makes it an event. */
   #isEvent = false
+  /** How much of a byte order mark has come; it may stand before the first line and is not part of it. */
+  #bom = 0
   #out: Buffer | undefined
   /** Where the last event begins and ends within `#out`; no event where both are 0. */
   #lastStart = 0
@@ -40,7 +43,8 @@ export class SseFramer implements Framer {
     this.#lastStart = this.#lastEnd = 0
     this.#out = undefined
     if (this.tooLarge || chunk.length === 0) return undefined
-    const cut = chunk.includes(CR) ? this.#scanMixed(chunk) : this.#scan(chunk)
+    const from = this.#bom < BOM.length ? this.#skipBom(chunk) : 0
+    const cut = chunk.includes(CR) ? this.#scanMixed(chunk, from) : this.#scan(chunk, from)
     if (cut > 0) this.#out = this.#join(cut === chunk.length ? chunk : chunk.subarray(0, cut))
     if (cut < chunk.length) {
       this.#held.push(cut === 0 ? chunk : chunk.subarray(cut))
@@ -58,7 +62,8 @@ export class SseFramer implements Framer {
     this.#lastStart = this.#lastEnd = 0
     this.#out = undefined
     if (this.tooLarge || this.#heldBytes === 0) return undefined
-    const rest = this.#join(Buffer.from(this.#lineIsEmpty ? '\n' : '\n\n'))
+    // Behind a CR the first LF is but its second half.
+    const rest = this.#join(Buffer.from(this.#lineIsEmpty && !this.#afterCR ? '\n' : '\n\n'))
     if (this.#isEvent) {
       this.events++
       this.#lastEnd = rest.length
@@ -67,10 +72,27 @@ export class SseFramer implements Framer {
     return rest
   }
 
+  #skipBom(chunk: Buffer): number {
+    let at = 0
+    while (at < chunk.length && this.#bom < BOM.length && chunk[at] === BOM[this.#bom]) {
+      at++
+      this.#bom++
+    }
+    if (at < chunk.length && this.#bom < BOM.length) {
+      // No mark: what looked like the start of one is the start of a line.
+      if (this.#bom > 0) {
+        this.#isEvent = true
+        this.#lineIsEmpty = false
+      }
+      this.#bom = BOM.length
+    }
+    return at
+  }
+
   /** The usual case, all line ends are LF: hops from one to the next at the speed of a native search. */
-  #scan(chunk: Buffer): number {
+  #scan(chunk: Buffer, from: number): number {
     let cut = 0
-    let lineStart = 0
+    let lineStart = from
     if (this.#afterCR) {
       this.#afterCR = false
       if (chunk[0] === LF) {
@@ -96,9 +118,9 @@ export class SseFramer implements Framer {
   }
 
   /** The same for a chunk that has a CR in it, byte by byte. */
-  #scanMixed(chunk: Buffer): number {
+  #scanMixed(chunk: Buffer, from: number): number {
     let cut = 0
-    for (let at = 0; at < chunk.length; at++) {
+    for (let at = from; at < chunk.length; at++) {
       const byte = chunk[at]
       if (byte === LF && this.#afterCR) {
         this.#afterCR = false

@@ -1,6 +1,7 @@
+import { constants } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
-import { brotliDecompress, type InputType, inflate, gunzip as unzip, type ZlibOptions } from 'node:zlib'
+import { brotliDecompress, gunzip, type InputType, inflate, type ZlibOptions } from 'node:zlib'
 import { AiProxyError, limitFailure } from '../errors.js'
 import type { Limits } from '../options.js'
 import { bodyLeftByParser } from './parsed-body.js'
@@ -17,44 +18,52 @@ export interface RequestBody {
 
 type Inflate = (bytes: InputType, options: ZlibOptions) => Promise<Buffer>
 
-const decoders: Record<string, Inflate> = {
-  gzip: promisify<InputType, ZlibOptions, Buffer>(unzip),
-  'x-gzip': promisify<InputType, ZlibOptions, Buffer>(unzip),
-  deflate: promisify<InputType, ZlibOptions, Buffer>(inflate),
-  br: promisify<InputType, ZlibOptions, Buffer>(brotliDecompress),
-}
+const decoders = new Map<string, Inflate>([
+  ['gzip', promisify<InputType, ZlibOptions, Buffer>(gunzip)],
+  ['x-gzip', promisify<InputType, ZlibOptions, Buffer>(gunzip)],
+  ['deflate', promisify<InputType, ZlibOptions, Buffer>(inflate)],
+  ['br', promisify<InputType, ZlibOptions, Buffer>(brotliDecompress)],
+])
+
+// Node frames a body of unknown length for these alone. For any other method it would send the bytes bare, and the
+// provider would read them as a request of its own.
+const mayBeChunked = ['POST', 'PUT', 'PATCH']
 
 /**
  * Reads the request's body once: JSON as a whole, bounded while it comes in; what a body parser read before, from where
  * it left it; anything else not at all, for it passes through.
  *
  * @param limits of these, `maxRequestBytes` bounds the body, and what it decompresses to
+ * @param onBytes told how many bytes of a body that is read as a whole have come in
  * @throws AiProxyError `request_too_large`, `invalid_request`
  */
-export async function readBody(req: IncomingMessage, limits: Readonly<Limits>): Promise<RequestBody> {
-  const declared = req.headers['content-length']
-  const maxBytes = limits.maxRequestBytes
-  if (Number(declared) > maxBytes) throw limitFailure('request_too_large', limits)
-  if (!req.headers['transfer-encoding'] && !Number(declared)) {
+export async function readBody(
+  req: IncomingMessage,
+  limits: Readonly<Limits>,
+  onBytes: (count: number) => void = () => {},
+): Promise<RequestBody> {
+  const { 'content-type': type = '', 'content-length': declared, 'transfer-encoding': transfer } = req.headers
+  if (Number(declared) > limits.maxRequestBytes) throw limitFailure('request_too_large', limits)
+  if (!transfer && !Number(declared)) {
     return { content: undefined, headers: declared === undefined ? {} : { 'content-length': '0' }, json: undefined }
   }
-  const { 'content-type': type = '', 'content-encoding': encoding } = req.headers
-  const headers: Record<string, string> = type ? { 'content-type': type } : {}
-
   const left = bodyLeftByParser(req)
-  if (!left && !isJson(type)) {
-    if (encoding) headers['content-encoding'] = encoding
+  // A parser has decompressed what it left.
+  const encoding = left ? undefined : req.headers['content-encoding']
+  const headers: Record<string, string> = {}
+  if (left?.contentType || type) headers['content-type'] = left?.contentType || type
+  if (encoding) headers['content-encoding'] = encoding
+
+  const isFramed = declared !== undefined || mayBeChunked.includes(req.method ?? '')
+  if (!left && !isJson(type) && isFramed) {
     if (declared) headers['content-length'] = declared
     return { content: req, headers, json: undefined }
   }
-  const content = left?.bytes ?? (await readAll(req, limits))
-  if (content.length > maxBytes) throw limitFailure('request_too_large', limits)
-  if (left?.contentType) headers['content-type'] = left.contentType
-  // A parser has decompressed what it left.
-  if (encoding && !left) headers['content-encoding'] = encoding
+  const content = left?.bytes ?? (await readAll(req, limits, onBytes))
+  if (content.length > limits.maxRequestBytes) throw limitFailure('request_too_large', limits)
   headers['content-length'] = String(content.length)
   if (!isJson(type)) return { content, headers, json: undefined }
-  const text = encoding && !left ? await decompress(content, encoding, limits) : content
+  const text = await decompressed(content, encoding, limits)
   return { content, headers, json: left && 'json' in left ? left.json : parseJson(text) }
 }
 
@@ -62,14 +71,17 @@ function isJson(contentType: string): boolean {
   return /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType)
 }
 
-function readAll(req: IncomingMessage, limits: Readonly<Limits>): Promise<Buffer> {
+function readAll(req: IncomingMessage, limits: Readonly<Limits>, onBytes: (count: number) => void): Promise<Buffer> {
   return new Promise((resolve, reject) => {
+    const brokenOff = () => new AiProxyError('invalid_request', 'The request body broke off')
+    if (req.destroyed) return reject(brokenOff())
     const chunks: Buffer[] = []
     let size = 0
     const stopListening = () => req.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
     const onData = (chunk: Buffer) => {
       chunks.push(chunk)
       size += chunk.length
+      onBytes(chunk.length)
       if (size <= limits.maxRequestBytes) return
       stopListening()
       // The rest is read and thrown away, so that the client gets to read the answer instead of a reset connection.
@@ -82,24 +94,26 @@ function readAll(req: IncomingMessage, limits: Readonly<Limits>): Promise<Buffer
     }
     const onBroken = () => {
       stopListening()
-      reject(new AiProxyError('invalid_request', 'The request body broke off'))
+      reject(brokenOff())
     }
     req.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
   })
 }
 
-async function decompress(bytes: Buffer, encoding: string, limits: Readonly<Limits>): Promise<Buffer> {
-  const decode = decoders[encoding.toLowerCase()]
+async function decompressed(bytes: Buffer, encoding: string | undefined, limits: Readonly<Limits>): Promise<Buffer> {
+  const name = encoding?.trim().toLowerCase() || 'identity'
+  if (name === 'identity') return bytes
+  const decode = decoders.get(name)
   if (!decode) {
-    const known = Object.keys(decoders).join(', ')
+    const known = [...decoders.keys()].join(', ')
     throw new AiProxyError('invalid_request', `The request body's content-encoding is not one of ${known}`)
   }
   try {
-    return await decode(bytes, { maxOutputLength: limits.maxRequestBytes })
+    return await decode(bytes, { maxOutputLength: Math.min(limits.maxRequestBytes, constants.MAX_LENGTH) })
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
       throw limitFailure('request_too_large', limits)
-    throw new AiProxyError('invalid_request', `The request body is not valid ${encoding}`)
+    throw new AiProxyError('invalid_request', `The request body is not valid ${name}`)
   }
 }
 

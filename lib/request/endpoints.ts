@@ -36,10 +36,10 @@ export const defaultEndpoints: readonly string[] = [
 const VERSION_PREFIX = String.raw`(?:/openai|/api)?(?:/v\d+(?:(?:alpha|beta)\d*)?)?`
 
 // Two of the paths above are endpoints of one provider each and too short to be open under every prefix.
-const OWN_PREFIX: Record<string, string> = {
-  chat: '(?:/api|(?:/api)?/v2)',
-  generate: '/api',
-}
+const OWN_PREFIX = new Map([
+  ['chat', '(?:/api|(?:/api)?/v2)'],
+  ['generate', '/api'],
+])
 
 /**
  * Compiles the `endpoints` option.
@@ -61,7 +61,7 @@ export function compileEndpoints(option: AiProxyOptions['endpoints'], targetPref
   }
 }
 
-function compileRule(rule: string | RegExp, option: string, prefixes: Record<string, string> = {}) {
+function compileRule(rule: string | RegExp, option: string, prefixes = new Map<string, string>()) {
   // Without the flags that make a RegExp remember where it stopped.
   if (rule instanceof RegExp)
     return { methods: 'any' as const, path: new RegExp(rule.source, rule.flags.replace(/[gy]/g, '')) }
@@ -71,7 +71,7 @@ function compileRule(rule: string | RegExp, option: string, prefixes: Record<str
   const pattern = path.split('*').map(escapeRegExp).join('[^/]+')
   // What is allowed to be read may be asked for its head, too.
   const methods = method === undefined ? ('any' as const) : method === 'GET' ? ['GET', 'HEAD'] : [method]
-  return { methods, path: new RegExp(`^${prefixes[path] ?? VERSION_PREFIX}/${pattern}$`) }
+  return { methods, path: new RegExp(`^${prefixes.get(path) ?? VERSION_PREFIX}/${pattern}$`) }
 }
 
 function escapeRegExp(text: string): string {

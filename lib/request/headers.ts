@@ -93,7 +93,10 @@ export function compileForwardHeaders(
     (exact.has(name) && !isBarred(name)) || (starts.some((start) => name.startsWith(start)) && !isBarred(name))
 }
 
-/** The client's headers that go on. What `connection` names is meant for this connection alone. */
+/** These go on with the body that they describe, as it goes on. */
+const ofTheBody = ['content-type', 'content-encoding', 'content-length']
+
+/** The client's headers that go on, beside its body's. What `connection` names is meant for this connection alone. */
 export function forwardedHeaders(
   client: IncomingHttpHeaders,
   forwards: HeaderFilter,
@@ -101,7 +104,8 @@ export function forwardedHeaders(
   const named = client.connection ? client.connection.toLowerCase().split(/\s*,\s*/) : []
   const headers: Record<string, string | string[]> = {}
   for (const [name, value] of Object.entries(client)) {
-    if (value !== undefined && forwards(name) && !named.includes(name)) headers[name] = value
+    if (value === undefined || named.includes(name) || ofTheBody.includes(name)) continue
+    if (forwards(name)) headers[name] = value
   }
   return headers
 }

@@ -46,5 +46,7 @@ function asUtf8(req: IncomingMessage): string {
 /** A form's fields in `qs`'s spelling, `a[b][0]`, which `urlencoded({ extended: true })` understood. */
 function fields(value: unknown, name = ''): [string, string][] {
   if (typeof value !== 'object' || value === null) return [[name, String(value ?? '')]]
+  // A field that came more than once, as both kinds of `urlencoded()` understand it.
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.map((item) => [name, item])
   return Object.entries(value).flatMap(([key, item]) => fields(item, name ? `${name}[${key}]` : key))
 }

@@ -13,7 +13,7 @@ const processClock: TimerClock = {
 }
 
 // Node runs a timer of more than 2^31-1 ms at once.
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+export const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 interface Deadline {
   readonly afterMs: number
@@ -37,6 +37,7 @@ export class Deadlines {
 
   /** Starts the deadline `name`, or starts it anew. `Infinity` never comes due. */
   start(name: string, afterMs: number, onDue: () => void): void {
+    this.#running.delete(name)
     if (afterMs === Number.POSITIVE_INFINITY) return
     const due = this.#clock.now() + afterMs
     this.#running.set(name, { afterMs, onDue, due })

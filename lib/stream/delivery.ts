@@ -5,6 +5,7 @@ import { AiProxyError, limitFailure, toFailure } from '../errors.js'
 import type { Exchange } from '../exchange.js'
 import { asDataEvent, EnclosingFramer, type Framer, framerFor } from '../framing/index.js'
 import { decoded, decoderFor } from '../upstream/decode.js'
+import { hasDeparted, onDeparture } from './departure.js'
 import { Downstream } from './downstream.js'
 import { Pump } from './pump.js'
 import { mergedVary, responseHeaders, streamHeaders } from './response-head.js'
@@ -39,6 +40,7 @@ export class Delivery {
   #pump: Pump | undefined
   #terminated = false
   #isOver = false
+  readonly #stopWatching: () => void
 
   constructor(exchange: Exchange, config: Config, turns: TurnScheduler, events: DeliveryEvents) {
     this.#exchange = exchange
@@ -55,7 +57,7 @@ export class Delivery {
       events: () => this.#framer?.events ?? 0,
       downstreamBytes: () => this.#downstream.bytes,
     }
-    exchange.res.once('close', () => this.#closed())
+    this.#stopWatching = onDeparture(exchange.req, exchange.res, () => this.#closed())
   }
 
   get isOver(): boolean {
@@ -66,7 +68,7 @@ export class Delivery {
   answer(status: number, headers: Record<string, string>, body?: string): void {
     this.#exchange.phase = 'ending'
     this.#downstream.open(status, headers)
-    this.#downstream.end(body)
+    this.#downstream.end(this.#exchange.req.method === 'HEAD' ? undefined : body)
   }
 
   /** Opens the response as an event stream while the provider is still silent. */
@@ -91,7 +93,9 @@ export class Delivery {
     const decoder = decoderFor(response, hasBody)
     const headers = responseHeaders(response, decoder !== undefined)
     headers.vary = mergedVary(exchange.res, response.headers.vary)
-    this.#open(status, headers, hasBody ? response.headers['content-type'] : undefined)
+    // No frames can be seen in an encoding that we cannot decode: such a body passes as it is.
+    const isReadable = hasBody && !headers['content-encoding']
+    this.#open(status, headers, isReadable ? response.headers['content-type'] : undefined)
     this.#watchLimits()
     if (!this.#downstream.isGone) exchange.phase = 'streaming'
     const source = decoder ? decoded(response, decoder) : response
@@ -105,15 +109,27 @@ export class Delivery {
       onTurn: (ms) => exchange.tookTurn(ms),
       onCrash: (error) => this.fail(toFailure(error)),
     })
+    // The client may have left heartbeats unread that were sent before.
+    if (this.#downstream.isBlocked) this.#blocked()
   }
 
   /** Ends the exchange with a failure, said in the client's own protocol, as far as something can still be said. */
   fail(failure: AiProxyError): void {
+    // What fails because the client has left is no failure.
+    const { req, res } = this.#exchange
+    if (!this.#downstream.isGone && hasDeparted(req, res)) return this.#closed()
     const isFirst = this.#exchange.settle(failure.outcome, failure)
     if (failure.limit) debug.limit('%s %s: %s', this.#exchange.id, failure.limit, failure.message)
     this.#stopUpstream()
-    if (this.#downstream.isGone) this.#over()
-    else if (isFirst) this.#say(failure)
+    if (this.#downstream.isGone) return this.#over()
+    // Already on its last bytes: nothing can follow them.
+    if (!isFirst || this.#downstream.isEnded) return
+    try {
+      this.#say(failure)
+    } catch (error) {
+      debug.stream('%s the failure could not be said: %s', this.#exchange.id, error)
+      this.#downstream.cut()
+    }
   }
 
   /** Closes the connection of an exchange whose client takes too long over the last bytes. */
@@ -161,11 +177,8 @@ export class Delivery {
     const { format } = this.#exchange
     const failure = new AiProxyError('upstream_error', `The provider answered with status ${status}`)
     this.#exchange.settle(failure.outcome, failure)
-    try {
-      return format.errorEvent(JSON.parse(body.toString()))
-    } catch {
-      return format.errorEvent(format.errorBody(failure))
-    }
+    const said = parsed(body)
+    return format.errorEvent(format.isErrorBody(said) ? said : format.errorBody(failure))
   }
 
   #watchLimits(): void {
@@ -208,6 +221,7 @@ export class Delivery {
   }
 
   #blocked(): void {
+    if (!this.#pump) return
     this.#exchange.phase = 'stalled'
     // While we do not read, the provider's silence is ours.
     this.#exchange.deadlines.stop('idle')
@@ -230,6 +244,7 @@ export class Delivery {
   /** The client's connection is done with: it has got everything, or it has left. */
   #closed(): void {
     const exchange = this.#exchange
+    if (this.#downstream.isGone) return
     this.#downstream.leave()
     if (exchange.res.writableFinished) {
       const isOurs = exchange.phase === 'ending'
@@ -254,7 +269,16 @@ export class Delivery {
   #over(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.#stopWatching()
     this.#stopUpstream()
     this.#events.onOver()
+  }
+}
+
+function parsed(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString())
+  } catch {
+    return undefined
   }
 }

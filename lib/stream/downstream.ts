@@ -18,6 +18,8 @@ export class Downstream {
   bytes = 0
   /** The client does not keep up: nothing must be written until `onDrain`. */
   isBlocked = false
+  /** The last bytes have been written. */
+  isEnded = false
   /** Nobody is there to write to any more. */
   isGone = false
 
@@ -27,6 +29,7 @@ export class Downstream {
   readonly #events: DownstreamEvents
   #head: { status: number; headers: OutgoingHttpHeaders } | undefined
   #flush: (() => void) | undefined
+  #awaitsDrain = false
 
   constructor(res: ServerResponse, deadlines: Deadlines, drainTimeoutMs: number, events: DownstreamEvents) {
     this.#res = res
@@ -67,7 +70,9 @@ export class Downstream {
     this.#deadlines.touch('heartbeat')
     if (!keepsUp && !this.isBlocked) {
       this.isBlocked = true
-      this.#res.once('drain', this.#onDrain)
+      // Once for all: behind compression() a listener of `once` would stay on the compressor.
+      if (!this.#awaitsDrain) this.#res.on('drain', this.#onDrain)
+      this.#awaitsDrain = true
       this.#awaitReader()
       this.#events.onBlock()
     }
@@ -89,8 +94,9 @@ export class Downstream {
 
   /** Ends the response. The client has to read what is left of it in time. */
   end(last?: Buffer | string): void {
-    if (this.isGone) return
+    if (this.isGone || this.#res.writableEnded) return
     if (this.#head) this.#sendHead()
+    this.isEnded = true
     this.#deadlines.stop('heartbeat')
     if (last !== undefined) this.bytes += Buffer.byteLength(last)
     this.#awaitReader()
@@ -123,13 +129,22 @@ export class Downstream {
   }
 
   readonly #onDrain = (): void => {
-    if (this.isGone) return
+    if (this.isGone || !this.isBlocked) return
     this.isBlocked = false
-    this.#deadlines.stop('drain')
+    if (!this.isEnded) this.#deadlines.stop('drain')
     this.#events.onDrain()
   }
 
+  readonly #onSocket = (): void => {
+    if (!this.isGone && (this.isBlocked || this.isEnded)) this.#awaitReader()
+  }
+
   #awaitReader(): void {
+    // In a pipeline, the response before this one comes first: until then nothing of this one can be read.
+    if (!this.#res.socket) {
+      this.#res.once('socket', this.#onSocket)
+      return
+    }
     this.#deadlines.start('drain', this.#drainTimeoutMs, () => this.#events.onSlow())
   }
 }

@@ -69,11 +69,7 @@ export class Pump implements TurnTaker {
 
   takeTurn(): void {
     this.#isQueued = false
-    try {
-      this.#work()
-    } catch (error) {
-      this.#stopWith(() => this.#events.onCrash(error))
-    }
+    this.#guarded(() => this.#work())
   }
 
   turnTook(ms: number): void {
@@ -84,6 +80,14 @@ export class Pump implements TurnTaker {
   stop(): void {
     this.#isStopped = true
     this.#source.off('readable', this.wake).off('end', this.#onEnd).off('close', this.#onBroken)
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#stopWith(() => this.#events.onCrash(error))
+    }
   }
 
   #work(): void {
@@ -115,24 +119,21 @@ export class Pump implements TurnTaker {
     this.#events.onBytes(chunk.length)
     const allowed = chunk.length <= this.#bytesLeft ? chunk : chunk.subarray(0, this.#bytesLeft)
     this.#bytesLeft -= chunk.length
-    const frames = this.#framer.push(allowed)
-    if (frames) {
-      this.#sink.write(frames)
-      const last = this.#framer.last()
-      if (last) this.#events.onLastEvent(last)
-    }
+    this.#write(this.#framer.push(allowed))
     if (this.#framer.tooLarge) this.#stopWith(() => this.#events.onTooLargeEvent())
     else if (this.#bytesLeft < 0) this.#stopWith(() => this.#events.onTooManyBytes())
   }
 
+  #write(frames: Buffer | undefined): void {
+    if (!frames) return
+    this.#sink.write(frames)
+    const last = this.#framer.last()
+    if (last) this.#events.onLastEvent(last)
+  }
+
   readonly #onEnd = (): void => {
-    const rest = this.#framer.end()
-    if (rest) {
-      this.#sink.write(rest)
-      const last = this.#framer.last()
-      if (last) this.#events.onLastEvent(last)
-    }
-    this.#stopWith(() => this.#events.onEnd())
+    this.#guarded(() => this.#write(this.#framer.end()))
+    if (!this.#isStopped) this.#stopWith(() => this.#events.onEnd())
   }
 
   /** What came before the break is still in the stream: it is passed on first. */

@@ -33,6 +33,7 @@ export class StandInRequest extends Readable {
   readonly connection: object
 
   #source: IncomingMessage | undefined
+  #onChunk: ((chunk: Buffer) => void) | undefined
 
   /** @param onChunk told of each chunk of a body that passes unbuffered */
   constructor(request: UpstreamRequest, onChunk: (chunk: Buffer) => void) {
@@ -48,12 +49,8 @@ export class StandInRequest extends Readable {
       return
     }
     this.#source = body
-    body.on('data', (chunk: Buffer) => {
-      onChunk(chunk)
-      if (!this.destroyed && !this.push(chunk)) body.pause()
-    })
-    body.on('end', () => this.push(null))
-    body.pause()
+    this.#onChunk = onChunk
+    body.on('data', this.#onData).on('end', this.#onEnd).pause()
   }
 
   override _read(): void {
@@ -62,8 +59,17 @@ export class StandInRequest extends Readable {
 
   /** What still comes in is read and thrown away, so that the client's connection can be used again. */
   override _destroy(_error: Error | null, callback: (error: null) => void): void {
-    this.#source?.removeAllListeners('data').removeAllListeners('end').resume()
+    this.#source?.off('data', this.#onData).off('end', this.#onEnd).resume()
     callback(null)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#onChunk?.(chunk)
+    if (!this.destroyed && !this.push(chunk)) this.#source?.pause()
+  }
+
+  readonly #onEnd = (): void => {
+    if (!this.destroyed) this.push(null)
   }
 }
 

@@ -25,7 +25,10 @@ describe('the packed package, installed', { concurrency: true }, () => {
 
   test('holds what users need, and nothing else', async () => {
     const { stdout } = await run('tar', ['-tzf', tarball])
-    const files = stdout.trim().split('\n').map((path) => path.replace('package/', ''))
+    const files = stdout
+      .trim()
+      .split('\n')
+      .map((path) => path.replace('package/', ''))
     const others = files.filter((path) => !/^dist\/[\w/-]+\.(js|mjs|d\.ts|d\.mts)$/.test(path))
     assert.deepEqual(others.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
     for (const entry of ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts']) {

@@ -16,7 +16,8 @@ provider.listen(0, '127.0.0.1', () => {
     limits: { maxConcurrentStreams: 10 },
     onFinish: (record, req, res) => {
       records.push(record)
-      if (req.originalUrl !== '/ai/v1/chat/completions' || res.statusCode !== 200) throw new Error('not typed as Express types')
+      if (req.originalUrl !== '/ai/v1/chat/completions' || res.statusCode !== 200)
+        throw new Error('not typed as Express types')
     },
   }
   const ai: AiProxy = aiProxy(options)

@@ -1,0 +1,55 @@
+/** The proxies to compare, each started anew for each measurement. */
+import { Child, start } from './children'
+import { cores } from './cores'
+import { hasNginx, startNginx } from './nginx'
+
+/** A proxy that runs: `/health` and `/ai` at `port`. */
+export interface RunningProxy {
+  port: number
+  /** Microseconds of CPU time so far, user and system. */
+  cpuMicros(): Promise<number>
+  /** Bytes in use: `rss` as the system sees it, `held` as the runtime itself counts it (NaN where it cannot tell). */
+  memory(): Promise<{ rss: number; held: number }>
+  stop(): Promise<void>
+}
+
+type ServeApi = {
+  port(input: null): number
+  cpuMicros(input: null): number
+  memory(input: null): { rss: number; held: number }
+}
+
+const nodeContenders = {
+  ours: require.resolve('./contenders/ours.cjs'),
+  plain: require.resolve('./contenders/plain.cjs'),
+  pipe: require.resolve('./contenders/pipe.cjs'),
+}
+
+export type Contender = keyof typeof nodeContenders | 'nginx'
+
+/** All contenders, in the order of the report. */
+export const contenders: Contender[] = ['ours', 'plain', 'pipe', 'nginx']
+
+/** Why a contender cannot take part here, or undefined if it can. */
+export function whyNot(contender: Contender): string | undefined {
+  return contender === 'nginx' && !hasNginx() ? 'nginx is not installed' : undefined
+}
+
+/** Starts a contender in front of the provider at `providerPort`, on the core that is the proxy's own. */
+export async function startContender(contender: Contender, providerPort: number): Promise<RunningProxy> {
+  if (contender === 'nginx') return startNginx(providerPort)
+  const env = {
+    ...process.env,
+    NODE_ENV: 'production',
+    NODE_OPTIONS: '',
+    BENCH_TARGET: `http://127.0.0.1:${providerPort}`,
+  }
+  const command = [process.execPath, '--expose-gc', nodeContenders[contender]]
+  const child = new Child<ServeApi>(start(cores.proxy, command, true, env))
+  return {
+    port: await child.ask('port', null),
+    cpuMicros: () => child.ask('cpuMicros', null),
+    memory: () => child.ask('memory', null),
+    stop: () => child.stop(),
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * What the contenders that run in Node have in common: an Express app with `GET /health` and the proxy at `/ai`, in a
+ * process of its own that answers the benchmark's questions. Plain JavaScript, so that no loader runs beside a proxy.
+ */
+const { once } = require('node:events')
+const express = require('express')
+
+/** Bytes of memory in use once garbage is gone: `rss` as the system sees it, `held` as V8 and Node count it. */
+async function memory() {
+  for (let pass = 0; pass < 3; pass += 1) {
+    global.gc()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  const { rss, heapUsed, external } = process.memoryUsage()
+  return { rss, held: heapUsed + external }
+}
+
+/** Microseconds of CPU time, in this process and in the kernel on its behalf, since it began. */
+function cpuMicros() {
+  const { user, system } = process.cpuUsage()
+  return user + system
+}
+
+const questions = { cpuMicros, memory }
+
+/**
+ * Serves `proxyTo(target)`, the target being the provider's base URL.
+ * @param {(target: string) => import('express').RequestHandler} proxyTo
+ */
+module.exports = function serve(proxyTo) {
+  const app = express()
+  app.get('/health', (_req, res) => {
+    res.send('ok')
+  })
+  app.use('/ai', proxyTo(process.env.BENCH_TARGET))
+  const server = app.listen(0, '127.0.0.1', 1024)
+  const listening = once(server, 'listening')
+
+  questions.port = async () => {
+    await listening
+    return server.address().port
+  }
+  process.on('message', async ({ id, name }) => process.send({ id, value: await questions[name]() }))
+  process.on('disconnect', () => process.exit())
+}

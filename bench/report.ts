@@ -1,0 +1,138 @@
+/** From measurements to a table and a JSON file. */
+import { readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { type Contender, contenders } from './contenders'
+import { cores } from './cores'
+import { type Figures, type Goal, type Row, type Scenario, scenarios } from './scenarios'
+import { median } from './stats'
+
+/** One measurement: its figures, or why there are none. */
+export interface Measurement {
+  round: number
+  scenario: string
+  contender: Contender
+  figures?: Figures
+  /** What others had meanwhile of the cores in use, in percent of one core; NaN where that cannot be known. */
+  othersPercent?: number
+  invalid?: string
+}
+
+/** The probe's own noise, in milliseconds. */
+export interface Noise {
+  idle: { medianMs: number; p99Ms: number }
+  besideLoad: { medianMs: number; p99Ms: number }
+}
+
+export interface Run {
+  rounds: number
+  noise: Noise
+  /** What the load gets from the provider without a proxy, in MB a second: the roof over every throughput. */
+  directMegabytesPerSecond: number
+  measurements: Measurement[]
+}
+
+/** The figures of one contender, one a valid round. */
+function figuresOf({ measurements }: Run, scenario: Scenario, contender: Contender, metric: string): number[] {
+  return measurements
+    .filter((one) => one.scenario === scenario.name && one.contender === contender)
+    .flatMap((one) => one.figures?.[metric] ?? [])
+}
+
+function isReached(goal: Goal, row: Row, ours: number, plain: number): boolean {
+  const figure = 'ratio' in goal ? ours / plain : ours
+  const bound = 'ratio' in goal ? goal.ratio : goal.value
+  return row.better === 'higher' ? figure >= bound : figure <= bound
+}
+
+/** `aim`, `must` or `no`; `–` if there is nothing to judge by. */
+function verdict(row: Row, ours: number, plain: number): string {
+  const needsPlain = 'ratio' in row.must || 'ratio' in row.aim
+  if (Number.isNaN(ours) || (needsPlain && Number.isNaN(plain))) return '–'
+  // A goal that is reached without the lesser one being reached is no success: both are asked for.
+  if (!isReached(row.must, row, ours, plain)) return 'no'
+  return isReached(row.aim, row, ours, plain) ? 'aim' : 'must'
+}
+
+/** Three digits that count, or all digits before the point. */
+function digits(figure: number): string {
+  if (Number.isNaN(figure)) return '–'
+  if (Math.abs(figure) >= 100) return Math.round(figure).toLocaleString('en')
+  return figure.toFixed(Math.abs(figure) >= 10 ? 1 : Math.abs(figure) >= 0.1 ? 2 : 3)
+}
+
+function goalText(goal: Goal, row: Row): string {
+  const sign = row.better === 'higher' ? '≥' : '≤'
+  return 'ratio' in goal ? `${sign} ${goal.ratio}×` : `${sign} ${goal.value} ${row.unit}`
+}
+
+/** A line of the report in figures: medians over the rounds, NaN where there is no valid one. */
+function summary(run: Run, scenario: Scenario, row: Row) {
+  const medians = contenders.map((contender) => median(figuresOf(run, scenario, contender, row.metric)))
+  const [ours = Number.NaN, plain = Number.NaN] = medians
+  return { medians, ratio: ours / plain, reached: verdict(row, ours, plain) }
+}
+
+/** The table, in Markdown: medians over the rounds. */
+export function table(run: Run): string {
+  const columns = ['scenario', ...contenders, 'ours/plain', 'must', 'aim', 'reached?']
+  const lines = scenarios.flatMap((scenario) =>
+    scenario.rows
+      .filter((row) => contenders.some((contender) => figuresOf(run, scenario, contender, row.metric).length > 0))
+      .map((row) => {
+        const { medians, ratio, reached } = summary(run, scenario, row)
+        const cells = medians.map((figure) => (Number.isNaN(figure) ? '–' : `${digits(figure)} ${row.unit}`))
+        const times = Number.isNaN(ratio) ? '–' : `${digits(ratio)}×`
+        return [row.label, ...cells, times, goalText(row.must, row), goalText(row.aim, row), reached]
+      }),
+  )
+  return [columns, columns.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+/** How far the rounds lie apart: (largest − smallest) / median, a line for each figure and contender. */
+export function spread(run: Run): string {
+  return scenarios
+    .flatMap((scenario) => scenario.rows.map((row) => ({ scenario, row })))
+    .map(({ scenario, row }) => {
+      const parts = contenders.flatMap((contender) => {
+        const figures = figuresOf(run, scenario, contender, row.metric)
+        if (figures.length < 2) return []
+        const percent = ((Math.max(...figures) - Math.min(...figures)) / Math.abs(median(figures))) * 100
+        return `${contender} ±${Math.round(percent / 2)} %`
+      })
+      return parts.length > 0 ? `  ${scenario.name} ${row.metric}: ${parts.join(', ')}` : ''
+    })
+    .filter((line) => line !== '')
+    .join('\n')
+}
+
+function version(name: string): string {
+  return JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8')).version
+}
+
+/** All that was measured, as JSON: the lines of the table and every single measurement. */
+export function json(run: Run): string {
+  const rows = scenarios.flatMap((scenario) =>
+    scenario.rows.map((row) => {
+      const { medians, ratio, reached } = summary(run, scenario, row)
+      const byContender = Object.fromEntries(
+        contenders.map((contender, index) => [contender, rounded(medians[index]!)]),
+      )
+      const { label, metric, unit, must, aim } = row
+      return { scenario: scenario.name, label, metric, unit, ...byContender, ratio: rounded(ratio), must, aim, reached }
+    }),
+  )
+  const measurements = run.measurements.map(({ figures = {}, ...one }) => {
+    const short = Object.fromEntries(Object.entries(figures).map(([name, figure]) => [name, rounded(figure)]))
+    return { ...one, othersPercent: rounded(one.othersPercent ?? Number.NaN), figures: short }
+  })
+  const machine = { cpu: cpus()[0]?.model ?? 'unknown', proxyHasCoreOfItsOwn: cores.proxy !== undefined }
+  const packages = ['express', 'http-proxy-middleware'].map((name) => [name, version(name)] as const)
+  const versions = { node: process.version, ...Object.fromEntries(packages) }
+  const date = new Date().toISOString().slice(0, 10)
+  return `${JSON.stringify({ date, machine, versions, ...run, rows, measurements }, null, 2)}\n`
+}
+
+/** Four digits that count; null, which JSON has, for NaN, which it has not. */
+function rounded(figure: number): number | null {
+  return Number.isNaN(figure) ? null : Number(figure.toPrecision(4))
+}

@@ -1,0 +1,68 @@
+/** What every measurement needs: provider, load and probe, which live through the whole run. */
+import type { ChildProcess } from 'node:child_process'
+import { setPriority } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Child, start } from './children'
+import type { RunningProxy } from './contenders'
+import { cores } from './cores'
+import type { LoadApi } from './load'
+import type { ProbeApi } from './probe'
+import type { ProviderApi } from './provider'
+import type { Api } from './rpc'
+import { PATHS } from './wire'
+
+export interface Rig {
+  provider: Child<ProviderApi>
+  providerPort: number
+  load: Child<LoadApi>
+  probe: Child<ProbeApi>
+}
+
+function startTypeScript<A extends Api>(core: number | undefined, file: string): Child<A> {
+  return new Child<A>(start(core, [process.execPath, '--import', 'tsx', file], true))
+}
+
+/** Starts the three, and lets the load's and the provider's code become hot before anything is measured. */
+export async function startRig(): Promise<Rig> {
+  const provider = startTypeScript<ProviderApi>(cores.load, require.resolve('./provider.ts'))
+  const load = startTypeScript<LoadApi>(cores.load, require.resolve('./load.ts'))
+  const probe = startTypeScript<ProbeApi>(cores.probe, require.resolve('./probe.ts'))
+  prefer(probe, [provider, load])
+  const port = await provider.ask('listen', null)
+  await load.ask('verify', { port, path: PATHS.provider })
+  await load.ask('small', { port, path: PATHS.provider, clients: 32, forMs: 500 })
+  return { provider, providerPort: port, load, probe }
+}
+
+/** The probe shares its core with the load: it needs next to nothing of it, but that at once. */
+function prefer(probe: { process: ChildProcess }, others: { process: ChildProcess }[]): void {
+  try {
+    setPriority(probe.process.pid!, -20)
+  } catch {
+    // Only root may raise a priority; anyone may lower one.
+    for (const other of others) setPriority(other.process.pid!, 5)
+  }
+}
+
+export async function stopRig(rig: Rig): Promise<void> {
+  await Promise.all([rig.provider.stop(), rig.load.stop(), rig.probe.stop()])
+}
+
+/** Polls until `isSo`; false if it is not within `timeoutMs`. */
+export async function until(isSo: () => Promise<boolean>, timeoutMs: number): Promise<boolean> {
+  for (const end = performance.now() + timeoutMs; performance.now() < end; ) {
+    if (await isSo()) return true
+    await sleep(20)
+  }
+  return false
+}
+
+/** Begins to measure a proxy's CPU time; what it returns ends that. At 100 % the proxy's one core was the limit. */
+export async function usageFrom(proxy: RunningProxy) {
+  const before = await proxy.cpuMicros()
+  const startedAt = performance.now()
+  return async () => {
+    const cpuMicros = (await proxy.cpuMicros()) - before
+    return { cpuMicros, cpuPercent: cpuMicros / 10 / (performance.now() - startedAt) }
+  }
+}

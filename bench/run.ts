@@ -1,0 +1,158 @@
+/**
+ * The benchmark: `npm run bench`, or in part
+ * `npm run bench -- --rounds 1 --only burst-20,small --contenders ours,plain --out some-file.json`.
+ *
+ * The contenders take turns inside each round, each in a fresh process, so that what else the machine does meets all
+ * of them; the report has the medians over the rounds. A whole run leaves its figures in `bench/results.json`.
+ */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { runningPids } from './children'
+import { type Contender, contenders, type RunningProxy, startContender, whyNot } from './contenders'
+import { canPin, pinThisProcess } from './cores'
+import { watchOthers } from './machine'
+import { json, type Measurement, type Noise, spread, table } from './report'
+import { type Rig, startRig, stopRig } from './rig'
+import { type Scenario, scenarios } from './scenarios'
+import { PATHS } from './wire'
+
+/** Said beside a measurement when others had more of a core than this. */
+const DISTURBED_PERCENT = 5
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string' },
+    contenders: { type: 'string' },
+    out: { type: 'string' },
+  },
+})
+
+/** The named ones of a list, or all of it; a name that is not in it is an error. */
+function chosen<T>(all: T[], nameOf: (one: T) => string, names: string | undefined): T[] {
+  const wanted = names?.split(',')
+  const unknown = wanted?.filter((name) => !all.some((one) => nameOf(one) === name)) ?? []
+  if (unknown.length > 0) throw new Error(`unknown: ${unknown.join(', ')}; there are ${all.map(nameOf).join(', ')}`)
+  return all.filter((one) => !wanted || wanted.includes(nameOf(one)))
+}
+
+async function main(): Promise<void> {
+  const rounds = Number(options.rounds)
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100)
+    throw new Error(`--rounds takes 1 to 100, got ${options.rounds}`)
+  const toMeasure = chosen(scenarios, (scenario) => scenario.name, options.only)
+  const competitors = chosen<Contender>(contenders, (contender) => contender, options.contenders).filter(isHere)
+
+  pinThisProcess()
+  if (!canPin) console.log('Not pinned: this needs taskset and two cores. Expect noise.')
+  let rig = await startRig()
+  for (const contender of competitors) await verify(rig, contender)
+  const noise = await noiseOfProbe(rig, competitors[0]!)
+  const { megabytesPerSecond: directMegabytesPerSecond } = await burstAt(rig, rig.providerPort, PATHS.provider)
+  console.log(`without a proxy: ${Math.round(directMegabytesPerSecond)} MB/s`)
+
+  const measurements: Measurement[] = []
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const scenario of toMeasure) {
+      for (const contender of competitors) {
+        const measurement = await measured(rig, scenario, contender, round)
+        measurements.push(measurement)
+        console.log(line(measurement, rounds))
+        if (measurement.invalid === undefined) continue
+        await stopRig(rig)
+        rig = await startRig()
+      }
+    }
+  }
+  await stopRig(rig)
+
+  const run = { rounds, noise, directMegabytesPerSecond, measurements }
+  console.log(`\n${table(run)}\n\nHalf the distance between the rounds, of the median:\n${spread(run)}`)
+  const whole = options.only === undefined && options.contenders === undefined
+  const file = options.out ?? (whole ? join(__dirname, 'results.json') : undefined)
+  if (file !== undefined) writeFileSync(file, json(run))
+  const invalid = measurements.filter((measurement) => measurement.invalid !== undefined)
+  if (invalid.length === 0) return
+  console.log(`\nINVALID: ${invalid.length} of ${measurements.length} measurements failed, see above.`)
+  process.exitCode = 1
+}
+
+function isHere(contender: Contender): boolean {
+  const reason = whyNot(contender)
+  if (reason !== undefined) console.log(`${contender}: left out, ${reason}`)
+  return reason === undefined
+}
+
+/** Runs `use` with a fresh process of a contender, which is gone afterwards whatever happens. */
+async function withProxy<T>(rig: Rig, contender: Contender, use: (proxy: RunningProxy) => Promise<T>): Promise<T> {
+  const proxy = await startContender(contender, rig.providerPort)
+  try {
+    return await use(proxy)
+  } finally {
+    await proxy.stop()
+  }
+}
+
+/** No contender is measured that changes the bytes: one whole stream is compared with what the provider sent. */
+async function verify(rig: Rig, contender: Contender): Promise<void> {
+  const { load } = rig
+  try {
+    await withProxy(rig, contender, ({ port }) => load.ask('verify', { port, path: PATHS.proxy }))
+  } catch (error) {
+    throw new Error(`INVALID: ${contender} does not carry a stream whole`, { cause: error })
+  }
+  console.log(`${contender}: carries a stream byte for byte`)
+}
+
+async function measured(rig: Rig, scenario: Scenario, contender: Contender, round: number): Promise<Measurement> {
+  const about = { round, scenario: scenario.name, contender }
+  try {
+    const { figures, othersPercent } = await withProxy(rig, contender, async (proxy) => {
+      const others = watchOthers(runningPids())
+      const figures = await scenario.measure(rig, proxy)
+      return { figures, othersPercent: others() }
+    })
+    return { ...about, figures, othersPercent }
+  } catch (error) {
+    return { ...about, invalid: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+function burstAt({ load }: Rig, port: number, path: string) {
+  return load.ask('burst', { port, path, model: 'burst', streams: 20, rounds: 2, forMs: 1500 })
+}
+
+/** What the probe says of a proxy that does nothing: first all alone, then with its core full of load that goes elsewhere. */
+function noiseOfProbe(rig: Rig, contender: Contender): Promise<Noise> {
+  return withProxy(rig, contender, async ({ port }) => {
+    const probeWhile = async (load: () => Promise<unknown>) => {
+      await rig.probe.ask('start', { port, intervalMs: 5 })
+      await load()
+      const { medianMs, p99Ms } = await rig.probe.ask('stop', null)
+      return { medianMs, p99Ms }
+    }
+    await rig.probe.ask('warmUp', { port, forMs: 1000 })
+    const idle = await probeWhile(() => sleep(1500))
+    const besideLoad = await probeWhile(() => burstAt(rig, rig.providerPort, PATHS.provider))
+    const text = ({ medianMs, p99Ms }: Noise['idle']) => `median ${medianMs.toFixed(2)} ms, p99 ${p99Ms.toFixed(2)} ms`
+    console.log(`the probe’s own noise: ${text(idle)}; beside the load: ${text(besideLoad)}`)
+    return { idle, besideLoad }
+  })
+}
+
+function line(
+  { round, scenario, contender, figures, othersPercent = 0, invalid }: Measurement,
+  rounds: number,
+): string {
+  const texts = Object.entries(figures ?? {}).map(([name, figure]) => `${name} ${Number(figure.toPrecision(4))}`)
+  if (othersPercent > DISTURBED_PERCENT) texts.push(`(others had ${Math.round(othersPercent)} % of a core)`)
+  const result = invalid === undefined ? texts.join(', ') : `INVALID: ${invalid}`
+  return `${round}/${rounds} ${scenario.padEnd(11)} ${contender.padEnd(5)} ${result}`
+}
+
+main().catch((error) => {
+  console.error(error)
+  process.exit(1)
+})

@@ -1,0 +1,80 @@
+import type { RunningProxy } from '../contenders'
+import { type Rig, usageFrom } from '../rig'
+import type { Figures, Scenario } from '../scenarios'
+import { PATHS } from '../wire'
+
+/** Long enough that a p99 of the probe's samples stands on several of them, short enough for three rounds. */
+const FOR_MS = 2500
+
+const PROBE_INTERVAL_MS = 5
+
+/**
+ * Bursting streams side by side with a health probe. What warms the proxy up are as many streams as are measured: the
+ * connections to the provider are kept alive, and only after a first stream has TCP opened their windows wide.
+ */
+async function measure({ load, probe }: Rig, proxy: RunningProxy, streams: number): Promise<Figures> {
+  const { port } = proxy
+  const job = { port, path: PATHS.proxy, streams }
+  await probe.ask('warmUp', { port, forMs: 500 })
+  await load.ask('burst', { ...job, model: 'burst-short', rounds: 2, forMs: 1000 })
+  await probe.ask('start', { port, intervalMs: PROBE_INTERVAL_MS })
+  const usage = await usageFrom(proxy)
+  const { megabytesPerSecond, roundMs } = await load.ask('burst', { ...job, model: 'burst', rounds: 1, forMs: FOR_MS })
+  const { cpuPercent } = await usage()
+  const health = await probe.ask('stop', null)
+  return {
+    throughput: megabytesPerSecond,
+    roundMs,
+    cpuPercent,
+    healthMedian: health.medianMs,
+    healthP99: health.p99Ms,
+    healthMax: health.maxMs,
+    healthSamples: health.count,
+  }
+}
+
+export const burst20: Scenario = {
+  name: 'burst-20',
+  rows: [
+    {
+      label: '20 streams of 4,000 events, bursting: throughput',
+      metric: 'throughput',
+      unit: 'MB/s',
+      better: 'higher',
+      must: { ratio: 1.5 },
+      aim: { ratio: 2 },
+    },
+    {
+      label: '– health probe p99 beside them',
+      metric: 'healthP99',
+      unit: 'ms',
+      better: 'lower',
+      must: { ratio: 0.1 },
+      aim: { value: 5 },
+    },
+  ],
+  measure: (rig, proxy) => measure(rig, proxy, 20),
+}
+
+export const burst200: Scenario = {
+  name: 'burst-200',
+  rows: [
+    {
+      label: '200 such streams: throughput',
+      metric: 'throughput',
+      unit: 'MB/s',
+      better: 'higher',
+      must: { ratio: 1.1 },
+      aim: { ratio: 1.5 },
+    },
+    {
+      label: '– health probe median',
+      metric: 'healthMedian',
+      unit: 'ms',
+      better: 'lower',
+      must: { ratio: 0.01 },
+      aim: { value: 2 },
+    },
+  ],
+  measure: (rig, proxy) => measure(rig, proxy, 200),
+}

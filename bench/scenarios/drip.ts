@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { usageFrom } from '../rig'
+import type { Scenario } from '../scenarios'
+import { PATHS } from '../wire'
+
+const STREAMS = 500
+const WARM_UP_MS = 1500
+const WINDOW_MS = 4000
+
+/** Many slow streams: CPU time of the proxy for each event that arrives, from when all streams run to before they end. */
+export const drip500: Scenario = {
+  name: 'drip-500',
+  rows: [
+    {
+      label: '500 streams, an event each 20 ms: CPU per event',
+      metric: 'microsPerEvent',
+      unit: 'µs',
+      better: 'lower',
+      must: { ratio: 1 },
+      aim: { ratio: 0.85 },
+    },
+  ],
+  async measure({ provider, load }, proxy) {
+    const { port } = proxy
+    await load.ask('gather', {
+      port,
+      path: PATHS.proxy,
+      model: 'drip',
+      clients: STREAMS,
+      events: 1,
+      thenStopReading: false,
+    })
+    await sleep(WARM_UP_MS)
+    const eventsBefore = await load.ask('counted', null)
+    const usage = await usageFrom(proxy)
+    await sleep(WINDOW_MS)
+    const events = (await load.ask('counted', null)) - eventsBefore
+    const { cpuMicros, cpuPercent } = await usage()
+
+    const { events: sent } = await provider.ask('finishDrips', null)
+    await load.ask('whenEnded', null)
+    const received = await load.ask('counted', null)
+    await load.ask('leave', null)
+    if (received !== sent) throw new Error(`${sent} events sent, ${received} received`)
+    return {
+      microsPerEvent: cpuMicros / events,
+      cpuPercent,
+      eventsPerSecond: events / (WINDOW_MS / 1000),
+    }
+  },
+}

@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../rig'
+import type { Scenario } from '../scenarios'
+import { EVENTS_PER_PIECE, PATHS, PIECE } from '../wire'
+
+const CLIENTS = 30
+
+/** What each has received before it leaves: 5 MiB. The stream goes on as a drip, so the leaving is all that happens. */
+const PIECES = Math.ceil((5 * 1024 * 1024) / PIECE.length)
+
+/** Short, so that a stall of a few milliseconds is seen by several samples. */
+const PROBE_INTERVAL_MS = 1
+
+const BEFORE_MS = 200
+const AFTER_MS = 800
+
+/** Many clients leave long streams at the same moment: what that does to everyone else, in the second around it. */
+export const leave30: Scenario = {
+  name: 'leave-30',
+  rows: [
+    {
+      label: '30 clients leave 5 MiB streams at once: health probe p99',
+      metric: 'healthP99',
+      unit: 'ms',
+      better: 'lower',
+      must: { value: 10 },
+      aim: { value: 5 },
+    },
+  ],
+  async measure({ provider, load, probe }, { port }) {
+    await probe.ask('warmUp', { port, forMs: 500 })
+    const job = { port, path: PATHS.proxy, model: `bulk-${PIECES}` as const, clients: CLIENTS }
+    await load.ask('gather', { ...job, events: PIECES * EVENTS_PER_PIECE, thenStopReading: false })
+    await sleep(BEFORE_MS)
+    await probe.ask('start', { port, intervalMs: PROBE_INTERVAL_MS })
+    await sleep(BEFORE_MS)
+    await load.ask('leave', null)
+    await sleep(AFTER_MS)
+    const health = await probe.ask('stop', null)
+    await until(async () => (await provider.ask('state', null)).drips === 0, 500)
+    const { drips } = await provider.ask('state', null)
+    await provider.ask('finishDrips', null)
+    return {
+      healthP99: health.p99Ms,
+      healthMedian: health.medianMs,
+      healthMax: health.maxMs,
+      /** Streams that the provider still sent more than a second after their clients had gone. */
+      orphans: drips,
+    }
+  },
+}

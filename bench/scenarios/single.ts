@@ -1,0 +1,47 @@
+/** The price of one request: how many a second, and how late the first event comes. */
+import { usageFrom } from '../rig'
+import type { Scenario } from '../scenarios'
+import { PATHS } from '../wire'
+
+/** Short requests need thousands of repetitions until all their code is compiled. */
+const WARM_UP_MS = 2000
+
+export const small: Scenario = {
+  name: 'small',
+  rows: [
+    {
+      label: 'small JSON answers: requests per second',
+      metric: 'requestsPerSecond',
+      unit: '/s',
+      better: 'higher',
+      must: { ratio: 0.85 },
+      aim: { ratio: 1 },
+    },
+  ],
+  async measure({ load }, proxy) {
+    const job = { port: proxy.port, path: PATHS.proxy, clients: 32 }
+    await load.ask('small', { ...job, forMs: WARM_UP_MS })
+    const usage = await usageFrom(proxy)
+    const { requestsPerSecond } = await load.ask('small', { ...job, forMs: 2500 })
+    const { cpuPercent } = await usage()
+    return { requestsPerSecond, cpuPercent }
+  },
+}
+
+export const firstEvent: Scenario = {
+  name: 'first-event',
+  rows: [
+    {
+      label: 'one stream, first event’s delay added to a direct call, median',
+      metric: 'addedMs',
+      unit: 'ms',
+      better: 'lower',
+      must: { value: 2 },
+      aim: { value: 0.5 },
+    },
+  ],
+  async measure({ load, providerPort }, { port }) {
+    await load.ask('small', { port, path: PATHS.proxy, clients: 32, forMs: WARM_UP_MS })
+    return load.ask('firstEvent', { providerPort, proxyPort: port, pairs: 400, warmUp: 100 })
+  },
+}

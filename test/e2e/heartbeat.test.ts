@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { startApp } from './support/app.js'
+import { connect, Events, post } from './support/client.js'
+import { openai, protocols } from './support/protocols.js'
+import { startProvider } from './support/provider.js'
+import { within } from './support/waiting.js'
+
+const heartbeat = /^: .*\n\n$/
+
+/** The next event that is no comment. */
+async function nextOf(events: Events): Promise<string | undefined> {
+  let event = await events.next()
+  while (event !== undefined && heartbeat.test(event)) event = await events.next()
+  return event
+}
+
+describe('heartbeatMs', () => {
+  test('a comment when nothing was sent, between events only', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, heartbeatMs: 5 })
+    const client = await connect(t, app.port)
+    client.post(`/ai${openai.path}`, openai.request)
+    const call = (await provider.next()).sse(['data: 1\n\n', 'data: ha'])
+    await client.sees('data: 1\n\n')
+    await client.sees(/: .*\n\n[\s\S]*: .*\n\n/)
+    call.send('lf\n\n')
+    call.end()
+    const all = await client.sees('\r\n0\r\n\r\n')
+    assert.match(all, /\r\ndata: half\n\n\r\n/)
+    const record = await app.record()
+    assert.equal(record.outcome, 'completed')
+    assert.equal(record.events, 2)
+    assert.ok(record.downstreamBytes > record.upstreamBytes)
+  })
+
+  test('0 is off', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, heartbeatMs: 0, limits: { idleTimeoutMs: 60 } })
+    const answer = post(app.url + openai.path, openai.request)
+    ;(await provider.next()).sse(['data: 1\n\n'])
+    const events = await new Events(await answer).rest()
+    assert.equal(events.length, 2)
+    assert.equal(openai.errorInEvent(events[1]).code, 'idle_timeout')
+  })
+
+  test('none within an answer that is no event stream', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, heartbeatMs: 5, limits: { idleTimeoutMs: 60 } })
+    const client = await connect(t, app.port)
+    client.post(`/ai${openai.path}`, { model: 'm' })
+    const call = await provider.next()
+    call.res.writeHead(200, { 'content-type': 'application/json' })
+    call.send('{"a":')
+    assert.doesNotMatch(await client.end(), /: heartbeat|: ?\n\n/)
+  })
+})
+
+describe('heartbeatBeforeFirstByte', () => {
+  for (const { name, path, request, events, terminator, errorInEvent, isTerminated } of protocols) {
+    const early = { heartbeatBeforeFirstByte: true, heartbeatMs: 5 }
+
+    test(`${name}: the stream is open while the provider is silent, and goes on when it speaks`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url, ...early })
+      const response = await within(post(app.url + path, request), 'the head, before the provider answers')
+      assert.equal(response.status, 200)
+      assert.match(response.headers.get('content-type') ?? '', /^text\/event-stream/)
+      assert.equal(response.headers.get('x-accel-buffering'), 'no')
+      const received = new Events(response)
+      assert.match((await received.next()) ?? '', heartbeat)
+      assert.match((await received.next()) ?? '', heartbeat)
+      const call = (await provider.next()).sse([...events, terminator])
+      for (const event of [...events, terminator]) assert.equal(await nextOf(received), event)
+      call.end()
+      assert.equal(await nextOf(received), undefined)
+      const record = await app.record()
+      assert.equal(record.outcome, 'completed')
+      assert.equal(record.events, events.length + 1)
+    })
+
+    test(`${name}: the provider's 401 becomes an error event, in its own words`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url, ...early })
+      const received = new Events(await post(app.url + path, request))
+      const error = { type: 'authentication_error', message: 'invalid key', code: 'invalid_api_key', param: null }
+      const body = name === 'OpenAI' ? { error } : { type: 'error', error }
+      ;(await provider.next()).json(401, body)
+      const event = await nextOf(received)
+      assert.equal(errorInEvent(event).message, 'invalid key')
+      assert.equal(await nextOf(received), undefined)
+      const record = await app.record()
+      assert.equal(record.outcome, 'upstream_error')
+      assert.equal(record.status, 200)
+    })
+
+    for (const [what, type, body] of [
+      ['HTML', 'text/html', '<h1>Bad gateway</h1>'],
+      ['nothing', 'text/plain', ''],
+      ['JSON of another kind', 'application/json', '{"detail":"Unauthorized"}'],
+      ['JSON in a list', 'application/json', '[{"error":{"message":"no"}}]'],
+      ['a JSON string', 'application/json', '"no"'],
+    ] as const) {
+      test(`${name}: an error status with ${what} becomes an error event, too`, async (t) => {
+        const provider = await startProvider(t)
+        const app = await startApp(t, { target: provider.url, ...early })
+        const received = new Events(await post(app.url + path, request))
+        ;(await provider.next()).res.writeHead(502, { 'content-type': type }).end(body)
+        errorInEvent(await nextOf(received))
+        assert.equal(await nextOf(received), undefined)
+        assert.equal((await app.record()).outcome, 'upstream_error')
+      })
+    }
+
+    test(`${name}: first_byte_timeout, unreachable and reset are error events`, async (t) => {
+      const provider = await startProvider(t)
+      const limits = { firstByteTimeoutMs: 40 }
+      const app = await startApp(t, { target: provider.url, ...early, limits })
+      const late = new Events(await post(app.url + path, request))
+      assert.equal(errorInEvent(await nextOf(late)).code, 'first_byte_timeout')
+      assert.equal(await nextOf(late), undefined)
+      const record = await app.record()
+      assert.equal(record.limit, 'firstByteTimeoutMs')
+      assert.equal(record.status, 200)
+      assert.equal(record.firstByteMs, undefined)
+      await (await provider.next()).gone
+
+      const reset = post(app.url + path, request)
+      ;(await provider.next()).reset()
+      const events = await new Events(await reset).rest()
+      assert.equal(errorInEvent(events.at(-1)).code, 'upstream_reset')
+      assert.ok(!isTerminated(events.join('')))
+    })
+  }
+
+  test('an answer in JSON with status 200 becomes a data event', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, heartbeatBeforeFirstByte: true })
+    const received = new Events(await post(app.url + openai.path, openai.request))
+    const call = await provider.next()
+    call.res.writeHead(200, { 'content-type': 'application/json' }).end('{\n "id": "x"\n}\n')
+    const event = await nextOf(received)
+    const data = (event ?? '').replace(/^data: ?/gm, '')
+    assert.deepEqual(JSON.parse(data), { id: 'x' })
+    assert.equal(await nextOf(received), undefined)
+    const record = await app.record()
+    assert.equal(record.outcome, 'completed')
+    assert.equal(record.events, 1)
+  })
+
+  test('not for a request that asks for no stream', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, heartbeatBeforeFirstByte: true, heartbeatMs: 5 })
+    const answer = post(app.url + openai.path, { model: 'm' })
+    ;(await provider.next()).json(429, { error: { message: 'slow down' } })
+    assert.equal((await answer).status, 429)
+  })
+})

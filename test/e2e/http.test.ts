@@ -1,0 +1,258 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import type { Express } from 'express'
+import { startApp } from './support/app.js'
+import { connect } from './support/client.js'
+import { openai } from './support/protocols.js'
+import { startProvider } from './support/provider.js'
+import { until } from './support/waiting.js'
+
+const json = { 'content-type': 'application/json' }
+
+describe('methods', () => {
+  test('HEAD gets the head and no body, and the connection can be used again', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const client = (await connect(t, app.port)).request('HEAD', '/ai/v1/models')
+    const call = await provider.next()
+    assert.equal(call.req.method, 'HEAD')
+    call.res.writeHead(200, { ...json, 'content-length': '1234', 'content-encoding': 'gzip' }).end()
+    const head = await client.sees('\r\n\r\n')
+    assert.match(head, /\r\ncontent-length: 1234\r\n/i)
+    assert.match(head, /\r\ncontent-encoding: gzip\r\n/i)
+    assert.equal((await app.record()).outcome, 'completed')
+    client.request('GET', '/ai/v1/models')
+    ;(await provider.next()).json(200, { data: [] })
+    assert.match(await client.sees('{"data":[]}'), /^HTTP\/1\.1 200/)
+  })
+
+  test('HEAD of what is not allowed, or of a provider that is away: no body either', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.reset() })
+    const app = await startApp(t, { target: provider.url })
+    const client = (await connect(t, app.port)).request('HEAD', '/ai/v1/files').request('HEAD', '/ai/v1/models')
+    await client.sees(/^HTTP\/1\.1 404[\s\S]*?\r\n\r\n/)
+    await client.sees(/HTTP\/1\.1 502[\s\S]*?\r\n\r\n/)
+    const [first, second] = [await app.record(), await app.record()]
+    assert.equal(client.text.split('\r\n\r\n').filter(Boolean).length, 2)
+    assert.equal(first.downstreamBytes, 0)
+    assert.equal(second.downstreamBytes, 0)
+  })
+
+  test('OPTIONS says what is allowed, without asking the provider', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const allowed = await fetch(app.url + openai.path, { method: 'OPTIONS' })
+    assert.equal(allowed.status, 204)
+    assert.match(allowed.headers.get('allow') ?? '', /\bPOST\b/)
+    assert.equal((await fetch(`${app.url}/v1/files`, { method: 'OPTIONS' })).status, 404)
+    assert.equal(provider.calls.length, 0)
+  })
+
+  test('OPTIONS passes where an endpoint takes any method', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, { method: call.req.method }) })
+    const app = await startApp(t, { target: provider.url, endpoints: 'all' })
+    const answer = await fetch(`${app.url}/v1/files`, { method: 'OPTIONS' })
+    assert.deepEqual(await answer.json(), { method: 'OPTIONS' })
+  })
+
+  test('the wrong method on an endpoint', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const answer = await fetch(app.url + openai.path)
+    assert.equal(answer.status, 404)
+    assert.equal(openai.errorIn(await answer.json()).code, 'endpoint_not_allowed')
+    assert.equal(provider.calls.length, 0)
+  })
+})
+
+describe('request bodies', () => {
+  test("JSON goes on byte for byte, as the client's own spelling has it", async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+    const app = await startApp(t, { target: provider.url })
+    const client = await connect(t, app.port)
+    const body = ' {"model" : "m\\u0041",\n\t"n":1.0, "n":12345678901234567890, "messages":[]} '
+    client.request('POST', `/ai${openai.path}`, json, body)
+    const call = await provider.next()
+    assert.equal(await call.text, body)
+    assert.equal(call.headers['content-length'], String(body.length))
+    const record = await app.record()
+    assert.equal(record.model, 'mA')
+    assert.equal(record.requestBytes, body.length)
+  })
+
+  test('JSON in chunks of its own', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+    const app = await startApp(t, { target: provider.url })
+    const client = await connect(t, app.port)
+    client.request('POST', `/ai${openai.path}`, { ...json, 'transfer-encoding': 'chunked' })
+    client.write('7\r\n{"model\r\n').write('8;ext=1\r\n":"m","s\r\n').write('c\r\ntream":true}\r\n0\r\n\r\n')
+    assert.equal(await (await provider.next()).text, '{"model":"m","stream":true}')
+    const record = await app.record()
+    assert.equal(record.model, 'm')
+    assert.equal(record.stream, true)
+  })
+
+  test('compressed JSON goes on as it is, and is looked into', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+    const app = await startApp(t, { target: provider.url })
+    const client = await connect(t, app.port)
+    const body = gzipSync(JSON.stringify(openai.request)).toString('latin1')
+    client.request('POST', `/ai${openai.path}`, { ...json, 'content-encoding': 'gzip' }, body)
+    const call = await provider.next()
+    assert.equal(call.headers['content-encoding'], 'gzip')
+    assert.equal(await call.text, body)
+    assert.equal((await app.record()).model, openai.request.model)
+  })
+
+  test('Expect: 100-continue', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, { ok: 1 }) })
+    const app = await startApp(t, { target: provider.url })
+    const client = await connect(t, app.port)
+    const body = JSON.stringify(openai.request)
+    const headers = { ...json, expect: '100-continue', 'content-length': String(body.length) }
+    client.request('POST', `/ai${openai.path}`, headers)
+    await client.sees('HTTP/1.1 100 Continue\r\n\r\n')
+    client.write(body)
+    await client.sees('{"ok":1}')
+    const call = await provider.next()
+    assert.equal(call.headers.expect, undefined)
+    assert.equal(await call.text, body)
+  })
+
+  test('multipart streams through unbuffered, and is counted', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, endpoints: ['audio/transcriptions'] })
+    const client = await connect(t, app.port)
+    const parts = ['--b\r\ncontent-disposition: form-data; name="file"\r\n\r\n', '\x00\xff audio', '\r\n--b--\r\n']
+    const length = parts.join('').length
+    client.request('POST', '/ai/v1/audio/transcriptions', {
+      'content-type': 'multipart/form-data; boundary=b',
+      'content-length': String(length),
+    })
+    client.write(parts[0]!)
+    const call = await provider.next()
+    assert.equal(call.headers['content-length'], String(length))
+    await until(() => call.received.length === parts[0]!.length, 'the provider has the first part')
+    for (const part of parts.slice(1)) {
+      const before = call.received.length
+      client.write(part)
+      await until(() => call.received.length === before + part.length, 'the provider has this part')
+    }
+    assert.equal(await call.text, parts.join(''))
+    call.json(200, { text: 'Hi' })
+    await client.sees('{"text":"Hi"}')
+    assert.equal((await app.record()).requestBytes, length)
+  })
+
+  test('a streamed body leaves the listeners of the app alone', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(400, {}) })
+    const ended: string[] = []
+    const before = (app: Express) => {
+      app.use((req, _res, next) => {
+        req.on('end', () => ended.push(req.url))
+        next()
+      })
+    }
+    const app = await startApp(t, { target: provider.url, endpoints: 'all' }, { before })
+    const client = await connect(t, app.port)
+    client.request('POST', '/ai/v1/upload', { 'content-type': 'application/octet-stream', 'content-length': '5' })
+    client.write('a')
+    await client.sees('{}')
+    await app.record()
+    client.write('rest').request('GET', '/ai/v1/next')
+    await app.record()
+    await until(() => ended.includes('/ai/v1/next'), 'the second request has ended')
+    assert.deepEqual(ended, ['/ai/v1/upload', '/ai/v1/next'])
+  })
+
+  test('a body without a content-length is chunked upstream', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.req.on('end', () => call.json(200, {})) })
+    const app = await startApp(t, { target: provider.url, endpoints: 'all' })
+    const client = await connect(t, app.port)
+    client.request('POST', '/ai/v1/upload', { 'content-type': 'audio/wav', 'transfer-encoding': 'chunked' })
+    client.write('3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n')
+    const call = await provider.next()
+    assert.equal(await call.text, 'abcde')
+    assert.equal(call.headers['transfer-encoding'], 'chunked')
+    assert.equal((await app.record()).requestBytes, 5)
+  })
+})
+
+describe('connections', () => {
+  test('an HTTP/1.0 client gets its events and the end of the connection', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const client = await connect(t, app.port)
+    const body = JSON.stringify(openai.request)
+    client.write(
+      `POST /ai${openai.path} HTTP/1.0\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    )
+    const call = (await provider.next()).sse(['data: 1\n\n'])
+    await client.sees('data: 1\n\n')
+    call.send('data: 2\n\n').end()
+    assert.ok((await client.end()).endsWith('\r\n\r\ndata: 1\n\ndata: 2\n\n'))
+    assert.equal((await app.record()).outcome, 'completed')
+  })
+
+  test('one connection carries several exchanges, downstream and upstream', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const client = await connect(t, app.port)
+    for (const number of [1, 2, 3]) {
+      client.post(`/ai${openai.path}`, openai.request)
+      ;(await provider.next()).sse().end(`data: ${number}\n\n`)
+      await client.sees(`data: ${number}\n\n`)
+      await client.sees('0\r\n\r\n')
+      assert.equal((await app.record()).outcome, 'completed')
+    }
+    assert.equal(provider.connections.length, 1)
+  })
+
+  test('pipelined requests are answered in their order', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const client = await connect(t, app.port)
+    client.post(`/ai${openai.path}`, openai.request).post(`/ai${openai.path}`, openai.request)
+    const first = await provider.next()
+    const second = await provider.next()
+    second.sse(['data: second\n\n']).end()
+    first.sse(['data: first\n\n']).end()
+    await client.sees(/data: first\n\n[\s\S]*data: second\n\n\r\n0\r\n\r\n/)
+    assert.equal((await app.record()).outcome, 'completed')
+    assert.equal((await app.record()).outcome, 'completed')
+  })
+
+  test('a pipelined request behind a running stream is not taken for a slow reader', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, limits: { drainTimeoutMs: 30 } })
+    const client = await connect(t, app.port)
+    client.post(`/ai${openai.path}`, openai.request).post(`/ai${openai.path}`, { ...openai.request, model: 'second' })
+    const first = (await provider.next()).sse(['data: first\n\n'])
+    const second = (await provider.next()).sse([`data: ${'2'.repeat(100_000)}\n\n`])
+    await until(() => app.proxy.exchanges[1]?.phase === 'stalled', 'the second one waits for the first')
+    // Longer than a slow reader would be given.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    first.end()
+    second.end()
+    await client.sees('22\n\n')
+    assert.equal((await app.record()).outcome, 'completed')
+    assert.equal((await app.record()).outcome, 'completed')
+  })
+
+  test('a connection that the provider closed while it was idle costs no request', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const client = await connect(t, app.port)
+    client.post(`/ai${openai.path}`, openai.request)
+    ;(await provider.next()).sse().end('data: 1\n\n')
+    await client.sees('0\r\n\r\n')
+    await app.record()
+    // The request goes out in the same tick as the provider's reset, on the connection that is still in the pool.
+    provider.connections[0]?.resetAndDestroy()
+    client.post(`/ai${openai.path}`, openai.request)
+    ;(await provider.next()).sse().end('data: 2\n\n')
+    await client.sees('data: 2\n\n')
+    assert.equal((await app.record()).outcome, 'completed')
+  })
+})

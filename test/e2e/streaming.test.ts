@@ -1,0 +1,280 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { brotliCompressSync, createBrotliCompress, createDeflate, createGzip, gzipSync } from 'node:zlib'
+import { startApp } from './support/app.js'
+import { connect, Events, post } from './support/client.js'
+import { openai, protocols } from './support/protocols.js'
+import { startProvider } from './support/provider.js'
+import { within } from './support/waiting.js'
+
+describe('a stream', () => {
+  for (const { name, path, request, events, terminator } of protocols) {
+    test(`${name}: each event arrives before the provider sends the next`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url })
+      const answer = post(app.url + path, request)
+      const call = (await provider.next()).sse()
+      const response = await within(answer, 'the head of the response, before any event')
+      assert.equal(response.status, 200)
+      const received = new Events(response)
+      for (const event of [...events, terminator]) {
+        call.send(event)
+        assert.equal(await received.next(), event)
+      }
+      call.end()
+      assert.equal(await received.next(), undefined)
+      const record = await app.record()
+      assert.equal(record.outcome, 'completed')
+      assert.equal(record.code, undefined)
+      assert.equal(record.status, 200)
+      assert.equal(record.stream, true)
+      assert.equal(record.model, request.model)
+      assert.equal(record.path, path)
+      assert.equal(record.method, 'POST')
+      assert.equal(record.events, events.length + 1)
+      assert.equal(record.downstreamBytes, Buffer.byteLength(events.join('') + terminator))
+      assert.equal(record.upstreamBytes, record.downstreamBytes)
+      assert.equal(record.requestBytes, JSON.stringify(request).length)
+      assert.ok(record.turns >= events.length + 1)
+    })
+
+    test(`${name}: a provider that says it is done and leaves the connection open`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url })
+      const answer = post(app.url + path, request)
+      const call = (await provider.next()).sse([...events, terminator])
+      assert.deepEqual(await new Events(await answer).rest(), [...events, terminator])
+      await call.gone
+      assert.equal((await app.record()).outcome, 'completed')
+    })
+
+    test(`${name}: a provider that says it is done and then resets the connection`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url })
+      const answer = post(app.url + path, request)
+      const call = (await provider.next()).sse()
+      const received = new Events(await answer)
+      call.send(events[0] + terminator)
+      assert.equal(await received.next(), events[0])
+      assert.equal(await received.next(), terminator)
+      call.reset()
+      assert.equal(await received.next(), undefined)
+      assert.equal((await app.record()).outcome, 'completed')
+    })
+  }
+
+  test('OpenAI responses: the last event, and the connection left open', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const answer = post(`${app.url}/v1/responses`, { model: 'm', stream: true, input: 'Hi' })
+    const events = [
+      'event: response.created\ndata: {"type":"response.created"}\n\n',
+      `event: response.completed\ndata: {"type":"response.completed","response":{"text":"${'x'.repeat(5000)}"}}\n\n`,
+    ]
+    const call = (await provider.next()).sse(events)
+    assert.deepEqual(await new Events(await answer).rest(), events)
+    await call.gone
+    assert.equal((await app.record()).outcome, 'completed')
+  })
+
+  test('half an event waits for its other half, and whole ones before it do not', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const client = await connect(t, app.port)
+    client.post(`/ai${openai.path}`, openai.request)
+    const call = (await provider.next()).sse()
+    await client.sees('\r\n\r\n')
+    call.send('data: 1\n\ndata: 2')
+    await client.sees('data: 1\n\n')
+    call.send('2\n')
+    call.send('\ndata: 3\r\n\r')
+    assert.match(await client.sees('data: 22\n\n'), /^\r\n[\da-f]+\r\ndata: 22\n\n$/)
+    await client.sees('data: 3\r\n\r')
+    call.send('\ndata: 4\n\n')
+    await client.sees('data: 4\n\n')
+    assert.equal(app.proxy.exchanges[0]?.phase, 'streaming')
+  })
+
+  test('a clean end without a blank line: what is left goes out, and is closed with one', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    for (const [ending, sent] of [
+      ['data: [DONE]', 'data: [DONE]\n\n'],
+      ['data: [DONE]\n', 'data: [DONE]\n\n'],
+    ] as const) {
+      const answer = post(app.url + openai.path, openai.request)
+      const call = (await provider.next()).sse()
+      call.end(`data: 1\n\n${ending}`)
+      assert.equal(await (await answer).text(), `data: 1\n\n${sent}`)
+      const record = await app.record()
+      assert.equal(record.outcome, 'completed')
+      assert.equal(record.events, 2)
+    }
+  })
+
+  test('a body that ends with the connection, as HTTP/1.0 providers send it', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const answer = post(app.url + openai.path, openai.request)
+    const call = await provider.next()
+    call.raw('HTTP/1.0 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\ndata: 2\n\n').socket.end()
+    assert.equal(await (await answer).text(), 'data: 1\n\ndata: 2\n\n')
+    assert.equal((await app.record()).outcome, 'completed')
+  })
+
+  test('the headers of a stream', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const client = await connect(t, app.port)
+    client.post(`/ai${openai.path}`, openai.request)
+    const call = await provider.next()
+    assert.equal(call.headers['accept-encoding'], 'identity')
+    call.raw(
+      [
+        'HTTP/1.1 200 OK',
+        'content-type: text/event-stream; charset=utf-8',
+        'cache-control: no-cache',
+        'connection: keep-alive, x-of-this-hop',
+        'keep-alive: timeout=77',
+        'x-of-this-hop: 1',
+        'proxy-authenticate: Basic',
+        'trailer: x-sum',
+        'set-cookie: provider=1',
+        'x-request-id: req_1',
+        'x-ratelimit-remaining-tokens: 99',
+        'transfer-encoding: chunked',
+        '\r\n',
+      ].join('\r\n'),
+    )
+    const head = await client.sees('\r\n\r\n')
+    assert.match(head, /^HTTP\/1\.1 200 OK\r\n/)
+    assert.match(head, /\r\ncontent-type: text\/event-stream; charset=utf-8\r\n/i)
+    assert.match(head, /\r\nx-accel-buffering: no\r\n/i)
+    assert.match(head, /\r\ncache-control: no-cache, no-transform\r\n/i)
+    assert.match(head, /\r\nx-request-id: req_1\r\n/i)
+    assert.match(head, /\r\nx-ratelimit-remaining-tokens: 99\r\n/i)
+    assert.doesNotMatch(head, /x-of-this-hop|timeout=77|proxy-authenticate|trailer|set-cookie/i)
+  })
+
+  test('bytes are passed as they are: comments, ids, retries, odd line ends, UTF-8', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const body = ': hi\n\nid: 1\nretry: 5\n\nevent: é\rdata: 你好 👋\r\rdata\n\n\n\ndata:x\r\n\r\n'
+    for (const cutInto of [1, 3, 1000]) {
+      const answer = post(app.url + openai.path, openai.request)
+      const call = (await provider.next()).sse()
+      const bytes = Buffer.from(body)
+      for (let at = 0; at < bytes.length; at += cutInto) call.send(bytes.subarray(at, at + cutInto))
+      call.end()
+      assert.equal(await (await answer).text(), body)
+    }
+  })
+})
+
+describe('a stream that comes compressed though it was asked not to', () => {
+  const encoders = { gzip: createGzip, br: createBrotliCompress, deflate: createDeflate }
+  for (const [encoding, create] of Object.entries(encoders)) {
+    test(`${encoding}: it is decoded, and events still arrive one by one`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url })
+      const answer = post(app.url + openai.path, openai.request)
+      const call = (await provider.next()).sse([], { 'content-encoding': encoding })
+      const encoder = create()
+      encoder.on('data', (bytes: Buffer) => call.send(bytes)).on('end', () => call.end())
+      const response = await within(answer, 'the head')
+      assert.equal(response.headers.get('content-encoding'), null)
+      const received = new Events(response)
+      for (const event of openai.events) {
+        encoder.write(event)
+        encoder.flush()
+        assert.equal(await received.next(), event)
+      }
+      encoder.end()
+      assert.equal(await received.next(), undefined)
+      const record = await app.record()
+      assert.equal(record.outcome, 'completed')
+      assert.equal(record.downstreamBytes, openai.events.join('').length)
+    })
+  }
+
+  test('one that breaks off is no whole answer', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const answer = post(app.url + openai.path, openai.request)
+    const whole = gzipSync(openai.events.join(''))
+    const call = (await provider.next()).sse([], { 'content-encoding': 'gzip' })
+    call.end(whole.subarray(0, whole.length - 12))
+    const events = await new Events(await answer).rest()
+    assert.equal(openai.errorInEvent(events.at(-1)).code, 'upstream_reset')
+    assert.equal((await app.record()).outcome, 'upstream_error')
+  })
+
+  test('an encoding that cannot be decoded passes as it is: no heartbeat, nothing cut', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, heartbeatMs: 5 })
+    const client = await connect(t, app.port)
+    client.post(`/ai${openai.path}`, openai.request)
+    const call = (await provider.next()).sse([], { 'content-encoding': 'zstd' })
+    call.send('\x28\xb5 half of it')
+    await client.sees('half of it')
+    call.end(' and the rest')
+    assert.doesNotMatch(await client.sees('\r\n0\r\n\r\n'), /heartbeat/)
+    assert.match(client.text, /content-encoding: zstd/i)
+  })
+})
+
+describe('answers that are no stream', () => {
+  test('JSON', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const answer = post(app.url + openai.path, { model: 'm', messages: [] })
+    const body = { id: 'x', choices: [] }
+    ;(await provider.next()).json(200, body, { 'x-request-id': 'r' })
+    const response = await answer
+    assert.equal(response.headers.get('content-type'), 'application/json')
+    assert.equal(response.headers.get('x-request-id'), 'r')
+    assert.deepEqual(await response.json(), body)
+    const record = await app.record()
+    assert.equal(record.outcome, 'completed')
+    assert.equal(record.stream, false)
+    assert.equal(record.events, 0)
+    assert.equal(record.downstreamBytes, JSON.stringify(body).length)
+  })
+
+  test('binary audio, byte for byte', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, endpoints: ['audio/speech'] })
+    const audio = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 31 + (at >> 8)) & 255))
+    const answer = post(`${app.url}/v1/audio/speech`, { model: 'tts', input: 'Hi' })
+    const call = await provider.next()
+    call.res.writeHead(200, { 'content-type': 'audio/mpeg' })
+    for (let at = 0; at < audio.length; at += 7001) call.send(audio.subarray(at, at + 7001))
+    call.end()
+    const received = Buffer.from(await (await answer).arrayBuffer())
+    assert.ok(received.equals(audio))
+    assert.equal((await app.record()).downstreamBytes, audio.length)
+  })
+
+  test('compressed JSON can be read', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const answer = post(app.url + openai.path, { model: 'm' })
+    const call = await provider.next()
+    const bytes = brotliCompressSync('{"ok":true}')
+    call.res.writeHead(200, { 'content-type': 'application/json', 'content-encoding': 'br' }).end(bytes)
+    assert.deepEqual(await (await answer).json(), { ok: true })
+  })
+
+  test('a 204, and an empty stream', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const nothing = post(app.url + openai.path, openai.request)
+    ;(await provider.next()).res.writeHead(204).end()
+    assert.equal((await nothing).status, 204)
+    assert.equal((await app.record()).outcome, 'completed')
+    const empty = post(app.url + openai.path, openai.request)
+    ;(await provider.next()).sse().end()
+    assert.equal(await (await empty).text(), '')
+    assert.equal((await app.record()).outcome, 'completed')
+  })
+})

@@ -1,0 +1,18 @@
+import net, { type AddressInfo, type Socket } from 'node:net'
+import type { Owner } from './provider.js'
+import { Queue } from './waiting.js'
+
+/** Takes connections and never says a word: no TLS handshake comes to its end. */
+export async function startSilentTls(t: Owner): Promise<{ url: string; next(): Promise<Socket> }> {
+  const connections = new Queue<Socket>('a connection')
+  const server = net.createServer((socket) => {
+    socket.resume().on('error', () => {})
+    connections.push(socket)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
+  t.after(async () => {
+    for (const socket of connections.all) socket.destroy()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, next: () => connections.next() }
+}

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { ErrorRequestHandler } from 'express'
+import { AiProxyError, type ExchangeRecord } from '../../lib/index.js'
+import { startApp } from './support/app.js'
+import { Events, post } from './support/client.js'
+import { openai } from './support/protocols.js'
+import { startProvider } from './support/provider.js'
+
+describe("errors: 'next'", () => {
+  const cases = {
+    request_too_large: { status: 413, limits: { maxRequestBytes: 5 } },
+    too_many_streams: { status: 503, limits: { maxConcurrentStreams: 1 } },
+    first_byte_timeout: { status: 504, limits: { firstByteTimeoutMs: 20 } },
+    upstream_reset: { status: 502, limits: {} },
+  }
+  for (const [code, { status, limits }] of Object.entries(cases)) {
+    test(`${code} goes to the app's error handler`, async (t) => {
+      const provider = await startProvider(t, { onCall: (call) => code === 'upstream_reset' && call.reset() })
+      const seen: unknown[] = []
+      const handler: ErrorRequestHandler = (error, req, res, _next) => {
+        seen.push(error)
+        res.status(error.status).json({ mine: error.code, at: req.originalUrl })
+      }
+      const around = { after: (app: import('express').Express) => void app.use(handler) }
+      const app = await startApp(t, { target: provider.url, errors: 'next', limits }, around)
+      if (code === 'too_many_streams') void post(app.url + openai.path, openai.request).catch(() => {})
+      if (code === 'too_many_streams') await provider.next()
+      const response = await post(app.url + openai.path, openai.request)
+      assert.equal(response.status, status)
+      assert.deepEqual(await response.json(), { mine: code, at: `/ai${openai.path}` })
+      assert.ok(seen[0] instanceof AiProxyError)
+      assert.equal(seen[0].code, code)
+      assert.equal(seen[0].status, status)
+      const record = await app.record()
+      assert.equal(record.code, code)
+      assert.equal(record.status, status)
+    })
+  }
+
+  test("Express's own error handler takes the status and the headers", async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, errors: 'next', limits: { maxConcurrentStreams: 1 } })
+    void post(app.url + openai.path, openai.request).catch(() => {})
+    await provider.next()
+    const response = await post(app.url + openai.path, openai.request)
+    assert.equal(response.status, 503)
+    assert.equal(response.headers.get('retry-after'), '1')
+    assert.match(await response.text(), /Too many streams/)
+    assert.equal((await app.record()).code, 'too_many_streams')
+  })
+
+  test('a failure in a running stream is still an error event', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.sse(['data: 1\n\n']) })
+    const app = await startApp(t, { target: provider.url, errors: 'next', limits: { idleTimeoutMs: 20 } })
+    const events = await new Events(await post(app.url + openai.path, openai.request)).rest()
+    assert.equal(openai.errorInEvent(events[1]).code, 'idle_timeout')
+  })
+})
+
+describe('onFinish', () => {
+  const throwing = {
+    'that throws': () => {
+      throw new Error('of the app')
+    },
+    'that rejects': () => Promise.reject(new Error('of the app')),
+    'that throws nothing at all': () => {
+      throw undefined
+    },
+  }
+  for (const [what, onFinish] of Object.entries(throwing)) {
+    test(`one ${what} harms nothing`, async (t) => {
+      const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+      const app = await startApp(t, { target: provider.url, onFinish })
+      for (const _ of [1, 2]) assert.equal((await post(app.url + openai.path, { model: 'm' })).status, 200)
+      await app.record()
+      await app.record()
+      assert.equal(app.proxy.exchanges.length, 0)
+      assert.equal(app.proxy.stats().outcomes.completed, 2)
+    })
+  }
+
+  test('it gets the record, the request and the response of its exchange, once', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+    const told: [ExchangeRecord, string, number][] = []
+    const app = await startApp(t, {
+      target: provider.url,
+      onFinish: (record, req, res) => void told.push([record, req.originalUrl, res.statusCode]),
+    })
+    const before = Date.now()
+    await (await post(`${app.url}${openai.path}?key=secret`, { model: 'm' })).text()
+    await app.record()
+    await (await post(`${app.url}/v1/files`, {})).text()
+    await app.record()
+    assert.deepEqual(
+      told.map(([, url, status]) => [url, status]),
+      [
+        [`/ai${openai.path}?key=secret`, 200],
+        ['/ai/v1/files', 404],
+      ],
+    )
+    const [record, other] = [told[0]![0], told[1]![0]]
+    assert.notEqual(record.id, other.id)
+    assert.equal(record.path, openai.path)
+    assert.ok(!JSON.stringify(record).includes('secret'))
+    assert.ok(record.startedAt >= before && record.startedAt <= Date.now())
+    assert.ok(record.durationMs >= record.firstByteMs! && record.firstByteMs! > 0)
+    assert.ok(record.busyMs >= record.maxTurnMs && record.maxTurnMs > 0)
+    assert.equal(other.firstByteMs, undefined)
+  })
+})
+
+describe('exchanges and stats()', () => {
+  test('what is under way can be seen while it is, and is counted when it is not', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const answer = post(app.url + openai.path, openai.request)
+    const call = await provider.next()
+    const [waiting] = app.proxy.exchanges
+    assert.equal(waiting?.phase, 'waiting')
+    assert.equal(waiting.model, openai.request.model)
+    assert.equal(waiting.bytes, 0)
+    call.sse(['data: 1\n\n'])
+    const events = new Events(await answer)
+    await events.next()
+    const [streaming] = app.proxy.exchanges
+    assert.equal(streaming?.phase, 'streaming')
+    assert.equal(streaming.id, waiting.id)
+    assert.equal(streaming.bytes, 9)
+    assert.ok(streaming.age > waiting.age)
+    assert.deepEqual([app.proxy.stats().active, app.proxy.stats().streams], [1, 1])
+    call.end()
+    await events.next()
+    const record = await app.record()
+    assert.equal(record.id, waiting.id)
+    assert.deepEqual(app.proxy.exchanges, [])
+    const stats = app.proxy.stats()
+    assert.deepEqual([stats.exchanges, stats.active, stats.streams, stats.outcomes.completed], [1, 0, 0, 1])
+    for (const sum of ['events', 'turns', 'requestBytes', 'upstreamBytes', 'downstreamBytes', 'busyMs'] as const) {
+      assert.equal(stats[sum], record[sum])
+    }
+  })
+})

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Request, Response } from 'express'
+import { AiProxyError, limitFailure } from '../lib/errors.js'
+import { Exchange } from '../lib/exchange.js'
+import { defaultLimits } from '../lib/options.js'
+import { FakeResponse } from './support/fake-response.js'
+
+function exchangeOf(res = new FakeResponse()): Exchange {
+  const req = { method: 'POST', path: '/v1/messages', url: '/v1/messages?key=secret' }
+  return new Exchange(req as unknown as Request, res as unknown as Response)
+}
+
+describe('settle', () => {
+  test('who comes first decides', () => {
+    const exchange = exchangeOf()
+    assert.equal(exchange.isSettled, false)
+    assert.equal(exchange.settle('client_disconnect'), true)
+    assert.equal(exchange.isSettled, true)
+    assert.equal(exchange.settle('completed'), false)
+    assert.equal(exchange.record().outcome, 'client_disconnect')
+  })
+
+  test('a later failure changes no outcome, but is told', () => {
+    const exchange = exchangeOf()
+    exchange.settle('client_disconnect')
+    const failure = limitFailure('idle_timeout', defaultLimits)
+    assert.equal(exchange.settle(failure.outcome, failure), false)
+    const { outcome, code, limit } = exchange.record()
+    assert.deepEqual([outcome, code, limit], ['client_disconnect', 'idle_timeout', 'idleTimeoutMs'])
+  })
+
+  test('of two failures the first is told', () => {
+    const exchange = exchangeOf()
+    exchange.settle('limit_exceeded', limitFailure('idle_timeout', defaultLimits))
+    exchange.settle('upstream_error', new AiProxyError('upstream_reset', 'x'))
+    assert.equal(exchange.record().code, 'idle_timeout')
+    assert.equal(exchange.failure?.code, 'idle_timeout')
+  })
+})
+
+describe('record', () => {
+  test('of an exchange that went well', () => {
+    const res = new FakeResponse()
+    const exchange = exchangeOf(res)
+    Object.assign(exchange, {
+      model: 'claude',
+      asksForStream: true,
+      firstByteMs: 3,
+      requestBytes: 7,
+      upstreamBytes: 100,
+    })
+    exchange.counters = { events: () => 4, downstreamBytes: () => 90 }
+    for (const ms of [2, 5, 1]) exchange.tookTurn(ms)
+    res.statusCode = 201
+    res.flushHeaders()
+    exchange.settle('completed')
+    const { id, startedAt, durationMs, ...record } = exchange.record()
+    assert.match(id, /^[\da-f-]{36}$/)
+    assert.ok(Number.isInteger(startedAt))
+    assert.ok(durationMs >= 0)
+    assert.deepEqual(record, {
+      outcome: 'completed',
+      limit: undefined,
+      code: undefined,
+      error: undefined,
+      method: 'POST',
+      path: '/v1/messages',
+      model: 'claude',
+      stream: true,
+      status: 201,
+      firstByteMs: 3,
+      requestBytes: 7,
+      upstreamBytes: 100,
+      downstreamBytes: 90,
+      events: 4,
+      turns: 3,
+      busyMs: 8,
+      maxTurnMs: 5,
+    })
+  })
+
+  test('has no status where the client left before it', () => {
+    assert.equal(exchangeOf().record().status, undefined)
+  })
+
+  test('says what the system said of an upstream error', () => {
+    const exchange = exchangeOf()
+    const cause = new Error('connect ECONNREFUSED')
+    exchange.settle('upstream_error', new AiProxyError('upstream_unreachable', 'Not reachable', { cause }))
+    assert.equal(exchange.record().error, 'Not reachable (connect ECONNREFUSED)')
+  })
+
+  test('says nothing of what a credential function threw', () => {
+    const exchange = exchangeOf()
+    const cause = new Error('vault token s.1234 expired')
+    exchange.settle('rejected', new AiProxyError('credentials_unavailable', 'No credentials', { cause }))
+    assert.equal(exchange.record().error, 'No credentials')
+  })
+})
+
+test('snapshot tells where it is', () => {
+  const exchange = exchangeOf()
+  exchange.phase = 'streaming'
+  exchange.model = 'claude'
+  exchange.counters = { events: () => 1, downstreamBytes: () => 12 }
+  const { age, ...snapshot } = exchange.snapshot()
+  assert.deepEqual(snapshot, { id: exchange.id, phase: 'streaming', model: 'claude', bytes: 12 })
+  assert.ok(age >= 0)
+})
+
+test('the format is the one that the path’s clients speak', () => {
+  assert.equal(exchangeOf().format.name, 'anthropic')
+})

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { SseFramer } from '../../lib/framing/sse.js'
+import { cutAt, latin1, piecesOf } from '../support/bytes.js'
+import { readSlowly, withoutEnd } from '../support/slow-event-reader.js'
+
+const LF = 10
+
+const lineEnd = fc.constantFrom('\n', '\r', '\r\n')
+const anyBytes = fc
+  .uint8Array({ maxLength: 12 })
+  .map((bytes) => Buffer.from(bytes.filter((byte) => byte !== 10 && byte !== 13)).toString('latin1'))
+const line = fc.oneof(
+  anyBytes.map((bytes) => `data: ${bytes}`),
+  anyBytes.map((bytes) => `: ${bytes}`),
+  fc.constantFrom('event: message', 'id: 7', 'retry: 10', 'data', ':', ' ', 'data:[DONE]'),
+)
+const block = fc.tuple(fc.array(fc.tuple(line, lineEnd), { maxLength: 4 }), lineEnd)
+const wellFormed = fc
+  .tuple(
+    fc.constantFrom('', '\uFEFF'),
+    fc.array(block, { maxLength: 8 }),
+    fc.option(fc.tuple(line, fc.option(lineEnd))),
+  )
+  .map(([mark, blocks, tail]) => {
+    const text = blocks.map(([lines, end]) => lines.flat().join('') + end).join('')
+    const rest = tail ? tail[0] + (tail[1] ?? '') : ''
+    return Buffer.concat([Buffer.from(mark), Buffer.from(text + rest, 'latin1')])
+  })
+/** Line ends and colons in any order, which no sender would send. */
+const nasty = fc
+  .array(fc.constantFrom('\r', '\n', '\r\n', ':', 'd', 'data: x'), { maxLength: 30 })
+  .map((parts) => Buffer.from(parts.join('')))
+const places = fc.array(fc.nat(200), { maxLength: 40 })
+const cutBody = fc
+  .tuple(fc.oneof(wellFormed, nasty), fc.oneof(places, fc.constant(Array.from({ length: 300 }, (_, at) => at))))
+  // A byte order mark before a comment or a blank line: see the tests by example.
+  .filter(([body]) => !/^\uFEFF(?:[:\r\n]|$)/.test(body.toString()))
+
+describe('any body, cut any way', () => {
+  test('comes out as it came in, in whole events, each with the chunk that completes it', () => {
+    fc.assert(
+      fc.property(cutBody, ([body, cuts]) => {
+        const framer = new SseFramer(Number.POSITIVE_INFINITY)
+        let taken = Buffer.alloc(0)
+        let sent = Buffer.alloc(0)
+        let eventsBefore = 0
+        for (const chunk of cutAt(body, cuts)) {
+          const out = framer.push(chunk) ?? Buffer.alloc(0)
+          taken = Buffer.concat([taken, chunk])
+          sent = Buffer.concat([sent, out])
+          const expected = readSlowly(taken)
+          assert.equal(latin1(sent), latin1(taken.subarray(0, expected.boundary)))
+          assert.equal(framer.events, expected.events.length)
+          const last = expected.events.slice(eventsBefore).at(-1)
+          assert.equal(last && withoutEnd(last), framer.last() && withoutEnd(latin1(framer.last())!))
+          eventsBefore = expected.events.length
+        }
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  test('ends with what is left, closed by line ends and nothing else', () => {
+    fc.assert(
+      fc.property(cutBody, ([body, cuts]) => {
+        const framer = new SseFramer(Number.POSITIVE_INFINITY)
+        const sent: Buffer[] = []
+        for (const chunk of cutAt(body, cuts)) sent.push(framer.push(chunk) ?? Buffer.alloc(0))
+        sent.push(framer.end() ?? Buffer.alloc(0))
+        const whole = Buffer.concat(sent)
+        const { rest, restIsEvent, events } = readSlowly(body)
+        assert.equal(latin1(whole.subarray(0, body.length)), latin1(body))
+        assert.match(latin1(whole.subarray(body.length))!, rest === '' ? /^$/ : /^\n{1,2}$/)
+        assert.equal(readSlowly(whole).boundary, whole.length, 'the end is an event boundary')
+        assert.equal(framer.events, events.length + (restIsEvent ? 1 : 0))
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  test('an event is too large, or not, however it is cut, and the ones before it go out', () => {
+    fc.assert(
+      fc.property(cutBody, fc.integer({ min: 1, max: 30 }), ([body, cuts], max) => {
+        const inOne = new SseFramer(max)
+        const sentInOne = inOne.push(Buffer.from(body))
+        const inMany = new SseFramer(max)
+        const sent = cutAt(body, cuts).map((chunk) => inMany.push(chunk) ?? Buffer.alloc(0))
+        assert.equal(latin1(Buffer.concat(sent)), latin1(sentInOne) ?? '')
+        assert.equal(inMany.tooLarge, inOne.tooLarge)
+        assert.equal(inMany.events, inOne.events)
+        const { sizes, rest } = readSlowly(body)
+        assert.equal(inOne.tooLarge, Math.max(...sizes, rest.length) > max)
+      }),
+      { numRuns: 3000 },
+    )
+  })
+})
+
+describe('one event of 10 MB in chunks of 100 bytes is linear work', () => {
+  const SIZE = 10_000_000
+
+  /** Bytes that are joined or copied, and bytes that are searched, while `run` runs. */
+  function work(run: () => void): { joined: number; searched: number } {
+    let joined = 0
+    let searched = 0
+    const { concat } = Buffer
+    const { copy, indexOf, includes, lastIndexOf } = Buffer.prototype
+    const search = <R extends number | boolean>(native: (this: Buffer, value: number, from?: number) => R) =>
+      function (this: Buffer, value: number, from = 0): R {
+        const found = native.call(this, value, from)
+        searched += typeof found === 'number' && found >= 0 ? found + 1 - from : this.length - from
+        return found
+      }
+    Buffer.concat = (list, length) => {
+      for (const { byteLength } of list) joined += byteLength
+      return concat(list, length)
+    }
+    Buffer.prototype.copy = function (this: Buffer, ...given: Parameters<Buffer['copy']>) {
+      const copied = copy.apply(this, given)
+      joined += copied
+      return copied
+    }
+    // Within, `includes` may be an `indexOf`: what is searched may count twice, not more.
+    Object.assign(Buffer.prototype, {
+      indexOf: search(indexOf as (value: number, from?: number) => number),
+      includes: search(includes as (value: number, from?: number) => boolean),
+      lastIndexOf: search(lastIndexOf as (value: number, from?: number) => number),
+    })
+    try {
+      run()
+    } finally {
+      Buffer.concat = concat
+      Object.assign(Buffer.prototype, { copy, indexOf, includes, lastIndexOf })
+    }
+    return { joined, searched }
+  }
+
+  const bodies: [name: string, body: string][] = [
+    ['on one line', `data: ${'x'.repeat(SIZE)}\n\n`],
+    ['on lines of 50 bytes', `${`data: ${'x'.repeat(43)}\n`.repeat(SIZE / 50)}\n`],
+    ['on lines of 50 bytes that end with CRLF', `${`data: ${'x'.repeat(42)}\r\n`.repeat(SIZE / 50)}\r\n`],
+  ]
+  for (const [name, body] of bodies) {
+    test(`${name}: joined once, each byte searched a few times at most`, () => {
+      const bytes = Buffer.from(body)
+      const chunks = piecesOf(bytes, 100)
+      const framer = new SseFramer(2 * SIZE)
+      const out: Buffer[] = []
+      const { joined, searched } = work(() => {
+        for (const chunk of chunks) {
+          const whole = framer.push(chunk)
+          if (whole) out.push(whole)
+        }
+      })
+      assert.ok(bytes.equals(Buffer.concat(out)))
+      assert.equal(framer.events, 1)
+      assert.ok(joined <= 2 * bytes.length, `${joined} bytes were copied`)
+      assert.ok(searched <= 5 * bytes.length, `${searched} bytes were searched`)
+    })
+  }
+
+  for (const text of ['data: xxxx', 'data: x\r\ndata: y', 'data: x\ndata: y']) {
+    test(`what was looked at is not looked at again (${JSON.stringify(text)})`, () => {
+      const framer = new SseFramer(SIZE)
+      for (let at = 0; at < 100; at++) {
+        const chunk = Buffer.from(text)
+        assert.equal(framer.push(chunk), undefined)
+        // Whoever looks again finds nothing but blank lines.
+        chunk.fill(LF)
+      }
+      assert.equal(framer.events, 0)
+      assert.equal(framer.push(Buffer.from('\n\n'))?.length, 100 * text.length + 2)
+    })
+  }
+})

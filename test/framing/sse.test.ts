@@ -1,0 +1,305 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { SseFramer } from '../../lib/framing/sse.js'
+import { latin1 } from '../support/bytes.js'
+
+const LARGE = 8 * 1024 * 1024
+
+/** Pushes each text and returns what came out each time. */
+function outputs(framer: SseFramer, chunks: readonly string[]): (string | undefined)[] {
+  return chunks.map((chunk) => latin1(framer.push(Buffer.from(chunk, 'latin1'))))
+}
+
+describe('an event goes out with the chunk that completes it', () => {
+  const table: [name: string, chunks: string[], out: (string | undefined)[], events: number][] = [
+    ['LF', ['data: a\n\n'], ['data: a\n\n'], 1],
+    ['CR', ['data: a\r\r'], ['data: a\r\r'], 1],
+    ['CRLF', ['data: a\r\n\r\n'], ['data: a\r\n\r\n'], 1],
+    ['LF, then CR', ['data: a\n\r'], ['data: a\n\r'], 1],
+    ['LF, then CRLF', ['data: a\n\r\n'], ['data: a\n\r\n'], 1],
+    ['CR, then CRLF', ['data: a\r\r\n'], ['data: a\r\r\n'], 1],
+    ['CRLF, then LF', ['data: a\r\n\n'], ['data: a\r\n\n'], 1],
+    ['CRLF, then CR', ['data: a\r\n\r'], ['data: a\r\n\r'], 1],
+    ['CRLF alone ends a line and no event', ['data: a\r\n'], [undefined], 0],
+    ['several in one chunk', ['data: a\n\ndata: b\n\n'], ['data: a\n\ndata: b\n\n'], 2],
+    ['one and a half', ['data: a\n\ndata: b'], ['data: a\n\n'], 1],
+    ['the other half later', ['data: a\n\ndata: b', '\n\n'], ['data: a\n\n', 'data: b\n\n'], 2],
+    ['byte by byte', [...'data: a\n\n'], [...Array<undefined>(8).fill(undefined), 'data: a\n\n'], 1],
+    [
+      'lines of several data fields',
+      ['data: a\n', 'data: b\n', '\n'],
+      [undefined, undefined, 'data: a\ndata: b\n\n'],
+      1,
+    ],
+    ['data that is empty', ['data\n\n'], ['data\n\n'], 1],
+    ['all fields', ['id: 1\nevent: x\nretry: 5\ndata: a\n\n'], ['id: 1\nevent: x\nretry: 5\ndata: a\n\n'], 1],
+    [
+      'other line ends in each event',
+      ['data: a\r\rdata: b\n\ndata: c\r\n\r\n'],
+      ['data: a\r\rdata: b\n\ndata: c\r\n\r\n'],
+      3,
+    ],
+  ]
+  for (const [name, chunks, out, events] of table) {
+    test(name, () => {
+      const framer = new SseFramer(LARGE)
+      assert.deepEqual(outputs(framer, chunks), out)
+      assert.equal(framer.events, events)
+    })
+  }
+})
+
+describe('a chunk that ends between CR and LF', () => {
+  const table: [name: string, chunks: string[], out: (string | undefined)[], events: number][] = [
+    ['the CR completes the event now, the LF follows it', ['data: a\r\n\r', '\n'], ['data: a\r\n\r', '\n'], 1],
+    [
+      'the LF belongs to it also before the next event',
+      ['data: a\r\r', '\ndata: b\n\n'],
+      ['data: a\r\r', '\ndata: b\n\n'],
+      2,
+    ],
+    ['… and before one with CRs', ['data: a\r\r', '\ndata: b\r\r'], ['data: a\r\r', '\ndata: b\r\r'], 2],
+    ['… and before half of one', ['data: a\r\r', '\ndata: b', '\n\n'], ['data: a\r\r', '\n', 'data: b\n\n'], 2],
+    ['within an event it is one line end', ['data: a\r', '\ndata: b\n\n'], [undefined, 'data: a\r\ndata: b\n\n'], 1],
+    ['… that is not a blank line', ['data: a\r', '\n', '\n'], [undefined, undefined, 'data: a\r\n\n'], 1],
+    ['an LF after that one is a blank line', ['data: a\r', '\n\n'], [undefined, 'data: a\r\n\n'], 1],
+    ['no LF follows: the next event begins', ['data: a\r\r', 'data: b\r\r'], ['data: a\r\r', 'data: b\r\r'], 2],
+    ['a CR follows: a blank line', ['data: a\r\r', '\r', '\n'], ['data: a\r\r', '\r', '\n'], 1],
+    ['after the first LF a second is a blank line', ['data: a\r\r', '\n', '\n'], ['data: a\r\r', '\n', '\n'], 1],
+    [
+      'each of the four apart',
+      ['data: a', '\r', '\n', '\r', '\n'],
+      [undefined, undefined, undefined, 'data: a\r\n\r', '\n'],
+      1,
+    ],
+  ]
+  for (const [name, chunks, out, events] of table) {
+    test(name, () => {
+      const framer = new SseFramer(LARGE)
+      assert.deepEqual(outputs(framer, chunks), out)
+      assert.equal(framer.events, events)
+    })
+  }
+})
+
+describe('blank lines and comments are no events, and go out all the same', () => {
+  const table: [name: string, chunks: string[], out: (string | undefined)[], events: number][] = [
+    ['blank lines', ['\n\n\n'], ['\n\n\n'], 0],
+    ['blank lines of CRLF', ['\r\n\r\n'], ['\r\n\r\n'], 0],
+    ['a blank line between events', ['data: a\n\n\ndata: b\n\n'], ['data: a\n\n\ndata: b\n\n'], 2],
+    ['a comment', [': ping\n\n'], [': ping\n\n'], 0],
+    ['an empty comment', [':\n\n'], [':\n\n'], 0],
+    ['a comment with CRs', [': ping\r\r'], [': ping\r\r'], 0],
+    ['comments of several lines', [': a\n: b\n\n'], [': a\n: b\n\n'], 0],
+    ['a comment cut behind its colon', [':', ' data: x\n', '\n'], [undefined, undefined, ': data: x\n\n'], 0],
+    ['a comment cut behind its CR', [': a\r', '\n: b\r', '\r'], [undefined, undefined, ': a\r\n: b\r\r'], 0],
+    ['a comment within an event is part of it', ['data: a\n: x\n\n'], ['data: a\n: x\n\n'], 1],
+    ['a comment before an event is part of it', [': x\ndata: a\n\n'], [': x\ndata: a\n\n'], 1],
+    ['a comment after an event', ['data: a\n\n: x\n\n'], ['data: a\n\n: x\n\n'], 1],
+    ['a comment between line ends of CR', ['data: a\r\r: x\r\rdata: b\r\r'], ['data: a\r\r: x\r\rdata: b\r\r'], 2],
+  ]
+  for (const [name, chunks, out, events] of table) {
+    test(name, () => {
+      const framer = new SseFramer(LARGE)
+      assert.deepEqual(outputs(framer, chunks), out)
+      assert.equal(framer.events, events)
+    })
+  }
+})
+
+describe('bytes are bytes', () => {
+  test('a byte order mark before the first event passes', () => {
+    const framer = new SseFramer(LARGE)
+    const body = Buffer.from('\uFEFFdata: a\n\n')
+    assert.deepEqual(framer.push(body), body)
+    assert.equal(framer.events, 1)
+  })
+
+  test('a byte order mark makes no event of a comment', () => {
+    const framer = new SseFramer(LARGE)
+    const body = Buffer.from('\uFEFF: ping\n\n')
+    assert.deepEqual(framer.push(body), body)
+    assert.equal(framer.events, 0)
+  })
+
+  test('a character cut in its middle comes out whole', () => {
+    const body = Buffer.from('data: 🦆ß\n\n')
+    for (let at = 1; at < body.length; at++) {
+      const framer = new SseFramer(LARGE)
+      assert.equal(framer.push(body.subarray(0, at)), undefined)
+      assert.deepEqual(framer.push(body.subarray(at)), body)
+    }
+  })
+
+  test('bytes that are no UTF-8 pass as they are', () => {
+    const framer = new SseFramer(LARGE)
+    const body = Buffer.from('data: \xff\xfe\x00\x80\n\n', 'latin1')
+    assert.deepEqual(framer.push(body), body)
+  })
+
+  test('NEL, LS and PS are no line ends', () => {
+    const framer = new SseFramer(LARGE)
+    assert.equal(framer.push(Buffer.from('data: a\u0085\u0085\u2028\u2028\u2029\u2029')), undefined)
+  })
+
+  test('an empty chunk changes nothing, not even between CR and LF', () => {
+    const framer = new SseFramer(LARGE)
+    assert.deepEqual(outputs(framer, ['data: a\r', '', '\n', '', '\r', '', '\n']), [
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      'data: a\r\n\r',
+      undefined,
+      '\n',
+    ])
+    assert.equal(framer.events, 1)
+  })
+
+  test('the chunks themselves are left as they were', () => {
+    const framer = new SseFramer(LARGE)
+    const chunks = ['data: a', '\r', '\n\r\ndata'].map((text) => Buffer.from(text))
+    for (const chunk of chunks) framer.push(chunk)
+    framer.end()
+    assert.deepEqual(chunks.map(String), ['data: a', '\r', '\n\r\ndata'])
+  })
+})
+
+describe('at a clean end, what is left is closed with a blank line', () => {
+  const table: [name: string, chunks: string[], rest: string | undefined, events: number][] = [
+    ['nothing came', [], undefined, 0],
+    ['nothing is left', ['data: a\n\n'], undefined, 1],
+    ['nothing is left, the last line end was a CR', ['data: a\r\r'], undefined, 1],
+    ['nothing but the second half of a CRLF', ['data: a\r\r', '\n'], undefined, 1],
+    ['no line end', ['data: [DONE]'], 'data: [DONE]\n\n', 1],
+    ['one line end, LF', ['data: [DONE]\n'], 'data: [DONE]\n\n', 1],
+    ['one line end, CRLF', ['data: [DONE]\r\n'], 'data: [DONE]\r\n\n', 1],
+    // Behind a CR, one LF would only make a CRLF of it: the line would end, the event would not.
+    ['one line end, CR', ['data: [DONE]\r'], 'data: [DONE]\r\n\n', 1],
+    ['after another event', ['data: a\n\ndata: [DONE]'], 'data: [DONE]\n\n', 2],
+    ['in pieces', ['data:', ' [DO', 'NE]'], 'data: [DONE]\n\n', 1],
+    ['half a comment', [': pin'], ': pin\n\n', 0],
+    ['two lines', ['event: x\ndata: a'], 'event: x\ndata: a\n\n', 1],
+  ]
+  for (const [name, chunks, rest, events] of table) {
+    test(name, () => {
+      const framer = new SseFramer(LARGE)
+      outputs(framer, chunks)
+      assert.equal(latin1(framer.end()), rest)
+      assert.equal(framer.events, events)
+      assert.equal(latin1(framer.last()), events > 0 && rest !== undefined ? rest : undefined)
+    })
+  }
+
+  test('what went out at the end does not go out again', () => {
+    const framer = new SseFramer(LARGE)
+    framer.push(Buffer.from('data: a'))
+    framer.end()
+    assert.equal(framer.end(), undefined)
+    assert.equal(framer.events, 1)
+  })
+})
+
+describe('last()', () => {
+  const table: [name: string, chunks: string[], last: string | undefined][] = [
+    ['of one', ['data: a\n\n'], 'data: a\n\n'],
+    ['of several', ['data: a\n\ndata: b\n\n'], 'data: b\n\n'],
+    ['of several, with CRs', ['data: a\r\rdata: b\r\r'], 'data: b\r\r'],
+    ['with half of the next behind it', ['data: a\n\ndata: b\n\ndata: c'], 'data: b\n\n'],
+    ['that came in pieces', ['data: a', 'bc', '\n\n'], 'data: abc\n\n'],
+    ['that came whole behind one in pieces', ['data: a', 'bc\n\ndata: d\n\n'], 'data: d\n\n'],
+    ['in pieces, CRs', ['data: a\r\r', '\ndata: b', 'c\r\rdata: d\r\r'], 'data: d\r\r'],
+    ['with a comment behind it', ['data: a\n\n: x\n\n'], 'data: a\n\n'],
+    ['with blank lines behind it', ['data: a\n\n\n\n'], 'data: a\n\n'],
+    ['behind the second half of a CRLF', ['data: a\r\r', '\ndata: b\n\n'], 'data: b\n\n'],
+    ['of a chunk with none', ['data: a\n\n', 'data: b'], undefined],
+    ['of a chunk with a comment alone', ['data: a\n\n', ': x\n\n'], undefined],
+    ['of the second half of a CRLF', ['data: a\r\n\r', '\n'], undefined],
+    ['of an empty chunk', ['data: a\n\n', ''], undefined],
+    ['of nothing', [], undefined],
+  ]
+  for (const [name, chunks, last] of table) {
+    test(name, () => {
+      const framer = new SseFramer(LARGE)
+      outputs(framer, chunks)
+      assert.equal(latin1(framer.last()), last)
+    })
+  }
+})
+
+describe('maxEventBytes', () => {
+  const event = 'data: 0123456789\n\n'
+  const max = event.length
+
+  test('an event of exactly so many bytes passes, in one chunk and in many', () => {
+    const whole = new SseFramer(max)
+    assert.deepEqual(outputs(whole, [event]), [event])
+    const pieces = new SseFramer(max)
+    assert.equal(outputs(pieces, [...event]).at(-1), event)
+    assert.deepEqual([whole.tooLarge, pieces.tooLarge], [false, false])
+  })
+
+  for (const [name, chunks] of [
+    ['in one chunk', [event]],
+    ['in many', [...event]],
+    ['unfinished', ['data: 0123456789--']],
+    ['of CRs', [event.replaceAll('\n', '\r')]],
+  ] as const) {
+    test(`one byte more is too large: ${name}`, () => {
+      const framer = new SseFramer(max - 1)
+      assert.deepEqual(
+        outputs(framer, chunks).filter((out) => out !== undefined),
+        [],
+      )
+      assert.equal(framer.tooLarge, true)
+      assert.equal(framer.events, 0)
+    })
+  }
+
+  test('bounds each event, not their sum', () => {
+    const framer = new SseFramer(max)
+    outputs(framer, [event + event, event.slice(0, 5), event.slice(5) + event + event])
+    assert.equal(framer.tooLarge, false)
+    assert.equal(framer.events, 5)
+  })
+
+  for (const end of ['\n\n', '\r\r', '\r\n\r\n']) {
+    test(`whole events before the one that is too large go out (${JSON.stringify(end)})`, () => {
+      const small = `data: a${end}`
+      const framer = new SseFramer(max)
+      const out = framer.push(Buffer.from(`${small}${small}data: ${'x'.repeat(max)}${end}${small}`))
+      assert.equal(latin1(out), small + small)
+      assert.equal(framer.tooLarge, true)
+      assert.equal(framer.events, 2)
+    })
+  }
+
+  test('the start of the large one came with the end of one before', () => {
+    const framer = new SseFramer(max)
+    assert.deepEqual(outputs(framer, ['data: a', `\n\ndata: ${'x'.repeat(max)}`]), [undefined, 'data: a\n\n'])
+    assert.equal(framer.tooLarge, true)
+  })
+
+  test('nothing is taken from then on', () => {
+    const framer = new SseFramer(max)
+    outputs(framer, ['x'.repeat(max + 1)])
+    assert.deepEqual(outputs(framer, ['\n\n', event]), [undefined, undefined])
+    assert.equal(framer.end(), undefined)
+    assert.equal(framer.last(), undefined)
+    assert.equal(framer.events, 0)
+  })
+
+  test('an event that comes over many chunks is too large as soon as it is', () => {
+    const framer = new SseFramer(10)
+    outputs(framer, ['data: 1234'])
+    assert.equal(framer.tooLarge, false)
+    outputs(framer, ['5'])
+    assert.equal(framer.tooLarge, true)
+  })
+
+  test('comments count too: an endless one is no way around the bound', () => {
+    const framer = new SseFramer(10)
+    outputs(framer, [': 23456', '789', '01'])
+    assert.equal(framer.tooLarge, true)
+  })
+})

@@ -1,0 +1,463 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import { describe, test } from 'node:test'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
+import express, { type RequestHandler } from 'express'
+import { defaultLimits } from '../../lib/options.js'
+import { type RequestBody, readBody } from '../../lib/request/body.js'
+import { settled, soon } from '../support/event-loop.js'
+import { withRequest } from '../support/loopback.js'
+
+const JSON_TYPE = 'application/json'
+const limits = (maxRequestBytes: number) => ({ ...defaultLimits, maxRequestBytes })
+
+type Left = IncomingMessage & { rawBody?: unknown; body?: unknown }
+
+interface Given {
+  headers?: Record<string, string>
+  maxBytes?: number
+  /** Runs before the body is read, as a middleware of the app's would. */
+  before?: (req: Left) => unknown
+  /** In place of sending `body` at once. */
+  send?: (client: ClientRequest) => void
+}
+
+/** What `readBody` makes of a request with this body. */
+async function read(body: string | Buffer | undefined, given: Given = {}): Promise<RequestBody> {
+  const { headers = { 'content-type': JSON_TYPE }, maxBytes = 1000, before, send } = given
+  return withRequest({ headers }, send ?? ((client) => client.end(body)), async ({ req }) => {
+    await before?.(req)
+    return readBody(req, limits(maxBytes))
+  })
+}
+
+const text = (body: RequestBody) => {
+  assert.ok(Buffer.isBuffer(body.content))
+  return body.content.toString()
+}
+
+describe('JSON', () => {
+  test('is read as a whole, and goes on byte for byte', async () => {
+    const sent = '{ "model":"gpt-5",\n  "stream" : true, "x": 1.0 }'
+    const body = await read(sent)
+    assert.equal(text(body), sent)
+    assert.deepEqual(body.json, { model: 'gpt-5', stream: true, x: 1 })
+    assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': String(sent.length) })
+  })
+
+  test('comes in as many chunks as it likes', async () => {
+    const body = await read(undefined, {
+      send: (client) => {
+        client.write('{"a":"')
+        setImmediate(() => {
+          client.write(Buffer.from('ß').subarray(0, 1))
+          setImmediate(() => client.end(Buffer.concat([Buffer.from('ß').subarray(1), Buffer.from('"}')])))
+        })
+      },
+    })
+    assert.deepEqual(body.json, { a: 'ß' })
+    assert.equal(body.headers['content-length'], '10')
+  })
+
+  for (const type of [
+    'application/json; charset=utf-8',
+    'Application/JSON',
+    'application/json;charset=utf-8',
+    'application/vnd.x+json',
+  ]) {
+    test(`is ${type}`, async () => {
+      const body = await read('{"a":1}', { headers: { 'content-type': type } })
+      assert.deepEqual(body.json, { a: 1 })
+      assert.equal(body.headers['content-type'], type)
+    })
+  }
+
+  test('may have a byte order mark, which goes on', async () => {
+    const body = await read('\uFEFF{"a":1}')
+    assert.deepEqual(body.json, { a: 1 })
+    assert.equal(text(body), '\uFEFF{"a":1}')
+  })
+
+  for (const [name, sent] of [
+    ['half an object', '{"secret": "hunter2"'],
+    ['a word', 'hunter2'],
+    ['a comma too many', '{"a":"hunter2",}'],
+    ['text behind it', '{"a":1} hunter2'],
+    ['bytes that are no text', Buffer.from([0xff, 0xfe, 0x00])],
+  ] as const) {
+    test(`that is none is refused, without quoting it: ${name}`, async () => {
+      await assert.rejects(read(sent), (error: Error & { code: string; status: number }) => {
+        assert.equal(error.code, 'invalid_request')
+        assert.equal(error.status, 400)
+        assert.match(error.message, /not valid JSON/)
+        assert.doesNotMatch(error.message, /hunter|secret/)
+        assert.doesNotMatch(String((error.cause as Error | undefined)?.message), /hunter|secret/)
+        return true
+      })
+    })
+  }
+})
+
+describe('no body', () => {
+  test('none declared', async () => {
+    const body = await withRequest(
+      { method: 'GET' },
+      (client) => client.end(),
+      ({ req }) => readBody(req, limits(10)),
+    )
+    assert.deepEqual(body, { content: undefined, headers: {}, json: undefined })
+  })
+
+  test('one of no bytes declared', async () => {
+    const body = await read('', { headers: { 'content-type': JSON_TYPE, 'content-length': '0' } })
+    assert.deepEqual(body, { content: undefined, headers: { 'content-length': '0' }, json: undefined })
+  })
+})
+
+describe('maxRequestBytes', () => {
+  const tooLarge = { code: 'request_too_large', status: 413, limit: 'maxRequestBytes' }
+
+  test('exactly so many pass', async () => {
+    assert.equal(text(await read('"12345678"', { maxBytes: 10 })), '"12345678"')
+  })
+
+  test('one more does not, by its content-length, before it comes', async () => {
+    await assert.rejects(
+      read(undefined, {
+        maxBytes: 10,
+        headers: { 'content-type': JSON_TYPE, 'content-length': '11' },
+        send: (client) => client.flushHeaders(),
+      }),
+      tooLarge,
+    )
+  })
+
+  test('by its content-length also where the body would pass unread', async () => {
+    await assert.rejects(
+      read(undefined, {
+        maxBytes: 10,
+        headers: { 'content-type': 'audio/mpeg', 'content-length': '11' },
+        send: (client) => client.flushHeaders(),
+      }),
+      tooLarge,
+    )
+  })
+
+  test('one more does not, while it comes in without an end', async () => {
+    await assert.rejects(
+      read(undefined, {
+        maxBytes: 10,
+        send: (client) => {
+          client.write('"12345')
+          client.write('678901')
+        },
+      }),
+      tooLarge,
+    )
+  })
+
+  test('what comes behind is thrown away, and held by nobody', async () => {
+    await withRequest(
+      { headers: { 'content-type': JSON_TYPE } },
+      (client) => client.write('x'.repeat(11)),
+      async ({ client, req }) => {
+        await assert.rejects(readBody(req, limits(10)), tooLarge)
+        for (const name of ['data', 'error', 'close']) assert.equal(req.listenerCount(name), 0, name)
+        client.end('x'.repeat(100_000))
+        await once(req, 'end')
+      },
+    )
+  })
+
+  test('Infinity lifts it', async () => {
+    assert.deepEqual((await read('{"a":1}', { maxBytes: Number.POSITIVE_INFINITY })).json, { a: 1 })
+  })
+})
+
+describe('a compressed body', () => {
+  const sent = JSON.stringify({ model: 'gpt-5', prompt: 'x'.repeat(500) })
+  const compressed = {
+    gzip: gzipSync(sent),
+    'x-gzip': gzipSync(sent),
+    GZIP: gzipSync(sent),
+    deflate: deflateSync(sent),
+    br: brotliCompressSync(sent),
+  }
+  for (const [encoding, bytes] of Object.entries(compressed)) {
+    test(`${encoding}: is read, and goes on as it is`, async () => {
+      const body = await read(bytes, { headers: { 'content-type': JSON_TYPE, 'content-encoding': encoding } })
+      assert.deepEqual(body.json, JSON.parse(sent))
+      assert.ok(Buffer.isBuffer(body.content) && body.content.equals(bytes))
+      assert.equal(body.headers['content-encoding'], encoding)
+      assert.equal(body.headers['content-length'], String(bytes.length))
+    })
+  }
+
+  test('may not decompress to more than maxRequestBytes', async () => {
+    const bomb = gzipSync(Buffer.alloc(1_000_000, 32))
+    assert.ok(bomb.length < 2000)
+    const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' }
+    await assert.rejects(read(bomb, { headers, maxBytes: 2000 }), { code: 'request_too_large' })
+  })
+
+  for (const maxBytes of [Number.POSITIVE_INFINITY, 2 ** 52]) {
+    test(`is read where maxRequestBytes is ${maxBytes}`, async () => {
+      const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' }
+      assert.deepEqual((await read(compressed.gzip, { headers, maxBytes })).json, JSON.parse(sent))
+    })
+  }
+
+  test('identity is no compression', async () => {
+    const body = await read(sent, { headers: { 'content-type': JSON_TYPE, 'content-encoding': 'identity' } })
+    assert.deepEqual(body.json, JSON.parse(sent))
+  })
+
+  for (const [name, bytes, encoding] of [
+    ['broken', compressed.gzip.subarray(0, 20), 'gzip'],
+    ['not what it says', Buffer.from(sent), 'br'],
+    ['in a way that nobody knows', Buffer.from(sent), 'lzma'],
+    ['in a way that every object has', Buffer.from(sent), 'constructor'],
+  ] as const) {
+    test(`is refused where it is ${name}`, async () => {
+      const headers = { 'content-type': JSON_TYPE, 'content-encoding': encoding }
+      await assert.rejects(read(bytes, { headers }), { code: 'invalid_request', status: 400 })
+    })
+  }
+})
+
+describe('a body that is no JSON passes unread', () => {
+  for (const type of ['multipart/form-data; boundary=x', 'audio/mpeg', 'text/plain', 'application/jsonl', undefined]) {
+    test(`${type}`, async () => {
+      const headers: Record<string, string> = { 'content-length': '5', 'content-encoding': 'x-any' }
+      if (type) headers['content-type'] = type
+      await withRequest(
+        { headers },
+        (client) => client.end('12345'),
+        async ({ req }) => {
+          const body = await readBody(req, limits(100))
+          assert.equal(body.content, req)
+          assert.equal(body.json, undefined)
+          assert.deepEqual(body.headers, headers)
+          assert.equal(req.readableDidRead, false)
+        },
+      )
+    })
+  }
+
+  test('also without a length', async () => {
+    const headers = { 'content-type': 'audio/mpeg', 'transfer-encoding': 'chunked' }
+    await withRequest(
+      { headers },
+      (client) => client.write('x'),
+      async ({ req }) => {
+        const body = await readBody(req, limits(100))
+        assert.equal(body.content, req)
+        assert.deepEqual(body.headers, { 'content-type': 'audio/mpeg' })
+      },
+    )
+  })
+})
+
+describe('a body that breaks off', () => {
+  test('is refused', async () => {
+    await withRequest(
+      { headers: { 'content-type': JSON_TYPE } },
+      (client) => client.write('{"a":'),
+      async ({ client, req }) => {
+        const body = readBody(req, limits(100))
+        client.destroy()
+        await assert.rejects(body, { code: 'invalid_request' })
+        for (const name of ['data', 'end', 'error', 'close']) assert.equal(req.listenerCount(name), 0, name)
+      },
+    )
+  })
+
+  test('is refused also where it broke off before anybody read it', async () => {
+    await withRequest(
+      { headers: { 'content-type': JSON_TYPE } },
+      (client) => client.write('{"a":'),
+      async ({ client, req }) => {
+        const gone = new Promise((resolve) => req.on('error', () => {}).once('close', resolve))
+        client.destroy()
+        await gone
+        await assert.rejects(soon(readBody(req, limits(100)), 'the body'), { code: 'invalid_request' })
+      },
+    )
+  })
+})
+
+/** Runs a parser of Express's on the request. */
+const parse = (parser: RequestHandler) => (req: Left) =>
+  new Promise<void>((resolve, reject) =>
+    parser(req as never, {} as never, (error?: unknown) => (error ? reject(error) : resolve())),
+  )
+const keepRaw = (req: unknown, _res: unknown, bytes: Buffer) => {
+  ;(req as Left).rawBody = bytes
+}
+
+describe('behind a body parser', () => {
+  const spaced = '{ "model": "gpt-5",  "n": 1.0 }'
+
+  test('express.json(): what it left is sent anew', async () => {
+    const body = await read(spaced, { before: parse(express.json()) })
+    assert.equal(text(body), '{"model":"gpt-5","n":1}')
+    assert.deepEqual(body.json, { model: 'gpt-5', n: 1 })
+    assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': '23' })
+  })
+
+  test('express.json() with raw bytes kept: these go on', async () => {
+    const body = await read(spaced, { before: parse(express.json({ verify: keepRaw })) })
+    assert.equal(text(body), spaced)
+    assert.deepEqual(body.json, { model: 'gpt-5', n: 1 })
+  })
+
+  test('express.json() of a compressed body: it goes on without compression', async () => {
+    const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' }
+    for (const verify of [undefined, keepRaw]) {
+      const body = await read(gzipSync(spaced), { headers, before: parse(express.json({ verify })) })
+      assert.deepEqual(body.json, { model: 'gpt-5', n: 1 })
+      assert.equal(body.headers['content-encoding'], undefined)
+      assert.equal(body.headers['content-length'], String(text(body).length))
+    }
+  })
+
+  test('express.json() in another charset: what goes on says what it is', async () => {
+    const headers = { 'content-type': 'application/json; charset=utf-16le' }
+    const body = await read(Buffer.from('{"a":"ß"}', 'utf16le'), { headers, before: parse(express.json()) })
+    assert.equal(text(body), '{"a":"ß"}')
+    assert.equal(body.headers['content-type'], 'application/json; charset=utf-8')
+  })
+
+  test('express.text()', async () => {
+    const body = await read(spaced, { before: parse(express.text({ type: '*/*' })) })
+    assert.equal(text(body), spaced)
+    assert.deepEqual(body.json, { model: 'gpt-5', n: 1 })
+  })
+
+  test('express.text() of JSON that is none is refused', async () => {
+    await assert.rejects(read('{"a":', { before: parse(express.text({ type: '*/*' })) }), { code: 'invalid_request' })
+  })
+
+  test('express.raw()', async () => {
+    const bytes = Buffer.from([0, 255, 10, 13])
+    const headers = { 'content-type': 'audio/mpeg' }
+    const body = await read(bytes, { headers, before: parse(express.raw({ type: '*/*' })) })
+    assert.ok(Buffer.isBuffer(body.content) && body.content.equals(bytes))
+    assert.equal(body.json, undefined)
+    assert.deepEqual(body.headers, { 'content-type': 'audio/mpeg', 'content-length': '4' })
+  })
+
+  const form = { 'content-type': 'application/x-www-form-urlencoded' }
+
+  for (const extended of [true, false]) {
+    test(`express.urlencoded({ extended: ${extended} })`, async () => {
+      const body = await read('model=gpt-5&q=a+b%26c', {
+        headers: form,
+        before: parse(express.urlencoded({ extended })),
+      })
+      assert.deepEqual(
+        [...new URLSearchParams(text(body))],
+        [
+          ['model', 'gpt-5'],
+          ['q', 'a b&c'],
+        ],
+      )
+      assert.equal(body.json, undefined)
+      assert.equal(body.headers['content-type'], form['content-type'])
+    })
+  }
+
+  test('express.urlencoded({ extended: true }): nested fields keep their meaning', async () => {
+    const sent = 'a[b][c]=1&a[b][d]=2&list[0]=x&list[1]=y&list[2][k]=z'
+    const before = parse(express.urlencoded({ extended: true }))
+    const first = await read(sent, { headers: form, before })
+    let seen: unknown
+    await read(text(first), {
+      headers: form,
+      before: async (req) => {
+        await before(req)
+        seen = req.body
+      },
+    })
+    assert.deepEqual(seen, { a: { b: { c: '1', d: '2' } }, list: ['x', 'y', { k: 'z' }] })
+  })
+
+  test('express.urlencoded({ extended: false }): a repeated field stays a repeated field', async () => {
+    const before = parse(express.urlencoded({ extended: false }))
+    const body = await read('a=1&a=2&b=3', { headers: form, before })
+    assert.deepEqual(
+      [...new URLSearchParams(text(body))],
+      [
+        ['a', '1'],
+        ['a', '2'],
+        ['b', '3'],
+      ],
+    )
+  })
+
+  test('raw bytes win over what a parser made of them, as string and as bytes', async () => {
+    for (const rawBody of [spaced, Buffer.from(spaced), new Uint8Array(Buffer.from(spaced))]) {
+      const body = await read('{"other":1}', {
+        before: async (req) => {
+          await parse(express.json())(req)
+          req.rawBody = rawBody
+        },
+      })
+      assert.equal(text(body), spaced)
+      assert.deepEqual(body.json, { model: 'gpt-5', n: 1 })
+    }
+  })
+
+  test('maxRequestBytes holds for what it left, too', async () => {
+    const before = parse(express.json())
+    await assert.rejects(
+      read(undefined, {
+        maxBytes: 5,
+        before,
+        send: (client) => {
+          client.write('{"a":1')
+          client.end('}')
+        },
+      }),
+      { code: 'request_too_large' },
+    )
+  })
+
+  test('a parser that was not for this body changes nothing', async () => {
+    const body = await read(spaced, { before: parse(express.urlencoded({ extended: true })) })
+    assert.equal(text(body), spaced)
+  })
+
+  test('a body of an app’s own on a request that nobody read is not sent in its place', async () => {
+    const body = await read(spaced, {
+      before: (req) => {
+        req.body = { mine: true }
+      },
+    })
+    assert.equal(text(body), spaced)
+  })
+
+  for (const [name, type, left] of [
+    ['a form with files', 'multipart/form-data; boundary=x', { field: 'x' }],
+    ['nothing left of it', 'audio/mpeg', undefined],
+    ['nothing left of JSON', JSON_TYPE, undefined],
+  ] as const) {
+    test(`a body that is gone is refused, clearly: ${name}`, async () => {
+      const refused = read('--x--', {
+        headers: { 'content-type': type },
+        before: async (req) => {
+          req.resume()
+          await once(req, 'end')
+          await settled()
+          req.body = left
+        },
+      })
+      await assert.rejects(refused, {
+        code: 'invalid_request',
+        status: 400,
+        message: /was read before the proxy could/,
+      })
+    })
+  }
+})

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Request } from 'express'
+import { resolveOptions } from '../../lib/config.js'
+import type { AiProxyOptions } from '../../lib/options.js'
+import type { RequestBody } from '../../lib/request/body.js'
+import { providerPath } from '../../lib/request/provider-path.js'
+import { upstreamRequest } from '../../lib/request/upstream-request.js'
+
+const client = {
+  method: 'POST',
+  ip: '203.0.113.9',
+  secure: true,
+  headers: {
+    host: 'app.example',
+    cookie: 'session=1',
+    authorization: 'Bearer mine',
+    accept: 'text/event-stream',
+    'accept-encoding': 'gzip, br',
+    'content-type': 'application/json',
+    'content-length': '999',
+    'x-stainless-lang': 'js',
+    connection: 'x-stainless-os',
+    'x-stainless-os': 'Linux',
+  },
+} as unknown as Request
+
+const body: RequestBody = {
+  content: Buffer.from('{}'),
+  headers: { 'content-type': 'application/json; charset=utf-8', 'content-length': '2' },
+  json: {},
+}
+
+const assembled = (options: Partial<AiProxyOptions>, url = '/v1/chat/completions', req = client) =>
+  upstreamRequest(req, providerPath(url), body, resolveOptions({ target: 'https://provider.example', ...options }))
+
+describe('what goes to the provider', () => {
+  test('without credentials of ours: the client’s', async () => {
+    assert.deepEqual(await assembled({}), {
+      method: 'POST',
+      url: '/v1/chat/completions',
+      headers: {
+        host: 'app.example',
+        accept: 'text/event-stream',
+        authorization: 'Bearer mine',
+        'content-type': 'application/json; charset=utf-8',
+        'content-length': '2',
+        'x-stainless-lang': 'js',
+        'accept-encoding': 'identity',
+      },
+      body: body.content,
+      client: { remoteAddress: '203.0.113.9', encrypted: true },
+    })
+  })
+
+  test('with credentials of ours: these alone', async () => {
+    const { headers } = await assembled({ auth: { headers: { Authorization: 'Bearer ours' } } })
+    assert.equal(headers.authorization, 'Bearer ours')
+    assert.ok(!JSON.stringify(headers).includes('mine'))
+  })
+
+  for (const options of [
+    { auth: { headers: { 'x-api-key': 'ours' } } },
+    { auth: { query: { key: 'ours' } } },
+    { headers: { 'api-key': 'ours' } },
+    { auth: { headers: { 'x-api-key': 'ours' } }, forwardHeaders: () => true },
+    { auth: { headers: { 'x-api-key': 'ours' } }, forwardHeaders: ['*'] },
+  ] satisfies Partial<AiProxyOptions>[]) {
+    test(`the client’s credentials stay here beside ${JSON.stringify(options)}`, async () => {
+      const { headers, url } = await assembled(options, '/v1/chat/completions?key=mine')
+      assert.ok(!JSON.stringify([headers, url]).includes('mine'))
+    })
+  }
+
+  test('the target’s path stands before the client’s, its query behind', async () => {
+    const options = { target: 'https://provider.example/some/base/', auth: { query: { key: 'k' } } }
+    assert.equal((await assembled(options, '/v1/models?limit=5')).url, '/some/base/v1/models?limit=5&key=k')
+    assert.equal((await assembled({ target: options.target }, '/v1/models?')).url, '/some/base/v1/models')
+  })
+
+  test('further headers win over the client’s, credentials over these', async () => {
+    const { headers } = await assembled({
+      headers: { Accept: 'application/json', 'X-Team': 'a', 'X-Api-Key': 'weak' },
+      auth: { headers: { 'x-api-key': 'strong' } },
+    })
+    assert.equal(headers.accept, 'application/json')
+    assert.equal(headers['x-team'], 'a')
+    assert.equal(headers['x-api-key'], 'strong')
+    assert.equal(Object.keys(headers).filter((name) => name.toLowerCase() === 'x-api-key').length, 1)
+  })
+
+  test('never cookies, nor what belongs to the client’s connection', async () => {
+    const { headers } = await assembled({ forwardHeaders: () => true })
+    for (const name of ['cookie', 'connection', 'x-stainless-os']) assert.equal(headers[name], undefined, name)
+    assert.equal(headers['accept-encoding'], 'identity')
+    assert.equal(headers['content-length'], '2')
+  })
+
+  test('says of the body what is true of it now, whatever the client said of its own', async () => {
+    // A parser has decompressed it: `body.headers` names no encoding any more.
+    const req = { ...client, headers: { ...client.headers, 'content-encoding': 'gzip' } } as unknown as Request
+    const { headers } = await assembled({ forwardHeaders: () => true }, '/v1/chat/completions', req)
+    assert.equal(headers['content-encoding'], undefined)
+    assert.equal(headers['content-type'], 'application/json; charset=utf-8')
+    assert.equal(headers['content-length'], '2')
+  })
+
+  test('functions are asked for credentials each time', async () => {
+    let calls = 0
+    const auth = { headers: { 'x-api-key': () => `k${++calls}` }, query: { key: async () => `q${calls}` } }
+    const config = resolveOptions({ target: 'https://provider.example', auth })
+    for (const time of [1, 2]) {
+      const request = await upstreamRequest(client, providerPath('/v1/models'), body, config)
+      assert.equal(request.headers['x-api-key'], `k${time}`)
+      assert.equal(request.url, `/v1/models?key=q${time}`)
+    }
+  })
+})

@@ -1,0 +1,522 @@
+import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
+import { describe, test } from 'node:test'
+import { framerFor } from '../../lib/framing/index.js'
+import { Deadlines } from '../../lib/stream/deadlines.js'
+import { Downstream } from '../../lib/stream/downstream.js'
+import { Pump } from '../../lib/stream/pump.js'
+import type { TurnScheduler } from '../../lib/stream/turns.js'
+import { settled } from '../support/event-loop.js'
+import { FakeResponse } from '../support/fake-response.js'
+import { ManualTimers } from '../support/manual-timers.js'
+import { manualTurns } from '../support/manual-turns.js'
+
+const KIB = 1024
+
+/** A provider's response: what is pushed has arrived. */
+class Source extends Readable {
+  reads = 0
+
+  constructor(highWaterMark = 64 * KIB) {
+    super({ highWaterMark })
+  }
+
+  override _read(): void {}
+
+  override read(size?: number): Buffer | null {
+    if (size !== 0) this.reads++
+    return super.read(size)
+  }
+
+  /** Bytes arrive, one chunk each. */
+  async arrive(...chunks: string[]): Promise<void> {
+    for (const chunk of chunks) this.push(Buffer.from(chunk, 'latin1'))
+    await settled()
+  }
+
+  async finish(): Promise<void> {
+    this.push(null)
+    await settled()
+  }
+
+  async breakOff(error?: Error): Promise<void> {
+    this.destroy(error)
+    await settled()
+  }
+}
+
+/** One that gives one buffer a call on every version of Node, as all streams do from 26 on. */
+class OneByOneSource extends Source {
+  readonly #sizes: number[] = []
+
+  override push(chunk: Buffer | null): boolean {
+    if (chunk) this.#sizes.push(chunk.length)
+    return super.push(chunk)
+  }
+
+  override read(size?: number): Buffer | null {
+    return super.read(size ?? this.#sizes.shift())
+  }
+}
+
+interface Given {
+  source?: Source
+  type?: string
+  maxBytes?: number
+  maxEventBytes?: number
+  turns?: TurnScheduler
+}
+
+function rig(given: Given = {}) {
+  const { source = new Source(), type = 'text/event-stream', maxBytes = Infinity, maxEventBytes = Infinity } = given
+  const { clock, turns: ownTurns } = manualTurns(1000)
+  const turns = given.turns ?? ownTurns
+  const res = new FakeResponse()
+  const framer = framerFor(type, maxEventBytes)
+  const log: string[] = []
+  const crashes: unknown[] = []
+  let bytes = 0
+  let turnsTaken = 0
+  const sink = new Downstream(res.asServerResponse, new Deadlines(new ManualTimers()), 1000, {
+    onBlock: () => log.push('block'),
+    onDrain: () => {
+      log.push('drain')
+      pump.wake()
+    },
+    onSlow: () => log.push('slow'),
+  })
+  const pump: Pump = new Pump(source, framer, sink, turns, maxBytes, {
+    onBytes: (count) => {
+      bytes += count
+    },
+    onLastEvent: (event) => log.push(`last ${event}`),
+    onEnd: () => log.push('end'),
+    onBroken: (error) => log.push(`broken: ${error.message}`),
+    onTooManyBytes: () => log.push('too many bytes'),
+    onTooLargeEvent: () => log.push('too large event'),
+    onTurn: () => void turnsTaken++,
+    onCrash: (error) => {
+      log.push('crash')
+      crashes.push(error)
+    },
+  })
+  /** Lets turns run, and what follows from them, until nothing is left to do. */
+  const run = async () => {
+    do {
+      clock.runAll()
+      await settled()
+    } while (clock.deferred > 0)
+  }
+  return {
+    source,
+    turns,
+    clock,
+    res,
+    sink,
+    pump,
+    framer,
+    log,
+    crashes,
+    run,
+    bytes: () => bytes,
+    turnsTaken: () => turnsTaken,
+  }
+}
+
+const event = (data: string) => `data: ${data}\n\n`
+
+describe('a turn', () => {
+  for (const [name, source] of [
+    ['as this Node reads', () => new Source()],
+    ['one buffer a call, as Node 26 reads', () => new OneByOneSource()],
+  ] as const) {
+    test(`reads everything that is there and writes once (${name})`, async () => {
+      const { source: from, res, run, turnsTaken, bytes, framer } = rig({ source: source() })
+      const events = Array.from({ length: 200 }, (_, at) => event(`${at}`))
+      await from.arrive(...events)
+      assert.deepEqual(res.writes, [], 'nothing is done before the turn')
+      await run()
+      assert.deepEqual(res.writes, [events.join('')])
+      assert.equal(turnsTaken(), 1)
+      assert.equal(bytes(), events.join('').length)
+      assert.equal(framer.events, 200)
+    })
+
+    test(`what comes later gets turns of its own (${name})`, async () => {
+      const { source: from, res, run } = rig({ source: source() })
+      for (const data of ['a', 'b', 'c']) {
+        await from.arrive(event(data))
+        await run()
+      }
+      assert.deepEqual(res.writes, [event('a'), event('b'), event('c')])
+    })
+  }
+
+  test('is asked for once, however often something arrives before it', async () => {
+    const { source, turns, clock } = rig()
+    await source.arrive(event('a'))
+    await source.arrive(event('b'))
+    assert.equal(turns.waiting, 1)
+    assert.equal(clock.deferred, 1)
+  })
+
+  test('is asked for where bytes had arrived before the pump was there', async () => {
+    const source = new Source()
+    await source.arrive(event('a'))
+    const { res, run } = rig({ source })
+    await run()
+    assert.deepEqual(res.writes, [event('a')])
+  })
+
+  test('reads 64 KiB at the most, and leaves the rest to the next, behind the others', async () => {
+    const { clock, turns } = manualTurns(1000)
+    const order: string[] = []
+    const large = rig({ turns, source: new OneByOneSource(1024 * KIB) })
+    const small = rig({ turns })
+    for (const [name, { res }] of [['large', large] as const, ['small', small] as const]) {
+      const write = res.write.bind(res)
+      res.write = (bytes) => {
+        order.push(`${name} ${bytes.length / KIB} KiB`)
+        return write(bytes)
+      }
+    }
+    const events = Array.from({ length: 160 }, () => event('x'.repeat(KIB - 8)))
+    await large.source.arrive(...events)
+    await small.source.arrive(event('x'.repeat(KIB - 8)))
+    clock.runAll()
+    assert.deepEqual(order, ['large 64 KiB', 'small 1 KiB', 'large 64 KiB', 'large 32 KiB'])
+    assert.equal(large.res.body, events.join(''))
+  })
+
+  test('passes half an event on with its other half', async () => {
+    const { source, res, run, bytes } = rig()
+    await source.arrive('data: a\n\ndata: b')
+    await run()
+    assert.deepEqual(res.writes, ['data: a\n\n'])
+    assert.equal(bytes(), 16, 'bytes count when they arrive')
+    await source.arrive('b\n\n')
+    await run()
+    assert.deepEqual(res.writes, ['data: a\n\n', 'data: bb\n\n'])
+  })
+
+  test('tells of the last event that went out in it', async () => {
+    const { source, log, run } = rig()
+    await source.arrive(event('a'), event('b'), 'data: c')
+    await run()
+    assert.deepEqual(log, [`last ${event('b')}`])
+    await source.arrive('c')
+    await run()
+    assert.deepEqual(log, [`last ${event('b')}`])
+  })
+})
+
+describe('a stream whose client does not keep up', () => {
+  test('takes no turns and is not read, until the client has read', async () => {
+    const { source, res, turns, clock, log, run, turnsTaken } = rig()
+    res.keepsUp = false
+    await source.arrive(event('a'))
+    await run()
+    assert.deepEqual(log, ['block', `last ${event('a')}`])
+    const { reads } = source
+    await source.arrive(event('b'))
+    await source.arrive(event('c'))
+    assert.deepEqual([turns.waiting, clock.deferred, turnsTaken()], [0, 0, 1])
+    assert.equal(source.reads, reads)
+    assert.equal(source.readableLength, event('b').length + event('c').length)
+    res.drain()
+    await run()
+    assert.deepEqual(res.writes, [event('a'), event('b') + event('c')])
+    assert.equal(turnsTaken(), 2)
+  })
+
+  test('holds the provider back: what is not read fills the stream', async () => {
+    const { source, res, run } = rig({ source: new Source(100) })
+    res.keepsUp = false
+    await source.arrive(event('a'))
+    await run()
+    assert.equal(source.push(Buffer.from(event('x'.repeat(200)))), false)
+    await run()
+    assert.deepEqual(res.writes, [event('a')])
+  })
+
+  test('gives up a turn that it was queued for when its client stopped reading', async () => {
+    const { source, res, sink, run } = rig()
+    await source.arrive(event('a'))
+    res.keepsUp = false
+    sink.beat()
+    await run()
+    assert.deepEqual(res.writes, [': heartbeat\n\n'])
+    res.drain()
+    await run()
+    assert.deepEqual(res.writes, [': heartbeat\n\n', event('a')])
+  })
+
+  test('ends only after the client has read', async () => {
+    const { source, res, log, run } = rig()
+    res.keepsUp = false
+    await source.arrive(event('a'))
+    await run()
+    await source.arrive(event('b'))
+    await source.finish()
+    await run()
+    assert.ok(!log.includes('end'))
+    res.drain()
+    await run()
+    assert.deepEqual(res.writes, [event('a'), event('b')])
+    assert.equal(log.at(-1), 'end')
+  })
+
+  test('is told that the provider broke off only after the client has got the whole events before it', async () => {
+    const { source, res, log, run } = rig()
+    res.keepsUp = false
+    await source.arrive(event('a'))
+    await run()
+    await source.arrive(event('b'), 'data: half')
+    await source.breakOff(new Error('gone'))
+    await run()
+    assert.ok(!log.includes('broken: gone'))
+    res.drain()
+    await run()
+    assert.deepEqual(res.writes, [event('a'), event('b')])
+    assert.equal(log.at(-1), 'broken: gone')
+  })
+})
+
+describe('a clean end', () => {
+  test('is told once everything is written', async () => {
+    const { source, res, log, run } = rig()
+    await source.arrive(event('a'))
+    await source.finish()
+    await run()
+    assert.deepEqual(res.writes, [event('a')])
+    assert.deepEqual(log, [`last ${event('a')}`, 'end'])
+  })
+
+  test('closes what is left with a blank line', async () => {
+    const { source, res, log, run } = rig()
+    await source.arrive(event('a'), 'data: [DONE]')
+    await source.finish()
+    await run()
+    assert.deepEqual(res.writes, [event('a'), event('[DONE]')])
+    assert.deepEqual(log, [`last ${event('a')}`, `last ${event('[DONE]')}`, 'end'])
+  })
+
+  test('of a body without bytes', async () => {
+    const { source, res, log, run } = rig()
+    await source.finish()
+    await run()
+    assert.deepEqual(res.writes, [])
+    assert.deepEqual(log, ['end'])
+  })
+
+  test('leaves other bodies as they were', async () => {
+    const { source, res, log, run } = rig({ type: 'application/json' })
+    await source.arrive('{"a":', '1}')
+    await source.finish()
+    await run()
+    assert.equal(res.body, '{"a":1}')
+    assert.deepEqual(log, ['end'])
+  })
+})
+
+describe('a provider that breaks off', () => {
+  for (const [name, error, message] of [
+    ['with an error', new Error('socket hang up'), 'socket hang up'],
+    ['without one', undefined, 'the response was closed before its end'],
+  ] as const) {
+    test(`${name}: whole events that had arrived still go out, half an event never`, async () => {
+      const { source, res, log, run } = rig()
+      source.push(Buffer.from(`${event('a')}${event('b')}data: half\n`))
+      await source.breakOff(error)
+      await run()
+      assert.equal(res.body, event('a') + event('b'))
+      assert.deepEqual(log, [`last ${event('b')}`, `broken: ${message}`])
+    })
+  }
+
+  test('in the middle of an event, some turns later', async () => {
+    const { source, res, log, run } = rig()
+    await source.arrive(event('a'), 'data: half')
+    await run()
+    await source.breakOff(new Error('gone'))
+    await run()
+    assert.equal(res.body, event('a'))
+    assert.equal(log.at(-1), 'broken: gone')
+  })
+
+  test('with more there than one turn reads: all of it goes out first', async () => {
+    const { source, res, log, run } = rig({ source: new OneByOneSource(1024 * KIB) })
+    const events = Array.from({ length: 200 }, () => event('x'.repeat(KIB)))
+    for (const each of events) source.push(Buffer.from(each))
+    await source.breakOff(new Error('gone'))
+    await run()
+    assert.equal(res.body, events.join(''))
+    assert.equal(log.filter((line) => line === 'broken: gone').length, 1)
+  })
+})
+
+describe('limits', () => {
+  test('exactly maxBytes pass', async () => {
+    const { source, res, log, run } = rig({ maxBytes: event('abc').length })
+    await source.arrive(event('abc'))
+    await source.finish()
+    await run()
+    assert.equal(res.body, event('abc'))
+    assert.equal(log.at(-1), 'end')
+  })
+
+  test('one byte more ends the stream, behind the whole events within the limit', async () => {
+    const { source, res, log, run } = rig({ maxBytes: 2 * event('a').length + 3 })
+    await source.arrive(event('a'), event('b'), event('c'))
+    await run()
+    assert.equal(res.body, event('a') + event('b'))
+    assert.deepEqual(log, [`last ${event('b')}`, 'too many bytes'])
+  })
+
+  test('the limit counts over all turns', async () => {
+    const { source, res, log, run, bytes } = rig({ maxBytes: 20 })
+    for (let at = 0; at < 5; at++) {
+      await source.arrive(event('a'))
+      await run()
+    }
+    assert.equal(res.body, event('a') + event('a'))
+    assert.deepEqual(log.at(-1), 'too many bytes')
+    assert.equal(bytes(), 27, 'the turn that passed the limit counts what it read')
+  })
+
+  test('any other body is cut exactly at the limit', async () => {
+    const { source, res, log, run } = rig({ type: 'application/octet-stream', maxBytes: 10 })
+    await source.arrive('0123456', '789abc')
+    await run()
+    assert.equal(res.body, '0123456789')
+    assert.deepEqual(log, ['too many bytes'])
+  })
+
+  test('an event that is too large ends the stream, behind the whole events before it', async () => {
+    const { source, res, log, run } = rig({ maxEventBytes: 20 })
+    await source.arrive(event('a') + event('x'.repeat(20)) + event('b'))
+    await run()
+    assert.equal(res.body, event('a'))
+    assert.deepEqual(log, [`last ${event('a')}`, 'too large event'])
+    await source.arrive(event('b'))
+    await source.finish()
+    await run()
+    assert.equal(res.body, event('a'), 'nothing follows')
+  })
+})
+
+test('of a limit and a break in the same turn, the limit is told, and nothing else', async () => {
+  const { source, log, run } = rig({ maxEventBytes: 20 })
+  source.push(Buffer.from(event('x'.repeat(20))))
+  await source.breakOff(new Error('gone'))
+  await run()
+  assert.deepEqual(log, ['too large event'])
+})
+
+describe('stop()', () => {
+  test('nothing is read, written or told any more', async () => {
+    const { source, res, pump, log, run } = rig()
+    await source.arrive(event('a'))
+    pump.stop()
+    await run()
+    await source.arrive(event('b'))
+    pump.wake()
+    await run()
+    await source.breakOff(new Error('late'))
+    await run()
+    assert.deepEqual(res.writes, [])
+    assert.deepEqual(log, [])
+    assert.equal(source.reads, 0)
+  })
+
+  test('leaves no listener but the one that keeps a late error from ending the process', async () => {
+    const source = new Source()
+    const before = source.eventNames().length
+    const { pump } = rig({ source })
+    pump.stop()
+    for (const name of ['readable', 'data', 'end', 'close']) assert.equal(source.listenerCount(name), 0, name)
+    assert.ok(source.listenerCount('error') <= 1)
+    assert.ok(source.eventNames().length <= before + 1)
+  })
+
+  for (const [name, end] of [
+    ['a clean end', (source: Source) => source.finish()],
+    ['a break', (source: Source) => source.breakOff(new Error('gone'))],
+  ] as const) {
+    test(`is done at ${name}, too`, async () => {
+      const { source, run } = rig()
+      await source.arrive(event('a'))
+      await end(source)
+      await run()
+      for (const each of ['readable', 'end', 'close']) assert.equal(source.listenerCount(each), 0, each)
+    })
+  }
+
+  test('within a turn, the turn ends', async () => {
+    const { source, res, pump, log, run } = rig()
+    const write = res.write.bind(res)
+    res.write = (bytes) => {
+      pump.stop()
+      return write(bytes)
+    }
+    await source.arrive(event('a'))
+    await source.finish()
+    await run()
+    assert.ok(!log.includes('end'))
+  })
+})
+
+describe('a response that throws', () => {
+  const thrown = new Error('a middleware of the app failed')
+
+  test('in a turn ends in onCrash, not in an exception', async () => {
+    const { source, res, log, crashes, run } = rig()
+    res.write = () => {
+      throw thrown
+    }
+    await source.arrive(event('a'))
+    await run()
+    assert.deepEqual(log, ['crash'])
+    assert.deepEqual(crashes, [thrown])
+    await source.arrive(event('b'))
+    await run()
+    assert.deepEqual(log, ['crash'])
+  })
+
+  test('others still get their turns', async () => {
+    const { clock, turns } = manualTurns(1000)
+    const broken = rig({ turns })
+    const sound = rig({ turns })
+    broken.res.write = () => {
+      throw thrown
+    }
+    await broken.source.arrive(event('a'))
+    await sound.source.arrive(event('b'))
+    clock.runAll()
+    assert.deepEqual(sound.res.writes, [event('b')])
+  })
+
+  test('at the last bytes, behind the end, ends in onCrash as well', async () => {
+    const { source, res, log, run } = rig()
+    await source.arrive('data: [DONE]')
+    await run()
+    res.write = () => {
+      throw thrown
+    }
+    // The end comes outside of any turn: an exception there would be the process's.
+    const uncaught: unknown[] = []
+    const end = source.listeners('end').at(-1) as () => void
+    source.off('end', end)
+    source.on('end', () => {
+      try {
+        end()
+      } catch (error) {
+        uncaught.push(error)
+      }
+    })
+    await source.finish()
+    await run()
+    assert.deepEqual(uncaught, [])
+    assert.deepEqual(log, ['crash'])
+  })
+})

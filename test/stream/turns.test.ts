@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict'
+import { stat } from 'node:fs'
+import { describe, test } from 'node:test'
+import { sharedTurns, TurnScheduler, type TurnTaker } from '../../lib/stream/turns.js'
+import { ManualTurnClock, manualTurns } from '../support/manual-turns.js'
+
+/** A taker that does what it is told in its turn, and notes what it is told of them. */
+function taker(work: () => void): TurnTaker & { took: number[] } {
+  const took: number[] = []
+  return { took, takeTurn: work, turnTook: (ms) => void took.push(ms) }
+}
+
+/** The same, whose turn takes so long. */
+function taking(clock: ManualTurnClock, ms: number, work: () => void = () => {}): TurnTaker & { took: number[] } {
+  return taker(() => {
+    work()
+    clock.time += ms
+  })
+}
+
+describe('turns', () => {
+  test('are given out first come first served', () => {
+    const { clock, turns } = manualTurns(10)
+    const order: string[] = []
+    for (const name of ['a', 'b', 'c']) turns.enqueue(taker(() => order.push(name)))
+    assert.deepEqual(order, [], 'none is taken at once')
+    clock.runRound()
+    assert.deepEqual(order, ['a', 'b', 'c'])
+    assert.equal(clock.deferred, 0)
+  })
+
+  test('no taker gets a second one while another waits', () => {
+    const { clock, turns } = manualTurns(3)
+    const order: string[] = []
+    const left: Record<string, number> = { a: 5, b: 5, c: 5, d: 5 }
+    for (const name of Object.keys(left)) {
+      const stream = taker(() => {
+        order.push(name)
+        clock.time += 1
+        if (--left[name]! > 0) turns.enqueue(stream)
+      })
+      turns.enqueue(stream)
+    }
+    clock.runAll()
+    assert.equal(order.join(''), 'abcd'.repeat(5))
+  })
+
+  test('who comes while a round runs stands behind those who wait', () => {
+    const { clock, turns } = manualTurns(10)
+    const order: string[] = []
+    const late = taker(() => order.push('late'))
+    const first = taker(() => {
+      order.push('a')
+      turns.enqueue(late)
+    })
+    turns.enqueue(first)
+    turns.enqueue(taker(() => order.push('b')))
+    clock.runRound()
+    assert.deepEqual(order, ['a', 'b', 'late'])
+  })
+
+  test('a round stops once its budget is used, and the next one goes on there', () => {
+    const { clock, turns } = manualTurns(3)
+    const order: number[] = []
+    for (let at = 0; at < 8; at++) {
+      turns.enqueue(
+        taker(() => {
+          order.push(at)
+          clock.time += 1
+        }),
+      )
+    }
+    clock.runRound()
+    assert.deepEqual(order, [0, 1, 2])
+    clock.runRound()
+    assert.deepEqual(order, [0, 1, 2, 3, 4, 5])
+    clock.runRound()
+    assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6, 7])
+    assert.equal(clock.deferred, 0)
+  })
+
+  test('what ran between two rounds does not count against the budget', () => {
+    const { clock, turns } = manualTurns(2)
+    let taken = 0
+    for (let at = 0; at < 4; at++) turns.enqueue(taking(clock, 1, () => taken++))
+    clock.runRound()
+    clock.time += 100
+    clock.runRound()
+    assert.equal(taken, 4)
+  })
+
+  test('a round has one turn at least, however long it takes', () => {
+    const { clock, turns } = manualTurns(1)
+    const order: string[] = []
+    for (const name of ['a', 'b', 'c']) turns.enqueue(taking(clock, 50, () => order.push(name)))
+    clock.runRound()
+    assert.deepEqual(order, ['a'])
+    clock.runRound()
+    clock.runRound()
+    assert.deepEqual(order, ['a', 'b', 'c'])
+  })
+
+  test('between two rounds the event loop goes round: timers and I/O that are ready run', () => {
+    const { clock, turns } = manualTurns(2)
+    const log: string[] = []
+    for (const name of ['a', 'b', 'c', 'd', 'e']) turns.enqueue(taking(clock, 1, () => log.push(name)))
+    while (clock.deferred > 0) {
+      clock.runRound()
+      log.push('timers and I/O')
+    }
+    assert.deepEqual(log, ['a', 'b', 'timers and I/O', 'c', 'd', 'timers and I/O', 'e', 'timers and I/O'])
+  })
+
+  test('one round is deferred at a time, however many queue', () => {
+    const { clock, turns } = manualTurns(1)
+    for (let at = 0; at < 5; at++) turns.enqueue(taking(clock, 1))
+    assert.equal(clock.deferred, 1)
+    clock.runRound()
+    assert.equal(clock.deferred, 1)
+    turns.enqueue(taker(() => {}))
+    assert.equal(clock.deferred, 1)
+  })
+
+  test('after all have had theirs, the next to queue gets a new round', () => {
+    const { clock, turns } = manualTurns(1)
+    let taken = 0
+    for (let at = 1; at <= 3; at++) {
+      turns.enqueue(taker(() => taken++))
+      assert.equal(clock.deferred, 1)
+      clock.runRound()
+      assert.equal(taken, at)
+      assert.equal(clock.deferred, 0)
+    }
+  })
+
+  test('each taker is told how long its own turn took', () => {
+    const { clock, turns } = manualTurns(100)
+    const takers = [3, 0.5, 7].map((ms) => taking(clock, ms))
+    for (const each of takers) turns.enqueue(each)
+    clock.time = 40
+    clock.runRound()
+    assert.deepEqual(
+      takers.map(({ took }) => took),
+      [[3], [0.5], [7]],
+    )
+  })
+
+  test('the budget can change while turns run', () => {
+    const { clock, turns } = manualTurns(1)
+    let taken = 0
+    for (let at = 0; at < 6; at++) turns.enqueue(taking(clock, 1, () => taken++))
+    clock.runRound()
+    assert.equal(taken, 1)
+    turns.budgetMs = 3
+    clock.runRound()
+    assert.equal(taken, 4)
+  })
+})
+
+test('waiting says how many wait', () => {
+  const { clock, turns } = manualTurns(2)
+  const seen: number[] = []
+  for (let at = 0; at < 4; at++) turns.enqueue(taking(clock, 1, () => seen.push(turns.waiting)))
+  assert.equal(turns.waiting, 4)
+  clock.runRound()
+  assert.equal(turns.waiting, 2)
+  clock.runRound()
+  assert.equal(turns.waiting, 0)
+  assert.deepEqual(seen, [3, 2, 1, 0])
+})
+
+test('a queue of thousands keeps its order and its count, with newcomers all the while', () => {
+  const { clock, turns } = manualTurns(7)
+  const order: number[] = []
+  let queued = 0
+  const enqueue = () => {
+    const number = queued++
+    turns.enqueue(
+      taker(() => {
+        order.push(number)
+        clock.time++
+        if (queued < 12_000) enqueue()
+      }),
+    )
+  }
+  for (let at = 0; at < 5000; at++) enqueue()
+  while (clock.deferred > 0) {
+    clock.runRound()
+    assert.equal(turns.waiting, queued - order.length)
+  }
+  assert.deepEqual(
+    order,
+    Array.from({ length: 12_000 }, (_, at) => at),
+  )
+})
+
+test('500 takers that never end have equal shares at any moment', () => {
+  const { clock, turns } = manualTurns(3)
+  const had = Array<number>(500).fill(0)
+  had.forEach((_, at) => {
+    const stream = taker(() => {
+      had[at]!++
+      clock.time++
+      turns.enqueue(stream)
+    })
+    turns.enqueue(stream)
+  })
+  for (let round = 0; round < 2000; round++) {
+    clock.runRound()
+    assert.ok(Math.max(...had) - Math.min(...had) <= 1)
+  }
+  assert.equal(turns.waiting, 500)
+})
+
+describe('in the real event loop', () => {
+  test('timers and I/O get to run beside a stream that always wants another turn', async () => {
+    const MOST = 5_000_000
+    const turns = new TurnScheduler(0.25)
+    let turnsTaken = 0
+    const ran: string[] = []
+    await new Promise<void>((resolve) => {
+      const stream = taker(() => {
+        if (turnsTaken++ === 0) {
+          setTimeout(() => ran.push('timer'), 1)
+          stat('.', () => ran.push('I/O'))
+        }
+        if (ran.length === 2 || turnsTaken === MOST) resolve()
+        else turns.enqueue(stream)
+      })
+      turns.enqueue(stream)
+    })
+    assert.deepEqual(ran.sort(), ['I/O', 'timer'])
+  })
+})
+
+test('the process has one scheduler, with the smallest budget that anybody asked for', () => {
+  const turns = sharedTurns()
+  const byDefault = turns.budgetMs
+  assert.ok(byDefault > 0 && byDefault < 1)
+  assert.equal(sharedTurns(2), turns)
+  assert.equal(turns.budgetMs, 2)
+  sharedTurns(0.5)
+  sharedTurns(3)
+  sharedTurns()
+  assert.equal(turns.budgetMs, 0.5)
+})
+
+test('time that a scheduler has not asked for costs no turn', () => {
+  // The first turn of a round is measured from the round's start, not from when its taker queued.
+  const clock = new ManualTurnClock()
+  const turns = new TurnScheduler(1, clock)
+  const first = taker(() => {})
+  turns.enqueue(first)
+  clock.time = 1000
+  clock.runRound()
+  assert.deepEqual(first.took, [0])
+})

@@ -1,0 +1,72 @@
+import { EventEmitter } from 'node:events'
+import type { ServerResponse } from 'node:http'
+
+/** What of a `ServerResponse` the package uses, noting what is done with it. */
+export class FakeResponse extends EventEmitter {
+  statusCode = 200
+  headersSent = false
+  writableEnded = false
+  writableFinished = false
+  destroyed = false
+  closed = false
+  readonly socket = Object.assign(new EventEmitter(), { destroyed: false })
+  flushes = 0
+  /** What `write()` returns. */
+  keepsUp = true
+  readonly writes: string[] = []
+  readonly #headers = new Map<string, unknown>()
+
+  /** For where a `ServerResponse` is asked for. */
+  get asServerResponse(): ServerResponse {
+    return this as unknown as ServerResponse
+  }
+
+  get body(): string {
+    return this.writes.join('')
+  }
+
+  setHeader(name: string, value: unknown): this {
+    this.#headers.set(name.toLowerCase(), value)
+    return this
+  }
+
+  getHeader(name: string): unknown {
+    return this.#headers.get(name.toLowerCase())
+  }
+
+  flushHeaders(): void {
+    this.headersSent = true
+  }
+
+  write(bytes: Buffer): boolean {
+    this.headersSent = true
+    this.writes.push(bytes.toString('latin1'))
+    return this.keepsUp
+  }
+
+  end(last?: Buffer | string): this {
+    this.headersSent = true
+    this.writableEnded = true
+    if (last !== undefined) this.writes.push(String(last))
+    return this
+  }
+
+  destroy(): this {
+    if (this.destroyed) return this
+    this.destroyed = this.closed = true
+    this.emit('close')
+    return this
+  }
+
+  /** The client has read all that was written. */
+  drain(): void {
+    this.keepsUp = true
+    this.emit('drain')
+  }
+
+  /** The client has got everything. */
+  finish(): void {
+    this.writableFinished = this.closed = true
+    this.emit('close')
+  }
+}

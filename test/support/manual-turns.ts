@@ -1,0 +1,39 @@
+import { type TurnClock, TurnScheduler } from '../../lib/stream/turns.js'
+
+/** An event loop of its own: time moves when told, and a round runs when told. */
+export class ManualTurnClock implements TurnClock {
+  time = 0
+  readonly #deferred: (() => void)[] = []
+
+  now(): number {
+    return this.time
+  }
+
+  defer(run: () => void): void {
+    this.#deferred.push(run)
+  }
+
+  /** How many functions wait for the next round. */
+  get deferred(): number {
+    return this.#deferred.length
+  }
+
+  /** One round: what was deferred before it began, and not what is deferred meanwhile. */
+  runRound(): void {
+    for (const run of this.#deferred.splice(0)) run()
+  }
+
+  /** Rounds until nothing waits. */
+  runAll(most = 10_000): void {
+    for (let rounds = 0; this.#deferred.length > 0; rounds++) {
+      if (rounds === most) throw new Error(`something still waits after ${most} rounds`)
+      this.runRound()
+    }
+  }
+}
+
+/** A scheduler whose rounds run when told. */
+export function manualTurns(budgetMs = 1): { clock: ManualTurnClock; turns: TurnScheduler } {
+  const clock = new ManualTurnClock()
+  return { clock, turns: new TurnScheduler(budgetMs, clock) }
+}

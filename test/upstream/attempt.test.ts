@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import { PassThrough } from 'node:stream'
+import { describe, type TestContext, test } from 'node:test'
+import { Attempt, attemptOf } from '../../lib/upstream/attempt.js'
+
+/** What of a `ClientRequest` an attempt uses. */
+class FakeUpstream extends EventEmitter {
+  destroyed = false
+  writableFinished = true
+  reusedSocket = false
+  socket: EventEmitter & { connecting: boolean } = Object.assign(new EventEmitter(), { connecting: true })
+
+  get asClientRequest(): ClientRequest {
+    return this as unknown as ClientRequest
+  }
+
+  destroy(): this {
+    this.destroyed = true
+    return this
+  }
+}
+
+const responseOf = () => new PassThrough() as unknown as IncomingMessage & PassThrough
+
+function rig(t: TestContext) {
+  let time = 0
+  t.mock.method(performance, 'now', () => time)
+  const log: string[] = []
+  const attempt = new Attempt(
+    {
+      method: 'POST',
+      url: '/v1/x',
+      headers: {},
+      body: undefined,
+      client: { remoteAddress: undefined, encrypted: false },
+    },
+    {
+      onConnect: () => log.push('connect'),
+      onResponse: () => log.push('response'),
+      onError: (error) => log.push(`error: ${error.message}`),
+      onRequestChunk: () => log.push('chunk'),
+    },
+  )
+  let seen: { req: IncomingMessage; res: ServerResponse; next: (error?: unknown) => void } | undefined
+  attempt.start((req, res, next) => {
+    seen = { req, res, next }
+  })
+  const closes: boolean[] = []
+  seen!.res.on('close', () => closes.push(seen!.res.writableFinished))
+  const advance = (ms: number) => {
+    time += ms
+  }
+  return { attempt, log, closes, ...seen!, advance }
+}
+
+test('is found by its stand-in request', (t) => {
+  const { attempt, req } = rig(t)
+  assert.equal(attemptOf(req), attempt)
+  assert.equal(attemptOf({}), undefined)
+})
+
+describe('the connection', () => {
+  test('stands when the socket says so', (t) => {
+    const { attempt, log } = rig(t)
+    const upstream = new FakeUpstream()
+    attempt.opened(upstream.asClientRequest)
+    assert.equal(attempt.connected, false)
+    upstream.socket.emit('connect')
+    assert.equal(attempt.connected, true)
+    assert.deepEqual(log, ['connect'])
+  })
+
+  test('over TLS, stands when that is secure', (t) => {
+    const { attempt, log } = rig(t)
+    const upstream = new FakeUpstream()
+    Object.assign(upstream.socket, { encrypted: true })
+    attempt.opened(upstream.asClientRequest)
+    upstream.socket.emit('connect')
+    assert.deepEqual(log, [])
+    upstream.socket.emit('secureConnect')
+    assert.deepEqual(log, ['connect'])
+  })
+
+  test('from the pool stands already', (t) => {
+    const { attempt, log } = rig(t)
+    const upstream = new FakeUpstream()
+    upstream.reusedSocket = true
+    attempt.opened(upstream.asClientRequest)
+    assert.deepEqual(log, ['connect'])
+  })
+
+  test('that comes when the attempt has ended is closed', (t) => {
+    const { attempt, log } = rig(t)
+    attempt.end()
+    const upstream = new FakeUpstream()
+    attempt.opened(upstream.asClientRequest)
+    assert.equal(upstream.destroyed, true)
+    assert.deepEqual(log, [])
+  })
+})
+
+describe('of response and error', () => {
+  test('the first counts', (t) => {
+    const { attempt, log } = rig(t)
+    attempt.answered(responseOf())
+    attempt.failed(new Error('late'))
+    assert.deepEqual(log, ['response'])
+  })
+
+  test('an error once', (t) => {
+    const { attempt, log } = rig(t)
+    attempt.failed(new Error('first'))
+    attempt.failed(new Error('second'))
+    const response = responseOf()
+    attempt.answered(response)
+    assert.deepEqual(log, ['error: first'])
+    assert.equal(response.destroyed, true)
+  })
+
+  test('neither after the end, and a response that comes then is thrown away', (t) => {
+    const { attempt, log } = rig(t)
+    attempt.end()
+    attempt.failed(new Error('late'))
+    const response = responseOf()
+    attempt.answered(response)
+    assert.deepEqual(log, [])
+    assert.equal(response.destroyed, true)
+  })
+
+  test('an error of the response never goes without a listener', (t) => {
+    const { attempt } = rig(t)
+    const response = responseOf()
+    attempt.answered(response)
+    assert.doesNotThrow(() => response.emit('error', new Error('x')))
+  })
+
+  test('that http-proxy-middleware does not take the request is an error', (t) => {
+    const { log, next } = rig(t)
+    next(new Error('no target'))
+    assert.deepEqual(log, ['error: no target'])
+    const other = rig(t)
+    other.next()
+    assert.match(other.log[0]!, /^error: http-proxy-middleware did not take/)
+  })
+})
+
+describe('the end', () => {
+  test('of an answer read to its end leaves the connection to the pool', async (t) => {
+    const { attempt, closes } = rig(t)
+    const upstream = new FakeUpstream()
+    attempt.opened(upstream.asClientRequest)
+    const response = responseOf()
+    attempt.answered(response)
+    response.resume().end()
+    await new Promise((resolve) => response.once('end', resolve))
+    attempt.end()
+    assert.equal(upstream.destroyed, false)
+    assert.deepEqual(closes, [true])
+  })
+
+  test('of an answer that was not, closes it', (t) => {
+    const { attempt, closes, req } = rig(t)
+    const upstream = new FakeUpstream()
+    attempt.opened(upstream.asClientRequest)
+    attempt.answered(responseOf())
+    attempt.end()
+    assert.equal(upstream.destroyed, true)
+    assert.deepEqual(closes, [false])
+    assert.equal(req.destroyed, true)
+  })
+
+  test('of a request that was not sent to its end, closes it', async (t) => {
+    const { attempt, closes } = rig(t)
+    const upstream = new FakeUpstream()
+    upstream.writableFinished = false
+    attempt.opened(upstream.asClientRequest)
+    const response = responseOf()
+    attempt.answered(response)
+    response.resume().end()
+    await new Promise((resolve) => response.once('end', resolve))
+    attempt.end()
+    assert.equal(upstream.destroyed, true)
+    assert.deepEqual(closes, [false])
+  })
+
+  test('before there is a connection tells http-proxy-middleware 3 and 4', (t) => {
+    const { attempt, closes, req } = rig(t)
+    let aborted = 0
+    req.on('aborted', () => aborted++)
+    attempt.end()
+    assert.equal(aborted, 1)
+    assert.deepEqual(closes, [false])
+  })
+
+  test('comes once', (t) => {
+    const { attempt, closes } = rig(t)
+    attempt.end()
+    attempt.end()
+    assert.deepEqual(closes, [false])
+  })
+})
+
+describe('wasStale', () => {
+  for (const [name, reusedSocket, ms, stale] of [
+    ['a pooled connection that failed at once', true, 5, true],
+    ['a pooled connection that failed after a while', true, 1000, false],
+    ['a new connection', false, 5, false],
+  ] as const) {
+    test(`${name}: ${stale}`, (t) => {
+      const { attempt, advance } = rig(t)
+      const upstream = new FakeUpstream()
+      upstream.reusedSocket = reusedSocket
+      attempt.opened(upstream.asClientRequest)
+      advance(ms)
+      assert.equal(attempt.wasStale, stale)
+    })
+  }
+
+  test('no connection at all: false', (t) => assert.equal(rig(t).attempt.wasStale, false))
+})

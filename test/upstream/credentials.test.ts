@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { AiProxyError } from '../../lib/errors.js'
+import type { Credential } from '../../lib/options.js'
+import { resolveCredentials } from '../../lib/upstream/credentials.js'
+
+describe('resolveCredentials', () => {
+  test('strings as they are, functions called, promises waited for, in order', async () => {
+    const credentials: [string, Credential][] = [
+      ['a', 'plain'],
+      ['b', () => 'called'],
+      ['c', async () => 'awaited'],
+    ]
+    assert.deepEqual(await resolveCredentials('auth.headers', credentials), [
+      ['a', 'plain'],
+      ['b', 'called'],
+      ['c', 'awaited'],
+    ])
+    assert.deepEqual(await resolveCredentials('auth.query', []), [])
+  })
+
+  const wrong: [name: string, credential: () => unknown][] = [
+    [
+      'throws',
+      () => {
+        throw new Error('vault: token hunter2 expired')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('hunter2'))],
+    ['gives nothing', () => undefined],
+    ['gives an empty string', () => ''],
+    ['gives a number', () => 5],
+    ['gives what a header cannot carry', () => 'hunter2\r\nx: y'],
+  ]
+  for (const [name, credential] of wrong) {
+    test(`a function that ${name}: the error names the option, and tells no secret`, async () => {
+      const resolved = resolveCredentials('auth.headers', [['x-api-key', credential as Credential]])
+      await assert.rejects(resolved, (error: AiProxyError) => {
+        assert.equal(error.code, 'credentials_unavailable')
+        assert.equal(error.status, 500)
+        assert.match(error.message, /auth\.headers\.x-api-key/)
+        assert.doesNotMatch(error.message, /hunter2/)
+        assert.ok(error.cause instanceof Error)
+        return true
+      })
+    })
+  }
+
+  test('a query parameter may hold what a header could not', async () => {
+    assert.deepEqual(await resolveCredentials('auth.query', [['key', () => 'ä\n']]), [['key', 'ä\n']])
+  })
+})
