@@ -88,7 +88,7 @@ async function carry(
   })
   if (exchange.isSettled) return
   exchange.model = modelOf(body.json)
-  exchange.asksForStream = asksForStream(path.decoded, body.json)
+  exchange.asksForStream = asksForStream(req.method, config.prefix + path.decoded, body.json)
   if (Buffer.isBuffer(body.content)) exchange.requestBytes = body.content.length
   if (exchange.asksForStream) ledger.admitStream(exchange, config.limits)
 
@@ -101,13 +101,14 @@ async function carry(
   attempt(request, exchange, delivery, config, upstream)
 }
 
-/** Tries the provider; once more where a pooled connection turned out to be dead, for it never saw that request. */
+/** Tries the provider; once more where a pooled connection turned out to be dead, for it hardly saw that request. */
 function attempt(
   request: UpstreamRequest,
   exchange: Exchange,
   delivery: Delivery,
   config: Config,
   upstream: UpstreamProxy,
+  triesLeft = 1,
 ): void {
   exchange.phase = 'connecting'
   const current = new Attempt(request, {
@@ -126,7 +127,9 @@ function attempt(
       failed.end()
       debug.upstream('%s %s', exchange.id, cause.message)
       const isReplayable = request.body === undefined || Buffer.isBuffer(request.body)
-      if (failed.wasStale && isReplayable) return attempt(request, exchange, delivery, config, upstream)
+      if (failed.wasStale && isReplayable && triesLeft > 0) {
+        return attempt(request, exchange, delivery, config, upstream, triesLeft - 1)
+      }
       delivery.fail(
         failed.connected
           ? new AiProxyError('upstream_reset', 'The provider broke off before it answered', { cause })

@@ -24,9 +24,9 @@ export function objectOf<T extends object>(
   elsewhere: readonly string[] = [],
 ): T {
   check.record(option || 'its one argument', value)
+  const prefix = option && `${option}.`
   for (const name of Object.keys(value)) {
     if (known.includes(name as keyof T & string)) continue
-    const prefix = option && `${option}.`
     const near = nearest(name, [...known.map((each) => prefix + each), ...elsewhere])
     const meant = near ? ` Did you mean ${near}?` : ''
     throw new TypeError(

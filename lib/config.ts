@@ -69,14 +69,14 @@ export function resolveOptions(options: AiProxyOptions): Config {
   const given = objectOf('', options, optionNames, allNames)
   const { origin, prefix } = resolveTarget(given.target)
   const auth = resolveAuth(given.auth)
-  const headers = Object.entries(secretive('headers', given.headers ?? {}))
+  const headers = lowerCased(secretive('headers', or(given.headers, {})))
   for (const [name, value] of headers) {
     if (typeof value !== 'string') fail(`headers.${name}`, hint(typeof value), 'a string')
     check.header(`headers.${name}`, name, value)
   }
   const holdsCredentials =
     auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => isCredentialHeader(name))
-  const turns = objectOf('turns', given.turns ?? {}, ['budgetMs'], allNames)
+  const turns = objectOf('turns', or(given.turns, {}), ['budgetMs'], allNames)
   return {
     origin,
     prefix,
@@ -87,10 +87,10 @@ export function resolveOptions(options: AiProxyOptions): Config {
     endpoints: compileEndpoints(given.endpoints, prefix),
     limits: resolveLimits(given.limits),
     budgetMs: turns.budgetMs === undefined ? undefined : check.number('turns.budgetMs', turns.budgetMs, { above: 0 }),
-    heartbeatMs: check.number('heartbeatMs', given.heartbeatMs ?? defaultHeartbeatMs, { from: 0 }),
-    heartbeatBeforeFirstByte: check.boolean('heartbeatBeforeFirstByte', given.heartbeatBeforeFirstByte ?? false),
-    onClientDisconnect: check.oneOf('onClientDisconnect', given.onClientDisconnect ?? 'abort', ['abort', 'drain']),
-    errors: check.oneOf('errors', given.errors ?? 'respond', ['respond', 'next']),
+    heartbeatMs: check.number('heartbeatMs', or(given.heartbeatMs, defaultHeartbeatMs), { from: 0 }),
+    heartbeatBeforeFirstByte: check.boolean('heartbeatBeforeFirstByte', or(given.heartbeatBeforeFirstByte, false)),
+    onClientDisconnect: check.oneOf('onClientDisconnect', or(given.onClientDisconnect, 'abort'), ['abort', 'drain']),
+    errors: check.oneOf('errors', or(given.errors, 'respond'), ['respond', 'next']),
     onFinish: check.optionalFunction('onFinish', given.onFinish),
     proxy: resolveProxy(given.proxy, origin),
   }
@@ -117,6 +117,16 @@ function resolveTarget(target: unknown): { origin: string; prefix: string } {
   return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, '') }
 }
 
+/** The default, where an option is left out. `null` is not that: a null credential would let the client's own through. */
+function or<T>(value: T | undefined, fallback: T): T {
+  return value === undefined ? fallback : value
+}
+
+/** Headers by their lower-case names, so that one of ours takes the place of the client's. */
+function lowerCased<T>(headers: Record<string, T>): [string, T][] {
+  return Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
+}
+
 /** An object that may hold secrets: an error tells the type of what stands in its place, and nothing of the value. */
 function secretive<T extends object>(option: string, value: T): T {
   const kind = Array.isArray(value) ? 'an array' : typeof value
@@ -124,27 +134,29 @@ function secretive<T extends object>(option: string, value: T): T {
 }
 
 function resolveAuth(auth: AuthOptions | undefined): Config['auth'] {
-  const given = objectOf('auth', secretive('auth', auth ?? {}), ['headers', 'query'], allNames)
+  const given = objectOf('auth', secretive('auth', or(auth, {})), ['headers', 'query'], allNames)
   const credentials = (name: 'headers' | 'query') =>
-    Object.entries(secretive(`auth.${name}`, given[name] ?? {})).map(([key, value]): [string, Credential] => {
-      const option = `auth.${name}.${key}`
-      if (typeof value !== 'function' && (typeof value !== 'string' || value === '')) {
-        // The value may be half a secret: its type is all that an error tells.
-        const got = value === '' ? 'an empty string' : typeof value
-        fail(
-          option,
-          hint(got),
-          'a string that is not empty, or a function that returns one (is the environment variable set?)',
-        )
-      }
-      if (name === 'headers') check.header(option, key, typeof value === 'string' ? value : '')
-      return [key, value as Credential]
-    })
+    (name === 'headers' ? lowerCased : Object.entries<Credential>)(secretive(`auth.${name}`, or(given[name], {}))).map(
+      ([key, value]): [string, Credential] => {
+        const option = `auth.${name}.${key}`
+        if (typeof value !== 'function' && (typeof value !== 'string' || value === '')) {
+          // The value may be half a secret: its type is all that an error tells.
+          const got = value === '' ? 'an empty string' : typeof value
+          fail(
+            option,
+            hint(got),
+            'a string that is not empty, or a function that returns one (is the environment variable set?)',
+          )
+        }
+        if (name === 'headers') check.header(option, key, typeof value === 'string' ? value : '')
+        return [key, value as Credential]
+      },
+    )
   return { headers: credentials('headers'), query: credentials('query') }
 }
 
 function resolveLimits(limits: Partial<Limits> | undefined): Limits {
-  const given = objectOf('limits', limits ?? {}, limitNames, allNames)
+  const given = objectOf('limits', or(limits, {}), limitNames, allNames)
   const resolved = { ...defaultLimits }
   for (const name of limitNames) {
     const value = given[name]
@@ -154,7 +166,7 @@ function resolveLimits(limits: Partial<Limits> | undefined): Limits {
 }
 
 function resolveProxy(proxy: ProxyOptions | undefined, origin: string): ProxyOptions {
-  const given = objectOf('proxy', proxy ?? {}, proxyNames, allNames)
+  const given = objectOf('proxy', or(proxy, {}), proxyNames, allNames)
   for (const name of ['secure', 'xfwd', 'changeOrigin'] as const) {
     if (given[name] !== undefined) check.boolean(`proxy.${name}`, given[name])
   }

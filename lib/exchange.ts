@@ -39,7 +39,7 @@ export interface ExchangeRecord {
   /** What went wrong, in a sentence; with what the system said of it. */
   readonly error: string | undefined
   readonly method: string
-  /** The provider's path, without the query, which may hold keys. */
+  /** The path below the target, without the query, which may hold keys. */
   readonly path: string
   /** The model that the request names. */
   readonly model: string | undefined
@@ -96,7 +96,7 @@ export class Exchange {
   constructor(req: Request, res: Response) {
     this.req = req
     this.res = res
-    this.path = req.path
+    this.path = req.url.split('?', 1)[0] ?? '/'
     this.format = formatFor(this.path)
   }
 

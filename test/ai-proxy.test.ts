@@ -20,7 +20,7 @@ describe('a client that has left before the request reaches the middleware', () 
         { path, ...options },
         (client) => (send === undefined ? client.end() : client.write(send)),
         async ({ client, req, res }) => {
-          // Another middleware of the app takes its time: it looks up a session.
+          // Another middleware of the app takes its time: it asks a database.
           const gone = new Promise((resolve) => res.once('close', resolve))
           req.on('error', () => {})
           client.destroy()

@@ -10,7 +10,7 @@ import { settled } from './support/event-loop.js'
 import { FakeResponse } from './support/fake-response.js'
 
 function begun(ledger: Ledger) {
-  const req = { method: 'POST', path: '/v1/responses' } as unknown as Request
+  const req = { method: 'POST', url: '/v1/responses' } as unknown as Request
   const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
   const failures: AiProxyError[] = []
   const log: string[] = []

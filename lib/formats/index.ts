@@ -19,10 +19,11 @@ const STREAM_BY_DEFAULT = /\/api\/(chat|generate)$/
  * Whether a request asks for its answer as a stream: by its path (Gemini, Bedrock), or by its body, where Ollama streams
  * unless told not to.
  *
+ * @param path the provider's, prefix of the target and all
  * @param body the parsed JSON body, if there is one
  */
-export function asksForStream(path: string, body: unknown): boolean {
-  if (STREAM_BY_PATH.test(path)) return true
+export function asksForStream(method: string, path: string, body: unknown): boolean {
+  if (method === 'POST' && STREAM_BY_PATH.test(path)) return true
   const asked = typeof body === 'object' && body !== null && 'stream' in body ? body.stream : undefined
   return asked === true || (asked !== false && STREAM_BY_DEFAULT.test(path))
 }

@@ -23,6 +23,7 @@ export class EnclosingFramer implements Framer {
   }
 
   push(chunk: Buffer): undefined {
+    if (this.tooLarge) return undefined
     this.#held.push(chunk)
     this.#heldBytes += chunk.length
     if (this.#heldBytes > this.#maxBytes) this.tooLarge = true

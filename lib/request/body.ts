@@ -90,7 +90,7 @@ function readAll(req: IncomingMessage, limits: Readonly<Limits>, onBytes: (count
     }
     const onEnd = () => {
       stopListening()
-      resolve(Buffer.concat(chunks, size))
+      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size))
     }
     const onBroken = () => {
       stopListening()
@@ -119,7 +119,8 @@ async function decompressed(bytes: Buffer, encoding: string | undefined, limits:
 
 function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(bytes.toString().replace(/^\uFEFF/, ''))
+    const text = bytes.toString()
+    return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
   } catch (error) {
     // V8 quotes the body in its message; where the error lies is enough.
     const at = /at position \d+/.exec((error as Error).message)?.[0] ?? 'at its end'

@@ -32,14 +32,17 @@ export const defaultEndpoints: readonly string[] = [
   'POST deployments/*/responses',
 ]
 
-// `/v1`, `/v1beta`, `/v2alpha1`, and what stands before or in its place: `/openai` (Azure, Groq), `/api` (Ollama, OpenRouter).
-const VERSION_PREFIX = String.raw`(?:/openai|/api)?(?:/v\d+(?:(?:alpha|beta)\d*)?)?`
+// `/v1`, `/v1beta`, `/v2alpha1`, and what stands before or in its place: `/openai` (Azure, Groq; Gemini has it behind
+// the version), `/api` (Ollama, OpenRouter).
+const VERSION_PREFIX = String.raw`(?:/openai|/api)?(?:/v\d+(?:(?:alpha|beta)\d*)?)?(?:/openai)?`
 
 // Two of the paths above are endpoints of one provider each and too short to be open under every prefix.
 const OWN_PREFIX = new Map([
   ['chat', '(?:/api|(?:/api)?/v2)'],
   ['generate', '/api'],
 ])
+
+const MOST_REMEMBERED = 500
 
 /**
  * Compiles the `endpoints` option.
@@ -54,10 +57,24 @@ export function compileEndpoints(option: AiProxyOptions['endpoints'], targetPref
   const rules = option
     ? option.map((rule, at) => compileRule(rule, `endpoints[${at}]`))
     : defaultEndpoints.map((rule) => compileRule(rule, 'endpoints', OWN_PREFIX))
-  return (path) => {
+  const methodsOf = (path: string) => {
     const whole = targetPrefix + path
     const methods = rules.filter((rule) => rule.path.test(path) || rule.path.test(whole)).map((rule) => rule.methods)
     return methods.includes('any') ? 'any' : methods.flat()
+  }
+  return remembering(methodsOf)
+}
+
+/** Remembers what a function gave; apps use few paths. A client that tries many cannot make it remember more than that. */
+function remembering<T>(work: (path: string) => T): (path: string) => T {
+  const known = new Map<string, T>()
+  return (path) => {
+    const remembered = known.get(path)
+    if (remembered !== undefined) return remembered
+    const result = work(path)
+    if (known.size >= MOST_REMEMBERED) known.clear()
+    known.set(path, result)
+    return result
   }
 }
 

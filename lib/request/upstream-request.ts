@@ -45,14 +45,13 @@ export async function upstreamRequest(
       ...body.headers,
       // Compressed events would have to be decoded here and could not be told apart before that.
       'accept-encoding': 'identity',
-      ...lowerCased(config.headers),
-      ...lowerCased(authHeaders),
+      ...Object.fromEntries(config.headers),
+      ...Object.fromEntries(authHeaders),
     },
     body: body.content,
-    client: { remoteAddress: req.ip, encrypted: req.secure },
+    // Express works these out by `trust proxy`; nobody else reads them.
+    client: config.proxy.xfwd ? { remoteAddress: req.ip, encrypted: req.secure } : unknownClient,
   }
 }
 
-function lowerCased(headers: readonly [string, string][]): Record<string, string> {
-  return Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value]))
-}
+const unknownClient = { remoteAddress: undefined, encrypted: false }

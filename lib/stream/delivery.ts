@@ -247,8 +247,7 @@ export class Delivery {
     if (this.#downstream.isGone) return
     this.#downstream.leave()
     if (exchange.res.writableFinished) {
-      const isOurs = exchange.phase === 'ending'
-      if (isOurs) exchange.settle('completed')
+      if (this.#downstream.isEnded) exchange.settle('completed')
       else exchange.settle('rejected', new AiProxyError('internal_error', 'The app ended the response itself'))
       return this.#over()
     }

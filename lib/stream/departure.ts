@@ -16,11 +16,14 @@ export function hasDeparted(req: IncomingMessage, res: ServerResponse): boolean 
  */
 export function onDeparture(req: IncomingMessage, res: ServerResponse, onGone: () => void): () => void {
   const { socket } = req
+  let isWatching = true
   const stop = () => {
+    isWatching = false
     res.off('close', gone)
     socket.off('close', gone)
   }
   const gone = () => {
+    if (!isWatching) return
     stop()
     onGone()
   }

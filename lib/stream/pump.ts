@@ -119,9 +119,17 @@ export class Pump implements TurnTaker {
     this.#events.onBytes(chunk.length)
     const allowed = chunk.length <= this.#bytesLeft ? chunk : chunk.subarray(0, this.#bytesLeft)
     this.#bytesLeft -= chunk.length
-    this.#write(this.#framer.push(allowed))
+    const frames = this.#framer.push(allowed)
+    if (frames && this.#bytesLeft >= 0 && this.#isWhole()) this.#sink.end(frames)
+    else this.#write(frames)
     if (this.#framer.tooLarge) this.#stopWith(() => this.#events.onTooLargeEvent())
     else if (this.#bytesLeft < 0) this.#stopWith(() => this.#events.onTooManyBytes())
+  }
+
+  /** A body without frames of which nothing is to come: its last bytes and the end go out as one. */
+  #isWhole(): boolean {
+    const { complete, readableLength } = this.#source as Readable & { complete?: boolean }
+    return complete === true && readableLength === 0 && !this.#framer.carriesMessages
   }
 
   #write(frames: Buffer | undefined): void {

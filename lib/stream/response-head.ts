@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 
 /** Headers that mean one connection and never the next (RFC 9110, 7.6.1). */
-const hopByHop = [
+const hopByHop = new Set([
   'connection',
   'keep-alive',
   'proxy-authenticate',
@@ -11,7 +11,7 @@ const hopByHop = [
   'trailer',
   'transfer-encoding',
   'upgrade',
-]
+])
 
 /** Headers that speak for an origin, which is the provider's there and would be the app's here. */
 const ofTheOrigin =
@@ -20,10 +20,10 @@ const ofTheOrigin =
 /** The provider's response headers, as they go on to the client. */
 export function responseHeaders(response: IncomingMessage, isDecoded: boolean): OutgoingHttpHeaders {
   const named = response.headers.connection?.toLowerCase().split(/\s*,\s*/) ?? []
-  const dropped = new Set([...hopByHop, ...named, ...(isDecoded ? ['content-encoding', 'content-length'] : [])])
   const headers: OutgoingHttpHeaders = {}
   for (const [name, value] of Object.entries(response.headers)) {
-    if (!dropped.has(name) && !ofTheOrigin.test(name)) headers[name] = value
+    const isOurs = isDecoded && (name === 'content-encoding' || name === 'content-length')
+    if (!isOurs && !hopByHop.has(name) && !named.includes(name) && !ofTheOrigin.test(name)) headers[name] = value
   }
   return headers
 }
@@ -42,6 +42,7 @@ export function streamHeaders(headers: OutgoingHttpHeaders): OutgoingHttpHeaders
 
 /** Adds what the provider's answer varies by to what the app's own answers vary by (`cors()` says `Origin`). */
 export function mergedVary(res: ServerResponse, vary: string | undefined): string | undefined {
+  if (!vary) return undefined
   const ours = res.getHeader('vary')
-  return [ours, vary].flat().filter(Boolean).join(', ') || undefined
+  return ours === undefined ? vary : [ours, vary].flat().join(', ')
 }

@@ -62,7 +62,7 @@ export class Attempt {
       this.#request.emit('aborted')
     }
     this.#response.close(complete)
-    this.#request.destroy()
+    this.#request.release()
   }
 
   opened(upstream: ClientRequest): void {

@@ -12,6 +12,7 @@ export async function resolveCredentials(
   option: 'auth.headers' | 'auth.query',
   credentials: readonly [string, Credential][],
 ): Promise<[string, string][]> {
+  if (credentials.every(isFixed)) return credentials as [string, string][]
   return Promise.all(
     credentials.map(async ([name, credential]): Promise<[string, string]> => {
       if (typeof credential === 'string') return [name, credential]
@@ -26,4 +27,8 @@ export async function resolveCredentials(
       }
     }),
   )
+}
+
+function isFixed([, credential]: [string, Credential]): boolean {
+  return typeof credential === 'string'
 }

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { Readable } from 'node:stream'
+import type { Writable } from 'node:stream'
 
 /** What http-proxy-middleware may know of the client's connection. */
 interface ClientSide {
@@ -22,7 +22,7 @@ export interface UpstreamRequest {
  * The request that http-proxy-middleware gets in place of the client's: it has what an upstream request is made of, and
  * nothing that would let the middleware touch the client's connection.
  */
-export class StandInRequest extends Readable {
+export class StandInRequest extends EventEmitter {
   readonly method: string
   url: string
   readonly headers: IncomingHttpHeaders
@@ -32,8 +32,9 @@ export class StandInRequest extends Readable {
   readonly socket: object
   readonly connection: object
 
-  #source: IncomingMessage | undefined
-  #onChunk: ((chunk: Buffer) => void) | undefined
+  readonly #body: Buffer | IncomingMessage | undefined
+  readonly #onChunk: (chunk: Buffer) => void
+  #isReleased = false
 
   /** @param onChunk told of each chunk of a body that passes unbuffered */
   constructor(request: UpstreamRequest, onChunk: (chunk: Buffer) => void) {
@@ -42,34 +43,29 @@ export class StandInRequest extends Readable {
     this.url = request.url
     this.headers = request.headers
     this.socket = this.connection = { ...request.client, destroyed: false, writable: true }
-    const { body } = request
-    if (!body || Buffer.isBuffer(body)) {
-      if (body?.length) this.push(body)
-      this.push(null)
-      return
-    }
-    this.#source = body
+    this.#body = request.body
     this.#onChunk = onChunk
-    body.on('data', this.#onData).on('end', this.#onEnd).pause()
   }
 
-  override _read(): void {
-    this.#source?.resume()
+  /** Sends the body upstream: at once where it is held, as it comes in where it passes. */
+  pipe<T extends Writable>(upstream: T): T {
+    const body = this.#body
+    if (!body || Buffer.isBuffer(body)) {
+      upstream.end(body)
+    } else if (!this.#isReleased) {
+      body.on('data', this.#onChunk)
+      body.pipe(upstream)
+    }
+    return upstream
   }
 
-  /** What still comes in is read and thrown away, so that the client's connection can be used again. */
-  override _destroy(_error: Error | null, callback: (error: null) => void): void {
-    this.#source?.off('data', this.#onData).off('end', this.#onEnd).resume()
-    callback(null)
-  }
-
-  readonly #onData = (chunk: Buffer): void => {
-    this.#onChunk?.(chunk)
-    if (!this.destroyed && !this.push(chunk)) this.#source?.pause()
-  }
-
-  readonly #onEnd = (): void => {
-    if (!this.destroyed) this.push(null)
+  /** Lets go of the body. What still comes in is read and thrown away: the client's connection can be used again. */
+  release(): void {
+    this.#isReleased = true
+    const body = this.#body
+    if (!body || Buffer.isBuffer(body)) return
+    body.off('data', this.#onChunk).unpipe()
+    body.resume()
   }
 }
 

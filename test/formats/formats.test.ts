@@ -173,6 +173,17 @@ describe('anthropic: the terminator', () => {
   }
 })
 
+describe('isErrorBody', () => {
+  for (const format of [openai, anthropic]) {
+    test(`${format.name}: its own errors are, nothing else is`, () => {
+      assert.equal(format.isErrorBody(format.errorBody(failure)), true)
+      for (const body of [undefined, null, 'error', 5, [], {}, { detail: 'x' }, { error: null }, { type: 'error' }]) {
+        assert.equal(format.isErrorBody(body), false, JSON.stringify(body))
+      }
+    })
+  }
+})
+
 describe('only what may be a terminator is decoded', () => {
   for (const format of [openai, anthropic]) {
     test(format.name, (t) => {
@@ -234,6 +245,6 @@ describe('asksForStream', () => {
     ['/v2/chat', {}, false],
     ['/v2/chat', { stream: true }, true],
   ] as const) {
-    test(`${path} ${JSON.stringify(body)}: ${asked}`, () => assert.equal(asksForStream(path, body), asked))
+    test(`${path} ${JSON.stringify(body)}: ${asked}`, () => assert.equal(asksForStream('POST', path, body), asked))
   }
 })

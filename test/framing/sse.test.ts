@@ -122,6 +122,30 @@ describe('bytes are bytes', () => {
     assert.equal(framer.events, 0)
   })
 
+  for (const [name, body, events] of [
+    ['a comment', '\uFEFF: ping\n\n', 0],
+    ['an event', '\uFEFFdata: a\n\n', 1],
+    ['an event of CRs', '\uFEFFdata: a\r\r', 1],
+    ['a blank line', '\uFEFF\n', 0],
+    ['a blank line, then an event', '\uFEFF\ndata: a\n\n', 1],
+  ] as const) {
+    test(`a byte order mark, cut anywhere, before ${name}`, () => {
+      const bytes = Buffer.from(body)
+      for (let at = 1; at < bytes.length; at++) {
+        const framer = new SseFramer(LARGE)
+        const out = [bytes.subarray(0, at), bytes.subarray(at)].map((chunk) => framer.push(chunk) ?? Buffer.alloc(0))
+        assert.deepEqual(Buffer.concat(out), bytes, `cut at ${at}`)
+        assert.equal(framer.events, events, `cut at ${at}`)
+      }
+    })
+  }
+
+  test('a byte order mark anywhere else is text', () => {
+    const framer = new SseFramer(LARGE)
+    framer.push(Buffer.from('data: a\n\n\uFEFF: b\n\n'))
+    assert.equal(framer.events, 2)
+  })
+
   test('a character cut in its middle comes out whole', () => {
     const body = Buffer.from('data: 🦆ß\n\n')
     for (let at = 1; at < body.length; at++) {

@@ -13,7 +13,7 @@ const client = {
   secure: true,
   headers: {
     host: 'app.example',
-    cookie: 'session=1',
+    cookie: 'sid=1',
     authorization: 'Bearer mine',
     accept: 'text/event-stream',
     'accept-encoding': 'gzip, br',
@@ -49,8 +49,13 @@ describe('what goes to the provider', () => {
         'accept-encoding': 'identity',
       },
       body: body.content,
-      client: { remoteAddress: '203.0.113.9', encrypted: true },
+      client: { remoteAddress: undefined, encrypted: false },
     })
+  })
+
+  test('with xfwd: where the client is', async () => {
+    const { client } = await assembled({ proxy: { xfwd: true } })
+    assert.deepEqual(client, { remoteAddress: '203.0.113.9', encrypted: true })
   })
 
   test('with credentials of ours: these alone', async () => {

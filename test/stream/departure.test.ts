@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { describe, test } from 'node:test'
+import { hasDeparted, onDeparture } from '../../lib/stream/departure.js'
+import { settled } from '../support/event-loop.js'
+
+function rig({ closed = false, destroyed = false, hasConnection = true } = {}) {
+  const socket = Object.assign(new EventEmitter(), { destroyed })
+  const res = Object.assign(new EventEmitter(), { closed, socket: hasConnection ? socket : null })
+  const ends = [{ socket } as unknown as IncomingMessage, res as unknown as ServerResponse] as const
+  let gone = 0
+  const stop = onDeparture(...ends, () => gone++)
+  return { socket, res, ends, stop, gone: () => gone, listeners: () => [...res.eventNames(), ...socket.eventNames()] }
+}
+
+describe('onDeparture', () => {
+  test('calls once, when the response closes', () => {
+    const { res, gone, listeners } = rig()
+    assert.equal(gone(), 0)
+    res.emit('close')
+    res.emit('close')
+    assert.equal(gone(), 1)
+    assert.deepEqual(listeners(), [])
+  })
+
+  for (const [name, left] of [
+    ['the response has closed', { closed: true }],
+    ['the connection has', { destroyed: true }],
+  ] as const) {
+    test(`calls where ${name} already, and not within`, async () => {
+      const { ends, gone, listeners } = rig(left)
+      assert.equal(hasDeparted(...ends), true)
+      assert.equal(gone(), 0)
+      await settled()
+      assert.equal(gone(), 1)
+      assert.deepEqual(listeners(), [])
+    })
+  }
+
+  test('calls where the connection ends of a response that waits behind another', () => {
+    const { socket, res, gone, listeners } = rig({ hasConnection: false })
+    socket.emit('close')
+    res.emit('close')
+    assert.equal(gone(), 1)
+    assert.deepEqual(listeners(), [])
+  })
+
+  test('does not ask the connection where the response has it: it closes itself', () => {
+    const { socket, gone } = rig()
+    socket.emit('close')
+    assert.equal(gone(), 0)
+  })
+
+  test('stopped, calls no more', () => {
+    const { res, stop, gone, listeners } = rig({ hasConnection: false })
+    stop()
+    res.emit('close')
+    assert.equal(gone(), 0)
+    assert.deepEqual(listeners(), [])
+  })
+
+  test('stopped, does not call for what had happened before', async () => {
+    const { stop, gone } = rig({ closed: true })
+    stop()
+    await settled()
+    assert.equal(gone(), 0)
+  })
+})
