@@ -117,7 +117,7 @@ export class Delivery {
   fail(failure: AiProxyError): void {
     // What fails because the client has left is no failure.
     const { req, res } = this.#exchange
-    if (!this.#downstream.isGone && hasDeparted(req, res)) return this.#closed()
+    if (!this.#downstream.isGone && hasDeparted(req, res)) this.#closed()
     const isFirst = this.#exchange.settle(failure.outcome, failure)
     if (failure.limit) debug.limit('%s %s: %s', this.#exchange.id, failure.limit, failure.message)
     this.#stopUpstream()
@@ -141,13 +141,13 @@ export class Delivery {
     const { format, res } = this.#exchange
     this.#exchange.phase = 'ending'
     const body = format.errorBody(failure)
-    if (!this.#downstream.headSent) {
+    if (!this.#downstream.begun) {
       if (this.#config.errors === 'next') return this.#events.onFailureLeft(failure)
       const text = JSON.stringify(body)
       const headers = { ...failure.headers, 'content-type': 'application/json; charset=utf-8' }
       if (failure.code === 'shutting_down') res.setHeader('connection', 'close')
       this.answer(failure.status, { ...headers, 'content-length': String(Buffer.byteLength(text)) }, text)
-    } else if (this.#framer?.carriesMessages) {
+    } else if (this.#downstream.begun === 'ours' && this.#framer?.carriesMessages) {
       this.#downstream.end(format.errorEvent(body))
     } else {
       // Nothing can be said within such a body: a connection cut short is the one way to say that it is not whole.

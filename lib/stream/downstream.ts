@@ -30,6 +30,8 @@ export class Downstream {
   #head: { status: number; headers: OutgoingHttpHeaders } | undefined
   #flush: (() => void) | undefined
   #awaitsDrain = false
+  /** We have set the head. */
+  #isOurs = false
 
   constructor(res: ServerResponse, deadlines: Deadlines, drainTimeoutMs: number, events: DownstreamEvents) {
     this.#res = res
@@ -38,8 +40,10 @@ export class Downstream {
     this.#events = events
   }
 
-  get headSent(): boolean {
-    return this.#res.headersSent
+  /** An answer has begun, and this is whose: the proxy's, or one of some other part of the app. */
+  get begun(): 'ours' | 'theirs' | undefined {
+    if (!this.#res.headersSent) return undefined
+    return this.#isOurs ? 'ours' : 'theirs'
   }
 
   /** Sets the head of an answer; it goes out with the first bytes, and until then an error can still take its place. */
@@ -126,6 +130,7 @@ export class Downstream {
     for (const [name, value] of Object.entries(head.headers)) {
       if (value !== undefined) this.#res.setHeader(name, value)
     }
+    this.#isOurs = true
   }
 
   readonly #onDrain = (): void => {

@@ -150,7 +150,7 @@ describe('request bodies', () => {
     const ended: string[] = []
     const before = (app: Express) => {
       app.use((req, _res, next) => {
-        req.on('end', () => ended.push(req.url))
+        req.on('end', () => ended.push(req.originalUrl))
         next()
       })
     }

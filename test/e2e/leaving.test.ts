@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import http from 'node:http'
 import { describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import type { ExchangeRecord, Phase } from '../../lib/index.js'
 import { type App, startApp } from './support/app.js'
 import { connect, type RawClient } from './support/client.js'
+import { assertLeft, inPhase } from './support/departure.js'
 import { openai } from './support/protocols.js'
 import { type Owner, startProvider } from './support/provider.js'
 import { startSilentTls } from './support/silent-tls.js'
@@ -20,18 +20,6 @@ const departures: Record<string, (client: RawClient) => unknown> = {
   'closes its connection': (client) => client.leave(),
   'resets it': (client) => client.socket.resetAndDestroy(),
   'ends it': (client) => client.socket.end(),
-}
-
-const inPhase = (app: App, phase: Phase) =>
-  until(() => app.proxy.exchanges.at(-1)?.phase === phase, `the exchange is ${phase}`)
-
-async function assertLeft(app: App, expected: Partial<ExchangeRecord> = {}): Promise<ExchangeRecord> {
-  const record = await app.record()
-  const { outcome, limit, code } = record
-  assert.deepEqual({ outcome, limit, code }, { outcome: 'client_disconnect', limit: undefined, code: undefined })
-  assert.deepEqual({ ...record, ...expected }, record)
-  assert.deepEqual(app.proxy.exchanges, [])
-  return record
 }
 
 /** Another client is served: on a connection of its own, for the one before must not be used again. */
@@ -293,87 +281,5 @@ describe('the client leaves', () => {
     await call.gone
     await assertLeft(app)
     assert.deepEqual(errors, [])
-  })
-})
-
-describe("onClientDisconnect: 'drain'", () => {
-  async function start(t: Owner, limits = {}) {
-    const provider = await startProvider(t)
-    const app = await startApp(t, { target: provider.url, onClientDisconnect: 'drain', limits })
-    const client = (await connect(t, app.port)).post(path, openai.request)
-    return { provider, app, client, call: await provider.next() }
-  }
-
-  test('the provider is read to its end, and the record says how much that was', async (t) => {
-    const { app, client, call } = await start(t)
-    call.sse(['data: 1\n\n'])
-    await client.sees('data: 1\n\n')
-    client.leave()
-    await inPhase(app, 'draining')
-    call.send('data: 2\n\n').end('data: [DONE]\n\n')
-    await assertLeft(app, { events: 3, upstreamBytes: 32, downstreamBytes: 9, status: 200 })
-  })
-
-  test('also before its first byte', async (t) => {
-    const { provider, app, client, call } = await start(t)
-    client.leave()
-    await inPhase(app, 'draining')
-    call.sse(['data: 1\n\n']).end('data: 2\n\n')
-    await assertLeft(app, { events: 2, upstreamBytes: 18, downstreamBytes: 0, status: undefined })
-    assert.equal(provider.calls.length, 1)
-  })
-
-  test('also from a client that had stopped reading', async (t) => {
-    const { app, client, call } = await start(t)
-    client.pause()
-    call.sse()
-    let stop = false
-    const flooding = (async () => {
-      while (!stop) {
-        if (!call.res.write(flood)) await new Promise((resolve) => call.res.once('drain', resolve))
-      }
-    })()
-    await inPhase(app, 'stalled')
-    client.leave()
-    stop = true
-    await flooding
-    call.end('data: last\n\n')
-    const record = await assertLeft(app)
-    assert.ok(record.upstreamBytes > record.downstreamBytes)
-  })
-
-  test('within the limits', async (t) => {
-    const { app, client, call } = await start(t, { idleTimeoutMs: 30 })
-    call.sse(['data: 1\n\n'])
-    await client.sees('data: 1\n\n')
-    client.leave()
-    await call.gone
-    const record = await app.record()
-    assert.equal(record.outcome, 'client_disconnect')
-    assert.equal(record.limit, 'idleTimeoutMs')
-    assert.equal(record.code, 'idle_timeout')
-  })
-
-  test('a provider that breaks off meanwhile', async (t) => {
-    const { app, client, call } = await start(t)
-    call.sse(['data: 1\n\n'])
-    await client.sees('data: 1\n\n')
-    client.leave()
-    await inPhase(app, 'draining')
-    call.reset()
-    const record = await app.record()
-    assert.equal(record.outcome, 'client_disconnect')
-    assert.equal(record.code, 'upstream_reset')
-  })
-
-  test('an upload that breaks off is not the provider to read', async (t) => {
-    const provider = await startProvider(t)
-    const app = await startApp(t, { target: provider.url, onClientDisconnect: 'drain', endpoints: 'all' })
-    const client = await connect(t, app.port)
-    client.request('POST', '/ai/v1/x', { 'content-type': 'audio/wav', 'content-length': '9' }).write('abc')
-    const call = await provider.next()
-    client.leave()
-    await call.gone
-    await assertLeft(app, { requestBytes: 3 })
   })
 })
