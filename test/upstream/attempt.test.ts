@@ -161,7 +161,7 @@ describe('the end', () => {
   })
 
   test('of an answer that was not, closes it', (t) => {
-    const { attempt, closes, req } = rig(t)
+    const { attempt, closes } = rig(t)
     const upstream = new FakeUpstream()
     attempt.opened(upstream.asClientRequest)
     attempt.answered(responseOf())
