@@ -8,8 +8,9 @@ import { asksForStream, formatFor } from './formats/index.js'
 import { type AiProxyStats, Ledger } from './ledger.js'
 import type { AiProxyOptions } from './options.js'
 import { readBody } from './request/body.js'
+import { admitEndpoint } from './request/endpoints.js'
 import { providerPath } from './request/provider-path.js'
-import { admitEndpoint, upstreamRequest } from './request/upstream-request.js'
+import { upstreamRequest } from './request/upstream-request.js'
 import { Delivery } from './stream/delivery.js'
 import { sharedTurns } from './stream/turns.js'
 import { Attempt } from './upstream/attempt.js'
@@ -46,6 +47,9 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
   const handler = (req: Request, res: Response, next: NextFunction): void => {
     const exchange = new Exchange(req, res)
     const delivery = new Delivery(exchange, config, turns, {
+      onStream: () => {
+        if (!exchange.countsAsStream) ledger.admitStream(exchange, config.limits)
+      },
       onFailureLeft: next,
       onOver: () => conclude(exchange, config, ledger),
     })
@@ -108,7 +112,7 @@ function attempt(
   delivery: Delivery,
   config: Config,
   upstream: UpstreamProxy,
-  triesLeft = 1,
+  retriesLeft = 1,
 ): void {
   exchange.phase = 'connecting'
   const current = new Attempt(request, {
@@ -127,8 +131,8 @@ function attempt(
       failed.end()
       debug.upstream('%s %s', exchange.id, cause.message)
       const isReplayable = request.body === undefined || Buffer.isBuffer(request.body)
-      if (failed.wasStale && isReplayable && triesLeft > 0) {
-        return attempt(request, exchange, delivery, config, upstream, triesLeft - 1)
+      if (failed.isStale(cause) && isReplayable && retriesLeft > 0) {
+        return attempt(request, exchange, delivery, config, upstream, retriesLeft - 1)
       }
       delivery.fail(
         failed.connected
@@ -172,7 +176,10 @@ async function tell(exchange: Exchange, record: ReturnType<Exchange['record']>, 
   }
 }
 
+const LONGEST_MODEL = 256
+
 function modelOf(json: unknown): string | undefined {
   const model = typeof json === 'object' && json !== null && 'model' in json ? json.model : undefined
-  return typeof model === 'string' ? model : undefined
+  // It goes into records, logs and metrics: a name, not whatever a client may put there.
+  return typeof model === 'string' ? model.slice(0, LONGEST_MODEL) : undefined
 }

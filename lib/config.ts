@@ -9,7 +9,7 @@ import {
   type ProxyOptions,
 } from './options.js'
 import { compileEndpoints, type EndpointFilter } from './request/endpoints.js'
-import { compileForwardHeaders, type HeaderFilter, isCredentialHeader } from './request/headers.js'
+import { compileForwardHeaders, type HeaderFilter, isCredentialHeader, isFramingHeader } from './request/headers.js'
 
 /** The options, checked and completed: what the rest of the package reads. */
 export interface Config {
@@ -72,7 +72,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
   const headers = lowerCased(secretive('headers', or(given.headers, {})))
   for (const [name, value] of headers) {
     if (typeof value !== 'string') fail(`headers.${name}`, hint(typeof value), 'a string')
-    check.header(`headers.${name}`, name, value)
+    checkHeader(`headers.${name}`, name, value)
   }
   const holdsCredentials =
     auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => isCredentialHeader(name))
@@ -127,6 +127,14 @@ function lowerCased<T>(headers: Record<string, T>): [string, T][] {
   return Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
 }
 
+/** What is left of `Bearer ${process.env.KEY}` where there is no such variable. */
+const UNSET = /^$|^(?:\S+ )?undefined$/
+
+function checkHeader(option: string, name: string, value: string): void {
+  if (isFramingHeader(name)) fail(option, hint('one by which HTTP frames messages'), 'a header that HTTP leaves to us')
+  check.header(option, name, value)
+}
+
 /** An object that may hold secrets: an error tells the type of what stands in its place, and nothing of the value. */
 function secretive<T extends object>(option: string, value: T): T {
   const kind = Array.isArray(value) ? 'an array' : typeof value
@@ -139,16 +147,17 @@ function resolveAuth(auth: AuthOptions | undefined): Config['auth'] {
     (name === 'headers' ? lowerCased : Object.entries<Credential>)(secretive(`auth.${name}`, or(given[name], {}))).map(
       ([key, value]): [string, Credential] => {
         const option = `auth.${name}.${key}`
-        if (typeof value !== 'function' && (typeof value !== 'string' || value === '')) {
+        const isUnset = typeof value === 'string' && UNSET.test(value)
+        if (typeof value !== 'function' && (typeof value !== 'string' || isUnset)) {
           // The value may be half a secret: its type is all that an error tells.
-          const got = value === '' ? 'an empty string' : typeof value
+          const got = value === '' ? 'an empty string' : isUnset ? 'a string that ends in "undefined"' : typeof value
           fail(
             option,
             hint(got),
             'a string that is not empty, or a function that returns one (is the environment variable set?)',
           )
         }
-        if (name === 'headers') check.header(option, key, typeof value === 'string' ? value : '')
+        if (name === 'headers') checkHeader(option, key, typeof value === 'string' ? value : '')
         return [key, value as Credential]
       },
     )
@@ -181,7 +190,7 @@ function resolveProxy(proxy: ProxyOptions | undefined, origin: string): ProxyOpt
       )
   }
   const protocol = given.agent && (given.agent as { protocol?: unknown }).protocol
-  if (given.agent !== undefined && typeof given.agent !== 'object') {
+  if (given.agent !== undefined && (typeof given.agent !== 'object' || given.agent === null)) {
     fail('proxy.agent', given.agent, 'an http.Agent or https.Agent')
   }
   if (typeof protocol === 'string' && !origin.startsWith(protocol)) {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Request, Response } from 'express'
+import { Deadlines } from './deadlines.js'
 import type { AiProxyError, FailureCode, Outcome } from './errors.js'
 import { type Format, formatFor } from './formats/index.js'
 import type { Limits } from './options.js'
-import { Deadlines } from './stream/deadlines.js'
 
 /**
  * Where an exchange is: the client's request comes in (`receiving`), the provider is connected to (`connecting`) and has

@@ -1,8 +1,7 @@
+import { LONGEST_TIMER_MS } from './deadlines.js'
 import { AiProxyError, limitFailure, type Outcome } from './errors.js'
 import type { Exchange, ExchangeRecord, ExchangeSnapshot } from './exchange.js'
 import type { Limits } from './options.js'
-import { LONGEST_TIMER_MS } from './stream/deadlines.js'
-import type { Delivery } from './stream/delivery.js'
 
 /** Counters and gauges of a middleware since its start. */
 export interface AiProxyStats {
@@ -33,12 +32,18 @@ export interface AiProxyStats {
 
 const summed = ['requestBytes', 'upstreamBytes', 'downstreamBytes', 'events', 'turns', 'busyMs'] as const
 
+/** What the ledger can do to an exchange: end it with a failure, or cut its connection. */
+interface Endable {
+  fail(failure: AiProxyError): void
+  cut(): void
+}
+
 /** How long a client may take over the last bytes of an exchange that was ended by `close()`. */
 const FAREWELL_MS = 1000
 
 /** The exchanges of a middleware: those under way, and what is remembered of those that have ended. */
 export class Ledger {
-  readonly #open = new Map<Exchange, Delivery>()
+  readonly #open = new Map<Exchange, Endable>()
   readonly #totals = {
     startedAt: Date.now(),
     exchanges: 0,
@@ -55,10 +60,12 @@ export class Ledger {
   #streams = 0
   #closing: Promise<void> | undefined
   #onEmpty: (() => void) | undefined
+  #farewell: NodeJS.Timeout | undefined
 
-  begin(exchange: Exchange, delivery: Delivery): void {
+  begin(exchange: Exchange, delivery: Endable): void {
     this.#totals.exchanges++
-    this.#open.set(exchange, delivery)
+    // Who comes when it is closing is refused at once, and not waited for.
+    if (!this.#closing) this.#open.set(exchange, delivery)
   }
 
   /** @throws AiProxyError `shutting_down` */
@@ -107,31 +114,27 @@ export class Ledger {
   }
 
   /** Admits nothing more. Resolves when no exchange is left; those that are after `graceMs` are ended. */
-  close(graceMs: number): Promise<void> {
-    this.#closing ??= this.#end(graceMs)
-    return this.#closing
+  async close(graceMs: number): Promise<void> {
+    this.#closing ??=
+      this.#open.size === 0
+        ? Promise.resolve()
+        : new Promise((resolve) => {
+            this.#onEmpty = resolve
+          })
+    // Another call may be in more of a hurry.
+    const grace = setTimeout(() => this.#endAll(), Math.min(graceMs, LONGEST_TIMER_MS))
+    await this.#closing
+    clearTimeout(grace)
+    clearTimeout(this.#farewell)
   }
 
-  async #end(graceMs: number): Promise<void> {
-    if (this.#open.size === 0) return
-    await new Promise<void>((resolve) => {
-      let farewell: NodeJS.Timeout | undefined
-      const grace = setTimeout(
-        () => {
-          farewell = setTimeout(() => this.#each((delivery) => delivery.cut()), FAREWELL_MS)
-          this.#each((delivery) => delivery.fail(shuttingDown()))
-        },
-        Math.min(graceMs, LONGEST_TIMER_MS),
-      )
-      this.#onEmpty = () => {
-        clearTimeout(grace)
-        clearTimeout(farewell)
-        resolve()
-      }
-    })
+  #endAll(): void {
+    if (this.#farewell) return
+    this.#farewell = setTimeout(() => this.#each((delivery) => delivery.cut()), FAREWELL_MS)
+    this.#each((delivery) => delivery.fail(shuttingDown()))
   }
 
-  #each(act: (delivery: Delivery) => void): void {
+  #each(act: (delivery: Endable) => void): void {
     for (const delivery of [...this.#open.values()]) act(delivery)
   }
 }

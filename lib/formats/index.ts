@@ -5,7 +5,7 @@ import { openai } from './openai.js'
 export type { FailureNotice, Format } from './format.js'
 
 /** The formats and where they are spoken; the first that claims a path wins, OpenAI's is for all the rest. */
-const formats: readonly [path: RegExp, format: Format][] = [[/\/messages(\/count_tokens)?$/, anthropic]]
+const formats: readonly [path: RegExp, format: Format][] = [[/^(?:\/v\d\w*)?\/messages(?:\/count_tokens)?$/, anthropic]]
 
 /** The protocol that the client of a provider path speaks. */
 export function formatFor(path: string): Format {
@@ -25,5 +25,6 @@ const STREAM_BY_DEFAULT = /\/api\/(chat|generate)$/
 export function asksForStream(method: string, path: string, body: unknown): boolean {
   if (method === 'POST' && STREAM_BY_PATH.test(path)) return true
   const asked = typeof body === 'object' && body !== null && 'stream' in body ? body.stream : undefined
-  return asked === true || (asked !== false && STREAM_BY_DEFAULT.test(path))
+  // As lax as the laxest provider: `1` and `"true"` ask, too.
+  return Boolean(asked) || (asked === undefined && method === 'POST' && STREAM_BY_DEFAULT.test(path))
 }

@@ -1,4 +1,5 @@
 import { fail } from '../check.js'
+import { AiProxyError } from '../errors.js'
 import type { AiProxyOptions } from '../options.js'
 
 /** The methods with which a provider path may be requested; `'any'`, or none where it is not allowed at all. */
@@ -42,8 +43,6 @@ const OWN_PREFIX = new Map([
   ['generate', '/api'],
 ])
 
-const MOST_REMEMBERED = 500
-
 /**
  * Compiles the `endpoints` option.
  *
@@ -57,25 +56,26 @@ export function compileEndpoints(option: AiProxyOptions['endpoints'], targetPref
   const rules = option
     ? option.map((rule, at) => compileRule(rule, `endpoints[${at}]`))
     : defaultEndpoints.map((rule) => compileRule(rule, 'endpoints', OWN_PREFIX))
-  const methodsOf = (path: string) => {
+  return (path) => {
     const whole = targetPrefix + path
-    const methods = rules.filter((rule) => rule.path.test(path) || rule.path.test(whole)).map((rule) => rule.methods)
+    const isMeant = ({ path: rule }: { path: RegExp }) => rule.test(path) || (targetPrefix !== '' && rule.test(whole))
+    const methods = rules.filter(isMeant).map((rule) => rule.methods)
     return methods.includes('any') ? 'any' : methods.flat()
   }
-  return remembering(methodsOf)
 }
 
-/** Remembers what a function gave; apps use few paths. A client that tries many cannot make it remember more than that. */
-function remembering<T>(work: (path: string) => T): (path: string) => T {
-  const known = new Map<string, T>()
-  return (path) => {
-    const remembered = known.get(path)
-    if (remembered !== undefined) return remembered
-    const result = work(path)
-    if (known.size >= MOST_REMEMBERED) known.clear()
-    known.set(path, result)
-    return result
-  }
+/**
+ * Refuses a request whose path, or whose method on that path, is not among the endpoints.
+ *
+ * @throws AiProxyError `endpoint_not_allowed`
+ */
+export function admitEndpoint(methods: readonly string[] | 'any', method: string): void {
+  if (methods === 'any' || methods.includes(method)) return
+  const message =
+    methods.length === 0
+      ? 'This endpoint is not allowed here (the option `endpoints` says which are)'
+      : `This endpoint takes ${methods.join(' and ')}, not ${method}`
+  throw new AiProxyError('endpoint_not_allowed', message)
 }
 
 function compileRule(rule: string | RegExp, option: string, prefixes = new Map<string, string>()) {

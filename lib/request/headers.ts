@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { fail } from '../check.js'
+import { isHopByHop, namedByConnection } from '../hop-by-hop.js'
 import type { AiProxyOptions } from '../options.js'
 
 /** Whether a client header, by its lower-case name, goes on to the provider. */
@@ -39,28 +40,17 @@ const credentialParameters: readonly string[] = [
   'subscription-key',
 ]
 
-/**
- * Headers that mean one connection and never the next (RFC 9110, 7.6.1), or that the proxy itself decides on.
- * A client's cookies are for the app, whatever a filter says.
- */
-const neverForwarded = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  'expect',
-  'host',
-  'content-length',
-  'accept-encoding',
-  'cookie',
-  'cookie2',
-])
+/** Headers that the proxy decides on itself, and a client's cookies, which are for the app. */
+const neverForwarded = ['expect', 'host', 'content-length', 'accept-encoding', 'cookie', 'cookie2']
+
+function mayBeForwarded(name: string): boolean {
+  return !isHopByHop(name) && !neverForwarded.includes(name)
+}
+
+/** Headers by which HTTP finds where a message ends: set by hand, they would put a pooled connection out of step. */
+export function isFramingHeader(name: string): boolean {
+  return isHopByHop(name) || name === 'content-length' || name === 'expect'
+}
 
 export function isCredentialHeader(name: string): boolean {
   return credentialHeaders.includes(name.toLowerCase())
@@ -76,7 +66,7 @@ export function compileForwardHeaders(
   option: AiProxyOptions['forwardHeaders'],
   holdsCredentials: boolean,
 ): HeaderFilter {
-  const isBarred = (name: string) => neverForwarded.has(name) || (holdsCredentials && isCredentialHeader(name))
+  const isBarred = (name: string) => !mayBeForwarded(name) || (holdsCredentials && isCredentialHeader(name))
   if (typeof option === 'function') return (name) => !isBarred(name) && option(name)
   if (option !== undefined && !(Array.isArray(option) && option.every((name) => typeof name === 'string'))) {
     fail('forwardHeaders', option, 'a list of header names, or a function of a name')
@@ -84,7 +74,7 @@ export function compileForwardHeaders(
   const names = option?.map((name) => name.toLowerCase()) ?? defaultForwardHeaders
   const barred = option && names.find(isBarred)
   if (barred) {
-    const why = neverForwarded.has(barred) ? 'never goes on' : 'is a credential of the client, and `auth` is set'
+    const why = !mayBeForwarded(barred) ? 'never goes on' : 'is a credential of the client, and `auth` is set'
     fail('forwardHeaders', barred, `names of headers that may go on; this one ${why}`)
   }
   const exact = new Set(names.concat(option || holdsCredentials ? [] : credentialHeaders))
@@ -101,7 +91,7 @@ export function forwardedHeaders(
   client: IncomingHttpHeaders,
   forwards: HeaderFilter,
 ): Record<string, string | string[]> {
-  const named = client.connection ? client.connection.toLowerCase().split(/\s*,\s*/) : []
+  const named = namedByConnection(client.connection)
   const headers: Record<string, string | string[]> = {}
   for (const [name, value] of Object.entries(client)) {
     if (value === undefined || named.includes(name) || ofTheBody.includes(name)) continue

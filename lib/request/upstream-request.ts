@@ -1,25 +1,10 @@
 import type { Request } from 'express'
 import type { Config } from '../config.js'
-import { AiProxyError } from '../errors.js'
-import { resolveCredentials } from '../upstream/credentials.js'
 import type { UpstreamRequest } from '../upstream/stand-ins.js'
 import type { RequestBody } from './body.js'
+import { resolveCredentials } from './credentials.js'
 import { forwardedHeaders, forwardedQuery } from './headers.js'
 import type { ProviderPath } from './provider-path.js'
-
-/**
- * Refuses a request whose path, or whose method on that path, is not among the endpoints.
- *
- * @throws AiProxyError `endpoint_not_allowed`
- */
-export function admitEndpoint(methods: readonly string[] | 'any', method: string): void {
-  if (methods === 'any' || methods.includes(method)) return
-  const message =
-    methods.length === 0
-      ? 'This endpoint is not allowed here (the option `endpoints` says which are)'
-      : `This endpoint takes ${methods.join(' and ')}, not ${method}`
-  throw new AiProxyError('endpoint_not_allowed', message)
-}
 
 /**
  * What goes to the provider: the client's path, query, headers and body as far as they go on, and our credentials.
@@ -40,7 +25,7 @@ export async function upstreamRequest(
     method: req.method,
     url: config.prefix + path.path + (query && `?${query}`),
     headers: {
-      host: req.headers.host,
+      ...(req.headers.host !== undefined && { host: req.headers.host }),
       ...forwardedHeaders(req.headers, config.forwards),
       ...body.headers,
       // Compressed events would have to be decoded here and could not be told apart before that.

@@ -3,8 +3,9 @@ import type { Config } from '../config.js'
 import { debug } from '../debug.js'
 import { AiProxyError, limitFailure, toFailure } from '../errors.js'
 import type { Exchange } from '../exchange.js'
+import { readEvent } from '../formats/read-event.js'
 import { asDataEvent, EnclosingFramer, type Framer, framerFor } from '../framing/index.js'
-import { decoded, decoderFor } from '../upstream/decode.js'
+import { decoded, decoderFor } from './decode.js'
 import { hasDeparted, onDeparture } from './departure.js'
 import { Downstream } from './downstream.js'
 import { Pump } from './pump.js'
@@ -17,6 +18,12 @@ interface Upstream {
 }
 
 interface DeliveryEvents {
+  /**
+   * The provider answers with a stream.
+   *
+   * @throws AiProxyError where there is no room for one more
+   */
+  onStream(): void
   /** The failure is left to Express: there is no answer yet, and the app wants to give it. */
   onFailureLeft(failure: AiProxyError): void
   /** Nothing more happens in this exchange. */
@@ -39,6 +46,8 @@ export class Delivery {
   #framer: Framer | undefined
   #pump: Pump | undefined
   #terminated = false
+  /** The end of the connection is the end of the body: it cannot be told from a connection that broke. */
+  #isCloseDelimited = false
   #isOver = false
   readonly #stopWatching: () => void
 
@@ -51,6 +60,7 @@ export class Delivery {
     this.#downstream = new Downstream(exchange.res, exchange.deadlines, drainTimeoutMs, {
       onBlock: () => this.#blocked(),
       onDrain: () => this.#resume('streaming'),
+      onCrash: (error) => this.fail(toFailure(error)),
       onSlow: () => this.#slow(),
     })
     exchange.counters = {
@@ -58,10 +68,6 @@ export class Delivery {
       downstreamBytes: () => this.#downstream.bytes,
     }
     this.#stopWatching = onDeparture(exchange.req, exchange.res, () => this.#closed())
-  }
-
-  get isOver(): boolean {
-    return this.#isOver
   }
 
   /** Answers without the provider. */
@@ -89,12 +95,16 @@ export class Delivery {
     exchange.deadlines.stop('firstByte')
     exchange.firstByteMs = exchange.age
     debug.upstream('%s status %d after %d ms', exchange.id, status, exchange.firstByteMs)
+    if (status < 200 || status > 599)
+      throw new AiProxyError('upstream_reset', `The provider answered with status ${status}`)
     if (hasBody && length > limits.maxResponseBytes) return this.#hit('response_too_large')
     const decoder = decoderFor(response, hasBody)
     const headers = responseHeaders(response, decoder !== undefined)
     headers.vary = mergedVary(exchange.res, response.headers.vary)
     // No frames can be seen in an encoding that we cannot decode: such a body passes as it is.
-    const isReadable = hasBody && !headers['content-encoding']
+    // And an error of the provider's passes unchanged, whatever type it has.
+    const isReadable = hasBody && !headers['content-encoding'] && (status < 400 || this.#framer !== undefined)
+    this.#isCloseDelimited = !('content-length' in response.headers) && !('transfer-encoding' in response.headers)
     this.#open(status, headers, isReadable ? response.headers['content-type'] : undefined)
     this.#watchLimits()
     if (!this.#downstream.isGone) exchange.phase = 'streaming'
@@ -102,6 +112,7 @@ export class Delivery {
     this.#pump = new Pump(source, this.#framer!, this.#downstream, this.#turns, limits.maxResponseBytes, {
       onBytes: (count) => this.#arrived(count),
       onLastEvent: (event) => this.#lastEvent(event),
+      acceptsRest: (rest) => this.#acceptsRest(rest),
       onEnd: () => this.#end(),
       onBroken: (error) => this.#broken(error),
       onTooManyBytes: () => this.#hit('response_too_large'),
@@ -118,12 +129,14 @@ export class Delivery {
     // What fails because the client has left is no failure.
     const { req, res } = this.#exchange
     if (!this.#downstream.isGone && hasDeparted(req, res)) this.#closed()
+    // On its last bytes already: nothing can follow them, and nothing is to be said.
+    if (this.#downstream.isEnded && !this.#downstream.isGone) return
     const isFirst = this.#exchange.settle(failure.outcome, failure)
+    if (failure.code === 'internal_error') debug.stream('%s failed: %O', this.#exchange.id, failure.cause ?? failure)
     if (failure.limit) debug.limit('%s %s: %s', this.#exchange.id, failure.limit, failure.message)
     this.#stopUpstream()
     if (this.#downstream.isGone) return this.#over()
-    // Already on its last bytes: nothing can follow them.
-    if (!isFirst || this.#downstream.isEnded) return
+    if (!isFirst) return
     try {
       this.#say(failure)
     } catch (error) {
@@ -160,6 +173,7 @@ export class Delivery {
     const { maxEventBytes } = this.#config.limits
     const openedEarly = this.#framer !== undefined
     this.#framer = framerFor(contentType, maxEventBytes)
+    if (this.#framer.carriesMessages) this.#events.onStream()
     if (openedEarly) {
       if (this.#framer.carriesMessages) return
       this.#framer = new EnclosingFramer(maxEventBytes, (body) => this.#enclosed(body, status))
@@ -177,7 +191,8 @@ export class Delivery {
     const { format } = this.#exchange
     const failure = new AiProxyError('upstream_error', `The provider answered with status ${status}`)
     this.#exchange.settle(failure.outcome, failure)
-    const said = parsed(body)
+    const text = body.toString()
+    const said: unknown = isJson(text) ? JSON.parse(text) : undefined
     return format.errorEvent(format.isErrorBody(said) ? said : format.errorBody(failure))
   }
 
@@ -202,8 +217,17 @@ export class Delivery {
     this.#terminated = true
     this.#exchange.deadlines.start('grace', TERMINATOR_GRACE_MS, () => {
       debug.stream('%s the provider said that it was done and left the connection open', this.#exchange.id)
-      this.#end()
+      this.#safely(() => this.#end())
     })
+  }
+
+  /** For what no caller guards: a middleware that wraps the response may throw. */
+  #safely(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      this.fail(toFailure(error))
+    }
   }
 
   /** The provider's answer is whole: so is ours, once the client has got its last bytes. */
@@ -212,6 +236,11 @@ export class Delivery {
     if (this.#downstream.isGone) return this.#over()
     this.#exchange.phase = 'ending'
     this.#downstream.end()
+  }
+
+  #acceptsRest(rest: Buffer): boolean {
+    if (!this.#isCloseDelimited || this.#exchange.format.isTerminator(rest)) return true
+    return isJson(readEvent(rest)?.data ?? '{}')
   }
 
   #broken(cause: Error): void {
@@ -245,10 +274,16 @@ export class Delivery {
   #closed(): void {
     const exchange = this.#exchange
     if (this.#downstream.isGone) return
+    const hasReadAll = !this.#downstream.isBlocked
     this.#downstream.leave()
     if (exchange.res.writableFinished) {
       if (this.#downstream.isEnded) exchange.settle('completed')
       else exchange.settle('rejected', new AiProxyError('internal_error', 'The app ended the response itself'))
+      return this.#over()
+    }
+    // Many clients leave as soon as they have read that the stream is over: they have got all of it.
+    if (this.#terminated && hasReadAll) {
+      exchange.settle('completed')
       return this.#over()
     }
     const hasLeft = exchange.settle('client_disconnect')
@@ -274,10 +309,11 @@ export class Delivery {
   }
 }
 
-function parsed(body: Buffer): unknown {
+function isJson(text: string): boolean {
   try {
-    return JSON.parse(body.toString())
+    JSON.parse(text)
+    return true
   } catch {
-    return undefined
+    return false
   }
 }

@@ -1,11 +1,13 @@
 import { type OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import type { Deadlines } from './deadlines.js'
+import type { Deadlines } from '../deadlines.js'
 
 interface DownstreamEvents {
   /** The client does not keep up: nothing more is written until it has read. */
   onBlock(): void
   /** The client has read on, after `isBlocked`. */
   onDrain(): void
+  /** Something threw at a heartbeat: a middleware that wraps the response. */
+  onCrash(error: unknown): void
   /** The client has not read for longer than it may. */
   onSlow(): void
 }
@@ -91,7 +93,11 @@ export class Downstream {
   startHeartbeat(everyMs: number): void {
     if (everyMs === 0 || this.isGone) return
     this.#deadlines.start('heartbeat', everyMs, () => {
-      this.beat()
+      try {
+        this.beat()
+      } catch (error) {
+        return this.#events.onCrash(error)
+      }
       this.startHeartbeat(everyMs)
     })
   }
@@ -100,17 +106,20 @@ export class Downstream {
   end(last?: Buffer | string): void {
     if (this.isGone || this.#res.writableEnded) return
     if (this.#head) this.#sendHead()
-    this.isEnded = true
     this.#deadlines.stop('heartbeat')
-    if (last !== undefined) this.bytes += Buffer.byteLength(last)
-    this.#awaitReader()
     if (last === undefined) this.#res.end()
     else this.#res.end(last)
+    if (last !== undefined) this.bytes += Buffer.byteLength(last)
+    this.isEnded = true
+    this.#awaitReader()
   }
 
   /** Cuts the connection, so that no client takes what it has for a whole answer. */
   cut(): void {
-    this.#res.destroy()
+    const { socket, chunkedEncoding } = this.#res
+    // Where the body has no length, to HTTP/1.0, an ordinary close is what ends a whole answer.
+    if (socket && !chunkedEncoding && !this.#res.hasHeader('content-length')) socket.resetAndDestroy()
+    else this.#res.destroy()
   }
 
   /** The client has left: nothing is written any more. */

@@ -8,6 +8,8 @@ interface PumpEvents {
   onBytes(count: number): void
   /** This event went out last in this turn. */
   onLastEvent(event: Buffer): void
+  /** Whether what the answer ended with, without a blank line, is an event, and not a part of one. */
+  acceptsRest(rest: Buffer): boolean
   /** The provider's answer is over, and all of it is written. */
   onEnd(): void
   /** The provider broke off; all whole events that it had sent are written. */
@@ -140,8 +142,13 @@ export class Pump implements TurnTaker {
   }
 
   readonly #onEnd = (): void => {
-    this.#guarded(() => this.#write(this.#framer.end()))
-    if (!this.#isStopped) this.#stopWith(() => this.#events.onEnd())
+    this.#guarded(() => {
+      const rest = this.#framer.end()
+      if (rest && !this.#events.acceptsRest(rest))
+        return this.#onBroken(new Error('it ended in the middle of an event'))
+      this.#write(rest)
+      if (!this.#isStopped) this.#stopWith(() => this.#events.onEnd())
+    })
   }
 
   /** What came before the break is still in the stream: it is passed on first. */

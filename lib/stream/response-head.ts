@@ -1,29 +1,40 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { isHopByHop, namedByConnection } from '../hop-by-hop.js'
 
-/** Headers that mean one connection and never the next (RFC 9110, 7.6.1). */
-const hopByHop = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authentication-info',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
-
-/** Headers that speak for an origin, which is the provider's there and would be the app's here. */
-const ofTheOrigin =
-  /^(?:set-cookie2?|strict-transport-security|alt-svc|nel|report-to|clear-site-data|access-control-.*)$/
+/**
+ * Headers that speak for an origin, which is the provider's there and would be the app's here: to browsers, to the
+ * servers in front of the app (`x-accel-redirect` makes nginx send a file of its own), and over what `helmet()` has set.
+ */
+const ofTheOrigin = new RegExp(
+  `^(?:${[
+    'set-cookie2?',
+    'strict-transport-security',
+    'alt-svc',
+    'nel',
+    'report-to',
+    'reporting-endpoints',
+    'clear-site-data',
+    'access-control-.*',
+    'x-accel-.*',
+    'x-sendfile',
+    'www-authenticate',
+    'refresh',
+    'content-security-policy.*',
+    'cross-origin-.*',
+    'x-frame-options',
+    'referrer-policy',
+    'permissions-policy',
+    'service-worker-allowed',
+  ].join('|')})$`,
+)
 
 /** The provider's response headers, as they go on to the client. */
 export function responseHeaders(response: IncomingMessage, isDecoded: boolean): OutgoingHttpHeaders {
-  const named = response.headers.connection?.toLowerCase().split(/\s*,\s*/) ?? []
+  const named = namedByConnection(response.headers.connection)
   const headers: OutgoingHttpHeaders = {}
   for (const [name, value] of Object.entries(response.headers)) {
     const isOurs = isDecoded && (name === 'content-encoding' || name === 'content-length')
-    if (!isOurs && !hopByHop.has(name) && !named.includes(name) && !ofTheOrigin.test(name)) headers[name] = value
+    if (!isOurs && !isHopByHop(name) && !named.includes(name) && !ofTheOrigin.test(name)) headers[name] = value
   }
   return headers
 }

@@ -13,15 +13,16 @@ export interface AttemptEvents {
 
 export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => unknown
 
-// A pooled connection that the provider had closed fails about a round trip after it was taken.
-const STALE_AFTER_MS = 1000
+// A connection that the provider had closed while it was in the pool says so about a round trip after it was taken.
+const STALE_WITHIN_MS = 100
 
 /** One try at one target, through http-proxy-middleware. */
 export class Attempt {
   readonly #events: AttemptEvents
   readonly #request: StandInRequest
   readonly #response = new StandInResponse()
-  readonly #startedAt = performance.now()
+  #openedAt = 0
+  #bytesReadBefore = 0
   #upstream: ClientRequest | undefined
   #answer: IncomingMessage | undefined
   #settled = false
@@ -42,10 +43,15 @@ export class Attempt {
     })
   }
 
-  /** The pooled connection was dead already when the request went out on it: the provider never saw the request. */
-  get wasStale(): boolean {
-    const upstream = this.#upstream
-    return upstream?.reusedSocket === true && performance.now() - this.#startedAt < STALE_AFTER_MS
+  /**
+   * The connection came from the pool and was dead: it broke at once, without a byte of an answer. That the provider did
+   * not see the request is as good as certain, not certain; it is what Node's documentation of `reusedSocket` advises.
+   */
+  isStale(error: NodeJS.ErrnoException): boolean {
+    const { reusedSocket, socket } = this.#upstream ?? {}
+    const isBreak = error.code === 'ECONNRESET' || error.code === 'EPIPE'
+    const isAtOnce = performance.now() - this.#openedAt < STALE_WITHIN_MS
+    return isBreak && isAtOnce && reusedSocket === true && socket?.bytesRead === this.#bytesReadBefore
   }
 
   /**
@@ -71,7 +77,11 @@ export class Attempt {
       upstream.destroy()
       return
     }
+    // Some answers (101) end a connection without a word: no response, no error.
+    upstream.once('close', () => this.failed(new Error('the connection was closed without an answer')))
     const { socket } = upstream
+    this.#openedAt = performance.now()
+    this.#bytesReadBefore = socket?.bytesRead ?? 0
     if (upstream.reusedSocket || !socket?.connecting) this.#connected()
     else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => this.#connected())
   }

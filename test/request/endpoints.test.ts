@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AiProxyOptions } from '../../lib/options.js'
-import { compileEndpoints } from '../../lib/request/endpoints.js'
+import { admitEndpoint, compileEndpoints } from '../../lib/request/endpoints.js'
 import { providerPath } from '../../lib/request/provider-path.js'
-import { admitEndpoint } from '../../lib/request/upstream-request.js'
 
 /** Whether a request gets through, path spelling and all. */
 function admits(endpoints: AiProxyOptions['endpoints'], prefix: string, method: string, url: string): boolean {

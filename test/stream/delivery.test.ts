@@ -51,6 +51,7 @@ function rig(t: TestContext, given: Given = {}) {
   const log: string[] = []
   const left: AiProxyError[] = []
   const delivery = new Delivery(exchange, config, turns, {
+    onStream: () => {},
     onFailureLeft: (failure) => void left.push(failure),
     onOver: () => log.push('over'),
   })

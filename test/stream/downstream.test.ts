@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Deadlines } from '../../lib/stream/deadlines.js'
+import { Deadlines } from '../../lib/deadlines.js'
 import { Downstream } from '../../lib/stream/downstream.js'
 import { FakeResponse } from '../support/fake-response.js'
 import { ManualTimers } from '../support/manual-timers.js'
@@ -14,6 +14,7 @@ function rig(drainTimeoutMs = 100) {
   const downstream = new Downstream(res.asServerResponse, new Deadlines(timers), drainTimeoutMs, {
     onBlock: () => log.push('block'),
     onDrain: () => log.push('drain'),
+    onCrash: (error) => log.push(`crash: ${error}`),
     onSlow: () => log.push(`slow@${timers.time}`),
   })
   return { res, timers, log, downstream }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { describe, test } from 'node:test'
+import { Deadlines } from '../../lib/deadlines.js'
 import { framerFor } from '../../lib/framing/index.js'
-import { Deadlines } from '../../lib/stream/deadlines.js'
 import { Downstream } from '../../lib/stream/downstream.js'
 import { Pump } from '../../lib/stream/pump.js'
 import type { TurnScheduler } from '../../lib/stream/turns.js'
@@ -83,6 +83,7 @@ function rig(given: Given = {}) {
       log.push('drain')
       pump.wake()
     },
+    onCrash: () => log.push('heartbeat crash'),
     onSlow: () => log.push('slow'),
   })
   const pump: Pump = new Pump(source, framer, sink, turns, maxBytes, {
@@ -90,6 +91,7 @@ function rig(given: Given = {}) {
       bytes += count
     },
     onLastEvent: (event) => log.push(`last ${event}`),
+    acceptsRest: () => true,
     onEnd: () => log.push('end'),
     onBroken: (error) => log.push(`broken: ${error.message}`),
     onTooManyBytes: () => log.push('too many bytes'),

@@ -9,6 +9,7 @@ export class FakeResponse extends EventEmitter {
   writableFinished = false
   destroyed = false
   closed = false
+  readonly chunkedEncoding = true
   readonly socket = Object.assign(new EventEmitter(), { destroyed: false })
   flushes = 0
   /** What `write()` returns. */

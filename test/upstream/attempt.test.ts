@@ -10,7 +10,10 @@ class FakeUpstream extends EventEmitter {
   destroyed = false
   writableFinished = true
   reusedSocket = false
-  socket: EventEmitter & { connecting: boolean } = Object.assign(new EventEmitter(), { connecting: true })
+  socket: EventEmitter & { connecting: boolean; bytesRead: number } = Object.assign(new EventEmitter(), {
+    connecting: true,
+    bytesRead: 0,
+  })
 
   get asClientRequest(): ClientRequest {
     return this as unknown as ClientRequest
@@ -202,20 +205,36 @@ describe('the end', () => {
 })
 
 describe('wasStale', () => {
-  for (const [name, reusedSocket, ms, stale] of [
-    ['a pooled connection that failed at once', true, 5, true],
-    ['a pooled connection that failed after a while', true, 1000, false],
-    ['a new connection', false, 5, false],
+  const reset = Object.assign(new Error('read'), { code: 'ECONNRESET' })
+  for (const [name, given, stale] of [
+    ['a pooled connection that was reset at once', {}, true],
+    ['a pooled connection that was reset after a while', { ms: 100 }, false],
+    ['a pooled connection on which something had come', { bytesRead: 11 }, false],
+    ['a pooled connection on which nonsense came', { error: Object.assign(new Error(), { code: 'HPE_X' }) }, false],
+    ['a new connection', { reusedSocket: false }, false],
   ] as const) {
     test(`${name}: ${stale}`, (t) => {
+      const {
+        reusedSocket = true,
+        ms = 5,
+        bytesRead = 10,
+        error = reset,
+      } = given as {
+        reusedSocket?: boolean
+        ms?: number
+        bytesRead?: number
+        error?: Error
+      }
       const { attempt, advance } = rig(t)
       const upstream = new FakeUpstream()
       upstream.reusedSocket = reusedSocket
+      upstream.socket.bytesRead = 10
       attempt.opened(upstream.asClientRequest)
+      upstream.socket.bytesRead = bytesRead
       advance(ms)
-      assert.equal(attempt.wasStale, stale)
+      assert.equal(attempt.isStale(error), stale)
     })
   }
 
-  test('no connection at all: false', (t) => assert.equal(rig(t).attempt.wasStale, false))
+  test('no connection at all: false', (t) => assert.equal(rig(t).attempt.isStale(reset), false))
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Deadlines } from '../../lib/stream/deadlines.js'
-import { ManualTimers } from '../support/manual-timers.js'
+import { Deadlines } from '../lib/deadlines.js'
+import { ManualTimers } from './support/manual-timers.js'
 
 function rig() {
   const timers = new ManualTimers()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AiProxyError } from '../../lib/errors.js'
 import type { Credential } from '../../lib/options.js'
-import { resolveCredentials } from '../../lib/upstream/credentials.js'
+import { resolveCredentials } from '../../lib/request/credentials.js'
 
 describe('resolveCredentials', () => {
   test('strings as they are, functions called, promises waited for, in order', async () => {

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
 import { describe, test } from 'node:test'
 import { constants, createBrotliCompress, createDeflate, createGzip, gzipSync } from 'node:zlib'
-import { decoded, decoderFor } from '../../lib/upstream/decode.js'
+import { decoded, decoderFor } from '../../lib/stream/decode.js'
 import { settled } from '../support/event-loop.js'
 
 /** A response that bytes are written to. */

@@ -1,0 +1,24 @@
+/** Headers that mean one connection and never the next (RFC 9110, 7.6.1), in requests and in responses. */
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+])
+
+/** Whether a header, by its lower-case name, is one that every connection has of its own. */
+export function isHopByHop(name: string): boolean {
+  return hopByHop.has(name)
+}
+
+/** The headers that a `connection` header makes hop-by-hop besides, by their lower-case names. */
+export function namedByConnection(connection: string | undefined): readonly string[] {
+  return connection?.split(',').map((name) => name.trim().toLowerCase()) ?? []
+}
