@@ -12,7 +12,7 @@ import { admitEndpoint } from './request/endpoints.js'
 import { providerPath } from './request/provider-path.js'
 import { upstreamRequest } from './request/upstream-request.js'
 import { Delivery } from './stream/delivery.js'
-import { sharedTurns } from './stream/turns.js'
+import { sharedTurns, type TurnScheduler } from './stream/turns.js'
 import { Attempt } from './upstream/attempt.js'
 import { createUpstreamProxy, type UpstreamProxy } from './upstream/proxy.js'
 import type { UpstreamRequest } from './upstream/stand-ins.js'
@@ -54,7 +54,7 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
       onOver: () => conclude(exchange, config, ledger),
     })
     ledger.begin(exchange, delivery)
-    carry(exchange, delivery, config, upstream, ledger).catch((thrown) => delivery.fail(toFailure(thrown)))
+    carry(exchange, delivery, config, upstream, ledger, turns).catch((thrown) => delivery.fail(toFailure(thrown)))
   }
 
   const close = async (given: { graceMs?: number } = {}): Promise<void> => {
@@ -73,6 +73,7 @@ async function carry(
   config: Config,
   upstream: UpstreamProxy,
   ledger: Ledger,
+  turns: TurnScheduler,
 ): Promise<void> {
   const { req } = exchange
   debug.request('%s %s %s', exchange.id, req.method, exchange.path)
@@ -102,8 +103,18 @@ async function carry(
   const request = await upstreamRequest(req, path, body, config)
   if (exchange.isSettled) return
   if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.openEarly()
-  attempt(request, exchange, delivery, config, upstream)
+  // Requests that come in a rush go out in turns, like everything else that takes time.
+  turns.takeOrEnqueue({
+    takeTurn: () => {
+      if (!exchange.isSettled) attempt(request, exchange, delivery, config, upstream)
+    },
+    turnTook: () => {},
+    setsOffMs: ATTEMPT_MS,
+  })
 }
+
+/** About what http-proxy-middleware and Node take to send a request, most of it in promises behind the turn. */
+const ATTEMPT_MS = 0.1
 
 /** Tries the provider; once more where a pooled connection turned out to be dead, for it hardly saw that request. */
 function attempt(

@@ -34,6 +34,10 @@ export class EnclosingFramer implements Framer {
     return undefined
   }
 
+  refuse(): void {
+    this.events = 0
+  }
+
   end(): Buffer {
     this.events = 1
     return Buffer.from(this.#toEvent(Buffer.concat(this.#held, this.#heldBytes)))

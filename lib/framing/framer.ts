@@ -14,6 +14,8 @@ export interface Framer {
   push(chunk: Buffer): Buffer | undefined
   /** The last event of what `push` or `end` returned last, or `undefined` when that held none. */
   last(): Buffer | undefined
+  /** What `end` returned last does not go out after all: it is no event. */
+  refuse(): void
   /** @returns what is left at a clean end, completed so that the client can read it, or `undefined` when nothing is. */
   end(): Buffer | undefined
 }

@@ -14,6 +14,8 @@ export class NoFramer implements Framer {
     return undefined
   }
 
+  refuse(): void {}
+
   end(): undefined {
     return undefined
   }

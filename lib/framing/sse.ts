@@ -72,6 +72,11 @@ export class SseFramer implements Framer {
     return rest
   }
 
+  refuse(): void {
+    if (this.#lastEnd > 0) this.events--
+    this.#lastEnd = 0
+  }
+
   #skipBom(chunk: Buffer): number {
     let at = 0
     while (at < chunk.length && this.#bom < BOM.length && chunk[at] === BOM[this.#bom]) {

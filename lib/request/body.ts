@@ -5,6 +5,7 @@ import { brotliDecompress, gunzip, type InputType, inflate, type ZlibOptions } f
 import { AiProxyError, limitFailure } from '../errors.js'
 import type { Limits } from '../options.js'
 import { bodyLeftByParser } from './parsed-body.js'
+import { topLevelFields } from './top-level.js'
 
 /** The client's body on its way to the provider. */
 export interface RequestBody {
@@ -12,7 +13,7 @@ export interface RequestBody {
   readonly content: Buffer | IncomingMessage | undefined
   /** The headers that describe it, and that go on with it. */
   readonly headers: Record<string, string>
-  /** What its JSON says; `undefined` where it is no JSON. */
+  /** What its JSON says, of a large one `model` and `stream` alone; `undefined` where it is no JSON. */
   readonly json: unknown
 }
 
@@ -117,8 +118,12 @@ async function decompressed(bytes: Buffer, encoding: string | undefined, limits:
   }
 }
 
+/** Larger bodies are looked through for what the proxy needs; whether they are valid, the provider says. */
+const PARSED_WHOLE_BYTES = 256 * 1024
+
 function parseJson(bytes: Buffer): unknown {
   try {
+    if (bytes.length > PARSED_WHOLE_BYTES) return topLevelFields(bytes, ['model', 'stream'])
     const text = bytes.toString()
     return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
   } catch (error) {

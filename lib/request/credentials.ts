@@ -8,10 +8,10 @@ import type { Credential } from '../options.js'
  * @throws AiProxyError `credentials_unavailable`; what a function threw may tell a secret, so the error names the
  * option alone and keeps the rest as its `cause`
  */
-export async function resolveCredentials(
+export function resolveCredentials(
   option: 'auth.headers' | 'auth.query',
   credentials: readonly [string, Credential][],
-): Promise<[string, string][]> {
+): [string, string][] | Promise<[string, string][]> {
   if (credentials.every(isFixed)) return credentials as [string, string][]
   return Promise.all(
     credentials.map(async ([name, credential]): Promise<[string, string]> => {

@@ -21,18 +21,18 @@ export async function upstreamRequest(
   const authHeaders = await resolveCredentials('auth.headers', auth.headers)
   const authQuery = await resolveCredentials('auth.query', auth.query)
   const query = forwardedQuery(path.query, authQuery, holdsCredentials)
+
+  const headers: Record<string, string | string[]> = forwardedHeaders(req.headers, config.forwards)
+  if (req.headers.host !== undefined) headers.host = req.headers.host
+  Object.assign(headers, body.headers)
+  // Compressed events would have to be decoded here and could not be told apart before that.
+  headers['accept-encoding'] = 'identity'
+  for (const [name, value] of config.headers) headers[name] = value
+  for (const [name, value] of authHeaders) headers[name] = value
   return {
     method: req.method,
     url: config.prefix + path.path + (query && `?${query}`),
-    headers: {
-      ...(req.headers.host !== undefined && { host: req.headers.host }),
-      ...forwardedHeaders(req.headers, config.forwards),
-      ...body.headers,
-      // Compressed events would have to be decoded here and could not be told apart before that.
-      'accept-encoding': 'identity',
-      ...Object.fromEntries(config.headers),
-      ...Object.fromEntries(authHeaders),
-    },
+    headers,
     body: body.content,
     // Express works these out by `trust proxy`; nobody else reads them.
     client: config.proxy.xfwd ? { remoteAddress: req.ip, encrypted: req.secure } : unknownClient,

@@ -104,7 +104,9 @@ export class Downstream {
 
   /** Ends the response. The client has to read what is left of it in time. */
   end(last?: Buffer | string): void {
-    if (this.isGone || this.#res.writableEnded) return
+    if (this.isGone) return
+    // Somebody else has ended it; to wait for the reader is still ours.
+    if (this.#res.writableEnded) return this.#awaitReader()
     if (this.#head) this.#sendHead()
     this.#deadlines.stop('heartbeat')
     if (last === undefined) this.#res.end()

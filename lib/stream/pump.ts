@@ -144,8 +144,10 @@ export class Pump implements TurnTaker {
   readonly #onEnd = (): void => {
     this.#guarded(() => {
       const rest = this.#framer.end()
-      if (rest && !this.#events.acceptsRest(rest))
+      if (rest && !this.#events.acceptsRest(rest)) {
+        this.#framer.refuse()
         return this.#onBroken(new Error('it ended in the middle of an event'))
+      }
       this.#write(rest)
       if (!this.#isStopped) this.#stopWith(() => this.#events.onEnd())
     })

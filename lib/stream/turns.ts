@@ -4,6 +4,8 @@ export interface TurnTaker {
   takeTurn(): void
   /** Told after each turn how long it took, in milliseconds. */
   turnTook(ms: number): void
+  /** Work that a turn sets off behind it, where the scheduler cannot see it, in milliseconds; it counts as the turn's. */
+  readonly setsOffMs?: number
 }
 
 /** The scheduler's view of time; injected, so that tests can show the exact order of turns without sleeping. */
@@ -31,6 +33,8 @@ export class TurnScheduler {
   /** Index of the first who waits; takers before it have had their turn. */
   #next = 0
   #isDeferred = false
+  /** What the turns of this round have taken. */
+  #spentMs = 0
 
   constructor(budgetMs: number, clock: TurnClock = processClock) {
     this.budgetMs = budgetMs
@@ -48,6 +52,21 @@ export class TurnScheduler {
     this.#deferRound()
   }
 
+  /** Gives a taker its turn at once where nobody waits and this round's budget is not used; otherwise queues it. */
+  takeOrEnqueue(taker: TurnTaker): void {
+    if (this.waiting > 0 || this.#spentMs >= this.budgetMs) return this.enqueue(taker)
+    const before = this.#clock.now()
+    taker.takeTurn()
+    this.#charge(taker, this.#clock.now() - before)
+    // The next round starts anew, also where there is nothing to do in it.
+    this.#deferRound()
+  }
+
+  #charge(taker: TurnTaker, ms: number): void {
+    taker.turnTook(ms)
+    this.#spentMs += ms + (taker.setsOffMs ?? 0)
+  }
+
   #deferRound(): void {
     if (this.#isDeferred) return
     this.#isDeferred = true
@@ -56,16 +75,17 @@ export class TurnScheduler {
 
   readonly #round = (): void => {
     this.#isDeferred = false
-    const start = this.#clock.now()
-    let before = start
+    let before = this.#clock.now()
     while (this.#next < this.#queue.length) {
       const taker = this.#queue[this.#next++]!
       taker.takeTurn()
       const after = this.#clock.now()
-      taker.turnTook(after - before)
+      this.#charge(taker, after - before)
       before = after
-      if (after - start >= this.budgetMs) break
+      if (this.#spentMs >= this.budgetMs) break
     }
+    // This is the last phase of a round of the event loop: what comes now is the next.
+    this.#spentMs = 0
     if (this.#next === this.#queue.length) {
       this.#queue = []
       this.#next = 0

@@ -32,8 +32,9 @@ export class Attempt {
 
   constructor(request: UpstreamRequest, events: AttemptEvents) {
     this.#events = events
-    this.#request = new StandInRequest(request, (chunk) => events.onRequestChunk(chunk))
-    attempts.set(this.#request, this)
+    const standIn = new StandInRequest(request, (chunk) => events.onRequestChunk(chunk))
+    // A property, not a WeakMap: under load, that costs more than all the rest of this file.
+    this.#request = Object.assign(standIn, { attempt: this })
   }
 
   start(proxy: Middleware): void {
@@ -78,7 +79,9 @@ export class Attempt {
       return
     }
     // Some answers (101) end a connection without a word: no response, no error.
-    upstream.once('close', () => this.failed(new Error('the connection was closed without an answer')))
+    upstream.once('close', () => {
+      if (!this.#settled) this.failed(new Error('the connection was closed without an answer'))
+    })
     const { socket } = upstream
     this.#openedAt = performance.now()
     this.#bytesReadBefore = socket?.bytesRead ?? 0
@@ -110,9 +113,7 @@ export class Attempt {
   }
 }
 
-const attempts = new WeakMap<object, Attempt>()
-
 /** The attempt that a stand-in request belongs to. */
 export function attemptOf(request: object): Attempt | undefined {
-  return attempts.get(request)
+  return (request as { attempt?: Attempt }).attempt
 }

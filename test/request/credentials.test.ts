@@ -34,8 +34,8 @@ describe('resolveCredentials', () => {
   ]
   for (const [name, credential] of wrong) {
     test(`a function that ${name}: the error names the option, and tells no secret`, async () => {
-      const resolved = resolveCredentials('auth.headers', [['x-api-key', credential as Credential]])
-      await assert.rejects(resolved, (error: AiProxyError) => {
+      const resolve = async () => resolveCredentials('auth.headers', [['x-api-key', credential as Credential]])
+      await assert.rejects(resolve, (error: AiProxyError) => {
         assert.equal(error.code, 'credentials_unavailable')
         assert.equal(error.status, 500)
         assert.match(error.message, /auth\.headers\.x-api-key/)

@@ -45,6 +45,33 @@ describe('turns', () => {
     assert.equal(order.join(''), 'abcd'.repeat(5))
   })
 
+  test('are taken at once where nobody waits, until the budget of the round is used', () => {
+    const { clock, turns } = manualTurns(3)
+    const order: string[] = []
+    const now = (name: string, ms: number, setsOffMs?: number) =>
+      turns.takeOrEnqueue(
+        Object.assign(
+          taking(clock, ms, () => order.push(name)),
+          setsOffMs && { setsOffMs },
+        ),
+      )
+    now('a', 1)
+    now('b', 1, 1)
+    now('c', 1)
+    assert.deepEqual(order, ['a', 'b'], 'what a turn sets off counts, too')
+    assert.equal(turns.waiting, 1)
+    clock.runRound()
+    assert.deepEqual(order, ['a', 'b', 'c'])
+    turns.enqueue(taking(clock, 1, () => order.push('d')))
+    now('e', 1)
+    assert.deepEqual(order, ['a', 'b', 'c'], 'not before who waits')
+    clock.runAll()
+    assert.deepEqual(order, ['a', 'b', 'c', 'd', 'e'])
+    now('f', 1)
+    now('g', 1)
+    assert.deepEqual(order.slice(-2), ['f', 'g'], 'each round has a budget of its own')
+  })
+
   test('who comes while a round runs stands behind those who wait', () => {
     const { clock, turns } = manualTurns(10)
     const order: string[] = []

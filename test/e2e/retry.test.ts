@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
+import { type App, startApp } from './support/app.js'
+import { post } from './support/client.js'
+import { openai } from './support/protocols.js'
+import { type Call, type Owner, type Provider, startProvider } from './support/provider.js'
+import { within } from './support/waiting.js'
+
+/** An app that has a connection to its provider in the pool. */
+async function startPooled(t: Owner): Promise<{ provider: Provider; app: App; first: Call }> {
+  const provider = await startProvider(t)
+  const app = await startApp(t, { target: provider.url })
+  const answer = post(app.url + openai.path, { model: 'm' })
+  const first = await provider.next()
+  first.json(200, {})
+  await (await answer).text()
+  await app.record()
+  return { provider, app, first }
+}
+
+async function assertReset(answer: Promise<Response>, app: App): Promise<void> {
+  const response = await within(answer, 'the answer')
+  assert.equal(response.status, 502)
+  assert.equal(openai.errorIn(await response.json()).code, 'upstream_reset')
+  const { outcome, code } = await app.record()
+  assert.deepEqual({ outcome, code }, { outcome: 'upstream_error', code: 'upstream_reset' })
+}
+
+describe('a request on a connection from the pool', () => {
+  const breaks = {
+    resets: (call: Call) => call.reset(),
+    closes: (call: Call) => call.socket.end(),
+  }
+  for (const [what, act] of Object.entries(breaks)) {
+    for (const request of [openai.request, { model: 'm' }]) {
+      const asked = 'stream' in request ? 'a stream' : 'JSON'
+      test(`that the provider ${what} at once: ${asked} comes on a new one`, async (t) => {
+        const { provider, app, first } = await startPooled(t)
+        const answer = post(app.url + openai.path, request)
+        const stale = await provider.next()
+        assert.equal(stale.socket, first.socket)
+        act(stale)
+        const fresh = await provider.next()
+        assert.notEqual(fresh.socket, first.socket)
+        assert.equal(await fresh.text, JSON.stringify(request))
+        if ('stream' in request) fresh.sse(['data: 1\n\n']).end()
+        else fresh.json(200, { ok: 1 })
+        const response = await within(answer, 'the answer')
+        assert.equal(response.status, 200)
+        assert.equal(await response.text(), 'stream' in request ? 'data: 1\n\n' : '{"ok":1}')
+        const record = await app.record()
+        assert.deepEqual([record.outcome, record.code], ['completed', undefined])
+        assert.equal(record.requestBytes, JSON.stringify(request).length)
+        assert.equal(provider.calls.length, 3)
+        assert.equal(provider.connections.length, 2)
+      })
+    }
+  }
+
+  test('is sent once more, not twice', async (t) => {
+    const { provider, app, first } = await startPooled(t)
+    const answer = post(app.url + openai.path, openai.request)
+    const stale = await provider.next()
+    assert.equal(stale.socket, first.socket)
+    stale.reset()
+    ;(await provider.next()).reset()
+    await assertReset(answer, app)
+    assert.equal(provider.calls.length, 3)
+  })
+
+  test('that the provider takes, and resets without an answer some time later: sent once', async (t) => {
+    const { provider, app, first } = await startPooled(t)
+    const answer = post(app.url + openai.path, openai.request)
+    const call = await provider.next()
+    assert.equal(call.socket, first.socket)
+    await call.text
+    // Longer than a connection takes to turn out dead.
+    await wait(150)
+    call.reset()
+    await assertReset(answer, app)
+    assert.equal(provider.calls.length, 2)
+    assert.equal(provider.connections.length, 1)
+  })
+
+  const nonsense = {
+    'the beginning of an answer, and closes': (call: Call) => call.raw('HTTP/1.1 2').socket.end(),
+    'what is no HTTP': (call: Call) => call.raw('?!\r\n\r\n'),
+    'what is no HTTP, and closes': (call: Call) => call.raw('220 hi\r\n').socket.end(),
+  }
+  for (const [what, act] of Object.entries(nonsense)) {
+    test(`to which the provider says ${what}: sent once`, async (t) => {
+      const { provider, app, first } = await startPooled(t)
+      const answer = post(app.url + openai.path, openai.request)
+      const call = await provider.next()
+      assert.equal(call.socket, first.socket)
+      act(call)
+      await assertReset(answer, app)
+      assert.equal(provider.calls.length, 2)
+      assert.equal(provider.connections.length, 1)
+    })
+  }
+})
+
+test('a request on a new connection is sent once, however soon that breaks', async (t) => {
+  const provider = await startProvider(t)
+  const app = await startApp(t, { target: provider.url })
+  const answer = post(app.url + openai.path, openai.request)
+  ;(await provider.next()).reset()
+  await assertReset(answer, app)
+  assert.equal(provider.calls.length, 1)
+})
