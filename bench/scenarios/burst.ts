@@ -6,7 +6,7 @@ import { PATHS } from '../wire'
 /** Long enough that a p99 of the probe's samples stands on several of them, short enough for three rounds. */
 const FOR_MS = 2500
 
-const PROBE_INTERVAL_MS = 5
+const PROBE_INTERVAL_MS = 10
 
 /**
  * Bursting streams side by side with a health probe. What warms the proxy up are as many streams as are measured: the
