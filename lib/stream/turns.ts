@@ -99,7 +99,7 @@ export class TurnScheduler {
   }
 }
 
-/** Measured (`npm run bench`): much less costs throughput, much more costs everybody else's latency. */
+/** Much less costs throughput, much more costs everybody else's latency: `npm run bench` shows both. */
 const defaultBudgetMs = 0.25
 
 /** All streams of the process share one event loop, and so one scheduler. */
