@@ -106,7 +106,12 @@ async function carry(
   // Requests that come in a rush go out in turns, like everything else that takes time.
   turns.takeOrEnqueue({
     takeTurn: () => {
-      if (!exchange.isSettled) attempt(request, exchange, delivery, config, upstream)
+      if (exchange.isSettled) return
+      try {
+        attempt(request, exchange, delivery, config, upstream)
+      } catch (error) {
+        delivery.fail(toFailure(error))
+      }
     },
     turnTook: () => {},
     setsOffMs: ATTEMPT_MS,

@@ -1,4 +1,4 @@
-/** Something that takes turns: a stream. */
+/** Something that takes turns: a stream with data to pass on, a request that is to go out. */
 export interface TurnTaker {
   /** Does a bounded piece of work. It does not throw. */
   takeTurn(): void
