@@ -22,10 +22,12 @@ export class EnclosingFramer implements Framer {
     this.#toEvent = toEvent
   }
 
-  push(chunk: Buffer): undefined {
+  push(chunks: readonly Buffer[]): undefined {
     if (this.tooLarge) return undefined
-    this.#held.push(chunk)
-    this.#heldBytes += chunk.length
+    for (const chunk of chunks) {
+      this.#held.push(chunk)
+      this.#heldBytes += chunk.length
+    }
     if (this.#heldBytes > this.#maxBytes) this.tooLarge = true
     return undefined
   }

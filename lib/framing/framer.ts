@@ -7,11 +7,11 @@ export interface Framer {
   /** Set once a frame passed the limit given to the framer; nothing is taken from then on. */
   readonly tooLarge: boolean
   /**
-   * Takes a chunk as it arrived.
+   * Takes chunks as they arrived.
    *
    * @returns the whole frames that are complete now, byte for byte as they came, or `undefined` when there are none.
    */
-  push(chunk: Buffer): Buffer | undefined
+  push(chunks: readonly Buffer[]): Buffer | undefined
   /** The last event of what `push` or `end` returned last, or `undefined` when that held none. */
   last(): Buffer | undefined
   /** What `end` returned last does not go out after all: it is no event. */

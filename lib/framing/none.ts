@@ -6,8 +6,9 @@ export class NoFramer implements Framer {
   readonly events = 0
   readonly tooLarge = false
 
-  push(chunk: Buffer): Buffer | undefined {
-    return chunk.length > 0 ? chunk : undefined
+  push(chunks: readonly Buffer[]): Buffer | undefined {
+    const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+    return whole.length > 0 ? whole : undefined
   }
 
   last(): undefined {

@@ -1,4 +1,5 @@
 import type { Framer } from './framer.js'
+import { Held } from './held.js'
 
 const LF = 10
 const CR = 13
@@ -18,9 +19,7 @@ export class SseFramer implements Framer {
   tooLarge = false
 
   readonly #maxEventBytes: number
-  /** The unfinished event, in the pieces that it came in. */
-  #held: Buffer[] = []
-  #heldBytes = 0
+  readonly #held = new Held()
   /** Nothing stands on the current line yet. */
   #lineIsEmpty = true
   /** The last byte was a CR that ended its line; an LF right behind it belongs to that line end. */
@@ -39,31 +38,37 @@ export class SseFramer implements Framer {
     this.#maxEventBytes = maxEventBytes
   }
 
-  push(chunk: Buffer): Buffer | undefined {
+  push(chunks: readonly Buffer[]): Buffer | undefined {
     this.#lastStart = this.#lastEnd = 0
     this.#out = undefined
-    if (this.tooLarge || chunk.length === 0) return undefined
-    const from = this.#bom < BOM.length ? this.#skipBom(chunk) : 0
-    const cut = chunk.includes(CR) ? this.#scanMixed(chunk, from) : this.#scan(chunk, from)
-    if (cut > 0) this.#out = this.#join(cut === chunk.length ? chunk : chunk.subarray(0, cut))
+    if (this.tooLarge) return undefined
+    const heldBefore = this.#held.bytes
+    const chunk = this.#held.joinedWith(chunks)
+    // What was held stands in front now, and has been looked at, or is still held.
+    let from = heldBefore - this.#held.bytes
+    if (chunk.length === from) return undefined
+    if (this.#bom < BOM.length) from = this.#skipBom(chunk, from)
+    const cut = chunk.includes(CR, from) ? this.#scanMixed(chunk, from) : this.#scan(chunk, from)
+    if (cut > 0) this.#out = this.#held.completedBy(cut === chunk.length ? chunk : chunk.subarray(0, cut))
     if (cut < chunk.length) {
-      this.#held.push(cut === 0 ? chunk : chunk.subarray(cut))
-      this.#heldBytes += chunk.length - cut
-      if (this.#heldBytes > this.#maxEventBytes) this.tooLarge = true
+      this.#held.hold(cut === 0 ? chunk : chunk.subarray(cut))
+      if (this.#held.bytes > this.#maxEventBytes) this.tooLarge = true
     }
     return this.#out
   }
 
   last(): Buffer | undefined {
-    return this.#lastEnd > 0 ? this.#out?.subarray(this.#lastStart, this.#lastEnd) : undefined
+    if (this.#lastEnd === 0) return undefined
+    const isAll = this.#lastStart === 0 && this.#lastEnd === this.#out?.length
+    return isAll ? this.#out : this.#out?.subarray(this.#lastStart, this.#lastEnd)
   }
 
   end(): Buffer | undefined {
     this.#lastStart = this.#lastEnd = 0
     this.#out = undefined
-    if (this.tooLarge || this.#heldBytes === 0) return undefined
+    if (this.tooLarge || this.#held.bytes === 0) return undefined
     // Behind a CR the first LF is but its second half.
-    const rest = this.#join(Buffer.from(this.#lineIsEmpty && !this.#afterCR ? '\n' : '\n\n'))
+    const rest = this.#held.completedBy(Buffer.from(this.#lineIsEmpty && !this.#afterCR ? '\n' : '\n\n'))
     if (this.#isEvent) {
       this.events++
       this.#lastEnd = rest.length
@@ -77,8 +82,8 @@ export class SseFramer implements Framer {
     this.#lastEnd = 0
   }
 
-  #skipBom(chunk: Buffer): number {
-    let at = 0
+  #skipBom(chunk: Buffer, from: number): number {
+    let at = from
     while (at < chunk.length && this.#bom < BOM.length && chunk[at] === BOM[this.#bom]) {
       at++
       this.#bom++
@@ -100,18 +105,21 @@ export class SseFramer implements Framer {
     let lineStart = from
     if (this.#afterCR) {
       this.#afterCR = false
-      if (chunk[0] === LF) {
-        lineStart = 1
-        if (this.#heldBytes === 0) cut = 1
+      if (chunk[from] === LF) {
+        lineStart = from + 1
+        if (from === 0 && this.#held.bytes === 0) cut = 1
       }
     }
-    for (let lf = chunk.indexOf(LF, lineStart); lf !== -1; lf = chunk.indexOf(LF, lineStart)) {
-      if (this.#lineIsEmpty && lf === lineStart) {
-        if (!this.#endBlock(cut, lf + 1)) return cut
-        cut = lf + 1
-      } else if (this.#lineIsEmpty && chunk[lineStart] !== COLON) {
-        this.#isEvent = true
+    for (;;) {
+      // A blank line is looked for, not searched for: there is one behind most lines.
+      while (this.#lineIsEmpty && lineStart < chunk.length && chunk[lineStart] === LF) {
+        lineStart++
+        if (!this.#endBlock(cut, lineStart)) return cut
+        cut = lineStart
       }
+      const lf = chunk.indexOf(LF, lineStart)
+      if (lf === -1) break
+      if (this.#lineIsEmpty && chunk[lineStart] !== COLON) this.#isEvent = true
       this.#lineIsEmpty = true
       lineStart = lf + 1
     }
@@ -130,7 +138,7 @@ export class SseFramer implements Framer {
       if (byte === LF && this.#afterCR) {
         this.#afterCR = false
         // Nothing but this LF behind the cut: it is the second half of the line end that ended the event.
-        if (at === cut && (cut > 0 || this.#heldBytes === 0)) cut = at + 1
+        if (at === cut && (cut > 0 || this.#held.bytes === 0)) cut = at + 1
       } else if (byte === LF || byte === CR) {
         this.#afterCR = byte === CR
         if (this.#lineIsEmpty) {
@@ -149,7 +157,7 @@ export class SseFramer implements Framer {
 
   /** A blank line at `end` closes the block that began at `start`. @returns `false` when the block is too large. */
   #endBlock(start: number, end: number): boolean {
-    const held = this.#heldBytes
+    const held = this.#held.bytes
     const from = start === 0 ? 0 : held + start
     if (held + end - from > this.#maxEventBytes) {
       this.tooLarge = true
@@ -162,14 +170,5 @@ export class SseFramer implements Framer {
       this.#lastEnd = held + end
     }
     return true
-  }
-
-  #join(tail: Buffer): Buffer {
-    if (this.#heldBytes === 0) return tail
-    this.#held.push(tail)
-    const whole = Buffer.concat(this.#held, this.#heldBytes + tail.length)
-    this.#held = []
-    this.#heldBytes = 0
-    return whole
   }
 }

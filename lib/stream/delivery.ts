@@ -110,7 +110,7 @@ export class Delivery {
     if (!this.#downstream.isGone) exchange.phase = 'streaming'
     const source = decoder ? decoded(response, decoder) : response
     this.#pump = new Pump(source, this.#framer!, this.#downstream, this.#turns, limits.maxResponseBytes, {
-      onBytes: (count) => this.#arrived(count),
+      onBytes: (count, now) => this.#arrived(count, now),
       onLastEvent: (event) => this.#lastEvent(event),
       acceptsRest: (rest) => this.#acceptsRest(rest),
       onEnd: () => this.#end(),
@@ -207,9 +207,9 @@ export class Delivery {
     this.fail(limitFailure(code, this.#config.limits))
   }
 
-  #arrived(count: number): void {
+  #arrived(count: number, now: number): void {
     this.#exchange.upstreamBytes += count
-    this.#exchange.deadlines.touch('idle')
+    this.#exchange.deadlines.touch('idle', now)
   }
 
   #lastEvent(event: Buffer): void {

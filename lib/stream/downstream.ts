@@ -66,14 +66,14 @@ export class Downstream {
   }
 
   /** Writes bytes, and notes whether the client keeps up. */
-  write(bytes: Buffer): void {
+  write(bytes: Buffer, now?: number): void {
     // Some other part of the app may have ended the response; to write to it then would be an error without a handler.
     if (this.isGone || this.#res.writableEnded) return
     if (this.#head) this.#sendHead()
     this.bytes += bytes.length
     const keepsUp = this.#res.write(bytes)
     this.#flush?.()
-    this.#deadlines.touch('heartbeat')
+    this.#deadlines.touch('heartbeat', now)
     if (!keepsUp && !this.isBlocked) {
       this.isBlocked = true
       // Once for all: behind compression() a listener of `once` would stay on the compressor.

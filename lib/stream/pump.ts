@@ -1,11 +1,12 @@
 import type { Readable } from 'node:stream'
 import type { Framer } from '../framing/index.js'
 import type { Downstream } from './downstream.js'
+import { Intake } from './intake.js'
 import type { TurnScheduler, TurnTaker } from './turns.js'
 
 interface PumpEvents {
   /** Bytes have come from the provider in this turn. */
-  onBytes(count: number): void
+  onBytes(count: number, now: number): void
   /** This event went out last in this turn. */
   onLastEvent(event: Buffer): void
   /** Whether what the answer ended with, without a blank line, is an event, and not a part of one. */
@@ -24,6 +25,9 @@ interface PumpEvents {
 /** What one turn reads at the most, give or take the chunk that passes it. */
 const TURN_BYTES = 64 * 1024
 
+/** How much longer than a turn Node takes to parse what it reads from the connection behind it (`npm run bench`). */
+const PARSING_PER_TURN = 3
+
 /**
  * Carries the provider's bytes to the client in turns: reads what is there, cuts it into whole frames, writes them at
  * once. What is not read stays in the stream and pauses the provider's connection: between turns, and while the client
@@ -31,10 +35,12 @@ const TURN_BYTES = 64 * 1024
  */
 export class Pump implements TurnTaker {
   readonly #source: Readable
+  readonly #intake: Intake
   readonly #framer: Framer
   readonly #sink: Downstream
   readonly #turns: TurnScheduler
   readonly #events: PumpEvents
+  setsOffMs = 0
   #bytesLeft: number
   #isQueued = false
   #isStopped = false
@@ -55,11 +61,10 @@ export class Pump implements TurnTaker {
     this.#turns = turns
     this.#bytesLeft = maxBytes
     this.#events = events
-    source.on('readable', this.wake)
     source.on('end', this.#onEnd)
     source.on('error', this.#onBroken)
     source.on('close', this.#onBroken)
-    if (source.readableLength > 0) this.wake()
+    this.#intake = new Intake(source, this.wake)
   }
 
   /** There may be something to do: asks for a turn, unless the client has to read first. */
@@ -69,88 +74,80 @@ export class Pump implements TurnTaker {
     this.#turns.enqueue(this)
   }
 
-  takeTurn(): void {
+  takeTurn(now: number): void {
     this.#isQueued = false
-    this.#guarded(() => this.#work())
+    try {
+      this.#work(now)
+    } catch (error) {
+      this.#crash(error)
+    }
   }
 
   turnTook(ms: number): void {
+    this.setsOffMs = this.#intake.hasResumed ? PARSING_PER_TURN * ms : 0
     this.#events.onTurn(ms)
   }
 
   /** Nothing is read, written or told any more. */
   stop(): void {
     this.#isStopped = true
-    this.#source.off('readable', this.wake).off('end', this.#onEnd).off('close', this.#onBroken)
+    this.#intake.close()
+    this.#source.off('end', this.#onEnd).off('close', this.#onBroken)
   }
 
-  #guarded(work: () => void): void {
-    try {
-      work()
-    } catch (error) {
-      this.#stopWith(() => this.#events.onCrash(error))
-    }
-  }
-
-  #work(): void {
+  #work(now: number): void {
     if (this.#isStopped || this.#sink.isBlocked) return
-    const chunk = this.#read()
-    if (chunk) this.#pass(chunk)
+    const chunks = this.#intake.take(TURN_BYTES)
+    if (chunks.length > 0) this.#pass(chunks, now)
     if (this.#isStopped) return
-    if (this.#source.readableLength > 0) this.wake()
+    if (this.#intake.length > 0) this.wake()
     else if (this.#broken) this.#stopWith(() => this.#events.onBroken(this.#broken!))
   }
 
-  /** All that is there, up to a turn's bound. Up to Node 24 one `read()` gives everything, from 26 on one buffer. */
-  #read(): Buffer | undefined {
-    const first: Buffer | null = this.#source.read()
-    if (first === null) return undefined
-    let size = first.length
-    if (this.#source.readableLength === 0 || size >= TURN_BYTES) return first
-    const chunks = [first]
-    while (this.#source.readableLength > 0 && size < TURN_BYTES) {
-      const chunk: Buffer | null = this.#source.read()
-      if (chunk === null) break
-      chunks.push(chunk)
-      size += chunk.length
-    }
-    return Buffer.concat(chunks, size)
-  }
-
-  #pass(chunk: Buffer): void {
-    this.#events.onBytes(chunk.length)
-    const allowed = chunk.length <= this.#bytesLeft ? chunk : chunk.subarray(0, this.#bytesLeft)
-    this.#bytesLeft -= chunk.length
+  #pass(chunks: readonly Buffer[], now: number): void {
+    const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    this.#events.onBytes(size, now)
+    const allowed = size <= this.#bytesLeft ? chunks : [Buffer.concat(chunks).subarray(0, this.#bytesLeft)]
+    this.#bytesLeft -= size
     const frames = this.#framer.push(allowed)
     if (frames && this.#bytesLeft >= 0 && this.#isWhole()) this.#sink.end(frames)
-    else this.#write(frames)
+    else this.#write(frames, now)
     if (this.#framer.tooLarge) this.#stopWith(() => this.#events.onTooLargeEvent())
     else if (this.#bytesLeft < 0) this.#stopWith(() => this.#events.onTooManyBytes())
   }
 
   /** A body without frames of which nothing is to come: its last bytes and the end go out as one. */
   #isWhole(): boolean {
-    const { complete, readableLength } = this.#source as Readable & { complete?: boolean }
-    return complete === true && readableLength === 0 && !this.#framer.carriesMessages
+    return this.#intake.isComplete && this.#intake.length === 0 && !this.#framer.carriesMessages
   }
 
-  #write(frames: Buffer | undefined): void {
+  #write(frames: Buffer | undefined, now?: number): void {
     if (!frames) return
-    this.#sink.write(frames)
+    this.#sink.write(frames, now)
     const last = this.#framer.last()
     if (last) this.#events.onLastEvent(last)
   }
 
   readonly #onEnd = (): void => {
-    this.#guarded(() => {
-      const rest = this.#framer.end()
-      if (rest && !this.#events.acceptsRest(rest)) {
-        this.#framer.refuse()
-        return this.#onBroken(new Error('it ended in the middle of an event'))
-      }
-      this.#write(rest)
-      if (!this.#isStopped) this.#stopWith(() => this.#events.onEnd())
-    })
+    try {
+      this.#finish()
+    } catch (error) {
+      this.#crash(error)
+    }
+  }
+
+  #finish(): void {
+    const rest = this.#framer.end()
+    if (rest && !this.#events.acceptsRest(rest)) {
+      this.#framer.refuse()
+      return this.#onBroken(new Error('it ended in the middle of an event'))
+    }
+    this.#write(rest)
+    if (!this.#isStopped) this.#stopWith(() => this.#events.onEnd())
+  }
+
+  #crash(error: unknown): void {
+    this.#stopWith(() => this.#events.onCrash(error))
   }
 
   /** What came before the break is still in the stream: it is passed on first. */

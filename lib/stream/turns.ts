@@ -1,7 +1,11 @@
 /** Something that takes turns: a stream with data to pass on, a request that is to go out. */
 export interface TurnTaker {
-  /** Does a bounded piece of work. It does not throw. */
-  takeTurn(): void
+  /**
+   * Does a bounded piece of work. It does not throw.
+   *
+   * @param now when the turn began, in monotonic milliseconds
+   */
+  takeTurn(now: number): void
   /** Told after each turn how long it took, in milliseconds. */
   turnTook(ms: number): void
   /** Work that a turn sets off behind it, where the scheduler cannot see it, in milliseconds; it counts as the turn's. */
@@ -56,7 +60,7 @@ export class TurnScheduler {
   takeOrEnqueue(taker: TurnTaker): void {
     if (this.waiting > 0 || this.#spentMs >= this.budgetMs) return this.enqueue(taker)
     const before = this.#clock.now()
-    taker.takeTurn()
+    taker.takeTurn(before)
     this.#charge(taker, this.#clock.now() - before)
     // The next round starts anew, also where there is nothing to do in it.
     this.#deferRound()
@@ -78,7 +82,7 @@ export class TurnScheduler {
     let before = this.#clock.now()
     while (this.#next < this.#queue.length) {
       const taker = this.#queue[this.#next++]!
-      taker.takeTurn()
+      taker.takeTurn(before)
       const after = this.#clock.now()
       this.#charge(taker, after - before)
       before = after

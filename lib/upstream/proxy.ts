@@ -1,7 +1,7 @@
-import http, { type ClientRequest, type IncomingMessage } from 'node:http'
-import https from 'node:https'
+import type { ClientRequest, IncomingMessage } from 'node:http'
 import { createProxyMiddleware } from 'http-proxy-middleware'
 import type { ProxyOptions } from '../options.js'
+import { createAgent } from './agent.js'
 import { attemptOf, type Middleware } from './attempt.js'
 
 /** The HTTP client of a middleware. */
@@ -10,9 +10,6 @@ export interface UpstreamProxy {
   /** Closes the idle connections of its own agent. */
   close(): void
 }
-
-// Idle connections go before load balancers' usual 60 s, so that few requests meet one that the other side has closed.
-const IDLE_CONNECTION_MS = 30_000
 
 /** What http-proxy-middleware emits on its server, in versions 3 and 4 alike. */
 interface ProxyEvents {
@@ -27,10 +24,9 @@ interface ProxyEvents {
  * @param origin scheme, host and port of the target
  */
 export function createUpstreamProxy(origin: string, options: ProxyOptions): UpstreamProxy {
-  const { Agent } = origin.startsWith('https:') ? https : http
   const { ssl, ...handedOn } = options
   // http-proxy-middleware 3 loses most TLS options on their way to the connection; an agent's own arrive in 3 and 4.
-  const ownAgent = options.agent ? undefined : new Agent({ ...ssl, keepAlive: true, timeout: IDLE_CONNECTION_MS })
+  const ownAgent = options.agent ? undefined : createAgent(new URL(origin).protocol, ssl)
   const connectAttempts = (server: ProxyEvents) => {
     server.on('proxyReq', (upstream, req) => attemptOf(req)?.opened(upstream))
     server.on('proxyRes', (response, req) => attemptOf(req)?.answered(response))

@@ -42,7 +42,7 @@ describe('framerFor', () => {
 
   test('hands maxEventBytes on', () => {
     const framer = framerFor('text/event-stream', 10)
-    framer.push(Buffer.from('data: 12345'))
+    framer.push([Buffer.from('data: 12345')])
     assert.equal(framer.tooLarge, true)
   })
 })
@@ -51,8 +51,8 @@ describe('NoFramer', () => {
   test('every chunk passes at once, as the object that it is', () => {
     const framer = new NoFramer()
     const chunk = Buffer.from('{"a":')
-    assert.equal(framer.push(chunk), chunk)
-    assert.equal(framer.push(Buffer.alloc(0)), undefined)
+    assert.equal(framer.push([chunk]), chunk)
+    assert.equal(framer.push([Buffer.alloc(0)]), undefined)
     assert.equal(framer.end(), undefined)
     assert.equal(framer.last(), undefined)
     assert.deepEqual([framer.events, framer.tooLarge], [0, false])
@@ -62,8 +62,8 @@ describe('NoFramer', () => {
 describe('EnclosingFramer', () => {
   test('holds the body until its end, and makes one event of it', () => {
     const framer = new EnclosingFramer(100, (body) => `data: ${body}\n\n`)
-    assert.equal(framer.push(Buffer.from('{"a":')), undefined)
-    assert.equal(framer.push(Buffer.from('1}')), undefined)
+    assert.equal(framer.push([Buffer.from('{"a":')]), undefined)
+    assert.equal(framer.push([Buffer.from('1}')]), undefined)
     assert.equal(framer.events, 0)
     assert.equal(String(framer.end()), 'data: {"a":1}\n\n')
     assert.equal(framer.events, 1)
@@ -73,18 +73,18 @@ describe('EnclosingFramer', () => {
 
   test('maxBytes is a bound, over all chunks', () => {
     const framer = new EnclosingFramer(4, String)
-    framer.push(Buffer.from('123'))
-    framer.push(Buffer.from('4'))
+    framer.push([Buffer.from('123')])
+    framer.push([Buffer.from('4')])
     assert.equal(framer.tooLarge, false)
-    framer.push(Buffer.from('5'))
+    framer.push([Buffer.from('5')])
     assert.equal(framer.tooLarge, true)
   })
 
   test('a character cut in its middle is whole in the event', () => {
     const framer = new EnclosingFramer(100, asDataEvent)
     const body = Buffer.from('"🦆"')
-    framer.push(body.subarray(0, 3))
-    framer.push(body.subarray(3))
+    framer.push([body.subarray(0, 3)])
+    framer.push([body.subarray(3)])
     assert.equal(String(framer.end()), 'data: "🦆"\n\n')
   })
 })

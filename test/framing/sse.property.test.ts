@@ -47,7 +47,7 @@ describe('any body, cut any way', () => {
         let sent = Buffer.alloc(0)
         let eventsBefore = 0
         for (const chunk of cutAt(body, cuts)) {
-          const out = framer.push(chunk) ?? Buffer.alloc(0)
+          const out = framer.push([chunk]) ?? Buffer.alloc(0)
           taken = Buffer.concat([taken, chunk])
           sent = Buffer.concat([sent, out])
           const expected = readSlowly(taken)
@@ -67,7 +67,7 @@ describe('any body, cut any way', () => {
       fc.property(cutBody, ([body, cuts]) => {
         const framer = new SseFramer(Number.POSITIVE_INFINITY)
         const sent: Buffer[] = []
-        for (const chunk of cutAt(body, cuts)) sent.push(framer.push(chunk) ?? Buffer.alloc(0))
+        for (const chunk of cutAt(body, cuts)) sent.push(framer.push([chunk]) ?? Buffer.alloc(0))
         sent.push(framer.end() ?? Buffer.alloc(0))
         const whole = Buffer.concat(sent)
         const { rest, restIsEvent, events } = readSlowly(body)
@@ -84,9 +84,9 @@ describe('any body, cut any way', () => {
     fc.assert(
       fc.property(cutBody, fc.integer({ min: 1, max: 30 }), ([body, cuts], max) => {
         const inOne = new SseFramer(max)
-        const sentInOne = inOne.push(Buffer.from(body))
+        const sentInOne = inOne.push([Buffer.from(body)])
         const inMany = new SseFramer(max)
-        const sent = cutAt(body, cuts).map((chunk) => inMany.push(chunk) ?? Buffer.alloc(0))
+        const sent = cutAt(body, cuts).map((chunk) => inMany.push([chunk]) ?? Buffer.alloc(0))
         assert.equal(latin1(Buffer.concat(sent)), latin1(sentInOne) ?? '')
         assert.equal(inMany.tooLarge, inOne.tooLarge)
         assert.equal(inMany.events, inOne.events)
@@ -150,7 +150,7 @@ describe('one event of 10 MB in chunks of 100 bytes is linear work', () => {
       const out: Buffer[] = []
       const { joined, searched } = work(() => {
         for (const chunk of chunks) {
-          const whole = framer.push(chunk)
+          const whole = framer.push([chunk])
           if (whole) out.push(whole)
         }
       })
@@ -166,12 +166,12 @@ describe('one event of 10 MB in chunks of 100 bytes is linear work', () => {
       const framer = new SseFramer(SIZE)
       for (let at = 0; at < 100; at++) {
         const chunk = Buffer.from(text)
-        assert.equal(framer.push(chunk), undefined)
+        assert.equal(framer.push([chunk]), undefined)
         // Whoever looks again finds nothing but blank lines.
         chunk.fill(LF)
       }
       assert.equal(framer.events, 0)
-      assert.equal(framer.push(Buffer.from('\n\n'))?.length, 100 * text.length + 2)
+      assert.equal(framer.push([Buffer.from('\n\n')])?.length, 100 * text.length + 2)
     })
   }
 })

@@ -7,7 +7,7 @@ const LARGE = 8 * 1024 * 1024
 
 /** Pushes each text and returns what came out each time. */
 function outputs(framer: SseFramer, chunks: readonly string[]): (string | undefined)[] {
-  return chunks.map((chunk) => latin1(framer.push(Buffer.from(chunk, 'latin1'))))
+  return chunks.map((chunk) => latin1(framer.push([Buffer.from(chunk, 'latin1')])))
 }
 
 describe('an event goes out with the chunk that completes it', () => {
@@ -111,14 +111,14 @@ describe('bytes are bytes', () => {
   test('a byte order mark before the first event passes', () => {
     const framer = new SseFramer(LARGE)
     const body = Buffer.from('\uFEFFdata: a\n\n')
-    assert.deepEqual(framer.push(body), body)
+    assert.deepEqual(framer.push([body]), body)
     assert.equal(framer.events, 1)
   })
 
   test('a byte order mark makes no event of a comment', () => {
     const framer = new SseFramer(LARGE)
     const body = Buffer.from('\uFEFF: ping\n\n')
-    assert.deepEqual(framer.push(body), body)
+    assert.deepEqual(framer.push([body]), body)
     assert.equal(framer.events, 0)
   })
 
@@ -133,7 +133,7 @@ describe('bytes are bytes', () => {
       const bytes = Buffer.from(body)
       for (let at = 1; at < bytes.length; at++) {
         const framer = new SseFramer(LARGE)
-        const out = [bytes.subarray(0, at), bytes.subarray(at)].map((chunk) => framer.push(chunk) ?? Buffer.alloc(0))
+        const out = [bytes.subarray(0, at), bytes.subarray(at)].map((chunk) => framer.push([chunk]) ?? Buffer.alloc(0))
         assert.deepEqual(Buffer.concat(out), bytes, `cut at ${at}`)
         assert.equal(framer.events, events, `cut at ${at}`)
       }
@@ -142,7 +142,7 @@ describe('bytes are bytes', () => {
 
   test('a byte order mark anywhere else is text', () => {
     const framer = new SseFramer(LARGE)
-    framer.push(Buffer.from('data: a\n\n\uFEFF: b\n\n'))
+    framer.push([Buffer.from('data: a\n\n\uFEFF: b\n\n')])
     assert.equal(framer.events, 2)
   })
 
@@ -150,20 +150,20 @@ describe('bytes are bytes', () => {
     const body = Buffer.from('data: 🦆ß\n\n')
     for (let at = 1; at < body.length; at++) {
       const framer = new SseFramer(LARGE)
-      assert.equal(framer.push(body.subarray(0, at)), undefined)
-      assert.deepEqual(framer.push(body.subarray(at)), body)
+      assert.equal(framer.push([body.subarray(0, at)]), undefined)
+      assert.deepEqual(framer.push([body.subarray(at)]), body)
     }
   })
 
   test('bytes that are no UTF-8 pass as they are', () => {
     const framer = new SseFramer(LARGE)
     const body = Buffer.from('data: \xff\xfe\x00\x80\n\n', 'latin1')
-    assert.deepEqual(framer.push(body), body)
+    assert.deepEqual(framer.push([body]), body)
   })
 
   test('NEL, LS and PS are no line ends', () => {
     const framer = new SseFramer(LARGE)
-    assert.equal(framer.push(Buffer.from('data: a\u0085\u0085\u2028\u2028\u2029\u2029')), undefined)
+    assert.equal(framer.push([Buffer.from('data: a\u0085\u0085\u2028\u2028\u2029\u2029')]), undefined)
   })
 
   test('an empty chunk changes nothing, not even between CR and LF', () => {
@@ -183,7 +183,7 @@ describe('bytes are bytes', () => {
   test('the chunks themselves are left as they were', () => {
     const framer = new SseFramer(LARGE)
     const chunks = ['data: a', '\r', '\n\r\ndata'].map((text) => Buffer.from(text))
-    for (const chunk of chunks) framer.push(chunk)
+    for (const chunk of chunks) framer.push([chunk])
     framer.end()
     assert.deepEqual(chunks.map(String), ['data: a', '\r', '\n\r\ndata'])
   })
@@ -217,7 +217,7 @@ describe('at a clean end, what is left is closed with a blank line', () => {
 
   test('what went out at the end does not go out again', () => {
     const framer = new SseFramer(LARGE)
-    framer.push(Buffer.from('data: a'))
+    framer.push([Buffer.from('data: a')])
     framer.end()
     assert.equal(framer.end(), undefined)
     assert.equal(framer.events, 1)
@@ -291,7 +291,7 @@ describe('maxEventBytes', () => {
     test(`whole events before the one that is too large go out (${JSON.stringify(end)})`, () => {
       const small = `data: a${end}`
       const framer = new SseFramer(max)
-      const out = framer.push(Buffer.from(`${small}${small}data: ${'x'.repeat(max)}${end}${small}`))
+      const out = framer.push([Buffer.from(`${small}${small}data: ${'x'.repeat(max)}${end}${small}`)])
       assert.equal(latin1(out), small + small)
       assert.equal(framer.tooLarge, true)
       assert.equal(framer.events, 2)

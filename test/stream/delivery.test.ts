@@ -27,8 +27,8 @@ const event = (data: string) => `data: ${data}\n\n`
 /** An exchange between a fake client and a fake provider, with time that is moved by hand. */
 function rig(t: TestContext, given: Given = {}) {
   const { path = '/v1/chat/completions', method = 'POST', res = new FakeResponse(), ...options } = given
-  let time = 0
-  t.mock.method(performance, 'now', () => time)
+  const { clock, turns } = manualTurns(1000)
+  t.mock.method(performance, 'now', () => clock.time)
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { setTimeout, clearTimeout } = globalThis
   const pending = new Set<unknown>()
@@ -44,7 +44,6 @@ function rig(t: TestContext, given: Given = {}) {
     pending.delete(timer)
     clearTimeout(timer)
   })
-  const { clock, turns } = manualTurns(1000)
   const req = { method, path, url: path, complete: true, socket: res.socket }
   const exchange = new Exchange(req as unknown as Request, res as unknown as Response)
   const config = resolveOptions({ target: 'https://provider.example', heartbeatMs: 0, ...options })
@@ -72,7 +71,7 @@ function rig(t: TestContext, given: Given = {}) {
     return response
   }
   const advance = async (ms: number) => {
-    time += ms
+    clock.time += ms
     t.mock.timers.tick(ms)
     await run()
   }
