@@ -114,7 +114,13 @@ export const PATHS = { provider: '/v1/chat/completions', proxy: '/ai/v1/chat/com
 export function requestBody(model: Model): string {
   const stream = model !== 'json'
   const question = 'At which temperature does water boil at sea level? Answer in one short sentence, please.'
-  return JSON.stringify({ model, stream, max_tokens: 4096, messages: [{ role: 'user', content: question }] })
+  return JSON.stringify({
+    model,
+    stream,
+    ...(stream && { stream_options: { include_usage: true } }),
+    max_tokens: 4096,
+    messages: [{ role: 'user', content: question }],
+  })
 }
 
 /** A whole request, head and body. */

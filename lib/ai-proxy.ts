@@ -4,10 +4,14 @@ import { type Config, resolveOptions } from './config.js'
 import { debug } from './debug.js'
 import { AiProxyError, limitFailure, toFailure } from './errors.js'
 import { Exchange, type ExchangeSnapshot } from './exchange.js'
-import { asksForStream, formatFor } from './formats/index.js'
+import { formatFor } from './formats/index.js'
+import type { HookAnswer } from './hooks.js'
 import { type AiProxyStats, Ledger } from './ledger.js'
+import { Observers } from './observers.js'
 import type { AiProxyOptions } from './options.js'
+import { OverloadGuard } from './overload.js'
 import { readBody } from './request/body.js'
+import { editedRequest } from './request/edit.js'
 import { admitEndpoint } from './request/endpoints.js'
 import { providerPath } from './request/provider-path.js'
 import { upstreamRequest } from './request/upstream-request.js'
@@ -40,9 +44,16 @@ export interface AiProxy extends RequestHandler {
  */
 export function aiProxy(options: AiProxyOptions): AiProxy {
   const config = resolveOptions(options)
-  const upstream = createUpstreamProxy(config.origin, config.proxy)
   const turns = sharedTurns(config.budgetMs)
   const ledger = new Ledger()
+  const house: House = {
+    config,
+    turns,
+    ledger,
+    upstream: createUpstreamProxy(config.origin, config.proxy),
+    observers: new Observers(config.observers, config.origin),
+    overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
+  }
 
   const handler = (req: Request, res: Response, next: NextFunction): void => {
     const exchange = new Exchange(req, res)
@@ -50,65 +61,80 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
       onStream: () => {
         if (!exchange.countsAsStream) ledger.admitStream(exchange, config.limits)
       },
+      onTurn: house.observers.onTurn,
       onFailureLeft: next,
-      onOver: () => conclude(exchange, config, ledger),
+      onOver: () => conclude(exchange, house),
     })
     ledger.begin(exchange, delivery)
-    carry(exchange, delivery, config, upstream, ledger, turns).catch((thrown) => delivery.fail(toFailure(thrown)))
+    carry(exchange, delivery, house).catch((thrown) => delivery.fail(toFailure(thrown)))
   }
 
   const close = async (given: { graceMs?: number } = {}): Promise<void> => {
     const { graceMs = 10_000 } = objectOf('close', given, ['graceMs'])
     await ledger.close(check.number('close.graceMs', graceMs, { from: 0 }))
-    upstream.close()
+    house.upstream.close()
+    house.overload?.close()
   }
-  const proxy = Object.assign(handler, { stats: () => ledger.stats(turns.waiting), close })
+  const stats = () => ledger.stats(turns.waiting)
+  house.observers.onProxy(stats)
+  const proxy = Object.assign(handler, { stats, close })
   return Object.defineProperty(proxy, 'exchanges', { get: () => ledger.snapshots(), enumerable: true }) as AiProxy
 }
 
+/** What the exchanges of a middleware share. */
+interface House {
+  readonly config: Config
+  readonly turns: TurnScheduler
+  readonly ledger: Ledger
+  readonly upstream: UpstreamProxy
+  readonly observers: Observers
+  readonly overload: OverloadGuard | undefined
+}
+
 /** One exchange, up to where the provider's answer takes over. What it throws is the exchange's failure. */
-async function carry(
-  exchange: Exchange,
-  delivery: Delivery,
-  config: Config,
-  upstream: UpstreamProxy,
-  ledger: Ledger,
-  turns: TurnScheduler,
-): Promise<void> {
+async function carry(exchange: Exchange, delivery: Delivery, house: House): Promise<void> {
   const { req } = exchange
+  const { config, ledger, observers } = house
   debug.request('%s %s %s', exchange.id, req.method, exchange.path)
   ledger.admit()
 
   const path = providerPath(req.url)
   exchange.path = path.path
-  exchange.format = formatFor(path.decoded)
+  exchange.format = config.format ?? formatFor(config.prefix + path.decoded)
   const methods = config.endpoints(path.decoded)
   if (req.method === 'OPTIONS' && methods !== 'any' && methods.length > 0) {
     return delivery.answer(204, { allow: [...methods, 'OPTIONS'].join(', ') })
   }
   admitEndpoint(methods, req.method)
 
-  const body = await readBody(req, config.limits, (count) => {
+  const onBytes = (count: number) => {
     exchange.requestBytes += count
-  })
+  }
+  const isEdited = Boolean(config.models ?? config.modelOptions ?? config.onRequest)
+  const given = await readBody(req, config.limits, onBytes, isEdited)
   if (exchange.isSettled) return
-  exchange.model = modelOf(body.json)
-  exchange.asksForStream = asksForStream(req.method, config.prefix + path.decoded, body.json)
-  if (Buffer.isBuffer(body.content)) exchange.requestBytes = body.content.length
-  if (exchange.asksForStream) ledger.admitStream(exchange, config.limits)
+  if (Buffer.isBuffer(given.content)) exchange.requestBytes = given.content.length
+  const edited = await editedRequest(exchange, path, given, config)
+  if (exchange.isSettled) return
+  if (edited.answer) return answerInstead(delivery, edited.answer)
+  if (exchange.asksForStream) {
+    house.overload?.admitStream()
+    ledger.admitStream(exchange, config.limits)
+  }
 
   exchange.deadlines.start('firstByte', config.limits.firstByteTimeoutMs, () => {
     delivery.fail(limitFailure('first_byte_timeout', config.limits))
   })
-  const request = await upstreamRequest(req, path, body, config)
+  const further = [...observers.onRequest(exchange), edited.headers]
+  const request = await upstreamRequest(req, path, edited.body, config, further)
   if (exchange.isSettled) return
   if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.openEarly()
   // Requests that come in a rush go out in turns, like everything else that takes time.
-  turns.takeOrEnqueue({
+  house.turns.takeOrEnqueue({
     takeTurn: () => {
       if (exchange.isSettled) return
       try {
-        attempt(request, exchange, delivery, config, upstream)
+        attempt(request, exchange, delivery, house)
       } catch (error) {
         delivery.fail(toFailure(error))
       }
@@ -116,6 +142,16 @@ async function carry(
     turnTook: () => {},
     setsOffMs: ATTEMPT_MS,
   })
+}
+
+/** The app's answer, in the provider's place. */
+function answerInstead(delivery: Delivery, { status = 200, headers = {}, body }: HookAnswer): void {
+  const isRaw = typeof body === 'string' || Buffer.isBuffer(body)
+  const content = isRaw || body === undefined ? body : JSON.stringify(body)
+  const type: Record<string, string> =
+    isRaw || body === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }
+  const length = content === undefined ? 0 : Buffer.byteLength(content)
+  delivery.answer(status, { ...type, ...headers, 'content-length': String(length) }, content)
 }
 
 /** About what http-proxy-middleware and Node take to send a request, most of it in promises behind the turn. */
@@ -126,10 +162,10 @@ function attempt(
   request: UpstreamRequest,
   exchange: Exchange,
   delivery: Delivery,
-  config: Config,
-  upstream: UpstreamProxy,
+  house: House,
   retriesLeft = 1,
 ): void {
+  const { limits } = house.config
   exchange.phase = 'connecting'
   const current = new Attempt(request, {
     onConnect: () => {
@@ -148,7 +184,7 @@ function attempt(
       debug.upstream('%s %s', exchange.id, cause.message)
       const isReplayable = request.body === undefined || Buffer.isBuffer(request.body)
       if (failed.isStale(cause) && isReplayable && retriesLeft > 0) {
-        return attempt(request, exchange, delivery, config, upstream, retriesLeft - 1)
+        return attempt(request, exchange, delivery, house, retriesLeft - 1)
       }
       delivery.fail(
         failed.connected
@@ -158,18 +194,19 @@ function attempt(
     },
     onRequestChunk: (chunk) => {
       exchange.requestBytes += chunk.length
-      if (exchange.requestBytes <= config.limits.maxRequestBytes) return
-      delivery.fail(limitFailure('request_too_large', config.limits))
+      if (exchange.requestBytes <= limits.maxRequestBytes) return
+      delivery.fail(limitFailure('request_too_large', limits))
     },
   })
   delivery.upstream = current
-  current.start(upstream.handle)
+  current.start(house.upstream.handle)
 }
 
 /** The exchange is over, however it went: it is counted and told, once. */
-function conclude(exchange: Exchange, config: Config, ledger: Ledger): void {
+function conclude(exchange: Exchange, { config, ledger, observers }: House): void {
   const record = exchange.record()
   ledger.end(exchange, record)
+  observers.onFinish(record)
   const { id, outcome, code, status, durationMs, events, downstreamBytes } = record
   debug.stream(
     '%s %s %s after %d ms: status %s, %d events, %d bytes',
@@ -190,12 +227,4 @@ async function tell(exchange: Exchange, record: ReturnType<Exchange['record']>, 
   } catch (error) {
     debug.request('%s onFinish threw: %O', exchange.id, error)
   }
-}
-
-const LONGEST_MODEL = 256
-
-function modelOf(json: unknown): string | undefined {
-  const model = typeof json === 'object' && json !== null && 'model' in json ? json.model : undefined
-  // It goes into records, logs and metrics: a name, not whatever a client may put there.
-  return typeof model === 'string' ? model.slice(0, LONGEST_MODEL) : undefined
 }

@@ -1,15 +1,18 @@
 import { check, fail, hint, objectOf } from './check.js'
+import { type Format, formatNamed, formatNames } from './formats/index.js'
+import { defaultLimits, type Limits } from './limits.js'
+import type { Observer } from './observer.js'
 import {
   type AiProxyOptions,
   type AuthOptions,
   type Credential,
   defaultHeartbeatMs,
-  defaultLimits,
-  type Limits,
+  type ModelOptions,
   type ProxyOptions,
 } from './options.js'
 import { compileEndpoints, type EndpointFilter } from './request/endpoints.js'
 import { compileForwardHeaders, type HeaderFilter, isCredentialHeader, isFramingHeader } from './request/headers.js'
+import { compileModels, type ModelFilter } from './request/models.js'
 
 /** The options, checked and completed: what the rest of the package reads. */
 export interface Config {
@@ -30,6 +33,16 @@ export interface Config {
   readonly heartbeatBeforeFirstByte: boolean
   readonly onClientDisconnect: 'abort' | 'drain'
   readonly errors: 'respond' | 'next'
+  /** `undefined` where the path tells it. */
+  readonly format: Format | undefined
+  readonly includeUsage: boolean
+  readonly estimateTokens: AiProxyOptions['estimateTokens']
+  readonly models: ModelFilter | undefined
+  readonly modelOptions: ModelOptions | undefined
+  readonly overload: { readonly maxEventLoopDelayMs: number } | undefined
+  readonly onRequest: AiProxyOptions['onRequest']
+  readonly onEvent: AiProxyOptions['onEvent']
+  readonly observers: readonly Observer[]
   readonly onFinish: AiProxyOptions['onFinish']
   readonly proxy: ProxyOptions
 }
@@ -46,6 +59,15 @@ const optionNames = [
   'heartbeatBeforeFirstByte',
   'onClientDisconnect',
   'errors',
+  'format',
+  'includeUsage',
+  'estimateTokens',
+  'models',
+  'modelOptions',
+  'overload',
+  'onRequest',
+  'onEvent',
+  'observers',
   'onFinish',
   'proxy',
 ] as const
@@ -56,6 +78,9 @@ const allNames = [
   'auth.headers',
   'auth.query',
   'turns.budgetMs',
+  'modelOptions.defaults',
+  'modelOptions.overrides',
+  'overload.maxEventLoopDelayMs',
   ...limitNames.map((name) => `limits.${name}`),
   ...proxyNames.map((name) => `proxy.${name}`),
 ]
@@ -91,6 +116,15 @@ export function resolveOptions(options: AiProxyOptions): Config {
     heartbeatBeforeFirstByte: check.boolean('heartbeatBeforeFirstByte', or(given.heartbeatBeforeFirstByte, false)),
     onClientDisconnect: check.oneOf('onClientDisconnect', or(given.onClientDisconnect, 'abort'), ['abort', 'drain']),
     errors: check.oneOf('errors', or(given.errors, 'respond'), ['respond', 'next']),
+    format: given.format === undefined ? undefined : formatNamed(check.oneOf('format', given.format, formatNames)),
+    includeUsage: check.boolean('includeUsage', or(given.includeUsage, true)),
+    estimateTokens: check.optionalFunction('estimateTokens', given.estimateTokens),
+    models: compileModels(given.models),
+    modelOptions: resolveModelOptions(given.modelOptions),
+    overload: resolveOverload(given.overload),
+    onRequest: check.optionalFunction('onRequest', given.onRequest),
+    onEvent: check.optionalFunction('onEvent', given.onEvent),
+    observers: resolveObservers(given.observers),
     onFinish: check.optionalFunction('onFinish', given.onFinish),
     proxy: resolveProxy(given.proxy, origin),
   }
@@ -172,6 +206,28 @@ function resolveLimits(limits: Partial<Limits> | undefined): Limits {
     if (value !== undefined) resolved[name] = check.number(`limits.${name}`, value, { above: 0, orInfinity: true })
   }
   return resolved
+}
+
+function resolveModelOptions(options: ModelOptions | undefined): ModelOptions | undefined {
+  if (options === undefined) return undefined
+  const given = objectOf('modelOptions', options, ['defaults', 'overrides'], allNames)
+  for (const name of ['defaults', 'overrides'] as const) {
+    if (given[name] !== undefined) check.record(`modelOptions.${name}`, given[name])
+  }
+  return given
+}
+
+function resolveOverload(overload: AiProxyOptions['overload']): Config['overload'] {
+  if (overload === undefined) return undefined
+  const { maxEventLoopDelayMs } = objectOf('overload', overload, ['maxEventLoopDelayMs'], allNames)
+  return { maxEventLoopDelayMs: check.number('overload.maxEventLoopDelayMs', maxEventLoopDelayMs, { above: 0 }) }
+}
+
+function resolveObservers(observers: AiProxyOptions['observers']): readonly Observer[] {
+  const given: unknown = or(observers, [])
+  if (!Array.isArray(given)) fail('observers', given, 'a list of observers')
+  given.forEach((observer, at) => check.record(`observers[${at}]`, observer))
+  return given
 }
 
 function resolveProxy(proxy: ProxyOptions | undefined, origin: string): ProxyOptions {

@@ -1,5 +1,5 @@
 import type { FailureNotice } from './formats/index.js'
-import type { Limits } from './options.js'
+import type { Limits } from './limits.js'
 
 /** How an exchange ended. */
 export type Outcome = 'completed' | 'client_disconnect' | 'limit_exceeded' | 'upstream_error' | 'rejected' | 'shutdown'
@@ -20,13 +20,17 @@ const limitKinds = {
   stream_too_long: { status: 504, outcome: 'limit_exceeded', limit: 'maxStreamDurationMs' },
   response_too_large: { status: 502, outcome: 'limit_exceeded', limit: 'maxResponseBytes' },
   event_too_large: { status: 502, outcome: 'limit_exceeded', limit: 'maxEventBytes' },
+  output_tokens_exceeded: { status: 502, outcome: 'limit_exceeded', limit: 'maxOutputTokens' },
   slow_client: { status: 503, outcome: 'limit_exceeded', limit: 'drainTimeoutMs' },
 } as const satisfies Record<string, FailureKind>
 
 /** Every way an exchange can fail. The status is what the client gets where the answer has not begun. */
 const kinds = {
   endpoint_not_allowed: { status: 404, outcome: 'rejected' },
+  model_not_allowed: { status: 403, outcome: 'rejected' },
   invalid_request: { status: 400, outcome: 'rejected' },
+  request_refused: { status: 403, outcome: 'rejected' },
+  overloaded: { status: 503, outcome: 'rejected', retryAfter: 1 },
   credentials_unavailable: { status: 500, outcome: 'rejected' },
   internal_error: { status: 500, outcome: 'rejected' },
 
@@ -60,11 +64,12 @@ export class AiProxyError extends Error implements FailureNotice {
   readonly limit: keyof Limits | undefined
   readonly outcome: Outcome
 
-  constructor(code: FailureCode, message: string, options?: ErrorOptions) {
+  /** @param options.status takes the place of the code's own */
+  constructor(code: FailureCode, message: string, options?: ErrorOptions & { status?: number }) {
     super(message, options)
     const kind: FailureKind = kinds[code]
     this.code = code
-    this.status = this.statusCode = kind.status
+    this.status = this.statusCode = options?.status ?? kind.status
     this.headers = kind.retryAfter === undefined ? {} : { 'retry-after': String(kind.retryAfter) }
     this.limit = kind.limit
     this.outcome = kind.outcome
@@ -85,6 +90,7 @@ const limitMessages: Record<keyof typeof limitKinds, string> = {
   stream_too_long: 'The answer took too long',
   response_too_large: 'The answer is too large',
   event_too_large: 'An event of the answer is too large',
+  output_tokens_exceeded: 'The answer has more tokens than it may have',
   slow_client: 'The client did not read what it was sent',
 }
 

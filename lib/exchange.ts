@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { Request, Response } from 'express'
 import { Deadlines } from './deadlines.js'
 import type { AiProxyError, FailureCode, Outcome } from './errors.js'
-import { type Format, formatFor } from './formats/index.js'
-import type { Limits } from './options.js'
+import { type Format, type FormatName, formatFor, type Usage } from './formats/index.js'
+import type { Limits } from './limits.js'
+import { Findings } from './metering/findings.js'
+import type { Metering } from './metering/passage.js'
 
 /**
  * Where an exchange is: the client's request comes in (`receiving`), the provider is connected to (`connecting`) and has
@@ -22,6 +24,12 @@ export interface ExchangeSnapshot {
   readonly bytes: number
   /** Milliseconds since its start. */
   readonly age: number
+}
+
+/** Tokens that an exchange used. */
+export interface RecordedUsage extends Usage {
+  /** The provider did not tell all of it, because the stream ended early: what is missing was estimated. */
+  readonly estimated: boolean
 }
 
 /** What is known of an exchange at its end. */
@@ -47,6 +55,20 @@ export interface ExchangeRecord {
   readonly stream: boolean
   /** Status that the client got; `undefined` where it left before. */
   readonly status: number | undefined
+  /** The provider protocol that the client speaks. */
+  readonly format: FormatName
+  /** The model that answered, as the provider names it. */
+  readonly responseModel: string | undefined
+  /** The provider's id of the answer. */
+  readonly responseId: string | undefined
+  /** Why the model stopped, in the provider's word. */
+  readonly finishReason: string | undefined
+  /** Tokens; `undefined` where nothing is known, because nothing was generated or the body was not understood. */
+  readonly usage: RecordedUsage | undefined
+  /** From the start to the first text that the model wrote; `undefined` where none came. */
+  readonly firstTokenMs: number | undefined
+  /** Output tokens a second, from the first token of a stream to its end. */
+  readonly outputTokensPerSecond: number | undefined
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   readonly durationMs: number
@@ -78,6 +100,12 @@ export class Exchange {
   format: Format
   model: string | undefined
   asksForStream = false
+  /** The usage event is one that we asked for, and the client did not. */
+  hidesUsage = false
+  /** What the provider's answer told. */
+  readonly findings = new Findings()
+  /** What reads the answer as it passes. */
+  metering: Metering | undefined
   /** It is one of the streams that `maxConcurrentStreams` bounds. */
   countsAsStream = false
   firstByteMs: number | undefined
@@ -123,6 +151,19 @@ export class Exchange {
     return true
   }
 
+  /** What is left to read of the answer is read: nothing more passes. */
+  finishMetering(): void {
+    const { metering } = this
+    this.metering = undefined
+    metering?.finish(performance.now())
+  }
+
+  /** As hooks see it. */
+  hookView() {
+    const { id, req, path, model, asksForStream: stream, format } = this
+    return { id, req, path, model, stream, format: format.name }
+  }
+
   tookTurn(ms: number): void {
     this.turns++
     this.busyMs += ms
@@ -135,6 +176,11 @@ export class Exchange {
   }
 
   record(): ExchangeRecord {
+    this.finishMetering()
+    const { findings } = this
+    const { firstTokenAt } = findings
+    const usage = findings.usageAt(this.#outcome === 'completed')
+    const generatingMs = firstTokenAt === undefined ? 0 : performance.now() - firstTokenAt
     const failure = this.#failure
     const cause =
       failure?.cause instanceof Error && failure.outcome === 'upstream_error' ? ` (${failure.cause.message})` : ''
@@ -149,6 +195,14 @@ export class Exchange {
       model: this.model,
       stream: this.asksForStream,
       status: this.res.headersSent ? this.res.statusCode : undefined,
+      format: this.format.name,
+      responseModel: findings.model,
+      responseId: findings.responseId,
+      finishReason: findings.finishReason,
+      usage,
+      firstTokenMs: firstTokenAt === undefined ? undefined : firstTokenAt - this.#start,
+      outputTokensPerSecond:
+        generatingMs > 0 && usage?.outputTokens ? (usage.outputTokens / generatingMs) * 1000 : undefined,
       startedAt: this.startedAt,
       durationMs: this.age,
       firstByteMs: this.firstByteMs,

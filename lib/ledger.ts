@@ -1,7 +1,7 @@
 import { LONGEST_TIMER_MS } from './deadlines.js'
 import { AiProxyError, limitFailure, type Outcome } from './errors.js'
 import type { Exchange, ExchangeRecord, ExchangeSnapshot } from './exchange.js'
-import type { Limits } from './options.js'
+import type { Limits } from './limits.js'
 
 /** Counters and gauges of a middleware since its start. */
 export interface AiProxyStats {

@@ -3,6 +3,10 @@ import type { Agent as HttpsAgent } from 'node:https'
 import type { SecureContextOptions } from 'node:tls'
 import type { Request, Response } from 'express'
 import type { ExchangeRecord } from './exchange.js'
+import type { FormatName } from './formats/index.js'
+import type { OnEvent, OnRequest } from './hooks.js'
+import type { Limits } from './limits.js'
+import type { Observer } from './observer.js'
 
 /** A secret, or a function that gives it for each request, so that keys can rotate. */
 export type Credential = string | (() => string | Promise<string>)
@@ -13,26 +17,6 @@ export interface AuthOptions {
   headers?: Record<string, Credential>
   /** Query parameters: `{ key: '…' }`. They replace the client's of the same name. */
   query?: Record<string, Credential>
-}
-
-/** What an exchange may use. Sizes are in bytes, times in milliseconds; `Infinity` lifts a limit. */
-export interface Limits {
-  /** Size of the request body. Default 32 MiB. */
-  maxRequestBytes: number
-  /** Streams under way at once, in this middleware. Default `Infinity`. */
-  maxConcurrentStreams: number
-  /** From the start of the upstream request to the head of its response. Default 600,000 (10 min). */
-  firstByteTimeoutMs: number
-  /** Silence of the provider within a response. Default 120,000 (2 min). */
-  idleTimeoutMs: number
-  /** From the head of the response to its end. Default 1,800,000 (30 min). */
-  maxStreamDurationMs: number
-  /** Size of the response body, decoded. Default 256 MiB. */
-  maxResponseBytes: number
-  /** Size of one event. Default 8 MiB. */
-  maxEventBytes: number
-  /** How long a client may leave what was written to it unread. Default 60,000 (1 min). */
-  drainTimeoutMs: number
 }
 
 /** Options handed on to http-proxy-middleware. */
@@ -49,6 +33,17 @@ export interface ProxyOptions {
   changeOrigin?: boolean
   /** Local address for upstream connections. */
   localAddress?: string
+}
+
+/** What the provider is asked for, beside or instead of what the client asks for. */
+export interface ModelOptions {
+  /**
+   * Fills what the request leaves out, in objects at any depth. `maxOutputTokens` is written in the field that the
+   * request's format has for it (`max_tokens`, `generationConfig.maxOutputTokens`, …).
+   */
+  defaults?: Record<string, unknown>
+  /** Replaces what the request has, in objects at any depth; `maxOutputTokens` as above. */
+  overrides?: Record<string, unknown>
 }
 
 /** Options of {@link aiProxy}. */
@@ -92,24 +87,36 @@ export interface AiProxyOptions {
   onClientDisconnect?: 'abort' | 'drain'
   /** Failures before the first byte: `'respond'` answers them, `'next'` hands them to Express. Default `'respond'`. */
   errors?: 'respond' | 'next'
+  /**
+   * The provider protocol, for paths that do not tell it. Default: by the path, and OpenAI's chat completions for what
+   * no other format claims.
+   */
+  format?: FormatName
+  /**
+   * Asks the provider for usage where it tells it only when asked (OpenAI's `stream_options.include_usage`). Where the
+   * client had not asked, the extra event is taken out of what it gets. Default `true`.
+   */
+  includeUsage?: boolean
+  /**
+   * Estimates the tokens of a piece of text that a model wrote, for streams that end before the provider has told. With
+   * one of your own every event is parsed. Default: a quarter of the text's bytes, without a tokeniser.
+   */
+  estimateTokens?: (text: string, model: string | undefined) => number
+  /** Models that may be asked for: names, or RegExps. Others get 403 `model_not_allowed`. Default: all. */
+  models?: readonly (string | RegExp)[]
+  modelOptions?: ModelOptions
+  /** While the event loop is later than this, in milliseconds, new streams get 503 `overloaded`. Default: off. */
+  overload?: { maxEventLoopDelayMs: number }
+  /** Reads or replaces a request before it goes out, or answers it itself. */
+  onRequest?: OnRequest
+  /** Sees each event of a stream, and may replace or drop it. With it every event is parsed, which costs. */
+  onEvent?: OnEvent
+  /** Metrics and traces: see `express-ai-proxy/prometheus` and `express-ai-proxy/opentelemetry`. */
+  observers?: readonly Observer[]
   /** Called once per exchange, whatever happened. What it throws is reported by `debug` and nothing else. */
   onFinish?: (record: ExchangeRecord, req: Request, res: Response) => void | Promise<void>
   /** Options for http-proxy-middleware. */
   proxy?: ProxyOptions
-}
-
-const MIB = 1024 * 1024
-const MINUTE = 60_000
-
-export const defaultLimits: Readonly<Limits> = {
-  maxRequestBytes: 32 * MIB,
-  maxConcurrentStreams: Number.POSITIVE_INFINITY,
-  firstByteTimeoutMs: 10 * MINUTE,
-  idleTimeoutMs: 2 * MINUTE,
-  maxStreamDurationMs: 30 * MINUTE,
-  maxResponseBytes: 256 * MIB,
-  maxEventBytes: 8 * MIB,
-  drainTimeoutMs: MINUTE,
 }
 
 export const defaultHeartbeatMs = 15_000

@@ -4,7 +4,8 @@ import https from 'node:https'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { resolveOptions } from '../lib/config.js'
-import { type AiProxyOptions, defaultLimits } from '../lib/options.js'
+import { defaultLimits } from '../lib/limits.js'
+import type { AiProxyOptions } from '../lib/options.js'
 
 const target = 'https://api.openai.com'
 

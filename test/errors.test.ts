@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { AiProxyError, type FailureCode, limitFailure, type Outcome, toFailure } from '../lib/errors.js'
-import { defaultLimits, type Limits } from '../lib/options.js'
+import { defaultLimits, type Limits } from '../lib/limits.js'
 
 const limitHits: [code: Parameters<typeof limitFailure>[0], status: number, limit: keyof Limits][] = [
   ['request_too_large', 413, 'maxRequestBytes'],

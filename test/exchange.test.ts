@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { Request, Response } from 'express'
 import { AiProxyError, limitFailure } from '../lib/errors.js'
 import { Exchange } from '../lib/exchange.js'
-import { defaultLimits } from '../lib/options.js'
+import { defaultLimits } from '../lib/limits.js'
 import { FakeResponse } from './support/fake-response.js'
 
 function exchangeOf(res = new FakeResponse()): Exchange {

@@ -1,3 +1,17 @@
+/** The formats that are known by name, for the option `format`. */
+export type FormatName =
+  | 'openai-chat'
+  | 'openai-completions'
+  | 'openai-responses'
+  | 'openai-embeddings'
+  | 'anthropic'
+  | 'gemini'
+  | 'bedrock-converse'
+  | 'bedrock-invoke'
+  | 'ollama-chat'
+  | 'ollama-generate'
+  | 'cohere'
+
 /** What a format needs to know of a failure to say it. */
 export interface FailureNotice {
   /** Machine-readable name, stable: `idle_timeout`, `upstream_reset`, … */
@@ -8,15 +22,69 @@ export interface FailureNotice {
   readonly message: string
 }
 
-/** What the frames of one provider protocol mean. Pure: bytes and objects in, bytes and objects out. */
+/**
+ * Tokens, by the provider's own meaning; a figure that the provider does not tell is not there. What includes what
+ * differs: OpenAI's input includes what was read from a cache, Anthropic's and Bedrock's does not; OpenAI's output
+ * includes reasoning, Google's and xAI's does not.
+ */
+export interface Usage {
+  readonly inputTokens?: number
+  readonly outputTokens?: number
+  readonly totalTokens?: number
+  /** Input that was read from a cache. */
+  readonly cachedInputTokens?: number
+  /** Input that was written to a cache. */
+  readonly cacheWriteTokens?: number
+  /** Output that was reasoning. */
+  readonly reasoningTokens?: number
+}
+
+/** What one message of an answer says: an event's data, a line, or a whole JSON answer. */
+export interface Reading {
+  /** The model that answers. */
+  readonly model?: string
+  readonly responseId?: string
+  readonly finishReason?: string
+  readonly usage?: Usage
+  /** What the model wrote: answer, reasoning, arguments of tool calls. What only repeats it is left out. */
+  readonly text?: string
+  /** The provider says that it failed, in a sentence. */
+  readonly error?: string
+  /** The stream's last message: nothing follows it. */
+  readonly isLast?: boolean
+  /** It tells usage and nothing else, and comes only where `usageRequest` asked for it. */
+  readonly isUsageOnly?: boolean
+}
+
+/** A JSON object, parsed. */
+export type JsonObject = Readonly<Record<string, unknown>>
+
+/** What the messages of one provider protocol mean. Pure: bytes and objects in, bytes and objects out. */
 export interface Format {
-  readonly name: string
+  readonly name: FormatName
   /** The JSON body that says a failure where no answer has begun. */
   errorBody(failure: FailureNotice): unknown
   /** Whether a JSON body says an error in this protocol. */
   isErrorBody(body: unknown): boolean
-  /** The event that says a failure within a running event stream, with an error body for its data; SDKs throw on it. */
+  /** The server-sent event that says a failure within a running stream, an error body for its data; SDKs throw on it. */
   errorEvent(body: unknown): string
-  /** Whether this event is the last one that the protocol sends in a stream. */
-  isTerminator(event: Buffer): boolean
+  /** Whether this frame is the last one that the protocol sends in a stream; it looks at the bytes before it decodes. */
+  isTerminator(frame: Buffer): boolean
+  /**
+   * Bytes that every message has which tells usage, and hardly any other: where they are not, none is parsed. Long ones
+   * are found fast. Empty where the bytes cannot tell (base64): then every message is looked into.
+   */
+  readonly usageMarker: string
+  /**
+   * What a message of a stream says.
+   *
+   * @param event name of the event (SSE's `event`, AWS's `:event-type`), where it has one
+   */
+  readMessage(data: JsonObject, event: string | undefined): Reading
+  /** What an answer says that is no stream. */
+  readAnswer(answer: JsonObject): Reading
+  /** Where the request says how many tokens may be generated: a path of keys, empty where it generates none. */
+  maxOutputTokensPath(request: JsonObject): readonly string[]
+  /** The top-level field, and the field in it, by which a streaming request asks for usage, where it must ask. */
+  readonly usageRequest?: readonly [field: string, flag: string]
 }

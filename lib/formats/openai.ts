@@ -1,3 +1,4 @@
+import { dataEvent, hasError } from './failures.js'
 import type { Format } from './format.js'
 import { readEvent } from './read-event.js'
 
@@ -6,24 +7,19 @@ const LONGEST_DONE = 64
 const LAST_OF_RESPONSES = ['response.completed', 'response.incomplete', 'response.failed']
 
 /**
- * OpenAI's protocol, chat completions and responses alike, which most other providers speak too.
+ * What all of OpenAI's protocols share: how they fail, and how their streams end.
  *
- * Errors: https://platform.openai.com/docs/guides/error-codes
+ * Errors: https://platform.openai.com/docs/guides/error-codes. Within a stream OpenAI's own SDKs throw on any event that
+ * has an `error` in its data; on the responses API's documented `{"type":"error","message":…}` they do not.
  */
-export const openai: Format = {
-  name: 'openai',
-
+export const openai: Pick<Format, 'errorBody' | 'isErrorBody' | 'errorEvent' | 'isTerminator'> = {
   errorBody({ code, message, status }) {
     return { error: { message, type: errorType(status), code, param: null } }
   },
 
-  isErrorBody(body) {
-    return typeof body === 'object' && body !== null && 'error' in body && Boolean(body.error)
-  },
+  isErrorBody: hasError,
 
-  errorEvent(body) {
-    return `data: ${JSON.stringify(body)}\n\n`
-  },
+  errorEvent: dataEvent,
 
   isTerminator(event) {
     // Bytes first: nearly every event is told apart here, without decoding it.

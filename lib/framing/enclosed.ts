@@ -1,4 +1,6 @@
 import type { Framer } from './framer.js'
+import { SSE_HEARTBEAT } from './sse.js'
+import { writeSse } from './sse-message.js'
 
 /**
  * Puts a body that is no event stream into one event, for a client whose response was opened as an event stream before
@@ -6,8 +8,10 @@ import type { Framer } from './framer.js'
  */
 export class EnclosingFramer implements Framer {
   readonly carriesMessages = true
+  readonly heartbeat = SSE_HEARTBEAT
   events = 0
   tooLarge = false
+  ends: readonly number[] = []
   readonly #maxBytes: number
   readonly #toEvent: (body: Buffer) => string
   readonly #held: Buffer[] = []
@@ -38,20 +42,18 @@ export class EnclosingFramer implements Framer {
 
   refuse(): void {
     this.events = 0
+    this.ends = []
   }
 
   end(): Buffer {
     this.events = 1
-    return Buffer.from(this.#toEvent(Buffer.concat(this.#held, this.#heldBytes)))
+    const event = Buffer.from(this.#toEvent(Buffer.concat(this.#held, this.#heldBytes)))
+    this.ends = [event.length]
+    return event
   }
 }
 
 /** A body as the data of an event, whatever lines it has. */
 export function asDataEvent(body: Buffer): string {
-  return `${body
-    .toString()
-    .trim()
-    .split(/\r\n|\r|\n/)
-    .map((line) => `data: ${line}\n`)
-    .join('')}\n`
+  return writeSse({ data: body.toString().trim() })
 }

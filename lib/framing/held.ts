@@ -17,9 +17,14 @@ export class Held {
    * come: so a frame in many small chunks is not copied again for each of them.
    */
   joinedWith(chunks: readonly Buffer[]): Buffer {
-    const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    const size = sizeOf(chunks)
     if (this.bytes > 0 && this.bytes <= size) return this.#release(chunks, size)
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
+  }
+
+  /** The same without exception: what is held is put in front, and is held no more. */
+  allJoinedWith(chunks: readonly Buffer[]): Buffer {
+    return this.bytes > 0 ? this.#release(chunks, sizeOf(chunks)) : this.joinedWith(chunks)
   }
 
   /** What is held, with its rest behind it; nothing is held then. */
@@ -33,4 +38,8 @@ export class Held {
     this.bytes = 0
     return whole
   }
+}
+
+function sizeOf(chunks: readonly Buffer[]): number {
+  return chunks.reduce((sum, chunk) => sum + chunk.length, 0)
 }

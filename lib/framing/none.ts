@@ -3,11 +3,14 @@ import type { Framer } from './framer.js'
 /** For bodies that are no event stream (JSON answers, audio, files): every chunk passes as it is. */
 export class NoFramer implements Framer {
   readonly carriesMessages = false
+  readonly heartbeat = undefined
   readonly events = 0
   readonly tooLarge = false
+  ends: readonly number[] = []
 
   push(chunks: readonly Buffer[]): Buffer | undefined {
     const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+    this.ends = whole.length > 0 ? [whole.length] : []
     return whole.length > 0 ? whole : undefined
   }
 
@@ -18,6 +21,7 @@ export class NoFramer implements Framer {
   refuse(): void {}
 
   end(): undefined {
+    this.ends = []
     return undefined
   }
 }

@@ -1,25 +1,25 @@
-import type { Framer } from './framer.js'
-import { Held } from './held.js'
+import { CuttingFramer } from './cutting.js'
+import type { Framing } from './framing.js'
+import { readSse, writeSse } from './sse-message.js'
 
 const LF = 10
 const CR = 13
 const COLON = 58
 const BOM = [0xef, 0xbb, 0xbf]
 
+/** A comment, which every reader of events skips. */
+export const SSE_HEARTBEAT = Buffer.from(': heartbeat\n\n')
+
 /**
  * Cuts a stream of server-sent events between its events, and only there.
  *
  * An event ends at a blank line; a line ends with LF, CR or CRLF, mixed as the sender likes
- * (WHATWG HTML, 9.2.5 "Parsing an event stream"). Every byte is looked at once, however the stream is cut, and pieces of
- * an unfinished event are joined once, when its end has come: both keep a large event in tiny chunks linear.
+ * (WHATWG HTML, 9.2.5 "Parsing an event stream").
  */
-export class SseFramer implements Framer {
+export class SseFramer extends CuttingFramer {
   readonly carriesMessages = true
-  events = 0
-  tooLarge = false
+  readonly heartbeat = SSE_HEARTBEAT
 
-  readonly #maxEventBytes: number
-  readonly #held = new Held()
   /** Nothing stands on the current line yet. */
   #lineIsEmpty = true
   /** The last byte was a CR that ended its line; an LF right behind it belongs to that line end. */
@@ -28,58 +28,16 @@ export class SseFramer implements Framer {
   #isEvent = false
   /** How much of a byte order mark has come; it may stand before the first line and is not part of it. */
   #bom = 0
-  #out: Buffer | undefined
-  /** Where the last event begins and ends within `#out`; no event where both are 0. */
-  #lastStart = 0
-  #lastEnd = 0
 
-  /** @param maxEventBytes the longest event that passes, in bytes */
-  constructor(maxEventBytes: number) {
-    this.#maxEventBytes = maxEventBytes
+  protected scan(chunk: Buffer, from: number): void {
+    const at = this.#bom < BOM.length ? this.#skipBom(chunk, from) : from
+    if (chunk.includes(CR, at)) this.#scanMixed(chunk, at)
+    else this.#scanLF(chunk, at)
   }
 
-  push(chunks: readonly Buffer[]): Buffer | undefined {
-    this.#lastStart = this.#lastEnd = 0
-    this.#out = undefined
-    if (this.tooLarge) return undefined
-    const heldBefore = this.#held.bytes
-    const chunk = this.#held.joinedWith(chunks)
-    // What was held stands in front now, and has been looked at, or is still held.
-    let from = heldBefore - this.#held.bytes
-    if (chunk.length === from) return undefined
-    if (this.#bom < BOM.length) from = this.#skipBom(chunk, from)
-    const cut = chunk.includes(CR, from) ? this.#scanMixed(chunk, from) : this.#scan(chunk, from)
-    if (cut > 0) this.#out = this.#held.completedBy(cut === chunk.length ? chunk : chunk.subarray(0, cut))
-    if (cut < chunk.length) {
-      this.#held.hold(cut === 0 ? chunk : chunk.subarray(cut))
-      if (this.#held.bytes > this.#maxEventBytes) this.tooLarge = true
-    }
-    return this.#out
-  }
-
-  last(): Buffer | undefined {
-    if (this.#lastEnd === 0) return undefined
-    const isAll = this.#lastStart === 0 && this.#lastEnd === this.#out?.length
-    return isAll ? this.#out : this.#out?.subarray(this.#lastStart, this.#lastEnd)
-  }
-
-  end(): Buffer | undefined {
-    this.#lastStart = this.#lastEnd = 0
-    this.#out = undefined
-    if (this.tooLarge || this.#held.bytes === 0) return undefined
+  protected finish(): void {
     // Behind a CR the first LF is but its second half.
-    const rest = this.#held.completedBy(Buffer.from(this.#lineIsEmpty && !this.#afterCR ? '\n' : '\n\n'))
-    if (this.#isEvent) {
-      this.events++
-      this.#lastEnd = rest.length
-    }
-    this.#out = rest
-    return rest
-  }
-
-  refuse(): void {
-    if (this.#lastEnd > 0) this.events--
-    this.#lastEnd = 0
+    if (this.held.bytes > 0) this.passRest(this.#lineIsEmpty && !this.#afterCR ? '\n' : '\n\n', this.#isEvent)
   }
 
   #skipBom(chunk: Buffer, from: number): number {
@@ -100,22 +58,20 @@ export class SseFramer implements Framer {
   }
 
   /** The usual case, all line ends are LF: hops from one to the next at the speed of a native search. */
-  #scan(chunk: Buffer, from: number): number {
-    let cut = 0
+  #scanLF(chunk: Buffer, from: number): void {
     let lineStart = from
     if (this.#afterCR) {
       this.#afterCR = false
       if (chunk[from] === LF) {
         lineStart = from + 1
-        if (from === 0 && this.#held.bytes === 0) cut = 1
+        if (this.isBetweenFrames(from)) this.extendFrame(lineStart)
       }
     }
     for (;;) {
       // A blank line is looked for, not searched for: there is one behind most lines.
       while (this.#lineIsEmpty && lineStart < chunk.length && chunk[lineStart] === LF) {
         lineStart++
-        if (!this.#endBlock(cut, lineStart)) return cut
-        cut = lineStart
+        if (!this.#endBlock(lineStart)) return
       }
       const lf = chunk.indexOf(LF, lineStart)
       if (lf === -1) break
@@ -127,23 +83,20 @@ export class SseFramer implements Framer {
       if (this.#lineIsEmpty && chunk[lineStart] !== COLON) this.#isEvent = true
       this.#lineIsEmpty = false
     }
-    return cut
   }
 
   /** The same for a chunk that has a CR in it, byte by byte. */
-  #scanMixed(chunk: Buffer, from: number): number {
-    let cut = 0
+  #scanMixed(chunk: Buffer, from: number): void {
     for (let at = from; at < chunk.length; at++) {
       const byte = chunk[at]
       if (byte === LF && this.#afterCR) {
         this.#afterCR = false
-        // Nothing but this LF behind the cut: it is the second half of the line end that ended the event.
-        if (at === cut && (cut > 0 || this.#held.bytes === 0)) cut = at + 1
+        // The second half of the line end that ended the event.
+        if (this.isBetweenFrames(at)) this.extendFrame(at + 1)
       } else if (byte === LF || byte === CR) {
         this.#afterCR = byte === CR
         if (this.#lineIsEmpty) {
-          if (!this.#endBlock(cut, at + 1)) return cut
-          cut = at + 1
+          if (!this.#endBlock(at + 1)) return
         }
         this.#lineIsEmpty = true
       } else {
@@ -152,23 +105,20 @@ export class SseFramer implements Framer {
         this.#lineIsEmpty = false
       }
     }
-    return cut
   }
 
-  /** A blank line at `end` closes the block that began at `start`. @returns `false` when the block is too large. */
-  #endBlock(start: number, end: number): boolean {
-    const held = this.#held.bytes
-    const from = start === 0 ? 0 : held + start
-    if (held + end - from > this.#maxEventBytes) {
-      this.tooLarge = true
-      return false
-    }
-    if (this.#isEvent) {
-      this.#isEvent = false
-      this.events++
-      this.#lastStart = from
-      this.#lastEnd = held + end
-    }
-    return true
+  /** A blank line that ends at `at` closes the block. @returns `false` when the block is too large */
+  #endBlock(at: number): boolean {
+    const isEvent = this.#isEvent
+    this.#isEvent = false
+    return this.endFrame(at, isEvent)
   }
+}
+
+/** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
+export const sse: Framing = {
+  name: 'sse',
+  createFramer: (maxEventBytes) => new SseFramer(maxEventBytes),
+  read: readSse,
+  write: (message) => Buffer.from(writeSse(message)),
 }

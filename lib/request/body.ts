@@ -3,9 +3,9 @@ import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, type InputType, inflate, type ZlibOptions } from 'node:zlib'
 import { AiProxyError, limitFailure } from '../errors.js'
-import type { Limits } from '../options.js'
+import type { Limits } from '../limits.js'
+import { depthExceeds, topLevelFields } from '../top-level.js'
 import { bodyLeftByParser } from './parsed-body.js'
-import { topLevelFields } from './top-level.js'
 
 /** The client's body on its way to the provider. */
 export interface RequestBody {
@@ -36,12 +36,14 @@ const mayBeChunked = ['POST', 'PUT', 'PATCH']
  *
  * @param limits of these, `maxRequestBytes` bounds the body, and what it decompresses to
  * @param onBytes told how many bytes of a body that is read as a whole have come in
+ * @param isEdited JSON may be changed before it goes on: it is decompressed, and parsed whatever its size
  * @throws AiProxyError `request_too_large`, `invalid_request`
  */
 export async function readBody(
   req: IncomingMessage,
   limits: Readonly<Limits>,
   onBytes: (count: number) => void = () => {},
+  isEdited = false,
 ): Promise<RequestBody> {
   const { 'content-type': type = '', 'content-length': declared, 'transfer-encoding': transfer } = req.headers
   if (Number(declared) > limits.maxRequestBytes) throw limitFailure('request_too_large', limits)
@@ -65,7 +67,11 @@ export async function readBody(
   headers['content-length'] = String(content.length)
   if (!isJson(type)) return { content, headers, json: undefined }
   const text = await decompressed(content, encoding, limits)
-  return { content, headers, json: left && 'json' in left ? left.json : parseJson(text) }
+  if (left && 'json' in left) return { content, headers, json: left.json }
+  if (!isEdited) return { content, headers, json: parseJson(text, PARSED_WHOLE_BYTES) }
+  const { 'content-encoding': _, ...plain } = headers
+  plain['content-length'] = String(text.length)
+  return { content: text, headers: plain, json: parseJson(text, Number.POSITIVE_INFINITY) }
 }
 
 function isJson(contentType: string): boolean {
@@ -121,9 +127,15 @@ async function decompressed(bytes: Buffer, encoding: string | undefined, limits:
 /** Larger bodies are looked through for what the proxy needs; whether they are valid, the provider says. */
 const PARSED_WHOLE_BYTES = 256 * 1024
 
-function parseJson(bytes: Buffer): unknown {
+// What models are asked is nested some ten deep; thousands deep, JSON takes seconds to parse.
+const DEEPEST = 500
+
+function parseJson(bytes: Buffer, upToBytes: number): unknown {
+  if (bytes.length > PARSED_WHOLE_BYTES && depthExceeds(bytes, DEEPEST)) {
+    throw new AiProxyError('invalid_request', `The request body is nested more than ${DEEPEST} deep`)
+  }
   try {
-    if (bytes.length > PARSED_WHOLE_BYTES) return topLevelFields(bytes, ['model', 'stream'])
+    if (bytes.length > upToBytes) return topLevelFields(bytes, ['model', 'stream'])
     const text = bytes.toString()
     return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
   } catch (error) {

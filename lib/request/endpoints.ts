@@ -56,11 +56,23 @@ export function compileEndpoints(option: AiProxyOptions['endpoints'], targetPref
   const rules = option
     ? option.map((rule, at) => compileRule(rule, `endpoints[${at}]`))
     : defaultEndpoints.map((rule) => compileRule(rule, 'endpoints', OWN_PREFIX))
-  return (path) => {
+  return remembering((path) => {
     const whole = targetPrefix + path
     const isMeant = ({ path: rule }: { path: RegExp }) => rule.test(path) || (targetPrefix !== '' && rule.test(whole))
     const methods = rules.filter(isMeant).map((rule) => rule.methods)
     return methods.includes('any') ? 'any' : methods.flat()
+  })
+}
+
+/** Paths are few, and rules are many; as clients choose the paths, not more than this are remembered. */
+const REMEMBERED_PATHS = 200
+
+function remembering(filter: EndpointFilter): EndpointFilter {
+  const known = new Map<string, ReturnType<EndpointFilter>>()
+  return (path) => {
+    const methods = known.get(path) ?? filter(path)
+    if (known.size < REMEMBERED_PATHS) known.set(path, methods)
+    return methods
   }
 }
 

@@ -9,6 +9,7 @@ import type { ProviderPath } from './provider-path.js'
 /**
  * What goes to the provider: the client's path, query, headers and body as far as they go on, and our credentials.
  *
+ * @param further headers of hooks and observers; they win over all others
  * @throws AiProxyError `credentials_unavailable`
  */
 export async function upstreamRequest(
@@ -16,6 +17,7 @@ export async function upstreamRequest(
   path: ProviderPath,
   body: RequestBody,
   config: Config,
+  further: readonly Readonly<Record<string, string>>[] = [],
 ): Promise<UpstreamRequest> {
   const { auth, holdsCredentials } = config
   const authHeaders = await resolveCredentials('auth.headers', auth.headers)
@@ -29,6 +31,9 @@ export async function upstreamRequest(
   headers['accept-encoding'] = 'identity'
   for (const [name, value] of config.headers) headers[name] = value
   for (const [name, value] of authHeaders) headers[name] = value
+  for (const each of further) {
+    for (const [name, value] of Object.entries(each)) headers[name.toLowerCase()] = value
+  }
   return {
     method: req.method,
     url: config.prefix + path.path + (query && `?${query}`),

@@ -1,15 +1,18 @@
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Config } from '../config.js'
 import { debug } from '../debug.js'
 import { AiProxyError, limitFailure, toFailure } from '../errors.js'
 import type { Exchange } from '../exchange.js'
-import { readEvent } from '../formats/read-event.js'
-import { asDataEvent, EnclosingFramer, type Framer, framerFor } from '../framing/index.js'
-import { decoded, decoderFor } from './decode.js'
+import { asDataEvent, EnclosingFramer, type Framer, type Framing, sse } from '../framing/index.js'
+import { parsedJson } from '../json.js'
+import { meteringFor } from '../metering/index.js'
+import { decoded } from './decode.js'
 import { hasDeparted, onDeparture } from './departure.js'
 import { Downstream } from './downstream.js'
+import { failureFrame } from './failure-frame.js'
+import { mayHaveBody, type Opening, openingOf } from './opening.js'
 import { Pump } from './pump.js'
-import { mergedVary, responseHeaders, streamHeaders } from './response-head.js'
+import { streamHeaders } from './response-head.js'
 import type { TurnScheduler } from './turns.js'
 
 /** What a delivery can end early: the attempt that its response comes from. */
@@ -26,12 +29,11 @@ interface DeliveryEvents {
   onStream(): void
   /** The failure is left to Express: there is no answer yet, and the app wants to give it. */
   onFailureLeft(failure: AiProxyError): void
+  /** The stream has taken a turn. */
+  onTurn: ((ms: number) => void) | undefined
   /** Nothing more happens in this exchange. */
   onOver(): void
 }
-
-/** How long a provider that has said that its stream is over may take to end the response. */
-const TERMINATOR_GRACE_MS = 1000
 
 /** Brings one exchange to its end: the provider's answer to the client, or an error in its place, within the limits. */
 export class Delivery {
@@ -43,10 +45,12 @@ export class Delivery {
   readonly #turns: TurnScheduler
   readonly #events: DeliveryEvents
   readonly #downstream: Downstream
-  #framer: Framer | undefined
+  /** How the client's stream is framed; `undefined` where it gets none. */
+  #framing: Framing | undefined
+  /** The provider's body becomes one event of the client's stream. */
+  #isEnclosed = false
   #pump: Pump | undefined
   #terminated = false
-  /** The end of the connection is the end of the body: it cannot be told from a connection that broke. */
   #isCloseDelimited = false
   #isOver = false
   readonly #stopWatching: () => void
@@ -64,14 +68,14 @@ export class Delivery {
       onSlow: () => this.#slow(),
     })
     exchange.counters = {
-      events: () => this.#framer?.events ?? 0,
+      events: () => 0,
       downstreamBytes: () => this.#downstream.bytes,
     }
     this.#stopWatching = onDeparture(exchange.req, exchange.res, () => this.#closed())
   }
 
   /** Answers without the provider. */
-  answer(status: number, headers: Record<string, string>, body?: string): void {
+  answer(status: number, headers: Record<string, string>, body?: string | Buffer): void {
     this.#exchange.phase = 'ending'
     this.#downstream.open(status, headers)
     this.#downstream.end(this.#exchange.req.method === 'HEAD' ? undefined : body)
@@ -79,7 +83,7 @@ export class Delivery {
 
   /** Opens the response as an event stream while the provider is still silent. */
   openEarly(): void {
-    this.#framer = framerFor('text/event-stream', this.#config.limits.maxEventBytes)
+    this.#framing = sse
     this.#downstream.openStream(200, streamHeaders({}))
     this.#downstream.beat()
     this.#downstream.startHeartbeat(this.#config.heartbeatMs)
@@ -90,34 +94,32 @@ export class Delivery {
     const exchange = this.#exchange
     const { limits } = this.#config
     const status = response.statusCode ?? 502
-    const hasBody = exchange.req.method !== 'HEAD' && status !== 204 && status !== 304
-    const length = Number(response.headers['content-length'])
     exchange.deadlines.stop('firstByte')
     exchange.firstByteMs = exchange.age
     debug.upstream('%s status %d after %d ms', exchange.id, status, exchange.firstByteMs)
     if (status < 200 || status > 599)
       throw new AiProxyError('upstream_reset', `The provider answered with status ${status}`)
-    if (hasBody && length > limits.maxResponseBytes) return this.#hit('response_too_large')
-    const decoder = decoderFor(response, hasBody)
-    const headers = responseHeaders(response, decoder !== undefined)
-    headers.vary = mergedVary(exchange.res, response.headers.vary)
-    // No frames can be seen in an encoding that we cannot decode: such a body passes as it is.
-    // And an error of the provider's passes unchanged, whatever type it has.
-    const isReadable = hasBody && !headers['content-encoding'] && (status < 400 || this.#framer !== undefined)
-    this.#isCloseDelimited = !('content-length' in response.headers) && !('transfer-encoding' in response.headers)
-    this.#open(status, headers, isReadable ? response.headers['content-type'] : undefined)
+    const length = Number(response.headers['content-length'])
+    if (length > limits.maxResponseBytes && mayHaveBody(exchange.req.method, status)) {
+      return this.#hit('response_too_large')
+    }
+    const opening = openingOf(response, exchange, limits.maxEventBytes, this.#framing !== undefined)
+    this.#isCloseDelimited = opening.isCloseDelimited
+    const framer = this.#open(opening)
+    exchange.metering = meteringFor(exchange, opening.framing, opening.isJson, this.#config)
+    exchange.counters.events = () => framer.events
     this.#watchLimits()
     if (!this.#downstream.isGone) exchange.phase = 'streaming'
-    const source = decoder ? decoded(response, decoder) : response
-    this.#pump = new Pump(source, this.#framer!, this.#downstream, this.#turns, limits.maxResponseBytes, {
+    const source = opening.decoder ? decoded(response, opening.decoder) : response
+    this.#pump = new Pump(source, framer, exchange.metering, this.#downstream, this.#turns, limits.maxResponseBytes, {
       onBytes: (count, now) => this.#arrived(count, now),
-      onLastEvent: (event) => this.#lastEvent(event),
+      onPassed: (last) => this.#passed(last),
       acceptsRest: (rest) => this.#acceptsRest(rest),
       onEnd: () => this.#end(),
       onBroken: (error) => this.#broken(error),
       onTooManyBytes: () => this.#hit('response_too_large'),
       onTooLargeEvent: () => this.#hit('event_too_large'),
-      onTurn: (ms) => exchange.tookTurn(ms),
+      onTurn: (ms) => this.#tookTurn(ms),
       onCrash: (error) => this.fail(toFailure(error)),
     })
     // The client may have left heartbeats unread that were sent before.
@@ -160,29 +162,38 @@ export class Delivery {
       const headers = { ...failure.headers, 'content-type': 'application/json; charset=utf-8' }
       if (failure.code === 'shutting_down') res.setHeader('connection', 'close')
       this.answer(failure.status, { ...headers, 'content-length': String(Buffer.byteLength(text)) }, text)
-    } else if (this.#downstream.begun === 'ours' && this.#framer?.carriesMessages) {
-      this.#downstream.end(format.errorEvent(body))
+      return
+    }
+    const isOurs = this.#downstream.begun === 'ours'
+    const frame = isOurs && this.#framing && failureFrame(this.#framing, format, body)
+    if (frame) {
+      this.#downstream.end(frame)
     } else {
       // Nothing can be said within such a body: a connection cut short is the one way to say that it is not whole.
       this.#downstream.cut()
     }
   }
 
-  /** Opens the response, unless it was opened early: then what is no event stream becomes an event of it. */
-  #open(status: number, headers: OutgoingHttpHeaders, contentType: string | undefined): void {
-    const { maxEventBytes } = this.#config.limits
-    const openedEarly = this.#framer !== undefined
-    this.#framer = framerFor(contentType, maxEventBytes)
-    if (this.#framer.carriesMessages) this.#events.onStream()
-    if (openedEarly) {
-      if (this.#framer.carriesMessages) return
-      this.#framer = new EnclosingFramer(maxEventBytes, (body) => this.#enclosed(body, status))
-    } else if (this.#framer.carriesMessages) {
-      this.#downstream.openStream(status, streamHeaders(headers))
-      this.#downstream.startHeartbeat(this.#config.heartbeatMs)
-    } else {
-      this.#downstream.open(status, headers)
+  /**
+   * Opens the response, unless it was opened early: then what is no event stream becomes an event of it.
+   *
+   * @returns the framer for what passes
+   */
+  #open({ status, headers, framing, framer }: Opening): Framer {
+    if (framing) this.#events.onStream()
+    if (this.#framing) {
+      if (framing === this.#framing) return framer
+      this.#isEnclosed = true
+      return new EnclosingFramer(this.#config.limits.maxEventBytes, (body) => this.#enclosed(body, status))
     }
+    this.#framing = framing
+    if (!framing) {
+      this.#downstream.open(status, headers)
+      return framer
+    }
+    this.#downstream.openStream(status, streamHeaders(headers))
+    if (framing === sse) this.#downstream.startHeartbeat(this.#config.heartbeatMs)
+    return framer
   }
 
   /** What the provider says instead of a stream, as an event; its own words where it says an error in JSON. */
@@ -191,8 +202,7 @@ export class Delivery {
     const { format } = this.#exchange
     const failure = new AiProxyError('upstream_error', `The provider answered with status ${status}`)
     this.#exchange.settle(failure.outcome, failure)
-    const text = body.toString()
-    const said: unknown = isJson(text) ? JSON.parse(text) : undefined
+    const said = parsedJson(body.toString())
     return format.errorEvent(format.isErrorBody(said) ? said : format.errorBody(failure))
   }
 
@@ -212,13 +222,22 @@ export class Delivery {
     this.#exchange.deadlines.touch('idle', now)
   }
 
-  #lastEvent(event: Buffer): void {
-    if (this.#terminated || !this.#exchange.format.isTerminator(event)) return
-    this.#terminated = true
-    this.#exchange.deadlines.start('grace', TERMINATOR_GRACE_MS, () => {
-      debug.stream('%s the provider said that it was done and left the connection open', this.#exchange.id)
-      this.#safely(() => this.#end())
-    })
+  #tookTurn(ms: number): void {
+    this.#exchange.tookTurn(ms)
+    this.#events.onTurn?.(ms)
+  }
+
+  #passed(last: Buffer | undefined): void {
+    const { findings, format, deadlines } = this.#exchange
+    const { maxOutputTokens, terminatorGraceMs } = this.#config.limits
+    if (!this.#terminated && (findings.isLast || (last && format.isTerminator(last)))) {
+      this.#terminated = true
+      deadlines.start('grace', terminatorGraceMs, () => {
+        debug.stream('%s the provider said that it was done and left the connection open', this.#exchange.id)
+        this.#safely(() => this.#end())
+      })
+    }
+    if (findings.outputTokens > maxOutputTokens && !this.#terminated) this.#hit('output_tokens_exceeded')
   }
 
   /** For what no caller guards: a middleware that wraps the response may throw. */
@@ -233,6 +252,12 @@ export class Delivery {
   /** The provider's answer is whole: so is ours, once the client has got its last bytes. */
   #end(): void {
     this.#stopUpstream()
+    this.#exchange.finishMetering()
+    const { error } = this.#exchange.findings
+    if (error !== undefined && !this.#isEnclosed) {
+      const failure = new AiProxyError('upstream_error', `The provider failed within its answer: ${error}`)
+      this.#exchange.settle(failure.outcome, failure)
+    }
     if (this.#downstream.isGone) return this.#over()
     this.#exchange.phase = 'ending'
     this.#downstream.end()
@@ -240,7 +265,7 @@ export class Delivery {
 
   #acceptsRest(rest: Buffer): boolean {
     if (!this.#isCloseDelimited || this.#exchange.format.isTerminator(rest)) return true
-    return isJson(readEvent(rest)?.data ?? '{}')
+    return parsedJson(this.#framing?.read(rest)?.data ?? '{}') !== undefined
   }
 
   #broken(cause: Error): void {
@@ -306,14 +331,5 @@ export class Delivery {
     this.#stopWatching()
     this.#stopUpstream()
     this.#events.onOver()
-  }
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
   }
 }

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
-import type { Framer } from '../framing/index.js'
+import { type Framer, NoFramer } from '../framing/index.js'
+import type { Metering } from '../metering/passage.js'
 import type { Downstream } from './downstream.js'
 import { Intake } from './intake.js'
 import type { TurnScheduler, TurnTaker } from './turns.js'
@@ -7,8 +8,8 @@ import type { TurnScheduler, TurnTaker } from './turns.js'
 interface PumpEvents {
   /** Bytes have come from the provider in this turn. */
   onBytes(count: number, now: number): void
-  /** This event went out last in this turn. */
-  onLastEvent(event: Buffer): void
+  /** Frames have gone out; the last event of them, where there is one. */
+  onPassed(last: Buffer | undefined): void
   /** Whether what the answer ended with, without a blank line, is an event, and not a part of one. */
   acceptsRest(rest: Buffer): boolean
   /** The provider's answer is over, and all of it is written. */
@@ -37,6 +38,7 @@ export class Pump implements TurnTaker {
   readonly #source: Readable
   readonly #intake: Intake
   readonly #framer: Framer
+  readonly #metering: Metering | undefined
   readonly #sink: Downstream
   readonly #turns: TurnScheduler
   readonly #events: PumpEvents
@@ -50,6 +52,7 @@ export class Pump implements TurnTaker {
   constructor(
     source: Readable,
     framer: Framer,
+    metering: Metering | undefined,
     sink: Downstream,
     turns: TurnScheduler,
     maxBytes: number,
@@ -57,6 +60,7 @@ export class Pump implements TurnTaker {
   ) {
     this.#source = source
     this.#framer = framer
+    this.#metering = metering
     this.#sink = sink
     this.#turns = turns
     this.#bytesLeft = maxBytes
@@ -110,22 +114,35 @@ export class Pump implements TurnTaker {
     const allowed = size <= this.#bytesLeft ? chunks : [Buffer.concat(chunks).subarray(0, this.#bytesLeft)]
     this.#bytesLeft -= size
     const frames = this.#framer.push(allowed)
-    if (frames && this.#bytesLeft >= 0 && this.#isWhole()) this.#sink.end(frames)
-    else this.#write(frames, now)
-    if (this.#framer.tooLarge) this.#stopWith(() => this.#events.onTooLargeEvent())
+    if (frames && this.#bytesLeft >= 0 && this.#isWhole()) {
+      this.#sink.end(this.#metered(frames, now))
+    } else {
+      this.#write(frames, now)
+    }
+    if (this.#isStopped) return
+    if (this.#framer.corrupt) this.#breakOff(this.#framer.corrupt)
+    else if (this.#framer.tooLarge) this.#stopWith(() => this.#events.onTooLargeEvent())
     else if (this.#bytesLeft < 0) this.#stopWith(() => this.#events.onTooManyBytes())
   }
 
   /** A body without frames of which nothing is to come: its last bytes and the end go out as one. */
   #isWhole(): boolean {
-    return this.#intake.isComplete && this.#intake.length === 0 && !this.#framer.carriesMessages
+    return this.#intake.isComplete && this.#intake.length === 0 && this.#framer instanceof NoFramer
   }
 
-  #write(frames: Buffer | undefined, now?: number): void {
+  #write(frames: Buffer | undefined, now: number): void {
     if (!frames) return
-    this.#sink.write(frames, now)
-    const last = this.#framer.last()
-    if (last) this.#events.onLastEvent(last)
+    const seen = this.#metered(frames, now)
+    if (seen) this.#sink.write(seen, now)
+    this.#events.onPassed(this.#framer.last())
+  }
+
+  #metered(frames: Buffer, now: number): Buffer | undefined {
+    return this.#metering ? this.#metering.pass(frames, this.#framer.ends, now) : frames
+  }
+
+  #breakOff(why: string): void {
+    this.#stopWith(() => this.#events.onBroken(new Error(why)))
   }
 
   readonly #onEnd = (): void => {
@@ -138,11 +155,12 @@ export class Pump implements TurnTaker {
 
   #finish(): void {
     const rest = this.#framer.end()
+    if (this.#framer.corrupt) return this.#breakOff(this.#framer.corrupt)
     if (rest && !this.#events.acceptsRest(rest)) {
       this.#framer.refuse()
       return this.#onBroken(new Error('it ended in the middle of an event'))
     }
-    this.#write(rest)
+    this.#write(rest, performance.now())
     if (!this.#isStopped) this.#stopWith(() => this.#events.onEnd())
   }
 

@@ -51,6 +51,7 @@ function rig(t: TestContext, given: Given = {}) {
   const left: AiProxyError[] = []
   const delivery = new Delivery(exchange, config, turns, {
     onStream: () => {},
+    onTurn: undefined,
     onFailureLeft: (failure) => void left.push(failure),
     onOver: () => log.push('over'),
   })

@@ -86,11 +86,11 @@ function rig(given: Given = {}) {
     onCrash: () => log.push('heartbeat crash'),
     onSlow: () => log.push('slow'),
   })
-  const pump: Pump = new Pump(source, framer, sink, turns, maxBytes, {
+  const pump: Pump = new Pump(source, framer, undefined, sink, turns, maxBytes, {
     onBytes: (count) => {
       bytes += count
     },
-    onLastEvent: (event) => log.push(`last ${event}`),
+    onPassed: (last) => void (last && log.push(`last ${last}`)),
     acceptsRest: () => true,
     onEnd: () => log.push('end'),
     onBroken: (error) => log.push(`broken: ${error.message}`),

@@ -7,15 +7,23 @@ const CLOSE_BRACKET = 0x5d
 const COLON = 0x3a
 const COMMA = 0x2c
 
+/** Where the value of a field stands in the bytes of a JSON object. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+  /** The field stood there before as well; readers disagree about which one counts. */
+  readonly isRepeated: boolean
+}
+
 /**
  * Finds fields of a JSON object without building what they stand in: a client's 32 MiB of nested arrays would hold the
  * event loop for seconds in `JSON.parse`. It passes over what is not asked for and does not check it.
  *
- * @returns the fields that were found, or `undefined` where the bytes are no JSON object
+ * @returns the fields that were found, the last of each name, or `undefined` where the bytes are no JSON object
  */
-export function topLevelFields(bytes: Buffer, names: readonly string[]): Record<string, unknown> | undefined {
-  const found: Record<string, unknown> = Object.create(null)
-  let at = skipSpace(bytes, 0)
+export function topLevelSpans(bytes: Buffer, names: readonly string[]): Map<string, Span> | undefined {
+  const found = new Map<string, Span>()
+  let at = skipSpace(bytes, skipBom(bytes))
   if (bytes[at] !== OPEN_BRACE) return undefined
   at = skipSpace(bytes, at + 1)
   while (bytes[at] === QUOTE) {
@@ -25,10 +33,25 @@ export function topLevelFields(bytes: Buffer, names: readonly string[]): Record<
     if (bytes[at] !== COLON) return undefined
     const start = skipSpace(bytes, at + 1)
     at = valueEnd(bytes, start)
-    if (typeof key === 'string' && names.includes(key)) found[key] = parsed(bytes, start, at)
+    if (typeof key === 'string' && names.includes(key)) {
+      found.set(key, { start, end: at, isRepeated: found.has(key) })
+    }
     if (bytes[at] === COMMA) at = skipSpace(bytes, at + 1)
   }
   return bytes[at] === CLOSE_BRACE ? found : undefined
+}
+
+/** The same, their values parsed. */
+export function topLevelFields(bytes: Buffer, names: readonly string[]): Record<string, unknown> | undefined {
+  const spans = topLevelSpans(bytes, names)
+  if (!spans) return undefined
+  const found: Record<string, unknown> = Object.create(null)
+  for (const [name, { start, end }] of spans) found[name] = parsed(bytes, start, end)
+  return found
+}
+
+function skipBom(bytes: Buffer): number {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
 }
 
 /** Values that are asked for are small; a larger one is not what was meant. */
@@ -78,4 +101,17 @@ function valueEnd(bytes: Buffer, start: number): number {
     at++
   }
   return at
+}
+
+/** Whether JSON is nested deeper than that. */
+export function depthExceeds(bytes: Buffer, most: number): boolean {
+  let depth = 0
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at]!
+    if (byte === QUOTE) at = stringEnd(bytes, at) - 1
+    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (++depth > most) return true
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--
+  }
+  return false
 }

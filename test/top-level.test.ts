@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { topLevelFields } from '../../lib/request/top-level.js'
+import { topLevelFields } from '../lib/top-level.js'
 
 const names = ['model', 'stream']
 const fieldsOf = (text: string) => {

@@ -1,0 +1,33 @@
+import { dataEvent } from './failures.js'
+import { textAt } from './fields.js'
+import type { Format } from './format.js'
+
+/**
+ * What Bedrock's protocols share: how they fail, and that they close their streams themselves.
+ *
+ * Errors: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization. AWS names the
+ * error in a header; without one SDKs take the name from `code`, and the sentence from `message`.
+ */
+export const aws: Pick<Format, 'errorBody' | 'isErrorBody' | 'errorEvent' | 'isTerminator'> = {
+  errorBody({ code, message }) {
+    return { message, code }
+  },
+
+  isErrorBody: (body) => failureIn(body) !== undefined,
+  errorEvent: dataEvent,
+  isTerminator: () => false,
+}
+
+/** What an error body says; some of AWS's services write `Message`. */
+export function failureIn(body: unknown): string | undefined {
+  return textAt(body, 'message') ?? textAt(body, 'Message')
+}
+
+/**
+ * The failure that an event says whose name is that of an exception, such as `throttlingException`.
+ *
+ * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html
+ */
+export function exceptionIn(payload: unknown, event: string | undefined): string | undefined {
+  return event?.endsWith('Exception') ? (failureIn(payload) ?? event) : undefined
+}

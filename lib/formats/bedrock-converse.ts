@@ -1,0 +1,70 @@
+import { aws, exceptionIn, failureIn } from './aws.js'
+import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
+import type { Format, JsonObject } from './format.js'
+import { readingOf } from './reading.js'
+import { usageReader } from './usage.js'
+
+/**
+ * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html; what was read from a cache or
+ * written to one is not in `inputTokens` (https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html).
+ */
+const readUsage = usageReader({
+  inputTokens: ['inputTokens'],
+  outputTokens: ['outputTokens'],
+  totalTokens: ['totalTokens'],
+  cachedInputTokens: ['cacheReadInputTokens'],
+  cacheWriteTokens: ['cacheWriteInputTokens'],
+})
+
+const EVENT = /^(?:message(?:Start|Stop)|contentBlock(?:Start|Delta|Stop)|metadata|\w+Exception)$/
+
+/**
+ * Bedrock's converse: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
+ *
+ * What an event is stands in the header of its frame. Models that speak the same protocol behind `invoke` (Nova), and
+ * proxies that know no headers, wrap it: `{"contentBlockDelta":{…}}`.
+ */
+export const bedrockConverse: Format = {
+  ...aws,
+  name: 'bedrock-converse',
+  usageMarker: '"outputTokens"',
+
+  readMessage(data, event) {
+    const wrapped = wrappedEvent(data)
+    const payload = wrapped === undefined ? data : data[wrapped]
+    return readingOf({
+      model: textAt(payload, 'trace', 'promptRouter', 'invokedModelId'),
+      finishReason: textAt(payload, 'stopReason'),
+      usage: readUsage(valueAt(payload, 'usage')),
+      text: blockText(valueAt(payload, 'delta')),
+      error: exceptionIn(payload, wrapped ?? event),
+      isLast: (wrapped ?? event) === 'metadata',
+    })
+  },
+
+  readAnswer(answer) {
+    return readingOf({
+      model: textAt(answer, 'trace', 'promptRouter', 'invokedModelId'),
+      finishReason: textAt(answer, 'stopReason'),
+      usage: readUsage(answer.usage),
+      text: allText(listAt(answer, 'output', 'message', 'content'), blockText),
+      error: failureIn(answer),
+    })
+  },
+
+  maxOutputTokensPath: () => ['inferenceConfig', 'maxTokens'],
+}
+
+/** The name of the event that the data wraps, if it does. */
+export function wrappedEvent(data: JsonObject): string | undefined {
+  return Object.keys(data).find((key) => EVENT.test(key) && typeof data[key] === 'object' && data[key] !== null)
+}
+
+/** The text of a content block, or of a delta of one: reasoning stands a step deeper in a whole block. */
+function blockText(block: unknown): string {
+  return [
+    textAt(block, 'text'),
+    textAt(block, 'reasoningContent', 'text') ?? textAt(block, 'reasoningContent', 'reasoningText', 'text'),
+    argumentsText(valueAt(block, 'toolUse', 'input')),
+  ].join('')
+}

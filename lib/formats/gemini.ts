@@ -1,0 +1,100 @@
+import { dataEvent, errorIn, hasError } from './failures.js'
+import { allText, argumentsText, firstText, listAt, textAt, valueAt } from './fields.js'
+import type { Format, JsonObject, Reading } from './format.js'
+import { readingOf } from './reading.js'
+import { usageReader } from './usage.js'
+
+/**
+ * https://ai.google.dev/api/generate-content#UsageMetadata: the total is the sum of prompt, candidates, thoughts and what
+ * tools put into the prompt, so Google's output tokens are those of the candidates, and thoughts come on top
+ * (https://ai.google.dev/gemini-api/docs/thinking#pricing).
+ */
+const readUsage = usageReader({
+  inputTokens: ['promptTokenCount'],
+  outputTokens: ['candidatesTokenCount'],
+  totalTokens: ['totalTokenCount'],
+  cachedInputTokens: ['cachedContentTokenCount'],
+  reasoningTokens: ['thoughtsTokenCount'],
+})
+
+/**
+ * Google's Gemini API, also as Vertex AI speaks it: https://ai.google.dev/api/generate-content
+ *
+ * A stream is a row of whole answers, each with what is new and with usage so far; no event says that it is the last.
+ * What `:countTokens` answers (`{"totalTokens":…}`) is not read as usage: nothing was generated.
+ */
+export const gemini: Format = {
+  name: 'gemini',
+
+  /**
+   * Google's form (https://google.aip.dev/193), whose `reason` is spelled in capitals; our code as it is elsewhere stands
+   * in the metadata. Its SDK throws on one within a stream where `code` is a status of 400 to 599.
+   */
+  errorBody({ code, message, status }) {
+    const info = {
+      '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+      reason: code.toUpperCase(),
+      domain: 'express-ai-proxy',
+      metadata: { code },
+    }
+    return { error: { code: status, message, status: statusName(status), details: [info] } }
+  },
+
+  isErrorBody: hasError,
+  errorEvent: dataEvent,
+  isTerminator: () => false,
+
+  // In every event, and no key within is in all of them: the first often has no candidates' tokens.
+  usageMarker: '"usageMetadata"',
+  readMessage: read,
+  readAnswer: read,
+
+  /** Google reads each name in either spelling of its protocol buffers: https://protobuf.dev/programming-guides/json/ */
+  maxOutputTokensPath(request) {
+    const config = 'generation_config' in request ? 'generation_config' : 'generationConfig'
+    const isSnakeCase = valueAt(request, config, 'max_output_tokens') !== undefined
+    return [config, isSnakeCase ? 'max_output_tokens' : 'maxOutputTokens']
+  },
+}
+
+function read(data: JsonObject): Reading {
+  const candidates = listAt(data, 'candidates')
+  return readingOf({
+    model: textAt(data, 'modelVersion'),
+    responseId: textAt(data, 'responseId'),
+    // A prompt that is blocked has no candidates: https://ai.google.dev/api/generate-content#BlockReason
+    finishReason:
+      firstText(candidates, (candidate) => textAt(candidate, 'finishReason')) ??
+      textAt(data, 'promptFeedback', 'blockReason'),
+    usage: readUsage(data.usageMetadata),
+    text: allText(candidates, (candidate) => allText(listAt(candidate, 'content', 'parts'), partText)),
+    error: errorIn(data),
+  })
+}
+
+/** https://ai.google.dev/api/caching#Part; results of tools and code are not the model's. */
+function partText(part: unknown): string | undefined {
+  return (
+    textAt(part, 'text') ??
+    argumentsText(valueAt(part, 'functionCall', 'args')) ??
+    textAt(part, 'executableCode', 'code')
+  )
+}
+
+/** https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto */
+const statusNames: Readonly<Record<number, string>> = {
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'NOT_FOUND',
+  409: 'ABORTED',
+  429: 'RESOURCE_EXHAUSTED',
+  499: 'CANCELLED',
+  501: 'UNIMPLEMENTED',
+  502: 'UNAVAILABLE',
+  503: 'UNAVAILABLE',
+  504: 'DEADLINE_EXCEEDED',
+}
+
+function statusName(status: number): string {
+  return statusNames[status] ?? (status < 500 ? 'INVALID_ARGUMENT' : 'INTERNAL')
+}

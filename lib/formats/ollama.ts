@@ -1,0 +1,68 @@
+import { parsedJson } from '../json.js'
+import { dataEvent, errorIn, hasError } from './failures.js'
+import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
+import type { Format, FormatName, JsonObject } from './format.js'
+import { readingOf } from './reading.js'
+import { usageReader } from './usage.js'
+
+/** https://github.com/ollama/ollama/blob/main/docs/api.md#response: told with the last line only. */
+const readUsage = usageReader({ inputTokens: ['prompt_eval_count'], outputTokens: ['eval_count'] })
+
+/** Ollama's chat: https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion */
+export const ollamaChat = ollama('ollama-chat', (line) => {
+  const message = line.message
+  return [
+    textAt(message, 'thinking'),
+    textAt(message, 'content'),
+    allText(listAt(message, 'tool_calls'), (call) => argumentsText(valueAt(call, 'function', 'arguments'))),
+  ].join('')
+})
+
+/** Ollama's generate: https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-completion */
+export const ollamaGenerate = ollama('ollama-generate', (line) =>
+  [textAt(line, 'thinking'), textAt(line, 'response')].join(''),
+)
+
+/**
+ * Ollama's protocols: lines of JSON, of which the last has `"done":true`; an answer that is no stream is one such line.
+ *
+ * Errors are `{"error":"…"}`, as a body and as a line: https://github.com/ollama/ollama/blob/main/docs/api.md
+ */
+function ollama(name: FormatName, textOf: (line: JsonObject) => string): Format {
+  const read = (line: JsonObject) =>
+    readingOf({
+      model: textAt(line, 'model'),
+      finishReason: textAt(line, 'done_reason'),
+      usage: readUsage(line),
+      text: textOf(line),
+      error: errorIn(line),
+      isLast: line.done === true,
+    })
+  return {
+    name,
+    errorBody: ({ code, message }) => ({ error: message, code }),
+    isErrorBody: hasError,
+    errorEvent: dataEvent,
+    isTerminator: (frame) => mayBeDone(frame) && valueAt(parsedJson(frame.toString()), 'done') === true,
+    // Of `prompt_eval_count` and `eval_count` either is left out where it is 0: this is the end of both.
+    usageMarker: 'eval_count"',
+    readMessage: read,
+    readAnswer: read,
+    maxOutputTokensPath: () => ['options', 'num_predict'],
+  }
+}
+
+const DONE = Buffer.from('"done"')
+const SPACE = 0x20
+const COLON = 0x3a
+const T = 0x74
+
+/** Whether some `"done"` in a line is `true`; that of the line itself, or one deeper in it. Every line has a `"done"`. */
+function mayBeDone(line: Buffer): boolean {
+  for (let at = line.indexOf(DONE); at !== -1; at = line.indexOf(DONE, at)) {
+    at += DONE.length
+    while (line[at] === COLON || line[at]! <= SPACE) at++
+    if (line[at] === T) return true
+  }
+  return false
+}

@@ -1,0 +1,73 @@
+import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
+import type { Format, JsonObject } from './format.js'
+import { openai } from './openai.js'
+import { completionMarker, readChoices, streamUsageRequest } from './openai-choices.js'
+
+/**
+ * OpenAI's chat completions, which most other providers speak too.
+ *
+ * https://platform.openai.com/docs/api-reference/chat, https://platform.openai.com/docs/api-reference/chat-streaming
+ */
+export const openaiChat: Format = {
+  ...openai,
+  name: 'openai-chat',
+  usageMarker: completionMarker,
+  usageRequest: streamUsageRequest,
+
+  readMessage(data) {
+    // Some servers (Perplexity) send the whole message so far beside each delta.
+    return readChoices(data, (choice) => writtenIn(valueAt(choice, 'delta')))
+  },
+
+  readAnswer(answer) {
+    return readChoices(answer, (choice) => writtenIn(valueAt(choice, 'message')))
+  },
+
+  /**
+   * `max_completion_tokens` is the field of today, and the only one that OpenAI's reasoning models take; `max_tokens` is
+   * deprecated, and the only one that many compatible servers know: some refuse the other (Mistral), some ignore it, and
+   * an ignored limit would be none. So a request that names neither gets the new field where its model is one of
+   * OpenAI's reasoning models, and the old one elsewhere.
+   *
+   * https://platform.openai.com/docs/api-reference/chat/create#chat_create-max_completion_tokens
+   */
+  maxOutputTokensPath(request) {
+    if (isSet(request, 'max_completion_tokens')) return ['max_completion_tokens']
+    if (isSet(request, 'max_tokens')) return ['max_tokens']
+    return [OPENAI_REASONING.test(textAt(request, 'model') ?? '') ? 'max_completion_tokens' : 'max_tokens']
+  },
+}
+
+// `o3-mini`, `gpt-5-nano`, `openai/gpt-5` (OpenRouter), `ft:o4-mini-2025-04-16:org::id`, `codex-mini-latest`.
+const OPENAI_REASONING = /(?:^|[/:])(?:o\d|gpt-(?:[5-9]|\d\d)|codex)/
+
+function isSet(request: JsonObject, field: string): boolean {
+  return (request[field] ?? undefined) !== undefined
+}
+
+/** What the model wrote in a message or in a piece of one. */
+function writtenIn(message: unknown): string {
+  return [
+    // Servers that have both repeat the one in the other (vLLM).
+    textAt(message, 'reasoning_content') ?? textAt(message, 'reasoning'),
+    contentText(valueAt(message, 'content')),
+    textAt(message, 'refusal'),
+    textAt(message, 'audio', 'transcript'),
+    textAt(message, 'function_call', 'arguments'),
+    allText(listAt(message, 'tool_calls'), toolCallText),
+  ].join('')
+}
+
+/** A string; or a list of parts, where Mistral's have a list of parts again (https://docs.mistral.ai/capabilities/reasoning). */
+function contentText(content: unknown): string | undefined {
+  if (typeof content === 'string') return content
+  return Array.isArray(content) ? allText(content, partText) : undefined
+}
+
+function partText(part: unknown): string | undefined {
+  return textAt(part, 'text') ?? allText(listAt(part, 'thinking'), (inner) => textAt(inner, 'text'))
+}
+
+function toolCallText(call: unknown): string | undefined {
+  return argumentsText(valueAt(call, 'function', 'arguments')) ?? textAt(call, 'custom', 'input')
+}

@@ -1,0 +1,19 @@
+import { textAt } from './fields.js'
+import type { Format, JsonObject, Reading } from './format.js'
+import { openai } from './openai.js'
+import { completionMarker, readChoices, streamUsageRequest } from './openai-choices.js'
+
+/** OpenAI's legacy completions: https://platform.openai.com/docs/api-reference/completions */
+export const openaiCompletions: Format = {
+  ...openai,
+  name: 'openai-completions',
+  usageMarker: completionMarker,
+  usageRequest: streamUsageRequest,
+  readMessage: read,
+  readAnswer: read,
+  maxOutputTokensPath: () => ['max_tokens'],
+}
+
+function read(data: JsonObject): Reading {
+  return readChoices(data, (choice) => textAt(choice, 'text'))
+}

@@ -1,0 +1,98 @@
+import { anthropic } from './anthropic.js'
+import { bedrockConverse } from './bedrock-converse.js'
+import { bedrockInvoke } from './bedrock-invoke.js'
+import { cohere } from './cohere.js'
+import type { Format } from './format.js'
+import { gemini } from './gemini.js'
+import { ollamaChat, ollamaGenerate } from './ollama.js'
+import { openaiChat } from './openai-chat.js'
+import { openaiCompletions } from './openai-completions.js'
+import { openaiEmbeddings } from './openai-embeddings.js'
+import { openaiResponses } from './openai-responses.js'
+
+/** What a Google API does, behind the colon of its path: a model may have a colon in its name, too (`llama3:8b`). */
+const GOOGLE_VERB = String.raw`(?:\w*(?:[gG]enerate|[eE]mbed)(?:Contents?|Text|Answer)|(?:count|compute)Tokens|predict\w*)`
+
+/**
+ * The formats and where they are spoken; the first that claims a path wins. A target may have any prefix of its own, so
+ * paths are told by how they end; where an ending is short enough to be another's, what stands before it counts too.
+ */
+const claims: readonly (readonly [path: RegExp, format: Format])[] = [
+  [/\/(?:chat|fim)\/completions$/, openaiChat],
+  [/\/completions$/, openaiCompletions],
+  [/\/embeddings$/, openaiEmbeddings],
+  [/\/responses(?:\/[^/]+){0,2}$/, openaiResponses],
+  // OpenAI's `/threads/ID/messages` are something else.
+  [/(?:^|\/v\d\w*|\/anthropic)\/messages(?:\/count_tokens)?$/, anthropic],
+  // Vertex AI passes Anthropic's protocol through: `publishers/anthropic/models/claude-…:streamRawPredict`.
+  [/\/publishers\/anthropic\/models\/[^/]+$/, anthropic],
+  [new RegExp(`/[^/]+:${GOOGLE_VERB}$`), gemini],
+  [/\/v\d+(?:alpha|beta)\d*\/models(?:\/[^/]+)?$/, gemini],
+  [/\/model\/[^/]+\/(?:converse(?:-stream)?|count-tokens)$/, bedrockConverse],
+  [/\/model\/[^/]+\/invoke(?:-with-response-stream)?$/, bedrockInvoke],
+  [/\/api\/chat$/, ollamaChat],
+  [/\/api\/generate$/, ollamaGenerate],
+  [/\/v2\/chat$/, cohere],
+]
+
+/**
+ * The protocol that the client of a provider path speaks; OpenAI's chat completions where no other claims it.
+ *
+ * @param path percent-decoded, prefix of the target and all
+ */
+export function formatFor(path: string): Format {
+  return claims.find(([claimed]) => claimed.test(path))?.[1] ?? openaiChat
+}
+
+const STREAM_BY_PATH = /(:stream\w+|-stream)$/
+const STREAM_BY_DEFAULT = /\/api\/(chat|generate)$/
+
+/**
+ * Whether a request asks for its answer as a stream: by its path (Gemini, Bedrock), or by its body, where Ollama streams
+ * unless told not to.
+ *
+ * @param path the provider's, prefix of the target and all
+ * @param body the parsed JSON body, if there is one
+ */
+export function asksForStream(method: string, path: string, body: unknown): boolean {
+  if (method === 'POST' && STREAM_BY_PATH.test(path)) return true
+  const asked = typeof body === 'object' && body !== null && 'stream' in body ? body.stream : undefined
+  // As lax as the laxest provider: `1` and `"true"` ask, too.
+  return Boolean(asked) || (asked === undefined && method === 'POST' && STREAM_BY_DEFAULT.test(path))
+}
+
+const GENERATES_NOTHING = /\/(?:embeddings|(?:count|input)[_-]tokens)$|:(?:\w*Tokens|\w*[eE]mbedContents?)$/
+
+/**
+ * Whether what a path asks for can generate text: counting tokens and embedding cannot, and providers refuse a limit for
+ * it in such a request.
+ *
+ * @param path percent-decoded, prefix of the target and all
+ */
+export function canGenerate(path: string): boolean {
+  return !GENERATES_NOTHING.test(path)
+}
+
+/** Where a path names the model: `models/NAME:verb`, Bedrock's `model/ID/verb`, Azure's `deployments/NAME/…`. */
+const MODELS = [
+  new RegExp(`/(?:models|tunedModels)/([^/:]+):(?:${GOOGLE_VERB}|rawPredict|streamRawPredict)$`),
+  /\/model\/([^/]+)\/(?:converse|invoke|count-tokens)[\w-]*$/,
+  /\/deployments\/([^/]+)\/./,
+]
+
+/** The model that a path names, percent-decoded; `undefined` where it names none. */
+export function modelInPath(path: string): string | undefined {
+  for (const pattern of MODELS) {
+    const named = pattern.exec(path)?.[1]
+    if (named !== undefined) return decoded(named)
+  }
+  return undefined
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

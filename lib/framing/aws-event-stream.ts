@@ -1,0 +1,163 @@
+import * as zlib from 'node:zlib'
+import { type EventStreamCodec, type EventStreamMessage, installedCodec } from './aws-codec.js'
+import { CuttingFramer } from './cutting.js'
+import type { Framing, Message } from './framing.js'
+import { NoFramer } from './none.js'
+
+type Crc32 = (bytes: Uint8Array) => number
+
+/** Length of the message, length of its headers, checksum of these two. */
+const PRELUDE_BYTES = 12
+const CHECKSUM_BYTES = 4
+const LEAST_BYTES = PRELUDE_BYTES + CHECKSUM_BYTES
+
+// Node has it from 20.15 and 22.2.
+const nativeCrc32: Crc32 | undefined = zlib.crc32
+
+/**
+ * Cuts an AWS event stream between its messages; a message that is not what its sender sent does not go out.
+ *
+ * https://smithy.io/2.0/aws/amazon-eventstream.html
+ */
+export class AwsEventStreamFramer extends CuttingFramer {
+  readonly carriesMessages = true
+  readonly heartbeat = undefined
+  readonly #codec: EventStreamCodec
+  readonly #crc32: Crc32 | undefined
+  /** How much of a message must be there before there is something to do. */
+  #needed = PRELUDE_BYTES
+
+  /**
+   * @param maxEventBytes the longest message that passes, in bytes
+   * @param codec checks messages where there is no `crc32`, at several times its cost
+   */
+  constructor(maxEventBytes: number, codec: EventStreamCodec, crc32 = nativeCrc32) {
+    super(maxEventBytes)
+    this.#codec = codec
+    this.#crc32 = crc32
+  }
+
+  /** A message is checked in one piece: all is joined, but not before all of it has come. */
+  protected override join(chunks: readonly Buffer[]): Buffer {
+    const size = chunks.reduce((sum, chunk) => sum + chunk.length, this.held.bytes)
+    return size < this.#needed ? this.held.joinedWith(chunks) : this.held.allJoinedWith(chunks)
+  }
+
+  protected scan(chunk: Buffer): void {
+    // Not enough has come.
+    if (this.held.bytes > 0) return
+    let cut = 0
+    for (;;) {
+      const length = this.#lengthAt(chunk, cut)
+      this.#needed = length ?? PRELUDE_BYTES
+      if (length === undefined || chunk.length - cut < length) return
+      if (!this.#isIntact(chunk.subarray(cut, cut + length))) {
+        this.corrupt = 'a message of its AWS event stream is damaged'
+        return
+      }
+      cut += length
+      this.endFrame(cut, true)
+    }
+  }
+
+  protected finish(): void {
+    if (this.held.bytes > 0) this.corrupt = 'it ended in the middle of a message of its AWS event stream'
+  }
+
+  /**
+   * Length of the message that begins here; `undefined` where its prelude is not there yet, or is refused. It is checked
+   * before it is believed: nobody waits for a length that is nonsense.
+   */
+  #lengthAt(chunk: Buffer, at: number): number | undefined {
+    if (chunk.length - at < PRELUDE_BYTES) return undefined
+    const length = chunk.readUInt32BE(at)
+    const headers = chunk.readUInt32BE(at + 4)
+    if (this.#crc32 && this.#crc32(chunk.subarray(at, at + 8)) !== chunk.readUInt32BE(at + 8)) {
+      this.corrupt = 'the prelude of a message of its AWS event stream is damaged'
+    } else if (length < LEAST_BYTES || headers > length - LEAST_BYTES) {
+      this.corrupt = `a message of its AWS event stream cannot have ${length} bytes, ${headers} of them headers`
+    } else if (length > this.maxEventBytes) {
+      this.tooLarge = true
+    } else {
+      return length
+    }
+    return undefined
+  }
+
+  #isIntact(message: Buffer): boolean {
+    const end = message.length - CHECKSUM_BYTES
+    if (this.#crc32) return this.#crc32(message.subarray(0, end)) === message.readUInt32BE(end)
+    return decoded(this.#codec, message) !== undefined
+  }
+}
+
+/**
+ * @param codec gives what reads and writes messages, or `undefined` where that is not installed: such a stream then
+ *   passes as it is
+ */
+export function awsEventStreamWith(codec: () => EventStreamCodec | undefined): Framing {
+  return {
+    name: 'aws-event-stream',
+    isAvailable: () => codec() !== undefined,
+    createFramer(maxEventBytes) {
+      const installed = codec()
+      return installed ? new AwsEventStreamFramer(maxEventBytes, installed) : new NoFramer()
+    },
+    read(frame) {
+      const installed = codec()
+      const message = installed && decoded(installed, frame)
+      return message && messageOf(message)
+    },
+    write(message) {
+      const installed = codec()
+      if (!installed) throw new Error('AWS event streams cannot be written without @smithy/eventstream-codec')
+      const bytes = installed.encode({ headers: headersOf(message), body: Buffer.from(message.data) })
+      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    },
+  }
+}
+
+/** AWS's binary messages, which Bedrock answers with. */
+export const awsEventStream = awsEventStreamWith(installedCodec)
+
+function decoded(codec: EventStreamCodec, message: Buffer): EventStreamMessage | undefined {
+  try {
+    // A copy: the codec believes lengths of headers, and would read on in the buffer that the message was cut from.
+    return codec.decode(new Uint8Array(message))
+  } catch {
+    return undefined
+  }
+}
+
+/** https://smithy.io/2.0/aws/amazon-eventstream.html: events, exceptions (modeled errors) and errors (all others). */
+function messageOf({ headers, body }: EventStreamMessage): Message {
+  const header = (name: string) => {
+    const value = headers[name]?.value
+    return typeof value === 'string' ? value : undefined
+  }
+  const data = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString()
+  switch (header(':message-type')) {
+    case 'exception':
+      return { event: header(':exception-type'), data, isError: true }
+    case 'error': {
+      // It says all in its headers; in the shape that exceptions have, the reader finds its sentence in one place.
+      const [code, message] = [header(':error-code'), header(':error-message')]
+      return { event: code, data: data || JSON.stringify({ code, message }), isError: true }
+    }
+    default:
+      return { event: header(':event-type'), data }
+  }
+}
+
+function headersOf({ event, isError }: Message): EventStreamMessage['headers'] {
+  const named = isError ? (event ?? 'internalServerException') : event
+  return {
+    ':message-type': string(isError ? 'exception' : 'event'),
+    ...(named !== undefined && { [isError ? ':exception-type' : ':event-type']: string(named) }),
+    ':content-type': string('application/json'),
+  }
+}
+
+function string(value: string) {
+  return { type: 'string', value }
+}

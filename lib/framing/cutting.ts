@@ -1,0 +1,133 @@
+import type { Framer } from './framer.js'
+import { Held } from './held.js'
+
+/**
+ * What the framers share that cut a body between its frames: whole frames go out as they came, the beginning of the
+ * next one is held. Every byte is scanned once, however the stream is cut, and pieces of an unfinished frame are joined
+ * once, when its end has come: both keep a large frame in tiny chunks linear.
+ */
+export abstract class CuttingFramer implements Framer {
+  abstract readonly carriesMessages: boolean
+  abstract readonly heartbeat: Buffer | undefined
+  events = 0
+  tooLarge = false
+  corrupt: string | undefined
+  ends: number[] = []
+
+  /** What is held stands in front of what is scanned. */
+  protected readonly held = new Held()
+  protected readonly maxEventBytes: number
+  #out: Buffer | undefined
+  /** Where the last event begins and ends within `#out`; no event where both are 0. */
+  #lastStart = 0
+  #lastEnd = 0
+
+  /** @param maxEventBytes the longest frame that passes, in bytes */
+  constructor(maxEventBytes: number) {
+    this.maxEventBytes = maxEventBytes
+  }
+
+  push(chunks: readonly Buffer[]): Buffer | undefined {
+    this.#forget()
+    if (this.#isOver()) return undefined
+    const heldBefore = this.held.bytes
+    const chunk = this.join(chunks)
+    // What was held stands in front now, and has been scanned, or is still held.
+    const from = heldBefore - this.held.bytes
+    if (chunk.length === from) return undefined
+    this.scan(chunk, from)
+    const cut = this.#lastFrameEnd(this.held.bytes) - this.held.bytes
+    if (this.ends.length > 0) this.#out = this.held.completedBy(cut === chunk.length ? chunk : chunk.subarray(0, cut))
+    if (cut < chunk.length && !this.#isOver()) {
+      this.held.hold(cut === 0 ? chunk : chunk.subarray(cut))
+      if (this.held.bytes > this.maxEventBytes) this.tooLarge = true
+    }
+    return this.#out
+  }
+
+  last(): Buffer | undefined {
+    if (this.#lastEnd === 0) return undefined
+    const isAll = this.#lastStart === 0 && this.#lastEnd === this.#out?.length
+    return isAll ? this.#out : this.#out?.subarray(this.#lastStart, this.#lastEnd)
+  }
+
+  end(): Buffer | undefined {
+    this.#forget()
+    if (!this.#isOver()) this.finish()
+    return this.#out
+  }
+
+  refuse(): void {
+    if (this.#lastEnd > 0) this.events--
+    this.#forget()
+  }
+
+  /** Joins chunks that have come, and what is held with them, as far as that is worth it. */
+  protected join(chunks: readonly Buffer[]): Buffer {
+    return this.held.joinedWith(chunks)
+  }
+
+  /**
+   * Looks for ends of frames, and tells `endFrame` of each.
+   *
+   * @param from where it begins to look: what stands before has been looked at
+   */
+  protected abstract scan(chunk: Buffer, from: number): void
+
+  /** The body ended: passes what is left with `passRest`, or says in `corrupt` why that cannot go out. */
+  protected abstract finish(): void
+
+  /** In the chunk that is scanned, a frame ends at `at`. @returns `false` when it is too large: the scan is over then */
+  protected endFrame(at: number, isEvent: boolean): boolean {
+    const start = this.#lastFrameEnd(0)
+    const end = this.held.bytes + at
+    if (end - start > this.maxEventBytes) {
+      this.tooLarge = true
+      return false
+    }
+    this.ends.push(end)
+    if (isEvent) {
+      this.events++
+      this.#lastStart = start
+      this.#lastEnd = end
+    }
+    return true
+  }
+
+  /** Nothing stands between the last frame, or the beginning, and this place in the chunk that is scanned. */
+  protected isBetweenFrames(at: number): boolean {
+    return this.held.bytes + at === this.#lastFrameEnd(0)
+  }
+
+  /** What stands behind the last frame, up to `at`, is part of that frame; a frame of its own where that has gone out. */
+  protected extendFrame(at: number): void {
+    const before = this.ends.pop()
+    const end = this.held.bytes + at
+    this.ends.push(end)
+    if (before === this.#lastEnd) this.#lastEnd = end
+  }
+
+  /** At the end of the body: what is held goes out, with `closing` behind it. */
+  protected passRest(closing: string, isEvent: boolean): void {
+    const rest = this.held.completedBy(Buffer.from(closing))
+    this.#out = rest
+    this.ends.push(rest.length)
+    if (!isEvent) return
+    this.events++
+    this.#lastEnd = rest.length
+  }
+
+  #lastFrameEnd(otherwise: number): number {
+    return this.ends[this.ends.length - 1] ?? otherwise
+  }
+
+  #forget(): void {
+    this.#lastStart = this.#lastEnd = 0
+    this.ends = []
+    this.#out = undefined
+  }
+
+  #isOver(): boolean {
+    return this.tooLarge || this.corrupt !== undefined
+  }
+}

@@ -1,0 +1,52 @@
+import { CuttingFramer } from './cutting.js'
+import type { Framing } from './framing.js'
+import { isJsonSpace, skipJsonSpace } from './json-space.js'
+
+const LF = 10
+
+/**
+ * Cuts newline-delimited JSON between its lines. A CR before an LF is white space at the end of its line, as JSON has it.
+ *
+ * https://github.com/ndjson/ndjson-spec, https://jsonlines.org
+ */
+export class NdjsonFramer extends CuttingFramer {
+  readonly carriesMessages = true
+  // A reader need not take anything for a comment: JSON has none, and blank lines may be an error.
+  readonly heartbeat = undefined
+
+  /** Nothing but white space stands on the current line yet. */
+  #isBlank = true
+
+  protected scan(chunk: Buffer, from: number): void {
+    let lineStart = from
+    for (;;) {
+      const lf = chunk.indexOf(LF, lineStart)
+      const lineEnd = lf === -1 ? chunk.length : lf
+      if (this.#isBlank) this.#isBlank = skipJsonSpace(chunk, lineStart, lineEnd) === lineEnd
+      if (lf === -1) return
+      const isEvent = !this.#isBlank
+      this.#isBlank = true
+      lineStart = lf + 1
+      if (!this.endFrame(lineStart, isEvent)) return
+    }
+  }
+
+  protected finish(): void {
+    if (this.held.bytes > 0) this.passRest('\n', !this.#isBlank)
+  }
+}
+
+/** One JSON value a line. */
+export const ndjson: Framing = {
+  name: 'ndjson',
+  createFramer: (maxEventBytes) => new NdjsonFramer(maxEventBytes),
+  read(line) {
+    const from = skipJsonSpace(line, 0)
+    if (from === line.length) return undefined
+    let to = line.length
+    while (isJsonSpace(line[to - 1])) to--
+    return { data: line.toString('utf8', from, to) }
+  },
+  // Within a JSON text, a line end can only be white space.
+  write: ({ data }) => Buffer.from(`${data.replace(/[\r\n]+/g, ' ')}\n`),
+}

@@ -1,0 +1,64 @@
+import type { Request } from 'express'
+import type { FormatName } from './formats/index.js'
+import type { ProviderEvents, ProviderRequests } from './formats/types.js'
+
+interface HookedExchange {
+  readonly id: string
+  readonly req: Request
+  /** The path below the target. */
+  readonly path: string
+  /** The model that the request names. */
+  readonly model: string | undefined
+  /** The request asks for a stream. */
+  readonly stream: boolean
+}
+
+interface RequestOf<F extends FormatName> extends HookedExchange {
+  readonly format: F
+  /** The JSON body, `modelOptions` applied; `undefined` where there is none. Change it, or put another in its place. */
+  body: ProviderRequests[F] | undefined
+  /** The bytes that go out for the body as it is now, for signatures. */
+  readonly rawBody: Buffer | undefined
+  /** Further request headers for the provider, by lower-case names; they win over all others. */
+  readonly headers: Record<string, string>
+}
+
+/** A request before it goes out; its `format` tells the type of its `body`. */
+export type HookedRequest = { [F in FormatName]: RequestOf<F> }[FormatName]
+
+/** An answer in the provider's place. */
+export interface HookAnswer {
+  /** HTTP status. Default 200. */
+  status?: number
+  headers?: Record<string, string>
+  /** A string or Buffer goes out as it is, anything else as JSON. */
+  body?: unknown
+}
+
+/**
+ * May read the request and replace its body, or answer it itself by returning an answer. What it throws becomes the
+ * answer's status where it has a `status` or `statusCode` from 400 to 599 (`http-errors`), and 500 otherwise.
+ */
+export type OnRequest = (
+  request: HookedRequest,
+) => HookAnswer | undefined | void | Promise<HookAnswer | undefined | void>
+
+interface EventOf<F extends FormatName> {
+  readonly format: F
+  /** Name of the event, where the framing has one. */
+  readonly event: string | undefined
+  /** Its JSON, parsed. */
+  readonly data: ProviderEvents[F]
+}
+
+/** One event of a stream; its `format` tells the type of its `data`. */
+export type StreamEvent = { [F in FormatName]: EventOf<F> }[FormatName]
+
+/**
+ * Sees each event that carries JSON. `undefined` passes it as it came, `null` drops it, and an object with `data` (and
+ * `event`) goes out in its place. What it throws ends the stream with an error event.
+ */
+export type OnEvent = (
+  event: StreamEvent,
+  exchange: HookedExchange & { readonly format: FormatName },
+) => { event?: string; data: unknown } | null | undefined | void

@@ -1,0 +1,39 @@
+/** What an exchange may use. Sizes are in bytes, times in milliseconds; `Infinity` lifts a limit. */
+export interface Limits {
+  /** Size of the request body. Default 32 MiB. */
+  maxRequestBytes: number
+  /** Streams under way at once, in this middleware. Default `Infinity`. */
+  maxConcurrentStreams: number
+  /** From the start of the upstream request to the head of its response. Default 600,000 (10 min). */
+  firstByteTimeoutMs: number
+  /** Silence of the provider within a response. Default 120,000 (2 min). */
+  idleTimeoutMs: number
+  /** From the head of the response to its end. Default 1,800,000 (30 min). */
+  maxStreamDurationMs: number
+  /** Size of the response body, decoded. Default 256 MiB. */
+  maxResponseBytes: number
+  /** Size of one event. Default 8 MiB. */
+  maxEventBytes: number
+  /** How long a client may leave what was written to it unread. Default 60,000 (1 min). */
+  drainTimeoutMs: number
+  /** Tokens that a stream may generate, as far as the provider tells or we estimate. Default `Infinity`. */
+  maxOutputTokens: number
+  /** How long a provider that has said that its stream is over may leave the response open. Default 1,000. */
+  terminatorGraceMs: number
+}
+
+const MIB = 1024 * 1024
+const MINUTE = 60_000
+
+export const defaultLimits: Readonly<Limits> = {
+  maxRequestBytes: 32 * MIB,
+  maxConcurrentStreams: Number.POSITIVE_INFINITY,
+  firstByteTimeoutMs: 10 * MINUTE,
+  idleTimeoutMs: 2 * MINUTE,
+  maxStreamDurationMs: 30 * MINUTE,
+  maxResponseBytes: 256 * MIB,
+  maxEventBytes: 8 * MIB,
+  drainTimeoutMs: MINUTE,
+  maxOutputTokens: Number.POSITIVE_INFINITY,
+  terminatorGraceMs: 1000,
+}

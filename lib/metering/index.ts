@@ -1,0 +1,43 @@
+import type { Config } from '../config.js'
+import type { Exchange } from '../exchange.js'
+import type { Framing } from '../framing/index.js'
+import { isObject } from '../json.js'
+import { PlainAnswer } from './answer.js'
+import { type Metering, Passage } from './passage.js'
+
+export { Findings } from './findings.js'
+export type { Metering } from './passage.js'
+
+/**
+ * What is done with an answer as it passes.
+ *
+ * @param framing of a stream
+ * @param isJson it is a JSON answer, and no stream
+ */
+export function meteringFor(
+  exchange: Exchange,
+  framing: Framing | undefined,
+  isJson: boolean,
+  config: Config,
+): Metering | undefined {
+  const { format, findings, hidesUsage } = exchange
+  if (!framing) return isJson ? new PlainAnswer(format, findings) : undefined
+  const { estimateTokens, onEvent } = config
+  const seenBy = onEvent && exchange.hookView()
+  return new Passage(format, framing, findings, {
+    hidesUsage,
+    estimateTokens,
+    onMessage:
+      onEvent &&
+      ((message, data) => {
+        // Its type says what the format's events look like, which only the app can check.
+        const event = { format: format.name, event: message.event, data } as Parameters<typeof onEvent>[0]
+        const replaced = onEvent(event, seenBy!)
+        if (!replaced) return replaced === null ? null : undefined
+        if (!isObject(replaced) || !('data' in replaced)) {
+          throw new TypeError('onEvent returns nothing, null, or an object with `data`')
+        }
+        return { ...message, event: replaced.event ?? message.event, data: JSON.stringify(replaced.data) }
+      }),
+  })
+}

@@ -1,0 +1,123 @@
+import type { Format, JsonObject, Reading } from '../formats/index.js'
+import type { Framing, Message } from '../framing/index.js'
+import { isObject, parsedJson } from '../json.js'
+import { RunningEstimate } from './estimate.js'
+import type { Findings } from './findings.js'
+import { markedFrames } from './marked.js'
+import { Tail } from './tail.js'
+
+/** What is done with what passes; what the client sees of it. */
+export interface Metering {
+  /**
+   * Takes whole frames on their way to the client.
+   *
+   * @param ends where each of them ends
+   * @returns what the client is to get of them; `undefined` where that is nothing
+   */
+  pass(frames: Buffer, ends: readonly number[], now: number): Buffer | undefined
+  /** Nothing more passes. */
+  finish(now: number): void
+}
+
+export interface PassageOptions {
+  /** The event that tells usage and nothing else was not asked for by the client, who shall not see it. */
+  readonly hidesUsage: boolean
+  /** Estimates the tokens of a piece of text, in the place of our own estimate. */
+  readonly estimateTokens: ((text: string, model: string | undefined) => number) | undefined
+  /** Sees each event: `undefined` passes it as it is, `null` drops it, a message goes out in its place. */
+  readonly onMessage: ((message: Message, data: unknown) => Message | null | undefined) | undefined
+}
+
+/**
+ * The frames of a stream as they pass: metered, and changed where that was asked for. Most frames are not read at all:
+ * those that may tell something are found by their bytes, and of the others a few are looked into for the estimate.
+ */
+export class Passage implements Metering {
+  readonly #format: Format
+  readonly #framing: Framing
+  readonly #findings: Findings
+  readonly #options: PassageOptions
+  readonly #marker: Buffer
+  readonly #readsAll: boolean
+  readonly #estimate = new RunningEstimate()
+  readonly #tail = new Tail()
+
+  constructor(format: Format, framing: Framing, findings: Findings, options: PassageOptions) {
+    this.#format = format
+    this.#framing = framing
+    this.#findings = findings
+    this.#options = options
+    this.#marker = Buffer.from(format.usageMarker)
+    this.#readsAll = this.#marker.length === 0 || Boolean(options.estimateTokens ?? options.onMessage)
+  }
+
+  pass(frames: Buffer, ends: readonly number[], now: number): Buffer | undefined {
+    const marked = this.#readsAll ? undefined : markedFrames(frames, ends, this.#marker)
+    let nextMark = 0
+    let pieces: Buffer[] | undefined
+    let kept = 0
+    let start = 0
+    for (let at = 0; at < ends.length; at++) {
+      const end = ends[at]!
+      const isMarked = marked !== undefined && marked[nextMark] === at
+      if (isMarked) nextMark++
+      if (isMarked || this.#readsAll || this.#estimate.wantsLook(end - start)) {
+        const frame = frames.subarray(start, end)
+        const seen = this.#look(frame, now)
+        if (seen !== frame) {
+          pieces ??= []
+          pieces.push(frames.subarray(kept, start), seen)
+          kept = end
+        }
+      } else {
+        this.#estimate.count(end - start)
+      }
+      start = end
+    }
+    if (!this.#options.estimateTokens) this.#findings.estimatedTokens = this.#estimate.tokens
+    if (!this.#readsAll) this.#tail.keep(frames, ends)
+    if (!pieces) return frames
+    const seen = Buffer.concat([...pieces, frames.subarray(kept)])
+    return seen.length > 0 ? seen : undefined
+  }
+
+  /** What stands in the last frames (finish reason, error) need not have had a mark. */
+  finish(now: number): void {
+    for (const frame of this.#tail.frames()) {
+      const { text, ...reading } = this.#read(frame)?.reading ?? {}
+      this.#findings.note(reading, now)
+    }
+  }
+
+  /** @returns what the client gets of the frame: the frame itself, another in its place, or no bytes */
+  #look(frame: Buffer, now: number): Buffer {
+    const read = this.#read(frame)
+    if (!read) {
+      this.#estimate.learn(frame.length, undefined)
+      return frame
+    }
+    const { message, data, reading } = read
+    const { estimateTokens, hidesUsage, onMessage } = this.#options
+    this.#findings.note(reading, now)
+    if (estimateTokens && reading.text) {
+      this.#findings.estimatedTokens += estimateTokens(reading.text, this.#findings.model)
+    } else {
+      this.#estimate.learn(frame.length, reading.text)
+    }
+    if (hidesUsage && reading.isUsageOnly) return NOTHING
+    const replaced = onMessage?.(message, data)
+    if (replaced === undefined) return frame
+    return replaced === null ? NOTHING : this.#framing.write(replaced)
+  }
+
+  #read(frame: Buffer): { message: Message; data: unknown; reading: Reading } | undefined {
+    const message = this.#framing.read(frame)
+    const data = message && parsedJson(message.data)
+    if (!message || data === undefined) return undefined
+    const reading = isObject(data) ? this.#format.readMessage(data as JsonObject, message.event) : {}
+    const error = message.isError ? (reading.error ?? message.event ?? 'an error') : reading.error
+    return { message, data, reading: error === undefined ? reading : { ...reading, error } }
+  }
+}
+
+const NOTHING = Buffer.alloc(0)

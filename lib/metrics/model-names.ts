@@ -1,0 +1,45 @@
+import type { ExchangeRecord } from '../exchange.js'
+
+/** Which models get a label value of their own. */
+export interface ModelNameOptions {
+  /** Names of models that always have a label value of their own. Default: none. */
+  models?: readonly string[]
+  /**
+   * How many names beside `models` may get a label value of their own; later ones share one. A name gets its own with
+   * the first request for it that the provider answers with success, so that names which clients make up cannot use
+   * them up, unless the provider answers to any name, as some local servers do. 0: only `models` have one. Default 100.
+   */
+  maxModels?: number
+}
+
+/** Names of models as label values, bounded in number: each value makes new time series, which are never given up. */
+export class ModelNames {
+  readonly #names: Set<string>
+  readonly #other: string
+  #room: number
+
+  /** @param other the value that all further names share */
+  constructor({ models = [], maxModels = 100 }: ModelNameOptions, other: string) {
+    this.#names = new Set(models)
+    this.#room = maxModels
+    this.#other = other
+  }
+
+  /** The value for an exchange's model, which is the one that its request names; `undefined` where none is named. */
+  of(record: ExchangeRecord): string | undefined {
+    const name = record.model ?? record.responseModel
+    if (name === undefined || this.#names.has(name)) return name
+    if (this.#room <= 0 || !hasSucceeded(record)) return this.#other
+    this.#room--
+    this.#names.add(name)
+    return name
+  }
+}
+
+/**
+ * The provider took the request. A status is not enough: a response that was opened early has 200 whatever the provider
+ * says later.
+ */
+function hasSucceeded({ status = 0, code, firstByteMs }: ExchangeRecord): boolean {
+  return status >= 200 && status < 300 && code === undefined && firstByteMs !== undefined
+}

@@ -1,0 +1,94 @@
+import { Counter, Gauge, Histogram } from 'prom-client'
+import type { AiProxyStats } from '../ledger.js'
+import type { Delays } from './event-loop-delay.js'
+import { TurnHistogram } from './turn-histogram.js'
+
+/** What gauges show; asked for when they are scraped. */
+interface GaugeSources {
+  stats(): readonly AiProxyStats[]
+  takeDelays(): Delays
+}
+
+// From a cached answer to a reasoning model that thinks for minutes.
+const WAIT_BUCKETS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
+// Up to the default of `limits.maxStreamDurationMs`.
+const DURATION_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1800]
+// From large models under load to small ones on special hardware.
+const RATE_BUCKETS = [5, 10, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 2000]
+
+const byModel = ['format', 'model'] as const
+
+/** The metrics, under their names without the prefix. They are in no registry yet. */
+export function createMetrics(prefix: string, sources: GaugeSources) {
+  // No registry here: prom-client would take its global one.
+  const named = (name: string, help: string) => ({ name: prefix + name, help, registers: [] })
+
+  const gauge = (name: string, help: string, figure: (stats: readonly AiProxyStats[]) => number) =>
+    new Gauge({
+      ...named(name, help),
+      collect() {
+        this.set(figure(sources.stats()))
+      },
+    })
+  const sumOf = (key: 'active' | 'streams' | 'waitingForDrain') => (stats: readonly AiProxyStats[]) =>
+    stats.reduce((sum, each) => sum + each[key], 0)
+
+  return {
+    exchanges: new Counter({
+      ...named('exchanges_total', 'Exchanges that have ended'),
+      labelNames: [...byModel, 'outcome'],
+    }),
+    tokens: new Counter({
+      ...named(
+        'tokens_total',
+        'Tokens; cached_input and cache_write are parts of the input, and reasoning is a part of the output',
+      ),
+      labelNames: [...byModel, 'kind', 'estimated'],
+    }),
+    firstByte: new Histogram({
+      ...named('time_to_first_byte_seconds', "From the start of an exchange to the head of the provider's response"),
+      labelNames: byModel,
+      buckets: WAIT_BUCKETS,
+    }),
+    firstToken: new Histogram({
+      ...named('time_to_first_token_seconds', 'From the start of an exchange to the first text of its stream'),
+      labelNames: byModel,
+      buckets: WAIT_BUCKETS,
+    }),
+    outputRate: new Histogram({
+      ...named('output_tokens_per_second', 'Output tokens a second, from the first token of a stream to its end'),
+      labelNames: byModel,
+      buckets: RATE_BUCKETS,
+    }),
+    duration: new Histogram({
+      ...named('duration_seconds', 'From the start of an exchange to its end'),
+      labelNames: [...byModel, 'outcome'],
+      buckets: DURATION_BUCKETS,
+    }),
+    requestBytes: new Counter(named('request_bytes_total', 'Bytes of request bodies')),
+    upstreamBytes: new Counter(named('upstream_bytes_total', 'Body bytes from providers, decoded')),
+    downstreamBytes: new Counter(named('downstream_bytes_total', 'Body bytes to clients')),
+    limitHits: new Counter({ ...named('limit_hits_total', 'Limits that exchanges hit'), labelNames: ['limit'] }),
+    turns: new TurnHistogram(named('turn_seconds', 'Time that a turn of a stream took')),
+
+    active: gauge('active_exchanges', 'Exchanges under way', sumOf('active')),
+    streams: gauge('streams', 'Streams under way', sumOf('streams')),
+    waitingForDrain: gauge('waiting_for_drain', 'Streams whose client has to read first', sumOf('waitingForDrain')),
+    // All middlewares of a process have one scheduler, and each tells how many wait for it.
+    waitingForTurn: gauge('waiting_for_turn', 'Streams of the process that wait for a turn', (stats) =>
+      Math.max(0, ...stats.map((each) => each.waitingForTurn)),
+    ),
+    eventLoopDelay: new Gauge({
+      ...named('event_loop_delay_seconds', 'Delays of the event loop since the last scrape; quantile 1 is the longest'),
+      labelNames: ['quantile'],
+      // Of several workers the worst one tells.
+      aggregator: 'max',
+      collect() {
+        const { median, p99, max } = sources.takeDelays()
+        this.set({ quantile: '0.5' }, median)
+        this.set({ quantile: '0.99' }, p99)
+        this.set({ quantile: '1' }, max)
+      },
+    }),
+  }
+}

@@ -1,0 +1,34 @@
+import type { ExchangeRecord, RecordedUsage } from '../exchange.js'
+
+/**
+ * Formats whose input leaves out what was read from a cache or written to one.
+ *
+ * - Anthropic, also on Bedrock: https://docs.anthropic.com/en/api/messages#response-usage
+ * - Bedrock: https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
+ */
+const inputWithoutCache: readonly string[] = ['anthropic', 'bedrock-converse', 'bedrock-invoke']
+
+/**
+ * The usage of an exchange, with one meaning for all providers, so that figures can be added up: the input includes what
+ * was cached, the output includes the reasoning. So OpenAI counts, and so OpenTelemetry wants it:
+ * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-spans.md#inference
+ */
+export function uniformUsage({ format, usage }: ExchangeRecord): RecordedUsage | undefined {
+  if (!usage) return undefined
+  if (inputWithoutCache.includes(format)) {
+    const { inputTokens, cachedInputTokens, cacheWriteTokens } = usage
+    return {
+      ...usage,
+      ...(inputTokens !== undefined && { inputTokens: sum(inputTokens, cachedInputTokens, cacheWriteTokens) }),
+    }
+  }
+  // https://ai.google.dev/api/generate-content#UsageMetadata. An estimate has been made from all text, thoughts as well.
+  if (format === 'gemini' && usage.reasoningTokens !== undefined && !usage.estimated) {
+    return { ...usage, outputTokens: sum(usage.outputTokens, usage.reasoningTokens) }
+  }
+  return usage
+}
+
+function sum(...figures: readonly (number | undefined)[]): number {
+  return figures.reduce<number>((total, figure) => total + (figure ?? 0), 0)
+}

@@ -1,0 +1,40 @@
+import type { Format } from '../formats/index.js'
+import { isObject } from '../json.js'
+import type { ModelOptions } from '../options.js'
+
+/** In `modelOptions` it stands for the field that the request's format has for it. */
+const MAX_OUTPUT_TOKENS = 'maxOutputTokens'
+
+/** A request body with `modelOptions` in it: defaults where it says nothing, overrides in any case. */
+export function withModelOptions(
+  body: Record<string, unknown>,
+  { defaults = {}, overrides = {} }: ModelOptions,
+  format: Format,
+): Record<string, unknown> {
+  const filled = merged(inOwnFields(defaults, body, format), body)
+  return merged(filled, inOwnFields(overrides, filled, format))
+}
+
+function inOwnFields(options: Record<string, unknown>, body: Record<string, unknown>, format: Format) {
+  if (!(MAX_OUTPUT_TOKENS in options)) return options
+  const { [MAX_OUTPUT_TOKENS]: limit, ...rest } = options
+  const own = format.maxOutputTokensPath(body).reduceRight<unknown>((value, key) => ({ [key]: value }), limit)
+  return merged(rest, own as Record<string, unknown>)
+}
+
+/** Both objects in one, those within them as well; what `over` has wins. Arrays are values, and replaced as a whole. */
+function merged(under: Record<string, unknown>, over: Record<string, unknown>): Record<string, unknown> {
+  const result: Record<string, unknown> = {}
+  for (const source of [under, over]) {
+    for (const [key, value] of Object.entries(source)) {
+      const before = Object.hasOwn(result, key) ? result[key] : undefined
+      define(result, key, isObject(before) && isObject(value) ? merged(before, value) : value)
+    }
+  }
+  return result
+}
+
+/** As `JSON.parse` does it: `__proto__` becomes a field like any other, and not the object's prototype. */
+function define(object: object, key: string, value: unknown): void {
+  Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
+}

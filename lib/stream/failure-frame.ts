@@ -1,0 +1,21 @@
+import type { Format } from '../formats/index.js'
+import type { Framing } from '../framing/index.js'
+
+/**
+ * What says a failure within a running stream, in the form of its framing; `undefined` where that has none, and the
+ * connection must be cut for no client to take a part for the whole.
+ *
+ * @param body an error body of the format
+ */
+export function failureFrame(framing: Framing, format: Format, body: unknown): Buffer | undefined {
+  switch (framing.name) {
+    case 'sse':
+      return Buffer.from(format.errorEvent(body))
+    case 'ndjson':
+      return Buffer.from(`${JSON.stringify(body)}\n`)
+    case 'aws-event-stream':
+      return framing.write({ event: 'internalServerException', data: JSON.stringify(body), isError: true })
+    case 'json-array':
+      return undefined
+  }
+}

@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import {
+  asksForStream,
+  canGenerate,
+  type FormatName,
+  formatFor,
+  formatNamed,
+  formatNames,
+  modelInPath,
+} from '../../lib/formats/index.js'
+
+const vertex = '/v1/projects/p/locations/us-central1/publishers'
+const arn = 'arn:aws:bedrock:us-east-1:1:inference-profile%2Fus.anthropic.claude-v2:0'
+
+describe('formatFor', () => {
+  const paths: Record<FormatName, string[]> = {
+    'openai-chat': [
+      '/v1/chat/completions',
+      '/chat/completions',
+      '/api/v1/chat/completions',
+      '/openai/v1/chat/completions',
+      '/openai/deployments/gpt-4o/chat/completions',
+      '/inference/v1/chat/completions',
+      '/v1beta/openai/chat/completions',
+      '/compatibility/v1/chat/completions',
+      '/v1/fim/completions',
+      // What no other format claims.
+      '/',
+      '/v1/models',
+      '/v1/models/llama3:latest',
+      '/v1/audio/speech',
+      '/v1/messages/batches',
+      '/v1/threads/thread_1/messages',
+      '/v1/xmessages',
+      '/v1/messagesx',
+      '/v1/chat',
+      '/chat',
+      '/generate',
+      `${vertex}/mistralai/models/mistral-large:rawPredict`,
+    ],
+    'openai-completions': [
+      '/v1/completions',
+      '/completions',
+      '/beta/completions',
+      '/openai/deployments/davinci/completions',
+    ],
+    'openai-embeddings': ['/v1/embeddings', '/openai/deployments/ada/embeddings', '/v1beta/openai/embeddings'],
+    'openai-responses': [
+      '/v1/responses',
+      '/responses',
+      '/openai/responses',
+      '/openai/v1/responses',
+      '/openai/deployments/x/responses',
+      '/v1/responses/resp_1',
+      '/v1/responses/resp_1/cancel',
+      '/v1/responses/input_tokens',
+    ],
+    anthropic: [
+      '/v1/messages',
+      '/messages',
+      '/v1/messages/count_tokens',
+      '/anthropic/v1/messages',
+      '/api/v1/messages',
+      `${vertex}/anthropic/models/claude-sonnet-4@20250514:streamRawPredict`,
+      `${vertex}/anthropic/models/claude-sonnet-4@20250514:rawPredict`,
+    ],
+    gemini: [
+      '/v1beta/models/gemini-2.5-pro:generateContent',
+      '/v1/models/gemini-2.5-pro:streamGenerateContent',
+      '/v1alpha/models/gemini-2.5-pro:countTokens',
+      '/v1beta/models/embedding-001:embedContent',
+      '/v1beta/models/embedding-001:batchEmbedContents',
+      '/v1beta/models/imagen-4:predict',
+      '/v1beta/models/veo-3:predictLongRunning',
+      '/v1beta/tunedModels/mine:generateContent',
+      '/v1beta/models',
+      '/v1beta/models/gemini-2.5-pro',
+      '/prefix/v1beta/models/gemini-2.5-pro:generateContent',
+      `${vertex}/google/models/gemini-2.5-pro:streamGenerateContent`,
+    ],
+    'bedrock-converse': [
+      '/model/anthropic.claude-3-haiku-20240307-v1:0/converse',
+      '/model/anthropic.claude-3-haiku-20240307-v1:0/converse-stream',
+      `/model/${arn}/converse-stream`,
+    ],
+    'bedrock-invoke': [
+      '/model/amazon.titan-text-express-v1/invoke',
+      '/model/amazon.titan-text-express-v1/invoke-with-response-stream',
+    ],
+    'ollama-chat': ['/api/chat', '/ollama/api/chat'],
+    'ollama-generate': ['/api/generate'],
+    cohere: ['/v2/chat', '/api/v2/chat'],
+  }
+  for (const [name, claimed] of Object.entries(paths)) {
+    for (const path of claimed) test(`${path}: ${name}`, () => assert.equal(formatFor(path).name, name))
+  }
+
+  test('a very long path is told quickly', () => {
+    const started = performance.now()
+    for (const part of ['/models/a:', '/v1', 'embed', ':embed', '/responses/a', '/model/a']) {
+      const path = `/v1/models/a:${part.repeat(10_000)}`
+      formatFor(path)
+      modelInPath(path)
+      canGenerate(path)
+    }
+    assert.ok(performance.now() - started < 1000)
+  })
+})
+
+describe('formatNamed', () => {
+  test('there are eleven', () => assert.equal(formatNames.length, 11))
+  for (const name of formatNames) test(name, () => assert.equal(formatNamed(name).name, name))
+})
+
+describe('asksForStream', () => {
+  for (const [path, body, asked] of [
+    ['/v1/chat/completions', { stream: true }, true],
+    ['/v1/chat/completions', { stream: false }, false],
+    ['/v1/chat/completions', {}, false],
+    ['/v1/chat/completions', { stream: 'true' }, true],
+    ['/v1/chat/completions', { stream: 1 }, true],
+    ['/v1/chat/completions', undefined, false],
+    ['/v1/chat/completions', null, false],
+    ['/v1/chat/completions', 'stream', false],
+    ['/v1beta/models/gemini:streamGenerateContent', {}, true],
+    ['/v1beta/models/gemini:generateContent', {}, false],
+    ['/model/claude/converse-stream', {}, true],
+    ['/model/claude/converse', {}, false],
+    ['/model/claude/invoke-with-response-stream', {}, true],
+    ['/api/chat', {}, true],
+    ['/api/chat', undefined, true],
+    ['/api/generate', {}, true],
+    ['/api/chat', { stream: false }, false],
+    ['/api/chat', { stream: true }, true],
+    ['/v2/chat', {}, false],
+    ['/v2/chat', { stream: true }, true],
+  ] as const) {
+    test(`${path} ${JSON.stringify(body)}: ${asked}`, () => assert.equal(asksForStream('POST', path, body), asked))
+  }
+  test('what is only read streams where it says so itself', () => {
+    assert.equal(asksForStream('GET', '/model/claude/converse-stream', undefined), false)
+    assert.equal(asksForStream('GET', '/api/chat', undefined), false)
+  })
+})
+
+describe('canGenerate', () => {
+  for (const [path, can] of [
+    ['/v1/chat/completions', true],
+    ['/v1/responses', true],
+    ['/v1/messages', true],
+    ['/v1beta/models/x:generateContent', true],
+    ['/v1beta/models/x:streamGenerateContent', true],
+    ['/model/x/converse', true],
+    ['/v1/messages/count_tokens', false],
+    ['/v1/responses/input_tokens', false],
+    ['/model/x/count-tokens', false],
+    ['/v1beta/models/x:countTokens', false],
+    ['/v1beta/models/x:embedContent', false],
+    ['/v1beta/models/x:batchEmbedContents', false],
+    ['/v1/embeddings', false],
+  ] as const) {
+    test(`${path}: ${can}`, () => assert.equal(canGenerate(path), can))
+  }
+})
+
+describe('modelInPath', () => {
+  for (const [path, model] of [
+    ['/v1beta/models/gemini-2.5-pro:generateContent', 'gemini-2.5-pro'],
+    ['/v1/models/gemini-2.5-pro:streamGenerateContent', 'gemini-2.5-pro'],
+    ['/v1beta/models/gemini-2.5-pro:countTokens', 'gemini-2.5-pro'],
+    ['/v1beta/tunedModels/mine:generateContent', 'mine'],
+    [`${vertex}/google/models/gemini-2.5-pro:generateContent`, 'gemini-2.5-pro'],
+    [`${vertex}/anthropic/models/claude-opus-4@20250514:streamRawPredict`, 'claude-opus-4@20250514'],
+    ['/model/anthropic.claude-v2:1/converse', 'anthropic.claude-v2:1'],
+    ['/model/anthropic.claude-v2%3A1/invoke-with-response-stream', 'anthropic.claude-v2:1'],
+    [`/model/${arn}/converse-stream`, 'arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-v2:0'],
+    ['/model/50%/converse', '50%'],
+    ['/openai/deployments/my-gpt/chat/completions', 'my-gpt'],
+    ['/openai/deployments/my%20gpt/embeddings', 'my gpt'],
+    ['/openai/deployments/my-gpt', undefined],
+    ['/v1/models', undefined],
+    ['/v1/models/gpt-4o', undefined],
+    ['/v1/models/llama3:latest', undefined],
+    ['/model/x/other', undefined],
+    ['/v1/chat/completions', undefined],
+    ['/', undefined],
+  ] as const) {
+    test(`${path}: ${model}`, () => assert.equal(modelInPath(path), model))
+  }
+})

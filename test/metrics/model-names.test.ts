@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { ModelNames } from '../../lib/metrics/model-names.js'
+import { recordOf, unknownModelRecord } from './support/records.js'
+
+const OTHER = 'other'
+
+describe('names of models', () => {
+  test('a model that answered has its own name, in later failures as well', () => {
+    const names = new ModelNames({}, OTHER)
+    assert.equal(names.of(recordOf()), 'gpt-4o')
+    assert.equal(names.of(recordOf({ status: 500 })), 'gpt-4o')
+    assert.equal(names.of(recordOf({ outcome: 'rejected', code: 'invalid_request', status: 400 })), 'gpt-4o')
+  })
+
+  test('as many as there is room for; those that have a name keep it', () => {
+    const names = new ModelNames({ maxModels: 2 }, OTHER)
+    const seen = ['a', 'b', 'c', 'a', 'b', 'c'].map((model) => names.of(recordOf({ model })))
+    assert.deepEqual(seen, ['a', 'b', OTHER, 'a', 'b', OTHER])
+  })
+
+  test('by default there is room for 100', () => {
+    const names = new ModelNames({}, OTHER)
+    const seen = Array.from({ length: 101 }, (_, i) => names.of(recordOf({ model: `m${i}` })))
+    assert.deepEqual(seen.slice(-2), ['m99', OTHER])
+  })
+
+  for (const [what, failed] of Object.entries({
+    'the provider does not know': unknownModelRecord('made-up'),
+    'the proxy refused': recordOf({ model: 'made-up', outcome: 'rejected', code: 'model_not_allowed', status: 403 }),
+    'the provider refused behind a response that was opened early': recordOf({
+      model: 'made-up',
+      outcome: 'upstream_error',
+      code: 'upstream_error',
+      status: 200,
+    }),
+    'the client did not wait for, behind a response that was opened early': recordOf({
+      model: 'made-up',
+      outcome: 'client_disconnect',
+      firstByteMs: undefined,
+    }),
+    'nothing was answered to': recordOf({ model: 'made-up', outcome: 'client_disconnect', status: undefined }),
+    'was redirected': recordOf({ model: 'made-up', status: 302 }),
+  })) {
+    test(`a name that ${what} takes no room`, () => {
+      const names = new ModelNames({ maxModels: 1 }, OTHER)
+      assert.equal(names.of(failed), OTHER)
+      assert.equal(names.of(recordOf({ model: 'real' })), 'real')
+    })
+  }
+
+  test('those listed have theirs from the start, and take no room', () => {
+    const names = new ModelNames({ models: ['listed'], maxModels: 1 }, OTHER)
+    assert.equal(names.of(unknownModelRecord('listed')), 'listed')
+    assert.equal(names.of(recordOf({ model: 'a' })), 'a')
+    assert.equal(names.of(recordOf({ model: 'b' })), OTHER)
+  })
+
+  test('maxModels 0: only those listed', () => {
+    const names = new ModelNames({ models: ['listed'], maxModels: 0 }, OTHER)
+    assert.deepEqual([names.of(recordOf({ model: 'listed' })), names.of(recordOf())], ['listed', OTHER])
+  })
+
+  test("where the request names none, the provider's name counts, and none where it has none", () => {
+    const names = new ModelNames({}, OTHER)
+    assert.equal(names.of(recordOf({ model: undefined })), 'gpt-4o-2024-08-06')
+    assert.equal(names.of(recordOf({ model: undefined, responseModel: undefined })), undefined)
+  })
+})

@@ -1,0 +1,424 @@
+import assert from 'node:assert/strict'
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { context, metrics, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { AlwaysOffSampler } from '@opentelemetry/sdk-trace-base'
+import type { Request } from 'express'
+import type { ExchangeRecord } from '../../lib/exchange.js'
+import type { ObservedExchange } from '../../lib/observer.js'
+import { type OpenTelemetryObserverOptions, openTelemetryObserver } from '../../lib/opentelemetry.js'
+import { recordOf, unknownModelRecord } from './support/records.js'
+import { setUpGlobals, telemetry } from './support/telemetry.js'
+
+let tearDown: () => void
+let sdk: ReturnType<typeof telemetry>
+before(() => {
+  tearDown = setUpGlobals()
+})
+after(() => tearDown())
+beforeEach(() => {
+  sdk = telemetry()
+})
+afterEach(() => sdk.close())
+
+function observed(options: Partial<OpenTelemetryObserverOptions> = {}) {
+  const { tracerProvider, meterProvider } = sdk
+  const observer = openTelemetryObserver({ tracerProvider, meterProvider, ...options })
+  return {
+    begin: (exchange: Partial<ObservedExchange> = {}, headers: Record<string, string> = {}) =>
+      observer.onRequest?.({
+        id: 'exchange-1',
+        req: { method: 'POST', url: '/v1/chat/completions?key=secret', headers } as unknown as Request,
+        format: 'openai-chat',
+        model: 'gpt-4o',
+        stream: true,
+        host: 'api.openai.com:443',
+        ...exchange,
+      }),
+    finish: (record: Partial<ExchangeRecord> = {}) => observer.onFinish?.(recordOf(record)),
+  }
+}
+
+/** What the metrics of a call to the default host say of it. */
+const called = {
+  'gen_ai.operation.name': 'chat',
+  'gen_ai.provider.name': 'openai',
+  'gen_ai.request.model': 'gpt-4o',
+  'gen_ai.response.model': 'gpt-4o-2024-08-06',
+  'server.address': 'api.openai.com',
+  'server.port': 443,
+}
+
+const REMOTE = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) }
+
+describe('the span of a call', () => {
+  test('has the names and attributes of the conventions', () => {
+    const { begin, finish } = observed()
+    begin()
+    assert.equal(sdk.spans.length, 0)
+    finish()
+    const [span] = sdk.spans
+    assert.equal(span?.name, 'chat gpt-4o')
+    assert.equal(span?.kind, SpanKind.CLIENT)
+    assert.deepEqual(span?.status, { code: SpanStatusCode.UNSET })
+    assert.deepEqual(span?.attributes, {
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.provider.name': 'openai',
+      'server.address': 'api.openai.com',
+      'server.port': 443,
+      'gen_ai.request.model': 'gpt-4o',
+      'gen_ai.request.stream': true,
+      'gen_ai.response.model': 'gpt-4o-2024-08-06',
+      'gen_ai.response.id': 'chatcmpl-1',
+      'gen_ai.response.finish_reasons': ['stop'],
+      'gen_ai.usage.input_tokens': 20,
+      'gen_ai.usage.output_tokens': 11,
+      'ai_proxy.time_to_first_token': 0.4,
+      'ai_proxy.outcome': 'completed',
+    })
+    assert.deepEqual(span?.instrumentationScope, {
+      name: 'express-ai-proxy',
+      version: undefined,
+      schemaUrl: 'https://opentelemetry.io/schemas/1.41.0',
+    })
+  })
+
+  test('has the parts of the usage, added up as the conventions want it', () => {
+    const { begin, finish } = observed()
+    begin({ format: 'anthropic', stream: false })
+    const usage = { inputTokens: 1, cachedInputTokens: 20, cacheWriteTokens: 300, outputTokens: 9, reasoningTokens: 4 }
+    finish({ format: 'anthropic', usage: { ...usage, estimated: true }, limit: 'idleTimeoutMs' })
+    const attributes = sdk.spans[0]?.attributes ?? {}
+    assert.equal(attributes['gen_ai.usage.input_tokens'], 321)
+    assert.equal(attributes['gen_ai.usage.cache_read.input_tokens'], 20)
+    assert.equal(attributes['gen_ai.usage.cache_creation.input_tokens'], 300)
+    assert.equal(attributes['gen_ai.usage.output_tokens'], 9)
+    assert.equal(attributes['gen_ai.usage.reasoning.output_tokens'], 4)
+    assert.equal(attributes['ai_proxy.usage.estimated'], true)
+    assert.equal(attributes['ai_proxy.limit'], 'idleTimeoutMs')
+    assert.equal('gen_ai.request.stream' in attributes, false)
+  })
+
+  test('is named after its operation alone where no model is named', () => {
+    const { begin, finish } = observed()
+    begin({ model: undefined })
+    finish({ model: undefined })
+    assert.equal(sdk.spans[0]?.name, 'chat')
+    assert.equal('gen_ai.request.model' in sdk.spans[0].attributes, false)
+  })
+
+  test('gives samplers what they may go by', () => {
+    const seen: object[] = []
+    const sampling = telemetry({
+      shouldSample: (_context, _traceId, name, kind, attributes) => {
+        seen.push({ name, kind, ...attributes })
+        return { decision: 0 }
+      },
+      toString: () => 'noting',
+    })
+    observed({ tracerProvider: sampling.tracerProvider }).begin()
+    assert.deepEqual(seen, [
+      {
+        name: 'chat gpt-4o',
+        kind: SpanKind.CLIENT,
+        'gen_ai.operation.name': 'chat',
+        'gen_ai.provider.name': 'openai',
+        'server.address': 'api.openai.com',
+        'server.port': 443,
+        'gen_ai.request.model': 'gpt-4o',
+        'gen_ai.request.stream': true,
+      },
+    ])
+  })
+
+  test('lasts from the request to the end of the exchange', () => {
+    const { begin, finish } = observed()
+    const before = Date.now()
+    begin()
+    const between = Date.now()
+    finish()
+    const [seconds, nanoseconds] = sdk.spans[0]!.startTime
+    const start = seconds * 1000 + Math.round(nanoseconds / 1e6)
+    assert.ok(start >= before && start <= between, `${start} is not from ${before} to ${between}`)
+    assert.equal(sdk.spans[0]?.ended, true)
+  })
+
+  test('belongs to its own exchange where several are under way, and ends once', () => {
+    const { begin, finish } = observed()
+    begin({ id: '1' })
+    begin({ id: '2', model: 'other' })
+    finish({ id: '2', model: 'other' })
+    finish({ id: '1' })
+    finish({ id: '1' })
+    assert.deepEqual(
+      sdk.spans.map(({ name }) => name),
+      ['chat other', 'chat gpt-4o'],
+    )
+  })
+})
+
+describe('errors', () => {
+  test('a failure of the exchange has its code for a type, and says what went wrong', async () => {
+    const { begin, finish } = observed()
+    begin()
+    finish({
+      outcome: 'upstream_error',
+      code: 'upstream_reset',
+      error: 'The provider broke off its answer (ECONNRESET)',
+    })
+    assert.deepEqual(sdk.spans[0]?.status, {
+      code: SpanStatusCode.ERROR,
+      message: 'The provider broke off its answer (ECONNRESET)',
+    })
+    assert.equal(sdk.spans[0]?.attributes['error.type'], 'upstream_reset')
+    assert.equal(sdk.spans[0]?.attributes['ai_proxy.outcome'], 'upstream_error')
+    const [duration] = await sdk.sumsOf('gen_ai.client.operation.duration')
+    assert.equal(duration?.attributes['error.type'], 'upstream_reset')
+  })
+
+  test("an error of the provider's has its status for a type", async () => {
+    const { begin, finish } = observed()
+    begin()
+    finish({ status: 429 })
+    assert.deepEqual(sdk.spans[0]?.status, { code: SpanStatusCode.ERROR })
+    assert.equal(sdk.spans[0]?.attributes['error.type'], '429')
+    const [duration] = await sdk.sumsOf('gen_ai.client.operation.duration')
+    assert.equal(duration?.attributes['error.type'], '429')
+  })
+
+  test('a client that leaves is none', async () => {
+    const { begin, finish } = observed()
+    begin()
+    finish({ outcome: 'client_disconnect' })
+    assert.deepEqual(sdk.spans[0]?.status, { code: SpanStatusCode.UNSET })
+    assert.equal(sdk.spans[0]?.attributes['ai_proxy.outcome'], 'client_disconnect')
+    assert.equal('error.type' in sdk.spans[0].attributes, false)
+    const [duration] = await sdk.sumsOf('gen_ai.client.operation.duration')
+    assert.equal('error.type' in duration!.attributes, false)
+  })
+})
+
+describe('what is no call of a model', () => {
+  test('an exchange that failed before it was sent has no span, and counts', async () => {
+    const { finish } = observed()
+    const rejected = { outcome: 'rejected', code: 'model_not_allowed', status: 403, durationMs: 2 } as const
+    finish({ ...rejected, responseModel: undefined, usage: undefined, firstTokenMs: undefined })
+    assert.deepEqual(sdk.spans, [])
+    assert.deepEqual(await sdk.sumsOf('gen_ai.client.operation.duration'), [
+      {
+        attributes: {
+          'gen_ai.operation.name': 'chat',
+          'gen_ai.provider.name': 'openai',
+          'gen_ai.request.model': '_OTHER',
+          'error.type': 'model_not_allowed',
+        },
+        sum: 0.002,
+        count: 1,
+      },
+    ])
+  })
+
+  test('one that the app or the proxy answered does not count', async () => {
+    const { finish } = observed()
+    finish()
+    assert.equal(await sdk.pointsOf('gen_ai.client.operation.duration'), undefined)
+  })
+
+  test('a list of models has no span, no headers, and does not count', async () => {
+    const { begin, finish } = observed()
+    const req = { method: 'GET', url: '/v1/models', headers: {} } as unknown as Request
+    assert.equal(begin({ req, model: undefined }), undefined)
+    finish({ method: 'GET', path: '/v1/models', status: 500, code: 'upstream_reset', model: undefined })
+    assert.deepEqual(sdk.spans, [])
+    assert.equal(await sdk.pointsOf('gen_ai.client.operation.duration'), undefined)
+  })
+})
+
+describe('the trace', () => {
+  const traceparent = `00-${REMOTE.traceId}-${REMOTE.spanId}-01`
+
+  test('is new where there is none; the provider gets it', () => {
+    const { begin, finish } = observed()
+    const headers = begin()
+    finish()
+    const { traceId, spanId } = sdk.spans[0]!.spanContext()
+    assert.deepEqual(headers, { traceparent: `00-${traceId}-${spanId}-01` })
+    assert.equal(sdk.spans[0]?.parentSpanContext, undefined)
+  })
+
+  test("is the client's, where no span is active", () => {
+    const { begin, finish } = observed()
+    const headers = begin({}, { traceparent })
+    finish()
+    const { spanId } = sdk.spans[0]!.spanContext()
+    assert.equal(sdk.spans[0]?.parentSpanContext?.spanId, REMOTE.spanId)
+    assert.deepEqual(headers, { traceparent: `00-${REMOTE.traceId}-${spanId}-01` })
+  })
+
+  test("is that of the span that is active, whatever the client's is", () => {
+    const { begin, finish } = observed()
+    const server = sdk.tracerProvider.getTracer('app').startSpan('POST /ai')
+    const headers = context.with(trace.setSpan(context.active(), server), () => begin({}, { traceparent }))
+    finish()
+    const { spanId } = sdk.spans[0]!.spanContext()
+    assert.equal(sdk.spans[0]?.parentSpanContext?.spanId, server.spanContext().spanId)
+    assert.deepEqual(headers, { traceparent: `00-${server.spanContext().traceId}-${spanId}-01` })
+  })
+
+  test('goes on also where it is not sampled', () => {
+    const unsampled = telemetry(new AlwaysOffSampler())
+    const headers = observed({ tracerProvider: unsampled.tracerProvider }).begin({}, { traceparent })
+    assert.match(headers?.traceparent ?? '', new RegExp(`^00-${REMOTE.traceId}-\\w{16}-00$`))
+  })
+
+  test('does not take baggage to the provider', () => {
+    const { begin } = observed()
+    const baggage = propagation.createBaggage({ user: { value: 'somebody' } })
+    const headers = context.with(propagation.setBaggage(context.active(), baggage), () => begin())
+    assert.deepEqual(Object.keys(headers ?? {}), ['traceparent'])
+  })
+})
+
+describe('metrics', () => {
+  test('have the figures and the buckets of the conventions', async () => {
+    const { begin, finish } = observed()
+    begin()
+    finish()
+    assert.deepEqual(await sdk.sumsOf('gen_ai.client.operation.duration'), [{ attributes: called, sum: 1.5, count: 1 }])
+    assert.deepEqual(await sdk.sumsOf('gen_ai.client.token.usage'), [
+      { attributes: { ...called, 'gen_ai.token.type': 'input' }, sum: 20, count: 1 },
+      { attributes: { ...called, 'gen_ai.token.type': 'output' }, sum: 11, count: 1 },
+    ])
+    assert.deepEqual(await sdk.sumsOf('gen_ai.server.time_to_first_token'), [
+      { attributes: called, sum: 0.4, count: 1 },
+    ])
+    // 1,100 ms for the ten tokens behind the first.
+    assert.deepEqual(await sdk.sumsOf('gen_ai.server.time_per_output_token'), [
+      { attributes: called, sum: 0.11, count: 1 },
+    ])
+
+    const described = await Promise.all(
+      [
+        'client.operation.duration',
+        'client.token.usage',
+        'server.time_to_first_token',
+        'server.time_per_output_token',
+      ].map(async (name) => {
+        const { descriptor, dataPoints } = (await sdk.pointsOf(`gen_ai.${name}`))!
+        return [descriptor.unit, dataPoints[0]?.value.buckets.boundaries]
+      }),
+    )
+    assert.deepEqual(described, [
+      ['s', [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]],
+      ['{token}', Array.from({ length: 14 }, (_, i) => 4 ** i)],
+      ['s', [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]],
+      ['s', [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5]],
+    ])
+  })
+
+  test('have times per token of answers that went well and are known whole', async () => {
+    const { finish, begin } = observed()
+    for (const record of [
+      { status: 500 },
+      { firstTokenMs: undefined },
+      { usage: { outputTokens: 11, estimated: true } },
+      { usage: { outputTokens: 1, estimated: false } },
+      { usage: undefined },
+    ]) {
+      begin()
+      finish(record)
+    }
+    assert.equal(await sdk.pointsOf('gen_ai.server.time_per_output_token'), undefined)
+    const [firstToken] = await sdk.sumsOf('gen_ai.server.time_to_first_token')
+    assert.equal(firstToken?.count, 3)
+  })
+
+  test('have estimated tokens only where that is asked for', async () => {
+    const usage = { inputTokens: 20, outputTokens: 3, estimated: true }
+    const { begin, finish } = observed()
+    begin()
+    finish({ usage })
+    assert.equal(await sdk.pointsOf('gen_ai.client.token.usage'), undefined)
+    const estimating = observed({ countEstimates: true })
+    estimating.begin()
+    estimating.finish({ usage })
+    const sums = (await sdk.sumsOf('gen_ai.client.token.usage')).map(({ sum }) => sum)
+    assert.deepEqual(sums, [20, 3])
+  })
+
+  test('have tokens that no JSON number should be left out', async () => {
+    const { begin, finish } = observed()
+    begin()
+    finish({ usage: { inputTokens: Number.POSITIVE_INFINITY, outputTokens: -1, estimated: false } })
+    assert.equal(await sdk.pointsOf('gen_ai.client.token.usage'), undefined)
+  })
+
+  test('have names of models that clients make up under one', async () => {
+    const { begin, finish } = observed({ maxModels: 1 })
+    const durations = async () => {
+      const sums = await sdk.sumsOf('gen_ai.client.operation.duration')
+      return sums.map(({ attributes, count }) => [
+        attributes['gen_ai.request.model'],
+        attributes['gen_ai.response.model'],
+        count,
+      ])
+    }
+    for (const record of [
+      unknownModelRecord('a'),
+      unknownModelRecord('b'),
+      recordOf(),
+      recordOf({ model: 'c', responseModel: 'c' }),
+    ]) {
+      begin({ model: record.model })
+      finish(record)
+    }
+    assert.deepEqual(await durations(), [
+      ['_OTHER', undefined, 2],
+      ['gpt-4o', 'gpt-4o-2024-08-06', 1],
+      ['_OTHER', undefined, 1],
+    ])
+    assert.deepEqual(
+      sdk.spans.map(({ name }) => name),
+      ['chat a', 'chat b', 'chat gpt-4o', 'chat c'],
+    )
+  })
+})
+
+describe('the observer', () => {
+  test('uses the global providers, also where they come later', async () => {
+    const observer = openTelemetryObserver()
+    trace.setGlobalTracerProvider(sdk.tracerProvider)
+    metrics.setGlobalMeterProvider(sdk.meterProvider)
+    const req = { method: 'POST', url: '/v1/messages', headers: {} } as unknown as Request
+    observer.onRequest?.({ id: '1', req, format: 'anthropic', model: 'claude', stream: true, host: 'localhost:80' })
+    observer.onFinish?.(recordOf({ id: '1', format: 'anthropic', model: 'claude' }))
+    assert.equal(sdk.spans[0]?.name, 'chat claude')
+    const [duration] = await sdk.sumsOf('gen_ai.client.operation.duration')
+    assert.equal(duration?.count, 1)
+  })
+
+  test("without an SDK lets the client's trace through", () => {
+    trace.disable()
+    const traceparent = `00-${REMOTE.traceId}-${REMOTE.spanId}-01`
+    const observer = openTelemetryObserver()
+    const exchange = { id: '1', format: 'anthropic', model: 'claude', stream: true, host: 'localhost:80' }
+    const req = (headers: object) => ({ method: 'POST', url: '/v1/messages', headers }) as unknown as Request
+    assert.deepEqual(observer.onRequest?.({ ...exchange, req: req({ traceparent }) }), { traceparent })
+    assert.deepEqual(observer.onRequest?.({ ...exchange, req: req({}) }), {})
+  })
+
+  for (const [option, options, message] of [
+    ['tracerProvider', { tracerProvider: 1 }, 'openTelemetryObserver: tracerProvider takes a TracerProvider; got 1'],
+    ['meterProvider', { meterProvider: {} }, 'openTelemetryObserver: meterProvider takes a MeterProvider; got {}'],
+    ['countEstimates', { countEstimates: 'no' }, "openTelemetryObserver: countEstimates takes true or false; got 'no'"],
+    ['models', { models: [1] }, 'openTelemetryObserver: models takes a list of model names; got [ 1 ]'],
+    ['maxModels', { maxModels: '5' }, "openTelemetryObserver: maxModels takes a number of at least 0; got '5'"],
+    ['another', { tracer: 1 }, 'openTelemetryObserver: there is no option tracer. openTelemetryObserver takes '],
+  ] as const) {
+    test(`refuses what is wrong: ${option}`, () => {
+      assert.throws(
+        () => openTelemetryObserver(options as unknown as OpenTelemetryObserverOptions),
+        (error) => error instanceof TypeError && error.message.startsWith(message),
+      )
+    })
+  }
+})

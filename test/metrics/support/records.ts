@@ -1,0 +1,40 @@
+import type { ExchangeRecord } from '../../../lib/exchange.js'
+
+/** The record of a streamed chat that went well; what is given replaces what it has. */
+export function recordOf(given: Partial<ExchangeRecord> = {}): ExchangeRecord {
+  return {
+    id: 'exchange-1',
+    outcome: 'completed',
+    limit: undefined,
+    code: undefined,
+    error: undefined,
+    method: 'POST',
+    path: '/v1/chat/completions',
+    model: 'gpt-4o',
+    stream: true,
+    status: 200,
+    format: 'openai-chat',
+    responseModel: 'gpt-4o-2024-08-06',
+    responseId: 'chatcmpl-1',
+    finishReason: 'stop',
+    usage: { inputTokens: 20, outputTokens: 11, totalTokens: 31, estimated: false },
+    firstTokenMs: 400,
+    outputTokensPerSecond: 44,
+    startedAt: 1_700_000_000_000,
+    durationMs: 1500,
+    firstByteMs: 200,
+    requestBytes: 100,
+    upstreamBytes: 5000,
+    downstreamBytes: 5010,
+    events: 12,
+    turns: 3,
+    busyMs: 1,
+    maxTurnMs: 0.5,
+    ...given,
+  }
+}
+
+/** What became of a request for a model that the provider does not have. */
+export function unknownModelRecord(model: string): ExchangeRecord {
+  return recordOf({ model, status: 404, responseModel: undefined, responseId: undefined, usage: undefined })
+}

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { FormatName } from '../../lib/formats/format.js'
+import { uniformUsage } from '../../lib/metrics/uniform-usage.js'
+import { recordOf } from './support/records.js'
+
+const told = {
+  inputTokens: 10,
+  outputTokens: 20,
+  cachedInputTokens: 300,
+  cacheWriteTokens: 4000,
+  reasoningTokens: 50_000,
+}
+
+const expected: Record<FormatName, [inputTokens: number, outputTokens: number]> = {
+  'openai-chat': [10, 20],
+  'openai-completions': [10, 20],
+  'openai-responses': [10, 20],
+  'openai-embeddings': [10, 20],
+  anthropic: [4310, 20],
+  gemini: [10, 50_020],
+  'bedrock-converse': [4310, 20],
+  'bedrock-invoke': [4310, 20],
+  'ollama-chat': [10, 20],
+  'ollama-generate': [10, 20],
+  cohere: [10, 20],
+}
+
+describe('uniform usage', () => {
+  for (const [format, [inputTokens, outputTokens]] of Object.entries(expected) as [FormatName, [number, number]][]) {
+    test(format, () => {
+      const usage = uniformUsage(recordOf({ format, usage: { ...told, estimated: false } }))
+      assert.deepEqual(usage, { ...told, inputTokens, outputTokens, estimated: false })
+    })
+  }
+
+  test('an input that is not known does not become known by its parts', () => {
+    const usage = { cachedInputTokens: 3, outputTokens: 4, estimated: true }
+    assert.deepEqual(uniformUsage(recordOf({ format: 'anthropic', usage })), usage)
+  })
+
+  test('Gemini: thoughts without an answer are output; an estimate has them in it', () => {
+    const thoughts = { inputTokens: 1, reasoningTokens: 7, estimated: false }
+    assert.equal(uniformUsage(recordOf({ format: 'gemini', usage: thoughts }))?.outputTokens, 7)
+    const estimate = { outputTokens: 9, reasoningTokens: 7, estimated: true }
+    assert.equal(uniformUsage(recordOf({ format: 'gemini', usage: estimate }))?.outputTokens, 9)
+  })
+
+  test('none is none', () => assert.equal(uniformUsage(recordOf({ usage: undefined })), undefined))
+})
