@@ -8,6 +8,8 @@ export interface RunningProxy {
   port: number
   /** Microseconds of CPU time so far, user and system. */
   cpuMicros(): Promise<number>
+  /** Output tokens that it has counted so far; `null` where it does not. */
+  outputTokens(): Promise<number | null>
   /** Bytes in use: `rss` as the system sees it, `held` as the runtime itself counts it (NaN where it cannot tell). */
   memory(): Promise<{ rss: number; held: number }>
   stop(): Promise<void>
@@ -16,6 +18,7 @@ export interface RunningProxy {
 type ServeApi = {
   port(input: null): number
   cpuMicros(input: null): number
+  outputTokens(input: null): number | null
   memory(input: null): { rss: number; held: number }
 }
 
@@ -49,6 +52,7 @@ export async function startContender(contender: Contender, providerPort: number)
   return {
     port: await child.ask('port', null),
     cpuMicros: () => child.ask('cpuMicros', null),
+    outputTokens: () => child.ask('outputTokens', null),
     memory: () => child.ask('memory', null),
     stop: () => child.stop(),
   }

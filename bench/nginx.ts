@@ -37,6 +37,7 @@ export async function startNginx(providerPort: number): Promise<RunningProxy> {
   return {
     port,
     cpuMicros: async () => cpuMicrosOf(child.pid!),
+    outputTokens: async () => null,
     async memory() {
       return {
         rss: Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024,

@@ -3,8 +3,7 @@ import { check, objectOf } from './check.js'
 import { type Config, resolveOptions } from './config.js'
 import { debug } from './debug.js'
 import { AiProxyError, limitFailure, toFailure } from './errors.js'
-import { Exchange, type ExchangeSnapshot } from './exchange.js'
-import { formatFor } from './formats/index.js'
+import { Exchange, type ExchangeSnapshot, formatOf } from './exchange.js'
 import type { HookAnswer } from './hooks.js'
 import { type AiProxyStats, Ledger } from './ledger.js'
 import { Observers } from './observers.js'
@@ -100,7 +99,7 @@ async function carry(exchange: Exchange, delivery: Delivery, house: House): Prom
 
   const path = providerPath(req.url)
   exchange.path = path.path
-  exchange.format = config.format ?? formatFor(config.prefix + path.decoded)
+  exchange.format = config.format ?? formatOf(config.prefix + path.decoded)
   const methods = config.endpoints(path.decoded)
   if (req.method === 'OPTIONS' && methods !== 'any' && methods.length > 0) {
     return delivery.answer(204, { allow: [...methods, 'OPTIONS'].join(', ') })

@@ -226,7 +226,7 @@ function resolveOverload(overload: AiProxyOptions['overload']): Config['overload
 function resolveObservers(observers: AiProxyOptions['observers']): readonly Observer[] {
   const given: unknown = or(observers, [])
   if (!Array.isArray(given)) fail('observers', given, 'a list of observers')
-  given.forEach((observer, at) => check.record(`observers[${at}]`, observer))
+  for (const [at, observer] of given.entries()) check.record(`observers[${at}]`, observer)
   return given
 }
 

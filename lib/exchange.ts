@@ -6,6 +6,7 @@ import { type Format, type FormatName, formatFor, type Usage } from './formats/i
 import type { Limits } from './limits.js'
 import { Findings } from './metering/findings.js'
 import type { Metering } from './metering/passage.js'
+import { remembering } from './remember.js'
 
 /**
  * Where an exchange is: the client's request comes in (`receiving`), the provider is connected to (`connecting`) and has
@@ -88,6 +89,9 @@ export interface ExchangeRecord {
   readonly maxTurnMs: number
 }
 
+/** The format that a path tells. */
+export const formatOf = remembering(formatFor)
+
 /** One request and its response: where it is, what has passed, and, once, how it ended and why. */
 export class Exchange {
   readonly id = randomUUID()
@@ -104,6 +108,8 @@ export class Exchange {
   hidesUsage = false
   /** What the provider's answer told. */
   readonly findings = new Findings()
+  /** The provider's answer came to its end, whoever was there to get it. */
+  answerIsWhole = false
   /** What reads the answer as it passes. */
   metering: Metering | undefined
   /** It is one of the streams that `maxConcurrentStreams` bounds. */
@@ -125,7 +131,7 @@ export class Exchange {
     this.req = req
     this.res = res
     this.path = req.url.split('?', 1)[0] ?? '/'
-    this.format = formatFor(this.path)
+    this.format = formatOf(this.path)
   }
 
   /** Milliseconds since the start. */
@@ -179,7 +185,7 @@ export class Exchange {
     this.finishMetering()
     const { findings } = this
     const { firstTokenAt } = findings
-    const usage = findings.usageAt(this.#outcome === 'completed')
+    const usage = findings.usageAt(this.answerIsWhole || this.#outcome === 'completed')
     const generatingMs = firstTokenAt === undefined ? 0 : performance.now() - firstTokenAt
     const failure = this.#failure
     const cause =

@@ -39,9 +39,10 @@ export interface HookAnswer {
  * May read the request and replace its body, or answer it itself by returning an answer. What it throws becomes the
  * answer's status where it has a `status` or `statusCode` from 400 to 599 (`http-errors`), and 500 otherwise.
  */
-export type OnRequest = (
-  request: HookedRequest,
-) => HookAnswer | undefined | void | Promise<HookAnswer | undefined | void>
+export type OnRequest = (request: HookedRequest) => MaybeAnswer | Promise<MaybeAnswer>
+
+// biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
+type MaybeAnswer = HookAnswer | undefined | void
 
 interface EventOf<F extends FormatName> {
   readonly format: F
@@ -61,4 +62,7 @@ export type StreamEvent = { [F in FormatName]: EventOf<F> }[FormatName]
 export type OnEvent = (
   event: StreamEvent,
   exchange: HookedExchange & { readonly format: FormatName },
-) => { event?: string; data: unknown } | null | undefined | void
+) => MaybeReplacement
+
+// biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
+type MaybeReplacement = { event?: string; data: unknown } | null | undefined | void

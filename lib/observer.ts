@@ -12,7 +12,9 @@ export interface ObservedExchange {
   readonly model: string | undefined
   /** The request asks for a stream. */
   readonly stream: boolean
-  /** Host and port of the target. */
+  /** When it began, in milliseconds since the epoch. */
+  readonly startedAt: number
+  /** Host and port of the target; the port always. */
   readonly host: string
 }
 

@@ -13,9 +13,10 @@ export class Observers {
   /** @param origin of the target */
   constructor(all: readonly Observer[], origin: string) {
     this.#all = all
-    this.#host = new URL(origin).host
+    const { protocol, hostname, port } = new URL(origin)
+    this.#host = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
     const interested = all.filter((observer) => observer.onTurn)
-    this.onTurn = interested.length === 0 ? undefined : (ms) => guarded(interested, (observer) => observer.onTurn?.(ms))
+    this.onTurn = interested.length === 0 ? undefined : (ms) => tellTurn(interested, ms)
   }
 
   onProxy(stats: () => AiProxyStats): void {
@@ -25,13 +26,24 @@ export class Observers {
   /** @returns request headers, of each observer that has some */
   onRequest(exchange: Exchange): Readonly<Record<string, string>>[] {
     if (this.#all.length === 0) return []
-    const { id, req, format, model, asksForStream: stream } = exchange
-    const seen = { id, req, format: format.name, model, stream, host: this.#host }
+    const { id, req, format, model, startedAt, asksForStream: stream } = exchange
+    const seen = { id, req, format: format.name, model, stream, startedAt, host: this.#host }
     return guarded(this.#all, (observer) => observer.onRequest?.(seen)).filter((headers) => headers !== undefined)
   }
 
   onFinish(record: ExchangeRecord): void {
     guarded(this.#all, (observer) => observer.onFinish?.(record))
+  }
+}
+
+/** Streams take thousands of turns a second: nothing is made anew for each. */
+function tellTurn(interested: readonly Observer[], ms: number): void {
+  for (const observer of interested) {
+    try {
+      observer.onTurn?.(ms)
+    } catch (error) {
+      debug.request('an observer threw: %O', error)
+    }
   }
 }
 

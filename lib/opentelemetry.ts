@@ -90,6 +90,7 @@ export function openTelemetryObserver(options: OpenTelemetryObserverOptions = {}
         call.model === undefined ? call.operation : `${call.operation} ${call.model}`,
         {
           kind: SpanKind.CLIENT,
+          startTime: exchange.startedAt,
           attributes: {
             ...call.attributes,
             'gen_ai.request.model': call.model,

@@ -21,13 +21,15 @@ function cpuMicros() {
   return user + system
 }
 
-const questions = { cpuMicros, memory }
+const questions = { cpuMicros, memory, outputTokens: () => null }
 
 /**
  * Serves `proxyTo(target)`, the target being the provider's base URL.
  * @param {(target: string) => import('express').RequestHandler} proxyTo
+ * @param {Record<string, () => unknown>} furtherQuestions what this contender can be asked beside
  */
-module.exports = function serve(proxyTo) {
+module.exports = function serve(proxyTo, furtherQuestions = {}) {
+  Object.assign(questions, furtherQuestions)
   const app = express()
   app.get('/health', (_req, res) => {
     res.send('ok')

@@ -19,7 +19,7 @@ export const leave30: Scenario = {
   name: 'leave-30',
   rows: [
     {
-      label: '30 clients leave 5 MiB streams at once: health probe p99',
+      label: '30 clients leave 5 MiB streams at once, metered: health probe p99',
       metric: 'healthP99',
       unit: 'ms',
       better: 'lower',
@@ -27,7 +27,7 @@ export const leave30: Scenario = {
       aim: { value: 5 },
     },
   ],
-  async measure({ provider, load, probe }, { port }) {
+  async measure({ provider, load, probe }, { port, outputTokens }) {
     await probe.ask('warmUp', { port, forMs: 500 })
     const job = { port, path: PATHS.proxy, model: `bulk-${PIECES}` as const, clients: CLIENTS }
     await load.ask('gather', { ...job, events: PIECES * EVENTS_PER_PIECE, thenStopReading: false })
@@ -39,11 +39,15 @@ export const leave30: Scenario = {
     const health = await probe.ask('stop', null)
     await until(async () => (await provider.ask('state', null)).drips === 0, 500)
     const { drips } = await provider.ask('state', null)
+    const metered = await outputTokens()
+    if (metered === 0) throw new Error('the streams were not metered')
     await provider.ask('finishDrips', null)
     return {
       healthP99: health.p99Ms,
       healthMedian: health.medianMs,
       healthMax: health.maxMs,
+      /** Output tokens of the 30 streams, as the proxy's records have them; 0 for one that does not count. */
+      meteredTokens: metered ?? 0,
       /** Streams that the provider still sent more than a second after their clients had gone. */
       orphans: drips,
     }

@@ -3,8 +3,8 @@ import { usageFrom } from '../rig'
 import type { Scenario } from '../scenarios'
 import { PATHS } from '../wire'
 
-/** Short requests need thousands of repetitions until all their code is compiled. */
-const WARM_UP_MS = 2000
+/** Short requests need thousands of repetitions until all their code is compiled: until then the one with more code loses. */
+const WARM_UP_MS = 6000
 
 export const small: Scenario = {
   name: 'small',

@@ -72,14 +72,21 @@ function failureIn(data: JsonObject): string | undefined {
 }
 
 /** What a client that did not ask for usage loses nothing by: names, and measurements of the server's. */
-const BESIDE_USAGE = new Set(
-  ['id', 'object', 'created', 'model', 'choices', 'usage', 'service_tier', 'system_fingerprint', 'obfuscation'].concat([
-    'provider',
-    'x_groq',
-    'time_info',
-    'timings',
-  ]),
-)
+const BESIDE_USAGE = new Set([
+  'id',
+  'object',
+  'created',
+  'model',
+  'choices',
+  'usage',
+  'service_tier',
+  'system_fingerprint',
+  'obfuscation',
+  'provider',
+  'x_groq',
+  'time_info',
+  'timings',
+])
 
 /**
  * Whether a message with usage has nothing else: no choice, and no field of a server's own that could matter to the

@@ -12,7 +12,7 @@ const CHECKSUM_BYTES = 4
 const LEAST_BYTES = PRELUDE_BYTES + CHECKSUM_BYTES
 
 // Node has it from 20.15 and 22.2.
-const nativeCrc32: Crc32 | undefined = zlib.crc32
+const nativeCrc32: Crc32 | null = zlib.crc32 ?? null
 
 /**
  * Cuts an AWS event stream between its messages; a message that is not what its sender sent does not go out.
@@ -23,7 +23,7 @@ export class AwsEventStreamFramer extends CuttingFramer {
   readonly carriesMessages = true
   readonly heartbeat = undefined
   readonly #codec: EventStreamCodec
-  readonly #crc32: Crc32 | undefined
+  readonly #crc32: Crc32 | null
   /** How much of a message must be there before there is something to do. */
   #needed = PRELUDE_BYTES
 
@@ -31,7 +31,7 @@ export class AwsEventStreamFramer extends CuttingFramer {
    * @param maxEventBytes the longest message that passes, in bytes
    * @param codec checks messages where there is no `crc32`, at several times its cost
    */
-  constructor(maxEventBytes: number, codec: EventStreamCodec, crc32 = nativeCrc32) {
+  constructor(maxEventBytes: number, codec: EventStreamCodec, crc32: Crc32 | null = nativeCrc32) {
     super(maxEventBytes)
     this.#codec = codec
     this.#crc32 = crc32

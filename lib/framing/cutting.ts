@@ -101,10 +101,10 @@ export abstract class CuttingFramer implements Framer {
 
   /** What stands behind the last frame, up to `at`, is part of that frame; a frame of its own where that has gone out. */
   protected extendFrame(at: number): void {
-    const before = this.ends.pop()
+    const last = Math.max(this.ends.length - 1, 0)
     const end = this.held.bytes + at
-    this.ends.push(end)
-    if (before === this.#lastEnd) this.#lastEnd = end
+    if (this.ends[last] === this.#lastEnd) this.#lastEnd = end
+    this.ends[last] = end
   }
 
   /** At the end of the body: what is held goes out, with `closing` behind it. */

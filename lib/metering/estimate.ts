@@ -1,7 +1,7 @@
 /** A model's text of `bytes` UTF-8 bytes has about so many tokens; the README says how far off that is. */
 const BYTES_PER_TOKEN = 4
 
-/** After so many frames without a look, one is looked into again. */
+/** After so many frames without a look, one is looked into again: of a burst the last one, as each look costs. */
 const FRAMES_PER_SAMPLE = 32
 
 /**
@@ -15,9 +15,14 @@ export class RunningEstimate {
   #longest = 0
   #sinceSample = 0
 
-  /** Whether a frame of this length should be looked into, instead of being counted by its length. */
-  wantsLook(length: number): boolean {
-    return this.#envelope === undefined || ++this.#sinceSample >= FRAMES_PER_SAMPLE || length > this.#longest
+  /**
+   * Whether a frame of this length should be looked into, instead of being counted by its length.
+   *
+   * @param isLast it is the last of those that have come together
+   */
+  wantsLook(length: number, isLast: boolean): boolean {
+    if (this.#envelope === undefined || length > this.#longest) return true
+    return ++this.#sinceSample >= FRAMES_PER_SAMPLE && isLast
   }
 
   /** A frame that was looked into, and the text in it. */

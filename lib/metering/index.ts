@@ -5,7 +5,6 @@ import { isObject } from '../json.js'
 import { PlainAnswer } from './answer.js'
 import { type Metering, Passage } from './passage.js'
 
-export { Findings } from './findings.js'
 export type { Metering } from './passage.js'
 
 /**

@@ -61,7 +61,7 @@ export class Passage implements Metering {
       const end = ends[at]!
       const isMarked = marked !== undefined && marked[nextMark] === at
       if (isMarked) nextMark++
-      if (isMarked || this.#readsAll || this.#estimate.wantsLook(end - start)) {
+      if (isMarked || this.#readsAll || this.#estimate.wantsLook(end - start, at === ends.length - 1)) {
         const frame = frames.subarray(start, end)
         const seen = this.#look(frame, now)
         if (seen !== frame) {

@@ -15,7 +15,7 @@ export function endSpan(span: Span, record: ExchangeRecord): void {
     span.setAttribute('error.type', errorType)
     span.setStatus({ code: SpanStatusCode.ERROR, ...(record.error !== undefined && { message: record.error }) })
   }
-  span.end()
+  span.end(record.startedAt + record.durationMs)
 }
 
 function answerOf(record: ExchangeRecord): Attributes {

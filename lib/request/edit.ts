@@ -1,7 +1,7 @@
 import type { Config } from '../config.js'
 import { AiProxyError } from '../errors.js'
 import type { Exchange } from '../exchange.js'
-import { asksForStream, modelInPath } from '../formats/index.js'
+import { asksForStream, canGenerate, modelInPath } from '../formats/index.js'
 import type { HookAnswer } from '../hooks.js'
 import { isObject } from '../json.js'
 import { topLevelSpans } from '../top-level.js'
@@ -44,7 +44,7 @@ export async function editedRequest(
   }
   learn()
   if (config.modelOptions && isObject(body.json)) {
-    body = rewritten(body, withModelOptions(body.json, config.modelOptions, exchange.format))
+    body = rewritten(body, withModelOptions(body.json, config.modelOptions, exchange.format, canGenerate(whole)))
     learn()
   }
   let headers: Readonly<Record<string, string>> = {}

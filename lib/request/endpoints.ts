@@ -1,6 +1,7 @@
 import { fail } from '../check.js'
 import { AiProxyError } from '../errors.js'
 import type { AiProxyOptions } from '../options.js'
+import { remembering } from '../remember.js'
 
 /** The methods with which a provider path may be requested; `'any'`, or none where it is not allowed at all. */
 export type EndpointFilter = (decodedPath: string) => readonly string[] | 'any'
@@ -62,18 +63,6 @@ export function compileEndpoints(option: AiProxyOptions['endpoints'], targetPref
     const methods = rules.filter(isMeant).map((rule) => rule.methods)
     return methods.includes('any') ? 'any' : methods.flat()
   })
-}
-
-/** Paths are few, and rules are many; as clients choose the paths, not more than this are remembered. */
-const REMEMBERED_PATHS = 200
-
-function remembering(filter: EndpointFilter): EndpointFilter {
-  const known = new Map<string, ReturnType<EndpointFilter>>()
-  return (path) => {
-    const methods = known.get(path) ?? filter(path)
-    if (known.size < REMEMBERED_PATHS) known.set(path, methods)
-    return methods
-  }
 }
 
 /**

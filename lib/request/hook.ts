@@ -1,6 +1,7 @@
 import { AiProxyError } from '../errors.js'
 import type { Exchange } from '../exchange.js'
 import type { HookAnswer, HookedRequest, OnRequest } from '../hooks.js'
+import { isObject } from '../json.js'
 import type { RequestBody } from './body.js'
 
 /** What became of a request in `onRequest`. */
@@ -37,16 +38,16 @@ export async function runHook(
       return Buffer.isBuffer(content) ? content : undefined
     },
   }
-  let answer: HookAnswer | undefined | void
+  let answer: unknown
   try {
     answer = await hook(view as HookedRequest)
   } catch (thrown) {
     throw refusal(thrown)
   }
-  if (answer !== undefined && (typeof answer !== 'object' || answer === null)) {
+  if (answer !== undefined && !isObject(answer)) {
     throw new TypeError('onRequest returns nothing, or an answer: { status, headers, body }')
   }
-  return { body: bodyOf(view.body), headers, answer: answer ?? undefined }
+  return { body: bodyOf(view.body), headers, answer }
 }
 
 /** What a hook threw, as a failure: `http-errors` and their like carry a status, and say whether they may be shown. */

@@ -5,19 +5,30 @@ import type { ModelOptions } from '../options.js'
 /** In `modelOptions` it stands for the field that the request's format has for it. */
 const MAX_OUTPUT_TOKENS = 'maxOutputTokens'
 
-/** A request body with `modelOptions` in it: defaults where it says nothing, overrides in any case. */
+/**
+ * A request body with `modelOptions` in it: defaults where it says nothing, overrides in any case.
+ *
+ * @param generates what is asked for can generate text; otherwise `maxOutputTokens` has no place in it
+ */
 export function withModelOptions(
   body: Record<string, unknown>,
   { defaults = {}, overrides = {} }: ModelOptions,
   format: Format,
+  generates: boolean,
 ): Record<string, unknown> {
-  const filled = merged(inOwnFields(defaults, body, format), body)
-  return merged(filled, inOwnFields(overrides, filled, format))
+  const filled = merged(inOwnFields(defaults, body, format, generates), body)
+  return merged(filled, inOwnFields(overrides, filled, format, generates))
 }
 
-function inOwnFields(options: Record<string, unknown>, body: Record<string, unknown>, format: Format) {
+function inOwnFields(
+  options: Record<string, unknown>,
+  body: Record<string, unknown>,
+  format: Format,
+  generates: boolean,
+): Record<string, unknown> {
   if (!(MAX_OUTPUT_TOKENS in options)) return options
   const { [MAX_OUTPUT_TOKENS]: limit, ...rest } = options
+  if (!generates) return rest
   const own = format.maxOutputTokensPath(body).reduceRight<unknown>((value, key) => ({ [key]: value }), limit)
   return merged(rest, own as Record<string, unknown>)
 }

@@ -32,6 +32,8 @@ export async function upstreamRequest(
   for (const [name, value] of config.headers) headers[name] = value
   for (const [name, value] of authHeaders) headers[name] = value
   for (const each of further) {
+    // W3C Trace Context: a `tracestate` belongs to its `traceparent`.
+    if ('traceparent' in each) delete headers.tracestate
     for (const [name, value] of Object.entries(each)) headers[name.toLowerCase()] = value
   }
   return {

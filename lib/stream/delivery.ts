@@ -252,6 +252,7 @@ export class Delivery {
   /** The provider's answer is whole: so is ours, once the client has got its last bytes. */
   #end(): void {
     this.#stopUpstream()
+    this.#exchange.answerIsWhole = true
     this.#exchange.finishMetering()
     const { error } = this.#exchange.findings
     if (error !== undefined && !this.#isEnclosed) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import perfHooks from 'node:perf_hooks'
 import { describe, type TestContext, test } from 'node:test'
 import { Counter, Registry } from 'prom-client'
 import type { AiProxyStats } from '../../lib/ledger.js'
@@ -179,6 +180,18 @@ describe('gauges', () => {
       'ai_proxy_event_loop_delay_seconds{quantile="1"}',
     ])
   })
+})
+
+test('the event loop is measured from the start to close(), and not for an observer that is refused', (t) => {
+  const monitor = perfHooks.monitorEventLoopDelay()
+  const [enable, disable] = [t.mock.method(monitor, 'enable'), t.mock.method(monitor, 'disable')]
+  t.mock.method(perfHooks, 'monitorEventLoopDelay', () => monitor)
+  const register = new Registry()
+  const observer = prometheusObserver({ register })
+  assert.throws(() => prometheusObserver({ register }))
+  assert.deepEqual([enable.mock.callCount(), disable.mock.callCount()], [1, 0])
+  observer.close()
+  assert.deepEqual([enable.mock.callCount(), disable.mock.callCount()], [1, 1])
 })
 
 describe('the registry', () => {
