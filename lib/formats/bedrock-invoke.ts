@@ -22,6 +22,12 @@ const readPlainUsage = usageReader({
   outputTokens: ['generation_token_count', 'totalOutputTextTokenCount', 'results.0.tokenCount'],
 })
 
+const readHeaderUsage = usageReader({ inputTokens: ['input'], outputTokens: ['output'] })
+
+function figureIn(header: string | readonly string[] | undefined): number | undefined {
+  return typeof header === 'string' && /^\d+$/.test(header) ? Number(header) : undefined
+}
+
 /**
  * Bedrock's invoke: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html
  *
@@ -47,6 +53,24 @@ export const bedrockInvoke: Format = {
   readAnswer(answer) {
     const reading = protocolOf(answer).readAnswer(answer)
     return readingOf({ ...reading, error: failureIn(answer) ?? reading.error })
+  },
+
+  otherLimitPaths: [
+    ['max_tokens'],
+    ['max_completion_tokens'],
+    ['max_tokens_to_sample'],
+    ['max_gen_len'],
+    ['inferenceConfig', 'maxTokens'],
+    ['textGenerationConfig', 'maxTokenCount'],
+  ],
+
+  /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html: of an answer, not of a stream. */
+  readHeaders(headers) {
+    const figures = {
+      input: figureIn(headers['x-amzn-bedrock-input-token-count']),
+      output: figureIn(headers['x-amzn-bedrock-output-token-count']),
+    }
+    return readingOf({ usage: readHeaderUsage(figures) })
   },
 
   /** https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html */

@@ -85,6 +85,10 @@ export interface Format {
   readAnswer(answer: JsonObject): Reading
   /** Where the request says how many tokens may be generated: a path of keys, empty where it generates none. */
   maxOutputTokensPath(request: JsonObject): readonly string[]
+  /** Where providers look for it as well: a limit that is to hold must be the only one. */
+  readonly otherLimitPaths?: readonly (readonly string[])[]
+  /** What the headers of an answer say of it, where its body does not. */
+  readHeaders?(headers: Readonly<Record<string, string | readonly string[] | undefined>>): Reading
   /** The top-level field, and the field in it, by which a streaming request asks for usage, where it must ask. */
   readonly usageRequest?: readonly [field: string, flag: string]
 }

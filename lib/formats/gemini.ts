@@ -49,6 +49,11 @@ export const gemini: Format = {
   readMessage: read,
   readAnswer: read,
 
+  otherLimitPaths: ['generationConfig', 'generation_config'].flatMap((config) => [
+    [config, 'maxOutputTokens'],
+    [config, 'max_output_tokens'],
+  ]),
+
   /** Google reads each name in either spelling of its protocol buffers: https://protobuf.dev/programming-guides/json/ */
   maxOutputTokensPath(request) {
     const config = 'generation_config' in request ? 'generation_config' : 'generationConfig'

@@ -23,6 +23,8 @@ export const openaiChat: Format = {
     return readChoices(answer, (choice) => writtenIn(valueAt(choice, 'message')))
   },
 
+  otherLimitPaths: [['max_tokens'], ['max_completion_tokens']],
+
   /**
    * `max_completion_tokens` is the field of today, and the only one that OpenAI's reasoning models take; `max_tokens` is
    * deprecated, and the only one that many compatible servers know: some refuse the other (Mistral), some ignore it, and

@@ -18,7 +18,20 @@ const FIELDS = [
   'responseId',
   'modelVersion',
   'usageMetadata',
-].concat(['prompt_eval_count', 'eval_count', 'done_reason', 'stopReason', 'stop_reason', 'finish_reason'])
+].concat([
+  'prompt_eval_count',
+  'eval_count',
+  'done_reason',
+  'stopReason',
+  'stop_reason',
+  'finish_reason',
+  'type',
+  'x_groq',
+  'incomplete_details',
+  'prompt_token_count',
+  'generation_token_count',
+  'inputTextTokenCount',
+])
 
 /** Of a larger answer than this nothing is kept, and nothing known. */
 const KEPT_BYTES = 16 * 1024 * 1024

@@ -59,12 +59,20 @@ export async function editedRequest(
     refuseRepeatedModel(body)
     admitModel(config.models, method, exchange.model)
   }
-  if (config.includeUsage && exchange.asksForStream && isPlainJson(body)) {
+  if (config.includeUsage && exchange.asksForStream && isPlainJson(body) && takesUsageRequest(config, whole)) {
     const { bytes, isOurs } = withUsageAsked(body.content, exchange.format)
     exchange.hidesUsage = isOurs
     if (isOurs) body = withContent(body, bytes, body.json)
   }
   return { body, headers, answer: undefined }
+}
+
+/**
+ * Mistral answers 422 to a request that asks for usage, and tells it unasked. And what only falls back on OpenAI's
+ * format (`/audio/speech`) has no such field.
+ */
+function takesUsageRequest({ format, origin }: Config, path: string): boolean {
+  return !/\.mistral\.ai(?::\d+)?$/.test(origin) && (format !== undefined || /\/(?:chat\/)?completions$/.test(path))
 }
 
 /** Which of two fields of one name counts is up to the reader: what we check must be what the provider takes. */

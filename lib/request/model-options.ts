@@ -17,7 +17,9 @@ export function withModelOptions(
   generates: boolean,
 ): Record<string, unknown> {
   const filled = merged(inOwnFields(defaults, body, format, generates), body)
-  return merged(filled, inOwnFields(overrides, filled, format, generates))
+  const own = inOwnFields(overrides, filled, format, generates)
+  const limits = MAX_OUTPUT_TOKENS in overrides ? (format.otherLimitPaths ?? []) : []
+  return merged(limits.reduce(without, filled), own)
 }
 
 function inOwnFields(
@@ -31,6 +33,14 @@ function inOwnFields(
   if (!generates) return rest
   const own = format.maxOutputTokensPath(body).reduceRight<unknown>((value, key) => ({ [key]: value }), limit)
   return merged(rest, own as Record<string, unknown>)
+}
+
+/** The object without a field, which may stand within others. */
+function without(object: Record<string, unknown>, [key, ...rest]: readonly string[]): Record<string, unknown> {
+  if (key === undefined || !Object.hasOwn(object, key)) return object
+  const { [key]: value, ...others } = object
+  if (rest.length === 0) return others
+  return isObject(value) ? { ...object, [key]: without(value, rest) } : object
 }
 
 /** Both objects in one, those within them as well; what `over` has wins. Arrays are values, and replaced as a whole. */

@@ -106,6 +106,7 @@ export class Delivery {
     const opening = openingOf(response, exchange, limits.maxEventBytes, this.#framing !== undefined)
     this.#isCloseDelimited = opening.isCloseDelimited
     const framer = this.#open(opening)
+    if (status < 400) exchange.findings.note(exchange.format.readHeaders?.(response.headers) ?? {}, exchange.startedAt)
     exchange.metering = meteringFor(exchange, opening.framing, opening.isJson, this.#config)
     exchange.counters.events = () => framer.events
     this.#watchLimits()

@@ -52,7 +52,7 @@ export function survivesAnything(format: Format, cases: readonly Case[]): void {
         assert.equal(typeof format.isErrorBody(object), 'boolean')
         for (const key of format.maxOutputTokensPath(object)) assert.equal(typeof key, 'string')
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     )
   })
 }

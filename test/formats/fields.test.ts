@@ -6,7 +6,15 @@ describe('valueAt', () => {
   const root = { a: { b: [{ c: 1 }, null], n: null }, s: 'text' }
   test('follows keys and indexes', () => assert.equal(valueAt(root, 'a', 'b', 0, 'c'), 1))
   test('no keys: the root itself', () => assert.equal(valueAt(root), root))
-  for (const path of [['x'], ['x', 'y'], ['a', 'b', 1, 'c'], ['a', 'b', 2], ['a', 'n', 'x'], ['s', 'length'], ['s', 0]]) {
+  for (const path of [
+    ['x'],
+    ['x', 'y'],
+    ['a', 'b', 1, 'c'],
+    ['a', 'b', 2],
+    ['a', 'n', 'x'],
+    ['s', 'length'],
+    ['s', 0],
+  ]) {
     test(`nothing at ${path.join('.')}`, () => assert.equal(valueAt(root, ...path), undefined))
   }
   for (const root of [undefined, null, 5, 'a', true]) {

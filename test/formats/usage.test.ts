@@ -8,7 +8,10 @@ describe('usageReader', () => {
   const read = usageReader({ inputTokens: ['in', 'details.in'], outputTokens: ['out'] })
 
   for (const [told, usage] of [
-    [{ in: 1, out: 2 }, { inputTokens: 1, outputTokens: 2 }],
+    [
+      { in: 1, out: 2 },
+      { inputTokens: 1, outputTokens: 2 },
+    ],
     [{ in: 1 }, { inputTokens: 1 }],
     [{ in: 0 }, { inputTokens: 0 }],
     [{ details: { in: 3 } }, { inputTokens: 3 }],
@@ -52,7 +55,14 @@ describe('mergeUsage', () => {
       'all figures',
       { inputTokens: 1, outputTokens: 2, totalTokens: 3 },
       { cachedInputTokens: 4, cacheWriteTokens: 5, reasoningTokens: 6 },
-      { inputTokens: 1, outputTokens: 2, totalTokens: 3, cachedInputTokens: 4, cacheWriteTokens: 5, reasoningTokens: 6 },
+      {
+        inputTokens: 1,
+        outputTokens: 2,
+        totalTokens: 3,
+        cachedInputTokens: 4,
+        cacheWriteTokens: 5,
+        reasoningTokens: 6,
+      },
     ],
   ] as const) {
     test(what, () => assert.deepEqual(mergeUsage(known, told), merged))

@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { bedrockInvoke } from '../../lib/formats/bedrock-invoke.js'
+import { type Case, failure, readsAnswers, readsMessages, survivesAnything } from './checks.js'
+
+const metricsJson =
+  '"amazon-bedrock-invocationMetrics":{"inputTokenCount":8,"outputTokenCount":6,"invocationLatency":1085,"firstByteLatency":589}'
+const metrics = { inputTokens: 8, outputTokens: 6 }
+
+/** What models send; the last `…` of a stream carries metrics. */
+const inner: Case[] = [
+  [
+    'Claude: the start',
+    '{"type":"message_start","message":{"id":"msg_bdrk_1","model":"claude-3-haiku","usage":{"input_tokens":8,"output_tokens":1}}}',
+    { model: 'claude-3-haiku', responseId: 'msg_bdrk_1', usage: { inputTokens: 8, outputTokens: 1 } },
+  ],
+  [
+    'Claude: text',
+    '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}',
+    { text: 'Hi' },
+  ],
+  [
+    'Claude: the figures at the end',
+    '{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":6}}',
+    { finishReason: 'end_turn', usage: { outputTokens: 6 } },
+  ],
+  ['Claude: the end', `{"type":"message_stop",${metricsJson}}`, { isLast: true, usage: metrics }],
+  [
+    'Claude: what it tells itself comes before what Bedrock counted',
+    `{"type":"message_delta","delta":{},"usage":{"output_tokens":7},${metricsJson}}`,
+    { usage: { inputTokens: 8, outputTokens: 7 } },
+  ],
+  ['Claude: an error', '{"type":"error","error":{"type":"overloaded_error","message":"Busy"}}', { error: 'Busy' }],
+  ['Nova: text', '{"contentBlockDelta":{"delta":{"text":"Hi"},"contentBlockIndex":0}}', { text: 'Hi' }],
+  [
+    'Nova: figures',
+    `{"metadata":{"usage":{"inputTokens":8,"outputTokens":6,"cacheReadInputTokenCount":0}},${metricsJson}}`,
+    { usage: metrics, isLast: true },
+  ],
+  [
+    'Llama: a piece',
+    '{"generation":" Hi","prompt_token_count":null,"generation_token_count":2,"stop_reason":null}',
+    {
+      text: ' Hi',
+      usage: { outputTokens: 2 },
+    },
+  ],
+  [
+    'Llama: the end',
+    `{"generation":"","prompt_token_count":null,"generation_token_count":6,"stop_reason":"stop",${metricsJson}}`,
+    { finishReason: 'stop', usage: metrics },
+  ],
+  [
+    'Titan',
+    `{"outputText":"Hi","index":0,"totalOutputTextTokenCount":6,"completionReason":"FINISH","inputTextTokenCount":8,${metricsJson}}`,
+    { text: 'Hi', finishReason: 'FINISH', usage: metrics },
+  ],
+  [
+    'Mistral',
+    `{"outputs":[{"text":"Hi","stop_reason":"stop"}],${metricsJson}}`,
+    {
+      text: 'Hi',
+      finishReason: 'stop',
+      usage: metrics,
+    },
+  ],
+  [
+    'OpenAI, DeepSeek: chat completions',
+    '{"id":"c","model":"gpt-oss","choices":[{"delta":{"content":"Hi","reasoning":"Hm"}}]}',
+    { model: 'gpt-oss', responseId: 'c', text: 'HmHi' },
+  ],
+  ['Cohere: text', '{"event_type":"text-generation","is_finished":false,"text":"Hi"}', { text: 'Hi' }],
+  [
+    'Cohere: what only repeats',
+    `{"event_type":"stream-end","finish_reason":"COMPLETE","is_finished":true,"response":{"text":"Hi"},${metricsJson}}`,
+    { finishReason: 'COMPLETE', usage: metrics },
+  ],
+  [
+    'a cache',
+    '{"type":"message_stop","amazon-bedrock-invocationMetrics":{"inputTokenCount":8,"outputTokenCount":6,"cacheReadInputTokenCount":100,"cacheWriteInputTokenCount":20}}',
+    { isLast: true, usage: { ...metrics, cachedInputTokens: 100, cacheWriteTokens: 20 } },
+  ],
+  ['something unknown', '{"surprise":{"text":"x"}}', {}],
+  ['no object', '["text"]', {}],
+]
+
+const chunks: Case[] = inner.map(([what, json, says]) => [
+  what,
+  JSON.stringify({ bytes: Buffer.from(json).toString('base64'), p: 'abcdef' }),
+  says,
+  'chunk',
+])
+
+const others: Case[] = [
+  ['an exception', '{"message":"Too many tokens"}', { error: 'Too many tokens' }, 'throttlingException'],
+  ['bytes that are no JSON', '{"bytes":"AAECAw=="}', {}, 'chunk'],
+  ['bytes that are no base64', '{"bytes":"{}%$"}', {}, 'chunk'],
+  ['bytes that are no string', '{"bytes":[123,125]}', {}, 'chunk'],
+  ['nothing', '{}', {}, 'chunk'],
+  ['a message that is not wrapped', '{"type":"message_stop"}', { isLast: true }],
+]
+
+const answers: Case[] = [
+  [
+    'Claude',
+    '{"id":"msg_bdrk_1","type":"message","role":"assistant","model":"claude-3-haiku","content":[{"type":"text","text":"Hi"}],"stop_reason":"end_turn","usage":{"input_tokens":8,"output_tokens":6}}',
+    { model: 'claude-3-haiku', responseId: 'msg_bdrk_1', finishReason: 'end_turn', text: 'Hi', usage: metrics },
+  ],
+  [
+    'Nova',
+    '{"output":{"message":{"role":"assistant","content":[{"text":"Hi"}]}},"stopReason":"end_turn","usage":{"inputTokens":8,"outputTokens":6,"totalTokens":14}}',
+    { finishReason: 'end_turn', text: 'Hi', usage: { ...metrics, totalTokens: 14 } },
+  ],
+  [
+    'Titan',
+    '{"inputTextTokenCount":8,"results":[{"tokenCount":6,"outputText":"Hi","completionReason":"FINISH"}]}',
+    { finishReason: 'FINISH', text: 'Hi', usage: metrics },
+  ],
+  [
+    'Llama',
+    '{"generation":"Hi","prompt_token_count":8,"generation_token_count":6,"stop_reason":"stop"}',
+    { finishReason: 'stop', text: 'Hi', usage: metrics },
+  ],
+  ['Cohere', '{"generations":[{"finish_reason":"COMPLETE","text":"Hi"}]}', { finishReason: 'COMPLETE', text: 'Hi' }],
+  [
+    'OpenAI',
+    '{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":8,"completion_tokens":6}}',
+    { finishReason: 'stop', text: 'Hi', usage: metrics },
+  ],
+  ["an error of AWS's", '{"message":"Malformed input request"}', { error: 'Malformed input request' }],
+  ["an error of the model's", '{"type":"error","error":{"message":"No"}}', { error: 'No' }],
+]
+
+describe('bedrock-invoke: messages of a stream', () => readsMessages(bedrockInvoke, [...chunks, ...others], false))
+describe('bedrock-invoke: answers', () => readsAnswers(bedrockInvoke, answers))
+survivesAnything(bedrockInvoke, [...inner.slice(0, -1), ...others, ...answers])
+
+test('bedrock-invoke: whatever a chunk holds, nothing is thrown', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.json(), fc.string()), (text) => {
+      bedrockInvoke.readMessage({ bytes: Buffer.from(text).toString('base64') }, 'chunk')
+    }),
+  )
+})
+
+test('bedrock-invoke: failures have the form of AWS', () => {
+  assert.deepEqual(bedrockInvoke.errorBody(failure), { message: failure.message, code: 'idle_timeout' })
+  assert.equal(bedrockInvoke.isErrorBody(bedrockInvoke.errorBody(failure)), true)
+  assert.equal(bedrockInvoke.isTerminator(Buffer.from('message_stop')), false)
+})
+
+describe('bedrock-invoke: where the limit stands', () => {
+  for (const [request, path] of [
+    [{ anthropic_version: 'bedrock-2023-05-31', messages: [] }, 'max_tokens'],
+    [{}, 'max_tokens'],
+    [{ inferenceConfig: {} }, 'inferenceConfig.maxTokens'],
+    [{ inputText: 'x', textGenerationConfig: {} }, 'textGenerationConfig.maxTokenCount'],
+    [{ prompt: 'x', max_gen_len: 5 }, 'max_gen_len'],
+    [{ messages: [], max_completion_tokens: 5 }, 'max_completion_tokens'],
+  ] as const) {
+    test(`${JSON.stringify(request)}: ${path}`, () =>
+      assert.deepEqual(bedrockInvoke.maxOutputTokensPath(request), path.split('.')))
+  }
+})
