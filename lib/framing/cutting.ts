@@ -18,6 +18,8 @@ export abstract class CuttingFramer implements Framer {
   protected readonly held = new Held()
   protected readonly maxEventBytes: number
   #out: Buffer | undefined
+  /** Where the frame begins that is looked for the end of. */
+  #frameStart = 0
   /** Where the last event begins and ends within `#out`; no event where both are 0. */
   #lastStart = 0
   #lastEnd = 0
@@ -79,13 +81,14 @@ export abstract class CuttingFramer implements Framer {
 
   /** In the chunk that is scanned, a frame ends at `at`. @returns `false` when it is too large: the scan is over then */
   protected endFrame(at: number, isEvent: boolean): boolean {
-    const start = this.#lastFrameEnd(0)
+    const start = this.#frameStart
     const end = this.held.bytes + at
     if (end - start > this.maxEventBytes) {
       this.tooLarge = true
       return false
     }
     this.ends.push(end)
+    this.#frameStart = end
     if (isEvent) {
       this.events++
       this.#lastStart = start
@@ -105,6 +108,7 @@ export abstract class CuttingFramer implements Framer {
     const end = this.held.bytes + at
     if (this.ends[last] === this.#lastEnd) this.#lastEnd = end
     this.ends[last] = end
+    this.#frameStart = end
   }
 
   /** At the end of the body: what is held goes out, with `closing` behind it. */
@@ -122,7 +126,7 @@ export abstract class CuttingFramer implements Framer {
   }
 
   #forget(): void {
-    this.#lastStart = this.#lastEnd = 0
+    this.#lastStart = this.#lastEnd = this.#frameStart = 0
     this.ends = []
     this.#out = undefined
   }

@@ -40,6 +40,9 @@ export class Held {
   }
 }
 
-function sizeOf(chunks: readonly Buffer[]): number {
-  return chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+/** The bytes of chunks together. */
+export function sizeOf(chunks: readonly Buffer[]): number {
+  let size = 0
+  for (const chunk of chunks) size += chunk.length
+  return size
 }

@@ -67,22 +67,27 @@ export class SseFramer extends CuttingFramer {
         if (this.isBetweenFrames(from)) this.extendFrame(lineStart)
       }
     }
+    // In variables of its own: this loop runs for every event of a burst.
+    let lineIsEmpty = this.#lineIsEmpty
+    let isEvent = this.#isEvent
     for (;;) {
       // A blank line is looked for, not searched for: there is one behind most lines.
-      while (this.#lineIsEmpty && lineStart < chunk.length && chunk[lineStart] === LF) {
-        lineStart++
-        if (!this.#endBlock(lineStart)) return
+      while (lineIsEmpty && lineStart < chunk.length && chunk[lineStart] === LF) {
+        if (!this.endFrame(++lineStart, isEvent)) return
+        isEvent = false
       }
       const lf = chunk.indexOf(LF, lineStart)
       if (lf === -1) break
-      if (this.#lineIsEmpty && chunk[lineStart] !== COLON) this.#isEvent = true
-      this.#lineIsEmpty = true
+      if (lineIsEmpty && chunk[lineStart] !== COLON) isEvent = true
+      lineIsEmpty = true
       lineStart = lf + 1
     }
     if (lineStart < chunk.length) {
-      if (this.#lineIsEmpty && chunk[lineStart] !== COLON) this.#isEvent = true
-      this.#lineIsEmpty = false
+      if (lineIsEmpty && chunk[lineStart] !== COLON) isEvent = true
+      lineIsEmpty = false
     }
+    this.#lineIsEmpty = lineIsEmpty
+    this.#isEvent = isEvent
   }
 
   /** The same for a chunk that has a CR in it, byte by byte. */

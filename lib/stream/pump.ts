@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { type Framer, NoFramer } from '../framing/index.js'
+import { type Framer, NoFramer, sizeOf } from '../framing/index.js'
 import type { Metering } from '../metering/passage.js'
 import type { Downstream } from './downstream.js'
 import { Intake } from './intake.js'
@@ -109,7 +109,7 @@ export class Pump implements TurnTaker {
   }
 
   #pass(chunks: readonly Buffer[], now: number): void {
-    const size = chunks.reduce((sum, chunk) => sum + chunk.length, 0)
+    const size = sizeOf(chunks)
     this.#events.onBytes(size, now)
     const allowed = size <= this.#bytesLeft ? chunks : [Buffer.concat(chunks).subarray(0, this.#bytesLeft)]
     this.#bytesLeft -= size

@@ -1,39 +1,59 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import { asDataEvent, EnclosingFramer, framerFor } from '../../lib/framing/index.js'
-import { NoFramer } from '../../lib/framing/none.js'
-import { SseFramer } from '../../lib/framing/sse.js'
+import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
+import {
+  asDataEvent,
+  EnclosingFramer,
+  type Framing,
+  framerFor,
+  framingFor,
+  jsonArray,
+  NoFramer,
+  sse,
+} from '../../lib/framing/index.js'
+import { ndjson } from '../../lib/framing/ndjson.js'
 
-describe('framerFor', () => {
-  for (const type of [
-    'text/event-stream',
-    'text/event-stream; charset=utf-8',
-    'text/event-stream;charset=utf-8',
-    'Text/Event-Stream',
-    ' text/event-stream ',
-  ]) {
-    test(`${JSON.stringify(type)} is cut into events`, () => {
+const known: [type: string, framing: Framing['name']][] = [
+  ['text/event-stream', 'sse'],
+  ['text/event-stream; charset=utf-8', 'sse'],
+  ['text/event-stream;charset=utf-8', 'sse'],
+  ['Text/Event-Stream', 'sse'],
+  [' text/event-stream ', 'sse'],
+  ['application/x-ndjson', 'ndjson'],
+  ['application/x-ndjson; charset=utf-8', 'ndjson'],
+  ['application/ndjson', 'ndjson'],
+  ['application/jsonl', 'ndjson'],
+  ['application/JSONLines', 'ndjson'],
+  ['application/vnd.amazon.eventstream', 'aws-event-stream'],
+]
+const unknown = [
+  undefined,
+  '',
+  'application/json',
+  'application/json-seq',
+  'text/plain; x=text/event-stream',
+  'text/event-streams',
+  'audio/mpeg',
+  // Names that every object has.
+  'constructor',
+  'toString',
+  '__proto__',
+]
+
+describe('framingFor, framerFor', () => {
+  for (const [type, name] of known) {
+    test(`${JSON.stringify(type)} is ${name}`, () => {
+      assert.equal(framingFor(type)?.name, name)
       const framer = framerFor(type, 10)
-      assert.ok(framer instanceof SseFramer)
+      assert.ok(!(framer instanceof NoFramer))
       assert.equal(framer.carriesMessages, true)
     })
   }
 
-  for (const type of [
-    undefined,
-    '',
-    'application/json',
-    'application/x-ndjson',
-    'text/plain; x=text/event-stream',
-    'text/event-streams',
-    'audio/mpeg',
-    // Names that every object has.
-    'constructor',
-    'toString',
-    '__proto__',
-  ]) {
+  for (const type of unknown) {
     test(`${JSON.stringify(type)} passes as it is`, () => {
+      assert.equal(framingFor(type), undefined)
       const framer = framerFor(type, 10)
       assert.ok(framer instanceof NoFramer)
       assert.equal(framer.carriesMessages, false)
@@ -47,12 +67,28 @@ describe('framerFor', () => {
   })
 })
 
+describe('what a silent connection is kept alive with', () => {
+  test('a comment, in an event stream', () => {
+    for (const framer of [sse.createFramer(10), new EnclosingFramer(10, String)]) {
+      assert.equal(String(framer.heartbeat), ': heartbeat\n\n')
+      assert.equal(sse.read(framer.heartbeat!), undefined)
+    }
+  })
+
+  test('nothing, elsewhere', () => {
+    const framers = [ndjson, awsEventStream, jsonArray].map((framing) => framing.createFramer(10))
+    for (const framer of [...framers, new NoFramer()]) assert.equal(framer.heartbeat, undefined)
+  })
+})
+
 describe('NoFramer', () => {
   test('every chunk passes at once, as the object that it is', () => {
     const framer = new NoFramer()
     const chunk = Buffer.from('{"a":')
     assert.equal(framer.push([chunk]), chunk)
+    assert.deepEqual(framer.ends, [chunk.length])
     assert.equal(framer.push([Buffer.alloc(0)]), undefined)
+    assert.deepEqual(framer.ends, [])
     assert.equal(framer.end(), undefined)
     assert.equal(framer.last(), undefined)
     assert.deepEqual([framer.events, framer.tooLarge], [0, false])
@@ -67,8 +103,11 @@ describe('EnclosingFramer', () => {
     assert.equal(framer.events, 0)
     assert.equal(String(framer.end()), 'data: {"a":1}\n\n')
     assert.equal(framer.events, 1)
+    assert.deepEqual(framer.ends, ['data: {"a":1}\n\n'.length])
     assert.equal(framer.tooLarge, false)
     assert.equal(framer.carriesMessages, true)
+    framer.refuse()
+    assert.deepEqual([framer.events, framer.ends], [0, []])
   })
 
   test('maxBytes is a bound, over all chunks', () => {

@@ -2,10 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { SseFramer } from '../../lib/framing/sse.js'
-import { cutAt, latin1, piecesOf } from '../support/bytes.js'
+import { cutAt, latin1 } from '../support/bytes.js'
 import { readSlowly, withoutEnd } from '../support/slow-event-reader.js'
-
-const LF = 10
 
 const lineEnd = fc.constantFrom('\n', '\r', '\r\n')
 const anyBytes = fc
@@ -96,82 +94,4 @@ describe('any body, cut any way', () => {
       { numRuns: 3000 },
     )
   })
-})
-
-describe('one event of 10 MB in chunks of 100 bytes is linear work', () => {
-  const SIZE = 10_000_000
-
-  /** Bytes that are joined or copied, and bytes that are searched, while `run` runs. */
-  function work(run: () => void): { joined: number; searched: number } {
-    let joined = 0
-    let searched = 0
-    const { concat } = Buffer
-    const { copy, indexOf, includes, lastIndexOf } = Buffer.prototype
-    const search = <R extends number | boolean>(native: (this: Buffer, value: number, from?: number) => R) =>
-      function (this: Buffer, value: number, from = 0): R {
-        const found = native.call(this, value, from)
-        searched += typeof found === 'number' && found >= 0 ? found + 1 - from : this.length - from
-        return found
-      }
-    Buffer.concat = (list, length) => {
-      for (const { byteLength } of list) joined += byteLength
-      return concat(list, length)
-    }
-    Buffer.prototype.copy = function (this: Buffer, ...given: Parameters<Buffer['copy']>) {
-      const copied = copy.apply(this, given)
-      joined += copied
-      return copied
-    }
-    // Within, `includes` may be an `indexOf`: what is searched may count twice, not more.
-    Object.assign(Buffer.prototype, {
-      indexOf: search(indexOf as (value: number, from?: number) => number),
-      includes: search(includes as (value: number, from?: number) => boolean),
-      lastIndexOf: search(lastIndexOf as (value: number, from?: number) => number),
-    })
-    try {
-      run()
-    } finally {
-      Buffer.concat = concat
-      Object.assign(Buffer.prototype, { copy, indexOf, includes, lastIndexOf })
-    }
-    return { joined, searched }
-  }
-
-  const bodies: [name: string, body: string][] = [
-    ['on one line', `data: ${'x'.repeat(SIZE)}\n\n`],
-    ['on lines of 50 bytes', `${`data: ${'x'.repeat(43)}\n`.repeat(SIZE / 50)}\n`],
-    ['on lines of 50 bytes that end with CRLF', `${`data: ${'x'.repeat(42)}\r\n`.repeat(SIZE / 50)}\r\n`],
-  ]
-  for (const [name, body] of bodies) {
-    test(`${name}: joined once, each byte searched a few times at most`, () => {
-      const bytes = Buffer.from(body)
-      const chunks = piecesOf(bytes, 100)
-      const framer = new SseFramer(2 * SIZE)
-      const out: Buffer[] = []
-      const { joined, searched } = work(() => {
-        for (const chunk of chunks) {
-          const whole = framer.push([chunk])
-          if (whole) out.push(whole)
-        }
-      })
-      assert.ok(bytes.equals(Buffer.concat(out)))
-      assert.equal(framer.events, 1)
-      assert.ok(joined <= 2 * bytes.length, `${joined} bytes were copied`)
-      assert.ok(searched <= 5 * bytes.length, `${searched} bytes were searched`)
-    })
-  }
-
-  for (const text of ['data: xxxx', 'data: x\r\ndata: y', 'data: x\ndata: y']) {
-    test(`what was looked at is not looked at again (${JSON.stringify(text)})`, () => {
-      const framer = new SseFramer(SIZE)
-      for (let at = 0; at < 100; at++) {
-        const chunk = Buffer.from(text)
-        assert.equal(framer.push([chunk]), undefined)
-        // Whoever looks again finds nothing but blank lines.
-        chunk.fill(LF)
-      }
-      assert.equal(framer.events, 0)
-      assert.equal(framer.push([Buffer.from('\n\n')])?.length, 100 * text.length + 2)
-    })
-  }
 })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { SseFramer } from '../../lib/framing/sse.js'
 import { latin1 } from '../support/bytes.js'
+import { framesOf } from './plan.js'
 
 const LARGE = 8 * 1024 * 1024
 
@@ -249,6 +250,52 @@ describe('last()', () => {
       assert.equal(latin1(framer.last()), last)
     })
   }
+})
+
+describe('ends', () => {
+  const table: [name: string, chunks: string[], frames: string[][]][] = [
+    ['one event', ['data: a\n\n'], [['data: a\n\n']]],
+    ['several', ['data: a\n\ndata: b\n\n'], [['data: a\n\n', 'data: b\n\n']]],
+    ['half of the next behind it', ['data: a\n\ndata: b'], [['data: a\n\n']]],
+    ['one in pieces, then another', ['data: a', 'b', '\n\ndata: c\n\n'], [[], [], ['data: ab\n\n', 'data: c\n\n']]],
+    ['comments and blank lines are frames', [': x\n\n\ndata: a\n\n'], [[': x\n\n', '\n', 'data: a\n\n']]],
+    ['CRLF', ['data: a\r\n\r\ndata: b\r\n\r\n'], [['data: a\r\n\r\n', 'data: b\r\n\r\n']]],
+    ['CR', ['data: a\r\rdata: b\r\r'], [['data: a\r\r', 'data: b\r\r']]],
+    ['half a CRLF that comes alone', ['data: a\r\n\r', '\n'], [['data: a\r\n\r'], ['\n']]],
+    ['… and with the next event', ['data: a\r\r', '\ndata: b\n\n'], [['data: a\r\r'], ['\n', 'data: b\n\n']]],
+    ['… of CRs', ['data: a\r\r', '\ndata: b\r\r'], [['data: a\r\r'], ['\n', 'data: b\r\r']]],
+    ['nothing', ['data: a\n\n', ''], [['data: a\n\n'], []]],
+  ]
+  for (const [name, chunks, frames] of table) {
+    test(name, () => {
+      const framer = new SseFramer(LARGE)
+      const seen = chunks.map((chunk) => framesOf(framer, framer.push([Buffer.from(chunk)])).map(String))
+      assert.deepEqual(seen, frames)
+    })
+  }
+
+  test('of the rest, and of none', () => {
+    const framer = new SseFramer(LARGE)
+    framer.push([Buffer.from('data: a\n\ndata: b')])
+    assert.deepEqual(framesOf(framer, framer.end()).map(String), ['data: b\n\n'])
+    assert.deepEqual(framesOf(framer, framer.end()), [])
+  })
+
+  test('a rest that is refused is none', () => {
+    const framer = new SseFramer(LARGE)
+    framer.push([Buffer.from('data: a\n\ndata: b')])
+    framer.end()
+    framer.refuse()
+    assert.deepEqual([framer.events, framer.last(), framer.ends], [1, undefined, []])
+  })
+
+  test('the frames before one that is too large', () => {
+    const framer = new SseFramer(10)
+    assert.deepEqual(framesOf(framer, framer.push([Buffer.from('data: a\n\ndata: 123456\n\n')])).map(String), [
+      'data: a\n\n',
+    ])
+    assert.equal(framer.tooLarge, true)
+  })
 })
 
 describe('maxEventBytes', () => {

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { lazyCodec } from '../../lib/framing/aws-codec.js'
+import { awsEventStreamWith } from '../../lib/framing/aws-event-stream.js'
+import { NoFramer } from '../../lib/framing/index.js'
+
+describe('where the codec is not installed', () => {
+  test('such a stream passes as it is, and one warning says what to install', () => {
+    // A process of its own: the warning comes once, and what is loaded stays loaded.
+    const script = `
+      const Module = require('node:module')
+      const { _resolveFilename: resolve } = Module
+      Module._resolveFilename = function (request, ...rest) {
+        if (request !== '@smithy/eventstream-codec') return resolve.call(this, request, ...rest)
+        throw Object.assign(new Error("Cannot find module '" + request + "'"), { code: 'MODULE_NOT_FOUND' })
+      }
+      const warnings = []
+      process.on('warning', ({ code, message, detail }) => warnings.push({ code, message, detail }))
+      const { framingFor, framerFor } = require(${JSON.stringify(join(__dirname, '../../lib/framing/index.ts'))})
+      const type = 'application/vnd.amazon.eventstream'
+      const sse = framingFor('text/event-stream').name
+      setImmediate(() => {
+        const before = warnings.length
+        const framings = [framingFor(type), framingFor(type)].map(String)
+        const framer = framerFor(type, 10)
+        const out = String(framer.push([Buffer.from('anything, of any length')]))
+        setImmediate(() => console.log(JSON.stringify({ sse, before, framings, out, warnings })))
+      })`
+    const options = ['--no-warnings', '--import', 'tsx', '--eval', script]
+    const printed = execFileSync(process.execPath, options, { cwd: join(__dirname, '../..'), encoding: 'utf8' })
+    const { warnings, ...seen } = JSON.parse(printed)
+    assert.deepEqual(seen, {
+      sse: 'sse',
+      before: 0,
+      framings: ['undefined', 'undefined'],
+      out: 'anything, of any length',
+    })
+    assert.equal(warnings.length, 1)
+    assert.equal(warnings[0].code, 'EAP_NO_EVENTSTREAM_CODEC')
+    assert.match(warnings[0].message, /npm install @smithy\/eventstream-codec/)
+    assert.match(warnings[0].detail, /Cannot find module/)
+  })
+
+  test('the framing says that it is not available, and throws nothing but where it should write', (t) => {
+    const emitWarning = t.mock.method(process, 'emitWarning', () => {})
+    const framing = awsEventStreamWith(lazyCodec(() => new Error('not there')))
+    assert.equal(framing.isAvailable?.(), false)
+    assert.ok(framing.createFramer(10) instanceof NoFramer)
+    assert.equal(framing.read(Buffer.from('x')), undefined)
+    assert.throws(() => framing.write({ data: '{}' }), /@smithy\/eventstream-codec/)
+    assert.equal(emitWarning.mock.callCount(), 1)
+  })
+})
+
+test('the codec is loaded when it is asked for, and once', () => {
+  let loaded = 0
+  class EventStreamCodec {
+    encode = () => new Uint8Array()
+    decode = () => ({ headers: {}, body: new Uint8Array() })
+  }
+  const codec = lazyCodec(() => {
+    loaded++
+    return { EventStreamCodec }
+  })
+  assert.equal(loaded, 0)
+  const first = codec()
+  assert.ok(first)
+  assert.equal(codec(), first)
+  assert.equal(loaded, 1)
+})
