@@ -112,7 +112,8 @@ async function carry(exchange: Exchange, delivery: Delivery, house: House): Prom
   const isEdited = Boolean(config.models ?? config.modelOptions ?? config.onRequest)
   const given = await readBody(req, config.limits, onBytes, isEdited)
   if (exchange.isSettled) return
-  if (Buffer.isBuffer(given.content)) exchange.requestBytes = given.content.length
+  // What a body parser has read before was not counted as it came in.
+  if (Buffer.isBuffer(given.content)) exchange.requestBytes ||= given.content.length
   const edited = await editedRequest(exchange, path, given, config)
   if (exchange.isSettled) return
   if (edited.answer) return answerInstead(delivery, edited.answer)

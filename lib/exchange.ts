@@ -3,6 +3,7 @@ import type { Request, Response } from 'express'
 import { Deadlines } from './deadlines.js'
 import type { AiProxyError, FailureCode, Outcome } from './errors.js'
 import { type Format, type FormatName, formatFor, type Usage } from './formats/index.js'
+import type { HookedExchange } from './hooks.js'
 import type { Limits } from './limits.js'
 import { Findings } from './metering/findings.js'
 import type { Metering } from './metering/passage.js'
@@ -165,7 +166,7 @@ export class Exchange {
   }
 
   /** As hooks see it. */
-  hookView() {
+  hookView(): HookedExchange {
     const { id, req, path, model, asksForStream: stream, format } = this
     return { id, req, path, model, stream, format: format.name }
   }

@@ -2,7 +2,8 @@ import type { Request } from 'express'
 import type { FormatName } from './formats/index.js'
 import type { ProviderEvents, ProviderRequests } from './formats/types.js'
 
-interface HookedExchange {
+/** An exchange as hooks see it. */
+export interface HookedExchange {
   readonly id: string
   readonly req: Request
   /** The path below the target. */
@@ -11,6 +12,8 @@ interface HookedExchange {
   readonly model: string | undefined
   /** The request asks for a stream. */
   readonly stream: boolean
+  /** The provider protocol that the client speaks. */
+  readonly format: FormatName
 }
 
 interface RequestOf<F extends FormatName> extends HookedExchange {
@@ -59,10 +62,7 @@ export type StreamEvent = { [F in FormatName]: EventOf<F> }[FormatName]
  * Sees each event that carries JSON. `undefined` passes it as it came, `null` drops it, and an object with `data` (and
  * `event`) goes out in its place. What it throws ends the stream with an error event.
  */
-export type OnEvent = (
-  event: StreamEvent,
-  exchange: HookedExchange & { readonly format: FormatName },
-) => MaybeReplacement
+export type OnEvent = (event: StreamEvent, exchange: HookedExchange) => MaybeReplacement
 
 // biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
 type MaybeReplacement = { event?: string; data: unknown } | null | undefined | void

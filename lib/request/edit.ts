@@ -56,7 +56,7 @@ export async function editedRequest(
     learn()
   }
   if (config.models) {
-    refuseRepeatedModel(body)
+    refuseAmbiguousModel(body)
     admitModel(config.models, method, exchange.model)
   }
   if (config.includeUsage && exchange.asksForStream && isPlainJson(body) && takesUsageRequest(config, whole)) {
@@ -75,9 +75,15 @@ function takesUsageRequest({ format, origin }: Config, path: string): boolean {
   return !/\.mistral\.ai(?::\d+)?$/.test(origin) && (format !== undefined || /\/(?:chat\/)?completions$/.test(path))
 }
 
-/** Which of two fields of one name counts is up to the reader: what we check must be what the provider takes. */
-function refuseRepeatedModel(body: RequestBody): void {
-  if (isPlainJson(body) && topLevelSpans(body.content, ['model'])?.get('model')?.isRepeated) {
+/**
+ * Which of two fields of one name counts is up to the reader, and some (Go's, as in Ollama) take `Model` for `model`: what
+ * we check must be what the provider takes.
+ */
+function refuseAmbiguousModel(body: RequestBody): void {
+  if (!isPlainJson(body)) return
+  const isRepeated = topLevelSpans(body.content, ['model'])?.get('model')?.isRepeated
+  const likeIt = Object.keys(body.json as object).filter((name) => name.toLowerCase() === 'model')
+  if (isRepeated || likeIt.some((name) => name !== 'model')) {
     throw new AiProxyError('invalid_request', 'The request body names a model twice')
   }
 }

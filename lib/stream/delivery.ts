@@ -112,7 +112,8 @@ export class Delivery {
     this.#watchLimits()
     if (!this.#downstream.isGone) exchange.phase = 'streaming'
     const source = opening.decoder ? decoded(response, opening.decoder) : response
-    this.#pump = new Pump(source, framer, exchange.metering, this.#downstream, this.#turns, limits.maxResponseBytes, {
+    const metering = this.#isEnclosed ? undefined : exchange.metering
+    this.#pump = new Pump(source, framer, metering, this.#downstream, this.#turns, limits.maxResponseBytes, {
       onBytes: (count, now) => this.#arrived(count, now),
       onPassed: (last) => this.#passed(last),
       acceptsRest: (rest) => this.#acceptsRest(rest),
@@ -199,6 +200,7 @@ export class Delivery {
 
   /** What the provider says instead of a stream, as an event; its own words where it says an error in JSON. */
   #enclosed(body: Buffer, status: number): string {
+    this.#exchange.metering?.pass(body, [], performance.now())
     if (status < 400) return asDataEvent(body)
     const { format } = this.#exchange
     const failure = new AiProxyError('upstream_error', `The provider answered with status ${status}`)
