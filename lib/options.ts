@@ -99,7 +99,7 @@ export interface AiProxyOptions {
   includeUsage?: boolean
   /**
    * Estimates the tokens of a piece of text that a model wrote, for streams that end before the provider has told. With
-   * one of your own every event is parsed. Default: a quarter of the text's bytes, without a tokeniser.
+   * one of your own every event is parsed. Default: by the length of the events, without a tokeniser.
    */
   estimateTokens?: (text: string, model: string | undefined) => number
   /** Models that may be asked for: names, or RegExps. Others get 403 `model_not_allowed`. Default: all. */
