@@ -74,7 +74,7 @@ export class AwsEventStreamFramer extends CuttingFramer {
     const headers = chunk.readUInt32BE(at + 4)
     if (this.#crc32 && this.#crc32(chunk.subarray(at, at + 8)) !== chunk.readUInt32BE(at + 8)) {
       this.corrupt = 'the prelude of a message of its AWS event stream is damaged'
-    } else if (length < LEAST_BYTES || headers > length - LEAST_BYTES) {
+    } else if (headers > length - LEAST_BYTES) {
       this.corrupt = `a message of its AWS event stream cannot have ${length} bytes, ${headers} of them headers`
     } else if (length > this.maxEventBytes) {
       this.tooLarge = true

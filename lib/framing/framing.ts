@@ -27,4 +27,6 @@ export interface Framing {
    * @param replaced the frame in whose place it goes out, where it does
    */
   write(message: Message, replaced?: Buffer): Buffer
+  /** A frame as it must be where all those before it were left out; as it is, where there is no such function. */
+  asFirst?(frame: Buffer): Buffer
 }

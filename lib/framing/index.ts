@@ -11,7 +11,7 @@ export type { Framing, Message } from './framing.js'
 export { sizeOf } from './held.js'
 export { jsonArray } from './json-array.js'
 export { NoFramer } from './none.js'
-export { sse } from './sse.js'
+export { SSE_HEARTBEAT, sse } from './sse.js'
 
 const framings = new Map<string, Framing>([
   ['text/event-stream', sse],

@@ -68,7 +68,7 @@ export class JsonArrayFramer extends CuttingFramer {
   #takeBetween(byte: number): boolean {
     if (byte === OPEN_BRACKET && this.#floor === 0) {
       this.#depth = this.#floor = 1
-    } else if (byte === CLOSE_BRACKET && this.#floor === 1) {
+    } else if (byte === CLOSE_BRACKET) {
       this.#depth = this.#floor = 0
       return true
     } else if (byte === QUOTE) {
@@ -120,6 +120,8 @@ function endsLiteral(byte: number): boolean {
   )
 }
 
+const OPENING = Buffer.from('[')
+
 /** An array of messages, for the caller to choose: its media type, `application/json`, does not tell it. */
 export const jsonArray: Framing = {
   name: 'json-array',
@@ -133,6 +135,7 @@ export const jsonArray: Framing = {
     const before = replaced?.toString('utf8', 0, elementStart(replaced))
     return Buffer.from(`${before ?? ',\r\n'}${data}`)
   },
+  asFirst: (frame) => Buffer.concat([OPENING, frame.subarray(elementStart(frame))]),
 }
 
 /** Where the element begins, behind the `[` or the comma before it. */

@@ -41,6 +41,9 @@ export class Passage implements Metering {
   readonly #readsAll: boolean
   readonly #estimate = new RunningEstimate()
   readonly #tail = new Tail()
+  /** Something has gone out; and before that, frames were left out. */
+  #isBegun = false
+  #owesBeginning = false
 
   constructor(format: Format, framing: Framing, findings: Findings, options: PassageOptions) {
     this.#format = format
@@ -63,7 +66,7 @@ export class Passage implements Metering {
       if (isMarked) nextMark++
       if (isMarked || this.#readsAll || this.#estimate.wantsLook(end - start, at === ends.length - 1)) {
         const frame = frames.subarray(start, end)
-        const seen = this.#look(frame, now)
+        const seen = this.#asFirst(this.#look(frame, now))
         if (seen !== frame) {
           pieces ??= []
           pieces.push(frames.subarray(kept, start), seen)
@@ -107,7 +110,18 @@ export class Passage implements Metering {
     if (hidesUsage && reading.isUsageOnly) return NOTHING
     const replaced = onMessage?.(message, data)
     if (replaced === undefined) return frame
-    return replaced === null ? NOTHING : this.#framing.write(replaced)
+    return replaced === null ? NOTHING : this.#framing.write(replaced, frame)
+  }
+
+  /** Where the frames up to here were left out, the next one is the first that the client sees. */
+  #asFirst(seen: Buffer): Buffer {
+    if (!this.#framing.asFirst || this.#isBegun) return seen
+    if (seen.length === 0) {
+      this.#owesBeginning = true
+      return seen
+    }
+    this.#isBegun = true
+    return this.#owesBeginning ? this.#framing.asFirst(seen) : seen
   }
 
   #read(frame: Buffer): { message: Message; data: unknown; reading: Reading } | undefined {

@@ -194,7 +194,7 @@ export class Delivery {
       return framer
     }
     this.#downstream.openStream(status, streamHeaders(headers))
-    if (framing === sse) this.#downstream.startHeartbeat(this.#config.heartbeatMs)
+    if (framer.heartbeat) this.#downstream.startHeartbeat(this.#config.heartbeatMs)
     return framer
   }
 

@@ -1,5 +1,6 @@
 import { type OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Deadlines } from '../deadlines.js'
+import { SSE_HEARTBEAT } from '../framing/index.js'
 
 interface DownstreamEvents {
   /** The client does not keep up: nothing more is written until it has read. */
@@ -11,8 +12,6 @@ interface DownstreamEvents {
   /** The client has not read for longer than it may. */
   onSlow(): void
 }
-
-const HEARTBEAT = Buffer.from(': heartbeat\n\n')
 
 /** The client's side of an exchange: what is written to `res`, and how the client keeps up with it. */
 export class Downstream {
@@ -86,7 +85,7 @@ export class Downstream {
 
   /** Sends a comment, which every reader of an event stream passes over. */
   beat(): void {
-    if (!this.isBlocked) this.write(HEARTBEAT)
+    if (!this.isBlocked) this.write(SSE_HEARTBEAT)
   }
 
   /** Sends a comment whenever nothing was sent for `everyMs`; 0 is never. */

@@ -81,6 +81,15 @@ for (const [name, create] of kinds) {
       assert.equal(framer.events, 2)
     })
 
+    test('what is behind a damaged message is not held', () => {
+      const damaged = Buffer.from(event)
+      damaged[damaged.length - 1]! ^= 1
+      const framer = create(event.length)
+      framer.push([Buffer.concat([event, damaged, event, event])])
+      assert.notEqual(framer.corrupt, undefined)
+      assert.equal(framer.tooLarge, false)
+    })
+
     for (const [length, headers] of [
       [0, 0],
       [15, 0],
@@ -153,6 +162,12 @@ describe('reading a message', () => {
       { ':message-type': 'error', ':error-code': 'InternalError', ':error-message': 'It "broke"' },
       '',
       { event: 'InternalError', data: '{"code":"InternalError","message":"It \\"broke\\""}', isError: true },
+    ],
+    [
+      'an error with a payload',
+      { ':message-type': 'error', ':error-code': 'x' },
+      data,
+      { event: 'x', data, isError: true },
     ],
     ['no headers', {}, data, { data }],
   ]

@@ -59,6 +59,14 @@ describe('NdjsonFramer', () => {
     assert.deepEqual([framer.events, framer.last()], [1, undefined])
   })
 
+  test('white space that is refused was none before', () => {
+    const framer = new NdjsonFramer(LARGE)
+    framer.push([Buffer.from('1\n ')])
+    framer.end()
+    framer.refuse()
+    assert.equal(framer.events, 1)
+  })
+
   test('a line that is too large, and those before it', () => {
     const whole = new NdjsonFramer(4)
     assert.equal(latin1(whole.push([Buffer.from('123\n1234\n')])), '123\n')

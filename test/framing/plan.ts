@@ -9,7 +9,7 @@ export interface Plan {
   readonly frames: readonly PlannedFrame[]
 }
 
-export interface PlannedFrame {
+interface PlannedFrame {
   /** Where it ends in the body; it begins where the one before it ends. */
   readonly end: number
   readonly isEvent: boolean
@@ -41,7 +41,7 @@ export class Planner {
 }
 
 /** What came out of a framer. */
-export interface Outcome {
+interface Outcome {
   readonly out: Buffer
   readonly frames: readonly Buffer[]
   readonly events: number
@@ -98,7 +98,7 @@ export function assertFollows(framer: Framer, { body, frames }: Plan, cuts: Cuts
   }
 }
 
-export type Cuts = readonly number[] | 'everywhere'
+type Cuts = readonly number[] | 'everywhere'
 
 export const anyCuts: fc.Arbitrary<Cuts> = fc.oneof(
   fc.array(fc.nat(400), { maxLength: 40 }),

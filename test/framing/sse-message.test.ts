@@ -42,6 +42,7 @@ describe('reading an event', () => {
   test('nothing of one frame is left for the next', () => {
     read('event: x\nid: 1\ndata: a')
     read('event: y\nid: 2')
+    read('data: a\n\nevent: z\nid')
     assert.deepEqual(read('data: b\n\n'), { data: 'b' })
     assert.equal(read(': ping\n\n'), undefined)
   })
