@@ -1,7 +1,9 @@
 import { debug } from './debug.js'
 import type { Exchange, ExchangeRecord } from './exchange.js'
+import { isObject } from './json.js'
 import type { AiProxyStats } from './ledger.js'
 import type { Observer } from './observer.js'
+import { headerFault } from './request/extra-headers.js'
 
 /** The observers of a middleware as one; what any of them throws is reported, and changes nothing. */
 export class Observers {
@@ -28,12 +30,25 @@ export class Observers {
     if (this.#all.length === 0) return []
     const { id, req, format, model, startedAt, asksForStream: stream } = exchange
     const seen = { id, req, format: format.name, model, stream, startedAt, host: this.#host }
-    return guarded(this.#all, (observer) => observer.onRequest?.(seen)).filter((headers) => headers !== undefined)
+    return guarded(this.#all, (observer) => sound(observer.onRequest?.(seen))).filter(
+      (headers) => headers !== undefined,
+    )
   }
 
   onFinish(record: ExchangeRecord): void {
     guarded(this.#all, (observer) => observer.onFinish?.(record))
   }
+}
+
+/** @throws TypeError where one of them cannot go to the provider */
+function sound(headers: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> | undefined {
+  if (headers === undefined) return undefined
+  if (!isObject(headers) || headers instanceof Promise) throw new TypeError('an observer gives headers as an object')
+  for (const [name, value] of Object.entries(headers)) {
+    const fault = headerFault(name, value)
+    if (fault) throw new TypeError(`an observer gave a header that cannot go to the provider: ${fault}`)
+  }
+  return headers
 }
 
 /** Streams take thousands of turns a second: nothing is made anew for each. */
@@ -42,17 +57,24 @@ function tellTurn(interested: readonly Observer[], ms: number): void {
     try {
       observer.onTurn?.(ms)
     } catch (error) {
-      debug.request('an observer threw: %O', error)
+      report(error)
     }
   }
+}
+
+function report(error: unknown): void {
+  debug.request('an observer threw: %O', error)
 }
 
 function guarded<T>(observers: readonly Observer[], tell: (observer: Observer) => T): (T | undefined)[] {
   return observers.map((observer) => {
     try {
-      return tell(observer)
+      const told = tell(observer)
+      // An async function's failure would otherwise be nobody's, and end the process.
+      if (told instanceof Promise) told.catch(report)
+      return told
     } catch (error) {
-      debug.request('an observer threw: %O', error)
+      report(error)
       return undefined
     }
   })

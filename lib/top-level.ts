@@ -66,7 +66,8 @@ function parsed(bytes: Buffer, start: number, end: number): unknown {
   }
 }
 
-function skipSpace(bytes: Buffer, start: number): number {
+/** The index of the first byte from `start` on that is no white space. */
+export function skipSpace(bytes: Buffer, start: number): number {
   let at = start
   while (at < bytes.length && bytes[at]! <= 0x20) at++
   return at

@@ -5,20 +5,9 @@ import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { resolveOptions } from '../lib/config.js'
 import { defaultLimits } from '../lib/limits.js'
-import type { AiProxyOptions } from '../lib/options.js'
+import { complaint } from './support/complaint.js'
 
 const target = 'https://api.openai.com'
-
-/** The message of the error that these options are answered with. */
-function complaint(options: unknown): string {
-  try {
-    resolveOptions(options as AiProxyOptions)
-  } catch (error) {
-    assert.ok(error instanceof TypeError, inspect(error))
-    return error.message
-  }
-  assert.fail(`no error for ${inspect(options)}`)
-}
 
 describe('defaults', () => {
   test('with nothing but a target', () => {
@@ -38,12 +27,23 @@ describe('defaults', () => {
         maxResponseBytes: 256 * 1024 * 1024,
         maxEventBytes: 8 * 1024 * 1024,
         drainTimeoutMs: 60_000,
+        maxOutputTokens: Number.POSITIVE_INFINITY,
+        terminatorGraceMs: 1000,
       },
       budgetMs: undefined,
       heartbeatMs: 15_000,
       heartbeatBeforeFirstByte: false,
       onClientDisconnect: 'abort',
       errors: 'respond',
+      format: undefined,
+      includeUsage: true,
+      estimateTokens: undefined,
+      models: undefined,
+      modelOptions: undefined,
+      overload: undefined,
+      onRequest: undefined,
+      onEvent: undefined,
+      observers: [],
       onFinish: undefined,
       proxy: {},
     })
@@ -64,6 +64,15 @@ describe('defaults', () => {
         'turns',
         'heartbeatMs',
         'errors',
+        'format',
+        'includeUsage',
+        'estimateTokens',
+        'models',
+        'modelOptions',
+        'overload',
+        'onRequest',
+        'onEvent',
+        'observers',
         'onFinish',
         'proxy',
       ].map((name) => [name, undefined]),

@@ -11,6 +11,7 @@ const limitHits: [code: Parameters<typeof limitFailure>[0], status: number, limi
   ['stream_too_long', 504, 'maxStreamDurationMs'],
   ['response_too_large', 502, 'maxResponseBytes'],
   ['event_too_large', 502, 'maxEventBytes'],
+  ['output_tokens_exceeded', 502, 'maxOutputTokens'],
   ['slow_client', 503, 'drainTimeoutMs'],
 ]
 
@@ -27,8 +28,9 @@ describe('a limit that was hit', () => {
     })
   }
 
-  test('every limit has a failure of its own', () => {
-    assert.deepEqual(limitHits.map(([, , limit]) => limit).sort(), Object.keys(defaultLimits).sort())
+  test('every limit has a failure of its own, but for the grace behind a terminator, which ends nothing early', () => {
+    const limits = limitHits.map(([, , limit]) => limit)
+    assert.deepEqual([...limits, 'terminatorGraceMs'].sort(), Object.keys(defaultLimits).sort())
   })
 })
 
@@ -36,6 +38,9 @@ describe('other failures', () => {
   const table: [code: FailureCode, status: number, outcome: Outcome][] = [
     ['endpoint_not_allowed', 404, 'rejected'],
     ['invalid_request', 400, 'rejected'],
+    ['model_not_allowed', 403, 'rejected'],
+    ['request_refused', 403, 'rejected'],
+    ['overloaded', 503, 'rejected'],
     ['credentials_unavailable', 500, 'rejected'],
     ['internal_error', 500, 'rejected'],
     ['upstream_unreachable', 502, 'upstream_error'],
@@ -56,11 +61,17 @@ describe('other failures', () => {
 })
 
 test('where the same request may succeed soon, retry-after says so', () => {
-  const codes: FailureCode[] = ['too_many_streams', 'shutting_down', 'upstream_reset', 'invalid_request']
+  const codes: FailureCode[] = ['too_many_streams', 'shutting_down', 'overloaded', 'upstream_reset', 'invalid_request']
+  const soon = { 'retry-after': '1' }
   assert.deepEqual(
     codes.map((code) => new AiProxyError(code, '').headers),
-    [{ 'retry-after': '1' }, { 'retry-after': '1' }, {}, {}],
+    [soon, soon, soon, {}, {}],
   )
+})
+
+test('a status of its own takes the place of the code’s', () => {
+  const { status, statusCode, code, outcome } = new AiProxyError('request_refused', '', { status: 451 })
+  assert.deepEqual([status, statusCode, code, outcome], [451, 451, 'request_refused', 'rejected'])
 })
 
 describe('toFailure', () => {

@@ -69,6 +69,13 @@ describe('record', () => {
       model: 'claude',
       stream: true,
       status: 201,
+      format: 'anthropic',
+      responseModel: undefined,
+      responseId: undefined,
+      finishReason: undefined,
+      usage: undefined,
+      firstTokenMs: undefined,
+      outputTokensPerSecond: undefined,
       firstByteMs: 3,
       requestBytes: 7,
       upstreamBytes: 100,
@@ -78,6 +85,62 @@ describe('record', () => {
       busyMs: 8,
       maxTurnMs: 5,
     })
+  })
+
+  test('has what the answer told', (t) => {
+    let now = 1000
+    t.mock.method(performance, 'now', () => now)
+    const exchange = exchangeOf()
+    const told = { model: 'claude-5', responseId: 'm1', text: 'Hi', usage: { inputTokens: 3 } }
+    exchange.findings.note(told, 1250)
+    exchange.findings.note({ finishReason: 'end_turn', usage: { outputTokens: 40 } }, 1600)
+    exchange.settle('completed')
+    now = 3250
+    const { responseModel, responseId, finishReason, usage, firstTokenMs, outputTokensPerSecond } = exchange.record()
+    assert.deepEqual([responseModel, responseId, finishReason], ['claude-5', 'm1', 'end_turn'])
+    assert.deepEqual(usage, { inputTokens: 3, outputTokens: 40, estimated: false })
+    assert.equal(firstTokenMs, 250)
+    assert.equal(outputTokensPerSecond, 20, '40 tokens in the 2 seconds from the first one on')
+  })
+
+  for (const [name, isWhole, outcome, estimated] of [
+    ['the client left', false, 'client_disconnect', true],
+    ['a limit was hit', false, 'limit_exceeded', true],
+    ['the client left, and the answer was read to its end', true, 'client_disconnect', false],
+    ['the client had read that it was over', false, 'completed', false],
+  ] as const) {
+    test(`says whether usage is all that was used: ${name}`, () => {
+      const exchange = exchangeOf()
+      exchange.findings.note({ usage: { inputTokens: 3, outputTokens: 40 } }, 0)
+      exchange.answerIsWhole = isWhole
+      exchange.settle(outcome)
+      assert.deepEqual(exchange.record().usage, { inputTokens: 3, outputTokens: 40, estimated })
+    })
+  }
+
+  test('has no speed where no token came, or none is known of', (t) => {
+    t.mock.method(performance, 'now', () => 0)
+    const silent = exchangeOf()
+    silent.findings.note({ usage: { outputTokens: 40 } }, 0)
+    assert.equal(silent.record().outputTokensPerSecond, undefined)
+    const atOnce = exchangeOf()
+    atOnce.findings.note({ text: 'Hi', usage: { outputTokens: 40 } }, 0)
+    assert.equal(atOnce.record().outputTokensPerSecond, undefined, 'no time has passed')
+  })
+
+  test('reads what is left to read of the answer first, once', () => {
+    const exchange = exchangeOf()
+    let finished = 0
+    exchange.metering = {
+      pass: (bytes) => bytes,
+      finish: (now) => {
+        finished++
+        exchange.findings.note({ finishReason: 'stop' }, now)
+      },
+    }
+    assert.equal(exchange.record().finishReason, 'stop')
+    assert.equal(exchange.record().finishReason, 'stop')
+    assert.equal(finished, 1)
   })
 
   test('has no status where the client left before it', () => {
@@ -107,6 +170,14 @@ test('snapshot tells where it is', () => {
   const { age, ...snapshot } = exchange.snapshot()
   assert.deepEqual(snapshot, { id: exchange.id, phase: 'streaming', model: 'claude', bytes: 12 })
   assert.ok(age >= 0)
+})
+
+test('hookView is what hooks see', () => {
+  const exchange = exchangeOf()
+  Object.assign(exchange, { model: 'claude', asksForStream: true })
+  const { id, req } = exchange
+  const seen = { id, req, path: '/v1/messages', model: 'claude', stream: true, format: 'anthropic' }
+  assert.deepEqual(exchange.hookView(), seen)
 })
 
 test('the format is the one that the path’s clients speak', () => {

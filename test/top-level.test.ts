@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { topLevelFields } from '../lib/top-level.js'
+import { depthExceeds, topLevelFields, topLevelSpans } from '../lib/top-level.js'
 
 const names = ['model', 'stream']
 const fieldsOf = (text: string) => {
@@ -58,5 +58,136 @@ describe('the top-level fields of a JSON object', () => {
   test('any bytes at all: no exception, and an end', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void topLevelFields(Buffer.from(bytes), names)))
     fc.assert(fc.property(fc.string({ unit: fc.constantFrom(...'{}[]":,\\am ') }), (text) => void fieldsOf(text)))
+  })
+})
+
+describe('where the values of top-level fields stand', () => {
+  const spansOf = (text: string) => {
+    const bytes = Buffer.from(text)
+    const spans = topLevelSpans(bytes, names)
+    return (
+      spans &&
+      [...spans].map(([name, { start, end, isRepeated }]) => [name, bytes.toString('utf8', start, end), isRepeated])
+    )
+  }
+
+  for (const [text, expected] of [
+    ['{}', []],
+    ['{"model":"a"}', [['model', '"a"', false]]],
+    [
+      '{"stream":true,"model":"a"}',
+      [
+        ['stream', 'true', false],
+        ['model', '"a"', false],
+      ],
+    ],
+    ['{"model":{"x":["}",{}]},"y":1}', [['model', '{"x":["}",{}]}', false]]],
+    [
+      '{"model":"größe","stream":1}',
+      [
+        ['model', '"größe"', false],
+        ['stream', '1', false],
+      ],
+    ],
+    ['\uFEFF{"model":1}', [['model', '1', false]]],
+    // Which of two counts is up to the reader.
+    ['{"model":"a","x":1,"model":"b"}', [['model', '"b"', true]]],
+    ['{"model":"a","mo\\u0064el":"b"}', [['model', '"b"', true]]],
+    ['{"model":1,"model":2,"model":3}', [['model', '3', true]]],
+    ['{"x":{"model":"a"},"model":"b"}', [['model', '"b"', false]]],
+    ['["model"]', undefined],
+    ['{"model":"a"', undefined],
+    ['', undefined],
+  ] as const) {
+    test(`${text}: ${JSON.stringify(expected)}`, () => assert.deepEqual(spansOf(text), expected))
+  }
+
+  test('white space behind a value is part of its span, and no comma is', () => {
+    assert.deepEqual(spansOf('{ "model" :  "a"  , "stream":true }'), [
+      ['model', '"a"  ', false],
+      ['stream', 'true ', false],
+    ])
+  })
+
+  test('a value of any length', () => {
+    const long = JSON.stringify('x'.repeat(100_000))
+    assert.deepEqual(spansOf(`{"model":${long}}`), [['model', long, false]])
+  })
+
+  test('what stands there is what JSON.parse gives the field', () => {
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.string(), fc.jsonValue()),
+        fc.jsonValue(),
+        fc.boolean(),
+        (around, model, isFirst) => {
+          const { model: _, ...others } = around
+          const text = JSON.stringify(isFirst ? { model, ...others } : { ...others, model }, null, isFirst ? 1 : 0)
+          const span = topLevelSpans(Buffer.from(text), ['model'])?.get('model')
+          assert.ok(span && !span.isRepeated)
+          assert.deepEqual(JSON.parse(Buffer.from(text).toString('utf8', span.start, span.end)), JSON.parse(text).model)
+        },
+      ),
+    )
+  })
+
+  test('any bytes at all: no exception, and spans within them', () => {
+    const text = fc.string({ unit: fc.constantFrom(...'{}[]":,\\am ', '"model":') })
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          text.map((each) => Buffer.from(each)),
+          fc.uint8Array().map((each) => Buffer.from(each)),
+        ),
+        (bytes) => {
+          for (const { start, end } of topLevelSpans(bytes, names)?.values() ?? []) {
+            assert.ok(start <= end && end <= bytes.length)
+          }
+        },
+      ),
+    )
+  })
+})
+
+describe('whether JSON is nested deeper than so many', () => {
+  const exceeds = (text: string, most: number) => depthExceeds(Buffer.from(text), most)
+
+  for (const [text, depth] of [
+    ['', 0],
+    ['5', 0],
+    ['"[[[["', 0],
+    ['"\\"[[[["', 0],
+    ['{}', 1],
+    ['[1,[2],[3]]', 2],
+    ['{"a":[{"b":{}}],"c":{}}', 4],
+    ['{"[[":"]]","{":"\\\\"}', 1],
+    ['[[],[],[],[[]]]', 3],
+    ['['.repeat(1000), 1000],
+    [`{"a":${'['.repeat(500)}${']'.repeat(500)}}`, 501],
+    // A string without its end.
+    ['["[[[', 1],
+  ] as const) {
+    const shown = text.length > 40 ? `${text.slice(0, 20)}…` : text
+    test(`${shown}: ${depth}`, () => {
+      assert.equal(exceeds(text, depth), false)
+      if (depth > 0) assert.equal(exceeds(text, depth - 1), true)
+    })
+  }
+
+  test('is as deep as the value that JSON.parse makes', () => {
+    const depthOf = (value: unknown): number =>
+      typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 6 }), fc.constantFrom(undefined, 2), (value, indent) => {
+        const text = JSON.stringify(value, null, indent)
+        const depth = depthOf(value)
+        assert.equal(exceeds(text, depth), false)
+        if (depth > 0) assert.equal(exceeds(text, depth - 1), true)
+      }),
+    )
+  })
+
+  test('any bytes at all: no exception, and an end', () => {
+    fc.assert(fc.property(fc.uint8Array(), fc.nat(5), (bytes, most) => void depthExceeds(Buffer.from(bytes), most)))
   })
 })

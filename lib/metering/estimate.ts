@@ -11,7 +11,7 @@ const FIRST_LOOKS = 4
  * After so many frames without a look, one is looked into again: of a burst the last one, as each look costs. As long as
  * the envelope stays what it was, looks become rarer.
  */
-const FRAMES_PER_LOOK = { least: 32, most: 1024 }
+const FRAMES_PER_LOOK = { least: 32, most: 64 }
 
 /** Ids and counters in an envelope vary by so much. */
 const SAME_WITHIN_BYTES = 2
@@ -51,8 +51,12 @@ export class RunningEstimate {
     return ++this.#sinceLook >= this.#nextLook && isLast
   }
 
-  /** A frame that was looked into, and the text in it. */
-  learn(length: number, text: string | undefined): void {
+  /**
+   * A frame that was looked into, and the text in it.
+   *
+   * @param tokens of the text, where they are known better than by its length
+   */
+  learn(length: number, text: string | undefined, tokens?: number): void {
     this.#sinceLook = 0
     if (!text) return
     const bytes = Buffer.byteLength(text)
@@ -66,7 +70,7 @@ export class RunningEstimate {
     this.#length = length
     this.#envelope = envelope
     this.#longest = envelope + Math.max(4 * LONGEST_TOKEN_BYTES, 3 * bytes, 3 * this.#textPerFrame)
-    this.tokens += tokensIn(bytes)
+    this.tokens += tokens ?? tokensIn(bytes)
   }
 
   /** A frame that was not looked into. */

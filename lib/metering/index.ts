@@ -32,11 +32,10 @@ export function meteringFor(
         // Its type says what the format's events look like, which only the app can check.
         const event = { format: format.name, event: message.event, data } as Parameters<typeof onEvent>[0]
         const replaced = onEvent(event, seenBy!)
-        if (!replaced) return replaced === null ? null : undefined
-        if (!isObject(replaced) || !('data' in replaced)) {
-          throw new TypeError('onEvent returns nothing, null, or an object with `data`')
-        }
-        return { ...message, event: replaced.event ?? message.event, data: JSON.stringify(replaced.data) }
+        if (replaced === undefined || replaced === null) return replaced as undefined | null
+        const text = isObject(replaced) ? JSON.stringify(replaced.data) : undefined
+        if (text === undefined) throw new TypeError('onEvent returns nothing, null, or an object whose `data` is JSON')
+        return { ...message, event: (replaced as { event?: string }).event ?? message.event, data: text }
       }),
   })
 }

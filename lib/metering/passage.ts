@@ -1,3 +1,4 @@
+import { debug } from '../debug.js'
 import type { Format, JsonObject, Reading } from '../formats/index.js'
 import type { Framing, Message } from '../framing/index.js'
 import { isObject, parsedJson } from '../json.js'
@@ -15,6 +16,8 @@ export interface Metering {
    * @returns what the client is to get of them; `undefined` where that is nothing
    */
   pass(frames: Buffer, ends: readonly number[], now: number): Buffer | undefined
+  /** What went wrong in `pass`: nothing may pass any more. */
+  readonly failure?: { readonly error: unknown } | undefined
   /** Nothing more passes. */
   finish(now: number): void
 }
@@ -33,6 +36,7 @@ export interface PassageOptions {
  * those that may tell something are found by their bytes, and of the others a few are looked into for the estimate.
  */
 export class Passage implements Metering {
+  failure: { readonly error: unknown } | undefined
   readonly #format: Format
   readonly #framing: Framing
   readonly #findings: Findings
@@ -66,7 +70,8 @@ export class Passage implements Metering {
       if (isMarked) nextMark++
       if (isMarked || this.#readsAll || this.#estimate.wantsLook(end - start, at === ends.length - 1)) {
         const frame = frames.subarray(start, end)
-        const seen = this.#asFirst(this.#look(frame, now))
+        const seen = this.#asFirst(this.#tried(frame, now))
+        if (this.failure) return joined([...(pieces ?? []), frames.subarray(kept, start)])
         if (seen !== frame) {
           pieces ??= []
           pieces.push(frames.subarray(kept, start), seen)
@@ -77,18 +82,28 @@ export class Passage implements Metering {
       }
       start = end
     }
-    if (!this.#options.estimateTokens) this.#findings.estimatedTokens = this.#estimate.tokens
+    this.#findings.estimatedTokens = this.#estimate.tokens
     if (!this.#readsAll) this.#tail.keep(frames, ends)
     if (!pieces) return frames
-    const seen = Buffer.concat([...pieces, frames.subarray(kept)])
-    return seen.length > 0 ? seen : undefined
+    return joined([...pieces, frames.subarray(kept)])
   }
 
   /** What stands in the last frames (finish reason, error) need not have had a mark. */
   finish(now: number): void {
     for (const frame of this.#tail.frames()) {
-      const { text, ...reading } = this.#read(frame)?.reading ?? {}
+      // Its text and its usage have been counted.
+      const { text, usage, ...reading } = this.#read(frame)?.reading ?? {}
       this.#findings.note(reading, now)
+    }
+  }
+
+  /** What the app's hook throws ends the stream, behind the frames before it. */
+  #tried(frame: Buffer, now: number): Buffer {
+    try {
+      return this.#look(frame, now)
+    } catch (error) {
+      this.failure = { error }
+      return NOTHING
     }
   }
 
@@ -101,16 +116,26 @@ export class Passage implements Metering {
     }
     const { message, data, reading } = read
     const { estimateTokens, hidesUsage, onMessage } = this.#options
+    this.#estimate.learn(frame.length, reading.text, estimateTokens && this.#estimated(reading.text))
+    this.#findings.estimatedTokens = this.#estimate.tokens
     this.#findings.note(reading, now)
-    if (estimateTokens && reading.text) {
-      this.#findings.estimatedTokens += estimateTokens(reading.text, this.#findings.model)
-    } else {
-      this.#estimate.learn(frame.length, reading.text)
-    }
     if (hidesUsage && reading.isUsageOnly) return NOTHING
-    const replaced = onMessage?.(message, data)
+    const replaced = data === undefined ? undefined : onMessage?.(message, data)
     if (replaced === undefined) return frame
     return replaced === null ? NOTHING : this.#framing.write(replaced, frame)
+  }
+
+  /** By the app's own function, where it gives a figure. */
+  #estimated(text: string | undefined): number | undefined {
+    if (!text) return undefined
+    try {
+      const tokens: unknown = this.#options.estimateTokens?.(text, this.#findings.model)
+      if (typeof tokens === 'number' && tokens >= 0 && tokens < Number.POSITIVE_INFINITY) return tokens
+      debug.stream('estimateTokens gave %O', tokens)
+    } catch (error) {
+      debug.stream('estimateTokens threw: %O', error)
+    }
+    return undefined
   }
 
   /** Where the frames up to here were left out, the next one is the first that the client sees. */
@@ -127,7 +152,7 @@ export class Passage implements Metering {
   #read(frame: Buffer): { message: Message; data: unknown; reading: Reading } | undefined {
     const message = this.#framing.read(frame)
     const data = message && parsedJson(message.data)
-    if (!message || data === undefined) return undefined
+    if (!message || (data === undefined && !message.isError)) return undefined
     const reading = isObject(data) ? this.#format.readMessage(data as JsonObject, message.event) : {}
     const error = message.isError ? (reading.error ?? message.event ?? 'an error') : reading.error
     return { message, data, reading: error === undefined ? reading : { ...reading, error } }
@@ -135,3 +160,8 @@ export class Passage implements Metering {
 }
 
 const NOTHING = Buffer.alloc(0)
+
+function joined(pieces: readonly Buffer[]): Buffer | undefined {
+  const whole = Buffer.concat(pieces)
+  return whole.length > 0 ? whole : undefined
+}

@@ -15,6 +15,8 @@ export interface RequestBody {
   readonly headers: Record<string, string>
   /** What its JSON says, of a large one `model` and `stream` alone; `undefined` where it is no JSON. */
   readonly json: unknown
+  /** The JSON's own bytes, where `content` has them compressed. */
+  readonly decoded?: Buffer
 }
 
 type Inflate = (bytes: InputType, options: ZlibOptions) => Promise<Buffer>
@@ -67,8 +69,12 @@ export async function readBody(
   headers['content-length'] = String(content.length)
   if (!isJson(type)) return { content, headers, json: undefined }
   const text = await decompressed(content, encoding, limits)
+  if (isEdited && depthExceeds(text, DEEPEST)) throw tooDeep()
   if (left && 'json' in left) return { content, headers, json: left.json }
-  if (!isEdited) return { content, headers, json: parseJson(text, PARSED_WHOLE_BYTES) }
+  if (!isEdited) {
+    const json = parseJson(text, PARSED_WHOLE_BYTES)
+    return text === content ? { content, headers, json } : { content, headers, json, decoded: text }
+  }
   const { 'content-encoding': _, ...plain } = headers
   plain['content-length'] = String(text.length)
   return { content: text, headers: plain, json: parseJson(text, Number.POSITIVE_INFINITY) }
@@ -130,10 +136,11 @@ const PARSED_WHOLE_BYTES = 256 * 1024
 // What models are asked is nested some ten deep; thousands deep, JSON takes seconds to parse.
 const DEEPEST = 500
 
+function tooDeep(): AiProxyError {
+  return new AiProxyError('invalid_request', `The request body is nested more than ${DEEPEST} deep`)
+}
+
 function parseJson(bytes: Buffer, upToBytes: number): unknown {
-  if (bytes.length > PARSED_WHOLE_BYTES && depthExceeds(bytes, DEEPEST)) {
-    throw new AiProxyError('invalid_request', `The request body is nested more than ${DEEPEST} deep`)
-  }
   try {
     if (bytes.length > upToBytes) return topLevelFields(bytes, ['model', 'stream'])
     const text = bytes.toString()

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Config } from '../config.js'
 import { AiProxyError } from '../errors.js'
 import type { Exchange } from '../exchange.js'
@@ -42,14 +43,23 @@ export async function editedRequest(
     exchange.model = modelInPath(whole)?.slice(0, LONGEST_MODEL) ?? modelOf(body.json)
     exchange.asksForStream = asksForStream(method, whole, body.json)
   }
+  /** The body as it goes out, where it asks for a stream: the same one, or one that asks for usage as well. */
+  const askingForUsage = (asked: RequestBody): RequestBody => {
+    const content = jsonBytes(asked)
+    if (!config.includeUsage || !content || !takesUsageRequest(config, whole)) return asked
+    if (!asksForStream(method, whole, asked.json)) return asked
+    const { bytes, isOurs } = withUsageAsked(content, exchange.format)
+    return isOurs ? withContent(asked, bytes, asked.json) : asked
+  }
   learn()
   if (config.modelOptions && isObject(body.json)) {
-    body = rewritten(body, withModelOptions(body.json, config.modelOptions, exchange.format, canGenerate(whole)))
+    const optioned = withModelOptions(body.json, config.modelOptions, exchange.format, canGenerate(whole))
+    if (!isDeepStrictEqual(optioned, body.json)) body = rewritten(body, optioned)
     learn()
   }
   let headers: Readonly<Record<string, string>> = {}
   if (config.onRequest) {
-    const hooked = await runHook(config.onRequest, exchange, body, (json) => rewritten(given, json))
+    const hooked = await runHook(config.onRequest, exchange, body, (json) => rewritten(given, json), askingForUsage)
     if (hooked.answer) return hooked
     body = hooked.body
     headers = hooked.headers
@@ -57,14 +67,17 @@ export async function editedRequest(
   }
   if (config.models) {
     refuseAmbiguousModel(body)
-    admitModel(config.models, method, exchange.model)
+    for (const model of [exchange.model, ...fallbackModels(body.json)]) admitModel(config.models, method, model)
   }
-  if (config.includeUsage && exchange.asksForStream && isPlainJson(body) && takesUsageRequest(config, whole)) {
-    const { bytes, isOurs } = withUsageAsked(body.content, exchange.format)
-    exchange.hidesUsage = isOurs
-    if (isOurs) body = withContent(body, bytes, body.json)
-  }
-  return { body, headers, answer: undefined }
+  const asking = askingForUsage(body)
+  exchange.hidesUsage = asking !== body
+  return { body: asking, headers, answer: undefined }
+}
+
+/** Models that the provider may take instead: https://openrouter.ai/docs/features/model-routing */
+function fallbackModels(json: unknown): (string | undefined)[] {
+  const models = isObject(json) && Array.isArray(json.models) ? json.models : []
+  return models.map((model: unknown) => (typeof model === 'string' ? model : undefined))
 }
 
 /**
@@ -80,10 +93,11 @@ function takesUsageRequest({ format, origin }: Config, path: string): boolean {
  * we check must be what the provider takes.
  */
 function refuseAmbiguousModel(body: RequestBody): void {
-  if (!isPlainJson(body)) return
-  const isRepeated = topLevelSpans(body.content, ['model'])?.get('model')?.isRepeated
-  const likeIt = Object.keys(body.json as object).filter((name) => name.toLowerCase() === 'model')
-  if (isRepeated || likeIt.some((name) => name !== 'model')) {
+  const content = jsonBytes(body)
+  if (!content) return
+  const isRepeated = topLevelSpans(content, ['model'])?.get('model')?.isRepeated
+  const likeIt = Object.keys(body.json as object).filter((name) => /^models?$/i.test(name))
+  if (isRepeated || likeIt.some((name) => name !== name.toLowerCase())) {
     throw new AiProxyError('invalid_request', 'The request body names a model twice')
   }
 }
@@ -96,12 +110,16 @@ function rewritten(body: RequestBody, json: unknown): RequestBody {
 function withContent(body: RequestBody, content: Buffer, json: unknown): RequestBody {
   const { 'content-encoding': _, ...headers } = body.headers
   headers['content-length'] = String(content.length)
-  headers['content-type'] ??= 'application/json'
-  return { ...body, content, headers, json }
+  // Where it was something else (an upload), it is JSON now.
+  if (body.json === undefined || !headers['content-type']) headers['content-type'] = 'application/json'
+  return { content, headers, json }
 }
 
-function isPlainJson(body: RequestBody): body is RequestBody & { content: Buffer } {
-  return isObject(body.json) && Buffer.isBuffer(body.content) && body.headers['content-encoding'] === undefined
+/** The bytes of a body that is a JSON object. */
+function jsonBytes({ json, content, decoded, headers }: RequestBody): Buffer | undefined {
+  if (!isObject(json)) return undefined
+  if (decoded) return decoded
+  return Buffer.isBuffer(content) && headers['content-encoding'] === undefined ? content : undefined
 }
 
 function modelOf(json: unknown): string | undefined {

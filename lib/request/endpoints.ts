@@ -26,6 +26,8 @@ export const defaultEndpoints: readonly string[] = [
   'POST models/*:batchEmbedContents',
   'POST model/*/converse',
   'POST model/*/converse-stream',
+  'POST model/*/invoke',
+  'POST model/*/invoke-with-response-stream',
   'POST chat',
   'POST generate',
   'POST deployments/*/chat/completions',

@@ -1,8 +1,9 @@
 import type { Format } from '../formats/index.js'
 import { isObject, parsedJson } from '../json.js'
-import { topLevelSpans } from '../top-level.js'
+import { skipSpace, topLevelSpans } from '../top-level.js'
 
 const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
 
 /** A request that asks for usage, and whether the client had not asked for it itself. */
 interface AsksForUsage {
@@ -35,7 +36,7 @@ export function withUsageAsked(bytes: Buffer, format: Format): AsksForUsage {
 /** The object with one field more, in front of the others. */
 function withField(bytes: Buffer, field: string, value: object): Buffer {
   const behind = bytes.indexOf(OPEN_BRACE) + 1
-  const isEmpty = /^\s*\}/.test(bytes.toString('latin1', behind, behind + 64))
+  const isEmpty = bytes[skipSpace(bytes, behind)] === CLOSE_BRACE
   const entry = `${JSON.stringify(field)}:${JSON.stringify(value)}${isEmpty ? '' : ','}`
   return Buffer.concat([bytes.subarray(0, behind), Buffer.from(entry), bytes.subarray(behind)])
 }

@@ -3,7 +3,7 @@ import type { Config } from '../config.js'
 import type { UpstreamRequest } from '../upstream/stand-ins.js'
 import type { RequestBody } from './body.js'
 import { resolveCredentials } from './credentials.js'
-import { forwardedHeaders, forwardedQuery } from './headers.js'
+import { forwardedHeaders, forwardedQuery, isFramingHeader } from './headers.js'
 import type { ProviderPath } from './provider-path.js'
 
 /**
@@ -34,7 +34,9 @@ export async function upstreamRequest(
   for (const each of further) {
     // W3C Trace Context: a `tracestate` belongs to its `traceparent`.
     if ('traceparent' in each) delete headers.tracestate
-    for (const [name, value] of Object.entries(each)) headers[name.toLowerCase()] = value
+    for (const [name, value] of Object.entries(each)) {
+      if (!isFramingHeader(name.toLowerCase())) headers[name.toLowerCase()] = value
+    }
   }
   return {
     method: req.method,

@@ -4,6 +4,7 @@ import { debug } from '../debug.js'
 import { AiProxyError, limitFailure, toFailure } from '../errors.js'
 import type { Exchange } from '../exchange.js'
 import { asDataEvent, EnclosingFramer, type Framer, type Framing, sse } from '../framing/index.js'
+import { readsSse } from '../framing/reads-sse.js'
 import { parsedJson } from '../json.js'
 import { meteringFor } from '../metering/index.js'
 import { decoded } from './decode.js'
@@ -81,8 +82,10 @@ export class Delivery {
     this.#downstream.end(this.#exchange.req.method === 'HEAD' ? undefined : body)
   }
 
-  /** Opens the response as an event stream while the provider is still silent. */
+  /** Opens the response as an event stream while the provider is still silent, for a client that reads such a stream. */
   openEarly(): void {
+    const { format, req } = this.#exchange
+    if (!readsSse(format.name, req.url)) return
     this.#framing = sse
     this.#downstream.openStream(200, streamHeaders({}))
     this.#downstream.beat()
@@ -234,7 +237,7 @@ export class Delivery {
     const { findings, format, deadlines } = this.#exchange
     const { maxOutputTokens, terminatorGraceMs } = this.#config.limits
     if (!this.#terminated && (findings.isLast || (last && format.isTerminator(last)))) {
-      this.#terminated = true
+      this.#terminated = findings.isLast = true
       deadlines.start('grace', terminatorGraceMs, () => {
         debug.stream('%s the provider said that it was done and left the connection open', this.#exchange.id)
         this.#safely(() => this.#end())
@@ -257,14 +260,18 @@ export class Delivery {
     this.#stopUpstream()
     this.#exchange.answerIsWhole = true
     this.#exchange.finishMetering()
-    const { error } = this.#exchange.findings
-    if (error !== undefined && !this.#isEnclosed) {
-      const failure = new AiProxyError('upstream_error', `The provider failed within its answer: ${error}`)
-      this.#exchange.settle(failure.outcome, failure)
-    }
+    this.#settleSaidError()
     if (this.#downstream.isGone) return this.#over()
     this.#exchange.phase = 'ending'
     this.#downstream.end()
+  }
+
+  /** The provider said, in an answer that had begun well, that it failed. */
+  #settleSaidError(): void {
+    const { error } = this.#exchange.findings
+    if (error === undefined || this.#isEnclosed) return
+    const failure = new AiProxyError('upstream_error', `The provider failed within its answer: ${error}`)
+    this.#exchange.settle(failure.outcome, failure)
   }
 
   #acceptsRest(rest: Buffer): boolean {
@@ -305,6 +312,9 @@ export class Delivery {
     if (this.#downstream.isGone) return
     const hasReadAll = !this.#downstream.isBlocked
     this.#downstream.leave()
+    // Many clients leave as soon as they have read that the provider is done, or that it failed.
+    if (this.#framing) exchange.metering?.finish(performance.now())
+    this.#settleSaidError()
     if (exchange.res.writableFinished) {
       if (this.#downstream.isEnded) exchange.settle('completed')
       else exchange.settle('rejected', new AiProxyError('internal_error', 'The app ended the response itself'))

@@ -134,6 +134,7 @@ export class Pump implements TurnTaker {
     if (!frames) return
     const seen = this.#metered(frames, now)
     if (seen) this.#sink.write(seen, now)
+    if (this.#metering?.failure) throw this.#metering.failure.error
     this.#events.onPassed(this.#framer.last())
   }
 

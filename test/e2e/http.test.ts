@@ -83,7 +83,7 @@ describe('request bodies', () => {
 
   test('JSON in chunks of its own', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
-    const app = await startApp(t, { target: provider.url })
+    const app = await startApp(t, { target: provider.url, includeUsage: false })
     const client = await connect(t, app.port)
     client.request('POST', `/ai${openai.path}`, { ...json, 'transfer-encoding': 'chunked' })
     client.write('7\r\n{"model\r\n').write('8;ext=1\r\n":"m","s\r\n').write('c\r\ntream":true}\r\n0\r\n\r\n')
@@ -95,7 +95,7 @@ describe('request bodies', () => {
 
   test('compressed JSON goes on as it is, and is looked into', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
-    const app = await startApp(t, { target: provider.url })
+    const app = await startApp(t, { target: provider.url, includeUsage: false })
     const client = await connect(t, app.port)
     const body = gzipSync(JSON.stringify(openai.request)).toString('latin1')
     client.request('POST', `/ai${openai.path}`, { ...json, 'content-encoding': 'gzip' }, body)
@@ -107,7 +107,7 @@ describe('request bodies', () => {
 
   test('Expect: 100-continue', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, { ok: 1 }) })
-    const app = await startApp(t, { target: provider.url })
+    const app = await startApp(t, { target: provider.url, includeUsage: false })
     const client = await connect(t, app.port)
     const body = JSON.stringify(openai.request)
     const headers = { ...json, expect: '100-continue', 'content-length': String(body.length) }

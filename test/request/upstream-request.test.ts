@@ -77,6 +77,42 @@ describe('what goes to the provider', () => {
     })
   }
 
+  test('headers of hooks and observers win over all others, the last ones over all', async () => {
+    const config = resolveOptions({
+      target: 'https://provider.example',
+      headers: { 'x-team': 'config', 'x-other': 'a' },
+    })
+    const further: Record<string, string>[] = [
+      { 'X-Team': 'first', accept: 'x/y' },
+      {},
+      { 'x-team': 'second', 'Content-Type': 'a/b' },
+    ]
+    const { headers } = await upstreamRequest(client, providerPath('/v1/messages'), body, config, further)
+    const { 'x-team': team, 'x-other': other, accept, 'content-type': type } = headers
+    assert.deepEqual([team, other, accept, type], ['second', 'a', 'x/y', 'a/b'])
+    assert.equal('X-Team' in headers, false)
+  })
+
+  test('a trace that an observer continues goes on without the client’s state of another', async () => {
+    const config = resolveOptions({ target: 'https://provider.example' })
+    const traced = { ...client, headers: { traceparent: '00-client', tracestate: 'client=1' } } as unknown as Request
+    const path = providerPath('/v1/messages')
+    const untouched = await upstreamRequest(traced, path, body, config, [{ 'x-a': '1' }])
+    assert.deepEqual([untouched.headers.traceparent, untouched.headers.tracestate], ['00-client', 'client=1'])
+    const continued = await upstreamRequest(traced, path, body, config, [{ traceparent: '00-ours' }])
+    assert.deepEqual([continued.headers.traceparent, continued.headers.tracestate], ['00-ours', undefined])
+    const both = await upstreamRequest(traced, path, body, config, [{ traceparent: '00-ours', tracestate: 'ours=1' }])
+    assert.deepEqual([both.headers.traceparent, both.headers.tracestate], ['00-ours', 'ours=1'])
+  })
+
+  for (const name of ['content-length', 'transfer-encoding', 'connection', 'expect']) {
+    test(`a header by which HTTP frames messages is not a hook’s to set: ${name}`, async () => {
+      const config = resolveOptions({ target: 'https://provider.example' })
+      const { headers } = await upstreamRequest(client, providerPath('/v1/messages'), body, config, [{ [name]: '5' }])
+      assert.notEqual(headers[name], '5')
+    })
+  }
+
   test('the target’s path stands before the client’s, its query behind', async () => {
     const options = { target: 'https://provider.example/some/base/', auth: { query: { key: 'k' } } }
     assert.equal((await assembled(options, '/v1/models?limit=5')).url, '/some/base/v1/models?limit=5&key=k')

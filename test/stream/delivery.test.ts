@@ -1,90 +1,10 @@
 import assert from 'node:assert/strict'
-import type { IncomingMessage } from 'node:http'
-import { PassThrough } from 'node:stream'
-import { describe, type TestContext, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import type { Request, Response } from 'express'
-import { resolveOptions } from '../../lib/config.js'
 import { AiProxyError } from '../../lib/errors.js'
-import { Exchange } from '../../lib/exchange.js'
-import type { AiProxyOptions } from '../../lib/options.js'
-import { Delivery } from '../../lib/stream/delivery.js'
 import { settled } from '../support/event-loop.js'
 import { FakeResponse } from '../support/fake-response.js'
-import { manualTurns } from '../support/manual-turns.js'
-
-type ProviderResponse = PassThrough & IncomingMessage
-
-interface Given extends Partial<AiProxyOptions> {
-  path?: string
-  method?: string
-  res?: FakeResponse
-}
-
-const SSE = { 'content-type': 'text/event-stream' }
-const event = (data: string) => `data: ${data}\n\n`
-
-/** An exchange between a fake client and a fake provider, with time that is moved by hand. */
-function rig(t: TestContext, given: Given = {}) {
-  const { path = '/v1/chat/completions', method = 'POST', res = new FakeResponse(), ...options } = given
-  const { clock, turns } = manualTurns(1000)
-  t.mock.method(performance, 'now', () => clock.time)
-  t.mock.timers.enable({ apis: ['setTimeout'] })
-  const { setTimeout, clearTimeout } = globalThis
-  const pending = new Set<unknown>()
-  t.mock.method(globalThis, 'setTimeout', (due: () => void, ms: number) => {
-    const timer = setTimeout(() => {
-      pending.delete(timer)
-      due()
-    }, ms)
-    pending.add(timer)
-    return timer
-  })
-  t.mock.method(globalThis, 'clearTimeout', (timer: NodeJS.Timeout | undefined) => {
-    pending.delete(timer)
-    clearTimeout(timer)
-  })
-  const req = { method, path, url: path, complete: true, socket: res.socket }
-  const exchange = new Exchange(req as unknown as Request, res as unknown as Response)
-  const config = resolveOptions({ target: 'https://provider.example', heartbeatMs: 0, ...options })
-  const log: string[] = []
-  const left: AiProxyError[] = []
-  const delivery = new Delivery(exchange, config, turns, {
-    onStream: () => {},
-    onTurn: undefined,
-    onFailureLeft: (failure) => void left.push(failure),
-    onOver: () => log.push('over'),
-  })
-  delivery.upstream = { end: () => log.includes('upstream ended') || log.push('upstream ended') }
-  const run = async () => {
-    await settled()
-    while (clock.deferred > 0) {
-      clock.runAll()
-      await settled()
-    }
-  }
-  /** The provider's head arrives, and what is given of its body. */
-  const answer = async (headers: Record<string, string>, body: string | Buffer = '', statusCode = 200) => {
-    const response = Object.assign(new PassThrough(), { statusCode, headers }) as unknown as ProviderResponse
-    delivery.begin(response)
-    if (body.length > 0) response.write(body)
-    await run()
-    return response
-  }
-  const advance = async (ms: number) => {
-    clock.time += ms
-    t.mock.timers.tick(ms)
-    await run()
-  }
-  /** How the exchange ended, as its record has it. */
-  const ended = () => {
-    const { outcome, code, status, events } = exchange.record()
-    return { outcome, code, status, events, over: log.filter((line) => line === 'over').length }
-  }
-  return { exchange, delivery, res, log, left, run, answer, advance, ended, timers: () => pending.size }
-}
-
-const completed = (events: number, status = 200) => ({ outcome: 'completed', code: undefined, status, events, over: 1 })
+import { completed, event, type Given, type ProviderResponse, rig, SSE } from './delivering.js'
 
 describe('an answer that ends well', () => {
   test('a stream: head at once, then events, then the end', async (t) => {

@@ -48,7 +48,7 @@ export class FakeResponse extends EventEmitter {
   end(last?: Buffer | string): this {
     this.headersSent = true
     this.writableEnded = true
-    if (last !== undefined) this.writes.push(String(last))
+    if (last !== undefined) this.writes.push(typeof last === 'string' ? last : last.toString('latin1'))
     return this
   }
 

@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import type { AiProxyOptions } from '../../lib/index.js'
+import { startApp } from './support/app.js'
+import { connect, post } from './support/client.js'
+import { inPhase } from './support/departure.js'
+import { type Owner, startProvider } from './support/provider.js'
+import {
+  allStreams,
+  assertTold,
+  beforeTheEnd,
+  chatChunk,
+  chatUsage,
+  sendStream,
+  sseEvent,
+  storyBytes,
+  streams,
+  type WireStream,
+} from './support/streams.js'
+
+const { chat, anthropic, geminiSse, converse } = streams
+const { stream_options: _, ...unasked } = chat.request
+const withoutUsage = chat.frames.filter((frame) => frame !== chatUsage)
+const textOf = (frames: readonly Buffer[]) => Buffer.concat(frames).toString()
+
+/** Sends a chat's bytes, and gives what came back. */
+async function exchanged(t: Owner, body: string, frames: readonly Buffer[], options: Partial<AiProxyOptions> = {}) {
+  const provider = await startProvider(t, { onCall: (call) => sendStream(call, chat, frames).end() })
+  const app = await startApp(t, { target: provider.url, ...options })
+  const response = await post(app.url + chat.path, undefined, { body })
+  const received = await response.text()
+  return { sent: await (await provider.next()).text, received, record: await app.record() }
+}
+
+describe('includeUsage', () => {
+  test('asks where the client does not, changes nothing else, and takes the extra event out', async (t) => {
+    // A number that JavaScript cannot hold, and spaces: the client's bytes, but for what is put in.
+    const rest = `"model" : "m", "seed":12345678901234567890,"stream":true,\n "messages":[] }`
+    const { sent, received, record } = await exchanged(t, `{${rest}`, chat.frames)
+    assert.deepEqual(JSON.parse(sent), { ...JSON.parse(`{${rest}`), stream_options: { include_usage: true } })
+    assert.ok(sent.endsWith(rest))
+    assert.equal(received, textOf(withoutUsage))
+    assertTold(record, { ...chat.told, outcome: 'completed', events: chat.frames.length })
+    assert.equal(record.downstreamBytes, received.length)
+  })
+
+  test('asks beside other options of the client, who had said no', async (t) => {
+    const options = { include_obfuscation: false, include_usage: false }
+    const body = JSON.stringify({ ...unasked, stream_options: options })
+    const { sent, received, record } = await exchanged(t, body, chat.frames)
+    assert.deepEqual(JSON.parse(sent).stream_options, { ...options, include_usage: true })
+    assert.equal(received, textOf(withoutUsage))
+    assertTold(record, chat.told)
+  })
+
+  test('changes nothing where the client asks itself', async (t) => {
+    const body = JSON.stringify(chat.request, null, 2)
+    const { sent, received, record } = await exchanged(t, body, chat.frames)
+    assert.equal(sent, body)
+    assert.equal(received, textOf(chat.frames))
+    assertTold(record, chat.told)
+  })
+
+  test('asks in a compressed request, too', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => sendStream(call, chat, chat.frames).end() })
+    const app = await startApp(t, { target: provider.url })
+    const response = await post(app.url + chat.path, undefined, {
+      body: gzipSync(JSON.stringify(unasked)),
+      headers: { 'content-encoding': 'gzip' },
+    })
+    assert.equal(await response.text(), textOf(withoutUsage))
+    assertTold(await app.record(), chat.told)
+  })
+
+  test('does not ask where no stream is asked for', async (t) => {
+    const body = JSON.stringify({ ...unasked, stream: false })
+    const { sent } = await exchanged(t, body, [])
+    assert.equal(sent, body)
+  })
+
+  test('switched off: the request goes on as it is, and usage is an estimate', async (t) => {
+    const body = JSON.stringify(unasked)
+    const { sent, received, record } = await exchanged(t, body, withoutUsage, { includeUsage: false })
+    assert.equal(sent, body)
+    assert.equal(received, textOf(withoutUsage))
+    assertTold(record, { ...chat.told, usage: { outputTokens: Math.round(storyBytes / 4), estimated: true } })
+  })
+
+  test('switched off, and the provider tells usage all the same: it is known, and the client sees it', async (t) => {
+    const { received, record } = await exchanged(t, JSON.stringify(unasked), chat.frames, { includeUsage: false })
+    assert.equal(received, textOf(chat.frames))
+    assertTold(record, chat.told)
+  })
+
+  test('what tells more than usage stays: a choice, or what only this provider says', async (t) => {
+    const usage = { prompt_tokens: 11, completion_tokens: 22, total_tokens: 33 }
+    for (const last of [
+      chatChunk([{ index: 0, delta: {}, finish_reason: 'stop' }], { usage }),
+      chatChunk([], { usage, citations: ['https://example.test'] }),
+    ]) {
+      const frames = [...withoutUsage.slice(0, -1), last, withoutUsage.at(-1)!]
+      const { received, record } = await exchanged(t, JSON.stringify(unasked), frames)
+      assert.equal(received, textOf(frames))
+      assertTold(record, chat.told)
+    }
+  })
+
+  test('usage on every event, as some servers tell it: the last counts, and only the extra one is taken out', async (t) => {
+    const counted = (n: number) => ({ usage: { prompt_tokens: 11, completion_tokens: n, total_tokens: 11 + n } })
+    const frames = Array.from({ length: 30 }, (_, n) => chatChunk([{ index: 0, delta: { content: 'x' } }], counted(n)))
+    const all = [...frames, chatChunk([], counted(30)), Buffer.from('data: [DONE]\n\n')]
+    const { received, record } = await exchanged(t, JSON.stringify(unasked), [Buffer.concat(all)])
+    assert.equal(received, textOf([...frames, all.at(-1)!]))
+    assertTold(record, { usage: { inputTokens: 11, outputTokens: 30, totalTokens: 41, estimated: false } })
+  })
+
+  test('requests of other protocols are sent as they are', async (t) => {
+    for (const stream of allStreams.filter(({ request }) => !('stream_options' in request))) {
+      const provider = await startProvider(t, { onCall: (call) => sendStream(call, stream, stream.frames).end() })
+      const app = await startApp(t, { target: provider.url, endpoints: 'all' })
+      const body = JSON.stringify(stream.request, null, 1)
+      await (await post(app.url + stream.path, undefined, { body })).arrayBuffer()
+      assert.equal(await (await provider.next()).text, body, stream.name)
+    }
+  })
+})
+
+/** An estimate of all the text, and what had been told before. */
+function assertEstimated(stream: WireStream, usage: { outputTokens?: number; estimated: boolean } | undefined): void {
+  assert.equal(usage?.estimated, true)
+  const { outputTokens = 0 } = usage
+  const text = stream.format === 'gemini' ? 12 : storyBytes / 4
+  assert.ok(outputTokens > text * 0.7 && outputTokens < text * 1.5, `${outputTokens} tokens for about ${text}`)
+}
+
+describe('a stream that ends early: its usage is an estimate', () => {
+  for (const stream of allStreams) {
+    test(`${stream.name}: the client leaves, the provider breaks off, a limit is hit`, async (t) => {
+      const provider = await startProvider(t)
+      const begun = beforeTheEnd(stream)
+      const begin = async (limits: AiProxyOptions['limits']) => {
+        const app = await startApp(t, { target: provider.url, endpoints: 'all', limits })
+        const client = (await connect(t, app.port)).post(`/ai${stream.path}`, stream.request)
+        const call = sendStream(await provider.next(), stream, begun)
+        await client.sees(begun.at(-1)!.toString('latin1'))
+        return { app, client, call }
+      }
+      const left = await begin({})
+      left.client.leave()
+      const gone = await left.app.record()
+      assert.equal(gone.outcome, 'client_disconnect')
+      assertEstimated(stream, gone.usage)
+      await left.call.gone
+
+      const broken = await begin({})
+      broken.call.reset()
+      const cut = await broken.app.record()
+      assert.equal(cut.outcome, 'upstream_error')
+      assertEstimated(stream, cut.usage)
+
+      const silent = await begin({ idleTimeoutMs: 30 })
+      const stopped = await silent.app.record()
+      assert.equal(stopped.code, 'idle_timeout')
+      assertEstimated(stream, stopped.usage)
+    })
+  }
+
+  async function leftAfter(t: Owner, stream: WireStream, frames: readonly Buffer[]) {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const client = (await connect(t, app.port)).post(`/ai${stream.path}`, stream.request)
+    sendStream(await provider.next(), stream, frames)
+    await client.sees(frames.at(-1)!.toString('latin1'))
+    client.leave()
+    return app.record()
+  }
+
+  test("a whole response, by HTTP, that ends before its last figures: what Anthropic's start told is not all", async (t) => {
+    const provider = await startProvider(t, {
+      onCall: (call) => sendStream(call, anthropic, beforeTheEnd(anthropic)).end(),
+    })
+    const app = await startApp(t, { target: provider.url })
+    await (await post(app.url + anthropic.path, anthropic.request)).text()
+    assertEstimated(anthropic, (await app.record()).usage)
+  })
+
+  test("what Anthropic's start has told is kept", async (t) => {
+    const record = await leftAfter(t, anthropic, beforeTheEnd(anthropic))
+    assert.deepEqual(
+      { ...record.usage, outputTokens: 0 },
+      { inputTokens: 7, cachedInputTokens: 100, cacheWriteTokens: 50, outputTokens: 0, estimated: true },
+    )
+    assertTold(record, { responseModel: anthropic.told.responseModel, responseId: anthropic.told.responseId })
+  })
+
+  test('nothing written and nothing told: nothing is known', async (t) => {
+    assert.equal((await leftAfter(t, converse, converse.frames.slice(0, 1))).usage, undefined)
+  })
+
+  test('the start alone: what it told', async (t) => {
+    const record = await leftAfter(t, anthropic, anthropic.frames.slice(0, 1))
+    assertTold(record, { usage: { ...anthropic.told.usage, outputTokens: 1, estimated: true } })
+  })
+
+  test('figures that cover all the text that has passed count, and not a higher estimate of it', async (t) => {
+    const figures = { promptTokenCount: 5, candidatesTokenCount: 3, totalTokenCount: 8 }
+    const told = (text: string) =>
+      sseEvent({ candidates: [{ content: { parts: [{ text }] } }], usageMetadata: figures, modelVersion: 'm' })
+    const record = await leftAfter(t, geminiSse, [told('a word of three tokens, and of many, many bytes')])
+    assertTold(record, { usage: { inputTokens: 5, outputTokens: 3, totalTokens: 8, estimated: true } })
+  })
+
+  test('the last figures have come, the terminator has not: they count', async (t) => {
+    const usage = { prompt_tokens: 11, completion_tokens: 3, total_tokens: 14 }
+    const record = await leftAfter(t, chat, [...withoutUsage.slice(0, -1), chatChunk([], { usage })])
+    assert.equal(record.outcome, 'client_disconnect')
+    assert.deepEqual([record.usage?.inputTokens, record.usage?.outputTokens, record.usage?.totalTokens], [11, 3, 14])
+  })
+
+  test('a client that leaves behind the terminator has got all: nothing is estimated', async (t) => {
+    const record = await leftAfter(t, chat, chat.frames)
+    assertTold(record, { ...chat.told, outcome: 'completed' })
+  })
+})
+
+describe("onClientDisconnect: 'drain'", () => {
+  for (const stream of allStreams) {
+    test(`${stream.name}: the true usage, though the client has left`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url, endpoints: 'all', onClientDisconnect: 'drain' })
+      const client = (await connect(t, app.port)).post(`/ai${stream.path}`, stream.request)
+      const call = sendStream(await provider.next(), stream, stream.frames.slice(0, 2))
+      await client.sees(stream.frames[1]!.toString('latin1'))
+      client.leave()
+      await inPhase(app, 'draining')
+      for (const frame of stream.frames.slice(2)) call.send(frame)
+      call.end()
+      assertTold(await app.record(), { ...stream.told, outcome: 'client_disconnect' })
+    })
+  }
+
+  test('a provider that breaks off meanwhile: an estimate', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, onClientDisconnect: 'drain' })
+    const client = (await connect(t, app.port)).post(`/ai${chat.path}`, chat.request)
+    const call = sendStream(await provider.next(), chat, chat.frames.slice(0, 2))
+    await client.sees('Once')
+    client.leave()
+    await inPhase(app, 'draining')
+    call.res.write(chat.frames[2], () => call.reset())
+    const { usage, code } = await app.record()
+    assert.deepEqual([usage?.estimated, code], [true, 'upstream_reset'])
+  })
+})

@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Reading } from '../../lib/formats/index.js'
+import { Findings } from '../../lib/metering/findings.js'
+
+/** What these messages have told, one behind another, the first at the time 0. */
+function told(...readings: Reading[]): Findings {
+  const findings = new Findings()
+  readings.forEach((reading, at) => void findings.note(reading, at))
+  return findings
+}
+
+describe('what messages tell is merged', () => {
+  test('nothing is known before', () => {
+    assert.deepEqual(
+      { ...new Findings() },
+      {
+        model: undefined,
+        responseId: undefined,
+        finishReason: undefined,
+        usage: undefined,
+        error: undefined,
+        isLast: false,
+        estimatedTokens: 0,
+        firstTokenAt: undefined,
+      },
+    )
+  })
+
+  test('a message that tells nothing changes nothing', () => {
+    const findings = told({ model: 'm', responseId: 'r', finishReason: 'stop', error: 'e', isLast: true, text: 'a' })
+    const before = { ...findings }
+    findings.note({}, 9)
+    findings.note({ model: '', responseId: undefined, finishReason: '', isLast: false, text: '' } as Reading, 9)
+    assert.deepEqual({ ...findings }, before)
+  })
+
+  test('the model, the finish reason and the error are those told last, the id the one told first', () => {
+    const first = { model: 'router', finishReason: 'length', error: 'first', responseId: 'r1' }
+    const findings = told(first, { model: 'gpt-5', finishReason: 'stop', error: 'second', responseId: 'r2' })
+    const { model, finishReason, error, responseId } = findings
+    assert.deepEqual([model, finishReason, error, responseId], ['gpt-5', 'stop', 'second', 'r1'])
+  })
+
+  test('figures come in parts; neither 0 nor silence wipes one', () => {
+    const findings = told(
+      { usage: { inputTokens: 10, outputTokens: 1, cachedInputTokens: 4 } },
+      { usage: { outputTokens: 25 } },
+      { usage: { inputTokens: 0, outputTokens: 30, cachedInputTokens: 0 } },
+    )
+    assert.deepEqual(findings.usage, { inputTokens: 10, outputTokens: 30, cachedInputTokens: 4 })
+  })
+
+  test('once last, always last', () => assert.equal(told({ isLast: true }, { isLast: false }).isLast, true))
+
+  test('the first token is that of the first message with text, and not that of the first message', () => {
+    const findings = told({ model: 'm' }, { text: '' }, { text: 'a' }, { text: 'b' })
+    assert.equal(findings.firstTokenAt, 2)
+  })
+
+  test('a first token at the time 0 stays the first', () => {
+    assert.equal(told({ text: 'a' }, { text: 'b' }).firstTokenAt, 0)
+  })
+})
+
+describe('output tokens so far', () => {
+  for (const [name, usage, estimated, expected] of [
+    ['nothing told, nothing estimated', undefined, 0, 0],
+    ['estimated only, rounded', undefined, 12.6, 13],
+    ['told only', { outputTokens: 7 }, 0, 7],
+    ['told, and estimated since', { outputTokens: 20 }, 12.6, 33],
+    ['told of the input alone', { inputTokens: 5 }, 2, 2],
+  ] as const) {
+    test(name, () => {
+      const findings = told(usage ? { usage } : {})
+      findings.estimatedTokens = estimated
+      assert.equal(findings.outputTokens, expected)
+    })
+  }
+})
+
+describe('usage of a complete answer', () => {
+  for (const [name, usage, estimated, expected] of [
+    ['is what was told', { inputTokens: 3, outputTokens: 5 }, 0, { inputTokens: 3, outputTokens: 5, estimated: false }],
+    [
+      'is completed where text came after what was told, and no end of it',
+      { outputTokens: 5 },
+      400,
+      { outputTokens: 405, estimated: true },
+    ],
+    ['is exact where none was generated', { outputTokens: 0 }, 0, { outputTokens: 0, estimated: false }],
+    // Embeddings: no output, and none is missing.
+    [
+      'needs no output where no text passed',
+      { inputTokens: 3, totalTokens: 3 },
+      0,
+      { inputTokens: 3, totalTokens: 3, estimated: false },
+    ],
+    [
+      'is completed where text passed, and no output was told',
+      { inputTokens: 3 },
+      8.2,
+      {
+        inputTokens: 3,
+        outputTokens: 8,
+        estimated: true,
+      },
+    ],
+    ['is estimated where nothing was told', undefined, 8.2, { outputTokens: 8, estimated: true }],
+    ['is unknown where nothing was told and nothing passed', undefined, 0, undefined],
+  ] as const) {
+    test(name, () => {
+      const findings = told(usage ? { usage } : {})
+      findings.estimatedTokens = estimated
+      assert.deepEqual(findings.usageAt(true), expected)
+    })
+  }
+})
+
+describe('text that passed before usage was told', () => {
+  for (const [what, reading] of [
+    ['is covered by it', { usage: { outputTokens: 5 } }],
+    [
+      'is covered by it, and so is what came after it, where the model said why it stopped',
+      { usage: { outputTokens: 5 }, finishReason: 'stop' },
+    ],
+  ] as const) {
+    test(what, () => {
+      const findings = new Findings()
+      findings.estimatedTokens = 400
+      findings.note(reading, 1)
+      assert.equal(findings.outputTokens, 5)
+      if ('finishReason' in reading) findings.estimatedTokens = 401
+      assert.deepEqual(findings.usageAt(true), { outputTokens: 5, estimated: false })
+    })
+  }
+
+  test('is not the final count of a stream that failed', () => {
+    const findings = new Findings()
+    findings.note({ usage: { outputTokens: 5 }, finishReason: 'stop', error: 'no' }, 1)
+    assert.deepEqual(findings.usageAt(true), { outputTokens: 5, estimated: true })
+  })
+})
+
+describe('usage of an answer that ended early', () => {
+  for (const [name, usage, estimated, expected] of [
+    [
+      'is estimated, also where all was told',
+      { inputTokens: 3, outputTokens: 5 },
+      2,
+      {
+        inputTokens: 3,
+        outputTokens: 7,
+        estimated: true,
+      },
+    ],
+    [
+      'is completed by the estimate',
+      { inputTokens: 3, outputTokens: 1 },
+      8.2,
+      {
+        inputTokens: 3,
+        outputTokens: 9,
+        estimated: true,
+      },
+    ],
+    ['is the estimate alone', undefined, 8.2, { outputTokens: 8, estimated: true }],
+    ['knows that nothing has come yet', { inputTokens: 3 }, 0, { inputTokens: 3, outputTokens: 0, estimated: true }],
+    ['is unknown where less than half a token passed', undefined, 0.4, undefined],
+    ['is unknown where nothing is known', undefined, 0, undefined],
+    [
+      'tells no total where none was told',
+      { inputTokens: 3 },
+      8,
+      {
+        inputTokens: 3,
+        outputTokens: 8,
+        estimated: true,
+      },
+    ],
+    [
+      'has a total that covers the estimate',
+      { inputTokens: 3, outputTokens: 1, totalTokens: 4 },
+      8,
+      {
+        inputTokens: 3,
+        outputTokens: 9,
+        totalTokens: 12,
+        estimated: true,
+      },
+    ],
+    [
+      'keeps the other figures',
+      { inputTokens: 3, cachedInputTokens: 2, cacheWriteTokens: 1, reasoningTokens: 7 },
+      8,
+      {
+        inputTokens: 3,
+        cachedInputTokens: 2,
+        cacheWriteTokens: 1,
+        reasoningTokens: 7,
+        outputTokens: 8,
+        estimated: true,
+      },
+    ],
+  ] as const) {
+    test(name, () => {
+      const findings = told(usage ? { usage } : {})
+      findings.estimatedTokens = estimated
+      assert.deepEqual(findings.usageAt(false), expected)
+    })
+  }
+
+  // Google's total has thoughts and what tools put into the prompt, on top of input and output.
+  test('never has a total below the one that was told', () => {
+    const usage = { inputTokens: 10, outputTokens: 100, reasoningTokens: 500, totalTokens: 610 }
+    const findings = told({ usage })
+    findings.estimatedTokens = 120
+    assert.equal(findings.usageAt(false)?.totalTokens, 730)
+  })
+
+  test('does not change what was told', () => {
+    const findings = told({ usage: { inputTokens: 3, outputTokens: 1, totalTokens: 4 } })
+    findings.estimatedTokens = 8
+    findings.usageAt(false)
+    assert.deepEqual(findings.usage, { inputTokens: 3, outputTokens: 1, totalTokens: 4 })
+  })
+})

@@ -1,0 +1,63 @@
+import { type Format, formatNamed } from '../../lib/formats/index.js'
+import { type Framing, sse } from '../../lib/framing/index.js'
+import { Findings } from '../../lib/metering/findings.js'
+import { Passage, type PassageOptions } from '../../lib/metering/passage.js'
+
+export interface Given extends Partial<PassageOptions> {
+  format?: Format
+  framing?: Framing
+  /** The answer does not come to its end. */
+  isCut?: boolean
+}
+
+/** What comes out of a passage, turn by turn, and what was found. */
+export interface Passed {
+  readonly turns: (Buffer | undefined)[]
+  readonly out: string
+  readonly findings: Findings
+  readonly failure: Passage['failure']
+}
+
+/** Takes a stream through a framer and a passage, each chunk in a turn of its own, at the times 1, 2, 3, … */
+export function passed(chunks: readonly (string | Buffer)[], given: Given = {}): Passed {
+  const { format = formatNamed('openai-chat'), framing = sse, isCut = false } = given
+  const { hidesUsage = false, estimateTokens, onMessage } = given
+  const findings = new Findings()
+  const passage = new Passage(format, framing, findings, { hidesUsage, estimateTokens, onMessage })
+  const framer = framing.createFramer(Number.POSITIVE_INFINITY)
+  const turns: (Buffer | undefined)[] = []
+  const pass = (frames: Buffer | undefined) => {
+    if (frames) turns.push(passage.pass(frames, framer.ends, turns.length + 1))
+  }
+  for (const chunk of chunks) pass(framer.push([Buffer.from(chunk)]))
+  if (!isCut) pass(framer.end())
+  passage.finish(turns.length + 1)
+  const out = Buffer.concat(turns.filter((turn) => turn !== undefined)).toString('latin1')
+  return { turns, out, findings, failure: passage.failure }
+}
+
+/** A server-sent event without a name, with this as its data. */
+export const event = (data: unknown) => `data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`
+
+/** An event of OpenAI's chat completions. */
+export function chunk(content: string, more: object = {}): string {
+  const head = { id: 'c1', object: 'chat.completion.chunk', created: 1, model: 'gpt-5-2026' }
+  return event({ ...head, choices: [{ index: 0, delta: { content }, finish_reason: null }], ...more })
+}
+
+/** The event with which OpenAI tells usage, where it was asked to. */
+export function usageEvent(completion: number, more: object = {}): string {
+  const usage = { prompt_tokens: 9, completion_tokens: completion, total_tokens: 9 + completion }
+  return event({
+    id: 'c1',
+    object: 'chat.completion.chunk',
+    created: 1,
+    model: 'gpt-5-2026',
+    choices: [],
+    usage,
+    ...more,
+  })
+}
+
+export const stop = event({ id: 'c1', model: 'gpt-5-2026', choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })
+export const DONE = event('[DONE]')

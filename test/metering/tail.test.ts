@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { Tail } from '../../lib/metering/tail.js'
+
+/** Keeps frames as a turn hands them on. */
+function keep(tail: Tail, frames: readonly string[]): Buffer {
+  let end = 0
+  const ends = frames.map((frame) => {
+    end += frame.length
+    return end
+  })
+  const bytes = Buffer.from(frames.join(''))
+  tail.keep(bytes, ends)
+  return bytes
+}
+
+function kept(...turns: (readonly string[])[]): string[] {
+  const tail = new Tail()
+  for (const frames of turns) keep(tail, frames)
+  return tail.frames().map(String)
+}
+
+describe('the last frames of a stream', () => {
+  for (const [name, turns, expected] of [
+    ['of no turn', [], []],
+    ['of a turn without any', [[]], []],
+    ['of fewer than four', [['a', 'bb']], ['a', 'bb']],
+    ['of four', [['a', 'bb', 'c', 'd']], ['a', 'bb', 'c', 'd']],
+    ['of more', [['a', 'bb', 'ccc', 'dd', 'e', 'ff']], ['ccc', 'dd', 'e', 'ff']],
+    ['one a turn', [['a'], ['b'], ['c'], ['d'], ['e'], ['f']], ['c', 'd', 'e', 'f']],
+    ['of a large turn and a small one', [['a', 'b', 'c', 'd', 'e'], ['f']], ['c', 'd', 'e', 'f']],
+    ['of a small turn and a large one', [['a'], ['b', 'c', 'd', 'e', 'f']], ['c', 'd', 'e', 'f']],
+    ['of turns without any between them', [['a'], [], ['b'], []], ['a', 'b']],
+  ] as const) {
+    test(name, () => assert.deepEqual(kept(...turns), expected))
+  }
+
+  test('whatever the turns are', () => {
+    const frames = fc.array(fc.stringMatching(/^[a-z]{1,4}$/), { maxLength: 8 })
+    fc.assert(
+      fc.property(fc.array(frames, { maxLength: 12 }), (turns) => {
+        assert.deepEqual(kept(...turns), turns.flat().slice(-4))
+      }),
+    )
+  })
+
+  test('are handed out once', () => {
+    const tail = new Tail()
+    keep(tail, ['a'])
+    assert.equal(tail.frames().length, 1)
+    assert.deepEqual(tail.frames(), [])
+  })
+
+  test('keep a large turn’s buffer from being freed no longer than the turn', () => {
+    const tail = new Tail()
+    const bytes = keep(tail, ['x'.repeat(100_000), 'a', 'b', 'c', 'd'])
+    for (const frame of tail.frames()) assert.notEqual(frame.buffer, bytes.buffer)
+  })
+})

@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Request, Response } from 'express'
+import { Exchange } from '../lib/exchange.js'
+import { Ledger } from '../lib/ledger.js'
+import type { ObservedExchange, Observer } from '../lib/observer.js'
+import { Observers } from '../lib/observers.js'
+import { settled } from './support/event-loop.js'
+import { FakeResponse } from './support/fake-response.js'
+
+const ORIGIN = 'https://provider.example'
+
+function exchangeOf(): Exchange {
+  const req = { method: 'POST', url: '/v1/messages' } as unknown as Request
+  const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
+  return Object.assign(exchange, { model: 'claude', asksForStream: true })
+}
+
+/** Tells observers all that there is to tell. */
+function tellAll(observers: Observers): Readonly<Record<string, string>>[] {
+  const exchange = exchangeOf()
+  observers.onProxy(() => new Ledger().stats(0))
+  const headers = observers.onRequest(exchange)
+  observers.onTurn?.(1)
+  observers.onFinish(exchange.record())
+  return headers
+}
+
+/** One that notes what it is told. */
+function noting(log: string[], name: string): Observer {
+  return {
+    onProxy: () => void log.push(`${name} proxy`),
+    onRequest: () => void log.push(`${name} request`) as undefined,
+    onTurn: (ms) => void log.push(`${name} turn of ${ms} ms`),
+    onFinish: ({ outcome }) => void log.push(`${name} ${outcome}`),
+  }
+}
+
+const throwing: Observer = Object.fromEntries(
+  ['onProxy', 'onRequest', 'onTurn', 'onFinish'].map((name) => [
+    name,
+    () => {
+      throw new Error(`${name} of an observer failed`)
+    },
+  ]),
+)
+
+describe('observers', () => {
+  test('none: nothing happens', () => {
+    const observers = new Observers([], ORIGIN)
+    assert.equal(observers.onTurn, undefined)
+    assert.deepEqual(tellAll(observers), [])
+  })
+
+  test('that listen to nothing', () => assert.deepEqual(tellAll(new Observers([{}, {}], ORIGIN)), []))
+
+  test('each is told, in order', () => {
+    const log: string[] = []
+    tellAll(new Observers([noting(log, 'a'), noting(log, 'b')], ORIGIN))
+    const told = ['proxy', 'request', 'turn of 1 ms', 'completed']
+    assert.deepEqual(
+      log,
+      told.flatMap((what) => [`a ${what}`, `b ${what}`]),
+    )
+  })
+
+  test('as methods of what they are', () => {
+    class Counting {
+      turns = 0
+      finished = 0
+      onTurn() {
+        this.turns++
+      }
+      onFinish() {
+        this.finished++
+      }
+    }
+    const counting = new Counting()
+    tellAll(new Observers([counting], ORIGIN))
+    assert.deepEqual([counting.turns, counting.finished], [1, 1])
+  })
+
+  test('are told the middleware’s stats, as they are then', () => {
+    const ledger = new Ledger()
+    let stats: (() => { waitingForTurn: number }) | undefined
+    const observer: Observer = {
+      onProxy: (proxy) => {
+        stats = proxy.stats
+      },
+    }
+    let waiting = 0
+    new Observers([observer], ORIGIN).onProxy(() => ledger.stats(waiting))
+    waiting = 7
+    assert.equal(stats?.().waitingForTurn, 7)
+  })
+})
+
+describe('onTurn', () => {
+  test('is not there where nobody listens: a stream asks at its every turn', () => {
+    assert.equal(new Observers([{ onFinish: () => {} }, {}], ORIGIN).onTurn, undefined)
+  })
+
+  test('tells those who listen, and nobody else', () => {
+    const log: string[] = []
+    const { onTurn } = new Observers([{}, noting(log, 'a'), { onFinish: () => {} }], ORIGIN)
+    onTurn?.(0.5)
+    assert.deepEqual(log, ['a turn of 0.5 ms'])
+  })
+})
+
+describe('onRequest', () => {
+  test('tells of the exchange', () => {
+    const seen: ObservedExchange[] = []
+    const observers = new Observers([{ onRequest: (exchange) => void seen.push(exchange) as undefined }], ORIGIN)
+    const exchange = exchangeOf()
+    observers.onRequest(exchange)
+    const { id, req, startedAt } = exchange
+    const host = 'provider.example:443'
+    assert.deepEqual(seen, [{ id, req, format: 'anthropic', model: 'claude', stream: true, startedAt, host }])
+  })
+
+  for (const [origin, host] of [
+    ['https://provider.example', 'provider.example:443'],
+    ['http://provider.example', 'provider.example:80'],
+    ['http://localhost:11434', 'localhost:11434'],
+    ['https://[::1]:8443', '[::1]:8443'],
+  ] as const) {
+    test(`tells the host of ${origin}: ${host}`, () => {
+      let seen: string | undefined
+      const observer: Observer = {
+        onRequest: (exchange) => {
+          seen = exchange.host
+          return undefined
+        },
+      }
+      new Observers([observer], origin).onRequest(exchangeOf())
+      assert.equal(seen, host)
+    })
+  }
+
+  test('collects headers, of those who have some', () => {
+    const [a, b] = [{ traceparent: '00-1' }, { baggage: 'x=y' }]
+    const all: Observer[] = [
+      { onRequest: () => a },
+      {},
+      { onRequest: () => undefined },
+      { onRequest: () => b },
+      throwing,
+    ]
+    assert.deepEqual(new Observers(all, ORIGIN).onRequest(exchangeOf()), [a, b])
+  })
+
+  for (const nonsense of [null, true, 'traceparent', 5]) {
+    test(`takes no ${JSON.stringify(nonsense)} for headers`, () => {
+      const observers = new Observers([{ onRequest: () => nonsense as never }], ORIGIN)
+      assert.deepEqual(observers.onRequest(exchangeOf()), [])
+    })
+  }
+})
+
+describe('what an observer throws', () => {
+  test('changes nothing for the exchange, nor for the other observers', () => {
+    const log: string[] = []
+    const headers = { 'x-a': '1' }
+    const all = [throwing, noting(log, 'a'), throwing, { onRequest: () => headers }]
+    assert.deepEqual(tellAll(new Observers(all, ORIGIN)), [headers])
+    assert.deepEqual(log, ['a proxy', 'a request', 'a turn of 1 ms', 'a completed'])
+  })
+
+  test('later, in a promise, ends no process', async (t) => {
+    const unhandled: unknown[] = []
+    const listeners = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection')
+    process.on('unhandledRejection', (reason) => unhandled.push(reason))
+    t.after(() => {
+      process.removeAllListeners('unhandledRejection')
+      for (const listener of listeners) process.on('unhandledRejection', listener)
+    })
+    const late = async () => {
+      throw new Error('late')
+    }
+    tellAll(new Observers([{ onProxy: late, onFinish: late }], ORIGIN))
+    await settled()
+    assert.deepEqual(unhandled, [])
+  })
+})

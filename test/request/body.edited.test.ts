@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
+import express from 'express'
+import { defaultLimits } from '../../lib/limits.js'
+import { type RequestBody, readBody } from '../../lib/request/body.js'
+import { withRequest } from '../support/loopback.js'
+
+const KIB = 1024
+const JSON_TYPE = 'application/json'
+
+interface Given {
+  headers?: Record<string, string>
+  maxRequestBytes?: number
+  isEdited?: boolean
+  /** A body parser that comes before. */
+  parser?: express.RequestHandler
+}
+
+/** What `readBody` makes of a request whose body may be edited. */
+async function read(body: string | Buffer, given: Given = {}): Promise<RequestBody & { counted: number }> {
+  const { headers = {}, maxRequestBytes = defaultLimits.maxRequestBytes, isEdited = true, parser } = given
+  const sent = { headers: { 'content-type': JSON_TYPE, ...headers } }
+  return withRequest(
+    sent,
+    (client) => client.end(body),
+    async ({ req, res }) => {
+      if (parser) await new Promise<void>((resolve) => parser(req as never, res as never, () => resolve()))
+      let counted = 0
+      const result = await readBody(
+        req,
+        { ...defaultLimits, maxRequestBytes },
+        (count) => {
+          counted += count
+        },
+        isEdited,
+      )
+      return { ...result, counted }
+    },
+  )
+}
+
+const textOf = ({ content }: RequestBody) => {
+  assert.ok(Buffer.isBuffer(content))
+  return content.toString()
+}
+
+/** JSON of so many bytes, with a field that is not among those that are looked for. */
+function large(bytes: number): string {
+  const around = '{"model":"m","x":1,"pad":""}'
+  return around.replace('""', `"${'x'.repeat(bytes - around.length)}"`)
+}
+
+const nested = (depth: number, bytes: number) => {
+  const value = '['.repeat(depth - 1) + ']'.repeat(depth - 1)
+  return `{"x":${value},"pad":"${'x'.repeat(Math.max(0, bytes - 2 * depth - 14))}"}`
+}
+
+describe('a body that may be edited', () => {
+  test('is the client’s bytes, as long as nobody does', async () => {
+    const sent = '{ "model":"m", "n":1.0 }'
+    const body = await read(sent)
+    assert.equal(textOf(body), sent)
+    assert.deepEqual(body.json, { model: 'm', n: 1 })
+    assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': String(sent.length) })
+  })
+
+  for (const [encoding, compress] of [
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+  ] as const) {
+    test(`goes on decompressed: ${encoding}`, async () => {
+      const sent = '{"model":"größe"}'
+      const compressed = compress(sent)
+      const body = await read(compressed, { headers: { 'content-encoding': encoding } })
+      assert.equal(textOf(body), sent)
+      assert.deepEqual(body.json, { model: 'größe' })
+      const length = String(Buffer.byteLength(sent))
+      assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': length })
+      assert.equal(body.counted, compressed.length, 'what came in is what counts')
+    })
+  }
+
+  test('may not decompress to more than maxRequestBytes', async () => {
+    const bomb = gzipSync(`"${' '.repeat(100_000)}"`)
+    await assert.rejects(read(bomb, { headers: { 'content-encoding': 'gzip' }, maxRequestBytes: 5000 }), {
+      code: 'request_too_large',
+    })
+  })
+
+  test('is parsed whatever its size', async () => {
+    for (const bytes of [256 * KIB, 256 * KIB + 1, 1024 * KIB]) {
+      const text = large(bytes)
+      const { json } = await read(text)
+      assert.deepEqual(json, JSON.parse(text))
+    }
+  })
+
+  test('is looked through only, above 256 KiB, where nothing is to be edited', async () => {
+    const { json } = await read(large(256 * KIB + 1), { isEdited: false })
+    assert.deepEqual({ ...(json as object) }, { model: 'm' })
+    const whole = await read(large(256 * KIB), { isEdited: false })
+    assert.deepEqual(Object.keys(whole.json as object), ['model', 'x', 'pad'])
+  })
+
+  test('is refused above 256 KiB, too, where it is no JSON', async () => {
+    await assert.rejects(read(`${large(300 * KIB)}x`), { code: 'invalid_request', message: /not valid JSON/ })
+  })
+
+  test('keeps its byte order mark until somebody edits it', async () => {
+    const body = await read('\uFEFF{"a":1}')
+    assert.deepEqual([textOf(body), body.json], ['\uFEFF{"a":1}', { a: 1 }])
+  })
+
+  test('of another kind passes unread', async () => {
+    const { content, json, headers } = await read('hello', { headers: { 'content-type': 'text/plain' } })
+    assert.ok(!Buffer.isBuffer(content) && content !== undefined)
+    assert.deepEqual([json, headers['content-type']], [undefined, 'text/plain'])
+  })
+
+  test('that express.json() has read is what it left', async () => {
+    const body = await read(gzipSync('{ "a":1.0 }'), {
+      headers: { 'content-encoding': 'gzip' },
+      parser: express.json(),
+    })
+    assert.deepEqual([textOf(body), body.json], ['{"a":1}', { a: 1 }])
+    assert.equal(body.headers['content-encoding'], undefined)
+    assert.equal(body.headers['content-length'], '7')
+  })
+
+  test('that express.raw() has read, in full', async () => {
+    const text = large(300 * KIB)
+    const body = await read(text, { parser: express.raw({ type: '*/*', limit: '1mb' }) })
+    assert.equal(textOf(body), text)
+    assert.deepEqual(body.json, JSON.parse(text))
+  })
+})
+
+describe('a large body that is nested deep', () => {
+  const tooDeep = { code: 'invalid_request', status: 400, message: 'The request body is nested more than 500 deep' }
+
+  for (const isEdited of [true]) {
+    const what = isEdited ? 'that may be edited' : 'that goes on as it is'
+    test(`${what}: 500 deep passes, 501 is refused`, async () => {
+      assert.equal(textOf(await read(nested(500, 300 * KIB), { isEdited })).length > 256 * KIB, true)
+      await assert.rejects(read(nested(501, 300 * KIB), { isEdited }), tooDeep)
+      await assert.rejects(read(`{"x":${'['.repeat(200 * KIB)}${']'.repeat(200 * KIB)}}`, { isEdited }), tooDeep)
+    })
+  }
+
+  test('brackets in texts are not counted', async () => {
+    assert.ok(await read(`{"x":"${'['.repeat(300 * KIB)}"}`))
+  })
+
+  test('is counted once it is decompressed', async () => {
+    const headers = { 'content-encoding': 'gzip' }
+    await assert.rejects(read(gzipSync(nested(501, 300 * KIB)), { headers }), tooDeep)
+  })
+
+  test('a smaller one that goes on as it is passes', async () => {
+    const text = nested(10_000, 0)
+    assert.equal(textOf(await read(text, { isEdited: false })), text)
+  })
+
+  test('a smaller one that may be edited is refused as well: it could not be written anew', async () => {
+    const text = nested(10_000, 0)
+    assert.throws(() => JSON.stringify(JSON.parse(text)), RangeError)
+    await assert.rejects(read(text), { code: 'invalid_request', status: 400 })
+  })
+})

@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import type { AiProxyOptions } from '../../lib/options.js'
+import type { RequestBody } from '../../lib/request/body.js'
+import { CHAT, edited, type Given, JSON_TYPE, none, plain } from './editing.js'
+
+const USAGE = '"stream_options":{"include_usage":true}'
+
+describe('a request that nothing is to be changed in', () => {
+  for (const [name, text, options] of [
+    ['that asks for no stream', '{ "model":"m", "n":1.0 }', {}],
+    ['that asks for usage itself', `{"stream":true,${USAGE}}`, {}],
+    ['with includeUsage: false', '{ "stream":true }', { includeUsage: false }],
+    ['of a provider that tells usage unasked', '{ "stream":true }', { path: '/v1/messages' }],
+    ['for a model that is allowed', '{ "model":"m", "seed":12345678901234567890 }', { models: ['m'] }],
+    ['that onRequest leaves as it is', '{ "model":"m", "seed":12345678901234567890 }', { onRequest: () => {} }],
+    ['that is no object', '[1.0]', { modelOptions: { overrides: { a: 1 } } }],
+  ] as [string, string, Given][]) {
+    test(`${name}: the client’s bytes, and its headers`, async () => {
+      const { body, given, headers, answer, exchange } = await edited(text, options)
+      assert.equal(body, given)
+      assert.deepEqual([headers, answer, exchange.hidesUsage], [{}, undefined, false])
+    })
+  }
+
+  test('that has no body', async () => {
+    const { body, exchange } = await edited(none, { method: 'GET', path: '/v1/models', models: ['m'] })
+    assert.equal(body, none)
+    assert.deepEqual([exchange.model, exchange.asksForStream], [undefined, false])
+  })
+
+  for (const modelOptions of [{}, { defaults: { temperature: 1 } }, { overrides: { model: 'm' } }]) {
+    test(`that modelOptions have nothing to add to: ${JSON.stringify(modelOptions)}`, async () => {
+      const text = '{ "model":"m", "temperature":0.50, "seed":12345678901234567890 }'
+      assert.equal((await edited(text, { modelOptions })).text, text)
+    })
+  }
+})
+
+describe('what the exchange is about is learned', () => {
+  for (const [name, text, options, model, stream] of [
+    ['from the body', '{"model":"m","stream":true}', {}, 'm', true],
+    ['no stream', '{"model":"m","stream":false}', {}, 'm', false],
+    ['no model', '{"stream":true}', {}, undefined, true],
+    ['a model that is no name', '{"model":{"a":1}}', {}, undefined, false],
+    ['a name of any length', `{"model":"${'x'.repeat(1000)}"}`, {}, 'x'.repeat(256), false],
+    ['a field that all objects have', '{"constructor":1}', {}, undefined, false],
+    [
+      'Gemini’s path, not the body',
+      '{"model":"other"}',
+      { path: '/v1beta/models/gemini-3:streamGenerateContent' },
+      'gemini-3',
+      true,
+    ],
+    [
+      'Bedrock’s path, not the body',
+      '{"model":"other"}',
+      { path: '/model/claude-5/converse-stream' },
+      'claude-5',
+      true,
+    ],
+    [
+      'Azure’s path, not the body',
+      '{"model":"other"}',
+      { path: '/openai/deployments/mine/chat/completions' },
+      'mine',
+      false,
+    ],
+    [
+      'Bedrock’s path, an ARN in it',
+      '{}',
+      { path: '/model/arn:aws:bedrock:us-east-1::foundation-model%2Fclaude/invoke' },
+      'arn:aws:bedrock:us-east-1::foundation-model/claude',
+      false,
+    ],
+    ['a model that modelOptions fill in', '{}', { modelOptions: { defaults: { model: 'd' } } }, 'd', false],
+    [
+      'a model that modelOptions force',
+      '{"model":"m"}',
+      { modelOptions: { overrides: { model: 'o', stream: true } } },
+      'o',
+      true,
+    ],
+  ] as [string, string, Given, string | undefined, boolean][]) {
+    test(name, async () => {
+      const { exchange } = await edited(text, options)
+      assert.deepEqual([exchange.model, exchange.asksForStream], [model, stream])
+    })
+  }
+
+  test('from what onRequest made of the body', async () => {
+    const { exchange } = await edited('{"model":"m"}', {
+      onRequest: (request) => {
+        request.body = { model: 'hooked', stream: true }
+      },
+    })
+    assert.deepEqual([exchange.model, exchange.asksForStream], ['hooked', true])
+  })
+})
+
+describe('in this order', () => {
+  test('modelOptions, onRequest, models, usage', async () => {
+    const seen: unknown[] = []
+    const { text, body, exchange } = await edited('{"model":"asked","stream":true}', {
+      modelOptions: { defaults: { a: 1 }, overrides: { model: 'ruled' } },
+      onRequest: (request) => {
+        seen.push(request.model, request.body)
+        request.body = { ...request.body, model: 'hooked' }
+      },
+      models: ['hooked'],
+    })
+    assert.deepEqual(seen, ['ruled', { a: 1, model: 'ruled', stream: true }])
+    assert.equal(text, `{${USAGE},"a":1,"model":"hooked","stream":true}`)
+    assert.equal(body.headers['content-length'], String(text.length))
+    assert.equal(exchange.hidesUsage, true)
+  })
+
+  test('what onRequest makes of a model that is allowed must be allowed, too', async () => {
+    const onRequest: AiProxyOptions['onRequest'] = ({ body }) => void Object.assign(body!, { model: 'b' })
+    await assert.rejects(edited('{"model":"a"}', { onRequest, models: ['a'] }), { code: 'model_not_allowed' })
+  })
+
+  test('onRequest may ask for usage itself: then the client gets to see it', async () => {
+    const onRequest: AiProxyOptions['onRequest'] = ({ body }) => {
+      Object.assign(body!, { stream_options: { include_usage: true } })
+    }
+    assert.equal((await edited('{"stream":true}', { onRequest })).exchange.hidesUsage, false)
+  })
+
+  test('an answer of onRequest’s ends it: nothing behind it is asked', async () => {
+    const { answer } = await edited('{"model":"b"}', { onRequest: () => ({ status: 402 }), models: ['a'] })
+    assert.deepEqual(answer, { status: 402 })
+  })
+
+  test('headers of onRequest’s go on', async () => {
+    const onRequest: AiProxyOptions['onRequest'] = ({ headers }) => void Object.assign(headers, { 'x-a': '1' })
+    assert.deepEqual((await edited('{}', { onRequest })).headers, { 'x-a': '1' })
+  })
+})
+
+describe('the question for usage', () => {
+  const asks = async (text: string, options: Given = {}) => (await edited(text, options)).text!.includes(USAGE)
+
+  test('goes into a streaming request, and into its length', async () => {
+    const { text, body, exchange } = await edited('{"model":"m","stream":true,"seed":12345678901234567890}')
+    assert.equal(text, `{${USAGE},"model":"m","stream":true,"seed":12345678901234567890}`)
+    assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': String(text.length) })
+    assert.equal(exchange.hidesUsage, true)
+  })
+
+  test('goes into a large body, of which only a few fields are known', async () => {
+    const text = `{"pad":"${'x'.repeat(300_000)}","stream":true}`
+    const { text: sent } = await edited({ ...plain(text), json: { stream: true } })
+    assert.equal(sent, `{${USAGE},${text.slice(1)}`)
+  })
+
+  test('does not go into a compressed body: its bytes are not ours to write', async () => {
+    for (const content of [gzipSync('{"stream":true}'), Buffer.from('{}')]) {
+      const body = { content, headers: { 'content-encoding': 'gzip' }, json: { stream: true } }
+      const result = await edited(body)
+      assert.equal(result.body, body)
+      assert.equal(result.exchange.hidesUsage, false)
+    }
+  })
+
+  test('does not go to Mistral, which refuses it', async () => {
+    const text = '{"stream":true}'
+    assert.equal(await asks(text, { target: 'https://api.mistral.ai' }), false)
+    assert.equal(await asks(text, { target: 'https://codestral.mistral.ai:443/' }), false)
+    assert.equal(await asks(text, { target: 'https://mistral.ai.example' }), true)
+    assert.equal(await asks(text, { target: 'https://notmistral.ai' }), true)
+  })
+
+  for (const [path, expected] of [
+    [CHAT, true],
+    ['/v1/completions', true],
+    ['/openai/deployments/mine/chat/completions', true],
+    ['/v1/audio/speech', false],
+    ['/v1/images/generations', false],
+    ['/v1/threads/t/runs', false],
+    ['/v1/responses', false],
+  ] as const) {
+    test(`${path}: ${expected}`, async () => assert.equal(await asks('{"stream":true}', { path }), expected))
+  }
+
+  test('follows the option format, whatever the path is', async () => {
+    assert.equal(await asks('{"stream":true}', { path: '/mine', format: 'openai-chat' }), true)
+    assert.equal(await asks('{"stream":true}', { format: 'anthropic' }), false)
+  })
+})
+
+describe('a body that is written anew', () => {
+  const modelOptions = { overrides: { a: 1 } }
+
+  test('says its length, and is compressed no more', async () => {
+    const headers = { 'content-type': 'application/json; charset=utf-8', 'content-encoding': 'gzip' }
+    const { body, text } = await edited({ content: gzipSync('{}'), headers, json: { x: 'é' } }, { modelOptions })
+    assert.equal(text, '{"x":"é","a":1}')
+    assert.deepEqual(body.headers, { 'content-type': headers['content-type'], 'content-length': '16' })
+    assert.deepEqual(body.json, { x: 'é', a: 1 })
+  })
+
+  const replaced: AiProxyOptions['onRequest'] = (request) => {
+    request.body = { a: 1 }
+  }
+
+  test('where there was none, says that it is JSON', async () => {
+    const { body } = await edited(none, { onRequest: replaced })
+    assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': '7' })
+  })
+
+  test('in the place of one of another kind, says that it is JSON', async () => {
+    const upload: RequestBody = { ...none, headers: { 'content-type': 'multipart/form-data; boundary=x' } }
+    const { body } = await edited(upload, { onRequest: replaced })
+    assert.equal(body.headers['content-type'], JSON_TYPE)
+  })
+
+  test('may be taken away', async () => {
+    const { body } = await edited('{"a":1}', {
+      onRequest: (request) => {
+        request.body = undefined
+      },
+    })
+    assert.deepEqual(body, { content: undefined, headers: { 'content-length': '0' }, json: undefined })
+  })
+
+  test('does not get a limit where nothing is generated', async () => {
+    const options = { modelOptions: { overrides: { maxOutputTokens: 5 } }, path: '/v1/messages/count_tokens' }
+    assert.equal((await edited('{"model":"m"}', options)).text, '{"model":"m"}')
+    assert.equal(
+      (await edited('{"model":"m"}', { ...options, path: '/v1/messages' })).text,
+      '{"model":"m","max_tokens":5}',
+    )
+  })
+})

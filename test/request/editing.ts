@@ -1,0 +1,39 @@
+import type { Request, Response } from 'express'
+import { resolveOptions } from '../../lib/config.js'
+import { Exchange } from '../../lib/exchange.js'
+import { formatFor } from '../../lib/formats/index.js'
+import type { AiProxyOptions } from '../../lib/options.js'
+import type { RequestBody } from '../../lib/request/body.js'
+import { editedRequest } from '../../lib/request/edit.js'
+import { providerPath } from '../../lib/request/provider-path.js'
+import { FakeResponse } from '../support/fake-response.js'
+
+export const CHAT = '/v1/chat/completions'
+export const JSON_TYPE = 'application/json'
+
+export interface Given extends Partial<AiProxyOptions> {
+  method?: string
+  path?: string
+}
+
+/** A body of JSON, as it is read where it may be edited. */
+export const plain = (text: string): RequestBody => ({
+  content: Buffer.from(text),
+  headers: { 'content-type': JSON_TYPE, 'content-length': String(Buffer.byteLength(text)) },
+  json: JSON.parse(text),
+})
+export const none: RequestBody = { content: undefined, headers: {}, json: undefined }
+
+/** A request, as it is to go out with these options. */
+export async function edited(given: string | RequestBody, options: Given = {}) {
+  const { method = 'POST', path = CHAT, ...rest } = options
+  const exchange = new Exchange({ method, url: path } as Request, new FakeResponse() as unknown as Response)
+  const config = resolveOptions({ target: 'https://provider.example', ...rest })
+  const where = providerPath(path)
+  exchange.format = config.format ?? formatFor(config.prefix + where.decoded)
+  const body = typeof given === 'string' ? plain(given) : given
+  const result = await editedRequest(exchange, where, body, config)
+  const { content } = result.body
+  const text = Buffer.isBuffer(content) ? content.toString() : undefined
+  return { ...result, exchange, given: body, text }
+}

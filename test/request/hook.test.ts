@@ -1,0 +1,219 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Request, Response } from 'express'
+import { AiProxyError } from '../../lib/errors.js'
+import { Exchange } from '../../lib/exchange.js'
+import type { HookedRequest } from '../../lib/hooks.js'
+import type { RequestBody } from '../../lib/request/body.js'
+import { runHook } from '../../lib/request/hook.js'
+import { FakeResponse } from '../support/fake-response.js'
+
+const sent = '{ "model": "gpt-5", "n": 1.0 }'
+
+function exchangeOf(): Exchange {
+  const req = { method: 'POST', url: '/v1/chat/completions' } as unknown as Request
+  const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
+  return Object.assign(exchange, { model: 'gpt-5', asksForStream: true })
+}
+
+const bodyOf = (text: string): RequestBody => ({ content: Buffer.from(text), headers: {}, json: JSON.parse(text) })
+
+/** What becomes of a request in this hook. */
+function hooked(hook: (request: HookedRequest) => unknown, body = bodyOf(sent), exchange = exchangeOf()) {
+  const rewrite = (json: unknown): RequestBody => ({
+    content: json === undefined ? undefined : Buffer.from(JSON.stringify(json)),
+    headers: { rewritten: 'yes' },
+    json,
+  })
+  return runHook(hook as never, exchange, body, rewrite)
+}
+
+/** A hook that puts another body in the place of this one. */
+const replacing = (body: unknown) => (request: HookedRequest) => {
+  request.body = body as HookedRequest['body']
+}
+
+const textOf = ({ content }: RequestBody) => (content as Buffer | undefined)?.toString()
+
+describe('what a hook sees', () => {
+  test('the exchange and its body, parsed', async () => {
+    const exchange = exchangeOf()
+    const { id, req } = exchange
+    const seen: unknown[] = []
+    await hooked(({ rawBody: _, ...request }) => void seen.push(request), bodyOf(sent), exchange)
+    const format = 'openai-chat'
+    const view = { id, req, path: '/v1/chat/completions', model: 'gpt-5', stream: true, format }
+    assert.deepEqual(seen, [{ ...view, body: { model: 'gpt-5', n: 1 }, headers: {} }])
+  })
+
+  test('the bytes that go out: the client’s, as long as the body says the same', async () => {
+    const raw: (string | undefined)[] = []
+    await hooked((request) => {
+      raw.push(String(request.rawBody))
+      request.body = { ...request.body, temperature: 1 }
+      raw.push(String(request.rawBody))
+      delete (request.body as Record<string, unknown>).temperature
+      raw.push(String(request.rawBody))
+    })
+    assert.deepEqual(raw, [sent, '{"model":"gpt-5","n":1,"temperature":1}', sent])
+  })
+
+  test('no bytes where there is no body', async () => {
+    await hooked((request) => assert.deepEqual([request.body, request.rawBody], [undefined, undefined]), {
+      content: undefined,
+      headers: {},
+      json: undefined,
+    })
+  })
+
+  test('no bytes where the body passes unread', async () => {
+    const content = {} as unknown as RequestBody['content']
+    const body = { content, headers: {}, json: undefined }
+    const result = await hooked(
+      (request) => assert.deepEqual([request.body, request.rawBody], [undefined, undefined]),
+      body,
+    )
+    assert.equal(result.body, body)
+  })
+})
+
+describe('what a hook changes', () => {
+  const keeps: [name: string, hook: (request: HookedRequest) => unknown][] = [
+    ['nothing', () => {}],
+    ['nothing, asynchronously', async () => {}],
+    ['the body for an equal one', replacing(JSON.parse(sent))],
+    ['a field for the same value', ({ body }) => void Object.assign(body!, { n: 1 })],
+  ]
+  for (const [name, hook] of keeps) {
+    test(`${name}: the client’s bytes stay`, async () => {
+      const body = bodyOf(sent)
+      const result = await hooked(hook, body)
+      assert.equal(result.body, body)
+      assert.deepEqual([result.headers, result.answer], [{}, undefined])
+    })
+  }
+
+  const changes: [name: string, hook: (request: HookedRequest) => unknown, expected: string | undefined][] = [
+    ['the body, by another in its place', replacing({ model: 'x' }), '{"model":"x"}'],
+    ['the body, in place', ({ body }) => void Object.assign(body!, { model: 'x' }), '{"model":"x","n":1}'],
+    [
+      'the body, in place and later',
+      async ({ body }) => {
+        await null
+        Object.assign(body!, { model: 'x' })
+      },
+      '{"model":"x","n":1}',
+    ],
+    ['the order of fields', replacing({ n: 1, model: 'gpt-5' }), '{"n":1,"model":"gpt-5"}'],
+    ['the body for none', replacing(undefined), undefined],
+    ['the body for null', replacing(null as never), 'null'],
+  ]
+  for (const [name, hook, expected] of changes) {
+    test(name, async () => {
+      const { body } = await hooked(hook)
+      assert.equal(textOf(body), expected)
+      assert.deepEqual(body.headers, { rewritten: 'yes' })
+    })
+  }
+
+  test('a body where there was none', async () => {
+    const none = { content: undefined, headers: {}, json: undefined }
+    const { body } = await hooked(replacing({ model: 'x' }), none)
+    assert.equal(textOf(body), '{"model":"x"}')
+  })
+
+  test('headers', async () => {
+    const { headers, body } = await hooked((request) => void Object.assign(request.headers, { 'x-signature': 'abc' }))
+    assert.deepEqual(headers, { 'x-signature': 'abc' })
+    assert.equal(textOf(body), sent)
+  })
+
+  test('a body that is no JSON is the app’s mistake', async () => {
+    const circular: Record<string, unknown> = {}
+    circular.self = circular
+    await assert.rejects(hooked(replacing(circular)), TypeError)
+    await assert.rejects(hooked(replacing({ n: 1n })), TypeError)
+  })
+})
+
+describe('an answer of the app’s own', () => {
+  for (const answer of [{}, { status: 200, body: 'x' }, { headers: { 'x-a': 'b' } }, { body: null }]) {
+    test(`is handed on: ${JSON.stringify(answer)}`, async () => {
+      assert.equal((await hooked(() => answer)).answer, answer)
+      assert.equal((await hooked(async () => answer)).answer, answer)
+    })
+  }
+
+  for (const nonsense of [null, true, 'Hello', 404, [], () => {}]) {
+    test(`is not ${JSON.stringify(nonsense) ?? 'a function'}`, async () => {
+      await assert.rejects(
+        hooked(async () => nonsense),
+        {
+          name: 'TypeError',
+          message: 'onRequest returns nothing, or an answer: { status, headers, body }',
+        },
+      )
+    })
+  }
+})
+
+describe('what a hook throws', () => {
+  const refused = (thrown: unknown) =>
+    hooked(() => {
+      throw thrown
+    }).then(
+      () => assert.fail('nothing was thrown'),
+      (error: unknown) => error,
+    )
+
+  for (const [name, thrown, status, message] of [
+    ['a status', { status: 402, message: 'Pay first' }, 402, 'Pay first'],
+    ['a statusCode', { statusCode: 429, message: 'Slow down' }, 429, 'Slow down'],
+    ['both', { status: 401, statusCode: 500, message: 'Who?' }, 401, 'Who?'],
+    ['an Error with a status', Object.assign(new Error('No'), { status: 403 }), 403, 'No'],
+    [
+      'a message that must not be shown',
+      { status: 403, message: 'secret', expose: false },
+      403,
+      'The request was refused',
+    ],
+    ['a status of 500 and more', { status: 503, message: 'db at 10.0.0.1' }, 503, 'The request was refused'],
+    ['one that may be shown', { status: 503, message: 'Come back', expose: true }, 503, 'Come back'],
+    ['no message', { status: 403 }, 403, 'The request was refused'],
+    ['an empty message', { status: 403, message: '' }, 403, 'The request was refused'],
+    ['the lowest status', { status: 400, message: 'x' }, 400, 'x'],
+    ['the highest status', { status: 599, message: 'x', expose: true }, 599, 'x'],
+  ] as const) {
+    test(`with ${name} is the answer`, async () => {
+      const error = await refused(thrown)
+      assert.ok(error instanceof AiProxyError)
+      const { code, outcome, cause } = error
+      assert.deepEqual([error.status, error.message, code, outcome], [status, message, 'request_refused', 'rejected'])
+      assert.equal(cause, thrown)
+    })
+  }
+
+  for (const thrown of [
+    new Error('plain'),
+    new AiProxyError('model_not_allowed', 'x'),
+    { status: 399 },
+    { status: 600 },
+    { status: 200, statusCode: 404 },
+    { status: '403' },
+    'text',
+    403,
+    undefined,
+    null,
+  ]) {
+    test(`otherwise is thrown on: ${String(thrown)} ${JSON.stringify(thrown)}`, async () => {
+      assert.equal(await refused(thrown), thrown)
+    })
+  }
+
+  test('with a status that is no number of HTTP’s is thrown on', async () => {
+    for (const status of [Number.NaN, 404.5]) {
+      const thrown = { status, message: 'x' }
+      assert.equal(await refused(thrown), thrown)
+    }
+  })
+})

@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { formatNamed, formatNames } from '../../lib/formats/index.js'
+import { withUsageAsked } from '../../lib/request/include-usage.js'
+
+const ASKED = '"stream_options":{"include_usage":true}'
+
+function asked(text: string, format = formatNamed('openai-chat')): [text: string, isOurs: boolean] {
+  const { bytes, isOurs } = withUsageAsked(Buffer.from(text), format)
+  return [bytes.toString(), isOurs]
+}
+
+describe('a request that does not ask for usage', () => {
+  for (const [name, text, expected] of [
+    ['as most are spelled', '{"model":"m","stream":true}', `{${ASKED},"model":"m","stream":true}`],
+    ['with white space', '\n { \t"stream" : true\n}\n', `\n {${ASKED}, \t"stream" : true\n}\n`],
+    ['with a byte order mark', '\uFEFF{"stream":true}', `\uFEFF{${ASKED},"stream":true}`],
+    ['an empty object', '{}', `{${ASKED}}`],
+    ['an empty object with white space', ' { \n } ', ` {${ASKED} \n } `],
+    [
+      'numbers that JavaScript cannot hold',
+      '{"seed":12345678901234567890,"t":1.0}',
+      `{${ASKED},"seed":12345678901234567890,"t":1.0}`,
+    ],
+    ['the field deeper in it', '{"x":{"stream_options":{}}}', `{${ASKED},"x":{"stream_options":{}}}`],
+    ['the field in a text', '{"x":"\\"stream_options\\":1"}', `{${ASKED},"x":"\\"stream_options\\":1"}`],
+    ['letters beyond ASCII', '{"a":"größe 漢字 👋"}', `{${ASKED},"a":"größe 漢字 👋"}`],
+  ] as const) {
+    test(`asks then: ${name}`, () => {
+      assert.deepEqual(asked(text), [expected, true])
+      JSON.parse(expected.replace('\uFEFF', ''))
+    })
+  }
+
+  test('asks then: an empty object with much white space', () => {
+    const [text] = asked(`{${' '.repeat(100)}}`)
+    assert.deepEqual(JSON.parse(text), { stream_options: { include_usage: true } })
+  })
+
+  test('bytes that are no UTF-8 stay as they are', () => {
+    const given = Buffer.from('{"a":"\xff\xfe"}', 'latin1')
+    const { bytes } = withUsageAsked(given, formatNamed('openai-chat'))
+    assert.equal(bytes.toString('latin1'), `{${ASKED},"a":"\xff\xfe"}`)
+  })
+
+  test('any JSON object: it says the same as before, and asks; every byte of it is there', () => {
+    const object = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue(), { maxKeys: 6 })
+    const indents = fc.constantFrom(undefined, 1, '\t', '\r\n ')
+    fc.assert(
+      fc.property(object, indents, (body, indent) => {
+        fc.pre(!Object.hasOwn(body, 'stream_options'))
+        const text = JSON.stringify(body, null, indent)
+        const [result, isOurs] = asked(text)
+        assert.equal(isOurs, true)
+        assert.deepEqual(JSON.parse(result), { stream_options: { include_usage: true }, ...JSON.parse(text) })
+        assert.equal(result.replace(ASKED, '').replace('{,', '{'), text)
+      }),
+    )
+  })
+})
+
+describe('a request with stream_options of its own', () => {
+  for (const [name, text, expected, isOurs] of [
+    ['that asks', `{"a":1,${ASKED}}`, `{"a":1,${ASKED}}`, false],
+    [
+      'that asks, and more',
+      '{"stream_options":{"x":1, "include_usage" :true}}',
+      '{"stream_options":{"x":1, "include_usage" :true}}',
+      false,
+    ],
+    [
+      'that does not ask',
+      '{"stream_options":{"x":1},"a":1.0}',
+      '{"stream_options":{"x":1,"include_usage":true},"a":1.0}',
+      true,
+    ],
+    ['that asks not to', '{"a":1.0,"stream_options":{"include_usage":false}}', `{"a":1.0,${ASKED}}`, true],
+    ['that asks in a way of its own', '{"stream_options":{"include_usage":1}}', `{${ASKED}}`, true],
+    ['empty', '{ "stream_options" : {} , "a" : 1 }', '{ "stream_options" : {"include_usage":true}, "a" : 1 }', true],
+    ['null', '{"stream_options":null}', `{${ASKED}}`, true],
+    ['no object', '{"stream_options":[1]}', `{${ASKED}}`, true],
+    ['with its name escaped', '{"stream\\u005foptions":null}', '{"stream\\u005foptions":{"include_usage":true}}', true],
+    ['twice: the last counts', `{"stream_options":null,${ASKED}}`, `{"stream_options":null,${ASKED}}`, false],
+    [
+      'with a field that all objects have',
+      '{"stream_options":{"__proto__":{"x":1}}}',
+      '{"stream_options":{"__proto__":{"x":1},"include_usage":true}}',
+      true,
+    ],
+  ] as const) {
+    test(name, () => assert.deepEqual(asked(text), [expected, isOurs]))
+  }
+
+  test('its other options stay, whatever they are', () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.jsonValue(), (options, before) => {
+        const body = JSON.parse(JSON.stringify({ before, stream_options: { ...options, include_usage: false } }))
+        const [result] = asked(JSON.stringify(body))
+        assert.deepEqual(JSON.parse(result), {
+          ...body,
+          stream_options: { ...body.stream_options, include_usage: true },
+        })
+      }),
+    )
+  })
+})
+
+describe('nothing is put in', () => {
+  for (const text of ['[]', '"{"', '5', 'null', '', '{"a" 1}', '{"a":1']) {
+    test(`where it is no JSON object: ${JSON.stringify(text)}`, () => assert.deepEqual(asked(text), [text, false]))
+  }
+
+  for (const name of formatNames) {
+    const asks = ['openai-chat', 'openai-completions'].includes(name)
+    test(`${name}: ${asks ? 'it must be asked' : 'tells usage unasked, or not at all'}`, () => {
+      assert.equal(asked('{"stream":true}', formatNamed(name))[1], asks)
+    })
+  }
+
+  test('the client’s own bytes are never written to', () => {
+    for (const text of ['{"a":1}', '{"stream_options":{"x":1}}']) {
+      const given = Buffer.from(text)
+      withUsageAsked(given, formatNamed('openai-chat'))
+      assert.equal(given.toString(), text)
+    }
+  })
+})

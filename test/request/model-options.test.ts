@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { type FormatName, formatNamed, formatNames } from '../../lib/formats/index.js'
+import type { ModelOptions } from '../../lib/options.js'
+import { withModelOptions } from '../../lib/request/model-options.js'
+
+type Json = Record<string, unknown>
+
+function applied(body: Json, options: ModelOptions, format: FormatName = 'openai-chat', generates = true): Json {
+  return withModelOptions(body, options, formatNamed(format), generates)
+}
+
+const parsed = (text: string) => JSON.parse(text) as Json
+
+/** All that is said, each with the keys that lead to it. */
+function leaves(value: unknown, path: readonly string[] = []): [path: readonly string[], value: unknown][] {
+  const isInner = typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0
+  if (!isInner) return [[path, value]]
+  return Object.entries(value).flatMap(([key, inner]) => leaves(inner, [...path, key]))
+}
+
+function at(value: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((inner, key) => (inner as Json | undefined)?.[key], value)
+}
+
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    Object.freeze(value)
+    for (const inner of Object.values(value)) frozen(inner)
+  }
+  return value
+}
+
+describe('defaults fill what is left out', () => {
+  for (const [name, body, defaults, expected] of [
+    ['a field', { a: 1 }, { b: 2 }, { a: 1, b: 2 }],
+    ['not what is there', { a: 1 }, { a: 2 }, { a: 1 }],
+    [
+      'also where it is null, false, 0 or empty',
+      { a: null, b: false, c: 0, d: '' },
+      { a: 1, b: 1, c: 1, d: 1 },
+      {
+        a: null,
+        b: false,
+        c: 0,
+        d: '',
+      },
+    ],
+    ['within objects', { o: { a: 1 } }, { o: { a: 2, b: { c: 3 } } }, { o: { a: 1, b: { c: 3 } } }],
+    ['not within arrays', { list: [{ a: 1 }] }, { list: [{ b: 2 }, 3] }, { list: [{ a: 1 }] }],
+    ['not in the place of another kind', { a: 5, b: { x: 1 } }, { a: { y: 1 }, b: [2] }, { a: 5, b: { x: 1 } }],
+    ['nothing into nothing', {}, {}, {}],
+  ] as [string, Json, Json, Json][]) {
+    test(name, () => assert.deepEqual(applied(body, { defaults }), expected))
+  }
+})
+
+describe('overrides win', () => {
+  for (const [name, body, overrides, expected] of [
+    ['over a field', { a: 1, b: 2 }, { a: 3 }, { a: 3, b: 2 }],
+    ['where nothing is', {}, { a: 3 }, { a: 3 }],
+    ['with null, too', { a: 1 }, { a: null }, { a: null }],
+    ['within objects', { o: { a: 1, b: { c: 2, d: 3 } } }, { o: { b: { c: 9 } } }, { o: { a: 1, b: { c: 9, d: 3 } } }],
+    ['over arrays as a whole', { tools: [1, 2, 3] }, { tools: [4] }, { tools: [4] }],
+    ['over another kind', { a: { x: 1 }, b: 5 }, { a: 5, b: { x: 1 } }, { a: 5, b: { x: 1 } }],
+  ] as [string, Json, Json, Json][]) {
+    test(name, () => assert.deepEqual(applied(body, { overrides }), expected))
+  }
+
+  test('over defaults', () => {
+    assert.deepEqual(applied({}, { defaults: { a: 1, b: 1 }, overrides: { a: 2 } }), { a: 2, b: 1 })
+  })
+})
+
+test('whatever is said: all that the request says stands, but for overrides; nothing is changed in place', () => {
+  const object = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 })
+  const deep = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.oneof(object, fc.jsonValue()), { maxKeys: 3 })
+  fc.assert(
+    fc.property(deep, deep, deep, (body, defaults, overrides) => {
+      const filled = applied(frozen(body), { defaults: frozen(defaults) })
+      for (const [path, value] of leaves(body)) {
+        const isEmptyObject = JSON.stringify(value) === '{}'
+        if (!isEmptyObject) assert.deepEqual(at(filled, path), value)
+      }
+      const ruled = applied(body, { overrides: frozen(overrides) })
+      for (const [path, value] of leaves(overrides)) {
+        const isEmptyObject = JSON.stringify(value) === '{}'
+        if (!isEmptyObject) assert.deepEqual(at(ruled, path), value)
+      }
+      const both = applied(body, { defaults, overrides })
+      assert.deepEqual(both, applied(filled, { overrides }))
+    }),
+  )
+})
+
+describe('keys that objects have anyway', () => {
+  const evil = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"toString":{"x":1}}'
+
+  function assertUnpolluted(result: Json, expected: string): void {
+    assert.equal(({} as Json).polluted, undefined)
+    assert.equal(Object.getPrototypeOf(result), Object.prototype)
+    assert.equal(JSON.stringify(result), expected)
+    for (const key of ['__proto__', 'constructor', 'toString']) assert.ok(Object.hasOwn(result, key), key)
+  }
+
+  test('in a body stay what they are', () => {
+    assertUnpolluted(applied(parsed(evil), {}), evil)
+    assertUnpolluted(
+      applied(parsed(evil), { overrides: { maxOutputTokens: 5 } }),
+      `${evil.slice(0, -1)},"max_tokens":5}`,
+    )
+    const nested = applied(parsed(`{"o":${evil}}`), { defaults: { o: {} }, overrides: { o: {} } })
+    assertUnpolluted(nested.o as Json, evil)
+  })
+
+  test('in options are fields as well', () => {
+    assertUnpolluted(applied({}, { defaults: parsed(evil) }), evil)
+    assertUnpolluted(applied({}, { overrides: parsed(evil) }), evil)
+    assertUnpolluted(applied({ o: {} }, { overrides: parsed(`{"o":${evil}}`) }).o as Json, evil)
+  })
+
+  test('in both are merged like any others', () => {
+    const merged = applied(parsed(evil), { overrides: parsed('{"__proto__":{"more":2}}') })
+    assertUnpolluted(merged, evil.replace('"polluted":1', '"polluted":1,"more":2'))
+  })
+
+  test('within the objects that a limit stands in', () => {
+    const body = parsed(`{"generationConfig":${evil}}`)
+    const result = applied(body, { overrides: { maxOutputTokens: 5 } }, 'gemini')
+    assertUnpolluted(result.generationConfig as Json, `${evil.slice(0, -1)},"maxOutputTokens":5}`)
+  })
+})
+
+describe('maxOutputTokens stands for each format’s own field', () => {
+  const table: [format: FormatName, body: Json, expected: Json][] = [
+    ['openai-chat', { model: 'llama' }, { model: 'llama', max_tokens: 5 }],
+    ['openai-chat', { model: 'o3-mini' }, { model: 'o3-mini', max_completion_tokens: 5 }],
+    ['openai-completions', {}, { max_tokens: 5 }],
+    ['openai-responses', {}, { max_output_tokens: 5 }],
+    ['openai-embeddings', { input: 'x' }, { input: 'x' }],
+    ['anthropic', {}, { max_tokens: 5 }],
+    ['gemini', { generationConfig: { topK: 1 } }, { generationConfig: { topK: 1, maxOutputTokens: 5 } }],
+    ['gemini', { generation_config: { topK: 1 } }, { generation_config: { topK: 1, maxOutputTokens: 5 } }],
+    ['bedrock-converse', {}, { inferenceConfig: { maxTokens: 5 } }],
+    ['bedrock-invoke', { anthropic_version: 'x' }, { anthropic_version: 'x', max_tokens: 5 }],
+    ['ollama-chat', { options: { seed: 1 } }, { options: { seed: 1, num_predict: 5 } }],
+    ['ollama-generate', {}, { options: { num_predict: 5 } }],
+    ['cohere', {}, { max_tokens: 5 }],
+  ]
+  for (const [format, body, expected] of table) {
+    test(`${format}: ${JSON.stringify(expected)}`, () => {
+      assert.deepEqual(applied(body, { defaults: { maxOutputTokens: 5 } }, format), expected)
+      assert.deepEqual(applied(body, { overrides: { maxOutputTokens: 5 } }, format), expected)
+    })
+  }
+
+  test('every format is among them', () => {
+    assert.deepEqual([...new Set(table.map(([format]) => format))].sort(), [...formatNames].sort())
+  })
+
+  test('a default leaves the request’s own limit', () => {
+    const options = { defaults: { maxOutputTokens: 5 } }
+    assert.deepEqual(applied({ max_completion_tokens: 9 }, options), { max_completion_tokens: 9 })
+    assert.deepEqual(applied({ max_tokens: 9 }, options), { max_tokens: 9 })
+    const config = { max_output_tokens: 9 }
+    assert.deepEqual(applied({ generationConfig: config }, options, 'gemini'), { generationConfig: config })
+  })
+
+  test('an override is the only limit, however many a request has', () => {
+    const options = { overrides: { maxOutputTokens: 5 } }
+    const limits = (body: Json, format: FormatName) =>
+      leaves(applied(body, options, format)).filter(([path]) => /max|predict/i.test(path.at(-1) ?? ''))
+    assert.deepEqual(
+      limits({ max_tokens: 9, max_completion_tokens: 9 }, 'openai-chat').map(([, value]) => value),
+      [5],
+    )
+    const both = { generationConfig: { maxOutputTokens: 9, max_output_tokens: 9 } }
+    assert.deepEqual(
+      limits({ ...both, generation_config: both.generationConfig }, 'gemini').map(([, value]) => value),
+      [5],
+    )
+    const invoke = { max_tokens: 9, max_gen_len: 9, inferenceConfig: { maxTokens: 9 } }
+    assert.deepEqual(
+      limits(invoke, 'bedrock-invoke').map(([, value]) => value),
+      [5],
+    )
+  })
+
+  test('and wins over the field of the same meaning in the same options', () => {
+    assert.deepEqual(applied({}, { overrides: { max_tokens: 7, maxOutputTokens: 5 } }), { max_tokens: 5 })
+  })
+
+  test('what generates nothing gets none', () => {
+    const options = { defaults: { maxOutputTokens: 5, a: 1 }, overrides: { maxOutputTokens: 6, b: 2 } }
+    assert.deepEqual(applied({ contents: [] }, options, 'gemini', false), { a: 1, contents: [], b: 2 })
+  })
+})

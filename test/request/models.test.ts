@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { admitModel, compileModels } from '../../lib/request/models.js'
+import { edited, none } from './editing.js'
+
+describe('the models that may be asked for', () => {
+  test('all, where the option is not set', () => assert.equal(compileModels(undefined), undefined))
+
+  for (const [rules, allowed, refused] of [
+    [['gpt-5'], ['gpt-5'], ['gpt-5-mini', 'GPT-5', 'xgpt-5', '', 'constructor']],
+    [['gpt-5', 'o3'], ['gpt-5', 'o3'], ['o1']],
+    [[/^gpt-5/], ['gpt-5', 'gpt-5-mini'], ['my-gpt-5']],
+    [[/mini$/i], ['gpt-5-MINI'], ['mini-gpt']],
+    [['a.b'], ['a.b'], ['axb']],
+    [['gpt-*'], ['gpt-*'], ['gpt-5']],
+    [['o3', /^gpt-/], ['o3', 'gpt-4'], ['o3-mini']],
+    [[], [], ['gpt-5', '']],
+  ] as const) {
+    test(`[${rules.join(', ')}]`, () => {
+      const allows = compileModels(rules)!
+      for (const model of allowed) assert.equal(allows(model), true, model)
+      for (const model of refused) assert.equal(allows(model), false, model)
+    })
+  }
+
+  test('a RegExp that remembers where it stopped is asked anew each time', () => {
+    for (const flags of ['g', 'y', 'gy']) {
+      const pattern = new RegExp('^gpt', flags)
+      pattern.lastIndex = 2
+      const allows = compileModels([pattern])!
+      for (let time = 0; time < 3; time++) assert.equal(allows('gpt-5'), true)
+      assert.equal(pattern.lastIndex, 2, 'the app’s own is left alone')
+    }
+  })
+
+  test('a list that is changed later changes nothing', () => {
+    const rules = ['a']
+    const allows = compileModels(rules)!
+    rules.push('b')
+    assert.equal(allows('b'), false)
+  })
+})
+
+describe('a request', () => {
+  const allows = compileModels(['gpt-5'])!
+
+  test('for a model that is allowed passes', () => assert.doesNotThrow(() => admitModel(allows, 'POST', 'gpt-5')))
+
+  test('for another is refused, by its name', () => {
+    assert.throws(() => admitModel(allows, 'POST', 'gpt-4'), {
+      code: 'model_not_allowed',
+      status: 403,
+      outcome: 'rejected',
+      message: 'The model gpt-4 is not allowed here',
+    })
+  })
+
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+    test(`that names none is refused: the provider would choose one (${method})`, () => {
+      assert.throws(() => admitModel(allows, method, undefined), {
+        code: 'model_not_allowed',
+        message: /names no model/,
+      })
+    })
+  }
+
+  for (const method of ['GET', 'HEAD']) {
+    test(`that only reads passes: ${method}`, () => {
+      assert.doesNotThrow(() => admitModel(allows, method, undefined))
+      assert.doesNotThrow(() => admitModel(allows, method, 'gpt-4'))
+    })
+  }
+})
+
+describe('what a request asks for', () => {
+  const models = ['m', /^ok-/]
+
+  for (const text of ['{"model":"x"}', '{}', '{"model":5}', '[]', '{"x":{"model":"m"}}']) {
+    test(`refuses ${text}`, async () => {
+      await assert.rejects(edited(text, { models }), { code: 'model_not_allowed', status: 403 })
+    })
+  }
+
+  test('refuses a body that passes unread: what it asks for is not known', async () => {
+    await assert.rejects(edited({ ...none, headers: { 'content-type': 'audio/wav' } }, { models }), {
+      code: 'model_not_allowed',
+    })
+  })
+
+  for (const text of ['{"model":"x","model":"m"}', '{"model":"m","a":1,"mo\\u0064el":"m"}']) {
+    test(`refuses a model that is named twice: ${text}`, async () => {
+      await assert.rejects(edited(text, { models }), { code: 'invalid_request', message: /names a model twice/ })
+    })
+  }
+
+  test('a model that is named twice is the provider’s affair where all are allowed', async () => {
+    assert.equal((await edited('{"model":"x","model":"m"}')).text, '{"model":"x","model":"m"}')
+  })
+
+  // Go's JSON, and so Ollama's, takes a field of whatever case for the one that it looks for, the last one of all.
+  for (const text of ['{"model":"m","Model":"x"}', '{"MODEL":"x","model":"m"}']) {
+    test(`refuses a model that is named twice, in another case: ${text}`, async () => {
+      await assert.rejects(edited(text, { models }), { code: 'invalid_request' })
+    })
+  }
+
+  test('a path that names one is held against the list, whatever the body names', async () => {
+    const path = '/v1beta/models/ok-1:generateContent'
+    assert.equal((await edited('{"model":"x"}', { models, path })).exchange.model, 'ok-1')
+    const other = '/v1beta/models/x:generateContent'
+    await assert.rejects(edited('{"model":"m"}', { models, path: other }), { code: 'model_not_allowed' })
+  })
+
+  test('a request without a body that only reads needs none', async () => {
+    await edited(none, { method: 'GET', path: '/v1/models', models })
+    await edited(none, { method: 'HEAD', path: '/v1/models', models })
+    await assert.rejects(edited(none, { method: 'DELETE', path: '/v1/models', models }), { code: 'model_not_allowed' })
+  })
+})

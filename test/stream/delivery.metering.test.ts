@@ -1,0 +1,297 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { chunk, DONE, stop, usageEvent } from '../metering/passing.js'
+import { completed, event, rig, SSE } from './delivering.js'
+
+const JSON_TYPE = { 'content-type': 'application/json' }
+/** Six tokens, as told by their length. */
+const SIX = 'x'.repeat(24)
+
+describe('the record of a stream', () => {
+  test('has what the provider told', async (t) => {
+    const { res, exchange, answer, advance, run, ended } = rig(t)
+    await advance(10)
+    const response = await answer(SSE, chunk(''))
+    await advance(30)
+    response.write(chunk('Hello'))
+    await run()
+    await advance(500)
+    response.end(stop + usageEvent(50) + DONE)
+    await run()
+    res.finish()
+    assert.deepEqual(ended(), completed(5))
+    const { format, responseModel, responseId, finishReason, usage, firstByteMs, firstTokenMs } = exchange.record()
+    assert.deepEqual([format, responseModel, responseId, finishReason], ['openai-chat', 'gpt-5-2026', 'c1', 'stop'])
+    assert.deepEqual(usage, { inputTokens: 9, outputTokens: 50, totalTokens: 59, estimated: false })
+    assert.deepEqual([firstByteMs, firstTokenMs], [10, 40])
+    assert.equal(exchange.record().outputTokensPerSecond, 100)
+  })
+
+  test('the usage event that the client had not asked for is read, and not sent', async (t) => {
+    const { res, exchange, answer, run } = rig(t)
+    exchange.hidesUsage = true
+    const response = await answer(SSE, chunk('a') + stop + usageEvent(1))
+    response.end(DONE)
+    await run()
+    res.finish()
+    const { usage, downstreamBytes, upstreamBytes } = exchange.record()
+    assert.equal(res.body, chunk('a') + stop + DONE)
+    assert.equal(usage?.outputTokens, 1)
+    assert.deepEqual([downstreamBytes, upstreamBytes], [res.body.length, res.body.length + usageEvent(1).length])
+  })
+
+  test('has an estimate where the client left', async (t) => {
+    const { res, exchange, answer, ended } = rig(t)
+    await answer(SSE, chunk('') + chunk('Hello'))
+    res.destroy()
+    assert.equal(ended().outcome, 'client_disconnect')
+    assert.deepEqual(exchange.record().usage, { outputTokens: 1, estimated: true })
+  })
+
+  test('has what was told where the client left, and the rest was read', async (t) => {
+    const { res, exchange, answer, run, ended } = rig(t, { onClientDisconnect: 'drain' })
+    const response = await answer(SSE, chunk('Hello'))
+    res.destroy()
+    response.end(stop + usageEvent(50) + DONE)
+    await run()
+    assert.equal(ended().outcome, 'client_disconnect')
+    const { usage, finishReason } = exchange.record()
+    assert.deepEqual(usage, { inputTokens: 9, outputTokens: 50, totalTokens: 59, estimated: false })
+    assert.equal(finishReason, 'stop')
+  })
+
+  test('has an estimate where the provider broke off', async (t) => {
+    const { exchange, answer, run } = rig(t)
+    const response = await answer(SSE, chunk('Hello') + chunk(' world'))
+    response.destroy()
+    await run()
+    assert.deepEqual(exchange.record().usage, { outputTokens: 2, estimated: true })
+  })
+
+  test('of a JSON answer has its usage, and no first token', async (t) => {
+    const { res, exchange, answer, run } = rig(t)
+    const usage = { prompt_tokens: 9, completion_tokens: 2 }
+    const response = await answer(JSON_TYPE, '{"model":"m",')
+    response.end(JSON.stringify({ usage }).slice(1))
+    await run()
+    res.finish()
+    const record = exchange.record()
+    assert.deepEqual(record.usage, { inputTokens: 9, outputTokens: 2, estimated: false })
+    assert.deepEqual([record.responseModel, record.firstTokenMs], ['m', undefined])
+  })
+
+  test('of an error of the provider’s has no usage: it passes as it is', async (t) => {
+    const { res, exchange, answer, run, ended } = rig(t)
+    const response = await answer(JSON_TYPE, '', 429)
+    response.end('{"error":{"message":"No"},"usage":{"completion_tokens":2}}')
+    await run()
+    res.finish()
+    assert.deepEqual(ended(), completed(0, 429))
+    assert.equal(exchange.record().usage, undefined)
+  })
+
+  test('has usage that only the headers tell', async (t) => {
+    const { res, exchange, answer, run } = rig(t, { path: '/model/meta.llama/invoke' })
+    const counts = { 'x-amzn-bedrock-input-token-count': '9', 'x-amzn-bedrock-output-token-count': '2' }
+    const response = await answer({ ...JSON_TYPE, ...counts })
+    response.end('{"outputText":"Hi"}')
+    await run()
+    res.finish()
+    assert.deepEqual(exchange.record().usage, { inputTokens: 9, outputTokens: 2, estimated: false })
+  })
+})
+
+describe('maxOutputTokens', () => {
+  const limits = { maxOutputTokens: 10 }
+
+  test('passed by what is estimated: what came passes, then the error, and the provider is stopped', async (t) => {
+    const { res, exchange, answer, run, ended, log } = rig(t, { limits })
+    const response = await answer(SSE, chunk(SIX))
+    assert.equal(res.writableEnded, false)
+    response.write(chunk(SIX))
+    await run()
+    const [first, second, said] = res.writes
+    assert.deepEqual([first, second], [chunk(SIX), chunk(SIX)])
+    assert.match(said!, /^data: \{"error":.*"output_tokens_exceeded".*\}\n\n$/)
+    assert.equal(res.writableEnded, true)
+    assert.ok(log.includes('upstream ended'))
+    response.write(chunk(SIX))
+    await run()
+    assert.equal(res.writes.length, 3)
+    res.finish()
+    assert.deepEqual([ended().outcome, ended().code], ['limit_exceeded', 'output_tokens_exceeded'])
+    const { limit, usage, error } = exchange.record()
+    assert.deepEqual([limit, usage], ['maxOutputTokens', { outputTokens: 12, estimated: true }])
+    assert.match(error!, /limits\.maxOutputTokens: 10/)
+  })
+
+  test('passed by what is told', async (t) => {
+    const { res, exchange, answer, ended } = rig(t, { limits })
+    await answer(SSE, chunk('a', { usage: { prompt_tokens: 1, completion_tokens: 11 } }))
+    assert.match(res.body, /output_tokens_exceeded/)
+    res.finish()
+    assert.equal(ended().code, 'output_tokens_exceeded')
+    assert.deepEqual(exchange.record().usage, { inputTokens: 1, outputTokens: 11, estimated: true })
+  })
+
+  test('passed by what the app estimates', async (t) => {
+    const { res, answer, run } = rig(t, { limits, estimateTokens: (text) => text.length })
+    const response = await answer(SSE, chunk('0123456789'))
+    assert.equal(res.writableEnded, false)
+    response.write(chunk('a'))
+    await run()
+    assert.match(res.body, /output_tokens_exceeded/)
+    res.finish()
+  })
+
+  test('exactly reached is not passed', async (t) => {
+    const { res, answer, run, ended } = rig(t, { limits })
+    const response = await answer(SSE, chunk(SIX) + chunk('x'.repeat(16)))
+    response.end(stop + usageEvent(10) + DONE)
+    await run()
+    res.finish()
+    assert.deepEqual(ended(), completed(5))
+  })
+
+  test('passed by a stream that is over with it changes nothing', async (t) => {
+    const { res, answer, run, ended } = rig(t, { limits })
+    const response = await answer(SSE, chunk('a') + stop + usageEvent(99) + DONE)
+    assert.doesNotMatch(res.body, /exceeded/)
+    response.end()
+    await run()
+    res.finish()
+    assert.deepEqual(ended(), completed(4))
+  })
+
+  test('is said in Anthropic’s words to a client of Anthropic’s', async (t) => {
+    const { res, answer } = rig(t, { limits, path: '/v1/messages' })
+    const delta = (text: string) => event(JSON.stringify({ type: 'content_block_delta', delta: { text } }))
+    await answer(SSE, delta(SIX) + delta(SIX))
+    assert.match(res.writes.at(-1)!, /^event: error\ndata: \{"type":"error".*output_tokens_exceeded/)
+    res.finish()
+  })
+
+  test('is no limit of a JSON answer, which has been generated when it comes', async (t) => {
+    const { res, answer, run, ended } = rig(t, { limits })
+    const response = await answer(JSON_TYPE)
+    response.end('{"usage":{"completion_tokens":99}}')
+    await run()
+    res.finish()
+    assert.deepEqual(ended(), completed(0))
+  })
+
+  test('holds for a stream that is read without its client', async (t) => {
+    const { res, answer, run, ended, log } = rig(t, { limits, onClientDisconnect: 'drain' })
+    const response = await answer(SSE, chunk(SIX))
+    res.destroy()
+    response.write(chunk(SIX))
+    await run()
+    assert.ok(log.includes('upstream ended'))
+    assert.deepEqual([ended().outcome, ended().code, ended().over], ['client_disconnect', 'output_tokens_exceeded', 1])
+  })
+
+  test('cannot be lifted by an estimate that is no number', async (t) => {
+    let calls = 0
+    const { res, answer } = rig(t, { limits, estimateTokens: () => (calls++ === 0 ? Number.NaN : 100) })
+    await answer(SSE, chunk('a') + chunk('b') + chunk('c'))
+    assert.match(res.body, /output_tokens_exceeded/)
+    res.finish()
+  })
+})
+
+describe('onEvent', () => {
+  test('says what the client gets; the record has what the provider said', async (t) => {
+    const { res, exchange, answer, run, ended } = rig(t, {
+      onEvent: ({ data }) => (data.choices ? { data: { said: true } } : null),
+    })
+    const response = await answer(SSE, chunk('Hello') + event('{"secret":1}') + event('[DONE]'))
+    response.end()
+    await run()
+    assert.equal(res.body, event('{"said":true}') + event('[DONE]'))
+    res.finish()
+    assert.deepEqual(ended(), completed(3))
+    assert.equal(exchange.record().responseModel, 'gpt-5-2026')
+  })
+
+  test('what it throws ends the stream with an error event, which tells nothing of it', async (t) => {
+    const { res, answer, run, ended, log } = rig(t, {
+      onEvent: ({ data }) => {
+        if (data.secret) throw new Error('hunter2')
+      },
+    })
+    const response = await answer(SSE, chunk('Hello'))
+    response.write(event('{"secret":1}') + chunk('more'))
+    await run()
+    assert.equal(res.writes[0], chunk('Hello'))
+    assert.match(res.writes[1]!, /^data: \{"error":.*"internal_error"/)
+    assert.doesNotMatch(res.body, /hunter2|secret|more/)
+    assert.ok(log.includes('upstream ended'))
+    res.finish()
+    assert.deepEqual([ended().outcome, ended().code], ['rejected', 'internal_error'])
+  })
+})
+
+describe('an error that the provider says within an answer of 200', () => {
+  const overloaded = event(JSON.stringify({ error: { message: 'Overloaded', type: 'server_error' } }))
+
+  for (const [name, body] of [
+    ['and then ends', chunk('a') + overloaded],
+    ['and then says that it is over', chunk('a') + overloaded + DONE],
+  ] as const) {
+    test(`${name}: the bytes pass unchanged, and the record says it`, async (t) => {
+      const { res, exchange, answer, run, ended } = rig(t)
+      const response = await answer(SSE, body)
+      response.end()
+      await run()
+      assert.equal(res.body, body)
+      assert.equal(res.writableEnded, true)
+      assert.equal(res.destroyed, false)
+      res.finish()
+      assert.deepEqual([ended().outcome, ended().code, ended().status], ['upstream_error', 'upstream_error', 200])
+      assert.equal(exchange.record().error, 'The provider failed within its answer: Overloaded')
+      assert.equal(ended().over, 1)
+    })
+  }
+
+  test('in JSON', async (t) => {
+    const { res, answer, run, ended } = rig(t)
+    const response = await answer(JSON_TYPE)
+    response.end('{"error":{"message":"Overloaded"}}')
+    await run()
+    assert.equal(res.body, '{"error":{"message":"Overloaded"}}')
+    res.finish()
+    assert.deepEqual([ended().outcome, ended().code], ['upstream_error', 'upstream_error'])
+  })
+
+  test('after its client has left changes no outcome', async (t) => {
+    const { res, answer, run, ended } = rig(t, { onClientDisconnect: 'drain' })
+    const response = await answer(SSE, chunk('a'))
+    res.destroy()
+    response.end(overloaded)
+    await run()
+    assert.deepEqual([ended().outcome, ended().code], ['client_disconnect', 'upstream_error'])
+  })
+
+  test('is told, too, where the client leaves as soon as it has read the end', async (t) => {
+    const { res, answer, ended } = rig(t)
+    await answer(SSE, chunk('a') + overloaded + DONE)
+    res.destroy()
+    assert.deepEqual([ended().outcome, ended().code], ['upstream_error', 'upstream_error'])
+  })
+
+  // Anthropic begins with `output_tokens: 1`, and tells the rest at the end, which does not come.
+  test('leaves the usage an estimate: the provider had more to tell', async (t) => {
+    const { res, exchange, answer, run } = rig(t, { path: '/v1/messages' })
+    const start = { type: 'message_start', message: { id: 'm', usage: { input_tokens: 9, output_tokens: 1 } } }
+    const delta = { type: 'content_block_delta', delta: { type: 'text_delta', text: SIX } }
+    const failed = { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }
+    const response = await answer(
+      SSE,
+      [start, delta, delta, failed].map((each) => event(JSON.stringify(each))).join(''),
+    )
+    response.end()
+    await run()
+    res.finish()
+    assert.deepEqual(exchange.record().usage, { inputTokens: 9, outputTokens: 13, estimated: true })
+  })
+})
