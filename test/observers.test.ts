@@ -7,6 +7,7 @@ import type { ObservedExchange, Observer } from '../lib/observer.js'
 import { Observers } from '../lib/observers.js'
 import { settled } from './support/event-loop.js'
 import { FakeResponse } from './support/fake-response.js'
+import { unhandledRejections } from './support/unhandled.js'
 
 const ORIGIN = 'https://provider.example'
 
@@ -167,20 +168,28 @@ describe('what an observer throws', () => {
     assert.deepEqual(log, ['a proxy', 'a request', 'a turn of 1 ms', 'a completed'])
   })
 
-  test('later, in a promise, ends no process', async (t) => {
-    const unhandled: unknown[] = []
-    const listeners = process.listeners('unhandledRejection')
-    process.removeAllListeners('unhandledRejection')
-    process.on('unhandledRejection', (reason) => unhandled.push(reason))
-    t.after(() => {
-      process.removeAllListeners('unhandledRejection')
-      for (const listener of listeners) process.on('unhandledRejection', listener)
+  for (const [name, todo] of [
+    ['onProxy', false],
+    ['onFinish', false],
+    ['onRequest', 'observers.ts: sound() throws before the promise is taken care of'],
+    ['onTurn', 'observers.ts: tellTurn() does not look at what it gets'],
+  ] as const) {
+    test(`later, in a promise, ends no process: ${name}`, { todo }, async (t) => {
+      const unhandled = unhandledRejections(t)
+      const late = async () => {
+        throw new Error('late')
+      }
+      assert.deepEqual(tellAll(new Observers([{ [name]: late }], ORIGIN)), [])
+      await settled()
+      assert.deepEqual(unhandled, [])
     })
-    const late = async () => {
-      throw new Error('late')
+  }
+
+  test('a header that cannot go to the provider stays here, those of the others go', () => {
+    const headers = { 'x-a': '1' }
+    for (const faulty of [{ 'content-length': '5' }, { host: 'x' }, { 'x a': '1' }, { 'x-b': 'a\nb' }, { 'x-c': 5 }]) {
+      const all = [{ onRequest: () => faulty as unknown as Record<string, string> }, { onRequest: () => headers }]
+      assert.deepEqual(new Observers(all, ORIGIN).onRequest(exchangeOf()), [headers])
     }
-    tellAll(new Observers([{ onProxy: late, onFinish: late }], ORIGIN))
-    await settled()
-    assert.deepEqual(unhandled, [])
   })
 })

@@ -135,6 +135,21 @@ describe('text that passed before usage was told', () => {
     })
   }
 
+  test('is all that is told where the provider said that it is over', () => {
+    const findings = told({ usage: { outputTokens: 5 } }, { isLast: true })
+    findings.estimatedTokens = 6
+    assert.deepEqual(findings.usageAt(true), { outputTokens: 5, estimated: false })
+  })
+
+  for (const usage of [{ inputTokens: 3 }, { inputTokens: 3, outputTokens: 0 }]) {
+    test(`is not covered by what tells no output: ${JSON.stringify(usage)}`, () => {
+      const findings = new Findings()
+      findings.estimatedTokens = 400
+      findings.note({ usage }, 1)
+      assert.equal(findings.outputTokens, 400)
+    })
+  }
+
   test('is not the final count of a stream that failed', () => {
     const findings = new Findings()
     findings.note({ usage: { outputTokens: 5 }, finishReason: 'stop', error: 'no' }, 1)

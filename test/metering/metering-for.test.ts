@@ -8,7 +8,9 @@ import { ndjson } from '../../lib/framing/ndjson.js'
 import { PlainAnswer } from '../../lib/metering/answer.js'
 import { meteringFor } from '../../lib/metering/index.js'
 import type { AiProxyOptions } from '../../lib/options.js'
+import { settled } from '../support/event-loop.js'
 import { FakeResponse } from '../support/fake-response.js'
+import { unhandledRejections } from '../support/unhandled.js'
 import { chunk, DONE, event, usageEvent } from './passing.js'
 
 type OnEvent = NonNullable<AiProxyOptions['onEvent']>
@@ -139,5 +141,16 @@ describe('onEvent', () => {
     for (const data of [undefined, () => {}, Symbol('x')]) {
       assert.throws(() => seenWith(() => ({ data }), event({ x: 1 })), { message: /onEvent returns/ })
     }
+  })
+  test('that is asynchronous ends its stream, and never the process', {
+    todo: 'metering/index.ts: the promise that it returned is nobody’s, and ends the process where it fails',
+  }, async (t) => {
+    const unhandled = unhandledRejections(t)
+    const onEvent = async () => {
+      throw new Error('late')
+    }
+    assert.throws(() => seenWith(onEvent as never, event({ x: 1 })), { message: /onEvent returns/ })
+    await settled()
+    assert.deepEqual(unhandled, [])
   })
 })

@@ -65,6 +65,14 @@ describe('onMessage', () => {
     assert.equal(findings.estimatedTokens, 1)
   })
 
+  test('does not see what an AWS frame says without JSON', () => {
+    const frame = awsEventStream.write({ event: 'throttlingException', data: '', isError: true })
+    const seen: unknown[] = []
+    const given = { format: formatNamed('bedrock-converse'), framing: awsEventStream }
+    const { out } = passed([frame], { ...given, onMessage: (_, data) => void seen.push(data) })
+    assert.deepEqual([seen, out], [[], frame.toString('latin1')])
+  })
+
   test('does not see the usage event that the client had not asked for', () => {
     const seen: string[] = []
     const { out } = passed([chunk('a'), usageEvent(1), DONE], {

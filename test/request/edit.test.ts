@@ -155,13 +155,35 @@ describe('the question for usage', () => {
     assert.equal(sent, `{${USAGE},${text.slice(1)}`)
   })
 
-  test('does not go into a compressed body: its bytes are not ours to write', async () => {
-    for (const content of [gzipSync('{"stream":true}'), Buffer.from('{}')]) {
-      const body = { content, headers: { 'content-encoding': 'gzip' }, json: { stream: true } }
-      const result = await edited(body)
-      assert.equal(result.body, body)
-      assert.equal(result.exchange.hidesUsage, false)
-    }
+  test('goes into a compressed body that could be decoded, which is compressed no more', async () => {
+    const text = '{"stream":true,"seed":12345678901234567890}'
+    const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' }
+    const compressed = { content: gzipSync(text), headers, json: JSON.parse(text), decoded: Buffer.from(text) }
+    const { text: sent, body, exchange } = await edited(compressed)
+    assert.equal(sent, `{${USAGE},${text.slice(1)}`)
+    assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': String(sent.length) })
+    assert.equal(exchange.hidesUsage, true)
+    const left = await edited(compressed, { includeUsage: false })
+    assert.equal(left.body, compressed)
+  })
+
+  test('does not go into bytes that are compressed', async () => {
+    const body = { content: Buffer.from('{}'), headers: { 'content-encoding': 'gzip' }, json: { stream: true } }
+    const result = await edited(body)
+    assert.equal(result.body, body)
+    assert.equal(result.exchange.hidesUsage, false)
+  })
+
+  test('is in the bytes that onRequest gets to sign', async () => {
+    const signed: (string | undefined)[] = []
+    const { text } = await edited('{"stream":true}', {
+      onRequest: (request) => {
+        signed.push(request.rawBody?.toString())
+        request.body = { stream: true, a: 1 }
+        signed.push(request.rawBody?.toString())
+      },
+    })
+    assert.deepEqual(signed, [`{${USAGE},"stream":true}`, text])
   })
 
   test('does not go to Mistral, which refuses it', async () => {

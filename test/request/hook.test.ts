@@ -128,6 +128,19 @@ describe('what a hook changes', () => {
     assert.equal(textOf(body), sent)
   })
 
+  for (const headers of [
+    { 'content-length': '5' },
+    { Host: 'x' },
+    { 'x a': '1' },
+    { 'x-a': 'a\nb' },
+    { 'x-a': undefined },
+  ]) {
+    test(`no header that cannot go to the provider: ${JSON.stringify(headers)}`, async () => {
+      const hook = (request: HookedRequest) => void Object.assign(request.headers, headers)
+      await assert.rejects(hooked(hook), { name: 'TypeError', message: /onRequest gave a header that cannot go/ })
+    })
+  }
+
   test('a body that is no JSON is the app’s mistake', async () => {
     const circular: Record<string, unknown> = {}
     circular.self = circular

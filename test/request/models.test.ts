@@ -104,6 +104,21 @@ describe('what a request asks for', () => {
     })
   }
 
+  test('refuses a model that the provider may fall back on, where that is not allowed', async () => {
+    assert.equal((await edited('{"model":"m","models":["ok-1","m"]}', { models })).exchange.model, 'm')
+    for (const text of ['{"model":"m","models":["ok-1","x"]}', '{"model":"m","models":[{"id":"m"}]}']) {
+      await assert.rejects(edited(text, { models }), { code: 'model_not_allowed' })
+    }
+    await assert.rejects(edited('{"model":"m","Models":["x"]}', { models }), { code: 'invalid_request' })
+  })
+
+  test('refuses models to fall back on that are named twice', {
+    todo: 'edit.ts: of a repeated `models` only the last is held against the list',
+  }, async () => {
+    const text = '{"model":"m","models":["x"],"models":["ok-1"]}'
+    await assert.rejects(edited(text, { models }), { code: 'invalid_request' })
+  })
+
   test('a path that names one is held against the list, whatever the body names', async () => {
     const path = '/v1beta/models/ok-1:generateContent'
     assert.equal((await edited('{"model":"x"}', { models, path })).exchange.model, 'ok-1')

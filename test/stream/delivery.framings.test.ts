@@ -217,6 +217,25 @@ describe('terminatorGraceMs', () => {
 })
 
 describe('a response that was opened early', () => {
+  for (const [path, isEvents] of [
+    [`${GEMINI}?alt=sse`, true],
+    [`${GEMINI}?key=k&alt=sse`, true],
+    [GEMINI, false],
+    [`${GEMINI}?alt=json`, false],
+    [`${GEMINI}?no-alt=sse`, false],
+    ['/v1/messages', true],
+    ['/v2/chat', true],
+    ['/api/generate', false],
+    ['/model/claude/invoke-with-response-stream', false],
+  ] as const) {
+    test(`is an event stream to a client that reads such: ${isEvents} for ${path}`, (t) => {
+      const { res, delivery } = rig(t, { path, heartbeatMs: 10 })
+      delivery.openEarly()
+      assert.deepEqual([res.headersSent, res.body], isEvents ? [true, ': heartbeat\n\n'] : [false, ''])
+      res.destroy()
+    })
+  }
+
   test('with an answer that is no stream after all: its usage is known', async (t) => {
     const { res, exchange, delivery, answer, run, ended } = rig(t)
     delivery.openEarly()

@@ -242,6 +242,18 @@ describe('metering', () => {
     assert.deepEqual(sound.res.writes, [event('b')])
   })
 
+  test('that fails within a turn: what came before goes out, then the stream ends in onCrash', async () => {
+    const error = new Error('onEvent failed')
+    const metering: Metering = { pass: () => Buffer.from('before'), finish: () => {}, failure: { error } }
+    for (const isLast of [false, true]) {
+      const { source, res, log, crashes, run } = rig({ metering })
+      await source.arrive(isLast ? 'data: a' : event('a'))
+      if (isLast) await source.finish()
+      await run()
+      assert.deepEqual([res.writes, log, crashes], [['before'], ['crash'], [error]])
+    }
+  })
+
   test('that throws at what is left at the end ends it in onCrash as well', async () => {
     const metering: Metering = {
       pass() {
