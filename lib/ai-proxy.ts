@@ -12,6 +12,7 @@ import { OverloadGuard } from './overload.js'
 import { readBody } from './request/body.js'
 import { editedRequest } from './request/edit.js'
 import { admitEndpoint } from './request/endpoints.js'
+import { isFramingHeader } from './request/headers.js'
 import { providerPath } from './request/provider-path.js'
 import { upstreamRequest } from './request/upstream-request.js'
 import { Delivery } from './stream/delivery.js'
@@ -114,6 +115,12 @@ async function carry(exchange: Exchange, delivery: Delivery, house: House): Prom
   if (exchange.isSettled) return
   // What a body parser has read before was not counted as it came in.
   if (Buffer.isBuffer(given.content)) exchange.requestBytes ||= given.content.length
+  const awaitFirstByte = () =>
+    exchange.deadlines.start('firstByte', config.limits.firstByteTimeoutMs, () => {
+      delivery.fail(limitFailure('first_byte_timeout', config.limits))
+    })
+  // A hook that never comes back must not hold the client for ever.
+  awaitFirstByte()
   const edited = await editedRequest(exchange, path, given, config)
   if (exchange.isSettled) return
   if (edited.answer) return answerInstead(delivery, edited.answer)
@@ -122,9 +129,7 @@ async function carry(exchange: Exchange, delivery: Delivery, house: House): Prom
     ledger.admitStream(exchange, config.limits)
   }
 
-  exchange.deadlines.start('firstByte', config.limits.firstByteTimeoutMs, () => {
-    delivery.fail(limitFailure('first_byte_timeout', config.limits))
-  })
+  awaitFirstByte()
   const further = [...observers.onRequest(exchange), edited.headers]
   const request = await upstreamRequest(req, path, edited.body, config, further)
   if (exchange.isSettled) return
@@ -150,8 +155,13 @@ function answerInstead(delivery: Delivery, { status = 200, headers = {}, body }:
   const content = isRaw || body === undefined ? body : JSON.stringify(body)
   const type: Record<string, string> =
     isRaw || body === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new TypeError(`onRequest answers with a status from 200 to 599, not ${status}`)
+  }
+  const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !isFramingHeader(name.toLowerCase())))
+  if (status === 204 || status === 304) return delivery.answer(status, own)
   const length = content === undefined ? 0 : Buffer.byteLength(content)
-  delivery.answer(status, { ...type, ...headers, 'content-length': String(length) }, content)
+  delivery.answer(status, { ...type, ...own, 'content-length': String(length) }, content)
 }
 
 /** About what http-proxy-middleware and Node take to send a request, most of it in promises behind the turn. */

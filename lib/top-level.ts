@@ -21,7 +21,7 @@ export interface Span {
  *
  * @returns the fields that were found, the last of each name, or `undefined` where the bytes are no JSON object
  */
-export function topLevelSpans(bytes: Buffer, names: readonly string[]): Map<string, Span> | undefined {
+export function topLevelSpans(bytes: Buffer, names?: readonly string[]): Map<string, Span> | undefined {
   const found = new Map<string, Span>()
   let at = skipSpace(bytes, skipBom(bytes))
   if (bytes[at] !== OPEN_BRACE) return undefined
@@ -33,7 +33,7 @@ export function topLevelSpans(bytes: Buffer, names: readonly string[]): Map<stri
     if (bytes[at] !== COLON) return undefined
     const start = skipSpace(bytes, at + 1)
     at = valueEnd(bytes, start)
-    if (typeof key === 'string' && names.includes(key)) {
+    if (typeof key === 'string' && (!names || names.includes(key))) {
       found.set(key, { start, end: at, isRepeated: found.has(key) })
     }
     if (bytes[at] === COMMA) at = skipSpace(bytes, at + 1)

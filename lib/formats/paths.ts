@@ -75,7 +75,7 @@ export function canGenerate(path: string): boolean {
 
 /** Where a path names the model: `models/NAME:verb`, Bedrock's `model/ID/verb`, Azure's `deployments/NAME/…`. */
 const MODELS = [
-  new RegExp(`/(?:models|tunedModels)/([^/:]+):(?:${GOOGLE_VERB}|rawPredict|streamRawPredict)$`),
+  new RegExp(`/(?:models|tunedModels)/([^/]+):(?:${GOOGLE_VERB}|rawPredict|streamRawPredict)$`),
   /\/model\/([^/]+)\/(?:converse|invoke|count-tokens)[\w-]*$/,
   /\/deployments\/([^/]+)\/./,
 ]
@@ -87,6 +87,18 @@ export function modelInPath(path: string): string | undefined {
     if (named !== undefined) return decoded(named)
   }
   return undefined
+}
+
+const MODEL_OF_ANY_VERB = /\/(?:models|tunedModels)\/([^/]+):[^/:]+\/?$|\/model\/([^/]+)\/./
+
+/**
+ * The same, where it must not be overlooked: also for a verb that is not known, and with a slash at the end. Some paths
+ * that name no model are taken for one that does (`models/llama3:latest`).
+ */
+export function modelPerhapsInPath(path: string): string | undefined {
+  const [, google, bedrock] = MODEL_OF_ANY_VERB.exec(path) ?? []
+  const named = google ?? bedrock
+  return modelInPath(path) ?? (named === undefined ? undefined : decoded(named))
 }
 
 function decoded(text: string): string {

@@ -60,14 +60,16 @@ export async function readBody(
   if (encoding) headers['content-encoding'] = encoding
 
   const isFramed = declared !== undefined || mayBeChunked.includes(req.method ?? '')
-  if (!left && !isJson(type) && isFramed) {
+  // Some providers read JSON whatever the header says; what the app wants to see or change must not slip by.
+  const readsJson = isJson(type) || (isEdited && !/^multipart\//i.test(type))
+  if (!left && !readsJson && isFramed) {
     if (declared) headers['content-length'] = declared
     return { content: req, headers, json: undefined }
   }
   const content = left?.bytes ?? (await readAll(req, limits, onBytes))
   if (content.length > limits.maxRequestBytes) throw limitFailure('request_too_large', limits)
   headers['content-length'] = String(content.length)
-  if (!isJson(type)) return { content, headers, json: undefined }
+  if (!readsJson) return { content, headers, json: undefined }
   const text = await decompressed(content, encoding, limits)
   if (isEdited && depthExceeds(text, DEEPEST)) throw tooDeep()
   if (left && 'json' in left) return { content, headers, json: left.json }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Config } from '../config.js'
 import { AiProxyError } from '../errors.js'
 import type { Exchange } from '../exchange.js'
-import { asksForStream, canGenerate, modelInPath } from '../formats/index.js'
+import { asksForStream, canGenerate, modelInPath, modelPerhapsInPath } from '../formats/index.js'
 import type { HookAnswer } from '../hooks.js'
 import { isObject } from '../json.js'
 import { topLevelSpans } from '../top-level.js'
@@ -40,18 +40,21 @@ export async function editedRequest(
   let body = given
   const whole = config.prefix + path.decoded
   const learn = () => {
-    exchange.model = modelInPath(whole)?.slice(0, LONGEST_MODEL) ?? modelOf(body.json)
+    // It goes into records, logs and metrics: a name, not whatever a client may put there.
+    exchange.model = (modelInPath(whole) ?? modelOf(body.json))?.slice(0, LONGEST_MODEL)
     exchange.asksForStream = asksForStream(method, whole, body.json)
   }
   /** The body as it goes out, where it asks for a stream: the same one, or one that asks for usage as well. */
   const askingForUsage = (asked: RequestBody): RequestBody => {
     const content = jsonBytes(asked)
     if (!config.includeUsage || !content || !takesUsageRequest(config, whole)) return asked
-    if (!asksForStream(method, whole, asked.json)) return asked
+    // Others than `true` are for the provider to understand: it may take `"false"` for what it says.
+    if (!isObject(asked.json) || asked.json.stream !== true) return asked
     const { bytes, isOurs } = withUsageAsked(content, exchange.format)
     return isOurs ? withContent(asked, bytes, asked.json) : asked
   }
   learn()
+  if (config.models ?? config.modelOptions ?? config.onRequest) refuseAmbiguousFields(body, config)
   if (config.modelOptions && isObject(body.json)) {
     const optioned = withModelOptions(body.json, config.modelOptions, exchange.format, canGenerate(whole))
     if (!isDeepStrictEqual(optioned, body.json)) body = rewritten(body, optioned)
@@ -66,8 +69,9 @@ export async function editedRequest(
     learn()
   }
   if (config.models) {
-    refuseAmbiguousModel(body)
-    for (const model of [exchange.model, ...fallbackModels(body.json)]) admitModel(config.models, method, model)
+    // Where the path names one, providers do not look for another in the body.
+    const asked = modelPerhapsInPath(whole) ?? modelOf(body.json)
+    for (const model of [asked, ...fallbackModels(body.json)]) admitModel(config.models, method, model)
   }
   const asking = askingForUsage(body)
   exchange.hidesUsage = asking !== body
@@ -90,15 +94,20 @@ function takesUsageRequest({ format, origin }: Config, path: string): boolean {
 
 /**
  * Which of two fields of one name counts is up to the reader, and some (Go's, as in Ollama) take `Model` for `model`: what
- * we check must be what the provider takes.
+ * we check and change must be what the provider takes.
  */
-function refuseAmbiguousModel(body: RequestBody): void {
+function refuseAmbiguousFields(body: RequestBody, { modelOptions }: Config): void {
   const content = jsonBytes(body)
   if (!content) return
-  const isRepeated = topLevelSpans(content, ['model'])?.get('model')?.isRepeated
-  const likeIt = Object.keys(body.json as object).filter((name) => /^models?$/i.test(name))
-  if (isRepeated || likeIt.some((name) => name !== name.toLowerCase())) {
-    throw new AiProxyError('invalid_request', 'The request body names a model twice')
+  const ours = ['model', 'models', ...Object.keys({ ...modelOptions?.defaults, ...modelOptions?.overrides })]
+  const byLowerCase = new Map(ours.map((name) => [name.toLowerCase(), name]))
+  for (const [name, { isRepeated }] of topLevelSpans(content) ?? []) {
+    const meant = byLowerCase.get(name.toLowerCase())
+    if (!isRepeated && (meant === undefined || meant === name)) continue
+    throw new AiProxyError(
+      'invalid_request',
+      `The request body has ${JSON.stringify(name.slice(0, 64))} twice, or misspelled`,
+    )
   }
 }
 
@@ -124,6 +133,5 @@ function jsonBytes({ json, content, decoded, headers }: RequestBody): Buffer | u
 
 function modelOf(json: unknown): string | undefined {
   const model = isObject(json) ? json.model : undefined
-  // It goes into records, logs and metrics: a name, not whatever a client may put there.
-  return typeof model === 'string' ? model.slice(0, LONGEST_MODEL) : undefined
+  return typeof model === 'string' ? model : undefined
 }

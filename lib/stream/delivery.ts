@@ -143,7 +143,8 @@ export class Delivery {
     if (failure.limit) debug.limit('%s %s: %s', this.#exchange.id, failure.limit, failure.message)
     this.#stopUpstream()
     if (this.#downstream.isGone) return this.#over()
-    if (!isFirst) return
+    // How it ends was decided before, but not brought to the client.
+    if (!isFirst) return this.#downstream.cut()
     try {
       this.#say(failure)
     } catch (error) {

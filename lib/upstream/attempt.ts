@@ -102,6 +102,8 @@ export class Attempt {
   }
 
   failed(error: Error): void {
+    // Node puts the bytes there that it could not parse, of a buffer that all connections share; they are for no log.
+    delete (error as { rawPacket?: unknown }).rawPacket
     if (this.#settled) return
     this.#settled = true
     this.#events.onError(error, this)

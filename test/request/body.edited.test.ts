@@ -123,10 +123,17 @@ describe('a body that may be edited', () => {
     assert.deepEqual([textOf(body), body.json], ['\uFEFF{"a":1}', { a: 1 }])
   })
 
-  test('of another kind passes unread', async () => {
-    const { content, json, headers } = await read('hello', { headers: { 'content-type': 'text/plain' } })
+  test('of an upload passes unread', async () => {
+    const type = 'multipart/form-data; boundary=x'
+    const { content, json, headers } = await read('hello', { headers: { 'content-type': type } })
     assert.ok(!Buffer.isBuffer(content) && content !== undefined)
-    assert.deepEqual([json, headers['content-type']], [undefined, 'text/plain'])
+    assert.deepEqual([json, headers['content-type']], [undefined, type])
+  })
+
+  test('that does not say that it is JSON is read as such, as some providers do, or refused', async () => {
+    const headers = { 'content-type': 'text/plain' }
+    assert.deepEqual((await read('{"model":"m"}', { headers })).json, { model: 'm' })
+    await assert.rejects(read('hello', { headers }), { code: 'invalid_request' })
   })
 
   test('that express.json() has read is what it left', async () => {
