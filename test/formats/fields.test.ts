@@ -69,8 +69,9 @@ describe('argumentsText', () => {
   ] as const) {
     test(`${JSON.stringify(value)}`, () => assert.equal(argumentsText(value), text))
   }
-  test('what is nested too deep to be written is left out', () => {
+  test('what is nested too deep to be written does no harm: some versions of Node write it, others leave it out', () => {
     const depth = 200_000
-    assert.equal(argumentsText(JSON.parse('['.repeat(depth) + ']'.repeat(depth))), undefined)
+    const text = '['.repeat(depth) + ']'.repeat(depth)
+    assert.ok([text, undefined].includes(argumentsText(JSON.parse(text))))
   })
 })
