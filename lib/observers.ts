@@ -43,6 +43,7 @@ export class Observers {
 /** @throws TypeError where one of them cannot go to the provider */
 function sound(headers: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> | undefined {
   if (headers === undefined) return undefined
+  if (headers instanceof Promise) headers.catch(report)
   if (!isObject(headers) || headers instanceof Promise) throw new TypeError('an observer gives headers as an object')
   for (const [name, value] of Object.entries(headers)) {
     const fault = headerFault(name, value)
@@ -55,7 +56,8 @@ function sound(headers: Readonly<Record<string, string>> | undefined): Readonly<
 function tellTurn(interested: readonly Observer[], ms: number): void {
   for (const observer of interested) {
     try {
-      observer.onTurn?.(ms)
+      const told: unknown = observer.onTurn?.(ms)
+      if (told instanceof Promise) told.catch(report)
     } catch (error) {
       report(error)
     }

@@ -1,4 +1,5 @@
 import type { Config } from '../config.js'
+import { debug } from '../debug.js'
 import type { Exchange } from '../exchange.js'
 import type { Framing } from '../framing/index.js'
 import { isObject } from '../json.js'
@@ -33,6 +34,7 @@ export function meteringFor(
         const event = { format: format.name, event: message.event, data } as Parameters<typeof onEvent>[0]
         const replaced = onEvent(event, seenBy!)
         if (replaced === undefined || replaced === null) return replaced as undefined | null
+        if (replaced instanceof Promise) replaced.catch((error: unknown) => debug.stream('onEvent threw: %O', error))
         const text = isObject(replaced) ? JSON.stringify(replaced.data) : undefined
         if (text === undefined) throw new TypeError('onEvent returns nothing, null, or an object whose `data` is JSON')
         return { ...message, event: (replaced as { event?: string }).event ?? message.event, data: text }

@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { RequestBody } from '../../lib/request/body.js'
 import { edited, none } from './editing.js'
 
 const modelOptions = { overrides: { model: 'cheap', maxOutputTokens: 50 } }
+
+/** What goes out for a request, or nothing where it is refused. */
+async function outcome(text: string, path: string): Promise<string> {
+  try {
+    return (await edited(text, { modelOptions, path })).text!
+  } catch (error) {
+    assert.equal((error as { code?: unknown }).code, 'invalid_request')
+    return 'refused'
+  }
+}
 
 describe('overrides cannot be got around', () => {
   test('by a limit in another field', async () => {
@@ -10,36 +21,44 @@ describe('overrides cannot be got around', () => {
     assert.deepEqual(JSON.parse(text!), { model: 'cheap', max_completion_tokens: 50 })
   })
 
-  test('by fields that stand there twice, of which providers may take the first', {
-    todo: 'edit.ts: what JSON.parse makes of it needs no change, and so its bytes go on as they are',
+  const table: [name: string, path: string, text: string, todo?: string][] = [
+    ['a field that stands there twice', '/v1/chat/completions', '{"model":"big","model":"cheap","max_tokens":50}'],
+    ['a limit that stands there twice', '/v1/chat/completions', '{"model":"cheap","max_tokens":99999,"max_tokens":50}'],
+    ['a field in another case, as servers in Go read it', '/v1/chat/completions', '{"model":"cheap","Model":"big"}'],
+    [
+      'a limit in another case',
+      '/v1/chat/completions',
+      '{"model":"cheap","max_tokens":50,"Max_Tokens":99999}',
+      'edit.ts: of maxOutputTokens it does not know in what fields it stands',
+    ],
+    [
+      'what the limit stands in, in another case',
+      '/api/chat',
+      '{"model":"cheap","options":{"num_predict":1},"Options":{"num_predict":99999}}',
+      'edit.ts: of maxOutputTokens it does not know in what fields it stands',
+    ],
+    [
+      'a limit within an object, in another case',
+      '/api/chat',
+      '{"model":"cheap","options":{"num_predict":1,"Num_Predict":99999}}',
+      'edit.ts: only the top level is looked at',
+    ],
+    [
+      'a limit within an object that stands there twice',
+      '/api/chat',
+      '{"model":"cheap","options":{"num_predict":99999,"num_predict":50}}',
+      'edit.ts: only the top level is looked at, and what JSON.parse makes of it needs no change',
+    ],
+  ]
+  for (const [name, path, text, todo] of table) {
+    test(`by ${name}`, { todo }, async () => assert.doesNotMatch(await outcome(text, path), /big|99999/))
+  }
+
+  test('by a body that says that it is an upload, which some providers do not look at', {
+    todo: 'body.ts: multipart passes unread, whatever is in it; Ollama reads JSON under any content-type',
   }, async () => {
-    const { text } = await edited('{"model":"big","model":"cheap","max_tokens":99999,"max_tokens":50}', {
-      modelOptions,
-    })
-    assert.doesNotMatch(text!, /big|99999/)
+    const content = {} as unknown as NonNullable<RequestBody['content']>
+    const upload = { ...none, content, headers: { 'content-type': 'multipart/form-data; boundary=x' } }
+    await assert.rejects(edited(upload, { modelOptions }), { outcome: 'rejected' })
   })
-
-  for (const [path, text] of [
-    ['/v1/chat/completions', '{"model":"cheap","Model":"big","max_tokens":50,"Max_Tokens":99999}'],
-    ['/api/chat', '{"model":"cheap","options":{"num_predict":1,"Num_Predict":99999}}'],
-    ['/api/chat', '{"model":"cheap","options":{"num_predict":1},"Options":{"num_predict":99999}}'],
-  ] as const) {
-    test(`by fields in another case, which servers in Go take for the same: ${text}`, {
-      todo: 'model-options.ts: what is left of the request may stand behind an override, in another case',
-    }, async () => {
-      const { text: sent } = await edited(text, { modelOptions, path })
-      assert.doesNotMatch(sent!, /big|99999/)
-    })
-  }
-
-  for (const type of ['text/plain', 'text/json', '']) {
-    test(`by a content-type that some providers do not look at: ${JSON.stringify(type)}`, {
-      todo: 'edit.ts: what does not say that it is JSON passes unread, and unchanged',
-    }, async () => {
-      const content = {} as unknown as NonNullable<typeof none.content>
-      const headers: Record<string, string> = type ? { 'content-type': type } : {}
-      const unread = { ...none, content, headers }
-      await assert.rejects(edited(unread, { modelOptions }), { outcome: 'rejected' })
-    })
-  }
 })
