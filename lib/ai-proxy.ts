@@ -110,8 +110,7 @@ async function carry(exchange: Exchange, delivery: Delivery, house: House): Prom
   const onBytes = (count: number) => {
     exchange.requestBytes += count
   }
-  const isEdited = Boolean(config.models ?? config.modelOptions ?? config.onRequest)
-  const given = await readBody(req, config.limits, onBytes, isEdited)
+  const given = await readBody(req, config.limits, onBytes, config.readsRequests)
   if (exchange.isSettled) return
   // What a body parser has read before was not counted as it came in.
   if (Buffer.isBuffer(given.content)) exchange.requestBytes ||= given.content.length

@@ -41,6 +41,8 @@ export interface Config {
   readonly modelOptions: ModelOptions | undefined
   readonly overload: { readonly maxEventLoopDelayMs: number } | undefined
   readonly onRequest: AiProxyOptions['onRequest']
+  /** What a request asks for is checked, or may be changed: its body must be understood as the provider will. */
+  readonly readsRequests: boolean
   readonly onEvent: AiProxyOptions['onEvent']
   readonly observers: readonly Observer[]
   readonly onFinish: AiProxyOptions['onFinish']
@@ -123,6 +125,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
     modelOptions: resolveModelOptions(given.modelOptions),
     overload: resolveOverload(given.overload),
     onRequest: check.optionalFunction('onRequest', given.onRequest),
+    readsRequests: [given.models, given.modelOptions, given.onRequest].some((option) => option !== undefined),
     onEvent: check.optionalFunction('onEvent', given.onEvent),
     observers: resolveObservers(given.observers),
     onFinish: check.optionalFunction('onFinish', given.onFinish),

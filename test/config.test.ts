@@ -42,6 +42,7 @@ describe('defaults', () => {
       modelOptions: undefined,
       overload: undefined,
       onRequest: undefined,
+      readsRequests: false,
       onEvent: undefined,
       observers: [],
       onFinish: undefined,

@@ -1,7 +1,7 @@
+import { readSse } from '../sse-message.js'
 import { errorIn } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { Format, Reading } from './format.js'
-import { readEvent } from './read-event.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
 
@@ -43,7 +43,7 @@ export const anthropic: Format = {
   },
 
   isTerminator(event) {
-    return event.length <= LONGEST_STOP && event.includes('message_stop') && readEvent(event)?.event === 'message_stop'
+    return event.length <= LONGEST_STOP && event.includes('message_stop') && readSse(event)?.event === 'message_stop'
   },
 
   // `message_delta` need not have other figures.

@@ -1,8 +1,8 @@
 import { parsedJson } from '../json.js'
+import { readSse } from '../sse-message.js'
 import { dataEvent } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { Format } from './format.js'
-import { readEvent } from './read-event.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
 
@@ -28,7 +28,7 @@ export const cohere: Format = {
   errorEvent: dataEvent,
 
   isTerminator(frame) {
-    const event = frame.includes(LAST) ? readEvent(frame) : undefined
+    const event = frame.includes(LAST) ? readSse(frame) : undefined
     if (event === undefined) return false
     return (event.event ?? valueAt(parsedJson(event.data), 'type')) === LAST
   },

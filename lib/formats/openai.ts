@@ -1,6 +1,6 @@
+import { readSse } from '../sse-message.js'
 import { dataEvent, hasError } from './failures.js'
 import type { Format } from './format.js'
-import { readEvent } from './read-event.js'
 
 // The shortest spelling of `data: [DONE]` has 13 bytes; longer ones have line ends, spaces or an `event:` line more.
 const LONGEST_DONE = 64
@@ -23,7 +23,7 @@ export const openai: Pick<Format, 'errorBody' | 'isErrorBody' | 'errorEvent' | '
 
   isTerminator(event) {
     // Bytes first: nearly every event is told apart here, without decoding it.
-    if (event.length <= LONGEST_DONE && event.includes('[DONE]')) return readEvent(event)?.data === '[DONE]'
+    if (event.length <= LONGEST_DONE && event.includes('[DONE]')) return readSse(event)?.data === '[DONE]'
     const head = event.subarray(0, LONGEST_DONE)
     if (!head.includes('response.')) return false
     const name = /^event: ?(\S+)/m.exec(head.toString('latin1'))?.[1]

@@ -18,7 +18,6 @@ const FIELDS = [
   'responseId',
   'modelVersion',
   'usageMetadata',
-].concat([
   'prompt_eval_count',
   'eval_count',
   'done_reason',
@@ -31,7 +30,7 @@ const FIELDS = [
   'prompt_token_count',
   'generation_token_count',
   'inputTextTokenCount',
-])
+]
 
 /** Of a larger answer than this nothing is kept, and nothing known. */
 const KEPT_BYTES = 16 * 1024 * 1024

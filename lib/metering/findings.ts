@@ -40,8 +40,7 @@ export class Findings {
    * @param isComplete the answer came to its end, so that the provider has told all that it tells
    */
   usageAt(isComplete: boolean): (Usage & { estimated: boolean }) | undefined {
-    // A count of 0 beside text is no count.
-    const isTold = this.usage !== undefined && (Boolean(this.usage.outputTokens) || this.estimatedTokens === 0)
+    const isTold = this.usage !== undefined && (this.usage.outputTokens !== undefined || this.estimatedTokens === 0)
     // Figures of a stream's start are no final ones: text came after them. Nor are those of one that failed.
     const isCovered = this.estimatedTokens === this.#estimateWhenTold
     const isFinal = isCovered || this.isLast || this.finishReason !== undefined

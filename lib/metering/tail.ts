@@ -1,34 +1,28 @@
 /** A stream says in its last frames why it ended. */
 const KEPT_FRAMES = 4
 
-interface Piece {
-  readonly bytes: Buffer
-  readonly ends: readonly number[]
-}
+const LF = 10
+const COLON = 58
 
-/** The last frames of a stream. */
+/** The last frames of a stream that may say something; comments of server-sent events and blank lines do not count. */
 export class Tail {
-  #pieces: Piece[] = []
+  #frames: Buffer[] = []
 
   keep(frames: Buffer, ends: readonly number[]): void {
-    const count = ends.length
-    if (count === 0) return
-    if (count < KEPT_FRAMES) {
-      this.#pieces.push({ bytes: frames, ends })
-      if (this.#pieces.length > KEPT_FRAMES) this.#pieces.shift()
-      return
+    const last: Buffer[] = []
+    for (let at = ends.length - 1; at >= 0 && last.length < KEPT_FRAMES; at--) {
+      const start = ends[at - 1] ?? 0
+      if (frames[start] === COLON || frames[start] === LF) continue
+      // A copy, which does not keep alive the much larger buffer around it.
+      last.unshift(ends.length === 1 ? frames : Buffer.from(frames.subarray(start, ends[at])))
     }
-    // A copy, which does not keep alive the much larger buffer around it.
-    const start = ends[count - KEPT_FRAMES - 1] ?? 0
-    const bytes = Buffer.from(frames.subarray(start))
-    this.#pieces = [{ bytes, ends: ends.slice(-KEPT_FRAMES).map((end) => end - start) }]
+    this.#frames = [...this.#frames, ...last].slice(-KEPT_FRAMES)
   }
 
   /** They are handed out once. */
   frames(): Buffer[] {
-    const pieces = this.#pieces
-    this.#pieces = []
-    const all = pieces.flatMap(({ bytes, ends }) => ends.map((end, at) => bytes.subarray(ends[at - 1] ?? 0, end)))
-    return all.slice(-KEPT_FRAMES)
+    const frames = this.#frames
+    this.#frames = []
+    return frames
   }
 }

@@ -54,7 +54,7 @@ export async function editedRequest(
     return isOurs ? withContent(asked, bytes, asked.json) : asked
   }
   learn()
-  if (config.models ?? config.modelOptions ?? config.onRequest) refuseAmbiguousFields(body, config)
+  if (config.readsRequests) refuseAmbiguousFields(body, config)
   if (config.modelOptions && isObject(body.json)) {
     const optioned = withModelOptions(body.json, config.modelOptions, exchange.format, canGenerate(whole))
     if (!isDeepStrictEqual(optioned, body.json)) body = rewritten(body, optioned)

@@ -78,6 +78,7 @@ export class Delivery {
   /** Answers without the provider. */
   answer(status: number, headers: Record<string, string>, body?: string | Buffer): void {
     this.#exchange.phase = 'ending'
+    this.#exchange.deadlines.stop('firstByte')
     this.#downstream.open(status, headers)
     this.#downstream.end(this.#exchange.req.method === 'HEAD' ? undefined : body)
   }
@@ -235,16 +236,22 @@ export class Delivery {
   }
 
   #passed(last: Buffer | undefined): void {
-    const { findings, format, deadlines } = this.#exchange
-    const { maxOutputTokens, terminatorGraceMs } = this.#config.limits
+    const { findings, format } = this.#exchange
+    const { maxOutputTokens } = this.#config.limits
     if (!this.#terminated && (findings.isLast || (last && format.isTerminator(last)))) {
       this.#terminated = findings.isLast = true
-      deadlines.start('grace', terminatorGraceMs, () => {
-        debug.stream('%s the provider said that it was done and left the connection open', this.#exchange.id)
-        this.#safely(() => this.#end())
-      })
+      this.#awaitEnd()
     }
     if (findings.outputTokens > maxOutputTokens && !this.#terminated) this.#hit('output_tokens_exceeded')
+  }
+
+  /** A provider that has said that it is done need not close the connection. What it has sent still goes out. */
+  #awaitEnd(): void {
+    this.#exchange.deadlines.start('grace', this.#config.limits.terminatorGraceMs, () => {
+      if (this.#pump?.hasMore) return this.#awaitEnd()
+      debug.stream('%s the provider said that it was done and left the connection open', this.#exchange.id)
+      this.#safely(() => this.#end())
+    })
   }
 
   /** For what no caller guards: a middleware that wraps the response may throw. */

@@ -78,6 +78,11 @@ export class Pump implements TurnTaker {
     this.#turns.enqueue(this)
   }
 
+  /** Something of what the provider has sent waits here. */
+  get hasMore(): boolean {
+    return !this.#isStopped && this.#intake.length > 0
+  }
+
   takeTurn(now: number): void {
     this.#isQueued = false
     try {

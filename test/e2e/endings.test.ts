@@ -31,7 +31,7 @@ const beforeTheFirstByte: (Ending & { status: number; type: { openai: string; an
   },
   {
     name: 'no first byte in time',
-    options: limits({ firstByteTimeoutMs: 30 }),
+    options: limits({ firstByteTimeoutMs: 300 }),
     act: () => {},
     expected: exceeded('firstByteTimeoutMs', 'first_byte_timeout'),
     status: 504,

@@ -1,5 +1,4 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import type { Message } from './framing.js'
 
 const BOM = 0xfeff
 
@@ -12,7 +11,7 @@ const parser = createParser({
 })
 
 /** What an event carries; `undefined` where the frame holds none (a comment, a lone `retry:`). */
-export function readSse(frame: Buffer): Message | undefined {
+export function readSse(frame: Buffer): EventSourceMessage | undefined {
   const text = frame.toString()
   found = undefined
   // Only the first event of a stream may have a mark before it, and no reader of ours minds one anywhere else.
@@ -24,7 +23,7 @@ export function readSse(frame: Buffer): Message | undefined {
 }
 
 /** Whatever `data` has for line ends, each of its lines is a field of its own, which readers join with LF. */
-export function writeSse({ event, id, data }: Message): string {
+export function writeSse({ event, id, data }: EventSourceMessage): string {
   let lines = ''
   if (event) lines += `event: ${onOneLine(event)}\n`
   if (id !== undefined) lines += `id: ${onOneLine(id)}\n`
