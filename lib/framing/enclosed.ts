@@ -1,6 +1,6 @@
+import { writeSse } from '../sse-message.js'
 import type { Framer } from './framer.js'
 import { SSE_HEARTBEAT } from './sse.js'
-import { writeSse } from '../sse-message.js'
 
 /**
  * Puts a body that is no event stream into one event, for a client whose response was opened as an event stream before

@@ -3,6 +3,7 @@ import https from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { SecureContextOptions } from 'node:tls'
+import { Connection } from './connection.js'
 
 // Idle connections go before load balancers' usual 60 s, so that few requests meet one that the other side has closed.
 const IDLE_CONNECTION_MS = 30_000
@@ -19,8 +20,8 @@ interface OnRead {
 /**
  * An agent that keeps connections alive, and reads all of them into one buffer.
  *
- * Node would allocate 64 KiB for each read. The HTTP parser copies what it hands on, so that what was read is done with
- * when it returns; a tenth of a bursting stream's CPU time goes into those allocations and their collection.
+ * Node would allocate 64 KiB for each read. What is handed on is a copy, so that what was read is done with when the
+ * callback returns; a tenth of a bursting stream's CPU time goes into those allocations and their collection.
  *
  * @param protocol of the target
  * @param tls options of `tls.connect()`
@@ -32,11 +33,11 @@ export function createAgent(protocol: string, tls: SecureContextOptions | undefi
   const connect = agent.createConnection as (options: AgentOptions, ...rest: unknown[]) => Duplex
   agent.createConnection = (options: AgentOptions & { onread?: OnRead }, ...rest: unknown[]) => {
     const callback = (bytes: number): boolean => {
-      // Bytes that nobody has asked for must not be taken for the answer to the next request.
-      if (!socket.emit('data', buffer.subarray(0, bytes))) socket.destroy()
+      connection.read(buffer.subarray(0, bytes))
       return true
     }
     const socket: Socket = connect.call(agent, { ...options, onread: { buffer, callback } }, ...rest) as Socket
+    const connection = new Connection(socket)
     return socket
   }
   return agent

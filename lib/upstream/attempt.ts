@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import { Connection } from './connection.js'
 import { StandInRequest, StandInResponse, type UpstreamRequest } from './stand-ins.js'
 
 /** Told what becomes of an attempt; of `onResponse` and `onError` one is called, once, and none after `end`. */
@@ -98,6 +99,7 @@ export class Attempt {
     }
     this.#settled = true
     this.#answer = response
+    Connection.of(response)?.answers(response)
     this.#events.onResponse(response)
   }
 

@@ -1,0 +1,94 @@
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { ChunkJoiner } from './chunk-joiner.js'
+
+const HEAD_END = Buffer.from('\r\n\r\n')
+const CR = 13
+const LF = 10
+
+/**
+ * A connection to the provider: what it brings goes to Node's HTTP client.
+ *
+ * All but the chunks of a chunked body. Node's parser calls into JavaScript for each of them, with a buffer of its own,
+ * and providers send an event a chunk: that is more than half of what a bursting stream costs. Here all chunks that one
+ * read has brought become one piece, pushed to the response as the parser pushes. The parser sees the head of the
+ * response, and then what is not a plain chunk: the last one, with the trailers.
+ */
+export class Connection {
+  readonly #socket: Socket
+  /** The response under way, once its head is parsed. */
+  #response: IncomingMessage | undefined
+  #joiner: ChunkJoiner | undefined
+  /** Until the response is over all goes to the parser. */
+  #isLeftToParser = false
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    ;(socket as Connected).connection = this
+  }
+
+  /** The connection that a response comes by; `undefined` where it is not one of ours. */
+  static of(response: IncomingMessage): Connection | undefined {
+    return (response.socket as Connected | null)?.connection
+  }
+
+  /** The parser has come to the end of this response's head. */
+  answers(response: IncomingMessage): void {
+    this.#response = response
+  }
+
+  /** @param bytes what was read; it is overwritten */
+  read(bytes: Buffer): void {
+    let rest = bytes
+    while (rest.length > 0 && !this.#socket.destroyed) {
+      if (this.#joiner) rest = this.#join(this.#joiner, rest)
+      else if (this.#isLeftToParser) rest = this.#parse(rest, rest.length)
+      else rest = this.#parseHead(rest)
+    }
+  }
+
+  #parseHead(bytes: Buffer): Buffer {
+    const end = bytes.indexOf(HEAD_END) + HEAD_END.length
+    this.#isLeftToParser = end < HEAD_END.length || !hasStrictLineEnds(bytes, end)
+    if (this.#isLeftToParser) return bytes
+    const rest = this.#parse(bytes, end)
+    // Without a response that was an interim one (1xx), and its head is still to come.
+    if (this.#response?.headers['transfer-encoding'] === 'chunked') this.#joiner = new ChunkJoiner()
+    else this.#isLeftToParser = this.#response !== undefined
+    return rest
+  }
+
+  #join(joiner: ChunkJoiner, bytes: Buffer): Buffer {
+    const response = this.#response!
+    const size = joiner.join(bytes)
+    if (size > 0 && !response.push(Buffer.from(bytes.subarray(0, size)))) this.#socket.pause()
+    if (joiner.isBroken) this.#socket.destroy(new Error('a chunk of the body has another length than it says'))
+    if (!joiner.isOver) return bytes.subarray(bytes.length)
+    this.#joiner = undefined
+    this.#isLeftToParser = true
+    return joiner.left()
+  }
+
+  /** @returns what is behind `end` */
+  #parse(bytes: Buffer, end: number): Buffer {
+    // Bytes that nobody has asked for must not be taken for the answer to the next request.
+    if (!this.#socket.emit('data', bytes.subarray(0, end))) this.#socket.destroy()
+    if (this.#response?.complete) {
+      this.#response = undefined
+      this.#isLeftToParser = false
+    }
+    return bytes.subarray(end)
+  }
+}
+
+interface Connected extends Socket {
+  connection?: Connection
+}
+
+/** Whether all lines end with CRLF: where they do not, our view of where the head ends need not be the parser's. */
+function hasStrictLineEnds(bytes: Buffer, end: number): boolean {
+  for (let at = bytes.indexOf(LF); at !== -1 && at < end; at = bytes.indexOf(LF, at + 1)) {
+    if (bytes[at - 1] !== CR) return false
+  }
+  return true
+}
