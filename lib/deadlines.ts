@@ -12,8 +12,8 @@ const processClock: TimerClock = {
   clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
 }
 
-// Node runs a timer of more than 2^31-1 ms at once.
-export const LONGEST_TIMER_MS = 2 ** 31 - 1
+/** The timer looks at least so often. Of longer deadlines, which most are, the next one then needs no new timer. */
+const LOOK_EVERY_MS = 60_000
 
 interface Deadline {
   readonly afterMs: number
@@ -63,8 +63,9 @@ export class Deadlines {
 
   #arm(due: number): void {
     this.#clock.clearTimer(this.#timer)
-    this.#timerDue = due
-    const delay = Math.min(Math.max(Math.ceil(due - this.#clock.now()), 0), LONGEST_TIMER_MS)
+    const now = this.#clock.now()
+    const delay = Math.min(Math.max(Math.ceil(due - now), 0), LOOK_EVERY_MS)
+    this.#timerDue = now + delay
     this.#timer = this.#clock.setTimer(this.#look, delay)
   }
 

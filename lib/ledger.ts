@@ -1,7 +1,9 @@
-import { LONGEST_TIMER_MS } from './deadlines.js'
 import { AiProxyError, limitFailure, type Outcome } from './errors.js'
 import type { Exchange, ExchangeRecord, ExchangeSnapshot } from './exchange.js'
 import type { Limits } from './limits.js'
+
+// Node runs a timer of more than 2^31-1 ms at once.
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** Counters and gauges of a middleware since its start. */
 export interface AiProxyStats {

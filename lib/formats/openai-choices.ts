@@ -58,12 +58,9 @@ export function readChoices(data: JsonObject, textOf: (choice: unknown) => strin
 
 /** Groq has it in `x_groq` (https://console.groq.com/docs/api-reference), Moonshot in the choice that ends. */
 function usageIn(data: JsonObject, choices: readonly unknown[]): Usage | undefined {
-  const told = [data.usage, valueAt(data, 'x_groq', 'usage'), ...choices.map((choice) => valueAt(choice, 'usage'))]
-  for (const place of told) {
-    const usage = readOpenAiUsage(place)
-    if (usage) return usage
-  }
-  return undefined
+  let usage = readOpenAiUsage(data.usage) ?? readOpenAiUsage(valueAt(data, 'x_groq', 'usage'))
+  for (const choice of choices) usage ??= readOpenAiUsage(valueAt(choice, 'usage'))
+  return usage
 }
 
 /** vLLM and Mistral say an error without a field `error`: `{"object":"error","message":…}`. */

@@ -29,7 +29,13 @@ export function usageReader(
   }))
   return (told) => {
     if (typeof told !== 'object' || told === null) return undefined
-    return usageOf(places.map(({ name, paths }) => [name, strongest(paths.map((path) => valueAt(told, ...path)))]))
+    let usage: Writable<Usage> | undefined
+    for (const { name, paths } of places) {
+      let count: number | undefined
+      for (const path of paths) count = stronger(count, valueAt(told, ...path))
+      usage = withFigure(usage, name, count)
+    }
+    return usage
   }
 }
 
@@ -38,20 +44,29 @@ export function usageReader(
  * that is told as 0, or not at all, leaves a known one as it is: many providers repeat only what has changed.
  */
 export function mergeUsage(known: Usage | undefined, told: Usage | undefined): Usage | undefined {
-  return usageOf(figures.map((name) => [name, strongest([told?.[name], known?.[name]])]))
+  let usage: Writable<Usage> | undefined
+  for (const name of figures) {
+    const count = stronger(stronger(undefined, told?.[name]), known?.[name])
+    usage = withFigure(usage, name, count)
+  }
+  return usage
 }
 
-/** The first figure that is not 0; else 0, where one is told. */
-function strongest(values: readonly unknown[]): number | undefined {
-  const counts = values.filter(isCount)
-  return counts.find((count) => count > 0) ?? counts[0]
+/** There is no usage before there is a figure. */
+function withFigure(usage: Writable<Usage> | undefined, name: Figure, count: number | undefined) {
+  if (count === undefined) return usage
+  const figures = usage ?? {}
+  figures[name] = count
+  return figures
+}
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
+
+/** The first of two counts that is not 0; else 0, where one of them is told. */
+function stronger(first: number | undefined, second: unknown): number | undefined {
+  return first || !isCount(second) ? first : second
 }
 
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
-}
-
-function usageOf(entries: readonly (readonly [Figure, number | undefined])[]): Usage | undefined {
-  const told = entries.filter(([, count]) => count !== undefined)
-  return told.length > 0 ? Object.fromEntries(told) : undefined
 }

@@ -1,8 +1,6 @@
 import { awsEventStream } from './aws-event-stream.js'
-import type { Framer } from './framer.js'
 import type { Framing } from './framing.js'
 import { ndjson } from './ndjson.js'
-import { NoFramer } from './none.js'
 import { sse } from './sse.js'
 
 export { asDataEvent, EnclosingFramer } from './enclosed.js'
@@ -32,14 +30,4 @@ export function framingFor(contentType: string | undefined): Framing | undefined
   const mediaType = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
   const framing = framings.get(mediaType)
   return framing?.isAvailable?.() === false ? undefined : framing
-}
-
-/**
- * Chooses how a response is cut into frames.
- *
- * @param contentType the response's `content-type`, parameters and all
- * @param maxEventBytes the longest event that passes, in bytes
- */
-export function framerFor(contentType: string | undefined, maxEventBytes: number): Framer {
-  return framingFor(contentType)?.createFramer(maxEventBytes) ?? new NoFramer()
 }

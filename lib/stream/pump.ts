@@ -26,8 +26,9 @@ interface PumpEvents {
 /** What one turn reads at the most, give or take the chunk that passes it. */
 const TURN_BYTES = 64 * 1024
 
-/** How much longer than a turn Node takes to parse what it reads from the connection behind it (`npm run bench`). */
-const PARSING_PER_TURN = 3
+/** What Node takes to read from the connection again behind a turn, and to hand on each chunk that it parses out of it. */
+const READ_MS = 0.05
+const PARSE_MS_PER_CHUNK = 0.0015
 
 /**
  * Carries the provider's bytes to the client in turns: reads what is there, cuts it into whole frames, writes them at
@@ -43,6 +44,8 @@ export class Pump implements TurnTaker {
   readonly #turns: TurnScheduler
   readonly #events: PumpEvents
   setsOffMs = 0
+  /** How many the last turn took. */
+  #chunks = 0
   #bytesLeft: number
   #isQueued = false
   #isStopped = false
@@ -93,7 +96,7 @@ export class Pump implements TurnTaker {
   }
 
   turnTook(ms: number): void {
-    this.setsOffMs = this.#intake.hasResumed ? PARSING_PER_TURN * ms : 0
+    this.setsOffMs = this.#intake.hasResumed ? READ_MS + PARSE_MS_PER_CHUNK * this.#chunks : 0
     this.#events.onTurn(ms)
   }
 
@@ -107,6 +110,7 @@ export class Pump implements TurnTaker {
   #work(now: number): void {
     if (this.#isStopped || this.#sink.isBlocked) return
     const chunks = this.#intake.take(TURN_BYTES)
+    this.#chunks = chunks.length
     if (chunks.length > 0) this.#pass(chunks, now)
     if (this.#isStopped) return
     if (this.#intake.length > 0) this.wake()

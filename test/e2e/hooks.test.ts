@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import { setImmediate as nextRound } from 'node:timers/promises'
 import OpenAI from 'openai'
 import type { AiProxyOptions } from '../../lib/index.js'
+import { settled } from '../support/event-loop.js'
 import { startApp } from './support/app.js'
 import { connect, post } from './support/client.js'
 import { type Owner, startProvider } from './support/provider.js'
@@ -243,6 +244,37 @@ describe('onRequest', () => {
     assertTold(await app.record(), { outcome: 'client_disconnect' })
     leave()
     await nextRound()
+    assert.equal(provider.calls.length, 0)
+  })
+
+  for (const stream of [chat, anthropic]) {
+    test(`that never settles is bounded by firstByteTimeoutMs: ${stream.name}`, async (t) => {
+      const { response, text, provider, record } = await hooked(t, () => new Promise(() => {}), {
+        path: stream.path,
+        body: JSON.stringify(stream.request),
+        limits: { firstByteTimeoutMs: 30 },
+      })
+      assert.equal(response.status, 504)
+      assert.equal(JSON.parse(text).error.code, 'first_byte_timeout')
+      assert.equal(provider.calls.length, 0)
+      assertTold(record, {
+        outcome: 'limit_exceeded',
+        limit: 'firstByteTimeoutMs',
+        code: 'first_byte_timeout',
+        status: 504,
+      })
+    })
+  }
+
+  test('that settles when it is too late: nothing goes to the provider', async (t) => {
+    let settle: () => void = () => {}
+    const isLate = new Promise<void>((resolve) => {
+      settle = resolve
+    })
+    const { response, provider } = await hooked(t, () => isLate, { limits: { firstByteTimeoutMs: 30 } })
+    assert.equal(response.status, 504)
+    settle()
+    await settled()
     assert.equal(provider.calls.length, 0)
   })
 

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { sizeOf } from '../../lib/framing/index.js'
 import type { AiProxyStats, ExchangeRecord, ObservedExchange, Observer } from '../../lib/index.js'
 import { OverloadGuard } from '../../lib/overload.js'
+import { Intake } from '../../lib/stream/intake.js'
+import { Pump } from '../../lib/stream/pump.js'
 import { startApp } from './support/app.js'
 import { connect, Events, post } from './support/client.js'
+import { inPhase } from './support/departure.js'
 import { type Owner, startProvider } from './support/provider.js'
 import { assertTold, sendStream, streams } from './support/streams.js'
+import { until } from './support/waiting.js'
 
 const { anthropic, chat, converse, ollamaChat } = streams
 
@@ -202,6 +207,35 @@ describe('terminatorGraceMs', () => {
       await call.gone
     })
   }
+
+  test('what waits behind the terminator for a client that does not read goes out when it reads on', async (t) => {
+    const taken = t.mock.method(Intake.prototype, 'take')
+    const askedForMore = t.mock.getter(Pump.prototype, 'hasMore')
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, limits: { terminatorGraceMs: 100 } })
+    const asking = post(app.url + chat.path, chat.request)
+    const call = (await provider.next()).sse()
+    // `fetch` reads no further than the head. One event, larger than what the kernel takes on its way, and then, in one
+    // piece, its end and the terminator: with these the client is to read first, and what follows waits.
+    const large = `data: ${'x'.repeat(7 << 20)}`
+    call.send(large)
+    await until(
+      () => sizeOf(taken.mock.calls.flatMap(({ result }) => result ?? [])) === large.length,
+      'the event has come, all but its end',
+    )
+    const [end, behind] = ['\n\ndata: [DONE]\n\n', 'data: {"behind":1}\n\n']
+    call.send(end)
+    await inPhase(app, 'stalled')
+    call.send(behind)
+    await until(() => askedForMore.mock.callCount() > 0, 'the grace is over')
+    assert.equal(askedForMore.mock.calls[0]?.result, true)
+    assert.equal(app.records.length, 0)
+
+    const text = await (await asking).text()
+    assert.ok(text === large + end + behind, `${text.length} bytes came, ending with ${text.slice(-50)}`)
+    assertTold(await app.record(), { outcome: 'completed', events: 3, downstreamBytes: text.length })
+    await call.gone
+  })
 
   test('a stream that has not said so is left open', async (t) => {
     const provider = await startProvider(t)

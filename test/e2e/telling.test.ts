@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { ErrorRequestHandler } from 'express'
+import { format, inspect } from 'node:util'
+import createDebug from 'debug'
+import type { ErrorRequestHandler, Express } from 'express'
 import { AiProxyError, type ExchangeRecord } from '../../lib/index.js'
 import { startApp } from './support/app.js'
 import { Events, post } from './support/client.js'
 import { openai } from './support/protocols.js'
 import { startProvider } from './support/provider.js'
+
+/** An app whose error handler notes what it gets. */
+function handling(seen: unknown[]) {
+  const handler: ErrorRequestHandler = (error, req, res, _next) => {
+    seen.push(error)
+    res.status(error.status).json({ mine: error.code, at: req.originalUrl })
+  }
+  return { after: (app: Express) => void app.use(handler) }
+}
 
 describe("errors: 'next'", () => {
   const cases = {
@@ -18,12 +29,7 @@ describe("errors: 'next'", () => {
     test(`${code} goes to the app's error handler`, async (t) => {
       const provider = await startProvider(t, { onCall: (call) => code === 'upstream_reset' && call.reset() })
       const seen: unknown[] = []
-      const handler: ErrorRequestHandler = (error, req, res, _next) => {
-        seen.push(error)
-        res.status(error.status).json({ mine: error.code, at: req.originalUrl })
-      }
-      const around = { after: (app: import('express').Express) => void app.use(handler) }
-      const app = await startApp(t, { target: provider.url, errors: 'next', limits }, around)
+      const app = await startApp(t, { target: provider.url, errors: 'next', limits }, handling(seen))
       if (code === 'too_many_streams') void post(app.url + openai.path, openai.request).catch(() => {})
       if (code === 'too_many_streams') await provider.next()
       const response = await post(app.url + openai.path, openai.request)
@@ -48,6 +54,27 @@ describe("errors: 'next'", () => {
     assert.equal(response.headers.get('retry-after'), '1')
     assert.match(await response.text(), /Too many streams/)
     assert.equal((await app.record()).code, 'too_many_streams')
+  })
+
+  test('what is told of an answer that is no HTTP holds no byte of the connection', async (t) => {
+    const debugged: string[] = []
+    t.mock.method(createDebug, 'log', (...args: unknown[]) => debugged.push(format(...args)))
+    createDebug.enable('ai-proxy:*')
+    t.after(() => createDebug.disable())
+    const provider = await startProvider(t, { onCall: (call) => call.raw('sk-of-another-tenant\r\n\r\n') })
+    const seen: unknown[] = []
+    const app = await startApp(t, { target: provider.url, errors: 'next' }, handling(seen))
+    const response = await post(app.url + openai.path, openai.request)
+    assert.equal(response.status, 502)
+    const record = await app.record()
+    assert.equal(record.code, 'upstream_reset')
+    assert.match(record.error ?? '', /Parse Error/)
+    assert.match(debugged.join('\n'), /Parse Error/)
+    const [failure] = seen
+    assert.ok(failure instanceof AiProxyError)
+    assert.match((failure.cause as NodeJS.ErrnoException).code ?? '', /^HPE_/)
+    const all = { failure, record, debugged, body: await response.text() }
+    assert.doesNotMatch(inspect(all, { depth: null, showHidden: true }), /sk-of-another-tenant|<Buffer/)
   })
 
   test('a failure in a running stream is still an error event', async (t) => {

@@ -10,6 +10,7 @@ import { type Call, startProvider } from './support/provider.js'
 
 const path = `/ai${openai.path}`
 const json = { 'content-type': 'application/json' }
+const saidError = 'data: {"error":{"message":"of the provider","type":"server_error"}}\n\n'
 
 interface Answer {
   readonly method?: string
@@ -106,6 +107,24 @@ describe('a middleware whose end throws', () => {
       code: 'idle_timeout',
     },
     'an error body': { request: { model: 'm' }, act: (call) => call.reset(), code: 'upstream_reset' },
+    // How these end is decided when `end` throws.
+    'a stream in which the provider failed': {
+      request: openai.request,
+      act: (call) => call.sse(['data: 1\n\n', saidError]).end(),
+      code: 'upstream_error',
+    },
+    'a stream in which the provider failed, left open': {
+      request: openai.request,
+      options: { limits: { terminatorGraceMs: 20 } },
+      act: (call) => call.sse([saidError, openai.terminator]),
+      code: 'upstream_error',
+    },
+    'an error in the place of a stream, behind heartbeats': {
+      request: openai.request,
+      options: { heartbeatBeforeFirstByte: true },
+      act: (call) => call.json(401, { error: {} }),
+      code: 'upstream_error',
+    },
   }
   const wraps: Record<string, (res: Response) => void> = {
     'before it has ended': (res) => {

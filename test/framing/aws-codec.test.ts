@@ -18,13 +18,14 @@ describe('where the codec is not installed', () => {
       }
       const warnings = []
       process.on('warning', ({ code, message, detail }) => warnings.push({ code, message, detail }))
-      const { framingFor, framerFor } = require(${JSON.stringify(join(__dirname, '../../lib/framing/index.ts'))})
+      const lib = (name) => require(${JSON.stringify(join(__dirname, '../../lib/framing'))} + '/' + name + '.ts')
+      const { framingFor } = lib('index')
       const type = 'application/vnd.amazon.eventstream'
       const sse = framingFor('text/event-stream').name
       setImmediate(() => {
         const before = warnings.length
         const framings = [framingFor(type), framingFor(type)].map(String)
-        const framer = framerFor(type, 10)
+        const framer = lib('aws-event-stream').awsEventStream.createFramer(10)
         const out = String(framer.push([Buffer.from('anything, of any length')]))
         setImmediate(() => console.log(JSON.stringify({ sse, before, framings, out, warnings })))
       })`

@@ -6,7 +6,6 @@ import {
   asDataEvent,
   EnclosingFramer,
   type Framing,
-  framerFor,
   framingFor,
   jsonArray,
   NoFramer,
@@ -41,29 +40,27 @@ const unknown = [
   '__proto__',
 ]
 
-describe('framingFor, framerFor', () => {
+describe('framingFor', () => {
   for (const [type, name] of known) {
     test(`${JSON.stringify(type)} is ${name}`, () => {
-      assert.equal(framingFor(type)?.name, name)
-      const framer = framerFor(type, 10)
+      const framing = framingFor(type)
+      assert.equal(framing?.name, name)
+      const framer = framing?.createFramer(10)
       assert.ok(!(framer instanceof NoFramer))
-      assert.equal(framer.carriesMessages, true)
+      assert.equal(framer?.carriesMessages, true)
     })
   }
 
   for (const type of unknown) {
     test(`${JSON.stringify(type)} passes as it is`, () => {
       assert.equal(framingFor(type), undefined)
-      const framer = framerFor(type, 10)
-      assert.ok(framer instanceof NoFramer)
-      assert.equal(framer.carriesMessages, false)
     })
   }
 
   test('hands maxEventBytes on', () => {
-    const framer = framerFor('text/event-stream', 10)
-    framer.push([Buffer.from('data: 12345')])
-    assert.equal(framer.tooLarge, true)
+    const framer = framingFor('text/event-stream')?.createFramer(10)
+    framer?.push([Buffer.from('data: 12345')])
+    assert.equal(framer?.tooLarge, true)
   })
 })
 
@@ -91,7 +88,7 @@ describe('NoFramer', () => {
     assert.deepEqual(framer.ends, [])
     assert.equal(framer.end(), undefined)
     assert.equal(framer.last(), undefined)
-    assert.deepEqual([framer.events, framer.tooLarge], [0, false])
+    assert.deepEqual([framer.events, framer.tooLarge, framer.carriesMessages], [0, false, false])
   })
 })
 

@@ -28,6 +28,17 @@ describe('what a stream tells', () => {
     assert.equal(findings.usage?.outputTokens, 51)
   })
 
+  test('why it ended, however many comments and blank lines follow', () => {
+    const silence = [...Array(9).fill(': ping\n\n'), ...Array(9).fill('\n')]
+    const failed = event({ error: { message: 'overloaded' } })
+    for (const following of [silence, [silence.join('')]]) {
+      for (const last of [`${many()}${stop}${failed}`, `${many()}${stop}${failed}${silence.join('')}`]) {
+        const { findings } = passed([last, ...following])
+        assert.deepEqual([findings.finishReason, findings.error], ['stop', 'overloaded'])
+      }
+    }
+  })
+
   test('the first token is the first text, not the first event', () => {
     assert.equal(passed([': hello\n\n', chunk(''), chunk('Hel'), chunk('lo')]).findings.firstTokenAt, 3)
     assert.equal(passed([chunk(''), usageEvent(0), DONE]).findings.firstTokenAt, undefined)

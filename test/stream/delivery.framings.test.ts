@@ -207,6 +207,25 @@ describe('terminatorGraceMs', () => {
     assert.equal(ended().code, 'idle_timeout')
   })
 
+  test('ends no stream of which something waits for the client to read', async (t) => {
+    const { res, answer, advance, run, ended } = rig(t, { limits: { terminatorGraceMs: 100 } })
+    res.keepsUp = false
+    const response = await answer(SSE, event('1') + DONE)
+    response.write(event('2'))
+    await run()
+    for (const ms of [100, 100, 5000]) {
+      await advance(ms)
+      assert.deepEqual([res.body, res.writableEnded], [event('1') + DONE, false])
+    }
+    res.drain()
+    await run()
+    assert.deepEqual([res.body, res.writableEnded], [event('1') + DONE + event('2'), false])
+    await advance(100)
+    assert.equal(res.writableEnded, true)
+    res.finish()
+    assert.deepEqual(ended(), completed(3))
+  })
+
   test('does not begin with a word of an answer', async (t) => {
     const { res, answer, advance } = rig(t, { limits: { terminatorGraceMs: 100 } })
     await answer(SSE, event('{"choices":[{"delta":{"content":"[DONE]"}}]}'))

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { Deadlines } from '../../lib/deadlines.js'
-import { type Framer, framerFor } from '../../lib/framing/index.js'
+import { type Framer, framingFor, NoFramer } from '../../lib/framing/index.js'
 import type { Metering } from '../../lib/metering/index.js'
 import { Downstream } from '../../lib/stream/downstream.js'
 import { Pump } from '../../lib/stream/pump.js'
@@ -75,7 +75,7 @@ export function rig(given: Given = {}) {
   const { clock, turns: ownTurns } = manualTurns(1000)
   const turns = given.turns ?? ownTurns
   const res = new FakeResponse()
-  const framer = given.framer ?? framerFor(type, maxEventBytes)
+  const framer = given.framer ?? framingFor(type)?.createFramer(maxEventBytes) ?? new NoFramer()
   const log: string[] = []
   const crashes: unknown[] = []
   let bytes = 0

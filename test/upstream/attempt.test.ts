@@ -122,6 +122,16 @@ describe('of response and error', () => {
     assert.equal(response.destroyed, true)
   })
 
+  test('an error, in time or late, goes on without the bytes that could not be parsed', (t) => {
+    const { attempt, log } = rig(t)
+    for (const message of ['first', 'second']) {
+      const error = Object.assign(new Error(message), { code: 'HPE_INVALID_CONSTANT', rawPacket: Buffer.from('x') })
+      attempt.failed(error)
+      assert.deepEqual(Object.keys(error), ['code'])
+    }
+    assert.deepEqual(log, ['error: first'])
+  })
+
   test('neither after the end, and a response that comes then is thrown away', (t) => {
     const { attempt, log } = rig(t)
     attempt.end()
