@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type { Config } from '../config.js'
 import { debug } from '../debug.js'
@@ -191,7 +192,8 @@ export class Delivery {
     if (this.#framing) {
       if (framing === this.#framing) return framer
       this.#isEnclosed = true
-      return new EnclosingFramer(this.#config.limits.maxEventBytes, (body) => this.#enclosed(body, status))
+      const isText = !headers['content-encoding']
+      return new EnclosingFramer(this.#config.limits.maxEventBytes, (body) => this.#enclosed(body, status, isText))
     }
     this.#framing = framing
     if (!framing) {
@@ -204,11 +206,12 @@ export class Delivery {
   }
 
   /** What the provider says instead of a stream, as an event; its own words where it says an error in JSON. */
-  #enclosed(body: Buffer, status: number): string {
+  #enclosed(body: Buffer, status: number, isText: boolean): string {
     this.#exchange.metering?.pass(body, [], performance.now())
-    if (status < 400) return asDataEvent(body)
+    if (status < 400 && isText && body.length > 0 && isUtf8(body)) return asDataEvent(body)
     const { format } = this.#exchange
-    const failure = new AiProxyError('upstream_error', `The provider answered with status ${status}`)
+    const what = status < 400 ? 'neither a stream nor a text' : 'an error'
+    const failure = new AiProxyError('upstream_error', `The provider answered with ${what} (status ${status})`)
     this.#exchange.settle(failure.outcome, failure)
     const said = parsedJson(body.toString())
     return format.errorEvent(format.isErrorBody(said) ? said : format.errorBody(failure))

@@ -148,6 +148,23 @@ describe('heartbeatBeforeFirstByte', () => {
     assert.equal(record.events, 1)
   })
 
+  for (const [name, headers, body] of [
+    ['is empty', {}, ''],
+    ['is in an encoding that cannot be read', { 'content-encoding': 'zstd' }, 'abc'],
+    ['is no text', { 'content-type': 'audio/mpeg' }, Buffer.from([0xff, 0xfb, 0x90, 0x00])],
+  ] as const) {
+    test(`an answer with status 200 that ${name} becomes an error event`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url, heartbeatBeforeFirstByte: true })
+      const received = new Events(await post(app.url + openai.path, openai.request))
+      ;(await provider.next()).res.writeHead(200, headers).end(body)
+      assert.equal(openai.errorInEvent(await nextOf(received)).code, 'upstream_error')
+      assert.equal(await nextOf(received), undefined)
+      const { outcome, code } = await app.record()
+      assert.deepEqual({ outcome, code }, { outcome: 'upstream_error', code: 'upstream_error' })
+    })
+  }
+
   test('not for a request that asks for no stream', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, heartbeatBeforeFirstByte: true, heartbeatMs: 5 })
