@@ -33,7 +33,8 @@ const processClock: TurnClock = {
 export class TurnScheduler {
   budgetMs: number
   readonly #clock: TurnClock
-  #queue: TurnTaker[] = []
+  /** Who has had its turn is not held any more: under load it may take long until nobody waits. */
+  #queue: (TurnTaker | undefined)[] = []
   /** Index of the first who waits; takers before it have had their turn. */
   #next = 0
   #isDeferred = false
@@ -81,7 +82,8 @@ export class TurnScheduler {
     this.#isDeferred = false
     let before = this.#clock.now()
     while (this.#next < this.#queue.length) {
-      const taker = this.#queue[this.#next++]!
+      const taker = this.#queue[this.#next]!
+      this.#queue[this.#next++] = undefined
       taker.takeTurn(before)
       const after = this.#clock.now()
       this.#charge(taker, after - before)
@@ -104,7 +106,7 @@ export class TurnScheduler {
 }
 
 /** Much less costs throughput, much more costs everybody else's latency: `npm run bench` shows both. */
-const defaultBudgetMs = 0.25
+const defaultBudgetMs = 0.5
 
 /** All streams of the process share one event loop, and so one scheduler. */
 const shared = new TurnScheduler(defaultBudgetMs)

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { stat } from 'node:fs'
 import { describe, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { sharedTurns, TurnScheduler, type TurnTaker } from '../../lib/stream/turns.js'
 import { ManualTurnClock, manualTurns } from '../support/manual-turns.js'
 
@@ -16,6 +19,11 @@ function taking(clock: ManualTurnClock, ms: number, work: () => void = () => {})
     work()
     clock.time += ms
   })
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
 }
 
 describe('turns', () => {
@@ -43,6 +51,25 @@ describe('turns', () => {
     }
     clock.runAll()
     assert.equal(order.join(''), 'abcd'.repeat(5))
+  })
+
+  test('are not held once they are taken, though there is always somebody who waits', async () => {
+    const { clock, turns } = manualTurns(1)
+    const enqueueOne = () => {
+      const one = taking(clock, 1)
+      turns.enqueue(one)
+      return new WeakRef(one)
+    }
+    const first = enqueueOne()
+    for (let at = 0; at < 10; at++) {
+      enqueueOne()
+      clock.runRound()
+    }
+    assert.ok(turns.waiting > 0)
+    // A weak reference holds what it was made for until the job that made it is over.
+    await setImmediate()
+    collectGarbage()
+    assert.equal(first.deref(), undefined)
   })
 
   test('are taken at once where nobody waits, until the budget of the round is used', () => {
