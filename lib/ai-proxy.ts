@@ -13,8 +13,10 @@ import { readBody } from './request/body.js'
 import { editedRequest } from './request/edit.js'
 import { admitEndpoint } from './request/endpoints.js'
 import { isFramingHeader } from './request/headers.js'
+import { BodyConsumedError } from './request/parsed-body.js'
 import { providerPath } from './request/provider-path.js'
 import { upstreamRequest } from './request/upstream-request.js'
+import { SetupWarnings } from './setup-warnings.js'
 import { Delivery } from './stream/delivery.js'
 import { sharedTurns, type TurnScheduler } from './stream/turns.js'
 import { Attempt } from './upstream/attempt.js'
@@ -52,6 +54,7 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
     ledger,
     upstream: createUpstreamProxy(config.origin, config.proxy),
     observers: new Observers(config.observers, config.origin),
+    warnings: new SetupWarnings(),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
   }
 
@@ -63,10 +66,14 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
       },
       onTurn: house.observers.onTurn,
       onFailureLeft: next,
+      onUnflushable: () => house.warnings.tell('AI_PROXY_CANNOT_FLUSH'),
       onOver: () => conclude(exchange, house),
     })
     ledger.begin(exchange, delivery)
-    carry(exchange, delivery, house).catch((thrown) => delivery.fail(toFailure(thrown)))
+    carry(exchange, delivery, house).catch((thrown) => {
+      if (thrown instanceof BodyConsumedError) house.warnings.tell('AI_PROXY_BODY_CONSUMED')
+      delivery.fail(toFailure(thrown))
+    })
   }
 
   const close = async (given: { graceMs?: number } = {}): Promise<void> => {
@@ -88,6 +95,7 @@ interface House {
   readonly ledger: Ledger
   readonly upstream: UpstreamProxy
   readonly observers: Observers
+  readonly warnings: SetupWarnings
   readonly overload: OverloadGuard | undefined
 }
 
@@ -97,6 +105,7 @@ async function carry(exchange: Exchange, delivery: Delivery, house: House): Prom
   const { config, ledger, observers } = house
   debug.request('%s %s %s', exchange.id, req.method, exchange.path)
   ledger.admit()
+  house.warnings.look(req, config)
 
   const path = providerPath(req.url)
   exchange.path = path.path

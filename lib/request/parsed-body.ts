@@ -32,10 +32,15 @@ export function bodyLeftByParser(req: ParsedRequest): LeftBody | undefined {
     }
     return { bytes: Buffer.from(new URLSearchParams(fields(body)).toString()), contentType: asUtf8(req) }
   }
-  throw new AiProxyError(
-    'invalid_request',
-    `The request body (${type || 'no content-type'}) was read before the proxy could: mount it before that parser`,
-  )
+  throw new BodyConsumedError(type)
+}
+
+/** The body is gone: something that stands before the proxy has read it, and left nothing that it could be made from. */
+export class BodyConsumedError extends AiProxyError {
+  constructor(type: string) {
+    const what = type || 'no content-type'
+    super('invalid_request', `The request body (${what}) was read before the proxy could: mount it before that parser`)
+  }
 }
 
 /** The client's content type, with the charset that a body written anew has. */

@@ -31,6 +31,8 @@ interface DeliveryEvents {
   onStream(): void
   /** The failure is left to Express: there is no answer yet, and the app wants to give it. */
   onFailureLeft(failure: AiProxyError): void
+  /** The stream goes out through a compression that holds events back. */
+  onUnflushable(): void
   /** The stream has taken a turn. */
   onTurn: ((ms: number) => void) | undefined
   /** Nothing more happens in this exchange. */
@@ -68,6 +70,7 @@ export class Delivery {
       onDrain: () => this.#resume('streaming'),
       onCrash: (error) => this.fail(toFailure(error)),
       onSlow: () => this.#slow(),
+      onUnflushable: () => events.onUnflushable(),
     })
     exchange.counters = {
       events: () => 0,

@@ -11,6 +11,8 @@ interface DownstreamEvents {
   onCrash(error: unknown): void
   /** The client has not read for longer than it may. */
   onSlow(): void
+  /** A middleware that wraps the response compresses what is written, and cannot be told to send it. */
+  onUnflushable(): void
 }
 
 /** The client's side of an exchange: what is written to `res`, and how the client keeps up with it. */
@@ -62,6 +64,7 @@ export class Downstream {
     const { flush } = this.#res as { flush?: () => void }
     const isNodes = flush === (ServerResponse.prototype as { flush?: () => void }).flush
     this.#flush = isNodes ? undefined : flush?.bind(this.#res)
+    if (!this.#flush && this.#res.getHeader('content-encoding')) this.#events.onUnflushable()
   }
 
   /** Writes bytes, and notes whether the client keeps up. */

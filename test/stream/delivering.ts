@@ -51,6 +51,7 @@ export function rig(t: TestContext, given: Given = {}) {
     onStream: () => {},
     onTurn: undefined,
     onFailureLeft: (failure) => void left.push(failure),
+    onUnflushable: () => log.push('unflushable'),
     onOver: () => log.push('over'),
   })
   delivery.upstream = { end: () => log.includes('upstream ended') || log.push('upstream ended') }

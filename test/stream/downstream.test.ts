@@ -16,6 +16,7 @@ function rig(drainTimeoutMs = 100) {
     onDrain: () => log.push('drain'),
     onCrash: (error) => log.push(`crash: ${error}`),
     onSlow: () => log.push(`slow@${timers.time}`),
+    onUnflushable: () => log.push('unflushable'),
   })
   return { res, timers, log, downstream }
 }

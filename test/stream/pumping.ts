@@ -88,6 +88,7 @@ export function rig(given: Given = {}) {
     },
     onCrash: () => log.push('heartbeat crash'),
     onSlow: () => log.push('slow'),
+    onUnflushable: () => log.push('unflushable'),
   })
   const pump: Pump = new Pump(source, framer, given.metering, sink, turns, maxBytes, {
     onBytes: (count) => {
