@@ -15,6 +15,7 @@ import { admitEndpoint } from './request/endpoints.js'
 import { isFramingHeader } from './request/headers.js'
 import { BodyConsumedError } from './request/parsed-body.js'
 import { providerPath } from './request/provider-path.js'
+import { takesJson } from './request/takes-json.js'
 import { upstreamRequest } from './request/upstream-request.js'
 import { SetupWarnings } from './setup-warnings.js'
 import { Delivery } from './stream/delivery.js'
@@ -119,7 +120,8 @@ async function carry(exchange: Exchange, delivery: Delivery, house: House): Prom
   const onBytes = (count: number) => {
     exchange.requestBytes += count
   }
-  const given = await readBody(req, config.limits, onBytes, config.readsRequests)
+  const readsAll = config.readsRequests && takesJson(config.format, config.prefix + path.decoded)
+  const given = await readBody(req, config.limits, onBytes, config.readsRequests, readsAll)
   if (exchange.isSettled) return
   // What a body parser has read before was not counted as it came in.
   if (Buffer.isBuffer(given.content)) exchange.requestBytes ||= given.content.length

@@ -2,9 +2,13 @@
 const KEPT_FRAMES = 4
 
 const LF = 10
+const CR = 13
 const COLON = 58
 
-/** The last frames of a stream that may say something; comments of server-sent events and blank lines do not count. */
+/** Comments of server-sent events and blank lines, and nothing else. */
+const SILENT = /^(?:(?::[^\r\n]*)?(?:\r\n|\r|\n))*$/
+
+/** The last frames of a stream that say something. */
 export class Tail {
   #frames: Buffer[] = []
 
@@ -12,7 +16,7 @@ export class Tail {
     const last: Buffer[] = []
     for (let at = ends.length - 1; at >= 0 && last.length < KEPT_FRAMES; at--) {
       const start = ends[at - 1] ?? 0
-      if (frames[start] === COLON || frames[start] === LF) continue
+      if (isSilent(frames, start, ends[at]!)) continue
       // A copy, which does not keep alive the much larger buffer around it.
       last.unshift(ends.length === 1 ? frames : Buffer.from(frames.subarray(start, ends[at])))
     }
@@ -25,4 +29,10 @@ export class Tail {
     this.#frames = []
     return frames
   }
+}
+
+/** Looked at closely only where it begins like one: nearly all frames do not. */
+function isSilent(frames: Buffer, start: number, end: number): boolean {
+  const first = frames[start]
+  return (first === COLON || first === LF || first === CR) && SILENT.test(frames.toString('latin1', start, end))
 }

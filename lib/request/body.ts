@@ -39,6 +39,7 @@ const mayBeChunked = ['POST', 'PUT', 'PATCH']
  * @param limits of these, `maxRequestBytes` bounds the body, and what it decompresses to
  * @param onBytes told how many bytes of a body that is read as a whole have come in
  * @param isEdited JSON may be changed before it goes on: it is decompressed, and parsed whatever its size
+ * @param takesJson the provider takes it for JSON, perhaps whatever its `content-type` says: `takesJson` of its path
  * @throws AiProxyError `request_too_large`, `invalid_request`
  */
 export async function readBody(
@@ -46,6 +47,7 @@ export async function readBody(
   limits: Readonly<Limits>,
   onBytes: (count: number) => void = () => {},
   isEdited = false,
+  takesJson = isEdited,
 ): Promise<RequestBody> {
   const { 'content-type': type = '', 'content-length': declared, 'transfer-encoding': transfer } = req.headers
   if (Number(declared) > limits.maxRequestBytes) throw limitFailure('request_too_large', limits)
@@ -60,8 +62,9 @@ export async function readBody(
   if (encoding) headers['content-encoding'] = encoding
 
   const isFramed = declared !== undefined || mayBeChunked.includes(req.method ?? '')
-  // Some providers read JSON whatever the header says; what the app wants to see or change must not slip by.
-  const readsJson = isJson(type) || (isEdited && !/^multipart\//i.test(type))
+  // What the app wants to see or change must not slip by, whatever the header says; a form is no JSON in any case.
+  const mayBeJson = takesJson ? !/^multipart\//i.test(type) : isEdited && !BINARY.test(type)
+  const readsJson = isJson(type) || mayBeJson
   if (!left && !readsJson && isFramed) {
     if (declared) headers['content-length'] = declared
     return { content: req, headers, json: undefined }
@@ -81,6 +84,9 @@ export async function readBody(
   plain['content-length'] = String(text.length)
   return { content: text, headers: plain, json: parseJson(text, Number.POSITIVE_INFINITY) }
 }
+
+/** What nobody sends by mistake, and nobody reads as JSON. */
+const BINARY = /^(?:multipart|audio|image|video)\/|^application\/(?:octet-stream|pdf|zip)/i
 
 function isJson(contentType: string): boolean {
   return /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType)

@@ -5,13 +5,14 @@ import type { Exchange } from '../exchange.js'
 import { asksForStream, canGenerate, modelInPath, modelPerhapsInPath } from '../formats/index.js'
 import type { HookAnswer } from '../hooks.js'
 import { isObject } from '../json.js'
-import { topLevelSpans } from '../top-level.js'
+import { refuseAmbiguousFields } from './ambiguous.js'
 import type { RequestBody } from './body.js'
 import { runHook } from './hook.js'
 import { withUsageAsked } from './include-usage.js'
-import { withModelOptions } from './model-options.js'
+import { pathsOf, withModelOptions } from './model-options.js'
 import { admitModel } from './models.js'
 import type { ProviderPath } from './provider-path.js'
+import { takesJson } from './takes-json.js'
 
 /** A request as it is to go out; or the app's answer in the provider's place. */
 interface Edited {
@@ -53,10 +54,26 @@ export async function editedRequest(
     const { bytes, isOurs } = withUsageAsked(content, exchange.format)
     return isOurs ? withContent(asked, bytes, asked.json) : asked
   }
+  const admitModels = () => {
+    if (!config.models) return
+    // Where the path names one, providers do not look for another in the body.
+    const asked = modelPerhapsInPath(whole) ?? modelOf(body.json)
+    for (const model of [asked, ...fallbackModels(body.json)]) admitModel(config.models, method, model)
+  }
   learn()
-  if (config.readsRequests) refuseAmbiguousFields(body, config)
-  if (config.modelOptions && isObject(body.json)) {
-    const optioned = withModelOptions(body.json, config.modelOptions, exchange.format, canGenerate(whole))
+  if (config.readsRequests && isUnread(body) && takesJson(config.format, whole)) {
+    admitModels()
+    throw new AiProxyError('invalid_request', 'The request body is not declared as JSON, which this endpoint takes')
+  }
+  const { modelOptions } = config
+  const generates = canGenerate(whole)
+  const content = config.readsRequests ? jsonBytes(body) : undefined
+  if (content && isObject(body.json)) {
+    const changed = modelOptions ? pathsOf(modelOptions, body.json, exchange.format, generates) : []
+    refuseAmbiguousFields(content, [['model'], ['models'], ...changed])
+  }
+  if (modelOptions && isObject(body.json)) {
+    const optioned = withModelOptions(body.json, modelOptions, exchange.format, generates)
     if (!isDeepStrictEqual(optioned, body.json)) body = rewritten(body, optioned)
     learn()
   }
@@ -68,11 +85,7 @@ export async function editedRequest(
     headers = hooked.headers
     learn()
   }
-  if (config.models) {
-    // Where the path names one, providers do not look for another in the body.
-    const asked = modelPerhapsInPath(whole) ?? modelOf(body.json)
-    for (const model of [asked, ...fallbackModels(body.json)]) admitModel(config.models, method, model)
-  }
+  admitModels()
   const asking = askingForUsage(body)
   exchange.hidesUsage = asking !== body
   return { body: asking, headers, answer: undefined }
@@ -92,25 +105,6 @@ function takesUsageRequest({ format, origin }: Config, path: string): boolean {
   return !/\.mistral\.ai(?::\d+)?$/.test(origin) && (format !== undefined || /\/(?:chat\/)?completions$/.test(path))
 }
 
-/**
- * Which of two fields of one name counts is up to the reader, and some (Go's, as in Ollama) take `Model` for `model`: what
- * we check and change must be what the provider takes.
- */
-function refuseAmbiguousFields(body: RequestBody, { modelOptions }: Config): void {
-  const content = jsonBytes(body)
-  if (!content) return
-  const ours = ['model', 'models', ...Object.keys({ ...modelOptions?.defaults, ...modelOptions?.overrides })]
-  const byLowerCase = new Map(ours.map((name) => [name.toLowerCase(), name]))
-  for (const [name, { isRepeated }] of topLevelSpans(content) ?? []) {
-    const meant = byLowerCase.get(name.toLowerCase())
-    if (!isRepeated && (meant === undefined || meant === name)) continue
-    throw new AiProxyError(
-      'invalid_request',
-      `The request body has ${JSON.stringify(name.slice(0, 64))} twice, or misspelled`,
-    )
-  }
-}
-
 function rewritten(body: RequestBody, json: unknown): RequestBody {
   if (json === undefined) return { content: undefined, headers: { 'content-length': '0' }, json }
   return withContent(body, Buffer.from(JSON.stringify(json)), json)
@@ -122,6 +116,11 @@ function withContent(body: RequestBody, content: Buffer, json: unknown): Request
   // Where it was something else (an upload), it is JSON now.
   if (body.json === undefined || !headers['content-type']) headers['content-type'] = 'application/json'
   return { content, headers, json }
+}
+
+/** A body that nobody has looked into. */
+function isUnread({ content, json }: RequestBody): boolean {
+  return content !== undefined && json === undefined
 }
 
 /** The bytes of a body that is a JSON object. */

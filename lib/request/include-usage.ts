@@ -1,6 +1,5 @@
 import type { Format } from '../formats/index.js'
-import { isObject, parsedJson } from '../json.js'
-import { skipSpace, topLevelSpans } from '../top-level.js'
+import { type Span, skipSpace, topLevelSpans } from '../top-level.js'
 
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
@@ -13,7 +12,7 @@ interface AsksForUsage {
 
 /**
  * Makes a streaming request ask for usage. The client's bytes stay as they are, but for what is put in: to parse and
- * write them anew would change numbers that JavaScript cannot hold.
+ * write them anew would change numbers that JavaScript cannot hold, and fail where they are nested deep.
  *
  * @param bytes of a JSON object, not compressed
  */
@@ -24,13 +23,29 @@ export function withUsageAsked(bytes: Buffer, format: Format): AsksForUsage {
   if (!spans) return { bytes, isOurs: false }
   const span = spans.get(field)
   if (!span) return { bytes: withField(bytes, field, { [flag]: true }), isOurs: true }
-  const options = parsedJson(bytes.toString('utf8', span.start, span.end))
-  if (isObject(options) && options[flag] === true) return { bytes, isOurs: false }
-  const value = JSON.stringify({ ...(isObject(options) && options), [flag]: true })
-  return {
-    bytes: Buffer.concat([bytes.subarray(0, span.start), Buffer.from(value), bytes.subarray(span.end)]),
-    isOurs: true,
+  const options = bytes.subarray(span.start, span.end)
+  const asking = withFlag(options, flag)
+  if (asking === options) return { bytes, isOurs: false }
+  return { bytes: replaced(bytes, span, asking), isOurs: true }
+}
+
+/** What stands in the field, with the flag set: in its place, or behind the others; the same where it was set. */
+function withFlag(options: Buffer, flag: string): Buffer {
+  const spans = topLevelSpans(options, [flag])
+  if (!spans) return Buffer.from(JSON.stringify({ [flag]: true }))
+  const span = spans.get(flag)
+  if (span) {
+    const isSet = options.toString('latin1', span.start, span.end).trim() === 'true'
+    return isSet ? options : replaced(options, span, Buffer.from('true'))
   }
+  const end = options.lastIndexOf(CLOSE_BRACE)
+  const isEmpty = skipSpace(options, options.indexOf(OPEN_BRACE) + 1) === end
+  const entry = `${isEmpty ? '' : ','}${JSON.stringify(flag)}:true}`
+  return Buffer.concat([options.subarray(0, end), Buffer.from(entry)])
+}
+
+function replaced(bytes: Buffer, { start, end }: Pick<Span, 'start' | 'end'>, by: Buffer): Buffer {
+  return Buffer.concat([bytes.subarray(0, start), by, bytes.subarray(end)])
 }
 
 /** The object with one field more, in front of the others. */

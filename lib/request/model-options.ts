@@ -22,6 +22,26 @@ export function withModelOptions(
   return merged(limits.reduce(without, filled), own)
 }
 
+/** The fields that these options are about, in a request of this format: each with the names of what it stands in. */
+export function pathsOf(
+  { defaults = {}, overrides = {} }: ModelOptions,
+  body: Record<string, unknown>,
+  format: Format,
+  generates: boolean,
+): (readonly string[])[] {
+  const { [MAX_OUTPUT_TOKENS]: _, ...rest } = merged(defaults, overrides)
+  const limitsOutput = generates && [defaults, overrides].some((options) => MAX_OUTPUT_TOKENS in options)
+  const limits = limitsOutput ? [format.maxOutputTokensPath(body), ...(format.otherLimitPaths ?? [])] : []
+  return [...pathsIn(rest), ...limits]
+}
+
+function pathsIn(object: Record<string, unknown>): (readonly string[])[] {
+  return Object.entries(object).flatMap(([key, value]) => [
+    [key],
+    ...(isObject(value) ? pathsIn(value).map((path) => [key, ...path]) : []),
+  ])
+}
+
 function inOwnFields(
   options: Record<string, unknown>,
   body: Record<string, unknown>,

@@ -9,6 +9,7 @@ import { startApp } from './support/app.js'
 import { connect, post } from './support/client.js'
 import { type Owner, startProvider } from './support/provider.js'
 import { assertTold, streams } from './support/streams.js'
+import { within } from './support/waiting.js'
 
 type OnRequest = NonNullable<AiProxyOptions['onRequest']>
 
@@ -27,7 +28,7 @@ async function hooked(
 ) {
   const provider = await startProvider(t, { onCall: (call) => call.json(200, { id: 'from the provider' }) })
   const app = await startApp(t, { target: provider.url, onRequest, ...options })
-  const response = await post(app.url + path, undefined, { body })
+  const response = await within(post(app.url + path, undefined, { body }), 'the answer')
   const text = await response.text()
   return {
     provider,

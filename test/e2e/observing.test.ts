@@ -10,7 +10,7 @@ import { connect, Events, post } from './support/client.js'
 import { inPhase } from './support/departure.js'
 import { type Owner, startProvider } from './support/provider.js'
 import { assertTold, sendStream, streams } from './support/streams.js'
-import { until } from './support/waiting.js'
+import { until, within } from './support/waiting.js'
 
 const { anthropic, chat, converse, ollamaChat } = streams
 
@@ -231,7 +231,7 @@ describe('terminatorGraceMs', () => {
     assert.equal(askedForMore.mock.calls[0]?.result, true)
     assert.equal(app.records.length, 0)
 
-    const text = await (await asking).text()
+    const text = await within((await asking).text(), 'all of it')
     assert.ok(text === large + end + behind, `${text.length} bytes came, ending with ${text.slice(-50)}`)
     assertTold(await app.record(), { outcome: 'completed', events: 3, downstreamBytes: text.length })
     await call.gone

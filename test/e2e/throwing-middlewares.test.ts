@@ -163,6 +163,21 @@ describe('a middleware whose end throws', () => {
     }
   }
 
+  test('once, when how the stream ends is decided: nothing more is said, and the connection is cut', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.sse([saidError]).end() })
+    const around = wrapping((res) => {
+      t.mock.method(res, 'end').mock.mockImplementationOnce(() => {
+        throw new Error('no end')
+      })
+    })
+    const app = await startApp(t, { target: provider.url }, around)
+    const client = await connect(t, app.port)
+    client.request('POST', path, { ...json, 'x-wrap': '1' }, JSON.stringify(openai.request))
+    assert.doesNotMatch(await client.end(), /internal_error|\r\n0\r\n\r\n$/)
+    const { outcome, code } = await app.record()
+    assert.deepEqual({ outcome, code }, { outcome: 'upstream_error', code: 'upstream_error' })
+  })
+
   test('when it has ended, and the client does not read what is left: the exchange ends', async (t) => {
     // One event, larger than what the kernel takes on its way: all of it is written at once, and the provider is done.
     const event = `data: ${'x'.repeat(7 << 20)}\n\n`

@@ -13,13 +13,14 @@ interface Given {
   headers?: Record<string, string>
   maxRequestBytes?: number
   isEdited?: boolean
+  takesJson?: boolean
   /** A body parser that comes before. */
   parser?: express.RequestHandler
 }
 
 /** What `readBody` makes of a request whose body may be edited. */
 async function read(body: string | Buffer, given: Given = {}): Promise<RequestBody & { counted: number }> {
-  const { headers = {}, maxRequestBytes = defaultLimits.maxRequestBytes, isEdited = true, parser } = given
+  const { headers = {}, maxRequestBytes = defaultLimits.maxRequestBytes, isEdited = true, takesJson, parser } = given
   const sent = { headers: { 'content-type': JSON_TYPE, ...headers } }
   return withRequest(
     sent,
@@ -34,6 +35,7 @@ async function read(body: string | Buffer, given: Given = {}): Promise<RequestBo
           counted += count
         },
         isEdited,
+        takesJson,
       )
       return { ...result, counted }
     },
@@ -135,6 +137,21 @@ describe('a body that may be edited', () => {
     assert.deepEqual((await read('{"model":"m"}', { headers })).json, { model: 'm' })
     await assert.rejects(read('hello', { headers }), { code: 'invalid_request' })
   })
+
+  for (const type of ['application/octet-stream', 'audio/mpeg', 'multipart/form-data; boundary=x']) {
+    test(`passes unread where the provider takes other things than JSON: ${type}`, async () => {
+      const { content, json, headers } = await read('hello', { headers: { 'content-type': type }, takesJson: false })
+      assert.ok(!Buffer.isBuffer(content) && content !== undefined)
+      assert.deepEqual([json, headers['content-type']], [undefined, type])
+    })
+  }
+
+  for (const type of ['application/json', 'text/plain', '']) {
+    test(`is read there, too, where it may be JSON: ${type || 'no type'}`, async () => {
+      const body = await read('{"model":"m"}', { headers: { 'content-type': type }, takesJson: false })
+      assert.deepEqual(body.json, { model: 'm' })
+    })
+  }
 
   test('that express.json() has read is what it left', async () => {
     const body = await read(gzipSync('{ "a":1.0 }'), {

@@ -80,6 +80,31 @@ describe('a request with stream_options of its own', () => {
     ['empty', '{ "stream_options" : {} , "a" : 1 }', '{ "stream_options" : {"include_usage":true}, "a" : 1 }', true],
     ['null', '{"stream_options":null}', `{${ASKED}}`, true],
     ['no object', '{"stream_options":[1]}', `{${ASKED}}`, true],
+    [
+      'with numbers that JavaScript cannot hold',
+      '{"stream_options":{ "x":12345678901234567890, "include_usage" : null, "y":1.0 }}',
+      '{"stream_options":{ "x":12345678901234567890, "include_usage" : true, "y":1.0 }}',
+      true,
+    ],
+    ['with white space', '{"stream_options": { \n } }', '{"stream_options": { \n "include_usage":true}}', true],
+    [
+      'with the flag escaped',
+      '{"stream_options":{"include\\u005fusage":true}}',
+      '{"stream_options":{"include\\u005fusage":true}}',
+      false,
+    ],
+    [
+      'with the flag deeper in it',
+      '{"stream_options":{"x":{"include_usage":true}}}',
+      '{"stream_options":{"x":{"include_usage":true},"include_usage":true}}',
+      true,
+    ],
+    [
+      'with the flag twice: the last counts',
+      '{"stream_options":{"include_usage":true,"include_usage":0}}',
+      '{"stream_options":{"include_usage":true,"include_usage":true}}',
+      true,
+    ],
     ['with its name escaped', '{"stream\\u005foptions":null}', '{"stream\\u005foptions":{"include_usage":true}}', true],
     ['twice: the last counts', `{"stream_options":null,${ASKED}}`, `{"stream_options":null,${ASKED}}`, false],
     [
@@ -91,6 +116,13 @@ describe('a request with stream_options of its own', () => {
   ] as const) {
     test(name, () => assert.deepEqual(asked(text), [expected, isOurs]))
   }
+
+  test('nested deeper than JSON could be written anew', () => {
+    const deep = `${'['.repeat(30_000)}${']'.repeat(30_000)}`
+    const before = `{"stream":true,"stream_options":{"x":${deep}`
+    assert.deepEqual(asked(`${before}}}`), [`${before},"include_usage":true}}`, true])
+    assert.deepEqual(asked(`{"stream_options":${deep}}`), [`{${ASKED}}`, true])
+  })
 
   test('its other options stay, whatever they are', () => {
     fc.assert(

@@ -1,0 +1,37 @@
+import { AiProxyError } from '../errors.js'
+import { topLevelSpans } from '../top-level.js'
+
+/**
+ * Refuses a JSON object in which a field may be another one than what we take for it: which of two fields of one name
+ * counts is up to the reader, and some (Go's, as in Ollama) take `Model` for `model`. What we check and change must be
+ * what the provider takes. At the top level no name may stand there twice, further in none of those that matter.
+ *
+ * @param paths of the fields that matter, each with the names of the objects that it stands in
+ * @throws AiProxyError `invalid_request`
+ */
+export function refuseAmbiguousFields(
+  bytes: Buffer,
+  paths: readonly (readonly string[])[],
+  within: readonly string[] = [],
+): void {
+  const ours = new Set(paths.flatMap(([name]) => name ?? []))
+  const likeOurs = new Set([...ours].map(caseless))
+  const seen = new Set<string>()
+  for (const [name, { start, end, isRepeated }] of topLevelSpans(bytes) ?? []) {
+    const alike = caseless(name)
+    const matters = likeOurs.has(alike)
+    if ((isRepeated && (matters || within.length === 0)) || (matters && (!ours.has(name) || seen.has(alike)))) {
+      const path = [...within, name].join('.').slice(0, 64)
+      throw new AiProxyError('invalid_request', `The request body has ${JSON.stringify(path)} twice, or misspelled`)
+    }
+    if (!matters) continue
+    seen.add(alike)
+    const inner = paths.filter((path) => path[0] === name && path.length > 1).map((path) => path.slice(1))
+    if (inner.length > 0) refuseAmbiguousFields(bytes.subarray(start, end), inner, [...within, name])
+  }
+}
+
+/** Go takes `ſ` for `s` and the Kelvin sign for `k`, too: only upper case has the one, only lower case the other. */
+function caseless(name: string): string {
+  return name.toUpperCase().toLowerCase()
+}

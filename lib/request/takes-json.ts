@@ -1,0 +1,24 @@
+import { type Format, formatFor, formatNamed, modelPerhapsInPath } from '../formats/index.js'
+
+/** What OpenAI, and who speaks its protocols, take as forms and files. */
+const UPLOADS =
+  /\/(?:audio\/(?:transcriptions|translations)|images\/(?:edits|variations)|files|uploads\/[^/]+\/parts)\/?$/
+
+/**
+ * Whether the provider takes what is sent to a path for JSON, and some do so whatever its `content-type` says: where a
+ * format claims the path, or the path names a model. What else an app has opened may take uploads.
+ *
+ * @param format what the app says that all paths speak, uploads aside
+ * @param path percent-decoded, prefix of the target and all
+ */
+export function takesJson(format: Format | undefined, path: string): boolean {
+  if (UPLOADS.test(path)) return false
+  // Servers that take a path in another case, or with a slash at its end, are rare; but then they read JSON there, too.
+  const plain = path.replace(/\/$/, '')
+  return format !== undefined || modelPerhapsInPath(path) !== undefined || [plain, plain.toLowerCase()].some(isClaimed)
+}
+
+/** `formatFor` falls back on OpenAI's chat. */
+function isClaimed(path: string): boolean {
+  return formatFor(path) !== formatNamed('openai-chat') || /\/completions$/.test(path)
+}

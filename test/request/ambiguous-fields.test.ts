@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { refuseAmbiguousFields } from '../../lib/request/ambiguous.js'
+import type { Given } from './editing.js'
+import { edited } from './editing.js'
+
+const paths = [['model'], ['options'], ['options', 'num_predict'], ['a', 'b', 'c']]
+const check = (text: string, given: string[][] = paths) => refuseAmbiguousFields(Buffer.from(text), given)
+
+describe('a field is refused', () => {
+  for (const [name, text, told] of [
+    ['twice', '{"model":1,"model":1}', 'model'],
+    ['twice, of those that do not matter', '{"x":1,"y":2,"x":1}', 'x'],
+    ['in another case', '{"MODEL":1}', 'MODEL'],
+    ['escaped, in another case', String.raw`{"\u004dodel":1}`, 'Model'],
+    ['escaped, twice', String.raw`{"model":1,"\u006dodel":1}`, 'model'],
+    ['in letters that Go takes for it', '{"option\u017f":1}', 'option\u017f'],
+    ['that others stand in, in another case', '{"A":{"b":{"c":1}}}', 'A'],
+    ['twice within an object', '{"options":{"num_predict":9,"x":1,"num_predict":1}}', 'options.num_predict'],
+    ['in another case within an object', '{ "options" : { "Num_Predict" : 1 } }', 'options.Num_Predict'],
+    ['deep within', '{"a":{"b":{"c":1,"C":2}}}', 'a.b.C'],
+    ['halfway', '{"a":{"b":{"c":1},"b":{"c":1}}}', 'a.b'],
+    ['of any length', `{"${'x'.repeat(100)}":1,"${'x'.repeat(100)}":1}`, 'x'.repeat(64)],
+  ] as const) {
+    test(name, () => {
+      const message = `The request body has ${JSON.stringify(told)} twice, or misspelled`
+      assert.throws(() => check(text), { code: 'invalid_request', status: 400, message })
+    })
+  }
+
+  test('where two of those that matter differ in their case only, and both are there', () => {
+    const both = [['model'], ['Model']]
+    check('{"model":1}', both)
+    check('{"Model":1}', both)
+    assert.throws(() => check('{"model":1,"Model":2}', both), { code: 'invalid_request' })
+  })
+})
+
+describe('a body passes', () => {
+  for (const [name, text] of [
+    ['with each once', '{"model":1,"options":{"num_predict":1,"seed":1},"a":{"b":{"c":1}}}'],
+    ['with others twice within objects', '{"options":{"x":1,"x":2},"y":{"model":1,"model":2,"Model":3}}'],
+    ['with names of the top level elsewhere', '{"options":{"model":1,"Model":2},"num_predict":1,"C":1}'],
+    ['with other values than objects', '{"options":[{"num_predict":1,"num_predict":2}],"a":"{\\"B\\":1}"}'],
+    ['with fields that all objects have', '{"__proto__":{"constructor":1},"constructor":1}'],
+    ['that is no object', '[{"Model":1}]'],
+  ] as const) {
+    test(name, () => assert.doesNotThrow(() => check(text)))
+  }
+})
+
+describe('what matters is what the options are about', () => {
+  const refused: [string, string, Given][] = [
+    ['defaults', '{"Temperature":1}', { modelOptions: { defaults: { temperature: 0 } } }],
+    ['what defaults hold', '{"o":{"P":{"x":1}}}', { modelOptions: { defaults: { o: { p: {} } } } }],
+    ['what overrides hold', '{"o":{"p":1,"p":2}}', { modelOptions: { overrides: { o: { p: 2 } } } }],
+    ['a default limit', '{"Max_Tokens":9}', { modelOptions: { defaults: { maxOutputTokens: 5 } } }],
+    ['names that objects have anyway', '{"Constructor":1}', { modelOptions: { overrides: { constructor: 5 } } }],
+  ]
+  for (const [name, text, given] of refused) {
+    test(`${name}: ${text}`, async () => {
+      await assert.rejects(edited(text, given), { code: 'invalid_request' })
+    })
+  }
+
+  const passing: [string, string, Given][] = [
+    ['no limit', '{"Max_Tokens":9}', { modelOptions: { defaults: { temperature: 0 } } }],
+    ['a limit of another format', '{"Num_Predict":9}', { modelOptions: { defaults: { maxOutputTokens: 0 } } }],
+    [
+      'a limit where nothing is generated',
+      '{"Max_Tokens":9}',
+      { modelOptions: { overrides: { maxOutputTokens: 5 } }, path: '/v1/messages/count_tokens' },
+    ],
+    [
+      'the name that only options have',
+      '{"MaxOutputTokens":9}',
+      { modelOptions: { defaults: { maxOutputTokens: 1 } } },
+    ],
+    ['no options', '{"o":{"model":1,"model":2},"Temperature":1}', { onRequest: () => undefined }],
+  ]
+  for (const [name, text, given] of passing) {
+    test(`not ${name}: ${text}`, async () => assert.ok((await edited(text, given)).text))
+  }
+})
