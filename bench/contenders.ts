@@ -26,12 +26,16 @@ const nodeContenders = {
   ours: require.resolve('./contenders/ours.cjs'),
   plain: require.resolve('./contenders/plain.cjs'),
   pipe: require.resolve('./contenders/pipe.cjs'),
+  hooked: require.resolve('./contenders/hooked.cjs'),
 }
 
 export type Contender = keyof typeof nodeContenders | 'nginx'
 
 /** All contenders, in the order of the report. */
-export const contenders: Contender[] = ['ours', 'plain', 'pipe', 'nginx']
+export const contenders: Contender[] = ['ours', 'plain', 'pipe', 'nginx', 'hooked']
+
+/** Those that take part without being named. */
+export const usualContenders = contenders.filter((contender) => contender !== 'hooked')
 
 /** Why a contender cannot take part here, or undefined if it can. */
 export function whyNot(contender: Contender): string | undefined {

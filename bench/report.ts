@@ -74,13 +74,15 @@ function summary(run: Run, scenario: Scenario, row: Row) {
 
 /** The table, in Markdown: medians over the rounds. */
 export function table(run: Run): string {
-  const columns = ['scenario', ...contenders, 'ours/plain', 'must', 'aim', 'reached?']
+  const measured = contenders.filter((contender) => run.measurements.some((one) => one.contender === contender))
+  const columns = ['scenario', ...measured, 'ours/plain', 'must', 'aim', 'reached?']
   const lines = scenarios.flatMap((scenario) =>
     scenario.rows
       .filter((row) => contenders.some((contender) => figuresOf(run, scenario, contender, row.metric).length > 0))
       .map((row) => {
         const { medians, ratio, reached } = summary(run, scenario, row)
-        const cells = medians.map((figure) => (Number.isNaN(figure) ? '–' : `${digits(figure)} ${row.unit}`))
+        const figures = medians.filter((_, index) => measured.includes(contenders[index]!))
+        const cells = figures.map((figure) => (Number.isNaN(figure) ? '–' : `${digits(figure)} ${row.unit}`))
         const times = Number.isNaN(ratio) ? '–' : `${digits(ratio)}×`
         return [row.label, ...cells, times, goalText(row.must, row), goalText(row.aim, row), reached]
       }),

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { runningPids } from './children'
-import { type Contender, contenders, type RunningProxy, startContender, whyNot } from './contenders'
+import { type Contender, contenders, type RunningProxy, startContender, usualContenders, whyNot } from './contenders'
 import { canPin, pinThisProcess } from './cores'
 import { watchOthers } from './machine'
 import { json, type Measurement, type Noise, spread, table } from './report'
@@ -43,7 +43,8 @@ async function main(): Promise<void> {
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100)
     throw new Error(`--rounds takes 1 to 100, got ${options.rounds}`)
   const toMeasure = chosen(scenarios, (scenario) => scenario.name, options.only)
-  const competitors = chosen<Contender>(contenders, (contender) => contender, options.contenders).filter(isHere)
+  const named = options.contenders ?? usualContenders.join(',')
+  const competitors = chosen<Contender>(contenders, (contender) => contender, named).filter(isHere)
 
   pinThisProcess()
   if (!canPin) console.log('Not pinned: this needs taskset and two cores. Expect noise.')

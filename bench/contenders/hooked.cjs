@@ -1,0 +1,10 @@
+/** This package with a hook that looks at every event and changes none: what `onEvent` costs. */
+const { aiProxy } = require('express-ai-proxy')
+const serve = require('./serve.cjs')
+
+let events = 0
+const onEvent = () => {
+  events += 1
+}
+
+serve((target) => aiProxy({ target, onEvent }), { outputTokens: () => events })
