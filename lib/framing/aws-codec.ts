@@ -50,7 +50,7 @@ function loadInstalled(): CodecModule | Error {
 
 function warn(cause: Error): void {
   const sentence = `express-ai-proxy passes AWS event streams as they are. To have them read: npm install ${PACKAGE}`
-  process.emitWarning(sentence, { code: 'EAP_NO_EVENTSTREAM_CODEC', detail: cause.message })
+  process.emitWarning(sentence, { code: 'AI_PROXY_NO_EVENTSTREAM_CODEC', detail: cause.message })
 }
 
 function toUtf8(input: Uint8Array | string): string {

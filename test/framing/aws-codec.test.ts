@@ -39,7 +39,7 @@ describe('where the codec is not installed', () => {
       out: 'anything, of any length',
     })
     assert.equal(warnings.length, 1)
-    assert.equal(warnings[0].code, 'EAP_NO_EVENTSTREAM_CODEC')
+    assert.equal(warnings[0].code, 'AI_PROXY_NO_EVENTSTREAM_CODEC')
     assert.match(warnings[0].message, /npm install @smithy\/eventstream-codec/)
     assert.match(warnings[0].detail, /Cannot find module/)
   })

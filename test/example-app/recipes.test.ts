@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { test } from 'node:test'
+import express from 'express'
+import type { AiProxy, AiProxyOptions, ExchangeRecord, HookedRequest } from 'express-ai-proxy'
+import * as main from 'express-ai-proxy'
+import { Registry } from 'prom-client'
+import * as opentelemetry from '../../lib/opentelemetry.js'
+import { type PrometheusObserver, prometheusObserver } from '../../lib/prometheus.js'
+
+const folder = path.join(__dirname, '../../example-app/recipes')
+const text = readFileSync(path.join(folder, 'README.md'), 'utf8')
+const setupWarnings = readFileSync(path.join(__dirname, '../../lib/setup-warnings.ts'), 'utf8')
+
+const sections = text.split(/^## /m).slice(1)
+const blocks = sections.flatMap((section) => {
+  const title = section.split('\n', 1)[0]!
+  return [...section.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code], at) => ({ title, at, code: code! }))
+})
+
+for (const { title, at, code } of blocks) {
+  test(`${title}, block ${at + 1} runs, and aiProxy takes its options`, async () => {
+    const lines = code.trimEnd().split('\n').length
+    assert.ok(lines >= 5 && lines <= 25, `${lines} lines`)
+    const { made, listening } = await run(code)
+    assert.equal(listening, 1)
+    assert.equal(made.length, code.includes('aiProxy(') ? 1 : 0)
+  })
+}
+
+test('each of the providers has a recipe', () => {
+  const titles = new Set(blocks.map(({ title }) => title))
+  for (const name of ['OpenAI', 'Azure OpenAI', 'Anthropic', 'Bedrock', 'Gemini', 'Ollama', 'vLLM']) {
+    assert.ok(titles.has(name), name)
+  }
+})
+
+test('the signed recipe signs the host, the path and the body as they go out, and does not set the host', async () => {
+  const signed: unknown[] = []
+  class SignatureV4 {
+    async sign(request: { headers: object }) {
+      signed.push(request)
+      return { headers: { ...request.headers, authorization: 'AWS4-HMAC-SHA256 …', 'x-amz-date': 'now' } }
+    }
+  }
+  const { made } = await run(find('Bedrock', 1), { '@smithy/signature-v4': { SignatureV4 } })
+  const headers: Record<string, string> = {}
+  const rawBody = Buffer.from('{}')
+  const asked = { req: { method: 'POST' }, path: '/model/a%3A0/converse', rawBody, headers }
+  await made[0]!.onRequest!(asked as unknown as HookedRequest)
+  const host = 'bedrock-runtime.AWS_REGION.amazonaws.com'
+  assert.deepEqual(signed, [
+    { method: 'POST', protocol: 'https:', hostname: host, path: asked.path, headers: { host }, body: rawBody },
+  ])
+  assert.deepEqual(headers, { authorization: 'AWS4-HMAC-SHA256 …', 'x-amz-date': 'now' })
+})
+
+test('a budget that is spent is answered with 429, and each user has one', async () => {
+  const [options] = (await run(find('A budget for each user'))).made
+  const asks = (id: string) => options!.onRequest!({ req: { user: { id } } } as unknown as HookedRequest)
+  const record = { usage: { inputTokens: 150_000, outputTokens: 50_000, estimated: false } } as ExchangeRecord
+  assert.equal(asks('ann'), undefined)
+  options!.onFinish!(record, { user: { id: 'ann' } } as never, {} as never)
+  assert.equal(((await asks('ann')) as { status: number }).status, 429)
+  assert.equal(asks('bob'), undefined)
+})
+
+test('every metric that the dashboard asks for is exported, with the labels that it asks for', async () => {
+  const dashboard = JSON.parse(readFileSync(path.join(folder, 'grafana-dashboard.json'), 'utf8')) as Dashboard
+  const { panels, templating } = dashboard
+  assert.equal(templating.list[0]!.type, 'datasource')
+  assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length)
+  const exported = await exportedMetrics()
+  const queries = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
+  assert.ok(queries.length >= 8)
+  for (const query of [...queries, ...templating.list.map(({ definition = '' }) => definition)]) {
+    const names = query.match(/\bai_proxy_\w+/g) ?? []
+    const known = names.flatMap((name) => [...(exported.get(name) ?? assert.fail(`no ${name}: ${query}`))])
+    const asked = [
+      ...[...query.matchAll(/(\w+)\s*=~?\s*"/g)].map(([, label]) => label!),
+      ...[...query.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, labels]) => labels!.split(/,\s*/)),
+      ...[...query.matchAll(/label_values\(.*, (\w+)\)$/g)].map(([, label]) => label!),
+    ]
+    // `job` comes from Prometheus itself.
+    for (const label of asked) assert.ok(label === 'job' || known.includes(label), `${label} in ${query}`)
+  }
+  const isShown = (name: string) => queries.some((query) => query.includes(name.replace(/_(?:sum|count)$/, '_bucket')))
+  assert.ok([...exported.keys()].every(isShown), 'a metric is in no panel')
+})
+
+test('every limit, and every warning of a wrong set-up, stands in its table', () => {
+  const cellsOf = (title: string) =>
+    sections
+      .find((section) => section.startsWith(title))!
+      .match(/^\|.*\|$/gm)!
+      .join('\n')
+  const codes = setupWarnings.match(/\bAI_PROXY_[A-Z_]+(?=:)/g) ?? []
+  assert.ok(codes.length >= 5)
+  for (const code of codes) assert.match(cellsOf('Troubleshooting'), new RegExp(`^\\| \`${code}\` \\|`, 'm'))
+  const limits = readFileSync(path.join(__dirname, '../../lib/limits.ts'), 'utf8').match(/^ {2}\w+(?=: number$)/gm)!
+  for (const limit of limits) assert.ok(cellsOf('Which limit').includes(`\`${limit.trim()}\``), limit)
+})
+
+test('every link to a file or a heading leads there', () => {
+  const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!)
+  for (const link of links.filter((each) => !each.startsWith('https://'))) {
+    const [file = '', heading] = link.split('#')
+    const target = path.join(folder, file || 'README.md')
+    assert.ok(existsSync(target), link)
+    if (!heading) continue
+    const headings = readFileSync(target, 'utf8')
+      .toLowerCase()
+      .match(/(?<=^#+ ).*/gm)!
+    // As GitHub makes anchors of headings.
+    const anchors = headings.map((each) => each.replace(/[^\w\- ]/g, '').replaceAll(' ', '-'))
+    assert.ok(anchors.includes(heading), link)
+  }
+})
+
+interface Dashboard {
+  panels: { id: number; targets?: { expr: string }[] }[]
+  templating: { list: { type: string; definition?: string }[] }
+}
+
+function find(title: string, at = 0): string {
+  return blocks.find((block) => block.title === title && block.at === at)!.code
+}
+
+/** Stands for whatever a recipe imports and we have not: it can be called, made and looked into. */
+const anything: object = new Proxy(class {}, {
+  get: (_, key) => (typeof key === 'symbol' || key === 'then' ? undefined : anything),
+  apply: () => anything,
+  construct: () => anything,
+})
+
+/** Runs a recipe with the real Express and the real proxy; it listens nowhere, and its variables hold their own names. */
+async function run(code: string, others: Record<string, object> = {}) {
+  const made: AiProxyOptions[] = []
+  const closing: (() => unknown)[] = []
+  let listening = 0
+  const aiProxy = (options: AiProxyOptions): AiProxy => {
+    made.push(options)
+    const proxy = main.aiProxy(options)
+    closing.push(() => proxy.close())
+    return proxy
+  }
+  const makeApp = () => Object.assign(express(), { listen: () => ({ listening: ++listening, close() {} }) })
+  const observe = (options: Parameters<typeof prometheusObserver>[0]): PrometheusObserver => {
+    const observer = prometheusObserver(options)
+    closing.push(() => observer.close())
+    return observer
+  }
+  const modules: Record<string, object> = {
+    'express-ai-proxy': { ...main, aiProxy },
+    'express-ai-proxy/prometheus': { prometheusObserver: observe },
+    'express-ai-proxy/opentelemetry': opentelemetry,
+    express: { default: Object.assign(makeApp, express) },
+    'prom-client': { default: { register: new Registry() } },
+    ...others,
+  }
+  const load = (name: string) => modules[name] ?? anything
+  const body = code
+    .replace(/^import (\{.*?\}) from ('[^']+')/gm, 'const $1 = load($2)')
+    .replace(/^import (\w+) from ('[^']+')/gm, 'const { default: $1 } = load($2)')
+  const environment = new Proxy({}, { get: (_, name) => name })
+  const AsyncFunction = (async () => {}).constructor as FunctionConstructor
+  const recipe = AsyncFunction('load', 'process', `'use strict'\n${body}`)
+  try {
+    await recipe(load, Object.assign(new EventEmitter(), { env: environment, exit() {} }))
+  } finally {
+    await Promise.all(closing.map((close) => close()))
+  }
+  return { made, listening }
+}
+
+/** The names that Prometheus gets to see, and the labels of each. */
+async function exportedMetrics(): Promise<Map<string, Set<string>>> {
+  const register = new Registry()
+  const observer = prometheusObserver({ register })
+  const usage = { inputTokens: 1, outputTokens: 1, estimated: false }
+  const times = { durationMs: 1, firstByteMs: 1, firstTokenMs: 1, outputTokensPerSecond: 1 }
+  const bytes = { requestBytes: 1, upstreamBytes: 1, downstreamBytes: 1 }
+  observer.onTurn?.(1)
+  const record = { format: 'openai-chat', model: 'm', outcome: 'completed', limit: 'maxEventBytes', usage }
+  observer.onFinish?.({ ...record, ...times, ...bytes } as ExchangeRecord)
+  const exported = new Map<string, Set<string>>()
+  for (const [, name, labels = ''] of (await register.metrics()).matchAll(/^(\w+)(?:\{(.*)\})? /gm)) {
+    const known = exported.get(name!) ?? new Set()
+    for (const [, label] of labels.matchAll(/(\w+)="/g)) known.add(label!)
+    exported.set(name!, known)
+  }
+  observer.close()
+  return exported
+}
