@@ -57,7 +57,7 @@ export class Attempt {
   }
 
   /**
-   * Ends the attempt, in any phase. A connection whose response was not read to its end, or whose request was not sent to
+   * Ends the attempt, in any phase. A connection whose response did not come to its end, or whose request was not sent to
    * its end, is closed and never used again.
    */
   end(): void {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { ChunkJoiner } from './chunk-joiner.js'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
+const TAB = 9
 const CR = 13
 const LF = 10
 
@@ -49,7 +50,7 @@ export class Connection {
 
   #parseHead(bytes: Buffer): Buffer {
     const end = bytes.indexOf(HEAD_END) + HEAD_END.length
-    this.#isLeftToParser = end < HEAD_END.length || !hasStrictLineEnds(bytes, end)
+    this.#isLeftToParser = end < HEAD_END.length || !isPlainHead(bytes.subarray(0, end))
     if (this.#isLeftToParser) return bytes
     const rest = this.#parse(bytes, end)
     // Without a response that was an interim one (1xx), and its head is still to come.
@@ -85,10 +86,14 @@ interface Connected extends Socket {
   connection?: Connection
 }
 
-/** Whether all lines end with CRLF: where they do not, our view of where the head ends need not be the parser's. */
-function hasStrictLineEnds(bytes: Buffer, end: number): boolean {
-  for (let at = bytes.indexOf(LF); at !== -1 && at < end; at = bytes.indexOf(LF, at + 1)) {
-    if (bytes[at - 1] !== CR) return false
+/**
+ * Whether all lines of the head end with CRLF, and no tab stands in it: where it is otherwise, our view of where it ends,
+ * and of what its fields say, need not be the parser's.
+ */
+function isPlainHead(head: Buffer): boolean {
+  if (head.includes(TAB)) return false
+  for (let at = head.indexOf(LF); at !== -1; at = head.indexOf(LF, at + 1)) {
+    if (head[at - 1] !== CR) return false
   }
   return true
 }

@@ -2,33 +2,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type Agent, get, type IncomingMessage } from 'node:http'
 import https from 'node:https'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { describe, type TestContext, test } from 'node:test'
+import type { Socket } from 'node:net'
+import { describe, test } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { createAgent } from '../../lib/upstream/agent.js'
 import { cert, key } from '../e2e/support/certificate.js'
-
-/** A provider that answers by hand: each connection it gets is handed over. */
-async function provider(t: TestContext, server: Server): Promise<{ port: number; next(): Promise<Socket> }> {
-  const waiting: Socket[] = []
-  const event = 'key' in server ? 'secureConnection' : 'connection'
-  server.on(event, (socket: Socket) => {
-    waiting.push(socket)
-    server.emit('arrived')
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => server.close())
-  return {
-    port: (server.address() as AddressInfo).port,
-    async next() {
-      while (waiting.length === 0) await once(server, 'arrived')
-      const socket = waiting.shift()!
-      t.after(() => socket.destroy())
-      return socket
-    },
-  }
-}
+import { provider, until } from './provider.js'
 
 async function bodyOf(response: IncomingMessage): Promise<string> {
   let body = ''
@@ -36,7 +15,7 @@ async function bodyOf(response: IncomingMessage): Promise<string> {
   return body
 }
 
-async function ask(agent: Agent, port: number): Promise<string> {
+async function bodyFor(agent: Agent, port: number): Promise<string> {
   const [response] = (await once(get({ host: '127.0.0.1', port, agent }), 'response')) as [IncomingMessage]
   return bodyOf(response)
 }
@@ -47,13 +26,12 @@ function answer(socket: Socket, body: string): void {
 
 describe('createAgent', () => {
   test('two answers at once do not get into each other, though they are read into one buffer', async (t) => {
-    const { port, next } = await provider(t, createServer())
+    const { port, asked } = await provider(t)
     const agent = createAgent('http:', undefined)
     t.after(() => agent.destroy())
     const size = 200_000
-    const bodies = [ask(agent, port), ask(agent, port)]
-    const sockets = [await next(), await next()]
-    for (const socket of sockets) await once(socket, 'data')
+    const bodies = [bodyFor(agent, port), bodyFor(agent, port)]
+    const sockets = [await asked(), await asked()]
     for (const [at, socket] of sockets.entries()) {
       socket.write(`HTTP/1.1 200 OK\r\ncontent-length: ${size}\r\n\r\n`)
       socket.write(String(at).repeat(size / 2))
@@ -72,46 +50,42 @@ describe('createAgent', () => {
   })
 
   test('a connection is used again', async (t) => {
-    const { port, next } = await provider(t, createServer())
+    const { port, asked } = await provider(t)
     const agent = createAgent('http:', undefined)
     t.after(() => agent.destroy())
-    const first = ask(agent, port)
-    const socket = await next()
-    await once(socket, 'data')
+    const first = bodyFor(agent, port)
+    const socket = await asked()
     answer(socket, 'one')
     assert.equal(await first, 'one')
-    const second = ask(agent, port)
-    await once(socket, 'data')
+    const second = bodyFor(agent, port)
+    assert.equal(await asked(), socket)
     answer(socket, 'two')
     assert.equal(await second, 'two')
   })
 
   test('an idle connection on which bytes come unasked is closed: they are no answer to the next request', async (t) => {
-    const { port, next } = await provider(t, createServer())
+    const { port, asked } = await provider(t)
     const agent = createAgent('http:', undefined)
     t.after(() => agent.destroy())
-    const first = ask(agent, port)
-    const socket = await next()
-    await once(socket, 'data')
+    const first = bodyFor(agent, port)
+    const socket = await asked()
     answer(socket, 'one')
     await first
-    const closed = once(socket, 'close')
+    const idle = () => Object.keys(agent.freeSockets).length
+    await until(() => idle() === 1)
     answer(socket, 'smuggled')
-    await closed
-    const second = ask(agent, port)
-    const other = await next()
-    await once(other, 'data')
-    answer(other, 'two')
+    await until(() => idle() === 0)
+    const second = bodyFor(agent, port)
+    answer(await asked(), 'two')
     assert.equal(await second, 'two')
   })
 
   test('over TLS, too', async (t) => {
-    const { port, next } = await provider(t, createTlsServer({ cert, key }))
+    const { port, asked } = await provider(t, createTlsServer({ cert, key }))
     const agent = createAgent('https:', { ca: cert })
     t.after(() => agent.destroy())
     const request = https.get({ host: '127.0.0.1', port, agent, servername: 'localhost' })
-    const socket = await next()
-    await once(socket, 'data')
+    const socket = await asked()
     answer(socket, 'x'.repeat(100_000))
     const [response] = (await once(request, 'response')) as [IncomingMessage]
     assert.equal((await bodyOf(response)).length, 100_000)

@@ -32,15 +32,36 @@ function mayBePlain(bytes: Buffer): boolean {
   return size ? Number.parseInt(size, 16) > 0 : /^(?:[\da-f]{1,8}\r?)?$/i.test(text)
 }
 
-const notPlain = fc.oneof(
-  fc.constantFrom(
-    ...['0\r\n\r\n', '000\r\nx-sum: 1\r\n\r\n', '00000000\r\n\r\n', '5;name=value\r\nhello\r\n', '5 \r\nhello\r\n'],
-    ...['000000005\r\nhello\r\n', 'FFFFFFFFF\r\n', '123456789abc', '\r\n', '\n', 'hello', ' 5\r\nhello\r\n', '-5\r\n'],
-    ...['5\nhello\n', 'A\nhello', '5\rhello', 'AB\r\r\n', '5\r5\r\n', '0x5\r\nhello', '+5\r\n', 'G', '0A;', '5\t\r\n'],
-  ),
-  fc.tuple(fc.stringMatching(/^[\dA-Fa-f]{0,10}\r?$/), fc.string({ minLength: 1 })).map((parts) => parts.join('')),
-  fc.uint8Array({ minLength: 1, maxLength: 20 }).map((bytes) => latin1(Buffer.from(bytes))!),
-)
+const notPlain = fc
+  .oneof(
+    fc.constantFrom(
+      ...['0\r\n\r\n', '000\r\nx-sum: 1\r\n\r\n', '00000000\r\n\r\n', '5;name=value\r\nhello\r\n', '5 \r\nhello\r\n'],
+      ...[
+        '000000005\r\nhello\r\n',
+        'FFFFFFFFF\r\n',
+        '123456789abc',
+        '\r\n',
+        '\n',
+        'hello',
+        ' 5\r\nhello\r\n',
+        '-5\r\n',
+      ],
+      ...[
+        '5\nhello\n',
+        'A\nhello',
+        '5\rhello',
+        'AB\r\r\n',
+        '5\r5\r\n',
+        '0x5\r\nhello',
+        '+5\r\n',
+        'G',
+        '0A;',
+        '5\t\r\n',
+      ],
+    ),
+    fc.tuple(fc.stringMatching(/^[\dA-Fa-f]{0,10}\r?$/), fc.string({ minLength: 1 })).map((parts) => parts.join('')),
+    fc.uint8Array({ minLength: 1, maxLength: 20 }).map((bytes) => latin1(Buffer.from(bytes))!),
+  )
   .map((text) => Buffer.from(text, 'latin1'))
   .filter((bytes) => !mayBePlain(bytes))
 

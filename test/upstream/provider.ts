@@ -3,6 +3,7 @@ import http, { type Agent, type ClientRequest, type IncomingMessage, type Reques
 import https from 'node:https'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
+import { createAgent } from '../../lib/upstream/agent.js'
 import { Connection } from '../../lib/upstream/connection.js'
 
 /** A provider that answers by hand. */
@@ -66,11 +67,22 @@ export interface Answer {
 export interface Script {
   method: string
   pieces: readonly Buffer[]
+  insecureHTTPParser?: boolean
 }
 
-/** Sends a request and has it answered. What is not complete then ends with the connection. */
-export async function exchange(agent: Agent, { port, asked }: Provider, { method, pieces }: Script): Promise<Answer> {
-  const request = ask(agent, { port, method })
+/**
+ * Sends a request and has it answered. What is not complete then ends with the connection.
+ *
+ * @param onData is told of each piece of the body
+ */
+export async function exchange(
+  agent: Agent,
+  { port, asked }: Provider,
+  script: Script,
+  onData = (_piece: Buffer): void => {},
+): Promise<Answer> {
+  const { pieces, ...options } = script
+  const request = ask(agent, { port, ...options })
   const answer: Answer = {
     reusedSocket: request.reusedSocket,
     interim: [],
@@ -90,8 +102,9 @@ export async function exchange(agent: Agent, { port, asked }: Provider, { method
     incoming.on('error', () => {
       answer.responseFailed = true
     })
-    incoming.on('data', (chunk: Buffer) => {
-      answer.body += chunk.toString('latin1')
+    incoming.on('data', (piece: Buffer) => {
+      answer.body += piece.toString('latin1')
+      onData(piece)
     })
   })
   const server = await asked()
@@ -109,9 +122,22 @@ export async function exchange(agent: Agent, { port, asked }: Provider, { method
   return { ...answer, status, headers, complete, trailers }
 }
 
-/** Lets the event loop turn until it is so. */
+/** @param asks with a new agent of ours, and with one of Node's */
+export async function withBoth<T>(asks: (agent: Agent) => Promise<T>): Promise<{ ours: T; nodes: T }> {
+  const agents = [createAgent('http:', undefined), new http.Agent({ keepAlive: true })] as const
+  try {
+    return { ours: await asks(agents[0]), nodes: await asks(agents[1]) }
+  } finally {
+    for (const agent of agents) agent.destroy()
+  }
+}
+
+/** Lets the event loop turn until it is so; a fault must not make it turn for ever. */
 export async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
+  for (let turns = 100_000; !isSo(); turns--) {
+    if (turns === 0) throw new Error(`never so: ${isSo}`)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
 }
 
 /** Not `once()`: that would fail where there is an error first. */
