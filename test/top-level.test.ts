@@ -40,6 +40,8 @@ describe('the top-level fields of a JSON object', () => {
     ['[{"model":"a"}]', undefined],
     ['{"model" "a"}', undefined],
     ['{"model":"a"', undefined],
+    ['{"model":"a"]}', undefined],
+    ['{"model":"a"],"stream":[}', { model: undefined }],
     ['', undefined],
   ] as const) {
     test(`${text}: ${JSON.stringify(expected)}`, () => assert.deepEqual(fieldsOf(text), expected))

@@ -1,14 +1,13 @@
+import { JsonNesting } from '../json-nesting.js'
 import { CuttingFramer } from './cutting.js'
 import type { Framing } from './framing.js'
 import { isJsonSpace, skipJsonSpace } from './json-space.js'
 
 const QUOTE = 34
 const COMMA = 44
-const BACKSLASH = 92
 const OPEN_BRACKET = 91
 const CLOSE_BRACKET = 93
 const OPEN_BRACE = 123
-const CLOSE_BRACE = 125
 // What a bracket and a brace differ in.
 const BRACE_BIT = 32
 
@@ -24,24 +23,21 @@ export class JsonArrayFramer extends CuttingFramer {
   readonly carriesMessages = false
   readonly heartbeat = undefined
 
-  /** Brackets and braces that are open. */
-  #depth = 0
-  /** As many are open between elements: in the array its own, else none. */
+  readonly #nesting = new JsonNesting()
+  /** So many brackets are open between elements: in the array its own, else none. */
   #floor: 0 | 1 = 0
-  #inString = false
-  /** The last byte was a backslash in a string, that the next byte belongs to. */
-  #isEscaped = false
   /** In a number, `true`, `false` or `null`, whose end is seen by what follows it. */
   #inLiteral = false
 
   protected scan(chunk: Buffer, from: number): void {
+    const nesting = this.#nesting
     let at = from
     while (at < chunk.length) {
       let isEnd = false
       let isElement = true
-      if (this.#inString || this.#depth > this.#floor) {
-        at = this.#skipOpen(chunk, at)
-        isEnd = !this.#inString && this.#depth === this.#floor
+      if (nesting.inString || nesting.depth > this.#floor) {
+        at = nesting.skip(chunk, at, this.#floor)
+        isEnd = !nesting.inString && nesting.depth === this.#floor
       } else if (this.#inLiteral) {
         isEnd = endsLiteral(chunk[at]!)
         if (isEnd) this.#inLiteral = false
@@ -57,7 +53,7 @@ export class JsonArrayFramer extends CuttingFramer {
 
   protected finish(): void {
     const isInArray = this.#floor === 1
-    if (isInArray || this.#inString || this.#depth > 0) {
+    if (isInArray || this.#nesting.inString || this.#nesting.depth > 0) {
       this.corrupt = `it ended in the middle of a JSON ${isInArray ? 'array' : 'value'}`
     } else if (this.held.bytes > 0) {
       this.passRest('', this.#inLiteral)
@@ -67,50 +63,14 @@ export class JsonArrayFramer extends CuttingFramer {
   /** A byte between elements: an element begins, or the array does, or it ends, or nothing. @returns whether it ends */
   #takeBetween(byte: number): boolean {
     if (byte === OPEN_BRACKET && this.#floor === 0) {
-      this.#depth = this.#floor = 1
+      this.#nesting.depth = this.#floor = 1
     } else if (byte === CLOSE_BRACKET) {
-      this.#depth = this.#floor = 0
+      this.#nesting.depth = this.#floor = 0
       return true
-    } else if (byte === QUOTE) {
-      this.#inString = true
-    } else if ((byte | BRACE_BIT) === OPEN_BRACE) {
-      this.#depth++
-    } else {
+    } else if (!this.#nesting.begin(byte)) {
       this.#inLiteral = !isJsonSpace(byte) && byte !== COMMA
     }
     return false
-  }
-
-  /** @returns where the element ends that is open, or the chunk does */
-  #skipOpen(chunk: Buffer, from: number): number {
-    let at = this.#inString ? this.#skipString(chunk, from) : from
-    const floor = this.#floor
-    let depth = this.#depth
-    while (at < chunk.length && depth > floor) {
-      const byte = chunk[at++]!
-      if (byte === QUOTE) at = this.#skipString(chunk, at)
-      else if ((byte | BRACE_BIT) === OPEN_BRACE) depth++
-      else if ((byte | BRACE_BIT) === CLOSE_BRACE) depth--
-    }
-    this.#depth = depth
-    return at
-  }
-
-  /** Hops from quote to quote at the speed of a native search. @returns where the string ends, or the chunk does */
-  #skipString(chunk: Buffer, from: number): number {
-    let at = this.#isEscaped ? from + 1 : from
-    for (;;) {
-      const quote = chunk.indexOf(QUOTE, at)
-      const end = quote === -1 ? chunk.length : quote
-      let run = end
-      while (run > at && chunk[run - 1] === BACKSLASH) run--
-      const isEscaped = (end - run) % 2 === 1
-      this.#inString = quote === -1 || isEscaped
-      this.#isEscaped = quote === -1 && isEscaped
-      if (quote === -1) return end
-      at = quote + 1
-      if (!isEscaped) return at
-    }
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Format } from '../formats/index.js'
 import { isObject, parsedJson } from '../json.js'
-import { topLevelFields } from '../top-level.js'
+import { TopLevelScanner } from '../top-level-scanner.js'
 import type { Findings } from './findings.js'
 import type { Metering } from './passage.js'
 
@@ -32,15 +32,14 @@ const FIELDS = [
   'inputTextTokenCount',
 ]
 
-/** Of a larger answer than this nothing is kept, and nothing known. */
-const KEPT_BYTES = 16 * 1024 * 1024
-
 /** A JSON answer that is no stream: it passes as it is, and is read when it is whole. */
 export class PlainAnswer implements Metering {
   readonly #format: Format
   readonly #findings: Findings
-  #chunks: Buffer[] = []
   #bytes = 0
+  /** What has come of an answer that is not large yet. */
+  #chunks: Buffer[] = []
+  #large: LargeAnswer | undefined
 
   constructor(format: Format, findings: Findings) {
     this.#format = format
@@ -49,18 +48,46 @@ export class PlainAnswer implements Metering {
 
   pass(bytes: Buffer): Buffer {
     this.#bytes += bytes.length
-    if (this.#bytes <= KEPT_BYTES) this.#chunks.push(bytes)
-    else this.#chunks = []
+    if (this.#bytes <= PARSED_WHOLE_BYTES) {
+      this.#chunks.push(bytes)
+    } else {
+      this.#large ??= new LargeAnswer(this.#chunks)
+      this.#large.push(bytes)
+      this.#chunks = []
+    }
     return bytes
   }
 
   finish(now: number): void {
-    if (this.#chunks.length === 0) return
-    const whole = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
+    const answer = this.#large ? this.#large.fields : this.#parsed()
+    this.#large = undefined
     this.#chunks = []
-    const answer = whole.length > PARSED_WHOLE_BYTES ? topLevelFields(whole, FIELDS) : parsedJson(whole.toString())
     if (!isObject(answer)) return
     const { text, ...reading } = this.#format.readAnswer(answer)
     this.#findings.note(reading, now)
+  }
+
+  #parsed(): unknown {
+    const chunks = this.#chunks
+    return parsedJson((chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString())
+  }
+}
+
+/** Each chunk is looked through in its own turn, so that megabytes neither pile up nor hold the event loop at the end. */
+class LargeAnswer {
+  readonly #fields: Record<string, unknown> = Object.create(null)
+  readonly #scanner = new TopLevelScanner(FIELDS, this.#fields)
+
+  constructor(chunks: readonly Buffer[]) {
+    for (const chunk of chunks) this.push(chunk)
+  }
+
+  push(chunk: Buffer): void {
+    this.#scanner.push(chunk)
+  }
+
+  /** Of a whole object, those that matter. */
+  get fields(): Record<string, unknown> | undefined {
+    return this.#scanner.isWhole ? this.#fields : undefined
   }
 }

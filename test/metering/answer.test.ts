@@ -157,20 +157,4 @@ describe('a large JSON answer', () => {
     const findings = foundIn([bytesOf({ pad, stop_reason: 'max_tokens', error: { message: 'No' } })], 'anthropic')
     assert.deepEqual([findings.finishReason, findings.error], ['max_tokens', 'No'])
   })
-
-  test('of more than 16 MiB tells nothing, and nothing of it is kept', () => {
-    const chunk = Buffer.alloc(64 * KIB, 'x')
-    const head = Buffer.from('{"usage":{"prompt_tokens":9,"completion_tokens":2},"pad":"')
-    const upTo16Mib = Array.from({ length: 255 }, () => chunk)
-    const fits = [head, ...upTo16Mib, Buffer.from('"}')]
-    assert.deepEqual(foundIn(fits).usage, { inputTokens: 9, outputTokens: 2 })
-    const tooMuch = [head, ...upTo16Mib, chunk, Buffer.from('"}')]
-    assert.deepEqual({ ...foundIn(tooMuch) }, { ...new Findings() })
-  })
-
-  test('does not begin anew behind 16 MiB', () => {
-    const chunk = Buffer.alloc(64 * KIB, ' ')
-    const chunks = [...Array.from({ length: 257 }, () => chunk), bytesOf(completion)]
-    assert.deepEqual({ ...foundIn(chunks) }, { ...new Findings() })
-  })
 })
