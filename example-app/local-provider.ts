@@ -1,5 +1,5 @@
 import { LLMock } from '@copilotkit/aimock'
-import type { Provider } from './provider.js'
+import { knownProviders, type Provider, type ProviderId } from './provider.js'
 
 const whyStream = `A model writes its answer one token after another. Streaming hands each token over as soon as it is \
 there, so that you begin to read after a fraction of a second instead of waiting for the whole text.
@@ -22,13 +22,16 @@ const longStory = `${[
   'Far out a light appeared, steady and bright. Then it blinked: once, slowly, on purpose.',
 ].join('\n\n')}\n\nThe end. You could have pressed Stop at any time; the provider would have stopped with you.`
 
-const standIn = `I am the stand-in that runs inside this app, because no OPENAI_API_KEY and no AI_TARGET is set. I know \
-a few prompts only; the buttons above the text field hold them, and to everything else I say this.
+const standIn = `I am the stand-in that runs inside this app, because no key is set for this provider. I know a few \
+prompts only; the buttons above the text field hold them, and to everything else I say this.
 
-My words still come the real way: as server-sent events over HTTP, through the middleware at /ai, into your browser.`
+My words still come the real way: as server-sent events over HTTP, through the middleware, into your browser.`
 
 /** A provider for trying things out: it runs in this process, needs no key, and says what it is told here. */
-export async function startLocalProvider({ eventsPerSecond = 25 } = {}): Promise<Provider> {
+export async function startLocalProvider({
+  eventsPerSecond = 25,
+  id = 'openai' as ProviderId,
+} = {}): Promise<Provider> {
   const pace = { streamingProfile: { ttft: 400, tps: eventsPerSecond, jitter: 0.5 } }
   // Few and long events: aimock listens once more for each, where it is to break off, and Node warns at the eleventh.
   const breakingOff = {
@@ -37,17 +40,21 @@ export async function startLocalProvider({ eventsPerSecond = 25 } = {}): Promise
     truncateAfterChunks: 10,
   }
   const mock = new LLMock({ host: '127.0.0.1', port: 0, chunkSize: 5 })
-  mock.onMessage(/why .*stream/i, { content: whyStream }, pace)
-  mock.onMessage(/long story/i, { content: longStory }, pace)
-  mock.onMessage(/break off/i, { content: longStory }, breakingOff)
+  mock.onMessage(/why .*stream/i, says(whyStream), pace)
+  mock.onMessage(/long story/i, says(longStory), pace)
+  mock.onMessage(/break off/i, says(longStory), breakingOff)
   mock.onMessage(/refuse/i, {
     error: { message: 'You asked to be refused, so this is a 429.', type: 'rate_limit_error', code: 'rate_limit' },
     status: 429,
   })
-  mock.on({}, { content: standIn }, pace)
+  mock.on({}, says(standIn), pace)
   await mock.start()
 
+  const { title, route } = knownProviders[id]
   return {
+    id,
+    title,
+    route,
     name: 'local stand-in',
     local: true,
     target: mock.url,
@@ -55,4 +62,10 @@ export async function startLocalProvider({ eventsPerSecond = 25 } = {}): Promise
     examples: ['Why do you stream?', 'Tell me a long story.', 'Break off in the middle.', 'Refuse me.'],
     close: () => mock.stop(),
   }
+}
+
+/** An answer, with the usage that a provider would tell of it. */
+function says(content: string) {
+  const output = Math.ceil(content.length / 4)
+  return { content, usage: { prompt_tokens: 8, completion_tokens: output, total_tokens: 8 + output } }
 }

@@ -2,27 +2,30 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { makeApp } from './app.js'
-import { chooseProvider, type Provider } from './provider.js'
+import { chooseProviders, type Provider } from './provider.js'
 
 async function main() {
-  const provider = await chooseProvider(process.env)
-  const { app, ai } = makeApp(provider)
+  const providers = await chooseProviders(process.env)
+  const host = process.env.HOST || '127.0.0.1'
+  // The dashboard shows and ends everybody's streams, and this example knows no users: nobody else may reach it.
+  const dashboard = ['127.0.0.1', '::1', 'localhost'].includes(host)
+  const { app, close } = makeApp(providers, { dashboard })
 
-  const server = app.listen(Number(process.env.PORT || 3000), process.env.HOST || '127.0.0.1')
+  const server = app.listen(Number(process.env.PORT || 3000), host)
   await once(server, 'listening')
-  announce(urlOf(server.address() as AddressInfo), provider)
+  announce(urlOf(server.address() as AddressInfo), providers, dashboard)
 
   let closing = false
   async function shutDown() {
     if (closing) return
     closing = true
     console.log('\nClosing: answers under way have 5 seconds to end.')
-    await ai.close({ graceMs: 5000 })
+    await close({ graceMs: 5000 })
     server.close()
     // Browsers open connections in advance, without a request: nothing else would end those.
     setTimeout(() => server.closeAllConnections(), 500).unref()
     await once(server, 'close')
-    await provider.close()
+    await Promise.all(providers.map((provider) => provider.close()))
     process.exit()
   }
   process.on('SIGINT', shutDown)
@@ -34,18 +37,23 @@ function urlOf({ address, family, port }: AddressInfo): string {
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
-function announce(url: string, { name, local, model }: Provider) {
+function announce(url: string, providers: Provider[], dashboard: boolean) {
+  const model = providers.find(({ id }) => id === 'openai')?.model
   const body = { model, stream: true, messages: [{ role: 'user', content: 'Hello!' }] }
   const quoted = `'${JSON.stringify(body).replaceAll("'", "'\\''")}'`
+  const answering = providers.map(({ title, name, local, route, model }) => {
+    return `  ${title.padEnd(9)} ${local ? `a ${name}` : `${name}, ${model}`}, at ${route}`
+  })
   console.log(`
   Page      ${url}
-  Provider  ${name}
-  Model     ${model}
+  Streams   ${dashboard ? `${url}/dashboard/` : 'only where the app listens on 127.0.0.1 alone (see example-app/server.ts)'}
+  Storm     ${dashboard ? `${url}/storm/` : 'likewise'}
+${answering.join('\n')}
   Shell     curl -N ${url}/ai/v1/chat/completions -H 'content-type: application/json' -d ${quoted}
 `)
-  if (local) {
-    console.log(`  No key is set, so a stand-in inside this app answers. For a real model:
-    OPENAI_API_KEY=sk-… npm start
+  if (providers.some(({ local }) => local)) {
+    console.log(`  Where no key is set, a stand-in inside this app answers. For real models:
+    OPENAI_API_KEY=sk-… ANTHROPIC_API_KEY=… GEMINI_API_KEY=… npm start
     AI_TARGET=http://localhost:8000 AI_MODEL=… npm start    (vLLM, Ollama or whatever speaks OpenAI's API)
 `)
   }

@@ -86,8 +86,8 @@ test('Stop: the provider is stopped, and the record says client_disconnect', asy
 test('the page, what it loads and the small routes are served', async (t) => {
   const url = await runningApp(t, await startLocalProvider())
   const page = await (await fetch(url)).text()
-  const loaded = [...page.matchAll(/(?:src|href)="([^":]+)"/g)].map(([, file]) => file)
-  assert.deepEqual(loaded.sort(), ['chat.mjs', 'style.css'])
+  const loaded = [...page.matchAll(/<(?:script|link)[^>]* (?:src|href)="([^":]+)"/g)].map(([, file]) => file)
+  assert.deepEqual(loaded.sort(), ['base.css', 'chat.css', 'chat.mjs'])
 
   for (const file of readdirSync(publicFolder)) {
     const response = await fetch(`${url}/${file}`)

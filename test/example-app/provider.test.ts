@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { chooseProvider } from '../../example-app/provider.js'
+import { chooseProvider, chooseProviders } from '../../example-app/provider.js'
 
 test('a key alone means OpenAI', async () => {
   const { target, auth, model, local } = await chooseProvider({ OPENAI_API_KEY: 'sk-1' })
@@ -8,6 +8,19 @@ test('a key alone means OpenAI', async () => {
   assert.deepEqual(auth, { headers: { authorization: 'Bearer sk-1' } })
   assert.ok(model)
   assert.equal(local, false)
+})
+
+test('each format has a key of its own; whoever has none gets a stand-in', async (t) => {
+  const providers = await chooseProviders({ ANTHROPIC_API_KEY: 'sk-2', GEMINI_API_KEY: 'sk-3', GEMINI_MODEL: 'mine' })
+  t.after(() => Promise.all(providers.map((provider) => provider.close())))
+  const [openai, anthropic, gemini] = providers
+  assert.deepEqual([openai?.route, anthropic?.route, gemini?.route], ['/ai', '/anthropic', '/gemini'])
+  assert.deepEqual([openai?.local, anthropic?.local, gemini?.local], [true, false, false])
+  assert.equal(anthropic?.target, 'https://api.anthropic.com')
+  assert.deepEqual(anthropic?.auth, { headers: { 'x-api-key': 'sk-2' } })
+  assert.equal(gemini?.target, 'https://generativelanguage.googleapis.com')
+  assert.deepEqual(gemini?.auth, { headers: { 'x-goog-api-key': 'sk-3' } })
+  assert.equal(gemini?.model, 'mine')
 })
 
 test('AI_TARGET goes without a key, and may end in /v1 as SDKs want it', async () => {

@@ -5,14 +5,15 @@ import type { TestContext } from 'node:test'
 import { makeApp } from '../../example-app/app.js'
 import type { Provider } from '../../example-app/provider.js'
 
-/** The example's app with this provider, on a free port until the test ends. @returns its URL */
-export async function runningApp(t: TestContext, provider: Provider): Promise<string> {
-  const { app, ai } = makeApp(provider)
+/** The example's app with these providers, on a free port until the test ends. @returns its URL */
+export async function runningApp(t: TestContext, given: Provider | Provider[], options = {}): Promise<string> {
+  const providers = [given].flat()
+  const { app, close } = makeApp(providers, options)
   const server = app.listen(0, '127.0.0.1')
   t.after(async () => {
-    await ai.close({ graceMs: 0 })
+    await close({ graceMs: 0 })
     await closed(server)
-    await provider.close()
+    await Promise.all(providers.map((provider) => provider.close()))
   })
   return urlOf(server)
 }

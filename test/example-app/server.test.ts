@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { prompt } from './running-app.js'
 
 const root = path.join(__dirname, '../..')
+const noKeys = { OPENAI_API_KEY: '', ANTHROPIC_API_KEY: '', GEMINI_API_KEY: '' }
 const noCurl = spawnSync('curl', ['--version']).error ? 'curl is not installed' : false
 
 test('the printed curl line works as it is printed', { skip: noCurl }, async (t) => {
@@ -51,7 +52,7 @@ test('a PORT that is none is told with the mend', async (t) => {
 function start(t: TestContext, env: NodeJS.ProcessEnv): ChildProcess {
   const app = spawn(process.execPath, ['--import', 'tsx', 'example-app/server.ts'], {
     cwd: root,
-    env: { ...process.env, OPENAI_API_KEY: '', AI_TARGET: '', AI_MODEL: '', HOST: '', ...env },
+    env: { ...process.env, ...noKeys, AI_TARGET: '', AI_MODEL: '', HOST: '', ...env },
   })
   t.after(() => app.kill('SIGKILL'))
   return app

@@ -1,0 +1,108 @@
+import { serverSentEvents } from '../sse.mjs'
+import { describeFailure } from '../stream.mjs'
+import { figures, kinds } from './kinds.mjs'
+import { Panel } from './panel.mjs'
+
+const $ = (id) => document.getElementById(id)
+const names = { ours: 'express-ai-proxy', plain: 'http-proxy-middleware' }
+const panels = { ours: new Panel('ours'), plain: new Panel('plain') }
+let running // the AbortController of the storm under way
+let pressed // the button that began it
+
+$('order').addEventListener('submit', (event) => {
+  event.preventDefault()
+  if (running || !event.submitter) return
+  pressed = event.submitter
+  run({ kind: pressed.value, streams: $('streams').valueAsNumber, seconds: $('seconds').valueAsNumber })
+})
+$('stop').addEventListener('click', () => running?.abort())
+document.addEventListener('keydown', (event) => {
+  if (event.key === 'Escape') running?.abort()
+})
+
+async function run(order) {
+  const kind = kinds[order.kind]
+  running = new AbortController()
+  setBusy(true)
+  $('results').hidden = false
+  $('result-title').textContent = kind.title
+  $('figures').tBodies[0].replaceChildren()
+  for (const panel of Object.values(panels)) panel.begin(kind)
+  drawBoth(kind, order)
+
+  try {
+    await follow(order, kind)
+    say('Done. All processes of the storm are gone.')
+  } catch (error) {
+    if (error.name === 'AbortError') say('Stopped.')
+    else say(error.message, 'bad')
+  }
+  running = undefined
+  setBusy(false)
+}
+
+/** The storm lasts as long as its response; leaving it ends the storm. */
+async function follow(order, kind) {
+  const response = await fetch('runs', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(order),
+    signal: running.signal,
+  })
+  if (!response.ok) throw new Error(await describeFailure(response))
+
+  const results = {}
+  for await (const { event, data } of serverSentEvents(response.body)) {
+    const message = JSON.parse(data)
+    const { contender } = message
+    if (event === 'starting') say(`Starting ${names[contender]}, a provider and ${order.streams} clients…`)
+    if (event === 'sample') {
+      panels[contender].add(message)
+      say(message.at < 0 ? 'The calm before it…' : `It storms through ${names[contender]}…`)
+      requestAnimationFrame(() => drawBoth(kind, order))
+    }
+    if (event === 'result') {
+      results[contender] = message
+      panels[contender].finish(message, order.streams)
+      showFigures(results)
+    }
+    if (event === 'failed') throw new Error(`The storm broke off: ${message.message}`)
+    if (event === 'done') return
+  }
+  throw new Error('The connection to the app ended before the storm did.')
+}
+
+function drawBoth(kind, { seconds }) {
+  const values = Object.values(panels).flatMap(({ points }) => points.map(([, y]) => y))
+  for (const panel of Object.values(panels)) panel.draw(Math.max(kind.atLeast, ...values), seconds)
+}
+
+function showFigures(results) {
+  const rows = figures.map(([label, write]) => {
+    const row = document.createElement('tr')
+    const head = document.createElement('th')
+    head.scope = 'row'
+    head.textContent = label
+    row.append(head)
+    for (const contender of Object.keys(panels)) {
+      row.insertCell().textContent = results[contender] ? write(results[contender]) : '…'
+    }
+    return row
+  })
+  $('figures').tBodies[0].replaceChildren(...rows)
+}
+
+function setBusy(busy) {
+  const hadFocus = document.activeElement === $('stop')
+  pressed.classList.toggle('running', busy)
+  $('kinds').disabled = busy
+  $('stop').hidden = !busy
+  if (busy) $('stop').focus()
+  else if (hadFocus) pressed.focus()
+}
+
+function say(text, tone = '') {
+  const place = $('status')
+  if (place.textContent !== text) place.textContent = text
+  place.dataset.tone = tone
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync } from 'node:fs'
+import path from 'node:path'
+import type { TestContext } from 'node:test'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+
+const places = [
+  process.env.CHROMIUM_PATH,
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+]
+const executablePath = places.find((place) => place && existsSync(place))
+const artefacts = path.join(__dirname, 'artefacts')
+
+/** Why the tests in a browser do not run; `false` where they do. */
+export const noBrowser = executablePath
+  ? false
+  : 'no Chromium here, so the pages are NOT tested: install one, or name it in CHROMIUM_PATH'
+
+/** How long a page may take over anything, on a machine that is slow and busy. */
+const PATIENCE_MS = 60_000
+
+export const phone: BrowserContextOptions = { viewport: { width: 375, height: 720 }, hasTouch: true, isMobile: true }
+export const dark: BrowserContextOptions = { colorScheme: 'dark' }
+
+let running: Promise<Browser> | undefined
+
+/** A page's own doing that the browser complains of all the same: a refusal that it asked for, a stream that it cut. */
+interface Provoked {
+  provoked?: RegExp
+}
+
+/** A page in a browser profile of its own. The test fails where it complains, or asks anybody but this machine. */
+export async function openPage(
+  t: TestContext,
+  url: string,
+  { provoked, ...options }: BrowserContextOptions & Provoked = {},
+): Promise<Page> {
+  running ??= chromium.launch({
+    executablePath,
+    args: [
+      ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+    ],
+  })
+  const browser = await running
+  const context = await browser.newContext({ viewport: { width: 1100, height: 800 }, ...options })
+  context.setDefaultTimeout(PATIENCE_MS)
+  const page = await context.newPage()
+
+  const complaints: string[] = []
+  page.on('console', (message) => {
+    const isComplaint = ['error', 'warning'].includes(message.type())
+    if (isComplaint && !provoked?.test(message.text())) complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  page.on('request', (request) => {
+    const { protocol, hostname } = new URL(request.url())
+    if (protocol !== 'data:' && hostname !== '127.0.0.1') complaints.push(`asked for ${request.url()}`)
+  })
+  t.after(async () => {
+    await context.close()
+    assert.deepEqual(complaints, [], 'complaints of the page')
+  })
+
+  await page.goto(url)
+  return page
+}
+
+/** To be called when all tests of a file are through. */
+export async function closeBrowser(): Promise<void> {
+  await (await running)?.close()
+}
+
+/** Keeps a picture of the page, to be looked at. */
+export async function picture(page: Page, name: string): Promise<void> {
+  mkdirSync(artefacts, { recursive: true })
+  await page.screenshot({ path: path.join(artefacts, `${name}.png`), fullPage: true })
+}
+
+/** Nothing is wider than the screen. */
+export async function assertFits(page: Page): Promise<void> {
+  const width = await page.locator('html').evaluate((html) => html.scrollWidth)
+  const screen = page.viewportSize()?.width ?? 0
+  assert.ok(width <= screen, `the page is ${width} px wide, the screen ${screen} px`)
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startLocalProvider } from '../../example-app/local-provider.js'
+import { Children } from '../../example-app/storm/child.js'
+import { storm } from '../../example-app/storm/storm.js'
+import { runningApp } from './running-app.js'
+
+test('orders without sense are refused with the mend', async (t) => {
+  const url = await runningApp(t, await startLocalProvider(), { dashboard: true })
+  for (const wrong of [
+    {},
+    { kind: 'rain', streams: 1, seconds: 1 },
+    { kind: 'burst', streams: 0, seconds: 1 },
+    { kind: 'burst', streams: 1e6, seconds: 1 },
+    { kind: 'burst', streams: 1, seconds: 'x' },
+  ]) {
+    const response = await order(url, wrong)
+    assert.equal(response.status, 400)
+    assert.match(await response.text(), /Send {kind: burst \| leave \| stall \| break, streams: 1 to 300/)
+  }
+})
+
+test('one storm at a time; who leaves ends it', async (t) => {
+  const url = await runningApp(t, await startLocalProvider(), { dashboard: true })
+  const sane = { kind: 'leave', streams: 1, seconds: 1 }
+  const leave = new AbortController()
+  const first = await order(url, sane, leave.signal)
+  assert.equal(first.status, 200)
+  assert.equal((await order(url, sane)).status, 409)
+
+  leave.abort()
+  // As soon as its processes are gone, there is room for another.
+  let next = await order(url, sane, t.signal)
+  while (next.status === 409) next = await order(url, sane, t.signal)
+  assert.equal(next.status, 200)
+  await next.body?.cancel()
+})
+
+test('both contenders have their turn, and tell what they did', async () => {
+  const told: string[] = []
+  const results: Record<string, unknown>[] = []
+  await storm(
+    { kind: 'break', streams: 3, seconds: 2 },
+    (event, data) => {
+      const { contender } = data as { contender: string }
+      if (told.at(-1) !== `${event} ${contender}`) told.push(`${event} ${contender}`)
+      if (event === 'result') results.push(data as Record<string, unknown>)
+    },
+    new AbortController().signal,
+  )
+  assert.deepEqual(told, [
+    ...['starting ours', 'sample ours', 'result ours'],
+    ...['starting plain', 'sample plain', 'result plain'],
+  ])
+  const [ours] = results as { crowd: { told: number; cut: number; refused: number } }[]
+  assert.deepEqual([ours?.crowd.told, ours?.crowd.cut, ours?.crowd.refused], [3, 0, 0])
+})
+
+test('a child that ends on its own ends the storm with a reason', async () => {
+  const children = new Children()
+  const doesNothing = require.resolve('../../example-app/page-headers.ts')
+  await assert.rejects(children.start(doesNothing, [], new AbortController().signal), { name: 'AbortError' })
+  assert.match(String(children.failed.reason), /page-headers\.ts ended on its own \(0\)/)
+  await children.stop()
+})
+
+function order(url: string, body: object, signal?: AbortSignal): Promise<Response> {
+  const headers = { 'content-type': 'application/json' }
+  return fetch(`${url}/storm/runs`, { method: 'POST', headers, body: JSON.stringify(body), signal })
+}
