@@ -31,6 +31,14 @@ export interface AiProxy extends RequestHandler {
   /** Counters and gauges since the start. */
   stats(): AiProxyStats
   /**
+   * Ends one exchange, as a limit would: the provider is stopped, and the client gets an error (503, or an error event).
+   * Its record has the outcome `rejected` and the code `aborted`.
+   *
+   * @param id of `exchanges`, of the record, of a hook's `exchange`
+   * @returns whether it was under way
+   */
+  abort(id: string): boolean
+  /**
    * Stops taking requests (503 `shutting_down`), lets those under way end, and ends those that still run after
    * `graceMs` milliseconds (default 10,000).
    *
@@ -85,7 +93,8 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
   }
   const stats = () => ledger.stats(turns.waiting)
   house.observers.onProxy(stats)
-  const proxy = Object.assign(handler, { stats, close })
+  const abort = (id: string) => ledger.abort(id)
+  const proxy = Object.assign(handler, { stats, abort, close })
   return Object.defineProperty(proxy, 'exchanges', { get: () => ledger.snapshots(), enumerable: true }) as AiProxy
 }
 

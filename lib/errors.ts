@@ -30,6 +30,7 @@ const kinds = {
   model_not_allowed: { status: 403, outcome: 'rejected' },
   invalid_request: { status: 400, outcome: 'rejected' },
   request_refused: { status: 403, outcome: 'rejected' },
+  aborted: { status: 503, outcome: 'rejected' },
   overloaded: { status: 503, outcome: 'rejected', retryAfter: 1 },
   credentials_unavailable: { status: 500, outcome: 'rejected' },
   internal_error: { status: 500, outcome: 'rejected' },

@@ -22,8 +22,15 @@ export interface ExchangeSnapshot {
   readonly phase: Phase
   /** The model that the request names. */
   readonly model: string | undefined
+  /** The request asks for a stream. */
+  readonly stream: boolean
   /** Body bytes that the client was sent so far. */
   readonly bytes: number
+  /** Output tokens so far: as told, and what was estimated since. */
+  readonly outputTokens: number
+  /** Turns that its stream has taken, and the longest of them in milliseconds. */
+  readonly turns: number
+  readonly maxTurnMs: number
   /** Milliseconds since its start. */
   readonly age: number
 }
@@ -178,8 +185,9 @@ export class Exchange {
   }
 
   snapshot(): ExchangeSnapshot {
-    const { id, phase, model, age } = this
-    return { id, phase, model, bytes: this.counters.downstreamBytes(), age }
+    const { id, phase, model, asksForStream: stream, turns, maxTurnMs, age } = this
+    const { outputTokens } = this.findings
+    return { id, phase, model, stream, bytes: this.counters.downstreamBytes(), outputTokens, turns, maxTurnMs, age }
   }
 
   record(): ExchangeRecord {

@@ -101,6 +101,16 @@ export class Ledger {
     return [...this.#open.keys()].map((exchange) => exchange.snapshot())
   }
 
+  /** Ends the exchange of that id. @returns whether there is one under way */
+  abort(id: string): boolean {
+    for (const [exchange, delivery] of this.#open) {
+      if (exchange.id !== id) continue
+      delivery.fail(new AiProxyError('aborted', 'The server ended this request'))
+      return true
+    }
+    return false
+  }
+
   stats(waitingForTurn: number): AiProxyStats {
     const { outcomes, limits, ...totals } = this.#totals
     const waitingForDrain = [...this.#open.keys()].filter(({ phase }) => phase === 'stalled').length

@@ -40,6 +40,7 @@ describe('other failures', () => {
     ['invalid_request', 400, 'rejected'],
     ['model_not_allowed', 403, 'rejected'],
     ['request_refused', 403, 'rejected'],
+    ['aborted', 503, 'rejected'],
     ['overloaded', 503, 'rejected'],
     ['credentials_unavailable', 500, 'rejected'],
     ['internal_error', 500, 'rejected'],

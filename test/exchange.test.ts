@@ -167,8 +167,20 @@ test('snapshot tells where it is', () => {
   exchange.phase = 'streaming'
   exchange.model = 'claude'
   exchange.counters = { events: () => 1, downstreamBytes: () => 12 }
+  exchange.findings.estimatedTokens = 3
+  exchange.tookTurn(5)
+  exchange.tookTurn(4)
   const { age, ...snapshot } = exchange.snapshot()
-  assert.deepEqual(snapshot, { id: exchange.id, phase: 'streaming', model: 'claude', bytes: 12 })
+  assert.deepEqual(snapshot, {
+    id: exchange.id,
+    phase: 'streaming',
+    model: 'claude',
+    stream: false,
+    bytes: 12,
+    outputTokens: 3,
+    turns: 2,
+    maxTurnMs: 5,
+  })
   assert.ok(age >= 0)
 })
 

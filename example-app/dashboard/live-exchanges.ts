@@ -1,11 +1,10 @@
-import type { Request } from 'express'
 import type { AiProxy, AiProxyStats, ExchangeRecord, ExchangeSnapshot, Observer } from 'express-ai-proxy'
 
 /** An exchange under way. */
 type ActiveRow = ExchangeSnapshot & { provider: string }
 
-/** The record of one that has ended; `abortedHere` tells an abort from a client that left, which the record cannot. */
-type FinishedRow = ExchangeRecord & { provider: string; abortedHere: boolean }
+/** The record of one that has ended. */
+type FinishedRow = ExchangeRecord & { provider: string }
 
 type Gauges = Pick<
   AiProxyStats,
@@ -15,8 +14,6 @@ type Gauges = Pick<
 /** What goes on in several middlewares: those under way, the last that ended, and a hand on each. */
 export class LiveExchanges {
   readonly #proxies = new Map<string, AiProxy>()
-  readonly #requests = new Map<string, Request>()
-  readonly #aborted = new Set<string>()
   #finished: readonly FinishedRow[] = []
   readonly #keep: number
   readonly #onClose = new AbortController()
@@ -25,17 +22,11 @@ export class LiveExchanges {
     this.#keep = keep
   }
 
-  /** To be given to the middleware: it tells what begins and what ends. */
+  /** To be given to the middleware: it tells what ends. */
   observer(provider: string): Observer {
     return {
-      onRequest: ({ id, req }) => {
-        this.#requests.set(id, req)
-        return undefined
-      },
       onFinish: (record) => {
-        this.#requests.delete(record.id)
-        const row = { provider, ...record, abortedHere: this.#aborted.delete(record.id) }
-        this.#finished = [row, ...this.#finished].slice(0, this.#keep)
+        this.#finished = [{ provider, ...record }, ...this.#finished].slice(0, this.#keep)
       },
     }
   }
@@ -69,19 +60,9 @@ export class LiveExchanges {
     }
   }
 
-  /**
-   * Ends an exchange: the client's side of it, upon which the middleware stops the provider. Where nothing has gone out
-   * yet it is answered, for browsers send a request again whose connection just breaks.
-   *
-   * @returns whether it was under way
-   */
+  /** Ends an exchange. @returns whether it was under way */
   abort(id: string): boolean {
-    const res = this.#requests.get(id)?.res
-    if (!res) return false
-    this.#aborted.add(id)
-    if (res.headersSent) res.destroy()
-    else res.status(503).json({ error: { message: 'Aborted from the dashboard.' } })
-    return true
+    return [...this.#proxies.values()].some((proxy) => proxy.abort(id))
   }
 
   /** Aborted when nobody is to be shown anything any more. */

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { beforeAppCloses } from './running-app.js'
 
 const places = [
   process.env.CHROMIUM_PATH,
@@ -60,6 +61,7 @@ export async function openPage(
     const { protocol, hostname } = new URL(request.url())
     if (protocol !== 'data:' && hostname !== '127.0.0.1') complaints.push(`asked for ${request.url()}`)
   })
+  beforeAppCloses(t, () => context.close())
   t.after(async () => {
     await context.close()
     assert.deepEqual(complaints, [], 'complaints of the page')

@@ -14,7 +14,8 @@ const inBrowser = { skip: noBrowser }
 
 test('a prompt is typed, the answer grows, and below it stands what it cost', inBrowser, async (t) => {
   const page = await openPage(t, await runningApp(t, await chooseProviders({}), { dashboard: true }))
-  await page.keyboard.type('Why do you stream?') // the prompt has the focus from the start
+  await page.locator('#prompt:focus').waitFor() // from the start, once the page knows its providers
+  await page.keyboard.type('Why do you stream?')
   await page.keyboard.press('Enter')
 
   const answer = page.locator('.answer')

@@ -5,12 +5,20 @@ import type { TestContext } from 'node:test'
 import { makeApp } from '../../example-app/app.js'
 import type { Provider } from '../../example-app/provider.js'
 
+const closing = new WeakMap<TestContext, (() => Promise<void>)[]>()
+
+/** Does something while the app still runs: a page that outlives it would complain that it cannot reach it. */
+export function beforeAppCloses(t: TestContext, act: () => Promise<void>): void {
+  closing.set(t, [...(closing.get(t) ?? []), act])
+}
+
 /** The example's app with these providers, on a free port until the test ends. @returns its URL */
 export async function runningApp(t: TestContext, given: Provider | Provider[], options = {}): Promise<string> {
   const providers = [given].flat()
   const { app, close } = makeApp(providers, options)
   const server = app.listen(0, '127.0.0.1')
   t.after(async () => {
+    for (const act of closing.get(t) ?? []) await act()
     await close({ graceMs: 0 })
     await closed(server)
     await Promise.all(providers.map((provider) => provider.close()))

@@ -49,7 +49,8 @@ test('a provider that breaks off mid-event: the client is told', inBrowser, asyn
   const [ours, plain] = sides(page)
   await ours.locator('.headline').filter({ hasText: '10 of 10 clients got an error event' }).waitFor()
   assert.match(await ours.locator('.tail mark.whole').innerText(), /^data: {"error":{.*"code":"upstream_reset"/)
-  assert.match(await plain.locator('.tail mark.half').innerText(), /this event was never fin$/)
+  // http-proxy-middleware 3 may write a sentence of its own behind the half event.
+  assert.match(await plain.locator('.tail mark.half').innerText(), /this event was never fin(?:Error occurred.*)?$/)
   await picture(page, 'storm-break-light')
 })
 

@@ -1,9 +1,10 @@
 import { bytes, ms, outcome, toneOf } from '../units.mjs'
 
 const orDash = (value, write) => (value === undefined || value === null ? '–' : write(value))
-const tokens = (row) => {
-  const count = row.usage?.outputTokens
-  return orDash(count, () => `${row.usage.estimated ? '≈ ' : ''}${count}`)
+/** Of one under way they are an estimate in part, as are those of a stream that ended early. */
+const tokens = ({ usage, outputTokens }) => {
+  const isEstimated = usage ? usage.estimated : outputTokens !== undefined
+  return orDash(usage?.outputTokens ?? outputTokens, (count) => `${isEstimated ? '≈ ' : ''}${count}`)
 }
 
 /** The columns that both tables have; the record of an exchange knows more than the view of one under way. */
@@ -24,7 +25,7 @@ export const activeColumns = [
 
 export const finishedColumns = [
   ['', (row) => named(row)],
-  ['', (row) => badge(row.abortedHere ? 'aborted' : outcome(row.code ?? row.outcome), toneOf(row))],
+  ['', (row) => badge(outcome(row.code ?? row.outcome), toneOf(row))],
   ['Took', ({ durationMs }) => ms(durationMs)],
   ...counts,
 ]

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { startApp } from './support/app.js'
+import { Events, post } from './support/client.js'
+import { protocols } from './support/protocols.js'
+import { startProvider } from './support/provider.js'
+
+describe('abort(id)', () => {
+  for (const { name, path, request, events, errorIn, errorInEvent } of protocols) {
+    test(`${name}: in a stream, an error event ends it, and the provider is stopped`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url })
+      const answer = post(app.url + path, request)
+      const call = (await provider.next()).sse([events[0]!])
+      const received = new Events(await answer)
+      assert.equal(await received.next(), events[0])
+      const [exchange, ...others] = app.proxy.exchanges
+      assert.deepEqual([exchange?.stream, others], [true, []])
+      assert.equal(app.proxy.abort(exchange!.id), true)
+      assert.equal(errorInEvent(await received.next()).code, 'aborted')
+      assert.equal(await received.next(), undefined)
+      await call.gone
+      const { id, outcome, code, status } = await app.record()
+      assert.deepEqual([id, outcome, code, status], [exchange!.id, 'rejected', 'aborted', 200])
+      assert.equal(app.proxy.abort(id), false, 'it is over')
+    })
+
+    test(`${name}: before the first byte, 503`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url })
+      const answer = post(app.url + path, request)
+      const call = await provider.next()
+      assert.equal(app.proxy.abort(app.proxy.exchanges[0]!.id), true)
+      const response = await answer
+      assert.equal(response.status, 503)
+      assert.equal(errorIn(await response.json()).code, 'aborted')
+      await call.gone
+      assert.equal((await app.record()).code, 'aborted')
+    })
+  }
+
+  test('of an id that nobody has does nothing', async (t) => {
+    const app = await startApp(t, { target: 'http://127.0.0.1:1' })
+    assert.equal(app.proxy.abort('x'), false)
+  })
+})

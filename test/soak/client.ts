@@ -1,0 +1,85 @@
+import http, { type Agent, type IncomingMessage } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MARK } from './events.js'
+
+/** What a client asks for. */
+export interface Ask {
+  readonly path: string
+  readonly headers: Record<string, string>
+  readonly body: string
+}
+
+/** One request, and what came back: counted, not kept. */
+export class Client {
+  status = 0
+  bytes = 0
+  events = 0
+  /** The last of what came, where errors are said. */
+  tail = ''
+  /** The first bytes of the answer are there. */
+  readonly begun: Promise<void>
+  /** Nothing more will come: `whole` where HTTP says that this was all. */
+  readonly over: Promise<'whole' | 'cut'>
+
+  readonly #req: http.ClientRequest
+  #res: IncomingMessage | undefined
+  #pause: { everyBytes: number; ms: number } | undefined
+  #read = 0
+
+  constructor(port: number, { path, headers, body }: Ask, agent: Agent) {
+    const { promise: begun, resolve: begin } = promised<void>()
+    const { promise: over, resolve: end } = promised<'whole' | 'cut'>()
+    this.begun = begun
+    this.over = over
+    const length = { 'content-length': Buffer.byteLength(body) }
+    this.#req = http.request({
+      port,
+      host: '127.0.0.1',
+      agent,
+      method: 'POST',
+      path,
+      headers: { ...headers, ...length },
+    })
+    this.#req.on('error', () => {}).on('close', () => end('cut'))
+    this.#req.on('response', (res) => {
+      this.#res = res
+      this.status = res.statusCode ?? 0
+      res.on('data', (chunk: Buffer) => {
+        begin()
+        this.#count(chunk)
+      })
+      res.on('error', () => {}).on('end', () => end('whole'))
+    })
+    this.#req.end(body)
+  }
+
+  leave(): void {
+    this.#req.destroy()
+  }
+
+  /** Waits a while after each so many bytes; `Infinity` milliseconds is for good. */
+  readSlowly(everyBytes: number, ms: number): this {
+    this.#pause = { everyBytes, ms }
+    return this
+  }
+
+  #count(chunk: Buffer): void {
+    this.bytes += chunk.length
+    for (let at = chunk.indexOf(MARK); at !== -1; at = chunk.indexOf(MARK, at + 1)) this.events++
+    this.tail = (this.tail + chunk.toString('latin1', Math.max(0, chunk.length - 500))).slice(-500)
+    if (!this.#pause) return
+    this.#read += chunk.length
+    if (this.#read < this.#pause.everyBytes) return
+    this.#read = 0
+    this.#res?.pause()
+    if (this.#pause.ms !== Number.POSITIVE_INFINITY) void sleep(this.#pause.ms).then(() => this.#res?.resume())
+  }
+}
+
+function promised<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void
+  const promise = new Promise<T>((given) => {
+    resolve = given
+  })
+  return { promise, resolve }
+}

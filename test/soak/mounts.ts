@@ -1,0 +1,20 @@
+import type { AiProxyOptions } from '../../lib/index.js'
+
+/** Middlewares side by side, each with what it takes to hit some limit within seconds. */
+export const mounts = {
+  plain: {},
+  /** Closed while its streams run and replaced by a new one, again and again. */
+  rolling: {},
+  small: { limits: { maxRequestBytes: 20_000 } },
+  impatient: { limits: { firstByteTimeoutMs: 1500 } },
+  restless: { limits: { idleTimeoutMs: 1500 } },
+  short: { limits: { maxStreamDurationMs: 1500 } },
+  narrow: { limits: { maxResponseBytes: 20_000, maxEventBytes: 5_000 } },
+  strict: { limits: { drainTimeoutMs: 300 } },
+  drained: { onClientDisconnect: 'drain' },
+  early: { heartbeatBeforeFirstByte: true, heartbeatMs: 200 },
+  /** Nobody listens there. */
+  away: { target: 'http://127.0.0.1:9' },
+} satisfies Record<string, Partial<AiProxyOptions>>
+
+export type Mount = keyof typeof mounts

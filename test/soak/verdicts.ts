@@ -1,0 +1,85 @@
+import type { Accounts } from './accounts.js'
+import { moreHandles, type Sample } from './sample.js'
+
+export interface Verdict {
+  readonly what: string
+  readonly found: string
+  readonly isFine: boolean
+}
+
+/** What a soak has seen. */
+export interface Soak {
+  readonly accounts: Accounts
+  /** What the middlewares themselves have counted. */
+  readonly counted: { readonly exchanges: number; readonly ended: number }
+  readonly clients: number
+  /** Before the first exchange; between the laps, with nothing under way, the first after the warm-up; after the end. */
+  readonly start: Sample
+  readonly quiet: readonly Sample[]
+  readonly end: Sample
+  /** Exchanges from the first quiet sample to the last. */
+  readonly exchangesBetween: number
+  /** While it runs. */
+  readonly busy: readonly Sample[]
+}
+
+/** Code that gets hot late, and inline caches that fill, take this much, however long it runs. */
+const FREE_BYTES = 1024 * 1024
+/** The smallest thing that could be left behind by each exchange, an object of a few fields or a listener, is larger. */
+const BYTES_PER_EXCHANGE = 32
+
+export function verdicts(soak: Soak): Verdict[] {
+  const { accounts, counted, clients, start, quiet, end, exchangesBetween, busy } = soak
+  const { begun, recorded, open, faults } = accounts
+  const grown = quiet.at(-1)!.heldBytes - quiet[0]!.heldBytes
+  const mayGrow = FREE_BYTES + BYTES_PER_EXCHANGE * exchangesBetween
+  const more = moreHandles(start, end)
+  const most = {
+    sockets: Math.max(...quiet.map(({ sockets }) => sockets)),
+    upstream: Math.max(...quiet.map(({ upstream }) => upstream)),
+  }
+  const atOnce = Math.max(...busy.map(({ active }) => active))
+  const wrong = Object.entries(faults).filter(([, count]) => count > 0)
+  return [
+    {
+      what: 'each exchange has its record',
+      found: `${begun} begun, ${recorded} records, ${open.length} lost`,
+      isFine: open.length === 0 && recorded === begun,
+    },
+    {
+      what: 'none is double, unknown, or other than its kind is to end',
+      found: wrong.map(([kind, count]) => `${count} ${kind}`).join(', ') || 'none',
+      isFine: wrong.length === 0,
+    },
+    {
+      what: 'stats() say the same',
+      found: `${counted.exchanges} begun, ${counted.ended} ended`,
+      isFine: counted.exchanges === begun && counted.ended === begun,
+    },
+    {
+      what: `heap: grows by less than ${kib(FREE_BYTES)} and ${BYTES_PER_EXCHANGE} bytes an exchange, warm-up left out`,
+      found: `${kib(grown)} in ${exchangesBetween} exchanges (${kib(mayGrow)} allowed)`,
+      isFine: grown <= mayGrow,
+    },
+    {
+      // A client keeps one connection for its next question. A pool keeps what its middleware once had under way.
+      what: 'connections, with nothing under way: one a client, and two for it to the provider',
+      found: `${most.sockets} and ${most.upstream} at most`,
+      isFine: most.sockets <= clients && most.upstream <= 2 * clients,
+    },
+    {
+      what: 'when all is closed: no connection to the provider, and no more handles than before the first exchange',
+      found: [`${end.upstream} connections`, ...more].join(', '),
+      isFine: end.upstream === 0 && more.length === 0,
+    },
+    {
+      what: 'exchanges under way: nothing between the laps, hundreds within',
+      found: `${Math.max(...quiet.map(({ active }) => active))}, ${atOnce}`,
+      isFine: quiet.every(({ active }) => active === 0) && atOnce >= clients / 2,
+    },
+  ]
+}
+
+export function kib(bytes: number): string {
+  return `${Math.round(bytes / 1024).toLocaleString('en')} KiB`
+}
