@@ -10,24 +10,33 @@ const SILENT = /^(?:(?::[^\r\n]*)?(?:\r\n|\r|\n))*$/
 
 /** The last frames of a stream that say something. */
 export class Tail {
-  #frames: Buffer[] = []
+  readonly #frames: Buffer[] = []
 
   keep(frames: Buffer, ends: readonly number[]): void {
-    const last: Buffer[] = []
-    for (let at = ends.length - 1; at >= 0 && last.length < KEPT_FRAMES; at--) {
-      const start = ends[at - 1] ?? 0
-      if (isSilent(frames, start, ends[at]!)) continue
-      // A copy, which does not keep alive the much larger buffer around it.
-      last.unshift(ends.length === 1 ? frames : Buffer.from(frames.subarray(start, ends[at])))
+    if (ends.length === 1) {
+      if (!isSilent(frames, 0, frames.length)) this.#push(frames)
+      return
     }
-    this.#frames = [...this.#frames, ...last].slice(-KEPT_FRAMES)
+    let from = ends.length
+    for (let speaking = 0; from > 0 && speaking < KEPT_FRAMES; from--) {
+      if (!isSilent(frames, ends[from - 2] ?? 0, ends[from - 1]!)) speaking++
+    }
+    for (let at = from; at < ends.length; at++) {
+      const start = ends[at - 1] ?? 0
+      const end = ends[at]!
+      // A copy, which does not keep alive the much larger buffer around it.
+      if (!isSilent(frames, start, end)) this.#push(Buffer.from(frames.subarray(start, end)))
+    }
   }
 
   /** They are handed out once. */
   frames(): Buffer[] {
-    const frames = this.#frames
-    this.#frames = []
-    return frames
+    return this.#frames.splice(0)
+  }
+
+  #push(frame: Buffer): void {
+    if (this.#frames.length === KEPT_FRAMES) this.#frames.shift()
+    this.#frames.push(frame)
   }
 }
 

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { ChunkJoiner } from './chunk-joiner.js'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
+const NOTHING = Buffer.alloc(0)
 const TAB = 9
 const CR = 13
 const LF = 10
@@ -64,7 +65,7 @@ export class Connection {
     const size = joiner.join(bytes)
     if (size > 0 && !response.push(Buffer.from(bytes.subarray(0, size)))) this.#socket.pause()
     if (joiner.isBroken) this.#socket.destroy(new Error('a chunk of the body has another length than it says'))
-    if (!joiner.isOver) return bytes.subarray(bytes.length)
+    if (!joiner.isOver) return NOTHING
     this.#joiner = undefined
     this.#isLeftToParser = true
     return joiner.left()
