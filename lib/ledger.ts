@@ -34,10 +34,11 @@ export interface AiProxyStats {
 
 const summed = ['requestBytes', 'upstreamBytes', 'downstreamBytes', 'events', 'turns', 'busyMs'] as const
 
-/** What the ledger can do to an exchange: end it with a failure, or cut its connection. */
+/** What the ledger can do to an exchange: end it with a failure, cut its connection, end it for the app. */
 interface Endable {
   fail(failure: AiProxyError): void
   cut(): void
+  abort(): void
 }
 
 /** How long a client may take over the last bytes of an exchange that was ended by `close()`. */
@@ -105,7 +106,8 @@ export class Ledger {
   abort(id: string): boolean {
     for (const [exchange, delivery] of this.#open) {
       if (exchange.id !== id) continue
-      delivery.fail(new AiProxyError('aborted', 'The server ended this request'))
+      // An app that calls this from a hook is in the middle of a turn, whose frames are still to be written.
+      process.nextTick(() => this.#open.has(exchange) && delivery.abort())
       return true
     }
     return false

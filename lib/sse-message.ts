@@ -15,8 +15,10 @@ export function readSse(frame: Buffer): EventSourceMessage | undefined {
   const text = frame.toString()
   found = undefined
   // Only the first event of a stream may have a mark before it, and no reader of ours minds one anywhere else.
-  parser.feed(text.charCodeAt(0) === BOM ? text.slice(1) : text)
-  // The parser waits to see whether a CR at the very end is the first half of a CRLF.
+  const unmarked = text.charCodeAt(0) === BOM ? text.slice(1) : text
+  // For each line the parser would search all the rest for a CR: of a large frame, for minutes.
+  parser.feed(unmarked.includes('\r') ? unmarked.replace(/\r\n?/g, '\n') : unmarked)
+  // The last event of a stream need not have its blank line.
   if (!found) parser.feed('\n\n')
   parser.reset()
   return found

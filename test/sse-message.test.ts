@@ -90,3 +90,9 @@ describe('writing an event', () => {
     )
   })
 })
+
+test('an event of many lines is read in linear time, also where a CR stands in it', () => {
+  const lines = 200_000
+  const event = readSse(Buffer.from(`${'data:\n'.repeat(lines)}\r\n`))
+  assert.equal(event?.data, '\n'.repeat(lines - 1))
+})

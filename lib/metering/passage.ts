@@ -7,6 +7,9 @@ import type { Findings } from './findings.js'
 import { markedFrames } from './marked.js'
 import { Tail } from './tail.js'
 
+/** A turn may bring frames by the ten thousand that are empty, and none of which teaches anything about the others. */
+const LOOKS_PER_TURN = 64
+
 /** What is done with what passes; what the client sees of it. */
 export interface Metering {
   /**
@@ -64,11 +67,14 @@ export class Passage implements Metering {
     let pieces: Buffer[] | undefined
     let kept = 0
     let start = 0
+    let looks = 0
     for (let at = 0; at < ends.length; at++) {
       const end = ends[at]!
       const isMarked = marked !== undefined && marked[nextMark] === at
       if (isMarked) nextMark++
-      if (isMarked || this.#readsAll || this.#estimate.wantsLook(end - start, at === ends.length - 1)) {
+      const isRead = isMarked || this.#readsAll
+      const wantsLook = !isRead && this.#estimate.wantsLook(end - start, at === ends.length - 1)
+      if (isRead || (wantsLook && looks++ < LOOKS_PER_TURN)) {
         const frame = frames.subarray(start, end)
         const seen = this.#asFirst(this.#tried(frame, now))
         if (this.failure) return joined([...(pieces ?? []), frames.subarray(kept, start)])
@@ -77,7 +83,7 @@ export class Passage implements Metering {
           pieces.push(frames.subarray(kept, start), seen)
           kept = end
         }
-      } else {
+      } else if (!wantsLook) {
         this.#estimate.count(end - start)
       }
       start = end

@@ -5,9 +5,6 @@ const LF = 10
 const CR = 13
 const COLON = 58
 
-/** Comments of server-sent events and blank lines, and nothing else. */
-const SILENT = /^(?:(?::[^\r\n]*)?(?:\r\n|\r|\n))*$/
-
 /** The last frames of a stream that say something. */
 export class Tail {
   readonly #frames: Buffer[] = []
@@ -40,8 +37,23 @@ export class Tail {
   }
 }
 
-/** Looked at closely only where it begins like one: nearly all frames do not. */
+/** Whether a frame is but comments of server-sent events and blank lines. */
 function isSilent(frames: Buffer, start: number, end: number): boolean {
-  const first = frames[start]
-  return (first === COLON || first === LF || first === CR) && SILENT.test(frames.toString('latin1', start, end))
+  let at = start
+  while (at < end) {
+    const first = frames[at]
+    if (first === COLON) {
+      const lineEnd = endOfLine(frames, at, end)
+      if (lineEnd === end) return false
+      at = lineEnd
+    } else if (first !== LF && first !== CR) return false
+    at++
+  }
+  return true
+}
+
+function endOfLine(frames: Buffer, start: number, end: number): number {
+  let at = start
+  while (at < end && frames[at] !== LF && frames[at] !== CR) at++
+  return at
 }

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, type InputType, inflate, type ZlibOptions } from 'node:zlib'
 import { AiProxyError, limitFailure } from '../errors.js'
 import type { Limits } from '../limits.js'
-import { depthExceeds, topLevelFields } from '../top-level.js'
+import { depthExceeds, topLevelFields, topLevelSpans } from '../top-level.js'
 import { bodyLeftByParser } from './parsed-body.js'
 
 /** The client's body on its way to the provider. */
@@ -74,7 +74,7 @@ export async function readBody(
   headers['content-length'] = String(content.length)
   if (!readsJson) return { content, headers, json: undefined }
   const text = await decompressed(content, encoding, limits)
-  if (isEdited && depthExceeds(text, DEEPEST)) throw tooDeep()
+  if (isEdited) refuseUnwieldy(text)
   if (left && 'json' in left) return { content, headers, json: left.json }
   if (!isEdited) {
     const json = parseJson(text, PARSED_WHOLE_BYTES)
@@ -144,8 +144,16 @@ const PARSED_WHOLE_BYTES = 256 * 1024
 // What models are asked is nested some ten deep; thousands deep, JSON takes seconds to parse.
 const DEEPEST = 500
 
-function tooDeep(): AiProxyError {
-  return new AiProxyError('invalid_request', `The request body is nested more than ${DEEPEST} deep`)
+/** Nor have they more fields; hundreds of thousands, each looked at several times, would take seconds. */
+const MOST_FIELDS = 1000
+
+function refuseUnwieldy(bytes: Buffer): void {
+  if (depthExceeds(bytes, DEEPEST)) {
+    throw new AiProxyError('invalid_request', `The request body is nested more than ${DEEPEST} deep`)
+  }
+  if ((topLevelSpans(bytes)?.size ?? 0) > MOST_FIELDS) {
+    throw new AiProxyError('invalid_request', `The request body has more than ${MOST_FIELDS} fields`)
+  }
 }
 
 function parseJson(bytes: Buffer, upToBytes: number): unknown {

@@ -158,6 +158,12 @@ export class Delivery {
     }
   }
 
+  /** Ends the exchange because the app wants it; where its last bytes are on their way already, by cutting them off. */
+  abort(): void {
+    if (this.#downstream.isEnded) this.cut()
+    else this.fail(new AiProxyError('aborted', 'The server ended this request'))
+  }
+
   /** Closes the connection of an exchange whose client takes too long over the last bytes. */
   cut(): void {
     this.#downstream.cut()

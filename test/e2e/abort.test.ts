@@ -39,6 +39,21 @@ describe('abort(id)', () => {
     })
   }
 
+  test('from a hook, behind the events that it has let pass', async (t) => {
+    const provider = await startProvider(t)
+    const [{ path, request, events, errorInEvent }] = protocols as [(typeof protocols)[number]]
+    const app = await startApp(t, {
+      target: provider.url,
+      onEvent: (_event, { id }) => void app.proxy.abort(id),
+    })
+    const answer = post(app.url + path, request)
+    const call = (await provider.next()).sse([events.slice(0, 2).join('')])
+    const received = await new Events(await answer).rest()
+    assert.deepEqual(received.slice(0, -1), events.slice(0, 2))
+    assert.equal(errorInEvent(received.at(-1)).code, 'aborted')
+    await call.gone
+  })
+
   test('of an id that nobody has does nothing', async (t) => {
     const app = await startApp(t, { target: 'http://127.0.0.1:1' })
     assert.equal(app.proxy.abort('x'), false)

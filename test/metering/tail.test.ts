@@ -75,3 +75,10 @@ describe('the last frames of a stream', () => {
     for (const frame of tail.frames()) assert.notEqual(frame.buffer, bytes.buffer)
   })
 })
+
+test('a frame of comments by the ten thousand is looked at once', () => {
+  const tail = new Tail()
+  const frame = Buffer.from(`${':a\r\n'.repeat(50_000)}data: x\r\n\r\n`)
+  tail.keep(frame, [frame.length])
+  assert.deepEqual(tail.frames(), [frame])
+})

@@ -125,6 +125,13 @@ describe('a body that may be edited', () => {
     assert.deepEqual([textOf(body), body.json], ['\uFEFF{"a":1}', { a: 1 }])
   })
 
+  test('with more fields than anybody means is refused', async () => {
+    const fields = (count: number) =>
+      JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, at) => [`f${at}`, 1])))
+    assert.equal(Object.keys((await read(fields(1000))).json as object).length, 1000)
+    await assert.rejects(read(fields(1001)), { code: 'invalid_request', message: /more than 1000 fields/ })
+  })
+
   test('of an upload passes unread', async () => {
     const type = 'multipart/form-data; boundary=x'
     const { content, json, headers } = await read('hello', { headers: { 'content-type': type } })
