@@ -1,4 +1,4 @@
-import http, { type Agent, type AgentOptions } from 'node:http'
+import http, { type Agent, type AgentOptions, type ClientRequest } from 'node:http'
 import https from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -28,7 +28,8 @@ interface OnRead {
  */
 export function createAgent(protocol: string, tls: SecureContextOptions | undefined): Agent {
   const { Agent } = protocol === 'https:' ? https : http
-  const agent = new Agent({ ...tls, keepAlive: true, timeout: IDLE_CONNECTION_MS })
+  const agent = new Agent({ ...tls, keepAlive: true })
+  timeIdleOnly(agent)
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
   const connect = agent.createConnection as (options: AgentOptions, ...rest: unknown[]) => Duplex
   agent.createConnection = (options: AgentOptions & { onread?: OnRead }, ...rest: unknown[]) => {
@@ -41,4 +42,31 @@ export function createAgent(protocol: string, tls: SecureContextOptions | undefi
     return socket
   }
   return agent
+}
+
+/** What an agent decides by itself and lets others decide: https://nodejs.org/api/http.html#agentkeepsocketalivesocket */
+interface Pool {
+  readonly options: { timeout?: number | undefined }
+  keepSocketAlive(socket: Socket): boolean
+  reuseSocket(socket: Socket, request: ClientRequest): void
+}
+
+/**
+ * Closes connections that nobody uses for too long. The agent's own `timeout` would be on those in use as well, where it
+ * ends nothing and costs at every read and write.
+ */
+function timeIdleOnly(agent: Agent): void {
+  const pool = agent as unknown as Pool
+  const { keepSocketAlive, reuseSocket } = pool
+  pool.keepSocketAlive = (socket) => {
+    // For Node to set it, or the shorter one that the provider asks for (`keep-alive: timeout=…`).
+    pool.options.timeout = IDLE_CONNECTION_MS
+    const isKept = keepSocketAlive.call(agent, socket)
+    pool.options.timeout = undefined
+    return isKept
+  }
+  pool.reuseSocket = (socket, request) => {
+    socket.setTimeout(0)
+    reuseSocket.call(agent, socket, request)
+  }
 }

@@ -63,6 +63,31 @@ describe('createAgent', () => {
     assert.equal(await second, 'two')
   })
 
+  // Node takes a second off what the provider says, or does not, by its version.
+  for (const [hint, least, most] of [
+    ['', 30_000, 30_000],
+    ['keep-alive: timeout=5\r\n', 4000, 5000],
+  ] as const) {
+    test(`an idle connection is closed after ${most} ms${hint && ', as the provider says'}; one in use is not timed`, async (t) => {
+      const { port, asked } = await provider(t)
+      const agent = createAgent('http:', undefined)
+      t.after(() => agent.destroy())
+      const only = (sockets: NodeJS.ReadOnlyDict<Socket[]>) => Object.values(sockets).flat()[0]
+      for (let time = 0; time < 2; time++) {
+        const answered = bodyFor(agent, port)
+        const socket = await asked()
+        assert.equal(only(agent.sockets)?.timeout || 0, 0)
+        socket.write(`HTTP/1.1 200 OK\r\n${hint}content-length: 1\r\n\r\nx`)
+        await answered
+        await until(() => only(agent.freeSockets) !== undefined)
+        const { timeout = 0 } = only(agent.freeSockets)!
+        assert.ok(timeout >= least && timeout <= most, `${timeout}`)
+      }
+      only(agent.freeSockets)?.emit('timeout')
+      await until(() => only(agent.freeSockets) === undefined)
+    })
+  }
+
   test('an idle connection on which bytes come unasked is closed: they are no answer to the next request', async (t) => {
     const { port, asked } = await provider(t)
     const agent = createAgent('http:', undefined)
