@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, mock, test } from 'node:test'
 import { formatNamed } from '../../lib/formats/index.js'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
-import { jsonArray } from '../../lib/framing/index.js'
+import { jsonArray, sse } from '../../lib/framing/index.js'
 import { ndjson } from '../../lib/framing/ndjson.js'
+import { Findings } from '../../lib/metering/findings.js'
+import { Passage } from '../../lib/metering/passage.js'
 import { chunk, DONE, event, passed, stop, usageEvent } from './passing.js'
 
 const ndjsonLine = (value: unknown) => `${JSON.stringify(value)}\n`
@@ -37,6 +39,23 @@ describe('what a stream tells', () => {
         assert.deepEqual([findings.finishReason, findings.error], ['stop', 'overloaded'])
       }
     }
+  })
+
+  test('empty frames by the ten thousand are not each read, and what follows is still told', () => {
+    const framing = { ...sse, read: mock.fn(sse.read) }
+    const findings = new Findings()
+    const options = { hidesUsage: false, estimateTokens: undefined, onMessage: undefined }
+    const passage = new Passage(formatNamed('openai-chat'), framing, findings, options)
+    const empty = Buffer.alloc(60_000, '\n')
+    passage.pass(
+      empty,
+      Array.from(empty, (_, at) => at + 1),
+      1,
+    )
+    assert.ok(framing.read.mock.callCount() < 100, `${framing.read.mock.callCount()} were read`)
+    const told = Buffer.from(usageEvent(5))
+    passage.pass(told, [told.length], 2)
+    assert.equal(findings.usage?.outputTokens, 5)
   })
 
   test('the first token is the first text, not the first event', () => {
