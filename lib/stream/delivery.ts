@@ -56,6 +56,10 @@ export class Delivery {
   #pump: Pump | undefined
   #terminated = false
   #isCloseDelimited = false
+  /** What the departure of the client means has been worked out. */
+  #isClosed = false
+  /** Bytes that were written had not been read when the client left. */
+  #hasUnread = false
   #isOver = false
   readonly #stopWatching: () => void
 
@@ -76,7 +80,7 @@ export class Delivery {
       events: () => 0,
       downstreamBytes: () => this.#downstream.bytes,
     }
-    this.#stopWatching = onDeparture(exchange.req, exchange.res, () => this.#closed())
+    this.#stopWatching = onDeparture(exchange.req, exchange.res, () => this.#departed())
   }
 
   /** Answers without the provider. */
@@ -140,7 +144,8 @@ export class Delivery {
   fail(failure: AiProxyError): void {
     // What fails because the client has left is no failure.
     const { req, res } = this.#exchange
-    if (!this.#downstream.isGone && hasDeparted(req, res)) this.#closed()
+    if (hasDeparted(req, res)) this.#closed()
+    if (this.#isOver) return
     // On its last bytes already: nothing can follow them, and nothing is to be said.
     if (this.#downstream.isEnded && !this.#downstream.isGone) return
     const isFirst = this.#exchange.settle(failure.outcome, failure)
@@ -277,6 +282,7 @@ export class Delivery {
 
   /** The provider's answer is whole: so is ours, once the client has got its last bytes. */
   #end(): void {
+    if (this.#downstream.isGone) this.#closed()
     this.#stopUpstream()
     this.#exchange.answerIsWhole = true
     this.#exchange.finishMetering()
@@ -326,12 +332,26 @@ export class Delivery {
     this.#downstream.cut()
   }
 
-  /** The client's connection is done with: it has got everything, or it has left. */
+  /** The client's connection is done with. Many may leave at the same moment: they go out in turns. */
+  #departed(): void {
+    if (this.#exchange.res.writableFinished) return this.#closed()
+    this.#leave()
+    if (this.#config.onClientDisconnect === 'abort') this.#pump?.stop()
+    this.#turns.takeOrEnqueue({ takeTurn: () => this.#safely(() => this.#closed()), turnTook: () => {} })
+  }
+
+  #leave(): void {
+    if (this.#downstream.isGone) return
+    this.#hasUnread = this.#downstream.isBlocked
+    this.#downstream.leave()
+  }
+
+  /** It has got everything, or it has left. */
   #closed(): void {
     const exchange = this.#exchange
-    if (this.#downstream.isGone) return
-    const hasReadAll = !this.#downstream.isBlocked
-    this.#downstream.leave()
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#leave()
     // Many clients leave as soon as they have read that the provider is done, or that it failed.
     if (this.#framing) exchange.metering?.finish(performance.now())
     this.#settleSaidError()
@@ -341,7 +361,7 @@ export class Delivery {
       return this.#over()
     }
     // Many clients leave as soon as they have read that the stream is over: they have got all of it.
-    if (this.#terminated && hasReadAll) {
+    if (this.#terminated && !this.#hasUnread) {
       exchange.settle('completed')
       return this.#over()
     }

@@ -80,7 +80,9 @@ export function rig(t: TestContext, given: Given = {}) {
     const { outcome, code, status, events } = exchange.record()
     return { outcome, code, status, events, over: log.filter((line) => line === 'over').length }
   }
-  return { exchange, delivery, res, log, left, run, answer, advance, ended, timers: () => pending.size }
+  /** This round's turns have taken all the time they may: what wants a turn now waits for the next round. */
+  const useUpRound = () => turns.takeOrEnqueue({ takeTurn: () => (clock.time += 1000), turnTook: () => {} })
+  return { exchange, delivery, res, log, left, run, answer, advance, useUpRound, ended, timers: () => pending.size }
 }
 
 /** How an exchange ended that ended well. */

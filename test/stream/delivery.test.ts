@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { AiProxyError } from '../../lib/errors.js'
 import { settled } from '../support/event-loop.js'
@@ -495,6 +495,42 @@ describe('a client that leaves', () => {
     delivery.fail(new AiProxyError('shutting_down', 'x'))
     delivery.fail(new AiProxyError('upstream_reset', 'x'))
     assert.deepEqual([ended().outcome, ended().over], ['client_disconnect', 1])
+  })
+
+  describe('while others have the turns of this round', () => {
+    const left = { outcome: 'client_disconnect', code: undefined, status: 200, events: 1, over: 1 }
+    const leaving = async (t: TestContext, given: Given, act: (response: ProviderResponse) => void) => {
+      const exchange = rig(t, given)
+      const response = await exchange.answer(SSE, event('a'))
+      exchange.useUpRound()
+      act(response)
+      await settled()
+      exchange.res.destroy()
+      assert.deepEqual(exchange.log, [])
+      return exchange
+    }
+
+    test('goes out in the next one, and gets nothing more', async (t) => {
+      const { res, run, ended, log } = await leaving(t, {}, (response) => response.write(event('b')))
+      await run()
+      assert.equal(res.body, event('a'))
+      assert.deepEqual(log, ['upstream ended', 'over'])
+      assert.deepEqual(ended(), left)
+    })
+
+    test('has left first, whatever fails meanwhile', async (t) => {
+      const { delivery, run, ended } = await leaving(t, {}, () => {})
+      delivery.fail(new AiProxyError('upstream_reset', 'x'))
+      assert.deepEqual(ended(), left)
+      await run()
+      assert.deepEqual(ended(), left)
+    })
+
+    test('has not got an answer that ends meanwhile', async (t) => {
+      const { run, ended } = await leaving(t, { onClientDisconnect: 'drain' }, (response) => response.end())
+      await run()
+      assert.deepEqual(ended(), left)
+    })
   })
 
   test('before the provider has answered', async (t) => {
