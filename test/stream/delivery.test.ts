@@ -499,11 +499,12 @@ describe('a client that leaves', () => {
 
   describe('while others have the turns of this round', () => {
     const left = { outcome: 'client_disconnect', code: undefined, status: 200, events: 1, over: 1 }
-    const leaving = async (t: TestContext, given: Given, act: (response: ProviderResponse) => void) => {
+    type Meanwhile = (response: ProviderResponse, useUpRound: () => void) => unknown
+    const leaving = async (t: TestContext, given: Given, meanwhile: Meanwhile) => {
       const exchange = rig(t, given)
       const response = await exchange.answer(SSE, event('a'))
       exchange.useUpRound()
-      act(response)
+      await meanwhile(response, exchange.useUpRound)
       await settled()
       exchange.res.destroy()
       assert.deepEqual(exchange.log, [])
@@ -527,7 +528,11 @@ describe('a client that leaves', () => {
     })
 
     test('has not got an answer that ends meanwhile', async (t) => {
-      const { run, ended } = await leaving(t, { onClientDisconnect: 'drain' }, (response) => response.end())
+      const { run, ended } = await leaving(t, { onClientDisconnect: 'drain' }, async (response, useUpRound) => {
+        response.end()
+        await settled()
+        useUpRound()
+      })
       await run()
       assert.deepEqual(ended(), left)
     })
