@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 import type { Request, Response } from 'express'
 import { resolveOptions } from '../../lib/config.js'
 import type { AiProxyError } from '../../lib/errors.js'
-import { Exchange } from '../../lib/exchange.js'
+import { Exchange, type ExchangeRecord } from '../../lib/exchange.js'
 import type { AiProxyOptions } from '../../lib/options.js'
 import { Delivery } from '../../lib/stream/delivery.js'
 import { settled } from '../support/event-loop.js'
@@ -47,12 +47,16 @@ export function rig(t: TestContext, given: Given = {}) {
   const config = resolveOptions({ target: 'https://provider.example', heartbeatMs: 0, ...options })
   const log: string[] = []
   const left: AiProxyError[] = []
+  let record: ExchangeRecord | undefined
   const delivery = new Delivery(exchange, config, turns, {
     onStream: () => {},
     onTurn: undefined,
     onFailureLeft: (failure) => void left.push(failure),
     onUnflushable: () => log.push('unflushable'),
-    onOver: () => log.push('over'),
+    onOver: () => {
+      log.push('over')
+      record ??= exchange.record()
+    },
   })
   delivery.upstream = { end: () => log.includes('upstream ended') || log.push('upstream ended') }
   const run = async () => {
@@ -77,7 +81,7 @@ export function rig(t: TestContext, given: Given = {}) {
   }
   /** How the exchange ended, as its record has it. */
   const ended = () => {
-    const { outcome, code, status, events } = exchange.record()
+    const { outcome, code, status, events } = record ?? exchange.record()
     return { outcome, code, status, events, over: log.filter((line) => line === 'over').length }
   }
   /** This round's turns have taken all the time they may: what wants a turn now waits for the next round. */
