@@ -499,12 +499,11 @@ describe('a client that leaves', () => {
 
   describe('while others have the turns of this round', () => {
     const left = { outcome: 'client_disconnect', code: undefined, status: 200, events: 1, over: 1 }
-    type Meanwhile = (response: ProviderResponse, useUpRound: () => void) => unknown
-    const leaving = async (t: TestContext, given: Given, meanwhile: Meanwhile) => {
-      const exchange = rig(t, given)
+    const leaving = async (t: TestContext, meanwhile: (response: ProviderResponse) => void) => {
+      const exchange = rig(t)
       const response = await exchange.answer(SSE, event('a'))
       exchange.useUpRound()
-      await meanwhile(response, exchange.useUpRound)
+      meanwhile(response)
       await settled()
       exchange.res.destroy()
       assert.deepEqual(exchange.log, [])
@@ -512,7 +511,7 @@ describe('a client that leaves', () => {
     }
 
     test('goes out in the next one, and gets nothing more', async (t) => {
-      const { res, run, ended, log } = await leaving(t, {}, (response) => response.write(event('b')))
+      const { res, run, ended, log } = await leaving(t, (response) => response.write(event('b')))
       await run()
       assert.equal(res.body, event('a'))
       assert.deepEqual(log, ['upstream ended', 'over'])
@@ -520,7 +519,7 @@ describe('a client that leaves', () => {
     })
 
     test('has left first, whatever fails meanwhile', async (t) => {
-      const { delivery, run, ended } = await leaving(t, {}, () => {})
+      const { delivery, run, ended } = await leaving(t, () => {})
       delivery.fail(new AiProxyError('upstream_reset', 'x'))
       assert.deepEqual(ended(), left)
       await run()
@@ -528,12 +527,12 @@ describe('a client that leaves', () => {
     })
 
     test('has not got an answer that ends meanwhile', async (t) => {
-      const { run, ended } = await leaving(t, { onClientDisconnect: 'drain' }, async (response, useUpRound) => {
-        response.end()
-        await settled()
-        useUpRound()
-      })
-      await run()
+      const { res, answer, useUpRound, advance, ended } = rig(t)
+      res.keepsUp = false
+      await answer(SSE, event('[DONE]'))
+      useUpRound()
+      res.destroy()
+      await advance(1000)
       assert.deepEqual(ended(), left)
     })
   })
