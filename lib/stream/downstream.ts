@@ -1,4 +1,5 @@
 import { type OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Deadlines } from '../deadlines.js'
 import { SSE_HEARTBEAT } from '../framing/index.js'
 
@@ -122,7 +123,7 @@ export class Downstream {
   cut(): void {
     const { socket, chunkedEncoding } = this.#res
     // Where the body has no length, to HTTP/1.0, an ordinary close is what ends a whole answer.
-    if (socket && !chunkedEncoding && !this.#res.hasHeader('content-length')) socket.resetAndDestroy()
+    if (socket && !chunkedEncoding && !this.#res.hasHeader('content-length')) reset(socket)
     else this.#res.destroy()
   }
 
@@ -164,5 +165,15 @@ export class Downstream {
       return
     }
     this.#deadlines.start('drain', this.#drainTimeoutMs, () => this.#events.onSlow())
+  }
+}
+
+/** Resets a connection, where it is one of TCP alone: another can but be closed, TLS without its farewell. */
+function reset(socket: Socket): void {
+  try {
+    socket.resetAndDestroy()
+  } catch {
+    // Node throws for all others: https://nodejs.org/api/net.html#socketresetanddestroy
+    socket.destroy()
   }
 }

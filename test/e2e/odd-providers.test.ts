@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
-import { startApp } from './support/app.js'
-import { connect, Events, post } from './support/client.js'
+import { mkdtemp, rm } from 'node:fs/promises'
+import http from 'node:http'
+import net, { type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, type TestContext, test } from 'node:test'
+import tls from 'node:tls'
+import { type App, startApp } from './support/app.js'
+import { connect, Events, post, RawClient } from './support/client.js'
 import { openai, protocols } from './support/protocols.js'
 import { startProvider } from './support/provider.js'
 import { closed, within } from './support/waiting.js'
@@ -117,6 +123,46 @@ describe('an HTTP/1.0 client', () => {
       const { outcome, code } = await app.record()
       assert.deepEqual({ outcome, code }, { outcome: 'upstream_error', code: 'upstream_reset' })
     })
+  }
+
+  // Where a connection cannot be reset, it is closed: Node throws at the attempt.
+  const connections: Record<string, (t: TestContext, app: App) => Promise<Socket>> = {
+    'over TLS': async (_t, app) => tls.connect({ port: app.port, host: '127.0.0.1', rejectUnauthorized: false }),
+    'over a Unix socket': async (t, app) => {
+      const folder = await mkdtemp(join(tmpdir(), 'ai-proxy-'))
+      t.after(() => rm(folder, { recursive: true }))
+      const path = join(folder, 'app.sock')
+      const server = http.createServer(app.server.listeners('request')[0] as http.RequestListener)
+      await new Promise<void>((resolve) => server.listen(path, resolve))
+      t.after(() => server.close())
+      return net.connect(path)
+    },
+  }
+  for (const [how, connectTo] of Object.entries(connections)) {
+    for (const [why, limits, code] of [
+      ['is reset half way', {}, 'upstream_reset'],
+      ['is not read', { drainTimeoutMs: 50 }, 'slow_client'],
+    ] as const) {
+      test(`${how}: an answer that ${why} is cut, and the process goes on`, async (t) => {
+        const provider = await startProvider(t)
+        const app = await startApp(t, { target: provider.url, limits }, { tls: how === 'over TLS' })
+        const client = new RawClient(await connectTo(t, app))
+        t.after(() => client.leave())
+        client.write(request)
+        const call = await provider.next()
+        call.res.writeHead(200, { 'content-type': 'application/json' }).write('{"a":')
+        await client.sees('{"a":')
+        if (code === 'slow_client') {
+          client.pause()
+          void call.flood('x'.repeat(64_000))
+        } else {
+          call.reset()
+        }
+        assert.equal((await app.record()).code, code)
+        client.socket.resume()
+        await client.end()
+      })
+    }
   }
 
   test('gets a whole one, and a clean end', async (t) => {
