@@ -37,7 +37,7 @@ const summed = ['requestBytes', 'upstreamBytes', 'downstreamBytes', 'events', 't
 /** What the ledger can do to an exchange: end it with a failure, cut its connection, end it for the app. */
 interface Endable {
   fail(failure: AiProxyError): void
-  cut(): void
+  cut(failure: AiProxyError): void
   abort(): void
 }
 
@@ -144,7 +144,7 @@ export class Ledger {
 
   #endAll(): void {
     if (this.#farewell) return
-    this.#farewell = setTimeout(() => this.#each((delivery) => delivery.cut()), FAREWELL_MS)
+    this.#farewell = setTimeout(() => this.#each((delivery) => delivery.cut(shuttingDown())), FAREWELL_MS)
     this.#each((delivery) => delivery.fail(shuttingDown()))
   }
 

@@ -9,7 +9,7 @@ import { readsSse } from '../framing/reads-sse.js'
 import { parsedJson } from '../json.js'
 import { meteringFor } from '../metering/index.js'
 import { decoded } from './decode.js'
-import { hasDeparted, onDeparture } from './departure.js'
+import { hasDeparted, hasGoneOut, onDeparture } from './departure.js'
 import { Downstream } from './downstream.js'
 import { failureFrame } from './failure-frame.js'
 import { mayHaveBody, type Opening, openingOf } from './opening.js'
@@ -58,8 +58,8 @@ export class Delivery {
   #isCloseDelimited = false
   /** What the departure of the client means has been worked out. */
   #isClosed = false
-  /** Bytes that were written had not been read when the client left. */
-  #hasUnread = false
+  /** When the client left, it had read that the answer is over. */
+  #hasGotAll = false
   #isOver = false
   readonly #stopWatching: () => void
 
@@ -165,12 +165,14 @@ export class Delivery {
 
   /** Ends the exchange because the app wants it; where its last bytes are on their way already, by cutting them off. */
   abort(): void {
-    if (this.#downstream.isEnded) this.cut()
-    else this.fail(new AiProxyError('aborted', 'The server ended this request'))
+    const failure = new AiProxyError('aborted', 'The server ended this request')
+    if (this.#downstream.isEnded) this.cut(failure)
+    else this.fail(failure)
   }
 
-  /** Closes the connection of an exchange whose client takes too long over the last bytes. */
-  cut(): void {
+  /** Closes the connection, without a word, of an exchange whose client takes too long over the last bytes. */
+  cut(failure: AiProxyError): void {
+    this.#exchange.settle(failure.outcome, failure)
     this.#downstream.cut()
   }
 
@@ -327,14 +329,14 @@ export class Delivery {
 
   #slow(): void {
     const failure = limitFailure('slow_client', this.#config.limits)
-    this.#exchange.settle(failure.outcome, failure)
     debug.limit('%s %s: %s', this.#exchange.id, failure.limit, failure.message)
-    this.#downstream.cut()
+    this.cut(failure)
   }
 
   /** The client's connection is done with. Many may leave at the same moment: they go out in turns. */
   #departed(): void {
-    if (this.#exchange.res.writableFinished) return this.#closed()
+    const { req, res } = this.#exchange
+    if (hasGoneOut(req, res)) return this.#closed()
     this.#leave()
     if (this.#config.onClientDisconnect === 'abort') this.#pump?.stop()
     this.#turns.takeOrEnqueue({ takeTurn: () => this.#safely(() => this.#closed()), turnTook: () => {} })
@@ -342,7 +344,7 @@ export class Delivery {
 
   #leave(): void {
     if (this.#downstream.isGone) return
-    this.#hasUnread = this.#downstream.isBlocked
+    this.#hasGotAll = this.#terminated && !this.#downstream.isBlocked
     this.#downstream.leave()
   }
 
@@ -355,13 +357,13 @@ export class Delivery {
     // Many clients leave as soon as they have read that the provider is done, or that it failed.
     if (this.#framing) exchange.metering?.finish(performance.now())
     this.#settleSaidError()
-    if (exchange.res.writableFinished) {
+    if (hasGoneOut(exchange.req, exchange.res)) {
       if (this.#downstream.isEnded) exchange.settle('completed')
       else exchange.settle('rejected', new AiProxyError('internal_error', 'The app ended the response itself'))
       return this.#over()
     }
     // Many clients leave as soon as they have read that the stream is over: they have got all of it.
-    if (this.#terminated && !this.#hasUnread) {
+    if (this.#hasGotAll) {
       exchange.settle('completed')
       return this.#over()
     }

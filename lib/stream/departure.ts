@@ -6,8 +6,16 @@ export function hasDeparted(req: IncomingMessage, res: ServerResponse): boolean 
 }
 
 /**
+ * Whether the response has gone out whole. Node says that (`writableFinished`, 'finish') also of one whose last bytes
+ * were thrown away with its connection.
+ */
+export function hasGoneOut(req: IncomingMessage, res: ServerResponse): boolean {
+  return res.writableFinished && !req.socket.destroyed
+}
+
+/**
  * Calls back once when the client's side of an exchange is done with: the response has gone out whole
- * (`res.writableFinished`), or the client has left, be it before this was called.
+ * (`hasGoneOut`), or the client has left, be it before this was called.
  *
  * The response's `close` is the truth for all phases. (The request's comes as soon as its body has been read.) But a
  * response that waits in a pipeline behind another one never hears of its connection's end.

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { startApp } from './support/app.js'
-import { Events, post } from './support/client.js'
+import { connect, Events, post } from './support/client.js'
+import { inPhase } from './support/departure.js'
 import { protocols } from './support/protocols.js'
 import { startProvider } from './support/provider.js'
 
@@ -52,6 +53,21 @@ describe('abort(id)', () => {
     assert.deepEqual(received.slice(0, -1), events.slice(0, 2))
     assert.equal(errorInEvent(received.at(-1)).code, 'aborted')
     await call.gone
+  })
+
+  test('of an answer whose last bytes are on their way: they are cut off', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const [{ path, request }] = protocols as [(typeof protocols)[number]]
+    const client = (await connect(t, app.port)).pause().post(`/ai${path}`, request)
+    const call = (await provider.next()).sse()
+    call.end(`data: ${'x'.repeat(7 << 20)}\n\n`)
+    await inPhase(app, 'ending')
+    assert.equal(app.proxy.abort(app.proxy.exchanges[0]!.id), true)
+    const { outcome, code } = await app.record()
+    assert.deepEqual([outcome, code], ['rejected', 'aborted'])
+    client.socket.resume()
+    assert.ok(!(await client.end()).endsWith('\r\n0\r\n\r\n'))
   })
 
   test('of an id that nobody has does nothing', async (t) => {

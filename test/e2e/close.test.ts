@@ -137,6 +137,8 @@ describe('close()', () => {
     await within(app.proxy.close({ graceMs: 1 }), 'close()')
     assert.equal(app.records.length, 1)
     assert.deepEqual(app.proxy.exchanges, [])
+    const record = await app.record()
+    assert.deepEqual([record.outcome, record.code], ['shutdown', 'shutting_down'])
   })
 
   test('nor an exchange that goes on without its client', async (t) => {

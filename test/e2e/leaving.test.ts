@@ -131,6 +131,19 @@ for (const [how, leave] of Object.entries(departures)) {
       await assertNextIsServed(t, app, provider)
     })
 
+    test('while the last bytes are on their way', async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url })
+      const client = (await connect(t, app.port)).pause().post(path, openai.request)
+      const call = (await provider.next()).sse()
+      // More than what the kernel takes on its way.
+      call.end(`data: ${'x'.repeat(7 << 20)}\n\n${openai.terminator}`)
+      await inPhase(app, 'ending')
+      leave(client)
+      if (how === 'ends it') client.socket.destroy()
+      await assertLeft(app, { status: 200, events: 2 })
+    })
+
     test('while compressed events come', async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })

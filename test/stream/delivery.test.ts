@@ -535,6 +535,18 @@ describe('a client that leaves', () => {
       await advance(1000)
       assert.deepEqual(ended(), left)
     })
+
+    test('has not got the end that is drained meanwhile', async (t) => {
+      const { res, answer, useUpRound, run, ended } = rig(t, { onClientDisconnect: 'drain' })
+      const response = await answer(SSE, event('a'))
+      useUpRound()
+      response.end(event('[DONE]'))
+      await settled()
+      res.destroy()
+      await run()
+      assert.equal(res.body, event('a'))
+      assert.deepEqual(ended(), { ...left, events: 2 })
+    })
   })
 
   test('before the provider has answered', async (t) => {
