@@ -87,6 +87,8 @@ export interface Format {
   maxOutputTokensPath(request: JsonObject): readonly string[]
   /** Where providers look for it as well: a limit that is to hold must be the only one. */
   readonly otherLimitPaths?: readonly (readonly string[])[]
+  /** A field's name may be spelled in camel case or in snake case: providers read either (protocol buffers). */
+  readonly readsBothCases?: true
   /** What the headers of an answer say of it, where its body does not. */
   readHeaders?(headers: Readonly<Record<string, string | readonly string[] | undefined>>): Reading
   /** The top-level field, and the field in it, by which a streaming request asks for usage, where it must ask. */

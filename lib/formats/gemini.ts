@@ -49,6 +49,8 @@ export const gemini: Format = {
   readMessage: read,
   readAnswer: read,
 
+  readsBothCases: true,
+
   otherLimitPaths: ['generationConfig', 'generation_config'].flatMap((config) => [
     [config, 'maxOutputTokens'],
     [config, 'max_output_tokens'],

@@ -3,22 +3,25 @@ import { topLevelSpans } from '../top-level.js'
 
 /**
  * Refuses a JSON object in which a field may be another one than what we take for it: which of two fields of one name
- * counts is up to the reader, and some (Go's, as in Ollama) take `Model` for `model`. What we check and change must be
- * what the provider takes. At the top level no name may stand there twice, further in none of those that matter.
+ * counts is up to the reader, and some (Go's, as in Ollama) take `Model` for `model`, or `safety_settings` for
+ * `safetySettings` (Google's). What we check and change must be what the provider takes. At the top level no name may stand there twice, further in none of those that matter.
  *
  * @param paths of the fields that matter, each with the names of the objects that it stands in
+ * @param readsBothCases the provider takes `a_b` for `aB`
  * @throws AiProxyError `invalid_request`
  */
 export function refuseAmbiguousFields(
   bytes: Buffer,
   paths: readonly (readonly string[])[],
+  readsBothCases = false,
   within: readonly string[] = [],
 ): void {
   const ours = new Set(paths.flatMap(([name]) => name ?? []))
-  const likeOurs = new Set([...ours].map(caseless))
+  const plain = (name: string) => caseless(readsBothCases ? name.replaceAll('_', '') : name)
+  const likeOurs = new Set([...ours].map(plain))
   const seen = new Set<string>()
   for (const [name, { start, end, isRepeated }] of topLevelSpans(bytes) ?? []) {
-    const alike = caseless(name)
+    const alike = plain(name)
     const matters = likeOurs.has(alike)
     if ((isRepeated && (matters || within.length === 0)) || (matters && (!ours.has(name) || seen.has(alike)))) {
       const path = [...within, name].join('.').slice(0, 64)
@@ -27,7 +30,7 @@ export function refuseAmbiguousFields(
     if (!matters) continue
     seen.add(alike)
     const inner = paths.filter((path) => path[0] === name && path.length > 1).map((path) => path.slice(1))
-    if (inner.length > 0) refuseAmbiguousFields(bytes.subarray(start, end), inner, [...within, name])
+    if (inner.length > 0) refuseAmbiguousFields(bytes.subarray(start, end), inner, readsBothCases, [...within, name])
   }
 }
 

@@ -70,7 +70,7 @@ export async function editedRequest(
   const content = config.readsRequests ? jsonBytes(body) : undefined
   if (content && isObject(body.json)) {
     const changed = modelOptions ? pathsOf(modelOptions, body.json, exchange.format, generates) : []
-    refuseAmbiguousFields(content, [['model'], ['models'], ...changed])
+    refuseAmbiguousFields(content, [['model'], ['models'], ...changed], exchange.format.readsBothCases)
   }
   if (modelOptions && isObject(body.json)) {
     const optioned = withModelOptions(body.json, modelOptions, exchange.format, generates)

@@ -53,6 +53,31 @@ describe('overrides cannot be got around', () => {
     test(`by ${name}`, async () => assert.doesNotMatch(await outcome(text, path), /big|99999/))
   }
 
+  describe('by the other spelling that Google has for each name', () => {
+    const path = '/v1beta/models/m:generateContent'
+    const overrides = { safetySettings: [], generationConfig: { topK: 1 }, maxOutputTokens: 50 }
+    for (const text of [
+      '{"safety_settings":[{}]}',
+      '{"generationConfig":{},"generation_config":{"temperature":2}}',
+      '{"generationConfig":{"top_k":9}}',
+    ]) {
+      test(text, () => assert.rejects(edited(text, { modelOptions: { overrides }, path }), { code: 'invalid_request' }))
+    }
+
+    test('where a request has but one, it is taken', async () => {
+      const { text } = await edited('{"generation_config":{"top_k":9}}', {
+        modelOptions: { overrides: { maxOutputTokens: 50 } },
+        path,
+      })
+      assert.deepEqual(JSON.parse(text!), { generation_config: { top_k: 9, maxOutputTokens: 50 } })
+    })
+
+    test('others take names as they are', async () => {
+      const { text } = await edited('{"maxtokens":9}', { modelOptions: { overrides: { max_tokens: 5 } } })
+      assert.deepEqual(JSON.parse(text!), { maxtokens: 9, max_tokens: 5 })
+    })
+  })
+
   test('by a body that says that it is an upload, which some providers do not look at', async () => {
     const content = {} as unknown as NonNullable<RequestBody['content']>
     const upload = { ...none, content, headers: { 'content-type': 'multipart/form-data; boundary=x' } }
