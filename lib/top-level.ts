@@ -3,6 +3,8 @@ import { parsed, type Span, TopLevelScanner } from './top-level-scanner.js'
 
 export { type Span, skipSpace } from './top-level-scanner.js'
 
+const COMMA = 0x2c
+
 /**
  * Finds fields of a JSON object without building what they stand in: a client's 32 MiB of nested arrays would hold the
  * event loop for seconds in `JSON.parse`. It passes over what is not asked for and does not check it.
@@ -29,4 +31,21 @@ export function depthExceeds(bytes: Buffer, most: number): boolean {
   const nesting = new JsonNesting()
   nesting.skip(bytes, 0, most + 1)
   return nesting.depth > most
+}
+
+/** To build an object or an array costs about as much as so many numbers. */
+const NUMBERS_PER_OBJECT = 10
+
+/** Whether to parse JSON would be more than to build so many numbers; text costs its bytes alone. */
+export function workExceeds(bytes: Buffer, most: number): boolean {
+  const nesting = new JsonNesting()
+  let work = 0
+  for (let at = 0; at < bytes.length && work <= most; ) {
+    const byte = bytes[at++]!
+    if (byte === COMMA) work++
+    else if (!nesting.begin(byte)) continue
+    else if (nesting.inString) at = nesting.skip(bytes, at, nesting.depth)
+    else work += NUMBERS_PER_OBJECT
+  }
+  return work > most
 }

@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, type InputType, inflate, type ZlibOptions } from 'node:zlib'
 import { AiProxyError, limitFailure } from '../errors.js'
 import type { Limits } from '../limits.js'
-import { depthExceeds, topLevelFields, topLevelSpans } from '../top-level.js'
+import { depthExceeds, topLevelFields, topLevelSpans, workExceeds } from '../top-level.js'
 import { bodyLeftByParser } from './parsed-body.js'
 
 /** The client's body on its way to the provider. */
@@ -147,12 +147,21 @@ const DEEPEST = 500
 /** Nor have they more fields; hundreds of thousands, each looked at several times, would take seconds. */
 const MOST_FIELDS = 1000
 
+/**
+ * Nor as many values: the longest lists are of tokens to embed, some 300,000. Of 32 MiB of empty objects `JSON.parse`
+ * makes a gigabyte, and takes seconds.
+ */
+const MOST_WORK = 1_000_000
+
 function refuseUnwieldy(bytes: Buffer): void {
   if (depthExceeds(bytes, DEEPEST)) {
     throw new AiProxyError('invalid_request', `The request body is nested more than ${DEEPEST} deep`)
   }
   if ((topLevelSpans(bytes)?.size ?? 0) > MOST_FIELDS) {
     throw new AiProxyError('invalid_request', `The request body has more than ${MOST_FIELDS} fields`)
+  }
+  if (workExceeds(bytes, MOST_WORK)) {
+    throw new AiProxyError('invalid_request', 'The request body has more values than a request to a model can need')
   }
 }
 

@@ -132,6 +132,18 @@ describe('a body that may be edited', () => {
     await assert.rejects(read(fields(1001)), { code: 'invalid_request', message: /more than 1000 fields/ })
   })
 
+  test('with more values than anybody means is refused; text may have what it will', async () => {
+    const list = (unit: string, count: number) => `{"x":[${Array(count).fill(unit).join()}]}`
+    assert.ok(await read(list('7', 999_981)))
+    assert.ok(await read(list('{}', 90_907)))
+    const tooMany = { code: 'invalid_request', message: /more values/ }
+    for (const text of [list('7', 999_982), list('{}', 90_908), list('[]', 90_908)]) {
+      await assert.rejects(read(text), tooMany)
+      assert.ok(await read(text, { isEdited: false }))
+    }
+    assert.ok(await read(JSON.stringify({ x: ',[{'.repeat(400_000), y: '\\",'.repeat(400_000) })))
+  })
+
   test('of an upload passes unread', async () => {
     const type = 'multipart/form-data; boundary=x'
     const { content, json, headers } = await read('hello', { headers: { 'content-type': type } })
