@@ -68,11 +68,13 @@ export function compileEndpoints(option: AiProxyOptions['endpoints'], targetPref
 }
 
 /**
- * Refuses a request whose path, or whose method on that path, is not among the endpoints.
+ * Refuses a request whose path, or whose method on that path, is not among the endpoints; and TRACE in any case, to which
+ * a server answers with the request that it got, our credentials and all (RFC 9110, 9.3.8).
  *
  * @throws AiProxyError `endpoint_not_allowed`
  */
 export function admitEndpoint(methods: readonly string[] | 'any', method: string): void {
+  if (method === 'TRACE') throw new AiProxyError('endpoint_not_allowed', 'TRACE goes nowhere from here')
   if (methods === 'any' || methods.includes(method)) return
   const message =
     methods.length === 0

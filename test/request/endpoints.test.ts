@@ -254,6 +254,11 @@ describe('admitEndpoint', () => {
       message: 'This endpoint takes GET and HEAD, not DELETE',
     })
   })
+  test('never takes TRACE, which would show the client our credentials', () => {
+    for (const methods of ['any', ['TRACE']] as const) {
+      assert.throws(() => admitEndpoint(methods, 'TRACE'), { code: 'endpoint_not_allowed', message: /TRACE/ })
+    }
+  })
   test('says which option opens one that is not there', () => {
     assert.throws(() => admitEndpoint([], 'GET'), { code: 'endpoint_not_allowed', message: /`endpoints`/ })
   })
