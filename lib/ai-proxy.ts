@@ -19,6 +19,7 @@ import { takesJson } from './request/takes-json.js'
 import { upstreamRequest } from './request/upstream-request.js'
 import { SetupWarnings } from './setup-warnings.js'
 import { Delivery } from './stream/delivery.js'
+import { hasDeparted } from './stream/departure.js'
 import { sharedTurns, type TurnScheduler } from './stream/turns.js'
 import { Attempt } from './upstream/attempt.js'
 import { createUpstreamProxy, type UpstreamProxy } from './upstream/proxy.js'
@@ -156,7 +157,8 @@ async function carry(exchange: Exchange, delivery: Delivery, house: House): Prom
   // Requests that come in a rush go out in turns, like everything else that takes time.
   house.turns.takeOrEnqueue({
     takeTurn: () => {
-      if (exchange.isSettled) return
+      // A client that left meanwhile waits for a turn as well, behind this one.
+      if (exchange.isSettled || hasDeparted(req, exchange.res)) return
       try {
         attempt(request, exchange, delivery, house)
       } catch (error) {

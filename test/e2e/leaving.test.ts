@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import http from 'node:http'
 import { describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import type { Request } from 'express'
+import { sharedTurns } from '../../lib/stream/turns.js'
 import { type App, startApp } from './support/app.js'
 import { connect, type RawClient } from './support/client.js'
 import { assertLeft, inPhase } from './support/departure.js'
@@ -58,6 +60,30 @@ for (const [how, leave] of Object.entries(departures)) {
       await call.gone
       await assert.rejects(call.body)
       await assertLeft(app, { requestBytes: 5, status: undefined })
+    })
+
+    test('while its request waits for its turn: nothing goes to the provider', async (t) => {
+      const provider = await startProvider(t)
+      let hasLeft = false
+      // So many others are before it, each for a round of the event loop, until the client has left.
+      const other = {
+        takeTurn: () => {
+          for (const end = performance.now() + 1; !hasLeft && performance.now() < end; );
+        },
+        turnTook: () => {},
+      }
+      const onRequest = ({ req }: { req: Request }) => {
+        for (let n = 0; n < 2000; n++) sharedTurns().enqueue(other)
+        req.socket.once('close', () => {
+          hasLeft = true
+        })
+        leave(client)
+      }
+      const app = await startApp(t, { target: provider.url, onRequest })
+      const client = (await connect(t, app.port)).post(path, openai.request)
+      await assertLeft(app, { status: undefined, requestBytes: body.length })
+      assert.equal(hasLeft, true)
+      assert.equal(provider.connections.length, 0)
     })
 
     test('while the connection to the provider is made', async (t) => {
