@@ -23,10 +23,16 @@ export function uniformUsage({ format, usage }: ExchangeRecord): RecordedUsage |
     }
   }
   // https://ai.google.dev/api/generate-content#UsageMetadata. An estimate has been made from all text, thoughts as well.
-  if (format === 'gemini' && usage.reasoningTokens !== undefined && !usage.estimated) {
+  const isBeside = format === 'gemini' || hasReasoningBesideOutput(usage)
+  if (isBeside && usage.reasoningTokens !== undefined && !usage.estimated) {
     return { ...usage, outputTokens: sum(usage.outputTokens, usage.reasoningTokens) }
   }
   return usage
+}
+
+/** Others count so in OpenAI's protocol (xAI does): nothing but the total tells it. */
+function hasReasoningBesideOutput({ inputTokens, outputTokens, reasoningTokens, totalTokens }: RecordedUsage): boolean {
+  return totalTokens !== undefined && totalTokens === sum(inputTokens, outputTokens, reasoningTokens)
 }
 
 function sum(...figures: readonly (number | undefined)[]): number {

@@ -46,5 +46,14 @@ describe('uniform usage', () => {
     assert.equal(uniformUsage(recordOf({ format: 'gemini', usage: estimate }))?.outputTokens, 9)
   })
 
+  test('reasoning beside the output of another protocol, as the total tells, is output', () => {
+    const xai = { inputTokens: 10, outputTokens: 20, reasoningTokens: 300, totalTokens: 330, estimated: false }
+    assert.equal(uniformUsage(recordOf({ format: 'openai-chat', usage: xai }))?.outputTokens, 320)
+    const within = { ...xai, reasoningTokens: 15, totalTokens: 30 }
+    assert.equal(uniformUsage(recordOf({ format: 'openai-chat', usage: within }))?.outputTokens, 20)
+    const estimate = { ...xai, estimated: true }
+    assert.equal(uniformUsage(recordOf({ format: 'openai-chat', usage: estimate }))?.outputTokens, 20)
+  })
+
   test('none is none', () => assert.equal(uniformUsage(recordOf({ usage: undefined })), undefined))
 })
