@@ -73,7 +73,7 @@ for (const [name, of, wire, modelAt] of models) {
             model: await modelAt(url),
             ...asked,
             experimental_transform: smoothStream({ delayInMs: null }),
-            onChunk: ({ chunk }) => void calls.push(['onChunk', chunk]),
+            onChunk: ({ chunk }) => void calls.push(['onChunk', steady(chunk)]),
             onFinish: ({ text, totalUsage, finishReason }) =>
               void calls.push(['onFinish', text, totalUsage, finishReason]),
           })
@@ -156,9 +156,15 @@ function textOf(part: Part): string | undefined {
   return part.type === 'text-delta' ? part.text : undefined
 }
 
-/** A part without what is drawn anew for each answer. */
+/** A part without what is drawn anew for each answer; version 7 also tells its server and its timings. */
 function steady(part: Part): object {
-  if (part.type !== 'finish-step') return part
-  const { id, modelId } = part.response
-  return { ...part, response: { id, modelId } }
+  if (part.type === 'start-step') {
+    const { url: _, ...request } = part.request as { url?: string }
+    return { ...part, request }
+  }
+  if (part.type === 'finish-step') {
+    const { performance: _, response, ...told } = part as typeof part & { performance?: object }
+    return { ...told, response: { id: response.id, modelId: response.modelId } }
+  }
+  return part
 }

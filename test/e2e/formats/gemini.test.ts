@@ -6,7 +6,10 @@ import { startApp } from '../support/app.js'
 import { startProvider } from '../support/provider.js'
 import { sendStream, streams } from '../support/streams.js'
 
-const clientAt = (baseUrl: string) => new GoogleGenAI({ apiKey: 'key', httpOptions: { baseUrl } })
+const clientAt = (baseUrl: string, apiVersion?: string) =>
+  new GoogleGenAI({ apiKey: 'key', apiVersion, httpOptions: { baseUrl } })
+// aimock knows no other version of the API; the SDK asks for `v1` from its version 3 on.
+const mockedAt = (baseUrl: string) => clientAt(baseUrl, 'v1beta')
 const asked = (contents: string) => ({ model: 'gemini-x', contents })
 const total = mocked.inputTokens + mocked.outputTokens
 // aimock's Gemini gives no name of a model, and no id.
@@ -19,7 +22,7 @@ const expected = {
 
 describe("Google's SDK", () => {
   test('an answer that is no stream', async (t) => {
-    const compared = await askedBothWays(t, (url) => clientAt(url).models.generateContent(asked('Hi')))
+    const compared = await askedBothWays(t, (url) => mockedAt(url).models.generateContent(asked('Hi')))
     const { candidates, usageMetadata } = compared.result
     assert.equal(candidates?.[0]?.content?.parts?.[0]?.text, mockedText)
     assert.equal(usageMetadata?.candidatesTokenCount, mocked.outputTokens)
@@ -28,7 +31,7 @@ describe("Google's SDK", () => {
 
   test('a stream', async (t) => {
     const compared = await askedBothWays(t, async (url) =>
-      collected(await clientAt(url).models.generateContentStream(asked('Hi'))),
+      collected(await mockedAt(url).models.generateContentStream(asked('Hi'))),
     )
     const text = compared.result.map(({ candidates }) => candidates?.[0]?.content?.parts?.[0]?.text).join('')
     assert.equal(text, mockedText)
@@ -37,12 +40,12 @@ describe("Google's SDK", () => {
   })
 
   test('calls of tools, streamed and not', async (t) => {
-    const whole = await askedBothWays(t, (url) => clientAt(url).models.generateContent(asked('weather')))
+    const whole = await askedBothWays(t, (url) => mockedAt(url).models.generateContent(asked('weather')))
     assert.equal(whole.result.functionCalls?.[0]?.name, 'weather')
     const { finishReason: _, ...used } = expected
     assertExact(whole, used)
     const streamed = await askedBothWays(t, async (url) =>
-      collected(await clientAt(url).models.generateContentStream(asked('weather'))),
+      collected(await mockedAt(url).models.generateContentStream(asked('weather'))),
     )
     assertExact(streamed, used)
   })
