@@ -116,6 +116,7 @@ describe('target', () => {
     ['https://x.example/?a=1', /auth\.query/],
     ['https://x.example/#a', /target takes/],
     ['https://user:pw@x.example', /auth\.headers/],
+    ['https://:pw@x.example', /auth\.headers/],
     ['https://', /target takes/],
   ] as const) {
     test(`${inspect(given)} throws`, () => assert.match(complaint({ target: given }), says))
@@ -134,6 +135,8 @@ describe('a wrong value throws, naming the option, what it got and what it takes
   }
 
   const table: [options: Record<string, unknown>, says: RegExp][] = [
+    [{ headers: { 'Content-Length': '5' } }, /headers\.content-length takes a header that HTTP leaves to us/],
+    [{ auth: { headers: { Connection: 'x' } } }, /auth\.headers\.connection takes a header that HTTP leaves to us/],
     [{ limits: 5 }, /^aiProxy: limits takes an object; got 5$/],
     [{ limits: [] }, /limits takes an object; got \[\]/],
     [{ turns: 5 }, /turns takes an object; got 5/],
@@ -260,6 +263,7 @@ describe('no message holds a secret', () => {
     ['a password in a target without a protocol', { target: `user:${SECRET}@x.example/v1` }],
     ['a key in the target’s query', { target: `https://x.example/?key=${SECRET}` }],
     ['a key in the query of a target with another protocol', { target: `wss://x.example/?key=${SECRET}` }],
+    ['a key in the fragment of a target with another protocol', { target: `wss://x.example/#${SECRET}` }],
     ['a credential that a header cannot carry', { target, auth: { headers: { authorization: `Bearer ${SECRET}\n` } } }],
     ['a credential in a list', { target, auth: { headers: { authorization: [SECRET] } } }],
     ['a credential in an object', { target, auth: { query: { key: { value: SECRET } } } }],

@@ -20,6 +20,7 @@ function begun(ledger: Ledger) {
       log.push(failure.code)
     },
     cut: () => log.push('cut'),
+    abort: () => log.push('abort'),
   } as unknown as Delivery
   ledger.begin(exchange, delivery)
   const end = (outcome: Outcome = 'completed', failure?: AiProxyError) => {
@@ -172,6 +173,15 @@ describe('close', () => {
     assert.equal(await isDone(closed), true)
   })
 
+  test('does not wait for those that come meanwhile', async () => {
+    const ledger = new Ledger()
+    const running = begun(ledger)
+    const closed = ledger.close(10_000)
+    begun(ledger)
+    running.end()
+    assert.equal(await isDone(closed), true)
+  })
+
   test('twice is once', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
     const ledger = new Ledger()
@@ -192,5 +202,18 @@ describe('close', () => {
     for (const { arguments: given } of timer.mock.calls) assert.ok(Number(given[1]) <= 2 ** 31 - 1)
     end()
     await closed
+  })
+})
+
+describe('abort', () => {
+  test('comes behind the turn in which it is asked for, and not at all where that was the last', async () => {
+    const ledger = new Ledger()
+    const [running, ending] = [begun(ledger), begun(ledger)]
+    for (const { exchange } of [running, ending]) assert.equal(ledger.abort(exchange.id), true)
+    assert.deepEqual(running.log, [])
+    ending.end()
+    await settled()
+    assert.deepEqual([running.log, ending.log], [['abort'], []])
+    assert.equal(ledger.abort(ending.exchange.id), false)
   })
 })

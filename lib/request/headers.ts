@@ -79,8 +79,8 @@ export function compileForwardHeaders(
   }
   const exact = new Set(names.concat(option || holdsCredentials ? [] : credentialHeaders))
   const starts = names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
-  return (name) =>
-    (exact.has(name) && !isBarred(name)) || (starts.some((start) => name.startsWith(start)) && !isBarred(name))
+  // None of the exact names is barred: that was an error above.
+  return (name) => exact.has(name) || (starts.some((start) => name.startsWith(start)) && !isBarred(name))
 }
 
 /** These go on with the body that they describe, as it goes on. */

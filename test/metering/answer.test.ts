@@ -153,6 +153,31 @@ describe('a large JSON answer', () => {
     })
   }
 
+  for (const [format, answer, expected] of [
+    [
+      'openai-chat',
+      { x_groq: { usage: { prompt_tokens: 3, completion_tokens: 4 } } },
+      { usage: { inputTokens: 3, outputTokens: 4 } },
+    ],
+    ['openai-responses', { status: 'completed' }, { finishReason: 'completed' }],
+    [
+      'openai-responses',
+      { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } },
+      { finishReason: 'max_output_tokens' },
+    ],
+    ['gemini', { responseId: 'r1', modelVersion: 'gemini-3' }, { responseId: 'r1', model: 'gemini-3' }],
+    ['bedrock-converse', { stopReason: 'end_turn' }, { finishReason: 'end_turn' }],
+    ['bedrock-invoke', { inputTextTokenCount: 3 }, { usage: { inputTokens: 3 } }],
+    ['ollama-chat', { done_reason: 'length' }, { finishReason: 'length' }],
+    ['cohere', { finish_reason: 'MAX_TOKENS' }, { finishReason: 'MAX_TOKENS' }],
+    ['cohere', { message: 'No' }, { error: 'No' }],
+  ] as const) {
+    test(`tells in ${format}: ${JSON.stringify(answer)}`, () => {
+      const findings = foundIn([bytesOf({ before: pad, ...answer, behind: pad })], format)
+      for (const [name, value] of Object.entries(expected)) assert.deepEqual(findings[name as keyof Findings], value)
+    })
+  }
+
   test('tells why it ended, and that it failed', () => {
     const findings = foundIn([bytesOf({ pad, stop_reason: 'max_tokens', error: { message: 'No' } })], 'anthropic')
     assert.deepEqual([findings.finishReason, findings.error], ['max_tokens', 'No'])

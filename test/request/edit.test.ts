@@ -232,6 +232,11 @@ describe('a body that is written anew', () => {
     assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': '7' })
   })
 
+  test('in the place of JSON that did not say what it is, says that it is JSON', async () => {
+    const { body } = await edited({ ...plain('{}'), headers: {} }, { onRequest: replaced })
+    assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': '7' })
+  })
+
   test('in the place of one of another kind, says that it is JSON', async () => {
     const upload: RequestBody = { ...none, headers: { 'content-type': 'multipart/form-data; boundary=x' } }
     const { body } = await edited(upload, { onRequest: replaced })

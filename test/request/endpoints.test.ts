@@ -63,6 +63,7 @@ describe('by default', () => {
     ['POST', '/api/chat'],
     ['POST', '/api/generate'],
     ['POST', '/v2/chat'],
+    ['POST', '/api/v2/chat'],
     ['POST', '/v1/chat/completions?stream=1'],
   ] as const) {
     test(`${method} ${path} can be reached`, () => assert.equal(admits(undefined, '', method, path), true))
@@ -211,6 +212,8 @@ describe('a list', () => {
         [1, 2, 3].map(() => filter('/v1/files')),
         ['any', 'any', 'any'],
       )
+      // What a path got before is remembered: only another one asks the RegExp again.
+      assert.equal(filter('/v1/files/x'), 'any')
     })
   }
 

@@ -70,6 +70,12 @@ describe('a request with stream_options of its own', () => {
       false,
     ],
     [
+      'that asks, with space behind it',
+      '{"stream_options":{"include_usage":true\n}}',
+      '{"stream_options":{"include_usage":true\n}}',
+      false,
+    ],
+    [
       'that does not ask',
       '{"stream_options":{"x":1},"a":1.0}',
       '{"stream_options":{"x":1,"include_usage":true},"a":1.0}',

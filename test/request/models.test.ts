@@ -112,6 +112,12 @@ describe('what a request asks for', () => {
     await assert.rejects(edited('{"model":"m","Models":["x"]}', { models }), { code: 'invalid_request' })
   })
 
+  test('refuses what it falls back on where that is no name, also where any name is allowed', async () => {
+    await assert.rejects(edited('{"model":"m","models":[{"id":"m"}]}', { models: [/^/] }), {
+      code: 'model_not_allowed',
+    })
+  })
+
   test('refuses models to fall back on that are named twice', async () => {
     const text = '{"model":"m","models":["x"],"models":["ok-1"]}'
     await assert.rejects(edited(text, { models }), { code: 'invalid_request' })

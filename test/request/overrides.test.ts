@@ -27,6 +27,11 @@ describe('overrides cannot be got around', () => {
     ['a field in another case, as servers in Go read it', '/v1/chat/completions', '{"model":"cheap","Model":"big"}'],
     ['a limit in another case', '/v1/chat/completions', '{"model":"cheap","max_tokens":50,"Max_Tokens":99999}'],
     [
+      'one of the other limits in another case',
+      '/v1/chat/completions',
+      '{"model":"cheap","max_completion_tokens":50,"Max_Tokens":99999}',
+    ],
+    [
       'what the limit stands in, in another case',
       '/api/chat',
       '{"model":"cheap","options":{"num_predict":1},"Options":{"num_predict":99999}}',

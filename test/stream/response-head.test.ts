@@ -40,6 +40,29 @@ describe('responseHeaders', () => {
     assert.deepEqual(headers, { 'content-type': 'application/json' })
   })
 
+  for (const name of [
+    'set-cookie2',
+    'nel',
+    'report-to',
+    'reporting-endpoints',
+    'clear-site-data',
+    'x-accel-redirect',
+    'x-accel-buffering',
+    'x-sendfile',
+    'www-authenticate',
+    'refresh',
+    'content-security-policy',
+    'content-security-policy-report-only',
+    'cross-origin-opener-policy',
+    'x-frame-options',
+    'referrer-policy',
+    'permissions-policy',
+    'service-worker-allowed',
+  ]) {
+    test(`drops ${name}`, () =>
+      assert.deepEqual(responseHeaders(from({ [name]: 'x', etag: 'y' }), false), { etag: 'y' }))
+  }
+
   test('keeps what errors say: retry-after, rate limits', () => {
     const said = {
       'retry-after': '7',

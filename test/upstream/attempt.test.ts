@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import { describe, type TestContext, test } from 'node:test'
 import { Attempt, attemptOf } from '../../lib/upstream/attempt.js'
+import { Connection } from '../../lib/upstream/connection.js'
 
 /** What of a `ClientRequest` an attempt uses. */
 class FakeUpstream extends EventEmitter {
@@ -27,7 +29,7 @@ class FakeUpstream extends EventEmitter {
 
 const responseOf = () => new PassThrough() as unknown as IncomingMessage & PassThrough
 
-function rig(t: TestContext) {
+function rig(t: TestContext, body?: IncomingMessage) {
   let time = 0
   t.mock.method(performance, 'now', () => time)
   const log: string[] = []
@@ -36,7 +38,7 @@ function rig(t: TestContext) {
       method: 'POST',
       url: '/v1/x',
       headers: {},
-      body: undefined,
+      body,
       client: { remoteAddress: undefined, encrypted: false },
     },
     {
@@ -75,6 +77,15 @@ describe('the connection', () => {
     assert.deepEqual(log, ['connect'])
   })
 
+  test('that stands when the attempt has ended is not told', (t) => {
+    const { attempt, log } = rig(t)
+    const upstream = new FakeUpstream()
+    attempt.opened(upstream.asClientRequest)
+    attempt.end()
+    upstream.socket.emit('connect')
+    assert.deepEqual(log, [])
+  })
+
   test('over TLS, stands when that is secure', (t) => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
@@ -92,6 +103,25 @@ describe('the connection', () => {
     upstream.reusedSocket = true
     attempt.opened(upstream.asClientRequest)
     assert.deepEqual(log, ['connect'])
+  })
+
+  test('that an agent gives standing, and not from the pool, stands already', (t) => {
+    const { attempt, log } = rig(t)
+    const upstream = new FakeUpstream()
+    upstream.socket.connecting = false
+    attempt.opened(upstream.asClientRequest)
+    assert.deepEqual(log, ['connect'])
+  })
+
+  test('learns which response it brings', (t) => {
+    const socket = new EventEmitter() as Socket
+    const answers = t.mock.method(new Connection(socket), 'answers')
+    const response = Object.assign(responseOf(), { socket })
+    rig(t).attempt.answered(response)
+    assert.deepEqual(
+      answers.mock.calls.map((call) => call.arguments),
+      [[response]],
+    )
   })
 
   test('that comes when the attempt has ended is closed', (t) => {
@@ -206,6 +236,15 @@ describe('the end', () => {
     assert.deepEqual(closes, [false])
   })
 
+  test('lets go of a body that passes, and reads on', (t) => {
+    const body = responseOf()
+    const { attempt, req } = rig(t, body)
+    req.pipe(new PassThrough())
+    attempt.end()
+    assert.equal(body.listenerCount('data'), 0)
+    assert.equal(body.readableFlowing, true)
+  })
+
   test('comes once', (t) => {
     const { attempt, closes } = rig(t)
     attempt.end()
@@ -218,6 +257,11 @@ describe('wasStale', () => {
   const reset = Object.assign(new Error('read'), { code: 'ECONNRESET' })
   for (const [name, given, stale] of [
     ['a pooled connection that was reset at once', {}, true],
+    [
+      'a pooled connection that was written to when it was closed',
+      { error: Object.assign(new Error(), { code: 'EPIPE' }) },
+      true,
+    ],
     ['a pooled connection that was reset after a while', { ms: 100 }, false],
     ['a pooled connection on which something had come', { bytesRead: 11 }, false],
     ['a pooled connection on which nonsense came', { error: Object.assign(new Error(), { code: 'HPE_X' }) }, false],
