@@ -4,7 +4,8 @@ import { topLevelSpans } from '../top-level.js'
 /**
  * Refuses a JSON object in which a field may be another one than what we take for it: which of two fields of one name
  * counts is up to the reader, and some (Go's, as in Ollama) take `Model` for `model`, or `safety_settings` for
- * `safetySettings` (Google's). What we check and change must be what the provider takes. At the top level no name may stand there twice, further in none of those that matter.
+ * `safetySettings` (Google's). What we check and change must be what the provider takes. At the top level no name may
+ * stand there twice, further in none of those that matter.
  *
  * @param paths of the fields that matter, each with the names of the objects that it stands in
  * @param readsBothCases the provider takes `a_b` for `aB`
