@@ -17,6 +17,7 @@ export interface Given extends Partial<AiProxyOptions> {
   path?: string
   method?: string
   res?: FakeResponse
+  onStream?: () => void
 }
 
 export const SSE = { 'content-type': 'text/event-stream' }
@@ -24,7 +25,13 @@ export const event = (data: string) => `data: ${data}\n\n`
 
 /** An exchange between a fake client and a fake provider, with time that is moved by hand. */
 export function rig(t: TestContext, given: Given = {}) {
-  const { path = '/v1/chat/completions', method = 'POST', res = new FakeResponse(), ...options } = given
+  const {
+    path = '/v1/chat/completions',
+    method = 'POST',
+    res = new FakeResponse(),
+    onStream = () => {},
+    ...options
+  } = given
   const { clock, turns } = manualTurns(1000)
   t.mock.method(performance, 'now', () => clock.time)
   t.mock.timers.enable({ apis: ['setTimeout'] })
@@ -49,7 +56,7 @@ export function rig(t: TestContext, given: Given = {}) {
   const left: AiProxyError[] = []
   let record: ExchangeRecord | undefined
   const delivery = new Delivery(exchange, config, turns, {
-    onStream: () => {},
+    onStream,
     onTurn: undefined,
     onFailureLeft: (failure) => void left.push(failure),
     onUnflushable: () => log.push('unflushable'),

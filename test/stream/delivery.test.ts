@@ -78,6 +78,43 @@ describe('an answer that ends well', () => {
   })
 })
 
+describe('the head of an answer', () => {
+  for (const [name, act] of [
+    ['of the provider’s', ({ answer }) => answer(SSE, event('a'))],
+    ['of the app’s', async ({ delivery }) => delivery.answer(200, {}, 'x')],
+  ] as [string, (given: ReturnType<typeof rig>) => Promise<unknown>][]) {
+    test(`ends the wait for the first byte: ${name}`, async (t) => {
+      const given = rig(t)
+      given.exchange.deadlines.start('firstByte', 1000, () => given.log.push('late'))
+      await act(given)
+      await given.advance(2000)
+      assert.deepEqual(given.log, [])
+      given.res.destroy()
+    })
+  }
+
+  for (const [type, streams] of [
+    ['text/event-stream', 1],
+    ['application/json', 0],
+  ] as const) {
+    test(`of ${type} is told as a stream's, whatever was asked for: ${streams}`, async (t) => {
+      const onStream = t.mock.fn()
+      const { res, answer } = rig(t, { onStream })
+      await answer({ 'content-type': type })
+      assert.equal(onStream.mock.callCount(), streams)
+      res.destroy()
+    })
+  }
+
+  for (const status of [199, 600]) {
+    test(`with status ${status} is none`, async (t) => {
+      const { res, answer } = rig(t)
+      await assert.rejects(answer(SSE, '', status), { code: 'upstream_reset' })
+      res.destroy()
+    })
+  }
+})
+
 describe('a compressed answer', () => {
   test('is decoded before it is cut into events', async (t) => {
     const { res, answer, run, ended } = rig(t)
