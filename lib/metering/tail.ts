@@ -1,6 +1,9 @@
 /** A stream says in its last frames why it ended. */
 const KEPT_FRAMES = 4
 
+/** So much is kept of them; but for the last one, however large it is. */
+const KEPT_BYTES = 256 * 1024
+
 const LF = 10
 const CR = 13
 const COLON = 58
@@ -8,6 +11,7 @@ const COLON = 58
 /** The last frames of a stream that say something. */
 export class Tail {
   readonly #frames: Buffer[] = []
+  #bytes = 0
 
   keep(frames: Buffer, ends: readonly number[]): void {
     if (ends.length === 1) {
@@ -28,12 +32,16 @@ export class Tail {
 
   /** They are handed out once. */
   frames(): Buffer[] {
+    this.#bytes = 0
     return this.#frames.splice(0)
   }
 
   #push(frame: Buffer): void {
-    if (this.#frames.length === KEPT_FRAMES) this.#frames.shift()
     this.#frames.push(frame)
+    this.#bytes += frame.length
+    while (this.#frames.length > KEPT_FRAMES || (this.#bytes > KEPT_BYTES && this.#frames.length > 1)) {
+      this.#bytes -= this.#frames.shift()!.length
+    }
   }
 }
 

@@ -21,6 +21,13 @@ function kept(...turns: (readonly string[])[]): string[] {
   return tail.frames().map(String)
 }
 
+test('of large frames as many as fit into 256 KiB are kept, and the last one in any case', () => {
+  const [large, huge] = ['l'.repeat(100 * 1024), 'h'.repeat(300 * 1024)]
+  assert.deepEqual(kept([large], [large], [large], ['a']), [large, large, 'a'])
+  assert.deepEqual(kept([large], ['a'], [huge]), [huge])
+  assert.deepEqual(kept([huge], ['a'], ['b']), ['a', 'b'])
+})
+
 describe('the last frames of a stream', () => {
   for (const [name, turns, expected] of [
     ['of no turn', [], []],
