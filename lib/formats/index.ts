@@ -12,7 +12,7 @@ import { openaiResponses } from './openai-responses.js'
 
 export type { FailureNotice, Format, FormatName, JsonObject, Reading, Usage } from './format.js'
 export { asksForStream, canGenerate, formatFor, modelInPath, modelPerhapsInPath } from './paths.js'
-export { mergeUsage } from './usage.js'
+export { mergeUsage, reasoningBesideOutput } from './usage.js'
 
 /** Its type makes sure that none is forgotten. */
 const formats: Readonly<Record<FormatName, Format>> = {

@@ -70,3 +70,13 @@ function stronger(first: number | undefined, second: unknown): number | undefine
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
 }
+
+/**
+ * Reasoning tokens that are no part of the output tokens. Gemini counts so
+ * (https://ai.google.dev/api/generate-content#UsageMetadata), and others in OpenAI's protocol (xAI): nothing but the total
+ * tells it.
+ */
+export function reasoningBesideOutput(usage: Usage): number {
+  const { inputTokens = 0, outputTokens = 0, reasoningTokens = 0, totalTokens = 0 } = usage
+  return totalTokens >= inputTokens + outputTokens + reasoningTokens ? reasoningTokens : 0
+}

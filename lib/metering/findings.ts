@@ -1,4 +1,4 @@
-import { mergeUsage, type Reading, type Usage } from '../formats/index.js'
+import { mergeUsage, type Reading, reasoningBesideOutput, type Usage } from '../formats/index.js'
 
 /** What the messages of one answer have told so far. */
 export class Findings {
@@ -32,6 +32,13 @@ export class Findings {
   /** Output tokens so far: as told, and what was estimated since. */
   get outputTokens(): number {
     return (this.usage?.outputTokens ?? 0) + Math.round(this.estimatedTokens - this.#estimateWhenTold)
+  }
+
+  /** Output tokens so far, with the reasoning, wherever the provider counts that. */
+  get generatedTokens(): number {
+    if (!this.usage) return this.outputTokens
+    // What is estimated may be the text of that reasoning, which is not to count twice.
+    return Math.max(this.outputTokens, (this.usage.outputTokens ?? 0) + reasoningBesideOutput(this.usage))
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { ExchangeRecord, RecordedUsage } from '../exchange.js'
+import { reasoningBesideOutput } from '../formats/index.js'
 
 /**
  * Formats whose input leaves out what was read from a cache or written to one.
@@ -22,17 +23,10 @@ export function uniformUsage({ format, usage }: ExchangeRecord): RecordedUsage |
       ...(inputTokens !== undefined && { inputTokens: sum(inputTokens, cachedInputTokens, cacheWriteTokens) }),
     }
   }
-  // https://ai.google.dev/api/generate-content#UsageMetadata. An estimate has been made from all text, thoughts as well.
-  const isBeside = format === 'gemini' || hasReasoningBesideOutput(usage)
-  if (isBeside && usage.reasoningTokens !== undefined && !usage.estimated) {
-    return { ...usage, outputTokens: sum(usage.outputTokens, usage.reasoningTokens) }
-  }
+  // An estimate has been made from all text, thoughts as well.
+  const beside = format === 'gemini' ? (usage.reasoningTokens ?? 0) : reasoningBesideOutput(usage)
+  if (beside > 0 && !usage.estimated) return { ...usage, outputTokens: sum(usage.outputTokens, beside) }
   return usage
-}
-
-/** Others count so in OpenAI's protocol (xAI does): nothing but the total tells it. */
-function hasReasoningBesideOutput({ inputTokens, outputTokens, reasoningTokens, totalTokens }: RecordedUsage): boolean {
-  return totalTokens !== undefined && totalTokens === sum(inputTokens, outputTokens, reasoningTokens)
 }
 
 function sum(...figures: readonly (number | undefined)[]): number {

@@ -261,7 +261,7 @@ export class Delivery {
       this.#terminated = findings.isLast = true
       this.#awaitEnd()
     }
-    if (findings.outputTokens > maxOutputTokens && !this.#terminated) this.#hit('output_tokens_exceeded')
+    if (findings.generatedTokens > maxOutputTokens && !this.#terminated) this.#hit('output_tokens_exceeded')
   }
 
   /** A provider that has said that it is done need not close the connection. What it has sent still goes out. */

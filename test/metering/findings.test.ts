@@ -79,6 +79,26 @@ describe('output tokens so far', () => {
   }
 })
 
+describe('generated tokens so far', () => {
+  const beside = { inputTokens: 10, outputTokens: 20, reasoningTokens: 300, totalTokens: 330 }
+  for (const [name, usage, estimatedTokens, expected] of [
+    ['where nothing is told', undefined, 7, 7],
+    ['with reasoning that the output leaves out', beside, 0, 320],
+    ['with reasoning that is all there is', { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 }, 0, 300],
+    ['with reasoning beside, and tokens of tools in the total', { ...beside, totalTokens: 400 }, 0, 320],
+    ['with reasoning in the output', { ...beside, outputTokens: 320 }, 0, 320],
+    ['with reasoning that passed as text, once', { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 }, 290, 300],
+    ['with more text than was told', { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 }, 400, 400],
+    ['where no total is told', { reasoningTokens: 300, outputTokens: 20 }, 0, 20],
+  ] as const) {
+    test(name, () => {
+      const findings = told(usage ? { usage } : {})
+      findings.estimatedTokens = estimatedTokens
+      assert.equal(findings.generatedTokens, expected)
+    })
+  }
+})
+
 describe('usage of a complete answer', () => {
   for (const [name, usage, estimated, expected] of [
     ['is what was told', { inputTokens: 3, outputTokens: 5 }, 0, { inputTokens: 3, outputTokens: 5, estimated: false }],

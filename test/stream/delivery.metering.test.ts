@@ -147,6 +147,15 @@ describe('maxOutputTokens', () => {
     assert.deepEqual(exchange.record().usage, { inputTokens: 1, outputTokens: 11, estimated: true })
   })
 
+  test('passed by reasoning that is told beside the output', async (t) => {
+    const { res, answer } = rig(t, { limits })
+    const completion_tokens_details = { reasoning_tokens: 9 }
+    const usage = { prompt_tokens: 1, completion_tokens: 2, total_tokens: 12, completion_tokens_details }
+    await answer(SSE, chunk('a', { usage }))
+    assert.match(res.body, /output_tokens_exceeded/)
+    res.finish()
+  })
+
   test('passed by what the app estimates', async (t) => {
     const { res, answer, run } = rig(t, { limits, estimateTokens: (text) => text.length })
     const response = await answer(SSE, chunk('0123456789'))
