@@ -41,8 +41,9 @@ export interface AiProxy extends RequestHandler {
   abort(id: string): boolean
   /**
    * Stops taking requests (503 `shutting_down`), lets those under way end, and ends those that still run after
-   * `graceMs` milliseconds (default 10,000).
+   * `graceMs` milliseconds.
    *
+   * @param options.graceMs milliseconds, at least 0; default 10,000
    * @returns a promise that resolves when none is left
    * @throws TypeError where `graceMs` is not a number of at least 0
    */

@@ -1,7 +1,12 @@
 import type { FailureNotice } from './formats/index.js'
 import type { Limits } from './limits.js'
 
-/** How an exchange ended. */
+/**
+ * How an exchange ended. `completed`: the provider's answer, whatever its status, went out whole. `client_disconnect`: the
+ * client left first. `limit_exceeded`: it hit one of {@link Limits}. `upstream_error`: the provider could not be reached,
+ * broke off, or said an error in a stream. `rejected`: the request was refused here, or the app aborted it. `shutdown`:
+ * `close()` ended it.
+ */
 export type Outcome = 'completed' | 'client_disconnect' | 'limit_exceeded' | 'upstream_error' | 'rejected' | 'shutdown'
 
 interface FailureKind {
@@ -44,7 +49,12 @@ const kinds = {
   shutting_down: { status: 503, outcome: 'shutdown', retryAfter: 1 },
 } as const satisfies Record<string, FailureKind>
 
-/** The stable, machine-readable names of failures: in error bodies, error events and records. */
+/**
+ * The stable, machine-readable names of failures: in error bodies, error events and records. The README says when each
+ * comes.
+ *
+ * @useDeclaredType
+ */
 export type FailureCode = keyof typeof kinds
 
 /**
@@ -52,10 +62,12 @@ export type FailureCode = keyof typeof kinds
  * `status` and `headers`.
  */
 export class AiProxyError extends Error implements FailureNotice {
+  /** Always `AiProxyError`. */
   override readonly name = 'AiProxyError'
   readonly code: FailureCode
-  /** HTTP status. */
+  /** HTTP status: the code's own, or the one of an error that `onRequest` threw. */
   readonly status: number
+  /** The same as `status`, for error handlers that look here. */
   readonly statusCode: number
   /** The message holds no secrets and may be shown to the client. */
   readonly expose = true
@@ -63,9 +75,14 @@ export class AiProxyError extends Error implements FailureNotice {
   readonly headers: Readonly<Record<string, string>>
   /** Name of the limit that was hit, where one was. */
   readonly limit: keyof Limits | undefined
+  /** The outcome that the exchange's record has. */
   readonly outcome: Outcome
 
-  /** @param options.status takes the place of the code's own */
+  /**
+   * @param code what went wrong; it gives status, outcome, limit and headers
+   * @param message one sentence, without secrets
+   * @param options `cause`, as of any error; `status`, which takes the place of the code's own
+   */
   constructor(code: FailureCode, message: string, options?: ErrorOptions & { status?: number }) {
     super(message, options)
     const kind: FailureKind = kinds[code]

@@ -18,7 +18,9 @@ export type Phase = 'receiving' | 'connecting' | 'waiting' | 'streaming' | 'stal
 
 /** An exchange under way. */
 export interface ExchangeSnapshot {
+  /** A UUID, for `abort(id)`; the record has it, too. */
   readonly id: string
+  /** Where it is. */
   readonly phase: Phase
   /** The model that the request names. */
   readonly model: string | undefined
@@ -28,8 +30,9 @@ export interface ExchangeSnapshot {
   readonly bytes: number
   /** Output tokens so far: as told, and what was estimated since. */
   readonly outputTokens: number
-  /** Turns that its stream has taken, and the longest of them in milliseconds. */
+  /** Turns that its stream has taken. */
   readonly turns: number
+  /** The longest of them, in milliseconds. */
   readonly maxTurnMs: number
   /** Milliseconds since its start. */
   readonly age: number
@@ -43,6 +46,7 @@ export interface RecordedUsage extends Usage {
 
 /** What is known of an exchange at its end. */
 export interface ExchangeRecord {
+  /** A UUID: the one in `exchanges`, in hooks and in the debug log. */
   readonly id: string
   /**
    * `completed`: the provider's answer, whatever its status, went out whole. `client_disconnect`: the client left first.
@@ -55,6 +59,7 @@ export interface ExchangeRecord {
   readonly code: FailureCode | undefined
   /** What went wrong, in a sentence; with what the system said of it. */
   readonly error: string | undefined
+  /** The request's HTTP method. */
   readonly method: string
   /** The path below the target, without the query, which may hold keys. */
   readonly path: string
@@ -74,14 +79,15 @@ export interface ExchangeRecord {
   readonly finishReason: string | undefined
   /** Tokens; `undefined` where nothing is known, because nothing was generated or the body was not understood. */
   readonly usage: RecordedUsage | undefined
-  /** From the start to the first text that the model wrote; `undefined` where none came. */
+  /** Milliseconds from the start to the first text that the model wrote; `undefined` where none came. */
   readonly firstTokenMs: number | undefined
-  /** Output tokens a second, from the first token of a stream to its end. */
+  /** Output tokens a second, from the first token of a stream to its end; `undefined` where it is not known. */
   readonly outputTokensPerSecond: number | undefined
-  /** Milliseconds since the epoch. */
+  /** The start, in milliseconds since the epoch. */
   readonly startedAt: number
+  /** Milliseconds from the start to the end. */
   readonly durationMs: number
-  /** From the start to the head of the provider's response; `undefined` where none came. */
+  /** Milliseconds from the start to the head of the provider's response; `undefined` where none came. */
   readonly firstByteMs: number | undefined
   /** Bytes of the request's body. */
   readonly requestBytes: number
@@ -91,9 +97,11 @@ export interface ExchangeRecord {
   readonly downstreamBytes: number
   /** Events that passed. */
   readonly events: number
-  /** Turns that its stream took, the milliseconds of CPU time they took together, and the longest of them. */
+  /** Turns that its stream took. */
   readonly turns: number
+  /** What they took together, in milliseconds. */
   readonly busyMs: number
+  /** The longest of them, in milliseconds. */
   readonly maxTurnMs: number
 }
 

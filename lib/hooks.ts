@@ -4,7 +4,9 @@ import type { ProviderEvents, ProviderRequests } from './formats/types.js'
 
 /** An exchange as hooks see it. */
 export interface HookedExchange {
+  /** A UUID: the one in `exchanges` and in the record. */
   readonly id: string
+  /** The client's request, as Express has it. */
   readonly req: Request
   /** The path below the target. */
   readonly path: string
@@ -26,15 +28,23 @@ interface RequestOf<F extends FormatName> extends HookedExchange {
   readonly headers: Record<string, string>
 }
 
-/** A request before it goes out; its `format` tells the type of its `body`. */
+/**
+ * A request before it goes out: a {@link HookedExchange}, and
+ *
+ * - `body`: the JSON body, `modelOptions` applied; `undefined` where there is none. Change it, or put another in its place.
+ *   Its type follows from `format`.
+ * - `rawBody`: the bytes that go out for the body as it is now, for signatures.
+ * - `headers`: further request headers for the provider, by lower-case names; they win over all others.
+ */
 export type HookedRequest = { [F in FormatName]: RequestOf<F> }[FormatName]
 
 /** An answer in the provider's place. */
 export interface HookAnswer {
   /** HTTP status. Default 200. */
   status?: number
+  /** Response headers; `content-length` is set, and what frames the message is left out. Default: none. */
   headers?: Record<string, string>
-  /** A string or Buffer goes out as it is, anything else as JSON. */
+  /** A string or Buffer goes out as it is, anything else as JSON. Default: no body. */
   body?: unknown
 }
 
@@ -44,6 +54,7 @@ export interface HookAnswer {
  */
 export type OnRequest = (request: HookedRequest) => MaybeAnswer | Promise<MaybeAnswer>
 
+/** @inline */
 // biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
 type MaybeAnswer = HookAnswer | undefined | void
 
@@ -55,14 +66,22 @@ interface EventOf<F extends FormatName> {
   readonly data: ProviderEvents[F]
 }
 
-/** One event of a stream; its `format` tells the type of its `data`. */
+/**
+ * One event of a stream:
+ *
+ * - `format`: the provider protocol that the client speaks.
+ * - `event`: name of the event; `undefined` where the framing has none.
+ * - `data`: its JSON, parsed. Its type follows from `format`.
+ */
 export type StreamEvent = { [F in FormatName]: EventOf<F> }[FormatName]
 
 /**
- * Sees each event that carries JSON. `undefined` passes it as it came, `null` drops it, and an object with `data` (and
- * `event`) goes out in its place. What it throws ends the stream with an error event.
+ * Sees each event that carries JSON. `undefined` passes it as it came, `null` drops it, and an object goes out in its
+ * place: `data` as its JSON, `event` as its name (default: the one that it had). What it throws ends the stream with an
+ * error event.
  */
 export type OnEvent = (event: StreamEvent, exchange: HookedExchange) => MaybeReplacement
 
+/** @inline */
 // biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
 type MaybeReplacement = { event?: string; data: unknown } | null | undefined | void

@@ -9,11 +9,13 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 export interface AiProxyStats {
   /** When the middleware was made, in milliseconds since the epoch. */
   readonly startedAt: number
-  /** Exchanges that have begun, and those of them that are under way. */
+  /** Exchanges that have begun. */
   readonly exchanges: number
+  /** Those of them that are under way. */
   readonly active: number
-  /** Of those under way: whose request asks for a stream; whose client has to read first. */
+  /** Of those under way: the streams that `maxConcurrentStreams` bounds. */
   readonly streams: number
+  /** Of those under way: whose client has to read first. */
   readonly waitingForDrain: number
   /** Streams of the whole process that wait for a turn. */
   readonly waitingForTurn: number
@@ -21,14 +23,19 @@ export interface AiProxyStats {
   readonly outcomes: Readonly<Record<Outcome, number>>
   /** Of those: which limits were hit, how often. */
   readonly limits: Readonly<Partial<Record<keyof Limits, number>>>
-  /** Sums over the exchanges that have ended, as in their records. */
+  /** Body bytes from clients. This and the sums below are over the exchanges that have ended. */
   readonly requestBytes: number
+  /** Body bytes from the provider, decoded. */
   readonly upstreamBytes: number
+  /** Body bytes to clients, heartbeats and error events included. */
   readonly downstreamBytes: number
+  /** Events that passed. */
   readonly events: number
+  /** Turns that streams took. */
   readonly turns: number
+  /** What they took together, in milliseconds. */
   readonly busyMs: number
-  /** The longest turn. */
+  /** The longest of them, in milliseconds. */
   readonly maxTurnMs: number
 }
 

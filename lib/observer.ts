@@ -4,7 +4,9 @@ import type { AiProxyStats } from './ledger.js'
 
 /** An exchange as an observer sees it begin. */
 export interface ObservedExchange {
+  /** A UUID: the one in the record. */
   readonly id: string
+  /** The client's request, as Express has it. */
   readonly req: Request
   /** The provider protocol that the client speaks. */
   readonly format: string

@@ -21,6 +21,8 @@ export type { ModelNameOptions } from './metrics/model-names.js'
 /**
  * Options of {@link openTelemetryObserver}. `models` and `maxModels` bound `gen_ai.request.model` of the metrics, where
  * further models are `_OTHER`; spans have every name.
+ *
+ * @category express-ai-proxy/opentelemetry
  */
 export interface OpenTelemetryObserverOptions extends ModelNameOptions {
   /** Where spans go. Default: the global one, also when it is set later. */
@@ -55,6 +57,7 @@ const SCOPE = ['express-ai-proxy', undefined, { schemaUrl: SCHEMA_URL }] as cons
  * leaves is no error; `ai_proxy.outcome` tells it.
  *
  * @throws TypeError where an option is wrong
+ * @category express-ai-proxy/opentelemetry
  */
 export function openTelemetryObserver(options: OpenTelemetryObserverOptions = {}): Observer {
   checkOptions(CALLER, options, ['tracerProvider', 'meterProvider', 'countEstimates', 'models', 'maxModels'])

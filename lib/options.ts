@@ -8,14 +8,17 @@ import type { OnEvent, OnRequest } from './hooks.js'
 import type { Limits } from './limits.js'
 import type { Observer } from './observer.js'
 
-/** A secret, or a function that gives it for each request, so that keys can rotate. */
+/**
+ * A secret, or a function that gives it for each request, so that keys can rotate. Where it throws, the client gets 500
+ * `credentials_unavailable`.
+ */
 export type Credential = string | (() => string | Promise<string>)
 
 /** Credentials for the provider. Where any are set, the client's own never go on. */
 export interface AuthOptions {
-  /** Request headers: `{ authorization: 'Bearer …' }`, `{ 'x-api-key': '…' }`. */
+  /** Request headers: `{ authorization: 'Bearer …' }`, `{ 'x-api-key': '…' }`. Default: none. */
   headers?: Record<string, Credential>
-  /** Query parameters: `{ key: '…' }`. They replace the client's of the same name. */
+  /** Query parameters: `{ key: '…' }`. They replace the client's of the same name. Default: none. */
   query?: Record<string, Credential>
 }
 
@@ -25,13 +28,13 @@ export interface ProxyOptions {
   agent?: HttpAgent | HttpsAgent
   /** Whether the provider's TLS certificate is checked. Default `true`. */
   secure?: boolean
-  /** TLS options for upstream connections: `ca`, `cert`, `key`, … */
+  /** TLS options for upstream connections: `ca`, `cert`, `key`, … Default: Node's. */
   ssl?: SecureContextOptions
   /** Adds `x-forwarded-for`, `-host`, `-port` and `-proto`. Default `false`. */
   xfwd?: boolean
   /** Sends the target's name as `host`, instead of the one that the client used. Default `true`. */
   changeOrigin?: boolean
-  /** Local address for upstream connections. */
+  /** Local address for upstream connections. Default: the system's choice. */
   localAddress?: string
 }
 
@@ -52,11 +55,12 @@ export interface AiProxyOptions {
   target: string | URL
   /** Credentials for the provider. Default: none, the client's own go on. */
   auth?: AuthOptions
-  /** Further request headers for the provider. */
+  /** Further request headers for the provider. Default: none. */
   headers?: Record<string, string>
   /**
    * Client headers that go on: names (`*` at the end stands for any rest), or a function of the lower-case name.
-   * Replaces {@link defaultForwardHeaders}. Cookies and hop-by-hop headers never go on.
+   * Cookies and hop-by-hop headers never go on. Default: {@link defaultForwardHeaders} and, where we hold no credentials
+   * of the provider, the client's own.
    */
   forwardHeaders?: readonly string[] | ((name: string) => boolean)
   /**
@@ -65,7 +69,9 @@ export interface AiProxyOptions {
    * `'all'` opens everything. Default: {@link defaultEndpoints}.
    */
   endpoints?: 'all' | readonly (string | RegExp)[]
+  /** What an exchange may use; those that are not set have their defaults. */
   limits?: Partial<Limits>
+  /** How streams share the event loop. */
   turns?: {
     /**
      * How long turns may run in one round of the event loop, over all streams of the process, in milliseconds.
@@ -104,16 +110,20 @@ export interface AiProxyOptions {
   estimateTokens?: (text: string, model: string | undefined) => number
   /** Models that may be asked for: names, or RegExps. Others get 403 `model_not_allowed`. Default: all. */
   models?: readonly (string | RegExp)[]
+  /** What requests are given where they leave it out, and what they cannot change. Default: none. */
   modelOptions?: ModelOptions
-  /** While the event loop is later than this, in milliseconds, new streams get 503 `overloaded`. Default: off. */
-  overload?: { maxEventLoopDelayMs: number }
-  /** Reads or replaces a request before it goes out, or answers it itself. */
+  /** Refuses new streams while the event loop is late. Default: off. */
+  overload?: {
+    /** While the event loop is later than this, in milliseconds, new streams get 503 `overloaded`. */
+    maxEventLoopDelayMs: number
+  }
+  /** Reads or replaces a request before it goes out, or answers it itself. Default: none. */
   onRequest?: OnRequest
-  /** Sees each event of a stream, and may replace or drop it. With it every event is parsed, which costs. */
+  /** Sees each event of a stream, and may replace or drop it. With it every event is parsed, which costs. Default: none. */
   onEvent?: OnEvent
-  /** Metrics and traces: see `express-ai-proxy/prometheus` and `express-ai-proxy/opentelemetry`. */
+  /** Metrics and traces: see `express-ai-proxy/prometheus` and `express-ai-proxy/opentelemetry`. Default: none. */
   observers?: readonly Observer[]
-  /** Called once per exchange, whatever happened. What it throws is reported by `debug` and nothing else. */
+  /** Called once per exchange, whatever happened. What it throws is told by `debug`, and nowhere else. Default: none. */
   onFinish?: (record: ExchangeRecord, req: Request, res: Response) => void | Promise<void>
   /** Options for http-proxy-middleware. */
   proxy?: ProxyOptions

@@ -11,7 +11,11 @@ import type { Observer } from './observer.js'
 
 export type { ModelNameOptions } from './metrics/model-names.js'
 
-/** Options of {@link prometheusObserver}. Of further models than `models` and `maxModels` allow, the label is `other`. */
+/**
+ * Options of {@link prometheusObserver}. Of further models than `models` and `maxModels` allow, the label is `other`.
+ *
+ * @category express-ai-proxy/prometheus
+ */
 export interface PrometheusObserverOptions extends ModelNameOptions {
   /** The prom-client registry that the metrics go to: `register` of prom-client, or one of your own. */
   register: Registry<PrometheusContentType> | Registry<OpenMetricsContentType>
@@ -19,7 +23,11 @@ export interface PrometheusObserverOptions extends ModelNameOptions {
   prefix?: string
 }
 
-/** An observer that keeps Prometheus metrics. */
+/**
+ * An observer that keeps Prometheus metrics.
+ *
+ * @category express-ai-proxy/prometheus
+ */
 export interface PrometheusObserver extends Observer {
   /**
    * Stops measuring the event loop, and takes the metrics out of the registry, so that another observer may be made on
@@ -47,6 +55,7 @@ const tokenKinds = [
  *
  * @throws TypeError where an option is wrong
  * @throws Error where the registry has metrics of these names: those of another observer, most likely
+ * @category express-ai-proxy/prometheus
  */
 export function prometheusObserver(options: PrometheusObserverOptions): PrometheusObserver {
   checkOptions(CALLER, options, ['register', 'prefix', 'models', 'maxModels'])

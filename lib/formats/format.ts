@@ -28,8 +28,11 @@ export interface FailureNotice {
  * includes reasoning, Google's and xAI's does not.
  */
 export interface Usage {
+  /** Tokens of the request. */
   readonly inputTokens?: number
+  /** Tokens of the answer. */
   readonly outputTokens?: number
+  /** All of them, as the provider adds them up. */
   readonly totalTokens?: number
   /** Input that was read from a cache. */
   readonly cachedInputTokens?: number

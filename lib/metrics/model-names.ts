@@ -1,6 +1,10 @@
 import type { ExchangeRecord } from '../exchange.js'
 
-/** Which models get a label value of their own. */
+/**
+ * Which models get a label value of their own. `express-ai-proxy/opentelemetry` exports it, too.
+ *
+ * @category express-ai-proxy/prometheus
+ */
 export interface ModelNameOptions {
   /** Names of models that always have a label value of their own. Default: none. */
   models?: readonly string[]

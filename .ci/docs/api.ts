@@ -1,0 +1,9 @@
+/**
+ * Everything that the package exports, from its docstrings: change those in `lib/`, then run `npm run docs`. The README
+ * says what it is for.
+ *
+ * @module
+ */
+export * from '../../lib/index.js'
+export * from '../../lib/opentelemetry.js'
+export * from '../../lib/prometheus.js'
