@@ -57,7 +57,7 @@ export class Delivery {
   #terminated = false
   #isCloseDelimited = false
   /** What the departure of the client means has been worked out. */
-  #isClosed = false
+  #isDepartureSettled = false
   /** When the client left, it had read that the answer is over. */
   #hasGotAll = false
   #isOver = false
@@ -80,7 +80,7 @@ export class Delivery {
       events: () => 0,
       downstreamBytes: () => this.#downstream.bytes,
     }
-    this.#stopWatching = onDeparture(exchange.req, exchange.res, () => this.#departed())
+    this.#stopWatching = onDeparture(exchange.req, exchange.res, () => this.#noticeDeparture())
   }
 
   /** Answers without the provider. */
@@ -144,7 +144,7 @@ export class Delivery {
   fail(failure: AiProxyError): void {
     // What fails because the client has left is no failure.
     const { req, res } = this.#exchange
-    if (hasDeparted(req, res)) this.#closed()
+    if (hasDeparted(req, res)) this.#settleDeparture()
     if (this.#isOver) return
     // On its last bytes already: nothing can follow them, and nothing is to be said.
     if (this.#downstream.isEnded && !this.#downstream.isGone) return
@@ -284,7 +284,7 @@ export class Delivery {
 
   /** The provider's answer is whole: so is ours, once the client has got its last bytes. */
   #end(): void {
-    if (this.#downstream.isGone) this.#closed()
+    if (this.#downstream.isGone) this.#settleDeparture()
     this.#stopUpstream()
     this.#exchange.answerIsWhole = true
     this.#exchange.finishMetering()
@@ -334,12 +334,12 @@ export class Delivery {
   }
 
   /** The client's connection is done with. Many may leave at the same moment: they go out in turns. */
-  #departed(): void {
+  #noticeDeparture(): void {
     const { req, res } = this.#exchange
-    if (hasGoneOut(req, res)) return this.#closed()
+    if (hasGoneOut(req, res)) return this.#settleDeparture()
     this.#leave()
     if (this.#config.onClientDisconnect === 'abort') this.#pump?.stop()
-    this.#turns.takeOrEnqueue({ takeTurn: () => this.#safely(() => this.#closed()), turnTook: () => {} })
+    this.#turns.takeOrEnqueue({ takeTurn: () => this.#safely(() => this.#settleDeparture()), turnTook: () => {} })
   }
 
   #leave(): void {
@@ -349,10 +349,10 @@ export class Delivery {
   }
 
   /** It has got everything, or it has left. */
-  #closed(): void {
+  #settleDeparture(): void {
     const exchange = this.#exchange
-    if (this.#isClosed) return
-    this.#isClosed = true
+    if (this.#isDepartureSettled) return
+    this.#isDepartureSettled = true
     this.#leave()
     // Many clients leave as soon as they have read that the provider is done, or that it failed.
     if (this.#framing) exchange.metering?.finish(performance.now())
