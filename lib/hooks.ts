@@ -56,7 +56,10 @@ export type OnRequest = (request: HookedRequest) => MaybeAnswer | Promise<MaybeA
 
 /** @inline */
 // biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
-type MaybeAnswer = HookAnswer | undefined | void
+type Nothing = undefined | void
+
+/** @inline */
+type MaybeAnswer = HookAnswer | Nothing
 
 interface EventOf<F extends FormatName> {
   readonly format: F
@@ -83,5 +86,4 @@ export type StreamEvent = { [F in FormatName]: EventOf<F> }[FormatName]
 export type OnEvent = (event: StreamEvent, exchange: HookedExchange) => MaybeReplacement
 
 /** @inline */
-// biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
-type MaybeReplacement = { event?: string; data: unknown } | null | undefined | void
+type MaybeReplacement = { event?: string; data: unknown } | null | Nothing
