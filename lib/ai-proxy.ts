@@ -1,17 +1,18 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
-import { carry, type House } from './carry.js'
+import { carry } from './carry.js'
 import { check, objectOf } from './check.js'
 import { type Config, resolveOptions } from './config.js'
 import { debug } from './debug.js'
 import { toFailure } from './errors.js'
 import { Exchange, type ExchangeSnapshot } from './exchange.js'
+import type { House } from './house.js'
 import { type AiProxyStats, Ledger } from './ledger.js'
 import { Observers } from './observers.js'
 import type { AiProxyOptions } from './options.js'
 import { OverloadGuard } from './overload.js'
 import { BodyConsumedError } from './request/parsed-body.js'
 import { SetupWarnings } from './setup-warnings.js'
-import { Delivery } from './stream/delivery.js'
+import { Delivery, type DeliveryEvents } from './stream/delivery.js'
 import { sharedTurns } from './stream/turns.js'
 import { createUpstreamProxy } from './upstream/proxy.js'
 
@@ -59,17 +60,18 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
   }
 
+  const events: DeliveryEvents = {
+    onStream: (exchange) => {
+      if (!exchange.countsAsStream) ledger.admitStream(exchange, config.limits)
+    },
+    onTurn: house.observers.onTurn,
+    onUnflushable: () => house.warnings.tell('AI_PROXY_CANNOT_FLUSH'),
+    onOver: (exchange) => conclude(exchange, house),
+  }
+
   const handler = (req: Request, res: Response, next: NextFunction): void => {
-    const exchange = new Exchange(req, res)
-    const delivery = new Delivery(exchange, config, turns, {
-      onStream: () => {
-        if (!exchange.countsAsStream) ledger.admitStream(exchange, config.limits)
-      },
-      onTurn: house.observers.onTurn,
-      onFailureLeft: next,
-      onUnflushable: () => house.warnings.tell('AI_PROXY_CANNOT_FLUSH'),
-      onOver: () => conclude(exchange, house),
-    })
+    const exchange = new Exchange(req, res, next)
+    const delivery = new Delivery(exchange, config, turns, events)
     ledger.begin(exchange, delivery)
     carry(exchange, delivery, house).catch((thrown) => {
       if (thrown instanceof BodyConsumedError) house.warnings.tell('AI_PROXY_BODY_CONSUMED')

@@ -15,10 +15,18 @@ const processClock: TimerClock = {
 /** The timer looks at least so often. Of longer deadlines, which most are, the next one then needs no new timer. */
 const LOOK_EVERY_MS = 60_000
 
-interface Deadline {
+class Deadline {
+  readonly name: string
   readonly afterMs: number
   readonly onDue: () => void
   due: number
+
+  constructor(name: string, afterMs: number, onDue: () => void, due: number) {
+    this.name = name
+    this.afterMs = afterMs
+    this.onDue = onDue
+    this.due = due
+  }
 }
 
 /**
@@ -27,7 +35,8 @@ interface Deadline {
  */
 export class Deadlines {
   readonly #clock: TimerClock
-  readonly #running = new Map<string, Deadline>()
+  /** A handful: to look through them costs less than a table of them. */
+  readonly #running: Deadline[] = []
   #timer: unknown
   #timerDue = Number.POSITIVE_INFINITY
 
@@ -37,25 +46,26 @@ export class Deadlines {
 
   /** Starts the deadline `name`, or starts it anew. `Infinity` never comes due. */
   start(name: string, afterMs: number, onDue: () => void): void {
-    this.#running.delete(name)
+    this.stop(name)
     if (afterMs === Number.POSITIVE_INFINITY) return
     const due = this.#clock.now() + afterMs
-    this.#running.set(name, { afterMs, onDue, due })
+    this.#running.push(new Deadline(name, afterMs, onDue, due))
     if (due < this.#timerDue) this.#arm(due)
   }
 
   /** Puts a running deadline off: it counts from `now` again. */
   touch(name: string, now = this.#clock.now()): void {
-    const deadline = this.#running.get(name)
+    const deadline = this.#running[this.#find(name)]
     if (deadline) deadline.due = now + deadline.afterMs
   }
 
   stop(name: string): void {
-    this.#running.delete(name)
+    const at = this.#find(name)
+    if (at !== -1) this.#running.splice(at, 1)
   }
 
   stopAll(): void {
-    this.#running.clear()
+    this.#running.length = 0
     this.#clock.clearTimer(this.#timer)
     this.#timer = undefined
     this.#timerDue = Number.POSITIVE_INFINITY
@@ -72,12 +82,17 @@ export class Deadlines {
   readonly #look = (): void => {
     this.#timerDue = Number.POSITIVE_INFINITY
     const now = this.#clock.now()
-    for (const [name, deadline] of [...this.#running]) {
-      if (deadline.due > now || this.#running.get(name) !== deadline) continue
-      this.#running.delete(name)
+    for (const deadline of [...this.#running]) {
+      if (deadline.due > now || !this.#running.includes(deadline)) continue
+      this.stop(deadline.name)
       deadline.onDue()
     }
-    const next = Math.min(...[...this.#running.values()].map(({ due }) => due))
+    const next = Math.min(...this.#running.map(({ due }) => due))
     if (next < this.#timerDue) this.#arm(next)
+  }
+
+  #find(name: string): number {
+    for (let at = 0; at < this.#running.length; at++) if (this.#running[at]!.name === name) return at
+    return -1
   }
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Request, Response } from 'express'
+import type { NextFunction, Request, Response } from 'express'
 import { Deadlines } from './deadlines.js'
 import type { AiProxyError, FailureCode, Outcome } from './errors.js'
 import { type Format, type FormatName, formatFor, type Usage } from './formats/index.js'
@@ -7,6 +7,7 @@ import type { HookedExchange } from './hooks.js'
 import type { Limits } from './limits.js'
 import { Findings } from './metering/findings.js'
 import type { Metering } from './metering/passage.js'
+import type { Placed } from './passing-set.js'
 import { remembering } from './remember.js'
 
 /**
@@ -105,15 +106,26 @@ export interface ExchangeRecord {
   readonly maxTurnMs: number
 }
 
+/** What can be done to an exchange from outside: end it with a failure, cut its connection, end it for the app. */
+export interface Endable {
+  fail(failure: AiProxyError): void
+  cut(failure: AiProxyError): void
+  abort(): void
+}
+
 /** The format that a path tells. */
 export const formatOf = remembering(formatFor)
 
+const noneFramed = { events: 0 }
+const noneSent = { bytes: 0 }
+
 /** One request and its response: where it is, what has passed, and, once, how it ended and why. */
-export class Exchange {
+export class Exchange implements Placed {
   readonly id = randomUUID()
   readonly deadlines = new Deadlines()
   readonly req: Request
   readonly res: Response
+  readonly next: NextFunction
   readonly startedAt = Date.now()
   phase: Phase = 'receiving'
   path: string
@@ -136,23 +148,32 @@ export class Exchange {
   turns = 0
   busyMs = 0
   maxTurnMs = 0
-  /** Who counts them: the stream's framer, the client's side. */
-  counters = { events: () => 0, downstreamBytes: () => 0 }
+  /** Who counts the events that pass: the stream's framer. */
+  framed: { readonly events: number } = noneFramed
+  /** Who counts the bytes for the client. */
+  sent: { readonly bytes: number } = noneSent
+  /** What can end it, while it is under way. */
+  delivery: Endable | undefined
+  /** Where it stands among those under way. */
+  place = -1
 
-  readonly #start = performance.now()
+  /** When it began, in monotonic milliseconds. */
+  readonly began = performance.now()
   #outcome: Outcome | undefined
   #failure: AiProxyError | undefined
 
-  constructor(req: Request, res: Response) {
+  /** @param next takes the failures that the app wants to answer itself */
+  constructor(req: Request, res: Response, next: NextFunction = () => {}) {
     this.req = req
     this.res = res
+    this.next = next
     this.path = req.url.split('?', 1)[0] ?? '/'
     this.format = formatOf(this.path)
   }
 
   /** Milliseconds since the start. */
   get age(): number {
-    return performance.now() - this.#start
+    return performance.now() - this.began
   }
 
   /** It is decided how the exchange ends; what may still follow is its last bytes. */
@@ -195,7 +216,7 @@ export class Exchange {
   snapshot(): ExchangeSnapshot {
     const { id, phase, model, asksForStream: stream, turns, maxTurnMs, age } = this
     const { outputTokens } = this.findings
-    return { id, phase, model, stream, bytes: this.counters.downstreamBytes(), outputTokens, turns, maxTurnMs, age }
+    return { id, phase, model, stream, bytes: this.sent.bytes, outputTokens, turns, maxTurnMs, age }
   }
 
   record(): ExchangeRecord {
@@ -223,7 +244,7 @@ export class Exchange {
       responseId: findings.responseId,
       finishReason: findings.finishReason,
       usage,
-      firstTokenMs: firstTokenAt === undefined ? undefined : firstTokenAt - this.#start,
+      firstTokenMs: firstTokenAt === undefined ? undefined : firstTokenAt - this.began,
       outputTokensPerSecond:
         generatingMs > 0 && usage?.outputTokens ? (usage.outputTokens / generatingMs) * 1000 : undefined,
       startedAt: this.startedAt,
@@ -231,8 +252,8 @@ export class Exchange {
       firstByteMs: this.firstByteMs,
       requestBytes: this.requestBytes,
       upstreamBytes: this.upstreamBytes,
-      downstreamBytes: this.counters.downstreamBytes(),
-      events: this.counters.events(),
+      downstreamBytes: this.sent.bytes,
+      events: this.framed.events,
       turns: this.turns,
       busyMs: this.busyMs,
       maxTurnMs: this.maxTurnMs,

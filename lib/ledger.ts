@@ -1,6 +1,7 @@
 import { AiProxyError, limitFailure, type Outcome } from './errors.js'
-import type { Exchange, ExchangeRecord, ExchangeSnapshot } from './exchange.js'
+import type { Endable, Exchange, ExchangeRecord, ExchangeSnapshot } from './exchange.js'
 import type { Limits } from './limits.js'
+import { PassingSet } from './passing-set.js'
 
 // Node runs a timer of more than 2^31-1 ms at once.
 const LONGEST_TIMER_MS = 2 ** 31 - 1
@@ -41,19 +42,12 @@ export interface AiProxyStats {
 
 const summed = ['requestBytes', 'upstreamBytes', 'downstreamBytes', 'events', 'turns', 'busyMs'] as const
 
-/** What the ledger can do to an exchange: end it with a failure, cut its connection, end it for the app. */
-interface Endable {
-  fail(failure: AiProxyError): void
-  cut(failure: AiProxyError): void
-  abort(): void
-}
-
 /** How long a client may take over the last bytes of an exchange that was ended by `close()`. */
 const FAREWELL_MS = 1000
 
 /** The exchanges of a middleware: those under way, and what is remembered of those that have ended. */
 export class Ledger {
-  readonly #open = new Map<Exchange, Endable>()
+  readonly #open = new PassingSet<Exchange>()
   readonly #totals = {
     startedAt: Date.now(),
     exchanges: 0,
@@ -75,7 +69,9 @@ export class Ledger {
   begin(exchange: Exchange, delivery: Endable): void {
     this.#totals.exchanges++
     // Who comes when it is closing is refused at once, and not waited for.
-    if (!this.#closing) this.#open.set(exchange, delivery)
+    if (this.#closing) return
+    exchange.delivery = delivery
+    this.#open.add(exchange)
   }
 
   /** @throws AiProxyError `shutting_down` */
@@ -106,23 +102,20 @@ export class Ledger {
   }
 
   snapshots(): ExchangeSnapshot[] {
-    return [...this.#open.keys()].map((exchange) => exchange.snapshot())
+    return this.#oldestFirst().map((exchange) => exchange.snapshot())
   }
 
   /** Ends the exchange of that id. @returns whether there is one under way */
   abort(id: string): boolean {
-    for (const [exchange, delivery] of this.#open) {
-      if (exchange.id !== id) continue
-      // An app that calls this from a hook is in the middle of a turn, whose frames are still to be written.
-      process.nextTick(() => this.#open.has(exchange) && delivery.abort())
-      return true
-    }
-    return false
+    const exchange = this.#open.all().find((each) => each.id === id)
+    // An app that calls this from a hook is in the middle of a turn, whose frames are still to be written.
+    if (exchange) process.nextTick(() => this.#open.has(exchange) && exchange.delivery?.abort())
+    return exchange !== undefined
   }
 
   stats(waitingForTurn: number): AiProxyStats {
     const { outcomes, limits, ...totals } = this.#totals
-    const waitingForDrain = [...this.#open.keys()].filter(({ phase }) => phase === 'stalled').length
+    const waitingForDrain = this.#open.all().filter(({ phase }) => phase === 'stalled').length
     return {
       ...totals,
       active: this.#open.size,
@@ -156,7 +149,11 @@ export class Ledger {
   }
 
   #each(act: (delivery: Endable) => void): void {
-    for (const delivery of [...this.#open.values()]) act(delivery)
+    for (const { delivery } of this.#oldestFirst()) if (delivery) act(delivery)
+  }
+
+  #oldestFirst(): Exchange[] {
+    return this.#open.all().sort((a, b) => a.began - b.began)
   }
 }
 

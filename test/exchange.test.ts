@@ -50,7 +50,7 @@ describe('record', () => {
       requestBytes: 7,
       upstreamBytes: 100,
     })
-    exchange.counters = { events: () => 4, downstreamBytes: () => 90 }
+    Object.assign(exchange, { framed: { events: 4 }, sent: { bytes: 90 } })
     for (const ms of [2, 5, 1]) exchange.tookTurn(ms)
     res.statusCode = 201
     res.flushHeaders()
@@ -166,7 +166,7 @@ test('snapshot tells where it is', () => {
   const exchange = exchangeOf()
   exchange.phase = 'streaming'
   exchange.model = 'claude'
-  exchange.counters = { events: () => 1, downstreamBytes: () => 12 }
+  Object.assign(exchange, { framed: { events: 1 }, sent: { bytes: 12 } })
   exchange.findings.estimatedTokens = 3
   exchange.tookTurn(5)
   exchange.tookTurn(4)

@@ -56,7 +56,7 @@ describe('counters', () => {
     for (const ms of [3, 9, 2]) {
       const { exchange, end } = begun(ledger)
       Object.assign(exchange, { requestBytes: 1, upstreamBytes: 10 })
-      exchange.counters = { events: () => 2, downstreamBytes: () => 5 }
+      Object.assign(exchange, { framed: { events: 2 }, sent: { bytes: 5 } })
       exchange.tookTurn(ms)
       end()
     }

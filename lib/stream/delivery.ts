@@ -3,17 +3,17 @@ import type { IncomingMessage } from 'node:http'
 import type { Config } from '../config.js'
 import { debug } from '../debug.js'
 import { AiProxyError, limitFailure, toFailure } from '../errors.js'
-import type { Exchange } from '../exchange.js'
+import type { Endable, Exchange } from '../exchange.js'
 import { asDataEvent, EnclosingFramer, type Framer, type Framing, sse } from '../framing/index.js'
 import { readsSse } from '../framing/reads-sse.js'
 import { parsedJson } from '../json.js'
 import { meteringFor } from '../metering/index.js'
 import { decoded } from './decode.js'
 import { hasDeparted, hasGoneOut, onDeparture } from './departure.js'
-import { Downstream } from './downstream.js'
+import { Downstream, type DownstreamEvents } from './downstream.js'
 import { failureFrame } from './failure-frame.js'
 import { mayHaveBody, type Opening, openingOf } from './opening.js'
-import { Pump } from './pump.js'
+import { Relay, type RelayEvents } from './relay.js'
 import { streamHeaders } from './response-head.js'
 import type { TurnScheduler } from './turns.js'
 
@@ -22,25 +22,29 @@ interface Upstream {
   end(): void
 }
 
-interface DeliveryEvents {
+/** Told what becomes of exchanges. */
+export interface DeliveryEvents {
   /**
    * The provider answers with a stream.
    *
    * @throws AiProxyError where there is no room for one more
    */
-  onStream(): void
-  /** The failure is left to Express: there is no answer yet, and the app wants to give it. */
-  onFailureLeft(failure: AiProxyError): void
+  onStream(exchange: Exchange): void
   /** The stream goes out through a compression that holds events back. */
   onUnflushable(): void
-  /** The stream has taken a turn. */
-  onTurn: ((ms: number) => void) | undefined
+  /** A stream has taken a turn. */
+  readonly onTurn: ((ms: number) => void) | undefined
   /** Nothing more happens in this exchange. */
-  onOver(): void
+  onOver(exchange: Exchange): void
 }
 
-/** Brings one exchange to its end: the provider's answer to the client, or an error in its place, within the limits. */
-export class Delivery {
+/**
+ * Brings one exchange to its end: the provider's answer to the client, or an error in its place.
+ *
+ * It hears of what it sets going as a class, not through objects with a function for each event: V8 gives such object
+ * literals, where they are made by the thousand, to the old generation, and all that they lead to stays with them.
+ */
+export class Delivery implements Endable, DownstreamEvents, RelayEvents {
   /** The attempt that runs, once there is one. */
   upstream: Upstream | undefined
 
@@ -53,9 +57,7 @@ export class Delivery {
   #framing: Framing | undefined
   /** The provider's body becomes one event of the client's stream. */
   #isEnclosed = false
-  #pump: Pump | undefined
-  #terminated = false
-  #isCloseDelimited = false
+  #relay: Relay | undefined
   /** What the departure of the client means has been worked out. */
   #isDepartureSettled = false
   /** When the client left, it had read that the answer is over. */
@@ -68,18 +70,8 @@ export class Delivery {
     this.#config = config
     this.#turns = turns
     this.#events = events
-    const { drainTimeoutMs } = config.limits
-    this.#downstream = new Downstream(exchange.res, exchange.deadlines, drainTimeoutMs, {
-      onBlock: () => this.#blocked(),
-      onDrain: () => this.#resume('streaming'),
-      onCrash: (error) => this.fail(toFailure(error)),
-      onSlow: () => this.#slow(),
-      onUnflushable: () => events.onUnflushable(),
-    })
-    exchange.counters = {
-      events: () => 0,
-      downstreamBytes: () => this.#downstream.bytes,
-    }
+    this.#downstream = new Downstream(exchange.res, exchange.deadlines, config.limits.drainTimeoutMs, this)
+    exchange.sent = this.#downstream
     this.#stopWatching = onDeparture(exchange.req, exchange.res, () => this.#noticeDeparture())
   }
 
@@ -113,31 +105,24 @@ export class Delivery {
       throw new AiProxyError('upstream_reset', `The provider answered with status ${status}`)
     const length = Number(response.headers['content-length'])
     if (length > limits.maxResponseBytes && mayHaveBody(exchange.req.method, status)) {
-      return this.#hit('response_too_large')
+      return this.fail(limitFailure('response_too_large', limits))
     }
     const opening = openingOf(response, exchange, limits.maxEventBytes, this.#framing !== undefined)
-    this.#isCloseDelimited = opening.isCloseDelimited
     const framer = this.#open(opening)
     if (status < 400) exchange.findings.note(exchange.format.readHeaders?.(response.headers) ?? {}, exchange.startedAt)
     exchange.metering = meteringFor(exchange, opening.framing, opening.isJson, this.#config)
-    exchange.counters.events = () => framer.events
-    this.#watchLimits()
+    exchange.framed = framer
     if (!this.#downstream.isGone) exchange.phase = 'streaming'
-    const source = opening.decoder ? decoded(response, opening.decoder) : response
-    const metering = this.#isEnclosed ? undefined : exchange.metering
-    this.#pump = new Pump(source, framer, metering, this.#downstream, this.#turns, limits.maxResponseBytes, {
-      onBytes: (count, now) => this.#arrived(count, now),
-      onPassed: (last) => this.#passed(last),
-      acceptsRest: (rest) => this.#acceptsRest(rest),
-      onEnd: () => this.#end(),
-      onBroken: (error) => this.#broken(error),
-      onTooManyBytes: () => this.#hit('response_too_large'),
-      onTooLargeEvent: () => this.#hit('event_too_large'),
-      onTurn: (ms) => this.#tookTurn(ms),
-      onCrash: (error) => this.fail(toFailure(error)),
-    })
+    const source = {
+      body: opening.decoder ? decoded(response, opening.decoder) : response,
+      framer,
+      metering: this.#isEnclosed ? undefined : exchange.metering,
+      framing: this.#framing,
+      isCloseDelimited: opening.isCloseDelimited,
+    }
+    this.#relay = new Relay(exchange, this.#config, source, this.#downstream, this.#turns, this)
     // The client may have left heartbeats unread that were sent before.
-    if (this.#downstream.isBlocked) this.#blocked()
+    if (this.#downstream.isBlocked) this.#relay.pause()
   }
 
   /** Ends the exchange with a failure, said in the client's own protocol, as far as something can still be said. */
@@ -176,12 +161,50 @@ export class Delivery {
     this.#downstream.cut()
   }
 
+  onBlock(): void {
+    this.#relay?.pause()
+  }
+
+  onDrain(): void {
+    this.#relay?.resume('streaming')
+  }
+
+  onSlow(): void {
+    const failure = limitFailure('slow_client', this.#config.limits)
+    debug.limit('%s %s: %s', this.#exchange.id, failure.limit, failure.message)
+    this.cut(failure)
+  }
+
+  onUnflushable(): void {
+    this.#events.onUnflushable()
+  }
+
+  onCrash(error: unknown): void {
+    this.fail(toFailure(error))
+  }
+
+  onTurn(ms: number): void {
+    this.#events.onTurn?.(ms)
+  }
+
+  /** The provider's answer is whole: so is ours, once the client has got its last bytes. */
+  onWhole(): void {
+    if (this.#downstream.isGone) this.#settleDeparture()
+    this.#stopUpstream()
+    this.#exchange.answerIsWhole = true
+    this.#exchange.finishMetering()
+    this.#settleSaidError()
+    if (this.#downstream.isGone) return this.#over()
+    this.#exchange.phase = 'ending'
+    this.#downstream.end()
+  }
+
   #say(failure: AiProxyError): void {
     const { format, res } = this.#exchange
     this.#exchange.phase = 'ending'
     const body = format.errorBody(failure)
     if (!this.#downstream.begun) {
-      if (this.#config.errors === 'next') return this.#events.onFailureLeft(failure)
+      if (this.#config.errors === 'next') return this.#exchange.next(failure)
       const text = JSON.stringify(body)
       const headers = { ...failure.headers, 'content-type': 'application/json; charset=utf-8' }
       if (failure.code === 'shutting_down') res.setHeader('connection', 'close')
@@ -204,7 +227,7 @@ export class Delivery {
    * @returns the framer for what passes
    */
   #open({ status, headers, framing, framer }: Opening): Framer {
-    if (framing) this.#events.onStream()
+    if (framing) this.#events.onStream(this.#exchange)
     if (this.#framing) {
       if (framing === this.#framing) return framer
       this.#isEnclosed = true
@@ -233,67 +256,6 @@ export class Delivery {
     return format.errorEvent(format.isErrorBody(said) ? said : format.errorBody(failure))
   }
 
-  #watchLimits(): void {
-    const { idleTimeoutMs, maxStreamDurationMs } = this.#config.limits
-    const { deadlines } = this.#exchange
-    deadlines.start('idle', idleTimeoutMs, () => this.#hit('idle_timeout'))
-    deadlines.start('duration', maxStreamDurationMs, () => this.#hit('stream_too_long'))
-  }
-
-  #hit(code: Parameters<typeof limitFailure>[0]): void {
-    this.fail(limitFailure(code, this.#config.limits))
-  }
-
-  #arrived(count: number, now: number): void {
-    this.#exchange.upstreamBytes += count
-    this.#exchange.deadlines.touch('idle', now)
-  }
-
-  #tookTurn(ms: number): void {
-    this.#exchange.tookTurn(ms)
-    this.#events.onTurn?.(ms)
-  }
-
-  #passed(last: Buffer | undefined): void {
-    const { findings, format } = this.#exchange
-    const { maxOutputTokens } = this.#config.limits
-    if (!this.#terminated && (findings.isLast || (last && format.isTerminator(last)))) {
-      this.#terminated = findings.isLast = true
-      this.#awaitEnd()
-    }
-    if (findings.generatedTokens > maxOutputTokens && !this.#terminated) this.#hit('output_tokens_exceeded')
-  }
-
-  /** A provider that has said that it is done need not close the connection. What it has sent still goes out. */
-  #awaitEnd(): void {
-    this.#exchange.deadlines.start('grace', this.#config.limits.terminatorGraceMs, () => {
-      if (this.#pump?.hasMore) return this.#awaitEnd()
-      debug.stream('%s the provider said that it was done and left the connection open', this.#exchange.id)
-      this.#safely(() => this.#end())
-    })
-  }
-
-  /** For what no caller guards: a middleware that wraps the response may throw. */
-  #safely(act: () => void): void {
-    try {
-      act()
-    } catch (error) {
-      this.fail(toFailure(error))
-    }
-  }
-
-  /** The provider's answer is whole: so is ours, once the client has got its last bytes. */
-  #end(): void {
-    if (this.#downstream.isGone) this.#settleDeparture()
-    this.#stopUpstream()
-    this.#exchange.answerIsWhole = true
-    this.#exchange.finishMetering()
-    this.#settleSaidError()
-    if (this.#downstream.isGone) return this.#over()
-    this.#exchange.phase = 'ending'
-    this.#downstream.end()
-  }
-
   /** The provider said, in an answer that had begun well, that it failed. */
   #settleSaidError(): void {
     const { error } = this.#exchange.findings
@@ -302,50 +264,27 @@ export class Delivery {
     this.#exchange.settle(failure.outcome, failure)
   }
 
-  #acceptsRest(rest: Buffer): boolean {
-    if (!this.#isCloseDelimited || this.#exchange.format.isTerminator(rest)) return true
-    return parsedJson(this.#framing?.read(rest)?.data ?? '{}') !== undefined
-  }
-
-  #broken(cause: Error): void {
-    // It had said that it was done: what broke is the connection, not the answer.
-    if (this.#terminated) this.#end()
-    else this.fail(new AiProxyError('upstream_reset', 'The provider broke off its answer', { cause }))
-  }
-
-  #blocked(): void {
-    if (!this.#pump) return
-    this.#exchange.phase = 'stalled'
-    // While we do not read, the provider's silence is ours.
-    this.#exchange.deadlines.stop('idle')
-  }
-
-  #resume(phase: 'streaming' | 'draining'): void {
-    if (!this.#pump || this.#exchange.phase !== 'stalled') return
-    this.#exchange.phase = phase
-    this.#exchange.deadlines.start('idle', this.#config.limits.idleTimeoutMs, () => this.#hit('idle_timeout'))
-    this.#pump.wake()
-  }
-
-  #slow(): void {
-    const failure = limitFailure('slow_client', this.#config.limits)
-    debug.limit('%s %s: %s', this.#exchange.id, failure.limit, failure.message)
-    this.cut(failure)
-  }
-
   /** The client's connection is done with. Many may leave at the same moment: they go out in turns. */
   #noticeDeparture(): void {
     const { req, res } = this.#exchange
     if (hasGoneOut(req, res)) return this.#settleDeparture()
     this.#leave()
-    if (this.#config.onClientDisconnect === 'abort') this.#pump?.stop()
-    this.#turns.takeOrEnqueue({ takeTurn: () => this.#safely(() => this.#settleDeparture()), turnTook: () => {} })
+    if (this.#config.onClientDisconnect === 'abort') this.#relay?.stop()
+    this.#turns.takeOrEnqueue({ takeTurn: () => this.#takeLeave(), turnTook: () => {} })
   }
 
   #leave(): void {
     if (this.#downstream.isGone) return
-    this.#hasGotAll = this.#terminated && !this.#downstream.isBlocked
+    this.#hasGotAll = this.#relay?.isTerminated === true && !this.#downstream.isBlocked
     this.#downstream.leave()
+  }
+
+  #takeLeave(): void {
+    try {
+      this.#settleDeparture()
+    } catch (error) {
+      this.onCrash(error)
+    }
   }
 
   /** It has got everything, or it has left. */
@@ -371,12 +310,12 @@ export class Delivery {
     if (hasLeft) debug.stream('%s the client left while %s', exchange.id, exchange.phase)
     const isReading = this.upstream !== undefined && exchange.req.complete && exchange.phase !== 'ending'
     if (!hasLeft || !isReading || this.#config.onClientDisconnect === 'abort') return this.#over()
-    if (exchange.phase === 'stalled') this.#resume('draining')
+    this.#relay?.resume('draining')
     exchange.phase = 'draining'
   }
 
   #stopUpstream(): void {
-    this.#pump?.stop()
+    this.#relay?.stop()
     this.upstream?.end()
     this.#exchange.deadlines.stopAll()
   }
@@ -386,6 +325,6 @@ export class Delivery {
     this.#isOver = true
     this.#stopWatching()
     this.#stopUpstream()
-    this.#events.onOver()
+    this.#events.onOver(this.#exchange)
   }
 }

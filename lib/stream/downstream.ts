@@ -3,7 +3,8 @@ import type { Socket } from 'node:net'
 import type { Deadlines } from '../deadlines.js'
 import { SSE_HEARTBEAT } from '../framing/index.js'
 
-interface DownstreamEvents {
+/** Told what becomes of what is written. */
+export interface DownstreamEvents {
   /** The client does not keep up: nothing more is written until it has read. */
   onBlock(): void
   /** The client has read on, after `isBlocked`. */

@@ -5,7 +5,8 @@ import type { Downstream } from './downstream.js'
 import { Intake } from './intake.js'
 import type { TurnScheduler, TurnTaker } from './turns.js'
 
-interface PumpEvents {
+/** Told what comes from the provider, and how it ends. */
+export interface PumpEvents {
   /** Bytes have come from the provider in this turn. */
   onBytes(count: number, now: number): void
   /** Frames have gone out; the last event of them, where there is one. */

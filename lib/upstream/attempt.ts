@@ -33,9 +33,8 @@ export class Attempt {
 
   constructor(request: UpstreamRequest, events: AttemptEvents) {
     this.#events = events
-    const standIn = new StandInRequest(request, (chunk) => events.onRequestChunk(chunk))
-    // A property, not a WeakMap: under load, that costs more than all the rest of this file.
-    this.#request = Object.assign(standIn, { attempt: this })
+    this.#request = new StandInRequest(request, (chunk) => events.onRequestChunk(chunk))
+    this.#request.attempt = this
   }
 
   start(proxy: Middleware): void {

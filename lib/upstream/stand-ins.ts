@@ -31,6 +31,8 @@ export class StandInRequest extends EventEmitter {
   /** Looks alive always, so that every upstream error is reported as one. */
   readonly socket: object
   readonly connection: object
+  /** What it is sent by. A property, not a WeakMap: under load, that costs more than all the rest of an attempt. */
+  attempt: object | undefined
 
   readonly #body: Buffer | IncomingMessage | undefined
   readonly #onChunk: (chunk: Buffer) => void

@@ -50,15 +50,16 @@ export function rig(t: TestContext, given: Given = {}) {
     clearTimeout(timer)
   })
   const req = { method, path, url: path, complete: true, socket: res.socket }
-  const exchange = new Exchange(req as unknown as Request, res as unknown as Response)
+  const left: AiProxyError[] = []
+  const exchange = new Exchange(req as unknown as Request, res as unknown as Response, (failure) => {
+    left.push(failure as AiProxyError)
+  })
   const config = resolveOptions({ target: 'https://provider.example', heartbeatMs: 0, ...options })
   const log: string[] = []
-  const left: AiProxyError[] = []
   let record: ExchangeRecord | undefined
   const delivery = new Delivery(exchange, config, turns, {
     onStream,
     onTurn: undefined,
-    onFailureLeft: (failure) => void left.push(failure),
     onUnflushable: () => log.push('unflushable'),
     onOver: () => {
       log.push('over')

@@ -1,0 +1,87 @@
+import type { IncomingMessage } from 'node:http'
+import { debug } from './debug.js'
+import { AiProxyError, limitFailure, toFailure } from './errors.js'
+import type { Exchange } from './exchange.js'
+import type { House } from './house.js'
+import type { Delivery } from './stream/delivery.js'
+import { hasDeparted } from './stream/departure.js'
+import type { TurnTaker } from './stream/turns.js'
+import { Attempt, type AttemptEvents } from './upstream/attempt.js'
+import type { UpstreamRequest } from './upstream/stand-ins.js'
+
+/** A request on its way to the provider, from its turn until the provider's answer is there. */
+export class Sending implements TurnTaker, AttemptEvents {
+  /** About what http-proxy-middleware and Node take to send a request, most of it in promises behind the turn. */
+  readonly setsOffMs = 0.1
+
+  readonly #request: UpstreamRequest
+  readonly #exchange: Exchange
+  readonly #delivery: Delivery
+  readonly #house: House
+  /** A pooled connection may turn out to be dead, and the provider hardly saw that request: it is sent once more. */
+  #retriesLeft = 1
+
+  constructor(request: UpstreamRequest, exchange: Exchange, delivery: Delivery, house: House) {
+    this.#request = request
+    this.#exchange = exchange
+    this.#delivery = delivery
+    this.#house = house
+  }
+
+  takeTurn(): void {
+    const { req, res, isSettled } = this.#exchange
+    // A client that left meanwhile waits for a turn as well, behind this one.
+    if (isSettled || hasDeparted(req, res)) return
+    try {
+      this.#attempt()
+    } catch (error) {
+      this.#delivery.fail(toFailure(error))
+    }
+  }
+
+  turnTook(): void {}
+
+  onConnect(): void {
+    debug.upstream('%s connected', this.#exchange.id)
+    if (this.#exchange.phase === 'connecting') this.#exchange.phase = 'waiting'
+  }
+
+  onResponse(response: IncomingMessage): void {
+    try {
+      this.#delivery.begin(response)
+    } catch (error) {
+      this.#delivery.fail(toFailure(error))
+    }
+  }
+
+  onError(cause: Error, failed: Attempt): void {
+    failed.end()
+    debug.upstream('%s %s', this.#exchange.id, cause.message)
+    const { body } = this.#request
+    const isReplayable = body === undefined || Buffer.isBuffer(body)
+    if (failed.isStale(cause) && isReplayable && this.#retriesLeft > 0) {
+      this.#retriesLeft--
+      return this.#attempt()
+    }
+    this.#delivery.fail(
+      failed.connected
+        ? new AiProxyError('upstream_reset', 'The provider broke off before it answered', { cause })
+        : new AiProxyError('upstream_unreachable', 'The provider cannot be reached', { cause }),
+    )
+  }
+
+  onRequestChunk(chunk: Buffer): void {
+    const { limits } = this.#house.config
+    this.#exchange.requestBytes += chunk.length
+    if (this.#exchange.requestBytes > limits.maxRequestBytes) {
+      this.#delivery.fail(limitFailure('request_too_large', limits))
+    }
+  }
+
+  #attempt(): void {
+    this.#exchange.phase = 'connecting'
+    const attempt = new Attempt(this.#request, this)
+    this.#delivery.upstream = attempt
+    attempt.start(this.#house.upstream.handle)
+  }
+}

@@ -1,0 +1,151 @@
+import type { Config } from '../config.js'
+import { debug } from '../debug.js'
+import { AiProxyError, limitFailure, toFailure } from '../errors.js'
+import type { Exchange } from '../exchange.js'
+import type { Framer, Framing } from '../framing/index.js'
+import { parsedJson } from '../json.js'
+import type { Metering } from '../metering/passage.js'
+import type { Downstream } from './downstream.js'
+import { Pump, type PumpEvents } from './pump.js'
+import type { TurnScheduler } from './turns.js'
+
+/** Told how the provider's answer ends. */
+export interface RelayEvents {
+  /** It is whole, and all of it is written. What this throws is a failure. */
+  onWhole(): void
+  /** It failed, or it may not go on. */
+  fail(failure: AiProxyError): void
+  /** A turn was taken, of so many milliseconds. */
+  onTurn(ms: number): void
+}
+
+/** What the answer is read from, and how. */
+interface Source {
+  readonly body: ConstructorParameters<typeof Pump>[0]
+  readonly framer: Framer
+  readonly metering: Metering | undefined
+  /** How the client's stream is framed; `undefined` where it gets none. */
+  readonly framing: Framing | undefined
+  /** The end of the connection is the end of the body. */
+  readonly isCloseDelimited: boolean
+}
+
+/** The provider's answer on its way to the client: it passes within the limits, and it is noticed when it is over. */
+export class Relay implements PumpEvents {
+  /** The provider has said that its answer is over. */
+  isTerminated = false
+
+  readonly #exchange: Exchange
+  readonly #config: Config
+  readonly #events: RelayEvents
+  readonly #framing: Framing | undefined
+  readonly #isCloseDelimited: boolean
+  readonly #pump: Pump
+
+  constructor(
+    exchange: Exchange,
+    config: Config,
+    source: Source,
+    downstream: Downstream,
+    turns: TurnScheduler,
+    events: RelayEvents,
+  ) {
+    this.#exchange = exchange
+    this.#config = config
+    this.#events = events
+    this.#framing = source.framing
+    this.#isCloseDelimited = source.isCloseDelimited
+    this.#awaitBytes()
+    const { maxStreamDurationMs, maxResponseBytes } = config.limits
+    exchange.deadlines.start('duration', maxStreamDurationMs, () => this.#hit('stream_too_long'))
+    this.#pump = new Pump(source.body, source.framer, source.metering, downstream, turns, maxResponseBytes, this)
+  }
+
+  /** The client has to read first. */
+  pause(): void {
+    this.#exchange.phase = 'stalled'
+    // While we do not read, the provider's silence is ours.
+    this.#exchange.deadlines.stop('idle')
+  }
+
+  /** The client has read on; or it has left, and the rest is read without it. */
+  resume(phase: 'streaming' | 'draining'): void {
+    if (this.#exchange.phase !== 'stalled') return
+    this.#exchange.phase = phase
+    this.#awaitBytes()
+    this.#pump.wake()
+  }
+
+  /** Nothing more passes. */
+  stop(): void {
+    this.#pump.stop()
+  }
+
+  onBytes(count: number, now: number): void {
+    this.#exchange.upstreamBytes += count
+    this.#exchange.deadlines.touch('idle', now)
+  }
+
+  onPassed(last: Buffer | undefined): void {
+    const { findings, format } = this.#exchange
+    if (!this.isTerminated && (findings.isLast || (last && format.isTerminator(last)))) {
+      this.isTerminated = findings.isLast = true
+      this.#awaitEnd()
+    }
+    const isOver = findings.generatedTokens > this.#config.limits.maxOutputTokens
+    if (isOver && !this.isTerminated) this.#hit('output_tokens_exceeded')
+  }
+
+  acceptsRest(rest: Buffer): boolean {
+    if (!this.#isCloseDelimited || this.#exchange.format.isTerminator(rest)) return true
+    return parsedJson(this.#framing?.read(rest)?.data ?? '{}') !== undefined
+  }
+
+  onEnd(): void {
+    this.#events.onWhole()
+  }
+
+  onBroken(cause: Error): void {
+    // It had said that it was done: what broke is the connection, not the answer.
+    if (this.isTerminated) this.#events.onWhole()
+    else this.#events.fail(new AiProxyError('upstream_reset', 'The provider broke off its answer', { cause }))
+  }
+
+  onTooManyBytes(): void {
+    this.#hit('response_too_large')
+  }
+
+  onTooLargeEvent(): void {
+    this.#hit('event_too_large')
+  }
+
+  onTurn(ms: number): void {
+    this.#exchange.tookTurn(ms)
+    this.#events.onTurn(ms)
+  }
+
+  onCrash(error: unknown): void {
+    this.#events.fail(toFailure(error))
+  }
+
+  #hit(code: Parameters<typeof limitFailure>[0]): void {
+    this.#events.fail(limitFailure(code, this.#config.limits))
+  }
+
+  #awaitBytes(): void {
+    this.#exchange.deadlines.start('idle', this.#config.limits.idleTimeoutMs, () => this.#hit('idle_timeout'))
+  }
+
+  /** A provider that has said that it is done need not close the connection. What it has sent still goes out. */
+  #awaitEnd(): void {
+    this.#exchange.deadlines.start('grace', this.#config.limits.terminatorGraceMs, () => {
+      if (this.#pump.hasMore) return this.#awaitEnd()
+      debug.stream('%s the provider said that it was done and left the connection open', this.#exchange.id)
+      try {
+        this.#events.onWhole()
+      } catch (error) {
+        this.onCrash(error)
+      }
+    })
+  }
+}
