@@ -1,3 +1,5 @@
+import { putInFront } from '../headroom.js'
+
 // Small copies share Node's pool, and do not keep the much larger buffer alive that they were cut from.
 const COPIED_UP_TO_BYTES = 4096
 
@@ -33,7 +35,9 @@ export class Held {
   }
 
   #release(chunks: readonly Buffer[], size: number): Buffer {
-    const whole = Buffer.concat([...this.#pieces, ...chunks], this.bytes + size)
+    const whole =
+      (chunks.length === 1 ? putInFront(this.#pieces, this.bytes, chunks[0]!) : undefined) ??
+      Buffer.concat([...this.#pieces, ...chunks], this.bytes + size)
     this.#pieces = []
     this.bytes = 0
     return whole

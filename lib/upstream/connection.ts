@@ -1,9 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import { copiedWithRoom } from '../headroom.js'
 import { ChunkJoiner } from './chunk-joiner.js'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 const NOTHING = Buffer.alloc(0)
+const ROOM_PAYS_FROM_BYTES = 16 * 1024
 const TAB = 9
 const CR = 13
 const LF = 10
@@ -63,7 +65,7 @@ export class Connection {
   #join(joiner: ChunkJoiner, bytes: Buffer): Buffer {
     const response = this.#response!
     const size = joiner.join(bytes)
-    if (size > 0 && !response.push(Buffer.from(bytes.subarray(0, size)))) this.#socket.pause()
+    if (size > 0 && !response.push(copied(bytes.subarray(0, size)))) this.#socket.pause()
     if (joiner.isBroken) this.#socket.destroy(new Error('a chunk of the body has another length than it says'))
     if (!joiner.isOver) return NOTHING
     this.#joiner = undefined
@@ -81,6 +83,11 @@ export class Connection {
     }
     return bytes.subarray(end)
   }
+}
+
+/** Small ones share Node's pool, which a large one cannot. */
+function copied(bytes: Buffer): Buffer {
+  return bytes.length < ROOM_PAYS_FROM_BYTES ? Buffer.from(bytes) : copiedWithRoom(bytes)
 }
 
 interface Connected extends Socket {
