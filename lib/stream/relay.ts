@@ -2,7 +2,7 @@ import type { Config } from '../config.js'
 import { debug } from '../debug.js'
 import { AiProxyError, limitFailure, toFailure } from '../errors.js'
 import type { Exchange } from '../exchange.js'
-import type { Framer, Framing } from '../framing/index.js'
+import { EnclosingFramer, type Framer, type Framing } from '../framing/index.js'
 import { parsedJson } from '../json.js'
 import type { Metering } from '../metering/passage.js'
 import type { Downstream } from './downstream.js'
@@ -40,6 +40,8 @@ export class Relay implements PumpEvents {
   readonly #events: RelayEvents
   readonly #framing: Framing | undefined
   readonly #isCloseDelimited: boolean
+  /** The answer is no stream, and becomes one event of the client's. */
+  readonly #isEnclosed: boolean
   readonly #pump: Pump
 
   constructor(
@@ -55,6 +57,7 @@ export class Relay implements PumpEvents {
     this.#events = events
     this.#framing = source.framing
     this.#isCloseDelimited = source.isCloseDelimited
+    this.#isEnclosed = source.framer instanceof EnclosingFramer
     this.#awaitBytes()
     const { maxStreamDurationMs, maxResponseBytes } = config.limits
     exchange.deadlines.start('duration', maxStreamDurationMs, () => this.#hit('stream_too_long'))
@@ -98,7 +101,9 @@ export class Relay implements PumpEvents {
 
   acceptsRest(rest: Buffer): boolean {
     if (!this.#isCloseDelimited || this.#exchange.format.isTerminator(rest)) return true
-    return parsedJson(this.#framing?.read(rest)?.data ?? '{}') !== undefined
+    const data = this.#framing?.read(rest)?.data ?? '{}'
+    // An answer of another kind, which has become an event, need not be JSON; where it is, half of it is told.
+    return parsedJson(data) !== undefined || (this.#isEnclosed && !/^[[{]/.test(data))
   }
 
   onEnd(): void {

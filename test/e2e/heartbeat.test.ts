@@ -148,6 +148,23 @@ describe('heartbeatBeforeFirstByte', () => {
     assert.equal(record.events, 1)
   })
 
+  for (const [type, body, said] of [
+    ['text/plain', 'Come back\ntomorrow', 'data: Come back\ndata: tomorrow\n\n'],
+    ['application/json', '{"id":"x"}', 'data: {"id":"x"}\n\n'],
+    ['application/json', '{"id":"x', undefined],
+  ] as const) {
+    test(`an answer that ends with its connection: ${body} becomes ${said ? 'a data' : 'an error'} event`, async (t) => {
+      const head = `HTTP/1.0 200 OK\r\ncontent-type: ${type}\r\n\r\n`
+      const provider = await startProvider(t, { onCall: (call) => call.raw(head + body).socket.end() })
+      const app = await startApp(t, { target: provider.url, heartbeatBeforeFirstByte: true })
+      const received = new Events(await post(app.url + openai.path, openai.request))
+      const event = await nextOf(received)
+      if (said) assert.equal(event, said)
+      else assert.equal(openai.errorInEvent(event).code, 'upstream_reset')
+      assert.equal((await app.record()).outcome, said ? 'completed' : 'upstream_error')
+    })
+  }
+
   for (const [name, headers, body] of [
     ['is empty', {}, ''],
     ['is in an encoding that cannot be read', { 'content-encoding': 'zstd' }, 'abc'],
