@@ -39,6 +39,7 @@ export class Relay implements PumpEvents {
   readonly #config: Config
   readonly #events: RelayEvents
   readonly #framing: Framing | undefined
+  readonly #framer: Framer
   readonly #isCloseDelimited: boolean
   /** The answer is no stream, and becomes one event of the client's. */
   readonly #isEnclosed: boolean
@@ -56,6 +57,7 @@ export class Relay implements PumpEvents {
     this.#config = config
     this.#events = events
     this.#framing = source.framing
+    this.#framer = source.framer
     this.#isCloseDelimited = source.isCloseDelimited
     this.#isEnclosed = source.framer instanceof EnclosingFramer
     this.#awaitBytes()
@@ -91,12 +93,13 @@ export class Relay implements PumpEvents {
 
   onPassed(last: Buffer | undefined): void {
     const { findings, format } = this.#exchange
-    if (!this.isTerminated && (findings.isLast || (last && format.isTerminator(last)))) {
+    const isOver = findings.isLast || this.#framer.isClosed || (last && format.isTerminator(last))
+    if (isOver && !this.isTerminated) {
       this.isTerminated = findings.isLast = true
       this.#awaitEnd()
     }
-    const isOver = findings.generatedTokens > this.#config.limits.maxOutputTokens
-    if (isOver && !this.isTerminated) this.#hit('output_tokens_exceeded')
+    const isTooLong = findings.generatedTokens > this.#config.limits.maxOutputTokens
+    if (isTooLong && !this.isTerminated) this.#hit('output_tokens_exceeded')
   }
 
   acceptsRest(rest: Buffer): boolean {
