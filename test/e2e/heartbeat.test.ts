@@ -56,6 +56,26 @@ describe('heartbeatMs', () => {
   })
 })
 
+describe('a byte order mark behind a heartbeat', () => {
+  for (const [when, options] of [
+    ['before the head', { heartbeatBeforeFirstByte: true }],
+    ['before the first event', { heartbeatMs: 5 }],
+  ] as const) {
+    test(`${when} does not spoil the first event`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url, ...options })
+      const client = await connect(t, app.port)
+      client.post(`/ai${openai.path}`, openai.request)
+      const call = (await provider.next()).sse()
+      await client.sees(': heartbeat\n\n')
+      call.send('\uFEFFdata: 1\n\n').end('data: 2\n\n')
+      const received = await client.sees('data: 2\n\n')
+      assert.match(received, /\n(?:\r\n)?data: 1\n\n/)
+      assert.equal((await app.record()).events, 2)
+    })
+  }
+})
+
 describe('heartbeatBeforeFirstByte', () => {
   for (const { name, path, request, events, terminator, errorInEvent, isTerminated } of protocols) {
     const early = { heartbeatBeforeFirstByte: true, heartbeatMs: 5 }
