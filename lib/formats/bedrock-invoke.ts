@@ -2,7 +2,7 @@ import { isObject, parsedJson } from '../json.js'
 import { anthropic } from './anthropic.js'
 import { aws, exceptionIn, failureIn } from './aws.js'
 import { bedrockConverse, wrappedEvent } from './bedrock-converse.js'
-import { allText, firstText, listAt, textAt } from './fields.js'
+import { allText, firstText, listAt, textAt, valueAt } from './fields.js'
 import type { Format, JsonObject, Reading } from './format.js'
 import { openaiChat } from './openai-chat.js'
 import { readingOf } from './reading.js'
@@ -61,6 +61,7 @@ export const bedrockInvoke: Format = {
     ['max_tokens_to_sample'],
     ['max_gen_len'],
     ['inferenceConfig', 'maxTokens'],
+    ['inferenceConfig', 'max_new_tokens'],
     ['textGenerationConfig', 'maxTokenCount'],
   ],
 
@@ -75,7 +76,9 @@ export const bedrockInvoke: Format = {
 
   /** https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html */
   maxOutputTokensPath(request) {
-    if ('inferenceConfig' in request) return ['inferenceConfig', 'maxTokens']
+    // Nova's first examples called it `max_new_tokens`, and it takes either.
+    const isNovaOfOld = valueAt(request, 'inferenceConfig', 'max_new_tokens') !== undefined
+    if ('inferenceConfig' in request) return ['inferenceConfig', isNovaOfOld ? 'max_new_tokens' : 'maxTokens']
     if ('textGenerationConfig' in request) return ['textGenerationConfig', 'maxTokenCount']
     if ('max_gen_len' in request) return ['max_gen_len']
     return 'max_completion_tokens' in request ? ['max_completion_tokens'] : ['max_tokens']

@@ -2,8 +2,8 @@ import { readSse } from '../sse-message.js'
 import { dataEvent, hasError } from './failures.js'
 import type { Format } from './format.js'
 
-// The shortest spelling of `data: [DONE]` has 13 bytes; longer ones have line ends, spaces or an `event:` line more.
-const LONGEST_DONE = 64
+// `data: [DONE]` has some 14 bytes; proxies between add a name, an id, a comment or two. Behind as much a name is read.
+const LONGEST_DONE = 512
 const LAST_OF_RESPONSES = ['response.completed', 'response.incomplete', 'response.failed']
 
 /**

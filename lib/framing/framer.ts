@@ -8,6 +8,8 @@ export interface Framer {
   readonly events: number
   /** Set once a frame passed the limit given to the framer; nothing is taken from then on. */
   readonly tooLarge: boolean
+  /** Set once the body has said, in the way of its framing, that it is complete: nothing has to follow. */
+  readonly isClosed?: boolean
   /**
    * Set, with a sentence that says why, once bytes came that are no frame (a wrong checksum), and by `end` where the body
    * ended in the middle of a frame of which no half may go out. Nothing is taken from then on.

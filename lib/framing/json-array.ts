@@ -22,6 +22,7 @@ const BRACE_BIT = 32
 export class JsonArrayFramer extends CuttingFramer {
   readonly carriesMessages = false
   readonly heartbeat = undefined
+  isClosed = false
 
   readonly #nesting = new JsonNesting()
   /** So many brackets are open between elements: in the array its own, else none. */
@@ -63,8 +64,10 @@ export class JsonArrayFramer extends CuttingFramer {
   /** A byte between elements: an element begins, or the array does, or it ends, or nothing. @returns whether it ends */
   #takeBetween(byte: number): boolean {
     if (byte === OPEN_BRACKET && this.#floor === 0) {
+      this.isClosed = false
       this.#nesting.depth = this.#floor = 1
     } else if (byte === CLOSE_BRACKET) {
+      this.isClosed = this.#floor === 1
       this.#nesting.depth = this.#floor = 0
       return true
     } else if (!this.#nesting.begin(byte)) {

@@ -5,7 +5,7 @@ import type { Framing } from './framing.js'
 const LF = 10
 const CR = 13
 const COLON = 58
-const BOM = [0xef, 0xbb, 0xbf]
+const BOM = Buffer.from('\uFEFF')
 
 /** A comment, which every reader of events skips. */
 export const SSE_HEARTBEAT = Buffer.from(': heartbeat\n\n')
@@ -126,4 +126,6 @@ export const sse: Framing = {
   createFramer: (maxEventBytes) => new SseFramer(maxEventBytes),
   read: readSse,
   write: (message) => Buffer.from(writeSse(message)),
+  // Anywhere but at the very beginning, a byte order mark is a part of the first line, and spoils it.
+  behindOthers: (frames) => (BOM.equals(frames.subarray(0, BOM.length)) ? frames.subarray(BOM.length) : frames),
 }

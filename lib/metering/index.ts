@@ -25,6 +25,7 @@ export function meteringFor(
   const { estimateTokens, onEvent } = config
   const seenBy = onEvent && exchange.hookView()
   return new Passage(format, framing, findings, {
+    sent: exchange.sent,
     hidesUsage,
     estimateTokens,
     onMessage:

@@ -26,6 +26,8 @@ export interface Metering {
 }
 
 export interface PassageOptions {
+  /** How much the client has been sent: something of ours (a heartbeat) may stand before the first frame. */
+  readonly sent: { readonly bytes: number }
   /** The event that tells usage and nothing else was not asked for by the client, who shall not see it. */
   readonly hidesUsage: boolean
   /** Estimates the tokens of a piece of text, in the place of our own estimate. */
@@ -51,6 +53,7 @@ export class Passage implements Metering {
   /** Something has gone out; and before that, frames were left out. */
   #isBegun = false
   #owesBeginning = false
+  #isPastFirst = false
 
   constructor(format: Format, framing: Framing, findings: Findings, options: PassageOptions) {
     this.#format = format
@@ -62,6 +65,13 @@ export class Passage implements Metering {
   }
 
   pass(frames: Buffer, ends: readonly number[], now: number): Buffer | undefined {
+    const seen = this.#passed(frames, ends, now)
+    if (this.#isPastFirst || !seen) return seen
+    this.#isPastFirst = true
+    return this.#options.sent.bytes > 0 ? (this.#framing.behindOthers?.(seen) ?? seen) : seen
+  }
+
+  #passed(frames: Buffer, ends: readonly number[], now: number): Buffer | undefined {
     const marked = this.#readsAll ? undefined : markedFrames(frames, ends, this.#marker)
     let nextMark = 0
     let pieces: Buffer[] | undefined

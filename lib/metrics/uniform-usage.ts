@@ -1,8 +1,8 @@
 import type { ExchangeRecord, RecordedUsage } from '../exchange.js'
-import { reasoningBesideOutput } from '../formats/index.js'
+import { reasoningBesideOutput, type Usage } from '../formats/index.js'
 
 /**
- * Formats whose input leaves out what was read from a cache or written to one.
+ * Formats whose input leaves out what was read from a cache or written to one; Bedrock's total has it in.
  *
  * - Anthropic, also on Bedrock: https://docs.anthropic.com/en/api/messages#response-usage
  * - Bedrock: https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
@@ -16,7 +16,7 @@ const inputWithoutCache: readonly string[] = ['anthropic', 'bedrock-converse', '
  */
 export function uniformUsage({ format, usage }: ExchangeRecord): RecordedUsage | undefined {
   if (!usage) return undefined
-  if (inputWithoutCache.includes(format)) {
+  if (inputWithoutCache.includes(format) && !(format === 'bedrock-invoke' && hasCacheInInput(usage))) {
     const { inputTokens, cachedInputTokens, cacheWriteTokens } = usage
     return {
       ...usage,
@@ -27,6 +27,15 @@ export function uniformUsage({ format, usage }: ExchangeRecord): RecordedUsage |
   const beside = format === 'gemini' ? (usage.reasoningTokens ?? 0) : reasoningBesideOutput(usage)
   if (beside > 0 && !usage.estimated) return { ...usage, outputTokens: sum(usage.outputTokens, beside) }
   return usage
+}
+
+/**
+ * Models of OpenAI's, and others that speak its protocol, have the cache in their input behind Bedrock's `invoke` as well:
+ * their total, which they always tell, has no room for it beside.
+ */
+function hasCacheInInput(usage: Usage): boolean {
+  const { inputTokens, outputTokens, totalTokens, cachedInputTokens, cacheWriteTokens } = usage
+  return totalTokens !== undefined && totalTokens < sum(inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens)
 }
 
 function sum(...figures: readonly (number | undefined)[]): number {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 
 /** The client's side of an exchange is done with. */
 export function hasDeparted(req: IncomingMessage, res: ServerResponse): boolean {
@@ -23,12 +24,12 @@ export function hasGoneOut(req: IncomingMessage, res: ServerResponse): boolean {
  * @returns stops watching
  */
 export function onDeparture(req: IncomingMessage, res: ServerResponse, onGone: () => void): () => void {
-  const { socket } = req
   let isWatching = true
+  let stopWaiting: (() => void) | undefined
   const stop = () => {
     isWatching = false
     res.off('close', gone)
-    socket.off('close', gone)
+    stopWaiting?.()
   }
   const gone = () => {
     if (!isWatching) return
@@ -36,7 +37,34 @@ export function onDeparture(req: IncomingMessage, res: ServerResponse, onGone: (
     onGone()
   }
   res.once('close', gone)
-  if (!res.socket) socket.once('close', gone)
+  if (!res.socket) stopWaiting = onceClosed(req.socket, gone)
   if (hasDeparted(req, res)) process.nextTick(gone)
   return stop
+}
+
+/** Who is to hear of the end of a connection. */
+const waiting = new WeakMap<Socket, Set<() => void>>()
+
+/**
+ * Calls back when a connection ends; one listener hears it for all. A client may have any number of requests in its
+ * pipeline, and where each had a listener, Node would warn of the eleventh as of a leak.
+ *
+ * @returns stops waiting
+ */
+function onceClosed(socket: Socket, tell: () => void): () => void {
+  const all = waiting.get(socket) ?? new Set()
+  if (all.size === 0) {
+    waiting.set(socket, all)
+    socket.once('close', tellAll)
+  }
+  all.add(tell)
+  return () => {
+    if (!all.delete(tell) || all.size > 0) return
+    waiting.delete(socket)
+    socket.off('close', tellAll)
+  }
+}
+
+function tellAll(this: Socket): void {
+  for (const tell of waiting.get(this) ?? []) tell()
 }

@@ -2,7 +2,7 @@ import type { Config } from '../config.js'
 import { debug } from '../debug.js'
 import { AiProxyError, limitFailure, toFailure } from '../errors.js'
 import type { Exchange } from '../exchange.js'
-import type { Framer, Framing } from '../framing/index.js'
+import { EnclosingFramer, type Framer, type Framing } from '../framing/index.js'
 import { parsedJson } from '../json.js'
 import type { Metering } from '../metering/passage.js'
 import type { Downstream } from './downstream.js'
@@ -39,7 +39,10 @@ export class Relay implements PumpEvents {
   readonly #config: Config
   readonly #events: RelayEvents
   readonly #framing: Framing | undefined
+  readonly #framer: Framer
   readonly #isCloseDelimited: boolean
+  /** The answer is no stream, and becomes one event of the client's. */
+  readonly #isEnclosed: boolean
   readonly #pump: Pump
 
   constructor(
@@ -54,7 +57,9 @@ export class Relay implements PumpEvents {
     this.#config = config
     this.#events = events
     this.#framing = source.framing
+    this.#framer = source.framer
     this.#isCloseDelimited = source.isCloseDelimited
+    this.#isEnclosed = source.framer instanceof EnclosingFramer
     this.#awaitBytes()
     const { maxStreamDurationMs, maxResponseBytes } = config.limits
     exchange.deadlines.start('duration', maxStreamDurationMs, () => this.#hit('stream_too_long'))
@@ -88,17 +93,20 @@ export class Relay implements PumpEvents {
 
   onPassed(last: Buffer | undefined): void {
     const { findings, format } = this.#exchange
-    if (!this.isTerminated && (findings.isLast || (last && format.isTerminator(last)))) {
+    const isOver = findings.isLast || this.#framer.isClosed || (last && format.isTerminator(last))
+    if (isOver && !this.isTerminated) {
       this.isTerminated = findings.isLast = true
       this.#awaitEnd()
     }
-    const isOver = findings.generatedTokens > this.#config.limits.maxOutputTokens
-    if (isOver && !this.isTerminated) this.#hit('output_tokens_exceeded')
+    const isTooLong = findings.generatedTokens > this.#config.limits.maxOutputTokens
+    if (isTooLong && !this.isTerminated) this.#hit('output_tokens_exceeded')
   }
 
   acceptsRest(rest: Buffer): boolean {
     if (!this.#isCloseDelimited || this.#exchange.format.isTerminator(rest)) return true
-    return parsedJson(this.#framing?.read(rest)?.data ?? '{}') !== undefined
+    const data = this.#framing?.read(rest)?.data ?? '{}'
+    // An answer of another kind, which has become an event, need not be JSON; where it is, half of it is told.
+    return parsedJson(data) !== undefined || (this.#isEnclosed && !/^[[{]/.test(data))
   }
 
   onEnd(): void {

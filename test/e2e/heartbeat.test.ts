@@ -56,6 +56,26 @@ describe('heartbeatMs', () => {
   })
 })
 
+describe('a byte order mark behind a heartbeat', () => {
+  for (const [when, options] of [
+    ['before the head', { heartbeatBeforeFirstByte: true }],
+    ['before the first event', { heartbeatMs: 5 }],
+  ] as const) {
+    test(`${when} does not spoil the first event`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url, ...options })
+      const client = await connect(t, app.port)
+      client.post(`/ai${openai.path}`, openai.request)
+      const call = (await provider.next()).sse()
+      await client.sees(': heartbeat\n\n')
+      call.send('\uFEFFdata: 1\n\n').end('data: 2\n\n')
+      const received = await client.sees('data: 2\n\n')
+      assert.match(received, /\n(?:\r\n)?data: 1\n\n/)
+      assert.equal((await app.record()).events, 2)
+    })
+  }
+})
+
 describe('heartbeatBeforeFirstByte', () => {
   for (const { name, path, request, events, terminator, errorInEvent, isTerminated } of protocols) {
     const early = { heartbeatBeforeFirstByte: true, heartbeatMs: 5 }
@@ -147,6 +167,23 @@ describe('heartbeatBeforeFirstByte', () => {
     assert.equal(record.outcome, 'completed')
     assert.equal(record.events, 1)
   })
+
+  for (const [type, body, said] of [
+    ['text/plain', 'Come back\ntomorrow', 'data: Come back\ndata: tomorrow\n\n'],
+    ['application/json', '{"id":"x"}', 'data: {"id":"x"}\n\n'],
+    ['application/json', '{"id":"x', undefined],
+  ] as const) {
+    test(`an answer that ends with its connection: ${body} becomes ${said ? 'a data' : 'an error'} event`, async (t) => {
+      const head = `HTTP/1.0 200 OK\r\ncontent-type: ${type}\r\n\r\n`
+      const provider = await startProvider(t, { onCall: (call) => call.raw(head + body).socket.end() })
+      const app = await startApp(t, { target: provider.url, heartbeatBeforeFirstByte: true })
+      const received = new Events(await post(app.url + openai.path, openai.request))
+      const event = await nextOf(received)
+      if (said) assert.equal(event, said)
+      else assert.equal(openai.errorInEvent(event).code, 'upstream_reset')
+      assert.equal((await app.record()).outcome, said ? 'completed' : 'upstream_error')
+    })
+  }
 
   for (const [name, headers, body] of [
     ['is empty', {}, ''],

@@ -223,6 +223,26 @@ describe('connections', () => {
     assert.equal((await app.record()).outcome, 'completed')
   })
 
+  test('a dozen pipelined requests are no leak of listeners, whether they are answered or left', async (t) => {
+    const warnings: string[] = []
+    const onWarning = ({ name }: Error) => warnings.push(name)
+    process.on('warning', onWarning)
+    t.after(() => process.off('warning', onWarning))
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    for (const outcome of ['completed', 'client_disconnect']) {
+      const client = await connect(t, app.port)
+      for (let at = 0; at < 12; at++) client.post(`/ai${openai.path}`, { model: `m${at}` })
+      for (let at = 0; at < 12; at++) {
+        const call = await provider.next()
+        if (outcome === 'completed') call.json(200, {})
+      }
+      if (outcome === 'client_disconnect') client.leave()
+      for (let at = 0; at < 12; at++) assert.equal((await app.record()).outcome, outcome)
+    }
+    assert.deepEqual(warnings, [])
+  })
+
   test('a pipelined request behind a running stream is not taken for a slow reader', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { drainTimeoutMs: 30 } })

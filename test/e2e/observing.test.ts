@@ -194,6 +194,7 @@ describe('terminatorGraceMs', () => {
     ollamaChat,
     streams.ollamaGenerate,
     streams.cohere,
+    streams.geminiArray,
   ]) {
     test(`${stream.name}: a stream that says it is over ends, though the provider leaves it open`, async (t) => {
       const provider = await startProvider(t)

@@ -155,6 +155,7 @@ describe('bedrock-invoke: where the limit stands', () => {
     [{ anthropic_version: 'bedrock-2023-05-31', messages: [] }, 'max_tokens'],
     [{}, 'max_tokens'],
     [{ inferenceConfig: {} }, 'inferenceConfig.maxTokens'],
+    [{ inferenceConfig: { max_new_tokens: 5 } }, 'inferenceConfig.max_new_tokens'],
     [{ inputText: 'x', textGenerationConfig: {} }, 'textGenerationConfig.maxTokenCount'],
     [{ prompt: 'x', max_gen_len: 5 }, 'max_gen_len'],
     [{ messages: [], max_completion_tokens: 5 }, 'max_completion_tokens'],

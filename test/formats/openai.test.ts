@@ -50,6 +50,7 @@ const delta = (content: string) =>
   `data: ${JSON.stringify({ id: 'chatcmpl-1', choices: [{ index: 0, delta: { content } }] })}\n\n`
 
 describe('openai: the terminator', () => {
+  const uuid = '3f2504e0-4f89-11d3-9a0c-0305e82c3301'
   const response = JSON.stringify({ type: 'response.completed', response: { id: 'r', output: ['x'.repeat(500)] } })
   tellsTerminators(
     openai,
@@ -62,6 +63,8 @@ describe('openai: the terminator', () => {
       'event: done\ndata: [DONE]\n\n',
       'id: 12\ndata: [DONE]\n\n',
       ': bye\ndata: [DONE]\n\n',
+      `event: message\nid: ${uuid}\nretry: 3000\ndata: [DONE]\n\n`,
+      `: ${'x'.repeat(200)}\ndata: [DONE]\n\n`,
       `event: response.completed\ndata: ${response}\n\n`,
       `event:response.completed\ndata:${response}\n\n`,
       `event: response.completed\r\ndata: ${response}\r\n\r\n`,
@@ -69,6 +72,7 @@ describe('openai: the terminator', () => {
       `event: response.incomplete\ndata: ${response}\n\n`,
       `event: response.failed\ndata: ${response}\n\n`,
       `id: 12\nevent: response.completed\ndata: ${response}\n\n`,
+      `id: ${uuid}\nevent: response.completed\ndata: ${response}\n\n`,
       // As short as a provider that says nothing but the type would have it.
       'event: response.completed\ndata: {"type":"response.completed"}\n\n',
       'event: response.failed\ndata: {}\n\n',

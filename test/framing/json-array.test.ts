@@ -66,6 +66,37 @@ describe('JsonArrayFramer: an element goes out with the byte that completes it',
   })
 })
 
+describe('JsonArrayFramer: the array says that it is complete', () => {
+  for (const [chunks, expected] of [
+    [
+      ['[{"a":[1]}', ']'],
+      [false, true],
+    ],
+    [['[]\n'], [true]],
+    [
+      ['[{"a":"]"}', '\n', ',[]', ' ]', '\n'],
+      [false, false, false, true, true],
+    ],
+    [
+      ['[1]', '[', ']'],
+      [true, false, true],
+    ],
+    [
+      ['{"error":[]}', ']'],
+      [false, false],
+    ],
+  ] as const) {
+    test(JSON.stringify(chunks), () => {
+      const framer = new JsonArrayFramer(LARGE)
+      const closed = chunks.map((chunk) => {
+        framer.push([Buffer.from(chunk)])
+        return framer.isClosed
+      })
+      assert.deepEqual(closed, expected)
+    })
+  }
+})
+
 describe('JsonArrayFramer: another value than an array', () => {
   const table: [name: string, chunks: string[], frames: string[][], rest: string | undefined, events: number][] = [
     ['an error', ['{"error":', '{"code":429}', '}'], [[], [], ['{"error":{"code":429}}']], undefined, 1],

@@ -115,6 +115,7 @@ describe('nothing is thrown', () => {
   const framings = [sse, ndjson, jsonArray, awsEventStream]
   const anyFormat = fc.constantFrom(...formatNames).map(formatNamed)
   const anyOptions = fc.record({
+    sent: fc.record({ bytes: fc.nat(1) }),
     hidesUsage: fc.boolean(),
     estimateTokens: fc.constantFrom(undefined, () => 1),
     onMessage: fc.constantFrom(

@@ -44,7 +44,7 @@ describe('what a stream tells', () => {
   test('empty frames by the ten thousand are not each read, and what follows is still told', () => {
     const framing = { ...sse, read: mock.fn(sse.read) }
     const findings = new Findings()
-    const options = { hidesUsage: false, estimateTokens: undefined, onMessage: undefined }
+    const options = { sent: { bytes: 0 }, hidesUsage: false, estimateTokens: undefined, onMessage: undefined }
     const passage = new Passage(formatNamed('openai-chat'), framing, findings, options)
     const empty = Buffer.alloc(60_000, '\n')
     passage.pass(
@@ -201,6 +201,20 @@ describe('an error within a stream', () => {
     const throttled = awsEventStream.write({ event: 'throttlingException', data: '', isError: true })
     const { findings } = passed([throttled], { format: formatNamed('bedrock-converse'), framing: awsEventStream })
     assert.equal(findings.error, 'throttlingException')
+  })
+})
+
+describe('a byte order mark', () => {
+  const frames = ['\uFEFFdata: 1\n\n', '\uFEFFdata: 2\n\n']
+  const passedBehind = (bytes: number, given: object = {}) => passed(frames, { sent: { bytes }, ...given }).out
+
+  test('goes out where it is the first that the client gets', () => {
+    assert.equal(passedBehind(0), Buffer.from(frames.join('')).toString('latin1'))
+  })
+
+  test('does not behind a heartbeat, where it would be a part of the first line; anywhere else it is text', () => {
+    assert.equal(passedBehind(1), Buffer.from(`data: 1\n\n${frames[1]}`).toString('latin1'))
+    assert.equal(passedBehind(1, { onMessage: () => undefined }), passedBehind(1))
   })
 })
 

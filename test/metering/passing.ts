@@ -21,9 +21,9 @@ export interface Passed {
 /** Takes a stream through a framer and a passage, each chunk in a turn of its own, at the times 1, 2, 3, … */
 export function passed(chunks: readonly (string | Buffer)[], given: Given = {}): Passed {
   const { format = formatNamed('openai-chat'), framing = sse, isCut = false } = given
-  const { hidesUsage = false, estimateTokens, onMessage } = given
+  const { sent = { bytes: 0 }, hidesUsage = false, estimateTokens, onMessage } = given
   const findings = new Findings()
-  const passage = new Passage(format, framing, findings, { hidesUsage, estimateTokens, onMessage })
+  const passage = new Passage(format, framing, findings, { sent, hidesUsage, estimateTokens, onMessage })
   const framer = framing.createFramer(Number.POSITIVE_INFINITY)
   const turns: (Buffer | undefined)[] = []
   const pass = (frames: Buffer | undefined) => {

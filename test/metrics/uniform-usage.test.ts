@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { FormatName } from '../../lib/formats/format.js'
+import type { FormatName, Usage } from '../../lib/formats/format.js'
 import { uniformUsage } from '../../lib/metrics/uniform-usage.js'
 import { recordOf } from './support/records.js'
 
@@ -33,6 +33,18 @@ describe('uniform usage', () => {
       assert.deepEqual(usage, { ...told, inputTokens, outputTokens, estimated: false })
     })
   }
+
+  test("behind Bedrock's invoke, OpenAI's input has the cache in it, as the total tells, and others' have not", () => {
+    const inputOf = (usage: Usage) =>
+      uniformUsage(recordOf({ format: 'bedrock-invoke', usage: { ...usage, estimated: false } }))?.inputTokens
+    const gptOss = { inputTokens: 1000, outputTokens: 20, totalTokens: 1020, cachedInputTokens: 900 }
+    assert.equal(inputOf(gptOss), 1000)
+    // https://github.com/Portkey-AI/gateway/pull/1211 has such figures of Bedrock's own.
+    const nova = { inputTokens: 368, outputTokens: 19, totalTokens: 10_923, cachedInputTokens: 10_536 }
+    assert.equal(inputOf(nova), 10_904)
+    const claude = { inputTokens: 368, outputTokens: 19, cachedInputTokens: 10_536 }
+    assert.equal(inputOf(claude), 10_904)
+  })
 
   test('an input that is not known does not become known by its parts', () => {
     const usage = { cachedInputTokens: 3, outputTokens: 4, estimated: true }

@@ -180,7 +180,7 @@ describe('maxOutputTokens stands for each format’s own field', () => {
       limits({ ...both, generation_config: both.generationConfig }, 'gemini').map(([, value]) => value),
       [5],
     )
-    const invoke = { max_tokens: 9, max_gen_len: 9, inferenceConfig: { maxTokens: 9 } }
+    const invoke = { max_tokens: 9, max_gen_len: 9, inferenceConfig: { maxTokens: 9, max_new_tokens: 9 } }
     assert.deepEqual(
       limits(invoke, 'bedrock-invoke').map(([, value]) => value),
       [5],

@@ -46,6 +46,23 @@ describe('onDeparture', () => {
     assert.deepEqual(listeners(), [])
   })
 
+  test('one listener hears of the connection for all that wait in its pipeline', () => {
+    const socket = Object.assign(new EventEmitter(), { destroyed: false })
+    const gone: number[] = []
+    const stops = Array.from({ length: 12 }, (_, at) => {
+      const res = Object.assign(new EventEmitter(), { closed: false, socket: null })
+      const ends = [{ socket }, res] as unknown as [IncomingMessage, ServerResponse]
+      return onDeparture(...ends, () => gone.push(at))
+    })
+    assert.equal(socket.listenerCount('close'), 1)
+    stops[0]!()
+    stops[0]!()
+    assert.equal(socket.listenerCount('close'), 1)
+    socket.emit('close')
+    assert.deepEqual(gone, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11])
+    assert.deepEqual(socket.eventNames(), [])
+  })
+
   test('does not ask the connection where the response has it: it closes itself', () => {
     const { socket, gone } = rig()
     socket.emit('close')
