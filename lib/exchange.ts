@@ -224,7 +224,7 @@ export class Exchange implements Placed {
     const { findings } = this
     const { firstTokenAt } = findings
     const usage = findings.usageAt(this.answerIsWhole || this.#outcome === 'completed')
-    const generatingMs = firstTokenAt === undefined ? 0 : performance.now() - firstTokenAt
+    const generatingMs = firstTokenAt === undefined ? 0 : (findings.overAt ?? performance.now()) - firstTokenAt
     const failure = this.#failure
     const cause =
       failure?.cause instanceof Error && failure.outcome === 'upstream_error' ? ` (${failure.cause.message})` : ''

@@ -101,6 +101,8 @@ describe('record', () => {
     assert.deepEqual(usage, { inputTokens: 3, outputTokens: 40, estimated: false })
     assert.equal(firstTokenMs, 250)
     assert.equal(outputTokensPerSecond, 20, '40 tokens in the 2 seconds from the first one on')
+    exchange.findings.overAt = 2250
+    assert.equal(exchange.record().outputTokensPerSecond, 40, 'what the connection was left open for does not count')
   })
 
   for (const [name, isWhole, outcome, estimated] of [

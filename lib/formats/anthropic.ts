@@ -1,3 +1,4 @@
+import { parsedJson } from '../json.js'
 import { readSse } from '../sse-message.js'
 import { errorIn } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
@@ -43,7 +44,10 @@ export const anthropic: Format = {
   },
 
   isTerminator(event) {
-    return event.length <= LONGEST_STOP && event.includes('message_stop') && readSse(event)?.event === 'message_stop'
+    if (event.length > LONGEST_STOP || !event.includes('message_stop')) return false
+    const message = readSse(event)
+    // Proxies between drop the name now and then; the data says it again.
+    return (message?.event ?? textAt(parsedJson(message?.data ?? ''), 'type')) === 'message_stop'
   },
 
   // `message_delta` need not have other figures.

@@ -10,6 +10,8 @@ export class Findings {
   error: string | undefined
   /** The provider said that its stream is over. */
   isLast = false
+  /** When it was known to be over, in monotonic milliseconds; `undefined` where the end of the body had to say that. */
+  overAt: number | undefined
   /** Tokens of the text that has passed, estimated. */
   estimatedTokens = 0
   /** The estimate when the provider last told how many tokens there were by then. */

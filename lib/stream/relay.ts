@@ -96,6 +96,7 @@ export class Relay implements PumpEvents {
     const isOver = findings.isLast || this.#framer.isClosed || (last && format.isTerminator(last))
     if (isOver && !this.isTerminated) {
       this.isTerminated = findings.isLast = true
+      findings.overAt = performance.now()
       this.#awaitEnd()
     }
     const isTooLong = findings.generatedTokens > this.#config.limits.maxOutputTokens

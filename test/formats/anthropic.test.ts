@@ -69,6 +69,7 @@ describe('anthropic: the terminator', () => {
       'event: message_stop\r\ndata: {"type":"message_stop"}\r\n\r\n',
       'event: message_stop\rdata: {"type":"message_stop"}\r\r',
       'event: message_stop\ndata: {"type":"message_stop"           }\n\n',
+      'data: {"type":"message_stop"}\n\n',
       `event: message_stop\ndata: ${JSON.stringify(metrics)}\n\n`,
     ],
     [

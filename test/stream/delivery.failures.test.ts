@@ -166,7 +166,7 @@ describe('a provider that has said that it is done and leaves the connection ope
     ['/v1/messages', 'event: message_stop\ndata: {"type":"message_stop"}\n\n'],
   ] as const) {
     test(`gets a second (${path})`, async (t) => {
-      const { res, answer, advance, ended, log } = rig(t, { path })
+      const { res, exchange, answer, advance, ended, log } = rig(t, { path })
       await answer(SSE, event('a') + end)
       await advance(999)
       assert.equal(res.writableEnded, false)
@@ -174,6 +174,7 @@ describe('a provider that has said that it is done and leaves the connection ope
       assert.equal(res.body, event('a') + end)
       assert.equal(res.writableEnded, true)
       assert.ok(log.includes('upstream ended'))
+      assert.equal(exchange.findings.overAt, 0, 'the second does not count')
       res.finish()
       assert.deepEqual(ended(), completed(2))
     })
