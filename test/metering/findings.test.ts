@@ -21,6 +21,7 @@ describe('what messages tell is merged', () => {
         usage: undefined,
         error: undefined,
         isLast: false,
+        overAt: undefined,
         estimatedTokens: 0,
         firstTokenAt: undefined,
       },
