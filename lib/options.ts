@@ -75,7 +75,7 @@ export interface AiProxyOptions {
   turns?: {
     /**
      * How long turns may run in one round of the event loop, over all streams of the process, in milliseconds.
-     * Where several middlewares set it, the smallest counts. Default 0.25.
+     * Where several middlewares set it, the smallest counts. Default 0.15.
      */
     budgetMs?: number
   }

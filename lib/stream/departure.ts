@@ -36,7 +36,7 @@ export function onDeparture(req: IncomingMessage, res: ServerResponse, onGone: (
     stop()
     onGone()
   }
-  res.once('close', gone)
+  res.on('close', gone)
   if (!res.socket) stopWaiting = onceClosed(req.socket, gone)
   if (hasDeparted(req, res)) process.nextTick(gone)
   return stop

@@ -106,7 +106,7 @@ export class TurnScheduler {
 }
 
 /** Much less costs throughput, much more costs everybody else's latency: `npm run bench` shows both. */
-const defaultBudgetMs = 0.25
+const defaultBudgetMs = 0.15
 
 /** All streams of the process share one event loop, and so one scheduler. */
 const shared = new TurnScheduler(defaultBudgetMs)
