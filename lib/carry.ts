@@ -17,6 +17,8 @@ import type { Delivery } from './stream/delivery.js'
 export async function carry(exchange: Exchange, delivery: Delivery, house: House): Promise<void> {
   const { req } = exchange
   const { config, ledger, observers } = house
+  // Before anything can be refused: a refusal, too, is said in the client's protocol.
+  exchange.format = config.format ?? formatOf(config.prefix + exchange.path)
   debug.request('%s %s %s', exchange.id, req.method, exchange.path)
   ledger.admit()
   house.warnings.look(req, config)

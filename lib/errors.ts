@@ -15,17 +15,21 @@ interface FailureKind {
   readonly limit?: keyof Limits
   /** Seconds after which the same request may succeed. */
   readonly retryAfter?: number
+  /** A retry of the same request would only repeat the failure, and be billed again. */
+  readonly isFinal?: true
 }
 
 const limitKinds = {
-  request_too_large: { status: 413, outcome: 'limit_exceeded', limit: 'maxRequestBytes' },
+  request_too_large: { status: 413, outcome: 'limit_exceeded', limit: 'maxRequestBytes', isFinal: true },
   too_many_streams: { status: 503, outcome: 'limit_exceeded', limit: 'maxConcurrentStreams', retryAfter: 1 },
-  first_byte_timeout: { status: 504, outcome: 'limit_exceeded', limit: 'firstByteTimeoutMs' },
+  first_byte_timeout: { status: 504, outcome: 'limit_exceeded', limit: 'firstByteTimeoutMs', isFinal: true },
+  first_token_timeout: { status: 504, outcome: 'limit_exceeded', limit: 'firstTokenTimeoutMs', isFinal: true },
   idle_timeout: { status: 504, outcome: 'limit_exceeded', limit: 'idleTimeoutMs' },
-  stream_too_long: { status: 504, outcome: 'limit_exceeded', limit: 'maxStreamDurationMs' },
-  response_too_large: { status: 502, outcome: 'limit_exceeded', limit: 'maxResponseBytes' },
-  event_too_large: { status: 502, outcome: 'limit_exceeded', limit: 'maxEventBytes' },
-  output_tokens_exceeded: { status: 502, outcome: 'limit_exceeded', limit: 'maxOutputTokens' },
+  progress_timeout: { status: 504, outcome: 'limit_exceeded', limit: 'progressTimeoutMs' },
+  stream_too_long: { status: 504, outcome: 'limit_exceeded', limit: 'maxStreamDurationMs', isFinal: true },
+  response_too_large: { status: 502, outcome: 'limit_exceeded', limit: 'maxResponseBytes', isFinal: true },
+  event_too_large: { status: 502, outcome: 'limit_exceeded', limit: 'maxEventBytes', isFinal: true },
+  output_tokens_exceeded: { status: 502, outcome: 'limit_exceeded', limit: 'maxOutputTokens', isFinal: true },
   slow_client: { status: 503, outcome: 'limit_exceeded', limit: 'drainTimeoutMs' },
 } as const satisfies Record<string, FailureKind>
 
@@ -35,7 +39,7 @@ const kinds = {
   model_not_allowed: { status: 403, outcome: 'rejected' },
   invalid_request: { status: 400, outcome: 'rejected' },
   request_refused: { status: 403, outcome: 'rejected' },
-  aborted: { status: 503, outcome: 'rejected' },
+  aborted: { status: 503, outcome: 'rejected', isFinal: true },
   overloaded: { status: 503, outcome: 'rejected', retryAfter: 1 },
   credentials_unavailable: { status: 500, outcome: 'rejected' },
   internal_error: { status: 500, outcome: 'rejected' },
@@ -44,6 +48,7 @@ const kinds = {
 
   upstream_unreachable: { status: 502, outcome: 'upstream_error' },
   upstream_reset: { status: 502, outcome: 'upstream_error' },
+  upstream_truncated: { status: 502, outcome: 'upstream_error' },
   upstream_error: { status: 502, outcome: 'upstream_error' },
 
   shutting_down: { status: 503, outcome: 'shutdown', retryAfter: 1 },
@@ -71,7 +76,10 @@ export class AiProxyError extends Error implements FailureNotice {
   readonly statusCode: number
   /** The message holds no secrets and may be shown to the client. */
   readonly expose = true
-  /** Response headers that belong to the failure (`retry-after`). */
+  /**
+   * Response headers that belong to the failure: `retry-after`, and `x-should-retry: false`, which OpenAI's and
+   * Anthropic's SDKs obey, where a retry would only repeat the failure and be billed again.
+   */
   readonly headers: Readonly<Record<string, string>>
   /** Name of the limit that was hit, where one was. */
   readonly limit: keyof Limits | undefined
@@ -88,7 +96,10 @@ export class AiProxyError extends Error implements FailureNotice {
     const kind: FailureKind = kinds[code]
     this.code = code
     this.status = this.statusCode = options?.status ?? kind.status
-    this.headers = kind.retryAfter === undefined ? {} : { 'retry-after': String(kind.retryAfter) }
+    this.headers = {
+      ...(kind.retryAfter !== undefined && { 'retry-after': String(kind.retryAfter) }),
+      ...(kind.isFinal && { 'x-should-retry': 'false' }),
+    }
     this.limit = kind.limit
     this.outcome = kind.outcome
   }
@@ -104,7 +115,9 @@ const limitMessages: Record<keyof typeof limitKinds, string> = {
   request_too_large: 'The request body is too large',
   too_many_streams: 'Too many streams are under way',
   first_byte_timeout: 'The provider did not begin to answer in time',
+  first_token_timeout: 'The model did not begin to write in time',
   idle_timeout: 'The provider fell silent',
+  progress_timeout: 'The model stopped writing',
   stream_too_long: 'The answer took too long',
   response_too_large: 'The answer is too large',
   event_too_large: 'An event of the answer is too large',

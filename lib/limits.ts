@@ -6,8 +6,21 @@ export interface Limits {
   maxConcurrentStreams: number
   /** From the start of the upstream request to the head of its response. Default 600,000 (10 min). */
   firstByteTimeoutMs: number
-  /** Silence of the provider within a response. Default 120,000 (2 min). */
+  /**
+   * From the start of the upstream request to the model's first content in a stream: text, reasoning, a tool call, or the
+   * end. Comments, pings and events without content do not count. Default `Infinity`.
+   */
+  firstTokenTimeoutMs: number
+  /**
+   * Silence of the provider within a response. Each byte ends it, be it of a comment or a ping: see `progressTimeoutMs`.
+   * Default 120,000 (2 min).
+   */
   idleTimeoutMs: number
+  /**
+   * From any content of a stream to the next, once there was some; what counts is what counts for `firstTokenTimeoutMs`.
+   * Default `Infinity`.
+   */
+  progressTimeoutMs: number
   /** From the head of the response to its end. Default 1,800,000 (30 min). */
   maxStreamDurationMs: number
   /** Size of the response body, decoded. Default 256 MiB. */
@@ -29,7 +42,9 @@ export const defaultLimits: Readonly<Limits> = {
   maxRequestBytes: 32 * MIB,
   maxConcurrentStreams: Number.POSITIVE_INFINITY,
   firstByteTimeoutMs: 10 * MINUTE,
+  firstTokenTimeoutMs: Number.POSITIVE_INFINITY,
   idleTimeoutMs: 2 * MINUTE,
+  progressTimeoutMs: Number.POSITIVE_INFINITY,
   maxStreamDurationMs: 30 * MINUTE,
   maxResponseBytes: 256 * MIB,
   maxEventBytes: 8 * MIB,

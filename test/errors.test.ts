@@ -7,7 +7,9 @@ const limitHits: [code: Parameters<typeof limitFailure>[0], status: number, limi
   ['request_too_large', 413, 'maxRequestBytes'],
   ['too_many_streams', 503, 'maxConcurrentStreams'],
   ['first_byte_timeout', 504, 'firstByteTimeoutMs'],
+  ['first_token_timeout', 504, 'firstTokenTimeoutMs'],
   ['idle_timeout', 504, 'idleTimeoutMs'],
+  ['progress_timeout', 504, 'progressTimeoutMs'],
   ['stream_too_long', 504, 'maxStreamDurationMs'],
   ['response_too_large', 502, 'maxResponseBytes'],
   ['event_too_large', 502, 'maxEventBytes'],
@@ -46,6 +48,7 @@ describe('other failures', () => {
     ['internal_error', 500, 'rejected'],
     ['upstream_unreachable', 502, 'upstream_error'],
     ['upstream_reset', 502, 'upstream_error'],
+    ['upstream_truncated', 502, 'upstream_error'],
     ['upstream_error', 502, 'upstream_error'],
     ['shutting_down', 503, 'shutdown'],
   ]
@@ -68,6 +71,21 @@ test('where the same request may succeed soon, retry-after says so', () => {
     codes.map((code) => new AiProxyError(code, '').headers),
     [soon, soon, soon, {}, {}],
   )
+})
+
+test('where a retry would only repeat the failure and be billed again, x-should-retry says so', () => {
+  const given = [...limitHits.map(([code]) => code), 'aborted', 'internal_error', 'upstream_truncated'] as const
+  const told = given.filter((code) => new AiProxyError(code, '').headers['x-should-retry'] === 'false')
+  assert.deepEqual(told, [
+    'request_too_large',
+    'first_byte_timeout',
+    'first_token_timeout',
+    'stream_too_long',
+    'response_too_large',
+    'event_too_large',
+    'output_tokens_exceeded',
+    'aborted',
+  ])
 })
 
 test('a status of its own takes the place of the code’s', () => {
