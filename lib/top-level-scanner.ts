@@ -1,4 +1,6 @@
+import { decodedName, JsonNames } from './json-names.js'
 import { JsonNesting } from './json-nesting.js'
+import type { Span } from './json-survey.js'
 
 const QUOTE = 0x22
 const OPEN_BRACE = 0x7b
@@ -11,14 +13,6 @@ const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 /** Values that are asked for are small; a larger one is not what was meant. */
 const LONGEST_VALUE = 64 * 1024
 
-/** Where the value of a field stands in the bytes of a JSON object. */
-export interface Span {
-  readonly start: number
-  readonly end: number
-  /** The field stood there before as well; readers disagree about which one counts. */
-  readonly isRepeated: boolean
-}
-
 /** What the next byte of an object belongs to. */
 type Place = 'byte order mark' | 'start' | 'field' | 'key' | 'colon' | 'value start' | 'value' | 'end' | 'no object'
 
@@ -29,7 +23,7 @@ type Place = 'byte order mark' | 'start' | 'field' | 'key' | 'colon' | 'value st
 export class TopLevelScanner {
   /** Where the values stand in all bytes that came, the last of each name. */
   readonly spans = new Map<string, Span>()
-  readonly #names: readonly string[] | undefined
+  readonly #names: JsonNames | undefined
   readonly #values: Record<string, unknown> | undefined
   readonly #nesting = new JsonNesting()
   #place: Place = 'byte order mark'
@@ -46,7 +40,7 @@ export class TopLevelScanner {
    * @param values takes their values, which are parsed as they come, so that nothing is left to be done at the end
    */
   constructor(names: readonly string[] | undefined, values?: Record<string, unknown>) {
-    this.#names = names
+    this.#names = names && new JsonNames(names)
     this.#values = values
   }
 
@@ -119,9 +113,7 @@ export class TopLevelScanner {
   #takeKey(chunk: Buffer, from: number): number {
     const at = this.#nesting.skip(chunk, from, 0)
     if (this.#nesting.inString) return at
-    const key = this.#parsed(chunk, at)
-    const isAskedFor = typeof key === 'string' && (!this.#names || this.#names.includes(key))
-    this.#name = isAskedFor ? key : undefined
+    this.#name = this.#keyAt(chunk, at)
     this.#place = 'colon'
     return at
   }
@@ -157,7 +149,17 @@ export class TopLevelScanner {
     this.#held = isTooLong ? '' : this.#held + chunk.toString('latin1', from)
   }
 
-  /** The key or value that ends there. */
+  /** The key that ends there, if it was asked for. */
+  #keyAt(chunk: Buffer, end: number): string | undefined {
+    const from = this.#start - this.#passed
+    if (end - from > LONGEST_VALUE) return undefined
+    const isHere = from >= 0
+    const bytes = isHere ? chunk : Buffer.from(this.#held + chunk.toString('latin1', 0, end), 'latin1')
+    const [start, close] = isHere ? [from + 1, end - 1] : [1, bytes.length - 1]
+    return this.#names ? this.#names.match(bytes, start, close) : decodedName(bytes, start, close)
+  }
+
+  /** The value that ends there. */
   #parsed(chunk: Buffer, end: number): unknown {
     const from = this.#start - this.#passed
     if (from >= 0 || end - from > LONGEST_VALUE) return parsed(chunk, from, end)

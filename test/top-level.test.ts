@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { depthExceeds, topLevelFields, topLevelSpans } from '../lib/top-level.js'
+import { topLevelFields, topLevelSpans } from '../lib/top-level.js'
 
 const names = ['model', 'stream']
 const fieldsOf = (text: string) => {
@@ -53,7 +53,7 @@ describe('the top-level fields of a JSON object', () => {
     assert.deepEqual(fieldsOf(nested), { model: 'm' })
     assert.deepEqual(
       parse.mock.calls.map((call) => call.arguments[0]),
-      ['"messages"', '"model"', '"m"'],
+      ['"m"'],
     )
   })
 
@@ -148,48 +148,5 @@ describe('where the values of top-level fields stand', () => {
         },
       ),
     )
-  })
-})
-
-describe('whether JSON is nested deeper than so many', () => {
-  const exceeds = (text: string, most: number) => depthExceeds(Buffer.from(text), most)
-
-  for (const [text, depth] of [
-    ['', 0],
-    ['5', 0],
-    ['"[[[["', 0],
-    ['"\\"[[[["', 0],
-    ['{}', 1],
-    ['[1,[2],[3]]', 2],
-    ['{"a":[{"b":{}}],"c":{}}', 4],
-    ['{"[[":"]]","{":"\\\\"}', 1],
-    ['[[],[],[],[[]]]', 3],
-    ['['.repeat(1000), 1000],
-    [`{"a":${'['.repeat(500)}${']'.repeat(500)}}`, 501],
-    // A string without its end.
-    ['["[[[', 1],
-  ] as const) {
-    const shown = text.length > 40 ? `${text.slice(0, 20)}…` : text
-    test(`${shown}: ${depth}`, () => {
-      assert.equal(exceeds(text, depth), false)
-      if (depth > 0) assert.equal(exceeds(text, depth - 1), true)
-    })
-  }
-
-  test('is as deep as the value that JSON.parse makes', () => {
-    const depthOf = (value: unknown): number =>
-      typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0
-    fc.assert(
-      fc.property(fc.jsonValue({ maxDepth: 6 }), fc.constantFrom(undefined, 2), (value, indent) => {
-        const text = JSON.stringify(value, null, indent)
-        const depth = depthOf(value)
-        assert.equal(exceeds(text, depth), false)
-        if (depth > 0) assert.equal(exceeds(text, depth - 1), true)
-      }),
-    )
-  })
-
-  test('any bytes at all: no exception, and an end', () => {
-    fc.assert(fc.property(fc.uint8Array(), fc.nat(5), (bytes, most) => void depthExceeds(Buffer.from(bytes), most)))
   })
 })

@@ -3,8 +3,9 @@ import type { IncomingMessage } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, type InputType, inflate, type ZlibOptions } from 'node:zlib'
 import { AiProxyError, limitFailure } from '../errors.js'
+import { type Bounds, JsonSurvey } from '../json-survey.js'
 import type { Limits } from '../limits.js'
-import { depthExceeds, topLevelFields, topLevelSpans, workExceeds } from '../top-level.js'
+import { topLevelFields } from '../top-level.js'
 import { bodyLeftByParser } from './parsed-body.js'
 
 /** The client's body on its way to the provider. */
@@ -141,28 +142,23 @@ async function decompressed(bytes: Buffer, encoding: string | undefined, limits:
 /** Larger bodies are looked through for what the proxy needs; whether they are valid, the provider says. */
 const PARSED_WHOLE_BYTES = 256 * 1024
 
-// What models are asked is nested some ten deep; thousands deep, JSON takes seconds to parse.
-const DEEPEST = 500
-
-/** Nor have they more fields; hundreds of thousands, each looked at several times, would take seconds. */
-const MOST_FIELDS = 1000
-
 /**
- * Nor as many values: the longest lists are of tokens to embed, some 300,000. Of 32 MiB of empty objects `JSON.parse`
- * makes a gigabyte, and takes seconds.
+ * What a body may have that an option reads. What models are asked is nested some ten deep; thousands deep, JSON takes
+ * seconds to parse. It has some ten fields: hundreds of thousands, each looked at several times, would take seconds. The
+ * longest lists are of tokens to embed, some 300,000: of 32 MiB of empty objects `JSON.parse` makes a gigabyte.
  */
-const MOST_WORK = 1_000_000
+const BOUNDS: Bounds = { depth: 500, fields: 1000, work: 1_000_000 }
+
+const unwieldy: Record<keyof Bounds, string> = {
+  depth: `is nested more than ${BOUNDS.depth} deep`,
+  fields: `has more than ${BOUNDS.fields} fields`,
+  work: 'has more values than a request to a model can need',
+}
 
 function refuseUnwieldy(bytes: Buffer): void {
-  if (depthExceeds(bytes, DEEPEST)) {
-    throw new AiProxyError('invalid_request', `The request body is nested more than ${DEEPEST} deep`)
-  }
-  if ((topLevelSpans(bytes)?.size ?? 0) > MOST_FIELDS) {
-    throw new AiProxyError('invalid_request', `The request body has more than ${MOST_FIELDS} fields`)
-  }
-  if (workExceeds(bytes, MOST_WORK)) {
-    throw new AiProxyError('invalid_request', 'The request body has more values than a request to a model can need')
-  }
+  const survey = new JsonSurvey(bytes, [], BOUNDS)
+  survey.advance()
+  if (survey.exceeded) throw new AiProxyError('invalid_request', `The request body ${unwieldy[survey.exceeded]}`)
 }
 
 function parseJson(bytes: Buffer, upToBytes: number): unknown {

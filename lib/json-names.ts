@@ -1,0 +1,50 @@
+const BACKSLASH = 0x5c
+/** JSON may spell each UTF-16 unit of a name as `\uXXXX`. */
+const LONGEST_SPELLING = 6
+
+/** A fixed set of names, found in JSON by their bytes: a name that nobody asked for is never decoded. */
+export class JsonNames {
+  readonly #names: readonly { readonly name: string; readonly bytes: Buffer }[]
+  readonly #longest: number
+
+  constructor(names: readonly string[]) {
+    this.#names = names.map((name) => ({ name, bytes: Buffer.from(name) }))
+    this.#longest = Math.max(0, ...names.map((name) => name.length * LONGEST_SPELLING))
+  }
+
+  /**
+   * @param start index after the opening quote
+   * @param end index of the closing quote
+   * @returns the name between two quotes, if it is one of the set
+   */
+  match(json: Buffer, start: number, end: number): string | undefined {
+    if (end - start > this.#longest) return undefined
+    for (const { name, bytes } of this.#names) {
+      if (bytes.length === end - start && isAt(json, start, bytes)) return name
+    }
+    if (!hasBackslash(json, start, end)) return undefined
+    const decoded = decodedName(json, start, end)
+    return this.#names.find(({ name }) => name === decoded)?.name
+  }
+}
+
+/** The name between two quotes; `undefined` if it is no valid JSON string. */
+export function decodedName(json: Buffer, start: number, end: number): string | undefined {
+  try {
+    return JSON.parse(`"${json.toString('utf8', start, end)}"`)
+  } catch {
+    return undefined
+  }
+}
+
+// Loops, because a call of a native search or comparison costs more than they do over a few bytes.
+
+function hasBackslash(json: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (json[at] === BACKSLASH) return true
+  return false
+}
+
+function isAt(json: Buffer, start: number, bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length; at++) if (json[start + at] !== bytes[at]) return false
+  return true
+}
