@@ -11,7 +11,7 @@ import { openaiEmbeddings } from './openai-embeddings.js'
 import { openaiResponses } from './openai-responses.js'
 
 export type { FailureNotice, Format, FormatName, JsonObject, Reading, Usage } from './format.js'
-export { asksForStream, canGenerate, formatFor, modelInPath, modelPerhapsInPath } from './paths.js'
+export { asksForStream, canGenerate, formatFor, isClaimed, modelInPath, modelPerhapsInPath } from './paths.js'
 export { mergeUsage, reasoningBesideOutput } from './usage.js'
 
 /** Its type makes sure that none is forgotten. */

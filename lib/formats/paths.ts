@@ -44,6 +44,11 @@ export function formatFor(path: string): Format {
   return claims.find(([claimed]) => claimed.test(path))?.[1] ?? openaiChat
 }
 
+/** Whether a format claims the path, so that what is spoken there is known. */
+export function isClaimed(path: string): boolean {
+  return claims.some(([claimed]) => claimed.test(path))
+}
+
 const STREAM_BY_PATH = /(:stream\w+|-stream)$/
 const STREAM_BY_DEFAULT = /\/api\/(chat|generate)$/
 

@@ -8,6 +8,7 @@ export type { Framer } from './framer.js'
 export type { Framing, Message } from './framing.js'
 export { sizeOf } from './held.js'
 export { jsonArray } from './json-array.js'
+export { ndjson } from './ndjson.js'
 export { NoFramer } from './none.js'
 export { SSE_HEARTBEAT, sse } from './sse.js'
 
@@ -17,17 +18,27 @@ const framings = new Map<string, Framing>([
   ['application/ndjson', ndjson],
   ['application/jsonl', ndjson],
   ['application/jsonlines', ndjson],
+  ['application/x-jsonlines', ndjson],
+  ['text/x-ndjson', ndjson],
+  ['application/stream+json', ndjson],
   ['application/vnd.amazon.eventstream', awsEventStream],
 ])
 
 /**
  * How a response is divided into frames; `undefined` where it passes as it is: it is no stream that we know, or what
- * reads it is not installed.
+ * reads it is not installed. If a sender lists several types, any of them counts.
  *
  * @param contentType the response's `content-type`, parameters and all
  */
 export function framingFor(contentType: string | undefined): Framing | undefined {
-  const mediaType = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  const framing = framings.get(mediaType)
+  const framing = mediaTypesOf(contentType)
+    .map((type) => framings.get(type))
+    .find(Boolean)
   return framing?.isAvailable?.() === false ? undefined : framing
+}
+
+/** The media types that a `content-type` names, in lower case and without their parameters; as a rule it is one. */
+export function mediaTypesOf(contentType: string | undefined): string[] {
+  const types = (contentType ?? '').split(',').map((type) => type.split(';', 1)[0]!.trim().toLowerCase())
+  return types.filter((type) => type !== '')
 }

@@ -13,10 +13,19 @@ const decoders = new Map<string, () => Transform>([
   ['br', () => createBrotliDecompress(brotliAsItComes)],
 ])
 
+/** What some servers name where there is no coding at all (`identity` is no coding: RFC 9110, 12.5.3). */
+const NO_CODING = new Set(['', 'identity', 'none', 'utf-8', 'utf8'])
+
+/** The codings that a `content-encoding` names, without those that are none. */
+export function codingsOf(contentEncoding: string | undefined): string[] {
+  const codings = (contentEncoding ?? '').split(',').map((coding) => coding.trim().toLowerCase())
+  return codings.filter((coding) => !NO_CODING.has(coding))
+}
+
 /** The decoder for a response that came compressed though we asked for `identity`; `undefined` where none is needed. */
 export function decoderFor(response: IncomingMessage, hasBody: boolean): Transform | undefined {
-  const encoding = response.headers['content-encoding']?.trim().toLowerCase()
-  return encoding && hasBody ? decoders.get(encoding)?.() : undefined
+  const codings = codingsOf(response.headers['content-encoding'])
+  return codings.length === 1 && hasBody ? decoders.get(codings[0]!)?.() : undefined
 }
 
 /** The response's body, decoded. Either stream's failure ends both. */

@@ -4,7 +4,8 @@ import type { Config } from '../config.js'
 import { debug } from '../debug.js'
 import { AiProxyError, limitFailure, toFailure } from '../errors.js'
 import type { Endable, Exchange } from '../exchange.js'
-import { asDataEvent, EnclosingFramer, type Framer, type Framing, sse } from '../framing/index.js'
+import { isClaimed } from '../formats/index.js'
+import { asDataEvent, EnclosingFramer, type Framing, NoFramer, sse } from '../framing/index.js'
 import { readsSse } from '../framing/reads-sse.js'
 import { parsedJson } from '../json.js'
 import { meteringFor } from '../metering/index.js'
@@ -12,10 +13,14 @@ import { decoded } from './decode.js'
 import { hasDeparted, hasGoneOut, onDeparture } from './departure.js'
 import { Downstream, type DownstreamEvents } from './downstream.js'
 import { failureFrame } from './failure-frame.js'
-import { mayHaveBody, type Opening, openingOf } from './opening.js'
+import { type BodyKind, kindByFirstBytes, mayHaveBody, type Opening, openingOf } from './opening.js'
 import { Relay, type RelayEvents } from './relay.js'
-import { streamHeaders } from './response-head.js'
+import { streamHeaders, withoutPower } from './response-head.js'
 import type { TurnScheduler } from './turns.js'
+import { type Carriage, Unlabelled } from './unlabelled.js'
+
+/** How long the head of a body waits for its first bytes, which may tell more of it. */
+const FIRST_BYTES_MS = 500
 
 /** What a delivery can end early: the attempt that its response comes from. */
 interface Upstream {
@@ -88,7 +93,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     const { format, req } = this.#exchange
     if (!readsSse(format.name, req.url)) return
     this.#framing = sse
-    this.#downstream.openStream(200, streamHeaders({}))
+    this.#downstream.openStream(200, streamHeaders({}, sse, this.#exchange.res.getHeader('cache-control')))
     this.#downstream.beat()
     this.#downstream.startHeartbeat(this.#config.heartbeatMs)
   }
@@ -107,17 +112,14 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     if (length > limits.maxResponseBytes && mayHaveBody(exchange.req.method, status)) {
       return this.fail(limitFailure('response_too_large', limits))
     }
-    const opening = openingOf(response, exchange, limits.maxEventBytes, this.#framing !== undefined)
-    const framer = this.#open(opening)
+    const opening = openingOf(response, exchange, this.#framing !== undefined)
     if (status < 400) exchange.findings.note(exchange.format.readHeaders?.(response.headers) ?? {}, exchange.startedAt)
-    exchange.metering = meteringFor(exchange, opening.framing, opening.isJson, this.#config)
-    exchange.framed = framer
     if (!this.#downstream.isGone) exchange.phase = 'streaming'
+    const carriage = opening.kind ? this.#open(opening, opening.kind) : this.#openByFirstBytes(opening)
+    exchange.framed = carriage.framer
     const source = {
+      carriage,
       body: opening.decoder ? decoded(response, opening.decoder) : response,
-      framer,
-      metering: this.#isEnclosed ? undefined : exchange.metering,
-      framing: this.#framing,
       isCloseDelimited: opening.isCloseDelimited,
     }
     this.#relay = new Relay(exchange, this.#config, source, this.#downstream, this.#turns, this)
@@ -221,27 +223,61 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     }
   }
 
+  /** Opens the response once the first bytes of the body have told what it is, or its head has waited long enough. */
+  #openByFirstBytes(opening: Opening): Carriage {
+    const unlabelled = new Unlabelled((start, isAll) => {
+      const kind = kindByFirstBytes(start, isAll, this.#exchange)
+      if (!kind) return undefined
+      this.#exchange.deadlines.stop('first bytes')
+      return this.#open(opening, kind)
+    })
+    const isToWait = this.#exchange.asksForStream && !this.#framing
+    if (isToWait) this.#exchange.deadlines.start('first bytes', FIRST_BYTES_MS, () => this.#openUntold(opening))
+    return unlabelled
+  }
+
   /**
-   * Opens the response, unless it was opened early: then what is no event stream becomes an event of it.
-   *
-   * @returns the framer for what passes
+   * Sends the head of a body that has not begun. Where the path says that it will be an event stream, if it is a stream
+   * at all, it is labelled as one, and any other body becomes one event of it, as with `heartbeatBeforeFirstByte`.
    */
-  #open({ status, headers, framing, framer }: Opening): Framer {
-    if (framing) this.#events.onStream(this.#exchange)
-    if (this.#framing) {
-      if (framing === this.#framing) return framer
+  #openUntold({ status, headers, isJsonByLabel }: Opening): void {
+    const { format, path, req, res } = this.#exchange
+    if (this.#downstream.isGone || this.#downstream.begun) return
+    const isKnown = this.#config.format !== undefined || isClaimed(this.#config.prefix + path)
+    const isEvents = isKnown && !isJsonByLabel && readsSse(format.name, req.url)
+    this.#framing = isEvents ? sse : undefined
+    const safe = isEvents ? headers : withoutPower(headers, res)
+    this.#downstream.openStream(status, streamHeaders(safe, this.#framing, res.getHeader('cache-control')))
+    if (isEvents) this.#downstream.startHeartbeat(this.#config.heartbeatMs)
+  }
+
+  /**
+   * Opens the response, unless it was opened before: if that was as an event stream, a body of another kind becomes an
+   * event of it.
+   *
+   * @returns how the body is carried
+   */
+  #open({ status, headers }: Opening, { framing, isJson }: BodyKind): Carriage {
+    const exchange = this.#exchange
+    const { maxEventBytes } = this.#config.limits
+    if (framing) this.#events.onStream(exchange)
+    const metering = meteringFor(exchange, framing, isJson, this.#config)
+    exchange.metering = metering
+    if (this.#framing && framing !== this.#framing) {
       this.#isEnclosed = true
       const isText = !headers['content-encoding']
-      return new EnclosingFramer(this.#config.limits.maxEventBytes, (body) => this.#enclosed(body, status, isText))
+      const framer = new EnclosingFramer(maxEventBytes, (body) => this.#enclosed(body, status, isText))
+      return { framer, metering: undefined, framing: this.#framing, isEnclosed: true }
     }
+    const framer = framing?.createFramer(maxEventBytes) ?? new NoFramer()
+    const isOpen = this.#framing !== undefined || this.#downstream.begun !== undefined
     this.#framing = framing
-    if (!framing) {
-      this.#downstream.open(status, headers)
-      return framer
+    if (!isOpen && !framing) this.#downstream.open(status, withoutPower(headers, exchange.res))
+    if (!isOpen && framing) {
+      this.#downstream.openStream(status, streamHeaders(headers, framing, exchange.res.getHeader('cache-control')))
     }
-    this.#downstream.openStream(status, streamHeaders(headers))
     if (framer.heartbeat) this.#downstream.startHeartbeat(this.#config.heartbeatMs)
-    return framer
+    return { framer, metering, framing, isEnclosed: false }
   }
 
   /** What the provider says instead of a stream, as an event; its own words where it says an error in JSON. */

@@ -7,11 +7,15 @@ export function hasDeparted(req: IncomingMessage, res: ServerResponse): boolean 
 }
 
 /**
- * Whether the response has gone out whole. Node says that (`writableFinished`, 'finish') also of one whose last bytes
- * were thrown away with its connection.
+ * Whether the response has gone out whole; to be asked once the client's side is done with. It was ended then, and its
+ * connection was not. (`writableFinished` is `true` also of one whose last bytes were thrown away with its connection, and
+ * never `true` of responses whose socket is none of Node's, as on AWS Lambda.)
  */
 export function hasGoneOut(req: IncomingMessage, res: ServerResponse): boolean {
-  return res.writableFinished && !req.socket.destroyed
+  if (!res.writableEnded) return false
+  // Where many streams share a connection (HTTP/2), each says by itself how it was closed: 0 is without an error.
+  const { stream } = res as { stream?: { rstCode?: number; aborted?: boolean } }
+  return stream?.rstCode === undefined ? !req.socket.destroyed : stream.rstCode === 0 && !stream.aborted
 }
 
 /**
@@ -19,7 +23,8 @@ export function hasGoneOut(req: IncomingMessage, res: ServerResponse): boolean {
  * (`hasGoneOut`), or the client has left, be it before this was called.
  *
  * The response's `close` is the truth for all phases. (The request's comes as soon as its body has been read.) But a
- * response that waits in a pipeline behind another one never hears of its connection's end.
+ * response that waits in a pipeline behind another one never hears of its connection's end, and one whose server is none
+ * of Node's may hear of nothing but its own `finish`.
  *
  * @returns stops watching
  */
@@ -28,7 +33,7 @@ export function onDeparture(req: IncomingMessage, res: ServerResponse, onGone: (
   let stopWaiting: (() => void) | undefined
   const stop = () => {
     isWatching = false
-    res.off('close', gone)
+    res.off('close', gone).off('finish', finished)
     stopWaiting?.()
   }
   const gone = () => {
@@ -36,7 +41,10 @@ export function onDeparture(req: IncomingMessage, res: ServerResponse, onGone: (
     stop()
     onGone()
   }
-  res.on('close', gone)
+  const finished = () => {
+    if (hasGoneOut(req, res)) gone()
+  }
+  res.on('close', gone).on('finish', finished)
   if (!res.socket) stopWaiting = onceClosed(req.socket, gone)
   if (hasDeparted(req, res)) process.nextTick(gone)
   return stop

@@ -75,17 +75,27 @@ export class Downstream {
     if (this.isGone || this.#res.writableEnded) return
     if (this.#head) this.#sendHead()
     this.bytes += bytes.length
-    const keepsUp = this.#res.write(bytes)
+    const keepsUp: unknown = this.#res.write(bytes)
     this.#flush?.()
     this.#deadlines.touch('heartbeat', now)
-    if (!keepsUp && !this.isBlocked) {
+    if (keepsUp !== true && !this.isBlocked && this.#mustDrain(keepsUp)) {
       this.isBlocked = true
-      // Once for all: behind compression() a listener of `once` would stay on the compressor.
-      if (!this.#awaitsDrain) this.#res.on('drain', this.#onDrain)
-      this.#awaitsDrain = true
       this.#awaitReader()
       this.#events.onBlock()
     }
+  }
+
+  /**
+   * Whether a `drain` follows. A middleware that wraps `write()` may return anything, as a rule nothing, so that the
+   * response itself is asked; but compression() buffers, and drains, in a stream of its own.
+   */
+  #mustDrain(keepsUp: unknown): boolean {
+    // Once for all: behind compression() a listener of `once` would stay on the compressor.
+    if (!this.#awaitsDrain) this.#res.on('drain', this.#onDrain)
+    this.#awaitsDrain = true
+    const { writableNeedDrain, stream } = this.#res as Http2Like
+    if ((writableNeedDrain ?? stream?.writableNeedDrain) === true) return true
+    return keepsUp === false && !this.#res.listeners('drain').includes(this.#onDrain)
   }
 
   /** Sends a comment, which every reader of an event stream passes over. */
@@ -142,6 +152,8 @@ export class Downstream {
     this.#head = undefined
     if (!head || this.isGone) return
     this.#res.statusCode = head.status
+    // No browser takes an answer for anything but what it is labelled as.
+    if (!this.#res.hasHeader('x-content-type-options')) this.#res.setHeader('x-content-type-options', 'nosniff')
     for (const [name, value] of Object.entries(head.headers)) {
       if (value !== undefined) this.#res.setHeader(name, value)
     }
@@ -167,6 +179,12 @@ export class Downstream {
     }
     this.#deadlines.start('drain', this.#drainTimeoutMs, () => this.#events.onSlow())
   }
+}
+
+/** The response of Node's HTTP/2 server says of its stream what others say of themselves. */
+interface Http2Like {
+  readonly writableNeedDrain?: boolean
+  readonly stream?: { readonly writableNeedDrain?: boolean }
 }
 
 /** Resets a connection, where it is one of TCP alone: another can but be closed, TLS without its farewell. */

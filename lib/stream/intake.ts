@@ -56,8 +56,9 @@ export class Intake {
     let size = 0
     // To read when nothing is there is how a stream is brought to its end.
     while (this.#source.readableLength > 0 || this.#bytes + size === 0) {
-      const chunk: Buffer | null = this.#source.read()
-      if (chunk === null) break
+      const read: Buffer | string | null = this.#source.read()
+      if (read === null) break
+      const chunk = asBuffer(read)
       taken.push(chunk)
       size += chunk.length
       if (size >= maxBytes) return taken
@@ -78,12 +79,13 @@ export class Intake {
     this.#bytes = 0
   }
 
-  readonly #take = (chunk: Buffer | null): boolean => {
-    if (chunk === null) {
+  readonly #take = (pushed: Buffer | string | null, encoding?: BufferEncoding): boolean => {
+    if (pushed === null) {
       this.#endIsHeld = this.#bytes > 0
       return this.#endIsHeld ? false : this.#push!.call(this.#source, null)
     }
     if (this.#isClosed) return false
+    const chunk = asBuffer(pushed, encoding)
     this.#chunks.push(chunk)
     this.#bytes += chunk.length
     this.#onReadable()
@@ -103,4 +105,9 @@ export class Intake {
       ;(this.#source as IncomingMessage).socket?.resume()
     }
   }
+}
+
+/** Mocks of HTTP may push strings. */
+function asBuffer(chunk: Buffer | string, encoding?: BufferEncoding): Buffer {
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
 }

@@ -1,9 +1,20 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { Transform } from 'node:stream'
+import { debug } from '../debug.js'
 import type { Exchange } from '../exchange.js'
-import { type Framer, type Framing, framingFor, jsonArray, NoFramer } from '../framing/index.js'
+import { type Framing, framingFor, jsonArray, mediaTypesOf, ndjson, sse } from '../framing/index.js'
+import { readsSse } from '../framing/reads-sse.js'
 import { decoderFor } from './decode.js'
-import { mergedVary, responseHeaders } from './response-head.js'
+import { readFirstBytes } from './first-bytes.js'
+import { responseHeaders } from './response-head.js'
+
+/** What a body is. */
+export interface BodyKind {
+  /** How its frames are told apart; `undefined` where it is no stream. */
+  readonly framing: Framing | undefined
+  /** It is a JSON answer, which tells usage. */
+  readonly isJson: boolean
+}
 
 /** How a provider's response is going to be passed on. */
 export interface Opening {
@@ -11,45 +22,93 @@ export interface Opening {
   readonly headers: OutgoingHttpHeaders
   /** For a body that came compressed. */
   readonly decoder: Transform | undefined
-  /** How its frames are told apart; `undefined` where it is no stream. */
-  readonly framing: Framing | undefined
-  readonly framer: Framer
-  /** It is a JSON answer, which tells usage. */
-  readonly isJson: boolean
+  /** What the head says of the body; `undefined` where its first bytes have to tell. */
+  readonly kind: BodyKind | undefined
+  /** The head says that it is JSON. */
+  readonly isJsonByLabel: boolean
   /** The end of the connection is the end of the body: it cannot be told from a connection that broke. */
   readonly isCloseDelimited: boolean
 }
+
+const AS_IT_IS: BodyKind = { framing: undefined, isJson: false }
+const JSON_ANSWER: BodyKind = { framing: undefined, isJson: true }
+
+const JSON_TYPE = /^(?:application|text)\/(?:x-)?json$|\+json$/
+/** Types whose bodies are no text, whoever labelled them. */
+const BINARY_TYPE =
+  /^(?:audio|video|image|font|model|multipart)\/|^application\/(?:pdf|zip|gzip|x-gzip|x-tar|wasm|grpc|(?:x-)?protobuf|(?:x-)?msgpack|vnd\.)/
 
 /**
  * Decides how a response is passed on.
  *
  * @param readsErrors also an error of the provider's is read as what its type says; as a rule it passes unchanged
  */
-export function openingOf(
-  response: IncomingMessage,
-  exchange: Exchange,
-  maxEventBytes: number,
-  readsErrors: boolean,
-): Opening {
+export function openingOf(response: IncomingMessage, exchange: Exchange, readsErrors: boolean): Opening {
   const status = response.statusCode ?? 502
   const hasBody = mayHaveBody(exchange.req.method, status)
   const decoder = decoderFor(response, hasBody)
-  const headers = responseHeaders(response, decoder !== undefined)
-  headers.vary = mergedVary(exchange.res, response.headers.vary)
+  const headers = responseHeaders(response, exchange.res, decoder !== undefined, (names) => {
+    debug.upstream('%s headers of the answer that stay here: %o', exchange.id, names)
+  })
   // No frames can be seen in an encoding that we cannot decode: such a body passes as it is.
   const isReadable = hasBody && !headers['content-encoding'] && (status < 400 || readsErrors)
-  const mediaType = response.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  const isJson = isReadable && mediaType === 'application/json'
-  const isArray = isJson && exchange.format.name === 'gemini' && exchange.asksForStream
-  const framing = isArray ? jsonArray : isReadable ? framingFor(mediaType) : undefined
+  const contentType = response.headers['content-type']
   return {
     status,
     headers,
     decoder,
-    framing,
-    framer: framing?.createFramer(maxEventBytes) ?? new NoFramer(),
-    isJson: isJson && !framing,
+    kind: isReadable ? labelledKind(contentType, exchange, status) : AS_IT_IS,
+    isJsonByLabel: mediaTypesOf(contentType).some(isJsonType),
     isCloseDelimited: !('content-length' in response.headers) && !('transfer-encoding' in response.headers),
+  }
+}
+
+/** What a body is by its label; `undefined` where the label may be wrong, or there is none. */
+function labelledKind(contentType: string | undefined, exchange: Exchange, status: number): BodyKind | undefined {
+  const { format, asksForStream, req } = exchange
+  const framing = framingFor(contentType)
+  if (framing) return { framing, isJson: false }
+  const types = mediaTypesOf(contentType)
+  const isJson = types.some(isJsonType)
+  if (isJson && asksForStream && format.name === 'gemini' && !readsSse(format.name, req.url)) {
+    return status < 400 ? { framing: jsonArray, isJson: false } : JSON_ANSWER
+  }
+  if (asksForStream && status < 400) return types.some(isBinary) ? AS_IT_IS : undefined
+  if (isJson) return JSON_ANSWER
+  return types.every((type) => type === 'text/plain') ? undefined : AS_IT_IS
+}
+
+function isJsonType(type: string): boolean {
+  return JSON_TYPE.test(type)
+}
+
+function isBinary(type: string): boolean {
+  return BINARY_TYPE.test(type) && !isJsonType(type)
+}
+
+/**
+ * What a body is by its first bytes. Without a label to the contrary, only who asked for a stream gets one.
+ *
+ * @param start of the body, all that has come so far
+ * @param isAll no more bytes follow
+ * @returns `undefined` if it takes more bytes to tell
+ */
+export function kindByFirstBytes(start: Buffer, isAll: boolean, exchange: Exchange): BodyKind | undefined {
+  const first = readFirstBytes(start, isAll)
+  const { format, asksForStream } = exchange
+  switch (first) {
+    case undefined:
+      return undefined
+    case 'event':
+      return asksForStream ? { framing: sse, isJson: false } : AS_IT_IS
+    case 'array':
+      return asksForStream && format.name === 'gemini' ? { framing: jsonArray, isJson: false } : AS_IT_IS
+    case 'object':
+      return asksForStream && format.name.startsWith('ollama-') ? { framing: ndjson, isJson: false } : JSON_ANSWER
+    case 'printed-object':
+      return JSON_ANSWER
+    case 'other':
+      return AS_IT_IS
   }
 }
 

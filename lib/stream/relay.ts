@@ -2,12 +2,12 @@ import type { Config } from '../config.js'
 import { debug } from '../debug.js'
 import { AiProxyError, limitFailure, toFailure } from '../errors.js'
 import type { Exchange } from '../exchange.js'
-import { EnclosingFramer, type Framer, type Framing } from '../framing/index.js'
+import type { Framer } from '../framing/index.js'
 import { parsedJson } from '../json.js'
-import type { Metering } from '../metering/passage.js'
 import type { Downstream } from './downstream.js'
 import { Pump, type PumpEvents } from './pump.js'
 import type { TurnScheduler } from './turns.js'
+import type { Carriage } from './unlabelled.js'
 
 /** Told how the provider's answer ends. */
 export interface RelayEvents {
@@ -22,10 +22,7 @@ export interface RelayEvents {
 /** What the answer is read from, and how. */
 interface Source {
   readonly body: ConstructorParameters<typeof Pump>[0]
-  readonly framer: Framer
-  readonly metering: Metering | undefined
-  /** How the client's stream is framed; `undefined` where it gets none. */
-  readonly framing: Framing | undefined
+  readonly carriage: Carriage
   /** The end of the connection is the end of the body. */
   readonly isCloseDelimited: boolean
 }
@@ -38,11 +35,9 @@ export class Relay implements PumpEvents {
   readonly #exchange: Exchange
   readonly #config: Config
   readonly #events: RelayEvents
-  readonly #framing: Framing | undefined
+  readonly #carriage: Carriage
   readonly #framer: Framer
   readonly #isCloseDelimited: boolean
-  /** The answer is no stream, and becomes one event of the client's. */
-  readonly #isEnclosed: boolean
   readonly #pump: Pump
 
   constructor(
@@ -56,14 +51,14 @@ export class Relay implements PumpEvents {
     this.#exchange = exchange
     this.#config = config
     this.#events = events
-    this.#framing = source.framing
-    this.#framer = source.framer
+    const { body, carriage } = source
+    this.#carriage = carriage
+    this.#framer = carriage.framer
     this.#isCloseDelimited = source.isCloseDelimited
-    this.#isEnclosed = source.framer instanceof EnclosingFramer
     this.#awaitBytes()
     const { maxStreamDurationMs, maxResponseBytes } = config.limits
     exchange.deadlines.start('duration', maxStreamDurationMs, () => this.#hit('stream_too_long'))
-    this.#pump = new Pump(source.body, source.framer, source.metering, downstream, turns, maxResponseBytes, this)
+    this.#pump = new Pump(body, carriage.framer, carriage.metering, downstream, turns, maxResponseBytes, this)
   }
 
   /** The client has to read first. */
@@ -105,9 +100,9 @@ export class Relay implements PumpEvents {
 
   acceptsRest(rest: Buffer): boolean {
     if (!this.#isCloseDelimited || this.#exchange.format.isTerminator(rest)) return true
-    const data = this.#framing?.read(rest)?.data ?? '{}'
+    const data = this.#carriage.framing?.read(rest)?.data ?? '{}'
     // An answer of another kind, which has become an event, need not be JSON; where it is, half of it is told.
-    return parsedJson(data) !== undefined || (this.#isEnclosed && !/^[[{]/.test(data))
+    return parsedJson(data) !== undefined || (this.#carriage.isEnclosed && !/^[[{]/.test(data))
   }
 
   onEnd(): void {

@@ -1,58 +1,180 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { type Framing, framingFor, mediaTypesOf } from '../framing/index.js'
 import { isHopByHop, namedByConnection } from '../hop-by-hop.js'
+import { remembering } from '../remember.js'
+import { codingsOf } from './decode.js'
 
 /**
- * Headers that speak for an origin, which is the provider's there and would be the app's here: to browsers, to the
- * servers in front of the app (`x-accel-redirect` makes nginx send a file of its own), and over what `helmet()` has set.
+ * The provider's response headers that go on: those that describe the body, that say what to do next, and that account for
+ * the request. All others stay here. A provider is one origin, and the app is another: what browsers, caches and the
+ * servers in front of the app do by a header is for the app to say, and which headers they obey changes every year.
  */
-const ofTheOrigin = new RegExp(
-  `^(?:${[
-    'set-cookie2?',
-    'strict-transport-security',
-    'alt-svc',
-    'nel',
-    'report-to',
-    'reporting-endpoints',
-    'clear-site-data',
-    'access-control-.*',
-    'x-accel-.*',
-    'x-sendfile',
-    'www-authenticate',
-    'refresh',
-    'content-security-policy.*',
-    'cross-origin-.*',
-    'x-frame-options',
-    'referrer-policy',
-    'permissions-policy',
-    'service-worker-allowed',
-  ].join('|')})$`,
+const goesOn = new Set([
+  // The body (RFC 9110, 8), and whether a copy of it may be used (RFC 9111).
+  'content-type',
+  'content-length',
+  'content-encoding',
+  'content-language',
+  'content-range',
+  'content-disposition',
+  'content-location',
+  'content-md5',
+  'content-digest',
+  'repr-digest',
+  'digest',
+  'accept-ranges',
+  'cache-control',
+  'pragma',
+  'expires',
+  'age',
+  'etag',
+  'last-modified',
+  'vary',
+  'date',
+  // What to do next.
+  'location',
+  'link',
+  'allow',
+  'retry-after',
+  'retry-after-ms',
+  'x-should-retry',
+  'deprecation',
+  'sunset',
+  'warning',
+  'mcp-session-id',
+  'mcp-protocol-version',
+  // Where and how long it was worked on.
+  'server-timing',
+  'traceresponse',
+  'cf-ray',
+  'nvcf-status',
+  'x-envoy-upstream-service-time',
+  // Cohere.
+  'num_chars',
+  'num_tokens',
+  'x-api-warning',
+])
+
+/** Names of which there are many: what providers and gateways say of a request under names of their own. */
+const goesOnByPattern = new RegExp(
+  [
+    // Rate limits and quotas, however spelled; not `x-envoy-ratelimited`, by which Envoy's own clients behave.
+    '^(?!x-envoy-).*rate-?limit',
+    '-(?:limit|remaining|quota|quota-reset)$',
+    // Ids of requests and traces.
+    '(?:^|[-_])(?:request|req|trace|correlation|log|call|response|generation|inference)[-_]?id$',
+    '^x-amz-(?:id-2|cf-id|apigw-id)$',
+    // Times, tokens, costs.
+    '^(?!x-(?:accel|lighttpd|litespeed|cache|middleware|envoy)-).*[-_](?:ms|time|latency|duration|tokens|cost|usage)$',
+    // Families of one sender.
+    '^(?:openai|anthropic|azureml|azure-openai|mistral|cohere|fireworks|llm_provider|cf-aig|helicone)-',
+    '^x-(?:groq|openrouter|together|fireworks|xai|databricks|dashscope|litellm|portkey|kong|codex|compute|mistral)-',
+    '^x-amzn-(?!remapped-)',
+    '^x-ms-(?!client-principal|token-)',
+    '^x-goog-(?!iap-|authenticated-|upload-url$|upload-control-url$)',
+  ]
+    .map((pattern) => `(?:${pattern})`)
+    .join('|'),
 )
 
-/** The provider's response headers, as they go on to the client. */
-export function responseHeaders(response: IncomingMessage, isDecoded: boolean): OutgoingHttpHeaders {
+/** Remembered: the names are the same from answer to answer. */
+const isHarmless = remembering((name) => goesOn.has(name) || goesOnByPattern.test(name))
+
+/** These belong to the body that they come with, whatever the app has set for bodies of its own. */
+const ofTheBody = new Set(['content-type', 'content-length', 'content-encoding', 'vary'])
+
+/**
+ * The provider's response headers, as they go on to the client; never over one that the app has set.
+ *
+ * @param isDecoded the body is decoded here
+ * @param onDropped told the names of those that stay here
+ */
+export function responseHeaders(
+  response: IncomingMessage,
+  res: ServerResponse,
+  isDecoded: boolean,
+  onDropped?: (names: readonly string[]) => void,
+): OutgoingHttpHeaders {
   const named = namedByConnection(response.headers.connection)
   const headers: OutgoingHttpHeaders = {}
+  const dropped: string[] = []
   for (const [name, value] of Object.entries(response.headers)) {
-    const isOurs = isDecoded && (name === 'content-encoding' || name === 'content-length')
-    if (!isOurs && !isHopByHop(name) && !named.includes(name) && !ofTheOrigin.test(name)) headers[name] = value
+    if (isHopByHop(name) || named.includes(name)) continue
+    const isTheApps = !ofTheBody.has(name) && res.hasHeader(name)
+    if (isTheApps || !isHarmless(name)) dropped.push(name)
+    else headers[name] = value
   }
+  if (isDecoded || codingsOf(response.headers['content-encoding']).length === 0) delete headers['content-encoding']
+  // RFC 9110, 8.6: a 204 has no length.
+  if (isDecoded || response.statusCode === 204) delete headers['content-length']
+  headers.vary = mergedVary(res, response.headers.vary)
+  if (dropped.length > 0) onDropped?.(dropped)
   return headers
 }
 
-/** The same for an event stream: nothing between here and the client may buffer, transform or store it. */
-export function streamHeaders(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
-  const directives = String(headers['cache-control'] ?? 'no-cache')
+/** Types that browsers run, on the origin that they came from: pages, pictures with scripts, scripts, styles. */
+const ACTIVE_TYPE =
+  /html|xml|(?:java|ecma|j|live)script|^text\/(?:xsl|css|cache-manifest)$|^multipart\/x-mixed-replace$/
+
+/**
+ * Takes a body's power over the app's origin: what browsers would run as a page or a script of the app is a text to them.
+ * Clients of an API read it all the same.
+ *
+ * @param res the app's policy in it stays: it has no need of another, as a text is no page
+ * @returns the headers to send in the place of `headers`
+ */
+export function withoutPower(headers: OutgoingHttpHeaders, res: ServerResponse): OutgoingHttpHeaders {
+  const type = headers['content-type']?.toString()
+  const types = mediaTypesOf(type)
+  if (types.length > 0 && !types.some((type) => ACTIVE_TYPE.test(type))) return headers
+  const charset = /;\s*charset="?(?!utf-?7)[\w-]+"?/i.exec(type ?? '')?.[0] ?? '; charset=utf-8'
+  return {
+    ...headers,
+    'content-type': types.length > 0 ? `text/plain${charset}` : 'application/octet-stream',
+    ...(!res.hasHeader('content-security-policy') && { 'content-security-policy': 'sandbox' }),
+  }
+}
+
+/** The type that each framing goes out as, where the provider's label says something else. */
+const mediaTypeOf: Record<Framing['name'], string> = {
+  sse: 'text/event-stream; charset=utf-8',
+  ndjson: 'application/x-ndjson',
+  'json-array': 'application/json; charset=utf-8',
+  'aws-event-stream': 'application/vnd.amazon.eventstream',
+}
+
+/**
+ * The same for a stream: nothing between here and the client may buffer, transform or store it.
+ *
+ * @param framing how it is framed; `undefined` while that is not known
+ * @param cacheControl what the app has set, which stays
+ */
+export function streamHeaders(
+  headers: OutgoingHttpHeaders,
+  framing: Framing | undefined,
+  cacheControl?: number | string | readonly string[],
+): OutgoingHttpHeaders {
+  const directives = String(cacheControl ?? headers['cache-control'] ?? 'no-cache')
   const { 'content-length': _, ...rest } = headers
   return {
     ...rest,
-    'content-type': headers['content-type'] ?? 'text/event-stream; charset=utf-8',
+    'content-type': framing ? typeOf(framing, headers['content-type']?.toString()) : headers['content-type'],
     'cache-control': /\bno-transform\b/i.test(directives) ? directives : `${directives}, no-transform`,
     'x-accel-buffering': 'no',
   }
 }
 
+/** The provider's own label, where it is one and right. */
+function typeOf(framing: Framing, contentType: string | undefined): string {
+  const isRight =
+    framing.name === 'json-array'
+      ? /\bjson\b/i.test(contentType ?? '')
+      : mediaTypesOf(contentType).length === 1 && framingFor(contentType) === framing
+  return isRight ? contentType! : mediaTypeOf[framing.name]
+}
+
 /** Adds what the provider's answer varies by to what the app's own answers vary by (`cors()` says `Origin`). */
-export function mergedVary(res: ServerResponse, vary: string | undefined): string | undefined {
+function mergedVary(res: ServerResponse, vary: string | undefined): string | undefined {
   if (!vary) return undefined
   const ours = res.getHeader('vary')
   return ours === undefined ? vary : [ours, vary].flat().join(', ')

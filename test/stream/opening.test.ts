@@ -3,8 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { describe, test } from 'node:test'
 import type { Request, Response } from 'express'
 import { Exchange } from '../../lib/exchange.js'
-import { NoFramer } from '../../lib/framing/index.js'
-import { mayHaveBody, openingOf } from '../../lib/stream/opening.js'
+import { type BodyKind, kindByFirstBytes, mayHaveBody, openingOf } from '../../lib/stream/opening.js'
 import { FakeResponse } from '../support/fake-response.js'
 
 const GEMINI = '/v1beta/models/gemini-3:streamGenerateContent'
@@ -18,43 +17,61 @@ interface Given {
   res?: FakeResponse
 }
 
-/** How an answer with these headers is passed on. */
-function opening(headers: Record<string, string>, given: Given = {}) {
-  const { status = 200, method = 'POST', path = '/v1/chat/completions', readsErrors = false } = given
-  const { asksForStream = true, res = new FakeResponse() } = given
+function exchangeOf(given: Given): Exchange {
+  const { method = 'POST', path = '/v1/chat/completions', asksForStream = true, res = new FakeResponse() } = given
   const exchange = new Exchange({ method, url: path } as Request, res as unknown as Response)
   exchange.asksForStream = asksForStream
-  const response = { statusCode: status, headers } as unknown as IncomingMessage
-  return openingOf(response, exchange, 1000, readsErrors)
+  return exchange
 }
 
-/** What is done with the body of an answer. */
+/** How an answer with these headers is passed on. */
+function opening(headers: Record<string, string>, given: Given = {}) {
+  const { status = 200, readsErrors = false } = given
+  return openingOf({ statusCode: status, headers } as unknown as IncomingMessage, exchangeOf(given), readsErrors)
+}
+
+const named = (kind: BodyKind | undefined): string => kind?.framing?.name ?? (kind?.isJson ? 'json' : 'as it is')
+
+/** What is done with the body of an answer, by its head. */
 function kind(headers: Record<string, string>, given: Given = {}): string {
-  const { framing, framer, isJson } = opening(headers, given)
-  assert.equal(framing === undefined, framer instanceof NoFramer)
-  if (framing) assert.equal(isJson, false, 'a stream is not read as one answer')
-  return framing?.name ?? (isJson ? 'json' : 'as it is')
+  const { kind } = opening(headers, given)
+  return kind ? named(kind) : 'by its first bytes'
 }
 
 describe('what is done with a body', () => {
-  const table: [type: string, kind: string][] = [
-    ['text/event-stream', 'sse'],
-    ['text/event-stream; charset=utf-8', 'sse'],
-    ['application/x-ndjson', 'ndjson'],
-    ['application/jsonl', 'ndjson'],
-    ['application/vnd.amazon.eventstream', 'aws-event-stream'],
-    ['application/json', 'json'],
-    ['Application/JSON; charset=utf-8', 'json'],
-    ['application/problem+json', 'as it is'],
-    ['text/html', 'as it is'],
-    ['audio/mpeg', 'as it is'],
-    ['', 'as it is'],
+  const asked = 'by its first bytes'
+  const table: [type: string, ofAStream: string, ofAnother: string][] = [
+    ['text/event-stream', 'sse', 'sse'],
+    ['text/event-stream; charset=utf-8', 'sse', 'sse'],
+    ['application/json, text/event-stream', 'sse', 'sse'],
+    ['text/event-stream, text/event-stream', 'sse', 'sse'],
+    ['text/plain; a=b , Text/Event-Stream;charset=utf-8', 'sse', 'sse'],
+    ['application/x-ndjson', 'ndjson', 'ndjson'],
+    ['application/jsonl', 'ndjson', 'ndjson'],
+    ['application/vnd.amazon.eventstream', 'aws-event-stream', 'aws-event-stream'],
+    ['application/json', asked, 'json'],
+    ['Application/JSON; charset=utf-8', asked, 'json'],
+    ['text/json', asked, 'json'],
+    ['application/problem+json', asked, 'json'],
+    ['application/vnd.provider.v2+json', asked, 'json'],
+    ['application/json, application/json', asked, 'json'],
+    ['text/plain; charset=utf-8', asked, asked],
+    ['', asked, asked],
+    [' ; charset=utf-8', asked, asked],
+    ['text/html', asked, 'as it is'],
+    ['application/octet-stream', asked, 'as it is'],
+    ['audio/mpeg', 'as it is', 'as it is'],
+    ['application/pdf', 'as it is', 'as it is'],
+    ['application/vnd.provider.binary', 'as it is', 'as it is'],
   ]
-  for (const [type, expected] of table) {
-    test(`${type || 'no type'}: ${expected}`, () => assert.equal(kind({ 'content-type': type }), expected))
+  for (const [type, ofAStream, ofAnother] of table) {
+    test(`${type || 'no type'}: ${ofAStream} where a stream was asked for, ${ofAnother} otherwise`, () => {
+      assert.equal(kind({ 'content-type': type }), ofAStream)
+      assert.equal(kind({ 'content-type': type }, { asksForStream: false }), ofAnother)
+    })
   }
 
-  test('no header at all: as it is', () => assert.equal(kind({}), 'as it is'))
+  test('no header at all: by its first bytes', () => assert.equal(kind({}), asked))
 
   for (const [what, given] of [
     ['an answer to HEAD', { method: 'HEAD' }],
@@ -80,8 +97,86 @@ describe('what is done with a body', () => {
     assert.notEqual(decoder, undefined)
     decoder?.destroy()
     assert.equal(kind(headers), 'sse')
-    assert.equal(kind({ ...headers, 'content-encoding': 'zstd' }), 'as it is')
-    assert.equal(opening({ ...headers, 'content-encoding': 'zstd' }).decoder, undefined)
+    for (const encoding of ['zstd', 'gzip, br', 'gzip, gzip']) {
+      assert.equal(kind({ ...headers, 'content-encoding': encoding }), 'as it is')
+      assert.equal(opening({ ...headers, 'content-encoding': encoding }).decoder, undefined)
+      assert.equal(opening({ ...headers, 'content-encoding': encoding }).headers['content-encoding'], encoding)
+    }
+  })
+
+  for (const encoding of ['identity', 'Identity', 'none', 'utf-8', 'UTF8', '', ' ', 'identity, identity']) {
+    test(`an encoding of ${JSON.stringify(encoding)} is none: the body is read, and the header stays here`, () => {
+      const headers = { 'content-type': 'text/event-stream', 'content-encoding': encoding }
+      assert.equal(kind(headers), 'sse')
+      assert.equal(opening(headers).decoder, undefined)
+      assert.equal('content-encoding' in opening(headers).headers, false)
+    })
+  }
+
+  test('beside no coding, a coding is decoded', () => {
+    const { decoder, headers } = opening({ 'content-type': 'text/event-stream', 'content-encoding': 'identity, gzip' })
+    assert.notEqual(decoder, undefined)
+    decoder?.destroy()
+    assert.equal('content-encoding' in headers, false)
+  })
+})
+
+describe('what the first bytes say of a body', () => {
+  const bytes = (text: string, given: Given = {}, isAll = true) => {
+    const kind = kindByFirstBytes(Buffer.from(text), isAll, exchangeOf(given))
+    return kind && named(kind)
+  }
+  const table: [start: string, given: Given, kind: string][] = [
+    ['data: {}\n\n', {}, 'sse'],
+    ['event: error\n', {}, 'sse'],
+    ['id: 1\n', {}, 'sse'],
+    ['retry: 5\n', {}, 'sse'],
+    [': OPENROUTER PROCESSING\n\n', {}, 'sse'],
+    ['\uFEFFdata:1\r\r', {}, 'sse'],
+    ['\r\n\n\r\ndata: 1', {}, 'sse'],
+    ['data: {}', { asksForStream: false }, 'as it is'],
+    ['{"id":1}', {}, 'json'],
+    [' \n\t{"id":1}', {}, 'json'],
+    ['{"id":1}', { asksForStream: false }, 'json'],
+    ['{"done":false}\n', { path: '/api/chat' }, 'ndjson'],
+    ['{\n  "error": "no such model"\n}', { path: '/api/generate' }, 'json'],
+    ['{"done":true}', { path: '/api/chat', asksForStream: false }, 'json'],
+    ['[{"candidates":[]}', { path: GEMINI }, 'json-array'],
+    ['[{"candidates":[]}', {}, 'as it is'],
+    ['<html>', {}, 'as it is'],
+    ['database error', {}, 'as it is'],
+    ['data', {}, 'as it is'],
+    ['\uFEFF', {}, 'as it is'],
+    ['', {}, 'as it is'],
+  ]
+  for (const [start, given, expected] of table) {
+    test(`${JSON.stringify(start)}${given.path ? ` to ${given.path}` : ''}: ${expected}`, () => {
+      assert.equal(bytes(start, given), expected)
+    })
+
+    test(`${JSON.stringify(start)}, byte by byte: the same, once it can be told`, () => {
+      const all = Buffer.from(start)
+      let told: string | undefined
+      for (let end = 0; end <= all.length && told === undefined; end++) {
+        const kind = kindByFirstBytes(all.subarray(0, end), false, exchangeOf(given))
+        told = kind && named(kind)
+      }
+      assert.equal(told ?? bytes(start, given), expected)
+    })
+  }
+
+  test('it takes no more bytes than it must', () => {
+    for (const start of ['da', 'retry', '', '\n', '\uFEFF', '{'])
+      assert.equal(bytes(start, {}, false), undefined, start)
+    for (const start of [':', 'data:', '{"', '[', 'x', 'dat '])
+      assert.notEqual(bytes(start, {}, false), undefined, start)
+  })
+
+  test('blank bytes are not waited through for ever', () => {
+    assert.equal(bytes('\n'.repeat(4000), {}, false), undefined)
+    assert.equal(bytes(`${'\n'.repeat(4000)}data: 1`, {}, false), 'sse')
+    assert.equal(bytes('\n'.repeat(5000), {}, false), 'as it is')
+    assert.equal(bytes(`{${' '.repeat(5000)}`, {}, false), 'json')
   })
 })
 
@@ -96,24 +191,18 @@ describe('an array as a stream', () => {
     assert.equal(kind(json, { path: GEMINI, asksForStream: false }), 'json')
   })
 
-  test('not where it comes as events after all (alt=sse)', () => {
+  test('not where it comes as events after all (alt=sse), under whatever label', () => {
+    assert.equal(kind(json, { path: `${GEMINI}?alt=sse` }), 'by its first bytes')
     assert.equal(kind({ 'content-type': 'text/event-stream' }, { path: GEMINI }), 'sse')
   })
 
   test('not an error', () => assert.equal(kind(json, { path: GEMINI, status: 400 }), 'as it is'))
 
-  test('not what any other provider answers', () => assert.equal(kind(json, { path: '/api/chat' }), 'json'))
+  test('not what any other provider answers', () =>
+    assert.equal(kind(json, { path: '/api/chat', asksForStream: false }), 'json'))
 })
 
 describe('the rest of an opening', () => {
-  test('maxEventBytes bounds its frames', () => {
-    for (const type of ['text/event-stream', 'application/x-ndjson']) {
-      const { framer } = opening({ 'content-type': type })
-      framer.push([Buffer.alloc(1001, 'x')])
-      assert.equal(framer.tooLarge, true)
-    }
-  })
-
   for (const [headers, expected] of [
     [{}, true],
     [{ 'content-length': '5' }, false],

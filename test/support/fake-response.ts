@@ -6,7 +6,6 @@ export class FakeResponse extends EventEmitter {
   statusCode = 200
   headersSent = false
   writableEnded = false
-  writableFinished = false
   destroyed = false
   closed = false
   readonly chunkedEncoding = true
@@ -35,8 +34,16 @@ export class FakeResponse extends EventEmitter {
     return this.#headers.get(name.toLowerCase())
   }
 
+  hasHeader(name: string): boolean {
+    return this.#headers.has(name.toLowerCase())
+  }
+
   flushHeaders(): void {
     this.headersSent = true
+  }
+
+  get writableNeedDrain(): boolean {
+    return !this.keepsUp
   }
 
   write(bytes: Buffer): boolean {
@@ -54,7 +61,7 @@ export class FakeResponse extends EventEmitter {
 
   destroy(): this {
     if (this.destroyed) return this
-    this.destroyed = this.closed = true
+    this.destroyed = this.closed = this.socket.destroyed = true
     this.emit('close')
     return this
   }
@@ -67,7 +74,8 @@ export class FakeResponse extends EventEmitter {
 
   /** The client has got everything. */
   finish(): void {
-    this.writableFinished = this.closed = true
+    this.emit('finish')
+    this.closed = true
     this.emit('close')
   }
 }

@@ -1,0 +1,47 @@
+/** What the first bytes of a body say that it is. */
+export type FirstBytes =
+  /** A server-sent event, or a comment. */
+  | 'event'
+  /** A JSON object, which may be the first of several lines. */
+  | 'object'
+  /** A JSON object over several lines, which is none of several. */
+  | 'printed-object'
+  | 'array'
+  /** Nothing of those. */
+  | 'other'
+
+/** A body that begins with more blank bytes than this is nothing that we know. */
+const MOST_BLANK_BYTES = 4096
+
+/** A byte order mark, as latin1. */
+const BOM = '\u00EF\u00BB\u00BF'
+const EVENT_FIELDS = ['data:', 'event:', 'id:', 'retry:', ':']
+
+/**
+ * Tells what a body is by its first bytes. A byte order mark and blank lines may stand before them.
+ *
+ * @param start of the body, all that has come so far
+ * @param isAll no more bytes follow
+ * @returns `undefined` if it takes more bytes to tell
+ */
+export function readFirstBytes(start: Buffer, isAll: boolean): FirstBytes | undefined {
+  const text = start.toString('latin1', 0, MOST_BLANK_BYTES + BOM.length)
+  if (!isAll && BOM.startsWith(text)) return undefined
+  const lines = (text.startsWith(BOM) ? text.slice(BOM.length) : text).replace(/^[\r\n]+/, '')
+  if (EVENT_FIELDS.some((field) => lines.startsWith(field))) return 'event'
+  const value = lines.replace(/^[ \t\r\n]+/, '')
+  const isUndecided = value === '' ? text.length < MOST_BLANK_BYTES : isBeginningOfField(lines)
+  if (isUndecided && !isAll) return undefined
+  if (value.startsWith('[')) return 'array'
+  return value.startsWith('{') ? readObject(value, isAll) : 'other'
+}
+
+function isBeginningOfField(line: string): boolean {
+  return EVENT_FIELDS.some((field) => field.startsWith(line))
+}
+
+function readObject(value: string, isAll: boolean): FirstBytes | undefined {
+  const next = /[^ \t]/.exec(value.slice(1))?.[0]
+  if (next === undefined && !isAll && value.length < MOST_BLANK_BYTES) return undefined
+  return next === '\n' || next === '\r' ? 'printed-object' : 'object'
+}

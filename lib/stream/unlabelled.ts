@@ -1,0 +1,118 @@
+import type { Framer, Framing } from '../framing/index.js'
+import type { Metering } from '../metering/passage.js'
+
+/** How a body is carried. */
+export interface Carriage {
+  readonly framer: Framer
+  readonly metering: Metering | undefined
+  /** How the client's stream is framed; `undefined` where it gets none, or while that is not known. */
+  readonly framing: Framing | undefined
+  /** The body is no stream, and becomes one event of the client's. */
+  readonly isEnclosed: boolean
+}
+
+const NONE: readonly number[] = []
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * A body whose head does not say what it is: its first bytes are held until they tell, and from then on it is carried as
+ * what they told.
+ */
+export class Unlabelled implements Framer, Metering, Carriage {
+  readonly #tell: (start: Buffer, isAll: boolean) => Carriage | undefined
+  #start: Buffer = NOTHING
+  #told: Carriage | undefined
+
+  /** @param tell what the first bytes say; `undefined` if it takes more of them, which it must not if they are all */
+  constructor(tell: (start: Buffer, isAll: boolean) => Carriage | undefined) {
+    this.#tell = tell
+  }
+
+  get framer(): Framer {
+    return this
+  }
+
+  get metering(): Metering {
+    return this
+  }
+
+  get framing(): Framing | undefined {
+    return this.#told?.framing
+  }
+
+  get isEnclosed(): boolean {
+    return this.#told?.isEnclosed === true
+  }
+
+  get carriesMessages(): boolean {
+    return this.#told?.framer.carriesMessages === true
+  }
+
+  get heartbeat(): Buffer | undefined {
+    return this.#told?.framer.heartbeat
+  }
+
+  get events(): number {
+    return this.#told?.framer.events ?? 0
+  }
+
+  get tooLarge(): boolean {
+    return this.#told?.framer.tooLarge === true
+  }
+
+  get isClosed(): boolean {
+    return this.#told?.framer.isClosed === true
+  }
+
+  get corrupt(): string | undefined {
+    return this.#told?.framer.corrupt
+  }
+
+  get ends(): readonly number[] {
+    return this.#told?.framer.ends ?? NONE
+  }
+
+  push(chunks: readonly Buffer[]): Buffer | undefined {
+    return this.#told ? this.#told.framer.push(chunks) : this.#begun(chunks, false)?.push([this.#taken()])
+  }
+
+  last(): Buffer | undefined {
+    return this.#told?.framer.last()
+  }
+
+  refuse(): void {
+    this.#told?.framer.refuse()
+  }
+
+  end(): Buffer | undefined {
+    if (this.#told) return this.#told.framer.end()
+    const framer = this.#begun([], true)
+    const start = this.#taken()
+    return (start.length > 0 ? framer?.push([start]) : undefined) ?? framer?.end()
+  }
+
+  pass(frames: Buffer, ends: readonly number[], now: number): Buffer | undefined {
+    const metering = this.#told?.metering
+    return metering ? metering.pass(frames, ends, now) : frames
+  }
+
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#told?.metering?.failure
+  }
+
+  finish(now: number): void {
+    this.#told?.metering?.finish(now)
+  }
+
+  #begun(chunks: readonly Buffer[], isAll: boolean): Framer | undefined {
+    this.#start = Buffer.concat([this.#start, ...chunks])
+    this.#told = this.#tell(this.#start, isAll)
+    return this.#told?.framer
+  }
+
+  #taken(): Buffer {
+    const start = this.#start
+    this.#start = NOTHING
+    return start
+  }
+}
