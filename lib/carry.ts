@@ -5,7 +5,7 @@ import type { HookAnswer } from './hooks.js'
 import type { House } from './house.js'
 import { readBody } from './request/body.js'
 import { editedRequest } from './request/edit.js'
-import { admitEndpoint } from './request/endpoints.js'
+import { admitEndpoint, allowHeader, refuseWebSocket } from './request/endpoints.js'
 import { isFramingHeader } from './request/headers.js'
 import { providerPath } from './request/provider-path.js'
 import { takesJson } from './request/takes-json.js'
@@ -21,6 +21,7 @@ export async function carry(exchange: Exchange, delivery: Delivery, house: House
   exchange.format = config.format ?? formatOf(config.prefix + exchange.path)
   debug.request('%s %s %s', exchange.id, req.method, exchange.path)
   ledger.admit()
+  refuseWebSocket(req.headers.upgrade)
   house.warnings.look(req, config)
 
   const path = providerPath(req.url)
@@ -28,7 +29,7 @@ export async function carry(exchange: Exchange, delivery: Delivery, house: House
   exchange.format = config.format ?? formatOf(config.prefix + path.decoded)
   const methods = config.endpoints(path.decoded)
   if (req.method === 'OPTIONS' && methods !== 'any' && methods.length > 0) {
-    return delivery.answer(204, { allow: [...methods, 'OPTIONS'].join(', ') })
+    return delivery.answer(204, { allow: allowHeader(methods) })
   }
   admitEndpoint(methods, req.method)
 

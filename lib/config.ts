@@ -103,6 +103,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
   }
   const holdsCredentials =
     auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => isCredentialHeader(name))
+  const readsRequests = [given.models, given.modelOptions, given.onRequest].some((option) => option !== undefined)
   const turns = objectOf('turns', or(given.turns, {}), ['budgetMs'], allNames)
   return {
     origin,
@@ -111,7 +112,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
     holdsCredentials,
     headers,
     forwards: compileForwardHeaders(given.forwardHeaders, holdsCredentials),
-    endpoints: compileEndpoints(given.endpoints, prefix),
+    endpoints: compileEndpoints(given.endpoints, prefix, readsRequests),
     limits: resolveLimits(given.limits),
     budgetMs: turns.budgetMs === undefined ? undefined : check.number('turns.budgetMs', turns.budgetMs, { above: 0 }),
     heartbeatMs: check.number('heartbeatMs', or(given.heartbeatMs, defaultHeartbeatMs), { from: 0 }),
@@ -125,7 +126,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
     modelOptions: resolveModelOptions(given.modelOptions),
     overload: resolveOverload(given.overload),
     onRequest: check.optionalFunction('onRequest', given.onRequest),
-    readsRequests: [given.models, given.modelOptions, given.onRequest].some((option) => option !== undefined),
+    readsRequests,
     onEvent: check.optionalFunction('onEvent', given.onEvent),
     observers: resolveObservers(given.observers),
     onFinish: check.optionalFunction('onFinish', given.onFinish),

@@ -36,6 +36,8 @@ const limitKinds = {
 /** Every way an exchange can fail. The status is what the client gets where the answer has not begun. */
 const kinds = {
   endpoint_not_allowed: { status: 404, outcome: 'rejected' },
+  method_not_allowed: { status: 405, outcome: 'rejected' },
+  upgrade_required: { status: 426, outcome: 'rejected' },
   model_not_allowed: { status: 403, outcome: 'rejected' },
   invalid_request: { status: 400, outcome: 'rejected' },
   request_refused: { status: 403, outcome: 'rejected' },
@@ -62,6 +64,11 @@ const kinds = {
  */
 export type FailureCode = keyof typeof kinds
 
+interface FailureDetails {
+  readonly status?: number
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 /**
  * A failure of an exchange. With `errors: 'next'` the app's error handlers get it; Express's own handler understands
  * `status` and `headers`.
@@ -77,7 +84,7 @@ export class AiProxyError extends Error implements FailureNotice {
   /** The message holds no secrets and may be shown to the client. */
   readonly expose = true
   /**
-   * Response headers that belong to the failure: `retry-after`, and `x-should-retry: false`, which OpenAI's and
+   * Response headers that belong to the failure: `retry-after`, `allow`, `upgrade`, and `x-should-retry: false`, which OpenAI's and
    * Anthropic's SDKs obey, where a retry would only repeat the failure and be billed again.
    */
   readonly headers: Readonly<Record<string, string>>
@@ -89,9 +96,9 @@ export class AiProxyError extends Error implements FailureNotice {
   /**
    * @param code what went wrong; it gives status, outcome, limit and headers
    * @param message one sentence, without secrets
-   * @param options `cause`, as of any error; `status`, which takes the place of the code's own
+   * @param options `cause`, as of any error; `status`, which takes the place of the code's own; further `headers`
    */
-  constructor(code: FailureCode, message: string, options?: ErrorOptions & { status?: number }) {
+  constructor(code: FailureCode, message: string, options?: ErrorOptions & FailureDetails) {
     super(message, options)
     const kind: FailureKind = kinds[code]
     this.code = code
@@ -99,6 +106,7 @@ export class AiProxyError extends Error implements FailureNotice {
     this.headers = {
       ...(kind.retryAfter !== undefined && { 'retry-after': String(kind.retryAfter) }),
       ...(kind.isFinal && { 'x-should-retry': 'false' }),
+      ...options?.headers,
     }
     this.limit = kind.limit
     this.outcome = kind.outcome

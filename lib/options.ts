@@ -64,9 +64,11 @@ export interface AiProxyOptions {
    */
   forwardHeaders?: readonly string[] | ((name: string) => boolean)
   /**
-   * Provider paths that can be reached. A string matches under any version prefix, `*` stands for a part of one path
-   * segment, and a method may stand before it (`'GET files/*'`); a RegExp is tested against the whole path (`/v1/files`).
-   * `'all'` opens everything. Default: {@link defaultEndpoints}.
+   * Provider paths that can be reached. A string matches under any version prefix, or under any base path if it begins
+   * with two asterisks and a slash; `*` stands for a part of one path segment, and a method may stand before it
+   * (`'GET files/*'`). A RegExp is tested against the whole path (`/v1/files`); how long that takes is up to the RegExp.
+   * `'all'` opens everything. Default: {@link defaultEndpoints}, without those for uploads where `models`, `modelOptions`
+   * or `onRequest` is set, which could not see them.
    */
   endpoints?: 'all' | readonly (string | RegExp)[]
   /** What an exchange may use; those that are not set have their defaults. */

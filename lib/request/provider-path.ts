@@ -4,21 +4,26 @@ import { AiProxyError } from '../errors.js'
 export interface ProviderPath {
   /** As the client spelled it, beginning with `/`: safe to append to an origin. */
   readonly path: string
-  /** The same, percent-decoded: what rules are held against. */
+  /** The same, percent-decoded: what rules are held against. A slash in a model's name stays `%2F`. */
   readonly decoded: string
-  /** Without its `?`; '' where there is none. */
+  /** Without its `?`; '' if there is none. */
   readonly query: string
 }
+
+// RFC 9110, 4.1: recipients should take at least 8000 octets.
+const LONGEST_PATH = 8192
+// Bedrock's model ids, which may be ARNs, have at most 2048 characters, some of them encoded.
+const LONGEST_SEGMENT = 4096
 
 // RFC 3986, 3.3: what may stand in a path. No backslash, no space, no control character, nothing beyond ASCII.
 const PATH = /^\/[\w\-.~!$&'()*+,;=:@%/]*$/
 const ABSOLUTE_FORM = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i
-const BEDROCK_ARN = /^arn:[^/]+(\/[^/]+)+$/
 
 /**
  * Takes the provider's path out of a request's URL, and nothing else: a host in it (absolute form, RFC 9112, 3.2.2) is
  * left out, for it is not the client's to choose. A path whose meaning depends on who reads it is refused: `//`, `..`
- * and `.`, slashes, backslashes and dots in disguise (`%2f`, `%5c`, `%2e`), a percent-encoded `%`.
+ * and `.`, slashes, backslashes and dots in disguise (`%2f`, `%5c`, `%2e`, and their relatives in Unicode), a
+ * percent-encoded `%`.
  *
  * @param url `req.url`, relative to the mount point
  * @throws AiProxyError `endpoint_not_allowed`
@@ -28,16 +33,28 @@ export function providerPath(url: string): ProviderPath {
   const mark = relative.indexOf('?')
   const path = (mark === -1 ? relative : relative.slice(0, mark)) || '/'
   const query = mark === -1 ? '' : relative.slice(mark + 1)
-  const decoded = PATH.test(path) ? path.slice(1).split('/').map(decodeSegment) : [undefined]
-  const isSafe = decoded.every((segment, at) => segment !== undefined && (segment !== '' || at === decoded.length - 1))
-  if (!isSafe || /[^\x21-\x7e]|#/.test(query)) {
+  const segments =
+    path.length <= LONGEST_PATH && PATH.test(path) ? decodedSegments(path.slice(1).split('/')) : undefined
+  if (!segments || /[^\x21-\x7e]|#/.test(query)) {
     throw new AiProxyError('endpoint_not_allowed', 'The path of this request is not spelled as a provider path can be')
   }
-  return { path, decoded: `/${decoded.join('/')}`, query }
+  return { path, decoded: `/${segments.join('/')}`, query }
 }
 
-/** The decoded segment, or `undefined` where two readers could understand it differently. */
-function decodeSegment(segment: string): string | undefined {
+/** `undefined` if two readers could understand one of them differently. */
+function decodedSegments(segments: readonly string[]): string[] | undefined {
+  const decoded: string[] = []
+  for (const [at, segment] of segments.entries()) {
+    const isLast = at === segments.length - 1
+    const one = segment === '' && isLast ? '' : decodedSegment(segment, decoded[at - 1], isLast)
+    if (one === undefined) return undefined
+    decoded.push(one)
+  }
+  return decoded
+}
+
+function decodedSegment(segment: string, before: string | undefined, isLast: boolean): string | undefined {
+  if (segment === '' || segment.length > LONGEST_SEGMENT) return undefined
   if (!segment.includes('%')) return isDots(segment) ? undefined : segment
   let decoded: string
   try {
@@ -45,14 +62,39 @@ function decodeSegment(segment: string): string | undefined {
   } catch {
     return undefined
   }
-  if (isDots(decoded) || /[\\%?#\s]|\p{Cc}/u.test(decoded)) return undefined
-  if (!decoded.includes('/')) return decoded
-  // Bedrock's model ids may be ARNs, whose slashes its SDKs encode: there, and there only, they stay encoded.
-  const isArn = BEDROCK_ARN.test(decoded) && !decoded.split('/').some(isDots)
-  return isArn ? decoded.replaceAll('/', '%2F') : undefined
+  const parts = decoded.split('/')
+  const spaced = before !== undefined && SPACED.has(before)
+  if (parts.some((part) => part === '' || isDots(part) || isOdd(spaced ? part.replace(INNER_SPACE, '') : part)))
+    return undefined
+  // Letters that can be written in another way as well (`ﬁ`, the Kelvin sign) are one thing to one reader and another to
+  // the next.
+  if (decoded.normalize('NFKC') !== decoded) return undefined
+  return parts.length === 1 || mayHaveSlashes(decoded, before, isLast) ? parts.join('%2F') : undefined
 }
+
+// Beyond ASCII letters, marks and digits alone: neither the slashes and dots of Unicode nor characters without a width.
+const ODD = /[\\%?#\s\p{Cc}]|[^\0-\x7f\p{L}\p{M}\p{N}]/u
+
+function isOdd(text: string): boolean {
+  return ODD.test(text)
+}
+
+/** What follows these is a name that people choose, and they use spaces. */
+const SPACED = new Set(['models', 'tunedModels', 'deployments', 'model'])
+const INNER_SPACE = /(?<=[^ ]) (?=[^ ])/g
 
 /** `.` and `..`, also with a path parameter behind them, which some servers cut off first (`..;x`). */
 function isDots(segment: string): boolean {
   return /^\.{1,2}(;|$)/.test(segment)
+}
+
+// Amazon's names: `arn:aws:bedrock:us-east-1:1:inference-profile/x`.
+const ARN = /^arn:[^/]+(?:\/[^/]+)+$/
+// Names of models as `Qwen/Qwen2.5-7B-Instruct`, `accounts/fireworks/models/llama-v3`.
+const MODEL_PATH = /^(?:[\w.-]+\/){1,3}[^/]+$/
+
+/** Where a name may have slashes, which clients encode and servers leave so; nowhere else. */
+function mayHaveSlashes(name: string, before: string | undefined, isLast: boolean): boolean {
+  if (before === 'models') return isLast && MODEL_PATH.test(name)
+  return (before === 'model' || before === 'guardrail') && !isLast && ARN.test(name)
 }

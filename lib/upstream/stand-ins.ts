@@ -34,6 +34,7 @@ export class StandInRequest extends EventEmitter {
   /** What it is sent by. A property, not a WeakMap: under load, that costs more than all the rest of an attempt. */
   attempt: object | undefined
 
+  readonly #path: string
   readonly #body: Buffer | IncomingMessage | undefined
   readonly #onChunk: (chunk: Buffer) => void
   #isReleased = false
@@ -42,7 +43,8 @@ export class StandInRequest extends EventEmitter {
   constructor(request: UpstreamRequest, onChunk: (chunk: Buffer) => void) {
     super()
     this.method = request.method
-    this.url = request.url
+    // Its own copy: http-proxy-middleware may write to `url`.
+    this.url = this.#path = request.url
     this.headers = request.headers
     this.socket = this.connection = { ...request.client, destroyed: false, writable: true }
     this.#body = request.body
@@ -51,6 +53,7 @@ export class StandInRequest extends EventEmitter {
 
   /** Sends the body upstream: at once where it is held, as it comes in where it passes. */
   pipe<T extends Writable>(upstream: T): T {
+    this.#sendTo(upstream)
     const body = this.#body
     if (!body || Buffer.isBuffer(body)) {
       upstream.end(body)
@@ -59,6 +62,16 @@ export class StandInRequest extends EventEmitter {
       body.pipe(upstream)
     }
     return upstream
+  }
+
+  /**
+   * Puts our path in the place of the one that http-proxy-middleware has made of it: version 3 turns `http:/` into `http://`
+   * and encodes anew. What was checked is what is sent. An agent for a forward proxy may have put an origin before it.
+   */
+  #sendTo(upstream: Writable & { path?: unknown }): void {
+    if (typeof upstream.path !== 'string' || upstream.path === this.#path) return
+    const origin = /^https?:\/\/[^/?]*/i.exec(upstream.path)?.[0] ?? ''
+    upstream.path = origin + this.#path
   }
 
   /** Lets go of the body. What still comes in is read and thrown away: the client's connection can be used again. */

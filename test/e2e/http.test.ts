@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import type { Express } from 'express'
 import { startApp } from './support/app.js'
 import { connect } from './support/client.js'
-import { openai } from './support/protocols.js'
+import { anthropic, openai } from './support/protocols.js'
 import { startProvider } from './support/provider.js'
 import { until } from './support/waiting.js'
 
@@ -60,9 +60,45 @@ describe('methods', () => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const answer = await fetch(app.url + openai.path)
-    assert.equal(answer.status, 404)
-    assert.equal(openai.errorIn(await answer.json()).code, 'endpoint_not_allowed')
+    assert.equal(answer.status, 405)
+    assert.equal(answer.headers.get('allow'), 'POST, OPTIONS')
+    assert.equal(openai.errorIn(await answer.json()).code, 'method_not_allowed')
+    const said = await fetch(app.url + anthropic.path, { method: 'PUT' })
+    assert.equal(said.status, 405)
+    assert.equal(anthropic.errorIn(await said.json()).code, 'method_not_allowed')
+    assert.equal((await app.record()).code, 'method_not_allowed')
     assert.equal(provider.calls.length, 0)
+  })
+
+  for (const upgrade of ['websocket', 'WebSocket', 'h2c, websocket', 'websocket/13']) {
+    for (const path of [openai.path, anthropic.path, '/v1/realtime', '/v1/chat/../x']) {
+      test(`a WebSocket is asked for (${upgrade}), on ${path}: HTTP would do`, async (t) => {
+        const provider = await startProvider(t)
+        const app = await startApp(t, { target: provider.url })
+        const client = await connect(t, app.port)
+        client.request('GET', `/ai${path}`, { connection: 'Upgrade', upgrade, 'sec-websocket-version': '13' })
+        const answer = await client.sees(/\r\n\r\n\{.*\}$/s)
+        assert.match(answer, /^HTTP\/1\.1 426 [\s\S]*\r\nupgrade: HTTP\/1\.1\r\n/i)
+        const body: unknown = JSON.parse(answer.slice(answer.indexOf('{')))
+        const protocol = path === anthropic.path ? anthropic : openai
+        assert.equal(protocol.errorIn(body).code, 'upgrade_required')
+        assert.equal((await app.record()).code, 'upgrade_required')
+        assert.equal(provider.connections.length, 0)
+      })
+    }
+  }
+
+  test('an upgrade to HTTP/2, which Java asks for, is left aside', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+    const app = await startApp(t, { target: provider.url })
+    const client = await connect(t, app.port)
+    client.request('GET', '/ai/v1/models', {
+      connection: 'Upgrade, HTTP2-Settings',
+      upgrade: 'h2c',
+      'http2-settings': 'A',
+    })
+    assert.equal((await provider.next()).headers.upgrade, undefined)
+    assert.match(await client.sees('{}'), /^HTTP\/1\.1 200/)
   })
 })
 

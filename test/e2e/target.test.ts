@@ -125,7 +125,7 @@ describe('an endpoint that is not allowed', () => {
     '/v1/models/%zz',
     '/../v1/models',
     '/v1/v1/models',
-    '/x/v1/models',
+    '/files/v1/models',
     '/model/arn:a%2f..%2f..%2ffiles/converse',
     '/model/arn:aws%2f%2fx/converse',
   ]

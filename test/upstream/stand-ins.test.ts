@@ -51,6 +51,22 @@ describe('StandInRequest', () => {
     })
   }
 
+  for (const [name, made, sent] of [
+    ['as it is', '/v1/x?y=1', '/v1/x?y=1'],
+    ['whatever http-proxy-middleware has made of it', '/v1/http://x?y=1', '/v1/x?y=1'],
+    [
+      'behind the origin that an agent for a forward proxy has put before it',
+      'http://provider:80/v1//x',
+      'http://provider:80/v1/x?y=1',
+    ],
+  ] as const) {
+    test(`sends the path that it was given, ${name}`, () => {
+      const upstream = Object.assign(new PassThrough(), { path: made })
+      new StandInRequest(request(undefined), () => {}).pipe(upstream)
+      assert.equal(upstream.path, sent)
+    })
+  }
+
   test('passes a body that was not read, chunk by chunk, telling of each', async () => {
     const body = Readable.from([Buffer.from('one'), Buffer.from('two')])
     const chunks: string[] = []
