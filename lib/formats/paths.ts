@@ -80,13 +80,18 @@ export function canGenerate(path: string): boolean {
 
 /** Where a path names the model: `models/NAME:verb`, Bedrock's `model/ID/verb`, Azure's `deployments/NAME/…`. */
 const MODELS = [
-  new RegExp(`/(?:models|tunedModels)/([^/]+):(?:${GOOGLE_VERB}|rawPredict|streamRawPredict)$`),
+  new RegExp(`/(?:models|tunedModels|endpoints)/([^/]+):(?:${GOOGLE_VERB}|rawPredict|streamRawPredict)$`),
   /\/model\/([^/]+)\/(?:converse|invoke|count-tokens)[\w-]*$/,
-  /\/deployments\/([^/]+)\/./,
+  /\/(?:deployments|engines)\/([^/]+)\/./,
+  /\/serving-endpoints\/([^/]+)\/invocations$/,
 ]
+
+/** Vertex AI counts Claude's tokens under a name that is no model's: the body names it. */
+const NO_MODEL = /\/publishers\/anthropic\/models\/count-tokens:rawPredict$/
 
 /** The model that a path names, percent-decoded; `undefined` where it names none. */
 export function modelInPath(path: string): string | undefined {
+  if (NO_MODEL.test(path)) return undefined
   for (const pattern of MODELS) {
     const named = pattern.exec(path)?.[1]
     if (named !== undefined) return decoded(named)
@@ -94,13 +99,14 @@ export function modelInPath(path: string): string | undefined {
   return undefined
 }
 
-const MODEL_OF_ANY_VERB = /\/(?:models|tunedModels)\/([^/]+):[^/:]+\/?$|\/model\/([^/]+)\/./
+const MODEL_OF_ANY_VERB = /\/(?:models|tunedModels|endpoints)\/([^/]+):[^/:]+\/?$|\/model\/([^/]+)\/./
 
 /**
  * The same, where it must not be overlooked: also for a verb that is not known, and with a slash at the end. Some paths
  * that name no model are taken for one that does (`models/llama3:latest`).
  */
 export function modelPerhapsInPath(path: string): string | undefined {
+  if (NO_MODEL.test(path)) return undefined
   const [, google, bedrock] = MODEL_OF_ANY_VERB.exec(path) ?? []
   const named = google ?? bedrock
   return modelInPath(path) ?? (named === undefined ? undefined : decoded(named))

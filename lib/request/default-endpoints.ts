@@ -53,13 +53,17 @@ export const defaultEndpoints: readonly string[] = [
   'GET **/models/*/*/endpoints',
   'GET **/models/*/operations/*',
   'GET **/models/accounts/*/models/*',
-  ...['models', 'tunedModels', 'endpoints'].flatMap((collection) =>
+  ...['models', 'tunedModels'].flatMap((collection) =>
     GOOGLE_METHODS.map((method) => `POST **/${collection}/*:${method}`),
   ),
-  'POST **/interactions',
-  'POST **/interactions/*/cancel',
-  'GET **/interactions/*',
-  'DELETE **/interactions/*',
+  // Models that somebody has tuned; what else runs at an endpoint of Vertex AI may be anything.
+  ...GOOGLE_METHODS.slice(0, 4).map((method) => `POST **/endpoints/*:${method}`),
+  ...['v1beta', 'v1beta1', 'v1alpha'].flatMap((version) => [
+    `POST **/${version}/interactions`,
+    `POST **/${version}/interactions/*/cancel`,
+    `GET **/${version}/interactions/*`,
+    `DELETE **/${version}/interactions/*`,
+  ]),
   'POST **/model/*/converse',
   'POST **/model/*/converse-stream',
   'POST **/model/*/invoke',
