@@ -54,7 +54,7 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
     config,
     turns,
     ledger,
-    upstream: createUpstreamProxy(config.origin, config.proxy),
+    upstream: createUpstreamProxy(config.origin, config.proxy, config.limits.maxConcurrentExchanges),
     observers: new Observers(config.observers, config.origin),
     warnings: new SetupWarnings(),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),

@@ -12,6 +12,7 @@ import { takesJson } from './request/takes-json.js'
 import { upstreamRequest } from './request/upstream-request.js'
 import { Sending } from './sending.js'
 import type { Delivery } from './stream/delivery.js'
+import { awaitFront, isBehindAnother } from './stream/pipeline.js'
 
 /** One exchange, up to where the provider's answer takes over. What it throws is the exchange's failure. */
 export async function carry(exchange: Exchange, delivery: Delivery, house: House): Promise<void> {
@@ -23,6 +24,11 @@ export async function carry(exchange: Exchange, delivery: Delivery, house: House
   ledger.admit()
   refuseWebSocket(req.headers.upgrade)
   house.warnings.look(req, config)
+  if (isBehindAnother(exchange)) {
+    await awaitFront(exchange)
+    if (exchange.isSettled) return
+    ledger.admit()
+  }
 
   const path = providerPath(req.url)
   exchange.path = path.path
@@ -32,6 +38,7 @@ export async function carry(exchange: Exchange, delivery: Delivery, house: House
     return delivery.answer(204, { allow: allowHeader(methods) })
   }
   admitEndpoint(methods, req.method)
+  ledger.admitExchange(exchange, config.limits)
 
   const onBytes = (count: number) => {
     exchange.requestBytes += count

@@ -209,6 +209,7 @@ function resolveLimits(limits: Partial<Limits> | undefined): Limits {
     const value = given[name]
     if (value !== undefined) resolved[name] = check.number(`limits.${name}`, value, { above: 0, orInfinity: true })
   }
+  resolved.uploadIdleTimeoutMs = given.uploadIdleTimeoutMs ?? resolved.idleTimeoutMs
   return resolved
 }
 

@@ -21,7 +21,9 @@ interface FailureKind {
 
 const limitKinds = {
   request_too_large: { status: 413, outcome: 'limit_exceeded', limit: 'maxRequestBytes', isFinal: true },
+  too_many_exchanges: { status: 503, outcome: 'limit_exceeded', limit: 'maxConcurrentExchanges', retryAfter: 1 },
   too_many_streams: { status: 503, outcome: 'limit_exceeded', limit: 'maxConcurrentStreams', retryAfter: 1 },
+  upload_timeout: { status: 504, outcome: 'limit_exceeded', limit: 'uploadIdleTimeoutMs' },
   first_byte_timeout: { status: 504, outcome: 'limit_exceeded', limit: 'firstByteTimeoutMs', isFinal: true },
   first_token_timeout: { status: 504, outcome: 'limit_exceeded', limit: 'firstTokenTimeoutMs', isFinal: true },
   idle_timeout: { status: 504, outcome: 'limit_exceeded', limit: 'idleTimeoutMs' },
@@ -43,6 +45,7 @@ const kinds = {
   request_refused: { status: 403, outcome: 'rejected' },
   aborted: { status: 503, outcome: 'rejected', isFinal: true },
   overloaded: { status: 503, outcome: 'rejected', retryAfter: 1 },
+  pipeline_too_long: { status: 503, outcome: 'rejected', retryAfter: 1 },
   credentials_unavailable: { status: 500, outcome: 'rejected' },
   internal_error: { status: 500, outcome: 'rejected' },
 
@@ -121,7 +124,9 @@ export function toFailure(thrown: unknown): AiProxyError {
 
 const limitMessages: Record<keyof typeof limitKinds, string> = {
   request_too_large: 'The request body is too large',
+  too_many_exchanges: 'Too many requests are under way',
   too_many_streams: 'Too many streams are under way',
+  upload_timeout: 'The upload stood still',
   first_byte_timeout: 'The provider did not begin to answer in time',
   first_token_timeout: 'The model did not begin to write in time',
   idle_timeout: 'The provider fell silent',
@@ -133,8 +138,13 @@ const limitMessages: Record<keyof typeof limitKinds, string> = {
   slow_client: 'The client did not read what it was sent',
 }
 
-/** The failure of an exchange that hit a limit. */
-export function limitFailure(code: keyof typeof limitKinds, limits: Readonly<Limits>): AiProxyError {
+/**
+ * The failure of an exchange that hit a limit.
+ *
+ * @param status takes the place of the code's own
+ */
+export function limitFailure(code: keyof typeof limitKinds, limits: Readonly<Limits>, status?: number): AiProxyError {
   const { limit } = limitKinds[code]
-  return new AiProxyError(code, `${limitMessages[code]} (limits.${limit}: ${limits[limit]})`)
+  const message = `${limitMessages[code]} (limits.${limit}: ${limits[limit]})`
+  return new AiProxyError(code, message, status === undefined ? undefined : { status })
 }

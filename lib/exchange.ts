@@ -11,7 +11,7 @@ import type { Placed } from './passing-set.js'
 import { remembering } from './remember.js'
 
 /**
- * Where an exchange is: the client's request comes in (`receiving`), the provider is connected to (`connecting`) and has
+ * Where an exchange is: the client's request comes in, or waits in its connection's pipeline (`receiving`), the provider is connected to (`connecting`) and has
  * not answered yet (`waiting`); its answer passes (`streaming`), the client has to read first (`stalled`), the provider is
  * read to its end without a client (`draining`); the last bytes are on their way (`ending`).
  */
@@ -140,6 +140,8 @@ export class Exchange implements Placed {
   answerIsWhole = false
   /** What reads the answer as it passes. */
   metering: Metering | undefined
+  /** It is one of those that `maxConcurrentExchanges` bounds. */
+  isAdmitted = false
   /** It is one of the streams that `maxConcurrentStreams` bounds. */
   countsAsStream = false
   firstByteMs: number | undefined

@@ -12,7 +12,7 @@ export interface AiProxyStats {
   readonly startedAt: number
   /** Exchanges that have begun. */
   readonly exchanges: number
-  /** Those of them that are under way. */
+  /** Those of them that are under way, including those that wait in a connection's pipeline. */
   readonly active: number
   /** Of those under way: the streams that `maxConcurrentStreams` bounds. */
   readonly streams: number
@@ -61,6 +61,8 @@ export class Ledger {
     busyMs: 0,
     maxTurnMs: 0,
   }
+  /** Exchanges that `maxConcurrentExchanges` bounds. */
+  #admitted = 0
   #streams = 0
   #closing: Promise<void> | undefined
   #onEmpty: (() => void) | undefined
@@ -80,6 +82,17 @@ export class Ledger {
   }
 
   /**
+   * Counts an exchange that is about to take up connections and memory.
+   *
+   * @throws AiProxyError `too_many_exchanges`
+   */
+  admitExchange(exchange: Exchange, limits: Readonly<Limits>): void {
+    if (this.#admitted >= limits.maxConcurrentExchanges) throw limitFailure('too_many_exchanges', limits)
+    this.#admitted++
+    exchange.isAdmitted = true
+  }
+
+  /**
    * Counts an exchange as a stream under way.
    *
    * @throws AiProxyError `too_many_streams`
@@ -92,6 +105,7 @@ export class Ledger {
 
   end(exchange: Exchange, record: ExchangeRecord): void {
     this.#open.delete(exchange)
+    if (exchange.isAdmitted) this.#admitted--
     if (exchange.countsAsStream) this.#streams--
     const totals = this.#totals
     totals.outcomes[record.outcome]++

@@ -1,9 +1,22 @@
+import { exchangesThatFit } from './descriptors.js'
+
 /** What an exchange may use. Sizes are in bytes, times in milliseconds; `Infinity` lifts a limit. */
 export interface Limits {
   /** Size of the request body. Default 32 MiB. */
   maxRequestBytes: number
+  /**
+   * Exchanges under way at once in this middleware, streams or not. Each takes two file descriptors, the client's
+   * connection and the provider's. Default: 1,000, or as many as leave the app a fifth of its descriptors: 400 under
+   * `ulimit -n 1024`.
+   */
+  maxConcurrentExchanges: number
   /** Streams under way at once, in this middleware. Default `Infinity`. */
   maxConcurrentStreams: number
+  /**
+   * How long an upload that passes unbuffered may stand still, because the client sends nothing or the provider reads
+   * nothing. Default: what `idleTimeoutMs` is.
+   */
+  uploadIdleTimeoutMs: number
   /** From the start of the upstream request to the head of its response. Default 600,000 (10 min). */
   firstByteTimeoutMs: number
   /**
@@ -40,7 +53,9 @@ const MINUTE = 60_000
 
 export const defaultLimits: Readonly<Limits> = {
   maxRequestBytes: 32 * MIB,
+  maxConcurrentExchanges: exchangesThatFit(),
   maxConcurrentStreams: Number.POSITIVE_INFINITY,
+  uploadIdleTimeoutMs: 2 * MINUTE,
   firstByteTimeoutMs: 10 * MINUTE,
   firstTokenTimeoutMs: Number.POSITIVE_INFINITY,
   idleTimeoutMs: 2 * MINUTE,

@@ -73,6 +73,7 @@ export class Sending implements TurnTaker, AttemptEvents {
   onRequestChunk(chunk: Buffer): void {
     const { limits } = this.#house.config
     this.#exchange.requestBytes += chunk.length
+    this.#exchange.deadlines.touch('upload')
     if (this.#exchange.requestBytes > limits.maxRequestBytes) {
       this.#delivery.fail(limitFailure('request_too_large', limits))
     }
@@ -82,6 +83,21 @@ export class Sending implements TurnTaker, AttemptEvents {
     this.#exchange.phase = 'connecting'
     const attempt = new Attempt(this.#request, this)
     this.#delivery.upstream = attempt
+    this.#awaitUpload()
     attempt.start(this.#house.upstream.handle)
+  }
+
+  /** A body that passes unbuffered must go on: where the provider does not read it, nobody sees the client leave. */
+  #awaitUpload(): void {
+    const { body } = this.#request
+    if (!body || Buffer.isBuffer(body)) return
+    const { limits } = this.#house.config
+    const { deadlines } = this.#exchange
+    deadlines.start('upload', limits.uploadIdleTimeoutMs, () => {
+      // The client is at fault where it is read and sends nothing.
+      const status = body.isPaused() ? undefined : 408
+      this.#delivery.fail(limitFailure('upload_timeout', limits, status))
+    })
+    body.once('end', () => deadlines.stop('upload'))
   }
 }

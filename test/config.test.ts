@@ -20,6 +20,8 @@ describe('defaults', () => {
       headers: [],
       limits: {
         maxRequestBytes: 32 * 1024 * 1024,
+        maxConcurrentExchanges: defaultLimits.maxConcurrentExchanges,
+        uploadIdleTimeoutMs: 120_000,
         maxConcurrentStreams: Number.POSITIVE_INFINITY,
         firstByteTimeoutMs: 600_000,
         firstTokenTimeoutMs: Number.POSITIVE_INFINITY,
@@ -57,6 +59,12 @@ describe('defaults', () => {
   test('fill in what is left out, also where it is given as undefined', () => {
     const config = resolveOptions({ target, limits: { maxEventBytes: 5, idleTimeoutMs: undefined } })
     assert.deepEqual(config.limits, { ...defaultLimits, maxEventBytes: 5 })
+  })
+
+  test('an upload may stand still for as long as the provider may be silent', () => {
+    const upload = (limits: object) => resolveOptions({ target, limits }).limits.uploadIdleTimeoutMs
+    assert.deepEqual([upload({}), upload({ idleTimeoutMs: 5 })], [120_000, 5])
+    assert.equal(upload({ idleTimeoutMs: 5, uploadIdleTimeoutMs: Infinity }), Infinity)
     const every = Object.fromEntries(
       [
         'auth',

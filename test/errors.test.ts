@@ -5,7 +5,9 @@ import { defaultLimits, type Limits } from '../lib/limits.js'
 
 const limitHits: [code: Parameters<typeof limitFailure>[0], status: number, limit: keyof Limits][] = [
   ['request_too_large', 413, 'maxRequestBytes'],
+  ['too_many_exchanges', 503, 'maxConcurrentExchanges'],
   ['too_many_streams', 503, 'maxConcurrentStreams'],
+  ['upload_timeout', 504, 'uploadIdleTimeoutMs'],
   ['first_byte_timeout', 504, 'firstByteTimeoutMs'],
   ['first_token_timeout', 504, 'firstTokenTimeoutMs'],
   ['idle_timeout', 504, 'idleTimeoutMs'],
@@ -44,6 +46,7 @@ describe('other failures', () => {
     ['request_refused', 403, 'rejected'],
     ['aborted', 503, 'rejected'],
     ['overloaded', 503, 'rejected'],
+    ['pipeline_too_long', 503, 'rejected'],
     ['credentials_unavailable', 500, 'rejected'],
     ['internal_error', 500, 'rejected'],
     ['upstream_unreachable', 502, 'upstream_error'],
@@ -65,11 +68,17 @@ describe('other failures', () => {
 })
 
 test('where the same request may succeed soon, retry-after says so', () => {
-  const codes: FailureCode[] = ['too_many_streams', 'shutting_down', 'overloaded', 'upstream_reset', 'invalid_request']
-  const soon = { 'retry-after': '1' }
+  const soon: FailureCode[] = [
+    'too_many_exchanges',
+    'too_many_streams',
+    'shutting_down',
+    'overloaded',
+    'pipeline_too_long',
+  ]
+  const codes: FailureCode[] = [...soon, 'upstream_reset', 'invalid_request']
   assert.deepEqual(
     codes.map((code) => new AiProxyError(code, '').headers),
-    [soon, soon, soon, {}, {}],
+    [...soon.map(() => ({ 'retry-after': '1' })), {}, {}],
   )
 })
 

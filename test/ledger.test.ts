@@ -96,6 +96,24 @@ describe('gauges', () => {
   })
 })
 
+describe('maxConcurrentExchanges', () => {
+  const limits = { ...defaultLimits, maxConcurrentExchanges: 2 }
+
+  test('admits so many at once, and the next when one has ended', () => {
+    const ledger = new Ledger()
+    const [first, second, third] = [begun(ledger), begun(ledger), begun(ledger)]
+    ledger.admitExchange(first.exchange, limits)
+    ledger.admitExchange(second.exchange, limits)
+    assert.throws(() => ledger.admitExchange(third.exchange, limits), { code: 'too_many_exchanges', status: 503 })
+    // Who was not admitted gives no place back.
+    third.end('limit_exceeded', limitFailure('too_many_exchanges', limits))
+    assert.throws(() => ledger.admitExchange(begun(ledger).exchange, limits), { code: 'too_many_exchanges' })
+    assert.equal(ledger.stats(0).limits.maxConcurrentExchanges, 1)
+    first.end()
+    ledger.admitExchange(begun(ledger).exchange, limits)
+  })
+})
+
 describe('maxConcurrentStreams', () => {
   const limits = { ...defaultLimits, maxConcurrentStreams: 2 }
 

@@ -3,8 +3,9 @@ const { aiProxy } = require('express-ai-proxy')
 const serve = require('./serve.cjs')
 
 let events = 0
+const limits = { maxConcurrentExchanges: Number.POSITIVE_INFINITY }
 const onEvent = () => {
   events += 1
 }
 
-serve((target) => aiProxy({ target, onEvent }), { outputTokens: () => events })
+serve((target) => aiProxy({ target, limits, onEvent }), { outputTokens: () => events })

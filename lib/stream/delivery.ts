@@ -209,7 +209,8 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
       if (this.#config.errors === 'next') return this.#exchange.next(failure)
       const text = JSON.stringify(body)
       const headers = { ...failure.headers, 'content-type': 'application/json; charset=utf-8' }
-      if (failure.code === 'shutting_down') res.setHeader('connection', 'close')
+      if (failure.code === 'shutting_down' || failure.code === 'too_many_exchanges')
+        res.setHeader('connection', 'close')
       this.answer(failure.status, { ...headers, 'content-length': String(Buffer.byteLength(text)) }, text)
       return
     }

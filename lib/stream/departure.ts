@@ -53,6 +53,11 @@ export function onDeparture(req: IncomingMessage, res: ServerResponse, onGone: (
 /** Who is to hear of the end of a connection. */
 const waiting = new WeakMap<Socket, Set<() => void>>()
 
+/** How many responses wait, or have waited, behind others on a connection, and are not over. */
+export function waitingOn(socket: Socket): number {
+  return waiting.get(socket)?.size ?? 0
+}
+
 /**
  * Calls back when a connection ends; one listener hears it for all. A client may have any number of requests in its
  * pipeline, and where each had a listener, Node would warn of the eleventh as of a leak.

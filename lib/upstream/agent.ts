@@ -25,10 +25,15 @@ interface OnRead {
  *
  * @param protocol of the target
  * @param tls options of `tls.connect()`
+ * @param maxSockets connections to the target, at most; further requests would wait for one
  */
-export function createAgent(protocol: string, tls: SecureContextOptions | undefined): Agent {
+export function createAgent(
+  protocol: string,
+  tls: SecureContextOptions | undefined,
+  maxSockets = Number.POSITIVE_INFINITY,
+): Agent {
   const { Agent } = protocol === 'https:' ? https : http
-  const agent = new Agent({ ...tls, keepAlive: true })
+  const agent = new Agent({ ...tls, keepAlive: true, maxSockets })
   timeIdleOnly(agent)
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
   const connect = agent.createConnection as (options: AgentOptions, ...rest: unknown[]) => Duplex

@@ -22,11 +22,12 @@ interface ProxyEvents {
  * http-proxy-middleware, without its own error handling and logging: each of its events goes to the attempt it is about.
  *
  * @param origin scheme, host and port of the target
+ * @param maxSockets connections of its own agent, at most
  */
-export function createUpstreamProxy(origin: string, options: ProxyOptions): UpstreamProxy {
+export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSockets: number): UpstreamProxy {
   const { ssl, ...handedOn } = options
   // http-proxy-middleware 3 loses most TLS options on their way to the connection; an agent's own arrive in 3 and 4.
-  const ownAgent = options.agent ? undefined : createAgent(new URL(origin).protocol, ssl)
+  const ownAgent = options.agent ? undefined : createAgent(new URL(origin).protocol, ssl, maxSockets)
   const connectAttempts = (server: ProxyEvents) => {
     server.on('proxyReq', (upstream, req) => attemptOf(req)?.opened(upstream))
     server.on('proxyRes', (response, req) => attemptOf(req)?.answered(response))
