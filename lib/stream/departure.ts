@@ -41,8 +41,11 @@ export function onDeparture(req: IncomingMessage, res: ServerResponse, onGone: (
     stop()
     onGone()
   }
+  // A socket that writes at once has it told within `end()`, before the response counts as ended.
   const finished = () => {
-    if (hasGoneOut(req, res)) gone()
+    process.nextTick(() => {
+      if (hasGoneOut(req, res)) gone()
+    })
   }
   res.on('close', gone).on('finish', finished)
   if (!res.socket) stopWaiting = onceClosed(req.socket, gone)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, test } from 'node:test'
-import { hasDeparted, onDeparture } from '../../lib/stream/departure.js'
+import { hasDeparted, hasGoneOut, onDeparture } from '../../lib/stream/departure.js'
 import { settled } from '../support/event-loop.js'
 
 function rig({ closed = false, destroyed = false, hasConnection = true } = {}) {
@@ -82,5 +82,51 @@ describe('onDeparture', () => {
     stop()
     await settled()
     assert.equal(gone(), 0)
+  })
+})
+
+describe('hasGoneOut', () => {
+  const goneOut = (res: object, socket: object = { destroyed: false }) =>
+    hasGoneOut({ socket } as unknown as IncomingMessage, res as unknown as ServerResponse)
+
+  test('a response that was ended, on a connection that stands', () => {
+    assert.equal(goneOut({ writableEnded: true, writableFinished: true }), true)
+    assert.equal(goneOut({ writableEnded: true, writableFinished: false }), true)
+    assert.equal(goneOut({ writableEnded: false }), false)
+  })
+
+  test('not where its last bytes were thrown away with the connection', () => {
+    assert.equal(goneOut({ writableEnded: true, writableFinished: true }, { destroyed: true }), false)
+  })
+
+  test('of a stream of HTTP/2, which is always destroyed, by how it was closed', () => {
+    const socket = { destroyed: true }
+    assert.equal(goneOut({ writableEnded: true, stream: { rstCode: 0, aborted: false } }, socket), true)
+    assert.equal(goneOut({ writableEnded: true, stream: { rstCode: 8, aborted: false } }, socket), false)
+    assert.equal(goneOut({ writableEnded: true, stream: { rstCode: 0, aborted: true } }, socket), false)
+    assert.equal(goneOut({ writableEnded: false, stream: { rstCode: 0, aborted: false } }, socket), false)
+  })
+})
+
+describe('a response that never closes', () => {
+  test('is done with when it has finished, if it was ended', async () => {
+    const { res, gone, listeners } = rig()
+    res.emit('finish')
+    Object.assign(res, { writableEnded: true })
+    assert.equal(gone(), 0)
+    await settled()
+    assert.equal(gone(), 1)
+    assert.deepEqual(listeners(), [])
+  })
+
+  test('is not, where it finished because its connection is gone: `close` follows', async () => {
+    const { socket, res, gone } = rig()
+    Object.assign(res, { writableEnded: true })
+    socket.destroyed = true
+    res.emit('finish')
+    await settled()
+    assert.equal(gone(), 0)
+    res.emit('close')
+    assert.equal(gone(), 1)
   })
 })

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { EventEmitter } from 'node:events'
 import { describe, test } from 'node:test'
 import { Deadlines } from '../../lib/deadlines.js'
 import { Downstream } from '../../lib/stream/downstream.js'
@@ -136,6 +137,88 @@ describe('a client that does not keep up', () => {
     res.drain()
     timers.advance(10)
     assert.equal(res.body, `a${HEARTBEAT}`)
+  })
+})
+
+describe('a middleware that wraps write()', () => {
+  const wraps = {
+    'returns nothing': () => undefined,
+    'returns false, whatever the response says': () => false,
+    'returns something else': () => 0,
+  }
+  for (const [what, returned] of Object.entries(wraps)) {
+    test(`and ${what}: everything is written, heartbeats too`, () => {
+      const { res, timers, log, downstream } = rig()
+      const write = res.write.bind(res)
+      res.write = (bytes) => {
+        write(bytes)
+        return returned() as boolean
+      }
+      downstream.startHeartbeat(10)
+      for (const bytes of ['a', 'b', 'c']) downstream.write(Buffer.from(bytes))
+      timers.advance(10)
+      assert.equal(res.body, `abc${HEARTBEAT}`)
+      assert.equal(downstream.isBlocked, false)
+      assert.deepEqual(log, [])
+    })
+
+    test(`and ${what}: a client that does not keep up is waited for all the same`, () => {
+      const { res, log, downstream } = rig()
+      const write = res.write.bind(res)
+      res.write = (bytes) => {
+        write(bytes)
+        return returned() as boolean
+      }
+      res.keepsUp = false
+      downstream.write(Buffer.from('a'))
+      assert.equal(downstream.isBlocked, true)
+      res.drain()
+      assert.deepEqual(log, ['block', 'drain'])
+    })
+  }
+
+  test('and buffers by itself, as compression() does: its own drain is waited for', () => {
+    const { res, log, downstream } = rig()
+    const compressor = new EventEmitter()
+    res.on = (name, listener) => {
+      compressor.on(name, listener)
+      return res
+    }
+    res.write = () => false
+    downstream.write(Buffer.from('a'))
+    assert.equal(downstream.isBlocked, true)
+    compressor.emit('drain')
+    assert.deepEqual(log, ['block', 'drain'])
+  })
+
+  test('on HTTP/2, where the stream of the response says whether it drains', () => {
+    for (const needsDrain of [true, false]) {
+      const { res, downstream } = rig()
+      Object.defineProperty(res, 'writableNeedDrain', { value: undefined })
+      Object.assign(res, { stream: { writableNeedDrain: needsDrain } })
+      res.write = () => false
+      downstream.write(Buffer.from('a'))
+      assert.equal(downstream.isBlocked, needsDrain)
+    }
+  })
+})
+
+describe('the type of an answer', () => {
+  test('is not guessed by browsers, of streams, answers and errors alike', () => {
+    for (const open of ['open', 'openStream'] as const) {
+      const { res, downstream } = rig()
+      downstream[open](200, {})
+      downstream.end('x')
+      assert.equal(res.getHeader('x-content-type-options'), 'nosniff')
+    }
+  })
+
+  test('unless the app has decided that itself', () => {
+    const { res, downstream } = rig()
+    res.setHeader('X-Content-Type-Options', 'of the app')
+    downstream.open(200, {})
+    downstream.end('x')
+    assert.equal(res.getHeader('x-content-type-options'), 'of the app')
   })
 })
 

@@ -121,6 +121,28 @@ describe('of an HTTP response', () => {
   })
 })
 
+describe('a mock of a provider that pushes strings', () => {
+  test('of an HTTP response', () => {
+    const response = responseBy({ pauses: [] })
+    response.push('before ')
+    const intake = new Intake(response, () => {})
+    response.push('你好', 'utf8')
+    response.push('IQ==', 'base64')
+    assert.equal(intake.length, 14)
+    assert.equal(Buffer.concat(intake.take(KIB)).toString(), 'before 你好!')
+  })
+
+  test('of any other stream', async () => {
+    const source = Readable.from(['data: 1\n\n', 'data: 你好\n\n'])
+    const intake = new Intake(source, () => {})
+    const taken: Buffer[] = []
+    source.on('readable', () => taken.push(...intake.take(KIB)))
+    await once(source, 'end')
+    assert.ok(taken.every(Buffer.isBuffer))
+    assert.equal(Buffer.concat(taken).toString(), 'data: 1\n\ndata: 你好\n\n')
+  })
+})
+
 describe('of any other stream', () => {
   test('is read until the bound is passed', async () => {
     const source = new Readable({ read() {} })
