@@ -26,13 +26,15 @@ const nodeContenders = {
   ours: require.resolve('./contenders/ours.cjs'),
   plain: require.resolve('./contenders/plain.cjs'),
   pipe: require.resolve('./contenders/pipe.cjs'),
+  fetch: require.resolve('./contenders/fetch.cjs'),
+  sdk: require.resolve('./contenders/sdk.cjs'),
   hooked: require.resolve('./contenders/hooked.cjs'),
 }
 
 export type Contender = keyof typeof nodeContenders | 'nginx'
 
 /** All contenders, in the order of the report. */
-export const contenders: Contender[] = ['ours', 'plain', 'pipe', 'nginx', 'hooked']
+export const contenders: Contender[] = ['ours', 'plain', 'pipe', 'fetch', 'sdk', 'nginx', 'hooked']
 
 /** Those that take part without being named. */
 export const usualContenders = contenders.filter((contender) => contender !== 'hooked')

@@ -1,4 +1,4 @@
-/** Streams that get an event each 20 ms, not all at the same moment: a twentieth of them each millisecond. */
+/** Streams that stay open until told to end. Those that drip get an event each 20 ms, not all at the same moment: a twentieth of them each millisecond. */
 import type { Socket } from 'node:net'
 import { EVENT, STREAM_END } from './wire'
 
@@ -6,6 +6,7 @@ const PERIOD_MS = 20
 
 export class Drips {
   private readonly groups = Array.from({ length: PERIOD_MS }, () => new Set<Socket>())
+  private readonly silent = new Set<Socket>()
   private timer: NodeJS.Timeout | undefined
   private startedAt = 0
   private ticks = 0
@@ -25,11 +26,18 @@ export class Drips {
     this.timer ??= this.begin()
   }
 
+  /** A stream that gets nothing but its end. */
+  addSilent(socket: Socket): void {
+    if (socket.destroyed) return
+    this.silent.add(socket)
+    socket.once('close', () => this.silent.delete(socket))
+  }
+
   /** Ends all streams properly; returns how many events they got. */
   finish(): { events: number } {
     clearInterval(this.timer)
     this.timer = undefined
-    for (const group of this.groups) {
+    for (const group of [...this.groups, this.silent]) {
       for (const socket of group) socket.write(STREAM_END)
       group.clear()
     }

@@ -55,14 +55,15 @@ function config(folder: string, port: number, providerPort: number): string {
 daemon off;
 master_process off;
 pid ${folder}/nginx.pid;
-events { worker_connections 4096; }
+worker_rlimit_nofile 20000;
+events { worker_connections 16384; }
 http {
   access_log off;
   ${temporary.map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')}
   keepalive_requests 1000000000;
   upstream provider {
     server 127.0.0.1:${providerPort};
-    keepalive 1000;
+    keepalive 5000;
     keepalive_requests 1000000000;
   }
   server {

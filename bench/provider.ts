@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { Drips } from './drips'
 import { answerWith } from './rpc'
-import { EVENT, JSON_ANSWER, PIECE, SHORT_STREAM, STREAM_END, STREAM_HEAD, WHOLE_STREAM } from './wire'
+import { chatEvent, EVENT, JSON_ANSWER, PIECE, SHORT_STREAM, STREAM_END, STREAM_HEAD, WHOLE_STREAM } from './wire'
 
 const drips = new Drips()
 
@@ -42,6 +42,8 @@ async function answer(socket: Socket, model: string): Promise<void> {
   else if (model === 'burst') socket.write(WHOLE_STREAM)
   else if (model === 'burst-short') socket.write(SHORT_STREAM)
   else if (model === 'drip') drip(socket)
+  else if (model === 'silent') silent(socket)
+  else if (model === 'chat') chat(socket)
   else if (model === 'first') firstEvent(socket)
   else if (model.startsWith('bulk-')) await bulk(socket, Number(model.slice('bulk-'.length)))
   else socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n')
@@ -50,6 +52,19 @@ async function answer(socket: Socket, model: string): Promise<void> {
 function drip(socket: Socket): void {
   socket.write(STREAM_HEAD)
   drips.add(socket)
+}
+
+/** One event, and then nothing until all drips are finished. */
+function silent(socket: Socket): void {
+  socket.write(Buffer.concat([STREAM_HEAD, EVENT]))
+  drips.addSilent(socket)
+}
+
+/** An event each 20 ms that says when it was sent, until the client leaves. */
+function chat(socket: Socket): void {
+  socket.write(STREAM_HEAD)
+  const timer = setInterval(() => socket.write(chatEvent(performance.timeOrigin + performance.now())), 20)
+  socket.once('close', () => clearInterval(timer))
 }
 
 function firstEvent(socket: Socket): void {

@@ -1,7 +1,8 @@
-/** What every measurement needs: provider, load and probe, which live through the whole run. */
+/** What every measurement needs: provider, load, probe and chat, which live through the whole run. */
 import type { ChildProcess } from 'node:child_process'
 import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { ChatApi } from './chat'
 import { Child, start } from './children'
 import type { RunningProxy } from './contenders'
 import { cores } from './cores'
@@ -16,28 +17,30 @@ export interface Rig {
   providerPort: number
   load: Child<LoadApi>
   probe: Child<ProbeApi>
+  chat: Child<ChatApi>
 }
 
 function startTypeScript<A extends Api>(core: number | undefined, file: string): Child<A> {
   return new Child<A>(start(core, [process.execPath, '--import', 'tsx', file], true))
 }
 
-/** Starts the three, and lets the load's and the provider's code become hot before anything is measured. */
+/** Starts them, and lets the load's and the provider's code become hot before anything is measured. */
 export async function startRig(): Promise<Rig> {
   const provider = startTypeScript<ProviderApi>(cores.load, require.resolve('./provider.ts'))
   const load = startTypeScript<LoadApi>(cores.load, require.resolve('./load.ts'))
   const probe = startTypeScript<ProbeApi>(cores.probe, require.resolve('./probe.ts'))
-  prefer(probe, [provider, load])
+  const chat = startTypeScript<ChatApi>(cores.probe, require.resolve('./chat.ts'))
+  prefer([probe, chat], [provider, load])
   const port = await provider.ask('listen', null)
   await load.ask('verify', { port, path: PATHS.provider })
   await load.ask('small', { port, path: PATHS.provider, clients: 32, forMs: 500 })
-  return { provider, providerPort: port, load, probe }
+  return { provider, providerPort: port, load, probe, chat }
 }
 
-/** The probe shares its core with the load: it needs next to nothing of it, but that at once. */
-function prefer(probe: { process: ChildProcess }, others: { process: ChildProcess }[]): void {
+/** Those that tell the time share their core with the load: they need next to nothing of it, but that at once. */
+function prefer(these: { process: ChildProcess }[], others: { process: ChildProcess }[]): void {
   try {
-    setPriority(probe.process.pid!, -20)
+    for (const one of these) setPriority(one.process.pid!, -20)
   } catch {
     // Only root may raise a priority; anyone may lower one.
     for (const other of others) setPriority(other.process.pid!, 5)
@@ -45,7 +48,7 @@ function prefer(probe: { process: ChildProcess }, others: { process: ChildProces
 }
 
 export async function stopRig(rig: Rig): Promise<void> {
-  await Promise.all([rig.provider.stop(), rig.load.stop(), rig.probe.stop()])
+  await Promise.all([rig.provider, rig.load, rig.probe, rig.chat].map((child) => child.stop()))
 }
 
 /** Polls until `isSo`; false if it is not within `timeoutMs`. */

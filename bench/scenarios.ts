@@ -2,8 +2,10 @@
 import type { RunningProxy } from './contenders'
 import type { Rig } from './rig'
 import { burst20, burst200 } from './scenarios/burst'
+import { chatBesideBursts } from './scenarios/chat'
 import { drip500 } from './scenarios/drip'
 import { leave30 } from './scenarios/leave'
+import { silent5000 } from './scenarios/silent'
 import { firstEvent, small } from './scenarios/single'
 import { stalled40 } from './scenarios/stalled'
 
@@ -31,4 +33,14 @@ export interface Scenario {
   measure(rig: Rig, proxy: RunningProxy): Promise<Figures>
 }
 
-export const scenarios: Scenario[] = [burst20, burst200, drip500, small, firstEvent, stalled40, leave30]
+export const scenarios: Scenario[] = [
+  burst20,
+  burst200,
+  chatBesideBursts,
+  drip500,
+  small,
+  firstEvent,
+  silent5000,
+  stalled40,
+  leave30,
+]

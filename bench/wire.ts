@@ -49,6 +49,14 @@ export const STREAM_HEAD = Buffer.from(
     'x-request-id: req_7c3f0a52\r\nopenai-processing-ms: 212\r\ntransfer-encoding: chunked\r\n\r\n',
 )
 
+/** A chat's event: an event of its own chunk, as the others, that says when it was sent, in milliseconds since the epoch. */
+export function chatEvent(sentAt: number): Buffer {
+  return chunk(event(delta(`"content":"sent at ${sentAt.toFixed(3)};"`, 'null'), 'null'))
+}
+
+/** Finds that in what a client gets. */
+export const SENT_AT = /sent at (\d+\.\d+);/g
+
 /** What ends a stream: `[DONE]` in a chunk of its own, and the last chunk. */
 export const STREAM_END = Buffer.concat([chunk(DONE), Buffer.from('0\r\n\r\n')])
 
@@ -102,10 +110,11 @@ export const JSON_ANSWER = Buffer.from(
 
 /**
  * What the provider shall do, said in the request's `model`, because that is all that any proxy surely hands on.
- * `burst`: a whole stream at once; `burst-short`: the same of one piece. `drip`: an event each 20 ms until told to end. `bulk`: that many pieces at once,
+ * `burst`: a whole stream at once; `burst-short`: the same of one piece. `drip`: an event each 20 ms until told to end.
+ * `silent`: one event, then nothing until told to end. `chat`: an event each 20 ms that says when it was sent. `bulk`: that many pieces at once,
  * then it goes on as `drip`. `first`: one event at once, the end 1 ms later. `json`: a small answer.
  */
-export type Model = 'burst' | 'burst-short' | 'drip' | `bulk-${number}` | 'first' | 'json'
+export type Model = 'burst' | 'burst-short' | 'drip' | 'silent' | 'chat' | `bulk-${number}` | 'first' | 'json'
 
 /** The path of chat completions at the provider, and behind a proxy. */
 export const PATHS = { provider: '/v1/chat/completions', proxy: '/ai/v1/chat/completions' }

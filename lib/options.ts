@@ -76,8 +76,10 @@ export interface AiProxyOptions {
   /** How streams share the event loop. */
   turns?: {
     /**
-     * How long turns may run in one round of the event loop, over all streams of the process, in milliseconds.
-     * Where several middlewares set it, the smallest counts. Default 0.15.
+     * How long the turns of streams that burst may run in one round of the event loop, over all streams of the process,
+     * in milliseconds. On a loop that is busy with something else they get as much as everything else, up to 2 ms, if
+     * that is more. Brief turns (a request that goes out, a small answer, an event now and then) have 1 ms of their own.
+     * If several middlewares set it, the smallest counts. Default 0.15.
      */
     budgetMs?: number
   }

@@ -14,8 +14,8 @@ export const small: Scenario = {
       metric: 'requestsPerSecond',
       unit: '/s',
       better: 'higher',
-      must: { ratio: 0.85 },
-      aim: { ratio: 1 },
+      must: { ratio: 0.95 },
+      aim: { ratio: 1.1 },
     },
   ],
   async measure({ load }, proxy) {
@@ -36,8 +36,8 @@ export const firstEvent: Scenario = {
       metric: 'addedMs',
       unit: 'ms',
       better: 'lower',
-      must: { value: 2 },
-      aim: { value: 0.5 },
+      must: { ratio: 1.1 },
+      aim: { ratio: 0.8 },
     },
   ],
   async measure({ load, providerPort }, { port }) {

@@ -45,6 +45,8 @@ export class Pump implements TurnTaker {
   readonly #turns: TurnScheduler
   readonly #events: PumpEvents
   setsOffMs = 0
+  /** More had come than waits for one turn. */
+  isBursting = false
   /** How many the last turn took. */
   #chunks = 0
   #bytesLeft: number
@@ -97,6 +99,7 @@ export class Pump implements TurnTaker {
   }
 
   turnTook(ms: number): void {
+    this.isBursting = this.#intake.hasResumed || this.hasMore
     this.setsOffMs = this.#intake.hasResumed ? READ_MS + PARSE_MS_PER_CHUNK * this.#chunks : 0
     this.#events.onTurn(ms)
   }

@@ -211,6 +211,68 @@ describe('turns', () => {
   })
 })
 
+describe('streams that burst', () => {
+  const bursting = (clock: ManualTurnClock, ms: number, work: () => void) =>
+    Object.assign(taking(clock, ms, work), { isBursting: true })
+
+  test('come after brief turns, and both have their budget in each round', () => {
+    const { clock, turns } = manualTurns(0.5)
+    const order: string[] = []
+    for (const name of ['B', 'C', 'D']) turns.enqueue(bursting(clock, 0.25, () => order.push(name)))
+    for (const name of ['a', 'b', 'c', 'd', 'e']) turns.enqueue(taking(clock, 0.25, () => order.push(name)))
+    clock.runRound()
+    assert.equal(order.join(''), 'abcdBC', 'a millisecond of brief turns, and half of one of the others')
+    clock.runRound()
+    assert.equal(order.join(''), 'abcdBCeD')
+    assert.equal(turns.waiting, 0)
+  })
+
+  test('do not take the place of a brief turn that could be taken at once', () => {
+    const { clock, turns } = manualTurns(0.5)
+    const order: string[] = []
+    turns.enqueue(bursting(clock, 1, () => order.push('B')))
+    turns.takeOrEnqueue(taking(clock, 0.1, () => order.push('a')))
+    assert.deepEqual(order, ['a'])
+  })
+
+  /** How many turns of a quarter of a millisecond each round gives, if everybody else needs so long before it. */
+  function turnsPerRound(othersMs: readonly number[], setsOffMs = 0): number[] {
+    const { clock, turns } = manualTurns(0.25)
+    let taken = 0
+    const stream = Object.assign(
+      bursting(clock, 0.25, () => {
+        taken++
+        turns.enqueue(stream)
+      }),
+      { setsOffMs },
+    )
+    turns.enqueue(stream)
+    return othersMs.map((ms) => {
+      const before = taken
+      clock.time += ms
+      clock.runRound()
+      return taken - before
+    })
+  }
+
+  test('get as much of a busy event loop as everybody else, doubling at most, up to two milliseconds', () => {
+    assert.deepEqual(turnsPerRound([0, 0.1, 0.5, 1, 1, 1, 50, 50, 50, 0]), [1, 1, 2, 4, 4, 4, 8, 8, 8, 1])
+  })
+
+  test('are not given what they have set off themselves', () => {
+    assert.deepEqual(turnsPerRound([0.5, 0.5, 0.5], 0.5), [1, 1, 1])
+  })
+
+  test('are not given what brief turns took that were taken at once', () => {
+    const { clock, turns } = manualTurns(0.25)
+    let taken = 0
+    turns.takeOrEnqueue(taking(clock, 1))
+    for (let at = 0; at < 4; at++) turns.enqueue(bursting(clock, 0.25, () => taken++))
+    clock.runRound()
+    assert.equal(taken, 1)
+  })
+})
+
 test('waiting says how many wait', () => {
   const { clock, turns } = manualTurns(2)
   const seen: number[] = []

@@ -1,0 +1,31 @@
+import type { Scenario } from '../scenarios'
+import { PATHS } from '../wire'
+
+const BURSTING = 20
+/** Side by side, so that a p99 stands on several events. */
+const CHATS = 4
+const FOR_MS = 2500
+
+/** What a person who reads a chat notices of twenty streams that burst: how late the events of the chat come. */
+export const chatBesideBursts: Scenario = {
+  name: 'chat-20',
+  rows: [
+    {
+      label: 'a chat (an event each 20 ms) beside 20 bursting streams: how late its events are, p99',
+      metric: 'lateP99',
+      unit: 'ms',
+      better: 'lower',
+      must: { ratio: 0.1 },
+      aim: { value: 10 },
+    },
+  ],
+  async measure({ load, chat }, { port }) {
+    const job = { port, path: PATHS.proxy }
+    await load.ask('burst', { ...job, streams: BURSTING, model: 'burst-short', rounds: 2, forMs: 1000 })
+    await chat.ask('startChat', { ...job, chats: CHATS })
+    await chat.ask('resetChat', null)
+    await load.ask('burst', { ...job, streams: BURSTING, model: 'burst', rounds: 1, forMs: FOR_MS })
+    const { p99Ms, medianMs, events } = await chat.ask('stopChat', null)
+    return { lateP99: p99Ms, lateMedian: medianMs, chatEvents: events }
+  },
+}
