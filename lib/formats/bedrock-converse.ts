@@ -1,6 +1,7 @@
 import { aws, exceptionIn, failureIn } from './aws.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { Format, JsonObject } from './format.js'
+import { outputLimitPathsIn } from './output-limits.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
 
@@ -53,6 +54,9 @@ export const bedrockConverse: Format = {
   },
 
   maxOutputTokensPath: () => ['inferenceConfig', 'maxTokens'],
+
+  /** What stands there goes to the model as it is; which of two limits counts is up to the model. */
+  otherLimitPaths: outputLimitPathsIn('additionalModelRequestFields'),
 }
 
 /** The name of the event that the data wraps, if it does. */

@@ -2,9 +2,10 @@ import { isObject, parsedJson } from '../json.js'
 import { anthropic } from './anthropic.js'
 import { aws, exceptionIn, failureIn } from './aws.js'
 import { bedrockConverse, wrappedEvent } from './bedrock-converse.js'
-import { allText, firstText, listAt, textAt, valueAt } from './fields.js'
+import { allText, firstText, listAt, textAt } from './fields.js'
 import type { Format, JsonObject, Reading } from './format.js'
 import { openaiChat } from './openai-chat.js'
+import type { FieldPath } from './output-limits.js'
 import { readingOf } from './reading.js'
 import { mergeUsage, usageReader } from './usage.js'
 
@@ -55,16 +56,6 @@ export const bedrockInvoke: Format = {
     return readingOf({ ...reading, error: failureIn(answer) ?? reading.error })
   },
 
-  otherLimitPaths: [
-    ['max_tokens'],
-    ['max_completion_tokens'],
-    ['max_tokens_to_sample'],
-    ['max_gen_len'],
-    ['inferenceConfig', 'maxTokens'],
-    ['inferenceConfig', 'max_new_tokens'],
-    ['textGenerationConfig', 'maxTokenCount'],
-  ],
-
   /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html: of an answer, not of a stream. */
   readHeaders(headers) {
     const figures = {
@@ -74,16 +65,32 @@ export const bedrockInvoke: Format = {
     return readingOf({ usage: readHeaderUsage(figures) })
   },
 
-  /** https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html */
-  maxOutputTokensPath(request) {
-    // Nova's first examples called it `max_new_tokens`, and it takes either.
-    const isNovaOfOld = valueAt(request, 'inferenceConfig', 'max_new_tokens') !== undefined
-    if ('inferenceConfig' in request) return ['inferenceConfig', isNovaOfOld ? 'max_new_tokens' : 'maxTokens']
+  /**
+   * Each model has a field of its own, and its id tells which one. An ARN may tell nothing (of a profile, of an imported
+   * model): then the request's own protocol does.
+   *
+   * https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
+   */
+  maxOutputTokensPath(request, url = '') {
+    const id = /\/model\/([^/]+)/.exec(url)?.[1]?.replaceAll('%2F', '/') ?? ''
+    const known = FIELD_OF_MODEL.find(([model]) => model.test(id))
+    if (known) return known[1]
+    if ('inferenceConfig' in request) return ['inferenceConfig', 'maxTokens']
     if ('textGenerationConfig' in request) return ['textGenerationConfig', 'maxTokenCount']
     if ('max_gen_len' in request) return ['max_gen_len']
     return 'max_completion_tokens' in request ? ['max_completion_tokens'] : ['max_tokens']
   },
 }
+
+/** By the ids of models, which may have a region in front (`us.amazon.nova-pro-v1:0`) or stand in an ARN. */
+const FIELD_OF_MODEL: readonly (readonly [model: RegExp, path: FieldPath])[] = [
+  [/\bamazon\.nova/, ['inferenceConfig', 'maxTokens']],
+  [/\bamazon\.titan/, ['textGenerationConfig', 'maxTokenCount']],
+  [/\bmeta\.llama/, ['max_gen_len']],
+  [/\bopenai\./, ['max_completion_tokens']],
+  [/\bai21\.j2/, ['maxTokens']],
+  [/\b(?:anthropic|mistral|cohere|ai21|deepseek|writer|qwen)\./, ['max_tokens']],
+]
 
 type Reader = Pick<Format, 'readMessage' | 'readAnswer'>
 

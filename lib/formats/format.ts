@@ -1,3 +1,5 @@
+import type { FieldPath } from './output-limits.js'
+
 /** The formats that are known by name, for the option `format`. */
 export type FormatName =
   | 'openai-chat'
@@ -86,10 +88,16 @@ export interface Format {
   readMessage(data: JsonObject, event: string | undefined): Reading
   /** What an answer says that is no stream. */
   readAnswer(answer: JsonObject): Reading
-  /** Where the request says how many tokens may be generated: a path of keys, empty where it generates none. */
-  maxOutputTokensPath(request: JsonObject): readonly string[]
-  /** Where providers look for it as well: a limit that is to hold must be the only one. */
-  readonly otherLimitPaths?: readonly (readonly string[])[]
+  /**
+   * The field in which the provider takes a limit of output tokens; empty if nothing is generated. It follows from the
+   * model and from where the request goes: which field the client has used must not decide whether a limit holds.
+   *
+   * @param request its model, and what tells one protocol from another
+   * @param url the provider's, without the query
+   */
+  maxOutputTokensPath(request: JsonObject, url?: string): FieldPath
+  /** Where providers look for it as well, beside the usual places: a limit that is to hold must be the only one. */
+  readonly otherLimitPaths?: readonly FieldPath[]
   /** A field's name may be spelled in camel case or in snake case: providers read either (protocol buffers). */
   readonly readsBothCases?: true
   /** What the headers of an answer say of it, where its body does not. */

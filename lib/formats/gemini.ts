@@ -51,11 +51,6 @@ export const gemini: Format = {
 
   readsBothCases: true,
 
-  otherLimitPaths: ['generationConfig', 'generation_config'].flatMap((config) => [
-    [config, 'maxOutputTokens'],
-    [config, 'max_output_tokens'],
-  ]),
-
   /** Google reads each name in either spelling of its protocol buffers: https://protobuf.dev/programming-guides/json/ */
   maxOutputTokensPath(request) {
     const config = 'generation_config' in request ? 'generation_config' : 'generationConfig'

@@ -49,6 +49,7 @@ function ollama(name: FormatName, textOf: (line: JsonObject) => string): Format 
     readMessage: read,
     readAnswer: read,
     maxOutputTokensPath: () => ['options', 'num_predict'],
+    otherLimitPaths: [['num_predict']],
   }
 }
 

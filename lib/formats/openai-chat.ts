@@ -1,5 +1,5 @@
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Format, JsonObject } from './format.js'
+import type { Format } from './format.js'
 import { openai } from './openai.js'
 import { completionMarker, readChoices, streamUsageRequest } from './openai-choices.js'
 
@@ -23,29 +23,26 @@ export const openaiChat: Format = {
     return readChoices(answer, (choice) => writtenIn(valueAt(choice, 'message')))
   },
 
-  otherLimitPaths: [['max_tokens'], ['max_completion_tokens']],
-
   /**
    * `max_completion_tokens` is the field of today, and the only one that OpenAI's reasoning models take; `max_tokens` is
-   * deprecated, and the only one that many compatible servers know: some refuse the other (Mistral), some ignore it, and
-   * an ignored limit would be none. So a request that names neither gets the new field where its model is one of
-   * OpenAI's reasoning models, and the old one elsewhere.
+   * deprecated, and the only one that many compatible servers know: some refuse the other (Mistral), some ignore it
+   * (Ollama), and an ignored limit is none. So OpenAI and Azure get the new field, and so do OpenAI's reasoning models
+   * behind a gateway; all others get the old one.
    *
    * https://platform.openai.com/docs/api-reference/chat/create#chat_create-max_completion_tokens
    */
-  maxOutputTokensPath(request) {
-    if (isSet(request, 'max_completion_tokens')) return ['max_completion_tokens']
-    if (isSet(request, 'max_tokens')) return ['max_tokens']
-    return [OPENAI_REASONING.test(textAt(request, 'model') ?? '') ? 'max_completion_tokens' : 'max_tokens']
+  maxOutputTokensPath(request, url = '') {
+    const isOpenAi = OPENAI.test(url) || OPENAI_REASONING.test(textAt(request, 'model') ?? '')
+    return [isOpenAi ? 'max_completion_tokens' : 'max_tokens']
   },
 }
 
+// `https://eu.api.openai.com/v1/…`, `https://mine.openai.azure.com/…`, `https://mine.services.ai.azure.com/openai/…`.
+const OPENAI =
+  /^https?:\/\/(?:[\w.-]+\.)?(?:api\.openai\.com|openai\.azure\.(?:com|us|cn))[:/]|\.azure\.(?:com|us|cn)(?::\d+)?\/openai\//
+
 // `o3-mini`, `gpt-5-nano`, `openai/gpt-5` (OpenRouter), `ft:o4-mini-2025-04-16:org::id`, `codex-mini-latest`.
 const OPENAI_REASONING = /(?:^|[/:])(?:o\d|gpt-(?:[5-9]|\d\d)|codex)/
-
-function isSet(request: JsonObject, field: string): boolean {
-  return (request[field] ?? undefined) !== undefined
-}
 
 /** What the model wrote in a message or in a piece of one. */
 function writtenIn(message: unknown): string {

@@ -1,34 +1,38 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { Config } from '../config.js'
 import { AiProxyError } from '../errors.js'
 import type { Exchange } from '../exchange.js'
 import { asksForStream, canGenerate, modelInPath, modelPerhapsInPath } from '../formats/index.js'
 import type { HookAnswer } from '../hooks.js'
-import { isObject } from '../json.js'
+import { isObject, jsonIn } from '../json.js'
+import { type Edit, spliced } from '../json-splice.js'
 import { refuseAmbiguousFields } from './ambiguous.js'
 import type { RequestBody } from './body.js'
+import { refuseOtherEncodings } from './charset.js'
 import { runHook } from './hook.js'
-import { withUsageAsked } from './include-usage.js'
-import { pathsOf, withModelOptions } from './model-options.js'
-import { admitModel } from './models.js'
+import { asksFirmlyForStream, withUsageAsked } from './include-usage.js'
+import { jsonText } from './json-text.js'
+import { applyModelOptions, pathsOf } from './model-options.js'
+import { admitModel, furtherModels, LONGEST_MODEL, modelOf, modelPaths } from './models.js'
 import type { ProviderPath } from './provider-path.js'
 import { takesJson } from './takes-json.js'
+import { mayRefuseUsage, type UsageRefusals } from './usage-refusals.js'
 
 /** A request as it is to go out; or the app's answer in the provider's place. */
 interface Edited {
   readonly body: RequestBody
+  /** The same without the question for usage, if that is ours and the provider may refuse it. */
+  readonly unasked: RequestBody | undefined
   /** Further headers from the app's hook. */
   readonly headers: Readonly<Record<string, string>>
   readonly answer: HookAnswer | undefined
 }
 
-const LONGEST_MODEL = 256
-
 /**
  * Makes of the client's body what goes to the provider: `modelOptions`, then `onRequest`, then the allow-list of models,
- * then the question for usage. Where none of them changes anything, the client's bytes stay as they are. What the
+ * then the question for usage. Each is spliced into the client's bytes, which stay as they are around it. What the
  * exchange is about (`model`, `asksForStream`) is learned here.
  *
+ * @param refusals where the provider is known to refuse the question for usage
  * @throws AiProxyError `model_not_allowed`, `invalid_request`, and what `onRequest` refuses
  */
 export async function editedRequest(
@@ -36,65 +40,81 @@ export async function editedRequest(
   path: ProviderPath,
   given: RequestBody,
   config: Config,
+  refusals?: UsageRefusals,
 ): Promise<Edited> {
   const { method } = exchange.req
-  let body = given
+  const { modelOptions } = config
   const whole = config.prefix + path.decoded
+  let body = given
   const learn = () => {
     // It goes into records, logs and metrics: a name, not whatever a client may put there.
     exchange.model = (modelInPath(whole) ?? modelOf(body.json))?.slice(0, LONGEST_MODEL)
     exchange.asksForStream = asksForStream(method, whole, body.json)
   }
-  /** The body as it goes out, where it asks for a stream: the same one, or one that asks for usage as well. */
+  /** The body as it goes out, if it asks for a stream: the same one, or one that asks for usage as well. */
   const askingForUsage = (asked: RequestBody): RequestBody => {
-    const content = jsonBytes(asked)
+    const content = jsonText(asked)
     if (!config.includeUsage || !content || !takesUsageRequest(config, whole)) return asked
-    // Others than `true` are for the provider to understand: it may take `"false"` for what it says.
-    if (!isObject(asked.json) || asked.json.stream !== true) return asked
+    if (!asksFirmlyForStream(asked.json) || refusals?.has(exchange)) return asked
     const { bytes, isOurs } = withUsageAsked(content, exchange.format)
     return isOurs ? withContent(asked, bytes, asked.json) : asked
   }
   const admitModels = () => {
-    if (!config.models) return
-    // Where the path names one, providers do not look for another in the body.
+    // What is only read names no model.
+    const readsOnly = (method === 'GET' || method === 'HEAD') && body.content === undefined
+    if (!config.models || readsOnly) return
+    // If the path names one, providers do not look for another in the body.
     const asked = modelPerhapsInPath(whole) ?? modelOf(body.json)
-    for (const model of [asked, ...fallbackModels(body.json)]) admitModel(config.models, method, model)
+    for (const model of [asked, ...furtherModels(body.json)]) admitModel(config.models, model)
   }
   learn()
-  if (config.readsRequests && isUnread(body) && takesJson(config.format, whole)) {
-    admitModels()
-    throw new AiProxyError('invalid_request', 'The request body is not declared as JSON, which this endpoint takes')
+  if (config.readsRequests && takesJson(config.format, whole)) {
+    const fault = faultOf(body, config)
+    if (fault) {
+      admitModels()
+      throw new AiProxyError('invalid_request', fault)
+    }
   }
-  const { modelOptions } = config
-  const generates = canGenerate(whole)
-  const content = config.readsRequests ? jsonBytes(body) : undefined
-  if (content && isObject(body.json)) {
-    const changed = modelOptions ? pathsOf(modelOptions, body.json, exchange.format, generates) : []
-    refuseAmbiguousFields(content, [['model'], ['models'], ...changed], exchange.format.readsBothCases)
+  const text = config.readsRequests ? jsonText(body) : undefined
+  if (config.readsRequests && body.json !== undefined && !text) {
+    throw new AiProxyError('invalid_request', 'The request body cannot be read', { status: 415 })
   }
-  if (modelOptions && isObject(body.json)) {
-    const optioned = withModelOptions(body.json, modelOptions, exchange.format, generates)
-    if (!isDeepStrictEqual(optioned, body.json)) body = rewritten(body, optioned)
+  const target = { format: exchange.format, generates: canGenerate(whole), url: config.origin + whole }
+  if (text) refuseOtherEncodings(text, body.headers['content-type'])
+  if (text && isObject(body.json)) {
+    const changed = modelOptions ? pathsOf(modelOptions, body.json, target) : []
+    refuseAmbiguousFields(text, [...modelPaths, ...changed], exchange.format.readsBothCases)
+  }
+  if (modelOptions && text && isObject(body.json)) {
+    // What a body parser has left is the app's, and stays as it is.
+    const isOfApp = (exchange.req as { body?: unknown }).body === body.json
+    const json = isOfApp ? (jsonIn(text) as Record<string, unknown>) : body.json
+    const edit = applyModelOptions(json, modelOptions, target)
+    if (edit) body = withContent(body, spliced(text, edit), json)
     learn()
   }
   let headers: Readonly<Record<string, string>> = {}
+  let isSigned = false
   if (config.onRequest) {
-    const hooked = await runHook(config.onRequest, exchange, body, (json) => rewritten(given, json), askingForUsage)
-    if (hooked.answer) return hooked
+    const hooked = await runHook(config.onRequest, exchange, body, rewritten, askingForUsage)
+    if (hooked.answer) return { ...hooked, unasked: undefined }
     body = hooked.body
     headers = hooked.headers
+    isSigned = hooked.isSigned
     learn()
   }
   admitModels()
   const asking = askingForUsage(body)
   exchange.hidesUsage = asking !== body
-  return { body: asking, headers, answer: undefined }
+  const unasked = exchange.hidesUsage && !isSigned && mayRefuseUsage(body.json) ? body : undefined
+  return { body: asking, unasked, headers, answer: undefined }
 }
 
-/** Models that the provider may take instead: https://openrouter.ai/docs/features/model-routing */
-function fallbackModels(json: unknown): (string | undefined)[] {
-  const models = isObject(json) && Array.isArray(json.models) ? json.models : []
-  return models.map((model: unknown) => (typeof model === 'string' ? model : undefined))
+/** Why a body cannot go to an endpoint that takes JSON: what nobody has looked into, and what options do not apply to. */
+function faultOf({ content, json }: RequestBody, { models, modelOptions }: Config): string | undefined {
+  if (content === undefined) return undefined
+  if (json === undefined) return 'The request body is not declared as JSON, which this endpoint takes'
+  return (models || modelOptions) && !isObject(json) ? 'The request body is no JSON object' : undefined
 }
 
 /**
@@ -105,32 +125,18 @@ function takesUsageRequest({ format, origin }: Config, path: string): boolean {
   return !/\.mistral\.ai(?::\d+)?$/.test(origin) && (format !== undefined || /\/(?:chat\/)?completions$/.test(path))
 }
 
-function rewritten(body: RequestBody, json: unknown): RequestBody {
+/** The body with another value in it: spliced into its text if there is an edit that does that, or written anew. */
+function rewritten(body: RequestBody, json: unknown, edit: Edit | undefined): RequestBody {
   if (json === undefined) return { content: undefined, headers: { 'content-length': '0' }, json }
-  return withContent(body, Buffer.from(JSON.stringify(json)), json)
+  const text = jsonText(body)
+  const bytes = text && edit !== undefined ? spliced(text, edit) : Buffer.from(JSON.stringify(json))
+  return withContent(body, bytes, json)
 }
 
 function withContent(body: RequestBody, content: Buffer, json: unknown): RequestBody {
   const { 'content-encoding': _, ...headers } = body.headers
   headers['content-length'] = String(content.length)
-  // Where it was something else (an upload), it is JSON now.
+  // What was something else (an upload) is JSON now.
   if (body.json === undefined || !headers['content-type']) headers['content-type'] = 'application/json'
   return { content, headers, json }
-}
-
-/** A body that nobody has looked into. */
-function isUnread({ content, json }: RequestBody): boolean {
-  return content !== undefined && json === undefined
-}
-
-/** The bytes of a body that is a JSON object. */
-function jsonBytes({ json, content, decoded, headers }: RequestBody): Buffer | undefined {
-  if (!isObject(json)) return undefined
-  if (decoded) return decoded
-  return Buffer.isBuffer(content) && headers['content-encoding'] === undefined ? content : undefined
-}
-
-function modelOf(json: unknown): string | undefined {
-  const model = isObject(json) ? json.model : undefined
-  return typeof model === 'string' ? model : undefined
 }

@@ -1,9 +1,12 @@
 import { AiProxyError } from '../errors.js'
 import type { Exchange } from '../exchange.js'
 import type { HookAnswer, HookedRequest, OnRequest } from '../hooks.js'
-import { isObject } from '../json.js'
+import { isObject, jsonIn } from '../json.js'
+import { differenceOf } from '../json-difference.js'
+import type { Edit } from '../json-splice.js'
 import type { RequestBody } from './body.js'
 import { headerFault } from './extra-headers.js'
+import { jsonText } from './json-text.js'
 
 /** What became of a request in `onRequest`. */
 interface Hooked {
@@ -12,12 +15,21 @@ interface Hooked {
   readonly headers: Readonly<Record<string, string>>
   /** The app answers itself. */
   readonly answer: HookAnswer | undefined
+  /** The app has seen the bytes that go out, for a signature: they must not change any more. */
+  readonly isSigned: boolean
 }
+
+/**
+ * Writes another value in the place of a body's.
+ *
+ * @param edit what differs, if the body is JSON
+ */
+type Rewrite = (body: RequestBody, json: unknown, edit: Edit | undefined) => RequestBody
 
 /**
  * Lets the app see a request, and change it.
  *
- * @param rewrite writes another body in the place of this one
+ * @param rewrite is called if the app has changed the body
  * @param finish what is done with a body before it goes out
  * @throws AiProxyError with the status of what the hook threw, or `internal_error`
  */
@@ -25,18 +37,18 @@ export async function runHook(
   hook: OnRequest,
   exchange: Exchange,
   body: RequestBody,
-  rewrite: (json: unknown) => RequestBody,
+  rewrite: Rewrite,
   finish: (body: RequestBody) => RequestBody = (unchanged) => unchanged,
 ): Promise<Hooked> {
   const headers: Record<string, string> = {}
-  // The hook may change the very object that it sees.
-  const before = JSON.stringify(body.json)
-  const bodyOf = (json: unknown) => (JSON.stringify(json) === before ? body : rewrite(json))
+  let isSigned = false
+  const bodyOf = changesOf(body, rewrite)
   const view = {
     ...exchange.hookView(),
     body: body.json,
     headers,
     get rawBody() {
+      isSigned = true
       const { content } = finish(bodyOf(this.body))
       return Buffer.isBuffer(content) ? content : undefined
     },
@@ -54,7 +66,21 @@ export async function runHook(
     const fault = headerFault(name, value)
     if (fault) throw new TypeError(`onRequest gave a header that cannot go to the provider: ${fault}`)
   }
-  return { body: bodyOf(view.body), headers, answer }
+  return { body: bodyOf(view.body), headers, answer, isSigned }
+}
+
+/** The body that says what a hook has made of its value: the same one if that is what it says already. */
+function changesOf(body: RequestBody, rewrite: Rewrite): (json: unknown) => RequestBody {
+  const { json: given } = body
+  const text = jsonText(body)
+  // The hook may change the very object that it sees: what it was is read from the text again.
+  let before: unknown
+  return (json) => {
+    if (given === undefined || json === undefined) return json === given ? body : rewrite(body, json, undefined)
+    before ??= text && jsonIn(text)
+    const edit = differenceOf(before, json)
+    return edit === undefined ? body : rewrite(body, json, edit)
+  }
 }
 
 /** What a hook threw, as a failure: `http-errors` and their like carry a status, and say whether they may be shown. */

@@ -1,4 +1,5 @@
 import type { Format } from '../formats/index.js'
+import { isObject } from '../json.js'
 import { type Span, skipSpace, topLevelSpans } from '../top-level.js'
 
 const OPEN_BRACE = 0x7b
@@ -8,6 +9,16 @@ const CLOSE_BRACE = 0x7d
 interface AsksForUsage {
   readonly bytes: Buffer
   readonly isOurs: boolean
+}
+
+/**
+ * Whether every provider that takes the body at all takes it for one that asks for a stream. Some read other values than
+ * `true` so (Pydantic, and with it vLLM: https://docs.pydantic.dev/latest/api/standard_library_types/#booleans), and who
+ * refuses them refuses the request anyway. What they may take for `false` is not asked for usage: that would be an error.
+ */
+export function asksFirmlyForStream(json: unknown): boolean {
+  const stream = isObject(json) ? json.stream : undefined
+  return stream === true || stream === 1 || (typeof stream === 'string' && /^(?:true|1|yes|y|on|t)$/i.test(stream))
 }
 
 /**

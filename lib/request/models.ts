@@ -1,5 +1,7 @@
 import { fail } from '../check.js'
 import { AiProxyError } from '../errors.js'
+import { listAt, valueAt } from '../formats/fields.js'
+import type { FieldPath } from '../formats/output-limits.js'
 
 /** Whether a model may be asked for. */
 export type ModelFilter = (model: string) => boolean
@@ -23,16 +25,54 @@ export function compileModels(option: unknown): ModelFilter | undefined {
   return (model) => names.has(model) || patterns.some((pattern) => pattern.test(model))
 }
 
+/** No model has a longer name. */
+export const LONGEST_MODEL = 256
+
 /**
  * Refuses a request for a model that is not among those allowed. One that names no model is refused, too: the provider
- * would choose one.
+ * would choose one. A name of any length never gets to the app's RegExps, which may take quadratic time for it.
  *
  * @throws AiProxyError `model_not_allowed`
  */
-export function admitModel(allows: ModelFilter, method: string, model: string | undefined): void {
-  // Lists of models, and what else is only read, name none.
-  if (method === 'GET' || method === 'HEAD') return
-  if (model !== undefined && allows(model)) return
-  const message = model === undefined ? 'The request names no model' : `The model ${model} is not allowed here`
+export function admitModel(allows: ModelFilter, model: string | undefined): void {
+  if (model !== undefined && model.length <= LONGEST_MODEL && allows(model)) return
+  const message =
+    model === undefined
+      ? 'The request names no model'
+      : model.length > LONGEST_MODEL
+        ? `The model's name has more than ${LONGEST_MODEL} characters`
+        : `The model ${model} is not allowed here`
   throw new AiProxyError('model_not_allowed', message)
+}
+
+/** Under these names gateways take models to fall back on: https://openrouter.ai/docs/features/model-routing, LiteLLM. */
+const FALLBACKS = ['models', 'fallbacks', 'fallback_models']
+
+/** The fields that name models, for `refuseAmbiguousFields`. */
+export const modelPaths: readonly FieldPath[] = ['model', ...FALLBACKS].map((name) => [name])
+
+/** The model that a body names. */
+export function modelOf(json: unknown): string | undefined {
+  const model = valueAt(json, 'model')
+  return typeof model === 'string' ? model : undefined
+}
+
+/**
+ * The models that a provider may take instead, or beside: to fall back on, and for its own tools (OpenAI's
+ * `image_generation`, Anthropic's advisor). What names one in a way that is not understood is `undefined`.
+ */
+export function furtherModels(json: unknown): (string | undefined)[] {
+  return [
+    ...FALLBACKS.flatMap((name) => oneOrMore(valueAt(json, name)).map(nameOf)),
+    ...listAt(json, 'tools').flatMap((tool) => oneOrMore(valueAt(tool, 'model')).map(nameOf)),
+  ]
+}
+
+function oneOrMore(value: unknown): readonly unknown[] {
+  if (value === undefined || value === null) return []
+  return Array.isArray(value) ? value : [value]
+}
+
+function nameOf(model: unknown): string | undefined {
+  return typeof model === 'string' ? model : modelOf(model)
 }

@@ -155,12 +155,30 @@ describe('bedrock-invoke: where the limit stands', () => {
     [{ anthropic_version: 'bedrock-2023-05-31', messages: [] }, 'max_tokens'],
     [{}, 'max_tokens'],
     [{ inferenceConfig: {} }, 'inferenceConfig.maxTokens'],
-    [{ inferenceConfig: { max_new_tokens: 5 } }, 'inferenceConfig.max_new_tokens'],
+    [{ inferenceConfig: { max_new_tokens: 5 } }, 'inferenceConfig.maxTokens'],
     [{ inputText: 'x', textGenerationConfig: {} }, 'textGenerationConfig.maxTokenCount'],
     [{ prompt: 'x', max_gen_len: 5 }, 'max_gen_len'],
     [{ messages: [], max_completion_tokens: 5 }, 'max_completion_tokens'],
   ] as const) {
     test(`${JSON.stringify(request)}: ${path}`, () =>
       assert.deepEqual(bedrockInvoke.maxOutputTokensPath(request), path.split('.')))
+  }
+
+  const other = { max_gen_len: 5, inferenceConfig: {}, textGenerationConfig: {}, max_completion_tokens: 5 }
+  for (const [model, path] of [
+    ['us.amazon.nova-pro-v1:0', 'inferenceConfig.maxTokens'],
+    ['amazon.titan-text-express-v1', 'textGenerationConfig.maxTokenCount'],
+    ['us.meta.llama4-scout-17b-instruct-v1:0', 'max_gen_len'],
+    ['openai.gpt-oss-120b-1:0', 'max_completion_tokens'],
+    ['ai21.j2-ultra-v1', 'maxTokens'],
+    ['ai21.jamba-1-5-large-v1:0', 'max_tokens'],
+    ['anthropic.claude-sonnet-4-5-20250929-v1:0', 'max_tokens'],
+    ['arn:aws:bedrock:us-east-1::foundation-model%2Fmeta.llama3-70b-instruct-v1:0', 'max_gen_len'],
+    ['arn:aws:bedrock:us-east-1:1:imported-model%2Fx', 'inferenceConfig.maxTokens'],
+  ] as const) {
+    test(`${model}: ${path}, whatever the request has`, () => {
+      const url = `https://bedrock-runtime.us-east-1.amazonaws.com/model/${model}/invoke`
+      assert.deepEqual(bedrockInvoke.maxOutputTokensPath(other, url), path.split('.'))
+    })
   }
 })

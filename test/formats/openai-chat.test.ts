@@ -103,13 +103,27 @@ describe('openai-chat: where the limit stands', () => {
     [{ model: 'gpt-5-nano' }, 'max_completion_tokens'],
     [{ model: 'openai/o1' }, 'max_completion_tokens'],
     [{ model: 'ft:o4-mini-2025-04-16:org::id' }, 'max_completion_tokens'],
-    [{ max_tokens: 5, model: 'o3-mini' }, 'max_tokens'],
-    [{ max_completion_tokens: 5 }, 'max_completion_tokens'],
-    [{ max_completion_tokens: 5, max_tokens: 5 }, 'max_completion_tokens'],
-    [{ max_completion_tokens: null, max_tokens: 5 }, 'max_tokens'],
-    [{ max_completion_tokens: null, max_tokens: null, model: 'o3' }, 'max_completion_tokens'],
+    [{ max_tokens: 5, model: 'o3-mini' }, 'max_completion_tokens'],
+    [{ max_completion_tokens: 5 }, 'max_tokens'],
   ] as const) {
     test(`${JSON.stringify(request)}: ${field}`, () =>
       assert.deepEqual(openaiChat.maxOutputTokensPath(request), [field]))
+  }
+
+  for (const [url, field] of [
+    ['https://api.openai.com/v1/chat/completions', 'max_completion_tokens'],
+    ['https://eu.api.openai.com:443/v1/chat/completions', 'max_completion_tokens'],
+    ['https://mine.openai.azure.com/openai/deployments/d/chat/completions', 'max_completion_tokens'],
+    ['https://mine.services.ai.azure.com/openai/v1/chat/completions', 'max_completion_tokens'],
+    ['https://mine.services.ai.azure.com/models/chat/completions', 'max_tokens'],
+    ['http://127.0.0.1:11434/v1/chat/completions', 'max_tokens'],
+    ['https://api.openai.com.evil.example/v1/chat/completions', 'max_tokens'],
+    ['https://notapi.openai.com/v1/chat/completions', 'max_tokens'],
+    ['https://proxy.example/https://api.openai.com/v1/chat/completions', 'max_tokens'],
+  ] as const) {
+    test(`${url}: ${field}, whatever the request has`, () => {
+      const request = { model: 'gpt-4o', max_tokens: 5, max_completion_tokens: 5 }
+      assert.deepEqual(openaiChat.maxOutputTokensPath(request, url), [field])
+    })
   }
 })

@@ -15,7 +15,8 @@ describe('a request that nothing is to be changed in', () => {
     ['of a provider that tells usage unasked', '{ "stream":true }', { path: '/v1/messages' }],
     ['for a model that is allowed', '{ "model":"m", "seed":12345678901234567890 }', { models: ['m'] }],
     ['that onRequest leaves as it is', '{ "model":"m", "seed":12345678901234567890 }', { onRequest: () => {} }],
-    ['that is no object', '[1.0]', { modelOptions: { overrides: { a: 1 } } }],
+    ['that is no object', '[1.0]', { onRequest: () => {} }],
+    ['that is no object, where none is taken', '[1.0]', { path: '/v1/mine', modelOptions: { overrides: { a: 1 } } }],
   ] as [string, string, Given][]) {
     test(`${name}: the client’s bytes, and its headers`, async () => {
       const { body, given, headers, answer, exchange } = await edited(text, options)
@@ -111,7 +112,7 @@ describe('in this order', () => {
       models: ['hooked'],
     })
     assert.deepEqual(seen, ['ruled', { a: 1, model: 'ruled', stream: true }])
-    assert.equal(text, `{${USAGE},"a":1,"model":"hooked","stream":true}`)
+    assert.equal(text, `{${USAGE},"model":"hooked","stream":true,"a":1}`)
     assert.equal(body.headers['content-length'], String(text.length))
     assert.equal(exchange.hidesUsage, true)
   })
@@ -217,7 +218,11 @@ describe('a body that is written anew', () => {
 
   test('says its length, and is compressed no more', async () => {
     const headers = { 'content-type': 'application/json; charset=utf-8', 'content-encoding': 'gzip' }
-    const { body, text } = await edited({ content: gzipSync('{}'), headers, json: { x: 'é' } }, { modelOptions })
+    const decoded = Buffer.from('{"x":"é"}')
+    const { body, text } = await edited(
+      { content: gzipSync(decoded), headers, json: { x: 'é' }, decoded },
+      { modelOptions },
+    )
     assert.equal(text, '{"x":"é","a":1}')
     assert.deepEqual(body.headers, { 'content-type': headers['content-type'], 'content-length': '16' })
     assert.deepEqual(body.json, { x: 'é', a: 1 })

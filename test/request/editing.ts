@@ -24,10 +24,14 @@ export const plain = (text: string): RequestBody => ({
 })
 export const none: RequestBody = { content: undefined, headers: {}, json: undefined }
 
-/** A request, as it is to go out with these options. */
-export async function edited(given: string | RequestBody, options: Given = {}) {
+/**
+ * A request, as it is to go out with these options.
+ *
+ * @param left what a body parser has left of it
+ */
+export async function edited(given: string | RequestBody, options: Given = {}, left?: unknown) {
   const { method = 'POST', path = CHAT, ...rest } = options
-  const exchange = new Exchange({ method, url: path } as Request, new FakeResponse() as unknown as Response)
+  const exchange = new Exchange({ method, url: path, body: left } as Request, new FakeResponse() as unknown as Response)
   const config = resolveOptions({ target: 'https://provider.example', ...rest })
   const where = providerPath(path)
   exchange.format = config.format ?? formatFor(config.prefix + where.decoded)

@@ -20,7 +20,7 @@ const bodyOf = (text: string): RequestBody => ({ content: Buffer.from(text), hea
 
 /** What becomes of a request in this hook. */
 function hooked(hook: (request: HookedRequest) => unknown, body = bodyOf(sent), exchange = exchangeOf()) {
-  const rewrite = (json: unknown): RequestBody => ({
+  const rewrite = (_: RequestBody, json: unknown): RequestBody => ({
     content: json === undefined ? undefined : Buffer.from(JSON.stringify(json)),
     headers: { rewritten: 'yes' },
     json,

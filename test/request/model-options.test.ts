@@ -2,13 +2,26 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { type FormatName, formatNamed, formatNames } from '../../lib/formats/index.js'
+import { spliced } from '../../lib/json-splice.js'
 import type { ModelOptions } from '../../lib/options.js'
-import { withModelOptions } from '../../lib/request/model-options.js'
+import { applyModelOptions } from '../../lib/request/model-options.js'
 
 type Json = Record<string, unknown>
 
-function applied(body: Json, options: ModelOptions, format: FormatName = 'openai-chat', generates = true): Json {
-  return withModelOptions(body, options, formatNamed(format), generates)
+/** What a request says with these options: its value, and its text, which must say the same. */
+function applied(
+  body: Json,
+  options: ModelOptions,
+  format: FormatName = 'openai-chat',
+  generates = true,
+  url = '',
+): Json {
+  const text = JSON.stringify(body)
+  const json = parsed(text)
+  const edit = applyModelOptions(json, options, { format: formatNamed(format), generates, url })
+  const result = edit ? spliced(Buffer.from(text), edit).toString() : text
+  assert.equal(JSON.stringify(json), JSON.stringify(parsed(result)))
+  return parsed(result)
 }
 
 const parsed = (text: string) => JSON.parse(text) as Json

@@ -44,10 +44,10 @@ describe('the models that may be asked for', () => {
 describe('a request', () => {
   const allows = compileModels(['gpt-5'])!
 
-  test('for a model that is allowed passes', () => assert.doesNotThrow(() => admitModel(allows, 'POST', 'gpt-5')))
+  test('for a model that is allowed passes', () => assert.doesNotThrow(() => admitModel(allows, 'gpt-5')))
 
   test('for another is refused, by its name', () => {
-    assert.throws(() => admitModel(allows, 'POST', 'gpt-4'), {
+    assert.throws(() => admitModel(allows, 'gpt-4'), {
       code: 'model_not_allowed',
       status: 403,
       outcome: 'rejected',
@@ -55,21 +55,21 @@ describe('a request', () => {
     })
   })
 
-  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
-    test(`that names none is refused: the provider would choose one (${method})`, () => {
-      assert.throws(() => admitModel(allows, method, undefined), {
-        code: 'model_not_allowed',
-        message: /names no model/,
-      })
-    })
-  }
+  test('that names none is refused: the provider would choose one', () => {
+    assert.throws(() => admitModel(allows, undefined), { code: 'model_not_allowed', message: /names no model/ })
+  })
 
-  for (const method of ['GET', 'HEAD']) {
-    test(`that only reads passes: ${method}`, () => {
-      assert.doesNotThrow(() => admitModel(allows, method, undefined))
-      assert.doesNotThrow(() => admitModel(allows, method, 'gpt-4'))
+  test('for a name that is too long for any model is refused unseen', () => {
+    const asked: string[] = []
+    const all = (model: string) => asked.push(model) > 0
+    const longest = 'm'.repeat(256)
+    admitModel(all, longest)
+    assert.throws(() => admitModel(all, `${longest}m`), {
+      code: 'model_not_allowed',
+      message: "The model's name has more than 256 characters",
     })
-  }
+    assert.deepEqual(asked, [longest])
+  })
 })
 
 describe('what a request asks for', () => {
@@ -133,6 +133,38 @@ describe('what a request asks for', () => {
   test('a request without a body that only reads needs none', async () => {
     await edited(none, { method: 'GET', path: '/v1/models', models })
     await edited(none, { method: 'HEAD', path: '/v1/models', models })
-    await assert.rejects(edited(none, { method: 'DELETE', path: '/v1/models', models }), { code: 'model_not_allowed' })
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+      await assert.rejects(edited(none, { method, path: '/v1/models', models }), { code: 'model_not_allowed' })
+    }
   })
+
+  for (const method of ['GET', 'HEAD']) {
+    test(`with a body names one, whatever its method is: ${method}`, async () => {
+      await edited('{"model":"m"}', { method, models })
+      for (const text of ['{"model":"x"}', '{}']) {
+        await assert.rejects(edited(text, { method, models }), { code: 'model_not_allowed' })
+      }
+    })
+  }
+
+  for (const text of [
+    '{"model":"m","models":"x"}',
+    '{"model":"m","fallbacks":["ok-1","x"]}',
+    '{"model":"m","fallbacks":[{"m":["ok-1"]}]}',
+    '{"model":"m","fallbacks":[{"model":"x"}]}',
+    '{"model":"m","fallback_models":["x"]}',
+    '{"model":"m","tools":[{"type":"function"},{"type":"image_generation","model":"x"}]}',
+  ]) {
+    test(`refuses ${text}`, async () => {
+      await assert.rejects(edited(text, { models }), { code: 'model_not_allowed' })
+    })
+  }
+
+  for (const text of [
+    '{"model":"m","models":null}',
+    '{"model":"m","fallbacks":["ok-1",{"model":"ok-2"}],"fallback_models":[]}',
+    '{"model":"m","tools":[{"type":"function","function":{"name":"model"}},{"model":"ok-3"}]}',
+  ]) {
+    test(`takes ${text}`, async () => assert.equal((await edited(text, { models })).text, text))
+  }
 })

@@ -18,8 +18,62 @@ async function outcome(text: string, path: string): Promise<string> {
 describe('overrides cannot be got around', () => {
   test('by a limit in another field', async () => {
     const { text } = await edited('{"model":"big","max_tokens":9,"max_completion_tokens":99999}', { modelOptions })
-    assert.deepEqual(JSON.parse(text!), { model: 'cheap', max_completion_tokens: 50 })
+    assert.deepEqual(JSON.parse(text!), { model: 'cheap', max_tokens: 50 })
   })
+
+  describe('by a field that the provider goes by instead, or that it does not know', () => {
+    for (const [path, given, expected] of [
+      ['/v1/chat/completions', { max_completion_tokens: 5 }, { max_tokens: 50 }],
+      ['/v1/chat/completions', { n_predict: 99999 }, { max_tokens: 50 }],
+      ['/v1/chat/completions', { max_new_tokens: 99999, max_output_tokens: 99999 }, { max_tokens: 50 }],
+      ['/v1/chat/completions', { options: { num_predict: 99999, seed: 1 } }, { options: { seed: 1 }, max_tokens: 50 }],
+      [
+        '/v1/chat/completions',
+        { extra_body: { max_tokens: 99999, top_k: 1 } },
+        { extra_body: { top_k: 1 }, max_tokens: 50 },
+      ],
+      ['/v1/completions', { max_completion_tokens: 99999 }, { max_tokens: 50 }],
+      ['/v1/responses', { max_tokens: 99999 }, { max_output_tokens: 50 }],
+      ['/v1/messages', { max_tokens_to_sample: 99999 }, { max_tokens: 50 }],
+      ['/v2/chat', { max_completion_tokens: 99999 }, { max_tokens: 50 }],
+      ['/api/chat', { num_predict: 99999, max_tokens: 99999 }, { options: { num_predict: 50 } }],
+      [
+        '/model/m/converse',
+        { additionalModelRequestFields: { max_tokens: 99999, inferenceConfig: { maxTokens: 99999 }, top_k: 1 } },
+        { additionalModelRequestFields: { inferenceConfig: {}, top_k: 1 }, inferenceConfig: { maxTokens: 50 } },
+      ],
+      ['/model/ai21.jamba-1-5-mini-v1:0/invoke', { maxTokens: 99999, max_gen_len: 99999 }, { max_tokens: 50 }],
+      ['/model/meta.llama3-8b-instruct-v1:0/invoke', { max_tokens: 5 }, { max_gen_len: 50 }],
+    ] as const) {
+      test(`${path} ${JSON.stringify(given)}`, async () => {
+        const { text } = await edited(JSON.stringify(given), {
+          modelOptions: { overrides: { maxOutputTokens: 50 } },
+          path,
+        })
+        assert.deepEqual(JSON.parse(text!), expected)
+      })
+    }
+
+    test('by a model that is none: the field follows from the one that is asked in the end', async () => {
+      const overrides = { model: 'gpt-5', maxOutputTokens: 50 }
+      const { text } = await edited('{"model":"llama","max_tokens":9}', { modelOptions: { overrides } })
+      assert.deepEqual(JSON.parse(text!), { model: 'gpt-5', max_completion_tokens: 50 })
+    })
+
+    test('OpenAI itself gets its new field alone', async () => {
+      const { text } = await edited('{"model":"gpt-4o","max_tokens":9}', {
+        modelOptions,
+        target: 'https://api.openai.com',
+      })
+      assert.deepEqual(JSON.parse(text!), { model: 'cheap', max_completion_tokens: 50 })
+    })
+  })
+
+  for (const text of ['[{"model":"cheap","max_tokens":99999}]', '"x"', 'null', '5', 'true']) {
+    test(`by a body that is no object: ${text}`, async () => {
+      await assert.rejects(edited(text, { modelOptions }), { code: 'invalid_request', status: 400 })
+    })
+  }
 
   const table: [name: string, path: string, text: string][] = [
     ['a field that stands there twice', '/v1/chat/completions', '{"model":"big","model":"cheap","max_tokens":50}'],

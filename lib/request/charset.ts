@@ -1,0 +1,19 @@
+import { isUtf8 } from 'node:buffer'
+import { AiProxyError } from '../errors.js'
+
+const CHARSET = /charset[^a-z\d]*([^\s;,"]*)/gi
+
+/**
+ * Refuses JSON that a provider could read in another encoding than we do: whoever believes `charset=utf-7` finds other
+ * fields in it. Bytes that are no UTF-8 mean one thing to a reader that drops them, and another to one that replaces them.
+ *
+ * @throws AiProxyError `invalid_request`, with status 415 for a charset
+ */
+export function refuseOtherEncodings(bytes: Buffer, contentType = ''): void {
+  for (const [, charset = ''] of contentType.matchAll(CHARSET)) {
+    if (!/^(?:utf-?8|us-ascii)$/i.test(charset)) {
+      throw new AiProxyError('invalid_request', 'The request body must be JSON in UTF-8', { status: 415 })
+    }
+  }
+  if (!isUtf8(bytes)) throw new AiProxyError('invalid_request', 'The request body is not valid UTF-8')
+}
