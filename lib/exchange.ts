@@ -2,7 +2,15 @@ import { randomUUID } from 'node:crypto'
 import type { NextFunction, Request, Response } from 'express'
 import { Deadlines } from './deadlines.js'
 import type { AiProxyError, FailureCode, Outcome } from './errors.js'
-import { type Format, type FormatName, formatFor, type Usage } from './formats/index.js'
+import {
+  type Format,
+  type FormatName,
+  formatFor,
+  generatesAt,
+  type Tokens,
+  tokensOf,
+  type Usage,
+} from './formats/index.js'
 import type { HookedExchange } from './hooks.js'
 import type { Limits } from './limits.js'
 import { Findings } from './metering/findings.js'
@@ -41,7 +49,10 @@ export interface ExchangeSnapshot {
 
 /** Tokens that an exchange used. */
 export interface RecordedUsage extends Usage {
-  /** The provider did not tell all of it, because the stream ended early: what is missing was estimated. */
+  /**
+   * The provider did not tell all of it, because the stream ended early, or because it tells none: what is missing was
+   * estimated from the text that passed. A generating request whose answer says nothing that we can read has this alone.
+   */
   readonly estimated: boolean
 }
 
@@ -80,7 +91,16 @@ export interface ExchangeRecord {
   readonly finishReason: string | undefined
   /** Tokens; `undefined` where nothing is known, because nothing was generated or the body was not understood. */
   readonly usage: RecordedUsage | undefined
-  /** Milliseconds from the start to the first text that the model wrote; `undefined` where none came. */
+  /**
+   * The same tokens with one meaning for all providers, to add up and to price: parts that overlap nowhere, and their
+   * sum. With all that is billed at the model's price, such as Anthropic's compaction; what other models used as tools
+   * stands in `usage` alone. `undefined` where `usage` is.
+   */
+  readonly tokens: Tokens | undefined
+  /**
+   * Milliseconds from the start to the first that the model wrote in a stream: text, reasoning, or the call of a tool.
+   * `undefined` where none came, and for answers that are no streams, which come all at once.
+   */
   readonly firstTokenMs: number | undefined
   /** Output tokens a second, from the first token of a stream to its end; `undefined` where it is not known. */
   readonly outputTokensPerSecond: number | undefined
@@ -116,6 +136,8 @@ export interface Endable {
 /** The format that a path tells. */
 export const formatOf = remembering(formatFor)
 
+const NOTHING_TOLD: RecordedUsage = { estimated: true }
+const NO_TOKENS = tokensOf({}, { cache: 'inside', reasoning: 'inside' })
 const noneFramed = { events: 0 }
 const noneSent = { bytes: 0 }
 
@@ -209,6 +231,12 @@ export class Exchange implements Placed {
     return { id, req, path, model, stream, format: format.name }
   }
 
+  /** The provider generated something, it seems, and did not say how much. */
+  get #toldNothing(): boolean {
+    const { req, res, path } = this
+    return this.upstreamBytes > 0 && res.statusCode < 400 && generatesAt(req.method, path)
+  }
+
   tookTurn(ms: number): void {
     this.turns++
     this.busyMs += ms
@@ -225,7 +253,8 @@ export class Exchange implements Placed {
     this.finishMetering()
     const { findings } = this
     const { firstTokenAt } = findings
-    const usage = findings.usageAt(this.answerIsWhole || this.#outcome === 'completed')
+    const isComplete = this.answerIsWhole || this.#outcome === 'completed'
+    const usage = findings.usageAt(isComplete) ?? (isComplete && this.#toldNothing ? NOTHING_TOLD : undefined)
     const generatingMs = firstTokenAt === undefined ? 0 : (findings.overAt ?? performance.now()) - firstTokenAt
     const failure = this.#failure
     const cause =
@@ -246,6 +275,7 @@ export class Exchange implements Placed {
       responseId: findings.responseId,
       finishReason: findings.finishReason,
       usage,
+      tokens: usage && (findings.tokensAt(isComplete, this.format.counting) ?? NO_TOKENS),
       firstTokenMs: firstTokenAt === undefined ? undefined : firstTokenAt - this.began,
       outputTokensPerSecond:
         generatingMs > 0 && usage?.outputTokens ? (usage.outputTokens / generatingMs) * 1000 : undefined,

@@ -73,7 +73,9 @@ describe('record', () => {
       responseModel: undefined,
       responseId: undefined,
       finishReason: undefined,
-      usage: undefined,
+      // A request that has text written, and an answer that says nothing of it.
+      usage: { estimated: true },
+      tokens: { uncachedInput: 0, cachedInput: 0, cacheWrite: 0, visibleOutput: 0, reasoning: 0, total: 0 },
       firstTokenMs: undefined,
       outputTokensPerSecond: undefined,
       firstByteMs: 3,

@@ -2,9 +2,9 @@ import { parsedJson } from '../json.js'
 import { readSse } from '../sse-message.js'
 import { errorIn } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Format, Reading } from './format.js'
+import type { Counting, Format, Reading, Usage } from './format.js'
 import { readingOf } from './reading.js'
-import { usageReader } from './usage.js'
+import { largerUsage, summedUsage, usageReader } from './usage.js'
 
 // `event: message_stop` and `data: {"type":"message_stop"}` have some 50 bytes; proxies between add a field or two.
 const LONGEST_STOP = 512
@@ -14,13 +14,47 @@ const LONGEST_STOP = 512
  * written to it, and no total is told. The figures of a `message_delta` are totals so far
  * (https://docs.anthropic.com/en/docs/build-with-claude/streaming).
  */
-const readUsage = usageReader({
-  inputTokens: ['input_tokens'],
-  outputTokens: ['output_tokens'],
-  cachedInputTokens: ['cache_read_input_tokens'],
-  cacheWriteTokens: ['cache_creation_input_tokens'],
-  reasoningTokens: ['output_tokens_details.thinking_tokens'],
-})
+const counting: Counting = { cache: 'beside', reasoning: 'inside' }
+const readFigures = usageReader(
+  {
+    inputTokens: ['input_tokens'],
+    outputTokens: ['output_tokens'],
+    cachedInputTokens: ['cache_read_input_tokens'],
+    cacheWriteTokens: ['cache_creation_input_tokens'],
+    reasoningTokens: ['output_tokens_details.thinking_tokens'],
+  },
+  counting,
+)
+
+/** Calls of a model that the request did not name, and that has a price of its own. */
+const OTHER_MODELS = new Set(['advisor_message'])
+
+/**
+ * Usage, and what is billed. `iterations` has the calls of models that an answer took, if it took several. Those that
+ * compacted the context, and those of a model that refused before another one took over, are billed, and no other figure has
+ * them; nor has one those of an advisor (https://docs.anthropic.com/en/docs/build-with-claude/compaction#usage).
+ */
+function readUsage(told: unknown): Pick<Reading, 'usage' | 'billed'> {
+  const usage = readFigures(told)
+  if (usage === undefined) return {}
+  const iterations = listAt(told, 'iterations')
+  const isOther = (iteration: unknown) => OTHER_MODELS.has(textAt(iteration, 'type') ?? '')
+  const others = sumOf(iterations.filter(isOther))
+  const own = sumOf(iterations.filter((iteration) => !isOther(iteration)))
+  const billed = own && largerUsage(own, usage)
+  return {
+    usage: {
+      ...usage,
+      ...(others?.inputTokens !== undefined && { toolInputTokens: others.inputTokens }),
+      ...(others?.outputTokens !== undefined && { toolOutputTokens: others.outputTokens }),
+    },
+    ...(billed && { billed }),
+  }
+}
+
+function sumOf(iterations: readonly unknown[]): Usage | undefined {
+  return summedUsage(iterations.map((iteration) => readFigures(iteration) ?? {}))
+}
 
 /**
  * Anthropic's messages protocol: https://docs.anthropic.com/en/docs/build-with-claude/streaming
@@ -50,50 +84,76 @@ export const anthropic: Format = {
     return (message?.event ?? textAt(parsedJson(message?.data ?? ''), 'type')) === 'message_stop'
   },
 
-  // `message_delta` need not have other figures.
-  usageMarker: '"output_tokens"',
+  counting,
+  answerFields: ['id', 'type', 'model', 'content', 'stop_reason', 'usage', 'error'],
+
+  // `message_delta` need not have all figures, and which it has differs.
+  usageMarker: '_tokens"',
 
   readMessage(data, event) {
     const type = textAt(data, 'type') ?? event
+    const { message } = data
+    const block = valueAt(data, 'content_block')
+    const start = readBody(message)
+    const { usage, billed } = readUsage(valueAt(message, 'usage') ?? data.usage)
     return readingOf({
-      ...readBody(valueAt(data, 'message')),
-      usage: readUsage(valueAt(data, 'message', 'usage')) ?? readUsage(data.usage),
-      finishReason: textAt(data, 'delta', 'stop_reason'),
-      text: blockText(valueAt(data, 'delta')) || blockText(valueAt(data, 'content_block')),
+      ...start,
+      model: fallbackModel([block]) ?? fallbackIn(data.usage) ?? start.model,
+      usage,
+      billed,
+      // So Anthropic's own SDKs take them: a figure of a `message_delta` replaces the one before, also where it is 0.
+      replacesUsage: usage !== undefined && message === undefined,
+      finishReason: textAt(data, 'delta', 'stop_reason') ?? start.finishReason,
+      text: blockText(valueAt(data, 'delta')) || blockText(block) || start.text,
+      callsTool: isCall(block) || listAt(message, 'content').some(isCall),
       error: errorIn(data),
       isLast: type === 'message_stop',
     })
   },
 
   readAnswer(answer) {
-    return readingOf({
-      ...readBody(answer),
-      usage: readUsage(answer.usage),
-      text: allText(
-        listAt(answer, 'content'),
-        (block) => blockText(block) + (argumentsText(valueAt(block, 'input')) ?? ''),
-      ),
-      error: errorIn(answer),
-    })
+    return readingOf({ ...readBody(answer), ...readUsage(answer.usage), error: errorIn(answer) })
   },
 
   maxOutputTokensPath: () => ['max_tokens'],
 }
 
+/** A message: an answer, or what a stream begins with; after a program called tools, that is all of the answer. */
 function readBody(message: unknown): Reading {
+  const content = listAt(message, 'content')
   return {
-    model: textAt(message, 'model'),
+    model: fallbackModel(content) ?? textAt(message, 'model'),
     responseId: textAt(message, 'id'),
     finishReason: textAt(message, 'stop_reason'),
+    text: allText(content, (block) => blockText(block) + (argumentsText(valueAt(block, 'input')) ?? '')),
   }
 }
 
+/** The model that took over from one that refused: the last one that a block names. */
+function fallbackModel(blocks: readonly unknown[]): string | undefined {
+  const fallbacks = blocks.filter((block) => valueAt(block, 'type') === 'fallback')
+  return textAt(fallbacks.at(-1), 'to', 'model')
+}
+
+/** The same, as the final figures name it. */
+function fallbackIn(usage: unknown): string | undefined {
+  const last = listAt(usage, 'iterations').at(-1)
+  return valueAt(last, 'type') === 'fallback_message' ? textAt(last, 'model') : undefined
+}
+
+/** `tool_use`, `server_tool_use`, `mcp_tool_use`. */
+function isCall(block: unknown): boolean {
+  return textAt(block, 'type')?.endsWith('tool_use') === true
+}
+
 /**
- * What the model wrote in a block or in a delta of one. A `signature_delta` is no text, and neither is the `input` that a
+ * What the model wrote in a block or in a delta of one; a summary of the context is called `content`, as what tools give
+ * back is. A `signature_delta` is no text, and neither is the `input` that a
  * block begins with: `{}` stands there for the `input_json_delta`s that follow.
  */
 function blockText(block: unknown): string {
-  return ['text', 'thinking', 'partial_json'].map((field) => textAt(block, field)).join('')
+  const summary = textAt(block, 'type')?.startsWith('compaction') ? textAt(block, 'content') : undefined
+  return ['text', 'thinking', 'partial_json'].map((field) => textAt(block, field)).join('') + (summary ?? '')
 }
 
 /** Anthropic's error types by the status that it sends with them. */

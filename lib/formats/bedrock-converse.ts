@@ -1,21 +1,26 @@
 import { aws, exceptionIn, failureIn } from './aws.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Format, JsonObject } from './format.js'
+import type { Counting, Format, JsonObject } from './format.js'
 import { outputLimitPathsIn } from './output-limits.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
 
 /**
  * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html; what was read from a cache or
- * written to one is not in `inputTokens` (https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html).
+ * written to one is not in `inputTokens` (https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html). Nova
+ * lets the names of cached tokens end in `Count` where it answers to `invoke`.
  */
-const readUsage = usageReader({
-  inputTokens: ['inputTokens'],
-  outputTokens: ['outputTokens'],
-  totalTokens: ['totalTokens'],
-  cachedInputTokens: ['cacheReadInputTokens'],
-  cacheWriteTokens: ['cacheWriteInputTokens'],
-})
+const counting: Counting = { cache: 'beside', reasoning: 'inside' }
+const readUsage = usageReader(
+  {
+    inputTokens: ['inputTokens'],
+    outputTokens: ['outputTokens'],
+    totalTokens: ['totalTokens'],
+    cachedInputTokens: ['cacheReadInputTokens', 'cacheReadInputTokenCount'],
+    cacheWriteTokens: ['cacheWriteInputTokens', 'cacheWriteInputTokenCount'],
+  },
+  counting,
+)
 
 const EVENT = /^(?:message(?:Start|Stop)|contentBlock(?:Start|Delta|Stop)|metadata|\w+Exception)$/
 
@@ -29,6 +34,8 @@ export const bedrockConverse: Format = {
   ...aws,
   name: 'bedrock-converse',
   usageMarker: '"outputTokens"',
+  counting,
+  answerFields: ['output', 'stopReason', 'usage', 'trace', 'message', 'Message'],
 
   readMessage(data, event) {
     const wrapped = wrappedEvent(data)
@@ -38,6 +45,7 @@ export const bedrockConverse: Format = {
       finishReason: textAt(payload, 'stopReason'),
       usage: readUsage(valueAt(payload, 'usage')),
       text: blockText(valueAt(payload, 'delta')),
+      callsTool: valueAt(payload, 'start', 'toolUse') !== undefined,
       error: exceptionIn(payload, wrapped ?? event),
       isLast: (wrapped ?? event) === 'metadata',
     })

@@ -3,27 +3,57 @@ import { anthropic } from './anthropic.js'
 import { aws, exceptionIn, failureIn } from './aws.js'
 import { bedrockConverse, wrappedEvent } from './bedrock-converse.js'
 import { allText, firstText, listAt, textAt } from './fields.js'
-import type { Format, JsonObject, Reading } from './format.js'
+import type { Counting, Format, JsonObject, Reading } from './format.js'
 import { openaiChat } from './openai-chat.js'
 import type { FieldPath } from './output-limits.js'
 import { readingOf } from './reading.js'
 import { mergeUsage, usageReader } from './usage.js'
 
+/**
+ * Nova and Claude count cached input beside; OpenAI's models, and others that speak its protocol, have it in their input,
+ * and always tell a total, which has no room for it beside.
+ */
+const counting: Counting = { cache: 'by total', reasoning: 'by total' }
+
 /** Bedrock adds what it counted to a stream's last message, whatever the model's own protocol is. */
-const readMetrics = usageReader({
-  inputTokens: ['inputTokenCount'],
-  outputTokens: ['outputTokenCount'],
-  cachedInputTokens: ['cacheReadInputTokenCount'],
-  cacheWriteTokens: ['cacheWriteInputTokenCount'],
-})
+const readMetrics = usageReader(
+  {
+    inputTokens: ['inputTokenCount'],
+    outputTokens: ['outputTokenCount'],
+    cachedInputTokens: ['cacheReadInputTokenCount'],
+    cacheWriteTokens: ['cacheWriteInputTokenCount'],
+  },
+  counting,
+)
 
 /** Llama and Titan: https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html */
-const readPlainUsage = usageReader({
-  inputTokens: ['prompt_token_count', 'inputTextTokenCount'],
-  outputTokens: ['generation_token_count', 'totalOutputTextTokenCount', 'results.0.tokenCount'],
-})
+const readPlainUsage = usageReader(
+  {
+    inputTokens: ['prompt_token_count', 'inputTextTokenCount'],
+    outputTokens: ['generation_token_count', 'totalOutputTextTokenCount', 'results.0.tokenCount'],
+  },
+  counting,
+)
 
-const readHeaderUsage = usageReader({ inputTokens: ['input'], outputTokens: ['output'] })
+/** The top-level fields that `readPlain` reads. */
+const PLAIN_FIELDS = [
+  'prompt_token_count',
+  'generation_token_count',
+  'inputTextTokenCount',
+  'totalOutputTextTokenCount',
+  'results',
+  'outputs',
+  'generations',
+  'stop_reason',
+  'completionReason',
+  'finish_reason',
+  'text',
+  'outputText',
+  'generation',
+  'completion',
+]
+
+const readHeaderUsage = usageReader({ inputTokens: ['input'], outputTokens: ['output'] }, counting)
 
 function figureIn(header: string | readonly string[] | undefined): number | undefined {
   return typeof header === 'string' && /^\d+$/.test(header) ? Number(header) : undefined
@@ -40,6 +70,14 @@ export const bedrockInvoke: Format = {
   name: 'bedrock-invoke',
   // Nothing can be found in base64 without decoding it.
   usageMarker: '',
+  counting,
+
+  answerFields: [
+    ...anthropic.answerFields,
+    ...openaiChat.answerFields,
+    ...bedrockConverse.answerFields,
+    ...PLAIN_FIELDS,
+  ],
 
   readMessage(data, event) {
     const error = exceptionIn(data, event)

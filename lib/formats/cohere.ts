@@ -1,22 +1,33 @@
-import { parsedJson } from '../json.js'
+import { isObject, parsedJson } from '../json.js'
 import { readSse } from '../sse-message.js'
 import { dataEvent } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Format } from './format.js'
+import type { Counting, Format, JsonObject, Reading } from './format.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
 
-/** https://docs.cohere.com/reference/chat#response.body.usage: what is billed is less, and counts where no other is told. */
-const readUsage = usageReader({
-  inputTokens: ['tokens.input_tokens', 'billed_units.input_tokens'],
-  outputTokens: ['tokens.output_tokens', 'billed_units.output_tokens'],
-  cachedInputTokens: ['cached_tokens'],
-})
-
-const LAST = 'message-end'
+const counting: Counting = { cache: 'inside', reasoning: 'inside' }
 
 /**
- * Cohere's chat, version 2: https://docs.cohere.com/v2/docs/streaming
+ * https://docs.cohere.com/reference/chat#response.body.usage: what is billed is less, and counts where no other is told.
+ * Servers that rerank as Cohere does (vLLM, Jina) tell it as OpenAI does.
+ */
+const readUsage = usageReader(
+  {
+    inputTokens: ['tokens.input_tokens', 'billed_units.input_tokens', 'prompt_tokens'],
+    outputTokens: ['tokens.output_tokens', 'billed_units.output_tokens'],
+    totalTokens: ['total_tokens'],
+    cachedInputTokens: ['cached_tokens'],
+  },
+  counting,
+)
+
+/** The last event of version 2, and the last line of version 1. */
+const LAST = new Set(['message-end', 'stream-end'])
+
+/**
+ * Cohere's chat, version 2: https://docs.cohere.com/v2/docs/streaming; also version 1, whose streams are lines of JSON
+ * (https://docs.cohere.com/v1/docs/streaming), and `embed` and `rerank`, which tell usage as version 1 does, in `meta`.
  *
  * Errors: https://docs.cohere.com/reference/errors. Within a stream its SDK throws on any event without a `type`; on the
  * documented `error` of a `message-end` it does not.
@@ -28,30 +39,41 @@ export const cohere: Format = {
   errorEvent: dataEvent,
 
   isTerminator(frame) {
-    const event = frame.includes(LAST) ? readSse(frame) : undefined
-    if (event === undefined) return false
-    return (event.event ?? valueAt(parsedJson(event.data), 'type')) === LAST
+    if (!frame.includes('-end')) return false
+    // Version 1 has lines, which are no events.
+    const event = readSse(frame)
+    const data = parsedJson(event?.data ?? frame.toString())
+    return LAST.has(event?.event ?? typeOf(data) ?? '')
   },
 
-  usageMarker: '"output_tokens"',
+  usageMarker: '_tokens"',
+  counting,
+  answerFields: [
+    ...['id', 'finish_reason', 'usage', 'message'],
+    ...['response_id', 'generation_id', 'meta', 'text', 'tool_calls'],
+  ],
 
   readMessage(data, event) {
+    const isLast = LAST.has(typeOf(data) ?? event ?? '')
+    if (data.event_type !== undefined) return readingOf({ ...readLine(data), isLast })
+    const message = valueAt(data, 'delta', 'message')
     return readingOf({
       responseId: textAt(data, 'id'),
       finishReason: textAt(data, 'delta', 'finish_reason'),
       usage: readUsage(valueAt(data, 'delta', 'usage')),
-      text: writtenIn(valueAt(data, 'delta', 'message')),
+      text: writtenIn(message),
+      callsTool: callsTool(message),
       error: textAt(data, 'delta', 'error') ?? textAt(data, 'message'),
-      isLast: (textAt(data, 'type') ?? event) === LAST,
+      isLast,
     })
   },
 
   readAnswer(answer) {
     return readingOf({
-      responseId: textAt(answer, 'id'),
+      responseId: textAt(answer, 'id') ?? textAt(answer, 'response_id') ?? textAt(answer, 'generation_id'),
       finishReason: textAt(answer, 'finish_reason'),
-      usage: readUsage(answer.usage),
-      text: writtenIn(answer.message),
+      usage: readUsage(answer.usage) ?? readUsage(valueAt(answer, 'meta')),
+      text: writtenIn(answer.message) || writtenInOld(answer),
       error: textAt(answer, 'message'),
     })
   },
@@ -66,6 +88,39 @@ function writtenIn(message: unknown): string {
     allText(oneOrMore(message, 'content'), (part) => textAt(part, 'thinking') ?? textAt(part, 'text')),
     allText(oneOrMore(message, 'tool_calls'), (call) => argumentsText(valueAt(call, 'function', 'arguments'))),
   ].join('')
+}
+
+function callsTool(message: unknown): boolean {
+  return oneOrMore(message, 'tool_calls').some((call) => isObject(call))
+}
+
+function typeOf(data: unknown): string | undefined {
+  return textAt(data, 'type') ?? textAt(data, 'event_type')
+}
+
+/** A line of version 1: the last one repeats the whole answer. */
+function readLine(line: JsonObject): Reading {
+  return {
+    responseId: textAt(line, 'response', 'response_id') ?? textAt(line, 'generation_id'),
+    finishReason: textAt(line, 'finish_reason') ?? textAt(line, 'response', 'finish_reason'),
+    usage: readUsage(valueAt(line, 'response', 'meta')),
+    text: textAt(line, 'event_type') === 'tool-calls-generation' ? toolText(line) : writtenInOld(line),
+    callsTool: callsTool(line) || valueAt(line, 'tool_call_delta') !== undefined,
+  }
+}
+
+/** What the model wrote in an answer of version 1 or in a line of one. */
+function writtenInOld(message: unknown): string {
+  const delta = valueAt(message, 'tool_call_delta')
+  return [
+    textAt(message, 'text'),
+    textAt(delta, 'text') ?? argumentsText(valueAt(delta, 'parameters')),
+    toolText(message),
+  ].join('')
+}
+
+function toolText(message: unknown): string {
+  return allText(listAt(message, 'tool_calls'), (call) => argumentsText(valueAt(call, 'parameters')))
 }
 
 function oneOrMore(message: unknown, field: string): readonly unknown[] {

@@ -20,6 +20,15 @@ export function listAt(root: unknown, ...path: readonly (string | number)[]): re
   return Array.isArray(value) ? value : []
 }
 
+/**
+ * The word for why something ended; `undefined` where it is none. Google's APIs send the number of it where the client asks
+ * for enums as integers (`$alt=json;enum-encoding=int`), and 0 for a word that says nothing.
+ */
+export function reasonAt(root: unknown, ...path: readonly (string | number)[]): string | undefined {
+  const value = valueAt(root, ...path)
+  return typeof value === 'number' && value !== 0 ? String(value) : textAt(root, ...path)
+}
+
 /** The first text that `pick` finds in a list. */
 export function firstText(list: readonly unknown[], pick: (item: unknown) => string | undefined): string | undefined {
   for (const item of list) {

@@ -6,13 +6,16 @@ export type FormatName =
   | 'openai-completions'
   | 'openai-responses'
   | 'openai-embeddings'
+  | 'openai-media'
   | 'anthropic'
   | 'gemini'
+  | 'gemini-interactions'
   | 'bedrock-converse'
   | 'bedrock-invoke'
   | 'ollama-chat'
   | 'ollama-generate'
   | 'cohere'
+  | 'tgi'
 
 /** What a format needs to know of a failure to say it. */
 export interface FailureNotice {
@@ -42,6 +45,23 @@ export interface Usage {
   readonly cacheWriteTokens?: number
   /** Output that was reasoning. */
   readonly reasoningTokens?: number
+  /**
+   * Tokens that another model read and wrote, which the provider called as a tool (OpenAI's image generation, Anthropic's
+   * advisor). No other figure has them: they have a price of their own.
+   */
+  readonly toolInputTokens?: number
+  readonly toolOutputTokens?: number
+}
+
+/** Where a provider counts a part of its tokens: in the whole, beside it, or as its total tells. */
+export type Place = 'inside' | 'beside' | 'by total'
+
+/** What a provider's figures mean: which of them includes which. */
+export interface Counting {
+  /** Where cached input stands, what was read from a cache and what was written to one: in `inputTokens` or beside them. */
+  readonly cache: Place
+  /** Where reasoning stands: in `outputTokens` or beside them. */
+  readonly reasoning: Place
 }
 
 /** What one message of an answer says: an event's data, a line, or a whole JSON answer. */
@@ -51,14 +71,29 @@ export interface Reading {
   readonly responseId?: string
   readonly finishReason?: string
   readonly usage?: Usage
+  /** Its figures replace those told before, even by 0; otherwise a 0 leaves a known figure as it is. */
+  readonly replacesUsage?: boolean
+  /** What the provider bills, where that is more than `usage`: calls of the model that `usage` leaves out. */
+  readonly billed?: Usage
   /** What the model wrote: answer, reasoning, arguments of tool calls. What only repeats it is left out. */
   readonly text?: string
+  /** The whole text of an item, of which pieces may have passed before as `text`. */
+  readonly whole?: WholeItem
+  /** The model calls a tool, even if no argument has come yet. */
+  readonly callsTool?: boolean
   /** The provider says that it failed, in a sentence. */
   readonly error?: string
   /** The stream's last message: nothing follows it. */
   readonly isLast?: boolean
   /** It tells usage and nothing else, and comes only where `usageRequest` asked for it. */
   readonly isUsageOnly?: boolean
+}
+
+/** An item of an answer that a message repeats from its beginning to its end. */
+export interface WholeItem {
+  /** Tells it from other items of the same answer. */
+  readonly id: string
+  readonly text: string
 }
 
 /** A JSON object, parsed. */
@@ -86,6 +121,10 @@ export interface Format {
    * @param event name of the event (SSE's `event`, AWS's `:event-type`), where it has one
    */
   readMessage(data: JsonObject, event: string | undefined): Reading
+  /** What its usage means. */
+  readonly counting: Counting
+  /** The top-level fields that `readAnswer` reads: of an answer that is too large to be parsed, they alone are. */
+  readonly answerFields: readonly string[]
   /** What an answer says that is no stream. */
   readAnswer(answer: JsonObject): Reading
   /**

@@ -1,21 +1,25 @@
 import { dataEvent, errorIn, hasError } from './failures.js'
-import { allText, argumentsText, firstText, listAt, textAt, valueAt } from './fields.js'
-import type { Format, JsonObject, Reading } from './format.js'
+import { allText, argumentsText, firstText, listAt, reasonAt, textAt, valueAt } from './fields.js'
+import type { Counting, Format, JsonObject, Reading } from './format.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
 
 /**
  * https://ai.google.dev/api/generate-content#UsageMetadata: the total is the sum of prompt, candidates, thoughts and what
  * tools put into the prompt, so Google's output tokens are those of the candidates, and thoughts come on top
- * (https://ai.google.dev/gemini-api/docs/thinking#pricing).
+ * (https://ai.google.dev/gemini-api/docs/thinking#pricing). What tools put into the prompt is billed as input.
  */
-const readUsage = usageReader({
-  inputTokens: ['promptTokenCount'],
-  outputTokens: ['candidatesTokenCount'],
-  totalTokens: ['totalTokenCount'],
-  cachedInputTokens: ['cachedContentTokenCount'],
-  reasoningTokens: ['thoughtsTokenCount'],
-})
+export const googleCounting: Counting = { cache: 'inside', reasoning: 'beside' }
+const readUsage = usageReader(
+  {
+    inputTokens: ['promptTokenCount + toolUsePromptTokenCount'],
+    outputTokens: ['candidatesTokenCount'],
+    totalTokens: ['totalTokenCount'],
+    cachedInputTokens: ['cachedContentTokenCount'],
+    reasoningTokens: ['thoughtsTokenCount'],
+  },
+  googleCounting,
+)
 
 /**
  * Google's Gemini API, also as Vertex AI speaks it: https://ai.google.dev/api/generate-content
@@ -46,6 +50,8 @@ export const gemini: Format = {
 
   // In every event, and no key within is in all of them: the first often has no candidates' tokens.
   usageMarker: '"usageMetadata"',
+  counting: googleCounting,
+  answerFields: ['candidates', 'promptFeedback', 'usageMetadata', 'modelVersion', 'responseId', 'error'],
   readMessage: read,
   readAnswer: read,
 
@@ -61,15 +67,17 @@ export const gemini: Format = {
 
 function read(data: JsonObject): Reading {
   const candidates = listAt(data, 'candidates')
+  const parts = candidates.flatMap((candidate) => listAt(candidate, 'content', 'parts'))
   return readingOf({
     model: textAt(data, 'modelVersion'),
     responseId: textAt(data, 'responseId'),
     // A prompt that is blocked has no candidates: https://ai.google.dev/api/generate-content#BlockReason
     finishReason:
-      firstText(candidates, (candidate) => textAt(candidate, 'finishReason')) ??
-      textAt(data, 'promptFeedback', 'blockReason'),
+      firstText(candidates, (candidate) => reasonAt(candidate, 'finishReason')) ??
+      reasonAt(data, 'promptFeedback', 'blockReason'),
     usage: readUsage(data.usageMetadata),
-    text: allText(candidates, (candidate) => allText(listAt(candidate, 'content', 'parts'), partText)),
+    text: allText(parts, partText),
+    callsTool: parts.some((part) => valueAt(part, 'functionCall') !== undefined),
     error: errorIn(data),
   })
 }
@@ -79,8 +87,14 @@ function partText(part: unknown): string | undefined {
   return (
     textAt(part, 'text') ??
     argumentsText(valueAt(part, 'functionCall', 'args')) ??
-    textAt(part, 'executableCode', 'code')
+    (allText(listAt(part, 'functionCall', 'partialArgs'), partialText) || textAt(part, 'executableCode', 'code'))
   )
+}
+
+/** https://docs.cloud.google.com/vertex-ai/generative-ai/docs/reference/rest/v1/PartialArg */
+function partialText(argument: unknown): string | undefined {
+  const value = valueAt(argument, 'stringValue') ?? valueAt(argument, 'numberValue') ?? valueAt(argument, 'boolValue')
+  return value === undefined || typeof value === 'object' ? undefined : String(value)
 }
 
 /** https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto */

@@ -1,12 +1,13 @@
 import { parsedJson } from '../json.js'
 import { dataEvent, errorIn, hasError } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Format, FormatName, JsonObject } from './format.js'
+import type { Counting, Format, FormatName, JsonObject } from './format.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
 
 /** https://github.com/ollama/ollama/blob/main/docs/api.md#response: told with the last line only. */
-const readUsage = usageReader({ inputTokens: ['prompt_eval_count'], outputTokens: ['eval_count'] })
+const counting: Counting = { cache: 'inside', reasoning: 'inside' }
+const readUsage = usageReader({ inputTokens: ['prompt_eval_count'], outputTokens: ['eval_count'] }, counting)
 
 /** Ollama's chat: https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion */
 export const ollamaChat = ollama('ollama-chat', (line) => {
@@ -46,6 +47,18 @@ function ollama(name: FormatName, textOf: (line: JsonObject) => string): Format 
     isTerminator: (frame) => mayBeDone(frame) && valueAt(parsedJson(frame.toString()), 'done') === true,
     // Of `prompt_eval_count` and `eval_count` either is left out where it is 0: this is the end of both.
     usageMarker: 'eval_count"',
+    counting,
+    answerFields: [
+      'model',
+      'done',
+      'done_reason',
+      'prompt_eval_count',
+      'eval_count',
+      'message',
+      'response',
+      'thinking',
+      'error',
+    ],
     readMessage: read,
     readAnswer: read,
     maxOutputTokensPath: () => ['options', 'num_predict'],

@@ -1,7 +1,7 @@
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { Format } from './format.js'
 import { openai } from './openai.js'
-import { completionMarker, readChoices, streamUsageRequest } from './openai-choices.js'
+import { choicesFields, openAiCounting, readChoices, streamUsageRequest, tokensMarker } from './openai-choices.js'
 
 /**
  * OpenAI's chat completions, which most other providers speak too.
@@ -11,16 +11,23 @@ import { completionMarker, readChoices, streamUsageRequest } from './openai-choi
 export const openaiChat: Format = {
   ...openai,
   name: 'openai-chat',
-  usageMarker: completionMarker,
+  usageMarker: tokensMarker,
+  counting: openAiCounting,
+  answerFields: choicesFields,
   usageRequest: streamUsageRequest,
 
   readMessage(data) {
     // Some servers (Perplexity) send the whole message so far beside each delta.
-    return readChoices(data, (choice) => writtenIn(valueAt(choice, 'delta')))
+    return readChoices(
+      data,
+      (choice) => writtenIn(valueAt(choice, 'delta')),
+      (choice) => callsTool(valueAt(choice, 'delta')),
+    )
   },
 
   readAnswer(answer) {
-    return readChoices(answer, (choice) => writtenIn(valueAt(choice, 'message')))
+    const { isUsageOnly, ...reading } = readChoices(answer, (choice) => writtenIn(valueAt(choice, 'message')))
+    return reading
   },
 
   /**
@@ -48,7 +55,7 @@ const OPENAI_REASONING = /(?:^|[/:])(?:o\d|gpt-(?:[5-9]|\d\d)|codex)/
 function writtenIn(message: unknown): string {
   return [
     // Servers that have both repeat the one in the other (vLLM).
-    textAt(message, 'reasoning_content') ?? textAt(message, 'reasoning'),
+    textAt(message, 'reasoning_content') ?? textAt(message, 'reasoning') ?? reasoningDetails(message),
     contentText(valueAt(message, 'content')),
     textAt(message, 'refusal'),
     textAt(message, 'audio', 'transcript'),
@@ -57,14 +64,28 @@ function writtenIn(message: unknown): string {
   ].join('')
 }
 
-/** A string; or a list of parts, where Mistral's have a list of parts again (https://docs.mistral.ai/capabilities/reasoning). */
+function callsTool(message: unknown): boolean {
+  return listAt(message, 'tool_calls').length > 0 || textAt(message, 'function_call', 'name') !== undefined
+}
+
+/** https://openrouter.ai/docs/use-cases/reasoning-tokens#reasoning_details-array-structure */
+function reasoningDetails(message: unknown): string {
+  return allText(listAt(message, 'reasoning_details'), (part) => textAt(part, 'text') ?? textAt(part, 'summary'))
+}
+
+/**
+ * A string; or a list of parts, of which those with reasoning have a list of parts again
+ * (https://docs.mistral.ai/capabilities/reasoning, and `summary` at Databricks:
+ * https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models).
+ */
 function contentText(content: unknown): string | undefined {
   if (typeof content === 'string') return content
   return Array.isArray(content) ? allText(content, partText) : undefined
 }
 
 function partText(part: unknown): string | undefined {
-  return textAt(part, 'text') ?? allText(listAt(part, 'thinking'), (inner) => textAt(inner, 'text'))
+  const inner = [...listAt(part, 'thinking'), ...listAt(part, 'summary')]
+  return textAt(part, 'text') ?? allText(inner, (each) => textAt(each, 'text'))
 }
 
 function toolCallText(call: unknown): string | undefined {

@@ -1,8 +1,14 @@
 import { errorIn, hasError, sentenceOf } from './failures.js'
-import { allText, firstText, listAt, textAt, valueAt } from './fields.js'
-import type { JsonObject, Reading, Usage } from './format.js'
+import { allText, firstText, listAt, reasonAt, textAt, valueAt } from './fields.js'
+import type { Counting, JsonObject, Reading, Usage } from './format.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
+
+/**
+ * OpenAI's input includes what was cached, and its output the reasoning; xAI tells reasoning beside, and Google's endpoint
+ * in this protocol thinks beside without telling of it, in a total that has room for it.
+ */
+export const openAiCounting: Counting = { cache: 'inside', reasoning: 'by total' }
 
 /**
  * Usage as the servers tell it that speak OpenAI's protocols.
@@ -13,26 +19,50 @@ import { usageReader } from './usage.js'
  * - LiteLLM (`cache_creation_input_tokens`): https://docs.litellm.ai/docs/completion/prompt_caching
  * - Moonshot (`cached_tokens`): https://platform.moonshot.ai/docs/api/chat
  * - Perplexity (`reasoning_tokens`): https://docs.perplexity.ai/api-reference/chat-completions-post
+ * - Mistral (`num_cached_tokens`, `prompt_token_details`): https://docs.mistral.ai/api/endpoint/chat
+ * - Alibaba (`prompt_tokens_details.cache_creation_input_tokens`):
+ *   https://help.aliyun.com/zh/model-studio/context-cache
+ * - OpenAI's newer endpoints, and servers that tell chats as those do (`input_tokens`, `output_tokens`):
+ *   https://platform.openai.com/docs/api-reference/images/object#images/object-usage
  */
-export const readOpenAiUsage = usageReader({
-  inputTokens: ['prompt_tokens'],
-  outputTokens: ['completion_tokens'],
-  totalTokens: ['total_tokens'],
-  cachedInputTokens: [
-    'prompt_tokens_details.cached_tokens',
-    'prompt_cache_hit_tokens',
-    'cache_read_input_tokens',
-    'cached_tokens',
-  ],
-  cacheWriteTokens: ['prompt_tokens_details.cache_write_tokens', 'cache_creation_input_tokens'],
-  reasoningTokens: ['completion_tokens_details.reasoning_tokens', 'reasoning_tokens'],
-})
+export const readOpenAiUsage = usageReader(
+  {
+    inputTokens: ['prompt_tokens', 'input_tokens'],
+    outputTokens: ['completion_tokens', 'output_tokens'],
+    totalTokens: ['total_tokens'],
+    cachedInputTokens: [
+      'prompt_tokens_details.cached_tokens',
+      'prompt_token_details.cached_tokens',
+      'input_tokens_details.cached_tokens',
+      'prompt_cache_hit_tokens',
+      'cache_read_input_tokens',
+      'num_cached_tokens',
+      'cached_tokens',
+    ],
+    cacheWriteTokens: [
+      'prompt_tokens_details.cache_write_tokens',
+      'prompt_tokens_details.cache_creation_input_tokens',
+      'prompt_tokens_details.cache_creation_tokens',
+      'input_tokens_details.cache_write_tokens',
+      'cache_creation_input_tokens',
+    ],
+    reasoningTokens: [
+      'completion_tokens_details.reasoning_tokens',
+      'output_tokens_details.reasoning_tokens',
+      'reasoning_tokens',
+    ],
+  },
+  openAiCounting,
+)
 
 /**
- * What every message with usage has in it. OpenAI's own deltas have `"usage":null`, so `usage` alone would not tell
- * them apart.
+ * What every message with usage has in it, in either spelling. OpenAI's own deltas have `"usage":null`, so `usage` alone
+ * would not tell them apart.
  */
-export const completionMarker = '"completion_tokens"'
+export const tokensMarker = '_tokens"'
+
+/** What {@link readChoices} reads. */
+export const choicesFields = ['id', 'model', 'choices', 'usage', 'x_groq', 'error', 'object', 'message', 'code', 'type']
 
 /** https://platform.openai.com/docs/api-reference/chat/create#chat_create-stream_options */
 export const streamUsageRequest = ['stream_options', 'include_usage'] as const
@@ -41,18 +71,25 @@ export const streamUsageRequest = ['stream_options', 'include_usage'] as const
  * What a message of chat or legacy completions says: they differ in where a choice has its text.
  *
  * @param textOf the text of one choice; with `n > 1` there are several, and what was written counts for all of them
+ * @param callsTool whether a choice calls a tool
  */
-export function readChoices(data: JsonObject, textOf: (choice: unknown) => string | undefined): Reading {
+export function readChoices(
+  data: JsonObject,
+  textOf: (choice: unknown) => string | undefined,
+  callsTool?: (choice: unknown) => boolean,
+): Reading {
   const choices = listAt(data, 'choices')
   const usage = usageIn(data, choices)
+  const error = failureIn(data) ?? firstText(choices, errorIn)
   return readingOf({
     model: textAt(data, 'model'),
     responseId: textAt(data, 'id'),
-    finishReason: firstText(choices, (choice) => textAt(choice, 'finish_reason')),
+    finishReason: firstText(choices, (choice) => reasonAt(choice, 'finish_reason')),
     usage,
     text: allText(choices, textOf),
-    error: failureIn(data) ?? firstText(choices, errorIn),
-    isUsageOnly: usage !== undefined && isUsageOnly(data),
+    callsTool: callsTool && choices.some(callsTool),
+    error,
+    isUsageOnly: usage !== undefined && error === undefined && choices.length === 0 && MATTERING.every(isEmptyIn(data)),
   })
 }
 
@@ -68,28 +105,23 @@ function failureIn(data: JsonObject): string | undefined {
   return data.object === 'error' && !hasError(data) ? sentenceOf(data) : errorIn(data)
 }
 
-/** What a client that did not ask for usage loses nothing by: names, and measurements of the server's. */
-const BESIDE_USAGE = new Set([
-  'id',
-  'object',
-  'created',
-  'model',
-  'choices',
-  'usage',
-  'service_tier',
-  'system_fingerprint',
-  'obfuscation',
-  'provider',
-  'x_groq',
-  'time_info',
-  'timings',
-])
-
 /**
- * Whether a message with usage has nothing else: no choice, and no field of a server's own that could matter to the
- * client, such as Azure's `prompt_filter_results` or the `citations` of a search.
+ * Fields that matter to a client which did not ask for usage: Azure's filters, and what a search found. All else that
+ * servers put beside usage (costs, timings, checkpoints) is told of the usage, and new names of it come every month.
  */
-function isUsageOnly(data: JsonObject): boolean {
-  if (!Array.isArray(data.choices) || data.choices.length > 0) return false
-  return Object.entries(data).every(([field, value]) => BESIDE_USAGE.has(field) || value === null)
+const MATTERING = [
+  'prompt_filter_results',
+  'citations',
+  'search_results',
+  'images',
+  'related_questions',
+  'error',
+  'errors',
+]
+
+function isEmptyIn(data: JsonObject): (field: string) => boolean {
+  return (field) => {
+    const value = data[field]
+    return !value || (typeof value === 'object' && Object.keys(value).length === 0)
+  }
 }

@@ -1,13 +1,15 @@
 import { textAt } from './fields.js'
 import type { Format, JsonObject, Reading } from './format.js'
 import { openai } from './openai.js'
-import { completionMarker, readChoices, streamUsageRequest } from './openai-choices.js'
+import { choicesFields, openAiCounting, readChoices, streamUsageRequest, tokensMarker } from './openai-choices.js'
 
 /** OpenAI's legacy completions: https://platform.openai.com/docs/api-reference/completions */
 export const openaiCompletions: Format = {
   ...openai,
   name: 'openai-completions',
-  usageMarker: completionMarker,
+  usageMarker: tokensMarker,
+  counting: openAiCounting,
+  answerFields: choicesFields,
   usageRequest: streamUsageRequest,
   readMessage: read,
   readAnswer: read,

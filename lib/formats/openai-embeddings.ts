@@ -2,19 +2,26 @@ import { errorIn } from './failures.js'
 import { textAt } from './fields.js'
 import type { Format, JsonObject, Reading } from './format.js'
 import { openai } from './openai.js'
-import { readOpenAiUsage } from './openai-choices.js'
+import { openAiCounting, readOpenAiUsage, tokensMarker } from './openai-choices.js'
 import { readingOf } from './reading.js'
 
 /** OpenAI's embeddings, always plain JSON: https://platform.openai.com/docs/api-reference/embeddings */
 export const openaiEmbeddings: Format = {
   ...openai,
   name: 'openai-embeddings',
-  usageMarker: '"prompt_tokens"',
+  usageMarker: tokensMarker,
+  counting: openAiCounting,
+  answerFields: ['id', 'model', 'usage', 'error'],
   readMessage: read,
   readAnswer: read,
   maxOutputTokensPath: () => [],
 }
 
 function read(data: JsonObject): Reading {
-  return readingOf({ model: textAt(data, 'model'), usage: readOpenAiUsage(data.usage), error: errorIn(data) })
+  return readingOf({
+    model: textAt(data, 'model'),
+    responseId: textAt(data, 'id'),
+    usage: readOpenAiUsage(data.usage),
+    error: errorIn(data),
+  })
 }

@@ -1,19 +1,32 @@
 import { errorIn, sentenceOf } from './failures.js'
-import { allText, listAt, textAt, valueAt } from './fields.js'
-import type { Format, JsonObject, Reading } from './format.js'
+import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
+import type { Format, JsonObject, Reading, Usage, WholeItem } from './format.js'
 import { openai } from './openai.js'
+import { openAiCounting } from './openai-choices.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
 
 /** https://platform.openai.com/docs/api-reference/responses/object#responses/object-usage */
-const readUsage = usageReader({
-  inputTokens: ['input_tokens'],
-  outputTokens: ['output_tokens'],
-  totalTokens: ['total_tokens'],
-  cachedInputTokens: ['input_tokens_details.cached_tokens'],
-  cacheWriteTokens: ['input_tokens_details.cache_write_tokens'],
-  reasoningTokens: ['output_tokens_details.reasoning_tokens'],
-})
+const readFigures = usageReader(
+  {
+    inputTokens: ['input_tokens'],
+    outputTokens: ['output_tokens'],
+    totalTokens: ['total_tokens'],
+    cachedInputTokens: ['input_tokens_details.cached_tokens'],
+    cacheWriteTokens: ['input_tokens_details.cache_write_tokens'],
+    reasoningTokens: ['output_tokens_details.reasoning_tokens'],
+  },
+  openAiCounting,
+)
+
+/** The model of a tool stands beside: https://platform.openai.com/docs/guides/image-generation#cost-and-latency */
+const readToolUsage = usageReader(
+  {
+    toolInputTokens: ['image_gen.input_tokens'],
+    toolOutputTokens: ['image_gen.output_tokens'],
+  },
+  openAiCounting,
+)
 
 const LAST = new Set(['response.completed', 'response.incomplete', 'response.failed'])
 
@@ -29,13 +42,18 @@ const UNFINISHED = new Set(['in_progress', 'queued'])
 export const openaiResponses: Format = {
   ...openai,
   name: 'openai-responses',
+  // Answers begin with the request, which has `max_output_tokens`.
   usageMarker: '"output_tokens"',
+  counting: openAiCounting,
+  answerFields: ['id', 'model', 'status', 'incomplete_details', 'usage', 'tool_usage', 'error', 'output'],
 
   readMessage(data, event) {
     const type = textAt(data, 'type') ?? event ?? ''
     return readingOf({
       ...readResponse(valueAt(data, 'response')),
       text: isTextDelta(type) ? textAt(data, 'delta') : undefined,
+      whole: wholeOf(data, type),
+      callsTool: isCall(data.item),
       isLast: LAST.has(type),
       ...failureOf(data, type),
     })
@@ -50,7 +68,31 @@ export const openaiResponses: Format = {
 
 /** The delta of an answer, a refusal, reasoning, arguments, code or a transcript; that of audio is base64. */
 function isTextDelta(type: string): boolean {
-  return type.endsWith('.delta') && type !== 'response.audio.delta'
+  return type.endsWith('.delta') && !type.endsWith('audio.delta')
+}
+
+/** `function_call`, `web_search_call`, `mcp_approval_request`, …; what tools give back ends otherwise. */
+function isCall(item: unknown): boolean {
+  return /_(?:call|request)$/.test(textAt(item, 'type') ?? '')
+}
+
+/**
+ * What an item says, told at its end, without deltas before: some servers send the arguments of calls so, some do not send
+ * them before the item is done.
+ */
+function wholeOf(data: JsonObject, type: string): WholeItem | undefined {
+  if (!type.endsWith('.done')) return undefined
+  const { item } = data
+  const text = itemText(item) || (argumentsOf(data) ?? textAt(data, 'text') ?? textAt(data, 'refusal'))
+  if (!text) return undefined
+  return { id: textAt(item, 'id') ?? textAt(data, 'item_id') ?? String(data.output_index ?? ''), text }
+}
+
+/** What a call says: its arguments, free text, or code. */
+function argumentsOf(item: unknown): string | undefined {
+  return (
+    argumentsText(valueAt(item, 'arguments')) ?? textAt(item, 'input') ?? textAt(item, 'code') ?? textAt(item, 'diff')
+  )
 }
 
 function readResponse(response: unknown): Reading {
@@ -60,9 +102,16 @@ function readResponse(response: unknown): Reading {
     responseId: textAt(response, 'id'),
     finishReason:
       textAt(response, 'incomplete_details', 'reason') ?? (status && UNFINISHED.has(status) ? undefined : status),
-    usage: readUsage(valueAt(response, 'usage')),
+    usage: readUsage(response),
     error: errorIn(response),
   }
+}
+
+function readUsage(response: unknown): Usage | undefined {
+  const usage = readFigures(valueAt(response, 'usage'))
+  const ofTools = readToolUsage(valueAt(response, 'tool_usage'))
+  // Most answers have zeros there, for a tool that was not used.
+  return ofTools?.toolInputTokens || ofTools?.toolOutputTokens ? { ...usage, ...ofTools } : usage
 }
 
 /** https://platform.openai.com/docs/api-reference/responses-streaming/error, or in the form of all other errors. */
@@ -80,6 +129,7 @@ function itemText(item: unknown): string {
       content.length > 0 ? content : listAt(item, 'summary'),
       (part) => textAt(part, 'text') ?? textAt(part, 'refusal'),
     ),
-    textAt(item, 'arguments') ?? textAt(item, 'input') ?? textAt(item, 'code'),
+    argumentsOf(item) ??
+      (isCall(item) ? argumentsText(valueAt(item, 'action') ?? valueAt(item, 'operation')) : undefined),
   ].join('')
 }

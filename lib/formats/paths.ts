@@ -4,11 +4,14 @@ import { bedrockInvoke } from './bedrock-invoke.js'
 import { cohere } from './cohere.js'
 import type { Format } from './format.js'
 import { gemini } from './gemini.js'
+import { geminiInteractions } from './gemini-interactions.js'
 import { ollamaChat, ollamaGenerate } from './ollama.js'
 import { openaiChat } from './openai-chat.js'
 import { openaiCompletions } from './openai-completions.js'
 import { openaiEmbeddings } from './openai-embeddings.js'
+import { openaiMedia } from './openai-media.js'
 import { openaiResponses } from './openai-responses.js'
+import { tgi } from './tgi.js'
 
 /** What a Google API does, behind the colon of its path: a model may have a colon in its name, too (`llama3:8b`). */
 const GOOGLE_VERB = String.raw`(?:\w*(?:[gG]enerate|[eE]mbed)(?:Contents?|Text|Answer)|(?:count|compute)Tokens|predict\w*)`
@@ -21,6 +24,7 @@ const claims: readonly (readonly [path: RegExp, format: Format])[] = [
   [/\/(?:chat|fim)\/completions$/, openaiChat],
   [/\/completions$/, openaiCompletions],
   [/\/embeddings$/, openaiEmbeddings],
+  [/\/(?:images\/(?:generations|edits|variations)|audio\/(?:speech|transcriptions|translations))$/, openaiMedia],
   [/\/responses(?:\/[^/]+){0,2}$/, openaiResponses],
   // OpenAI's `/threads/ID/messages` are something else.
   [/(?:^|\/v\d\w*|\/anthropic)\/messages(?:\/count_tokens)?$/, anthropic],
@@ -28,11 +32,13 @@ const claims: readonly (readonly [path: RegExp, format: Format])[] = [
   [/\/publishers\/anthropic\/models\/[^/]+$/, anthropic],
   [new RegExp(`/[^/]+:${GOOGLE_VERB}$`), gemini],
   [/\/v\d+(?:alpha|beta)\d*\/models(?:\/[^/]+)?$/, gemini],
+  [/\/v\d+(?:alpha|beta)\d*(?:\/.+)?\/interactions(?:\/[^/]+){0,2}$/, geminiInteractions],
   [/\/model\/[^/]+\/(?:converse(?:-stream)?|count-tokens)$/, bedrockConverse],
   [/\/model\/[^/]+\/invoke(?:-with-response-stream)?$/, bedrockInvoke],
-  [/\/api\/chat$/, ollamaChat],
+  [/\/api\/(?:chat|embed)$/, ollamaChat],
   [/\/api\/generate$/, ollamaGenerate],
-  [/\/v2\/chat$/, cohere],
+  [/\/v[12]\/(?:chat|embed|rerank)$/, cohere],
+  [/\/generate_stream$/, tgi],
 ]
 
 /**
@@ -41,32 +47,55 @@ const claims: readonly (readonly [path: RegExp, format: Format])[] = [
  * @param path percent-decoded, prefix of the target and all
  */
 export function formatFor(path: string): Format {
-  return claims.find(([claimed]) => claimed.test(path))?.[1] ?? openaiChat
+  return claimOf(path) ?? openaiChat
+}
+
+function claimOf(path: string): Format | undefined {
+  return claims.find(([claimed]) => claimed.test(path))?.[1]
 }
 
 /** Whether a format claims the path, so that what is spoken there is known. */
 export function isClaimed(path: string): boolean {
-  return claims.some(([claimed]) => claimed.test(path))
+  return claimOf(path) !== undefined
 }
 
-const STREAM_BY_PATH = /(:stream\w+|-stream)$/
+/**
+ * Whether a request has a model write text, so that its answer should tell how much: other requests tell nothing, and nothing
+ * is missing there.
+ *
+ * @param path percent-decoded, prefix of the target and all
+ */
+export function generatesAt(method: string, path: string): boolean {
+  const format = claimOf(path)
+  return method === 'POST' && format !== undefined && format !== openaiMedia && canGenerate(path)
+}
+
+const STREAM_BY_PATH = /(:stream\w+|[-_]stream)$/
 const STREAM_BY_DEFAULT = /\/api\/(chat|generate)$/
 
 /**
- * Whether a request asks for its answer as a stream: by its path (Gemini, Bedrock), or by its body, where Ollama streams
- * unless told not to.
+ * Whether a request asks for its answer as a stream: by its path (Gemini, Bedrock), by its body, where Ollama streams
+ * unless told not to, or by its query, if it asks for an answer that was begun before (`GET responses/ID?stream=true`).
  *
  * @param path the provider's, prefix of the target and all
  * @param body the parsed JSON body, if there is one
+ * @param query of the request, from the `?` on or without it
  */
-export function asksForStream(method: string, path: string, body: unknown): boolean {
+export function asksForStream(method: string, path: string, body: unknown, query = ''): boolean {
+  if (method === 'GET') return isTrue(new URLSearchParams(query).get('stream'))
   if (method === 'POST' && STREAM_BY_PATH.test(path)) return true
   const asked = typeof body === 'object' && body !== null && 'stream' in body ? body.stream : undefined
   // As lax as the laxest provider: `1` and `"true"` ask, too.
   return Boolean(asked) || (asked === undefined && method === 'POST' && STREAM_BY_DEFAULT.test(path))
 }
 
-const GENERATES_NOTHING = /\/(?:embeddings|(?:count|input)[_-]tokens)$|:(?:\w*Tokens|\w*[eE]mbedContents?)$/
+/** As providers read a flag in a query: Python's frameworks take `1` and `True`, too. */
+function isTrue(flag: string | null): boolean {
+  return flag === '1' || flag?.toLowerCase() === 'true'
+}
+
+const GENERATES_NOTHING =
+  /\/(?:embed(?:dings)?|rerank|moderations|cancel|(?:count|input)[_-]tokens)$|:(?:\w*Tokens|\w*[eE]mbedContents?)$/
 
 /**
  * Whether what a path asks for can generate text: counting tokens and embedding cannot, and providers refuse a limit for

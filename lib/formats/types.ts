@@ -147,6 +147,46 @@ interface OllamaLine extends Open {
   done_reason?: string
 }
 
+/** https://platform.openai.com/docs/api-reference/images, https://platform.openai.com/docs/api-reference/audio */
+interface OpenAiMediaRequest extends Open {
+  model?: string
+  prompt?: string
+  input?: string
+  stream?: boolean
+}
+
+interface OpenAiMediaEvent extends Open {
+  type?: string
+  delta?: string
+  usage?: Open
+}
+
+/** https://ai.google.dev/gemini-api/docs/interactions */
+interface GeminiInteractionRequest extends Open {
+  model?: string
+  input?: unknown
+  stream?: boolean
+  generation_config?: Open & { max_output_tokens?: number; temperature?: number }
+}
+
+interface GeminiInteractionEvent extends Open {
+  event_type?: string
+  delta?: Open & { type?: string; text?: string }
+  interaction?: Open & { id?: string; model?: string; status?: string; usage?: Open }
+}
+
+/** https://huggingface.github.io/text-generation-inference/ */
+interface TgiRequest extends Open {
+  inputs?: string
+  parameters?: Open & { max_new_tokens?: number; temperature?: number }
+}
+
+interface TgiEvent extends Open {
+  token?: Open & { text?: string }
+  generated_text?: string | null
+  details?: Open | null
+}
+
 /** https://docs.cohere.com/reference/chat */
 interface CohereRequest extends Open {
   model?: string
@@ -167,13 +207,16 @@ export interface ProviderRequests {
   'openai-completions': OpenAiCompletionsRequest
   'openai-responses': OpenAiResponsesRequest
   'openai-embeddings': OpenAiEmbeddingsRequest
+  'openai-media': OpenAiMediaRequest
   anthropic: AnthropicRequest
   gemini: GeminiRequest
+  'gemini-interactions': GeminiInteractionRequest
   'bedrock-converse': BedrockConverseRequest
   'bedrock-invoke': BedrockInvokeRequest
   'ollama-chat': OllamaRequest
   'ollama-generate': OllamaRequest
   cohere: CohereRequest
+  tgi: TgiRequest
 }
 
 /** The data of the events of their streams, by format. */
@@ -182,11 +225,14 @@ export interface ProviderEvents {
   'openai-completions': OpenAiCompletionsChunk
   'openai-responses': OpenAiResponsesEvent
   'openai-embeddings': Open
+  'openai-media': OpenAiMediaEvent
   anthropic: AnthropicEvent
   gemini: GeminiResponse
+  'gemini-interactions': GeminiInteractionEvent
   'bedrock-converse': BedrockConverseEvent
   'bedrock-invoke': BedrockInvokeEvent
   'ollama-chat': OllamaLine
   'ollama-generate': OllamaLine
   cohere: CohereEvent
+  tgi: TgiEvent
 }

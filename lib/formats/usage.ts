@@ -1,5 +1,6 @@
 import { valueAt } from './fields.js'
-import type { Usage } from './format.js'
+import type { Counting, Usage } from './format.js'
+import { tokensOf } from './tokens.js'
 
 type Figure = keyof Usage
 
@@ -11,32 +12,83 @@ const everyFigure: Readonly<Record<Figure, true>> = {
   cachedInputTokens: true,
   cacheWriteTokens: true,
   reasoningTokens: true,
+  toolInputTokens: true,
+  toolOutputTokens: true,
 }
 const figures = Object.keys(everyFigure) as readonly Figure[]
 
 /**
- * Makes a function that finds the figures in what a provider tells of usage.
+ * Makes a function that finds the figures in what a provider tells of usage. Where a total is told and one of input and
+ * output is not, it is the rest of the total.
  *
- * @param spellings where each figure stands, as paths with dots. Where several have it, the first that is not 0 counts:
- *   servers that speak another's protocol fill in what they do not know with 0
+ * @param spellings where each figure stands, as paths with dots, or a sum of such paths (`a + b`). Where several have it,
+ *   the first that is not 0 counts: servers that speak another's protocol fill in what they do not know with 0
+ * @param counting what the provider's figures mean
  */
 export function usageReader(
   spellings: Readonly<Partial<Record<Figure, readonly string[]>>>,
+  counting: Counting,
 ): (told: unknown) => Usage | undefined {
-  const places = Object.entries(spellings).map(([name, paths]) => ({
+  const places = Object.entries(spellings).map(([name, sums]) => ({
     name: name as Figure,
-    paths: paths.map((path) => path.split('.')),
+    sums: sums.map((sum) => sum.split(' + ').map((path) => path.split('.'))),
   }))
   return (told) => {
     if (typeof told !== 'object' || told === null) return undefined
     let usage: Writable<Usage> | undefined
-    for (const { name, paths } of places) {
+    for (const { name, sums } of places) {
       let count: number | undefined
-      for (const path of paths) count = stronger(count, valueAt(told, ...path))
+      for (const paths of sums) count = stronger(count, sumAt(told, paths))
       usage = withFigure(usage, name, count)
     }
-    return usage
+    return usage && withRest(usage, counting)
   }
+}
+
+function sumAt(told: object, paths: readonly (readonly string[])[]): number | undefined {
+  let sum: number | undefined
+  for (const path of paths) {
+    const count = valueAt(told, ...path)
+    if (isCount(count)) sum = (sum ?? 0) + count
+  }
+  return sum
+}
+
+/** Fills in the one of input and output that is not told, where the total leaves something for it. */
+function withRest(usage: Usage, counting: Counting): Usage {
+  const { inputTokens, outputTokens, totalTokens } = usage
+  const missing = missingOf(inputTokens, outputTokens)
+  if (totalTokens === undefined || missing === undefined) return usage
+  const rest = totalTokens - tokensOf({ ...usage, totalTokens: 0 }, counting).total
+  return rest > 0 ? { ...usage, [missing]: rest } : usage
+}
+
+function missingOf(inputTokens: number | undefined, outputTokens: number | undefined): Figure | undefined {
+  if (inputTokens === undefined) return outputTokens === undefined ? undefined : 'inputTokens'
+  return outputTokens === undefined ? 'outputTokens' : undefined
+}
+
+/**
+ * The larger of two counts of the same calls, figure by figure: neither a figure that only one has nor one that is 0 there
+ * is lost.
+ */
+export function largerUsage(one: Usage, other: Usage): Usage {
+  let usage: Writable<Usage> | undefined
+  for (const name of figures) {
+    const counts = [one[name], other[name]].filter(isCount)
+    usage = withFigure(usage, name, counts.length > 0 ? Math.max(...counts) : undefined)
+  }
+  return usage ?? {}
+}
+
+/** The sum of usages, figure by figure. */
+export function summedUsage(usages: readonly Usage[]): Usage | undefined {
+  let usage: Writable<Usage> | undefined
+  for (const name of figures) {
+    const counts = usages.map((each) => each[name]).filter(isCount)
+    usage = withFigure(usage, name, counts.length > 0 ? counts.reduce((sum, count) => sum + count, 0) : undefined)
+  }
+  return usage
 }
 
 /**
@@ -69,14 +121,4 @@ function stronger(first: number | undefined, second: unknown): number | undefine
 
 function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
-}
-
-/**
- * Reasoning tokens that are no part of the output tokens. Gemini counts so
- * (https://ai.google.dev/api/generate-content#UsageMetadata), and others in OpenAI's protocol (xAI): nothing but the total
- * tells it.
- */
-export function reasoningBesideOutput(usage: Usage): number {
-  const { inputTokens = 0, outputTokens = 0, reasoningTokens = 0, totalTokens = 0 } = usage
-  return totalTokens >= inputTokens + outputTokens + reasoningTokens ? reasoningTokens : 0
 }

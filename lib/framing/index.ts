@@ -20,6 +20,7 @@ const framings = new Map<string, Framing>([
   ['application/jsonlines', ndjson],
   ['application/x-jsonlines', ndjson],
   ['text/x-ndjson', ndjson],
+  // Cohere's, version 1.
   ['application/stream+json', ndjson],
   ['application/vnd.amazon.eventstream', awsEventStream],
 ])

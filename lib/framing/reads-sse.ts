@@ -7,5 +7,7 @@ import type { FormatName } from '../formats/index.js'
  */
 export function readsSse(format: FormatName, url: string): boolean {
   if (format === 'gemini') return /[?&]alt=sse(?:&|$)/.test(url)
+  // Version 1 has lines of JSON.
+  if (format === 'cohere') return !/\/v1\/chat(?:\?|$)/.test(url)
   return !format.startsWith('bedrock-') && !format.startsWith('ollama-')
 }

@@ -1,49 +1,31 @@
 import type { Format } from '../formats/index.js'
 import { isObject, parsedJson } from '../json.js'
-import { TopLevelScanner } from '../top-level-scanner.js'
+import { type EstimateTokens, tokensByApp } from './app-estimate.js'
+import { JsonDigest } from './digest.js'
+import { RunningEstimate } from './estimate.js'
 import type { Findings } from './findings.js'
 import type { Metering } from './passage.js'
 
-/** Larger answers (embeddings by the thousand) are looked through for the fields that matter, not parsed. */
+/**
+ * Of larger answers (embeddings by the thousand, pictures) only a digest is parsed. Each chunk is looked through in its own
+ * turn, so that megabytes neither pile up nor hold the event loop at the end.
+ */
 const PARSED_WHOLE_BYTES = 256 * 1024
-
-/** The top-level fields from which any format reads. */
-const FIELDS = [
-  'id',
-  'model',
-  'usage',
-  'status',
-  'error',
-  'message',
-  'responseId',
-  'modelVersion',
-  'usageMetadata',
-  'prompt_eval_count',
-  'eval_count',
-  'done_reason',
-  'stopReason',
-  'stop_reason',
-  'finish_reason',
-  'type',
-  'x_groq',
-  'incomplete_details',
-  'prompt_token_count',
-  'generation_token_count',
-  'inputTextTokenCount',
-]
 
 /** A JSON answer that is no stream: it passes as it is, and is read when it is whole. */
 export class PlainAnswer implements Metering {
   readonly #format: Format
   readonly #findings: Findings
+  readonly #estimateTokens: EstimateTokens | undefined
   #bytes = 0
   /** What has come of an answer that is not large yet. */
   #chunks: Buffer[] = []
-  #large: LargeAnswer | undefined
+  #large: JsonDigest | undefined
 
-  constructor(format: Format, findings: Findings) {
+  constructor(format: Format, findings: Findings, estimateTokens?: EstimateTokens) {
     this.#format = format
     this.#findings = findings
+    this.#estimateTokens = estimateTokens
   }
 
   pass(bytes: Buffer): Buffer {
@@ -51,7 +33,7 @@ export class PlainAnswer implements Metering {
     if (this.#bytes <= PARSED_WHOLE_BYTES) {
       this.#chunks.push(bytes)
     } else {
-      this.#large ??= new LargeAnswer(this.#chunks)
+      this.#large ??= this.#digest()
       this.#large.push(bytes)
       this.#chunks = []
     }
@@ -59,35 +41,31 @@ export class PlainAnswer implements Metering {
   }
 
   finish(now: number): void {
-    const answer = this.#large ? this.#large.fields : this.#parsed()
+    const answer = this.#large ? this.#large.value : this.#parsed()
     this.#large = undefined
     this.#chunks = []
     if (!isObject(answer)) return
-    const { text, ...reading } = this.#format.readAnswer(answer)
+    // It has come all at once: there is no first token.
+    const { text, callsTool, ...reading } = this.#format.readAnswer(answer)
     this.#findings.note(reading, now)
+    if (text && this.#findings.usage?.outputTokens === undefined) this.#findings.estimatedTokens = this.#estimated(text)
+  }
+
+  /** Tokens of the text of an answer that does not tell them. */
+  #estimated(text: string): number {
+    const estimate = new RunningEstimate()
+    estimate.learn(this.#bytes, text, tokensByApp(this.#estimateTokens, text, this.#findings.model))
+    return estimate.tokens
+  }
+
+  #digest(): JsonDigest {
+    const digest = new JsonDigest(this.#format.answerFields)
+    for (const chunk of this.#chunks) digest.push(chunk)
+    return digest
   }
 
   #parsed(): unknown {
     const chunks = this.#chunks
     return parsedJson((chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString())
-  }
-}
-
-/** Each chunk is looked through in its own turn, so that megabytes neither pile up nor hold the event loop at the end. */
-class LargeAnswer {
-  readonly #fields: Record<string, unknown> = Object.create(null)
-  readonly #scanner = new TopLevelScanner(FIELDS, this.#fields)
-
-  constructor(chunks: readonly Buffer[]) {
-    for (const chunk of chunks) this.push(chunk)
-  }
-
-  push(chunk: Buffer): void {
-    this.#scanner.push(chunk)
-  }
-
-  /** Of a whole object, those that matter. */
-  get fields(): Record<string, unknown> | undefined {
-    return this.#scanner.isWhole ? this.#fields : undefined
   }
 }

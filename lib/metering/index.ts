@@ -21,8 +21,8 @@ export function meteringFor(
   config: Config,
 ): Metering | undefined {
   const { format, findings, hidesUsage } = exchange
-  if (!framing) return isJson ? new PlainAnswer(format, findings) : undefined
   const { estimateTokens, onEvent } = config
+  if (!framing) return isJson ? new PlainAnswer(format, findings, estimateTokens) : undefined
   const seenBy = onEvent && exchange.hookView()
   return new Passage(format, framing, findings, {
     sent: exchange.sent,

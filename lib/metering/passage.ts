@@ -1,7 +1,7 @@
-import { debug } from '../debug.js'
-import type { Format, JsonObject, Reading } from '../formats/index.js'
+import type { Format, JsonObject, Reading, WholeItem } from '../formats/index.js'
 import type { Framing, Message } from '../framing/index.js'
 import { isObject, parsedJson } from '../json.js'
+import { type EstimateTokens, tokensByApp } from './app-estimate.js'
 import { RunningEstimate } from './estimate.js'
 import type { Findings } from './findings.js'
 import { markedFrames } from './marked.js'
@@ -31,7 +31,7 @@ export interface PassageOptions {
   /** The event that tells usage and nothing else was not asked for by the client, who shall not see it. */
   readonly hidesUsage: boolean
   /** Estimates the tokens of a piece of text, in the place of our own estimate. */
-  readonly estimateTokens: ((text: string, model: string | undefined) => number) | undefined
+  readonly estimateTokens: EstimateTokens | undefined
   /** Sees each event: `undefined` passes it as it is, `null` drops it, a message goes out in its place. */
   readonly onMessage: ((message: Message, data: unknown) => Message | null | undefined) | undefined
 }
@@ -54,6 +54,8 @@ export class Passage implements Metering {
   #isBegun = false
   #owesBeginning = false
   #isPastFirst = false
+  /** The item that was said whole last, and the estimate with it. */
+  #lastWhole: { readonly id: string | undefined; readonly tokens: number } = { id: undefined, tokens: 0 }
 
   constructor(format: Format, framing: Framing, findings: Findings, options: PassageOptions) {
     this.#format = format
@@ -107,9 +109,7 @@ export class Passage implements Metering {
   /** What stands in the last frames (finish reason, error) need not have had a mark. */
   finish(now: number): void {
     for (const frame of this.#tail.frames()) {
-      // Its text and its usage have been counted.
-      const { text, usage, ...reading } = this.#read(frame)?.reading ?? {}
-      this.#findings.note(reading, now)
+      this.#findings.noteAtEnd(this.#read(frame)?.reading ?? {}, now)
     }
   }
 
@@ -132,7 +132,9 @@ export class Passage implements Metering {
     }
     const { message, data, reading } = read
     const { estimateTokens, hidesUsage, onMessage } = this.#options
-    this.#estimate.learn(frame.length, reading.text, estimateTokens && this.#estimated(reading.text))
+    const text = reading.text ?? this.#unseen(reading.whole)
+    this.#estimate.learn(frame.length, text, tokensByApp(estimateTokens, text, this.#findings.model))
+    if (reading.whole) this.#lastWhole = { id: reading.whole.id, tokens: this.#estimate.tokens }
     this.#findings.estimatedTokens = this.#estimate.tokens
     this.#findings.note(reading, now)
     if (hidesUsage && reading.isUsageOnly) return NOTHING
@@ -141,17 +143,10 @@ export class Passage implements Metering {
     return replaced === null ? NOTHING : this.#framing.write(replaced, frame)
   }
 
-  /** By the app's own function, where it gives a figure. */
-  #estimated(text: string | undefined): number | undefined {
-    if (!text) return undefined
-    try {
-      const tokens: unknown = this.#options.estimateTokens?.(text, this.#findings.model)
-      if (typeof tokens === 'number' && tokens >= 0 && tokens < Number.POSITIVE_INFINITY) return tokens
-      debug.stream('estimateTokens gave %O', tokens)
-    } catch (error) {
-      debug.stream('estimateTokens threw: %O', error)
-    }
-    return undefined
+  /** The text of an item that is said whole, unless pieces of it have passed, or it has been said before. */
+  #unseen(whole: WholeItem | undefined): string | undefined {
+    const { id, tokens } = this.#lastWhole
+    return whole === undefined || whole.id === id || this.#estimate.tokens > tokens ? undefined : whole.text
   }
 
   /** Where the frames up to here were left out, the next one is the first that the client sees. */

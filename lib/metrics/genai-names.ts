@@ -19,13 +19,16 @@ const operationsByFormat: Readonly<Record<FormatName, string>> = {
   'openai-completions': 'text_completion',
   'openai-responses': 'chat',
   'openai-embeddings': 'embeddings',
+  'openai-media': 'generate_content',
   anthropic: 'chat',
   gemini: 'generate_content',
+  'gemini-interactions': 'generate_content',
   'bedrock-converse': 'chat',
   'bedrock-invoke': 'chat',
   'ollama-chat': 'chat',
   'ollama-generate': 'text_completion',
   cohere: 'chat',
+  tgi: 'text_completion',
 }
 
 /**

@@ -49,7 +49,7 @@ export async function editedRequest(
   const learn = () => {
     // It goes into records, logs and metrics: a name, not whatever a client may put there.
     exchange.model = (modelInPath(whole) ?? modelOf(body.json))?.slice(0, LONGEST_MODEL)
-    exchange.asksForStream = asksForStream(method, whole, body.json)
+    exchange.asksForStream = asksForStream(method, whole, body.json, exchange.req.url.split('?')[1])
   }
   /** The body as it goes out, if it asks for a stream: the same one, or one that asks for usage as well. */
   const askingForUsage = (asked: RequestBody): RequestBody => {

@@ -33,13 +33,16 @@ describe('maxOutputTokens', () => {
     'openai-completions': /data: \{"error":\{.*"output_tokens_exceeded"/,
     'openai-responses': /data: \{"error":\{.*"output_tokens_exceeded"/,
     'openai-embeddings': /none/,
+    'openai-media': /data: \{"error":\{.*"output_tokens_exceeded"/,
     anthropic: /event: error\ndata: \{"type":"error","error":\{.*"output_tokens_exceeded"/,
     gemini: /data: \{"error":\{"code":502,.*"output_tokens_exceeded"/,
+    'gemini-interactions': /event: error\ndata: \{"error":\{"code":502,.*"output_tokens_exceeded"/,
     'bedrock-converse': /:exception-type[\s\S]*internalServerException[\s\S]*"output_tokens_exceeded"/,
     'bedrock-invoke': /:exception-type[\s\S]*internalServerException[\s\S]*"output_tokens_exceeded"/,
     'ollama-chat': /\{"error":".*","code":"output_tokens_exceeded"\}\n/,
     'ollama-generate': /\{"error":".*","code":"output_tokens_exceeded"\}\n/,
     cohere: /data: \{"message":".*","code":"output_tokens_exceeded"\}/,
+    tgi: /data: \{"error":".*","error_type":"output_tokens_exceeded"\}/,
   }
 
   for (const stream of allStreams) {

@@ -110,16 +110,16 @@ describe('an answer that is no stream', () => {
     assertTold(record, { usage, responseModel, responseId })
   })
 
-  test('one that says no usage has none', async (t) => {
+  test('one that says no usage has an estimate', async (t) => {
     const { usage: _, ...silent } = answer
     const { record } = await asked(t, unstreamed, (call) => call.json(200, silent))
-    assertTold(record, { ...told, usage: undefined })
+    assertTold(record, { ...told, usage: { outputTokens: 1, estimated: true } })
   })
 
-  test('one that breaks off, or is no JSON, has none', async (t) => {
+  test('one that cannot be read is marked, one that breaks off has none', async (t) => {
     const json = { 'content-type': 'application/json' }
     const { record } = await asked(t, unstreamed, (call) => call.res.writeHead(200, json).end('{"usage":{'))
-    assertTold(record, { outcome: 'completed', usage: undefined })
+    assertTold(record, { outcome: 'completed', usage: { estimated: true } })
 
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })

@@ -106,7 +106,7 @@ const messages: Case[] = [
   [
     'the input that a tool use begins with is no text',
     '{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"toolu_1","name":"json","input":{}}}',
-    {},
+    { callsTool: true },
   ],
   ['a ping', '{"type": "ping"}', {}, 'ping'],
   [
@@ -142,13 +142,14 @@ const messages: Case[] = [
     {
       finishReason: 'end_turn',
       usage: { inputTokens: 12, outputTokens: 30, cachedInputTokens: 0, cacheWriteTokens: 0 },
+      replacesUsage: true,
     },
     'message_delta',
   ],
   [
     'figures of the output alone, some of it thinking',
     '{"type": "message_delta", "delta": {"stop_reason": "max_tokens"}, "usage": {"output_tokens": 15, "input_tokens": null, "output_tokens_details": {"thinking_tokens": 9}}}',
-    { finishReason: 'max_tokens', usage: { outputTokens: 15, reasoningTokens: 9 } },
+    { finishReason: 'max_tokens', usage: { outputTokens: 15, reasoningTokens: 9 }, replacesUsage: true },
   ],
   ['the end', '{"type":"message_stop"}', { isLast: true }, 'message_stop'],
   ['the end, named by the event only', '{}', { isLast: true }, 'message_stop'],

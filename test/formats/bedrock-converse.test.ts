@@ -54,7 +54,7 @@ const messages: Case[] = [
   [
     'a tool begins',
     '{"contentBlockIndex":1,"start":{"toolUse":{"name":"f","toolUseId":"t"}}}',
-    {},
+    { callsTool: true },
     'contentBlockStart',
   ],
   ['its input', '{"contentBlockIndex":1,"delta":{"toolUse":{"input":"{\\"a"}}}', { text: '{"a' }, 'contentBlockDelta'],

@@ -23,20 +23,20 @@ const inner: Case[] = [
   [
     'Claude: the figures at the end',
     '{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":6}}',
-    { finishReason: 'end_turn', usage: { outputTokens: 6 } },
+    { finishReason: 'end_turn', usage: { outputTokens: 6 }, replacesUsage: true },
   ],
   ['Claude: the end', `{"type":"message_stop",${metricsJson}}`, { isLast: true, usage: metrics }],
   [
     'Claude: what it tells itself comes before what Bedrock counted',
     `{"type":"message_delta","delta":{},"usage":{"output_tokens":7},${metricsJson}}`,
-    { usage: { inputTokens: 8, outputTokens: 7 } },
+    { usage: { inputTokens: 8, outputTokens: 7 }, replacesUsage: true },
   ],
   ['Claude: an error', '{"type":"error","error":{"type":"overloaded_error","message":"Busy"}}', { error: 'Busy' }],
   ['Nova: text', '{"contentBlockDelta":{"delta":{"text":"Hi"},"contentBlockIndex":0}}', { text: 'Hi' }],
   [
     'Nova: figures',
     `{"metadata":{"usage":{"inputTokens":8,"outputTokens":6,"cacheReadInputTokenCount":0}},${metricsJson}}`,
-    { usage: metrics, isLast: true },
+    { usage: { ...metrics, cachedInputTokens: 0 }, isLast: true },
   ],
   [
     'Llama: a piece',

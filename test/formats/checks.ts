@@ -74,13 +74,18 @@ function spoiled(samples: readonly string[]): fc.Arbitrary<JsonObject> {
   })
 }
 
-function checkReading({ usage, isLast, isUsageOnly, ...texts }: Reading): void {
-  for (const [field, text] of Object.entries(texts)) assert.ok(typeof text === 'string' && text !== '', field)
-  for (const flag of [isLast, isUsageOnly]) assert.ok(flag === undefined || flag === true)
-  if (usage === undefined) return
-  assert.ok(Object.keys(usage).length > 0)
-  for (const [figure, count] of Object.entries(usage)) {
-    assert.ok(Number.isFinite(count) && count >= 0, `${figure}: ${count}`)
+function checkReading(reading: Reading): void {
+  const { usage, billed, whole, isLast, isUsageOnly, callsTool, replacesUsage, ...texts } = reading
+  for (const [field, text] of Object.entries({ ...texts, ...(whole && { whole: whole.text }) })) {
+    assert.ok(typeof text === 'string' && text !== '', field)
+  }
+  for (const flag of [isLast, isUsageOnly, callsTool, replacesUsage]) assert.ok(flag === undefined || flag === true)
+  for (const figures of [usage, billed]) {
+    if (figures === undefined) continue
+    assert.ok(Object.keys(figures).length > 0)
+    for (const [figure, count] of Object.entries(figures)) {
+      assert.ok(Number.isFinite(count) && count >= 0, `${figure}: ${count}`)
+    }
   }
 }
 

@@ -78,12 +78,12 @@ const messages: Case[] = [
   [
     'a call begins',
     '{"type":"tool-call-start","index":0,"delta":{"message":{"tool_calls":{"id":"f_1","type":"function","function":{"name":"f","arguments":""}}}}}',
-    {},
+    { callsTool: true },
   ],
   [
     'its arguments',
     '{"type":"tool-call-delta","index":0,"delta":{"message":{"tool_calls":{"function":{"arguments":"{\\"a\\""}}}}}',
-    { text: '{"a"' },
+    { text: '{"a"', callsTool: true },
   ],
   [
     'a citation is no text',

@@ -84,7 +84,7 @@ const messages: Case[] = [
   [
     'thoughts, calls, code and its result',
     '{"candidates":[{"content":{"parts":[{"text":"Hm. ","thought":true},{"functionCall":{"name":"f","args":{"a":1}}},{"executableCode":{"language":"PYTHON","code":"1+1"}},{"codeExecutionResult":{"outcome":"OUTCOME_OK","output":"2"}},{"inlineData":{"mimeType":"image/png","data":"iVBOR"}}]}}]}',
-    { text: 'Hm. {"a":1}1+1' },
+    { text: 'Hm. {"a":1}1+1', callsTool: true },
   ],
   [
     'the end',

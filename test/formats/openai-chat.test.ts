@@ -45,12 +45,12 @@ const messages: Case[] = [
   [
     'the arguments of tool calls',
     `{${gpt},"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"weather","arguments":"{\\"city"}},{"index":1,"type":"custom","custom":{"name":"c","input":"x = 1"}}]}}]}`,
-    { ...named, text: '{"cityx = 1' },
+    { ...named, text: '{"cityx = 1', callsTool: true },
   ],
   [
     'a function call of old',
     `{${gpt},"choices":[{"delta":{"function_call":{"name":"f","arguments":"{}"}},"finish_reason":"function_call"}]}`,
-    { ...named, text: '{}', finishReason: 'function_call' },
+    { ...named, text: '{}', finishReason: 'function_call', callsTool: true },
   ],
   [
     'spoken text',

@@ -37,11 +37,15 @@ const messages: Case[] = [
   ['code', '{"type":"response.code_interpreter_call_code.delta","delta":"1+1"}', { text: '1+1' }],
   ['a transcript', '{"type":"response.audio.transcript.delta","delta":"Hi"}', { text: 'Hi' }],
   ['audio is no text', '{"type":"response.audio.delta","delta":"UklGRg=="}', {}],
-  ['a `done` repeats', '{"type":"response.output_text.done","text":"Hello"}', {}],
+  [
+    'a `done` repeats',
+    '{"type":"response.output_text.done","item_id":"msg_1","text":"Hello"}',
+    { whole: { id: 'msg_1', text: 'Hello' } },
+  ],
   [
     'an item that is done repeats',
     '{"type":"response.output_item.done","output_index":0,"item":{"id":"msg_1","type":"message","content":[{"type":"output_text","text":"Hello"}]}}',
-    {},
+    { whole: { id: 'msg_1', text: 'Hello' } },
   ],
   [
     'completed',

@@ -29,12 +29,10 @@ describe('formatFor', () => {
       '/',
       '/v1/models',
       '/v1/models/llama3:latest',
-      '/v1/audio/speech',
       '/v1/messages/batches',
       '/v1/threads/thread_1/messages',
       '/v1/xmessages',
       '/v1/messagesx',
-      '/v1/chat',
       '/chat',
       '/generate',
       `${vertex}/mistralai/models/mistral-large:rawPredict`,
@@ -46,6 +44,13 @@ describe('formatFor', () => {
       '/openai/deployments/davinci/completions',
     ],
     'openai-embeddings': ['/v1/embeddings', '/openai/deployments/ada/embeddings', '/v1beta/openai/embeddings'],
+    'openai-media': [
+      '/v1/images/generations',
+      '/openai/deployments/dall-e/images/edits',
+      '/v1/audio/speech',
+      '/v1/audio/transcriptions',
+      '/audio/translations',
+    ],
     'openai-responses': [
       '/v1/responses',
       '/responses',
@@ -79,6 +84,12 @@ describe('formatFor', () => {
       '/prefix/v1beta/models/gemini-2.5-pro:generateContent',
       `${vertex}/google/models/gemini-2.5-pro:streamGenerateContent`,
     ],
+    'gemini-interactions': [
+      '/v1beta/interactions',
+      '/v1beta/interactions/v1_abc',
+      '/v1beta/interactions/v1_abc/cancel',
+      '/v1beta1/projects/p/locations/global/interactions',
+    ],
     'bedrock-converse': [
       '/model/anthropic.claude-3-haiku-20240307-v1:0/converse',
       '/model/anthropic.claude-3-haiku-20240307-v1:0/converse-stream',
@@ -88,9 +99,10 @@ describe('formatFor', () => {
       '/model/amazon.titan-text-express-v1/invoke',
       '/model/amazon.titan-text-express-v1/invoke-with-response-stream',
     ],
-    'ollama-chat': ['/api/chat', '/ollama/api/chat'],
+    'ollama-chat': ['/api/chat', '/ollama/api/chat', '/api/embed'],
     'ollama-generate': ['/api/generate'],
-    cohere: ['/v2/chat', '/api/v2/chat'],
+    cohere: ['/v2/chat', '/api/v2/chat', '/v1/chat', '/v1/embed', '/v2/embed', '/v1/rerank', '/v2/rerank'],
+    tgi: ['/generate_stream'],
   }
   for (const [name, claimed] of Object.entries(paths)) {
     for (const path of claimed) test(`${path}: ${name}`, () => assert.equal(formatFor(path).name, name))
@@ -109,7 +121,7 @@ describe('formatFor', () => {
 })
 
 describe('formatNamed', () => {
-  test('there are eleven', () => assert.equal(formatNames.length, 11))
+  test('there are fourteen', () => assert.equal(formatNames.length, 14))
   for (const name of formatNames) test(name, () => assert.equal(formatNamed(name).name, name))
 })
 
@@ -135,9 +147,25 @@ describe('asksForStream', () => {
     ['/api/chat', { stream: true }, true],
     ['/v2/chat', {}, false],
     ['/v2/chat', { stream: true }, true],
+    ['/generate_stream', {}, true],
   ] as const) {
     test(`${path} ${JSON.stringify(body)}: ${asked}`, () => assert.equal(asksForStream('POST', path, body), asked))
   }
+  for (const [query, asked] of [
+    ['stream=true&starting_after=5', true],
+    ['?starting_after=5&stream=1', true],
+    ['stream=True', true],
+    ['stream=false', false],
+    ['upstream=true', false],
+    ['', false],
+    [undefined, false],
+  ] as const) {
+    test(`GET with the query ${query}: ${asked}`, () =>
+      assert.equal(asksForStream('GET', '/v1/responses/resp_1', undefined, query), asked))
+  }
+  test('a query does not count where there is a body to say it', () => {
+    assert.equal(asksForStream('POST', '/v1/responses', {}, 'stream=true'), false)
+  })
   test('what is only read streams where it says so itself', () => {
     assert.equal(asksForStream('GET', '/model/claude/converse-stream', undefined), false)
     assert.equal(asksForStream('GET', '/api/chat', undefined), false)
@@ -159,6 +187,11 @@ describe('canGenerate', () => {
     ['/v1beta/models/x:embedContent', false],
     ['/v1beta/models/x:batchEmbedContents', false],
     ['/v1/embeddings', false],
+    ['/v2/embed', false],
+    ['/api/embed', false],
+    ['/v2/rerank', false],
+    ['/v1/moderations', false],
+    ['/v1/responses/resp_1/cancel', false],
   ] as const) {
     test(`${path}: ${can}`, () => assert.equal(canGenerate(path), can))
   }

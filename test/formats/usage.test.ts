@@ -4,8 +4,10 @@ import fc from 'fast-check'
 import type { Usage } from '../../lib/formats/index.js'
 import { mergeUsage, usageReader } from '../../lib/formats/usage.js'
 
+const counting = { cache: 'inside', reasoning: 'inside' } as const
+
 describe('usageReader', () => {
-  const read = usageReader({ inputTokens: ['in', 'details.in'], outputTokens: ['out'] })
+  const read = usageReader({ inputTokens: ['in', 'details.in'], outputTokens: ['out'] }, counting)
 
   for (const [told, usage] of [
     [
@@ -33,7 +35,7 @@ describe('usageReader', () => {
   }
 
   test('what an object inherits is no figure', () => {
-    assert.equal(usageReader({ inputTokens: ['constructor.length'] })({}), undefined)
+    assert.equal(usageReader({ inputTokens: ['constructor.length'] }, counting)({}), undefined)
   })
 })
 

@@ -123,7 +123,7 @@ describe('a large JSON answer', () => {
     assert.equal(parse.mock.callCount(), 1)
     const larger = foundIn([padded(256 * KIB + 1)])
     assert.deepEqual([larger.usage, larger.model, larger.responseId], [usage, 'gpt-5-2026', 'c1'])
-    assert.equal(larger.finishReason, undefined, 'it stands in a choice, which is passed over')
+    assert.equal(larger.finishReason, 'stop', 'it stands in a choice, which is looked into')
   })
 
   const pad = 'x'.repeat(300 * KIB)

@@ -19,6 +19,7 @@ describe('what messages tell is merged', () => {
         responseId: undefined,
         finishReason: undefined,
         usage: undefined,
+        billed: undefined,
         error: undefined,
         isLast: false,
         overAt: undefined,
@@ -64,12 +65,41 @@ describe('what messages tell is merged', () => {
   })
 })
 
+/** The same, where text has passed between. */
+function toldBehind(estimated: number, ...readings: Reading[]): Findings {
+  const findings = new Findings()
+  findings.estimatedTokens = estimated
+  readings.forEach((reading, at) => void findings.note(reading, at))
+  return findings
+}
+
+test('a figure that replaces does so even by 0', () => {
+  const findings = told(
+    { usage: { inputTokens: 181, outputTokens: 1, cachedInputTokens: 9 } },
+    { usage: { outputTokens: 0, cachedInputTokens: 0 }, replacesUsage: true },
+  )
+  assert.deepEqual(findings.usage, { inputTokens: 181, outputTokens: 0, cachedInputTokens: 0 })
+})
+
+test('an output of 0 replaces nothing once text has passed', () => {
+  const findings = told({ usage: { outputTokens: 17 } })
+  findings.estimatedTokens = 12
+  findings.note({ usage: { inputTokens: 0, outputTokens: 0 }, replacesUsage: true }, 1)
+  assert.deepEqual(findings.usage, { inputTokens: 0, outputTokens: 17 })
+})
+
+test('a call of a tool is a first token, even without arguments', () => {
+  assert.equal(told({ model: 'm' }, { callsTool: true }, { text: 'a' }).firstTokenAt, 1)
+  assert.equal(told({ whole: { id: 'call_1', text: '{}' } }).firstTokenAt, 0)
+})
+
 describe('output tokens so far', () => {
   for (const [name, usage, estimated, expected] of [
     ['nothing told, nothing estimated', undefined, 0, 0],
     ['estimated only, rounded', undefined, 12.6, 13],
     ['told only', { outputTokens: 7 }, 0, 7],
-    ['told, and estimated since', { outputTokens: 20 }, 12.6, 33],
+    ['told before any text, and less than that since', { outputTokens: 20 }, 12.6, 20],
+    ['told before any text, and more than that since', { outputTokens: 1 }, 12.6, 13],
     ['told of the input alone', { inputTokens: 5 }, 2, 2],
   ] as const) {
     test(name, () => {
@@ -78,6 +108,12 @@ describe('output tokens so far', () => {
       assert.equal(findings.outputTokens, expected)
     })
   }
+})
+
+test('what is estimated since a figure comes on top of it, once text had passed before', () => {
+  const findings = toldBehind(8, { usage: { outputTokens: 20 } })
+  findings.estimatedTokens = 20.6
+  assert.equal(findings.outputTokens, 33)
 })
 
 describe('generated tokens so far', () => {
@@ -104,10 +140,10 @@ describe('usage of a complete answer', () => {
   for (const [name, usage, estimated, expected] of [
     ['is what was told', { inputTokens: 3, outputTokens: 5 }, 0, { inputTokens: 3, outputTokens: 5, estimated: false }],
     [
-      'is completed where text came after what was told, and no end of it',
+      'is estimated where text came after what was told, and no end of it',
       { outputTokens: 5 },
       400,
-      { outputTokens: 405, estimated: true },
+      { outputTokens: 400, estimated: true },
     ],
     ['is exact where none was generated', { outputTokens: 0 }, 0, { outputTokens: 0, estimated: false }],
     // Embeddings: no output, and none is missing.
@@ -156,10 +192,29 @@ describe('text that passed before usage was told', () => {
     })
   }
 
-  test('is all that is told where the provider said that it is over', () => {
-    const findings = told({ usage: { outputTokens: 5 } }, { isLast: true })
-    findings.estimatedTokens = 6
-    assert.deepEqual(findings.usageAt(true), { outputTokens: 5, estimated: false })
+  for (const [what, end] of [
+    ['the provider said that it is over', { isLast: true }],
+    ['the model said why it stopped', { finishReason: 'stop' }],
+  ] as const) {
+    test(`does not end with a figure told before it, though ${what}`, () => {
+      const findings = told({ usage: { outputTokens: 1 } })
+      findings.estimatedTokens = 6
+      findings.note(end, 1)
+      assert.deepEqual(findings.usageAt(true), { outputTokens: 6, estimated: true })
+    })
+  }
+
+  test('ends with a figure that stands in the last messages, with no text behind it', () => {
+    for (const [readings, estimated] of [
+      [[{ text: 'a' }, { usage: { outputTokens: 5 } }, { isLast: true }], false],
+      [[{ usage: { outputTokens: 5 } }, { text: 'a' }, { isLast: true }], true],
+      [[{ text: 'a' }, { isLast: true }], true],
+    ] as const) {
+      const findings = told({ usage: { outputTokens: 5 } })
+      findings.estimatedTokens = 9
+      for (const reading of readings) findings.noteAtEnd(reading, 1)
+      assert.equal(findings.usageAt(true)?.estimated, estimated)
+    }
   })
 
   for (const usage of [{ inputTokens: 3 }, { inputTokens: 3, outputTokens: 0 }]) {
@@ -186,7 +241,7 @@ describe('usage of an answer that ended early', () => {
       2,
       {
         inputTokens: 3,
-        outputTokens: 7,
+        outputTokens: 5,
         estimated: true,
       },
     ],
@@ -196,7 +251,7 @@ describe('usage of an answer that ended early', () => {
       8.2,
       {
         inputTokens: 3,
-        outputTokens: 9,
+        outputTokens: 8,
         estimated: true,
       },
     ],
@@ -220,8 +275,8 @@ describe('usage of an answer that ended early', () => {
       8,
       {
         inputTokens: 3,
-        outputTokens: 9,
-        totalTokens: 12,
+        outputTokens: 8,
+        totalTokens: 11,
         estimated: true,
       },
     ],
@@ -249,8 +304,8 @@ describe('usage of an answer that ended early', () => {
   // Google's total has thoughts and what tools put into the prompt, on top of input and output.
   test('never has a total below the one that was told', () => {
     const usage = { inputTokens: 10, outputTokens: 100, reasoningTokens: 500, totalTokens: 610 }
-    const findings = told({ usage })
-    findings.estimatedTokens = 120
+    const findings = toldBehind(80, { usage })
+    findings.estimatedTokens = 200
     assert.equal(findings.usageAt(false)?.totalTokens, 730)
   })
 
@@ -259,5 +314,46 @@ describe('usage of an answer that ended early', () => {
     findings.estimatedTokens = 8
     findings.usageAt(false)
     assert.deepEqual(findings.usage, { inputTokens: 3, outputTokens: 1, totalTokens: 4 })
+  })
+})
+
+describe('tokens with one meaning', () => {
+  const openai = { cache: 'inside', reasoning: 'by total' } as const
+  const google = { cache: 'inside', reasoning: 'beside' } as const
+
+  test('are those that were told', () => {
+    const findings = told({ usage: { inputTokens: 10, outputTokens: 20, cachedInputTokens: 4, reasoningTokens: 15 } })
+    assert.deepEqual(findings.tokensAt(true, openai), {
+      uncachedInput: 6,
+      cachedInput: 4,
+      cacheWrite: 0,
+      visibleOutput: 5,
+      reasoning: 15,
+      total: 30,
+    })
+  })
+
+  test('are those that are billed, where that is more', () => {
+    const findings = told({
+      usage: { inputTokens: 10, outputTokens: 20 },
+      billed: { inputTokens: 110, outputTokens: 25 },
+    })
+    assert.equal(findings.tokensAt(true, openai)?.total, 135)
+  })
+
+  test('are completed by the estimate, which has the text of the reasoning in it', () => {
+    const thoughts = toldBehind(0, { usage: { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 } })
+    thoughts.estimatedTokens = 290
+    assert.deepEqual([thoughts.tokensAt(false, google)?.total, thoughts.tokensAt(false, google)?.reasoning], [310, 300])
+    thoughts.estimatedTokens = 400
+    const { visibleOutput, total } = thoughts.tokensAt(false, google)!
+    assert.deepEqual([visibleOutput, total], [100, 410])
+  })
+
+  test('are estimated where nothing was told, and unknown where nothing is known', () => {
+    const findings = new Findings()
+    assert.equal(findings.tokensAt(true, openai), undefined)
+    findings.estimatedTokens = 8
+    assert.deepEqual([findings.tokensAt(true, openai)?.visibleOutput, findings.tokensAt(true, openai)?.total], [8, 8])
   })
 })

@@ -7,9 +7,9 @@ import { recordOf } from './support/records.js'
 const told = {
   inputTokens: 10,
   outputTokens: 20,
-  cachedInputTokens: 300,
-  cacheWriteTokens: 4000,
-  reasoningTokens: 50_000,
+  cachedInputTokens: 3,
+  cacheWriteTokens: 4,
+  reasoningTokens: 5,
 }
 
 const expected: Record<FormatName, [inputTokens: number, outputTokens: number]> = {
@@ -17,13 +17,16 @@ const expected: Record<FormatName, [inputTokens: number, outputTokens: number]> 
   'openai-completions': [10, 20],
   'openai-responses': [10, 20],
   'openai-embeddings': [10, 20],
-  anthropic: [4310, 20],
-  gemini: [10, 50_020],
-  'bedrock-converse': [4310, 20],
-  'bedrock-invoke': [4310, 20],
+  'openai-media': [10, 20],
+  anthropic: [17, 20],
+  gemini: [10, 25],
+  'gemini-interactions': [10, 25],
+  'bedrock-converse': [17, 20],
+  'bedrock-invoke': [17, 20],
   'ollama-chat': [10, 20],
   'ollama-generate': [10, 20],
   cohere: [10, 20],
+  tgi: [10, 20],
 }
 
 describe('uniform usage', () => {
@@ -51,11 +54,9 @@ describe('uniform usage', () => {
     assert.deepEqual(uniformUsage(recordOf({ format: 'anthropic', usage })), usage)
   })
 
-  test('Gemini: thoughts without an answer are output; an estimate has them in it', () => {
+  test('Gemini: thoughts without an answer are output', () => {
     const thoughts = { inputTokens: 1, reasoningTokens: 7, estimated: false }
     assert.equal(uniformUsage(recordOf({ format: 'gemini', usage: thoughts }))?.outputTokens, 7)
-    const estimate = { outputTokens: 9, reasoningTokens: 7, estimated: true }
-    assert.equal(uniformUsage(recordOf({ format: 'gemini', usage: estimate }))?.outputTokens, 9)
   })
 
   test('reasoning beside the output of another protocol, as the total tells, is output', () => {
@@ -63,8 +64,6 @@ describe('uniform usage', () => {
     assert.equal(uniformUsage(recordOf({ format: 'openai-chat', usage: xai }))?.outputTokens, 320)
     const within = { ...xai, reasoningTokens: 15, totalTokens: 30 }
     assert.equal(uniformUsage(recordOf({ format: 'openai-chat', usage: within }))?.outputTokens, 20)
-    const estimate = { ...xai, estimated: true }
-    assert.equal(uniformUsage(recordOf({ format: 'openai-chat', usage: estimate }))?.outputTokens, 20)
   })
 
   test('none is none', () => assert.equal(uniformUsage(recordOf({ usage: undefined })), undefined))

@@ -152,6 +152,7 @@ describe('maxOutputTokens stands for each format’s own field', () => {
     ['openai-completions', {}, { max_tokens: 5 }],
     ['openai-responses', {}, { max_output_tokens: 5 }],
     ['openai-embeddings', { input: 'x' }, { input: 'x' }],
+    ['openai-media', { prompt: 'x' }, { prompt: 'x' }],
     ['anthropic', {}, { max_tokens: 5 }],
     ['gemini', { generationConfig: { topK: 1 } }, { generationConfig: { topK: 1, maxOutputTokens: 5 } }],
     ['gemini', { generation_config: { topK: 1 } }, { generation_config: { topK: 1, maxOutputTokens: 5 } }],
@@ -160,6 +161,8 @@ describe('maxOutputTokens stands for each format’s own field', () => {
     ['ollama-chat', { options: { seed: 1 } }, { options: { seed: 1, num_predict: 5 } }],
     ['ollama-generate', {}, { options: { num_predict: 5 } }],
     ['cohere', {}, { max_tokens: 5 }],
+    ['gemini-interactions', {}, { generation_config: { max_output_tokens: 5 } }],
+    ['tgi', { inputs: 'x' }, { inputs: 'x', parameters: { max_new_tokens: 5 } }],
   ]
   for (const [format, body, expected] of table) {
     test(`${format}: ${JSON.stringify(expected)}`, () => {

@@ -1,7 +1,11 @@
 import type { ExchangeRecord } from '../../../lib/exchange.js'
+import { formatNamed, tokensOf } from '../../../lib/formats/index.js'
+
+const told = { inputTokens: 20, outputTokens: 11, totalTokens: 31, estimated: false }
 
 /** The record of a streamed chat that went well; what is given replaces what it has. */
 export function recordOf(given: Partial<ExchangeRecord> = {}): ExchangeRecord {
+  const { usage = undefined, format = 'openai-chat' } = 'usage' in given ? given : { ...given, usage: told }
   return {
     id: 'exchange-1',
     outcome: 'completed',
@@ -17,7 +21,8 @@ export function recordOf(given: Partial<ExchangeRecord> = {}): ExchangeRecord {
     responseModel: 'gpt-4o-2024-08-06',
     responseId: 'chatcmpl-1',
     finishReason: 'stop',
-    usage: { inputTokens: 20, outputTokens: 11, totalTokens: 31, estimated: false },
+    usage: told,
+    tokens: usage && tokensOf(usage, formatNamed(format).counting),
     firstTokenMs: 400,
     outputTokensPerSecond: 44,
     startedAt: 1_700_000_000_000,

@@ -1,0 +1,53 @@
+import { errorIn } from './failures.js'
+import { listAt, reasonAt, textAt, valueAt } from './fields.js'
+import type { Counting, Format, JsonObject, Reading } from './format.js'
+import { openai } from './openai.js'
+import { readingOf } from './reading.js'
+import { usageReader } from './usage.js'
+
+const counting: Counting = { cache: 'inside', reasoning: 'inside' }
+const readUsage = usageReader({ inputTokens: ['input_length'], outputTokens: ['generated_tokens'] }, counting)
+
+/**
+ * Hugging Face's Text Generation Inference: https://huggingface.github.io/text-generation-inference/
+ *
+ * An event has one token; the last one has the whole text and the details of its making. An answer tells details only if the
+ * request asks for them, and the tokens of its input as a list of them. Errors are `{"error":"…","error_type":"…"}`.
+ */
+export const tgi: Format = {
+  ...openai,
+  name: 'tgi',
+  errorBody: ({ code, message }) => ({ error: message, error_type: code }),
+  usageMarker: '"generated_tokens"',
+  counting,
+  answerFields: ['generated_text', 'details', 'error'],
+
+  readMessage(data) {
+    const isSpecial = valueAt(data, 'token', 'special') === true
+    return readingOf({
+      ...readDetails(data.details),
+      text: isSpecial ? undefined : textAt(data, 'token', 'text'),
+      error: errorIn(data),
+      isLast: typeof data.generated_text === 'string',
+    })
+  },
+
+  readAnswer(answer: JsonObject) {
+    return readingOf({
+      ...readDetails(answer.details),
+      text: textAt(answer, 'generated_text'),
+      error: errorIn(answer),
+    })
+  },
+
+  maxOutputTokensPath: () => ['parameters', 'max_new_tokens'],
+}
+
+function readDetails(details: unknown): Reading {
+  const told = readUsage(details)
+  const prefill = listAt(details, 'prefill').length
+  return {
+    finishReason: reasonAt(details, 'finish_reason'),
+    usage: told && prefill > 0 && told.inputTokens === undefined ? { ...told, inputTokens: prefill } : told,
+  }
+}

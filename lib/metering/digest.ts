@@ -1,0 +1,207 @@
+import { parsedJson } from '../json.js'
+import { JsonNesting } from '../json-nesting.js'
+
+const SPACE = 0x20
+const QUOTE = 0x22
+const COMMA = 0x2c
+const COLON = 0x3a
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+
+/** Of a string this much is kept, and this much behind the first of the two bounds below. */
+const KEPT_STRING_BYTES = { first: 16 * 1024, later: 256 }
+
+/** Behind so many bytes of a top-level field no array gets a further element, and behind so many no object a field. */
+const KEPT_BYTES = { elements: 64 * 1024, fields: 256 * 1024 }
+
+const DEEPEST = 64
+
+interface Container {
+  readonly isArray: boolean
+  /** Elements, or fields, that were kept. */
+  kept: number
+}
+
+interface OpenString {
+  /** What is kept of it as it was sent, a character a byte. */
+  raw: string
+  isCut: boolean
+}
+
+/**
+ * A small copy of a large JSON object that comes in chunks: some of its top-level fields, in which long strings are cut, and
+ * long arrays end early. So a picture of megabytes costs next to nothing, and what stands behind it is still read.
+ */
+export class JsonDigest {
+  /** The copy, parsed as soon as the object has come whole. */
+  value: unknown
+  readonly #names: readonly string[]
+  readonly #nesting = new JsonNesting()
+  /** The copy, a character a byte; and where in it the present top-level value begins. */
+  #text = ''
+  #start = 0
+  readonly #open: Container[] = []
+  #place: 'start' | 'within' | 'end' | 'no object' = 'start'
+  #isKeyNext = false
+  #string: OpenString | undefined
+  #inScalar = false
+  /** The value at this place is not asked for. */
+  #ignores = false
+  /** What is passed over, up to where so many brackets are open; what it ends with in the copy. */
+  #passed: { readonly depth: number; readonly closing: string } | undefined
+
+  /** @param names the top-level fields that are kept */
+  constructor(names: readonly string[]) {
+    this.#names = names
+  }
+
+  push(chunk: Buffer): void {
+    let at = 0
+    while (at < chunk.length && (this.#place === 'start' || this.#place === 'within')) at = this.#take(chunk, at)
+  }
+
+  /** @returns how far it came */
+  #take(chunk: Buffer, at: number): number {
+    if (this.#place === 'start') return this.#takeStart(chunk[at]!, at)
+    if (this.#string) return this.#takeString(this.#string, chunk, at)
+    if (this.#passed) return this.#pass(this.#passed, chunk, at)
+    return this.#takeByte(chunk[at]!, at)
+  }
+
+  #takeStart(byte: number, at: number): number {
+    if (byte === OPEN_BRACE) {
+      this.#place = 'within'
+      this.#begin(byte)
+    } else if (byte > SPACE && !BYTE_ORDER_MARK.includes(byte)) {
+      this.#place = 'no object'
+    }
+    return at + 1
+  }
+
+  #takeByte(byte: number, at: number): number {
+    if (byte <= SPACE || byte === COLON) {
+      if (byte === COLON) this.#isKeyNext = false
+    } else if (byte === COMMA) {
+      this.#inScalar = this.#ignores = false
+      this.#isKeyNext = !this.#top.isArray
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
+      this.#end(byte)
+    } else if (this.#ignores) {
+      const { depth } = this.#nesting
+      if (this.#nesting.begin(byte)) this.#passed = { depth, closing: '' }
+    } else if (!this.#mayBegin()) {
+      return at
+    } else if (byte === QUOTE) {
+      this.#nesting.begin(byte)
+      this.#string = { raw: '', isCut: false }
+    } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      this.#begin(byte)
+    } else {
+      this.#inScalar = true
+      this.#text += String.fromCharCode(byte)
+    }
+    return at + 1
+  }
+
+  get #top(): Container {
+    return this.#open.at(-1)!
+  }
+
+  /** How much was kept of the present top-level value. */
+  get #kept(): number {
+    return this.#text.length - this.#start
+  }
+
+  /** Whether a value may begin here, or go on; otherwise the rest of its array is passed over. */
+  #mayBegin(): boolean {
+    const container = this.#top
+    if (!container.isArray || this.#inScalar) return true
+    if (this.#kept > KEPT_BYTES.elements) return this.#passRest(']')
+    if (container.kept++ > 0) this.#text += ','
+    return true
+  }
+
+  #passRest(closing: string): false {
+    this.#passed = { depth: this.#nesting.depth - 1, closing }
+    return false
+  }
+
+  #begin(byte: number): void {
+    const { depth } = this.#nesting
+    this.#nesting.begin(byte)
+    if (depth >= DEEPEST) {
+      this.#text += 'null'
+      this.#passed = { depth, closing: '' }
+      return
+    }
+    this.#text += String.fromCharCode(byte)
+    this.#open.push({ isArray: byte === OPEN_BRACKET, kept: 0 })
+    this.#isKeyNext = byte === OPEN_BRACE
+  }
+
+  #end(byte: number): void {
+    this.#nesting.depth--
+    this.#close(String.fromCharCode(byte))
+  }
+
+  #close(closing: string): void {
+    this.#text += closing
+    this.#inScalar = this.#ignores = false
+    this.#open.pop()
+    if (this.#open.length > 0) return
+    this.#place = 'end'
+    this.value = parsedJson(Buffer.from(this.#text, 'latin1').toString())
+    this.#text = ''
+  }
+
+  #pass({ depth, closing }: { depth: number; closing: string }, chunk: Buffer, from: number): number {
+    const at = this.#nesting.skip(chunk, from, depth)
+    if (this.#nesting.inString || this.#nesting.depth !== depth) return at
+    this.#passed = undefined
+    if (closing !== '') this.#close(closing)
+    return at
+  }
+
+  #takeString(string: OpenString, chunk: Buffer, from: number): number {
+    const at = this.#nesting.skip(chunk, from, this.#nesting.depth)
+    const end = this.#nesting.inString ? at : at - 1
+    const most = this.#kept > KEPT_BYTES.elements ? KEPT_STRING_BYTES.later : KEPT_STRING_BYTES.first
+    const room = Math.max(0, most - string.raw.length)
+    if (end - from > room) string.isCut = true
+    string.raw += chunk.toString('latin1', from, Math.min(end, from + room))
+    if (this.#nesting.inString) return at
+    this.#string = undefined
+    const raw = string.isCut ? withoutHalfEscape(string.raw) : string.raw
+    if (this.#isKeyNext) this.#takeKey(raw)
+    else this.#text += `"${raw}"`
+    return at
+  }
+
+  #takeKey(raw: string): void {
+    const isTop = this.#open.length === 1
+    if (isTop && !this.#names.includes(String(parsedJson(`"${raw}"`)))) {
+      this.#ignores = true
+      return
+    }
+    if (!isTop && this.#kept > KEPT_BYTES.fields) {
+      this.#passRest('}')
+      return
+    }
+    this.#text += `${this.#top.kept++ > 0 ? ',' : ''}"${raw}":`
+    if (isTop) this.#start = this.#text.length
+  }
+}
+
+const LONGEST_ESCAPE = '\\u0000'.length
+
+/** What is left of a string that was cut, without the escape that it was cut in. */
+function withoutHalfEscape(raw: string): string {
+  for (let less = 0; less < LONGEST_ESCAPE; less++) {
+    const shorter = raw.slice(0, raw.length - less)
+    if (parsedJson(`"${shorter}"`) !== undefined) return shorter
+  }
+  return ''
+}
