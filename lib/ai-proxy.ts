@@ -10,6 +10,7 @@ import { type AiProxyStats, Ledger } from './ledger.js'
 import { Observers } from './observers.js'
 import type { AiProxyOptions } from './options.js'
 import { OverloadGuard } from './overload.js'
+import { AsyncFilterError } from './request/headers.js'
 import { BodyConsumedError } from './request/parsed-body.js'
 import { SetupWarnings } from './setup-warnings.js'
 import { Delivery, type DeliveryEvents } from './stream/delivery.js'
@@ -75,6 +76,7 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
     ledger.begin(exchange, delivery)
     carry(exchange, delivery, house).catch((thrown) => {
       if (thrown instanceof BodyConsumedError) house.warnings.tell('AI_PROXY_BODY_CONSUMED')
+      if (thrown instanceof AsyncFilterError) house.warnings.tell('AI_PROXY_ASYNC_FORWARD_HEADERS')
       delivery.fail(toFailure(thrown))
     })
   }

@@ -6,7 +6,7 @@ import type { House } from './house.js'
 import { readBody } from './request/body.js'
 import { editedRequest } from './request/edit.js'
 import { admitEndpoint, allowHeader, refuseWebSocket } from './request/endpoints.js'
-import { isFramingHeader } from './request/headers.js'
+import { heldBack, isFramingHeader } from './request/headers.js'
 import { providerPath } from './request/provider-path.js'
 import { takesJson } from './request/takes-json.js'
 import { upstreamRequest } from './request/upstream-request.js'
@@ -65,6 +65,7 @@ export async function carry(exchange: Exchange, delivery: Delivery, house: House
   awaitFirstByte()
   const further = [...observers.onRequest(exchange), edited.headers]
   const request = await upstreamRequest(req, path, edited.body, config, further)
+  if (debug.request.enabled) debug.request('%s not forwarded: %s', exchange.id, heldBack(req.headers, request.headers))
   if (exchange.isSettled) return
   if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.openEarly()
   // Requests that come in a rush go out in turns, like everything else that takes time.

@@ -10,8 +10,9 @@ import {
   type ModelOptions,
   type ProxyOptions,
 } from './options.js'
+import { isCredentialHeader } from './request/credential-names.js'
 import { compileEndpoints, type EndpointFilter } from './request/endpoints.js'
-import { compileForwardHeaders, type HeaderFilter, isCredentialHeader, isFramingHeader } from './request/headers.js'
+import { compileForwardHeaders, type HeaderFilter, isFramingHeader, isHarmlessHeader } from './request/headers.js'
 import { compileModels, type ModelFilter } from './request/models.js'
 
 /** The options, checked and completed: what the rest of the package reads. */
@@ -21,8 +22,10 @@ export interface Config {
   /** Path prefix of the target, without a slash at its end. */
   readonly prefix: string
   readonly auth: { readonly headers: [string, Credential][]; readonly query: [string, Credential][] }
-  /** We hold the provider's credentials: the client's stay here. */
+  /** We hold the provider's credentials, or may: the client's stay here. */
   readonly holdsCredentials: boolean
+  /** The app says that the client's credentials go on, whatever headers it sets itself. */
+  readonly forwardCredentials: boolean
   readonly headers: [string, string][]
   readonly forwards: HeaderFilter
   readonly endpoints: EndpointFilter
@@ -54,6 +57,7 @@ const optionNames = [
   'auth',
   'headers',
   'forwardHeaders',
+  'forwardCredentials',
   'endpoints',
   'limits',
   'turns',
@@ -101,8 +105,9 @@ export function resolveOptions(options: AiProxyOptions): Config {
     if (typeof value !== 'string') fail(`headers.${name}`, hint(typeof value), 'a string')
     checkHeader(`headers.${name}`, name, value)
   }
-  const holdsCredentials =
-    auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => isCredentialHeader(name))
+  const forwardCredentials = resolveForwardCredentials(given, auth, headers)
+  const mayHold = auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => !isHarmlessHeader(name))
+  const holdsCredentials = forwardCredentials === undefined ? mayHold : !forwardCredentials
   const readsRequests = [given.models, given.modelOptions, given.onRequest].some((option) => option !== undefined)
   const turns = objectOf('turns', or(given.turns, {}), ['budgetMs'], allNames)
   return {
@@ -110,6 +115,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
     prefix,
     auth,
     holdsCredentials,
+    forwardCredentials: forwardCredentials === true,
     headers,
     forwards: compileForwardHeaders(given.forwardHeaders, holdsCredentials),
     endpoints: compileEndpoints(given.endpoints, prefix, readsRequests),
@@ -200,6 +206,23 @@ function resolveAuth(auth: AuthOptions | undefined): Config['auth'] {
       },
     )
   return { headers: credentials('headers'), query: credentials('query') }
+}
+
+function resolveForwardCredentials(
+  { forwardCredentials }: AiProxyOptions,
+  auth: Config['auth'],
+  headers: Config['headers'],
+): boolean | undefined {
+  if (forwardCredentials === undefined) return undefined
+  const isOurs = auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => isCredentialHeader(name))
+  if (check.boolean('forwardCredentials', forwardCredentials) && isOurs) {
+    fail(
+      'forwardCredentials',
+      hint('true beside credentials of ours'),
+      'true only if neither `auth` nor `headers` has any',
+    )
+  }
+  return forwardCredentials
 }
 
 function resolveLimits(limits: Partial<Limits> | undefined): Limits {

@@ -58,11 +58,17 @@ export interface AiProxyOptions {
   /** Further request headers for the provider. Default: none. */
   headers?: Record<string, string>
   /**
-   * Client headers that go on: names (`*` at the end stands for any rest), or a function of the lower-case name.
-   * Cookies and hop-by-hop headers never go on. Default: {@link defaultForwardHeaders} and, where we hold no credentials
-   * of the provider, the client's own.
+   * Client headers that go on: names (`*` at the end stands for any rest), or a function of the lower-case name, which must
+   * return `true` at once. Cookies, hop-by-hop headers and those that give a request another method or URL never go on, and
+   * `x-forwarded-*` only by its name in a list. Default: {@link defaultForwardHeaders} and, if `forwardCredentials`, the
+   * client's own credentials.
    */
   forwardHeaders?: readonly string[] | ((name: string) => boolean)
+  /**
+   * Whether the client's own credentials go on, in headers and in the query. Default: only if we hold none of the provider's:
+   * `auth` is not set, and neither `headers` nor `onRequest` sets a header that is not known to be harmless.
+   */
+  forwardCredentials?: boolean
   /**
    * Provider paths that can be reached. A string matches under any version prefix, or under any base path if it begins
    * with two asterisks and a slash; `*` stands for a part of one path segment, and a method may stand before it

@@ -17,6 +17,8 @@ const warnings = {
   AI_PROXY_KEEP_ALIVE:
     'server.keepAliveTimeout is shorter than the 60 s after which load balancers close idle connections, so that they ' +
     'send requests on connections that are just being closed (502). Set it to 65000.',
+  AI_PROXY_ASYNC_FORWARD_HEADERS:
+    'forwardHeaders is a function that returns a promise, and every request fails with 500: it must return true or false at once.',
   AI_PROXY_TRUST_PROXY:
     "Requests come through a reverse proxy (x-forwarded-for), and the app's `trust proxy` is not set: req.ip is the " +
     "proxy's. Set it: https://expressjs.com/en/guide/behind-proxies.html",

@@ -17,6 +17,7 @@ describe('defaults', () => {
       prefix: '',
       auth: { headers: [], query: [] },
       holdsCredentials: false,
+      forwardCredentials: false,
       headers: [],
       limits: {
         maxRequestBytes: 32 * 1024 * 1024,
@@ -70,6 +71,7 @@ describe('defaults', () => {
         'auth',
         'headers',
         'forwardHeaders',
+        'forwardCredentials',
         'endpoints',
         'limits',
         'turns',
@@ -176,6 +178,15 @@ describe('a wrong value throws, naming the option, what it got and what it takes
     [{ forwardHeaders: ['cookie'] }, /forwardHeaders takes .*; got 'cookie'/],
     [{ forwardHeaders: ['authorization'], auth: { query: { key: 'k' } } }, /forwardHeaders takes .*`auth` is set/],
     [{ endpoints: 'everything' }, /endpoints takes a list of strings and RegExps, or 'all'; got 'everything'/],
+    [{ forwardCredentials: 'yes' }, /forwardCredentials takes true or false; got 'yes'/],
+    [
+      { forwardCredentials: true, auth: { query: { key: 'k' } } },
+      /forwardCredentials takes true only if neither `auth`/,
+    ],
+    [
+      { forwardCredentials: true, headers: { 'x-api-key': 'k' } },
+      /forwardCredentials takes true only if neither `auth`/,
+    ],
     [{ endpoints: [5] }, /endpoints\[0\] takes .*; got 5/],
     [
       { auth: { headers: { authorization: undefined } } },
@@ -304,6 +315,9 @@ describe('credentials of ours', () => {
     ['a function', { auth: { headers: { authorization: () => 'x' } } }, true],
     ['among the further headers', { headers: { Authorization: 'x' } }, true],
     ['further headers of another kind', { headers: { 'x-team': 'x' } }, false],
+    ['a further header that may be one', { headers: { 'x-gateway-pass': 'x' } }, true],
+    ['the same, said to be none', { headers: { 'x-gateway-pass': 'x' }, forwardCredentials: true }, false],
+    ['none, and the client’s stay here all the same', { forwardCredentials: false }, true],
   ] as const) {
     test(`${name}: ${holds}`, () => {
       const config = resolveOptions({ target, ...options })

@@ -2,49 +2,79 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { fail } from '../check.js'
 import { isHopByHop, namedByConnection } from '../hop-by-hop.js'
 import type { AiProxyOptions } from '../options.js'
+import { remembering } from '../remember.js'
+import { isCredentialHeader } from './credential-names.js'
 
-/** Whether a client header, by its lower-case name, goes on to the provider. */
+/**
+ * Whether a client header, by its lower-case name, goes on to the provider.
+ *
+ * @throws AsyncFilterError
+ */
 export type HeaderFilter = (name: string) => boolean
 
-/** The client headers that go on by default; `*` stands for any rest. */
+/** A `forwardHeaders` function returned a promise, from which nothing can be told in time. */
+export class AsyncFilterError extends TypeError {}
+
+/**
+ * The client headers that go on by default; `*` stands for any rest. None is a credential. They say how an answer is to
+ * be made, or which request belongs to which.
+ */
 export const defaultForwardHeaders: readonly string[] = [
-  'accept',
-  'content-type',
-  'user-agent',
-  'anthropic-version',
-  'anthropic-beta',
-  'openai-beta',
-  'x-request-id',
-  'idempotency-key',
-  'traceparent',
-  'tracestate',
+  ...['accept', 'content-type', 'user-agent', 'prefer', 'last-event-id'],
+  ...['anthropic-version', 'anthropic-beta', 'openai-beta'],
+  // Without its guardrail a model of Bedrock answers all the same.
+  'x-amzn-bedrock-*',
+  ...['x-ms-oai-*', 'extra-parameters'],
+  ...['x-goog-api-client', 'x-server-timeout', 'x-vertex-ai-*'],
+  ...['mcp-session-id', 'mcp-protocol-version'],
+  ...['x-request-id', 'x-client-request-id', 'x-ms-client-request-id', 'idempotency-key', 'traceparent', 'tracestate'],
+  ...['http-referer', 'x-title', 'x-openrouter-*', 'x-client-name', 'originator'],
+  // By these, providers send requests of one conversation to the machine that has it in its cache.
+  ...[
+    'session_id',
+    'conversation_id',
+    'x-session-id',
+    'x-session-affinity',
+    'x-grok-conv-id',
+    'x-codex-*',
+    'x-openai-subagent',
+  ],
   'x-stainless-*',
 ]
 
-/** The client's own credentials: they go on only where we hold none of the provider's. */
+/** The client's own credentials: they go on only if we hold none of the provider's. */
 const credentialHeaders: readonly string[] = [
-  'authorization',
-  'x-api-key',
-  'api-key',
-  'x-goog-api-key',
-  'openai-organization',
-  'openai-project',
+  ...['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'],
+  ...['openai-organization', 'openai-project', 'x-goog-user-project', 'chatgpt-account-id'],
 ]
 
-const credentialParameters: readonly string[] = [
-  'key',
-  'api_key',
-  'api-key',
-  'apikey',
-  'access_token',
-  'subscription-key',
-]
+/** Headers that the proxy decides on itself, a client's cookies, which are for the app, and what gives a request another meaning. */
+const NEVER = new RegExp(
+  `^(?:${[
+    'expect',
+    'host',
+    'content-length',
+    'accept-encoding',
+    '(?:set-)?cookie2?',
+    'x-(?:http-)?(?:method|host)(?:-override)?',
+    'x-(?:original|rewrite|override)-(?:url|uri|path|method|host)',
+    'x-envoy-original-path',
+    // Takes usage out of the answers of Google's APIs, as `fields` in a query does.
+    'x-goog-fieldmask',
+  ].join('|')})$`,
+)
 
-/** Headers that the proxy decides on itself, and a client's cookies, which are for the app. */
-const neverForwarded = ['expect', 'host', 'content-length', 'accept-encoding', 'cookie', 'cookie2']
+/** Where a request comes from, as the servers before the app tell. A client may tell it, too. */
+const ORIGINS = /^(?:forwarded|x-forwarded(?:-.*)?|x-real-ip|x-client-ip|true-client-ip|cf-connecting-ip)$/
+
+/** A name as servers read it that know headers as variables (CGI). */
+function plain(name: string): string {
+  return name.replaceAll('_', '-')
+}
 
 function mayBeForwarded(name: string): boolean {
-  return !isHopByHop(name) && !neverForwarded.includes(name)
+  // HTTP/2 has `:path` and the like among its headers.
+  return !name.startsWith(':') && !isHopByHop(plain(name)) && !NEVER.test(plain(name))
 }
 
 /** Headers by which HTTP finds where a message ends: set by hand, they would put a pooled connection out of step. */
@@ -52,22 +82,43 @@ export function isFramingHeader(name: string): boolean {
   return isHopByHop(name) || name === 'content-length' || name === 'expect'
 }
 
-export function isCredentialHeader(name: string): boolean {
-  return credentialHeaders.includes(name.toLowerCase())
+const COMMON =
+  /^(?:accept-.*|content-.*|origin|referer|from|via|baggage|priority|pragma|cache-control|date|x-(?:app|env|environment|region|service|source|team|tenant)(?:-id|-name)?|.*-version|.*-beta|.*-(?:request|correlation|trace)-id)$/
+
+/**
+ * Whether a header of ours is known to hold no credential. What is not known may be one: a gateway's key has any name.
+ *
+ * @param name in any case
+ */
+export function isHarmlessHeader(name: string): boolean {
+  const lower = name.toLowerCase()
+  if (isCredentialHeader(lower)) return false
+  return isDefault(lower) || ORIGINS.test(lower) || COMMON.test(lower)
+}
+
+const isDefault = matcherOf(defaultForwardHeaders)
+
+/** Whether a name is among names, of which those that end in `*` stand for any rest. */
+function matcherOf(names: readonly string[]): (name: string) => boolean {
+  const exact = new Set(names)
+  const starts = names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
+  return (name) => exact.has(name) || starts.some((start) => name.startsWith(start))
 }
 
 /**
  * Compiles the `forwardHeaders` option.
  *
- * @param holdsCredentials we send the provider's credentials ourselves: no filter lets the client's through
- * @throws TypeError where the option is neither a list of names nor a function, or names what never goes on
+ * @param holdsCredentials the client's credentials stay here: no filter lets them through
+ * @throws TypeError if the option is neither a list of names nor a function, or names what never goes on
  */
 export function compileForwardHeaders(
   option: AiProxyOptions['forwardHeaders'],
   holdsCredentials: boolean,
 ): HeaderFilter {
   const isBarred = (name: string) => !mayBeForwarded(name) || (holdsCredentials && isCredentialHeader(name))
-  if (typeof option === 'function') return (name) => !isBarred(name) && option(name)
+  // Where the client comes from goes on only if the app names it: it may be made up.
+  const isBarredUnnamed = (name: string) => isBarred(name) || ORIGINS.test(plain(name))
+  if (typeof option === 'function') return (name) => !isBarredUnnamed(name) && answerOf(option, name)
   if (option !== undefined && !(Array.isArray(option) && option.every((name) => typeof name === 'string'))) {
     fail('forwardHeaders', option, 'a list of header names, or a function of a name')
   }
@@ -78,42 +129,51 @@ export function compileForwardHeaders(
     fail('forwardHeaders', barred, `names of headers that may go on; this one ${why}`)
   }
   const exact = new Set(names.concat(option || holdsCredentials ? [] : credentialHeaders))
-  const starts = names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
+  const matches = matcherOf(names)
   // None of the exact names is barred: that was an error above.
-  return (name) => exact.has(name) || (starts.some((start) => name.startsWith(start)) && !isBarred(name))
+  return remembering((name) => exact.has(name) || (matches(name) && !isBarredUnnamed(name)))
+}
+
+/** What the app's function says, which must say it at once: a promise is neither yes nor no. */
+function answerOf(filter: (name: string) => unknown, name: string): boolean {
+  const answer = filter(name)
+  if (typeof answer === 'object' && answer !== null && 'then' in answer) {
+    // It is nobody's to wait for, and what it rejects with would end the process.
+    Promise.resolve(answer).catch(() => {})
+    throw new AsyncFilterError('forwardHeaders returned a promise: it must return true or false at once')
+  }
+  return answer === true
 }
 
 /** These go on with the body that they describe, as it goes on. */
 const ofTheBody = ['content-type', 'content-encoding', 'content-length']
 
-/** The client's headers that go on, beside its body's. What `connection` names is meant for this connection alone. */
+/**
+ * The client's headers that go on, beside its body's. What `connection` names is meant for this connection alone.
+ *
+ * @param withCredentials whether the client's credentials may go on, as far as `forwards` lets them through
+ */
 export function forwardedHeaders(
   client: IncomingHttpHeaders,
   forwards: HeaderFilter,
+  withCredentials = true,
 ): Record<string, string | string[]> {
   const named = namedByConnection(client.connection)
   const headers: Record<string, string | string[]> = {}
   for (const [name, value] of Object.entries(client)) {
     if (value === undefined || named.includes(name) || ofTheBody.includes(name)) continue
-    if (forwards(name)) headers[name] = value
+    if (forwards(name) && (withCredentials || !isCredentialHeader(name))) headers[name] = value
   }
   return headers
 }
 
-/**
- * The query that goes on.
- *
- * @param client the client's, without `?`
- * @param ours parameters of ours, which replace the client's of the same name
- * @param holdsCredentials we hold the provider's credentials: the client's are taken out
- */
-export function forwardedQuery(client: string, ours: readonly [string, string][], holdsCredentials: boolean): string {
-  if (!holdsCredentials) return client
-  const replaced = new Set([...credentialParameters, ...ours.map(([name]) => name.toLowerCase())])
-  const kept = client.split('&').filter((pair) => pair !== '' && !replaced.has(parameterName(pair)))
-  return [...kept, ...ours.map((pair) => pair.map(encodeURIComponent).join('='))].join('&')
-}
+const MOST_NAMES = 50
 
-function parameterName(pair: string): string {
-  return (new URLSearchParams(pair).keys().next().value ?? '').toLowerCase()
+/** The names of the client's headers that stay here though `forwardHeaders` might let them through, for a developer. */
+export function heldBack(client: IncomingHttpHeaders, sent: Readonly<Record<string, unknown>>): string {
+  const names = Object.keys(client).filter((name) => !(name in sent) && mayBeForwarded(name))
+  return names
+    .slice(0, MOST_NAMES)
+    .map((name) => name.slice(0, 100))
+    .join(', ')
 }

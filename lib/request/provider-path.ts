@@ -83,9 +83,9 @@ function isOdd(text: string): boolean {
 const SPACED = new Set(['models', 'tunedModels', 'deployments', 'model'])
 const INNER_SPACE = /(?<=[^ ]) (?=[^ ])/g
 
-/** `.` and `..`, also with a path parameter behind them, which some servers cut off first (`..;x`). */
+/** `.`, `..` and nothing, also with a path parameter behind them, which some servers cut off first (`..;x`). */
 function isDots(segment: string): boolean {
-  return /^\.{1,2}(;|$)/.test(segment)
+  return /^\.{0,2}(;|$)/.test(segment)
 }
 
 // Amazon's names: `arn:aws:bedrock:us-east-1:1:inference-profile/x`.

@@ -1,10 +1,12 @@
 import type { Request } from 'express'
 import type { Config } from '../config.js'
+import { isGoogleApi } from '../formats/google.js'
 import type { UpstreamRequest } from '../upstream/stand-ins.js'
 import type { RequestBody } from './body.js'
 import { resolveCredentials } from './credentials.js'
-import { forwardedHeaders, forwardedQuery, isFramingHeader } from './headers.js'
+import { forwardedHeaders, isFramingHeader, isHarmlessHeader } from './headers.js'
 import type { ProviderPath } from './provider-path.js'
+import { forwardedQuery } from './query.js'
 
 /**
  * What goes to the provider: the client's path, query, headers and body as far as they go on, and our credentials.
@@ -19,13 +21,23 @@ export async function upstreamRequest(
   config: Config,
   further: readonly Readonly<Record<string, string>>[] = [],
 ): Promise<UpstreamRequest> {
-  const { auth, holdsCredentials } = config
+  const { auth } = config
   const authHeaders = await resolveCredentials('auth.headers', auth.headers)
   const authQuery = await resolveCredentials('auth.query', auth.query)
-  const query = forwardedQuery(path.query, authQuery, holdsCredentials)
+  // A hook may hold them, too: for each user another, or a signature.
+  const holdsCredentials = config.holdsCredentials || (!config.forwardCredentials && further.some(mayHoldCredentials))
+  const isGoogle = isGoogleApi(config.origin, config.prefix + path.decoded)
+  const query = forwardedQuery(path.query, { ours: authQuery, holdsCredentials, isGoogle })
 
-  const headers: Record<string, string | string[]> = forwardedHeaders(req.headers, config.forwards)
-  if (req.headers.host !== undefined) headers.host = req.headers.host
+  const headers: Record<string, string | string[]> = forwardedHeaders(
+    req.headers,
+    config.forwards,
+    holdsCredentials === config.holdsCredentials,
+  )
+  // Google's APIs would answer in protocol buffers, which tell no usage here.
+  if (isGoogle && /proto/i.test(String(headers.accept))) delete headers.accept
+  const host = req.headers.host ?? req.headers[':authority']
+  if (host !== undefined) headers.host = host
   Object.assign(headers, body.headers)
   // Compressed events would have to be decoded here and could not be told apart before that.
   headers['accept-encoding'] = 'identity'
@@ -46,6 +58,10 @@ export async function upstreamRequest(
     // Express works these out by `trust proxy`; nobody else reads them.
     client: config.proxy.xfwd ? { remoteAddress: req.ip, encrypted: req.secure } : unknownClient,
   }
+}
+
+function mayHoldCredentials(headers: Readonly<Record<string, string>>): boolean {
+  return Object.keys(headers).some((name) => !isHarmlessHeader(name))
 }
 
 const unknownClient = { remoteAddress: undefined, encrypted: false }

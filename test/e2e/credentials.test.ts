@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { describe, test } from 'node:test'
+import type { AiProxyOptions } from '../../lib/index.js'
 import { startApp } from './support/app.js'
 import { connect, post } from './support/client.js'
 import { openai } from './support/protocols.js'
@@ -19,10 +21,16 @@ const clientSecrets: Record<string, string> = {
 }
 
 describe("the client's credentials", () => {
-  const setups = {
+  const setups: Record<string, Partial<AiProxyOptions>> = {
     'auth.headers': { auth: { headers: { authorization: 'Bearer ours' } } },
     'auth.query': { auth: { query: { key: 'ours' } } },
     'a credential among headers': { headers: { 'X-Api-Key': 'ours' } },
+    'a key of a gateway among headers': { headers: { 'Ocp-Apim-Subscription-Key': 'ours' } },
+    'a signature of a hook': {
+      onRequest: ({ headers }) => {
+        headers.authorization = 'AWS4-HMAC-SHA256 ours'
+      },
+    },
     'a filter that lets all through': {
       auth: { headers: { authorization: 'Bearer ours' } },
       forwardHeaders: () => true,
@@ -84,6 +92,36 @@ describe("the client's credentials", () => {
     for (const name of Object.keys(sent)) assert.equal(headers[name], undefined, name)
     for (const [name, value] of Object.entries(listed)) assert.equal(headers[name], value)
   })
+})
+
+describe('a forwardHeaders function that is async', () => {
+  for (const [what, filter] of [
+    ['resolves', async (name: string) => name === 'x-allowed'],
+    [
+      'rejects',
+      async () => {
+        throw new Error('sk-secret')
+      },
+    ],
+  ] as const) {
+    test(`and ${what} fails the request, and lets no header through`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url, forwardHeaders: filter as never })
+      const warned = once(process, 'warning')
+      const rejections: unknown[] = []
+      const listen = (reason: unknown) => rejections.push(reason)
+      process.on('unhandledRejection', listen)
+      t.after(() => process.off('unhandledRejection', listen))
+      const response = await post(app.url + openai.path, openai.request)
+      assert.equal(response.status, 500)
+      assert.equal(openai.errorIn(await response.json()).code, 'internal_error')
+      const [warning] = (await warned) as [{ code?: string; message: string }]
+      assert.equal(warning.code, 'AI_PROXY_ASYNC_FORWARD_HEADERS')
+      assert.equal((await app.record()).code, 'internal_error')
+      assert.equal(provider.connections.length, 0)
+      assert.deepEqual(rejections, [])
+    })
+  }
 })
 
 describe("the provider's credentials", () => {

@@ -61,6 +61,22 @@ describe('the host of the target', () => {
     })
   }
 
+  test('the path that was checked is the one that is sent', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+    const app = await startApp(t, { target: `${provider.url}/base`, endpoints: ['GET files/*/content'] })
+    const client = await connect(t, app.port)
+    for (const [url, sent] of [
+      ['/v1/files/http:/content', '/base/v1/files/http:/content'],
+      ['/v1/files/https:/content?a=http:/b', '/base/v1/files/https:/content?a=http:/b'],
+      ["/v1/files/it's@home/content?q={x}|y", "/base/v1/files/it's@home/content?q={x}|y"],
+      ['/v1/files/x/content?', '/base/v1/files/x/content'],
+    ] as const) {
+      client.request('GET', `/ai${url}`)
+      assert.equal((await provider.next()).url, sent)
+      await app.record()
+    }
+  })
+
   test('nor by headers', async (t) => {
     const evil = await startProvider(t)
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { isCredentialHeader } from '../../lib/request/credential-names.js'
 import {
   compileForwardHeaders,
   defaultForwardHeaders,
   forwardedHeaders,
-  forwardedQuery,
-  isCredentialHeader,
+  heldBack,
+  isHarmlessHeader,
 } from '../../lib/request/headers.js'
+import { settled } from '../support/event-loop.js'
 
 const CREDENTIALS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'openai-organization', 'openai-project']
 const NEVER = [
@@ -27,6 +29,32 @@ const NEVER = [
   'expect',
   'content-length',
   'accept-encoding',
+  'set-cookie',
+  'x-http-method-override',
+  'x-http-method',
+  'x-method-override',
+  'x-original-url',
+  'x-rewrite-url',
+  'x-original-host',
+  'x-goog-fieldmask',
+  // As servers read it that know headers as variables.
+  'content_length',
+  'transfer_encoding',
+  'x_http_method_override',
+  // HTTP/2's.
+  ':method',
+  ':path',
+  ':scheme',
+  ':authority',
+]
+/** Where a request comes from, as a client may make it up. */
+const ORIGINS = [
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-prefix',
+  'forwarded',
+  'x-real-ip',
+  'x_forwarded_proto',
 ]
 
 describe('by default', () => {
@@ -48,6 +76,25 @@ describe('by default', () => {
         'tracestate',
         'x-stainless-lang',
         'x-stainless-retry-count',
+        // What the answer would be without.
+        'x-amzn-bedrock-guardrailidentifier',
+        'x-amzn-bedrock-guardrailversion',
+        'x-amzn-bedrock-trace',
+        'x-ms-oai-image-generation-deployment',
+        'extra-parameters',
+        'x-vertex-ai-llm-request-type',
+        'last-event-id',
+        'mcp-session-id',
+        'mcp-protocol-version',
+        // Whose request it is, and which others belong to it.
+        'http-referer',
+        'x-title',
+        'x-openrouter-categories',
+        'x-client-request-id',
+        'session_id',
+        'x-codex-turn-state',
+        'x-grok-conv-id',
+        'x-session-affinity',
       ]) {
         assert.equal(forwards(name), true, name)
       }
@@ -65,6 +112,12 @@ describe('by default', () => {
         '',
       ]) {
         assert.equal(forwards(name), false, name)
+      }
+    })
+
+    test(`not even with a name that begins as one on the list does (${when})`, () => {
+      for (const name of ['x-stainless-authorization', 'x-codex-access-token', 'x-amzn-bedrock-api-key']) {
+        assert.equal(forwards(name), !holdsCredentials, name)
       }
     })
 
@@ -98,7 +151,12 @@ describe('a list', () => {
     assert.deepEqual([...NEVER, ...CREDENTIALS].filter(compileForwardHeaders(['*'], true)), [])
     assert.deepEqual([...NEVER, ...CREDENTIALS].filter(compileForwardHeaders(['*'], false)), CREDENTIALS)
     assert.equal(compileForwardHeaders(['*'], true)('x-anything'), true)
+    assert.deepEqual(ORIGINS.filter(compileForwardHeaders(['*', 'x-f*'], false)), [])
     assert.equal(compileForwardHeaders(['co*', 'a*'], true)('cookie'), false)
+  })
+
+  test('may name where the client says that it comes from', () => {
+    assert.deepEqual(ORIGINS.filter(compileForwardHeaders(ORIGINS, true)), ORIGINS)
   })
 
   for (const name of NEVER) {
@@ -127,10 +185,60 @@ describe('a function', () => {
     assert.deepEqual(['x-a', 'accept', 'x-api-key'].filter(forwards), ['x-a', 'x-api-key'])
   })
 
+  const disguised = [
+    ...['x_api_key', 'X_Goog_Api_Key'.toLowerCase(), 'authorization_', 'ocp-apim-subscription-key', 'x-functions-key'],
+    ...[
+      'x-amz-security-token',
+      'cf-access-jwt-assertion',
+      'x-amzn-oidc-data',
+      'x-amzn-oidc-accesstoken',
+      'helicone-auth',
+    ],
+    ...['x-ms-client-principal', 'x-goog-authenticated-user-email', 'x-forwarded-authorization', 'x-access-token'],
+    ...['x-client-secret', 'x-goog-user-project', 'chatgpt-account-id', 'x-my-password', 'apikey'],
+  ]
+  for (const name of disguised) {
+    test(`lets ${name} through only if we hold no credentials`, () => {
+      assert.equal(compileForwardHeaders(() => true, true)(name), false)
+      assert.equal(compileForwardHeaders(() => true, false)(name), !name.startsWith('x-forwarded-'))
+      assert.throws(() => compileForwardHeaders([name], true), /`auth` is set/)
+    })
+  }
+
+  test('lets through what only sounds like a credential', () => {
+    const forwards = compileForwardHeaders(() => true, true)
+    for (const name of ['x-idempotency-key', 'x-cache-key', 'x-max-tokens', 'x-keyword', 'x-author', 'x-session-id']) {
+      assert.equal(forwards(name), true, name)
+    }
+  })
+
+  for (const answer of [1, 'yes', {}, [], new Date(0), () => true]) {
+    test(`says yes by true alone, not by ${typeof answer} ${String(answer)}`, () => {
+      assert.equal(compileForwardHeaders((() => answer) as never, false)('x-a'), false)
+    })
+  }
+
+  test('that returns a promise throws, and what it rejects with is nobody’s', async () => {
+    const rejections: unknown[] = []
+    const listen = (reason: unknown) => rejections.push(reason)
+    process.on('unhandledRejection', listen)
+    const then = (_: unknown, reject: (error: Error) => void) => reject(new Error('late'))
+    const thenable = Object.fromEntries([['then', then]])
+    for (const answer of [Promise.resolve(true), Promise.reject(new Error('no')), thenable]) {
+      assert.throws(() => compileForwardHeaders((() => answer) as never, false)('x-a'), {
+        name: 'TypeError',
+        message: 'forwardHeaders returned a promise: it must return true or false at once',
+      })
+    }
+    await settled()
+    process.off('unhandledRejection', listen)
+    assert.deepEqual(rejections, [])
+  })
+
   test('is not asked about what never goes on', () => {
     const asked: string[] = []
     const forwards = compileForwardHeaders((name) => asked.push(name) > 0, true)
-    assert.deepEqual([...NEVER, ...CREDENTIALS, 'x-a'].filter(forwards), ['x-a'])
+    assert.deepEqual([...NEVER, ...ORIGINS, ...CREDENTIALS, 'x-a'].filter(forwards), ['x-a'])
     assert.deepEqual(asked, ['x-a'])
   })
 })
@@ -178,31 +286,41 @@ describe('forwardedHeaders', () => {
   })
 })
 
-describe('forwardedQuery', () => {
-  for (const [name, client, ours, holdsCredentials, expected] of [
-    ['the client’s goes on as it is spelled', 'a=1&b=%2F&&c', [], false, 'a=1&b=%2F&&c'],
-    ['with its own credentials, where we hold none', 'key=mine', [], false, 'key=mine'],
-    ['none', '', [], true, ''],
-    ['ours are added', 'a=1', [['key', 'k']], true, 'a=1&key=k'],
-    ['ours alone', '', [['key', 'k']], true, 'key=k'],
-    ['ours are encoded', '', [['a b', 'k&x=1#']], true, 'a%20b=k%26x%3D1%23'],
-    ['ours replace the client’s', 'key=mine&a=1&key=again', [['key', 'k']], true, 'a=1&key=k'],
-    ['in any case', 'KEY=mine', [['key', 'k']], true, 'key=k'],
-    ['whatever they are called', 'sig=mine', [['Sig', 'k']], true, 'Sig=k'],
-    ['encoded', '%6bey=mine&k%65y=mine', [['key', 'k']], true, 'key=k'],
-    ['without a value', 'key&a', [['key', 'k']], true, 'a&key=k'],
-    ['behind a second question mark', '?key=mine', [['key', 'k']], true, 'key=k'],
-    [
-      'credentials of the client’s under other names',
-      'api_key=x&api-key=x&access_token=x&a=1',
-      [['key', 'k']],
-      true,
-      'a=1&key=k',
+describe('headers of ours', () => {
+  for (const name of [
+    ...[
+      'Accept',
+      'User-Agent',
+      'anthropic-version',
+      'anthropic-beta',
+      'x-openrouter-title',
+      'HTTP-Referer',
+      'X-Title',
+      'x-team',
+      'X-Tenant-Id',
     ],
-    ['spelled together, or as Azure’s gateway has it', 'apikey=x&subscription-key=x&a=1', [], true, 'a=1'],
-    ['also where ours are headers', 'key=mine&api-version=3&alt=sse', [], true, 'api-version=3&alt=sse'],
-    ['the rest keeps its spelling and order', 'b=%20+&a', [['key', 'k']], true, 'b=%20+&a&key=k'],
-  ] as [string, string, [string, string][], boolean, string][]) {
-    test(name, () => assert.equal(forwardedQuery(client, ours, holdsCredentials), expected))
+    ...['x-goog-api-client', 'api-version', 'x-correlation-id', 'baggage', 'cache-control', 'traceparent'],
+  ]) {
+    test(`${name} is known to be harmless`, () => assert.equal(isHarmlessHeader(name), true))
   }
+  for (const name of [
+    ...['Ocp-Apim-Subscription-Key', 'cookie', 'Authorization', 'X-Gateway-Pass', 'x-functions-host', 'x-codex-token'],
+    ...['x-goog-user-project', 'x_api_key', 'x-secret-version', 'api-key'],
+  ]) {
+    test(`${name} may be a credential`, () => assert.equal(isHarmlessHeader(name), false))
+  }
+})
+
+test('a developer is told the names of what stays here, and no values', () => {
+  const client = {
+    host: 'app',
+    cookie: 'a',
+    connection: 'close',
+    accept: '*/*',
+    'x-mine': 'secret',
+    authorization: 'Bearer secret',
+  }
+  assert.equal(heldBack(client, { accept: '*/*' }), 'x-mine, authorization')
+  const many = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`x-${at}-${'y'.repeat(1000)}`, '1']))
+  assert.ok(heldBack(many, {}).length < 6000)
 })

@@ -192,6 +192,9 @@ describe('paths that are refused', () => {
     '/v1/%e2%82',
     '/v1/%u002e',
     // Empty segments.
+    '/v1/models/;x=../files',
+    '/v1/;/models',
+    '/v1/models/%3b',
     '/v1//chat/completions',
     '/v1/chat//completions',
     '/v1/models//',

@@ -68,14 +68,74 @@ describe('what goes to the provider', () => {
     { auth: { headers: { 'x-api-key': 'ours' } } },
     { auth: { query: { key: 'ours' } } },
     { headers: { 'api-key': 'ours' } },
+    { headers: { 'Ocp-Apim-Subscription-Key': 'ours' } },
+    { headers: { cookie: 'session=ours' } },
+    { headers: { 'X-Gateway-Pass': 'ours' } },
+    { forwardCredentials: false },
+    { forwardCredentials: false, forwardHeaders: () => true },
     { auth: { headers: { 'x-api-key': 'ours' } }, forwardHeaders: () => true },
     { auth: { headers: { 'x-api-key': 'ours' } }, forwardHeaders: ['*'] },
-  ] satisfies Partial<AiProxyOptions>[]) {
+  ] as Partial<AiProxyOptions>[]) {
     test(`the client’s credentials stay here beside ${JSON.stringify(options)}`, async () => {
       const { headers, url } = await assembled(options, '/v1/chat/completions?key=mine')
       assert.ok(!JSON.stringify([headers, url]).includes('mine'))
     })
   }
+
+  for (const options of [
+    {},
+    { headers: { 'anthropic-beta': 'x' } },
+    { headers: { 'x-flavour': 'a' }, forwardCredentials: true },
+  ] as Partial<AiProxyOptions>[]) {
+    test(`the client’s credentials go on beside ${JSON.stringify(options)}`, async () => {
+      const { headers, url } = await assembled(options, '/v1/chat/completions?key=mine')
+      assert.equal(headers.authorization, 'Bearer mine')
+      assert.equal(url, '/v1/chat/completions?key=mine')
+    })
+  }
+
+  test('what a hook sets may be a credential: then the client’s stay here, whatever they are called', async () => {
+    const req = { ...client, headers: { ...client.headers, 'x-api-key': 'mine' } } as unknown as Request
+    const sent = async (options: Partial<AiProxyOptions>, hooked: Record<string, string>) => {
+      const config = resolveOptions({ target: 'https://provider.example', ...options })
+      const { headers, url } = await upstreamRequest(req, providerPath('/v1/messages?key=mine'), body, config, [hooked])
+      return JSON.stringify([headers, url])
+    }
+    const signed = { Authorization: 'AWS4-HMAC-SHA256 ours', 'x-amz-date': '1' }
+    assert.doesNotMatch(await sent({}, signed), /mine/)
+    assert.doesNotMatch(await sent({ forwardHeaders: () => true }, signed), /mine/)
+    assert.doesNotMatch(await sent({}, { 'x-gateway-pass': 'ours' }), /mine/)
+    assert.match(await sent({}, { traceparent: '00-1', 'x-request-id': '1' }), /Bearer mine.*key=mine/)
+    assert.match(await sent({ forwardCredentials: true }, { 'x-flavour': 'a' }), /Bearer mine.*key=mine/)
+  })
+
+  test('Google’s APIs answer in JSON, whole', async () => {
+    const req = { ...client, headers: { ...client.headers, accept: 'application/x-protobuf' } } as unknown as Request
+    for (const [target, path] of [
+      ['https://provider.example', '/v1beta/models/g:generateContent'],
+      ['https://provider.example', '/v1/models/g%3AstreamGenerateContent'],
+      ['https://provider.example', '/v1/projects/p/locations/eu/endpoints/openapi/chat/completions'],
+      ['https://generativelanguage.googleapis.com', '/v1/models'],
+    ] as const) {
+      const { headers, url } = await assembled({ target }, `${path}?%24fields=a&fields=b&alt=proto&c=1`, req)
+      assert.equal(headers.accept, undefined)
+      assert.equal(url, `${path}?c=1`)
+    }
+    const elsewhere = await assembled({}, '/v1/chat/completions?fields=a', req)
+    assert.equal(elsewhere.url, '/v1/chat/completions?fields=a')
+    assert.equal(elsewhere.headers.accept, 'application/x-protobuf')
+  })
+
+  test('of an HTTP/2 request: its host, and no pseudo-header', async () => {
+    const headers = { ':method': 'POST', ':path': '/', ':scheme': 'https', ':authority': 'app.example', accept: '*/*' }
+    const req = { ...client, headers } as unknown as Request
+    const sent = await assembled({ forwardHeaders: () => true }, '/v1/chat/completions', req)
+    assert.equal(sent.headers.host, 'app.example')
+    assert.deepEqual(
+      Object.keys(sent.headers).filter((name) => name.startsWith(':')),
+      [],
+    )
+  })
 
   test('headers of hooks and observers win over all others, the last ones over all', async () => {
     const config = resolveOptions({

@@ -1,0 +1,57 @@
+import { isCredentialParameter, plainParameter } from './credential-names.js'
+
+/** What the query of a request may say. */
+interface QueryRules {
+  /** Parameters of ours, which replace the client's of the same name. */
+  readonly ours: readonly [string, string][]
+  /** We hold the provider's credentials: the client's are taken out. */
+  readonly holdsCredentials: boolean
+  /** A Google API answers: parameters that change what its answer tells are taken out. */
+  readonly isGoogle: boolean
+}
+
+/**
+ * The query that goes on, as the client spelled it.
+ *
+ * @param client the client's, without `?`
+ */
+export function forwardedQuery(client: string, { ours, holdsCredentials, isGoogle }: QueryRules): string {
+  const replaced = new Set(ours.map(([name]) => plainParameter(name)))
+  const goesOn = (pair: string) => {
+    const [name, value] = read(pair)
+    if (replaced.has(plainParameter(name)) || isSystemParameter(name)) return false
+    if (isGoogle && changesAnswer(name, value)) return false
+    // Some servers take `;` for `&`.
+    return !holdsCredentials || !pair.split(';').some((part) => isCredentialParameter(read(part)[0]))
+  }
+  const pairs = client.split('&')
+  const kept = pairs.filter(goesOn)
+  if (kept.length === pairs.length && ours.length === 0) return client
+  return [...kept.filter((pair) => pair !== ''), ...ours.map((pair) => pair.map(encodeURIComponent).join('='))].join(
+    '&',
+  )
+}
+
+/** `$httpMethod`, `$httpHeaders`, `$fields`, `$.xgafv`, …: Google's APIs take another method, other headers from them. */
+function isSystemParameter(name: string): boolean {
+  return /^[\s?]*\$/.test(name)
+}
+
+/**
+ * What its answer tells is what is metered: parts of it (`fields`), another encoding (`alt=proto`), a script (`callback`).
+ * https://cloud.google.com/apis/docs/system-parameters
+ */
+function changesAnswer(name: string, value: string): boolean {
+  const known = name.replace(/[^a-z]/gi, '').toLowerCase()
+  if (known === 'alt') return !/^(?:json|sse)$/i.test(value)
+  return known === 'fields' || known === 'callback'
+}
+
+/** Name and value, decoded as forms are. */
+function read(pair: string): [name: string, value: string] {
+  if (!/[%+]/.test(pair)) {
+    const at = pair.indexOf('=')
+    return at === -1 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)]
+  }
+  return new URLSearchParams(pair).entries().next().value ?? ['', '']
+}
