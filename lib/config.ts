@@ -78,7 +78,7 @@ const optionNames = [
   'proxy',
 ] as const
 const limitNames = Object.keys(defaultLimits) as (keyof Limits)[]
-const proxyNames = ['agent', 'secure', 'ssl', 'xfwd', 'changeOrigin', 'localAddress'] as const
+const proxyNames = ['agent', 'fromEnv', 'secure', 'ssl', 'xfwd', 'changeOrigin', 'localAddress'] as const
 const allNames = [
   ...optionNames,
   'auth.headers',
@@ -260,7 +260,7 @@ function resolveObservers(observers: AiProxyOptions['observers']): readonly Obse
 
 function resolveProxy(proxy: ProxyOptions | undefined, origin: string): ProxyOptions {
   const given = objectOf('proxy', or(proxy, {}), proxyNames, allNames)
-  for (const name of ['secure', 'xfwd', 'changeOrigin'] as const) {
+  for (const name of ['fromEnv', 'secure', 'xfwd', 'changeOrigin'] as const) {
     if (given[name] !== undefined) check.boolean(`proxy.${name}`, given[name])
   }
   if (given.localAddress !== undefined) check.string('proxy.localAddress', given.localAddress)
@@ -273,10 +273,14 @@ function resolveProxy(proxy: ProxyOptions | undefined, origin: string): ProxyOpt
         'effect in the agent of the middleware; give an agent of your own its TLS options itself',
       )
   }
-  const protocol = given.agent && (given.agent as { protocol?: unknown }).protocol
+  if (given.fromEnv && given.agent) {
+    fail('proxy.fromEnv', hint('it beside proxy.agent'), 'the place of an agent of your own: leave one of them out')
+  }
   if (given.agent !== undefined && (typeof given.agent !== 'object' || given.agent === null)) {
     fail('proxy.agent', given.agent, 'an http.Agent or https.Agent')
   }
+  // Agents made with agent-base answer it by the stack of the call: they do for both protocols.
+  const protocol: unknown = given.agent && Object.getOwnPropertyDescriptor(given.agent, 'protocol')?.value
   if (typeof protocol === 'string' && !origin.startsWith(protocol)) {
     fail('proxy.agent', hint(`an agent for ${protocol}`), `an agent for the target's ${new URL(origin).protocol}`)
   }

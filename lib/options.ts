@@ -24,8 +24,17 @@ export interface AuthOptions {
 
 /** Options handed on to http-proxy-middleware. */
 export interface ProxyOptions {
-  /** Agent for upstream connections. Default: one of the middleware's own, with keep-alive. */
+  /**
+   * Agent for upstream connections: Node's, or one that goes through a proxy (`https-proxy-agent`, `proxy-agent`,
+   * `socks-proxy-agent`). Default: one of the middleware's own, with keep-alive.
+   */
   agent?: HttpAgent | HttpsAgent
+  /**
+   * Goes through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names for the target, unless `NO_PROXY` has the
+   * target, in upper or lower case; they are read when the middleware is made. Needs the package `proxy-agent`. Default
+   * `false`.
+   */
+  fromEnv?: boolean
   /** Whether the provider's TLS certificate is checked. Default `true`. */
   secure?: boolean
   /** TLS options for upstream connections: `ca`, `cert`, `key`, … Default: Node's. */

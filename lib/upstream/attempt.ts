@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import { Connection } from './connection.js'
 import { StandInRequest, StandInResponse, type UpstreamRequest } from './stand-ins.js'
 
@@ -85,7 +86,7 @@ export class Attempt {
     const { socket } = upstream
     this.#openedAt = performance.now()
     this.#bytesReadBefore = socket?.bytesRead ?? 0
-    if (upstream.reusedSocket || !socket?.connecting) this.#connected()
+    if (upstream.reusedSocket || !isConnecting(socket)) this.#connected()
     else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => this.#connected())
   }
 
@@ -95,6 +96,12 @@ export class Attempt {
     if (this.#settled) {
       response.destroy()
       return
+    }
+    if (isOfProxy(response)) {
+      response.destroy()
+      this.connected = false
+      const said = `${response.statusCode} ${response.statusMessage}`.trim()
+      return this.failed(new Error(`the proxy in front of the provider answered ${said}`))
     }
     this.#settled = true
     this.#answer = response
@@ -114,6 +121,22 @@ export class Attempt {
     this.connected = true
     if (!this.#settled) this.#events.onConnect()
   }
+}
+
+/** TLS through the tunnel of a proxy begins on a socket that is connected already. */
+function isConnecting(socket: Socket | null): socket is Socket {
+  return socket !== null && (socket.connecting || (socket as { secureConnecting?: boolean }).secureConnecting === true)
+}
+
+/**
+ * Whether the answer is that of a forward proxy, which would not let the request through. Agents give its answer to CONNECT
+ * on a socket that was never connected; to a request without TLS the proxy answers in the provider's place, with a status
+ * that is a proxy's alone.
+ */
+function isOfProxy({ socket, statusCode }: IncomingMessage): boolean {
+  const isNoConnection =
+    socket instanceof Socket && !('encrypted' in socket) && socket.pending && socket.bytesRead === 0
+  return statusCode === 407 || isNoConnection
 }
 
 /** The attempt that a stand-in request belongs to. */

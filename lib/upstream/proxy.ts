@@ -3,6 +3,7 @@ import { createProxyMiddleware } from 'http-proxy-middleware'
 import type { ProxyOptions } from '../options.js'
 import { createAgent } from './agent.js'
 import { attemptOf, type Middleware } from './attempt.js'
+import { agentFromEnvironment } from './environment-proxy.js'
 
 /** The HTTP client of a middleware. */
 export interface UpstreamProxy {
@@ -25,9 +26,11 @@ interface ProxyEvents {
  * @param maxSockets connections of its own agent, at most
  */
 export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSockets: number): UpstreamProxy {
-  const { ssl, ...handedOn } = options
+  const { ssl, fromEnv, ...handedOn } = options
   // http-proxy-middleware 3 loses most TLS options on their way to the connection; an agent's own arrive in 3 and 4.
-  const ownAgent = options.agent ? undefined : createAgent(new URL(origin).protocol, ssl, maxSockets)
+  const createOwn = () =>
+    (fromEnv ? agentFromEnvironment(origin, ssl) : undefined) ?? createAgent(new URL(origin).protocol, ssl, maxSockets)
+  const ownAgent = options.agent ? undefined : createOwn()
   const connectAttempts = (server: ProxyEvents) => {
     server.on('proxyReq', (upstream, req) => attemptOf(req)?.opened(upstream))
     server.on('proxyRes', (response, req) => attemptOf(req)?.answered(response))

@@ -30,7 +30,7 @@ describe('the packed package, installed', { concurrency: true }, () => {
       .split('\n')
       .map((path) => path.replace('package/', ''))
     const others = files.filter((path) => !/^dist\/[\w/-]+\.(js|mjs|d\.ts|d\.mts)$/.test(path))
-    assert.deepEqual(others.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
+    assert.deepEqual(others.sort(), ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'])
     for (const entry of ['dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts']) {
       assert.ok(files.includes(entry), entry)
     }
