@@ -22,6 +22,13 @@ interface FailureKind {
 const limitKinds = {
   request_too_large: { status: 413, outcome: 'limit_exceeded', limit: 'maxRequestBytes', isFinal: true },
   too_many_exchanges: { status: 503, outcome: 'limit_exceeded', limit: 'maxConcurrentExchanges', retryAfter: 1 },
+  decoded_request_too_large: {
+    status: 413,
+    outcome: 'limit_exceeded',
+    limit: 'maxDecodedRequestBytes',
+    isFinal: true,
+  },
+  held_bytes_exceeded: { status: 503, outcome: 'limit_exceeded', limit: 'maxHeldBytes', retryAfter: 1 },
   too_many_streams: { status: 503, outcome: 'limit_exceeded', limit: 'maxConcurrentStreams', retryAfter: 1 },
   upload_timeout: { status: 504, outcome: 'limit_exceeded', limit: 'uploadIdleTimeoutMs' },
   first_byte_timeout: { status: 504, outcome: 'limit_exceeded', limit: 'firstByteTimeoutMs', isFinal: true },
@@ -42,6 +49,7 @@ const kinds = {
   upgrade_required: { status: 426, outcome: 'rejected' },
   model_not_allowed: { status: 403, outcome: 'rejected' },
   invalid_request: { status: 400, outcome: 'rejected' },
+  unsupported_media_type: { status: 415, outcome: 'rejected' },
   request_refused: { status: 403, outcome: 'rejected' },
   aborted: { status: 503, outcome: 'rejected', isFinal: true },
   overloaded: { status: 503, outcome: 'rejected', retryAfter: 1 },
@@ -125,6 +133,8 @@ export function toFailure(thrown: unknown): AiProxyError {
 const limitMessages: Record<keyof typeof limitKinds, string> = {
   request_too_large: 'The request body is too large',
   too_many_exchanges: 'Too many requests are under way',
+  decoded_request_too_large: 'The request body is too large when it is decompressed',
+  held_bytes_exceeded: 'Too many request bodies are held',
   too_many_streams: 'Too many streams are under way',
   upload_timeout: 'The upload stood still',
   first_byte_timeout: 'The provider did not begin to answer in time',

@@ -2,7 +2,7 @@ import { exchangesThatFit } from './descriptors.js'
 
 /** What an exchange may use. Sizes are in bytes, times in milliseconds; `Infinity` lifts a limit. */
 export interface Limits {
-  /** Size of the request body. Default 32 MiB. */
+  /** Size of the request body, as it comes in. Default 32 MiB. */
   maxRequestBytes: number
   /**
    * Exchanges under way at once in this middleware, streams or not. Each takes two file descriptors, the client's
@@ -10,6 +10,15 @@ export interface Limits {
    * `ulimit -n 1024`.
    */
   maxConcurrentExchanges: number
+   * Size of a compressed request body once it is decompressed, which is done only for `models`, `modelOptions` and
+   * `onRequest`. A body of 57 bytes may decompress to 32 MiB. Default 8 MiB.
+   */
+  maxDecodedRequestBytes: number
+  /**
+   * Memory for request bodies, of all requests of this middleware together: while they come in, and until the provider
+   * begins to answer, because they may have to be sent again. Bodies that pass unbuffered do not count. Default 256 MiB.
+   */
+  maxHeldBytes: number
   /** Streams under way at once, in this middleware. Default `Infinity`. */
   maxConcurrentStreams: number
   /**
@@ -54,6 +63,8 @@ const MINUTE = 60_000
 export const defaultLimits: Readonly<Limits> = {
   maxRequestBytes: 32 * MIB,
   maxConcurrentExchanges: exchangesThatFit(),
+  maxDecodedRequestBytes: 8 * MIB,
+  maxHeldBytes: 256 * MIB,
   maxConcurrentStreams: Number.POSITIVE_INFINITY,
   uploadIdleTimeoutMs: 2 * MINUTE,
   firstByteTimeoutMs: 10 * MINUTE,

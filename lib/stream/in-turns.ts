@@ -1,0 +1,49 @@
+import type { TurnScheduler, TurnTaker } from './turns.js'
+
+/** Work that stops after each bounded piece. */
+export type Piecework<T> = Generator<void, T, void>
+
+/**
+ * Does long work in turns, one piece a turn, so that everything else goes on between them.
+ *
+ * @returns a promise of what the work returns; it rejects with what the work throws
+ */
+export function inTurns<T>(work: Piecework<T>, turns: TurnScheduler): Promise<T> {
+  return new Promise((resolve, reject) => turns.enqueue(new Worker(work, turns, resolve, reject)))
+}
+
+class Worker<T> implements TurnTaker {
+  readonly #work: Piecework<T>
+  readonly #turns: TurnScheduler
+  readonly #resolve: (result: T) => void
+  readonly #reject: (error: unknown) => void
+  #isOver = false
+
+  constructor(
+    work: Piecework<T>,
+    turns: TurnScheduler,
+    resolve: (result: T) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#work = work
+    this.#turns = turns
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  takeTurn(): void {
+    try {
+      const { done, value } = this.#work.next()
+      if (!done) return
+      this.#isOver = true
+      this.#resolve(value)
+    } catch (error) {
+      this.#isOver = true
+      this.#reject(error)
+    }
+  }
+
+  turnTook(): void {
+    if (!this.#isOver) this.#turns.enqueue(this)
+  }
+}
