@@ -12,6 +12,7 @@ import type { AiProxyOptions } from './options.js'
 import { OverloadGuard } from './overload.js'
 import { AsyncFilterError } from './request/headers.js'
 import { BodyConsumedError } from './request/parsed-body.js'
+import { UsageRefusals } from './request/usage-refusals.js'
 import { SetupWarnings } from './setup-warnings.js'
 import { Delivery, type DeliveryEvents } from './stream/delivery.js'
 import { sharedTurns } from './stream/turns.js'
@@ -58,6 +59,7 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
     upstream: createUpstreamProxy(config.origin, config.proxy, config.limits.maxConcurrentExchanges),
     observers: new Observers(config.observers, config.origin),
     warnings: new SetupWarnings(),
+    usageRefusals: new UsageRefusals(),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
   }
 

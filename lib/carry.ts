@@ -9,7 +9,7 @@ import { admitEndpoint, allowHeader, refuseWebSocket } from './request/endpoints
 import { heldBack, isFramingHeader } from './request/headers.js'
 import { providerPath } from './request/provider-path.js'
 import { takesJson } from './request/takes-json.js'
-import { upstreamRequest } from './request/upstream-request.js'
+import { upstreamRequest, withBody } from './request/upstream-request.js'
 import { Sending } from './sending.js'
 import type { Delivery } from './stream/delivery.js'
 import { awaitFront, isBehindAnother } from './stream/pipeline.js'
@@ -54,7 +54,7 @@ export async function carry(exchange: Exchange, delivery: Delivery, house: House
     })
   // A hook that never comes back must not hold the client for ever.
   awaitFirstByte()
-  const edited = await editedRequest(exchange, path, given, config)
+  const edited = await editedRequest(exchange, path, given, config, house.usageRefusals)
   if (exchange.isSettled) return
   if (edited.answer) return answerInstead(delivery, edited.answer)
   if (exchange.asksForStream) {
@@ -67,9 +67,10 @@ export async function carry(exchange: Exchange, delivery: Delivery, house: House
   const request = await upstreamRequest(req, path, edited.body, config, further)
   if (debug.request.enabled) debug.request('%s not forwarded: %s', exchange.id, heldBack(req.headers, request.headers))
   if (exchange.isSettled) return
+  const unasked = edited.unasked && withBody(request, edited.unasked)
   if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.openEarly()
   // Requests that come in a rush go out in turns, like everything else that takes time.
-  house.turns.takeOrEnqueue(new Sending(request, exchange, delivery, house))
+  house.turns.takeOrEnqueue(new Sending(request, exchange, delivery, house, unasked))
 }
 
 /** The app's answer, in the provider's place. */

@@ -2,6 +2,7 @@ import type { Config } from './config.js'
 import type { Ledger } from './ledger.js'
 import type { Observers } from './observers.js'
 import type { OverloadGuard } from './overload.js'
+import type { UsageRefusals } from './request/usage-refusals.js'
 import type { SetupWarnings } from './setup-warnings.js'
 import type { TurnScheduler } from './stream/turns.js'
 import type { UpstreamProxy } from './upstream/proxy.js'
@@ -14,5 +15,6 @@ export interface House {
   readonly upstream: UpstreamProxy
   readonly observers: Observers
   readonly warnings: SetupWarnings
+  readonly usageRefusals: UsageRefusals
   readonly overload: OverloadGuard | undefined
 }

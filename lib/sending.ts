@@ -3,26 +3,43 @@ import { debug } from './debug.js'
 import { AiProxyError, limitFailure, toFailure } from './errors.js'
 import type { Exchange } from './exchange.js'
 import type { House } from './house.js'
+import { namesUsageRequest } from './request/usage-refusals.js'
 import type { Delivery } from './stream/delivery.js'
 import { hasDeparted } from './stream/departure.js'
+import { peek } from './stream/peek.js'
 import type { TurnTaker } from './stream/turns.js'
 import { Attempt, type AttemptEvents } from './upstream/attempt.js'
 import type { UpstreamRequest } from './upstream/stand-ins.js'
+
+/** How servers refuse a field that they do not know, and how much of what they say of it is looked at. */
+const REFUSALS = [400, 422]
+const PEEKED_BYTES = 64 * 1024
 
 /** A request on its way to the provider, from its turn until the provider's answer is there. */
 export class Sending implements TurnTaker, AttemptEvents {
   /** About what http-proxy-middleware and Node take to send a request, most of it in promises behind the turn. */
   readonly setsOffMs = 0.1
 
-  readonly #request: UpstreamRequest
+  #request: UpstreamRequest
+  #unasked: UpstreamRequest | undefined
+  /** The provider refused the question for usage, and is asked again without it. */
+  #isAskedAgain = false
   readonly #exchange: Exchange
   readonly #delivery: Delivery
   readonly #house: House
   /** A pooled connection may turn out to be dead, and the provider hardly saw that request: it is sent once more. */
   #retriesLeft = 1
 
-  constructor(request: UpstreamRequest, exchange: Exchange, delivery: Delivery, house: House) {
+  /** @param unasked the same request without the question for usage, if that is ours */
+  constructor(
+    request: UpstreamRequest,
+    exchange: Exchange,
+    delivery: Delivery,
+    house: House,
+    unasked?: UpstreamRequest,
+  ) {
     this.#request = request
+    this.#unasked = unasked
     this.#exchange = exchange
     this.#delivery = delivery
     this.#house = house
@@ -47,6 +64,36 @@ export class Sending implements TurnTaker, AttemptEvents {
   }
 
   onResponse(response: IncomingMessage): void {
+    const { statusCode = 0 } = response
+    const unasked = this.#unasked
+    this.#unasked = undefined
+    if (unasked && REFUSALS.includes(statusCode)) {
+      return peek(response, PEEKED_BYTES, (start) => {
+        if (start && namesUsageRequest(start)) this.#askAgain(unasked)
+        else this.#begin(response, start !== undefined)
+      })
+    }
+    if (this.#isAskedAgain && statusCode < 400) this.#house.usageRefusals.note(this.#exchange)
+    this.#begin(response)
+  }
+
+  /** Nothing of the refusal has gone to the client, and the body is still there. */
+  #askAgain(unasked: UpstreamRequest): void {
+    const exchange = this.#exchange
+    debug.upstream('%s asks again, without stream_options', exchange.id)
+    this.#delivery.upstream?.end()
+    if (exchange.isSettled) return
+    exchange.hidesUsage = false
+    this.#request = unasked
+    this.#isAskedAgain = true
+    this.takeTurn()
+  }
+
+  #begin(response: IncomingMessage, isThere = true): void {
+    if (!isThere) {
+      if (this.#exchange.isSettled) return
+      return this.#delivery.fail(new AiProxyError('upstream_reset', 'The provider broke off its answer'))
+    }
     try {
       this.#delivery.begin(response)
     } catch (error) {

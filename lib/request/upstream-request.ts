@@ -64,4 +64,12 @@ function mayHoldCredentials(headers: Readonly<Record<string, string>>): boolean 
   return Object.keys(headers).some((name) => !isHarmlessHeader(name))
 }
 
+/** The same request with another body. */
+export function withBody(request: UpstreamRequest, { content, headers }: RequestBody): UpstreamRequest {
+  const { 'content-encoding': _, ...others } = request.headers
+  const { 'content-encoding': encoding, 'content-length': length } = headers
+  const ofBody = { ...(encoding && { 'content-encoding': encoding }), ...(length && { 'content-length': length }) }
+  return { ...request, headers: { ...others, ...ofBody }, body: content }
+}
+
 const unknownClient = { remoteAddress: undefined, encrypted: false }
