@@ -22,6 +22,7 @@ export {
   isClaimed,
   modelInPath,
   modelPerhapsInPath,
+  runsNoModel,
 } from './paths.js'
 export { reasoningBesideOutput, type Tokens, tokensOf } from './tokens.js'
 export { mergeUsage } from './usage.js'

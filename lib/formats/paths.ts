@@ -21,7 +21,7 @@ const GOOGLE_VERB = String.raw`(?:\w*(?:[gG]enerate|[eE]mbed)(?:Contents?|Text|A
  * paths are told by how they end; where an ending is short enough to be another's, what stands before it counts too.
  */
 const claims: readonly (readonly [path: RegExp, format: Format])[] = [
-  [/\/(?:chat|fim)\/completions$/, openaiChat],
+  [/\/(?:chat|fim|agents)\/completions$/, openaiChat],
   [/\/completions$/, openaiCompletions],
   [/\/embeddings$/, openaiEmbeddings],
   [/\/(?:images\/(?:generations|edits|variations)|audio\/(?:speech|transcriptions|translations))$/, openaiMedia],
@@ -94,17 +94,35 @@ function isTrue(flag: string | null): boolean {
   return flag === '1' || flag?.toLowerCase() === 'true'
 }
 
-const GENERATES_NOTHING =
-  /\/(?:embed(?:dings)?|rerank|moderations|cancel|(?:count|input)[_-]tokens)$|:(?:\w*Tokens|\w*[eE]mbedContents?)$/
+const GENERATES_NOTHING = new RegExp(
+  [
+    '/(?:embed(?:dings)?|rerank|score|classify|moderations|ocr|(?:de)?tokenize|(?:count|input)[_-]tokens)$',
+    '/(?:cancel|compact|show)$|/guardrail/[^/]+/version/[^/]+/apply$',
+    ':(?:\\w*Tokens|\\w*[eE]mbedContents?|predict\\w*|fetchPredictOperation)$|/count-tokens:rawPredict$',
+  ].join('|'),
+)
 
 /**
- * Whether what a path asks for can generate text: counting tokens and embedding cannot, and providers refuse a limit for
- * it in such a request.
+ * Whether what a path asks for can generate text of a length that the request may limit: counting tokens and embedding
+ * cannot, and providers refuse a limit in such a request.
  *
  * @param path percent-decoded, prefix of the target and all
  */
 export function canGenerate(path: string): boolean {
   return !GENERATES_NOTHING.test(path)
+}
+
+/**
+ * Whether a request needs no model: it stops or deletes what a model has written, or looks at text alone (a guardrail).
+ *
+ * @param path percent-decoded, prefix of the target and all
+ */
+export function runsNoModel(method: string, path: string): boolean {
+  if (method === 'DELETE') return /\/(?:responses|interactions)\/[^/]+$/.test(path)
+  return (
+    method === 'POST' &&
+    /\/(?:responses|interactions)\/[^/]+\/cancel$|\/guardrail\/[^/]+\/version\/[^/]+\/apply$/.test(path)
+  )
 }
 
 /** Where a path names the model: `models/NAME:verb`, Bedrock's `model/ID/verb`, Azure's `deployments/NAME/…`. */

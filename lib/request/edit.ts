@@ -1,7 +1,7 @@
 import type { Config } from '../config.js'
 import { AiProxyError } from '../errors.js'
 import type { Exchange } from '../exchange.js'
-import { asksForStream, canGenerate, modelInPath, modelPerhapsInPath } from '../formats/index.js'
+import { asksForStream, canGenerate, modelInPath, modelPerhapsInPath, runsNoModel } from '../formats/index.js'
 import type { HookAnswer } from '../hooks.js'
 import { isObject, jsonIn } from '../json.js'
 import { type Edit, spliced } from '../json-splice.js'
@@ -65,6 +65,7 @@ export async function editedRequest(
     if (!config.models || readsOnly) return
     // If the path names one, providers do not look for another in the body.
     const asked = modelPerhapsInPath(whole) ?? modelOf(body.json)
+    if (asked === undefined && runsNoModel(method, whole)) return
     for (const model of [asked, ...furtherModels(body.json)]) admitModel(config.models, model)
   }
   learn()

@@ -30,15 +30,7 @@ export const defaultForwardHeaders: readonly string[] = [
   ...['x-request-id', 'x-client-request-id', 'x-ms-client-request-id', 'idempotency-key', 'traceparent', 'tracestate'],
   ...['http-referer', 'x-title', 'x-openrouter-*', 'x-client-name', 'originator'],
   // By these, providers send requests of one conversation to the machine that has it in its cache.
-  ...[
-    'session_id',
-    'conversation_id',
-    'x-session-id',
-    'x-session-affinity',
-    'x-grok-conv-id',
-    'x-codex-*',
-    'x-openai-subagent',
-  ],
+  ...['session_id', 'conversation_id', 'x-session-affinity', 'x-grok-conv-id', 'x-codex-*', 'x-openai-subagent'],
   'x-stainless-*',
 ]
 

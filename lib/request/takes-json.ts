@@ -4,6 +4,10 @@ import { type Format, formatFor, formatNamed, modelPerhapsInPath } from '../form
 const UPLOADS =
   /\/(?:audio\/(?:transcriptions|translations)|images\/(?:edits|variations)|files|uploads\/[^/]+\/parts)\/?$/
 
+/** What no format claims, and takes JSON alone, some servers whatever its type: llama.cpp, TEI, vLLM, Mistral, Ollama. */
+const JSON_ALONE =
+  /\/(?:completion|infill|embed|rerank|score|classify|(?:de)?tokenize|moderations|ocr|invocations|api\/show|guardrail\/.+\/apply)$/
+
 /**
  * Whether the provider takes what is sent to a path for JSON, and some do so whatever its `content-type` says: where a
  * format claims the path, or the path names a model. What else an app has opened may take uploads.
@@ -20,5 +24,5 @@ export function takesJson(format: Format | undefined, path: string): boolean {
 
 /** `formatFor` falls back on OpenAI's chat. */
 function isClaimed(path: string): boolean {
-  return formatFor(path) !== formatNamed('openai-chat') || /\/completions$/.test(path)
+  return formatFor(path) !== formatNamed('openai-chat') || /\/completions$/.test(path) || JSON_ALONE.test(path)
 }
