@@ -11,6 +11,7 @@ import { Observers } from './observers.js'
 import type { AiProxyOptions } from './options.js'
 import { OverloadGuard } from './overload.js'
 import { AsyncFilterError } from './request/headers.js'
+import { HeldBytes } from './request/held-bytes.js'
 import { BodyConsumedError } from './request/parsed-body.js'
 import { UsageRefusals } from './request/usage-refusals.js'
 import { SetupWarnings } from './setup-warnings.js'
@@ -60,6 +61,7 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
     observers: new Observers(config.observers, config.origin),
     warnings: new SetupWarnings(),
     usageRefusals: new UsageRefusals(),
+    held: new HeldBytes(config.limits),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
   }
 
@@ -89,7 +91,7 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
     house.upstream.close()
     house.overload?.close()
   }
-  const stats = () => ledger.stats(turns.waiting)
+  const stats = () => ledger.stats(turns.waiting, house.held.count)
   house.observers.onProxy(stats)
   const abort = (id: string) => ledger.abort(id)
   const proxy = Object.assign(handler, { stats, abort, close })
@@ -98,6 +100,7 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
 
 /** The exchange is over, however it went: it is counted and told, once. */
 function conclude(exchange: Exchange, { config, ledger, observers }: House): void {
+  exchange.held?.release()
   const record = exchange.record()
   ledger.end(exchange, record)
   observers.onFinish(record)

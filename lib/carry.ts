@@ -44,7 +44,12 @@ export async function carry(exchange: Exchange, delivery: Delivery, house: House
     exchange.requestBytes += count
   }
   const readsAll = config.readsRequests && takesJson(config.format, config.prefix + path.decoded)
-  const given = await readBody(req, config.limits, onBytes, config.readsRequests, readsAll)
+  const share = house.held.share()
+  exchange.held = share
+  const given = await readBody(req, config.limits, onBytes, config.readsRequests, readsAll, {
+    share,
+    turns: house.turns,
+  })
   if (exchange.isSettled) return
   // What a body parser has read before was not counted as it came in.
   if (Buffer.isBuffer(given.content)) exchange.requestBytes ||= given.content.length

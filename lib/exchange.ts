@@ -17,6 +17,7 @@ import { Findings } from './metering/findings.js'
 import type { Metering } from './metering/passage.js'
 import type { Placed } from './passing-set.js'
 import { remembering } from './remember.js'
+import type { HeldShare } from './request/held-bytes.js'
 
 /**
  * Where an exchange is: the client's request comes in, or waits in its connection's pipeline (`receiving`), the provider is connected to (`connecting`) and has
@@ -164,6 +165,8 @@ export class Exchange implements Placed {
   metering: Metering | undefined
   /** It is one of those that `maxConcurrentExchanges` bounds. */
   isAdmitted = false
+  /** What it holds of the request's body in memory. */
+  held: HeldShare | undefined
   /** It is one of the streams that `maxConcurrentStreams` bounds. */
   countsAsStream = false
   firstByteMs: number | undefined
@@ -215,6 +218,8 @@ export class Exchange implements Placed {
     this.#failure ??= failure
     if (this.#outcome !== undefined) return false
     this.#outcome = outcome
+    // Whatever still reads the body stops.
+    this.held?.release()
     return true
   }
 

@@ -3,6 +3,7 @@ import type { Ledger } from './ledger.js'
 import type { Observers } from './observers.js'
 import type { OverloadGuard } from './overload.js'
 import type { UsageRefusals } from './request/usage-refusals.js'
+import type { HeldBytes } from './request/held-bytes.js'
 import type { SetupWarnings } from './setup-warnings.js'
 import type { TurnScheduler } from './stream/turns.js'
 import type { UpstreamProxy } from './upstream/proxy.js'
@@ -16,5 +17,7 @@ export interface House {
   readonly observers: Observers
   readonly warnings: SetupWarnings
   readonly usageRefusals: UsageRefusals
+  /** The request bodies that are held. */
+  readonly held: HeldBytes
   readonly overload: OverloadGuard | undefined
 }

@@ -20,6 +20,8 @@ export interface AiProxyStats {
   readonly waitingForDrain: number
   /** Streams of the whole process that wait for a turn. */
   readonly waitingForTurn: number
+  /** Bytes of memory that hold request bodies: what `maxHeldBytes` bounds. */
+  readonly heldBytes: number
   /** Exchanges that have ended, by outcome. */
   readonly outcomes: Readonly<Record<Outcome, number>>
   /** Of those: which limits were hit, how often. */
@@ -127,7 +129,7 @@ export class Ledger {
     return exchange !== undefined
   }
 
-  stats(waitingForTurn: number): AiProxyStats {
+  stats(waitingForTurn: number, heldBytes = 0): AiProxyStats {
     const { outcomes, limits, ...totals } = this.#totals
     const waitingForDrain = this.#open.all().filter(({ phase }) => phase === 'stalled').length
     return {
@@ -136,6 +138,7 @@ export class Ledger {
       streams: this.#streams,
       waitingForDrain,
       waitingForTurn,
+      heldBytes,
       outcomes: { ...outcomes },
       limits: { ...limits },
     }

@@ -10,6 +10,7 @@ export interface Limits {
    * `ulimit -n 1024`.
    */
   maxConcurrentExchanges: number
+  /**
    * Size of a compressed request body once it is decompressed, which is done only for `models`, `modelOptions` and
    * `onRequest`. A body of 57 bytes may decompress to 32 MiB. Default 8 MiB.
    */

@@ -20,7 +20,8 @@ export class Sending implements TurnTaker, AttemptEvents {
   /** About what http-proxy-middleware and Node take to send a request, most of it in promises behind the turn. */
   readonly setsOffMs = 0.1
 
-  #request: UpstreamRequest
+  /** Until the provider answers: then nothing is sent again, and the body can go. */
+  #request: UpstreamRequest | undefined
   #unasked: UpstreamRequest | undefined
   /** The provider refused the question for usage, and is asked again without it. */
   #isAskedAgain = false
@@ -29,6 +30,8 @@ export class Sending implements TurnTaker, AttemptEvents {
   readonly #house: House
   /** A pooled connection may turn out to be dead, and the provider hardly saw that request: it is sent once more. */
   #retriesLeft = 1
+  /** The body has gone out, as far as that can be told. */
+  #isSent = false
 
   /** @param unasked the same request without the question for usage, if that is ours */
   constructor(
@@ -50,7 +53,7 @@ export class Sending implements TurnTaker, AttemptEvents {
     // A client that left meanwhile waits for a turn as well, behind this one.
     if (isSettled || hasDeparted(req, res)) return
     try {
-      this.#attempt()
+      if (this.#request) this.#attempt(this.#request)
     } catch (error) {
       this.#delivery.fail(toFailure(error))
     }
@@ -90,6 +93,8 @@ export class Sending implements TurnTaker, AttemptEvents {
   }
 
   #begin(response: IncomingMessage, isThere = true): void {
+    this.#request = undefined
+    if (this.#isSent) this.#exchange.held?.release()
     if (!isThere) {
       if (this.#exchange.isSettled) return
       return this.#delivery.fail(new AiProxyError('upstream_reset', 'The provider broke off its answer'))
@@ -104,12 +109,13 @@ export class Sending implements TurnTaker, AttemptEvents {
   onError(cause: Error, failed: Attempt): void {
     failed.end()
     debug.upstream('%s %s', this.#exchange.id, cause.message)
-    const { body } = this.#request
-    const isReplayable = body === undefined || Buffer.isBuffer(body)
-    if (failed.isStale(cause) && isReplayable && this.#retriesLeft > 0) {
+    const request = this.#request
+    const isReplayable = request?.body === undefined || Buffer.isBuffer(request.body)
+    if (request && failed.isStale(cause) && isReplayable && this.#retriesLeft > 0) {
       this.#retriesLeft--
-      return this.#attempt()
+      return this.#attempt(request)
     }
+    this.#request = undefined
     this.#delivery.fail(
       failed.connected
         ? new AiProxyError('upstream_reset', 'The provider broke off before it answered', { cause })
@@ -126,9 +132,15 @@ export class Sending implements TurnTaker, AttemptEvents {
     }
   }
 
-  #attempt(): void {
+  onRequestSent(): void {
+    this.#isSent = true
+    if (!this.#request) this.#exchange.held?.release()
+  }
+
+  #attempt(request: UpstreamRequest): void {
     this.#exchange.phase = 'connecting'
-    const attempt = new Attempt(this.#request, this)
+    this.#isSent = false
+    const attempt = new Attempt(request, this)
     this.#delivery.upstream = attempt
     this.#awaitUpload()
     attempt.start(this.#house.upstream.handle)

@@ -23,6 +23,8 @@ describe('defaults', () => {
         maxRequestBytes: 32 * 1024 * 1024,
         maxConcurrentExchanges: defaultLimits.maxConcurrentExchanges,
         uploadIdleTimeoutMs: 120_000,
+        maxDecodedRequestBytes: 8 * 1024 * 1024,
+        maxHeldBytes: 256 * 1024 * 1024,
         maxConcurrentStreams: Number.POSITIVE_INFINITY,
         firstByteTimeoutMs: 600_000,
         firstTokenTimeoutMs: Number.POSITIVE_INFINITY,

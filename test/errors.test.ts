@@ -6,6 +6,8 @@ import { defaultLimits, type Limits } from '../lib/limits.js'
 const limitHits: [code: Parameters<typeof limitFailure>[0], status: number, limit: keyof Limits][] = [
   ['request_too_large', 413, 'maxRequestBytes'],
   ['too_many_exchanges', 503, 'maxConcurrentExchanges'],
+  ['decoded_request_too_large', 413, 'maxDecodedRequestBytes'],
+  ['held_bytes_exceeded', 503, 'maxHeldBytes'],
   ['too_many_streams', 503, 'maxConcurrentStreams'],
   ['upload_timeout', 504, 'uploadIdleTimeoutMs'],
   ['first_byte_timeout', 504, 'firstByteTimeoutMs'],
@@ -42,6 +44,7 @@ describe('other failures', () => {
   const table: [code: FailureCode, status: number, outcome: Outcome][] = [
     ['endpoint_not_allowed', 404, 'rejected'],
     ['invalid_request', 400, 'rejected'],
+    ['unsupported_media_type', 415, 'rejected'],
     ['model_not_allowed', 403, 'rejected'],
     ['request_refused', 403, 'rejected'],
     ['aborted', 503, 'rejected'],

@@ -91,7 +91,12 @@ describe('JSON that is parsed in pieces', () => {
       fc.constant(Array(40_000).fill(7)),
     )
     const { tree } = fc.letrec((tie) => ({
-      tree: fc.oneof({ maxDepth: 2 }, leaf, fc.array(tie('tree'), { maxLength: 3 }), fc.dictionary(fc.string(), tie('tree'), { maxKeys: 3 })),
+      tree: fc.oneof(
+        { maxDepth: 2 },
+        leaf,
+        fc.array(tie('tree'), { maxLength: 3 }),
+        fc.dictionary(fc.string(), tie('tree'), { maxKeys: 3 }),
+      ),
     }))
     fc.assert(
       fc.property(tree, fc.constantFrom(undefined, 1), (value, indent) => {

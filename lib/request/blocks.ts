@@ -62,6 +62,14 @@ export class Blocks {
     return joined
   }
 
+  /** Lets go of all bytes. */
+  drop(): void {
+    this.#uncount(this.#counted)
+    this.#only = this.#last = undefined
+    this.#full = []
+    this.size = 0
+  }
+
   #copy(chunk: Buffer): void {
     for (let at = 0; at < chunk.length; ) {
       if (!this.#last || this.#used === this.#last.length) this.#begin()

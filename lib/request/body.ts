@@ -1,11 +1,15 @@
-import { constants } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import { promisify } from 'node:util'
-import { brotliDecompress, gunzip, type InputType, inflate, type ZlibOptions } from 'node:zlib'
 import { AiProxyError, limitFailure } from '../errors.js'
-import { type Bounds, JsonSurvey } from '../json-survey.js'
+import { JsonPiecesError, parsedInPieces } from '../json-pieces.js'
+import { type Bounds, JsonSurvey, type Span } from '../json-survey.js'
 import type { Limits } from '../limits.js'
-import { topLevelFields } from '../top-level.js'
+import { inTurns, type Piecework } from '../stream/in-turns.js'
+import { sharedTurns, type TurnScheduler } from '../stream/turns.js'
+import { parsedFields } from '../top-level.js'
+import { TopLevelScanner } from '../top-level-scanner.js'
+import { Blocks } from './blocks.js'
+import { type Decoder, decode, decoderFor, undecodable } from './content-coding.js'
+import { HeldBytes, type HeldShare } from './held-bytes.js'
 import { bodyLeftByParser } from './parsed-body.js'
 
 /** The client's body on its way to the provider. */
@@ -14,20 +18,30 @@ export interface RequestBody {
   readonly content: Buffer | IncomingMessage | undefined
   /** The headers that describe it, and that go on with it. */
   readonly headers: Record<string, string>
-  /** What its JSON says, of a large one `model` and `stream` alone; `undefined` where it is no JSON. */
+  /**
+   * What its JSON says, of a large one that nobody may edit `model` and `stream` alone; `undefined` where it is no JSON,
+   * or was not read.
+   */
   readonly json: unknown
-  /** The JSON's own bytes, where `content` has them compressed. */
+  /** The JSON's own bytes, if `content` has them compressed and they are few. */
   readonly decoded?: Buffer
+  /**
+   * Where the values of the JSON object's top-level fields are, if it was looked through: all of them in a body that may
+   * be edited, those of `surveyedFields` in another.
+   */
+  readonly spans?: ReadonlyMap<string, Span>
 }
 
-type Inflate = (bytes: InputType, options: ZlibOptions) => Promise<Buffer>
+/** What reading a body takes of its surroundings. */
+export interface ReadingMeans {
+  /** Counts the memory that it takes. */
+  readonly share: HeldShare
+  /** Long work on it is done in these turns. */
+  readonly turns: TurnScheduler
+}
 
-const decoders = new Map<string, Inflate>([
-  ['gzip', promisify<InputType, ZlibOptions, Buffer>(gunzip)],
-  ['x-gzip', promisify<InputType, ZlibOptions, Buffer>(gunzip)],
-  ['deflate', promisify<InputType, ZlibOptions, Buffer>(inflate)],
-  ['br', promisify<InputType, ZlibOptions, Buffer>(brotliDecompress)],
-])
+/** The top-level fields that are looked for in a large body that nobody may edit. */
+export const surveyedFields = ['model', 'stream', 'stream_options'] as const
 
 // Node frames a body of unknown length for these alone. For any other method it would send the bytes bare, and the
 // provider would read them as a request of its own.
@@ -37,11 +51,12 @@ const mayBeChunked = ['POST', 'PUT', 'PATCH']
  * Reads the request's body once: JSON as a whole, bounded while it comes in; what a body parser read before, from where
  * it left it; anything else not at all, for it passes through.
  *
- * @param limits of these, `maxRequestBytes` bounds the body, and what it decompresses to
+ * @param limits of these, `maxRequestBytes` bounds the body, `maxDecodedRequestBytes` what it decompresses to
  * @param onBytes told how many bytes of a body that is read as a whole have come in
  * @param isEdited JSON may be changed before it goes on: it is decompressed, and parsed whatever its size
  * @param takesJson the provider takes it for JSON, perhaps whatever its `content-type` says: `takesJson` of its path
- * @throws AiProxyError `request_too_large`, `invalid_request`
+ * @throws AiProxyError `request_too_large`, `decoded_request_too_large`, `held_bytes_exceeded`, `invalid_request`,
+ *   `unsupported_media_type`
  */
 export async function readBody(
   req: IncomingMessage,
@@ -49,12 +64,13 @@ export async function readBody(
   onBytes: (count: number) => void = () => {},
   isEdited = false,
   takesJson = isEdited,
+  means: ReadingMeans = { share: new HeldBytes(limits).share(), turns: sharedTurns() },
 ): Promise<RequestBody> {
   const { 'content-type': type = '', 'content-length': declared, 'transfer-encoding': transfer } = req.headers
   if (Number(declared) > limits.maxRequestBytes) throw limitFailure('request_too_large', limits)
-  if (!transfer && !Number(declared)) {
-    return { content: undefined, headers: declared === undefined ? {} : { 'content-length': '0' }, json: undefined }
-  }
+  // HTTP/2 frames bodies itself: no header says that there is one.
+  const mayComeUnsaid = req.httpVersionMajor >= 2 && declared === undefined
+  if (!transfer && !Number(declared) && !mayComeUnsaid) return noBody(declared === undefined ? {} : EMPTY)
   const left = bodyLeftByParser(req)
   // A parser has decompressed what it left.
   const encoding = left ? undefined : req.headers['content-encoding']
@@ -70,20 +86,31 @@ export async function readBody(
     if (declared) headers['content-length'] = declared
     return { content: req, headers, json: undefined }
   }
-  const content = left?.bytes ?? (await readAll(req, limits, onBytes))
+  const content = left ? counted(left.bytes, means.share) : await readAll(req, limits, onBytes, means)
   if (content.length > limits.maxRequestBytes) throw limitFailure('request_too_large', limits)
+  if (content.length === 0) return noBody(mayBeChunked.includes(req.method ?? '') ? EMPTY : {})
   headers['content-length'] = String(content.length)
   if (!readsJson) return { content, headers, json: undefined }
-  const text = await decompressed(content, encoding, limits)
-  if (isEdited) refuseUnwieldy(text)
-  if (left && 'json' in left) return { content, headers, json: left.json }
+  const decoder = decoderFor(encoding)
   if (!isEdited) {
-    const json = parseJson(text, PARSED_WHOLE_BYTES)
-    return text === content ? { content, headers, json } : { content, headers, json, decoded: text }
+    if (decoder === 'identity') return { content, headers, ...(await glanced(content, means.turns)) }
+    // What cannot be decoded here need not be: the provider may know it.
+    const glance = decoder ? await glancedInto(content, decoder, means) : { json: undefined }
+    return { content, headers, ...glance }
   }
+  if (decoder === undefined) throw undecodable()
+  const text = decoder === 'identity' ? content : await decoded(content, decoder, limits, means)
+  const spans = await surveyed(text, means.turns)
+  if (left && 'json' in left) return { content, headers, json: left.json, spans }
   const { 'content-encoding': _, ...plain } = headers
   plain['content-length'] = String(text.length)
-  return { content: text, headers: plain, json: parseJson(text, Number.POSITIVE_INFINITY) }
+  return { content: text, headers: plain, json: await parsed(text, means.turns), spans }
+}
+
+const EMPTY = { 'content-length': '0' }
+
+function noBody(headers: Record<string, string>): RequestBody {
+  return { content: undefined, headers, json: undefined }
 }
 
 /** What nobody sends by mistake, and nobody reads as JSON. */
@@ -93,26 +120,40 @@ function isJson(contentType: string): boolean {
   return /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType)
 }
 
-function readAll(req: IncomingMessage, limits: Readonly<Limits>, onBytes: (count: number) => void): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
+function counted(bytes: Buffer, share: HeldShare): Buffer {
+  share.add(bytes.length)
+  return bytes
+}
+
+async function readAll(
+  req: IncomingMessage,
+  limits: Readonly<Limits>,
+  onBytes: (count: number) => void,
+  { share, turns }: ReadingMeans,
+): Promise<Buffer> {
+  const blocks = new Blocks(share)
+  await new Promise<void>((resolve, reject) => {
     const brokenOff = () => new AiProxyError('invalid_request', 'The request body broke off')
     if (req.destroyed) return reject(brokenOff())
-    const chunks: Buffer[] = []
-    let size = 0
     const stopListening = () => req.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
-    const onData = (chunk: Buffer) => {
-      chunks.push(chunk)
-      size += chunk.length
-      onBytes(chunk.length)
-      if (size <= limits.maxRequestBytes) return
+    const refuse = (failure: unknown) => {
       stopListening()
       // The rest is read and thrown away, so that the client gets to read the answer instead of a reset connection.
       req.resume()
-      reject(limitFailure('request_too_large', limits))
+      reject(failure)
+    }
+    const onData = (chunk: Buffer) => {
+      onBytes(chunk.length)
+      if (blocks.size + chunk.length > limits.maxRequestBytes) return refuse(limitFailure('request_too_large', limits))
+      try {
+        blocks.push(chunk)
+      } catch (failure) {
+        refuse(failure)
+      }
     }
     const onEnd = () => {
       stopListening()
-      resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size))
+      resolve()
     }
     const onBroken = () => {
       stopListening()
@@ -120,27 +161,75 @@ function readAll(req: IncomingMessage, limits: Readonly<Limits>, onBytes: (count
     }
     req.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
   })
-}
-
-async function decompressed(bytes: Buffer, encoding: string | undefined, limits: Readonly<Limits>): Promise<Buffer> {
-  const name = encoding?.trim().toLowerCase() || 'identity'
-  if (name === 'identity') return bytes
-  const decode = decoders.get(name)
-  if (!decode) {
-    const known = [...decoders.keys()].join(', ')
-    throw new AiProxyError('invalid_request', `The request body's content-encoding is not one of ${known}`)
-  }
-  try {
-    return await decode(bytes, { maxOutputLength: Math.min(limits.maxRequestBytes, constants.MAX_LENGTH) })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-      throw limitFailure('request_too_large', limits)
-    throw new AiProxyError('invalid_request', `The request body is not valid ${name}`)
-  }
+  return finished(blocks.joined(), blocks.size, turns)
 }
 
 /** Larger bodies are looked through for what the proxy needs; whether they are valid, the provider says. */
 const PARSED_WHOLE_BYTES = 256 * 1024
+
+/** Does work on a body at once if the body is small, otherwise in turns. */
+function finished<T>(work: Piecework<T>, bytes: number, turns: TurnScheduler): T | Promise<T> {
+  if (bytes > PARSED_WHOLE_BYTES) return inTurns(work, turns)
+  for (;;) {
+    const { done, value } = work.next()
+    if (done) return value
+  }
+}
+
+type Glance = Pick<RequestBody, 'json' | 'decoded' | 'spans'>
+
+/** What the proxy needs to know of a body that goes on as it is. */
+async function glanced(bytes: Buffer, turns: TurnScheduler): Promise<Glance> {
+  if (bytes.length <= PARSED_WHOLE_BYTES) return { json: parsedAtOnce(bytes) }
+  const survey = new JsonSurvey(bytes, surveyedFields)
+  await finished(inSteps(survey), bytes.length, turns)
+  if (!survey.isWhole) return { json: undefined }
+  const { stream_options, ...json } = parsedFields(bytes, survey.spans)
+  return { json, spans: survey.spans }
+}
+
+/** How much of a compressed body is looked at that goes on as it is. */
+const GLANCED_AT_BYTES = 1024 * 1024
+
+/** The same of a compressed body. Of what it says, only its first part is decoded, and only little is kept. */
+async function glancedInto(bytes: Buffer, decoder: Decoder, { share, turns }: ReadingMeans): Promise<Glance> {
+  const json: Record<string, unknown> = Object.create(null)
+  const scanner = new TopLevelScanner(['model', 'stream'], json)
+  const blocks = new Blocks(share)
+  let size = 0
+  const isWhole = await decode(bytes, decoder, (chunk) => {
+    size += chunk.length
+    scanner.push(chunk)
+    if (size <= PARSED_WHOLE_BYTES) blocks.push(chunk)
+    return size < GLANCED_AT_BYTES
+  })
+  if (isWhole && size <= PARSED_WHOLE_BYTES) {
+    const text = await finished(blocks.joined(), size, turns)
+    return { json: parsedAtOnce(text), decoded: text }
+  }
+  blocks.drop()
+  return { json: isWhole && !scanner.isWhole ? undefined : json }
+}
+
+/** A body that is decompressed because an option asks for it. */
+async function decoded(
+  bytes: Buffer,
+  decoder: Decoder,
+  limits: Readonly<Limits>,
+  { share, turns }: ReadingMeans,
+): Promise<Buffer> {
+  const blocks = new Blocks(share)
+  const isSmaller = limits.maxDecodedRequestBytes < limits.maxRequestBytes
+  const most = isSmaller ? limits.maxDecodedRequestBytes : limits.maxRequestBytes
+  const isWhole = await decode(bytes, decoder, (chunk) => {
+    if (blocks.size + chunk.length > most) return false
+    blocks.push(chunk)
+    return true
+  })
+  if (!isWhole) throw limitFailure(isSmaller ? 'decoded_request_too_large' : 'request_too_large', limits)
+  share.remove(bytes.length)
+  return finished(blocks.joined(), blocks.size, turns)
+}
 
 /**
  * What a body may have that an option reads. What models are asked is nested some ten deep; thousands deep, JSON takes
@@ -155,15 +244,34 @@ const unwieldy: Record<keyof Bounds, string> = {
   work: 'has more values than a request to a model can need',
 }
 
-function refuseUnwieldy(bytes: Buffer): void {
-  const survey = new JsonSurvey(bytes, [], BOUNDS)
-  survey.advance()
-  if (survey.exceeded) throw new AiProxyError('invalid_request', `The request body ${unwieldy[survey.exceeded]}`)
+const STEP_BYTES = 64 * 1024
+
+function* inSteps(survey: JsonSurvey): Piecework<void> {
+  while (!survey.advance(STEP_BYTES)) yield
 }
 
-function parseJson(bytes: Buffer, upToBytes: number): unknown {
+/** Where the fields are of a body that an option reads; refused if it would take too long to read. */
+async function surveyed(bytes: Buffer, turns: TurnScheduler): Promise<ReadonlyMap<string, Span>> {
+  const survey = new JsonSurvey(bytes, undefined, BOUNDS)
+  await finished(inSteps(survey), bytes.length, turns)
+  if (survey.exceeded) throw new AiProxyError('invalid_request', `The request body ${unwieldy[survey.exceeded]}`)
+  return survey.spans
+}
+
+async function parsed(bytes: Buffer, turns: TurnScheduler): Promise<unknown> {
+  if (bytes.length <= PARSED_WHOLE_BYTES) return parsedAtOnce(bytes)
   try {
-    if (bytes.length > upToBytes) return topLevelFields(bytes, ['model', 'stream'])
+    return await inTurns(parsedInPieces(bytes), turns)
+  } catch (error) {
+    if (error instanceof JsonPiecesError) {
+      throw new AiProxyError('invalid_request', `The request body ${error.message}`)
+    }
+    throw new AiProxyError('invalid_request', 'The request body is not valid JSON')
+  }
+}
+
+function parsedAtOnce(bytes: Buffer): unknown {
+  try {
     const text = bytes.toString()
     return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
   } catch (error) {

@@ -11,6 +11,8 @@ export interface AttemptEvents {
   onError(error: Error, attempt: Attempt): void
   /** A chunk of a body that passes unbuffered. */
   onRequestChunk(chunk: Buffer): void
+  /** A body that is held has been written to its end: this attempt needs it no more. */
+  onRequestSent?(): void
 }
 
 export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => unknown
@@ -34,7 +36,11 @@ export class Attempt {
 
   constructor(request: UpstreamRequest, events: AttemptEvents) {
     this.#events = events
-    this.#request = new StandInRequest(request, (chunk) => events.onRequestChunk(chunk))
+    this.#request = new StandInRequest(
+      request,
+      (chunk) => events.onRequestChunk(chunk),
+      () => events.onRequestSent?.(),
+    )
     this.#request.attempt = this
   }
 

@@ -8,6 +8,9 @@ interface ClientSide {
   readonly encrypted: boolean
 }
 
+/** How much of a body is written at once. */
+const PIECE_BYTES = 256 * 1024
+
 /** What a stand-in request says upstream. */
 export interface UpstreamRequest {
   readonly method: string
@@ -35,12 +38,16 @@ export class StandInRequest extends EventEmitter {
   attempt: object | undefined
 
   readonly #path: string
-  readonly #body: Buffer | IncomingMessage | undefined
+  #body: Buffer | IncomingMessage | undefined
   readonly #onChunk: (chunk: Buffer) => void
+  readonly #onSent: () => void
   #isReleased = false
 
-  /** @param onChunk told of each chunk of a body that passes unbuffered */
-  constructor(request: UpstreamRequest, onChunk: (chunk: Buffer) => void) {
+  /**
+   * @param onChunk called with each chunk of a body that passes unbuffered
+   * @param onSent called once a body that is held has been written to its end
+   */
+  constructor(request: UpstreamRequest, onChunk: (chunk: Buffer) => void, onSent: () => void = () => {}) {
     super()
     this.method = request.method
     // Its own copy: http-proxy-middleware may write to `url`.
@@ -49,6 +56,7 @@ export class StandInRequest extends EventEmitter {
     this.socket = this.connection = { ...request.client, destroyed: false, writable: true }
     this.#body = request.body
     this.#onChunk = onChunk
+    this.#onSent = onSent
   }
 
   /** Sends the body upstream: at once where it is held, as it comes in where it passes. */
@@ -56,7 +64,7 @@ export class StandInRequest extends EventEmitter {
     this.#sendTo(upstream)
     const body = this.#body
     if (!body || Buffer.isBuffer(body)) {
-      upstream.end(body)
+      this.#write(upstream, body)
     } else if (!this.#isReleased) {
       body.on('data', this.#onChunk)
       body.pipe(upstream)
@@ -74,10 +82,28 @@ export class StandInRequest extends EventEmitter {
     upstream.path = origin + this.#path
   }
 
+  /** Writes a long body in pieces, because TLS encrypts at once all that it is given. */
+  #write(upstream: Writable, body: Buffer | undefined): void {
+    let at = 0
+    const writeOn = (): void => {
+      while (body && body.length - at > PIECE_BYTES && !this.#isReleased) {
+        const piece = body.subarray(at, at + PIECE_BYTES)
+        at += PIECE_BYTES
+        if (!upstream.write(piece)) return void upstream.once('drain', writeOn)
+      }
+      if (this.#isReleased) return
+      upstream.end(body?.subarray(at))
+      this.#body = undefined
+      this.#onSent()
+    }
+    writeOn()
+  }
+
   /** Lets go of the body. What still comes in is read and thrown away: the client's connection can be used again. */
   release(): void {
     this.#isReleased = true
     const body = this.#body
+    this.#body = undefined
     if (!body || Buffer.isBuffer(body)) return
     body.off('data', this.#onChunk).unpipe()
     body.resume()

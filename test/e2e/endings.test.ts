@@ -185,7 +185,6 @@ for (const protocol of protocols) {
       const spoilt: [string, Record<string, string>][] = [
         ['{"model":', {}],
         ['not gzip', { 'content-encoding': 'gzip' }],
-        ['{}', { 'content-encoding': 'unheard-of' }],
       ]
       for (const [body, headers] of spoilt) {
         const response = await post(app.url + path, undefined, { body, headers })
@@ -194,6 +193,26 @@ for (const protocol of protocols) {
         assertRecord(await app.record(), { outcome: 'rejected', code: 'invalid_request', status: 400 })
       }
       assert.equal(provider.calls.length, 0)
+    })
+
+    test('a body that must be read, compressed in a way that nobody knows: 415', async (t) => {
+      const ending = { name: '', expected: {}, options: { models: ['m'] } }
+      const { provider, app } = await start(t, ending, protocol)
+      const headers = { 'content-encoding': 'unheard-of' }
+      const response = await post(app.url + path, undefined, { body: '{"model":"m"}', headers })
+      assert.equal(response.status, 415)
+      assert.equal(protocol.errorIn(await response.json()).code, 'unsupported_media_type')
+      assertRecord(await app.record(), { outcome: 'rejected', code: 'unsupported_media_type', status: 415 })
+      assert.equal(provider.calls.length, 0)
+    })
+
+    test('more request bodies than may be held: 503, to be tried again', async (t) => {
+      const { app } = await start(t, { name: '', expected: {}, options: limits({ maxHeldBytes: 20 }) }, protocol)
+      const response = await post(app.url + path, request)
+      assert.equal(response.status, 503)
+      assert.equal(response.headers.get('retry-after'), '1')
+      assert.equal(protocol.errorIn(await response.json()).code, 'held_bytes_exceeded')
+      assertRecord(await app.record(), { ...exceeded('maxHeldBytes', 'held_bytes_exceeded'), status: 503 })
     })
   })
 
