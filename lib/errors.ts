@@ -26,7 +26,6 @@ const limitKinds = {
     status: 413,
     outcome: 'limit_exceeded',
     limit: 'maxDecodedRequestBytes',
-    isFinal: true,
   },
   held_bytes_exceeded: { status: 503, outcome: 'limit_exceeded', limit: 'maxHeldBytes', retryAfter: 1 },
   too_many_streams: { status: 503, outcome: 'limit_exceeded', limit: 'maxConcurrentStreams', retryAfter: 1 },
