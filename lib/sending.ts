@@ -134,6 +134,7 @@ export class Sending implements TurnTaker, AttemptEvents {
 
   onRequestSent(): void {
     this.#isSent = true
+    // Until the provider answers, the body may have to be sent again.
     if (!this.#request) this.#exchange.held?.release()
   }
 
@@ -142,13 +143,12 @@ export class Sending implements TurnTaker, AttemptEvents {
     this.#isSent = false
     const attempt = new Attempt(request, this)
     this.#delivery.upstream = attempt
-    this.#awaitUpload()
+    this.#awaitUpload(request)
     attempt.start(this.#house.upstream.handle)
   }
 
   /** A body that passes unbuffered must go on: where the provider does not read it, nobody sees the client leave. */
-  #awaitUpload(): void {
-    const { body } = this.#request
+  #awaitUpload({ body }: UpstreamRequest): void {
     if (!body || Buffer.isBuffer(body)) return
     const { limits } = this.#house.config
     const { deadlines } = this.#exchange
