@@ -3,6 +3,7 @@ import type { Exchange, ExchangeRecord } from './exchange.js'
 import { isObject } from './json.js'
 import type { AiProxyStats } from './ledger.js'
 import type { Observer } from './observer.js'
+import { tendsPromise } from './promises.js'
 import { headerFault } from './request/extra-headers.js'
 
 /** The observers of a middleware as one; what any of them throws is reported, and changes nothing. */
@@ -43,8 +44,8 @@ export class Observers {
 /** @throws TypeError where one of them cannot go to the provider */
 function sound(headers: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> | undefined {
   if (headers === undefined) return undefined
-  if (headers instanceof Promise) headers.catch(report)
-  if (!isObject(headers) || headers instanceof Promise) throw new TypeError('an observer gives headers as an object')
+  const isPromise = tendsPromise(headers, report)
+  if (!isObject(headers) || isPromise) throw new TypeError('an observer gives headers as an object')
   for (const [name, value] of Object.entries(headers)) {
     const fault = headerFault(name, value)
     if (fault) throw new TypeError(`an observer gave a header that cannot go to the provider: ${fault}`)
@@ -56,8 +57,7 @@ function sound(headers: Readonly<Record<string, string>> | undefined): Readonly<
 function tellTurn(interested: readonly Observer[], ms: number): void {
   for (const observer of interested) {
     try {
-      const told: unknown = observer.onTurn?.(ms)
-      if (told instanceof Promise) told.catch(report)
+      tendsPromise(observer.onTurn?.(ms), report)
     } catch (error) {
       report(error)
     }
@@ -72,8 +72,7 @@ function guarded<T>(observers: readonly Observer[], tell: (observer: Observer) =
   return observers.map((observer) => {
     try {
       const told = tell(observer)
-      // An async function's failure would otherwise be nobody's, and end the process.
-      if (told instanceof Promise) told.catch(report)
+      tendsPromise(told, report)
       return told
     } catch (error) {
       report(error)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { runInNewContext } from 'node:vm'
 import type { Request, Response } from 'express'
 import { Exchange } from '../lib/exchange.js'
 import { Ledger } from '../lib/ledger.js'
@@ -168,16 +169,24 @@ describe('what an observer throws', () => {
     assert.deepEqual(log, ['a proxy', 'a request', 'a turn of 1 ms', 'a completed'])
   })
 
-  for (const name of ['onProxy', 'onFinish', 'onRequest', 'onTurn']) {
-    test(`later, in a promise, ends no process: ${name}`, async (t) => {
-      const unhandled = unhandledRejections(t)
-      const late = async () => {
+  const lateOnes: [where: string, late: () => unknown][] = [
+    [
+      'a promise',
+      async () => {
         throw new Error('late')
-      }
-      assert.deepEqual(tellAll(new Observers([{ [name]: late }], ORIGIN)), [])
-      await settled()
-      assert.deepEqual(unhandled, [])
-    })
+      },
+    ],
+    ['a promise of another realm', runInNewContext("async () => { throw new Error('late') }")],
+  ]
+  for (const name of ['onProxy', 'onFinish', 'onRequest', 'onTurn']) {
+    for (const [where, late] of lateOnes) {
+      test(`later, in ${where}, ends no process: ${name}`, async (t) => {
+        const unhandled = unhandledRejections(t)
+        assert.deepEqual(tellAll(new Observers([{ [name]: late }], ORIGIN)), [])
+        await settled()
+        assert.deepEqual(unhandled, [])
+      })
+    }
   }
 
   test('a header that cannot go to the provider stays here, those of the others go', () => {

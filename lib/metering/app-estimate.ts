@@ -1,4 +1,5 @@
 import { debug } from '../debug.js'
+import { tendsPromise } from '../promises.js'
 
 /** The app's own estimate of the tokens of a text: the option `estimateTokens`. */
 export type EstimateTokens = (text: string, model: string | undefined) => number
@@ -13,7 +14,8 @@ export function tokensByApp(
   try {
     const tokens: unknown = estimateTokens(text, model)
     if (typeof tokens === 'number' && tokens >= 0 && tokens < Number.POSITIVE_INFINITY) return tokens
-    debug.stream('estimateTokens gave %O', tokens)
+    const isPromise = tendsPromise(tokens, (error) => debug.stream('estimateTokens threw: %O', error))
+    debug.stream('estimateTokens gave %O', isPromise ? 'a promise, for which no stream can wait' : tokens)
   } catch (error) {
     debug.stream('estimateTokens threw: %O', error)
   }

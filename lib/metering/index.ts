@@ -3,6 +3,7 @@ import { debug } from '../debug.js'
 import type { Exchange } from '../exchange.js'
 import type { Framing } from '../framing/index.js'
 import { isObject } from '../json.js'
+import { tendsPromise } from '../promises.js'
 import { PlainAnswer } from './answer.js'
 import { type Metering, Passage } from './passage.js'
 
@@ -35,8 +36,8 @@ export function meteringFor(
         const event = { format: format.name, event: message.event, data } as Parameters<typeof onEvent>[0]
         const replaced = onEvent(event, seenBy!)
         if (replaced === undefined || replaced === null) return replaced as undefined | null
-        if (replaced instanceof Promise) replaced.catch((error: unknown) => debug.stream('onEvent threw: %O', error))
-        const text = isObject(replaced) ? JSON.stringify(replaced.data) : undefined
+        const isPromise = tendsPromise(replaced, (error) => debug.stream('onEvent threw: %O', error))
+        const text = isObject(replaced) && !isPromise ? JSON.stringify(replaced.data) : undefined
         if (text === undefined) throw new TypeError('onEvent returns nothing, null, or an object whose `data` is JSON')
         return { ...message, event: (replaced as { event?: string }).event ?? message.event, data: text }
       }),
