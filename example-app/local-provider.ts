@@ -1,5 +1,6 @@
 import { LLMock } from '@copilotkit/aimock'
 import { knownProviders, type Provider, type ProviderId } from './provider.js'
+import { toldAtTheEnd } from './told-at-the-end.js'
 
 const whyStream = `A model writes its answer one token after another. Streaming hands each token over as soon as it is \
 there, so that you begin to read after a fraction of a second instead of waiting for the whole text.
@@ -49,6 +50,7 @@ export async function startLocalProvider({
   })
   mock.on({}, says(standIn), pace)
   await mock.start()
+  const front = id === 'anthropic' ? await toldAtTheEnd(mock.url) : undefined
 
   const { title, route } = knownProviders[id]
   return {
@@ -57,10 +59,13 @@ export async function startLocalProvider({
     route,
     name: 'local stand-in',
     local: true,
-    target: mock.url,
+    target: front?.url ?? mock.url,
     model: 'stand-in',
     examples: ['Why do you stream?', 'Tell me a long story.', 'Break off in the middle.', 'Refuse me.'],
-    close: () => mock.stop(),
+    async close() {
+      front?.close()
+      await mock.stop()
+    },
   }
 }
 

@@ -153,7 +153,7 @@ export class JsonDigest {
     this.#open.pop()
     if (this.#open.length > 0) return
     this.#place = 'end'
-    this.value = parsedJson(Buffer.from(this.#text, 'latin1').toString())
+    this.value = parsedJson(utf8(this.#text))
     this.#text = ''
   }
 
@@ -182,7 +182,7 @@ export class JsonDigest {
 
   #takeKey(raw: string): void {
     const isTop = this.#open.length === 1
-    if (isTop && !this.#names.includes(String(parsedJson(`"${raw}"`)))) {
+    if (isTop && !this.#names.includes(String(parsedJson(utf8(`"${raw}"`))))) {
       this.#ignores = true
       return
     }
@@ -193,6 +193,11 @@ export class JsonDigest {
     this.#text += `${this.#top.kept++ > 0 ? ',' : ''}"${raw}":`
     if (isTop) this.#start = this.#text.length
   }
+}
+
+/** The text of bytes that are kept as a character each. */
+function utf8(characters: string): string {
+  return Buffer.from(characters, 'latin1').toString()
 }
 
 const LONGEST_ESCAPE = '\\u0000'.length
