@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { formatNamed, tokensOf } from '../../lib/formats/index.js'
+import { Findings } from '../../lib/metering/findings.js'
+
+const { anthropic, gemini, chat, responses } = {
+  anthropic: formatNamed('anthropic'),
+  gemini: formatNamed('gemini'),
+  chat: formatNamed('openai-chat'),
+  responses: formatNamed('openai-responses'),
+}
+
+describe('anthropic: calls of models that an answer took', () => {
+  const start = {
+    type: 'message_start',
+    message: {
+      id: 'm1',
+      model: 'claude-a',
+      usage: { input_tokens: 700, cache_read_input_tokens: 5000, output_tokens: 1 },
+    },
+  }
+  /** What a stream of these events told. */
+  const told = (...events: Record<string, unknown>[]) => {
+    const findings = new Findings()
+    for (const event of events) findings.note(anthropic.readMessage(event, undefined), 0)
+    return findings
+  }
+
+  test('compaction: the last word stands in usage, and all that is billed in tokens', () => {
+    const findings = told(start, {
+      type: 'message_delta',
+      delta: { stop_reason: 'end_turn' },
+      usage: {
+        input_tokens: 180,
+        cache_read_input_tokens: 0,
+        output_tokens: 8,
+        iterations: [
+          { type: 'compaction', input_tokens: 700, cache_read_input_tokens: 5000, output_tokens: 90 },
+          { type: 'message', input_tokens: 180, cache_read_input_tokens: 0, output_tokens: 8 },
+        ],
+      },
+    })
+    assert.deepEqual(findings.usageAt(true), {
+      inputTokens: 180,
+      cachedInputTokens: 0,
+      outputTokens: 8,
+      estimated: false,
+    })
+    const { uncachedInput, cachedInput, visibleOutput, total } = findings.tokensAt(true, anthropic.counting)!
+    assert.deepEqual([uncachedInput, cachedInput, visibleOutput, total], [880, 5000, 98, 5978])
+  })
+
+  test('an adviser stands beside, at a price of its own', () => {
+    const findings = told(start, {
+      type: 'message_delta',
+      delta: {},
+      usage: {
+        input_tokens: 10,
+        cache_read_input_tokens: 0,
+        output_tokens: 8,
+        iterations: [
+          { type: 'message', input_tokens: 10, output_tokens: 8 },
+          { type: 'advisor_message', model: 'claude-b', input_tokens: 900, output_tokens: 70 },
+        ],
+      },
+    })
+    const { toolInputTokens, toolOutputTokens, outputTokens } = findings.usage!
+    assert.deepEqual([toolInputTokens, toolOutputTokens, outputTokens], [900, 70, 8])
+    assert.equal(findings.tokensAt(true, anthropic.counting)?.total, 18)
+  })
+
+  test('a model that took over is the one that answers, by its block or by the final figures', () => {
+    const block = { type: 'content_block_start', content_block: { type: 'fallback', to: { model: 'claude-b' } } }
+    assert.equal(told(start, block).model, 'claude-b')
+    const iterations = [{ type: 'message' }, { type: 'fallback_message', model: 'claude-b', input_tokens: 4 }]
+    const end = { type: 'message_delta', delta: {}, usage: { output_tokens: 2, iterations } }
+    assert.equal(told(start, end).model, 'claude-b')
+    assert.equal(
+      told(start, block, { type: 'message_delta', delta: {}, usage: { output_tokens: 2 } }).model,
+      'claude-b',
+    )
+  })
+
+  test('an answer that stands in the start is read there', () => {
+    const content = [
+      { type: 'code_execution_tool_result', content: { stdout: 'not the model' } },
+      { type: 'tool_use', name: 'f', input: { a: 1 } },
+    ]
+    const message = {
+      id: 'm1',
+      model: 'c',
+      content,
+      stop_reason: 'tool_use',
+      usage: { input_tokens: 0, output_tokens: 0 },
+    }
+    const findings = told({ type: 'message_start', message }, { type: 'message_stop' })
+    assert.deepEqual([findings.finishReason, findings.firstTokenAt], ['tool_use', 0])
+    assert.equal(anthropic.readMessage({ type: 'message_start', message }, undefined).text, '{"a":1}')
+  })
+
+  test('a summary of the context is text, what tools give back is not', () => {
+    const read = (delta: object) => anthropic.readMessage({ type: 'content_block_delta', delta }, undefined)
+    assert.equal(read({ type: 'compaction_delta', content: 'So far: ' }).text, 'So far: ')
+    assert.equal(read({ type: 'other_delta', content: 'x' }).text, undefined)
+  })
+
+  test('a figure of the input alone is marked', () => {
+    const delta = '{"type":"message_delta","delta":{},"usage":{"input_tokens":12}}'
+    assert.ok(delta.includes(anthropic.usageMarker))
+  })
+})
+
+describe('gemini', () => {
+  const read = (part: object, candidate: object = {}) =>
+    gemini.readMessage({ candidates: [{ content: { parts: [part] }, ...candidate }] }, undefined)
+
+  test('arguments that come in parts are text', () => {
+    const partialArgs = [
+      { jsonPath: '$.city', stringValue: 'San ', willContinue: true },
+      { jsonPath: '$.days', numberValue: 3 },
+      { jsonPath: '$.now', boolValue: true },
+      { jsonPath: '$.none', nullValue: null },
+    ]
+    assert.equal(read({ functionCall: { partialArgs, willContinue: true } }).text, 'San 3true')
+    assert.equal(read({ functionCall: { name: 'f', willContinue: true } }).callsTool, true)
+  })
+
+  test('a reason that is a number is told as it stands; 0 says none', () => {
+    assert.equal(read({}, { finishReason: 1 }).finishReason, '1')
+    assert.equal(read({}, { finishReason: 0 }).finishReason, undefined)
+    assert.equal(gemini.readMessage({ promptFeedback: { blockReason: 2 } }, undefined).finishReason, '2')
+  })
+})
+
+describe('openai-chat', () => {
+  const textOf = (delta: object) => chat.readMessage({ choices: [{ delta }] }, undefined).text
+
+  test('reasoning that stands in parts alone is text', () => {
+    assert.equal(textOf({ reasoning_details: [{ type: 'reasoning.text', text: 'Hm' }] }), 'Hm')
+    assert.equal(textOf({ reasoning_details: [{ type: 'reasoning.summary', summary: 'So' }] }), 'So')
+    assert.equal(textOf({ reasoning_details: [{ type: 'reasoning.encrypted', data: 'x' }] }), undefined)
+    assert.equal(textOf({ reasoning: 'Hm', reasoning_details: [{ text: 'Hm' }] }), 'Hm')
+    assert.equal(textOf({ content: [{ type: 'reasoning', summary: [{ type: 'summary_text', text: 'Hm' }] }] }), 'Hm')
+  })
+
+  const usage = { prompt_tokens: 3, completion_tokens: 2 }
+  const isHidden = (event: object) => chat.readMessage({ id: 'c', usage, ...event }, undefined).isUsageOnly === true
+  for (const choices of [{}, { choices: null }, { choices: [] }]) {
+    const spelled = JSON.stringify(choices)
+    test(`usage is all that an event has with the choices ${spelled}, whatever small talk stands beside`, () => {
+      for (const beside of [
+        {},
+        { latency_checkpoint: { engine_tbt_ms: 3 } },
+        { stats: {}, cost: 0.1, base_resp: { status_code: 0 }, nvext: { timing: 1 } },
+        { prompt_filter_results: [], citations: null, search_results: [], error: null },
+      ]) {
+        assert.ok(isHidden({ ...choices, ...beside }), JSON.stringify(beside))
+      }
+    })
+
+    test(`it is not all beside what matters to the client, with the choices ${spelled}`, () => {
+      for (const beside of [
+        { prompt_filter_results: [{ prompt_index: 0 }] },
+        { citations: ['https://example.com'] },
+        { search_results: [{ url: 'https://example.com' }] },
+        { error: { message: 'No' } },
+      ]) {
+        assert.ok(!isHidden({ ...choices, ...beside }), JSON.stringify(beside))
+      }
+    })
+  }
+  test('it is not all beside a choice', () => assert.ok(!isHidden({ choices: [{ delta: {} }] })))
+
+  test('usage is marked in either spelling, and as a total of which one part is told', () => {
+    for (const told of ['{"output_tokens":1}', '{"completion_tokens":1}', '{"prompt_tokens":1,"total_tokens":2}']) {
+      assert.ok(told.includes(chat.usageMarker), told)
+    }
+  })
+})
+
+describe('openai-responses', () => {
+  const read = (data: object) => responses.readMessage(data as Record<string, unknown>, undefined)
+
+  test('a call is one from its beginning on', () => {
+    for (const type of ['function_call', 'tool_search_call', 'mcp_approval_request', 'image_generation_call']) {
+      assert.equal(read({ type: 'response.output_item.added', item: { type, id: 'i1' } }).callsTool, true, type)
+    }
+    for (const type of ['message', 'reasoning', 'mcp_list_tools', 'function_call_output']) {
+      assert.equal(read({ type: 'response.output_item.added', item: { type, id: 'i1' } }).callsTool, undefined, type)
+    }
+  })
+
+  for (const [what, event, text] of [
+    ['arguments', { type: 'response.function_call_arguments.done', item_id: 'i1', arguments: '{"a":1}' }, '{"a":1}'],
+    [
+      'an item',
+      { type: 'response.output_item.done', item: { id: 'i1', type: 'function_call', arguments: '{"a":1}' } },
+      '{"a":1}',
+    ],
+    [
+      'an action',
+      { type: 'response.output_item.done', item: { id: 'i1', type: 'local_shell_call', action: { command: ['ls'] } } },
+      '{"command":["ls"]}',
+    ],
+    [
+      'a search for tools',
+      { type: 'response.output_item.done', item: { id: 'i1', type: 'tool_search_call', arguments: { q: 1 } } },
+      '{"q":1}',
+    ],
+  ] as const) {
+    test(`${what} in one piece is told whole`, () => assert.deepEqual(read(event).whole, { id: 'i1', text }))
+  }
+
+  for (const type of ['response.completed', 'response.incomplete', 'response.failed']) {
+    test(`${type} has usage, and that of the tool beside`, () => {
+      const usage = { input_tokens: 20, output_tokens: 3, total_tokens: 23 }
+      const told = { status: 'x', usage, tool_usage: { image_gen: { input_tokens: 7, output_tokens: 900 } } }
+      const reading = read({ type, response: told })
+      assert.deepEqual(reading.usage, {
+        inputTokens: 20,
+        outputTokens: 3,
+        totalTokens: 23,
+        toolInputTokens: 7,
+        toolOutputTokens: 900,
+      })
+      assert.equal(tokensOf(reading.usage!, responses.counting).total, 23)
+    })
+  }
+})
