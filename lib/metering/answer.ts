@@ -54,7 +54,7 @@ export class PlainAnswer implements Metering {
   /** Tokens of the text of an answer that does not tell them. */
   #estimated(text: string): number {
     const estimate = new RunningEstimate()
-    estimate.learn(this.#bytes, text, tokensByApp(this.#estimateTokens, text, this.#findings.model))
+    estimate.add(text, tokensByApp(this.#estimateTokens, text, this.#findings.model))
     return estimate.tokens
   }
 

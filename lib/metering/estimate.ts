@@ -1,83 +1,90 @@
-/** Of a model's text, in UTF-8; the README says how far off that is. */
-const BYTES_PER_TOKEN = 4
+import { placeOf, TextPlace } from './text-place.js'
+import { TokenCount } from './token-count.js'
 
-/** Many providers send each token as it comes, and few tokens are longer. */
-const LONGEST_TOKEN_BYTES = 12
+/** So many kinds of frames with text are known at once; of more, the one that was seen longest ago is forgotten. */
+const MOST_PLACES = 8
 
-/** So many frames with text are looked into at the beginning. */
-const FIRST_LOOKS = 4
+/** A frame without a quote has no text; of longer ones it costs less to parse the few. */
+const LOOKED_THROUGH_UP_TO_BYTES = 64
 
-/**
- * After so many frames without a look, one is looked into again: of a burst the last one, as each look costs. As long as
- * the envelope stays what it was, looks become rarer.
- */
-const FRAMES_PER_LOOK = { least: 32, most: 64 }
+/** The shortest JSON with a text in it: `{"text":"x"}`. */
+const LEAST_BYTES = 12
 
-/** Ids and counters in an envelope vary by so much. */
-const SAME_WITHIN_BYTES = 2
-
-/** About how many tokens a piece of a stream has that holds so many bytes of text. */
-function tokensIn(bytes: number): number {
-  return bytes <= LONGEST_TOKEN_BYTES ? 1 : bytes / BYTES_PER_TOKEN
-}
+const QUOTE = 0x22
 
 /**
- * Estimates the tokens of a stream without reading its frames. What stands around the text in a frame (the envelope) is
- * much the same from frame to frame: it is learned from a few that are looked into, and of the rest only the length counts.
- * Where frames are padded to one length (OpenAI's `obfuscation`), the text of those looked into stands for the others'.
+ * Estimates the tokens of a stream, and parses few of its frames for that: where the text of one kind of frame stands is
+ * known once one of them has been parsed. The estimate follows from the frames and their order alone, however they come
+ * together.
  */
 export class RunningEstimate {
-  tokens = 0
-  #looks = 0
-  /** Of the frame with text that was looked into last: its length, and how much of it is not text. */
-  #length = 0
-  #envelope = 0
-  /** Frames have one length, whatever text is in them. */
-  #isPadded = false
-  /** Bytes of text in a frame, on average over those that were looked into, the last ones counting most. */
-  #textPerFrame = 0
-  /** A longer frame is something else than those before: a tool's call, a summary that repeats the text. */
-  #longest = 0
-  #sinceLook = 0
-  #nextLook = FRAMES_PER_LOOK.least
+  readonly #count = new TokenCount()
+  /** Of texts whose tokens the app told. */
+  #told = 0
+  /** The kind that was seen last comes first. */
+  readonly #places: TextPlace[] = []
 
-  /**
-   * Whether a frame of this length should be looked into, instead of being counted by its length.
-   *
-   * @param isLast it is the last of those that have come together
-   */
-  wantsLook(length: number, isLast: boolean): boolean {
-    if (this.#looks < FIRST_LOOKS || length > this.#longest) return true
-    return ++this.#sinceLook >= this.#nextLook && isLast
+  /** Tokens so far. */
+  get tokens(): number {
+    return this.#count.tokens + this.#told
   }
 
   /**
-   * A frame that was looked into, and the text in it.
+   * Counts a frame's text, if that can be found without parsing it.
    *
-   * @param tokens of the text, where they are known better than by its length
+   * @returns whether it can
    */
-  learn(length: number, text: string | undefined, tokens?: number): void {
-    this.#sinceLook = 0
+  count(bytes: Buffer, start: number, end: number): boolean {
+    const places = this.#places
+    for (let index = 0; index < places.length; index++) {
+      const place = places[index]!
+      const quote = place.endIn(bytes, start, end)
+      if (quote === -1) continue
+      this.#count.read(bytes, place.startIn(start), quote)
+      this.#moveToFront(index)
+      return true
+    }
+    return hasNoString(bytes, start, end)
+  }
+
+  /**
+   * Counts a text that was read.
+   *
+   * @param tokens of the text, if the app tells them
+   */
+  add(text: string | undefined, tokens?: number): void {
     if (!text) return
-    const bytes = Buffer.byteLength(text)
-    const envelope = Math.max(0, length - bytes)
-    const isSame = Math.abs(envelope - this.#envelope) <= SAME_WITHIN_BYTES
-    if (this.#looks > 0 && !isSame) this.#isPadded = Math.abs(length - this.#length) <= SAME_WITHIN_BYTES
-    this.#nextLook =
-      isSame || this.#isPadded ? Math.min(2 * this.#nextLook, FRAMES_PER_LOOK.most) : FRAMES_PER_LOOK.least
-    this.#textPerFrame = this.#looks === 0 ? bytes : (3 * this.#textPerFrame + bytes) / 4
-    this.#looks++
-    this.#length = length
-    this.#envelope = envelope
-    this.#longest = envelope + Math.max(4 * LONGEST_TOKEN_BYTES, 3 * bytes, 3 * this.#textPerFrame)
-    this.tokens += tokens ?? tokensIn(bytes)
+    if (tokens !== undefined) {
+      this.#told += tokens
+      return
+    }
+    const json = Buffer.from(JSON.stringify(text))
+    this.#count.read(json, 1, json.length)
   }
 
-  /** A frame that was not looked into. */
-  count(length: number): void {
-    const bytes = length - this.#envelope
-    // Much shorter ones are pings and comments.
-    if (this.#isPadded) this.tokens += 2 * length > this.#length ? tokensIn(this.#textPerFrame) : 0
-    else if (bytes > 0) this.tokens += tokensIn(bytes)
+  /** Learns where a frame that was parsed has its text. */
+  learn(frame: Buffer, text: string): void {
+    const place = placeOf(frame, text)
+    if (place) this.#learnPlace(frame, place.start, place.end)
   }
+
+  #learnPlace(frame: Buffer, start: number, end: number): void {
+    const known = this.#places.findIndex((place) => place.widenTo(frame, start, end))
+    if (known >= 0) return this.#moveToFront(known)
+    this.#places.unshift(new TextPlace(frame, start, end))
+    if (this.#places.length > MOST_PLACES) this.#places.pop()
+  }
+
+  #moveToFront(index: number): void {
+    const place = this.#places[index]!
+    for (let at = index; at > 0; at--) this.#places[at] = this.#places[at - 1]!
+    this.#places[0] = place
+  }
+}
+
+function hasNoString(bytes: Buffer, start: number, end: number): boolean {
+  if (end - start < LEAST_BYTES) return true
+  if (end - start > LOOKED_THROUGH_UP_TO_BYTES) return false
+  for (let at = start; at < end; at++) if (bytes[at] === QUOTE) return false
+  return true
 }

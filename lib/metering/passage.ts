@@ -7,9 +7,6 @@ import type { Findings } from './findings.js'
 import { markedFrames } from './marked.js'
 import { Tail } from './tail.js'
 
-/** A turn may bring frames by the ten thousand that are empty, and none of which teaches anything about the others. */
-const LOOKS_PER_TURN = 64
-
 /** What is done with what passes; what the client sees of it. */
 export interface Metering {
   /**
@@ -38,7 +35,7 @@ export interface PassageOptions {
 
 /**
  * The frames of a stream as they pass: metered, and changed where that was asked for. Most frames are not read at all:
- * those that may tell something are found by their bytes, and of the others a few are looked into for the estimate.
+ * those that may tell something are found by their bytes, and so is the text of the others, for the estimate.
  */
 export class Passage implements Metering {
   failure: { readonly error: unknown } | undefined
@@ -79,14 +76,12 @@ export class Passage implements Metering {
     let pieces: Buffer[] | undefined
     let kept = 0
     let start = 0
-    let looks = 0
     for (let at = 0; at < ends.length; at++) {
       const end = ends[at]!
       const isMarked = marked !== undefined && marked[nextMark] === at
       if (isMarked) nextMark++
       const isRead = isMarked || this.#readsAll
-      const wantsLook = !isRead && this.#estimate.wantsLook(end - start, at === ends.length - 1)
-      if (isRead || (wantsLook && looks++ < LOOKS_PER_TURN)) {
+      if (isRead || !this.#estimate.count(frames, start, end)) {
         const frame = frames.subarray(start, end)
         const seen = this.#asFirst(this.#tried(frame, now))
         if (this.failure) return joined([...(pieces ?? []), frames.subarray(kept, start)])
@@ -95,8 +90,6 @@ export class Passage implements Metering {
           pieces.push(frames.subarray(kept, start), seen)
           kept = end
         }
-      } else if (!wantsLook) {
-        this.#estimate.count(end - start)
       }
       start = end
     }
@@ -126,14 +119,13 @@ export class Passage implements Metering {
   /** @returns what the client gets of the frame: the frame itself, another in its place, or no bytes */
   #look(frame: Buffer, now: number): Buffer {
     const read = this.#read(frame)
-    if (!read) {
-      this.#estimate.learn(frame.length, undefined)
-      return frame
-    }
+    if (!read) return frame
     const { message, data, reading } = read
     const { estimateTokens, hidesUsage, onMessage } = this.#options
     const text = reading.text ?? this.#unseen(reading.whole)
-    this.#estimate.learn(frame.length, text, tokensByApp(estimateTokens, text, this.#findings.model))
+    const tokens = tokensByApp(estimateTokens, text, this.#findings.model)
+    this.#estimate.add(text, tokens)
+    if (reading.text && !this.#readsAll) this.#estimate.learn(frame, reading.text)
     if (reading.whole) this.#lastWhole = { id: reading.whole.id, tokens: this.#estimate.tokens }
     this.#findings.estimatedTokens = this.#estimate.tokens
     this.#findings.note(reading, now)

@@ -1,207 +1,195 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, mock, test } from 'node:test'
 import fc from 'fast-check'
+import { sizeOf } from '../../lib/framing/index.js'
 import { RunningEstimate } from '../../lib/metering/estimate.js'
+import { Findings } from '../../lib/metering/findings.js'
+import { Passage } from '../../lib/metering/passage.js'
+import { type Piece, piecesOfCharacters, piecesOfTokens, type Wire, wires } from './text-streams.js'
+import { type TokenisedText, texts } from './texts.js'
 
-const ENVELOPE = 180
+const OPTIONS = { sent: { bytes: 0 }, hidesUsage: false, estimateTokens: undefined, onMessage: undefined }
 
-/** A frame: so many bytes around a text. */
-interface Frame {
-  readonly text: string
-  readonly envelope: number
-}
-
-/** What is estimated of these frames, so many of which come together, and which of them were looked into. */
-function estimated(frames: readonly Frame[], together = 1): { tokens: number; looks: number[] } {
-  const estimate = new RunningEstimate()
-  const looks: number[] = []
-  for (const [at, { text, envelope }] of frames.entries()) {
-    const length = envelope + Buffer.byteLength(text)
-    const isLast = (at + 1) % together === 0 || at === frames.length - 1
-    if (estimate.wantsLook(length, isLast)) {
-      looks.push(at)
-      estimate.learn(length, text)
-    } else {
-      estimate.count(length)
-    }
-  }
-  return { tokens: estimate.tokens, looks }
-}
-
-/** What an estimate by the texts alone says: a token for a short piece, a quarter of the bytes of a longer one. */
-function byText(frames: readonly Frame[]): number {
-  const sizes = frames.map(({ text }) => Buffer.byteLength(text)).filter((bytes) => bytes > 0)
-  return sizes.reduce((sum, bytes) => sum + (bytes <= 12 ? 1 : bytes / 4), 0)
-}
-
-const framesOf = (texts: readonly string[], envelope = ENVELOPE) => texts.map((text): Frame => ({ text, envelope }))
-const frames = (count: number, text: string, envelope = ENVELOPE) => framesOf(Array(count).fill(text), envelope)
-const gapsOf = (looks: readonly number[]) => looks.slice(1).map((at, before) => at - looks[before]!)
-const WORDS = ['The', ' quick', ' brown', ' fox', ' jumps', ',', ' over', ' the', ' lazy', ' dog', '.', '\n']
-const words = (count: number) => Array.from({ length: count }, (_, at) => WORDS[at % WORDS.length]!)
-
-function assertOffByAtMost(share: number, given: readonly Frame[], together?: number): void {
-  const { tokens } = estimated(given, together)
-  const off = Math.abs(tokens / byText(given) - 1)
-  assert.ok(off <= share, `${tokens} instead of ${byText(given)}: ${Math.round(off * 100)} % off`)
-}
-
-describe('the running estimate', () => {
-  test('is 0 before anything has come', () => assert.equal(new RunningEstimate().tokens, 0))
-
-  for (const [what, text, tokens] of [
-    ['a letter', 'a', 1],
-    ['a word', ' understand', 1],
-    ['a longer piece: a quarter of its bytes', 'x'.repeat(40), 10],
-    ['a longer piece, in UTF-8', '漢字'.repeat(10), 15],
-    ['nothing', '', 0],
-  ] as const) {
-    test(`of ${what}: ${tokens}`, () => assert.equal(estimated(frames(1, text)).tokens, tokens))
-  }
-
-  test('of any pieces in envelopes that are the same is that of their texts', () => {
-    const texts = fc.array(fc.string({ unit: 'grapheme', maxLength: 30 }), { maxLength: 200 })
-    fc.assert(
-      fc.property(
-        texts,
-        fc.integer({ min: 0, max: 400 }),
-        fc.integer({ min: 1, max: 50 }),
-        (given, envelope, together) => {
-          const all = framesOf(given, envelope)
-          assert.equal(estimated(all, together).tokens, byText(all))
-        },
-      ),
+/** What is estimated of these frames, so many of which come together. */
+function estimated({ format, framing }: Wire, frames: readonly Buffer[], together = 1): number {
+  const findings = new Findings()
+  const passage = new Passage(format, framing, findings, OPTIONS)
+  for (let from = 0; from < frames.length; from += together) {
+    const turn = frames.slice(from, from + together)
+    passage.pass(
+      Buffer.concat(turn),
+      turn.map((_, at) => sizeOf(turn.slice(0, at + 1))),
+      1,
     )
-  })
+  }
+  return findings.estimatedTokens
+}
 
-  test('never shrinks, and stays a finite number, whatever comes', () => {
-    const frame = fc.record({ text: fc.string({ maxLength: 60 }), length: fc.nat(500), isLast: fc.boolean() })
-    fc.assert(
-      fc.property(fc.array(frame, { maxLength: 100 }), (given) => {
-        const estimate = new RunningEstimate()
-        for (const { text, length, isLast } of given) {
-          const before = estimate.tokens
-          if (estimate.wantsLook(length, isLast)) estimate.learn(length, text)
-          else estimate.count(length)
-          assert.ok(Number.isFinite(estimate.tokens) && estimate.tokens >= before)
-        }
+const sizes: readonly [name: string, cut: (text: TokenisedText) => Piece[]][] = [
+  ['a token', (text) => piecesOfTokens(text, 1)],
+  ['three tokens', (text) => piecesOfTokens(text, 3)],
+  ['50 characters', (text) => piecesOfCharacters(text, 50)],
+  ['everything', (text) => piecesOfCharacters(text, 1e6)],
+]
+
+interface Cut {
+  readonly wire: Wire
+  readonly text: TokenisedText
+  readonly size: string
+  readonly off: number
+}
+
+/** Each stream of each wire, cut behind a quarter, a half and three quarters of its pieces, and not cut at all. */
+const cuts: Cut[] = wires.flatMap((wire) =>
+  texts
+    .filter(({ kind }) => wire.kinds.includes(kind))
+    .flatMap((text) =>
+      sizes.flatMap(([size, cut]) => {
+        const pieces = cut(text)
+        const frames = pieces.map((piece, at) => wire.frame(piece.text, text.kind, at))
+        const behind = new Set([0.25, 0.5, 0.75, 1].map((share) => Math.ceil(share * pieces.length)))
+        return [...behind]
+          .filter((count) => pieces[count - 1]!.tokens >= 20)
+          .map((count): Cut => {
+            const off = estimated(wire, frames.slice(0, count)) / pieces[count - 1]!.tokens - 1
+            return { wire, text, size, off }
+          })
       }),
-    )
-  })
+    ),
+)
 
-  test('of a long answer in words', () => assertOffByAtMost(0.01, framesOf(words(5000)), 20))
+function assertClose(some: readonly Cut[]): void {
+  assert.ok(some.length > 0)
+  const within = (most: number) => some.filter(({ off }) => Math.abs(off) <= most).length / some.length
+  const worst = some.reduce((a, b) => (Math.abs(a.off) > Math.abs(b.off) ? a : b))
+  const told = `${worst.wire.name}, ${worst.text.name}, ${worst.size}: ${Math.round(worst.off * 100)} % off`
+  assert.ok(within(0.1) >= 0.8, `${Math.round(within(0.1) * 100)} % within 10 %; the worst: ${told}`)
+  assert.ok(within(0.25) >= 0.95, `${Math.round(within(0.25) * 100)} % within 25 %; the worst: ${told}`)
+  assert.ok(Math.abs(worst.off) <= 0.6, told)
+}
 
-  test('of envelopes that vary by a byte or two', () => {
-    const given = words(2000).map((text, at) => ({ text, envelope: ENVELOPE + (at % 3) }))
-    assertOffByAtMost(0.05, given)
-  })
+describe('of streams of all formats that break off, the estimate is near what OpenAI’s tokeniser counts', () => {
+  test('all together', () => assertClose(cuts))
+  for (const wire of wires) test(wire.name, () => assertClose(cuts.filter((cut) => cut.wire === wire)))
+  for (const [size] of sizes) test(`${size} an event`, () => assertClose(cuts.filter((cut) => cut.size === size)))
+  for (const kind of ['text', 'arguments', 'reasoning'] as const) {
+    test(kind, () => assertClose(cuts.filter(({ text }) => text.kind === kind)))
+  }
+})
 
-  test('of frames that are padded to one length', () => {
-    const given = words(2000).map((text) => ({ text, envelope: 300 - Buffer.byteLength(text) }))
-    assertOffByAtMost(0.1, given)
-    assertOffByAtMost(0.1, given, 50)
-  })
+/** A stream that thinks, answers, calls a tool, and answers again. */
+function mixedFrames(wire: Wire): Buffer[] {
+  const parts = texts.filter(({ kind }) => wire.kinds.includes(kind))
+  return parts.flatMap((text) =>
+    piecesOfTokens(text, 2)
+      .slice(0, 60)
+      .map((piece, at) => wire.frame(piece.text, text.kind, at)),
+  )
+}
 
-  test('does not take comments and pings for text', () => {
-    const ping = { text: '', envelope: 14 }
-    const padded = words(500).map((text) => ({ text, envelope: 300 - Buffer.byteLength(text) }))
-    for (const sent of [framesOf(words(500)), padded]) {
-      const { tokens } = estimated(sent.flatMap((frame) => [frame, ping]))
-      assert.ok(Math.abs(tokens / byText(sent) - 1) <= 0.1, `${tokens} instead of ${byText(sent)}`)
-    }
-  })
+describe('the estimate of the same stream', () => {
+  for (const wire of wires) {
+    test(`is the same however it comes together: ${wire.name}`, () => {
+      const frames = mixedFrames(wire)
+      const expected = estimated(wire, frames)
+      for (const together of [2, 7, 64, frames.length]) assert.equal(estimated(wire, frames, together), expected)
+    })
+  }
 
-  test('does not take a frame without text for text that is long as a book', () => {
-    const summary = { text: '', envelope: 60_000 }
-    for (const given of [
-      [...frames(10, 'abcd'), summary],
-      Array(20)
-        .fill([...frames(5, 'abcd'), summary])
-        .flat(),
-    ]) {
-      assert.equal(estimated(given).tokens, byText(given))
-    }
-  })
-
-  test('of a long piece behind short ones', () => {
-    const given = [...frames(10, 'abcd'), ...frames(50, 'x'.repeat(2000))]
-    assert.equal(estimated(given).tokens, byText(given))
-  })
-
-  test('a text as long as its frame leaves no envelope below 0', () => {
-    const estimate = new RunningEstimate()
-    for (let at = 0; at < 10; at++) estimate.learn(2, 'abcd')
-    estimate.count(16)
-    assert.equal(estimate.tokens, 10 + 16 / 4)
-  })
-
-  // What a model writes changes its kind, and so what stands around it: thoughts, then an answer, then a tool's arguments.
-  describe('of an answer whose envelope changes behind 2,100 frames', () => {
-    for (const [what, before, behind] of [
-      ['by a little less (thoughts, then text)', 180, 172],
-      ['by a little more (text, then thoughts)', 172, 180],
-      ['to more (Anthropic: text, then arguments)', 160, 176],
-      ['to less (Anthropic: arguments, then text)', 176, 160],
-      ['to much more (OpenAI: text, then arguments)', 180, 228],
-      ['to much less (OpenAI: arguments, then text)', 228, 180],
-    ] as const) {
-      test(what, () => {
-        assertOffByAtMost(0.1, [...framesOf(words(2100), before), ...framesOf(words(900), behind)])
-      })
+  test('changes with its kinds of events as little as their texts do', () => {
+    for (const wire of wires) {
+      const some = texts.filter(({ kind }) => wire.kinds.includes(kind))
+      const frames = some.flatMap((text) =>
+        piecesOfTokens(text, 1).map((piece, at) => wire.frame(piece.text, text.kind, at)),
+      )
+      const truth = some.reduce((sum, { tokens }) => sum + tokens.length, 0)
+      const off = estimated(wire, frames) / truth - 1
+      assert.ok(Math.abs(off) <= 0.1, `${wire.name}: ${Math.round(off * 100)} % off`)
     }
   })
 })
 
-describe('looks', () => {
-  test('go into each frame until a few with text have come', () => {
-    const { looks } = estimated([...frames(5, ''), ...frames(40, 'abc')], 45)
-    assert.deepEqual(looks.slice(0, 6), [0, 1, 2, 3, 4, 5])
-    assert.ok(looks.length < 20, `${looks}`)
-  })
+describe('of a stream, few events are parsed', () => {
+  // Nothing can be found in base64 without decoding it; Gemini tells usage with every event.
+  for (const wire of wires.filter(({ name }) => !/invoke|Gemini/.test(name))) {
+    test(wire.name, () => {
+      const readMessage = mock.fn(wire.format.readMessage)
+      const frames = piecesOfTokens(texts[0]!, 1).map((piece, at) => wire.frame(piece.text, 'text', at))
+      estimated({ ...wire, format: { ...wire.format, readMessage } }, frames)
+      const parsed = readMessage.mock.callCount()
+      assert.ok(frames.length > 200 && parsed <= 12, `${parsed} of ${frames.length}`)
+    })
+  }
+})
 
-  test('become no more frequent as long as the envelope stays the same', () => {
-    const gaps = gapsOf(estimated(frames(5000, 'abc')).looks).filter((gap) => gap > 1)
-    assert.ok(gaps.length >= 3)
-    assert.deepEqual(
-      gaps,
-      gaps.toSorted((a, b) => a - b),
+describe('the running estimate', () => {
+  const chat = wires[0]!
+  const frame = (text: string) => chat.frame(text, 'text', 3)
+
+  /** What is counted of frames with these texts, one after the other. */
+  function counted(pieces: readonly string[]): RunningEstimate {
+    const estimate = new RunningEstimate()
+    for (const text of pieces) {
+      const bytes = frame(text)
+      if (estimate.count(bytes, 0, bytes.length)) continue
+      estimate.add(text)
+      if (text) estimate.learn(bytes, text)
+    }
+    return estimate
+  }
+
+  test('is 0 before anything has come', () => assert.equal(new RunningEstimate().tokens, 0))
+
+  test('does not depend on where a text is cut', () => {
+    const unit = fc.constantFrom('a', 'word', ' ', 'Ä', '\n', '"', '\\', '9', '漢', '😀', '.', "'s", '—')
+    fc.assert(
+      fc.property(fc.array(unit, { maxLength: 60 }), (units) => {
+        const whole = counted([units.join('')]).tokens
+        assert.ok(Math.abs(counted(units).tokens - whole) < 1e-6)
+      }),
     )
   })
 
-  test('become no more frequent where counters in the envelope grow by a digit or two', () => {
-    const same = estimated(frames(1000, 'abc', 100)).looks
-    assert.deepEqual(estimated([...frames(40, 'abc', 100), ...frames(960, 'abc', 102)]).looks, same)
-  })
-
-  test('become frequent again where the envelope has changed', () => {
-    const { looks } = estimated([...frames(1000, 'abc', 100), ...frames(2000, 'abc', 110)])
-    const [first, second] = looks.filter((at) => at >= 1000)
-    assert.ok(second! - first! <= 64, `${looks}`)
-  })
-
-  test('go into the last frame of a burst', () => {
-    const { looks } = estimated(frames(300, 'abc'), 50)
-    const later = looks.filter((at) => at >= 50)
-    assert.ok(later.length > 0)
-    for (const at of later) assert.equal(at % 50, 49)
-  })
-
-  test('are a few for a whole burst, and few over a long stream', () => {
-    assert.ok(estimated(frames(10_000, 'abcd'), 10_000).looks.length <= 10)
-    assert.ok(estimated(frames(10_000, 'abcd')).looks.length <= 10_000 / 32)
-  })
-
-  test('go into much longer frames each time, as long as they hold no text', () => {
-    const { looks } = estimated(
-      Array(20)
-        .fill([...frames(9, 'abcd'), { text: '', envelope: 5000 }])
-        .flat(),
+  test('stays a finite number, whatever comes', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 60 })
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 30 }), (pieces) => {
+        const { tokens } = counted(pieces)
+        assert.ok(Number.isFinite(tokens) && tokens >= 0)
+      }),
     )
-    for (let at = 9; at < 200; at += 10) assert.ok(looks.includes(at), `${at}`)
   })
 
-  test('and not into long ones that hold text, once they are known', () => {
-    const { looks } = estimated([...frames(10, 'abcd'), ...frames(60, 'x'.repeat(2000))], 70)
-    assert.ok(looks.length <= 12, `${looks}`)
+  test('takes the tokens that the app tells', () => {
+    const estimate = new RunningEstimate()
+    estimate.add('one', 7)
+    estimate.add('two', 0)
+    assert.equal(estimate.tokens, 7)
+  })
+
+  test('counts a text that stands in an event twice', () => {
+    const estimate = counted(['one'])
+    const bytes = Buffer.from('data: {"choices":[{"delta":{"content":" two"},"message":{"content":" two"}}]}\n\n')
+    assert.equal(estimate.count(bytes, 0, bytes.length), false)
+    estimate.add(' two')
+    estimate.learn(bytes, ' two')
+    assert.equal(Math.round(estimate.tokens), 2)
+  })
+
+  test('parses an event that has more than the text of its kind', () => {
+    const estimate = counted(['one', ' two', ' three'])
+    const more = Buffer.from(String(frame(' four')).replace('"content":" four"', '"content":" four","refusal":"no"'))
+    assert.equal(estimate.count(more, 0, more.length), false)
+    const before = estimate.tokens
+    assert.equal(estimate.count(frame(' four'), 0, frame(' four').length), true)
+    assert.ok(estimate.tokens > before)
+  })
+
+  test('does not parse what is too short to hold a text, or has no string', () => {
+    const estimate = counted(['one'])
+    for (const text of ['a\n\n', ': ping\n\n', 'data:1\n\n', ': a comment of some length\n\n']) {
+      assert.equal(estimate.count(Buffer.from(text), 0, text.length), true)
+    }
+    assert.equal(Math.round(estimate.tokens), 1)
   })
 })

@@ -59,10 +59,10 @@ describe('onMessage', () => {
   })
 
   test('does not change what is metered: that is what the provider said', () => {
-    const { findings, out } = passed([chunk('abcd'), stop, usageEvent(1), DONE], { onMessage: () => null })
+    const { findings, out } = passed([chunk('Word'), stop, usageEvent(1), DONE], { onMessage: () => null })
     assert.equal(out, DONE)
     assert.deepEqual([findings.finishReason, findings.usage?.outputTokens, findings.firstTokenAt], ['stop', 1, 1])
-    assert.equal(findings.estimatedTokens, 1)
+    assert.equal(Math.round(findings.estimatedTokens), 1)
   })
 
   test('does not see what an AWS frame says without JSON', () => {
