@@ -4,8 +4,8 @@ import { chunk, DONE, stop, usageEvent } from '../metering/passing.js'
 import { completed, event, rig, SSE } from './delivering.js'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
-/** Six tokens, as told by their length. */
-const SIX = 'x'.repeat(24)
+/** Six words, each a token. */
+const SIX = ' one two three four five six'
 /** More events than are looked into, where nothing marks them. */
 const MANY = chunk('word').repeat(60)
 
