@@ -6,7 +6,7 @@ import { completed, event, rig, SSE } from './delivering.js'
 const JSON_TYPE = { 'content-type': 'application/json' }
 /** Six words, each a token. */
 const SIX = ' one two three four five six'
-/** More events than are looked into, where nothing marks them. */
+/** More events than are kept to the end. */
 const MANY = chunk('word').repeat(60)
 
 describe('the record of a stream', () => {
@@ -44,7 +44,7 @@ describe('the record of a stream', () => {
 
   test('has an estimate of what came after the last figure, though the stream says that it is over', async (t) => {
     const { res, exchange, answer, run } = rig(t)
-    const response = await answer(SSE, chunk('a', { usage: { completion_tokens: 5 } }) + chunk('b') + DONE)
+    const response = await answer(SSE, chunk('a', { usage: { completion_tokens: 5 } }) + chunk(' b') + DONE)
     response.end()
     await run()
     res.finish()
