@@ -5,7 +5,7 @@ import http2, { type ClientHttp2Session, constants } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { describe, type TestContext, test } from 'node:test'
 import type { NextFunction, Request, Response } from 'express'
-import { type AiProxy, aiProxy, type ExchangeRecord } from '../../lib/index.js'
+import { type AiProxy, type AiProxyOptions, aiProxy, type ExchangeRecord } from '../../lib/index.js'
 import { openai } from './support/protocols.js'
 import { type Call, startProvider } from './support/provider.js'
 import { Queue, within } from './support/waiting.js'
@@ -14,10 +14,10 @@ const body = Buffer.from(JSON.stringify(openai.request))
 const whole = `${openai.events.join('')}${openai.terminator}`
 
 /** The middleware as a handler of any server, with its records. */
-async function handlerFor(t: TestContext, onCall?: (call: Call) => unknown) {
+async function handlerFor(t: TestContext, onCall?: (call: Call) => unknown, options: Partial<AiProxyOptions> = {}) {
   const provider = await startProvider(t, onCall ? { onCall } : {})
   const records = new Queue<ExchangeRecord>('a record')
-  const proxy = aiProxy({ target: provider.url, onFinish: (record) => records.push(record) })
+  const proxy = aiProxy({ ...options, target: provider.url, onFinish: (record) => records.push(record) })
   t.after(() => within(proxy.close({ graceMs: 0 }), 'close(), after the test', 3000))
   const handle = (req: unknown, res: unknown) => {
     const next: NextFunction = (error) => assert.fail(String(error))
@@ -94,6 +94,18 @@ describe("on Node's HTTP/2 server", () => {
     assert.equal((await record()).outcome, 'client_disconnect')
     await call.gone
     assertAllGone(proxy)
+  })
+
+  test('its pseudo-headers never go on, and its authority is the host', async (t) => {
+    const options = { forwardHeaders: () => true, proxy: { changeOrigin: false } }
+    const { provider, handle, record } = await handlerFor(t, (call) => call.json(200, {}), options)
+    const session = await overHttp2(t, handle)
+    const request = session.request({ ':path': '/v1/models', ':authority': 'app.example', 'x-mine': '1' }).resume()
+    const { headers, req } = await provider.next()
+    assert.deepEqual([headers.host, headers['x-mine']], ['app.example', '1'])
+    assert.ok(!req.rawHeaders.some((name) => name.startsWith(':')))
+    await once(request, 'end')
+    assert.equal((await record()).outcome, 'completed')
   })
 
   test('a client that reads late gets everything', async (t) => {
