@@ -8,6 +8,7 @@ import { editedRequest } from './request/edit.js'
 import { admitEndpoint, allowHeader, refuseWebSocket } from './request/endpoints.js'
 import { heldBack, isFramingHeader } from './request/headers.js'
 import { providerPath } from './request/provider-path.js'
+import { secretsIn } from './request/secret-values.js'
 import { takesJson } from './request/takes-json.js'
 import { upstreamRequest, withBody } from './request/upstream-request.js'
 import { Sending } from './sending.js'
@@ -71,6 +72,7 @@ export async function carry(exchange: Exchange, delivery: Delivery, house: House
   const further = [...observers.onRequest(exchange), edited.headers]
   const request = await upstreamRequest(req, path, edited.body, config, further)
   if (debug.request.enabled) debug.request('%s not forwarded: %s', exchange.id, heldBack(req.headers, request.headers))
+  exchange.secrets = secretsIn(request, config, further)
   if (exchange.isSettled) return
   const unasked = edited.unasked && withBody(request, edited.unasked)
   if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.openEarly()

@@ -62,6 +62,7 @@ const kinds = {
   upstream_reset: { status: 502, outcome: 'upstream_error' },
   upstream_truncated: { status: 502, outcome: 'upstream_error' },
   upstream_error: { status: 502, outcome: 'upstream_error' },
+  upstream_redirected: { status: 502, outcome: 'upstream_error' },
 
   shutting_down: { status: 503, outcome: 'shutdown', retryAfter: 1 },
 } as const satisfies Record<string, FailureKind>
@@ -75,6 +76,8 @@ const kinds = {
 export type FailureCode = keyof typeof kinds
 
 interface FailureDetails {
+  /** What caused it, where that may tell a secret. */
+  readonly privateCause?: unknown
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -102,11 +105,13 @@ export class AiProxyError extends Error implements FailureNotice {
   readonly limit: keyof Limits | undefined
   /** The outcome that the exchange's record has. */
   readonly outcome: Outcome
+  readonly #privateCause: unknown
 
   /**
    * @param code what went wrong; it gives status, outcome, limit and headers
    * @param message one sentence, without secrets
-   * @param options `cause`, as of any error; `status`, which takes the place of the code's own; further `headers`
+   * @param options `cause`, as of any error; `privateCause`, for one that may tell a secret; `status`, which
+   *   takes the place of the code's own; further `headers`
    */
   constructor(code: FailureCode, message: string, options?: ErrorOptions & FailureDetails) {
     super(message, options)
@@ -120,6 +125,15 @@ export class AiProxyError extends Error implements FailureNotice {
     }
     this.limit = kind.limit
     this.outcome = kind.outcome
+    this.#privateCause = options?.privateCause
+  }
+
+  /**
+   * Returns what a function of yours in `auth` threw (`credentials_unavailable`); `undefined` for all other failures. It may
+   * tell a secret, so it is no property: loggers and `console.error` print those, a `cause` above all.
+   */
+  revealCause(): unknown {
+    return this.#privateCause
   }
 }
 

@@ -17,7 +17,13 @@ import { Findings } from './metering/findings.js'
 import type { Metering } from './metering/passage.js'
 import type { Placed } from './passing-set.js'
 import { remembering } from './remember.js'
+
+
 import type { HeldShare } from './request/held-bytes.js'
+
+
+import { NO_SECRETS } from './secrets.js'
+
 
 /**
  * Where an exchange is: the client's request comes in, or waits in its connection's pipeline (`receiving`), the provider is connected to (`connecting`) and has
@@ -169,6 +175,8 @@ export class Exchange implements Placed {
   held: HeldShare | undefined
   /** It is one of the streams that `maxConcurrentStreams` bounds. */
   countsAsStream = false
+  /** What of the request to the provider must not come back. */
+  secrets = NO_SECRETS
   firstByteMs: number | undefined
   requestBytes = 0
   upstreamBytes = 0
@@ -269,7 +277,7 @@ export class Exchange implements Placed {
       outcome: this.#outcome ?? 'completed',
       limit: failure?.limit,
       code: failure?.code,
-      error: failure && failure.message + cause,
+      error: failure && this.secrets.hide(failure.message + cause),
       method: this.req.method,
       path: this.path,
       model: this.model,

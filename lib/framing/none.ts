@@ -8,6 +8,11 @@ export class NoFramer implements Framer {
   readonly tooLarge = false
   ends: readonly number[] = []
 
+  /** All that came has gone on. */
+  get holdsNothing(): boolean {
+    return true
+  }
+
   push(chunks: readonly Buffer[]): Buffer | undefined {
     const whole = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
     this.ends = whole.length > 0 ? [whole.length] : []
@@ -20,7 +25,7 @@ export class NoFramer implements Framer {
 
   refuse(): void {}
 
-  end(): undefined {
+  end(): Buffer | undefined {
     this.ends = []
     return undefined
   }

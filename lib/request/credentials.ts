@@ -6,7 +6,7 @@ import type { Credential } from '../options.js'
  * The credentials as they are for this request: functions are called, and waited for.
  *
  * @throws AiProxyError `credentials_unavailable`; what a function threw may tell a secret, so the error names the
- * option alone and keeps the rest as its `cause`
+ * option alone and keeps the rest where no logger prints it
  */
 export function resolveCredentials(
   option: 'auth.headers' | 'auth.query',
@@ -21,9 +21,9 @@ export function resolveCredentials(
         if (typeof value !== 'string' || value === '') throw new TypeError(`${option}.${name} gave no string`)
         if (option === 'auth.headers') validateHeaderValue(name, value)
         return [name, value]
-      } catch (cause) {
+      } catch (privateCause) {
         const message = `The credentials for the provider are not available (${option}.${name})`
-        throw new AiProxyError('credentials_unavailable', message, { cause })
+        throw new AiProxyError('credentials_unavailable', message, { privateCause })
       }
     }),
   )

@@ -13,6 +13,7 @@ import { decoded } from './decode.js'
 import { hasDeparted, hasGoneOut, onDeparture } from './departure.js'
 import { Downstream, type DownstreamEvents } from './downstream.js'
 import { failureFrame } from './failure-frame.js'
+import { MaskingFramer, MaskingMeter } from './masking.js'
 import { type BodyKind, kindByFirstBytes, mayHaveBody, type Opening, openingOf } from './opening.js'
 import { Relay, type RelayEvents } from './relay.js'
 import { streamHeaders, withoutPower } from './response-head.js'
@@ -112,7 +113,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     if (length > limits.maxResponseBytes && mayHaveBody(exchange.req.method, status)) {
       return this.fail(limitFailure('response_too_large', limits))
     }
-    const opening = openingOf(response, exchange, this.#framing !== undefined)
+    const opening = openingOf(response, exchange, this.#config, this.#framing !== undefined)
     if (status < 400) exchange.findings.note(exchange.format.readHeaders?.(response.headers) ?? {}, exchange.startedAt)
     if (!this.#downstream.isGone) exchange.phase = 'streaming'
     const carriage = opening.kind ? this.#open(opening, opening.kind) : this.#openByFirstBytes(opening)
@@ -258,19 +259,23 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
    *
    * @returns how the body is carried
    */
-  #open({ status, headers }: Opening, { framing, isJson }: BodyKind): Carriage {
+  #open({ status, headers, isText }: Opening, { framing, isJson }: BodyKind): Carriage {
     const exchange = this.#exchange
+    const { secrets } = exchange
     const { maxEventBytes } = this.#config.limits
     if (framing) this.#events.onStream(exchange)
     const metering = meteringFor(exchange, framing, isJson, this.#config)
     exchange.metering = metering
     if (this.#framing && framing !== this.#framing) {
       this.#isEnclosed = true
-      const isText = !headers['content-encoding']
-      const framer = new EnclosingFramer(maxEventBytes, (body) => this.#enclosed(body, status, isText))
+      const isReadable = !headers['content-encoding']
+      const framer = new EnclosingFramer(maxEventBytes, (body) => {
+        return this.#enclosed(secrets.hideIn(body), status, isReadable)
+      })
       return { framer, metering: undefined, framing: this.#framing, isEnclosed: true }
     }
-    const framer = framing?.createFramer(maxEventBytes) ?? new NoFramer()
+    const isMasked = isText && !secrets.isEmpty
+    const framer = framing?.createFramer(maxEventBytes) ?? (isMasked ? new MaskingFramer(secrets) : new NoFramer())
     const isOpen = this.#framing !== undefined || this.#downstream.begun !== undefined
     this.#framing = framing
     if (!isOpen && !framing) this.#downstream.open(status, withoutPower(headers, exchange.res))
@@ -278,7 +283,8 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
       this.#downstream.openStream(status, streamHeaders(headers, framing, exchange.res.getHeader('cache-control')))
     }
     if (framer.heartbeat) this.#downstream.startHeartbeat(this.#config.heartbeatMs)
-    return { framer, metering, framing, isEnclosed: false }
+    const seen = framing && !secrets.isEmpty ? new MaskingMeter(secrets, framing, metering) : metering
+    return { framer, metering: seen, framing, isEnclosed: false }
   }
 
   /** What the provider says instead of a stream, as an event; its own words where it says an error in JSON. */

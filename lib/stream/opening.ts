@@ -1,11 +1,14 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { Transform } from 'node:stream'
+import type { Config } from '../config.js'
 import { debug } from '../debug.js'
 import type { Exchange } from '../exchange.js'
 import { type Framing, framingFor, jsonArray, mediaTypesOf, ndjson, sse } from '../framing/index.js'
 import { readsSse } from '../framing/reads-sse.js'
+import type { Secrets } from '../secrets.js'
 import { decoderFor } from './decode.js'
 import { readFirstBytes } from './first-bytes.js'
+import { linksHere } from './links.js'
 import { responseHeaders } from './response-head.js'
 
 /** What a body is. */
@@ -26,6 +29,8 @@ export interface Opening {
   readonly kind: BodyKind | undefined
   /** The head says that it is JSON. */
   readonly isJsonByLabel: boolean
+  /** It can be read, and may quote what it was sent. */
+  readonly isText: boolean
   /** The end of the connection is the end of the body: it cannot be told from a connection that broke. */
   readonly isCloseDelimited: boolean
 }
@@ -41,26 +46,44 @@ const BINARY_TYPE =
 /**
  * Decides how a response is passed on.
  *
+ * @throws AiProxyError `upstream_redirected`, where it is a redirect to elsewhere
  * @param readsErrors also an error of the provider's is read as what its type says; as a rule it passes unchanged
  */
-export function openingOf(response: IncomingMessage, exchange: Exchange, readsErrors: boolean): Opening {
+export function openingOf(
+  response: IncomingMessage,
+  exchange: Exchange,
+  config: Config,
+  readsErrors: boolean,
+): Opening {
   const status = response.statusCode ?? 502
   const hasBody = mayHaveBody(exchange.req.method, status)
   const decoder = decoderFor(response, hasBody)
-  const headers = responseHeaders(response, exchange.res, decoder !== undefined, (names) => {
+  const passing = responseHeaders(response, exchange.res, decoder !== undefined, (names) => {
     debug.upstream('%s headers of the answer that stay here: %o', exchange.id, names)
   })
+  const headers = withoutSecrets({ ...passing, ...linksHere(response, exchange, config) }, exchange.secrets)
   // No frames can be seen in an encoding that we cannot decode: such a body passes as it is.
   const isReadable = hasBody && !headers['content-encoding'] && (status < 400 || readsErrors)
   const contentType = response.headers['content-type']
+  const types = mediaTypesOf(contentType)
   return {
     status,
     headers,
     decoder,
     kind: isReadable ? labelledKind(contentType, exchange, status) : AS_IT_IS,
-    isJsonByLabel: mediaTypesOf(contentType).some(isJsonType),
+    isJsonByLabel: types.some(isJsonType),
+    isText: hasBody && !headers['content-encoding'] && !types.some(isNoText),
     isCloseDelimited: !('content-length' in response.headers) && !('transfer-encoding' in response.headers),
   }
+}
+
+function withoutSecrets(headers: OutgoingHttpHeaders, secrets: Secrets): OutgoingHttpHeaders {
+  if (secrets.isEmpty) return headers
+  for (const [name, value] of Object.entries(headers)) {
+    if (typeof value === 'string') headers[name] = secrets.hide(value)
+    else if (Array.isArray(value)) headers[name] = value.map((each) => secrets.hide(each))
+  }
+  return headers
 }
 
 /** What a body is by its label; `undefined` where the label may be wrong, or there is none. */
@@ -80,6 +103,10 @@ function labelledKind(contentType: string | undefined, exchange: Exchange, statu
 
 function isJsonType(type: string): boolean {
   return JSON_TYPE.test(type)
+}
+
+function isNoText(type: string): boolean {
+  return isBinary(type) || type === 'application/octet-stream'
 }
 
 function isBinary(type: string): boolean {

@@ -140,7 +140,12 @@ export class Pump implements TurnTaker {
 
   /** A body without frames of which nothing is to come: its last bytes and the end go out as one. */
   #isWhole(): boolean {
-    return this.#intake.isComplete && this.#intake.length === 0 && this.#framer instanceof NoFramer
+    return (
+      this.#intake.isComplete &&
+      this.#intake.length === 0 &&
+      this.#framer instanceof NoFramer &&
+      this.#framer.holdsNothing
+    )
   }
 
   #write(frames: Buffer | undefined, now: number): void {

@@ -17,7 +17,6 @@ const goesOn = new Set([
   'content-language',
   'content-range',
   'content-disposition',
-  'content-location',
   'content-md5',
   'content-digest',
   'repr-digest',
@@ -31,9 +30,7 @@ const goesOn = new Set([
   'last-modified',
   'vary',
   'date',
-  // What to do next.
-  'location',
-  'link',
+  // What to do next; for URLs see links.ts.
   'allow',
   'retry-after',
   'retry-after-ms',
@@ -71,7 +68,7 @@ const goesOnByPattern = new RegExp(
     '^x-(?:groq|openrouter|together|fireworks|xai|databricks|dashscope|litellm|portkey|kong|codex|compute|mistral)-',
     '^x-amzn-(?!remapped-)',
     '^x-ms-(?!client-principal|token-)',
-    '^x-goog-(?!iap-|authenticated-|upload-url$|upload-control-url$)',
+    '^x-goog-(?!iap-|authenticated-)',
   ]
     .map((pattern) => `(?:${pattern})`)
     .join('|'),
@@ -79,6 +76,9 @@ const goesOnByPattern = new RegExp(
 
 /** Remembered: the names are the same from answer to answer. */
 const isHarmless = remembering((name) => goesOn.has(name) || goesOnByPattern.test(name))
+
+/** These are URLs: links.ts makes them lead here. */
+const areLinks = /^(?:location|content-location|link|x-goog-upload-(?:control-)?url)$/
 
 /** These belong to the body that they come with, whatever the app has set for bodies of its own. */
 const ofTheBody = new Set(['content-type', 'content-length', 'content-encoding', 'vary'])
@@ -99,7 +99,7 @@ export function responseHeaders(
   const headers: OutgoingHttpHeaders = {}
   const dropped: string[] = []
   for (const [name, value] of Object.entries(response.headers)) {
-    if (isHopByHop(name) || named.includes(name)) continue
+    if (isHopByHop(name) || named.includes(name) || areLinks.test(name)) continue
     const isTheApps = !ofTheBody.has(name) && res.hasHeader(name)
     if (isTheApps || !isHarmless(name)) dropped.push(name)
     else headers[name] = value

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
-import type { AiProxyOptions } from '../../lib/index.js'
+import { inspect } from 'node:util'
+import type { NextFunction, Request, Response } from 'express'
+import { AiProxyError, type AiProxyOptions } from '../../lib/index.js'
 import { startApp } from './support/app.js'
 import { connect, post } from './support/client.js'
 import { openai } from './support/protocols.js'
-import { startProvider } from './support/provider.js'
+import { type Call, startProvider } from './support/provider.js'
 
 const json = { 'content-type': 'application/json' }
 const clientSecrets: Record<string, string> = {
@@ -124,6 +126,74 @@ describe('a forwardHeaders function that is async', () => {
   }
 })
 
+describe('a provider that says our key', () => {
+  const key = 'sk-of-the-provider/4711'
+  const auth = { headers: { authorization: `Bearer ${key}` }, query: { key: async () => 'AIza-of-the-provider' } }
+  const quoted = `Incorrect API key provided: Bearer ${key}, key=AIza-of-the-provider`
+  const spelled = new RegExp(
+    `${key}|${encodeURIComponent(key)}|AIza-of|${Buffer.from(key).toString('base64').slice(0, -2)}`,
+  )
+  const error = JSON.stringify({ error: { message: quoted, code: Buffer.from(key).toString('base64') } })
+  const answers: Record<string, (call: Call) => unknown> = {
+    'in an error': (call) => call.json(401, JSON.parse(error)),
+    'in an error, cut in the middle of it': async (call) => {
+      call.res.writeHead(401, { 'content-type': 'application/json', 'content-length': String(error.length) })
+      const at = error.indexOf(key) + 5
+      await new Promise<unknown>((resolve) => call.res.write(error.slice(0, at), resolve))
+      setImmediate(() => call.res.end(error.slice(at)))
+    },
+    'in a page': (call) => call.res.writeHead(502, { 'content-type': 'text/html' }).end(quoted),
+    'in an answer': (call) => call.json(200, { next: `https://provider.test${call.url}` }),
+    'in an answer without a type': (call) => call.res.writeHead(200).end(error),
+    'in an error event': (call) => call.sse([`data: ${error}\n\n`]).end(),
+    'in a header': (call) => call.json(200, {}, { 'x-request-id': key, 'openai-version': encodeURIComponent(key) }),
+    'in its content type': (call) => call.sse([], { 'content-type': `text/event-stream; a=${key}` }).end('data: 1\n\n'),
+    'in a redirect to itself': (call) => call.res.writeHead(308, { location: call.url.replace('?', '/?') }).end(),
+    'in a redirect to elsewhere': (call) => call.res.writeHead(307, { location: `https://b.test${call.url}` }).end(),
+    'in links': (call) => call.json(200, {}, { link: `<${call.url}>; rel="next"`, 'content-location': call.url }),
+    'in headers of many kinds': (call) =>
+      call.json(401, {}, { authorization: key, 'www-authenticate': key, 'x-echo': key }),
+  }
+  for (const heartbeatBeforeFirstByte of [false, true]) {
+    for (const [where, onCall] of Object.entries(answers)) {
+      test(`${where}${heartbeatBeforeFirstByte ? ', behind heartbeats' : ''}: neither client nor record gets it`, async (t) => {
+        const provider = await startProvider(t, { onCall })
+        const app = await startApp(t, { target: provider.url, auth, heartbeatBeforeFirstByte })
+        const client = (await connect(t, app.port)).post(`/ai${openai.path}?page=1`, openai.request)
+        const record = await app.record()
+        client.socket.end()
+        assert.doesNotMatch(await client.end(), spelled)
+        assert.doesNotMatch(JSON.stringify(record), spelled)
+      })
+    }
+  }
+
+  test('a redirect to itself leads back to the route, one to elsewhere is an error', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, auth })
+    for (const [location, status] of [
+      ['/v1/models/?key=AIza-of-the-provider', 307],
+      ['https://elsewhere.test/v1/models', 502],
+    ] as const) {
+      const waiting = fetch(`${app.url}/v1/models`, { redirect: 'manual' })
+      ;(await provider.next()).res.writeHead(307, { location }).end()
+      const response = await waiting
+      assert.equal(response.status, status)
+      if (status === 307) assert.equal(response.headers.get('location'), '/ai/v1/models/')
+      else assert.equal(openai.errorIn(await response.json()).code, 'upstream_redirected')
+    }
+  })
+
+  test('a credential of a hook counts as well', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(401, { error: call.headers.authorization }) })
+    const onRequest: AiProxyOptions['onRequest'] = ({ headers }) => {
+      headers.authorization = `Bearer ${key}`
+    }
+    const app = await startApp(t, { target: provider.url, onRequest })
+    assert.doesNotMatch(await (await post(app.url + openai.path, openai.request)).text(), spelled)
+  })
+})
+
 describe("the provider's credentials", () => {
   test('rotate: a function, sync or async, is asked for each request', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
@@ -168,6 +238,39 @@ describe("the provider's credentials", () => {
       assert.equal(provider.connections.length, 0)
     })
   }
+
+  test('what it threw is for who asks: no logger prints it', () => {
+    const secret = new Error('vault said sk-secret')
+    const error = new AiProxyError('credentials_unavailable', 'not available', { privateCause: secret })
+    assert.equal(error.revealCause(), secret)
+    for (const shown of [inspect(error, { showHidden: true, depth: 9, getters: true }), JSON.stringify(error)]) {
+      assert.ok(!shown.includes('sk-secret'), shown)
+    }
+    const enumerable: string[] = []
+    for (const name in error) enumerable.push(name)
+    assert.ok(!enumerable.some((name) => /cause/i.test(name)))
+    assert.equal('cause' in error, false)
+  })
+
+  test("nor does Express's log of it, with errors: 'next'", async (t) => {
+    const seen: unknown[] = []
+    const app = await startApp(
+      t,
+      { target: 'http://127.0.0.1:9', errors: 'next', auth: { headers: { authorization: broken.throws! } } },
+      {
+        after: (app) => {
+          app.use((error: unknown, _req: Request, res: Response, _next: NextFunction) => {
+            seen.push(error)
+            res.status(500).end()
+          })
+        },
+      },
+    )
+    await (await post(app.url + openai.path, openai.request)).text()
+    assert.ok(seen[0] instanceof AiProxyError)
+    assert.match(String(seen[0].revealCause()), /sk-secret/)
+    assert.ok(!inspect(seen[0]).includes('sk-secret'))
+  })
 
   test("nor does Express's own error page tell it", async (t) => {
     const app = await startApp(

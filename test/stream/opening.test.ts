@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { describe, test } from 'node:test'
 import type { Request, Response } from 'express'
+import { resolveOptions } from '../../lib/config.js'
 import { Exchange } from '../../lib/exchange.js'
 import { type BodyKind, kindByFirstBytes, mayHaveBody, openingOf } from '../../lib/stream/opening.js'
 import { FakeResponse } from '../support/fake-response.js'
 
+const config = resolveOptions({ target: 'https://provider.example' })
 const GEMINI = '/v1beta/models/gemini-3:streamGenerateContent'
 
 interface Given {
@@ -27,7 +29,12 @@ function exchangeOf(given: Given): Exchange {
 /** How an answer with these headers is passed on. */
 function opening(headers: Record<string, string>, given: Given = {}) {
   const { status = 200, readsErrors = false } = given
-  return openingOf({ statusCode: status, headers } as unknown as IncomingMessage, exchangeOf(given), readsErrors)
+  return openingOf(
+    { statusCode: status, headers } as unknown as IncomingMessage,
+    exchangeOf(given),
+    config,
+    readsErrors,
+  )
 }
 
 const named = (kind: BodyKind | undefined): string => kind?.framing?.name ?? (kind?.isJson ? 'json' : 'as it is')

@@ -1,0 +1,71 @@
+import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type { Config } from '../config.js'
+import { AiProxyError } from '../errors.js'
+import type { Exchange } from '../exchange.js'
+
+/** Headers that are one URL. Google's upload clients take theirs without asking what it is relative to. */
+const URL_HEADERS = ['location', 'content-location'] as const
+const UPLOAD_HEADERS = ['x-goog-upload-url', 'x-goog-upload-control-url'] as const
+
+/** Links that lead from page to page of a list; others (`preload`, `modulepreload`) are orders to a browser. */
+const PAGE_LINK = /;\s*rel\s*=\s*"?(?:next|prev|previous|first|last|self)"?\s*(?:;|$)/i
+
+/**
+ * The URLs in the headers of an answer, as the client can use them: what leads to the provider leads to this route, and
+ * what leads elsewhere is left out. A client that followed it would take the prompt to a host of the provider's choosing.
+ *
+ * @throws AiProxyError `upstream_redirected`, where the answer is a redirect to elsewhere
+ */
+export function linksHere(response: IncomingMessage, exchange: Exchange, config: Config): OutgoingHttpHeaders {
+  const { headers, statusCode = 0 } = response
+  const here: OutgoingHttpHeaders = {}
+  for (const name of URL_HEADERS) {
+    const url = headers[name]
+    if (url !== undefined) here[name] = urlHere(url, exchange, config)
+  }
+  const isRedirect = statusCode >= 300 && statusCode < 400 && statusCode !== 304
+  if (isRedirect && headers.location !== undefined && here.location === undefined) {
+    throw new AiProxyError('upstream_redirected', 'The provider redirects to another place than the target')
+  }
+  for (const name of UPLOAD_HEADERS) {
+    const url = headers[name]
+    const path = typeof url === 'string' ? urlHere(url, exchange, config) : undefined
+    if (path !== undefined) here[name] = `${exchange.req.protocol ?? 'http'}://${exchange.req.headers.host}${path}`
+  }
+  if (headers.link !== undefined) here.link = pagesHere([headers.link].flat().join(', '), exchange, config)
+  return here
+}
+
+/** Path and query below the route, without our credentials; `undefined` where the URL leaves the target. */
+function urlHere(reference: string, { req, path }: Exchange, config: Config): string | undefined {
+  const base = config.origin + config.prefix + path
+  if (!URL.canParse(reference, base)) return undefined
+  const url = new URL(reference, base)
+  const isByOurHost = config.proxy.changeOrigin === false && url.host === req.headers.host
+  if (url.origin !== config.origin && !isByOurHost) return undefined
+  if (!`${url.pathname}/`.startsWith(`${config.prefix}/`)) return undefined
+  const below = url.pathname.slice(config.prefix.length) || '/'
+  // A path that begins so is another host's.
+  if (below.startsWith('//')) return undefined
+  const query = withoutOurs(url.search.slice(1), config)
+  const mount = (req.baseUrl ?? '').replace(/^[/\\]+/, '/')
+  return mount + below + (query && `?${query}`) + url.hash
+}
+
+function withoutOurs(query: string, { auth }: Config): string {
+  const ours = new Set(auth.query.map(([name]) => name.toLowerCase()))
+  const nameOf = (pair: string) => (new URLSearchParams(pair).keys().next().value ?? '').toLowerCase()
+  return query
+    .split('&')
+    .filter((pair) => pair !== '' && !ours.has(nameOf(pair)))
+    .join('&')
+}
+
+function pagesHere(link: string, exchange: Exchange, config: Config): string | undefined {
+  const pages: string[] = []
+  for (const [, url = '', parameters = ''] of link.matchAll(/<([^<>]*)>([^<>,]*)/g)) {
+    const here = PAGE_LINK.test(parameters) ? urlHere(url, exchange, config) : undefined
+    if (here !== undefined) pages.push(`<${here}>${parameters.trimEnd()}`)
+  }
+  return pages.length > 0 ? pages.join(', ') : undefined
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
+import { ndjson, sse } from '../../lib/framing/index.js'
+import { Secrets } from '../../lib/secrets.js'
+import { MaskingFramer, MaskingMeter } from '../../lib/stream/masking.js'
+
+const KEY = 'sk-provider-key-1'
+const secrets = new Secrets([`Bearer ${KEY}`])
+const hidden = '*'.repeat(KEY.length)
+
+describe('a body that quotes a key', () => {
+  const body = `{"error":{"message":"Incorrect API key: ${KEY}, not ${KEY.slice(0, 8)}"}}${KEY.slice(0, 5)}`
+  const expected = body.replace(KEY, hidden)
+
+  test('passes without it, wherever it is cut', () => {
+    for (let cut = 0; cut <= body.length; cut++) {
+      const framer = new MaskingFramer(secrets)
+      const pieces = [body.slice(0, cut), body.slice(cut)].map((piece) => framer.push([Buffer.from(piece)]))
+      assert.equal(framer.holdsNothing, false)
+      pieces.push(framer.end())
+      assert.equal(framer.holdsNothing, true)
+      assert.equal(pieces.map((piece) => piece ?? '').join(''), expected, `cut at ${cut}`)
+    }
+  })
+
+  test('passes without it, a byte at a time', () => {
+    const framer = new MaskingFramer(secrets)
+    let text = ''
+    for (const byte of Buffer.from(body)) text += framer.push([Buffer.of(byte)]) ?? ''
+    assert.equal(text + (framer.end() ?? ''), expected)
+  })
+
+  test('one without a key is the same bytes, and nothing of it waits', () => {
+    const framer = new MaskingFramer(secrets)
+    const bytes = Buffer.from('{"a":1}')
+    assert.deepEqual(framer.push([bytes]), bytes)
+    assert.equal(framer.holdsNothing, true)
+    assert.equal(framer.end(), undefined)
+  })
+})
+
+describe('frames that quote a key', () => {
+  for (const framing of [sse, ndjson]) {
+    test(`${framing.name}: pass without it, and are metered without it`, () => {
+      const frames = Buffer.concat(
+        ['{"a":1}', `{"error":{"message":"bad key ${KEY}"}}`].map((data) => framing.write({ data })),
+      )
+      const ends = [framing.write({ data: '{"a":1}' }).length, frames.length]
+      const metered: unknown[] = []
+      const meter = new MaskingMeter(secrets, framing, {
+        pass: (frames, ends) => {
+          metered.push(String(frames), ends)
+          return frames
+        },
+        finish: () => metered.push('finished'),
+      })
+      const expected = String(frames).replace(KEY, hidden)
+      assert.equal(String(meter.pass(frames, ends, 0)), expected)
+      meter.finish(0)
+      assert.deepEqual(metered, [expected, ends, 'finished'])
+    })
+  }
+
+  test("AWS's are written anew, so that their checksums hold; others are the same bytes", () => {
+    const clean = awsEventStream.write({ event: 'contentBlockDelta', data: '{"delta":{"text":"a"}}' })
+    const bad = awsEventStream.write({ event: 'accessDenied', data: `{"message":"${KEY}"}`, isError: true })
+    const frames = Buffer.concat([clean, bad, clean])
+    const seen = new MaskingMeter(secrets, awsEventStream, undefined).pass(frames, [], 0)
+    assert.equal(seen?.length, 0, 'without their ends there are no frames')
+    const ends = [clean.length, clean.length + bad.length, frames.length]
+    const masked = new MaskingMeter(secrets, awsEventStream, undefined).pass(frames, ends, 0)!
+    const written = masked.subarray(clean.length, masked.length - clean.length)
+    assert.deepEqual(masked.subarray(0, clean.length), clean)
+    assert.deepEqual(masked.subarray(masked.length - clean.length), clean)
+    const expected = { event: 'accessDenied', data: `{"message":"${hidden}"}`, isError: true }
+    assert.deepEqual({ ...awsEventStream.read(written) }, expected)
+  })
+})
