@@ -20,12 +20,17 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (erro
 // A connection that the provider had closed while it was in the pool says so about a round trip after it was taken.
 const STALE_WITHIN_MS = 100
 
+/** So many interim answers (1xx) may come before the answer. */
+const MOST_INTERIM = 100
+
 /** One try at one target, through http-proxy-middleware. */
 export class Attempt {
   readonly #events: AttemptEvents
   readonly #request: StandInRequest
   readonly #response = new StandInResponse()
   #openedAt = 0
+  /** Interim answers so far. */
+  #interim = 0
   #bytesReadBefore = 0
   #upstream: ClientRequest | undefined
   #answer: IncomingMessage | undefined
@@ -89,6 +94,7 @@ export class Attempt {
     upstream.once('close', () => {
       if (!this.#settled) this.failed(new Error('the connection was closed without an answer'))
     })
+    upstream.on('information', this.#onInterim)
     const { socket } = upstream
     this.#openedAt = performance.now()
     this.#bytesReadBefore = socket?.bytesRead ?? 0
@@ -111,6 +117,10 @@ export class Attempt {
     }
     this.#settled = true
     this.#answer = response
+    if (this.#upstream && hasNoBody(this.#upstream.method, response.statusCode)) {
+      // A provider that sends a body all the same would answer the next request with it: this is the connection's last.
+      this.#upstream.shouldKeepAlive = false
+    }
     Connection.of(response)?.answers(response)
     this.#events.onResponse(response)
   }
@@ -121,6 +131,10 @@ export class Attempt {
     if (this.#settled) return
     this.#settled = true
     this.#events.onError(error, this)
+  }
+
+  readonly #onInterim = (): void => {
+    if (++this.#interim > MOST_INTERIM) this.#upstream?.destroy(new Error('too many interim answers (1xx) came'))
   }
 
   #connected(): void {
@@ -143,6 +157,11 @@ function isOfProxy({ socket, statusCode }: IncomingMessage): boolean {
   const isNoConnection =
     socket instanceof Socket && !('encrypted' in socket) && socket.pending && socket.bytesRead === 0
   return statusCode === 407 || isNoConnection
+}
+
+/** An answer without a body, whatever its head says (RFC 9112, 6.3). */
+function hasNoBody(method: string, status: number | undefined): boolean {
+  return method === 'HEAD' || status === 204 || status === 304
 }
 
 /** The attempt that a stand-in request belongs to. */

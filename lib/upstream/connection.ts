@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import { type IncomingMessage, maxHeaderSize } from 'node:http'
 import type { Socket } from 'node:net'
 import { copiedWithRoom } from '../headroom.js'
 import { ChunkJoiner } from './chunk-joiner.js'
@@ -6,6 +6,10 @@ import { ChunkJoiner } from './chunk-joiner.js'
 const HEAD_END = Buffer.from('\r\n\r\n')
 const NOTHING = Buffer.alloc(0)
 const ROOM_PAYS_FROM_BYTES = 16 * 1024
+/** What may come before the head of an answer: blank lines, and interim answers. A head itself is bounded by Node. */
+const MOST_BYTES_BEFORE_HEAD = 16 * maxHeaderSize
+/** Node's client keeps so many names and values of a head (1,000 fields), and its parser heeds those behind them. */
+const MOST_RAW_HEADERS = 2000
 const TAB = 9
 const CR = 13
 const LF = 10
@@ -25,6 +29,8 @@ export class Connection {
   #joiner: ChunkJoiner | undefined
   /** Until the response is over all goes to the parser. */
   #isLeftToParser = false
+  /** So much has come of the next answer, while its head has not come to an end. */
+  #bytesBeforeHead = 0
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -39,10 +45,12 @@ export class Connection {
   /** The parser has come to the end of this response's head. */
   answers(response: IncomingMessage): void {
     this.#response = response
+    this.#bytesBeforeHead = 0
   }
 
   /** @param bytes what was read; it is overwritten */
   read(bytes: Buffer): void {
+    if (!this.#response) this.#countBeforeHead(bytes.length)
     let rest = bytes
     while (rest.length > 0 && !this.#socket.destroyed) {
       if (this.#joiner) rest = this.#join(this.#joiner, rest)
@@ -51,13 +59,23 @@ export class Connection {
     }
   }
 
-  #parseHead(bytes: Buffer): Buffer {
+  #countBeforeHead(count: number): void {
+    this.#bytesBeforeHead += count
+    if (this.#bytesBeforeHead > MOST_BYTES_BEFORE_HEAD) {
+      this.#socket.destroy(new Error('too many bytes came before the head of the answer'))
+    }
+  }
+
+  #parseHead(read: Buffer): Buffer {
+    // Blank lines may stand before a head (RFC 9112, 2.2). To have each of them parsed costs 70 times as much as to skip it.
+    const bytes = this.#socket.listenerCount('data') > 0 ? withoutBlankLines(read) : read
+    if (bytes.length === 0) return bytes
     const end = bytes.indexOf(HEAD_END) + HEAD_END.length
     this.#isLeftToParser = end < HEAD_END.length || !isPlainHead(bytes.subarray(0, end))
     if (this.#isLeftToParser) return bytes
     const rest = this.#parse(bytes, end)
     // Without a response that was an interim one (1xx), and its head is still to come.
-    if (this.#response?.headers['transfer-encoding'] === 'chunked') this.#joiner = new ChunkJoiner()
+    if (this.#response && isChunked(this.#response)) this.#joiner = new ChunkJoiner()
     else this.#isLeftToParser = this.#response !== undefined
     return rest
   }
@@ -95,13 +113,26 @@ interface Connected extends Socket {
 }
 
 /**
- * Whether all lines of the head end with CRLF, and no tab stands in it: where it is otherwise, our view of where it ends,
- * and of what its fields say, need not be the parser's.
+ * Whether all lines of the head end with CRLF, no CR or LF stands alone, and no tab stands in it: where it is otherwise, our
+ * view of where it ends, and of what its fields say, need not be the parser's.
  */
 function isPlainHead(head: Buffer): boolean {
   if (head.includes(TAB)) return false
-  for (let at = head.indexOf(LF); at !== -1; at = head.indexOf(LF, at + 1)) {
-    if (head[at - 1] !== CR) return false
+  let lineStart = 0
+  for (let at = head.indexOf(LF); at !== -1; at = head.indexOf(LF, lineStart)) {
+    if (head.indexOf(CR, lineStart) !== at - 1) return false
+    lineStart = at + 1
   }
   return true
+}
+
+function withoutBlankLines(bytes: Buffer): Buffer {
+  let at = 0
+  while (bytes[at] === CR || bytes[at] === LF) at++
+  return bytes.subarray(at)
+}
+
+/** The body comes in chunks, by Node's reading and the parser's. */
+function isChunked({ headers, rawHeaders }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] === 'chunked' && rawHeaders.length < MOST_RAW_HEADERS
 }

@@ -12,6 +12,9 @@ class FakeUpstream extends EventEmitter {
   destroyed = false
   writableFinished = true
   reusedSocket = false
+  shouldKeepAlive = true
+  method = 'POST'
+  reason: Error | undefined
   socket: EventEmitter & { connecting: boolean; bytesRead: number } = Object.assign(new EventEmitter(), {
     connecting: true,
     bytesRead: 0,
@@ -21,8 +24,9 @@ class FakeUpstream extends EventEmitter {
     return this as unknown as ClientRequest
   }
 
-  destroy(): this {
+  destroy(reason?: Error): this {
     this.destroyed = true
+    this.reason = reason
     return this
   }
 }
@@ -59,6 +63,35 @@ function rig(t: TestContext, body?: IncomingMessage) {
   }
   return { attempt, log, closes, ...seen!, advance }
 }
+
+describe('an answer', () => {
+  for (const [method, statusCode, isKept] of [
+    ['HEAD', 200, false],
+    ['GET', 204, false],
+    ['POST', 304, false],
+    ['GET', 200, true],
+    ['POST', 404, true],
+  ] as const) {
+    test(`${statusCode} to ${method}: its connection is ${isKept ? '' : 'not '}used again`, (t) => {
+      const { attempt } = rig(t)
+      const upstream = new FakeUpstream()
+      upstream.method = method
+      attempt.opened(upstream.asClientRequest)
+      attempt.answered(Object.assign(responseOf(), { statusCode }))
+      assert.equal(upstream.shouldKeepAlive, isKept)
+    })
+  }
+
+  test('that never comes, for interim ones, is not waited for', (t) => {
+    const { attempt } = rig(t)
+    const upstream = new FakeUpstream()
+    attempt.opened(upstream.asClientRequest)
+    for (let count = 0; count < 100; count++) upstream.emit('information', { statusCode: 103 })
+    assert.equal(upstream.destroyed, false)
+    upstream.emit('information', { statusCode: 103 })
+    assert.match(String(upstream.reason), /interim/)
+  })
+})
 
 test('is found by its stand-in request', (t) => {
   const { attempt, req } = rig(t)

@@ -97,6 +97,50 @@ describe('a client gets what it gets of an agent of Node', () => {
   })
 })
 
+describe('before the head of an answer', () => {
+  const flood = async (t: TestContext, piece: string) => {
+    const server = await provider(t)
+    const agent = createAgent('http:', undefined)
+    t.after(() => agent.destroy())
+    const request = ask(agent, { port: server.port })
+    const failed = once(request, 'error') as Promise<[Error]>
+    const connection = await server.asked()
+    let parsed = 0
+    const socket = request.socket!
+    const emit = socket.emit.bind(socket)
+    socket.emit = (name: string, ...rest: unknown[]) => {
+      if (name === 'data') parsed++
+      return emit(name, ...rest)
+    }
+    const block = Buffer.from(piece.repeat(Math.ceil((64 * 1024) / piece.length)))
+    for (let count = 0; count < 32 && !socket.destroyed; count++) {
+      connection.write(block)
+      await settled()
+    }
+    const [error] = await failed
+    return { error, parsed, socket }
+  }
+
+  for (const [what, piece] of [
+    ['blank lines', '\r\n'],
+    ['line feeds', '\n'],
+  ] as const) {
+    test(`${what} are skipped, not parsed, and not for ever`, async (t) => {
+      const { error, parsed, socket } = await flood(t, piece)
+      assert.match(error.message, /too many bytes came before the head/)
+      assert.equal(parsed, 0)
+      assert.equal(socket.destroyed, true)
+      assert.ok(socket.bytesRead < 512 * 1024)
+    })
+  }
+
+  test('interim answers do not come for ever, either', async (t) => {
+    const { error, socket } = await flood(t, 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n')
+    assert.match(error.message, /too many bytes came before the head/)
+    assert.equal(socket.destroyed, true)
+  })
+})
+
 /** An agent of ours, and a provider that has answered a request of it with these bytes so far. */
 async function answeredWith(t: TestContext, bytes: Buffer) {
   const server = await provider(t)
