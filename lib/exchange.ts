@@ -18,12 +18,9 @@ import type { Metering } from './metering/passage.js'
 import type { Placed } from './passing-set.js'
 import { remembering } from './remember.js'
 
-
 import type { HeldShare } from './request/held-bytes.js'
 
-
 import { NO_SECRETS } from './secrets.js'
-
 
 /**
  * Where an exchange is: the client's request comes in, or waits in its connection's pipeline (`receiving`), the provider is connected to (`connecting`) and has
