@@ -88,7 +88,7 @@ export const check = {
 }
 
 /** The (dotted) name that was likely meant, its last part at most a third of its letters off, or `undefined`. */
-function nearest(name: string, known: readonly string[]): string | undefined {
+export function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined
   let least = Infinity
   for (const candidate of known) {

@@ -1,4 +1,4 @@
-import { check, fail, hint, objectOf } from './check.js'
+import { check, fail, hint, nearest, objectOf } from './check.js'
 import { type Format, formatNamed, formatNames } from './formats/index.js'
 import { defaultLimits, type Limits } from './limits.js'
 import type { Observer } from './observer.js'
@@ -240,9 +240,18 @@ function resolveModelOptions(options: ModelOptions | undefined): ModelOptions | 
   if (options === undefined) return undefined
   const given = objectOf('modelOptions', options, ['defaults', 'overrides'], allNames)
   for (const name of ['defaults', 'overrides'] as const) {
-    if (given[name] !== undefined) check.record(`modelOptions.${name}`, given[name])
+    if (given[name] !== undefined)
+      refuseSlips(`modelOptions.${name}`, check.record(`modelOptions.${name}`, given[name]))
   }
   return given
+}
+
+/** Providers' own fields may have any name; one that is nearly `maxOutputTokens` is none of them, and would limit nothing. */
+function refuseSlips(option: string, fields: object): void {
+  for (const name of Object.keys(fields)) {
+    const isSlip = name !== 'maxOutputTokens' && !name.includes('_') && nearest(name, ['maxOutputTokens']) !== undefined
+    if (isSlip) throw new TypeError(`aiProxy: ${option}.${name} is no field. Did you mean ${option}.maxOutputTokens?`)
+  }
 }
 
 function resolveOverload(overload: AiProxyOptions['overload']): Config['overload'] {

@@ -137,6 +137,22 @@ describe('target', () => {
   }
 })
 
+describe('modelOptions', () => {
+  for (const name of ['maxOutputToken', 'maxoutputtokens', 'maxOutputsTokens', 'maxOutTokens']) {
+    test(`.overrides.${name} is a slip`, () => {
+      assert.match(
+        complaint({ target, modelOptions: { overrides: { [name]: 5 } } }),
+        new RegExp(`modelOptions\\.overrides\\.${name} .*Did you mean modelOptions\\.overrides\\.maxOutputTokens\\?`),
+      )
+    })
+  }
+
+  test('take any field of a provider', () => {
+    const defaults = { max_tokens: 1, max_output_tokens: 1, maxTokens: 1, generationConfig: { maxOutputTokens: 1 } }
+    assert.equal(resolveOptions({ target, modelOptions: { defaults } }).modelOptions?.defaults, defaults)
+  })
+})
+
 describe('a wrong value throws, naming the option, what it got and what it takes', () => {
   const duration = /^aiProxy: (.*) takes a number above 0, or Infinity; got (.*)$/
   for (const name of Object.keys(defaultLimits)) {
