@@ -1,7 +1,7 @@
 export { type AiProxy, aiProxy } from './ai-proxy.js'
 export { AiProxyError, type FailureCode, type Outcome } from './errors.js'
 export type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from './exchange.js'
-export type { FormatName, Usage } from './formats/index.js'
+export type { FormatName, Tokens, Usage } from './formats/index.js'
 export type { HookAnswer, HookedExchange, HookedRequest, OnEvent, OnRequest, StreamEvent } from './hooks.js'
 export type { AiProxyStats } from './ledger.js'
 export type { Limits } from './limits.js'

@@ -60,7 +60,7 @@ test('the signed recipe signs the host, the path and the body as they go out, an
 test('a budget that is spent is answered with 429, and each user has one', async () => {
   const [options] = (await run(find('A budget for each user'))).made
   const asks = (id: string) => options!.onRequest!({ req: { user: { id } } } as unknown as HookedRequest)
-  const record = { usage: { inputTokens: 150_000, outputTokens: 50_000, estimated: false } } as ExchangeRecord
+  const record = { tokens: { total: 200_000 } } as ExchangeRecord
   assert.equal(asks('ann'), undefined)
   options!.onFinish!(record, { user: { id: 'ann' } } as never, {} as never)
   assert.equal(((await asks('ann')) as { status: number }).status, 429)
@@ -183,7 +183,8 @@ async function exportedMetrics(): Promise<Map<string, Set<string>>> {
   const times = { durationMs: 1, firstByteMs: 1, firstTokenMs: 1, outputTokensPerSecond: 1 }
   const bytes = { requestBytes: 1, upstreamBytes: 1, downstreamBytes: 1 }
   observer.onTurn?.(1)
-  const record = { format: 'openai-chat', model: 'm', outcome: 'completed', limit: 'maxEventBytes', usage }
+  const tokens = { uncachedInput: 1, cachedInput: 0, cacheWrite: 0, visibleOutput: 1, reasoning: 0, total: 2 }
+  const record = { format: 'openai-chat', model: 'm', outcome: 'completed', limit: 'maxEventBytes', usage, tokens }
   observer.onFinish?.({ ...record, ...times, ...bytes } as ExchangeRecord)
   const exported = new Map<string, Set<string>>()
   for (const [, name, labels = ''] of (await register.metrics()).matchAll(/^(\w+)(?:\{(.*)\})? /gm)) {
