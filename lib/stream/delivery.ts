@@ -13,6 +13,7 @@ import { decoded } from './decode.js'
 import { hasDeparted, hasGoneOut, onDeparture } from './departure.js'
 import { Downstream, type DownstreamEvents } from './downstream.js'
 import { failureFrame } from './failure-frame.js'
+import { lingerAfter } from './linger.js'
 import { MaskingFramer, MaskingMeter } from './masking.js'
 import { type BodyKind, kindByFirstBytes, mayHaveBody, type Opening, openingOf } from './opening.js'
 import { Relay, type RelayEvents } from './relay.js'
@@ -207,7 +208,10 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     this.#exchange.phase = 'ending'
     const body = format.errorBody(failure)
     if (!this.#downstream.begun) {
-      if (this.#config.errors === 'next') return this.#exchange.next(failure)
+      if (this.#config.errors === 'next') {
+        lingerAfter(this.#exchange.req, res)
+        return this.#exchange.next(failure)
+      }
       const text = JSON.stringify(body)
       const headers = { ...failure.headers, 'content-type': 'application/json; charset=utf-8' }
       if (failure.code === 'shutting_down' || failure.code === 'too_many_exchanges')
@@ -318,7 +322,8 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
 
   #leave(): void {
     if (this.#downstream.isGone) return
-    this.#hasGotAll = this.#relay?.isTerminated === true && !this.#downstream.isBlocked
+    const isToldAll = this.#relay?.isTerminated === true || this.#downstream.isLingering
+    this.#hasGotAll = isToldAll && !this.#downstream.isBlocked
     this.#downstream.leave()
   }
 

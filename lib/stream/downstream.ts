@@ -1,7 +1,8 @@
-import { type OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Deadlines } from '../deadlines.js'
 import { SSE_HEARTBEAT } from '../framing/index.js'
+import { isUnfinished, Lingering, mayBeLong } from './linger.js'
 
 /** Told what becomes of what is written. */
 export interface DownstreamEvents {
@@ -25,6 +26,8 @@ export class Downstream {
   isBlocked = false
   /** The last bytes have been written. */
   isEnded = false
+  /** They have been, and what still comes of the request is discarded before the response ends. */
+  isLingering = false
   /** Nobody is there to write to any more. */
   isGone = false
 
@@ -121,13 +124,32 @@ export class Downstream {
     if (this.isGone) return
     // Somebody else has ended it; to wait for the reader is still ours.
     if (this.#res.writableEnded) return this.#awaitReader()
+    const { req } = this.#res
+    const lingers = isUnfinished(req)
+    // A client that knows may stop sending.
+    if (lingers && this.#head && mayBeLong(req)) this.#res.setHeader('connection', 'close')
     if (this.#head) this.#sendHead()
     this.#deadlines.stop('heartbeat')
-    if (last === undefined) this.#res.end()
+    if (lingers) this.#endLater(req, last)
+    else if (last === undefined) this.#res.end()
     else this.#res.end(last)
     if (last !== undefined) this.bytes += Buffer.byteLength(last)
     this.isEnded = true
     this.#awaitReader()
+  }
+
+  /** Sends the last bytes, but ends the response only after the request: Node might close the connection at its end. */
+  #endLater(req: IncomingMessage, last: Buffer | string | undefined): void {
+    const res = this.#res
+    this.isLingering = true
+    if (last === undefined) res.flushHeaders()
+    else res.write(last)
+    const end = (isWhole: boolean) => {
+      if (this.isGone) return
+      if (!isWhole) res.once('finish', () => req.socket.destroySoon())
+      res.end()
+    }
+    new Lingering(req, end, this.#deadlines).limitTime()
   }
 
   /** Cuts the connection, so that no client takes what it has for a whole answer. */
