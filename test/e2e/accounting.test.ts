@@ -83,8 +83,10 @@ describe('records tell tokens', () => {
     const path = '/v1beta/models/g:generateContent'
     const frames = [JSON.stringify({ candidates })]
     const { record } = await asked(t, { path, request: { contents: [] }, type: 'application/json', frames })
-    assert.deepEqual(record.usage, { outputTokens: 1000, estimated: true })
-    assert.equal(record.tokens?.total, 1000)
+    const { outputTokens, ...usage } = record.usage!
+    assert.deepEqual(usage, { estimated: true })
+    assert.ok(outputTokens! > 900 && outputTokens! < 1100, `${outputTokens} tokens`)
+    assert.equal(record.tokens?.total, outputTokens)
   })
 
   test('and are marked where an answer is in bytes that nobody reads', async (t) => {

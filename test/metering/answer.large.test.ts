@@ -238,7 +238,9 @@ describe('an answer that tells no usage', () => {
     const parts = [{ text: 'x'.repeat(400) }]
     plain.pass(Buffer.from(JSON.stringify({ candidates: [{ content: { parts } }] })))
     plain.finish(0)
-    assert.deepEqual(findings.usageAt(true), { outputTokens: 100, estimated: true })
+    const { outputTokens, ...usage } = findings.usageAt(true)!
+    assert.deepEqual(usage, { estimated: true })
+    assert.ok(outputTokens! > 90 && outputTokens! < 110, `${outputTokens} tokens`)
     assert.equal(findings.firstTokenAt, undefined, 'it came all at once')
   })
 

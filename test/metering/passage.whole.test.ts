@@ -18,22 +18,27 @@ function estimated(events: readonly string[]): number {
   return Math.round(passed(events, { format, isCut: true }).findings.estimatedTokens)
 }
 
+/** Within what rounding makes of an estimate. */
+function isAbout(estimate: number, expected: number): void {
+  assert.ok(Math.abs(estimate - expected) <= 2, `${estimate} is not about ${expected}`)
+}
+
 describe('a call whose arguments come in one piece', () => {
-  const tokens = Math.round(code.length / 4)
+  const tokens = estimated([done('a', code)])
 
   test('counts, once', () => {
+    assert.ok(Math.abs(tokens - code.length / 4) < 100, `${tokens} tokens`)
     assert.equal(estimated([argumentsDone('a', code)]), tokens)
-    assert.equal(estimated([done('a', code)]), tokens)
     assert.equal(estimated([argumentsDone('a', code), done('a', code)]), tokens)
   })
 
   test('counts beside others', () => {
-    assert.equal(estimated([done('a', code), done('b', code)]), 2 * tokens)
+    isAbout(estimated([done('a', code), done('b', code)]), 2 * tokens)
   })
 
   test('does not count again when its pieces have passed', () => {
-    assert.equal(estimated([delta('a', code), argumentsDone('a', code), done('a', code)]), tokens)
-    assert.equal(estimated([delta('a', code), argumentsDone('a', code), done('a', code), done('b', code)]), 2 * tokens)
+    isAbout(estimated([delta('a', code), argumentsDone('a', code), done('a', code)]), tokens)
+    isAbout(estimated([delta('a', code), argumentsDone('a', code), done('a', code), done('b', code)]), 2 * tokens)
   })
 
   test('is a first token', () => {
