@@ -2,6 +2,8 @@ import { remembering } from './remember.js'
 
 /** A shorter value hides nothing that matters, and would be found everywhere. */
 const MIN_LENGTH = 6
+/** A word, as local servers are given for a key (`ollama`, `lm-studio`, `not-needed`), and as answers may have it. */
+const WORD = /^[a-z-]{1,12}$/
 const MASK = 42
 
 /**
@@ -77,7 +79,7 @@ function coresOf(value: string): string[] {
   const [, scheme = '', bare = value] = /^(\S+)\s+(\S.*)$/.exec(value) ?? []
   const basic = scheme.toLowerCase() === 'basic' ? Buffer.from(bare, 'base64').toString() : ''
   const password = basic.slice(basic.indexOf(':') + 1)
-  return [value, bare, basic, password].filter((core) => core.length >= MIN_LENGTH)
+  return [value, bare, basic, password].filter((core) => core.length >= MIN_LENGTH && !WORD.test(core))
 }
 
 function spellingsOf(core: string): string[] {

@@ -1,10 +1,13 @@
 import type { Config } from '../config.js'
 import { type Secrets, secretsOf } from '../secrets.js'
 import type { UpstreamRequest } from '../upstream/stand-ins.js'
+import { isHarmlessHeader } from './headers.js'
 
 /** Headers that hold secrets, whoever sets them. */
 const SECRET_HEADER =
   /authorization|api-?key|(?:^|[-_])key$|token|secret|passw|credential|cookie|signature|assertion|jwt/
+/** A value that is as good as certainly no word of an answer. */
+const LIKE_A_KEY = /^(?=.*\d)\S{16,}$/
 /** What stands beside the credentials and is none: `anthropic-version`, `api-version`, `openai-organization`, … */
 const NO_SECRET =
   /version|^alt$|organi[sz]ation|project|region|deployment|^x-amz-(?:date|content-)|^user-agent$|^accept|beta/
@@ -20,11 +23,16 @@ export function secretsIn(
   config: Config,
   further: readonly Readonly<Record<string, string>>[],
 ): Secrets {
-  const set = [...config.headers.map(([name]) => name), ...further.flatMap((each) => Object.keys(each))]
-  const names = new Set(set.map((name) => name.toLowerCase()).filter((name) => SECRET_HEADER.test(name)))
+  const set = [...config.headers, ...further.flatMap((each) => Object.entries(each))]
+  const names = new Set(set.filter(isLikeSecret).map(([name]) => name.toLowerCase()))
   for (const [name] of config.auth.headers) names.add(name)
   const values = [...names].filter((name) => !NO_SECRET.test(name)).flatMap((name) => headers[name] ?? [])
   return secretsOf(config.auth.query.length === 0 ? values : [...values, ...valuesIn(url, config)])
+}
+
+function isLikeSecret([name, value]: readonly [string, string]): boolean {
+  const lowerName = name.toLowerCase()
+  return SECRET_HEADER.test(lowerName) || (!isHarmlessHeader(lowerName) && LIKE_A_KEY.test(value))
 }
 
 function valuesIn(url: string, { auth }: Config): string[] {

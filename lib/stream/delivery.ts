@@ -21,6 +21,8 @@ import { streamHeaders, withoutPower } from './response-head.js'
 import type { TurnScheduler } from './turns.js'
 import { type Carriage, Unlabelled } from './unlabelled.js'
 
+const JSON_TYPE = 'application/json; charset=utf-8'
+
 /** How long the head of a body waits for its first bytes, which may tell more of it. */
 const FIRST_BYTES_MS = 500
 
@@ -213,7 +215,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
         return this.#exchange.next(failure)
       }
       const text = JSON.stringify(body)
-      const headers = { ...failure.headers, 'content-type': 'application/json; charset=utf-8' }
+      const headers = { ...failure.headers, 'content-type': JSON_TYPE }
       if (failure.code === 'shutting_down' || failure.code === 'too_many_exchanges')
         res.setHeader('connection', 'close')
       this.answer(failure.status, { ...headers, 'content-length': String(Buffer.byteLength(text)) }, text)
@@ -246,13 +248,13 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
    * Sends the head of a body that has not begun. Where the path says that it will be an event stream, if it is a stream
    * at all, it is labelled as one, and any other body becomes one event of it, as with `heartbeatBeforeFirstByte`.
    */
-  #openUntold({ status, headers, isJsonByLabel }: Opening): void {
+  #openUntold({ status, headers, isEmpty, isJsonByLabel }: Opening): void {
     const { format, path, req, res } = this.#exchange
     if (this.#downstream.isGone || this.#downstream.begun) return
     const isKnown = this.#config.format !== undefined || isClaimed(this.#config.prefix + path)
     const isEvents = isKnown && !isJsonByLabel && readsSse(format.name, req.url)
     this.#framing = isEvents ? sse : undefined
-    const safe = isEvents ? headers : withoutPower(headers, res)
+    const safe = isEvents ? headers : withoutPower(headers, isEmpty, res)
     this.#downstream.openStream(status, streamHeaders(safe, this.#framing, res.getHeader('cache-control')))
     if (isEvents) this.#downstream.startHeartbeat(this.#config.heartbeatMs)
   }
@@ -263,7 +265,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
    *
    * @returns how the body is carried
    */
-  #open({ status, headers, isText }: Opening, { framing, isJson }: BodyKind): Carriage {
+  #open({ status, headers, isEmpty, isText }: Opening, { framing, isJson }: BodyKind): Carriage {
     const exchange = this.#exchange
     const { secrets } = exchange
     const { maxEventBytes } = this.#config.limits
@@ -282,7 +284,10 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     const framer = framing?.createFramer(maxEventBytes) ?? (isMasked ? new MaskingFramer(secrets) : new NoFramer())
     const isOpen = this.#framing !== undefined || this.#downstream.begun !== undefined
     this.#framing = framing
-    if (!isOpen && !framing) this.#downstream.open(status, withoutPower(headers, exchange.res))
+    if (!isOpen && !framing) {
+      const labelled = isJson ? { 'content-type': JSON_TYPE, ...headers } : headers
+      this.#downstream.open(status, withoutPower(labelled, isEmpty, exchange.res))
+    }
     if (!isOpen && framing) {
       this.#downstream.openStream(status, streamHeaders(headers, framing, exchange.res.getHeader('cache-control')))
     }

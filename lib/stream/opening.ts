@@ -29,6 +29,8 @@ export interface Opening {
   readonly kind: BodyKind | undefined
   /** The head says that it is JSON. */
   readonly isJsonByLabel: boolean
+  /** There is no body. */
+  readonly isEmpty: boolean
   /** It can be read, and may quote what it was sent. */
   readonly isText: boolean
   /** The end of the connection is the end of the body: it cannot be told from a connection that broke. */
@@ -72,6 +74,7 @@ export function openingOf(
     decoder,
     kind: isReadable ? labelledKind(contentType, exchange, status) : AS_IT_IS,
     isJsonByLabel: types.some(isJsonType),
+    isEmpty: !hasBody || headers['content-length'] === '0',
     isText: hasBody && !headers['content-encoding'] && !types.some(isNoText),
     isCloseDelimited: !('content-length' in response.headers) && !('transfer-encoding' in response.headers),
   }

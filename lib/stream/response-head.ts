@@ -120,13 +120,14 @@ const ACTIVE_TYPE =
  * Takes a body's power over the app's origin: what browsers would run as a page or a script of the app is a text to them.
  * Clients of an API read it all the same.
  *
+ * @param isEmpty there is no body: it needs no type
  * @param res the app's policy in it stays: it has no need of another, as a text is no page
  * @returns the headers to send in the place of `headers`
  */
-export function withoutPower(headers: OutgoingHttpHeaders, res: ServerResponse): OutgoingHttpHeaders {
+export function withoutPower(headers: OutgoingHttpHeaders, isEmpty: boolean, res: ServerResponse): OutgoingHttpHeaders {
   const type = headers['content-type']?.toString()
   const types = mediaTypesOf(type)
-  if (types.length > 0 && !types.some((type) => ACTIVE_TYPE.test(type))) return headers
+  if (types.length === 0 ? isEmpty : !types.some((type) => ACTIVE_TYPE.test(type))) return headers
   const charset = /;\s*charset="?(?!utf-?7)[\w-]+"?/i.exec(type ?? '')?.[0] ?? '; charset=utf-8'
   return {
     ...headers,

@@ -269,6 +269,7 @@ describe('lines and answers under another label', () => {
         await run()
         assert.equal(res.body, body)
         assert.equal(res.getHeader('x-accel-buffering'), undefined)
+        assert.equal(res.getHeader('content-type'), type ?? 'application/json; charset=utf-8')
         res.finish()
         assert.deepEqual(ended(), completed(0))
         assert.equal(exchange.record().usage?.outputTokens, 2)

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { describe, test } from 'node:test'
 import { jsonArray, ndjson, sse } from '../../lib/framing/index.js'
 import { responseHeaders, streamHeaders, withoutPower } from '../../lib/stream/response-head.js'
@@ -147,10 +147,10 @@ describe('responseHeaders', () => {
 })
 
 describe('withoutPower', () => {
-  const powerless = (type: string | undefined, ours: Record<string, string> = {}): OutgoingHttpHeaders => {
+  const powerless = (type: string | undefined, ours: Record<string, string> = {}, isEmpty = false) => {
     const res = new FakeResponse()
     for (const [name, value] of Object.entries(ours)) res.setHeader(name, value)
-    return withoutPower(type === undefined ? {} : { 'content-type': type }, res.asServerResponse)
+    return withoutPower(type === undefined ? {} : { 'content-type': type }, isEmpty, res.asServerResponse)
   }
 
   for (const [type, expected] of [
@@ -182,6 +182,11 @@ describe('withoutPower', () => {
   ]) {
     test(`${type}: as it is`, () => assert.deepEqual(powerless(type), { 'content-type': type }))
   }
+
+  test('an answer without a body needs no type, but a page it would be stays a text', () => {
+    assert.deepEqual(powerless(undefined, {}, true), {})
+    assert.equal(powerless('text/html', {}, true)['content-type'], 'text/plain; charset=utf-8')
+  })
 
   test("leaves the app's own policy", () => {
     assert.deepEqual(powerless('text/html', { 'content-security-policy': "default-src 'self'" }), {

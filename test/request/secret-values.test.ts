@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { resolveOptions } from '../../lib/config.js'
+import type { AiProxyOptions } from '../../lib/options.js'
+import { secretsIn } from '../../lib/request/secret-values.js'
+
+/** What is hidden of a text, with a request that was made so. */
+function hidden(text: string, options: Partial<AiProxyOptions>, request: object, further: Record<string, string> = {}) {
+  const config = resolveOptions({ target: 'https://provider.example', ...options })
+  const client = { remoteAddress: undefined, encrypted: false }
+  const whole = { method: 'POST', url: '/v1/x', headers: {}, body: undefined, client, ...request }
+  return secretsIn(whole, config, [further]).hide(text)
+}
+
+describe('what of a request must not come back', () => {
+  test('the credentials as they are for this request, of functions too', () => {
+    const auth = { headers: { authorization: () => 'unused' }, query: { key: () => 'unused' } }
+    const request = { url: '/v1/x?a=1&key=AIza%2F123', headers: { authorization: 'Bearer sk-123' } }
+    assert.equal(hidden('sk-123 AIza/123 AIza%2F123 1', { auth }, request), '****** ******** ********** 1')
+  })
+
+  test('credentials among the headers of the app and of hooks', () => {
+    const headers = { 'ocp-apim-subscription-key': 'Sub12345' }
+    const request = { headers: { ...headers, authorization: 'AWS4 Signature9' } }
+    assert.equal(hidden('Sub12345 Signature9', { headers }, request, { Authorization: '' }), '******** **********')
+  })
+
+  test('under an unknown name, what looks like a key', () => {
+    const headers = { 'x-tenant': 'payments-team', 'x-gate': '0123456789abcdef' }
+    assert.equal(hidden('payments-team 0123456789abcdef', { headers }, { headers }), `payments-team ${'*'.repeat(16)}`)
+  })
+
+  test('not what is no secret, wherever it stands', () => {
+    const query = { 'api-version': '2024-10-21', key: 'AIza1234' }
+    const headers = { 'anthropic-version': '2023-06-01', 'x-api-key': 'sk-12345' }
+    const request = { url: '/v1/x?api-version=2024-10-21&key=AIza1234', headers }
+    const auth = { headers, query }
+    assert.equal(hidden('2024-10-21 2023-06-01 sk-12345', { auth }, request), '2024-10-21 2023-06-01 ********')
+  })
+
+  test("not the client's own credentials: they are its own", () => {
+    assert.equal(
+      hidden('sk-of-the-client-1', {}, { headers: { authorization: 'Bearer sk-of-the-client-1' } }),
+      'sk-of-the-client-1',
+    )
+  })
+})
