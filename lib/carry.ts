@@ -54,10 +54,16 @@ export async function carry(exchange: Exchange, delivery: Delivery, house: House
   if (exchange.isSettled) return
   // What a body parser has read before was not counted as it came in.
   if (Buffer.isBuffer(given.content)) exchange.requestBytes ||= given.content.length
-  const awaitFirstByte = () =>
-    exchange.deadlines.start('firstByte', config.limits.firstByteTimeoutMs, () => {
+  const awaitFirstByte = () => {
+    const { firstByteTimeoutMs, firstTokenTimeoutMs } = config.limits
+    exchange.deadlines.start('firstByte', firstByteTimeoutMs, () => {
       delivery.fail(limitFailure('first_byte_timeout', config.limits))
     })
+    if (!exchange.asksForStream) return
+    exchange.deadlines.start('firstToken', firstTokenTimeoutMs, () => {
+      delivery.failForSilence(limitFailure('first_token_timeout', config.limits))
+    })
+  }
   // A hook that never comes back must not hold the client for ever.
   awaitFirstByte()
   const edited = await editedRequest(exchange, path, given, config, house.usageRefusals)

@@ -7,6 +7,7 @@ import {
   type FormatName,
   formatFor,
   generatesAt,
+  type StreamState,
   type Tokens,
   tokensOf,
   type Usage,
@@ -233,6 +234,14 @@ export class Exchange implements Placed {
     const { metering } = this
     this.metering = undefined
     metering?.finish(performance.now())
+  }
+
+  /** What its stream has told so far. */
+  streamState(): StreamState {
+    // The last frames tell how far it came.
+    this.finishMetering()
+    const { model, responseId = `resp_${this.id}`, sequenceNumber = -1 } = this.findings
+    return { responseId, model: model ?? this.model, nextSequenceNumber: sequenceNumber + 1 }
   }
 
   /** As hooks see it. */

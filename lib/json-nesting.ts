@@ -45,6 +45,16 @@ export class JsonNesting {
     return at
   }
 
+  /** Passes over all of the bytes. */
+  follow(chunk: Buffer): void {
+    this.skip(chunk, 0, Number.NEGATIVE_INFINITY)
+  }
+
+  /** Something that was opened has not been closed. */
+  get isOpen(): boolean {
+    return this.inString || this.depth > 0
+  }
+
   /** Hops from quote to quote at the speed of a native search. @returns where the string ends, or the chunk does */
   #skipString(chunk: Buffer, from: number): number {
     let at = this.#isEscaped ? from + 1 : from

@@ -1,3 +1,5 @@
+import { JsonNesting } from './json-nesting.js'
+
 /** The value of a JSON text; `undefined` where it is none. */
 export function parsedJson(text: string): unknown {
   try {
@@ -15,6 +17,21 @@ export function parsedJson(text: string): unknown {
 export function jsonIn(bytes: Buffer): unknown {
   const text = bytes.toString()
   return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
+}
+
+/**
+ * Whether the bytes are the beginning of a JSON text, and not all of it: a string, an array or an object is open at their
+ * end. Nothing is built; what is no JSON is not unfinished.
+ */
+export function isUnfinishedJson(bytes: Buffer): boolean {
+  const first = bytes
+    .toString('latin1', 0, 64)
+    .replace(/^\xef\xbb\xbf/, '')
+    .trimStart()[0]
+  if (first === undefined || !'{["'.includes(first)) return false
+  const nesting = new JsonNesting()
+  nesting.follow(bytes)
+  return nesting.isOpen
 }
 
 /** An object, and no array. */

@@ -9,6 +9,9 @@ import { largerUsage, summedUsage, usageReader } from './usage.js'
 // `event: message_stop` and `data: {"type":"message_stop"}` have some 50 bytes; proxies between add a field or two.
 const LONGEST_STOP = 512
 
+/** The types of a stream's events. */
+export const MESSAGE = /^(?:message|message_\w+|content_block_\w+|ping|error)$/
+
 /**
  * https://docs.anthropic.com/en/api/messages#response-usage: `input_tokens` is what was neither read from the cache nor
  * written to it, and no total is told. The figures of a `message_delta` are totals so far
@@ -83,6 +86,8 @@ export const anthropic: Format = {
     // Proxies between drop the name now and then; the data says it again.
     return (message?.event ?? textAt(parsedJson(message?.data ?? ''), 'type')) === 'message_stop'
   },
+
+  progressIn: (data, event) => (MESSAGE.test(textAt(data, 'type') ?? event ?? '') ? {} : undefined),
 
   counting,
   answerFields: ['id', 'type', 'model', 'content', 'stop_reason', 'usage', 'error'],

@@ -37,6 +37,10 @@ export const bedrockConverse: Format = {
   counting,
   answerFields: ['output', 'stopReason', 'usage', 'trace', 'message', 'Message'],
 
+  progressIn(data, event) {
+    return EVENT.test(event ?? '') || wrappedEvent(data) !== undefined ? {} : undefined
+  },
+
   readMessage(data, event) {
     const wrapped = wrappedEvent(data)
     const payload = wrapped === undefined ? data : data[wrapped]

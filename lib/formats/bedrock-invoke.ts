@@ -1,5 +1,5 @@
 import { isObject, parsedJson } from '../json.js'
-import { anthropic } from './anthropic.js'
+import { anthropic, MESSAGE } from './anthropic.js'
 import { aws, exceptionIn, failureIn } from './aws.js'
 import { bedrockConverse, wrappedEvent } from './bedrock-converse.js'
 import { allText, firstText, listAt, textAt } from './fields.js'
@@ -79,13 +79,19 @@ export const bedrockInvoke: Format = {
     ...PLAIN_FIELDS,
   ],
 
+  progressIn(data) {
+    const message = messageIn(data)
+    if (!message) return undefined
+    return { ...protocolOf(message).progressIn(message, undefined), ...(METRICS in message && { isEnd: true }) }
+  },
+
   readMessage(data, event) {
     const error = exceptionIn(data, event)
     if (error !== undefined) return { error }
-    const message = typeof data.bytes === 'string' ? parsedJson(Buffer.from(data.bytes, 'base64').toString()) : data
-    if (!isObject(message)) return {}
+    const message = messageIn(data)
+    if (!message) return {}
     const reading = protocolOf(message).readMessage(message, undefined)
-    const usage = mergeUsage(readMetrics(message['amazon-bedrock-invocationMetrics']), reading.usage)
+    const usage = mergeUsage(readMetrics(message[METRICS]), reading.usage)
     return readingOf({ ...reading, usage })
   },
 
@@ -130,15 +136,28 @@ const FIELD_OF_MODEL: readonly (readonly [model: RegExp, path: FieldPath])[] = [
   [/\b(?:anthropic|mistral|cohere|ai21|deepseek|writer|qwen)\./, ['max_tokens']],
 ]
 
-type Reader = Pick<Format, 'readMessage' | 'readAnswer'>
+/** Stands in a stream's last message, whatever the model's own protocol is. */
+const METRICS = 'amazon-bedrock-invocationMetrics'
+
+let lastData: JsonObject | undefined
+let lastMessage: JsonObject | undefined
+
+/** What a `chunk` carries. A message is asked about twice in a row, and decoded once. */
+function messageIn(data: JsonObject): JsonObject | undefined {
+  if (data === lastData) return lastMessage
+  const message = typeof data.bytes === 'string' ? parsedJson(Buffer.from(data.bytes, 'base64').toString()) : data
+  lastData = data
+  lastMessage = isObject(message) ? message : undefined
+  return lastMessage
+}
+
+type Reader = Pick<Format, 'progressIn' | 'readMessage' | 'readAnswer'>
 
 /** Llama, Titan, Mistral, Cohere and Claude's old completions: they differ in names only. */
-const plain: Reader = { readMessage: readPlain, readAnswer: readPlain }
-
-const ANTHROPIC = /^(?:message|message_\w+|content_block_\w+|ping|error)$/
+const plain: Reader = { progressIn: () => ({}), readMessage: readPlain, readAnswer: readPlain }
 
 function protocolOf(message: JsonObject): Reader {
-  if (ANTHROPIC.test(textAt(message, 'type') ?? '')) return anthropic
+  if (MESSAGE.test(textAt(message, 'type') ?? '')) return anthropic
   // OpenAI's models, DeepSeek, and newer ones of Mistral's.
   if (Array.isArray(message.choices)) return openaiChat
   return 'output' in message || wrappedEvent(message) !== undefined ? bedrockConverse : plain

@@ -22,6 +22,9 @@ const readUsage = usageReader(
   counting,
 )
 
+/** The types of version 2's events, and of version 1's lines. */
+const MESSAGE = /^(?:message|content|tool|citation|text|stream|search)-/
+
 /** The last event of version 2, and the last line of version 1. */
 const LAST = new Set(['message-end', 'stream-end'])
 
@@ -46,6 +49,8 @@ export const cohere: Format = {
     return LAST.has(event?.event ?? typeOf(data) ?? '')
   },
 
+  progressIn: (data, event) => (MESSAGE.test(typeOf(data) ?? event ?? '') ? {} : undefined),
+
   usageMarker: '_tokens"',
   counting,
   answerFields: [
@@ -63,7 +68,7 @@ export const cohere: Format = {
       usage: readUsage(valueAt(data, 'delta', 'usage')),
       text: writtenIn(message),
       callsTool: callsTool(message),
-      error: textAt(data, 'delta', 'error') ?? textAt(data, 'message'),
+      error: textAt(data, 'delta', 'error') ?? errorOf(data),
       isLast,
     })
   },
@@ -74,7 +79,7 @@ export const cohere: Format = {
       finishReason: textAt(answer, 'finish_reason'),
       usage: readUsage(answer.usage) ?? readUsage(valueAt(answer, 'meta')),
       text: writtenIn(answer.message) || writtenInOld(answer),
-      error: textAt(answer, 'message'),
+      error: errorOf(answer),
     })
   },
 
@@ -89,6 +94,13 @@ function writtenIn(message: unknown): string {
     allText(oneOrMore(message, 'tool_calls'), (call) => argumentsText(valueAt(call, 'function', 'arguments'))),
   ].join('')
 }
+
+/** A sentence and nothing of an answer; answers of version 1 may repeat the `message` of the request. */
+function errorOf(data: JsonObject): string | undefined {
+  return ANSWER_FIELDS.some((field) => field in data) ? undefined : textAt(data, 'message')
+}
+
+const ANSWER_FIELDS = ['response_id', 'generation_id', 'text', 'results', 'embeddings', 'finish_reason']
 
 function callsTool(message: unknown): boolean {
   return oneOrMore(message, 'tool_calls').some((call) => isObject(call))

@@ -96,6 +96,34 @@ export interface WholeItem {
   readonly text: string
 }
 
+/** How far a stream has come with one of its messages. */
+export interface Progress {
+  /** It ends the answer, though no finish reason says so, and more may follow. */
+  readonly isEnd?: boolean
+  /** It is content though it holds no text and calls no tool: a picture, or sound. */
+  readonly isContent?: boolean
+  /** Of several choices (`n > 1`), those that the message is about. Without it, that is the first. */
+  readonly choices?: readonly ChoiceState[] | undefined
+  /** The message's number within its stream, where the protocol counts them. */
+  readonly sequenceNumber?: number | undefined
+}
+
+/** One of several answers to a request. */
+export interface ChoiceState {
+  readonly index: number
+  /** It ends with this message. */
+  readonly isEnded: boolean
+}
+
+/** What a stream has told so far, which an error event within it goes on from. */
+export interface StreamState {
+  /** The provider's id of the answer, or ours where it has told none. */
+  readonly responseId: string
+  readonly model?: string | undefined
+  /** The number that the next message has. */
+  readonly nextSequenceNumber: number
+}
+
 /** A JSON object, parsed. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
@@ -106,10 +134,23 @@ export interface Format {
   errorBody(failure: FailureNotice): unknown
   /** Whether a JSON body says an error in this protocol. */
   isErrorBody(body: unknown): boolean
-  /** The server-sent event that says a failure within a running stream, an error body for its data; SDKs throw on it. */
-  errorEvent(body: unknown): string
+  /**
+   * The server-sent event that says a failure within a running stream; SDKs throw on it.
+   *
+   * @param body an error body
+   * @param stream what the stream has told so far; without it, nothing
+   */
+  errorEvent(body: unknown, stream?: StreamState): string
   /** Whether this frame is the last one that the protocol sends in a stream; it looks at the bytes before it decodes. */
   isTerminator(frame: Buffer): boolean
+  /**
+   * How far a stream has come with one of its messages; `undefined` where the message is none of this protocol. Of a stream
+   * in which there is one that is, it is known how it ends: with a finish reason or with a last message. Of others it is
+   * not, and they end with their body.
+   */
+  progressIn(data: JsonObject, event: string | undefined): Progress | undefined
+  /** No path or option told the format: a stream of which nothing has come may be one of any protocol. */
+  readonly isGuess?: true
   /**
    * Bytes that every message has which tells usage, and hardly any other: where they are not, none is parsed. Long ones
    * are found fast. Empty where the bytes cannot tell (base64): then every message is looked into.

@@ -20,6 +20,8 @@ const readUsage = usageReader(
 /** A status that is not the end of an interaction. */
 const UNFINISHED = new Set(['in_progress', 'queued'])
 
+const MESSAGE = /^(?:interaction|step|content)\./
+
 /** Events that end a stream; the first name is that of today. */
 const LAST = new Set(['interaction.completed', 'interaction.complete'])
 
@@ -42,6 +44,11 @@ export const geminiInteractions: Format = {
   usageMarker: '_tokens"',
   counting: googleCounting,
   answerFields: ['id', 'model', 'status', 'steps', 'outputs', 'usage', 'error'],
+
+  progressIn: (data, event) =>
+    MESSAGE.test(textAt(data, 'event_type') ?? event ?? '')
+      ? { isContent: /^(?:image|audio|video)$/.test(textAt(data, 'delta', 'type') ?? '') }
+      : undefined,
 
   readMessage(data, event) {
     const type = textAt(data, 'event_type') ?? event ?? ''

@@ -1,3 +1,4 @@
+import { severalChoices } from './choices.js'
 import { dataEvent, errorIn, hasError } from './failures.js'
 import { allText, argumentsText, firstText, listAt, reasonAt, textAt, valueAt } from './fields.js'
 import type { Counting, Format, JsonObject, Reading } from './format.js'
@@ -46,6 +47,12 @@ export const gemini: Format = {
 
   isErrorBody: hasError,
   errorEvent: dataEvent,
+  progressIn(data) {
+    if (!FIELDS.some((field) => field in data)) return undefined
+    const candidates = listAt(data, 'candidates')
+    const hasContent = candidates.some((candidate) => listAt(candidate, 'content', 'parts').some(isMedia))
+    return { isContent: hasContent, choices: severalChoices(candidates, reasonOf) }
+  },
   isTerminator: () => false,
 
   // In every event, and no key within is in all of them: the first often has no candidates' tokens.
@@ -65,6 +72,9 @@ export const gemini: Format = {
   },
 }
 
+/** What every message has one of. */
+const FIELDS = ['candidates', 'promptFeedback', 'usageMetadata', 'modelVersion']
+
 function read(data: JsonObject): Reading {
   const candidates = listAt(data, 'candidates')
   const parts = candidates.flatMap((candidate) => listAt(candidate, 'content', 'parts'))
@@ -72,14 +82,25 @@ function read(data: JsonObject): Reading {
     model: textAt(data, 'modelVersion'),
     responseId: textAt(data, 'responseId'),
     // A prompt that is blocked has no candidates: https://ai.google.dev/api/generate-content#BlockReason
-    finishReason:
-      firstText(candidates, (candidate) => reasonAt(candidate, 'finishReason')) ??
-      reasonAt(data, 'promptFeedback', 'blockReason'),
+    finishReason: firstText(candidates, reasonOf) ?? reasonAt(data, 'promptFeedback', 'blockReason'),
     usage: readUsage(data.usageMetadata),
     text: allText(parts, partText),
     callsTool: parts.some((part) => valueAt(part, 'functionCall') !== undefined),
     error: errorIn(data),
   })
+}
+
+/** What stands for no reason. */
+const NO_REASON = 'FINISH_REASON_UNSPECIFIED'
+
+function reasonOf(candidate: unknown): string | undefined {
+  const reason = reasonAt(candidate, 'finishReason')
+  return reason === NO_REASON ? undefined : reason
+}
+
+/** A picture, or sound. */
+function isMedia(part: unknown): boolean {
+  return valueAt(part, 'inlineData') !== undefined
 }
 
 /** https://ai.google.dev/api/caching#Part; results of tools and code are not the model's. */

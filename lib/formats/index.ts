@@ -13,7 +13,19 @@ import { openaiMedia } from './openai-media.js'
 import { openaiResponses } from './openai-responses.js'
 import { tgi } from './tgi.js'
 
-export type { Counting, FailureNotice, Format, FormatName, JsonObject, Reading, Usage, WholeItem } from './format.js'
+export { anyErrorIn, isFailure, sentenceOf } from './failures.js'
+export type {
+  Counting,
+  FailureNotice,
+  Format,
+  FormatName,
+  JsonObject,
+  Progress,
+  Reading,
+  StreamState,
+  Usage,
+  WholeItem,
+} from './format.js'
 export {
   asksForStream,
   canGenerate,

@@ -44,6 +44,7 @@ function ollama(name: FormatName, textOf: (line: JsonObject) => string): Format 
     errorBody: ({ code, message }) => ({ error: message, code }),
     isErrorBody: hasError,
     errorEvent: dataEvent,
+    progressIn: (line) => ('done' in line ? {} : undefined),
     isTerminator: (frame) => mayBeDone(frame) && valueAt(parsedJson(frame.toString()), 'done') === true,
     // Of `prompt_eval_count` and `eval_count` either is left out where it is 0: this is the end of both.
     usageMarker: 'eval_count"',

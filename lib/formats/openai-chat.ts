@@ -1,7 +1,14 @@
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { Format } from './format.js'
 import { openai } from './openai.js'
-import { choicesFields, openAiCounting, readChoices, streamUsageRequest, tokensMarker } from './openai-choices.js'
+import {
+  choicesFields,
+  choicesProgress,
+  openAiCounting,
+  readChoices,
+  streamUsageRequest,
+  tokensMarker,
+} from './openai-choices.js'
 
 /**
  * OpenAI's chat completions, which most other providers speak too.
@@ -15,6 +22,8 @@ export const openaiChat: Format = {
   counting: openAiCounting,
   answerFields: choicesFields,
   usageRequest: streamUsageRequest,
+
+  progressIn: choicesProgress,
 
   readMessage(data) {
     // Some servers (Perplexity) send the whole message so far beside each delta.
@@ -47,6 +56,9 @@ export const openaiChat: Format = {
 // `https://eu.api.openai.com/v1/…`, `https://mine.openai.azure.com/…`, `https://mine.services.ai.azure.com/openai/…`.
 const OPENAI =
   /^https?:\/\/(?:[\w.-]+\.)?(?:api\.openai\.com|openai\.azure\.(?:com|us|cn))[:/]|\.azure\.(?:com|us|cn)(?::\d+)?\/openai\//
+
+/** Chat completions for paths that no format claims: another protocol that is spoken there is told by its messages. */
+export const guessedChat: Format = { ...openaiChat, isGuess: true }
 
 // `o3-mini`, `gpt-5-nano`, `openai/gpt-5` (OpenRouter), `ft:o4-mini-2025-04-16:org::id`, `codex-mini-latest`.
 const OPENAI_REASONING = /(?:^|[/:])(?:o\d|gpt-(?:[5-9]|\d\d)|codex)/

@@ -1,6 +1,7 @@
+import { severalChoices } from './choices.js'
 import { errorIn, hasError, sentenceOf } from './failures.js'
 import { allText, firstText, listAt, reasonAt, textAt, valueAt } from './fields.js'
-import type { Counting, JsonObject, Reading, Usage } from './format.js'
+import type { Counting, JsonObject, Progress, Reading, Usage } from './format.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
 
@@ -91,6 +92,13 @@ export function readChoices(
     error,
     isUsageOnly: usage !== undefined && error === undefined && choices.length === 0 && MATTERING.every(isEmptyIn(data)),
   })
+}
+
+/** How far a message of chat or legacy completions brings its stream. */
+export function choicesProgress(data: JsonObject): Progress | undefined {
+  const isPiece =
+    Array.isArray(data.choices) || /^(?:chat\.completion|text_completion)/.test(textAt(data, 'object') ?? '')
+  return isPiece ? { choices: severalChoices(data.choices, (choice) => textAt(choice, 'finish_reason')) } : undefined
 }
 
 /** Groq has it in `x_groq` (https://console.groq.com/docs/api-reference), Moonshot in the choice that ends. */

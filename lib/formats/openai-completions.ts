@@ -1,7 +1,14 @@
 import { textAt } from './fields.js'
 import type { Format, JsonObject, Reading } from './format.js'
 import { openai } from './openai.js'
-import { choicesFields, openAiCounting, readChoices, streamUsageRequest, tokensMarker } from './openai-choices.js'
+import {
+  choicesFields,
+  choicesProgress,
+  openAiCounting,
+  readChoices,
+  streamUsageRequest,
+  tokensMarker,
+} from './openai-choices.js'
 
 /** OpenAI's legacy completions: https://platform.openai.com/docs/api-reference/completions */
 export const openaiCompletions: Format = {
@@ -11,6 +18,7 @@ export const openaiCompletions: Format = {
   counting: openAiCounting,
   answerFields: choicesFields,
   usageRequest: streamUsageRequest,
+  progressIn: choicesProgress,
   readMessage: read,
   readAnswer: read,
   maxOutputTokensPath: () => ['max_tokens'],

@@ -12,6 +12,8 @@ export const openaiEmbeddings: Format = {
   usageMarker: tokensMarker,
   counting: openAiCounting,
   answerFields: ['id', 'model', 'usage', 'error'],
+  // There is no stream of them.
+  progressIn: () => undefined,
   readMessage: read,
   readAnswer: read,
   maxOutputTokensPath: () => [],

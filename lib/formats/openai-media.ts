@@ -5,6 +5,8 @@ import { openai } from './openai.js'
 import { openAiCounting, readOpenAiUsage, tokensMarker } from './openai-choices.js'
 import { readingOf } from './reading.js'
 
+const MESSAGE = /^(?:image_generation|image_edit|transcript\.text|speech\.audio)\./
+
 /** Events that end a stream. Of pictures several may be asked for, and each has an end of its own. */
 const LAST = new Set(['transcript.text.done', 'speech.audio.done'])
 
@@ -18,6 +20,12 @@ export const openaiMedia: Format = {
   usageMarker: tokensMarker,
   counting: openAiCounting,
   answerFields: ['id', 'model', 'usage', 'error'],
+
+  progressIn(data, event) {
+    const type = textAt(data, 'type') ?? event ?? ''
+    // Of pictures there may be several, whose number is not told: the first that is done is taken for an end.
+    return MESSAGE.test(type) ? { isContent: true, isEnd: type.endsWith('.completed') } : undefined
+  },
 
   readMessage(data, event) {
     const type = textAt(data, 'type') ?? event ?? ''

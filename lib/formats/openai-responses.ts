@@ -1,7 +1,8 @@
+import { writeSse } from '../sse-message.js'
 import { errorIn, sentenceOf } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { Format, JsonObject, Reading, Usage, WholeItem } from './format.js'
-import { openai } from './openai.js'
+import { LAST_OF_RESPONSES, openai } from './openai.js'
 import { openAiCounting } from './openai-choices.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
@@ -28,7 +29,8 @@ const readToolUsage = usageReader(
   openAiCounting,
 )
 
-const LAST = new Set(['response.completed', 'response.incomplete', 'response.failed'])
+const FAILED = 'response.failed'
+const LAST = new Set(LAST_OF_RESPONSES)
 
 /** A status that is not the end of an answer. */
 const UNFINISHED = new Set(['in_progress', 'queued'])
@@ -46,6 +48,35 @@ export const openaiResponses: Format = {
   usageMarker: '"output_tokens"',
   counting: openAiCounting,
   answerFields: ['id', 'model', 'status', 'incomplete_details', 'usage', 'tool_usage', 'error', 'output'],
+
+  /**
+   * Readers of typed events (Codex) pass over an event without a `type`, and take the stream for one that broke off;
+   * OpenAI's SDKs throw on the `error`.
+   */
+  errorEvent(body, { responseId, model, nextSequenceNumber } = { responseId: '', nextSequenceNumber: 0 }) {
+    const { error } = body as { error: unknown }
+    const code = textAt(error, 'code') ?? textAt(error, 'type') ?? 'server_error'
+    const response = {
+      id: responseId,
+      object: 'response',
+      status: 'failed',
+      error: { code, message: sentenceOf(error) },
+      incomplete_details: null,
+      model,
+      output: [],
+    }
+    const data = { error, type: FAILED, sequence_number: nextSequenceNumber, response }
+    return writeSse({ event: FAILED, data: JSON.stringify(data) })
+  },
+
+  progressIn(data, event) {
+    const type = textAt(data, 'type') ?? event ?? ''
+    if (!type.startsWith('response.')) return undefined
+    return {
+      isContent: type.endsWith('audio.delta') || type.endsWith('.partial_image'),
+      sequenceNumber: countAt(data, 'sequence_number'),
+    }
+  },
 
   readMessage(data, event) {
     const type = textAt(data, 'type') ?? event ?? ''
@@ -93,6 +124,11 @@ function argumentsOf(item: unknown): string | undefined {
   return (
     argumentsText(valueAt(item, 'arguments')) ?? textAt(item, 'input') ?? textAt(item, 'code') ?? textAt(item, 'diff')
   )
+}
+
+function countAt(data: JsonObject, field: string): number | undefined {
+  const value = data[field]
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined
 }
 
 function readResponse(response: unknown): Reading {

@@ -4,7 +4,9 @@ import type { Format } from './format.js'
 
 // `data: [DONE]` has some 14 bytes; proxies between add a name, an id, a comment or two. Behind as much a name is read.
 const LONGEST_DONE = 512
-const LAST_OF_RESPONSES = ['response.completed', 'response.incomplete', 'response.failed']
+
+/** The events that end a stream of the responses API. */
+export const LAST_OF_RESPONSES = ['response.completed', 'response.incomplete', 'response.failed', 'response.cancelled']
 
 /**
  * What all of OpenAI's protocols share: how they fail, and how their streams end.

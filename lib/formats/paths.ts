@@ -6,7 +6,7 @@ import type { Format } from './format.js'
 import { gemini } from './gemini.js'
 import { geminiInteractions } from './gemini-interactions.js'
 import { ollamaChat, ollamaGenerate } from './ollama.js'
-import { openaiChat } from './openai-chat.js'
+import { guessedChat, openaiChat } from './openai-chat.js'
 import { openaiCompletions } from './openai-completions.js'
 import { openaiEmbeddings } from './openai-embeddings.js'
 import { openaiMedia } from './openai-media.js'
@@ -47,7 +47,7 @@ const claims: readonly (readonly [path: RegExp, format: Format])[] = [
  * @param path percent-decoded, prefix of the target and all
  */
 export function formatFor(path: string): Format {
-  return claimOf(path) ?? openaiChat
+  return claimOf(path) ?? guessedChat
 }
 
 function claimOf(path: string): Format | undefined {

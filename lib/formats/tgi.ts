@@ -22,6 +22,8 @@ export const tgi: Format = {
   counting,
   answerFields: ['generated_text', 'details', 'error'],
 
+  progressIn: (data) => ('token' in data || 'generated_text' in data ? {} : undefined),
+
   readMessage(data) {
     const isSpecial = valueAt(data, 'token', 'special') === true
     return readingOf({

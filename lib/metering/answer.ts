@@ -1,5 +1,5 @@
-import type { Format } from '../formats/index.js'
-import { isObject, parsedJson } from '../json.js'
+import { anyErrorIn, type Format } from '../formats/index.js'
+import { isObject, isUnfinishedJson, parsedJson } from '../json.js'
 import { type EstimateTokens, tokensByApp } from './app-estimate.js'
 import { JsonDigest } from './digest.js'
 import { RunningEstimate } from './estimate.js'
@@ -42,12 +42,17 @@ export class PlainAnswer implements Metering {
 
   finish(now: number): void {
     const answer = this.#large ? this.#large.value : this.#parsed()
+    if (this.#large?.isUnfinished) this.#findings.isCut = true
     this.#large = undefined
     this.#chunks = []
-    if (!isObject(answer)) return
+    const error = anyErrorIn(answer)
+    if (!isObject(answer)) {
+      if (error !== undefined) this.#findings.note({ error }, now)
+      return
+    }
     // It has come all at once: there is no first token.
     const { text, callsTool, ...reading } = this.#format.readAnswer(answer)
-    this.#findings.note(reading, now)
+    this.#findings.note(error === undefined ? reading : { error, ...reading }, now)
     if (text && this.#findings.usage?.outputTokens === undefined) this.#findings.estimatedTokens = this.#estimated(text)
   }
 
@@ -65,7 +70,9 @@ export class PlainAnswer implements Metering {
   }
 
   #parsed(): unknown {
-    const chunks = this.#chunks
-    return parsedJson((chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString())
+    const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
+    const answer = parsedJson(bytes.toString())
+    if (answer === undefined && isUnfinishedJson(bytes)) this.#findings.isCut = true
+    return answer
   }
 }

@@ -44,7 +44,7 @@ export class JsonDigest {
   #text = ''
   #start = 0
   readonly #open: Container[] = []
-  #place: 'start' | 'within' | 'end' | 'no object' = 'start'
+  #place: 'start' | 'within' | 'end' | 'other value' | 'no JSON' = 'start'
   #isKeyNext = false
   #string: OpenString | undefined
   #inScalar = false
@@ -61,6 +61,13 @@ export class JsonDigest {
   push(chunk: Buffer): void {
     let at = 0
     while (at < chunk.length && (this.#place === 'start' || this.#place === 'within')) at = this.#take(chunk, at)
+    // A value that is no object is only followed to its end.
+    if (this.#place === 'other value') this.#nesting.follow(at === 0 ? chunk : chunk.subarray(Math.max(0, at - 1)))
+  }
+
+  /** It is the beginning of a JSON text, and not all of it. */
+  get isUnfinished(): boolean {
+    return this.#place === 'other value' ? this.#nesting.isOpen : this.#place === 'start' || this.#place === 'within'
   }
 
   /** @returns how far it came */
@@ -76,7 +83,7 @@ export class JsonDigest {
       this.#place = 'within'
       this.#begin(byte)
     } else if (byte > SPACE && !BYTE_ORDER_MARK.includes(byte)) {
-      this.#place = 'no object'
+      this.#place = byte === OPEN_BRACKET || byte === QUOTE ? 'other value' : 'no JSON'
     }
     return at + 1
   }

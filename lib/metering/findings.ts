@@ -1,12 +1,22 @@
 import {
   type Counting,
+  isFailure,
   mergeUsage,
+  type Progress,
   type Reading,
   reasoningBesideOutput,
   type Tokens,
   tokensOf,
   type Usage,
 } from '../formats/index.js'
+
+/** OpenAI takes no `n` above 128 (https://platform.openai.com/docs/api-reference/chat/create#chat_create-n). */
+const MOST_CHOICES = 128
+
+/** Text, a call, or an end: what a user waits for, or need not wait for any more. */
+function isContent({ text, callsTool, whole, finishReason, isLast }: Reading, progress: Progress): boolean {
+  return Boolean(text || callsTool || whole || finishReason || isLast || progress.isContent || progress.isEnd)
+}
 
 /** What the messages of one answer have told so far. */
 export class Findings {
@@ -20,6 +30,22 @@ export class Findings {
   error: string | undefined
   /** The provider said that its stream is over. */
   isLast = false
+  /** A message of the stream was one of its format, so that it is known how the stream ends. */
+  isRecognised = false
+  /** The answer ended without a finish reason. */
+  #isEnded = false
+  /** By index: whether a choice that has begun has ended. */
+  readonly #choices: boolean[] = []
+  /** The number of the stream's last message, where its protocol counts them. */
+  sequenceNumber: number | undefined
+  /** The body ended where its JSON, or an event in it, could not. */
+  isCut = false
+  /** Some frame had a message in it. */
+  hasMessages = false
+  /** The last frames of an event stream in which no event stands: a page, perhaps, or an error in JSON. */
+  strayText: string | undefined
+  /** When content passed last, in monotonic milliseconds. It is known of all of it only where somebody asks. */
+  contentAt: number | undefined
   /** When it was known to be over, in monotonic milliseconds; `undefined` where the end of the body had to say that. */
   overAt: number | undefined
   /** Tokens of the text that has passed, estimated. */
@@ -40,6 +66,7 @@ export class Findings {
     this.billed = reading.billed ?? this.billed
     if (reading.usage?.outputTokens) this.#estimateWhenTold = this.estimatedTokens
     this.error = reading.error ?? this.error
+    if (reading.finishReason && isFailure(reading.finishReason)) this.error ??= `finish reason ${reading.finishReason}`
     if (reading.isLast) this.isLast = true
     if (reading.text || reading.callsTool || reading.whole) this.firstTokenAt ??= now
     this.#noteOrder(reading, this.finishReason !== undefined || this.isLast)
@@ -62,6 +89,32 @@ export class Findings {
   #noteOrder({ text, usage }: Reading, isAtEnd: boolean): void {
     if (usage?.outputTokens !== undefined) this.#isToldAtEnd = isAtEnd
     else if (text) this.#isToldAtEnd = false
+  }
+
+  /** Takes in how far a message of the stream has brought it. */
+  follow(progress: Progress, reading: Reading, now: number): void {
+    this.isRecognised = true
+    if (progress.isEnd) this.#isEnded = true
+    this.sequenceNumber = progress.sequenceNumber ?? this.sequenceNumber
+    // The first one, which seemed to be the only one, may have ended unseen; if it has not, it comes again.
+    if (progress.choices?.some(({ index }) => index > 0) && !this.hasSeveralChoices) this.#choices.length = 0
+    if (progress.choices) for (const { index, isEnded } of progress.choices) this.#followChoice(index, isEnded)
+    else if (reading.text || reading.finishReason) this.#followChoice(0, Boolean(reading.finishReason))
+    if (isContent(reading, progress)) this.contentAt = now
+  }
+
+  /** Several choices have begun: only each of them tells where it ends. */
+  get hasSeveralChoices(): boolean {
+    return this.#choices.length > 1
+  }
+
+  /** The provider said that its answer is complete: by its stream's last message, or by a finish reason of each choice. */
+  get isComplete(): boolean {
+    return this.isLast || this.#isEnded || (this.finishReason !== undefined && !this.#choices.includes(false))
+  }
+
+  #followChoice(index: number, isEnded: boolean): void {
+    if (index >= 0 && index < MOST_CHOICES) this.#choices[index] = isEnded || this.#choices[index] === true
   }
 
   /** Output tokens so far: as told, and what was estimated since. */

@@ -22,10 +22,11 @@ export function meteringFor(
   config: Config,
 ): Metering | undefined {
   const { format, findings, hidesUsage } = exchange
-  const { estimateTokens, onEvent } = config
+  const { estimateTokens, limits, onEvent } = config
   if (!framing) return isJson ? new PlainAnswer(format, findings, estimateTokens) : undefined
   const seenBy = onEvent && exchange.hookView()
   return new Passage(format, framing, findings, {
+    noticesContent: Math.min(limits.firstTokenTimeoutMs, limits.progressTimeoutMs) < Number.POSITIVE_INFINITY,
     sent: exchange.sent,
     hidesUsage,
     estimateTokens,

@@ -1,4 +1,4 @@
-import type { Format, JsonObject, Reading, WholeItem } from '../formats/index.js'
+import { anyErrorIn, type Format, type JsonObject, type Reading, sentenceOf, type WholeItem } from '../formats/index.js'
 import type { Framing, Message } from '../framing/index.js'
 import { isObject, parsedJson } from '../json.js'
 import { type EstimateTokens, tokensByApp } from './app-estimate.js'
@@ -6,6 +6,12 @@ import { RunningEstimate } from './estimate.js'
 import type { Findings } from './findings.js'
 import { markedFrames } from './marked.js'
 import { Tail } from './tail.js'
+
+/** So many frames of a turn are looked into for content, the last ones first: of pings there may be thousands. */
+const LOOKS_PER_TURN = 64
+
+/** So many characters are kept of an error that is no JSON. */
+const LONGEST_ERROR = 1000
 
 /** What is done with what passes; what the client sees of it. */
 export interface Metering {
@@ -23,6 +29,8 @@ export interface Metering {
 }
 
 export interface PassageOptions {
+  /** It matters when content passes: each turn's frames are looked through for some. */
+  readonly noticesContent?: boolean
   /** How much the client has been sent: something of ours (a heartbeat) may stand before the first frame. */
   readonly sent: { readonly bytes: number }
   /** The event that tells usage and nothing else was not asked for by the client, who shall not see it. */
@@ -80,7 +88,8 @@ export class Passage implements Metering {
       const end = ends[at]!
       const isMarked = marked !== undefined && marked[nextMark] === at
       if (isMarked) nextMark++
-      const isRead = isMarked || this.#readsAll
+      // Where each of several choices ends is told by frames that nothing marks.
+      const isRead = isMarked || this.#readsAll || this.#findings.hasSeveralChoices
       if (isRead || !this.#estimate.count(frames, start, end)) {
         const frame = frames.subarray(start, end)
         const seen = this.#asFirst(this.#tried(frame, now))
@@ -94,15 +103,27 @@ export class Passage implements Metering {
       start = end
     }
     this.#findings.estimatedTokens = this.#estimate.tokens
-    if (!this.#readsAll) this.#tail.keep(frames, ends)
+    if (!this.#readsAll || !this.#findings.hasMessages) this.#tail.keep(frames, ends)
+    if (this.#options.noticesContent && this.#findings.contentAt !== now) this.#noticeContent(frames, ends, now)
     if (!pieces) return frames
     return joined([...pieces, frames.subarray(kept)])
   }
 
   /** What stands in the last frames (finish reason, error) need not have had a mark. */
   finish(now: number): void {
-    for (const frame of this.#tail.frames()) {
-      this.#findings.noteAtEnd(this.#read(frame)?.reading ?? {}, now)
+    const frames = this.#tail.frames()
+    for (const frame of frames) {
+      this.#findings.noteAtEnd(this.#read(frame, now)?.reading ?? {}, now)
+    }
+    if (this.#findings.hasMessages || frames.length === 0) return
+    this.#findings.strayText = Buffer.concat(frames).toString() + (this.#findings.strayText ?? '')
+  }
+
+  /** Looks for the last frame of a turn with content, which as a rule is its last frame. */
+  #noticeContent(frames: Buffer, ends: readonly number[], now: number): void {
+    for (let at = ends.length - 1, looks = 0; at >= 0 && looks < LOOKS_PER_TURN; at--, looks++) {
+      this.#read(frames.subarray(ends[at - 1] ?? 0, ends[at]), now)
+      if (this.#findings.contentAt === now) return
     }
   }
 
@@ -118,7 +139,7 @@ export class Passage implements Metering {
 
   /** @returns what the client gets of the frame: the frame itself, another in its place, or no bytes */
   #look(frame: Buffer, now: number): Buffer {
-    const read = this.#read(frame)
+    const read = this.#read(frame, now)
     if (!read) return frame
     const { message, data, reading } = read
     const { estimateTokens, hidesUsage, onMessage } = this.#options
@@ -152,14 +173,30 @@ export class Passage implements Metering {
     return this.#owesBeginning ? this.#framing.asFirst(seen) : seen
   }
 
-  #read(frame: Buffer): { message: Message; data: unknown; reading: Reading } | undefined {
+  #read(frame: Buffer, now: number): { message: Message; data: unknown; reading: Reading } | undefined {
     const message = this.#framing.read(frame)
-    const data = message && parsedJson(message.data)
-    if (!message || (data === undefined && !message.isError)) return undefined
+    if (!message) return undefined
+    const findings = this.#findings
+    findings.hasMessages = true
+    const data = parsedJson(message.data)
     const reading = isObject(data) ? this.#format.readMessage(data as JsonObject, message.event) : {}
-    const error = message.isError ? (reading.error ?? message.event ?? 'an error') : reading.error
+    const progress = isObject(data) ? this.#format.progressIn(data, message.event) : undefined
+    if (progress) findings.follow(progress, reading, now)
+    // Of a protocol that is not known nobody can tell what is content.
+    else if (this.#format.isGuess && !findings.isRecognised) findings.contentAt = now
+    const error = reading.error ?? errorOf(message, data)
+    if (data === undefined && error === undefined) return undefined
     return { message, data, reading: error === undefined ? reading : { ...reading, error } }
   }
+}
+
+/** The error that a message says, in its framing's way or in its data. */
+function errorOf({ event, data: text, isError }: Message, data: unknown): string | undefined {
+  const said = anyErrorIn(data)
+  if (said !== undefined) return said
+  if (isError) return event ?? 'an error'
+  // An event of that name is one, whatever its data.
+  return event === 'error' ? sentenceOf(data ?? text.slice(0, LONGEST_ERROR)) : undefined
 }
 
 const NOTHING = Buffer.alloc(0)

@@ -64,8 +64,6 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
   readonly #downstream: Downstream
   /** How the client's stream is framed; `undefined` where it gets none. */
   #framing: Framing | undefined
-  /** The provider's body becomes one event of the client's stream. */
-  #isEnclosed = false
   #relay: Relay | undefined
   /** What the departure of the client means has been worked out. */
   #isDepartureSettled = false
@@ -88,6 +86,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
   answer(status: number, headers: Record<string, string>, body?: string | Buffer): void {
     this.#exchange.phase = 'ending'
     this.#exchange.deadlines.stop('firstByte')
+    this.#exchange.deadlines.stop('firstToken')
     this.#downstream.open(status, headers)
     this.#downstream.end(this.#exchange.req.method === 'HEAD' ? undefined : body)
   }
@@ -152,6 +151,12 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
       debug.stream('%s the failure could not be said: %s', this.#exchange.id, error)
       this.#downstream.cut()
     }
+  }
+
+  /** The same, unless what has come is an answer that need not have content by now. */
+  failForSilence(failure: AiProxyError): void {
+    if (this.#relay) this.#relay.onSilence(failure)
+    else this.fail(failure)
   }
 
   /** Ends the exchange because the app wants it; where its last bytes are on their way already, by cutting them off. */
@@ -222,7 +227,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
       return
     }
     const isOurs = this.#downstream.begun === 'ours'
-    const frame = isOurs && this.#framing && failureFrame(this.#framing, format, body)
+    const frame = isOurs && this.#framing && failureFrame(this.#framing, format, body, this.#exchange.streamState())
     if (frame) {
       this.#downstream.end(frame)
     } else {
@@ -270,10 +275,12 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     const { secrets } = exchange
     const { maxEventBytes } = this.#config.limits
     if (framing) this.#events.onStream(exchange)
-    const metering = meteringFor(exchange, framing, isJson, this.#config)
+    const isEnclosed = this.#framing !== undefined && framing !== this.#framing
+    const metering = isEnclosed
+      ? meteringFor(exchange, undefined, isJson || framing !== undefined, this.#config)
+      : meteringFor(exchange, framing, isJson, this.#config)
     exchange.metering = metering
-    if (this.#framing && framing !== this.#framing) {
-      this.#isEnclosed = true
+    if (isEnclosed) {
       const isReadable = !headers['content-encoding']
       const framer = new EnclosingFramer(maxEventBytes, (body) => {
         return this.#enclosed(secrets.hideIn(body), status, isReadable)
@@ -298,20 +305,25 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
 
   /** What the provider says instead of a stream, as an event; its own words where it says an error in JSON. */
   #enclosed(body: Buffer, status: number, isText: boolean): string {
-    this.#exchange.metering?.pass(body, [], performance.now())
-    if (status < 400 && isText && body.length > 0 && isUtf8(body)) return asDataEvent(body)
-    const { format } = this.#exchange
-    const what = status < 400 ? 'neither a stream nor a text' : 'an error'
-    const failure = new AiProxyError('upstream_error', `The provider answered with ${what} (status ${status})`)
-    this.#exchange.settle(failure.outcome, failure)
-    const said = parsedJson(body.toString())
-    return format.errorEvent(format.isErrorBody(said) ? said : format.errorBody(failure))
+    const exchange = this.#exchange
+    exchange.metering?.pass(body, [], performance.now())
+    exchange.finishMetering()
+    const { format, findings } = exchange
+    const isError = status >= 400 || findings.error !== undefined
+    if (!isError && isText && body.length > 0 && isUtf8(body)) return asDataEvent(body)
+    const what = isError ? 'an error' : 'neither a stream nor a text'
+    const said = findings.error === undefined ? '' : `: ${findings.error}`
+    const failure = new AiProxyError('upstream_error', `The provider answered with ${what} (status ${status})${said}`)
+    exchange.settle(failure.outcome, failure)
+    const answer = parsedJson(body.toString())
+    const errorBody = format.isErrorBody(answer) ? answer : format.errorBody(failure)
+    return format.errorEvent(errorBody, exchange.streamState())
   }
 
   /** The provider said, in an answer that had begun well, that it failed. */
   #settleSaidError(): void {
     const { error } = this.#exchange.findings
-    if (error === undefined || this.#isEnclosed) return
+    if (error === undefined) return
     const failure = new AiProxyError('upstream_error', `The provider failed within its answer: ${error}`)
     this.#exchange.settle(failure.outcome, failure)
   }

@@ -1,4 +1,4 @@
-import type { Format } from '../formats/index.js'
+import type { Format, StreamState } from '../formats/index.js'
 import type { Framing } from '../framing/index.js'
 
 /**
@@ -6,11 +6,17 @@ import type { Framing } from '../framing/index.js'
  * connection must be cut for no client to take a part for the whole.
  *
  * @param body an error body of the format
+ * @param stream what the stream has told so far
  */
-export function failureFrame(framing: Framing, format: Format, body: unknown): Buffer | undefined {
+export function failureFrame(
+  framing: Framing,
+  format: Format,
+  body: unknown,
+  stream?: StreamState,
+): Buffer | undefined {
   switch (framing.name) {
     case 'sse':
-      return Buffer.from(format.errorEvent(body))
+      return Buffer.from(format.errorEvent(body, stream))
     case 'ndjson':
       return Buffer.from(`${JSON.stringify(body)}\n`)
     case 'aws-event-stream':

@@ -132,7 +132,7 @@ export function kindByFirstBytes(start: Buffer, isAll: boolean, exchange: Exchan
     case 'event':
       return asksForStream ? { framing: sse, isJson: false } : AS_IT_IS
     case 'array':
-      return asksForStream && format.name === 'gemini' ? { framing: jsonArray, isJson: false } : AS_IT_IS
+      return asksForStream && format.name === 'gemini' ? { framing: jsonArray, isJson: false } : JSON_ANSWER
     case 'object':
       return asksForStream && format.name.startsWith('ollama-') ? { framing: ndjson, isJson: false } : JSON_ANSWER
     case 'printed-object':

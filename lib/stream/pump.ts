@@ -15,6 +15,14 @@ export interface PumpEvents {
   acceptsRest(rest: Buffer): boolean
   /** The provider's answer is over, and all of it is written. */
   onEnd(): void
+  /**
+   * The body ended well, in the middle of a frame, of which nothing goes out; all whole events before it are written.
+   *
+   * @param why a sentence
+   */
+  onCut(why: string): void
+  /** Whether a body that is no stream, whose last bytes have come, ends before it is complete: they do not go out. */
+  isCut(): boolean
   /** The provider broke off; all whole events that it had sent are written. */
   onBroken(error: Error): void
   onTooManyBytes(): void
@@ -128,7 +136,9 @@ export class Pump implements TurnTaker {
     this.#bytesLeft -= size
     const frames = this.#framer.push(allowed)
     if (frames && this.#bytesLeft >= 0 && this.#isWhole()) {
-      this.#sink.end(this.#metered(frames, now))
+      const seen = this.#metered(frames, now)
+      if (this.#events.isCut()) this.#stopWith(() => this.#events.onEnd())
+      else this.#sink.end(seen)
     } else {
       this.#write(frames, now)
     }
@@ -164,6 +174,10 @@ export class Pump implements TurnTaker {
     this.#stopWith(() => this.#events.onBroken(new Error(why)))
   }
 
+  #cutOff(why: string): void {
+    this.#stopWith(() => this.#events.onCut(why))
+  }
+
   readonly #onEnd = (): void => {
     try {
       this.#finish()
@@ -174,10 +188,10 @@ export class Pump implements TurnTaker {
 
   #finish(): void {
     const rest = this.#framer.end()
-    if (this.#framer.corrupt) return this.#breakOff(this.#framer.corrupt)
+    if (this.#framer.corrupt) return this.#cutOff(this.#framer.corrupt)
     if (rest && !this.#events.acceptsRest(rest)) {
       this.#framer.refuse()
-      return this.#onBroken(new Error('it ended in the middle of an event'))
+      return this.#cutOff('it ended in the middle of an event')
     }
     this.#write(rest, performance.now())
     if (!this.#isStopped) this.#stopWith(() => this.#events.onEnd())

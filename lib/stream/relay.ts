@@ -2,9 +2,9 @@ import type { Config } from '../config.js'
 import { debug } from '../debug.js'
 import { AiProxyError, limitFailure, toFailure } from '../errors.js'
 import type { Exchange } from '../exchange.js'
-import type { Framer } from '../framing/index.js'
-import { parsedJson } from '../json.js'
+import { ContentWatch } from './content-watch.js'
 import type { Downstream } from './downstream.js'
+import { acceptsRest, failureAtEnd, failureOfCut } from './ending.js'
 import { Pump, type PumpEvents } from './pump.js'
 import type { TurnScheduler } from './turns.js'
 import type { Carriage } from './unlabelled.js'
@@ -36,8 +36,9 @@ export class Relay implements PumpEvents {
   readonly #config: Config
   readonly #events: RelayEvents
   readonly #carriage: Carriage
-  readonly #framer: Framer
   readonly #isCloseDelimited: boolean
+  /** Where a limit on the silence of the model is set. */
+  readonly #contentWatch: ContentWatch | undefined
   readonly #pump: Pump
 
   constructor(
@@ -53,10 +54,12 @@ export class Relay implements PumpEvents {
     this.#events = events
     const { body, carriage } = source
     this.#carriage = carriage
-    this.#framer = carriage.framer
     this.#isCloseDelimited = source.isCloseDelimited
     this.#awaitBytes()
-    const { maxStreamDurationMs, maxResponseBytes } = config.limits
+    const { maxStreamDurationMs, maxResponseBytes, firstTokenTimeoutMs, progressTimeoutMs } = config.limits
+    if (Math.min(firstTokenTimeoutMs, progressTimeoutMs) < Number.POSITIVE_INFINITY) {
+      this.#contentWatch = new ContentWatch(exchange, config, this)
+    }
     exchange.deadlines.start('duration', maxStreamDurationMs, () => this.#hit('stream_too_long'))
     this.#pump = new Pump(body, carriage.framer, carriage.metering, downstream, turns, maxResponseBytes, this)
   }
@@ -66,6 +69,7 @@ export class Relay implements PumpEvents {
     this.#exchange.phase = 'stalled'
     // While we do not read, the provider's silence is ours.
     this.#exchange.deadlines.stop('idle')
+    this.#contentWatch?.pause()
   }
 
   /** The client has read on; or it has left, and the rest is read without it. */
@@ -73,6 +77,7 @@ export class Relay implements PumpEvents {
     if (this.#exchange.phase !== 'stalled') return
     this.#exchange.phase = phase
     this.#awaitBytes()
+    this.#contentWatch?.resume()
     this.#pump.wake()
   }
 
@@ -88,31 +93,49 @@ export class Relay implements PumpEvents {
 
   onPassed(last: Buffer | undefined): void {
     const { findings, format } = this.#exchange
-    const isOver = findings.isLast || this.#framer.isClosed || (last && format.isTerminator(last))
+    const isOver = findings.isLast || this.#carriage.framer.isClosed || (last && format.isTerminator(last))
     if (isOver && !this.isTerminated) {
       this.isTerminated = findings.isLast = true
       findings.overAt = performance.now()
       this.#awaitEnd()
+      this.#contentWatch?.end()
     }
+    this.#contentWatch?.look()
     const isTooLong = findings.generatedTokens > this.#config.limits.maxOutputTokens
     if (isTooLong && !this.isTerminated) this.#hit('output_tokens_exceeded')
   }
 
   acceptsRest(rest: Buffer): boolean {
-    if (!this.#isCloseDelimited || this.#exchange.format.isTerminator(rest)) return true
-    const data = this.#carriage.framing?.read(rest)?.data ?? '{}'
-    // An answer of another kind, which has become an event, need not be JSON; where it is, half of it is told.
-    return parsedJson(data) !== undefined || (this.#carriage.isEnclosed && !/^[[{]/.test(data))
+    return acceptsRest(rest, this.#exchange, this.#carriage)
+  }
+
+  isCut(): boolean {
+    this.#exchange.finishMetering()
+    return this.#exchange.findings.isCut
   }
 
   onEnd(): void {
-    this.#events.onWhole()
+    this.#endWith(failureAtEnd(this.#exchange, this.#carriage))
+  }
+
+  onCut(why: string): void {
+    const failure = failureOfCut(why, this.#exchange, this.#carriage)
+    // Where the end of the connection is all that ends a body, it may as well have broken.
+    const mayBeBroken = this.#isCloseDelimited && failure?.code === 'upstream_truncated'
+    if (mayBeBroken) this.onBroken(new Error(why))
+    else this.#endWith(failure)
   }
 
   onBroken(cause: Error): void {
     // It had said that it was done: what broke is the connection, not the answer.
     if (this.isTerminated) this.#events.onWhole()
     else this.#events.fail(new AiProxyError('upstream_reset', 'The provider broke off its answer', { cause }))
+  }
+
+  /** The model is silent. An answer that is no stream is not held to that: its bytes are all there is to see of it. */
+  onSilence(failure: AiProxyError): void {
+    const isStream = this.#carriage.framing !== undefined && !this.#carriage.isEnclosed
+    if (isStream || this.#exchange.upstreamBytes === 0) this.#events.fail(failure)
   }
 
   onTooManyBytes(): void {
@@ -134,6 +157,11 @@ export class Relay implements PumpEvents {
 
   #hit(code: Parameters<typeof limitFailure>[0]): void {
     this.#events.fail(limitFailure(code, this.#config.limits))
+  }
+
+  #endWith(failure: AiProxyError | undefined): void {
+    if (failure) this.#events.fail(failure)
+    else this.#events.onWhole()
   }
 
   #awaitBytes(): void {

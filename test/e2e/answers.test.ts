@@ -20,7 +20,7 @@ describe('a stream that comes compressed though it was asked not to', () => {
       const response = await within(answer, 'the head')
       assert.equal(response.headers.get('content-encoding'), null)
       const received = new Events(response)
-      for (const event of openai.events) {
+      for (const event of [...openai.events, openai.terminator]) {
         encoder.write(event)
         encoder.flush()
         assert.equal(await received.next(), event)
@@ -29,7 +29,7 @@ describe('a stream that comes compressed though it was asked not to', () => {
       assert.equal(await received.next(), undefined)
       const record = await app.record()
       assert.equal(record.outcome, 'completed')
-      assert.equal(record.downstreamBytes, openai.events.join('').length)
+      assert.equal(record.downstreamBytes, [...openai.events, openai.terminator].join('').length)
     })
   }
 
@@ -101,7 +101,7 @@ describe('answers that are no stream', () => {
     assert.deepEqual(await (await answer).json(), { ok: true })
   })
 
-  test('a 204, and an empty stream', async (t) => {
+  test('a 204 is complete, and an empty stream is truncated', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const nothing = post(app.url + openai.path, openai.request)
@@ -110,7 +110,7 @@ describe('answers that are no stream', () => {
     assert.equal((await app.record()).outcome, 'completed')
     const empty = post(app.url + openai.path, openai.request)
     ;(await provider.next()).sse().end()
-    assert.equal(await (await empty).text(), '')
-    assert.equal((await app.record()).outcome, 'completed')
+    assert.equal(openai.errorInEvent(await (await empty).text()).code, 'upstream_truncated')
+    assert.equal((await app.record()).outcome, 'upstream_error')
   })
 })

@@ -203,20 +203,22 @@ describe('a stream that the end of the connection ends', () => {
       })
     }
 
-    test(`${name}: behind a whole event: completed`, async (t) => {
+    test(`${name}: behind a whole event that is not the last: upstream_truncated`, async (t) => {
       const provider = await startProvider(t, { onCall: (call) => call.raw(head + events[0]).socket.end() })
       const app = await startApp(t, { target: provider.url })
-      assert.deepEqual(await new Events(await post(app.url + path, request)).rest(), [events[0]])
+      const received = await new Events(await post(app.url + path, request)).rest()
+      assert.equal(received[0], events[0])
+      assert.equal(errorInEvent(received[1]).code, 'upstream_truncated')
       const record = await app.record()
-      assert.deepEqual([record.outcome, record.code, record.events], ['completed', undefined, 1])
+      assert.deepEqual([record.outcome, record.code, record.events], ['upstream_error', 'upstream_truncated', 1])
     })
   }
 
   const whole: [string, (typeof protocols)[number]][] = [
     ['data: [DONE]', openai],
     ['data: [DONE]\n', openai],
-    ['data: {"a":{"b":[1]}}', openai],
-    ['data: {"a":1}\n', openai],
+    ['data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}', openai],
+    ['data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n', openai],
     ['event: message_stop\ndata: {"type":"message_stop"}', protocols[1]!],
   ]
   for (const [last, { path, request, events }] of whole) {

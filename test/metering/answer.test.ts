@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { type FormatName, formatNamed, formatNames } from '../../lib/formats/index.js'
 import { PlainAnswer } from '../../lib/metering/answer.js'
 import { Findings } from '../../lib/metering/findings.js'
-import { cutAt } from '../support/bytes.js'
+import { cutAt, piecesOf } from '../support/bytes.js'
 
 const KIB = 1024
 
@@ -72,17 +72,31 @@ describe('a JSON answer', () => {
   for (const [name, chunks] of [
     ['nothing', []],
     ['no bytes', [Buffer.alloc(0)]],
-    ['half of it', [bytesOf(completion).subarray(0, 50)]],
     ['no JSON', [Buffer.from('<html>')]],
     ['bytes that are no text', [Buffer.from([0xff, 0xfe, 0])]],
     ['a list', [bytesOf([completion])]],
     ['null', [Buffer.from('null')]],
     ['a string', [Buffer.from('"usage"')]],
-    ['half of a large one', [Buffer.alloc(300 * KIB, '{"usage":{"prompt_tokens":9},"x":"')]],
     ['a large one that is no object', [Buffer.from(`[${'1,'.repeat(150 * KIB)}1]`)]],
   ] as const) {
     test(`that is ${name} tells nothing, and nothing is thrown`, () => {
       assert.deepEqual({ ...foundIn(chunks) }, { ...new Findings() })
+    })
+  }
+
+  const large = Buffer.from(JSON.stringify([{ ...completion, more: 'x]}"'.repeat(80 * KIB) }]))
+  for (const [name, bytes, whole] of [
+    ['an object', bytesOf(completion).subarray(0, 50), bytesOf(completion)],
+    ['an object, in a string', Buffer.from('{"id":"c\\"}'), Buffer.from('{"id":"c\\\\"}')],
+    ['a list behind a byte order mark', Buffer.from('\uFEFF[{"id":"c"}'), Buffer.from('\uFEFF[{"id":"c"}]')],
+    ['a large object', large.subarray(1, -2), large.subarray(1, -1)],
+    ['a large list', large.subarray(0, -1), large],
+  ] as const) {
+    test(`half of ${name} is cut, and all of it is not`, () => {
+      for (const step of [1 << 20, 7919]) {
+        assert.deepEqual({ ...foundIn(piecesOf(bytes, step)) }, { ...new Findings(), isCut: true })
+        assert.equal(foundIn(piecesOf(whole, step)).isCut, false)
+      }
     })
   }
 

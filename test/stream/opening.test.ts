@@ -149,7 +149,7 @@ describe('what the first bytes say of a body', () => {
     ['{\n  "error": "no such model"\n}', { path: '/api/generate' }, 'json'],
     ['{"done":true}', { path: '/api/chat', asksForStream: false }, 'json'],
     ['[{"candidates":[]}', { path: GEMINI }, 'json-array'],
-    ['[{"candidates":[]}', {}, 'as it is'],
+    ['[{"candidates":[]}', {}, 'json'],
     ['<html>', {}, 'as it is'],
     ['database error', {}, 'as it is'],
     ['data', {}, 'as it is'],

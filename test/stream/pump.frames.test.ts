@@ -86,13 +86,13 @@ describe('bytes that are no frames', () => {
     assert.deepEqual(log, ['last a;', 'broken: the checksum is wrong'])
   })
 
-  test('an end in the middle of a frame of which no half may go out: it is broken', async () => {
+  test('an end in the middle of a frame of which no half may go out: it is cut', async () => {
     const { source, res, log, run } = rig({ framer: new FakeFramer() })
     await source.arrive('a;b?')
     await source.finish()
     await run()
     assert.equal(res.body, 'a;')
-    assert.deepEqual(log, ['last a;', 'broken: it ended in the middle of a frame'])
+    assert.deepEqual(log, ['last a;', 'cut: it ended in the middle of a frame'])
   })
 
   test('where the client does not keep up: what is whole goes out, then the break', async () => {

@@ -96,6 +96,8 @@ export function rig(given: Given = {}) {
     },
     onPassed: (last) => void (last && log.push(`last ${last}`)),
     acceptsRest: () => true,
+    onCut: (why) => log.push(`cut: ${why}`),
+    isCut: () => false,
     onEnd: () => log.push('end'),
     onBroken: (error) => log.push(`broken: ${error.message}`),
     onTooManyBytes: () => log.push('too many bytes'),

@@ -1,0 +1,18 @@
+import { valueAt } from './fields.js'
+import type { ChoiceState } from './format.js'
+
+/**
+ * The choices that a message is about, where it tells that there are several.
+ *
+ * @param reasonOf why a choice ends, where it does
+ */
+export function severalChoices(
+  choices: unknown,
+  reasonOf: (choice: unknown) => string | undefined,
+): readonly ChoiceState[] | undefined {
+  if (!Array.isArray(choices) || (choices.length < 2 && !valueAt(choices, 0, 'index'))) return undefined
+  return choices.map((choice: unknown) => {
+    const index = valueAt(choice, 'index')
+    return { index: typeof index === 'number' ? index : 0, isEnded: reasonOf(choice) !== undefined }
+  })
+}

@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { startApp } from './support/app.js'
+import { post } from './support/client.js'
+import { type Owner, startProvider } from './support/provider.js'
+import { streams, type WireStream } from './support/streams.js'
+
+const { chat, completions, responses, anthropic, geminiSse, cohere, ollamaChat } = streams
+const SSE = 'text/event-stream'
+const JSON_TYPE = 'application/json'
+const data = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`
+
+async function answered(
+  t: Owner,
+  { path, request }: Pick<WireStream, 'path' | 'request'>,
+  type: string,
+  body: string,
+  heartbeatBeforeFirstByte = false,
+) {
+  const act = {
+    onCall: ({ res }: { res: import('node:http').ServerResponse }) =>
+      res.writeHead(200, { 'content-type': type }).end(body),
+  }
+  const provider = await startProvider(t, act)
+  const app = await startApp(t, { target: provider.url, endpoints: 'all', heartbeatBeforeFirstByte })
+  const response = await post(app.url + path, request)
+  const received = (await response.text()).replaceAll(': heartbeat\n\n', '')
+  return { received, status: response.status, record: await app.record() }
+}
+
+/** What stands alone in a stream, and what of it the record repeats. */
+const events: [what: string, event: string, said: RegExp][] = [
+  [
+    'an event of that name, with a code',
+    'event: error\ndata: {"code":"Throttled","message":"too fast"}\n\n',
+    /too fast/,
+  ],
+  ['an event of that name, with a detail', 'event: error\ndata: {"detail":"no capacity"}\n\n', /no capacity/],
+  ['an event of that name, with a text', 'event: error\ndata: lost the worker\n\n', /lost the worker/],
+  ['an event of that name, with a JSON string', 'event: error\ndata: "gone"\n\n', /gone/],
+  ['an event of that name, with nothing that says anything', 'event: error\ndata: {}\n\n', /failed/],
+  ['a code and a message', data({ code: 'ContentRefused', message: 'not this' }), /not this/],
+  ['a numeric code and a msg', data({ code: 1302, msg: 'rate' }), /rate/],
+  ['an error code and an error message', data({ error_code: 336, error_msg: 'quota' }), /quota/],
+  [
+    'no choices, and a base_resp',
+    data({ choices: null, base_resp: { status_code: 1013, status_msg: 'inner' } }),
+    /inner/,
+  ],
+  ['a list of errors', data({ errors: [{ message: 'first', code: 1 }] }), /first/],
+  ['a list of sentences', data({ errors: ['first'] }), /first/],
+  ['the type error', data({ type: 'error', message: 'typed' }), /typed/],
+  ['the object error', data({ object: 'error', message: 'object' }), /object/],
+  ['a detail', data({ detail: 'not authenticated' }), /not authenticated/],
+  ['details of FastAPI', data({ detail: [{ loc: ['body'], msg: 'field required' }] }), /field required/],
+  ['a status and a message', data({ status: 'error', message: 'worker' }), /worker/],
+  ['no success', data({ success: false, message: 'unsuccessful' }), /unsuccessful/],
+  ['a sentence as the error', data({ error: 'overheated' }), /overheated/],
+  ['an error in a list', data([{ error: { message: 'listed' } }]), /listed/],
+]
+
+describe('an error that a stream says, whatever its spelling, is upstream_error, and passes as it is', () => {
+  for (const stream of [chat, completions, responses, anthropic, geminiSse, cohere]) {
+    for (const [what, event, said] of events) {
+      test(`${stream.name}: ${what}`, async (t) => {
+        const { received, record } = await answered(t, stream, SSE, event)
+        assert.equal(received, event)
+        assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+        assert.match(record.error ?? '', said)
+      })
+    }
+  }
+
+  test('behind text, before a proper end, and for Ollama on a line', async (t) => {
+    const late = [...chat.frames.slice(0, 3), data({ code: 500, message: 'died' }), 'data: [DONE]\n\n'].join('')
+    const line = '{"model":"m","message":{"content":"Once"},"done":false}\n{"error":"out of memory"}\n'
+    for (const [stream, body] of [
+      [chat, late],
+      [ollamaChat, line],
+    ] as const) {
+      const { received, record } = await answered(t, stream, stream.contentType, body)
+      assert.equal(received, body)
+      assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+    }
+  })
+
+  const reasons: [WireStream, object][] = [
+    [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'error' }] }],
+    [chat, { choices: [{ index: 0, delta: {}, error: { message: 'no' } }] }],
+    [completions, { choices: [{ index: 0, text: '', finish_reason: 'error' }] }],
+    [cohere, { type: 'message-end', delta: { finish_reason: 'ERROR' } }],
+    [responses, { type: 'response.failed', response: { id: 'r', status: 'failed', error: null } }],
+  ]
+  for (const [stream, message] of reasons) {
+    test(`${stream.name}: ${JSON.stringify(message)}`, async (t) => {
+      const { record } = await answered(t, stream, SSE, `${data(message)}data: [DONE]\n\n`)
+      assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+    })
+  }
+})
+
+describe('what is no event stream and calls itself one', () => {
+  const page = '<html>\n<body>\n\n<h1>502 Bad Gateway</h1>\n\n</body>\n</html>'
+  const bodies: [what: string, body: string, said: RegExp][] = [
+    ['an error in JSON', '{"error":{"message":"Key unknown"}}', /Key unknown/],
+    [
+      'an error in JSON, printed over lines',
+      JSON.stringify({ error: { message: 'Key unknown' } }, null, 2),
+      /Key unknown/,
+    ],
+    ['an error in JSON, with a blank line', '{"error":{"message":"Key unknown"}}\n\n', /Key unknown/],
+    ['a detail in JSON', '{"detail":"Key unknown"}', /Key unknown/],
+    ['a page', page, /no event stream/],
+    ['a page on one line', page.replaceAll('\n', ''), /no event stream/],
+    ['a text', 'upstream connect error or disconnect/reset before headers', /no event stream/],
+  ]
+  for (const [what, body, said] of bodies) {
+    for (const early of [false, true]) {
+      test(`${what}${early ? ', opened early' : ''}: an error event`, async (t) => {
+        const { received, record } = await answered(t, chat, SSE, body, early)
+        assert.match(received, /data: \{"error":\{.*"code":"upstream_error".*\n\n$/)
+        assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+        assert.match(record.error ?? '', said)
+      })
+    }
+  }
+})
+
+describe('an error that a JSON answer says with status 200', () => {
+  const bodies = [
+    '{"error":{"message":"Key unknown"}}',
+    '{"code":"Throttled","message":"Key unknown"}',
+    '{"base_resp":{"status_code":1004,"status_msg":"Key unknown"},"choices":null}',
+    '[{"error":{"message":"Key unknown"}}]',
+  ]
+  for (const { name, path, request } of [chat, responses, anthropic, geminiSse, cohere]) {
+    for (const body of bodies) {
+      test(`${name}: ${body} passes as it is`, async (t) => {
+        const plain = {
+          path: path.replace('streamGenerateContent?alt=sse', 'generateContent'),
+          request: { ...request, stream: false },
+        }
+        const { received, status, record } = await answered(t, plain, JSON_TYPE, body)
+        assert.deepEqual([received, status], [body, 200])
+        assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+        assert.match(record.error ?? '', /Key unknown/)
+      })
+
+      test(`${name}: ${body} becomes an error event where the stream was opened early`, async (t) => {
+        const { received, record } = await answered(t, { path, request }, JSON_TYPE, body, true)
+        assert.match(received, /^(?:event: .*\n)?data: .*Key unknown.*\n\n$/)
+        assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+      })
+    }
+  }
+})
+
+describe('what looks like an error and is none', () => {
+  const choices = [
+    { index: 0, delta: { content: '{"error":{"message":"x"}} "detail": "code"' }, finish_reason: 'stop' },
+  ]
+  const ordinary: object[] = [
+    { choices },
+    { choices, error: null },
+    { choices, error: {} },
+    { choices, error: '' },
+    { choices, error: { code: null, message: null } },
+    { choices, errors: [] },
+    { choices, code: 0, message: 'success' },
+    { choices, code: 'OK', msg: '' },
+    { choices, base_resp: { status_code: 0, status_msg: '' } },
+    { choices, detail: null },
+    { choices, status_code: 200, message: '' },
+  ]
+  for (const chunk of ordinary) {
+    test(`in a stream: ${JSON.stringify({ ...chunk, choices: 1 })}`, async (t) => {
+      const { record } = await answered(t, chat, SSE, `${data(chunk)}data: [DONE]\n\n`)
+      assert.deepEqual([record.outcome, record.error], ['completed', undefined])
+    })
+  }
+
+  const answers: [path: string, body: object][] = [
+    ['/v1/chat/completions', { id: 'c', choices: [{ message: { content: 'x' }, finish_reason: 'stop' }], error: {} }],
+    ['/v1/unheard', { code: 0, message: 'success', data: [] }],
+    ['/v1/unheard', { code: 'success', message: 'done', result: { ok: true } }],
+    ['/v1/chat', { response_id: 'r', generation_id: 'g', text: 'Once', message: 'Tell a story', code: 'a' }],
+    ['/v1/batches/b', { id: 'b', object: 'batch', errors: null, status: 'failed' }],
+    ['/v1/files/f', { id: 'f', object: 'file', status: 'error', status_details: 'bad' }],
+    ['/v1/notes', { detail: 'long', title: 'A note', text: 'of the model' }],
+  ]
+  for (const [path, body] of answers) {
+    test(`in an answer of ${path}: ${JSON.stringify(body)}`, async (t) => {
+      const { record } = await answered(t, { path, request: { model: 'm' } }, JSON_TYPE, JSON.stringify(body))
+      assert.deepEqual([record.outcome, record.error], ['completed', undefined])
+    })
+  }
+})

@@ -1,0 +1,318 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
+import type { AiProxyOptions } from '../../lib/index.js'
+import { type App, startApp } from './support/app.js'
+import { connect } from './support/client.js'
+import { type Call, type Owner, startProvider } from './support/provider.js'
+import { allStreams, beforeTheEnd, chatChunk, sseEvent, streams, type WireStream } from './support/streams.js'
+
+/** Ways in which the body of a provider whose process has died ends well in HTTP. */
+const delimited: Record<string, (call: Call, contentType: string, body: Buffer) => unknown> = {
+  'the last chunk': (call, type, body) => call.res.writeHead(200, { 'content-type': type }).end(body),
+  'a content-length': (call, type, body) =>
+    call.res.writeHead(200, { 'content-type': type, 'content-length': body.length }).end(body),
+  'the end of the connection': (call, type, body) => {
+    call.socket.write(`HTTP/1.1 200 OK\r\ncontent-type: ${type}\r\n\r\n`)
+    call.socket.end(body)
+  },
+}
+
+interface Exchanged {
+  readonly app: App
+  /** The body, dechunked, as far as it came. */
+  readonly body: Buffer
+  /** HTTP says that this is all. */
+  readonly isWhole: boolean
+}
+
+async function exchanged(
+  t: Owner,
+  { path, request }: Pick<WireStream, 'path' | 'request'>,
+  act: (call: Call) => unknown,
+  options: Partial<AiProxyOptions> = {},
+): Promise<Exchanged> {
+  const provider = await startProvider(t, { onCall: act })
+  const app = await startApp(t, { target: provider.url, endpoints: 'all', ...options })
+  const client = (await connect(t, app.port)).post(`/ai${path}`, request)
+  const isWhole = await client.sees(/\r\n0\r\n\r\n/).then(
+    () => true,
+    () => false,
+  )
+  return { app, isWhole, body: dechunked(client.text) }
+}
+
+function dechunked(text: string): Buffer {
+  let rest = Buffer.from(text.slice(text.indexOf('\r\n\r\n') + 4), 'latin1')
+  const pieces: Buffer[] = []
+  for (;;) {
+    const lineEnd = rest.indexOf('\r\n')
+    const size = Number.parseInt(rest.toString('latin1', 0, Math.max(0, lineEnd)), 16)
+    if (!size) return Buffer.concat(pieces)
+    pieces.push(rest.subarray(lineEnd + 2, lineEnd + 2 + size))
+    rest = rest.subarray(lineEnd + 4 + size)
+  }
+}
+
+/** The code of the error that stands behind what has passed, in the client's protocol. */
+function codeIn({ contentType }: WireStream, rest: Buffer): unknown {
+  if (contentType.includes('amazon')) {
+    const message = awsEventStream.read(rest)
+    assert.equal(message?.isError, true)
+    return JSON.parse(message!.data).code
+  }
+  const data = JSON.parse(/\{.*\}/.exec(rest.toString())![0])
+  return data.code ?? data.error.details?.[0].metadata.code ?? data.error.code
+}
+
+const withoutHeartbeats = (body: Buffer) =>
+  Buffer.from(body.toString('latin1').replaceAll(': heartbeat\n\n', ''), 'latin1')
+
+describe('a stream that ends well in HTTP and not in its protocol: an error event, upstream_truncated', () => {
+  for (const stream of allStreams) {
+    const begun = beforeTheEnd(stream)
+    const half = stream.frames[begun.length]!.subarray(0, 25)
+    for (const [how, send] of Object.entries(delimited)) {
+      for (const heartbeatBeforeFirstByte of [false, true]) {
+        const early = heartbeatBeforeFirstByte ? ', opened early' : ''
+        for (const [what, rest] of [
+          ['between two events', Buffer.alloc(0)],
+          ['in the middle of an event', half],
+        ] as const) {
+          test(`${stream.name}: ${what}, by ${how}${early}`, async (t) => {
+            const sent = Buffer.concat([...begun, rest])
+            const act = (call: Call) => send(call, stream.contentType, sent)
+            const { app, body, isWhole } = await exchanged(t, stream, act, { heartbeatBeforeFirstByte })
+            const record = await app.record()
+            // In the middle of an event, a connection that ended may have broken.
+            const code =
+              how === 'the end of the connection' && record.code === 'upstream_reset'
+                ? record.code
+                : 'upstream_truncated'
+            if (rest.length === 0 && stream !== streams.geminiArray) assert.equal(code, 'upstream_truncated')
+            assert.deepEqual([record.outcome, record.code], ['upstream_error', code])
+            assert.equal(record.usage?.estimated, true)
+            const whole = Buffer.concat(begun)
+            const got = withoutHeartbeats(body)
+            if (stream === streams.geminiArray) {
+              // A connection that is cut may take with it what was on its way.
+              assert.deepEqual([isWhole, whole.toString('latin1').startsWith(got.toString('latin1'))], [false, true])
+            } else {
+              assert.equal(got.toString('latin1', 0, whole.length), whole.toString('latin1'))
+              assert.equal(isWhole, true)
+              assert.equal(codeIn(stream, got.subarray(whole.length)), code)
+              assert.ok(!got.subarray(whole.length).includes(half), 'no half of an event goes out')
+            }
+          })
+        }
+      }
+    }
+  }
+})
+
+const finished: [what: string, stream: WireStream, frames: readonly Buffer[]][] = [
+  ['chat without usage and [DONE]', streams.chat, streams.chat.frames.slice(0, -2)],
+  ['chat with usage, without [DONE]', streams.chat, streams.chat.frames.slice(0, -1)],
+  ['completions without [DONE]', streams.completions, streams.completions.frames.slice(0, -1)],
+  ['Anthropic without message_stop', streams.anthropic, streams.anthropic.frames.slice(0, -1)],
+  [
+    'Anthropic, a programmatic tool call',
+    streams.anthropic,
+    [
+      sseEvent({
+        type: 'message_start',
+        message: { id: 'm', content: [{ type: 'tool_use' }], stop_reason: 'tool_use' },
+      }),
+    ],
+  ],
+  ['converse without metadata', streams.converse, streams.converse.frames.slice(0, -1)],
+  ['Gemini, a prompt that is blocked', streams.geminiSse, [sseEvent({ promptFeedback: { blockReason: 'SAFETY' } })]],
+  [
+    'chat with [DONE] and no finish reason',
+    streams.chat,
+    [...beforeTheEnd(streams.chat), Buffer.from('data: [DONE]\n\n')],
+  ],
+  [
+    'responses that were cancelled',
+    streams.responses,
+    [
+      ...beforeTheEnd(streams.responses),
+      sseEvent({ type: 'response.cancelled', response: { status: 'cancelled' } }, 'response.cancelled'),
+    ],
+  ],
+]
+
+describe('a finish reason, or the last message, is an end', () => {
+  for (const [what, stream, frames] of finished) {
+    for (const [how, send] of Object.entries(delimited)) {
+      test(`${what}, by ${how}: completed, byte for byte`, async (t) => {
+        const sent = Buffer.concat(frames)
+        const { app, body, isWhole } = await exchanged(t, stream, (call) => send(call, stream.contentType, sent))
+        assert.deepEqual([isWhole, body.toString()], [true, sent.toString()])
+        const { outcome, code } = await app.record()
+        assert.deepEqual([outcome, code], ['completed', undefined])
+      })
+    }
+  }
+
+  test('half an event behind it does not go out, and the answer is complete all the same', async (t) => {
+    const frames = Buffer.concat(streams.chat.frames.slice(0, -2))
+    const act = (call: Call) =>
+      delimited['the last chunk']!(call, 'text/event-stream', Buffer.concat([frames, Buffer.from('data: [DO')]))
+    const { app, body } = await exchanged(t, streams.chat, act)
+    assert.equal(body.toString(), frames.toString())
+    assert.equal((await app.record()).outcome, 'completed')
+  })
+
+  test('an empty finish reason is none', async (t) => {
+    const frames = [...beforeTheEnd(streams.chat), chatChunk([{ index: 0, delta: {}, finish_reason: '' }])]
+    const act = (call: Call) => delimited['the last chunk']!(call, 'text/event-stream', Buffer.concat(frames))
+    const { app } = await exchanged(t, streams.chat, act)
+    assert.equal((await app.record()).code, 'upstream_truncated')
+  })
+})
+
+const choice = (index: number, content: string, finish_reason: string | null = null) =>
+  chatChunk([{ index, delta: { content }, finish_reason }])
+const texts = (index: number, count: number) => Array.from({ length: count }, (_, n) => choice(index, ` word ${n}`))
+const candidate = (index: number, finishReason?: string) =>
+  sseEvent({ candidates: [{ index, content: { parts: [{ text: ' word' }] }, ...(finishReason && { finishReason }) }] })
+
+const several: [what: string, stream: WireStream, frames: Buffer[], isComplete: boolean][] = [
+  [
+    'the first ends, the other does not',
+    streams.chat,
+    [...texts(0, 3), ...texts(1, 3), choice(0, '', 'stop'), ...texts(1, 20)],
+    false,
+  ],
+  [
+    'the other ends, the first does not',
+    streams.chat,
+    [...texts(0, 3), ...texts(1, 3), choice(1, '', 'stop'), ...texts(0, 20)],
+    false,
+  ],
+  [
+    'both end, one long before',
+    streams.chat,
+    [...texts(1, 1), ...texts(0, 1), choice(0, '', 'stop'), ...texts(1, 20), choice(1, '', 'length')],
+    true,
+  ],
+  [
+    'one behind the other',
+    streams.chat,
+    [...texts(0, 20), choice(0, '', 'stop'), ...texts(1, 20), choice(1, '', 'stop')],
+    true,
+  ],
+  [
+    'Gemini: one candidate does not end',
+    streams.geminiSse,
+    [candidate(0), candidate(1), candidate(1, 'STOP'), candidate(0)],
+    false,
+  ],
+  [
+    'Gemini: both candidates end',
+    streams.geminiSse,
+    [candidate(0), candidate(1), candidate(1, 'STOP'), candidate(0, 'STOP')],
+    true,
+  ],
+]
+
+describe('of several choices, each has to end', () => {
+  for (const [what, stream, frames, isComplete] of several) {
+    for (const [how, chunks] of [
+      ['an event a chunk', frames],
+      ['all at once', [Buffer.concat(frames)]],
+    ] as const) {
+      test(`${what}, ${how}: ${isComplete ? 'complete' : 'truncated'}`, async (t) => {
+        const { app } = await exchanged(t, stream, (call) => {
+          call.res.writeHead(200, { 'content-type': stream.contentType })
+          for (const chunk of chunks) call.send(chunk)
+          call.end()
+        })
+        assert.equal((await app.record()).code, isComplete ? undefined : 'upstream_truncated')
+      })
+    }
+  }
+})
+
+describe('streams of a protocol that is not known end as they like', () => {
+  const unknown = { path: '/v1/generate', request: { stream: true } }
+  for (const [what, body] of [
+    ['nothing', ''],
+    ['a text', 'data: Once there\n\ndata: was\n\n'],
+    ['objects of its own', 'data: {"token":"Once"}\n\n'],
+  ] as const) {
+    test(`${what}: completed`, async (t) => {
+      const { app, isWhole } = await exchanged(t, unknown, (call) => call.sse().end(body))
+      assert.deepEqual([isWhole, (await app.record()).outcome], [true, 'completed'])
+    })
+  }
+
+  test('half an event is one all the same', async (t) => {
+    const { app, body } = await exchanged(t, unknown, (call) => call.sse().end('data: Once there\n\ndata: wa'))
+    assert.match(body.toString(), /^data: Once there\n\ndata: \{"error":.*upstream_truncated/)
+    assert.equal((await app.record()).code, 'upstream_truncated')
+  })
+
+  const media = { path: '/v1/images/generations', request: { stream: true } }
+  for (const [type, isEnd] of [
+    ['image_generation.partial_image', false],
+    ['image_generation.completed', true],
+    ['transcript.text.delta', false],
+    ['transcript.text.done', true],
+    ['speech.audio.delta', false],
+    ['speech.audio.done', true],
+  ] as const) {
+    test(`${type}: ${isEnd ? 'an end' : 'no end'}`, async (t) => {
+      const { app } = await exchanged(t, media, (call) => call.sse().end(sseEvent({ type, b64_json: 'aa' }, type)))
+      assert.equal((await app.record()).code, isEnd ? undefined : 'upstream_truncated')
+    })
+  }
+
+  test('where the path tells the protocol, nothing at all is no answer', async (t) => {
+    const { app, body } = await exchanged(t, streams.chat, (call) => call.sse([': hello\n\n']).end())
+    assert.match(body.toString(), /^: hello\n\ndata: \{"error":.*upstream_truncated/)
+    assert.equal((await app.record()).code, 'upstream_truncated')
+  })
+})
+
+describe('a JSON answer that is cut within', () => {
+  const cut = Buffer.from('{"id":"c","choices":[{"message":{"content":"Once there')
+  const large = Buffer.concat([cut, Buffer.alloc(300_000, 'x')])
+  const type = 'application/json'
+  const request = { model: 'm' }
+
+  for (const stream of allStreams) {
+    for (const [how, send] of Object.entries(delimited)) {
+      test(`${stream.name}, of which nothing has gone out, by ${how}: 502, or cut`, async (t) => {
+        const provider = await startProvider(t, { onCall: (call) => send(call, type, cut) })
+        const app = await startApp(t, { target: provider.url, endpoints: 'all' })
+        const path = stream.path.replace(/\?.*/, '').replace(/-?(?:with-response-)?stream/, '')
+        const client = (await connect(t, app.port)).post(`/ai${path}`, { ...request, stream: false })
+        await client.sees(/\r\n\r\n/).catch(() => {})
+        const record = await app.record()
+        assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_truncated'])
+        if (record.status === 502) await client.sees('upstream_truncated')
+      })
+    }
+  }
+
+  test('of which a part has gone out: the connection is cut', async (t) => {
+    const { app, isWhole } = await exchanged(t, { path: '/v1/chat/completions', request }, (call) => {
+      call.res.writeHead(200, { 'content-type': type }).write(large)
+      call.req.socket.once('drain', () => {})
+      setImmediate(() => call.end('y'))
+    })
+    assert.equal(isWhole, false)
+    assert.equal((await app.record()).code, 'upstream_truncated')
+  })
+
+  for (const body of [cut, large]) {
+    test(`of ${body.length} bytes behind heartbeats: an error event, and nothing of it`, async (t) => {
+      const act = (call: Call) => call.res.writeHead(200, { 'content-type': type }).end(body)
+      const got = await exchanged(t, streams.chat, act, { heartbeatBeforeFirstByte: true })
+      assert.match(withoutHeartbeats(got.body).toString(), /^data: \{"error":.*upstream_truncated.*\n\n$/)
+      assert.equal((await got.app.record()).code, 'upstream_truncated')
+    })
+  }
+})
