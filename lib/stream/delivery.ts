@@ -289,7 +289,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     }
     const isMasked = isText && !secrets.isEmpty
     const framer = framing?.createFramer(maxEventBytes) ?? (isMasked ? new MaskingFramer(secrets) : new NoFramer())
-    const isOpen = this.#framing !== undefined || this.#downstream.begun !== undefined
+    const isOpen = this.#framing !== undefined || this.#downstream.begun === 'ours'
     this.#framing = framing
     if (!isOpen && !framing) {
       const labelled = isJson ? { 'content-type': JSON_TYPE, ...headers } : headers
