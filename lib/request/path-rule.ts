@@ -10,7 +10,7 @@ export interface PathRule {
 const VERSION_PREFIX = /^(?:openai\/|api\/)?(?:v\d+(?:(?:alpha|beta)\d*)?\/)?(?:openai\/)?$/
 
 /** Segments of a base path: versions, names and ids, nothing that servers read differently. */
-const PLAIN = /^(?:v\d+(?:\.\d+)?(?:(?:alpha|beta)\d*)?|(?![vV](?:\d|$))[\w.:@-]+)$/
+const PLAIN = /^(?:v\d+(?:\.\d+)?(?:(?:alpha|beta)\d*)?|(?![vV](?:\d|$))[\w.:@-]+(?<!\.))$/
 
 // No base path has more; Vertex AI has six (`v1/projects/…/locations/…/publishers/…`), Cloudflare's gateways as many.
 const LONGEST_BASE = 12

@@ -88,6 +88,9 @@ describe('a rule', () => {
       ['**/ocr', '/files/v1/ocr', false],
       ['**/ocr', '/Threads/t1/ocr', false],
       ['**/ocr', '/a;b/ocr', false],
+      // Some servers cut dots off the end.
+      ['**/ocr', '/files./ocr', false],
+      ['**/ocr', '/a.b/ocr', true],
       ['**/ocr', '/a b/ocr', false],
       ['**/ocr', '/V1/ocr', false],
       ['**/ocr', '/ocrs', false],
