@@ -137,6 +137,14 @@ export class AiProxyError extends Error implements FailureNotice {
   }
 }
 
+/** Records go into logs, and what they say may quote a provider. */
+const LONGEST_MESSAGE = 1000
+
+/** A message as a record says it: its beginning, if it is long. */
+export function shortened(message: string): string {
+  return message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}…` : message
+}
+
 /** Whatever was thrown, as a failure; what is not ours becomes `internal_error`, whose message tells nothing. */
 export function toFailure(thrown: unknown): AiProxyError {
   if (thrown instanceof AiProxyError) return thrown

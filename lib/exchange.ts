@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { NextFunction, Request, Response } from 'express'
 import { Deadlines } from './deadlines.js'
-import type { AiProxyError, FailureCode, Outcome } from './errors.js'
+import { type AiProxyError, type FailureCode, type Outcome, shortened } from './errors.js'
 import {
   type Format,
   type FormatName,
@@ -283,7 +283,7 @@ export class Exchange implements Placed {
       outcome: this.#outcome ?? 'completed',
       limit: failure?.limit,
       code: failure?.code,
-      error: failure && this.secrets.hide(failure.message + cause),
+      error: failure && shortened(this.secrets.hide(failure.message + cause)),
       method: this.req.method,
       path: this.path,
       model: this.model,

@@ -7,12 +7,12 @@ const CHARSET = /charset[^a-z\d]*([^\s;,"]*)/gi
  * Refuses JSON that a provider could read in another encoding than we do: whoever believes `charset=utf-7` finds other
  * fields in it. Bytes that are no UTF-8 mean one thing to a reader that drops them, and another to one that replaces them.
  *
- * @throws AiProxyError `invalid_request`, with status 415 for a charset
+ * @throws AiProxyError `unsupported_media_type`, `invalid_request`
  */
 export function refuseOtherEncodings(bytes: Buffer, contentType = ''): void {
   for (const [, charset = ''] of contentType.matchAll(CHARSET)) {
     if (!/^(?:utf-?8|us-ascii)$/i.test(charset)) {
-      throw new AiProxyError('invalid_request', 'The request body must be JSON in UTF-8', { status: 415 })
+      throw new AiProxyError('unsupported_media_type', 'The request body must be JSON in UTF-8')
     }
   }
   if (!isUtf8(bytes)) throw new AiProxyError('invalid_request', 'The request body is not valid UTF-8')

@@ -33,7 +33,7 @@ interface Edited {
  * exchange is about (`model`, `asksForStream`) is learned here.
  *
  * @param refusals where the provider is known to refuse the question for usage
- * @throws AiProxyError `model_not_allowed`, `invalid_request`, and what `onRequest` refuses
+ * @throws AiProxyError `model_not_allowed`, `invalid_request`, `unsupported_media_type`, and what `onRequest` refuses
  */
 export async function editedRequest(
   exchange: Exchange,
@@ -78,7 +78,7 @@ export async function editedRequest(
   }
   const text = config.readsRequests ? jsonText(body) : undefined
   if (config.readsRequests && body.json !== undefined && !text) {
-    throw new AiProxyError('invalid_request', 'The request body cannot be read', { status: 415 })
+    throw new AiProxyError('unsupported_media_type', 'The request body cannot be decoded here')
   }
   const target = { format: exchange.format, generates: canGenerate(whole), url: config.origin + whole }
   if (text) refuseOtherEncodings(text, body.headers['content-type'])

@@ -38,7 +38,7 @@ export function bodyLeftByParser(req: ParsedRequest): LeftBody | undefined {
 /** The body is gone: something that stands before the proxy has read it, and left nothing that it could be made from. */
 export class BodyConsumedError extends AiProxyError {
   constructor(type: string) {
-    const what = type || 'no content-type'
+    const what = type.slice(0, 64) || 'no content-type'
     super('invalid_request', `The request body (${what}) was read before the proxy could: mount it before that parser`)
   }
 }

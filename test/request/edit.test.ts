@@ -150,6 +150,18 @@ describe('the question for usage', () => {
     assert.equal(exchange.hidesUsage, true)
   })
 
+  for (const stream of ['1', '"true"', '"True"', '"on"', '"yes"', '"1"']) {
+    test(`goes where a provider may take "stream" for true: ${stream}`, async () => {
+      assert.equal(await asks(`{"stream":${stream}}`), true)
+    })
+  }
+
+  for (const stream of ['false', '0', '"false"', '"off"', '"no"', '"0"', '""', 'null', '{}', '[true]', '2', '"x"']) {
+    test(`does not go where a provider may take it for false, or for nothing: ${stream}`, async () => {
+      assert.equal(await asks(`{"stream":${stream}}`), false)
+    })
+  }
+
   test('goes into a large body, of which only a few fields are known', async () => {
     const text = `{"pad":"${'x'.repeat(300_000)}","stream":true}`
     const { text: sent } = await edited({ ...plain(text), json: { stream: true } })
