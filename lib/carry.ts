@@ -44,7 +44,7 @@ export async function carry(exchange: Exchange, delivery: Delivery, house: House
   const onBytes = (count: number) => {
     exchange.requestBytes += count
   }
-  const readsAll = config.readsRequests && takesJson(config.format, config.prefix + path.decoded)
+  const readsAll = takesJson(config.format, config.prefix + path.decoded)
   const share = house.held.share()
   exchange.held = share
   const given = await readBody(req, config.limits, onBytes, config.readsRequests, readsAll, {

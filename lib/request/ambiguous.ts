@@ -1,5 +1,5 @@
 import { AiProxyError } from '../errors.js'
-import { topLevelSpans } from '../top-level.js'
+import { type Span, topLevelSpans } from '../top-level.js'
 
 /**
  * Refuses a JSON object in which a field may be another one than what we take for it: which of two fields of one name
@@ -9,19 +9,21 @@ import { topLevelSpans } from '../top-level.js'
  *
  * @param paths of the fields that matter, each with the names of the objects that it stands in
  * @param readsBothCases the provider takes `a_b` for `aB`
+ * @param spans of all its fields, if they are known
  * @throws AiProxyError `invalid_request`
  */
 export function refuseAmbiguousFields(
   bytes: Buffer,
   paths: readonly (readonly string[])[],
   readsBothCases = false,
+  spans: ReadonlyMap<string, Span> | undefined = topLevelSpans(bytes),
   within: readonly string[] = [],
 ): void {
   const ours = new Set(paths.flatMap(([name]) => name ?? []))
   const plain = (name: string) => caseless(readsBothCases ? name.replaceAll('_', '') : name)
   const likeOurs = new Set([...ours].map(plain))
   const seen = new Set<string>()
-  for (const [name, { start, end, isRepeated }] of topLevelSpans(bytes) ?? []) {
+  for (const [name, { start, end, isRepeated }] of spans ?? []) {
     const alike = plain(name)
     const matters = likeOurs.has(alike)
     if ((isRepeated && (matters || within.length === 0)) || (matters && (!ours.has(name) || seen.has(alike)))) {
@@ -31,7 +33,9 @@ export function refuseAmbiguousFields(
     if (!matters) continue
     seen.add(alike)
     const inner = paths.filter((path) => path[0] === name && path.length > 1).map((path) => path.slice(1))
-    if (inner.length > 0) refuseAmbiguousFields(bytes.subarray(start, end), inner, readsBothCases, [...within, name])
+    if (inner.length === 0) continue
+    const value = bytes.subarray(start, end)
+    refuseAmbiguousFields(value, inner, readsBothCases, topLevelSpans(value), [...within, name])
   }
 }
 

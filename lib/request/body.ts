@@ -54,7 +54,8 @@ const mayBeChunked = ['POST', 'PUT', 'PATCH']
  * @param limits of these, `maxRequestBytes` bounds the body, `maxDecodedRequestBytes` what it decompresses to
  * @param onBytes told how many bytes of a body that is read as a whole have come in
  * @param isEdited JSON may be changed before it goes on: it is decompressed, and parsed whatever its size
- * @param takesJson the provider takes it for JSON, perhaps whatever its `content-type` says: `takesJson` of its path
+ * @param takesJson the provider takes it for JSON, perhaps whatever its `content-type` says: `takesJson` of its path. It is
+ *   looked into, if it is no upload: Ollama streams what curl calls a form
  * @throws AiProxyError `request_too_large`, `decoded_request_too_large`, `held_bytes_exceeded`, `invalid_request`,
  *   `unsupported_media_type`
  */
@@ -80,7 +81,7 @@ export async function readBody(
 
   const isFramed = declared !== undefined || mayBeChunked.includes(req.method ?? '')
   // What the app wants to see or change must not slip by, whatever the header says; a form is no JSON in any case.
-  const mayBeJson = takesJson ? !/^multipart\//i.test(type) : isEdited && !BINARY.test(type)
+  const mayBeJson = takesJson && isEdited ? !/^multipart\//i.test(type) : (takesJson || isEdited) && !BINARY.test(type)
   const readsJson = isJson(type) || mayBeJson
   if (!left && !readsJson && isFramed) {
     if (declared) headers['content-length'] = declared
@@ -93,10 +94,16 @@ export async function readBody(
   if (!readsJson) return { content, headers, json: undefined }
   const decoder = decoderFor(encoding)
   if (!isEdited) {
-    if (decoder === 'identity') return { content, headers, ...(await glanced(content, means.turns)) }
-    // What cannot be decoded here need not be: the provider may know it.
-    const glance = decoder ? await glancedInto(content, decoder, means) : { json: undefined }
-    return { content, headers, ...glance }
+    try {
+      if (decoder === 'identity') return { content, headers, ...(await glanced(content, means.turns)) }
+      // What cannot be decoded here need not be: the provider may know it.
+      const glance = decoder ? await glancedInto(content, decoder, means) : { json: undefined }
+      return { content, headers, ...glance }
+    } catch (error) {
+      // What does not say that it is JSON need not be.
+      if (isJson(type) || !(error instanceof AiProxyError) || error.code !== 'invalid_request') throw error
+      return { content, headers, json: undefined }
+    }
   }
   if (decoder === undefined) throw undecodable()
   const text = decoder === 'identity' ? content : await decoded(content, decoder, limits, means)

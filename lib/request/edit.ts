@@ -56,7 +56,7 @@ export async function editedRequest(
     const content = jsonText(asked)
     if (!config.includeUsage || !content || !takesUsageRequest(config, whole)) return asked
     if (!asksFirmlyForStream(asked.json) || refusals?.has(exchange)) return asked
-    const { bytes, isOurs } = withUsageAsked(content, exchange.format)
+    const { bytes, isOurs } = withUsageAsked(content, exchange.format, asked.spans)
     return isOurs ? withContent(asked, bytes, asked.json) : asked
   }
   const admitModels = () => {
@@ -84,7 +84,7 @@ export async function editedRequest(
   if (text) refuseOtherEncodings(text, body.headers['content-type'])
   if (text && isObject(body.json)) {
     const changed = modelOptions ? pathsOf(modelOptions, body.json, target) : []
-    refuseAmbiguousFields(text, [...modelPaths, ...changed], exchange.format.readsBothCases)
+    refuseAmbiguousFields(text, [...modelPaths, ...changed], exchange.format.readsBothCases, body.spans)
   }
   if (modelOptions && text && isObject(body.json)) {
     // What a body parser has left is the app's, and stays as it is.
@@ -107,7 +107,7 @@ export async function editedRequest(
   admitModels()
   const asking = askingForUsage(body)
   exchange.hidesUsage = asking !== body
-  const unasked = exchange.hidesUsage && !isSigned && mayRefuseUsage(body.json) ? body : undefined
+  const unasked = exchange.hidesUsage && !isSigned && mayRefuseUsage(body) ? body : undefined
   return { body: asking, unasked, headers, answer: undefined }
 }
 

@@ -3,7 +3,10 @@ import type { Exchange } from '../exchange.js'
 import type { HookAnswer, HookedRequest, OnRequest } from '../hooks.js'
 import { isObject, jsonIn } from '../json.js'
 import { differenceOf } from '../json-difference.js'
+import { parsedInPieces } from '../json-pieces.js'
 import type { Edit } from '../json-splice.js'
+import { inTurns } from '../stream/in-turns.js'
+import { sharedTurns } from '../stream/turns.js'
 import type { RequestBody } from './body.js'
 import { headerFault } from './extra-headers.js'
 import { jsonText } from './json-text.js'
@@ -42,7 +45,7 @@ export async function runHook(
 ): Promise<Hooked> {
   const headers: Record<string, string> = {}
   let isSigned = false
-  const bodyOf = changesOf(body, rewrite)
+  const bodyOf = await changesOf(body, rewrite)
   const view = {
     ...exchange.hookView(),
     body: body.json,
@@ -69,12 +72,16 @@ export async function runHook(
   return { body: bodyOf(view.body), headers, answer, isSigned }
 }
 
+/** Larger text is parsed in turns. */
+const PARSED_AT_ONCE_BYTES = 64 * 1024
+
 /** The body that says what a hook has made of its value: the same one if that is what it says already. */
-function changesOf(body: RequestBody, rewrite: Rewrite): (json: unknown) => RequestBody {
+async function changesOf(body: RequestBody, rewrite: Rewrite): Promise<(json: unknown) => RequestBody> {
   const { json: given } = body
   const text = jsonText(body)
   // The hook may change the very object that it sees: what it was is read from the text again.
-  let before: unknown
+  let before =
+    text && text.length > PARSED_AT_ONCE_BYTES ? await inTurns(parsedInPieces(text), sharedTurns()) : undefined
   return (json) => {
     if (given === undefined || json === undefined) return json === given ? body : rewrite(body, json, undefined)
     before ??= text && jsonIn(text)

@@ -2,6 +2,7 @@ import type { Format } from '../formats/index.js'
 import { isObject } from '../json.js'
 import { type Span, skipSpace, topLevelSpans } from '../top-level.js'
 
+const LONGEST_OPTIONS = 64 * 1024
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
@@ -26,11 +27,12 @@ export function asksFirmlyForStream(json: unknown): boolean {
  * write them anew would change numbers that JavaScript cannot hold, and fail where they are nested deep.
  *
  * @param bytes of a JSON object, not compressed
+ * @param known where its fields are, if that is known
  */
-export function withUsageAsked(bytes: Buffer, format: Format): AsksForUsage {
+export function withUsageAsked(bytes: Buffer, format: Format, known?: ReadonlyMap<string, Span>): AsksForUsage {
   if (!format.usageRequest) return { bytes, isOurs: false }
   const [field, flag] = format.usageRequest
-  const spans = topLevelSpans(bytes, [field])
+  const spans = known ?? topLevelSpans(bytes, [field])
   if (!spans) return { bytes, isOurs: false }
   const span = spans.get(field)
   if (!span) return { bytes: withField(bytes, field, { [flag]: true }), isOurs: true }
@@ -42,7 +44,8 @@ export function withUsageAsked(bytes: Buffer, format: Format): AsksForUsage {
 
 /** What stands in the field, with the flag set: in its place, or behind the others; the same where it was set. */
 function withFlag(options: Buffer, flag: string): Buffer {
-  const spans = topLevelSpans(options, [flag])
+  // Nobody has as many options; and to look through 32 MiB of them would hold the event loop.
+  const spans = options.length > LONGEST_OPTIONS ? undefined : topLevelSpans(options, [flag])
   if (!spans) return Buffer.from(JSON.stringify({ [flag]: true }))
   const span = spans.get(flag)
   if (span) {

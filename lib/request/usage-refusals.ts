@@ -1,5 +1,6 @@
 import type { Exchange } from '../exchange.js'
 import { isObject } from '../json.js'
+import type { RequestBody } from './body.js'
 
 /** More than an app has models and deployments. */
 const MOST = 1000
@@ -31,8 +32,10 @@ function placeOf({ path, model }: Exchange): string {
  * Whether a refusal of the question is about the question. Beside options of the client's own, or a `stream` that is not
  * `true`, it may be about those: a client must not be able to end the questions for all others.
  */
-export function mayRefuseUsage(json: unknown): boolean {
-  return isObject(json) && json.stream === true && !Object.hasOwn(json, 'stream_options')
+export function mayRefuseUsage({ json, spans }: RequestBody): boolean {
+  // Of a large body not all is parsed.
+  const hasOptions = isObject(json) && (Object.hasOwn(json, 'stream_options') || spans?.has('stream_options') === true)
+  return isObject(json) && json.stream === true && !hasOptions
 }
 
 /** Whether the text of an error names the question. */

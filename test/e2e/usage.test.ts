@@ -62,6 +62,28 @@ describe('includeUsage', () => {
     assertTold(record, chat.told)
   })
 
+  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'text/plain; charset=utf-8']) {
+    test(`asks in JSON that is called ${type}, which some servers take`, async (t) => {
+      const provider = await startProvider(t, { onCall: (call) => sendStream(call, chat, chat.frames).end() })
+      const app = await startApp(t, { target: provider.url })
+      const body = JSON.stringify(unasked)
+      const response = await post(app.url + chat.path, undefined, { body, headers: { 'content-type': type } })
+      assert.equal(await response.text(), textOf(withoutUsage))
+      const call = await provider.next()
+      assert.equal(call.headers['content-type'], type)
+      assertTold(await app.record(), { ...chat.told, model: unasked.model, stream: true })
+    })
+
+    test(`leaves what is called ${type} and is no JSON`, async (t) => {
+      const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+      const app = await startApp(t, { target: provider.url })
+      const body = 'stream=true&model=m'
+      const response = await post(app.url + chat.path, undefined, { body, headers: { 'content-type': type } })
+      assert.equal(await response.text(), '{}')
+      assert.equal(await (await provider.next()).text, body)
+    })
+  }
+
   test('asks in a compressed request, too', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => sendStream(call, chat, chat.frames).end() })
     const app = await startApp(t, { target: provider.url })
