@@ -37,6 +37,12 @@ describe('settle', () => {
     assert.equal(exchange.record().code, 'idle_timeout')
     assert.equal(exchange.failure?.code, 'idle_timeout')
   })
+
+  test('of a failure that is told at length the beginning is', () => {
+    const exchange = exchangeOf()
+    exchange.settle('upstream_error', new AiProxyError('upstream_error', 'x'.repeat(100_000)))
+    assert.equal(exchange.record().error, `${'x'.repeat(1000)}…`)
+  })
 })
 
 describe('record', () => {

@@ -71,7 +71,7 @@ describe('includeUsage', () => {
       assert.equal(await response.text(), textOf(withoutUsage))
       const call = await provider.next()
       assert.equal(call.headers['content-type'], type)
-      assertTold(await app.record(), { ...chat.told, model: unasked.model, stream: true })
+      assertTold(await app.record(), { ...chat.told, model: String(unasked.model), stream: true })
     })
 
     test(`leaves what is called ${type} and is no JSON`, async (t) => {
