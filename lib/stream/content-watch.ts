@@ -17,6 +17,7 @@ export class ContentWatch {
   readonly #events: ContentWatchEvents
   /** When content passed last, as far as it was looked at here. */
   #contentAt: number | undefined
+  #isPaused = false
   #isOver = false
 
   constructor(exchange: Exchange, config: Config, events: ContentWatchEvents) {
@@ -24,7 +25,7 @@ export class ContentWatch {
     this.#config = config
     this.#events = events
     // Where the request asked for a stream, the time has been running since it went out.
-    if (!exchange.asksForStream) this.resume()
+    if (!exchange.asksForStream) this.#start()
   }
 
   /** Frames have passed. */
@@ -35,7 +36,7 @@ export class ContentWatch {
     this.#contentAt = contentAt
     if (isFirst) {
       this.#exchange.deadlines.stop('firstToken')
-      this.resume()
+      if (!this.#isPaused) this.#start()
     } else {
       this.#exchange.deadlines.touch('progress', contentAt)
     }
@@ -43,23 +44,28 @@ export class ContentWatch {
 
   /** While we do not read, silence is ours. */
   pause(): void {
+    this.#isPaused = true
     this.#exchange.deadlines.stop('firstToken')
     this.#exchange.deadlines.stop('progress')
   }
 
   resume(): void {
-    if (this.#isOver) return
-    const { limits } = this.#config
-    const isBegun = this.#contentAt !== undefined
-    const ms = isBegun ? limits.progressTimeoutMs : limits.firstTokenTimeoutMs
-    this.#exchange.deadlines.start(isBegun ? 'progress' : 'firstToken', ms, () => {
-      this.#events.onSilence(limitFailure(isBegun ? 'progress_timeout' : 'first_token_timeout', limits))
-    })
+    this.#isPaused = false
+    if (!this.#isOver) this.#start()
   }
 
   /** The answer is over: what may follow is no content. */
   end(): void {
     this.#isOver = true
     this.pause()
+  }
+
+  #start(): void {
+    const { limits } = this.#config
+    const isBegun = this.#contentAt !== undefined
+    const ms = isBegun ? limits.progressTimeoutMs : limits.firstTokenTimeoutMs
+    this.#exchange.deadlines.start(isBegun ? 'progress' : 'firstToken', ms, () => {
+      this.#events.onSilence(limitFailure(isBegun ? 'progress_timeout' : 'first_token_timeout', limits))
+    })
   }
 }
