@@ -3,6 +3,7 @@ import { debug } from './debug.js'
 import { AiProxyError, limitFailure, toFailure } from './errors.js'
 import type { Exchange } from './exchange.js'
 import type { House } from './house.js'
+import { isInMemory } from './request/body-bytes.js'
 import { namesUsageRequest } from './request/usage-refusals.js'
 import type { Delivery } from './stream/delivery.js'
 import { hasDeparted } from './stream/departure.js'
@@ -110,7 +111,7 @@ export class Sending implements TurnTaker, AttemptEvents {
     failed.end()
     debug.upstream('%s %s', this.#exchange.id, cause.message)
     const request = this.#request
-    const isReplayable = request?.body === undefined || Buffer.isBuffer(request.body)
+    const isReplayable = request?.body === undefined || isInMemory(request.body)
     if (request && failed.isStale(cause) && isReplayable && this.#retriesLeft > 0) {
       this.#retriesLeft--
       return this.#attempt(request)
@@ -149,7 +150,7 @@ export class Sending implements TurnTaker, AttemptEvents {
 
   /** A body that passes unbuffered must go on: where the provider does not read it, nobody sees the client leave. */
   #awaitUpload({ body }: UpstreamRequest): void {
-    if (!body || Buffer.isBuffer(body)) return
+    if (!body || isInMemory(body)) return
     const { limits } = this.#house.config
     const { deadlines } = this.#exchange
     deadlines.start('upload', limits.uploadIdleTimeoutMs, () => {

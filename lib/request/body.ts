@@ -8,14 +8,18 @@ import { sharedTurns, type TurnScheduler } from '../stream/turns.js'
 import { parsedFields } from '../top-level.js'
 import { TopLevelScanner } from '../top-level-scanner.js'
 import { Blocks } from './blocks.js'
+import type { BodyBytes } from './body-bytes.js'
 import { type Decoder, decode, decoderFor, undecodable } from './content-coding.js'
 import { HeldBytes, type HeldShare } from './held-bytes.js'
 import { bodyLeftByParser } from './parsed-body.js'
 
 /** The client's body on its way to the provider. */
 export interface RequestBody {
-  /** The bytes to send, or the request itself where they pass unbuffered; `undefined` where there is no body. */
-  readonly content: Buffer | IncomingMessage | undefined
+  /**
+   * The bytes to send, in pieces if an edit has made them so, or the request itself where they pass unbuffered;
+   * `undefined` where there is no body.
+   */
+  readonly content: BodyBytes | IncomingMessage | undefined
   /** The headers that describe it, and that go on with it. */
   readonly headers: Record<string, string>
   /**

@@ -7,6 +7,7 @@ import { isObject, jsonIn } from '../json.js'
 import { type Edit, spliced } from '../json-splice.js'
 import { refuseAmbiguousFields } from './ambiguous.js'
 import type { RequestBody } from './body.js'
+import { type BodyBytes, lengthOf } from './body-bytes.js'
 import { refuseOtherEncodings } from './charset.js'
 import { runHook } from './hook.js'
 import { asksFirmlyForStream, withUsageAsked } from './include-usage.js'
@@ -134,9 +135,9 @@ function rewritten(body: RequestBody, json: unknown, edit: Edit | undefined): Re
   return withContent(body, bytes, json)
 }
 
-function withContent(body: RequestBody, content: Buffer, json: unknown): RequestBody {
+function withContent(body: RequestBody, content: BodyBytes, json: unknown): RequestBody {
   const { 'content-encoding': _, ...headers } = body.headers
-  headers['content-length'] = String(content.length)
+  headers['content-length'] = String(lengthOf(content))
   // What was something else (an upload) is JSON now.
   if (body.json === undefined || !headers['content-type']) headers['content-type'] = 'application/json'
   return { content, headers, json }

@@ -8,6 +8,7 @@ import type { Edit } from '../json-splice.js'
 import { inTurns } from '../stream/in-turns.js'
 import { sharedTurns } from '../stream/turns.js'
 import type { RequestBody } from './body.js'
+import { isInMemory, joined } from './body-bytes.js'
 import { headerFault } from './extra-headers.js'
 import { jsonText } from './json-text.js'
 
@@ -53,7 +54,7 @@ export async function runHook(
     get rawBody() {
       isSigned = true
       const { content } = finish(bodyOf(this.body))
-      return Buffer.isBuffer(content) ? content : undefined
+      return content && isInMemory(content) ? joined(content) : undefined
     },
   }
   let answer: unknown

@@ -1,6 +1,7 @@
 import type { Format } from '../formats/index.js'
 import { isObject } from '../json.js'
 import { type Span, skipSpace, topLevelSpans } from '../top-level.js'
+import { type BodyBytes, joinedIfShort } from './body-bytes.js'
 
 const LONGEST_OPTIONS = 64 * 1024
 const OPEN_BRACE = 0x7b
@@ -8,7 +9,7 @@ const CLOSE_BRACE = 0x7d
 
 /** A request that asks for usage, and whether the client had not asked for it itself. */
 interface AsksForUsage {
-  readonly bytes: Buffer
+  readonly bytes: BodyBytes
   readonly isOurs: boolean
 }
 
@@ -39,7 +40,7 @@ export function withUsageAsked(bytes: Buffer, format: Format, known?: ReadonlyMa
   const options = bytes.subarray(span.start, span.end)
   const asking = withFlag(options, flag)
   if (asking === options) return { bytes, isOurs: false }
-  return { bytes: replaced(bytes, span, asking), isOurs: true }
+  return { bytes: joinedIfShort(replaced(bytes, span, asking)), isOurs: true }
 }
 
 /** What stands in the field, with the flag set: in its place, or behind the others; the same where it was set. */
@@ -50,7 +51,7 @@ function withFlag(options: Buffer, flag: string): Buffer {
   const span = spans.get(flag)
   if (span) {
     const isSet = options.toString('latin1', span.start, span.end).trim() === 'true'
-    return isSet ? options : replaced(options, span, Buffer.from('true'))
+    return isSet ? options : Buffer.concat(replaced(options, span, Buffer.from('true')))
   }
   const end = options.lastIndexOf(CLOSE_BRACE)
   const isEmpty = skipSpace(options, options.indexOf(OPEN_BRACE) + 1) === end
@@ -58,14 +59,14 @@ function withFlag(options: Buffer, flag: string): Buffer {
   return Buffer.concat([options.subarray(0, end), Buffer.from(entry)])
 }
 
-function replaced(bytes: Buffer, { start, end }: Pick<Span, 'start' | 'end'>, by: Buffer): Buffer {
-  return Buffer.concat([bytes.subarray(0, start), by, bytes.subarray(end)])
+function replaced(bytes: Buffer, { start, end }: Pick<Span, 'start' | 'end'>, by: Buffer): Buffer[] {
+  return [bytes.subarray(0, start), by, bytes.subarray(end)]
 }
 
 /** The object with one field more, in front of the others. */
-function withField(bytes: Buffer, field: string, value: object): Buffer {
+function withField(bytes: Buffer, field: string, value: object): BodyBytes {
   const behind = bytes.indexOf(OPEN_BRACE) + 1
   const isEmpty = bytes[skipSpace(bytes, behind)] === CLOSE_BRACE
   const entry = `${JSON.stringify(field)}:${JSON.stringify(value)}${isEmpty ? '' : ','}`
-  return Buffer.concat([bytes.subarray(0, behind), Buffer.from(entry), bytes.subarray(behind)])
+  return joinedIfShort([bytes.subarray(0, behind), Buffer.from(entry), bytes.subarray(behind)])
 }

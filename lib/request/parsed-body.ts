@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http'
+import { isDeepStrictEqual } from 'node:util'
 import { AiProxyError } from '../errors.js'
+import { jsonIn } from '../json.js'
 
 /** What a body parser leaves on a request. */
 type ParsedRequest = IncomingMessage & { body?: unknown; rawBody?: unknown; _body?: boolean }
@@ -12,40 +14,89 @@ interface LeftBody {
   readonly json?: unknown
 }
 
+/** To compare more than that with what the parser made of it would take too long. */
+const COMPARED_BYTES = 1024 * 1024
+
 /**
- * The body of a request that a parser (`express.json()`, `text()`, `raw()`, `urlencoded()`) read before us; the raw bytes
- * where a `verify` hook or a platform kept them as `req.rawBody`. `undefined` where the body still waits to be read.
+ * The body of a request that a parser (`express.json()`, `text()`, `raw()`, `urlencoded()`) read before us. What the app
+ * has made of `req.body` is what goes on. The raw bytes that a `verify` hook or a platform kept as `req.rawBody` go on
+ * instead if they say the same, because writing JSON anew changes numbers that JavaScript cannot hold.
  *
- * @throws AiProxyError `invalid_request` where the body is gone
+ * @returns `undefined` if the body still waits to be read
+ * @throws AiProxyError `invalid_request` if the body is gone
  */
 export function bodyLeftByParser(req: ParsedRequest): LeftBody | undefined {
   if (!req._body && !req.readableDidRead && !req.readableEnded) return undefined
-  for (const kept of [req.rawBody, req.body]) {
-    if (kept instanceof Uint8Array) return { bytes: Buffer.from(kept.buffer, kept.byteOffset, kept.byteLength) }
-    if (typeof kept === 'string' && kept !== '') return { bytes: Buffer.from(kept), contentType: asUtf8(req) }
+  const raw = asBytes(req.rawBody, req)
+  const left = leftIn(req, raw !== undefined)
+  if (!raw) {
+    if (left) return left
+    throw new BodyConsumedError(typeOf(req))
   }
-  const type = req.headers['content-type'] ?? ''
+  return left && !saysTheSame(raw.bytes, left, req) ? left : raw
+}
+
+/** What is in `req.body`, as bytes. */
+function leftIn(req: ParsedRequest, hasRaw: boolean): LeftBody | undefined {
   const { body } = req
-  if (typeof body === 'object' && body !== null && !/^multipart\//i.test(type)) {
-    if (!/^application\/x-www-form-urlencoded/i.test(type)) {
-      return { bytes: Buffer.from(JSON.stringify(body)), contentType: asUtf8(req), json: body }
-    }
+  const bytes = asBytes(body, req)
+  if (bytes) return bytes
+  const type = typeOf(req)
+  if (typeof body !== 'object' || body === null || /^multipart\//i.test(type)) return undefined
+  // Express 4 leaves an empty object of what no parser has read.
+  if (hasRaw && !isForm(type) && !/json/i.test(type) && Object.keys(body).length === 0) return undefined
+  if (isForm(type)) {
     return { bytes: Buffer.from(new URLSearchParams(fields(body)).toString()), contentType: asUtf8(req) }
   }
-  throw new BodyConsumedError(type)
+  return { bytes: Buffer.from(JSON.stringify(body)), contentType: asUtf8(req), json: body }
+}
+
+function asBytes(kept: unknown, req: IncomingMessage): LeftBody | undefined {
+  if (kept instanceof Uint8Array) return { bytes: Buffer.from(kept.buffer, kept.byteOffset, kept.byteLength) }
+  if (typeof kept === 'string' && kept !== '') return { bytes: Buffer.from(kept), contentType: asUtf8(req) }
+  return undefined
+}
+
+function saysTheSame(raw: Buffer, left: LeftBody, req: ParsedRequest): boolean {
+  if (raw.length > COMPARED_BYTES) return false
+  if ('json' in left) {
+    try {
+      // As it would be written: `toJSON` counts.
+      return isDeepStrictEqual(jsonIn(raw), jsonIn(left.bytes))
+    } catch {
+      return false
+    }
+  }
+  if (!isForm(typeOf(req))) return raw.equals(left.bytes)
+  return sortedFields(raw) === sortedFields(left.bytes)
+}
+
+/** A form's fields, in an order that does not depend on how it was parsed. */
+function sortedFields(form: Buffer): string {
+  const fields = new URLSearchParams(form.toString())
+  fields.sort()
+  return fields.toString()
 }
 
 /** The body is gone: something that stands before the proxy has read it, and left nothing that it could be made from. */
 export class BodyConsumedError extends AiProxyError {
   constructor(type: string) {
-    const what = type.slice(0, 64) || 'no content-type'
+    const what = type || 'no content-type'
     super('invalid_request', `The request body (${what}) was read before the proxy could: mount it before that parser`)
   }
 }
 
+function typeOf(req: IncomingMessage): string {
+  return req.headers['content-type'] ?? ''
+}
+
+function isForm(type: string): boolean {
+  return /^application\/x-www-form-urlencoded/i.test(type)
+}
+
 /** The client's content type, with the charset that a body written anew has. */
 function asUtf8(req: IncomingMessage): string {
-  return (req.headers['content-type'] ?? '').replace(/(charset=)"?[^";]+"?/i, '$1utf-8')
+  return typeOf(req).replace(/(charset=)"?[^";]+"?/i, '$1utf-8')
 }
 
 /** A form's fields in `qs`'s spelling, `a[b][0]`, which `urlencoded({ extended: true })` understood. */

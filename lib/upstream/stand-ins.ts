@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
+import { type BodyBytes, isInMemory } from '../request/body-bytes.js'
 
 /** What http-proxy-middleware may know of the client's connection. */
 interface ClientSide {
@@ -11,13 +12,21 @@ interface ClientSide {
 /** How much of a body is written at once. */
 const PIECE_BYTES = 256 * 1024
 
+function piecesOf(body: BodyBytes): Buffer[] {
+  const pieces: Buffer[] = []
+  for (const part of Buffer.isBuffer(body) ? [body] : (body as readonly Buffer[])) {
+    for (let at = 0; at < part.length; at += PIECE_BYTES) pieces.push(part.subarray(at, at + PIECE_BYTES))
+  }
+  return pieces
+}
+
 /** What a stand-in request says upstream. */
 export interface UpstreamRequest {
   readonly method: string
   /** Path and query, from the root of the target's host. */
   readonly url: string
   readonly headers: IncomingHttpHeaders
-  readonly body: Buffer | IncomingMessage | undefined
+  readonly body: BodyBytes | IncomingMessage | undefined
   readonly client: ClientSide
 }
 
@@ -38,7 +47,7 @@ export class StandInRequest extends EventEmitter {
   attempt: object | undefined
 
   readonly #path: string
-  #body: Buffer | IncomingMessage | undefined
+  #body: BodyBytes | IncomingMessage | undefined
   readonly #onChunk: (chunk: Buffer) => void
   readonly #onSent: () => void
   #isReleased = false
@@ -63,8 +72,8 @@ export class StandInRequest extends EventEmitter {
   pipe<T extends Writable>(upstream: T): T {
     this.#sendTo(upstream)
     const body = this.#body
-    if (!body || Buffer.isBuffer(body)) {
-      this.#write(upstream, body)
+    if (!body || isInMemory(body)) {
+      this.#write(upstream, body ?? [])
     } else if (!this.#isReleased) {
       body.on('data', this.#onChunk)
       body.pipe(upstream)
@@ -83,16 +92,15 @@ export class StandInRequest extends EventEmitter {
   }
 
   /** Writes a long body in pieces, because TLS encrypts at once all that it is given. */
-  #write(upstream: Writable, body: Buffer | undefined): void {
-    let at = 0
+  #write(upstream: Writable, body: BodyBytes): void {
+    const pieces = piecesOf(body)
+    let next = 0
     const writeOn = (): void => {
-      while (body && body.length - at > PIECE_BYTES && !this.#isReleased) {
-        const piece = body.subarray(at, at + PIECE_BYTES)
-        at += PIECE_BYTES
-        if (!upstream.write(piece)) return void upstream.once('drain', writeOn)
+      while (next < pieces.length - 1 && !this.#isReleased) {
+        if (!upstream.write(pieces[next++])) return void upstream.once('drain', writeOn)
       }
       if (this.#isReleased) return
-      upstream.end(body?.subarray(at))
+      upstream.end(pieces[next])
       this.#body = undefined
       this.#onSent()
     }
@@ -104,7 +112,7 @@ export class StandInRequest extends EventEmitter {
     this.#isReleased = true
     const body = this.#body
     this.#body = undefined
-    if (!body || Buffer.isBuffer(body)) return
+    if (!body || isInMemory(body)) return
     body.off('data', this.#onChunk).unpipe()
     body.resume()
   }

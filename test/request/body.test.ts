@@ -12,6 +12,7 @@ import { withRequest } from '../support/loopback.js'
 const JSON_TYPE = 'application/json'
 const limits = (maxRequestBytes: number) => ({ ...defaultLimits, maxRequestBytes })
 
+type Json = Record<string, unknown>
 type Left = IncomingMessage & { rawBody?: unknown; body?: unknown }
 
 interface Given {
@@ -439,7 +440,7 @@ describe('behind a body parser', () => {
 
   test('raw bytes win over what a parser made of them, as string and as bytes', async () => {
     for (const rawBody of [spaced, Buffer.from(spaced), new Uint8Array(Buffer.from(spaced))]) {
-      const body = await read('{"other":1}', {
+      const body = await read('{"model":"gpt-5","n":1}', {
         before: async (req) => {
           await parse(express.json())(req)
           req.rawBody = rawBody
@@ -448,6 +449,67 @@ describe('behind a body parser', () => {
       assert.equal(text(body), spaced)
       assert.deepEqual(body.json, { model: 'gpt-5', n: 1 })
     }
+  })
+
+  for (const [name, change, sent] of [
+    ['a field', (json: Json) => Object.assign(json, { model: 'small' }), '{"model":"small","n":1}'],
+    ['a field more', (json: Json) => Object.assign(json, { max_tokens: 5 }), '{"model":"gpt-5","n":1,"max_tokens":5}'],
+    ['a field less', (json: Json) => void delete json.n, '{"model":"gpt-5"}'],
+    ['nothing but the spelling', (json: Json) => Object.assign(json, { n: 1.0 }), spaced],
+  ] as const) {
+    test(`what the app changes in req.body counts, though its raw bytes were kept: ${name}`, async () => {
+      const before = async (req: Left) => {
+        await parse(express.json({ verify: keepRaw }))(req)
+        change(req.body as Json)
+      }
+      const body = await read(spaced, { before })
+      assert.equal(text(body), sent)
+      assert.deepEqual(body.json, JSON.parse(sent))
+      assert.equal(body.headers['content-length'], String(sent.length))
+    })
+  }
+
+  test('an object in its place counts, too; an empty one in the place of what no parser reads does not', async () => {
+    const replaced = async (req: Left) => {
+      await parse(express.json({ verify: keepRaw }))(req)
+      req.body = {}
+    }
+    assert.equal(text(await read(spaced, { before: replaced })), '{}')
+    const readByHand = async (req: Left) => {
+      req.rawBody = Buffer.concat(await req.toArray())
+      req.body = {}
+    }
+    const headers = { 'content-type': 'audio/mpeg' }
+    assert.equal(text(await read('sound', { headers, before: readByHand })), 'sound')
+  })
+
+  test('so does a text that the app has changed, or a form', async () => {
+    const changed = (parser: RequestHandler, to: unknown) => async (req: Left) => {
+      await parse(parser)(req)
+      req.body = to
+    }
+    const asText = changed(express.text({ type: '*/*', verify: keepRaw }), '{"model":"small"}')
+    assert.equal(text(await read(spaced, { before: asText })), '{"model":"small"}')
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const asForm = changed(express.urlencoded({ extended: true, verify: keepRaw }), { a: '2' })
+    assert.equal(text(await read('a=1', { headers, before: asForm })), 'a=2')
+    const kept = parse(express.urlencoded({ extended: true, verify: keepRaw }))
+    assert.equal(text(await read('b=%20&a=1', { headers, before: kept })), 'b=%20&a=1')
+  })
+
+  test('raw bytes that are long are not compared: the object goes on', async () => {
+    const long = `{ "x": "${'x'.repeat(1024 * 1024)}" }`
+    const before = parse(express.json({ limit: '2mb', verify: keepRaw }))
+    const sent = text(await read(long, { before, maxBytes: 2_000_000 }))
+    assert.equal(sent, JSON.stringify(JSON.parse(long)))
+  })
+
+  test('raw bytes in another charset are not what goes on', async () => {
+    const headers = { 'content-type': 'application/json; charset=utf-16le' }
+    const before = parse(express.json({ verify: keepRaw }))
+    const body = await read(Buffer.from('{"a":"ß"}', 'utf16le'), { headers, before })
+    assert.equal(text(body), '{"a":"ß"}')
+    assert.equal(body.headers['content-type'], 'application/json; charset=utf-8')
   })
 
   test('maxRequestBytes holds for what it left, too', async () => {
