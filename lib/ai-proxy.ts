@@ -58,7 +58,7 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
     turns,
     ledger,
     upstream: createUpstreamProxy(config.origin, config.proxy, config.limits.maxConcurrentExchanges),
-    observers: new Observers(config.observers, config.origin),
+    observers: new Observers(config.observers, config.origin, config.hookErrors),
     warnings: new SetupWarnings(),
     usageRefusals: new UsageRefusals(),
     held: new HeldBytes(config.limits),
@@ -122,6 +122,6 @@ async function tell(exchange: Exchange, record: ReturnType<Exchange['record']>, 
   try {
     await config.onFinish?.(record, exchange.req, exchange.res)
   } catch (error) {
-    debug.request('%s onFinish threw: %O', exchange.id, error)
+    config.hookErrors.report('onFinish', error, exchange.hookView())
   }
 }

@@ -1,5 +1,6 @@
 import { check, fail, hint, nearest, objectOf } from './check.js'
 import { type Format, formatNamed, formatNames } from './formats/index.js'
+import { HookErrors } from './hook-errors.js'
 import { defaultLimits, type Limits } from './limits.js'
 import type { Observer } from './observer.js'
 import {
@@ -13,6 +14,7 @@ import {
 import { isCredentialHeader } from './request/credential-names.js'
 import { compileEndpoints, type EndpointFilter } from './request/endpoints.js'
 import { compileForwardHeaders, type HeaderFilter, isFramingHeader, isHarmlessHeader } from './request/headers.js'
+import { isRefusal } from './request/hook.js'
 import { compileModels, type ModelFilter } from './request/models.js'
 
 /** The options, checked and completed: what the rest of the package reads. */
@@ -49,6 +51,7 @@ export interface Config {
   readonly onEvent: AiProxyOptions['onEvent']
   readonly observers: readonly Observer[]
   readonly onFinish: AiProxyOptions['onFinish']
+  readonly hookErrors: HookErrors
   readonly proxy: ProxyOptions
 }
 
@@ -75,6 +78,7 @@ const optionNames = [
   'onEvent',
   'observers',
   'onFinish',
+  'onError',
   'proxy',
 ] as const
 const limitNames = Object.keys(defaultLimits) as (keyof Limits)[]
@@ -99,7 +103,8 @@ const allNames = [
 export function resolveOptions(options: AiProxyOptions): Config {
   const given = objectOf('', options, optionNames, allNames)
   const { origin, prefix } = resolveTarget(given.target)
-  const auth = resolveAuth(given.auth)
+  const hookErrors = new HookErrors(check.optionalFunction('onError', given.onError))
+  const auth = resolveAuth(given.auth, hookErrors)
   const headers = lowerCased(secretive('headers', or(given.headers, {})))
   for (const [name, value] of headers) {
     if (typeof value !== 'string') fail(`headers.${name}`, hint(typeof value), 'a string')
@@ -117,7 +122,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
     holdsCredentials,
     forwardCredentials: forwardCredentials === true,
     headers,
-    forwards: compileForwardHeaders(given.forwardHeaders, holdsCredentials),
+    forwards: compileForwardHeaders(watchedFilter(given.forwardHeaders, hookErrors), holdsCredentials),
     endpoints: compileEndpoints(given.endpoints, prefix, readsRequests),
     limits: resolveLimits(given.limits),
     budgetMs: turns.budgetMs === undefined ? undefined : check.number('turns.budgetMs', turns.budgetMs, { above: 0 }),
@@ -127,15 +132,28 @@ export function resolveOptions(options: AiProxyOptions): Config {
     errors: check.oneOf('errors', or(given.errors, 'respond'), ['respond', 'next']),
     format: given.format === undefined ? undefined : formatNamed(check.oneOf('format', given.format, formatNames)),
     includeUsage: check.boolean('includeUsage', or(given.includeUsage, true)),
-    estimateTokens: check.optionalFunction('estimateTokens', given.estimateTokens),
+    estimateTokens: hookErrors.watched(
+      'estimateTokens',
+      check.optionalFunction('estimateTokens', given.estimateTokens),
+    ),
     models: compileModels(given.models),
     modelOptions: resolveModelOptions(given.modelOptions),
     overload: resolveOverload(given.overload),
-    onRequest: check.optionalFunction('onRequest', given.onRequest),
+    onRequest: hookErrors.watched(
+      'onRequest',
+      check.optionalFunction('onRequest', given.onRequest),
+      (request) => request,
+      isRefusal,
+    ),
     readsRequests,
-    onEvent: check.optionalFunction('onEvent', given.onEvent),
+    onEvent: hookErrors.watched(
+      'onEvent',
+      check.optionalFunction('onEvent', given.onEvent),
+      (_event, exchange) => exchange,
+    ),
     observers: resolveObservers(given.observers),
     onFinish: check.optionalFunction('onFinish', given.onFinish),
+    hookErrors,
     proxy: resolveProxy(given.proxy, origin),
   }
 }
@@ -185,7 +203,7 @@ function secretive<T extends object>(option: string, value: T): T {
   return kind === 'object' ? check.record(option, value) : fail(option, hint(kind), 'an object')
 }
 
-function resolveAuth(auth: AuthOptions | undefined): Config['auth'] {
+function resolveAuth(auth: AuthOptions | undefined, hookErrors: HookErrors): Config['auth'] {
   const given = objectOf('auth', secretive('auth', or(auth, {})), ['headers', 'query'], allNames)
   const credentials = (name: 'headers' | 'query') =>
     (name === 'headers' ? lowerCased : Object.entries<Credential>)(secretive(`auth.${name}`, or(given[name], {}))).map(
@@ -202,10 +220,18 @@ function resolveAuth(auth: AuthOptions | undefined): Config['auth'] {
           )
         }
         if (name === 'headers') checkHeader(option, key, typeof value === 'string' ? value : '')
-        return [key, value as Credential]
+        return [key, typeof value === 'function' ? hookErrors.watched('auth', value) : (value as string)]
       },
     )
   return { headers: credentials('headers'), query: credentials('query') }
+}
+
+/** A list of names is no hook. */
+function watchedFilter(
+  option: AiProxyOptions['forwardHeaders'],
+  hookErrors: HookErrors,
+): AiProxyOptions['forwardHeaders'] {
+  return typeof option === 'function' ? hookErrors.watched('forwardHeaders', option) : option
 }
 
 function resolveForwardCredentials(

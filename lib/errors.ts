@@ -2,12 +2,20 @@ import type { FailureNotice } from './formats/index.js'
 import type { Limits } from './limits.js'
 
 /**
- * How an exchange ended. `completed`: the provider's answer, whatever its status, went out whole. `client_disconnect`: the
- * client left first. `limit_exceeded`: it hit one of {@link Limits}. `upstream_error`: the provider could not be reached,
+ * How an exchange ended. `completed`: the provider's answer went out whole, and it is a success. `provider_error`: the
+ * provider answered with a status from 400 on, and that answer went out whole. `client_disconnect`: the client left
+ * first. `limit_exceeded`: it hit one of {@link Limits}. `upstream_error`: the provider could not be reached,
  * broke off, or said an error in a stream. `rejected`: the request was refused here, or the app aborted it. `shutdown`:
  * `close()` ended it.
  */
-export type Outcome = 'completed' | 'client_disconnect' | 'limit_exceeded' | 'upstream_error' | 'rejected' | 'shutdown'
+export type Outcome =
+  | 'completed'
+  | 'provider_error'
+  | 'client_disconnect'
+  | 'limit_exceeded'
+  | 'upstream_error'
+  | 'rejected'
+  | 'shutdown'
 
 interface FailureKind {
   readonly status: number

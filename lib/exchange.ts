@@ -66,7 +66,8 @@ export interface ExchangeRecord {
   /** A UUID: the one in `exchanges`, in hooks and in the debug log. */
   readonly id: string
   /**
-   * `completed`: the provider's answer, whatever its status, went out whole. `client_disconnect`: the client left first.
+   * `completed`: the provider's answer went out whole, and it is a success. `provider_error`: the provider answered with
+   * a status from 400 on (`providerStatus`), and that went out whole. `client_disconnect`: the client left first.
    * `limit_exceeded`, `upstream_error`, `rejected`, `shutdown`: see `code`.
    */
   readonly outcome: Outcome
@@ -76,6 +77,11 @@ export interface ExchangeRecord {
   readonly code: FailureCode | undefined
   /** What went wrong, in a sentence; with what the system said of it. */
   readonly error: string | undefined
+  /**
+   * What was thrown: by a hook of the app, by the system. It is not enumerable, so that no log or JSON shows what may
+   * hold a secret; read it to find a fault.
+   */
+  readonly cause?: unknown
   /** The request's HTTP method. */
   readonly method: string
   /** The path below the target, without the query, which may hold keys. */
@@ -86,6 +92,11 @@ export interface ExchangeRecord {
   readonly stream: boolean
   /** Status that the client got; `undefined` where it left before. */
   readonly status: number | undefined
+  /**
+   * Status that the provider answered with; `undefined` if it did not answer. It differs from `status` if the response
+   * had been opened before, or if we answered in the provider's place.
+   */
+  readonly providerStatus: number | undefined
   /** The provider protocol that the client speaks. */
   readonly format: FormatName
   /** The model that answered, as the provider names it. */
@@ -176,6 +187,7 @@ export class Exchange implements Placed {
   /** What of the request to the provider must not come back. */
   secrets = NO_SECRETS
   firstByteMs: number | undefined
+  providerStatus: number | undefined
   requestBytes = 0
   upstreamBytes = 0
   turns = 0
@@ -229,6 +241,11 @@ export class Exchange implements Placed {
     return true
   }
 
+  /** Settles an exchange whose answer has gone out whole. */
+  settleWhole(): void {
+    this.settle((this.providerStatus ?? 0) >= 400 ? 'provider_error' : 'completed')
+  }
+
   /** What is left to read of the answer is read: nothing more passes. */
   finishMetering(): void {
     const { metering } = this
@@ -272,15 +289,16 @@ export class Exchange implements Placed {
     this.finishMetering()
     const { findings } = this
     const { firstTokenAt } = findings
-    const isComplete = this.answerIsWhole || this.#outcome === 'completed'
+    const outcome = this.#outcome ?? 'completed'
+    const isComplete = this.answerIsWhole || outcome === 'completed' || outcome === 'provider_error'
     const usage = findings.usageAt(isComplete) ?? (isComplete && this.#toldNothing ? NOTHING_TOLD : undefined)
     const generatingMs = firstTokenAt === undefined ? 0 : (findings.overAt ?? performance.now()) - firstTokenAt
     const failure = this.#failure
     const cause =
       failure?.cause instanceof Error && failure.outcome === 'upstream_error' ? ` (${failure.cause.message})` : ''
-    return {
+    const record: ExchangeRecord = {
       id: this.id,
-      outcome: this.#outcome ?? 'completed',
+      outcome,
       limit: failure?.limit,
       code: failure?.code,
       error: failure && shortened(this.secrets.hide(failure.message + cause)),
@@ -289,6 +307,7 @@ export class Exchange implements Placed {
       model: this.model,
       stream: this.asksForStream,
       status: this.res.headersSent ? this.res.statusCode : undefined,
+      providerStatus: this.providerStatus,
       format: this.format.name,
       responseModel: findings.model,
       responseId: findings.responseId,
@@ -309,5 +328,7 @@ export class Exchange implements Placed {
       busyMs: this.busyMs,
       maxTurnMs: this.maxTurnMs,
     }
+    if (!failure) return record
+    return Object.defineProperty(record, 'cause', { value: failure.cause ?? failure.revealCause(), enumerable: false })
   }
 }

@@ -53,7 +53,15 @@ export class Ledger {
   readonly #totals = {
     startedAt: Date.now(),
     exchanges: 0,
-    outcomes: { completed: 0, client_disconnect: 0, limit_exceeded: 0, upstream_error: 0, rejected: 0, shutdown: 0 },
+    outcomes: {
+      completed: 0,
+      provider_error: 0,
+      client_disconnect: 0,
+      limit_exceeded: 0,
+      upstream_error: 0,
+      rejected: 0,
+      shutdown: 0,
+    },
     limits: {} as Partial<Record<keyof Limits, number>>,
     requestBytes: 0,
     upstreamBytes: 0,

@@ -1,5 +1,5 @@
-import { debug } from './debug.js'
 import type { Exchange, ExchangeRecord } from './exchange.js'
+import type { HookErrors } from './hook-errors.js'
 import { isObject } from './json.js'
 import type { AiProxyStats } from './ledger.js'
 import type { Observer } from './observer.js'
@@ -13,17 +13,20 @@ export class Observers {
   /** `undefined` where nobody wants to know, which is what a stream's every turn asks. */
   readonly onTurn: ((ms: number) => void) | undefined
 
+  readonly #report: (error: unknown) => void
+
   /** @param origin of the target */
-  constructor(all: readonly Observer[], origin: string) {
+  constructor(all: readonly Observer[], origin: string, hookErrors: HookErrors) {
     this.#all = all
+    this.#report = (error) => hookErrors.report('observers', error)
     const { protocol, hostname, port } = new URL(origin)
     this.#host = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
     const interested = all.filter((observer) => observer.onTurn)
-    this.onTurn = interested.length === 0 ? undefined : (ms) => tellTurn(interested, ms)
+    this.onTurn = interested.length === 0 ? undefined : (ms) => tellTurn(interested, ms, this.#report)
   }
 
   onProxy(stats: () => AiProxyStats): void {
-    guarded(this.#all, (observer) => observer.onProxy?.({ stats }))
+    this.#guarded((observer) => observer.onProxy?.({ stats }))
   }
 
   /** @returns request headers, of each observer that has some */
@@ -31,18 +34,35 @@ export class Observers {
     if (this.#all.length === 0) return []
     const { id, req, format, model, startedAt, asksForStream: stream } = exchange
     const seen = { id, req, format: format.name, model, stream, startedAt, host: this.#host }
-    return guarded(this.#all, (observer) => sound(observer.onRequest?.(seen))).filter(
+    return this.#guarded((observer) => sound(observer.onRequest?.(seen), this.#report)).filter(
       (headers) => headers !== undefined,
     )
   }
 
   onFinish(record: ExchangeRecord): void {
-    guarded(this.#all, (observer) => observer.onFinish?.(record))
+    this.#guarded((observer) => observer.onFinish?.(record))
+  }
+
+  #guarded<T>(tell: (observer: Observer) => T): (T | undefined)[] {
+    return this.#all.map((observer) => {
+      try {
+        const told = tell(observer)
+        // An async function's failure would otherwise be nobody's, and end the process.
+        tendsPromise(told, this.#report)
+        return told
+      } catch (error) {
+        this.#report(error)
+        return undefined
+      }
+    })
   }
 }
 
 /** @throws TypeError where one of them cannot go to the provider */
-function sound(headers: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> | undefined {
+function sound(
+  headers: Readonly<Record<string, string>> | undefined,
+  report: (error: unknown) => void,
+): Readonly<Record<string, string>> | undefined {
   if (headers === undefined) return undefined
   const isPromise = tendsPromise(headers, report)
   if (!isObject(headers) || isPromise) throw new TypeError('an observer gives headers as an object')
@@ -54,7 +74,7 @@ function sound(headers: Readonly<Record<string, string>> | undefined): Readonly<
 }
 
 /** Streams take thousands of turns a second: nothing is made anew for each. */
-function tellTurn(interested: readonly Observer[], ms: number): void {
+function tellTurn(interested: readonly Observer[], ms: number, report: (error: unknown) => void): void {
   for (const observer of interested) {
     try {
       tendsPromise(observer.onTurn?.(ms), report)
@@ -62,21 +82,4 @@ function tellTurn(interested: readonly Observer[], ms: number): void {
       report(error)
     }
   }
-}
-
-function report(error: unknown): void {
-  debug.request('an observer threw: %O', error)
-}
-
-function guarded<T>(observers: readonly Observer[], tell: (observer: Observer) => T): (T | undefined)[] {
-  return observers.map((observer) => {
-    try {
-      const told = tell(observer)
-      tendsPromise(told, report)
-      return told
-    } catch (error) {
-      report(error)
-      return undefined
-    }
-  })
 }

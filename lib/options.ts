@@ -4,6 +4,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { Request, Response } from 'express'
 import type { ExchangeRecord } from './exchange.js'
 import type { FormatName } from './formats/index.js'
+import type { OnError } from './hook-errors.js'
 import type { OnEvent, OnRequest } from './hooks.js'
 import type { Limits } from './limits.js'
 import type { Observer } from './observer.js'
@@ -142,8 +143,14 @@ export interface AiProxyOptions {
   onEvent?: OnEvent
   /** Metrics and traces: see `express-ai-proxy/prometheus` and `express-ai-proxy/opentelemetry`. Default: none. */
   observers?: readonly Observer[]
-  /** Called once per exchange, whatever happened. What it throws is told by `debug`, and nowhere else. Default: none. */
+  /** Called once per exchange, whatever happened. What it throws goes to `onError`. Default: none. */
   onFinish?: (record: ExchangeRecord, req: Request, res: Response) => void | Promise<void>
+  /**
+   * Called with what the app's own code threw: the hooks above, `auth` and `forwardHeaders` functions, `estimateTokens`,
+   * observers. A process warning (`AI_PROXY_HOOK_THREW`) shows it as well, with its stack, once a minute for each of them.
+   * An error with a status that `onRequest` throws to refuse a request is none. Default: none.
+   */
+  onError?: OnError
   /** Options for http-proxy-middleware. */
   proxy?: ProxyOptions
 }

@@ -87,10 +87,11 @@ export function prometheusObserver(options: PrometheusObserverOptions): Promethe
 
 /** Counts an exchange that has ended. */
 function count(record: ExchangeRecord, model: string, metrics: ReturnType<typeof createMetrics>): void {
-  const { format, outcome, limit, firstByteMs, firstTokenMs, outputTokensPerSecond } = record
+  const { format, outcome, limit, providerStatus, firstByteMs, firstTokenMs, outputTokensPerSecond } = record
   const usage = uniformUsage(record)
   const labels = { format, model }
-  metrics.exchanges.inc({ ...labels, outcome })
+  const status = String(providerStatus ?? record.status ?? 'none')
+  metrics.exchanges.inc({ ...labels, outcome, status })
   metrics.duration.observe({ ...labels, outcome }, seconds(record.durationMs))
   if (firstByteMs !== undefined) metrics.firstByte.observe(labels, seconds(firstByteMs))
   if (firstTokenMs !== undefined) metrics.firstToken.observe(labels, seconds(firstTokenMs))

@@ -120,7 +120,7 @@ export class Sending implements TurnTaker, AttemptEvents {
     this.#delivery.fail(
       failed.connected
         ? new AiProxyError('upstream_reset', 'The provider broke off before it answered', { cause })
-        : new AiProxyError('upstream_unreachable', 'The provider cannot be reached', { cause }),
+        : new AiProxyError('upstream_unreachable', `The provider cannot be reached${reasonOf(cause)}`, { cause }),
     )
   }
 
@@ -160,4 +160,9 @@ export class Sending implements TurnTaker, AttemptEvents {
     })
     body.once('end', () => deadlines.stop('upload'))
   }
+}
+
+/** Why there is no connection, by the name that the system or TLS has for it: `ENOTFOUND`, `CERT_HAS_EXPIRED`. */
+function reasonOf({ code }: NodeJS.ErrnoException): string {
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? `: ${code}` : ''
 }

@@ -11,7 +11,7 @@ const target = 'https://api.openai.com'
 
 describe('defaults', () => {
   test('with nothing but a target', () => {
-    const { endpoints, forwards, ...config } = resolveOptions({ target })
+    const { endpoints, forwards, hookErrors: _, ...config } = resolveOptions({ target })
     assert.deepEqual(config, {
       origin: target,
       prefix: '',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import type { Request, Response } from 'express'
 import { AiProxyError, limitFailure } from '../lib/errors.js'
 import { Exchange } from '../lib/exchange.js'
@@ -75,6 +76,7 @@ describe('record', () => {
       model: 'claude',
       stream: true,
       status: 201,
+      providerStatus: undefined,
       format: 'anthropic',
       responseModel: undefined,
       responseId: undefined,
@@ -93,6 +95,41 @@ describe('record', () => {
       busyMs: 8,
       maxTurnMs: 5,
     })
+  })
+
+  test('tells an answer of the provider with a status from 400 on from a success', () => {
+    for (const [status, outcome] of [
+      [200, 'completed'],
+      [304, 'completed'],
+      [400, 'provider_error'],
+      [429, 'provider_error'],
+      [503, 'provider_error'],
+    ] as const) {
+      const exchange = Object.assign(exchangeOf(), { providerStatus: status })
+      exchange.settleWhole()
+      assert.equal(exchange.record().outcome, outcome)
+      assert.equal(exchange.record().providerStatus, status)
+    }
+    const answeredHere = exchangeOf()
+    answeredHere.res.statusCode = 404
+    answeredHere.settleWhole()
+    assert.equal(answeredHere.record().outcome, 'completed')
+  })
+
+  test('keeps what was thrown, and shows it to nobody who does not ask', () => {
+    const cause = new Error('vault said sk-secret')
+    for (const failure of [
+      new AiProxyError('internal_error', 'A fault', { cause }),
+      new AiProxyError('credentials_unavailable', 'No key', { privateCause: cause }),
+    ]) {
+      const exchange = exchangeOf()
+      exchange.settle(failure.outcome, failure)
+      const record = exchange.record()
+      assert.equal(record.cause, cause)
+      for (const shown of [inspect(record), JSON.stringify(record), JSON.stringify({ ...record })]) {
+        assert.doesNotMatch(shown, /sk-secret/)
+      }
+    }
   })
 
   test('has what the answer told', (t) => {

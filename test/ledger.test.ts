@@ -46,6 +46,7 @@ describe('counters', () => {
       limit_exceeded: 2,
       upstream_error: 0,
       rejected: 0,
+      provider_error: 0,
       shutdown: 0,
     })
     assert.deepEqual(limits, { idleTimeoutMs: 2 })

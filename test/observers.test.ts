@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { runInNewContext } from 'node:vm'
 import type { Request, Response } from 'express'
 import { Exchange } from '../lib/exchange.js'
+import { HookErrors } from '../lib/hook-errors.js'
 import { Ledger } from '../lib/ledger.js'
 import type { ObservedExchange, Observer } from '../lib/observer.js'
 import { Observers } from '../lib/observers.js'
@@ -49,16 +50,17 @@ const throwing: Observer = Object.fromEntries(
 
 describe('observers', () => {
   test('none: nothing happens', () => {
-    const observers = new Observers([], ORIGIN)
+    const observers = new Observers([], ORIGIN, new HookErrors(undefined))
     assert.equal(observers.onTurn, undefined)
     assert.deepEqual(tellAll(observers), [])
   })
 
-  test('that listen to nothing', () => assert.deepEqual(tellAll(new Observers([{}, {}], ORIGIN)), []))
+  test('that listen to nothing', () =>
+    assert.deepEqual(tellAll(new Observers([{}, {}], ORIGIN, new HookErrors(undefined))), []))
 
   test('each is told, in order', () => {
     const log: string[] = []
-    tellAll(new Observers([noting(log, 'a'), noting(log, 'b')], ORIGIN))
+    tellAll(new Observers([noting(log, 'a'), noting(log, 'b')], ORIGIN, new HookErrors(undefined)))
     const told = ['proxy', 'request', 'turn of 1 ms', 'completed']
     assert.deepEqual(
       log,
@@ -78,7 +80,7 @@ describe('observers', () => {
       }
     }
     const counting = new Counting()
-    tellAll(new Observers([counting], ORIGIN))
+    tellAll(new Observers([counting], ORIGIN, new HookErrors(undefined)))
     assert.deepEqual([counting.turns, counting.finished], [1, 1])
   })
 
@@ -91,7 +93,7 @@ describe('observers', () => {
       },
     }
     let waiting = 0
-    new Observers([observer], ORIGIN).onProxy(() => ledger.stats(waiting))
+    new Observers([observer], ORIGIN, new HookErrors(undefined)).onProxy(() => ledger.stats(waiting))
     waiting = 7
     assert.equal(stats?.().waitingForTurn, 7)
   })
@@ -99,12 +101,12 @@ describe('observers', () => {
 
 describe('onTurn', () => {
   test('is not there where nobody listens: a stream asks at its every turn', () => {
-    assert.equal(new Observers([{ onFinish: () => {} }, {}], ORIGIN).onTurn, undefined)
+    assert.equal(new Observers([{ onFinish: () => {} }, {}], ORIGIN, new HookErrors(undefined)).onTurn, undefined)
   })
 
   test('tells those who listen, and nobody else', () => {
     const log: string[] = []
-    const { onTurn } = new Observers([{}, noting(log, 'a'), { onFinish: () => {} }], ORIGIN)
+    const { onTurn } = new Observers([{}, noting(log, 'a'), { onFinish: () => {} }], ORIGIN, new HookErrors(undefined))
     onTurn?.(0.5)
     assert.deepEqual(log, ['a turn of 0.5 ms'])
   })
@@ -113,7 +115,11 @@ describe('onTurn', () => {
 describe('onRequest', () => {
   test('tells of the exchange', () => {
     const seen: ObservedExchange[] = []
-    const observers = new Observers([{ onRequest: (exchange) => void seen.push(exchange) as undefined }], ORIGIN)
+    const observers = new Observers(
+      [{ onRequest: (exchange) => void seen.push(exchange) as undefined }],
+      ORIGIN,
+      new HookErrors(undefined),
+    )
     const exchange = exchangeOf()
     observers.onRequest(exchange)
     const { id, req, startedAt } = exchange
@@ -135,7 +141,7 @@ describe('onRequest', () => {
           return undefined
         },
       }
-      new Observers([observer], origin).onRequest(exchangeOf())
+      new Observers([observer], origin, new HookErrors(undefined)).onRequest(exchangeOf())
       assert.equal(seen, host)
     })
   }
@@ -149,12 +155,12 @@ describe('onRequest', () => {
       { onRequest: () => b },
       throwing,
     ]
-    assert.deepEqual(new Observers(all, ORIGIN).onRequest(exchangeOf()), [a, b])
+    assert.deepEqual(new Observers(all, ORIGIN, new HookErrors(undefined)).onRequest(exchangeOf()), [a, b])
   })
 
   for (const nonsense of [null, true, 'traceparent', 5]) {
     test(`takes no ${JSON.stringify(nonsense)} for headers`, () => {
-      const observers = new Observers([{ onRequest: () => nonsense as never }], ORIGIN)
+      const observers = new Observers([{ onRequest: () => nonsense as never }], ORIGIN, new HookErrors(undefined))
       assert.deepEqual(observers.onRequest(exchangeOf()), [])
     })
   }
@@ -165,7 +171,7 @@ describe('what an observer throws', () => {
     const log: string[] = []
     const headers = { 'x-a': '1' }
     const all = [throwing, noting(log, 'a'), throwing, { onRequest: () => headers }]
-    assert.deepEqual(tellAll(new Observers(all, ORIGIN)), [headers])
+    assert.deepEqual(tellAll(new Observers(all, ORIGIN, new HookErrors(undefined))), [headers])
     assert.deepEqual(log, ['a proxy', 'a request', 'a turn of 1 ms', 'a completed'])
   })
 
@@ -182,7 +188,7 @@ describe('what an observer throws', () => {
     for (const [where, late] of lateOnes) {
       test(`later, in ${where}, ends no process: ${name}`, async (t) => {
         const unhandled = unhandledRejections(t)
-        assert.deepEqual(tellAll(new Observers([{ [name]: late }], ORIGIN)), [])
+        assert.deepEqual(tellAll(new Observers([{ [name]: late }], ORIGIN, new HookErrors(undefined))), [])
         await settled()
         assert.deepEqual(unhandled, [])
       })
@@ -193,7 +199,7 @@ describe('what an observer throws', () => {
     const headers = { 'x-a': '1' }
     for (const faulty of [{ 'content-length': '5' }, { host: 'x' }, { 'x a': '1' }, { 'x-b': 'a\nb' }, { 'x-c': 5 }]) {
       const all = [{ onRequest: () => faulty as unknown as Record<string, string> }, { onRequest: () => headers }]
-      assert.deepEqual(new Observers(all, ORIGIN).onRequest(exchangeOf()), [headers])
+      assert.deepEqual(new Observers(all, ORIGIN, new HookErrors(undefined)).onRequest(exchangeOf()), [headers])
     }
   })
 })

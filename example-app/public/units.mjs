@@ -18,9 +18,14 @@ export const usage = ({ inputTokens, outputTokens, estimated }) => {
   return parts.join(' · ')
 }
 
-/** The colour of an outcome; none where the provider refused and its refusal passed. */
-export function toneOf({ outcome, status }) {
+/** The colour of an outcome. */
+export function toneOf({ outcome }) {
   if (outcome === 'client_disconnect') return 'warn'
-  if (outcome !== 'completed') return 'bad'
-  return status < 400 ? 'good' : 'none'
+  return outcome === 'completed' ? 'good' : 'bad'
+}
+
+/** What became of an exchange, in few words: of the provider's error, its status as well. */
+export function fate({ code, outcome: word, providerStatus }) {
+  const status = word === 'provider_error' && providerStatus ? ` ${providerStatus}` : ''
+  return outcome(status ? word : (code ?? word)) + status
 }

@@ -41,6 +41,12 @@ export function callNotMade(record: ExchangeRecord): Call | undefined {
  * `error.type`: our name of what went wrong, or the status of a provider's error. A client that leaves is no error.
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/general/recording-errors.md
  */
-export function errorTypeOf({ code, status = 0 }: ExchangeRecord): string | undefined {
-  return code ?? (status >= 400 ? String(status) : undefined)
+export function errorTypeOf({
+  code,
+  outcome,
+  status,
+  providerStatus = status ?? 0,
+}: ExchangeRecord): string | undefined {
+  if (outcome === 'provider_error') return String(providerStatus)
+  return code ?? (providerStatus >= 400 ? String(providerStatus) : undefined)
 }

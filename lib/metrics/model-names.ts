@@ -11,7 +11,9 @@ export interface ModelNameOptions {
   /**
    * How many names beside `models` may get a label value of their own; later ones share one. A name gets its own with
    * the first request for it that the provider answers with success, so that names which clients make up cannot use
-   * them up, unless the provider answers to any name, as some local servers do. 0: only `models` have one. Default 100.
+   * them up, unless the provider answers to any name, as some local servers do. So that an outage shows the model that it
+   * is about, a failure of the provider's own (429, 500 and up) names one as well, for at most half of them.
+   * 0: only `models` have one. Default 100.
    */
   maxModels?: number
 }
@@ -21,11 +23,14 @@ export class ModelNames {
   readonly #names: Set<string>
   readonly #other: string
   #room: number
+  /** Of those, how many may be given to models that have only failed. */
+  #roomForFailed: number
 
   /** @param other the value that all further names share */
   constructor({ models = [], maxModels = 100 }: ModelNameOptions, other: string) {
     this.#names = new Set(models)
     this.#room = maxModels
+    this.#roomForFailed = Math.floor(maxModels / 2)
     this.#other = other
   }
 
@@ -33,7 +38,11 @@ export class ModelNames {
   of(record: ExchangeRecord): string | undefined {
     const name = record.model ?? record.responseModel
     if (name === undefined || this.#names.has(name)) return name
-    if (this.#room <= 0 || !hasSucceeded(record)) return this.#other
+    if (this.#room <= 0) return this.#other
+    if (!hasSucceeded(record)) {
+      if (this.#roomForFailed <= 0 || !hasFailedThere(record)) return this.#other
+      this.#roomForFailed--
+    }
     this.#room--
     this.#names.add(name)
     return name
@@ -46,4 +55,9 @@ export class ModelNames {
  */
 function hasSucceeded({ status = 0, code, firstByteMs }: ExchangeRecord): boolean {
   return status >= 200 && status < 300 && code === undefined && firstByteMs !== undefined
+}
+
+/** The provider took the name for a model's, as it seems, and failed or was too busy. An unknown name gets 400 or 404. */
+function hasFailedThere({ providerStatus = 0 }: ExchangeRecord): boolean {
+  return providerStatus === 429 || providerStatus >= 500
 }

@@ -35,8 +35,11 @@ export function createMetrics(prefix: string, sources: GaugeSources) {
 
   return {
     exchanges: new Counter({
-      ...named('exchanges_total', 'Exchanges that have ended'),
-      labelNames: [...byModel, 'outcome'],
+      ...named(
+        'exchanges_total',
+        'Exchanges that have ended; status is the one that the provider answered with, or ours',
+      ),
+      labelNames: [...byModel, 'outcome', 'status'],
     }),
     tokens: new Counter({
       ...named(

@@ -91,6 +91,11 @@ async function changesOf(body: RequestBody, rewrite: Rewrite): Promise<(json: un
   }
 }
 
+/** Whether a hook has refused the request, by throwing an error with a status: that is no fault. */
+export function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof AiProxyError || refusal(thrown) !== thrown
+}
+
 /** What a hook threw, as a failure: `http-errors` and their like carry a status, and say whether they may be shown. */
 function refusal(thrown: unknown): unknown {
   const { status, statusCode, expose, message } = Object(thrown) as Record<string, unknown>

@@ -108,6 +108,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     const status = response.statusCode ?? 502
     exchange.deadlines.stop('firstByte')
     exchange.firstByteMs = exchange.age
+    exchange.providerStatus = response.statusCode
     debug.upstream('%s status %d after %d ms', exchange.id, status, exchange.firstByteMs)
     if (status < 200 || status > 599)
       throw new AiProxyError('upstream_reset', `The provider answered with status ${status}`)
@@ -314,7 +315,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     const what = isError ? 'an error' : 'neither a stream nor a text'
     const said = findings.error === undefined ? '' : `: ${findings.error}`
     const failure = new AiProxyError('upstream_error', `The provider answered with ${what} (status ${status})${said}`)
-    exchange.settle(failure.outcome, failure)
+    exchange.settle(status < 400 ? failure.outcome : 'provider_error', failure)
     const answer = parsedJson(body.toString())
     const errorBody = format.isErrorBody(answer) ? answer : format.errorBody(failure)
     return format.errorEvent(errorBody, exchange.streamState())
@@ -362,13 +363,13 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     if (this.#framing) exchange.metering?.finish(performance.now())
     this.#settleSaidError()
     if (hasGoneOut(exchange.req, exchange.res)) {
-      if (this.#downstream.isEnded) exchange.settle('completed')
+      if (this.#downstream.isEnded) exchange.settleWhole()
       else exchange.settle('rejected', new AiProxyError('internal_error', 'The app ended the response itself'))
       return this.#over()
     }
     // Many clients leave as soon as they have read that the stream is over: they have got all of it.
     if (this.#hasGotAll) {
-      exchange.settle('completed')
+      exchange.settleWhole()
       return this.#over()
     }
     const hasLeft = exchange.settle('client_disconnect')

@@ -66,4 +66,15 @@ describe('names of models', () => {
     assert.equal(names.of(recordOf({ model: undefined })), 'gpt-4o-2024-08-06')
     assert.equal(names.of(recordOf({ model: undefined, responseModel: undefined })), undefined)
   })
+
+  test('a model that only fails is named, for half of the names', () => {
+    const names = new ModelNames({ maxModels: 4 }, 'other')
+    const failed = (model: string, status: number) =>
+      names.of(recordOf({ model, outcome: 'provider_error', status, usage: undefined }))
+    assert.equal(failed('gpt-4o', 503), 'gpt-4o')
+    assert.equal(failed('gpt-5', 429), 'gpt-5')
+    assert.equal(failed('made-up', 404), 'other')
+    assert.equal(failed('one-more', 500), 'other', 'half of them are left for those that answer')
+    assert.equal(names.of(recordOf({ model: 'answers' })), 'answers')
+  })
 })

@@ -32,11 +32,11 @@ describe('counters', () => {
     observer.onFinish?.(recordOf({ model: undefined, responseModel: undefined }))
     observer.onFinish?.(unknownModelRecord('made-up'))
     assert.deepEqual(await samples('ai_proxy_exchanges_total'), [
-      'ai_proxy_exchanges_total{format="openai-chat",model="gpt-4o",outcome="completed"} 2',
-      'ai_proxy_exchanges_total{format="openai-chat",model="gpt-4o",outcome="client_disconnect"} 1',
-      'ai_proxy_exchanges_total{format="anthropic",model="claude",outcome="completed"} 1',
-      'ai_proxy_exchanges_total{format="openai-chat",model="none",outcome="completed"} 1',
-      'ai_proxy_exchanges_total{format="openai-chat",model="other",outcome="completed"} 1',
+      'ai_proxy_exchanges_total{format="openai-chat",model="gpt-4o",outcome="completed",status="200"} 2',
+      'ai_proxy_exchanges_total{format="openai-chat",model="gpt-4o",outcome="client_disconnect",status="200"} 1',
+      'ai_proxy_exchanges_total{format="anthropic",model="claude",outcome="completed",status="200"} 1',
+      'ai_proxy_exchanges_total{format="openai-chat",model="none",outcome="completed",status="200"} 1',
+      'ai_proxy_exchanges_total{format="openai-chat",model="other",outcome="provider_error",status="404"} 1',
     ])
   })
 

@@ -29,7 +29,7 @@ export const kinds: Record<string, Kind> = {
   },
   drip: { mount: 'plain', ends: 'completed', act: (call) => drips(call, 20), goes: gets(200, 20) },
   json: { mount: 'plain', ends: 'completed', act: (call) => call.json(200, { usage: {} }), goes: gets(200, 0) },
-  'a 429': { mount: 'plain', ends: 'completed', act: (call) => call.json(429, { error: {} }), goes: gets(429, 0) },
+  'a 429': { mount: 'plain', ends: 'provider_error', act: (call) => call.json(429, { error: {} }), goes: gets(429, 0) },
   upload: {
     mount: 'plain',
     ends: 'completed',

@@ -1,4 +1,4 @@
-import { bytes, ms, outcome, toneOf } from '../units.mjs'
+import { bytes, fate, ms, toneOf } from '../units.mjs'
 
 const orDash = (value, write) => (value === undefined || value === null ? '–' : write(value))
 /** Of one under way they are an estimate in part, as are those of a stream that ended early. */
@@ -25,7 +25,7 @@ export const activeColumns = [
 
 export const finishedColumns = [
   ['', (row) => named(row)],
-  ['', (row) => badge(outcome(row.code ?? row.outcome), toneOf(row))],
+  ['', (row) => badge(fate(row), toneOf(row), row.error)],
   ['Took', ({ durationMs }) => ms(durationMs)],
   ...counts,
 ]
@@ -72,10 +72,12 @@ function named({ model, provider }) {
   return element
 }
 
-function badge(text, tone) {
+/** @param detail shown to who points at it */
+function badge(text, tone, detail) {
   const element = document.createElement('span')
   element.className = 'badge'
   element.dataset.tone = tone
   element.textContent = text
+  if (detail) element.title = detail
   return element
 }

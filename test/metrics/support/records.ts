@@ -17,6 +17,7 @@ export function recordOf(given: Partial<ExchangeRecord> = {}): ExchangeRecord {
     model: 'gpt-4o',
     stream: true,
     status: 200,
+    providerStatus: given.code === undefined ? (given.status ?? 200) : undefined,
     format: 'openai-chat',
     responseModel: 'gpt-4o-2024-08-06',
     responseId: 'chatcmpl-1',
@@ -41,5 +42,13 @@ export function recordOf(given: Partial<ExchangeRecord> = {}): ExchangeRecord {
 
 /** What became of a request for a model that the provider does not have. */
 export function unknownModelRecord(model: string): ExchangeRecord {
-  return recordOf({ model, status: 404, responseModel: undefined, responseId: undefined, usage: undefined })
+  return recordOf({
+    model,
+    outcome: 'provider_error',
+    status: 404,
+    providerStatus: 404,
+    responseModel: undefined,
+    responseId: undefined,
+    usage: undefined,
+  })
 }
