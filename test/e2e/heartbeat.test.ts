@@ -110,7 +110,7 @@ describe('heartbeatBeforeFirstByte', () => {
       assert.equal(errorInEvent(event).message, 'invalid key')
       assert.equal(await nextOf(received), undefined)
       const record = await app.record()
-      assert.equal(record.outcome, 'upstream_error')
+      assert.equal(record.outcome, 'provider_error')
       assert.equal(record.status, 200)
     })
 
@@ -128,7 +128,7 @@ describe('heartbeatBeforeFirstByte', () => {
         ;(await provider.next()).res.writeHead(502, { 'content-type': type }).end(body)
         errorInEvent(await nextOf(received))
         assert.equal(await nextOf(received), undefined)
-        assert.equal((await app.record()).outcome, 'upstream_error')
+        assert.equal((await app.record()).outcome, 'provider_error')
       })
     }
 

@@ -100,6 +100,6 @@ describe('an upload that is refused', () => {
     await client.sees('{}')
     client.leave()
     const { outcome, status } = await app.record()
-    assert.deepEqual([outcome, status], ['completed', 413])
+    assert.deepEqual([outcome, status], ['provider_error', 413])
   })
 })

@@ -109,7 +109,7 @@ describe("Anthropic's SDK", () => {
         },
         provider.url,
       )
-      assert.deepEqual([record.outcome, record.status, record.usage], ['completed', 529, undefined])
+      assert.deepEqual([record.outcome, record.status, record.usage], ['provider_error', 529, undefined])
     })
   }
 })

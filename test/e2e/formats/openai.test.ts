@@ -79,7 +79,7 @@ describe("OpenAI's SDK: chat completions", () => {
     })
     const { record, result } = await askedBothWays(t, refusal, provider.url)
     assert.equal(result.code, 'invalid_api_key')
-    assert.equal(record.outcome, 'completed')
+    assert.equal(record.outcome, 'provider_error')
     assert.equal(record.status, 401)
     assert.equal(record.usage, undefined)
   })
