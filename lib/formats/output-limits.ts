@@ -16,6 +16,7 @@ const NAMES = [
   'max_new_tokens',
   'max_tokens_to_sample',
   'max_gen_len',
+  'max_length',
   'n_predict',
   'maxTokens',
   'maxTokenCount',

@@ -47,9 +47,11 @@ export function admitModel(allows: ModelFilter, model: string | undefined): void
 
 /** Under these names gateways take models to fall back on: https://openrouter.ai/docs/features/model-routing, LiteLLM. */
 const FALLBACKS = ['models', 'fallbacks', 'fallback_models']
+/** In it stands what gateways put into the request (LiteLLM). */
+const EXTRA = 'extra_body'
 
 /** The fields that name models, for `refuseAmbiguousFields`. */
-export const modelPaths: readonly FieldPath[] = ['model', ...FALLBACKS].map((name) => [name])
+export const modelPaths: readonly FieldPath[] = ['model', ...FALLBACKS].flatMap((name) => [[name], [EXTRA, name]])
 
 /** The model that a body names. */
 export function modelOf(json: unknown): string | undefined {
@@ -62,8 +64,10 @@ export function modelOf(json: unknown): string | undefined {
  * `image_generation`, Anthropic's advisor). What names one in a way that is not understood is `undefined`.
  */
 export function furtherModels(json: unknown): (string | undefined)[] {
+  const extra = valueAt(json, EXTRA)
   return [
-    ...FALLBACKS.flatMap((name) => oneOrMore(valueAt(json, name)).map(nameOf)),
+    ...FALLBACKS.flatMap((name) => [json, extra].flatMap((from) => oneOrMore(valueAt(from, name)).map(nameOf))),
+    ...oneOrMore(valueAt(extra, 'model')).map(nameOf),
     ...listAt(json, 'tools').flatMap((tool) => oneOrMore(valueAt(tool, 'model')).map(nameOf)),
   ]
 }

@@ -153,6 +153,8 @@ describe('what a request asks for', () => {
     '{"model":"m","fallbacks":[{"m":["ok-1"]}]}',
     '{"model":"m","fallbacks":[{"model":"x"}]}',
     '{"model":"m","fallback_models":["x"]}',
+    '{"model":"m","extra_body":{"model":"x"}}',
+    '{"model":"m","extra_body":{"models":["m","x"]}}',
     '{"model":"m","tools":[{"type":"function"},{"type":"image_generation","model":"x"}]}',
   ]) {
     test(`refuses ${text}`, async () => {
