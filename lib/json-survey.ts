@@ -74,6 +74,8 @@ export class JsonSurvey {
   #name: string | undefined
   /** The next backslash, if it has been searched for: at or after `#at`, or passed. */
   #backslash = -1
+  /** The same of the next quote. */
+  #quote = -1
   #numbers = 0
   /** Escapes, and bytes of numbers and words. */
   #small = 0
@@ -246,10 +248,10 @@ export class JsonSurvey {
         }
       }
       if (!this.#inString || at >= stop) break
-      const quote = this.#find(QUOTE, at)
-      // Kept, because it may be far away, where each of many strings would search for it again.
+      // Both are kept, because they may be far away, where each of many strings or escapes would search for them again.
+      if (this.#quote < at) this.#quote = this.#find(QUOTE, at)
       if (this.#backslash < at) this.#backslash = this.#find(BACKSLASH, at)
-      at = Math.min(quote, this.#backslash)
+      at = Math.min(this.#quote, this.#backslash)
     }
     this.#at = at
     this.#small += escapes

@@ -157,3 +157,18 @@ describe('whether JSON is nested deeper than so many', () => {
     fc.assert(fc.property(bytes, fc.nat(5), (each, depth) => void boundedBy(each, { depth })))
   })
 })
+
+test('a string of escapes is passed over in one go: its end is not searched for again and again', () => {
+  const bytes = Buffer.from(`{"a":"${'\\n'.repeat(100_000)}"}`)
+  let searched = 0
+  const { indexOf } = bytes
+  bytes.indexOf = (value: never, from: number) => {
+    const found = indexOf.call(bytes, value, from)
+    searched += (found === -1 ? bytes.length : found) - from
+    return found
+  }
+  const survey = new JsonSurvey(bytes)
+  survey.advance()
+  assert.equal(survey.isWhole, true)
+  assert.ok(searched < 2 * bytes.length, `${searched} bytes`)
+})
