@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Call } from '../e2e/support/provider.js'
+import { inspect } from 'node:util'
+import { startApp } from '../e2e/support/app.js'
+import { type Call, startProvider } from '../e2e/support/provider.js'
 import { sendStream, storyPieces } from '../e2e/support/streams.js'
 import { type Answering, bothWays, type Way } from './both-ways.js'
 import { Reader, readInStep } from './in-step.js'
@@ -62,12 +64,14 @@ export function describeSdk<T>(name: string, { skip = false, ...sdk }: Sdk<T>): 
       )
     })
 
-    test('a stream that ends too early, as it seems', async (t) => {
-      await bothWays(
-        t,
-        (call) => sendStream(call, wire.stream, beginning(wire.stream)).end(),
-        ({ url }) => outcomeOf(() => drained(url, once)),
-      )
+    // Without the proxy, some SDKs take such a stream for a whole one.
+    test('a stream that ends too early: it throws', async (t) => {
+      const provider = await startProvider(t, {
+        onCall: (call) => sendStream(call, wire.stream, beginning(wire.stream)).end(),
+      })
+      const app = await startApp(t, { target: provider.url })
+      await assert.rejects(drained(app.url, once), (thrown) => /before it was complete/.test(inspect(thrown)))
+      assert.equal((await app.record()).code, 'upstream_truncated')
     })
 
     describe('leaving', { concurrency: true }, () => {
