@@ -25,11 +25,11 @@ export interface ObjectEdit {
 
 export interface ListEdit {
   readonly kind: 'list'
-  /** The new items: the index of an old one, an old one with a change in it, or JSON text. */
+  /** The new items: a run of old ones, an old one with a change in it, or JSON text. */
   readonly items: readonly ListItem[]
 }
 
-export type ListItem = number | { readonly index: number; readonly edit: Edit } | string
+export type ListItem = { readonly from: number; to: number } | { readonly index: number; readonly edit: Edit } | string
 
 /** Bytes in pieces, joined once at the end: joining them on every level would copy deep values again and again. */
 type Piece = Buffer | Piece[]
@@ -126,28 +126,38 @@ class Splicer {
 
   #list({ items }: ListEdit): Piece {
     const edits = new Map<number, Edit>()
-    for (const item of items) if (typeof item === 'object') edits.set(item.index, item.edit)
-    const starts: number[] = []
-    const ends: number[] = []
+    /** Where the items begin and end that runs begin and end with. */
+    const starts = new Map<number, number>()
+    const ends = new Map<number, number>()
+    for (const item of items) {
+      if (typeof item === 'string') continue
+      if ('edit' in item) edits.set(item.index, item.edit)
+      else {
+        starts.set(item.from, -1)
+        ends.set(item.to - 1, -1)
+      }
+    }
     const edited = new Map<number, Piece>()
+    let index = 0
     const open = this.#at++
     const tail = this.#members(CLOSE_BRACKET, (start) => {
-      const edit = edits.get(starts.length)
+      const edit = edits.size === 0 ? undefined : edits.get(index)
       const valueStart = this.#at
       const value = edit === undefined ? undefined : this.#value(edit)
       if (value === undefined) this.#skipValue()
       const valueEnd = this.#at
       this.#skipSpace()
       const end = this.#isAt(COMMA) ? this.#at : valueEnd
-      if (value) edited.set(starts.length, [this.#slice(start, valueStart), value, this.#slice(valueEnd, end)])
-      starts.push(start)
-      ends.push(end)
+      if (value) edited.set(index, [this.#slice(start, valueStart), value, this.#slice(valueEnd, end)])
+      if (starts.has(index)) starts.set(index, start)
+      if (ends.has(index)) ends.set(index, end)
+      index++
     })
     const runs = new Runs(this.#bytes)
     for (const item of items) {
       if (typeof item === 'string') runs.add(Buffer.from(item))
-      else if (typeof item === 'object') runs.add(edited.get(item.index) ?? [])
-      else if (item < starts.length) runs.keep(starts[item]!, ends[item]!)
+      else if ('edit' in item) runs.add(edited.get(item.index) ?? [])
+      else if (item.to <= index) runs.keep(starts.get(item.from)!, ends.get(item.to - 1)!)
     }
     return [this.#slice(open, open + 1), runs.joined(), this.#slice(tail, this.#at)]
   }

@@ -1,4 +1,5 @@
 import { AiProxyError } from '../errors.js'
+import { JsonSurvey } from '../json-survey.js'
 import { type Span, topLevelSpans } from '../top-level.js'
 
 /**
@@ -35,11 +36,21 @@ export function refuseAmbiguousFields(
     const inner = paths.filter((path) => path[0] === name && path.length > 1).map((path) => path.slice(1))
     if (inner.length === 0) continue
     const value = bytes.subarray(start, end)
-    refuseAmbiguousFields(value, inner, readsBothCases, topLevelSpans(value), [...within, name])
+    refuseAmbiguousFields(value, inner, readsBothCases, fieldsOf(value), [...within, name])
   }
 }
 
 /** Go takes `ſ` for `s` and the Kelvin sign for `k`, too: only upper case has the one, only lower case the other. */
 function caseless(name: string): string {
   return name.toUpperCase().toLowerCase()
+}
+
+/** More than any object in a request has: to hold each of some 100,000 names against ours takes too long. */
+const MOST_FIELDS = 10_000
+
+function fieldsOf(bytes: Buffer): ReadonlyMap<string, Span> | undefined {
+  const survey = new JsonSurvey(bytes, undefined, { depth: Infinity, fields: MOST_FIELDS, work: Infinity })
+  survey.advance()
+  if (survey.exceeded) throw new AiProxyError('invalid_request', `The request body has more than ${MOST_FIELDS} fields`)
+  return survey.isWhole ? survey.spans : undefined
 }

@@ -1,4 +1,4 @@
-import { type Format, formatFor, formatNamed, modelPerhapsInPath } from '../formats/index.js'
+import { type Format, isClaimed, modelPerhapsInPath } from '../formats/index.js'
 
 /** What OpenAI, and who speaks its protocols, take as forms and files. */
 const UPLOADS =
@@ -19,10 +19,9 @@ export function takesJson(format: Format | undefined, path: string): boolean {
   if (UPLOADS.test(path)) return false
   // Servers that take a path in another case, or with a slash at its end, are rare; but then they read JSON there, too.
   const plain = path.replace(/\/$/, '')
-  return format !== undefined || modelPerhapsInPath(path) !== undefined || [plain, plain.toLowerCase()].some(isClaimed)
+  return format !== undefined || modelPerhapsInPath(path) !== undefined || [plain, plain.toLowerCase()].some(isKnown)
 }
 
-/** `formatFor` falls back on OpenAI's chat. */
-function isClaimed(path: string): boolean {
-  return formatFor(path) !== formatNamed('openai-chat') || /\/completions$/.test(path) || JSON_ALONE.test(path)
+function isKnown(path: string): boolean {
+  return isClaimed(path) || JSON_ALONE.test(path)
 }

@@ -36,6 +36,12 @@ describe('a field is refused', () => {
   })
 })
 
+test('an object with a field that matters is refused if it has more fields than any has', () => {
+  const fields = (count: number) => Array.from({ length: count }, (_, at) => `"${at}":1`).join(',')
+  check(`{"options":{${fields(10_000)}},"other":{${fields(10_001)}}}`)
+  assert.throws(() => check(`{"options":{${fields(10_001)}}}`), { code: 'invalid_request', message: /10000 fields/ })
+})
+
 describe('a body passes', () => {
   for (const [name, text] of [
     ['with each once', '{"model":1,"options":{"num_predict":1,"seed":1},"a":{"b":{"c":1}}}'],
