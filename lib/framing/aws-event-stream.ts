@@ -2,13 +2,18 @@ import * as zlib from 'node:zlib'
 import { type EventStreamCodec, type EventStreamMessage, installedCodec } from './aws-codec.js'
 import { CuttingFramer } from './cutting.js'
 import type { Framing, Message } from './framing.js'
+import { sizeOf } from './held.js'
 import { NoFramer } from './none.js'
 
-type Crc32 = (bytes: Uint8Array) => number
+type Crc32 = (bytes: Uint8Array, before?: number) => number
 
 /** Length of the message, length of its headers, checksum of these two. */
 const PRELUDE_BYTES = 12
 const CHECKSUM_BYTES = 4
+/** As AWS has it, and more than any of Bedrock's messages has: of more headers none is read. */
+const MOST_HEADER_BYTES = 16 * 1024
+/** A longer message is not joined, and its checksum goes on from piece to piece. */
+const SUMMED_WHOLE_BYTES = 256 * 1024
 const LEAST_BYTES = PRELUDE_BYTES + CHECKSUM_BYTES
 
 // Node has it from 20.15 and 22.2.
@@ -26,6 +31,9 @@ export class AwsEventStreamFramer extends CuttingFramer {
   readonly #crc32: Crc32 | null
   /** How much of a message must be there before there is something to do. */
   #needed = PRELUDE_BYTES
+  /** Of a long message: the checksum of what has come, and of how many bytes that is. */
+  #sum = 0
+  #summed = 0
 
   /**
    * @param maxEventBytes the longest message that passes, in bytes
@@ -37,27 +45,60 @@ export class AwsEventStreamFramer extends CuttingFramer {
     this.#crc32 = crc32
   }
 
-  /** A message is checked in one piece: all is joined, but not before all of it has come. */
+  /** A message is checked in one piece, if it is not a long one: all is joined, but not before all of it has come. */
   protected override join(chunks: readonly Buffer[]): Buffer {
-    const size = chunks.reduce((sum, chunk) => sum + chunk.length, this.held.bytes)
-    return size < this.#needed ? this.held.joinedWith(chunks) : this.held.allJoinedWith(chunks)
+    const size = this.held.bytes + sizeOf(chunks)
+    const isJoined = size >= this.#needed && !this.#isLong(this.#needed)
+    return isJoined ? this.held.allJoinedWith(chunks) : this.held.joinedWith(chunks)
   }
 
   protected scan(chunk: Buffer): void {
-    // Not enough has come.
-    if (this.held.bytes > 0) return
     let cut = 0
+    if (this.held.bytes > 0) {
+      // Not enough has come.
+      if (!this.#isLong(this.#needed)) return
+      cut = this.#scanLong(chunk)
+      if (cut === 0) return
+    }
+    this.#sum = this.#summed = 0
     for (;;) {
       const length = this.#lengthAt(chunk, cut)
       this.#needed = length ?? PRELUDE_BYTES
       if (length === undefined || chunk.length - cut < length) return
-      if (!this.#isIntact(chunk.subarray(cut, cut + length))) {
-        this.corrupt = 'a message of its AWS event stream is damaged'
-        return
-      }
+      if (!this.#isIntact(chunk.subarray(cut, cut + length))) return this.#damage()
       cut += length
       this.endFrame(cut, true)
     }
+  }
+
+  #isLong(length: number): boolean {
+    return this.#crc32 !== null && length > SUMMED_WHOLE_BYTES
+  }
+
+  /** @returns where the long message ends that is held; 0 where it does not, or is damaged */
+  #scanLong(chunk: Buffer): number {
+    if (this.#summed === 0) for (const piece of this.held.pieces) this.#add(piece)
+    const missing = this.#needed - this.held.bytes
+    this.#add(chunk.subarray(0, missing))
+    if (chunk.length < missing) return 0
+    const end = missing >= CHECKSUM_BYTES ? chunk : Buffer.concat([...this.held.pieces.slice(-CHECKSUM_BYTES), chunk])
+    const isIntact = end.readUInt32BE(end.length - chunk.length + missing - CHECKSUM_BYTES) === this.#sum
+    if (!isIntact) {
+      this.#damage()
+      return 0
+    }
+    this.endFrame(missing, true)
+    return missing
+  }
+
+  #add(bytes: Buffer): void {
+    const some = bytes.subarray(0, Math.max(0, this.#needed - CHECKSUM_BYTES - this.#summed))
+    if (some.length > 0) this.#sum = this.#crc32!(some, this.#sum)
+    this.#summed += bytes.length
+  }
+
+  #damage(): void {
+    this.corrupt = 'a message of its AWS event stream is damaged'
   }
 
   protected finish(): void {
@@ -105,9 +146,11 @@ export function awsEventStreamWith(codec: () => EventStreamCodec | undefined): F
     },
     read(frame) {
       const installed = codec()
-      const message = installed && decoded(installed, frame)
+      const hasTooManyHeaders = frame.length >= LEAST_BYTES && frame.readUInt32BE(4) > MOST_HEADER_BYTES
+      const message = installed && !hasTooManyHeaders ? decoded(installed, frame) : undefined
       return message && messageOf(message)
     },
+    dataStart: (beginning) => (beginning.length < PRELUDE_BYTES ? 0 : PRELUDE_BYTES + beginning.readUInt32BE(4)),
     write(message) {
       const installed = codec()
       if (!installed) throw new Error('AWS event streams cannot be written without @smithy/eventstream-codec')

@@ -2,9 +2,15 @@ import type { Framer } from './framer.js'
 import { Held } from './held.js'
 
 /**
+ * Larger frames are not joined: to make one buffer of megabytes takes longer than anybody else's turn, most of it until
+ * the system has given the memory.
+ */
+const JOINED_UP_TO_BYTES = 256 * 1024
+
+/**
  * What the framers share that cut a body between its frames: whole frames go out as they came, the beginning of the
  * next one is held. Every byte is scanned once, however the stream is cut, and pieces of an unfinished frame are joined
- * once, when its end has come: both keep a large frame in tiny chunks linear.
+ * once, when its end has come, if at all: both keep a large frame in tiny chunks linear.
  */
 export abstract class CuttingFramer implements Framer {
   abstract readonly carriesMessages: boolean
@@ -13,6 +19,7 @@ export abstract class CuttingFramer implements Framer {
   tooLarge = false
   corrupt: string | undefined
   ends: number[] = []
+  ahead: readonly Buffer[] = NONE
 
   /** What is held stands in front of what is scanned. */
   protected readonly held = new Held()
@@ -23,6 +30,8 @@ export abstract class CuttingFramer implements Framer {
   /** Where the last event begins and ends within `#out`; no event where both are 0. */
   #lastStart = 0
   #lastEnd = 0
+  /** How much stands ahead of `#out`. */
+  #aheadBytes = 0
 
   /** @param maxEventBytes the longest frame that passes, in bytes */
   constructor(maxEventBytes: number) {
@@ -39,7 +48,7 @@ export abstract class CuttingFramer implements Framer {
     if (chunk.length === from) return undefined
     this.scan(chunk, from)
     const cut = this.#lastFrameEnd(this.held.bytes) - this.held.bytes
-    if (this.ends.length > 0) this.#out = this.held.completedBy(cut === chunk.length ? chunk : chunk.subarray(0, cut))
+    if (this.ends.length > 0) this.#release(cut === chunk.length ? chunk : chunk.subarray(0, cut))
     if (cut < chunk.length && !this.#isOver()) {
       this.held.hold(cut === 0 ? chunk : chunk.subarray(cut))
       if (this.held.bytes > this.maxEventBytes) this.tooLarge = true
@@ -47,10 +56,16 @@ export abstract class CuttingFramer implements Framer {
     return this.#out
   }
 
+  get unfinished(): readonly Buffer[] {
+    return this.held.bytes > JOINED_UP_TO_BYTES ? this.held.pieces : NONE
+  }
+
   last(): Buffer | undefined {
-    if (this.#lastEnd === 0) return undefined
-    const isAll = this.#lastStart === 0 && this.#lastEnd === this.#out?.length
-    return isAll ? this.#out : this.#out?.subarray(this.#lastStart, this.#lastEnd)
+    const start = this.#lastStart - this.#aheadBytes
+    const end = this.#lastEnd - this.#aheadBytes
+    if (this.#lastEnd === 0 || start < 0) return undefined
+    const isAll = start === 0 && end === this.#out?.length
+    return isAll ? this.#out : this.#out?.subarray(start, end)
   }
 
   end(): Buffer | undefined {
@@ -113,12 +128,26 @@ export abstract class CuttingFramer implements Framer {
 
   /** At the end of the body: what is held goes out, with `closing` behind it. */
   protected passRest(closing: string, isEvent: boolean): void {
-    const rest = this.held.completedBy(Buffer.from(closing))
+    const length = this.held.bytes + closing.length
+    this.ends.push(length)
+    if (isEvent) {
+      this.events++
+      this.#lastEnd = length
+    }
+    this.#release(Buffer.from(closing))
+  }
+
+  /** What is held goes out, with the end of its frame behind it, and the frames that follow. */
+  #release(rest: Buffer): void {
+    const { bytes } = this.held
+    if (bytes <= JOINED_UP_TO_BYTES) {
+      this.#out = this.held.completedBy(rest)
+      return
+    }
+    this.ahead = this.held.take()
     this.#out = rest
-    this.ends.push(rest.length)
-    if (!isEvent) return
-    this.events++
-    this.#lastEnd = rest.length
+    this.ends = this.ends.map((end) => end - bytes)
+    this.#aheadBytes = bytes
   }
 
   #lastFrameEnd(otherwise: number): number {
@@ -128,6 +157,8 @@ export abstract class CuttingFramer implements Framer {
   #forget(): void {
     this.#lastStart = this.#lastEnd = this.#frameStart = 0
     this.ends = []
+    this.ahead = NONE
+    this.#aheadBytes = 0
     this.#out = undefined
   }
 
@@ -135,3 +166,5 @@ export abstract class CuttingFramer implements Framer {
     return this.tooLarge || this.corrupt !== undefined
   }
 }
+
+const NONE: readonly Buffer[] = []

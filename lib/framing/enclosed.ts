@@ -1,5 +1,6 @@
 import { writeSse } from '../sse-message.js'
 import type { Framer } from './framer.js'
+import { Held } from './held.js'
 import { SSE_HEARTBEAT } from './sse.js'
 
 /**
@@ -14,8 +15,7 @@ export class EnclosingFramer implements Framer {
   ends: readonly number[] = []
   readonly #maxBytes: number
   readonly #toEvent: (body: Buffer) => string
-  readonly #held: Buffer[] = []
-  #heldBytes = 0
+  readonly #held = new Held()
 
   /**
    * @param maxBytes the longest body that is put into an event
@@ -28,11 +28,8 @@ export class EnclosingFramer implements Framer {
 
   push(chunks: readonly Buffer[]): undefined {
     if (this.tooLarge) return undefined
-    for (const chunk of chunks) {
-      this.#held.push(chunk)
-      this.#heldBytes += chunk.length
-    }
-    if (this.#heldBytes > this.#maxBytes) this.tooLarge = true
+    for (const chunk of chunks) this.#held.hold(chunk)
+    if (this.#held.bytes > this.#maxBytes) this.tooLarge = true
     return undefined
   }
 
@@ -47,7 +44,7 @@ export class EnclosingFramer implements Framer {
 
   end(): Buffer {
     this.events = 1
-    const event = Buffer.from(this.#toEvent(Buffer.concat(this.#held, this.#heldBytes)))
+    const event = Buffer.from(this.#toEvent(Buffer.concat(this.#held.take())))
     this.ends = [event.length]
     return event
   }

@@ -21,12 +21,19 @@ export interface Framer {
    */
   readonly ends: readonly number[]
   /**
+   * What stands in front of what `push` or `end` returned last: the beginning of its first frame, where that is too large
+   * to be joined. `ends` count from behind it.
+   */
+  readonly ahead?: readonly Buffer[]
+  /** What has come of a frame that is too large to be joined, and is not complete. */
+  readonly unfinished?: readonly Buffer[]
+  /**
    * Takes chunks as they arrived.
    *
    * @returns the whole frames that are complete now, byte for byte as they came, or `undefined` when there are none.
    */
   push(chunks: readonly Buffer[]): Buffer | undefined
-  /** The last event of what `push` or `end` returned last, or `undefined` when that held none. */
+  /** The last event of what `push` or `end` returned last, or `undefined` if that held none, or it was not joined. */
   last(): Buffer | undefined
   /** What `end` returned last does not go out after all: it is no event. */
   refuse(): void

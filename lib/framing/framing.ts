@@ -21,6 +21,8 @@ export interface Framing {
   createFramer(maxEventBytes: number): Framer
   /** What a whole frame carries; `undefined` where it carries nothing (a comment, a blank line). Does not throw. */
   read(frame: Buffer): Message | undefined
+  /** Where the data begins in a frame of which the beginning is there; at its first byte, where there is no such function. */
+  dataStart?(beginning: Buffer): number
   /**
    * A frame that carries this message.
    *

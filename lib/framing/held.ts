@@ -3,15 +3,45 @@ import { putInFront } from '../headroom.js'
 // Small copies share Node's pool, and do not keep the much larger buffer alive that they were cut from.
 const COPIED_UP_TO_BYTES = 4096
 
+/** Further small pieces are copied into blocks of up to so many bytes: a buffer for each would take much more memory. */
+const BLOCK_BYTES = { least: 4096, most: 64 * 1024 }
+
 /** The beginning of a frame whose end has not come yet, in the pieces that it came in. */
 export class Held {
   bytes = 0
   #pieces: Buffer[] = []
+  /** The memory of the last piece, and what of it is used; none if no further piece can be copied into it. */
+  #block: Buffer | undefined
+  #used = 0
+
+  /** What is held, in order. */
+  get pieces(): readonly Buffer[] {
+    return this.#pieces
+  }
 
   /** Keeps one more piece. */
   hold(piece: Buffer): void {
-    this.#pieces.push(piece.length <= COPIED_UP_TO_BYTES ? Buffer.from(piece) : piece)
+    if (piece.length > COPIED_UP_TO_BYTES) this.#push(piece)
+    else if (this.#pieces.length === 0) this.#push(Buffer.from(piece))
+    else this.#copy(piece)
     this.bytes += piece.length
+  }
+
+  #push(piece: Buffer): void {
+    this.#pieces.push(piece)
+    this.#block = undefined
+  }
+
+  #copy(piece: Buffer): void {
+    if (!this.#block || this.#block.length - this.#used < piece.length) {
+      const { least, most } = BLOCK_BYTES
+      this.#push(piece)
+      this.#block = Buffer.allocUnsafeSlow(Math.min(Math.max(least, this.bytes), most))
+      this.#used = 0
+    }
+    this.#block.set(piece, this.#used)
+    this.#used += piece.length
+    this.#pieces[this.#pieces.length - 1] = this.#block.subarray(0, this.#used)
   }
 
   /**
@@ -34,13 +64,22 @@ export class Held {
     return this.bytes === 0 ? rest : this.#release([rest], rest.length)
   }
 
-  #release(chunks: readonly Buffer[], size: number): Buffer {
-    const whole =
-      (chunks.length === 1 ? putInFront(this.#pieces, this.bytes, chunks[0]!) : undefined) ??
-      Buffer.concat([...this.#pieces, ...chunks], this.bytes + size)
+  /** What is held, as it is; nothing is held then. */
+  take(): Buffer[] {
+    const pieces = this.#pieces
     this.#pieces = []
+    this.#block = undefined
     this.bytes = 0
-    return whole
+    return pieces
+  }
+
+  #release(chunks: readonly Buffer[], size: number): Buffer {
+    const { bytes } = this
+    const pieces = this.take()
+    return (
+      (chunks.length === 1 ? putInFront(pieces, bytes, chunks[0]!) : undefined) ??
+      Buffer.concat([...pieces, ...chunks], bytes + size)
+    )
   }
 }
 

@@ -98,6 +98,7 @@ export const jsonArray: Framing = {
     const before = replaced?.toString('utf8', 0, elementStart(replaced))
     return Buffer.from(`${before ?? ',\r\n'}${data}`)
   },
+  dataStart: elementStart,
   asFirst: (frame) => Buffer.concat([OPENING, frame.subarray(elementStart(frame))]),
 }
 

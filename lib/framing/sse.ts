@@ -125,6 +125,7 @@ export const sse: Framing = {
   name: 'sse',
   createFramer: (maxEventBytes) => new SseFramer(maxEventBytes),
   read: readSse,
+  dataStart: (beginning) => beginning.indexOf('data:') + 'data:'.length,
   write: (message) => Buffer.from(writeSse(message)),
   // Anywhere but at the very beginning, a byte order mark is a part of the first line, and spoils it.
   behindOthers: (frames) => (BOM.equals(frames.subarray(0, BOM.length)) ? frames.subarray(BOM.length) : frames),

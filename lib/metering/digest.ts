@@ -38,7 +38,7 @@ interface OpenString {
 export class JsonDigest {
   /** The copy, parsed as soon as the object has come whole. */
   value: unknown
-  readonly #names: readonly string[]
+  readonly #names: readonly string[] | undefined
   readonly #nesting = new JsonNesting()
   /** The copy, a character a byte; and where in it the present top-level value begins. */
   #text = ''
@@ -53,8 +53,8 @@ export class JsonDigest {
   /** What is passed over, up to where so many brackets are open; what it ends with in the copy. */
   #passed: { readonly depth: number; readonly closing: string } | undefined
 
-  /** @param names the top-level fields that are kept */
-  constructor(names: readonly string[]) {
+  /** @param names the top-level fields that are kept; `undefined` for all, of as much as one may have */
+  constructor(names: readonly string[] | undefined) {
     this.#names = names
   }
 
@@ -189,7 +189,7 @@ export class JsonDigest {
 
   #takeKey(raw: string): void {
     const isTop = this.#open.length === 1
-    if (isTop && !this.#names.includes(String(parsedJson(utf8(`"${raw}"`))))) {
+    if (isTop && !this.#isAskedFor(raw)) {
       this.#ignores = true
       return
     }
@@ -199,6 +199,12 @@ export class JsonDigest {
     }
     this.#text += `${this.#top.kept++ > 0 ? ',' : ''}"${raw}":`
     if (isTop) this.#start = this.#text.length
+  }
+
+  #isAskedFor(raw: string): boolean {
+    const names = this.#names
+    if (names === undefined) return this.#text.length <= KEPT_BYTES.fields
+    return names.includes(String(parsedJson(utf8(`"${raw}"`))))
   }
 }
 

@@ -1,10 +1,12 @@
 import { anyErrorIn, type Format, type JsonObject, type Reading, sentenceOf, type WholeItem } from '../formats/index.js'
-import type { Framing, Message } from '../framing/index.js'
+import { type Framing, type Message, sizeOf } from '../framing/index.js'
 import { isObject, parsedJson } from '../json.js'
 import { type EstimateTokens, tokensByApp } from './app-estimate.js'
 import { RunningEstimate } from './estimate.js'
 import type { Findings } from './findings.js'
+import { digestOf, LargeFrame } from './large-frame.js'
 import { markedFrames } from './marked.js'
+import { isDearToParse } from './parse-cost.js'
 import { Tail } from './tail.js'
 
 /** So many frames of a turn are looked into for content, the last ones first: of pings there may be thousands. */
@@ -19,9 +21,16 @@ export interface Metering {
    * Takes whole frames on their way to the client.
    *
    * @param ends where each of them ends
+   * @param ahead the beginning of the first one, if it is too large to be joined
    * @returns what the client is to get of them; `undefined` where that is nothing
    */
-  pass(frames: Buffer, ends: readonly number[], now: number): Buffer | undefined
+  pass(frames: Buffer, ends: readonly number[], now: number, ahead?: readonly Buffer[]): Buffer | undefined
+  /** What the client is to get in front of what `pass` returned last. */
+  readonly ahead?: readonly Buffer[]
+  /** Looks through what has come of a large frame, which is not complete. */
+  follow?(pieces: readonly Buffer[]): void
+  /** Whether these pieces of a large frame, the last one included, hold a whole JSON object. */
+  isWhole?(pieces: readonly Buffer[]): boolean
   /** What went wrong in `pass`: nothing may pass any more. */
   readonly failure?: { readonly error: unknown } | undefined
   /** Nothing more passes. */
@@ -41,11 +50,19 @@ export interface PassageOptions {
   readonly onMessage: ((message: Message, data: unknown) => Message | null | undefined) | undefined
 }
 
+/** What a frame says. */
+interface Read {
+  readonly message: Message
+  readonly data: unknown
+  readonly reading: Reading
+}
+
 /**
  * The frames of a stream as they pass: metered, and changed where that was asked for. Most frames are not read at all:
  * those that may tell something are found by their bytes, and so is the text of the others, for the estimate.
  */
 export class Passage implements Metering {
+  ahead: readonly Buffer[] = NONE
   failure: { readonly error: unknown } | undefined
   readonly #format: Format
   readonly #framing: Framing
@@ -59,6 +76,7 @@ export class Passage implements Metering {
   #isBegun = false
   #owesBeginning = false
   #isPastFirst = false
+  #large: LargeFrame | undefined
   /** The item that was said whole last, and the estimate with it. */
   #lastWhole: { readonly id: string | undefined; readonly tokens: number } = { id: undefined, tokens: 0 }
 
@@ -71,20 +89,61 @@ export class Passage implements Metering {
     this.#readsAll = this.#marker.length === 0 || Boolean(options.estimateTokens ?? options.onMessage)
   }
 
-  pass(frames: Buffer, ends: readonly number[], now: number): Buffer | undefined {
-    const seen = this.#passed(frames, ends, now)
+  pass(frames: Buffer, ends: readonly number[], now: number, ahead = NONE): Buffer | undefined {
+    this.ahead = NONE
+    // The app's hook gets each event whole, however large it is.
+    if (ahead.length > 0 && this.#options.onMessage) {
+      const size = sizeOf(ahead)
+      return this.pass(
+        Buffer.concat([...ahead, frames]),
+        ends.map((end) => end + size),
+        now,
+      )
+    }
+    const isLarge = ahead.length > 0
+    if (isLarge) this.#passLarge(frames.subarray(0, ends[0]), now, ahead)
+    const seen = this.#passed(frames, ends, now, isLarge ? 1 : 0)
     if (this.#isPastFirst || !seen) return seen
     this.#isPastFirst = true
-    return this.#options.sent.bytes > 0 ? (this.#framing.behindOthers?.(seen) ?? seen) : seen
+    return this.ahead.length === 0 ? this.#behindOthers(seen) : seen
   }
 
-  #passed(frames: Buffer, ends: readonly number[], now: number): Buffer | undefined {
+  follow(pieces: readonly Buffer[]): void {
+    if (this.#options.onMessage) return
+    this.#followed(pieces)
+  }
+
+  isWhole(pieces: readonly Buffer[]): boolean {
+    return this.#followed(pieces).data !== undefined
+  }
+
+  #followed(pieces: readonly Buffer[]): LargeFrame {
+    this.#large ??= new LargeFrame(this.#framing)
+    this.#large.follow(pieces)
+    return this.#large
+  }
+
+  #passLarge(end: Buffer, now: number, [first, ...others]: readonly Buffer[]): void {
+    const beginning = this.#isPastFirst ? first! : this.#behindOthers(first!)
+    this.ahead = [this.#asFirst(beginning), ...others]
+    const { data } = this.#followed([first!, ...others, end])
+    this.#large = undefined
+    const read = this.#readDigest(data, now)
+    if (read) this.#count(read.reading, now)
+  }
+
+  #behindOthers(frames: Buffer): Buffer {
+    return this.#options.sent.bytes > 0 ? (this.#framing.behindOthers?.(frames) ?? frames) : frames
+  }
+
+  /** @param first the index of the first frame that is looked at */
+  #passed(frames: Buffer, ends: readonly number[], now: number, first: number): Buffer | undefined {
     const marked = this.#readsAll ? undefined : markedFrames(frames, ends, this.#marker)
-    let nextMark = 0
+    let nextMark = marked !== undefined && first > 0 && marked[0] === 0 ? 1 : 0
     let pieces: Buffer[] | undefined
     let kept = 0
-    let start = 0
-    for (let at = 0; at < ends.length; at++) {
+    let start = first === 0 ? 0 : ends[0]!
+    for (let at = first; at < ends.length; at++) {
       const end = ends[at]!
       const isMarked = marked !== undefined && marked[nextMark] === at
       if (isMarked) nextMark++
@@ -103,8 +162,8 @@ export class Passage implements Metering {
       start = end
     }
     this.#findings.estimatedTokens = this.#estimate.tokens
-    if (!this.#readsAll || !this.#findings.hasMessages) this.#tail.keep(frames, ends)
-    if (this.#options.noticesContent && this.#findings.contentAt !== now) this.#noticeContent(frames, ends, now)
+    if (!this.#readsAll || !this.#findings.hasMessages) this.#tail.keep(frames, ends, first)
+    if (this.#options.noticesContent && this.#findings.contentAt !== now) this.#noticeContent(frames, ends, now, first)
     if (!pieces) return frames
     return joined([...pieces, frames.subarray(kept)])
   }
@@ -120,8 +179,8 @@ export class Passage implements Metering {
   }
 
   /** Looks for the last frame of a turn with content, which as a rule is its last frame. */
-  #noticeContent(frames: Buffer, ends: readonly number[], now: number): void {
-    for (let at = ends.length - 1, looks = 0; at >= 0 && looks < LOOKS_PER_TURN; at--, looks++) {
+  #noticeContent(frames: Buffer, ends: readonly number[], now: number, first: number): void {
+    for (let at = ends.length - 1, looks = 0; at >= first && looks < LOOKS_PER_TURN; at--, looks++) {
       this.#read(frames.subarray(ends[at - 1] ?? 0, ends[at]), now)
       if (this.#findings.contentAt === now) return
     }
@@ -142,18 +201,21 @@ export class Passage implements Metering {
     const read = this.#read(frame, now)
     if (!read) return frame
     const { message, data, reading } = read
-    const { estimateTokens, hidesUsage, onMessage } = this.#options
-    const text = reading.text ?? this.#unseen(reading.whole)
-    const tokens = tokensByApp(estimateTokens, text, this.#findings.model)
-    this.#estimate.add(text, tokens)
+    const { hidesUsage, onMessage } = this.#options
+    this.#count(reading, now)
     if (reading.text && !this.#readsAll) this.#estimate.learn(frame, reading.text)
-    if (reading.whole) this.#lastWhole = { id: reading.whole.id, tokens: this.#estimate.tokens }
-    this.#findings.estimatedTokens = this.#estimate.tokens
-    this.#findings.note(reading, now)
     if (hidesUsage && reading.isUsageOnly) return NOTHING
     const replaced = data === undefined ? undefined : onMessage?.(message, data)
     if (replaced === undefined) return frame
     return replaced === null ? NOTHING : this.#framing.write(replaced, frame)
+  }
+
+  #count(reading: Reading, now: number): void {
+    const text = reading.text ?? this.#unseen(reading.whole)
+    this.#estimate.add(text, tokensByApp(this.#options.estimateTokens, text, this.#findings.model))
+    if (reading.whole) this.#lastWhole = { id: reading.whole.id, tokens: this.#estimate.tokens }
+    this.#findings.estimatedTokens = this.#estimate.tokens
+    this.#findings.note(reading, now)
   }
 
   /** The text of an item that is said whole, unless pieces of it have passed, or it has been said before. */
@@ -173,12 +235,19 @@ export class Passage implements Metering {
     return this.#owesBeginning ? this.#framing.asFirst(seen) : seen
   }
 
-  #read(frame: Buffer, now: number): { message: Message; data: unknown; reading: Reading } | undefined {
+  #read(frame: Buffer, now: number): Read | undefined {
+    if (!this.#options.onMessage && isDearToParse(frame)) return this.#readDigest(digestOf(frame, this.#framing), now)
     const message = this.#framing.read(frame)
-    if (!message) return undefined
+    return message && this.#understood(message, parsedJson(message.data), now)
+  }
+
+  #readDigest(data: unknown, now: number): Read | undefined {
+    return this.#understood({ data: '' }, data, now)
+  }
+
+  #understood(message: Message, data: unknown, now: number): Read | undefined {
     const findings = this.#findings
     findings.hasMessages = true
-    const data = parsedJson(message.data)
     const reading = isObject(data) ? this.#format.readMessage(data as JsonObject, message.event) : {}
     const progress = isObject(data) ? this.#format.progressIn(data, message.event) : undefined
     if (progress) findings.follow(progress, reading, now)
@@ -199,6 +268,7 @@ function errorOf({ event, data: text, isError }: Message, data: unknown): string
   return event === 'error' ? sentenceOf(data ?? text.slice(0, LONGEST_ERROR)) : undefined
 }
 
+const NONE: readonly Buffer[] = []
 const NOTHING = Buffer.alloc(0)
 
 function joined(pieces: readonly Buffer[]): Buffer | undefined {

@@ -13,13 +13,14 @@ export class Tail {
   readonly #frames: Buffer[] = []
   #bytes = 0
 
-  keep(frames: Buffer, ends: readonly number[]): void {
-    if (ends.length === 1) {
+  /** @param first the index of the first frame that is kept */
+  keep(frames: Buffer, ends: readonly number[], first = 0): void {
+    if (ends.length === 1 && first === 0) {
       if (!isSilent(frames, 0, frames.length)) this.#push(frames)
       return
     }
     let from = ends.length
-    for (let speaking = 0; from > 0 && speaking < KEPT_FRAMES; from--) {
+    for (let speaking = 0; from > first && speaking < KEPT_FRAMES; from--) {
       if (!isSilent(frames, ends[from - 2] ?? 0, ends[from - 1]!)) speaking++
     }
     for (let at = from; at < ends.length; at++) {

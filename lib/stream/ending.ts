@@ -9,8 +9,9 @@ import type { Carriage } from './unlabelled.js'
 export function acceptsRest(
   rest: Buffer,
   { format, findings }: Exchange,
-  { framer, framing, isEnclosed }: Carriage,
+  { framer, framing, isEnclosed, metering }: Carriage,
 ): boolean {
+  if (framer.ahead?.length) return metering?.isWhole?.([...framer.ahead, rest]) === true
   const data = framing?.read(rest)?.data
   if (data !== undefined && parsedJson(data) !== undefined) return true
   // A terminator may be told by the name of its event, of whose data only a part has come.

@@ -143,6 +143,7 @@ export class Pump implements TurnTaker {
       this.#write(frames, now)
     }
     if (this.#isStopped) return
+    if (this.#framer.unfinished?.length) this.#metering?.follow?.(this.#framer.unfinished)
     if (this.#framer.corrupt) this.#breakOff(this.#framer.corrupt)
     else if (this.#framer.tooLarge) this.#stopWith(() => this.#events.onTooLargeEvent())
     else if (this.#bytesLeft < 0) this.#stopWith(() => this.#events.onTooManyBytes())
@@ -161,13 +162,15 @@ export class Pump implements TurnTaker {
   #write(frames: Buffer | undefined, now: number): void {
     if (!frames) return
     const seen = this.#metered(frames, now)
+    const ahead = this.#metering ? this.#metering.ahead : this.#framer.ahead
+    if (ahead) for (const piece of ahead) this.#sink.write(piece, now)
     if (seen) this.#sink.write(seen, now)
     if (this.#metering?.failure) throw this.#metering.failure.error
     this.#events.onPassed(this.#framer.last())
   }
 
   #metered(frames: Buffer, now: number): Buffer | undefined {
-    return this.#metering ? this.#metering.pass(frames, this.#framer.ends, now) : frames
+    return this.#metering ? this.#metering.pass(frames, this.#framer.ends, now, this.#framer.ahead) : frames
   }
 
   #breakOff(why: string): void {

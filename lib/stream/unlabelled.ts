@@ -22,6 +22,8 @@ export class Unlabelled implements Framer, Metering, Carriage {
   readonly #tell: (start: Buffer, isAll: boolean) => Carriage | undefined
   #start: Buffer = NOTHING
   #told: Carriage | undefined
+  /** What the metering lets pass of what the framer has ahead. */
+  #passedAhead: readonly Buffer[] | undefined
 
   /** @param tell what the first bytes say; `undefined` if it takes more of them, which it must not if they are all */
   constructor(tell: (start: Buffer, isAll: boolean) => Carriage | undefined) {
@@ -72,7 +74,25 @@ export class Unlabelled implements Framer, Metering, Carriage {
     return this.#told?.framer.ends ?? NONE
   }
 
+  /** Of the framer, and where there is a metering, of that. */
+  get ahead(): readonly Buffer[] | undefined {
+    return this.#passedAhead ?? this.#told?.framer.ahead
+  }
+
+  get unfinished(): readonly Buffer[] | undefined {
+    return this.#told?.framer.unfinished
+  }
+
+  follow(pieces: readonly Buffer[]): void {
+    this.#told?.metering?.follow?.(pieces)
+  }
+
+  isWhole(pieces: readonly Buffer[]): boolean {
+    return this.#told?.metering?.isWhole?.(pieces) === true
+  }
+
   push(chunks: readonly Buffer[]): Buffer | undefined {
+    this.#passedAhead = undefined
     return this.#told ? this.#told.framer.push(chunks) : this.#begun(chunks, false)?.push([this.#taken()])
   }
 
@@ -85,15 +105,19 @@ export class Unlabelled implements Framer, Metering, Carriage {
   }
 
   end(): Buffer | undefined {
+    this.#passedAhead = undefined
     if (this.#told) return this.#told.framer.end()
     const framer = this.#begun([], true)
     const start = this.#taken()
     return (start.length > 0 ? framer?.push([start]) : undefined) ?? framer?.end()
   }
 
-  pass(frames: Buffer, ends: readonly number[], now: number): Buffer | undefined {
+  pass(frames: Buffer, ends: readonly number[], now: number, ahead?: readonly Buffer[]): Buffer | undefined {
     const metering = this.#told?.metering
-    return metering ? metering.pass(frames, ends, now) : frames
+    if (!metering) return frames
+    const seen = metering.pass(frames, ends, now, ahead)
+    this.#passedAhead = metering.ahead
+    return seen
   }
 
   get failure(): { readonly error: unknown } | undefined {

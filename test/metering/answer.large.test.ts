@@ -235,7 +235,7 @@ describe('an answer that tells no usage', () => {
   test('has an estimate of its text', () => {
     const findings = new Findings()
     const plain = new PlainAnswer(formatNamed('gemini'), findings)
-    const parts = [{ text: 'x'.repeat(400) }]
+    const parts = [{ text: ' one two'.repeat(50) }]
     plain.pass(Buffer.from(JSON.stringify({ candidates: [{ content: { parts } }] })))
     plain.finish(0)
     const { outputTokens, ...usage } = findings.usageAt(true)!

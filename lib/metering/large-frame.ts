@@ -1,0 +1,46 @@
+import type { Framing } from '../framing/index.js'
+import { JsonDigest } from './digest.js'
+
+/**
+ * A frame that is too large to be joined and parsed: a picture, or all of an answer again. A digest of its data is made
+ * while its pieces come.
+ */
+export class LargeFrame {
+  readonly #framing: Framing
+  readonly #digest = new JsonDigest(undefined)
+  /** Bytes that were looked through. */
+  #passed = 0
+
+  constructor(framing: Framing) {
+    this.#framing = framing
+  }
+
+  /** Takes all that has come so far, in pieces; what was looked through before is passed over. */
+  follow(pieces: readonly Buffer[]): void {
+    let end = 0
+    for (const piece of pieces) {
+      end += piece.length
+      const fresh = end - this.#passed
+      if (fresh > 0) this.push(fresh >= piece.length ? piece : piece.subarray(piece.length - fresh))
+    }
+  }
+
+  /** Takes the bytes that come next. */
+  push(bytes: Buffer): void {
+    const start = this.#passed === 0 ? (this.#framing.dataStart?.(bytes) ?? 0) : 0
+    this.#passed += bytes.length
+    this.#digest.push(bytes.subarray(start))
+  }
+
+  /** Its data, without what makes it large; `undefined` if it is no JSON object, or has not come whole. */
+  get data(): unknown {
+    return this.#digest.value
+  }
+}
+
+/** The data of a frame that takes too long to be parsed, as that of a large one. */
+export function digestOf(frame: Buffer, framing: Framing): unknown {
+  const large = new LargeFrame(framing)
+  large.push(frame)
+  return large.data
+}
