@@ -17,6 +17,9 @@ const KEPT_STRING_BYTES = { first: 16 * 1024, later: 256 }
 /** Behind so many bytes of a top-level field no array gets a further element, and behind so many no object a field. */
 const KEPT_BYTES = { elements: 64 * 1024, fields: 256 * 1024 }
 
+/** The same of one event of a stream, of which there may be many. */
+const KEPT_EVENT_BYTES = { elements: 16 * 1024, fields: 32 * 1024 }
+
 const DEEPEST = 64
 
 interface Container {
@@ -39,6 +42,7 @@ export class JsonDigest {
   /** The copy, parsed as soon as the object has come whole. */
   value: unknown
   readonly #names: readonly string[] | undefined
+  readonly #most: { readonly elements: number; readonly fields: number }
   readonly #nesting = new JsonNesting()
   /** The copy, a character a byte; and where in it the present top-level value begins. */
   #text = ''
@@ -53,9 +57,10 @@ export class JsonDigest {
   /** What is passed over, up to where so many brackets are open; what it ends with in the copy. */
   #passed: { readonly depth: number; readonly closing: string } | undefined
 
-  /** @param names the top-level fields that are kept; `undefined` for all, of as much as one may have */
+  /** @param names the top-level fields that are kept; `undefined` for all, as of an event */
   constructor(names: readonly string[] | undefined) {
     this.#names = names
+    this.#most = names === undefined ? KEPT_EVENT_BYTES : KEPT_BYTES
   }
 
   push(chunk: Buffer): void {
@@ -126,7 +131,7 @@ export class JsonDigest {
   #mayBegin(): boolean {
     const container = this.#top
     if (!container.isArray || this.#inScalar) return true
-    if (this.#kept > KEPT_BYTES.elements) return this.#passRest(']')
+    if (this.#kept > this.#most.elements) return this.#passRest(']')
     if (container.kept++ > 0) this.#text += ','
     return true
   }
@@ -175,7 +180,7 @@ export class JsonDigest {
   #takeString(string: OpenString, chunk: Buffer, from: number): number {
     const at = this.#nesting.skip(chunk, from, this.#nesting.depth)
     const end = this.#nesting.inString ? at : at - 1
-    const most = this.#kept > KEPT_BYTES.elements ? KEPT_STRING_BYTES.later : KEPT_STRING_BYTES.first
+    const most = this.#kept > this.#most.elements ? KEPT_STRING_BYTES.later : KEPT_STRING_BYTES.first
     const room = Math.max(0, most - string.raw.length)
     if (end - from > room) string.isCut = true
     string.raw += chunk.toString('latin1', from, Math.min(end, from + room))
@@ -193,7 +198,7 @@ export class JsonDigest {
       this.#ignores = true
       return
     }
-    if (!isTop && this.#kept > KEPT_BYTES.fields) {
+    if (!isTop && this.#kept > this.#most.fields) {
       this.#passRest('}')
       return
     }
@@ -203,7 +208,7 @@ export class JsonDigest {
 
   #isAskedFor(raw: string): boolean {
     const names = this.#names
-    if (names === undefined) return this.#text.length <= KEPT_BYTES.fields
+    if (names === undefined) return this.#text.length <= this.#most.fields
     return names.includes(String(parsedJson(utf8(`"${raw}"`))))
   }
 }

@@ -1,6 +1,9 @@
 import type { Framing } from '../framing/index.js'
 import { JsonDigest } from './digest.js'
 
+/** So many bytes are looked through in one turn: twice as many as come, for those that came before it was known to be large. */
+const BYTES_PER_TURN = 128 * 1024
+
 /**
  * A frame that is too large to be joined and parsed: a picture, or all of an answer again. A digest of its data is made
  * while its pieces come.
@@ -15,12 +18,18 @@ export class LargeFrame {
     this.#framing = framing
   }
 
-  /** Takes all that has come so far, in pieces; what was looked through before is passed over. */
-  follow(pieces: readonly Buffer[]): void {
+  /**
+   * Takes all that has come so far, in pieces; what was looked through before is passed over.
+   *
+   * @param isAll nothing more comes; until then as much is looked through as one turn may
+   */
+  follow(pieces: readonly Buffer[], isAll: boolean): void {
+    const most = isAll ? Number.POSITIVE_INFINITY : this.#passed + BYTES_PER_TURN
     let end = 0
     for (const piece of pieces) {
       end += piece.length
       const fresh = end - this.#passed
+      if (this.#passed >= most) return
       if (fresh > 0) this.push(fresh >= piece.length ? piece : piece.subarray(piece.length - fresh))
     }
   }

@@ -110,23 +110,23 @@ export class Passage implements Metering {
 
   follow(pieces: readonly Buffer[]): void {
     if (this.#options.onMessage) return
-    this.#followed(pieces)
+    this.#followed(pieces, false)
   }
 
   isWhole(pieces: readonly Buffer[]): boolean {
-    return this.#followed(pieces).data !== undefined
+    return this.#followed(pieces, true).data !== undefined
   }
 
-  #followed(pieces: readonly Buffer[]): LargeFrame {
+  #followed(pieces: readonly Buffer[], isAll: boolean): LargeFrame {
     this.#large ??= new LargeFrame(this.#framing)
-    this.#large.follow(pieces)
+    this.#large.follow(pieces, isAll)
     return this.#large
   }
 
   #passLarge(end: Buffer, now: number, [first, ...others]: readonly Buffer[]): void {
     const beginning = this.#isPastFirst ? first! : this.#behindOthers(first!)
     this.ahead = [this.#asFirst(beginning), ...others]
-    const { data } = this.#followed([first!, ...others, end])
+    const { data } = this.#followed([first!, ...others, end], true)
     this.#large = undefined
     const read = this.#readDigest(data, now)
     if (read) this.#count(read.reading, now)
