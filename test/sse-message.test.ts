@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { ParseError } from 'eventsource-parser'
 import fc from 'fast-check'
 import { type Message, sse } from '../lib/framing/index.js'
 import { readSse, writeSse } from '../lib/sse-message.js'
@@ -24,6 +25,7 @@ describe('reading an event', () => {
     ['CRLF', 'data: a\r\n\r\n', { data: 'a' }],
     ['CR', 'event: x\rdata: a\r\r', { event: 'x', data: 'a' }],
     ['behind the second half of a CRLF', '\ndata: a\n\n', { data: 'a' }],
+    ['lines that say nothing', 'x\ndata: a\nretry: 5\nretry: y\ndatax: b\n event: c\n', { data: 'a' }],
     ['a comment in it', ': x\ndata: a\n\n', { data: 'a' }],
     ['a byte order mark', '\uFEFFdata: a\n\n', { data: 'a' }],
     ['without its end', 'data: a', { data: 'a' }],
@@ -95,4 +97,21 @@ test('an event of many lines is read in linear time, also where a CR stands in i
   const lines = 200_000
   const event = readSse(Buffer.from(`${'data:\n'.repeat(lines)}\r\n`))
   assert.equal(event?.data, '\n'.repeat(lines - 1))
+})
+
+test('lines that are no fields make no errors of the parser, each of which would have a stack', () => {
+  let made = 0
+  class Counted extends Error {
+    constructor(message?: string) {
+      super(message)
+      made++
+    }
+  }
+  Object.setPrototypeOf(ParseError, Counted)
+  try {
+    assert.equal(readSse(Buffer.from(`data: a\n${'x\nretry: y\n'.repeat(1000)}\n`))?.data, 'a')
+  } finally {
+    Object.setPrototypeOf(ParseError, Error)
+  }
+  assert.equal(made, 0)
 })

@@ -18,6 +18,9 @@ export interface DownstreamEvents {
   onUnflushable(): void
 }
 
+/** Of a large frame, whose pieces have 64 KiB as a rule, so many are written in one turn. */
+const PIECES_PER_TURN = 16
+
 /** The client's side of an exchange: what is written to `res`, and how the client keeps up with it. */
 export class Downstream {
   /** Body bytes written. */
@@ -38,6 +41,8 @@ export class Downstream {
   #head: { status: number; headers: OutgoingHttpHeaders } | undefined
   #flush: (() => void) | undefined
   #awaitsDrain = false
+  /** What of a large frame was not written yet. */
+  #rest: Buffer[] = []
   /** We have set the head. */
   #isOurs = false
 
@@ -72,6 +77,27 @@ export class Downstream {
     if (!this.#flush && this.#res.getHeader('content-encoding')) this.#events.onUnflushable()
   }
 
+  /** A large frame has been written in part: nothing but its rest may follow. */
+  get isWithinFrame(): boolean {
+    return this.#rest.length > 0
+  }
+
+  /** Writes a large frame, as much of it as one turn may; `writeMore` goes on with it. */
+  writePieces(pieces: readonly Buffer[], now: number): void {
+    this.#rest = [...pieces]
+    this.writeMore(now)
+  }
+
+  /** Writes more of a large frame. */
+  writeMore(now: number): void {
+    for (const piece of this.#rest.splice(0, PIECES_PER_TURN)) this.write(piece, now)
+  }
+
+  /** Writes all that is left of a large frame: what comes behind it must not stand in it. */
+  #writeRest(): void {
+    for (const piece of this.#rest.splice(0)) this.write(piece)
+  }
+
   /** Writes bytes, and notes whether the client keeps up. */
   write(bytes: Buffer, now?: number): void {
     // Some other part of the app may have ended the response; to write to it then would be an error without a handler.
@@ -103,7 +129,7 @@ export class Downstream {
 
   /** Sends a comment, which every reader of an event stream passes over. */
   beat(): void {
-    if (!this.isBlocked) this.write(SSE_HEARTBEAT)
+    if (!this.isBlocked && !this.isWithinFrame) this.write(SSE_HEARTBEAT)
   }
 
   /** Sends a comment whenever nothing was sent for `everyMs`; 0 is never. */
@@ -124,6 +150,7 @@ export class Downstream {
     if (this.isGone) return
     // Somebody else has ended it; to wait for the reader is still ours.
     if (this.#res.writableEnded) return this.#awaitReader()
+    this.#writeRest()
     const { req } = this.#res
     const lingers = isUnfinished(req)
     // A client that knows may stop sending.
@@ -164,6 +191,7 @@ export class Downstream {
   leave(): void {
     this.isGone = true
     this.isBlocked = false
+    this.#rest = []
     this.#res.off('drain', this.#onDrain)
     this.#deadlines.stop('heartbeat')
     this.#deadlines.stop('drain')

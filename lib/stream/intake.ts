@@ -1,8 +1,14 @@
 import { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
+import { sizeOf } from '../framing/index.js'
 
 /** So much may wait here before the connection is paused. What was read from it by then still comes: 64 KiB at the most. */
 const PAUSE_AT_BYTES = 16 * 1024
+
+/** One read of a connection brings so much at the most. */
+const READ_BYTES = 64 * 1024
+
+const NONE: Buffer[] = []
 
 /**
  * Where the provider's bytes wait for their turn. Nothing is pushed on: they are taken, all that is there as the chunks
@@ -19,6 +25,8 @@ export class Intake {
   readonly #push: Readable['push'] | undefined
   #chunks: Buffer[] = []
   #bytes = 0
+  /** What was taken and left for the next turn. */
+  #left: Buffer[] = NONE
   #isPaused = false
   #isClosed = false
   /** The parser said that the response is over, while chunks still waited. */
@@ -38,7 +46,7 @@ export class Intake {
 
   /** How many bytes wait. */
   get length(): number {
-    return this.#bytes + this.#source.readableLength
+    return sizeOf(this.#left) + this.#bytes + this.#source.readableLength
   }
 
   /** The source has come to its end, whole. */
@@ -49,9 +57,18 @@ export class Intake {
   /** Whether the last `take` has set the connection going again, and so the parsing of what it sends next. */
   hasResumed = false
 
-  /** Takes what waits, chunk by chunk, until `maxBytes` are passed. */
+  /** Takes what waits, as the chunks that came: of less than one read brings `maxBytes` at the most, else about as much. */
   take(maxBytes: number): Buffer[] {
     this.hasResumed = false
+    const all = this.#left.length > 0 ? this.#left : this.#takeAll(maxBytes)
+    const most = maxBytes < READ_BYTES ? maxBytes : 2 * READ_BYTES
+    const [taken, left] = sizeOf(all) > most ? split(all, most) : [all, NONE]
+    this.#left = left
+    return taken
+  }
+
+  /** Takes chunk by chunk, until `maxBytes` are passed. */
+  #takeAll(maxBytes: number): Buffer[] {
     let taken: Buffer[] = []
     let size = 0
     // To read when nothing is there is how a stream is brought to its end.
@@ -76,6 +93,7 @@ export class Intake {
     this.#isClosed = true
     this.#source.off('readable', this.#onReadable)
     this.#chunks = []
+    this.#left = NONE
     this.#bytes = 0
   }
 
@@ -110,4 +128,17 @@ export class Intake {
 /** Mocks of HTTP may push strings. */
 function asBuffer(chunk: Buffer | string, encoding?: BufferEncoding): Buffer {
   return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
+}
+
+/** @returns chunks of `size` bytes together, or of all, and those that are left */
+function split(chunks: Buffer[], size: number): [Buffer[], Buffer[]] {
+  let room = size
+  for (const [index, chunk] of chunks.entries()) {
+    if (chunk.length > room) {
+      const left = [chunk.subarray(room), ...chunks.slice(index + 1)]
+      return [room > 0 ? [...chunks.slice(0, index), chunk.subarray(0, room)] : chunks.slice(0, index), left]
+    }
+    room -= chunk.length
+  }
+  return [chunks, NONE]
 }

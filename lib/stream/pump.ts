@@ -35,6 +35,13 @@ export interface PumpEvents {
 /** What one turn reads at the most, give or take the chunk that passes it. */
 const TURN_BYTES = 64 * 1024
 
+/** What the first turn reads, and what a turn reads that would take too long with more. */
+const FIRST_TURN_BYTES = 16 * 1024
+const LEAST_TURN_BYTES = 512
+
+/** Behind a turn that takes longer, the next one reads less. */
+const LONG_TURN_MS = 2
+
 /** What Node takes to read from the connection again behind a turn, and to hand on each chunk that it parses out of it. */
 const READ_MS = 0.05
 const PARSE_MS_PER_CHUNK = 0.0015
@@ -60,6 +67,12 @@ export class Pump implements TurnTaker {
   #bytesLeft: number
   #isQueued = false
   #isStopped = false
+  /** What the next turn reads at the most. */
+  #turnBytes = FIRST_TURN_BYTES
+  /** What the last one read. */
+  #taken = 0
+  /** The source has come to its end, but not all of it has been passed on. */
+  #isEnding = false
   #broken: Error | undefined
 
   /** @param maxBytes how much passes, at the most */
@@ -94,7 +107,7 @@ export class Pump implements TurnTaker {
 
   /** Something of what the provider has sent waits here. */
   get hasMore(): boolean {
-    return !this.#isStopped && this.#intake.length > 0
+    return !this.#isStopped && (this.#intake.length > 0 || this.#sink.isWithinFrame)
   }
 
   takeTurn(now: number): void {
@@ -109,6 +122,7 @@ export class Pump implements TurnTaker {
   turnTook(ms: number): void {
     this.isBursting = this.#intake.hasResumed || this.hasMore
     this.setsOffMs = this.#intake.hasResumed ? READ_MS + PARSE_MS_PER_CHUNK * this.#chunks : 0
+    this.#turnBytes = bytesOfNextTurn(this.#turnBytes, this.#taken, ms)
     this.#events.onTurn(ms)
   }
 
@@ -121,16 +135,24 @@ export class Pump implements TurnTaker {
 
   #work(now: number): void {
     if (this.#isStopped || this.#sink.isBlocked) return
-    const chunks = this.#intake.take(TURN_BYTES)
+    this.#taken = this.#chunks = 0
+    if (this.#sink.isWithinFrame) this.#sink.writeMore(now)
+    else this.#read(now)
+    if (this.#isStopped) return
+    if (this.hasMore) this.wake()
+    else if (this.#isEnding) this.#finish()
+    else if (this.#broken) this.#stopWith(() => this.#events.onBroken(this.#broken!))
+  }
+
+  #read(now: number): void {
+    const chunks = this.#intake.take(this.#turnBytes)
     this.#chunks = chunks.length
     if (chunks.length > 0) this.#pass(chunks, now)
-    if (this.#isStopped) return
-    if (this.#intake.length > 0) this.wake()
-    else if (this.#broken) this.#stopWith(() => this.#events.onBroken(this.#broken!))
   }
 
   #pass(chunks: readonly Buffer[], now: number): void {
     const size = sizeOf(chunks)
+    this.#taken = size
     this.#events.onBytes(size, now)
     const allowed = size <= this.#bytesLeft ? chunks : [Buffer.concat(chunks).subarray(0, this.#bytesLeft)]
     this.#bytesLeft -= size
@@ -163,8 +185,8 @@ export class Pump implements TurnTaker {
     if (!frames) return
     const seen = this.#metered(frames, now)
     const ahead = this.#metering ? this.#metering.ahead : this.#framer.ahead
-    if (ahead) for (const piece of ahead) this.#sink.write(piece, now)
-    if (seen) this.#sink.write(seen, now)
+    if (ahead?.length) this.#sink.writePieces(seen ? [...ahead, seen] : ahead, now)
+    else if (seen) this.#sink.write(seen, now)
     if (this.#metering?.failure) throw this.#metering.failure.error
     this.#events.onPassed(this.#framer.last())
   }
@@ -182,6 +204,8 @@ export class Pump implements TurnTaker {
   }
 
   readonly #onEnd = (): void => {
+    this.#isEnding = true
+    if (this.hasMore) return this.wake()
     try {
       this.#finish()
     } catch (error) {
@@ -214,4 +238,14 @@ export class Pump implements TurnTaker {
     this.stop()
     tell()
   }
+}
+
+/** Turns are bounded in time as well: by what the last one took. */
+function bytesOfNextTurn(most: number, taken: number, ms: number): number {
+  if (ms > LONG_TURN_MS && taken > 0) {
+    // To no less than an eighth at a time: what was long may have been the garbage collection.
+    const bytes = Math.max((taken * LONG_TURN_MS) / 2 / ms, most / 8)
+    return Math.max(LEAST_TURN_BYTES, Math.floor(bytes))
+  }
+  return taken >= most ? Math.min(2 * most, TURN_BYTES) : most
 }

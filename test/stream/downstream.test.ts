@@ -287,3 +287,46 @@ test('cut() destroys the connection', () => {
   downstream.cut()
   assert.equal(res.destroyed, true)
 })
+
+describe('a large frame', () => {
+  const pieces = Array.from({ length: 40 }, (_, at) => `<${at}>`)
+  const whole = pieces.join('')
+  const begun = () => {
+    const given = rig()
+    given.downstream.openStream(200, {})
+    given.downstream.startHeartbeat(10)
+    given.downstream.writePieces(
+      pieces.map((piece) => Buffer.from(piece)),
+      0,
+    )
+    return given
+  }
+
+  test('is written a part a turn, and no heartbeat comes within', () => {
+    const { res, timers, downstream } = begun()
+    assert.equal(downstream.isWithinFrame, true)
+    assert.equal(res.writes.length, 16)
+    timers.advance(20)
+    assert.equal(res.writes.length, 16)
+    downstream.writeMore(20)
+    downstream.writeMore(21)
+    assert.equal(downstream.isWithinFrame, false)
+    assert.equal(res.body, whole)
+    timers.advance(20)
+    assert.equal(res.body, whole + HEARTBEAT)
+  })
+
+  test('is written to its end before an error', () => {
+    const { res, downstream } = begun()
+    downstream.end('error')
+    assert.equal(res.body, `${whole}error`)
+  })
+
+  test('is dropped where the client has left', () => {
+    const { res, downstream } = begun()
+    downstream.leave()
+    downstream.writeMore(1)
+    assert.equal(res.writes.length, 16)
+    assert.equal(downstream.isWithinFrame, false)
+  })
+})

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { settled } from '../support/event-loop.js'
 import { manualTurns } from '../support/manual-turns.js'
 import { event, KIB, OneByOneSource, rig, Source } from './pumping.js'
 
@@ -62,8 +63,29 @@ describe('a turn', () => {
     await large.source.arrive(...events)
     await small.source.arrive(event('x'.repeat(KIB - 8)))
     clock.runAll()
-    assert.deepEqual(order, ['large 64 KiB', 'small 1 KiB', 'large 64 KiB', 'large 32 KiB'])
+    assert.deepEqual(order, ['large 16 KiB', 'small 1 KiB', 'large 32 KiB', 'large 64 KiB', 'large 48 KiB'])
     assert.equal(large.res.body, events.join(''))
+  })
+
+  test('reads less behind one that took long, and more behind short ones', async () => {
+    const { clock, turns } = manualTurns(1000)
+    const sizes: number[] = []
+    const took = [20, 9, 2, 2]
+    const metering = {
+      pass(frames: Buffer) {
+        sizes.push(frames.length)
+        clock.time += took.shift() ?? 0
+        return frames
+      },
+      finish() {},
+    }
+    const { source, res } = rig({ turns, metering, source: new Source(1024 * KIB) })
+    const events = event('x'.repeat(24)).repeat(2048)
+    await source.arrive(events)
+    clock.runAll()
+    // To no less than an eighth at a time, and to no less than half a KiB.
+    assert.deepEqual(sizes.slice(0, 7), [16 * KIB, 2 * KIB, 512, KIB, 2 * KIB, 4 * KIB, 8 * KIB])
+    assert.equal(res.body, events)
   })
 
   test('passes half an event on with its other half', async () => {
@@ -396,5 +418,49 @@ describe('a response that throws', () => {
     await run()
     assert.deepEqual(uncaught, [])
     assert.deepEqual(log, ['crash'])
+  })
+})
+
+describe('a large frame', () => {
+  const large = event('x'.repeat(4 * 1024 * KIB))
+
+  test('goes out in several turns, and what comes behind it then', async () => {
+    // A turn a round.
+    const { clock, turns } = manualTurns(0)
+    const { source, res, log, sink } = rig({ turns, source: new Source(8 * 1024 * KIB) })
+    for (let at = 0; at < large.length; at += 60 * KIB) source.push(Buffer.from(large.slice(at, at + 60 * KIB)))
+    await source.arrive(event('a'))
+    await source.finish()
+    let rounds = 0
+    while (!log.includes('end')) {
+      clock.runRound()
+      if (sink.isWithinFrame) rounds++
+      await settled()
+    }
+    assert.ok(rounds >= 2, `${rounds}`)
+    assert.equal(res.body, large + event('a'))
+    assert.deepEqual(log, [`last ${event('a')}`, 'end'])
+  })
+
+  test('is written to its end, where the provider breaks off behind it', async () => {
+    const { source, res, run, log } = rig({ source: new Source(8 * 1024 * KIB) })
+    for (let at = 0; at < large.length; at += 60 * KIB) source.push(Buffer.from(large.slice(at, at + 60 * KIB)))
+    await run()
+    await source.breakOff()
+    await run()
+    assert.equal(res.body, large)
+    assert.match(log.at(-1)!, /^broken/)
+  })
+
+  test('waits for a client that does not keep up', async () => {
+    const { source, res, run, sink } = rig({ source: new Source(8 * 1024 * KIB) })
+    for (let at = 0; at < large.length; at += 60 * KIB) source.push(Buffer.from(large.slice(at, at + 60 * KIB)))
+    res.keepsUp = false
+    await run()
+    assert.ok(sink.isWithinFrame && res.body.length < large.length)
+    res.keepsUp = true
+    res.drain()
+    await run()
+    assert.equal(res.body, large)
   })
 })
