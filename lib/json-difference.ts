@@ -86,15 +86,37 @@ class Difference {
   #list(before: readonly unknown[], after: readonly unknown[]): Edit | undefined {
     const isAsLong = after.length === before.length
     const shared = Math.min(after.length, before.length)
-    const edits = new Map<number, Edit>()
-    let compared = 0
-    // What is not as long has probably shifted where it first differs.
-    for (; compared < shared && (isAsLong || edits.size === 0); compared++) {
-      const edit = this.of(before[compared], itemAt(after, compared))
-      if (edit !== undefined) edits.set(compared, edit)
+    let first = 0
+    let edit: Edit | undefined
+    while (first < shared) {
+      edit = this.of(before[first], itemAt(after, first))
+      if (edit !== undefined) break
+      first++
     }
-    if (isAsLong && edits.size === 0) return undefined
-    const first = edits.keys().next().value ?? shared
+    if (edit === undefined) return isAsLong ? undefined : this.#items(before, after, shared, new Map(), shared)
+    const edits = new Map([[first, edit]])
+    let compared = first + 1
+    // What is not as long has probably shifted where it first differs.
+    for (; compared < shared && isAsLong; compared++) {
+      const further = this.of(before[compared], itemAt(after, compared))
+      if (further !== undefined) edits.set(compared, further)
+    }
+    return this.#items(before, after, first, edits, compared)
+  }
+
+  /**
+   * @param first the first item that differs
+   * @param edits of items that were compared in their places
+   * @param compared how many were
+   */
+  #items(
+    before: readonly unknown[],
+    after: readonly unknown[],
+    first: number,
+    edits: ReadonlyMap<number, Edit>,
+    compared: number,
+  ): Edit {
+    const isAsLong = after.length === before.length
     const hasMoved = isAsLong ? edits.size > 1 : edits.size > 0
     const from = hasMoved ? this.#origins(before, after, first) : undefined
     const items: ListItem[] = []

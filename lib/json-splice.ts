@@ -23,7 +23,7 @@ export interface ObjectEdit {
   readonly order?: readonly string[]
 }
 
-export interface ListEdit {
+interface ListEdit {
   readonly kind: 'list'
   /** The new items: a run of old ones, an old one with a change in it, or JSON text. */
   readonly items: readonly ListItem[]

@@ -9,7 +9,7 @@ export interface SpelledObject {
   readonly tail: string
 }
 
-export interface SpelledList {
+interface SpelledList {
   readonly items: readonly (readonly [before: string, value: Spelled, after: string])[]
   readonly tail: string
 }
