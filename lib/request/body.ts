@@ -189,11 +189,20 @@ function finished<T>(work: Piecework<T>, bytes: number, turns: TurnScheduler): T
 
 type Glance = Pick<RequestBody, 'json' | 'decoded' | 'spans'>
 
+/** So few bytes are parsed in no time, whatever they say. */
+const HARMLESS_BYTES = 16 * 1024
+
+/** In numbers: `JSON.parse` takes some five milliseconds for it. */
+const PARSED_WHOLE_WORK = 50_000
+
 /** What the proxy needs to know of a body that goes on as it is. */
 async function glanced(bytes: Buffer, turns: TurnScheduler): Promise<Glance> {
-  if (bytes.length <= PARSED_WHOLE_BYTES) return { json: parsedAtOnce(bytes) }
+  if (bytes.length <= HARMLESS_BYTES) return { json: parsedAtOnce(bytes) }
   const survey = new JsonSurvey(bytes, surveyedFields)
   await finished(inSteps(survey), bytes.length, turns)
+  if (bytes.length <= PARSED_WHOLE_BYTES && survey.work <= PARSED_WHOLE_WORK) {
+    return { json: parsedAtOnce(bytes), spans: survey.spans }
+  }
   if (!survey.isWhole) return { json: undefined }
   const { stream_options, ...json } = parsedFields(bytes, survey.spans)
   return { json, spans: survey.spans }
@@ -216,7 +225,7 @@ async function glancedInto(bytes: Buffer, decoder: Decoder, { share, turns }: Re
   })
   if (isWhole && size <= PARSED_WHOLE_BYTES) {
     const text = await finished(blocks.joined(), size, turns)
-    return { json: parsedAtOnce(text), decoded: text }
+    return { ...(await glanced(text, turns)), decoded: text }
   }
   blocks.drop()
   return { json: isWhole && !scanner.isWhole ? undefined : json }
