@@ -43,10 +43,15 @@ const comma = Buffer.from(',')
  * @param bytes valid JSON
  */
 export function spliced(bytes: Buffer, edit: Edit): Buffer {
-  if (typeof edit === 'string') return Buffer.from(edit)
+  return Buffer.concat(splicedPieces(bytes, edit))
+}
+
+/** The same in pieces, which share the memory of the text. */
+export function splicedPieces(bytes: Buffer, edit: Edit): Buffer[] {
+  if (typeof edit === 'string') return [Buffer.from(edit)]
   const pieces: Buffer[] = []
   flatten(new Splicer(bytes).splice(edit), pieces)
-  return Buffer.concat(pieces)
+  return pieces
 }
 
 function flatten(piece: Piece, into: Buffer[]): void {

@@ -63,16 +63,17 @@ describe('a survey of JSON', () => {
     }
   })
 
-  test('searches for quotes and backslashes natively, and for none of them again', (t) => {
+  test('searches for quotes and backslashes natively, and for none of them again', () => {
     const text = `{"a":[${`"${'x'.repeat(200)}",`.repeat(1000)}0],"b":"${'x'.repeat(100_000)}"}`
     const bytes = Buffer.from(text)
     let searched = 0
-    const { indexOf } = Buffer.prototype
-    t.mock.method(bytes, 'indexOf', (byte: number, from: number) => {
-      const at = indexOf.call(bytes, byte, from)
+    // JsonSurvey searches for single bytes alone.
+    const search = bytes.indexOf.bind(bytes) as (byte: number, from: number) => number
+    bytes.indexOf = ((byte: number, from: number) => {
+      const at = search(byte, from)
       searched += (at === -1 ? bytes.length : at) - from
       return at
-    })
+    }) as typeof bytes.indexOf
     new JsonSurvey(bytes, ['a']).advance()
     assert.ok(searched > text.length / 2, 'natively')
     assert.ok(searched <= 2 * text.length, `${searched} for ${text.length}`)
@@ -91,8 +92,8 @@ describe('the work of parsing JSON', () => {
   test('is counted in numbers; keys, objects and arrays are dearer', () => {
     assert.equal(workOf(`[${'1,'.repeat(1000)}1]`), 10 + 1000 + 250)
     assert.equal(workOf(`[${'{},'.repeat(1000)}[]]`), 10 + 1000 + 1001 * 10)
-    assert.equal(workOf(`{"a":{${'"k":"v",'.repeat(1000)}"k":""}}`), 20 + 10 + 1000 + 1001 * 10)
-    assert.equal(workOf(`{${'"k":"",'.repeat(1000)}"k":""}`), 10 + 1000 + 1001 * 10)
+    assert.equal(workOf(`{"a":{${'"k":"v",'.repeat(1000)}"k":""}}`), 10 + 20 + 10 + 1000 + 1001 * 20)
+    assert.equal(workOf(`{${'"k":"",'.repeat(1000)}"k":""}`), 10 + 1000 + 1001 * 20)
   })
 
   test('grows with long numbers and escapes, not with text or white space', () => {

@@ -1,8 +1,12 @@
+import { inTurns, type Piecework } from '../stream/in-turns.js'
+import { sharedTurns } from '../stream/turns.js'
+
 /** A body in memory: a long one that something was put into is in pieces, which share the memory of the client's. */
 export type BodyBytes = Buffer | readonly Buffer[]
 
 /** To copy a MiB into memory that was never used takes up to five milliseconds. */
 const SHORT_BYTES = 1024 * 1024
+const COPIED_BYTES = 64 * 1024
 
 /** One piece, if that is copied in no time. */
 export function joinedIfShort(pieces: readonly Buffer[]): BodyBytes {
@@ -16,6 +20,23 @@ export function lengthOf(bytes: BodyBytes): number {
 /** Whether a body is in memory, and not a stream. */
 export function isInMemory(body: object): body is BodyBytes {
   return Buffer.isBuffer(body) || Array.isArray(body)
+}
+
+/** In one piece, which is copied in turns if it is long. */
+export async function inOnePiece(pieces: readonly Buffer[]): Promise<Buffer> {
+  return lengthOf(pieces) > SHORT_BYTES ? inTurns(copied(pieces), sharedTurns()) : Buffer.concat(pieces)
+}
+
+function* copied(pieces: readonly Buffer[]): Piecework<Buffer> {
+  const copy = Buffer.allocUnsafeSlow(lengthOf(pieces))
+  let at = 0
+  for (const piece of pieces) {
+    for (let from = 0; from < piece.length; from += COPIED_BYTES) {
+      at += piece.copy(copy, at, from, from + COPIED_BYTES)
+      yield
+    }
+  }
+  return copy
 }
 
 /** In one piece. */

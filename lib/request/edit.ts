@@ -4,10 +4,10 @@ import type { Exchange } from '../exchange.js'
 import { asksForStream, canGenerate, modelInPath, modelPerhapsInPath, runsNoModel } from '../formats/index.js'
 import type { HookAnswer } from '../hooks.js'
 import { isObject, jsonIn } from '../json.js'
-import { type Edit, spliced } from '../json-splice.js'
+import { type Edit, spliced, splicedPieces } from '../json-splice.js'
 import { refuseAmbiguousFields } from './ambiguous.js'
 import type { RequestBody } from './body.js'
-import { type BodyBytes, lengthOf } from './body-bytes.js'
+import { type BodyBytes, inOnePiece, lengthOf } from './body-bytes.js'
 import { refuseOtherEncodings } from './charset.js'
 import { runHook } from './hook.js'
 import { asksFirmlyForStream, withUsageAsked } from './include-usage.js'
@@ -92,7 +92,7 @@ export async function editedRequest(
     const isOfApp = (exchange.req as { body?: unknown }).body === body.json
     const json = isOfApp ? (jsonIn(text) as Record<string, unknown>) : body.json
     const edit = applyModelOptions(json, modelOptions, target)
-    if (edit) body = withContent(body, spliced(text, edit), json)
+    if (edit) body = withContent(body, await inOnePiece(splicedPieces(text, edit)), json)
     learn()
   }
   let headers: Readonly<Record<string, string>> = {}

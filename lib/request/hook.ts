@@ -2,6 +2,7 @@ import { AiProxyError } from '../errors.js'
 import type { Exchange } from '../exchange.js'
 import type { HookAnswer, HookedRequest, OnRequest } from '../hooks.js'
 import { isObject, jsonIn } from '../json.js'
+import { copiedInPieces } from '../json-copy.js'
 import { differenceOf } from '../json-difference.js'
 import { parsedInPieces } from '../json-pieces.js'
 import type { Edit } from '../json-splice.js'
@@ -46,7 +47,8 @@ export async function runHook(
 ): Promise<Hooked> {
   const headers: Record<string, string> = {}
   let isSigned = false
-  const bodyOf = await changesOf(body, rewrite)
+  const isOfApp = (exchange.req as { body?: unknown }).body === body.json
+  const bodyOf = await changesOf(body, rewrite, isOfApp)
   const view = {
     ...exchange.hookView(),
     body: body.json,
@@ -76,13 +78,21 @@ export async function runHook(
 /** Larger text is parsed in turns. */
 const PARSED_AT_ONCE_BYTES = 64 * 1024
 
-/** The body that says what a hook has made of its value: the same one if that is what it says already. */
-async function changesOf(body: RequestBody, rewrite: Rewrite): Promise<(json: unknown) => RequestBody> {
+/**
+ * The body that says what a hook has made of its value: the same one if that is what it says already.
+ *
+ * @param isOfApp the value is one that the app has made, and may say more than its text
+ */
+async function changesOf(
+  body: RequestBody,
+  rewrite: Rewrite,
+  isOfApp: boolean,
+): Promise<(json: unknown) => RequestBody> {
   const { json: given } = body
   const text = jsonText(body)
-  // The hook may change the very object that it sees: what it was is read from the text again.
-  let before =
-    text && text.length > PARSED_AT_ONCE_BYTES ? await inTurns(parsedInPieces(text), sharedTurns()) : undefined
+  // The hook may change the very object that it sees: what it was is read from the text again, or copied.
+  const isLong = text !== undefined && text.length > PARSED_AT_ONCE_BYTES
+  let before = isLong ? await inTurns(isOfApp ? parsedInPieces(text) : copiedInPieces(given), sharedTurns()) : undefined
   return (json) => {
     if (given === undefined || json === undefined) return json === given ? body : rewrite(body, json, undefined)
     before ??= text && jsonIn(text)
