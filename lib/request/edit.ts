@@ -97,8 +97,13 @@ export async function editedRequest(
   }
   let headers: Readonly<Record<string, string>> = {}
   let isSigned = false
+  /** What a hook has seen as the bytes that go out. */
+  let finished: { readonly of: RequestBody; readonly as: RequestBody } | undefined
   if (config.onRequest) {
-    const hooked = await runHook(config.onRequest, exchange, body, rewritten, askingForUsage)
+    const hooked = await runHook(config.onRequest, exchange, body, rewritten, (asked) => {
+      if (finished?.of !== asked) finished = { of: asked, as: askingForUsage(asked) }
+      return finished.as
+    })
     if (hooked.answer) return { ...hooked, unasked: undefined }
     body = hooked.body
     headers = hooked.headers
@@ -106,7 +111,7 @@ export async function editedRequest(
     learn()
   }
   admitModels()
-  const asking = askingForUsage(body)
+  const asking = finished?.of === body ? finished.as : askingForUsage(body)
   exchange.hidesUsage = asking !== body
   const unasked = exchange.hidesUsage && !isSigned && mayRefuseUsage(body) ? body : undefined
   return { body: asking, unasked, headers, answer: undefined }
