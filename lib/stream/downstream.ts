@@ -2,6 +2,7 @@ import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from '
 import type { Socket } from 'node:net'
 import type { Deadlines } from '../deadlines.js'
 import { SSE_HEARTBEAT } from '../framing/index.js'
+import { ChunkWriter } from './chunk-writer.js'
 import { isUnfinished, Lingering, mayBeLong } from './linger.js'
 
 /** Told what becomes of what is written. */
@@ -40,6 +41,8 @@ export class Downstream {
   readonly #events: DownstreamEvents
   #head: { status: number; headers: OutgoingHttpHeaders } | undefined
   #flush: (() => void) | undefined
+  /** Writes an event stream's pieces, if nothing else has a hand in that. */
+  #chunks: ChunkWriter | undefined
   #awaitsDrain = false
   /** What of a large frame was not written yet. */
   #rest: Buffer[] = []
@@ -75,6 +78,7 @@ export class Downstream {
     const isNodes = flush === (ServerResponse.prototype as { flush?: () => void }).flush
     this.#flush = isNodes ? undefined : flush?.bind(this.#res)
     if (!this.#flush && this.#res.getHeader('content-encoding')) this.#events.onUnflushable()
+    this.#chunks = ChunkWriter.for(this.#res)
   }
 
   /** A large frame has been written in part: nothing but its rest may follow. */
@@ -104,14 +108,22 @@ export class Downstream {
     if (this.isGone || this.#res.writableEnded) return
     if (this.#head) this.#sendHead()
     this.bytes += bytes.length
+    if (this.#chunks?.isUsable) {
+      if (!this.#chunks.write(bytes, this.#onDrain)) this.#block()
+      this.#deadlines.touch('heartbeat', now)
+      return
+    }
     const keepsUp: unknown = this.#res.write(bytes)
     this.#flush?.()
     this.#deadlines.touch('heartbeat', now)
-    if (keepsUp !== true && !this.isBlocked && this.#mustDrain(keepsUp)) {
-      this.isBlocked = true
-      this.#awaitReader()
-      this.#events.onBlock()
-    }
+    if (keepsUp !== true && !this.isBlocked && this.#mustDrain(keepsUp)) this.#block()
+  }
+
+  #block(): void {
+    if (this.isBlocked) return
+    this.isBlocked = true
+    this.#awaitReader()
+    this.#events.onBlock()
   }
 
   /**
@@ -193,6 +205,7 @@ export class Downstream {
     this.isBlocked = false
     this.#rest = []
     this.#res.off('drain', this.#onDrain)
+    this.#chunks?.forget(this.#onDrain)
     this.#deadlines.stop('heartbeat')
     this.#deadlines.stop('drain')
   }
