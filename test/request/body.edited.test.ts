@@ -91,6 +91,30 @@ describe('a body that may be edited', () => {
     })
   })
 
+  test('may not decompress to more than maxDecodedRequestBytes, which bounds nothing else', async () => {
+    const text = large(9 * 1024 * KIB)
+    const headers = { 'content-encoding': 'gzip' }
+    await assert.rejects(read(gzipSync(text), { headers }), { code: 'decoded_request_too_large', status: 413 })
+    assert.equal(textOf(await read(text)), text)
+  })
+
+  for (const encoding of ['lzma', 'gzip, br']) {
+    test(`is refused if it cannot be decoded: ${encoding}`, async () => {
+      const headers = { 'content-encoding': encoding }
+      await assert.rejects(read('{}', { headers }), { code: 'unsupported_media_type', status: 415 })
+    })
+  }
+
+  test('tells where its fields are', async () => {
+    const text = '{"model":"m", "x":[1]}'
+    const { spans } = await read(text)
+    const shown = [...(spans ?? [])].map(([name, { start, end }]) => [name, text.slice(start, end)])
+    assert.deepEqual(shown, [
+      ['model', '"m"'],
+      ['x', '[1]'],
+    ])
+  })
+
   test('is there decoded, beside its bytes, where it is not to be edited', async () => {
     const sent = '{"model":"m"}'
     const compressed = gzipSync(sent)

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { describe, test } from 'node:test'
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
+import zlib, { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import express, { type RequestHandler } from 'express'
 import { defaultLimits } from '../../lib/limits.js'
 import { type RequestBody, readBody } from '../../lib/request/body.js'
+import { HeldBytes } from '../../lib/request/held-bytes.js'
+import { sharedTurns } from '../../lib/stream/turns.js'
 import { settled, soon } from '../support/event-loop.js'
 import { withRequest } from '../support/loopback.js'
 
@@ -116,6 +118,46 @@ describe('no body', () => {
   })
 })
 
+describe('a body of no bytes is none, whatever its headers say', () => {
+  for (const [method, headers] of [
+    ['GET', {}],
+    ['POST', { 'content-length': '0' }],
+  ] as const) {
+    for (const isEdited of [false, true]) {
+      test(`${method}${isEdited ? ', edited' : ''}`, async () => {
+        const sent = { 'content-type': JSON_TYPE, 'transfer-encoding': 'chunked' }
+        const body = await withRequest(
+          { method, headers: sent },
+          (client) => client.end(),
+          ({ req }) => readBody(req, limits(10), undefined, isEdited),
+        )
+        assert.deepEqual(body, { content: undefined, headers, json: undefined })
+      })
+    }
+  }
+})
+
+describe('over HTTP/2, which frames bodies itself', () => {
+  const asHttp2 = (req: IncomingMessage) => {
+    delete req.headers['transfer-encoding']
+    return Object.assign(req, { httpVersionMajor: 2 })
+  }
+  for (const [sent, expected] of [
+    ['{"a":1}', '{"a":1}'],
+    ['', undefined],
+  ] as const) {
+    test(`a body is read though no header tells of it: ${sent || 'none'}`, async () => {
+      const headers = { 'content-type': JSON_TYPE, 'transfer-encoding': 'chunked' }
+      const { content } = await withRequest(
+        { headers },
+        (client) => client.end(sent),
+        ({ req }) => readBody(asHttp2(req), limits(10)),
+      )
+      assert.equal(content?.toString(), expected)
+    })
+  }
+})
+
 describe('maxRequestBytes', () => {
   const tooLarge = { code: 'request_too_large', status: 413, limit: 'maxRequestBytes' }
 
@@ -210,6 +252,57 @@ describe('a compressed body', () => {
       assert.deepEqual((await read(compressed.gzip, { headers, maxBytes })).json, JSON.parse(sent))
     })
   }
+
+  test('deflate may be without zlib’s header, as some send it', async () => {
+    const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'deflate' }
+    assert.deepEqual((await read(deflateRawSync(sent), { headers })).json, JSON.parse(sent))
+  })
+
+  for (const encoding of ['gzip, identity', 'identity,gzip', ' GZIP ,']) {
+    test(`identity beside another is none: ${encoding}`, async () => {
+      const headers = { 'content-type': JSON_TYPE, 'content-encoding': encoding }
+      const { json, content } = await read(compressed.gzip, { headers })
+      assert.deepEqual(json, JSON.parse(sent))
+      assert.ok(Buffer.isBuffer(content) && content.equals(compressed.gzip))
+    })
+  }
+
+  for (const encoding of ['zstd-of-tomorrow', 'lzma', 'constructor', 'gzip, br', 'gzip, gzip']) {
+    test(`that cannot be decoded here goes on as it is: ${encoding}`, async () => {
+      const headers = { 'content-type': JSON_TYPE, 'content-encoding': encoding }
+      const { content, json, headers: described } = await read('(coded)', { headers })
+      assert.deepEqual([String(content), json], ['(coded)', undefined])
+      assert.deepEqual(described, { ...headers, 'content-length': '7' })
+    })
+  }
+
+  test('zstd goes on as it is, on every Node, and is read where Node can', async () => {
+    const { zstdCompressSync } = zlib as { zstdCompressSync?: (text: string) => Buffer }
+    const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'zstd' }
+    const bytes = zstdCompressSync?.(sent) ?? Buffer.from('(coded)')
+    const { content, json } = await read(bytes, { headers })
+    assert.ok(Buffer.isBuffer(content) && content.equals(bytes))
+    assert.deepEqual(json, zstdCompressSync && JSON.parse(sent))
+  })
+
+  test('of a long one only the first part is decoded, and none of it kept', async () => {
+    const fields = (pad: number) => `{"model":"m","stream":true,"pad":"${' '.repeat(pad)}","n":1}`
+    const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' }
+    for (const pad of [300_000, 3_000_000]) {
+      const bytes = gzipSync(fields(pad))
+      const all = new HeldBytes(defaultLimits)
+      const body = await withRequest(
+        { headers },
+        (client) => client.end(bytes),
+        ({ req }) =>
+          readBody(req, defaultLimits, undefined, false, false, { share: all.share(), turns: sharedTurns() }),
+      )
+      assert.ok(Buffer.isBuffer(body.content) && body.content.equals(bytes))
+      assert.deepEqual({ ...(body.json as object) }, { model: 'm', stream: true })
+      assert.equal(body.decoded, undefined)
+      assert.equal(all.count, bytes.length)
+    }
+  })
 
   test('identity is no compression', async () => {
     const body = await read(sent, { headers: { 'content-type': JSON_TYPE, 'content-encoding': 'identity' } })

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { PassThrough, Readable } from 'node:stream'
+import { PassThrough, Readable, Writable } from 'node:stream'
 import { describe, test } from 'node:test'
 import { StandInRequest, StandInResponse, type UpstreamRequest } from '../../lib/upstream/stand-ins.js'
 import { settled } from '../support/event-loop.js'
 
-const request = (body: Buffer | Readable | undefined): UpstreamRequest => ({
+const request = (body: Buffer | readonly Buffer[] | Readable | undefined): UpstreamRequest => ({
   method: 'POST',
   url: '/v1/x?y=1',
   headers: { accept: '*/*' },
-  body: body as Buffer | IncomingMessage | undefined,
+  body: body as Buffer | readonly Buffer[] | IncomingMessage | undefined,
   client: { remoteAddress: '203.0.113.9', encrypted: true },
 })
 
@@ -157,4 +157,47 @@ describe('StandInResponse', () => {
       assert.deepEqual([standIn.destroyed, standIn.finished, standIn.writableFinished], [true, true, complete])
     })
   }
+})
+
+describe('a long body', () => {
+  /** Takes so many writes before it has to drain. */
+  class Slow extends Writable {
+    readonly sizes: number[] = []
+    takeOn: (() => void) | undefined
+    constructor() {
+      super({ highWaterMark: 1 })
+    }
+    override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+      this.sizes.push(chunk.length)
+      this.takeOn = done
+    }
+  }
+
+  test('goes out in pieces, as they are taken, and is let go of at its end', async () => {
+    let sent = 0
+    const upstream = new Slow()
+    const body = [Buffer.alloc(300 * 1024), Buffer.alloc(10)]
+    new StandInRequest(
+      request(body),
+      () => {},
+      () => sent++,
+    ).pipe(upstream)
+    assert.deepEqual([upstream.sizes, sent], [[256 * 1024], 0])
+    while (!upstream.writableFinished) {
+      upstream.takeOn?.()
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    assert.deepEqual([upstream.sizes, sent], [[256 * 1024, 44 * 1024, 10], 1])
+  })
+
+  test('goes out no further once it is released', async () => {
+    const upstream = new Slow()
+    const standIn = new StandInRequest(request(Buffer.alloc(1024 * 1024)), () => {})
+    standIn.pipe(upstream)
+    standIn.release()
+    upstream.takeOn?.()
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual(upstream.sizes, [256 * 1024])
+    assert.equal(upstream.writableEnded, false)
+  })
 })

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { defaultLimits } from '../../lib/limits.js'
+import { Blocks } from '../../lib/request/blocks.js'
+import { HeldBytes } from '../../lib/request/held-bytes.js'
+
+const KIB = 1024
+
+function rig(maxHeldBytes = 1024 * KIB) {
+  const all = new HeldBytes({ ...defaultLimits, maxHeldBytes })
+  const share = all.share()
+  return { all, share, blocks: new Blocks(share) }
+}
+
+/** What is joined, and in how many pieces of work. */
+function join(blocks: Blocks): { joined: Buffer; pieces: number } {
+  const work = blocks.joined()
+  for (let pieces = 1; ; pieces++) {
+    const { done, value } = work.next()
+    if (done) return { joined: value, pieces }
+  }
+}
+
+describe('a body in blocks', () => {
+  test('that comes in one chunk is that chunk', () => {
+    const { all, blocks } = rig()
+    const chunk = Buffer.from('all of it')
+    blocks.push(chunk)
+    assert.equal(all.count, chunk.length)
+    assert.equal(join(blocks).joined, chunk)
+  })
+
+  test('is what came, however it was cut', () => {
+    const bytes = Buffer.from(Array.from({ length: 300 * KIB }, (_, at) => at % 251))
+    for (const size of [1, 7, 16 * KIB, 64 * KIB + 1, 200 * KIB]) {
+      const { all, blocks } = rig()
+      for (let at = 0; at < bytes.length; at += size) blocks.push(bytes.subarray(at, at + size))
+      assert.equal(blocks.size, bytes.length)
+      assert.ok(join(blocks).joined.equals(bytes), `${size}`)
+      assert.equal(all.count, bytes.length)
+    }
+  })
+
+  test('takes memory by its bytes, not by its chunks', () => {
+    const { all, blocks } = rig()
+    const chunk = Buffer.from('x')
+    for (let n = 0; n < 100 * KIB; n++) {
+      blocks.push(chunk)
+      assert.ok(all.count <= n + 1 + 64 * KIB)
+    }
+    assert.equal(all.count, 16 * KIB + 2 * 64 * KIB)
+  })
+
+  test('is joined a block at a time if it is long', () => {
+    const { blocks } = rig()
+    for (let n = 0; n < 10; n++) blocks.push(Buffer.alloc(64 * KIB))
+    assert.equal(join(blocks).pieces, 12)
+  })
+
+  test('is refused when more would be held than may be; what was counted is given back', () => {
+    const { all, share, blocks } = rig(150 * KIB)
+    blocks.push(Buffer.alloc(10))
+    blocks.push(Buffer.alloc(80 * KIB))
+    assert.throws(() => blocks.push(Buffer.alloc(80 * KIB)), { code: 'held_bytes_exceeded', status: 503 })
+    share.release()
+    assert.equal(all.count, 0)
+  })
+
+  test('can be dropped', () => {
+    const { all, blocks } = rig()
+    blocks.push(Buffer.alloc(10))
+    blocks.push(Buffer.alloc(10))
+    blocks.drop()
+    assert.deepEqual([all.count, blocks.size], [0, 0])
+  })
+})
+
+describe('what is held', () => {
+  test('is bounded over all exchanges together', () => {
+    const all = new HeldBytes({ ...defaultLimits, maxHeldBytes: 10 })
+    const [one, other] = [all.share(), all.share()]
+    one.add(6)
+    assert.throws(() => other.add(5), { code: 'held_bytes_exceeded', headers: { 'retry-after': '1' } })
+    other.add(4)
+    one.release()
+    one.release()
+    assert.equal(all.count, 4)
+    other.remove(1)
+    assert.equal(all.count, 3)
+  })
+
+  test('stays nothing once an exchange is over', () => {
+    const all = new HeldBytes(defaultLimits)
+    const share = all.share()
+    share.release()
+    assert.throws(() => share.add(1), { code: 'aborted' })
+    share.remove(1)
+    assert.equal(all.count, 0)
+  })
+})
