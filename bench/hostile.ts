@@ -1,5 +1,5 @@
 // What one hostile request body costs an app: how long it holds the event loop, and how much memory.
-//   npx tsx bench/hostile.ts [--only NAME]
+//   npm run bench:hostile [-- --only NAME]
 // Each body is sent to an app in a process of its own, with the default options and with all that read request bodies.
 import { fork } from 'node:child_process'
 import { createServer, request } from 'node:http'

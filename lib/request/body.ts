@@ -45,7 +45,7 @@ export interface ReadingMeans {
 }
 
 /** The top-level fields that are looked for in a large body that nobody may edit. */
-export const surveyedFields = ['model', 'stream', 'stream_options'] as const
+const surveyedFields = ['model', 'stream', 'stream_options'] as const
 
 // Node frames a body of unknown length for these alone. For any other method it would send the bytes bare, and the
 // provider would read them as a request of its own.
