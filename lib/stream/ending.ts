@@ -14,8 +14,8 @@ export function acceptsRest(
   if (framer.ahead?.length) return metering?.isWhole?.([...framer.ahead, rest]) === true
   const data = framing?.read(rest)?.data
   if (data !== undefined && parsedJson(data) !== undefined) return true
-  // A terminator may be told by the name of its event, of whose data only a part has come.
-  if (data !== undefined && format.isTerminator(rest) && !isUnfinishedJson(Buffer.from(data))) return true
+  // A terminator may be told by the name of its event, of whose data only a part has come, or none of it yet.
+  if (data && format.isTerminator(rest) && !isUnfinishedJson(Buffer.from(data))) return true
   // An answer of another kind, which has become an event, need not be JSON; where it is, half of it is told.
   if (isEnclosed) return !isUnfinishedJson(Buffer.from(data ?? ''))
   const isComment = data === undefined && framer.last() === undefined
