@@ -90,14 +90,14 @@ export function readChoices(
     text: allText(choices, textOf),
     callsTool: callsTool && choices.some(callsTool),
     error,
-    isUsageOnly: usage !== undefined && error === undefined && choices.length === 0 && MATTERING.every(isEmptyIn(data)),
+    isUsageOnly: usage !== undefined && error === undefined && choices.length === 0 && saysNothing(data),
   })
 }
 
 /** How far a message of chat or legacy completions brings its stream. */
 export function choicesProgress(data: JsonObject): Progress | undefined {
   const isPiece =
-    Array.isArray(data.choices) || /^(?:chat\.completion|text_completion)/.test(textAt(data, 'object') ?? '')
+    Array.isArray(data.choices) || /^(?:chat\.completion\.chunk|text_completion)/.test(textAt(data, 'object') ?? '')
   return isPiece ? { choices: severalChoices(data.choices, (choice) => textAt(choice, 'finish_reason')) } : undefined
 }
 
@@ -127,9 +127,11 @@ const MATTERING = [
   'errors',
 ]
 
-function isEmptyIn(data: JsonObject): (field: string) => boolean {
-  return (field) => {
-    const value = data[field]
-    return !value || (typeof value === 'object' && Object.keys(value).length === 0)
-  }
+/** What the model wrote, where choices are told otherwise (Baidu's `result`, Cloudflare's `response`). */
+const ANSWERS = ['result', 'response', 'text', 'content', 'delta', 'output', 'generated_text']
+
+/** Whether nothing that matters to the client stands beside usage. */
+function saysNothing(data: JsonObject): boolean {
+  const isEmpty = (value: unknown) => !value || (typeof value === 'object' && Object.keys(value).length === 0)
+  return MATTERING.every((field) => isEmpty(data[field])) && !ANSWERS.some((field) => field in data)
 }

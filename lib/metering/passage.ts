@@ -204,7 +204,8 @@ export class Passage implements Metering {
     const { hidesUsage, onMessage } = this.#options
     this.#count(reading, now)
     if (reading.text && !this.#readsAll) this.#estimate.learn(frame, reading.text)
-    if (hidesUsage && reading.isUsageOnly) return NOTHING
+    // An error is for the client, whatever it is told beside.
+    if (hidesUsage && reading.isUsageOnly && reading.error === undefined) return NOTHING
     const replaced = data === undefined ? undefined : onMessage?.(message, data)
     if (replaced === undefined) return frame
     return replaced === null ? NOTHING : this.#framing.write(replaced, frame)

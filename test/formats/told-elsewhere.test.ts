@@ -171,6 +171,12 @@ describe('openai-chat', () => {
   }
   test('it is not all beside a choice', () => assert.ok(!isHidden({ choices: [{ delta: {} }] })))
 
+  test('it is not all beside an answer in other words, which may be the whole of it', () => {
+    for (const beside of [{ result: 'Hi', is_end: false }, { result: '', is_end: true }, { response: 'Hi' }]) {
+      assert.ok(!isHidden(beside), JSON.stringify(beside))
+    }
+  })
+
   test('usage is marked in either spelling, and as a total of which one part is told', () => {
     for (const told of ['{"output_tokens":1}', '{"completion_tokens":1}', '{"prompt_tokens":1,"total_tokens":2}']) {
       assert.ok(told.includes(chat.usageMarker), told)

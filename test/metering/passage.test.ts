@@ -253,6 +253,12 @@ describe('the usage event', () => {
     assert.equal(passed([chunk('a') + more], asked).out, chunk('a') + more)
   })
 
+  test('an error in words of its own passes, with usage beside', () => {
+    const error = usageEvent(0, { choices: null, base_resp: { status_code: 1008, status_msg: 'insufficient balance' } })
+    const { out, findings } = passed([error], asked)
+    assert.deepEqual([out, findings.error], [error, 'insufficient balance'])
+  })
+
   test('usage in an event with text passes', () => {
     const both = chunk('a', { usage: { prompt_tokens: 1, completion_tokens: 1 } })
     assert.equal(passed([both, DONE], asked).out, both + DONE)
