@@ -156,10 +156,30 @@ type Reader = Pick<Format, 'progressIn' | 'readMessage' | 'readAnswer'>
 /** Llama, Titan, Mistral, Cohere and Claude's old completions: they differ in names only. */
 const plain: Reader = { progressIn: () => ({}), readMessage: readPlain, readAnswer: readPlain }
 
+/** OpenAI's models; Mistral's and DeepSeek's have other names within the same choices. */
+const chat: Reader = {
+  progressIn: (message, event) => openaiChat.progressIn(asChat(message), event),
+  readMessage: (message, event) => openaiChat.readMessage(asChat(message), event),
+  readAnswer: (answer) => openaiChat.readAnswer(asChat(answer)),
+}
+
+/**
+ * A choice may say why it ends in `stop_reason`, have its text in `text` (DeepSeek-R1), and be whole messages in a stream
+ * (Mistral): https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-deepseek.html,
+ * https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-mistral-chat-completion.html
+ */
+function asChat(message: JsonObject): JsonObject {
+  const choices = listAt(message, 'choices').map((choice) => {
+    if (!isObject(choice)) return choice
+    const said = choice.delta ?? choice.message ?? { content: choice.text }
+    return { ...choice, delta: said, message: said, finish_reason: choice.finish_reason ?? choice.stop_reason }
+  })
+  return { ...message, choices }
+}
+
 function protocolOf(message: JsonObject): Reader {
   if (MESSAGE.test(textAt(message, 'type') ?? '')) return anthropic
-  // OpenAI's models, DeepSeek, and newer ones of Mistral's.
-  if (Array.isArray(message.choices)) return openaiChat
+  if (Array.isArray(message.choices)) return chat
   return 'output' in message || wrappedEvent(message) !== undefined ? bedrockConverse : plain
 }
 

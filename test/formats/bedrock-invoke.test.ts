@@ -70,6 +70,18 @@ const inner: Case[] = [
     '{"id":"c","model":"gpt-oss","choices":[{"delta":{"content":"Hi","reasoning":"Hm"}}]}',
     { model: 'gpt-oss', responseId: 'c', text: 'HmHi' },
   ],
+  [
+    "Mistral's chat: whole messages",
+    `{"id":"c","model":"pixtral","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"stop_reason":"stop"}],${metricsJson}}`,
+    { model: 'pixtral', responseId: 'c', text: 'Hi', finishReason: 'stop', usage: metrics },
+  ],
+  ["DeepSeek's R1: a piece", '{"choices":[{"index":0,"text":"Hi","stop_reason":null}]}', { text: 'Hi' }],
+  [
+    "DeepSeek's R1: the end",
+    `{"choices":[{"index":0,"text":"","stop_reason":"length"}],${metricsJson}}`,
+    { finishReason: 'length', usage: metrics },
+  ],
+  ['choices that are none', '{"choices":[null,"x"]}', {}],
   ['Cohere: text', '{"event_type":"text-generation","is_finished":false,"text":"Hi"}', { text: 'Hi' }],
   [
     'Cohere: what only repeats',
@@ -128,6 +140,12 @@ const answers: Case[] = [
     '{"choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":8,"completion_tokens":6}}',
     { finishReason: 'stop', text: 'Hi', usage: metrics },
   ],
+  [
+    "Mistral's chat",
+    '{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"stop_reason":"tool_calls"}]}',
+    { finishReason: 'tool_calls', text: 'Hi' },
+  ],
+  ["DeepSeek's R1", '{"choices":[{"text":"Hi","stop_reason":"stop"}]}', { finishReason: 'stop', text: 'Hi' }],
   ["an error of AWS's", '{"message":"Malformed input request"}', { error: 'Malformed input request' }],
   ["an error of the model's", '{"type":"error","error":{"message":"No"}}', { error: 'No' }],
 ]
