@@ -57,8 +57,23 @@ export const openaiChat: Format = {
 const OPENAI =
   /^https?:\/\/(?:[\w.-]+\.)?(?:api\.openai\.com|openai\.azure\.(?:com|us|cn))[:/]|\.azure\.(?:com|us|cn)(?::\d+)?\/openai\//
 
-/** Chat completions for paths that no format claims: another protocol that is spoken there is told by its messages. */
-export const guessedChat: Format = { ...openaiChat, isGuess: true }
+/**
+ * Chat completions for paths that no format claims: another protocol that is spoken there is told by its messages. Snowflake's
+ * `inference:complete` has `choices` as well, but neither their numbers nor why they end.
+ */
+export const guessedChat: Format = {
+  ...openaiChat,
+  isGuess: true,
+  progressIn(data) {
+    const choices = listAt(data, 'choices')
+    const isOther =
+      choices.length > 0 &&
+      !choices.some((choice) => CHOICE_FIELDS.some((field) => valueAt(choice, field) !== undefined))
+    return isOther ? undefined : choicesProgress(data)
+  },
+}
+
+const CHOICE_FIELDS = ['index', 'finish_reason']
 
 // `o3-mini`, `gpt-5-nano`, `openai/gpt-5` (OpenRouter), `ft:o4-mini-2025-04-16:org::id`, `codex-mini-latest`.
 const OPENAI_REASONING = /(?:^|[/:])(?:o\d|gpt-(?:[5-9]|\d\d)|codex)/

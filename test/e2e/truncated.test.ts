@@ -164,6 +164,17 @@ describe('a finish reason, or the last message, is an end', () => {
     assert.equal((await app.record()).outcome, 'completed')
   })
 
+  for (const data of ['data:', 'data: ', 'data: {', '']) {
+    test(`the name of the last event, and ${data === '' ? 'no data' : `"${data}" of its data`}, are none`, async (t) => {
+      const begun = Buffer.concat(beforeTheEnd(streams.responses))
+      const half = Buffer.from(`event: response.completed\n${data}`)
+      const act = (call: Call) => delimited['the last chunk']!(call, 'text/event-stream', Buffer.concat([begun, half]))
+      const { app, body } = await exchanged(t, streams.responses, act)
+      assert.ok(!body.subarray(begun.length).includes('response.completed'), body.subarray(begun.length).toString())
+      assert.equal((await app.record()).code, 'upstream_truncated')
+    })
+  }
+
   test('an empty finish reason is none', async (t) => {
     const frames = [...beforeTheEnd(streams.chat), chatChunk([{ index: 0, delta: {}, finish_reason: '' }])]
     const act = (call: Call) => delimited['the last chunk']!(call, 'text/event-stream', Buffer.concat(frames))
@@ -241,6 +252,10 @@ describe('streams of a protocol that is not known end as they like', () => {
     ['nothing', ''],
     ['a text', 'data: Once there\n\ndata: was\n\n'],
     ['objects of its own', 'data: {"token":"Once"}\n\n'],
+    [
+      'choices without numbers and ends',
+      'data: {"choices":[{"delta":{"type":"text","content":"Once"}}],"usage":{}}\n\n',
+    ],
   ] as const) {
     test(`${what}: completed`, async (t) => {
       const { app, isWhole } = await exchanged(t, unknown, (call) => call.sse().end(body))
