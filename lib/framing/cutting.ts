@@ -7,6 +7,9 @@ import { Held } from './held.js'
  */
 const JOINED_UP_TO_BYTES = 256 * 1024
 
+/** A frame that may become so large is looked through while it comes: in one go at its end that would take too long. */
+const SHOWN_FROM_BYTES = 64 * 1024
+
 /**
  * What the framers share that cut a body between its frames: whole frames go out as they came, the beginning of the
  * next one is held. Every byte is scanned once, however the stream is cut, and pieces of an unfinished frame are joined
@@ -57,7 +60,7 @@ export abstract class CuttingFramer implements Framer {
   }
 
   get unfinished(): readonly Buffer[] {
-    return this.held.bytes > JOINED_UP_TO_BYTES ? this.held.pieces : NONE
+    return this.held.bytes > SHOWN_FROM_BYTES ? this.held.pieces : NONE
   }
 
   last(): Buffer | undefined {

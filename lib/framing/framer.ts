@@ -25,7 +25,7 @@ export interface Framer {
    * to be joined. `ends` count from behind it.
    */
   readonly ahead?: readonly Buffer[]
-  /** What has come of a frame that is too large to be joined, and is not complete. */
+  /** What has come of a frame that is not complete, and may become too large to be joined. */
   readonly unfinished?: readonly Buffer[]
   /**
    * Takes chunks as they arrived.

@@ -4,6 +4,7 @@ import { type EstimateTokens, tokensByApp } from './app-estimate.js'
 import { JsonDigest } from './digest.js'
 import { RunningEstimate } from './estimate.js'
 import type { Findings } from './findings.js'
+import { isDearToParse } from './parse-cost.js'
 import type { Metering } from './passage.js'
 
 /**
@@ -11,6 +12,9 @@ import type { Metering } from './passage.js'
  * turn, so that megabytes neither pile up nor hold the event loop at the end.
  */
 const PARSED_WHOLE_BYTES = 256 * 1024
+
+/** Behind so many bytes a digest is made as they come: it is not known yet whether the answer may be parsed. */
+const DIGESTED_FROM_BYTES = 32 * 1024
 
 /** A JSON answer that is no stream: it passes as it is, and is read when it is whole. */
 export class PlainAnswer implements Metering {
@@ -30,19 +34,22 @@ export class PlainAnswer implements Metering {
 
   pass(bytes: Buffer): Buffer {
     this.#bytes += bytes.length
+    if (this.#bytes > DIGESTED_FROM_BYTES) {
+      this.#large ??= this.#digest()
+      this.#large.push(bytes)
+    }
     if (this.#bytes <= PARSED_WHOLE_BYTES) {
       this.#chunks.push(bytes)
     } else {
-      this.#large ??= this.#digest()
-      this.#large.push(bytes)
       this.#chunks = []
+      // Now, and not at the end.
+      void this.#large?.value
     }
     return bytes
   }
 
   finish(now: number): void {
-    const answer = this.#large ? this.#large.value : this.#parsed()
-    if (this.#large?.isUnfinished) this.#findings.isCut = true
+    const answer = this.#answer()
     this.#large = undefined
     this.#chunks = []
     const error = anyErrorIn(answer)
@@ -69,8 +76,14 @@ export class PlainAnswer implements Metering {
     return digest
   }
 
-  #parsed(): unknown {
-    const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
+  #answer(): unknown {
+    const isLarge = this.#bytes > PARSED_WHOLE_BYTES
+    const bytes = isLarge || this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks)
+    if (this.#large && (!bytes || isDearToParse(bytes))) {
+      if (this.#large.isUnfinished) this.#findings.isCut = true
+      return this.#large.value
+    }
+    if (!bytes) return undefined
     const answer = parsedJson(bytes.toString())
     if (answer === undefined && isUnfinishedJson(bytes)) this.#findings.isCut = true
     return answer

@@ -39,13 +39,12 @@ interface OpenString {
  * long arrays end early. So a picture of megabytes costs next to nothing, and what stands behind it is still read.
  */
 export class JsonDigest {
-  /** The copy, parsed as soon as the object has come whole. */
-  value: unknown
   readonly #names: readonly string[] | undefined
   readonly #most: { readonly elements: number; readonly fields: number }
   readonly #nesting = new JsonNesting()
   /** The copy, a character a byte; and where in it the present top-level value begins. */
   #text = ''
+  #value: unknown
   #start = 0
   readonly #open: Container[] = []
   #place: 'start' | 'within' | 'end' | 'other value' | 'no JSON' = 'start'
@@ -61,6 +60,15 @@ export class JsonDigest {
   constructor(names: readonly string[] | undefined) {
     this.#names = names
     this.#most = names === undefined ? KEPT_EVENT_BYTES : KEPT_BYTES
+  }
+
+  /** The copy, once the object has come whole; it is parsed when it is asked for first. */
+  get value(): unknown {
+    if (this.#place === 'end' && this.#text !== '') {
+      this.#value = parsedJson(utf8(this.#text))
+      this.#text = ''
+    }
+    return this.#value
   }
 
   push(chunk: Buffer): void {
@@ -165,8 +173,6 @@ export class JsonDigest {
     this.#open.pop()
     if (this.#open.length > 0) return
     this.#place = 'end'
-    this.value = parsedJson(utf8(this.#text))
-    this.#text = ''
   }
 
   #pass({ depth, closing }: { depth: number; closing: string }, chunk: Buffer, from: number): number {
@@ -209,7 +215,7 @@ export class JsonDigest {
   #isAskedFor(raw: string): boolean {
     const names = this.#names
     if (names === undefined) return this.#text.length <= this.#most.fields
-    return names.includes(String(parsedJson(utf8(`"${raw}"`))))
+    return names.includes(raw.includes('\\') ? String(parsedJson(utf8(`"${raw}"`))) : raw)
   }
 }
 

@@ -1,8 +1,8 @@
-import type { Framing } from '../framing/index.js'
+import { type Framing, sizeOf } from '../framing/index.js'
 import { JsonDigest } from './digest.js'
 
-/** So many bytes are looked through in one turn: twice as many as come, for those that came before it was known to be large. */
-const BYTES_PER_TURN = 128 * 1024
+/** So many bytes at least are looked through in one turn, and more than came in it: what came before waits as well. */
+const LEAST_PER_TURN = 32 * 1024
 
 /**
  * A frame that is too large to be joined and parsed: a picture, or all of an answer again. A digest of its data is made
@@ -13,6 +13,8 @@ export class LargeFrame {
   readonly #digest = new JsonDigest(undefined)
   /** Bytes that were looked through. */
   #passed = 0
+  /** How many there were at the last turn. */
+  #known: number | undefined
 
   constructor(framing: Framing) {
     this.#framing = framing
@@ -24,13 +26,16 @@ export class LargeFrame {
    * @param isAll nothing more comes; until then as much is looked through as one turn may
    */
   follow(pieces: readonly Buffer[], isAll: boolean): void {
-    const most = isAll ? Number.POSITIVE_INFINITY : this.#passed + BYTES_PER_TURN
+    const all = sizeOf(pieces)
+    const fresh = all - (this.#known ?? all)
+    this.#known = all
+    const most = isAll ? Number.POSITIVE_INFINITY : this.#passed + Math.max(LEAST_PER_TURN, 2 * fresh)
     let end = 0
     for (const piece of pieces) {
       end += piece.length
-      const fresh = end - this.#passed
+      const left = end - this.#passed
       if (this.#passed >= most) return
-      if (fresh > 0) this.push(fresh >= piece.length ? piece : piece.subarray(piece.length - fresh))
+      if (left > 0) this.push(left >= piece.length ? piece : piece.subarray(piece.length - left))
     }
   }
 

@@ -27,7 +27,7 @@ export interface Metering {
   pass(frames: Buffer, ends: readonly number[], now: number, ahead?: readonly Buffer[]): Buffer | undefined
   /** What the client is to get in front of what `pass` returned last. */
   readonly ahead?: readonly Buffer[]
-  /** Looks through what has come of a large frame, which is not complete. */
+  /** Looks through what has come of a frame that is not complete, and may become too large to be joined. */
   follow?(pieces: readonly Buffer[]): void
   /** Whether these pieces of a large frame, the last one included, hold a whole JSON object. */
   isWhole?(pieces: readonly Buffer[]): boolean
@@ -102,6 +102,7 @@ export class Passage implements Metering {
     }
     const isLarge = ahead.length > 0
     if (isLarge) this.#passLarge(frames.subarray(0, ends[0]), now, ahead)
+    this.#large = undefined
     const seen = this.#passed(frames, ends, now, isLarge ? 1 : 0)
     if (this.#isPastFirst || !seen) return seen
     this.#isPastFirst = true
@@ -127,7 +128,6 @@ export class Passage implements Metering {
     const beginning = this.#isPastFirst ? first! : this.#behindOthers(first!)
     this.ahead = [this.#asFirst(beginning), ...others]
     const { data } = this.#followed([first!, ...others, end], true)
-    this.#large = undefined
     const read = this.#readDigest(data, now)
     if (read) this.#count(read.reading, now)
   }
