@@ -1,37 +1,40 @@
-import { remembering } from './remember.js'
-
 /** A shorter value hides nothing that matters, and would be found everywhere. */
 const MIN_LENGTH = 6
-/** A word, as local servers are given for a key (`ollama`, `lm-studio`, `not-needed`), and as answers may have it. */
-const WORD = /^[a-z-]{1,12}$/
+/**
+ * What local servers are given for a key (`ollama`, `lm-studio`, `YOUR_API_KEY`, `no-key-required`, `123456`), and as
+ * answers may have it: words, or a small number.
+ */
+const WORDS = /^(?=.{1,20}$)(?:[A-Z]?[a-z]{1,12}(?:[-_ ][a-z]{1,12})*|[A-Z]{1,12}(?:[-_ ][A-Z]{1,12})*)$|^\d{1,8}$/
 const MASK = 42
 
 /**
  * Values that must not come back, and the ways in which a server may spell them. Each is masked by as many `*` as it has
  * bytes, so that no length and no structure changes.
+ *
+ * All that passes is looked through, and hardly any of it has a secret in it. So first it is looked for what all spellings
+ * of a secret have in common; the spellings themselves, of which there may be dozens, are not even worked out before.
  */
 export class Secrets {
-  readonly #texts: readonly string[]
-  readonly #needles: readonly Buffer[]
-  /** So many bytes at the end of what has come may be the beginning of a secret. */
-  readonly #longest: number
+  readonly #origins: readonly Origin[]
+  readonly #anchors: readonly string[]
+  readonly #anchorBytes: readonly Buffer[]
+  #spelled: Spelled | undefined
 
   constructor(values: readonly string[]) {
-    const texts = new Set(values.flatMap(coresOf).flatMap(spellingsOf))
-    // The longer one first: it may begin with a shorter one.
-    this.#texts = [...texts].sort((one, other) => other.length - one.length)
-    this.#needles = this.#texts.map((text) => Buffer.from(text))
-    this.#longest = Math.max(0, ...this.#needles.map((needle) => needle.length))
+    this.#origins = values.flatMap(originsOf)
+    this.#anchors = [...new Set(this.#origins.flatMap(anchorsOf))]
+    this.#anchorBytes = this.#anchors.map((anchor) => Buffer.from(anchor))
   }
 
   get isEmpty(): boolean {
-    return this.#texts.length === 0
+    return this.#origins.length === 0
   }
 
   /** The text without secrets. */
   hide(text: string): string {
+    if (!this.#anchors.some((anchor) => text.includes(anchor))) return text
     let hidden = text
-    for (const secret of this.#texts) {
+    for (const secret of this.#spellings.texts) {
       if (hidden.includes(secret)) hidden = hidden.replaceAll(secret, '*'.repeat(secret.length))
     }
     return hidden
@@ -39,8 +42,9 @@ export class Secrets {
 
   /** The bytes without secrets: the same ones where there is none in them, a copy where there is. */
   hideIn(bytes: Buffer): Buffer {
+    if (!this.#anchorBytes.some((anchor) => bytes.includes(anchor))) return bytes
     let hidden = bytes
-    for (const needle of this.#needles) {
+    for (const needle of this.#spellings.needles) {
       for (let at = hidden.indexOf(needle); at !== -1; at = hidden.indexOf(needle, at + needle.length)) {
         if (hidden === bytes) hidden = Buffer.from(bytes)
         hidden.fill(MASK, at, at + needle.length)
@@ -51,44 +55,118 @@ export class Secrets {
 
   /** How many of the last bytes are the beginning of a secret, the rest of which may follow. */
   begunIn(bytes: Buffer): number {
-    const last = bytes.subarray(Math.max(0, bytes.length - this.#longest + 1))
+    const { needles, longest } = this.#spellings
+    const last = bytes.subarray(Math.max(0, bytes.length - longest + 1))
     let begun = 0
-    for (const needle of this.#needles) {
+    for (const needle of needles) {
       for (let at = last.indexOf(needle[0]!); at !== -1; at = last.indexOf(needle[0]!, at + 1)) {
-        const end = last.subarray(at)
-        if (end.length < needle.length && end.equals(needle.subarray(0, end.length)))
-          begun = Math.max(begun, end.length)
+        const length = last.length - at
+        if (length <= begun) break
+        // By hand, as most differ here: `compare` takes longer to call than to do.
+        if (length > 1 && last[at + 1] !== needle[1]) continue
+        if (length < needle.length && last.compare(needle, 0, length, at) === 0) begun = length
       }
     }
     return begun
   }
+
+  get #spellings(): Spelled {
+    this.#spelled ??= spelled(this.#origins)
+    return this.#spelled
+  }
+}
+
+/** All spellings, the longer ones first: one may begin with a shorter one. */
+interface Spelled {
+  readonly texts: readonly string[]
+  readonly needles: readonly Buffer[]
+  /** So many bytes, less one, at the end of what has come may be the beginning of a secret. */
+  readonly longest: number
+}
+
+function spelled(origins: readonly Origin[]): Spelled {
+  const texts = [...new Set(origins.flatMap(spellingsOf))].sort((one, other) => other.length - one.length)
+  const needles = texts.map((text) => Buffer.from(text))
+  return { texts, needles, longest: Math.max(0, ...needles.map((needle) => needle.length)) }
 }
 
 /** For an exchange that holds none. */
 export const NO_SECRETS = new Secrets([])
 
-const compiled = remembering((values) => new Secrets(values.split('\0')))
+/** Tokens come and go: when there are so many, all are forgotten. */
+const MOST_COMPILED = 200
+const compiled = new Map<string, Secrets>()
 
 /** The secrets that these values are; those of one key are compiled once. */
 export function secretsOf(values: readonly string[]): Secrets {
-  return values.length === 0 ? NO_SECRETS : compiled(values.join('\0'))
+  if (values.length === 0) return NO_SECRETS
+  const key = values.join('\0')
+  const before = compiled.get(key)
+  if (before) return before
+  if (compiled.size >= MOST_COMPILED) compiled.clear()
+  const secrets = new Secrets(values)
+  compiled.set(key, secrets)
+  return secrets
 }
 
-/** The secret parts of a value: what is behind a scheme (`Bearer …`), and what `Basic` encodes. */
-function coresOf(value: string): string[] {
+/** What spellings begin from: a secret as it is, or its base64. */
+interface Origin {
+  readonly text: string
+  readonly isBase64: boolean
+}
+
+/** The secret parts of a value: it whole, what is behind a scheme (`Bearer …`), and what `Basic` encodes. */
+function originsOf(value: string): Origin[] {
   const [, scheme = '', bare = value] = /^(\S+)\s+(\S.*)$/.exec(value) ?? []
   const basic = scheme.toLowerCase() === 'basic' ? Buffer.from(bare, 'base64').toString() : ''
   const password = basic.slice(basic.indexOf(':') + 1)
-  return [value, bare, basic, password].filter((core) => core.length >= MIN_LENGTH && !WORD.test(core))
+  const parts = [...new Set([bare, basic, password])].filter(isSecret)
+  const secret = bare !== value && value.length >= MIN_LENGTH ? [value, ...parts] : parts
+  return [
+    ...secret.map((text) => ({ text, isBase64: false })),
+    ...secret.map((text) => ({ text: Buffer.from(text).toString('base64').replace(/=+$/, ''), isBase64: true })),
+  ]
 }
 
-function spellingsOf(core: string): string[] {
+function isSecret(text: string): boolean {
+  return text.length >= MIN_LENGTH && !WORDS.test(text)
+}
+
+/** What all spellings have in common: characters that no encoding changes. Where these are few, each spelling itself. */
+function anchorsOf(origin: Origin): string[] {
+  const runs = origin.text.match(origin.isBase64 ? /[A-Za-z\d]+/g : /[\w.-]+/g) ?? []
+  const longest = runs.reduce((one, other) => (other.length > one.length ? other : one), '')
+  return longest.length >= MIN_LENGTH ? [longest] : spellingsOf(origin)
+}
+
+function spellingsOf({ text, isBase64 }: Origin): string[] {
+  if (isBase64) return [text, text.replaceAll('+', '-').replaceAll('/', '_'), encodeURIComponent(text)]
+  return [text, ...percentEncoded(text), ...escapedForJson(text), ...escapedForHtml(text)]
+}
+
+/** Of a path, of a form, in either case; some leave what may stand in a query (RFC 3986, 3.4), some encode twice. */
+function percentEncoded(core: string): string[] {
   const percent = encodeURIComponent(core)
-  const base64 = Buffer.from(core).toString('base64').replace(/=+$/, '')
+  const form = new URLSearchParams([['', core]]).toString().slice(1)
+  const kept = percent.replace(/%(?:2F|3A|3D|40|2C|3B)/g, decodeURIComponent)
+  const all = [percent, form, percent.replaceAll('%20', '+'), kept, kept.replaceAll('=', '%3D')]
+  const lower = all.map((each) => each.replace(/%[\dA-F]{2}/g, (code) => code.toLowerCase()))
+  return [...all, ...lower, encodeURIComponent(percent)]
+}
+
+/** As JavaScript and Python do it, PHP, Go, Java (Gson), and .NET. */
+function escapedForJson(core: string): string[] {
   const json = JSON.stringify(core).slice(1, -1)
-  return [
-    ...[core, percent, percent.replace(/%[\dA-F]{2}/g, (code) => code.toLowerCase()), percent.replaceAll('%20', '+')],
-    ...[json, json.replaceAll('/', '\\/'), core.replaceAll('&', '&amp;')],
-    ...[base64, base64.replaceAll('+', '-').replaceAll('/', '_'), encodeURIComponent(base64)],
-  ]
+  const escaped = (text: string, characters: RegExp) => {
+    return text.replace(characters, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  }
+  const dotNet = escaped(core, /["&'+<>`]/g).replace(/\\u[\da-f]{4}/g, (code) => `\\u${code.slice(2).toUpperCase()}`)
+  return [json, json.replaceAll('/', '\\/'), escaped(json, /[&<>]/g), escaped(json, /[&'<=>]/g), dotNet]
+}
+
+function escapedForHtml(core: string): string[] {
+  const amp = core.replaceAll('&', '&amp;')
+  const tags = amp.replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+  const quotes = tags.replaceAll('"', '&quot;')
+  return [amp, tags, quotes, quotes.replaceAll("'", '&#39;'), quotes.replaceAll("'", '&#x27;')]
 }

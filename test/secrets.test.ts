@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { NO_SECRETS, Secrets } from '../lib/secrets.js'
 
-const KEY = 'sk-a/b+c&d=1234'
+const KEY = "sk-a/b+c&d=1234~'<9>"
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 const base64url = (text: string) => Buffer.from(text).toString('base64url')
 
@@ -13,8 +13,15 @@ describe('what is hidden of `Bearer KEY`', () => {
     'without its scheme': KEY,
     'percent-encoded': encodeURIComponent(KEY),
     'percent-encoded in lower case': encodeURIComponent(KEY).toLowerCase(),
+    'percent-encoded as forms are': String(new URLSearchParams({ key: KEY })).slice('key='.length),
+    'percent-encoded, what a query may have left': "sk-a/b%2Bc%26d=1234~'%3C9%3E",
+    'percent-encoded twice': encodeURIComponent(encodeURIComponent(KEY)),
     'in JSON, slashes escaped': KEY.replaceAll('/', '\\/'),
+    'in JSON, as Go has it': "sk-a/b+c\\u0026d=1234~'\\u003c9\\u003e",
+    'in JSON, as Gson has it': 'sk-a/b+c\\u0026d\\u003d1234~\\u0027\\u003c9\\u003e',
+    'in JSON, as .NET has it': 'sk-a/b\\u002Bc\\u0026d=1234~\\u0027\\u003C9\\u003E',
     'in HTML': KEY.replaceAll('&', '&amp;'),
+    'in HTML, all of it': 'sk-a/b+c&amp;d=1234~&#39;&lt;9&gt;',
     'in base64': base64(KEY),
     'in base64, with its scheme': base64(`Bearer ${KEY}`),
     'in base64url': base64url(KEY),
@@ -66,11 +73,39 @@ test('values too short to tell are left: they would be found everywhere', () => 
 })
 
 test('a word is no secret where it stands alone: answers may have it', () => {
-  for (const word of ['ollama', 'lm-studio', 'not-needed']) {
+  for (const word of [
+    'ollama',
+    'lm-studio',
+    'not-needed',
+    'no-key-required',
+    'YOUR_API_KEY',
+    'Not needed',
+    'Ollama',
+    '123456',
+  ]) {
     const secrets = new Secrets([`Bearer ${word}`])
     assert.equal(secrets.hide(`Run ${word}.`), `Run ${word}.`)
     assert.match(secrets.hide(`Bearer ${word}`), /^\*+$/)
   }
+})
+
+test('what only looks like words, or like a number, is a secret', () => {
+  for (const secret of ['aBcDeFgHiJ', 'abcdefghijklmnop', 'correct-horse-battery-staple', '123456789', 'sk-test-1']) {
+    assert.match(new Secrets([secret]).hide(secret), /^\*+$/)
+  }
+})
+
+test('a secret of which no encoding leaves more than a few characters alone is hidden in all its spellings', () => {
+  const secret = 'a/b1+c%d2&e~'
+  const secrets = new Secrets([secret])
+  const json = JSON.stringify({ secret, form: encodeURIComponent(secret), twice: encodeURIComponent(base64(secret)) })
+  const masked = secrets.hide(json)
+  assert.equal(masked.length, json.length)
+  assert.deepEqual(
+    Object.values(JSON.parse(masked)).map((value) => /^[*%3D=]+$/.test(String(value))),
+    [true, true, true],
+  )
+  assert.equal(String(secrets.hideIn(Buffer.from(json))), masked)
 })
 
 test('the beginning of a secret at the end of bytes is told, and nothing else', () => {

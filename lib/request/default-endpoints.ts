@@ -51,6 +51,8 @@ export const defaultEndpoints: readonly string[] = [
   'GET **/models/*',
   'GET **/models/*/*',
   'GET **/models/*/*/endpoints',
+  // Models of Ollama that are Hugging Face's.
+  'GET **/models/hf.co/*/*',
   'GET **/models/*/operations/*',
   'GET **/models/accounts/*/models/*',
   ...['models', 'tunedModels'].flatMap((collection) =>

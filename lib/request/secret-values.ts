@@ -6,11 +6,11 @@ import { isHarmlessHeader } from './headers.js'
 /** Headers that hold secrets, whoever sets them. */
 const SECRET_HEADER =
   /authorization|api-?key|(?:^|[-_])key$|token|secret|passw|credential|cookie|signature|assertion|jwt/
-/** A value that is as good as certainly no word of an answer. */
-const LIKE_A_KEY = /^(?=.*\d)\S{16,}$/
-/** What stands beside the credentials and is none: `anthropic-version`, `api-version`, `openai-organization`, … */
+/** A value that is as good as certainly no word of an answer, and no URL. */
+const LIKE_A_KEY = /^(?=.*\d)(?!.*:\/\/)[\w.~+/=:-]{16,}$/
+/** What stands beside the credentials and is none: `anthropic-version`, `api-version`, `openai-organization`, a model's name */
 const NO_SECRET =
-  /version|^alt$|organi[sz]ation|project|region|deployment|^x-amz-(?:date|content-)|^user-agent$|^accept|beta/
+  /version|^alt$|organi[sz]ation|project|region|deployment|model|^x-amz-(?:date|content-)|^user-agent$|^accept|beta/
 
 /**
  * What of a request to the provider must not come back from it: the credentials as they are for this request, and what

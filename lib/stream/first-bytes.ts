@@ -15,6 +15,8 @@ const MOST_BLANK_BYTES = 4096
 
 /** A byte order mark, as latin1. */
 const BOM = '\u00EF\u00BB\u00BF'
+/** A field has a value behind a colon, or none and no colon (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
+const EVENT_FIELD = /^(?:data|event|id|retry)?:|^(?:data|event|id|retry)[\r\n]/
 const EVENT_FIELDS = ['data:', 'event:', 'id:', 'retry:', ':']
 
 /**
@@ -27,8 +29,8 @@ const EVENT_FIELDS = ['data:', 'event:', 'id:', 'retry:', ':']
 export function readFirstBytes(start: Buffer, isAll: boolean): FirstBytes | undefined {
   const text = start.toString('latin1', 0, MOST_BLANK_BYTES + BOM.length)
   if (!isAll && BOM.startsWith(text)) return undefined
-  const lines = (text.startsWith(BOM) ? text.slice(BOM.length) : text).replace(/^[\r\n]+/, '')
-  if (EVENT_FIELDS.some((field) => lines.startsWith(field))) return 'event'
+  const lines = (text.startsWith(BOM) ? text.slice(BOM.length) : text).replace(/^(?:[ \t]*[\r\n])+/, '')
+  if (EVENT_FIELD.test(lines)) return 'event'
   const value = lines.replace(/^[ \t\r\n]+/, '')
   const isUndecided = value === '' ? text.length < MOST_BLANK_BYTES : isBeginningOfField(lines)
   if (isUndecided && !isAll) return undefined

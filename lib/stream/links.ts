@@ -2,6 +2,7 @@ import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { Config } from '../config.js'
 import { AiProxyError } from '../errors.js'
 import type { Exchange } from '../exchange.js'
+import type { Secrets } from '../secrets.js'
 
 /** Headers that are one URL. Google's upload clients take theirs without asking what it is relative to. */
 const URL_HEADERS = ['location', 'content-location'] as const
@@ -37,7 +38,7 @@ export function linksHere(response: IncomingMessage, exchange: Exchange, config:
 }
 
 /** Path and query below the route, without our credentials; `undefined` where the URL leaves the target. */
-function urlHere(reference: string, { req, path }: Exchange, config: Config): string | undefined {
+function urlHere(reference: string, { req, path, secrets }: Exchange, config: Config): string | undefined {
   const base = config.origin + config.prefix + path
   if (!URL.canParse(reference, base)) return undefined
   const url = new URL(reference, base)
@@ -47,17 +48,21 @@ function urlHere(reference: string, { req, path }: Exchange, config: Config): st
   const below = url.pathname.slice(config.prefix.length) || '/'
   // A path that begins so is another host's.
   if (below.startsWith('//')) return undefined
-  const query = withoutOurs(url.search.slice(1), config)
+  const query = withoutOurs(url.search.slice(1), secrets, config)
   const mount = (req.baseUrl ?? '').replace(/^[/\\]+/, '/')
   return mount + below + (query && `?${query}`) + url.hash
 }
 
-function withoutOurs(query: string, { auth }: Config): string {
+/** A query without our parameters, and without what holds one of our secrets, however it is percent-encoded. */
+function withoutOurs(query: string, secrets: Secrets, { auth }: Config): string {
   const ours = new Set(auth.query.map(([name]) => name.toLowerCase()))
-  const nameOf = (pair: string) => (new URLSearchParams(pair).keys().next().value ?? '').toLowerCase()
+  const isOurs = (pair: string) => {
+    const [name, value] = new URLSearchParams(pair).entries().next().value ?? ['', '']
+    return ours.has(name.toLowerCase()) || secrets.hide(value) !== value
+  }
   return query
     .split('&')
-    .filter((pair) => pair !== '' && !ours.has(nameOf(pair)))
+    .filter((pair) => pair !== '' && !isOurs(pair))
     .join('&')
 }
 

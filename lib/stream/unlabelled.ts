@@ -1,4 +1,4 @@
-import type { Framer, Framing } from '../framing/index.js'
+import { type Framer, type Framing, NoFramer } from '../framing/index.js'
 import type { Metering } from '../metering/passage.js'
 
 /** How a body is carried. */
@@ -109,7 +109,12 @@ export class Unlabelled implements Framer, Metering, Carriage {
     if (this.#told) return this.#told.framer.end()
     const framer = this.#begun([], true)
     const start = this.#taken()
-    return (start.length > 0 ? framer?.push([start]) : undefined) ?? framer?.end()
+    if (!framer || start.length === 0) return framer?.end()
+    const pushed = framer.push([start])
+    if (pushed === undefined) return framer.end()
+    // The end of what is no stream may have been held, as the beginning of a secret.
+    const rest = framer instanceof NoFramer && !framer.holdsNothing ? framer.end() : undefined
+    return rest ? Buffer.concat([pushed, rest]) : pushed
   }
 
   pass(frames: Buffer, ends: readonly number[], now: number, ahead?: readonly Buffer[]): Buffer | undefined {

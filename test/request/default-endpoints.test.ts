@@ -141,6 +141,7 @@ const open: Record<string, readonly string[]> = {
     'GET /health',
     'GET /v1/models/Qwen%2FQwen2.5-7B-Instruct',
     'GET /v1/models/Qwen/Qwen2.5-7B-Instruct',
+    'GET /v1/models/hf.co%2Fbartowski%2FLlama-3.2-1B-Instruct-GGUF:Q4_K_M',
     'GET /v1/models/accounts%2Ffireworks%2Fmodels%2Fllama-v3',
   ],
 }

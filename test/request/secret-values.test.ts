@@ -30,6 +30,16 @@ describe('what of a request must not come back', () => {
     assert.equal(hidden('payments-team 0123456789abcdef', { headers }, { headers }), `payments-team ${'*'.repeat(16)}`)
   })
 
+  test("not a model's name, a URL, nor JSON: answers have such things in them", () => {
+    const headers = {
+      'x-portkey-model': 'gpt-4o-2024-08-06',
+      'x-site': 'https://app1.example/chat',
+      'x-tags': '{"app":"chat","tier":1}',
+    }
+    const text = Object.values(headers).join(' ')
+    assert.equal(hidden(text, { headers }, { headers }), text)
+  })
+
   test('not what is no secret, wherever it stands', () => {
     const query = { 'api-version': '2024-10-21', key: 'AIza1234' }
     const headers = { 'anthropic-version': '2023-06-01', 'x-api-key': 'sk-12345' }

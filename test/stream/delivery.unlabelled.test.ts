@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { secretsOf } from '../../lib/secrets.js'
 import { completed, event, type Given, rig } from './delivering.js'
 
 const PLAIN = { 'content-type': 'text/plain; charset=utf-8' }
@@ -70,6 +71,32 @@ describe('events under a label that does not say so', () => {
     assert.match(res.body, /output_tokens_exceeded/)
     res.finish()
     assert.equal(ended().code, 'output_tokens_exceeded')
+  })
+
+  for (const start of ['data\n\n', 'event\r\n', ' \n\n', '\t\r\nid\r']) {
+    test(`they may begin with ${JSON.stringify(start)}, a byte at a time`, async (t) => {
+      const { res, answer, run, ended } = asking(t)
+      const response = await answer({})
+      for (const byte of Buffer.from(start + text + finished + done)) {
+        response.write(Buffer.of(byte))
+        await run()
+      }
+      assert.match(String(res.getHeader('content-type')), EVENT_STREAM)
+      response.end()
+      await run()
+      assert.equal(res.body, start + text + finished + done)
+      res.finish()
+      assert.equal(ended().over, 1)
+    })
+  }
+
+  test('what ends before it can be told is passed on whole, also where its end may begin a secret', async (t) => {
+    const { exchange, res, answer, run } = asking(t)
+    exchange.secrets = secretsOf(['t0ken-12345'])
+    const response = await answer({}, 'dat')
+    response.end()
+    await run()
+    assert.equal(res.body, 'dat')
   })
 
   test('so does maxEventBytes', async (t) => {

@@ -6,6 +6,7 @@ import { resolveOptions } from '../../lib/config.js'
 import { AiProxyError } from '../../lib/errors.js'
 import { Exchange } from '../../lib/exchange.js'
 import type { AiProxyOptions } from '../../lib/options.js'
+import { secretsOf } from '../../lib/secrets.js'
 import { linksHere } from '../../lib/stream/links.js'
 import { FakeResponse } from '../support/fake-response.js'
 
@@ -13,12 +14,14 @@ interface Given extends Partial<AiProxyOptions> {
   status?: number
   baseUrl?: string
   path?: string
+  secrets?: string[]
 }
 
 function links(headers: Record<string, string>, given: Given = {}) {
-  const { status = 200, baseUrl = '/ai', path = '/v1/models', ...options } = given
+  const { status = 200, baseUrl = '/ai', path = '/v1/models', secrets = [], ...options } = given
   const req = { method: 'GET', url: path, baseUrl, protocol: 'https', headers: { host: 'app.test' } }
   const exchange = new Exchange(req as unknown as Request, new FakeResponse() as unknown as Response)
+  exchange.secrets = secretsOf(secrets)
   const config = resolveOptions({ target: 'https://api.example/base', auth: { query: { key: 'k' } }, ...options })
   return linksHere({ headers, statusCode: status } as unknown as IncomingMessage, exchange, config)
 }
@@ -36,6 +39,7 @@ describe('a redirect', () => {
     ['/v1/x', '/team/ai/v1/x', { baseUrl: '/team/ai', target: 'https://api.example' }],
     ['/base/x?a=1&key=k&b=2&KEY=k&k%65y=k', '/ai/x?a=1&b=2'],
     ['/base/x?key=k', '/ai/x'],
+    ['/base/x?a=%73%6b-ab%2fcd%31&b=2&c=http:%2f%2fx%3fk%3dsk-ab%252Fcd1', '/ai/x?b=2', { secrets: ['sk-ab/cd1'] }],
     ['https://app.test/base/x', '/ai/x', { proxy: { changeOrigin: false } }],
   ]
   for (const [location, expected, given] of here) {
