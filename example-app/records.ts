@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events'
 import type { ExchangeRecord } from 'express-ai-proxy'
 
-/** The records of the last exchanges, in memory, each under the `x-request-id` its client sent. */
+/** The records of the last exchanges, in memory, each under the id it was added with. */
 export class Records {
   readonly #byId = new Map<string, ExchangeRecord>()
   readonly #added = new EventEmitter().setMaxListeners(0)

@@ -1,19 +1,23 @@
 /** Starts the example: chooses a provider, listens, and on a signal closes down without cutting running answers. */
 import { once } from 'node:events'
+import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { makeApp } from './app.js'
+import { isLoopback } from './loopback.js'
 import { chooseProviders, type Provider } from './provider.js'
 
 async function main() {
   const providers = await chooseProviders(process.env)
-  const host = process.env.HOST || '127.0.0.1'
-  // The dashboard shows and ends everybody's streams, and this example knows no users: nobody else may reach it.
-  const dashboard = ['127.0.0.1', '::1', 'localhost'].includes(host)
-  const { app, close } = makeApp(providers, { dashboard })
-
-  const server = app.listen(Number(process.env.PORT || 3000), host)
+  const server = createServer()
+  server.listen(Number(process.env.PORT || 3000), process.env.HOST || '127.0.0.1')
   await once(server, 'listening')
-  announce(urlOf(server.address() as AddressInfo), providers, dashboard)
+  const address = server.address() as AddressInfo
+
+  const loopback = isLoopback(address.address)
+  // The dashboard shows and ends everybody's streams, and this example knows no users: nobody else may reach it.
+  const { app, close } = makeApp(providers, { dashboard: loopback, loopback })
+  server.on('request', app)
+  announce(urlOf(address), providers, loopback)
 
   let closing = false
   async function shutDown() {

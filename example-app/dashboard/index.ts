@@ -2,7 +2,7 @@
 import path from 'node:path'
 import express, { type Router } from 'express'
 import { openPush } from '../push.js'
-import { sameOriginOnly } from '../same-origin-only.js'
+import { sameOriginOnly, sameOriginOrVisit } from '../same-origin-only.js'
 import { EventLoopDelay } from './event-loop.js'
 import type { LiveExchanges } from './live-exchanges.js'
 
@@ -13,6 +13,7 @@ export function dashboardRoutes(live: LiveExchanges): Router {
   live.over.addEventListener('abort', () => loop.close())
 
   const routes = express.Router()
+  routes.use(sameOriginOrVisit, express.static(path.join(__dirname, 'public')))
   routes.use(sameOriginOnly)
 
   routes.get('/events', (_req, res) => {
@@ -49,6 +50,5 @@ export function dashboardRoutes(live: LiveExchanges): Router {
     else res.status(404).json({ error: { message: 'No such exchange is under way.' } })
   })
 
-  routes.use(express.static(path.join(__dirname, 'public')))
   return routes
 }

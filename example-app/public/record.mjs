@@ -2,8 +2,9 @@ import { bytes, ms, outcome, toneOf, usage } from './units.mjs'
 
 /** What is worth a glance: the field, what it is called on the page, and how it is written. */
 const glance = [
-  ['outcome', 'Outcome', outcome],
+  ['outcome', 'Outcome', (_value, record) => outcome(record)],
   ['code', 'Code', String],
+  ['error', 'Reason', String],
   ['firstTokenMs', 'First token after', ms],
   ['outputTokensPerSecond', 'Speed', (value) => `${value.toFixed(1)} tokens/s`],
   ['usage', 'Tokens', usage],
@@ -24,7 +25,7 @@ export function showRecord(place, record) {
     const description = document.createElement('dd')
     pair.dataset.field = field
     term.textContent = label
-    description.textContent = write(value)
+    description.textContent = write(value, record)
     pair.append(term, description)
     list.append(pair)
   }

@@ -9,7 +9,7 @@ export const ms = (n) => {
   return `${(n / 1000).toFixed(2)} s`
 }
 
-export const outcome = (value) => value.replaceAll('_', ' ')
+const words = (value) => value.replaceAll('_', ' ')
 
 export const usage = ({ inputTokens, outputTokens, estimated }) => {
   const parts = []
@@ -24,8 +24,12 @@ export function toneOf({ outcome }) {
   return outcome === 'completed' ? 'good' : 'bad'
 }
 
-/** What became of an exchange, in few words: of the provider's error, its status as well. */
-export function fate({ code, outcome: word, providerStatus }) {
-  const status = word === 'provider_error' && providerStatus ? ` ${providerStatus}` : ''
-  return outcome(status ? word : (code ?? word)) + status
+/** The outcome of an exchange in words; of the provider's error, its status as well. */
+export function outcome({ outcome, providerStatus }) {
+  return outcome === 'provider_error' && providerStatus ? `${words(outcome)} ${providerStatus}` : words(outcome)
+}
+
+/** What became of an exchange, in few words: the code says more than the outcome, but for the provider's error. */
+export function fate(record) {
+  return record.code && record.outcome !== 'provider_error' ? words(record.code) : outcome(record)
 }

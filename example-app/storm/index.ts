@@ -2,7 +2,7 @@
 import path from 'node:path'
 import express, { type Router } from 'express'
 import { openPush } from '../push.js'
-import { sameOriginOnly } from '../same-origin-only.js'
+import { sameOriginOnly, sameOriginOrVisit } from '../same-origin-only.js'
 import { type StormOrder, storm } from './storm.js'
 import { kinds } from './wire.js'
 
@@ -10,6 +10,7 @@ export function stormRoutes(): Router {
   let isBusy = false
 
   const routes = express.Router()
+  routes.use(sameOriginOrVisit, express.static(path.join(__dirname, 'public')))
   routes.use(sameOriginOnly)
 
   // A storm lasts as long as its response: who leaves ends it.
@@ -31,7 +32,6 @@ export function stormRoutes(): Router {
     }
   })
 
-  routes.use(express.static(path.join(__dirname, 'public')))
   return routes
 }
 

@@ -8,7 +8,7 @@ import type { ExchangeRecord } from 'express-ai-proxy'
 import OpenAI from 'openai'
 import { startLocalProvider } from '../../example-app/local-provider.js'
 import { chooseProvider } from '../../example-app/provider.js'
-import { closed, prompt, runningApp, urlOf } from './running-app.js'
+import { closed, newVisitor, prompt, runningApp, urlOf } from './running-app.js'
 
 const publicFolder = path.join(__dirname, '../../example-app/public')
 
@@ -54,14 +54,36 @@ test("the provider's own refusal reaches the openai SDK", async (t) => {
 
 test('the record is there under the x-request-id that the client sent', async (t) => {
   const url = await runningApp(t, await startLocalProvider({ eventsPerSecond: 1000 }))
-  const response = await fetch(`${url}/ai/v1/chat/completions`, prompt('Hello!', 'first-prompt'))
+  const visitor = await newVisitor(url)
+  const response = await fetch(`${url}/ai/v1/chat/completions`, prompt('Hello!', 'first-prompt', visitor))
   const body = await response.text()
-  const record = await recordOf(url, 'first-prompt')
+  const record = await recordOf(url, 'first-prompt', visitor)
 
   assert.equal(record.outcome, 'completed')
   assert.equal(record.status, 200)
   assert.equal(record.model, 'any')
   assert.equal(record.downstreamBytes, Buffer.byteLength(body))
+})
+
+test("a record is its visitor's alone, and the provider never sees by what", async (t) => {
+  const provider = await scriptedProvider(t)
+  const url = await runningApp(t, await chooseProvider({ AI_TARGET: provider.url }))
+  const [mine, another] = [await newVisitor(url), await newVisitor(url)]
+  assert.notEqual(mine, another)
+
+  const asked = once(provider.requests, 'request') as Promise<[IncomingMessage, ServerResponse]>
+  const answered = fetch(`${url}/ai/v1/chat/completions`, prompt('Hi', 'order-17', mine))
+  const [request, answer] = await asked
+  answer.end('data: [DONE]\n\n')
+  await (await answered).text()
+  assert.equal(request.headers.cookie, undefined)
+
+  const statusFor = async (headers: Record<string, string>) =>
+    (await fetch(`${url}/records/order-17`, { headers })).status
+  assert.equal(await statusFor({ cookie: mine }), 200)
+  assert.equal(await statusFor({ cookie: another }), 404)
+  assert.equal(await statusFor({}), 404)
+  assert.equal(await statusFor({ cookie: mine, 'sec-fetch-site': 'same-site' }), 403)
 })
 
 test('Stop: the provider is stopped, and the record says client_disconnect', async (t) => {
@@ -70,7 +92,9 @@ test('Stop: the provider is stopped, and the record says client_disconnect', asy
 
   const stop = new AbortController()
   const asked = once(provider.requests, 'request') as Promise<[IncomingMessage, ServerResponse]>
-  const response = await fetch(`${url}/ai/v1/chat/completions`, { ...prompt('Hi', 'stopped'), signal: stop.signal })
+  const visitor = await newVisitor(url)
+  const ask = { ...prompt('Hi', 'stopped', visitor), signal: stop.signal }
+  const response = await fetch(`${url}/ai/v1/chat/completions`, ask)
   const [, answer] = await asked
   await response.body?.getReader().read()
 
@@ -78,7 +102,7 @@ test('Stop: the provider is stopped, and the record says client_disconnect', asy
   await once(answer, 'close')
   assert.equal(answer.writableFinished, false)
 
-  const record = await recordOf(url, 'stopped')
+  const record = await recordOf(url, 'stopped', visitor)
   assert.equal(record.outcome, 'client_disconnect')
   assert.equal(record.events, 1)
 })
@@ -103,8 +127,9 @@ test('the provider gets the key; nothing that the app serves holds it', async (t
   const provider = await scriptedProvider(t)
   const url = await runningApp(t, await chooseProvider({ OPENAI_API_KEY: key, AI_TARGET: provider.url }))
 
+  const cookie = await newVisitor(url)
   const asked = once(provider.requests, 'request') as Promise<[IncomingMessage, ServerResponse]>
-  const answered = fetch(`${url}/ai/v1/chat/completions`, prompt('Hi', 'with-key'))
+  const answered = fetch(`${url}/ai/v1/chat/completions`, prompt('Hi', 'with-key', cookie))
   const [request, answer] = await asked
   answer.end('data: [DONE]\n\n')
 
@@ -112,15 +137,19 @@ test('the provider gets the key; nothing that the app serves holds it', async (t
   assert.equal(request.headers.authorization, `Bearer ${key}`)
   const responses = [await answered]
   const paths = ['', 'settings', 'health', 'records/with-key', 'ai/v1/files']
-  for (const path of [...paths, ...readdirSync(publicFolder)]) responses.push(await fetch(`${url}/${path}`))
+  for (const path of [...paths, ...readdirSync(publicFolder)]) {
+    responses.push(await fetch(`${url}/${path}`, { headers: { cookie } }))
+  }
+  assert.ok(responses.some(({ ok, url }) => ok && url.endsWith('/records/with-key')))
   for (const response of responses) {
     const served = JSON.stringify([...response.headers]) + (await response.text())
     assert.ok(!served.includes(key), response.url)
   }
 })
 
-async function recordOf(url: string, id: string): Promise<ExchangeRecord> {
-  return (await (await fetch(`${url}/records/${id}`)).json()) as ExchangeRecord
+async function recordOf(url: string, id: string, visitor: string): Promise<ExchangeRecord> {
+  const response = await fetch(`${url}/records/${id}`, { headers: { cookie: visitor } })
+  return (await response.json()) as ExchangeRecord
 }
 
 async function sdk(t: TestContext): Promise<OpenAI> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync } from 'node:fs'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core'
 import { beforeAppCloses } from './running-app.js'
 
 const places = [
@@ -87,4 +87,21 @@ export async function assertFits(page: Page): Promise<void> {
   const width = await page.locator('html').evaluate((html) => html.scrollWidth)
   const screen = page.viewportSize()?.width ?? 0
   assert.ok(width <= screen, `the page is ${width} px wide, the screen ${screen} px`)
+}
+
+/** On how many lines an element's text stands. */
+export async function linesOf(element: Locator): Promise<number> {
+  return element.evaluate((node) => {
+    const text = node.ownerDocument.createRange()
+    text.selectNodeContents(node)
+    return new Set(Array.from(text.getClientRects(), ({ bottom }) => Math.round(bottom))).size
+  })
+}
+
+/** Nothing stands out of the element that is to hold it. */
+export async function assertWithin(inner: Locator, outer: Locator): Promise<void> {
+  const [box, bounds] = await Promise.all([inner.boundingBox(), outer.boundingBox()])
+  assert.ok(box && bounds)
+  const isWithin = box.x >= bounds.x && box.x + box.width <= bounds.x + bounds.width
+  assert.ok(isWithin, `${JSON.stringify(box)} stands out of ${JSON.stringify(bounds)}`)
 }

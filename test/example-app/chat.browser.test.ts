@@ -5,9 +5,9 @@ import { after, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { startLocalProvider } from '../../example-app/local-provider.js'
 import { chooseProvider, chooseProviders, type ProviderId } from '../../example-app/provider.js'
-import { assertFits, closeBrowser, dark, noBrowser, openPage, phone, picture } from './browser.js'
+import { assertFits, closeBrowser, dark, linesOf, noBrowser, openPage, phone, picture } from './browser.js'
 import { endlessProvider } from './endless-provider.js'
-import { runningApp } from './running-app.js'
+import { runningApp, unreachable } from './running-app.js'
 
 after(closeBrowser)
 const inBrowser = { skip: noBrowser }
@@ -67,7 +67,10 @@ for (const id of ['openai', 'anthropic', 'gemini'] satisfies ProviderId[]) {
       .locator('.problem')
       .filter({ hasText: /^429 .*You asked to be refused/ })
       .waitFor()
-    await page.locator('.record').nth(2).waitFor()
+    const refused = page.locator('.record').nth(2)
+    await refused.waitFor()
+    assert.equal(await refused.locator('[data-field="outcome"] dd').innerText(), 'provider error 429')
+    assert.equal(await refused.getAttribute('data-tone'), 'bad')
     await picture(page, `chat-dark-${id}`)
   })
 }
@@ -100,6 +103,21 @@ for (const [how, stop] of Object.entries({
     assert.ok(!(await page.content()).includes('sk-secret'))
   })
 }
+
+test('on a phone, why a provider cannot be reached stands below the prompt, in whole words', inBrowser, async (t) => {
+  const url = await runningApp(t, await chooseProvider({ AI_TARGET: await unreachable() }))
+  const page = await openPage(t, url, { ...phone, provoked: /^Failed to load resource: .* 502 / })
+  await ask(page, 'Hello!')
+  await page.locator('.record').waitFor()
+
+  assert.equal(await page.locator('.record').getAttribute('data-tone'), 'bad')
+  assert.equal(await shown(page, 'outcome'), 'upstream error')
+  assert.equal(await shown(page, 'code'), 'upstream_unreachable')
+  assert.match(await shown(page, 'error'), /cannot be reached.*ECONNREFUSED/)
+  assert.equal(await linesOf(page.locator('[data-field="code"] dd')), 1)
+  await assertFits(page)
+  await picture(page, 'chat-phone-unreachable')
+})
 
 test('on a phone everything is in reach, and nothing is cut off', inBrowser, async (t) => {
   const page = await openPage(t, await runningApp(t, await chooseProviders({}), { dashboard: true }), phone)

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { makeApp } from '../../example-app/app.js'
@@ -31,17 +31,32 @@ export async function urlOf(server: Server): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
+/** A URL where nobody listens. */
+export async function unreachable(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1')
+  const url = await urlOf(server)
+  await closed(server)
+  return url
+}
+
 export async function closed(server: Server): Promise<void> {
   server.close()
   server.closeAllConnections()
   await once(server, 'close')
 }
 
+/** The cookie that a page gets from the app. */
+export async function newVisitor(url: string): Promise<string> {
+  const response = await fetch(`${url}/settings`)
+  await response.text()
+  return String(response.headers.getSetCookie()[0]).split(';')[0]!
+}
+
 /** What the page sends for a prompt. */
-export function prompt(content: string, id: string): RequestInit {
+export function prompt(content: string, id: string, visitor = ''): RequestInit {
   return {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'x-request-id': id },
+    headers: { 'content-type': 'application/json', 'x-request-id': id, cookie: visitor },
     body: JSON.stringify({ model: 'any', stream: true, messages: [{ role: 'user', content }] }),
   }
 }

@@ -1,9 +1,21 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { assertFits, closeBrowser, dark, noBrowser, openPage, phone, picture } from './browser.js'
+import { startLocalProvider } from '../../example-app/local-provider.js'
+import { chooseProvider } from '../../example-app/provider.js'
+import {
+  assertFits,
+  assertWithin,
+  closeBrowser,
+  dark,
+  linesOf,
+  noBrowser,
+  openPage,
+  phone,
+  picture,
+} from './browser.js'
 import { endlessProviders } from './endless-provider.js'
-import { runningApp } from './running-app.js'
+import { prompt, runningApp, unreachable } from './running-app.js'
 
 after(closeBrowser)
 const inBrowser = { skip: noBrowser }
@@ -59,6 +71,32 @@ test('on a phone each row is a card', inBrowser, async (t) => {
   await page.locator('#health-chart polyline').waitFor({ state: 'attached' })
   await assertFits(page)
   await picture(page, 'streams-phone')
+})
+
+test('an outage of a provider is seen, with its status or its reason, on a phone as well', inBrowser, async (t) => {
+  const refusing = await startLocalProvider()
+  const silent = await chooseProvider({ ANTHROPIC_API_KEY: 'sk', ANTHROPIC_TARGET: await unreachable() }, 'anthropic')
+  const url = await runningApp(t, [refusing, silent], { dashboard: true })
+  await (await fetch(`${url}/ai/v1/chat/completions`, prompt('Refuse me.', 'one'))).text()
+  await (await fetch(`${url}/anthropic/v1/messages`, prompt('Hi', 'two'))).text()
+
+  const page = await openPage(t, `${url}/dashboard/`, { ...phone, viewport: { width: 390, height: 800 } })
+  const rows = page.locator('#finished tbody tr')
+  for (const [provider, fate] of [
+    ['openai', 'provider error 429'],
+    ['anthropic', 'upstream unreachable'],
+  ]) {
+    const row = rows.filter({ hasText: provider })
+    const badge = row.locator('.badge')
+    await badge.waitFor()
+    assert.equal(await badge.innerText(), fate)
+    assert.equal(await badge.getAttribute('data-tone'), 'bad')
+    assert.equal(await linesOf(badge), 1, fate)
+    await assertWithin(badge, row)
+  }
+  assert.match(await rows.filter({ hasText: 'anthropic' }).locator('.reason').innerText(), /reached.*ECONNREFUSED/)
+  await assertFits(page)
+  await picture(page, 'streams-phone-outage')
 })
 
 function cell(row: ReturnType<Page['locator']>, label: string) {

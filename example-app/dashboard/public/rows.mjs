@@ -25,7 +25,7 @@ export const activeColumns = [
 
 export const finishedColumns = [
   ['', (row) => named(row)],
-  ['', (row) => badge(fate(row), toneOf(row), row.error)],
+  ['', (row) => explained(badge(fate(row), toneOf(row)), row.error)],
   ['Took', ({ durationMs }) => ms(durationMs)],
   ...counts,
 ]
@@ -72,12 +72,21 @@ function named({ model, provider }) {
   return element
 }
 
-/** @param detail shown to who points at it */
-function badge(text, tone, detail) {
+/** Puts the reason below a badge, if there is one. */
+function explained(badge, reason) {
+  if (!reason) return badge
+  const element = document.createElement('div')
+  const line = document.createElement('p')
+  line.className = 'reason'
+  line.textContent = reason
+  element.append(badge, line)
+  return element
+}
+
+function badge(text, tone) {
   const element = document.createElement('span')
   element.className = 'badge'
   element.dataset.tone = tone
   element.textContent = text
-  if (detail) element.title = detail
   return element
 }
