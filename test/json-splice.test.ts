@@ -149,7 +149,7 @@ function mutated(json: Spelled, seed: readonly number[]): { value: unknown; text
       Object.defineProperty(value, key, { value: to, writable: true, enumerable: true, configurable: true })
     if (kind === 0) {
       define(absent, [pick])
-      return { value, text: { ...json, members: [...json.members, [JSON.stringify(absent) + ':', `[${pick}]`, '']] } }
+      return { value, text: { ...json, members: [...json.members, [`${JSON.stringify(absent)}:`, `[${pick}]`, '']] } }
     }
     if (kind === 1) {
       delete value[keyAt(at)]
