@@ -64,8 +64,8 @@ const goesOnByPattern = new RegExp(
     // Times, tokens, costs.
     '^(?!x-(?:accel|lighttpd|litespeed|cache|middleware|envoy)-).*[-_](?:ms|time|latency|duration|tokens|cost|usage)$',
     // Families of one sender.
-    '^(?:openai|anthropic|azureml|azure-openai|mistral|cohere|fireworks|llm_provider|cf-aig|helicone)-',
-    '^x-(?:groq|openrouter|together|fireworks|xai|databricks|dashscope|litellm|portkey|kong|codex|compute|mistral)-',
+    '^(?:openai|anthropic|(?:ms-)?azureml|azure-openai|mistral|cohere|fireworks|llm_provider|cf-aig|helicone)-',
+    '^x-(?:groq|openrouter|together|fireworks|xai|databricks|dashscope|litellm|portkey|kong|codex|compute|mistral|cohere|gemini)-',
     '^x-amzn-(?!remapped-)',
     '^x-ms-(?!client-principal|token-)',
     '^x-goog-(?!iap-|authenticated-)',

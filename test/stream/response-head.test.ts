@@ -70,6 +70,7 @@ describe('responseHeaders', () => {
     ...['x-amz-request-id', 'x-ds-trace-id', 'x-debug-trace-id', 'mistral-correlation-id', 'nvcf-reqid', 'cf-ray'],
     ...['openai-processing-ms', 'openai-organization', 'openai-version', 'openai-model', 'anthropic-organization-id'],
     ...['x-amzn-bedrock-input-token-count', 'x-amzn-errortype', 'x-ms-region', 'azureml-model-session'],
+    ...['ms-azureml-model-error-reason', 'x-gemini-service-tier', 'x-cohere-api-version'],
     ...[
       'x-groq-region',
       'x-openrouter-provider',
