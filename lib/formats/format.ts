@@ -50,6 +50,7 @@ export interface Usage {
    * advisor). No other figure has them: they have a price of their own.
    */
   readonly toolInputTokens?: number
+  /** What such a model wrote; see `toolInputTokens`. */
   readonly toolOutputTokens?: number
 }
 
