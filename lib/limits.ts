@@ -48,7 +48,10 @@ export interface Limits {
   maxStreamDurationMs: number
   /** Size of the response body, decoded. Default 256 MiB. */
   maxResponseBytes: number
-  /** Size of one event. Default 8 MiB. */
+  /**
+   * Size of one event. Default 64 MiB: pictures come as one event. Memory for it is used only while such an event comes in
+   * and goes out.
+   */
   maxEventBytes: number
   /** How long a client may leave what was written to it unread. Default 60,000 (1 min). */
   drainTimeoutMs: number
@@ -74,7 +77,7 @@ export const defaultLimits: Readonly<Limits> = {
   progressTimeoutMs: Number.POSITIVE_INFINITY,
   maxStreamDurationMs: 30 * MINUTE,
   maxResponseBytes: 256 * MIB,
-  maxEventBytes: 8 * MIB,
+  maxEventBytes: 64 * MIB,
   drainTimeoutMs: MINUTE,
   maxOutputTokens: Number.POSITIVE_INFINITY,
   terminatorGraceMs: 1000,

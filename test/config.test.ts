@@ -32,7 +32,7 @@ describe('defaults', () => {
         progressTimeoutMs: Number.POSITIVE_INFINITY,
         maxStreamDurationMs: 1_800_000,
         maxResponseBytes: 256 * 1024 * 1024,
-        maxEventBytes: 8 * 1024 * 1024,
+        maxEventBytes: 64 * 1024 * 1024,
         drainTimeoutMs: 60_000,
         maxOutputTokens: Number.POSITIVE_INFINITY,
         terminatorGraceMs: 1000,
@@ -97,7 +97,7 @@ describe('defaults', () => {
 
   test('are not changed by what one middleware sets', () => {
     resolveOptions({ target, limits: { maxEventBytes: 5 } })
-    assert.equal(resolveOptions({ target }).limits.maxEventBytes, 8 * 1024 * 1024)
+    assert.equal(resolveOptions({ target }).limits.maxEventBytes, 64 * 1024 * 1024)
   })
 })
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
-import { ndjson, sse } from '../../lib/framing/index.js'
+import { type Framing, ndjson, sse } from '../../lib/framing/index.js'
+import type { Metering } from '../../lib/metering/index.js'
 import { Secrets } from '../../lib/secrets.js'
 import { MaskingFramer, MaskingMeter } from '../../lib/stream/masking.js'
+import { piecesOf } from '../support/bytes.js'
 
 const KEY = 'sk-provider-key-1'
 const secrets = new Secrets([`Bearer ${KEY}`])
@@ -77,3 +79,59 @@ describe('frames that quote a key', () => {
     assert.deepEqual({ ...awsEventStream.read(written) }, expected)
   })
 })
+
+describe('a large frame that quotes a key', () => {
+  const long = 'x'.repeat(300_000)
+
+  /** What passes of the body, in chunks of that size, through a framer and a meter. */
+  function passed(framing: Framing, body: Buffer, size: number, inner?: Metering): Buffer {
+    const framer = framing.createFramer(Number.POSITIVE_INFINITY)
+    const meter = new MaskingMeter(secrets, framing, inner)
+    const out: Buffer[] = []
+    for (const piece of piecesOf(body, size)) {
+      const frames = framer.push([piece])
+      const seen = frames && meter.pass(frames, framer.ends, 0, framer.ahead)
+      out.push(...(frames ? (meter.ahead ?? []) : []), ...(seen ? [seen] : []))
+      if (framer.unfinished!.length > 0) meter.follow(framer.unfinished!)
+    }
+    return Buffer.concat(out)
+  }
+
+  test('passes without it, also where it stands in two of its pieces', () => {
+    for (let before = 0; before < 40; before++) {
+      const body = framedWith(sse, `{"a":"${long}${'y'.repeat(before)}${KEY}${long}${KEY}"}`)
+      const out = passed(sse, body, 20_011)
+      assert.equal(String(out), String(body).replaceAll(KEY, hidden), `${before}`)
+    }
+  })
+
+  test('of AWS is written anew', () => {
+    const out = passed(awsEventStream, framedWith(awsEventStream, `{"a":"${long}${KEY}"}`), 50_000)
+    assert.equal(awsEventStream.read(out)?.data, `{"a":"${long}${hidden}"}`)
+  })
+
+  test('and its metering sees it without', () => {
+    const followed: string[] = []
+    let ahead: readonly Buffer[] = []
+    const inner: Metering = {
+      get ahead() {
+        return ahead
+      },
+      pass: (frames, _, __, given = []) => {
+        ahead = given
+        return frames
+      },
+      follow: (pieces) => void followed.push(String(Buffer.concat([...pieces]))),
+      finish() {},
+    }
+    const body = framedWith(sse, `{"a":"${KEY}${long}"}`)
+    const out = passed(sse, body, 50_000, inner)
+    assert.equal(String(out), String(body).replace(KEY, hidden))
+    assert.ok(followed.length > 3)
+    for (const seen of followed) assert.ok(String(out).startsWith(seen))
+  })
+})
+
+function framedWith(framing: Framing, data: string): Buffer {
+  return framing.write({ data })
+}
