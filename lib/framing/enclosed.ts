@@ -1,6 +1,6 @@
-import { writeSse } from '../sse-message.js'
 import type { Framer } from './framer.js'
 import { Held } from './held.js'
+import { isJsonSpace, skipJsonSpace } from './json-space.js'
 import { SSE_HEARTBEAT } from './sse.js'
 
 /**
@@ -14,14 +14,14 @@ export class EnclosingFramer implements Framer {
   tooLarge = false
   ends: readonly number[] = []
   readonly #maxBytes: number
-  readonly #toEvent: (body: Buffer) => string
+  readonly #toEvent: (body: Buffer) => Buffer | string
   readonly #held = new Held()
 
   /**
    * @param maxBytes the longest body that is put into an event
    * @param toEvent writes the event
    */
-  constructor(maxBytes: number, toEvent: (body: Buffer) => string) {
+  constructor(maxBytes: number, toEvent: (body: Buffer) => Buffer | string) {
     this.#maxBytes = maxBytes
     this.#toEvent = toEvent
   }
@@ -44,13 +44,37 @@ export class EnclosingFramer implements Framer {
 
   end(): Buffer {
     this.events = 1
-    const event = Buffer.from(this.#toEvent(Buffer.concat(this.#held.take())))
-    this.ends = [event.length]
-    return event
+    const event = this.#toEvent(Buffer.concat(this.#held.take()))
+    const bytes = typeof event === 'string' ? Buffer.from(event) : event
+    this.ends = [bytes.length]
+    return bytes
   }
 }
 
-/** A body as the data of an event, whatever lines it has. */
-export function asDataEvent(body: Buffer): string {
-  return writeSse({ data: body.toString().trim() })
+const DATA = Buffer.from('data: ')
+const LF = 10
+const CR = 13
+
+/** A body as the data of an event, whatever lines it has. A text of megabytes has many: it is written byte by byte. */
+export function asDataEvent(body: Buffer): Buffer {
+  let from = skipJsonSpace(body, 0)
+  let to = body.length
+  while (to > from && isJsonSpace(body[to - 1])) to--
+  let lines = 1
+  for (let at = from; at < to; at++) if (body[at] === LF || body[at] === CR) lines++
+  const event = Buffer.allocUnsafe(to - from + lines * (DATA.length + 1) + 1)
+  let end = DATA.copy(event)
+  for (; from < to; from++) {
+    const byte = body[from]!
+    if (byte !== LF && byte !== CR) {
+      event[end++] = byte
+      continue
+    }
+    if (byte === CR && body[from + 1] === LF) from++
+    event[end++] = LF
+    for (const letter of DATA) event[end++] = letter
+  }
+  event[end++] = LF
+  event[end++] = LF
+  return event.subarray(0, end)
 }

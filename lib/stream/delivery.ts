@@ -305,7 +305,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
   }
 
   /** What the provider says instead of a stream, as an event; its own words where it says an error in JSON. */
-  #enclosed(body: Buffer, status: number, isText: boolean): string {
+  #enclosed(body: Buffer, status: number, isText: boolean): Buffer | string {
     const exchange = this.#exchange
     exchange.metering?.pass(body, [], performance.now())
     exchange.finishMetering()

@@ -137,7 +137,7 @@ describe('asDataEvent', () => {
   ] as const) {
     test(name, () => {
       const events: EventSourceMessage[] = []
-      createParser({ onEvent: (event) => void events.push(event) }).feed(asDataEvent(Buffer.from(body)))
+      createParser({ onEvent: (event) => void events.push(event) }).feed(String(asDataEvent(Buffer.from(body))))
       assert.deepEqual(
         events.map(({ event, data }) => ({ event, data })),
         [{ event: undefined, data }],
