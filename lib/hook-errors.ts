@@ -33,7 +33,7 @@ export class HookErrors {
   }
 
   report(hook: HookName, error: unknown, exchange?: HookedExchange): void {
-    debug.request('%s %s threw: %O', exchange?.id ?? '', hook, error)
+    debug.request('%s %s threw: %s', exchange?.id ?? '', hook, shown(error, hook === 'auth'))
     this.#warn(hook, error)
     if (!this.#onError) return
     const onFailure = (thrown: unknown) => debug.request('onError threw: %O', thrown)

@@ -6,7 +6,7 @@ import { type App, startApp } from './support/app.js'
 import { connect, Events, post } from './support/client.js'
 import { anthropic, openai, type Protocol, protocols } from './support/protocols.js'
 import { type Call, type Owner, type Provider, startProvider } from './support/provider.js'
-import { within } from './support/waiting.js'
+import { until, within } from './support/waiting.js'
 
 interface Ending {
   readonly name: string
@@ -314,7 +314,8 @@ describe("the provider's own errors", () => {
         assert.equal(await response.text(), JSON.stringify(body))
         for (const [header, value] of Object.entries(headers)) assert.equal(response.headers.get(header), value)
         const record = await app.record()
-        assert.equal(record.outcome, 'completed')
+        assert.equal(record.outcome, 'provider_error')
+        assert.equal(record.providerStatus, status)
         assert.equal(record.status, status)
         assert.equal(record.code, undefined)
       })
@@ -399,7 +400,7 @@ describe('slow_client', () => {
     // Longer than the provider may be silent.
     await new Promise((resolve) => setTimeout(resolve, 300))
     client.socket.resume()
-    await client.sees('data: end\n\n')
+    await until(() => client.text.slice(-100).includes('data: end\n\n'), 'the last event has come')
     const record = await app.record()
     assert.equal(record.outcome, 'completed')
     assert.equal(record.events, 151)

@@ -59,14 +59,14 @@ async function textOf(stream: AsyncIterable<string>): Promise<string> {
 }
 
 /** What a response may be, as it comes from the provider. */
-const answers: Record<string, { act: (call: Call) => unknown; text: string }> = {
+const answers: Record<string, { act: (call: Call) => unknown; text: string; outcome?: string }> = {
   'a stream': { act: (call) => call.sse([whole]).end(), text: whole },
   'a JSON answer': { act: (call) => call.json(200, { id: 'c1' }), text: '{"id":"c1"}' },
   'a large answer': {
     act: (call) => call.json(200, { id: 'x'.repeat(1_000_000) }),
     text: JSON.stringify({ id: 'x'.repeat(1_000_000) }),
   },
-  'an error': { act: (call) => call.json(429, { error: {} }), text: '{"error":{}}' },
+  'an error': { act: (call) => call.json(429, { error: {} }), text: '{"error":{}}', outcome: 'provider_error' },
 }
 
 function assertAllGone(proxy: AiProxy): void {
@@ -74,12 +74,12 @@ function assertAllGone(proxy: AiProxy): void {
 }
 
 describe("on Node's HTTP/2 server", () => {
-  for (const [what, { act, text }] of Object.entries(answers)) {
-    test(`${what}: whole, and completed`, async (t) => {
+  for (const [what, { act, text, outcome = 'completed' }] of Object.entries(answers)) {
+    test(`${what}: whole, and ${outcome}`, async (t) => {
       const { proxy, handle, record } = await handlerFor(t, act)
       const session = await overHttp2(t, handle)
       assert.equal(await within(textOf(ask(session)), 'the answer'), text)
-      assert.equal((await record()).outcome, 'completed')
+      assert.equal((await record()).outcome, outcome)
       assertAllGone(proxy)
     })
   }
@@ -146,8 +146,8 @@ function adapted(url: string) {
 }
 
 describe('on a serverless adapter', () => {
-  for (const [what, { act, text }] of Object.entries(answers)) {
-    test(`${what}: completed as soon as it is written`, async (t) => {
+  for (const [what, { act, text, outcome = 'completed' }] of Object.entries(answers)) {
+    test(`${what}: ${outcome} as soon as it is written`, async (t) => {
       const { proxy, handle, record } = await handlerFor(t, act)
       const { req, res, written } = adapted(openai.path)
       const finished = once(res, 'finish')
@@ -155,7 +155,7 @@ describe('on a serverless adapter', () => {
       await within(finished, 'the end of the response')
       assert.equal(res.writableFinished, false)
       assert.ok(written.join('').includes(text.slice(-1000)))
-      assert.equal((await record()).outcome, 'completed')
+      assert.equal((await record()).outcome, outcome)
       assertAllGone(proxy)
       assert.deepEqual([res.listenerCount('close'), res.listenerCount('drain')], [0, 0])
     })

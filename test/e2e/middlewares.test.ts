@@ -36,7 +36,8 @@ describe('behind compression(), helmet(), cors() and morgan()', () => {
       call.send(event)
       assert.equal(await events.next(), event)
     }
-    call.end()
+    call.end(openai.terminator)
+    assert.equal(await events.next(), openai.terminator)
     assert.equal(await events.next(), undefined)
     assert.equal((await app.record()).outcome, 'completed')
   })
@@ -63,7 +64,7 @@ describe('behind compression(), helmet(), cors() and morgan()', () => {
       while (received?.startsWith(':')) received = await events.next()
       assert.equal(received, event)
     }
-    call.end()
+    call.end(openai.terminator)
     await events.rest()
     assert.equal((await app.record()).outcome, 'completed')
   })

@@ -94,7 +94,7 @@ describe('an error of the provider that calls itself an event stream', () => {
       const { outcome, code, status, events } = await app.record()
       assert.deepEqual(
         { outcome, code, status, events },
-        { outcome: 'completed', code: undefined, status: 400, events: 0 },
+        { outcome: 'provider_error', code: undefined, status: 400, events: 0 },
       )
     })
   }

@@ -40,7 +40,8 @@ describe('resolveCredentials', () => {
         assert.equal(error.status, 500)
         assert.match(error.message, /auth\.headers\.x-api-key/)
         assert.doesNotMatch(error.message, /hunter2/)
-        assert.ok(error.cause instanceof Error)
+        assert.equal(error.cause, undefined)
+        assert.ok(error.revealCause() instanceof Error)
         return true
       })
     })
