@@ -50,7 +50,7 @@ export class ChunkWriter {
   /** @returns whether the client keeps up; if not, `onDrain` tells when it does */
   write(bytes: Buffer, onDrain: () => void): boolean {
     const keepsUp = bytes.length > COPIED_BYTES ? this.#writeVector(bytes) : this.#socket.write(asChunk(bytes))
-    if (!keepsUp) this.#socket.once('drain', onDrain)
+    if (!keepsUp && !this.#socket.listeners('drain').includes(onDrain)) this.#socket.once('drain', onDrain)
     return keepsUp
   }
 

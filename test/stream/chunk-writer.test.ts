@@ -79,6 +79,22 @@ describe('a chunk writer', () => {
     assert.equal(res.socket?.listenerCount('drain'), 1, "but for the server's own, nothing listens any more")
   })
 
+  test('tells once, however much is written meanwhile', async (t) => {
+    const { res, client } = await responding(t)
+    res.flushHeaders()
+    client.pause()
+    const writer = ChunkWriter.for(res)!
+    let told = 0
+    const onDrain = () => void told++
+    while (writer.write(Buffer.alloc(4000, 'x'), onDrain));
+    for (let at = 0; at < 20; at++) writer.write(Buffer.alloc(10_000, 'x'), onDrain)
+    assert.equal(res.socket?.listenerCount('drain'), 2, "the server's own, and ours")
+    const drained = once(res.socket!, 'drain')
+    client.resume()
+    await drained
+    assert.equal(told, 1)
+  })
+
   test('forgets whom it was to tell', async (t) => {
     const { res, client } = await responding(t)
     res.flushHeaders()
