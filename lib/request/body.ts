@@ -3,6 +3,7 @@ import { AiProxyError, limitFailure } from '../errors.js'
 import { JsonPiecesError, parsedInPieces } from '../json-pieces.js'
 import { type Bounds, JsonSurvey, type Span } from '../json-survey.js'
 import type { Limits } from '../limits.js'
+import { Brake } from '../stream/brake.js'
 import { inTurns, type Piecework } from '../stream/in-turns.js'
 import { sharedTurns, type TurnScheduler } from '../stream/turns.js'
 import { parsedFields } from '../top-level.js'
@@ -153,7 +154,9 @@ async function readAll(
       req.resume()
       reject(failure)
     }
+    const brake = new Brake(req)
     const onData = (chunk: Buffer) => {
+      brake.count()
       onBytes(chunk.length)
       if (blocks.size + chunk.length > limits.maxRequestBytes) return refuse(limitFailure('request_too_large', limits))
       try {

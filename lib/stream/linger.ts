@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Deadlines } from '../deadlines.js'
+import { Brake } from './brake.js'
 
 /** How much more of a body is read that nobody needs. */
 const MOST_BYTES = 1024 * 1024
@@ -15,6 +16,7 @@ export class Lingering {
   readonly #req: IncomingMessage
   readonly #onOver: (isWhole: boolean) => void
   readonly #deadlines: Deadlines
+  readonly #brake: Brake
   #bytes = 0
 
   /**
@@ -22,6 +24,7 @@ export class Lingering {
    */
   constructor(req: IncomingMessage, onOver: (isWhole: boolean) => void, deadlines: Deadlines) {
     this.#req = req
+    this.#brake = new Brake(req)
     this.#onOver = onOver
     this.#deadlines = deadlines
     req.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onGone).on('error', this.#onGone)
@@ -34,6 +37,7 @@ export class Lingering {
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    this.#brake.count()
     this.#bytes += chunk.length
     // The rest stays unread, but the client still has its time to read the answer.
     if (this.#bytes > MOST_BYTES) this.#req.pause()

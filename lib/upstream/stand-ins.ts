@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
 import { type BodyBytes, isInMemory } from '../request/body-bytes.js'
+import { Brake } from '../stream/brake.js'
 
 /** What http-proxy-middleware may know of the client's connection. */
 interface ClientSide {
@@ -50,6 +51,7 @@ export class StandInRequest extends EventEmitter {
   #body: BodyBytes | IncomingMessage | undefined
   readonly #onChunk: (chunk: Buffer) => void
   readonly #onSent: () => void
+  #onData: ((chunk: Buffer) => void) | undefined
   #isReleased = false
 
   /**
@@ -75,7 +77,12 @@ export class StandInRequest extends EventEmitter {
     if (!body || isInMemory(body)) {
       this.#write(upstream, body ?? [])
     } else if (!this.#isReleased) {
-      body.on('data', this.#onChunk)
+      const brake = new Brake(body)
+      this.#onData = (chunk) => {
+        brake.count()
+        this.#onChunk(chunk)
+      }
+      body.on('data', this.#onData)
       body.pipe(upstream)
     }
     return upstream
@@ -96,8 +103,11 @@ export class StandInRequest extends EventEmitter {
     const pieces = piecesOf(body)
     let next = 0
     const writeOn = (): void => {
-      while (next < pieces.length - 1 && !this.#isReleased) {
-        if (!upstream.write(pieces[next++])) return void upstream.once('drain', writeOn)
+      if (next < pieces.length - 1 && !this.#isReleased) {
+        // A fast provider takes piece after piece: the event loop goes round between them.
+        const onTaken = () => setImmediate(writeOn)
+        if (upstream.write(pieces[next++])) return void onTaken()
+        return void upstream.once('drain', onTaken)
       }
       if (this.#isReleased) return
       upstream.end(pieces[next])
@@ -113,7 +123,8 @@ export class StandInRequest extends EventEmitter {
     const body = this.#body
     this.#body = undefined
     if (!body || isInMemory(body)) return
-    body.off('data', this.#onChunk).unpipe()
+    if (this.#onData) body.off('data', this.#onData)
+    body.unpipe()
     body.resume()
   }
 }
