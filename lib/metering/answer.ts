@@ -14,7 +14,7 @@ import type { Metering } from './passage.js'
 const PARSED_WHOLE_BYTES = 256 * 1024
 
 /** Behind so many bytes a digest is made as they come: it is not known yet whether the answer may be parsed. */
-const DIGESTED_FROM_BYTES = 32 * 1024
+const DIGESTED_FROM_BYTES = 16 * 1024
 
 /** A JSON answer that is no stream: it passes as it is, and is read when it is whole. */
 export class PlainAnswer implements Metering {

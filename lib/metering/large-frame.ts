@@ -2,7 +2,7 @@ import { type Framing, sizeOf } from '../framing/index.js'
 import { JsonDigest } from './digest.js'
 
 /** So many bytes at least are looked through in one turn, and more than came in it: what came before waits as well. */
-const LEAST_PER_TURN = 32 * 1024
+const LEAST_PER_TURN = 8 * 1024
 
 /**
  * A frame that is too large to be joined and parsed: a picture, or all of an answer again. A digest of its data is made
