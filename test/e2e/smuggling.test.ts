@@ -106,7 +106,7 @@ describe('smuggling', () => {
     const handler: ErrorRequestHandler = (error, _req, res, _next) => void res.status(error.status).end(error.code)
     const app = await startApp(
       t,
-      { target: provider.url, limits: { maxRequestBytes: 100_000 }, errors: 'next' },
+      { target: provider.url, models: ['m'], limits: { maxRequestBytes: 100_000 }, errors: 'next' },
       { after: (app) => app.use(handler) },
     )
     const client = await connect(t, app.port)

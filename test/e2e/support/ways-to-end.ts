@@ -68,7 +68,7 @@ export const ways: Record<string, Way> = {
     finish: getsWholeResponse,
   },
   json: { ends: 'completed', act: (call) => call.json(200, { ok: 1 }), finish: getsJson },
-  'a 429': { ends: 'completed', act: (call) => call.json(429, { error: {} }), finish: getsJson },
+  'a 429': { ends: 'provider_error', act: (call) => call.json(429, { error: {} }), finish: getsJson },
   upload: {
     ends: 'completed',
     ask: (client, headers) =>
