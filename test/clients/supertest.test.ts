@@ -36,13 +36,23 @@ describe('supertest', () => {
   for (const [what, answering, status] of [
     ['JSON', (call) => call.json(200, chat.answer, told), 200],
     ['an error', (call) => call.json(429, chat.refusal, told), 429],
-    ['a page of a gateway', ({ res }) => res.writeHead(502, { 'content-type': 'text/html' }).end('<p>Oh</p>'), 502],
     ['nothing', ({ res }) => res.writeHead(204).end(), 204],
   ] satisfies [string, Answering, number][]) {
     test(what, async (t) => {
       await bothWays(t, answering, async (way) => seen(await post(way, { ...request, stream: false }).expect(status)))
     })
   }
+
+  test('a page of a gateway is text behind the proxy', async (t) => {
+    const page: Answering = ({ res }) => res.writeHead(502, { 'content-type': 'text/html' }).end('<p>Oh</p>')
+    const types: string[] = []
+    await bothWays(t, page, async (way) => {
+      const { type, status, text } = seen(await post(way, { ...request, stream: false }).expect(502))
+      types.push(type)
+      return { status, text }
+    })
+    assert.deepEqual(types.sort(), ['text/html', 'text/plain'])
+  })
 
   test('a list, by GET', async (t) => {
     const { result } = await bothWays(

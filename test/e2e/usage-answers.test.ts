@@ -118,7 +118,7 @@ describe('an answer that is no stream', () => {
 
   test('one that cannot be read is marked, one that breaks off has none', async (t) => {
     const json = { 'content-type': 'application/json' }
-    const { record } = await asked(t, unstreamed, (call) => call.res.writeHead(200, json).end('{"usage":{'))
+    const { record } = await asked(t, unstreamed, (call) => call.res.writeHead(200, json).end('{"usage":oh}'))
     assertTold(record, { outcome: 'completed', usage: { estimated: true } })
 
     const provider = await startProvider(t)

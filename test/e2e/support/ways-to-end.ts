@@ -140,7 +140,7 @@ export const ways: Record<string, Way> = {
     },
   },
   'a 401 behind heartbeats': {
-    ends: 'upstream_error',
+    ends: 'provider_error',
     code: 'upstream_error',
     app: 'early',
     act: (call) => call.json(401, { error: {} }),
