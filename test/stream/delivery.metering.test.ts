@@ -99,7 +99,7 @@ describe('the record of a stream', () => {
     response.end('{"error":{"message":"No"},"usage":{"completion_tokens":2}}')
     await run()
     res.finish()
-    assert.deepEqual(ended(), completed(0, 429))
+    assert.deepEqual(ended(), { ...completed(0, 429), outcome: 'provider_error' })
     assert.equal(exchange.record().usage, undefined)
   })
 

@@ -52,7 +52,7 @@ describe('a response that was opened early', () => {
       else assert.match(last!, said)
       assert.equal(res.statusCode, 200)
       res.finish()
-      assert.deepEqual([ended().outcome, ended().code], ['upstream_error', 'upstream_error'])
+      assert.deepEqual([ended().outcome, ended().code], ['provider_error', 'upstream_error'])
     })
   }
 

@@ -42,7 +42,7 @@ describe('an answer that ends well', () => {
     await run()
     assert.deepEqual([res.statusCode, res.getHeader('retry-after'), res.body], [429, '7', '{"error":1}'])
     res.finish()
-    assert.deepEqual(ended(), completed(0, 429))
+    assert.deepEqual(ended(), { ...completed(0, 429), outcome: 'provider_error' })
   })
 
   test('HEAD, 204 and 304 have no body, whatever their headers say', async (t) => {
