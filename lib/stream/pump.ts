@@ -100,7 +100,7 @@ export class Pump implements TurnTaker {
 
   /** There may be something to do: asks for a turn, unless the client has to read first. */
   readonly wake = (): void => {
-    if (this.#isQueued || this.#isStopped || this.#sink.isBlocked) return
+    if (this.#isQueued || this.#isStopped || this.#mustWait) return
     this.#isQueued = true
     this.#turns.enqueue(this)
   }
@@ -108,6 +108,11 @@ export class Pump implements TurnTaker {
   /** Something of what the provider has sent waits here. */
   get hasMore(): boolean {
     return !this.#isStopped && (this.#intake.length > 0 || this.#sink.isWithinFrame)
+  }
+
+  /** The client has to read first. A frame that was begun is written to its end: its memory is taken in any case. */
+  get #mustWait(): boolean {
+    return this.#sink.isBlocked && !this.#sink.isWithinFrame
   }
 
   takeTurn(now: number): void {
@@ -134,7 +139,7 @@ export class Pump implements TurnTaker {
   }
 
   #work(now: number): void {
-    if (this.#isStopped || this.#sink.isBlocked) return
+    if (this.#isStopped || this.#mustWait) return
     this.#taken = this.#chunks = 0
     if (this.#sink.isWithinFrame) this.#sink.writeMore(now)
     else this.#read(now)
