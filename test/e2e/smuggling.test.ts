@@ -101,7 +101,7 @@ describe('smuggling', () => {
     assert.equal(call.headers['content-encoding'], undefined)
   })
 
-  test('a bomb: compressed JSON that is too large when it is not', async (t) => {
+  test('a bomb: compressed JSON that is too large when it is not, and has to be read', async (t) => {
     const provider = await startProvider(t)
     const handler: ErrorRequestHandler = (error, _req, res, _next) => void res.status(error.status).end(error.code)
     const app = await startApp(
@@ -115,5 +115,20 @@ describe('smuggling', () => {
     client.request('POST', `/ai${openai.path}`, { ...json, 'content-encoding': 'gzip', connection: 'close' }, bomb)
     assert.match(await client.end(), /^HTTP\/1\.1 413 [\s\S]*request_too_large$/)
     assert.equal(provider.connections.length, 0)
+  })
+
+  test('a bomb that nobody has to read passes as the few bytes that it is', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, limits: { maxRequestBytes: 100_000 } })
+    const client = await connect(t, app.port)
+    const bomb = gzipSync(JSON.stringify({ model: 'm', stream: true, x: 'x'.repeat(10_000_000) }))
+    const headers = { ...json, 'content-encoding': 'gzip' }
+    client.request('POST', `/ai${openai.path}`, headers, bomb.toString('latin1'))
+    const call = await provider.next()
+    assert.ok((await call.body) === bomb.toString('latin1'))
+    assert.equal(call.headers['content-encoding'], 'gzip')
+    call.sse().end(openai.terminator)
+    const { model, stream, requestBytes } = await app.record()
+    assert.deepEqual({ model, stream, requestBytes }, { model: 'm', stream: true, requestBytes: bomb.length })
   })
 })
