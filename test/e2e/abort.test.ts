@@ -57,17 +57,16 @@ describe('abort(id)', () => {
 
   test('of an answer whose last bytes are on their way: they are cut off', async (t) => {
     const provider = await startProvider(t)
-    const app = await startApp(t, { target: provider.url })
+    // The app's own answer is written at once, and is more than what the kernel takes on its way.
+    const app = await startApp(t, { target: provider.url, onRequest: () => ({ body: 'x'.repeat(7 << 20) }) })
     const [{ path, request }] = protocols as [(typeof protocols)[number]]
     const client = (await connect(t, app.port)).pause().post(`/ai${path}`, request)
-    const call = (await provider.next()).sse()
-    call.end(`data: ${'x'.repeat(7 << 20)}\n\n`)
     await inPhase(app, 'ending')
     assert.equal(app.proxy.abort(app.proxy.exchanges[0]!.id), true)
     const { outcome, code } = await app.record()
     assert.deepEqual([outcome, code], ['rejected', 'aborted'])
     client.socket.resume()
-    assert.ok(!(await client.end()).endsWith('\r\n0\r\n\r\n'))
+    assert.ok((await client.end()).length < 7 << 20)
   })
 
   test('of an id that nobody has does nothing', async (t) => {

@@ -159,15 +159,13 @@ for (const [how, leave] of Object.entries(departures)) {
 
     test('while the last bytes are on their way', async (t) => {
       const provider = await startProvider(t)
-      const app = await startApp(t, { target: provider.url })
+      // The app's own answer is written at once, and is more than what the kernel takes on its way.
+      const app = await startApp(t, { target: provider.url, onRequest: () => ({ body: 'x'.repeat(7 << 20) }) })
       const client = (await connect(t, app.port)).pause().post(path, openai.request)
-      const call = (await provider.next()).sse()
-      // More than what the kernel takes on its way.
-      call.end(`data: ${'x'.repeat(7 << 20)}\n\n${openai.terminator}`)
       await inPhase(app, 'ending')
       leave(client)
       if (how === 'ends it') client.socket.destroy()
-      await assertLeft(app, { status: 200, events: 2 })
+      await assertLeft(app, { status: 200, events: 0 })
     })
 
     test('while compressed events come', async (t) => {
