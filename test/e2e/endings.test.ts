@@ -400,6 +400,8 @@ describe('slow_client', () => {
     // Longer than the provider may be silent.
     await new Promise((resolve) => setTimeout(resolve, 300))
     client.socket.resume()
+    // To look into the text while it grows would copy all of it each time.
+    await until(() => client.text.length > event.length * 150, 'nearly all has come')
     await until(() => client.text.slice(-100).includes('data: end\n\n'), 'the last event has come')
     const record = await app.record()
     assert.equal(record.outcome, 'completed')
