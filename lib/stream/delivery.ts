@@ -262,6 +262,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     this.#framing = isEvents ? sse : undefined
     const safe = isEvents ? headers : withoutPower(headers, isEmpty, res)
     this.#downstream.openStream(status, streamHeaders(safe, this.#framing, res.getHeader('cache-control')))
+    this.#downstream.flushHead()
     if (isEvents) this.#downstream.startHeartbeat(this.#config.heartbeatMs)
   }
 

@@ -34,6 +34,8 @@ export class Downstream {
   isLingering = false
   /** Nobody is there to write to any more. */
   isGone = false
+  /** The head of a stream waits for the first bytes, or for `flushHead`. */
+  isHeadHeld = false
 
   readonly #res: ServerResponse
   readonly #deadlines: Deadlines
@@ -58,6 +60,7 @@ export class Downstream {
 
   /** An answer has begun, and this is whose: the proxy's, or one of some other part of the app. */
   get begun(): 'ours' | 'theirs' | undefined {
+    if (this.isHeadHeld) return 'ours'
     if (!this.#res.headersSent) return undefined
     return this.#isOurs ? 'ours' : 'theirs'
   }
@@ -67,12 +70,23 @@ export class Downstream {
     this.#head = { status, headers }
   }
 
-  /** Sets the head of an event stream, and sends it at once. */
+  /** Sets the head of an event stream. It is for good, and goes out with the first bytes, or with `flushHead`. */
   openStream(status: number, headers: OutgoingHttpHeaders): void {
     this.#head = { status, headers }
-    this.#sendHead()
-    if (this.isGone) return
+    this.#setHead()
+    this.isHeadHeld = true
+  }
+
+  /** Sends the head of an event stream of which there are no bytes yet. */
+  flushHead(): void {
+    if (!this.isHeadHeld || this.isGone) return
+    this.isHeadHeld = false
     this.#res.flushHeaders()
+    this.#lookAtStream()
+  }
+
+  /** The head is on its way: how the stream is written can be told. */
+  #lookAtStream(): void {
     // compression() gives each response a `flush` of its own; Node's, where it still has one, is deprecated and no use.
     const { flush } = this.#res as { flush?: () => void }
     const isNodes = flush === (ServerResponse.prototype as { flush?: () => void }).flush
@@ -106,14 +120,17 @@ export class Downstream {
   write(bytes: Buffer, now?: number): void {
     // Some other part of the app may have ended the response; to write to it then would be an error without a handler.
     if (this.isGone || this.#res.writableEnded) return
-    if (this.#head) this.#sendHead()
+    if (this.#head) this.#setHead()
     this.bytes += bytes.length
     if (this.#chunks?.isUsable) {
       if (!this.#chunks.write(bytes, this.#onDrain)) this.#block()
       this.#deadlines.touch('heartbeat', now)
       return
     }
+    const isFirst = this.isHeadHeld
+    this.isHeadHeld = false
     const keepsUp: unknown = this.#res.write(bytes)
+    if (isFirst) this.#lookAtStream()
     this.#flush?.()
     this.#deadlines.touch('heartbeat', now)
     if (keepsUp !== true && !this.isBlocked && this.#mustDrain(keepsUp)) this.#block()
@@ -167,7 +184,9 @@ export class Downstream {
     const lingers = isUnfinished(req)
     // A client that knows may stop sending.
     if (lingers && this.#head && mayBeLong(req)) this.#res.setHeader('connection', 'close')
-    if (this.#head) this.#sendHead()
+    if (this.#head) this.#setHead()
+    // With its last bytes, it would tell a length, which no stream has.
+    this.flushHead()
     this.#deadlines.stop('heartbeat')
     if (lingers) this.#endLater(req, last)
     else if (last === undefined) this.#res.end()
@@ -210,7 +229,7 @@ export class Downstream {
     this.#deadlines.stop('drain')
   }
 
-  #sendHead(): void {
+  #setHead(): void {
     const head = this.#head
     this.#head = undefined
     if (!head || this.isGone) return

@@ -96,6 +96,8 @@ export class Pump implements TurnTaker {
     source.on('error', this.#onBroken)
     source.on('close', this.#onBroken)
     this.#intake = new Intake(source, this.wake)
+    // If its first bytes are there by then, they go out together.
+    if (sink.isHeadHeld) this.wake()
   }
 
   /** There may be something to do: asks for a turn, unless the client has to read first. */
@@ -144,6 +146,7 @@ export class Pump implements TurnTaker {
     if (this.#sink.isWithinFrame) this.#sink.writeMore(now)
     else this.#read(now)
     if (this.#isStopped) return
+    this.#sink.flushHead()
     if (this.hasMore) this.wake()
     else if (this.#isEnding) this.#finish()
     else if (this.#broken) this.#stopWith(() => this.#events.onBroken(this.#broken!))

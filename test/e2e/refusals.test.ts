@@ -14,7 +14,7 @@ const spoken: [what: string, options: Partial<AiProxyOptions>, prefix: string, p
 /** What is refused before the request is looked at. */
 const refusals: [code: string, path: (path: string) => string, prepare: (app: App) => unknown][] = [
   ['shutting_down', (path) => path, (app) => app.proxy.close()],
-  ['endpoint_not_allowed', (path) => `//v2${path}`, () => {}],
+  ['endpoint_not_allowed', (path) => `/a//v2${path}`, () => {}],
 ]
 
 describe('a refusal before the request is looked at speaks the protocol of the client', () => {
