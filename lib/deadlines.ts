@@ -12,8 +12,11 @@ const processClock: TimerClock = {
   clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),
 }
 
-/** The timer looks at least so often. Of longer deadlines, which most are, the next one then needs no new timer. */
-const LOOK_EVERY_MS = 60_000
+/**
+ * The timer looks at least so often. A longer deadline, as most are, then needs no new timer when it is started, nor does
+ * the heartbeat of a stream, which is started last.
+ */
+const LOOK_EVERY_MS = 15_000
 
 class Deadline {
   readonly name: string

@@ -1,7 +1,11 @@
 import { JsonNesting } from './json-nesting.js'
 
+/** What ends the streams of OpenAI and of many others. It is no JSON, and to have that thrown costs more than an event. */
+const DONE = '[DONE]'
+
 /** The value of a JSON text; `undefined` where it is none. */
 export function parsedJson(text: string): unknown {
+  if (text === DONE) return undefined
   try {
     return JSON.parse(text)
   } catch {

@@ -1,17 +1,19 @@
 import { Client } from '../client'
-import { request } from '../wire'
+import { type Model, request } from '../wire'
 
 interface Small {
   port: number
   path: string
+  /** Small JSON answers, unless it is said otherwise. */
+  model?: Model
   clients: number
   forMs: number
 }
 
-/** Small JSON answers over keep-alive connections, each asking again as soon as it has its answer. */
-export async function small({ port, path, clients: count, forMs }: Small) {
+/** Small answers over keep-alive connections, each client asking again as soon as it has its own. */
+export async function small({ port, path, model = 'json', clients: count, forMs }: Small) {
   const clients = await Client.connectMany(port, count)
-  const bytes = request(path, 'json')
+  const bytes = request(path, model)
   const startedAt = performance.now()
   let answers = 0
   async function askAgainAndAgain(client: Client): Promise<void> {

@@ -1,3 +1,4 @@
+import { remembering } from '../remember.js'
 import { awsEventStream } from './aws-event-stream.js'
 import type { Framing } from './framing.js'
 import { ndjson } from './ndjson.js'
@@ -32,14 +33,19 @@ const framings = new Map<string, Framing>([
  * @param contentType the response's `content-type`, parameters and all
  */
 export function framingFor(contentType: string | undefined): Framing | undefined {
-  const framing = mediaTypesOf(contentType)
-    .map((type) => framings.get(type))
-    .find(Boolean)
+  const type = mediaTypesOf(contentType).find((type) => framings.has(type))
+  const framing = type === undefined ? undefined : framings.get(type)
   return framing?.isAvailable?.() === false ? undefined : framing
 }
 
 /** The media types that a `content-type` names, in lower case and without their parameters; as a rule it is one. */
-export function mediaTypesOf(contentType: string | undefined): string[] {
-  const types = (contentType ?? '').split(',').map((type) => type.split(';', 1)[0]!.trim().toLowerCase())
-  return types.filter((type) => type !== '')
+export function mediaTypesOf(contentType: string | undefined): readonly string[] {
+  return contentType === undefined ? NO_TYPES : typesIn(contentType)
 }
+
+const NO_TYPES: readonly string[] = []
+
+const typesIn = remembering((contentType): readonly string[] => {
+  const types = contentType.split(',').map((type) => type.split(';', 1)[0]!.trim().toLowerCase())
+  return types.filter((type) => type !== '')
+})

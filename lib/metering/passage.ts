@@ -27,6 +27,8 @@ export interface Metering {
   pass(frames: Buffer, ends: readonly number[], now: number, ahead?: readonly Buffer[]): Buffer | undefined
   /** What the client is to get in front of what `pass` returned last. */
   readonly ahead?: readonly Buffer[]
+  /** Reads what `pass` has let pass, as far as that need not be read before it is written. */
+  readPassed?(now: number): void
   /** Looks through what has come of a frame that is not complete, and may become too large to be joined. */
   follow?(pieces: readonly Buffer[]): void
   /** Whether these pieces of a large frame, the last one included, hold a whole JSON object. */
@@ -70,6 +72,9 @@ export class Passage implements Metering {
   readonly #options: PassageOptions
   readonly #marker: Buffer
   readonly #readsAll: boolean
+  /** Nothing that passes is changed or left out: it is written before it is read. */
+  readonly #readsAfterwards: boolean
+  #unread: { readonly frames: Buffer; readonly ends: readonly number[] } | undefined
   readonly #estimate = new RunningEstimate()
   readonly #tail = new Tail()
   /** Something has gone out; and before that, frames were left out. */
@@ -86,6 +91,7 @@ export class Passage implements Metering {
     this.#findings = findings
     this.#options = options
     this.#marker = Buffer.from(format.usageMarker)
+    this.#readsAfterwards = !options.hidesUsage && !options.onMessage
     this.#readsAll = this.#marker.length === 0 || Boolean(options.estimateTokens ?? options.onMessage)
   }
 
@@ -100,13 +106,23 @@ export class Passage implements Metering {
         now,
       )
     }
+    this.readPassed(now)
     const isLarge = ahead.length > 0
     if (isLarge) this.#passLarge(frames.subarray(0, ends[0]), now, ahead)
     this.#large = undefined
-    const seen = this.#passed(frames, ends, now, isLarge ? 1 : 0)
+    const isReadLater = this.#readsAfterwards && !isLarge
+    if (isReadLater) this.#unread = { frames, ends }
+    const seen = isReadLater ? frames : this.#passed(frames, ends, now, isLarge ? 1 : 0)
     if (this.#isPastFirst || !seen) return seen
     this.#isPastFirst = true
     return this.ahead.length === 0 ? this.#behindOthers(seen) : seen
+  }
+
+  readPassed(now: number): void {
+    const unread = this.#unread
+    if (!unread) return
+    this.#unread = undefined
+    this.#passed(unread.frames, unread.ends, now, 0)
   }
 
   follow(pieces: readonly Buffer[]): void {
@@ -170,6 +186,7 @@ export class Passage implements Metering {
 
   /** What stands in the last frames (finish reason, error) need not have had a mark. */
   finish(now: number): void {
+    this.readPassed(now)
     const frames = this.#tail.frames()
     for (const frame of frames) {
       this.#findings.noteAtEnd(this.#read(frame, now)?.reading ?? {}, now)

@@ -70,6 +70,22 @@ export class ChunkWriter {
   }
 }
 
+/**
+ * Writes the first bytes of a response together with its head, now and not at the next tick.
+ *
+ * @returns what `write()` has returned; `undefined` if something else has a hand in it: then nothing is written
+ */
+export function writeWithHead(res: ServerResponse, bytes: Buffer): boolean | undefined {
+  const { socket } = res
+  if (res.write !== nodesWrite || !(socket instanceof Socket)) return undefined
+  socket.cork()
+  try {
+    return res.write(bytes)
+  } finally {
+    socket.uncork()
+  }
+}
+
 function asChunk(bytes: Buffer): Buffer {
   const size = bytes.length.toString(16)
   const start = size.length + 2

@@ -2,7 +2,7 @@ import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from '
 import type { Socket } from 'node:net'
 import type { Deadlines } from '../deadlines.js'
 import { SSE_HEARTBEAT } from '../framing/index.js'
-import { ChunkWriter } from './chunk-writer.js'
+import { ChunkWriter, writeWithHead } from './chunk-writer.js'
 import { isUnfinished, Lingering, mayBeLong } from './linger.js'
 
 /** Told what becomes of what is written. */
@@ -127,13 +127,20 @@ export class Downstream {
       this.#deadlines.touch('heartbeat', now)
       return
     }
-    const isFirst = this.isHeadHeld
-    this.isHeadHeld = false
-    const keepsUp: unknown = this.#res.write(bytes)
-    if (isFirst) this.#lookAtStream()
+    const keepsUp: unknown = this.#writeFirst(bytes) ?? this.#res.write(bytes)
     this.#flush?.()
     this.#deadlines.touch('heartbeat', now)
     if (keepsUp !== true && !this.isBlocked && this.#mustDrain(keepsUp)) this.#block()
+  }
+
+  /** @returns whether the client keeps up; `undefined` if the head had to go out alone, or has gone out before */
+  #writeFirst(bytes: Buffer): boolean | undefined {
+    if (!this.isHeadHeld) return undefined
+    this.isHeadHeld = false
+    const keepsUp = writeWithHead(this.#res, bytes)
+    if (keepsUp === undefined) this.#res.flushHeaders()
+    this.#lookAtStream()
+    return keepsUp
   }
 
   #block(): void {
@@ -236,7 +243,8 @@ export class Downstream {
     this.#res.statusCode = head.status
     // No browser takes an answer for anything but what it is labelled as.
     if (!this.#res.hasHeader('x-content-type-options')) this.#res.setHeader('x-content-type-options', 'nosniff')
-    for (const [name, value] of Object.entries(head.headers)) {
+    for (const name in head.headers) {
+      const value = head.headers[name]
       if (value !== undefined) this.#res.setHeader(name, value)
     }
     this.#isOurs = true

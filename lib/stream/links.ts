@@ -7,6 +7,7 @@ import type { Secrets } from '../secrets.js'
 /** Headers that are one URL. Google's upload clients take theirs without asking what it is relative to. */
 const URL_HEADERS = ['location', 'content-location'] as const
 const UPLOAD_HEADERS = ['x-goog-upload-url', 'x-goog-upload-control-url'] as const
+const ALL_HEADERS = [...URL_HEADERS, ...UPLOAD_HEADERS, 'link']
 
 /** Links that lead from page to page of a list; others (`preload`, `modulepreload`) are orders to a browser. */
 const PAGE_LINK = /;\s*rel\s*=\s*"?(?:next|prev|previous|first|last|self)"?\s*(?:;|$)/i
@@ -15,10 +16,16 @@ const PAGE_LINK = /;\s*rel\s*=\s*"?(?:next|prev|previous|first|last|self)"?\s*(?
  * The URLs in the headers of an answer, as the client can use them: what leads to the provider leads to this route, and
  * what leads elsewhere is left out. A client that followed it would take the prompt to a host of the provider's choosing.
  *
+ * @returns `undefined` if there are none
  * @throws AiProxyError `upstream_redirected`, where the answer is a redirect to elsewhere
  */
-export function linksHere(response: IncomingMessage, exchange: Exchange, config: Config): OutgoingHttpHeaders {
+export function linksHere(
+  response: IncomingMessage,
+  exchange: Exchange,
+  config: Config,
+): OutgoingHttpHeaders | undefined {
   const { headers, statusCode = 0 } = response
+  if (!ALL_HEADERS.some((name) => headers[name] !== undefined)) return undefined
   const here: OutgoingHttpHeaders = {}
   for (const name of URL_HEADERS) {
     const url = headers[name]

@@ -91,6 +91,10 @@ export class MaskingMeter implements Metering {
     return this.#metering ? this.#metering.pass(frames, ends, now, ahead) : frames
   }
 
+  readPassed(now: number): void {
+    this.#metering?.readPassed?.(now)
+  }
+
   finish(now: number): void {
     this.#metering?.finish(now)
   }

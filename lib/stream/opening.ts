@@ -5,6 +5,7 @@ import { debug } from '../debug.js'
 import type { Exchange } from '../exchange.js'
 import { type Framing, framingFor, jsonArray, mediaTypesOf, ndjson, sse } from '../framing/index.js'
 import { readsSse } from '../framing/reads-sse.js'
+import { remembering } from '../remember.js'
 import type { Secrets } from '../secrets.js'
 import { decoderFor } from './decode.js'
 import { readFirstBytes } from './first-bytes.js'
@@ -63,19 +64,20 @@ export function openingOf(
   const passing = responseHeaders(response, exchange.res, decoder !== undefined, (names) => {
     debug.upstream('%s headers of the answer that stay here: %o', exchange.id, names)
   })
-  const headers = withoutSecrets({ ...passing, ...linksHere(response, exchange, config) }, exchange.secrets)
+  const links = linksHere(response, exchange, config)
+  const headers = withoutSecrets(links ? { ...passing, ...links } : passing, exchange.secrets)
   // No frames can be seen in an encoding that we cannot decode: such a body passes as it is.
   const isReadable = hasBody && !headers['content-encoding'] && (status < 400 || readsErrors)
   const contentType = response.headers['content-type']
-  const types = mediaTypesOf(contentType)
+  const label = labelOf(contentType)
   return {
     status,
     headers,
     decoder,
     kind: isReadable ? labelledKind(contentType, exchange, status) : AS_IT_IS,
-    isJsonByLabel: types.some(isJsonType),
+    isJsonByLabel: label.isJson,
     isEmpty: !hasBody || headers['content-length'] === '0',
-    isText: hasBody && !headers['content-encoding'] && !types.some(isNoText),
+    isText: hasBody && !headers['content-encoding'] && !label.isBinary && !label.isBytes,
     isCloseDelimited: !('content-length' in response.headers) && !('transfer-encoding' in response.headers),
   }
 }
@@ -94,26 +96,42 @@ function labelledKind(contentType: string | undefined, exchange: Exchange, statu
   const { format, asksForStream, req } = exchange
   const framing = framingFor(contentType)
   if (framing) return { framing, isJson: false }
-  const types = mediaTypesOf(contentType)
-  const isJson = types.some(isJsonType)
+  const { isJson, isBinary, isPlain } = labelOf(contentType)
   if (isJson && asksForStream && format.name === 'gemini' && !readsSse(format.name, req.url)) {
     return status < 400 ? { framing: jsonArray, isJson: false } : JSON_ANSWER
   }
-  if (asksForStream && status < 400) return types.some(isBinary) ? AS_IT_IS : undefined
+  if (asksForStream && status < 400) return isBinary ? AS_IT_IS : undefined
   if (isJson) return JSON_ANSWER
-  return types.every((type) => type === 'text/plain') ? undefined : AS_IT_IS
+  return isPlain ? undefined : AS_IT_IS
+}
+
+/** What a `content-type` says of a body, if it is no stream. */
+interface Label {
+  readonly isJson: boolean
+  /** No text, whoever labelled it. */
+  readonly isBinary: boolean
+  /** Bytes of any kind. */
+  readonly isBytes: boolean
+  /** A text of any kind, or nothing is said. */
+  readonly isPlain: boolean
+}
+
+const labelIn = remembering((contentType): Label => {
+  const types = mediaTypesOf(contentType)
+  return {
+    isJson: types.some(isJsonType),
+    isBinary: types.some((type) => BINARY_TYPE.test(type) && !isJsonType(type)),
+    isBytes: types.includes('application/octet-stream'),
+    isPlain: types.every((type) => type === 'text/plain'),
+  }
+})
+
+function labelOf(contentType = ''): Label {
+  return labelIn(contentType)
 }
 
 function isJsonType(type: string): boolean {
   return JSON_TYPE.test(type)
-}
-
-function isNoText(type: string): boolean {
-  return isBinary(type) || type === 'application/octet-stream'
-}
-
-function isBinary(type: string): boolean {
-  return BINARY_TYPE.test(type) && !isJsonType(type)
 }
 
 /**

@@ -195,6 +195,7 @@ export class Pump implements TurnTaker {
     const ahead = this.#metering ? this.#metering.ahead : this.#framer.ahead
     if (ahead?.length) this.#sink.writePieces(seen ? [...ahead, seen] : ahead, now)
     else if (seen) this.#sink.write(seen, now)
+    this.#metering?.readPassed?.(now)
     if (this.#metering?.failure) throw this.#metering.failure.error
     this.#events.onPassed(this.#framer.last())
   }

@@ -74,14 +74,18 @@ const goesOnByPattern = new RegExp(
     .join('|'),
 )
 
-/** Remembered: the names are the same from answer to answer. */
-const isHarmless = remembering((name) => goesOn.has(name) || goesOnByPattern.test(name))
-
 /** These are URLs: links.ts makes them lead here. */
 const areLinks = /^(?:location|content-location|link|x-goog-upload-(?:control-)?url)$/
 
 /** These belong to the body that they come with, whatever the app has set for bodies of its own. */
 const ofTheBody = new Set(['content-type', 'content-length', 'content-encoding', 'vary'])
+
+/** Remembered: the names are the same from answer to answer. */
+const kindOf = remembering((name) => {
+  if (isHopByHop(name) || areLinks.test(name)) return 'elsewhere'
+  if (ofTheBody.has(name)) return 'of the body'
+  return goesOn.has(name) || goesOnByPattern.test(name) ? 'of the answer' : 'stays'
+})
 
 /**
  * The provider's response headers, as they go on to the client; never over one that the app has set.
@@ -95,19 +99,22 @@ export function responseHeaders(
   isDecoded: boolean,
   onDropped?: (names: readonly string[]) => void,
 ): OutgoingHttpHeaders {
-  const named = namedByConnection(response.headers.connection)
+  const { headers: given, statusCode } = response
+  const named = namedByConnection(given.connection)
+  const isBare = isDecoded || codingsOf(given['content-encoding']).length === 0
+  // RFC 9110, 8.6: a 204 has no length.
+  const hasNoLength = isDecoded || statusCode === 204
   const headers: OutgoingHttpHeaders = {}
   const dropped: string[] = []
-  for (const [name, value] of Object.entries(response.headers)) {
-    if (isHopByHop(name) || named.includes(name) || areLinks.test(name)) continue
-    const isTheApps = !ofTheBody.has(name) && res.hasHeader(name)
-    if (isTheApps || !isHarmless(name)) dropped.push(name)
-    else headers[name] = value
+  for (const name in given) {
+    const kind = kindOf(name)
+    if (kind === 'elsewhere' || named.includes(name)) continue
+    if (kind === 'stays' || (kind === 'of the answer' && res.hasHeader(name))) dropped.push(name)
+    else if (!(name === 'content-encoding' && isBare) && !(name === 'content-length' && hasNoLength)) {
+      headers[name] = given[name]
+    }
   }
-  if (isDecoded || codingsOf(response.headers['content-encoding']).length === 0) delete headers['content-encoding']
-  // RFC 9110, 8.6: a 204 has no length.
-  if (isDecoded || response.statusCode === 204) delete headers['content-length']
-  headers.vary = mergedVary(res, response.headers.vary)
+  if (given.vary !== undefined) headers.vary = mergedVary(res, given.vary)
   if (dropped.length > 0) onDropped?.(dropped)
   return headers
 }
@@ -156,14 +163,15 @@ export function streamHeaders(
   cacheControl?: number | string | readonly string[],
 ): OutgoingHttpHeaders {
   const directives = String(cacheControl ?? headers['cache-control'] ?? 'no-cache')
-  const { 'content-length': _, ...rest } = headers
-  return {
-    ...rest,
-    'content-type': framing ? typeOf(framing, headers['content-type']?.toString()) : headers['content-type'],
-    'cache-control': /\bno-transform\b/i.test(directives) ? directives : `${directives}, no-transform`,
-    'x-accel-buffering': 'no',
-  }
+  const ofStream: OutgoingHttpHeaders = {}
+  for (const name in headers) if (name !== 'content-length') ofStream[name] = headers[name]
+  ofStream['content-type'] = framing ? typeOf(framing, headers['content-type']?.toString()) : headers['content-type']
+  ofStream['cache-control'] = NO_TRANSFORM.test(directives) ? directives : `${directives}, no-transform`
+  ofStream['x-accel-buffering'] = 'no'
+  return ofStream
 }
+
+const NO_TRANSFORM = /\bno-transform\b/i
 
 /** The provider's own label, where it is one and right. */
 function typeOf(framing: Framing, contentType: string | undefined): string {
@@ -175,7 +183,7 @@ function typeOf(framing: Framing, contentType: string | undefined): string {
 }
 
 /** Adds what the provider's answer varies by to what the app's own answers vary by (`cors()` says `Origin`). */
-function mergedVary(res: ServerResponse, vary: string | undefined): string | undefined {
+function mergedVary(res: ServerResponse, vary: string): string | undefined {
   if (!vary) return undefined
   const ours = res.getHeader('vary')
   return ours === undefined ? vary : [ours, vary].flat().join(', ')

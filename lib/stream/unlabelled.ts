@@ -125,6 +125,10 @@ export class Unlabelled implements Framer, Metering, Carriage {
     return seen
   }
 
+  readPassed(now: number): void {
+    this.#told?.metering?.readPassed?.(now)
+  }
+
   get failure(): { readonly error: unknown } | undefined {
     return this.#told?.metering?.failure
   }

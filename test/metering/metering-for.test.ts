@@ -42,6 +42,9 @@ describe('what meters an answer', () => {
     const metering = meteringFor(exchange, sse, false, configOf({}))!
     const frame = Buffer.from(usageEvent(5))
     assert.equal(metering.pass(frame, [frame.length], 0), frame)
+    const { usage } = exchange.findings
+    assert.equal(usage, undefined, 'it is written before it is read')
+    metering.readPassed?.(0)
     assert.equal(exchange.findings.usage?.outputTokens, 5)
   })
 
@@ -57,6 +60,7 @@ describe('what meters an answer', () => {
     const metering = meteringFor(exchange, sse, false, configOf({ estimateTokens: (text) => text.length }))!
     const frame = Buffer.from(chunk('Hello'))
     metering.pass(frame, [frame.length], 0)
+    metering.readPassed?.(0)
     assert.equal(exchange.findings.estimatedTokens, 5)
   })
 

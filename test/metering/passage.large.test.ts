@@ -24,6 +24,7 @@ function carried(format: FormatName, framing: Framing, body: Buffer, options: Pa
     if (!frames) return
     const seen = passage.pass(frames, framer.ends, 1, framer.ahead)
     out.push(...passage.ahead, ...(seen ? [seen] : []))
+    passage.readPassed(1)
   }
   for (const piece of piecesOf(body, 64 * 1024)) {
     pass(framer.push([piece]))

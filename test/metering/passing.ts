@@ -27,7 +27,10 @@ export function passed(chunks: readonly (string | Buffer)[], given: Given = {}):
   const framer = framing.createFramer(Number.POSITIVE_INFINITY)
   const turns: (Buffer | undefined)[] = []
   const pass = (frames: Buffer | undefined) => {
-    if (frames) turns.push(passage.pass(frames, framer.ends, turns.length + 1))
+    if (!frames) return
+    const now = turns.length + 1
+    turns.push(passage.pass(frames, framer.ends, now))
+    passage.readPassed(now)
   }
   for (const chunk of chunks) pass(framer.push([Buffer.from(chunk)]))
   if (!isCut) pass(framer.end())

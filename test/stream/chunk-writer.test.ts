@@ -4,7 +4,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { describe, type TestContext, test } from 'node:test'
-import { ChunkWriter } from '../../lib/stream/chunk-writer.js'
+import { ChunkWriter, writeWithHead } from '../../lib/stream/chunk-writer.js'
 
 /** A response whose head has gone out, and the client's end of its connection. */
 async function responding(t: TestContext, version = '1.1', method = 'GET') {
@@ -146,5 +146,25 @@ describe('a chunk writer', () => {
     assert.equal(writer.isUsable, true, 'what somebody else wrote has gone out')
     res.socket?.destroy()
     assert.equal(writer.isUsable, false)
+  })
+})
+
+describe('the first bytes of a response', () => {
+  test('go out with its head, in one write, before the next tick', async (t) => {
+    const { res, client } = await responding(t)
+    const writev = t.mock.method(res.socket!, '_writev' as never) as { mock: { callCount(): number } }
+    assert.equal(writeWithHead(res, pieces[0]!), true)
+    assert.equal(writev.mock.callCount(), 1)
+    assert.equal(res.socket!.writableLength, 0, 'nothing is held back')
+    const body = bodyOf(client)
+    res.end()
+    assert.equal(joined(await body), 'data: 1\n\n')
+  })
+
+  test('are left to a middleware that wraps write()', async (t) => {
+    const { res } = await responding(t)
+    res.write = res.write.bind(res) as typeof res.write
+    assert.equal(writeWithHead(res, pieces[0]!), undefined)
+    assert.equal(res.headersSent, false)
   })
 })
