@@ -6,6 +6,9 @@ import { PATHS } from '../wire'
 /** Long enough that a p99 of the probe's samples stands on several of them, short enough for three rounds. */
 const FOR_MS = 2500
 
+/** Until all code is compiled: after one second, a proxy with code of its own carries half of what it does later. */
+const WARM_UP_MS = 4000
+
 const PROBE_INTERVAL_MS = 10
 
 /**
@@ -16,7 +19,7 @@ async function measure({ load, probe }: Rig, proxy: RunningProxy, streams: numbe
   const { port } = proxy
   const job = { port, path: PATHS.proxy, streams }
   await probe.ask('warmUp', { port, forMs: 500 })
-  await load.ask('burst', { ...job, model: 'burst-short', rounds: 2, forMs: 1000 })
+  await load.ask('burst', { ...job, model: 'burst-short', rounds: 2, forMs: WARM_UP_MS })
   await probe.ask('start', { port, intervalMs: PROBE_INTERVAL_MS })
   const usage = await usageFrom(proxy)
   const { megabytesPerSecond, roundMs } = await load.ask('burst', { ...job, model: 'burst', rounds: 1, forMs: FOR_MS })

@@ -4,6 +4,8 @@ import { PATHS } from '../wire'
 const BURSTING = 20
 /** Side by side, so that a p99 stands on several events. */
 const CHATS = 4
+/** Until the code that carries bursts is compiled. */
+const WARM_UP_MS = 4000
 const FOR_MS = 2500
 
 /** What a person who reads a chat notices of twenty streams that burst: how late the events of the chat come. */
@@ -21,7 +23,7 @@ export const chatBesideBursts: Scenario = {
   ],
   async measure({ load, chat }, { port }) {
     const job = { port, path: PATHS.proxy }
-    await load.ask('burst', { ...job, streams: BURSTING, model: 'burst-short', rounds: 2, forMs: 1000 })
+    await load.ask('burst', { ...job, streams: BURSTING, model: 'burst-short', rounds: 2, forMs: WARM_UP_MS })
     await chat.ask('startChat', { ...job, chats: CHATS })
     await chat.ask('resetChat', null)
     await load.ask('burst', { ...job, streams: BURSTING, model: 'burst', rounds: 1, forMs: FOR_MS })

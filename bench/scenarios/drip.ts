@@ -4,7 +4,7 @@ import type { Scenario } from '../scenarios'
 import { PATHS } from '../wire'
 
 const STREAMS = 500
-const WARM_UP_MS = 1500
+const WARM_UP_MS = 4000
 const WINDOW_MS = 4000
 
 /** Many slow streams: CPU time of the proxy for each event that arrives, from when all streams run to before they end. */

@@ -24,6 +24,7 @@ export const openai: Pick<Format, 'errorBody' | 'isErrorBody' | 'errorEvent' | '
   errorEvent: dataEvent,
 
   isTerminator(event) {
+    if (isOneObject(event)) return false
     // Bytes first: nearly every event is told apart here, without decoding it.
     if (event.length <= LONGEST_DONE && event.includes('[DONE]')) return readSse(event)?.data === '[DONE]'
     const head = event.subarray(0, LONGEST_DONE)
@@ -31,6 +32,22 @@ export const openai: Pick<Format, 'errorBody' | 'isErrorBody' | 'errorEvent' | '
     const name = /^event: ?(\S+)/m.exec(head.toString('latin1'))?.[1]
     return name !== undefined && LAST_OF_RESPONSES.includes(name)
   },
+}
+
+const [D, COLON, SPACE, OPEN_BRACE, LF, CR] = [0x64, 0x3a, 0x20, 0x7b, 0x0a, 0x0d]
+
+/** Line ends alone stand in so few bytes at the end of an event: a line with a name is longer. */
+const LONGEST_LINE_ENDS = 4
+
+/** Whether an event is one line of data that begins an object, as nearly all are: that is not `[DONE]`, and has no name. */
+function isOneObject(event: Buffer): boolean {
+  if (event[0] !== D || event[4] !== COLON) return false
+  const isObject = event[5] === OPEN_BRACE || (event[5] === SPACE && event[6] === OPEN_BRACE)
+  return isObject && isAtEnd(event, event.indexOf(LF)) && isAtEnd(event, event.indexOf(CR))
+}
+
+function isAtEnd(event: Buffer, at: number): boolean {
+  return at === -1 || at >= event.length - LONGEST_LINE_ENDS
 }
 
 function errorType(status: number): string {

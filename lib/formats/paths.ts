@@ -1,3 +1,4 @@
+import { remembering } from '../remember.js'
 import { anthropic } from './anthropic.js'
 import { bedrockConverse } from './bedrock-converse.js'
 import { bedrockInvoke } from './bedrock-invoke.js'
@@ -51,8 +52,12 @@ export function formatFor(path: string): Format {
 }
 
 function claimOf(path: string): Format | undefined {
-  return claims.find(([claimed]) => claimed.test(path))?.[1]
+  return claimantOf(path)?.[1]
 }
+
+/** Remembered: it is asked several times for each request, and there are few paths. */
+const claimantOf = remembering((path) => claims.find(([claimed]) => claimed.test(path)) ?? NO_CLAIM)
+const NO_CLAIM: readonly [] = []
 
 /** Whether a format claims the path, so that what is spoken there is known. */
 export function isClaimed(path: string): boolean {

@@ -152,7 +152,8 @@ export function forwardedHeaders(
 ): Record<string, string | string[]> {
   const named = namedByConnection(client.connection)
   const headers: Record<string, string | string[]> = {}
-  for (const [name, value] of Object.entries(client)) {
+  for (const name of Object.keys(client)) {
+    const value = client[name]
     if (value === undefined || named.includes(name) || ofTheBody.includes(name)) continue
     if (forwards(name) && (withCredentials || !isCredentialHeader(name))) headers[name] = value
   }

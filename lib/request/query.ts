@@ -16,6 +16,7 @@ interface QueryRules {
  * @param client the client's, without `?`
  */
 export function forwardedQuery(client: string, { ours, holdsCredentials, isGoogle }: QueryRules): string {
+  if (client === '' && ours.length === 0) return ''
   const replaced = new Set(ours.map(([name]) => plainParameter(name)))
   const goesOn = (pair: string) => {
     const [name, value] = read(pair)

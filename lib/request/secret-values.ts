@@ -1,5 +1,5 @@
 import type { Config } from '../config.js'
-import { type Secrets, secretsOf } from '../secrets.js'
+import { NO_SECRETS, type Secrets, secretsOf } from '../secrets.js'
 import type { UpstreamRequest } from '../upstream/stand-ins.js'
 import { isHarmlessHeader } from './headers.js'
 
@@ -24,10 +24,12 @@ export function secretsIn(
   further: readonly Readonly<Record<string, string>>[],
 ): Secrets {
   const set = [...config.headers, ...further.flatMap((each) => Object.entries(each))]
+  const { auth } = config
+  if (set.length === 0 && auth.headers.length === 0 && auth.query.length === 0) return NO_SECRETS
   const names = new Set(set.filter(isLikeSecret).map(([name]) => name.toLowerCase()))
-  for (const [name] of config.auth.headers) names.add(name)
+  for (const [name] of auth.headers) names.add(name)
   const values = [...names].filter((name) => !NO_SECRET.test(name)).flatMap((name) => headers[name] ?? [])
-  return secretsOf(config.auth.query.length === 0 ? values : [...values, ...valuesIn(url, config)])
+  return secretsOf(auth.query.length === 0 ? values : [...values, ...valuesIn(url, config)])
 }
 
 function isLikeSecret([name, value]: readonly [string, string]): boolean {

@@ -1,4 +1,5 @@
 import { type Format, isClaimed, modelPerhapsInPath } from '../formats/index.js'
+import { remembering } from '../remember.js'
 
 /** What OpenAI, and who speaks its protocols, take as forms and files. */
 const UPLOADS =
@@ -16,11 +17,15 @@ const JSON_ALONE =
  * @param path percent-decoded, prefix of the target and all
  */
 export function takesJson(format: Format | undefined, path: string): boolean {
+  return format !== undefined ? !UPLOADS.test(path) : takesJsonAt(path)
+}
+
+const takesJsonAt = remembering((path) => {
   if (UPLOADS.test(path)) return false
   // Servers that take a path in another case, or with a slash at its end, are rare; but then they read JSON there, too.
   const plain = path.replace(/\/$/, '')
-  return format !== undefined || modelPerhapsInPath(path) !== undefined || [plain, plain.toLowerCase()].some(isKnown)
-}
+  return modelPerhapsInPath(path) !== undefined || [plain, plain.toLowerCase()].some(isKnown)
+})
 
 function isKnown(path: string): boolean {
   return isClaimed(path) || JSON_ALONE.test(path)

@@ -243,7 +243,7 @@ export class Downstream {
     this.#res.statusCode = head.status
     // No browser takes an answer for anything but what it is labelled as.
     if (!this.#res.hasHeader('x-content-type-options')) this.#res.setHeader('x-content-type-options', 'nosniff')
-    for (const name in head.headers) {
+    for (const name of Object.keys(head.headers)) {
       const value = head.headers[name]
       if (value !== undefined) this.#res.setHeader(name, value)
     }

@@ -106,7 +106,7 @@ export function responseHeaders(
   const hasNoLength = isDecoded || statusCode === 204
   const headers: OutgoingHttpHeaders = {}
   const dropped: string[] = []
-  for (const name in given) {
+  for (const name of Object.keys(given)) {
     const kind = kindOf(name)
     if (kind === 'elsewhere' || named.includes(name)) continue
     if (kind === 'stays' || (kind === 'of the answer' && res.hasHeader(name))) dropped.push(name)
@@ -164,7 +164,7 @@ export function streamHeaders(
 ): OutgoingHttpHeaders {
   const directives = String(cacheControl ?? headers['cache-control'] ?? 'no-cache')
   const ofStream: OutgoingHttpHeaders = {}
-  for (const name in headers) if (name !== 'content-length') ofStream[name] = headers[name]
+  for (const name of Object.keys(headers)) if (name !== 'content-length') ofStream[name] = headers[name]
   ofStream['content-type'] = framing ? typeOf(framing, headers['content-type']?.toString()) : headers['content-type']
   ofStream['cache-control'] = NO_TRANSFORM.test(directives) ? directives : `${directives}, no-transform`
   ofStream['x-accel-buffering'] = 'no'

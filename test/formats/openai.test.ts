@@ -76,6 +76,10 @@ describe('openai: the terminator', () => {
       // As short as a provider that says nothing but the type would have it.
       'event: response.completed\ndata: {"type":"response.completed"}\n\n',
       'event: response.failed\ndata: {}\n\n',
+      // The name may stand behind the data.
+      'data: {}\nevent: response.completed\n\n',
+      'data: {}\revent: response.completed\n\n',
+      'data:{}\r\nevent: response.completed\r\n\r\n',
     ],
     [
       delta('[DONE]'),
