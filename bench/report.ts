@@ -1,6 +1,7 @@
 /** From measurements to a table and a JSON file. */
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
+import { join } from 'node:path'
 import { type Contender, contenders } from './contenders'
 import { cores } from './cores'
 import { type Figures, type Goal, type Row, type Scenario, scenarios } from './scenarios'
@@ -108,7 +109,8 @@ export function spread(run: Run): string {
 }
 
 function version(name: string): string {
-  return JSON.parse(readFileSync(require.resolve(`${name}/package.json`), 'utf8')).version
+  // Not by `require.resolve`: not every package exports it.
+  return JSON.parse(readFileSync(join(__dirname, '..', 'node_modules', name, 'package.json'), 'utf8')).version
 }
 
 /** All that was measured, as JSON: the lines of the table and every single measurement. */
