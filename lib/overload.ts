@@ -34,7 +34,7 @@ export class OverloadGuard {
     this.#due = clock.now() + EVERY_MS
     const timer = clock.every(EVERY_MS, () => {
       const now = clock.now()
-      this.#lateMs = Math.max(0, now - this.#due)
+      this.#lateMs = now - this.#due
       this.#due = now + EVERY_MS
     })
     timer.unref()

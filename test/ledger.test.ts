@@ -182,6 +182,23 @@ describe('close', () => {
     assert.equal(await isDone(closed), true)
   })
 
+  test('leaves no timer behind, which would keep the process alive', async (t) => {
+    const started = t.mock.method(globalThis, 'setTimeout')
+    const cleared = t.mock.method(globalThis, 'clearTimeout')
+    const ledger = new Ledger()
+    const last = begun(ledger)
+    const closed = ledger.close(0)
+    while (last.log.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    last.end('shutdown')
+    await closed
+    const timers = started.mock.calls.map(({ result }) => result)
+    assert.equal(timers.length, 2, 'of the grace, and of the farewell')
+    assert.deepEqual(
+      cleared.mock.calls.map(({ arguments: [timer] }) => timer),
+      timers,
+    )
+  })
+
   test('those that are refused meanwhile do not count as running on', async () => {
     const ledger = new Ledger()
     const running = begun(ledger)
