@@ -240,7 +240,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
   /** Opens the response once the first bytes of the body have told what it is, or its head has waited long enough. */
   #openByFirstBytes(opening: Opening): Carriage {
     const unlabelled = new Unlabelled((start, isAll) => {
-      const kind = kindByFirstBytes(start, isAll, this.#exchange)
+      const kind = kindByFirstBytes(start, isAll, this.#exchange, opening.headers['content-type']?.toString())
       if (!kind) return undefined
       this.#exchange.deadlines.stop('first bytes')
       return this.#open(opening, kind)

@@ -28,7 +28,7 @@ export interface Opening {
   readonly decoder: Transform | undefined
   /** What the head says of the body; `undefined` where its first bytes have to tell. */
   readonly kind: BodyKind | undefined
-  /** The head says that it is JSON. */
+  /** The head says that it is JSON, or lines of it. */
   readonly isJsonByLabel: boolean
   /** There is no body. */
   readonly isEmpty: boolean
@@ -75,7 +75,7 @@ export function openingOf(
     headers,
     decoder,
     kind: isReadable ? labelledKind(contentType, exchange, status) : AS_IT_IS,
-    isJsonByLabel: label.isJson,
+    isJsonByLabel: label.isJson || framingFor(contentType) === ndjson,
     isEmpty: !hasBody || headers['content-length'] === '0',
     isText: hasBody && !headers['content-encoding'] && !label.isBinary && !label.isBytes,
     isCloseDelimited: !('content-length' in response.headers) && !('transfer-encoding' in response.headers),
@@ -95,6 +95,8 @@ function withoutSecrets(headers: OutgoingHttpHeaders, secrets: Secrets): Outgoin
 function labelledKind(contentType: string | undefined, exchange: Exchange, status: number): BodyKind | undefined {
   const { format, asksForStream, req } = exchange
   const framing = framingFor(contentType)
+  // Events of a server that calls all that it streams lines of JSON are events.
+  if (framing === ndjson && asksForStream && status < 400) return undefined
   if (framing) return { framing, isJson: false }
   const { isJson, isBinary, isPlain } = labelOf(contentType)
   if (isJson && asksForStream && format.name === 'gemini' && !readsSse(format.name, req.url)) {
@@ -139,10 +141,19 @@ function isJsonType(type: string): boolean {
  *
  * @param start of the body, all that has come so far
  * @param isAll no more bytes follow
+ * @param contentType that of the head; where it says lines of JSON, events alone are something else
  * @returns `undefined` if it takes more bytes to tell
  */
-export function kindByFirstBytes(start: Buffer, isAll: boolean, exchange: Exchange): BodyKind | undefined {
+export function kindByFirstBytes(
+  start: Buffer,
+  isAll: boolean,
+  exchange: Exchange,
+  contentType?: string,
+): BodyKind | undefined {
   const first = readFirstBytes(start, isAll)
+  if (first !== undefined && first !== 'event' && framingFor(contentType) === ndjson) {
+    return { framing: ndjson, isJson: false }
+  }
   const { format, asksForStream } = exchange
   switch (first) {
     case undefined:

@@ -24,6 +24,7 @@ describe('events under a label that does not say so', () => {
     'text/plain': PLAIN,
     'application/json': { 'content-type': 'application/json' },
     'application/octet-stream': { 'content-type': 'application/octet-stream' },
+    'application/x-ndjson': { 'content-type': 'application/x-ndjson' },
     'text/html': { 'content-type': 'text/html' },
     'two types': { 'content-type': 'application/json, text/event-stream' },
     identity: { 'content-type': 'text/event-stream', 'content-encoding': 'identity' },

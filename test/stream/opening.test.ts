@@ -53,8 +53,8 @@ describe('what is done with a body', () => {
     ['application/json, text/event-stream', 'sse', 'sse'],
     ['text/event-stream, text/event-stream', 'sse', 'sse'],
     ['text/plain; a=b , Text/Event-Stream;charset=utf-8', 'sse', 'sse'],
-    ['application/x-ndjson', 'ndjson', 'ndjson'],
-    ['application/jsonl', 'ndjson', 'ndjson'],
+    ['application/x-ndjson', asked, 'ndjson'],
+    ['application/jsonl', asked, 'ndjson'],
     ['application/vnd.amazon.eventstream', 'aws-event-stream', 'aws-event-stream'],
     ['application/json', asked, 'json'],
     ['Application/JSON; charset=utf-8', asked, 'json'],
@@ -171,6 +171,20 @@ describe('what the first bytes say of a body', () => {
       assert.equal(told ?? bytes(start, given), expected)
     })
   }
+
+  test('where the head says lines of JSON: events alone are none of them', () => {
+    for (const [start, kind] of [
+      ['data: {}\n\n', 'sse'],
+      [': ping\n\n', 'sse'],
+      ['{"done":false}\n', 'ndjson'],
+      ['{\n', 'ndjson'],
+      ['[1]\n', 'ndjson'],
+      ['x', 'ndjson'],
+      ['', 'ndjson'],
+    ] as const) {
+      assert.equal(named(kindByFirstBytes(Buffer.from(start), true, exchangeOf({}), 'application/jsonl')), kind, start)
+    }
+  })
 
   test('it takes no more bytes than it must', () => {
     for (const start of ['da', 'retry', '', '\n', '\uFEFF', '{'])
