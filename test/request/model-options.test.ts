@@ -88,7 +88,10 @@ describe('overrides win', () => {
 
 test('whatever is said: all that the request says stands, but for overrides; nothing is changed in place', () => {
   const object = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 })
-  const deep = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.oneof(object, fc.jsonValue()), { maxKeys: 3 })
+  // JSON has no -0.
+  const deep = fc
+    .dictionary(fc.constantFrom('a', 'b', 'c'), fc.oneof(object, fc.jsonValue()), { maxKeys: 3 })
+    .map((value): Json => JSON.parse(JSON.stringify(value)))
   fc.assert(
     fc.property(deep, deep, deep, (body, defaults, overrides) => {
       const filled = applied(frozen(body), { defaults: frozen(defaults) })
