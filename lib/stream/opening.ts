@@ -95,8 +95,9 @@ function withoutSecrets(headers: OutgoingHttpHeaders, secrets: Secrets): Outgoin
 function labelledKind(contentType: string | undefined, exchange: Exchange, status: number): BodyKind | undefined {
   const { format, asksForStream, req } = exchange
   const framing = framingFor(contentType)
-  // Events of a server that calls all that it streams lines of JSON are events.
-  if (framing === ndjson && asksForStream && status < 400) return undefined
+  // Where clients read events, some servers call them lines of JSON.
+  const mayBeEvents = framing === ndjson && readsSse(format.name, req.url)
+  if (mayBeEvents && asksForStream && status < 400) return undefined
   if (framing) return { framing, isJson: false }
   const { isJson, isBinary, isPlain } = labelOf(contentType)
   if (isJson && asksForStream && format.name === 'gemini' && !readsSse(format.name, req.url)) {

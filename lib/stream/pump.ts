@@ -143,11 +143,13 @@ export class Pump implements TurnTaker {
   #work(now: number): void {
     if (this.#isStopped || this.#mustWait) return
     this.#taken = this.#chunks = 0
-    if (this.#sink.isWithinFrame) this.#sink.writeMore(now)
+    const isWithinFrame = this.#sink.isWithinFrame
+    if (isWithinFrame) this.#sink.writeMore(now)
     else this.#read(now)
     if (this.#isStopped) return
     this.#sink.flushHead()
-    if (this.hasMore) this.wake()
+    // What came meanwhile, the end above all, was told while this turn was waited for: nobody tells it again.
+    if (this.hasMore || isWithinFrame) this.wake()
     else if (this.#isEnding) this.#finish()
     else if (this.#broken) this.#stopWith(() => this.#events.onBroken(this.#broken!))
   }

@@ -71,6 +71,10 @@ describe('what is done with a body', () => {
     ['application/pdf', 'as it is', 'as it is'],
     ['application/vnd.provider.binary', 'as it is', 'as it is'],
   ]
+  test('lines of JSON are lines of JSON where clients read them', () => {
+    assert.equal(kind({ 'content-type': 'application/x-ndjson' }, { path: '/api/chat' }), 'ndjson')
+  })
+
   for (const [type, ofAStream, ofAnother] of table) {
     test(`${type || 'no type'}: ${ofAStream} where a stream was asked for, ${ofAnother} otherwise`, () => {
       assert.equal(kind({ 'content-type': type }), ofAStream)

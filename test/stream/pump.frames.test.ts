@@ -125,6 +125,26 @@ function noting(calls: [frames: string, ends: readonly number[], now: number][] 
   }
 }
 
+test('an end that comes while a large frame is being written is noticed behind it', async () => {
+  const pieces = Array.from({ length: 40 }, () => Buffer.from('x'))
+  const metering = { pass: (frames: Buffer) => frames, ahead: pieces, finish: () => {} }
+  const { source, clock, sink, log, res, run } = rig({ metering })
+  const write = res.write.bind(res)
+  // Each turn uses the whole round.
+  res.write = (bytes) => {
+    clock.time += 100
+    return write(bytes)
+  }
+  await source.arrive(event('the rest'))
+  clock.runRound()
+  assert.equal(sink.isWithinFrame, true)
+  // It asks for a turn, and has one already.
+  await source.finish()
+  await run()
+  assert.equal(res.body, 'x'.repeat(40) + event('the rest'))
+  assert.equal(log.at(-1), 'end')
+})
+
 describe('metering', () => {
   test('gets the whole frames of each turn, where they end, and when the turn began', async () => {
     const { clock, turns } = manualTurns(1000)
