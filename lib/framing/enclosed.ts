@@ -4,6 +4,11 @@ import { isJsonSpace, skipJsonSpace } from './json-space.js'
 import { SSE_HEARTBEAT } from './sse.js'
 
 /**
+ * A longer body is put into no event: it would have to be read and written at once, and it is an error or a page as a rule.
+ */
+export const MOST_ENCLOSED_BYTES = 1024 * 1024
+
+/**
  * Puts a body that is no event stream into one event, for a client whose response was opened as an event stream before
  * the provider said what it would be.
  */
@@ -18,11 +23,11 @@ export class EnclosingFramer implements Framer {
   readonly #held = new Held()
 
   /**
-   * @param maxBytes the longest body that is put into an event
+   * @param maxBytes the longest body that is put into an event, if that is less than 1 MiB
    * @param toEvent writes the event
    */
   constructor(maxBytes: number, toEvent: (body: Buffer) => Buffer | string) {
-    this.#maxBytes = maxBytes
+    this.#maxBytes = Math.min(maxBytes, MOST_ENCLOSED_BYTES)
     this.#toEvent = toEvent
   }
 
@@ -72,7 +77,7 @@ export function asDataEvent(body: Buffer): Buffer {
     }
     if (byte === CR && body[from + 1] === LF) from++
     event[end++] = LF
-    for (const letter of DATA) event[end++] = letter
+    for (let at = 0; at < DATA.length; at++) event[end++] = DATA[at]!
   }
   event[end++] = LF
   event[end++] = LF

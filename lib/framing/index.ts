@@ -4,7 +4,7 @@ import type { Framing } from './framing.js'
 import { ndjson } from './ndjson.js'
 import { sse } from './sse.js'
 
-export { asDataEvent, EnclosingFramer } from './enclosed.js'
+export { asDataEvent, EnclosingFramer, MOST_ENCLOSED_BYTES } from './enclosed.js'
 export type { Framer } from './framer.js'
 export type { Framing, Message } from './framing.js'
 export { sizeOf } from './held.js'

@@ -9,6 +9,7 @@ import { asDataEvent, EnclosingFramer, type Framing, NoFramer, sse } from '../fr
 import { readsSse } from '../framing/reads-sse.js'
 import { parsedJson } from '../json.js'
 import { meteringFor } from '../metering/index.js'
+import { isDearToParse } from '../metering/parse-cost.js'
 import { decoded } from './decode.js'
 import { hasDeparted, hasGoneOut, onDeparture } from './departure.js'
 import { Downstream, type DownstreamEvents } from './downstream.js'
@@ -317,7 +318,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     const said = findings.error === undefined ? '' : `: ${findings.error}`
     const failure = new AiProxyError('upstream_error', `The provider answered with ${what} (status ${status})${said}`)
     exchange.settle(status < 400 ? failure.outcome : 'provider_error', failure)
-    const answer = parsedJson(body.toString())
+    const answer = isDearToParse(body) ? undefined : parsedJson(body.toString())
     const errorBody = format.isErrorBody(answer) ? answer : format.errorBody(failure)
     return format.errorEvent(errorBody, exchange.streamState())
   }

@@ -5,6 +5,9 @@ import { type Framing, jsonArray, sse } from '../framing/index.js'
 import { isObject, isUnfinishedJson, parsedJson } from '../json.js'
 import type { Carriage } from './unlabelled.js'
 
+/** `data: `, in front of what has become an event. */
+const DATA_BYTES = 6
+
 /** Whether what a body ended with, without the end of a frame, is an event, and not a part of one. */
 export function acceptsRest(
   rest: Buffer,
@@ -12,12 +15,12 @@ export function acceptsRest(
   { framer, framing, isEnclosed, metering }: Carriage,
 ): boolean {
   if (framer.ahead?.length) return metering?.isWhole?.([...framer.ahead, rest]) === true
+  // An answer of another kind, which has become an event, need not be JSON; where it is, half of it is told.
+  if (isEnclosed) return !isUnfinishedJson(rest.subarray(DATA_BYTES))
   const data = framing?.read(rest)?.data
   if (data !== undefined && parsedJson(data) !== undefined) return true
   // A terminator may be told by the name of its event, of whose data only a part has come, or none of it yet.
   if (data && format.isTerminator(rest) && !isUnfinishedJson(Buffer.from(data))) return true
-  // An answer of another kind, which has become an event, need not be JSON; where it is, half of it is told.
-  if (isEnclosed) return !isUnfinishedJson(Buffer.from(data ?? ''))
   const isComment = data === undefined && framer.last() === undefined
   if (data === undefined && !isComment) findings.strayText = rest.toString()
   return isComment

@@ -173,13 +173,11 @@ export function streamHeaders(
 
 const NO_TRANSFORM = /\bno-transform\b/i
 
-/** The provider's own label, where it is one and right. */
+/** The provider's own label, where it is one type and right: of several, a browser may take another. */
 function typeOf(framing: Framing, contentType: string | undefined): string {
-  const isRight =
-    framing.name === 'json-array'
-      ? /\bjson\b/i.test(contentType ?? '')
-      : mediaTypesOf(contentType).length === 1 && framingFor(contentType) === framing
-  return isRight ? contentType! : mediaTypeOf[framing.name]
+  const [type, ...others] = mediaTypesOf(contentType)
+  const isOfFraming = framing.name === 'json-array' ? type === 'application/json' : framingFor(contentType) === framing
+  return isOfFraming && others.length === 0 ? contentType! : mediaTypeOf[framing.name]
 }
 
 /** Adds what the provider's answer varies by to what the app's own answers vary by (`cors()` says `Origin`). */

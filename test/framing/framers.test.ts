@@ -8,6 +8,7 @@ import {
   type Framing,
   framingFor,
   jsonArray,
+  MOST_ENCLOSED_BYTES,
   NoFramer,
   sse,
 } from '../../lib/framing/index.js'
@@ -113,6 +114,14 @@ describe('EnclosingFramer', () => {
     framer.push([Buffer.from('4')])
     assert.equal(framer.tooLarge, false)
     framer.push([Buffer.from('5')])
+    assert.equal(framer.tooLarge, true)
+  })
+
+  test('no body of more than 1 MiB becomes an event, whatever events may have', () => {
+    const framer = new EnclosingFramer(Number.POSITIVE_INFINITY, String)
+    framer.push([Buffer.alloc(MOST_ENCLOSED_BYTES)])
+    assert.equal(framer.tooLarge, false)
+    framer.push([Buffer.from('x')])
     assert.equal(framer.tooLarge, true)
   })
 

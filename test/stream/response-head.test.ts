@@ -229,6 +229,10 @@ describe('streamHeaders', () => {
     [ndjson, 'application/jsonl', 'application/jsonl'],
     [jsonArray, 'application/json; charset=UTF-8', 'application/json; charset=UTF-8'],
     [jsonArray, undefined, 'application/json; charset=utf-8'],
+    // What a browser would run is no array.
+    [jsonArray, 'text/html; x=json', 'application/json; charset=utf-8'],
+    [jsonArray, 'application/json, text/html', 'application/json; charset=utf-8'],
+    [jsonArray, 'application/xhtml+xml; a=json', 'application/json; charset=utf-8'],
     [undefined, 'text/plain', 'text/plain'],
   ] as const) {
     test(`${framing?.name ?? 'what is not known yet'} labelled ${type}: ${expected}`, () => {
