@@ -1,5 +1,4 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
-import type { Transform } from 'node:stream'
 import type { Config } from '../config.js'
 import { debug } from '../debug.js'
 import type { Exchange } from '../exchange.js'
@@ -7,7 +6,7 @@ import { type Framing, framingFor, jsonArray, mediaTypesOf, ndjson, sse } from '
 import { readsSse } from '../framing/reads-sse.js'
 import { remembering } from '../remember.js'
 import type { Secrets } from '../secrets.js'
-import { decoderFor } from './decode.js'
+import { type Decoder, decoderFor } from './decode.js'
 import { readFirstBytes } from './first-bytes.js'
 import { linksHere } from './links.js'
 import { responseHeaders } from './response-head.js'
@@ -25,7 +24,7 @@ export interface Opening {
   readonly status: number
   readonly headers: OutgoingHttpHeaders
   /** For a body that came compressed. */
-  readonly decoder: Transform | undefined
+  readonly decoder: Decoder | undefined
   /** What the head says of the body; `undefined` where its first bytes have to tell. */
   readonly kind: BodyKind | undefined
   /** The head says that it is JSON, or lines of it. */

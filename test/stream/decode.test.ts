@@ -3,7 +3,15 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
 import { describe, test } from 'node:test'
-import { constants, createBrotliCompress, createDeflate, createGzip, gzipSync } from 'node:zlib'
+import {
+  brotliCompressSync,
+  constants,
+  createBrotliCompress,
+  createDeflate,
+  createGzip,
+  deflateSync,
+  gzipSync,
+} from 'node:zlib'
 import { decoded, decoderFor } from '../../lib/stream/decode.js'
 import { settled } from '../support/event-loop.js'
 
@@ -73,6 +81,25 @@ describe('decoded', () => {
     assert.match(error.message, /socket hang up/)
     assert.equal(source.destroyed, true)
   })
+
+  for (const [encoding, compress] of Object.entries({ gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync })) {
+    test(`${encoding}: what had come of one that breaks off is decoded first`, async () => {
+      const response = responseWith(encoding)
+      const source = decoded(response, decoderFor(response, true)!)
+      const failed = once(source, 'error')
+      const events = 'data: a\n\n'.repeat(20_000)
+      response.write(compress(events))
+      response.destroy(new Error('socket hang up'))
+      let text = ''
+      source.on('readable', () => {
+        for (let chunk = source.read(); chunk !== null; chunk = source.read()) text += chunk
+      })
+      const [error] = await failed
+      for (let chunk = source.read(); chunk !== null; chunk = source.read()) text += chunk
+      assert.match(error.message, /socket hang up/)
+      assert.equal(text, events)
+    })
+  }
 
   test('where the decoder is given up, the response is, too', async () => {
     const response = responseWith('gzip')
