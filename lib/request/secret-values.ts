@@ -3,14 +3,14 @@ import { NO_SECRETS, type Secrets, secretsOf } from '../secrets.js'
 import type { UpstreamRequest } from '../upstream/stand-ins.js'
 import { isHarmlessHeader } from './headers.js'
 
-/** Headers that hold secrets, whoever sets them. */
-const SECRET_HEADER =
-  /authorization|api-?key|(?:^|[-_])key$|token|secret|passw|credential|cookie|signature|assertion|jwt/
+/** Names of headers and parameters that hold secrets, whoever sets them, whatever else they say. */
+const SECRET_NAME =
+  /authorization|(?:^|[-_])(?:auth|pass|pwd|sig|key)$|api-?key|token|secret|passw|credential|cookie|signature|assertion|bearer|jwt/
 /** A value that is as good as certainly no word of an answer, and no URL. */
 const LIKE_A_KEY = /^(?=.*\d)(?!.*:\/\/)[\w.~+/=:-]{16,}$/
-/** What stands beside the credentials and is none: `anthropic-version`, `api-version`, `openai-organization`, a model's name */
+/** Names of what stands beside the credentials and is none: `anthropic-version`, `openai-organization`, a model's name. */
 const NO_SECRET =
-  /version|^alt$|organi[sz]ation|project|region|deployment|model|^x-amz-(?:date|content-)|^user-agent$|^accept|beta/
+  /(?:version|organi[sz]ation|project|region|deployment|model|beta)(?:[-_]?(?:id|name|alias|override))?$|^alt$|^x-amz-(?:date|content-)|^user-agent$|^accept/
 
 /**
  * What of a request to the provider must not come back from it: the credentials as they are for this request, and what
@@ -27,17 +27,30 @@ export function secretsIn(
   const { auth } = config
   if (set.length === 0 && auth.headers.length === 0 && auth.query.length === 0) return NO_SECRETS
   const names = new Set(set.filter(isLikeSecret).map(([name]) => name.toLowerCase()))
-  for (const [name] of auth.headers) names.add(name)
-  const values = [...names].filter((name) => !NO_SECRET.test(name)).flatMap((name) => headers[name] ?? [])
+  for (const [name] of auth.headers) if (mayBeSecret(name) && !isKnownAsHarmless(name)) names.add(name)
+  const values = [...names].flatMap((name) => headers[name] ?? [])
   return secretsOf(auth.query.length === 0 ? values : [...values, ...valuesIn(url, config)])
 }
 
+/** Of what the app sets beside `auth`. */
 function isLikeSecret([name, value]: readonly [string, string]): boolean {
-  const lowerName = name.toLowerCase()
-  return SECRET_HEADER.test(lowerName) || (!isHarmlessHeader(lowerName) && LIKE_A_KEY.test(value))
+  return isSecretName(name) || (mayBeSecret(name) && !isHarmlessHeader(name) && LIKE_A_KEY.test(value))
+}
+
+function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name.toLowerCase())
+}
+
+function mayBeSecret(name: string): boolean {
+  return isSecretName(name) || !NO_SECRET.test(name.toLowerCase())
+}
+
+/** What clients, and answers, may name as well: `content-type`, the app's own URL and title. */
+function isKnownAsHarmless(name: string): boolean {
+  return !isSecretName(name) && isHarmlessHeader(name)
 }
 
 function valuesIn(url: string, { auth }: Config): string[] {
   const query = new URLSearchParams(url.slice(url.indexOf('?') + 1))
-  return auth.query.filter(([name]) => !NO_SECRET.test(name.toLowerCase())).flatMap(([name]) => query.getAll(name))
+  return auth.query.filter(([name]) => mayBeSecret(name)).flatMap(([name]) => query.getAll(name))
 }

@@ -290,7 +290,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
       })
       return { framer, metering: undefined, framing: this.#framing, isEnclosed: true }
     }
-    const isMasked = isText && !secrets.isEmpty
+    const isMasked = (isText || isJson) && !secrets.isEmpty
     const framer = framing?.createFramer(maxEventBytes) ?? (isMasked ? new MaskingFramer(secrets) : new NoFramer())
     const isOpen = this.#framing !== undefined || this.#downstream.begun === 'ours'
     this.#framing = framing

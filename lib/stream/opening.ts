@@ -31,7 +31,7 @@ export interface Opening {
   readonly isJsonByLabel: boolean
   /** There is no body. */
   readonly isEmpty: boolean
-  /** It can be read, and may quote what it was sent. */
+  /** It may quote what it was sent: an error, or a text. What is read as JSON, or as a stream, may as well. */
   readonly isText: boolean
   /** The end of the connection is the end of the body: it cannot be told from a connection that broke. */
   readonly isCloseDelimited: boolean
@@ -43,7 +43,7 @@ const JSON_ANSWER: BodyKind = { framing: undefined, isJson: true }
 const JSON_TYPE = /^(?:application|text)\/(?:x-)?json$|\+json$/
 /** Types whose bodies are no text, whoever labelled them. */
 const BINARY_TYPE =
-  /^(?:audio|video|image|font|model|multipart)\/|^application\/(?:pdf|zip|gzip|x-gzip|x-tar|wasm|grpc|(?:x-)?protobuf|(?:x-)?msgpack|vnd\.)/
+  /^(?:audio|video|image(?!\/svg)|font|model|multipart)\/|^application\/(?:pdf|zip|gzip|x-gzip|x-tar|wasm|grpc|(?:x-)?protobuf|(?:x-)?msgpack|vnd\.)/
 
 /**
  * Decides how a response is passed on.
@@ -76,9 +76,14 @@ export function openingOf(
     kind: isReadable ? labelledKind(contentType, exchange, status) : AS_IT_IS,
     isJsonByLabel: label.isJson || framingFor(contentType) === ndjson,
     isEmpty: !hasBody || headers['content-length'] === '0',
-    isText: hasBody && !headers['content-encoding'] && !label.isBinary && !label.isBytes,
+    isText: hasBody && !headers['content-encoding'] && (status >= 400 || mayBeText(label, exchange)),
     isCloseDelimited: !('content-length' in response.headers) && !('transfer-encoding' in response.headers),
   }
+}
+
+/** By its label: where a stream was asked for, servers send texts as bytes of any kind, nginx by default. */
+function mayBeText({ isBinary, isBytes }: Label, { asksForStream }: Exchange): boolean {
+  return !isBinary && (!isBytes || asksForStream)
 }
 
 function withoutSecrets(headers: OutgoingHttpHeaders, secrets: Secrets): OutgoingHttpHeaders {

@@ -144,6 +144,12 @@ describe('a provider that says our key', () => {
       await new Promise<unknown>((resolve) => call.res.write(error.slice(0, at), resolve))
       setImmediate(() => call.res.end(error.slice(at)))
     },
+    'in an error, labelled as bytes': (call) =>
+      call.res.writeHead(401, { 'content-type': 'application/octet-stream' }).end(error),
+    'in an error, labelled as a format of its own': (call) =>
+      call.res.writeHead(400, { 'content-type': 'application/vnd.provider.error' }).end(error),
+    'in JSON instead of a stream, labelled as bytes': (call) =>
+      call.res.writeHead(200, { 'content-type': 'application/octet-stream' }).end(error),
     'in a page': (call) => call.res.writeHead(502, { 'content-type': 'text/html' }).end(quoted),
     'in an answer': (call) => call.json(200, { next: `https://provider.test${call.url}` }),
     'in an answer without a type': (call) => call.res.writeHead(200).end(error),

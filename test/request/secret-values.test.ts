@@ -48,6 +48,42 @@ describe('what of a request must not come back', () => {
     assert.equal(hidden('2024-10-21 2023-06-01 sk-12345', { auth }, request), '2024-10-21 2023-06-01 ********')
   })
 
+  test('a name that says of what the secret is says that it is one all the same', () => {
+    for (const name of [
+      'x-project-key',
+      'x-model-api-key',
+      'deployment-token',
+      'x-region-secret',
+      'accept-key',
+      'organization-api-key',
+      'x-project-auth',
+      'x-project-access',
+    ]) {
+      const headers = { [name]: 'sk-12345' }
+      assert.equal(hidden('sk-12345', { auth: { headers } }, { headers }), '********', name)
+    }
+    for (const name of ['x-project-key', 'x-model-api-key', 'x-region-secret']) {
+      const headers = { [name]: 'sk-12345' }
+      assert.equal(hidden('sk-12345', { headers }, { headers }), '********', name)
+      assert.equal(hidden('sk-12345', {}, { headers }, headers), '********', name)
+    }
+    for (const name of ['project_key', 'model_key', 'projectKey']) {
+      const url = `/v1/x?${name}=sk-12345`
+      assert.equal(hidden('sk-12345', { auth: { query: { [name]: 'sk-12345' } } }, { url }), '********', name)
+    }
+  })
+
+  test('not what stands among the credentials under a name that is known to hold none', () => {
+    const headers = {
+      'content-type': 'application/json',
+      'http-referer': 'https://app1.example/chat',
+      'x-title': 'The App 2',
+      'openai-organization': 'org-12345',
+    }
+    const text = Object.values(headers).join(' ')
+    assert.equal(hidden(text, { auth: { headers } }, { headers }), text)
+  })
+
   test("not the client's own credentials: they are its own", () => {
     assert.equal(
       hidden('sk-of-the-client-1', {}, { headers: { authorization: 'Bearer sk-of-the-client-1' } }),

@@ -132,6 +132,33 @@ describe('what is done with a body', () => {
   })
 })
 
+describe('a body may quote what it was sent', () => {
+  const mayQuote = (type: string, given: Given) => opening({ 'content-type': type }, given).isText
+  const binary = ['audio/mpeg', 'image/png', 'multipart/mixed; boundary=x', 'application/vnd.provider.binary']
+
+  test('if it is an error, whatever its label', () => {
+    for (const type of [...binary, 'application/octet-stream', 'image/svg+xml', 'text/plain']) {
+      assert.equal(mayQuote(type, { status: 401 }), true, type)
+    }
+  })
+
+  test('if it is a text by its label', () => {
+    for (const type of ['image/svg+xml', 'text/html', 'application/json', ''])
+      assert.equal(mayQuote(type, {}), true, type)
+    for (const type of binary) assert.equal(mayQuote(type, {}), false, type)
+  })
+
+  test('if it is bytes of any kind where a stream was asked for', () => {
+    assert.equal(mayQuote('application/octet-stream', {}), true)
+    assert.equal(mayQuote('application/octet-stream', { asksForStream: false }), false)
+  })
+
+  test('but not if it is in an unknown encoding, or there is none', () => {
+    assert.equal(opening({ 'content-encoding': 'zstd' }, { status: 401 }).isText, false)
+    assert.equal(mayQuote('text/plain', { status: 401, method: 'HEAD' }), false)
+  })
+})
+
 describe('what the first bytes say of a body', () => {
   const bytes = (text: string, given: Given = {}, isAll = true) => {
     const kind = kindByFirstBytes(Buffer.from(text), isAll, exchangeOf(given))
