@@ -3,7 +3,7 @@ import { carry } from './carry.js'
 import { check, objectOf } from './check.js'
 import { type Config, resolveOptions } from './config.js'
 import { debug } from './debug.js'
-import { toFailure } from './errors.js'
+import { isA, toFailure } from './errors.js'
 import { Exchange, type ExchangeSnapshot } from './exchange.js'
 import type { House } from './house.js'
 import { type AiProxyStats, Ledger } from './ledger.js'
@@ -79,8 +79,8 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
     const delivery = new Delivery(exchange, config, turns, events)
     ledger.begin(exchange, delivery)
     carry(exchange, delivery, house).catch((thrown) => {
-      if (thrown instanceof BodyConsumedError) house.warnings.tell('AI_PROXY_BODY_CONSUMED')
-      if (thrown instanceof AsyncFilterError) house.warnings.tell('AI_PROXY_ASYNC_FORWARD_HEADERS')
+      if (isA(BodyConsumedError, thrown)) house.warnings.tell('AI_PROXY_BODY_CONSUMED')
+      if (isA(AsyncFilterError, thrown)) house.warnings.tell('AI_PROXY_ASYNC_FORWARD_HEADERS')
       delivery.fail(toFailure(thrown))
     })
   }

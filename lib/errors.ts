@@ -155,8 +155,17 @@ export function shortened(message: string): string {
 
 /** Whatever was thrown, as a failure; what is not ours becomes `internal_error`, whose message tells nothing. */
 export function toFailure(thrown: unknown): AiProxyError {
-  if (thrown instanceof AiProxyError) return thrown
+  if (isA(AiProxyError, thrown)) return thrown
   return new AiProxyError('internal_error', 'The proxy failed to handle this request', { cause: thrown })
+}
+
+/** `instanceof`, of what the app's code may have thrown: a proxy may throw when it is asked. */
+export function isA<T>(kind: abstract new (...args: never[]) => T, thrown: unknown): thrown is T {
+  try {
+    return thrown instanceof kind
+  } catch {
+    return false
+  }
 }
 
 const limitMessages: Record<keyof typeof limitKinds, string> = {

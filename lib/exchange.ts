@@ -295,7 +295,7 @@ export class Exchange implements Placed {
     const generatingMs = firstTokenAt === undefined ? 0 : (findings.overAt ?? performance.now()) - firstTokenAt
     const failure = this.#failure
     const cause =
-      failure?.cause instanceof Error && failure.outcome === 'upstream_error' ? ` (${failure.cause.message})` : ''
+      failure?.outcome === 'upstream_error' && failure.cause instanceof Error ? ` (${failure.cause.message})` : ''
     const record: ExchangeRecord = {
       id: this.id,
       outcome,

@@ -1,6 +1,8 @@
 import { debug } from './debug.js'
+import { isA } from './errors.js'
 import type { HookedExchange } from './hooks.js'
-import { tendsPromise } from './promises.js'
+import { adopted, isThenable, tendsPromise } from './promises.js'
+import { shownError, shownWithoutMessage } from './shown-error.js'
 
 /** The app's own code that the middleware calls, by the option that it was given as. */
 export type HookName = 'auth' | 'estimateTokens' | 'forwardHeaders' | 'observers' | 'onEvent' | 'onFinish' | 'onRequest'
@@ -17,6 +19,9 @@ export type OnError = (
   context: { readonly hook: HookName; readonly exchange: HookedExchange | undefined },
 ) => void | Promise<void>
 
+/** A hook has thrown nothing, and what it returned or set cannot be used. The message tells no secret. */
+export class HookFault extends TypeError {}
+
 /** Warnings of one hook come at most this often: a hook that throws as a rule throws at every request. */
 const WARN_EVERY_MS = 60_000
 
@@ -32,11 +37,12 @@ export class HookErrors {
     this.#now = now
   }
 
+  /** It never throws, whatever the error is: nobody is left who could be told. */
   report(hook: HookName, error: unknown, exchange?: HookedExchange): void {
-    debug.request('%s %s threw: %s', exchange?.id ?? '', hook, shown(error, hook === 'auth'))
+    debug.request('%s %s: %s', exchange?.id ?? '', hook, shown(error, hook === 'auth'))
     this.#warn(hook, error)
     if (!this.#onError) return
-    const onFailure = (thrown: unknown) => debug.request('onError threw: %O', thrown)
+    const onFailure = (thrown: unknown) => debug.request('onError threw: %s', shown(thrown, false))
     try {
       tendsPromise(this.#onError(error, { hook, exchange }), onFailure)
     } catch (thrown) {
@@ -45,7 +51,8 @@ export class HookErrors {
   }
 
   /**
-   * The same function; what it throws or rejects with is reported on the way.
+   * The same function; what it throws or rejects with is reported on the way. Where a hook may also return what cannot be
+   * used, `call` is what reads it, and throws a {@link HookFault}.
    *
    * @param exchangeOf finds the exchange in the function's arguments
    * @param isMeant what the function throws on purpose, which is no error
@@ -59,12 +66,15 @@ export class HookErrors {
     if (!call) return call
     const watching = (...args: Parameters<NonNullable<F>>): unknown => {
       const report = (error: unknown) => {
-        if (!isMeant(error)) this.report(hook, error, exchangeOf(...args))
+        if (!holds(isMeant, error)) this.report(hook, error, exchangeOf(...args))
       }
       try {
         const returned = call(...(args as never[]))
-        tendsPromise(returned, report)
-        return returned
+        if (!isThenable(returned)) return returned
+        // Asked once: the `then` of a query builder runs its query each time.
+        const promise = adopted(returned)
+        promise.catch(report)
+        return promise
       } catch (error) {
         report(error)
         throw error
@@ -82,11 +92,21 @@ export class HookErrors {
     }
     this.#warned.set(hook, { at: now, since: 0 })
     const others = last?.since ? ` (and ${last.since} times more since the last warning)` : ''
-    process.emitWarning(`${nameOf(hook)} threw${others}`, {
+    const what = isA(HookFault, error) ? 'gave what cannot be used' : 'threw'
+    process.emitWarning(`${nameOf(hook)} ${what}${others}`, {
       type: 'ExpressAiProxyWarning',
       code: 'AI_PROXY_HOOK_THREW',
       detail: shown(error, hook === 'auth'),
     })
+  }
+}
+
+/** A test that throws has told nothing. */
+function holds(test: (error: unknown) => boolean, error: unknown): boolean {
+  try {
+    return test(error)
+  } catch {
+    return false
   }
 }
 
@@ -97,13 +117,5 @@ function nameOf(hook: HookName): string {
 
 /** @param isSecret the message may tell a key: only where it was thrown is shown */
 function shown(error: unknown, isSecret: boolean): string {
-  try {
-    if (!(error instanceof Error)) return isSecret ? typeof error : String(error)
-    const { stack = '', name, message } = error
-    if (!isSecret) return stack || `${name}: ${message}`
-    return [name, ...stack.split('\n').filter((line) => /^\s+at /.test(line))].join('\n')
-  } catch {
-    // It may be an object that throws when it is shown.
-    return 'an error that cannot be shown'
-  }
+  return isSecret && !isA(HookFault, error) ? shownWithoutMessage(error) : shownError(error)
 }

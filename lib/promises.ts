@@ -7,8 +7,18 @@
  * @returns whether it is a promise
  */
 export function tendsPromise(value: unknown, onRejected: (error: unknown) => void): boolean {
-  if (typeof value !== 'object' && typeof value !== 'function') return false
-  if (value === null || typeof (value as { then?: unknown }).then !== 'function') return false
-  Promise.resolve(value).catch(onRejected)
+  if (!isThenable(value)) return false
+  adopted(value).then(undefined, onRejected)
   return true
+}
+
+/** Whether `await` would wait for it. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if (typeof value !== 'object' && typeof value !== 'function') return false
+  return value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+/** A promise of ours for whatever `then` belongs to; it asks once, and rejects where `then` itself throws. */
+export function adopted<T>(value: PromiseLike<T>): Promise<T> {
+  return new Promise((resolve) => resolve(value))
 }

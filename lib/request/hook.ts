@@ -1,4 +1,4 @@
-import { AiProxyError } from '../errors.js'
+import { AiProxyError, isA } from '../errors.js'
 import type { Exchange } from '../exchange.js'
 import type { HookAnswer, HookedRequest, OnRequest } from '../hooks.js'
 import { isObject, jsonIn } from '../json.js'
@@ -103,14 +103,24 @@ async function changesOf(
 
 /** Whether a hook has refused the request, by throwing an error with a status: that is no fault. */
 export function isRefusal(thrown: unknown): boolean {
-  return thrown instanceof AiProxyError || refusal(thrown) !== thrown
+  return isA(AiProxyError, thrown) || refusal(thrown) !== thrown
 }
 
 /** What a hook threw, as a failure: `http-errors` and their like carry a status, and say whether they may be shown. */
 function refusal(thrown: unknown): unknown {
+  if (isA(AiProxyError, thrown)) return thrown
+  try {
+    return asRefusal(thrown) ?? thrown
+  } catch {
+    // An error whose status cannot be read is no refusal: HTTP clients' have getters that fail without a response.
+    return thrown
+  }
+}
+
+function asRefusal(thrown: unknown): AiProxyError | undefined {
   const { status, statusCode, expose, message } = Object(thrown) as Record<string, unknown>
   const wanted = (status ?? statusCode) as number
-  if (thrown instanceof AiProxyError || !Number.isInteger(wanted) || wanted < 400 || wanted > 599) return thrown
+  if (!Number.isInteger(wanted) || wanted < 400 || wanted > 599) return undefined
   const isShown = expose === undefined ? wanted < 500 : expose === true
   const text = isShown && typeof message === 'string' && message !== '' ? message : 'The request was refused'
   return new AiProxyError('request_refused', text, { cause: thrown, status: wanted })

@@ -1,7 +1,10 @@
+import { shownError } from '../shown-error.js'
+
 /** Something that takes turns: a stream with data to pass on, a request that is to go out. */
 export interface TurnTaker {
   /**
-   * Does a bounded piece of work. It does not throw.
+   * Does a bounded piece of work. It does not throw; if it does all the same, the others still get their turns, and a
+   * process warning tells of it.
    *
    * @param now when the turn began, in monotonic milliseconds
    */
@@ -162,13 +165,28 @@ export class TurnScheduler {
     do {
       const taker = queue.shift()
       if (!taker) break
-      taker.takeTurn(before)
-      const after = this.#clock.now()
-      spentMs += this.#charged(taker, after - before)
-      before = after
+      const began = before
+      try {
+        taker.takeTurn(began)
+        before = this.#clock.now()
+        spentMs += this.#charged(taker, before - began)
+      } catch (error) {
+        before = this.#clock.now()
+        spentMs += before - began
+        warnOf(error)
+      }
     } while (spentMs < budgetMs)
     return before
   }
+}
+
+/** A taker that throws is a fault of this package, which must neither end the process nor be lost. */
+function warnOf(error: unknown): void {
+  process.emitWarning('A turn threw', {
+    type: 'ExpressAiProxyWarning',
+    code: 'AI_PROXY_TURN_THREW',
+    detail: shownError(error),
+  })
 }
 
 /** Much less costs throughput, much more costs everybody else's latency: `npm run bench` shows both. */

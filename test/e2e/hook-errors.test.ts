@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, mock, test } from 'node:test'
 import type { AiProxyOptions, HookName } from '../../lib/index.js'
+import { unhandledRejections } from '../support/unhandled.js'
 import { startApp } from './support/app.js'
 import { post } from './support/client.js'
 import { startProvider } from './support/provider.js'
@@ -8,16 +9,37 @@ import { streams } from './support/streams.js'
 import { within } from './support/waiting.js'
 
 const { chat } = streams
-const fault = new Error('a fault of the app')
-const fail = () => {
-  throw fault
+
+/** Like the errors of HTTP clients, whose getters look into a response that is not there. */
+class GettersFail extends Error {
+  get status(): number {
+    throw new Error('there is no response')
+  }
+  override get message(): string {
+    throw new Error('there is no response')
+  }
 }
+
+/** A proxy that throws whatever it is asked, `instanceof` among it. */
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+const faults: readonly [what: string, fault: unknown][] = [
+  ['an error', new Error('a fault of the app')],
+  ['an error with getters that throw', new GettersFail()],
+  ['a revoked proxy', revoked()],
+  ['nothing', undefined],
+]
 
 type Case = [hook: HookName, status: number, options: Partial<AiProxyOptions>]
 
-const cases: Case[] = [
+const casesOf = (fail: () => never): Case[] => [
   ['onRequest', 500, { onRequest: fail }],
   ['onRequest', 500, { onRequest: async () => fail() }],
+  ['onRequest', 500, { onRequest: () => thenableThat(fail) }],
   ['onEvent', 200, { onEvent: fail }],
   ['onFinish', 200, { onFinish: fail }],
   ['onFinish', 200, { onFinish: async () => fail() }],
@@ -28,14 +50,24 @@ const cases: Case[] = [
   ['forwardHeaders', 500, { forwardHeaders: fail }],
 ]
 
+/** What is no promise, and takes `await` for one: its `then` throws. */
+const thenableThat = (fail: () => never) => Object.defineProperty({}, 'then', { value: fail }) as Promise<never>
+
 /** What the record of each keeps; what comes after the answer, or beside it, fails no exchange. */
 const failsExchange: readonly HookName[] = ['onRequest', 'onEvent', 'auth', 'forwardHeaders']
 
+const thrown = faults.flatMap(([what, fault]) =>
+  casesOf(() => {
+    throw fault
+  }).map((each, at) => [what, fault, at, each] as const),
+)
+
 describe('what the app’s own code throws is told', () => {
-  for (const [at, [hook, status, options]] of cases.entries()) {
-    test(`${at}: ${hook}`, async (t) => {
+  for (const [what, fault, at, [hook, status, options]] of thrown) {
+    test(`${what}, ${at}: ${hook}`, async (t) => {
       const warned = mock.method(process, 'emitWarning', () => {})
       t.after(() => mock.restoreAll())
+      const unhandled = unhandledRejections(t)
       const told: unknown[][] = []
       const provider = await startProvider(t, { onCall: (call) => call.sse().end(Buffer.concat(chat.frames)) })
       const app = await startApp(t, {
@@ -47,9 +79,10 @@ describe('what the app’s own code throws is told', () => {
       await response.text()
       const record = await app.record()
       assert.equal(response.status, status)
+      assert.deepEqual(unhandled, [])
       assert.ok(told.length > 0)
       for (const [error, name, path] of told) {
-        assert.equal(error, fault)
+        assert.ok(Object.is(error, fault))
         assert.equal(name, hook)
         if (hook.startsWith('on')) assert.equal(path, chat.path)
       }
@@ -57,7 +90,7 @@ describe('what the app’s own code throws is told', () => {
         ({ arguments: [, details] }) => (details as { code?: string } | undefined)?.code,
       )
       assert.deepEqual(codes, ['AI_PROXY_HOOK_THREW'])
-      assert.equal(record.cause, failsExchange.includes(hook) ? fault : undefined)
+      assert.ok(Object.is(record.cause, failsExchange.includes(hook) ? fault : undefined))
     })
   }
 

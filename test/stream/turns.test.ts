@@ -53,6 +53,28 @@ describe('turns', () => {
     assert.equal(order.join(''), 'abcd'.repeat(5))
   })
 
+  test('go on after a taker that throws, which a process warning tells of', (t) => {
+    const warn = t.mock.method(process, 'emitWarning', () => {})
+    const { clock, turns } = manualTurns(10)
+    const order: string[] = []
+    const { proxy, revoke } = Proxy.revocable(new Error('x'), {})
+    revoke()
+    const failing = taker(() => {
+      throw proxy
+    })
+    turns.enqueue(failing)
+    turns.enqueue(taker(() => order.push('the next')))
+    clock.runRound()
+    turns.enqueue(taker(() => order.push('a later one')))
+    clock.runRound()
+    assert.deepEqual(order, ['the next', 'a later one'])
+    assert.deepEqual(failing.took, [])
+    assert.deepEqual(warn.mock.calls[0]?.arguments as unknown[], [
+      'A turn threw',
+      { type: 'ExpressAiProxyWarning', code: 'AI_PROXY_TURN_THREW', detail: 'an error that cannot be shown' },
+    ])
+  })
+
   test('are not held once they are taken, though there is always somebody who waits', async () => {
     const { clock, turns } = manualTurns(1)
     const enqueueOne = () => {
