@@ -196,6 +196,7 @@ describe('a function', () => {
     ],
     ...['x-ms-client-principal', 'x-goog-authenticated-user-email', 'x-forwarded-authorization', 'x-access-token'],
     ...['x-client-secret', 'x-goog-user-project', 'chatgpt-account-id', 'x-my-password', 'apikey'],
+    ...['x-apitoken', 'x-openrouter-apitoken', 'secretkey', 'masterkey', 'dpop', 'remote-user', 'client-cert'],
   ]
   for (const name of disguised) {
     test(`lets ${name} through only if we hold no credentials`, () => {
