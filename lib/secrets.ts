@@ -26,6 +26,11 @@ export class Secrets {
     this.#anchorBytes = this.#anchors.map((anchor) => Buffer.from(anchor))
   }
 
+  /** How many bytes the longest spelling has. */
+  get longest(): number {
+    return this.#spellings.longest
+  }
+
   get isEmpty(): boolean {
     return this.#origins.length === 0
   }
@@ -115,17 +120,43 @@ interface Origin {
   readonly isBase64: boolean
 }
 
-/** The secret parts of a value: it whole, what is behind a scheme (`Bearer …`), and what `Basic` encodes. */
+/** The value whole, and the secret parts of it. */
 function originsOf(value: string): Origin[] {
   const [, scheme = '', bare = value] = /^(\S+)\s+(\S.*)$/.exec(value) ?? []
-  const basic = scheme.toLowerCase() === 'basic' ? Buffer.from(bare, 'base64').toString() : ''
-  const password = basic.slice(basic.indexOf(':') + 1)
-  const parts = [...new Set([bare, basic, password])].filter(isSecret)
-  const secret = bare !== value && value.length >= MIN_LENGTH ? [value, ...parts] : parts
+  const decoded = decodedFrom(bare, scheme.toLowerCase() === 'basic')
+  const parts = [bare, decoded, ...secretsOfPair(decoded), ...secretsOfPair(bare), ...parametersIn(value)]
+  const secret = parts.filter(isSecret)
+  if (bare !== value && value.length >= MIN_LENGTH) secret.unshift(value)
+  const texts = [...new Set(secret)]
   return [
-    ...secret.map((text) => ({ text, isBase64: false })),
-    ...secret.map((text) => ({ text: Buffer.from(text).toString('base64').replace(/=+$/, ''), isBase64: true })),
+    ...texts.map((text) => ({ text, isBase64: false })),
+    ...texts.map((text) => ({ text: Buffer.from(text).toString('base64').replace(/=+$/, ''), isBase64: true })),
   ]
+}
+
+/** What base64 encodes: of `Basic` anything, of other schemes (`ApiKey`) a pair. */
+function decodedFrom(bare: string, isBasic: boolean): string {
+  if (!/^[A-Za-z\d+/_-]+=*$/.test(bare)) return ''
+  const text = Buffer.from(bare, 'base64').toString()
+  return isBasic || /^[ -9;-~]+:[ -~]*$/.test(text) ? text : ''
+}
+
+/** Of `id:KEY` the key; of `KEY:`, where the password is none, the name. */
+function secretsOfPair(text: string): string[] {
+  const colon = text.indexOf(':')
+  if (colon < 0 || text.startsWith('://', colon)) return []
+  const [name, password] = [text.slice(0, colon), text.slice(colon + 1)]
+  return [isSecret(password) ? password : name]
+}
+
+/** Parameters that tell how a request is signed, and other things that are no secret. */
+const OPEN_PARAMETER = /^(?:signedheaders|headers|algorithm|realm|type|version|path|domain|expires|lang|locale)$/i
+
+/** Of `Token token="KEY"`, `session=KEY; …` and `Credential=…, Signature=…` the values. */
+function parametersIn(value: string): string[] {
+  return [...value.matchAll(/(?<![^\s;,])([\w.-]+)=(?:"([^"]*)"|([^\s;,"]+))/g)]
+    .filter(([, name = '']) => !OPEN_PARAMETER.test(name))
+    .map(([, , quoted, plain]) => quoted ?? plain ?? '')
 }
 
 function isSecret(text: string): boolean {

@@ -59,6 +59,37 @@ test('of `Basic …` the password is hidden, too', () => {
   }
 })
 
+describe('the key within a value is hidden, too', () => {
+  const key = 'f3a9c2e1-key-77'
+  for (const value of [
+    `session=${key}`,
+    `lang=en; session=${key}; theme=dark`,
+    `Token token="${key}"`,
+    `Token token="${key}", email="a"`,
+    `Key id:${key}`,
+    `id:${key}`,
+    `ApiKey ${base64(`id:${key}`)}`,
+    `Basic ${base64(`${key}:`)}`,
+    `Basic ${base64(`${key}:x`)}`,
+    `AWS4-HMAC-SHA256 Credential=AKIA1234/eu, SignedHeaders=host;x-amz-date, Signature=${key}`,
+  ]) {
+    test(value, () => {
+      assert.equal(new Secrets([value]).hide(`bad key ${key}, again`), `bad key ${'*'.repeat(key.length)}, again`)
+    })
+  }
+
+  test('and not what stands beside it', () => {
+    for (const [value, text] of [
+      [`Basic ${base64(`dev@site.example:${key}`)}`, 'dev@site.example'],
+      [`Key project-2024:${key}`, 'project-2024'],
+      [`AWS4-HMAC-SHA256 SignedHeaders=x-amz-content-sha256;host, Signature=${key}`, 'x-amz-content-sha256'],
+      ['https://site1.example', '//site1.example'],
+    ] as const) {
+      assert.equal(new Secrets([value]).hide(`of ${text}`), `of ${text}`)
+    }
+  })
+})
+
 test('of several, the longer is hidden whole', () => {
   assert.equal(
     new Secrets(['secret1', 'secret1-and-more']).hide('secret1-and-more, secret1'),
