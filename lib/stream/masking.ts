@@ -119,9 +119,6 @@ export class MaskingMeter implements Metering {
   }
 }
 
-/** On either side of where two pieces meet, a secret may stand that is in neither. */
-const SECRET_BYTES = 4096
-
 /** The pieces of a large frame, as they come, without secrets. */
 class MaskedPieces {
   readonly #secrets: Secrets
@@ -136,19 +133,38 @@ class MaskedPieces {
     const masked = this.#masked
     while (masked.length < pieces.length - last) {
       masked.push(this.#secrets.hideIn(pieces[masked.length]!))
-      if (masked.length > 1) this.#maskBetween(masked.length - 2, masked.length - 1)
+      this.#maskInto(masked.length - 1, pieces)
     }
     return masked
   }
 
-  #maskBetween(first: number, second: number): void {
-    const end = this.#masked[first]!
-    const start = this.#masked[second]!
-    const [before, behind] = [end.subarray(-SECRET_BYTES), start.subarray(0, SECRET_BYTES)]
-    const both = Buffer.concat([before, behind])
-    const hidden = this.#secrets.hideIn(both)
-    if (hidden === both) return
-    this.#masked[first] = Buffer.concat([end.subarray(0, -before.length), hidden.subarray(0, before.length)])
-    this.#masked[second] = Buffer.concat([hidden.subarray(before.length), start.subarray(behind.length)])
+  /** Masks the secrets that began in the pieces before this one, however many, and go on in it. */
+  #maskInto(index: number, pieces: readonly Buffer[]): void {
+    const reach = this.#secrets.longest - 1
+    let first = index
+    let before = 0
+    while (first > 0 && before < reach) before += pieces[--first]!.length
+    if (before === 0) return
+    const skipped = Math.max(0, before - reach)
+    const begun = [pieces[first]!.subarray(skipped), ...pieces.slice(first + 1, index)]
+    const around = Buffer.concat([...begun, pieces[index]!.subarray(0, reach)])
+    const hidden = this.#secrets.hideIn(around)
+    if (hidden === around) return
+    let at = -skipped
+    for (let each = first; each <= index; each++) {
+      this.#masked[each] = maskedLike(this.#masked[each]!, around, hidden, at)
+      at += pieces[each]!.length
+    }
   }
+}
+
+/** The piece, masked where `hidden` differs from what it was made of; its first byte stands there at `at`. */
+function maskedLike(piece: Buffer, original: Buffer, hidden: Buffer, at: number): Buffer {
+  const masked = Buffer.from(piece)
+  const end = Math.min(piece.length, hidden.length - at)
+  for (let index = Math.max(0, -at); index < end; index++) {
+    const byte = hidden[at + index]!
+    if (byte !== original[at + index]) masked[index] = byte
+  }
+  return masked
 }

@@ -105,6 +105,30 @@ describe('a large frame that quotes a key', () => {
     }
   })
 
+  test('passes without it, in however many of its pieces it stands', () => {
+    const lines = `data: {"a":"${long}`
+    for (const sizes of [[10, 3, 13], Array.from({ length: 60 }, () => 1), [2, 2, 40], [1, 16, 1, 30]]) {
+      for (let before = 0; before < 25; before++) {
+        const end = `${'y'.repeat(before)}${KEY}${'z'.repeat(40)}`
+        const pieces = [Buffer.from(lines), ...cutInto(Buffer.from(end), sizes)]
+        const meter = new MaskingMeter(secrets, sse, undefined)
+        for (let count = 1; count < pieces.length; count++) meter.follow(pieces.slice(0, count))
+        const last = meter.pass(pieces.at(-1)!, [pieces.at(-1)!.length], 0, pieces.slice(0, -1))!
+        const out = Buffer.concat([...meter.ahead!, last])
+        assert.equal(String(out), (lines + end).replace(KEY, hidden), `${sizes}, ${before}`)
+      }
+    }
+  })
+
+  test('passes without a secret of any length that stands in two of its pieces', () => {
+    const token = `eyJ${'abc123'.repeat(2000)}`
+    const meter = new MaskingMeter(new Secrets([`Bearer ${token}`]), sse, undefined)
+    const body = Buffer.from(`data: ${long}${token}\n\n`)
+    const pieces = [body.subarray(0, 306_000), body.subarray(306_000)] as const
+    const last = meter.pass(pieces[1], [pieces[1].length], 0, [pieces[0]])!
+    assert.equal(String(Buffer.concat([...meter.ahead!, last])), String(body).replace(token, '*'.repeat(token.length)))
+  })
+
   test('of AWS is written anew', () => {
     const out = passed(awsEventStream, framedWith(awsEventStream, `{"a":"${long}${KEY}"}`), 50_000)
     assert.equal(awsEventStream.read(out)?.data, `{"a":"${long}${hidden}"}`)
@@ -134,4 +158,16 @@ describe('a large frame that quotes a key', () => {
 
 function framedWith(framing: Framing, data: string): Buffer {
   return framing.write({ data })
+}
+
+/** The bytes in pieces of these sizes, and the rest. */
+function cutInto(bytes: Buffer, sizes: readonly number[]): Buffer[] {
+  const pieces: Buffer[] = []
+  let start = 0
+  for (const size of sizes) {
+    if (start + size >= bytes.length) break
+    pieces.push(bytes.subarray(start, start + size))
+    start += size
+  }
+  return [...pieces, bytes.subarray(start)]
 }
