@@ -2,7 +2,6 @@ import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
 import { type BodyBytes, isInMemory } from '../request/body-bytes.js'
-import { Brake } from '../stream/brake.js'
 
 /** What http-proxy-middleware may know of the client's connection. */
 interface ClientSide {
@@ -77,11 +76,8 @@ export class StandInRequest extends EventEmitter {
     if (!body || isInMemory(body)) {
       this.#write(upstream, body ?? [])
     } else if (!this.#isReleased) {
-      const brake = new Brake(body)
-      this.#onData = (chunk) => {
-        brake.count()
-        this.#onChunk(chunk)
-      }
+      // No brake: the pipe stops reading by itself, and a brake would resume a connection that it has paused.
+      this.#onData = this.#onChunk
       body.on('data', this.#onData)
       body.pipe(upstream)
     }

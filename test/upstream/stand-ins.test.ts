@@ -173,6 +173,22 @@ describe('a long body', () => {
     }
   }
 
+  test('that passes is not resumed behind the back of the pipe, however many chunks it comes in', async () => {
+    let resumed = 0
+    const upstream = new Slow()
+    const socket = { pause: () => {}, resume: () => resumed++ }
+    const body = Object.assign(new PassThrough({ highWaterMark: 10_000 }), { socket, httpVersionMajor: 1 })
+    const chunks: Buffer[] = []
+    new StandInRequest(request(body), (chunk) => chunks.push(chunk)).pipe(upstream)
+    for (let n = 0; n < 1500; n++) {
+      body.emit('data', Buffer.from('x'))
+      await Promise.resolve()
+    }
+    await settled()
+    assert.deepEqual([chunks.length, resumed], [1500, 0])
+    body.destroy()
+  })
+
   test('goes out in pieces, as they are taken, and is let go of at its end', async () => {
     let sent = 0
     const upstream = new Slow()
