@@ -3,7 +3,7 @@ import { carry } from './carry.js'
 import { check, objectOf } from './check.js'
 import { type Config, resolveOptions } from './config.js'
 import { debug } from './debug.js'
-import { isA, toFailure } from './errors.js'
+import { AiProxyError, isA, toFailure } from './errors.js'
 import { Exchange, type ExchangeSnapshot } from './exchange.js'
 import type { House } from './house.js'
 import { type AiProxyStats, Ledger } from './ledger.js'
@@ -79,6 +79,8 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
     const delivery = new Delivery(exchange, config, turns, events)
     ledger.begin(exchange, delivery)
     carry(exchange, delivery, house).catch((thrown) => {
+      // Work that is given up because the exchange is over is no failure of its own.
+      if (exchange.isSettled && isA(AiProxyError, thrown) && thrown.code === 'aborted') return
       if (isA(BodyConsumedError, thrown)) house.warnings.tell('AI_PROXY_BODY_CONSUMED')
       if (isA(AsyncFilterError, thrown)) house.warnings.tell('AI_PROXY_ASYNC_FORWARD_HEADERS')
       delivery.fail(toFailure(thrown))

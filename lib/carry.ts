@@ -7,7 +7,8 @@ import { readBody } from './request/body.js'
 import { editedRequest } from './request/edit.js'
 import { admitEndpoint, allowHeader, refuseWebSocket } from './request/endpoints.js'
 import { heldBack, isFramingHeader } from './request/headers.js'
-import { providerPath } from './request/provider-path.js'
+import type { HeldShare } from './request/held-bytes.js'
+import { type ProviderPath, providerPath } from './request/provider-path.js'
 import { secretsIn } from './request/secret-values.js'
 import { takesJson } from './request/takes-json.js'
 import { upstreamRequest, withBody } from './request/upstream-request.js'
@@ -18,7 +19,7 @@ import { awaitFront, isBehindAnother } from './stream/pipeline.js'
 /** One exchange, up to where the provider's answer takes over. What it throws is the exchange's failure. */
 export async function carry(exchange: Exchange, delivery: Delivery, house: House): Promise<void> {
   const { req } = exchange
-  const { config, ledger, observers } = house
+  const { config, ledger } = house
   // Before anything can be refused: a refusal, too, is said in the client's protocol.
   exchange.format = config.format ?? formatOf(config.prefix + exchange.path)
   debug.request('%s %s %s', exchange.id, req.method, exchange.path)
@@ -40,13 +41,25 @@ export async function carry(exchange: Exchange, delivery: Delivery, house: House
   }
   admitEndpoint(methods, req.method)
   ledger.admitExchange(exchange, config.limits)
+  const share = house.held.share()
+  exchange.held = share
+  await share.during(() => carryBody(exchange, delivery, house, path, share))
+}
 
+/** Reads the body, and sends it on as it is to be. */
+async function carryBody(
+  exchange: Exchange,
+  delivery: Delivery,
+  house: House,
+  path: ProviderPath,
+  share: HeldShare,
+): Promise<void> {
+  const { req } = exchange
+  const { config, ledger, observers } = house
   const onBytes = (count: number) => {
     exchange.requestBytes += count
   }
   const readsAll = takesJson(config.format, config.prefix + path.decoded)
-  const share = house.held.share()
-  exchange.held = share
   const given = await readBody(req, config.limits, onBytes, config.readsRequests, readsAll, {
     share,
     turns: house.turns,

@@ -236,8 +236,8 @@ export class Exchange implements Placed {
     this.#failure ??= failure
     if (this.#outcome !== undefined) return false
     this.#outcome = outcome
-    // Whatever still reads the body stops.
-    this.held?.release()
+    // Whatever still reads the body stops. What is held of it counts until whoever holds it lets go.
+    this.held?.close()
     return true
   }
 

@@ -33,6 +33,7 @@ export class Sending implements TurnTaker, AttemptEvents {
   #retriesLeft = 1
   /** The body has gone out, as far as that can be told. */
   #isSent = false
+  #current: Attempt | undefined
 
   /** @param unasked the same request without the question for usage, if that is ours */
   constructor(
@@ -52,7 +53,7 @@ export class Sending implements TurnTaker, AttemptEvents {
   takeTurn(): void {
     const { req, res, isSettled } = this.#exchange
     // A client that left meanwhile waits for a turn as well, behind this one.
-    if (isSettled || hasDeparted(req, res)) return
+    if (isSettled || hasDeparted(req, res)) return this.#letGo()
     try {
       if (this.#request) this.#attempt(this.#request)
     } catch (error) {
@@ -61,6 +62,17 @@ export class Sending implements TurnTaker, AttemptEvents {
   }
 
   turnTook(): void {}
+
+  /** Stops, in any phase, and lets go of the body. */
+  end(): void {
+    this.#current?.end()
+    this.#letGo()
+  }
+
+  #letGo(): void {
+    this.#request = this.#unasked = undefined
+    this.#exchange.held?.release()
+  }
 
   onConnect(): void {
     debug.upstream('%s connected', this.#exchange.id)
@@ -73,7 +85,8 @@ export class Sending implements TurnTaker, AttemptEvents {
     this.#unasked = undefined
     if (unasked && REFUSALS.includes(statusCode)) {
       return peek(response, PEEKED_BYTES, (start) => {
-        if (start && namesUsageRequest(start)) this.#askAgain(unasked)
+        // A client that has left is not asked for again.
+        if (start && namesUsageRequest(start) && !this.#exchange.isSettled) this.#askAgain(unasked)
         else this.#begin(response, start !== undefined)
       })
     }
@@ -85,8 +98,7 @@ export class Sending implements TurnTaker, AttemptEvents {
   #askAgain(unasked: UpstreamRequest): void {
     const exchange = this.#exchange
     debug.upstream('%s asks again, without stream_options', exchange.id)
-    this.#delivery.upstream?.end()
-    if (exchange.isSettled) return
+    this.#current?.end()
     exchange.hidesUsage = false
     this.#request = unasked
     this.#isAskedAgain = true
@@ -143,7 +155,8 @@ export class Sending implements TurnTaker, AttemptEvents {
     this.#exchange.phase = 'connecting'
     this.#isSent = false
     const attempt = new Attempt(request, this)
-    this.#delivery.upstream = attempt
+    this.#current = attempt
+    this.#delivery.upstream = this
     this.#awaitUpload(request)
     attempt.start(this.#house.upstream.handle)
   }

@@ -22,9 +22,13 @@ export function isInMemory(body: object): body is BodyBytes {
   return Buffer.isBuffer(body) || Array.isArray(body)
 }
 
-/** In one piece, which is copied in turns if it is long. */
-export async function inOnePiece(pieces: readonly Buffer[]): Promise<Buffer> {
-  return lengthOf(pieces) > SHORT_BYTES ? inTurns(copied(pieces), sharedTurns()) : Buffer.concat(pieces)
+/**
+ * In one piece, which is copied in turns if it is long.
+ *
+ * @param isUnneeded says when the copying can be given up
+ */
+export async function inOnePiece(pieces: readonly Buffer[], isUnneeded?: () => boolean): Promise<Buffer> {
+  return lengthOf(pieces) > SHORT_BYTES ? inTurns(copied(pieces), sharedTurns(), isUnneeded) : Buffer.concat(pieces)
 }
 
 function* copied(pieces: readonly Buffer[]): Piecework<Buffer> {

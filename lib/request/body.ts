@@ -100,7 +100,7 @@ export async function readBody(
   const decoder = decoderFor(encoding)
   if (!isEdited) {
     try {
-      if (decoder === 'identity') return { content, headers, ...(await glanced(content, means.turns)) }
+      if (decoder === 'identity') return { content, headers, ...(await glanced(content, means)) }
       // What cannot be decoded here need not be: the provider may know it.
       const glance = decoder ? await glancedInto(content, decoder, means) : { json: undefined }
       return { content, headers, ...glance }
@@ -112,11 +112,11 @@ export async function readBody(
   }
   if (decoder === undefined) throw undecodable()
   const text = decoder === 'identity' ? content : await decoded(content, decoder, limits, means)
-  const spans = await surveyed(text, means.turns)
+  const spans = await surveyed(text, means)
   if (left && 'json' in left) return { content, headers, json: left.json, spans }
   const { 'content-encoding': _, ...plain } = headers
   plain['content-length'] = String(text.length)
-  return { content: text, headers: plain, json: await parsed(text, means.turns), spans }
+  return { content: text, headers: plain, json: await parsed(text, means), spans }
 }
 
 const EMPTY = { 'content-length': '0' }
@@ -141,9 +141,9 @@ async function readAll(
   req: IncomingMessage,
   limits: Readonly<Limits>,
   onBytes: (count: number) => void,
-  { share, turns }: ReadingMeans,
+  means: ReadingMeans,
 ): Promise<Buffer> {
-  const blocks = new Blocks(share)
+  const blocks = new Blocks(means.share)
   await new Promise<void>((resolve, reject) => {
     const brokenOff = () => new AiProxyError('invalid_request', 'The request body broke off')
     if (req.destroyed) return reject(brokenOff())
@@ -155,7 +155,9 @@ async function readAll(
       reject(failure)
     }
     const brake = new Brake(req)
-    const onData = (chunk: Buffer) => {
+    const onData = (data: Buffer | string) => {
+      // Strings come where something before the proxy has called `req.setEncoding()`.
+      const chunk = typeof data === 'string' ? Buffer.from(data, req.readableEncoding ?? 'utf8') : data
       brake.count()
       onBytes(chunk.length)
       if (blocks.size + chunk.length > limits.maxRequestBytes) return refuse(limitFailure('request_too_large', limits))
@@ -175,19 +177,24 @@ async function readAll(
     }
     req.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
   })
-  return finished(blocks.joined(), blocks.size, turns)
+  return finished(blocks.joined(), blocks.size, means)
 }
 
 /** Larger bodies are looked through for what the proxy needs; whether they are valid, the provider says. */
 const PARSED_WHOLE_BYTES = 256 * 1024
 
 /** Does work on a body at once if the body is small, otherwise in turns. */
-function finished<T>(work: Piecework<T>, bytes: number, turns: TurnScheduler): T | Promise<T> {
-  if (bytes > PARSED_WHOLE_BYTES) return inTurns(work, turns)
+function finished<T>(work: Piecework<T>, bytes: number, means: ReadingMeans): T | Promise<T> {
+  if (bytes > PARSED_WHOLE_BYTES) return inTurnsOf(means, work)
   for (;;) {
     const { done, value } = work.next()
     if (done) return value
   }
+}
+
+/** Long work, given up once the request is over. */
+function inTurnsOf<T>({ share, turns }: ReadingMeans, work: Piecework<T>): Promise<T> {
+  return inTurns(work, turns, () => share.isClosed)
 }
 
 type Glance = Pick<RequestBody, 'json' | 'decoded' | 'spans'>
@@ -199,10 +206,10 @@ const HARMLESS_BYTES = 16 * 1024
 const PARSED_WHOLE_WORK = 50_000
 
 /** What the proxy needs to know of a body that goes on as it is. */
-async function glanced(bytes: Buffer, turns: TurnScheduler): Promise<Glance> {
+async function glanced(bytes: Buffer, means: ReadingMeans): Promise<Glance> {
   if (bytes.length <= HARMLESS_BYTES) return { json: parsedAtOnce(bytes) }
   const survey = new JsonSurvey(bytes, surveyedFields)
-  await finished(inSteps(survey), bytes.length, turns)
+  await finished(inSteps(survey), bytes.length, means)
   if (bytes.length <= PARSED_WHOLE_BYTES && survey.work <= PARSED_WHOLE_WORK) {
     return { json: parsedAtOnce(bytes), spans: survey.spans }
   }
@@ -215,10 +222,10 @@ async function glanced(bytes: Buffer, turns: TurnScheduler): Promise<Glance> {
 const GLANCED_AT_BYTES = 1024 * 1024
 
 /** The same of a compressed body. Of what it says, only its first part is decoded, and only little is kept. */
-async function glancedInto(bytes: Buffer, decoder: Decoder, { share, turns }: ReadingMeans): Promise<Glance> {
+async function glancedInto(bytes: Buffer, decoder: Decoder, means: ReadingMeans): Promise<Glance> {
   const json: Record<string, unknown> = Object.create(null)
   const scanner = new TopLevelScanner(['model', 'stream'], json)
-  const blocks = new Blocks(share)
+  const blocks = new Blocks(means.share)
   let size = 0
   const isWhole = await decode(bytes, decoder, (chunk) => {
     size += chunk.length
@@ -227,8 +234,8 @@ async function glancedInto(bytes: Buffer, decoder: Decoder, { share, turns }: Re
     return size < GLANCED_AT_BYTES
   })
   if (isWhole && size <= PARSED_WHOLE_BYTES) {
-    const text = await finished(blocks.joined(), size, turns)
-    return { ...(await glanced(text, turns)), decoded: text }
+    const text = await finished(blocks.joined(), size, means)
+    return { ...(await glanced(text, means)), decoded: text }
   }
   blocks.drop()
   return { json: isWhole && !scanner.isWhole ? undefined : json }
@@ -239,9 +246,9 @@ async function decoded(
   bytes: Buffer,
   decoder: Decoder,
   limits: Readonly<Limits>,
-  { share, turns }: ReadingMeans,
+  means: ReadingMeans,
 ): Promise<Buffer> {
-  const blocks = new Blocks(share)
+  const blocks = new Blocks(means.share)
   const isSmaller = limits.maxDecodedRequestBytes < limits.maxRequestBytes
   const most = isSmaller ? limits.maxDecodedRequestBytes : limits.maxRequestBytes
   const isWhole = await decode(bytes, decoder, (chunk) => {
@@ -250,8 +257,8 @@ async function decoded(
     return true
   })
   if (!isWhole) throw limitFailure(isSmaller ? 'decoded_request_too_large' : 'request_too_large', limits)
-  share.remove(bytes.length)
-  return finished(blocks.joined(), blocks.size, turns)
+  means.share.remove(bytes.length)
+  return finished(blocks.joined(), blocks.size, means)
 }
 
 /**
@@ -274,18 +281,19 @@ function* inSteps(survey: JsonSurvey): Piecework<void> {
 }
 
 /** Where the fields are of a body that an option reads; refused if it would take too long to read. */
-async function surveyed(bytes: Buffer, turns: TurnScheduler): Promise<ReadonlyMap<string, Span>> {
+async function surveyed(bytes: Buffer, means: ReadingMeans): Promise<ReadonlyMap<string, Span>> {
   const survey = new JsonSurvey(bytes, undefined, BOUNDS)
-  await finished(inSteps(survey), bytes.length, turns)
+  await finished(inSteps(survey), bytes.length, means)
   if (survey.exceeded) throw new AiProxyError('invalid_request', `The request body ${unwieldy[survey.exceeded]}`)
   return survey.spans
 }
 
-async function parsed(bytes: Buffer, turns: TurnScheduler): Promise<unknown> {
+async function parsed(bytes: Buffer, means: ReadingMeans): Promise<unknown> {
   if (bytes.length <= PARSED_WHOLE_BYTES) return parsedAtOnce(bytes)
   try {
-    return await inTurns(parsedInPieces(bytes), turns)
+    return await inTurnsOf(means, parsedInPieces(bytes))
   } catch (error) {
+    if (error instanceof AiProxyError) throw error
     if (error instanceof JsonPiecesError) {
       throw new AiProxyError('invalid_request', `The request body ${error.message}`)
     }

@@ -92,7 +92,7 @@ export async function editedRequest(
     const isOfApp = (exchange.req as { body?: unknown }).body === body.json
     const json = isOfApp ? (jsonIn(text) as Record<string, unknown>) : body.json
     const edit = applyModelOptions(json, modelOptions, target)
-    if (edit) body = withContent(body, await inOnePiece(splicedPieces(text, edit)), json)
+    if (edit) body = withContent(body, await inOnePiece(splicedPieces(text, edit), () => exchange.isSettled), json)
     learn()
   }
   let headers: Readonly<Record<string, string>> = {}

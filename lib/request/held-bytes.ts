@@ -21,7 +21,9 @@ export class HeldBytes {
 export class HeldShare {
   readonly #all: HeldBytes
   #bytes = 0
-  #isReleased = false
+  #isClosed = false
+  /** Work that holds the bytes is under way. */
+  #isWorkedOn = false
 
   constructor(all: HeldBytes) {
     this.#all = all
@@ -30,10 +32,10 @@ export class HeldShare {
   /**
    * Counts further bytes, before they are kept.
    *
-   * @throws AiProxyError `held_bytes_exceeded`; `aborted` after `release()`: nobody needs the body any more
+   * @throws AiProxyError `held_bytes_exceeded`; `aborted` after `close()`: nobody needs the body any more
    */
   add(bytes: number): void {
-    if (this.#isReleased) throw new AiProxyError('aborted', 'The request is over')
+    if (this.#isClosed) throw new AiProxyError('aborted', 'The request is over')
     if (bytes > 0 && this.#all.count + bytes > this.#all.limits.maxHeldBytes) {
       throw limitFailure('held_bytes_exceeded', this.#all.limits)
     }
@@ -43,15 +45,43 @@ export class HeldShare {
 
   /** Gives some of them back. */
   remove(bytes: number): void {
-    if (this.#isReleased) return
-    this.#bytes -= bytes
-    this.#all.count -= bytes
+    const fewer = Math.min(bytes, this.#bytes)
+    this.#bytes -= fewer
+    this.#all.count -= fewer
   }
 
-  /** Gives all back, for good. */
+  /** The request is over: nothing is added any more, and work on its body stops. */
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** Takes no further bytes. What is held counts until it is let go of. */
+  close(): void {
+    this.#isClosed = true
+  }
+
+  /** Gives all back, for good: at once, or when the work is over that still holds the bytes. */
   release(): void {
-    if (this.#isReleased) return
-    this.#isReleased = true
+    this.#isClosed = true
+    if (!this.#isWorkedOn) this.#free()
+  }
+
+  /**
+   * Counts the bytes until work that holds them is over, whatever becomes of the request meanwhile.
+   *
+   * @param work if the share is closed when it ends, it has let go of the bytes
+   */
+  async during(work: () => Promise<void>): Promise<void> {
+    this.#isWorkedOn = true
+    try {
+      await work()
+    } finally {
+      this.#isWorkedOn = false
+      if (this.#isClosed) this.#free()
+    }
+  }
+
+  #free(): void {
     this.#all.count -= this.#bytes
     this.#bytes = 0
   }

@@ -48,7 +48,7 @@ export async function runHook(
   const headers: Record<string, string> = {}
   let isSigned = false
   const isOfApp = (exchange.req as { body?: unknown }).body === body.json
-  const bodyOf = await changesOf(body, rewrite, isOfApp)
+  const bodyOf = await changesOf(body, rewrite, isOfApp, () => exchange.isSettled)
   const view = {
     ...exchange.hookView(),
     body: body.json,
@@ -87,12 +87,15 @@ async function changesOf(
   body: RequestBody,
   rewrite: Rewrite,
   isOfApp: boolean,
+  isUnneeded: () => boolean,
 ): Promise<(json: unknown) => RequestBody> {
   const { json: given } = body
   const text = jsonText(body)
   // The hook may change the very object that it sees: what it was is read from the text again, or copied.
   const isLong = text !== undefined && text.length > PARSED_AT_ONCE_BYTES
-  let before = isLong ? await inTurns(isOfApp ? parsedInPieces(text) : copiedInPieces(given), sharedTurns()) : undefined
+  let before = isLong
+    ? await inTurns(isOfApp ? parsedInPieces(text) : copiedInPieces(given), sharedTurns(), isUnneeded)
+    : undefined
   return (json) => {
     if (given === undefined || json === undefined) return json === given ? body : rewrite(body, json, undefined)
     before ??= text && jsonIn(text)

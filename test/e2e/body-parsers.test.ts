@@ -48,6 +48,21 @@ describe('behind body parsers', () => {
     }
   }
 
+  for (const encoding of ['utf8', 'latin1', 'base64'] as const) {
+    test(`a body that comes as strings, because of setEncoding('${encoding}')`, async (t) => {
+      const { provider, client } = await startEchoed(t, (app) =>
+        app.use((req, _res, next) => {
+          req.setEncoding(encoding)
+          next()
+        }),
+      )
+      client.request('POST', path, { ...json }, Buffer.from(spelled).toString('latin1'))
+      const call = await provider.next()
+      assert.equal(Buffer.from(await call.text, 'latin1').toString(), spelled)
+      await client.sees(' 200 ')
+    })
+  }
+
   test('express.urlencoded(): a form', async (t) => {
     const { provider, client } = await startEchoed(t, (app) => app.use(express.urlencoded({ extended: true })), {
       endpoints: 'all',

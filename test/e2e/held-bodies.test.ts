@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { startApp } from './support/app.js'
 import { connect } from './support/client.js'
 import { startProvider } from './support/provider.js'
+import { until } from './support/waiting.js'
 
 const path = '/ai/v1/chat/completions'
 const body = { model: 'm', stream: true, x: 'x'.repeat(100_000) }
@@ -37,6 +38,37 @@ describe('a request body', () => {
     whole.leave()
     await app.record()
     assert.equal(app.proxy.stats().heldBytes, 0)
+  })
+
+  test('counts while the provider is drained, until it begins to answer', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, onClientDisconnect: 'drain' })
+    const client = (await connect(t, app.port)).post(path, body)
+    const call = await provider.next()
+    client.leave()
+    await until(() => app.proxy.exchanges[0]?.phase === 'draining', 'it is drained')
+    assert.ok(app.proxy.stats().heldBytes >= 100_000)
+    call.sse().end('data: [DONE]\n\n')
+    const { outcome } = await app.record()
+    assert.deepEqual([outcome, app.proxy.stats().heldBytes], ['client_disconnect', 0])
+  })
+
+  test('counts while a hook has it, though the client has left', async (t) => {
+    const provider = await startProvider(t)
+    let goOn = () => {}
+    let isAsked = false
+    const onRequest = () => {
+      isAsked = true
+      return new Promise<void>((resolve) => (goOn = resolve))
+    }
+    const app = await startApp(t, { target: provider.url, onRequest })
+    const client = (await connect(t, app.port)).post(path, body)
+    await until(() => isAsked, 'the hook is called')
+    client.leave()
+    await app.record()
+    assert.ok(app.proxy.stats().heldBytes >= 100_000)
+    goOn()
+    await until(() => app.proxy.stats().heldBytes === 0, 'nothing is held')
   })
 
   test('is let go of when the provider cannot be reached, and when it resets', async (t) => {

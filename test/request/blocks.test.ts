@@ -97,4 +97,44 @@ describe('what is held', () => {
     share.remove(1)
     assert.equal(all.count, 0)
   })
+
+  test('counts after the exchange is over until it is let go of, and takes nothing more', () => {
+    const all = new HeldBytes(defaultLimits)
+    const share = all.share()
+    share.add(5)
+    share.close()
+    assert.throws(() => share.add(1), { code: 'aborted' })
+    assert.equal(all.count, 5)
+    share.remove(2)
+    assert.equal(all.count, 3)
+    share.release()
+    assert.equal(all.count, 0)
+  })
+
+  test('counts as long as work holds it, though it was let go of meanwhile', async () => {
+    const all = new HeldBytes(defaultLimits)
+    const share = all.share()
+    share.add(5)
+    let finish = () => {}
+    const work = share.during(() => new Promise<void>((resolve) => (finish = resolve)))
+    share.release()
+    assert.equal(all.count, 5)
+    finish()
+    await work
+    assert.equal(all.count, 0)
+  })
+
+  test('goes on counting after work of an exchange that goes on', async () => {
+    const all = new HeldBytes(defaultLimits)
+    const share = all.share()
+    share.add(5)
+    await share.during(async () => {})
+    assert.equal(all.count, 5)
+    const failing = share.during(async () => {
+      share.close()
+      throw new Error('it fails')
+    })
+    await assert.rejects(failing, /it fails/)
+    assert.equal(all.count, 0)
+  })
 })

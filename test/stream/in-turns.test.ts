@@ -38,3 +38,23 @@ test('what it throws is what the promise rejects with, and it is not continued',
   await assert.rejects(failing, /enough/)
   assert.equal(turns.waiting, 0)
 })
+
+test('it is given up once nobody needs it any more, and its promise rejects', async () => {
+  const { clock, turns } = manualTurns(1)
+  let pieces = 0
+  let isUnneeded = false
+  const work = (function* (): Generator<void, never> {
+    for (;;) {
+      pieces++
+      clock.time += 2
+      yield
+    }
+  })()
+  const given = inTurns(work, turns, () => isUnneeded)
+  clock.runRound()
+  clock.runRound()
+  isUnneeded = true
+  clock.runAll()
+  await assert.rejects(given, { code: 'aborted' })
+  assert.deepEqual([pieces, turns.waiting], [2, 0])
+})
