@@ -88,10 +88,10 @@ async function carryBody(
   }
 
   awaitFirstByte()
-  const further = [...observers.onRequest(exchange), edited.headers]
-  const request = await upstreamRequest(req, path, edited.body, config, further)
+  const observed = observers.onRequest(exchange)
+  const request = await upstreamRequest(req, path, edited.body, config, observed, edited.headers)
   if (debug.request.enabled) debug.request('%s not forwarded: %s', exchange.id, heldBack(req.headers, request.headers))
-  exchange.secrets = secretsIn(request, config, further)
+  exchange.secrets = secretsIn(request, config, [...observed, edited.headers])
   if (exchange.isSettled) return
   const unasked = edited.unasked && withBody(request, edited.unasked)
   if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.openEarly()

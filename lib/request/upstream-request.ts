@@ -11,7 +11,8 @@ import { forwardedQuery } from './query.js'
 /**
  * What goes to the provider: the client's path, query, headers and body as far as they go on, and our credentials.
  *
- * @param further headers of hooks and observers; they win over all others
+ * @param observed headers of observers, which tell of traces; they win over those of the client and of options
+ * @param hooked headers of a hook, which may be credentials; they win over all others
  * @throws AiProxyError `credentials_unavailable`
  */
 export async function upstreamRequest(
@@ -19,13 +20,14 @@ export async function upstreamRequest(
   path: ProviderPath,
   body: RequestBody,
   config: Config,
-  further: readonly Readonly<Record<string, string>>[] = [],
+  observed: readonly Readonly<Record<string, string>>[] = [],
+  hooked: Readonly<Record<string, string>> = {},
 ): Promise<UpstreamRequest> {
   const { auth } = config
   const authHeaders = await resolveCredentials('auth.headers', auth.headers)
   const authQuery = await resolveCredentials('auth.query', auth.query)
   // A hook may hold them, too: for each user another, or a signature.
-  const holdsCredentials = config.holdsCredentials || (!config.forwardCredentials && further.some(mayHoldCredentials))
+  const holdsCredentials = config.holdsCredentials || (!config.forwardCredentials && mayHoldCredentials(hooked))
   const isGoogle = isGoogleApi(config.origin, config.prefix + path.decoded)
   const query = forwardedQuery(path.query, { ours: authQuery, holdsCredentials, isGoogle })
 
@@ -43,7 +45,7 @@ export async function upstreamRequest(
   headers['accept-encoding'] = 'identity'
   for (const [name, value] of config.headers) headers[name] = value
   for (const [name, value] of authHeaders) headers[name] = value
-  for (const each of further) {
+  for (const each of [...observed, hooked]) {
     // W3C Trace Context: a `tracestate` belongs to its `traceparent`.
     if ('traceparent' in each) delete headers.tracestate
     for (const [name, value] of Object.entries(each)) {

@@ -98,7 +98,14 @@ describe('what goes to the provider', () => {
     const req = { ...client, headers: { ...client.headers, 'x-api-key': 'mine' } } as unknown as Request
     const sent = async (options: Partial<AiProxyOptions>, hooked: Record<string, string>) => {
       const config = resolveOptions({ target: 'https://provider.example', ...options })
-      const { headers, url } = await upstreamRequest(req, providerPath('/v1/messages?key=mine'), body, config, [hooked])
+      const { headers, url } = await upstreamRequest(
+        req,
+        providerPath('/v1/messages?key=mine'),
+        body,
+        config,
+        [],
+        hooked,
+      )
       return JSON.stringify([headers, url])
     }
     const signed = { Authorization: 'AWS4-HMAC-SHA256 ours', 'x-amz-date': '1' }
@@ -107,6 +114,22 @@ describe('what goes to the provider', () => {
     assert.doesNotMatch(await sent({}, { 'x-gateway-pass': 'ours' }), /mine/)
     assert.match(await sent({}, { traceparent: '00-1', 'x-request-id': '1' }), /Bearer mine.*key=mine/)
     assert.match(await sent({ forwardCredentials: true }, { 'x-flavour': 'a' }), /Bearer mine.*key=mine/)
+  })
+
+  test('what an observer sets tells of a trace, whatever it is called: the client’s credentials go on', async () => {
+    const config = resolveOptions({ target: 'https://provider.example' })
+    for (const name of [
+      'b3',
+      'x-b3-traceid',
+      'x-cloud-trace-context',
+      'sentry-trace',
+      'x-datadog-trace-id',
+      'uber-trace-id',
+    ]) {
+      const path = providerPath('/v1/messages?key=mine')
+      const { headers, url } = await upstreamRequest(client, path, body, config, [{ [name]: '1' }])
+      assert.deepEqual([headers.authorization, headers[name], url], ['Bearer mine', '1', '/v1/messages?key=mine'])
+    }
   })
 
   test('Google’s APIs answer in JSON, whole', async () => {
@@ -142,12 +165,9 @@ describe('what goes to the provider', () => {
       target: 'https://provider.example',
       headers: { 'x-team': 'config', 'x-other': 'a' },
     })
-    const further: Record<string, string>[] = [
-      { 'X-Team': 'first', accept: 'x/y' },
-      {},
-      { 'x-team': 'second', 'Content-Type': 'a/b' },
-    ]
-    const { headers } = await upstreamRequest(client, providerPath('/v1/messages'), body, config, further)
+    const observed: Record<string, string>[] = [{ 'X-Team': 'first', accept: 'x/y' }, {}]
+    const hooked = { 'x-team': 'second', 'Content-Type': 'a/b' }
+    const { headers } = await upstreamRequest(client, providerPath('/v1/messages'), body, config, observed, hooked)
     const { 'x-team': team, 'x-other': other, accept, 'content-type': type } = headers
     assert.deepEqual([team, other, accept, type], ['second', 'a', 'x/y', 'a/b'])
     assert.equal('X-Team' in headers, false)
