@@ -9,7 +9,7 @@ import type { Secrets } from '../secrets.js'
 import { type Decoder, decoderFor } from './decode.js'
 import { readFirstBytes } from './first-bytes.js'
 import { linksHere } from './links.js'
-import { responseHeaders } from './response-head.js'
+import { responseHeaders, withoutDigests } from './response-head.js'
 
 /** What a body is. */
 export interface BodyKind {
@@ -64,19 +64,21 @@ export function openingOf(
     debug.upstream('%s headers of the answer that stay here: %o', exchange.id, names)
   })
   const links = linksHere(response, exchange, config)
-  const headers = withoutSecrets(links ? { ...passing, ...links } : passing, exchange.secrets)
+  const shown = withoutSecrets(links ? { ...passing, ...links } : passing, exchange.secrets)
   // No frames can be seen in an encoding that we cannot decode: such a body passes as it is.
-  const isReadable = hasBody && !headers['content-encoding'] && (status < 400 || readsErrors)
+  const isReadable = hasBody && !shown['content-encoding'] && (status < 400 || readsErrors)
   const contentType = response.headers['content-type']
   const label = labelOf(contentType)
+  const isText = hasBody && !shown['content-encoding'] && (status >= 400 || mayBeText(label, exchange))
+  const mayChange = (isReadable && exchange.asksForStream) || (isText && !exchange.secrets.isEmpty)
   return {
     status,
-    headers,
+    headers: mayChange ? withoutDigests(shown) : shown,
     decoder,
     kind: isReadable ? labelledKind(contentType, exchange, status) : AS_IT_IS,
     isJsonByLabel: label.isJson || framingFor(contentType) === ndjson,
-    isEmpty: !hasBody || headers['content-length'] === '0',
-    isText: hasBody && !headers['content-encoding'] && (status >= 400 || mayBeText(label, exchange)),
+    isEmpty: !hasBody || shown['content-length'] === '0',
+    isText,
     isCloseDelimited: !('content-length' in response.headers) && !('transfer-encoding' in response.headers),
   }
 }

@@ -74,16 +74,30 @@ const goesOnByPattern = new RegExp(
     .join('|'),
 )
 
+/** Names of these families by which proxies before the app, and browsers, do things. */
+const areOrders = /^(?:x-kong-limit|x-ms-invokeapp|x-amzn-oidc-.*)$/
+
 /** These are URLs: links.ts makes them lead here. */
 const areLinks = /^(?:location|content-location|link|x-goog-upload-(?:control-)?url)$/
 
 /** These belong to the body that they come with, whatever the app has set for bodies of its own. */
 const ofTheBody = new Set(['content-type', 'content-length', 'content-encoding', 'vary'])
 
+/** Of a body that is not the same here byte for byte, these are wrong. */
+const digests = ['content-md5', 'content-digest', 'repr-digest', 'digest']
+const ofTheCodedBytes = new Set([...digests, 'accept-ranges', 'content-range'])
+
+/** The headers without digests, for a body in which something may be left out or masked. */
+export function withoutDigests(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  if (!digests.some((name) => name in headers)) return headers
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !digests.includes(name)))
+}
+
 /** Remembered: the names are the same from answer to answer. */
 const kindOf = remembering((name) => {
   if (isHopByHop(name) || areLinks.test(name)) return 'elsewhere'
   if (ofTheBody.has(name)) return 'of the body'
+  if (areOrders.test(name)) return 'stays'
   return goesOn.has(name) || goesOnByPattern.test(name) ? 'of the answer' : 'stays'
 })
 
@@ -104,24 +118,28 @@ export function responseHeaders(
   const isBare = isDecoded || codingsOf(given['content-encoding']).length === 0
   // RFC 9110, 8.6: a 204 has no length.
   const hasNoLength = isDecoded || statusCode === 204
+  const isLeftOut = (name: string) => {
+    if (name === 'content-encoding') return isBare
+    return name === 'content-length' ? hasNoLength : isDecoded && ofTheCodedBytes.has(name)
+  }
   const headers: OutgoingHttpHeaders = {}
   const dropped: string[] = []
   for (const name of Object.keys(given)) {
     const kind = kindOf(name)
     if (kind === 'elsewhere' || named.includes(name)) continue
     if (kind === 'stays' || (kind === 'of the answer' && res.hasHeader(name))) dropped.push(name)
-    else if (!(name === 'content-encoding' && isBare) && !(name === 'content-length' && hasNoLength)) {
-      headers[name] = given[name]
-    }
+    else if (!isLeftOut(name)) headers[name] = given[name]
   }
+  // RFC 9110, 8.8.1: a strong tag tells each byte.
+  if (isDecoded && headers.etag?.startsWith('"')) headers.etag = `W/${headers.etag}`
   if (given.vary !== undefined) headers.vary = mergedVary(res, given.vary)
   if (dropped.length > 0) onDropped?.(dropped)
   return headers
 }
 
-/** Types that browsers run, on the origin that they came from: pages, pictures with scripts, scripts, styles. */
+/** Types that browsers run, on the origin that they came from: pages, alone and in archives, scripts, styles. */
 const ACTIVE_TYPE =
-  /html|xml|(?:java|ecma|j|live)script|^text\/(?:xsl|css|cache-manifest)$|^multipart\/x-mixed-replace$/
+  /html|xml|(?:java|ecma|j|live|vb)script|scriptlet|xslt?$|mimearchive|^text\/(?:x-component|css|cache-manifest)$|^application\/hta$|^message\/|^multipart\/(?:x-mixed-replace|related)$/
 
 /**
  * Takes a body's power over the app's origin: what browsers would run as a page or a script of the app is a text to them.

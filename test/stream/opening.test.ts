@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import type { Request, Response } from 'express'
 import { resolveOptions } from '../../lib/config.js'
 import { Exchange } from '../../lib/exchange.js'
+import { secretsOf } from '../../lib/secrets.js'
 import { type BodyKind, kindByFirstBytes, mayHaveBody, openingOf } from '../../lib/stream/opening.js'
 import { FakeResponse } from '../support/fake-response.js'
 
@@ -15,6 +16,7 @@ interface Given {
   method?: string
   path?: string
   asksForStream?: boolean
+  secrets?: string[]
   readsErrors?: boolean
   res?: FakeResponse
 }
@@ -23,6 +25,7 @@ function exchangeOf(given: Given): Exchange {
   const { method = 'POST', path = '/v1/chat/completions', asksForStream = true, res = new FakeResponse() } = given
   const exchange = new Exchange({ method, url: path } as Request, res as unknown as Response)
   exchange.asksForStream = asksForStream
+  exchange.secrets = secretsOf(given.secrets ?? [])
   return exchange
 }
 
@@ -130,6 +133,17 @@ describe('what is done with a body', () => {
     decoder?.destroy()
     assert.equal('content-encoding' in headers, false)
   })
+})
+
+test('digests go on with bodies that go on byte for byte alone', () => {
+  const digests = { 'content-digest': 'a', 'repr-digest': 'a', digest: 'a', 'content-md5': 'a' }
+  const passing = (type: string, given: Given) => opening({ ...digests, 'content-type': type }, given).headers
+  const audio = { 'content-type': 'audio/mpeg' }
+  const json = { 'content-type': 'application/json' }
+  assert.deepEqual(passing('text/event-stream', {}), { 'content-type': 'text/event-stream' })
+  assert.deepEqual(passing('application/json', { secrets: ['sk-12345'], asksForStream: false }), json)
+  assert.deepEqual(passing('application/json', { asksForStream: false }), { ...digests, ...json })
+  assert.deepEqual(passing('audio/mpeg', { secrets: ['sk-12345'], asksForStream: false }), { ...digests, ...audio })
 })
 
 describe('a body may quote what it was sent', () => {

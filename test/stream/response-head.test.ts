@@ -51,6 +51,7 @@ describe('responseHeaders', () => {
     ...['sourcemap', 'x-sourcemap', 'accept-ch', 'critical-ch', 'set-login', 'public-key-pins', 'expect-ct', 'p3p'],
     ...['authorization', 'cookie', 'host', 'x-amzn-remapped-authorization', 'x-amz-security-token', 'x-auth-token'],
     ...['x-ms-token-aad-access-token', 'server', 'x-powered-by', 'via', 'x-robots-tag'],
+    ...['x-kong-limit', 'x-ms-invokeapp', 'x-amzn-oidc-data', 'x-amzn-oidc-accesstoken'],
     ...['content-base', 'x-ua-compatible', 'no-vary-search', 'x-a-header-of-next-year'],
   ]) {
     test(`drops ${name}, and tells its name`, () => {
@@ -141,6 +142,20 @@ describe('responseHeaders', () => {
     assert.deepEqual(headersOf(theirs), theirs)
   })
 
+  test('of a decoded response has nothing that tells of the coded bytes', () => {
+    const coded = {
+      'content-digest': 'a',
+      'repr-digest': 'a',
+      digest: 'a',
+      'content-md5': 'a',
+      'accept-ranges': 'bytes',
+    }
+    const theirs = { 'content-encoding': 'gzip', ...coded, 'content-range': 'bytes 0-1/2', etag: '"x"' }
+    assert.deepEqual(headersOf(theirs, { isDecoded: true }), { etag: 'W/"x"' })
+    assert.deepEqual(headersOf(theirs), theirs)
+    assert.deepEqual(headersOf({ etag: 'W/"x"' }, { isDecoded: true }), { etag: 'W/"x"' })
+  })
+
   test('of a 204 has no length, of a 304 what it had', () => {
     assert.deepEqual(headersOf({ 'content-length': '12' }, { status: 204 }), {})
     assert.deepEqual(headersOf({ 'content-length': '12' }, { status: 304 }), { 'content-length': '12' })
@@ -169,6 +184,15 @@ describe('withoutPower', () => {
     ['application/ecmascript', 'text/plain; charset=utf-8'],
     ['text/css', 'text/plain; charset=utf-8'],
     ['multipart/x-mixed-replace; boundary=x', 'text/plain; charset=utf-8'],
+    ['multipart/related; boundary=x', 'text/plain; charset=utf-8'],
+    ['message/rfc822', 'text/plain; charset=utf-8'],
+    ['application/x-mimearchive', 'text/plain; charset=utf-8'],
+    ['text/vbscript', 'text/plain; charset=utf-8'],
+    ['text/scriptlet', 'text/plain; charset=utf-8'],
+    ['text/x-component', 'text/plain; charset=utf-8'],
+    ['text/xsl', 'text/plain; charset=utf-8'],
+    ['application/hta', 'text/plain; charset=utf-8'],
+    ['application/xslt', 'text/plain; charset=utf-8'],
     [undefined, 'application/octet-stream'],
     ['', 'application/octet-stream'],
   ] as const) {
