@@ -1,6 +1,7 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { Connection } from './connection.js'
+import type { Route } from './route.js'
 import { StandInRequest, StandInResponse, type UpstreamRequest } from './stand-ins.js'
 
 /** Told what becomes of an attempt; of `onResponse` and `onError` one is called, once, and none after `end`. */
@@ -38,13 +39,22 @@ export class Attempt {
   #ended = false
   /** The connection stood; what fails from then on is the provider breaking off. */
   connected = false
+  /** It needs a connection of its own and was given one of the pool, which is closed now: nothing has been sent. */
+  metPooled = false
+  readonly #route: Route
+  readonly #needsNew: boolean
 
-  constructor(request: UpstreamRequest, events: AttemptEvents) {
+  /** @param needsNew only a connection that no request has gone by will do */
+  constructor(request: UpstreamRequest, events: AttemptEvents, route: Route, needsNew = false) {
     this.#events = events
+    this.#route = route
+    this.#needsNew = needsNew
     this.#request = new StandInRequest(
       request,
+      route,
       (chunk) => events.onRequestChunk(chunk),
       () => events.onRequestSent?.(),
+      needsNew || route.mayUseProxy,
     )
     this.#request.attempt = this
   }
@@ -84,11 +94,20 @@ export class Attempt {
     this.#request.release()
   }
 
+  /** The upstream request is made, and about to be given to the agent, which may write its head. */
+  made(upstream: ClientRequest): void {
+    this.#request.keepPath(upstream)
+  }
+
   opened(upstream: ClientRequest): void {
     this.#upstream = upstream
     if (this.#ended) {
       upstream.destroy()
       return
+    }
+    if (this.#needsNew && upstream.reusedSocket) {
+      this.metPooled = true
+      return this.failed(new Error('a pooled connection is not what is needed'))
     }
     // Some answers (101) end a connection without a word: no response, no error.
     upstream.once('close', () => {
@@ -109,7 +128,7 @@ export class Attempt {
       response.destroy()
       return
     }
-    if (isOfProxy(response)) {
+    if (this.#route.mayUseProxy && isOfProxy(response, this.#route)) {
       response.destroy()
       this.connected = false
       const said = `${response.statusCode} ${response.statusMessage}`.trim()
@@ -151,12 +170,12 @@ function isConnecting(socket: Socket | null): socket is Socket {
 /**
  * Whether the answer is that of a forward proxy, which would not let the request through. Agents give its answer to CONNECT
  * on a socket that was never connected; to a request without TLS the proxy answers in the provider's place, with a status
- * that is a proxy's alone.
+ * that is a proxy's alone. Through a tunnel that status is the provider's.
  */
-function isOfProxy({ socket, statusCode }: IncomingMessage): boolean {
+function isOfProxy({ socket, statusCode }: IncomingMessage, { origin }: Route): boolean {
   const isNoConnection =
     socket instanceof Socket && !('encrypted' in socket) && socket.pending && socket.bytesRead === 0
-  return statusCode === 407 || isNoConnection
+  return (statusCode === 407 && origin.startsWith('http:')) || isNoConnection
 }
 
 /** An answer without a body, whatever its head says (RFC 9112, 6.3). */

@@ -2,18 +2,22 @@ import type { ClientRequest, IncomingMessage } from 'node:http'
 import { createProxyMiddleware } from 'http-proxy-middleware'
 import type { ProxyOptions } from '../options.js'
 import { createAgent } from './agent.js'
-import { attemptOf, type Middleware } from './attempt.js'
+import { type Attempt, attemptOf, type Middleware } from './attempt.js'
 import { agentFromEnvironment } from './environment-proxy.js'
+import { mayUseProxy, type Route, seeingRequests } from './route.js'
 
 /** The HTTP client of a middleware. */
-export interface UpstreamProxy {
+export interface UpstreamProxy extends Route {
   readonly handle: Middleware
+  /** Closes the idle connections of its own pool: one of them was dead, and the others have been idle for longer. */
+  closeIdle(): void
   /** Closes the idle connections of its own agent. */
   close(): void
 }
 
 /** What http-proxy-middleware emits on its server, in versions 3 and 4 alike. */
 interface ProxyEvents {
+  on(event: 'start', listener: (req: object) => void): unknown
   on(event: 'proxyReq', listener: (upstream: ClientRequest, req: object) => void): unknown
   on(event: 'proxyRes', listener: (response: IncomingMessage, req: object) => void): unknown
   on(event: 'error' | 'econnreset', listener: (error: Error, req: object) => void): unknown
@@ -28,10 +32,16 @@ interface ProxyEvents {
 export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSockets: number): UpstreamProxy {
   const { ssl, fromEnv, ...handedOn } = options
   // http-proxy-middleware 3 loses most TLS options on their way to the connection; an agent's own arrive in 3 and 4.
-  const createOwn = () =>
-    (fromEnv ? agentFromEnvironment(origin, ssl) : undefined) ?? createAgent(new URL(origin).protocol, ssl, maxSockets)
-  const ownAgent = options.agent ? undefined : createOwn()
+  const given = options.agent ?? (fromEnv ? agentFromEnvironment(origin, ssl) : undefined)
+  const agent = given ?? createAgent(new URL(origin).protocol, ssl, maxSockets)
+  const ownAgent = options.agent ? undefined : agent
+  const isViaProxy = given !== undefined && mayUseProxy(given)
+  /** The attempt that http-proxy-middleware makes a request for: between the two nothing else happens. */
+  let starting: Attempt | undefined
   const connectAttempts = (server: ProxyEvents) => {
+    server.on('start', (req) => {
+      starting = attemptOf(req)
+    })
     server.on('proxyReq', (upstream, req) => attemptOf(req)?.opened(upstream))
     server.on('proxyRes', (response, req) => attemptOf(req)?.answered(response))
     server.on('error', (error, req) => attemptOf(req)?.failed(error))
@@ -40,7 +50,7 @@ export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSo
   const handle = createProxyMiddleware({
     changeOrigin: true,
     ...handedOn,
-    agent: options.agent ?? ownAgent,
+    agent: isViaProxy ? seeingRequests(agent, (upstream) => starting?.made(upstream)) : agent,
     target: parsedTarget(origin),
     selfHandleResponse: true,
     ejectPlugins: true,
@@ -48,6 +58,11 @@ export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSo
   })
   return {
     handle: handle as Middleware,
+    origin,
+    mayUseProxy: isViaProxy,
+    closeIdle: () => {
+      for (const socket of Object.values(ownAgent?.freeSockets ?? {}).flat()) socket?.destroy()
+    },
     close: () => ownAgent?.destroy(),
   }
 }

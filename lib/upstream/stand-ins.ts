@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
 import { type BodyBytes, isInMemory } from '../request/body-bytes.js'
+import { keepPath, type Route } from './route.js'
 
 /** What http-proxy-middleware may know of the client's connection. */
 interface ClientSide {
@@ -47,6 +48,8 @@ export class StandInRequest extends EventEmitter {
   attempt: object | undefined
 
   readonly #path: string
+  readonly #route: Route
+  readonly #awaitsSocket: boolean
   #body: BodyBytes | IncomingMessage | undefined
   readonly #onChunk: (chunk: Buffer) => void
   readonly #onSent: () => void
@@ -56,9 +59,18 @@ export class StandInRequest extends EventEmitter {
   /**
    * @param onChunk called with each chunk of a body that passes unbuffered
    * @param onSent called once a body that is held has been written to its end
+   * @param awaitsSocket nothing is written before it is known by which connection it goes
    */
-  constructor(request: UpstreamRequest, onChunk: (chunk: Buffer) => void, onSent: () => void = () => {}) {
+  constructor(
+    request: UpstreamRequest,
+    route: Route,
+    onChunk: (chunk: Buffer) => void,
+    onSent: () => void = () => {},
+    awaitsSocket = route.mayUseProxy,
+  ) {
     super()
+    this.#route = route
+    this.#awaitsSocket = awaitsSocket
     this.method = request.method
     // Its own copy: http-proxy-middleware may write to `url`.
     this.url = this.#path = request.url
@@ -69,29 +81,38 @@ export class StandInRequest extends EventEmitter {
     this.#onSent = onSent
   }
 
-  /** Sends the body upstream: at once where it is held, as it comes in where it passes. */
-  pipe<T extends Writable>(upstream: T): T {
-    this.#sendTo(upstream)
-    const body = this.#body
-    if (!body || isInMemory(body)) {
-      this.#write(upstream, body ?? [])
-    } else if (!this.#isReleased) {
-      // No brake: the pipe stops reading by itself, and a brake would resume a connection that it has paused.
-      this.#onData = this.#onChunk
-      body.on('data', this.#onData)
-      body.pipe(upstream)
+  /**
+   * Sends the body upstream: at once where it is held, as it comes in where it passes.
+   *
+   * Agents for a forward proxy write the head anew when they connect, and Node would take a head that is behind a part of
+   * the body for one that has not gone out: with them, the body waits for its connection.
+   */
+  pipe<T extends Writable & { path?: unknown; socket?: unknown }>(upstream: T): T {
+    this.keepPath(upstream)
+    if (!this.#awaitsSocket || upstream.socket) {
+      this.#send(upstream)
+    } else {
+      // An upload that stands still meanwhile is not the client's fault, which a paused body says.
+      const body = this.#body
+      if (body && !isInMemory(body)) body.pause()
+      upstream.once('socket', () => this.#send(upstream))
     }
     return upstream
   }
 
-  /**
-   * Puts our path in the place of the one that http-proxy-middleware has made of it: version 3 turns `http:/` into `http://`
-   * and encodes anew. What was checked is what is sent. An agent for a forward proxy may have put an origin before it.
-   */
-  #sendTo(upstream: Writable & { path?: unknown }): void {
-    if (typeof upstream.path !== 'string' || upstream.path === this.#path) return
-    const origin = /^https?:\/\/[^/?]*/i.exec(upstream.path)?.[0] ?? ''
-    upstream.path = origin + this.#path
+  /** Has the upstream request ask for our path, of our target. */
+  keepPath(upstream: { path?: unknown }): void {
+    keepPath(upstream, this.#path, this.#route)
+  }
+
+  #send(upstream: Writable): void {
+    const body = this.#body
+    if (this.#isReleased) return
+    if (!body || isInMemory(body)) return this.#write(upstream, body ?? [])
+    // No brake: the pipe stops reading by itself, and a brake would resume a connection that it has paused.
+    this.#onData = this.#onChunk
+    body.on('data', this.#onData)
+    body.pipe(upstream)
   }
 
   /** Writes a long body in pieces, because TLS encrypts at once all that it is given. */

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
-import type { Agent, AgentOptions } from 'node:http'
+import http, { type Agent, type AgentOptions } from 'node:http'
 import type https from 'node:https'
 import net from 'node:net'
 import { describe, test } from 'node:test'
 import { type AiProxyOptions, aiProxy } from '../../lib/index.js'
-import { startApp } from './support/app.js'
+import { type App, startApp } from './support/app.js'
 import { cert } from './support/certificate.js'
 import { connect, Events, post } from './support/client.js'
 import { type ForwardProxy, startForwardProxy, startSocksProxy } from './support/forward-proxy.js'
 import { openai } from './support/protocols.js'
-import { type Owner, startProvider } from './support/provider.js'
+import { type Owner, type Provider, startProvider } from './support/provider.js'
 
 type ProxyAgent = new (proxy: string, options?: AgentOptions) => Agent
 const { HttpsProxyAgent } = require('https-proxy-agent') as { HttpsProxyAgent: ProxyAgent }
@@ -133,6 +133,88 @@ for (const [name, start, via] of ways) {
   })
 }
 
+describe('without TLS, where the proxy is asked by the whole URL', () => {
+  const each: [name: string, via: (url: string) => AiProxyOptions['proxy']][] = [
+    ['the environment', () => ({ fromEnv: true })],
+    ['proxy-agent', (url) => ({ agent: new packaged.ProxyAgent({ getProxyForUrl: () => url }) })],
+  ]
+  for (const [name, via] of each) {
+    const startVia = async (t: Owner, target: string, proxy: ForwardProxy, options: AiProxyOptions['proxy'] = {}) =>
+      withEnvironment({ HTTP_PROXY: proxy.url.replace('//', '//user:pass@') }, () =>
+        startApp(t, { target, proxy: { ...via(proxy.url), ...options } }),
+      )
+
+    test(`by ${name}, that is the target's, whatever Host the client sends`, async (t) => {
+      const proxy = await startForwardProxy(t, ['HTTP/1.1 403 Forbidden'])
+      const app = await startVia(t, 'http://provider.example', proxy, { changeOrigin: false })
+      for (const host of ['169.254.169.254', 'of-the-client.example:8080', 'a/b?c']) {
+        const client = await connect(t, app.port)
+        const headers = { host, 'content-type': 'application/json' }
+        client.request('POST', `/ai${openai.path}`, headers, JSON.stringify(openai.request))
+        await client.sees('HTTP/1.1 ')
+        await app.record()
+      }
+      assert.deepEqual(new Set(proxy.asked), new Set([`POST http://provider.example${openai.path}`]))
+    })
+
+    test(`by ${name}, path and query go as the client has spelled them`, async (t) => {
+      const proxy = await startForwardProxy(t, ['HTTP/1.1 403 Forbidden'])
+      const app = await startVia(t, 'http://provider.example/base', proxy)
+      const client = await connect(t, app.port)
+      const headers = { host: 'app.example', 'content-type': 'application/json' }
+      client.request('POST', `/ai${openai.path}?x='a"&b=<1>`, headers, JSON.stringify(openai.request))
+      await client.sees('HTTP/1.1 403')
+      assert.deepEqual(proxy.asked, [`POST http://provider.example/base${openai.path}?x='a"&b=<1>`])
+    })
+
+    for (const [what, path, type, body] of [
+      ['JSON', openai.path, 'application/json', JSON.stringify({ model: 'm', user: 'x'.repeat(600_000) })],
+      ['an upload', '/v1/audio/transcriptions', 'multipart/form-data; boundary=x', 'x'.repeat(600_000)],
+    ] as const) {
+      test(`by ${name}, ${what} of many pieces arrives as it was sent`, async (t) => {
+        const provider = await startProvider(t)
+        const proxy = await startForwardProxy(t)
+        const app = await startVia(t, provider.url, proxy)
+        const answered = fetch(app.url + path, { method: 'POST', headers: { 'content-type': type }, body })
+        const call = await provider.next()
+        assert.ok((await call.text) === body)
+        call.json(200, {})
+        assert.equal((await answered).status, 200)
+      })
+    }
+  }
+})
+
+describe("a provider's own 407 is its answer", () => {
+  const assertPasses = async (t: Owner, provider: Provider, app: App) => {
+    // Not by `fetch`, which takes each 407 for that of a proxy.
+    const client = (await connect(t, app.port)).post(`/ai${openai.path}`, openai.request)
+    ;(await provider.next()).json(407, {})
+    await client.sees('HTTP/1.1 407')
+    const { outcome, providerStatus } = await app.record()
+    assert.deepEqual({ outcome, providerStatus }, { outcome: 'provider_error', providerStatus: 407 })
+  }
+
+  for (const [name, proxy] of [
+    ['without a proxy', {}],
+    ["by an agent of Node's own", { agent: new http.Agent() }],
+  ] as const) {
+    test(name, async (t) => {
+      const provider = await startProvider(t)
+      await assertPasses(t, provider, await startApp(t, { target: provider.url, proxy }))
+    })
+  }
+
+  test('through the tunnel of a proxy', async (t) => {
+    const provider = await startProvider(t, { tls: true })
+    const { url } = await startForwardProxy(t)
+    const app = await withEnvironment({ HTTPS_PROXY: url }, () =>
+      startApp(t, { target: provider.url, proxy: { fromEnv: true, ssl: { ca: cert } } }),
+    )
+    await assertPasses(t, provider, app)
+  })
+})
+
 describe('a proxy that refuses', () => {
   for (const [tls, head] of [
     [true, 'HTTP/1.1 407 Proxy Authentication Required'],
@@ -215,6 +297,35 @@ describe('proxy.fromEnv', () => {
     ;(await provider.next()).json(200, {})
     await client.sees('{}')
     assert.deepEqual(proxy.asked, [`CONNECT 127.0.0.1:${provider.port}`])
+  })
+
+  for (const [scheme, variable] of [
+    ['https', 'HTTPS_PROXY'],
+    ['https', 'https_proxy'],
+    ['http', 'HTTP_PROXY'],
+    ['http', 'ALL_PROXY'],
+  ] as const) {
+    for (const value of [
+      'ftp://user:SECRET@proxy.example:21',
+      'http://user:SECRET@',
+      'http://user:SECRET%@proxy.example',
+    ]) {
+      test(`refuses ${variable}=${value} when the middleware is made, by its name alone`, () => {
+        withEnvironment({ [variable]: value }, () =>
+          assert.throws(
+            () => aiProxy({ target: `${scheme}://provider.example`, proxy: { fromEnv: true } }),
+            ({ name, message, cause }: Error) =>
+              name === 'TypeError' && message.includes(`${variable} is none`) && !message.includes('SECRET') && !cause,
+          ),
+        )
+      })
+    }
+  }
+
+  test('takes a proxy whose scheme is left out', () => {
+    withEnvironment({ HTTP_PROXY: 'user:pass@proxy.example:3128' }, () =>
+      aiProxy({ target: 'http://provider.example', proxy: { fromEnv: true } }),
+    )
   })
 
   test('stands beside no agent', () => {

@@ -6,6 +6,7 @@ import { PassThrough } from 'node:stream'
 import { describe, type TestContext, test } from 'node:test'
 import { Attempt, attemptOf } from '../../lib/upstream/attempt.js'
 import { Connection } from '../../lib/upstream/connection.js'
+import type { Route } from '../../lib/upstream/route.js'
 
 /** What of a `ClientRequest` an attempt uses. */
 class FakeUpstream extends EventEmitter {
@@ -33,7 +34,9 @@ class FakeUpstream extends EventEmitter {
 
 const responseOf = () => new PassThrough() as unknown as IncomingMessage & PassThrough
 
-function rig(t: TestContext, body?: IncomingMessage) {
+const direct: Route = { origin: 'http://provider.example', mayUseProxy: false }
+
+function rig(t: TestContext, body?: IncomingMessage, route = direct, needsNew = false) {
   let time = 0
   t.mock.method(performance, 'now', () => time)
   const log: string[] = []
@@ -51,6 +54,8 @@ function rig(t: TestContext, body?: IncomingMessage) {
       onError: (error) => log.push(`error: ${error.message}`),
       onRequestChunk: () => log.push('chunk'),
     },
+    route,
+    needsNew,
   )
   let seen: { req: IncomingMessage; res: ServerResponse; next: (error?: unknown) => void } | undefined
   attempt.start((req, res, next) => {
