@@ -31,6 +31,8 @@ export class Sending implements TurnTaker, AttemptEvents {
   readonly #house: House
   /** A pooled connection may turn out to be dead, and the provider hardly saw that request: it is sent once more. */
   #retriesLeft = 1
+  /** A pooled connection was dead, and others may be as well. */
+  #needsNew = false
   /** The body has gone out, as far as that can be told. */
   #isSent = false
   #current: Attempt | undefined
@@ -126,8 +128,12 @@ export class Sending implements TurnTaker, AttemptEvents {
     const isReplayable = request?.body === undefined || isInMemory(request.body)
     if (request && failed.isStale(cause) && isReplayable && this.#retriesLeft > 0) {
       this.#retriesLeft--
+      this.#needsNew = true
+      this.#house.upstream.closeIdle()
       return this.#attempt(request)
     }
+    // Nothing was sent, and the pool has one connection less. The event loop goes round between them.
+    if (failed.metPooled) return void setImmediate(() => this.takeTurn())
     this.#request = undefined
     this.#delivery.fail(
       failed.connected
@@ -154,11 +160,12 @@ export class Sending implements TurnTaker, AttemptEvents {
   #attempt(request: UpstreamRequest): void {
     this.#exchange.phase = 'connecting'
     this.#isSent = false
-    const attempt = new Attempt(request, this)
+    const { upstream } = this.#house
+    const attempt = new Attempt(request, this, upstream, this.#needsNew)
     this.#current = attempt
     this.#delivery.upstream = this
     this.#awaitUpload(request)
-    attempt.start(this.#house.upstream.handle)
+    attempt.start(upstream.handle)
   }
 
   /** A body that passes unbuffered must go on: where the provider does not read it, nobody sees the client leave. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import http from 'node:http'
 import { describe, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type App, startApp } from './support/app.js'
@@ -57,6 +58,32 @@ describe('a request on a connection from the pool', () => {
         assert.equal(provider.connections.length, 2)
       })
     }
+  }
+
+  for (const [name, proxy] of [
+    ['our agent', undefined],
+    ["an agent of the app's", { agent: new http.Agent({ keepAlive: true }) }],
+  ] as const) {
+    test(`that is dead as all others there are comes on a new one, with ${name}`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url, ...(proxy && { proxy }) })
+      const send = async (): Promise<unknown> => (await post(app.url + openai.path, { model: 'm' })).json()
+      const answers = [send(), send(), send()]
+      const pooled = [await provider.next(), await provider.next(), await provider.next()]
+      for (const call of pooled) call.json(200, {})
+      await Promise.all(answers)
+      for (const _ of pooled) await app.record()
+
+      const answer = send()
+      const stale = await provider.next()
+      assert.ok(pooled.some(({ socket }) => socket === stale.socket))
+      stale.reset()
+      const fresh = await provider.next()
+      assert.ok(pooled.every(({ socket }) => socket !== fresh.socket))
+      fresh.json(200, { ok: 1 })
+      assert.deepEqual(await within(answer, 'the answer'), { ok: 1 })
+      assert.deepEqual([provider.calls.length, provider.connections.length], [5, 4])
+    })
   }
 
   test('is sent once more, not twice', async (t) => {

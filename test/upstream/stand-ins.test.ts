@@ -235,7 +235,7 @@ describe('a long body', () => {
     const socket = { pause: () => {}, resume: () => resumed++ }
     const body = Object.assign(new PassThrough({ highWaterMark: 10_000 }), { socket, httpVersionMajor: 1 })
     const chunks: Buffer[] = []
-    new StandInRequest(request(body), (chunk) => chunks.push(chunk)).pipe(upstream)
+    new StandInRequest(request(body), direct, (chunk) => chunks.push(chunk)).pipe(upstream)
     for (let n = 0; n < 1500; n++) {
       body.emit('data', Buffer.from('x'))
       await Promise.resolve()
