@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { isDeepStrictEqual } from 'node:util'
 import { AiProxyError } from '../errors.js'
 import { jsonIn } from '../json.js'
+import { type Bounds, JsonSurvey } from '../json-survey.js'
 
 /** What a body parser leaves on a request. */
 type ParsedRequest = IncomingMessage & { body?: unknown; rawBody?: unknown; _body?: boolean }
@@ -14,13 +15,18 @@ interface LeftBody {
   readonly json?: unknown
 }
 
-/** To compare more than that with what the parser made of it would take too long. */
-const COMPARED_BYTES = 1024 * 1024
+/** To compare more than that with what the parser made of it would take too long: some 20 ms is the most. */
+const COMPARED_BYTES = 256 * 1024
+const COMPARED_JSON: Bounds = { depth: 500, fields: 1000, work: 20_000 }
+/** `express.urlencoded()` takes no more, unless it is told to. */
+const COMPARED_FORM_FIELDS = 1000
+const AMPERSAND = 0x26
 
 /**
  * The body of a request that a parser (`express.json()`, `text()`, `raw()`, `urlencoded()`) read before us. What the app
  * has made of `req.body` is what goes on. The raw bytes that a `verify` hook or a platform kept as `req.rawBody` go on
- * instead if they say the same, because writing JSON anew changes numbers that JavaScript cannot hold.
+ * instead if they say the same, because writing JSON anew changes numbers that JavaScript cannot hold. What would take
+ * too long to compare goes on as it is in `req.body`.
  *
  * @returns `undefined` if the body still waits to be read
  * @throws AiProxyError `invalid_request` if the body is gone
@@ -58,8 +64,10 @@ function asBytes(kept: unknown, req: IncomingMessage): LeftBody | undefined {
 }
 
 function saysTheSame(raw: Buffer, left: LeftBody, req: ParsedRequest): boolean {
-  if (raw.length > COMPARED_BYTES) return false
+  if (raw.equals(left.bytes)) return true
+  if (raw.length > COMPARED_BYTES || left.bytes.length > COMPARED_BYTES) return false
   if ('json' in left) {
+    if (isDearToCompare(raw) || isDearToCompare(left.bytes)) return false
     try {
       // As it would be written: `toJSON` counts.
       return isDeepStrictEqual(jsonIn(raw), jsonIn(left.bytes))
@@ -67,8 +75,23 @@ function saysTheSame(raw: Buffer, left: LeftBody, req: ParsedRequest): boolean {
       return false
     }
   }
-  if (!isForm(typeOf(req))) return raw.equals(left.bytes)
+  if (!isForm(typeOf(req)) || hasManyFields(raw) || hasManyFields(left.bytes)) return false
   return sortedFields(raw) === sortedFields(left.bytes)
+}
+
+/** Whether JSON has so many values that comparing it would hold the event loop. */
+function isDearToCompare(json: Buffer): boolean {
+  const survey = new JsonSurvey(json, undefined, COMPARED_JSON)
+  survey.advance()
+  return survey.exceeded !== undefined
+}
+
+function hasManyFields(form: Buffer): boolean {
+  let fields = 1
+  for (let at = form.indexOf(AMPERSAND); at >= 0; at = form.indexOf(AMPERSAND, at + 1)) {
+    if (++fields > COMPARED_FORM_FIELDS) return true
+  }
+  return false
 }
 
 /** A form's fields, in an order that does not depend on how it was parsed. */

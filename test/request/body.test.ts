@@ -597,6 +597,26 @@ describe('behind a body parser', () => {
     assert.equal(sent, JSON.stringify(JSON.parse(long)))
   })
 
+  for (const [values, isRaw] of [
+    [3000, true],
+    [30_000, false],
+  ] as const) {
+    test(`JSON of ${values} numbers ${isRaw ? 'is compared' : 'is not: the object goes on'}`, async () => {
+      const spaced = `{ "x": [${Array(values).fill('1').join(', ')}] }`
+      const before = parse(express.json({ verify: keepRaw }))
+      const sent = text(await read(spaced, { before, maxBytes: 2_000_000 }))
+      assert.equal(sent, isRaw ? spaced : JSON.stringify(JSON.parse(spaced)))
+    })
+  }
+
+  test('a form of more than 1000 fields is not compared: the object goes on', async () => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+    const before = parse(express.urlencoded({ extended: true, parameterLimit: 5000, verify: keepRaw }))
+    const form = (fields: number, space: string) => Array.from({ length: fields }, (_, n) => `a${n}=${space}`).join('&')
+    assert.equal(text(await read(form(1000, '%20'), { headers, before, maxBytes: 20_000 })), form(1000, '%20'))
+    assert.equal(text(await read(form(1001, '%20'), { headers, before, maxBytes: 20_000 })), form(1001, '+'))
+  })
+
   test('raw bytes in another charset are not what goes on', async () => {
     const headers = { 'content-type': 'application/json; charset=utf-16le' }
     const before = parse(express.json({ verify: keepRaw }))
