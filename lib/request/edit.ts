@@ -4,10 +4,10 @@ import type { Exchange } from '../exchange.js'
 import { asksForStream, canGenerate, modelInPath, modelPerhapsInPath, runsNoModel } from '../formats/index.js'
 import type { HookAnswer } from '../hooks.js'
 import { isObject, jsonIn } from '../json.js'
-import { type Edit, spliced, splicedPieces } from '../json-splice.js'
+import { type Edit, splicedPieces } from '../json-splice.js'
 import { refuseAmbiguousFields } from './ambiguous.js'
 import type { RequestBody } from './body.js'
-import { type BodyBytes, inOnePiece, lengthOf } from './body-bytes.js'
+import { type BodyBytes, inOnePiece, joined, joinedIfShort, lengthOf } from './body-bytes.js'
 import { refuseOtherEncodings } from './charset.js'
 import { runHook } from './hook.js'
 import { asksFirmlyForStream, withUsageAsked } from './include-usage.js'
@@ -17,6 +17,9 @@ import { admitModel, furtherModels, LONGEST_MODEL, modelOf, modelPaths } from '.
 import type { ProviderPath } from './provider-path.js'
 import { takesJson } from './takes-json.js'
 import { mayRefuseUsage, type UsageRefusals } from './usage-refusals.js'
+
+/** Gateways take a handful to fall back on; each is held against all of the app's RegExps. */
+const MOST_FURTHER_MODELS = 100
 
 /** A request as it is to go out; or the app's answer in the provider's place. */
 interface Edited {
@@ -67,7 +70,11 @@ export async function editedRequest(
     // If the path names one, providers do not look for another in the body.
     const asked = modelPerhapsInPath(whole) ?? modelOf(body.json)
     if (asked === undefined && runsNoModel(method, whole)) return
-    for (const model of [asked, ...furtherModels(body.json)]) admitModel(config.models, model)
+    const further = furtherModels(body.json)
+    if (further.length > MOST_FURTHER_MODELS) {
+      throw new AiProxyError('invalid_request', `The request names more than ${MOST_FURTHER_MODELS} further models`)
+    }
+    for (const model of [asked, ...further]) admitModel(config.models, model)
   }
   learn()
   if (config.readsRequests && takesJson(config.format, whole)) {
@@ -101,11 +108,14 @@ export async function editedRequest(
   let finished: { readonly of: RequestBody; readonly as: RequestBody } | undefined
   if (config.onRequest) {
     const hooked = await runHook(config.onRequest, exchange, body, rewritten, (asked) => {
-      if (finished?.of !== asked) finished = { of: asked, as: askingForUsage(asked) }
+      if (finished?.of !== asked) finished = { of: asked, as: askingForUsage(joinedBody(asked)) }
       return finished.as
     })
     if (hooked.answer) return { ...hooked, unasked: undefined }
     body = hooked.body
+    if (Array.isArray(body.content)) {
+      body = { ...body, content: await inOnePiece(body.content, () => exchange.isSettled) }
+    }
     headers = hooked.headers
     isSigned = hooked.isSigned
     learn()
@@ -132,11 +142,20 @@ function takesUsageRequest({ format, origin }: Config, path: string): boolean {
   return !/\.mistral\.ai(?::\d+)?$/.test(origin) && (format !== undefined || /\/(?:chat\/)?completions$/.test(path))
 }
 
-/** The body with another value in it: spliced into its text if there is an edit that does that, or written anew. */
+/** The body in one piece. */
+function joinedBody(body: RequestBody): RequestBody {
+  return Array.isArray(body.content) ? { ...body, content: joined(body.content) } : body
+}
+
+/**
+ * The body with another value in it: spliced into its text if there is an edit that does that, or written anew. A long
+ * one is in pieces, to be joined in turns.
+ */
 function rewritten(body: RequestBody, json: unknown, edit: Edit | undefined): RequestBody {
   if (json === undefined) return { content: undefined, headers: { 'content-length': '0' }, json }
   const text = jsonText(body)
-  const bytes = text && edit !== undefined ? spliced(text, edit) : Buffer.from(JSON.stringify(json))
+  const bytes =
+    text && edit !== undefined ? joinedIfShort(splicedPieces(text, edit)) : Buffer.from(JSON.stringify(json))
   return withContent(body, bytes, json)
 }
 

@@ -278,3 +278,33 @@ describe('a body that is written anew', () => {
     )
   })
 })
+
+describe('a request that names many models', () => {
+  const naming = (further: number) => `{"model":"m","models":[${Array(further).fill('"m"').join()}]}`
+
+  test('passes with a hundred to fall back on', async () => {
+    const text = naming(100)
+    assert.equal((await edited(text, { models: ['m'] })).text, text)
+  })
+
+  test('is refused with more', async () => {
+    await assert.rejects(edited(naming(101), { models: ['m'] }), { code: 'invalid_request', status: 400 })
+  })
+})
+
+test('a long body that a hook has changed is joined in turns, and never copied at once', async (t) => {
+  const x = 'x'.repeat(3 * 1024 * 1024)
+  const concat = t.mock.method(Buffer, 'concat')
+  const { text, body } = await edited(`{ "model":"m", "x":"${x}" }`, {
+    onRequest: (request) => {
+      request.body = { ...(request.body as object), model: 'n' }
+    },
+  })
+  assert.equal(text, `{ "model":"n", "x":"${x}" }`)
+  assert.equal(body.headers['content-length'], String(text?.length))
+  const copied = concat.mock.calls.map(({ result }) => (result as Buffer).length)
+  assert.deepEqual(
+    copied.filter((bytes) => bytes > 1024 * 1024),
+    [],
+  )
+})
