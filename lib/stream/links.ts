@@ -10,7 +10,13 @@ const UPLOAD_HEADERS = ['x-goog-upload-url', 'x-goog-upload-control-url'] as con
 const ALL_HEADERS = [...URL_HEADERS, ...UPLOAD_HEADERS, 'link']
 
 /** Links that lead from page to page of a list; others (`preload`, `modulepreload`) are orders to a browser. */
-const PAGE_LINK = /;\s*rel\s*=\s*"?(?:next|prev|previous|first|last|self)"?\s*(?:;|$)/i
+const PAGE_RELATION = /^(?:next|prev|previous|first|last|self)$/i
+/** One link of the header, with its parameters (RFC 8288); a quoted one may have any character in it. */
+const LINK = /<([^<>]*)>((?:[^<>,"]|"[^"]*")*)/g
+const PARAMETER = /;\s*([\w*-]+)\s*=\s*("[^"]*"|[^\s;"]*)/g
+
+/** Longer than any link is, and short enough for the client's limit of all headers (16 KiB in Node). */
+const MOST_CHARACTERS = 4096
 
 /**
  * The URLs in the headers of an answer, as the client can use them: what leads to the provider leads to this route, and
@@ -57,7 +63,9 @@ function urlHere(reference: string, { req, path, secrets }: Exchange, config: Co
   if (below.startsWith('//')) return undefined
   const query = withoutOurs(url.search.slice(1), secrets, config)
   const mount = (req.baseUrl ?? '').replace(/^[/\\]+/, '/')
-  return mount + below + (query && `?${query}`) + url.hash
+  const here = mount + below + (query && `?${query}`) + url.hash
+  // Where ours is longer than theirs, it may be more than a client can read.
+  return here.length <= Math.max(MOST_CHARACTERS, reference.length) ? here : undefined
 }
 
 /** A query without our parameters, and without what holds one of our secrets, however it is percent-encoded. */
@@ -73,11 +81,24 @@ function withoutOurs(query: string, secrets: Secrets, { auth }: Config): string 
     .join('&')
 }
 
+/** The links to pages, one of each relation, with nothing but their relation. */
 function pagesHere(link: string, exchange: Exchange, config: Config): string | undefined {
-  const pages: string[] = []
-  for (const [, url = '', parameters = ''] of link.matchAll(/<([^<>]*)>([^<>,]*)/g)) {
-    const here = PAGE_LINK.test(parameters) ? urlHere(url, exchange, config) : undefined
-    if (here !== undefined) pages.push(`<${here}>${parameters.trimEnd()}`)
+  const pages = new Map<string, string>()
+  let length = 0
+  for (const [, url = '', parameters = ''] of link.matchAll(LINK)) {
+    const relation = relationIn(parameters)
+    if (relation === undefined || pages.has(relation)) continue
+    const here = urlHere(url, exchange, config)
+    if (here === undefined || length + here.length > MOST_CHARACTERS) continue
+    length += here.length
+    pages.set(relation, `<${here}>; rel="${relation}"`)
   }
-  return pages.length > 0 ? pages.join(', ') : undefined
+  return pages.size > 0 ? [...pages.values()].join(', ') : undefined
+}
+
+/** The one relation that a link has; `undefined` where it has several, or is no page's. */
+function relationIn(parameters: string): string | undefined {
+  const relations = [...parameters.matchAll(PARAMETER)].filter(([, name]) => name?.toLowerCase() === 'rel')
+  const relation = relations[0]?.[2]?.replaceAll('"', '').trim().toLowerCase()
+  return relations.length === 1 && relation !== undefined && PAGE_RELATION.test(relation) ? relation : undefined
 }

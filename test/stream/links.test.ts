@@ -110,14 +110,33 @@ describe('other URLs', () => {
       ['</base/x?key=k&page=2>; rel="next"', '</ai/x?page=2>; rel="next"'],
       [
         '</base/x?page=2>; rel=next, </base/x?page=1>; rel="prev"',
-        '</ai/x?page=2>; rel=next, </ai/x?page=1>; rel="prev"',
+        '</ai/x?page=2>; rel="next", </ai/x?page=1>; rel="prev"',
       ],
-      ['</evil.js>; rel=preload; as=script, </base/x>; rel=next', '</ai/x>; rel=next'],
+      ['</evil.js>; rel=preload; as=script, </base/x>; rel=next', '</ai/x>; rel="next"'],
+      ['</base/x>; title="page 2, <b>; of 3"; rel=next', '</ai/x>; rel="next"'],
+      ['</base/x>; rel=NEXT; as=script, </base/y>; rel=next', '</ai/x>; rel="next"'],
+      ['</base/evil.js>; rel=preload; rel=next', undefined],
+      ['</base/evil.js>; rel=next; rel=preload', undefined],
+      ['</base/evil.js>; rel="preload next"', undefined],
+      ['</base/evil.js>; rel=preload; title="; rel=next"', undefined],
+      ['</base/evil.js>; title="; rel=next"; rel=preload', undefined],
       ['</base/evil.js>; rel="modulepreload"', undefined],
       ['<https://other.example/x>; rel=next', undefined],
       ['<'.repeat(16_000), undefined],
     ] as const) {
       assert.deepEqual(links({ link }), { link: expected })
     }
+  })
+
+  test('a header that would grow beyond what clients read is cut down to fewer links', () => {
+    const baseUrl = `/${'a'.repeat(50)}`
+    assert.deepEqual(links({ link: '</base/x>;rel=next,'.repeat(700) }, { baseUrl }), {
+      link: `<${baseUrl}/x>; rel="next"`,
+    })
+    const long = `/base/${'é'.repeat(1000)}`
+    assert.deepEqual(links({ link: `<${long}>; rel=next, </base/x>; rel=prev` }), { link: '</ai/x>; rel="prev"' })
+    assert.deepEqual(links({ location: long }, { status: 201 }), { location: undefined })
+    const plain = `/base/${'x'.repeat(6000)}`
+    assert.deepEqual(links({ location: plain }, { status: 307 }), { location: plain.replace('/base', '/ai') })
   })
 })
