@@ -23,9 +23,10 @@ export function refuseAmbiguousFields(
   const ours = new Set(paths.flatMap(([name]) => name ?? []))
   const plain = (name: string) => caseless(readsBothCases ? name.replaceAll('_', '') : name)
   const likeOurs = new Set([...ours].map(plain))
+  const longest = LENGTHENING * Math.max(0, ...[...ours].map((name) => name.length))
   const seen = new Set<string>()
   for (const [name, { start, end, isRepeated }] of spans ?? []) {
-    const alike = plain(name)
+    const alike = name.length > longest ? name : plain(name)
     const matters = likeOurs.has(alike)
     if ((isRepeated && (matters || within.length === 0)) || (matters && (!ours.has(name) || seen.has(alike)))) {
       const path = [...within, name].join('.').slice(0, 64)
@@ -39,6 +40,12 @@ export function refuseAmbiguousFields(
     refuseAmbiguousFields(value, inner, readsBothCases, fieldsOf(value), [...within, name])
   }
 }
+
+/**
+ * No reader takes a name for one that is so many times shorter: folding makes none shorter, and underscores are few. To
+ * fold names of 64 KiB, hundreds of them, would hold the event loop.
+ */
+const LENGTHENING = 4
 
 /** Go takes `ſ` for `s` and the Kelvin sign for `k`, too: only upper case has the one, only lower case the other. */
 function caseless(name: string): string {

@@ -88,3 +88,15 @@ describe('what matters is what the options are about', () => {
     test(`not ${name}: ${text}`, async () => assert.ok((await edited(text, given)).text))
   }
 })
+
+test('names far longer than those that matter are not folded, and may not stand there twice either', (t) => {
+  const long = 'ж'.repeat(30_000)
+  const folded = t.mock.method(String.prototype, 'toUpperCase')
+  refuseAmbiguousFields(Buffer.from(`{"model":"m","${long}":1}`), [['model']], true)
+  const lengths = folded.mock.calls.map(({ this: name }) => String(name).length)
+  folded.mock.restore()
+  assert.ok(lengths.length > 0 && Math.max(...lengths) < 100)
+  assert.throws(() => refuseAmbiguousFields(Buffer.from(`{"${long}":1,"${long}":2}`), [['model']]), {
+    code: 'invalid_request',
+  })
+})
