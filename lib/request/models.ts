@@ -51,7 +51,10 @@ const FALLBACKS = ['models', 'fallbacks', 'fallback_models']
 const EXTRA = 'extra_body'
 
 /** The fields that name models, for `refuseAmbiguousFields`. */
-export const modelPaths: readonly FieldPath[] = ['model', ...FALLBACKS].flatMap((name) => [[name], [EXTRA, name]])
+export const modelPaths: readonly FieldPath[] = ['model', 'tools', ...FALLBACKS].flatMap((name) => [
+  [name],
+  [EXTRA, name],
+])
 
 /** The model that a body names. */
 export function modelOf(json: unknown): string | undefined {
@@ -68,7 +71,9 @@ export function furtherModels(json: unknown): (string | undefined)[] {
   return [
     ...FALLBACKS.flatMap((name) => [json, extra].flatMap((from) => oneOrMore(valueAt(from, name)).map(nameOf))),
     ...oneOrMore(valueAt(extra, 'model')).map(nameOf),
-    ...listAt(json, 'tools').flatMap((tool) => oneOrMore(valueAt(tool, 'model')).map(nameOf)),
+    ...[json, extra]
+      .flatMap((from) => listAt(from, 'tools'))
+      .flatMap((tool) => oneOrMore(valueAt(tool, 'model')).map(nameOf)),
   ]
 }
 

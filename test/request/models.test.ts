@@ -155,6 +155,7 @@ describe('what a request asks for', () => {
     '{"model":"m","fallback_models":["x"]}',
     '{"model":"m","extra_body":{"model":"x"}}',
     '{"model":"m","extra_body":{"models":["m","x"]}}',
+    '{"model":"m","extra_body":{"tools":[{"type":"image_generation","model":"x"}]}}',
     '{"model":"m","tools":[{"type":"function"},{"type":"image_generation","model":"x"}]}',
   ]) {
     test(`refuses ${text}`, async () => {
