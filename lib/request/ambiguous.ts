@@ -6,7 +6,7 @@ import { type Span, topLevelSpans } from '../top-level.js'
  * Refuses a JSON object in which a field may be another one than what we take for it: which of two fields of one name
  * counts is up to the reader, and some (Go's, as in Ollama) take `Model` for `model`, or `safety_settings` for
  * `safetySettings` (Google's). What we check and change must be what the provider takes. At the top level no name may
- * stand there twice, further in none of those that matter.
+ * stand there twice, in whatever spelling, further in none of those that matter.
  *
  * @param paths of the fields that matter, each with the names of the objects that it stands in
  * @param readsBothCases the provider takes `a_b` for `aB`
@@ -28,12 +28,13 @@ export function refuseAmbiguousFields(
   for (const [name, { start, end, isRepeated }] of spans ?? []) {
     const alike = name.length > longest ? name : plain(name)
     const matters = likeOurs.has(alike)
-    if ((isRepeated && (matters || within.length === 0)) || (matters && (!ours.has(name) || seen.has(alike)))) {
+    const counts = matters || within.length === 0
+    if ((counts && (isRepeated || seen.has(alike))) || (matters && !ours.has(name))) {
       const path = [...within, name].join('.').slice(0, 64)
       throw new AiProxyError('invalid_request', `The request body has ${JSON.stringify(path)} twice, or misspelled`)
     }
+    if (counts) seen.add(alike)
     if (!matters) continue
-    seen.add(alike)
     const inner = paths.filter((path) => path[0] === name && path.length > 1).map((path) => path.slice(1))
     if (inner.length === 0) continue
     const value = bytes.subarray(start, end)

@@ -11,6 +11,8 @@ describe('a field is refused', () => {
   for (const [name, text, told] of [
     ['twice', '{"model":1,"model":1}', 'model'],
     ['twice, of those that do not matter', '{"x":1,"y":2,"x":1}', 'x'],
+    ['twice in two cases, of those that do not matter', '{"messages":1,"Messages":2}', 'Messages'],
+    ['twice in letters that Go takes for the same', '{"messages":1,"me\u017fsages":2}', 'me\u017fsages'],
     ['in another case', '{"MODEL":1}', 'MODEL'],
     ['escaped, in another case', String.raw`{"\u004dodel":1}`, 'Model'],
     ['escaped, twice', String.raw`{"model":1,"\u006dodel":1}`, 'model'],
@@ -34,6 +36,12 @@ describe('a field is refused', () => {
     check('{"Model":1}', both)
     assert.throws(() => check('{"model":1,"Model":2}', both), { code: 'invalid_request' })
   })
+})
+
+test('at the top level two spellings that Google takes for one are refused where the provider reads both', () => {
+  const text = Buffer.from('{"systemInstruction":1,"system_instruction":2}')
+  assert.throws(() => refuseAmbiguousFields(text, paths, true), { code: 'invalid_request' })
+  assert.doesNotThrow(() => refuseAmbiguousFields(text, paths, false))
 })
 
 test('an object with a field that matters is refused if it has more fields than any has', () => {
