@@ -1,12 +1,11 @@
 import { debug } from './debug.js'
 import { limitFailure } from './errors.js'
 import { type Exchange, formatOf } from './exchange.js'
-import type { HookAnswer } from './hooks.js'
 import type { House } from './house.js'
 import { readBody } from './request/body.js'
 import { editedRequest } from './request/edit.js'
 import { admitEndpoint, allowHeader, refuseWebSocket } from './request/endpoints.js'
-import { heldBack, isFramingHeader } from './request/headers.js'
+import { heldBack } from './request/headers.js'
 import type { HeldShare } from './request/held-bytes.js'
 import { type ProviderPath, providerPath } from './request/provider-path.js'
 import { secretsIn } from './request/secret-values.js'
@@ -81,7 +80,10 @@ async function carryBody(
   awaitFirstByte()
   const edited = await editedRequest(exchange, path, given, config, house.usageRefusals)
   if (exchange.isSettled) return
-  if (edited.answer) return answerInstead(delivery, edited.answer)
+  if (edited.answer) {
+    const { status, headers, content } = edited.answer
+    return delivery.answer(status, headers, content)
+  }
   if (exchange.asksForStream) {
     house.overload?.admitStream()
     ledger.admitStream(exchange, config.limits)
@@ -97,19 +99,4 @@ async function carryBody(
   if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.openEarly()
   // Requests that come in a rush go out in turns, like everything else that takes time.
   house.turns.takeOrEnqueue(new Sending(request, exchange, delivery, house, unasked))
-}
-
-/** The app's answer, in the provider's place. */
-function answerInstead(delivery: Delivery, { status = 200, headers = {}, body }: HookAnswer): void {
-  const isRaw = typeof body === 'string' || Buffer.isBuffer(body)
-  const content = isRaw || body === undefined ? body : JSON.stringify(body)
-  const type: Record<string, string> =
-    isRaw || body === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }
-  if (!Number.isInteger(status) || status < 200 || status > 599) {
-    throw new TypeError(`onRequest answers with a status from 200 to 599, not ${status}`)
-  }
-  const own = Object.fromEntries(Object.entries(headers).filter(([name]) => !isFramingHeader(name.toLowerCase())))
-  if (status === 204 || status === 304) return delivery.answer(status, own)
-  const length = content === undefined ? 0 : Buffer.byteLength(content)
-  delivery.answer(status, { ...type, ...own, 'content-length': String(length) }, content)
 }

@@ -2,6 +2,7 @@ import { check, fail, hint, nearest, objectOf } from './check.js'
 import { type Format, formatNamed, formatNames } from './formats/index.js'
 import { HookErrors } from './hook-errors.js'
 import { defaultLimits, type Limits } from './limits.js'
+import { checkedEstimate } from './metering/app-estimate.js'
 import type { Observer } from './observer.js'
 import {
   type AiProxyOptions,
@@ -12,9 +13,9 @@ import {
   type ProxyOptions,
 } from './options.js'
 import { isCredentialHeader } from './request/credential-names.js'
+import { checkedCredential } from './request/credentials.js'
 import { compileEndpoints, type EndpointFilter } from './request/endpoints.js'
 import { compileForwardHeaders, type HeaderFilter, isFramingHeader, isHarmlessHeader } from './request/headers.js'
-import { isRefusal } from './request/hook.js'
 import { compileModels, type ModelFilter } from './request/models.js'
 
 /** The options, checked and completed: what the rest of the package reads. */
@@ -134,23 +135,14 @@ export function resolveOptions(options: AiProxyOptions): Config {
     includeUsage: check.boolean('includeUsage', or(given.includeUsage, true)),
     estimateTokens: hookErrors.watched(
       'estimateTokens',
-      check.optionalFunction('estimateTokens', given.estimateTokens),
+      checkedEstimate(check.optionalFunction('estimateTokens', given.estimateTokens)),
     ),
     models: compileModels(given.models),
     modelOptions: resolveModelOptions(given.modelOptions),
     overload: resolveOverload(given.overload),
-    onRequest: hookErrors.watched(
-      'onRequest',
-      check.optionalFunction('onRequest', given.onRequest),
-      (request) => request,
-      isRefusal,
-    ),
+    onRequest: check.optionalFunction('onRequest', given.onRequest),
     readsRequests,
-    onEvent: hookErrors.watched(
-      'onEvent',
-      check.optionalFunction('onEvent', given.onEvent),
-      (_event, exchange) => exchange,
-    ),
+    onEvent: check.optionalFunction('onEvent', given.onEvent),
     observers: resolveObservers(given.observers),
     onFinish: check.optionalFunction('onFinish', given.onFinish),
     hookErrors,
@@ -220,7 +212,12 @@ function resolveAuth(auth: AuthOptions | undefined, hookErrors: HookErrors): Con
           )
         }
         if (name === 'headers') checkHeader(option, key, typeof value === 'string' ? value : '')
-        return [key, typeof value === 'function' ? hookErrors.watched('auth', value) : (value as string)]
+        return [
+          key,
+          typeof value === 'function'
+            ? hookErrors.watched('auth', checkedCredential(option, value))
+            : (value as string),
+        ]
       },
     )
   return { headers: credentials('headers'), query: credentials('query') }

@@ -1,5 +1,5 @@
 import type { Exchange, ExchangeRecord } from './exchange.js'
-import type { HookErrors } from './hook-errors.js'
+import { type HookErrors, HookFault } from './hook-errors.js'
 import { isObject } from './json.js'
 import type { AiProxyStats } from './ledger.js'
 import type { Observer } from './observer.js'
@@ -65,10 +65,10 @@ function sound(
 ): Readonly<Record<string, string>> | undefined {
   if (headers === undefined) return undefined
   const isPromise = tendsPromise(headers, report)
-  if (!isObject(headers) || isPromise) throw new TypeError('an observer gives headers as an object')
+  if (!isObject(headers) || isPromise) throw new HookFault('an observer gives headers as an object')
   for (const [name, value] of Object.entries(headers)) {
     const fault = headerFault(name, value)
-    if (fault) throw new TypeError(`an observer gave a header that cannot go to the provider: ${fault}`)
+    if (fault) throw new HookFault(`an observer gave a header that cannot go to the provider: ${fault}`)
   }
   return headers
 }

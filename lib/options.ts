@@ -146,7 +146,7 @@ export interface AiProxyOptions {
   /** Called once per exchange, whatever happened. What it throws goes to `onError`. Default: none. */
   onFinish?: (record: ExchangeRecord, req: Request, res: Response) => void | Promise<void>
   /**
-   * Called with what the app's own code threw: the hooks above, `auth` and `forwardHeaders` functions, `estimateTokens`,
+   * Called with what the app's own code threw, and with a TypeError for what it returned or set wrongly: the hooks above, `auth` and `forwardHeaders` functions, `estimateTokens`,
    * observers. A process warning (`AI_PROXY_HOOK_THREW`) shows it as well, with its stack, once a minute for each of them.
    * An error with a status that `onRequest` throws to refuse a request is none. Default: none.
    */

@@ -1,7 +1,8 @@
 import type { Config } from '../config.js'
-import { debug } from '../debug.js'
 import type { Exchange } from '../exchange.js'
-import type { Framing } from '../framing/index.js'
+import type { Framing, Message } from '../framing/index.js'
+import { type HookErrors, HookFault } from '../hook-errors.js'
+import type { OnEvent } from '../hooks.js'
 import { isObject } from '../json.js'
 import { tendsPromise } from '../promises.js'
 import { PlainAnswer } from './answer.js'
@@ -24,23 +25,36 @@ export function meteringFor(
   const { format, findings, hidesUsage } = exchange
   const { estimateTokens, limits, onEvent } = config
   if (!framing) return isJson ? new PlainAnswer(format, findings, estimateTokens) : undefined
-  const seenBy = onEvent && exchange.hookView()
   return new Passage(format, framing, findings, {
     noticesContent: Math.min(limits.firstTokenTimeoutMs, limits.progressTimeoutMs) < Number.POSITIVE_INFINITY,
     sent: exchange.sent,
     hidesUsage,
     estimateTokens,
-    onMessage:
-      onEvent &&
-      ((message, data) => {
-        // Its type says what the format's events look like, which only the app can check.
-        const event = { format: format.name, event: message.event, data } as Parameters<typeof onEvent>[0]
-        const replaced = onEvent(event, seenBy!)
-        if (replaced === undefined || replaced === null) return replaced as undefined | null
-        const isPromise = tendsPromise(replaced, (error) => debug.stream('onEvent threw: %O', error))
-        const text = isObject(replaced) && !isPromise ? JSON.stringify(replaced.data) : undefined
-        if (text === undefined) throw new TypeError('onEvent returns nothing, null, or an object whose `data` is JSON')
-        return { ...message, event: (replaced as { event?: string }).event ?? message.event, data: text }
-      }),
+    onMessage: onEvent && messageHook(onEvent, exchange, config.hookErrors),
   })
+}
+
+/** `onEvent`, as what reads and replaces the messages of a stream. */
+function messageHook(onEvent: OnEvent, exchange: Exchange, hookErrors: HookErrors) {
+  const seenBy = exchange.hookView()
+  const onMessage = (message: Message, data: unknown): Message | undefined | null => {
+    // Its type says what the format's events look like, which only the app can check.
+    const event = { format: exchange.format.name, event: message.event, data } as Parameters<OnEvent>[0]
+    const replaced: unknown = onEvent(event, seenBy)
+    if (replaced === undefined || replaced === null) return replaced
+    // Of a promise it is enough to tell that it is one.
+    const isPromise = tendsPromise(replaced, () => {})
+    const text = isObject(replaced) && !isPromise ? jsonOf(replaced.data) : undefined
+    if (text === undefined) throw new HookFault('onEvent returns nothing, null, or an object whose `data` is JSON')
+    return { ...message, event: (replaced as { event?: string }).event ?? message.event, data: text }
+  }
+  return hookErrors.watched('onEvent', onMessage, () => seenBy)
+}
+
+function jsonOf(data: unknown): string | undefined {
+  try {
+    return JSON.stringify(data)
+  } catch (cause) {
+    throw new HookFault('onEvent returned `data` that cannot be written as JSON', { cause })
+  }
 }

@@ -1,6 +1,30 @@
 import { validateHeaderValue } from 'node:http'
 import { AiProxyError } from '../errors.js'
+import { HookFault } from '../hook-errors.js'
 import type { Credential } from '../options.js'
+
+/**
+ * A function of `auth` whose value is looked at.
+ *
+ * @param option that it was given as, `auth.headers.authorization`
+ * @returns a function that rejects with a {@link HookFault} where the value cannot go to the provider
+ */
+export function checkedCredential(option: string, credential: Exclude<Credential, string>): () => Promise<string> {
+  return async () => {
+    const value: unknown = await credential()
+    if (typeof value !== 'string' || value === '') throw new HookFault(`${option} gave no string`)
+    if (option.startsWith('auth.headers.')) checkHeaderValue(option, value)
+    return value
+  }
+}
+
+function checkHeaderValue(option: string, value: string): void {
+  try {
+    validateHeaderValue(option, value)
+  } catch {
+    throw new HookFault(`${option} gave what no header can carry`)
+  }
+}
 
 /**
  * The credentials as they are for this request: functions are called, and waited for.
@@ -17,10 +41,7 @@ export function resolveCredentials(
     credentials.map(async ([name, credential]): Promise<[string, string]> => {
       if (typeof credential === 'string') return [name, credential]
       try {
-        const value = await credential()
-        if (typeof value !== 'string' || value === '') throw new TypeError(`${option}.${name} gave no string`)
-        if (option === 'auth.headers') validateHeaderValue(name, value)
-        return [name, value]
+        return [name, await credential()]
       } catch (privateCause) {
         const message = `The credentials for the provider are not available (${option}.${name})`
         throw new AiProxyError('credentials_unavailable', message, { privateCause })

@@ -2,14 +2,14 @@ import type { Config } from '../config.js'
 import { AiProxyError } from '../errors.js'
 import type { Exchange } from '../exchange.js'
 import { asksForStream, canGenerate, modelInPath, modelPerhapsInPath, runsNoModel } from '../formats/index.js'
-import type { HookAnswer } from '../hooks.js'
 import { isObject, jsonIn } from '../json.js'
 import { type Edit, splicedPieces } from '../json-splice.js'
 import { refuseAmbiguousFields } from './ambiguous.js'
 import type { RequestBody } from './body.js'
 import { type BodyBytes, inOnePiece, joined, joinedIfShort, lengthOf } from './body-bytes.js'
 import { refuseOtherEncodings } from './charset.js'
-import { runHook } from './hook.js'
+import { isRefusal, runHook } from './hook.js'
+import type { FinishedAnswer } from './hook-answer.js'
 import { asksFirmlyForStream, withUsageAsked } from './include-usage.js'
 import { jsonText } from './json-text.js'
 import { applyModelOptions, pathsOf } from './model-options.js'
@@ -28,7 +28,7 @@ interface Edited {
   readonly unasked: RequestBody | undefined
   /** Further headers from the app's hook. */
   readonly headers: Readonly<Record<string, string>>
-  readonly answer: HookAnswer | undefined
+  readonly answer: FinishedAnswer | undefined
 }
 
 /**
@@ -107,10 +107,13 @@ export async function editedRequest(
   /** What a hook has seen as the bytes that go out. */
   let finished: { readonly of: RequestBody; readonly as: RequestBody } | undefined
   if (config.onRequest) {
-    const hooked = await runHook(config.onRequest, exchange, body, rewritten, (asked) => {
-      if (finished?.of !== asked) finished = { of: asked, as: askingForUsage(joinedBody(asked)) }
-      return finished.as
-    })
+    const { onRequest } = config
+    const hook = () =>
+      runHook(onRequest, exchange, body, rewritten, (asked) => {
+        if (finished?.of !== asked) finished = { of: asked, as: askingForUsage(joinedBody(asked)) }
+        return finished.as
+      })
+    const hooked = await config.hookErrors.watched('onRequest', hook, () => exchange.hookView(), isRefusal)()
     if (hooked.answer) return { ...hooked, unasked: undefined }
     body = hooked.body
     if (Array.isArray(body.content)) {

@@ -1,7 +1,8 @@
 import { AiProxyError, isA } from '../errors.js'
 import type { Exchange } from '../exchange.js'
-import type { HookAnswer, HookedRequest, OnRequest } from '../hooks.js'
-import { isObject, jsonIn } from '../json.js'
+import { HookFault } from '../hook-errors.js'
+import type { HookedRequest, OnRequest } from '../hooks.js'
+import { jsonIn } from '../json.js'
 import { copiedInPieces } from '../json-copy.js'
 import { differenceOf } from '../json-difference.js'
 import { parsedInPieces } from '../json-pieces.js'
@@ -11,6 +12,7 @@ import { sharedTurns } from '../stream/turns.js'
 import type { RequestBody } from './body.js'
 import { isInMemory, joined } from './body-bytes.js'
 import { headerFault } from './extra-headers.js'
+import { type FinishedAnswer, finishedAnswer } from './hook-answer.js'
 import { jsonText } from './json-text.js'
 
 /** What became of a request in `onRequest`. */
@@ -19,7 +21,7 @@ interface Hooked {
   readonly body: RequestBody
   readonly headers: Readonly<Record<string, string>>
   /** The app answers itself. */
-  readonly answer: HookAnswer | undefined
+  readonly answer: FinishedAnswer | undefined
   /** The app has seen the bytes that go out, for a signature: they must not change any more. */
   readonly isSigned: boolean
 }
@@ -65,14 +67,23 @@ export async function runHook(
   } catch (thrown) {
     throw refusal(thrown)
   }
-  if (answer !== undefined && !isObject(answer)) {
-    throw new TypeError('onRequest returns nothing, or an answer: { status, headers, body }')
-  }
+  const finished = finishedAnswer(answer)
   for (const [name, value] of Object.entries(headers)) {
     const fault = headerFault(name, value)
-    if (fault) throw new TypeError(`onRequest gave a header that cannot go to the provider: ${fault}`)
+    if (fault) throw new HookFault(`onRequest gave a header that cannot go to the provider: ${fault}`)
   }
-  return { body: bodyOf(view.body), headers, answer, isSigned }
+  if (finished) return { body, headers, answer: finished, isSigned }
+  return { body: changedBy(() => bodyOf(view.body)), headers, answer: undefined, isSigned }
+}
+
+/** @throws HookFault where the app has made of the body what JSON cannot say */
+function changedBy(change: () => RequestBody): RequestBody {
+  try {
+    return change()
+  } catch (cause) {
+    if (cause instanceof AiProxyError) throw cause
+    throw new HookFault('onRequest left a body that cannot be written as JSON', { cause })
+  }
 }
 
 /** Larger text is parsed in turns. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, mock, test } from 'node:test'
-import type { AiProxyOptions, HookName } from '../../lib/index.js'
+import type { AiProxyOptions, HookedRequest, HookName } from '../../lib/index.js'
 import { unhandledRejections } from '../support/unhandled.js'
 import { startApp } from './support/app.js'
 import { post } from './support/client.js'
@@ -61,6 +61,70 @@ const thrown = faults.flatMap(([what, fault]) =>
     throw fault
   }).map((each, at) => [what, fault, at, each] as const),
 )
+
+const circular: Record<string, unknown> = {}
+circular.itself = circular
+
+/** What hooks do wrongly without throwing; the types forbid most of it, and JavaScript does not. */
+const misuses: readonly [what: string, hook: HookName, status: number, options: object][] = [
+  ['a promise', 'onEvent', 200, { onEvent: async () => undefined }],
+  ['a promise that rejects', 'onEvent', 200, { onEvent: async () => Promise.reject(new Error('x')) }],
+  ['what is no event', 'onEvent', 200, { onEvent: () => true }],
+  ['an event without data', 'onEvent', 200, { onEvent: () => ({}) }],
+  ['a BigInt', 'onEvent', 200, { onEvent: () => ({ data: 1n }) }],
+  ['circular data', 'onEvent', 200, { onEvent: () => ({ data: circular }) }],
+  ['a string', 'onRequest', 500, { onRequest: () => 'x' }],
+  ['a status that HTTP does not have', 'onRequest', 500, { onRequest: async () => ({ status: 99 }) }],
+  ['a circular answer', 'onRequest', 500, { onRequest: () => ({ body: circular }) }],
+  ['a forbidden header of an answer', 'onRequest', 500, { onRequest: () => ({ headers: { 'x-a': 'a\nb' } }) }],
+  [
+    'a header that is no string',
+    'onRequest',
+    500,
+    { onRequest: (r: HookedRequest) => void Object.assign(r.headers, { x: 1 }) },
+  ],
+  [
+    'a circular request',
+    'onRequest',
+    500,
+    { onRequest: (r: HookedRequest) => void Object.assign(r, { body: circular }) },
+  ],
+  ['nothing', 'auth', 500, { auth: { headers: { authorization: () => undefined } } }],
+  ['a promise of nothing', 'auth', 500, { auth: { query: { key: async () => undefined } } }],
+  ['what no header can carry', 'auth', 500, { auth: { headers: { authorization: () => 'hunter2\n' } } }],
+  ['NaN', 'estimateTokens', 200, { estimateTokens: () => Number.NaN }],
+  ['a promise', 'estimateTokens', 200, { estimateTokens: async () => 3 }],
+  ['a header that is no string', 'observers', 200, { observers: [{ onRequest: () => ({ a: 1 }) }] }],
+]
+
+describe('what the app’s own code returns or sets wrongly is told like what it throws', () => {
+  for (const [what, hook, status, options] of misuses) {
+    test(`${hook}: ${what}`, async (t) => {
+      const warned = mock.method(process, 'emitWarning', () => {})
+      t.after(() => mock.restoreAll())
+      const unhandled = unhandledRejections(t)
+      const told: unknown[] = []
+      const provider = await startProvider(t, { onCall: (call) => call.sse().end(Buffer.concat(chat.frames)) })
+      const app = await startApp(t, {
+        target: provider.url,
+        onError: (error, context) => void told.push([error instanceof TypeError, context.hook]),
+        ...options,
+      })
+      const response = await within(post(app.url + chat.path, chat.request), 'the answer')
+      await response.text()
+      await app.record()
+      assert.equal(response.status, status)
+      assert.deepEqual(told.slice(0, 1), [[true, hook]])
+      assert.equal(warned.mock.callCount(), 1)
+      const [text, details] = warned.mock.calls[0]!.arguments as unknown as [string, { code: string; detail: string }]
+      assert.match(text, /gave what cannot be used/)
+      assert.equal(details.code, 'AI_PROXY_HOOK_THREW')
+      assert.match(details.detail, new RegExp(hook === 'observers' ? 'an observer' : hook))
+      assert.doesNotMatch(details.detail, /hunter2/)
+      assert.deepEqual(unhandled, [])
+    })
+  }
+})
 
 describe('what the app’s own code throws is told', () => {
   for (const [what, fault, at, [hook, status, options]] of thrown) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { runInNewContext } from 'node:vm'
-import { tokensByApp } from '../../lib/metering/app-estimate.js'
+import { checkedEstimate, tokensByApp } from '../../lib/metering/app-estimate.js'
 import { settled } from '../support/event-loop.js'
 import { unhandledRejections } from '../support/unhandled.js'
 
@@ -13,7 +13,7 @@ describe('estimateTokens of the app', () => {
   ] as const) {
     test(`that is async and ${name} gives no figure, and ends no process`, async (t) => {
       const unhandled = unhandledRejections(t)
-      assert.equal(tokensByApp(estimate as never, 'some text', 'm'), undefined)
+      assert.equal(tokensByApp(checkedEstimate(estimate as never), 'some text', 'm'), undefined)
       await settled()
       assert.deepEqual(unhandled, [])
     })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AiProxyError } from '../../lib/errors.js'
 import type { Credential } from '../../lib/options.js'
-import { resolveCredentials } from '../../lib/request/credentials.js'
+import { checkedCredential, resolveCredentials } from '../../lib/request/credentials.js'
 
 describe('resolveCredentials', () => {
   test('strings as they are, functions called, promises waited for, in order', async () => {
@@ -34,7 +34,10 @@ describe('resolveCredentials', () => {
   ]
   for (const [name, credential] of wrong) {
     test(`a function that ${name}: the error names the option, and tells no secret`, async () => {
-      const resolve = async () => resolveCredentials('auth.headers', [['x-api-key', credential as Credential]])
+      const resolve = async () =>
+        resolveCredentials('auth.headers', [
+          ['x-api-key', checkedCredential('auth.headers.x-api-key', credential as () => string)],
+        ])
       await assert.rejects(resolve, (error: AiProxyError) => {
         assert.equal(error.code, 'credentials_unavailable')
         assert.equal(error.status, 500)
@@ -48,6 +51,9 @@ describe('resolveCredentials', () => {
   }
 
   test('a query parameter may hold what a header could not', async () => {
-    assert.deepEqual(await resolveCredentials('auth.query', [['key', () => 'ä\n']]), [['key', 'ä\n']])
+    assert.deepEqual(
+      await resolveCredentials('auth.query', [['key', checkedCredential('auth.query.key', () => 'ä\n')]]),
+      [['key', 'ä\n']],
+    )
   })
 })

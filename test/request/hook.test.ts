@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import type { Request, Response } from 'express'
 import { AiProxyError } from '../../lib/errors.js'
 import { Exchange } from '../../lib/exchange.js'
-import type { HookedRequest } from '../../lib/hooks.js'
+import type { HookAnswer, HookedRequest } from '../../lib/hooks.js'
 import type { RequestBody } from '../../lib/request/body.js'
 import { runHook } from '../../lib/request/hook.js'
 import { FakeResponse } from '../support/fake-response.js'
@@ -150,10 +150,24 @@ describe('what a hook changes', () => {
 })
 
 describe('an answer of the app’s own', () => {
-  for (const answer of [{}, { status: 200, body: 'x' }, { headers: { 'x-a': 'b' } }, { body: null }]) {
-    test(`is handed on: ${JSON.stringify(answer)}`, async () => {
-      assert.equal((await hooked(() => answer)).answer, answer)
-      assert.equal((await hooked(async () => answer)).answer, answer)
+  const type = { 'content-type': 'application/json; charset=utf-8' }
+  const answers: [answer: HookAnswer, finished: object][] = [
+    [{}, { status: 200, headers: { 'content-length': '0' }, content: undefined }],
+    [
+      { status: 201, body: 'x' },
+      { status: 201, headers: { 'content-length': '1' }, content: 'x' },
+    ],
+    [{ headers: { 'x-a': 'b' } }, { status: 200, headers: { 'x-a': 'b', 'content-length': '0' }, content: undefined }],
+    [{ body: null }, { status: 200, headers: { ...type, 'content-length': '4' }, content: 'null' }],
+    [
+      { status: 204, body: 'x' },
+      { status: 204, headers: {}, content: undefined },
+    ],
+  ]
+  for (const [answer, finished] of answers) {
+    test(`goes out as it says: ${JSON.stringify(answer)}`, async () => {
+      assert.deepEqual((await hooked(() => answer)).answer, finished)
+      assert.deepEqual((await hooked(async () => answer)).answer, finished)
     })
   }
 

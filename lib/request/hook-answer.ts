@@ -1,0 +1,53 @@
+import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { HookFault } from '../hook-errors.js'
+import type { HookAnswer } from '../hooks.js'
+import { isObject } from '../json.js'
+import { isFramingHeader } from './headers.js'
+
+/** The app's answer in the provider's place, as it goes out. */
+export interface FinishedAnswer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly content: string | Buffer | undefined
+}
+
+/**
+ * What `onRequest` has returned, as it goes out.
+ *
+ * @throws HookFault where it is no answer
+ */
+export function finishedAnswer(returned: unknown): FinishedAnswer | undefined {
+  if (returned === undefined) return undefined
+  if (!isObject(returned)) throw new HookFault('onRequest returns nothing, or an answer: { status, headers, body }')
+  const { status = 200, headers = {}, body } = returned as HookAnswer
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new HookFault(`onRequest answers with a status from 200 to 599, not ${String(status)}`)
+  }
+  const own = Object.entries(headers).filter(([name]) => !isFramingHeader(name.toLowerCase()))
+  for (const [name, value] of own) checkHeader(name, value)
+  if (status === 204 || status === 304) return { status, headers: Object.fromEntries(own), content: undefined }
+  const isRaw = typeof body === 'string' || Buffer.isBuffer(body)
+  const content = isRaw ? body : jsonOf(body)
+  const type: Record<string, string> =
+    isRaw || content === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }
+  const length = String(content === undefined ? 0 : Buffer.byteLength(content))
+  return { status, headers: { ...type, ...Object.fromEntries(own), 'content-length': length }, content }
+}
+
+function jsonOf(body: unknown): string | undefined {
+  try {
+    return JSON.stringify(body)
+  } catch (cause) {
+    throw new HookFault('onRequest answers with a body that cannot be written as JSON', { cause })
+  }
+}
+
+/** Several values of one name are an array, as Node takes them. */
+function checkHeader(name: string, value: unknown): void {
+  try {
+    validateHeaderName(name)
+    for (const one of [value].flat()) validateHeaderValue(name, one as string)
+  } catch (cause) {
+    throw new HookFault(`onRequest answers with a header that HTTP forbids: ${name}`, { cause })
+  }
+}
