@@ -131,7 +131,7 @@ describe('in this order', () => {
 
   test('an answer of onRequest’s ends it: nothing behind it is asked', async () => {
     const { answer } = await edited('{"model":"b"}', { onRequest: () => ({ status: 402 }), models: ['a'] })
-    assert.deepEqual(answer, { status: 402 })
+    assert.deepEqual(answer, { status: 402, headers: { 'content-length': '0' }, content: undefined })
   })
 
   test('headers of onRequest’s go on', async () => {
