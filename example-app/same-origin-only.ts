@@ -19,7 +19,8 @@ export const sameOriginOrVisit: RequestHandler = (req, res, next) => {
 function isOwn(req: Request): boolean {
   const site = req.get('sec-fetch-site')
   const isTyped = site === 'none' && req.method === 'GET' // into the address bar
-  if (site !== undefined && site !== 'same-origin' && !isTyped) return false
+  // No page can set it, and behind a reverse proxy it is right where `Host` is another than the page's.
+  if (site !== undefined) return site === 'same-origin' || isTyped
   // Browsers without Sec-Fetch-Site, and all of them over plain HTTP from another machine, send only this.
   const origin = req.get('origin')
   return origin === undefined || (URL.canParse(origin) && new URL(origin).host === req.headers.host?.toLowerCase())

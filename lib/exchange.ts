@@ -66,7 +66,8 @@ export interface ExchangeRecord {
   /** A UUID: the one in `exchanges`, in hooks and in the debug log. */
   readonly id: string
   /**
-   * `completed`: the provider's answer went out whole, and it is a success. `provider_error`: the provider answered with
+   * `completed`: the provider's answer went out whole, and it is a success; or the app answered itself, whatever the
+   * status of that (`providerStatus` is `undefined`). `provider_error`: the provider answered with
    * a status from 400 on (`providerStatus`), and that went out whole. `client_disconnect`: the client left first.
    * `limit_exceeded`, `upstream_error`, `rejected`, `shutdown`: see `code`.
    */

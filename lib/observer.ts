@@ -21,8 +21,8 @@ export interface ObservedExchange {
 }
 
 /**
- * Watches a middleware: metrics, traces. Given with the option `observers`; what it throws is caught and reported by
- * `debug`, and changes nothing.
+ * Watches a middleware: metrics, traces. Given with the option `observers`; what it throws is caught, goes to `onError`
+ * and into a process warning, and changes nothing.
  */
 export interface Observer {
   /** The middleware has been made. */
