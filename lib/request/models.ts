@@ -2,6 +2,7 @@ import { fail } from '../check.js'
 import { AiProxyError } from '../errors.js'
 import { listAt, valueAt } from '../formats/fields.js'
 import type { FieldPath } from '../formats/output-limits.js'
+import { isObject } from '../json.js'
 
 /** Whether a model may be asked for. */
 export type ModelFilter = (model: string) => boolean
@@ -47,11 +48,13 @@ export function admitModel(allows: ModelFilter, model: string | undefined): void
 
 /** Under these names gateways take models to fall back on: https://openrouter.ai/docs/features/model-routing, LiteLLM. */
 const FALLBACKS = ['models', 'fallbacks', 'fallback_models']
+/** LiteLLM's fallbacks for some failures: lists of objects, in each a model's name with those that stand in for it. */
+const FALLBACK_MAPS = ['content_policy_fallbacks', 'context_window_fallbacks']
 /** In it stands what gateways put into the request (LiteLLM). */
 const EXTRA = 'extra_body'
 
 /** The fields that name models, for `refuseAmbiguousFields`. */
-export const modelPaths: readonly FieldPath[] = ['model', 'tools', ...FALLBACKS].flatMap((name) => [
+export const modelPaths: readonly FieldPath[] = ['model', 'tools', ...FALLBACKS, ...FALLBACK_MAPS].flatMap((name) => [
   [name],
   [EXTRA, name],
 ])
@@ -69,12 +72,35 @@ export function modelOf(json: unknown): string | undefined {
 export function furtherModels(json: unknown): (string | undefined)[] {
   const extra = valueAt(json, EXTRA)
   return [
-    ...FALLBACKS.flatMap((name) => [json, extra].flatMap((from) => oneOrMore(valueAt(from, name)).map(nameOf))),
+    ...[json, extra].flatMap((from) => [...fallbacksIn(from), ...mappedFallbacksIn(from)]),
+    ...oneOrMore(valueAt(json, 'providerOptions', 'gateway', 'models')).map(nameOf),
     ...oneOrMore(valueAt(extra, 'model')).map(nameOf),
     ...[json, extra]
       .flatMap((from) => listAt(from, 'tools'))
       .flatMap((tool) => oneOrMore(valueAt(tool, 'model')).map(nameOf)),
   ]
+}
+
+/** The models to fall back on, those of what is fallen back on as well, however deep. */
+function fallbacksIn(root: unknown): (string | undefined)[] {
+  const names: (string | undefined)[] = []
+  const waiting = [root]
+  while (waiting.length > 0) {
+    const from = waiting.pop()
+    for (const name of FALLBACKS) {
+      for (const model of oneOrMore(valueAt(from, name))) {
+        names.push(nameOf(model))
+        if (typeof model === 'object') waiting.push(model)
+      }
+    }
+  }
+  return names
+}
+
+function mappedFallbacksIn(from: unknown): (string | undefined)[] {
+  return FALLBACK_MAPS.flatMap((name) => oneOrMore(valueAt(from, name)))
+    .flatMap((map) => (isObject(map) ? Object.values(map) : [map]))
+    .flatMap((models) => oneOrMore(models).map(nameOf))
 }
 
 function oneOrMore(value: unknown): readonly unknown[] {

@@ -153,6 +153,10 @@ describe('what a request asks for', () => {
     '{"model":"m","fallbacks":[{"m":["ok-1"]}]}',
     '{"model":"m","fallbacks":[{"model":"x"}]}',
     '{"model":"m","fallback_models":["x"]}',
+    '{"model":"m","fallbacks":[{"model":"ok-1","fallbacks":["x"]}]}',
+    '{"model":"m","content_policy_fallbacks":[{"m":["x"]}]}',
+    '{"model":"m","extra_body":{"context_window_fallbacks":[{"m":["ok-1","x"]}]}}',
+    '{"model":"m","providerOptions":{"gateway":{"models":["x"]}}}',
     '{"model":"m","extra_body":{"model":"x"}}',
     '{"model":"m","extra_body":{"models":["m","x"]}}',
     '{"model":"m","extra_body":{"tools":[{"type":"image_generation","model":"x"}]}}',
@@ -165,6 +169,7 @@ describe('what a request asks for', () => {
 
   for (const text of [
     '{"model":"m","models":null}',
+    '{"model":"m","context_window_fallbacks":[{"m":["ok-1"]}],"providerOptions":{"gateway":{"models":["ok-1"]}}}',
     '{"model":"m","fallbacks":["ok-1",{"model":"ok-2"}],"fallback_models":[]}',
     '{"model":"m","tools":[{"type":"function","function":{"name":"model"}},{"model":"ok-3"}]}',
   ]) {
