@@ -153,6 +153,14 @@ export function shortened(message: string): string {
   return message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}…` : message
 }
 
+/** What a system's or a library's error says, in one line. OpenSSL's end with the source file, and a line break. */
+export function inOneLine(message: string): string {
+  return message
+    .replace(/:[^\s:]+\.c:\d+:?/g, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+}
+
 /** Whatever was thrown, as a failure; what is not ours becomes `internal_error`, whose message tells nothing. */
 export function toFailure(thrown: unknown): AiProxyError {
   if (isA(AiProxyError, thrown)) return thrown

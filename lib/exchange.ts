@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { NextFunction, Request, Response } from 'express'
 import { Deadlines } from './deadlines.js'
-import { type AiProxyError, type FailureCode, type Outcome, shortened } from './errors.js'
+import { type AiProxyError, type FailureCode, inOneLine, type Outcome, shortened } from './errors.js'
 import {
   type Format,
   type FormatName,
@@ -296,7 +296,9 @@ export class Exchange implements Placed {
     const generatingMs = firstTokenAt === undefined ? 0 : (findings.overAt ?? performance.now()) - firstTokenAt
     const failure = this.#failure
     const cause =
-      failure?.outcome === 'upstream_error' && failure.cause instanceof Error ? ` (${failure.cause.message})` : ''
+      failure?.outcome === 'upstream_error' && failure.cause instanceof Error
+        ? ` (${inOneLine(failure.cause.message)})`
+        : ''
     const record: ExchangeRecord = {
       id: this.id,
       outcome,

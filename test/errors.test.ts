@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { AiProxyError, type FailureCode, limitFailure, type Outcome, toFailure } from '../lib/errors.js'
+import { AiProxyError, type FailureCode, inOneLine, limitFailure, type Outcome, toFailure } from '../lib/errors.js'
 import { defaultLimits, type Limits } from '../lib/limits.js'
 
 const limitHits: [code: Parameters<typeof limitFailure>[0], status: number, limit: keyof Limits][] = [
@@ -119,4 +119,10 @@ describe('toFailure', () => {
       assert.doesNotMatch(failure.message, /secret/)
     })
   }
+})
+
+test('what OpenSSL says is one line, without its source file', () => {
+  const said =
+    'write EPROTO 40F7:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/openssl/ssl/record/ssl3_record.c:355:\n'
+  assert.equal(inOneLine(said), 'write EPROTO 40F7:error:0A00010B:SSL routines:ssl3_get_record:wrong version number')
 })
