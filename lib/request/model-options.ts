@@ -35,6 +35,7 @@ export function applyModelOptions(body: Json, options: ModelOptions, target: Tar
 /** The fields that these options are about, in a request of this format: each with the names of what it stands in. */
 export function pathsOf({ defaults = {}, overrides = {} }: ModelOptions, body: Json, target: Target): FieldPath[] {
   const named = [defaults, overrides].flatMap((options) => pathsIn(without(options, MAX_OUTPUT_TOKENS)))
+  named.push(...inExtraBody(overrides, pathsIn))
   const limitsOutput = target.generates && [defaults, overrides].some((options) => MAX_OUTPUT_TOKENS in options)
   return limitsOutput ? [...named, ...limitPaths(body, target)] : named
 }
@@ -44,6 +45,22 @@ function pathsIn(object: Json): FieldPath[] {
     [key],
     ...(isObject(value) ? pathsIn(value).map((path) => [key, ...path]) : []),
   ])
+}
+
+/** The same without the objects that they stand in. */
+function leavesIn(object: Json): FieldPath[] {
+  return Object.entries(object).flatMap(([key, value]) =>
+    isObject(value) ? leavesIn(value).map((path) => [key, ...path]) : [[key]],
+  )
+}
+
+/** Gateways put what stands there over the fields beside it. */
+const EXTRA_BODY = 'extra_body'
+
+/** Where what overrides rule would be got round. */
+function inExtraBody(overrides: Json, pathsOf: (object: Json) => FieldPath[]): FieldPath[] {
+  const ruled = without(without(overrides, MAX_OUTPUT_TOKENS), EXTRA_BODY)
+  return pathsOf(ruled).map((path) => [EXTRA_BODY, ...path])
 }
 
 function limitPaths(body: Json, { format, url }: Target): FieldPath[] {
@@ -62,10 +79,11 @@ interface OwnFields {
 }
 
 function inOwnFields({ defaults = {}, overrides = {} }: ModelOptions, body: Json, target: Target): OwnFields {
+  const roundabout = inExtraBody(overrides, leavesIn)
   const own = {
     defaults: without(defaults, MAX_OUTPUT_TOKENS),
     overrides: without(overrides, MAX_OUTPUT_TOKENS),
-    forbidden: new Map(),
+    forbidden: treeOf(roundabout, []),
   }
   const isOverride = MAX_OUTPUT_TOKENS in overrides
   if (!target.generates || !(isOverride || MAX_OUTPUT_TOKENS in defaults)) return own
@@ -75,7 +93,7 @@ function inOwnFields({ defaults = {}, overrides = {} }: ModelOptions, body: Json
   if (!path) return own
   if (isOverride) {
     const limit = nested(path, overrides[MAX_OUTPUT_TOKENS])
-    return { ...own, overrides: merged(own.overrides, limit), forbidden: treeOf(others, path) }
+    return { ...own, overrides: merged(own.overrides, limit), forbidden: treeOf([...roundabout, ...others], path) }
   }
   const isSaid = [path, ...others].some((each) => (valueAt(body, ...each) ?? undefined) !== undefined)
   if (isSaid) return own

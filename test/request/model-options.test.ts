@@ -86,6 +86,27 @@ describe('overrides win', () => {
   })
 })
 
+describe('what overrides rule does not stand in extra_body either, which gateways put over the fields beside it', () => {
+  const overrides = { temperature: 0, options: { seed: 1 }, extra_body: { top_k: 5 } }
+  test('nor within an object', () => {
+    const extra_body = { temperature: 2, top_k: 9, options: { seed: 2, n: 3 }, mine: true }
+    assert.deepEqual(applied({ extra_body }, { overrides }), {
+      temperature: 0,
+      options: { seed: 1 },
+      extra_body: { top_k: 5, options: { n: 3 }, mine: true },
+    })
+  })
+
+  test('defaults leave it as it is', () => {
+    const body = { extra_body: { temperature: 2 } }
+    assert.deepEqual(applied(body, { defaults: { temperature: 0 } }), { ...body, temperature: 0 })
+  })
+
+  test('what is no object is left alone', () => {
+    assert.deepEqual(applied({ extra_body: 1 }, { overrides: { a: 2 } }), { extra_body: 1, a: 2 })
+  })
+})
+
 test('whatever is said: all that the request says stands, but for overrides; nothing is changed in place', () => {
   const object = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 })
   // JSON has no -0.
