@@ -1,4 +1,5 @@
 import { AiProxyError } from '../errors.js'
+import { JsonNesting } from '../json-nesting.js'
 import { JsonSurvey } from '../json-survey.js'
 import { type Span, topLevelSpans } from '../top-level.js'
 
@@ -8,7 +9,8 @@ import { type Span, topLevelSpans } from '../top-level.js'
  * `safetySettings` (Google's). What we check and change must be what the provider takes. At the top level no name may
  * stand there twice, in whatever spelling, further in none of those that matter.
  *
- * @param paths of the fields that matter, each with the names of the objects that it stands in
+ * @param paths of the fields that matter, each with the names of the objects that it stands in; `EACH` stands for every
+ *   object of a list
  * @param readsBothCases the provider takes `a_b` for `aB`
  * @param spans of all its fields, if they are known
  * @throws AiProxyError `invalid_request`
@@ -38,8 +40,46 @@ export function refuseAmbiguousFields(
     const inner = paths.filter((path) => path[0] === name && path.length > 1).map((path) => path.slice(1))
     if (inner.length === 0) continue
     const value = bytes.subarray(start, end)
-    refuseAmbiguousFields(value, inner, readsBothCases, fieldsOf(value), [...within, name])
+    const here = [...within, name]
+    refuseAmbiguousFields(value, inner, readsBothCases, fieldsOf(value), here)
+    const ofEach = inner.filter(([first]) => first === EACH).map((path) => path.slice(1))
+    if (ofEach.length === 0) continue
+    for (const object of objectsIn(value, here)) {
+      refuseAmbiguousFields(object, ofEach, readsBothCases, fieldsOf(object), here)
+    }
   }
+}
+
+/** In a path: every object of a list. No field has such a name. */
+export const EACH = '[]'
+
+/** Longer than any list of tools, or of models, in a request; to look through more would hold the event loop. */
+const LONGEST_LIST = { bytes: 4 * 1024 * 1024, objects: 1000 }
+
+const QUOTE = 0x22
+const OPEN_BRACKET = 0x5b
+const OPEN_BRACE = 0x7b
+
+/** The objects in a list, as they are written; none if it is no list. */
+function objectsIn(list: Buffer, path: readonly string[]): Buffer[] {
+  if (list[0] !== OPEN_BRACKET) return []
+  const objects: Buffer[] = []
+  const nesting = new JsonNesting()
+  for (let at = 1; at < list.length && list.length <= LONGEST_LIST.bytes; at++) {
+    const first = list[at]!
+    if (first !== QUOTE && first < OPEN_BRACKET) continue
+    if (!nesting.begin(first)) continue
+    const end = nesting.skip(list, at + 1, 0)
+    if (first === OPEN_BRACE) objects.push(list.subarray(at, end))
+    at = end - 1
+  }
+  if (list.length > LONGEST_LIST.bytes || objects.length > LONGEST_LIST.objects) {
+    throw new AiProxyError(
+      'invalid_request',
+      `The request body has more in ${JSON.stringify(path.join('.'))} than is taken here`,
+    )
+  }
+  return objects
 }
 
 /**

@@ -3,6 +3,7 @@ import { AiProxyError } from '../errors.js'
 import { listAt, valueAt } from '../formats/fields.js'
 import type { FieldPath } from '../formats/output-limits.js'
 import { isObject } from '../json.js'
+import { EACH } from './ambiguous.js'
 
 /** Whether a model may be asked for. */
 export type ModelFilter = (model: string) => boolean
@@ -54,10 +55,10 @@ const FALLBACK_MAPS = ['content_policy_fallbacks', 'context_window_fallbacks']
 const EXTRA = 'extra_body'
 
 /** The fields that name models, for `refuseAmbiguousFields`. */
-export const modelPaths: readonly FieldPath[] = ['model', 'tools', ...FALLBACKS, ...FALLBACK_MAPS].flatMap((name) => [
-  [name],
-  [EXTRA, name],
-])
+export const modelPaths: readonly FieldPath[] = [
+  ...['model', ...FALLBACK_MAPS].map((name) => [name]),
+  ...['tools', ...FALLBACKS].map((name) => [name, EACH, 'model']),
+].flatMap((path) => [path, [EXTRA, ...path]])
 
 /** The model that a body names. */
 export function modelOf(json: unknown): string | undefined {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { refuseAmbiguousFields } from '../../lib/request/ambiguous.js'
+import { EACH, refuseAmbiguousFields } from '../../lib/request/ambiguous.js'
 import type { Given } from './editing.js'
 import { edited } from './editing.js'
 
@@ -107,4 +107,28 @@ test('names far longer than those that matter are not folded, and may not stand 
   assert.throws(() => refuseAmbiguousFields(Buffer.from(`{"${long}":1,"${long}":2}`), [['model']]), {
     code: 'invalid_request',
   })
+})
+
+describe('the objects of a list', () => {
+  const listed = [['tools', EACH, 'model']]
+  for (const [name, text] of [
+    ['a field twice', '{"tools":[{"model":"x","model":"m"}]}'],
+    ['in another case', '{"tools":[1,"{",[{}], {"type":"t","Model":"x"}]}'],
+    ['escaped, behind others', String.raw`{"tools":["]",{"a":"\"]}"},{"model":1,"model":2}]}`],
+    ['more objects than a request has', `{"tools":[${Array(1001).fill('{}')}]}`],
+    ['more bytes than a request has', `{"tools":["${'x'.repeat(4 * 1024 * 1024)}"]}`],
+  ] as const) {
+    test(`${name}: refused`, () => assert.throws(() => check(text, listed), { code: 'invalid_request' }))
+  }
+
+  for (const text of [
+    '{"tools":[{"model":"m"},{"model":"n","x":1,"X":2}]}',
+    '{"tools":[{"function":{"parameters":{"model":1,"Model":2}}}]}',
+    '{"tools":{"Model":1}}',
+    '{"tools":"[{]"}',
+    '{"tools":[]}',
+    `{"tools":[${Array(1000).fill('{}')}]}`,
+  ]) {
+    test(`${text.slice(0, 70)}: taken`, () => check(text, listed))
+  }
 })

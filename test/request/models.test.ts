@@ -168,6 +168,17 @@ describe('what a request asks for', () => {
   }
 
   for (const text of [
+    '{"model":"m","tools":[{"type":"image_generation","model":"x","model":"ok-1"}]}',
+    '{"model":"m","tools":[{"type":"image_generation","Model":"x"}]}',
+    '{"model":"m","fallbacks":[{"model":"x","model":"ok-1"}]}',
+    '{"model":"m","extra_body":{"fallbacks":[{"model":"ok-1","Model":"x"}]}}',
+  ]) {
+    test(`refuses what may be read in two ways: ${text}`, async () => {
+      await assert.rejects(edited(text, { models }), { code: 'invalid_request' })
+    })
+  }
+
+  for (const text of [
     '{"model":"m","models":null}',
     '{"model":"m","context_window_fallbacks":[{"m":["ok-1"]}],"providerOptions":{"gateway":{"models":["ok-1"]}}}',
     '{"model":"m","fallbacks":["ok-1",{"model":"ok-2"}],"fallback_models":[]}',
