@@ -17,10 +17,20 @@ describe('the options that need to understand what passes', () => {
 
   test('includeUsage: false', () => assert.equal(resolved({ includeUsage: false }).includeUsage, false))
 
-  for (const name of ['estimateTokens', 'onRequest', 'onEvent'] as const) {
+  for (const [name, answer] of [
+    ['estimateTokens', 7],
+    ['onRequest', { status: 204 }],
+    ['onEvent', null],
+  ] as const) {
     test(`${name} gets what it is called with, and its answer is taken`, () => {
-      const taken = resolved({ [name]: (...given: unknown[]) => given })[name] as (...given: unknown[]) => unknown
-      assert.deepEqual(taken('one', 2), ['one', 2])
+      const calls: unknown[][] = []
+      const option = (...given: unknown[]) => {
+        calls.push(given)
+        return answer
+      }
+      const taken = resolved({ [name]: option })[name] as (...given: unknown[]) => unknown
+      assert.equal(taken('one', 'two'), answer)
+      assert.deepEqual(calls, [['one', 'two']])
     })
   }
 

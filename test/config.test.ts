@@ -333,8 +333,8 @@ describe('credentials of ours', () => {
     ['a function', { auth: { headers: { authorization: () => 'x' } } }, true],
     ['among the further headers', { headers: { Authorization: 'x' } }, true],
     ['further headers of another kind', { headers: { 'x-team': 'x' } }, false],
-    ['a further header that may be one', { headers: { 'x-gateway-pass': 'x' } }, true],
-    ['the same, said to be none', { headers: { 'x-gateway-pass': 'x' }, forwardCredentials: true }, false],
+    ['a further header that may be one', { headers: { 'x-gateway-ticket': 'x' } }, true],
+    ['the same, said to be none', { headers: { 'x-gateway-ticket': 'x' }, forwardCredentials: true }, false],
     ['none, and the client’s stay here all the same', { forwardCredentials: false }, true],
   ] as const) {
     test(`${name}: ${holds}`, () => {
