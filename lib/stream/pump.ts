@@ -148,10 +148,11 @@ export class Pump implements TurnTaker {
     else this.#read(now)
     if (this.#isStopped) return
     this.#sink.flushHead()
-    // What came meanwhile, the end above all, was told while this turn was waited for: nobody tells it again.
-    if (this.hasMore || isWithinFrame) this.wake()
+    if (this.hasMore) this.wake()
     else if (this.#isEnding) this.#finish()
     else if (this.#broken) this.#stopWith(() => this.#events.onBroken(this.#broken!))
+    // What came meanwhile, the end above all, was told while this turn was waited for: nobody tells it again.
+    else if (isWithinFrame) this.wake()
   }
 
   #read(now: number): void {
