@@ -4,6 +4,7 @@ import { formatNamed } from '../../lib/formats/index.js'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
 import { jsonArray, type Message } from '../../lib/framing/index.js'
 import { ndjson } from '../../lib/framing/ndjson.js'
+import { checkedEstimate } from '../../lib/metering/app-estimate.js'
 import { chunk, DONE, event, passed, stop, usageEvent } from './passing.js'
 
 describe('onMessage', () => {
@@ -162,7 +163,8 @@ describe('estimateTokens', () => {
 
   for (const given of [Number.NaN, undefined, -5, '7', Number.POSITIVE_INFINITY]) {
     test(`that gives no count (${given}) does not spoil the figures`, () => {
-      const { findings } = passed([chunk('abcd') + chunk('efgh')], { estimateTokens: () => given as number })
+      const estimateTokens = checkedEstimate(() => given as number)
+      const { findings } = passed([chunk('abcd') + chunk('efgh')], { estimateTokens })
       const { estimatedTokens, outputTokens } = findings
       assert.ok(Number.isFinite(estimatedTokens) && estimatedTokens >= 0, `${estimatedTokens}`)
       assert.ok(Number.isFinite(outputTokens), `${outputTokens}`)
