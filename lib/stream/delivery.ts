@@ -125,6 +125,7 @@ export class Delivery implements Endable, DownstreamEvents, RelayEvents {
     const source = {
       carriage,
       body: opening.decoder ? decoded(response, opening.decoder) : response,
+      decoder: opening.decoder,
       isCloseDelimited: opening.isCloseDelimited,
     }
     this.#relay = new Relay(exchange, this.#config, source, this.#downstream, this.#turns, this)

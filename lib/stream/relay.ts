@@ -3,6 +3,7 @@ import { debug } from '../debug.js'
 import { AiProxyError, limitFailure, toFailure } from '../errors.js'
 import type { Exchange } from '../exchange.js'
 import { ContentWatch } from './content-watch.js'
+import type { Decoder } from './decode.js'
 import type { Downstream } from './downstream.js'
 import { acceptsRest, failureAtEnd, failureOfCut } from './ending.js'
 import { Pump, type PumpEvents } from './pump.js'
@@ -23,6 +24,8 @@ export interface RelayEvents {
 interface Source {
   readonly body: ConstructorParameters<typeof Pump>[0]
   readonly carriage: Carriage
+  /** What decodes the response, where that is the body: it ends with the exchange, whoever has stopped reading it. */
+  readonly decoder: Decoder | undefined
   /** The end of the connection is the end of the body. */
   readonly isCloseDelimited: boolean
 }
@@ -40,6 +43,7 @@ export class Relay implements PumpEvents {
   /** Where a limit on the silence of the model is set. */
   readonly #contentWatch: ContentWatch | undefined
   readonly #pump: Pump
+  readonly #decoder: Decoder | undefined
 
   constructor(
     exchange: Exchange,
@@ -54,6 +58,7 @@ export class Relay implements PumpEvents {
     this.#events = events
     const { body, carriage } = source
     this.#carriage = carriage
+    this.#decoder = source.decoder
     this.#isCloseDelimited = source.isCloseDelimited
     this.#awaitBytes()
     const { maxStreamDurationMs, maxResponseBytes, firstTokenTimeoutMs, progressTimeoutMs } = config.limits
@@ -84,6 +89,7 @@ export class Relay implements PumpEvents {
   /** Nothing more passes. */
   stop(): void {
     this.#pump.stop()
+    this.#decoder?.destroy()
   }
 
   onBytes(count: number, now: number): void {

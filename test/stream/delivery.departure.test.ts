@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import zlib from 'node:zlib'
 import { AiProxyError } from '../../lib/errors.js'
 import { settled } from '../support/event-loop.js'
 import { event, type ProviderResponse, rig, SSE } from './delivering.js'
@@ -14,6 +15,18 @@ describe('a client that leaves', () => {
     await run()
     assert.equal(res.body, event('a'))
     assert.deepEqual(ended(), { outcome: 'client_disconnect', code: undefined, status: 200, events: 1, over: 1 })
+  })
+
+  test('leaves no decoder behind, though nobody has read what it has', async (t) => {
+    const createGunzip = t.mock.method(zlib, 'createGunzip')
+    const { res, answer } = rig(t)
+    const events = Array.from({ length: 20_000 }, (_, at) => event(String(at))).join('')
+    res.keepsUp = false
+    const response = await answer({ ...SSE, 'content-encoding': 'gzip' }, zlib.gzipSync(events))
+    res.destroy()
+    response.destroy()
+    await settled()
+    assert.equal(createGunzip.mock.calls[0]!.result!.destroyed, true)
   })
 
   test('is over once, whatever fails later', async (t) => {
