@@ -38,10 +38,17 @@ export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSo
   const isViaProxy = given !== undefined && mayUseProxy(given)
   /** The attempt that http-proxy-middleware makes a request for: between the two nothing else happens. */
   let starting: Attempt | undefined
+  const tellMade = (upstream: ClientRequest) => {
+    const attempt = starting
+    starting = undefined
+    attempt?.made(upstream)
+  }
   const connectAttempts = (server: ProxyEvents) => {
-    server.on('start', (req) => {
-      starting = attemptOf(req)
-    })
+    if (isViaProxy) {
+      server.on('start', (req) => {
+        starting = attemptOf(req)
+      })
+    }
     server.on('proxyReq', (upstream, req) => attemptOf(req)?.opened(upstream))
     server.on('proxyRes', (response, req) => attemptOf(req)?.answered(response))
     server.on('error', (error, req) => attemptOf(req)?.failed(error))
@@ -50,7 +57,7 @@ export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSo
   const handle = createProxyMiddleware({
     changeOrigin: true,
     ...handedOn,
-    agent: isViaProxy ? seeingRequests(agent, (upstream) => starting?.made(upstream)) : agent,
+    agent: isViaProxy ? seeingRequests(agent, tellMade) : agent,
     target: parsedTarget(origin),
     selfHandleResponse: true,
     ejectPlugins: true,
