@@ -63,9 +63,14 @@ const OPEN_BRACE = 0x7b
 /** The objects in a list, as they are written; none if it is no list. */
 function objectsIn(list: Buffer, path: readonly string[]): Buffer[] {
   if (list[0] !== OPEN_BRACKET) return []
+  const tooLong = () => {
+    const name = JSON.stringify(path.join('.'))
+    return new AiProxyError('invalid_request', `The request body has more in ${name} than is taken here`)
+  }
+  if (list.length > LONGEST_LIST.bytes) throw tooLong()
   const objects: Buffer[] = []
   const nesting = new JsonNesting()
-  for (let at = 1; at < list.length && list.length <= LONGEST_LIST.bytes; at++) {
+  for (let at = 1; at < list.length; at++) {
     const first = list[at]!
     if (first !== QUOTE && first < OPEN_BRACKET) continue
     if (!nesting.begin(first)) continue
@@ -73,12 +78,7 @@ function objectsIn(list: Buffer, path: readonly string[]): Buffer[] {
     if (first === OPEN_BRACE) objects.push(list.subarray(at, end))
     at = end - 1
   }
-  if (list.length > LONGEST_LIST.bytes || objects.length > LONGEST_LIST.objects) {
-    throw new AiProxyError(
-      'invalid_request',
-      `The request body has more in ${JSON.stringify(path.join('.'))} than is taken here`,
-    )
-  }
+  if (objects.length > LONGEST_LIST.objects) throw tooLong()
   return objects
 }
 
