@@ -23,7 +23,7 @@ function rig(drainTimeoutMs = 100) {
 }
 
 describe('the head', () => {
-  test('of a stream goes out at once', () => {
+  test('of a stream is set at once, for good', () => {
     const { res, downstream } = rig()
     downstream.openStream(201, { 'content-type': 'text/event-stream', 'x-none': undefined })
     assert.equal(downstream.begun, 'ours')
@@ -31,6 +31,20 @@ describe('the head', () => {
     assert.equal(res.getHeader('content-type'), 'text/event-stream')
     assert.equal(res.getHeader('x-none'), undefined)
     assert.deepEqual(res.writes, [])
+  })
+
+  test('of a stream goes out with its first bytes, or alone when there is none of them', () => {
+    for (const send of [
+      (downstream: Downstream) => downstream.write(Buffer.from('data: 1\n\n')),
+      (downstream: Downstream) => downstream.flushHead(),
+      (downstream: Downstream) => downstream.end(),
+    ]) {
+      const { res, downstream } = rig()
+      downstream.openStream(200, { 'content-type': 'text/event-stream' })
+      assert.deepEqual([downstream.isHeadHeld, res.headersSent], [true, false])
+      send(downstream)
+      assert.deepEqual([downstream.isHeadHeld, res.headersSent], [false, true])
+    }
   })
 
   test('of anything else waits for the first bytes, and another can take its place until then', () => {
