@@ -2,9 +2,9 @@ import type { FailureNotice } from './formats/index.js'
 import type { Limits } from './limits.js'
 
 /**
- * How an exchange ended. `completed`: the provider's answer went out whole, and it is a success. `provider_error`: the
- * provider answered with a status from 400 on, and that answer went out whole. `client_disconnect`: the client left
- * first. `limit_exceeded`: it hit one of {@link Limits}. `upstream_error`: the provider could not be reached,
+ * How an exchange ended. `completed`: the provider's answer went out whole, and it is a success; or the app answered itself,
+ * with whatever status. `provider_error`: the provider answered with a status from 400 on, and that answer went out whole.
+ * `client_disconnect`: the client left first. `limit_exceeded`: it hit one of {@link Limits}. `upstream_error`: the provider could not be reached,
  * broke off, or said an error in a stream. `rejected`: the request was refused here, or the app aborted it. `shutdown`:
  * `close()` ended it.
  */
