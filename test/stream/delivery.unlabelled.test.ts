@@ -100,6 +100,17 @@ describe('events under a label that does not say so', () => {
     assert.equal(res.body, 'dat')
   })
 
+  for (const type of ['application/json', 'application/json, application/octet-stream', 'image/png, text/json']) {
+    test(`what is read as JSON has no secret in it, as ${type}`, async (t) => {
+      const { exchange, res, answer, run } = rig(t)
+      exchange.secrets = secretsOf(['t0ken-12345'])
+      const response = await answer({ 'content-type': type }, '{"key":"t0ken-')
+      response.end('12345"}')
+      await run()
+      assert.equal(res.body, '{"key":"***********"}')
+    })
+  }
+
   test('so does maxEventBytes', async (t) => {
     const { res, answer, ended } = asking(t, { limits: { maxEventBytes: 1000 } })
     await answer(PLAIN, `data: ${'x'.repeat(2000)}`)
