@@ -29,12 +29,14 @@ export function errorIn(message: unknown): string | undefined {
  *   https://www.alibabacloud.com/help/en/model-studio/error-code
  * - `{"detail":…}` with no answer beside it (FastAPI)
  */
-export function anyErrorIn(message: unknown): string | undefined {
-  if (Array.isArray(message)) return message.length === 1 ? anyErrorIn(message[0]) : undefined
+export function anyErrorIn(body: unknown): string | undefined {
+  let message = body
+  // In a loop: lists may be nested deeper than the stack is.
+  while (Array.isArray(message) && message.length === 1) message = message[0]
   if (!isObject(message)) return undefined
   if (hasError(message)) return sentenceOf(message.error)
   if (message.type === 'error' || message.object === 'error') return sentenceOf(message)
-  const listed = listAt(message, 'errors').find(saysError)
+  const listed = listAt(message, 'errors').find((error) => saysError(error))
   if (listed !== undefined) return sentenceOf(listed)
   const base = valueAt(message, 'base_resp')
   if (isFailureCode(valueAt(base, 'status_code'))) return textAt(base, 'status_msg') ?? sentenceOf(base)
@@ -70,7 +72,9 @@ const SUCCESS = /^(?:0|2\d\d|ok|success|succeeded|none|null)?$/i
 
 function saysFailure({ status, success, ...message }: JsonObject): boolean {
   const isFailureStatus =
-    typeof status === 'number' ? status >= 400 : /^(?:error|fail(?:ed|ure)?)$/i.test(String(status))
+    typeof status === 'number'
+      ? status >= 400
+      : typeof status === 'string' && /^(?:error|fail(?:ed|ure)?)$/i.test(status)
   return isFailureStatus || success === false || CODES.some((field) => isFailureCode(message[field]))
 }
 
@@ -78,14 +82,22 @@ const CODES = ['code', 'error_code', 'errorCode', 'status_code', 'statusCode']
 
 /** `0`, `200`, `"success"` and the like are codes, too. */
 function isFailureCode(code: unknown): boolean {
-  return (typeof code === 'number' || typeof code === 'string') && !SUCCESS.test(String(code))
+  return (typeof code === 'number' || typeof code === 'string') && !isSuccess(code)
 }
 
-function saysError(error: unknown): boolean {
-  if (typeof error !== 'object' || error === null) return Boolean(error)
-  if (Array.isArray(error)) return error.some(saysError)
-  const said = Object.entries(error).filter(([, value]) => Boolean(value) && !isEmpty(value))
-  return said.length > 0 && !said.every(([, value]) => SUCCESS.test(String(value)))
+/** @param depth of the lists around it; what stands deeper than any provider's errors do is one */
+function saysError(error: unknown, depth = 0): boolean {
+  if (typeof error !== 'object' || error === null || depth > DEEPEST_LIST) return Boolean(error)
+  if (Array.isArray(error)) return error.some((item) => saysError(item, depth + 1))
+  const said = Object.values(error).filter((value) => Boolean(value) && !isEmpty(value))
+  return said.length > 0 && !said.every(isSuccess)
+}
+
+const DEEPEST_LIST = 8
+
+/** Whether a value says that nothing failed. An object says more than that, and may have no `toString` to ask. */
+function isSuccess(value: unknown): boolean {
+  return typeof value !== 'object' && SUCCESS.test(String(value))
 }
 
 /** What an answer says stands in objects, lists, or text; beside an error's own fields there is none of it. */

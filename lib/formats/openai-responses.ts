@@ -116,7 +116,8 @@ function wholeOf(data: JsonObject, type: string): WholeItem | undefined {
   const { item } = data
   const text = itemText(item) || (argumentsOf(data) ?? textAt(data, 'text') ?? textAt(data, 'refusal'))
   if (!text) return undefined
-  return { id: textAt(item, 'id') ?? textAt(data, 'item_id') ?? String(data.output_index ?? ''), text }
+  const { output_index: place } = data
+  return { id: textAt(item, 'id') ?? textAt(data, 'item_id') ?? (typeof place === 'number' ? `${place}` : ''), text }
 }
 
 /** What a call says: its arguments, free text, or code. */

@@ -1,4 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
+import { inspect } from 'node:util'
 import { HookFault } from '../hook-errors.js'
 import type { HookAnswer } from '../hooks.js'
 import { isObject } from '../json.js'
@@ -21,7 +22,7 @@ export function finishedAnswer(returned: unknown): FinishedAnswer | undefined {
   if (!isObject(returned)) throw new HookFault('onRequest returns nothing, or an answer: { status, headers, body }')
   const { status = 200, headers = {}, body } = returned as HookAnswer
   if (!Number.isInteger(status) || status < 200 || status > 599) {
-    throw new HookFault(`onRequest answers with a status from 200 to 599, not ${String(status)}`)
+    throw new HookFault(`onRequest answers with a status from 200 to 599, not ${inspect(status, { depth: 0 })}`)
   }
   const own = Object.entries(headers).filter(([name]) => !isFramingHeader(name.toLowerCase()))
   for (const [name, value] of own) checkHeader(name, value)

@@ -57,7 +57,30 @@ export function survivesAnything(format: Format, cases: readonly Case[]): void {
   })
 }
 
-const oddities = [null, true, '', 'odd', '12', [], {}, [null], [[]], 0, -1, 1.5, Number.POSITIVE_INFINITY, Number.NaN]
+// Objects that have no text, and lists nested deeper than the stack is: JSON has both.
+const noText = { toString: 1, valueOf: 2, toJSON: 3 }
+const tooDeep: unknown = JSON.parse(`${'['.repeat(50_000)}1${']'.repeat(50_000)}`)
+const oddities = [
+  noText,
+  [noText],
+  { code: noText },
+  tooDeep,
+  { code: tooDeep },
+  null,
+  true,
+  '',
+  'odd',
+  '12',
+  [],
+  {},
+  [null],
+  [[]],
+  0,
+  -1,
+  1.5,
+  Number.POSITIVE_INFINITY,
+  Number.NaN,
+]
 
 /** A sample in which one value, at any depth, is another than it should be, or gone. */
 function spoiled(samples: readonly string[]): fc.Arbitrary<JsonObject> {
