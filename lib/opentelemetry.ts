@@ -8,13 +8,13 @@ import {
   type TracerProvider,
   trace,
 } from '@opentelemetry/api'
+import type { Observer } from './api/observer.js'
 import { checkOptions, refuse } from './metrics/check-options.js'
 import { type Call, callNotMade, callOf } from './metrics/genai-call.js'
 import { GenAiMetrics, OTHER_MODEL } from './metrics/genai-metrics.js'
 import { SCHEMA_URL } from './metrics/genai-names.js'
 import { endSpan } from './metrics/genai-span.js'
 import { type ModelNameOptions, ModelNames } from './metrics/model-names.js'
-import type { Observer } from './observer.js'
 
 export type { ModelNameOptions } from './metrics/model-names.js'
 

@@ -1,13 +1,13 @@
 import type { Metric, OpenMetricsContentType, PrometheusContentType, Registry } from 'prom-client'
-import type { ExchangeRecord } from './exchange.js'
-import type { AiProxyStats } from './ledger.js'
+import type { Observer } from './api/observer.js'
+import type { ExchangeRecord } from './exchange/exchange.js'
+import type { AiProxyStats } from './exchange/registry.js'
 import { checkOptions, refuse } from './metrics/check-options.js'
 import { EventLoopDelay } from './metrics/event-loop-delay.js'
 import { isCount, seconds } from './metrics/figures.js'
 import { type ModelNameOptions, ModelNames } from './metrics/model-names.js'
 import { createMetrics } from './metrics/prometheus-metrics.js'
 import { uniformUsage } from './metrics/uniform-usage.js'
-import type { Observer } from './observer.js'
 
 export type { ModelNameOptions } from './metrics/model-names.js'
 

@@ -1,5 +1,5 @@
-import { parsedJson } from '../json.js'
-import { readSse } from '../sse-message.js'
+import { readSse } from '../framing/sse-message.js'
+import { parsedJson } from '../json/json.js'
 import { errorIn } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { Counting, Format, Reading, Usage } from './format.js'

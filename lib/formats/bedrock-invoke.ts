@@ -1,4 +1,4 @@
-import { isObject, parsedJson } from '../json.js'
+import { isObject, parsedJson } from '../json/json.js'
 import { anthropic, MESSAGE } from './anthropic.js'
 import { aws, exceptionIn, failureIn } from './aws.js'
 import { bedrockConverse, wrappedEvent } from './bedrock-converse.js'

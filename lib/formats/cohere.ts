@@ -1,5 +1,5 @@
-import { isObject, parsedJson } from '../json.js'
-import { readSse } from '../sse-message.js'
+import { readSse } from '../framing/sse-message.js'
+import { isObject, parsedJson } from '../json/json.js'
 import { dataEvent } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { Counting, Format, JsonObject, Reading } from './format.js'

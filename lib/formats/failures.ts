@@ -1,4 +1,4 @@
-import { isObject } from '../json.js'
+import { isObject } from '../json/json.js'
 import { listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 

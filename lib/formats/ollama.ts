@@ -1,4 +1,4 @@
-import { parsedJson } from '../json.js'
+import { parsedJson } from '../json/json.js'
 import { dataEvent, errorIn, hasError } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { Counting, Format, FormatName, JsonObject } from './format.js'

@@ -1,4 +1,4 @@
-import { writeSse } from '../sse-message.js'
+import { writeSse } from '../framing/sse-message.js'
 import { errorIn, sentenceOf } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { Format, JsonObject, Reading, Usage, WholeItem } from './format.js'

@@ -1,4 +1,4 @@
-import { readSse } from '../sse-message.js'
+import { readSse } from '../framing/sse-message.js'
 import { dataEvent, hasError } from './failures.js'
 import type { Format } from './format.js'
 

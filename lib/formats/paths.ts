@@ -1,4 +1,4 @@
-import { remembering } from '../remember.js'
+import { remembering } from '../util/memoize.js'
 import { anthropic } from './anthropic.js'
 import { bedrockConverse } from './bedrock-converse.js'
 import { bedrockInvoke } from './bedrock-invoke.js'

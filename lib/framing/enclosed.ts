@@ -1,6 +1,6 @@
+import { isJsonSpace, skipJsonSpace } from '../json/space.js'
 import type { Framer } from './framer.js'
 import { Held } from './held.js'
-import { isJsonSpace, skipJsonSpace } from './json-space.js'
 import { SSE_HEARTBEAT } from './sse.js'
 
 /**

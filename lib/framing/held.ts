@@ -1,4 +1,4 @@
-import { putInFront } from '../headroom.js'
+import { putInFront } from '../util/headroom.js'
 
 // Small copies share Node's pool, and do not keep the much larger buffer alive that they were cut from.
 const COPIED_UP_TO_BYTES = 4096

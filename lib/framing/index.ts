@@ -1,4 +1,4 @@
-import { remembering } from '../remember.js'
+import { remembering } from '../util/memoize.js'
 import { awsEventStream } from './aws-event-stream.js'
 import type { Framing } from './framing.js'
 import { ndjson } from './ndjson.js'

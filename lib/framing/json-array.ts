@@ -1,7 +1,7 @@
-import { JsonNesting } from '../json-nesting.js'
+import { JsonNesting } from '../json/nesting.js'
+import { isJsonSpace, skipJsonSpace } from '../json/space.js'
 import { CuttingFramer } from './cutting.js'
 import type { Framing } from './framing.js'
-import { isJsonSpace, skipJsonSpace } from './json-space.js'
 
 const QUOTE = 34
 const COMMA = 44

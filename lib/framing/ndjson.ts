@@ -1,6 +1,6 @@
+import { isJsonSpace, skipJsonSpace } from '../json/space.js'
 import { CuttingFramer } from './cutting.js'
 import type { Framing } from './framing.js'
-import { isJsonSpace, skipJsonSpace } from './json-space.js'
 
 const LF = 10
 

@@ -1,6 +1,6 @@
-import { readSse, writeSse } from '../sse-message.js'
 import { CuttingFramer } from './cutting.js'
 import type { Framing } from './framing.js'
+import { readSse, writeSse } from './sse-message.js'
 
 const LF = 10
 const CR = 13

@@ -1,9 +1,9 @@
+import type { Findings } from '../exchange/findings.js'
 import { anyErrorIn, type Format } from '../formats/index.js'
-import { isObject, isUnfinishedJson, parsedJson } from '../json.js'
-import { type EstimateTokens, tokensByApp } from './app-estimate.js'
+import { isObject, isUnfinishedJson, parsedJson } from '../json/json.js'
+import { type EstimateTokens, tokensByApp } from '../options/app-estimate.js'
 import { JsonDigest } from './digest.js'
 import { RunningEstimate } from './estimate.js'
-import type { Findings } from './findings.js'
 import { isDearToParse } from './parse-cost.js'
 import type { Metering } from './passage.js'
 

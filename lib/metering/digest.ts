@@ -1,5 +1,5 @@
-import { parsedJson } from '../json.js'
-import { JsonNesting } from '../json-nesting.js'
+import { parsedJson } from '../json/json.js'
+import { JsonNesting } from '../json/nesting.js'
 
 const SPACE = 0x20
 const QUOTE = 0x22

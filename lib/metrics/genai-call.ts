@@ -1,6 +1,6 @@
 import type { Attributes } from '@opentelemetry/api'
-import type { ExchangeRecord } from '../exchange.js'
-import type { ObservedExchange } from '../observer.js'
+import type { ObservedExchange } from '../api/observer.js'
+import type { ExchangeRecord } from '../exchange/exchange.js'
 import { operationOf, providerOf, serverOf } from './genai-names.js'
 
 /** A call of a model: what is known of it when it is made. */

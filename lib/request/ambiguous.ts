@@ -1,7 +1,7 @@
-import { AiProxyError } from '../errors.js'
-import { JsonNesting } from '../json-nesting.js'
-import { JsonSurvey } from '../json-survey.js'
-import { type Span, topLevelSpans } from '../top-level.js'
+import { AiProxyError } from '../api/errors.js'
+import { JsonNesting } from '../json/nesting.js'
+import { JsonSurvey } from '../json/survey.js'
+import { type Span, topLevelSpans } from '../json/top-level.js'
 
 /**
  * Refuses a JSON object in which a field may be another one than what we take for it: which of two fields of one name

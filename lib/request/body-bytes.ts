@@ -1,5 +1,5 @@
-import { inTurns, type Piecework } from '../stream/in-turns.js'
-import { sharedTurns } from '../stream/turns.js'
+import { inTurns, type Piecework } from '../scheduling/in-turns.js'
+import { sharedTurns } from '../scheduling/turns.js'
 
 /** A body in memory: a long one that something was put into is in pieces, which share the memory of the client's. */
 export type BodyBytes = Buffer | readonly Buffer[]

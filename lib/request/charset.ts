@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { AiProxyError } from '../errors.js'
+import { AiProxyError } from '../api/errors.js'
 
 const CHARSET = /charset[^a-z\d]*([^\s;,"]*)/gi
 

@@ -1,6 +1,6 @@
 import type { Transform } from 'node:stream'
 import zlib, { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib'
-import { AiProxyError } from '../errors.js'
+import { AiProxyError } from '../api/errors.js'
 
 /** What decodes a body that is compressed in one way. */
 export interface Decoder {

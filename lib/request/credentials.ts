@@ -1,7 +1,7 @@
 import { validateHeaderValue } from 'node:http'
-import { AiProxyError } from '../errors.js'
-import { HookFault } from '../hook-errors.js'
-import type { Credential } from '../options.js'
+import { AiProxyError } from '../api/errors.js'
+import type { Credential } from '../api/options.js'
+import { HookFault } from '../options/hook-errors.js'
 
 /**
  * A function of `auth` whose value is looked at.

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { fail } from '../check.js'
-import { isHopByHop, namedByConnection } from '../hop-by-hop.js'
-import type { AiProxyOptions } from '../options.js'
-import { remembering } from '../remember.js'
-import { isCredentialHeader } from './credential-names.js'
+import type { AiProxyOptions } from '../api/options.js'
+import { isCredentialHeader } from '../options/credential-names.js'
+import { fail } from '../options/validate.js'
+import { isHopByHop, namedByConnection } from '../util/hop-by-hop.js'
+import { remembering } from '../util/memoize.js'
 
 /**
  * Whether a client header, by its lower-case name, goes on to the provider.

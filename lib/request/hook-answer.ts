@@ -1,8 +1,8 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { inspect } from 'node:util'
-import { HookFault } from '../hook-errors.js'
-import type { HookAnswer } from '../hooks.js'
-import { isObject } from '../json.js'
+import type { HookAnswer } from '../api/hooks.js'
+import { isObject } from '../json/json.js'
+import { HookFault } from '../options/hook-errors.js'
 import { isFramingHeader } from './headers.js'
 
 /** The app's answer in the provider's place, as it goes out. */

@@ -1,6 +1,6 @@
 import type { Format } from '../formats/index.js'
-import { isObject } from '../json.js'
-import { type Span, skipSpace, topLevelSpans } from '../top-level.js'
+import { isObject } from '../json/json.js'
+import { type Span, skipSpace, topLevelSpans } from '../json/top-level.js'
 import { type BodyBytes, joinedIfShort } from './body-bytes.js'
 
 const LONGEST_OPTIONS = 64 * 1024

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { ModelOptions } from '../api/options.js'
 import { valueAt } from '../formats/fields.js'
 import type { Format } from '../formats/index.js'
 import { type FieldPath, outputLimitPaths } from '../formats/output-limits.js'
-import { isObject } from '../json.js'
-import type { Edit, ObjectEdit } from '../json-splice.js'
-import type { ModelOptions } from '../options.js'
+import { isObject } from '../json/json.js'
+import type { Edit, ObjectEdit } from '../json/splice.js'
 
 type Json = Record<string, unknown>
 

@@ -1,8 +1,8 @@
-import { fail } from '../check.js'
-import { AiProxyError } from '../errors.js'
+import { AiProxyError } from '../api/errors.js'
 import { listAt, valueAt } from '../formats/fields.js'
 import type { FieldPath } from '../formats/output-limits.js'
-import { isObject } from '../json.js'
+import { isObject } from '../json/json.js'
+import { fail } from '../options/validate.js'
 import { EACH } from './ambiguous.js'
 
 /** Whether a model may be asked for. */

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { isDeepStrictEqual } from 'node:util'
-import { AiProxyError } from '../errors.js'
-import { jsonIn } from '../json.js'
-import { type Bounds, JsonSurvey } from '../json-survey.js'
+import { AiProxyError } from '../api/errors.js'
+import { jsonIn } from '../json/json.js'
+import { type Bounds, JsonSurvey } from '../json/survey.js'
 
 /** What a body parser leaves on a request. */
 type ParsedRequest = IncomingMessage & { body?: unknown; rawBody?: unknown; _body?: boolean }

@@ -1,4 +1,4 @@
-import { AiProxyError } from '../errors.js'
+import { AiProxyError } from '../api/errors.js'
 
 /** Where at the provider a request goes. */
 export interface ProviderPath {

@@ -1,4 +1,4 @@
-import { isCredentialParameter, plainParameter } from './credential-names.js'
+import { isCredentialParameter, plainParameter } from '../options/credential-names.js'
 
 /** What the query of a request may say. */
 interface QueryRules {

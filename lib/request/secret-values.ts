@@ -1,6 +1,6 @@
-import type { Config } from '../config.js'
-import { NO_SECRETS, type Secrets, secretsOf } from '../secrets.js'
+import type { Config } from '../options/resolve.js'
 import type { UpstreamRequest } from '../upstream/stand-ins.js'
+import { NO_SECRETS, type Secrets, secretsOf } from '../util/secrets.js'
 import { isHarmlessHeader } from './headers.js'
 
 /** Names of headers and parameters that hold secrets, whoever sets them, whatever else they say. */

@@ -1,5 +1,5 @@
 import { type Format, isClaimed, modelPerhapsInPath } from '../formats/index.js'
-import { remembering } from '../remember.js'
+import { remembering } from '../util/memoize.js'
 
 /** What OpenAI, and who speaks its protocols, take as forms and files. */
 const UPLOADS =

@@ -1,6 +1,6 @@
 import type { Request } from 'express'
-import type { Config } from '../config.js'
 import { isGoogleApi } from '../formats/google.js'
+import type { Config } from '../options/resolve.js'
 import type { UpstreamRequest } from '../upstream/stand-ins.js'
 import type { RequestBody } from './body.js'
 import { resolveCredentials } from './credentials.js'

@@ -1,5 +1,5 @@
-import type { Exchange } from '../exchange.js'
-import { isObject } from '../json.js'
+import type { Exchange } from '../exchange/exchange.js'
+import { isObject } from '../json/json.js'
 import type { RequestBody } from './body.js'
 
 /** More than an app has models and deployments. */

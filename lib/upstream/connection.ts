@@ -1,6 +1,6 @@
 import { type IncomingMessage, maxHeaderSize } from 'node:http'
 import type { Socket } from 'node:net'
-import { copiedWithRoom } from '../headroom.js'
+import { copiedWithRoom } from '../util/headroom.js'
 import { ChunkJoiner } from './chunk-joiner.js'
 
 const HEAD_END = Buffer.from('\r\n\r\n')

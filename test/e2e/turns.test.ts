@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Agent } from 'node:http'
 import { describe, test } from 'node:test'
-import { TurnScheduler, type TurnTaker } from '../../lib/stream/turns.js'
+import { TurnScheduler, type TurnTaker } from '../../lib/scheduling/turns.js'
 import { startApp } from './support/app.js'
 import { startProvider } from './support/provider.js'
 import { Queue } from './support/waiting.js'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { Findings } from '../../lib/exchange/findings.js'
 import { formatNamed, tokensOf } from '../../lib/formats/index.js'
-import { Findings } from '../../lib/metering/findings.js'
 
 const { anthropic, gemini, chat, responses } = {
   anthropic: formatNamed('anthropic'),

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { Findings } from '../../lib/exchange/findings.js'
 import { formatNamed } from '../../lib/formats/index.js'
 import { PlainAnswer } from '../../lib/metering/answer.js'
-import { Findings } from '../../lib/metering/findings.js'
 import { piecesOf } from '../support/bytes.js'
 
 const KIB = 1024

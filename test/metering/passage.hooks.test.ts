@@ -4,7 +4,7 @@ import { formatNamed } from '../../lib/formats/index.js'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
 import { jsonArray, type Message } from '../../lib/framing/index.js'
 import { ndjson } from '../../lib/framing/ndjson.js'
-import { checkedEstimate } from '../../lib/metering/app-estimate.js'
+import { checkedEstimate } from '../../lib/options/app-estimate.js'
 import { chunk, DONE, event, passed, stop, usageEvent } from './passing.js'
 
 describe('onMessage', () => {

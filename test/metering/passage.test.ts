@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, mock, test } from 'node:test'
+import { Findings } from '../../lib/exchange/findings.js'
 import { formatNamed } from '../../lib/formats/index.js'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
 import { jsonArray, sse } from '../../lib/framing/index.js'
 import { ndjson } from '../../lib/framing/ndjson.js'
-import { Findings } from '../../lib/metering/findings.js'
 import { Passage } from '../../lib/metering/passage.js'
 import { chunk, DONE, event, passed, stop, usageEvent } from './passing.js'
 

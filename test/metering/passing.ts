@@ -1,6 +1,6 @@
+import { Findings } from '../../lib/exchange/findings.js'
 import { type Format, formatNamed } from '../../lib/formats/index.js'
 import { type Framing, sse } from '../../lib/framing/index.js'
-import { Findings } from '../../lib/metering/findings.js'
 import { Passage, type PassageOptions } from '../../lib/metering/passage.js'
 
 export interface Given extends Partial<PassageOptions> {

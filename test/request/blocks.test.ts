@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { defaultLimits } from '../../lib/limits.js'
+import { defaultLimits } from '../../lib/api/limits.js'
+import { HeldBytes } from '../../lib/exchange/held-bytes.js'
 import { Blocks } from '../../lib/request/blocks.js'
-import { HeldBytes } from '../../lib/request/held-bytes.js'
 
 const KIB = 1024
 

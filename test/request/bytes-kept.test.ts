@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { isObject } from '../../lib/json.js'
-import type { AiProxyOptions } from '../../lib/options.js'
-import { topLevelSpans } from '../../lib/top-level.js'
+import type { AiProxyOptions } from '../../lib/api/options.js'
+import { isObject } from '../../lib/json/json.js'
+import { topLevelSpans } from '../../lib/json/top-level.js'
 import { fieldNames, spelledObject, written } from '../support/spelled-json.js'
 import { edited, plain } from './editing.js'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { AiProxyOptions } from '../../lib/options.js'
+import type { AiProxyOptions } from '../../lib/api/options.js'
 import type { RequestBody } from '../../lib/request/body.js'
 import { edited, JSON_TYPE, plain } from './editing.js'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { AiProxyError } from '../../lib/errors.js'
-import type { Credential } from '../../lib/options.js'
+import type { AiProxyError } from '../../lib/api/errors.js'
+import type { Credential } from '../../lib/api/options.js'
 import { checkedCredential, resolveCredentials } from '../../lib/request/credentials.js'
 
 describe('resolveCredentials', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import type { AiProxyOptions } from '../../lib/options.js'
+import type { AiProxyOptions } from '../../lib/api/options.js'
 import type { RequestBody } from '../../lib/request/body.js'
 import { CHAT, edited, type Given, JSON_TYPE, none, plain } from './editing.js'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { isCredentialHeader } from '../../lib/request/credential-names.js'
+import { isCredentialHeader } from '../../lib/options/credential-names.js'
 import {
   compileForwardHeaders,
   defaultForwardHeaders,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import type { ModelOptions } from '../../lib/api/options.js'
 import { type FormatName, formatNamed, formatNames } from '../../lib/formats/index.js'
-import { spliced } from '../../lib/json-splice.js'
-import type { ModelOptions } from '../../lib/options.js'
+import { spliced } from '../../lib/json/splice.js'
 import { applyModelOptions } from '../../lib/request/model-options.js'
 
 type Json = Record<string, unknown>

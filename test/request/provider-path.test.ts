@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { AiProxyError } from '../../lib/errors.js'
+import { AiProxyError } from '../../lib/api/errors.js'
 import { providerPath } from '../../lib/request/provider-path.js'
 
 const ORIGIN = 'https://provider.example'

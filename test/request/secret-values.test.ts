@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { resolveOptions } from '../../lib/config.js'
-import type { AiProxyOptions } from '../../lib/options.js'
+import type { AiProxyOptions } from '../../lib/api/options.js'
+import { resolveOptions } from '../../lib/options/resolve.js'
 import { secretsIn } from '../../lib/request/secret-values.js'
 
 /** What is hidden of a text, with a request that was made so. */

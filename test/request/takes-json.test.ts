@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { AiProxyOptions } from '../../lib/api/options.js'
 import { formatNamed } from '../../lib/formats/index.js'
-import type { AiProxyOptions } from '../../lib/options.js'
 import { takesJson } from '../../lib/request/takes-json.js'
 import { edited, none } from './editing.js'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
-import { resolveOptions } from '../../lib/config.js'
-import type { AiProxyOptions } from '../../lib/options.js'
+import type { AiProxyOptions } from '../../lib/api/options.js'
+import { resolveOptions } from '../../lib/options/resolve.js'
 
 /** The message of the error that these options are answered with. */
 export function complaint(options: unknown): string {

@@ -1,4 +1,4 @@
-import { type TurnClock, TurnScheduler } from '../../lib/stream/turns.js'
+import { type TurnClock, TurnScheduler } from '../../lib/scheduling/turns.js'
 
 /** An event loop of its own: time moves when told, and a round runs when told. */
 export class ManualTurnClock implements TurnClock {

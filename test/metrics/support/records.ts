@@ -1,4 +1,4 @@
-import type { ExchangeRecord } from '../../../lib/exchange.js'
+import type { ExchangeRecord } from '../../../lib/exchange/exchange.js'
 import { formatNamed, tokensOf } from '../../../lib/formats/index.js'
 
 const told = { inputTokens: 20, outputTokens: 11, totalTokens: 31, estimated: false }

@@ -1,0 +1,89 @@
+import type { Request } from 'express'
+import type { FormatName } from '../formats/index.js'
+import type { ProviderEvents, ProviderRequests } from '../formats/types.js'
+
+/** An exchange as hooks see it. */
+export interface HookedExchange {
+  /** A UUID: the one in `exchanges` and in the record. */
+  readonly id: string
+  /** The client's request, as Express has it. */
+  readonly req: Request
+  /** The path below the target. */
+  readonly path: string
+  /** The model that the request names. */
+  readonly model: string | undefined
+  /** The request asks for a stream. */
+  readonly stream: boolean
+  /** The provider protocol that the client speaks. */
+  readonly format: FormatName
+}
+
+interface RequestOf<F extends FormatName> extends HookedExchange {
+  readonly format: F
+  /** The JSON body, `modelOptions` applied; `undefined` where there is none. Change it, or put another in its place. */
+  body: ProviderRequests[F] | undefined
+  /** The bytes that go out for the body as it is now, for signatures. */
+  readonly rawBody: Buffer | undefined
+  /** Further request headers for the provider, by lower-case names; they win over all others. */
+  readonly headers: Record<string, string>
+}
+
+/**
+ * A request before it goes out: a {@link HookedExchange}, and
+ *
+ * - `body`: the JSON body, `modelOptions` applied; `undefined` where there is none. Change it, or put another in its place.
+ *   Its type follows from `format`.
+ * - `rawBody`: the bytes that go out for the body as it is now, for signatures.
+ * - `headers`: further request headers for the provider, by lower-case names; they win over all others.
+ */
+export type HookedRequest = { [F in FormatName]: RequestOf<F> }[FormatName]
+
+/** An answer in the provider's place. */
+export interface HookAnswer {
+  /** HTTP status. Default 200. */
+  status?: number
+  /** Response headers; `content-length` is set, and what frames the message is left out. Default: none. */
+  headers?: Record<string, string>
+  /** A string or Buffer goes out as it is, anything else as JSON. Default: no body. */
+  body?: unknown
+}
+
+/**
+ * May read the request and replace its body, or answer it itself by returning an answer. What it throws becomes the
+ * answer's status where it has a `status` or `statusCode` from 400 to 599 (`http-errors`), and 500 otherwise.
+ */
+export type OnRequest = (request: HookedRequest) => MaybeAnswer | Promise<MaybeAnswer>
+
+/** @inline */
+// biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
+type Nothing = undefined | void
+
+/** @inline */
+type MaybeAnswer = HookAnswer | Nothing
+
+interface EventOf<F extends FormatName> {
+  readonly format: F
+  /** Name of the event, where the framing has one. */
+  readonly event: string | undefined
+  /** Its JSON, parsed. */
+  readonly data: ProviderEvents[F]
+}
+
+/**
+ * One event of a stream:
+ *
+ * - `format`: the provider protocol that the client speaks.
+ * - `event`: name of the event; `undefined` where the framing has none.
+ * - `data`: its JSON, parsed. Its type follows from `format`.
+ */
+export type StreamEvent = { [F in FormatName]: EventOf<F> }[FormatName]
+
+/**
+ * Sees each event that carries JSON. `undefined` passes it as it came, `null` drops it, and an object goes out in its
+ * place: `data` as its JSON, `event` as its name (default: the one that it had). What it throws ends the stream with an
+ * error event.
+ */
+export type OnEvent = (event: StreamEvent, exchange: HookedExchange) => MaybeReplacement
+
+/** @inline */
+type MaybeReplacement = { event?: string; data: unknown } | null | Nothing

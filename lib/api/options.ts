@@ -1,0 +1,158 @@
+import type { Agent as HttpAgent } from 'node:http'
+import type { Agent as HttpsAgent } from 'node:https'
+import type { SecureContextOptions } from 'node:tls'
+import type { Request, Response } from 'express'
+import type { ExchangeRecord } from '../exchange/exchange.js'
+import type { FormatName } from '../formats/index.js'
+import type { OnError } from '../options/hook-errors.js'
+import type { OnEvent, OnRequest } from './hooks.js'
+import type { Limits } from './limits.js'
+import type { Observer } from './observer.js'
+
+/**
+ * A secret, or a function that gives it for each request, so that keys can rotate. Where it throws, the client gets 500
+ * `credentials_unavailable`.
+ */
+export type Credential = string | (() => string | Promise<string>)
+
+/** Credentials for the provider. Where any are set, the client's own never go on. */
+export interface AuthOptions {
+  /** Request headers: `{ authorization: 'Bearer …' }`, `{ 'x-api-key': '…' }`. Default: none. */
+  headers?: Record<string, Credential>
+  /** Query parameters: `{ key: '…' }`. They replace the client's of the same name. Default: none. */
+  query?: Record<string, Credential>
+}
+
+/** Options handed on to http-proxy-middleware. */
+export interface ProxyOptions {
+  /**
+   * Agent for upstream connections: Node's, or one that goes through a proxy (`https-proxy-agent`, `proxy-agent`,
+   * `socks-proxy-agent`). Default: one of the middleware's own, with keep-alive.
+   */
+  agent?: HttpAgent | HttpsAgent
+  /**
+   * Goes through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names for the target, unless `NO_PROXY` has the
+   * target, in upper or lower case; they are read when the middleware is made. Needs the package `proxy-agent`. Default
+   * `false`.
+   */
+  fromEnv?: boolean
+  /** Whether the provider's TLS certificate is checked. Default `true`. */
+  secure?: boolean
+  /** TLS options for upstream connections: `ca`, `cert`, `key`, … Default: Node's. */
+  ssl?: SecureContextOptions
+  /** Adds `x-forwarded-for`, `-host`, `-port` and `-proto`. Default `false`. */
+  xfwd?: boolean
+  /** Sends the target's name as `host`, instead of the one that the client used. Default `true`. */
+  changeOrigin?: boolean
+  /** Local address for upstream connections. Default: the system's choice. */
+  localAddress?: string
+}
+
+/** What the provider is asked for, beside or instead of what the client asks for. */
+export interface ModelOptions {
+  /**
+   * Fills what the request leaves out, in objects at any depth. `maxOutputTokens` is written in the field that the
+   * request's format has for it (`max_tokens`, `generationConfig.maxOutputTokens`, …).
+   */
+  defaults?: Record<string, unknown>
+  /** Replaces what the request has, in objects at any depth; `maxOutputTokens` as above. */
+  overrides?: Record<string, unknown>
+}
+
+/** Options of {@link aiProxy}. */
+export interface AiProxyOptions {
+  /** Base URL of the provider, `http:` or `https:`; a path in it is kept as a prefix. */
+  target: string | URL
+  /** Credentials for the provider. Default: none, the client's own go on. */
+  auth?: AuthOptions
+  /** Further request headers for the provider. Default: none. */
+  headers?: Record<string, string>
+  /**
+   * Client headers that go on: names (`*` at the end stands for any rest), or a function of the lower-case name, which must
+   * return `true` at once. Cookies, hop-by-hop headers and those that give a request another method or URL never go on, and
+   * `x-forwarded-*` only by its name in a list. Default: {@link defaultForwardHeaders} and, if `forwardCredentials`, the
+   * client's own credentials.
+   */
+  forwardHeaders?: readonly string[] | ((name: string) => boolean)
+  /**
+   * Whether the client's own credentials go on, in headers and in the query. Default: only if we hold none of the provider's:
+   * `auth` is not set, and neither `headers` nor `onRequest` sets a header that is not known to be harmless.
+   */
+  forwardCredentials?: boolean
+  /**
+   * Provider paths that can be reached. A string matches under any version prefix, or under any base path if it begins
+   * with two asterisks and a slash; `*` stands for a part of one path segment, and a method may stand before it
+   * (`'GET files/*'`). A RegExp is tested against the whole path (`/v1/files`); how long that takes is up to the RegExp.
+   * `'all'` opens everything. Default: {@link defaultEndpoints}, without those for uploads where `models`, `modelOptions`
+   * or `onRequest` is set, which could not see them.
+   */
+  endpoints?: 'all' | readonly (string | RegExp)[]
+  /** What an exchange may use; those that are not set have their defaults. */
+  limits?: Partial<Limits>
+  /** How streams share the event loop. */
+  turns?: {
+    /**
+     * How long the turns of streams that burst may run in one round of the event loop, over all streams of the process,
+     * in milliseconds. On a loop that is busy with something else they get as much as everything else, up to 2 ms, if
+     * that is more. Brief turns (a request that goes out, a small answer, an event now and then) have 1 ms of their own.
+     * If several middlewares set it, the smallest counts. Default 0.15.
+     */
+    budgetMs?: number
+  }
+  /** An SSE comment goes out when nothing was sent for so long, in milliseconds; 0 is off. Default 15,000. */
+  heartbeatMs?: number
+  /**
+   * Opens the response as an event stream, with a heartbeat, while the provider is still silent, for requests that ask
+   * for a stream. The status is 200 from then on; what goes wrong later is said in an error event. Default `false`.
+   */
+  heartbeatBeforeFirstByte?: boolean
+  /**
+   * What becomes of the provider's answer when the client leaves: `'abort'` stops it at once, `'drain'` reads it to its
+   * end, within the limits. Default `'abort'`.
+   */
+  onClientDisconnect?: 'abort' | 'drain'
+  /** Failures before the first byte: `'respond'` answers them, `'next'` hands them to Express. Default `'respond'`. */
+  errors?: 'respond' | 'next'
+  /**
+   * The provider protocol, for paths that do not tell it. Default: by the path, and OpenAI's chat completions for what
+   * no other format claims.
+   */
+  format?: FormatName
+  /**
+   * Asks the provider for usage where it tells it only when asked (OpenAI's `stream_options.include_usage`). Where the
+   * client had not asked, the extra event is taken out of what it gets. Default `true`.
+   */
+  includeUsage?: boolean
+  /**
+   * Estimates the tokens of a piece of text that a model wrote, for streams that end before the provider has told. With
+   * one of your own every event is parsed. Default: by the length of the events, without a tokeniser.
+   */
+  estimateTokens?: (text: string, model: string | undefined) => number
+  /** Models that may be asked for: names, or RegExps. Others get 403 `model_not_allowed`. Default: all. */
+  models?: readonly (string | RegExp)[]
+  /** What requests are given where they leave it out, and what they cannot change. Default: none. */
+  modelOptions?: ModelOptions
+  /** Refuses new streams while the event loop is late. Default: off. */
+  overload?: {
+    /** While the event loop is later than this, in milliseconds, new streams get 503 `overloaded`. */
+    maxEventLoopDelayMs: number
+  }
+  /** Reads or replaces a request before it goes out, or answers it itself. Default: none. */
+  onRequest?: OnRequest
+  /** Sees each event of a stream, and may replace or drop it. With it every event is parsed, which costs. Default: none. */
+  onEvent?: OnEvent
+  /** Metrics and traces: see `express-ai-proxy/prometheus` and `express-ai-proxy/opentelemetry`. Default: none. */
+  observers?: readonly Observer[]
+  /** Called once per exchange, whatever happened. What it throws goes to `onError`. Default: none. */
+  onFinish?: (record: ExchangeRecord, req: Request, res: Response) => void | Promise<void>
+  /**
+   * Called with what the app's own code threw, and with a TypeError for what it returned or set wrongly: the hooks above, `auth` and `forwardHeaders` functions, `estimateTokens`,
+   * observers. A process warning (`AI_PROXY_HOOK_THREW`) shows it as well, with its stack, once a minute for each of them.
+   * An error with a status that `onRequest` throws to refuse a request is none. Default: none.
+   */
+  onError?: OnError
+  /** Options for http-proxy-middleware. */
+  proxy?: ProxyOptions
+}
+
+export const defaultHeartbeatMs = 15_000

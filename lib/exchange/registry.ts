@@ -1,0 +1,187 @@
+import { AiProxyError, limitFailure, type Outcome } from '../api/errors.js'
+import type { Limits } from '../api/limits.js'
+import type { Endable, Exchange, ExchangeRecord, ExchangeSnapshot } from './exchange.js'
+import { PassingSet } from './indexed-set.js'
+
+// Node runs a timer of more than 2^31-1 ms at once.
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** Counters and gauges of a middleware since its start. */
+export interface AiProxyStats {
+  /** When the middleware was made, in milliseconds since the epoch. */
+  readonly startedAt: number
+  /** Exchanges that have begun. */
+  readonly exchanges: number
+  /** Those of them that are under way, including those that wait in a connection's pipeline. */
+  readonly active: number
+  /** Of those under way: the streams that `maxConcurrentStreams` bounds. */
+  readonly streams: number
+  /** Of those under way: whose client has to read first. */
+  readonly waitingForDrain: number
+  /** Streams of the whole process that wait for a turn. */
+  readonly waitingForTurn: number
+  /** Bytes of memory that hold request bodies: what `maxHeldBytes` bounds. */
+  readonly heldBytes: number
+  /** Exchanges that have ended, by outcome. */
+  readonly outcomes: Readonly<Record<Outcome, number>>
+  /** Of those: which limits were hit, how often. */
+  readonly limits: Readonly<Partial<Record<keyof Limits, number>>>
+  /** Body bytes from clients. This and the sums below are over the exchanges that have ended. */
+  readonly requestBytes: number
+  /** Body bytes from the provider, decoded. */
+  readonly upstreamBytes: number
+  /** Body bytes to clients, heartbeats and error events included. */
+  readonly downstreamBytes: number
+  /** Events that passed. */
+  readonly events: number
+  /** Turns that streams took. */
+  readonly turns: number
+  /** What they took together, in milliseconds. */
+  readonly busyMs: number
+  /** The longest of them, in milliseconds. */
+  readonly maxTurnMs: number
+}
+
+const summed = ['requestBytes', 'upstreamBytes', 'downstreamBytes', 'events', 'turns', 'busyMs'] as const
+
+/** How long a client may take over the last bytes of an exchange that was ended by `close()`. */
+const FAREWELL_MS = 1000
+
+/** The exchanges of a middleware: those under way, and what is remembered of those that have ended. */
+export class Ledger {
+  readonly #open = new PassingSet<Exchange>()
+  readonly #totals = {
+    startedAt: Date.now(),
+    exchanges: 0,
+    outcomes: {
+      completed: 0,
+      provider_error: 0,
+      client_disconnect: 0,
+      limit_exceeded: 0,
+      upstream_error: 0,
+      rejected: 0,
+      shutdown: 0,
+    },
+    limits: {} as Partial<Record<keyof Limits, number>>,
+    requestBytes: 0,
+    upstreamBytes: 0,
+    downstreamBytes: 0,
+    events: 0,
+    turns: 0,
+    busyMs: 0,
+    maxTurnMs: 0,
+  }
+  /** Exchanges that `maxConcurrentExchanges` bounds. */
+  #admitted = 0
+  #streams = 0
+  #closing: Promise<void> | undefined
+  #onEmpty: (() => void) | undefined
+  #farewell: NodeJS.Timeout | undefined
+
+  begin(exchange: Exchange, delivery: Endable): void {
+    this.#totals.exchanges++
+    // Who comes when it is closing is refused at once, and not waited for.
+    if (this.#closing) return
+    exchange.delivery = delivery
+    this.#open.add(exchange)
+  }
+
+  /** @throws AiProxyError `shutting_down` */
+  admit(): void {
+    if (this.#closing) throw shuttingDown()
+  }
+
+  /**
+   * Counts an exchange that is about to take up connections and memory.
+   *
+   * @throws AiProxyError `too_many_exchanges`
+   */
+  admitExchange(exchange: Exchange, limits: Readonly<Limits>): void {
+    if (this.#admitted >= limits.maxConcurrentExchanges) throw limitFailure('too_many_exchanges', limits)
+    this.#admitted++
+    exchange.isAdmitted = true
+  }
+
+  /**
+   * Counts an exchange as a stream under way.
+   *
+   * @throws AiProxyError `too_many_streams`
+   */
+  admitStream(exchange: Exchange, limits: Readonly<Limits>): void {
+    if (this.#streams >= limits.maxConcurrentStreams) throw limitFailure('too_many_streams', limits)
+    this.#streams++
+    exchange.countsAsStream = true
+  }
+
+  end(exchange: Exchange, record: ExchangeRecord): void {
+    this.#open.delete(exchange)
+    if (exchange.isAdmitted) this.#admitted--
+    if (exchange.countsAsStream) this.#streams--
+    const totals = this.#totals
+    totals.outcomes[record.outcome]++
+    if (record.limit) totals.limits[record.limit] = (totals.limits[record.limit] ?? 0) + 1
+    for (const name of summed) totals[name] += record[name]
+    totals.maxTurnMs = Math.max(totals.maxTurnMs, record.maxTurnMs)
+    if (this.#open.size === 0) this.#onEmpty?.()
+  }
+
+  snapshots(): ExchangeSnapshot[] {
+    return this.#oldestFirst().map((exchange) => exchange.snapshot())
+  }
+
+  /** Ends the exchange of that id. @returns whether there is one under way */
+  abort(id: string): boolean {
+    const exchange = this.#open.all().find((each) => each.id === id)
+    // An app that calls this from a hook is in the middle of a turn, whose frames are still to be written.
+    if (exchange) process.nextTick(() => this.#open.has(exchange) && exchange.delivery?.abort())
+    return exchange !== undefined
+  }
+
+  stats(waitingForTurn: number, heldBytes = 0): AiProxyStats {
+    const { outcomes, limits, ...totals } = this.#totals
+    const waitingForDrain = this.#open.all().filter(({ phase }) => phase === 'stalled').length
+    return {
+      ...totals,
+      active: this.#open.size,
+      streams: this.#streams,
+      waitingForDrain,
+      waitingForTurn,
+      heldBytes,
+      outcomes: { ...outcomes },
+      limits: { ...limits },
+    }
+  }
+
+  /** Admits nothing more. Resolves when no exchange is left; those that are after `graceMs` are ended. */
+  async close(graceMs: number): Promise<void> {
+    this.#closing ??=
+      this.#open.size === 0
+        ? Promise.resolve()
+        : new Promise((resolve) => {
+            this.#onEmpty = resolve
+          })
+    // Another call may be in more of a hurry.
+    const grace = setTimeout(() => this.#endAll(), Math.min(graceMs, LONGEST_TIMER_MS))
+    await this.#closing
+    clearTimeout(grace)
+    clearTimeout(this.#farewell)
+  }
+
+  #endAll(): void {
+    if (this.#farewell) return
+    this.#farewell = setTimeout(() => this.#each((delivery) => delivery.cut(shuttingDown())), FAREWELL_MS)
+    this.#each((delivery) => delivery.fail(shuttingDown()))
+  }
+
+  #each(act: (delivery: Endable) => void): void {
+    for (const { delivery } of this.#oldestFirst()) if (delivery) act(delivery)
+  }
+
+  #oldestFirst(): Exchange[] {
+    return this.#open.all().sort((a, b) => a.began - b.began)
+  }
+}
+
+function shuttingDown(): AiProxyError {
+  return new AiProxyError('shutting_down', 'The server is shutting down')
+}

@@ -1,0 +1,23 @@
+import type { HeldBytes } from '../exchange/held-bytes.js'
+import type { Observers } from '../exchange/observers.js'
+import type { Ledger } from '../exchange/registry.js'
+import type { Config } from '../options/resolve.js'
+import type { UsageRefusals } from '../request/usage-refusals.js'
+import type { OverloadGuard } from '../scheduling/overload.js'
+import type { TurnScheduler } from '../scheduling/turns.js'
+import type { UpstreamProxy } from '../upstream/proxy.js'
+import type { SetupWarnings } from './setup-warnings.js'
+
+/** What the exchanges of a middleware share. */
+export interface House {
+  readonly config: Config
+  readonly turns: TurnScheduler
+  readonly ledger: Ledger
+  readonly upstream: UpstreamProxy
+  readonly observers: Observers
+  readonly warnings: SetupWarnings
+  readonly usageRefusals: UsageRefusals
+  /** The request bodies that are held. */
+  readonly held: HeldBytes
+  readonly overload: OverloadGuard | undefined
+}

@@ -1,0 +1,102 @@
+import { limitFailure } from '../api/errors.js'
+import { type Exchange, formatOf } from '../exchange/exchange.js'
+import type { HeldShare } from '../exchange/held-bytes.js'
+import { admitEndpoint, allowHeader, refuseWebSocket } from '../options/endpoints.js'
+import { readBody } from '../request/body.js'
+import { editedRequest } from '../request/edit.js'
+import { heldBack } from '../request/headers.js'
+import { type ProviderPath, providerPath } from '../request/provider-path.js'
+import { secretsIn } from '../request/secret-values.js'
+import { takesJson } from '../request/takes-json.js'
+import { upstreamRequest, withBody } from '../request/upstream-request.js'
+import type { Delivery } from '../response/delivery.js'
+import { debug } from '../util/debug.js'
+import type { House } from './context.js'
+import { awaitFront, isBehindAnother } from './pipeline.js'
+import { Sending } from './send-request.js'
+
+/** One exchange, up to where the provider's answer takes over. What it throws is the exchange's failure. */
+export async function carry(exchange: Exchange, delivery: Delivery, house: House): Promise<void> {
+  const { req } = exchange
+  const { config, ledger } = house
+  // Before anything can be refused: a refusal, too, is said in the client's protocol.
+  exchange.format = config.format ?? formatOf(config.prefix + exchange.path)
+  debug.request('%s %s %s', exchange.id, req.method, exchange.path)
+  ledger.admit()
+  refuseWebSocket(req.headers.upgrade)
+  house.warnings.look(req, config)
+  if (isBehindAnother(exchange)) {
+    await awaitFront(exchange)
+    if (exchange.isSettled) return
+    ledger.admit()
+  }
+
+  const path = providerPath(req.url)
+  exchange.path = path.path
+  exchange.format = config.format ?? formatOf(config.prefix + path.decoded)
+  const methods = config.endpoints(path.decoded)
+  if (req.method === 'OPTIONS' && methods !== 'any' && methods.length > 0) {
+    return delivery.answer(204, { allow: allowHeader(methods) })
+  }
+  admitEndpoint(methods, req.method)
+  ledger.admitExchange(exchange, config.limits)
+  const share = house.held.share()
+  exchange.held = share
+  await share.during(() => carryBody(exchange, delivery, house, path, share))
+}
+
+/** Reads the body, and sends it on as it is to be. */
+async function carryBody(
+  exchange: Exchange,
+  delivery: Delivery,
+  house: House,
+  path: ProviderPath,
+  share: HeldShare,
+): Promise<void> {
+  const { req } = exchange
+  const { config, ledger, observers } = house
+  const onBytes = (count: number) => {
+    exchange.requestBytes += count
+  }
+  const readsAll = takesJson(config.format, config.prefix + path.decoded)
+  const given = await readBody(req, config.limits, onBytes, config.readsRequests, readsAll, {
+    share,
+    turns: house.turns,
+  })
+  if (exchange.isSettled) return
+  // What a body parser has read before was not counted as it came in.
+  if (Buffer.isBuffer(given.content)) exchange.requestBytes ||= given.content.length
+  const awaitFirstByte = () => {
+    const { firstByteTimeoutMs, firstTokenTimeoutMs } = config.limits
+    exchange.deadlines.start('firstByte', firstByteTimeoutMs, () => {
+      delivery.fail(limitFailure('first_byte_timeout', config.limits))
+    })
+    if (!exchange.asksForStream) return
+    exchange.deadlines.start('firstToken', firstTokenTimeoutMs, () => {
+      delivery.failForSilence(limitFailure('first_token_timeout', config.limits))
+    })
+  }
+  // A hook that never comes back must not hold the client for ever.
+  awaitFirstByte()
+  const edited = await editedRequest(exchange, path, given, config, house.usageRefusals)
+  if (exchange.isSettled) return
+  if (edited.answer) {
+    const { status, headers, content } = edited.answer
+    return delivery.answer(status, headers, content)
+  }
+  if (exchange.asksForStream) {
+    house.overload?.admitStream()
+    ledger.admitStream(exchange, config.limits)
+  }
+
+  awaitFirstByte()
+  const observed = observers.onRequest(exchange)
+  const request = await upstreamRequest(req, path, edited.body, config, observed, edited.headers)
+  if (debug.request.enabled) debug.request('%s not forwarded: %s', exchange.id, heldBack(req.headers, request.headers))
+  exchange.secrets = secretsIn(request, config, [...observed, edited.headers])
+  if (exchange.isSettled) return
+  const unasked = edited.unasked && withBody(request, edited.unasked)
+  if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.openEarly()
+  // Requests that come in a rush go out in turns, like everything else that takes time.
+  house.turns.takeOrEnqueue(new Sending(request, exchange, delivery, house, unasked))
+}

@@ -1,0 +1,67 @@
+import type { Server } from 'node:http'
+import type { Request } from 'express'
+import type { Config } from '../options/resolve.js'
+import { debug } from '../util/debug.js'
+
+/** What is told once of a server, or of an app, that is not set up for streams; the README says what to do about each. */
+const warnings = {
+  AI_PROXY_BODY_CONSUMED:
+    'A request body that is no JSON was read by a middleware that stands before aiProxy and kept nothing of it. ' +
+    'Mount aiProxy before it, or keep the bytes as req.rawBody.',
+  AI_PROXY_CANNOT_FLUSH:
+    'A middleware before aiProxy compresses the stream and has no res.flush(): events may arrive late, many at once. ' +
+    'Mount aiProxy before it, or use the package compression.',
+  AI_PROXY_SERVER_TIMEOUT:
+    'server.timeout closes connections on which nothing is sent for so long, and is shorter than the provider may be ' +
+    'silent (limits.firstByteTimeoutMs, limits.idleTimeoutMs). Raise it, or set heartbeatBeforeFirstByte and heartbeatMs.',
+  AI_PROXY_KEEP_ALIVE:
+    'server.keepAliveTimeout is shorter than the 60 s after which load balancers close idle connections, so that they ' +
+    'send requests on connections that are just being closed (502). Set it to 65000.',
+  AI_PROXY_ASYNC_FORWARD_HEADERS:
+    'forwardHeaders is a function that returns a promise, and every request fails with 500: it must return true or false at once.',
+  AI_PROXY_TRUST_PROXY:
+    "Requests come through a reverse proxy (x-forwarded-for), and the app's `trust proxy` is not set: req.ip is the " +
+    "proxy's. Set it: https://expressjs.com/en/guide/behind-proxies.html",
+} as const
+
+export type WarningCode = keyof typeof warnings
+
+/** AWS's ALB, nginx and most others close a connection that was idle for so long, or longer. */
+const LOAD_BALANCER_IDLE_MS = 60_000
+
+/** Tells a developer, once for each mistake, of a set-up in which streams do not work as they should. */
+export class SetupWarnings {
+  readonly #told = new Set<WarningCode>()
+  #hasSeenServer = false
+
+  tell(code: WarningCode): void {
+    if (this.#told.has(code)) return
+    this.#told.add(code)
+    debug.request('%s: %s', code, warnings[code])
+    process.emitWarning(warnings[code], { type: 'ExpressAiProxyWarning', code })
+  }
+
+  /** Looks at what a request shows of the app and of the server that it came by. */
+  look(req: Request, config: Config): void {
+    const isForwarded = req.headers['x-forwarded-for'] !== undefined
+    const server = (req.socket as { server?: Server }).server
+    if (!this.#hasSeenServer && server) {
+      this.#hasSeenServer = true
+      if (cutsSilence(server, config)) this.tell('AI_PROXY_SERVER_TIMEOUT')
+    }
+    if (!isForwarded) return
+    if (server && server.keepAliveTimeout > 0 && server.keepAliveTimeout < LOAD_BALANCER_IDLE_MS) {
+      this.tell('AI_PROXY_KEEP_ALIVE')
+    }
+    if (req.app?.enabled('trust proxy') === false) this.tell('AI_PROXY_TRUST_PROXY')
+  }
+}
+
+/** Whether the server closes a connection while the provider may still be silent, and no heartbeat keeps it open. */
+function cutsSilence({ timeout }: Server, config: Config): boolean {
+  if (timeout === 0) return false
+  const { firstByteTimeoutMs, idleTimeoutMs } = config.limits
+  const beats = config.heartbeatMs > 0 && config.heartbeatMs < timeout
+  const cutsWaiting = timeout < firstByteTimeoutMs && !(beats && config.heartbeatBeforeFirstByte)
+  return cutsWaiting || (timeout < idleTimeoutMs && !beats)
+}

@@ -1,0 +1,245 @@
+import { isObject } from './json.js'
+import type { Edit, ListItem } from './splice.js'
+
+/** So many values are compared, or so many characters written, to find where the items of lists have gone. */
+const SEARCHED_AT_MOST = 200_000
+
+/**
+ * The edit that makes of one JSON value what another one says as JSON (`toJSON` is asked, and what JSON has no word for
+ * is left out, as `JSON.stringify` does it); `undefined` if both say the same. Only what differs is in it. The order of
+ * fields counts, too.
+ *
+ * The work grows with the size of both values alone, however deep they are.
+ *
+ * @param before as `JSON.parse` gives it
+ * @throws TypeError if the other one cannot be said in JSON: it is a function, contains itself, or a BigInt
+ */
+export function differenceOf(before: unknown, after: unknown): Edit | undefined {
+  const said = plain(after, '')
+  if (!isSayable(said)) throw new TypeError(`a ${typeof said} cannot be said in JSON`)
+  return new Difference().of(before, said)
+}
+
+class Difference {
+  #searched = 0
+
+  of(before: unknown, after: unknown): Edit | undefined {
+    if (typeof before !== 'object' || before === null) return Object.is(before, after) ? undefined : textOf(after)
+    if (Array.isArray(before)) return Array.isArray(after) ? this.#list(before, after) : textOf(after)
+    return isObject(after) ? this.#object(before as Record<string, unknown>, after) : textOf(after)
+  }
+
+  #object(before: Record<string, unknown>, after: Record<string, unknown>): Edit | undefined {
+    const names = Object.keys(after)
+    const were = Object.keys(before)
+    if (names.length !== were.length || names.some((name, at) => name !== were[at])) {
+      return this.#otherFields(before, after, were, names)
+    }
+    let fields: Map<string, Edit | undefined> | undefined
+    for (const name of names) {
+      const value = plain(after[name], name)
+      const edit = isSayable(value) ? this.of(before[name], value) : undefined
+      if (edit === undefined && isSayable(value)) continue
+      fields ??= new Map()
+      fields.set(name, edit)
+    }
+    return fields && { kind: 'object', fields, added: new Map() }
+  }
+
+  /** The same of objects whose fields are not the same, or stand in another order. */
+  #otherFields(
+    before: Record<string, unknown>,
+    after: Record<string, unknown>,
+    were: readonly string[],
+    given: readonly string[],
+  ): Edit | undefined {
+    const fields = new Map<string, Edit | undefined>()
+    const added = new Map<string, string>()
+    const kept = new Set<string>()
+    const names: string[] = []
+    let isReordered = false
+    let hasAdded = false
+    for (const name of given) {
+      const value = plain(after[name], name)
+      if (!isSayable(value)) continue
+      names.push(name)
+      if (!Object.hasOwn(before, name)) {
+        added.set(name, textOf(value))
+        // Objects have names that look like indexes in front, whenever they were added.
+        hasAdded ||= !INDEX.test(name)
+        continue
+      }
+      isReordered ||= hasAdded
+      kept.add(name)
+      const edit = this.of(before[name], value)
+      if (edit !== undefined) fields.set(name, edit)
+    }
+    const order = kept.values()
+    for (const name of were) {
+      if (!kept.has(name)) fields.set(name, undefined)
+      else if (name !== order.next().value) isReordered = true
+    }
+    if (isReordered) return { kind: 'object', fields, added, order: names }
+    return fields.size + added.size === 0 ? undefined : { kind: 'object', fields, added }
+  }
+
+  #list(before: readonly unknown[], after: readonly unknown[]): Edit | undefined {
+    const isAsLong = after.length === before.length
+    const shared = Math.min(after.length, before.length)
+    let first = 0
+    let edit: Edit | undefined
+    while (first < shared) {
+      edit = this.of(before[first], itemAt(after, first))
+      if (edit !== undefined) break
+      first++
+    }
+    if (edit === undefined) return isAsLong ? undefined : this.#items(before, after, shared, new Map(), shared)
+    const edits = new Map([[first, edit]])
+    let compared = first + 1
+    // What is not as long has probably shifted where it first differs.
+    for (; compared < shared && isAsLong; compared++) {
+      const further = this.of(before[compared], itemAt(after, compared))
+      if (further !== undefined) edits.set(compared, further)
+    }
+    return this.#items(before, after, first, edits, compared)
+  }
+
+  /**
+   * @param first the first item that differs
+   * @param edits of items that were compared in their places
+   * @param compared how many were
+   */
+  #items(
+    before: readonly unknown[],
+    after: readonly unknown[],
+    first: number,
+    edits: ReadonlyMap<number, Edit>,
+    compared: number,
+  ): Edit {
+    const isAsLong = after.length === before.length
+    const hasMoved = isAsLong ? edits.size > 1 : edits.size > 0
+    const from = hasMoved ? this.#origins(before, after, first) : undefined
+    const items: ListItem[] = []
+    for (let index = 0; index < after.length; index++) {
+      const origin = index < first || !from ? (index < before.length ? index : -1) : from[index - first]!
+      if (origin === -1) {
+        items.push(textOf(itemAt(after, index)))
+        continue
+      }
+      const isCompared = origin === index && index < compared
+      const edit = isCompared ? edits.get(index) : this.of(before[origin], itemAt(after, index))
+      if (edit !== undefined) items.push({ index: origin, edit })
+      else append(items, origin)
+    }
+    return { kind: 'list', items }
+  }
+
+  /** For each item from an index on, which one it was before; -1 for one that is new. */
+  #origins(before: readonly unknown[], after: readonly unknown[], first: number): number[] | undefined {
+    let [wasEnd, isEnd] = [before.length, after.length]
+    while (wasEnd > first && isEnd > first && this.#isSame(before[wasEnd - 1], itemAt(after, isEnd - 1))) {
+      wasEnd--
+      isEnd--
+    }
+    const origins = this.#found(before.slice(first, wasEnd), after.slice(first, isEnd))
+    if (!origins) return undefined
+    // What is left on both sides has probably changed in its place; or stands in another one, behind what came in front.
+    const used = new Set(origins)
+    const left: number[] = []
+    for (let index = 0; index < wasEnd - first; index++) if (!used.has(index)) left.push(index)
+    const fresh: number[] = []
+    for (const [index, origin] of origins.entries()) if (origin === -1) fresh.push(index)
+    const skipped = fresh[0] === 0 ? Math.max(fresh.length - left.length, 0) : 0
+    for (const [at, origin] of left.entries()) {
+      const index = fresh[at + skipped]
+      if (index !== undefined) origins[index] = origin
+    }
+    const all = origins.map((origin) => (origin === -1 ? -1 : origin + first))
+    for (let index = wasEnd; index < before.length; index++) all.push(index)
+    return all
+  }
+
+  /** For each item the index of one that says the same; `undefined` if there are too many to look. */
+  #found(before: readonly unknown[], after: readonly unknown[]): number[] | undefined {
+    const none = () => after.map(() => -1)
+    if (before.length === 0 || after.length === 0 || (before.length === 1 && after.length === 1)) return none()
+    const places = new Map<string, number[]>()
+    for (let index = before.length - 1; index >= 0; index--) {
+      const text = this.#searchText(before[index])
+      if (text === undefined) return undefined
+      const same = places.get(text)
+      if (same) same.push(index)
+      else places.set(text, [index])
+    }
+    const origins: number[] = []
+    for (let index = 0; index < after.length; index++) {
+      const text = this.#searchText(itemAt(after, index))
+      if (text === undefined) return undefined
+      origins.push(places.get(text)?.pop() ?? -1)
+    }
+    return origins
+  }
+
+  #searchText(value: unknown): string | undefined {
+    if (this.#searched > SEARCHED_AT_MOST) return undefined
+    const text = textOf(value)
+    // A short one costs as much as some letters.
+    this.#searched += text.length + 16
+    return text
+  }
+
+  /** Whether both say the same; `false` also if that took too long to see. */
+  #isSame(before: unknown, after: unknown): boolean {
+    if (typeof before !== 'object' || before === null) return Object.is(before, after)
+    if (Array.isArray(before)) {
+      if (!Array.isArray(after) || before.length !== after.length || !this.#maySearch(before.length)) return false
+      return before.every((item, index) => this.#isSame(item, itemAt(after, index)))
+    }
+    if (!isObject(after)) return false
+    const was = before as Record<string, unknown>
+    const names = Object.keys(was)
+    const are = Object.keys(after)
+    if (names.length !== are.length || !this.#maySearch(names.length)) return false
+    return names.every((name, at) => name === are[at] && this.#isSame(was[name], plain(after[name], name)))
+  }
+
+  #maySearch(values: number): boolean {
+    this.#searched += values + 1
+    return this.#searched <= SEARCHED_AT_MOST
+  }
+}
+
+/** Items that stay side by side are one run. */
+function append(items: ListItem[], index: number): void {
+  const last = items.at(-1)
+  if (typeof last === 'object' && 'to' in last && last.to === index) last.to = index + 1
+  else items.push({ from: index, to: index + 1 })
+}
+
+const INDEX = /^(?:0|[1-9]\d*)$/
+
+/** A value as `JSON.stringify` takes it where it stands under that name. */
+function plain(value: unknown, name: string | number): unknown {
+  // An app may have given BigInts a way to be said.
+  if ((typeof value !== 'object' && typeof value !== 'bigint') || value === null) return value
+  const { toJSON } = value as { toJSON?: unknown }
+  const said = typeof toJSON === 'function' ? toJSON.call(value, String(name)) : value
+  if (typeof said !== 'object' || said === null) return said
+  if (said instanceof Number) return Number(said)
+  if (said instanceof String) return String(said)
+  return said instanceof Boolean ? said.valueOf() : said
+}
+
+/** An item of a list, where JSON says `null` for what it has no word for. */
+function itemAt(list: readonly unknown[], index: number): unknown {
+  const value = plain(list[index], index)
+  return isSayable(value) ? value : null
+}
+
+function isSayable(value: unknown): boolean {
+  return value !== undefined && typeof value !== 'function' && typeof value !== 'symbol'
+}
+
+function textOf(value: unknown): string {
+  return JSON.stringify(value)
+}

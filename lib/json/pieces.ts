@@ -1,0 +1,242 @@
+import type { Piecework } from '../scheduling/in-turns.js'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const LOWER_U = 0x75
+const COMMA = 0x2c
+const OPEN_BRACKET = 0x5b
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const SPACE = 0x20
+/** The bit in which a bracket and a brace differ. */
+const BRACE_BIT = 0x20
+const UTF8_TAIL_MASK = 0xc0
+const UTF8_TAIL = 0x80
+
+/** `JSON.parse` takes a millisecond or less for this many bytes, and some six for the dearest. */
+const PIECE_BYTES = 64 * 1024
+/** Bytes with neither text nor structure, which cannot be parsed in pieces: a number, or white space. */
+const LONGEST_RUN_BYTES = 1024 * 1024
+
+/** An object or array that has begun and not ended. */
+interface Level {
+  readonly isArray: boolean
+  /** Where it begins. */
+  readonly start: number
+  /** What is made of it, once it is known to be long; a short one is parsed together with its neighbours. */
+  target: unknown[] | Record<string, unknown> | undefined
+  /** Where its children begin that were not parsed yet. */
+  from: number
+  /** The last comma between those, or -1. */
+  comma: number
+  /** The child before `from` was parsed by itself: a comma has to follow, or the end. */
+  isBehindChild: boolean
+}
+
+/** A JSON text cannot be parsed. The message says why, and quotes nothing. */
+export class JsonPiecesError extends Error {}
+
+/**
+ * `JSON.parse` in pieces, each of which takes about a millisecond. Parsing 32 MiB at once would hold the event loop for
+ * a quarter of a second, and decoding them as text as well.
+ *
+ * @param bytes of a JSON text in UTF-8, with or without a byte order mark
+ * @returns what `JSON.parse` returns
+ * @throws SyntaxError, JsonPiecesError
+ */
+export function* parsedInPieces(bytes: Buffer): Piecework<unknown> {
+  return yield* new PieceParser(bytes).parse()
+}
+
+class PieceParser {
+  readonly #bytes: Buffer
+  /** The text stands in an array of its own, so that it is a child as well. */
+  readonly #root: unknown[] = []
+  readonly #levels: Level[]
+  /** How many of them have a target: the first ones. */
+  #made = 1
+  #at: number
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+    this.#at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
+    this.#levels = [{ ...levelAt(this.#at - 1, true), target: this.#root }]
+  }
+
+  *parse(): Piecework<unknown> {
+    const { length } = this.#bytes
+    let pausedAt = this.#at
+    while (this.#at < length) {
+      yield* this.#passToken()
+      if (this.#at - this.#innermost.from > PIECE_BYTES) this.#open()
+      if (this.#at - pausedAt < PIECE_BYTES) continue
+      yield
+      pausedAt = this.#at
+    }
+    if (this.#levels.length > 1) throw new SyntaxError('Unexpected end')
+    this.#close(this.#levels[0]!, length)
+    return this.#root[0]
+  }
+
+  /** The innermost of the levels that have a target. */
+  get #innermost(): Level {
+    return this.#levels[this.#made - 1]!
+  }
+
+  *#passToken(): Piecework<void> {
+    const at = this.#at++
+    const byte = this.#bytes[at]!
+    if (byte === QUOTE) return yield* this.#passString(at)
+    const level = this.#levels.at(-1)!
+    if (byte === COMMA) {
+      if (this.#levels.length === 1) throw new SyntaxError('Unexpected comma')
+      level.comma = at
+      if (level.target && (level.isBehindChild || at - level.from > PIECE_BYTES)) this.#take(level, at)
+    } else if ((byte | BRACE_BIT) === OPEN_BRACE) {
+      this.#levels.push(levelAt(at, byte === OPEN_BRACKET))
+    } else if ((byte | BRACE_BIT) === CLOSE_BRACE) {
+      this.#end(level, byte === CLOSE_BRACE)
+    }
+  }
+
+  #end(level: Level, isBrace: boolean): void {
+    if (this.#levels.length === 1) throw new SyntaxError('Unexpected bracket')
+    this.#levels.pop()
+    // What is parsed together with its neighbours is checked by `JSON.parse`.
+    if (!level.target) return
+    if (level.isArray === isBrace) throw new SyntaxError('Unexpected bracket')
+    this.#close(level, this.#at - 1)
+    this.#made--
+    this.#innermost.from = this.#at
+    this.#innermost.isBehindChild = true
+  }
+
+  /** Makes an object of each level that has begun and grows long, so that its children can be parsed before it ends. */
+  #open(): void {
+    while (this.#made < this.#levels.length && this.#at - this.#innermost.from > PIECE_BYTES) {
+      const child = this.#levels[this.#made]!
+      child.target = child.isArray ? [] : {}
+      this.#put(child.start, child.target)
+      this.#made++
+    }
+    if (this.#at - this.#innermost.from > LONGEST_RUN_BYTES) throw new JsonPiecesError('has a value that is too long')
+  }
+
+  /** Puts a child, which begins there, into the innermost level, and before it those that stand in front of it. */
+  #put(start: number, value: unknown): void {
+    const level = this.#innermost
+    if (level.comma !== -1) this.#take(level, level.comma)
+    const before = this.#text(level.from, start)
+    if (level.isBehindChild || (level.isArray && before.trim() !== '')) throw new SyntaxError('Unexpected value')
+    const target = level.target!
+    if (Array.isArray(target)) target.push(value)
+    else for (const key of Object.keys(JSON.parse(`{${before}[]}`))) set(target, key, value)
+  }
+
+  /** Parses the children of a level up to a comma. */
+  #take(level: Level, comma: number): void {
+    this.#parseChildren(level, comma)
+    level.from = comma + 1
+    level.comma = -1
+    level.isBehindChild = false
+  }
+
+  /** Parses the last children of a level, which ends there. */
+  #close(level: Level, end: number): void {
+    const isEmpty = level.from === level.start + 1 && level.start >= 0 && isBlank(this.#bytes, level.from, end)
+    if (!isEmpty) this.#parseChildren(level, end)
+  }
+
+  #parseChildren({ target, from, isBehindChild }: Level, end: number): void {
+    if (isBehindChild || isBlank(this.#bytes, from, end)) {
+      if (isBehindChild && isBlank(this.#bytes, from, end)) return
+      throw new SyntaxError('Unexpected token')
+    }
+    const text = this.#text(from, end)
+    if (Array.isArray(target)) {
+      for (const child of JSON.parse(`[${text}]`)) target.push(child)
+    } else {
+      const children = JSON.parse(`{${text}}`)
+      for (const key of Object.keys(children)) set(target!, key, children[key])
+    }
+  }
+
+  /** Passes over a string; a long one becomes a child of its own, parsed in pieces. */
+  *#passString(start: number): Piecework<void> {
+    let pieceAt = start + 1
+    let text: string | undefined
+    while (!this.#findEndOfString(pieceAt + PIECE_BYTES)) {
+      if (this.#at >= this.#bytes.length) throw new SyntaxError('Unexpected end')
+      if (text === undefined) this.#openAllBefore(start)
+      const cut = this.#cutBefore(this.#at)
+      text = (text ?? '') + this.#parsedString(pieceAt, cut)
+      pieceAt = cut
+      yield
+    }
+    if (text === undefined) return
+    this.#put(start, text + this.#parsedString(pieceAt, this.#at - 1))
+    this.#innermost.from = this.#at
+    this.#innermost.isBehindChild = true
+  }
+
+  /** Makes objects of all levels that have begun: a long string in them is too long to be parsed with its neighbours. */
+  #openAllBefore(start: number): void {
+    while (this.#made < this.#levels.length) {
+      const child = this.#levels[this.#made]!
+      child.target = child.isArray ? [] : {}
+      this.#put(child.start, child.target)
+      this.#made++
+    }
+    const { isArray, from, comma } = this.#innermost
+    if (!isArray && isBlank(this.#bytes, Math.max(from, comma + 1), start)) {
+      throw new JsonPiecesError('has a name that is too long')
+    }
+  }
+
+  /** Goes on in a string, to behind its end, or to about `stop`; never into an escape. @returns whether it ended */
+  #findEndOfString(stop: number): boolean {
+    const bytes = this.#bytes
+    const end = Math.min(stop, bytes.length)
+    let at = this.#at
+    while (at < end) {
+      const byte = bytes[at]!
+      if (byte === QUOTE) {
+        this.#at = at + 1
+        return true
+      }
+      if (byte === BACKSLASH) at += bytes[at + 1] === LOWER_U ? 6 : 2
+      else at++
+    }
+    this.#at = at
+    return false
+  }
+
+  /** The next place at or before this one that is not within a character. */
+  #cutBefore(at: number): number {
+    let cut = at
+    while (cut > at - 3 && (this.#bytes[cut]! & UTF8_TAIL_MASK) === UTF8_TAIL) cut--
+    return cut
+  }
+
+  #parsedString(start: number, end: number): string {
+    return JSON.parse(`"${this.#text(start, end)}"`)
+  }
+
+  #text(start: number, end: number): string {
+    return this.#bytes.toString('utf8', start, end)
+  }
+}
+
+function levelAt(start: number, isArray: boolean): Level {
+  return { isArray, start, target: undefined, from: start + 1, comma: -1, isBehindChild: false }
+}
+
+function isBlank(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at]! > SPACE) return false
+  return true
+}
+
+/** As `JSON.parse` does it: `__proto__` becomes a field like any other, and not the object's prototype. */
+function set(object: object, key: string, value: unknown): void {
+  Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
+}

@@ -1,0 +1,264 @@
+import { decodedName, JsonNames } from './names.js'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COMMA = 0x2c
+const COLON = 0x3a
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const SPACE = 0x20
+/** The bit in which a bracket and a brace differ. */
+const BRACE_BIT = 0x20
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+
+/** `JSON.parse` takes about twenty times as long for a key as for a number, and ten times for an object or an array. */
+const NUMBERS_PER_KEY = 20
+const NUMBERS_PER_OBJECT = 10
+/** Long numbers and escapes take longer, too: four bytes or escapes about as long as a short number. */
+const BYTES_PER_NUMBER = 4
+
+/** A native search costs as much as a loop over this many bytes; strings of escaped quotes would need one for each. */
+const LOOP_BEFORE_SEARCH = 64
+
+/** Names are short; a longer one is not what was asked for. */
+const LONGEST_NAME = 64 * 1024
+
+/** The position of a field's value in the bytes of a JSON object. */
+export interface Span {
+  readonly start: number
+  readonly end: number
+  /** The object has an earlier field of the same name; readers disagree about which one counts. */
+  readonly isRepeated: boolean
+}
+
+/** What a JSON text may have. A survey ends as soon as it has more. */
+export interface Bounds {
+  /** How deep objects and arrays are nested. */
+  readonly depth: number
+  /** Fields of the object at the top level. */
+  readonly fields: number
+  /** What it costs to parse: see {@link JsonSurvey.work}. */
+  readonly work: number
+}
+
+const unbounded: Bounds = { depth: Infinity, fields: Infinity, work: Infinity }
+
+/** What the next byte belongs to. The value of a text that is no object is the whole of it. */
+type Place = 'start' | 'field' | 'key' | 'colon' | 'value start' | 'value' | 'end' | 'no object'
+
+/**
+ * Looks through a JSON text once, as far at a time as it is told, without building anything: where the wanted top-level
+ * fields are, how deep it is nested, how many fields it has, and what it would cost to parse. Values are not validated.
+ *
+ * `JSON.parse` of 32 MiB that a client made for the purpose holds the event loop for seconds.
+ */
+export class JsonSurvey {
+  /** The values of the wanted fields that were found, by name; of several with one name the last. */
+  readonly spans = new Map<string, Span>()
+  /** The deepest nesting so far. */
+  depth = 0
+  /** Fields of the object at the top level so far, wanted or not. */
+  fields = 0
+
+  readonly #bytes: Buffer
+  readonly #names: JsonNames | undefined
+  readonly #bounds: Bounds
+  #at = 0
+  #place: Place = 'start'
+  #isObject = false
+  #open = 0
+  #inString = false
+  /** Where the key or value begins. */
+  #start = 0
+  /** The wanted field whose value comes next. */
+  #name: string | undefined
+  /** The next backslash, if it has been searched for: at or after `#at`, or passed. */
+  #backslash = -1
+  /** The same of the next quote. */
+  #quote = -1
+  #numbers = 0
+  /** Escapes, and bytes of numbers and words. */
+  #small = 0
+
+  /**
+   * @param names of the wanted fields; `undefined` for all
+   * @param bounds at which it stops, as if it had come to the end
+   */
+  constructor(bytes: Buffer, names?: readonly string[], bounds: Bounds = unbounded) {
+    this.#bytes = bytes
+    this.#names = names && new JsonNames(names)
+    this.#bounds = bounds
+    if (BYTE_ORDER_MARK.every((byte, at) => bytes[at] === byte)) this.#at = BYTE_ORDER_MARK.length
+  }
+
+  /** It is a JSON object with an end; what follows the end was not looked at. */
+  get isWhole(): boolean {
+    return this.#place === 'end'
+  }
+
+  /** It cannot be JSON. `false` promises nothing. */
+  get isBroken(): boolean {
+    return this.#place === 'no object'
+  }
+
+  /** What it costs `JSON.parse`, in short numbers: a key is twenty, an object or an array ten. */
+  get work(): number {
+    return this.#numbers + Math.floor(this.#small / BYTES_PER_NUMBER)
+  }
+
+  /** The first of its bounds that it exceeds. */
+  get exceeded(): keyof Bounds | undefined {
+    if (this.depth > this.#bounds.depth) return 'depth'
+    if (this.fields > this.#bounds.fields) return 'fields'
+    return this.work > this.#bounds.work ? 'work' : undefined
+  }
+
+  /**
+   * Looks at the next bytes.
+   *
+   * @param bytes about how many; long strings are searched natively, and not counted
+   * @returns whether the survey is over: everything was looked at, or a bound is exceeded
+   */
+  advance(bytes = Infinity): boolean {
+    const stop = Math.min(this.#at + bytes, this.#bytes.length)
+    while (this.#at < stop) {
+      this.#step(stop)
+      if (this.#place === 'end' || this.#place === 'no object' || this.exceeded) return true
+    }
+    return this.#at >= this.#bytes.length
+  }
+
+  #step(stop: number): void {
+    if (this.#place === 'value') return this.#passValue(stop)
+    if (this.#place === 'key') return this.#passKey(stop)
+    const byte = this.#bytes[this.#at]!
+    if (byte <= SPACE) this.#at++
+    else this.#takeBetween(byte)
+  }
+
+  /** A byte between keys and values that is no white space. */
+  #takeBetween(byte: number): void {
+    const place = this.#place
+    if (place === 'value start' || (place === 'start' && byte !== OPEN_BRACE)) {
+      this.#place = 'value'
+      this.#start = this.#at
+      return
+    }
+    this.#at++
+    if (place === 'start') {
+      this.#place = 'field'
+      this.#isObject = true
+      this.#numbers += NUMBERS_PER_OBJECT
+      this.depth = this.#open = 1
+    } else if (place === 'colon' && byte === COLON) {
+      this.#place = 'value start'
+    } else if (place === 'field' && byte === CLOSE_BRACE) {
+      this.#place = 'end'
+    } else if (place === 'field' && byte === QUOTE) {
+      this.#place = 'key'
+      this.#start = this.#at
+      this.fields++
+      this.#numbers += NUMBERS_PER_KEY
+      this.#inString = true
+    } else {
+      this.#place = 'no object'
+    }
+  }
+
+  #passKey(stop: number): void {
+    this.#passString(stop)
+    if (this.#inString) return
+    this.#name = this.#nameAt(this.#start, this.#at - 1)
+    this.#place = 'colon'
+  }
+
+  #nameAt(start: number, end: number): string | undefined {
+    if (this.#names) return this.#names.match(this.#bytes, start, end)
+    return end - start <= LONGEST_NAME ? decodedName(this.#bytes, start, end) : undefined
+  }
+
+  /** Passes over a value, to the comma or brace that ends it, or over the whole text if it is no object. */
+  #passValue(stop: number): void {
+    const bytes = this.#bytes
+    if (this.#inString) this.#passString(stop)
+    let at = this.#at
+    let open = this.#open
+    let depth = this.depth
+    let numbers = 0
+    let small = 0
+    while (at < stop) {
+      const byte = bytes[at]!
+      if (byte === QUOTE) {
+        this.#at = at + 1
+        this.#inString = true
+        this.#passString(stop)
+        at = this.#at
+        continue
+      }
+      if (byte === COMMA) {
+        numbers++
+        if (open === 1 && this.#isObject) {
+          this.#endValue(at++, 'field')
+          break
+        }
+      } else if (byte === COLON) {
+        numbers += NUMBERS_PER_KEY
+      } else if ((byte | BRACE_BIT) === OPEN_BRACE) {
+        numbers += NUMBERS_PER_OBJECT
+        if (++open > depth) depth = open
+      } else if ((byte | BRACE_BIT) === CLOSE_BRACE) {
+        if (open === 1 && this.#isObject && byte === CLOSE_BRACE) {
+          this.#endValue(at++, 'end')
+          break
+        }
+        open--
+      } else if (byte > SPACE) {
+        small++
+      }
+      at++
+    }
+    this.#at = at
+    this.#open = open
+    this.depth = depth
+    this.#numbers += numbers
+    this.#small += small
+  }
+
+  #endValue(at: number, place: Place): void {
+    this.#place = place
+    const name = this.#name
+    if (name !== undefined) this.spans.set(name, { start: this.#start, end: at, isRepeated: this.spans.has(name) })
+  }
+
+  /** Passes over the rest of a string. Text is searched natively; what is dense with escapes is looped over. */
+  #passString(stop: number): void {
+    const bytes = this.#bytes
+    const { length } = bytes
+    let at = this.#at
+    let escapes = 0
+    for (;;) {
+      const loopEnd = Math.min(at + LOOP_BEFORE_SEARCH, length)
+      while (at < loopEnd && this.#inString) {
+        const byte = bytes[at++]!
+        if (byte === QUOTE) {
+          this.#inString = false
+        } else if (byte === BACKSLASH) {
+          escapes++
+          at++
+        }
+      }
+      if (!this.#inString || at >= stop) break
+      // Both are kept, because they may be far away, where each of many strings or escapes would search for them again.
+      if (this.#quote < at) this.#quote = this.#find(QUOTE, at)
+      if (this.#backslash < at) this.#backslash = this.#find(BACKSLASH, at)
+      at = Math.min(this.#quote, this.#backslash)
+    }
+    this.#at = at
+    this.#small += escapes
+  }
+
+  #find(byte: number, from: number): number {
+    const found = this.#bytes.indexOf(byte, from)
+    return found === -1 ? this.#bytes.length : found
+  }
+}

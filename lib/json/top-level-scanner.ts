@@ -1,0 +1,186 @@
+import { decodedName, JsonNames } from './names.js'
+import { JsonNesting } from './nesting.js'
+import type { Span } from './survey.js'
+
+const QUOTE = 0x22
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const CLOSE_BRACKET = 0x5d
+const COLON = 0x3a
+const COMMA = 0x2c
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
+
+/** Values that are asked for are small; a larger one is not what was meant. */
+const LONGEST_VALUE = 64 * 1024
+
+/** What the next byte of an object belongs to. */
+type Place = 'byte order mark' | 'start' | 'field' | 'key' | 'colon' | 'value start' | 'value' | 'end' | 'no object'
+
+/**
+ * Finds fields of a JSON object that comes in chunks, wherever they are cut. Nothing is built of what is not asked for,
+ * nor checked; and of a chunk nothing is kept but copies of what is.
+ */
+export class TopLevelScanner {
+  /** Where the values stand in all bytes that came, the last of each name. */
+  readonly spans = new Map<string, Span>()
+  readonly #names: JsonNames | undefined
+  readonly #values: Record<string, unknown> | undefined
+  readonly #nesting = new JsonNesting()
+  #place: Place = 'byte order mark'
+  /** Bytes of the chunks before this one. */
+  #passed = 0
+  /** Where the key or value begins; and what of it stood in the chunks before, copied, each byte as one character. */
+  #start = 0
+  #held = ''
+  /** The field whose value comes, where it was asked for. */
+  #name: string | undefined
+
+  /**
+   * @param names those that are asked for; without them, all are
+   * @param values takes their values, which are parsed as they come, so that nothing is left to be done at the end
+   */
+  constructor(names: readonly string[] | undefined, values?: Record<string, unknown>) {
+    this.#names = names && new JsonNames(names)
+    this.#values = values
+  }
+
+  /** It was a JSON object, and its end has come. */
+  get isWhole(): boolean {
+    return this.#place === 'end'
+  }
+
+  /** Takes the bytes that come next; they may be overwritten afterwards. */
+  push(chunk: Buffer): void {
+    let at = 0
+    while (at < chunk.length) at = this.#take(chunk, at)
+    const isValueKept = this.#place === 'value' && this.#values && this.#name !== undefined
+    if (isValueKept || this.#place === 'key') this.#hold(chunk)
+    this.#passed += chunk.length
+  }
+
+  /** @returns how far it came */
+  #take(chunk: Buffer, at: number): number {
+    switch (this.#place) {
+      case 'byte order mark':
+        return this.#takeMark(chunk[at]!, at)
+      case 'key':
+        return this.#takeKey(chunk, at)
+      case 'value':
+        return this.#takeValue(chunk, at)
+      case 'end':
+      case 'no object':
+        return chunk.length
+      default: {
+        const next = skipSpace(chunk, at)
+        return next < chunk.length ? this.#takeBetween(chunk[next]!, next) : next
+      }
+    }
+  }
+
+  #takeMark(byte: number, at: number): number {
+    const index = this.#passed + at
+    if (byte !== BYTE_ORDER_MARK[index]) {
+      this.#place = index === 0 ? 'start' : 'no object'
+      return at
+    }
+    if (index === BYTE_ORDER_MARK.length - 1) this.#place = 'start'
+    return at + 1
+  }
+
+  /** A byte between keys and values that is no white space. */
+  #takeBetween(byte: number, at: number): number {
+    const place = this.#place
+    if (place === 'value start') {
+      this.#begin('value', at)
+      return at
+    }
+    if (place === 'start' && byte === OPEN_BRACE) this.#place = 'field'
+    else if (place === 'colon' && byte === COLON) this.#place = 'value start'
+    else if (place === 'field' && byte === CLOSE_BRACE) this.#place = 'end'
+    else if (place === 'field' && byte === QUOTE) {
+      this.#begin('key', at)
+      this.#nesting.begin(byte)
+    } else this.#place = 'no object'
+    return at + 1
+  }
+
+  #begin(place: Place, at: number): void {
+    this.#place = place
+    this.#start = this.#passed + at
+    this.#held = ''
+  }
+
+  #takeKey(chunk: Buffer, from: number): number {
+    const at = this.#nesting.skip(chunk, from, 0)
+    if (this.#nesting.inString) return at
+    this.#name = this.#keyAt(chunk, at)
+    this.#place = 'colon'
+    return at
+  }
+
+  #takeValue(chunk: Buffer, from: number): number {
+    const nesting = this.#nesting
+    let at = nesting.skip(chunk, from, 0)
+    while (at < chunk.length) {
+      const byte = chunk[at]!
+      if (byte === COMMA || byte === CLOSE_BRACE) {
+        this.#endValue(chunk, at)
+        this.#place = byte === COMMA ? 'field' : 'end'
+        return at + 1
+      }
+      at++
+      // A bracket that closes nothing is made up for by one that opens nothing.
+      if (byte === CLOSE_BRACKET) nesting.depth--
+      if (byte === CLOSE_BRACKET || nesting.begin(byte)) at = nesting.skip(chunk, at, 0)
+    }
+    return at
+  }
+
+  #endValue(chunk: Buffer, at: number): void {
+    const name = this.#name
+    if (name === undefined) return
+    this.spans.set(name, { start: this.#start, end: this.#passed + at, isRepeated: this.spans.has(name) })
+    if (this.#values) this.#values[name] = this.#parsed(chunk, at)
+  }
+
+  #hold(chunk: Buffer): void {
+    const from = Math.max(this.#start - this.#passed, 0)
+    const isTooLong = this.#passed + chunk.length - this.#start > LONGEST_VALUE
+    this.#held = isTooLong ? '' : this.#held + chunk.toString('latin1', from)
+  }
+
+  /** The key that ends there, if it was asked for. */
+  #keyAt(chunk: Buffer, end: number): string | undefined {
+    const from = this.#start - this.#passed
+    if (end - from > LONGEST_VALUE) return undefined
+    const isHere = from >= 0
+    const bytes = isHere ? chunk : Buffer.from(this.#held + chunk.toString('latin1', 0, end), 'latin1')
+    const [start, close] = isHere ? [from + 1, end - 1] : [1, bytes.length - 1]
+    return this.#names ? this.#names.match(bytes, start, close) : decodedName(bytes, start, close)
+  }
+
+  /** The value that ends there. */
+  #parsed(chunk: Buffer, end: number): unknown {
+    const from = this.#start - this.#passed
+    if (from >= 0 || end - from > LONGEST_VALUE) return parsed(chunk, from, end)
+    const bytes = Buffer.from(this.#held + chunk.toString('latin1', 0, end), 'latin1')
+    return parsed(bytes, 0, bytes.length)
+  }
+}
+
+/** The value in these bytes; `undefined` where they are too many, or no JSON. */
+export function parsed(bytes: Buffer, start: number, end: number): unknown {
+  if (end - start > LONGEST_VALUE) return undefined
+  try {
+    return JSON.parse(bytes.toString('utf8', start, end))
+  } catch {
+    return undefined
+  }
+}
+
+/** The index of the first byte from `start` on that is no white space. */
+export function skipSpace(bytes: Buffer, start: number): number {
+  let at = start
+  while (at < bytes.length && bytes[at]! <= 0x20) at++
+  return at
+}

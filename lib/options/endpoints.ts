@@ -1,0 +1,102 @@
+import { AiProxyError } from '../api/errors.js'
+import type { AiProxyOptions } from '../api/options.js'
+import { remembering } from '../util/memoize.js'
+import { defaultEndpoints, uploadEndpoints } from './default-endpoints.js'
+import { compilePathRule } from './path-rule.js'
+import { fail } from './validate.js'
+
+/** The methods with which a provider path may be requested; `'any'`, or none if it is not allowed at all. */
+export type EndpointFilter = (decodedPath: string) => readonly string[] | 'any'
+
+interface Rule {
+  readonly methods: readonly string[] | 'any'
+  matches(path: string, segments: readonly string[]): boolean
+}
+
+/**
+ * Compiles the `endpoints` option.
+ *
+ * @param targetPrefix path of the target: `/chat` below a target that ends in `/v2` is Cohere's `/v2/chat`
+ * @param readsRequests bodies are checked or changed: endpoints for uploads, which nothing reads, are then open only if
+ *   the app names them
+ * @throws TypeError if it is neither `'all'` nor a list of strings and RegExps
+ */
+export function compileEndpoints(
+  option: AiProxyOptions['endpoints'],
+  targetPrefix: string,
+  readsRequests = false,
+): EndpointFilter {
+  if (option === 'all') return () => 'any'
+  if (option !== undefined && !Array.isArray(option))
+    fail('endpoints', option, "a list of strings and RegExps, or 'all'")
+  const closed = readsRequests ? uploadEndpoints : []
+  const given = option ?? defaultEndpoints.filter((rule) => !closed.includes(rule))
+  const rules = given.map((rule, at) => compileRule(rule, `endpoints[${at}]`))
+  const methodsOf = (path: string) => {
+    const spellings = targetPrefix === '' ? [path] : [path, targetPrefix + path]
+    const split = spellings.map((each) => [each, each.slice(1).split('/')] as const)
+    const meant = rules.filter((rule) => split.some(([each, segments]) => rule.matches(each, segments)))
+    const methods = meant.map((rule) => rule.methods)
+    return methods.includes('any') ? 'any' : [...new Set(methods.flat())]
+  }
+  return remembering((path) => {
+    const methods = methodsOf(path)
+    // Some servers decode a path before they look for its slashes: it must be allowed as they read it, too.
+    const other = path.includes('%2F') && !ARN.test(path) ? methodsOf(path.replaceAll('%2F', '/')) : 'any'
+    if (other === 'any') return methods
+    return methods === 'any' ? other : methods.filter((method) => other.includes(method))
+  })
+}
+
+/** A resource of AWS, whose name has slashes that its SDKs encode and its servers leave so. */
+const ARN = /\/(?:model|guardrail)\/arn:/
+
+/**
+ * Refuses a request whose path, or whose method on that path, is not among the endpoints; and TRACE in any case, to which
+ * a server answers with the request that it got, our credentials and all (RFC 9110, 9.3.8).
+ *
+ * @throws AiProxyError `endpoint_not_allowed`, `method_not_allowed`
+ */
+export function admitEndpoint(methods: readonly string[] | 'any', method: string): void {
+  if (method === 'TRACE') throw new AiProxyError('endpoint_not_allowed', 'TRACE goes nowhere from here')
+  if (methods === 'any' || methods.includes(method)) return
+  if (methods.length === 0) {
+    const message = 'This endpoint is not allowed here (the option `endpoints` says which are)'
+    throw new AiProxyError('endpoint_not_allowed', message)
+  }
+  // RFC 9110, 15.5.6: it must say which methods there are.
+  const headers = { allow: allowHeader(methods) }
+  throw new AiProxyError('method_not_allowed', `This endpoint takes ${methods.join(' and ')}, not ${method}`, {
+    headers,
+  })
+}
+
+/** What `allow` says of an endpoint. */
+export function allowHeader(methods: readonly string[]): string {
+  return [...methods, 'OPTIONS'].join(', ')
+}
+
+/**
+ * Refuses what asks for a WebSocket: it is HTTP that goes from here to the provider. Clients that try one first (Codex) go
+ * on with HTTP when they get 426.
+ *
+ * @throws AiProxyError `upgrade_required`
+ */
+export function refuseWebSocket(upgrade: string | undefined): void {
+  if (upgrade === undefined || !/(?:^|,)\s*websocket\b/i.test(upgrade)) return
+  const headers = { upgrade: 'HTTP/1.1', connection: 'Upgrade' }
+  throw new AiProxyError('upgrade_required', 'There are no WebSockets here: ask by HTTP, for a stream of events', {
+    headers,
+  })
+}
+
+function compileRule(rule: string | RegExp, option: string): Rule {
+  if (rule instanceof RegExp) {
+    // Without the flags that make a RegExp remember where it stopped. How long it takes is up to whoever wrote it.
+    const pattern = new RegExp(rule.source, rule.flags.replace(/[gy]/g, ''))
+    return { methods: 'any', matches: (path) => pattern.test(path) }
+  }
+  const compiled = typeof rule === 'string' ? compilePathRule(rule) : undefined
+  if (!compiled) fail(option, rule, "a path like 'chat/completions' or 'GET files/*', or a RegExp")
+  return { methods: compiled.methods, matches: (_, segments) => compiled.matches(segments) }
+}

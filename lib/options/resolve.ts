@@ -1,0 +1,320 @@
+import { defaultLimits, type Limits } from '../api/limits.js'
+import type { Observer } from '../api/observer.js'
+import {
+  type AiProxyOptions,
+  type AuthOptions,
+  type Credential,
+  defaultHeartbeatMs,
+  type ModelOptions,
+  type ProxyOptions,
+} from '../api/options.js'
+import { type Format, formatNamed, formatNames } from '../formats/index.js'
+import { checkedCredential } from '../request/credentials.js'
+import { compileForwardHeaders, type HeaderFilter, isFramingHeader, isHarmlessHeader } from '../request/headers.js'
+import { compileModels, type ModelFilter } from '../request/models.js'
+import { checkedEstimate } from './app-estimate.js'
+import { isCredentialHeader } from './credential-names.js'
+import { compileEndpoints, type EndpointFilter } from './endpoints.js'
+import { HookErrors } from './hook-errors.js'
+import { check, fail, hint, nearest, objectOf } from './validate.js'
+
+/** The options, checked and completed: what the rest of the package reads. */
+export interface Config {
+  /** Scheme, host and port of the provider. */
+  readonly origin: string
+  /** Path prefix of the target, without a slash at its end. */
+  readonly prefix: string
+  readonly auth: { readonly headers: [string, Credential][]; readonly query: [string, Credential][] }
+  /** We hold the provider's credentials, or may: the client's stay here. */
+  readonly holdsCredentials: boolean
+  /** The app says that the client's credentials go on, whatever headers it sets itself. */
+  readonly forwardCredentials: boolean
+  readonly headers: [string, string][]
+  readonly forwards: HeaderFilter
+  readonly endpoints: EndpointFilter
+  readonly limits: Readonly<Limits>
+  /** `undefined` where the option is not set: it is shared by the whole process. */
+  readonly budgetMs: number | undefined
+  readonly heartbeatMs: number
+  readonly heartbeatBeforeFirstByte: boolean
+  readonly onClientDisconnect: 'abort' | 'drain'
+  readonly errors: 'respond' | 'next'
+  /** `undefined` where the path tells it. */
+  readonly format: Format | undefined
+  readonly includeUsage: boolean
+  readonly estimateTokens: AiProxyOptions['estimateTokens']
+  readonly models: ModelFilter | undefined
+  readonly modelOptions: ModelOptions | undefined
+  readonly overload: { readonly maxEventLoopDelayMs: number } | undefined
+  readonly onRequest: AiProxyOptions['onRequest']
+  /** What a request asks for is checked, or may be changed: its body must be understood as the provider will. */
+  readonly readsRequests: boolean
+  readonly onEvent: AiProxyOptions['onEvent']
+  readonly observers: readonly Observer[]
+  readonly onFinish: AiProxyOptions['onFinish']
+  readonly hookErrors: HookErrors
+  readonly proxy: ProxyOptions
+}
+
+const optionNames = [
+  'target',
+  'auth',
+  'headers',
+  'forwardHeaders',
+  'forwardCredentials',
+  'endpoints',
+  'limits',
+  'turns',
+  'heartbeatMs',
+  'heartbeatBeforeFirstByte',
+  'onClientDisconnect',
+  'errors',
+  'format',
+  'includeUsage',
+  'estimateTokens',
+  'models',
+  'modelOptions',
+  'overload',
+  'onRequest',
+  'onEvent',
+  'observers',
+  'onFinish',
+  'onError',
+  'proxy',
+] as const
+const limitNames = Object.keys(defaultLimits) as (keyof Limits)[]
+const proxyNames = ['agent', 'fromEnv', 'secure', 'ssl', 'xfwd', 'changeOrigin', 'localAddress'] as const
+const allNames = [
+  ...optionNames,
+  'auth.headers',
+  'auth.query',
+  'turns.budgetMs',
+  'modelOptions.defaults',
+  'modelOptions.overrides',
+  'overload.maxEventLoopDelayMs',
+  ...limitNames.map((name) => `limits.${name}`),
+  ...proxyNames.map((name) => `proxy.${name}`),
+]
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws TypeError naming the option, what it got, what it takes, and the likely intended spelling
+ */
+export function resolveOptions(options: AiProxyOptions): Config {
+  const given = objectOf('', options, optionNames, allNames)
+  const { origin, prefix } = resolveTarget(given.target)
+  const hookErrors = new HookErrors(check.optionalFunction('onError', given.onError))
+  const auth = resolveAuth(given.auth, hookErrors)
+  const headers = lowerCased(secretive('headers', or(given.headers, {})))
+  for (const [name, value] of headers) {
+    if (typeof value !== 'string') fail(`headers.${name}`, hint(typeof value), 'a string')
+    checkHeader(`headers.${name}`, name, value)
+  }
+  const forwardCredentials = resolveForwardCredentials(given, auth, headers)
+  const mayHold = auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => !isHarmlessHeader(name))
+  const holdsCredentials = forwardCredentials === undefined ? mayHold : !forwardCredentials
+  const readsRequests = [given.models, given.modelOptions, given.onRequest].some((option) => option !== undefined)
+  const turns = objectOf('turns', or(given.turns, {}), ['budgetMs'], allNames)
+  return {
+    origin,
+    prefix,
+    auth,
+    holdsCredentials,
+    forwardCredentials: forwardCredentials === true,
+    headers,
+    forwards: compileForwardHeaders(watchedFilter(given.forwardHeaders, hookErrors), holdsCredentials),
+    endpoints: compileEndpoints(given.endpoints, prefix, readsRequests),
+    limits: resolveLimits(given.limits),
+    budgetMs: turns.budgetMs === undefined ? undefined : check.number('turns.budgetMs', turns.budgetMs, { above: 0 }),
+    heartbeatMs: check.number('heartbeatMs', or(given.heartbeatMs, defaultHeartbeatMs), { from: 0 }),
+    heartbeatBeforeFirstByte: check.boolean('heartbeatBeforeFirstByte', or(given.heartbeatBeforeFirstByte, false)),
+    onClientDisconnect: check.oneOf('onClientDisconnect', or(given.onClientDisconnect, 'abort'), ['abort', 'drain']),
+    errors: check.oneOf('errors', or(given.errors, 'respond'), ['respond', 'next']),
+    format: given.format === undefined ? undefined : formatNamed(check.oneOf('format', given.format, formatNames)),
+    includeUsage: check.boolean('includeUsage', or(given.includeUsage, true)),
+    estimateTokens: hookErrors.watched(
+      'estimateTokens',
+      checkedEstimate(check.optionalFunction('estimateTokens', given.estimateTokens)),
+    ),
+    models: compileModels(given.models),
+    modelOptions: resolveModelOptions(given.modelOptions),
+    overload: resolveOverload(given.overload),
+    onRequest: check.optionalFunction('onRequest', given.onRequest),
+    readsRequests,
+    onEvent: check.optionalFunction('onEvent', given.onEvent),
+    observers: resolveObservers(given.observers),
+    onFinish: check.optionalFunction('onFinish', given.onFinish),
+    hookErrors,
+    proxy: resolveProxy(given.proxy, origin),
+  }
+}
+
+function resolveTarget(target: unknown): { origin: string; prefix: string } {
+  const takes = 'the base URL of the provider, like "https://api.openai.com"'
+  if (target === undefined) fail('target', target, takes)
+  if (typeof target !== 'string' && !(target instanceof URL)) fail('target', target, takes)
+  const text = String(target)
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  // A password before an `@` or a key in a query must not show up in an error.
+  const shown = /[@?#]/.test(text) ? hint('one that may hold a secret') : target
+  if (!url) fail('target', shown, /^[\w.-]+(:\d+)?(\/|$)/.test(text) ? `${takes}, with its "https://"` : takes)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') fail('target', shown, `${takes} (http: or https:)`)
+  if (url.username || url.password) fail('target', shown, `${takes}; credentials go into auth.headers`)
+  if (url.search || url.hash) {
+    fail(
+      'target',
+      `a URL with ${url.search ? 'a query' : 'a fragment'}`,
+      `${takes}; query parameters go into auth.query`,
+    )
+  }
+  return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, '') }
+}
+
+/** The default, where an option is left out. `null` is not that: a null credential would let the client's own through. */
+function or<T>(value: T | undefined, fallback: T): T {
+  return value === undefined ? fallback : value
+}
+
+/** Headers by their lower-case names, so that one of ours takes the place of the client's. */
+function lowerCased<T>(headers: Record<string, T>): [string, T][] {
+  return Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
+}
+
+/** What is left of `Bearer ${process.env.KEY}` where there is no such variable. */
+const UNSET = /^$|^(?:\S+ )?undefined$/
+
+function checkHeader(option: string, name: string, value: string): void {
+  if (isFramingHeader(name)) fail(option, hint('one by which HTTP frames messages'), 'a header that HTTP leaves to us')
+  check.header(option, name, value)
+}
+
+/** An object that may hold secrets: an error tells the type of what stands in its place, and nothing of the value. */
+function secretive<T extends object>(option: string, value: T): T {
+  const kind = Array.isArray(value) ? 'an array' : typeof value
+  return kind === 'object' ? check.record(option, value) : fail(option, hint(kind), 'an object')
+}
+
+function resolveAuth(auth: AuthOptions | undefined, hookErrors: HookErrors): Config['auth'] {
+  const given = objectOf('auth', secretive('auth', or(auth, {})), ['headers', 'query'], allNames)
+  const credentials = (name: 'headers' | 'query') =>
+    (name === 'headers' ? lowerCased : Object.entries<Credential>)(secretive(`auth.${name}`, or(given[name], {}))).map(
+      ([key, value]): [string, Credential] => {
+        const option = `auth.${name}.${key}`
+        const isUnset = typeof value === 'string' && UNSET.test(value)
+        if (typeof value !== 'function' && (typeof value !== 'string' || isUnset)) {
+          // The value may be half a secret: its type is all that an error tells.
+          const got = value === '' ? 'an empty string' : isUnset ? 'a string that ends in "undefined"' : typeof value
+          fail(
+            option,
+            hint(got),
+            'a string that is not empty, or a function that returns one (is the environment variable set?)',
+          )
+        }
+        if (name === 'headers') checkHeader(option, key, typeof value === 'string' ? value : '')
+        return [
+          key,
+          typeof value === 'function'
+            ? hookErrors.watched('auth', checkedCredential(option, value))
+            : (value as string),
+        ]
+      },
+    )
+  return { headers: credentials('headers'), query: credentials('query') }
+}
+
+/** A list of names is no hook. */
+function watchedFilter(
+  option: AiProxyOptions['forwardHeaders'],
+  hookErrors: HookErrors,
+): AiProxyOptions['forwardHeaders'] {
+  return typeof option === 'function' ? hookErrors.watched('forwardHeaders', option) : option
+}
+
+function resolveForwardCredentials(
+  { forwardCredentials }: AiProxyOptions,
+  auth: Config['auth'],
+  headers: Config['headers'],
+): boolean | undefined {
+  if (forwardCredentials === undefined) return undefined
+  const isOurs = auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => isCredentialHeader(name))
+  if (check.boolean('forwardCredentials', forwardCredentials) && isOurs) {
+    fail(
+      'forwardCredentials',
+      hint('true beside credentials of ours'),
+      'true only if neither `auth` nor `headers` has any',
+    )
+  }
+  return forwardCredentials
+}
+
+function resolveLimits(limits: Partial<Limits> | undefined): Limits {
+  const given = objectOf('limits', or(limits, {}), limitNames, allNames)
+  const resolved = { ...defaultLimits }
+  for (const name of limitNames) {
+    const value = given[name]
+    if (value !== undefined) resolved[name] = check.number(`limits.${name}`, value, { above: 0, orInfinity: true })
+  }
+  resolved.uploadIdleTimeoutMs = given.uploadIdleTimeoutMs ?? resolved.idleTimeoutMs
+  return resolved
+}
+
+function resolveModelOptions(options: ModelOptions | undefined): ModelOptions | undefined {
+  if (options === undefined) return undefined
+  const given = objectOf('modelOptions', options, ['defaults', 'overrides'], allNames)
+  for (const name of ['defaults', 'overrides'] as const) {
+    if (given[name] !== undefined)
+      refuseSlips(`modelOptions.${name}`, check.record(`modelOptions.${name}`, given[name]))
+  }
+  return given
+}
+
+/** Providers' own fields may have any name; one that is nearly `maxOutputTokens` is none of them, and would limit nothing. */
+function refuseSlips(option: string, fields: object): void {
+  for (const name of Object.keys(fields)) {
+    const isSlip = name !== 'maxOutputTokens' && !name.includes('_') && nearest(name, ['maxOutputTokens']) !== undefined
+    if (isSlip) throw new TypeError(`aiProxy: ${option}.${name} is no field. Did you mean ${option}.maxOutputTokens?`)
+  }
+}
+
+function resolveOverload(overload: AiProxyOptions['overload']): Config['overload'] {
+  if (overload === undefined) return undefined
+  const { maxEventLoopDelayMs } = objectOf('overload', overload, ['maxEventLoopDelayMs'], allNames)
+  return { maxEventLoopDelayMs: check.number('overload.maxEventLoopDelayMs', maxEventLoopDelayMs, { above: 0 }) }
+}
+
+function resolveObservers(observers: AiProxyOptions['observers']): readonly Observer[] {
+  const given: unknown = or(observers, [])
+  if (!Array.isArray(given)) fail('observers', given, 'a list of observers')
+  for (const [at, observer] of given.entries()) check.record(`observers[${at}]`, observer)
+  return given
+}
+
+function resolveProxy(proxy: ProxyOptions | undefined, origin: string): ProxyOptions {
+  const given = objectOf('proxy', or(proxy, {}), proxyNames, allNames)
+  for (const name of ['fromEnv', 'secure', 'xfwd', 'changeOrigin'] as const) {
+    if (given[name] !== undefined) check.boolean(`proxy.${name}`, given[name])
+  }
+  if (given.localAddress !== undefined) check.string('proxy.localAddress', given.localAddress)
+  if (given.ssl !== undefined) {
+    check.record('proxy.ssl', given.ssl)
+    if (given.agent)
+      fail(
+        'proxy.ssl',
+        hint('it beside proxy.agent'),
+        'effect in the agent of the middleware; give an agent of your own its TLS options itself',
+      )
+  }
+  if (given.fromEnv && given.agent) {
+    fail('proxy.fromEnv', hint('it beside proxy.agent'), 'the place of an agent of your own: leave one of them out')
+  }
+  if (given.agent !== undefined && (typeof given.agent !== 'object' || given.agent === null)) {
+    fail('proxy.agent', given.agent, 'an http.Agent or https.Agent')
+  }
+  // Agents made with agent-base answer it by the stack of the call: they do for both protocols.
+  const protocol: unknown = given.agent && Object.getOwnPropertyDescriptor(given.agent, 'protocol')?.value
+  if (typeof protocol === 'string' && !origin.startsWith(protocol)) {
+    fail('proxy.agent', hint(`an agent for ${protocol}`), `an agent for the target's ${new URL(origin).protocol}`)
+  }
+  return given
+}

@@ -1,0 +1,77 @@
+import { AiProxyError } from '../api/errors.js'
+import type { Exchange } from '../exchange/exchange.js'
+import { anyErrorIn } from '../formats/index.js'
+import { type Framing, jsonArray, sse } from '../framing/index.js'
+import { isObject, isUnfinishedJson, parsedJson } from '../json/json.js'
+import type { Carriage } from './unlabelled.js'
+
+/** `data: `, in front of what has become an event. */
+const DATA_BYTES = 6
+
+/** Whether what a body ended with, without the end of a frame, is an event, and not a part of one. */
+export function acceptsRest(
+  rest: Buffer,
+  { format, findings }: Exchange,
+  { framer, framing, isEnclosed, metering }: Carriage,
+): boolean {
+  if (framer.ahead?.length) return metering?.isWhole?.([...framer.ahead, rest]) === true
+  // An answer of another kind, which has become an event, need not be JSON; where it is, half of it is told.
+  if (isEnclosed) return !isUnfinishedJson(rest.subarray(DATA_BYTES))
+  const data = framing?.read(rest)?.data
+  if (data !== undefined && parsedJson(data) !== undefined) return true
+  // A terminator may be told by the name of its event, of whose data only a part has come, or none of it yet.
+  if (data && format.isTerminator(rest) && !isUnfinishedJson(Buffer.from(data))) return true
+  const isComment = data === undefined && framer.last() === undefined
+  if (data === undefined && !isComment) findings.strayText = rest.toString()
+  return isComment
+}
+
+/**
+ * What is wrong with an answer whose body ended well in HTTP; `undefined` where nothing is, or where it says an error
+ * itself.
+ *
+ * A stream must have ended in its own protocol as well: with its last message, or with a finish reason. Streams are let
+ * pass in which no message of their format was: OpenAI's chat completions stand for every path that no format claims, and
+ * how what is spoken there ends is not known.
+ */
+export function failureAtEnd(exchange: Exchange, { framer, framing, isEnclosed }: Carriage): AiProxyError | undefined {
+  exchange.finishMetering()
+  const { findings, format } = exchange
+  if (findings.error !== undefined) return undefined
+  if (findings.isCut) return truncated()
+  if (!framing || isEnclosed || findings.isComplete) return undefined
+  const isEmpty = framer.events === 0 && !format.isGuess
+  return strayFailure(exchange, framing) ?? (findings.isRecognised || isEmpty ? truncated() : undefined)
+}
+
+/**
+ * The same of an answer whose body ended in the middle of a frame, of which nothing goes out.
+ *
+ * @param why a sentence
+ */
+export function failureOfCut(why: string, exchange: Exchange, carriage: Carriage): AiProxyError | undefined {
+  const failure = failureAtEnd(exchange, carriage)
+  if (failure?.code === 'upstream_error') return failure
+  const { findings } = exchange
+  // What was lost came behind the end of the answer. But an array that is not closed is no JSON.
+  const isComplete = findings.isComplete || findings.error !== undefined
+  return isComplete && carriage.framing !== jsonArray ? undefined : truncated(new Error(why))
+}
+
+function truncated(cause?: Error): AiProxyError {
+  return new AiProxyError('upstream_truncated', 'The provider ended its answer before it was complete', { cause })
+}
+
+/** A line of an event stream: a field that its readers know, or a comment. */
+const FIELD = /^(?:data|event|id|retry)?:/m
+
+/** An event stream that has no event in it, but a page, or an error in JSON. */
+function strayFailure({ findings, format, secrets }: Exchange, framing: Framing): AiProxyError | undefined {
+  const { strayText, hasMessages } = findings
+  if (framing !== sse || hasMessages || !strayText?.trim() || FIELD.test(strayText)) return undefined
+  const said = parsedJson(secrets.hide(strayText))
+  const error = (isObject(said) && format.readAnswer(said).error) || anyErrorIn(said)
+  if (error) return new AiProxyError('upstream_error', `The provider failed within its answer: ${error}`)
+  const isAnswer = typeof said === 'object' && said !== null
+  return isAnswer ? undefined : new AiProxyError('upstream_error', 'The provider answered with no event stream')
+}

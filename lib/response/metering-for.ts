@@ -1,0 +1,60 @@
+import type { OnEvent } from '../api/hooks.js'
+import type { Exchange } from '../exchange/exchange.js'
+import type { Framing, Message } from '../framing/index.js'
+import { isObject } from '../json/json.js'
+import { PlainAnswer } from '../metering/answer.js'
+import { type Metering, Passage } from '../metering/passage.js'
+import { type HookErrors, HookFault } from '../options/hook-errors.js'
+import type { Config } from '../options/resolve.js'
+import { tendsPromise } from '../util/promises.js'
+
+export type { Metering } from '../metering/passage.js'
+
+/**
+ * What is done with an answer as it passes.
+ *
+ * @param framing of a stream
+ * @param isJson it is a JSON answer, and no stream
+ */
+export function meteringFor(
+  exchange: Exchange,
+  framing: Framing | undefined,
+  isJson: boolean,
+  config: Config,
+): Metering | undefined {
+  const { format, findings, hidesUsage } = exchange
+  const { estimateTokens, limits, onEvent } = config
+  if (!framing) return isJson ? new PlainAnswer(format, findings, estimateTokens) : undefined
+  return new Passage(format, framing, findings, {
+    noticesContent: Math.min(limits.firstTokenTimeoutMs, limits.progressTimeoutMs) < Number.POSITIVE_INFINITY,
+    sent: exchange.sent,
+    hidesUsage,
+    estimateTokens,
+    onMessage: onEvent && messageHook(onEvent, exchange, config.hookErrors),
+  })
+}
+
+/** `onEvent`, as what reads and replaces the messages of a stream. */
+function messageHook(onEvent: OnEvent, exchange: Exchange, hookErrors: HookErrors) {
+  const seenBy = exchange.hookView()
+  const onMessage = (message: Message, data: unknown): Message | undefined | null => {
+    // Its type says what the format's events look like, which only the app can check.
+    const event = { format: exchange.format.name, event: message.event, data } as Parameters<OnEvent>[0]
+    const replaced: unknown = onEvent(event, seenBy)
+    if (replaced === undefined || replaced === null) return replaced
+    // Of a promise it is enough to tell that it is one.
+    const isPromise = tendsPromise(replaced, () => {})
+    const text = isObject(replaced) && !isPromise ? jsonOf(replaced.data) : undefined
+    if (text === undefined) throw new HookFault('onEvent returns nothing, null, or an object whose `data` is JSON')
+    return { ...message, event: (replaced as { event?: string }).event ?? message.event, data: text }
+  }
+  return hookErrors.watched('onEvent', onMessage, () => seenBy)
+}
+
+function jsonOf(data: unknown): string | undefined {
+  try {
+    return JSON.stringify(data)
+  } catch (cause) {
+    throw new HookFault('onEvent returned `data` that cannot be written as JSON', { cause })
+  }
+}

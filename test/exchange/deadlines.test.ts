@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { Deadlines } from '../../lib/exchange/deadlines.js'
+import { ManualTimers } from '../support/manual-timers.js'
+
+function rig() {
+  const timers = new ManualTimers()
+  const deadlines = new Deadlines(timers)
+  const due: string[] = []
+  const start = (name: string, ms: number) => deadlines.start(name, ms, () => due.push(`${name}@${timers.time}`))
+  return { timers, deadlines, due, start }
+}
+
+test('a deadline comes due once, at its time', () => {
+  const { timers, due, start } = rig()
+  start('a', 100)
+  timers.advance(99)
+  assert.deepEqual(due, [])
+  timers.advance(1)
+  assert.deepEqual(due, ['a@100'])
+  timers.advance(1000)
+  assert.deepEqual(due, ['a@100'])
+  assert.equal(timers.pending, 0)
+})
+
+test('several run on one timer, and come due each at its time', () => {
+  const { timers, due, start } = rig()
+  start('long', 300)
+  start('short', 100)
+  start('middle', 200)
+  assert.equal(timers.pending, 1)
+  timers.advance(1000)
+  assert.deepEqual(due, ['short@100', 'middle@200', 'long@300'])
+})
+
+test('several at once come due together', () => {
+  const { timers, due, start } = rig()
+  for (const name of ['a', 'b', 'c']) start(name, 50)
+  timers.advance(50)
+  assert.deepEqual(due, ['a@50', 'b@50', 'c@50'])
+})
+
+test('a stopped one never comes due', () => {
+  const { timers, deadlines, due, start } = rig()
+  start('a', 50)
+  start('b', 60)
+  deadlines.stop('a')
+  deadlines.stop('never started')
+  timers.advance(100)
+  assert.deepEqual(due, ['b@60'])
+})
+
+describe('touch', () => {
+  test('puts a deadline off, for its own time', () => {
+    const { timers, deadlines, due, start } = rig()
+    start('a', 100)
+    timers.advance(60)
+    deadlines.touch('a')
+    timers.advance(60)
+    assert.deepEqual(due, [])
+    timers.advance(40)
+    assert.deepEqual(due, ['a@160'])
+  })
+
+  test('sets no timer', () => {
+    const { timers, deadlines, start } = rig()
+    start('a', 100)
+    for (let at = 0; at < 50; at++) {
+      timers.advance(1)
+      deadlines.touch('a')
+    }
+    assert.deepEqual(timers.delays, [100])
+    timers.advance(50)
+    assert.deepEqual(timers.delays, [100, 50], 'the timer looks when it fires, and waits for the rest')
+  })
+
+  test('takes the time from who knows it already', () => {
+    const { timers, deadlines, due, start } = rig()
+    start('a', 100)
+    deadlines.touch('a', 500)
+    timers.advance(599)
+    assert.deepEqual(due, [])
+    timers.advance(1)
+    assert.deepEqual(due, ['a@600'])
+  })
+
+  test('starts nothing', () => {
+    const { timers, deadlines } = rig()
+    deadlines.touch('a')
+    assert.equal(timers.pending, 0)
+  })
+})
+
+describe('start, where the name runs already', () => {
+  test('counts anew, later', () => {
+    const { timers, due, start } = rig()
+    start('a', 100)
+    timers.advance(50)
+    start('a', 100)
+    timers.advance(1000)
+    assert.deepEqual(due, ['a@150'])
+  })
+
+  test('counts anew, sooner', () => {
+    const { timers, due, start } = rig()
+    start('a', 100)
+    start('a', 10)
+    timers.advance(1000)
+    assert.deepEqual(due, ['a@10'])
+  })
+
+  test('with Infinity, it is off', () => {
+    const { timers, due, start } = rig()
+    start('a', 100)
+    start('a', Number.POSITIVE_INFINITY)
+    timers.advance(1000)
+    assert.deepEqual(due, [])
+  })
+})
+
+describe('long times', () => {
+  test('Infinity never comes due, and sets no timer', () => {
+    const { timers, deadlines, start } = rig()
+    start('a', Number.POSITIVE_INFINITY)
+    deadlines.touch('a')
+    assert.deepEqual(timers.delays, [])
+  })
+
+  test('more than a timer can hold does not come due at once, but in time', () => {
+    const { timers, due, start } = rig()
+    const long = 3 * 2 ** 31
+    start('a', long)
+    assert.ok(timers.delays.every((delay) => delay <= 2 ** 31 - 1))
+    timers.advance(long - 1)
+    assert.deepEqual(due, [])
+    timers.advance(1)
+    assert.deepEqual(due, [`a@${long}`])
+    assert.ok(timers.delays.every((delay) => delay <= 2 ** 31 - 1))
+  })
+
+  test('delays are whole milliseconds, never too short', () => {
+    const { timers, due, start } = rig()
+    start('a', 10.25)
+    assert.deepEqual(timers.delays, [11])
+    timers.advance(11)
+    assert.deepEqual(due, ['a@11'])
+  })
+})
+
+describe('stopAll', () => {
+  test('stops every deadline, and the timer', () => {
+    const { timers, deadlines, due, start } = rig()
+    start('a', 10)
+    start('b', 20)
+    deadlines.stopAll()
+    assert.equal(timers.pending, 0)
+    timers.advance(100)
+    assert.deepEqual(due, [])
+  })
+
+  test('leaves room for new ones', () => {
+    const { timers, deadlines, due, start } = rig()
+    start('a', 10)
+    deadlines.stopAll()
+    start('b', 20)
+    timers.advance(100)
+    assert.deepEqual(due, ['b@20'])
+  })
+})
+
+describe('what comes due may', () => {
+  test('stop others that are due as well', () => {
+    const { timers, deadlines, due, start } = rig()
+    deadlines.start('first', 10, () => deadlines.stopAll())
+    start('second', 10)
+    start('third', 20)
+    timers.advance(100)
+    assert.deepEqual(due, [])
+    assert.equal(timers.pending, 0)
+  })
+
+  test('start itself again', () => {
+    const { timers, deadlines } = rig()
+    const at: number[] = []
+    const beat = () => {
+      at.push(timers.time)
+      deadlines.start('beat', 10, beat)
+    }
+    deadlines.start('beat', 10, beat)
+    timers.advance(35)
+    assert.deepEqual(at, [10, 20, 30])
+    assert.equal(timers.pending, 1)
+  })
+
+  test('start others, sooner and later than those that run', () => {
+    const { timers, deadlines, due, start } = rig()
+    deadlines.start('first', 10, () => {
+      start('soon', 5)
+      start('late', 500)
+    })
+    start('between', 100)
+    timers.advance(1000)
+    assert.deepEqual(due, ['soon@15', 'between@100', 'late@510'])
+  })
+
+  test('put off one that is due at the same time', () => {
+    const { timers, deadlines, due, start } = rig()
+    deadlines.start('first', 10, () => deadlines.touch('second'))
+    start('second', 10)
+    timers.advance(10)
+    assert.deepEqual(due, [])
+    timers.advance(10)
+    assert.deepEqual(due, ['second@20'])
+  })
+
+  test('start anew one that is due at the same time', () => {
+    const { timers, deadlines, due, start } = rig()
+    deadlines.start('first', 10, () => start('second', 10))
+    start('second', 10)
+    timers.advance(100)
+    assert.deepEqual(due, ['second@20'])
+  })
+})

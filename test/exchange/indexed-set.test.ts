@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { PassingSet, type Placed } from '../../lib/exchange/indexed-set.js'
+
+test('holds what a Set would hold, whatever is added and deleted', () => {
+  const members = fc.nat({ max: 7 })
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.boolean(), members)), (steps) => {
+      const pool: Placed[] = Array.from({ length: 8 }, () => ({ place: -1 }))
+      const passing = new PassingSet<Placed>()
+      const plain = new Set<Placed>()
+      for (const [adds, index] of steps) {
+        const member = pool[index]!
+        if (adds) passing.add(member)
+        else passing.delete(member)
+        if (adds) plain.add(member)
+        else plain.delete(member)
+        assert.equal(passing.size, plain.size)
+        for (const each of pool) assert.equal(passing.has(each), plain.has(each))
+        assert.deepEqual(new Set(passing.all()), plain)
+      }
+    }),
+  )
+})
+
+test('those of a moment stay what they were while members are deleted', () => {
+  const passing = new PassingSet<Placed>()
+  for (let count = 0; count < 3; count++) passing.add({ place: -1 })
+  const seen = passing.all().map((member) => {
+    passing.delete(member)
+    return member.place
+  })
+  assert.deepEqual(seen, [-1, -1, -1])
+  assert.equal(passing.size, 0)
+})
+
+test('a member of another set is none of this one', () => {
+  const [one, other] = [new PassingSet<Placed>(), new PassingSet<Placed>()]
+  const [member, stranger] = [{ place: -1 }, { place: -1 }]
+  one.add(member)
+  other.add(stranger)
+  assert.equal(one.has(stranger), false)
+  one.delete(stranger)
+  assert.deepEqual([one.size, other.size, stranger.place], [1, 1, 0])
+})

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { runInNewContext } from 'node:vm'
+import type { Request, Response } from 'express'
+import type { ObservedExchange, Observer } from '../../lib/api/observer.js'
+import { Exchange } from '../../lib/exchange/exchange.js'
+import { Observers } from '../../lib/exchange/observers.js'
+import { Ledger } from '../../lib/exchange/registry.js'
+import { HookErrors } from '../../lib/options/hook-errors.js'
+import { settled } from '../support/event-loop.js'
+import { FakeResponse } from '../support/fake-response.js'
+import { unhandledRejections } from '../support/unhandled.js'
+
+const ORIGIN = 'https://provider.example'
+
+function exchangeOf(): Exchange {
+  const req = { method: 'POST', url: '/v1/messages' } as unknown as Request
+  const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
+  return Object.assign(exchange, { model: 'claude', asksForStream: true })
+}
+
+/** Tells observers all that there is to tell. */
+function tellAll(observers: Observers): Readonly<Record<string, string>>[] {
+  const exchange = exchangeOf()
+  observers.onProxy(() => new Ledger().stats(0))
+  const headers = observers.onRequest(exchange)
+  observers.onTurn?.(1)
+  observers.onFinish(exchange.record())
+  return headers
+}
+
+/** One that notes what it is told. */
+function noting(log: string[], name: string): Observer {
+  return {
+    onProxy: () => void log.push(`${name} proxy`),
+    onRequest: () => void log.push(`${name} request`) as undefined,
+    onTurn: (ms) => void log.push(`${name} turn of ${ms} ms`),
+    onFinish: ({ outcome }) => void log.push(`${name} ${outcome}`),
+  }
+}
+
+const throwing: Observer = Object.fromEntries(
+  ['onProxy', 'onRequest', 'onTurn', 'onFinish'].map((name) => [
+    name,
+    () => {
+      throw new Error(`${name} of an observer failed`)
+    },
+  ]),
+)
+
+describe('observers', () => {
+  test('none: nothing happens', () => {
+    const observers = new Observers([], ORIGIN, new HookErrors(undefined))
+    assert.equal(observers.onTurn, undefined)
+    assert.deepEqual(tellAll(observers), [])
+  })
+
+  test('that listen to nothing', () =>
+    assert.deepEqual(tellAll(new Observers([{}, {}], ORIGIN, new HookErrors(undefined))), []))
+
+  test('each is told, in order', () => {
+    const log: string[] = []
+    tellAll(new Observers([noting(log, 'a'), noting(log, 'b')], ORIGIN, new HookErrors(undefined)))
+    const told = ['proxy', 'request', 'turn of 1 ms', 'completed']
+    assert.deepEqual(
+      log,
+      told.flatMap((what) => [`a ${what}`, `b ${what}`]),
+    )
+  })
+
+  test('as methods of what they are', () => {
+    class Counting {
+      turns = 0
+      finished = 0
+      onTurn() {
+        this.turns++
+      }
+      onFinish() {
+        this.finished++
+      }
+    }
+    const counting = new Counting()
+    tellAll(new Observers([counting], ORIGIN, new HookErrors(undefined)))
+    assert.deepEqual([counting.turns, counting.finished], [1, 1])
+  })
+
+  test('are told the middleware’s stats, as they are then', () => {
+    const ledger = new Ledger()
+    let stats: (() => { waitingForTurn: number }) | undefined
+    const observer: Observer = {
+      onProxy: (proxy) => {
+        stats = proxy.stats
+      },
+    }
+    let waiting = 0
+    new Observers([observer], ORIGIN, new HookErrors(undefined)).onProxy(() => ledger.stats(waiting))
+    waiting = 7
+    assert.equal(stats?.().waitingForTurn, 7)
+  })
+})
+
+describe('onTurn', () => {
+  test('is not there where nobody listens: a stream asks at its every turn', () => {
+    assert.equal(new Observers([{ onFinish: () => {} }, {}], ORIGIN, new HookErrors(undefined)).onTurn, undefined)
+  })
+
+  test('tells those who listen, and nobody else', () => {
+    const log: string[] = []
+    const { onTurn } = new Observers([{}, noting(log, 'a'), { onFinish: () => {} }], ORIGIN, new HookErrors(undefined))
+    onTurn?.(0.5)
+    assert.deepEqual(log, ['a turn of 0.5 ms'])
+  })
+})
+
+describe('onRequest', () => {
+  test('tells of the exchange', () => {
+    const seen: ObservedExchange[] = []
+    const observers = new Observers(
+      [{ onRequest: (exchange) => void seen.push(exchange) as undefined }],
+      ORIGIN,
+      new HookErrors(undefined),
+    )
+    const exchange = exchangeOf()
+    observers.onRequest(exchange)
+    const { id, req, startedAt } = exchange
+    const host = 'provider.example:443'
+    assert.deepEqual(seen, [{ id, req, format: 'anthropic', model: 'claude', stream: true, startedAt, host }])
+  })
+
+  for (const [origin, host] of [
+    ['https://provider.example', 'provider.example:443'],
+    ['http://provider.example', 'provider.example:80'],
+    ['http://localhost:11434', 'localhost:11434'],
+    ['https://[::1]:8443', '[::1]:8443'],
+  ] as const) {
+    test(`tells the host of ${origin}: ${host}`, () => {
+      let seen: string | undefined
+      const observer: Observer = {
+        onRequest: (exchange) => {
+          seen = exchange.host
+          return undefined
+        },
+      }
+      new Observers([observer], origin, new HookErrors(undefined)).onRequest(exchangeOf())
+      assert.equal(seen, host)
+    })
+  }
+
+  test('collects headers, of those who have some', () => {
+    const [a, b] = [{ traceparent: '00-1' }, { baggage: 'x=y' }]
+    const all: Observer[] = [
+      { onRequest: () => a },
+      {},
+      { onRequest: () => undefined },
+      { onRequest: () => b },
+      throwing,
+    ]
+    assert.deepEqual(new Observers(all, ORIGIN, new HookErrors(undefined)).onRequest(exchangeOf()), [a, b])
+  })
+
+  for (const nonsense of [null, true, 'traceparent', 5]) {
+    test(`takes no ${JSON.stringify(nonsense)} for headers`, () => {
+      const observers = new Observers([{ onRequest: () => nonsense as never }], ORIGIN, new HookErrors(undefined))
+      assert.deepEqual(observers.onRequest(exchangeOf()), [])
+    })
+  }
+})
+
+describe('what an observer throws', () => {
+  test('changes nothing for the exchange, nor for the other observers', () => {
+    const log: string[] = []
+    const headers = { 'x-a': '1' }
+    const all = [throwing, noting(log, 'a'), throwing, { onRequest: () => headers }]
+    assert.deepEqual(tellAll(new Observers(all, ORIGIN, new HookErrors(undefined))), [headers])
+    assert.deepEqual(log, ['a proxy', 'a request', 'a turn of 1 ms', 'a completed'])
+  })
+
+  const lateOnes: [where: string, late: () => unknown][] = [
+    [
+      'a promise',
+      async () => {
+        throw new Error('late')
+      },
+    ],
+    ['a promise of another realm', runInNewContext("async () => { throw new Error('late') }")],
+  ]
+  for (const name of ['onProxy', 'onFinish', 'onRequest', 'onTurn']) {
+    for (const [where, late] of lateOnes) {
+      test(`later, in ${where}, ends no process: ${name}`, async (t) => {
+        const unhandled = unhandledRejections(t)
+        assert.deepEqual(tellAll(new Observers([{ [name]: late }], ORIGIN, new HookErrors(undefined))), [])
+        await settled()
+        assert.deepEqual(unhandled, [])
+      })
+    }
+  }
+
+  test('a header that cannot go to the provider stays here, those of the others go', () => {
+    const headers = { 'x-a': '1' }
+    for (const faulty of [{ 'content-length': '5' }, { host: 'x' }, { 'x a': '1' }, { 'x-b': 'a\nb' }, { 'x-c': 5 }]) {
+      const all = [{ onRequest: () => faulty as unknown as Record<string, string> }, { onRequest: () => headers }]
+      assert.deepEqual(new Observers(all, ORIGIN, new HookErrors(undefined)).onRequest(exchangeOf()), [headers])
+    }
+  })
+})

@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict'
+import { describe, mock, test } from 'node:test'
+import type { Request, Response } from 'express'
+import { type AiProxyError, limitFailure, type Outcome } from '../../lib/api/errors.js'
+import { defaultLimits } from '../../lib/api/limits.js'
+import { Exchange } from '../../lib/exchange/exchange.js'
+import { Ledger } from '../../lib/exchange/registry.js'
+import type { Delivery } from '../../lib/response/delivery.js'
+import { settled } from '../support/event-loop.js'
+import { FakeResponse } from '../support/fake-response.js'
+
+function begun(ledger: Ledger) {
+  const req = { method: 'POST', url: '/v1/responses' } as unknown as Request
+  const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
+  const failures: AiProxyError[] = []
+  const log: string[] = []
+  const delivery = {
+    fail: (failure: AiProxyError) => {
+      failures.push(failure)
+      log.push(failure.code)
+    },
+    cut: () => log.push('cut'),
+    abort: () => log.push('abort'),
+  } as unknown as Delivery
+  ledger.begin(exchange, delivery)
+  const end = (outcome: Outcome = 'completed', failure?: AiProxyError) => {
+    exchange.settle(outcome, failure)
+    ledger.end(exchange, exchange.record())
+  }
+  return { exchange, log, end }
+}
+
+describe('counters', () => {
+  test('of exchanges, by outcome and by limit', () => {
+    const ledger = new Ledger()
+    begun(ledger).end()
+    begun(ledger).end('client_disconnect')
+    begun(ledger).end('limit_exceeded', limitFailure('idle_timeout', defaultLimits))
+    begun(ledger).end('limit_exceeded', limitFailure('idle_timeout', defaultLimits))
+    begun(ledger)
+    const { exchanges, active, outcomes, limits } = ledger.stats(0)
+    assert.deepEqual([exchanges, active], [5, 1])
+    assert.deepEqual(outcomes, {
+      completed: 1,
+      client_disconnect: 1,
+      limit_exceeded: 2,
+      upstream_error: 0,
+      rejected: 0,
+      provider_error: 0,
+      shutdown: 0,
+    })
+    assert.deepEqual(limits, { idleTimeoutMs: 2 })
+  })
+
+  test('of what exchanges took, and the longest turn of all', () => {
+    const ledger = new Ledger()
+    for (const ms of [3, 9, 2]) {
+      const { exchange, end } = begun(ledger)
+      Object.assign(exchange, { requestBytes: 1, upstreamBytes: 10 })
+      Object.assign(exchange, { framed: { events: 2 }, sent: { bytes: 5 } })
+      exchange.tookTurn(ms)
+      end()
+    }
+    const { requestBytes, upstreamBytes, downstreamBytes, events, turns, busyMs, maxTurnMs } = ledger.stats(0)
+    assert.deepEqual(
+      [requestBytes, upstreamBytes, downstreamBytes, events, turns, busyMs, maxTurnMs],
+      [3, 30, 15, 6, 3, 14, 9],
+    )
+  })
+
+  test('what stats() returned does not change later', () => {
+    const ledger = new Ledger()
+    const before = ledger.stats(0)
+    begun(ledger).end('limit_exceeded', limitFailure('idle_timeout', defaultLimits))
+    assert.equal(before.outcomes.limit_exceeded, 0)
+    assert.deepEqual(before.limits, {})
+  })
+})
+
+describe('gauges', () => {
+  test('who waits for a turn, who for its client', () => {
+    const ledger = new Ledger()
+    begun(ledger).exchange.phase = 'stalled'
+    begun(ledger).exchange.phase = 'streaming'
+    const { waitingForDrain, waitingForTurn } = ledger.stats(7)
+    assert.deepEqual([waitingForDrain, waitingForTurn], [1, 7])
+  })
+
+  test('the exchanges under way, oldest first', () => {
+    const ledger = new Ledger()
+    const [first, second, third] = [begun(ledger), begun(ledger), begun(ledger)]
+    second.end()
+    assert.deepEqual(
+      ledger.snapshots().map(({ id }) => id),
+      [first.exchange.id, third.exchange.id],
+    )
+  })
+})
+
+describe('maxConcurrentExchanges', () => {
+  const limits = { ...defaultLimits, maxConcurrentExchanges: 2 }
+
+  test('admits so many at once, and the next when one has ended', () => {
+    const ledger = new Ledger()
+    const [first, second, third] = [begun(ledger), begun(ledger), begun(ledger)]
+    ledger.admitExchange(first.exchange, limits)
+    ledger.admitExchange(second.exchange, limits)
+    assert.throws(() => ledger.admitExchange(third.exchange, limits), { code: 'too_many_exchanges', status: 503 })
+    // Who was not admitted gives no place back.
+    third.end('limit_exceeded', limitFailure('too_many_exchanges', limits))
+    assert.throws(() => ledger.admitExchange(begun(ledger).exchange, limits), { code: 'too_many_exchanges' })
+    assert.equal(ledger.stats(0).limits.maxConcurrentExchanges, 1)
+    first.end()
+    ledger.admitExchange(begun(ledger).exchange, limits)
+  })
+})
+
+describe('maxConcurrentStreams', () => {
+  const limits = { ...defaultLimits, maxConcurrentStreams: 2 }
+
+  test('admits so many at once, and the next when one has ended', () => {
+    const ledger = new Ledger()
+    const [first, second, third] = [begun(ledger), begun(ledger), begun(ledger)]
+    ledger.admitStream(first.exchange, limits)
+    ledger.admitStream(second.exchange, limits)
+    assert.throws(() => ledger.admitStream(third.exchange, limits), { code: 'too_many_streams', status: 503 })
+    assert.equal(ledger.stats(0).streams, 2)
+    // Who was not admitted gives no place back.
+    third.end('limit_exceeded')
+    assert.equal(ledger.stats(0).streams, 2)
+    first.end()
+    assert.equal(ledger.stats(0).streams, 1)
+    ledger.admitStream(begun(ledger).exchange, limits)
+  })
+})
+
+describe('close', () => {
+  /** Whether a promise has been fulfilled by now. */
+  async function isDone(promise: Promise<void>): Promise<boolean> {
+    let done = false
+    void promise.then(() => {
+      done = true
+    })
+    await settled()
+    return done
+  }
+
+  test('with none under way is done at once, and admits none from then on', async () => {
+    const ledger = new Ledger()
+    ledger.admit()
+    const closed = ledger.close(1000)
+    assert.throws(() => ledger.admit(), { code: 'shutting_down', status: 503 })
+    assert.equal(await isDone(closed), true)
+  })
+
+  test('lets those under way end, and waits for the last', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const ledger = new Ledger()
+    const [first, second] = [begun(ledger), begun(ledger)]
+    const closed = ledger.close(1000)
+    t.mock.timers.tick(999)
+    first.end()
+    assert.equal(await isDone(closed), false)
+    second.end()
+    assert.equal(await isDone(closed), true)
+    t.mock.timers.tick(10_000)
+    assert.deepEqual([...first.log, ...second.log], [])
+  })
+
+  test('after graceMs ends those that still run, and cuts those that do not take it', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const ledger = new Ledger()
+    const [polite, stubborn] = [begun(ledger), begun(ledger)]
+    const closed = ledger.close(1000)
+    t.mock.timers.tick(1000)
+    assert.deepEqual([polite.log, stubborn.log], [['shutting_down'], ['shutting_down']])
+    polite.end('shutdown')
+    t.mock.timers.tick(1000)
+    assert.deepEqual([polite.log, stubborn.log], [['shutting_down'], ['shutting_down', 'cut']])
+    assert.equal(await isDone(closed), false)
+    stubborn.end('shutdown')
+    assert.equal(await isDone(closed), true)
+  })
+
+  test('leaves no timer behind, which would keep the process alive', async (t) => {
+    const started = t.mock.method(globalThis, 'setTimeout')
+    const cleared = t.mock.method(globalThis, 'clearTimeout')
+    const ledger = new Ledger()
+    const last = begun(ledger)
+    const closed = ledger.close(0)
+    while (last.log.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    last.end('shutdown')
+    await closed
+    const timers = started.mock.calls.map(({ result }) => result)
+    assert.equal(timers.length, 2, 'of the grace, and of the farewell')
+    assert.deepEqual(
+      cleared.mock.calls.map(({ arguments: [timer] }) => timer),
+      timers,
+    )
+  })
+
+  test('those that are refused meanwhile do not count as running on', async () => {
+    const ledger = new Ledger()
+    const running = begun(ledger)
+    const closed = ledger.close(100_000)
+    begun(ledger).end('shutdown')
+    assert.equal(await isDone(closed), false)
+    running.end()
+    assert.equal(await isDone(closed), true)
+  })
+
+  test('does not wait for those that come meanwhile', async () => {
+    const ledger = new Ledger()
+    const running = begun(ledger)
+    const closed = ledger.close(10_000)
+    begun(ledger)
+    running.end()
+    assert.equal(await isDone(closed), true)
+  })
+
+  test('twice is once', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const ledger = new Ledger()
+    const { end, log } = begun(ledger)
+    const [first, second] = [ledger.close(1000), ledger.close(1000)]
+    t.mock.timers.tick(1000)
+    assert.deepEqual(log, ['shutting_down'])
+    end('shutdown')
+    assert.deepEqual([await isDone(first), await isDone(second)], [true, true])
+  })
+
+  test('a grace longer than a timer can hold does not pass at once', async () => {
+    const ledger = new Ledger()
+    const { end } = begun(ledger)
+    const timer = mock.method(globalThis, 'setTimeout')
+    const closed = ledger.close(2 ** 31)
+    timer.mock.restore()
+    for (const { arguments: given } of timer.mock.calls) assert.ok(Number(given[1]) <= 2 ** 31 - 1)
+    end()
+    await closed
+  })
+})
+
+describe('abort', () => {
+  test('comes behind the turn in which it is asked for, and not at all where that was the last', async () => {
+    const ledger = new Ledger()
+    const [running, ending] = [begun(ledger), begun(ledger)]
+    for (const { exchange } of [running, ending]) assert.equal(ledger.abort(exchange.id), true)
+    assert.deepEqual(running.log, [])
+    ending.end()
+    await settled()
+    assert.deepEqual([running.log, ending.log], [['abort'], []])
+    assert.equal(ledger.abort(ending.exchange.id), false)
+  })
+})

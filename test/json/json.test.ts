@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { isObject, parsedJson } from '../../lib/json/json.js'
+
+describe('parsedJson', () => {
+  for (const [text, value] of [
+    ['{"a":[1]}', { a: [1] }],
+    [' null ', null],
+    ['""', ''],
+    ['0', 0],
+    ['', undefined],
+    ['{"a":', undefined],
+    ['undefined', undefined],
+    ['[DONE]', undefined],
+  ] as const) {
+    test(`${JSON.stringify(text)}: ${JSON.stringify(value)}`, () => assert.deepEqual(parsedJson(text), value))
+  }
+})
+
+describe('isObject', () => {
+  for (const value of [{}, Object.create(null), new Map()]) {
+    test(`${Object.prototype.toString.call(value)} is one`, () => assert.equal(isObject(value), true))
+  }
+  for (const value of [null, undefined, [], 'x', 5, () => {}]) {
+    test(`${JSON.stringify(value) ?? typeof value} is none`, () => assert.equal(isObject(value), false))
+  }
+})

@@ -1,0 +1,346 @@
+import assert from 'node:assert/strict'
+import http from 'node:http'
+import https from 'node:https'
+import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
+import { defaultLimits } from '../../lib/api/limits.js'
+import { resolveOptions } from '../../lib/options/resolve.js'
+import { complaint } from '../support/complaint.js'
+
+const target = 'https://api.openai.com'
+
+describe('defaults', () => {
+  test('with nothing but a target', () => {
+    const { endpoints, forwards, hookErrors: _, ...config } = resolveOptions({ target })
+    assert.deepEqual(config, {
+      origin: target,
+      prefix: '',
+      auth: { headers: [], query: [] },
+      holdsCredentials: false,
+      forwardCredentials: false,
+      headers: [],
+      limits: {
+        maxRequestBytes: 32 * 1024 * 1024,
+        maxConcurrentExchanges: defaultLimits.maxConcurrentExchanges,
+        uploadIdleTimeoutMs: 120_000,
+        maxDecodedRequestBytes: 8 * 1024 * 1024,
+        maxHeldBytes: 256 * 1024 * 1024,
+        maxConcurrentStreams: Number.POSITIVE_INFINITY,
+        firstByteTimeoutMs: 600_000,
+        firstTokenTimeoutMs: Number.POSITIVE_INFINITY,
+        idleTimeoutMs: 120_000,
+        progressTimeoutMs: Number.POSITIVE_INFINITY,
+        maxStreamDurationMs: 1_800_000,
+        maxResponseBytes: 256 * 1024 * 1024,
+        maxEventBytes: 64 * 1024 * 1024,
+        drainTimeoutMs: 60_000,
+        maxOutputTokens: Number.POSITIVE_INFINITY,
+        terminatorGraceMs: 1000,
+      },
+      budgetMs: undefined,
+      heartbeatMs: 15_000,
+      heartbeatBeforeFirstByte: false,
+      onClientDisconnect: 'abort',
+      errors: 'respond',
+      format: undefined,
+      includeUsage: true,
+      estimateTokens: undefined,
+      models: undefined,
+      modelOptions: undefined,
+      overload: undefined,
+      onRequest: undefined,
+      readsRequests: false,
+      onEvent: undefined,
+      observers: [],
+      onFinish: undefined,
+      proxy: {},
+    })
+    assert.deepEqual(endpoints('/v1/chat/completions'), ['POST'])
+    assert.equal(forwards('accept'), true)
+  })
+
+  test('fill in what is left out, also where it is given as undefined', () => {
+    const config = resolveOptions({ target, limits: { maxEventBytes: 5, idleTimeoutMs: undefined } })
+    assert.deepEqual(config.limits, { ...defaultLimits, maxEventBytes: 5 })
+  })
+
+  test('an upload may stand still for as long as the provider may be silent', () => {
+    const upload = (limits: object) => resolveOptions({ target, limits }).limits.uploadIdleTimeoutMs
+    assert.deepEqual([upload({}), upload({ idleTimeoutMs: 5 })], [120_000, 5])
+    assert.equal(upload({ idleTimeoutMs: 5, uploadIdleTimeoutMs: Infinity }), Infinity)
+    const every = Object.fromEntries(
+      [
+        'auth',
+        'headers',
+        'forwardHeaders',
+        'forwardCredentials',
+        'endpoints',
+        'limits',
+        'turns',
+        'heartbeatMs',
+        'errors',
+        'format',
+        'includeUsage',
+        'estimateTokens',
+        'models',
+        'modelOptions',
+        'overload',
+        'onRequest',
+        'onEvent',
+        'observers',
+        'onFinish',
+        'proxy',
+      ].map((name) => [name, undefined]),
+    )
+    assert.equal(resolveOptions({ target, ...every }).heartbeatMs, 15_000)
+  })
+
+  test('are not changed by what one middleware sets', () => {
+    resolveOptions({ target, limits: { maxEventBytes: 5 } })
+    assert.equal(resolveOptions({ target }).limits.maxEventBytes, 64 * 1024 * 1024)
+  })
+})
+
+describe('target', () => {
+  for (const [given, origin, prefix] of [
+    ['https://api.openai.com', 'https://api.openai.com', ''],
+    ['https://api.openai.com/', 'https://api.openai.com', ''],
+    ['https://api.openai.com/v1', 'https://api.openai.com', '/v1'],
+    ['https://api.openai.com/v1///', 'https://api.openai.com', '/v1'],
+    ['http://localhost:11434/a/b/', 'http://localhost:11434', '/a/b'],
+    ['http://[::1]:80', 'http://[::1]', ''],
+    ['HTTPS://API.Example:443', 'https://api.example', ''],
+    [new URL('https://x.example/y'), 'https://x.example', '/y'],
+  ] as const) {
+    test(String(given), () => {
+      const config = resolveOptions({ target: given })
+      assert.deepEqual([config.origin, config.prefix], [origin, prefix])
+    })
+  }
+
+  for (const [given, says] of [
+    [undefined, /^aiProxy: target takes the base URL of the provider, like "https:.*; got undefined$/],
+    [5, /target takes .*; got 5/],
+    [null, /target takes .*; got null/],
+    ['', /target takes/],
+    ['api.openai.com', /with its "https:\/\/"; got 'api.openai.com'/],
+    ['localhost:11434', /target takes/],
+    ['ftp://x.example', /http: or https:/],
+    ['ws://x.example', /http: or https:/],
+    ['https://x.example/?a=1', /auth\.query/],
+    ['https://x.example/#a', /target takes/],
+    ['https://user:pw@x.example', /auth\.headers/],
+    ['https://:pw@x.example', /auth\.headers/],
+    ['https://', /target takes/],
+  ] as const) {
+    test(`${inspect(given)} throws`, () => assert.match(complaint({ target: given }), says))
+  }
+})
+
+describe('modelOptions', () => {
+  for (const name of ['maxOutputToken', 'maxoutputtokens', 'maxOutputsTokens', 'maxOutTokens']) {
+    test(`.overrides.${name} is a slip`, () => {
+      assert.match(
+        complaint({ target, modelOptions: { overrides: { [name]: 5 } } }),
+        new RegExp(`modelOptions\\.overrides\\.${name} .*Did you mean modelOptions\\.overrides\\.maxOutputTokens\\?`),
+      )
+    })
+  }
+
+  test('take any field of a provider', () => {
+    const defaults = { max_tokens: 1, max_output_tokens: 1, maxTokens: 1, generationConfig: { maxOutputTokens: 1 } }
+    assert.equal(resolveOptions({ target, modelOptions: { defaults } }).modelOptions?.defaults, defaults)
+  })
+})
+
+describe('a wrong value throws, naming the option, what it got and what it takes', () => {
+  const duration = /^aiProxy: (.*) takes a number above 0, or Infinity; got (.*)$/
+  for (const name of Object.keys(defaultLimits)) {
+    for (const value of [0, -1, Number.NaN, '5', null, true, {}, -Infinity, 5n]) {
+      test(`limits.${name}: ${inspect(value)}`, () => {
+        const [, option, got] = duration.exec(complaint({ target, limits: { [name]: value } })) ?? []
+        assert.deepEqual([option, got], [`limits.${name}`, inspect(value)])
+      })
+    }
+  }
+
+  const table: [options: Record<string, unknown>, says: RegExp][] = [
+    [{ headers: { 'Content-Length': '5' } }, /headers\.content-length takes a header that HTTP leaves to us/],
+    [{ auth: { headers: { Connection: 'x' } } }, /auth\.headers\.connection takes a header that HTTP leaves to us/],
+    [{ limits: 5 }, /^aiProxy: limits takes an object; got 5$/],
+    [{ limits: [] }, /limits takes an object; got \[\]/],
+    [{ turns: 5 }, /turns takes an object; got 5/],
+    [{ turns: { budgetMs: 0 } }, /turns\.budgetMs takes a number above 0; got 0/],
+    [{ turns: { budgetMs: '1' } }, /turns\.budgetMs takes a number above 0; got '1'/],
+    [{ turns: { budgetMs: Number.NaN } }, /turns\.budgetMs takes .*; got NaN/],
+    [{ turns: { budgetMs: Infinity } }, /turns\.budgetMs takes .*; got Infinity/],
+    [{ heartbeatMs: -1 }, /heartbeatMs takes a number of at least 0; got -1/],
+    [{ heartbeatMs: '15s' }, /heartbeatMs takes .*; got '15s'/],
+    [{ heartbeatMs: Number.NaN }, /heartbeatMs takes .*; got NaN/],
+    [{ heartbeatMs: false }, /heartbeatMs takes .*; got false/],
+    [{ heartbeatBeforeFirstByte: 'yes' }, /heartbeatBeforeFirstByte takes true or false; got 'yes'/],
+    [{ heartbeatBeforeFirstByte: 1 }, /heartbeatBeforeFirstByte takes true or false; got 1/],
+    [{ onClientDisconnect: 'stop' }, /onClientDisconnect takes 'abort' or 'drain'; got 'stop'/],
+    [{ onClientDisconnect: 'darin' }, /did you mean 'drain'\?.*got 'darin'/],
+    [{ onClientDisconnect: true }, /onClientDisconnect takes 'abort' or 'drain'; got true/],
+    [{ errors: 'throw' }, /errors takes 'respond' or 'next'; got 'throw'/],
+    [{ errors: 'response' }, /did you mean 'respond'/],
+    [{ onFinish: 'log' }, /onFinish takes a function; got 'log'/],
+    [{ onFinish: {} }, /onFinish takes a function; got \{\}/],
+    [{ headers: [] }, /headers takes an object; got an array/],
+    [{ headers: { 'x-a': 5 } }, /headers\.x-a takes a string; got number/],
+    [{ headers: { 'x-a': undefined } }, /headers\.x-a takes a string; got undefined/],
+    [{ headers: { 'x a': 'b' } }, /headers\.x a takes a valid HTTP header name; got 'x a'/],
+    [{ headers: { 'x-a': 'b\nc' } }, /headers\.x-a takes a value that an HTTP header can carry/],
+    [{ forwardHeaders: 'accept' }, /forwardHeaders takes .*; got 'accept'/],
+    [{ forwardHeaders: ['cookie'] }, /forwardHeaders takes .*; got 'cookie'/],
+    [{ forwardHeaders: ['authorization'], auth: { query: { key: 'k' } } }, /forwardHeaders takes .*`auth` is set/],
+    [{ endpoints: 'everything' }, /endpoints takes a list of strings and RegExps, or 'all'; got 'everything'/],
+    [{ forwardCredentials: 'yes' }, /forwardCredentials takes true or false; got 'yes'/],
+    [
+      { forwardCredentials: true, auth: { query: { key: 'k' } } },
+      /forwardCredentials takes true only if neither `auth`/,
+    ],
+    [
+      { forwardCredentials: true, headers: { 'x-api-key': 'k' } },
+      /forwardCredentials takes true only if neither `auth`/,
+    ],
+    [{ endpoints: [5] }, /endpoints\[0\] takes .*; got 5/],
+    [
+      { auth: { headers: { authorization: undefined } } },
+      /auth\.headers\.authorization takes .*environment variable.*; got undefined/,
+    ],
+    [{ auth: { headers: { authorization: '' } } }, /auth\.headers\.authorization takes .*; got an empty string/],
+    [{ auth: { query: { key: 5 } } }, /auth\.query\.key takes .*; got number/],
+    [{ auth: { headers: { 'x a': 'b' } } }, /auth\.headers\.x a takes a valid HTTP header name/],
+    [{ auth: { headers: { 'x a': () => 'b' } } }, /auth\.headers\.x a takes a valid HTTP header name/],
+    [{ proxy: 5 }, /proxy takes an object; got 5/],
+    [{ proxy: { secure: 'no' } }, /proxy\.secure takes true or false; got 'no'/],
+    [{ proxy: { xfwd: 1 } }, /proxy\.xfwd takes true or false; got 1/],
+    [{ proxy: { changeOrigin: null } }, /proxy\.changeOrigin takes true or false; got null/],
+    [{ proxy: { localAddress: 5 } }, /proxy\.localAddress takes a string; got 5/],
+    [{ proxy: { ssl: 'ca' } }, /proxy\.ssl takes an object; got 'ca'/],
+    [{ proxy: { agent: 'keep-alive' } }, /proxy\.agent takes an http\.Agent or https\.Agent; got 'keep-alive'/],
+    [
+      { proxy: { agent: new http.Agent() } },
+      /proxy\.agent takes an agent for the target's https:; got an agent for http:/,
+    ],
+    [{ proxy: { agent: new https.Agent(), ssl: {} } }, /proxy\.ssl takes effect in the agent of the middleware/],
+  ]
+  for (const [options, says] of table) {
+    test(inspect(options, { breakLength: Infinity, depth: 2 }), () => {
+      const message = complaint({ target, ...options })
+      assert.match(message, says)
+      assert.match(message, /^aiProxy: /)
+    })
+  }
+
+  for (const options of [undefined, null, 'https://api.openai.com', 5, [], () => {}]) {
+    test(`aiProxy(${inspect(options)})`, () =>
+      assert.match(complaint(options), /aiProxy: its one argument takes an object/))
+  }
+
+  test('an http: agent fits an http: target', () => {
+    const agent = new http.Agent()
+    assert.equal(resolveOptions({ target: 'http://x.example', proxy: { agent } }).proxy.agent, agent)
+    assert.match(complaint({ target: 'http://x.example', proxy: { agent: new https.Agent() } }), /proxy\.agent/)
+  })
+})
+
+describe('an option that does not exist throws, with the likely one', () => {
+  const table: [options: Record<string, unknown>, wrong: string, meant: string | undefined][] = [
+    [{ headrs: {} }, 'headrs', 'headers'],
+    [{ header: {} }, 'header', 'headers'],
+    [{ forwardheaders: [] }, 'forwardheaders', 'forwardHeaders'],
+    [{ endpoint: 'all' }, 'endpoint', 'endpoints'],
+    [{ limit: {} }, 'limit', 'limits'],
+    [{ heartbeat: 5 }, 'heartbeat', 'heartbeatMs'],
+    [{ onFinished: 5 }, 'onFinished', 'onFinish'],
+    [{ onDisconnect: 'abort' }, 'onDisconnect', 'onClientDisconnect'],
+    [{ idleTimeoutMs: 5 }, 'idleTimeoutMs', 'limits.idleTimeoutMs'],
+    [{ idleTimeout: 5 }, 'idleTimeout', 'limits.idleTimeoutMs'],
+    [{ maxEventBytes: 5 }, 'maxEventBytes', 'limits.maxEventBytes'],
+    [{ budgetMs: 5 }, 'budgetMs', 'turns.budgetMs'],
+    [{ agent: {} }, 'agent', 'proxy.agent'],
+    [{ changeOrigin: true }, 'changeOrigin', 'proxy.changeOrigin'],
+    [{ limits: { idleTimeout: 5 } }, 'limits.idleTimeout', 'limits.idleTimeoutMs'],
+    [{ limits: { maxrequestbytes: 5 } }, 'limits.maxrequestbytes', 'limits.maxRequestBytes'],
+    [{ turns: { budget: 5 } }, 'turns.budget', 'turns.budgetMs'],
+    [{ proxy: { changeOrgin: true } }, 'proxy.changeOrgin', 'proxy.changeOrigin'],
+    [{ auth: { header: {} } }, 'auth.header', 'auth.headers'],
+    // Where they stand is wrong, too.
+    [{ limits: { heartbeatMs: 5 } }, 'limits.heartbeatMs', 'heartbeatMs'],
+    [{ query: { key: 'k' } }, 'query', 'auth.query'],
+    // Nothing comes close.
+    [{ pathRewrite: {} }, 'pathRewrite', undefined],
+    [{ timeout: 5 }, 'timeout', undefined],
+    [{ x: 5 }, 'x', undefined],
+    [{ limits: { x: 5 } }, 'limits.x', undefined],
+  ]
+  for (const [options, wrong, meant] of table) {
+    test(`${wrong}: ${meant ?? 'none'}`, () => {
+      const message = complaint({ target, ...options })
+      assert.ok(message.startsWith(`aiProxy: there is no option ${wrong}.`), message)
+      assert.equal(/Did you mean (\S+)\?/.exec(message)?.[1], meant, message)
+    })
+  }
+
+  test('and with all that there are', () => {
+    const message = complaint({ target, x: 1 })
+    for (const name of ['target', 'auth', 'limits', 'turns', 'onFinish']) assert.ok(message.includes(name), name)
+  })
+})
+
+describe('no message holds a secret', () => {
+  const SECRET = 'hunter2-sk-live'
+  const table: [name: string, options: Record<string, unknown>][] = [
+    ['a password in the target', { target: `https://user:${SECRET}@x.example` }],
+    ['a user name in the target', { target: `https://${SECRET}@x.example` }],
+    ['a password in a target that is a URL object', { target: new URL(`https://user:${SECRET}@x.example`) }],
+    ['a password in a target with another protocol', { target: `ftp://user:${SECRET}@x.example` }],
+    ['a password in a target that is no URL', { target: `https://user:${SECRET}@x.example:99999999` }],
+    ['a password in a target without a protocol', { target: `user:${SECRET}@x.example/v1` }],
+    ['a key in the target’s query', { target: `https://x.example/?key=${SECRET}` }],
+    ['a key in the query of a target with another protocol', { target: `wss://x.example/?key=${SECRET}` }],
+    ['a key in the fragment of a target with another protocol', { target: `wss://x.example/#${SECRET}` }],
+    ['a credential that a header cannot carry', { target, auth: { headers: { authorization: `Bearer ${SECRET}\n` } } }],
+    ['a credential in a list', { target, auth: { headers: { authorization: [SECRET] } } }],
+    ['a credential in an object', { target, auth: { query: { key: { value: SECRET } } } }],
+    ['a credential in place of auth', { target, auth: SECRET }],
+    ['a credential in place of auth.headers', { target, auth: { headers: `Bearer ${SECRET}` } }],
+    ['a credential in place of auth.query', { target, auth: { query: [SECRET] } }],
+    ['a credential beside auth.headers', { target, auth: { authorization: SECRET } }],
+    ['a credential among the further headers', { target, headers: { authorization: `Bearer ${SECRET}\n` } }],
+    ['a credential in a list among the further headers', { target, headers: { 'x-api-key': [SECRET] } }],
+    ['a credential in an option that does not exist', { target, apiKey: SECRET }],
+  ]
+  for (const [name, options] of table) {
+    test(name, () => {
+      const message = complaint(options)
+      assert.ok(!message.includes(SECRET), message)
+      assert.ok(!message.includes('hunter2'), message)
+    })
+  }
+})
+
+describe('credentials of ours', () => {
+  for (const [name, options, holds] of [
+    ['none', {}, false],
+    ['auth without any', { auth: { headers: {} } }, false],
+    ['a header', { auth: { headers: { authorization: 'x' } } }, true],
+    ['any header of auth', { auth: { headers: { 'x-custom': 'x' } } }, true],
+    ['a query parameter', { auth: { query: { key: 'x' } } }, true],
+    ['a function', { auth: { headers: { authorization: () => 'x' } } }, true],
+    ['among the further headers', { headers: { Authorization: 'x' } }, true],
+    ['further headers of another kind', { headers: { 'x-team': 'x' } }, false],
+    ['a further header that may be one', { headers: { 'x-gateway-ticket': 'x' } }, true],
+    ['the same, said to be none', { headers: { 'x-gateway-ticket': 'x' }, forwardCredentials: true }, false],
+    ['none, and the client’s stay here all the same', { forwardCredentials: false }, true],
+  ] as const) {
+    test(`${name}: ${holds}`, () => {
+      const config = resolveOptions({ target, ...options })
+      assert.equal(config.holdsCredentials, holds)
+      assert.equal(config.forwards('authorization'), !holds)
+    })
+  }
+})

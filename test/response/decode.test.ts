@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { PassThrough } from 'node:stream'
+import { describe, test } from 'node:test'
+import {
+  brotliCompressSync,
+  constants,
+  createBrotliCompress,
+  createDeflate,
+  createGzip,
+  deflateSync,
+  gzipSync,
+} from 'node:zlib'
+import { decoded, decoderFor } from '../../lib/response/decode.js'
+import { settled } from '../support/event-loop.js'
+
+/** A response that bytes are written to. */
+function responseWith(encoding?: string): PassThrough & IncomingMessage {
+  const headers = encoding === undefined ? {} : { 'content-encoding': encoding }
+  return Object.assign(new PassThrough(), { headers }) as unknown as PassThrough & IncomingMessage
+}
+
+describe('decoderFor', () => {
+  for (const encoding of ['gzip', 'x-gzip', 'deflate', 'br', 'GZIP', ' gzip ']) {
+    test(`${JSON.stringify(encoding)} has one`, () => assert.ok(decoderFor(responseWith(encoding), true)))
+  }
+  for (const encoding of [undefined, '', 'identity', 'lzma', 'constructor', '__proto__']) {
+    test(`${JSON.stringify(encoding)} has none`, () =>
+      assert.equal(decoderFor(responseWith(encoding), true), undefined))
+  }
+  test('nor has a response without a body', () => assert.equal(decoderFor(responseWith('gzip'), false), undefined))
+})
+
+describe('decoded', () => {
+  const flush = constants.Z_SYNC_FLUSH
+  const compressors = {
+    gzip: () => createGzip({ flush }),
+    deflate: () => createDeflate({ flush }),
+    br: () => createBrotliCompress({ flush: constants.BROTLI_OPERATION_FLUSH }),
+  }
+  for (const [encoding, compressor] of Object.entries(compressors)) {
+    test(`${encoding}: each event comes out as it comes in`, async () => {
+      const response = responseWith(encoding)
+      const source = decoded(response, decoderFor(response, true)!)
+      const provider = compressor()
+      provider.pipe(response)
+      for (const event of ['data: a\n\n', 'data: b\n\n', 'data: c\n\n']) {
+        provider.write(event)
+        await once(source, 'readable')
+        assert.equal(String(source.read()), event)
+      }
+      const ended = once(source, 'end')
+      provider.end()
+      source.resume()
+      await ended
+    })
+  }
+
+  test('one that is cut short is broken, not ended', async () => {
+    const response = responseWith('gzip')
+    const source = decoded(response, decoderFor(response, true)!)
+    let ended = false
+    source.on('end', () => {
+      ended = true
+    })
+    source.resume()
+    const failed = once(source, 'error')
+    response.end(gzipSync('data: a\n\n'.repeat(100)).subarray(0, 25))
+    const [error] = await failed
+    assert.ok(error instanceof Error)
+    assert.equal(ended, false)
+  })
+
+  test('one that breaks off is broken, and the decoder with it', async () => {
+    const response = responseWith('gzip')
+    const source = decoded(response, decoderFor(response, true)!)
+    const failed = once(source, 'error')
+    response.destroy(new Error('socket hang up'))
+    const [error] = await failed
+    assert.match(error.message, /socket hang up/)
+    assert.equal(source.destroyed, true)
+  })
+
+  for (const [encoding, compress] of Object.entries({ gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync })) {
+    test(`${encoding}: what had come of one that breaks off is decoded first`, async () => {
+      const response = responseWith(encoding)
+      const source = decoded(response, decoderFor(response, true)!)
+      const failed = once(source, 'error')
+      const events = 'data: a\n\n'.repeat(20_000)
+      response.write(compress(events))
+      response.destroy(new Error('socket hang up'))
+      let text = ''
+      source.on('readable', () => {
+        for (let chunk = source.read(); chunk !== null; chunk = source.read()) text += chunk
+      })
+      const [error] = await failed
+      for (let chunk = source.read(); chunk !== null; chunk = source.read()) text += chunk
+      assert.match(error.message, /socket hang up/)
+      assert.equal(text, events)
+    })
+  }
+
+  test('where the decoder is given up, the response is, too', async () => {
+    const response = responseWith('gzip')
+    const source = decoded(response, decoderFor(response, true)!)
+    source.on('error', () => {})
+    source.destroy()
+    await settled()
+    assert.equal(response.destroyed, true)
+  })
+})

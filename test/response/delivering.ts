@@ -1,0 +1,107 @@
+import type { IncomingMessage } from 'node:http'
+import { PassThrough } from 'node:stream'
+import type { TestContext } from 'node:test'
+import type { Request, Response } from 'express'
+import type { AiProxyError } from '../../lib/api/errors.js'
+import type { AiProxyOptions } from '../../lib/api/options.js'
+import { Exchange, type ExchangeRecord } from '../../lib/exchange/exchange.js'
+import { resolveOptions } from '../../lib/options/resolve.js'
+import { Delivery } from '../../lib/response/delivery.js'
+import { settled } from '../support/event-loop.js'
+import { FakeResponse } from '../support/fake-response.js'
+import { manualTurns } from '../support/manual-turns.js'
+
+export type ProviderResponse = PassThrough & IncomingMessage
+
+export interface Given extends Partial<AiProxyOptions> {
+  path?: string
+  method?: string
+  res?: FakeResponse
+  onStream?: () => void
+}
+
+export const SSE = { 'content-type': 'text/event-stream' }
+export const event = (data: string) => `data: ${data}\n\n`
+
+/** An exchange between a fake client and a fake provider, with time that is moved by hand. */
+export function rig(t: TestContext, given: Given = {}) {
+  const {
+    path = '/v1/chat/completions',
+    method = 'POST',
+    res = new FakeResponse(),
+    onStream = () => {},
+    ...options
+  } = given
+  const { clock, turns } = manualTurns(1000)
+  t.mock.method(performance, 'now', () => clock.time)
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { setTimeout, clearTimeout } = globalThis
+  const pending = new Set<unknown>()
+  t.mock.method(globalThis, 'setTimeout', (due: () => void, ms: number) => {
+    const timer = setTimeout(() => {
+      pending.delete(timer)
+      due()
+    }, ms)
+    pending.add(timer)
+    return timer
+  })
+  t.mock.method(globalThis, 'clearTimeout', (timer: NodeJS.Timeout | undefined) => {
+    pending.delete(timer)
+    clearTimeout(timer)
+  })
+  const req = { method, path, url: path, complete: true, socket: res.socket }
+  const left: AiProxyError[] = []
+  const exchange = new Exchange(req as unknown as Request, res as unknown as Response, (failure) => {
+    left.push(failure as AiProxyError)
+  })
+  const config = resolveOptions({ target: 'https://provider.example', heartbeatMs: 0, ...options })
+  const log: string[] = []
+  let record: ExchangeRecord | undefined
+  const delivery = new Delivery(exchange, config, turns, {
+    onStream,
+    onTurn: undefined,
+    onUnflushable: () => log.push('unflushable'),
+    onOver: () => {
+      log.push('over')
+      record ??= exchange.record()
+    },
+  })
+  delivery.upstream = { end: () => log.includes('upstream ended') || log.push('upstream ended') }
+  const run = async () => {
+    await settled()
+    while (clock.deferred > 0) {
+      clock.runAll()
+      await settled()
+    }
+  }
+  /** The provider's head arrives, and what is given of its body. */
+  const answer = async (headers: Record<string, string>, body: string | Buffer = '', statusCode = 200) => {
+    const response = Object.assign(new PassThrough(), { statusCode, headers }) as unknown as ProviderResponse
+    delivery.begin(response)
+    if (body.length > 0) response.write(body)
+    await run()
+    return response
+  }
+  const advance = async (ms: number) => {
+    clock.time += ms
+    t.mock.timers.tick(ms)
+    await run()
+  }
+  /** How the exchange ended, as its record has it. */
+  const ended = () => {
+    const { outcome, code, status, events } = record ?? exchange.record()
+    return { outcome, code, status, events, over: log.filter((line) => line === 'over').length }
+  }
+  /** This round's turns have taken all the time they may: what wants a turn now waits for the next round. */
+  const useUpRound = () => turns.takeOrEnqueue({ takeTurn: () => (clock.time += 1000), turnTook: () => {} })
+  return { exchange, delivery, res, log, left, run, answer, advance, useUpRound, ended, timers: () => pending.size }
+}
+
+/** How an exchange ended that ended well. */
+export const completed = (events: number, status = 200) => ({
+  outcome: 'completed',
+  code: undefined,
+  status,
+  events,
+  over: 1,
+})

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Request, Response } from 'express'
+import type { AiProxyOptions } from '../../lib/api/options.js'
+import { Exchange } from '../../lib/exchange/exchange.js'
+import { type Framing, sse } from '../../lib/framing/index.js'
+import { ndjson } from '../../lib/framing/ndjson.js'
+import { PlainAnswer } from '../../lib/metering/answer.js'
+import { resolveOptions } from '../../lib/options/resolve.js'
+import { meteringFor } from '../../lib/response/metering-for.js'
+import { chunk, DONE, event, usageEvent } from '../metering/passing.js'
+import { settled } from '../support/event-loop.js'
+import { FakeResponse } from '../support/fake-response.js'
+import { unhandledRejections } from '../support/unhandled.js'
+
+type OnEvent = NonNullable<AiProxyOptions['onEvent']>
+
+function exchangeOf(): Exchange {
+  const req = { method: 'POST', url: '/v1/chat/completions' } as unknown as Request
+  return Object.assign(new Exchange(req, new FakeResponse() as unknown as Response), {
+    model: 'gpt-5',
+    asksForStream: true,
+  })
+}
+
+const configOf = (options: Partial<AiProxyOptions>) =>
+  resolveOptions({ target: 'https://provider.example', ...options })
+
+/** What a stream's frames become with this hook. */
+function seenWith(onEvent: OnEvent, body: string, framing: Framing = sse, exchange = exchangeOf()): string {
+  const framer = framing.createFramer(Number.POSITIVE_INFINITY)
+  const frames = framer.push([Buffer.from(body)])!
+  const metering = meteringFor(exchange, framing, false, configOf({ onEvent }))!
+  const seen = String(metering.pass(frames, framer.ends, 0) ?? '')
+  if (metering.failure) throw metering.failure.error
+  return seen
+}
+
+describe('what meters an answer', () => {
+  test('a stream: the passage of its frames', () => {
+    const exchange = exchangeOf()
+    const metering = meteringFor(exchange, sse, false, configOf({}))!
+    const frame = Buffer.from(usageEvent(5))
+    assert.equal(metering.pass(frame, [frame.length], 0), frame)
+    const { usage } = exchange.findings
+    assert.equal(usage, undefined, 'it is written before it is read')
+    metering.readPassed?.(0)
+    assert.equal(exchange.findings.usage?.outputTokens, 5)
+  })
+
+  test('without the usage event that the client had not asked for', () => {
+    const exchange = Object.assign(exchangeOf(), { hidesUsage: true })
+    const metering = meteringFor(exchange, sse, false, configOf({}))!
+    const frame = Buffer.from(usageEvent(5))
+    assert.equal(metering.pass(frame, [frame.length], 0), undefined)
+  })
+
+  test('with the app’s estimate of tokens', () => {
+    const exchange = exchangeOf()
+    const metering = meteringFor(exchange, sse, false, configOf({ estimateTokens: (text) => text.length }))!
+    const frame = Buffer.from(chunk('Hello'))
+    metering.pass(frame, [frame.length], 0)
+    metering.readPassed?.(0)
+    assert.equal(exchange.findings.estimatedTokens, 5)
+  })
+
+  test('a JSON answer: it is read at its end', () => {
+    assert.ok(meteringFor(exchangeOf(), undefined, true, configOf({ onEvent: () => null })) instanceof PlainAnswer)
+  })
+
+  test('any other body: nothing', () => {
+    assert.equal(meteringFor(exchangeOf(), undefined, false, configOf({ onEvent: () => null })), undefined)
+  })
+})
+
+describe('onEvent', () => {
+  test('sees each event with its format and its name, and the exchange', () => {
+    const seen: unknown[] = []
+    const exchange = exchangeOf()
+    const body = `${chunk('a')}event: ping\n${event({ type: 'ping' })}${DONE}`
+    seenWith((...given) => void seen.push(given), body, sse, exchange)
+    const { id, req } = exchange
+    const view = { id, req, path: '/v1/chat/completions', model: 'gpt-5', stream: true, format: 'openai-chat' }
+    const data = JSON.parse(chunk('a').slice('data: '.length))
+    assert.deepEqual(seen, [
+      [{ format: 'openai-chat', event: undefined, data }, view],
+      [{ format: 'openai-chat', event: 'ping', data: { type: 'ping' } }, view],
+    ])
+  })
+
+  for (const [name, onEvent, expected] of [
+    ['nothing: it passes as it came', () => {}, 'event: a\nid: 1\ndata: {"x": 1}\n\n'],
+    ['null: it is dropped', () => null, ''],
+    [
+      'an object with data: that goes out, under the same name',
+      () => ({ data: [2] }),
+      'event: a\nid: 1\ndata: [2]\n\n',
+    ],
+    ['… also null', () => ({ data: null }), 'event: a\nid: 1\ndata: null\n\n'],
+    ['an event’s name: it gets that one', () => ({ event: 'b', data: 'y' }), 'event: b\nid: 1\ndata: "y"\n\n'],
+    [
+      'the event itself, changed',
+      (given) => {
+        Object.assign(given.data, { x: 2 })
+        return given as { data: unknown }
+      },
+      'event: a\nid: 1\ndata: {"x":2}\n\n',
+    ],
+  ] as [string, OnEvent, string][]) {
+    test(`returns ${name}`, () => {
+      assert.equal(seenWith(onEvent, `event: a\nid: 1\ndata: {"x": 1}\n\n${DONE}`), expected + DONE)
+    })
+  }
+
+  test('of NDJSON', () => {
+    assert.equal(
+      seenWith(({ data }) => ({ data: [data] }), '{"a":1}\n\n{"a":2}\n', ndjson),
+      '[{"a":1}]\n\n[{"a":2}]\n',
+    )
+  })
+
+  test('a change of the event that is not returned changes nothing', () => {
+    const onEvent: OnEvent = ({ data }) => {
+      Object.assign(data, { x: 2 })
+    }
+    assert.equal(seenWith(onEvent, event({ x: 1 })), event({ x: 1 }))
+  })
+
+  for (const [name, nonsense] of [
+    ['true', true],
+    ['a string', 'data: x\n\n'],
+    ['an object without data', { event: 'a' }],
+    ['a list', [{ data: 1 }]],
+    ['a promise', Promise.resolve({ data: 1 })],
+  ] as const) {
+    test(`returns ${name}: it is told what to return`, () => {
+      assert.throws(() => seenWith(() => nonsense as never, event({ x: 1 })), {
+        name: 'TypeError',
+        message: /onEvent returns nothing, null, or an object whose `data` is JSON/,
+      })
+    })
+  }
+
+  test('returns data that is no JSON: it is told what to return', () => {
+    for (const data of [undefined, () => {}, Symbol('x')]) {
+      assert.throws(() => seenWith(() => ({ data }), event({ x: 1 })), { message: /onEvent returns/ })
+    }
+  })
+
+  test('that is asynchronous ends its stream, and never the process', async (t) => {
+    const unhandled = unhandledRejections(t)
+    const onEvent = async () => {
+      throw new Error('late')
+    }
+    assert.throws(() => seenWith(onEvent as never, event({ x: 1 })), { message: /onEvent returns/ })
+    await settled()
+    assert.deepEqual(unhandled, [])
+  })
+})

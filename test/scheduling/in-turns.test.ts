@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { inTurns } from '../../lib/scheduling/in-turns.js'
+import { manualTurns } from '../support/manual-turns.js'
+
+test('long work is done one piece a round where pieces take longer than turns may', async () => {
+  const { clock, turns } = manualTurns(1)
+  const log: string[] = []
+  const work = (name: string) =>
+    (function* () {
+      for (let piece = 1; piece <= 2; piece++) {
+        log.push(name + piece)
+        clock.time += 2
+        yield
+      }
+      return name
+    })()
+  const both = Promise.all([inTurns(work('a'), turns), inTurns(work('b'), turns)])
+  assert.deepEqual(log, [])
+  for (const seen of ['a1', 'a1 b1', 'a1 b1 a2', 'a1 b1 a2 b2']) {
+    clock.runRound()
+    assert.equal(log.join(' '), seen)
+  }
+  clock.runAll()
+  assert.deepEqual(await both, ['a', 'b'])
+})
+
+test('what it throws is what the promise rejects with, and it is not continued', async () => {
+  const { clock, turns } = manualTurns()
+  const failing = inTurns(
+    (function* (): Generator<void, never> {
+      yield
+      throw new Error('enough')
+    })(),
+    turns,
+  )
+  clock.runAll()
+  await assert.rejects(failing, /enough/)
+  assert.equal(turns.waiting, 0)
+})
+
+test('it is given up once nobody needs it any more, and its promise rejects', async () => {
+  const { clock, turns } = manualTurns(1)
+  let pieces = 0
+  let isUnneeded = false
+  const work = (function* (): Generator<void, never> {
+    for (;;) {
+      pieces++
+      clock.time += 2
+      yield
+    }
+  })()
+  const given = inTurns(work, turns, () => isUnneeded)
+  clock.runRound()
+  clock.runRound()
+  isUnneeded = true
+  clock.runAll()
+  await assert.rejects(given, { code: 'aborted' })
+  assert.deepEqual([pieces, turns.waiting], [2, 0])
+})

@@ -1,0 +1,395 @@
+import assert from 'node:assert/strict'
+import { stat } from 'node:fs'
+import { describe, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { sharedTurns, TurnScheduler, type TurnTaker } from '../../lib/scheduling/turns.js'
+import { ManualTurnClock, manualTurns } from '../support/manual-turns.js'
+
+/** A taker that does what it is told in its turn, and notes what it is told of them. */
+function taker(work: () => void): TurnTaker & { took: number[] } {
+  const took: number[] = []
+  return { took, takeTurn: work, turnTook: (ms) => void took.push(ms) }
+}
+
+/** The same, whose turn takes so long. */
+function taking(clock: ManualTurnClock, ms: number, work: () => void = () => {}): TurnTaker & { took: number[] } {
+  return taker(() => {
+    work()
+    clock.time += ms
+  })
+}
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+}
+
+describe('turns', () => {
+  test('are given out first come first served', () => {
+    const { clock, turns } = manualTurns(10)
+    const order: string[] = []
+    for (const name of ['a', 'b', 'c']) turns.enqueue(taker(() => order.push(name)))
+    assert.deepEqual(order, [], 'none is taken at once')
+    clock.runRound()
+    assert.deepEqual(order, ['a', 'b', 'c'])
+    assert.equal(clock.deferred, 0)
+  })
+
+  test('no taker gets a second one while another waits', () => {
+    const { clock, turns } = manualTurns(3)
+    const order: string[] = []
+    const left: Record<string, number> = { a: 5, b: 5, c: 5, d: 5 }
+    for (const name of Object.keys(left)) {
+      const stream = taker(() => {
+        order.push(name)
+        clock.time += 1
+        if (--left[name]! > 0) turns.enqueue(stream)
+      })
+      turns.enqueue(stream)
+    }
+    clock.runAll()
+    assert.equal(order.join(''), 'abcd'.repeat(5))
+  })
+
+  test('go on after a taker that throws, which a process warning tells of', (t) => {
+    const warn = t.mock.method(process, 'emitWarning', () => {})
+    const { clock, turns } = manualTurns(10)
+    const order: string[] = []
+    const { proxy, revoke } = Proxy.revocable(new Error('x'), {})
+    revoke()
+    const failing = taker(() => {
+      throw proxy
+    })
+    turns.enqueue(failing)
+    turns.enqueue(taker(() => order.push('the next')))
+    clock.runRound()
+    turns.enqueue(taker(() => order.push('a later one')))
+    clock.runRound()
+    assert.deepEqual(order, ['the next', 'a later one'])
+    assert.deepEqual(failing.took, [])
+    assert.deepEqual(warn.mock.calls[0]?.arguments as unknown[], [
+      'A turn threw',
+      { type: 'ExpressAiProxyWarning', code: 'AI_PROXY_TURN_THREW', detail: 'an error that cannot be shown' },
+    ])
+  })
+
+  test('are not held once they are taken, though there is always somebody who waits', async () => {
+    const { clock, turns } = manualTurns(1)
+    const enqueueOne = () => {
+      const one = taking(clock, 1)
+      turns.enqueue(one)
+      return new WeakRef(one)
+    }
+    const first = enqueueOne()
+    for (let at = 0; at < 10; at++) {
+      enqueueOne()
+      clock.runRound()
+    }
+    assert.ok(turns.waiting > 0)
+    // A weak reference holds what it was made for until the job that made it is over.
+    await setImmediate()
+    collectGarbage()
+    assert.equal(first.deref(), undefined)
+  })
+
+  test('are taken at once where nobody waits, until the budget of the round is used', () => {
+    const { clock, turns } = manualTurns(3)
+    const order: string[] = []
+    const now = (name: string, ms: number, setsOffMs?: number) =>
+      turns.takeOrEnqueue(
+        Object.assign(
+          taking(clock, ms, () => order.push(name)),
+          setsOffMs && { setsOffMs },
+        ),
+      )
+    now('a', 1)
+    now('b', 1, 1)
+    now('c', 1)
+    assert.deepEqual(order, ['a', 'b'], 'what a turn sets off counts, too')
+    assert.equal(turns.waiting, 1)
+    clock.runRound()
+    assert.deepEqual(order, ['a', 'b', 'c'])
+    turns.enqueue(taking(clock, 1, () => order.push('d')))
+    now('e', 1)
+    assert.deepEqual(order, ['a', 'b', 'c'], 'not before who waits')
+    clock.runAll()
+    assert.deepEqual(order, ['a', 'b', 'c', 'd', 'e'])
+    now('f', 1)
+    now('g', 1)
+    assert.deepEqual(order.slice(-2), ['f', 'g'], 'each round has a budget of its own')
+  })
+
+  test('who comes while a round runs stands behind those who wait', () => {
+    const { clock, turns } = manualTurns(10)
+    const order: string[] = []
+    const late = taker(() => order.push('late'))
+    const first = taker(() => {
+      order.push('a')
+      turns.enqueue(late)
+    })
+    turns.enqueue(first)
+    turns.enqueue(taker(() => order.push('b')))
+    clock.runRound()
+    assert.deepEqual(order, ['a', 'b', 'late'])
+  })
+
+  test('a round stops once its budget is used, and the next one goes on there', () => {
+    const { clock, turns } = manualTurns(3)
+    const order: number[] = []
+    for (let at = 0; at < 8; at++) {
+      turns.enqueue(
+        taker(() => {
+          order.push(at)
+          clock.time += 1
+        }),
+      )
+    }
+    clock.runRound()
+    assert.deepEqual(order, [0, 1, 2])
+    clock.runRound()
+    assert.deepEqual(order, [0, 1, 2, 3, 4, 5])
+    clock.runRound()
+    assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6, 7])
+    assert.equal(clock.deferred, 0)
+  })
+
+  test('what ran between two rounds does not count against the budget', () => {
+    const { clock, turns } = manualTurns(2)
+    let taken = 0
+    for (let at = 0; at < 4; at++) turns.enqueue(taking(clock, 1, () => taken++))
+    clock.runRound()
+    clock.time += 100
+    clock.runRound()
+    assert.equal(taken, 4)
+  })
+
+  test('a round has one turn at least, however long it takes', () => {
+    const { clock, turns } = manualTurns(1)
+    const order: string[] = []
+    for (const name of ['a', 'b', 'c']) turns.enqueue(taking(clock, 50, () => order.push(name)))
+    clock.runRound()
+    assert.deepEqual(order, ['a'])
+    clock.runRound()
+    clock.runRound()
+    assert.deepEqual(order, ['a', 'b', 'c'])
+  })
+
+  test('between two rounds the event loop goes round: timers and I/O that are ready run', () => {
+    const { clock, turns } = manualTurns(2)
+    const log: string[] = []
+    for (const name of ['a', 'b', 'c', 'd', 'e']) turns.enqueue(taking(clock, 1, () => log.push(name)))
+    while (clock.deferred > 0) {
+      clock.runRound()
+      log.push('timers and I/O')
+    }
+    assert.deepEqual(log, ['a', 'b', 'timers and I/O', 'c', 'd', 'timers and I/O', 'e', 'timers and I/O'])
+  })
+
+  test('one round is deferred at a time, however many queue', () => {
+    const { clock, turns } = manualTurns(1)
+    for (let at = 0; at < 5; at++) turns.enqueue(taking(clock, 1))
+    assert.equal(clock.deferred, 1)
+    clock.runRound()
+    assert.equal(clock.deferred, 1)
+    turns.enqueue(taker(() => {}))
+    assert.equal(clock.deferred, 1)
+  })
+
+  test('after all have had theirs, the next to queue gets a new round', () => {
+    const { clock, turns } = manualTurns(1)
+    let taken = 0
+    for (let at = 1; at <= 3; at++) {
+      turns.enqueue(taker(() => taken++))
+      assert.equal(clock.deferred, 1)
+      clock.runRound()
+      assert.equal(taken, at)
+      assert.equal(clock.deferred, 0)
+    }
+  })
+
+  test('each taker is told how long its own turn took', () => {
+    const { clock, turns } = manualTurns(100)
+    const takers = [3, 0.5, 7].map((ms) => taking(clock, ms))
+    for (const each of takers) turns.enqueue(each)
+    clock.time = 40
+    clock.runRound()
+    assert.deepEqual(
+      takers.map(({ took }) => took),
+      [[3], [0.5], [7]],
+    )
+  })
+
+  test('the budget can change while turns run', () => {
+    const { clock, turns } = manualTurns(1)
+    let taken = 0
+    for (let at = 0; at < 6; at++) turns.enqueue(taking(clock, 1, () => taken++))
+    clock.runRound()
+    assert.equal(taken, 1)
+    turns.budgetMs = 3
+    clock.runRound()
+    assert.equal(taken, 4)
+  })
+})
+
+describe('streams that burst', () => {
+  const bursting = (clock: ManualTurnClock, ms: number, work: () => void) =>
+    Object.assign(taking(clock, ms, work), { isBursting: true })
+
+  test('come after brief turns, and both have their budget in each round', () => {
+    const { clock, turns } = manualTurns(0.5)
+    const order: string[] = []
+    for (const name of ['B', 'C', 'D']) turns.enqueue(bursting(clock, 0.25, () => order.push(name)))
+    for (const name of ['a', 'b', 'c', 'd', 'e']) turns.enqueue(taking(clock, 0.25, () => order.push(name)))
+    clock.runRound()
+    assert.equal(order.join(''), 'abcdBC', 'a millisecond of brief turns, and half of one of the others')
+    clock.runRound()
+    assert.equal(order.join(''), 'abcdBCeD')
+    assert.equal(turns.waiting, 0)
+  })
+
+  test('do not take the place of a brief turn that could be taken at once', () => {
+    const { clock, turns } = manualTurns(0.5)
+    const order: string[] = []
+    turns.enqueue(bursting(clock, 1, () => order.push('B')))
+    turns.takeOrEnqueue(taking(clock, 0.1, () => order.push('a')))
+    assert.deepEqual(order, ['a'])
+  })
+
+  /** How many turns of a quarter of a millisecond each round gives, if everybody else needs so long before it. */
+  function turnsPerRound(othersMs: readonly number[], setsOffMs = 0): number[] {
+    const { clock, turns } = manualTurns(0.25)
+    let taken = 0
+    const stream = Object.assign(
+      bursting(clock, 0.25, () => {
+        taken++
+        turns.enqueue(stream)
+      }),
+      { setsOffMs },
+    )
+    turns.enqueue(stream)
+    return othersMs.map((ms) => {
+      const before = taken
+      clock.time += ms
+      clock.runRound()
+      return taken - before
+    })
+  }
+
+  test('get as much of a busy event loop as everybody else, doubling at most, up to two milliseconds', () => {
+    assert.deepEqual(turnsPerRound([0, 0.1, 0.5, 1, 1, 1, 50, 50, 50, 0]), [1, 1, 2, 4, 4, 4, 8, 8, 8, 1])
+  })
+
+  test('are not given what they have set off themselves', () => {
+    assert.deepEqual(turnsPerRound([0.5, 0.5, 0.5], 0.5), [1, 1, 1])
+  })
+
+  test('are not given what brief turns took that were taken at once', () => {
+    const { clock, turns } = manualTurns(0.25)
+    let taken = 0
+    turns.takeOrEnqueue(taking(clock, 1))
+    for (let at = 0; at < 4; at++) turns.enqueue(bursting(clock, 0.25, () => taken++))
+    clock.runRound()
+    assert.equal(taken, 1)
+  })
+})
+
+test('waiting says how many wait', () => {
+  const { clock, turns } = manualTurns(2)
+  const seen: number[] = []
+  for (let at = 0; at < 4; at++) turns.enqueue(taking(clock, 1, () => seen.push(turns.waiting)))
+  assert.equal(turns.waiting, 4)
+  clock.runRound()
+  assert.equal(turns.waiting, 2)
+  clock.runRound()
+  assert.equal(turns.waiting, 0)
+  assert.deepEqual(seen, [3, 2, 1, 0])
+})
+
+test('a queue of thousands keeps its order and its count, with newcomers all the while', () => {
+  const { clock, turns } = manualTurns(7)
+  const order: number[] = []
+  let queued = 0
+  const enqueue = () => {
+    const number = queued++
+    turns.enqueue(
+      taker(() => {
+        order.push(number)
+        clock.time++
+        if (queued < 12_000) enqueue()
+      }),
+    )
+  }
+  for (let at = 0; at < 5000; at++) enqueue()
+  while (clock.deferred > 0) {
+    clock.runRound()
+    assert.equal(turns.waiting, queued - order.length)
+  }
+  assert.deepEqual(
+    order,
+    Array.from({ length: 12_000 }, (_, at) => at),
+  )
+})
+
+test('500 takers that never end have equal shares at any moment', () => {
+  const { clock, turns } = manualTurns(3)
+  const had = Array<number>(500).fill(0)
+  had.forEach((_, at) => {
+    const stream = taker(() => {
+      had[at]!++
+      clock.time++
+      turns.enqueue(stream)
+    })
+    turns.enqueue(stream)
+  })
+  for (let round = 0; round < 2000; round++) {
+    clock.runRound()
+    assert.ok(Math.max(...had) - Math.min(...had) <= 1)
+  }
+  assert.equal(turns.waiting, 500)
+})
+
+describe('in the real event loop', () => {
+  test('timers and I/O get to run beside a stream that always wants another turn', async () => {
+    const MOST = 5_000_000
+    const turns = new TurnScheduler(0.25)
+    let turnsTaken = 0
+    const ran: string[] = []
+    await new Promise<void>((resolve) => {
+      const stream = taker(() => {
+        if (turnsTaken++ === 0) {
+          setTimeout(() => ran.push('timer'), 1)
+          stat('.', () => ran.push('I/O'))
+        }
+        if (ran.length === 2 || turnsTaken === MOST) resolve()
+        else turns.enqueue(stream)
+      })
+      turns.enqueue(stream)
+    })
+    assert.deepEqual(ran.sort(), ['I/O', 'timer'])
+  })
+})
+
+test('the process has one scheduler, with the smallest budget that anybody asked for', () => {
+  const turns = sharedTurns()
+  const byDefault = turns.budgetMs
+  assert.ok(byDefault > 0 && byDefault < 1)
+  assert.equal(sharedTurns(2), turns)
+  assert.equal(turns.budgetMs, 2)
+  sharedTurns(0.5)
+  sharedTurns(3)
+  sharedTurns()
+  assert.equal(turns.budgetMs, 0.5)
+})
+
+test('time that a scheduler has not asked for costs no turn', () => {
+  // The first turn of a round is measured from the round's start, not from when its taker queued.
+  const clock = new ManualTurnClock()
+  const turns = new TurnScheduler(1, clock)
+  const first = taker(() => {})
+  turns.enqueue(first)
+  clock.time = 1000
+  clock.runRound()
+  assert.deepEqual(first.took, [0])
+})

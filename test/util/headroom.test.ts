@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { framingFor } from '../../lib/framing/index.js'
+import { copiedWithRoom, putInFront } from '../../lib/util/headroom.js'
+
+test('what is put in front of a chunk stands in its own memory, and the chunk stays what it was', () => {
+  const given = Buffer.from('chunk')
+  const chunk = copiedWithRoom(given)
+  given.fill('x')
+  const whole = putInFront([Buffer.from('a'), Buffer.from('bc')], 3, chunk)
+  assert.equal(String(whole), 'abcchunk')
+  assert.equal(whole?.buffer, chunk.buffer)
+  assert.equal(String(chunk), 'chunk')
+})
+
+test('room is used once', () => {
+  const chunk = copiedWithRoom(Buffer.from('chunk'))
+  const first = putInFront([Buffer.from('a')], 1, chunk)
+  assert.equal(putInFront([Buffer.from('b')], 1, chunk), undefined)
+  assert.equal(String(first), 'achunk')
+})
+
+test('what needs more room, or stands in front of a chunk without any, is not put there', () => {
+  const room = 4096
+  const chunk = copiedWithRoom(Buffer.from('chunk'))
+  assert.equal(putInFront([Buffer.alloc(room + 1)], room + 1, chunk), undefined)
+  assert.equal(putInFront([Buffer.alloc(room)], room, chunk)?.length, room + 5)
+  const [first, second] = [Buffer.from('first'), Buffer.from('second')]
+  assert.equal(putInFront([first], 5, second), undefined)
+  assert.equal(putInFront([Buffer.from('a')], 1, copiedWithRoom(first).subarray(1)), undefined)
+})
+
+test('a stream in chunks with room is framed as it is in chunks without', () => {
+  const line = fc.constantFrom('data: a', 'data: bcd', ': comment', 'event: e', '', 'id: é')
+  const body = fc.array(line, { maxLength: 40 }).map((lines) => Buffer.from(lines.map((each) => `${each}\n`).join('')))
+  const sizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1 })
+  fc.assert(
+    fc.property(body, sizes, (bytes, cuts) => {
+      const framed = (chunkOf: (part: Buffer) => Buffer) => {
+        const framer = framingFor('text/event-stream')!.createFramer(1000)
+        const out: string[] = []
+        for (let at = 0, cut = 0; at < bytes.length; cut++) {
+          const end = at + cuts[cut % cuts.length]!
+          const frames = framer.push([chunkOf(bytes.subarray(at, end))])
+          // Copied at once: what goes out must not change behind anybody's back.
+          out.push(`${frames} ${framer.ends} ${framer.last()}`)
+          at = end
+        }
+        return [...out, String(framer.end()), framer.events]
+      }
+      assert.deepEqual(framed(copiedWithRoom), framed(Buffer.from))
+    }),
+  )
+})

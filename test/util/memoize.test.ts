@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { remembering } from '../../lib/util/memoize.js'
+
+/** A function that says how often it was called for what. */
+function counting<T>(compute: (text: string) => T) {
+  const calls: string[] = []
+  const remembered = remembering((text) => {
+    calls.push(text)
+    return compute(text)
+  })
+  return { calls, remembered }
+}
+
+describe('a function that remembers', () => {
+  test('is called once for each string', () => {
+    const { calls, remembered } = counting((text) => text.toUpperCase())
+    assert.deepEqual(['a', 'b', 'a', 'a'].map(remembered), ['A', 'B', 'A', 'A'])
+    assert.deepEqual(calls, ['a', 'b'])
+  })
+
+  test('remembers what is false as well', () => {
+    const { calls, remembered } = counting(() => false)
+    for (let time = 0; time < 3; time++) assert.equal(remembered('x'), false)
+    assert.equal(calls.length, 1)
+  })
+
+  test('has nothing at hand for what objects have anyway', () => {
+    const { remembered } = counting((text) => `seen ${text}`)
+    for (const name of ['constructor', '__proto__', 'toString']) assert.equal(remembered(name), `seen ${name}`)
+  })
+
+  test('remembers no more than so many, for clients choose what is asked; the first ones stay', () => {
+    const { calls, remembered } = counting((text) => text)
+    for (let at = 0; at < 10_000; at++) remembered(`${at}`)
+    const before = calls.length
+    remembered('0')
+    assert.equal(calls.length, before)
+    for (const late of ['9999', '9999', '5000']) assert.equal(remembered(late), late)
+    assert.equal(calls.length, before + 3)
+  })
+
+  test('throws what it throws, and asks again', () => {
+    let fails = true
+    const { remembered } = counting((text) => {
+      if (fails) throw new Error('no')
+      return text
+    })
+    assert.throws(() => remembered('a'), /no/)
+    fails = false
+    assert.equal(remembered('a'), 'a')
+  })
+})

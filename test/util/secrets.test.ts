@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { NO_SECRETS, Secrets } from '../../lib/util/secrets.js'
+
+const KEY = "sk-a/b+c&d=1234~'<9>"
+const base64 = (text: string) => Buffer.from(text).toString('base64')
+const base64url = (text: string) => Buffer.from(text).toString('base64url')
+
+describe('what is hidden of `Bearer KEY`', () => {
+  const secrets = new Secrets([`Bearer ${KEY}`])
+  const spellings = {
+    'as it is': `Bearer ${KEY}`,
+    'without its scheme': KEY,
+    'percent-encoded': encodeURIComponent(KEY),
+    'percent-encoded in lower case': encodeURIComponent(KEY).toLowerCase(),
+    'percent-encoded as forms are': String(new URLSearchParams({ key: KEY })).slice('key='.length),
+    'percent-encoded, what a query may have left': "sk-a/b%2Bc%26d=1234~'%3C9%3E",
+    'percent-encoded twice': encodeURIComponent(encodeURIComponent(KEY)),
+    'in JSON, slashes escaped': KEY.replaceAll('/', '\\/'),
+    'in JSON, as Go has it': "sk-a/b+c\\u0026d=1234~'\\u003c9\\u003e",
+    'in JSON, as Gson has it': 'sk-a/b+c\\u0026d\\u003d1234~\\u0027\\u003c9\\u003e',
+    'in JSON, as .NET has it': 'sk-a/b\\u002Bc\\u0026d=1234~\\u0027\\u003C9\\u003E',
+    'in HTML': KEY.replaceAll('&', '&amp;'),
+    'in HTML, all of it': 'sk-a/b+c&amp;d=1234~&#39;&lt;9&gt;',
+    'in base64': base64(KEY),
+    'in base64, with its scheme': base64(`Bearer ${KEY}`),
+    'in base64url': base64url(KEY),
+  }
+  for (const [what, spelling] of Object.entries(spellings)) {
+    test(what, () => {
+      const text = `a ${spelling}, b ${spelling}`
+      const hidden = secrets.hide(text)
+      assert.equal(hidden.length, text.length)
+      assert.match(hidden, /^a [*=]+, b [*=]+$/)
+      assert.equal(String(secrets.hideIn(Buffer.from(text))), hidden)
+    })
+  }
+
+  test('bytes without it are the same bytes', () => {
+    const bytes = Buffer.from('nothing to hide')
+    assert.equal(secrets.hideIn(bytes), bytes)
+  })
+
+  test('bytes with it stay as they were, and a copy is hidden', () => {
+    const bytes = Buffer.from(KEY)
+    assert.notEqual(secrets.hideIn(bytes), bytes)
+    assert.equal(String(bytes), KEY)
+  })
+})
+
+test('of `Basic …` the password is hidden, too', () => {
+  const secrets = new Secrets([`Basic ${base64('someone:correct-horse-9')}`])
+  for (const text of [
+    base64('someone:correct-horse-9').replace(/=+$/, ''),
+    'someone:correct-horse-9',
+    'correct-horse-9',
+  ]) {
+    assert.match(secrets.hide(text), /^\*+$/)
+  }
+})
+
+describe('the key within a value is hidden, too', () => {
+  const key = 'f3a9c2e1-key-77'
+  for (const value of [
+    `session=${key}`,
+    `lang=en; session=${key}; theme=dark`,
+    `Token token="${key}"`,
+    `Token token="${key}", email="a"`,
+    `Key id:${key}`,
+    `id:${key}`,
+    `ApiKey ${base64(`id:${key}`)}`,
+    `Basic ${base64(`${key}:`)}`,
+    `Basic ${base64(`${key}:x`)}`,
+    `AWS4-HMAC-SHA256 Credential=AKIA1234/eu, SignedHeaders=host;x-amz-date, Signature=${key}`,
+  ]) {
+    test(value, () => {
+      assert.equal(new Secrets([value]).hide(`bad key ${key}, again`), `bad key ${'*'.repeat(key.length)}, again`)
+    })
+  }
+
+  test('and not what stands beside it', () => {
+    for (const [value, text] of [
+      [`Basic ${base64(`dev@site.example:${key}`)}`, 'dev@site.example'],
+      [`Key project-2024:${key}`, 'project-2024'],
+      [`AWS4-HMAC-SHA256 SignedHeaders=x-amz-content-sha256;host, Signature=${key}`, 'x-amz-content-sha256'],
+      ['https://site1.example', '//site1.example'],
+    ] as const) {
+      assert.equal(new Secrets([value]).hide(`of ${text}`), `of ${text}`)
+    }
+  })
+})
+
+test('of several, the longer is hidden whole', () => {
+  assert.equal(
+    new Secrets(['secret1', 'secret1-and-more']).hide('secret1-and-more, secret1'),
+    `${'*'.repeat(16)}, *******`,
+  )
+})
+
+test('values too short to tell are left: they would be found everywhere', () => {
+  const secrets = new Secrets(['2024', 'Bearer x'])
+  assert.equal(secrets.hide('2024 x'), '2024 x')
+  assert.equal(secrets.hide('Bearer x'), '********')
+})
+
+test('a word is no secret where it stands alone: answers may have it', () => {
+  for (const word of [
+    'ollama',
+    'lm-studio',
+    'not-needed',
+    'no-key-required',
+    'YOUR_API_KEY',
+    'Not needed',
+    'Ollama',
+    '123456',
+  ]) {
+    const secrets = new Secrets([`Bearer ${word}`])
+    assert.equal(secrets.hide(`Run ${word}.`), `Run ${word}.`)
+    assert.match(secrets.hide(`Bearer ${word}`), /^\*+$/)
+  }
+})
+
+test('what only looks like words, or like a number, is a secret', () => {
+  for (const secret of ['aBcDeFgHiJ', 'abcdefghijklmnop', 'correct-horse-battery-staple', '123456789', 'sk-test-1']) {
+    assert.match(new Secrets([secret]).hide(secret), /^\*+$/)
+  }
+})
+
+test('a secret of which no encoding leaves more than a few characters alone is hidden in all its spellings', () => {
+  const secret = 'a/b1+c%d2&e~'
+  const secrets = new Secrets([secret])
+  const json = JSON.stringify({ secret, form: encodeURIComponent(secret), twice: encodeURIComponent(base64(secret)) })
+  const masked = secrets.hide(json)
+  assert.equal(masked.length, json.length)
+  assert.deepEqual(
+    Object.values(JSON.parse(masked)).map((value) => /^[*%3D=]+$/.test(String(value))),
+    [true, true, true],
+  )
+  assert.equal(String(secrets.hideIn(Buffer.from(json))), masked)
+})
+
+test('the beginning of a secret at the end of bytes is told, and nothing else', () => {
+  const secrets = new Secrets(['sesame-Open'])
+  for (const [text, begun] of [
+    ['sesame-Ope', 10],
+    ['open s', 1],
+    ['open sesame-', 7],
+    ['sesame-Open', 0],
+    ['sesames', 1],
+    ['', 0],
+    ['s', 1],
+  ] as const) {
+    assert.equal(secrets.begunIn(Buffer.from(text)), begun, text)
+  }
+})
+
+test('without secrets there is nothing to do', () => {
+  assert.equal(NO_SECRETS.isEmpty, true)
+  assert.equal(NO_SECRETS.hide('anything'), 'anything')
+  assert.equal(NO_SECRETS.begunIn(Buffer.from('anything')), 0)
+})
