@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { start, stop } from './children'
-import type { RunningProxy } from './contenders'
 import { cores } from './cores'
 import { cpuMicrosOf } from './machine'
+import type { RunningProxy } from './running-proxy'
 
 let folder: string | undefined
 

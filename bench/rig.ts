@@ -4,12 +4,12 @@ import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ChatApi } from './chat'
 import { Child, start } from './children'
-import type { RunningProxy } from './contenders'
 import { cores } from './cores'
 import type { LoadApi } from './load'
 import type { ProbeApi } from './probe'
 import type { ProviderApi } from './provider'
 import type { Api } from './rpc'
+import type { RunningProxy } from './running-proxy'
 import { PATHS } from './wire'
 
 export interface Rig {

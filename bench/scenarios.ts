@@ -1,6 +1,7 @@
 /** The scenarios: what is measured, and what must be reached. Each knows nothing of which proxy it measures. */
-import type { RunningProxy } from './contenders'
+
 import type { Rig } from './rig'
+import type { RunningProxy } from './running-proxy'
 import { burst20, burst200 } from './scenarios/burst'
 import { chatBesideBursts } from './scenarios/chat'
 import { drip500 } from './scenarios/drip'

@@ -1,19 +1,22 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { AiProxyError, isA, toFailure } from './api/errors.js'
 import type { AiProxyOptions } from './api/options.js'
-import { Exchange, type ExchangeSnapshot } from './exchange/exchange.js'
+import type { ExchangeSnapshot } from './api/record.js'
+import type { AiProxyStats } from './api/stats.js'
+import { Exchange } from './exchange/exchange.js'
 import { HeldBytes } from './exchange/held-bytes.js'
 import { Observers } from './exchange/observers.js'
-import { type AiProxyStats, Ledger } from './exchange/registry.js'
-import type { House } from './handle/context.js'
-import { carry } from './handle/handle-request.js'
+import { ExchangeRegistry } from './exchange/registry.js'
+import type { ProxyContext } from './handle/context.js'
+import { handleRequest } from './handle/handle-request.js'
 import { SetupWarnings } from './handle/setup-warnings.js'
-import { type Config, resolveOptions } from './options/resolve.js'
+import type { Config } from './options/config.js'
+import { AsyncFilterError } from './options/forward-headers.js'
+import { resolveOptions } from './options/resolve.js'
 import { check, objectOf } from './options/validate.js'
-import { AsyncFilterError } from './request/headers.js'
 import { BodyConsumedError } from './request/parsed-body.js'
 import { UsageRefusals } from './request/usage-refusals.js'
-import { Delivery, type DeliveryEvents } from './response/delivery.js'
+import { type ResponseCallbacks, ResponseController } from './response/response-controller.js'
 import { OverloadGuard } from './scheduling/overload.js'
 import { sharedTurns } from './scheduling/turns.js'
 import { createUpstreamProxy } from './upstream/proxy.js'
@@ -52,8 +55,8 @@ export interface AiProxy extends RequestHandler {
 export function aiProxy(options: AiProxyOptions): AiProxy {
   const config = resolveOptions(options)
   const turns = sharedTurns(config.budgetMs)
-  const ledger = new Ledger()
-  const house: House = {
+  const ledger = new ExchangeRegistry()
+  const house: ProxyContext = {
     config,
     turns,
     ledger,
@@ -65,7 +68,7 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
   }
 
-  const events: DeliveryEvents = {
+  const events: ResponseCallbacks = {
     onStream: (exchange) => {
       if (!exchange.countsAsStream) ledger.admitStream(exchange, config.limits)
     },
@@ -76,9 +79,9 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
 
   const handler = (req: Request, res: Response, next: NextFunction): void => {
     const exchange = new Exchange(req, res, next)
-    const delivery = new Delivery(exchange, config, turns, events)
+    const delivery = new ResponseController(exchange, config, turns, events)
     ledger.begin(exchange, delivery)
-    carry(exchange, delivery, house).catch((thrown) => {
+    handleRequest(exchange, delivery, house).catch((thrown) => {
       // Work that is given up because the exchange is over is no failure of its own.
       if (exchange.isSettled && isA(AiProxyError, thrown) && thrown.code === 'aborted') return
       if (isA(BodyConsumedError, thrown)) house.warnings.tell('AI_PROXY_BODY_CONSUMED')
@@ -101,7 +104,7 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
 }
 
 /** The exchange is over, however it went: it is counted and told, once. */
-function conclude(exchange: Exchange, { config, ledger, observers }: House): void {
+function conclude(exchange: Exchange, { config, ledger, observers }: ProxyContext): void {
   exchange.held?.release()
   const record = exchange.record()
   ledger.end(exchange, record)

@@ -1,12 +1,20 @@
 export { type AiProxy, aiProxy } from './ai-proxy.js'
 export { AiProxyError, type FailureCode, type Outcome } from './api/errors.js'
-export type { HookAnswer, HookedExchange, HookedRequest, OnEvent, OnRequest, StreamEvent } from './api/hooks.js'
+export type {
+  HookAnswer,
+  HookedExchange,
+  HookedRequest,
+  HookName,
+  OnError,
+  OnEvent,
+  OnRequest,
+  StreamEvent,
+} from './api/hooks.js'
 export type { Limits } from './api/limits.js'
 export type { ObservedExchange, Observer } from './api/observer.js'
 export type { AiProxyOptions, AuthOptions, Credential, ModelOptions, ProxyOptions } from './api/options.js'
-export type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from './exchange/exchange.js'
-export type { AiProxyStats } from './exchange/registry.js'
+export type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from './api/record.js'
+export type { AiProxyStats } from './api/stats.js'
 export type { FormatName, Tokens, Usage } from './formats/index.js'
 export { defaultEndpoints } from './options/default-endpoints.js'
-export type { HookName, OnError } from './options/hook-errors.js'
-export { defaultForwardHeaders } from './request/headers.js'
+export { defaultForwardHeaders } from './options/forward-headers.js'

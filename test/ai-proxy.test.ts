@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Request, Response } from 'express'
-import type { ExchangeRecord } from '../lib/exchange/exchange.js'
+import type { ExchangeRecord } from '../lib/api/record.js'
 import { aiProxy } from '../lib/index.js'
 import { soon } from './support/event-loop.js'
 import { withRequest } from './support/loopback.js'

@@ -87,3 +87,18 @@ export type OnEvent = (event: StreamEvent, exchange: HookedExchange) => MaybeRep
 
 /** @inline */
 type MaybeReplacement = { event?: string; data: unknown } | null | Nothing
+
+/** The app's own code that the middleware calls, by the option that it was given as. */
+export type HookName = 'auth' | 'estimateTokens' | 'forwardHeaders' | 'observers' | 'onEvent' | 'onFinish' | 'onRequest'
+
+/**
+ * Called with what a hook of the app threw, or rejected with.
+ *
+ * @param error what was thrown
+ * @param context.hook the option that the hook was given as
+ * @param context.exchange the exchange that it was called for, if it was called for one
+ */
+export type OnError = (
+  error: unknown,
+  context: { readonly hook: HookName; readonly exchange: HookedExchange | undefined },
+) => void | Promise<void>

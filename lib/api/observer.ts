@@ -1,6 +1,6 @@
 import type { Request } from 'express'
-import type { ExchangeRecord } from '../exchange/exchange.js'
-import type { AiProxyStats } from '../exchange/registry.js'
+import type { ExchangeRecord } from './record.js'
+import type { AiProxyStats } from './stats.js'
 
 /** An exchange as an observer sees it begin. */
 export interface ObservedExchange {

@@ -2,12 +2,11 @@ import type { Agent as HttpAgent } from 'node:http'
 import type { Agent as HttpsAgent } from 'node:https'
 import type { SecureContextOptions } from 'node:tls'
 import type { Request, Response } from 'express'
-import type { ExchangeRecord } from '../exchange/exchange.js'
 import type { FormatName } from '../formats/index.js'
-import type { OnError } from '../options/hook-errors.js'
-import type { OnEvent, OnRequest } from './hooks.js'
+import type { OnError, OnEvent, OnRequest } from './hooks.js'
 import type { Limits } from './limits.js'
 import type { Observer } from './observer.js'
+import type { ExchangeRecord } from './record.js'
 
 /**
  * A secret, or a function that gives it for each request, so that keys can rotate. Where it throws, the client gets 500

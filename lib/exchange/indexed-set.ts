@@ -1,5 +1,5 @@
 /** A member knows where it stands, so that to take it out needs no search. The set alone writes that. */
-export interface Placed {
+export interface Indexed {
   place: number
 }
 
@@ -10,7 +10,7 @@ export interface Placed {
  * holds all members of that moment until V8 next collects old garbage, with all that they hold. That costs a middleware
  * as much as the rest of its garbage together.
  */
-export class PassingSet<T extends Placed> {
+export class IndexedSet<T extends Indexed> {
   readonly #members: T[] = []
 
   get size(): number {

@@ -1,10 +1,11 @@
 import type { Observer } from '../api/observer.js'
+import type { ExchangeRecord } from '../api/record.js'
+import type { AiProxyStats } from '../api/stats.js'
 import { isObject } from '../json/json.js'
 import { type HookErrors, HookFault } from '../options/hook-errors.js'
 import { headerFault } from '../util/header-fault.js'
 import { tendsPromise } from '../util/promises.js'
-import type { Exchange, ExchangeRecord } from './exchange.js'
-import type { AiProxyStats } from './registry.js'
+import type { Exchange } from './exchange.js'
 
 /** The observers of a middleware as one; what any of them throws is reported, and changes nothing. */
 export class Observers {

@@ -1,55 +1,21 @@
-import { AiProxyError, limitFailure, type Outcome } from '../api/errors.js'
+import { AiProxyError, limitFailure } from '../api/errors.js'
 import type { Limits } from '../api/limits.js'
-import type { Endable, Exchange, ExchangeRecord, ExchangeSnapshot } from './exchange.js'
-import { PassingSet } from './indexed-set.js'
+import type { ExchangeRecord, ExchangeSnapshot } from '../api/record.js'
+import type { AiProxyStats } from '../api/stats.js'
+import type { Endable, Exchange } from './exchange.js'
+import { IndexedSet } from './indexed-set.js'
 
 // Node runs a timer of more than 2^31-1 ms at once.
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-/** Counters and gauges of a middleware since its start. */
-export interface AiProxyStats {
-  /** When the middleware was made, in milliseconds since the epoch. */
-  readonly startedAt: number
-  /** Exchanges that have begun. */
-  readonly exchanges: number
-  /** Those of them that are under way, including those that wait in a connection's pipeline. */
-  readonly active: number
-  /** Of those under way: the streams that `maxConcurrentStreams` bounds. */
-  readonly streams: number
-  /** Of those under way: whose client has to read first. */
-  readonly waitingForDrain: number
-  /** Streams of the whole process that wait for a turn. */
-  readonly waitingForTurn: number
-  /** Bytes of memory that hold request bodies: what `maxHeldBytes` bounds. */
-  readonly heldBytes: number
-  /** Exchanges that have ended, by outcome. */
-  readonly outcomes: Readonly<Record<Outcome, number>>
-  /** Of those: which limits were hit, how often. */
-  readonly limits: Readonly<Partial<Record<keyof Limits, number>>>
-  /** Body bytes from clients. This and the sums below are over the exchanges that have ended. */
-  readonly requestBytes: number
-  /** Body bytes from the provider, decoded. */
-  readonly upstreamBytes: number
-  /** Body bytes to clients, heartbeats and error events included. */
-  readonly downstreamBytes: number
-  /** Events that passed. */
-  readonly events: number
-  /** Turns that streams took. */
-  readonly turns: number
-  /** What they took together, in milliseconds. */
-  readonly busyMs: number
-  /** The longest of them, in milliseconds. */
-  readonly maxTurnMs: number
-}
-
 const summed = ['requestBytes', 'upstreamBytes', 'downstreamBytes', 'events', 'turns', 'busyMs'] as const
 
 /** How long a client may take over the last bytes of an exchange that was ended by `close()`. */
-const FAREWELL_MS = 1000
+const FORCE_CLOSE_AFTER_MS = 1000
 
 /** The exchanges of a middleware: those under way, and what is remembered of those that have ended. */
-export class Ledger {
-  readonly #open = new PassingSet<Exchange>()
+export class ExchangeRegistry {
+  readonly #open = new IndexedSet<Exchange>()
   readonly #totals = {
     startedAt: Date.now(),
     exchanges: 0,
@@ -169,7 +135,7 @@ export class Ledger {
 
   #endAll(): void {
     if (this.#farewell) return
-    this.#farewell = setTimeout(() => this.#each((delivery) => delivery.cut(shuttingDown())), FAREWELL_MS)
+    this.#farewell = setTimeout(() => this.#each((delivery) => delivery.cut(shuttingDown())), FORCE_CLOSE_AFTER_MS)
     this.#each((delivery) => delivery.fail(shuttingDown()))
   }
 

@@ -2,7 +2,7 @@ import { readSse } from '../framing/sse-message.js'
 import { parsedJson } from '../json/json.js'
 import { errorIn } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Counting, Format, Reading, Usage } from './format.js'
+import type { Counting, Format, ParsedMessage, Usage } from './format.js'
 import { readingOf } from './reading.js'
 import { largerUsage, summedUsage, usageReader } from './usage.js'
 
@@ -37,7 +37,7 @@ const OTHER_MODELS = new Set(['advisor_message'])
  * compacted the context, and those of a model that refused before another one took over, are billed, and no other figure has
  * them; nor has one those of an advisor (https://docs.anthropic.com/en/docs/build-with-claude/compaction#usage).
  */
-function readUsage(told: unknown): Pick<Reading, 'usage' | 'billed'> {
+function readUsage(told: unknown): Pick<ParsedMessage, 'usage' | 'billed'> {
   const usage = readFigures(told)
   if (usage === undefined) return {}
   const iterations = listAt(told, 'iterations')
@@ -124,7 +124,7 @@ export const anthropic: Format = {
 }
 
 /** A message: an answer, or what a stream begins with; after a program called tools, that is all of the answer. */
-function readBody(message: unknown): Reading {
+function readBody(message: unknown): ParsedMessage {
   const content = listAt(message, 'content')
   return {
     model: fallbackModel(content) ?? textAt(message, 'model'),

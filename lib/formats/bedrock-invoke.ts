@@ -3,7 +3,7 @@ import { anthropic, MESSAGE } from './anthropic.js'
 import { aws, exceptionIn, failureIn } from './aws.js'
 import { bedrockConverse, wrappedEvent } from './bedrock-converse.js'
 import { allText, firstText, listAt, textAt } from './fields.js'
-import type { Counting, Format, JsonObject, Reading } from './format.js'
+import type { Counting, Format, JsonObject, ParsedMessage } from './format.js'
 import { openaiChat } from './openai-chat.js'
 import type { FieldPath } from './output-limits.js'
 import { readingOf } from './reading.js'
@@ -183,7 +183,7 @@ function protocolOf(message: JsonObject): Reader {
   return 'output' in message || wrappedEvent(message) !== undefined ? bedrockConverse : plain
 }
 
-function readPlain(message: JsonObject): Reading {
+function readPlain(message: JsonObject): ParsedMessage {
   const lists = ['outputs', 'results', 'generations'].flatMap((field) => listAt(message, field))
   const reason = (from: unknown) =>
     textAt(from, 'stop_reason') ?? textAt(from, 'completionReason') ?? textAt(from, 'finish_reason')

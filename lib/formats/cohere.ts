@@ -2,7 +2,7 @@ import { readSse } from '../framing/sse-message.js'
 import { isObject, parsedJson } from '../json/json.js'
 import { dataEvent } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Counting, Format, JsonObject, Reading } from './format.js'
+import type { Counting, Format, JsonObject, ParsedMessage } from './format.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
 
@@ -111,7 +111,7 @@ function typeOf(data: unknown): string | undefined {
 }
 
 /** A line of version 1: the last one repeats the whole answer. */
-function readLine(line: JsonObject): Reading {
+function readLine(line: JsonObject): ParsedMessage {
   return {
     responseId: textAt(line, 'response', 'response_id') ?? textAt(line, 'generation_id'),
     finishReason: textAt(line, 'finish_reason') ?? textAt(line, 'response', 'finish_reason'),

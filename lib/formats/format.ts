@@ -66,7 +66,7 @@ export interface Counting {
 }
 
 /** What one message of an answer says: an event's data, a line, or a whole JSON answer. */
-export interface Reading {
+export interface ParsedMessage {
   /** The model that answers. */
   readonly model?: string
   readonly responseId?: string
@@ -162,13 +162,13 @@ export interface Format {
    *
    * @param event name of the event (SSE's `event`, AWS's `:event-type`), where it has one
    */
-  readMessage(data: JsonObject, event: string | undefined): Reading
+  readMessage(data: JsonObject, event: string | undefined): ParsedMessage
   /** What its usage means. */
   readonly counting: Counting
   /** The top-level fields that `readAnswer` reads: of an answer that is too large to be parsed, they alone are. */
   readonly answerFields: readonly string[]
   /** What an answer says that is no stream. */
-  readAnswer(answer: JsonObject): Reading
+  readAnswer(answer: JsonObject): ParsedMessage
   /**
    * The field in which the provider takes a limit of output tokens; empty if nothing is generated. It follows from the
    * model and from where the request goes: which field the client has used must not decide whether a limit holds.
@@ -182,7 +182,7 @@ export interface Format {
   /** A field's name may be spelled in camel case or in snake case: providers read either (protocol buffers). */
   readonly readsBothCases?: true
   /** What the headers of an answer say of it, where its body does not. */
-  readHeaders?(headers: Readonly<Record<string, string | readonly string[] | undefined>>): Reading
+  readHeaders?(headers: Readonly<Record<string, string | readonly string[] | undefined>>): ParsedMessage
   /** The top-level field, and the field in it, by which a streaming request asks for usage, where it must ask. */
   readonly usageRequest?: readonly [field: string, flag: string]
 }

@@ -1,6 +1,6 @@
 import { errorIn } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Format, JsonObject, Reading } from './format.js'
+import type { Format, JsonObject, ParsedMessage } from './format.js'
 import { gemini, googleCounting } from './gemini.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
@@ -79,7 +79,7 @@ export const geminiInteractions: Format = {
 // `event: done` and `data: [DONE]`; proxies between add a field or two.
 const LONGEST_DONE = 512
 
-function readInteraction(interaction: unknown): Reading {
+function readInteraction(interaction: unknown): ParsedMessage {
   const status = textAt(interaction, 'status')
   return {
     model: textAt(interaction, 'model') ?? textAt(interaction, 'agent'),

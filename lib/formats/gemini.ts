@@ -1,7 +1,7 @@
 import { severalChoices } from './choices.js'
 import { dataEvent, errorIn, hasError } from './failures.js'
 import { allText, argumentsText, firstText, listAt, reasonAt, textAt, valueAt } from './fields.js'
-import type { Counting, Format, JsonObject, Reading } from './format.js'
+import type { Counting, Format, JsonObject, ParsedMessage } from './format.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
 
@@ -75,7 +75,7 @@ export const gemini: Format = {
 /** What every message has one of. */
 const FIELDS = ['candidates', 'promptFeedback', 'usageMetadata', 'modelVersion']
 
-function read(data: JsonObject): Reading {
+function read(data: JsonObject): ParsedMessage {
   const candidates = listAt(data, 'candidates')
   const parts = candidates.flatMap((candidate) => listAt(candidate, 'content', 'parts'))
   return readingOf({

@@ -20,8 +20,8 @@ export type {
   Format,
   FormatName,
   JsonObject,
+  ParsedMessage,
   Progress,
-  Reading,
   StreamState,
   Usage,
   WholeItem,
@@ -29,7 +29,7 @@ export type {
 export {
   asksForStream,
   canGenerate,
-  formatFor,
+  detectFormat,
   generatesAt,
   isClaimed,
   modelInPath,
@@ -61,6 +61,6 @@ const formats: Readonly<Record<FormatName, Format>> = {
 export const formatNames = Object.keys(formats) as readonly FormatName[]
 
 /** The format of a name. */
-export function formatNamed(name: FormatName): Format {
+export function getFormat(name: FormatName): Format {
   return formats[name]
 }

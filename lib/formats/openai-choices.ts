@@ -1,7 +1,7 @@
 import { severalChoices } from './choices.js'
 import { errorIn, hasError, sentenceOf } from './failures.js'
 import { allText, firstText, listAt, reasonAt, textAt, valueAt } from './fields.js'
-import type { Counting, JsonObject, Progress, Reading, Usage } from './format.js'
+import type { Counting, JsonObject, ParsedMessage, Progress, Usage } from './format.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
 
@@ -78,7 +78,7 @@ export function readChoices(
   data: JsonObject,
   textOf: (choice: unknown) => string | undefined,
   callsTool?: (choice: unknown) => boolean,
-): Reading {
+): ParsedMessage {
   const choices = listAt(data, 'choices')
   const usage = usageIn(data, choices)
   const error = failureIn(data) ?? firstText(choices, errorIn)

@@ -1,5 +1,5 @@
 import { textAt } from './fields.js'
-import type { Format, JsonObject, Reading } from './format.js'
+import type { Format, JsonObject, ParsedMessage } from './format.js'
 import { openai } from './openai.js'
 import {
   choicesFields,
@@ -24,6 +24,6 @@ export const openaiCompletions: Format = {
   maxOutputTokensPath: () => ['max_tokens'],
 }
 
-function read(data: JsonObject): Reading {
+function read(data: JsonObject): ParsedMessage {
   return readChoices(data, (choice) => textAt(choice, 'text'))
 }

@@ -1,6 +1,6 @@
 import { errorIn } from './failures.js'
 import { textAt } from './fields.js'
-import type { Format, JsonObject, Reading } from './format.js'
+import type { Format, JsonObject, ParsedMessage } from './format.js'
 import { openai } from './openai.js'
 import { openAiCounting, readOpenAiUsage, tokensMarker } from './openai-choices.js'
 import { readingOf } from './reading.js'
@@ -19,7 +19,7 @@ export const openaiEmbeddings: Format = {
   maxOutputTokensPath: () => [],
 }
 
-function read(data: JsonObject): Reading {
+function read(data: JsonObject): ParsedMessage {
   return readingOf({
     model: textAt(data, 'model'),
     responseId: textAt(data, 'id'),

@@ -1,6 +1,6 @@
 import { errorIn } from './failures.js'
 import { textAt, valueAt } from './fields.js'
-import type { Format, JsonObject, Reading } from './format.js'
+import type { Format, JsonObject, ParsedMessage } from './format.js'
 import { openai } from './openai.js'
 import { openAiCounting, readOpenAiUsage, tokensMarker } from './openai-choices.js'
 import { readingOf } from './reading.js'
@@ -44,7 +44,7 @@ export const openaiMedia: Format = {
   maxOutputTokensPath: () => [],
 }
 
-function read(data: JsonObject): Reading {
+function read(data: JsonObject): ParsedMessage {
   return {
     model: textAt(data, 'model'),
     responseId: textAt(data, 'id'),

@@ -1,7 +1,7 @@
 import { writeSse } from '../framing/sse-message.js'
 import { errorIn, sentenceOf } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Format, JsonObject, Reading, Usage, WholeItem } from './format.js'
+import type { Format, JsonObject, ParsedMessage, Usage, WholeItem } from './format.js'
 import { LAST_OF_RESPONSES, openai } from './openai.js'
 import { openAiCounting } from './openai-choices.js'
 import { readingOf } from './reading.js'
@@ -132,7 +132,7 @@ function countAt(data: JsonObject, field: string): number | undefined {
   return typeof value === 'number' && Number.isSafeInteger(value) ? value : undefined
 }
 
-function readResponse(response: unknown): Reading {
+function readResponse(response: unknown): ParsedMessage {
   const status = textAt(response, 'status')
   return {
     model: textAt(response, 'model'),
@@ -152,7 +152,7 @@ function readUsage(response: unknown): Usage | undefined {
 }
 
 /** https://platform.openai.com/docs/api-reference/responses-streaming/error, or in the form of all other errors. */
-function failureOf(data: JsonObject, type: string): Pick<Reading, 'error'> {
+function failureOf(data: JsonObject, type: string): Pick<ParsedMessage, 'error'> {
   const error = errorIn(data) ?? (type === 'error' ? sentenceOf(data) : undefined)
   return error === undefined ? {} : { error }
 }

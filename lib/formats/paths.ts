@@ -1,4 +1,4 @@
-import { remembering } from '../util/memoize.js'
+import { memoize } from '../util/memoize.js'
 import { anthropic } from './anthropic.js'
 import { bedrockConverse } from './bedrock-converse.js'
 import { bedrockInvoke } from './bedrock-invoke.js'
@@ -47,7 +47,7 @@ const claims: readonly (readonly [path: RegExp, format: Format])[] = [
  *
  * @param path percent-decoded, prefix of the target and all
  */
-export function formatFor(path: string): Format {
+export function detectFormat(path: string): Format {
   return claimOf(path) ?? guessedChat
 }
 
@@ -56,7 +56,7 @@ function claimOf(path: string): Format | undefined {
 }
 
 /** Remembered: it is asked several times for each request, and there are few paths. */
-const claimantOf = remembering((path) => claims.find(([claimed]) => claimed.test(path)) ?? NO_CLAIM)
+const claimantOf = memoize((path) => claims.find(([claimed]) => claimed.test(path)) ?? NO_CLAIM)
 const NO_CLAIM: readonly [] = []
 
 /** Whether a format claims the path, so that what is spoken there is known. */

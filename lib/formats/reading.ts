@@ -1,10 +1,10 @@
-import type { Reading } from './format.js'
+import type { ParsedMessage } from './format.js'
 
 /** A reading of what is told: fields that are `undefined`, empty or `false` are left out. */
-export function readingOf(fields: Reading): Reading {
+export function readingOf(fields: ParsedMessage): ParsedMessage {
   const told: Record<string, unknown> = {}
   for (const name of Object.keys(fields)) {
-    const value = fields[name as keyof Reading]
+    const value = fields[name as keyof ParsedMessage]
     if (value) told[name] = value
   }
   return told

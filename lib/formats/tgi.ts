@@ -1,6 +1,6 @@
 import { errorIn } from './failures.js'
 import { listAt, reasonAt, textAt, valueAt } from './fields.js'
-import type { Counting, Format, JsonObject, Reading } from './format.js'
+import type { Counting, Format, JsonObject, ParsedMessage } from './format.js'
 import { openai } from './openai.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
@@ -45,7 +45,7 @@ export const tgi: Format = {
   maxOutputTokensPath: () => ['parameters', 'max_new_tokens'],
 }
 
-function readDetails(details: unknown): Reading {
+function readDetails(details: unknown): ParsedMessage {
   const told = readUsage(details)
   const prefill = listAt(details, 'prefill').length
   return {

@@ -2,8 +2,8 @@ import * as zlib from 'node:zlib'
 import { type EventStreamCodec, type EventStreamMessage, installedCodec } from './aws-codec.js'
 import { CuttingFramer } from './cutting.js'
 import type { Framing, Message } from './framing.js'
-import { sizeOf } from './held.js'
 import { NoFramer } from './none.js'
+import { sizeOf } from './pending-bytes.js'
 
 type Crc32 = (bytes: Uint8Array, before?: number) => number
 

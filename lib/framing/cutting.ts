@@ -1,5 +1,5 @@
 import type { Framer } from './framer.js'
-import { Held } from './held.js'
+import { PendingBytes } from './pending-bytes.js'
 
 /**
  * Larger frames are not joined: to make one buffer of megabytes takes longer than anybody else's turn, most of it until
@@ -25,7 +25,7 @@ export abstract class CuttingFramer implements Framer {
   ahead: readonly Buffer[] = NONE
 
   /** What is held stands in front of what is scanned. */
-  protected readonly held = new Held()
+  protected readonly held = new PendingBytes()
   protected readonly maxEventBytes: number
   #out: Buffer | undefined
   /** Where the frame begins that is looked for the end of. */
@@ -144,7 +144,7 @@ export abstract class CuttingFramer implements Framer {
   #release(rest: Buffer): void {
     const { bytes } = this.held
     if (bytes <= JOINED_UP_TO_BYTES) {
-      this.#out = this.held.completedBy(rest)
+      this.#out = this.held.concatWith(rest)
       return
     }
     this.ahead = this.held.take()

@@ -1,17 +1,17 @@
-import { remembering } from '../util/memoize.js'
+import { memoize } from '../util/memoize.js'
 import { awsEventStream } from './aws-event-stream.js'
 import type { Framing } from './framing.js'
 import { ndjson } from './ndjson.js'
 import { sse } from './sse.js'
 
-export { asDataEvent, EnclosingFramer, MOST_ENCLOSED_BYTES } from './enclosed.js'
 export type { Framer } from './framer.js'
 export type { Framing, Message } from './framing.js'
-export { sizeOf } from './held.js'
 export { jsonArray } from './json-array.js'
 export { ndjson } from './ndjson.js'
 export { NoFramer } from './none.js'
+export { sizeOf } from './pending-bytes.js'
 export { SSE_HEARTBEAT, sse } from './sse.js'
+export { asDataEvent, MOST_ENCLOSED_BYTES, WholeBodyAsEvent } from './whole-body-as-event.js'
 
 const framings = new Map<string, Framing>([
   ['text/event-stream', sse],
@@ -45,7 +45,7 @@ export function mediaTypesOf(contentType: string | undefined): readonly string[]
 
 const NO_TYPES: readonly string[] = []
 
-const typesIn = remembering((contentType): readonly string[] => {
+const typesIn = memoize((contentType): readonly string[] => {
   const types = contentType.split(',').map((type) => type.split(';', 1)[0]!.trim().toLowerCase())
   return types.filter((type) => type !== '')
 })

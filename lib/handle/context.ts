@@ -1,7 +1,7 @@
 import type { HeldBytes } from '../exchange/held-bytes.js'
 import type { Observers } from '../exchange/observers.js'
-import type { Ledger } from '../exchange/registry.js'
-import type { Config } from '../options/resolve.js'
+import type { ExchangeRegistry } from '../exchange/registry.js'
+import type { Config } from '../options/config.js'
 import type { UsageRefusals } from '../request/usage-refusals.js'
 import type { OverloadGuard } from '../scheduling/overload.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
@@ -9,10 +9,10 @@ import type { UpstreamProxy } from '../upstream/proxy.js'
 import type { SetupWarnings } from './setup-warnings.js'
 
 /** What the exchanges of a middleware share. */
-export interface House {
+export interface ProxyContext {
   readonly config: Config
   readonly turns: TurnScheduler
-  readonly ledger: Ledger
+  readonly ledger: ExchangeRegistry
   readonly upstream: UpstreamProxy
   readonly observers: Observers
   readonly warnings: SetupWarnings

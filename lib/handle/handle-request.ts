@@ -1,7 +1,7 @@
 import { limitFailure } from '../api/errors.js'
 import { type Exchange, formatOf } from '../exchange/exchange.js'
 import type { HeldShare } from '../exchange/held-bytes.js'
-import { admitEndpoint, allowHeader, refuseWebSocket } from '../options/endpoints.js'
+import { admitEndpoint, allowHeader, refuseWebSocket } from '../request/admit-endpoint.js'
 import { readBody } from '../request/body.js'
 import { editedRequest } from '../request/edit.js'
 import { heldBack } from '../request/headers.js'
@@ -9,14 +9,18 @@ import { type ProviderPath, providerPath } from '../request/provider-path.js'
 import { secretsIn } from '../request/secret-values.js'
 import { takesJson } from '../request/takes-json.js'
 import { upstreamRequest, withBody } from '../request/upstream-request.js'
-import type { Delivery } from '../response/delivery.js'
+import type { ResponseController } from '../response/response-controller.js'
 import { debug } from '../util/debug.js'
-import type { House } from './context.js'
+import type { ProxyContext } from './context.js'
 import { awaitFront, isBehindAnother } from './pipeline.js'
-import { Sending } from './send-request.js'
+import { RequestDispatch } from './request-dispatch.js'
 
 /** One exchange, up to where the provider's answer takes over. What it throws is the exchange's failure. */
-export async function carry(exchange: Exchange, delivery: Delivery, house: House): Promise<void> {
+export async function handleRequest(
+  exchange: Exchange,
+  delivery: ResponseController,
+  house: ProxyContext,
+): Promise<void> {
   const { req } = exchange
   const { config, ledger } = house
   // Before anything can be refused: a refusal, too, is said in the client's protocol.
@@ -42,14 +46,14 @@ export async function carry(exchange: Exchange, delivery: Delivery, house: House
   ledger.admitExchange(exchange, config.limits)
   const share = house.held.share()
   exchange.held = share
-  await share.during(() => carryBody(exchange, delivery, house, path, share))
+  await share.during(() => sendBody(exchange, delivery, house, path, share))
 }
 
 /** Reads the body, and sends it on as it is to be. */
-async function carryBody(
+async function sendBody(
   exchange: Exchange,
-  delivery: Delivery,
-  house: House,
+  delivery: ResponseController,
+  house: ProxyContext,
   path: ProviderPath,
   share: HeldShare,
 ): Promise<void> {
@@ -96,7 +100,7 @@ async function carryBody(
   exchange.secrets = secretsIn(request, config, [...observed, edited.headers])
   if (exchange.isSettled) return
   const unasked = edited.unasked && withBody(request, edited.unasked)
-  if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.openEarly()
+  if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.sendEarlyHeaders()
   // Requests that come in a rush go out in turns, like everything else that takes time.
-  house.turns.takeOrEnqueue(new Sending(request, exchange, delivery, house, unasked))
+  house.turns.takeOrEnqueue(new RequestDispatch(request, exchange, delivery, house, unasked))
 }

@@ -1,6 +1,6 @@
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { hasDeparted, waitingOn } from '../response/disconnect.js'
+import { hasDisconnected, waitingOn } from '../response/disconnect.js'
 
 /** Each costs some 20 KiB; no client that pipelines at all has so many requests behind one that is not answered. */
 const MOST_WAITING = 100
@@ -10,7 +10,7 @@ const MOST_DISCARDED_BYTES = 1024 * 1024
 
 /** Whether an earlier request of the same connection is still to be answered. Then Node gives the response no socket. */
 export function isBehindAnother({ req, res }: Exchange): boolean {
-  return res.socket === null && !hasDeparted(req, res)
+  return res.socket === null && !hasDisconnected(req, res)
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import type { Request } from 'express'
-import type { Config } from '../options/resolve.js'
+import type { Config } from '../options/config.js'
 import { debug } from '../util/debug.js'
 
 /** What is told once of a server, or of an app, that is not set up for streams; the README says what to do about each. */
@@ -47,7 +47,7 @@ export class SetupWarnings {
     const server = (req.socket as { server?: Server }).server
     if (!this.#hasSeenServer && server) {
       this.#hasSeenServer = true
-      if (cutsSilence(server, config)) this.tell('AI_PROXY_SERVER_TIMEOUT')
+      if (stopsHeartbeat(server, config)) this.tell('AI_PROXY_SERVER_TIMEOUT')
     }
     if (!isForwarded) return
     if (server && server.keepAliveTimeout > 0 && server.keepAliveTimeout < LOAD_BALANCER_IDLE_MS) {
@@ -58,7 +58,7 @@ export class SetupWarnings {
 }
 
 /** Whether the server closes a connection while the provider may still be silent, and no heartbeat keeps it open. */
-function cutsSilence({ timeout }: Server, config: Config): boolean {
+function stopsHeartbeat({ timeout }: Server, config: Config): boolean {
   if (timeout === 0) return false
   const { firstByteTimeoutMs, idleTimeoutMs } = config.limits
   const beats = config.heartbeatMs > 0 && config.heartbeatMs < timeout

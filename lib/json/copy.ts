@@ -1,4 +1,4 @@
-import type { Piecework } from '../scheduling/in-turns.js'
+import type { Piecework } from '../util/piecework.js'
 
 /** Some milliseconds. */
 const VALUES_PER_PIECE = 20_000

@@ -1,4 +1,4 @@
-import type { Piecework } from '../scheduling/in-turns.js'
+import type { Piecework } from '../util/piecework.js'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c

@@ -1,6 +1,6 @@
 import type { Attributes } from '@opentelemetry/api'
 import type { ObservedExchange } from '../api/observer.js'
-import type { ExchangeRecord } from '../exchange/exchange.js'
+import type { ExchangeRecord } from '../api/record.js'
 import { operationOf, providerOf, serverOf } from './genai-names.js'
 
 /** A call of a model: what is known of it when it is made. */

@@ -1,5 +1,5 @@
 import type { Attributes, Meter } from '@opentelemetry/api'
-import type { ExchangeRecord } from '../exchange/exchange.js'
+import type { ExchangeRecord } from '../api/record.js'
 import { isCount, seconds } from './figures.js'
 import { type Call, errorTypeOf } from './genai-call.js'
 import type { ModelNames } from './model-names.js'

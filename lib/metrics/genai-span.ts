@@ -1,5 +1,5 @@
 import { type Attributes, type Span, SpanStatusCode } from '@opentelemetry/api'
-import type { ExchangeRecord } from '../exchange/exchange.js'
+import type { ExchangeRecord } from '../api/record.js'
 import { seconds } from './figures.js'
 import { errorTypeOf } from './genai-call.js'
 import { uniformUsage } from './uniform-usage.js'

@@ -1,4 +1,4 @@
-import type { ExchangeRecord } from '../exchange/exchange.js'
+import type { ExchangeRecord } from '../api/record.js'
 
 /**
  * Which models get a label value of their own. `express-ai-proxy/opentelemetry` exports it, too.

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram } from 'prom-client'
-import type { AiProxyStats } from '../exchange/registry.js'
+import type { AiProxyStats } from '../api/stats.js'
 import type { Delays } from './event-loop-delay.js'
 import { TurnHistogram } from './turn-histogram.js'
 

@@ -1,4 +1,4 @@
-import type { ExchangeRecord, RecordedUsage } from '../exchange/exchange.js'
+import type { ExchangeRecord, RecordedUsage } from '../api/record.js'
 
 /**
  * The tokens of an exchange under the names of `usage`, as OpenTelemetry wants them: the input includes what was cached, the

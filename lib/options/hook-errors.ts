@@ -1,23 +1,8 @@
 import { isA } from '../api/errors.js'
-import type { HookedExchange } from '../api/hooks.js'
+import type { HookedExchange, HookName, OnError } from '../api/hooks.js'
 import { debug } from '../util/debug.js'
 import { adopted, isThenable, tendsPromise } from '../util/promises.js'
 import { shownError, shownWithoutMessage } from '../util/shown-error.js'
-
-/** The app's own code that the middleware calls, by the option that it was given as. */
-export type HookName = 'auth' | 'estimateTokens' | 'forwardHeaders' | 'observers' | 'onEvent' | 'onFinish' | 'onRequest'
-
-/**
- * Called with what a hook of the app threw, or rejected with.
- *
- * @param error what was thrown
- * @param context.hook the option that the hook was given as
- * @param context.exchange the exchange that it was called for, if it was called for one
- */
-export type OnError = (
-  error: unknown,
-  context: { readonly hook: HookName; readonly exchange: HookedExchange | undefined },
-) => void | Promise<void>
 
 /** A hook has thrown nothing, and what it returned or set cannot be used. The message tells no secret. */
 export class HookFault extends TypeError {}

@@ -8,53 +8,17 @@ import {
   type ModelOptions,
   type ProxyOptions,
 } from '../api/options.js'
-import { type Format, formatNamed, formatNames } from '../formats/index.js'
-import { checkedCredential } from '../request/credentials.js'
-import { compileForwardHeaders, type HeaderFilter, isFramingHeader, isHarmlessHeader } from '../request/headers.js'
-import { compileModels, type ModelFilter } from '../request/models.js'
-import { checkedEstimate } from './app-estimate.js'
+import { formatNames, getFormat } from '../formats/index.js'
+import { isFramingHeader } from '../util/hop-by-hop.js'
+import type { Config } from './config.js'
 import { isCredentialHeader } from './credential-names.js'
-import { compileEndpoints, type EndpointFilter } from './endpoints.js'
+import { checkedCredential } from './credentials.js'
+import { compileEndpoints } from './endpoints.js'
+import { checkedEstimate } from './estimate-tokens.js'
+import { compileForwardHeaders, isHarmlessHeader } from './forward-headers.js'
 import { HookErrors } from './hook-errors.js'
+import { compileModels } from './models.js'
 import { check, fail, hint, nearest, objectOf } from './validate.js'
-
-/** The options, checked and completed: what the rest of the package reads. */
-export interface Config {
-  /** Scheme, host and port of the provider. */
-  readonly origin: string
-  /** Path prefix of the target, without a slash at its end. */
-  readonly prefix: string
-  readonly auth: { readonly headers: [string, Credential][]; readonly query: [string, Credential][] }
-  /** We hold the provider's credentials, or may: the client's stay here. */
-  readonly holdsCredentials: boolean
-  /** The app says that the client's credentials go on, whatever headers it sets itself. */
-  readonly forwardCredentials: boolean
-  readonly headers: [string, string][]
-  readonly forwards: HeaderFilter
-  readonly endpoints: EndpointFilter
-  readonly limits: Readonly<Limits>
-  /** `undefined` where the option is not set: it is shared by the whole process. */
-  readonly budgetMs: number | undefined
-  readonly heartbeatMs: number
-  readonly heartbeatBeforeFirstByte: boolean
-  readonly onClientDisconnect: 'abort' | 'drain'
-  readonly errors: 'respond' | 'next'
-  /** `undefined` where the path tells it. */
-  readonly format: Format | undefined
-  readonly includeUsage: boolean
-  readonly estimateTokens: AiProxyOptions['estimateTokens']
-  readonly models: ModelFilter | undefined
-  readonly modelOptions: ModelOptions | undefined
-  readonly overload: { readonly maxEventLoopDelayMs: number } | undefined
-  readonly onRequest: AiProxyOptions['onRequest']
-  /** What a request asks for is checked, or may be changed: its body must be understood as the provider will. */
-  readonly readsRequests: boolean
-  readonly onEvent: AiProxyOptions['onEvent']
-  readonly observers: readonly Observer[]
-  readonly onFinish: AiProxyOptions['onFinish']
-  readonly hookErrors: HookErrors
-  readonly proxy: ProxyOptions
-}
 
 const optionNames = [
   'target',
@@ -131,7 +95,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
     heartbeatBeforeFirstByte: check.boolean('heartbeatBeforeFirstByte', or(given.heartbeatBeforeFirstByte, false)),
     onClientDisconnect: check.oneOf('onClientDisconnect', or(given.onClientDisconnect, 'abort'), ['abort', 'drain']),
     errors: check.oneOf('errors', or(given.errors, 'respond'), ['respond', 'next']),
-    format: given.format === undefined ? undefined : formatNamed(check.oneOf('format', given.format, formatNames)),
+    format: given.format === undefined ? undefined : getFormat(check.oneOf('format', given.format, formatNames)),
     includeUsage: check.boolean('includeUsage', or(given.includeUsage, true)),
     estimateTokens: hookErrors.watched(
       'estimateTokens',

@@ -1,5 +1,5 @@
 import type { HeldShare } from '../exchange/held-bytes.js'
-import type { Piecework } from '../scheduling/in-turns.js'
+import type { Piecework } from '../util/piecework.js'
 
 const KIB = 1024
 const FIRST_BLOCK_BYTES = 16 * KIB

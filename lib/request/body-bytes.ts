@@ -1,5 +1,6 @@
-import { inTurns, type Piecework } from '../scheduling/in-turns.js'
+import { inTurns } from '../scheduling/in-turns.js'
 import { sharedTurns } from '../scheduling/turns.js'
+import type { Piecework } from '../util/piecework.js'
 
 /** A body in memory: a long one that something was put into is in pieces, which share the memory of the client's. */
 export type BodyBytes = Buffer | readonly Buffer[]

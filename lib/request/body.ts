@@ -6,11 +6,12 @@ import { JsonPiecesError, parsedInPieces } from '../json/pieces.js'
 import { type Bounds, JsonSurvey, type Span } from '../json/survey.js'
 import { parsedFields } from '../json/top-level.js'
 import { TopLevelScanner } from '../json/top-level-scanner.js'
-import { inTurns, type Piecework } from '../scheduling/in-turns.js'
+import { inTurns } from '../scheduling/in-turns.js'
 import { sharedTurns, type TurnScheduler } from '../scheduling/turns.js'
+import { Brake } from '../util/brake.js'
+import type { Piecework } from '../util/piecework.js'
 import { Blocks } from './blocks.js'
 import type { BodyBytes } from './body-bytes.js'
-import { Brake } from './brake.js'
 import { type Decoder, decode, decoderFor, undecodable } from './content-coding.js'
 import { bodyLeftByParser } from './parsed-body.js'
 
@@ -147,7 +148,8 @@ async function readAll(
   await new Promise<void>((resolve, reject) => {
     const brokenOff = () => new AiProxyError('invalid_request', 'The request body broke off')
     if (req.destroyed) return reject(brokenOff())
-    const stopListening = () => req.off('data', onData).off('end', onEnd).off('error', onBroken).off('close', onBroken)
+    const stopListening = () =>
+      req.off('data', onData).off('end', onEnd).off('error', onAborted).off('close', onAborted)
     const refuse = (failure: unknown) => {
       stopListening()
       // The rest is read and thrown away, so that the client gets to read the answer instead of a reset connection.
@@ -171,11 +173,11 @@ async function readAll(
       stopListening()
       resolve()
     }
-    const onBroken = () => {
+    const onAborted = () => {
       stopListening()
       reject(brokenOff())
     }
-    req.on('data', onData).on('end', onEnd).on('error', onBroken).on('close', onBroken)
+    req.on('data', onData).on('end', onEnd).on('error', onAborted).on('close', onAborted)
   })
   return finished(blocks.joined(), blocks.size, means)
 }

@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import type { HookAnswer } from '../api/hooks.js'
 import { isObject } from '../json/json.js'
 import { HookFault } from '../options/hook-errors.js'
-import { isFramingHeader } from './headers.js'
+import { isFramingHeader } from '../util/hop-by-hop.js'
 
 /** The app's answer in the provider's place, as it goes out. */
 export interface FinishedAnswer {

@@ -1,7 +1,7 @@
-import type { Config } from '../options/resolve.js'
-import type { UpstreamRequest } from '../upstream/stand-ins.js'
+import type { Config } from '../options/config.js'
+import { isHarmlessHeader } from '../options/forward-headers.js'
 import { NO_SECRETS, type Secrets, secretsOf } from '../util/secrets.js'
-import { isHarmlessHeader } from './headers.js'
+import type { UpstreamRequest } from './upstream-request.js'
 
 /** Names of headers and parameters that hold secrets, whoever sets them, whatever else they say. */
 const SECRET_NAME =

@@ -1,5 +1,5 @@
 import { type Format, isClaimed, modelPerhapsInPath } from '../formats/index.js'
-import { remembering } from '../util/memoize.js'
+import { memoize } from '../util/memoize.js'
 
 /** What OpenAI, and who speaks its protocols, take as forms and files. */
 const UPLOADS =
@@ -20,7 +20,7 @@ export function takesJson(format: Format | undefined, path: string): boolean {
   return format !== undefined ? !UPLOADS.test(path) : takesJsonAt(path)
 }
 
-const takesJsonAt = remembering((path) => {
+const takesJsonAt = memoize((path) => {
   if (UPLOADS.test(path)) return false
   // Servers that take a path in another case, or with a slash at its end, are rare; but then they read JSON there, too.
   const plain = path.replace(/\/$/, '')

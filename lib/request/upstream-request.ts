@@ -1,10 +1,13 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Request } from 'express'
 import { isGoogleApi } from '../formats/google.js'
-import type { Config } from '../options/resolve.js'
-import type { UpstreamRequest } from '../upstream/stand-ins.js'
+import type { Config } from '../options/config.js'
+import { isHarmlessHeader } from '../options/forward-headers.js'
+import { isFramingHeader } from '../util/hop-by-hop.js'
 import type { RequestBody } from './body.js'
+import type { BodyBytes } from './body-bytes.js'
 import { resolveCredentials } from './credentials.js'
-import { forwardedHeaders, isFramingHeader, isHarmlessHeader } from './headers.js'
+import { forwardedHeaders } from './headers.js'
 import type { ProviderPath } from './provider-path.js'
 import { forwardedQuery } from './query.js'
 
@@ -75,3 +78,19 @@ export function withBody(request: UpstreamRequest, { content, headers }: Request
 }
 
 const unknownClient = { remoteAddress: undefined, encrypted: false }
+
+/** What http-proxy-middleware may know of the client's connection. */
+interface ClientSide {
+  readonly remoteAddress: string | undefined
+  readonly encrypted: boolean
+}
+
+/** What a stand-in request says upstream. */
+export interface UpstreamRequest {
+  readonly method: string
+  /** Path and query, from the root of the target's host. */
+  readonly url: string
+  readonly headers: IncomingHttpHeaders
+  readonly body: BodyBytes | IncomingMessage | undefined
+  readonly client: ClientSide
+}

@@ -1,6 +1,6 @@
 import { limitFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import type { Config } from '../options/resolve.js'
+import type { Config } from '../options/config.js'
 
 /** Told which limit was hit. */
 interface ContentWatchEvents {

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** The client's side of an exchange is done with. */
-export function hasDeparted(req: IncomingMessage, res: ServerResponse): boolean {
+export function hasDisconnected(req: IncomingMessage, res: ServerResponse): boolean {
   return res.closed || req.socket.destroyed
 }
 
@@ -11,7 +11,7 @@ export function hasDeparted(req: IncomingMessage, res: ServerResponse): boolean 
  * connection was not. (`writableFinished` is `true` also of one whose last bytes were thrown away with its connection, and
  * never `true` of responses whose socket is none of Node's, as on AWS Lambda.)
  */
-export function hasGoneOut(req: IncomingMessage, res: ServerResponse): boolean {
+export function hasBeenSent(req: IncomingMessage, res: ServerResponse): boolean {
   if (!res.writableEnded) return false
   // Where many streams share a connection (HTTP/2), each says by itself how it was closed: 0 is without an error.
   const { stream } = res as { stream?: { rstCode?: number; aborted?: boolean } }
@@ -20,7 +20,7 @@ export function hasGoneOut(req: IncomingMessage, res: ServerResponse): boolean {
 
 /**
  * Calls back once when the client's side of an exchange is done with: the response has gone out whole
- * (`hasGoneOut`), or the client has left, be it before this was called.
+ * (`hasBeenSent`), or the client has left, be it before this was called.
  *
  * The response's `close` is the truth for all phases. (The request's comes as soon as its body has been read.) But a
  * response that waits in a pipeline behind another one never hears of its connection's end, and one whose server is none
@@ -28,7 +28,7 @@ export function hasGoneOut(req: IncomingMessage, res: ServerResponse): boolean {
  *
  * @returns stops watching
  */
-export function onDeparture(req: IncomingMessage, res: ServerResponse, onGone: () => void): () => void {
+export function onDisconnect(req: IncomingMessage, res: ServerResponse, onClose: () => void): () => void {
   let isWatching = true
   let stopWaiting: (() => void) | undefined
   const stop = () => {
@@ -39,17 +39,17 @@ export function onDeparture(req: IncomingMessage, res: ServerResponse, onGone: (
   const gone = () => {
     if (!isWatching) return
     stop()
-    onGone()
+    onClose()
   }
   // A socket that writes at once has it told within `end()`, before the response counts as ended.
   const finished = () => {
     process.nextTick(() => {
-      if (hasGoneOut(req, res)) gone()
+      if (hasBeenSent(req, res)) gone()
     })
   }
   res.on('close', gone).on('finish', finished)
   if (!res.socket) stopWaiting = onceClosed(req.socket, gone)
-  if (hasDeparted(req, res)) process.nextTick(gone)
+  if (hasDisconnected(req, res)) process.nextTick(gone)
   return stop
 }
 

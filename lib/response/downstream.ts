@@ -8,13 +8,13 @@ import { isUnfinished, Lingering, mayBeLong } from './linger.js'
 /** Told what becomes of what is written. */
 export interface DownstreamEvents {
   /** The client does not keep up: nothing more is written until it has read. */
-  onBlock(): void
+  onBackpressure(): void
   /** The client has read on, after `isBlocked`. */
   onDrain(): void
   /** Something threw at a heartbeat: a middleware that wraps the response. */
   onCrash(error: unknown): void
   /** The client has not read for longer than it may. */
-  onSlow(): void
+  onDrainTimeout(): void
   /** A middleware that wraps the response compresses what is written, and cannot be told to send it. */
   onUnflushable(): void
 }
@@ -147,7 +147,7 @@ export class Downstream {
     if (this.isBlocked) return
     this.isBlocked = true
     this.#awaitReader()
-    this.#events.onBlock()
+    this.#events.onBackpressure()
   }
 
   /**
@@ -267,7 +267,7 @@ export class Downstream {
       this.#res.once('socket', this.#onSocket)
       return
     }
-    this.#deadlines.start('drain', this.#drainTimeoutMs, () => this.#events.onSlow())
+    this.#deadlines.start('drain', this.#drainTimeoutMs, () => this.#events.onDrainTimeout())
   }
 }
 

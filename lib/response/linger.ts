@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Deadlines } from '../exchange/deadlines.js'
-import { Brake } from '../request/brake.js'
+import { Brake } from '../util/brake.js'
 
 /** How much more of a body is read that nobody needs. */
 const MOST_BYTES = 1024 * 1024
@@ -27,13 +27,13 @@ export class Lingering {
     this.#brake = new Brake(req)
     this.#onOver = onOver
     this.#deadlines = deadlines
-    req.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onGone).on('error', this.#onGone)
+    req.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose).on('error', this.#onClose)
     req.resume()
   }
 
   /** Gives the client one more second. */
   limitTime(): void {
-    this.#deadlines.start('linger', LINGER_MS, this.#onGone)
+    this.#deadlines.start('linger', LINGER_MS, this.#onClose)
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -44,10 +44,10 @@ export class Lingering {
   }
 
   readonly #onEnd = (): void => this.#end(true)
-  readonly #onGone = (): void => this.#end(false)
+  readonly #onClose = (): void => this.#end(false)
 
   #end(isWhole: boolean): void {
-    this.#req.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onGone)
+    this.#req.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose)
     this.#deadlines.stop('linger')
     this.#onOver(isWhole)
   }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import type { Config } from '../options/resolve.js'
+import type { Config } from '../options/config.js'
 import type { Secrets } from '../util/secrets.js'
 
 /** Headers that are one URL. Google's upload clients take theirs without asking what it is relative to. */

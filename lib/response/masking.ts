@@ -1,5 +1,5 @@
+import type { Metering } from '../exchange/metering.js'
 import { type Framing, NoFramer, sizeOf } from '../framing/index.js'
-import type { Metering } from '../metering/passage.js'
 import type { Secrets } from '../util/secrets.js'
 
 /** For a body that is no stream and may quote a secret: it passes as it comes, but for the secret, wherever it is cut. */

@@ -1,14 +1,13 @@
 import type { OnEvent } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
+import type { Metering } from '../exchange/metering.js'
 import type { Framing, Message } from '../framing/index.js'
 import { isObject } from '../json/json.js'
-import { PlainAnswer } from '../metering/answer.js'
-import { type Metering, Passage } from '../metering/passage.js'
+import { JsonResponseMeter } from '../metering/json-response-meter.js'
+import { StreamMeter } from '../metering/stream-meter.js'
+import type { Config } from '../options/config.js'
 import { type HookErrors, HookFault } from '../options/hook-errors.js'
-import type { Config } from '../options/resolve.js'
 import { tendsPromise } from '../util/promises.js'
-
-export type { Metering } from '../metering/passage.js'
 
 /**
  * What is done with an answer as it passes.
@@ -24,8 +23,8 @@ export function meteringFor(
 ): Metering | undefined {
   const { format, findings, hidesUsage } = exchange
   const { estimateTokens, limits, onEvent } = config
-  if (!framing) return isJson ? new PlainAnswer(format, findings, estimateTokens) : undefined
-  return new Passage(format, framing, findings, {
+  if (!framing) return isJson ? new JsonResponseMeter(format, findings, estimateTokens) : undefined
+  return new StreamMeter(format, framing, findings, {
     noticesContent: Math.min(limits.firstTokenTimeoutMs, limits.progressTimeoutMs) < Number.POSITIVE_INFINITY,
     sent: exchange.sent,
     hidesUsage,

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream'
+import type { Metering } from '../exchange/metering.js'
 import { type Framer, NoFramer, sizeOf } from '../framing/index.js'
-import type { Metering } from '../metering/passage.js'
 import type { TurnScheduler, TurnTaker } from '../scheduling/turns.js'
 import type { Downstream } from './downstream.js'
-import { Intake } from './intake.js'
+import { SourceReader } from './source-reader.js'
 
 /** Told what comes from the provider, and how it ends. */
 export interface PumpEvents {
@@ -24,7 +24,7 @@ export interface PumpEvents {
   /** Whether a body that is no stream, whose last bytes have come, ends before it is complete: they do not go out. */
   isCut(): boolean
   /** The provider broke off; all whole events that it had sent are written. */
-  onBroken(error: Error): void
+  onAborted(error: Error): void
   onTooManyBytes(): void
   onTooLargeEvent(): void
   onTurn(ms: number): void
@@ -53,13 +53,13 @@ const PARSE_MS_PER_CHUNK = 0.0015
  */
 export class Pump implements TurnTaker {
   readonly #source: Readable
-  readonly #intake: Intake
+  readonly #intake: SourceReader
   readonly #framer: Framer
   readonly #metering: Metering | undefined
   readonly #sink: Downstream
   readonly #turns: TurnScheduler
   readonly #events: PumpEvents
-  setsOffMs = 0
+  extraCostMs = 0
   /** More had come than waits for one turn. */
   isBursting = false
   /** How many the last turn took. */
@@ -93,9 +93,9 @@ export class Pump implements TurnTaker {
     this.#bytesLeft = maxBytes
     this.#events = events
     source.on('end', this.#onEnd)
-    source.on('error', this.#onBroken)
-    source.on('close', this.#onBroken)
-    this.#intake = new Intake(source, this.wake)
+    source.on('error', this.#onAborted)
+    source.on('close', this.#onAborted)
+    this.#intake = new SourceReader(source, this.wake)
     // If its first bytes are there by then, they go out together.
     if (sink.isHeadHeld) this.wake()
   }
@@ -128,7 +128,7 @@ export class Pump implements TurnTaker {
 
   turnTook(ms: number): void {
     this.isBursting = this.#intake.hasResumed || this.hasMore
-    this.setsOffMs = this.#intake.hasResumed ? READ_MS + PARSE_MS_PER_CHUNK * this.#chunks : 0
+    this.extraCostMs = this.#intake.hasResumed ? READ_MS + PARSE_MS_PER_CHUNK * this.#chunks : 0
     this.#turnBytes = bytesOfNextTurn(this.#turnBytes, this.#taken, ms)
     this.#events.onTurn(ms)
   }
@@ -137,7 +137,7 @@ export class Pump implements TurnTaker {
   stop(): void {
     this.#isStopped = true
     this.#intake.close()
-    this.#source.off('end', this.#onEnd).off('close', this.#onBroken)
+    this.#source.off('end', this.#onEnd).off('close', this.#onAborted)
   }
 
   #work(now: number): void {
@@ -150,7 +150,7 @@ export class Pump implements TurnTaker {
     this.#sink.flushHead()
     if (this.hasMore) this.wake()
     else if (this.#isEnding) this.#finish()
-    else if (this.#broken) this.#stopWith(() => this.#events.onBroken(this.#broken!))
+    else if (this.#broken) this.#stopWith(() => this.#events.onAborted(this.#broken!))
     // What came meanwhile, the end above all, was told while this turn was waited for: nobody tells it again.
     else if (isWithinFrame) this.wake()
   }
@@ -208,7 +208,7 @@ export class Pump implements TurnTaker {
   }
 
   #breakOff(why: string): void {
-    this.#stopWith(() => this.#events.onBroken(new Error(why)))
+    this.#stopWith(() => this.#events.onAborted(new Error(why)))
   }
 
   #cutOff(why: string): void {
@@ -241,7 +241,7 @@ export class Pump implements TurnTaker {
   }
 
   /** What came before the break is still in the stream: it is passed on first. */
-  readonly #onBroken = (error?: Error): void => {
+  readonly #onAborted = (error?: Error): void => {
     this.#broken ??= error ?? new Error('the response was closed before its end')
     this.wake()
   }

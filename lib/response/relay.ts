@@ -1,6 +1,6 @@
 import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import type { Config } from '../options/resolve.js'
+import type { Config } from '../options/config.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
 import { debug } from '../util/debug.js'
 import { ContentWatch } from './content-watch.js'
@@ -13,7 +13,7 @@ import type { Carriage } from './unlabelled.js'
 /** Told how the provider's answer ends. */
 export interface RelayEvents {
   /** It is whole, and all of it is written. What this throws is a failure. */
-  onWhole(): void
+  onComplete(): void
   /** It failed, or it may not go on. */
   fail(failure: AiProxyError): void
   /** A turn was taken, of so many milliseconds. */
@@ -102,7 +102,7 @@ export class Relay implements PumpEvents {
     const isOver = findings.isLast || this.#carriage.framer.isClosed || (last && format.isTerminator(last))
     if (isOver && !this.isTerminated) {
       this.isTerminated = findings.isLast = true
-      findings.overAt = performance.now()
+      findings.endedAt = performance.now()
       this.#awaitEnd()
       this.#contentWatch?.end()
     }
@@ -128,13 +128,13 @@ export class Relay implements PumpEvents {
     const failure = failureOfCut(why, this.#exchange, this.#carriage)
     // Where the end of the connection is all that ends a body, it may as well have broken.
     const mayBeBroken = this.#isCloseDelimited && failure?.code === 'upstream_truncated'
-    if (mayBeBroken) this.onBroken(new Error(why))
+    if (mayBeBroken) this.onAborted(new Error(why))
     else this.#endWith(failure)
   }
 
-  onBroken(cause: Error): void {
+  onAborted(cause: Error): void {
     // It had said that it was done: what broke is the connection, not the answer.
-    if (this.isTerminated) this.#events.onWhole()
+    if (this.isTerminated) this.#events.onComplete()
     else this.#events.fail(new AiProxyError('upstream_reset', 'The provider broke off its answer', { cause }))
   }
 
@@ -167,7 +167,7 @@ export class Relay implements PumpEvents {
 
   #endWith(failure: AiProxyError | undefined): void {
     if (failure) this.#events.fail(failure)
-    else this.#events.onWhole()
+    else this.#events.onComplete()
   }
 
   #awaitBytes(): void {
@@ -180,7 +180,7 @@ export class Relay implements PumpEvents {
       if (this.#pump.hasMore) return this.#awaitEnd()
       debug.stream('%s the provider said that it was done and left the connection open', this.#exchange.id)
       try {
-        this.#events.onWhole()
+        this.#events.onComplete()
       } catch (error) {
         this.onCrash(error)
       }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { type Framing, framingFor, mediaTypesOf } from '../framing/index.js'
 import { isHopByHop, namedByConnection } from '../util/hop-by-hop.js'
-import { remembering } from '../util/memoize.js'
+import { memoize } from '../util/memoize.js'
 import { codingsOf } from './decode.js'
 
 /**
@@ -94,7 +94,7 @@ export function withoutDigests(headers: OutgoingHttpHeaders): OutgoingHttpHeader
 }
 
 /** Remembered: the names are the same from answer to answer. */
-const kindOf = remembering((name) => {
+const kindOf = memoize((name) => {
   if (isHopByHop(name) || areLinks.test(name)) return 'elsewhere'
   if (ofTheBody.has(name)) return 'of the body'
   if (areOrders.test(name)) return 'stays'

@@ -1,5 +1,5 @@
+import type { Metering } from '../exchange/metering.js'
 import { type Framer, type Framing, NoFramer } from '../framing/index.js'
-import type { Metering } from '../metering/passage.js'
 
 /** How a body is carried. */
 export interface Carriage {

@@ -1,8 +1,6 @@
 import { AiProxyError } from '../api/errors.js'
+import type { Piecework } from '../util/piecework.js'
 import type { TurnScheduler, TurnTaker } from './turns.js'
-
-/** Work that stops after each bounded piece. */
-export type Piecework<T> = Generator<void, T, void>
 
 /**
  * Does long work in turns, one piece a turn, so that everything else goes on between them.

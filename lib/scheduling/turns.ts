@@ -12,7 +12,7 @@ export interface TurnTaker {
   /** Told after each turn how long it took, in milliseconds. */
   turnTook(ms: number): void
   /** Work that a turn sets off behind it, where the scheduler cannot see it, in milliseconds; it counts as the turn's. */
-  readonly setsOffMs?: number
+  readonly extraCostMs?: number
   /** It always has more to do than one turn allows: it shares the smaller budget. Asked when it is queued. */
   readonly isBursting?: boolean
 }
@@ -131,9 +131,9 @@ export class TurnScheduler {
   /** @returns what a turn uses of its budget */
   #charged(taker: TurnTaker, ms: number): number {
     taker.turnTook(ms)
-    const setsOffMs = taker.setsOffMs ?? 0
-    this.#ownMs += setsOffMs
-    return ms + setsOffMs
+    const extraCostMs = taker.extraCostMs ?? 0
+    this.#ownMs += extraCostMs
+    return ms + extraCostMs
   }
 
   #deferRound(now?: number): void {

@@ -1,8 +1,9 @@
 import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import type { UpstreamRequest } from '../request/upstream-request.js'
 import { Connection } from './connection.js'
 import type { Route } from './route.js'
-import { StandInRequest, StandInResponse, type UpstreamRequest } from './stand-ins.js'
+import { StubRequest, StubResponse } from './stubs.js'
 
 /** Told what becomes of an attempt; of `onResponse` and `onError` one is called, once, and none after `end`. */
 export interface AttemptEvents {
@@ -27,8 +28,8 @@ const MOST_INTERIM = 100
 /** One try at one target, through http-proxy-middleware. */
 export class Attempt {
   readonly #events: AttemptEvents
-  readonly #request: StandInRequest
-  readonly #response = new StandInResponse()
+  readonly #request: StubRequest
+  readonly #response = new StubResponse()
   #openedAt = 0
   /** Interim answers so far. */
   #interim = 0
@@ -49,7 +50,7 @@ export class Attempt {
     this.#events = events
     this.#route = route
     this.#needsNew = needsNew
-    this.#request = new StandInRequest(
+    this.#request = new StubRequest(
       request,
       route,
       (chunk) => events.onRequestChunk(chunk),

@@ -1,5 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { isFramingHeader } from '../request/headers.js'
+import { isFramingHeader } from './hop-by-hop.js'
 
 /** Why a header that the app's code gives must not go to the provider, or `undefined` where it may. */
 export function headerFault(name: string, value: unknown): string | undefined {

@@ -22,3 +22,8 @@ export function isHopByHop(name: string): boolean {
 export function namedByConnection(connection: string | undefined): readonly string[] {
   return connection?.split(',').map((name) => name.trim().toLowerCase()) ?? []
 }
+
+/** Headers by which HTTP finds where a message ends: set by hand, they would put a pooled connection out of step. */
+export function isFramingHeader(name: string): boolean {
+  return isHopByHop(name) || name === 'content-length' || name === 'expect'
+}

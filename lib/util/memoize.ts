@@ -2,7 +2,7 @@
 const REMEMBERED = 200
 
 /** A pure function of a string that remembers its first results. */
-export function remembering<T>(compute: (text: string) => T): (text: string) => T {
+export function memoize<T>(compute: (text: string) => T): (text: string) => T {
   const known = new Map<string, T>()
   return (text) => {
     const before = known.get(text)

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { sizeOf } from '../../lib/framing/index.js'
 import type { AiProxyStats, ExchangeRecord, ObservedExchange, Observer } from '../../lib/index.js'
-import { Intake } from '../../lib/response/intake.js'
 import { Pump } from '../../lib/response/pump.js'
+import { SourceReader } from '../../lib/response/source-reader.js'
 import { OverloadGuard } from '../../lib/scheduling/overload.js'
 import { startApp } from './support/app.js'
 import { connect, Events, post } from './support/client.js'
@@ -210,7 +210,7 @@ describe('terminatorGraceMs', () => {
   }
 
   test('what waits behind the terminator for a client that does not read goes out when it reads on', async (t) => {
-    const taken = t.mock.method(Intake.prototype, 'take')
+    const taken = t.mock.method(SourceReader.prototype, 'take')
     const askedForMore = t.mock.getter(Pump.prototype, 'hasMore')
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { terminatorGraceMs: 100 } })

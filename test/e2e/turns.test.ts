@@ -27,7 +27,7 @@ describe('requests that go out', () => {
     const call = await provider.next()
     call.res.writeHead(200, { 'content-type': 'application/json' }).end('{}')
     assert.equal((await answer).status, 200)
-    assert.ok(taker.setsOffMs! > 0)
+    assert.ok(taker.extraCostMs! > 0)
   })
 
   test('and one that cannot be sent fails alone', async (t) => {

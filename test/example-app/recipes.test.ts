@@ -7,8 +7,8 @@ import express from 'express'
 import type { AiProxy, AiProxyOptions, ExchangeRecord, HookedRequest } from 'express-ai-proxy'
 import * as main from 'express-ai-proxy'
 import { Registry } from 'prom-client'
-import * as opentelemetry from '../../lib/opentelemetry.js'
-import { type PrometheusObserver, prometheusObserver } from '../../lib/prometheus.js'
+import * as opentelemetry from '../../lib/metrics/opentelemetry-observer.js'
+import { type PrometheusObserver, prometheusObserver } from '../../lib/metrics/prometheus-observer.js'
 
 const folder = path.join(__dirname, '../../example-app/recipes')
 const text = readFileSync(path.join(folder, 'README.md'), 'utf8')

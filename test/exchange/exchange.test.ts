@@ -146,7 +146,7 @@ describe('record', () => {
     assert.deepEqual(usage, { inputTokens: 3, outputTokens: 40, estimated: false })
     assert.equal(firstTokenMs, 250)
     assert.equal(outputTokensPerSecond, 20, '40 tokens in the 2 seconds from the first one on')
-    exchange.findings.overAt = 2250
+    exchange.findings.endedAt = 2250
     assert.equal(exchange.record().outputTokensPerSecond, 40, 'what the connection was left open for does not count')
   })
 
@@ -159,7 +159,7 @@ describe('record', () => {
     test(`says whether usage is all that was used: ${name}`, () => {
       const exchange = exchangeOf()
       exchange.findings.note({ usage: { inputTokens: 3, outputTokens: 40 } }, 0)
-      exchange.answerIsWhole = isWhole
+      exchange.isComplete = isWhole
       exchange.settle(outcome)
       assert.deepEqual(exchange.record().usage, { inputTokens: 3, outputTokens: 40, estimated })
     })

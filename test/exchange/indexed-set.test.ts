@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { PassingSet, type Placed } from '../../lib/exchange/indexed-set.js'
+import { type Indexed, IndexedSet } from '../../lib/exchange/indexed-set.js'
 
 test('holds what a Set would hold, whatever is added and deleted', () => {
   const members = fc.nat({ max: 7 })
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.boolean(), members)), (steps) => {
-      const pool: Placed[] = Array.from({ length: 8 }, () => ({ place: -1 }))
-      const passing = new PassingSet<Placed>()
-      const plain = new Set<Placed>()
+      const pool: Indexed[] = Array.from({ length: 8 }, () => ({ place: -1 }))
+      const passing = new IndexedSet<Indexed>()
+      const plain = new Set<Indexed>()
       for (const [adds, index] of steps) {
         const member = pool[index]!
         if (adds) passing.add(member)
@@ -25,7 +25,7 @@ test('holds what a Set would hold, whatever is added and deleted', () => {
 })
 
 test('those of a moment stay what they were while members are deleted', () => {
-  const passing = new PassingSet<Placed>()
+  const passing = new IndexedSet<Indexed>()
   for (let count = 0; count < 3; count++) passing.add({ place: -1 })
   const seen = passing.all().map((member) => {
     passing.delete(member)
@@ -36,7 +36,7 @@ test('those of a moment stay what they were while members are deleted', () => {
 })
 
 test('a member of another set is none of this one', () => {
-  const [one, other] = [new PassingSet<Placed>(), new PassingSet<Placed>()]
+  const [one, other] = [new IndexedSet<Indexed>(), new IndexedSet<Indexed>()]
   const [member, stranger] = [{ place: -1 }, { place: -1 }]
   one.add(member)
   other.add(stranger)

@@ -5,7 +5,7 @@ import type { Request, Response } from 'express'
 import type { ObservedExchange, Observer } from '../../lib/api/observer.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
 import { Observers } from '../../lib/exchange/observers.js'
-import { Ledger } from '../../lib/exchange/registry.js'
+import { ExchangeRegistry } from '../../lib/exchange/registry.js'
 import { HookErrors } from '../../lib/options/hook-errors.js'
 import { settled } from '../support/event-loop.js'
 import { FakeResponse } from '../support/fake-response.js'
@@ -22,7 +22,7 @@ function exchangeOf(): Exchange {
 /** Tells observers all that there is to tell. */
 function tellAll(observers: Observers): Readonly<Record<string, string>>[] {
   const exchange = exchangeOf()
-  observers.onProxy(() => new Ledger().stats(0))
+  observers.onProxy(() => new ExchangeRegistry().stats(0))
   const headers = observers.onRequest(exchange)
   observers.onTurn?.(1)
   observers.onFinish(exchange.record())
@@ -85,7 +85,7 @@ describe('observers', () => {
   })
 
   test('are told the middleware’s stats, as they are then', () => {
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     let stats: (() => { waitingForTurn: number }) | undefined
     const observer: Observer = {
       onProxy: (proxy) => {

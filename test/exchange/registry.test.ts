@@ -4,12 +4,12 @@ import type { Request, Response } from 'express'
 import { type AiProxyError, limitFailure, type Outcome } from '../../lib/api/errors.js'
 import { defaultLimits } from '../../lib/api/limits.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
-import { Ledger } from '../../lib/exchange/registry.js'
-import type { Delivery } from '../../lib/response/delivery.js'
+import { ExchangeRegistry } from '../../lib/exchange/registry.js'
+import type { ResponseController } from '../../lib/response/response-controller.js'
 import { settled } from '../support/event-loop.js'
 import { FakeResponse } from '../support/fake-response.js'
 
-function begun(ledger: Ledger) {
+function begun(ledger: ExchangeRegistry) {
   const req = { method: 'POST', url: '/v1/responses' } as unknown as Request
   const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
   const failures: AiProxyError[] = []
@@ -21,7 +21,7 @@ function begun(ledger: Ledger) {
     },
     cut: () => log.push('cut'),
     abort: () => log.push('abort'),
-  } as unknown as Delivery
+  } as unknown as ResponseController
   ledger.begin(exchange, delivery)
   const end = (outcome: Outcome = 'completed', failure?: AiProxyError) => {
     exchange.settle(outcome, failure)
@@ -32,7 +32,7 @@ function begun(ledger: Ledger) {
 
 describe('counters', () => {
   test('of exchanges, by outcome and by limit', () => {
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     begun(ledger).end()
     begun(ledger).end('client_disconnect')
     begun(ledger).end('limit_exceeded', limitFailure('idle_timeout', defaultLimits))
@@ -53,7 +53,7 @@ describe('counters', () => {
   })
 
   test('of what exchanges took, and the longest turn of all', () => {
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     for (const ms of [3, 9, 2]) {
       const { exchange, end } = begun(ledger)
       Object.assign(exchange, { requestBytes: 1, upstreamBytes: 10 })
@@ -69,7 +69,7 @@ describe('counters', () => {
   })
 
   test('what stats() returned does not change later', () => {
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     const before = ledger.stats(0)
     begun(ledger).end('limit_exceeded', limitFailure('idle_timeout', defaultLimits))
     assert.equal(before.outcomes.limit_exceeded, 0)
@@ -79,7 +79,7 @@ describe('counters', () => {
 
 describe('gauges', () => {
   test('who waits for a turn, who for its client', () => {
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     begun(ledger).exchange.phase = 'stalled'
     begun(ledger).exchange.phase = 'streaming'
     const { waitingForDrain, waitingForTurn } = ledger.stats(7)
@@ -87,7 +87,7 @@ describe('gauges', () => {
   })
 
   test('the exchanges under way, oldest first', () => {
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     const [first, second, third] = [begun(ledger), begun(ledger), begun(ledger)]
     second.end()
     assert.deepEqual(
@@ -101,7 +101,7 @@ describe('maxConcurrentExchanges', () => {
   const limits = { ...defaultLimits, maxConcurrentExchanges: 2 }
 
   test('admits so many at once, and the next when one has ended', () => {
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     const [first, second, third] = [begun(ledger), begun(ledger), begun(ledger)]
     ledger.admitExchange(first.exchange, limits)
     ledger.admitExchange(second.exchange, limits)
@@ -119,7 +119,7 @@ describe('maxConcurrentStreams', () => {
   const limits = { ...defaultLimits, maxConcurrentStreams: 2 }
 
   test('admits so many at once, and the next when one has ended', () => {
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     const [first, second, third] = [begun(ledger), begun(ledger), begun(ledger)]
     ledger.admitStream(first.exchange, limits)
     ledger.admitStream(second.exchange, limits)
@@ -146,7 +146,7 @@ describe('close', () => {
   }
 
   test('with none under way is done at once, and admits none from then on', async () => {
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     ledger.admit()
     const closed = ledger.close(1000)
     assert.throws(() => ledger.admit(), { code: 'shutting_down', status: 503 })
@@ -155,7 +155,7 @@ describe('close', () => {
 
   test('lets those under way end, and waits for the last', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     const [first, second] = [begun(ledger), begun(ledger)]
     const closed = ledger.close(1000)
     t.mock.timers.tick(999)
@@ -169,7 +169,7 @@ describe('close', () => {
 
   test('after graceMs ends those that still run, and cuts those that do not take it', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     const [polite, stubborn] = [begun(ledger), begun(ledger)]
     const closed = ledger.close(1000)
     t.mock.timers.tick(1000)
@@ -185,7 +185,7 @@ describe('close', () => {
   test('leaves no timer behind, which would keep the process alive', async (t) => {
     const started = t.mock.method(globalThis, 'setTimeout')
     const cleared = t.mock.method(globalThis, 'clearTimeout')
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     const last = begun(ledger)
     const closed = ledger.close(0)
     while (last.log.length === 0) await new Promise((resolve) => setImmediate(resolve))
@@ -200,7 +200,7 @@ describe('close', () => {
   })
 
   test('those that are refused meanwhile do not count as running on', async () => {
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     const running = begun(ledger)
     const closed = ledger.close(100_000)
     begun(ledger).end('shutdown')
@@ -210,7 +210,7 @@ describe('close', () => {
   })
 
   test('does not wait for those that come meanwhile', async () => {
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     const running = begun(ledger)
     const closed = ledger.close(10_000)
     begun(ledger)
@@ -220,7 +220,7 @@ describe('close', () => {
 
   test('twice is once', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     const { end, log } = begun(ledger)
     const [first, second] = [ledger.close(1000), ledger.close(1000)]
     t.mock.timers.tick(1000)
@@ -230,7 +230,7 @@ describe('close', () => {
   })
 
   test('a grace longer than a timer can hold does not pass at once', async () => {
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     const { end } = begun(ledger)
     const timer = mock.method(globalThis, 'setTimeout')
     const closed = ledger.close(2 ** 31)
@@ -243,7 +243,7 @@ describe('close', () => {
 
 describe('abort', () => {
   test('comes behind the turn in which it is asked for, and not at all where that was the last', async () => {
-    const ledger = new Ledger()
+    const ledger = new ExchangeRegistry()
     const [running, ending] = [begun(ledger), begun(ledger)]
     for (const { exchange } of [running, ending]) assert.equal(ledger.abort(exchange.id), true)
     assert.deepEqual(running.log, [])

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Format, JsonObject, Reading } from '../../lib/formats/index.js'
+import type { Format, JsonObject, ParsedMessage } from '../../lib/formats/index.js'
 
 /** A JSON text as a provider sends it, what it says, and the name of its event. */
-export type Case = readonly [what: string, json: string, says: Reading, event?: string]
+export type Case = readonly [what: string, json: string, says: ParsedMessage, event?: string]
 
 /**
  * Tests what the messages of a stream say, and that the format's marker stands in those with usage, however their JSON
@@ -97,7 +97,7 @@ function spoiled(samples: readonly string[]): fc.Arbitrary<JsonObject> {
   })
 }
 
-function checkReading(reading: Reading): void {
+function checkReading(reading: ParsedMessage): void {
   const { usage, billed, whole, isLast, isUsageOnly, callsTool, replacesUsage, ...texts } = reading
   for (const [field, text] of Object.entries({ ...texts, ...(whole && { whole: whole.text }) })) {
     assert.ok(typeof text === 'string' && text !== '', field)

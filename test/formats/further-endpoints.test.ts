@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { formatNamed } from '../../lib/formats/index.js'
+import { getFormat } from '../../lib/formats/index.js'
 import { type Case, noErrors, readsAnswers, readsMessages, survivesAnything, tellsTerminators } from './checks.js'
 
-const cohere = formatNamed('cohere')
-const interactions = formatNamed('gemini-interactions')
-const media = formatNamed('openai-media')
-const tgi = formatNamed('tgi')
+const cohere = getFormat('cohere')
+const interactions = getFormat('gemini-interactions')
+const media = getFormat('openai-media')
+const tgi = getFormat('tgi')
 
 const lines: Case[] = [
   ['a start', '{"is_finished":false,"event_type":"stream-start","generation_id":"g1"}', { responseId: 'g1' }],

@@ -3,17 +3,17 @@ import { describe, test } from 'node:test'
 import {
   asksForStream,
   canGenerate,
+  detectFormat,
   type FormatName,
-  formatFor,
-  formatNamed,
   formatNames,
+  getFormat,
   modelInPath,
 } from '../../lib/formats/index.js'
 
 const vertex = '/v1/projects/p/locations/us-central1/publishers'
 const arn = 'arn:aws:bedrock:us-east-1:1:inference-profile%2Fus.anthropic.claude-v2:0'
 
-describe('formatFor', () => {
+describe('detectFormat', () => {
   const paths: Record<FormatName, string[]> = {
     'openai-chat': [
       '/v1/chat/completions',
@@ -105,14 +105,14 @@ describe('formatFor', () => {
     tgi: ['/generate_stream'],
   }
   for (const [name, claimed] of Object.entries(paths)) {
-    for (const path of claimed) test(`${path}: ${name}`, () => assert.equal(formatFor(path).name, name))
+    for (const path of claimed) test(`${path}: ${name}`, () => assert.equal(detectFormat(path).name, name))
   }
 
   test('a very long path is told quickly', () => {
     const started = performance.now()
     for (const part of ['/models/a:', '/v1', 'embed', ':embed', '/responses/a', '/model/a']) {
       const path = `/v1/models/a:${part.repeat(10_000)}`
-      formatFor(path)
+      detectFormat(path)
       modelInPath(path)
       canGenerate(path)
     }
@@ -120,9 +120,9 @@ describe('formatFor', () => {
   })
 })
 
-describe('formatNamed', () => {
+describe('getFormat', () => {
   test('there are fourteen', () => assert.equal(formatNames.length, 14))
-  for (const name of formatNames) test(name, () => assert.equal(formatNamed(name).name, name))
+  for (const name of formatNames) test(name, () => assert.equal(getFormat(name).name, name))
 })
 
 describe('asksForStream', () => {

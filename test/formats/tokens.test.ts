@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import {
   type Counting,
   type FormatName,
-  formatNamed,
+  getFormat,
   type Tokens,
   tokensOf,
   type Usage,
@@ -243,7 +243,7 @@ const tellings: readonly [who: string, format: FormatName, answer: Record<string
 describe('tokens have one meaning', () => {
   for (const [who, format, answer, parts] of tellings) {
     test(`as ${who} tells them`, () => {
-      const { readAnswer, counting } = formatNamed(format)
+      const { readAnswer, counting } = getFormat(format)
       const { usage } = readAnswer(answer)
       const tokens = tokensOf(usage!, counting)
       assert.deepEqual(partsOf(tokens), parts)

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Findings } from '../../lib/exchange/findings.js'
-import { formatNamed, tokensOf } from '../../lib/formats/index.js'
+import { UsageAccumulator } from '../../lib/exchange/usage-accumulator.js'
+import { getFormat, tokensOf } from '../../lib/formats/index.js'
 
 const { anthropic, gemini, chat, responses } = {
-  anthropic: formatNamed('anthropic'),
-  gemini: formatNamed('gemini'),
-  chat: formatNamed('openai-chat'),
-  responses: formatNamed('openai-responses'),
+  anthropic: getFormat('anthropic'),
+  gemini: getFormat('gemini'),
+  chat: getFormat('openai-chat'),
+  responses: getFormat('openai-responses'),
 }
 
 describe('anthropic: calls of models that an answer took', () => {
@@ -21,7 +21,7 @@ describe('anthropic: calls of models that an answer took', () => {
   }
   /** What a stream of these events told. */
   const told = (...events: Record<string, unknown>[]) => {
-    const findings = new Findings()
+    const findings = new UsageAccumulator()
     for (const event of events) findings.note(anthropic.readMessage(event, undefined), 0)
     return findings
   }

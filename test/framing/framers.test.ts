@@ -4,13 +4,13 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
 import {
   asDataEvent,
-  EnclosingFramer,
   type Framing,
   framingFor,
   jsonArray,
   MOST_ENCLOSED_BYTES,
   NoFramer,
   sse,
+  WholeBodyAsEvent,
 } from '../../lib/framing/index.js'
 import { ndjson } from '../../lib/framing/ndjson.js'
 
@@ -67,7 +67,7 @@ describe('framingFor', () => {
 
 describe('what a silent connection is kept alive with', () => {
   test('a comment, in an event stream', () => {
-    for (const framer of [sse.createFramer(10), new EnclosingFramer(10, String)]) {
+    for (const framer of [sse.createFramer(10), new WholeBodyAsEvent(10, String)]) {
       assert.equal(String(framer.heartbeat), ': heartbeat\n\n')
       assert.equal(sse.read(framer.heartbeat!), undefined)
     }
@@ -93,9 +93,9 @@ describe('NoFramer', () => {
   })
 })
 
-describe('EnclosingFramer', () => {
+describe('WholeBodyAsEvent', () => {
   test('holds the body until its end, and makes one event of it', () => {
-    const framer = new EnclosingFramer(100, (body) => `data: ${body}\n\n`)
+    const framer = new WholeBodyAsEvent(100, (body) => `data: ${body}\n\n`)
     assert.equal(framer.push([Buffer.from('{"a":')]), undefined)
     assert.equal(framer.push([Buffer.from('1}')]), undefined)
     assert.equal(framer.events, 0)
@@ -109,7 +109,7 @@ describe('EnclosingFramer', () => {
   })
 
   test('maxBytes is a bound, over all chunks', () => {
-    const framer = new EnclosingFramer(4, String)
+    const framer = new WholeBodyAsEvent(4, String)
     framer.push([Buffer.from('123')])
     framer.push([Buffer.from('4')])
     assert.equal(framer.tooLarge, false)
@@ -118,7 +118,7 @@ describe('EnclosingFramer', () => {
   })
 
   test('no body of more than 1 MiB becomes an event, whatever events may have', () => {
-    const framer = new EnclosingFramer(Number.POSITIVE_INFINITY, String)
+    const framer = new WholeBodyAsEvent(Number.POSITIVE_INFINITY, String)
     framer.push([Buffer.alloc(MOST_ENCLOSED_BYTES)])
     assert.equal(framer.tooLarge, false)
     framer.push([Buffer.from('x')])
@@ -126,7 +126,7 @@ describe('EnclosingFramer', () => {
   })
 
   test('a character cut in its middle is whole in the event', () => {
-    const framer = new EnclosingFramer(100, asDataEvent)
+    const framer = new WholeBodyAsEvent(100, asDataEvent)
     const body = Buffer.from('"🦆"')
     framer.push([body.subarray(0, 3)])
     framer.push([body.subarray(3)])

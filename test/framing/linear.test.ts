@@ -3,9 +3,9 @@ import { describe, test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import { installedCodec } from '../../lib/framing/aws-codec.js'
 import { AwsEventStreamFramer } from '../../lib/framing/aws-event-stream.js'
-import { Held, sizeOf } from '../../lib/framing/held.js'
 import { type Framing, jsonArray, sse } from '../../lib/framing/index.js'
 import { ndjson } from '../../lib/framing/ndjson.js'
+import { PendingBytes, sizeOf } from '../../lib/framing/pending-bytes.js'
 import { piecesOf } from '../support/bytes.js'
 import { awsEvent } from './bodies.js'
 import { work } from './work.js'
@@ -109,15 +109,15 @@ describe('what was looked at is not looked at again', () => {
   }
 })
 
-describe('Held', () => {
+describe('PendingBytes', () => {
   test('10 MB in pieces of 100 bytes are joined once', () => {
     const bytes = Buffer.alloc(SIZE, 'abc')
     const pieces = piecesOf(bytes, 100)
-    const held = new Held()
+    const held = new PendingBytes()
     let whole: Buffer | undefined
     const { joined } = work(() => {
       for (const piece of pieces) held.hold(held.joinedWith([piece]))
-      whole = held.completedBy(Buffer.from('!'))
+      whole = held.concatWith(Buffer.from('!'))
     })
     assert.ok(whole!.subarray(0, SIZE).equals(bytes))
     assert.equal(whole!.length, SIZE + 1)
@@ -126,7 +126,7 @@ describe('Held', () => {
   })
 
   test('4 MB in pieces of a byte are few buffers', () => {
-    const held = new Held()
+    const held = new PendingBytes()
     for (let at = 0; at < 4_000_000; at++) held.hold(Buffer.from('a'))
     assert.equal(held.bytes, 4_000_000)
     assert.ok(held.pieces.length < 100, `${held.pieces.length}`)
@@ -138,23 +138,23 @@ describe('Held', () => {
   })
 
   test('a small piece is a copy, which keeps no large buffer alive', () => {
-    const held = new Held()
+    const held = new PendingBytes()
     const parent = Buffer.alloc(1_000_000, 'a')
     held.hold(parent.subarray(0, 4096))
     parent.fill('b')
-    assert.equal(String(held.completedBy(Buffer.alloc(0))), 'a'.repeat(4096))
+    assert.equal(String(held.concatWith(Buffer.alloc(0))), 'a'.repeat(4096))
   })
 
   test('a large piece is not copied', () => {
-    const held = new Held()
+    const held = new PendingBytes()
     const parent = Buffer.alloc(1_000_000, 'a')
     held.hold(parent.subarray(0, 4097))
     parent.fill('b')
-    assert.equal(String(held.completedBy(Buffer.alloc(0))), 'b'.repeat(4097))
+    assert.equal(String(held.concatWith(Buffer.alloc(0))), 'b'.repeat(4097))
   })
 
   test('what is held is put in front where that copies no more than has come', () => {
-    const held = new Held()
+    const held = new PendingBytes()
     held.hold(Buffer.from('ab'))
     assert.equal(String(held.joinedWith([Buffer.from('c')])), 'c')
     assert.equal(held.bytes, 2)
@@ -163,7 +163,7 @@ describe('Held', () => {
   })
 
   test('… or where it is asked for', () => {
-    const held = new Held()
+    const held = new PendingBytes()
     held.hold(Buffer.from('ab'))
     assert.equal(String(held.allJoinedWith([Buffer.from('c')])), 'abc')
     assert.equal(held.bytes, 0)
@@ -171,10 +171,10 @@ describe('Held', () => {
   })
 
   test('one chunk, with nothing held, is the object that came', () => {
-    const held = new Held()
+    const held = new PendingBytes()
     const chunk = Buffer.from('a')
     assert.equal(held.joinedWith([chunk]), chunk)
     assert.equal(held.allJoinedWith([chunk]), chunk)
-    assert.equal(held.completedBy(chunk), chunk)
+    assert.equal(held.concatWith(chunk), chunk)
   })
 })

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, mock, test } from 'node:test'
 import fc from 'fast-check'
-import { Findings } from '../../lib/exchange/findings.js'
+import { UsageAccumulator } from '../../lib/exchange/usage-accumulator.js'
 import { sizeOf } from '../../lib/framing/index.js'
 import { RunningEstimate } from '../../lib/metering/estimate.js'
-import { Passage } from '../../lib/metering/passage.js'
+import { StreamMeter } from '../../lib/metering/stream-meter.js'
 import { type Piece, piecesOfCharacters, piecesOfTokens, type Wire, wires } from './text-streams.js'
 import { type TokenisedText, texts } from './texts.js'
 
@@ -12,8 +12,8 @@ const OPTIONS = { sent: { bytes: 0 }, hidesUsage: false, estimateTokens: undefin
 
 /** What is estimated of these frames, so many of which come together. */
 function estimated({ format, framing }: Wire, frames: readonly Buffer[], together = 1): number {
-  const findings = new Findings()
-  const passage = new Passage(format, framing, findings, OPTIONS)
+  const findings = new UsageAccumulator()
+  const passage = new StreamMeter(format, framing, findings, OPTIONS)
   for (let from = 0; from < frames.length; from += together) {
     const turn = frames.slice(from, from + together)
     passage.pass(

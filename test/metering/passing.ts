@@ -1,9 +1,9 @@
-import { Findings } from '../../lib/exchange/findings.js'
-import { type Format, formatNamed } from '../../lib/formats/index.js'
+import { UsageAccumulator } from '../../lib/exchange/usage-accumulator.js'
+import { type Format, getFormat } from '../../lib/formats/index.js'
 import { type Framing, sse } from '../../lib/framing/index.js'
-import { Passage, type PassageOptions } from '../../lib/metering/passage.js'
+import { StreamMeter, type StreamMeterOptions } from '../../lib/metering/stream-meter.js'
 
-export interface Given extends Partial<PassageOptions> {
+export interface Given extends Partial<StreamMeterOptions> {
   format?: Format
   framing?: Framing
   /** The answer does not come to its end. */
@@ -14,16 +14,16 @@ export interface Given extends Partial<PassageOptions> {
 export interface Passed {
   readonly turns: (Buffer | undefined)[]
   readonly out: string
-  readonly findings: Findings
-  readonly failure: Passage['failure']
+  readonly findings: UsageAccumulator
+  readonly failure: StreamMeter['failure']
 }
 
 /** Takes a stream through a framer and a passage, each chunk in a turn of its own, at the times 1, 2, 3, … */
 export function passed(chunks: readonly (string | Buffer)[], given: Given = {}): Passed {
-  const { format = formatNamed('openai-chat'), framing = sse, isCut = false } = given
+  const { format = getFormat('openai-chat'), framing = sse, isCut = false } = given
   const { sent = { bytes: 0 }, hidesUsage = false, estimateTokens, onMessage } = given
-  const findings = new Findings()
-  const passage = new Passage(format, framing, findings, { sent, hidesUsage, estimateTokens, onMessage })
+  const findings = new UsageAccumulator()
+  const passage = new StreamMeter(format, framing, findings, { sent, hidesUsage, estimateTokens, onMessage })
   const framer = framing.createFramer(Number.POSITIVE_INFINITY)
   const turns: (Buffer | undefined)[] = []
   const pass = (frames: Buffer | undefined) => {

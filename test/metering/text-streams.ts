@@ -1,4 +1,4 @@
-import { type Format, type FormatName, formatNamed } from '../../lib/formats/index.js'
+import { type Format, type FormatName, getFormat } from '../../lib/formats/index.js'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
 import { type Framing, jsonArray, sse } from '../../lib/framing/index.js'
 import { ndjson } from '../../lib/framing/ndjson.js'
@@ -29,7 +29,7 @@ const line = (value: unknown) => Buffer.from(`${JSON.stringify(value)}\n`)
 const aws = (event: string, value: unknown) => awsEventStream.write({ event, data: JSON.stringify(value) })
 
 function wire(name: string, format: FormatName, framing: Framing, kinds: readonly Kind[], frame: Wire['frame']): Wire {
-  return { name, format: formatNamed(format), framing, kinds, frame }
+  return { name, format: getFormat(format), framing, kinds, frame }
 }
 
 const chatDelta = (piece: string, kind: Kind) =>

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { defaultEndpoints, uploadEndpoints } from '../../lib/options/default-endpoints.js'
-import { admitEndpoint, compileEndpoints } from '../../lib/options/endpoints.js'
+import { compileEndpoints } from '../../lib/options/endpoints.js'
+import { admitEndpoint } from '../../lib/request/admit-endpoint.js'
 import { providerPath } from '../../lib/request/provider-path.js'
 
 /** The status that a request gets here; 200 if it goes on. */

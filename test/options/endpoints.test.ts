@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AiProxyOptions } from '../../lib/api/options.js'
-import { admitEndpoint, compileEndpoints } from '../../lib/options/endpoints.js'
+import { compileEndpoints } from '../../lib/options/endpoints.js'
+import { admitEndpoint } from '../../lib/request/admit-endpoint.js'
 import { providerPath } from '../../lib/request/provider-path.js'
 
 /** Whether a request gets through, path spelling and all. */

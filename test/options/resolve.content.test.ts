@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import type { AiProxyOptions } from '../../lib/api/options.js'
-import { formatNamed, formatNames } from '../../lib/formats/index.js'
+import { formatNames, getFormat } from '../../lib/formats/index.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
 import { complaint } from '../support/complaint.js'
 
@@ -12,7 +12,7 @@ const resolved = (options: Partial<AiProxyOptions>) => resolveOptions({ target, 
 
 describe('the options that need to understand what passes', () => {
   for (const name of formatNames) {
-    test(`format: ${name}`, () => assert.equal(resolved({ format: name }).format, formatNamed(name)))
+    test(`format: ${name}`, () => assert.equal(resolved({ format: name }).format, getFormat(name)))
   }
 
   test('includeUsage: false', () => assert.equal(resolved({ includeUsage: false }).includeUsage, false))

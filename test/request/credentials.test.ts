@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AiProxyError } from '../../lib/api/errors.js'
 import type { Credential } from '../../lib/api/options.js'
-import { checkedCredential, resolveCredentials } from '../../lib/request/credentials.js'
+import { checkedCredential } from '../../lib/options/credentials.js'
+import { resolveCredentials } from '../../lib/request/credentials.js'
 
 describe('resolveCredentials', () => {
   test('strings as they are, functions called, promises waited for, in order', async () => {

@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express'
 import type { AiProxyOptions } from '../../lib/api/options.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
-import { formatFor } from '../../lib/formats/index.js'
+import { detectFormat } from '../../lib/formats/index.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
 import type { RequestBody } from '../../lib/request/body.js'
 import { editedRequest } from '../../lib/request/edit.js'
@@ -34,7 +34,7 @@ export async function edited(given: string | RequestBody, options: Given = {}, l
   const exchange = new Exchange({ method, url: path, body: left } as Request, new FakeResponse() as unknown as Response)
   const config = resolveOptions({ target: 'https://provider.example', ...rest })
   const where = providerPath(path)
-  exchange.format = config.format ?? formatFor(config.prefix + where.decoded)
+  exchange.format = config.format ?? detectFormat(config.prefix + where.decoded)
   const body = typeof given === 'string' ? plain(given) : given
   const result = await editedRequest(exchange, where, body, config)
   const { content } = result.body

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { isCredentialHeader } from '../../lib/options/credential-names.js'
-import {
-  compileForwardHeaders,
-  defaultForwardHeaders,
-  forwardedHeaders,
-  heldBack,
-  isHarmlessHeader,
-} from '../../lib/request/headers.js'
+import { compileForwardHeaders, defaultForwardHeaders, isHarmlessHeader } from '../../lib/options/forward-headers.js'
+import { forwardedHeaders, heldBack } from '../../lib/request/headers.js'
 import { settled } from '../support/event-loop.js'
 
 const CREDENTIALS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'openai-organization', 'openai-project']

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { formatNamed, formatNames } from '../../lib/formats/index.js'
+import { formatNames, getFormat } from '../../lib/formats/index.js'
 import { withUsageAsked } from '../../lib/request/include-usage.js'
 
 const ASKED = '"stream_options":{"include_usage":true}'
 
-function asked(text: string, format = formatNamed('openai-chat')): [text: string, isOurs: boolean] {
+function asked(text: string, format = getFormat('openai-chat')): [text: string, isOurs: boolean] {
   const { bytes, isOurs } = withUsageAsked(Buffer.from(text), format)
   return [bytes.toString(), isOurs]
 }
@@ -40,7 +40,7 @@ describe('a request that does not ask for usage', () => {
 
   test('bytes that are no UTF-8 stay as they are', () => {
     const given = Buffer.from('{"a":"\xff\xfe"}', 'latin1')
-    const { bytes } = withUsageAsked(given, formatNamed('openai-chat'))
+    const { bytes } = withUsageAsked(given, getFormat('openai-chat'))
     assert.equal(bytes.toString('latin1'), `{${ASKED},"a":"\xff\xfe"}`)
   })
 
@@ -152,14 +152,14 @@ describe('nothing is put in', () => {
   for (const name of formatNames) {
     const asks = ['openai-chat', 'openai-completions'].includes(name)
     test(`${name}: ${asks ? 'it must be asked' : 'tells usage unasked, or not at all'}`, () => {
-      assert.equal(asked('{"stream":true}', formatNamed(name))[1], asks)
+      assert.equal(asked('{"stream":true}', getFormat(name))[1], asks)
     })
   }
 
   test('the client’s own bytes are never written to', () => {
     for (const text of ['{"a":1}', '{"stream_options":{"x":1}}']) {
       const given = Buffer.from(text)
-      withUsageAsked(given, formatNamed('openai-chat'))
+      withUsageAsked(given, getFormat('openai-chat'))
       assert.equal(given.toString(), text)
     }
   })

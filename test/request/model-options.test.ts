@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { ModelOptions } from '../../lib/api/options.js'
-import { type FormatName, formatNamed, formatNames } from '../../lib/formats/index.js'
+import { type FormatName, formatNames, getFormat } from '../../lib/formats/index.js'
 import { spliced } from '../../lib/json/splice.js'
 import { applyModelOptions } from '../../lib/request/model-options.js'
 
@@ -18,7 +18,7 @@ function applied(
 ): Json {
   const text = JSON.stringify(body)
   const json = parsed(text)
-  const edit = applyModelOptions(json, options, { format: formatNamed(format), generates, url })
+  const edit = applyModelOptions(json, options, { format: getFormat(format), generates, url })
   const result = edit ? spliced(Buffer.from(text), edit).toString() : text
   assert.equal(JSON.stringify(json), JSON.stringify(parsed(result)))
   return parsed(result)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { admitModel, compileModels } from '../../lib/request/models.js'
+import { compileModels } from '../../lib/options/models.js'
+import { admitModel } from '../../lib/request/models.js'
 import { edited, none } from './editing.js'
 
 describe('the models that may be asked for', () => {

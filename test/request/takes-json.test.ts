@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AiProxyOptions } from '../../lib/api/options.js'
-import { formatNamed } from '../../lib/formats/index.js'
+import { getFormat } from '../../lib/formats/index.js'
 import { takesJson } from '../../lib/request/takes-json.js'
 import { edited, none } from './editing.js'
 
@@ -53,7 +53,7 @@ describe('JSON is what goes to', () => {
   }
 
   test('any path where the app says the format, but for uploads', () => {
-    const format = formatNamed('openai-chat')
+    const format = getFormat('openai-chat')
     for (const path of ['/mine', ...jsonPaths]) assert.equal(takesJson(format, path), true, path)
     for (const path of uploadPaths) assert.equal(takesJson(format, path), false, path)
   })

@@ -4,9 +4,10 @@ import type { TestContext } from 'node:test'
 import type { Request, Response } from 'express'
 import type { AiProxyError } from '../../lib/api/errors.js'
 import type { AiProxyOptions } from '../../lib/api/options.js'
-import { Exchange, type ExchangeRecord } from '../../lib/exchange/exchange.js'
+import type { ExchangeRecord } from '../../lib/api/record.js'
+import { Exchange } from '../../lib/exchange/exchange.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
-import { Delivery } from '../../lib/response/delivery.js'
+import { ResponseController } from '../../lib/response/response-controller.js'
 import { settled } from '../support/event-loop.js'
 import { FakeResponse } from '../support/fake-response.js'
 import { manualTurns } from '../support/manual-turns.js'
@@ -57,7 +58,7 @@ export function rig(t: TestContext, given: Given = {}) {
   const config = resolveOptions({ target: 'https://provider.example', heartbeatMs: 0, ...options })
   const log: string[] = []
   let record: ExchangeRecord | undefined
-  const delivery = new Delivery(exchange, config, turns, {
+  const delivery = new ResponseController(exchange, config, turns, {
     onStream,
     onTurn: undefined,
     onUnflushable: () => log.push('unflushable'),

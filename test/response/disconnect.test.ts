@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, test } from 'node:test'
-import { hasDeparted, hasGoneOut, onDeparture } from '../../lib/response/disconnect.js'
+import { hasBeenSent, hasDisconnected, onDisconnect } from '../../lib/response/disconnect.js'
 import { settled } from '../support/event-loop.js'
 
 function rig({ closed = false, destroyed = false, hasConnection = true } = {}) {
@@ -10,11 +10,11 @@ function rig({ closed = false, destroyed = false, hasConnection = true } = {}) {
   const res = Object.assign(new EventEmitter(), { closed, socket: hasConnection ? socket : null })
   const ends = [{ socket } as unknown as IncomingMessage, res as unknown as ServerResponse] as const
   let gone = 0
-  const stop = onDeparture(...ends, () => gone++)
+  const stop = onDisconnect(...ends, () => gone++)
   return { socket, res, ends, stop, gone: () => gone, listeners: () => [...res.eventNames(), ...socket.eventNames()] }
 }
 
-describe('onDeparture', () => {
+describe('onDisconnect', () => {
   test('calls once, when the response closes', () => {
     const { res, gone, listeners } = rig()
     assert.equal(gone(), 0)
@@ -30,7 +30,7 @@ describe('onDeparture', () => {
   ] as const) {
     test(`calls where ${name} already, and not within`, async () => {
       const { ends, gone, listeners } = rig(left)
-      assert.equal(hasDeparted(...ends), true)
+      assert.equal(hasDisconnected(...ends), true)
       assert.equal(gone(), 0)
       await settled()
       assert.equal(gone(), 1)
@@ -52,7 +52,7 @@ describe('onDeparture', () => {
     const stops = Array.from({ length: 12 }, (_, at) => {
       const res = Object.assign(new EventEmitter(), { closed: false, socket: null })
       const ends = [{ socket }, res] as unknown as [IncomingMessage, ServerResponse]
-      return onDeparture(...ends, () => gone.push(at))
+      return onDisconnect(...ends, () => gone.push(at))
     })
     assert.equal(socket.listenerCount('close'), 1)
     stops[0]!()
@@ -85,9 +85,9 @@ describe('onDeparture', () => {
   })
 })
 
-describe('hasGoneOut', () => {
+describe('hasBeenSent', () => {
   const goneOut = (res: object, socket: object = { destroyed: false }) =>
-    hasGoneOut({ socket } as unknown as IncomingMessage, res as unknown as ServerResponse)
+    hasBeenSent({ socket } as unknown as IncomingMessage, res as unknown as ServerResponse)
 
   test('a response that was ended, on a connection that stands', () => {
     assert.equal(goneOut({ writableEnded: true, writableFinished: true }), true)

@@ -13,10 +13,10 @@ function rig(drainTimeoutMs = 100) {
   const timers = new ManualTimers()
   const log: string[] = []
   const downstream = new Downstream(res.asServerResponse, new Deadlines(timers), drainTimeoutMs, {
-    onBlock: () => log.push('block'),
+    onBackpressure: () => log.push('block'),
     onDrain: () => log.push('drain'),
     onCrash: (error) => log.push(`crash: ${error}`),
-    onSlow: () => log.push(`slow@${timers.time}`),
+    onDrainTimeout: () => log.push(`slow@${timers.time}`),
     onUnflushable: () => log.push('unflushable'),
   })
   return { res, timers, log, downstream }

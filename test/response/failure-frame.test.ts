@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { EventStreamCodec } from '@smithy/eventstream-codec'
 import { AiProxyError } from '../../lib/api/errors.js'
-import { type FormatName, formatNamed, formatNames } from '../../lib/formats/index.js'
+import { type FormatName, formatNames, getFormat } from '../../lib/formats/index.js'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
 import { jsonArray, sse } from '../../lib/framing/index.js'
 import { ndjson } from '../../lib/framing/ndjson.js'
@@ -10,13 +10,13 @@ import { failureFrame } from '../../lib/response/failure-frame.js'
 
 const failure = new AiProxyError('idle_timeout', 'The provider fell silent:\n "é"')
 
-const bodyIn = (format: FormatName) => formatNamed(format).errorBody(failure)
+const bodyIn = (format: FormatName) => getFormat(format).errorBody(failure)
 
 describe('a failure within a stream is said', () => {
   for (const name of formatNames) {
     test(`in an event that ${name} has for it`, () => {
-      const frame = failureFrame(sse, formatNamed(name), bodyIn(name))!
-      assert.equal(frame.toString(), formatNamed(name).errorEvent(bodyIn(name)))
+      const frame = failureFrame(sse, getFormat(name), bodyIn(name))!
+      assert.equal(frame.toString(), getFormat(name).errorEvent(bodyIn(name)))
       const { error, type } = JSON.parse(sse.read(frame)!.data)
       // The responses API's has more beside it, for readers of typed events.
       if (name === 'openai-responses') assert.deepEqual([{ error }, type], [bodyIn(name), 'response.failed'])
@@ -25,23 +25,23 @@ describe('a failure within a stream is said', () => {
 
     test(`in one whole frame of every framing that has one, and ${name} finds the error in it`, () => {
       for (const framing of [sse, ndjson, awsEventStream]) {
-        const frame = failureFrame(framing, formatNamed(name), bodyIn(name))!
+        const frame = failureFrame(framing, getFormat(name), bodyIn(name))!
         const framer = framing.createFramer(Number.POSITIVE_INFINITY)
         assert.deepEqual(framer.push([frame]), frame)
         assert.deepEqual([framer.ends, framer.end()], [[frame.length], undefined])
         const { data } = framing.read(frame)!
-        assert.equal(formatNamed(name).isErrorBody(JSON.parse(data)), true)
+        assert.equal(getFormat(name).isErrorBody(JSON.parse(data)), true)
       }
     })
   }
 
   test('on a line of NDJSON', () => {
-    const frame = failureFrame(ndjson, formatNamed('ollama-chat'), bodyIn('ollama-chat'))!
+    const frame = failureFrame(ndjson, getFormat('ollama-chat'), bodyIn('ollama-chat'))!
     assert.equal(frame.toString(), `${JSON.stringify({ error: failure.message, code: 'idle_timeout' })}\n`)
   })
 
   test('in an exception of an AWS event stream, as AWS’s own codec reads it', () => {
-    const frame = failureFrame(awsEventStream, formatNamed('bedrock-converse'), bodyIn('bedrock-converse'))!
+    const frame = failureFrame(awsEventStream, getFormat('bedrock-converse'), bodyIn('bedrock-converse'))!
     const codec = new EventStreamCodec(
       (bytes) => Buffer.from(bytes as Uint8Array).toString(),
       (text) => Buffer.from(text),
@@ -54,5 +54,5 @@ describe('a failure within a stream is said', () => {
 })
 
 test('an array has nothing to say it in: its connection must be cut', () => {
-  assert.equal(failureFrame(jsonArray, formatNamed('gemini'), bodyIn('gemini')), undefined)
+  assert.equal(failureFrame(jsonArray, getFormat('gemini'), bodyIn('gemini')), undefined)
 })

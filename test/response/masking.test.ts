@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { Metering } from '../../lib/exchange/metering.js'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
 import { type Framing, ndjson, sse } from '../../lib/framing/index.js'
 import { MaskingFramer, MaskingMeter } from '../../lib/response/masking.js'
-import type { Metering } from '../../lib/response/metering-for.js'
 import { Secrets } from '../../lib/util/secrets.js'
 import { piecesOf } from '../support/bytes.js'
 

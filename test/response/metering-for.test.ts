@@ -5,7 +5,7 @@ import type { AiProxyOptions } from '../../lib/api/options.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
 import { type Framing, sse } from '../../lib/framing/index.js'
 import { ndjson } from '../../lib/framing/ndjson.js'
-import { PlainAnswer } from '../../lib/metering/answer.js'
+import { JsonResponseMeter } from '../../lib/metering/json-response-meter.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
 import { meteringFor } from '../../lib/response/metering-for.js'
 import { chunk, DONE, event, usageEvent } from '../metering/passing.js'
@@ -65,7 +65,9 @@ describe('what meters an answer', () => {
   })
 
   test('a JSON answer: it is read at its end', () => {
-    assert.ok(meteringFor(exchangeOf(), undefined, true, configOf({ onEvent: () => null })) instanceof PlainAnswer)
+    assert.ok(
+      meteringFor(exchangeOf(), undefined, true, configOf({ onEvent: () => null })) instanceof JsonResponseMeter,
+    )
   })
 
   test('any other body: nothing', () => {

@@ -1,8 +1,8 @@
 import { Readable } from 'node:stream'
 import { Deadlines } from '../../lib/exchange/deadlines.js'
+import type { Metering } from '../../lib/exchange/metering.js'
 import { type Framer, framingFor, NoFramer } from '../../lib/framing/index.js'
 import { Downstream } from '../../lib/response/downstream.js'
-import type { Metering } from '../../lib/response/metering-for.js'
 import { Pump } from '../../lib/response/pump.js'
 import type { TurnScheduler } from '../../lib/scheduling/turns.js'
 import { settled } from '../support/event-loop.js'
@@ -81,13 +81,13 @@ export function rig(given: Given = {}) {
   let bytes = 0
   let turnsTaken = 0
   const sink = new Downstream(res.asServerResponse, new Deadlines(new ManualTimers()), 1000, {
-    onBlock: () => log.push('block'),
+    onBackpressure: () => log.push('block'),
     onDrain: () => {
       log.push('drain')
       pump.wake()
     },
     onCrash: () => log.push('heartbeat crash'),
-    onSlow: () => log.push('slow'),
+    onDrainTimeout: () => log.push('slow'),
     onUnflushable: () => log.push('unflushable'),
   })
   const pump: Pump = new Pump(source, framer, given.metering, sink, turns, maxBytes, {
@@ -99,7 +99,7 @@ export function rig(given: Given = {}) {
     onCut: (why) => log.push(`cut: ${why}`),
     isCut: () => false,
     onEnd: () => log.push('end'),
-    onBroken: (error) => log.push(`broken: ${error.message}`),
+    onAborted: (error) => log.push(`broken: ${error.message}`),
     onTooManyBytes: () => log.push('too many bytes'),
     onTooLargeEvent: () => log.push('too large event'),
     onTurn: () => void turnsTaken++,

@@ -97,11 +97,11 @@ describe('turns', () => {
   test('are taken at once where nobody waits, until the budget of the round is used', () => {
     const { clock, turns } = manualTurns(3)
     const order: string[] = []
-    const now = (name: string, ms: number, setsOffMs?: number) =>
+    const now = (name: string, ms: number, extraCostMs?: number) =>
       turns.takeOrEnqueue(
         Object.assign(
           taking(clock, ms, () => order.push(name)),
-          setsOffMs && { setsOffMs },
+          extraCostMs && { extraCostMs },
         ),
       )
     now('a', 1)
@@ -258,7 +258,7 @@ describe('streams that burst', () => {
   })
 
   /** How many turns of a quarter of a millisecond each round gives, if everybody else needs so long before it. */
-  function turnsPerRound(othersMs: readonly number[], setsOffMs = 0): number[] {
+  function turnsPerRound(othersMs: readonly number[], extraCostMs = 0): number[] {
     const { clock, turns } = manualTurns(0.25)
     let taken = 0
     const stream = Object.assign(
@@ -266,7 +266,7 @@ describe('streams that burst', () => {
         taken++
         turns.enqueue(stream)
       }),
-      { setsOffMs },
+      { extraCostMs },
     )
     turns.enqueue(stream)
     return othersMs.map((ms) => {

@@ -1,5 +1,5 @@
 /** What a prefix of an event stream holds, found the slow and obvious way. */
-export interface Reading {
+export interface ParsedMessage {
   /** Where the last blank line ends: all before it is whole, nothing behind it is. */
   readonly boundary: number
   /** The blocks before it that are events, line ends and all, without those of comments alone and without blank lines. */
@@ -13,7 +13,7 @@ export interface Reading {
 }
 
 /** Reads an event stream from its beginning: WHATWG HTML, 9.2.5, as a regular expression and a loop. */
-export function readSlowly(bytes: Buffer): Reading {
+export function readSlowly(bytes: Buffer): ParsedMessage {
   const text = bytes.toString('latin1')
   const events: string[] = []
   const sizes: number[] = []

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { remembering } from '../../lib/util/memoize.js'
+import { memoize } from '../../lib/util/memoize.js'
 
 /** A function that says how often it was called for what. */
 function counting<T>(compute: (text: string) => T) {
   const calls: string[] = []
-  const remembered = remembering((text) => {
+  const remembered = memoize((text) => {
     calls.push(text)
     return compute(text)
   })

@@ -1,0 +1,85 @@
+import { isJsonSpace, skipJsonSpace } from '../json/space.js'
+import type { Framer } from './framer.js'
+import { PendingBytes } from './pending-bytes.js'
+import { SSE_HEARTBEAT } from './sse.js'
+
+/**
+ * A longer body is put into no event: it would have to be read and written at once, and it is an error or a page as a rule.
+ */
+export const MOST_ENCLOSED_BYTES = 1024 * 1024
+
+/**
+ * Puts a body that is no event stream into one event, for a client whose response was opened as an event stream before
+ * the provider said what it would be.
+ */
+export class WholeBodyAsEvent implements Framer {
+  readonly carriesMessages = true
+  readonly heartbeat = SSE_HEARTBEAT
+  events = 0
+  tooLarge = false
+  ends: readonly number[] = []
+  readonly #maxBytes: number
+  readonly #toEvent: (body: Buffer) => Buffer | string
+  readonly #held = new PendingBytes()
+
+  /**
+   * @param maxBytes the longest body that is put into an event, if that is less than 1 MiB
+   * @param toEvent writes the event
+   */
+  constructor(maxBytes: number, toEvent: (body: Buffer) => Buffer | string) {
+    this.#maxBytes = Math.min(maxBytes, MOST_ENCLOSED_BYTES)
+    this.#toEvent = toEvent
+  }
+
+  push(chunks: readonly Buffer[]): undefined {
+    if (this.tooLarge) return undefined
+    for (const chunk of chunks) this.#held.hold(chunk)
+    if (this.#held.bytes > this.#maxBytes) this.tooLarge = true
+    return undefined
+  }
+
+  last(): undefined {
+    return undefined
+  }
+
+  refuse(): void {
+    this.events = 0
+    this.ends = []
+  }
+
+  end(): Buffer {
+    this.events = 1
+    const event = this.#toEvent(Buffer.concat(this.#held.take()))
+    const bytes = typeof event === 'string' ? Buffer.from(event) : event
+    this.ends = [bytes.length]
+    return bytes
+  }
+}
+
+const DATA = Buffer.from('data: ')
+const LF = 10
+const CR = 13
+
+/** A body as the data of an event, whatever lines it has. A text of megabytes has many: it is written byte by byte. */
+export function asDataEvent(body: Buffer): Buffer {
+  let from = skipJsonSpace(body, 0)
+  let to = body.length
+  while (to > from && isJsonSpace(body[to - 1])) to--
+  let lines = 1
+  for (let at = from; at < to; at++) if (body[at] === LF || body[at] === CR) lines++
+  const event = Buffer.allocUnsafe(to - from + lines * (DATA.length + 1) + 1)
+  let end = DATA.copy(event)
+  for (; from < to; from++) {
+    const byte = body[from]!
+    if (byte !== LF && byte !== CR) {
+      event[end++] = byte
+      continue
+    }
+    if (byte === CR && body[from + 1] === LF) from++
+    event[end++] = LF
+    for (let at = 0; at < DATA.length; at++) event[end++] = DATA[at]!
+  }
+  event[end++] = LF
+  event[end++] = LF
+  return event.subarray(0, end)
+}

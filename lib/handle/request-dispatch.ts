@@ -1,0 +1,188 @@
+import type { IncomingMessage } from 'node:http'
+import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
+import type { Exchange } from '../exchange/exchange.js'
+import { isInMemory } from '../request/body-bytes.js'
+import type { UpstreamRequest } from '../request/upstream-request.js'
+import { namesUsageRequest } from '../request/usage-refusals.js'
+import { hasDisconnected } from '../response/disconnect.js'
+import type { ResponseController } from '../response/response-controller.js'
+import type { TurnTaker } from '../scheduling/turns.js'
+import { Attempt, type AttemptEvents } from '../upstream/attempt.js'
+import { debug } from '../util/debug.js'
+import type { ProxyContext } from './context.js'
+import { peek } from './peek.js'
+
+/** How servers refuse a field that they do not know, and how much of what they say of it is looked at. */
+const REFUSALS = [400, 422]
+const PEEKED_BYTES = 64 * 1024
+
+/** A request on its way to the provider, from its turn until the provider's answer is there. */
+export class RequestDispatch implements TurnTaker, AttemptEvents {
+  /** About what http-proxy-middleware and Node take to send a request, most of it in promises behind the turn. */
+  readonly extraCostMs = 0.1
+
+  /** Until the provider answers: then nothing is sent again, and the body can go. */
+  #request: UpstreamRequest | undefined
+  #unasked: UpstreamRequest | undefined
+  /** The provider refused the question for usage, and is asked again without it. */
+  #isAskedAgain = false
+  readonly #exchange: Exchange
+  readonly #delivery: ResponseController
+  readonly #house: ProxyContext
+  /** A pooled connection may turn out to be dead, and the provider hardly saw that request: it is sent once more. */
+  #retriesLeft = 1
+  /** A pooled connection was dead, and others may be as well. */
+  #needsNew = false
+  /** The body has gone out, as far as that can be told. */
+  #isSent = false
+  #current: Attempt | undefined
+
+  /** @param unasked the same request without the question for usage, if that is ours */
+  constructor(
+    request: UpstreamRequest,
+    exchange: Exchange,
+    delivery: ResponseController,
+    house: ProxyContext,
+    unasked?: UpstreamRequest,
+  ) {
+    this.#request = request
+    this.#unasked = unasked
+    this.#exchange = exchange
+    this.#delivery = delivery
+    this.#house = house
+  }
+
+  takeTurn(): void {
+    const { req, res, isSettled } = this.#exchange
+    // A client that left meanwhile waits for a turn as well, behind this one.
+    if (isSettled || hasDisconnected(req, res)) return this.#letGo()
+    try {
+      if (this.#request) this.#attempt(this.#request)
+    } catch (error) {
+      this.#delivery.fail(toFailure(error))
+    }
+  }
+
+  turnTook(): void {}
+
+  /** Stops, in any phase, and lets go of the body. */
+  end(): void {
+    this.#current?.end()
+    this.#letGo()
+  }
+
+  #letGo(): void {
+    this.#request = this.#unasked = undefined
+    this.#exchange.held?.release()
+  }
+
+  onConnect(): void {
+    debug.upstream('%s connected', this.#exchange.id)
+    if (this.#exchange.phase === 'connecting') this.#exchange.phase = 'waiting'
+  }
+
+  onResponse(response: IncomingMessage): void {
+    const { statusCode = 0 } = response
+    const unasked = this.#unasked
+    this.#unasked = undefined
+    if (unasked && REFUSALS.includes(statusCode)) {
+      return peek(response, PEEKED_BYTES, (start) => {
+        // A client that has left is not asked for again.
+        if (start && namesUsageRequest(start) && !this.#exchange.isSettled) this.#askAgain(unasked)
+        else this.#begin(response, start !== undefined)
+      })
+    }
+    if (this.#isAskedAgain && statusCode < 400) this.#house.usageRefusals.note(this.#exchange)
+    this.#begin(response)
+  }
+
+  /** Nothing of the refusal has gone to the client, and the body is still there. */
+  #askAgain(unasked: UpstreamRequest): void {
+    const exchange = this.#exchange
+    debug.upstream('%s asks again, without stream_options', exchange.id)
+    this.#current?.end()
+    exchange.hidesUsage = false
+    this.#request = unasked
+    this.#isAskedAgain = true
+    this.takeTurn()
+  }
+
+  #begin(response: IncomingMessage, isThere = true): void {
+    this.#request = undefined
+    if (this.#isSent) this.#exchange.held?.release()
+    if (!isThere) {
+      if (this.#exchange.isSettled) return
+      return this.#delivery.fail(new AiProxyError('upstream_reset', 'The provider broke off its answer'))
+    }
+    try {
+      this.#delivery.begin(response)
+    } catch (error) {
+      this.#delivery.fail(toFailure(error))
+    }
+  }
+
+  onError(cause: Error, failed: Attempt): void {
+    failed.end()
+    debug.upstream('%s %s', this.#exchange.id, cause.message)
+    const request = this.#request
+    const isReplayable = request?.body === undefined || isInMemory(request.body)
+    if (request && failed.isStale(cause) && isReplayable && this.#retriesLeft > 0) {
+      this.#retriesLeft--
+      this.#needsNew = true
+      this.#house.upstream.closeIdle()
+      return this.#attempt(request)
+    }
+    // Nothing was sent, and the pool has one connection less. The event loop goes round between them.
+    if (failed.metPooled) return void setImmediate(() => this.takeTurn())
+    this.#request = undefined
+    this.#delivery.fail(
+      failed.connected
+        ? new AiProxyError('upstream_reset', 'The provider broke off before it answered', { cause })
+        : new AiProxyError('upstream_unreachable', `The provider cannot be reached${reasonOf(cause)}`, { cause }),
+    )
+  }
+
+  onRequestChunk(chunk: Buffer): void {
+    const { limits } = this.#house.config
+    this.#exchange.requestBytes += chunk.length
+    this.#exchange.deadlines.touch('upload')
+    if (this.#exchange.requestBytes > limits.maxRequestBytes) {
+      this.#delivery.fail(limitFailure('request_too_large', limits))
+    }
+  }
+
+  onRequestSent(): void {
+    this.#isSent = true
+    // Until the provider answers, the body may have to be sent again.
+    if (!this.#request) this.#exchange.held?.release()
+  }
+
+  #attempt(request: UpstreamRequest): void {
+    this.#exchange.phase = 'connecting'
+    this.#isSent = false
+    const { upstream } = this.#house
+    const attempt = new Attempt(request, this, upstream, this.#needsNew)
+    this.#current = attempt
+    this.#delivery.upstream = this
+    this.#awaitUpload(request)
+    attempt.start(upstream.handle)
+  }
+
+  /** A body that passes unbuffered must go on: where the provider does not read it, nobody sees the client leave. */
+  #awaitUpload({ body }: UpstreamRequest): void {
+    if (!body || isInMemory(body)) return
+    const { limits } = this.#house.config
+    const { deadlines } = this.#exchange
+    deadlines.start('upload', limits.uploadIdleTimeoutMs, () => {
+      // The client is at fault where it is read and sends nothing.
+      const status = body.isPaused() ? undefined : 408
+      this.#delivery.fail(limitFailure('upload_timeout', limits, status))
+    })
+    body.once('end', () => deadlines.stop('upload'))
+  }
+}
+
+/** Why there is no connection, by the name that the system or TLS has for it: `ENOTFOUND`, `CERT_HAS_EXPIRED`. */
+function reasonOf({ code }: NodeJS.ErrnoException): string {
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? `: ${code}` : ''
+}

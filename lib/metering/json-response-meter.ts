@@ -1,0 +1,91 @@
+import type { Metering } from '../exchange/metering.js'
+import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
+import { anyErrorIn, type Format } from '../formats/index.js'
+import { isObject, isUnfinishedJson, parsedJson } from '../json/json.js'
+import { type EstimateTokens, tokensByApp } from '../options/estimate-tokens.js'
+import { JsonDigest } from './digest.js'
+import { RunningEstimate } from './estimate.js'
+import { isDearToParse } from './parse-cost.js'
+
+/**
+ * Of larger answers (embeddings by the thousand, pictures) only a digest is parsed. Each chunk is looked through in its own
+ * turn, so that megabytes neither pile up nor hold the event loop at the end.
+ */
+const PARSED_WHOLE_BYTES = 256 * 1024
+
+/** Behind so many bytes a digest is made as they come: it is not known yet whether the answer may be parsed. */
+const DIGESTED_FROM_BYTES = 16 * 1024
+
+/** A JSON answer that is no stream: it passes as it is, and is read when it is whole. */
+export class JsonResponseMeter implements Metering {
+  readonly #format: Format
+  readonly #findings: UsageAccumulator
+  readonly #estimateTokens: EstimateTokens | undefined
+  #bytes = 0
+  /** What has come of an answer that is not large yet. */
+  #chunks: Buffer[] = []
+  #large: JsonDigest | undefined
+
+  constructor(format: Format, findings: UsageAccumulator, estimateTokens?: EstimateTokens) {
+    this.#format = format
+    this.#findings = findings
+    this.#estimateTokens = estimateTokens
+  }
+
+  pass(bytes: Buffer): Buffer {
+    this.#bytes += bytes.length
+    if (this.#bytes > DIGESTED_FROM_BYTES) {
+      this.#large ??= this.#digest()
+      this.#large.push(bytes)
+    }
+    if (this.#bytes <= PARSED_WHOLE_BYTES) {
+      this.#chunks.push(bytes)
+    } else {
+      this.#chunks = []
+      // Now, and not at the end.
+      void this.#large?.value
+    }
+    return bytes
+  }
+
+  finish(now: number): void {
+    const answer = this.#answer()
+    this.#large = undefined
+    this.#chunks = []
+    const error = anyErrorIn(answer)
+    if (!isObject(answer)) {
+      if (error !== undefined) this.#findings.note({ error }, now)
+      return
+    }
+    // It has come all at once: there is no first token.
+    const { text, callsTool, ...reading } = this.#format.readAnswer(answer)
+    this.#findings.note(error === undefined ? reading : { error, ...reading }, now)
+    if (text && this.#findings.usage?.outputTokens === undefined) this.#findings.estimatedTokens = this.#estimated(text)
+  }
+
+  /** Tokens of the text of an answer that does not tell them. */
+  #estimated(text: string): number {
+    const estimate = new RunningEstimate()
+    estimate.add(text, tokensByApp(this.#estimateTokens, text, this.#findings.model))
+    return estimate.tokens
+  }
+
+  #digest(): JsonDigest {
+    const digest = new JsonDigest(this.#format.answerFields)
+    for (const chunk of this.#chunks) digest.push(chunk)
+    return digest
+  }
+
+  #answer(): unknown {
+    const isLarge = this.#bytes > PARSED_WHOLE_BYTES
+    const bytes = isLarge || this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks)
+    if (this.#large && (!bytes || isDearToParse(bytes))) {
+      if (this.#large.isUnfinished) this.#findings.isCut = true
+      return this.#large.value
+    }
+    if (!bytes) return undefined
+    const answer = parsedJson(bytes.toString())
+    if (answer === undefined && isUnfinishedJson(bytes)) this.#findings.isCut = true
+    return answer
+  }
+}

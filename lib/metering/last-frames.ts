@@ -1,0 +1,68 @@
+/** A stream says in its last frames why it ended. */
+const KEPT_FRAMES = 4
+
+/** So much is kept of them; but for the last one, however large it is. */
+const KEPT_BYTES = 256 * 1024
+
+const LF = 10
+const CR = 13
+const COLON = 58
+
+/** The last frames of a stream that say something. */
+export class LastFrames {
+  readonly #frames: Buffer[] = []
+  #bytes = 0
+
+  /** @param first the index of the first frame that is kept */
+  keep(frames: Buffer, ends: readonly number[], first = 0): void {
+    if (ends.length === 1 && first === 0) {
+      if (!isSilent(frames, 0, frames.length)) this.#push(frames)
+      return
+    }
+    let from = ends.length
+    for (let speaking = 0; from > first && speaking < KEPT_FRAMES; from--) {
+      if (!isSilent(frames, ends[from - 2] ?? 0, ends[from - 1]!)) speaking++
+    }
+    for (let at = from; at < ends.length; at++) {
+      const start = ends[at - 1] ?? 0
+      const end = ends[at]!
+      // A copy, which does not keep alive the much larger buffer around it.
+      if (!isSilent(frames, start, end)) this.#push(Buffer.from(frames.subarray(start, end)))
+    }
+  }
+
+  /** They are handed out once. */
+  frames(): Buffer[] {
+    this.#bytes = 0
+    return this.#frames.splice(0)
+  }
+
+  #push(frame: Buffer): void {
+    this.#frames.push(frame)
+    this.#bytes += frame.length
+    while (this.#frames.length > KEPT_FRAMES || (this.#bytes > KEPT_BYTES && this.#frames.length > 1)) {
+      this.#bytes -= this.#frames.shift()!.length
+    }
+  }
+}
+
+/** Whether a frame is but comments of server-sent events and blank lines. */
+function isSilent(frames: Buffer, start: number, end: number): boolean {
+  let at = start
+  while (at < end) {
+    const first = frames[at]
+    if (first === COLON) {
+      const lineEnd = endOfLine(frames, at, end)
+      if (lineEnd === end) return false
+      at = lineEnd
+    } else if (first !== LF && first !== CR) return false
+    at++
+  }
+  return true
+}
+
+function endOfLine(frames: Buffer, start: number, end: number): number {
+  let at = start
+  while (at < end && frames[at] !== LF && frames[at] !== CR) at++
+  return at
+}

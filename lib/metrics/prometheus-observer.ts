@@ -1,0 +1,130 @@
+import type { Metric, OpenMetricsContentType, PrometheusContentType, Registry } from 'prom-client'
+import type { Observer } from '../api/observer.js'
+import type { ExchangeRecord } from '../api/record.js'
+import type { AiProxyStats } from '../api/stats.js'
+import { checkOptions, refuse } from './check-options.js'
+import { EventLoopDelay } from './event-loop-delay.js'
+import { isCount, seconds } from './figures.js'
+import { type ModelNameOptions, ModelNames } from './model-names.js'
+import { createMetrics } from './prometheus-metrics.js'
+import { uniformUsage } from './uniform-usage.js'
+
+export type { ModelNameOptions } from './model-names.js'
+
+/**
+ * Options of {@link prometheusObserver}. Of further models than `models` and `maxModels` allow, the label is `other`.
+ *
+ * @category express-ai-proxy/prometheus
+ */
+export interface PrometheusObserverOptions extends ModelNameOptions {
+  /** The prom-client registry that the metrics go to: `register` of prom-client, or one of your own. */
+  register: Registry<PrometheusContentType> | Registry<OpenMetricsContentType>
+  /** What the metrics' names begin with. Default `ai_proxy_`. */
+  prefix?: string
+}
+
+/**
+ * An observer that keeps Prometheus metrics.
+ *
+ * @category express-ai-proxy/prometheus
+ */
+export interface PrometheusObserver extends Observer {
+  /**
+   * Stops measuring the event loop, and takes the metrics out of the registry, so that another observer may be made on
+   * it. Not needed for a process to end.
+   */
+  close(): void
+}
+
+const CALLER = 'prometheusObserver'
+
+const tokenKinds = [
+  ['input', 'inputTokens'],
+  ['output', 'outputTokens'],
+  ['cached_input', 'cachedInputTokens'],
+  ['cache_write', 'cacheWriteTokens'],
+  ['reasoning', 'reasoningTokens'],
+] as const
+
+/**
+ * Keeps Prometheus metrics of the middlewares that it is given to, with the option `observers`. One observer serves any
+ * number of them: what it counts is their sum. It starts to measure the delay of the event loop at once.
+ *
+ * The label `model` is the name that the request has, `none` where it has none, and `other` where the name has no label
+ * value of its own (see `models` and `maxModels`): so are rejected requests for models that no request ever got.
+ *
+ * @throws TypeError where an option is wrong
+ * @throws Error where the registry has metrics of these names: those of another observer, most likely
+ * @category express-ai-proxy/prometheus
+ */
+export function prometheusObserver(options: PrometheusObserverOptions): PrometheusObserver {
+  checkOptions(CALLER, options, ['register', 'prefix', 'models', 'maxModels'])
+  const { register, prefix = 'ai_proxy_' } = options
+  if (typeof register?.registerMetric !== 'function') refuse(CALLER, 'register', register, 'a registry of prom-client')
+  if (typeof prefix !== 'string' || !/^([a-z_:][\w:]*)?$/i.test(prefix)) {
+    refuse(CALLER, 'prefix', prefix, 'letters, digits, _ and :, no digit at the start')
+  }
+  const models = new ModelNames(options, 'other')
+  const proxies = new Set<{ stats(): AiProxyStats }>()
+  const delay = new EventLoopDelay()
+  const metrics = createMetrics(prefix, {
+    stats: () => [...proxies].map((proxy) => proxy.stats()),
+    takeDelays: () => delay.take(),
+  })
+  const withdraw = enter(register, Object.values(metrics))
+  delay.start()
+
+  return {
+    onProxy: (proxy) => void proxies.add(proxy),
+    onTurn: (ms) => metrics.turns.observe(seconds(ms)),
+    onFinish: (record) => count(record, models.of(record) ?? 'none', metrics),
+    close() {
+      delay.close()
+      withdraw()
+    },
+  }
+}
+
+/** Counts an exchange that has ended. */
+function count(record: ExchangeRecord, model: string, metrics: ReturnType<typeof createMetrics>): void {
+  const { format, outcome, limit, providerStatus, firstByteMs, firstTokenMs, outputTokensPerSecond } = record
+  const usage = uniformUsage(record)
+  const labels = { format, model }
+  const status = String(providerStatus ?? record.status ?? 'none')
+  metrics.exchanges.inc({ ...labels, outcome, status })
+  metrics.duration.observe({ ...labels, outcome }, seconds(record.durationMs))
+  if (firstByteMs !== undefined) metrics.firstByte.observe(labels, seconds(firstByteMs))
+  if (firstTokenMs !== undefined) metrics.firstToken.observe(labels, seconds(firstTokenMs))
+  if (isCount(outputTokensPerSecond)) metrics.outputRate.observe(labels, outputTokensPerSecond)
+  metrics.requestBytes.inc(record.requestBytes)
+  metrics.upstreamBytes.inc(record.upstreamBytes)
+  metrics.downstreamBytes.inc(record.downstreamBytes)
+  if (limit !== undefined) metrics.limitHits.inc({ limit })
+  for (const [kind, key] of tokenKinds) {
+    const tokens = usage?.[key]
+    if (isCount(tokens)) metrics.tokens.inc({ ...labels, kind, estimated: String(usage?.estimated) }, tokens)
+  }
+}
+
+/**
+ * Enters metrics into a registry, all or none.
+ *
+ * @returns what takes them out again
+ * @throws Error where one of the names is taken
+ */
+function enter(register: PrometheusObserverOptions['register'], metrics: readonly object[]): () => void {
+  // By its name as it is now: prom-client changes it when an OpenMetrics registry is scraped.
+  const entries = metrics.map((metric) => [(metric as { name: string }).name, metric as Metric] as const)
+  const taken = entries.find(([name]) => register.getSingleMetric(name) !== undefined)?.[0]
+  if (taken !== undefined) {
+    throw new Error(
+      `${CALLER}: the registry has a metric ${taken} already. Give one observer to all middlewares, or set \`prefix\``,
+    )
+  }
+  for (const [, metric] of entries) register.registerMetric(metric)
+  return () => {
+    for (const [name, metric] of entries) {
+      if (register.getSingleMetric(name) === metric) register.removeSingleMetric(name)
+    }
+  }
+}

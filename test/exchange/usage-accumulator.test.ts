@@ -1,0 +1,365 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { UsageAccumulator } from '../../lib/exchange/usage-accumulator.js'
+import type { ParsedMessage } from '../../lib/formats/index.js'
+
+/** What these messages have told, one behind another, the first at the time 0. */
+function told(...readings: ParsedMessage[]): UsageAccumulator {
+  const findings = new UsageAccumulator()
+  readings.forEach((reading, at) => void findings.note(reading, at))
+  return findings
+}
+
+describe('what messages tell is merged', () => {
+  test('nothing is known before', () => {
+    assert.deepEqual(
+      { ...new UsageAccumulator() },
+      {
+        model: undefined,
+        responseId: undefined,
+        finishReason: undefined,
+        usage: undefined,
+        billed: undefined,
+        error: undefined,
+        isLast: false,
+        isRecognised: false,
+        sequenceNumber: undefined,
+        isCut: false,
+        hasMessages: false,
+        strayText: undefined,
+        contentAt: undefined,
+        endedAt: undefined,
+        estimatedTokens: 0,
+        firstTokenAt: undefined,
+      },
+    )
+  })
+
+  test('a message that tells nothing changes nothing', () => {
+    const findings = told({ model: 'm', responseId: 'r', finishReason: 'stop', error: 'e', isLast: true, text: 'a' })
+    const before = { ...findings }
+    findings.note({}, 9)
+    findings.note({ model: '', responseId: undefined, finishReason: '', isLast: false, text: '' } as ParsedMessage, 9)
+    assert.deepEqual({ ...findings }, before)
+  })
+
+  test('the model, the finish reason and the error are those told last, the id the one told first', () => {
+    const first = { model: 'router', finishReason: 'length', error: 'first', responseId: 'r1' }
+    const findings = told(first, { model: 'gpt-5', finishReason: 'stop', error: 'second', responseId: 'r2' })
+    const { model, finishReason, error, responseId } = findings
+    assert.deepEqual([model, finishReason, error, responseId], ['gpt-5', 'stop', 'second', 'r1'])
+  })
+
+  test('figures come in parts; neither 0 nor silence wipes one', () => {
+    const findings = told(
+      { usage: { inputTokens: 10, outputTokens: 1, cachedInputTokens: 4 } },
+      { usage: { outputTokens: 25 } },
+      { usage: { inputTokens: 0, outputTokens: 30, cachedInputTokens: 0 } },
+    )
+    assert.deepEqual(findings.usage, { inputTokens: 10, outputTokens: 30, cachedInputTokens: 4 })
+  })
+
+  test('once last, always last', () => assert.equal(told({ isLast: true }, { isLast: false }).isLast, true))
+
+  test('the first token is that of the first message with text, and not that of the first message', () => {
+    const findings = told({ model: 'm' }, { text: '' }, { text: 'a' }, { text: 'b' })
+    assert.equal(findings.firstTokenAt, 2)
+  })
+
+  test('a first token at the time 0 stays the first', () => {
+    assert.equal(told({ text: 'a' }, { text: 'b' }).firstTokenAt, 0)
+  })
+})
+
+/** The same, where text has passed between. */
+function toldBehind(estimated: number, ...readings: ParsedMessage[]): UsageAccumulator {
+  const findings = new UsageAccumulator()
+  findings.estimatedTokens = estimated
+  readings.forEach((reading, at) => void findings.note(reading, at))
+  return findings
+}
+
+test('a figure that replaces does so even by 0', () => {
+  const findings = told(
+    { usage: { inputTokens: 181, outputTokens: 1, cachedInputTokens: 9 } },
+    { usage: { outputTokens: 0, cachedInputTokens: 0 }, replacesUsage: true },
+  )
+  assert.deepEqual(findings.usage, { inputTokens: 181, outputTokens: 0, cachedInputTokens: 0 })
+})
+
+test('an output of 0 replaces nothing once text has passed', () => {
+  const findings = told({ usage: { outputTokens: 17 } })
+  findings.estimatedTokens = 12
+  findings.note({ usage: { inputTokens: 0, outputTokens: 0 }, replacesUsage: true }, 1)
+  assert.deepEqual(findings.usage, { inputTokens: 0, outputTokens: 17 })
+})
+
+test('a call of a tool is a first token, even without arguments', () => {
+  assert.equal(told({ model: 'm' }, { callsTool: true }, { text: 'a' }).firstTokenAt, 1)
+  assert.equal(told({ whole: { id: 'call_1', text: '{}' } }).firstTokenAt, 0)
+})
+
+describe('output tokens so far', () => {
+  for (const [name, usage, estimated, expected] of [
+    ['nothing told, nothing estimated', undefined, 0, 0],
+    ['estimated only, rounded', undefined, 12.6, 13],
+    ['told only', { outputTokens: 7 }, 0, 7],
+    ['told before any text, and less than that since', { outputTokens: 20 }, 12.6, 20],
+    ['told before any text, and more than that since', { outputTokens: 1 }, 12.6, 13],
+    ['told of the input alone', { inputTokens: 5 }, 2, 2],
+  ] as const) {
+    test(name, () => {
+      const findings = told(usage ? { usage } : {})
+      findings.estimatedTokens = estimated
+      assert.equal(findings.outputTokens, expected)
+    })
+  }
+})
+
+test('what is estimated since a figure comes on top of it, once text had passed before', () => {
+  const findings = toldBehind(8, { usage: { outputTokens: 20 } })
+  findings.estimatedTokens = 20.6
+  assert.equal(findings.outputTokens, 33)
+})
+
+describe('generated tokens so far', () => {
+  const beside = { inputTokens: 10, outputTokens: 20, reasoningTokens: 300, totalTokens: 330 }
+  for (const [name, usage, estimatedTokens, expected] of [
+    ['where nothing is told', undefined, 7, 7],
+    ['with reasoning that the output leaves out', beside, 0, 320],
+    ['with reasoning that is all there is', { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 }, 0, 300],
+    ['with reasoning beside, and tokens of tools in the total', { ...beside, totalTokens: 400 }, 0, 320],
+    ['with reasoning in the output', { ...beside, outputTokens: 320 }, 0, 320],
+    ['with reasoning that passed as text, once', { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 }, 290, 300],
+    ['with more text than was told', { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 }, 400, 400],
+    ['where no total is told', { reasoningTokens: 300, outputTokens: 20 }, 0, 20],
+  ] as const) {
+    test(name, () => {
+      const findings = told(usage ? { usage } : {})
+      findings.estimatedTokens = estimatedTokens
+      assert.equal(findings.generatedTokens, expected)
+    })
+  }
+})
+
+describe('usage of a complete answer', () => {
+  for (const [name, usage, estimated, expected] of [
+    ['is what was told', { inputTokens: 3, outputTokens: 5 }, 0, { inputTokens: 3, outputTokens: 5, estimated: false }],
+    [
+      'is estimated where text came after what was told, and no end of it',
+      { outputTokens: 5 },
+      400,
+      { outputTokens: 400, estimated: true },
+    ],
+    ['is exact where none was generated', { outputTokens: 0 }, 0, { outputTokens: 0, estimated: false }],
+    // Embeddings: no output, and none is missing.
+    [
+      'needs no output where no text passed',
+      { inputTokens: 3, totalTokens: 3 },
+      0,
+      { inputTokens: 3, totalTokens: 3, estimated: false },
+    ],
+    [
+      'is completed where text passed, and no output was told',
+      { inputTokens: 3 },
+      8.2,
+      {
+        inputTokens: 3,
+        outputTokens: 8,
+        estimated: true,
+      },
+    ],
+    ['is estimated where nothing was told', undefined, 8.2, { outputTokens: 8, estimated: true }],
+    ['is unknown where nothing was told and nothing passed', undefined, 0, undefined],
+  ] as const) {
+    test(name, () => {
+      const findings = told(usage ? { usage } : {})
+      findings.estimatedTokens = estimated
+      assert.deepEqual(findings.usageAt(true), expected)
+    })
+  }
+})
+
+describe('text that passed before usage was told', () => {
+  for (const [what, reading] of [
+    ['is covered by it', { usage: { outputTokens: 5 } }],
+    [
+      'is covered by it, and so is what came after it, where the model said why it stopped',
+      { usage: { outputTokens: 5 }, finishReason: 'stop' },
+    ],
+  ] as const) {
+    test(what, () => {
+      const findings = new UsageAccumulator()
+      findings.estimatedTokens = 400
+      findings.note(reading, 1)
+      assert.equal(findings.outputTokens, 5)
+      if ('finishReason' in reading) findings.estimatedTokens = 401
+      assert.deepEqual(findings.usageAt(true), { outputTokens: 5, estimated: false })
+    })
+  }
+
+  for (const [what, end] of [
+    ['the provider said that it is over', { isLast: true }],
+    ['the model said why it stopped', { finishReason: 'stop' }],
+  ] as const) {
+    test(`does not end with a figure told before it, though ${what}`, () => {
+      const findings = told({ usage: { outputTokens: 1 } })
+      findings.estimatedTokens = 6
+      findings.note(end, 1)
+      assert.deepEqual(findings.usageAt(true), { outputTokens: 6, estimated: true })
+    })
+  }
+
+  test('ends with a figure that stands in the last messages, with no text behind it', () => {
+    for (const [readings, estimated] of [
+      [[{ text: 'a' }, { usage: { outputTokens: 5 } }, { isLast: true }], false],
+      [[{ usage: { outputTokens: 5 } }, { text: 'a' }, { isLast: true }], true],
+      [[{ text: 'a' }, { isLast: true }], true],
+    ] as const) {
+      const findings = told({ usage: { outputTokens: 5 } })
+      findings.estimatedTokens = 9
+      for (const reading of readings) findings.noteAtEnd(reading, 1)
+      assert.equal(findings.usageAt(true)?.estimated, estimated)
+    }
+  })
+
+  for (const usage of [{ inputTokens: 3 }, { inputTokens: 3, outputTokens: 0 }]) {
+    test(`is not covered by what tells no output: ${JSON.stringify(usage)}`, () => {
+      const findings = new UsageAccumulator()
+      findings.estimatedTokens = 400
+      findings.note({ usage }, 1)
+      assert.equal(findings.outputTokens, 400)
+    })
+  }
+
+  test('is not the final count of a stream that failed', () => {
+    const findings = new UsageAccumulator()
+    findings.note({ usage: { outputTokens: 5 }, finishReason: 'stop', error: 'no' }, 1)
+    assert.deepEqual(findings.usageAt(true), { outputTokens: 5, estimated: true })
+  })
+})
+
+describe('usage of an answer that ended early', () => {
+  for (const [name, usage, estimated, expected] of [
+    [
+      'is estimated, also where all was told',
+      { inputTokens: 3, outputTokens: 5 },
+      2,
+      {
+        inputTokens: 3,
+        outputTokens: 5,
+        estimated: true,
+      },
+    ],
+    [
+      'is completed by the estimate',
+      { inputTokens: 3, outputTokens: 1 },
+      8.2,
+      {
+        inputTokens: 3,
+        outputTokens: 8,
+        estimated: true,
+      },
+    ],
+    ['is the estimate alone', undefined, 8.2, { outputTokens: 8, estimated: true }],
+    ['knows that nothing has come yet', { inputTokens: 3 }, 0, { inputTokens: 3, outputTokens: 0, estimated: true }],
+    ['is unknown where less than half a token passed', undefined, 0.4, undefined],
+    ['is unknown where nothing is known', undefined, 0, undefined],
+    [
+      'tells no total where none was told',
+      { inputTokens: 3 },
+      8,
+      {
+        inputTokens: 3,
+        outputTokens: 8,
+        estimated: true,
+      },
+    ],
+    [
+      'has a total that covers the estimate',
+      { inputTokens: 3, outputTokens: 1, totalTokens: 4 },
+      8,
+      {
+        inputTokens: 3,
+        outputTokens: 8,
+        totalTokens: 11,
+        estimated: true,
+      },
+    ],
+    [
+      'keeps the other figures',
+      { inputTokens: 3, cachedInputTokens: 2, cacheWriteTokens: 1, reasoningTokens: 7 },
+      8,
+      {
+        inputTokens: 3,
+        cachedInputTokens: 2,
+        cacheWriteTokens: 1,
+        reasoningTokens: 7,
+        outputTokens: 8,
+        estimated: true,
+      },
+    ],
+  ] as const) {
+    test(name, () => {
+      const findings = told(usage ? { usage } : {})
+      findings.estimatedTokens = estimated
+      assert.deepEqual(findings.usageAt(false), expected)
+    })
+  }
+
+  // Google's total has thoughts and what tools put into the prompt, on top of input and output.
+  test('never has a total below the one that was told', () => {
+    const usage = { inputTokens: 10, outputTokens: 100, reasoningTokens: 500, totalTokens: 610 }
+    const findings = toldBehind(80, { usage })
+    findings.estimatedTokens = 200
+    assert.equal(findings.usageAt(false)?.totalTokens, 730)
+  })
+
+  test('does not change what was told', () => {
+    const findings = told({ usage: { inputTokens: 3, outputTokens: 1, totalTokens: 4 } })
+    findings.estimatedTokens = 8
+    findings.usageAt(false)
+    assert.deepEqual(findings.usage, { inputTokens: 3, outputTokens: 1, totalTokens: 4 })
+  })
+})
+
+describe('tokens with one meaning', () => {
+  const openai = { cache: 'inside', reasoning: 'by total' } as const
+  const google = { cache: 'inside', reasoning: 'beside' } as const
+
+  test('are those that were told', () => {
+    const findings = told({ usage: { inputTokens: 10, outputTokens: 20, cachedInputTokens: 4, reasoningTokens: 15 } })
+    assert.deepEqual(findings.tokensAt(true, openai), {
+      uncachedInput: 6,
+      cachedInput: 4,
+      cacheWrite: 0,
+      visibleOutput: 5,
+      reasoning: 15,
+      total: 30,
+    })
+  })
+
+  test('are those that are billed, where that is more', () => {
+    const findings = told({
+      usage: { inputTokens: 10, outputTokens: 20 },
+      billed: { inputTokens: 110, outputTokens: 25 },
+    })
+    assert.equal(findings.tokensAt(true, openai)?.total, 135)
+  })
+
+  test('are completed by the estimate, which has the text of the reasoning in it', () => {
+    const thoughts = toldBehind(0, { usage: { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 } })
+    thoughts.estimatedTokens = 290
+    assert.deepEqual([thoughts.tokensAt(false, google)?.total, thoughts.tokensAt(false, google)?.reasoning], [310, 300])
+    thoughts.estimatedTokens = 400
+    const { visibleOutput, total } = thoughts.tokensAt(false, google)!
+    assert.deepEqual([visibleOutput, total], [100, 410])
+  })
+
+  test('are estimated where nothing was told, and unknown where nothing is known', () => {
+    const findings = new UsageAccumulator()
+    assert.equal(findings.tokensAt(true, openai), undefined)
+    findings.estimatedTokens = 8
+    assert.deepEqual([findings.tokensAt(true, openai)?.visibleOutput, findings.tokensAt(true, openai)?.total], [8, 8])
+  })
+})

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import type { IncomingMessage } from 'node:http'
+import { PassThrough } from 'node:stream'
+import { describe, test } from 'node:test'
+import type { Request, Response } from 'express'
+import type { AiProxyError } from '../../lib/api/errors.js'
+import { defaultLimits } from '../../lib/api/limits.js'
+import { Deadlines } from '../../lib/exchange/deadlines.js'
+import { Exchange } from '../../lib/exchange/exchange.js'
+import type { ProxyContext } from '../../lib/handle/context.js'
+import { RequestDispatch } from '../../lib/handle/request-dispatch.js'
+import type { ResponseController } from '../../lib/response/response-controller.js'
+import { settled } from '../support/event-loop.js'
+import { FakeResponse } from '../support/fake-response.js'
+import { ManualTimers } from '../support/manual-timers.js'
+
+/** An upload under way, with 100 ms to stand still. */
+function uploading() {
+  const timers = new ManualTimers()
+  const failures: AiProxyError[] = []
+  const req = { method: 'POST', url: '/v1/audio', socket: { destroyed: false } } as unknown as Request
+  const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
+  Object.assign(exchange, { deadlines: new Deadlines(timers) })
+  const delivery = { fail: (failure: AiProxyError) => failures.push(failure) } as unknown as ResponseController
+  const limits = { ...defaultLimits, uploadIdleTimeoutMs: 100 }
+  const house = { config: { limits }, upstream: { handle: () => {} } } as unknown as ProxyContext
+  const body = new PassThrough()
+  const client = { remoteAddress: undefined, encrypted: false }
+  const request = { method: 'POST', url: '/v1/audio', headers: {}, body: body as unknown as IncomingMessage, client }
+  const sending = new RequestDispatch(request, exchange, delivery, house)
+  sending.takeTurn()
+  return { timers, body, sending, told: () => failures.map(({ code, status }) => `${code} ${status}`) }
+}
+
+describe('an upload', () => {
+  test('that goes on may take any time', async () => {
+    const { timers, sending, body, told } = uploading()
+    for (let at = 0; at < 10; at++) {
+      timers.advance(99)
+      sending.onRequestChunk(Buffer.from('x'))
+    }
+    body.resume().end()
+    await settled()
+    timers.advance(1000)
+    assert.deepEqual(told(), [])
+  })
+
+  test('that stands still because the client sends nothing ends with 408', () => {
+    const { timers, body, told } = uploading()
+    body.resume()
+    timers.advance(100)
+    assert.deepEqual(told(), ['upload_timeout 408'])
+  })
+
+  test('that stands still because the provider reads nothing ends with 504', () => {
+    const { timers, body, told } = uploading()
+    body.pause()
+    timers.advance(100)
+    assert.deepEqual(told(), ['upload_timeout 504'])
+  })
+})

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, normalize, relative } from 'node:path'
+import { suite, test } from 'node:test'
+
+/** The rooms of lib/, the lowest first: each may import itself and those before it. */
+const ROOMS = [
+  ...['util', 'json', 'framing', 'formats', 'api', 'scheduling', 'options', 'exchange', 'metering'],
+  ...['metrics', 'request', 'upstream', 'response', 'handle'],
+]
+const ROOT = join(__dirname, '..')
+
+suite('the layout', () => {
+  test('every folder of lib/ is one of the rooms', () => {
+    const nested = filesBelow('lib').filter((file) => file.split('/').length > 2)
+    assert.deepEqual([...new Set(nested.map((file) => file.split('/')[1]))].sort(), [...ROOMS].sort())
+  })
+
+  test('only the entry points and aiProxy() are at the root of lib/', () => {
+    const files = readdirSync(join(ROOT, 'lib')).filter((name) => /\.m?ts$/.test(name))
+    const entries = ['index', 'opentelemetry', 'prometheus'].flatMap((name) => [`${name}.ts`, `${name}.mts`])
+    assert.deepEqual(files.sort(), ['ai-proxy.ts', ...entries].sort())
+  })
+
+  test('no import in lib/ goes to a higher room', () => {
+    const up = importsBelow('lib').filter(([from, to]) => floorOf(to) > floorOf(from))
+    assert.deepEqual(up, [])
+  })
+
+  for (const folder of ['lib', 'bench']) {
+    test(`the imports in ${folder}/ form no circle`, () => {
+      assert.deepEqual(circleIn(importsBelow(folder)), undefined)
+    })
+  }
+
+  test('CONTRIBUTING.md shows every room', () => {
+    const shown = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8')
+    assert.deepEqual(
+      ROOMS.filter((room) => !shown.includes(`${room}/`)),
+      [],
+    )
+  })
+
+  test('a circle is found', () => {
+    const imports: Import[] = [
+      ['a', 'b'],
+      ['b', 'c'],
+      ['c', 'b'],
+    ]
+    assert.deepEqual(circleIn(imports), ['b', 'c', 'b'])
+  })
+})
+
+type Import = readonly [from: string, to: string]
+
+/** The floor of a file's room; what is at the root of lib/ stands above all of them. */
+function floorOf(file: string): number {
+  const [, room = ''] = file.split('/')
+  return ROOMS.includes(room) ? ROOMS.indexOf(room) : ROOMS.length
+}
+
+/** Every import of one file below a folder by another, types included. */
+function importsBelow(folder: string): Import[] {
+  return filesBelow(folder).flatMap((file) => {
+    const text = readFileSync(join(ROOT, file), 'utf8')
+    const matches = text.matchAll(/^(?:import|export)\b[^'"]*?['"](\.[^'"]+)['"]|\bimport\(\s*['"](\.[^'"]+)['"]/gm)
+    return [...matches]
+      .map(([, stated, dynamic]) => fileAt(normalize(join(dirname(file), stated ?? dynamic ?? ''))))
+      .filter((to): to is string => to?.startsWith(`${folder}/`) ?? false)
+      .map((to): Import => [file, to])
+  })
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.m?ts$/.test(entry.name))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+}
+
+/** The source file that an import names by what it is compiled to. */
+function fileAt(path: string): string | undefined {
+  const spellings = [path.replace(/js$/, 'ts'), path, `${path}.ts`, `${path}/index.ts`]
+  return spellings.find((each) => existsSync(join(ROOT, each)) && statSync(join(ROOT, each)).isFile())
+}
+
+/** The first circle that the imports form, from a file back to itself. */
+function circleIn(imports: readonly Import[]): string[] | undefined {
+  const targets = new Map<string, string[]>()
+  for (const [from, to] of imports) targets.set(from, [...(targets.get(from) ?? []), to])
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]): string[] | undefined => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
+    if (done.has(file)) return undefined
+    for (const to of targets.get(file) ?? []) {
+      const circle = visit(to, [...path, file])
+      if (circle) return circle
+    }
+    done.add(file)
+    return undefined
+  }
+  for (const file of targets.keys()) {
+    const circle = visit(file, [])
+    if (circle) return circle
+  }
+  return undefined
+}

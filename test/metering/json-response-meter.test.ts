@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { UsageAccumulator } from '../../lib/exchange/usage-accumulator.js'
+import { type FormatName, formatNames, getFormat } from '../../lib/formats/index.js'
+import { JsonResponseMeter } from '../../lib/metering/json-response-meter.js'
+import { cutAt, piecesOf } from '../support/bytes.js'
+
+const KIB = 1024
+
+/** What is found in an answer that comes in these chunks. */
+function foundIn(chunks: readonly Buffer[], format: FormatName = 'openai-chat'): UsageAccumulator {
+  const findings = new UsageAccumulator()
+  const answer = new JsonResponseMeter(getFormat(format), findings)
+  for (const chunk of chunks) assert.equal(answer.pass(chunk), chunk, 'it passes as it is')
+  answer.finish(7)
+  return findings
+}
+
+const bytesOf = (value: unknown) => Buffer.from(JSON.stringify(value))
+
+const completion = {
+  id: 'c1',
+  model: 'gpt-5-2026',
+  choices: [{ index: 0, message: { role: 'assistant', content: 'Hello' }, finish_reason: 'stop' }],
+  usage: { prompt_tokens: 9, completion_tokens: 2, total_tokens: 11 },
+}
+const usage = { inputTokens: 9, outputTokens: 2, totalTokens: 11 }
+
+describe('a JSON answer', () => {
+  test('is read when it is whole, and not before', () => {
+    const findings = new UsageAccumulator()
+    const answer = new JsonResponseMeter(getFormat('openai-chat'), findings)
+    answer.pass(bytesOf(completion))
+    assert.equal(findings.usage, undefined)
+    answer.finish(0)
+    const { model, responseId, finishReason } = findings
+    assert.deepEqual([model, responseId, finishReason], ['gpt-5-2026', 'c1', 'stop'])
+    assert.deepEqual(findings.usage, usage)
+    assert.deepEqual(findings.usageAt(true), { ...usage, estimated: false })
+  })
+
+  test('has no first token: it comes all at once', () => {
+    const { firstTokenAt, estimatedTokens } = foundIn([bytesOf(completion)])
+    assert.deepEqual([firstTokenAt, estimatedTokens], [undefined, 0])
+  })
+
+  test('in whatever chunks it comes, in the middle of a letter too', () => {
+    const bytes = bytesOf({ ...completion, model: 'größe-漢字' })
+    fc.assert(
+      fc.property(fc.array(fc.nat(bytes.length)), (places) => {
+        const findings = foundIn(cutAt(bytes, places))
+        assert.deepEqual([findings.model, findings.usage], ['größe-漢字', usage])
+      }),
+    )
+  })
+
+  test('that says an error', () => {
+    assert.equal(foundIn([bytesOf({ error: { message: 'Overloaded' } })]).error, 'Overloaded')
+  })
+
+  test('is read once', () => {
+    const findings = new UsageAccumulator()
+    const answer = new JsonResponseMeter(getFormat('openai-chat'), findings)
+    answer.pass(bytesOf(completion))
+    answer.finish(0)
+    findings.usage = undefined
+    answer.finish(0)
+    assert.equal(findings.usage, undefined)
+  })
+
+  for (const [name, chunks] of [
+    ['nothing', []],
+    ['no bytes', [Buffer.alloc(0)]],
+    ['no JSON', [Buffer.from('<html>')]],
+    ['bytes that are no text', [Buffer.from([0xff, 0xfe, 0])]],
+    ['a list', [bytesOf([completion])]],
+    ['null', [Buffer.from('null')]],
+    ['a string', [Buffer.from('"usage"')]],
+    ['a large one that is no object', [Buffer.from(`[${'1,'.repeat(150 * KIB)}1]`)]],
+  ] as const) {
+    test(`that is ${name} tells nothing, and nothing is thrown`, () => {
+      assert.deepEqual({ ...foundIn(chunks) }, { ...new UsageAccumulator() })
+    })
+  }
+
+  const large = Buffer.from(JSON.stringify([{ ...completion, more: 'x]}"'.repeat(80 * KIB) }]))
+  for (const [name, bytes, whole] of [
+    ['an object', bytesOf(completion).subarray(0, 50), bytesOf(completion)],
+    ['an object, in a string', Buffer.from('{"id":"c\\"}'), Buffer.from('{"id":"c\\\\"}')],
+    ['a list behind a byte order mark', Buffer.from('\uFEFF[{"id":"c"}'), Buffer.from('\uFEFF[{"id":"c"}]')],
+    ['a large object', large.subarray(1, -2), large.subarray(1, -1)],
+    ['a large list', large.subarray(0, -1), large],
+  ] as const) {
+    test(`half of ${name} is cut, and all of it is not`, () => {
+      for (const step of [1 << 20, 7919]) {
+        assert.deepEqual({ ...foundIn(piecesOf(bytes, step)) }, { ...new UsageAccumulator(), isCut: true })
+        assert.equal(foundIn(piecesOf(whole, step)).isCut, false)
+      }
+    })
+  }
+
+  test('any JSON at all, in any format: nothing is thrown', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.constantFrom(...formatNames), (value, format) => {
+        foundIn([bytesOf(value)], format)
+      }),
+    )
+  })
+})
+
+describe('a large JSON answer', () => {
+  const embedding = { object: 'embedding', index: 0, embedding: Array.from({ length: 100 }, () => 0.123456) }
+  const embeddings = {
+    object: 'list',
+    data: Array.from({ length: 400 }, () => embedding),
+    model: 'text-embedding-3',
+    usage: { prompt_tokens: 8, total_tokens: 8 },
+  }
+
+  test('is looked through for the fields that matter, and not built', (t) => {
+    const bytes = bytesOf(embeddings)
+    assert.ok(bytes.length > 256 * KIB)
+    const parse = t.mock.method(JSON, 'parse')
+    const findings = foundIn([bytes], 'openai-embeddings')
+    assert.deepEqual([findings.model, findings.usage], ['text-embedding-3', { inputTokens: 8, totalTokens: 8 }])
+    for (const { arguments: given } of parse.mock.calls) assert.ok(given[0].length < KIB)
+  })
+
+  test('of 256 KiB is parsed as a whole, one byte more is looked through', (t) => {
+    const padded = (length: number) => {
+      const empty = bytesOf({ ...completion, pad: '' }).length
+      return bytesOf({ ...completion, pad: 'x'.repeat(length - empty) })
+    }
+    const parse = t.mock.method(JSON, 'parse')
+    assert.equal(foundIn([padded(256 * KIB)]).finishReason, 'stop')
+    assert.equal(parse.mock.callCount(), 1)
+    const larger = foundIn([padded(256 * KIB + 1)])
+    assert.deepEqual([larger.usage, larger.model, larger.responseId], [usage, 'gpt-5-2026', 'c1'])
+    assert.equal(larger.finishReason, 'stop', 'it stands in a choice, which is looked into')
+  })
+
+  const pad = 'x'.repeat(300 * KIB)
+  for (const [format, answer, expected] of [
+    ['openai-chat', completion, usage],
+    ['openai-completions', completion, usage],
+    ['openai-responses', { usage: { input_tokens: 3, output_tokens: 4 } }, { inputTokens: 3, outputTokens: 4 }],
+    ['anthropic', { usage: { input_tokens: 3, output_tokens: 4 } }, { inputTokens: 3, outputTokens: 4 }],
+    [
+      'gemini',
+      { usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 4 } },
+      { inputTokens: 3, outputTokens: 4 },
+    ],
+    ['bedrock-converse', { usage: { inputTokens: 3, outputTokens: 4 } }, { inputTokens: 3, outputTokens: 4 }],
+    [
+      'bedrock-invoke',
+      { type: 'message', usage: { input_tokens: 3, output_tokens: 4 } },
+      { inputTokens: 3, outputTokens: 4 },
+    ],
+    ['bedrock-invoke', { prompt_token_count: 3, generation_token_count: 4 }, { inputTokens: 3, outputTokens: 4 }],
+    ['ollama-chat', { prompt_eval_count: 3, eval_count: 4, done: true }, { inputTokens: 3, outputTokens: 4 }],
+    ['ollama-generate', { prompt_eval_count: 3, eval_count: 4 }, { inputTokens: 3, outputTokens: 4 }],
+    ['cohere', { usage: { tokens: { input_tokens: 3, output_tokens: 4 } } }, { inputTokens: 3, outputTokens: 4 }],
+  ] as const) {
+    test(`tells usage in ${format}: ${JSON.stringify(answer).slice(0, 40)}…`, () => {
+      assert.deepEqual(foundIn([bytesOf({ before: pad, ...answer, behind: pad })], format).usage, expected)
+    })
+  }
+
+  for (const [format, answer, expected] of [
+    [
+      'openai-chat',
+      { x_groq: { usage: { prompt_tokens: 3, completion_tokens: 4 } } },
+      { usage: { inputTokens: 3, outputTokens: 4 } },
+    ],
+    ['openai-responses', { status: 'completed' }, { finishReason: 'completed' }],
+    [
+      'openai-responses',
+      { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } },
+      { finishReason: 'max_output_tokens' },
+    ],
+    ['gemini', { responseId: 'r1', modelVersion: 'gemini-3' }, { responseId: 'r1', model: 'gemini-3' }],
+    ['bedrock-converse', { stopReason: 'end_turn' }, { finishReason: 'end_turn' }],
+    ['bedrock-invoke', { inputTextTokenCount: 3 }, { usage: { inputTokens: 3 } }],
+    ['ollama-chat', { done_reason: 'length' }, { finishReason: 'length' }],
+    ['cohere', { finish_reason: 'MAX_TOKENS' }, { finishReason: 'MAX_TOKENS' }],
+    ['cohere', { message: 'No' }, { error: 'No' }],
+  ] as const) {
+    test(`tells in ${format}: ${JSON.stringify(answer)}`, () => {
+      const findings = foundIn([bytesOf({ before: pad, ...answer, behind: pad })], format)
+      for (const [name, value] of Object.entries(expected))
+        assert.deepEqual(findings[name as keyof UsageAccumulator], value)
+    })
+  }
+
+  test('tells why it ended, and that it failed', () => {
+    const findings = foundIn([bytesOf({ pad, stop_reason: 'max_tokens', error: { message: 'No' } })], 'anthropic')
+    assert.deepEqual([findings.finishReason, findings.error], ['max_tokens', 'No'])
+  })
+})

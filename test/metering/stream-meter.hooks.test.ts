@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { getFormat } from '../../lib/formats/index.js'
+import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
+import { jsonArray, type Message } from '../../lib/framing/index.js'
+import { ndjson } from '../../lib/framing/ndjson.js'
+import { checkedEstimate } from '../../lib/options/estimate-tokens.js'
+import { chunk, DONE, event, passed, stop, usageEvent } from './passing.js'
+
+describe('onMessage', () => {
+  test('sees every event that carries JSON, in order, and nothing else', () => {
+    const seen: [Message, unknown][] = []
+    passed([`${chunk('a')}: comment\n\n${chunk('b')}event: ping\nid: 7\n${event({ x: 1 })}`, event('no JSON'), DONE], {
+      onMessage: (message, data) => void seen.push([message, data]),
+    })
+    assert.equal(seen.length, 3)
+    assert.deepEqual(
+      seen.map(([message]) => JSON.parse(message.data)),
+      seen.map(([, data]) => data),
+    )
+    const [last, data] = seen[2]!
+    assert.deepEqual([last.event, last.id, data], ['ping', '7', { x: 1 }])
+  })
+
+  test('sees JSON that is no object', () => {
+    const seen: unknown[] = []
+    passed([event('[1]') + event('null') + event('0')], { onMessage: (_, data) => void seen.push(data) })
+    assert.deepEqual(seen, [[1], null, 0])
+  })
+
+  test('undefined keeps the event, byte for byte', () => {
+    const odd = ':c\r\nid:1\r\nevent:x\r\ndata:{"a": 1.0}\r\n\r\n'
+    const { out } = passed([odd + DONE], { onMessage: () => undefined })
+    assert.equal(out, odd + DONE)
+  })
+
+  test('null drops it', () => {
+    const { out, turns } = passed([chunk('a') + chunk('b') + DONE, chunk('b')], {
+      onMessage: (message) => (message.data.includes('"b"') ? null : undefined),
+    })
+    assert.equal(out, chunk('a') + DONE)
+    assert.equal(turns[1], undefined)
+  })
+
+  test('a message goes out in its place, in the form of the framing', () => {
+    const onMessage = (message: Message) => ({ ...message, event: 'said', data: '{"x":1}' })
+    assert.equal(passed([chunk('a') + DONE], { onMessage }).out, `event: said\n${event({ x: 1 })}${DONE}`)
+    const line = '{"response":"a"}\n'
+    assert.equal(passed([line + line], { framing: ndjson, onMessage }).out, '{"x":1}\n{"x":1}\n')
+    const frame = awsEventStream.write({ event: 'metadata', data: '{}' })
+    const { turns } = passed([frame], { framing: awsEventStream, onMessage })
+    assert.deepEqual(awsEventStream.read(turns[0]!), { event: 'said', data: '{"x":1}' })
+  })
+
+  test('keeps what stands around it in order', () => {
+    const upper = (message: Message) =>
+      message.data.includes('"b"') ? { ...message, data: message.data.replace('"b"', '"B"') } : undefined
+    const { out } = passed([chunk('a') + chunk('b') + chunk('c') + chunk('b') + DONE], { onMessage: upper })
+    assert.equal(out, chunk('a') + chunk('B') + chunk('c') + chunk('B') + DONE)
+  })
+
+  test('does not change what is metered: that is what the provider said', () => {
+    const { findings, out } = passed([chunk('Word'), stop, usageEvent(1), DONE], { onMessage: () => null })
+    assert.equal(out, DONE)
+    assert.deepEqual([findings.finishReason, findings.usage?.outputTokens, findings.firstTokenAt], ['stop', 1, 1])
+    assert.equal(Math.round(findings.estimatedTokens), 1)
+  })
+
+  test('does not see what an AWS frame says without JSON', () => {
+    const frame = awsEventStream.write({ event: 'throttlingException', data: '', isError: true })
+    const seen: unknown[] = []
+    const given = { format: getFormat('bedrock-converse'), framing: awsEventStream }
+    const { out } = passed([frame], { ...given, onMessage: (_, data) => void seen.push(data) })
+    assert.deepEqual([seen, out], [[], frame.toString('latin1')])
+  })
+
+  test('does not see the usage event that the client had not asked for', () => {
+    const seen: string[] = []
+    const { out } = passed([chunk('a'), usageEvent(1), DONE], {
+      hidesUsage: true,
+      onMessage: (message) => void seen.push(message.data),
+    })
+    assert.equal(seen.length, 1)
+    assert.equal(out, chunk('a') + DONE)
+  })
+
+  test('what it throws ends the stream behind the events before it', () => {
+    const thrown = new Error('no')
+    let calls = 0
+    const onMessage = () => {
+      if (++calls === 2) throw thrown
+      return undefined
+    }
+    const { out, failure } = passed([chunk('a') + chunk('b') + chunk('c')], { onMessage })
+    assert.equal(out, chunk('a'))
+    assert.equal(failure?.error, thrown)
+    assert.equal(calls, 2)
+  })
+
+  const array = { format: getFormat('gemini'), framing: jsonArray }
+  const elements = ['{"candidates":[1]}', '{"candidates":[2]}', '{"candidates":[3]}']
+
+  test('a message in the place of an array’s element leaves an array', () => {
+    const onMessage = (message: Message) => ({ ...message, data: '{"x":1}' })
+    for (const body of [`[${elements}]`, `[${elements[0]}]`, ` [ ${elements.join('\r\n,\r\n')} ] `]) {
+      const { out } = passed([body], { ...array, onMessage })
+      assert.deepEqual(JSON.parse(out), Array(JSON.parse(body).length).fill({ x: 1 }))
+    }
+  })
+
+  for (const dropped of [[0], [1], [2], [0, 1], [0, 1, 2]]) {
+    test(`dropping the elements ${dropped} of an array leaves an array`, () => {
+      for (const turns of [[`[${elements}]`], [...elements.map((element, at) => `${at ? ',' : '['}${element}`), ']']]) {
+        let at = 0
+        const { out } = passed(turns, { ...array, onMessage: () => (dropped.includes(at++) ? null : undefined) })
+        const kept = elements.filter((_, index) => !dropped.includes(index))
+        assert.deepEqual(
+          JSON.parse(out),
+          kept.map((element) => JSON.parse(element)),
+        )
+      }
+    })
+  }
+})
+
+describe('estimateTokens', () => {
+  test('is called with each text, and the model where it is known', () => {
+    const calls: [string, string | undefined][] = []
+    const estimateTokens = (text: string, model: string | undefined) => {
+      calls.push([text, model])
+      return 10
+    }
+    const plain = event({ choices: [{ delta: { content: 'early' } }] })
+    const { findings } = passed([plain + chunk('') + chunk('Hel'), chunk('lo') + stop + DONE], { estimateTokens })
+    assert.deepEqual(calls, [
+      ['early', undefined],
+      ['Hel', 'gpt-5-2026'],
+      ['lo', 'gpt-5-2026'],
+    ])
+    assert.equal(findings.estimatedTokens, 30)
+  })
+
+  test('takes the place of our estimate, also in a long stream', () => {
+    const texts = Array.from({ length: 200 }, (_, at) => `word ${at}`)
+    const { findings } = passed([texts.map((text) => chunk(text)).join('')], { estimateTokens: () => 0.5 })
+    assert.equal(findings.estimatedTokens, 100)
+    assert.deepEqual(findings.usageAt(false), { outputTokens: 100, estimated: true })
+  })
+
+  test('changes nothing of what passes', () => {
+    const body = [chunk('a') + stop, usageEvent(1) + DONE]
+    assert.equal(passed(body, { estimateTokens: () => 1 }).out, body.join(''))
+  })
+
+  test('and onMessage at once', () => {
+    let calls = 0
+    const { out, findings } = passed([chunk('a') + chunk('b')], {
+      estimateTokens: () => ++calls,
+      onMessage: () => null,
+    })
+    assert.deepEqual([out, calls, findings.estimatedTokens], ['', 2, 3])
+  })
+
+  for (const given of [Number.NaN, undefined, -5, '7', Number.POSITIVE_INFINITY]) {
+    test(`that gives no count (${given}) does not spoil the figures`, () => {
+      const estimateTokens = checkedEstimate(() => given as number)
+      const { findings } = passed([chunk('abcd') + chunk('efgh')], { estimateTokens })
+      const { estimatedTokens, outputTokens } = findings
+      assert.ok(Number.isFinite(estimatedTokens) && estimatedTokens >= 0, `${estimatedTokens}`)
+      assert.ok(Number.isFinite(outputTokens), `${outputTokens}`)
+    })
+  }
+})

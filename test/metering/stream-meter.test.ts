@@ -1,0 +1,268 @@
+import assert from 'node:assert/strict'
+import { describe, mock, test } from 'node:test'
+import { UsageAccumulator } from '../../lib/exchange/usage-accumulator.js'
+import { getFormat } from '../../lib/formats/index.js'
+import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
+import { jsonArray, sse } from '../../lib/framing/index.js'
+import { ndjson } from '../../lib/framing/ndjson.js'
+import { StreamMeter } from '../../lib/metering/stream-meter.js'
+import { chunk, DONE, event, passed, stop, usageEvent } from './passing.js'
+
+const ndjsonLine = (value: unknown) => `${JSON.stringify(value)}\n`
+const named = (type: string, fields: object) => `event: ${type}\n${event({ type, ...fields })}`
+const aws = (name: string, data: unknown, isError = false) =>
+  awsEventStream.write({ event: name, data: JSON.stringify(data), isError })
+
+/** As many frames without anything to tell as it takes for those before them not to be among the last. */
+const many = (text = 'word') => Array.from({ length: 50 }, () => chunk(text)).join('')
+
+describe('what a stream tells', () => {
+  test('model, id, usage, finish reason', () => {
+    const { findings } = passed([chunk(''), chunk('Hel'), chunk('lo'), stop, usageEvent(2), DONE])
+    const { model, responseId, finishReason, error } = findings
+    assert.deepEqual([model, responseId, finishReason, error], ['gpt-5-2026', 'c1', 'stop', undefined])
+    assert.deepEqual(findings.usageAt(true), { inputTokens: 9, outputTokens: 2, totalTokens: 11, estimated: false })
+  })
+
+  test('is the same where all of it comes in one turn', () => {
+    const { findings } = passed([chunk('') + many() + stop + usageEvent(51) + DONE])
+    assert.deepEqual([findings.model, findings.finishReason], ['gpt-5-2026', 'stop'])
+    assert.equal(findings.usage?.outputTokens, 51)
+  })
+
+  test('why it ended, however many comments and blank lines follow', () => {
+    const silence = [...Array(9).fill(': ping\n\n'), ...Array(9).fill('\n')]
+    const failed = event({ error: { message: 'overloaded' } })
+    for (const following of [silence, [silence.join('')]]) {
+      for (const last of [`${many()}${stop}${failed}`, `${many()}${stop}${failed}${silence.join('')}`]) {
+        const { findings } = passed([last, ...following])
+        assert.deepEqual([findings.finishReason, findings.error], ['stop', 'overloaded'])
+      }
+    }
+  })
+
+  test('empty frames by the ten thousand are not each read, and what follows is still told', () => {
+    const framing = { ...sse, read: mock.fn(sse.read) }
+    const findings = new UsageAccumulator()
+    const options = { sent: { bytes: 0 }, hidesUsage: false, estimateTokens: undefined, onMessage: undefined }
+    const passage = new StreamMeter(getFormat('openai-chat'), framing, findings, options)
+    const empty = Buffer.alloc(60_000, '\n')
+    passage.pass(
+      empty,
+      Array.from(empty, (_, at) => at + 1),
+      1,
+    )
+    passage.readPassed(1)
+    assert.ok(framing.read.mock.callCount() < 100, `${framing.read.mock.callCount()} were read`)
+    const told = Buffer.from(usageEvent(5))
+    passage.pass(told, [told.length], 2)
+    passage.readPassed(2)
+    assert.equal(findings.usage?.outputTokens, 5)
+  })
+
+  test('the first token is the first text, not the first event', () => {
+    assert.equal(passed([': hello\n\n', chunk(''), chunk('Hel'), chunk('lo')]).findings.firstTokenAt, 3)
+    assert.equal(passed([chunk(''), usageEvent(0), DONE]).findings.firstTokenAt, undefined)
+  })
+
+  test('usage, wherever in a long turn it stands, also where nothing is near it', () => {
+    const { findings } = passed([many() + usageEvent(77) + many() + DONE])
+    assert.equal(findings.usage?.outputTokens, 77)
+  })
+
+  test('usage that comes with every event counts as it was told last', () => {
+    const counting = (tokens: number) =>
+      chunk('word', { usage: { prompt_tokens: 9, completion_tokens: tokens, total_tokens: 9 + tokens } })
+    const all = Array.from({ length: 100 }, (_, at) => counting(at + 1))
+    for (const turns of [all, [all.join('')], [all.slice(0, 60).join(''), all.slice(60).join('')]]) {
+      const { findings } = passed([...turns, DONE])
+      assert.deepEqual(findings.usageAt(true), {
+        inputTokens: 9,
+        outputTokens: 100,
+        totalTokens: 109,
+        estimated: false,
+      })
+    }
+    assert.equal(passed([all.slice(0, 60).join('')], { isCut: true }).findings.usage?.outputTokens, 60)
+  })
+
+  test('a finish reason, found in the last events by finish(), where nothing marks it', () => {
+    const { findings } = passed([many() + stop + DONE])
+    assert.equal(findings.finishReason, 'stop')
+    assert.equal(findings.usage, undefined)
+  })
+
+  test('a finish reason in the middle of a turn, as of every event that is not like those with text', () => {
+    assert.equal(passed([many() + stop + many()]).findings.finishReason, 'stop')
+  })
+
+  test('what finish() reads again counts once', () => {
+    const { findings } = passed([chunk('One'), chunk(' two'), chunk(' three'), stop, DONE])
+    assert.equal(Math.round(findings.estimatedTokens), 3)
+    assert.equal(findings.firstTokenAt, 1)
+  })
+
+  test('the finish reason of an answer that was cut off stays unknown', () => {
+    assert.equal(passed([chunk('Hel'), chunk('lo')], { isCut: true }).findings.finishReason, undefined)
+  })
+
+  test('an estimate, where no usage was told', () => {
+    const { findings } = passed([chunk('') + many(), many(), stop + DONE])
+    const usage = findings.usageAt(true)
+    assert.equal(usage?.estimated, true)
+    assert.ok(Math.abs(usage!.outputTokens! - 100) <= 10, `${usage?.outputTokens} for 100 words`)
+  })
+
+  test('nothing, where nothing was said', () => {
+    for (const body of [
+      '',
+      ': heartbeat\n\n',
+      '\n\n',
+      'retry: 5\n\n',
+      DONE,
+      event('{"half":'),
+      event(5),
+      event('"a"'),
+    ]) {
+      const { findings } = passed([body])
+      assert.deepEqual([findings.usageAt(true), findings.error, findings.isLast], [undefined, undefined, false], body)
+    }
+  })
+})
+
+describe('what other formats’ streams tell', () => {
+  test('Anthropic: usage in parts, and the end', () => {
+    const start = { message: { id: 'm1', model: 'claude-5', usage: { input_tokens: 10, output_tokens: 1 } } }
+    const text = named('content_block_delta', { index: 0, delta: { type: 'text_delta', text: 'word' } })
+    const end = named('message_delta', { delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 60 } })
+    const body = named('message_start', start) + text.repeat(60) + end + named('message_stop', {})
+    const { findings, out } = passed([body], { format: getFormat('anthropic') })
+    assert.equal(out, body)
+    assert.deepEqual(findings.usageAt(true), { inputTokens: 10, outputTokens: 60, estimated: false })
+    assert.deepEqual([findings.model, findings.finishReason, findings.isLast], ['claude-5', 'end_turn', true])
+  })
+
+  test('Ollama: lines of JSON', () => {
+    const line = (response: string, more: object = { done: false }) => ndjsonLine({ model: 'llama', response, ...more })
+    const last = line('', { done: true, done_reason: 'stop', prompt_eval_count: 3, eval_count: 50 })
+    const { findings } = passed([line('word').repeat(50) + last], {
+      format: getFormat('ollama-generate'),
+      framing: ndjson,
+    })
+    assert.deepEqual(findings.usageAt(true), { inputTokens: 3, outputTokens: 50, estimated: false })
+    assert.deepEqual([findings.finishReason, findings.isLast, findings.firstTokenAt], ['stop', true, 1])
+  })
+
+  test('Bedrock: AWS messages', () => {
+    const text = aws('contentBlockDelta', { contentBlockIndex: 0, delta: { text: 'word' } })
+    const end = [
+      aws('messageStop', { stopReason: 'end_turn' }),
+      aws('metadata', { usage: { inputTokens: 3, outputTokens: 50, totalTokens: 53 } }),
+    ]
+    const { findings } = passed([Buffer.concat([...Array.from({ length: 50 }, () => text), ...end])], {
+      format: getFormat('bedrock-converse'),
+      framing: awsEventStream,
+    })
+    assert.deepEqual(findings.usageAt(true), { inputTokens: 3, outputTokens: 50, totalTokens: 53, estimated: false })
+    assert.deepEqual([findings.finishReason, findings.isLast], ['end_turn', true])
+  })
+
+  test('Gemini: elements of an array, with usage in each', () => {
+    const element = (at: number) => ({
+      candidates: [{ content: { parts: [{ text: 'word' }] }, ...(at === 20 && { finishReason: 'STOP' }) }],
+      usageMetadata: { promptTokenCount: 3, candidatesTokenCount: at, totalTokenCount: 3 + at },
+      modelVersion: 'gemini-3',
+    })
+    const body = JSON.stringify(Array.from({ length: 20 }, (_, at) => element(at + 1)))
+    const { findings, out } = passed([body], { format: getFormat('gemini'), framing: jsonArray })
+    assert.equal(out, body)
+    assert.deepEqual(findings.usageAt(true), { inputTokens: 3, outputTokens: 20, totalTokens: 23, estimated: false })
+    assert.deepEqual([findings.model, findings.finishReason], ['gemini-3', 'STOP'])
+  })
+})
+
+describe('an error within a stream', () => {
+  const overloaded = event({ error: { message: 'Overloaded', type: 'server_error' } })
+
+  test('in its last events is found, and passes', () => {
+    const { findings, out } = passed([many() + overloaded + DONE])
+    assert.equal(findings.error, 'Overloaded')
+    assert.ok(out.endsWith(overloaded + DONE))
+  })
+
+  test('that an AWS frame itself says', () => {
+    const given = { format: getFormat('bedrock-converse'), framing: awsEventStream }
+    const text = aws('contentBlockDelta', { delta: { text: 'a' } })
+    const throttled = aws('throttlingException', { message: 'Too many requests' }, true)
+    assert.equal(passed([text, throttled], given).findings.error, 'Too many requests')
+    const unknown = aws('modelTimeoutException', {}, true)
+    assert.equal(passed([text, unknown], given).findings.error, 'modelTimeoutException')
+  })
+
+  test('that an AWS frame itself says, without a word of JSON', () => {
+    const throttled = awsEventStream.write({ event: 'throttlingException', data: '', isError: true })
+    const { findings } = passed([throttled], { format: getFormat('bedrock-converse'), framing: awsEventStream })
+    assert.equal(findings.error, 'throttlingException')
+  })
+})
+
+describe('a byte order mark', () => {
+  const frames = ['\uFEFFdata: 1\n\n', '\uFEFFdata: 2\n\n']
+  const passedBehind = (bytes: number, given: object = {}) => passed(frames, { sent: { bytes }, ...given }).out
+
+  test('goes out where it is the first that the client gets', () => {
+    assert.equal(passedBehind(0), Buffer.from(frames.join('')).toString('latin1'))
+  })
+
+  test('does not behind a heartbeat, where it would be a part of the first line; anywhere else it is text', () => {
+    assert.equal(passedBehind(1), Buffer.from(`data: 1\n\n${frames[1]}`).toString('latin1'))
+    assert.equal(passedBehind(1, { onMessage: () => undefined }), passedBehind(1))
+  })
+})
+
+describe('the usage event', () => {
+  const asked = { hidesUsage: true }
+
+  test('passes where the client had asked for it', () => {
+    const body = [chunk('Hel'), stop, usageEvent(2), DONE]
+    assert.equal(passed(body).out, body.join(''))
+  })
+
+  test('does not where only we had, and is read all the same', () => {
+    for (const turns of [[chunk('Hel'), stop, usageEvent(2), DONE], [chunk('Hel') + stop + usageEvent(2) + DONE]]) {
+      const { out, findings } = passed(turns, asked)
+      assert.equal(out, chunk('Hel') + stop + DONE)
+      assert.equal(findings.usage?.outputTokens, 2)
+    }
+  })
+
+  test('that is all of a turn: nothing is written', () => {
+    const { turns } = passed([chunk('a'), usageEvent(2), DONE], asked)
+    assert.deepEqual(turns.map(String), [chunk('a'), 'undefined', DONE])
+  })
+
+  test('at the end, without a blank line', () => {
+    assert.equal(passed([chunk('a'), usageEvent(2).trimEnd()], asked).out, chunk('a'))
+  })
+
+  test('among many in one turn, and what stands around it stays', () => {
+    const body = many() + usageEvent(2) + many() + usageEvent(3) + DONE
+    assert.equal(passed([body], asked).out, many() + many() + DONE)
+  })
+
+  test('that has more to say than usage passes', () => {
+    const more = usageEvent(2, { prompt_filter_results: [{ prompt_index: 0 }] })
+    assert.equal(passed([chunk('a') + more], asked).out, chunk('a') + more)
+  })
+
+  test('an error in words of its own passes, with usage beside', () => {
+    const error = usageEvent(0, { choices: null, base_resp: { status_code: 1008, status_msg: 'insufficient balance' } })
+    const { out, findings } = passed([error], asked)
+    assert.deepEqual([out, findings.error], [error, 'insufficient balance'])
+  })
+
+  test('usage in an event with text passes', () => {
+    const both = chunk('a', { usage: { prompt_tokens: 1, completion_tokens: 1 } })
+    assert.equal(passed([both, DONE], asked).out, both + DONE)
+  })
+})

@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { runInNewContext } from 'node:vm'
+import { checkedEstimate, tokensByApp } from '../../lib/options/estimate-tokens.js'
+import { settled } from '../support/event-loop.js'
+import { unhandledRejections } from '../support/unhandled.js'
+
+describe('estimateTokens of the app', () => {
+  for (const [name, estimate] of [
+    ['resolves', async () => 5],
+    ['rejects', async () => Promise.reject(new Error('late'))],
+    ['rejects in another realm', runInNewContext("async () => { throw new Error('late') }")],
+  ] as const) {
+    test(`that is async and ${name} gives no figure, and ends no process`, async (t) => {
+      const unhandled = unhandledRejections(t)
+      assert.equal(tokensByApp(checkedEstimate(estimate as never), 'some text', 'm'), undefined)
+      await settled()
+      assert.deepEqual(unhandled, [])
+    })
+  }
+})

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { AiProxyError } from '../../lib/api/errors.js'
+import { settled } from '../support/event-loop.js'
+import { completed, event, rig, SSE } from './delivering.js'
+
+describe('a failure', () => {
+  const failure = () => new AiProxyError('upstream_unreachable', 'The provider cannot be reached')
+  const openAiBody = {
+    error: {
+      message: 'The provider cannot be reached',
+      type: 'server_error',
+      code: 'upstream_unreachable',
+      param: null,
+    },
+  }
+
+  test('before the answer is answered in the client’s protocol', async (t) => {
+    const { res, delivery, ended } = rig(t)
+    delivery.fail(failure())
+    assert.equal(res.statusCode, 502)
+    assert.match(String(res.getHeader('content-type')), /^application\/json/)
+    assert.equal(res.getHeader('content-length'), String(res.body.length))
+    assert.deepEqual(JSON.parse(res.body), openAiBody)
+    res.finish()
+    const { code, status, outcome, over } = ended()
+    assert.deepEqual([outcome, code, status, over], ['upstream_error', 'upstream_unreachable', 502, 1])
+  })
+
+  test('before the answer, in Anthropic’s', async (t) => {
+    const { res, delivery } = rig(t, { path: '/v1/messages' })
+    delivery.fail(failure())
+    assert.deepEqual(JSON.parse(res.body).type, 'error')
+    res.finish()
+  })
+
+  test('says when to come again', async (t) => {
+    const { res, delivery } = rig(t)
+    delivery.fail(new AiProxyError('shutting_down', 'x'))
+    assert.equal(res.getHeader('retry-after'), '1')
+    assert.equal(res.getHeader('connection'), 'close')
+    res.finish()
+  })
+
+  test('takes the place of a head that has not gone out', async (t) => {
+    const { res, delivery, answer } = rig(t)
+    await answer({ 'content-type': 'application/json', 'content-length': '500' })
+    delivery.fail(failure())
+    assert.deepEqual([res.statusCode, JSON.parse(res.body)], [502, openAiBody])
+    res.finish()
+  })
+
+  for (const [path, lastEvent] of [
+    ['/v1/chat/completions', `data: ${JSON.stringify(openAiBody)}\n\n`],
+    ['/v1/messages', /^event: error\ndata: \{"type":"error",.*"code":"upstream_unreachable".*\}\n\n$/],
+  ] as const) {
+    test(`in a stream is an event behind the last whole one, and the end (${path})`, async (t) => {
+      const { res, delivery, answer, ended, log } = rig(t, { path })
+      await answer(SSE, `${event('a')}data: half`)
+      delivery.fail(failure())
+      assert.equal(res.writes.length, 2)
+      assert.equal(res.writes[0], event('a'))
+      if (typeof lastEvent === 'string') assert.equal(res.writes[1], lastEvent)
+      else assert.match(res.writes[1]!, lastEvent)
+      assert.doesNotMatch(res.body, /\[DONE\]|message_stop/)
+      assert.equal(res.writableEnded, true)
+      assert.ok(log.includes('upstream ended'))
+      res.finish()
+      assert.deepEqual(ended().outcome, 'upstream_error')
+    })
+  }
+
+  test('in any other body is a connection that is cut', async (t) => {
+    const { res, delivery, answer, ended } = rig(t)
+    await answer({ 'content-type': 'audio/mpeg' }, 'abc')
+    delivery.fail(failure())
+    assert.equal(res.destroyed, true)
+    assert.equal(res.writableEnded, false)
+    assert.deepEqual([ended().outcome, ended().over], ['upstream_error', 1])
+  })
+
+  test('of a HEAD request has a length and no body', async (t) => {
+    const { res, exchange, delivery } = rig(t, { method: 'HEAD' })
+    delivery.fail(failure())
+    assert.equal(res.getHeader('content-length'), String(JSON.stringify(openAiBody).length))
+    assert.deepEqual(res.writes, [])
+    assert.equal(exchange.record().downstreamBytes, 0)
+    res.finish()
+  })
+
+  for (const type of ['text/event-stream', 'application/json']) {
+    test(`behind the end of the answer, whose last bytes are on their way, is not said (${type})`, async (t) => {
+      const { res, delivery, answer, run } = rig(t)
+      const response = await answer({ 'content-type': type }, event('a'))
+      response.end()
+      await run()
+      delivery.fail(new AiProxyError('shutting_down', 'x'))
+      assert.equal(res.body, event('a'))
+      assert.equal(res.destroyed, false)
+      res.finish()
+    })
+  }
+
+  test('is said once', async (t) => {
+    const { res, delivery, answer, ended } = rig(t)
+    await answer(SSE)
+    delivery.fail(failure())
+    delivery.fail(new AiProxyError('shutting_down', 'x'))
+    assert.equal(res.writes.length, 1)
+    res.finish()
+    assert.equal(ended().code, 'upstream_unreachable')
+  })
+
+  test('is left to Express where the app wants it, as long as there is no answer', async (t) => {
+    const { res, delivery, left, run, ended } = rig(t, { errors: 'next' })
+    const given = failure()
+    delivery.fail(given)
+    await run()
+    assert.deepEqual(left, [given])
+    assert.deepEqual(res.writes, [])
+    res.end('said by the app')
+    res.finish()
+    assert.deepEqual([ended().outcome, ended().over], ['upstream_error', 1])
+  })
+
+  test('is not left to Express in a running stream', async (t) => {
+    const { res, delivery, left, answer } = rig(t, { errors: 'next' })
+    await answer(SSE)
+    delivery.fail(failure())
+    assert.deepEqual(left, [])
+    assert.equal(res.writableEnded, true)
+    res.finish()
+  })
+})
+
+describe('a provider that breaks off', () => {
+  test('in a stream: whole events, then the error event', async (t) => {
+    const { res, answer, run, ended } = rig(t)
+    const response = await answer(SSE)
+    response.write(`${event('a')}data: half`)
+    await settled()
+    response.destroy(new Error('socket hang up'))
+    await run()
+    assert.equal(res.writes[0], event('a'))
+    assert.match(res.writes[1]!, /^data: \{"error":.*"upstream_reset"/)
+    assert.doesNotMatch(res.body, /half/)
+    res.finish()
+    assert.equal(ended().code, 'upstream_reset')
+  })
+
+  test('after it has said that it was done: the answer is whole', async (t) => {
+    const { res, answer, run, ended } = rig(t)
+    const response = await answer(SSE, event('a') + event('[DONE]'))
+    response.destroy(new Error('socket hang up'))
+    await run()
+    assert.equal(res.body, event('a') + event('[DONE]'))
+    assert.equal(res.writableEnded, true)
+    res.finish()
+    assert.deepEqual(ended(), completed(2))
+  })
+})
+
+describe('a provider that has said that it is done and leaves the connection open', () => {
+  for (const [path, end] of [
+    ['/v1/chat/completions', event('[DONE]')],
+    ['/v1/messages', 'event: message_stop\ndata: {"type":"message_stop"}\n\n'],
+  ] as const) {
+    test(`gets a second (${path})`, async (t) => {
+      const { res, exchange, answer, advance, ended, log } = rig(t, { path })
+      await answer(SSE, event('a') + end)
+      await advance(999)
+      assert.equal(res.writableEnded, false)
+      await advance(1)
+      assert.equal(res.body, event('a') + end)
+      assert.equal(res.writableEnded, true)
+      assert.ok(log.includes('upstream ended'))
+      assert.equal(exchange.findings.endedAt, 0, 'the second does not count')
+      res.finish()
+      assert.deepEqual(ended(), completed(2))
+    })
+  }
+})

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { AiProxyError } from '../../lib/api/errors.js'
+import { completed, event, type Given, rig, SSE } from './delivering.js'
+
+describe('a response that was opened early', () => {
+  const early: Given = { heartbeatBeforeFirstByte: true, heartbeatMs: 10 }
+  const HEARTBEAT = ': heartbeat\n\n'
+
+  test('begins with a heartbeat, and beats until the provider answers', async (t) => {
+    const { res, delivery, advance, answer, run, ended } = rig(t, early)
+    delivery.sendEarlyHeaders()
+    assert.equal(res.headersSent, true)
+    assert.equal(res.body, HEARTBEAT)
+    await advance(10)
+    assert.equal(res.body, HEARTBEAT + HEARTBEAT)
+    const response = await answer(SSE, event('a'))
+    response.end()
+    await run()
+    assert.equal(res.body, HEARTBEAT + HEARTBEAT + event('a'))
+    res.finish()
+    assert.deepEqual(ended(), completed(1))
+  })
+
+  test('says a failure in an event', async (t) => {
+    const { res, delivery, ended } = rig(t, early)
+    delivery.sendEarlyHeaders()
+    delivery.fail(new AiProxyError('first_byte_timeout', 'x'))
+    assert.match(res.writes.at(-1)!, /^data: \{"error":.*first_byte_timeout/)
+    assert.equal(res.writableEnded, true)
+    res.finish()
+    assert.equal(ended().status, 200)
+  })
+
+  for (const [path, body, said] of [
+    ['/v1/chat/completions', '{\n "error": {"message": "No"}\n}', 'data: {"error":{"message":"No"}}\n\n'],
+    [
+      '/v1/messages',
+      '{"type":"error","error":{"type":"a"}}',
+      'event: error\ndata: {"type":"error","error":{"type":"a"}}\n\n',
+    ],
+    ['/v1/chat/completions', '<html>', /^data: \{"error":\{.*"code":"upstream_error".*\}\}\n\n$/],
+  ] as const) {
+    test(`says an error of the provider’s own in an event: ${JSON.stringify(body)}`, async (t) => {
+      const { res, delivery, answer, run, ended } = rig(t, { ...early, path })
+      delivery.sendEarlyHeaders()
+      const response = await answer({ 'content-type': 'application/json' }, '', 429)
+      response.end(body)
+      await run()
+      const [, last] = res.writes
+      if (typeof said === 'string') assert.equal(last, said)
+      else assert.match(last!, said)
+      assert.equal(res.statusCode, 200)
+      res.finish()
+      assert.deepEqual([ended().outcome, ended().code], ['provider_error', 'upstream_error'])
+    })
+  }
+
+  test('puts an answer that is no stream into an event', async (t) => {
+    const { res, delivery, answer, run, ended } = rig(t, early)
+    delivery.sendEarlyHeaders()
+    const response = await answer({ 'content-type': 'application/json' })
+    response.end('{\n"a":1}')
+    await run()
+    assert.equal(res.writes[1], 'data: {\ndata: "a":1}\n\n')
+    res.finish()
+    assert.deepEqual(ended(), completed(1))
+  })
+
+  test('to a client that did not read the heartbeats goes on once it has', async (t) => {
+    const { res, delivery, answer, run, exchange } = rig(t, early)
+    res.keepsUp = false
+    delivery.sendEarlyHeaders()
+    const response = await answer(SSE, event('a'))
+    assert.equal(res.body, HEARTBEAT)
+    res.drain()
+    await run()
+    assert.equal(res.body, HEARTBEAT + event('a'))
+    assert.equal(exchange.phase, 'streaming')
+    response.end()
+    await run()
+    res.finish()
+  })
+})
