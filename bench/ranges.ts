@@ -4,7 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import type { Run } from './report'
-import { type Row, type Scenario, scenarios } from './scenarios'
+import type { Row, Scenario } from './scenario'
+import { scenarios } from './scenarios'
 import { median } from './stats'
 
 /** Ours divided by plain's, of each round of which both are there. */

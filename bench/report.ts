@@ -4,7 +4,8 @@ import { cpus } from 'node:os'
 import { join } from 'node:path'
 import { type Contender, contenders } from './contenders'
 import { cores } from './cores'
-import { type Figures, type Goal, type Row, type Scenario, scenarios } from './scenarios'
+import type { Figures, Goal, Row, Scenario } from './scenario'
+import { scenarios } from './scenarios'
 import { median } from './stats'
 
 /** One measurement: its figures, or why there are none. */

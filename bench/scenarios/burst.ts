@@ -1,6 +1,6 @@
-import type { RunningProxy } from '../contenders'
 import { type Rig, usageFrom } from '../rig'
-import type { Figures, Scenario } from '../scenarios'
+import type { RunningProxy } from '../running-proxy'
+import type { Figures, Scenario } from '../scenario'
 import { PATHS } from '../wire'
 
 /** Long enough that a p99 of the probe's samples stands on several of them, short enough for three rounds. */

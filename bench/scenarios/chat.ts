@@ -1,4 +1,4 @@
-import type { Scenario } from '../scenarios'
+import type { Scenario } from '../scenario'
 import { PATHS } from '../wire'
 
 const BURSTING = 20

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { usageFrom } from '../rig'
-import type { Scenario } from '../scenarios'
+import type { Scenario } from '../scenario'
 import { PATHS } from '../wire'
 
 const STREAMS = 500

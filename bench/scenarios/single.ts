@@ -1,6 +1,6 @@
 /** The price of one request: how many a second, and how late the first event comes. */
 import { usageFrom } from '../rig'
-import type { Scenario } from '../scenarios'
+import type { Scenario } from '../scenario'
 import { PATHS } from '../wire'
 
 /** Short requests need thousands of repetitions until all their code is compiled: until then the one with more code loses. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../rig'
-import type { Scenario } from '../scenarios'
+import type { Scenario } from '../scenario'
 import { PATHS, PIECE } from '../wire'
 
 const READERS = 40
