@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { describe, test } from 'node:test'
+import { pack } from './packed.js'
+
+const { tarball, folder } = pack()
+
+describe('tools and compilers', () => {
+  test('publint finds nothing to say, suggestions included', async () => {
+    const { publint } = await import('publint')
+    const { messages } = await publint({ pkgDir: folder, pack: false, level: 'suggestion', strict: true })
+    assert.deepEqual(messages, [])
+  })
+
+  test('attw finds the types that belong to the code, in every kind of module resolution', async () => {
+    const { checkPackage, createPackageFromTarballData } = await import('@arethetypeswrong/core')
+    const result = await checkPackage(createPackageFromTarballData(readFileSync(tarball)))
+    assert.ok(result.types)
+    assert.deepEqual(Object.keys(result.entrypoints), ['.', './prometheus', './opentelemetry', './package.json'])
+    assert.deepEqual(result.problems, [])
+  })
+})
