@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { AiProxyError, isA, toFailure } from './api/errors.js'
 import type { AiProxyOptions } from './api/options.js'
@@ -23,16 +24,16 @@ import { createUpstreamProxy } from './upstream/proxy.js'
 import { debug } from './util/debug.js'
 
 /** The middleware, with a view of what it does. */
-export interface AiProxy extends RequestHandler {
-  /** The exchanges under way, oldest first. */
-  readonly exchanges: readonly ExchangeSnapshot[]
+export interface AiProxy extends RequestHandler, AsyncDisposable {
+  /** Lists the exchanges under way, oldest first. */
+  exchanges(): readonly ExchangeSnapshot[]
   /** Counters and gauges since the start. */
   stats(): AiProxyStats
   /**
    * Ends one exchange, as a limit would: the provider is stopped, and the client gets an error (503, or an error event).
    * Its record has the outcome `rejected` and the code `aborted`.
    *
-   * @param id of `exchanges`, of the record, of a hook's `exchange`
+   * @param id of `exchanges()`, of the record, of a hook's `exchange`
    * @returns whether it was under way
    */
   abort(id: string): boolean
@@ -45,15 +46,19 @@ export interface AiProxy extends RequestHandler {
    * @throws TypeError where `graceMs` is not a number of at least 0
    */
   close(options?: { graceMs?: number }): Promise<void>
+  /** Calls `close()`: `await using proxy = aiProxy(…)` closes the middleware at the end of its block. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
  * Express middleware that puts a streaming LLM API behind the route that it is mounted on.
  *
+ * @typeParam Req type of `req` in hooks and functions. Default: Express's `Request`
  * @throws TypeError where an option is wrong: it names the option, what it got and what it takes
  */
-export function aiProxy(options: AiProxyOptions): AiProxy {
-  const config = resolveOptions(options)
+export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyOptions<Req>): AiProxy {
+  // What `Req` adds to a request is between the app's middlewares and its functions: the type is all that it changes.
+  const config = resolveOptions(options as unknown as AiProxyOptions)
   const turns = sharedTurns(config.budgetMs)
   const ledger = new ExchangeRegistry()
   const house: ProxyContext = {
@@ -99,8 +104,8 @@ export function aiProxy(options: AiProxyOptions): AiProxy {
   const stats = () => ledger.stats(turns.waiting, house.held.count)
   house.observers.onProxy(stats)
   const abort = (id: string) => ledger.abort(id)
-  const proxy = Object.assign(handler, { stats, abort, close })
-  return Object.defineProperty(proxy, 'exchanges', { get: () => ledger.snapshots(), enumerable: true }) as AiProxy
+  const exchanges = () => ledger.snapshots()
+  return Object.assign(handler, { exchanges, stats, abort, close, [Symbol.asyncDispose]: () => close() })
 }
 
 /** The exchange is over, however it went: it is counted and told, once. */

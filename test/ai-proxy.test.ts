@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import type { Request, Response } from 'express'
 import type { ExchangeRecord } from '../lib/api/record.js'
@@ -57,10 +58,25 @@ describe('close()', () => {
   test('with nothing under way resolves', async () => {
     const proxy = aiProxy({ target })
     await proxy.close()
-    assert.deepEqual([proxy.exchanges, proxy.stats().active], [[], 0])
+    assert.deepEqual([proxy.exchanges(), proxy.stats().active], [[], 0])
   })
 })
 
 test('a wrong option throws when the middleware is made', () => {
   assert.throws(() => aiProxy({} as never), { name: 'TypeError', message: /target takes/ })
+})
+
+test('leaving the block of `await using` closes the middleware', async () => {
+  const proxy = aiProxy({ target })
+  await proxy[Symbol.asyncDispose]()
+  await withRequest(
+    { path: '/v1/models', method: 'GET' },
+    (client) => client.end(),
+    async ({ client, req, res }) => {
+      const answered = once(client, 'response')
+      void proxy(Object.assign(req, { path: req.url }) as Request, res as Response, () => {})
+      const [{ statusCode }] = await soon(answered, 'an answer')
+      assert.equal(statusCode, 503)
+    },
+  )
 })

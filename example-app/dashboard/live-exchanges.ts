@@ -37,7 +37,7 @@ export class LiveExchanges {
   }
 
   get active(): ActiveRow[] {
-    return [...this.#proxies].flatMap(([provider, { exchanges }]) => exchanges.map((one) => ({ provider, ...one })))
+    return [...this.#proxies].flatMap(([provider, proxy]) => proxy.exchanges().map((one) => ({ provider, ...one })))
   }
 
   /** The last that ended, newest first: another array whenever one more has. */

@@ -1,13 +1,14 @@
+import type { IncomingMessage } from 'node:http'
 import type { Request } from 'express'
 import type { FormatName } from '../formats/index.js'
 import type { ProviderEvents, ProviderRequests } from '../formats/types.js'
 
 /** An exchange as hooks see it. */
-export interface HookedExchange {
-  /** A UUID: the one in `exchanges` and in the record. */
+export interface HookedExchange<Req extends IncomingMessage = Request> {
+  /** A UUID: the one in `exchanges()` and in the record. */
   readonly id: string
   /** The client's request, as Express has it. */
-  readonly req: Request
+  readonly req: Req
   /** The path below the target. */
   readonly path: string
   /** The model that the request names. */
@@ -18,7 +19,7 @@ export interface HookedExchange {
   readonly format: FormatName
 }
 
-interface RequestOf<F extends FormatName> extends HookedExchange {
+interface RequestOf<F extends FormatName, Req extends IncomingMessage> extends HookedExchange<Req> {
   readonly format: F
   /** The JSON body, `modelOptions` applied; `undefined` where there is none. Change it, or put another in its place. */
   body: ProviderRequests[F] | undefined
@@ -36,7 +37,7 @@ interface RequestOf<F extends FormatName> extends HookedExchange {
  * - `rawBody`: the bytes that go out for the body as it is now, for signatures.
  * - `headers`: further request headers for the provider, by lower-case names; they win over all others.
  */
-export type HookedRequest = { [F in FormatName]: RequestOf<F> }[FormatName]
+export type HookedRequest<Req extends IncomingMessage = Request> = { [F in FormatName]: RequestOf<F, Req> }[FormatName]
 
 /** An answer in the provider's place. */
 export interface HookAnswer {
@@ -52,7 +53,9 @@ export interface HookAnswer {
  * May read the request and replace its body, or answer it itself by returning an answer. What it throws becomes the
  * answer's status where it has a `status` or `statusCode` from 400 to 599 (`http-errors`), and 500 otherwise.
  */
-export type OnRequest = (request: HookedRequest) => MaybeAnswer | Promise<MaybeAnswer>
+export type OnRequest<Req extends IncomingMessage = Request> = (
+  request: HookedRequest<Req>,
+) => MaybeAnswer | Promise<MaybeAnswer>
 
 /** @inline */
 // biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
@@ -83,7 +86,10 @@ export type StreamEvent = { [F in FormatName]: EventOf<F> }[FormatName]
  * place: `data` as its JSON, `event` as its name (default: the one that it had). What it throws ends the stream with an
  * error event.
  */
-export type OnEvent = (event: StreamEvent, exchange: HookedExchange) => MaybeReplacement
+export type OnEvent<Req extends IncomingMessage = Request> = (
+  event: StreamEvent,
+  exchange: HookedExchange<Req>,
+) => MaybeReplacement
 
 /** @inline */
 type MaybeReplacement = { event?: string; data: unknown } | null | Nothing
@@ -98,7 +104,7 @@ export type HookName = 'auth' | 'estimateTokens' | 'forwardHeaders' | 'observers
  * @param context.hook the option that the hook was given as
  * @param context.exchange the exchange that it was called for, if it was called for one
  */
-export type OnError = (
+export type OnError<Req extends IncomingMessage = Request> = (
   error: unknown,
-  context: { readonly hook: HookName; readonly exchange: HookedExchange | undefined },
+  context: { readonly hook: HookName; readonly exchange: HookedExchange<Req> | undefined },
 ) => void | Promise<void>

@@ -1,13 +1,14 @@
+import type { IncomingMessage } from 'node:http'
 import type { Request } from 'express'
 import type { ExchangeRecord } from './record.js'
 import type { AiProxyStats } from './stats.js'
 
 /** An exchange as an observer sees it begin. */
-export interface ObservedExchange {
+export interface ObservedExchange<Req extends IncomingMessage = Request> {
   /** A UUID: the one in the record. */
   readonly id: string
   /** The client's request, as Express has it. */
-  readonly req: Request
+  readonly req: Req
   /** The provider protocol that the client speaks. */
   readonly format: string
   /** The model that the request names. */
@@ -24,7 +25,7 @@ export interface ObservedExchange {
  * Watches a middleware: metrics, traces. Given with the option `observers`; what it throws is caught, goes to `onError`
  * and into a process warning, and changes nothing.
  */
-export interface Observer {
+export interface Observer<Req extends IncomingMessage = Request> {
   /** The middleware has been made. */
   onProxy?(proxy: { stats(): AiProxyStats }): void
   /**
@@ -32,7 +33,7 @@ export interface Observer {
    *
    * @returns headers to send with it (`traceparent`)
    */
-  onRequest?(exchange: ObservedExchange): Readonly<Record<string, string>> | undefined
+  onRequest?(exchange: ObservedExchange<Req>): Readonly<Record<string, string>> | undefined
   /** A stream has taken a turn, which took so many milliseconds. Called very often. */
   onTurn?(ms: number): void
   /** An exchange has ended; once for each, also for those that were rejected and never had an `onRequest`. */

@@ -1,4 +1,4 @@
-import type { Agent as HttpAgent } from 'node:http'
+import type { Agent as HttpAgent, IncomingMessage } from 'node:http'
 import type { Agent as HttpsAgent } from 'node:https'
 import type { SecureContextOptions } from 'node:tls'
 import type { Request, Response } from 'express'
@@ -58,8 +58,13 @@ export interface ModelOptions {
   overrides?: Record<string, unknown>
 }
 
-/** Options of {@link aiProxy}. */
-export interface AiProxyOptions {
+/**
+ * Options of {@link aiProxy}.
+ *
+ * @typeParam Req what the app's middlewares make of the client's request: the type of `req` in hooks and functions. Default:
+ *   Express's `Request`.
+ */
+export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   /** Base URL of the provider, `http:` or `https:`; a path in it is kept as a prefix. */
   target: string | URL
   /** Credentials for the provider. Default: none, the client's own go on. */
@@ -137,19 +142,19 @@ export interface AiProxyOptions {
     maxEventLoopDelayMs: number
   }
   /** Reads or replaces a request before it goes out, or answers it itself. Default: none. */
-  onRequest?: OnRequest
+  onRequest?: OnRequest<Req>
   /** Sees each event of a stream, and may replace or drop it. With it every event is parsed, which costs. Default: none. */
-  onEvent?: OnEvent
+  onEvent?: OnEvent<Req>
   /** Metrics and traces: see `express-ai-proxy/prometheus` and `express-ai-proxy/opentelemetry`. Default: none. */
-  observers?: readonly Observer[]
+  observers?: readonly Observer<Req>[]
   /** Called once per exchange, whatever happened. What it throws goes to `onError`. Default: none. */
-  onFinish?: (record: ExchangeRecord, req: Request, res: Response) => void | Promise<void>
+  onFinish?: (record: ExchangeRecord, req: Req, res: Response) => void | Promise<void>
   /**
    * Called with what the app's own code threw, and with a TypeError for what it returned or set wrongly: the hooks above, `auth` and `forwardHeaders` functions, `estimateTokens`,
    * observers. A process warning (`AI_PROXY_HOOK_THREW`) shows it as well, with its stack, once a minute for each of them.
    * An error with a status that `onRequest` throws to refuse a request is none. Default: none.
    */
-  onError?: OnError
+  onError?: OnError<Req>
   /** Options for http-proxy-middleware. */
   proxy?: ProxyOptions
 }

@@ -42,7 +42,7 @@ export interface RecordedUsage extends Usage {
 
 /** What is known of an exchange at its end. */
 export interface ExchangeRecord {
-  /** A UUID: the one in `exchanges`, in hooks and in the debug log. */
+  /** A UUID: the one in `exchanges()`, in hooks and in the debug log. */
   readonly id: string
   /**
    * `completed`: the provider's answer went out whole, and it is a success; or the app answered itself, whatever the

@@ -15,7 +15,7 @@ describe('abort(id)', () => {
       const call = (await provider.next()).sse([events[0]!])
       const received = new Events(await answer)
       assert.equal(await received.next(), events[0])
-      const [exchange, ...others] = app.proxy.exchanges
+      const [exchange, ...others] = app.proxy.exchanges()
       assert.deepEqual([exchange?.stream, others], [true, []])
       assert.equal(app.proxy.abort(exchange!.id), true)
       assert.equal(errorInEvent(await received.next()).code, 'aborted')
@@ -31,7 +31,7 @@ describe('abort(id)', () => {
       const app = await startApp(t, { target: provider.url })
       const answer = post(app.url + path, request)
       const call = await provider.next()
-      assert.equal(app.proxy.abort(app.proxy.exchanges[0]!.id), true)
+      assert.equal(app.proxy.abort(app.proxy.exchanges()[0]!.id), true)
       const response = await answer
       assert.equal(response.status, 503)
       assert.equal(errorIn(await response.json()).code, 'aborted')
@@ -62,7 +62,7 @@ describe('abort(id)', () => {
     const [{ path, request }] = protocols as [(typeof protocols)[number]]
     const client = (await connect(t, app.port)).pause().post(`/ai${path}`, request)
     await inPhase(app, 'ending')
-    assert.equal(app.proxy.abort(app.proxy.exchanges[0]!.id), true)
+    assert.equal(app.proxy.abort(app.proxy.exchanges()[0]!.id), true)
     const { outcome, code } = await app.record()
     assert.deepEqual([outcome, code], ['rejected', 'aborted'])
     client.socket.resume()

@@ -33,7 +33,7 @@ describe('close()', () => {
       const records = [await app.record(), await app.record()]
       assert.deepEqual(records.map(({ status }) => status).sort(), [200, 503])
       for (const { outcome, code } of records) assert.deepEqual([outcome, code], ['shutdown', 'shutting_down'])
-      assert.deepEqual(app.proxy.exchanges, [])
+      assert.deepEqual(app.proxy.exchanges(), [])
     })
   }
 
@@ -100,8 +100,8 @@ describe('close()', () => {
     json.res.writeHead(200, { 'content-type': 'application/json' }).write('{"a":')
     const uploading = await connect(t, app.port)
     uploading.request('POST', path, { 'content-type': 'application/json', 'content-length': '9' }).write('{')
-    await until(() => app.proxy.exchanges.length === 3, 'all three are under way')
-    await until(() => app.proxy.exchanges.some(({ bytes }) => bytes === 5), 'half an answer has passed')
+    await until(() => app.proxy.exchanges().length === 3, 'all three are under way')
+    await until(() => app.proxy.exchanges().some(({ bytes }) => bytes === 5), 'half an answer has passed')
     const cut = assert.rejects(half)
     const closing = app.proxy.close({ graceMs: 0 })
     assert.equal((await waiting).status, 503)
@@ -121,7 +121,7 @@ describe('close()', () => {
     ;(await connect(t, app.port)).pause().post(path, openai.request)
     const call = (await provider.next()).sse()
     void call.flood(`data: ${'x'.repeat(64_000)}\n\n`)
-    await until(() => app.proxy.exchanges[0]?.phase === 'stalled', 'the client does not read')
+    await until(() => app.proxy.exchanges()[0]?.phase === 'stalled', 'the client does not read')
     await within(app.proxy.close({ graceMs: 1 }), 'close()')
     await call.gone
     assert.equal((await app.record()).outcome, 'shutdown')
@@ -132,10 +132,10 @@ describe('close()', () => {
     // The app's own answer is written at once, and is more than what the kernel takes on its way.
     const app = await startApp(t, { target: provider.url, onRequest: () => ({ body: 'x'.repeat(7 << 20) }) })
     ;(await connect(t, app.port)).pause().post(path, openai.request)
-    await until(() => app.proxy.exchanges[0]?.phase === 'ending', 'the last bytes are on their way')
+    await until(() => app.proxy.exchanges()[0]?.phase === 'ending', 'the last bytes are on their way')
     await within(app.proxy.close({ graceMs: 1 }), 'close()')
     assert.equal(app.records.length, 1)
-    assert.deepEqual(app.proxy.exchanges, [])
+    assert.deepEqual(app.proxy.exchanges(), [])
     const record = await app.record()
     assert.deepEqual([record.outcome, record.code], ['shutdown', 'shutting_down'])
   })
@@ -147,7 +147,7 @@ describe('close()', () => {
     const call = (await provider.next()).sse(['data: 1\n\n'])
     await client.sees('data: 1\n\n')
     client.leave()
-    await until(() => app.proxy.exchanges[0]?.phase === 'draining', 'it is drained')
+    await until(() => app.proxy.exchanges()[0]?.phase === 'draining', 'it is drained')
     await within(app.proxy.close({ graceMs: 1 }), 'close()')
     await call.gone
     const record = await app.record()

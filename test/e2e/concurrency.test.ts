@@ -54,7 +54,7 @@ describe('maxConcurrentExchanges', () => {
     const app = await startApp(t, { target: provider.url, limits: { maxConcurrentExchanges: 1 } })
     const receiving = await connect(t, app.port)
     receiving.request('POST', path, { 'content-type': 'application/json', 'content-length': '100' })
-    await until(() => app.proxy.exchanges.length === 1, 'it has begun')
+    await until(() => app.proxy.exchanges().length === 1, 'it has begun')
     receiving.leave()
     await app.record()
     const waiting = (await connect(t, app.port)).post(path, openai.request)
@@ -74,12 +74,12 @@ describe('a pipeline', () => {
     const client = await connect(t, app.port)
     for (let at = 0; at < 100; at++) client.post(path, { model: 'm', stream: true })
     const call = await provider.next()
-    await until(() => app.proxy.exchanges.length === 100, 'the app has all of them')
+    await until(() => app.proxy.exchanges().length === 100, 'the app has all of them')
     assert.deepEqual([provider.connections.length, app.proxy.stats().streams], [1, 1])
     client.leave()
     await call.gone
     for (let at = 0; at < 100; at++) assert.equal((await app.record()).outcome, 'client_disconnect')
-    assert.deepEqual([app.proxy.exchanges.length, app.proxy.stats().streams], [0, 0])
+    assert.deepEqual([app.proxy.exchanges().length, app.proxy.stats().streams], [0, 0])
     assert.equal(provider.calls.length, 1)
   })
 
@@ -90,7 +90,7 @@ describe('a pipeline', () => {
     const one = `GET /ai/v1/models HTTP/1.1\r\nhost: app.test\r\n\r\n`
     client.write(one.repeat(120))
     await client.end()
-    await until(() => app.proxy.exchanges.length === 0, 'none is left')
+    await until(() => app.proxy.exchanges().length === 0, 'none is left')
     const refused = app.records.filter(({ code }) => code === 'pipeline_too_long')
     assert.equal(provider.connections.length <= 1, true)
     assert.deepEqual([...new Set(refused.map(({ outcome }) => outcome))], ['rejected'])
@@ -109,7 +109,7 @@ describe('a pipeline', () => {
       const call = await provider.next()
       client.request('POST', '/ai/v1/audio/transcriptions', { 'content-type': 'audio/wav', ...headers })
       client.write(`${bytes.toString(16)}\r\n${'x'.repeat(bytes)}\r\n`)
-      await until(() => app.proxy.exchanges.length === 2, 'both have begun')
+      await until(() => app.proxy.exchanges().length === 2, 'both have begun')
       client.leave()
       await call.gone
       const records = [await app.record(), await app.record()]
@@ -122,7 +122,7 @@ describe('a pipeline', () => {
     const app = await startApp(t, { target: provider.url })
     const client = (await connect(t, app.port)).post(path, openai.request).post(path, openai.request)
     const call = await provider.next()
-    await until(() => app.proxy.exchanges.length === 2, 'both have begun')
+    await until(() => app.proxy.exchanges().length === 2, 'both have begun')
     const closed = app.proxy.close()
     call.sse(['data: 1\n\n']).end()
     await client.sees('"code":"shutting_down"')
@@ -147,7 +147,7 @@ describe('an upload that stands still', () => {
       const client = (await connect(t, app.port)).request('POST', '/ai/v1/audio/transcriptions', upload)
       client.write('x'.repeat(20_000_000))
       if (leaves) {
-        await until(() => app.proxy.exchanges[0]?.phase === 'waiting', 'it is on its way')
+        await until(() => app.proxy.exchanges()[0]?.phase === 'waiting', 'it is on its way')
         client.leave()
       } else assert.match(await client.sees('"code":"upload_timeout"'), /^HTTP\/1\.1 504 /)
       const { outcome, limit } = await app.record()

@@ -14,7 +14,7 @@ describe("the model's name", () => {
       const model = `first-${'m'.repeat(length - 10)}last`
       const answer = post(app.url + openai.path, { ...openai.request, model })
       const call = await provider.next()
-      assert.equal(app.proxy.exchanges[0]?.model, model.slice(0, 256))
+      assert.equal(app.proxy.exchanges()[0]?.model, model.slice(0, 256))
       assert.equal(JSON.parse(await call.text).model, model)
       call.sse().end()
       await (await answer).text()

@@ -108,7 +108,7 @@ describe("onClientDisconnect: 'drain'", () => {
     const call = await provider.next()
     call.reset()
     assert.equal((await app.record()).outcome, 'client_disconnect')
-    assert.deepEqual(app.proxy.exchanges, [])
+    assert.deepEqual(app.proxy.exchanges(), [])
   })
 
   test('an upload that breaks off is not the provider to read', async (t) => {

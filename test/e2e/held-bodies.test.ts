@@ -46,7 +46,7 @@ describe('a request body', () => {
     const client = (await connect(t, app.port)).post(path, body)
     const call = await provider.next()
     client.leave()
-    await until(() => app.proxy.exchanges[0]?.phase === 'draining', 'it is drained')
+    await until(() => app.proxy.exchanges()[0]?.phase === 'draining', 'it is drained')
     assert.ok(app.proxy.stats().heldBytes >= 100_000)
     call.sse().end('data: [DONE]\n\n')
     const { outcome } = await app.record()

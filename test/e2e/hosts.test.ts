@@ -70,7 +70,7 @@ const answers: Record<string, { act: (call: Call) => unknown; text: string; outc
 }
 
 function assertAllGone(proxy: AiProxy): void {
-  assert.deepEqual(proxy.exchanges, [])
+  assert.deepEqual(proxy.exchanges(), [])
 }
 
 describe("on Node's HTTP/2 server", () => {

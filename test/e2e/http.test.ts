@@ -255,7 +255,7 @@ describe('connections', () => {
       const call = await provider.next()
       assert.equal(JSON.parse(await call.text).model, model)
       await until(
-        () => app.proxy.exchanges.length === app.proxy.stats().exchanges - app.records.length,
+        () => app.proxy.exchanges().length === app.proxy.stats().exchanges - app.records.length,
         'all are there',
       )
       call.sse([`data: ${model}\n\n`]).end()
@@ -294,7 +294,7 @@ describe('connections', () => {
     const first = (await provider.next()).sse(['data: first\n\n'])
     // It is answered at once, with a failure, behind the first one.
     client.post(`/ai${openai.path}`, { ...openai.request, model: 'x'.repeat(100_000) })
-    await until(() => app.proxy.exchanges[1]?.phase === 'ending', 'the second one waits for the first')
+    await until(() => app.proxy.exchanges()[1]?.phase === 'ending', 'the second one waits for the first')
     // Longer than a slow reader would be given.
     await new Promise((resolve) => setTimeout(resolve, 100))
     first.end()

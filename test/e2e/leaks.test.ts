@@ -69,7 +69,10 @@ class Crowd {
 
   seen(id: string, app?: string): Seen {
     return {
-      phase: () => this.app(app).proxy.exchanges.find(({ model }) => model === id)?.phase,
+      phase: () =>
+        this.app(app)
+          .proxy.exchanges()
+          .find(({ model }) => model === id)?.phase,
       call: () => this.calls.get(id)!,
     }
   }
@@ -108,7 +111,10 @@ describe('1,000 exchanges that end in all the ways there are', () => {
     const running: RawClient[] = []
     for (let n = 0; n < SHUT_DOWN; n++) running.push(await crowd.ask(`is shut down #${n}`, shutdown))
     const { proxy } = crowd.app()
-    await until(() => proxy.exchanges.filter(({ phase }) => phase === 'waiting').length === SHUT_DOWN, 'they all wait')
+    await until(
+      () => proxy.exchanges().filter(({ phase }) => phase === 'waiting').length === SHUT_DOWN,
+      'they all wait',
+    )
     await proxy.close({ graceMs: 1 })
     await crowd.ask('comes too late', shutdown).then((client) => client.sees('HTTP/1.1 503'))
     await until(() => crowd.ended.has('comes too late'), 'that one is over, too')
@@ -185,7 +191,7 @@ function listenersOf(emitter: EventEmitter): Record<string, number> {
 }
 
 function assertAddsUp(name: string, { proxy, records }: App): void {
-  assert.deepEqual(proxy.exchanges, [], name)
+  assert.deepEqual(proxy.exchanges(), [], name)
   const stats = proxy.stats()
   const { active, streams, waitingForDrain, waitingForTurn } = stats
   assert.deepEqual([active, streams, waitingForDrain, waitingForTurn], [0, 0, 0, 0], name)

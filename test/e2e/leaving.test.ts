@@ -280,7 +280,7 @@ describe('the client leaves', () => {
     await first.gone
     const outcomes = [(await app.record()).outcome, (await app.record()).outcome]
     assert.deepEqual(outcomes, ['client_disconnect', 'client_disconnect'])
-    assert.deepEqual(app.proxy.exchanges, [])
+    assert.deepEqual(app.proxy.exchanges(), [])
   })
 
   test('with the whole answer in hand: that is no departure', async (t) => {

@@ -31,7 +31,7 @@ describe('a status below 100', () => {
         assert.equal(openai.errorIn(await response.json()).code, 'upstream_reset')
         const { outcome, code, status } = await app.record()
         assert.deepEqual({ outcome, code, status }, { outcome: 'upstream_error', code: 'upstream_reset', status: 502 })
-        assert.deepEqual(app.proxy.exchanges, [])
+        assert.deepEqual(app.proxy.exchanges(), [])
         await call.gone
 
         const next = post(app.url + openai.path, { model: 'm' })

@@ -26,7 +26,7 @@ describe('a client that leaves as soon as it has read that the stream is over', 
           { outcome: 'completed', code: undefined, status: 200, passed: 2 },
         )
         await call.gone
-        assert.deepEqual(app.proxy.exchanges, [])
+        assert.deepEqual(app.proxy.exchanges(), [])
       })
     }
 
@@ -61,7 +61,7 @@ describe('close()', () => {
     streaming.send('data: 2\n\n')
     assert.equal(await events.next(), 'data: 2\n\n')
     assert.equal(isClosed, false)
-    assert.equal(app.proxy.exchanges.length, 2)
+    assert.equal(app.proxy.exchanges().length, 2)
 
     const hasty = app.proxy.close({ graceMs: 0 })
     const rest = await events.rest()
@@ -74,7 +74,7 @@ describe('close()', () => {
     await streaming.gone
     await silent.gone
     for (const { outcome } of [await app.record(), await app.record()]) assert.equal(outcome, 'shutdown')
-    assert.deepEqual(app.proxy.exchanges, [])
+    assert.deepEqual(app.proxy.exchanges(), [])
   })
 
   test('with none, then with a long grace: the haste stays', async (t) => {

@@ -91,7 +91,7 @@ describe('a stream', () => {
     await client.sees('data: 3\r\n\r')
     call.send('\ndata: 4\n\n')
     await client.sees('data: 4\n\n')
-    assert.equal(app.proxy.exchanges[0]?.phase, 'streaming')
+    assert.equal(app.proxy.exchanges()[0]?.phase, 'streaming')
   })
 
   test('a clean end without a blank line: what is left goes out, and is closed with one', async (t) => {

@@ -102,7 +102,7 @@ describe('onFinish', () => {
       for (const _ of [1, 2]) assert.equal((await post(app.url + openai.path, { model: 'm' })).status, 200)
       await app.record()
       await app.record()
-      assert.equal(app.proxy.exchanges.length, 0)
+      assert.equal(app.proxy.exchanges().length, 0)
       assert.equal(app.proxy.stats().outcomes.completed, 2)
     })
   }
@@ -143,14 +143,14 @@ describe('exchanges and stats()', () => {
     const app = await startApp(t, { target: provider.url })
     const answer = post(app.url + openai.path, openai.request)
     const call = await provider.next()
-    const [waiting] = app.proxy.exchanges
+    const [waiting] = app.proxy.exchanges()
     assert.equal(waiting?.phase, 'waiting')
     assert.equal(waiting.model, openai.request.model)
     assert.equal(waiting.bytes, 0)
     call.sse(['data: 1\n\n'])
     const events = new Events(await answer)
     await events.next()
-    const [streaming] = app.proxy.exchanges
+    const [streaming] = app.proxy.exchanges()
     assert.equal(streaming?.phase, 'streaming')
     assert.equal(streaming.id, waiting.id)
     assert.equal(streaming.bytes, 9)
@@ -160,7 +160,7 @@ describe('exchanges and stats()', () => {
     await events.next()
     const record = await app.record()
     assert.equal(record.id, waiting.id)
-    assert.deepEqual(app.proxy.exchanges, [])
+    assert.deepEqual(app.proxy.exchanges(), [])
     const stats = app.proxy.stats()
     assert.deepEqual([stats.exchanges, stats.active, stats.streams, stats.outcomes.completed], [1, 0, 0, 1])
     for (const sum of ['events', 'turns', 'requestBytes', 'upstreamBytes', 'downstreamBytes', 'busyMs'] as const) {

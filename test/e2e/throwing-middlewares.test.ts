@@ -60,7 +60,7 @@ describe('a middleware whose writeHead throws', () => {
       assert.equal(await client.end(), '')
       const { outcome, code } = await app.record()
       assert.deepEqual({ outcome, code }, { outcome: 'rejected', code: 'internal_error' })
-      assert.deepEqual(app.proxy.exchanges, [])
+      assert.deepEqual(app.proxy.exchanges(), [])
       const next = (await connect(t, app.port)).request(method, url, { ...headers, 'x-wrap': '' }, body)
       await next.sees(/^HTTP\/1\.1 20\d /)
       assert.equal((await app.record()).outcome, 'completed')
@@ -85,7 +85,7 @@ describe('a middleware whose writeHead throws', () => {
       }
       const { outcome, code, status } = await app.record()
       assert.deepEqual({ outcome, code, status }, { outcome: 'rejected', code: 'internal_error', status: 500 })
-      assert.deepEqual(app.proxy.exchanges, [])
+      assert.deepEqual(app.proxy.exchanges(), [])
     })
   }
 })
@@ -152,7 +152,7 @@ describe('a middleware whose end throws', () => {
         const client = await connect(t, app.port)
         client.request(method, url, headers, method === 'POST' ? JSON.stringify(request) : undefined)
         assert.equal((await app.record()).code, code)
-        assert.deepEqual(app.proxy.exchanges, [])
+        assert.deepEqual(app.proxy.exchanges(), [])
         assert.equal(app.records.length, 1)
         // Where it has ended, the client may have got all of it.
         if (when === 'when it has ended') return
@@ -187,7 +187,7 @@ describe('a middleware whose end throws', () => {
     const client = (await connect(t, app.port)).pause()
     client.request('POST', path, { ...json, 'x-wrap': '1' }, JSON.stringify(openai.request))
     assert.equal((await app.record()).code, 'internal_error')
-    assert.deepEqual(app.proxy.exchanges, [])
+    assert.deepEqual(app.proxy.exchanges(), [])
   })
 })
 

@@ -22,7 +22,7 @@ describe('requests that go out', () => {
     const answer = ask(app.url)
     const taker = await takers.next()
     assert.equal(provider.calls.length, 0)
-    assert.equal(app.proxy.exchanges[0]?.phase, 'receiving')
+    assert.equal(app.proxy.exchanges()[0]?.phase, 'receiving')
     taker.takeTurn(0)
     const call = await provider.next()
     call.res.writeHead(200, { 'content-type': 'application/json' }).end('{}')

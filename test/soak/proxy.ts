@@ -78,7 +78,7 @@ const api = {
     const { heapUsed, external } = process.memoryUsage()
     const handles: Record<string, number> = {}
     for (const kind of process.getActiveResourcesInfo()) handles[kind] = (handles[kind] ?? 0) + 1
-    const active = [...running.values()].reduce((sum, proxy) => sum + proxy.exchanges.length, 0)
+    const active = [...running.values()].reduce((sum, proxy) => sum + proxy.exchanges().length, 0)
     return { heldBytes: heapUsed + external, handles, sockets: handles.TCPSocketWrap ?? 0, active }
   },
 }

@@ -4,7 +4,7 @@ import type { App } from './app.js'
 import { until } from './waiting.js'
 
 export const inPhase = (app: App, phase: Phase) =>
-  until(() => app.proxy.exchanges.at(-1)?.phase === phase, `the exchange is ${phase}`)
+  until(() => app.proxy.exchanges().at(-1)?.phase === phase, `the exchange is ${phase}`)
 
 /** The newest record says that the client has left, and nothing else. */
 export async function assertLeft(app: App, expected: Partial<ExchangeRecord> = {}): Promise<ExchangeRecord> {
@@ -12,6 +12,6 @@ export async function assertLeft(app: App, expected: Partial<ExchangeRecord> = {
   const { outcome, limit, code } = record
   assert.deepEqual({ outcome, limit, code }, { outcome: 'client_disconnect', limit: undefined, code: undefined })
   assert.deepEqual({ ...record, ...expected }, record)
-  assert.deepEqual(app.proxy.exchanges, [])
+  assert.deepEqual(app.proxy.exchanges(), [])
   return record
 }

@@ -35,7 +35,8 @@ async function use(server: http.Server, ai: AiProxy): Promise<void> {
   process.stdout.write(await answer.text())
   await ai.close({ graceMs: 100 })
   const outcome: 'completed' | string | undefined = records[0]?.outcome
-  if (outcome !== 'completed' || ai.stats().outcomes.completed !== 1 || ai.exchanges.length !== 0) process.exitCode = 1
+  if (outcome !== 'completed' || ai.stats().outcomes.completed !== 1 || ai.exchanges().length !== 0)
+    process.exitCode = 1
   server.close()
   provider.close()
   server.closeAllConnections()
