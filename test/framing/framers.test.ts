@@ -93,6 +93,30 @@ describe('NoFramer', () => {
   })
 })
 
+describe('the rest of a body that does not go out after all', () => {
+  for (const [framing, whole, rest] of [
+    [sse, 'data: 1\n\n', 'data: 2'],
+    [ndjson, '{"a":1}\n', '{"a":'],
+  ] as const) {
+    test(`was no event: ${framing.name}`, () => {
+      const framer = framing.createFramer(100)
+      framer.push([Buffer.from(whole + rest)])
+      assert.ok(framer.end())
+      assert.equal(framer.events, 2)
+      framer.refuse()
+      assert.deepEqual([framer.events, framer.ends, framer.last()], [1, [], undefined])
+    })
+  }
+
+  test('was none before, either, if it was a comment', () => {
+    const framer = sse.createFramer(100)
+    framer.push([Buffer.from('data: 1\n\n: a comm')])
+    framer.end()
+    framer.refuse()
+    assert.equal(framer.events, 1)
+  })
+})
+
 describe('WholeBodyAsEvent', () => {
   test('holds the body until its end, and makes one event of it', () => {
     const framer = new WholeBodyAsEvent(100, (body) => `data: ${body}\n\n`)

@@ -22,7 +22,7 @@ function uploading() {
   const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
   Object.assign(exchange, { deadlines: new Deadlines(timers) })
   const delivery = { fail: (failure: AiProxyError) => failures.push(failure) } as unknown as ResponseController
-  const limits = { ...defaultLimits, uploadIdleTimeoutMs: 100 }
+  const limits = { ...defaultLimits, uploadIdleTimeoutMs: 100, maxRequestBytes: 10 }
   const house = { config: { limits }, upstream: { handle: () => {} } } as unknown as ProxyContext
   const body = new PassThrough()
   const client = { remoteAddress: undefined, encrypted: false }
@@ -43,6 +43,15 @@ describe('an upload', () => {
     await settled()
     timers.advance(1000)
     assert.deepEqual(told(), [])
+  })
+
+  test('of as many bytes as are allowed passes, and fails with one more', () => {
+    const { sending, told } = uploading()
+    sending.onRequestChunk(Buffer.from('01234'))
+    sending.onRequestChunk(Buffer.from('56789'))
+    assert.deepEqual(told(), [])
+    sending.onRequestChunk(Buffer.from('x'))
+    assert.deepEqual(told(), ['request_too_large 413'])
   })
 
   test('that stands still because the client sends nothing ends with 408', () => {

@@ -97,6 +97,15 @@ describe('size limits', () => {
     assert.equal(ended().code, 'response_too_large')
   })
 
+  test('maxResponseBytes: as many bytes as it allows pass', async (t) => {
+    const { res, answer, run, ended } = rig(t, { limits: { maxResponseBytes: 10 } })
+    const response = await answer({ 'content-type': 'text/plain', 'content-length': '10' }, '0123456789')
+    response.end()
+    await run()
+    res.finish()
+    assert.deepEqual([res.body, ended().outcome], ['0123456789', 'completed'])
+  })
+
   test('maxResponseBytes: in a stream', async (t) => {
     const { res, answer, ended } = rig(t, { limits: { maxResponseBytes: 12 } })
     await answer(SSE, event('a') + event('b'))

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { defaultLimits } from '../../lib/api/limits.js'
+import { HeldBytes } from '../../lib/exchange/held-bytes.js'
+
+const held = () => new HeldBytes({ ...defaultLimits, maxHeldBytes: 10 })
+const exceeded = { code: 'held_bytes_exceeded' }
+
+describe('the bodies that are held', () => {
+  test('have as many bytes as maxHeldBytes, all together, and not one more', () => {
+    const all = held()
+    const [one, other] = [all.share(), all.share()]
+    one.add(6)
+    other.add(4)
+    assert.throws(() => one.add(1), exceeded)
+    assert.equal(all.count, 10)
+    other.remove(1)
+    one.add(1)
+    assert.equal(all.count, 10)
+  })
+
+  test('may always be followed by nothing', () => {
+    const all = held()
+    all.share().add(10)
+    all.share().add(0)
+    assert.equal(all.count, 10)
+  })
+
+  test('give no more back than they have', () => {
+    const all = held()
+    const [one, other] = [all.share(), all.share()]
+    one.add(3)
+    other.add(4)
+    one.remove(5)
+    assert.equal(all.count, 4)
+    one.release()
+    assert.equal(all.count, 4)
+  })
+
+  test('give all back at once when they are released, and take nothing more', () => {
+    const all = held()
+    const share = all.share()
+    share.add(5)
+    share.release()
+    assert.equal(all.count, 0)
+    assert.throws(() => share.add(1), { code: 'aborted' })
+    share.release()
+    assert.equal(all.count, 0)
+  })
+
+  test('count after the request until work on them is over', async () => {
+    const all = held()
+    const share = all.share()
+    share.add(5)
+    let finish = () => {}
+    const working = share.during(() => new Promise((resolve) => (finish = resolve)))
+    share.release()
+    assert.equal(all.count, 5)
+    finish()
+    await working
+    assert.equal(all.count, 0)
+  })
+
+  test('count on after work that failed, as long as the request goes on', async () => {
+    const all = held()
+    const share = all.share()
+    share.add(5)
+    await assert.rejects(share.during(() => Promise.reject(new Error('no'))))
+    assert.equal(all.count, 5)
+    share.close()
+    assert.equal(all.count, 5)
+    share.release()
+    assert.equal(all.count, 0)
+  })
+})
