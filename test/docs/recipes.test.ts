@@ -1,41 +1,23 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import express from 'express'
 import type { AiProxy, AiProxyOptions, ExchangeRecord, HookedRequest } from 'express-ai-proxy'
 import * as main from 'express-ai-proxy'
 import { Registry } from 'prom-client'
+import { defaultLimits } from '../../lib/api/limits.js'
 import * as opentelemetry from '../../lib/metrics/opentelemetry-observer.js'
 import { type PrometheusObserver, prometheusObserver } from '../../lib/metrics/prometheus-observer.js'
+import { type Page, pages, root } from './pages.js'
 
-const folder = path.join(__dirname, '../../example-app/recipes')
-const text = readFileSync(path.join(folder, 'README.md'), 'utf8')
-const setupWarnings = readFileSync(path.join(__dirname, '../../lib/setup-warnings.ts'), 'utf8')
+const setupWarnings = readFileSync(path.join(root, 'lib/handle/setup-warnings.ts'), 'utf8')
+const folder = path.join(root, 'docs/recipes')
 
-const sections = text.split(/^## /m).slice(1)
-const blocks = sections.flatMap((section) => {
-  const title = section.split('\n', 1)[0]!
-  return [...section.matchAll(/^```js\n(.*?)^```$/gms)].map(([, code], at) => ({ title, at, code: code! }))
-})
-
-for (const { title, at, code } of blocks) {
-  test(`${title}, block ${at + 1} runs, and aiProxy takes its options`, async () => {
-    const lines = code.trimEnd().split('\n').length
-    assert.ok(lines >= 5 && lines <= 25, `${lines} lines`)
-    const { made, listening } = await run(code)
-    assert.equal(listening, 1)
-    assert.equal(made.length, code.includes('aiProxy(') ? 1 : 0)
-  })
-}
-
-test('each of the providers has a recipe', () => {
-  const titles = new Set(blocks.map(({ title }) => title))
-  for (const name of ['OpenAI', 'Azure OpenAI', 'Anthropic', 'Bedrock', 'Gemini', 'Ollama', 'vLLM']) {
-    assert.ok(titles.has(name), name)
-  }
-})
+const blocks = pages
+  .filter(({ file }) => file.startsWith('docs/recipes/'))
+  .flatMap((page) => page.blocks.map((block) => ({ ...block, recipe: path.basename(page.file, '.md') })))
 
 test('the signed recipe signs the host, the path and the body as they go out, and does not set the host', async () => {
   const signed: unknown[] = []
@@ -45,7 +27,7 @@ test('the signed recipe signs the host, the path and the body as they go out, an
       return { headers: { ...request.headers, authorization: 'AWS4-HMAC-SHA256 …', 'x-amz-date': 'now' } }
     }
   }
-  const { made } = await run(find('Bedrock', 1), { '@smithy/signature-v4': { SignatureV4 } })
+  const { made } = await run(find('bedrock', 2), { '@smithy/signature-v4': { SignatureV4 } })
   const headers: Record<string, string> = {}
   const rawBody = Buffer.from('{}')
   const asked = { req: { method: 'POST' }, path: '/model/a%3A0/converse', rawBody, headers }
@@ -58,7 +40,7 @@ test('the signed recipe signs the host, the path and the body as they go out, an
 })
 
 test('a budget that is spent is answered with 429, and each user has one', async () => {
-  const [options] = (await run(find('A budget for each user'))).made
+  const [options] = (await run(find('budget-for-each-user'))).made
   const asks = (id: string) => options!.onRequest!({ req: { user: { id } } } as unknown as HookedRequest)
   const record = { tokens: { total: 200_000 } } as ExchangeRecord
   assert.equal(asks('ann'), undefined)
@@ -90,32 +72,15 @@ test('every metric that the dashboard asks for is exported, with the labels that
   assert.ok([...exported.keys()].every(isShown), 'a metric is in no panel')
 })
 
-test('every limit, and every warning of a wrong set-up, stands in its table', () => {
-  const cellsOf = (title: string) =>
-    sections
-      .find((section) => section.startsWith(title))!
-      .match(/^\|.*\|$/gm)!
-      .join('\n')
+test('every limit, and every warning of a wrong set-up, is explained', () => {
   const codes = setupWarnings.match(/\bAI_PROXY_[A-Z_]+(?=:)/g) ?? []
   assert.ok(codes.length >= 5)
-  for (const code of codes) assert.match(cellsOf('Troubleshooting'), new RegExp(`^\\| \`${code}\` \\|`, 'm'))
-  const limits = readFileSync(path.join(__dirname, '../../lib/limits.ts'), 'utf8').match(/^ {2}\w+(?=: number$)/gm)!
-  for (const limit of limits) assert.ok(cellsOf('Which limit').includes(`\`${limit.trim()}\``), limit)
-})
-
-test('every link to a file or a heading leads there', () => {
-  const links = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, link]) => link!)
-  for (const link of links.filter((each) => !each.startsWith('https://'))) {
-    const [file = '', heading] = link.split('#')
-    const target = path.join(folder, file || 'README.md')
-    assert.ok(existsSync(target), link)
-    if (!heading) continue
-    const headings = readFileSync(target, 'utf8')
-      .toLowerCase()
-      .match(/(?<=^#+ ).*/gm)!
-    // As GitHub makes anchors of headings.
-    const anchors = headings.map((each) => each.replace(/[^\w\- ]/g, '').replaceAll(' ', '-'))
-    assert.ok(anchors.includes(heading), link)
+  const { anchors } = page('docs/troubleshooting.md')
+  for (const code of codes) assert.ok(anchors.has(code.toLowerCase()), code)
+  const [, limits, advice] = page('docs/limits-and-errors.md').text.split(/^## (?:Limits|Which limit do I want\?)$/m)
+  for (const limit of Object.keys(defaultLimits)) {
+    assert.ok(limits!.includes(`| \`${limit}\` |`), limit)
+    assert.ok(advice!.includes(`\`${limit}\``), limit)
   }
 })
 
@@ -124,8 +89,12 @@ interface Dashboard {
   templating: { list: { type: string; definition?: string }[] }
 }
 
-function find(title: string, at = 0): string {
-  return blocks.find((block) => block.title === title && block.at === at)!.code
+function page(file: string): Page {
+  return pages.find((one) => one.file === file) ?? assert.fail(`no ${file}`)
+}
+
+function find(recipe: string, number = 1): string {
+  return blocks.find((block) => block.recipe === recipe && block.number === number)!.code
 }
 
 /** Stands for whatever a recipe imports and we have not: it can be called, made and looked into. */

@@ -1,52 +1,26 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
 import express from 'express'
-import type { AiProxy } from '../lib/index.js'
-import { post } from './e2e/support/client.js'
-import { listen, startProvider } from './e2e/support/provider.js'
+import type { AiProxy } from '../../lib/index.js'
+import { post } from '../e2e/support/client.js'
+import { listen, startProvider } from '../e2e/support/provider.js'
+import { root } from './pages.js'
 
-const root = path.join(__dirname, '..')
-const { files, repository } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'))
-const home = repository.url.replace(/^git\+|\.git$/g, '')
-
-describe('links lead somewhere, in the package as well as in the repository', () => {
-  for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md']) {
-    const text = readFileSync(path.join(root, name), 'utf8')
-    const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
-      title!
-        .toLowerCase()
-        .replace(/[^\w\- ]/g, '')
-        .replaceAll(' ', '-'),
-    )
-    for (const [, link] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
-      test(`${name}: ${link}`, () => {
-        const [file, anchor] = link!.split('#') as [string, string | undefined]
-        const ours = file.startsWith(`${home}/blob/main/`) && file.slice(`${home}/blob/main/`.length)
-        if (ours) assert.ok(existsSync(path.join(root, ours)), `there is no ${ours}`)
-        else if (file === '') assert.ok(anchors.includes(anchor!), `there is no heading for #${anchor}`)
-        else if (!file.startsWith('https:')) {
-          assert.ok(files.includes(file) || ['README.md', 'LICENSE'].includes(file), `${file} is not in the package`)
-        }
-      })
-    }
-  }
-})
-
-describe("the README's hook", () => {
-  const readme = readFileSync(path.join(root, 'README.md'), 'utf8')
+describe('the hook of docs/hooks.md', () => {
+  const readme = readFileSync(path.join(root, 'docs/hooks.md'), 'utf8')
   const [, code] = /```ts\n(.*?onRequest\(.*?)```/s.exec(readme)!
 
   /** The example as a file of its own, which finds the package and its types as the project's own files do. */
   function written(t: TestContext, text: string): string {
-    const folder = mkdtempSync(path.join(root, 'test/readme-'))
+    const folder = mkdtempSync(path.join(root, 'test/docs/hook-'))
     t.after(() => rmSync(folder, { recursive: true }))
     const file = path.join(folder, 'example.ts')
     writeFileSync(file, text)
-    const config = { extends: '../../tsconfig.json', include: ['example.ts'], exclude: [] }
+    const config = { extends: '../../../tsconfig.json', include: ['example.ts'], exclude: [] }
     writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify(config))
     return file
   }
@@ -58,6 +32,7 @@ describe("the README's hook", () => {
   })
 
   test('puts its system prompt into all that generates, and fails at nothing', async (t) => {
+    process.env.OPENAI_API_KEY = 'key'
     const provider = await startProvider(t, { onCall: (call) => call.req.on('end', () => call.json(200, {})) })
     const { ai } = require(written(t, code!.replace('https://api.openai.com', provider.url))) as { ai: AiProxy }
     const port = await listen(t, http.createServer(express().use('/ai', ai)))
