@@ -1,4 +1,4 @@
-import { exchangesThatFit } from '../util/descriptors.js'
+import { maxExchangesByDescriptors } from '../util/descriptors.js'
 
 /** What an exchange may use. Sizes are in bytes, times in milliseconds; `Infinity` lifts a limit. */
 export interface Limits {
@@ -66,7 +66,7 @@ const MINUTE = 60_000
 
 export const defaultLimits: Readonly<Limits> = {
   maxRequestBytes: 32 * MIB,
-  maxConcurrentExchanges: exchangesThatFit(),
+  maxConcurrentExchanges: maxExchangesByDescriptors(),
   maxDecodedRequestBytes: 8 * MIB,
   maxHeldBytes: 256 * MIB,
   maxConcurrentStreams: Number.POSITIVE_INFINITY,

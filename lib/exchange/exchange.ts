@@ -173,7 +173,7 @@ export class Exchange implements Indexed {
       outcome,
       limit: failure?.limit,
       code: failure?.code,
-      error: failure && shortened(this.secrets.hide(failure.message + cause)),
+      error: failure && shortened(this.secrets.mask(failure.message + cause)),
       method: this.req.method,
       path: this.path,
       model: this.model,

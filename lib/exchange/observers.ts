@@ -4,7 +4,7 @@ import type { AiProxyStats } from '../api/stats.js'
 import { isObject } from '../json/json.js'
 import { type HookErrors, HookFault } from '../options/hook-errors.js'
 import { headerFault } from '../util/header-fault.js'
-import { tendsPromise } from '../util/promises.js'
+import { catchRejection } from '../util/promises.js'
 import type { Exchange } from './exchange.js'
 
 /** The observers of a middleware as one; what any of them throws is reported, and changes nothing. */
@@ -49,7 +49,7 @@ export class Observers {
       try {
         const told = tell(observer)
         // An async function's failure would otherwise be nobody's, and end the process.
-        tendsPromise(told, this.#report)
+        catchRejection(told, this.#report)
         return told
       } catch (error) {
         this.#report(error)
@@ -65,7 +65,7 @@ function sound(
   report: (error: unknown) => void,
 ): Readonly<Record<string, string>> | undefined {
   if (headers === undefined) return undefined
-  const isPromise = tendsPromise(headers, report)
+  const isPromise = catchRejection(headers, report)
   if (!isObject(headers) || isPromise) throw new HookFault('an observer gives headers as an object')
   for (const [name, value] of Object.entries(headers)) {
     const fault = headerFault(name, value)
@@ -78,7 +78,7 @@ function sound(
 function tellTurn(interested: readonly Observer[], ms: number, report: (error: unknown) => void): void {
   for (const observer of interested) {
     try {
-      tendsPromise(observer.onTurn?.(ms), report)
+      catchRejection(observer.onTurn?.(ms), report)
     } catch (error) {
       report(error)
     }

@@ -1,5 +1,5 @@
 import { readSse } from '../framing/sse-message.js'
-import { parsedJson } from '../json/json.js'
+import { tryParseJson } from '../json/json.js'
 import { errorIn } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { Counting, Format, ParsedMessage, Usage } from './format.js'
@@ -84,7 +84,7 @@ export const anthropic: Format = {
     if (event.length > LONGEST_STOP || !event.includes('message_stop')) return false
     const message = readSse(event)
     // Proxies between drop the name now and then; the data says it again.
-    return (message?.event ?? textAt(parsedJson(message?.data ?? ''), 'type')) === 'message_stop'
+    return (message?.event ?? textAt(tryParseJson(message?.data ?? ''), 'type')) === 'message_stop'
   },
 
   progressIn: (data, event) => (MESSAGE.test(textAt(data, 'type') ?? event ?? '') ? {} : undefined),

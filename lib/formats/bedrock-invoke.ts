@@ -1,4 +1,4 @@
-import { isObject, parsedJson } from '../json/json.js'
+import { isObject, tryParseJson } from '../json/json.js'
 import { anthropic, MESSAGE } from './anthropic.js'
 import { aws, exceptionIn, failureIn } from './aws.js'
 import { bedrockConverse, wrappedEvent } from './bedrock-converse.js'
@@ -145,7 +145,7 @@ let lastMessage: JsonObject | undefined
 /** What a `chunk` carries. A message is asked about twice in a row, and decoded once. */
 function messageIn(data: JsonObject): JsonObject | undefined {
   if (data === lastData) return lastMessage
-  const message = typeof data.bytes === 'string' ? parsedJson(Buffer.from(data.bytes, 'base64').toString()) : data
+  const message = typeof data.bytes === 'string' ? tryParseJson(Buffer.from(data.bytes, 'base64').toString()) : data
   lastData = data
   lastMessage = isObject(message) ? message : undefined
   return lastMessage

@@ -1,5 +1,5 @@
 import { readSse } from '../framing/sse-message.js'
-import { isObject, parsedJson } from '../json/json.js'
+import { isObject, tryParseJson } from '../json/json.js'
 import { dataEvent } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { Counting, Format, JsonObject, ParsedMessage } from './format.js'
@@ -45,7 +45,7 @@ export const cohere: Format = {
     if (!frame.includes('-end')) return false
     // Version 1 has lines, which are no events.
     const event = readSse(frame)
-    const data = parsedJson(event?.data ?? frame.toString())
+    const data = tryParseJson(event?.data ?? frame.toString())
     return LAST.has(event?.event ?? typeOf(data) ?? '')
   },
 

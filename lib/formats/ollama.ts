@@ -1,4 +1,4 @@
-import { parsedJson } from '../json/json.js'
+import { tryParseJson } from '../json/json.js'
 import { dataEvent, errorIn, hasError } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { Counting, Format, FormatName, JsonObject } from './format.js'
@@ -45,7 +45,7 @@ function ollama(name: FormatName, textOf: (line: JsonObject) => string): Format 
     isErrorBody: hasError,
     errorEvent: dataEvent,
     progressIn: (line) => ('done' in line ? {} : undefined),
-    isTerminator: (frame) => mayBeDone(frame) && valueAt(parsedJson(frame.toString()), 'done') === true,
+    isTerminator: (frame) => mayBeDone(frame) && valueAt(tryParseJson(frame.toString()), 'done') === true,
     // Of `prompt_eval_count` and `eval_count` either is left out where it is 0: this is the end of both.
     usageMarker: 'eval_count"',
     counting,

@@ -1,8 +1,8 @@
 import * as zlib from 'node:zlib'
 import { type EventStreamCodec, type EventStreamMessage, installedCodec } from './aws-codec.js'
-import { CuttingFramer } from './cutting.js'
+import { BaseFramer } from './base-framer.js'
 import type { Framing, Message } from './framing.js'
-import { NoFramer } from './none.js'
+import { PassThroughFramer } from './pass-through.js'
 import { sizeOf } from './pending-bytes.js'
 
 type Crc32 = (bytes: Uint8Array, before?: number) => number
@@ -11,10 +11,10 @@ type Crc32 = (bytes: Uint8Array, before?: number) => number
 const PRELUDE_BYTES = 12
 const CHECKSUM_BYTES = 4
 /** As AWS has it, and more than any of Bedrock's messages has: of more headers none is read. */
-const MOST_HEADER_BYTES = 16 * 1024
+const MAX_HEADER_BYTES = 16 * 1024
 /** A longer message is not joined, and its checksum goes on from piece to piece. */
-const SUMMED_WHOLE_BYTES = 256 * 1024
-const LEAST_BYTES = PRELUDE_BYTES + CHECKSUM_BYTES
+const MAX_JOINED_BYTES = 256 * 1024
+const MIN_MESSAGE_BYTES = PRELUDE_BYTES + CHECKSUM_BYTES
 
 // Node has it from 20.15 and 22.2.
 const nativeCrc32: Crc32 | null = zlib.crc32 ?? null
@@ -24,7 +24,7 @@ const nativeCrc32: Crc32 | null = zlib.crc32 ?? null
  *
  * https://smithy.io/2.0/aws/amazon-eventstream.html
  */
-export class AwsEventStreamFramer extends CuttingFramer {
+export class AwsEventStreamFramer extends BaseFramer {
   readonly carriesMessages = true
   readonly heartbeat = undefined
   readonly #codec: EventStreamCodec
@@ -32,8 +32,8 @@ export class AwsEventStreamFramer extends CuttingFramer {
   /** How much of a message must be there before there is something to do. */
   #needed = PRELUDE_BYTES
   /** Of a long message: the checksum of what has come, and of how many bytes that is. */
-  #sum = 0
-  #summed = 0
+  #checksum = 0
+  #checksummedBytes = 0
 
   /**
    * @param maxEventBytes the longest message that passes, in bytes
@@ -47,62 +47,63 @@ export class AwsEventStreamFramer extends CuttingFramer {
 
   /** A message is checked in one piece, if it is not a long one: all is joined, but not before all of it has come. */
   protected override join(chunks: readonly Buffer[]): Buffer {
-    const size = this.held.bytes + sizeOf(chunks)
+    const size = this.pending.bytes + sizeOf(chunks)
     const isJoined = size >= this.#needed && !this.#isLong(this.#needed)
-    return isJoined ? this.held.allJoinedWith(chunks) : this.held.joinedWith(chunks)
+    return isJoined ? this.pending.joinAllWith(chunks) : this.pending.joinWith(chunks)
   }
 
   protected scan(chunk: Buffer): void {
     let cut = 0
-    if (this.held.bytes > 0) {
+    if (this.pending.bytes > 0) {
       // Not enough has come.
       if (!this.#isLong(this.#needed)) return
       cut = this.#scanLong(chunk)
       if (cut === 0) return
     }
-    this.#sum = this.#summed = 0
+    this.#checksum = this.#checksummedBytes = 0
     for (;;) {
       const length = this.#lengthAt(chunk, cut)
       this.#needed = length ?? PRELUDE_BYTES
       if (length === undefined || chunk.length - cut < length) return
-      if (!this.#isIntact(chunk.subarray(cut, cut + length))) return this.#damage()
+      if (!this.#isIntact(chunk.subarray(cut, cut + length))) return this.#markCorrupt()
       cut += length
       this.endFrame(cut, true)
     }
   }
 
   #isLong(length: number): boolean {
-    return this.#crc32 !== null && length > SUMMED_WHOLE_BYTES
+    return this.#crc32 !== null && length > MAX_JOINED_BYTES
   }
 
   /** @returns where the long message ends that is held; 0 where it does not, or is damaged */
   #scanLong(chunk: Buffer): number {
-    if (this.#summed === 0) for (const piece of this.held.pieces) this.#add(piece)
-    const missing = this.#needed - this.held.bytes
-    this.#add(chunk.subarray(0, missing))
+    if (this.#checksummedBytes === 0) for (const piece of this.pending.pieces) this.#updateChecksum(piece)
+    const missing = this.#needed - this.pending.bytes
+    this.#updateChecksum(chunk.subarray(0, missing))
     if (chunk.length < missing) return 0
-    const end = missing >= CHECKSUM_BYTES ? chunk : Buffer.concat([...this.held.pieces.slice(-CHECKSUM_BYTES), chunk])
-    const isIntact = end.readUInt32BE(end.length - chunk.length + missing - CHECKSUM_BYTES) === this.#sum
+    const end =
+      missing >= CHECKSUM_BYTES ? chunk : Buffer.concat([...this.pending.pieces.slice(-CHECKSUM_BYTES), chunk])
+    const isIntact = end.readUInt32BE(end.length - chunk.length + missing - CHECKSUM_BYTES) === this.#checksum
     if (!isIntact) {
-      this.#damage()
+      this.#markCorrupt()
       return 0
     }
     this.endFrame(missing, true)
     return missing
   }
 
-  #add(bytes: Buffer): void {
-    const some = bytes.subarray(0, Math.max(0, this.#needed - CHECKSUM_BYTES - this.#summed))
-    if (some.length > 0) this.#sum = this.#crc32!(some, this.#sum)
-    this.#summed += bytes.length
+  #updateChecksum(bytes: Buffer): void {
+    const some = bytes.subarray(0, Math.max(0, this.#needed - CHECKSUM_BYTES - this.#checksummedBytes))
+    if (some.length > 0) this.#checksum = this.#crc32!(some, this.#checksum)
+    this.#checksummedBytes += bytes.length
   }
 
-  #damage(): void {
+  #markCorrupt(): void {
     this.corrupt = 'a message of its AWS event stream is damaged'
   }
 
   protected finish(): void {
-    if (this.held.bytes > 0) this.corrupt = 'it ended in the middle of a message of its AWS event stream'
+    if (this.pending.bytes > 0) this.corrupt = 'it ended in the middle of a message of its AWS event stream'
   }
 
   /**
@@ -115,7 +116,7 @@ export class AwsEventStreamFramer extends CuttingFramer {
     const headers = chunk.readUInt32BE(at + 4)
     if (this.#crc32 && this.#crc32(chunk.subarray(at, at + 8)) !== chunk.readUInt32BE(at + 8)) {
       this.corrupt = 'the prelude of a message of its AWS event stream is damaged'
-    } else if (headers > length - LEAST_BYTES) {
+    } else if (headers > length - MIN_MESSAGE_BYTES) {
       this.corrupt = `a message of its AWS event stream cannot have ${length} bytes, ${headers} of them headers`
     } else if (length > this.maxEventBytes) {
       this.tooLarge = true
@@ -128,7 +129,7 @@ export class AwsEventStreamFramer extends CuttingFramer {
   #isIntact(message: Buffer): boolean {
     const end = message.length - CHECKSUM_BYTES
     if (this.#crc32) return this.#crc32(message.subarray(0, end)) === message.readUInt32BE(end)
-    return decoded(this.#codec, message) !== undefined
+    return tryDecode(this.#codec, message) !== undefined
   }
 }
 
@@ -142,19 +143,19 @@ export function awsEventStreamWith(codec: () => EventStreamCodec | undefined): F
     isAvailable: () => codec() !== undefined,
     createFramer(maxEventBytes) {
       const installed = codec()
-      return installed ? new AwsEventStreamFramer(maxEventBytes, installed) : new NoFramer()
+      return installed ? new AwsEventStreamFramer(maxEventBytes, installed) : new PassThroughFramer()
     },
     read(frame) {
       const installed = codec()
-      const hasTooManyHeaders = frame.length >= LEAST_BYTES && frame.readUInt32BE(4) > MOST_HEADER_BYTES
-      const message = installed && !hasTooManyHeaders ? decoded(installed, frame) : undefined
-      return message && messageOf(message)
+      const hasTooManyHeaders = frame.length >= MIN_MESSAGE_BYTES && frame.readUInt32BE(4) > MAX_HEADER_BYTES
+      const message = installed && !hasTooManyHeaders ? tryDecode(installed, frame) : undefined
+      return message && toMessage(message)
     },
     dataStart: (beginning) => (beginning.length < PRELUDE_BYTES ? 0 : PRELUDE_BYTES + beginning.readUInt32BE(4)),
     write(message) {
       const installed = codec()
       if (!installed) throw new Error('AWS event streams cannot be written without @smithy/eventstream-codec')
-      const bytes = installed.encode({ headers: headersOf(message), body: Buffer.from(message.data) })
+      const bytes = installed.encode({ headers: toHeaders(message), body: Buffer.from(message.data) })
       return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     },
   }
@@ -163,7 +164,7 @@ export function awsEventStreamWith(codec: () => EventStreamCodec | undefined): F
 /** AWS's binary messages, which Bedrock answers with. */
 export const awsEventStream = awsEventStreamWith(installedCodec)
 
-function decoded(codec: EventStreamCodec, message: Buffer): EventStreamMessage | undefined {
+function tryDecode(codec: EventStreamCodec, message: Buffer): EventStreamMessage | undefined {
   try {
     // A copy: the codec believes lengths of headers, and would read on in the buffer that the message was cut from.
     return codec.decode(new Uint8Array(message))
@@ -173,7 +174,7 @@ function decoded(codec: EventStreamCodec, message: Buffer): EventStreamMessage |
 }
 
 /** https://smithy.io/2.0/aws/amazon-eventstream.html: events, exceptions (modeled errors) and errors (all others). */
-function messageOf({ headers, body }: EventStreamMessage): Message {
+function toMessage({ headers, body }: EventStreamMessage): Message {
   const header = (name: string) => {
     const value = headers[name]?.value
     return typeof value === 'string' ? value : undefined
@@ -192,7 +193,7 @@ function messageOf({ headers, body }: EventStreamMessage): Message {
   }
 }
 
-function headersOf({ event, isError }: Message): EventStreamMessage['headers'] {
+function toHeaders({ event, isError }: Message): EventStreamMessage['headers'] {
   const named = isError ? (event ?? 'internalServerException') : event
   return {
     ':message-type': string(isError ? 'exception' : 'event'),

@@ -24,7 +24,7 @@ export interface Framer {
    * What stands in front of what `push` or `end` returned last: the beginning of its first frame, where that is too large
    * to be joined. `ends` count from behind it.
    */
-  readonly ahead?: readonly Buffer[]
+  readonly prefix?: readonly Buffer[]
   /** What has come of a frame that is not complete, and may become too large to be joined. */
   readonly unfinished?: readonly Buffer[]
   /**
@@ -36,7 +36,7 @@ export interface Framer {
   /** The last event of what `push` or `end` returned last, or `undefined` if that held none, or it was not joined. */
   last(): Buffer | undefined
   /** What `end` returned last does not go out after all: it is no event. */
-  refuse(): void
+  discardLast(): void
   /**
    * @returns what is left at a clean end, completed so that the client can read it, or `undefined` when nothing is, or
    *   when it may not go out: `corrupt` says why.

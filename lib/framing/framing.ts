@@ -26,11 +26,11 @@ export interface Framing {
   /**
    * A frame that carries this message.
    *
-   * @param replaced the frame in whose place it goes out, where it does
+   * @param replacedFrame the frame in whose place it goes out, where it does
    */
-  write(message: Message, replaced?: Buffer): Buffer
+  write(message: Message, replacedFrame?: Buffer): Buffer
   /** Frames as they must be where something stands before the first of them; as they are, where there is no such function. */
-  behindOthers?(frames: Buffer): Buffer
+  asContinuation?(frames: Buffer): Buffer
   /** A frame as it must be where all those before it were left out; as it is, where there is no such function. */
   asFirst?(frame: Buffer): Buffer
 }

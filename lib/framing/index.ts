@@ -8,10 +8,10 @@ export type { Framer } from './framer.js'
 export type { Framing, Message } from './framing.js'
 export { jsonArray } from './json-array.js'
 export { ndjson } from './ndjson.js'
-export { NoFramer } from './none.js'
+export { PassThroughFramer } from './pass-through.js'
 export { sizeOf } from './pending-bytes.js'
 export { SSE_HEARTBEAT, sse } from './sse.js'
-export { asDataEvent, MOST_ENCLOSED_BYTES, WholeBodyAsEvent } from './whole-body-as-event.js'
+export { asDataEvent, MAX_ENCLOSED_BYTES, WholeBodyAsEvent } from './whole-body-as-event.js'
 
 const framings = new Map<string, Framing>([
   ['text/event-stream', sse],

@@ -1,6 +1,6 @@
 import { JsonNesting } from '../json/nesting.js'
-import { isJsonSpace, skipJsonSpace } from '../json/space.js'
-import { CuttingFramer } from './cutting.js'
+import { isJsonSpace, skipJsonSpace } from '../json/whitespace.js'
+import { BaseFramer } from './base-framer.js'
 import type { Framing } from './framing.js'
 
 const QUOTE = 34
@@ -19,7 +19,7 @@ const BRACE_BIT = 32
  * event. A value outside of an array (an error object) is a frame of its own. Brackets and strings are followed, nothing
  * is validated: that is for the client's parser.
  */
-export class JsonArrayFramer extends CuttingFramer {
+export class JsonArrayFramer extends BaseFramer {
   readonly carriesMessages = false
   readonly heartbeat = undefined
   isClosed = false
@@ -44,7 +44,7 @@ export class JsonArrayFramer extends CuttingFramer {
         if (isEnd) this.#inLiteral = false
         else at++
       } else {
-        isEnd = this.#takeBetween(chunk[at]!)
+        isEnd = this.#readStructural(chunk[at]!)
         isElement = false
         at++
       }
@@ -56,13 +56,13 @@ export class JsonArrayFramer extends CuttingFramer {
     const isInArray = this.#floor === 1
     if (isInArray || this.#nesting.inString || this.#nesting.depth > 0) {
       this.corrupt = `it ended in the middle of a JSON ${isInArray ? 'array' : 'value'}`
-    } else if (this.held.bytes > 0) {
-      this.passRest('', this.#inLiteral)
+    } else if (this.pending.bytes > 0) {
+      this.emitRest('', this.#inLiteral)
     }
   }
 
   /** A byte between elements: an element begins, or the array does, or it ends, or nothing. @returns whether it ends */
-  #takeBetween(byte: number): boolean {
+  #readStructural(byte: number): boolean {
     if (byte === OPEN_BRACKET && this.#floor === 0) {
       this.isClosed = false
       this.#nesting.depth = this.#floor = 1

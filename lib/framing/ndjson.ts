@@ -1,5 +1,5 @@
-import { isJsonSpace, skipJsonSpace } from '../json/space.js'
-import { CuttingFramer } from './cutting.js'
+import { isJsonSpace, skipJsonSpace } from '../json/whitespace.js'
+import { BaseFramer } from './base-framer.js'
 import type { Framing } from './framing.js'
 
 const LF = 10
@@ -9,7 +9,7 @@ const LF = 10
  *
  * https://github.com/ndjson/ndjson-spec, https://jsonlines.org
  */
-export class NdjsonFramer extends CuttingFramer {
+export class NdjsonFramer extends BaseFramer {
   readonly carriesMessages = true
   // A reader need not take anything for a comment: JSON has none, and blank lines may be an error.
   readonly heartbeat = undefined
@@ -32,7 +32,7 @@ export class NdjsonFramer extends CuttingFramer {
   }
 
   protected finish(): void {
-    if (this.held.bytes > 0) this.passRest('\n', !this.#isBlank)
+    if (this.pending.bytes > 0) this.emitRest('\n', !this.#isBlank)
   }
 }
 

@@ -1,7 +1,7 @@
-import { putInFront } from '../util/headroom.js'
+import { prependInPlace } from '../util/headroom.js'
 
 // Small copies share Node's pool, and do not keep the much larger buffer alive that they were cut from.
-const COPIED_UP_TO_BYTES = 4096
+const MAX_COPIED_BYTES = 4096
 
 /** Further small pieces are copied into blocks of up to so many bytes: a buffer for each would take much more memory. */
 const BLOCK_BYTES = { least: 4096, most: 64 * 1024 }
@@ -20,8 +20,8 @@ export class PendingBytes {
   }
 
   /** Keeps one more piece. */
-  hold(piece: Buffer): void {
-    if (piece.length > COPIED_UP_TO_BYTES) this.#push(piece)
+  append(piece: Buffer): void {
+    if (piece.length > MAX_COPIED_BYTES) this.#push(piece)
     else if (this.#pieces.length === 0) this.#push(Buffer.from(piece))
     else this.#copy(piece)
     this.bytes += piece.length
@@ -48,15 +48,15 @@ export class PendingBytes {
    * Joins chunks that have come. What is held is put in front, and is held no more, unless that would copy more than has
    * come: so a frame in many small chunks is not copied again for each of them.
    */
-  joinedWith(chunks: readonly Buffer[]): Buffer {
+  joinWith(chunks: readonly Buffer[]): Buffer {
     const size = sizeOf(chunks)
     if (this.bytes > 0 && this.bytes <= size) return this.#release(chunks, size)
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
   }
 
   /** The same without exception: what is held is put in front, and is held no more. */
-  allJoinedWith(chunks: readonly Buffer[]): Buffer {
-    return this.bytes > 0 ? this.#release(chunks, sizeOf(chunks)) : this.joinedWith(chunks)
+  joinAllWith(chunks: readonly Buffer[]): Buffer {
+    return this.bytes > 0 ? this.#release(chunks, sizeOf(chunks)) : this.joinWith(chunks)
   }
 
   /** What is held, with its rest behind it; nothing is held then. */
@@ -65,7 +65,7 @@ export class PendingBytes {
   }
 
   /** What is held, as it is; nothing is held then. */
-  take(): Buffer[] {
+  drain(): Buffer[] {
     const pieces = this.#pieces
     this.#pieces = []
     this.#block = undefined
@@ -75,9 +75,9 @@ export class PendingBytes {
 
   #release(chunks: readonly Buffer[], size: number): Buffer {
     const { bytes } = this
-    const pieces = this.take()
+    const pieces = this.drain()
     return (
-      (chunks.length === 1 ? putInFront(pieces, bytes, chunks[0]!) : undefined) ??
+      (chunks.length === 1 ? prependInPlace(pieces, bytes, chunks[0]!) : undefined) ??
       Buffer.concat([...pieces, ...chunks], bytes + size)
     )
   }

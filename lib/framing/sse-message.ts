@@ -2,26 +2,26 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser'
 
 const BOM = 0xfeff
 
-let found: EventSourceMessage | undefined
+let parsedEvent: EventSourceMessage | undefined
 // One parser for all: making one costs more than reading an event does.
 const parser = createParser({
   onEvent(event) {
-    found = event
+    parsedEvent = event
   },
 })
 
 /** What an event carries; `undefined` where the frame holds none (a comment, a lone `retry:`). */
 export function readSse(frame: Buffer): EventSourceMessage | undefined {
   const text = frame.toString()
-  found = undefined
+  parsedEvent = undefined
   // Only the first event of a stream may have a mark before it, and no reader of ours minds one anywhere else.
   const unmarked = text.charCodeAt(0) === BOM ? text.slice(1) : text
   // For each line the parser would search all the rest for a CR: of a large frame, for minutes.
-  parser.feed(known(unmarked.includes('\r') ? unmarked.replace(/\r\n?/g, '\n') : unmarked))
+  parser.feed(keepKnownFields(unmarked.includes('\r') ? unmarked.replace(/\r\n?/g, '\n') : unmarked))
   // The last event of a stream need not have its blank line.
-  if (!found) parser.feed('\n\n')
+  if (!parsedEvent) parser.feed('\n\n')
   parser.reset()
-  return found
+  return parsedEvent
 }
 
 const FIELDS = ['data', 'event', 'id']
@@ -30,7 +30,7 @@ const FIELDS = ['data', 'event', 'id']
  * The lines that say something to us. For every other one the parser makes an error, with a stack: of an event with
  * megabytes of them, for half a minute.
  */
-function known(text: string): string {
+function keepKnownFields(text: string): string {
   let lines: string[] | undefined
   let keptTo = 0
   for (let at = 0; at < text.length; ) {
@@ -48,8 +48,8 @@ function known(text: string): string {
 
 function isField(text: string, start: number, end: number): boolean {
   return FIELDS.some((name) => {
-    const behind = start + name.length
-    return text.startsWith(name, start) && (behind === end || text[behind] === ':')
+    const nameEnd = start + name.length
+    return text.startsWith(name, start) && (nameEnd === end || text[nameEnd] === ':')
   })
 }
 

@@ -1,4 +1,4 @@
-import { CuttingFramer } from './cutting.js'
+import { BaseFramer } from './base-framer.js'
 import type { Framing } from './framing.js'
 import { readSse, writeSse } from './sse-message.js'
 
@@ -16,7 +16,7 @@ export const SSE_HEARTBEAT = Buffer.from(': heartbeat\n\n')
  * An event ends at a blank line; a line ends with LF, CR or CRLF, mixed as the sender likes
  * (WHATWG HTML, 9.2.5 "Parsing an event stream").
  */
-export class SseFramer extends CuttingFramer {
+export class SseFramer extends BaseFramer {
   readonly carriesMessages = true
   readonly heartbeat = SSE_HEARTBEAT
 
@@ -37,7 +37,7 @@ export class SseFramer extends CuttingFramer {
 
   protected finish(): void {
     // Behind a CR the first LF is but its second half.
-    if (this.held.bytes > 0) this.passRest(this.#lineIsEmpty && !this.#afterCR ? '\n' : '\n\n', this.#isEvent)
+    if (this.pending.bytes > 0) this.emitRest(this.#lineIsEmpty && !this.#afterCR ? '\n' : '\n\n', this.#isEvent)
   }
 
   #skipBom(chunk: Buffer, from: number): number {
@@ -128,5 +128,5 @@ export const sse: Framing = {
   dataStart: (beginning) => beginning.indexOf('data:') + 'data:'.length,
   write: (message) => Buffer.from(writeSse(message)),
   // Anywhere but at the very beginning, a byte order mark is a part of the first line, and spoils it.
-  behindOthers: (frames) => (BOM.equals(frames.subarray(0, BOM.length)) ? frames.subarray(BOM.length) : frames),
+  asContinuation: (frames) => (BOM.equals(frames.subarray(0, BOM.length)) ? frames.subarray(BOM.length) : frames),
 }

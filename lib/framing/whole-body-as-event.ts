@@ -1,4 +1,4 @@
-import { isJsonSpace, skipJsonSpace } from '../json/space.js'
+import { isJsonSpace, skipJsonSpace } from '../json/whitespace.js'
 import type { Framer } from './framer.js'
 import { PendingBytes } from './pending-bytes.js'
 import { SSE_HEARTBEAT } from './sse.js'
@@ -6,7 +6,7 @@ import { SSE_HEARTBEAT } from './sse.js'
 /**
  * A longer body is put into no event: it would have to be read and written at once, and it is an error or a page as a rule.
  */
-export const MOST_ENCLOSED_BYTES = 1024 * 1024
+export const MAX_ENCLOSED_BYTES = 1024 * 1024
 
 /**
  * Puts a body that is no event stream into one event, for a client whose response was opened as an event stream before
@@ -20,21 +20,21 @@ export class WholeBodyAsEvent implements Framer {
   ends: readonly number[] = []
   readonly #maxBytes: number
   readonly #toEvent: (body: Buffer) => Buffer | string
-  readonly #held = new PendingBytes()
+  readonly #pending = new PendingBytes()
 
   /**
    * @param maxBytes the longest body that is put into an event, if that is less than 1 MiB
    * @param toEvent writes the event
    */
   constructor(maxBytes: number, toEvent: (body: Buffer) => Buffer | string) {
-    this.#maxBytes = Math.min(maxBytes, MOST_ENCLOSED_BYTES)
+    this.#maxBytes = Math.min(maxBytes, MAX_ENCLOSED_BYTES)
     this.#toEvent = toEvent
   }
 
   push(chunks: readonly Buffer[]): undefined {
     if (this.tooLarge) return undefined
-    for (const chunk of chunks) this.#held.hold(chunk)
-    if (this.#held.bytes > this.#maxBytes) this.tooLarge = true
+    for (const chunk of chunks) this.#pending.append(chunk)
+    if (this.#pending.bytes > this.#maxBytes) this.tooLarge = true
     return undefined
   }
 
@@ -42,14 +42,14 @@ export class WholeBodyAsEvent implements Framer {
     return undefined
   }
 
-  refuse(): void {
+  discardLast(): void {
     this.events = 0
     this.ends = []
   }
 
   end(): Buffer {
     this.events = 1
-    const event = this.#toEvent(Buffer.concat(this.#held.take()))
+    const event = this.#toEvent(Buffer.concat(this.#pending.drain()))
     const bytes = typeof event === 'string' ? Buffer.from(event) : event
     this.ends = [bytes.length]
     return bytes

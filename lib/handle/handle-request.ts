@@ -102,5 +102,5 @@ async function sendBody(
   const unasked = edited.unasked && withBody(request, edited.unasked)
   if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.sendEarlyHeaders()
   // Requests that come in a rush go out in turns, like everything else that takes time.
-  house.turns.takeOrEnqueue(new RequestDispatch(request, exchange, delivery, house, unasked))
+  house.turns.runOrEnqueue(new RequestDispatch(request, exchange, delivery, house, unasked))
 }

@@ -6,7 +6,7 @@ import type { UpstreamRequest } from '../request/upstream-request.js'
 import { namesUsageRequest } from '../request/usage-refusals.js'
 import { hasDisconnected } from '../response/disconnect.js'
 import type { ResponseController } from '../response/response-controller.js'
-import type { TurnTaker } from '../scheduling/turns.js'
+import type { Runnable } from '../scheduling/turns.js'
 import { Attempt, type AttemptEvents } from '../upstream/attempt.js'
 import { debug } from '../util/debug.js'
 import type { ProxyContext } from './context.js'
@@ -17,7 +17,7 @@ const REFUSALS = [400, 422]
 const PEEKED_BYTES = 64 * 1024
 
 /** A request on its way to the provider, from its turn until the provider's answer is there. */
-export class RequestDispatch implements TurnTaker, AttemptEvents {
+export class RequestDispatch implements Runnable, AttemptEvents {
   /** About what http-proxy-middleware and Node take to send a request, most of it in promises behind the turn. */
   readonly extraCostMs = 0.1
 
@@ -52,7 +52,7 @@ export class RequestDispatch implements TurnTaker, AttemptEvents {
     this.#house = house
   }
 
-  takeTurn(): void {
+  runTurn(): void {
     const { req, res, isSettled } = this.#exchange
     // A client that left meanwhile waits for a turn as well, behind this one.
     if (isSettled || hasDisconnected(req, res)) return this.#letGo()
@@ -63,7 +63,7 @@ export class RequestDispatch implements TurnTaker, AttemptEvents {
     }
   }
 
-  turnTook(): void {}
+  onTurnEnd(): void {}
 
   /** Stops, in any phase, and lets go of the body. */
   end(): void {
@@ -104,7 +104,7 @@ export class RequestDispatch implements TurnTaker, AttemptEvents {
     exchange.hidesUsage = false
     this.#request = unasked
     this.#isAskedAgain = true
-    this.takeTurn()
+    this.runTurn()
   }
 
   #begin(response: IncomingMessage, isThere = true): void {
@@ -133,7 +133,7 @@ export class RequestDispatch implements TurnTaker, AttemptEvents {
       return this.#attempt(request)
     }
     // Nothing was sent, and the pool has one connection less. The event loop goes round between them.
-    if (failed.metPooled) return void setImmediate(() => this.takeTurn())
+    if (failed.metPooled) return void setImmediate(() => this.runTurn())
     this.#request = undefined
     this.#delivery.fail(
       failed.connected

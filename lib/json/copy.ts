@@ -1,13 +1,13 @@
-import type { Piecework } from '../util/piecework.js'
+import type { IncrementalTask } from '../util/incremental-task.js'
 
 /** Some milliseconds. */
-const VALUES_PER_PIECE = 20_000
+const VALUES_PER_STEP = 20_000
 
 /**
  * A copy of a value that `JSON.parse` made. Strings are shared, so that comparing them later takes no time, however long
  * they are.
  */
-export function* copiedInPieces(value: unknown): Piecework<unknown> {
+export function* copyIncrementally(value: unknown): IncrementalTask<unknown> {
   const root: unknown[] = []
   const pending: [source: object, target: object][] = [[[value], root]]
   const shell = (each: unknown): unknown => {
@@ -22,7 +22,7 @@ export function* copiedInPieces(value: unknown): Piecework<unknown> {
     for (const [key, each] of entriesOf(source)) {
       if (Array.isArray(target)) target.push(shell(each))
       else define(target, key, shell(each))
-      if (++values % VALUES_PER_PIECE === 0) yield
+      if (++values % VALUES_PER_STEP === 0) yield
     }
   }
   return root[0]

@@ -4,7 +4,7 @@ import { JsonNesting } from './nesting.js'
 const DONE = '[DONE]'
 
 /** The value of a JSON text; `undefined` where it is none. */
-export function parsedJson(text: string): unknown {
+export function tryParseJson(text: string): unknown {
   if (text === DONE) return undefined
   try {
     return JSON.parse(text)
@@ -18,7 +18,7 @@ export function parsedJson(text: string): unknown {
  *
  * @throws SyntaxError
  */
-export function jsonIn(bytes: Buffer): unknown {
+export function parseJsonBytes(bytes: Buffer): unknown {
   const text = bytes.toString()
   return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
 }
@@ -34,7 +34,7 @@ export function isUnfinishedJson(bytes: Buffer): boolean {
     .trimStart()[0]
   if (first === undefined || !'{["'.includes(first)) return false
   const nesting = new JsonNesting()
-  nesting.follow(bytes)
+  nesting.skipAll(bytes)
   return nesting.isOpen
 }
 

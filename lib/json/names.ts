@@ -1,6 +1,6 @@
 const BACKSLASH = 0x5c
 /** JSON may spell each UTF-16 unit of a name as `\uXXXX`. */
-const LONGEST_SPELLING = 6
+const MAX_BYTES_PER_UNIT = 6
 
 /** A fixed set of names, found in JSON by their bytes: a name that nobody asked for is never decoded. */
 export class JsonNames {
@@ -9,7 +9,7 @@ export class JsonNames {
 
   constructor(names: readonly string[]) {
     this.#names = names.map((name) => ({ name, bytes: Buffer.from(name) }))
-    this.#longest = Math.max(0, ...names.map((name) => name.length * LONGEST_SPELLING))
+    this.#longest = Math.max(0, ...names.map((name) => name.length * MAX_BYTES_PER_UNIT))
   }
 
   /**
@@ -23,13 +23,13 @@ export class JsonNames {
       if (bytes.length === end - start && isAt(json, start, bytes)) return name
     }
     if (!hasBackslash(json, start, end)) return undefined
-    const decoded = decodedName(json, start, end)
+    const decoded = decodeName(json, start, end)
     return this.#names.find(({ name }) => name === decoded)?.name
   }
 }
 
 /** The name between two quotes; `undefined` if it is no valid JSON string. */
-export function decodedName(json: Buffer, start: number, end: number): string | undefined {
+export function decodeName(json: Buffer, start: number, end: number): string | undefined {
   try {
     return JSON.parse(`"${json.toString('utf8', start, end)}"`)
   } catch {

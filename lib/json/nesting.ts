@@ -46,7 +46,7 @@ export class JsonNesting {
   }
 
   /** Passes over all of the bytes. */
-  follow(chunk: Buffer): void {
+  skipAll(chunk: Buffer): void {
     this.skip(chunk, 0, Number.NEGATIVE_INFINITY)
   }
 

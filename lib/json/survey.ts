@@ -1,4 +1,4 @@
-import { decodedName, JsonNames } from './names.js'
+import { decodeName, JsonNames } from './names.js'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -21,7 +21,7 @@ const BYTES_PER_NUMBER = 4
 const LOOP_BEFORE_SEARCH = 64
 
 /** Names are short; a longer one is not what was asked for. */
-const LONGEST_NAME = 64 * 1024
+const MAX_NAME_BYTES = 64 * 1024
 
 /** The position of a field's value in the bytes of a JSON object. */
 export interface Span {
@@ -78,7 +78,7 @@ export class JsonSurvey {
   #quote = -1
   #numbers = 0
   /** Escapes, and bytes of numbers and words. */
-  #small = 0
+  #smallBytes = 0
 
   /**
    * @param names of the wanted fields; `undefined` for all
@@ -92,18 +92,18 @@ export class JsonSurvey {
   }
 
   /** It is a JSON object with an end; what follows the end was not looked at. */
-  get isWhole(): boolean {
+  get isComplete(): boolean {
     return this.#place === 'end'
   }
 
   /** It cannot be JSON. `false` promises nothing. */
-  get isBroken(): boolean {
+  get isInvalid(): boolean {
     return this.#place === 'no object'
   }
 
   /** What it costs `JSON.parse`, in short numbers: a key is twenty, an object or an array ten. */
   get work(): number {
-    return this.#numbers + Math.floor(this.#small / BYTES_PER_NUMBER)
+    return this.#numbers + Math.floor(this.#smallBytes / BYTES_PER_NUMBER)
   }
 
   /** The first of its bounds that it exceeds. */
@@ -129,15 +129,15 @@ export class JsonSurvey {
   }
 
   #step(stop: number): void {
-    if (this.#place === 'value') return this.#passValue(stop)
-    if (this.#place === 'key') return this.#passKey(stop)
+    if (this.#place === 'value') return this.#skipValue(stop)
+    if (this.#place === 'key') return this.#skipKey(stop)
     const byte = this.#bytes[this.#at]!
     if (byte <= SPACE) this.#at++
-    else this.#takeBetween(byte)
+    else this.#readStructural(byte)
   }
 
   /** A byte between keys and values that is no white space. */
-  #takeBetween(byte: number): void {
+  #readStructural(byte: number): void {
     const place = this.#place
     if (place === 'value start' || (place === 'start' && byte !== OPEN_BRACE)) {
       this.#place = 'value'
@@ -165,8 +165,8 @@ export class JsonSurvey {
     }
   }
 
-  #passKey(stop: number): void {
-    this.#passString(stop)
+  #skipKey(stop: number): void {
+    this.#skipString(stop)
     if (this.#inString) return
     this.#name = this.#nameAt(this.#start, this.#at - 1)
     this.#place = 'colon'
@@ -174,13 +174,13 @@ export class JsonSurvey {
 
   #nameAt(start: number, end: number): string | undefined {
     if (this.#names) return this.#names.match(this.#bytes, start, end)
-    return end - start <= LONGEST_NAME ? decodedName(this.#bytes, start, end) : undefined
+    return end - start <= MAX_NAME_BYTES ? decodeName(this.#bytes, start, end) : undefined
   }
 
   /** Passes over a value, to the comma or brace that ends it, or over the whole text if it is no object. */
-  #passValue(stop: number): void {
+  #skipValue(stop: number): void {
     const bytes = this.#bytes
-    if (this.#inString) this.#passString(stop)
+    if (this.#inString) this.#skipString(stop)
     let at = this.#at
     let open = this.#open
     let depth = this.depth
@@ -191,7 +191,7 @@ export class JsonSurvey {
       if (byte === QUOTE) {
         this.#at = at + 1
         this.#inString = true
-        this.#passString(stop)
+        this.#skipString(stop)
         at = this.#at
         continue
       }
@@ -221,7 +221,7 @@ export class JsonSurvey {
     this.#open = open
     this.depth = depth
     this.#numbers += numbers
-    this.#small += small
+    this.#smallBytes += small
   }
 
   #endValue(at: number, place: Place): void {
@@ -231,7 +231,7 @@ export class JsonSurvey {
   }
 
   /** Passes over the rest of a string. Text is searched natively; what is dense with escapes is looped over. */
-  #passString(stop: number): void {
+  #skipString(stop: number): void {
     const bytes = this.#bytes
     const { length } = bytes
     let at = this.#at
@@ -254,7 +254,7 @@ export class JsonSurvey {
       at = Math.min(this.#quote, this.#backslash)
     }
     this.#at = at
-    this.#small += escapes
+    this.#smallBytes += escapes
   }
 
   #find(byte: number, from: number): number {

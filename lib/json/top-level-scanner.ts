@@ -1,4 +1,4 @@
-import { decodedName, JsonNames } from './names.js'
+import { decodeName, JsonNames } from './names.js'
 import { JsonNesting } from './nesting.js'
 import type { Span } from './survey.js'
 
@@ -11,7 +11,7 @@ const COMMA = 0x2c
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
 /** Values that are asked for are small; a larger one is not what was meant. */
-const LONGEST_VALUE = 64 * 1024
+const MAX_VALUE_BYTES = 64 * 1024
 
 /** What the next byte of an object belongs to. */
 type Place = 'byte order mark' | 'start' | 'field' | 'key' | 'colon' | 'value start' | 'value' | 'end' | 'no object'
@@ -31,7 +31,7 @@ export class TopLevelScanner {
   #passed = 0
   /** Where the key or value begins; and what of it stood in the chunks before, copied, each byte as one character. */
   #start = 0
-  #held = ''
+  #pending = ''
   /** The field whose value comes, where it was asked for. */
   #name: string | undefined
 
@@ -45,39 +45,39 @@ export class TopLevelScanner {
   }
 
   /** It was a JSON object, and its end has come. */
-  get isWhole(): boolean {
+  get isComplete(): boolean {
     return this.#place === 'end'
   }
 
   /** Takes the bytes that come next; they may be overwritten afterwards. */
   push(chunk: Buffer): void {
     let at = 0
-    while (at < chunk.length) at = this.#take(chunk, at)
+    while (at < chunk.length) at = this.#step(chunk, at)
     const isValueKept = this.#place === 'value' && this.#values && this.#name !== undefined
-    if (isValueKept || this.#place === 'key') this.#hold(chunk)
+    if (isValueKept || this.#place === 'key') this.#append(chunk)
     this.#passed += chunk.length
   }
 
   /** @returns how far it came */
-  #take(chunk: Buffer, at: number): number {
+  #step(chunk: Buffer, at: number): number {
     switch (this.#place) {
       case 'byte order mark':
-        return this.#takeMark(chunk[at]!, at)
+        return this.#readByteOrderMark(chunk[at]!, at)
       case 'key':
-        return this.#takeKey(chunk, at)
+        return this.#readKey(chunk, at)
       case 'value':
-        return this.#takeValue(chunk, at)
+        return this.#readValue(chunk, at)
       case 'end':
       case 'no object':
         return chunk.length
       default: {
         const next = skipSpace(chunk, at)
-        return next < chunk.length ? this.#takeBetween(chunk[next]!, next) : next
+        return next < chunk.length ? this.#readStructural(chunk[next]!, next) : next
       }
     }
   }
 
-  #takeMark(byte: number, at: number): number {
+  #readByteOrderMark(byte: number, at: number): number {
     const index = this.#passed + at
     if (byte !== BYTE_ORDER_MARK[index]) {
       this.#place = index === 0 ? 'start' : 'no object'
@@ -88,7 +88,7 @@ export class TopLevelScanner {
   }
 
   /** A byte between keys and values that is no white space. */
-  #takeBetween(byte: number, at: number): number {
+  #readStructural(byte: number, at: number): number {
     const place = this.#place
     if (place === 'value start') {
       this.#begin('value', at)
@@ -107,10 +107,10 @@ export class TopLevelScanner {
   #begin(place: Place, at: number): void {
     this.#place = place
     this.#start = this.#passed + at
-    this.#held = ''
+    this.#pending = ''
   }
 
-  #takeKey(chunk: Buffer, from: number): number {
+  #readKey(chunk: Buffer, from: number): number {
     const at = this.#nesting.skip(chunk, from, 0)
     if (this.#nesting.inString) return at
     this.#name = this.#keyAt(chunk, at)
@@ -118,7 +118,7 @@ export class TopLevelScanner {
     return at
   }
 
-  #takeValue(chunk: Buffer, from: number): number {
+  #readValue(chunk: Buffer, from: number): number {
     const nesting = this.#nesting
     let at = nesting.skip(chunk, from, 0)
     while (at < chunk.length) {
@@ -140,37 +140,37 @@ export class TopLevelScanner {
     const name = this.#name
     if (name === undefined) return
     this.spans.set(name, { start: this.#start, end: this.#passed + at, isRepeated: this.spans.has(name) })
-    if (this.#values) this.#values[name] = this.#parsed(chunk, at)
+    if (this.#values) this.#values[name] = this.#parseValue(chunk, at)
   }
 
-  #hold(chunk: Buffer): void {
+  #append(chunk: Buffer): void {
     const from = Math.max(this.#start - this.#passed, 0)
-    const isTooLong = this.#passed + chunk.length - this.#start > LONGEST_VALUE
-    this.#held = isTooLong ? '' : this.#held + chunk.toString('latin1', from)
+    const isTooLong = this.#passed + chunk.length - this.#start > MAX_VALUE_BYTES
+    this.#pending = isTooLong ? '' : this.#pending + chunk.toString('latin1', from)
   }
 
   /** The key that ends there, if it was asked for. */
   #keyAt(chunk: Buffer, end: number): string | undefined {
     const from = this.#start - this.#passed
-    if (end - from > LONGEST_VALUE) return undefined
+    if (end - from > MAX_VALUE_BYTES) return undefined
     const isHere = from >= 0
-    const bytes = isHere ? chunk : Buffer.from(this.#held + chunk.toString('latin1', 0, end), 'latin1')
+    const bytes = isHere ? chunk : Buffer.from(this.#pending + chunk.toString('latin1', 0, end), 'latin1')
     const [start, close] = isHere ? [from + 1, end - 1] : [1, bytes.length - 1]
-    return this.#names ? this.#names.match(bytes, start, close) : decodedName(bytes, start, close)
+    return this.#names ? this.#names.match(bytes, start, close) : decodeName(bytes, start, close)
   }
 
   /** The value that ends there. */
-  #parsed(chunk: Buffer, end: number): unknown {
+  #parseValue(chunk: Buffer, end: number): unknown {
     const from = this.#start - this.#passed
-    if (from >= 0 || end - from > LONGEST_VALUE) return parsed(chunk, from, end)
-    const bytes = Buffer.from(this.#held + chunk.toString('latin1', 0, end), 'latin1')
-    return parsed(bytes, 0, bytes.length)
+    if (from >= 0 || end - from > MAX_VALUE_BYTES) return parseValue(chunk, from, end)
+    const bytes = Buffer.from(this.#pending + chunk.toString('latin1', 0, end), 'latin1')
+    return parseValue(bytes, 0, bytes.length)
   }
 }
 
 /** The value in these bytes; `undefined` where they are too many, or no JSON. */
-export function parsed(bytes: Buffer, start: number, end: number): unknown {
-  if (end - start > LONGEST_VALUE) return undefined
+export function parseValue(bytes: Buffer, start: number, end: number): unknown {
+  if (end - start > MAX_VALUE_BYTES) return undefined
   try {
     return JSON.parse(bytes.toString('utf8', start, end))
   } catch {

@@ -1,5 +1,5 @@
 import { JsonSurvey, type Span } from './survey.js'
-import { parsed } from './top-level-scanner.js'
+import { parseValue } from './top-level-scanner.js'
 
 export type { Span } from './survey.js'
 export { skipSpace } from './top-level-scanner.js'
@@ -14,18 +14,18 @@ export { skipSpace } from './top-level-scanner.js'
 export function topLevelSpans(bytes: Buffer, names?: readonly string[]): Map<string, Span> | undefined {
   const survey = new JsonSurvey(bytes, names)
   survey.advance()
-  return survey.isWhole ? survey.spans : undefined
+  return survey.isComplete ? survey.spans : undefined
 }
 
 /** The same, their values parsed. */
 export function topLevelFields(bytes: Buffer, names: readonly string[]): Record<string, unknown> | undefined {
   const spans = topLevelSpans(bytes, names)
-  return spans && parsedFields(bytes, spans)
+  return spans && parseFields(bytes, spans)
 }
 
 /** The values of fields that {@link JsonSurvey} found; of those that are long or no JSON, `undefined`. */
-export function parsedFields(bytes: Buffer, spans: ReadonlyMap<string, Span>): Record<string, unknown> {
+export function parseFields(bytes: Buffer, spans: ReadonlyMap<string, Span>): Record<string, unknown> {
   const found: Record<string, unknown> = Object.create(null)
-  for (const [name, { start, end }] of spans) found[name] = parsed(bytes, start, end)
+  for (const [name, { start, end }] of spans) found[name] = parseValue(bytes, start, end)
   return found
 }

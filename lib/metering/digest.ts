@@ -1,4 +1,4 @@
-import { parsedJson } from '../json/json.js'
+import { tryParseJson } from '../json/json.js'
 import { JsonNesting } from '../json/nesting.js'
 
 const SPACE = 0x20
@@ -65,7 +65,7 @@ export class JsonDigest {
   /** The copy, once the object has come whole; it is parsed when it is asked for first. */
   get value(): unknown {
     if (this.#place === 'end' && this.#text !== '') {
-      this.#value = parsedJson(utf8(this.#text))
+      this.#value = tryParseJson(utf8(this.#text))
       this.#text = ''
     }
     return this.#value
@@ -75,7 +75,7 @@ export class JsonDigest {
     let at = 0
     while (at < chunk.length && (this.#place === 'start' || this.#place === 'within')) at = this.#take(chunk, at)
     // A value that is no object is only followed to its end.
-    if (this.#place === 'other value') this.#nesting.follow(at === 0 ? chunk : chunk.subarray(Math.max(0, at - 1)))
+    if (this.#place === 'other value') this.#nesting.skipAll(at === 0 ? chunk : chunk.subarray(Math.max(0, at - 1)))
   }
 
   /** It is the beginning of a JSON text, and not all of it. */
@@ -215,7 +215,7 @@ export class JsonDigest {
   #isAskedFor(raw: string): boolean {
     const names = this.#names
     if (names === undefined) return this.#text.length <= this.#most.fields
-    return names.includes(raw.includes('\\') ? String(parsedJson(utf8(`"${raw}"`))) : raw)
+    return names.includes(raw.includes('\\') ? String(tryParseJson(utf8(`"${raw}"`))) : raw)
   }
 }
 
@@ -230,7 +230,7 @@ const LONGEST_ESCAPE = '\\u0000'.length
 function withoutHalfEscape(raw: string): string {
   for (let less = 0; less < LONGEST_ESCAPE; less++) {
     const shorter = raw.slice(0, raw.length - less)
-    if (parsedJson(`"${shorter}"`) !== undefined) return shorter
+    if (tryParseJson(`"${shorter}"`) !== undefined) return shorter
   }
   return ''
 }

@@ -1,7 +1,7 @@
 import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import { anyErrorIn, type Format } from '../formats/index.js'
-import { isObject, isUnfinishedJson, parsedJson } from '../json/json.js'
+import { isObject, isUnfinishedJson, tryParseJson } from '../json/json.js'
 import { type EstimateTokens, tokensByApp } from '../options/estimate-tokens.js'
 import { JsonDigest } from './digest.js'
 import { RunningEstimate } from './estimate.js'
@@ -84,7 +84,7 @@ export class JsonResponseMeter implements Metering {
       return this.#large.value
     }
     if (!bytes) return undefined
-    const answer = parsedJson(bytes.toString())
+    const answer = tryParseJson(bytes.toString())
     if (answer === undefined && isUnfinishedJson(bytes)) this.#findings.isCut = true
     return answer
   }

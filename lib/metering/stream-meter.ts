@@ -9,7 +9,7 @@ import {
   type WholeItem,
 } from '../formats/index.js'
 import { type Framing, type Message, sizeOf } from '../framing/index.js'
-import { isObject, parsedJson } from '../json/json.js'
+import { isObject, tryParseJson } from '../json/json.js'
 import { type EstimateTokens, tokensByApp } from '../options/estimate-tokens.js'
 import { RunningEstimate } from './estimate.js'
 import { framesContaining } from './frames-containing.js'
@@ -133,7 +133,7 @@ export class StreamMeter implements Metering {
   }
 
   #behindOthers(frames: Buffer): Buffer {
-    return this.#options.sent.bytes > 0 ? (this.#framing.behindOthers?.(frames) ?? frames) : frames
+    return this.#options.sent.bytes > 0 ? (this.#framing.asContinuation?.(frames) ?? frames) : frames
   }
 
   /** @param first the index of the first frame that is looked at */
@@ -240,7 +240,7 @@ export class StreamMeter implements Metering {
   #read(frame: Buffer, now: number): Read | undefined {
     if (!this.#options.onMessage && isDearToParse(frame)) return this.#readDigest(digestOf(frame, this.#framing), now)
     const message = this.#framing.read(frame)
-    return message && this.#understood(message, parsedJson(message.data), now)
+    return message && this.#understood(message, tryParseJson(message.data), now)
   }
 
   #readDigest(data: unknown, now: number): Read | undefined {

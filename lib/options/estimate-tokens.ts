@@ -1,4 +1,4 @@
-import { tendsPromise } from '../util/promises.js'
+import { catchRejection } from '../util/promises.js'
 import { HookFault } from './hook-errors.js'
 
 /** The app's own estimate of the tokens of a text: the option `estimateTokens`. */
@@ -11,7 +11,7 @@ export function checkedEstimate(estimateTokens: EstimateTokens | undefined): Est
     const tokens: unknown = estimateTokens(text, model)
     if (typeof tokens === 'number' && tokens >= 0 && tokens < Number.POSITIVE_INFINITY) return tokens
     // What is told is that it is a promise: what that comes to is of no use to anybody.
-    if (tendsPromise(tokens, () => {}))
+    if (catchRejection(tokens, () => {}))
       throw new HookFault('estimateTokens gave a promise, for which no stream can wait')
     throw new HookFault(
       `estimateTokens gave no number from 0 on: ${typeof tokens === 'number' ? tokens : typeof tokens}`,

@@ -1,8 +1,8 @@
 import { isA } from '../api/errors.js'
 import type { HookedExchange, HookName, OnError } from '../api/hooks.js'
 import { debug } from '../util/debug.js'
-import { adopted, isThenable, tendsPromise } from '../util/promises.js'
-import { shownError, shownWithoutMessage } from '../util/shown-error.js'
+import { formatError, formatErrorWithoutMessage } from '../util/format-error.js'
+import { catchRejection, isThenable, toPromise } from '../util/promises.js'
 
 /** A hook has thrown nothing, and what it returned or set cannot be used. The message tells no secret. */
 export class HookFault extends TypeError {}
@@ -29,7 +29,7 @@ export class HookErrors {
     if (!this.#onError) return
     const onFailure = (thrown: unknown) => debug.request('onError threw: %s', shown(thrown, false))
     try {
-      tendsPromise(this.#onError(error, { hook, exchange }), onFailure)
+      catchRejection(this.#onError(error, { hook, exchange }), onFailure)
     } catch (thrown) {
       onFailure(thrown)
     }
@@ -57,7 +57,7 @@ export class HookErrors {
         const returned = call(...(args as never[]))
         if (!isThenable(returned)) return returned
         // Asked once: the `then` of a query builder runs its query each time.
-        const promise = adopted(returned)
+        const promise = toPromise(returned)
         promise.catch(report)
         return promise
       } catch (error) {
@@ -102,5 +102,5 @@ function nameOf(hook: HookName): string {
 
 /** @param isSecret the message may tell a key: only where it was thrown is shown */
 function shown(error: unknown, isSecret: boolean): string {
-  return isSecret && !isA(HookFault, error) ? shownWithoutMessage(error) : shownError(error)
+  return isSecret && !isA(HookFault, error) ? formatErrorWithoutMessage(error) : formatError(error)
 }

@@ -100,5 +100,5 @@ function fieldsOf(bytes: Buffer): ReadonlyMap<string, Span> | undefined {
   const survey = new JsonSurvey(bytes, undefined, { depth: Infinity, fields: MOST_FIELDS, work: Infinity })
   survey.advance()
   if (survey.exceeded) throw new AiProxyError('invalid_request', `The request body has more than ${MOST_FIELDS} fields`)
-  return survey.isWhole ? survey.spans : undefined
+  return survey.isComplete ? survey.spans : undefined
 }

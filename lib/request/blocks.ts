@@ -1,5 +1,5 @@
 import type { HeldShare } from '../exchange/held-bytes.js'
-import type { Piecework } from '../util/piecework.js'
+import type { IncrementalTask } from '../util/incremental-task.js'
 
 const KIB = 1024
 const FIRST_BLOCK_BYTES = 16 * KIB
@@ -46,7 +46,7 @@ export class Blocks {
   }
 
   /** All bytes in one piece. The blocks are empty afterwards; what the share counts is the piece. */
-  *joined(): Piecework<Buffer> {
+  *joined(): IncrementalTask<Buffer> {
     if (this.#only) return this.#only
     const joined = Buffer.allocUnsafeSlow(this.size)
     const blocks = this.#last ? [...this.#full, this.#last] : this.#full

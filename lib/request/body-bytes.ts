@@ -1,6 +1,6 @@
-import { inTurns } from '../scheduling/in-turns.js'
+import { runInTurns } from '../scheduling/run-in-turns.js'
 import { sharedTurns } from '../scheduling/turns.js'
-import type { Piecework } from '../util/piecework.js'
+import type { IncrementalTask } from '../util/incremental-task.js'
 
 /** A body in memory: a long one that something was put into is in pieces, which share the memory of the client's. */
 export type BodyBytes = Buffer | readonly Buffer[]
@@ -29,10 +29,10 @@ export function isInMemory(body: object): body is BodyBytes {
  * @param isUnneeded says when the copying can be given up
  */
 export async function inOnePiece(pieces: readonly Buffer[], isUnneeded?: () => boolean): Promise<Buffer> {
-  return lengthOf(pieces) > SHORT_BYTES ? inTurns(copied(pieces), sharedTurns(), isUnneeded) : Buffer.concat(pieces)
+  return lengthOf(pieces) > SHORT_BYTES ? runInTurns(copied(pieces), sharedTurns(), isUnneeded) : Buffer.concat(pieces)
 }
 
-function* copied(pieces: readonly Buffer[]): Piecework<Buffer> {
+function* copied(pieces: readonly Buffer[]): IncrementalTask<Buffer> {
   const copy = Buffer.allocUnsafeSlow(lengthOf(pieces))
   let at = 0
   for (const piece of pieces) {

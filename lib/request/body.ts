@@ -2,14 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import { AiProxyError, limitFailure } from '../api/errors.js'
 import type { Limits } from '../api/limits.js'
 import { HeldBytes, type HeldShare } from '../exchange/held-bytes.js'
-import { JsonPiecesError, parsedInPieces } from '../json/pieces.js'
+import { IncrementalParseError, parseIncrementally } from '../json/incremental-parse.js'
 import { type Bounds, JsonSurvey, type Span } from '../json/survey.js'
-import { parsedFields } from '../json/top-level.js'
+import { parseFields } from '../json/top-level.js'
 import { TopLevelScanner } from '../json/top-level-scanner.js'
-import { inTurns } from '../scheduling/in-turns.js'
+import { runInTurns } from '../scheduling/run-in-turns.js'
 import { sharedTurns, type TurnScheduler } from '../scheduling/turns.js'
-import { Brake } from '../util/brake.js'
-import type { Piecework } from '../util/piecework.js'
+import type { IncrementalTask } from '../util/incremental-task.js'
+import { ReadThrottle } from '../util/read-throttle.js'
 import { Blocks } from './blocks.js'
 import type { BodyBytes } from './body-bytes.js'
 import { type Decoder, decode, decoderFor, undecodable } from './content-coding.js'
@@ -156,7 +156,7 @@ async function readAll(
       req.resume()
       reject(failure)
     }
-    const brake = new Brake(req)
+    const brake = new ReadThrottle(req)
     const onData = (data: Buffer | string) => {
       // Strings come where something before the proxy has called `req.setEncoding()`.
       const chunk = typeof data === 'string' ? Buffer.from(data, req.readableEncoding ?? 'utf8') : data
@@ -186,7 +186,7 @@ async function readAll(
 const PARSED_WHOLE_BYTES = 256 * 1024
 
 /** Does work on a body at once if the body is small, otherwise in turns. */
-function finished<T>(work: Piecework<T>, bytes: number, means: ReadingMeans): T | Promise<T> {
+function finished<T>(work: IncrementalTask<T>, bytes: number, means: ReadingMeans): T | Promise<T> {
   if (bytes > PARSED_WHOLE_BYTES) return inTurnsOf(means, work)
   for (;;) {
     const { done, value } = work.next()
@@ -195,8 +195,8 @@ function finished<T>(work: Piecework<T>, bytes: number, means: ReadingMeans): T 
 }
 
 /** Long work, given up once the request is over. */
-function inTurnsOf<T>({ share, turns }: ReadingMeans, work: Piecework<T>): Promise<T> {
-  return inTurns(work, turns, () => share.isClosed)
+function inTurnsOf<T>({ share, turns }: ReadingMeans, work: IncrementalTask<T>): Promise<T> {
+  return runInTurns(work, turns, () => share.isClosed)
 }
 
 type Glance = Pick<RequestBody, 'json' | 'decoded' | 'spans'>
@@ -215,8 +215,8 @@ async function glanced(bytes: Buffer, means: ReadingMeans): Promise<Glance> {
   if (bytes.length <= PARSED_WHOLE_BYTES && survey.work <= PARSED_WHOLE_WORK) {
     return { json: parsedAtOnce(bytes), spans: survey.spans }
   }
-  if (!survey.isWhole) return { json: undefined }
-  const { stream_options, ...json } = parsedFields(bytes, survey.spans)
+  if (!survey.isComplete) return { json: undefined }
+  const { stream_options, ...json } = parseFields(bytes, survey.spans)
   return { json, spans: survey.spans }
 }
 
@@ -240,7 +240,7 @@ async function glancedInto(bytes: Buffer, decoder: Decoder, means: ReadingMeans)
     return { ...(await glanced(text, means)), decoded: text }
   }
   blocks.drop()
-  return { json: isWhole && !scanner.isWhole ? undefined : json }
+  return { json: isWhole && !scanner.isComplete ? undefined : json }
 }
 
 /** A body that is decompressed because an option asks for it. */
@@ -278,7 +278,7 @@ const unwieldy: Record<keyof Bounds, string> = {
 
 const STEP_BYTES = 64 * 1024
 
-function* inSteps(survey: JsonSurvey): Piecework<void> {
+function* inSteps(survey: JsonSurvey): IncrementalTask<void> {
   while (!survey.advance(STEP_BYTES)) yield
 }
 
@@ -293,10 +293,10 @@ async function surveyed(bytes: Buffer, means: ReadingMeans): Promise<ReadonlyMap
 async function parsed(bytes: Buffer, means: ReadingMeans): Promise<unknown> {
   if (bytes.length <= PARSED_WHOLE_BYTES) return parsedAtOnce(bytes)
   try {
-    return await inTurnsOf(means, parsedInPieces(bytes))
+    return await inTurnsOf(means, parseIncrementally(bytes))
   } catch (error) {
     if (error instanceof AiProxyError) throw error
-    if (error instanceof JsonPiecesError) {
+    if (error instanceof IncrementalParseError) {
       throw new AiProxyError('invalid_request', `The request body ${error.message}`)
     }
     throw new AiProxyError('invalid_request', 'The request body is not valid JSON')

@@ -1,8 +1,8 @@
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { asksForStream, canGenerate, modelInPath, modelPerhapsInPath, runsNoModel } from '../formats/index.js'
-import { isObject, jsonIn } from '../json/json.js'
-import { type Edit, splicedPieces } from '../json/splice.js'
+import { applyEditInPieces, type Edit } from '../json/apply-edit.js'
+import { isObject, parseJsonBytes } from '../json/json.js'
 import type { Config } from '../options/config.js'
 import { refuseAmbiguousFields } from './ambiguous.js'
 import type { RequestBody } from './body.js'
@@ -97,9 +97,9 @@ export async function editedRequest(
   if (modelOptions && text && isObject(body.json)) {
     // What a body parser has left is the app's, and stays as it is.
     const isOfApp = (exchange.req as { body?: unknown }).body === body.json
-    const json = isOfApp ? (jsonIn(text) as Record<string, unknown>) : body.json
+    const json = isOfApp ? (parseJsonBytes(text) as Record<string, unknown>) : body.json
     const edit = applyModelOptions(json, modelOptions, target)
-    if (edit) body = withContent(body, await inOnePiece(splicedPieces(text, edit), () => exchange.isSettled), json)
+    if (edit) body = withContent(body, await inOnePiece(applyEditInPieces(text, edit), () => exchange.isSettled), json)
     learn()
   }
   let headers: Readonly<Record<string, string>> = {}
@@ -158,7 +158,7 @@ function rewritten(body: RequestBody, json: unknown, edit: Edit | undefined): Re
   if (json === undefined) return { content: undefined, headers: { 'content-length': '0' }, json }
   const text = jsonText(body)
   const bytes =
-    text && edit !== undefined ? joinedIfShort(splicedPieces(text, edit)) : Buffer.from(JSON.stringify(json))
+    text && edit !== undefined ? joinedIfShort(applyEditInPieces(text, edit)) : Buffer.from(JSON.stringify(json))
   return withContent(body, bytes, json)
 }
 

@@ -1,13 +1,13 @@
 import { AiProxyError, isA } from '../api/errors.js'
 import type { HookedRequest, OnRequest } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { copiedInPieces } from '../json/copy.js'
-import { differenceOf } from '../json/difference.js'
-import { jsonIn } from '../json/json.js'
-import { parsedInPieces } from '../json/pieces.js'
-import type { Edit } from '../json/splice.js'
+import type { Edit } from '../json/apply-edit.js'
+import { copyIncrementally } from '../json/copy.js'
+import { diffJson } from '../json/diff.js'
+import { parseIncrementally } from '../json/incremental-parse.js'
+import { parseJsonBytes } from '../json/json.js'
 import { HookFault } from '../options/hook-errors.js'
-import { inTurns } from '../scheduling/in-turns.js'
+import { runInTurns } from '../scheduling/run-in-turns.js'
 import { sharedTurns } from '../scheduling/turns.js'
 import { headerFault } from '../util/header-fault.js'
 import type { RequestBody } from './body.js'
@@ -105,12 +105,12 @@ async function changesOf(
   // The hook may change the very object that it sees: what it was is read from the text again, or copied.
   const isLong = text !== undefined && text.length > PARSED_AT_ONCE_BYTES
   let before = isLong
-    ? await inTurns(isOfApp ? parsedInPieces(text) : copiedInPieces(given), sharedTurns(), isUnneeded)
+    ? await runInTurns(isOfApp ? parseIncrementally(text) : copyIncrementally(given), sharedTurns(), isUnneeded)
     : undefined
   return (json) => {
     if (given === undefined || json === undefined) return json === given ? body : rewrite(body, json, undefined)
-    before ??= text && jsonIn(text)
-    const edit = differenceOf(before, json)
+    before ??= text && parseJsonBytes(text)
+    const edit = diffJson(before, json)
     return edit === undefined ? body : rewrite(body, json, edit)
   }
 }

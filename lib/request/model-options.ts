@@ -3,8 +3,8 @@ import type { ModelOptions } from '../api/options.js'
 import { valueAt } from '../formats/fields.js'
 import type { Format } from '../formats/index.js'
 import { type FieldPath, outputLimitPaths } from '../formats/output-limits.js'
+import type { Edit, ObjectEdit } from '../json/apply-edit.js'
 import { isObject } from '../json/json.js'
-import type { Edit, ObjectEdit } from '../json/splice.js'
 
 type Json = Record<string, unknown>
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { isDeepStrictEqual } from 'node:util'
 import { AiProxyError } from '../api/errors.js'
-import { jsonIn } from '../json/json.js'
+import { parseJsonBytes } from '../json/json.js'
 import { type Bounds, JsonSurvey } from '../json/survey.js'
 
 /** What a body parser leaves on a request. */
@@ -70,7 +70,7 @@ function saysTheSame(raw: Buffer, left: LeftBody, req: ParsedRequest): boolean {
     if (isDearToCompare(raw) || isDearToCompare(left.bytes)) return false
     try {
       // As it would be written: `toJSON` counts.
-      return isDeepStrictEqual(jsonIn(raw), jsonIn(left.bytes))
+      return isDeepStrictEqual(parseJsonBytes(raw), parseJsonBytes(left.bytes))
     } catch {
       return false
     }

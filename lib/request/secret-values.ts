@@ -1,6 +1,6 @@
 import type { Config } from '../options/config.js'
 import { isHarmlessHeader } from '../options/forward-headers.js'
-import { NO_SECRETS, type Secrets, secretsOf } from '../util/secrets.js'
+import { compileSecrets, NO_SECRETS, type Secrets } from '../util/secrets.js'
 import type { UpstreamRequest } from './upstream-request.js'
 
 /** Names of headers and parameters that hold secrets, whoever sets them, whatever else they say. */
@@ -29,7 +29,7 @@ export function secretsIn(
   const names = new Set(set.filter(isLikeSecret).map(([name]) => name.toLowerCase()))
   for (const [name] of auth.headers) if (mayBeSecret(name) && !isKnownAsHarmless(name)) names.add(name)
   const values = [...names].flatMap((name) => headers[name] ?? [])
-  return secretsOf(auth.query.length === 0 ? values : [...values, ...valuesIn(url, config)])
+  return compileSecrets(auth.query.length === 0 ? values : [...values, ...valuesIn(url, config)])
 }
 
 /** Of what the app sets beside `auth`. */

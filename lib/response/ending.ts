@@ -2,7 +2,7 @@ import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { anyErrorIn } from '../formats/index.js'
 import { type Framing, jsonArray, sse } from '../framing/index.js'
-import { isObject, isUnfinishedJson, parsedJson } from '../json/json.js'
+import { isObject, isUnfinishedJson, tryParseJson } from '../json/json.js'
 import type { Carriage } from './unlabelled.js'
 
 /** `data: `, in front of what has become an event. */
@@ -14,11 +14,11 @@ export function acceptsRest(
   { format, findings }: Exchange,
   { framer, framing, isEnclosed, metering }: Carriage,
 ): boolean {
-  if (framer.ahead?.length) return metering?.isWhole?.([...framer.ahead, rest]) === true
+  if (framer.prefix?.length) return metering?.isWhole?.([...framer.prefix, rest]) === true
   // An answer of another kind, which has become an event, need not be JSON; where it is, half of it is told.
   if (isEnclosed) return !isUnfinishedJson(rest.subarray(DATA_BYTES))
   const data = framing?.read(rest)?.data
-  if (data !== undefined && parsedJson(data) !== undefined) return true
+  if (data !== undefined && tryParseJson(data) !== undefined) return true
   // A terminator may be told by the name of its event, of whose data only a part has come, or none of it yet.
   if (data && format.isTerminator(rest) && !isUnfinishedJson(Buffer.from(data))) return true
   const isComment = data === undefined && framer.last() === undefined
@@ -69,7 +69,7 @@ const FIELD = /^(?:data|event|id|retry)?:/m
 function strayFailure({ findings, format, secrets }: Exchange, framing: Framing): AiProxyError | undefined {
   const { strayText, hasMessages } = findings
   if (framing !== sse || hasMessages || !strayText?.trim() || FIELD.test(strayText)) return undefined
-  const said = parsedJson(secrets.hide(strayText))
+  const said = tryParseJson(secrets.mask(strayText))
   const error = (isObject(said) && format.readAnswer(said).error) || anyErrorIn(said)
   if (error) return new AiProxyError('upstream_error', `The provider failed within its answer: ${error}`)
   const isAnswer = typeof said === 'object' && said !== null

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Deadlines } from '../exchange/deadlines.js'
-import { Brake } from '../util/brake.js'
+import { ReadThrottle } from '../util/read-throttle.js'
 
 /** How much more of a body is read that nobody needs. */
 const MOST_BYTES = 1024 * 1024
@@ -16,7 +16,7 @@ export class Lingering {
   readonly #req: IncomingMessage
   readonly #onOver: (isWhole: boolean) => void
   readonly #deadlines: Deadlines
-  readonly #brake: Brake
+  readonly #brake: ReadThrottle
   #bytes = 0
 
   /**
@@ -24,7 +24,7 @@ export class Lingering {
    */
   constructor(req: IncomingMessage, onOver: (isWhole: boolean) => void, deadlines: Deadlines) {
     this.#req = req
-    this.#brake = new Brake(req)
+    this.#brake = new ReadThrottle(req)
     this.#onOver = onOver
     this.#deadlines = deadlines
     req.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose).on('error', this.#onClose)

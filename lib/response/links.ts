@@ -73,7 +73,7 @@ function withoutOurs(query: string, secrets: Secrets, { auth }: Config): string 
   const ours = new Set(auth.query.map(([name]) => name.toLowerCase()))
   const isOurs = (pair: string) => {
     const [name, value] = new URLSearchParams(pair).entries().next().value ?? ['', '']
-    return ours.has(name.toLowerCase()) || secrets.hide(value) !== value
+    return ours.has(name.toLowerCase()) || secrets.mask(value) !== value
   }
   return query
     .split('&')

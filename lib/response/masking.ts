@@ -1,9 +1,9 @@
 import type { Metering } from '../exchange/metering.js'
-import { type Framing, NoFramer, sizeOf } from '../framing/index.js'
+import { type Framing, PassThroughFramer, sizeOf } from '../framing/index.js'
 import type { Secrets } from '../util/secrets.js'
 
 /** For a body that is no stream and may quote a secret: it passes as it comes, but for the secret, wherever it is cut. */
-export class MaskingFramer extends NoFramer {
+export class MaskingFramer extends PassThroughFramer {
   readonly #secrets: Secrets
   #begun = Buffer.alloc(0)
 
@@ -18,8 +18,8 @@ export class MaskingFramer extends NoFramer {
 
   override push(chunks: readonly Buffer[]): Buffer | undefined {
     const all = this.holdsNothing ? chunks : [this.#begun, ...chunks]
-    const bytes = this.#secrets.hideIn(all.length === 1 ? all[0]! : Buffer.concat(all))
-    const end = bytes.length - this.#secrets.begunIn(bytes)
+    const bytes = this.#secrets.maskBytes(all.length === 1 ? all[0]! : Buffer.concat(all))
+    const end = bytes.length - this.#secrets.partialMatchLength(bytes)
     this.#begun = Buffer.from(bytes.subarray(end))
     return super.push([bytes.subarray(0, end)])
   }
@@ -57,7 +57,7 @@ export class MaskingMeter implements Metering {
   pass(frames: Buffer, ends: readonly number[], now: number, ahead?: readonly Buffer[]): Buffer | undefined {
     this.#ahead = undefined
     if (ahead?.length) return this.#passLarge(frames, ends, now, ahead)
-    const hidden = this.#secrets.hideIn(frames)
+    const hidden = this.#secrets.maskBytes(frames)
     const isBinary = hidden !== frames && this.#framing.name === 'aws-event-stream'
     const [seen, seenEnds] = isBinary ? this.#writtenAnew(frames, ends) : [hidden, ends]
     return this.#handedOn(seen, seenEnds, now)
@@ -65,7 +65,7 @@ export class MaskingMeter implements Metering {
 
   follow(pieces: readonly Buffer[]): void {
     const seen = this.#pieces.allBut(1, pieces)
-    this.#metering?.follow?.([...seen, this.#secrets.hideIn(pieces.at(-1)!)])
+    this.#metering?.follow?.([...seen, this.#secrets.maskBytes(pieces.at(-1)!)])
   }
 
   isWhole(pieces: readonly Buffer[]): boolean {
@@ -107,8 +107,8 @@ export class MaskingMeter implements Metering {
     let size = 0
     for (const end of ends) {
       const frame = frames.subarray(start, end)
-      const message = this.#secrets.hideIn(frame) === frame ? undefined : this.#framing.read(frame)
-      const data = message && this.#secrets.hide(message.data)
+      const message = this.#secrets.maskBytes(frame) === frame ? undefined : this.#framing.read(frame)
+      const data = message && this.#secrets.mask(message.data)
       const seen = message ? this.#framing.write({ ...message, data: data! }, frame) : frame
       written.push(seen)
       size += seen.length
@@ -132,7 +132,7 @@ class MaskedPieces {
   allBut(last: number, pieces: readonly Buffer[]): readonly Buffer[] {
     const masked = this.#masked
     while (masked.length < pieces.length - last) {
-      masked.push(this.#secrets.hideIn(pieces[masked.length]!))
+      masked.push(this.#secrets.maskBytes(pieces[masked.length]!))
       this.#maskInto(masked.length - 1, pieces)
     }
     return masked
@@ -148,7 +148,7 @@ class MaskedPieces {
     const skipped = Math.max(0, before - reach)
     const begun = [pieces[first]!.subarray(skipped), ...pieces.slice(first + 1, index)]
     const around = Buffer.concat([...begun, pieces[index]!.subarray(0, reach)])
-    const hidden = this.#secrets.hideIn(around)
+    const hidden = this.#secrets.maskBytes(around)
     if (hidden === around) return
     let at = -skipped
     for (let each = first; each <= index; each++) {

@@ -7,7 +7,7 @@ import { JsonResponseMeter } from '../metering/json-response-meter.js'
 import { StreamMeter } from '../metering/stream-meter.js'
 import type { Config } from '../options/config.js'
 import { type HookErrors, HookFault } from '../options/hook-errors.js'
-import { tendsPromise } from '../util/promises.js'
+import { catchRejection } from '../util/promises.js'
 
 /**
  * What is done with an answer as it passes.
@@ -42,7 +42,7 @@ function messageHook(onEvent: OnEvent, exchange: Exchange, hookErrors: HookError
     const replaced: unknown = onEvent(event, seenBy)
     if (replaced === undefined || replaced === null) return replaced
     // Of a promise it is enough to tell that it is one.
-    const isPromise = tendsPromise(replaced, () => {})
+    const isPromise = catchRejection(replaced, () => {})
     const text = isObject(replaced) && !isPromise ? jsonOf(replaced.data) : undefined
     if (text === undefined) throw new HookFault('onEvent returns nothing, null, or an object whose `data` is JSON')
     return { ...message, event: (replaced as { event?: string }).event ?? message.event, data: text }

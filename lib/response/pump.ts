@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Metering } from '../exchange/metering.js'
-import { type Framer, NoFramer, sizeOf } from '../framing/index.js'
-import type { TurnScheduler, TurnTaker } from '../scheduling/turns.js'
+import { type Framer, PassThroughFramer, sizeOf } from '../framing/index.js'
+import type { Runnable, TurnScheduler } from '../scheduling/turns.js'
 import type { Downstream } from './downstream.js'
 import { SourceReader } from './source-reader.js'
 
@@ -51,7 +51,7 @@ const PARSE_MS_PER_CHUNK = 0.0015
  * once. What is not read stays in the stream and pauses the provider's connection: between turns, and while the client
  * does not keep up.
  */
-export class Pump implements TurnTaker {
+export class Pump implements Runnable {
   readonly #source: Readable
   readonly #intake: SourceReader
   readonly #framer: Framer
@@ -117,7 +117,7 @@ export class Pump implements TurnTaker {
     return this.#sink.isBlocked && !this.#sink.isWithinFrame
   }
 
-  takeTurn(now: number): void {
+  runTurn(now: number): void {
     this.#isQueued = false
     try {
       this.#work(now)
@@ -126,7 +126,7 @@ export class Pump implements TurnTaker {
     }
   }
 
-  turnTook(ms: number): void {
+  onTurnEnd(ms: number): void {
     this.isBursting = this.#intake.hasResumed || this.hasMore
     this.extraCostMs = this.#intake.hasResumed ? READ_MS + PARSE_MS_PER_CHUNK * this.#chunks : 0
     this.#turnBytes = bytesOfNextTurn(this.#turnBytes, this.#taken, ms)
@@ -187,7 +187,7 @@ export class Pump implements TurnTaker {
     return (
       this.#intake.isComplete &&
       this.#intake.length === 0 &&
-      this.#framer instanceof NoFramer &&
+      this.#framer instanceof PassThroughFramer &&
       this.#framer.holdsNothing
     )
   }
@@ -195,7 +195,7 @@ export class Pump implements TurnTaker {
   #write(frames: Buffer | undefined, now: number): void {
     if (!frames) return
     const seen = this.#metered(frames, now)
-    const ahead = this.#metering ? this.#metering.ahead : this.#framer.ahead
+    const ahead = this.#metering ? this.#metering.ahead : this.#framer.prefix
     if (ahead?.length) this.#sink.writePieces(seen ? [...ahead, seen] : ahead, now)
     else if (seen) this.#sink.write(seen, now)
     this.#metering?.readPassed?.(now)
@@ -204,7 +204,7 @@ export class Pump implements TurnTaker {
   }
 
   #metered(frames: Buffer, now: number): Buffer | undefined {
-    return this.#metering ? this.#metering.pass(frames, this.#framer.ends, now, this.#framer.ahead) : frames
+    return this.#metering ? this.#metering.pass(frames, this.#framer.ends, now, this.#framer.prefix) : frames
   }
 
   #breakOff(why: string): void {
@@ -229,7 +229,7 @@ export class Pump implements TurnTaker {
     const rest = this.#framer.end()
     if (this.#framer.corrupt) return this.#cutOff(this.#framer.corrupt)
     if (rest && !this.#events.acceptsRest(rest)) {
-      this.#framer.refuse()
+      this.#framer.discardLast()
       return this.#cutOff('it ended in the middle of an event')
     }
     this.#write(rest, performance.now())

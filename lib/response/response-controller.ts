@@ -4,8 +4,8 @@ import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
 import type { Endable, Exchange } from '../exchange/exchange.js'
 import { isClaimed } from '../formats/index.js'
 import { readsSse } from '../formats/reads-sse.js'
-import { asDataEvent, type Framing, NoFramer, sse, WholeBodyAsEvent } from '../framing/index.js'
-import { parsedJson } from '../json/json.js'
+import { asDataEvent, type Framing, PassThroughFramer, sse, WholeBodyAsEvent } from '../framing/index.js'
+import { tryParseJson } from '../json/json.js'
 import { isDearToParse } from '../metering/parse-cost.js'
 import type { Config } from '../options/config.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
@@ -287,12 +287,13 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
     if (isEnclosed) {
       const isReadable = !headers['content-encoding']
       const framer = new WholeBodyAsEvent(maxEventBytes, (body) => {
-        return this.#enclosed(secrets.hideIn(body), status, isReadable)
+        return this.#enclosed(secrets.maskBytes(body), status, isReadable)
       })
       return { framer, metering: undefined, framing: this.#framing, isEnclosed: true }
     }
     const isMasked = (isText || isJson) && !secrets.isEmpty
-    const framer = framing?.createFramer(maxEventBytes) ?? (isMasked ? new MaskingFramer(secrets) : new NoFramer())
+    const framer =
+      framing?.createFramer(maxEventBytes) ?? (isMasked ? new MaskingFramer(secrets) : new PassThroughFramer())
     const isOpen = this.#framing !== undefined || this.#downstream.begun === 'ours'
     this.#framing = framing
     if (!isOpen && !framing) {
@@ -319,7 +320,7 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
     const said = findings.error === undefined ? '' : `: ${findings.error}`
     const failure = new AiProxyError('upstream_error', `The provider answered with ${what} (status ${status})${said}`)
     exchange.settle(status < 400 ? failure.outcome : 'provider_error', failure)
-    const answer = isDearToParse(body) ? undefined : parsedJson(body.toString())
+    const answer = isDearToParse(body) ? undefined : tryParseJson(body.toString())
     const errorBody = format.isErrorBody(answer) ? answer : format.errorBody(failure)
     return format.errorEvent(errorBody, exchange.streamState())
   }
@@ -338,7 +339,7 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
     if (hasBeenSent(req, res)) return this.#settleDeparture()
     this.#leave()
     if (this.#config.onClientDisconnect === 'abort') this.#relay?.stop()
-    this.#turns.takeOrEnqueue({ takeTurn: () => this.#takeLeave(), turnTook: () => {} })
+    this.#turns.runOrEnqueue({ runTurn: () => this.#takeLeave(), onTurnEnd: () => {} })
   }
 
   #leave(): void {

@@ -91,8 +91,8 @@ function mayBeText({ isBinary, isBytes }: Label, { asksForStream }: Exchange): b
 function withoutSecrets(headers: OutgoingHttpHeaders, secrets: Secrets): OutgoingHttpHeaders {
   if (secrets.isEmpty) return headers
   for (const [name, value] of Object.entries(headers)) {
-    if (typeof value === 'string') headers[name] = secrets.hide(value)
-    else if (Array.isArray(value)) headers[name] = value.map((each) => secrets.hide(each))
+    if (typeof value === 'string') headers[name] = secrets.mask(value)
+    else if (Array.isArray(value)) headers[name] = value.map((each) => secrets.mask(each))
   }
   return headers
 }

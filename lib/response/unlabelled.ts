@@ -1,5 +1,5 @@
 import type { Metering } from '../exchange/metering.js'
-import { type Framer, type Framing, NoFramer } from '../framing/index.js'
+import { type Framer, type Framing, PassThroughFramer } from '../framing/index.js'
 
 /** How a body is carried. */
 export interface Carriage {
@@ -75,8 +75,8 @@ export class Unlabelled implements Framer, Metering, Carriage {
   }
 
   /** Of the framer, and where there is a metering, of that. */
-  get ahead(): readonly Buffer[] | undefined {
-    return this.#passedAhead ?? this.#told?.framer.ahead
+  get prefix(): readonly Buffer[] | undefined {
+    return this.#passedAhead ?? this.#told?.framer.prefix
   }
 
   get unfinished(): readonly Buffer[] | undefined {
@@ -100,8 +100,8 @@ export class Unlabelled implements Framer, Metering, Carriage {
     return this.#told?.framer.last()
   }
 
-  refuse(): void {
-    this.#told?.framer.refuse()
+  discardLast(): void {
+    this.#told?.framer.discardLast()
   }
 
   end(): Buffer | undefined {
@@ -113,7 +113,7 @@ export class Unlabelled implements Framer, Metering, Carriage {
     const pushed = framer.push([start])
     if (pushed === undefined) return framer.end()
     // The end of what is no stream may have been held, as the beginning of a secret.
-    const rest = framer instanceof NoFramer && !framer.holdsNothing ? framer.end() : undefined
+    const rest = framer instanceof PassThroughFramer && !framer.holdsNothing ? framer.end() : undefined
     return rest ? Buffer.concat([pushed, rest]) : pushed
   }
 

@@ -1,17 +1,17 @@
 import { AiProxyError } from '../api/errors.js'
 
 /** How often the event loop is asked how late it is. */
-const EVERY_MS = 50
+const INTERVAL_MS = 50
 
 /** What it takes from the process. */
-export interface LateClock {
+export interface OverloadClock {
   /** Monotonic time in milliseconds. */
   now(): number
   every(ms: number, run: () => void): { unref(): unknown }
   stop(timer: unknown): void
 }
 
-const processClock: LateClock = {
+const processClock: OverloadClock = {
   now: () => performance.now(),
   every: (ms, run) => setInterval(run, ms),
   stop: (timer) => clearInterval(timer as NodeJS.Timeout),
@@ -22,20 +22,20 @@ const processClock: LateClock = {
  * it is overdue by more.
  */
 export class OverloadGuard {
-  readonly #mostMs: number
-  readonly #clock: LateClock
+  readonly #maxDelayMs: number
+  readonly #clock: OverloadClock
   readonly #timer: unknown
-  #due: number
-  #lateMs = 0
+  #dueAt: number
+  #delayMs = 0
 
-  constructor(maxEventLoopDelayMs: number, clock: LateClock = processClock) {
-    this.#mostMs = maxEventLoopDelayMs
+  constructor(maxEventLoopDelayMs: number, clock: OverloadClock = processClock) {
+    this.#maxDelayMs = maxEventLoopDelayMs
     this.#clock = clock
-    this.#due = clock.now() + EVERY_MS
-    const timer = clock.every(EVERY_MS, () => {
+    this.#dueAt = clock.now() + INTERVAL_MS
+    const timer = clock.every(INTERVAL_MS, () => {
       const now = clock.now()
-      this.#lateMs = now - this.#due
-      this.#due = now + EVERY_MS
+      this.#delayMs = now - this.#dueAt
+      this.#dueAt = now + INTERVAL_MS
     })
     timer.unref()
     this.#timer = timer
@@ -43,8 +43,8 @@ export class OverloadGuard {
 
   /** @throws AiProxyError `overloaded` */
   admitStream(): void {
-    const lateMs = Math.max(this.#lateMs, this.#clock.now() - this.#due)
-    if (lateMs <= this.#mostMs) return
+    const lateMs = Math.max(this.#delayMs, this.#clock.now() - this.#dueAt)
+    if (lateMs <= this.#maxDelayMs) return
     throw new AiProxyError('overloaded', 'The server is overloaded (overload.maxEventLoopDelayMs)')
   }
 

@@ -1,16 +1,16 @@
-import { shownError } from '../util/shown-error.js'
+import { formatError } from '../util/format-error.js'
 
 /** Something that takes turns: a stream with data to pass on, a request that is to go out. */
-export interface TurnTaker {
+export interface Runnable {
   /**
    * Does a bounded piece of work. It does not throw; if it does all the same, the others still get their turns, and a
    * process warning tells of it.
    *
    * @param now when the turn began, in monotonic milliseconds
    */
-  takeTurn(now: number): void
+  runTurn(now: number): void
   /** Told after each turn how long it took, in milliseconds. */
-  turnTook(ms: number): void
+  onTurnEnd(ms: number): void
   /** Work that a turn sets off behind it, where the scheduler cannot see it, in milliseconds; it counts as the turn's. */
   readonly extraCostMs?: number
   /** It always has more to do than one turn allows: it shares the smaller budget. Asked when it is queued. */
@@ -33,7 +33,7 @@ const processClock: TurnClock = {
 /** Takers that wait, first come first served. */
 class TurnQueue {
   /** Slots are cleared as they run. Under load the queue may never drain, and would keep finished streams alive. */
-  #slots: (TurnTaker | undefined)[] = []
+  #slots: (Runnable | undefined)[] = []
   /** Index of the first who waits. */
   #next = 0
 
@@ -41,11 +41,11 @@ class TurnQueue {
     return this.#slots.length - this.#next
   }
 
-  push(taker: TurnTaker): void {
+  push(taker: Runnable): void {
     this.#slots.push(taker)
   }
 
-  shift(): TurnTaker | undefined {
+  shift(): Runnable | undefined {
     const taker = this.#slots[this.#next]
     if (!taker) return undefined
     this.#slots[this.#next++] = undefined
@@ -68,7 +68,7 @@ class TurnQueue {
 const BRIEF_BUDGET_MS = 1
 
 /** The budget of streams that burst follows everybody else's share of the loop up to this, in milliseconds. */
-const MOST_BUDGET_MS = 2
+const MAX_BUDGET_MS = 2
 
 /**
  * Gives out turns, first come first served. In one round of the event loop turns run until their budget is used; those who
@@ -110,27 +110,27 @@ export class TurnScheduler {
   }
 
   /** Queues a taker for one turn. A taker that is queued already must not be queued again. */
-  enqueue(taker: TurnTaker): void {
+  enqueue(taker: Runnable): void {
     const queue = taker.isBursting ? this.#bursting : this.#brief
     queue.push(taker)
     this.#deferRound()
   }
 
   /** Gives a taker a brief turn at once if nobody waits for one and this round's budget is not used; otherwise queues it. */
-  takeOrEnqueue(taker: TurnTaker): void {
+  runOrEnqueue(taker: Runnable): void {
     if (this.#brief.length > 0 || this.#briefMs >= this.#briefBudgetMs) return this.enqueue(taker)
     const before = this.#clock.now()
     // The next round has a budget of its own, even if there is nothing to do in it.
     this.#deferRound(before)
-    taker.takeTurn(before)
+    taker.runTurn(before)
     const ms = this.#clock.now() - before
     this.#briefMs += this.#charged(taker, ms)
     this.#ownMs += ms
   }
 
   /** @returns what a turn uses of its budget */
-  #charged(taker: TurnTaker, ms: number): number {
-    taker.turnTook(ms)
+  #charged(taker: Runnable, ms: number): number {
+    taker.onTurnEnd(ms)
     const extraCostMs = taker.extraCostMs ?? 0
     this.#ownMs += extraCostMs
     return ms + extraCostMs
@@ -148,7 +148,7 @@ export class TurnScheduler {
     const othersMs = began - this.#deferredAt - this.#ownMs
     this.#ownMs = 0
     // It at most doubles from round to round: one garbage collection is nobody's share.
-    const followed = Math.min(othersMs, 2 * this.#allowedMs, MOST_BUDGET_MS)
+    const followed = Math.min(othersMs, 2 * this.#allowedMs, MAX_BUDGET_MS)
     this.#allowedMs = Math.max(this.budgetMs, followed)
     const briefEnded = this.#run(this.#brief, this.#briefBudgetMs - this.#briefMs, began)
     const ended = this.#run(this.#bursting, this.#allowedMs, briefEnded)
@@ -167,13 +167,13 @@ export class TurnScheduler {
       if (!taker) break
       const began = before
       try {
-        taker.takeTurn(began)
+        taker.runTurn(began)
         before = this.#clock.now()
         spentMs += this.#charged(taker, before - began)
       } catch (error) {
         before = this.#clock.now()
         spentMs += before - began
-        warnOf(error)
+        warnThrown(error)
       }
     } while (spentMs < budgetMs)
     return before
@@ -181,11 +181,11 @@ export class TurnScheduler {
 }
 
 /** A taker that throws is a fault of this package, which must neither end the process nor be lost. */
-function warnOf(error: unknown): void {
+function warnThrown(error: unknown): void {
   process.emitWarning('A turn threw', {
     type: 'ExpressAiProxyWarning',
     code: 'AI_PROXY_TURN_THREW',
-    detail: shownError(error),
+    detail: formatError(error),
   })
 }
 

@@ -1,6 +1,6 @@
 import { type IncomingMessage, maxHeaderSize } from 'node:http'
 import type { Socket } from 'node:net'
-import { copiedWithRoom } from '../util/headroom.js'
+import { copyWithHeadroom } from '../util/headroom.js'
 import { ChunkJoiner } from './chunk-joiner.js'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
@@ -105,7 +105,7 @@ export class Connection {
 
 /** Small ones share Node's pool, which a large one cannot. */
 function copied(bytes: Buffer): Buffer {
-  return bytes.length < ROOM_PAYS_FROM_BYTES ? Buffer.from(bytes) : copiedWithRoom(bytes)
+  return bytes.length < ROOM_PAYS_FROM_BYTES ? Buffer.from(bytes) : copyWithHeadroom(bytes)
 }
 
 interface Connected extends Socket {

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 
 /** What each exchange takes: the client's connection and the provider's. */
-const DESCRIPTORS_EACH = 2
+const DESCRIPTORS_PER_EXCHANGE = 2
 
 /** At 100 to 300 KiB a stream, that many take up to 300 MB. */
-const MOST_EXCHANGES = 1000
+const MAX_EXCHANGES = 1000
 
 /**
  * How many exchanges a process has file descriptors for, with a fifth left over for the rest of the app: listeners, files,
@@ -15,14 +15,14 @@ const MOST_EXCHANGES = 1000
  *
  * @param limits the text of `/proc/self/limits`
  */
-export function exchangesThatFit(limits = limitsOfProcess()): number {
+export function maxExchangesByDescriptors(limits = readProcessLimits()): number {
   const [, softLimit] = /^Max open files +(\d+)/m.exec(limits) ?? []
-  if (softLimit === undefined) return MOST_EXCHANGES
-  const fit = Math.floor((Number(softLimit) * 0.8) / DESCRIPTORS_EACH / 100) * 100
-  return Math.min(Math.max(fit, 10), MOST_EXCHANGES)
+  if (softLimit === undefined) return MAX_EXCHANGES
+  const fit = Math.floor((Number(softLimit) * 0.8) / DESCRIPTORS_PER_EXCHANGE / 100) * 100
+  return Math.min(Math.max(fit, 10), MAX_EXCHANGES)
 }
 
-function limitsOfProcess(): string {
+function readProcessLimits(): string {
   try {
     return readFileSync('/proc/self/limits', 'latin1')
   } catch {

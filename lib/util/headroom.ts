@@ -5,21 +5,21 @@
  */
 
 /** More than most events are long, and less than a tenth of what one read brings. */
-const ROOM_BYTES = 4096
+const HEADROOM_BYTES = 4096
 
-const ROOM = Symbol('room')
+const HEADROOM = Symbol('room')
 
-interface Roomy extends Buffer {
+interface BufferWithHeadroom extends Buffer {
   /** How many bytes in front of it are its own, and free. */
-  [ROOM]?: number
+  [HEADROOM]?: number
 }
 
 /** A copy of the bytes, with room in front. */
-export function copiedWithRoom(bytes: Buffer): Buffer {
-  const memory = Buffer.allocUnsafeSlow(ROOM_BYTES + bytes.length)
-  const copy: Roomy = memory.subarray(ROOM_BYTES)
+export function copyWithHeadroom(bytes: Buffer): Buffer {
+  const memory = Buffer.allocUnsafeSlow(HEADROOM_BYTES + bytes.length)
+  const copy: BufferWithHeadroom = memory.subarray(HEADROOM_BYTES)
   copy.set(bytes)
-  copy[ROOM] = ROOM_BYTES
+  copy[HEADROOM] = HEADROOM_BYTES
   return copy
 }
 
@@ -28,12 +28,12 @@ export function copiedWithRoom(bytes: Buffer): Buffer {
  *
  * @returns both, in the chunk's own memory; `undefined` where the chunk has not so much room
  */
-export function putInFront(pieces: readonly Buffer[], size: number, chunk: Buffer): Buffer | undefined {
-  const room = (chunk as Roomy)[ROOM]
+export function prependInPlace(pieces: readonly Buffer[], size: number, chunk: Buffer): Buffer | undefined {
+  const room = (chunk as BufferWithHeadroom)[HEADROOM]
   if (room === undefined || room < size)
     return undefined
     // Room is used once: what is behind it belongs to the whole from now on.
-  ;(chunk as Roomy)[ROOM] = 0
+  ;(chunk as BufferWithHeadroom)[HEADROOM] = 0
   const whole = Buffer.from(chunk.buffer as ArrayBuffer, chunk.byteOffset - size, size + chunk.length)
   let at = 0
   for (const piece of pieces) {

@@ -1,5 +1,5 @@
 /** What is asked again and again is asked of few strings; as clients choose them, not more than these are remembered. */
-const REMEMBERED = 200
+const MAX_ENTRIES = 200
 
 /** A pure function of a string that remembers its first results. */
 export function memoize<T>(compute: (text: string) => T): (text: string) => T {
@@ -8,7 +8,7 @@ export function memoize<T>(compute: (text: string) => T): (text: string) => T {
     const before = known.get(text)
     if (before !== undefined) return before
     const result = compute(text)
-    if (known.size < REMEMBERED) known.set(text, result)
+    if (known.size < MAX_ENTRIES) known.set(text, result)
     return result
   }
 }

@@ -6,9 +6,9 @@
  *
  * @returns whether it is a promise
  */
-export function tendsPromise(value: unknown, onRejected: (error: unknown) => void): boolean {
+export function catchRejection(value: unknown, onRejected: (error: unknown) => void): boolean {
   if (!isThenable(value)) return false
-  adopted(value).then(undefined, onRejected)
+  toPromise(value).then(undefined, onRejected)
   return true
 }
 
@@ -19,6 +19,6 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /** A promise of ours for whatever `then` belongs to; it asks once, and rejects where `then` itself throws. */
-export function adopted<T>(value: PromiseLike<T>): Promise<T> {
+export function toPromise<T>(value: PromiseLike<T>): Promise<T> {
   return new Promise((resolve) => resolve(value))
 }

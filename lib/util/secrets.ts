@@ -4,8 +4,9 @@ const MIN_LENGTH = 6
  * What local servers are given for a key (`ollama`, `lm-studio`, `YOUR_API_KEY`, `no-key-required`, `123456`), and as
  * answers may have it: words, or a small number.
  */
-const WORDS = /^(?=.{1,20}$)(?:[A-Z]?[a-z]{1,12}(?:[-_ ][a-z]{1,12})*|[A-Z]{1,12}(?:[-_ ][A-Z]{1,12})*)$|^\d{1,8}$/
-const MASK = 42
+const PLACEHOLDER =
+  /^(?=.{1,20}$)(?:[A-Z]?[a-z]{1,12}(?:[-_ ][a-z]{1,12})*|[A-Z]{1,12}(?:[-_ ][A-Z]{1,12})*)$|^\d{1,8}$/
+const ASTERISK = 42
 
 /**
  * Values that must not come back, and the ways in which a server may spell them. Each is masked by as many `*` as it has
@@ -18,7 +19,7 @@ export class Secrets {
   readonly #origins: readonly Origin[]
   readonly #anchors: readonly string[]
   readonly #anchorBytes: readonly Buffer[]
-  #spelled: Spelled | undefined
+  #compiledSpellings: Spellings | undefined
 
   constructor(values: readonly string[]) {
     this.#origins = values.flatMap(originsOf)
@@ -36,7 +37,7 @@ export class Secrets {
   }
 
   /** The text without secrets. */
-  hide(text: string): string {
+  mask(text: string): string {
     if (!this.#anchors.some((anchor) => text.includes(anchor))) return text
     let hidden = text
     for (const secret of this.#spellings.texts) {
@@ -46,20 +47,20 @@ export class Secrets {
   }
 
   /** The bytes without secrets: the same ones where there is none in them, a copy where there is. */
-  hideIn(bytes: Buffer): Buffer {
+  maskBytes(bytes: Buffer): Buffer {
     if (!this.#anchorBytes.some((anchor) => bytes.includes(anchor))) return bytes
     let hidden = bytes
     for (const needle of this.#spellings.needles) {
       for (let at = hidden.indexOf(needle); at !== -1; at = hidden.indexOf(needle, at + needle.length)) {
         if (hidden === bytes) hidden = Buffer.from(bytes)
-        hidden.fill(MASK, at, at + needle.length)
+        hidden.fill(ASTERISK, at, at + needle.length)
       }
     }
     return hidden
   }
 
   /** How many of the last bytes are the beginning of a secret, the rest of which may follow. */
-  begunIn(bytes: Buffer): number {
+  partialMatchLength(bytes: Buffer): number {
     const { needles, longest } = this.#spellings
     const last = bytes.subarray(Math.max(0, bytes.length - longest + 1))
     let begun = 0
@@ -75,21 +76,21 @@ export class Secrets {
     return begun
   }
 
-  get #spellings(): Spelled {
-    this.#spelled ??= spelled(this.#origins)
-    return this.#spelled
+  get #spellings(): Spellings {
+    this.#compiledSpellings ??= compileSpellings(this.#origins)
+    return this.#compiledSpellings
   }
 }
 
 /** All spellings, the longer ones first: one may begin with a shorter one. */
-interface Spelled {
+interface Spellings {
   readonly texts: readonly string[]
   readonly needles: readonly Buffer[]
   /** So many bytes, less one, at the end of what has come may be the beginning of a secret. */
   readonly longest: number
 }
 
-function spelled(origins: readonly Origin[]): Spelled {
+function compileSpellings(origins: readonly Origin[]): Spellings {
   const texts = [...new Set(origins.flatMap(spellingsOf))].sort((one, other) => other.length - one.length)
   const needles = texts.map((text) => Buffer.from(text))
   return { texts, needles, longest: Math.max(0, ...needles.map((needle) => needle.length)) }
@@ -99,16 +100,16 @@ function spelled(origins: readonly Origin[]): Spelled {
 export const NO_SECRETS = new Secrets([])
 
 /** Tokens come and go: when there are so many, all are forgotten. */
-const MOST_COMPILED = 200
+const MAX_COMPILED = 200
 const compiled = new Map<string, Secrets>()
 
 /** The secrets that these values are; those of one key are compiled once. */
-export function secretsOf(values: readonly string[]): Secrets {
+export function compileSecrets(values: readonly string[]): Secrets {
   if (values.length === 0) return NO_SECRETS
   const key = values.join('\0')
   const before = compiled.get(key)
   if (before) return before
-  if (compiled.size >= MOST_COMPILED) compiled.clear()
+  if (compiled.size >= MAX_COMPILED) compiled.clear()
   const secrets = new Secrets(values)
   compiled.set(key, secrets)
   return secrets
@@ -123,8 +124,8 @@ interface Origin {
 /** The value whole, and the secret parts of it. */
 function originsOf(value: string): Origin[] {
   const [, scheme = '', bare = value] = /^(\S+)\s+(\S.*)$/.exec(value) ?? []
-  const decoded = decodedFrom(bare, scheme.toLowerCase() === 'basic')
-  const parts = [bare, decoded, ...secretsOfPair(decoded), ...secretsOfPair(bare), ...parametersIn(value)]
+  const decoded = decodeBase64(bare, scheme.toLowerCase() === 'basic')
+  const parts = [bare, decoded, ...secretsOfPair(decoded), ...secretsOfPair(bare), ...parameterValues(value)]
   const secret = parts.filter(isSecret)
   if (bare !== value && value.length >= MIN_LENGTH) secret.unshift(value)
   const texts = [...new Set(secret)]
@@ -135,7 +136,7 @@ function originsOf(value: string): Origin[] {
 }
 
 /** What base64 encodes: of `Basic` anything, of other schemes (`ApiKey`) a pair. */
-function decodedFrom(bare: string, isBasic: boolean): string {
+function decodeBase64(bare: string, isBasic: boolean): string {
   if (!/^[A-Za-z\d+/_-]+=*$/.test(bare)) return ''
   const text = Buffer.from(bare, 'base64').toString()
   return isBasic || /^[ -9;-~]+:[ -~]*$/.test(text) ? text : ''
@@ -150,17 +151,17 @@ function secretsOfPair(text: string): string[] {
 }
 
 /** Parameters that tell how a request is signed, and other things that are no secret. */
-const OPEN_PARAMETER = /^(?:signedheaders|headers|algorithm|realm|type|version|path|domain|expires|lang|locale)$/i
+const NON_SECRET_PARAMETER = /^(?:signedheaders|headers|algorithm|realm|type|version|path|domain|expires|lang|locale)$/i
 
 /** Of `Token token="KEY"`, `session=KEY; …` and `Credential=…, Signature=…` the values. */
-function parametersIn(value: string): string[] {
+function parameterValues(value: string): string[] {
   return [...value.matchAll(/(?<![^\s;,])([\w.-]+)=(?:"([^"]*)"|([^\s;,"]+))/g)]
-    .filter(([, name = '']) => !OPEN_PARAMETER.test(name))
+    .filter(([, name = '']) => !NON_SECRET_PARAMETER.test(name))
     .map(([, , quoted, plain]) => quoted ?? plain ?? '')
 }
 
 function isSecret(text: string): boolean {
-  return text.length >= MIN_LENGTH && !WORDS.test(text)
+  return text.length >= MIN_LENGTH && !PLACEHOLDER.test(text)
 }
 
 /** What all spellings have in common: characters that no encoding changes. Where these are few, each spelling itself. */

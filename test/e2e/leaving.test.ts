@@ -67,10 +67,10 @@ for (const [how, leave] of Object.entries(departures)) {
       let hasLeft = false
       // So many others are before it, each for a round of the event loop, until the client has left.
       const other = {
-        takeTurn: () => {
+        runTurn: () => {
           for (const end = performance.now() + 1; !hasLeft && performance.now() < end; );
         },
-        turnTook: () => {},
+        onTurnEnd: () => {},
       }
       const onRequest = ({ req }: { req: Request }) => {
         for (let n = 0; n < 2000; n++) sharedTurns().enqueue(other)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Agent } from 'node:http'
 import { describe, test } from 'node:test'
-import { TurnScheduler, type TurnTaker } from '../../lib/scheduling/turns.js'
+import { type Runnable, TurnScheduler } from '../../lib/scheduling/turns.js'
 import { startApp } from './support/app.js'
 import { startProvider } from './support/provider.js'
 import { Queue } from './support/waiting.js'
@@ -15,15 +15,15 @@ const ask = (url: string) =>
 
 describe('requests that go out', () => {
   test('take a turn for it', async (t) => {
-    const takers = new Queue<TurnTaker>('a request that wants its turn')
-    t.mock.method(TurnScheduler.prototype, 'takeOrEnqueue', (taker: TurnTaker) => takers.push(taker))
+    const takers = new Queue<Runnable>('a request that wants its turn')
+    t.mock.method(TurnScheduler.prototype, 'runOrEnqueue', (taker: Runnable) => takers.push(taker))
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const answer = ask(app.url)
     const taker = await takers.next()
     assert.equal(provider.calls.length, 0)
     assert.equal(app.proxy.exchanges()[0]?.phase, 'receiving')
-    taker.takeTurn(0)
+    taker.runTurn(0)
     const call = await provider.next()
     call.res.writeHead(200, { 'content-type': 'application/json' }).end('{}')
     assert.equal((await answer).status, 200)

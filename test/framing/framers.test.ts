@@ -7,8 +7,8 @@ import {
   type Framing,
   framingFor,
   jsonArray,
-  MOST_ENCLOSED_BYTES,
-  NoFramer,
+  MAX_ENCLOSED_BYTES,
+  PassThroughFramer,
   sse,
   WholeBodyAsEvent,
 } from '../../lib/framing/index.js'
@@ -47,7 +47,7 @@ describe('framingFor', () => {
       const framing = framingFor(type)
       assert.equal(framing?.name, name)
       const framer = framing?.createFramer(10)
-      assert.ok(!(framer instanceof NoFramer))
+      assert.ok(!(framer instanceof PassThroughFramer))
       assert.equal(framer?.carriesMessages, true)
     })
   }
@@ -75,13 +75,13 @@ describe('what a silent connection is kept alive with', () => {
 
   test('nothing, elsewhere', () => {
     const framers = [ndjson, awsEventStream, jsonArray].map((framing) => framing.createFramer(10))
-    for (const framer of [...framers, new NoFramer()]) assert.equal(framer.heartbeat, undefined)
+    for (const framer of [...framers, new PassThroughFramer()]) assert.equal(framer.heartbeat, undefined)
   })
 })
 
-describe('NoFramer', () => {
+describe('PassThroughFramer', () => {
   test('every chunk passes at once, as the object that it is', () => {
-    const framer = new NoFramer()
+    const framer = new PassThroughFramer()
     const chunk = Buffer.from('{"a":')
     assert.equal(framer.push([chunk]), chunk)
     assert.deepEqual(framer.ends, [chunk.length])
@@ -103,7 +103,7 @@ describe('the rest of a body that does not go out after all', () => {
       framer.push([Buffer.from(whole + rest)])
       assert.ok(framer.end())
       assert.equal(framer.events, 2)
-      framer.refuse()
+      framer.discardLast()
       assert.deepEqual([framer.events, framer.ends, framer.last()], [1, [], undefined])
     })
   }
@@ -112,7 +112,7 @@ describe('the rest of a body that does not go out after all', () => {
     const framer = sse.createFramer(100)
     framer.push([Buffer.from('data: 1\n\n: a comm')])
     framer.end()
-    framer.refuse()
+    framer.discardLast()
     assert.equal(framer.events, 1)
   })
 })
@@ -128,7 +128,7 @@ describe('WholeBodyAsEvent', () => {
     assert.deepEqual(framer.ends, ['data: {"a":1}\n\n'.length])
     assert.equal(framer.tooLarge, false)
     assert.equal(framer.carriesMessages, true)
-    framer.refuse()
+    framer.discardLast()
     assert.deepEqual([framer.events, framer.ends], [0, []])
   })
 
@@ -143,7 +143,7 @@ describe('WholeBodyAsEvent', () => {
 
   test('no body of more than 1 MiB becomes an event, whatever events may have', () => {
     const framer = new WholeBodyAsEvent(Number.POSITIVE_INFINITY, String)
-    framer.push([Buffer.alloc(MOST_ENCLOSED_BYTES)])
+    framer.push([Buffer.alloc(MAX_ENCLOSED_BYTES)])
     assert.equal(framer.tooLarge, false)
     framer.push([Buffer.from('x')])
     assert.equal(framer.tooLarge, true)

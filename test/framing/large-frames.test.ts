@@ -24,7 +24,7 @@ function framed(framer: Framer, chunks: readonly Buffer[]): Buffer[] {
   const frames: Buffer[] = []
   const take = (out: Buffer | undefined) => {
     let start = 0
-    let ahead = framer.ahead ?? []
+    let ahead = framer.prefix ?? []
     assert.ok(out || ahead.length === 0)
     for (const end of framer.ends) {
       frames.push(Buffer.concat([...ahead, out!.subarray(start, end)]))
@@ -81,9 +81,9 @@ describe('a frame of more than 256 KiB', () => {
     const framer = ndjson.createFramer(Number.POSITIVE_INFINITY)
     for (const piece of piecesOf(Buffer.from(TEXT), 60_000)) framer.push([piece])
     const out = framer.end()!
-    assert.equal(String(Buffer.concat([...framer.ahead!, out])), `${TEXT}\n`)
+    assert.equal(String(Buffer.concat([...framer.prefix!, out])), `${TEXT}\n`)
     assert.deepEqual([framer.events, framer.ends], [1, [out.length]])
-    framer.refuse()
+    framer.discardLast()
     assert.equal(framer.events, 0)
   })
 

@@ -38,7 +38,7 @@ describe('one frame of 10 MB in chunks of 100 bytes is not joined, and each byte
       const { joined, searched } = work(() => {
         for (const chunk of chunks) {
           const whole = framer.push([chunk])
-          if (whole) out.push(...framer.ahead!, whole)
+          if (whole) out.push(...framer.prefix!, whole)
         }
       })
       assert.ok(bytes.equals(Buffer.concat(out)))
@@ -60,7 +60,7 @@ describe('one frame of 10 MB in chunks of 100 bytes is not joined, and each byte
     const { joined } = work(() => {
       for (const chunk of chunks) out = framer.push([chunk])
     })
-    assert.ok(out && bytes.equals(Buffer.concat([...framer.ahead, out])))
+    assert.ok(out && bytes.equals(Buffer.concat([...framer.prefix, out])))
     assert.ok(joined <= SHORT, `${joined} bytes were joined`)
     assert.ok(summed <= bytes.length + 100, `${summed} bytes were summed`)
   })
@@ -103,7 +103,7 @@ describe('what was looked at is not looked at again', () => {
       }
       assert.equal(framer.events, 0)
       const out = framer.push([Buffer.from(end)])!
-      assert.ok(sizeOf([...framer.ahead!, out]) > 100 * long.length)
+      assert.ok(sizeOf([...framer.prefix!, out]) > 100 * long.length)
       assert.equal(framer.events, 1)
     })
   }
@@ -116,7 +116,7 @@ describe('PendingBytes', () => {
     const held = new PendingBytes()
     let whole: Buffer | undefined
     const { joined } = work(() => {
-      for (const piece of pieces) held.hold(held.joinedWith([piece]))
+      for (const piece of pieces) held.append(held.joinWith([piece]))
       whole = held.concatWith(Buffer.from('!'))
     })
     assert.ok(whole!.subarray(0, SIZE).equals(bytes))
@@ -127,20 +127,20 @@ describe('PendingBytes', () => {
 
   test('4 MB in pieces of a byte are few buffers', () => {
     const held = new PendingBytes()
-    for (let at = 0; at < 4_000_000; at++) held.hold(Buffer.from('a'))
+    for (let at = 0; at < 4_000_000; at++) held.append(Buffer.from('a'))
     assert.equal(held.bytes, 4_000_000)
     assert.ok(held.pieces.length < 100, `${held.pieces.length}`)
     const memory = new Set(held.pieces.map(({ buffer }) => buffer))
     const bytes = [...memory].reduce((sum, { byteLength }) => sum + byteLength, 0)
     assert.ok(bytes < 5_000_000, `${bytes} bytes`)
-    assert.equal(Buffer.concat(held.take()).toString(), 'a'.repeat(4_000_000))
-    assert.deepEqual([held.bytes, held.take()], [0, []])
+    assert.equal(Buffer.concat(held.drain()).toString(), 'a'.repeat(4_000_000))
+    assert.deepEqual([held.bytes, held.drain()], [0, []])
   })
 
   test('a small piece is a copy, which keeps no large buffer alive', () => {
     const held = new PendingBytes()
     const parent = Buffer.alloc(1_000_000, 'a')
-    held.hold(parent.subarray(0, 4096))
+    held.append(parent.subarray(0, 4096))
     parent.fill('b')
     assert.equal(String(held.concatWith(Buffer.alloc(0))), 'a'.repeat(4096))
   })
@@ -148,33 +148,33 @@ describe('PendingBytes', () => {
   test('a large piece is not copied', () => {
     const held = new PendingBytes()
     const parent = Buffer.alloc(1_000_000, 'a')
-    held.hold(parent.subarray(0, 4097))
+    held.append(parent.subarray(0, 4097))
     parent.fill('b')
     assert.equal(String(held.concatWith(Buffer.alloc(0))), 'b'.repeat(4097))
   })
 
   test('what is held is put in front where that copies no more than has come', () => {
     const held = new PendingBytes()
-    held.hold(Buffer.from('ab'))
-    assert.equal(String(held.joinedWith([Buffer.from('c')])), 'c')
+    held.append(Buffer.from('ab'))
+    assert.equal(String(held.joinWith([Buffer.from('c')])), 'c')
     assert.equal(held.bytes, 2)
-    assert.equal(String(held.joinedWith([Buffer.from('c'), Buffer.from('d')])), 'abcd')
+    assert.equal(String(held.joinWith([Buffer.from('c'), Buffer.from('d')])), 'abcd')
     assert.equal(held.bytes, 0)
   })
 
   test('… or where it is asked for', () => {
     const held = new PendingBytes()
-    held.hold(Buffer.from('ab'))
-    assert.equal(String(held.allJoinedWith([Buffer.from('c')])), 'abc')
+    held.append(Buffer.from('ab'))
+    assert.equal(String(held.joinAllWith([Buffer.from('c')])), 'abc')
     assert.equal(held.bytes, 0)
-    assert.equal(String(held.allJoinedWith([Buffer.from('c'), Buffer.from('d')])), 'cd')
+    assert.equal(String(held.joinAllWith([Buffer.from('c'), Buffer.from('d')])), 'cd')
   })
 
   test('one chunk, with nothing held, is the object that came', () => {
     const held = new PendingBytes()
     const chunk = Buffer.from('a')
-    assert.equal(held.joinedWith([chunk]), chunk)
-    assert.equal(held.allJoinedWith([chunk]), chunk)
+    assert.equal(held.joinWith([chunk]), chunk)
+    assert.equal(held.joinAllWith([chunk]), chunk)
     assert.equal(held.concatWith(chunk), chunk)
   })
 })

@@ -55,7 +55,7 @@ describe('NdjsonFramer', () => {
     framer.push([Buffer.from('1\n{"a')])
     assert.equal(latin1(framer.end()), '{"a\n')
     assert.equal(latin1(framer.last()), '{"a\n')
-    framer.refuse()
+    framer.discardLast()
     assert.deepEqual([framer.events, framer.last()], [1, undefined])
   })
 
@@ -63,7 +63,7 @@ describe('NdjsonFramer', () => {
     const framer = new NdjsonFramer(LARGE)
     framer.push([Buffer.from('1\n ')])
     framer.end()
-    framer.refuse()
+    framer.discardLast()
     assert.equal(framer.events, 1)
   })
 

@@ -285,7 +285,7 @@ describe('ends', () => {
     const framer = new SseFramer(LARGE)
     framer.push([Buffer.from('data: a\n\ndata: b')])
     framer.end()
-    framer.refuse()
+    framer.discardLast()
     assert.deepEqual([framer.events, framer.last(), framer.ends], [1, undefined, []])
   })
 

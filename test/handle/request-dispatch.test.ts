@@ -28,7 +28,7 @@ function uploading() {
   const client = { remoteAddress: undefined, encrypted: false }
   const request = { method: 'POST', url: '/v1/audio', headers: {}, body: body as unknown as IncomingMessage, client }
   const sending = new RequestDispatch(request, exchange, delivery, house)
-  sending.takeTurn()
+  sending.runTurn()
   return { timers, body, sending, told: () => failures.map(({ code, status }) => `${code} ${status}`) }
 }
 

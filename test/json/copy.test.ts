@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { copiedInPieces } from '../../lib/json/copy.js'
+import { copyIncrementally } from '../../lib/json/copy.js'
 
 type Copy = Record<string, unknown[]>
 
 function copyOf(value: unknown): { copy: Copy; pieces: number } {
-  const work = copiedInPieces(value)
+  const work = copyIncrementally(value)
   for (let pieces = 1; ; pieces++) {
     const { done, value: copy } = work.next()
     if (done) return { copy: copy as Copy, pieces }

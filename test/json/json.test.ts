@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { isObject, parsedJson } from '../../lib/json/json.js'
+import { isObject, tryParseJson } from '../../lib/json/json.js'
 
-describe('parsedJson', () => {
+describe('tryParseJson', () => {
   for (const [text, value] of [
     ['{"a":[1]}', { a: [1] }],
     [' null ', null],
@@ -13,7 +13,7 @@ describe('parsedJson', () => {
     ['undefined', undefined],
     ['[DONE]', undefined],
   ] as const) {
-    test(`${JSON.stringify(text)}: ${JSON.stringify(value)}`, () => assert.deepEqual(parsedJson(text), value))
+    test(`${JSON.stringify(text)}: ${JSON.stringify(value)}`, () => assert.deepEqual(tryParseJson(text), value))
   }
 })
 

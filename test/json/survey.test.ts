@@ -22,7 +22,7 @@ function inSteps(text: string | Buffer, step: number, names?: readonly string[])
   return { survey, steps }
 }
 
-const found = ({ spans, depth, fields, work, isWhole, isBroken }: JsonSurvey) => ({
+const found = ({ spans, depth, fields, work, isComplete: isWhole, isInvalid: isBroken }: JsonSurvey) => ({
   spans: [...spans],
   depth,
   fields,
@@ -172,6 +172,6 @@ test('a string of escapes is passed over in one go: its end is not searched for 
   })
   const survey = new JsonSurvey(bytes)
   survey.advance()
-  assert.equal(survey.isWhole, true)
+  assert.equal(survey.isComplete, true)
   assert.ok(searched < 2 * bytes.length, `${searched} bytes`)
 })

@@ -17,7 +17,7 @@ function scanned(chunks: readonly Buffer[]) {
     scanner.push(reused.subarray(0, chunk.copy(reused)))
     reused.fill('"')
   }
-  return scanner.isWhole ? { values, spans: [...scanner.spans] } : undefined
+  return scanner.isComplete ? { values, spans: [...scanner.spans] } : undefined
 }
 
 /** The same as it is found where all bytes are there at once. */

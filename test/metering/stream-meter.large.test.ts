@@ -22,7 +22,7 @@ function carried(format: FormatName, framing: Framing, body: Buffer, options: Pa
   const out: Buffer[] = []
   const pass = (frames: Buffer | undefined) => {
     if (!frames) return
-    const seen = passage.pass(frames, framer.ends, 1, framer.ahead)
+    const seen = passage.pass(frames, framer.ends, 1, framer.prefix)
     out.push(...passage.ahead, ...(seen ? [seen] : []))
     passage.readPassed(1)
   }

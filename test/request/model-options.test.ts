@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { ModelOptions } from '../../lib/api/options.js'
 import { type FormatName, formatNames, getFormat } from '../../lib/formats/index.js'
-import { spliced } from '../../lib/json/splice.js'
+import { applyEdit } from '../../lib/json/apply-edit.js'
 import { applyModelOptions } from '../../lib/request/model-options.js'
 
 type Json = Record<string, unknown>
@@ -19,7 +19,7 @@ function applied(
   const text = JSON.stringify(body)
   const json = parsed(text)
   const edit = applyModelOptions(json, options, { format: getFormat(format), generates, url })
-  const result = edit ? spliced(Buffer.from(text), edit).toString() : text
+  const result = edit ? applyEdit(Buffer.from(text), edit).toString() : text
   assert.equal(JSON.stringify(json), JSON.stringify(parsed(result)))
   return parsed(result)
 }

@@ -9,7 +9,7 @@ function hidden(text: string, options: Partial<AiProxyOptions>, request: object,
   const config = resolveOptions({ target: 'https://provider.example', ...options })
   const client = { remoteAddress: undefined, encrypted: false }
   const whole = { method: 'POST', url: '/v1/x', headers: {}, body: undefined, client, ...request }
-  return secretsIn(whole, config, [further]).hide(text)
+  return secretsIn(whole, config, [further]).mask(text)
 }
 
 describe('what of a request must not come back', () => {

@@ -94,7 +94,7 @@ export function rig(t: TestContext, given: Given = {}) {
     return { outcome, code, status, events, over: log.filter((line) => line === 'over').length }
   }
   /** This round's turns have taken all the time they may: what wants a turn now waits for the next round. */
-  const useUpRound = () => turns.takeOrEnqueue({ takeTurn: () => (clock.time += 1000), turnTook: () => {} })
+  const useUpRound = () => turns.runOrEnqueue({ runTurn: () => (clock.time += 1000), onTurnEnd: () => {} })
   return { exchange, delivery, res, log, left, run, answer, advance, useUpRound, ended, timers: () => pending.size }
 }
 

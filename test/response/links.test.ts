@@ -7,7 +7,7 @@ import type { AiProxyOptions } from '../../lib/api/options.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
 import { linksHere } from '../../lib/response/links.js'
-import { secretsOf } from '../../lib/util/secrets.js'
+import { compileSecrets } from '../../lib/util/secrets.js'
 import { FakeResponse } from '../support/fake-response.js'
 
 interface Given extends Partial<AiProxyOptions> {
@@ -21,7 +21,7 @@ function links(headers: Record<string, string>, given: Given = {}) {
   const { status = 200, baseUrl = '/ai', path = '/v1/models', secrets = [], ...options } = given
   const req = { method: 'GET', url: path, baseUrl, protocol: 'https', headers: { host: 'app.test' } }
   const exchange = new Exchange(req as unknown as Request, new FakeResponse() as unknown as Response)
-  exchange.secrets = secretsOf(secrets)
+  exchange.secrets = compileSecrets(secrets)
   const config = resolveOptions({ target: 'https://api.example/base', auth: { query: { key: 'k' } }, ...options })
   return linksHere({ headers, statusCode: status } as unknown as IncomingMessage, exchange, config)
 }

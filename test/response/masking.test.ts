@@ -90,7 +90,7 @@ describe('a large frame that quotes a key', () => {
     const out: Buffer[] = []
     for (const piece of piecesOf(body, size)) {
       const frames = framer.push([piece])
-      const seen = frames && meter.pass(frames, framer.ends, 0, framer.ahead)
+      const seen = frames && meter.pass(frames, framer.ends, 0, framer.prefix)
       out.push(...(frames ? (meter.ahead ?? []) : []), ...(seen ? [seen] : []))
       if (framer.unfinished!.length > 0) meter.follow(framer.unfinished!)
     }

@@ -39,7 +39,7 @@ class FakeFramer implements Framer {
     return end > 0 ? Buffer.from(this.#out.slice(start, end)) : undefined
   }
 
-  refuse(): void {}
+  discardLast(): void {}
 
   #give(out: string): Buffer | undefined {
     this.#out = out

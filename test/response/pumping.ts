@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { Deadlines } from '../../lib/exchange/deadlines.js'
 import type { Metering } from '../../lib/exchange/metering.js'
-import { type Framer, framingFor, NoFramer } from '../../lib/framing/index.js'
+import { type Framer, framingFor, PassThroughFramer } from '../../lib/framing/index.js'
 import { Downstream } from '../../lib/response/downstream.js'
 import { Pump } from '../../lib/response/pump.js'
 import type { TurnScheduler } from '../../lib/scheduling/turns.js'
@@ -75,7 +75,7 @@ export function rig(given: Given = {}) {
   const { clock, turns: ownTurns } = manualTurns(1000)
   const turns = given.turns ?? ownTurns
   const res = new FakeResponse()
-  const framer = given.framer ?? framingFor(type)?.createFramer(maxEventBytes) ?? new NoFramer()
+  const framer = given.framer ?? framingFor(type)?.createFramer(maxEventBytes) ?? new PassThroughFramer()
   const log: string[] = []
   const crashes: unknown[] = []
   let bytes = 0

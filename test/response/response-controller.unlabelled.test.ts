@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { secretsOf } from '../../lib/util/secrets.js'
+import { compileSecrets } from '../../lib/util/secrets.js'
 import { completed, event, type Given, rig } from './delivering.js'
 
 const PLAIN = { 'content-type': 'text/plain; charset=utf-8' }
@@ -93,7 +93,7 @@ describe('events under a label that does not say so', () => {
 
   test('what ends before it can be told is passed on whole, also where its end may begin a secret', async (t) => {
     const { exchange, res, answer, run } = asking(t)
-    exchange.secrets = secretsOf(['t0ken-12345'])
+    exchange.secrets = compileSecrets(['t0ken-12345'])
     const response = await answer({}, 'dat')
     response.end()
     await run()
@@ -103,7 +103,7 @@ describe('events under a label that does not say so', () => {
   for (const type of ['application/json', 'application/json, application/octet-stream', 'image/png, text/json']) {
     test(`what is read as JSON has no secret in it, as ${type}`, async (t) => {
       const { exchange, res, answer, run } = rig(t)
-      exchange.secrets = secretsOf(['t0ken-12345'])
+      exchange.secrets = compileSecrets(['t0ken-12345'])
       const response = await answer({ 'content-type': type }, '{"key":"t0ken-')
       response.end('12345"}')
       await run()

@@ -5,7 +5,7 @@ import type { Request, Response } from 'express'
 import { Exchange } from '../../lib/exchange/exchange.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
 import { type BodyKind, kindByFirstBytes, mayHaveBody, responsePlan } from '../../lib/response/response-plan.js'
-import { secretsOf } from '../../lib/util/secrets.js'
+import { compileSecrets } from '../../lib/util/secrets.js'
 import { FakeResponse } from '../support/fake-response.js'
 
 const config = resolveOptions({ target: 'https://provider.example' })
@@ -25,7 +25,7 @@ function exchangeOf(given: Given): Exchange {
   const { method = 'POST', path = '/v1/chat/completions', asksForStream = true, res = new FakeResponse() } = given
   const exchange = new Exchange({ method, url: path } as Request, res as unknown as Response)
   exchange.asksForStream = asksForStream
-  exchange.secrets = secretsOf(given.secrets ?? [])
+  exchange.secrets = compileSecrets(given.secrets ?? [])
   return exchange
 }
 

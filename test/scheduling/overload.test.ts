@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { AiProxyError } from '../../lib/api/errors.js'
-import { type LateClock, OverloadGuard } from '../../lib/scheduling/overload.js'
+import { type OverloadClock, OverloadGuard } from '../../lib/scheduling/overload.js'
 
 /** An event loop whose timer comes when told. */
-class ManualLoop implements LateClock {
+class ManualLoop implements OverloadClock {
   time = 1000
   everyMs = 0
   isUnreferenced = false

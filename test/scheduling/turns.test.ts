@@ -4,17 +4,17 @@ import { describe, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { sharedTurns, TurnScheduler, type TurnTaker } from '../../lib/scheduling/turns.js'
+import { type Runnable, sharedTurns, TurnScheduler } from '../../lib/scheduling/turns.js'
 import { ManualTurnClock, manualTurns } from '../support/manual-turns.js'
 
 /** A taker that does what it is told in its turn, and notes what it is told of them. */
-function taker(work: () => void): TurnTaker & { took: number[] } {
+function taker(work: () => void): Runnable & { took: number[] } {
   const took: number[] = []
-  return { took, takeTurn: work, turnTook: (ms) => void took.push(ms) }
+  return { took, runTurn: work, onTurnEnd: (ms) => void took.push(ms) }
 }
 
 /** The same, whose turn takes so long. */
-function taking(clock: ManualTurnClock, ms: number, work: () => void = () => {}): TurnTaker & { took: number[] } {
+function taking(clock: ManualTurnClock, ms: number, work: () => void = () => {}): Runnable & { took: number[] } {
   return taker(() => {
     work()
     clock.time += ms
@@ -98,7 +98,7 @@ describe('turns', () => {
     const { clock, turns } = manualTurns(3)
     const order: string[] = []
     const now = (name: string, ms: number, extraCostMs?: number) =>
-      turns.takeOrEnqueue(
+      turns.runOrEnqueue(
         Object.assign(
           taking(clock, ms, () => order.push(name)),
           extraCostMs && { extraCostMs },
@@ -253,7 +253,7 @@ describe('streams that burst', () => {
     const { clock, turns } = manualTurns(0.5)
     const order: string[] = []
     turns.enqueue(bursting(clock, 1, () => order.push('B')))
-    turns.takeOrEnqueue(taking(clock, 0.1, () => order.push('a')))
+    turns.runOrEnqueue(taking(clock, 0.1, () => order.push('a')))
     assert.deepEqual(order, ['a'])
   })
 
@@ -288,7 +288,7 @@ describe('streams that burst', () => {
   test('are not given what brief turns took that were taken at once', () => {
     const { clock, turns } = manualTurns(0.25)
     let taken = 0
-    turns.takeOrEnqueue(taking(clock, 1))
+    turns.runOrEnqueue(taking(clock, 1))
     for (let at = 0; at < 4; at++) turns.enqueue(bursting(clock, 0.25, () => taken++))
     clock.runRound()
     assert.equal(taken, 1)

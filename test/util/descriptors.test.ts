@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { exchangesThatFit } from '../../lib/util/descriptors.js'
+import { maxExchangesByDescriptors } from '../../lib/util/descriptors.js'
 
 const limits = (soft: string) => `Limit                     Soft Limit           Hard Limit           Units
 Max processes             127000               127000               processes
@@ -16,8 +16,8 @@ for (const [descriptors, exchanges] of [
   ['unlimited', 1000],
 ] as const) {
   test(`a process with ${descriptors} descriptors may have ${exchanges} exchanges under way`, () => {
-    assert.equal(exchangesThatFit(limits(descriptors)), exchanges)
+    assert.equal(maxExchangesByDescriptors(limits(descriptors)), exchanges)
   })
 }
 
-test('without such a file 1,000 may be', () => assert.equal(exchangesThatFit(''), 1000))
+test('without such a file 1,000 may be', () => assert.equal(maxExchangesByDescriptors(''), 1000))

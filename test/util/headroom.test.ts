@@ -2,33 +2,33 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { framingFor } from '../../lib/framing/index.js'
-import { copiedWithRoom, putInFront } from '../../lib/util/headroom.js'
+import { copyWithHeadroom, prependInPlace } from '../../lib/util/headroom.js'
 
 test('what is put in front of a chunk stands in its own memory, and the chunk stays what it was', () => {
   const given = Buffer.from('chunk')
-  const chunk = copiedWithRoom(given)
+  const chunk = copyWithHeadroom(given)
   given.fill('x')
-  const whole = putInFront([Buffer.from('a'), Buffer.from('bc')], 3, chunk)
+  const whole = prependInPlace([Buffer.from('a'), Buffer.from('bc')], 3, chunk)
   assert.equal(String(whole), 'abcchunk')
   assert.equal(whole?.buffer, chunk.buffer)
   assert.equal(String(chunk), 'chunk')
 })
 
 test('room is used once', () => {
-  const chunk = copiedWithRoom(Buffer.from('chunk'))
-  const first = putInFront([Buffer.from('a')], 1, chunk)
-  assert.equal(putInFront([Buffer.from('b')], 1, chunk), undefined)
+  const chunk = copyWithHeadroom(Buffer.from('chunk'))
+  const first = prependInPlace([Buffer.from('a')], 1, chunk)
+  assert.equal(prependInPlace([Buffer.from('b')], 1, chunk), undefined)
   assert.equal(String(first), 'achunk')
 })
 
 test('what needs more room, or stands in front of a chunk without any, is not put there', () => {
   const room = 4096
-  const chunk = copiedWithRoom(Buffer.from('chunk'))
-  assert.equal(putInFront([Buffer.alloc(room + 1)], room + 1, chunk), undefined)
-  assert.equal(putInFront([Buffer.alloc(room)], room, chunk)?.length, room + 5)
+  const chunk = copyWithHeadroom(Buffer.from('chunk'))
+  assert.equal(prependInPlace([Buffer.alloc(room + 1)], room + 1, chunk), undefined)
+  assert.equal(prependInPlace([Buffer.alloc(room)], room, chunk)?.length, room + 5)
   const [first, second] = [Buffer.from('first'), Buffer.from('second')]
-  assert.equal(putInFront([first], 5, second), undefined)
-  assert.equal(putInFront([Buffer.from('a')], 1, copiedWithRoom(first).subarray(1)), undefined)
+  assert.equal(prependInPlace([first], 5, second), undefined)
+  assert.equal(prependInPlace([Buffer.from('a')], 1, copyWithHeadroom(first).subarray(1)), undefined)
 })
 
 test('a stream in chunks with room is framed as it is in chunks without', () => {
@@ -49,7 +49,7 @@ test('a stream in chunks with room is framed as it is in chunks without', () => 
         }
         return [...out, String(framer.end()), framer.events]
       }
-      assert.deepEqual(framed(copiedWithRoom), framed(Buffer.from))
+      assert.deepEqual(framed(copyWithHeadroom), framed(Buffer.from))
     }),
   )
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
-import { tendsPromise } from '../../lib/util/promises.js'
+import { catchRejection } from '../../lib/util/promises.js'
 import { settled } from '../support/event-loop.js'
 import { unhandledRejections } from '../support/unhandled.js'
 
@@ -17,7 +17,7 @@ for (const [name, make] of [
     const unhandled = unhandledRejections(t)
     const told: unknown[] = []
     assert.equal(
-      tendsPromise(make(), (error) => told.push(error)),
+      catchRejection(make(), (error) => told.push(error)),
       true,
     )
     await settled()
@@ -28,7 +28,7 @@ for (const [name, make] of [
 for (const value of [undefined, null, 5, 'then', {}, havingThen(5), () => {}]) {
   test(`${typeof value} ${JSON.stringify(value)} is none`, () => {
     assert.equal(
-      tendsPromise(value, () => {}),
+      catchRejection(value, () => {}),
       false,
     )
   })

@@ -29,21 +29,21 @@ describe('what is hidden of `Bearer KEY`', () => {
   for (const [what, spelling] of Object.entries(spellings)) {
     test(what, () => {
       const text = `a ${spelling}, b ${spelling}`
-      const hidden = secrets.hide(text)
+      const hidden = secrets.mask(text)
       assert.equal(hidden.length, text.length)
       assert.match(hidden, /^a [*=]+, b [*=]+$/)
-      assert.equal(String(secrets.hideIn(Buffer.from(text))), hidden)
+      assert.equal(String(secrets.maskBytes(Buffer.from(text))), hidden)
     })
   }
 
   test('bytes without it are the same bytes', () => {
     const bytes = Buffer.from('nothing to hide')
-    assert.equal(secrets.hideIn(bytes), bytes)
+    assert.equal(secrets.maskBytes(bytes), bytes)
   })
 
   test('bytes with it stay as they were, and a copy is hidden', () => {
     const bytes = Buffer.from(KEY)
-    assert.notEqual(secrets.hideIn(bytes), bytes)
+    assert.notEqual(secrets.maskBytes(bytes), bytes)
     assert.equal(String(bytes), KEY)
   })
 })
@@ -55,7 +55,7 @@ test('of `Basic …` the password is hidden, too', () => {
     'someone:correct-horse-9',
     'correct-horse-9',
   ]) {
-    assert.match(secrets.hide(text), /^\*+$/)
+    assert.match(secrets.mask(text), /^\*+$/)
   }
 })
 
@@ -74,7 +74,7 @@ describe('the key within a value is hidden, too', () => {
     `AWS4-HMAC-SHA256 Credential=AKIA1234/eu, SignedHeaders=host;x-amz-date, Signature=${key}`,
   ]) {
     test(value, () => {
-      assert.equal(new Secrets([value]).hide(`bad key ${key}, again`), `bad key ${'*'.repeat(key.length)}, again`)
+      assert.equal(new Secrets([value]).mask(`bad key ${key}, again`), `bad key ${'*'.repeat(key.length)}, again`)
     })
   }
 
@@ -85,22 +85,22 @@ describe('the key within a value is hidden, too', () => {
       [`AWS4-HMAC-SHA256 SignedHeaders=x-amz-content-sha256;host, Signature=${key}`, 'x-amz-content-sha256'],
       ['https://site1.example', '//site1.example'],
     ] as const) {
-      assert.equal(new Secrets([value]).hide(`of ${text}`), `of ${text}`)
+      assert.equal(new Secrets([value]).mask(`of ${text}`), `of ${text}`)
     }
   })
 })
 
 test('of several, the longer is hidden whole', () => {
   assert.equal(
-    new Secrets(['secret1', 'secret1-and-more']).hide('secret1-and-more, secret1'),
+    new Secrets(['secret1', 'secret1-and-more']).mask('secret1-and-more, secret1'),
     `${'*'.repeat(16)}, *******`,
   )
 })
 
 test('values too short to tell are left: they would be found everywhere', () => {
   const secrets = new Secrets(['2024', 'Bearer x'])
-  assert.equal(secrets.hide('2024 x'), '2024 x')
-  assert.equal(secrets.hide('Bearer x'), '********')
+  assert.equal(secrets.mask('2024 x'), '2024 x')
+  assert.equal(secrets.mask('Bearer x'), '********')
 })
 
 test('a word is no secret where it stands alone: answers may have it', () => {
@@ -115,14 +115,14 @@ test('a word is no secret where it stands alone: answers may have it', () => {
     '123456',
   ]) {
     const secrets = new Secrets([`Bearer ${word}`])
-    assert.equal(secrets.hide(`Run ${word}.`), `Run ${word}.`)
-    assert.match(secrets.hide(`Bearer ${word}`), /^\*+$/)
+    assert.equal(secrets.mask(`Run ${word}.`), `Run ${word}.`)
+    assert.match(secrets.mask(`Bearer ${word}`), /^\*+$/)
   }
 })
 
 test('what only looks like words, or like a number, is a secret', () => {
   for (const secret of ['aBcDeFgHiJ', 'abcdefghijklmnop', 'correct-horse-battery-staple', '123456789', 'sk-test-1']) {
-    assert.match(new Secrets([secret]).hide(secret), /^\*+$/)
+    assert.match(new Secrets([secret]).mask(secret), /^\*+$/)
   }
 })
 
@@ -130,13 +130,13 @@ test('a secret of which no encoding leaves more than a few characters alone is h
   const secret = 'a/b1+c%d2&e~'
   const secrets = new Secrets([secret])
   const json = JSON.stringify({ secret, form: encodeURIComponent(secret), twice: encodeURIComponent(base64(secret)) })
-  const masked = secrets.hide(json)
+  const masked = secrets.mask(json)
   assert.equal(masked.length, json.length)
   assert.deepEqual(
     Object.values(JSON.parse(masked)).map((value) => /^[*%3D=]+$/.test(String(value))),
     [true, true, true],
   )
-  assert.equal(String(secrets.hideIn(Buffer.from(json))), masked)
+  assert.equal(String(secrets.maskBytes(Buffer.from(json))), masked)
 })
 
 test('the beginning of a secret at the end of bytes is told, and nothing else', () => {
@@ -150,12 +150,12 @@ test('the beginning of a secret at the end of bytes is told, and nothing else', 
     ['', 0],
     ['s', 1],
   ] as const) {
-    assert.equal(secrets.begunIn(Buffer.from(text)), begun, text)
+    assert.equal(secrets.partialMatchLength(Buffer.from(text)), begun, text)
   }
 })
 
 test('without secrets there is nothing to do', () => {
   assert.equal(NO_SECRETS.isEmpty, true)
-  assert.equal(NO_SECRETS.hide('anything'), 'anything')
-  assert.equal(NO_SECRETS.begunIn(Buffer.from('anything')), 0)
+  assert.equal(NO_SECRETS.mask('anything'), 'anything')
+  assert.equal(NO_SECRETS.partialMatchLength(Buffer.from('anything')), 0)
 })

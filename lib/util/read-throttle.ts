@@ -7,7 +7,7 @@ const CHUNKS_PER_ROUND = 1000
  * Keeps a request in many tiny chunks from holding the event loop. Before anything else runs, libuv reads a socket up to
  * 32 times, 64 KiB each: that is some 350,000 chunks of one byte.
  */
-export class Brake {
+export class ReadThrottle {
   readonly #req: IncomingMessage
   readonly #defer: (run: () => void) => void
   #chunks = 0

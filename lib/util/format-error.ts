@@ -1,24 +1,24 @@
 /** Of an object that throws when it is shown. */
-const CANNOT_BE_SHOWN = 'an error that cannot be shown'
+const UNFORMATTABLE = 'an error that cannot be shown'
 
 /** Whatever was thrown, as text. It never throws, whatever the getters of an error or the traps of a proxy do. */
-export function shownError(error: unknown): string {
+export function formatError(error: unknown): string {
   try {
     if (!(error instanceof Error)) return String(error)
     const { stack, name, message } = error
     return String(stack || `${name}: ${message}`)
   } catch {
-    return CANNOT_BE_SHOWN
+    return UNFORMATTABLE
   }
 }
 
 /** The same where the message may tell a key: only what it is, and where it was thrown. */
-export function shownWithoutMessage(error: unknown): string {
+export function formatErrorWithoutMessage(error: unknown): string {
   try {
     if (!(error instanceof Error)) return typeof error
     return [error.name, ...framesOf(String(error.stack ?? ''), String(error.message))].join('\n')
   } catch {
-    return CANNOT_BE_SHOWN
+    return UNFORMATTABLE
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { inTurns } from '../../lib/scheduling/in-turns.js'
+import { runInTurns } from '../../lib/scheduling/run-in-turns.js'
 import { manualTurns } from '../support/manual-turns.js'
 
 test('long work is done one piece a round where pieces take longer than turns may', async () => {
@@ -15,7 +15,7 @@ test('long work is done one piece a round where pieces take longer than turns ma
       }
       return name
     })()
-  const both = Promise.all([inTurns(work('a'), turns), inTurns(work('b'), turns)])
+  const both = Promise.all([runInTurns(work('a'), turns), runInTurns(work('b'), turns)])
   assert.deepEqual(log, [])
   for (const seen of ['a1', 'a1 b1', 'a1 b1 a2', 'a1 b1 a2 b2']) {
     clock.runRound()
@@ -27,7 +27,7 @@ test('long work is done one piece a round where pieces take longer than turns ma
 
 test('what it throws is what the promise rejects with, and it is not continued', async () => {
   const { clock, turns } = manualTurns()
-  const failing = inTurns(
+  const failing = runInTurns(
     (function* (): Generator<void, never> {
       yield
       throw new Error('enough')
@@ -50,7 +50,7 @@ test('it is given up once nobody needs it any more, and its promise rejects', as
       yield
     }
   })()
-  const given = inTurns(work, turns, () => isUnneeded)
+  const given = runInTurns(work, turns, () => isUnneeded)
   clock.runRound()
   clock.runRound()
   isUnneeded = true

@@ -1,8 +1,8 @@
+import type { Edit, ListItem } from './apply-edit.js'
 import { isObject } from './json.js'
-import type { Edit, ListItem } from './splice.js'
 
 /** So many values are compared, or so many characters written, to find where the items of lists have gone. */
-const SEARCHED_AT_MOST = 200_000
+const MAX_SEARCH_COST = 200_000
 
 /**
  * The edit that makes of one JSON value what another one says as JSON (`toJSON` is asked, and what JSON has no word for
@@ -14,32 +14,32 @@ const SEARCHED_AT_MOST = 200_000
  * @param before as `JSON.parse` gives it
  * @throws TypeError if the other one cannot be said in JSON: it is a function, contains itself, or a BigInt
  */
-export function differenceOf(before: unknown, after: unknown): Edit | undefined {
-  const said = plain(after, '')
-  if (!isSayable(said)) throw new TypeError(`a ${typeof said} cannot be said in JSON`)
+export function diffJson(before: unknown, after: unknown): Edit | undefined {
+  const said = toSerializable(after, '')
+  if (!isSerializable(said)) throw new TypeError(`a ${typeof said} cannot be said in JSON`)
   return new Difference().of(before, said)
 }
 
 class Difference {
-  #searched = 0
+  #searchCost = 0
 
   of(before: unknown, after: unknown): Edit | undefined {
-    if (typeof before !== 'object' || before === null) return Object.is(before, after) ? undefined : textOf(after)
-    if (Array.isArray(before)) return Array.isArray(after) ? this.#list(before, after) : textOf(after)
-    return isObject(after) ? this.#object(before as Record<string, unknown>, after) : textOf(after)
+    if (typeof before !== 'object' || before === null) return Object.is(before, after) ? undefined : serialize(after)
+    if (Array.isArray(before)) return Array.isArray(after) ? this.#list(before, after) : serialize(after)
+    return isObject(after) ? this.#object(before as Record<string, unknown>, after) : serialize(after)
   }
 
   #object(before: Record<string, unknown>, after: Record<string, unknown>): Edit | undefined {
     const names = Object.keys(after)
     const were = Object.keys(before)
     if (names.length !== were.length || names.some((name, at) => name !== were[at])) {
-      return this.#otherFields(before, after, were, names)
+      return this.#changedFields(before, after, were, names)
     }
     let fields: Map<string, Edit | undefined> | undefined
     for (const name of names) {
-      const value = plain(after[name], name)
-      const edit = isSayable(value) ? this.of(before[name], value) : undefined
-      if (edit === undefined && isSayable(value)) continue
+      const value = toSerializable(after[name], name)
+      const edit = isSerializable(value) ? this.of(before[name], value) : undefined
+      if (edit === undefined && isSerializable(value)) continue
       fields ??= new Map()
       fields.set(name, edit)
     }
@@ -47,7 +47,7 @@ class Difference {
   }
 
   /** The same of objects whose fields are not the same, or stand in another order. */
-  #otherFields(
+  #changedFields(
     before: Record<string, unknown>,
     after: Record<string, unknown>,
     were: readonly string[],
@@ -60,11 +60,11 @@ class Difference {
     let isReordered = false
     let hasAdded = false
     for (const name of given) {
-      const value = plain(after[name], name)
-      if (!isSayable(value)) continue
+      const value = toSerializable(after[name], name)
+      if (!isSerializable(value)) continue
       names.push(name)
       if (!Object.hasOwn(before, name)) {
-        added.set(name, textOf(value))
+        added.set(name, serialize(value))
         // Objects have names that look like indexes in front, whenever they were added.
         hasAdded ||= !INDEX.test(name)
         continue
@@ -123,7 +123,7 @@ class Difference {
     for (let index = 0; index < after.length; index++) {
       const origin = index < first || !from ? (index < before.length ? index : -1) : from[index - first]!
       if (origin === -1) {
-        items.push(textOf(itemAt(after, index)))
+        items.push(serialize(itemAt(after, index)))
         continue
       }
       const isCompared = origin === index && index < compared
@@ -141,7 +141,7 @@ class Difference {
       wasEnd--
       isEnd--
     }
-    const origins = this.#found(before.slice(first, wasEnd), after.slice(first, isEnd))
+    const origins = this.#matchingItems(before.slice(first, wasEnd), after.slice(first, isEnd))
     if (!origins) return undefined
     // What is left on both sides has probably changed in its place; or stands in another one, behind what came in front.
     const used = new Set(origins)
@@ -160,7 +160,7 @@ class Difference {
   }
 
   /** For each item the index of one that says the same; `undefined` if there are too many to look. */
-  #found(before: readonly unknown[], after: readonly unknown[]): number[] | undefined {
+  #matchingItems(before: readonly unknown[], after: readonly unknown[]): number[] | undefined {
     const none = () => after.map(() => -1)
     if (before.length === 0 || after.length === 0 || (before.length === 1 && after.length === 1)) return none()
     const places = new Map<string, number[]>()
@@ -181,10 +181,10 @@ class Difference {
   }
 
   #searchText(value: unknown): string | undefined {
-    if (this.#searched > SEARCHED_AT_MOST) return undefined
-    const text = textOf(value)
+    if (this.#searchCost > MAX_SEARCH_COST) return undefined
+    const text = serialize(value)
     // A short one costs as much as some letters.
-    this.#searched += text.length + 16
+    this.#searchCost += text.length + 16
     return text
   }
 
@@ -192,20 +192,20 @@ class Difference {
   #isSame(before: unknown, after: unknown): boolean {
     if (typeof before !== 'object' || before === null) return Object.is(before, after)
     if (Array.isArray(before)) {
-      if (!Array.isArray(after) || before.length !== after.length || !this.#maySearch(before.length)) return false
+      if (!Array.isArray(after) || before.length !== after.length || !this.#chargeSearch(before.length)) return false
       return before.every((item, index) => this.#isSame(item, itemAt(after, index)))
     }
     if (!isObject(after)) return false
     const was = before as Record<string, unknown>
     const names = Object.keys(was)
     const are = Object.keys(after)
-    if (names.length !== are.length || !this.#maySearch(names.length)) return false
-    return names.every((name, at) => name === are[at] && this.#isSame(was[name], plain(after[name], name)))
+    if (names.length !== are.length || !this.#chargeSearch(names.length)) return false
+    return names.every((name, at) => name === are[at] && this.#isSame(was[name], toSerializable(after[name], name)))
   }
 
-  #maySearch(values: number): boolean {
-    this.#searched += values + 1
-    return this.#searched <= SEARCHED_AT_MOST
+  #chargeSearch(values: number): boolean {
+    this.#searchCost += values + 1
+    return this.#searchCost <= MAX_SEARCH_COST
   }
 }
 
@@ -219,7 +219,7 @@ function append(items: ListItem[], index: number): void {
 const INDEX = /^(?:0|[1-9]\d*)$/
 
 /** A value as `JSON.stringify` takes it where it stands under that name. */
-function plain(value: unknown, name: string | number): unknown {
+function toSerializable(value: unknown, name: string | number): unknown {
   // An app may have given BigInts a way to be said.
   if ((typeof value !== 'object' && typeof value !== 'bigint') || value === null) return value
   const { toJSON } = value as { toJSON?: unknown }
@@ -232,14 +232,14 @@ function plain(value: unknown, name: string | number): unknown {
 
 /** An item of a list, where JSON says `null` for what it has no word for. */
 function itemAt(list: readonly unknown[], index: number): unknown {
-  const value = plain(list[index], index)
-  return isSayable(value) ? value : null
+  const value = toSerializable(list[index], index)
+  return isSerializable(value) ? value : null
 }
 
-function isSayable(value: unknown): boolean {
+function isSerializable(value: unknown): boolean {
   return value !== undefined && typeof value !== 'function' && typeof value !== 'symbol'
 }
 
-function textOf(value: unknown): string {
+function serialize(value: unknown): string {
   return JSON.stringify(value)
 }

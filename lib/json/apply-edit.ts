@@ -42,12 +42,12 @@ const comma = Buffer.from(',')
  *
  * @param bytes valid JSON
  */
-export function spliced(bytes: Buffer, edit: Edit): Buffer {
-  return Buffer.concat(splicedPieces(bytes, edit))
+export function applyEdit(bytes: Buffer, edit: Edit): Buffer {
+  return Buffer.concat(applyEditInPieces(bytes, edit))
 }
 
 /** The same in pieces, which share the memory of the text. */
-export function splicedPieces(bytes: Buffer, edit: Edit): Buffer[] {
+export function applyEditInPieces(bytes: Buffer, edit: Edit): Buffer[] {
   if (typeof edit === 'string') return [Buffer.from(edit)]
   const pieces: Buffer[] = []
   flatten(new Splicer(bytes).splice(edit), pieces)

@@ -1,4 +1,4 @@
-import type { Piecework } from '../util/piecework.js'
+import type { IncrementalTask } from '../util/incremental-task.js'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -16,7 +16,7 @@ const UTF8_TAIL = 0x80
 /** `JSON.parse` takes a millisecond or less for this many bytes, and some six for the dearest. */
 const PIECE_BYTES = 64 * 1024
 /** Bytes with neither text nor structure, which cannot be parsed in pieces: a number, or white space. */
-const LONGEST_RUN_BYTES = 1024 * 1024
+const MAX_RUN_BYTES = 1024 * 1024
 
 /** An object or array that has begun and not ended. */
 interface Level {
@@ -30,11 +30,11 @@ interface Level {
   /** The last comma between those, or -1. */
   comma: number
   /** The child before `from` was parsed by itself: a comma has to follow, or the end. */
-  isBehindChild: boolean
+  isAfterChild: boolean
 }
 
 /** A JSON text cannot be parsed. The message says why, and quotes nothing. */
-export class JsonPiecesError extends Error {}
+export class IncrementalParseError extends Error {}
 
 /**
  * `JSON.parse` in pieces, each of which takes about a millisecond. Parsing 32 MiB at once would hold the event loop for
@@ -42,19 +42,19 @@ export class JsonPiecesError extends Error {}
  *
  * @param bytes of a JSON text in UTF-8, with or without a byte order mark
  * @returns what `JSON.parse` returns
- * @throws SyntaxError, JsonPiecesError
+ * @throws SyntaxError, IncrementalParseError
  */
-export function* parsedInPieces(bytes: Buffer): Piecework<unknown> {
-  return yield* new PieceParser(bytes).parse()
+export function* parseIncrementally(bytes: Buffer): IncrementalTask<unknown> {
+  return yield* new IncrementalParser(bytes).parse()
 }
 
-class PieceParser {
+class IncrementalParser {
   readonly #bytes: Buffer
   /** The text stands in an array of its own, so that it is a child as well. */
   readonly #root: unknown[] = []
   readonly #levels: Level[]
   /** How many of them have a target: the first ones. */
-  #made = 1
+  #openCount = 1
   #at: number
 
   constructor(bytes: Buffer) {
@@ -63,11 +63,11 @@ class PieceParser {
     this.#levels = [{ ...levelAt(this.#at - 1, true), target: this.#root }]
   }
 
-  *parse(): Piecework<unknown> {
+  *parse(): IncrementalTask<unknown> {
     const { length } = this.#bytes
     let pausedAt = this.#at
     while (this.#at < length) {
-      yield* this.#passToken()
+      yield* this.#readToken()
       if (this.#at - this.#innermost.from > PIECE_BYTES) this.#open()
       if (this.#at - pausedAt < PIECE_BYTES) continue
       yield
@@ -80,18 +80,18 @@ class PieceParser {
 
   /** The innermost of the levels that have a target. */
   get #innermost(): Level {
-    return this.#levels[this.#made - 1]!
+    return this.#levels[this.#openCount - 1]!
   }
 
-  *#passToken(): Piecework<void> {
+  *#readToken(): IncrementalTask<void> {
     const at = this.#at++
     const byte = this.#bytes[at]!
-    if (byte === QUOTE) return yield* this.#passString(at)
+    if (byte === QUOTE) return yield* this.#readString(at)
     const level = this.#levels.at(-1)!
     if (byte === COMMA) {
       if (this.#levels.length === 1) throw new SyntaxError('Unexpected comma')
       level.comma = at
-      if (level.target && (level.isBehindChild || at - level.from > PIECE_BYTES)) this.#take(level, at)
+      if (level.target && (level.isAfterChild || at - level.from > PIECE_BYTES)) this.#parseUpTo(level, at)
     } else if ((byte | BRACE_BIT) === OPEN_BRACE) {
       this.#levels.push(levelAt(at, byte === OPEN_BRACKET))
     } else if ((byte | BRACE_BIT) === CLOSE_BRACE) {
@@ -106,39 +106,39 @@ class PieceParser {
     if (!level.target) return
     if (level.isArray === isBrace) throw new SyntaxError('Unexpected bracket')
     this.#close(level, this.#at - 1)
-    this.#made--
+    this.#openCount--
     this.#innermost.from = this.#at
-    this.#innermost.isBehindChild = true
+    this.#innermost.isAfterChild = true
   }
 
   /** Makes an object of each level that has begun and grows long, so that its children can be parsed before it ends. */
   #open(): void {
-    while (this.#made < this.#levels.length && this.#at - this.#innermost.from > PIECE_BYTES) {
-      const child = this.#levels[this.#made]!
+    while (this.#openCount < this.#levels.length && this.#at - this.#innermost.from > PIECE_BYTES) {
+      const child = this.#levels[this.#openCount]!
       child.target = child.isArray ? [] : {}
       this.#put(child.start, child.target)
-      this.#made++
+      this.#openCount++
     }
-    if (this.#at - this.#innermost.from > LONGEST_RUN_BYTES) throw new JsonPiecesError('has a value that is too long')
+    if (this.#at - this.#innermost.from > MAX_RUN_BYTES) throw new IncrementalParseError('has a value that is too long')
   }
 
   /** Puts a child, which begins there, into the innermost level, and before it those that stand in front of it. */
   #put(start: number, value: unknown): void {
     const level = this.#innermost
-    if (level.comma !== -1) this.#take(level, level.comma)
+    if (level.comma !== -1) this.#parseUpTo(level, level.comma)
     const before = this.#text(level.from, start)
-    if (level.isBehindChild || (level.isArray && before.trim() !== '')) throw new SyntaxError('Unexpected value')
+    if (level.isAfterChild || (level.isArray && before.trim() !== '')) throw new SyntaxError('Unexpected value')
     const target = level.target!
     if (Array.isArray(target)) target.push(value)
     else for (const key of Object.keys(JSON.parse(`{${before}[]}`))) set(target, key, value)
   }
 
   /** Parses the children of a level up to a comma. */
-  #take(level: Level, comma: number): void {
+  #parseUpTo(level: Level, comma: number): void {
     this.#parseChildren(level, comma)
     level.from = comma + 1
     level.comma = -1
-    level.isBehindChild = false
+    level.isAfterChild = false
   }
 
   /** Parses the last children of a level, which ends there. */
@@ -147,7 +147,7 @@ class PieceParser {
     if (!isEmpty) this.#parseChildren(level, end)
   }
 
-  #parseChildren({ target, from, isBehindChild }: Level, end: number): void {
+  #parseChildren({ target, from, isAfterChild: isBehindChild }: Level, end: number): void {
     if (isBehindChild || isBlank(this.#bytes, from, end)) {
       if (isBehindChild && isBlank(this.#bytes, from, end)) return
       throw new SyntaxError('Unexpected token')
@@ -162,7 +162,7 @@ class PieceParser {
   }
 
   /** Passes over a string; a long one becomes a child of its own, parsed in pieces. */
-  *#passString(start: number): Piecework<void> {
+  *#readString(start: number): IncrementalTask<void> {
     let pieceAt = start + 1
     let text: string | undefined
     while (!this.#findEndOfString(pieceAt + PIECE_BYTES)) {
@@ -176,20 +176,20 @@ class PieceParser {
     if (text === undefined) return
     this.#put(start, text + this.#parsedString(pieceAt, this.#at - 1))
     this.#innermost.from = this.#at
-    this.#innermost.isBehindChild = true
+    this.#innermost.isAfterChild = true
   }
 
   /** Makes objects of all levels that have begun: a long string in them is too long to be parsed with its neighbours. */
   #openAllBefore(start: number): void {
-    while (this.#made < this.#levels.length) {
-      const child = this.#levels[this.#made]!
+    while (this.#openCount < this.#levels.length) {
+      const child = this.#levels[this.#openCount]!
       child.target = child.isArray ? [] : {}
       this.#put(child.start, child.target)
-      this.#made++
+      this.#openCount++
     }
     const { isArray, from, comma } = this.#innermost
     if (!isArray && isBlank(this.#bytes, Math.max(from, comma + 1), start)) {
-      throw new JsonPiecesError('has a name that is too long')
+      throw new IncrementalParseError('has a name that is too long')
     }
   }
 
@@ -228,7 +228,7 @@ class PieceParser {
 }
 
 function levelAt(start: number, isArray: boolean): Level {
-  return { isArray, start, target: undefined, from: start + 1, comma: -1, isBehindChild: false }
+  return { isArray, start, target: undefined, from: start + 1, comma: -1, isAfterChild: false }
 }
 
 function isBlank(bytes: Buffer, start: number, end: number): boolean {

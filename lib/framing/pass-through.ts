@@ -1,7 +1,7 @@
 import type { Framer } from './framer.js'
 
 /** For bodies that are no event stream (JSON answers, audio, files): every chunk passes as it is. */
-export class NoFramer implements Framer {
+export class PassThroughFramer implements Framer {
   readonly carriesMessages = false
   readonly heartbeat = undefined
   readonly events = 0
@@ -23,7 +23,7 @@ export class NoFramer implements Framer {
     return undefined
   }
 
-  refuse(): void {}
+  discardLast(): void {}
 
   end(): Buffer | undefined {
     this.ends = []

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
-import { Brake } from '../../lib/util/brake.js'
+import { ReadThrottle } from '../../lib/util/read-throttle.js'
 
 function rig(httpVersionMajor = 1) {
   const log: string[] = []
   const deferred: (() => void)[] = []
   const socket = { pause: () => log.push('pause'), resume: () => log.push('resume') }
-  const brake = new Brake({ socket, httpVersionMajor } as unknown as IncomingMessage, (run) => deferred.push(run))
+  const brake = new ReadThrottle({ socket, httpVersionMajor } as unknown as IncomingMessage, (run) =>
+    deferred.push(run),
+  )
   const count = (chunks: number) => {
     for (let n = 0; n < chunks; n++) brake.count()
   }

@@ -1,31 +1,31 @@
 import { AiProxyError } from '../api/errors.js'
-import type { Piecework } from '../util/piecework.js'
-import type { TurnScheduler, TurnTaker } from './turns.js'
+import type { IncrementalTask } from '../util/incremental-task.js'
+import type { Runnable, TurnScheduler } from './turns.js'
 
 /**
  * Does long work in turns, one piece a turn, so that everything else goes on between them.
  *
- * @param isUnneeded asked before each piece: once it says so, the work is given up
+ * @param isCancelled asked before each piece: once it says so, the work is given up
  * @returns a promise of what the work returns; it rejects with what the work throws, and with `aborted` if it was given up
  */
-export function inTurns<T>(
-  work: Piecework<T>,
+export function runInTurns<T>(
+  work: IncrementalTask<T>,
   turns: TurnScheduler,
-  isUnneeded: () => boolean = () => false,
+  isCancelled: () => boolean = () => false,
 ): Promise<T> {
-  return new Promise((resolve, reject) => turns.enqueue(new Worker(work, turns, isUnneeded, resolve, reject)))
+  return new Promise((resolve, reject) => turns.enqueue(new StepRunner(work, turns, isCancelled, resolve, reject)))
 }
 
-class Worker<T> implements TurnTaker {
-  readonly #work: Piecework<T>
+class StepRunner<T> implements Runnable {
+  readonly #work: IncrementalTask<T>
   readonly #turns: TurnScheduler
   readonly #isUnneeded: () => boolean
   readonly #resolve: (result: T) => void
   readonly #reject: (error: unknown) => void
-  #isOver = false
+  #isDone = false
 
   constructor(
-    work: Piecework<T>,
+    work: IncrementalTask<T>,
     turns: TurnScheduler,
     isUnneeded: () => boolean,
     resolve: (result: T) => void,
@@ -38,20 +38,20 @@ class Worker<T> implements TurnTaker {
     this.#reject = reject
   }
 
-  takeTurn(): void {
+  runTurn(): void {
     try {
       if (this.#isUnneeded()) throw new AiProxyError('aborted', 'The request is over')
       const { done, value } = this.#work.next()
       if (!done) return
-      this.#isOver = true
+      this.#isDone = true
       this.#resolve(value)
     } catch (error) {
-      this.#isOver = true
+      this.#isDone = true
       this.#reject(error)
     }
   }
 
-  turnTook(): void {
-    if (!this.#isOver) this.#turns.enqueue(this)
+  onTurnEnd(): void {
+    if (!this.#isDone) this.#turns.enqueue(this)
   }
 }

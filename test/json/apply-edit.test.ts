@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { differenceOf } from '../../lib/json/difference.js'
-import { spliced } from '../../lib/json/splice.js'
+import { applyEdit } from '../../lib/json/apply-edit.js'
+import { diffJson } from '../../lib/json/diff.js'
 import { fieldNames, type Spelled, spelledJson, written } from '../support/spelled-json.js'
 
 /** The text that says what `change` makes of its value, or returns. */
@@ -11,8 +11,8 @@ function changed(text: string, change: (json: never) => unknown): string {
   const parse = () => JSON.parse(text.replace(/^\uFEFF/, ''))
   const json = parse()
   const result = change(json as never)
-  const edit = differenceOf(parse(), result === undefined ? json : result)
-  return edit === undefined ? text : spliced(bytes, edit).toString()
+  const edit = diffJson(parse(), result === undefined ? json : result)
+  return edit === undefined ? text : applyEdit(bytes, edit).toString()
 }
 
 type Json = Record<string, unknown>
@@ -189,8 +189,8 @@ test('any JSON, any one change in it: the bytes around the change stay', () => {
     fc.property(spelledJson, seeds, (json, seed) => {
       const text = written(json)
       const { value, text: expected } = mutated(json, seed)
-      const edit = differenceOf(JSON.parse(text), value)
-      const result = edit === undefined ? text : spliced(Buffer.from(text), edit).toString()
+      const edit = diffJson(JSON.parse(text), value)
+      const result = edit === undefined ? text : applyEdit(Buffer.from(text), edit).toString()
       assert.equal(bare(result), bare(written(expected)))
       assert.deepEqual(JSON.parse(result), JSON.parse(written(expected)))
     }),
@@ -203,8 +203,8 @@ test('any JSON, any other in its place: what comes out says the other one', () =
     fc.property(spelledJson, spelledJson, (one, other) => {
       const text = written(one)
       const wanted = JSON.parse(written(other))
-      const edit = differenceOf(JSON.parse(text), wanted)
-      const result = edit === undefined ? text : spliced(Buffer.from(text), edit).toString()
+      const edit = diffJson(JSON.parse(text), wanted)
+      const result = edit === undefined ? text : applyEdit(Buffer.from(text), edit).toString()
       // JSON has no word for what 1e999 is, and only one for zero.
       const said = (json: unknown) => JSON.stringify(json)
       assert.equal(said(JSON.parse(result)), said(wanted))
@@ -219,8 +219,8 @@ test('any list, its items anywhere else: each keeps its bytes', () => {
     fc.property(lists, fc.array(fc.nat(60), { maxLength: 8 }), (numbers, wanted) => {
       const text = `[${numbers.map((number) => `${number}.0`).join(', ')}]`
       const unique = [...new Set(wanted)]
-      const edit = differenceOf(numbers, unique)
-      const result = edit === undefined ? text : spliced(Buffer.from(text), edit).toString()
+      const edit = diffJson(numbers, unique)
+      const result = edit === undefined ? text : applyEdit(Buffer.from(text), edit).toString()
       assert.deepEqual(JSON.parse(result), unique)
       for (const number of unique) if (numbers.includes(number)) assert.match(result, new RegExp(`\\b${number}\\.0`))
     }),

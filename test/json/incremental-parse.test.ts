@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { JsonPiecesError, parsedInPieces } from '../../lib/json/pieces.js'
+import { IncrementalParseError, parseIncrementally } from '../../lib/json/incremental-parse.js'
 
 const KIB = 1024
 
 /** What is parsed, and in how many pieces. */
 function parse(text: string | Buffer): { value: unknown; pieces: number } {
-  const work = parsedInPieces(Buffer.from(text))
+  const work = parseIncrementally(Buffer.from(text))
   for (let pieces = 1; ; pieces++) {
     const { done, value } = work.next()
     if (done) return { value, pieces }
@@ -147,7 +147,7 @@ describe('JSON that is parsed in pieces', () => {
     ['a name', `{"${long('x')}":1}`],
   ] as const) {
     test(`is refused if it has longer ones than anybody means: ${name}`, () => {
-      assert.throws(() => parse(text), JsonPiecesError)
+      assert.throws(() => parse(text), IncrementalParseError)
     })
   }
 })

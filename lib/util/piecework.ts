@@ -1,2 +1,0 @@
-/** Work that stops after each bounded piece. */
-export type Piecework<T> = Generator<void, T, void>
