@@ -5,7 +5,7 @@ import path from 'node:path'
 export const root = path.join(__dirname, '../..')
 
 /** A fenced block of code. */
-interface Block {
+export interface Block {
   readonly page: string
   /** The heading that it stands below. */
   readonly heading: string

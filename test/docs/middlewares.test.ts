@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import http from 'node:http'
+import path from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import type { LLMock } from '@copilotkit/aimock'
+import express from 'express'
+import type { AiProxy } from '../../lib/index.js'
+import { startAimock } from '../e2e/support/aimock.js'
+import { post } from '../e2e/support/client.js'
+import { listen, type Owner } from '../e2e/support/provider.js'
+import { pages } from './pages.js'
+import { environmentOf, write } from './running.js'
+import { makeWorkshop } from './workshop.js'
+
+const blocks = pages.flatMap((page) => page.blocks).filter(({ code }) => code.includes('export const ai = aiProxy('))
+
+/** Examples whose provider speaks another protocol, or whose clients ask for other paths. */
+const asked: Record<string, { at: string; body: object }> = {
+  target: { at: 'chat/completions', body: {} },
+  format: { at: 'v1/messages', body: { max_tokens: 100 } },
+}
+
+describe('every middleware in docs/ is made, and passes a stream', () => {
+  const cleaning: (() => unknown)[] = []
+  const owner: Owner = { after: (clean) => void cleaning.push(clean as () => unknown) }
+  let provider: LLMock
+  let workshop: ReturnType<typeof makeWorkshop>
+  before(async () => {
+    workshop = makeWorkshop()
+    writeFileSync(path.join(workshop.folder, 'key'), 'a-key\n')
+    provider = await startAimock(owner)
+  })
+  after(async () => {
+    for (const clean of cleaning) await clean()
+    workshop.remove()
+  })
+
+  test('there are some', () => assert.ok(blocks.length > 25, `${blocks.length} blocks`))
+
+  for (const block of blocks) {
+    test(`${block.page}, ${block.heading}`, async (t) => {
+      t.mock.method(console, 'log', () => {})
+      Object.assign(process.env, environmentOf(block))
+      const code = block.code
+        .replace("'/run/secrets/openai'", JSON.stringify(path.join(workshop.folder, 'key')))
+        .replace("from 'node:https'", "from 'node:http'")
+      const prefix = block.heading === 'target' ? '/v1' : ''
+      const file = write({ ...block, code }, workshop.folder, provider.url + prefix)
+      const { ai } = (await import(pathToFileURL(file).href)) as { ai: AiProxy }
+      t.after(() => ai.close({ graceMs: 0 }))
+      const port = await listen(t, http.createServer(express().use('/ai', ai)))
+      const { at, body } = asked[block.heading] ?? { at: 'v1/chat/completions', body: {} }
+      const messages = [{ role: 'user', content: 'Hello' }]
+      const request = { model: 'gpt-4.1-mini', stream: true, messages, ...body }
+      const response = await post(`http://127.0.0.1:${port}/ai/${at}`, request)
+      const text = await response.text()
+      assert.equal(response.status, 200, text)
+      assert.match(text, /\[DONE\]|message_stop/)
+    })
+  }
+})
