@@ -9,7 +9,7 @@ export interface Metering {
    */
   pass(frames: Buffer, ends: readonly number[], now: number, ahead?: readonly Buffer[]): Buffer | undefined
   /** What the client is to get in front of what `pass` returned last. */
-  readonly ahead?: readonly Buffer[]
+  readonly prefix?: readonly Buffer[]
   /** Reads what `pass` has let pass, as far as that need not be read before it is written. */
   readPassed?(now: number): void
   /** Looks through what has come of a frame that is not complete, and may become too large to be joined. */

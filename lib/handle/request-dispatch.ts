@@ -133,7 +133,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
       return this.#attempt(request)
     }
     // Nothing was sent, and the pool has one connection less. The event loop goes round between them.
-    if (failed.metPooled) return void setImmediate(() => this.runTurn())
+    if (failed.gotPooledConnection) return void setImmediate(() => this.runTurn())
     this.#request = undefined
     this.#delivery.fail(
       failed.connected

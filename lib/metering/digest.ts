@@ -12,15 +12,15 @@ const CLOSE_BRACE = 0x7d
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
 /** Of a string this much is kept, and this much behind the first of the two bounds below. */
-const KEPT_STRING_BYTES = { first: 16 * 1024, later: 256 }
+const MAX_STRING_BYTES = { first: 16 * 1024, later: 256 }
 
 /** Behind so many bytes of a top-level field no array gets a further element, and behind so many no object a field. */
-const KEPT_BYTES = { elements: 64 * 1024, fields: 256 * 1024 }
+const MAX_FIELD_BYTES = { elements: 64 * 1024, fields: 256 * 1024 }
 
 /** The same of one event of a stream, of which there may be many. */
-const KEPT_EVENT_BYTES = { elements: 16 * 1024, fields: 32 * 1024 }
+const MAX_EVENT_BYTES = { elements: 16 * 1024, fields: 32 * 1024 }
 
-const DEEPEST = 64
+const MAX_DEPTH = 64
 
 interface Container {
   readonly isArray: boolean
@@ -40,7 +40,7 @@ interface OpenString {
  */
 export class JsonDigest {
   readonly #names: readonly string[] | undefined
-  readonly #most: { readonly elements: number; readonly fields: number }
+  readonly #limits: { readonly elements: number; readonly fields: number }
   readonly #nesting = new JsonNesting()
   /** The copy, a character a byte; and where in it the present top-level value begins. */
   #text = ''
@@ -52,20 +52,20 @@ export class JsonDigest {
   #string: OpenString | undefined
   #inScalar = false
   /** The value at this place is not asked for. */
-  #ignores = false
+  #isIgnored = false
   /** What is passed over, up to where so many brackets are open; what it ends with in the copy. */
-  #passed: { readonly depth: number; readonly closing: string } | undefined
+  #skipping: { readonly depth: number; readonly closing: string } | undefined
 
   /** @param names the top-level fields that are kept; `undefined` for all, as of an event */
   constructor(names: readonly string[] | undefined) {
     this.#names = names
-    this.#most = names === undefined ? KEPT_EVENT_BYTES : KEPT_BYTES
+    this.#limits = names === undefined ? MAX_EVENT_BYTES : MAX_FIELD_BYTES
   }
 
   /** The copy, once the object has come whole; it is parsed when it is asked for first. */
   get value(): unknown {
     if (this.#place === 'end' && this.#text !== '') {
-      this.#value = tryParseJson(utf8(this.#text))
+      this.#value = tryParseJson(decodeUtf8(this.#text))
       this.#text = ''
     }
     return this.#value
@@ -73,7 +73,7 @@ export class JsonDigest {
 
   push(chunk: Buffer): void {
     let at = 0
-    while (at < chunk.length && (this.#place === 'start' || this.#place === 'within')) at = this.#take(chunk, at)
+    while (at < chunk.length && (this.#place === 'start' || this.#place === 'within')) at = this.#step(chunk, at)
     // A value that is no object is only followed to its end.
     if (this.#place === 'other value') this.#nesting.skipAll(at === 0 ? chunk : chunk.subarray(Math.max(0, at - 1)))
   }
@@ -84,14 +84,14 @@ export class JsonDigest {
   }
 
   /** @returns how far it came */
-  #take(chunk: Buffer, at: number): number {
-    if (this.#place === 'start') return this.#takeStart(chunk[at]!, at)
-    if (this.#string) return this.#takeString(this.#string, chunk, at)
-    if (this.#passed) return this.#pass(this.#passed, chunk, at)
-    return this.#takeByte(chunk[at]!, at)
+  #step(chunk: Buffer, at: number): number {
+    if (this.#place === 'start') return this.#readStart(chunk[at]!, at)
+    if (this.#string) return this.#readString(this.#string, chunk, at)
+    if (this.#skipping) return this.#skip(this.#skipping, chunk, at)
+    return this.#readByte(chunk[at]!, at)
   }
 
-  #takeStart(byte: number, at: number): number {
+  #readStart(byte: number, at: number): number {
     if (byte === OPEN_BRACE) {
       this.#place = 'within'
       this.#begin(byte)
@@ -101,18 +101,18 @@ export class JsonDigest {
     return at + 1
   }
 
-  #takeByte(byte: number, at: number): number {
+  #readByte(byte: number, at: number): number {
     if (byte <= SPACE || byte === COLON) {
       if (byte === COLON) this.#isKeyNext = false
     } else if (byte === COMMA) {
-      this.#inScalar = this.#ignores = false
+      this.#inScalar = this.#isIgnored = false
       this.#isKeyNext = !this.#top.isArray
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
       this.#end(byte)
-    } else if (this.#ignores) {
+    } else if (this.#isIgnored) {
       const { depth } = this.#nesting
-      if (this.#nesting.begin(byte)) this.#passed = { depth, closing: '' }
-    } else if (!this.#mayBegin()) {
+      if (this.#nesting.begin(byte)) this.#skipping = { depth, closing: '' }
+    } else if (!this.#admitValue()) {
       return at
     } else if (byte === QUOTE) {
       this.#nesting.begin(byte)
@@ -136,25 +136,25 @@ export class JsonDigest {
   }
 
   /** Whether a value may begin here, or go on; otherwise the rest of its array is passed over. */
-  #mayBegin(): boolean {
+  #admitValue(): boolean {
     const container = this.#top
     if (!container.isArray || this.#inScalar) return true
-    if (this.#kept > this.#most.elements) return this.#passRest(']')
+    if (this.#kept > this.#limits.elements) return this.#skipRest(']')
     if (container.kept++ > 0) this.#text += ','
     return true
   }
 
-  #passRest(closing: string): false {
-    this.#passed = { depth: this.#nesting.depth - 1, closing }
+  #skipRest(closing: string): false {
+    this.#skipping = { depth: this.#nesting.depth - 1, closing }
     return false
   }
 
   #begin(byte: number): void {
     const { depth } = this.#nesting
     this.#nesting.begin(byte)
-    if (depth >= DEEPEST) {
+    if (depth >= MAX_DEPTH) {
       this.#text += 'null'
-      this.#passed = { depth, closing: '' }
+      this.#skipping = { depth, closing: '' }
       return
     }
     this.#text += String.fromCharCode(byte)
@@ -169,66 +169,66 @@ export class JsonDigest {
 
   #close(closing: string): void {
     this.#text += closing
-    this.#inScalar = this.#ignores = false
+    this.#inScalar = this.#isIgnored = false
     this.#open.pop()
     if (this.#open.length > 0) return
     this.#place = 'end'
   }
 
-  #pass({ depth, closing }: { depth: number; closing: string }, chunk: Buffer, from: number): number {
+  #skip({ depth, closing }: { depth: number; closing: string }, chunk: Buffer, from: number): number {
     const at = this.#nesting.skip(chunk, from, depth)
     if (this.#nesting.inString || this.#nesting.depth !== depth) return at
-    this.#passed = undefined
+    this.#skipping = undefined
     if (closing !== '') this.#close(closing)
     return at
   }
 
-  #takeString(string: OpenString, chunk: Buffer, from: number): number {
+  #readString(string: OpenString, chunk: Buffer, from: number): number {
     const at = this.#nesting.skip(chunk, from, this.#nesting.depth)
     const end = this.#nesting.inString ? at : at - 1
-    const most = this.#kept > this.#most.elements ? KEPT_STRING_BYTES.later : KEPT_STRING_BYTES.first
+    const most = this.#kept > this.#limits.elements ? MAX_STRING_BYTES.later : MAX_STRING_BYTES.first
     const room = Math.max(0, most - string.raw.length)
     if (end - from > room) string.isCut = true
     string.raw += chunk.toString('latin1', from, Math.min(end, from + room))
     if (this.#nesting.inString) return at
     this.#string = undefined
-    const raw = string.isCut ? withoutHalfEscape(string.raw) : string.raw
-    if (this.#isKeyNext) this.#takeKey(raw)
+    const raw = string.isCut ? trimPartialEscape(string.raw) : string.raw
+    if (this.#isKeyNext) this.#readKey(raw)
     else this.#text += `"${raw}"`
     return at
   }
 
-  #takeKey(raw: string): void {
+  #readKey(raw: string): void {
     const isTop = this.#open.length === 1
-    if (isTop && !this.#isAskedFor(raw)) {
-      this.#ignores = true
+    if (isTop && !this.#isWanted(raw)) {
+      this.#isIgnored = true
       return
     }
-    if (!isTop && this.#kept > this.#most.fields) {
-      this.#passRest('}')
+    if (!isTop && this.#kept > this.#limits.fields) {
+      this.#skipRest('}')
       return
     }
     this.#text += `${this.#top.kept++ > 0 ? ',' : ''}"${raw}":`
     if (isTop) this.#start = this.#text.length
   }
 
-  #isAskedFor(raw: string): boolean {
+  #isWanted(raw: string): boolean {
     const names = this.#names
-    if (names === undefined) return this.#text.length <= this.#most.fields
-    return names.includes(raw.includes('\\') ? String(tryParseJson(utf8(`"${raw}"`))) : raw)
+    if (names === undefined) return this.#text.length <= this.#limits.fields
+    return names.includes(raw.includes('\\') ? String(tryParseJson(decodeUtf8(`"${raw}"`))) : raw)
   }
 }
 
 /** The text of bytes that are kept as a character each. */
-function utf8(characters: string): string {
+function decodeUtf8(characters: string): string {
   return Buffer.from(characters, 'latin1').toString()
 }
 
-const LONGEST_ESCAPE = '\\u0000'.length
+const MAX_ESCAPE_CHARS = '\\u0000'.length
 
 /** What is left of a string that was cut, without the escape that it was cut in. */
-function withoutHalfEscape(raw: string): string {
-  for (let less = 0; less < LONGEST_ESCAPE; less++) {
+function trimPartialEscape(raw: string): string {
+  for (let less = 0; less < MAX_ESCAPE_CHARS; less++) {
     const shorter = raw.slice(0, raw.length - less)
     if (tryParseJson(`"${shorter}"`) !== undefined) return shorter
   }

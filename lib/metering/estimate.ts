@@ -1,14 +1,14 @@
-import { placeOf, TextPlace } from './text-place.js'
+import { locateText, TextLocation } from './text-location.js'
 import { TokenCount } from './token-count.js'
 
 /** So many kinds of frames with text are known at once; of more, the one that was seen longest ago is forgotten. */
-const MOST_PLACES = 8
+const MAX_LOCATIONS = 8
 
 /** A frame without a quote has no text; of longer ones it costs less to parse the few. */
-const LOOKED_THROUGH_UP_TO_BYTES = 64
+const MAX_QUOTE_SCAN_BYTES = 64
 
 /** The shortest JSON with a text in it: `{"text":"x"}`. */
-const LEAST_BYTES = 12
+const MIN_JSON_BYTES = 12
 
 const QUOTE = 0x22
 
@@ -20,13 +20,13 @@ const QUOTE = 0x22
 export class RunningEstimate {
   readonly #count = new TokenCount()
   /** Of texts whose tokens the app told. */
-  #told = 0
+  #appTokens = 0
   /** The kind that was seen last comes first. */
-  readonly #places: TextPlace[] = []
+  readonly #locations: TextLocation[] = []
 
   /** Tokens so far. */
   get tokens(): number {
-    return this.#count.tokens + this.#told
+    return this.#count.tokens + this.#appTokens
   }
 
   /**
@@ -35,12 +35,12 @@ export class RunningEstimate {
    * @returns whether it can
    */
   count(bytes: Buffer, start: number, end: number): boolean {
-    const places = this.#places
+    const places = this.#locations
     for (let index = 0; index < places.length; index++) {
       const place = places[index]!
-      const quote = place.endIn(bytes, start, end)
+      const quote = place.findEnd(bytes, start, end)
       if (quote === -1) continue
-      this.#count.read(bytes, place.startIn(start), quote)
+      this.#count.read(bytes, place.textStart(start), quote)
       this.#moveToFront(index)
       return true
     }
@@ -55,7 +55,7 @@ export class RunningEstimate {
   add(text: string | undefined, tokens?: number): void {
     if (!text) return
     if (tokens !== undefined) {
-      this.#told += tokens
+      this.#appTokens += tokens
       return
     }
     const json = Buffer.from(JSON.stringify(text))
@@ -64,27 +64,27 @@ export class RunningEstimate {
 
   /** Learns where a frame that was parsed has its text. */
   learn(frame: Buffer, text: string): void {
-    const place = placeOf(frame, text)
-    if (place) this.#learnPlace(frame, place.start, place.end)
+    const place = locateText(frame, text)
+    if (place) this.#learnLocation(frame, place.start, place.end)
   }
 
-  #learnPlace(frame: Buffer, start: number, end: number): void {
-    const known = this.#places.findIndex((place) => place.widenTo(frame, start, end))
+  #learnLocation(frame: Buffer, start: number, end: number): void {
+    const known = this.#locations.findIndex((place) => place.widen(frame, start, end))
     if (known >= 0) return this.#moveToFront(known)
-    this.#places.unshift(new TextPlace(frame, start, end))
-    if (this.#places.length > MOST_PLACES) this.#places.pop()
+    this.#locations.unshift(new TextLocation(frame, start, end))
+    if (this.#locations.length > MAX_LOCATIONS) this.#locations.pop()
   }
 
   #moveToFront(index: number): void {
-    const place = this.#places[index]!
-    for (let at = index; at > 0; at--) this.#places[at] = this.#places[at - 1]!
-    this.#places[0] = place
+    const place = this.#locations[index]!
+    for (let at = index; at > 0; at--) this.#locations[at] = this.#locations[at - 1]!
+    this.#locations[0] = place
   }
 }
 
 function hasNoString(bytes: Buffer, start: number, end: number): boolean {
-  if (end - start < LEAST_BYTES) return true
-  if (end - start > LOOKED_THROUGH_UP_TO_BYTES) return false
+  if (end - start < MIN_JSON_BYTES) return true
+  if (end - start > MAX_QUOTE_SCAN_BYTES) return false
   for (let at = start; at < end; at++) if (bytes[at] === QUOTE) return false
   return true
 }

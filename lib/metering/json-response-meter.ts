@@ -5,16 +5,16 @@ import { isObject, isUnfinishedJson, tryParseJson } from '../json/json.js'
 import { type EstimateTokens, tokensByApp } from '../options/estimate-tokens.js'
 import { JsonDigest } from './digest.js'
 import { RunningEstimate } from './estimate.js'
-import { isDearToParse } from './parse-cost.js'
+import { isExpensiveToParse } from './parse-cost.js'
 
 /**
  * Of larger answers (embeddings by the thousand, pictures) only a digest is parsed. Each chunk is looked through in its own
  * turn, so that megabytes neither pile up nor hold the event loop at the end.
  */
-const PARSED_WHOLE_BYTES = 256 * 1024
+const MAX_PARSED_BYTES = 256 * 1024
 
 /** Behind so many bytes a digest is made as they come: it is not known yet whether the answer may be parsed. */
-const DIGESTED_FROM_BYTES = 16 * 1024
+const MIN_DIGESTED_BYTES = 16 * 1024
 
 /** A JSON answer that is no stream: it passes as it is, and is read when it is whole. */
 export class JsonResponseMeter implements Metering {
@@ -24,7 +24,7 @@ export class JsonResponseMeter implements Metering {
   #bytes = 0
   /** What has come of an answer that is not large yet. */
   #chunks: Buffer[] = []
-  #large: JsonDigest | undefined
+  #digest: JsonDigest | undefined
 
   constructor(format: Format, findings: UsageAccumulator, estimateTokens?: EstimateTokens) {
     this.#format = format
@@ -34,23 +34,23 @@ export class JsonResponseMeter implements Metering {
 
   pass(bytes: Buffer): Buffer {
     this.#bytes += bytes.length
-    if (this.#bytes > DIGESTED_FROM_BYTES) {
-      this.#large ??= this.#digest()
-      this.#large.push(bytes)
+    if (this.#bytes > MIN_DIGESTED_BYTES) {
+      this.#digest ??= this.#createDigest()
+      this.#digest.push(bytes)
     }
-    if (this.#bytes <= PARSED_WHOLE_BYTES) {
+    if (this.#bytes <= MAX_PARSED_BYTES) {
       this.#chunks.push(bytes)
     } else {
       this.#chunks = []
       // Now, and not at the end.
-      void this.#large?.value
+      void this.#digest?.value
     }
     return bytes
   }
 
   finish(now: number): void {
     const answer = this.#answer()
-    this.#large = undefined
+    this.#digest = undefined
     this.#chunks = []
     const error = anyErrorIn(answer)
     if (!isObject(answer)) {
@@ -70,18 +70,18 @@ export class JsonResponseMeter implements Metering {
     return estimate.tokens
   }
 
-  #digest(): JsonDigest {
+  #createDigest(): JsonDigest {
     const digest = new JsonDigest(this.#format.answerFields)
     for (const chunk of this.#chunks) digest.push(chunk)
     return digest
   }
 
   #answer(): unknown {
-    const isLarge = this.#bytes > PARSED_WHOLE_BYTES
+    const isLarge = this.#bytes > MAX_PARSED_BYTES
     const bytes = isLarge || this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks)
-    if (this.#large && (!bytes || isDearToParse(bytes))) {
-      if (this.#large.isUnfinished) this.#findings.isCut = true
-      return this.#large.value
+    if (this.#digest && (!bytes || isExpensiveToParse(bytes))) {
+      if (this.#digest.isUnfinished) this.#findings.isCut = true
+      return this.#digest.value
     }
     if (!bytes) return undefined
     const answer = tryParseJson(bytes.toString())

@@ -1,8 +1,8 @@
 /** A stream says in its last frames why it ended. */
-const KEPT_FRAMES = 4
+const MAX_FRAMES = 4
 
 /** So much is kept of them; but for the last one, however large it is. */
-const KEPT_BYTES = 256 * 1024
+const MAX_BYTES = 256 * 1024
 
 const LF = 10
 const CR = 13
@@ -14,20 +14,20 @@ export class LastFrames {
   #bytes = 0
 
   /** @param first the index of the first frame that is kept */
-  keep(frames: Buffer, ends: readonly number[], first = 0): void {
+  keep(drain: Buffer, ends: readonly number[], first = 0): void {
     if (ends.length === 1 && first === 0) {
-      if (!isSilent(frames, 0, frames.length)) this.#push(frames)
+      if (!isEmptyFrame(drain, 0, drain.length)) this.#push(drain)
       return
     }
     let from = ends.length
-    for (let speaking = 0; from > first && speaking < KEPT_FRAMES; from--) {
-      if (!isSilent(frames, ends[from - 2] ?? 0, ends[from - 1]!)) speaking++
+    for (let found = 0; from > first && found < MAX_FRAMES; from--) {
+      if (!isEmptyFrame(drain, ends[from - 2] ?? 0, ends[from - 1]!)) found++
     }
     for (let at = from; at < ends.length; at++) {
       const start = ends[at - 1] ?? 0
       const end = ends[at]!
       // A copy, which does not keep alive the much larger buffer around it.
-      if (!isSilent(frames, start, end)) this.#push(Buffer.from(frames.subarray(start, end)))
+      if (!isEmptyFrame(drain, start, end)) this.#push(Buffer.from(drain.subarray(start, end)))
     }
   }
 
@@ -40,14 +40,14 @@ export class LastFrames {
   #push(frame: Buffer): void {
     this.#frames.push(frame)
     this.#bytes += frame.length
-    while (this.#frames.length > KEPT_FRAMES || (this.#bytes > KEPT_BYTES && this.#frames.length > 1)) {
+    while (this.#frames.length > MAX_FRAMES || (this.#bytes > MAX_BYTES && this.#frames.length > 1)) {
       this.#bytes -= this.#frames.shift()!.length
     }
   }
 }
 
 /** Whether a frame is but comments of server-sent events and blank lines. */
-function isSilent(frames: Buffer, start: number, end: number): boolean {
+function isEmptyFrame(frames: Buffer, start: number, end: number): boolean {
   let at = start
   while (at < end) {
     const first = frames[at]

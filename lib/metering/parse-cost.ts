@@ -2,7 +2,7 @@
 const CHEAP_BYTES = 16 * 1024
 
 /** Of objects, arrays, fields, elements and lines: JSON of nothing but these takes a microsecond for each. */
-const MOST_STRUCTURE = 10_000
+const MAX_STRUCTURE = 10_000
 
 const COMMA = 0x2c
 const LINE_END = 0x0a
@@ -11,11 +11,11 @@ const OPEN_BRACKET = 0x5b
 const BRACE_BIT = 0x20
 
 /** Whether to parse a frame would hold the event loop for longer than a turn may: by its structure, text costs little. */
-export function isDearToParse(frame: Buffer): boolean {
+export function isExpensiveToParse(frame: Buffer): boolean {
   if (frame.length <= CHEAP_BYTES) return false
   let structure = 0
   for (const byte of frame) {
     if (byte === COMMA || byte === LINE_END || (byte & ~BRACE_BIT) === OPEN_BRACKET) structure++
   }
-  return structure > MOST_STRUCTURE
+  return structure > MAX_STRUCTURE
 }

@@ -13,15 +13,15 @@ import { isObject, tryParseJson } from '../json/json.js'
 import { type EstimateTokens, tokensByApp } from '../options/estimate-tokens.js'
 import { RunningEstimate } from './estimate.js'
 import { framesContaining } from './frames-containing.js'
-import { digestOf, LargeFrame } from './large-frame.js'
+import { digestFrame, LargeFrame } from './large-frame.js'
 import { LastFrames } from './last-frames.js'
-import { isDearToParse } from './parse-cost.js'
+import { isExpensiveToParse } from './parse-cost.js'
 
 /** So many frames of a turn are looked into for content, the last ones first: of pings there may be thousands. */
 const MAX_SAMPLES_PER_TURN = 64
 
 /** So many characters are kept of an error that is no JSON. */
-const LONGEST_ERROR = 1000
+const MAX_ERROR_CHARS = 1000
 
 export interface StreamMeterOptions {
   /** It matters when content passes: each turn's frames are looked through for some. */
@@ -37,7 +37,7 @@ export interface StreamMeterOptions {
 }
 
 /** What a frame says. */
-interface Read {
+interface ReadFrame {
   readonly message: Message
   readonly data: unknown
   readonly reading: ParsedMessage
@@ -48,22 +48,22 @@ interface Read {
  * those that may tell something are found by their bytes, and so is the text of the others, for the estimate.
  */
 export class StreamMeter implements Metering {
-  ahead: readonly Buffer[] = NONE
+  prefix: readonly Buffer[] = NONE
   failure: { readonly error: unknown } | undefined
   readonly #format: Format
   readonly #framing: Framing
   readonly #findings: UsageAccumulator
   readonly #options: StreamMeterOptions
-  readonly #marker: Buffer
+  readonly #usageMarker: Buffer
   readonly #readsAll: boolean
   /** Nothing that passes is changed or left out: it is written before it is read. */
-  readonly #readsAfterwards: boolean
-  #unread: { readonly frames: Buffer; readonly ends: readonly number[] } | undefined
+  readonly #defersReading: boolean
+  #deferred: { readonly frames: Buffer; readonly ends: readonly number[] } | undefined
   readonly #estimate = new RunningEstimate()
-  readonly #tail = new LastFrames()
+  readonly #lastFrames = new LastFrames()
   /** Something has gone out; and before that, frames were left out. */
-  #isBegun = false
-  #owesBeginning = false
+  #hasOutput = false
+  #droppedFirst = false
   #isPastFirst = false
   #large: LargeFrame | undefined
   /** The item that was said whole last, and the estimate with it. */
@@ -74,13 +74,13 @@ export class StreamMeter implements Metering {
     this.#framing = framing
     this.#findings = findings
     this.#options = options
-    this.#marker = Buffer.from(format.usageMarker)
-    this.#readsAfterwards = !options.hidesUsage && !options.onMessage
-    this.#readsAll = this.#marker.length === 0 || Boolean(options.estimateTokens ?? options.onMessage)
+    this.#usageMarker = Buffer.from(format.usageMarker)
+    this.#defersReading = !options.hidesUsage && !options.onMessage
+    this.#readsAll = this.#usageMarker.length === 0 || Boolean(options.estimateTokens ?? options.onMessage)
   }
 
   pass(frames: Buffer, ends: readonly number[], now: number, ahead = NONE): Buffer | undefined {
-    this.ahead = NONE
+    this.prefix = NONE
     // The app's hook gets each event whole, however large it is.
     if (ahead.length > 0 && this.#options.onMessage) {
       const size = sizeOf(ahead)
@@ -94,65 +94,65 @@ export class StreamMeter implements Metering {
     const isLarge = ahead.length > 0
     if (isLarge) this.#passLarge(frames.subarray(0, ends[0]), now, ahead)
     this.#large = undefined
-    const isReadLater = this.#readsAfterwards && !isLarge
-    if (isReadLater) this.#unread = { frames, ends }
-    const seen = isReadLater ? frames : this.#passed(frames, ends, now, isLarge ? 1 : 0)
+    const isReadLater = this.#defersReading && !isLarge
+    if (isReadLater) this.#deferred = { frames, ends }
+    const seen = isReadLater ? frames : this.#transformAll(frames, ends, now, isLarge ? 1 : 0)
     if (this.#isPastFirst || !seen) return seen
     this.#isPastFirst = true
-    return this.ahead.length === 0 ? this.#behindOthers(seen) : seen
+    return this.prefix.length === 0 ? this.#asContinuation(seen) : seen
   }
 
   readPassed(now: number): void {
-    const unread = this.#unread
+    const unread = this.#deferred
     if (!unread) return
-    this.#unread = undefined
-    this.#passed(unread.frames, unread.ends, now, 0)
+    this.#deferred = undefined
+    this.#transformAll(unread.frames, unread.ends, now, 0)
   }
 
   follow(pieces: readonly Buffer[]): void {
     if (this.#options.onMessage) return
-    this.#followed(pieces, false)
+    this.#advanceLarge(pieces, false)
   }
 
   isWhole(pieces: readonly Buffer[]): boolean {
-    return this.#followed(pieces, true).data !== undefined
+    return this.#advanceLarge(pieces, true).data !== undefined
   }
 
-  #followed(pieces: readonly Buffer[], isAll: boolean): LargeFrame {
+  #advanceLarge(pieces: readonly Buffer[], isAll: boolean): LargeFrame {
     this.#large ??= new LargeFrame(this.#framing)
-    this.#large.follow(pieces, isAll)
+    this.#large.advance(pieces, isAll)
     return this.#large
   }
 
   #passLarge(end: Buffer, now: number, [first, ...others]: readonly Buffer[]): void {
-    const beginning = this.#isPastFirst ? first! : this.#behindOthers(first!)
-    this.ahead = [this.#asFirst(beginning), ...others]
-    const { data } = this.#followed([first!, ...others, end], true)
+    const beginning = this.#isPastFirst ? first! : this.#asContinuation(first!)
+    this.prefix = [this.#asFirst(beginning), ...others]
+    const { data } = this.#advanceLarge([first!, ...others, end], true)
     const read = this.#readDigest(data, now)
     if (read) this.#count(read.reading, now)
   }
 
-  #behindOthers(frames: Buffer): Buffer {
+  #asContinuation(frames: Buffer): Buffer {
     return this.#options.sent.bytes > 0 ? (this.#framing.asContinuation?.(frames) ?? frames) : frames
   }
 
   /** @param first the index of the first frame that is looked at */
-  #passed(frames: Buffer, ends: readonly number[], now: number, first: number): Buffer | undefined {
-    const marked = this.#readsAll ? undefined : framesContaining(frames, ends, this.#marker)
-    let nextMark = marked !== undefined && first > 0 && marked[0] === 0 ? 1 : 0
+  #transformAll(frames: Buffer, ends: readonly number[], now: number, first: number): Buffer | undefined {
+    const framesWithMarker = this.#readsAll ? undefined : framesContaining(frames, ends, this.#usageMarker)
+    let nextWithMarker = framesWithMarker !== undefined && first > 0 && framesWithMarker[0] === 0 ? 1 : 0
     let pieces: Buffer[] | undefined
     let kept = 0
     let start = first === 0 ? 0 : ends[0]!
     for (let at = first; at < ends.length; at++) {
       const end = ends[at]!
-      const isMarked = marked !== undefined && marked[nextMark] === at
-      if (isMarked) nextMark++
+      const hasMarker = framesWithMarker !== undefined && framesWithMarker[nextWithMarker] === at
+      if (hasMarker) nextWithMarker++
       // Where each of several choices ends is told by frames that nothing marks.
-      const isRead = isMarked || this.#readsAll || this.#findings.hasSeveralChoices
+      const isRead = hasMarker || this.#readsAll || this.#findings.hasSeveralChoices
       if (isRead || !this.#estimate.count(frames, start, end)) {
         const frame = frames.subarray(start, end)
-        const seen = this.#asFirst(this.#tried(frame, now))
-        if (this.failure) return joined([...(pieces ?? []), frames.subarray(kept, start)])
+        const seen = this.#asFirst(this.#tryTransform(frame, now))
+        if (this.failure) return concatNonEmpty([...(pieces ?? []), frames.subarray(kept, start)])
         if (seen !== frame) {
           pieces ??= []
           pieces.push(frames.subarray(kept, start), seen)
@@ -162,16 +162,16 @@ export class StreamMeter implements Metering {
       start = end
     }
     this.#findings.estimatedTokens = this.#estimate.tokens
-    if (!this.#readsAll || !this.#findings.hasMessages) this.#tail.keep(frames, ends, first)
+    if (!this.#readsAll || !this.#findings.hasMessages) this.#lastFrames.keep(frames, ends, first)
     if (this.#options.noticesContent && this.#findings.contentAt !== now) this.#noticeContent(frames, ends, now, first)
     if (!pieces) return frames
-    return joined([...pieces, frames.subarray(kept)])
+    return concatNonEmpty([...pieces, frames.subarray(kept)])
   }
 
   /** What stands in the last frames (finish reason, error) need not have had a mark. */
   finish(now: number): void {
     this.readPassed(now)
-    const frames = this.#tail.frames()
+    const frames = this.#lastFrames.frames()
     for (const frame of frames) {
       this.#findings.noteAtEnd(this.#read(frame, now)?.reading ?? {}, now)
     }
@@ -181,24 +181,24 @@ export class StreamMeter implements Metering {
 
   /** Looks for the last frame of a turn with content, which as a rule is its last frame. */
   #noticeContent(frames: Buffer, ends: readonly number[], now: number, first: number): void {
-    for (let at = ends.length - 1, looks = 0; at >= first && looks < MAX_SAMPLES_PER_TURN; at--, looks++) {
+    for (let at = ends.length - 1, samples = 0; at >= first && samples < MAX_SAMPLES_PER_TURN; at--, samples++) {
       this.#read(frames.subarray(ends[at - 1] ?? 0, ends[at]), now)
       if (this.#findings.contentAt === now) return
     }
   }
 
   /** What the app's hook throws ends the stream, behind the frames before it. */
-  #tried(frame: Buffer, now: number): Buffer {
+  #tryTransform(frame: Buffer, now: number): Buffer {
     try {
-      return this.#look(frame, now)
+      return this.#transform(frame, now)
     } catch (error) {
       this.failure = { error }
-      return NOTHING
+      return EMPTY
     }
   }
 
   /** @returns what the client gets of the frame: the frame itself, another in its place, or no bytes */
-  #look(frame: Buffer, now: number): Buffer {
+  #transform(frame: Buffer, now: number): Buffer {
     const read = this.#read(frame, now)
     if (!read) return frame
     const { message, data, reading } = read
@@ -206,14 +206,14 @@ export class StreamMeter implements Metering {
     this.#count(reading, now)
     if (reading.text && !this.#readsAll) this.#estimate.learn(frame, reading.text)
     // An error is for the client, whatever it is told beside.
-    if (hidesUsage && reading.isUsageOnly && reading.error === undefined) return NOTHING
+    if (hidesUsage && reading.isUsageOnly && reading.error === undefined) return EMPTY
     const replaced = data === undefined ? undefined : onMessage?.(message, data)
     if (replaced === undefined) return frame
-    return replaced === null ? NOTHING : this.#framing.write(replaced, frame)
+    return replaced === null ? EMPTY : this.#framing.write(replaced, frame)
   }
 
   #count(reading: ParsedMessage, now: number): void {
-    const text = reading.text ?? this.#unseen(reading.whole)
+    const text = reading.text ?? this.#unseenText(reading.whole)
     this.#estimate.add(text, tokensByApp(this.#options.estimateTokens, text, this.#findings.model))
     if (reading.whole) this.#lastWhole = { id: reading.whole.id, tokens: this.#estimate.tokens }
     this.#findings.estimatedTokens = this.#estimate.tokens
@@ -221,33 +221,34 @@ export class StreamMeter implements Metering {
   }
 
   /** The text of an item that is said whole, unless pieces of it have passed, or it has been said before. */
-  #unseen(whole: WholeItem | undefined): string | undefined {
+  #unseenText(whole: WholeItem | undefined): string | undefined {
     const { id, tokens } = this.#lastWhole
     return whole === undefined || whole.id === id || this.#estimate.tokens > tokens ? undefined : whole.text
   }
 
   /** Where the frames up to here were left out, the next one is the first that the client sees. */
   #asFirst(seen: Buffer): Buffer {
-    if (!this.#framing.asFirst || this.#isBegun) return seen
+    if (!this.#framing.asFirst || this.#hasOutput) return seen
     if (seen.length === 0) {
-      this.#owesBeginning = true
+      this.#droppedFirst = true
       return seen
     }
-    this.#isBegun = true
-    return this.#owesBeginning ? this.#framing.asFirst(seen) : seen
+    this.#hasOutput = true
+    return this.#droppedFirst ? this.#framing.asFirst(seen) : seen
   }
 
-  #read(frame: Buffer, now: number): Read | undefined {
-    if (!this.#options.onMessage && isDearToParse(frame)) return this.#readDigest(digestOf(frame, this.#framing), now)
+  #read(frame: Buffer, now: number): ReadFrame | undefined {
+    if (!this.#options.onMessage && isExpensiveToParse(frame))
+      return this.#readDigest(digestFrame(frame, this.#framing), now)
     const message = this.#framing.read(frame)
-    return message && this.#understood(message, tryParseJson(message.data), now)
+    return message && this.#interpret(message, tryParseJson(message.data), now)
   }
 
-  #readDigest(data: unknown, now: number): Read | undefined {
-    return this.#understood({ data: '' }, data, now)
+  #readDigest(data: unknown, now: number): ReadFrame | undefined {
+    return this.#interpret({ data: '' }, data, now)
   }
 
-  #understood(message: Message, data: unknown, now: number): Read | undefined {
+  #interpret(message: Message, data: unknown, now: number): ReadFrame | undefined {
     const findings = this.#findings
     findings.hasMessages = true
     const reading = isObject(data) ? this.#format.readMessage(data as JsonObject, message.event) : {}
@@ -267,13 +268,13 @@ function errorOf({ event, data: text, isError }: Message, data: unknown): string
   if (said !== undefined) return said
   if (isError) return event ?? 'an error'
   // An event of that name is one, whatever its data.
-  return event === 'error' ? sentenceOf(data ?? text.slice(0, LONGEST_ERROR)) : undefined
+  return event === 'error' ? sentenceOf(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
 }
 
 const NONE: readonly Buffer[] = []
-const NOTHING = Buffer.alloc(0)
+const EMPTY = Buffer.alloc(0)
 
-function joined(pieces: readonly Buffer[]): Buffer | undefined {
+function concatNonEmpty(pieces: readonly Buffer[]): Buffer | undefined {
   const whole = Buffer.concat(pieces)
   return whole.length > 0 ? whole : undefined
 }

@@ -11,7 +11,7 @@
  */
 export class TokenCount {
   /** Tokens of the parts that are over. */
-  #done = 0
+  #finished = 0
   /** The part that the next character may still belong to. */
   #kind = NOTHING
   #length = 0
@@ -28,7 +28,7 @@ export class TokenCount {
 
   /** Tokens so far, the part that has begun included. */
   get tokens(): number {
-    return this.#done + this.#cost()
+    return this.#finished + this.#cost()
   }
 
   /**
@@ -52,16 +52,16 @@ export class TokenCount {
         at++
       } else if (kind === QUOTE) return at
       else if (kind === ESCAPE) at = this.#escape(bytes, at, end)
-      else if (kind === HIGH) at = this.#high(bytes, at, end)
+      else if (kind === HIGH) at = this.#multiByte(bytes, at, end)
       else {
-        this.#take(kind, byte)
+        this.#readAscii(kind, byte)
         at++
       }
     }
     return end
   }
 
-  #take(kind: number, character: number): void {
+  #readAscii(kind: number, character: number): void {
     if (kind === SPACE) this.#space()
     else if (kind === DIGIT) this.#run(DIGITS)
     else if (kind === NEWLINE) this.#newline()
@@ -77,14 +77,14 @@ export class TokenCount {
     // A single character before it, if it is no digit and no letter, belongs to the word.
     const before = this.#kind
     if (before === SPACES) {
-      if (this.#length > 1) this.#done++
+      if (this.#length > 1) this.#finished++
       this.#begin(WORD, SPACE_PREFIX)
     } else if (before === MARKS && this.#length === 1 && this.#prefix === NO_PREFIX) {
       this.#begin(WORD, MARK_PREFIX)
     } else if (before === APOSTROPHE) {
       this.#begin(WORD, APOSTROPHE_PREFIX)
     } else {
-      this.#done += this.#cost()
+      this.#finished += this.#cost()
       this.#begin(WORD, NO_PREFIX)
     }
     this.#isCapital = isUpper
@@ -108,7 +108,7 @@ export class TokenCount {
       this.#length++
       if (character !== this.#last) this.#changes++
     } else if (this.#kind === SPACES) {
-      if (this.#length > 1) this.#done++
+      if (this.#length > 1) this.#finished++
       this.#begin(MARKS, SPACE_PREFIX)
     } else if (this.#kind === WORD && character === APOSTROPHE_CODE) {
       this.#next(APOSTROPHE)
@@ -126,12 +126,12 @@ export class TokenCount {
   }
 
   #next(kind: number): void {
-    this.#done += this.#cost()
+    this.#finished += this.#cost()
     this.#begin(kind, NO_PREFIX)
   }
 
   #begin(kind: number, prefix: number): void {
-    if (this.#kind === WORD) this.#foreign += ((this.#hasAccent ? 1 : 0) - this.#foreign) / WORDS_REMEMBERED
+    if (this.#kind === WORD) this.#foreign += ((this.#hasAccent ? 1 : 0) - this.#foreign) / FOREIGN_WINDOW_WORDS
     this.#kind = kind
     this.#prefix = prefix
     this.#length = 1
@@ -200,11 +200,11 @@ export class TokenCount {
     if (code === 10 || code === 13) return this.#newline()
     const kind = KINDS[code]!
     if (kind <= UPPER) this.#letter(kind === UPPER)
-    else this.#take(kind === QUOTE || kind === ESCAPE ? MARK : kind, code)
+    else this.#readAscii(kind === QUOTE || kind === ESCAPE ? MARK : kind, code)
   }
 
   /** A character of several bytes. */
-  #high(bytes: Uint8Array, at: number, end: number): number {
+  #multiByte(bytes: Uint8Array, at: number, end: number): number {
     const lead = bytes[at]!
     const length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
     let code = lead & (0xff >> (length + 1))
@@ -257,7 +257,7 @@ export class TokenCount {
 }
 
 /** Few words of a language have a letter of its own: so many are looked back on. */
-const WORDS_REMEMBERED = 20
+const FOREIGN_WINDOW_WORDS = 20
 
 // Kinds of bytes within a JSON string.
 const LOWER = 0

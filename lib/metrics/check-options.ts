@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 
 /** @throws TypeError that names the function, the option, what it got and what it takes */
-export function refuse(caller: string, option: string, got: unknown, takes: string): never {
+export function invalidOption(caller: string, option: string, got: unknown, takes: string): never {
   throw new TypeError(`${caller}: ${option} takes ${takes}; got ${inspect(got, { depth: 0, maxStringLength: 100 })}`)
 }
 
@@ -11,15 +11,15 @@ export function refuse(caller: string, option: string, got: unknown, takes: stri
  * @throws TypeError where they are not
  */
 export function checkOptions(caller: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) refuse(caller, 'its one argument', options, 'an object')
+  if (typeof options !== 'object' || options === null) invalidOption(caller, 'its one argument', options, 'an object')
   const unknown = Object.keys(options).find((name) => !known.includes(name))
   if (unknown !== undefined) {
     throw new TypeError(`${caller}: there is no option ${unknown}. ${caller} takes ${known.join(', ')}`)
   }
   const { models, maxModels } = options as { models?: unknown; maxModels?: unknown }
   const isList = Array.isArray(models) && models.every((name) => typeof name === 'string')
-  if (models !== undefined && !isList) refuse(caller, 'models', models, 'a list of model names')
+  if (models !== undefined && !isList) invalidOption(caller, 'models', models, 'a list of model names')
   if (maxModels !== undefined && !(typeof maxModels === 'number' && maxModels >= 0)) {
-    refuse(caller, 'maxModels', maxModels, 'a number of at least 0')
+    invalidOption(caller, 'maxModels', maxModels, 'a number of at least 0')
   }
 }

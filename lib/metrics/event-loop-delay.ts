@@ -23,7 +23,7 @@ export class EventLoopDelay {
   }
 
   /** The delays since they were last taken. */
-  take(): Delays {
+  readAndReset(): Delays {
     const monitor = this.#monitor
     const delays = {
       median: delay(monitor.percentile(50)),

@@ -26,7 +26,7 @@ export function callOf({ format, req, model, host }: ObservedExchange): Call | u
 }
 
 /** The call that was to be made for an exchange that failed before. */
-export function callNotMade(record: ExchangeRecord): Call | undefined {
+export function unsentCall(record: ExchangeRecord): Call | undefined {
   const operation = operationOf(record.format, record)
   // Without a failure there was none to be made: the app, or we, answered.
   if (operation === undefined || record.code === undefined) return undefined

@@ -62,14 +62,14 @@ export class GenAiMetrics {
     const { firstTokenMs, durationMs } = record
     const usage = uniformUsage(record)
     const model = this.#options.models.of(record)
-    const attributes = defined({
+    const attributes = omitUndefined({
       ...call.attributes,
       'gen_ai.request.model': record.model === undefined ? undefined : model,
       // A provider that answers to any name may well answer by that name.
       'gen_ai.response.model': model === OTHER_MODEL ? undefined : record.responseModel,
     })
     const errorType = errorTypeOf(record)
-    this.#duration.record(seconds(durationMs), defined({ ...attributes, 'error.type': errorType }))
+    this.#duration.record(seconds(durationMs), omitUndefined({ ...attributes, 'error.type': errorType }))
     // Where the provider tells no usage, none must be reported, unless the user asks for it.
     if (usage && (!usage.estimated || this.#options.countEstimates)) {
       const { inputTokens, outputTokens } = usage
@@ -84,6 +84,6 @@ export class GenAiMetrics {
 }
 
 /** Spans leave out what is undefined, metrics do not. */
-function defined(attributes: Attributes): Attributes {
+function omitUndefined(attributes: Attributes): Attributes {
   return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined))
 }

@@ -22,15 +22,15 @@ export interface ModelNameOptions {
 export class ModelNames {
   readonly #names: Set<string>
   readonly #other: string
-  #room: number
+  #remaining: number
   /** Of those, how many may be given to models that have only failed. */
-  #roomForFailed: number
+  #remainingForFailed: number
 
   /** @param other the value that all further names share */
   constructor({ models = [], maxModels = 100 }: ModelNameOptions, other: string) {
     this.#names = new Set(models)
-    this.#room = maxModels
-    this.#roomForFailed = Math.floor(maxModels / 2)
+    this.#remaining = maxModels
+    this.#remainingForFailed = Math.floor(maxModels / 2)
     this.#other = other
   }
 
@@ -38,12 +38,12 @@ export class ModelNames {
   of(record: ExchangeRecord): string | undefined {
     const name = record.model ?? record.responseModel
     if (name === undefined || this.#names.has(name)) return name
-    if (this.#room <= 0) return this.#other
+    if (this.#remaining <= 0) return this.#other
     if (!hasSucceeded(record)) {
-      if (this.#roomForFailed <= 0 || !hasFailedThere(record)) return this.#other
-      this.#roomForFailed--
+      if (this.#remainingForFailed <= 0 || !failedAtProvider(record)) return this.#other
+      this.#remainingForFailed--
     }
-    this.#room--
+    this.#remaining--
     this.#names.add(name)
     return name
   }
@@ -58,6 +58,6 @@ function hasSucceeded({ status = 0, code, firstByteMs }: ExchangeRecord): boolea
 }
 
 /** The provider took the name for a model's, as it seems, and failed or was too busy. An unknown name gets 400 or 404. */
-function hasFailedThere({ providerStatus = 0 }: ExchangeRecord): boolean {
+function failedAtProvider({ providerStatus = 0 }: ExchangeRecord): boolean {
   return providerStatus === 429 || providerStatus >= 500
 }

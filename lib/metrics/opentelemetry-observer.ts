@@ -9,8 +9,8 @@ import {
   trace,
 } from '@opentelemetry/api'
 import type { Observer } from '../api/observer.js'
-import { checkOptions, refuse } from './check-options.js'
-import { type Call, callNotMade, callOf } from './genai-call.js'
+import { checkOptions, invalidOption } from './check-options.js'
+import { type Call, callOf, unsentCall } from './genai-call.js'
 import { GenAiMetrics, OTHER_MODEL } from './genai-metrics.js'
 import { SCHEMA_URL } from './genai-names.js'
 import { endSpan } from './genai-span.js'
@@ -63,23 +63,23 @@ export function openTelemetryObserver(options: OpenTelemetryObserverOptions = {}
   checkOptions(CALLER, options, ['tracerProvider', 'meterProvider', 'countEstimates', 'models', 'maxModels'])
   const { tracerProvider = trace.getTracerProvider(), meterProvider, countEstimates = false } = options
   if (typeof tracerProvider?.getTracer !== 'function') {
-    refuse(CALLER, 'tracerProvider', tracerProvider, 'a TracerProvider')
+    invalidOption(CALLER, 'tracerProvider', tracerProvider, 'a TracerProvider')
   }
   if (meterProvider !== undefined && typeof meterProvider?.getMeter !== 'function') {
-    refuse(CALLER, 'meterProvider', meterProvider, 'a MeterProvider')
+    invalidOption(CALLER, 'meterProvider', meterProvider, 'a MeterProvider')
   }
-  if (typeof countEstimates !== 'boolean') refuse(CALLER, 'countEstimates', countEstimates, 'true or false')
+  if (typeof countEstimates !== 'boolean') invalidOption(CALLER, 'countEstimates', countEstimates, 'true or false')
 
   const tracer = tracerProvider.getTracer(...SCOPE)
   const models = new ModelNames(options, OTHER_MODEL)
   // Late: unlike a tracer, a meter got from the API before the SDK is there measures nothing, ever.
-  let counting: GenAiMetrics | undefined
+  let genAiMetrics: GenAiMetrics | undefined
   const count = (...ended: Parameters<GenAiMetrics['count']>) => {
-    counting ??= new GenAiMetrics((meterProvider ?? metrics.getMeterProvider()).getMeter(...SCOPE), {
+    genAiMetrics ??= new GenAiMetrics((meterProvider ?? metrics.getMeterProvider()).getMeter(...SCOPE), {
       models,
       countEstimates,
     })
-    counting.count(...ended)
+    genAiMetrics.count(...ended)
   }
   const started = new Map<string, StartedCall>()
 
@@ -114,7 +114,7 @@ export function openTelemetryObserver(options: OpenTelemetryObserverOptions = {}
       const call = started.get(record.id)
       started.delete(record.id)
       if (call) endSpan(call.span, record)
-      const counted = call ?? callNotMade(record)
+      const counted = call ?? unsentCall(record)
       if (counted) count(counted, record)
     },
   }

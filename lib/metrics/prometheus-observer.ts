@@ -2,7 +2,7 @@ import type { Metric, OpenMetricsContentType, PrometheusContentType, Registry } 
 import type { Observer } from '../api/observer.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { AiProxyStats } from '../api/stats.js'
-import { checkOptions, refuse } from './check-options.js'
+import { checkOptions, invalidOption } from './check-options.js'
 import { EventLoopDelay } from './event-loop-delay.js'
 import { isCount, seconds } from './figures.js'
 import { type ModelNameOptions, ModelNames } from './model-names.js'
@@ -60,18 +60,19 @@ const tokenKinds = [
 export function prometheusObserver(options: PrometheusObserverOptions): PrometheusObserver {
   checkOptions(CALLER, options, ['register', 'prefix', 'models', 'maxModels'])
   const { register, prefix = 'ai_proxy_' } = options
-  if (typeof register?.registerMetric !== 'function') refuse(CALLER, 'register', register, 'a registry of prom-client')
+  if (typeof register?.registerMetric !== 'function')
+    invalidOption(CALLER, 'register', register, 'a registry of prom-client')
   if (typeof prefix !== 'string' || !/^([a-z_:][\w:]*)?$/i.test(prefix)) {
-    refuse(CALLER, 'prefix', prefix, 'letters, digits, _ and :, no digit at the start')
+    invalidOption(CALLER, 'prefix', prefix, 'letters, digits, _ and :, no digit at the start')
   }
   const models = new ModelNames(options, 'other')
   const proxies = new Set<{ stats(): AiProxyStats }>()
   const delay = new EventLoopDelay()
   const metrics = createMetrics(prefix, {
     stats: () => [...proxies].map((proxy) => proxy.stats()),
-    takeDelays: () => delay.take(),
+    takeDelays: () => delay.readAndReset(),
   })
-  const withdraw = enter(register, Object.values(metrics))
+  const unregister = registerAll(register, Object.values(metrics))
   delay.start()
 
   return {
@@ -80,7 +81,7 @@ export function prometheusObserver(options: PrometheusObserverOptions): Promethe
     onFinish: (record) => count(record, models.of(record) ?? 'none', metrics),
     close() {
       delay.close()
-      withdraw()
+      unregister()
     },
   }
 }
@@ -112,7 +113,7 @@ function count(record: ExchangeRecord, model: string, metrics: ReturnType<typeof
  * @returns what takes them out again
  * @throws Error where one of the names is taken
  */
-function enter(register: PrometheusObserverOptions['register'], metrics: readonly object[]): () => void {
+function registerAll(register: PrometheusObserverOptions['register'], metrics: readonly object[]): () => void {
   // By its name as it is now: prom-client changes it when an OpenMetrics registry is scraped.
   const entries = metrics.map((metric) => [(metric as { name: string }).name, metric as Metric] as const)
   const taken = entries.find(([name]) => register.getSingleMetric(name) !== undefined)?.[0]

@@ -19,6 +19,6 @@ export function uniformUsage({ usage, tokens }: ExchangeRecord): RecordedUsage |
   }
 }
 
-function isKnown(told: number | undefined, counted: number): boolean {
-  return told !== undefined || counted > 0
+function isKnown(reported: number | undefined, counted: number): boolean {
+  return reported !== undefined || counted > 0
 }

@@ -46,8 +46,8 @@ export class MaskingMeter implements Metering {
     this.#pieces = new MaskedPieces(secrets)
   }
 
-  get ahead(): readonly Buffer[] | undefined {
-    return this.#metering ? this.#metering.ahead : this.#ahead
+  get prefix(): readonly Buffer[] | undefined {
+    return this.#metering ? this.#metering.prefix : this.#ahead
   }
 
   get failure(): { readonly error: unknown } | undefined {

@@ -195,7 +195,7 @@ export class Pump implements Runnable {
   #write(frames: Buffer | undefined, now: number): void {
     if (!frames) return
     const seen = this.#metered(frames, now)
-    const ahead = this.#metering ? this.#metering.ahead : this.#framer.prefix
+    const ahead = this.#metering ? this.#metering.prefix : this.#framer.prefix
     if (ahead?.length) this.#sink.writePieces(seen ? [...ahead, seen] : ahead, now)
     else if (seen) this.#sink.write(seen, now)
     this.#metering?.readPassed?.(now)

@@ -6,7 +6,7 @@ import { isClaimed } from '../formats/index.js'
 import { readsSse } from '../formats/reads-sse.js'
 import { asDataEvent, type Framing, PassThroughFramer, sse, WholeBodyAsEvent } from '../framing/index.js'
 import { tryParseJson } from '../json/json.js'
-import { isDearToParse } from '../metering/parse-cost.js'
+import { isExpensiveToParse } from '../metering/parse-cost.js'
 import type { Config } from '../options/config.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
 import { debug } from '../util/debug.js'
@@ -320,7 +320,7 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
     const said = findings.error === undefined ? '' : `: ${findings.error}`
     const failure = new AiProxyError('upstream_error', `The provider answered with ${what} (status ${status})${said}`)
     exchange.settle(status < 400 ? failure.outcome : 'provider_error', failure)
-    const answer = isDearToParse(body) ? undefined : tryParseJson(body.toString())
+    const answer = isExpensiveToParse(body) ? undefined : tryParseJson(body.toString())
     const errorBody = format.isErrorBody(answer) ? answer : format.errorBody(failure)
     return format.errorEvent(errorBody, exchange.streamState())
   }

@@ -121,7 +121,7 @@ export class Unlabelled implements Framer, Metering, Carriage {
     const metering = this.#told?.metering
     if (!metering) return frames
     const seen = metering.pass(frames, ends, now, ahead)
-    this.#passedAhead = metering.ahead
+    this.#passedAhead = metering.prefix
     return seen
   }
 

@@ -6,7 +6,7 @@ import type { SecureContextOptions } from 'node:tls'
 import { Connection } from './connection.js'
 
 // Idle connections go before load balancers' usual 60 s, so that few requests meet one that the other side has closed.
-const IDLE_CONNECTION_MS = 30_000
+const MAX_IDLE_MS = 30_000
 
 /** What Node reads from a socket at once. */
 const READ_BYTES = 64 * 1024
@@ -34,7 +34,7 @@ export function createAgent(
 ): Agent {
   const { Agent } = protocol === 'https:' ? https : http
   const agent = new Agent({ ...tls, keepAlive: true, maxSockets })
-  timeIdleOnly(agent)
+  limitIdleTime(agent)
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
   const connect = agent.createConnection as (options: AgentOptions, ...rest: unknown[]) => Duplex
   agent.createConnection = (options: AgentOptions & { onread?: OnRead }, ...rest: unknown[]) => {
@@ -60,12 +60,12 @@ interface Pool {
  * Closes connections that nobody uses for too long. The agent's own `timeout` would be on those in use as well, where it
  * ends nothing and costs at every read and write.
  */
-function timeIdleOnly(agent: Agent): void {
+function limitIdleTime(agent: Agent): void {
   const pool = agent as unknown as Pool
   const { keepSocketAlive, reuseSocket } = pool
   pool.keepSocketAlive = (socket) => {
     // For Node to set it, or the shorter one that the provider asks for (`keep-alive: timeout=…`).
-    pool.options.timeout = IDLE_CONNECTION_MS
+    pool.options.timeout = MAX_IDLE_MS
     const isKept = keepSocketAlive.call(agent, socket)
     pool.options.timeout = undefined
     return isKept

@@ -23,47 +23,47 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (erro
 const STALE_WITHIN_MS = 100
 
 /** So many interim answers (1xx) may come before the answer. */
-const MOST_INTERIM = 100
+const MAX_INTERIM_RESPONSES = 100
 
 /** One try at one target, through http-proxy-middleware. */
 export class Attempt {
   readonly #events: AttemptEvents
-  readonly #request: StubRequest
-  readonly #response = new StubResponse()
+  readonly #stubRequest: StubRequest
+  readonly #stubResponse = new StubResponse()
   #openedAt = 0
   /** Interim answers so far. */
-  #interim = 0
+  #interimResponses = 0
   #bytesReadBefore = 0
   #upstream: ClientRequest | undefined
-  #answer: IncomingMessage | undefined
+  #response: IncomingMessage | undefined
   #settled = false
   #ended = false
   /** The connection stood; what fails from then on is the provider breaking off. */
   connected = false
   /** It needs a connection of its own and was given one of the pool, which is closed now: nothing has been sent. */
-  metPooled = false
+  gotPooledConnection = false
   readonly #route: Route
-  readonly #needsNew: boolean
+  readonly #needsNewConnection: boolean
 
-  /** @param needsNew only a connection that no request has gone by will do */
-  constructor(request: UpstreamRequest, events: AttemptEvents, route: Route, needsNew = false) {
+  /** @param needsNewConnection only a connection that no request has gone by will do */
+  constructor(request: UpstreamRequest, events: AttemptEvents, route: Route, needsNewConnection = false) {
     this.#events = events
     this.#route = route
-    this.#needsNew = needsNew
-    this.#request = new StubRequest(
+    this.#needsNewConnection = needsNewConnection
+    this.#stubRequest = new StubRequest(
       request,
       route,
       (chunk) => events.onRequestChunk(chunk),
       () => events.onRequestSent?.(),
-      needsNew || route.mayUseProxy,
+      needsNewConnection || route.mayUseProxy,
     )
-    this.#request.attempt = this
+    this.#stubRequest.attempt = this
   }
 
   start(proxy: Middleware): void {
-    const req = this.#request as unknown as IncomingMessage
-    proxy(req, this.#response as unknown as ServerResponse, (error) => {
-      this.failed(error instanceof Error ? error : new Error('http-proxy-middleware did not take the request'))
+    const req = this.#stubRequest as unknown as IncomingMessage
+    proxy(req, this.#stubResponse as unknown as ServerResponse, (error) => {
+      this.handleError(error instanceof Error ? error : new Error('http-proxy-middleware did not take the request'))
     })
   }
 
@@ -85,34 +85,34 @@ export class Attempt {
   end(): void {
     if (this.#ended) return
     this.#ended = this.#settled = true
-    const complete = this.#answer?.readableEnded === true && this.#upstream?.writableFinished === true
+    const complete = this.#response?.readableEnded === true && this.#upstream?.writableFinished === true
     if (!complete) {
       this.#upstream?.destroy()
       // Version 3 listens for this while there is no connection yet, version 4 for the response's `close`.
-      this.#request.emit('aborted')
+      this.#stubRequest.emit('aborted')
     }
-    this.#response.close(complete)
-    this.#request.release()
+    this.#stubResponse.close(complete)
+    this.#stubRequest.release()
   }
 
   /** The upstream request is made, and about to be given to the agent, which may write its head. */
-  made(upstream: ClientRequest): void {
-    this.#request.keepPath(upstream)
+  handleCreated(upstream: ClientRequest): void {
+    this.#stubRequest.keepPath(upstream)
   }
 
-  opened(upstream: ClientRequest): void {
+  handleRequest(upstream: ClientRequest): void {
     this.#upstream = upstream
     if (this.#ended) {
       upstream.destroy()
       return
     }
-    if (this.#needsNew && upstream.reusedSocket) {
-      this.metPooled = true
-      return this.failed(new Error('a pooled connection is not what is needed'))
+    if (this.#needsNewConnection && upstream.reusedSocket) {
+      this.gotPooledConnection = true
+      return this.handleError(new Error('a pooled connection is not what is needed'))
     }
     // Some answers (101) end a connection without a word: no response, no error.
     upstream.once('close', () => {
-      if (!this.#settled) this.failed(new Error('the connection was closed without an answer'))
+      if (!this.#settled) this.handleError(new Error('the connection was closed without an answer'))
     })
     upstream.on('information', this.#onInterim)
     const { socket } = upstream
@@ -122,30 +122,30 @@ export class Attempt {
     else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', () => this.#connected())
   }
 
-  answered(response: IncomingMessage): void {
+  handleResponse(response: IncomingMessage): void {
     // Also where nobody listens any more: an error without a listener would end the process.
     response.on('error', () => {})
     if (this.#settled) {
       response.destroy()
       return
     }
-    if (this.#route.mayUseProxy && isOfProxy(response, this.#route)) {
+    if (this.#route.mayUseProxy && isProxyResponse(response, this.#route)) {
       response.destroy()
       this.connected = false
-      const said = `${response.statusCode} ${response.statusMessage}`.trim()
-      return this.failed(new Error(`the proxy in front of the provider answered ${said}`))
+      const statusLine = `${response.statusCode} ${response.statusMessage}`.trim()
+      return this.handleError(new Error(`the proxy in front of the provider answered ${statusLine}`))
     }
     this.#settled = true
-    this.#answer = response
+    this.#response = response
     if (this.#upstream && hasNoBody(this.#upstream.method, response.statusCode)) {
       // A provider that sends a body all the same would answer the next request with it: this is the connection's last.
       this.#upstream.shouldKeepAlive = false
     }
-    Connection.of(response)?.answers(response)
+    Connection.of(response)?.handleResponse(response)
     this.#events.onResponse(response)
   }
 
-  failed(error: Error): void {
+  handleError(error: Error): void {
     // Node puts the bytes there that it could not parse, of a buffer that all connections share; they are for no log.
     delete (error as { rawPacket?: unknown }).rawPacket
     if (this.#settled) return
@@ -154,7 +154,8 @@ export class Attempt {
   }
 
   readonly #onInterim = (): void => {
-    if (++this.#interim > MOST_INTERIM) this.#upstream?.destroy(new Error('too many interim answers (1xx) came'))
+    if (++this.#interimResponses > MAX_INTERIM_RESPONSES)
+      this.#upstream?.destroy(new Error('too many interim answers (1xx) came'))
   }
 
   #connected(): void {
@@ -173,7 +174,7 @@ function isConnecting(socket: Socket | null): socket is Socket {
  * on a socket that was never connected; to a request without TLS the proxy answers in the provider's place, with a status
  * that is a proxy's alone. Through a tunnel that status is the provider's.
  */
-function isOfProxy({ socket, statusCode }: IncomingMessage, { origin }: Route): boolean {
+function isProxyResponse({ socket, statusCode }: IncomingMessage, { origin }: Route): boolean {
   const isNoConnection =
     socket instanceof Socket && !('encrypted' in socket) && socket.pending && socket.bytesRead === 0
   return (statusCode === 407 && origin.startsWith('http:')) || isNoConnection

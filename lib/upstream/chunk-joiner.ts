@@ -18,17 +18,17 @@ const DIGITS = new Int8Array(256).map((_, byte) => {
  */
 export class ChunkJoiner {
   /** A chunk has come that is not plain: it, and all behind it, is left. */
-  isOver = false
+  isDone = false
   /** A chunk was not followed by a line end: the body is broken. */
-  isBroken = false
+  isMalformed = false
   /** How much of the current chunk's data is to come, and how much of the line end behind it. */
-  #data = 0
-  #lineEnd = 0
+  #dataBytes = 0
+  #lineEndBytes = 0
   /** What has been read of the size line before it. */
   #size = 0
   #digits = 0
   #hasCR = false
-  #left: Buffer | undefined
+  #remainder: Buffer | undefined
 
   /**
    * Moves the data of the chunks in `bytes` together, to the front of `bytes`.
@@ -39,28 +39,28 @@ export class ChunkJoiner {
     const end = bytes.length
     let from = 0
     let to = 0
-    while (from < end && !this.isOver && !this.isBroken) {
-      if (this.#data > 0) {
-        const count = Math.min(this.#data, end - from)
+    while (from < end && !this.isDone && !this.isMalformed) {
+      if (this.#dataBytes > 0) {
+        const count = Math.min(this.#dataBytes, end - from)
         bytes.copyWithin(to, from, from + count)
         to += count
         from += count
-        this.#data -= count
-      } else if (this.#lineEnd > 0) {
-        this.isBroken = bytes[from++] !== (this.#lineEnd-- === 2 ? CR : LF)
+        this.#dataBytes -= count
+      } else if (this.#lineEndBytes > 0) {
+        this.isMalformed = bytes[from++] !== (this.#lineEndBytes-- === 2 ? CR : LF)
       } else {
         from = this.#readSize(bytes, from)
       }
     }
-    if (this.isOver) this.#left = Buffer.concat([Buffer.from(this.#sizeLine()), bytes.subarray(from)])
+    if (this.isDone) this.#remainder = Buffer.concat([Buffer.from(this.#sizeLine()), bytes.subarray(from)])
     return to
   }
 
   /** Where it is over: what is left of the bytes that came, from the chunk on that is not plain. */
   left(): Buffer {
-    const left = this.#left
-    if (!left) throw new Error('nothing is left before it is over')
-    return left
+    const remainder = this.#remainder
+    if (!remainder) throw new Error('nothing is left before it is over')
+    return remainder
   }
 
   /** @returns where the size line ends, or the bytes, or what is plain */
@@ -75,13 +75,13 @@ export class ChunkJoiner {
       } else if (byte === CR && this.#digits > 0 && !this.#hasCR) {
         this.#hasCR = true
       } else if (byte === LF && this.#hasCR && this.#size > 0) {
-        this.#data = this.#size
-        this.#lineEnd = 2
+        this.#dataBytes = this.#size
+        this.#lineEndBytes = 2
         this.#size = this.#digits = 0
         this.#hasCR = false
         return at + 1
       } else {
-        this.isOver = true
+        this.isDone = true
         return at
       }
     }

@@ -4,12 +4,12 @@ import { copyWithHeadroom } from '../util/headroom.js'
 import { ChunkJoiner } from './chunk-joiner.js'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
-const NOTHING = Buffer.alloc(0)
-const ROOM_PAYS_FROM_BYTES = 16 * 1024
+const EMPTY = Buffer.alloc(0)
+const MIN_HEADROOM_BYTES = 16 * 1024
 /** What may come before the head of an answer: blank lines, and interim answers. A head itself is bounded by Node. */
-const MOST_BYTES_BEFORE_HEAD = 16 * maxHeaderSize
+const MAX_BYTES_BEFORE_HEAD = 16 * maxHeaderSize
 /** Node's client keeps so many names and values of a head (1,000 fields), and its parser heeds those behind them. */
-const MOST_RAW_HEADERS = 2000
+const MAX_RAW_HEADERS = 2000
 const TAB = 9
 const CR = 13
 const LF = 10
@@ -28,22 +28,22 @@ export class Connection {
   #response: IncomingMessage | undefined
   #joiner: ChunkJoiner | undefined
   /** Until the response is over all goes to the parser. */
-  #isLeftToParser = false
+  #delegatesToParser = false
   /** So much has come of the next answer, while its head has not come to an end. */
   #bytesBeforeHead = 0
 
   constructor(socket: Socket) {
     this.#socket = socket
-    ;(socket as Connected).connection = this
+    ;(socket as ConnectedSocket).connection = this
   }
 
   /** The connection that a response comes by; `undefined` where it is not one of ours. */
   static of(response: IncomingMessage): Connection | undefined {
-    return (response.socket as Connected | null)?.connection
+    return (response.socket as ConnectedSocket | null)?.connection
   }
 
   /** The parser has come to the end of this response's head. */
-  answers(response: IncomingMessage): void {
+  handleResponse(response: IncomingMessage): void {
     this.#response = response
     this.#bytesBeforeHead = 0
   }
@@ -54,14 +54,14 @@ export class Connection {
     let rest = bytes
     while (rest.length > 0 && !this.#socket.destroyed) {
       if (this.#joiner) rest = this.#join(this.#joiner, rest)
-      else if (this.#isLeftToParser) rest = this.#parse(rest, rest.length)
+      else if (this.#delegatesToParser) rest = this.#parse(rest, rest.length)
       else rest = this.#parseHead(rest)
     }
   }
 
   #countBeforeHead(count: number): void {
     this.#bytesBeforeHead += count
-    if (this.#bytesBeforeHead > MOST_BYTES_BEFORE_HEAD) {
+    if (this.#bytesBeforeHead > MAX_BYTES_BEFORE_HEAD) {
       this.#socket.destroy(new Error('too many bytes came before the head of the answer'))
     }
   }
@@ -71,23 +71,23 @@ export class Connection {
     const bytes = this.#socket.listenerCount('data') > 0 ? withoutBlankLines(read) : read
     if (bytes.length === 0) return bytes
     const end = bytes.indexOf(HEAD_END) + HEAD_END.length
-    this.#isLeftToParser = end < HEAD_END.length || !isPlainHead(bytes.subarray(0, end))
-    if (this.#isLeftToParser) return bytes
+    this.#delegatesToParser = end < HEAD_END.length || !isPlainHead(bytes.subarray(0, end))
+    if (this.#delegatesToParser) return bytes
     const rest = this.#parse(bytes, end)
     // Without a response that was an interim one (1xx), and its head is still to come.
     if (this.#response && isChunked(this.#response)) this.#joiner = new ChunkJoiner()
-    else this.#isLeftToParser = this.#response !== undefined
+    else this.#delegatesToParser = this.#response !== undefined
     return rest
   }
 
   #join(joiner: ChunkJoiner, bytes: Buffer): Buffer {
     const response = this.#response!
     const size = joiner.join(bytes)
-    if (size > 0 && !response.push(copied(bytes.subarray(0, size)))) this.#socket.pause()
-    if (joiner.isBroken) this.#socket.destroy(new Error('a chunk of the body has another length than it says'))
-    if (!joiner.isOver) return NOTHING
+    if (size > 0 && !response.push(copyBytes(bytes.subarray(0, size)))) this.#socket.pause()
+    if (joiner.isMalformed) this.#socket.destroy(new Error('a chunk of the body has another length than it says'))
+    if (!joiner.isDone) return EMPTY
     this.#joiner = undefined
-    this.#isLeftToParser = true
+    this.#delegatesToParser = true
     return joiner.left()
   }
 
@@ -97,18 +97,18 @@ export class Connection {
     if (!this.#socket.emit('data', bytes.subarray(0, end))) this.#socket.destroy()
     if (this.#response?.complete) {
       this.#response = undefined
-      this.#isLeftToParser = false
+      this.#delegatesToParser = false
     }
     return bytes.subarray(end)
   }
 }
 
 /** Small ones share Node's pool, which a large one cannot. */
-function copied(bytes: Buffer): Buffer {
-  return bytes.length < ROOM_PAYS_FROM_BYTES ? Buffer.from(bytes) : copyWithHeadroom(bytes)
+function copyBytes(bytes: Buffer): Buffer {
+  return bytes.length < MIN_HEADROOM_BYTES ? Buffer.from(bytes) : copyWithHeadroom(bytes)
 }
 
-interface Connected extends Socket {
+interface ConnectedSocket extends Socket {
   connection?: Connection
 }
 
@@ -134,5 +134,5 @@ function withoutBlankLines(bytes: Buffer): Buffer {
 
 /** The body comes in chunks, by Node's reading and the parser's. */
 function isChunked({ headers, rawHeaders }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] === 'chunked' && rawHeaders.length < MOST_RAW_HEADERS
+  return headers['transfer-encoding'] === 'chunked' && rawHeaders.length < MAX_RAW_HEADERS
 }

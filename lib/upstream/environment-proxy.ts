@@ -49,7 +49,7 @@ function checkProxy(proxy: string, origin: string, schemes: readonly string[]): 
   const isUsable = url && schemes.includes(url.protocol.slice(0, -1)) && isDecodable(url.username + url.password)
   if (isUsable) return
   throw new TypeError(
-    `aiProxy: proxy.fromEnv takes a URL with http:, https: or socks5:, and ${variableOf(proxy, origin)} is none that it can use`,
+    `aiProxy: proxy.fromEnv takes a URL with http:, https: or socks5:, and ${findVariable(proxy, origin)} is none that it can use`,
   )
 }
 
@@ -64,7 +64,7 @@ function isDecodable(text: string): boolean {
 }
 
 /** The environment variable that names the proxy. */
-function variableOf(proxy: string, origin: string): string {
+function findVariable(proxy: string, origin: string): string {
   const names = [`${new URL(origin).protocol.slice(0, -1)}_proxy`, 'all_proxy'].flatMap((name) => [
     name,
     name.toUpperCase(),

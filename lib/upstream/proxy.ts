@@ -4,7 +4,7 @@ import type { ProxyOptions } from '../api/options.js'
 import { createAgent } from './agent.js'
 import { type Attempt, attemptOf, type Middleware } from './attempt.js'
 import { agentFromEnvironment } from './environment-proxy.js'
-import { mayUseProxy, type Route, seeingRequests } from './route.js'
+import { mayUseProxy, type Route, withRequestHook } from './route.js'
 
 /** The HTTP client of a middleware. */
 export interface UpstreamProxy extends Route {
@@ -30,18 +30,18 @@ interface ProxyEvents {
  * @param maxSockets connections of its own agent, at most
  */
 export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSockets: number): UpstreamProxy {
-  const { ssl, fromEnv, ...handedOn } = options
+  const { ssl, fromEnv, ...proxyOptions } = options
   // http-proxy-middleware 3 loses most TLS options on their way to the connection; an agent's own arrive in 3 and 4.
-  const given = options.agent ?? (fromEnv ? agentFromEnvironment(origin, ssl) : undefined)
-  const agent = given ?? createAgent(new URL(origin).protocol, ssl, maxSockets)
+  const configuredAgent = options.agent ?? (fromEnv ? agentFromEnvironment(origin, ssl) : undefined)
+  const agent = configuredAgent ?? createAgent(new URL(origin).protocol, ssl, maxSockets)
   const ownAgent = options.agent ? undefined : agent
-  const isViaProxy = given !== undefined && mayUseProxy(given)
+  const isViaProxy = configuredAgent !== undefined && mayUseProxy(configuredAgent)
   /** The attempt that http-proxy-middleware makes a request for: between the two nothing else happens. */
   let starting: Attempt | undefined
-  const tellMade = (upstream: ClientRequest) => {
+  const notifyCreated = (upstream: ClientRequest) => {
     const attempt = starting
     starting = undefined
-    attempt?.made(upstream)
+    attempt?.handleCreated(upstream)
   }
   const connectAttempts = (server: ProxyEvents) => {
     if (isViaProxy) {
@@ -49,15 +49,15 @@ export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSo
         starting = attemptOf(req)
       })
     }
-    server.on('proxyReq', (upstream, req) => attemptOf(req)?.opened(upstream))
-    server.on('proxyRes', (response, req) => attemptOf(req)?.answered(response))
-    server.on('error', (error, req) => attemptOf(req)?.failed(error))
-    server.on('econnreset', (error, req) => attemptOf(req)?.failed(error))
+    server.on('proxyReq', (upstream, req) => attemptOf(req)?.handleRequest(upstream))
+    server.on('proxyRes', (response, req) => attemptOf(req)?.handleResponse(response))
+    server.on('error', (error, req) => attemptOf(req)?.handleError(error))
+    server.on('econnreset', (error, req) => attemptOf(req)?.handleError(error))
   }
   const handle = createProxyMiddleware({
     changeOrigin: true,
-    ...handedOn,
-    agent: isViaProxy ? seeingRequests(agent, tellMade) : agent,
+    ...proxyOptions,
+    agent: isViaProxy ? withRequestHook(agent, notifyCreated) : agent,
     target: parsedTarget(origin),
     selfHandleResponse: true,
     ejectPlugins: true,

@@ -22,10 +22,10 @@ interface TakesRequests {
 }
 
 /** The same agent, for us to see each request before it does. The agent itself, which may be the app's, stays as it is. */
-export function seeingRequests(agent: Agent, see: (request: ClientRequest) => void): Agent {
+export function withRequestHook(agent: Agent, onRequest: (request: ClientRequest) => void): Agent {
   const inner = agent as Agent & TakesRequests
   const addRequest: TakesRequests['addRequest'] = (request, ...options) => {
-    see(request)
+    onRequest(request)
     inner.addRequest(request, ...options)
   }
   return new Proxy(agent, {
@@ -42,7 +42,7 @@ const ABSOLUTE_FORM = /^[a-z][a-z\d+.-]*:\/\//i
  * An agent for a forward proxy puts an origin before it (RFC 9112, 3.2.2), now or when the head is written. It takes that
  * from the `host` header, which may be the client's; the proxy is asked for the target, whatever that header says.
  */
-export function keepPath(upstream: { path?: unknown }, path: string, route: Route): void {
+export function pinPath(upstream: { path?: unknown }, path: string, route: Route): void {
   if (typeof upstream.path !== 'string') return
   if (!route.mayUseProxy) {
     if (upstream.path !== path) upstream.path = path

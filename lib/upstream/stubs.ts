@@ -3,12 +3,12 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
 import { type BodyBytes, isInMemory } from '../request/body-bytes.js'
 import type { UpstreamRequest } from '../request/upstream-request.js'
-import { keepPath, type Route } from './route.js'
+import { pinPath, type Route } from './route.js'
 
 /** How much of a body is written at once. */
 const PIECE_BYTES = 256 * 1024
 
-function piecesOf(body: BodyBytes): Buffer[] {
+function splitIntoPieces(body: BodyBytes): Buffer[] {
   const pieces: Buffer[] = []
   for (const part of Buffer.isBuffer(body) ? [body] : (body as readonly Buffer[])) {
     for (let at = 0; at < part.length; at += PIECE_BYTES) pieces.push(part.subarray(at, at + PIECE_BYTES))
@@ -34,7 +34,7 @@ export class StubRequest extends EventEmitter {
 
   readonly #path: string
   readonly #route: Route
-  readonly #awaitsSocket: boolean
+  readonly #waitsForSocket: boolean
   #body: BodyBytes | IncomingMessage | undefined
   readonly #onChunk: (chunk: Buffer) => void
   readonly #onSent: () => void
@@ -44,18 +44,18 @@ export class StubRequest extends EventEmitter {
   /**
    * @param onChunk called with each chunk of a body that passes unbuffered
    * @param onSent called once a body that is held has been written to its end
-   * @param awaitsSocket nothing is written before it is known by which connection it goes
+   * @param waitsForSocket nothing is written before it is known by which connection it goes
    */
   constructor(
     request: UpstreamRequest,
     route: Route,
     onChunk: (chunk: Buffer) => void,
     onSent: () => void = () => {},
-    awaitsSocket = route.mayUseProxy,
+    waitsForSocket = route.mayUseProxy,
   ) {
     super()
     this.#route = route
-    this.#awaitsSocket = awaitsSocket
+    this.#waitsForSocket = waitsForSocket
     this.method = request.method
     // Its own copy: http-proxy-middleware may write to `url`.
     this.url = this.#path = request.url
@@ -74,7 +74,7 @@ export class StubRequest extends EventEmitter {
    */
   pipe<T extends Writable & { path?: unknown; socket?: unknown }>(upstream: T): T {
     this.keepPath(upstream)
-    if (!this.#awaitsSocket || upstream.socket) {
+    if (!this.#waitsForSocket || upstream.socket) {
       this.#send(upstream)
     } else {
       // An upload that stands still meanwhile is not the client's fault, which a paused body says.
@@ -87,7 +87,7 @@ export class StubRequest extends EventEmitter {
 
   /** Has the upstream request ask for our path, of our target. */
   keepPath(upstream: { path?: unknown }): void {
-    keepPath(upstream, this.#path, this.#route)
+    pinPath(upstream, this.#path, this.#route)
   }
 
   #send(upstream: Writable): void {
@@ -102,7 +102,7 @@ export class StubRequest extends EventEmitter {
 
   /** Writes a long body in pieces, because TLS encrypts at once all that it is given. */
   #write(upstream: Writable, body: BodyBytes): void {
-    const pieces = piecesOf(body)
+    const pieces = splitIntoPieces(body)
     let next = 0
     const writeOn = (): void => {
       if (next < pieces.length - 1 && !this.#isReleased) {

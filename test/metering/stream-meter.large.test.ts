@@ -23,7 +23,7 @@ function carried(format: FormatName, framing: Framing, body: Buffer, options: Pa
   const pass = (frames: Buffer | undefined) => {
     if (!frames) return
     const seen = passage.pass(frames, framer.ends, 1, framer.prefix)
-    out.push(...passage.ahead, ...(seen ? [seen] : []))
+    out.push(...passage.prefix, ...(seen ? [seen] : []))
     passage.readPassed(1)
   }
   for (const piece of piecesOf(body, 64 * 1024)) {

@@ -22,13 +22,13 @@ describe('delay of the event loop', () => {
     const { monitor, figures } = fakeMonitor()
     const delay = new EventLoopDelay(monitor)
     Object.assign(figures, { p50: 11e6, p99: 60e6, max: 1010e6 })
-    assert.deepEqual(delay.take(), { median: 0.001, p99: 0.05, max: 1 })
+    assert.deepEqual(delay.readAndReset(), { median: 0.001, p99: 0.05, max: 1 })
   })
 
   test('is 0 where nothing was measured: Node says 511 ns then', () => {
     const { monitor, figures } = fakeMonitor()
     Object.assign(figures, { p50: 511, p99: 511, max: 0 })
-    assert.deepEqual(new EventLoopDelay(monitor).take(), { median: 0, p99: 0, max: 0 })
+    assert.deepEqual(new EventLoopDelay(monitor).readAndReset(), { median: 0, p99: 0, max: 0 })
   })
 
   test('is measured anew from each time that it is taken, until it is closed', () => {
@@ -36,8 +36,8 @@ describe('delay of the event loop', () => {
     const delay = new EventLoopDelay(monitor)
     assert.deepEqual(log, [])
     delay.start()
-    delay.take()
-    delay.take()
+    delay.readAndReset()
+    delay.readAndReset()
     delay.close()
     assert.deepEqual(log, ['enable', 'reset', 'reset', 'disable'])
   })

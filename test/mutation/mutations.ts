@@ -244,14 +244,14 @@ export const mutations: readonly Mutation[] = [
       ['if (bytes > MOST_DISCARDED_BYTES) req.socket.destroy()', '', 'test/e2e/concurrency.test.ts'],
       ["if (req.headers['transfer-encoding'] !== undefined) return false", '', 'test/e2e/concurrency.test.ts'],
       [
-        'if (++this.#interim > MOST_INTERIM)',
-        'if (this.#interim > MOST_INTERIM)',
+        'if (++this.#interimResponses > MAX_INTERIM_RESPONSES)',
+        'if (this.#interimResponses > MAX_INTERIM_RESPONSES)',
         'test/e2e/odd-providers.test.ts',
         'test/upstream/attempt.test.ts',
         'test/e2e/connections.test.ts',
       ],
       [
-        'if (this.#bytesBeforeHead > MOST_BYTES_BEFORE_HEAD) {',
+        'if (this.#bytesBeforeHead > MAX_BYTES_BEFORE_HEAD) {',
         'if (false) {',
         'test/upstream/connection.test.ts',
         'test/e2e/odd-providers.test.ts',
@@ -476,8 +476,8 @@ export const mutations: readonly Mutation[] = [
         'test/upstream/attempt.test.ts',
       ],
       [
-        'this.#answer?.readableEnded === true && this.#upstream?.writableFinished === true',
-        'this.#answer?.readableEnded === true',
+        'this.#response?.readableEnded === true && this.#upstream?.writableFinished === true',
+        'this.#response?.readableEnded === true',
         'test/e2e/connections.test.ts',
         'test/upstream/attempt.test.ts',
       ],
@@ -499,8 +499,8 @@ export const mutations: readonly Mutation[] = [
         'test/upstream/chunk-joiner.test.ts',
       ],
       [
-        'this.isBroken = bytes[from++] !== (this.#lineEnd-- === 2 ? CR : LF)',
-        'this.isBroken = bytes[from++] !== (this.#lineEnd-- === 2 ? CR : bytes[from - 1])',
+        'this.isMalformed = bytes[from++] !== (this.#lineEndBytes-- === 2 ? CR : LF)',
+        'this.isMalformed = bytes[from++] !== (this.#lineEndBytes-- === 2 ? CR : bytes[from - 1])',
         'test/upstream/chunk-joiner.test.ts',
       ],
     ],
@@ -634,12 +634,12 @@ export const mutations: readonly Mutation[] = [
     ['test/metering/stream-meter.test.ts', 'test/exchange/usage-accumulator.test.ts'],
     [
       [
-        'if (hidesUsage && reading.isUsageOnly && reading.error === undefined) return NOTHING',
-        'if (hidesUsage && reading.isUsageOnly) return NOTHING',
+        'if (hidesUsage && reading.isUsageOnly && reading.error === undefined) return EMPTY',
+        'if (hidesUsage && reading.isUsageOnly) return EMPTY',
       ],
       [
-        'const isRead = isMarked || this.#readsAll || this.#findings.hasSeveralChoices',
-        'const isRead = isMarked || this.#readsAll',
+        'const isRead = hasMarker || this.#readsAll || this.#findings.hasSeveralChoices',
+        'const isRead = hasMarker || this.#readsAll',
       ],
       [
         'whole === undefined || whole.id === id || this.#estimate.tokens > tokens ? undefined : whole.text',
@@ -652,7 +652,7 @@ export const mutations: readonly Mutation[] = [
         'test/metering/stream-meter.whole.test.ts',
       ],
       [
-        'return this.#owesBeginning ? this.#framing.asFirst(seen) : seen',
+        'return this.#droppedFirst ? this.#framing.asFirst(seen) : seen',
         'return seen',
         'test/metering/stream-meter.test.ts',
         'test/metering/stream-meter.hooks.test.ts',
@@ -694,19 +694,19 @@ export const mutations: readonly Mutation[] = [
         'test/formats/cohere.test.ts',
       ],
       [
-        'while (this.#frames.length > KEPT_FRAMES || (this.#bytes > KEPT_BYTES && this.#frames.length > 1)) {',
-        'while (this.#frames.length > KEPT_FRAMES) {',
+        'while (this.#frames.length > MAX_FRAMES || (this.#bytes > MAX_BYTES && this.#frames.length > 1)) {',
+        'while (this.#frames.length > MAX_FRAMES) {',
         'test/metering/last-frames.test.ts',
       ],
       [
-        'return found === -1 ? marked : [...marked, ...lastMarked(frames, ends, marker, at)]',
-        'return marked',
+        'return found === -1 ? indexes : [...indexes, ...lastContaining(frames, ends, marker, at)]',
+        'return indexes',
         'test/metering/frames-containing.test.ts',
       ],
-      ['if (this.#places.length > MOST_PLACES) this.#places.pop()', '', 'test/metering/estimate.test.ts'],
+      ['if (this.#locations.length > MAX_LOCATIONS) this.#locations.pop()', '', 'test/metering/estimate.test.ts'],
       [
-        'if (this.#bytes <= PARSED_WHOLE_BYTES) {',
-        'if (this.#bytes < PARSED_WHOLE_BYTES) {',
+        'if (this.#bytes <= MAX_PARSED_BYTES) {',
+        'if (this.#bytes < MAX_PARSED_BYTES) {',
         'test/metering/json-response-meter.large.test.ts',
         'test/metering/json-response-meter.test.ts',
       ],

@@ -91,7 +91,7 @@ describe('a large frame that quotes a key', () => {
     for (const piece of piecesOf(body, size)) {
       const frames = framer.push([piece])
       const seen = frames && meter.pass(frames, framer.ends, 0, framer.prefix)
-      out.push(...(frames ? (meter.ahead ?? []) : []), ...(seen ? [seen] : []))
+      out.push(...(frames ? (meter.prefix ?? []) : []), ...(seen ? [seen] : []))
       if (framer.unfinished!.length > 0) meter.follow(framer.unfinished!)
     }
     return Buffer.concat(out)
@@ -114,7 +114,7 @@ describe('a large frame that quotes a key', () => {
         const meter = new MaskingMeter(secrets, sse, undefined)
         for (let count = 1; count < pieces.length; count++) meter.follow(pieces.slice(0, count))
         const last = meter.pass(pieces.at(-1)!, [pieces.at(-1)!.length], 0, pieces.slice(0, -1))!
-        const out = Buffer.concat([...meter.ahead!, last])
+        const out = Buffer.concat([...meter.prefix!, last])
         assert.equal(String(out), (lines + end).replace(KEY, hidden), `${sizes}, ${before}`)
       }
     }
@@ -126,7 +126,7 @@ describe('a large frame that quotes a key', () => {
     const body = Buffer.from(`data: ${long}${token}\n\n`)
     const pieces = [body.subarray(0, 306_000), body.subarray(306_000)] as const
     const last = meter.pass(pieces[1], [pieces[1].length], 0, [pieces[0]])!
-    assert.equal(String(Buffer.concat([...meter.ahead!, last])), String(body).replace(token, '*'.repeat(token.length)))
+    assert.equal(String(Buffer.concat([...meter.prefix!, last])), String(body).replace(token, '*'.repeat(token.length)))
   })
 
   test('of AWS is written anew', () => {
@@ -138,7 +138,7 @@ describe('a large frame that quotes a key', () => {
     const followed: string[] = []
     let ahead: readonly Buffer[] = []
     const inner: Metering = {
-      get ahead() {
+      get prefix() {
         return ahead
       },
       pass: (frames, _, __, given = []) => {

@@ -81,8 +81,8 @@ describe('an answer', () => {
       const { attempt } = rig(t)
       const upstream = new FakeUpstream()
       upstream.method = method
-      attempt.opened(upstream.asClientRequest)
-      attempt.answered(Object.assign(responseOf(), { statusCode }))
+      attempt.handleRequest(upstream.asClientRequest)
+      attempt.handleResponse(Object.assign(responseOf(), { statusCode }))
       assert.equal(upstream.shouldKeepAlive, isKept)
     })
   }
@@ -90,7 +90,7 @@ describe('an answer', () => {
   test('that never comes, for interim ones, is not waited for', (t) => {
     const { attempt } = rig(t)
     const upstream = new FakeUpstream()
-    attempt.opened(upstream.asClientRequest)
+    attempt.handleRequest(upstream.asClientRequest)
     for (let count = 0; count < 100; count++) upstream.emit('information', { statusCode: 103 })
     assert.equal(upstream.destroyed, false)
     upstream.emit('information', { statusCode: 103 })
@@ -108,7 +108,7 @@ describe('the connection', () => {
   test('stands when the socket says so', (t) => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
-    attempt.opened(upstream.asClientRequest)
+    attempt.handleRequest(upstream.asClientRequest)
     assert.equal(attempt.connected, false)
     upstream.socket.emit('connect')
     assert.equal(attempt.connected, true)
@@ -118,7 +118,7 @@ describe('the connection', () => {
   test('that stands when the attempt has ended is not told', (t) => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
-    attempt.opened(upstream.asClientRequest)
+    attempt.handleRequest(upstream.asClientRequest)
     attempt.end()
     upstream.socket.emit('connect')
     assert.deepEqual(log, [])
@@ -128,7 +128,7 @@ describe('the connection', () => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
     Object.assign(upstream.socket, { encrypted: true })
-    attempt.opened(upstream.asClientRequest)
+    attempt.handleRequest(upstream.asClientRequest)
     upstream.socket.emit('connect')
     assert.deepEqual(log, [])
     upstream.socket.emit('secureConnect')
@@ -139,7 +139,7 @@ describe('the connection', () => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
     upstream.reusedSocket = true
-    attempt.opened(upstream.asClientRequest)
+    attempt.handleRequest(upstream.asClientRequest)
     assert.deepEqual(log, ['connect'])
   })
 
@@ -147,15 +147,15 @@ describe('the connection', () => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
     upstream.socket.connecting = false
-    attempt.opened(upstream.asClientRequest)
+    attempt.handleRequest(upstream.asClientRequest)
     assert.deepEqual(log, ['connect'])
   })
 
   test('learns which response it brings', (t) => {
     const socket = new EventEmitter() as Socket
-    const answers = t.mock.method(new Connection(socket), 'answers')
+    const answers = t.mock.method(new Connection(socket), 'handleResponse')
     const response = Object.assign(responseOf(), { socket })
-    rig(t).attempt.answered(response)
+    rig(t).attempt.handleResponse(response)
     assert.deepEqual(
       answers.mock.calls.map((call) => call.arguments),
       [[response]],
@@ -166,7 +166,7 @@ describe('the connection', () => {
     const { attempt, log } = rig(t)
     attempt.end()
     const upstream = new FakeUpstream()
-    attempt.opened(upstream.asClientRequest)
+    attempt.handleRequest(upstream.asClientRequest)
     assert.equal(upstream.destroyed, true)
     assert.deepEqual(log, [])
   })
@@ -175,17 +175,17 @@ describe('the connection', () => {
 describe('of response and error', () => {
   test('the first counts', (t) => {
     const { attempt, log } = rig(t)
-    attempt.answered(responseOf())
-    attempt.failed(new Error('late'))
+    attempt.handleResponse(responseOf())
+    attempt.handleError(new Error('late'))
     assert.deepEqual(log, ['response'])
   })
 
   test('an error once', (t) => {
     const { attempt, log } = rig(t)
-    attempt.failed(new Error('first'))
-    attempt.failed(new Error('second'))
+    attempt.handleError(new Error('first'))
+    attempt.handleError(new Error('second'))
     const response = responseOf()
-    attempt.answered(response)
+    attempt.handleResponse(response)
     assert.deepEqual(log, ['error: first'])
     assert.equal(response.destroyed, true)
   })
@@ -194,7 +194,7 @@ describe('of response and error', () => {
     const { attempt, log } = rig(t)
     for (const message of ['first', 'second']) {
       const error = Object.assign(new Error(message), { code: 'HPE_INVALID_CONSTANT', rawPacket: Buffer.from('x') })
-      attempt.failed(error)
+      attempt.handleError(error)
       assert.deepEqual(Object.keys(error), ['code'])
     }
     assert.deepEqual(log, ['error: first'])
@@ -203,9 +203,9 @@ describe('of response and error', () => {
   test('neither after the end, and a response that comes then is thrown away', (t) => {
     const { attempt, log } = rig(t)
     attempt.end()
-    attempt.failed(new Error('late'))
+    attempt.handleError(new Error('late'))
     const response = responseOf()
-    attempt.answered(response)
+    attempt.handleResponse(response)
     assert.deepEqual(log, [])
     assert.equal(response.destroyed, true)
   })
@@ -213,7 +213,7 @@ describe('of response and error', () => {
   test('an error of the response never goes without a listener', (t) => {
     const { attempt } = rig(t)
     const response = responseOf()
-    attempt.answered(response)
+    attempt.handleResponse(response)
     assert.doesNotThrow(() => response.emit('error', new Error('x')))
   })
 
@@ -231,9 +231,9 @@ describe('the end', () => {
   test('of an answer read to its end leaves the connection to the pool', async (t) => {
     const { attempt, closes } = rig(t)
     const upstream = new FakeUpstream()
-    attempt.opened(upstream.asClientRequest)
+    attempt.handleRequest(upstream.asClientRequest)
     const response = responseOf()
-    attempt.answered(response)
+    attempt.handleResponse(response)
     response.resume().end()
     await new Promise((resolve) => response.once('end', resolve))
     attempt.end()
@@ -244,8 +244,8 @@ describe('the end', () => {
   test('of an answer that was not, closes it', (t) => {
     const { attempt, closes } = rig(t)
     const upstream = new FakeUpstream()
-    attempt.opened(upstream.asClientRequest)
-    attempt.answered(responseOf())
+    attempt.handleRequest(upstream.asClientRequest)
+    attempt.handleResponse(responseOf())
     attempt.end()
     assert.equal(upstream.destroyed, true)
     assert.deepEqual(closes, [false])
@@ -255,9 +255,9 @@ describe('the end', () => {
     const { attempt, closes } = rig(t)
     const upstream = new FakeUpstream()
     upstream.writableFinished = false
-    attempt.opened(upstream.asClientRequest)
+    attempt.handleRequest(upstream.asClientRequest)
     const response = responseOf()
-    attempt.answered(response)
+    attempt.handleResponse(response)
     response.resume().end()
     await new Promise((resolve) => response.once('end', resolve))
     attempt.end()
@@ -321,7 +321,7 @@ describe('wasStale', () => {
       const upstream = new FakeUpstream()
       upstream.reusedSocket = reusedSocket
       upstream.socket.bytesRead = 10
-      attempt.opened(upstream.asClientRequest)
+      attempt.handleRequest(upstream.asClientRequest)
       upstream.socket.bytesRead = bytesRead
       advance(ms)
       assert.equal(attempt.isStale(error), stale)

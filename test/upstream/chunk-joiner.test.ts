@@ -12,7 +12,7 @@ function readAll(bytes: Buffer, places: readonly number[]) {
   const joiner = new ChunkJoiner()
   const out: Buffer[] = []
   const pieces = cutAt(bytes, places)
-  while (pieces.length > 0 && !joiner.isOver && !joiner.isBroken) {
+  while (pieces.length > 0 && !joiner.isDone && !joiner.isMalformed) {
     const piece = Buffer.from(pieces.shift()!)
     out.push(Buffer.from(piece.subarray(0, joiner.join(piece))))
     piece.fill('?')
@@ -71,8 +71,8 @@ describe('chunks, cut any way', () => {
       fc.property(chunks, cuts, ({ data, coded }, places) => {
         const { joiner, data: out } = readAll(coded, places)
         assert.equal(latin1(out), latin1(data))
-        assert.equal(joiner.isOver, false)
-        assert.equal(joiner.isBroken, false)
+        assert.equal(joiner.isDone, false)
+        assert.equal(joiner.isMalformed, false)
       }),
       { numRuns: 2000 },
     )
@@ -84,8 +84,8 @@ describe('chunks, cut any way', () => {
         const expected = Buffer.concat([tail, rest])
         const { joiner, data: out, unread } = readAll(Buffer.concat([coded, expected]), places)
         assert.equal(latin1(out), latin1(data))
-        assert.equal(joiner.isOver, true)
-        assert.equal(joiner.isBroken, false)
+        assert.equal(joiner.isDone, true)
+        assert.equal(joiner.isMalformed, false)
         assert.equal(withLowerSize(Buffer.concat([joiner.left(), unread])), withLowerSize(expected))
       }),
       { numRuns: 3000 },
@@ -97,8 +97,8 @@ describe('chunks, cut any way', () => {
       fc.property(chunks, fc.stringMatching(/^[\dA-Fa-f]{1,8}\r?$/), cuts, ({ data, coded }, size, places) => {
         const { joiner, data: out } = readAll(Buffer.concat([coded, Buffer.from(size)]), places)
         assert.equal(latin1(out), latin1(data))
-        assert.equal(joiner.isOver, false)
-        assert.equal(joiner.isBroken, false)
+        assert.equal(joiner.isDone, false)
+        assert.equal(joiner.isMalformed, false)
         assert.throws(() => joiner.left(), { message: 'nothing is left before it is over' })
       }),
     )
@@ -114,8 +114,8 @@ describe('chunks, cut any way', () => {
         const bytes = [before.coded, last.coded.subarray(0, -2), lineEnd, after.coded]
         const { joiner, data: out } = readAll(Buffer.concat(bytes), places)
         assert.equal(latin1(out), latin1(Buffer.concat([before.data, last.data])))
-        assert.equal(joiner.isBroken, true)
-        assert.equal(joiner.isOver, false)
+        assert.equal(joiner.isMalformed, true)
+        assert.equal(joiner.isDone, false)
         assert.equal(joiner.join(Buffer.from(after.coded)), 0, 'and stays so')
       }),
       { numRuns: 2000 },
@@ -126,7 +126,7 @@ describe('chunks, cut any way', () => {
 test('a chunk of the largest size of 8 digits is only begun', () => {
   const { joiner, data } = readAll(Buffer.from('ffffffff\r\nhello'), [])
   assert.equal(latin1(data), 'hello')
-  assert.equal(joiner.isOver, false)
+  assert.equal(joiner.isDone, false)
 })
 
 describe('the work', () => {
@@ -165,7 +165,7 @@ describe('the work', () => {
       assert.ok(workFor(Buffer.from(bytes), new ChunkJoiner()) <= 2 * bytes.length)
       const inBytes = new ChunkJoiner()
       let work = 0
-      for (let at = 0; at < bytes.length && !inBytes.isOver; at++) work += workFor(bytes.subarray(at, at + 1), inBytes)
+      for (let at = 0; at < bytes.length && !inBytes.isDone; at++) work += workFor(bytes.subarray(at, at + 1), inBytes)
       assert.ok(work <= 2 * bytes.length)
     })
   }

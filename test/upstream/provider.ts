@@ -45,7 +45,7 @@ export async function provider(t: TestContext, server: Server = createServer()):
 export function ask(agent: Agent, options: RequestOptions): ClientRequest {
   const { request } = agent instanceof https.Agent ? https : http
   return request({ host: '127.0.0.1', servername: 'localhost', ...options, agent } as RequestOptions)
-    .on('response', (response: IncomingMessage) => Connection.of(response)?.answers(response))
+    .on('response', (response: IncomingMessage) => Connection.of(response)?.handleResponse(response))
     .end()
 }
 

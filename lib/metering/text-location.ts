@@ -2,10 +2,10 @@
 const BYTES_BEFORE = 20
 
 /** So much is compared behind it, or less where it has been seen to vary: that no other text stands there. */
-const BYTES_BEHIND = 12
+const BYTES_AFTER = 12
 
 /** Ids, counters and padding behind the text make a frame longer by up to so much. */
-const VARIES_BY_BYTES = 32
+const MAX_VARIATION_BYTES = 32
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -14,13 +14,13 @@ const BACKSLASH = 0x5c
  * Where the frames of one kind have their text: at the same place, with the same bytes before and behind it. Once it is
  * known from a frame that was parsed, the text of the next one is found by comparing a few bytes.
  */
-export class TextPlace {
+export class TextLocation {
   readonly #offset: number
   #before: Buffer
   /** The name of the text's field, and the quote before the text: so much is compared in any case. */
   readonly #nameBytes: number
-  #behind: Buffer
-  #mostBehind: number
+  #after: Buffer
+  #maxBytesAfter: number
 
   /**
    * @param frame a frame that was parsed
@@ -31,8 +31,8 @@ export class TextPlace {
     this.#offset = start
     this.#before = Buffer.from(frame.subarray(Math.max(0, start - BYTES_BEFORE), start))
     this.#nameBytes = Math.min(start - nameStart(frame, start), this.#before.length)
-    this.#behind = Buffer.from(frame.subarray(end, end + BYTES_BEHIND))
-    this.#mostBehind = frame.length - end + VARIES_BY_BYTES
+    this.#after = Buffer.from(frame.subarray(end, end + BYTES_AFTER))
+    this.#maxBytesAfter = frame.length - end + MAX_VARIATION_BYTES
   }
 
   /**
@@ -40,18 +40,18 @@ export class TextPlace {
    *
    * @returns where the closing quote of its text stands, or -1
    */
-  endIn(bytes: Buffer, start: number, end: number): number {
-    const from = this.startIn(start)
-    if (!this.#hasBefore(bytes, start, end)) return -1
+  findEnd(bytes: Buffer, start: number, end: number): number {
+    const from = this.textStart(start)
+    if (!this.#matchesBefore(bytes, start, end)) return -1
     const quote = stringEnd(bytes, from, end)
-    const behind = this.#behind
-    if (end - quote < behind.length || end - quote > this.#mostBehind) return -1
-    for (let at = 0; at < behind.length; at++) if (bytes[quote + at] !== behind[at]) return -1
+    const after = this.#after
+    if (end - quote < after.length || end - quote > this.#maxBytesAfter) return -1
+    for (let at = 0; at < after.length; at++) if (bytes[quote + at] !== after[at]) return -1
     return quote
   }
 
   /** Where the text of a frame of this kind begins. */
-  startIn(start: number): number {
+  textStart(start: number): number {
     return start + this.#offset
   }
 
@@ -60,7 +60,7 @@ export class TextPlace {
    *
    * @returns whether the frame has its text at this place
    */
-  widenTo(frame: Buffer, start: number, end: number): boolean {
+  widen(frame: Buffer, start: number, end: number): boolean {
     if (start !== this.#offset) return false
     const before = this.#before
     let sameBefore = 0
@@ -69,15 +69,15 @@ export class TextPlace {
     }
     if (sameBefore < this.#nameBytes) return false
     this.#before = before.subarray(before.length - sameBefore)
-    const behind = this.#behind
+    const behind = this.#after
     let same = 0
     while (same < behind.length && frame[end + same] === behind[same]) same++
-    this.#behind = behind.subarray(0, same)
-    this.#mostBehind = Math.max(this.#mostBehind, frame.length - end + VARIES_BY_BYTES)
+    this.#after = behind.subarray(0, same)
+    this.#maxBytesAfter = Math.max(this.#maxBytesAfter, frame.length - end + MAX_VARIATION_BYTES)
     return true
   }
 
-  #hasBefore(bytes: Buffer, start: number, end: number): boolean {
+  #matchesBefore(bytes: Buffer, start: number, end: number): boolean {
     const before = this.#before
     const from = start + this.#offset
     if (from >= end) return false
@@ -109,7 +109,7 @@ function stringEnd(bytes: Buffer, from: number, end: number): number {
  *
  * @returns where it begins and ends between its quotes; `undefined` if it is not there in one piece, or more than once
  */
-export function placeOf(frame: Buffer, text: string): { start: number; end: number } | undefined {
+export function locateText(frame: Buffer, text: string): { start: number; end: number } | undefined {
   const json = JSON.stringify(text)
   for (const written of [json, asciiOnly(json)]) {
     const bytes = Buffer.from(written)
