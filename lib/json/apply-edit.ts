@@ -10,22 +10,22 @@ const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 const HIGHEST_SPACE = 0x20
 
-/** What becomes of a JSON value: other JSON text in its place, or changes within it. */
+/** A change of a JSON value: other JSON text in its place, or changes within it. */
 export type Edit = string | ObjectEdit | ListEdit
 
 export interface ObjectEdit {
   readonly kind: 'object'
-  /** Changes of fields that are there; `undefined` takes a field out. Other fields keep their bytes. */
+  /** Changes of existing fields; `undefined` removes a field. Other fields keep their bytes. */
   readonly fields: ReadonlyMap<string, Edit | undefined>
-  /** JSON text of fields that are not there yet; they go to the end. */
+  /** JSON text of new fields, which are appended. */
   readonly added: ReadonlyMap<string, string>
-  /** All names in their new order, if it is not the old one. */
+  /** All names in their new order, if the order changes. */
   readonly order?: readonly string[]
 }
 
 interface ListEdit {
   readonly kind: 'list'
-  /** The new items: a run of old ones, an old one with a change in it, or JSON text. */
+  /** The new items: a run of old ones, a changed old one, or JSON text. */
   readonly items: readonly ListItem[]
 }
 
@@ -37,8 +37,8 @@ type Piece = Buffer | Piece[]
 const comma = Buffer.from(',')
 
 /**
- * Carries out an edit on JSON text. Every byte that the edit does not name stays: the spelling of numbers and strings,
- * the order of fields, white space, a byte order mark. The text is walked through once, whatever the edit is.
+ * Applies an edit to JSON text. Every byte that the edit does not name stays: the spelling of numbers and strings, the
+ * order of fields, white space, a byte order mark. Whatever the edit is, the text is scanned once.
  *
  * @param bytes valid JSON
  */
@@ -46,7 +46,7 @@ export function applyEdit(bytes: Buffer, edit: Edit): Buffer {
   return Buffer.concat(applyEditInPieces(bytes, edit))
 }
 
-/** The same in pieces, which share the memory of the text. */
+/** Applies an edit like {@link applyEdit}, and returns pieces that share the memory of the text. */
 export function applyEditInPieces(bytes: Buffer, edit: Edit): Buffer[] {
   if (typeof edit === 'string') return [Buffer.from(edit)]
   const pieces: Buffer[] = []
@@ -77,7 +77,10 @@ class Splicer {
     return [bytes.subarray(0, start), value, bytes.subarray(this.#at)]
   }
 
-  /** The value at the cursor, edited. A field may stand in an object twice, and the edit be made for the last of them. */
+  /**
+   * Returns the edited value at the cursor. A field may occur twice in an object; the edit was then made for the last
+   * one.
+   */
   #value(edit: Edit): Piece {
     const start = this.#at
     const byte = this.#bytes[start]
@@ -114,7 +117,7 @@ class Splicer {
       } else if (!isTouched) {
         runs.keep(start, end)
       } else {
-        // Of a field that stands there twice the last counts, and with it the change.
+        // Of a repeated field the last one counts, so the change applies to that.
         const before = touched.get(name)
         if (before !== undefined) runs.drop(before)
         if (member) touched.set(name, runs.add(member))
@@ -131,7 +134,7 @@ class Splicer {
 
   #list({ items }: ListEdit): Piece {
     const edits = new Map<number, Edit>()
-    /** Where the items begin and end that runs begin and end with. */
+    /** Where the first and last items of the kept runs begin and end. */
     const starts = new Map<number, number>()
     const ends = new Map<number, number>()
     for (const item of items) {
@@ -168,9 +171,9 @@ class Splicer {
   }
 
   /**
-   * Goes through what stands between brackets, up to behind the closing one.
+   * Goes through the members between brackets, up to after the closing one.
    *
-   * @param take reads one member, with the cursor on its first byte, and stops where the next comma or bracket is
+   * @param take reads one member, with the cursor on its first byte, and stops at the next comma or bracket
    * @returns where the white space before the closing bracket begins, which belongs to no member
    */
   #members(close: number, take: (start: number) => void): number {
@@ -192,7 +195,7 @@ class Splicer {
     return tail
   }
 
-  /** The name at the cursor; `undefined` if its length says that it is none of those asked for. */
+  /** Reads the name at the cursor; `undefined` if its length rules out all wanted names. */
   #name(lengths: ReadonlySet<number> | undefined): string | undefined {
     const bytes = this.#bytes
     const start = this.#at + 1
@@ -240,7 +243,7 @@ function field(name: string, text: string): Buffer {
   return Buffer.from(`${JSON.stringify(name)}:${text}`)
 }
 
-/** Members of an object or a list, in their new order: those that stay side by side are one piece. */
+/** Members of an object or a list in their new order. Members that stay adjacent form one piece. */
 class Runs {
   readonly #bytes: Buffer
   readonly #pieces: (Piece | undefined)[] = []
@@ -251,7 +254,7 @@ class Runs {
     this.#bytes = bytes
   }
 
-  /** A member that keeps its bytes. */
+  /** Adds a member that keeps its bytes. */
   keep(start: number, end: number): void {
     if (this.#start !== -1 && start === this.#end + 1) {
       this.#end = end
@@ -262,7 +265,7 @@ class Runs {
     this.#end = end
   }
 
-  /** @returns by which it can be dropped again */
+  /** Adds a new piece. @returns an index for `drop` */
   add(piece: Piece): number {
     this.#flush()
     return this.#pieces.push(piece) - 1

@@ -1,11 +1,11 @@
 import type { IncrementalTask } from '../util/incremental-task.js'
 
-/** Some milliseconds. */
+/** Copying this many takes a few milliseconds. */
 const VALUES_PER_STEP = 20_000
 
 /**
- * A copy of a value that `JSON.parse` made. Strings are shared, so that comparing them later takes no time, however long
- * they are.
+ * Copies a value that `JSON.parse` made. The copy shares its strings, so that comparing them later takes no time,
+ * however long they are.
  */
 export function* copyIncrementally(value: unknown): IncrementalTask<unknown> {
   const root: unknown[] = []
@@ -28,13 +28,13 @@ export function* copyIncrementally(value: unknown): IncrementalTask<unknown> {
   return root[0]
 }
 
-/** One at a time: a list of all of them may be long. */
+/** Yields one entry at a time, because an array of all of them may be long. */
 function* entriesOf(source: object): Generator<[string, unknown]> {
   if (Array.isArray(source)) for (const item of source) yield ['', item]
   else for (const key of Object.keys(source)) yield [key, source[key as keyof typeof source]]
 }
 
-/** `__proto__` is a field like any other, and not the object's prototype. */
+/** Sets a field. `__proto__` must become a field like any other, not the object's prototype. */
 function define(target: object, key: string, value: unknown): void {
   if (key !== '__proto__') (target as Record<string, unknown>)[key] = value
   else Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true })

@@ -1,23 +1,23 @@
 import type { Edit, ListItem } from './apply-edit.js'
 import { isObject } from './json.js'
 
-/** So many values are compared, or so many characters written, to find where the items of lists have gone. */
+/** Limit for finding where list items have moved: values compared plus characters serialized. */
 const MAX_SEARCH_COST = 200_000
 
 /**
- * The edit that makes of one JSON value what another one says as JSON (`toJSON` is asked, and what JSON has no word for
- * is left out, as `JSON.stringify` does it); `undefined` if both say the same. Only what differs is in it. The order of
- * fields counts, too.
+ * Computes the edit that turns one JSON value into what another value serializes to, by the rules of `JSON.stringify`:
+ * `toJSON` is called, and what JSON cannot represent is left out. Returns `undefined` if both are the same. The edit
+ * contains only what differs. The order of fields counts too.
  *
- * The work grows with the size of both values alone, however deep they are.
+ * The cost is linear in the size of both values, however deep they are.
  *
- * @param before as `JSON.parse` gives it
- * @throws TypeError if the other one cannot be said in JSON: it is a function, contains itself, or a BigInt
+ * @param before as `JSON.parse` returns it
+ * @throws TypeError if the other value cannot be represented in JSON: it is a function or a BigInt, or contains itself
  */
 export function diffJson(before: unknown, after: unknown): Edit | undefined {
-  const said = toSerializable(after, '')
-  if (!isSerializable(said)) throw new TypeError(`a ${typeof said} cannot be said in JSON`)
-  return new Difference().of(before, said)
+  const target = toSerializable(after, '')
+  if (!isSerializable(target)) throw new TypeError(`a ${typeof target} cannot be represented in JSON`)
+  return new Difference().of(before, target)
 }
 
 class Difference {
@@ -46,7 +46,7 @@ class Difference {
     return fields && { kind: 'object', fields, added: new Map() }
   }
 
-  /** The same of objects whose fields are not the same, or stand in another order. */
+  /** Compares objects whose fields differ, or are in another order. */
   #changedFields(
     before: Record<string, unknown>,
     after: Record<string, unknown>,
@@ -65,7 +65,7 @@ class Difference {
       names.push(name)
       if (!Object.hasOwn(before, name)) {
         added.set(name, serialize(value))
-        // Objects have names that look like indexes in front, whenever they were added.
+        // Objects list names that look like array indexes first, whenever they were added.
         hasAdded ||= !INDEX.test(name)
         continue
       }
@@ -96,7 +96,7 @@ class Difference {
     if (edit === undefined) return isAsLong ? undefined : this.#items(before, after, shared, new Map(), shared)
     const edits = new Map([[first, edit]])
     let compared = first + 1
-    // What is not as long has probably shifted where it first differs.
+    // If the lengths differ, items have probably shifted from the first difference on.
     for (; compared < shared && isAsLong; compared++) {
       const further = this.of(before[compared], itemAt(after, compared))
       if (further !== undefined) edits.set(compared, further)
@@ -105,9 +105,9 @@ class Difference {
   }
 
   /**
-   * @param first the first item that differs
-   * @param edits of items that were compared in their places
-   * @param compared how many were
+   * @param first index of the first item that differs
+   * @param edits for items that were compared in place
+   * @param compared number of items compared in place
    */
   #items(
     before: readonly unknown[],
@@ -134,7 +134,7 @@ class Difference {
     return { kind: 'list', items }
   }
 
-  /** For each item from an index on, which one it was before; -1 for one that is new. */
+  /** Maps each item from an index on to its earlier index; -1 for new items. */
   #origins(before: readonly unknown[], after: readonly unknown[], first: number): number[] | undefined {
     let [wasEnd, isEnd] = [before.length, after.length]
     while (wasEnd > first && isEnd > first && this.#isSame(before[wasEnd - 1], itemAt(after, isEnd - 1))) {
@@ -143,7 +143,7 @@ class Difference {
     }
     const origins = this.#matchingItems(before.slice(first, wasEnd), after.slice(first, isEnd))
     if (!origins) return undefined
-    // What is left on both sides has probably changed in its place; or stands in another one, behind what came in front.
+    // Unmatched items on both sides have probably changed in place, or moved after items inserted in front.
     const used = new Set(origins)
     const left: number[] = []
     for (let index = 0; index < wasEnd - first; index++) if (!used.has(index)) left.push(index)
@@ -159,7 +159,7 @@ class Difference {
     return all
   }
 
-  /** For each item the index of one that says the same; `undefined` if there are too many to look. */
+  /** Maps each item to the index of an equal one; `undefined` if there are too many to search. */
   #matchingItems(before: readonly unknown[], after: readonly unknown[]): number[] | undefined {
     const none = () => after.map(() => -1)
     if (before.length === 0 || after.length === 0 || (before.length === 1 && after.length === 1)) return none()
@@ -183,12 +183,12 @@ class Difference {
   #searchText(value: unknown): string | undefined {
     if (this.#searchCost > MAX_SEARCH_COST) return undefined
     const text = serialize(value)
-    // A short one costs as much as some letters.
+    // Even a short text costs as much as a few letters.
     this.#searchCost += text.length + 16
     return text
   }
 
-  /** Whether both say the same; `false` also if that took too long to see. */
+  /** Returns whether both values are equal; also `false` if finding out would take too long. */
   #isSame(before: unknown, after: unknown): boolean {
     if (typeof before !== 'object' || before === null) return Object.is(before, after)
     if (Array.isArray(before)) {
@@ -209,7 +209,7 @@ class Difference {
   }
 }
 
-/** Items that stay side by side are one run. */
+/** Appends an item; adjacent items form one run. */
 function append(items: ListItem[], index: number): void {
   const last = items.at(-1)
   if (typeof last === 'object' && 'to' in last && last.to === index) last.to = index + 1
@@ -218,19 +218,19 @@ function append(items: ListItem[], index: number): void {
 
 const INDEX = /^(?:0|[1-9]\d*)$/
 
-/** A value as `JSON.stringify` takes it where it stands under that name. */
+/** Converts a value as `JSON.stringify` does for a field of that name. */
 function toSerializable(value: unknown, name: string | number): unknown {
-  // An app may have given BigInts a way to be said.
+  // An app may have defined `toJSON` on BigInt.
   if ((typeof value !== 'object' && typeof value !== 'bigint') || value === null) return value
   const { toJSON } = value as { toJSON?: unknown }
-  const said = typeof toJSON === 'function' ? toJSON.call(value, String(name)) : value
-  if (typeof said !== 'object' || said === null) return said
-  if (said instanceof Number) return Number(said)
-  if (said instanceof String) return String(said)
-  return said instanceof Boolean ? said.valueOf() : said
+  const result = typeof toJSON === 'function' ? toJSON.call(value, String(name)) : value
+  if (typeof result !== 'object' || result === null) return result
+  if (result instanceof Number) return Number(result)
+  if (result instanceof String) return String(result)
+  return result instanceof Boolean ? result.valueOf() : result
 }
 
-/** An item of a list, where JSON says `null` for what it has no word for. */
+/** Returns a list item; `null` if JSON cannot represent it, as in `JSON.stringify`. */
 function itemAt(list: readonly unknown[], index: number): unknown {
   const value = toSerializable(list[index], index)
   return isSerializable(value) ? value : null

@@ -13,34 +13,34 @@ const BRACE_BIT = 0x20
 const UTF8_TAIL_MASK = 0xc0
 const UTF8_TAIL = 0x80
 
-/** `JSON.parse` takes a millisecond or less for this many bytes, and some six for the dearest. */
+/** `JSON.parse` takes a millisecond or less for this many bytes, and some six for the most expensive ones. */
 const PIECE_BYTES = 64 * 1024
-/** Bytes with neither text nor structure, which cannot be parsed in pieces: a number, or white space. */
+/** A longer run of bytes with neither strings nor structure (a number, or white space) cannot be parsed in pieces. */
 const MAX_RUN_BYTES = 1024 * 1024
 
 /** An object or array that has begun and not ended. */
 interface Level {
   readonly isArray: boolean
-  /** Where it begins. */
+  /** Position of its bracket. */
   readonly start: number
-  /** What is made of it, once it is known to be long; a short one is parsed together with its neighbours. */
+  /** The value being built, once it is known to be long; a short one is parsed together with its neighbours. */
   target: unknown[] | Record<string, unknown> | undefined
-  /** Where its children begin that were not parsed yet. */
+  /** Start of the children that are not parsed yet. */
   from: number
-  /** The last comma between those, or -1. */
+  /** The last comma between them, or -1. */
   comma: number
-  /** The child before `from` was parsed by itself: a comma has to follow, or the end. */
+  /** The child before `from` was parsed by itself, so a comma or the end has to follow. */
   isAfterChild: boolean
 }
 
-/** A JSON text cannot be parsed. The message says why, and quotes nothing. */
+/** Thrown if a JSON text cannot be parsed incrementally. The message gives the reason, and quotes nothing. */
 export class IncrementalParseError extends Error {}
 
 /**
- * `JSON.parse` in pieces, each of which takes about a millisecond. Parsing 32 MiB at once would hold the event loop for
- * a quarter of a second, and decoding them as text as well.
+ * Parses JSON like `JSON.parse`, in pieces that take about a millisecond each. Parsing 32 MiB at once would hold the
+ * event loop for a quarter of a second, and so would decoding them as text.
  *
- * @param bytes of a JSON text in UTF-8, with or without a byte order mark
+ * @param bytes JSON text in UTF-8, with or without a byte order mark
  * @returns what `JSON.parse` returns
  * @throws SyntaxError, IncrementalParseError
  */
@@ -50,10 +50,10 @@ export function* parseIncrementally(bytes: Buffer): IncrementalTask<unknown> {
 
 class IncrementalParser {
   readonly #bytes: Buffer
-  /** The text stands in an array of its own, so that it is a child as well. */
+  /** The text is a child of this array, so that it is handled like any other value. */
   readonly #root: unknown[] = []
   readonly #levels: Level[]
-  /** How many of them have a target: the first ones. */
+  /** How many levels have a target: always the outermost ones. */
   #openCount = 1
   #at: number
 
@@ -78,7 +78,7 @@ class IncrementalParser {
     return this.#root[0]
   }
 
-  /** The innermost of the levels that have a target. */
+  /** The innermost level that has a target. */
   get #innermost(): Level {
     return this.#levels[this.#openCount - 1]!
   }
@@ -102,7 +102,7 @@ class IncrementalParser {
   #end(level: Level, isBrace: boolean): void {
     if (this.#levels.length === 1) throw new SyntaxError('Unexpected bracket')
     this.#levels.pop()
-    // What is parsed together with its neighbours is checked by `JSON.parse`.
+    // `JSON.parse` validates values that are parsed together with their neighbours.
     if (!level.target) return
     if (level.isArray === isBrace) throw new SyntaxError('Unexpected bracket')
     this.#close(level, this.#at - 1)
@@ -111,7 +111,7 @@ class IncrementalParser {
     this.#innermost.isAfterChild = true
   }
 
-  /** Makes an object of each level that has begun and grows long, so that its children can be parsed before it ends. */
+  /** Builds an object for each level that grows long, so that its children can be parsed before it ends. */
   #open(): void {
     while (this.#openCount < this.#levels.length && this.#at - this.#innermost.from > PIECE_BYTES) {
       const child = this.#levels[this.#openCount]!
@@ -122,7 +122,7 @@ class IncrementalParser {
     if (this.#at - this.#innermost.from > MAX_RUN_BYTES) throw new IncrementalParseError('has a value that is too long')
   }
 
-  /** Puts a child, which begins there, into the innermost level, and before it those that stand in front of it. */
+  /** Adds a child that begins at `start` to the innermost level, after the pending children in front of it. */
   #put(start: number, value: unknown): void {
     const level = this.#innermost
     if (level.comma !== -1) this.#parseUpTo(level, level.comma)
@@ -141,7 +141,7 @@ class IncrementalParser {
     level.isAfterChild = false
   }
 
-  /** Parses the last children of a level, which ends there. */
+  /** Parses the last children of a level, which ends at `end`. */
   #close(level: Level, end: number): void {
     const isEmpty = level.from === level.start + 1 && level.start >= 0 && isBlank(this.#bytes, level.from, end)
     if (!isEmpty) this.#parseChildren(level, end)
@@ -161,7 +161,7 @@ class IncrementalParser {
     }
   }
 
-  /** Passes over a string; a long one becomes a child of its own, parsed in pieces. */
+  /** Skips a string. A long one becomes a child of its own, parsed in pieces. */
   *#readString(start: number): IncrementalTask<void> {
     let pieceAt = start + 1
     let text: string | undefined
@@ -179,7 +179,7 @@ class IncrementalParser {
     this.#innermost.isAfterChild = true
   }
 
-  /** Makes objects of all levels that have begun: a long string in them is too long to be parsed with its neighbours. */
+  /** Builds objects for all open levels: a long string in them cannot be parsed together with its neighbours. */
   #openAllBefore(start: number): void {
     while (this.#openCount < this.#levels.length) {
       const child = this.#levels[this.#openCount]!
@@ -193,7 +193,7 @@ class IncrementalParser {
     }
   }
 
-  /** Goes on in a string, to behind its end, or to about `stop`; never into an escape. @returns whether it ended */
+  /** Continues in a string, to after its end or to about `stop`, never into an escape. @returns whether it ended */
   #findEndOfString(stop: number): boolean {
     const bytes = this.#bytes
     const end = Math.min(stop, bytes.length)
@@ -211,7 +211,7 @@ class IncrementalParser {
     return false
   }
 
-  /** The next place at or before this one that is not within a character. */
+  /** Returns the nearest position at or before `at` that is not within a character. */
   #cutBefore(at: number): number {
     let cut = at
     while (cut > at - 3 && (this.#bytes[cut]! & UTF8_TAIL_MASK) === UTF8_TAIL) cut--
@@ -236,7 +236,7 @@ function isBlank(bytes: Buffer, start: number, end: number): boolean {
   return true
 }
 
-/** As `JSON.parse` does it: `__proto__` becomes a field like any other, and not the object's prototype. */
+/** Sets a field as `JSON.parse` does: `__proto__` becomes a field like any other, not the object's prototype. */
 function set(object: object, key: string, value: unknown): void {
   Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
 }

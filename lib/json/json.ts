@@ -1,9 +1,12 @@
 import { JsonNesting } from './nesting.js'
 
-/** What ends the streams of OpenAI and of many others. It is no JSON, and to have that thrown costs more than an event. */
+/**
+ * Ends the streams of OpenAI and many others. It is not JSON, and a thrown SyntaxError costs more than parsing an
+ * event.
+ */
 const DONE = '[DONE]'
 
-/** The value of a JSON text; `undefined` where it is none. */
+/** Parses a JSON text; returns `undefined` if it is not valid. */
 export function tryParseJson(text: string): unknown {
   if (text === DONE) return undefined
   try {
@@ -14,7 +17,7 @@ export function tryParseJson(text: string): unknown {
 }
 
 /**
- * The value of JSON text in UTF-8, which a byte order mark may begin.
+ * Parses JSON text in UTF-8, with or without a byte order mark.
  *
  * @throws SyntaxError
  */
@@ -24,8 +27,8 @@ export function parseJsonBytes(bytes: Buffer): unknown {
 }
 
 /**
- * Whether the bytes are the beginning of a JSON text, and not all of it: a string, an array or an object is open at their
- * end. Nothing is built; what is no JSON is not unfinished.
+ * Returns whether the bytes begin a JSON text but do not complete it: a string, array or object is still open at the
+ * end. Builds nothing. Bytes that are not JSON do not count as unfinished.
  */
 export function isUnfinishedJson(bytes: Buffer): boolean {
   const first = bytes
@@ -38,7 +41,7 @@ export function isUnfinishedJson(bytes: Buffer): boolean {
   return nesting.isOpen
 }
 
-/** An object, and no array. */
+/** Returns whether a value is an object and not an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -2,7 +2,7 @@ const BACKSLASH = 0x5c
 /** JSON may spell each UTF-16 unit of a name as `\uXXXX`. */
 const MAX_BYTES_PER_UNIT = 6
 
-/** A fixed set of names, found in JSON by their bytes: a name that nobody asked for is never decoded. */
+/** Finds a fixed set of names in JSON by their bytes, so that unwanted names are never decoded. */
 export class JsonNames {
   readonly #names: readonly { readonly name: string; readonly bytes: Buffer }[]
   readonly #longest: number
@@ -15,7 +15,7 @@ export class JsonNames {
   /**
    * @param start index after the opening quote
    * @param end index of the closing quote
-   * @returns the name between two quotes, if it is one of the set
+   * @returns the name between the quotes, if it is in the set
    */
   match(json: Buffer, start: number, end: number): string | undefined {
     if (end - start > this.#longest) return undefined
@@ -28,7 +28,7 @@ export class JsonNames {
   }
 }
 
-/** The name between two quotes; `undefined` if it is no valid JSON string. */
+/** Decodes the name between two quotes; `undefined` if it is not a valid JSON string. */
 export function decodeName(json: Buffer, start: number, end: number): string | undefined {
   try {
     return JSON.parse(`"${json.toString('utf8', start, end)}"`)
@@ -37,7 +37,7 @@ export function decodeName(json: Buffer, start: number, end: number): string | u
   }
 }
 
-// Loops, because a call of a native search or comparison costs more than they do over a few bytes.
+// Loops, because over a few bytes a call of a native search or comparison costs more.
 
 function hasBackslash(json: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; at++) if (json[at] === BACKSLASH) return true

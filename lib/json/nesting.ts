@@ -1,24 +1,24 @@
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
-// No bracket and no brace is less: numbers and punctuation need one comparison.
+// Every bracket and brace is at least this, so numbers and punctuation need one comparison.
 const OPEN_BRACKET = 0x5b
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
-// What a bracket and a brace differ in.
+// The bit in which a bracket and a brace differ.
 const BRACE_BIT = 0x20
 
 /**
- * Follows the strings and brackets of JSON that comes in chunks, wherever it is cut. Nothing is built and nothing
- * validated: a brace may close a bracket.
+ * Tracks strings and brackets in JSON that arrives in chunks, wherever these are cut. It builds and validates nothing:
+ * a brace may close a bracket.
  */
 export class JsonNesting {
-  /** Brackets and braces that are open; below 0 where more were closed. */
+  /** Number of open brackets and braces; negative if more were closed than opened. */
   depth = 0
   inString = false
-  /** The last byte was a backslash in a string, that the next byte belongs to. */
+  /** The last byte was a backslash in a string, and escapes the next byte. */
   #isEscaped = false
 
-  /** Takes a byte outside of strings that may begin a string, or open a bracket. @returns whether it does */
+  /** Handles a byte outside strings that may begin a string or open a bracket. @returns whether it does */
   begin(byte: number): boolean {
     if (byte === QUOTE) this.inString = true
     else if ((byte | BRACE_BIT) === OPEN_BRACE) this.depth++
@@ -27,9 +27,9 @@ export class JsonNesting {
   }
 
   /**
-   * Passes over the string that is open, and on to where so many brackets are open as `depth` says.
+   * Skips the open string, then everything up to where `depth` brackets are open.
    *
-   * @returns the index behind, or the end of the chunk
+   * @returns the index after it, or the end of the chunk
    */
   skip(chunk: Buffer, from: number, depth: number): number {
     let at = this.inString ? this.#skipString(chunk, from) : from
@@ -45,17 +45,17 @@ export class JsonNesting {
     return at
   }
 
-  /** Passes over all of the bytes. */
+  /** Tracks all of the bytes. */
   skipAll(chunk: Buffer): void {
     this.skip(chunk, 0, Number.NEGATIVE_INFINITY)
   }
 
-  /** Something that was opened has not been closed. */
+  /** Whether a string, bracket or brace is still open. */
   get isOpen(): boolean {
     return this.inString || this.depth > 0
   }
 
-  /** Hops from quote to quote at the speed of a native search. @returns where the string ends, or the chunk does */
+  /** Finds quotes with a native search. @returns the index after the string, or the end of the chunk */
   #skipString(chunk: Buffer, from: number): number {
     let at = this.#isEscaped ? from + 1 : from
     for (;;) {

@@ -11,16 +11,19 @@ const SPACE = 0x20
 const BRACE_BIT = 0x20
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
-/** `JSON.parse` takes about twenty times as long for a key as for a number, and ten times for an object or an array. */
+/**
+ * `JSON.parse` takes about twenty times as long for a key as for a number, and ten times as long for an object or
+ * array.
+ */
 const NUMBERS_PER_KEY = 20
 const NUMBERS_PER_OBJECT = 10
-/** Long numbers and escapes take longer, too: four bytes or escapes about as long as a short number. */
+/** Long numbers and escapes take longer too: four bytes or four escapes about as long as a short number. */
 const BYTES_PER_NUMBER = 4
 
-/** A native search costs as much as a loop over this many bytes; strings of escaped quotes would need one for each. */
+/** Calling a native search costs as much as looping over this many bytes, and escaped quotes would need a call each. */
 const LOOP_BEFORE_SEARCH = 64
 
-/** Names are short; a longer one is not what was asked for. */
+/** Wanted names are short; a longer one cannot be one of them. */
 const MAX_NAME_BYTES = 64 * 1024
 
 /** The position of a field's value in the bytes of a JSON object. */
@@ -31,33 +34,33 @@ export interface Span {
   readonly isRepeated: boolean
 }
 
-/** What a JSON text may have. A survey ends as soon as it has more. */
+/** Limits for a JSON text. A survey stops as soon as one is exceeded. */
 export interface Bounds {
-  /** How deep objects and arrays are nested. */
+  /** Nesting of objects and arrays. */
   readonly depth: number
-  /** Fields of the object at the top level. */
+  /** Number of fields of the top-level object. */
   readonly fields: number
-  /** What it costs to parse: see {@link JsonSurvey.work}. */
+  /** Cost of parsing: see {@link JsonSurvey.work}. */
   readonly work: number
 }
 
 const unbounded: Bounds = { depth: Infinity, fields: Infinity, work: Infinity }
 
-/** What the next byte belongs to. The value of a text that is no object is the whole of it. */
+/** What the next byte belongs to. If the text is not an object, its value is the whole text. */
 type Place = 'start' | 'field' | 'key' | 'colon' | 'value start' | 'value' | 'end' | 'no object'
 
 /**
- * Looks through a JSON text once, as far at a time as it is told, without building anything: where the wanted top-level
- * fields are, how deep it is nested, how many fields it has, and what it would cost to parse. Values are not validated.
+ * Scans a JSON text once, in steps, without building values. It finds the wanted top-level fields, how deep the text is
+ * nested, how many fields it has, and what parsing it would cost. Values are not validated.
  *
- * `JSON.parse` of 32 MiB that a client made for the purpose holds the event loop for seconds.
+ * `JSON.parse` of 32 MiB that a client crafted for the purpose holds the event loop for seconds.
  */
 export class JsonSurvey {
-  /** The values of the wanted fields that were found, by name; of several with one name the last. */
+  /** Values of the wanted fields found so far, by name; of a repeated name, the last one. */
   readonly spans = new Map<string, Span>()
   /** The deepest nesting so far. */
   depth = 0
-  /** Fields of the object at the top level so far, wanted or not. */
+  /** Fields of the top-level object so far, wanted or not. */
   fields = 0
 
   readonly #bytes: Buffer
@@ -68,21 +71,21 @@ export class JsonSurvey {
   #isObject = false
   #open = 0
   #inString = false
-  /** Where the key or value begins. */
+  /** Start of the current key or value. */
   #start = 0
   /** The wanted field whose value comes next. */
   #name: string | undefined
-  /** The next backslash, if it has been searched for: at or after `#at`, or passed. */
+  /** The next backslash, if it has been searched for: at or after `#at`, otherwise already passed. */
   #backslash = -1
-  /** The same of the next quote. */
+  /** The next quote, likewise. */
   #quote = -1
   #numbers = 0
-  /** Escapes, and bytes of numbers and words. */
+  /** Escapes, and bytes of numbers and literals. */
   #smallBytes = 0
 
   /**
-   * @param names of the wanted fields; `undefined` for all
-   * @param bounds at which it stops, as if it had come to the end
+   * @param names the wanted fields; `undefined` for all
+   * @param bounds the limits at which it stops as if the text had ended
    */
   constructor(bytes: Buffer, names?: readonly string[], bounds: Bounds = unbounded) {
     this.#bytes = bytes
@@ -91,22 +94,22 @@ export class JsonSurvey {
     if (BYTE_ORDER_MARK.every((byte, at) => bytes[at] === byte)) this.#at = BYTE_ORDER_MARK.length
   }
 
-  /** It is a JSON object with an end; what follows the end was not looked at. */
+  /** Whether the text is a complete JSON object. What follows the object has not been scanned. */
   get isComplete(): boolean {
     return this.#place === 'end'
   }
 
-  /** It cannot be JSON. `false` promises nothing. */
+  /** Whether the text cannot be JSON. `false` does not mean that it is valid. */
   get isInvalid(): boolean {
     return this.#place === 'no object'
   }
 
-  /** What it costs `JSON.parse`, in short numbers: a key is twenty, an object or an array ten. */
+  /** Cost for `JSON.parse`, in short numbers: a key costs twenty, an object or array ten. */
   get work(): number {
     return this.#numbers + Math.floor(this.#smallBytes / BYTES_PER_NUMBER)
   }
 
-  /** The first of its bounds that it exceeds. */
+  /** The first bound that is exceeded. */
   get exceeded(): keyof Bounds | undefined {
     if (this.depth > this.#bounds.depth) return 'depth'
     if (this.fields > this.#bounds.fields) return 'fields'
@@ -114,10 +117,10 @@ export class JsonSurvey {
   }
 
   /**
-   * Looks at the next bytes.
+   * Scans the next bytes.
    *
-   * @param bytes about how many; long strings are searched natively, and not counted
-   * @returns whether the survey is over: everything was looked at, or a bound is exceeded
+   * @param bytes approximate number; long strings are searched natively and not counted
+   * @returns whether the survey is over: all bytes have been scanned, or a bound is exceeded
    */
   advance(bytes = Infinity): boolean {
     const stop = Math.min(this.#at + bytes, this.#bytes.length)
@@ -136,7 +139,7 @@ export class JsonSurvey {
     else this.#readStructural(byte)
   }
 
-  /** A byte between keys and values that is no white space. */
+  /** Handles a byte between keys and values that is not white space. */
   #readStructural(byte: number): void {
     const place = this.#place
     if (place === 'value start' || (place === 'start' && byte !== OPEN_BRACE)) {
@@ -177,7 +180,7 @@ export class JsonSurvey {
     return end - start <= MAX_NAME_BYTES ? decodeName(this.#bytes, start, end) : undefined
   }
 
-  /** Passes over a value, to the comma or brace that ends it, or over the whole text if it is no object. */
+  /** Skips a value, up to the comma or brace that ends it, or the whole text if it is not an object. */
   #skipValue(stop: number): void {
     const bytes = this.#bytes
     if (this.#inString) this.#skipString(stop)
@@ -230,7 +233,7 @@ export class JsonSurvey {
     if (name !== undefined) this.spans.set(name, { start: this.#start, end: at, isRepeated: this.spans.has(name) })
   }
 
-  /** Passes over the rest of a string. Text is searched natively; what is dense with escapes is looped over. */
+  /** Skips the rest of a string: natively in plain text, with a loop if escapes are dense. */
   #skipString(stop: number): void {
     const bytes = this.#bytes
     const { length } = bytes
@@ -248,7 +251,7 @@ export class JsonSurvey {
         }
       }
       if (!this.#inString || at >= stop) break
-      // Both are kept, because they may be far away, where each of many strings or escapes would search for them again.
+      // Both positions are cached: they may be far away, and every string or escape would search for them again.
       if (this.#quote < at) this.#quote = this.#find(QUOTE, at)
       if (this.#backslash < at) this.#backslash = this.#find(BACKSLASH, at)
       at = Math.min(this.#quote, this.#backslash)

@@ -10,46 +10,46 @@ const COLON = 0x3a
 const COMMA = 0x2c
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
-/** Values that are asked for are small; a larger one is not what was meant. */
+/** Wanted values are small; a larger one cannot be what the caller needs. */
 const MAX_VALUE_BYTES = 64 * 1024
 
 /** What the next byte of an object belongs to. */
 type Place = 'byte order mark' | 'start' | 'field' | 'key' | 'colon' | 'value start' | 'value' | 'end' | 'no object'
 
 /**
- * Finds fields of a JSON object that comes in chunks, wherever they are cut. Nothing is built of what is not asked for,
- * nor checked; and of a chunk nothing is kept but copies of what is.
+ * Finds fields of a JSON object that arrives in chunks, wherever these are cut. Unwanted values are neither built nor
+ * validated. Of a chunk, only copies of wanted values are kept.
  */
 export class TopLevelScanner {
-  /** Where the values stand in all bytes that came, the last of each name. */
+  /** Positions of the values in all bytes so far; of a repeated name, the last one. */
   readonly spans = new Map<string, Span>()
   readonly #names: JsonNames | undefined
   readonly #values: Record<string, unknown> | undefined
   readonly #nesting = new JsonNesting()
   #place: Place = 'byte order mark'
-  /** Bytes of the chunks before this one. */
+  /** Bytes in the chunks before this one. */
   #passed = 0
-  /** Where the key or value begins; and what of it stood in the chunks before, copied, each byte as one character. */
+  /** Start of the current key or value, and a copy of its bytes in earlier chunks, one character a byte. */
   #start = 0
   #pending = ''
-  /** The field whose value comes, where it was asked for. */
+  /** Name of the field whose value comes next, if it is wanted. */
   #name: string | undefined
 
   /**
-   * @param names those that are asked for; without them, all are
-   * @param values takes their values, which are parsed as they come, so that nothing is left to be done at the end
+   * @param names the wanted fields; `undefined` for all
+   * @param values receives their values, parsed as they arrive, so that no work is left for the end
    */
   constructor(names: readonly string[] | undefined, values?: Record<string, unknown>) {
     this.#names = names && new JsonNames(names)
     this.#values = values
   }
 
-  /** It was a JSON object, and its end has come. */
+  /** Whether a complete JSON object has arrived. */
   get isComplete(): boolean {
     return this.#place === 'end'
   }
 
-  /** Takes the bytes that come next; they may be overwritten afterwards. */
+  /** Scans the next bytes. They may be overwritten afterwards. */
   push(chunk: Buffer): void {
     let at = 0
     while (at < chunk.length) at = this.#step(chunk, at)
@@ -58,7 +58,7 @@ export class TopLevelScanner {
     this.#passed += chunk.length
   }
 
-  /** @returns how far it came */
+  /** @returns the index it reached */
   #step(chunk: Buffer, at: number): number {
     switch (this.#place) {
       case 'byte order mark':
@@ -87,7 +87,7 @@ export class TopLevelScanner {
     return at + 1
   }
 
-  /** A byte between keys and values that is no white space. */
+  /** Handles a byte between keys and values that is not white space. */
   #readStructural(byte: number, at: number): number {
     const place = this.#place
     if (place === 'value start') {
@@ -129,7 +129,7 @@ export class TopLevelScanner {
         return at + 1
       }
       at++
-      // A bracket that closes nothing is made up for by one that opens nothing.
+      // A bracket that closes nothing must not make the depth negative.
       if (byte === CLOSE_BRACKET) nesting.depth--
       if (byte === CLOSE_BRACKET || nesting.begin(byte)) at = nesting.skip(chunk, at, 0)
     }
@@ -149,7 +149,7 @@ export class TopLevelScanner {
     this.#pending = isTooLong ? '' : this.#pending + chunk.toString('latin1', from)
   }
 
-  /** The key that ends there, if it was asked for. */
+  /** Decodes the key that ends here, if it is wanted. */
   #keyAt(chunk: Buffer, end: number): string | undefined {
     const from = this.#start - this.#passed
     if (end - from > MAX_VALUE_BYTES) return undefined
@@ -159,7 +159,7 @@ export class TopLevelScanner {
     return this.#names ? this.#names.match(bytes, start, close) : decodeName(bytes, start, close)
   }
 
-  /** The value that ends there. */
+  /** Parses the value that ends here. */
   #parseValue(chunk: Buffer, end: number): unknown {
     const from = this.#start - this.#passed
     if (from >= 0 || end - from > MAX_VALUE_BYTES) return parseValue(chunk, from, end)
@@ -168,7 +168,7 @@ export class TopLevelScanner {
   }
 }
 
-/** The value in these bytes; `undefined` where they are too many, or no JSON. */
+/** Parses the value in these bytes; `undefined` if they are too many, or not JSON. */
 export function parseValue(bytes: Buffer, start: number, end: number): unknown {
   if (end - start > MAX_VALUE_BYTES) return undefined
   try {
@@ -178,7 +178,7 @@ export function parseValue(bytes: Buffer, start: number, end: number): unknown {
   }
 }
 
-/** The index of the first byte from `start` on that is no white space. */
+/** Returns the index of the first byte from `start` on that is not white space. */
 export function skipSpace(bytes: Buffer, start: number): number {
   let at = start
   while (at < bytes.length && bytes[at]! <= 0x20) at++

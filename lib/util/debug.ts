@@ -5,7 +5,9 @@ interface Log {
   readonly enabled: boolean
 }
 
-/** What `DEBUG=ai-proxy:*` shows. None of it ever holds a header, a query or a body: secrets stay out of logs. */
+/**
+ * Loggers that `DEBUG=ai-proxy:*` enables. They never print a header, a query or a body, so secrets stay out of logs.
+ */
 export const debug = {
   request: logger('ai-proxy:request'),
   upstream: logger('ai-proxy:upstream'),
@@ -13,7 +15,7 @@ export const debug = {
   limit: logger('ai-proxy:limit'),
 }
 
-/** A log that throws nothing: what an app throws may be an object that throws when it is shown. */
+/** Creates a logger that never throws: an app may throw an object that itself throws when formatted. */
 function logger(name: string): Log {
   const log = createDebug(name)
   const say = (format: string, ...values: unknown[]): void => {
@@ -21,7 +23,7 @@ function logger(name: string): Log {
     try {
       log(format, ...values)
     } catch {
-      // The format is ours, and says what happened.
+      // The format string is ours, and says what happened.
       log(`${format.replaceAll('%', '%%')} (with what cannot be shown)`)
     }
   }

@@ -1,17 +1,17 @@
 import { readFileSync } from 'node:fs'
 
-/** What each exchange takes: the client's connection and the provider's. */
+/** The client's connection and the provider's. */
 const DESCRIPTORS_PER_EXCHANGE = 2
 
-/** At 100 to 300 KiB a stream, that many take up to 300 MB. */
+/** At 100 to 300 KiB a stream, this many take up to 300 MB. */
 const MAX_EXCHANGES = 1000
 
 /**
- * How many exchanges a process has file descriptors for, with a fifth left over for the rest of the app: listeners, files,
- * databases, idle connections.
+ * Returns how many exchanges the process has file descriptors for. A fifth stays free for the rest of the app:
+ * listeners, files, databases, idle connections.
  *
- * Node raises its soft limit to the hard one when it starts, so what Linux says of this process is what it has. Elsewhere
- * the limit is either far higher (macOS) or does not exist (Windows).
+ * Node raises its soft limit to the hard limit when it starts, so the limit that Linux reports for this process is the
+ * real one. Elsewhere the limit is either far higher (macOS) or does not exist (Windows).
  *
  * @param limits the text of `/proc/self/limits`
  */

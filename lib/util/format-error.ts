@@ -1,7 +1,7 @@
-/** Of an object that throws when it is shown. */
+/** Stands for an object that throws when it is formatted. */
 const UNFORMATTABLE = 'an error that cannot be shown'
 
-/** Whatever was thrown, as text. It never throws, whatever the getters of an error or the traps of a proxy do. */
+/** Formats whatever was thrown as text. Never throws, whatever the getters of an error or the traps of a proxy do. */
 export function formatError(error: unknown): string {
   try {
     if (!(error instanceof Error)) return String(error)
@@ -12,7 +12,7 @@ export function formatError(error: unknown): string {
   }
 }
 
-/** The same where the message may tell a key: only what it is, and where it was thrown. */
+/** Formats an error whose message may contain a key: only its type, and where it was thrown. */
 export function formatErrorWithoutMessage(error: unknown): string {
   try {
     if (!(error instanceof Error)) return typeof error
@@ -22,7 +22,9 @@ export function formatErrorWithoutMessage(error: unknown): string {
   }
 }
 
-/** The lines of a stack that say where; a message may have lines that look like them. */
+/**
+ * Returns the stack lines that are locations. The message is cut off first, because its lines may look like locations.
+ */
 function framesOf(stack: string, message: string): string[] {
   const at = stack.indexOf(message)
   const rest = at < 0 ? '' : stack.slice(at + message.length)

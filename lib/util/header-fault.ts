@@ -1,7 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { isFramingHeader } from './hop-by-hop.js'
 
-/** Why a header that the app's code gives must not go to the provider, or `undefined` where it may. */
+/** Says why a header that the app sets must not go to the provider; `undefined` if it may. */
 export function headerFault(name: string, value: unknown): string | undefined {
   if (isFramingHeader(name.toLowerCase()) || name.toLowerCase() === 'host') return `HTTP leaves ${name} to the proxy`
   try {
@@ -10,7 +10,7 @@ export function headerFault(name: string, value: unknown): string | undefined {
     validateHeaderValue(name, value)
     return undefined
   } catch (error) {
-    // Node's message names the header and not its value, which may be a secret.
+    // Node's message names the header, not its value, which may be a secret.
     return (error as Error).message
   }
 }

@@ -1,20 +1,20 @@
 /**
- * Room in front of a chunk, for the beginning of the frame that ends in it: what is held of a frame is put there, and
- * neither it nor the chunk is copied into a new buffer. Those large buffers are no small thing: V8 collects all of its
- * heap each time that so many megabytes of them were made.
+ * Headroom is free memory in front of a chunk. The pending beginning of the frame that ends in the chunk is copied
+ * there, so that neither is copied into a new buffer. Large buffers are expensive: V8 collects its whole heap each time
+ * a certain number of megabytes of them has been allocated.
  */
 
-/** More than most events are long, and less than a tenth of what one read brings. */
+/** More than most events have, and less than a tenth of what one read returns. */
 const HEADROOM_BYTES = 4096
 
 const HEADROOM = Symbol('room')
 
 interface BufferWithHeadroom extends Buffer {
-  /** How many bytes in front of it are its own, and free. */
+  /** Number of free bytes in front that belong to this buffer. */
   [HEADROOM]?: number
 }
 
-/** A copy of the bytes, with room in front. */
+/** Copies bytes into a buffer with headroom. */
 export function copyWithHeadroom(bytes: Buffer): Buffer {
   const memory = Buffer.allocUnsafeSlow(HEADROOM_BYTES + bytes.length)
   const copy: BufferWithHeadroom = memory.subarray(HEADROOM_BYTES)
@@ -24,15 +24,14 @@ export function copyWithHeadroom(bytes: Buffer): Buffer {
 }
 
 /**
- * Puts pieces of `size` bytes together in front of a chunk.
+ * Copies pieces of `size` bytes in total into a chunk's headroom. Headroom can be used once: afterwards the memory
+ * belongs to the result.
  *
- * @returns both, in the chunk's own memory; `undefined` where the chunk has not so much room
+ * @returns the pieces and the chunk, in the chunk's own memory; `undefined` if its headroom is too small
  */
 export function prependInPlace(pieces: readonly Buffer[], size: number, chunk: Buffer): Buffer | undefined {
   const room = (chunk as BufferWithHeadroom)[HEADROOM]
-  if (room === undefined || room < size)
-    return undefined
-    // Room is used once: what is behind it belongs to the whole from now on.
+  if (room === undefined || room < size) return undefined
   ;(chunk as BufferWithHeadroom)[HEADROOM] = 0
   const whole = Buffer.from(chunk.buffer as ArrayBuffer, chunk.byteOffset - size, size + chunk.length)
   let at = 0

@@ -1,4 +1,4 @@
-/** Headers that mean one connection and never the next (RFC 9110, 7.6.1), in requests and in responses. */
+/** Headers that apply to a single connection and are never forwarded (RFC 9110, 7.6.1), in requests and responses. */
 const hopByHop = new Set([
   'connection',
   'keep-alive',
@@ -13,17 +13,20 @@ const hopByHop = new Set([
   'http2-settings',
 ])
 
-/** Whether a header, by its lower-case name, is one that every connection has of its own. */
+/** Returns whether a header, given by its lower-case name, applies to a single connection. */
 export function isHopByHop(name: string): boolean {
   return hopByHop.has(name)
 }
 
-/** The headers that a `connection` header makes hop-by-hop besides, by their lower-case names. */
+/** Returns the lower-case names of further headers that a `connection` header makes hop-by-hop. */
 export function namedByConnection(connection: string | undefined): readonly string[] {
   return connection?.split(',').map((name) => name.trim().toLowerCase()) ?? []
 }
 
-/** Headers by which HTTP finds where a message ends: set by hand, they would put a pooled connection out of step. */
+/**
+ * Returns whether HTTP uses a header to find where a message ends. Set by hand, it would desynchronise a pooled
+ * connection.
+ */
 export function isFramingHeader(name: string): boolean {
   return isHopByHop(name) || name === 'content-length' || name === 'expect'
 }

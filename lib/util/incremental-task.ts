@@ -1,2 +1,2 @@
-/** Work that stops after each bounded piece. */
+/** A task that yields after each bounded piece of work. */
 export type IncrementalTask<T> = Generator<void, T, void>

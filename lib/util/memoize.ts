@@ -1,7 +1,7 @@
-/** What is asked again and again is asked of few strings; as clients choose them, not more than these are remembered. */
+/** Few distinct strings recur, but clients choose them: without a bound the cache could grow for ever. */
 const MAX_ENTRIES = 200
 
-/** A pure function of a string that remembers its first results. */
+/** Memoizes the first results of a pure function of a string. */
 export function memoize<T>(compute: (text: string) => T): (text: string) => T {
   const known = new Map<string, T>()
   return (text) => {

@@ -1,10 +1,10 @@
 /**
- * Sees to a promise that nobody waits for: what an app's function, that should return no promise, has returned. Its
- * failure would otherwise be nobody's, and end the process.
+ * Handles the rejection of a promise that nobody awaits: one returned by an app's function that should not return any.
+ * Unhandled, the rejection would end the process.
  *
- * A promise of another realm (`node:vm`, Jest) is no `instanceof Promise`, nor is one of a library's own.
+ * A promise from another realm (`node:vm`, Jest) or from a library is not an `instanceof Promise`.
  *
- * @returns whether it is a promise
+ * @returns whether the value is a promise
  */
 export function catchRejection(value: unknown, onRejected: (error: unknown) => void): boolean {
   if (!isThenable(value)) return false
@@ -12,13 +12,13 @@ export function catchRejection(value: unknown, onRejected: (error: unknown) => v
   return true
 }
 
-/** Whether `await` would wait for it. */
+/** Returns whether `await` would wait for the value. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if (typeof value !== 'object' && typeof value !== 'function') return false
   return value !== null && typeof (value as { then?: unknown }).then === 'function'
 }
 
-/** A promise of ours for whatever `then` belongs to; it asks once, and rejects where `then` itself throws. */
+/** Converts any thenable to a native promise. Reads `then` once, and rejects if `then` throws. */
 export function toPromise<T>(value: PromiseLike<T>): Promise<T> {
   return new Promise((resolve) => resolve(value))
 }

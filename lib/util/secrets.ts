@@ -1,19 +1,20 @@
-/** A shorter value hides nothing that matters, and would be found everywhere. */
+/** A shorter value protects nothing that matters, and would match everywhere. */
 const MIN_LENGTH = 6
 /**
- * What local servers are given for a key (`ollama`, `lm-studio`, `YOUR_API_KEY`, `no-key-required`, `123456`), and as
- * answers may have it: words, or a small number.
+ * Placeholder keys that local servers are given (`ollama`, `lm-studio`, `YOUR_API_KEY`, `no-key-required`, `123456`)
+ * are words or small numbers, which answers may contain as well.
  */
 const PLACEHOLDER =
   /^(?=.{1,20}$)(?:[A-Z]?[a-z]{1,12}(?:[-_ ][a-z]{1,12})*|[A-Z]{1,12}(?:[-_ ][A-Z]{1,12})*)$|^\d{1,8}$/
 const ASTERISK = 42
 
 /**
- * Values that must not come back, and the ways in which a server may spell them. Each is masked by as many `*` as it has
- * bytes, so that no length and no structure changes.
+ * Masks values that must not come back, in every spelling that a server may use. Each byte becomes a `*`, so that no
+ * length and no structure changes.
  *
- * All that passes is looked through, and hardly any of it has a secret in it. So first it is looked for what all spellings
- * of a secret have in common; the spellings themselves, of which there may be dozens, are not even worked out before.
+ * All data that passes is searched, and hardly any of it contains a secret. The search therefore first looks for an
+ * anchor that all spellings of a secret share. The spellings, of which there may be dozens, are not computed until an
+ * anchor is found.
  */
 export class Secrets {
   readonly #origins: readonly Origin[]
@@ -27,7 +28,7 @@ export class Secrets {
     this.#anchorBytes = this.#anchors.map((anchor) => Buffer.from(anchor))
   }
 
-  /** How many bytes the longest spelling has. */
+  /** Length of the longest spelling, in bytes. */
   get longest(): number {
     return this.#spellings.longest
   }
@@ -36,7 +37,7 @@ export class Secrets {
     return this.#origins.length === 0
   }
 
-  /** The text without secrets. */
+  /** Masks the secrets in a text. */
   mask(text: string): string {
     if (!this.#anchors.some((anchor) => text.includes(anchor))) return text
     let hidden = text
@@ -46,7 +47,7 @@ export class Secrets {
     return hidden
   }
 
-  /** The bytes without secrets: the same ones where there is none in them, a copy where there is. */
+  /** Masks the secrets in bytes. Returns the same buffer if it contains none, otherwise a copy. */
   maskBytes(bytes: Buffer): Buffer {
     if (!this.#anchorBytes.some((anchor) => bytes.includes(anchor))) return bytes
     let hidden = bytes
@@ -59,7 +60,7 @@ export class Secrets {
     return hidden
   }
 
-  /** How many of the last bytes are the beginning of a secret, the rest of which may follow. */
+  /** Returns how many bytes at the end are the beginning of a secret, the rest of which may follow. */
   partialMatchLength(bytes: Buffer): number {
     const { needles, longest } = this.#spellings
     const last = bytes.subarray(Math.max(0, bytes.length - longest + 1))
@@ -68,7 +69,7 @@ export class Secrets {
       for (let at = last.indexOf(needle[0]!); at !== -1; at = last.indexOf(needle[0]!, at + 1)) {
         const length = last.length - at
         if (length <= begun) break
-        // By hand, as most differ here: `compare` takes longer to call than to do.
+        // Most candidates already differ here, and calling `compare` takes longer than comparing.
         if (length > 1 && last[at + 1] !== needle[1]) continue
         if (length < needle.length && last.compare(needle, 0, length, at) === 0) begun = length
       }
@@ -82,11 +83,14 @@ export class Secrets {
   }
 }
 
-/** All spellings, the longer ones first: one may begin with a shorter one. */
+/** All spellings, the longer ones first, because one may begin with a shorter one. */
 interface Spellings {
   readonly texts: readonly string[]
   readonly needles: readonly Buffer[]
-  /** So many bytes, less one, at the end of what has come may be the beginning of a secret. */
+  /**
+   * Length of the longest spelling in bytes: up to one byte less, at the end of the data, may be the beginning of a
+   * secret.
+   */
   readonly longest: number
 }
 
@@ -96,14 +100,14 @@ function compileSpellings(origins: readonly Origin[]): Spellings {
   return { texts, needles, longest: Math.max(0, ...needles.map((needle) => needle.length)) }
 }
 
-/** For an exchange that holds none. */
+/** Used by exchanges without secrets. */
 export const NO_SECRETS = new Secrets([])
 
-/** Tokens come and go: when there are so many, all are forgotten. */
+/** Clients' tokens come and go: when the cache is full, it is cleared. */
 const MAX_COMPILED = 200
 const compiled = new Map<string, Secrets>()
 
-/** The secrets that these values are; those of one key are compiled once. */
+/** Compiles values to the secrets in them. The results are cached by value. */
 export function compileSecrets(values: readonly string[]): Secrets {
   if (values.length === 0) return NO_SECRETS
   const key = values.join('\0')
@@ -115,13 +119,13 @@ export function compileSecrets(values: readonly string[]): Secrets {
   return secrets
 }
 
-/** What spellings begin from: a secret as it is, or its base64. */
+/** What spellings are derived from: a secret itself, or its base64 encoding. */
 interface Origin {
   readonly text: string
   readonly isBase64: boolean
 }
 
-/** The value whole, and the secret parts of it. */
+/** Returns the whole value, and the secret parts of it. */
 function originsOf(value: string): Origin[] {
   const [, scheme = '', bare = value] = /^(\S+)\s+(\S.*)$/.exec(value) ?? []
   const decoded = decodeBase64(bare, scheme.toLowerCase() === 'basic')
@@ -135,14 +139,14 @@ function originsOf(value: string): Origin[] {
   ]
 }
 
-/** What base64 encodes: of `Basic` anything, of other schemes (`ApiKey`) a pair. */
+/** Decodes base64: anything after `Basic`, and an `id:key` pair after other schemes (`ApiKey`). */
 function decodeBase64(bare: string, isBasic: boolean): string {
   if (!/^[A-Za-z\d+/_-]+=*$/.test(bare)) return ''
   const text = Buffer.from(bare, 'base64').toString()
   return isBasic || /^[ -9;-~]+:[ -~]*$/.test(text) ? text : ''
 }
 
-/** Of `id:KEY` the key; of `KEY:`, where the password is none, the name. */
+/** Returns the key of `id:KEY`; of `KEY:`, where the password is empty, the name. */
 function secretsOfPair(text: string): string[] {
   const colon = text.indexOf(':')
   if (colon < 0 || text.startsWith('://', colon)) return []
@@ -150,10 +154,10 @@ function secretsOfPair(text: string): string[] {
   return [isSecret(password) ? password : name]
 }
 
-/** Parameters that tell how a request is signed, and other things that are no secret. */
+/** Parameters that say how a request is signed, and others that are not secret. */
 const NON_SECRET_PARAMETER = /^(?:signedheaders|headers|algorithm|realm|type|version|path|domain|expires|lang|locale)$/i
 
-/** Of `Token token="KEY"`, `session=KEY; …` and `Credential=…, Signature=…` the values. */
+/** Returns the values of `Token token="KEY"`, `session=KEY; …` and `Credential=…, Signature=…`. */
 function parameterValues(value: string): string[] {
   return [...value.matchAll(/(?<![^\s;,])([\w.-]+)=(?:"([^"]*)"|([^\s;,"]+))/g)]
     .filter(([, name = '']) => !NON_SECRET_PARAMETER.test(name))
@@ -164,7 +168,10 @@ function isSecret(text: string): boolean {
   return text.length >= MIN_LENGTH && !PLACEHOLDER.test(text)
 }
 
-/** What all spellings have in common: characters that no encoding changes. Where these are few, each spelling itself. */
+/**
+ * Returns a text that all spellings contain: characters that no encoding changes. If these are too few, each spelling
+ * itself.
+ */
 function anchorsOf(origin: Origin): string[] {
   const runs = origin.text.match(origin.isBase64 ? /[A-Za-z\d]+/g : /[\w.-]+/g) ?? []
   const longest = runs.reduce((one, other) => (other.length > one.length ? other : one), '')
@@ -176,7 +183,10 @@ function spellingsOf({ text, isBase64 }: Origin): string[] {
   return [text, ...percentEncoded(text), ...escapedForJson(text), ...escapedForHtml(text)]
 }
 
-/** Of a path, of a form, in either case; some leave what may stand in a query (RFC 3986, 3.4), some encode twice. */
+/**
+ * Encodes as in paths and in forms, in upper and lower case. Some servers keep what a query may contain (RFC 3986,
+ * 3.4); some encode twice.
+ */
 function percentEncoded(core: string): string[] {
   const percent = encodeURIComponent(core)
   const form = new URLSearchParams([['', core]]).toString().slice(1)
@@ -186,7 +196,7 @@ function percentEncoded(core: string): string[] {
   return [...all, ...lower, encodeURIComponent(percent)]
 }
 
-/** As JavaScript and Python do it, PHP, Go, Java (Gson), and .NET. */
+/** Escapes as JavaScript and Python do, PHP, Go, Java (Gson), and .NET. */
 function escapedForJson(core: string): string[] {
   const json = JSON.stringify(core).slice(1, -1)
   const escaped = (text: string, characters: RegExp) => {
