@@ -1,7 +1,7 @@
-/** What we use of `@smithy/eventstream-codec`, an optional peer: its own types need not be there. */
+/** The part of `@smithy/eventstream-codec` that we use. It is an optional peer, so its own types may be missing. */
 export interface EventStreamCodec {
   encode(message: EventStreamMessage): Uint8Array
-  /** @throws Error where a checksum is wrong, or what the message holds is no message */
+  /** @throws Error if a checksum is wrong, or the bytes are not a message */
   decode(message: Uint8Array): EventStreamMessage
 }
 
@@ -19,12 +19,14 @@ interface CodecModule {
 
 const PACKAGE = '@smithy/eventstream-codec'
 
-/** The codec, loaded when the first stream needs it: most apps have none that does. */
+/** Returns the codec, loaded when the first stream needs it: most apps have no such stream. */
 export const installedCodec = lazyCodec(loadInstalled)
 
 /**
- * @param load loads the package, or says why that cannot be
- * @returns gives the codec, or `undefined` where it is not installed, and says that in a warning once
+ * Creates a function that loads the codec once.
+ *
+ * @param load loads the package, or returns why it cannot
+ * @returns a function that returns the codec; `undefined`, after one process warning, if it is not installed
  */
 export function lazyCodec(load: () => CodecModule | Error): () => EventStreamCodec | undefined {
   let codec: EventStreamCodec | undefined
@@ -41,7 +43,7 @@ export function lazyCodec(load: () => CodecModule | Error): () => EventStreamCod
 
 function loadInstalled(): CodecModule | Error {
   try {
-    // Spelled out, and here: bundlers look for just this, and take a package that is not there for optional.
+    // A literal, within try: this is what bundlers recognise as an optional package.
     return require('@smithy/eventstream-codec') as CodecModule
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error))
@@ -49,7 +51,7 @@ function loadInstalled(): CodecModule | Error {
 }
 
 function warn(cause: Error): void {
-  const sentence = `express-ai-proxy passes AWS event streams as they are. To have them read: npm install ${PACKAGE}`
+  const sentence = `express-ai-proxy forwards AWS event streams without reading them. To have them read: npm install ${PACKAGE}`
   process.emitWarning(sentence, { code: 'AI_PROXY_NO_EVENTSTREAM_CODEC', detail: cause.message })
 }
 

@@ -7,20 +7,20 @@ import { sizeOf } from './pending-bytes.js'
 
 type Crc32 = (bytes: Uint8Array, before?: number) => number
 
-/** Length of the message, length of its headers, checksum of these two. */
+/** Length of the message, length of its headers, checksum of both. */
 const PRELUDE_BYTES = 12
 const CHECKSUM_BYTES = 4
-/** As AWS has it, and more than any of Bedrock's messages has: of more headers none is read. */
+/** AWS's limit, and more than any message of Bedrock has. Messages with more headers are not read. */
 const MAX_HEADER_BYTES = 16 * 1024
-/** A longer message is not joined, and its checksum goes on from piece to piece. */
+/** A longer message is not joined; its checksum is computed piece by piece. */
 const MAX_JOINED_BYTES = 256 * 1024
 const MIN_MESSAGE_BYTES = PRELUDE_BYTES + CHECKSUM_BYTES
 
-// Node has it from 20.15 and 22.2.
+// Available in Node since 20.15 and 22.2.
 const nativeCrc32: Crc32 | null = zlib.crc32 ?? null
 
 /**
- * Cuts an AWS event stream between its messages; a message that is not what its sender sent does not go out.
+ * Splits an AWS event stream between its messages. A message that is damaged does not go out.
  *
  * https://smithy.io/2.0/aws/amazon-eventstream.html
  */
@@ -29,15 +29,15 @@ export class AwsEventStreamFramer extends BaseFramer {
   readonly heartbeat = undefined
   readonly #codec: EventStreamCodec
   readonly #crc32: Crc32 | null
-  /** How much of a message must be there before there is something to do. */
+  /** Number of bytes of a message that must have arrived before anything can be done. */
   #needed = PRELUDE_BYTES
-  /** Of a long message: the checksum of what has come, and of how many bytes that is. */
+  /** Checksum of the part of a long message that has arrived, and the length of that part. */
   #checksum = 0
   #checksummedBytes = 0
 
   /**
-   * @param maxEventBytes the longest message that passes, in bytes
-   * @param codec checks messages where there is no `crc32`, at several times its cost
+   * @param maxEventBytes the longest message that may pass, in bytes
+   * @param codec checks messages if Node has no `crc32`, at several times the cost
    */
   constructor(maxEventBytes: number, codec: EventStreamCodec, crc32: Crc32 | null = nativeCrc32) {
     super(maxEventBytes)
@@ -45,7 +45,7 @@ export class AwsEventStreamFramer extends BaseFramer {
     this.#crc32 = crc32
   }
 
-  /** A message is checked in one piece, if it is not a long one: all is joined, but not before all of it has come. */
+  /** Joins a message that is not long, so that it can be checked in one piece, but only after all of it has arrived. */
   protected override join(chunks: readonly Buffer[]): Buffer {
     const size = this.pending.bytes + sizeOf(chunks)
     const isJoined = size >= this.#needed && !this.#isLong(this.#needed)
@@ -55,7 +55,6 @@ export class AwsEventStreamFramer extends BaseFramer {
   protected scan(chunk: Buffer): void {
     let cut = 0
     if (this.pending.bytes > 0) {
-      // Not enough has come.
       if (!this.#isLong(this.#needed)) return
       cut = this.#scanLong(chunk)
       if (cut === 0) return
@@ -75,7 +74,7 @@ export class AwsEventStreamFramer extends BaseFramer {
     return this.#crc32 !== null && length > MAX_JOINED_BYTES
   }
 
-  /** @returns where the long message ends that is held; 0 where it does not, or is damaged */
+  /** @returns the end of the pending long message; 0 if it is incomplete or damaged */
   #scanLong(chunk: Buffer): number {
     if (this.#checksummedBytes === 0) for (const piece of this.pending.pieces) this.#updateChecksum(piece)
     const missing = this.#needed - this.pending.bytes
@@ -107,8 +106,8 @@ export class AwsEventStreamFramer extends BaseFramer {
   }
 
   /**
-   * Length of the message that begins here; `undefined` where its prelude is not there yet, or is refused. It is checked
-   * before it is believed: nobody waits for a length that is nonsense.
+   * Returns the length of the message that begins here; `undefined` if its prelude is incomplete or invalid. The length
+   * is checked before it is used, so that nobody waits for a nonsensical number of bytes.
    */
   #lengthAt(chunk: Buffer, at: number): number | undefined {
     if (chunk.length - at < PRELUDE_BYTES) return undefined
@@ -134,8 +133,9 @@ export class AwsEventStreamFramer extends BaseFramer {
 }
 
 /**
- * @param codec gives what reads and writes messages, or `undefined` where that is not installed: such a stream then
- *   passes as it is
+ * Creates the framing for AWS event streams.
+ *
+ * @param codec returns the codec; `undefined` if it is not installed, in which case streams pass as they are
  */
 export function awsEventStreamWith(codec: () => EventStreamCodec | undefined): Framing {
   return {
@@ -161,19 +161,22 @@ export function awsEventStreamWith(codec: () => EventStreamCodec | undefined): F
   }
 }
 
-/** AWS's binary messages, which Bedrock answers with. */
+/** AWS's binary messages, as Bedrock sends them. */
 export const awsEventStream = awsEventStreamWith(installedCodec)
 
 function tryDecode(codec: EventStreamCodec, message: Buffer): EventStreamMessage | undefined {
   try {
-    // A copy: the codec believes lengths of headers, and would read on in the buffer that the message was cut from.
+    // Decodes a copy: the codec trusts header lengths, and would read on in the buffer that the message was cut from.
     return codec.decode(new Uint8Array(message))
   } catch {
     return undefined
   }
 }
 
-/** https://smithy.io/2.0/aws/amazon-eventstream.html: events, exceptions (modeled errors) and errors (all others). */
+/**
+ * Converts events, exceptions (modeled errors) and errors (all others):
+ * https://smithy.io/2.0/aws/amazon-eventstream.html
+ */
 function toMessage({ headers, body }: EventStreamMessage): Message {
   const header = (name: string) => {
     const value = headers[name]?.value
@@ -184,7 +187,7 @@ function toMessage({ headers, body }: EventStreamMessage): Message {
     case 'exception':
       return { event: header(':exception-type'), data, isError: true }
     case 'error': {
-      // It says all in its headers; in the shape that exceptions have, the reader finds its sentence in one place.
+      // An error has everything in its headers. In the shape of an exception, readers find its message in one place.
       const [code, message] = [header(':error-code'), header(':error-message')]
       return { event: code, data: data || JSON.stringify({ code, message }), isError: true }
     }

@@ -2,18 +2,18 @@ import type { Framer } from './framer.js'
 import { PendingBytes } from './pending-bytes.js'
 
 /**
- * Larger frames are not joined: to make one buffer of megabytes takes longer than anybody else's turn, most of it until
- * the system has given the memory.
+ * Larger frames are not joined. Creating one buffer of megabytes takes longer than any other turn, mostly waiting for
+ * the system to provide the memory.
  */
 const MAX_JOINED_BYTES = 256 * 1024
 
-/** A frame that may become so large is looked through while it comes: in one go at its end that would take too long. */
+/** A frame that may become this large is exposed while it arrives: scanning it all at its end would take too long. */
 const MIN_EXPOSED_BYTES = 64 * 1024
 
 /**
- * What the framers share that cut a body between its frames: whole frames go out as they came, the beginning of the
- * next one is held. Every byte is scanned once, however the stream is cut, and pieces of an unfinished frame are joined
- * once, when its end has come, if at all: both keep a large frame in tiny chunks linear.
+ * Base of the framers that split a body between its frames. Complete frames go out as they came, and the beginning of
+ * the next one stays pending. Every byte is scanned once, however the stream is cut, and the pieces of a frame are
+ * joined at most once, after its end has come. Both keep the cost of a large frame in tiny chunks linear.
  */
 export abstract class BaseFramer implements Framer {
   abstract readonly carriesMessages: boolean
@@ -24,19 +24,19 @@ export abstract class BaseFramer implements Framer {
   ends: number[] = []
   prefix: readonly Buffer[] = NONE
 
-  /** What is held stands in front of what is scanned. */
+  /** Bytes that precede the chunk being scanned. */
   protected readonly pending = new PendingBytes()
   protected readonly maxEventBytes: number
   #out: Buffer | undefined
-  /** Where the frame begins that is looked for the end of. */
+  /** Start of the frame being scanned. */
   #frameStart = 0
-  /** Where the last event begins and ends within `#out`; no event where both are 0. */
+  /** Start and end of the last event within `#out`; both are 0 if there is none. */
   #lastStart = 0
   #lastEnd = 0
-  /** How much stands ahead of `#out`. */
+  /** Number of bytes in `prefix`. */
   #aheadBytes = 0
 
-  /** @param maxEventBytes the longest frame that passes, in bytes */
+  /** @param maxEventBytes the longest frame that may pass, in bytes */
   constructor(maxEventBytes: number) {
     this.maxEventBytes = maxEventBytes
   }
@@ -46,7 +46,7 @@ export abstract class BaseFramer implements Framer {
     if (this.#isOver()) return undefined
     const heldBefore = this.pending.bytes
     const chunk = this.join(chunks)
-    // What was held stands in front now, and has been scanned, or is still held.
+    // Pending bytes that were joined have been scanned already; the others are still pending.
     const from = heldBefore - this.pending.bytes
     if (chunk.length === from) return undefined
     this.scan(chunk, from)
@@ -82,22 +82,24 @@ export abstract class BaseFramer implements Framer {
     this.#reset()
   }
 
-  /** Joins chunks that have come, and what is held with them, as far as that is worth it. */
+  /** Joins chunks, and the pending bytes with them if that is worth a copy. */
   protected join(chunks: readonly Buffer[]): Buffer {
     return this.pending.joinWith(chunks)
   }
 
   /**
-   * Looks for ends of frames, and tells `endFrame` of each.
+   * Finds the ends of frames, and calls `endFrame` for each.
    *
-   * @param from where it begins to look: what stands before has been looked at
+   * @param from where to start: everything before it has been scanned
    */
   protected abstract scan(chunk: Buffer, from: number): void
 
-  /** The body ended: passes what is left with `passRest`, or says in `corrupt` why that cannot go out. */
+  /** Ends the body: emits the rest with `emitRest`, or explains in `corrupt` why it must not go out. */
   protected abstract finish(): void
 
-  /** In the chunk that is scanned, a frame ends at `at`. @returns `false` when it is too large: the scan is over then */
+  /**
+   * Ends a frame at `at` in the chunk being scanned. @returns `false` if the frame is too large, which ends the scan
+   */
   protected endFrame(at: number, isEvent: boolean): boolean {
     const start = this.#frameStart
     const end = this.pending.bytes + at
@@ -115,12 +117,14 @@ export abstract class BaseFramer implements Framer {
     return true
   }
 
-  /** Nothing stands between the last frame, or the beginning, and this place in the chunk that is scanned. */
+  /**
+   * Returns whether nothing lies between the last frame, or the beginning, and this index in the chunk being scanned.
+   */
   protected isBetweenFrames(at: number): boolean {
     return this.pending.bytes + at === this.#lastFrameEnd(0)
   }
 
-  /** What stands behind the last frame, up to `at`, is part of that frame; a frame of its own where that has gone out. */
+  /** Extends the last frame to `at`. If that frame has already gone out, the bytes become a frame of their own. */
   protected extendFrame(at: number): void {
     const last = Math.max(this.ends.length - 1, 0)
     const end = this.pending.bytes + at
@@ -129,7 +133,7 @@ export abstract class BaseFramer implements Framer {
     this.#frameStart = end
   }
 
-  /** At the end of the body: what is held goes out, with `closing` behind it. */
+  /** Emits the pending bytes, followed by `closing`, at the end of the body. */
   protected emitRest(closing: string, isEvent: boolean): void {
     const length = this.pending.bytes + closing.length
     this.ends.push(length)
@@ -140,7 +144,7 @@ export abstract class BaseFramer implements Framer {
     this.#emit(Buffer.from(closing))
   }
 
-  /** What is held goes out, with the end of its frame behind it, and the frames that follow. */
+  /** Emits the pending bytes, followed by the end of their frame and the frames after it. */
   #emit(rest: Buffer): void {
     const { bytes } = this.pending
     if (bytes <= MAX_JOINED_BYTES) {

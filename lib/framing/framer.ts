@@ -1,45 +1,52 @@
-/** What holds true for every wire format: bytes go in as they arrive, whole frames come out. */
+/**
+ * Splits a body into frames. Bytes go in as they arrive, complete frames come out. Implemented for each wire format.
+ */
 export interface Framer {
-  /** `true` where a message of ours (an error) can stand between two frames. */
+  /** Whether a message of ours (an error) can be inserted between two frames. */
   readonly carriesMessages: boolean
-  /** What can stand between two frames and says nothing, to keep a silent connection alive, where there is such a thing. */
+  /** A frame without content that keeps a silent connection alive, if the format has one. */
   readonly heartbeat: Buffer | undefined
-  /** Events that have gone out so far. */
+  /** Number of events emitted so far. */
   readonly events: number
-  /** Set once a frame passed the limit given to the framer; nothing is taken from then on. */
+  /** Set after a frame exceeded the limit given to the framer, which then ignores all further input. */
   readonly tooLarge: boolean
-  /** Set once the body has said, in the way of its framing, that it is complete: nothing has to follow. */
+  /** Set after the body declared itself complete in the way of its framing: nothing more has to follow. */
   readonly isClosed?: boolean
   /**
-   * Set, with a sentence that says why, once bytes came that are no frame (a wrong checksum), and by `end` where the body
-   * ended in the middle of a frame of which no half may go out. Nothing is taken from then on.
+   * Set, with a sentence that gives the reason, after bytes arrived that are not a frame (a wrong checksum). `end` sets
+   * it if the body ended within a frame that must not go out incomplete. The framer then ignores all further input.
    */
   readonly corrupt?: string | undefined
   /**
-   * Where each frame of what `push` or `end` returned last ends in it, in order; a frame begins where the one before it
-   * ends, and the last one ends with what was returned. What carries nothing (a comment, a blank line) is a frame too.
+   * The end of each frame in what `push` or `end` returned last, in order. A frame begins where the previous one ends,
+   * and the last one ends with what was returned. A comment or a blank line is a frame too.
    */
   readonly ends: readonly number[]
   /**
-   * What stands in front of what `push` or `end` returned last: the beginning of its first frame, where that is too large
-   * to be joined. `ends` count from behind it.
+   * The bytes that precede what `push` or `end` returned last: the beginning of its first frame, if that frame is too
+   * large to be joined. `ends` do not count these bytes.
    */
   readonly prefix?: readonly Buffer[]
-  /** What has come of a frame that is not complete, and may become too large to be joined. */
+  /** Pieces of an incomplete frame that may become too large to be joined. */
   readonly unfinished?: readonly Buffer[]
   /**
-   * Takes chunks as they arrived.
+   * Adds chunks as they arrived.
    *
-   * @returns the whole frames that are complete now, byte for byte as they came, or `undefined` when there are none.
+   * @returns the frames that are now complete, byte for byte as they came; `undefined` if there are none
    */
   push(chunks: readonly Buffer[]): Buffer | undefined
-  /** The last event of what `push` or `end` returned last, or `undefined` if that held none, or it was not joined. */
+  /**
+   * The last event in what `push` or `end` returned last; `undefined` if that had no event, or the event was not
+   * joined.
+   */
   last(): Buffer | undefined
-  /** What `end` returned last does not go out after all: it is no event. */
+  /** Discards the result of the last `end()`: it was not a complete event. */
   discardLast(): void
   /**
-   * @returns what is left at a clean end, completed so that the client can read it, or `undefined` when nothing is, or
-   *   when it may not go out: `corrupt` says why.
+   * Ends the body after a clean end of the stream.
+   *
+   * @returns the rest, completed so that the client can read it; `undefined` if there is none, or if it must not go
+   *   out, in which case `corrupt` gives the reason
    */
   end(): Buffer | undefined
 }

@@ -1,36 +1,39 @@
 import type { Framer } from './framer.js'
 
-/** What a frame carries, whatever it was wrapped in. */
+/** What a frame carries, without the framing around it. */
 export interface Message {
-  /** Name of the event (SSE's `event`, AWS's `:event-type` or `:exception-type`), where the framing has one. */
+  /** Name of the event (SSE's `event`, AWS's `:event-type` or `:exception-type`), if the framing has one. */
   readonly event?: string
   /** SSE's `id`. */
   readonly id?: string
-  /** The payload: as a rule the text of a JSON value. */
+  /** The payload, usually the text of a JSON value. */
   readonly data: string
-  /** The frame itself says that the provider failed (AWS exceptions and errors). */
+  /** Whether the frame itself says that the provider failed (AWS exceptions and errors). */
   readonly isError?: boolean
 }
 
-/** How a stream is divided into frames on the wire. */
+/** Defines how a stream is divided into frames on the wire. */
 export interface Framing {
   readonly name: 'sse' | 'ndjson' | 'aws-event-stream' | 'json-array'
-  /** Whether what it takes is installed, where it takes something; a warning says once a process that it is not. */
+  /** Whether the packages that it needs are installed, if it needs any. If not, a process warning is emitted once. */
   isAvailable?(): boolean
-  /** @param maxEventBytes the longest frame that passes, in bytes */
+  /** @param maxEventBytes the longest frame that may pass, in bytes */
   createFramer(maxEventBytes: number): Framer
-  /** What a whole frame carries; `undefined` where it carries nothing (a comment, a blank line). Does not throw. */
+  /** Reads what a complete frame carries; `undefined` if that is nothing (a comment, a blank line). Does not throw. */
   read(frame: Buffer): Message | undefined
-  /** Where the data begins in a frame of which the beginning is there; at its first byte, where there is no such function. */
+  /**
+   * Returns where the data starts in a frame, given its beginning. Without this function, data starts at the first
+   * byte.
+   */
   dataStart?(beginning: Buffer): number
   /**
-   * A frame that carries this message.
+   * Writes a frame that carries a message.
    *
-   * @param replacedFrame the frame in whose place it goes out, where it does
+   * @param replacedFrame the frame that it replaces, if any
    */
   write(message: Message, replacedFrame?: Buffer): Buffer
-  /** Frames as they must be where something stands before the first of them; as they are, where there is no such function. */
+  /** Adapts frames that do not come first in the response. Without this function, they stay as they are. */
   asContinuation?(frames: Buffer): Buffer
-  /** A frame as it must be where all those before it were left out; as it is, where there is no such function. */
+  /** Adapts a frame that comes first because all before it were dropped. Without this function, it stays as it is. */
   asFirst?(frame: Buffer): Buffer
 }

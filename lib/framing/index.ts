@@ -21,16 +21,17 @@ const framings = new Map<string, Framing>([
   ['application/jsonlines', ndjson],
   ['application/x-jsonlines', ndjson],
   ['text/x-ndjson', ndjson],
-  // Cohere's, version 1.
+  // Used by Cohere, version 1.
   ['application/stream+json', ndjson],
   ['application/vnd.amazon.eventstream', awsEventStream],
 ])
 
 /**
- * How a response is divided into frames; `undefined` where it passes as it is: it is no stream that we know, or what
- * reads it is not installed. If a sender lists several types, any of them counts.
+ * Returns how a response is divided into frames; `undefined` if it passes as it is, because it is not a stream that we
+ * know, or because the package that reads it is not installed. If a sender lists several types, the first known one
+ * counts.
  *
- * @param contentType the response's `content-type`, parameters and all
+ * @param contentType the response's `content-type`, with its parameters
  */
 export function framingFor(contentType: string | undefined): Framing | undefined {
   const type = mediaTypesOf(contentType).find((type) => framings.has(type))
@@ -38,7 +39,7 @@ export function framingFor(contentType: string | undefined): Framing | undefined
   return framing?.isAvailable?.() === false ? undefined : framing
 }
 
-/** The media types that a `content-type` names, in lower case and without their parameters; as a rule it is one. */
+/** Returns the media types that a `content-type` names, in lower case and without parameters. There is usually one. */
 export function mediaTypesOf(contentType: string | undefined): readonly string[] {
   return contentType === undefined ? NO_TYPES : typesIn(contentType)
 }

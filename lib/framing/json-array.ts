@@ -8,16 +8,16 @@ const COMMA = 44
 const OPEN_BRACKET = 91
 const CLOSE_BRACKET = 93
 const OPEN_BRACE = 123
-// What a bracket and a brace differ in.
+// The bit in which a bracket and a brace differ.
 const BRACE_BIT = 32
 
 /**
- * Cuts a JSON array that arrives element by element behind its elements, as Gemini's `streamGenerateContent` sends one
+ * Splits a JSON array that arrives element by element after each element. Gemini's `streamGenerateContent` sends one
  * without `alt=sse` (https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent).
  *
- * A frame ends with its element; the `[` or comma before it belongs to it. What closes the array is a frame without an
- * event. A value outside of an array (an error object) is a frame of its own. Brackets and strings are followed, nothing
- * is validated: that is for the client's parser.
+ * A frame ends with its element; the `[` or comma before the element belongs to it. The end of the array is a frame
+ * without an event. A value outside an array (an error object) is a frame of its own. The framer tracks brackets and
+ * strings but validates nothing: the client's parser does that.
  */
 export class JsonArrayFramer extends BaseFramer {
   readonly carriesMessages = false
@@ -25,9 +25,9 @@ export class JsonArrayFramer extends BaseFramer {
   isClosed = false
 
   readonly #nesting = new JsonNesting()
-  /** So many brackets are open between elements: in the array its own, else none. */
+  /** Number of brackets open between elements: 1 in an array, otherwise 0. */
   #floor: 0 | 1 = 0
-  /** In a number, `true`, `false` or `null`, whose end is seen by what follows it. */
+  /** Within a number, `true`, `false` or `null`, which only the byte after it ends. */
   #inLiteral = false
 
   protected scan(chunk: Buffer, from: number): void {
@@ -61,7 +61,10 @@ export class JsonArrayFramer extends BaseFramer {
     }
   }
 
-  /** A byte between elements: an element begins, or the array does, or it ends, or nothing. @returns whether it ends */
+  /**
+   * Handles a byte between elements: the start of an element or array, its end, or neither. @returns whether the array
+   * ends
+   */
   #readStructural(byte: number): boolean {
     if (byte === OPEN_BRACKET && this.#floor === 0) {
       this.isClosed = false
@@ -85,7 +88,9 @@ function endsLiteral(byte: number): boolean {
 
 const OPENING = Buffer.from('[')
 
-/** An array of messages, for the caller to choose: its media type, `application/json`, does not tell it. */
+/**
+ * An array of messages. The caller has to choose it, because its media type, `application/json`, does not identify it.
+ */
 export const jsonArray: Framing = {
   name: 'json-array',
   createFramer: (maxEventBytes) => new JsonArrayFramer(maxEventBytes),
@@ -102,7 +107,7 @@ export const jsonArray: Framing = {
   asFirst: (frame) => Buffer.concat([OPENING, frame.subarray(elementStart(frame))]),
 }
 
-/** Where the element begins, behind the `[` or the comma before it. */
+/** Returns where the element begins, after the `[` or comma before it. */
 function elementStart(frame: Buffer): number {
   const from = skipJsonSpace(frame, 0)
   const isPrefixed = frame[from] === OPEN_BRACKET || frame[from] === COMMA

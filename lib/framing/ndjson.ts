@@ -5,16 +5,16 @@ import type { Framing } from './framing.js'
 const LF = 10
 
 /**
- * Cuts newline-delimited JSON between its lines. A CR before an LF is white space at the end of its line, as JSON has it.
+ * Splits newline-delimited JSON between its lines. A CR before an LF is white space at the end of its line, as in JSON.
  *
  * https://github.com/ndjson/ndjson-spec, https://jsonlines.org
  */
 export class NdjsonFramer extends BaseFramer {
   readonly carriesMessages = true
-  // A reader need not take anything for a comment: JSON has none, and blank lines may be an error.
+  // JSON has no comments, and a reader may reject blank lines, so nothing can serve as a heartbeat.
   readonly heartbeat = undefined
 
-  /** Nothing but white space stands on the current line yet. */
+  /** The current line has only white space so far. */
   #isBlank = true
 
   protected scan(chunk: Buffer, from: number): void {
@@ -36,7 +36,7 @@ export class NdjsonFramer extends BaseFramer {
   }
 }
 
-/** One JSON value a line. */
+/** One JSON value per line. */
 export const ndjson: Framing = {
   name: 'ndjson',
   createFramer: (maxEventBytes) => new NdjsonFramer(maxEventBytes),
@@ -47,6 +47,6 @@ export const ndjson: Framing = {
     while (isJsonSpace(line[to - 1])) to--
     return { data: line.toString('utf8', from, to) }
   },
-  // Within a JSON text, a line end can only be white space.
+  // Within a JSON text, a line break can only be white space.
   write: ({ data }) => Buffer.from(`${data.replace(/[\r\n]+/g, ' ')}\n`),
 }

@@ -1,13 +1,13 @@
 import type { Framer } from './framer.js'
 
-/** For bodies that are no event stream (JSON answers, audio, files): every chunk passes as it is. */
+/** For bodies that are not an event stream (JSON answers, audio, files): passes every chunk as it is. */
 export class PassThroughFramer implements Framer {
   readonly carriesMessages = false
   readonly heartbeat = undefined
   readonly events = 0
   readonly tooLarge = false
   ends: readonly number[] = []
-
+  /** Whether all bytes have been passed on. */
   /** All that came has gone on. */
   get holdsNothing(): boolean {
     return true

@@ -1,25 +1,26 @@
 import { prependInPlace } from '../util/headroom.js'
 
-// Small copies share Node's pool, and do not keep the much larger buffer alive that they were cut from.
+// Small copies share Node's pool, and do not keep alive the much larger buffer that they were cut from.
 const MAX_COPIED_BYTES = 4096
 
-/** Further small pieces are copied into blocks of up to so many bytes: a buffer for each would take much more memory. */
+/**
+ * Further small pieces are copied into blocks of up to this many bytes: a buffer for each would take much more memory.
+ */
 const BLOCK_BYTES = { least: 4096, most: 64 * 1024 }
 
-/** The beginning of a frame whose end has not come yet, in the pieces that it came in. */
+/** The beginning of a frame that is not complete, in the pieces that it arrived in. */
 export class PendingBytes {
   bytes = 0
   #pieces: Buffer[] = []
-  /** The memory of the last piece, and what of it is used; none if no further piece can be copied into it. */
+  /** Memory of the last piece, and how much of it is used; `undefined` if no further piece can be copied into it. */
   #block: Buffer | undefined
   #used = 0
 
-  /** What is held, in order. */
+  /** The pending pieces, in order. */
   get pieces(): readonly Buffer[] {
     return this.#pieces
   }
 
-  /** Keeps one more piece. */
   append(piece: Buffer): void {
     if (piece.length > MAX_COPIED_BYTES) this.#push(piece)
     else if (this.#pieces.length === 0) this.#push(Buffer.from(piece))
@@ -45,8 +46,8 @@ export class PendingBytes {
   }
 
   /**
-   * Joins chunks that have come. What is held is put in front, and is held no more, unless that would copy more than has
-   * come: so a frame in many small chunks is not copied again for each of them.
+   * Joins chunks. The pending bytes are prepended and released, unless that would copy more bytes than the chunks have,
+   * so that a frame in many small chunks is not copied again for each of them.
    */
   joinWith(chunks: readonly Buffer[]): Buffer {
     const size = sizeOf(chunks)
@@ -54,17 +55,17 @@ export class PendingBytes {
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
   }
 
-  /** The same without exception: what is held is put in front, and is held no more. */
+  /** Joins chunks like `joinWith`, but always prepends and releases the pending bytes. */
   joinAllWith(chunks: readonly Buffer[]): Buffer {
     return this.bytes > 0 ? this.#release(chunks, sizeOf(chunks)) : this.joinWith(chunks)
   }
 
-  /** What is held, with its rest behind it; nothing is held then. */
+  /** Returns the pending bytes followed by `rest`, and releases them. */
   concatWith(rest: Buffer): Buffer {
     return this.bytes === 0 ? rest : this.#release([rest], rest.length)
   }
 
-  /** What is held, as it is; nothing is held then. */
+  /** Returns the pending pieces as they are, and releases them. */
   drain(): Buffer[] {
     const pieces = this.#pieces
     this.#pieces = []
@@ -83,7 +84,7 @@ export class PendingBytes {
   }
 }
 
-/** The bytes of chunks together. */
+/** Returns the total length of chunks, in bytes. */
 export function sizeOf(chunks: readonly Buffer[]): number {
   let size = 0
   for (const chunk of chunks) size += chunk.length

@@ -3,22 +3,22 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser'
 const BOM = 0xfeff
 
 let parsedEvent: EventSourceMessage | undefined
-// One parser for all: making one costs more than reading an event does.
+// One parser is shared: creating one costs more than reading an event.
 const parser = createParser({
   onEvent(event) {
     parsedEvent = event
   },
 })
 
-/** What an event carries; `undefined` where the frame holds none (a comment, a lone `retry:`). */
+/** Reads what an event carries; `undefined` if the frame has no event (a comment, a lone `retry:`). */
 export function readSse(frame: Buffer): EventSourceMessage | undefined {
   const text = frame.toString()
   parsedEvent = undefined
-  // Only the first event of a stream may have a mark before it, and no reader of ours minds one anywhere else.
+  // Only the first event of a stream may have a byte order mark, and removing one elsewhere harms none of our readers.
   const unmarked = text.charCodeAt(0) === BOM ? text.slice(1) : text
-  // For each line the parser would search all the rest for a CR: of a large frame, for minutes.
+  // The parser would search the whole rest for a CR for each line: in a large frame that takes minutes.
   parser.feed(keepKnownFields(unmarked.includes('\r') ? unmarked.replace(/\r\n?/g, '\n') : unmarked))
-  // The last event of a stream need not have its blank line.
+  // The last event of a stream need not end with a blank line.
   if (!parsedEvent) parser.feed('\n\n')
   parser.reset()
   return parsedEvent
@@ -27,8 +27,8 @@ export function readSse(frame: Buffer): EventSourceMessage | undefined {
 const FIELDS = ['data', 'event', 'id']
 
 /**
- * The lines that say something to us. For every other one the parser makes an error, with a stack: of an event with
- * megabytes of them, for half a minute.
+ * Drops the lines that we do not use. The parser would create an error, with a stack, for each of them: for half a
+ * minute, if an event has megabytes of such lines.
  */
 function keepKnownFields(text: string): string {
   let lines: string[] | undefined
@@ -53,7 +53,9 @@ function isField(text: string, start: number, end: number): boolean {
   })
 }
 
-/** Whatever `data` has for line ends, each of its lines is a field of its own, which readers join with LF. */
+/**
+ * Writes an event. Each line of `data`, whatever its line ends, becomes a field of its own; readers join them with LF.
+ */
 export function writeSse({ event, id, data }: EventSourceMessage): string {
   let lines = ''
   if (event) lines += `event: ${onOneLine(event)}\n`
@@ -62,7 +64,7 @@ export function writeSse({ event, id, data }: EventSourceMessage): string {
   return `${lines}\n`
 }
 
-/** A line end in a name would begin another field. */
+/** Removes line ends from a name, because they would begin another field. */
 function onOneLine(name: string): string {
   return name.replace(/[\r\n]+/g, ' ')
 }

@@ -11,22 +11,22 @@ const BOM = Buffer.from('\uFEFF')
 export const SSE_HEARTBEAT = Buffer.from(': heartbeat\n\n')
 
 /**
- * Cuts a stream of server-sent events between its events, and only there.
+ * Splits a stream of server-sent events between its events, and nowhere else.
  *
- * An event ends at a blank line; a line ends with LF, CR or CRLF, mixed as the sender likes
- * (WHATWG HTML, 9.2.5 "Parsing an event stream").
+ * A blank line ends an event. LF, CR or CRLF ends a line, and senders may mix them (WHATWG HTML, 9.2.5 "Parsing an
+ * event stream").
  */
 export class SseFramer extends BaseFramer {
   readonly carriesMessages = true
   readonly heartbeat = SSE_HEARTBEAT
 
-  /** Nothing stands on the current line yet. */
+  /** The current line is empty so far. */
   #lineIsEmpty = true
-  /** The last byte was a CR that ended its line; an LF right behind it belongs to that line end. */
+  /** The last byte was a CR that ended its line; an LF directly after it belongs to the same line end. */
   #afterCR = false
-  /** The current block has a line that is not a comment, which is what makes it an event. */
+  /** The current block has a line that is not a comment, which makes it an event. */
   #isEvent = false
-  /** How much of a byte order mark has come; it may stand before the first line and is not part of it. */
+  /** Number of bytes of a byte order mark so far. The mark may precede the first line and is not part of it. */
   #bom = 0
 
   protected scan(chunk: Buffer, from: number): void {
@@ -36,7 +36,7 @@ export class SseFramer extends BaseFramer {
   }
 
   protected finish(): void {
-    // Behind a CR the first LF is but its second half.
+    // After a CR, the first LF would only complete its line end.
     if (this.pending.bytes > 0) this.emitRest(this.#lineIsEmpty && !this.#afterCR ? '\n' : '\n\n', this.#isEvent)
   }
 
@@ -47,7 +47,7 @@ export class SseFramer extends BaseFramer {
       this.#bom++
     }
     if (at < chunk.length && this.#bom < BOM.length) {
-      // No mark: what looked like the start of one is the start of a line.
+      // The bytes that looked like the start of a mark are the start of a line.
       if (this.#bom > 0) {
         this.#isEvent = true
         this.#lineIsEmpty = false
@@ -57,7 +57,7 @@ export class SseFramer extends BaseFramer {
     return at
   }
 
-  /** The usual case, all line ends are LF: hops from one to the next at the speed of a native search. */
+  /** Handles the usual case, in which all line ends are LF, with native searches from one to the next. */
   #scanLF(chunk: Buffer, from: number): void {
     let lineStart = from
     if (this.#afterCR) {
@@ -67,11 +67,11 @@ export class SseFramer extends BaseFramer {
         if (this.isBetweenFrames(from)) this.extendFrame(lineStart)
       }
     }
-    // In variables of its own: this loop runs for every event of a burst.
+    // Local variables, because this loop runs for every event of a burst.
     let lineIsEmpty = this.#lineIsEmpty
     let isEvent = this.#isEvent
     for (;;) {
-      // A blank line is looked for, not searched for: there is one behind most lines.
+      // Most lines are followed by a blank line: checking one byte is cheaper than a search.
       while (lineIsEmpty && lineStart < chunk.length && chunk[lineStart] === LF) {
         if (!this.endFrame(++lineStart, isEvent)) return
         isEvent = false
@@ -90,7 +90,7 @@ export class SseFramer extends BaseFramer {
     this.#isEvent = isEvent
   }
 
-  /** The same for a chunk that has a CR in it, byte by byte. */
+  /** Handles a chunk that contains a CR, byte by byte. */
   #scanMixed(chunk: Buffer, from: number): void {
     for (let at = from; at < chunk.length; at++) {
       const byte = chunk[at]
@@ -112,7 +112,7 @@ export class SseFramer extends BaseFramer {
     }
   }
 
-  /** A blank line that ends at `at` closes the block. @returns `false` when the block is too large */
+  /** Ends the block with a blank line that ends at `at`. @returns `false` if the block is too large */
   #endBlock(at: number): boolean {
     const isEvent = this.#isEvent
     this.#isEvent = false
@@ -127,6 +127,6 @@ export const sse: Framing = {
   read: readSse,
   dataStart: (beginning) => beginning.indexOf('data:') + 'data:'.length,
   write: (message) => Buffer.from(writeSse(message)),
-  // Anywhere but at the very beginning, a byte order mark is a part of the first line, and spoils it.
+  // Anywhere but at the very beginning, a byte order mark would be part of the first line and corrupt it.
   asContinuation: (frames) => (BOM.equals(frames.subarray(0, BOM.length)) ? frames.subarray(BOM.length) : frames),
 }

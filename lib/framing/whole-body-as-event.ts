@@ -4,13 +4,13 @@ import { PendingBytes } from './pending-bytes.js'
 import { SSE_HEARTBEAT } from './sse.js'
 
 /**
- * A longer body is put into no event: it would have to be read and written at once, and it is an error or a page as a rule.
+ * A longer body is not wrapped: it would have to be read and written at once, and is usually an error or a page.
  */
 export const MAX_ENCLOSED_BYTES = 1024 * 1024
 
 /**
- * Puts a body that is no event stream into one event, for a client whose response was opened as an event stream before
- * the provider said what it would be.
+ * Wraps a body that is not an event stream into one event, for a client whose response was opened as an event stream
+ * before the provider answered.
  */
 export class WholeBodyAsEvent implements Framer {
   readonly carriesMessages = true
@@ -23,7 +23,7 @@ export class WholeBodyAsEvent implements Framer {
   readonly #pending = new PendingBytes()
 
   /**
-   * @param maxBytes the longest body that is put into an event, if that is less than 1 MiB
+   * @param maxBytes the longest body that is wrapped, if less than 1 MiB
    * @param toEvent writes the event
    */
   constructor(maxBytes: number, toEvent: (body: Buffer) => Buffer | string) {
@@ -60,7 +60,10 @@ const DATA = Buffer.from('data: ')
 const LF = 10
 const CR = 13
 
-/** A body as the data of an event, whatever lines it has. A text of megabytes has many: it is written byte by byte. */
+/**
+ * Writes a body as the data of an event, with a field per line. A text of megabytes may have many lines, so it works on
+ * bytes.
+ */
 export function asDataEvent(body: Buffer): Buffer {
   let from = skipJsonSpace(body, 0)
   let to = body.length

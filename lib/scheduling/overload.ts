@@ -1,9 +1,9 @@
 import { AiProxyError } from '../api/errors.js'
 
-/** How often the event loop is asked how late it is. */
+/** Interval at which the delay of the event loop is measured. */
 const INTERVAL_MS = 50
 
-/** What it takes from the process. */
+/** What the guard needs from the process; injected in tests. */
 export interface OverloadClock {
   /** Monotonic time in milliseconds. */
   now(): number
@@ -18,8 +18,8 @@ const processClock: OverloadClock = {
 }
 
 /**
- * Watches how late the event loop is: by how much a timer comes after it was due, the last time that it came, or now if
- * it is overdue by more.
+ * Measures the delay of the event loop: how late a timer fired the last time, or how long it is overdue now if that is
+ * more.
  */
 export class OverloadGuard {
   readonly #maxDelayMs: number
@@ -41,7 +41,11 @@ export class OverloadGuard {
     this.#timer = timer
   }
 
-  /** @throws AiProxyError `overloaded` */
+  /**
+   * Throws if the event loop is later than the limit allows.
+   *
+   * @throws AiProxyError `overloaded`
+   */
   admitStream(): void {
     const lateMs = Math.max(this.#delayMs, this.#clock.now() - this.#dueAt)
     if (lateMs <= this.#maxDelayMs) return

@@ -3,10 +3,10 @@ import type { IncrementalTask } from '../util/incremental-task.js'
 import type { Runnable, TurnScheduler } from './turns.js'
 
 /**
- * Does long work in turns, one piece a turn, so that everything else goes on between them.
+ * Runs a long task in turns, one step a turn, so that everything else runs between the steps.
  *
- * @param isCancelled asked before each piece: once it says so, the work is given up
- * @returns a promise of what the work returns; it rejects with what the work throws, and with `aborted` if it was given up
+ * @param isCancelled called before each step; the task is abandoned once it returns `true`
+ * @returns a promise of the task's result; it rejects with what the task throws, and with `aborted` if it was abandoned
  */
 export function runInTurns<T>(
   work: IncrementalTask<T>,

@@ -1,27 +1,29 @@
 import { formatError } from '../util/format-error.js'
 
-/** Something that takes turns: a stream with data to pass on, a request that is to go out. */
+/** Something that runs in turns: a stream with data to pass on, or a request that is waiting to go out. */
 export interface Runnable {
   /**
-   * Does a bounded piece of work. It does not throw; if it does all the same, the others still get their turns, and a
-   * process warning tells of it.
+   * Does a bounded piece of work. It should not throw; if it does, the others still get their turns, and a process
+   * warning reports the error.
    *
    * @param now when the turn began, in monotonic milliseconds
    */
   runTurn(now: number): void
-  /** Told after each turn how long it took, in milliseconds. */
+  /** Called after each turn with its duration in milliseconds. */
   onTurnEnd(ms: number): void
-  /** Work that a turn sets off behind it, where the scheduler cannot see it, in milliseconds; it counts as the turn's. */
+  /**
+   * Cost in milliseconds of work that a turn causes later, where the scheduler cannot see it. It counts as the turn's.
+   */
   readonly extraCostMs?: number
-  /** It always has more to do than one turn allows: it shares the smaller budget. Asked when it is queued. */
+  /** It always has more to do than one turn allows, and shares the smaller budget. Read when it is queued. */
   readonly isBursting?: boolean
 }
 
-/** The scheduler's view of time; injected, so that tests can show the exact order of turns without sleeping. */
+/** The scheduler's clock. Tests inject one to show the exact order of turns without sleeping. */
 export interface TurnClock {
   /** Monotonic time in milliseconds. */
   now(): number
-  /** Runs a function once the event loop has gone round: after the I/O that is ready and the timers that are due. */
+  /** Runs a function after the event loop has gone round: after pending I/O and the timers that are due. */
   defer(run: () => void): void
 }
 
@@ -30,11 +32,11 @@ const processClock: TurnClock = {
   defer: (run) => void setImmediate(run),
 }
 
-/** Takers that wait, first come first served. */
+/** Waiting runnables, first come first served. */
 class TurnQueue {
   /** Slots are cleared as they run. Under load the queue may never drain, and would keep finished streams alive. */
   #slots: (Runnable | undefined)[] = []
-  /** Index of the first who waits. */
+  /** Index of the first slot that is still waiting. */
   #next = 0
 
   get length(): number {
@@ -61,26 +63,26 @@ class TurnQueue {
 }
 
 /**
- * What brief turns may take in one round, in milliseconds. A round of the event loop has a price (some 0.05 ms); with a
- * budget that lets one small request a round go out, a server of small answers is slower by a third. A brief turn ends by
- * itself, so more of them a round delay everybody else by little: see `small` and `drip-500` in `npm run bench`.
+ * Budget of brief turns in one round, in milliseconds. A round of the event loop costs some 0.05 ms: if the budget let
+ * only one small request out per round, a server of small answers would be a third slower. A brief turn ends by itself,
+ * so more of them per round delay everything else only a little: see `small` and `drip-500` in `npm run bench`.
  */
 const BRIEF_BUDGET_MS = 1
 
-/** The budget of streams that burst follows everybody else's share of the loop up to this, in milliseconds. */
+/** The budget of bursting streams follows everything else's share of the loop up to this, in milliseconds. */
 const MAX_BUDGET_MS = 2
 
 /**
- * Gives out turns, first come first served. In one round of the event loop turns run until their budget is used; those who
- * still wait get theirs in the next round, and between the two everybody else's I/O and timers run. Each queued taker
- * gets one turn, then goes behind those who wait.
+ * Gives out turns, first come first served. In each round of the event loop, turns run until their budget is used up.
+ * The others get theirs in the next round, and all other I/O and timers run in between. A queued runnable gets one
+ * turn, then has to queue again.
  *
- * There are two queues, each with a budget of its own. Brief turns come first: a request that goes out, an answer's first
- * bytes, an event now and then. Streams that burst, always with more to pass on, get `budgetMs`. On a loop that is busy
- * with something else, that would be next to nothing: they get as much as everybody else has just had, if that is more.
+ * There are two queues with separate budgets. Brief turns come first: a request that goes out, an answer's first bytes,
+ * an event now and then. Bursting streams, which always have more to pass on, get `budgetMs`. If the loop is busy with
+ * something else, that would be next to nothing: they then get as much time as everything else has just had.
  */
 export class TurnScheduler {
-  /** The least that streams which burst may take in one round, in milliseconds. */
+  /** Minimum time for bursting streams in one round, in milliseconds. */
   budgetMs: number
   readonly #clock: TurnClock
   readonly #brief = new TurnQueue()
@@ -88,11 +90,13 @@ export class TurnScheduler {
   #isDeferred = false
   /** When the wait for the deferred round began. */
   #deferredAt = 0
-  /** What the brief turns of this round have used of their budget. */
+  /** Part of the budget that this round's brief turns have used. */
   #briefMs = 0
-  /** What ran since `#deferredAt` on behalf of turns: turns taken at once, and what turns have set off. */
+  /**
+   * Time since `#deferredAt` spent on behalf of turns: turns that ran at once, and the work that turns caused later.
+   */
   #ownMs = 0
-  /** What bursting streams could take in the last round. */
+  /** Time that bursting streams were allowed in the last round. */
   #allowedMs: number
 
   constructor(budgetMs: number, clock: TurnClock = processClock) {
@@ -100,7 +104,7 @@ export class TurnScheduler {
     this.#clock = clock
   }
 
-  /** How many wait for their turn. */
+  /** Number of runnables that are waiting. */
   get waiting(): number {
     return this.#brief.length + this.#bursting.length
   }
@@ -109,18 +113,21 @@ export class TurnScheduler {
     return Math.max(BRIEF_BUDGET_MS, this.budgetMs)
   }
 
-  /** Queues a taker for one turn. A taker that is queued already must not be queued again. */
+  /** Queues a runnable for one turn. It must not be queued already. */
   enqueue(taker: Runnable): void {
     const queue = taker.isBursting ? this.#bursting : this.#brief
     queue.push(taker)
     this.#deferRound()
   }
 
-  /** Gives a taker a brief turn at once if nobody waits for one and this round's budget is not used; otherwise queues it. */
+  /**
+   * Runs a brief turn at once if nothing is waiting for one and this round's budget is not used up; otherwise queues
+   * it.
+   */
   runOrEnqueue(taker: Runnable): void {
     if (this.#brief.length > 0 || this.#briefMs >= this.#briefBudgetMs) return this.enqueue(taker)
     const before = this.#clock.now()
-    // The next round has a budget of its own, even if there is nothing to do in it.
+    // The next round has its own budget, even if there is nothing to do in it.
     this.#deferRound(before)
     taker.runTurn(before)
     const ms = this.#clock.now() - before
@@ -128,7 +135,7 @@ export class TurnScheduler {
     this.#ownMs += ms
   }
 
-  /** @returns what a turn uses of its budget */
+  /** @returns how much of its budget a turn uses */
   #charged(taker: Runnable, ms: number): number {
     taker.onTurnEnd(ms)
     const extraCostMs = taker.extraCostMs ?? 0
@@ -147,18 +154,18 @@ export class TurnScheduler {
     const began = this.#clock.now()
     const othersMs = began - this.#deferredAt - this.#ownMs
     this.#ownMs = 0
-    // It at most doubles from round to round: one garbage collection is nobody's share.
+    // It at most doubles from round to round, so that one garbage collection does not count as other work's share.
     const followed = Math.min(othersMs, 2 * this.#allowedMs, MAX_BUDGET_MS)
     this.#allowedMs = Math.max(this.budgetMs, followed)
     const briefEnded = this.#run(this.#brief, this.#briefBudgetMs - this.#briefMs, began)
     const ended = this.#run(this.#bursting, this.#allowedMs, briefEnded)
-    // This is the last phase of a round of the event loop: what comes now is the next.
+    // This is the last phase of a round of the event loop: what follows belongs to the next.
     this.#briefMs = 0
     this.#isDeferred = false
     if (this.waiting > 0) this.#deferRound(ended)
   }
 
-  /** Gives out turns until the budget is used, but one at least. @returns when the last one ended */
+  /** Runs turns until the budget is used up, but at least one. @returns when the last one ended */
   #run(queue: TurnQueue, budgetMs: number, began: number): number {
     let before = began
     let spentMs = 0
@@ -180,7 +187,9 @@ export class TurnScheduler {
   }
 }
 
-/** A taker that throws is a fault of this package, which must neither end the process nor be lost. */
+/**
+ * Warns of a runnable that threw. That is a bug in this package, which must neither end the process nor go unnoticed.
+ */
 function warnThrown(error: unknown): void {
   process.emitWarning('A turn threw', {
     type: 'ExpressAiProxyWarning',
@@ -189,17 +198,17 @@ function warnThrown(error: unknown): void {
   })
 }
 
-/** Much less costs throughput, much more costs everybody else's latency: `npm run bench` shows both. */
+/** Much less costs throughput, and much more costs everything else's latency: `npm run bench` shows both. */
 const defaultBudgetMs = 0.15
 
-/** All streams of the process share one event loop, and so one scheduler. */
+/** All streams of the process share one event loop, and therefore one scheduler. */
 const shared = new TurnScheduler(defaultBudgetMs)
 let smallestBudgetMs = Number.POSITIVE_INFINITY
 
 /**
- * The scheduler of this process.
+ * Returns the scheduler of this process.
  *
- * @param budgetMs how long turns may run in one round of the event loop; of several wishes the smallest counts
+ * @param budgetMs how long turns may run in one round of the event loop; of several values the smallest counts
  */
 export function sharedTurns(budgetMs?: number): TurnScheduler {
   if (budgetMs !== undefined) shared.budgetMs = smallestBudgetMs = Math.min(smallestBudgetMs, budgetMs)
