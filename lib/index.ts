@@ -15,6 +15,29 @@ export type { ObservedExchange, Observer } from './api/observer.js'
 export type { AiProxyOptions, AuthOptions, Credential, ModelOptions, ProxyOptions } from './api/options.js'
 export type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from './api/record.js'
 export type { AiProxyStats } from './api/stats.js'
-export type { FormatName, Tokens, Usage } from './formats/index.js'
+export {
+  type AnswerHeaders,
+  type AnyFormatName,
+  type ChoiceState,
+  type Counting,
+  type CustomFormatName,
+  type FailureNotice,
+  type FieldPath,
+  type Format,
+  type FormatName,
+  type JsonObject,
+  type MessageOfFormat,
+  type ParsedMessage,
+  type Place,
+  type Progress,
+  type StreamState,
+  type TextPlace,
+  type Tokens,
+  textOf,
+  type Usage,
+  type WholeItem,
+  withText,
+} from './formats/index.js'
+export { type Framer, type Framing, framings, type Message } from './framing/index.js'
 export { defaultEndpoints } from './options/default-endpoints.js'
 export { defaultForwardHeaders } from './options/forward-headers.js'

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Request } from 'express'
-import type { FormatName } from '../formats/index.js'
+import type { AnyFormatName, CustomFormatName, FormatName } from '../formats/index.js'
 import type { ProviderEvents, ProviderRequests } from '../formats/types.js'
 
 /** An exchange as hooks see it. */
@@ -15,11 +15,11 @@ export interface HookedExchange<Req extends IncomingMessage = Request> {
   readonly model: string | undefined
   /** The request asks for a stream. */
   readonly stream: boolean
-  /** The provider protocol that the client speaks. */
-  readonly format: FormatName
+  /** The provider protocol that the client speaks: a built-in one, or the name of a format of the app's own. */
+  readonly format: AnyFormatName
 }
 
-interface RequestOf<F extends FormatName, Req extends IncomingMessage> extends HookedExchange<Req> {
+interface RequestOf<F extends AnyFormatName, Req extends IncomingMessage> extends HookedExchange<Req> {
   readonly format: F
   /** The JSON body, `modelOptions` applied; `undefined` where there is none. Change it, or put another in its place. */
   body: ProviderRequests[F] | undefined
@@ -37,7 +37,9 @@ interface RequestOf<F extends FormatName, Req extends IncomingMessage> extends H
  * - `rawBody`: the bytes that go out for the body as it is now, for signatures.
  * - `headers`: further request headers for the provider, by lower-case names; they win over all others.
  */
-export type HookedRequest<Req extends IncomingMessage = Request> = { [F in FormatName]: RequestOf<F, Req> }[FormatName]
+export type HookedRequest<Req extends IncomingMessage = Request> =
+  | { [F in FormatName]: RequestOf<F, Req> }[FormatName]
+  | RequestOf<CustomFormatName, Req>
 
 /** An answer in the provider's place. */
 export interface HookAnswer {
@@ -64,7 +66,7 @@ type Nothing = undefined | void
 /** @inline */
 type MaybeAnswer = HookAnswer | Nothing
 
-interface EventOf<F extends FormatName> {
+interface EventOf<F extends AnyFormatName> {
   readonly format: F
   /** Name of the event, where the framing has one. */
   readonly event: string | undefined
@@ -79,7 +81,7 @@ interface EventOf<F extends FormatName> {
  * - `event`: name of the event; `undefined` where the framing has none.
  * - `data`: its JSON, parsed. Its type follows from `format`.
  */
-export type StreamEvent = { [F in FormatName]: EventOf<F> }[FormatName]
+export type StreamEvent = { [F in FormatName]: EventOf<F> }[FormatName] | EventOf<CustomFormatName>
 
 /**
  * Sees each event that carries JSON. `undefined` passes it as it came, `null` drops it, and an object goes out in its
@@ -95,7 +97,15 @@ export type OnEvent<Req extends IncomingMessage = Request> = (
 type MaybeReplacement = { event?: string; data: unknown } | null | Nothing
 
 /** The app's own code that the middleware calls, by the option that it was given as. */
-export type HookName = 'auth' | 'estimateTokens' | 'forwardHeaders' | 'observers' | 'onEvent' | 'onFinish' | 'onRequest'
+export type HookName =
+  | 'auth'
+  | 'estimateTokens'
+  | 'format'
+  | 'forwardHeaders'
+  | 'observers'
+  | 'onEvent'
+  | 'onFinish'
+  | 'onRequest'
 
 /**
  * Called with what a hook of the app threw, or rejected with.

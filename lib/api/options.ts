@@ -2,7 +2,7 @@ import type { Agent as HttpAgent, IncomingMessage } from 'node:http'
 import type { Agent as HttpsAgent } from 'node:https'
 import type { SecureContextOptions } from 'node:tls'
 import type { Request, Response } from 'express'
-import type { FormatName } from '../formats/index.js'
+import type { Format, FormatName } from '../formats/index.js'
 import type { OnError, OnEvent, OnRequest } from './hooks.js'
 import type { Limits } from './limits.js'
 import type { Observer } from './observer.js'
@@ -121,7 +121,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * The provider protocol, for paths that do not tell it. Default: by the path, and OpenAI's chat completions for what
    * no other format claims.
    */
-  format?: FormatName
+  format?: FormatName | Format
   /**
    * Asks the provider for usage where it tells it only when asked (OpenAI's `stream_options.include_usage`). Where the
    * client had not asked, the extra event is taken out of what it gets. Default `true`.

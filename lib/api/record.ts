@@ -1,4 +1,4 @@
-import type { FormatName, Usage } from '../formats/format.js'
+import type { AnyFormatName, Usage } from '../formats/index.js'
 import type { Tokens } from '../formats/tokens.js'
 import type { FailureCode, Outcome } from './errors.js'
 import type { Limits } from './limits.js'
@@ -78,7 +78,7 @@ export interface ExchangeRecord {
    */
   readonly providerStatus: number | undefined
   /** The provider protocol that the client speaks. */
-  readonly format: FormatName
+  readonly format: AnyFormatName
   /** The model that answered, as the provider names it. */
   readonly responseModel: string | undefined
   /** The provider's id of the answer. */

@@ -3,7 +3,7 @@ import type { NextFunction, Request, Response } from 'express'
 import { type AiProxyError, inOneLine, type Outcome, shortened } from '../api/errors.js'
 import type { HookedExchange } from '../api/hooks.js'
 import type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from '../api/record.js'
-import { detectFormat, type Format, generatesAt, type StreamState, tokensOf } from '../formats/index.js'
+import { type CompleteFormat, detectFormat, generatesAt, type StreamState, tokensOf } from '../formats/index.js'
 import { memoize } from '../util/memoize.js'
 import { NO_SECRETS } from '../util/secrets.js'
 import { Deadlines } from './deadlines.js'
@@ -37,7 +37,7 @@ export class Exchange implements Indexed {
   readonly startedAt = Date.now()
   phase: Phase = 'receiving'
   path: string
-  format: Format
+  format: CompleteFormat
   model: string | undefined
   asksForStream = false
   /** The usage event is one that we asked for, and the client did not. */
@@ -139,8 +139,8 @@ export class Exchange implements Indexed {
 
   /** The provider generated something, it seems, and did not say how much. */
   get #toldNothing(): boolean {
-    const { req, res, path } = this
-    return this.upstreamBytes > 0 && res.statusCode < 400 && generatesAt(req.method, path)
+    const { req, res, path, format } = this
+    return this.upstreamBytes > 0 && res.statusCode < 400 && generatesAt(req.method, path, format)
   }
 
   tookTurn(ms: number): void {

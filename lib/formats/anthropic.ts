@@ -1,9 +1,12 @@
 import { readSse } from '../framing/sse-message.js'
 import { tryParseJson } from '../json/json.js'
+import { builtIn } from './built-in.js'
 import { errorIn } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Counting, Format, ParsedMessage, Usage } from './format.js'
+import type { TextPlace } from './format.js'
+import type { Counting, ParsedMessage, Usage } from './message.js'
 import { readingOf } from './reading.js'
+import { placesAt, placesBelow } from './text-places.js'
 import { largerUsage, summedUsage, usageReader } from './usage.js'
 
 // `event: message_stop` and `data: {"type":"message_stop"}` have some 50 bytes; proxies between add a field or two.
@@ -65,8 +68,25 @@ function sumOf(iterations: readonly unknown[]): Usage | undefined {
  * What `/messages/count_tokens` answers (`{"input_tokens":…}`, without `usage`) is not read as usage: nothing was
  * generated, and nothing is charged for. Errors: https://docs.anthropic.com/en/api/errors
  */
-export const anthropic: Format = {
+export const anthropic = builtIn({
   name: 'anthropic',
+  provider: 'anthropic',
+  paths: [
+    // OpenAI's `/threads/ID/messages` are something else.
+    /(?:^|\/v\d\w*|\/anthropic)\/messages(?:\/count_tokens)?$/,
+    // Vertex AI passes Anthropic's protocol through: `publishers/anthropic/models/claude-…:streamRawPredict`.
+    /\/publishers\/anthropic\/models\/[^/]+$/,
+  ],
+  endpoints: [
+    ...['POST messages', 'POST **/v1/messages', 'POST **/anthropic/messages'],
+    ...['POST messages/count_tokens', 'POST **/v1/messages/count_tokens', 'POST **/anthropic/messages/count_tokens'],
+  ],
+  requestHeaders: ['anthropic-version', 'anthropic-beta'],
+  credentialHeaders: ['x-api-key'],
+  responseHeaders: [/^anthropic-/],
+  // Vertex AI counts Claude's tokens under a name that is no model's: the body names it.
+  modelFreePaths: [/\/publishers\/anthropic\/models\/count-tokens:rawPredict$/],
+  silentPaths: [/\/count_tokens$/, /\/count-tokens:rawPredict$/],
 
   errorBody({ code, message, status }) {
     return { type: 'error', error: { type: errorType(status), message, code } }
@@ -120,7 +140,29 @@ export const anthropic: Format = {
     return readingOf({ ...readBody(answer), ...readUsage(answer.usage), error: errorIn(answer) })
   },
 
+  textsIn(data) {
+    return [
+      ...['delta', 'content_block'].flatMap((field) => placesBelow([field], textsOfBlock(data[field]))),
+      ...textsOfBlocks(data.content, ['content']),
+      ...textsOfBlocks(valueAt(data, 'message', 'content'), ['message', 'content']),
+    ]
+  },
+
   maxOutputTokensPath: () => ['max_tokens'],
+})
+
+function textsOfBlocks(blocks: unknown, path: readonly string[]): TextPlace[] {
+  if (!Array.isArray(blocks)) return []
+  return blocks.flatMap((block, index) => placesBelow([...path, index], textsOfBlock(block)))
+}
+
+/** A summary of the context is no answer. */
+function textsOfBlock(block: unknown): TextPlace[] {
+  const isSummary = textAt(block, 'type')?.startsWith('compaction') === true
+  return [
+    ...placesAt(block, 'reasoning', ['thinking'], ...(isSummary ? [['content']] : [])),
+    ...placesAt(block, 'text', ['text']),
+  ]
 }
 
 /** A message: an answer, or what a stream begins with; after a program called tools, that is all of the answer. */

@@ -1,6 +1,8 @@
+import { awsEventStream } from '../framing/index.js'
+import type { BuiltInFormat } from './built-in.js'
 import { dataEvent } from './failures.js'
 import { textAt } from './fields.js'
-import type { Format } from './format.js'
+import type { FailureNotice } from './format.js'
 
 /**
  * What Bedrock's protocols share: how they fail, and that they close their streams themselves.
@@ -8,15 +10,25 @@ import type { Format } from './format.js'
  * Errors: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization. AWS names the
  * error in a header; without one SDKs take the name from `code`, and the sentence from `message`.
  */
-export const aws: Pick<Format, 'errorBody' | 'isErrorBody' | 'errorEvent' | 'isTerminator'> = {
-  errorBody({ code, message }) {
+export const aws = {
+  framings: [awsEventStream],
+  provider: 'aws.bedrock',
+  streamPaths: [/-stream$/],
+  possibleModelPaths: [/\/model\/([^/]+)\/./],
+  requestHeaders: [
+    // Without its guardrail a model answers all the same.
+    'x-amzn-bedrock-*',
+  ],
+  responseHeaders: [/^x-amzn-(?!remapped-)/],
+
+  errorBody({ code, message }: FailureNotice) {
     return { message, code }
   },
 
-  isErrorBody: (body) => failureIn(body) !== undefined,
+  isErrorBody: (body: unknown) => failureIn(body) !== undefined,
   errorEvent: dataEvent,
   isTerminator: () => false,
-}
+} satisfies Partial<BuiltInFormat>
 
 /** What an error body says; some of AWS's services write `Message`. */
 export function failureIn(body: unknown): string | undefined {

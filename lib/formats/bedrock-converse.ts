@@ -1,8 +1,11 @@
 import { aws, exceptionIn, failureIn } from './aws.js'
+import { builtIn } from './built-in.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Counting, Format, JsonObject } from './format.js'
+import type { JsonObject, TextPlace } from './format.js'
+import type { Counting } from './message.js'
 import { outputLimitPathsIn } from './output-limits.js'
 import { readingOf } from './reading.js'
+import { EACH, placesAt, placesBelow } from './text-places.js'
 import { usageReader } from './usage.js'
 
 /**
@@ -22,6 +25,9 @@ const readUsage = usageReader(
   counting,
 )
 
+/** It looks at a text alone. */
+const GUARDRAIL = /\/guardrail\/[^/]+\/version\/[^/]+\/apply$/
+
 const EVENT = /^(?:message(?:Start|Stop)|contentBlock(?:Start|Delta|Stop)|metadata|\w+Exception)$/
 
 /**
@@ -30,9 +36,19 @@ const EVENT = /^(?:message(?:Start|Stop)|contentBlock(?:Start|Delta|Stop)|metada
  * What an event is stands in the header of its frame. Models that speak the same protocol behind `invoke` (Nova), and
  * proxies that know no headers, wrap it: `{"contentBlockDelta":{…}}`.
  */
-export const bedrockConverse: Format = {
+export const bedrockConverse = builtIn({
   ...aws,
   name: 'bedrock-converse',
+  paths: [/\/model\/[^/]+\/(?:converse(?:-stream)?|count-tokens)$/],
+  endpoints: [
+    'POST **/model/*/converse',
+    'POST **/model/*/converse-stream',
+    'POST **/model/*/count-tokens',
+    'POST **/guardrail/*/version/*/apply',
+  ],
+  modelPaths: [/\/model\/([^/]+)\/(?:converse|count-tokens)[\w-]*$/],
+  silentPaths: [/\/count-tokens$/, GUARDRAIL],
+  modelFreeRequests: [{ method: 'POST', path: GUARDRAIL }],
   usageMarker: '"outputTokens"',
   counting,
   answerFields: ['output', 'stopReason', 'usage', 'trace', 'message', 'Message'],
@@ -55,6 +71,12 @@ export const bedrockConverse: Format = {
     })
   },
 
+  textsIn(data) {
+    const wrapped = wrappedEvent(data)
+    if (wrapped !== undefined) return placesBelow([wrapped], textsOfEvent(data[wrapped]))
+    return [...textsOfEvent(data), ...placesBelow(['output', 'message', 'content'], textsOfBlocks(data))]
+  },
+
   readAnswer(answer) {
     return readingOf({
       model: textAt(answer, 'trace', 'promptRouter', 'invokedModelId'),
@@ -69,6 +91,21 @@ export const bedrockConverse: Format = {
 
   /** What stands there goes to the model as it is; which of two limits counts is up to the model. */
   otherLimitPaths: outputLimitPathsIn('additionalModelRequestFields'),
+})
+
+function textsOfEvent(payload: unknown): TextPlace[] {
+  return [
+    ...placesAt(payload, 'reasoning', ['delta', 'reasoningContent', 'text']),
+    ...placesAt(payload, 'text', ['delta', 'text']),
+  ]
+}
+
+function textsOfBlocks(answer: JsonObject): TextPlace[] {
+  const blocks = listAt(answer, 'output', 'message', 'content')
+  return [
+    ...placesAt(blocks, 'reasoning', [EACH, 'reasoningContent', 'reasoningText', 'text']),
+    ...placesAt(blocks, 'text', [EACH, 'text']),
+  ]
 }
 
 /** The name of the event that the data wraps, if it does. */

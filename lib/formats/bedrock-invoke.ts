@@ -2,11 +2,15 @@ import { isObject, tryParseJson } from '../json/json.js'
 import { anthropic, MESSAGE } from './anthropic.js'
 import { aws, exceptionIn, failureIn } from './aws.js'
 import { bedrockConverse, wrappedEvent } from './bedrock-converse.js'
+import { builtIn } from './built-in.js'
+import type { CompleteFormat } from './complete.js'
 import { allText, firstText, listAt, textAt } from './fields.js'
-import type { Counting, Format, JsonObject, ParsedMessage } from './format.js'
+import type { JsonObject, TextPlace } from './format.js'
+import type { Counting, ParsedMessage } from './message.js'
 import { openaiChat } from './openai-chat.js'
 import type { FieldPath } from './output-limits.js'
 import { readingOf } from './reading.js'
+import { EACH, placesAt } from './text-places.js'
 import { mergeUsage, usageReader } from './usage.js'
 
 /**
@@ -65,17 +69,19 @@ function figureIn(header: string | readonly string[] | undefined): number | unde
  * It carries each model's own protocol; in a stream every message is base64 in a `chunk`. What an answer that is no
  * stream used stands in its body for some models, and for all in headers (`x-amzn-bedrock-output-token-count`).
  */
-export const bedrockInvoke: Format = {
+export const bedrockInvoke = builtIn({
   ...aws,
   name: 'bedrock-invoke',
+  paths: [/\/model\/[^/]+\/invoke(?:-with-response-stream)?$/],
+  endpoints: ['POST **/model/*/invoke', 'POST **/model/*/invoke-with-response-stream'],
+  modelPaths: [/\/model\/([^/]+)\/invoke[\w-]*$/],
+  operation: (_, model) => (/\bembed/.test(model ?? '') ? 'embeddings' : 'chat'),
   // Nothing can be found in base64 without decoding it.
   usageMarker: '',
   counting,
 
   answerFields: [
-    ...anthropic.answerFields,
-    ...openaiChat.answerFields,
-    ...bedrockConverse.answerFields,
+    ...[anthropic, openaiChat, bedrockConverse].flatMap((format) => format.answerFields ?? []),
     ...PLAIN_FIELDS,
   ],
 
@@ -93,6 +99,16 @@ export const bedrockInvoke: Format = {
     const reading = protocolOf(message).readMessage(message, undefined)
     const usage = mergeUsage(readMetrics(message[METRICS]), reading.usage)
     return readingOf({ ...reading, usage })
+  },
+
+  textsIn: (message) => protocolOf(message).textsIn(message, undefined),
+
+  wrapping: {
+    unwrap: messageIn,
+    wrap(data, message) {
+      if (typeof data.bytes !== 'string') return message
+      return { ...data, bytes: Buffer.from(JSON.stringify(message)).toString('base64') }
+    },
   },
 
   readAnswer(answer) {
@@ -124,7 +140,7 @@ export const bedrockInvoke: Format = {
     if ('max_gen_len' in request) return ['max_gen_len']
     return 'max_completion_tokens' in request ? ['max_completion_tokens'] : ['max_tokens']
   },
-}
+})
 
 /** By the ids of models, which may have a region in front (`us.amazon.nova-pro-v1:0`) or stand in an ARN. */
 const FIELD_OF_MODEL: readonly (readonly [model: RegExp, path: FieldPath])[] = [
@@ -151,16 +167,21 @@ function messageIn(data: JsonObject): JsonObject | undefined {
   return lastMessage
 }
 
-type Reader = Pick<Format, 'progressIn' | 'readMessage' | 'readAnswer'>
+type Reader = Pick<CompleteFormat, 'progressIn' | 'readMessage' | 'readAnswer' | 'textsIn'>
 
 /** Llama, Titan, Mistral, Cohere and Claude's old completions: they differ in names only. */
-const plain: Reader = { progressIn: () => ({}), readMessage: readPlain, readAnswer: readPlain }
+const plain: Reader = { progressIn: () => ({}), readMessage: readPlain, readAnswer: readPlain, textsIn: plainTexts }
 
 /** OpenAI's models; Mistral's and DeepSeek's have other names within the same choices. */
 const chat: Reader = {
   progressIn: (message, event) => openaiChat.progressIn(asChat(message), event),
   readMessage: (message, event) => openaiChat.readMessage(asChat(message), event),
   readAnswer: (answer) => openaiChat.readAnswer(asChat(answer)),
+  textsIn: (message) => [
+    ...openaiChat.textsIn(message, undefined),
+    // DeepSeek-R1's.
+    ...placesAt(message, 'text', ['choices', EACH, 'text']),
+  ],
 }
 
 /**
@@ -183,12 +204,19 @@ function protocolOf(message: JsonObject): Reader {
   return 'output' in message || wrappedEvent(message) !== undefined ? bedrockConverse : plain
 }
 
+const LISTS = ['outputs', 'results', 'generations']
+const TEXTS = ['text', 'outputText', 'generation', 'completion']
+
+function plainTexts(message: JsonObject): readonly TextPlace[] {
+  const within = LISTS.flatMap((list) => TEXTS.map((field) => [list, EACH, field] as const))
+  return placesAt(message, 'text', ...TEXTS.map((field) => [field]), ...within)
+}
+
 function readPlain(message: JsonObject): ParsedMessage {
-  const lists = ['outputs', 'results', 'generations'].flatMap((field) => listAt(message, field))
+  const lists = LISTS.flatMap((field) => listAt(message, field))
   const reason = (from: unknown) =>
     textAt(from, 'stop_reason') ?? textAt(from, 'completionReason') ?? textAt(from, 'finish_reason')
-  const text = (from: unknown) =>
-    textAt(from, 'text') ?? textAt(from, 'outputText') ?? textAt(from, 'generation') ?? textAt(from, 'completion')
+  const text = (from: unknown) => firstText(TEXTS, (field) => textAt(from, field as string))
   return {
     finishReason: reason(message) ?? firstText(lists, reason),
     usage: readPlainUsage(message),

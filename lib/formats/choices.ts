@@ -1,5 +1,5 @@
 import { valueAt } from './fields.js'
-import type { ChoiceState } from './format.js'
+import type { ChoiceState } from './message.js'
 
 /**
  * The choices that a message is about, where it tells that there are several.

@@ -1,9 +1,13 @@
+import { ndjson, sse } from '../framing/index.js'
 import { readSse } from '../framing/sse-message.js'
 import { isObject, tryParseJson } from '../json/json.js'
+import { builtIn } from './built-in.js'
 import { dataEvent } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Counting, Format, JsonObject, ParsedMessage } from './format.js'
+import type { JsonObject, TextPlace } from './format.js'
+import type { Counting, ParsedMessage } from './message.js'
 import { readingOf } from './reading.js'
+import { EACH, placesAt } from './text-places.js'
 import { usageReader } from './usage.js'
 
 const counting: Counting = { cache: 'inside', reasoning: 'inside' }
@@ -35,8 +39,23 @@ const LAST = new Set(['message-end', 'stream-end'])
  * Errors: https://docs.cohere.com/reference/errors. Within a stream its SDK throws on any event without a `type`; on the
  * documented `error` of a `message-end` it does not.
  */
-export const cohere: Format = {
+export const cohere = builtIn({
   name: 'cohere',
+  provider: 'cohere',
+  paths: [/\/v[12]\/(?:chat|embed|rerank)$/],
+  endpoints: [
+    'POST **/v1/chat',
+    'POST **/v2/chat',
+    'POST embed',
+    'POST rerank',
+    'POST **/v1/rerank',
+    'POST **/v2/rerank',
+  ],
+  silentPaths: [/\/(?:embed|rerank)$/],
+  responseHeaders: [/^cohere-/, /^x-cohere-/, /^num_(?:chars|tokens)$/, /^x-api-warning$/],
+  framings: [sse, ndjson],
+  // Version 1 has lines of JSON.
+  streamsSse: (url) => !/\/v1\/chat(?:\?|$)/.test(url),
   errorBody: ({ code, message }) => ({ message, code }),
   isErrorBody: (body) => typeof valueAt(body, 'message') === 'string',
   errorEvent: dataEvent,
@@ -83,7 +102,28 @@ export const cohere: Format = {
     })
   },
 
+  textsIn(data) {
+    const type = textAt(data, 'event_type')
+    const isNew = type === undefined || type === 'text-generation'
+    return [
+      ...['message', 'delta'].flatMap((field) =>
+        textsOfMessage(data, field === 'delta' ? ['delta', 'message'] : [field]),
+      ),
+      ...placesAt(data, isNew ? 'text' : 'repeated', ['text']),
+      ...placesAt(data, 'repeated', ['response', 'text']),
+    ]
+  },
+
   maxOutputTokensPath: () => ['max_tokens'],
+})
+
+/** In a message contents are a list, in a delta of one each is one. */
+function textsOfMessage(data: JsonObject, path: readonly string[]): TextPlace[] {
+  return [
+    ...placesAt(data, 'reasoning', [...path, 'tool_plan']),
+    ...placesAt(data, 'reasoning', [...path, 'content', EACH, 'thinking'], [...path, 'content', 'thinking']),
+    ...placesAt(data, 'text', [...path, 'content', EACH, 'text'], [...path, 'content', 'text']),
+  ]
 }
 
 /** What the model wrote in a message, where contents and calls are lists, or in a delta of one, where each is one. */

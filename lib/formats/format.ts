@@ -1,6 +1,8 @@
+import type { Framing } from '../framing/framing.js'
+import type { Counting, ParsedMessage, Progress } from './message.js'
 import type { FieldPath } from './output-limits.js'
 
-/** The formats that are known by name, for the option `format`. */
+/** The built-in formats, for the option `format`. */
 export type FormatName =
   | 'openai-chat'
   | 'openai-completions'
@@ -17,109 +19,27 @@ export type FormatName =
   | 'cohere'
   | 'tgi'
 
+/** The name of a format of the app's own: it begins with `x-`, which no built-in format ever will. */
+export type CustomFormatName = `x-${string}`
+
+/** The name of any format. */
+export type AnyFormatName = FormatName | CustomFormatName
+
 /** What a format needs to know of a failure to say it. */
 export interface FailureNotice {
   /** Machine-readable name, stable: `idle_timeout`, `upstream_reset`, … */
   readonly code: string
-  /** HTTP status that stands for it, also where the status line is long gone. */
+  /** HTTP status that stands for the failure, also if the response has begun with another one. */
   readonly status: number
   /** One sentence for people. */
   readonly message: string
 }
 
-/**
- * Tokens, by the provider's own meaning; a figure that the provider does not tell is not there. What includes what
- * differs: OpenAI's input includes what was read from a cache, Anthropic's and Bedrock's does not; OpenAI's output
- * includes reasoning, Google's and xAI's does not.
- */
-export interface Usage {
-  /** Tokens of the request. */
-  readonly inputTokens?: number
-  /** Tokens of the answer. */
-  readonly outputTokens?: number
-  /** All of them, as the provider adds them up. */
-  readonly totalTokens?: number
-  /** Input that was read from a cache. */
-  readonly cachedInputTokens?: number
-  /** Input that was written to a cache. */
-  readonly cacheWriteTokens?: number
-  /** Output that was reasoning. */
-  readonly reasoningTokens?: number
-  /**
-   * Tokens that another model read and wrote, which the provider called as a tool (OpenAI's image generation, Anthropic's
-   * advisor). No other figure has them: they have a price of their own.
-   */
-  readonly toolInputTokens?: number
-  /** What such a model wrote; see `toolInputTokens`. */
-  readonly toolOutputTokens?: number
-}
-
-/** Where a provider counts a part of its tokens: in the whole, beside it, or as its total tells. */
-export type Place = 'inside' | 'beside' | 'by total'
-
-/** What a provider's figures mean: which of them includes which. */
-export interface Counting {
-  /** Where cached input stands, what was read from a cache and what was written to one: in `inputTokens` or beside them. */
-  readonly cache: Place
-  /** Where reasoning stands: in `outputTokens` or beside them. */
-  readonly reasoning: Place
-}
-
-/** What one message of an answer says: an event's data, a line, or a whole JSON answer. */
-export interface ParsedMessage {
-  /** The model that answers. */
-  readonly model?: string
-  readonly responseId?: string
-  readonly finishReason?: string
-  readonly usage?: Usage
-  /** Its figures replace those told before, even by 0; otherwise a 0 leaves a known figure as it is. */
-  readonly replacesUsage?: boolean
-  /** What the provider bills, where that is more than `usage`: calls of the model that `usage` leaves out. */
-  readonly billed?: Usage
-  /** What the model wrote: answer, reasoning, arguments of tool calls. What only repeats it is left out. */
-  readonly text?: string
-  /** The whole text of an item, of which pieces may have passed before as `text`. */
-  readonly whole?: WholeItem
-  /** The model calls a tool, even if no argument has come yet. */
-  readonly callsTool?: boolean
-  /** The provider says that it failed, in a sentence. */
-  readonly error?: string
-  /** The stream's last message: nothing follows it. */
-  readonly isLast?: boolean
-  /** It tells usage and nothing else, and comes only where `usageRequest` asked for it. */
-  readonly isUsageOnly?: boolean
-}
-
-/** An item of an answer that a message repeats from its beginning to its end. */
-export interface WholeItem {
-  /** Tells it from other items of the same answer. */
-  readonly id: string
-  readonly text: string
-}
-
-/** How far a stream has come with one of its messages. */
-export interface Progress {
-  /** It ends the answer, though no finish reason says so, and more may follow. */
-  readonly isEnd?: boolean
-  /** It is content though it holds no text and calls no tool: a picture, or sound. */
-  readonly isContent?: boolean
-  /** Of several choices (`n > 1`), those that the message is about. Without it, that is the first. */
-  readonly choices?: readonly ChoiceState[] | undefined
-  /** The message's number within its stream, where the protocol counts them. */
-  readonly sequenceNumber?: number | undefined
-}
-
-/** One of several answers to a request. */
-export interface ChoiceState {
-  readonly index: number
-  /** It ends with this message. */
-  readonly isEnded: boolean
-}
-
-/** What a stream has told so far, which an error event within it goes on from. */
+/** What a stream has told so far, for an error event that has to fit in. */
 export interface StreamState {
-  /** The provider's id of the answer, or ours where it has told none. */
+  /** The provider's id of the answer, or one of ours if it has told none. */
   readonly responseId: string
+  /** The model that answers; `undefined` if neither the provider nor the request has named one. */
   readonly model?: string | undefined
   /** The number that the next message has. */
   readonly nextSequenceNumber: number
@@ -128,61 +48,163 @@ export interface StreamState {
 /** A JSON object, parsed. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
-/** What the messages of one provider protocol mean. Pure: bytes and objects in, bytes and objects out. */
-export interface Format {
-  readonly name: FormatName
-  /** The JSON body that says a failure where no answer has begun. */
-  errorBody(failure: FailureNotice): unknown
-  /** Whether a JSON body says an error in this protocol. */
-  isErrorBody(body: unknown): boolean
+/** Headers of a response, by lower-case names. */
+export type AnswerHeaders = Readonly<Record<string, string | readonly string[] | undefined>>
+
+/** A piece of text that the model wrote, in a message. */
+export interface TextPlace {
+  /** The keys and indexes that lead to the string. */
+  readonly path: readonly (string | number)[]
   /**
-   * The server-sent event that says a failure within a running stream; SDKs throw on it.
+   * `text`: the answer itself, new with this message. `reasoning`: what the model thought. `repeated`: text or reasoning
+   * that earlier messages of the stream have brought already.
+   */
+  readonly kind: 'text' | 'reasoning' | 'repeated'
+}
+
+/**
+ * What the messages of a provider's protocol mean, for the option `format`. Every function is pure: objects in, objects
+ * out. Only `name` and `readMessage` are required.
+ *
+ * What a function throws reaches `onError` (as the hook `format`) and never breaks a stream: the bytes pass, and what the
+ * function would have said is missing from the record.
+ */
+export interface Format<Name extends AnyFormatName = CustomFormatName> {
+  /** Names the format in records, hooks and metrics. It begins with `x-`. */
+  readonly name: Name
+
+  /**
+   * Reads a message of a stream. Called for each message that `usageMarker` marks, for the last few of a stream, and for
+   * some between, whose text is counted. A stream must end with a message that tells `finishReason` or `isLast`; if it
+   * does not, it counts as broken off. (`progressIn` can say that the protocol has no such end.)
    *
-   * @param body an error body
-   * @param stream what the stream has told so far; without it, nothing
-   */
-  errorEvent(body: unknown, stream?: StreamState): string
-  /** Whether this frame is the last one that the protocol sends in a stream; it looks at the bytes before it decodes. */
-  isTerminator(frame: Buffer): boolean
-  /**
-   * How far a stream has come with one of its messages; `undefined` where the message is none of this protocol. Of a stream
-   * in which there is one that is, it is known how it ends: with a finish reason or with a last message. Of others it is
-   * not, and they end with their body.
-   */
-  progressIn(data: JsonObject, event: string | undefined): Progress | undefined
-  /** No path or option told the format: a stream of which nothing has come may be one of any protocol. */
-  readonly isGuess?: true
-  /**
-   * Bytes that every message has which tells usage, and hardly any other: where they are not, none is parsed. Long ones
-   * are found fast. Empty where the bytes cannot tell (base64): then every message is looked into.
-   */
-  readonly usageMarker: string
-  /**
-   * What a message of a stream says.
-   *
-   * @param event name of the event (SSE's `event`, AWS's `:event-type`), where it has one
+   * @param data the message's JSON
+   * @param event name of the event, if the framing has one
    */
   readMessage(data: JsonObject, event: string | undefined): ParsedMessage
-  /** What its usage means. */
-  readonly counting: Counting
-  /** The top-level fields that `readAnswer` reads: of an answer that is too large to be parsed, they alone are. */
-  readonly answerFields: readonly string[]
-  /** What an answer says that is no stream. */
-  readAnswer(answer: JsonObject): ParsedMessage
+
+  /** Reads an answer that is no stream. Default: `readMessage`. */
+  readAnswer?(answer: JsonObject): ParsedMessage
+
+  /** Reads from an answer's headers what its body does not say. Called if the status is below 400. Default: nothing. */
+  readHeaders?(headers: AnswerHeaders): ParsedMessage
+
   /**
-   * The field in which the provider takes a limit of output tokens; empty if nothing is generated. It follows from the
-   * model and from where the request goes: which field the client has used must not decide whether a limit holds.
-   *
-   * @param request its model, and what tells one protocol from another
-   * @param url the provider's, without the query
+   * Finds the strings in a message that hold what the model wrote, in their order; called by `textOf` and `withText`.
+   * Default: none.
    */
-  maxOutputTokensPath(request: JsonObject, url?: string): FieldPath
-  /** Where providers look for it as well, beside the usual places: a limit that is to hold must be the only one. */
+  textsIn?(data: JsonObject, event: string | undefined): readonly TextPlace[]
+
+  /**
+   * Says how far a stream has come with a message; `undefined` if the message is none of this protocol. A stream without
+   * any message of this protocol ends with its body, however that ends. Default: `{}` for every message.
+   */
+  progressIn?(data: JsonObject, event: string | undefined): Progress | undefined
+
+  /**
+   * Says whether a frame is the last one of its stream. Called with the last frame of each batch, so it should look at the
+   * bytes before it decodes them. Default: `[DONE]`, or a message with `isLast`, which takes parsing each of these frames.
+   */
+  isTerminator?(frame: Buffer): boolean
+
+  /**
+   * Bytes that stand in every message with usage, and in hardly any other: only messages with them are parsed. Long ones
+   * are found fast. Default: empty, and every message is parsed.
+   */
+  readonly usageMarker?: string
+
+  /** What its usage figures mean. Default: cached input is part of the input, reasoning part of the output. */
+  readonly counting?: Counting
+
+  /**
+   * The top-level fields that `readAnswer` needs. Of an answer that is too large to be parsed whole, only these are read.
+   * Default: all, as far as they fit.
+   */
+  readonly answerFields?: readonly string[]
+
+  /**
+   * How its streams are framed; the first is the usual one. A response's `content-type` decides among them; if it does
+   * not tell, a JSON array and lines of JSON are taken for a stream only if they are named here. Default: `[framings.sse]`.
+   */
+  readonly framings?: readonly Framing[]
+
+  /**
+   * Says whether a client that asks for a stream reads server-sent events: only then may heartbeats, or an error event,
+   * go out before the provider answers. Default: whether the first of `framings` is `framings.sse`.
+   *
+   * @param url of the client's request, with its query
+   */
+  streamsSse?(url: string): boolean
+
+  /**
+   * Makes the JSON body that says a failure if no answer has begun.
+   * Default: `{ error: { message, code } }`.
+   */
+  errorBody?(failure: FailureNotice): unknown
+
+  /** Says whether a JSON body is an error in this protocol. Default: it has an `error`. */
+  isErrorBody?(body: unknown): boolean
+
+  /**
+   * Writes the server-sent event that says a failure in a running stream, so that SDKs throw. In other framings the error
+   * body goes out as a message. Default: an event without a name, with the body as its data.
+   *
+   * @param body an error body
+   * @param stream what the stream has told so far; `undefined` if there is nothing
+   */
+  errorEvent?(body: unknown, stream?: StreamState): string
+
+  /** Rules as in the option `endpoints`: its paths, which are open by default. Default: none. */
+  readonly endpoints?: readonly string[]
+
+  /** Client headers that go on by default, in lower case, beside those of every format. Default: none. */
+  readonly requestHeaders?: readonly string[]
+
+  /** Paths at which a POST asks for a stream, whatever its body says. Default: none; a body's `stream` tells. */
+  readonly streamPaths?: readonly RegExp[]
+
+  /** Paths at which a POST asks for a stream unless its body's `stream` is `false`. Default: none. */
+  readonly streamsByDefault?: readonly RegExp[]
+
+  /** Paths that name the model; the first group is the name. Default: none; the body's `model` tells. */
+  readonly modelPaths?: readonly RegExp[]
+
+  /** Paths at which no text is generated (embeddings, counting tokens): no output limit goes there. Default: none. */
+  readonly silentPaths?: readonly RegExp[]
+
+  /**
+   * Finds the field in which the provider takes a limit of output tokens; empty if there is none. It must follow from the
+   * model and the URL, and not from the field that the client has used. Default: `['max_tokens']`.
+   *
+   * @param request the request's body
+   * @param url the provider's, without the query; `''` if it is not known
+   */
+  maxOutputTokensPath?(request: JsonObject, url?: string): FieldPath
+
+  /** Fields in which the provider looks for such a limit as well: they are removed if a limit is set. Default: none. */
   readonly otherLimitPaths?: readonly FieldPath[]
-  /** A field's name may be spelled in camel case or in snake case: providers read either (protocol buffers). */
-  readonly readsBothCases?: true
-  /** What the headers of an answer say of it, where its body does not. */
-  readHeaders?(headers: Readonly<Record<string, string | readonly string[] | undefined>>): ParsedMessage
-  /** The top-level field, and the field in it, by which a streaming request asks for usage, where it must ask. */
+
+  /** The provider takes a field's name in camel case and in snake case (protocol buffers do). Default `false`. */
+  readonly readsBothCases?: boolean
+
+  /**
+   * The top-level field, and the field in it, by which a streaming request asks for usage. Default: none; the provider
+   * tells usage unasked.
+   */
   readonly usageRequest?: readonly [field: string, flag: string]
+
+  /**
+   * Says whether the provider at a URL takes `usageRequest`. Default: it does. (One that refuses it is asked again
+   * without, and not again after that.)
+   */
+  takesUsageRequest?(url: string): boolean
+
+  /**
+   * `gen_ai.operation.name` in OpenTelemetry of a POST. Paths that end in `embeddings`, `count_tokens` and the like are told
+   * apart before. Default: `chat`.
+   */
+  operation?(path: string, model: string | undefined): string | undefined
+
+  /** `gen_ai.provider.name` in OpenTelemetry, for hosts that are not known by their name. Default: the format's name. */
+  readonly provider?: string
 }

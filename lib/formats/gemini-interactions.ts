@@ -1,8 +1,11 @@
+import { builtIn } from './built-in.js'
 import { errorIn } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Format, JsonObject, ParsedMessage } from './format.js'
+import type { JsonObject, TextPlace } from './format.js'
 import { gemini, googleCounting } from './gemini.js'
+import type { ParsedMessage } from './message.js'
 import { readingOf } from './reading.js'
+import { placesAt, placesBelow } from './text-places.js'
 import { usageReader } from './usage.js'
 
 /** https://ai.google.dev/api/interactions-api#Resource:Usage: counted as elsewhere at Google, under other names. */
@@ -25,14 +28,30 @@ const MESSAGE = /^(?:interaction|step|content)\./
 /** Events that end a stream; the first name is that of today. */
 const LAST = new Set(['interaction.completed', 'interaction.complete'])
 
+const CANCEL = /\/interactions\/[^/]+\/cancel$/
+
 /**
  * Google's Interactions API: https://ai.google.dev/gemini-api/docs/interactions
  *
  * An answer is a list of steps, each with what it holds; streams hand out `step.delta`s, as long ago `content.delta`s, and end
  * with the interaction without its steps, and `[DONE]`.
  */
-export const geminiInteractions: Format = {
+export const geminiInteractions = builtIn({
   name: 'gemini-interactions',
+  provider: 'gcp.gemini',
+  paths: [/\/v\d+(?:alpha|beta)\d*(?:\/.+)?\/interactions(?:\/[^/]+){0,2}$/],
+  endpoints: ['v1beta', 'v1beta1', 'v1alpha'].flatMap((version) => [
+    `POST **/${version}/interactions`,
+    `POST **/${version}/interactions/*/cancel`,
+    `GET **/${version}/interactions/*`,
+    `DELETE **/${version}/interactions/*`,
+  ]),
+  silentPaths: [CANCEL],
+  modelFreeRequests: [
+    { method: 'POST', path: CANCEL },
+    { method: 'DELETE', path: /\/interactions\/[^/]+$/ },
+  ],
+  operation: () => 'generate_content',
   errorBody: gemini.errorBody,
   isErrorBody: gemini.isErrorBody,
   errorEvent: (body) => `event: error\ndata: ${JSON.stringify(body)}\n\n`,
@@ -62,6 +81,15 @@ export const geminiInteractions: Format = {
     })
   },
 
+  textsIn(data) {
+    return [
+      ...placesBelow(['delta'], textsOfPart(data.delta)),
+      ...['steps', 'outputs'].flatMap((field) =>
+        listAt(data, field).flatMap((step, index) => placesBelow([field, index], textsOfStep(step))),
+      ),
+    ]
+  },
+
   readAnswer(answer) {
     const steps = [...listAt(answer, 'steps'), ...listAt(answer, 'outputs')]
     return readingOf({
@@ -74,7 +102,7 @@ export const geminiInteractions: Format = {
   readsBothCases: true,
   otherLimitPaths: [['generationConfig', 'maxOutputTokens']],
   maxOutputTokensPath: () => ['generation_config', 'max_output_tokens'],
-}
+})
 
 // `event: done` and `data: [DONE]`; proxies between add a field or two.
 const LONGEST_DONE = 512
@@ -99,6 +127,27 @@ function stepText(step: unknown): string {
   if (textAt(step, 'type')?.endsWith('_result')) return ''
   const parts = [...listAt(step, 'content'), ...listAt(step, 'summary')]
   return parts.length > 0 ? allText(parts, contentText) : contentText(step)
+}
+
+function textsOfStep(step: unknown): TextPlace[] {
+  if (textAt(step, 'type')?.endsWith('_result')) return []
+  const places = ['content', 'summary'].flatMap((field) =>
+    listAt(step, field).flatMap((part, index) => placesBelow([field, index], textsOfPart(part))),
+  )
+  if (places.length === 0) return textsOfPart(step)
+  return isThought(step) ? places.map(({ path }) => ({ path, kind: 'reasoning' })) : places
+}
+
+function textsOfPart(part: unknown): TextPlace[] {
+  return [
+    ...placesAt(part, isThought(part) ? 'reasoning' : 'text', ['text'], ['content', 'text']),
+    ...placesAt(part, 'reasoning', ['thought']),
+  ]
+}
+
+/** `thought`, `thought_summary`. */
+function isThought(part: unknown): boolean {
+  return textAt(part, 'type')?.startsWith('thought') === true
 }
 
 /** A part of a step or a delta of one: text, arguments, or the summary of a thought. */

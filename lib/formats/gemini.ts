@@ -1,8 +1,12 @@
+import { jsonArray, sse } from '../framing/index.js'
+import { builtIn } from './built-in.js'
 import { severalChoices } from './choices.js'
 import { dataEvent, errorIn, hasError } from './failures.js'
 import { allText, argumentsText, firstText, listAt, reasonAt, textAt, valueAt } from './fields.js'
-import type { Counting, Format, JsonObject, ParsedMessage } from './format.js'
+import type { JsonObject } from './format.js'
+import type { Counting, ParsedMessage } from './message.js'
 import { readingOf } from './reading.js'
+import { EACH, placesAt } from './text-places.js'
 import { usageReader } from './usage.js'
 
 /**
@@ -22,14 +26,44 @@ const readUsage = usageReader(
   googleCounting,
 )
 
+/** What is done, behind the colon of its path: a model may have a colon in its name, too (`llama3:8b`). */
+const VERB = String.raw`(?:\w*(?:[gG]enerate|[eE]mbed)(?:Contents?|Text|Answer)|(?:count|compute)Tokens|predict\w*)`
+
+const METHODS = [
+  ...['generateContent', 'streamGenerateContent', 'countTokens', 'computeTokens', 'embedContent', 'batchEmbedContents'],
+  ...['generateText', 'generateMessage', 'generateAnswer', 'embedText', 'batchEmbedText', 'countTextTokens'],
+  ...['predict', 'rawPredict', 'streamRawPredict', 'predictLongRunning', 'fetchPredictOperation'],
+]
+
 /**
  * Google's Gemini API, also as Vertex AI speaks it: https://ai.google.dev/api/generate-content
  *
  * A stream is a row of whole answers, each with what is new and with usage so far; no event says that it is the last.
  * What `:countTokens` answers (`{"totalTokens":…}`) is not read as usage: nothing was generated.
  */
-export const gemini: Format = {
+export const gemini = builtIn({
   name: 'gemini',
+  provider: 'gcp.gemini',
+  paths: [new RegExp(`/[^/]+:${VERB}$`), /\/v\d+(?:alpha|beta)\d*\/models(?:\/[^/]+)?$/],
+  endpoints: [
+    ...['models', 'tunedModels'].flatMap((collection) => METHODS.map((method) => `POST **/${collection}/*:${method}`)),
+    // Models that somebody has tuned; what else runs at an endpoint of Vertex AI may be anything.
+    ...METHODS.slice(0, 4).map((method) => `POST **/endpoints/*:${method}`),
+    'GET **/models/*/operations/*',
+  ],
+  requestHeaders: ['x-goog-api-client', 'x-server-timeout', 'x-vertex-ai-*'],
+  credentialHeaders: ['x-goog-api-key', 'x-goog-user-project'],
+  // As `fields` in a query does.
+  withheldHeaders: ['x-goog-fieldmask'],
+  responseHeaders: [/^x-goog-(?!iap-|authenticated-)/, /^x-gemini-/],
+  streamPaths: [/:stream\w+$/],
+  modelPaths: [new RegExp(`/(?:models|tunedModels|endpoints)/([^/]+):(?:${VERB}|rawPredict|streamRawPredict)$`)],
+  possibleModelPaths: [/\/(?:models|tunedModels|endpoints)\/([^/]+):[^/:]+\/?$/],
+  silentPaths: [/:(?:\w*Tokens|\w*[eE]mbedContents?|predict\w*|fetchPredictOperation)$/],
+  operation: () => 'generate_content',
+  framings: [sse, jsonArray],
+  // Its clients ask for events, and get an array otherwise.
+  streamsSse: (url) => /[?&]alt=sse(?:&|$)/.test(url),
 
   /**
    * Google's form (https://google.aip.dev/193), whose `reason` is spelled in capitals; our code as it is elsewhere stands
@@ -62,6 +96,14 @@ export const gemini: Format = {
   readMessage: read,
   readAnswer: read,
 
+  textsIn(data) {
+    const parts = ['candidates', EACH, 'content', 'parts', EACH] as const
+    return placesAt(data, 'text', [...parts, 'text']).map(({ path, kind }) => ({
+      path,
+      kind: valueAt(data, ...path.slice(0, -1), 'thought') === true ? 'reasoning' : kind,
+    }))
+  },
+
   readsBothCases: true,
 
   /** Google reads each name in either spelling of its protocol buffers: https://protobuf.dev/programming-guides/json/ */
@@ -70,7 +112,7 @@ export const gemini: Format = {
     const isSnakeCase = valueAt(request, config, 'max_output_tokens') !== undefined
     return [config, isSnakeCase ? 'max_output_tokens' : 'maxOutputTokens']
   },
-}
+})
 
 /** What every message has one of. */
 const FIELDS = ['candidates', 'promptFeedback', 'usageMetadata', 'modelVersion']

@@ -1,16 +1,38 @@
+import { ndjson } from '../framing/index.js'
 import { tryParseJson } from '../json/json.js'
+import { type BuiltInFormat, builtIn } from './built-in.js'
 import { dataEvent, errorIn, hasError } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Counting, Format, FormatName, JsonObject } from './format.js'
+import type { JsonObject } from './format.js'
+import type { Counting } from './message.js'
 import { readingOf } from './reading.js'
+import { placesAt } from './text-places.js'
 import { usageReader } from './usage.js'
 
 /** https://github.com/ollama/ollama/blob/main/docs/api.md#response: told with the last line only. */
 const counting: Counting = { cache: 'inside', reasoning: 'inside' }
 const readUsage = usageReader({ inputTokens: ['prompt_eval_count'], outputTokens: ['eval_count'] }, counting)
 
+const CHAT = {
+  name: 'ollama-chat',
+  paths: [/\/api\/chat$/, /\/api\/embed$/],
+  prefixes: ['api'],
+  endpoints: [
+    ...['POST **/api/chat', 'POST **/api/embed', 'POST **/api/embeddings', 'POST **/api/show'],
+    ...['GET **/api/tags', 'GET **/api/ps', 'GET **/api/version', 'GET /'],
+  ],
+  silentPaths: [/\/(?:embed|show)$/],
+} as const
+
+const GENERATE = {
+  name: 'ollama-generate',
+  paths: [/\/api\/generate$/],
+  endpoints: ['POST **/api/generate'],
+  operation: () => 'text_completion',
+} as const
+
 /** Ollama's chat: https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion */
-export const ollamaChat = ollama('ollama-chat', (line) => {
+export const ollamaChat = ollama(CHAT, (line) => {
   const message = line.message
   return [
     textAt(message, 'thinking'),
@@ -20,16 +42,14 @@ export const ollamaChat = ollama('ollama-chat', (line) => {
 })
 
 /** Ollama's generate: https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-completion */
-export const ollamaGenerate = ollama('ollama-generate', (line) =>
-  [textAt(line, 'thinking'), textAt(line, 'response')].join(''),
-)
+export const ollamaGenerate = ollama(GENERATE, (line) => [textAt(line, 'thinking'), textAt(line, 'response')].join(''))
 
 /**
  * Ollama's protocols: lines of JSON, of which the last has `"done":true`; an answer that is no stream is one such line.
  *
  * Errors are `{"error":"…"}`, as a body and as a line: https://github.com/ollama/ollama/blob/main/docs/api.md
  */
-function ollama(name: FormatName, textOf: (line: JsonObject) => string): Format {
+function ollama(spoken: typeof CHAT | typeof GENERATE, textOf: (line: JsonObject) => string): BuiltInFormat {
   const read = (line: JsonObject) =>
     readingOf({
       model: textAt(line, 'model'),
@@ -39,8 +59,15 @@ function ollama(name: FormatName, textOf: (line: JsonObject) => string): Format 
       error: errorIn(line),
       isLast: line.done === true,
     })
-  return {
-    name,
+  return builtIn({
+    ...spoken,
+    provider: 'ollama',
+    framings: [ndjson],
+    streamsByDefault: spoken.paths.slice(0, 1),
+    textsIn: (line) => [
+      ...placesAt(line, 'reasoning', ['message', 'thinking'], ['thinking']),
+      ...placesAt(line, 'text', ['message', 'content'], ['response']),
+    ],
     errorBody: ({ code, message }) => ({ error: message, code }),
     isErrorBody: hasError,
     errorEvent: dataEvent,
@@ -64,7 +91,7 @@ function ollama(name: FormatName, textOf: (line: JsonObject) => string): Format 
     readAnswer: read,
     maxOutputTokensPath: () => ['options', 'num_predict'],
     otherLimitPaths: [['num_predict']],
-  }
+  })
 }
 
 const DONE = Buffer.from('"done"')

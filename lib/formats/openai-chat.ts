@@ -1,27 +1,62 @@
+import { type BuiltInFormat, builtIn } from './built-in.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Format } from './format.js'
+import type { JsonObject, TextPlace } from './format.js'
 import { openai } from './openai.js'
 import {
   choicesFields,
   choicesProgress,
+  generatingAt,
   openAiCounting,
   readChoices,
   streamUsageRequest,
+  takesStreamUsageRequest,
   tokensMarker,
 } from './openai-choices.js'
+import { EACH, placesAt, repeated } from './text-places.js'
 
 /**
  * OpenAI's chat completions, which most other providers speak too.
  *
  * https://platform.openai.com/docs/api-reference/chat, https://platform.openai.com/docs/api-reference/chat-streaming
  */
-export const openaiChat: Format = {
+export const openaiChat = builtIn({
   ...openai,
   name: 'openai-chat',
+  provider: 'openai',
+  paths: [/\/(?:chat|fim|agents)\/completions$/],
+  // Azure and Groq have it before the version, Gemini behind it.
+  prefixes: ['openai'],
+  innerPrefixes: ['openai'],
+  endpoints: [
+    ...generatingAt('chat/completions'),
+    'POST **/models/chat/completions',
+    'POST **/deployments/*/extensions/chat/completions',
+    'POST **/endpoints/openapi/chat/completions',
+    'POST **/serving-endpoints/chat/completions',
+    'POST **/serving-endpoints/*/invocations',
+    'POST **/fim/completions',
+    'POST **/agents/completions',
+  ],
+  requestHeaders: [
+    'openai-beta',
+    'x-ms-oai-*',
+    'x-ms-client-request-id',
+    'extra-parameters',
+    'originator',
+    'x-codex-*',
+    'x-openai-subagent',
+  ],
+  credentialHeaders: ['api-key', 'openai-organization', 'openai-project', 'chatgpt-account-id'],
+  responseHeaders: [/^(?:openai|azure-openai|(?:ms-)?azureml)-/, /^x-codex-/, /^x-ms-(?!client-principal|token-)/],
+  // Azure's deployments, and Databricks' endpoints.
+  modelPaths: [/\/(?:deployments|engines)\/([^/]+)\/./, /\/serving-endpoints\/([^/]+)\/invocations$/],
+  // The format of paths that no other format claims: what names no model there is an upload, a batch, a thread.
+  operation: (path, model) => (model === undefined && !path.endsWith('/chat/completions') ? undefined : 'chat'),
   usageMarker: tokensMarker,
   counting: openAiCounting,
   answerFields: choicesFields,
   usageRequest: streamUsageRequest,
+  takesUsageRequest: takesStreamUsageRequest,
 
   progressIn: choicesProgress,
 
@@ -51,6 +86,49 @@ export const openaiChat: Format = {
     const isOpenAi = OPENAI.test(url) || OPENAI_REASONING.test(textAt(request, 'model') ?? '')
     return [isOpenAi ? 'max_completion_tokens' : 'max_tokens']
   },
+
+  textsIn(data) {
+    return [
+      ...textsOf(data, 'delta'),
+      ...(listAt(data, 'choices').some((choice) => valueAt(choice, 'delta') !== undefined)
+        ? // Some servers (Perplexity) send the whole message so far beside each delta.
+          repeated(textsOf(data, 'message'))
+        : textsOf(data, 'message')),
+    ]
+  },
+})
+
+/** Where the choices have their text, in a delta or in a message. */
+function textsOf(data: JsonObject, field: 'delta' | 'message'): TextPlace[] {
+  const said = ['choices', EACH, field] as const
+  const content = [...said, 'content'] as const
+  const reasoning = placesAt(data, 'reasoning', [...said, 'reasoning_content'])
+  const again = [
+    ...placesAt(data, 'reasoning', [...said, 'reasoning']),
+    ...placesAt(data, 'reasoning', [...said, 'reasoning_details', EACH, 'text']),
+    ...placesAt(data, 'reasoning', [...said, 'reasoning_details', EACH, 'summary']),
+  ]
+  // Servers that have both repeat the one in the other (vLLM, OpenRouter).
+  const [first] = again
+  const others = first?.path.at(-1) === 'reasoning' ? [first, ...repeated(again.slice(1))] : again
+  return [
+    ...reasoning,
+    ...(reasoning.length > 0 ? repeated(again) : others),
+    ...placesAt(
+      data,
+      'reasoning',
+      [...content, EACH, 'thinking', EACH, 'text'],
+      [...content, EACH, 'summary', EACH, 'text'],
+    ),
+    ...placesAt(
+      data,
+      'text',
+      content,
+      [...content, EACH, 'text'],
+      [...said, 'refusal'],
+      [...said, 'audio', 'transcript'],
+    ),
+  ]
 }
 
 // `https://eu.api.openai.com/v1/…`, `https://mine.openai.azure.com/…`, `https://mine.services.ai.azure.com/openai/…`.
@@ -61,9 +139,11 @@ const OPENAI =
  * Chat completions for paths that no format claims: another protocol that is spoken there is told by its messages. Snowflake's
  * `inference:complete` has `choices` as well, but neither their numbers nor why they end.
  */
-export const guessedChat: Format = {
+export const guessedChat: BuiltInFormat = {
   ...openaiChat,
   isGuess: true,
+  // What only falls back on this format (`/audio/speech`) need not have such a field.
+  usageRequest: undefined,
   progressIn(data) {
     const choices = listAt(data, 'choices')
     const isOther =

@@ -1,7 +1,8 @@
 import { severalChoices } from './choices.js'
 import { errorIn, hasError, sentenceOf } from './failures.js'
 import { allText, firstText, listAt, reasonAt, textAt, valueAt } from './fields.js'
-import type { Counting, JsonObject, ParsedMessage, Progress, Usage } from './format.js'
+import type { JsonObject } from './format.js'
+import type { Counting, ParsedMessage, Progress, Usage } from './message.js'
 import { readingOf } from './reading.js'
 import { usageReader } from './usage.js'
 
@@ -67,6 +68,16 @@ export const choicesFields = ['id', 'model', 'choices', 'usage', 'x_groq', 'erro
 
 /** https://platform.openai.com/docs/api-reference/chat/create#chat_create-stream_options */
 export const streamUsageRequest = ['stream_options', 'include_usage'] as const
+
+/** Mistral answers 422 to a request that asks for usage, and tells it unasked. */
+export function takesStreamUsageRequest(url: string): boolean {
+  return !/^https?:\/\/[^/]*\.mistral\.ai(?::\d+)?(?:\/|$)/.test(url)
+}
+
+/** Rules for an endpoint of OpenAI's that generates: it also stands below Azure's deployments. */
+export function generatingAt(...paths: readonly string[]): string[] {
+  return paths.flatMap((path) => [`POST **/${path}`, `POST **/deployments/*/${path}`])
+}
 
 /**
  * What a message of chat or legacy completions says: they differ in where a choice has its text.

@@ -1,14 +1,26 @@
+import { builtIn } from './built-in.js'
 import { errorIn } from './failures.js'
 import { textAt } from './fields.js'
-import type { Format, JsonObject, ParsedMessage } from './format.js'
+import type { JsonObject } from './format.js'
+import type { ParsedMessage } from './message.js'
 import { openai } from './openai.js'
-import { openAiCounting, readOpenAiUsage, tokensMarker } from './openai-choices.js'
+import { generatingAt, openAiCounting, readOpenAiUsage, tokensMarker } from './openai-choices.js'
 import { readingOf } from './reading.js'
 
 /** OpenAI's embeddings, always plain JSON: https://platform.openai.com/docs/api-reference/embeddings */
-export const openaiEmbeddings: Format = {
+export const openaiEmbeddings = builtIn({
   ...openai,
   name: 'openai-embeddings',
+  provider: 'openai',
+  paths: [/\/embeddings$/],
+  endpoints: [
+    ...generatingAt('embeddings'),
+    'POST **/models/embeddings',
+    'POST **/models/images/embeddings',
+    'POST **/serving-endpoints/embeddings',
+  ],
+  silentPaths: [/\/embeddings$/],
+  operation: () => 'embeddings',
   usageMarker: tokensMarker,
   counting: openAiCounting,
   answerFields: ['id', 'model', 'usage', 'error'],
@@ -17,7 +29,7 @@ export const openaiEmbeddings: Format = {
   readMessage: read,
   readAnswer: read,
   maxOutputTokensPath: () => [],
-}
+})
 
 function read(data: JsonObject): ParsedMessage {
   return readingOf({

@@ -1,10 +1,13 @@
 import { writeSse } from '../framing/sse-message.js'
+import { builtIn } from './built-in.js'
 import { errorIn, sentenceOf } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
-import type { Format, JsonObject, ParsedMessage, Usage, WholeItem } from './format.js'
+import type { JsonObject, TextPlace } from './format.js'
+import type { ParsedMessage, Usage, WholeItem } from './message.js'
 import { LAST_OF_RESPONSES, openai } from './openai.js'
-import { openAiCounting } from './openai-choices.js'
+import { generatingAt, openAiCounting } from './openai-choices.js'
 import { readingOf } from './reading.js'
+import { EACH, placesAt, placesBelow, repeated } from './text-places.js'
 import { usageReader } from './usage.js'
 
 /** https://platform.openai.com/docs/api-reference/responses/object#responses/object-usage */
@@ -41,9 +44,26 @@ const UNFINISHED = new Set(['in_progress', 'queued'])
  * The events that begin with a response (`response.created`) hold all of the request again, and those that end something
  * (`….done`, `response.completed`) all that was written: what is new stands in the `….delta` events only.
  */
-export const openaiResponses: Format = {
+export const openaiResponses = builtIn({
   ...openai,
   name: 'openai-responses',
+  provider: 'openai',
+  paths: [/\/responses(?:\/[^/]+){0,2}$/],
+  endpoints: [
+    ...generatingAt('responses'),
+    'POST **/serving-endpoints/responses',
+    'POST **/responses/input_tokens',
+    'POST **/responses/compact',
+    'POST **/responses/*/cancel',
+    'GET **/responses/*',
+    'GET **/responses/*/input_items',
+    'DELETE **/responses/*',
+  ],
+  silentPaths: [/\/(?:input_tokens|compact|cancel)$/],
+  modelFreeRequests: [
+    { method: 'POST', path: /\/responses\/[^/]+\/cancel$/ },
+    { method: 'DELETE', path: /\/responses\/[^/]+$/ },
+  ],
   // Answers begin with the request, which has `max_output_tokens`.
   usageMarker: '"output_tokens"',
   counting: openAiCounting,
@@ -94,7 +114,35 @@ export const openaiResponses: Format = {
     return readingOf({ ...readResponse(answer), text: allText(listAt(answer, 'output'), itemText) })
   },
 
+  textsIn(data, event) {
+    const type = textAt(data, 'type') ?? event ?? ''
+    if (type === '') return textsOfOutput(data)
+    if (type.endsWith('.delta')) return textsOfDelta(data, type)
+    return repeated([
+      ...placesAt(data, 'text', ['text'], ['refusal'], ['transcript'], ['part', 'text'], ['part', 'refusal']),
+      ...placesBelow(['item'], textsOfItem(data.item)),
+      ...placesBelow(['response'], textsOfOutput(data.response)),
+    ])
+  },
+
   maxOutputTokensPath: () => ['max_output_tokens'],
+})
+
+/** Arguments, code and audio are no text. */
+function textsOfDelta(data: JsonObject, type: string): TextPlace[] {
+  if (/\.reasoning\w*\.delta$/.test(type)) return placesAt(data, 'reasoning', ['delta'])
+  return /\.(?:output_text|refusal|\w*transcript)\.delta$/.test(type) ? placesAt(data, 'text', ['delta']) : []
+}
+
+function textsOfOutput(response: unknown): TextPlace[] {
+  return listAt(response, 'output').flatMap((item, index) => placesBelow(['output', index], textsOfItem(item)))
+}
+
+function textsOfItem(item: unknown): TextPlace[] {
+  const kind = textAt(item, 'type') === 'reasoning' ? 'reasoning' : 'text'
+  const said = placesAt(item, kind, ['content', EACH, 'text'], ['content', EACH, 'refusal'])
+  const summary = placesAt(item, 'reasoning', ['summary', EACH, 'text'])
+  return [...(said.length > 0 ? repeated(summary) : summary), ...said]
 }
 
 /** The delta of an answer, a refusal, reasoning, arguments, code or a transcript; that of audio is base64. */

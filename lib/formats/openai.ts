@@ -1,6 +1,6 @@
 import { readSse } from '../framing/sse-message.js'
+import type { CompleteFormat } from './complete.js'
 import { dataEvent, hasError } from './failures.js'
-import type { Format } from './format.js'
 
 // `data: [DONE]` has some 14 bytes; proxies between add a name, an id, a comment or two. Behind as much a name is read.
 const LONGEST_DONE = 512
@@ -14,7 +14,7 @@ export const LAST_OF_RESPONSES = ['response.completed', 'response.incomplete', '
  * Errors: https://platform.openai.com/docs/guides/error-codes. Within a stream OpenAI's own SDKs throw on any event that
  * has an `error` in its data; on the responses API's documented `{"type":"error","message":…}` they do not.
  */
-export const openai: Pick<Format, 'errorBody' | 'isErrorBody' | 'errorEvent' | 'isTerminator'> = {
+export const openai: Pick<CompleteFormat, 'errorBody' | 'isErrorBody' | 'errorEvent' | 'isTerminator'> = {
   errorBody({ code, message, status }) {
     return { error: { message, type: errorType(status), code, param: null } }
   },

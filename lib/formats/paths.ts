@@ -1,63 +1,27 @@
 import { memoize } from '../util/memoize.js'
-import { anthropic } from './anthropic.js'
-import { bedrockConverse } from './bedrock-converse.js'
-import { bedrockInvoke } from './bedrock-invoke.js'
-import { cohere } from './cohere.js'
-import type { Format } from './format.js'
-import { gemini } from './gemini.js'
-import { geminiInteractions } from './gemini-interactions.js'
-import { ollamaChat, ollamaGenerate } from './ollama.js'
-import { guessedChat, openaiChat } from './openai-chat.js'
-import { openaiCompletions } from './openai-completions.js'
-import { openaiEmbeddings } from './openai-embeddings.js'
-import { openaiMedia } from './openai-media.js'
-import { openaiResponses } from './openai-responses.js'
-import { tgi } from './tgi.js'
-
-/** What a Google API does, behind the colon of its path: a model may have a colon in its name, too (`llama3:8b`). */
-const GOOGLE_VERB = String.raw`(?:\w*(?:[gG]enerate|[eE]mbed)(?:Contents?|Text|Answer)|(?:count|compute)Tokens|predict\w*)`
-
-/**
- * The formats and where they are spoken; the first that claims a path wins. A target may have any prefix of its own, so
- * paths are told by how they end; where an ending is short enough to be another's, what stands before it counts too.
- */
-const claims: readonly (readonly [path: RegExp, format: Format])[] = [
-  [/\/(?:chat|fim|agents)\/completions$/, openaiChat],
-  [/\/completions$/, openaiCompletions],
-  [/\/embeddings$/, openaiEmbeddings],
-  [/\/(?:images\/(?:generations|edits|variations)|audio\/(?:speech|transcriptions|translations))$/, openaiMedia],
-  [/\/responses(?:\/[^/]+){0,2}$/, openaiResponses],
-  // OpenAI's `/threads/ID/messages` are something else.
-  [/(?:^|\/v\d\w*|\/anthropic)\/messages(?:\/count_tokens)?$/, anthropic],
-  // Vertex AI passes Anthropic's protocol through: `publishers/anthropic/models/claude-…:streamRawPredict`.
-  [/\/publishers\/anthropic\/models\/[^/]+$/, anthropic],
-  [new RegExp(`/[^/]+:${GOOGLE_VERB}$`), gemini],
-  [/\/v\d+(?:alpha|beta)\d*\/models(?:\/[^/]+)?$/, gemini],
-  [/\/v\d+(?:alpha|beta)\d*(?:\/.+)?\/interactions(?:\/[^/]+){0,2}$/, geminiInteractions],
-  [/\/model\/[^/]+\/(?:converse(?:-stream)?|count-tokens)$/, bedrockConverse],
-  [/\/model\/[^/]+\/invoke(?:-with-response-stream)?$/, bedrockInvoke],
-  [/\/api\/(?:chat|embed)$/, ollamaChat],
-  [/\/api\/generate$/, ollamaGenerate],
-  [/\/v[12]\/(?:chat|embed|rerank)$/, cohere],
-  [/\/generate_stream$/, tgi],
-]
+import type { BuiltInFormat } from './built-in.js'
+import { builtInFormats } from './built-ins.js'
+import type { CompleteFormat } from './complete.js'
+import { guessedChat } from './openai-chat.js'
+import { jsonAlonePaths, otherSilentPaths } from './other-servers.js'
 
 /**
  * The protocol that the client of a provider path speaks; OpenAI's chat completions where no other claims it.
  *
  * @param path percent-decoded, prefix of the target and all
  */
-export function detectFormat(path: string): Format {
+export function detectFormat(path: string): BuiltInFormat {
   return claimOf(path) ?? guessedChat
 }
 
-function claimOf(path: string): Format | undefined {
-  return claimantOf(path)?.[1]
+function claimOf(path: string): BuiltInFormat | undefined {
+  return claimantOf(path).format
 }
 
 /** Remembered: it is asked several times for each request, and there are few paths. */
-const claimantOf = memoize((path) => claims.find(([claimed]) => claimed.test(path)) ?? NO_CLAIM)
-const NO_CLAIM: readonly [] = []
+const claimantOf = memoize((path) => ({
+  format: builtInFormats.find(({ paths }) => paths.some((claimed) => claimed.test(path))),
+}))
 
 /** Whether a format claims the path, so that what is spoken there is known. */
 export function isClaimed(path: string): boolean {
@@ -69,29 +33,40 @@ export function isClaimed(path: string): boolean {
  * is missing there.
  *
  * @param path percent-decoded, prefix of the target and all
+ * @param format that is spoken there
  */
-export function generatesAt(method: string, path: string): boolean {
-  const format = claimOf(path)
-  return method === 'POST' && format !== undefined && format !== openaiMedia && canGenerate(path)
+export function generatesAt(method: string, path: string, format?: CompleteFormat): boolean {
+  const claimant = claimOf(path)
+  const tellsUsage = claimant ? claimant.tellsUsage : format?.isCustom === true
+  return method === 'POST' && tellsUsage && canGenerate(path, format)
 }
 
-const STREAM_BY_PATH = /(:stream\w+|[-_]stream)$/
-const STREAM_BY_DEFAULT = /\/api\/(chat|generate)$/
+const STREAM_BY_PATH = anyOf(builtInFormats.flatMap(({ streamPaths }) => streamPaths))
+const STREAM_BY_DEFAULT = anyOf(builtInFormats.flatMap(({ streamsByDefault }) => streamsByDefault))
 
 /**
- * Whether a request asks for its answer as a stream: by its path (Gemini, Bedrock), by its body, where Ollama streams
- * unless told not to, or by its query, if it asks for an answer that was begun before (`GET responses/ID?stream=true`).
+ * Whether a request asks for its answer as a stream: by its path, by its body, or by its query, if it asks for an answer
+ * that was begun before (`GET responses/ID?stream=true`). What any format says of paths holds for all of them: gateways
+ * mix them.
  *
  * @param path the provider's, prefix of the target and all
  * @param body the parsed JSON body, if there is one
  * @param query of the request, from the `?` on or without it
+ * @param format that is spoken there
  */
-export function asksForStream(method: string, path: string, body: unknown, query = ''): boolean {
+export function asksForStream(
+  method: string,
+  path: string,
+  body: unknown,
+  query = '',
+  format?: CompleteFormat,
+): boolean {
   if (method === 'GET') return isTrue(new URLSearchParams(query).get('stream'))
-  if (method === 'POST' && STREAM_BY_PATH.test(path)) return true
+  if (method === 'POST' && (STREAM_BY_PATH.test(path) || matches(format?.streamPaths, path))) return true
   const asked = typeof body === 'object' && body !== null && 'stream' in body ? body.stream : undefined
   // As lax as the laxest provider: `1` and `"true"` ask, too.
-  return Boolean(asked) || (asked === undefined && method === 'POST' && STREAM_BY_DEFAULT.test(path))
+  if (asked !== undefined || method !== 'POST') return Boolean(asked)
+  return STREAM_BY_DEFAULT.test(path) || matches(format?.streamsByDefault, path)
 }
 
 /** As providers read a flag in a query: Python's frameworks take `1` and `True`, too. */
@@ -99,22 +74,17 @@ function isTrue(flag: string | null): boolean {
   return flag === '1' || flag?.toLowerCase() === 'true'
 }
 
-const GENERATES_NOTHING = new RegExp(
-  [
-    '/(?:embed(?:dings)?|rerank|score|classify|moderations|ocr|(?:de)?tokenize|(?:count|input)[_-]tokens)$',
-    '/(?:cancel|compact|show)$|/guardrail/[^/]+/version/[^/]+/apply$',
-    ':(?:\\w*Tokens|\\w*[eE]mbedContents?|predict\\w*|fetchPredictOperation)$|/count-tokens:rawPredict$',
-  ].join('|'),
-)
+const SILENT = anyOf([...builtInFormats.flatMap(({ silentPaths }) => silentPaths), ...otherSilentPaths])
 
 /**
  * Whether what a path asks for can generate text of a length that the request may limit: counting tokens and embedding
  * cannot, and providers refuse a limit in such a request.
  *
  * @param path percent-decoded, prefix of the target and all
+ * @param format that is spoken there
  */
-export function canGenerate(path: string): boolean {
-  return !GENERATES_NOTHING.test(path)
+export function canGenerate(path: string, format?: CompleteFormat): boolean {
+  return !SILENT.test(path) && !matches(format?.silentPaths, path)
 }
 
 /**
@@ -123,45 +93,65 @@ export function canGenerate(path: string): boolean {
  * @param path percent-decoded, prefix of the target and all
  */
 export function runsNoModel(method: string, path: string): boolean {
-  if (method === 'DELETE') return /\/(?:responses|interactions)\/[^/]+$/.test(path)
-  return (
-    method === 'POST' &&
-    /\/(?:responses|interactions)\/[^/]+\/cancel$|\/guardrail\/[^/]+\/version\/[^/]+\/apply$/.test(path)
-  )
+  return MODEL_FREE.some((each) => each.method === method && each.path.test(path))
 }
 
-/** Where a path names the model: `models/NAME:verb`, Bedrock's `model/ID/verb`, Azure's `deployments/NAME/…`. */
-const MODELS = [
-  new RegExp(`/(?:models|tunedModels|endpoints)/([^/]+):(?:${GOOGLE_VERB}|rawPredict|streamRawPredict)$`),
-  /\/model\/([^/]+)\/(?:converse|invoke|count-tokens)[\w-]*$/,
-  /\/(?:deployments|engines)\/([^/]+)\/./,
-  /\/serving-endpoints\/([^/]+)\/invocations$/,
-]
+const MODEL_FREE = builtInFormats.flatMap(({ modelFreeRequests }) => modelFreeRequests)
 
-/** Vertex AI counts Claude's tokens under a name that is no model's: the body names it. */
-const NO_MODEL = /\/publishers\/anthropic\/models\/count-tokens:rawPredict$/
+const MODELS = builtInFormats.flatMap(({ modelPaths }) => modelPaths)
+const POSSIBLE_MODELS = [...new Set(builtInFormats.flatMap(({ possibleModelPaths }) => possibleModelPaths))]
+const NO_MODEL = builtInFormats.flatMap(({ modelFreePaths }) => modelFreePaths)
 
-/** The model that a path names, percent-decoded; `undefined` where it names none. */
-export function modelInPath(path: string): string | undefined {
-  if (NO_MODEL.test(path)) return undefined
-  for (const pattern of MODELS) {
+/**
+ * The model that a path names, percent-decoded; `undefined` if it names none. Where a model may stand in a path is held
+ * against every path, whatever is spoken there: it must not be overlooked.
+ *
+ * @param format that is spoken there
+ */
+export function modelInPath(path: string, format?: CompleteFormat): string | undefined {
+  if (matches(NO_MODEL, path)) return undefined
+  return firstNamed(format?.modelPaths ?? NONE, path) ?? firstNamed(MODELS, path)
+}
+
+/**
+ * The same if it must not be overlooked: also for a verb that is not known, and with a slash at the end. Some paths that
+ * name no model are taken for one that does (`models/llama3:latest`).
+ */
+export function modelPerhapsInPath(path: string, format?: CompleteFormat): string | undefined {
+  if (matches(NO_MODEL, path)) return undefined
+  return modelInPath(path, format) ?? firstNamed(POSSIBLE_MODELS, path)
+}
+
+function firstNamed(patterns: readonly RegExp[], path: string): string | undefined {
+  for (const pattern of patterns) {
     const named = pattern.exec(path)?.[1]
     if (named !== undefined) return decoded(named)
   }
   return undefined
 }
 
-const MODEL_OF_ANY_VERB = /\/(?:models|tunedModels|endpoints)\/([^/]+):[^/:]+\/?$|\/model\/([^/]+)\/./
+/** Whether a path takes forms and files. */
+export function takesUploads(path: string): boolean {
+  return matches(UPLOADS, path)
+}
 
-/**
- * The same, where it must not be overlooked: also for a verb that is not known, and with a slash at the end. Some paths
- * that name no model are taken for one that does (`models/llama3:latest`).
- */
-export function modelPerhapsInPath(path: string): string | undefined {
-  if (NO_MODEL.test(path)) return undefined
-  const [, google, bedrock] = MODEL_OF_ANY_VERB.exec(path) ?? []
-  const named = google ?? bedrock
-  return modelInPath(path) ?? (named === undefined ? undefined : decoded(named))
+const UPLOADS = builtInFormats.flatMap(({ uploadPaths }) => uploadPaths)
+
+/** Whether a path that no format claims takes JSON alone. */
+export function takesJsonAlone(path: string): boolean {
+  return matches(jsonAlonePaths, path)
+}
+
+const NONE: readonly RegExp[] = []
+
+function matches(patterns: readonly RegExp[] = NONE, path: string): boolean {
+  for (const pattern of patterns) if (pattern.test(path)) return true
+  return false
+}
+
+/** One pattern in the place of several without flags. */
+function anyOf(patterns: readonly RegExp[]): RegExp {
+  return new RegExp(patterns.map(({ source }) => source).join('|'))
 }
 
 function decoded(text: string): string {

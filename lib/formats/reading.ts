@@ -1,4 +1,4 @@
-import type { ParsedMessage } from './format.js'
+import type { ParsedMessage } from './message.js'
 
 /** A reading of what is told: fields that are `undefined`, empty or `false` are left out. */
 export function readingOf(fields: ParsedMessage): ParsedMessage {

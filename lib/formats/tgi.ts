@@ -1,8 +1,11 @@
+import { builtIn } from './built-in.js'
 import { errorIn } from './failures.js'
 import { listAt, reasonAt, textAt, valueAt } from './fields.js'
-import type { Counting, Format, JsonObject, ParsedMessage } from './format.js'
+import type { JsonObject } from './format.js'
+import type { Counting, ParsedMessage } from './message.js'
 import { openai } from './openai.js'
 import { readingOf } from './reading.js'
+import { placesAt } from './text-places.js'
 import { usageReader } from './usage.js'
 
 const counting: Counting = { cache: 'inside', reasoning: 'inside' }
@@ -14,9 +17,13 @@ const readUsage = usageReader({ inputTokens: ['input_length'], outputTokens: ['g
  * An event has one token; the last one has the whole text and the details of its making. An answer tells details only if the
  * request asks for them, and the tokens of its input as a list of them. Errors are `{"error":"…","error_type":"…"}`.
  */
-export const tgi: Format = {
+export const tgi = builtIn({
   ...openai,
   name: 'tgi',
+  paths: [/\/generate_stream$/],
+  endpoints: ['POST generate_stream'],
+  streamPaths: [/_stream$/],
+  operation: () => 'text_completion',
   errorBody: ({ code, message }) => ({ error: message, error_type: code }),
   usageMarker: '"generated_tokens"',
   counting,
@@ -42,8 +49,17 @@ export const tgi: Format = {
     })
   },
 
+  textsIn(data) {
+    const isSpecial = valueAt(data, 'token', 'special') === true
+    return [
+      ...(isSpecial ? [] : placesAt(data, 'text', ['token', 'text'])),
+      // The last event has all of the text again.
+      ...placesAt(data, 'token' in data ? 'repeated' : 'text', ['generated_text']),
+    ]
+  },
+
   maxOutputTokensPath: () => ['parameters', 'max_new_tokens'],
-}
+})
 
 function readDetails(details: unknown): ParsedMessage {
   const told = readUsage(details)

@@ -1,4 +1,4 @@
-import type { Counting, Place, Usage } from './format.js'
+import type { Counting, Place, Usage } from './message.js'
 
 /**
  * Tokens with one meaning for all providers: parts that overlap nowhere, and their sum. A part that the provider does not

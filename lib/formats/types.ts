@@ -1,3 +1,5 @@
+import type { CustomFormatName } from './format.js'
+
 /**
  * What hooks see, per format: the fields that are worth reading or changing, as the providers document them. Everything
  * else is there, too, and `unknown`.
@@ -217,6 +219,7 @@ export interface ProviderRequests {
   'ollama-generate': OllamaRequest
   cohere: CohereRequest
   tgi: TgiRequest
+  [custom: CustomFormatName]: Open
 }
 
 /** The data of the events of their streams, by format. */
@@ -235,4 +238,5 @@ export interface ProviderEvents {
   'ollama-generate': OllamaLine
   cohere: CohereEvent
   tgi: TgiEvent
+  [custom: CustomFormatName]: Open
 }

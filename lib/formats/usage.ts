@@ -1,5 +1,5 @@
 import { valueAt } from './fields.js'
-import type { Counting, Usage } from './format.js'
+import type { Counting, Usage } from './message.js'
 import { tokensOf } from './tokens.js'
 
 type Figure = keyof Usage

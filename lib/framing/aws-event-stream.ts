@@ -140,6 +140,9 @@ export class AwsEventStreamFramer extends BaseFramer {
 export function awsEventStreamWith(codec: () => EventStreamCodec | undefined): Framing {
   return {
     name: 'aws-event-stream',
+    contentType: 'application/vnd.amazon.eventstream',
+    mediaTypes: ['application/vnd.amazon.eventstream'],
+    isBinary: true,
     isAvailable: () => codec() !== undefined,
     createFramer(maxEventBytes) {
       const installed = codec()

@@ -1,39 +1,55 @@
 import type { Framer } from './framer.js'
 
-/** What a frame carries, without the framing around it. */
+/** What a frame carries, whatever it is wrapped in. */
 export interface Message {
-  /** Name of the event (SSE's `event`, AWS's `:event-type` or `:exception-type`), if the framing has one. */
+  /** Name of the event (SSE's `event`, `:event-type` of an AWS event stream), if the framing has one. */
   readonly event?: string
   /** SSE's `id`. */
   readonly id?: string
   /** The payload, usually the text of a JSON value. */
   readonly data: string
-  /** Whether the frame itself says that the provider failed (AWS exceptions and errors). */
+  /** The frame itself says that the provider failed (an exception in an AWS event stream). */
   readonly isError?: boolean
 }
 
-/** Defines how a stream is divided into frames on the wire. */
+/**
+ * How a stream is divided into frames on the wire. Pure: bytes in, bytes out. To change one of the built-in framings in
+ * part, spread it: `{ ...framings.ndjson, name: 'my-lines', read, write }`.
+ */
 export interface Framing {
-  readonly name: 'sse' | 'ndjson' | 'aws-event-stream' | 'json-array'
-  /** Whether the packages that it needs are installed, if it needs any. If not, a process warning is emitted once. */
-  isAvailable?(): boolean
-  /** @param maxEventBytes the longest frame that may pass, in bytes */
-  createFramer(maxEventBytes: number): Framer
-  /** Reads what a complete frame carries; `undefined` if that is nothing (a comment, a blank line). Does not throw. */
-  read(frame: Buffer): Message | undefined
+  /** Tells it from others, in tests and logs. */
+  readonly name: string
+  /** The `content-type` that a stream goes out with if the provider's own label is another framing's, or none. */
+  readonly contentType: string
   /**
-   * Returns where the data starts in a frame, given its beginning. Without this function, data starts at the first
-   * byte.
+   * Media types, in lower case and without parameters, by which a response is known to be framed so. Default: none; the
+   * framing then counts only if the format names it and the first bytes fit (a JSON array, lines of JSON).
    */
+  readonly mediaTypes?: readonly string[]
+  /** Frames hold lengths or checksums: bytes in them are never replaced in place. Default `false`. */
+  readonly isBinary?: boolean
+  /** `false`: no error can stand in a stream, which is cut instead. Default `true`: `write` writes the error. */
+  readonly carriesErrors?: boolean
+  /** Whether an optional package that it needs is installed. If it is not, streams pass as they are. Default: it is. */
+  isAvailable?(): boolean
+  /**
+   * Makes what cuts one stream into frames.
+   *
+   * @param maxEventBytes the longest frame that passes, in bytes
+   */
+  createFramer(maxEventBytes: number): Framer
+  /** Reads a whole frame; `undefined` if it carries nothing (a comment, a blank line). Does not throw. */
+  read(frame: Buffer): Message | undefined
+  /** Finds where the data begins in the beginning of a frame. Default: at its first byte. */
   dataStart?(beginning: Buffer): number
   /**
    * Writes a frame that carries a message.
    *
-   * @param replacedFrame the frame that it replaces, if any
+   * @param replacedFrame the frame in whose place it goes out, if there is one
    */
   write(message: Message, replacedFrame?: Buffer): Buffer
-  /** Adapts frames that do not come first in the response. Without this function, they stay as they are. */
+  /** Changes the first frames of a stream if something of ours (a heartbeat) went out before them. Default: no change. */
   asContinuation?(frames: Buffer): Buffer
-  /** Adapts a frame that comes first because all before it were dropped. Without this function, it stays as it is. */
+  /** Changes a frame if all those before it were left out. Default: no change. */
   asFirst?(frame: Buffer): Buffer
 }

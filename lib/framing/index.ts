@@ -1,9 +1,11 @@
 import { memoize } from '../util/memoize.js'
 import { awsEventStream } from './aws-event-stream.js'
 import type { Framing } from './framing.js'
+import { jsonArray } from './json-array.js'
 import { ndjson } from './ndjson.js'
 import { sse } from './sse.js'
 
+export { awsEventStream } from './aws-event-stream.js'
 export type { Framer } from './framer.js'
 export type { Framing, Message } from './framing.js'
 export { jsonArray } from './json-array.js'
@@ -13,18 +15,16 @@ export { sizeOf } from './pending-bytes.js'
 export { SSE_HEARTBEAT, sse } from './sse.js'
 export { asDataEvent, MAX_ENCLOSED_BYTES, WholeBodyAsEvent } from './whole-body-as-event.js'
 
-const framings = new Map<string, Framing>([
-  ['text/event-stream', sse],
-  ['application/x-ndjson', ndjson],
-  ['application/ndjson', ndjson],
-  ['application/jsonl', ndjson],
-  ['application/jsonlines', ndjson],
-  ['application/x-jsonlines', ndjson],
-  ['text/x-ndjson', ndjson],
-  // Used by Cohere, version 1.
-  ['application/stream+json', ndjson],
-  ['application/vnd.amazon.eventstream', awsEventStream],
-])
+/** The framings that come with the package: for a format of the app's own, as they are or spread into one of its own. */
+export const framings = { sse, ndjson, jsonArray, awsEventStream } as const
+
+/** Whether a framing comes with the package. */
+export function isBuiltInFraming(framing: Framing): boolean {
+  return Object.values<Framing>(framings).includes(framing)
+}
+
+/** The built-in framings that a `content-type` tells. */
+const labelled: readonly Framing[] = [sse, ndjson, awsEventStream]
 
 /**
  * Returns how a response is divided into frames; `undefined` if it passes as it is, because it is not a stream that we
@@ -32,11 +32,28 @@ const framings = new Map<string, Framing>([
  * counts.
  *
  * @param contentType the response's `content-type`, with its parameters
+ * @param own framings of the app's own, which come first
  */
-export function framingFor(contentType: string | undefined): Framing | undefined {
-  const type = mediaTypesOf(contentType).find((type) => framings.has(type))
-  const framing = type === undefined ? undefined : framings.get(type)
-  return framing?.isAvailable?.() === false ? undefined : framing
+export function framingFor(
+  contentType: string | undefined,
+  own: readonly Framing[] = NO_FRAMINGS,
+): Framing | undefined {
+  if (contentType === undefined) return undefined
+  const types = mediaTypesOf(contentType)
+  const framing = (own.length > 0 ? framingOf(types, own) : undefined) ?? framingByType(contentType)
+  return framing === null || framing.isAvailable?.() === false ? undefined : framing
+}
+
+const NO_FRAMINGS: readonly Framing[] = []
+
+const framingByType = memoize((contentType) => framingOf(typesIn(contentType), labelled) ?? null)
+
+function framingOf(types: readonly string[], framings: readonly Framing[]): Framing | undefined {
+  for (const type of types) {
+    const framing = framings.find((each) => each.mediaTypes?.includes(type))
+    if (framing) return framing
+  }
+  return undefined
 }
 
 /** Returns the media types that a `content-type` names, in lower case and without parameters. There is usually one. */

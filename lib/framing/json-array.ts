@@ -12,8 +12,7 @@ const OPEN_BRACE = 123
 const BRACE_BIT = 32
 
 /**
- * Splits a JSON array that arrives element by element after each element. Gemini's `streamGenerateContent` sends one
- * without `alt=sse` (https://ai.google.dev/api/generate-content#method:-models.streamgeneratecontent).
+ * Splits a JSON array that arrives element by element after each element: some providers stream messages so.
  *
  * A frame ends with its element; the `[` or comma before the element belongs to it. The end of the array is a frame
  * without an event. A value outside an array (an error object) is a frame of its own. The framer tracks brackets and
@@ -93,6 +92,9 @@ const OPENING = Buffer.from('[')
  */
 export const jsonArray: Framing = {
   name: 'json-array',
+  contentType: 'application/json; charset=utf-8',
+  // Nothing may follow the end of an array, and clients do not look for errors among its elements.
+  carriesErrors: false,
   createFramer: (maxEventBytes) => new JsonArrayFramer(maxEventBytes),
   read(frame) {
     const from = elementStart(frame)

@@ -39,6 +39,11 @@ export class NdjsonFramer extends BaseFramer {
 /** One JSON value per line. */
 export const ndjson: Framing = {
   name: 'ndjson',
+  contentType: 'application/x-ndjson',
+  mediaTypes: [
+    ...['application/x-ndjson', 'application/ndjson', 'text/x-ndjson'],
+    ...['application/jsonl', 'application/jsonlines', 'application/x-jsonlines', 'application/stream+json'],
+  ],
   createFramer: (maxEventBytes) => new NdjsonFramer(maxEventBytes),
   read(line) {
     const from = skipJsonSpace(line, 0)

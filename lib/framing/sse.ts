@@ -123,6 +123,8 @@ export class SseFramer extends BaseFramer {
 /** Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
 export const sse: Framing = {
   name: 'sse',
+  contentType: 'text/event-stream; charset=utf-8',
+  mediaTypes: ['text/event-stream'],
   createFramer: (maxEventBytes) => new SseFramer(maxEventBytes),
   read: readSse,
   dataStart: (beginning) => beginning.indexOf('data:') + 'data:'.length,

@@ -88,7 +88,8 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     if (unasked && REFUSALS.includes(statusCode)) {
       return peek(response, PEEKED_BYTES, (start) => {
         // A client that has left is not asked for again.
-        if (start && namesUsageRequest(start) && !this.#exchange.isSettled) this.#askAgain(unasked)
+        if (start && namesUsageRequest(start, this.#exchange.format) && !this.#exchange.isSettled)
+          this.#askAgain(unasked)
         else this.#begin(response, start !== undefined)
       })
     }
@@ -99,7 +100,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   /** Nothing of the refusal has gone to the client, and the body is still there. */
   #askAgain(unasked: UpstreamRequest): void {
     const exchange = this.#exchange
-    debug.upstream('%s asks again, without stream_options', exchange.id)
+    debug.upstream('%s asks again, without the question for usage', exchange.id)
     this.#current?.end()
     exchange.hidesUsage = false
     this.#request = unasked

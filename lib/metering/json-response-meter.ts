@@ -1,6 +1,6 @@
 import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
-import { anyErrorIn, type Format } from '../formats/index.js'
+import { anyErrorIn, type CompleteFormat } from '../formats/index.js'
 import { isObject, isUnfinishedJson, tryParseJson } from '../json/json.js'
 import { type EstimateTokens, tokensByApp } from '../options/estimate-tokens.js'
 import { JsonDigest } from './digest.js'
@@ -18,7 +18,7 @@ const MIN_DIGESTED_BYTES = 16 * 1024
 
 /** A JSON answer that is no stream: it passes as it is, and is read when it is whole. */
 export class JsonResponseMeter implements Metering {
-  readonly #format: Format
+  readonly #format: CompleteFormat
   readonly #findings: UsageAccumulator
   readonly #estimateTokens: EstimateTokens | undefined
   #bytes = 0
@@ -26,7 +26,7 @@ export class JsonResponseMeter implements Metering {
   #chunks: Buffer[] = []
   #digest: JsonDigest | undefined
 
-  constructor(format: Format, findings: UsageAccumulator, estimateTokens?: EstimateTokens) {
+  constructor(format: CompleteFormat, findings: UsageAccumulator, estimateTokens?: EstimateTokens) {
     this.#format = format
     this.#findings = findings
     this.#estimateTokens = estimateTokens

@@ -2,7 +2,7 @@ import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import {
   anyErrorIn,
-  type Format,
+  type CompleteFormat,
   type JsonObject,
   type ParsedMessage,
   sentenceOf,
@@ -50,7 +50,7 @@ interface ReadFrame {
 export class StreamMeter implements Metering {
   prefix: readonly Buffer[] = NONE
   failure: { readonly error: unknown } | undefined
-  readonly #format: Format
+  readonly #format: CompleteFormat
   readonly #framing: Framing
   readonly #findings: UsageAccumulator
   readonly #options: StreamMeterOptions
@@ -69,7 +69,7 @@ export class StreamMeter implements Metering {
   /** The item that was said whole last, and the estimate with it. */
   #lastWhole: { readonly id: string | undefined; readonly tokens: number } = { id: undefined, tokens: 0 }
 
-  constructor(format: Format, framing: Framing, findings: UsageAccumulator, options: StreamMeterOptions) {
+  constructor(format: CompleteFormat, framing: Framing, findings: UsageAccumulator, options: StreamMeterOptions) {
     this.#format = format
     this.#framing = framing
     this.#findings = findings

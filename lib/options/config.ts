@@ -1,7 +1,7 @@
 import type { Limits } from '../api/limits.js'
 import type { Observer } from '../api/observer.js'
 import type { AiProxyOptions, Credential, ModelOptions, ProxyOptions } from '../api/options.js'
-import type { Format } from '../formats/format.js'
+import type { CompleteFormat } from '../formats/index.js'
 import type { EndpointFilter } from './endpoints.js'
 import type { HeaderFilter } from './forward-headers.js'
 import type { HookErrors } from './hook-errors.js'
@@ -28,7 +28,7 @@ export interface Config {
   readonly onClientDisconnect: 'abort' | 'drain'
   readonly errors: 'respond' | 'next'
   /** `undefined` where the path tells it. */
-  readonly format: Format | undefined
+  readonly format: CompleteFormat | undefined
   readonly includeUsage: boolean
   readonly estimateTokens: AiProxyOptions['estimateTokens']
   readonly models: ModelFilter | undefined

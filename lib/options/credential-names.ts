@@ -1,3 +1,5 @@
+import { builtInFormats } from '../formats/index.js'
+
 /**
  * Words by which the name of a header or a parameter says that its value is a secret, or vouches for somebody; the last
  * ones also where they end a word (`apitoken`, `masterkey`), and with a number (`apikey2`).
@@ -11,8 +13,8 @@ const WORDS = new RegExp(
   ].join('|'),
 )
 
-/** Of accounts, and who pays for a request: of no use without a key, and not the client's to choose with ours. */
-const ACCOUNTS = new Set(['openai-organization', 'openai-project', 'x-goog-user-project', 'chatgpt-account-id'])
+/** Keys and accounts. Who pays for a request is of no use without a key, and not the client's to choose with ours. */
+const OF_FORMATS = new Set(builtInFormats.flatMap((format) => format.credentialHeaders))
 
 /** Names with such a word that hold no secret: keys of caches and of requests, and where a list goes on. */
 const HARMLESS =
@@ -23,8 +25,7 @@ export function isCredentialHeader(name: string): boolean {
   return isCredential(name.toLowerCase().replaceAll('_', '-'))
 }
 
-// Not in headers, where they have other meanings: of Google's keys, Azure's functions (`code`) and storage (`sig`), OAuth, and
-// sessions (a header of that name tells a conversation).
+// Not in headers, where they have other meanings: of functions (`code`), storage (`sig`), OAuth, and sessions (a header of that name tells a conversation).
 const PARAMETERS = new Set(['sig', 'code', 'session', 'session-id'])
 
 /** The same of a query parameter, by its decoded name: servers trim it, cut `[]` off, and read camel case. */
@@ -43,5 +44,5 @@ export function plainParameter(name: string): string {
 }
 
 function isCredential(name: string): boolean {
-  return ACCOUNTS.has(name) || (WORDS.test(name) && !HARMLESS.test(name))
+  return OF_FORMATS.has(name) || (WORDS.test(name) && !HARMLESS.test(name))
 }

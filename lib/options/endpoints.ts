@@ -1,4 +1,5 @@
 import type { AiProxyOptions } from '../api/options.js'
+import { isAboutResource } from '../formats/index.js'
 import { memoize } from '../util/memoize.js'
 import { defaultEndpoints, uploadEndpoints } from './default-endpoints.js'
 import { compilePathRule } from './path-rule.js'
@@ -15,21 +16,23 @@ interface Rule {
 /**
  * Compiles the `endpoints` option.
  *
- * @param targetPrefix path of the target: `/chat` below a target that ends in `/v2` is Cohere's `/v2/chat`
+ * @param targetPrefix path of the target: `/chat` below a target that ends in `/v2` is `/v2/chat`
  * @param readsRequests bodies are checked or changed: endpoints for uploads, which nothing reads, are then open only if
  *   the app names them
+ * @param ofFormat rules of a format of the app's own, which are open by default
  * @throws TypeError if it is neither `'all'` nor a list of strings and RegExps
  */
 export function compileEndpoints(
   option: AiProxyOptions['endpoints'],
   targetPrefix: string,
   readsRequests = false,
+  ofFormat: readonly string[] = [],
 ): EndpointFilter {
   if (option === 'all') return () => 'any'
   if (option !== undefined && !Array.isArray(option))
     fail('endpoints', option, "a list of strings and RegExps, or 'all'")
   const closed = readsRequests ? uploadEndpoints : []
-  const given = option ?? defaultEndpoints.filter((rule) => !closed.includes(rule))
+  const given = option ?? [...defaultEndpoints, ...ofFormat].filter((rule) => !closed.includes(rule))
   const rules = given.map((rule, at) => compileRule(rule, `endpoints[${at}]`))
   const methodsOf = (path: string) => {
     const spellings = targetPrefix === '' ? [path] : [path, targetPrefix + path]
@@ -41,14 +44,11 @@ export function compileEndpoints(
   return memoize((path) => {
     const methods = methodsOf(path)
     // Some servers decode a path before they look for its slashes: it must be allowed as they read it, too.
-    const other = path.includes('%2F') && !ARN.test(path) ? methodsOf(path.replaceAll('%2F', '/')) : 'any'
+    const other = path.includes('%2F') && !isAboutResource(path) ? methodsOf(path.replaceAll('%2F', '/')) : 'any'
     if (other === 'any') return methods
     return methods === 'any' ? other : methods.filter((method) => other.includes(method))
   })
 }
-
-/** A resource of AWS, whose name has slashes that its SDKs encode and its servers leave so. */
-const ARN = /\/(?:model|guardrail)\/arn:/
 
 function compileRule(rule: string | RegExp, option: string): Rule {
   if (rule instanceof RegExp) {

@@ -1,4 +1,5 @@
 import type { AiProxyOptions } from '../api/options.js'
+import { builtInFormats, otherRequestHeaders } from '../formats/index.js'
 import { isHopByHop } from '../util/hop-by-hop.js'
 import { memoize } from '../util/memoize.js'
 import { isCredentialHeader } from './credential-names.js'
@@ -19,23 +20,18 @@ export class AsyncFilterError extends TypeError {}
  */
 export const defaultForwardHeaders: readonly string[] = [
   ...['accept', 'content-type', 'user-agent', 'prefer', 'last-event-id'],
-  ...['anthropic-version', 'anthropic-beta', 'openai-beta'],
-  // Without its guardrail a model of Bedrock answers all the same.
-  'x-amzn-bedrock-*',
-  ...['x-ms-oai-*', 'extra-parameters'],
-  ...['x-goog-api-client', 'x-server-timeout', 'x-vertex-ai-*'],
   ...['mcp-session-id', 'mcp-protocol-version'],
-  ...['x-request-id', 'x-client-request-id', 'x-ms-client-request-id', 'idempotency-key', 'traceparent', 'tracestate'],
-  ...['http-referer', 'x-title', 'x-openrouter-*', 'x-client-name', 'originator'],
-  // By these, providers send requests of one conversation to the machine that has it in its cache.
-  ...['session_id', 'conversation_id', 'x-session-affinity', 'x-grok-conv-id', 'x-codex-*', 'x-openai-subagent'],
+  ...['x-request-id', 'x-client-request-id', 'idempotency-key', 'traceparent', 'tracestate'],
+  // Most SDKs are made by one generator.
   'x-stainless-*',
+  ...new Set(builtInFormats.flatMap((format) => format.requestHeaders)),
+  ...otherRequestHeaders,
 ]
 
 /** The client's own credentials: they go on only if we hold none of the provider's. */
 const credentialHeaders: readonly string[] = [
-  ...['authorization', 'x-api-key', 'api-key', 'x-goog-api-key'],
-  ...['openai-organization', 'openai-project', 'x-goog-user-project', 'chatgpt-account-id'],
+  'authorization',
+  ...builtInFormats.flatMap((format) => format.credentialHeaders),
 ]
 
 /** Headers that the proxy decides on itself, a client's cookies, which are for the app, and what gives a request another meaning. */
@@ -49,8 +45,7 @@ const NEVER = new RegExp(
     'x-(?:http-)?(?:method|host)(?:-override)?',
     'x-(?:original|rewrite|override)-(?:url|uri|path|method|host)',
     'x-envoy-original-path',
-    // Takes usage out of the answers of Google's APIs, as `fields` in a query does.
-    'x-goog-fieldmask',
+    ...builtInFormats.flatMap((format) => format.withheldHeaders),
   ].join('|')})$`,
 )
 
@@ -94,11 +89,13 @@ function matcherOf(names: readonly string[]): (name: string) => boolean {
  * Compiles the `forwardHeaders` option.
  *
  * @param holdsCredentials the client's credentials stay here: no filter lets them through
+ * @param ofFormat names that a format of the app's own has go on by default
  * @throws TypeError if the option is neither a list of names nor a function, or names what never goes on
  */
 export function compileForwardHeaders(
   option: AiProxyOptions['forwardHeaders'],
   holdsCredentials: boolean,
+  ofFormat: readonly string[] = [],
 ): HeaderFilter {
   const isBarred = (name: string) => !mayBeForwarded(name) || (holdsCredentials && isCredentialHeader(name))
   // Where the client comes from goes on only if the app names it: it may be made up.
@@ -107,7 +104,10 @@ export function compileForwardHeaders(
   if (option !== undefined && !(Array.isArray(option) && option.every((name) => typeof name === 'string'))) {
     fail('forwardHeaders', option, 'a list of header names, or a function of a name')
   }
-  const names = option?.map((name) => name.toLowerCase()) ?? defaultForwardHeaders
+  const names = option?.map((name) => name.toLowerCase()) ?? [
+    ...defaultForwardHeaders,
+    ...ofFormat.filter((name) => !isBarred(name)),
+  ]
   const barred = option && names.find(isBarred)
   if (barred) {
     const why = !mayBeForwarded(barred) ? 'never goes on' : 'is a credential of the client, and `auth` is set'

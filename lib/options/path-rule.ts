@@ -1,3 +1,5 @@
+import { collections, hasCustomMethod, innerVersionPrefixes, versionPrefixes } from '../formats/index.js'
+
 /** A string rule of `endpoints`, compiled. */
 export interface PathRule {
   readonly methods: readonly string[] | 'any'
@@ -5,9 +7,14 @@ export interface PathRule {
   matches(segments: readonly string[]): boolean
 }
 
-// `/v1`, `/v1beta`, `/v2alpha1`, and what stands before or in its place: `/openai` (Azure, Groq; Gemini has it behind
-// the version), `/api` (Ollama, OpenRouter).
-const VERSION_PREFIX = /^(?:openai\/|api\/)?(?:v\d+(?:(?:alpha|beta)\d*)?\/)?(?:openai\/)?$/
+// `/v1`, `/v1beta`, `/v2alpha1`, and what stands before or in its place, or behind it.
+const VERSION_PREFIX = new RegExp(
+  `^(?:${anyOf(versionPrefixes)})?(?:v\\d+(?:(?:alpha|beta)\\d*)?/)?(?:${anyOf(innerVersionPrefixes)})?$`,
+)
+
+function anyOf(words: readonly string[]): string {
+  return words.map((word) => `${word}/`).join('|')
+}
 
 /** Segments of a base path: versions, names and ids, nothing that servers read differently. */
 const PLAIN = /^(?:v\d+(?:\.\d+)?(?:(?:alpha|beta)\d*)?|(?![vV](?:\d|$))[\w.:@-]+(?<!\.))$/
@@ -15,35 +22,9 @@ const PLAIN = /^(?:v\d+(?:\.\d+)?(?:(?:alpha|beta)\d*)?|(?![vV](?:\d|$))[\w.:@-]
 // No base path has more; Vertex AI has six (`v1/projects/…/locations/…/publishers/…`), Cloudflare's gateways as many.
 const LONGEST_BASE = 12
 
-/**
- * Collections of an API. A base path has none of them: what stands below a collection is about one of its members, whatever
- * its last segments are called (`threads/ID/messages`), or for the model that the collection's member is.
- */
-const COLLECTIONS = new Set([
-  ...[
-    'files',
-    'uploads',
-    'batches',
-    'fine_tuning',
-    'fine-tuning',
-    'fine-tunes',
-    'vector_stores',
-    'threads',
-    'assistants',
-  ],
-  ...['videos', 'realtime', 'evals', 'containers', 'skills', 'organization', 'organizations', 'admin', 'chat'],
-  ...['completions', 'embeddings', 'responses', 'messages', 'conversations', 'interactions', 'images', 'audio'],
-  ...['model', 'models', 'tunedmodels', 'engines', 'deployments', 'endpoints', 'serving-endpoints', 'cachedcontents'],
-])
-
-// Google's custom methods (https://google.aip.dev/136): `models/x:generateContent`.
-const CUSTOM_METHOD = /:(?:[a-z]+[A-Z]|(?:copy|explain|export|predict|upload)\b)/
-// OpenAI's fine-tuned models have colons, and ids in mixed case behind them.
-const FINE_TUNED = /^ft:/
-
 // A rule is like `chat/completions`, `GET files/*` or `POST **/models/*:predict`. It matches under any version prefix, with
-// `**` in front under any base path. `*` stands for a part of one segment, of at least one character, but never for one of
-// Google's custom methods: those are endpoints of their own. GET takes HEAD, too.
+// `**` in front under any base path. `*` stands for a part of one segment, of at least one character, but never for one with
+// a custom method behind a colon: those are endpoints of their own. GET takes HEAD, too.
 
 /** Compiles a rule of `endpoints`; `undefined` if it is not spelled as one can be. */
 export function compilePathRule(rule: string): PathRule | undefined {
@@ -73,14 +54,10 @@ function isBase(segments: readonly string[]): boolean {
   const isVersion = (segment: string | undefined) => segment !== undefined && /^v\d/.test(segment)
   const isPart = (segment: string, at: number) =>
     PLAIN.test(segment) &&
-    !COLLECTIONS.has(segment.toLowerCase()) &&
+    !collections.has(segment.toLowerCase()) &&
     // `/v1/v1` is a version in the target and in the client's URL.
     !(isVersion(segment) && isVersion(segments[at - 1]))
   return segments.length <= LONGEST_BASE && segments.every(isPart)
-}
-
-function hasCustomMethod(segment: string): boolean {
-  return CUSTOM_METHOD.test(segment) && !FINE_TUNED.test(segment)
 }
 
 /**

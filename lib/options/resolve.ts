@@ -8,13 +8,13 @@ import {
   type ModelOptions,
   type ProxyOptions,
 } from '../api/options.js'
-import { formatNames, getFormat } from '../formats/index.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
 import type { Config } from './config.js'
 import { isCredentialHeader } from './credential-names.js'
 import { checkedCredential } from './credentials.js'
 import { compileEndpoints } from './endpoints.js'
 import { checkedEstimate } from './estimate-tokens.js'
+import { resolveFormat } from './format.js'
 import { compileForwardHeaders, isHarmlessHeader } from './forward-headers.js'
 import { HookErrors } from './hook-errors.js'
 import { compileModels } from './models.js'
@@ -80,6 +80,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
   const holdsCredentials = forwardCredentials === undefined ? mayHold : !forwardCredentials
   const readsRequests = [given.models, given.modelOptions, given.onRequest].some((option) => option !== undefined)
   const turns = objectOf('turns', or(given.turns, {}), ['budgetMs'], allNames)
+  const format = resolveFormat(given.format, hookErrors)
   return {
     origin,
     prefix,
@@ -87,15 +88,19 @@ export function resolveOptions(options: AiProxyOptions): Config {
     holdsCredentials,
     forwardCredentials: forwardCredentials === true,
     headers,
-    forwards: compileForwardHeaders(watchedFilter(given.forwardHeaders, hookErrors), holdsCredentials),
-    endpoints: compileEndpoints(given.endpoints, prefix, readsRequests),
+    forwards: compileForwardHeaders(
+      watchedFilter(given.forwardHeaders, hookErrors),
+      holdsCredentials,
+      format?.requestHeaders,
+    ),
+    endpoints: compileEndpoints(given.endpoints, prefix, readsRequests, format?.endpoints),
     limits: resolveLimits(given.limits),
     budgetMs: turns.budgetMs === undefined ? undefined : check.number('turns.budgetMs', turns.budgetMs, { above: 0 }),
     heartbeatMs: check.number('heartbeatMs', or(given.heartbeatMs, defaultHeartbeatMs), { from: 0 }),
     heartbeatBeforeFirstByte: check.boolean('heartbeatBeforeFirstByte', or(given.heartbeatBeforeFirstByte, false)),
     onClientDisconnect: check.oneOf('onClientDisconnect', or(given.onClientDisconnect, 'abort'), ['abort', 'drain']),
     errors: check.oneOf('errors', or(given.errors, 'respond'), ['respond', 'next']),
-    format: given.format === undefined ? undefined : getFormat(check.oneOf('format', given.format, formatNames)),
+    format,
     includeUsage: check.boolean('includeUsage', or(given.includeUsage, true)),
     estimateTokens: hookErrors.watched(
       'estimateTokens',

@@ -52,13 +52,13 @@ export async function editedRequest(
   let body = given
   const learn = () => {
     // It goes into records, logs and metrics: a name, not whatever a client may put there.
-    exchange.model = (modelInPath(whole) ?? modelOf(body.json))?.slice(0, LONGEST_MODEL)
-    exchange.asksForStream = asksForStream(method, whole, body.json, exchange.req.url.split('?')[1])
+    exchange.model = (modelInPath(whole, exchange.format) ?? modelOf(body.json))?.slice(0, LONGEST_MODEL)
+    exchange.asksForStream = asksForStream(method, whole, body.json, exchange.req.url.split('?')[1], exchange.format)
   }
   /** The body as it goes out, if it asks for a stream: the same one, or one that asks for usage as well. */
   const askingForUsage = (asked: RequestBody): RequestBody => {
     const content = jsonText(asked)
-    if (!config.includeUsage || !content || !takesUsageRequest(config, whole)) return asked
+    if (!config.includeUsage || !content || !exchange.format.takesUsageRequest(config.origin + whole)) return asked
     if (!asksFirmlyForStream(asked.json) || refusals?.has(exchange)) return asked
     const { bytes, isOurs } = withUsageAsked(content, exchange.format, asked.spans)
     return isOurs ? withContent(asked, bytes, asked.json) : asked
@@ -68,7 +68,7 @@ export async function editedRequest(
     const readsOnly = (method === 'GET' || method === 'HEAD') && body.content === undefined
     if (!config.models || readsOnly) return
     // If the path names one, providers do not look for another in the body.
-    const asked = modelPerhapsInPath(whole) ?? modelOf(body.json)
+    const asked = modelPerhapsInPath(whole, exchange.format) ?? modelOf(body.json)
     if (asked === undefined && runsNoModel(method, whole)) return
     const further = furtherModels(body.json)
     if (further.length > MOST_FURTHER_MODELS) {
@@ -88,7 +88,7 @@ export async function editedRequest(
   if (config.readsRequests && body.json !== undefined && !text) {
     throw new AiProxyError('unsupported_media_type', 'The request body cannot be decoded here')
   }
-  const target = { format: exchange.format, generates: canGenerate(whole), url: config.origin + whole }
+  const target = { format: exchange.format, generates: canGenerate(whole, exchange.format), url: config.origin + whole }
   if (text) refuseOtherEncodings(text, body.headers['content-type'])
   if (text && isObject(body.json)) {
     const changed = modelOptions ? pathsOf(modelOptions, body.json, target) : []
@@ -126,7 +126,7 @@ export async function editedRequest(
   admitModels()
   const asking = finished?.of === body ? finished.as : askingForUsage(body)
   exchange.hidesUsage = asking !== body
-  const unasked = exchange.hidesUsage && !isSigned && mayRefuseUsage(body) ? body : undefined
+  const unasked = exchange.hidesUsage && !isSigned && mayRefuseUsage(body, exchange.format) ? body : undefined
   return { body: asking, unasked, headers, answer: undefined }
 }
 
@@ -135,14 +135,6 @@ function faultOf({ content, json }: RequestBody, { models, modelOptions }: Confi
   if (content === undefined) return undefined
   if (json === undefined) return 'The request body is not declared as JSON, which this endpoint takes'
   return (models || modelOptions) && !isObject(json) ? 'The request body is no JSON object' : undefined
-}
-
-/**
- * Mistral answers 422 to a request that asks for usage, and tells it unasked. And what only falls back on OpenAI's
- * format (`/audio/speech`) has no such field.
- */
-function takesUsageRequest({ format, origin }: Config, path: string): boolean {
-  return !/\.mistral\.ai(?::\d+)?$/.test(origin) && (format !== undefined || /\/(?:chat\/)?completions$/.test(path))
 }
 
 /** The body in one piece. */

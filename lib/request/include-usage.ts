@@ -1,4 +1,4 @@
-import type { Format } from '../formats/index.js'
+import type { CompleteFormat } from '../formats/index.js'
 import { isObject } from '../json/json.js'
 import { type Span, skipSpace, topLevelSpans } from '../json/top-level.js'
 import { type BodyBytes, joinedIfShort } from './body-bytes.js'
@@ -30,7 +30,7 @@ export function asksFirmlyForStream(json: unknown): boolean {
  * @param bytes of a JSON object, not compressed
  * @param known where its fields are, if that is known
  */
-export function withUsageAsked(bytes: Buffer, format: Format, known?: ReadonlyMap<string, Span>): AsksForUsage {
+export function withUsageAsked(bytes: Buffer, format: CompleteFormat, known?: ReadonlyMap<string, Span>): AsksForUsage {
   if (!format.usageRequest) return { bytes, isOurs: false }
   const [field, flag] = format.usageRequest
   const spans = known ?? topLevelSpans(bytes, [field])

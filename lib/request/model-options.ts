@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ModelOptions } from '../api/options.js'
 import { valueAt } from '../formats/fields.js'
-import type { Format } from '../formats/index.js'
+import type { CompleteFormat } from '../formats/index.js'
 import { type FieldPath, outputLimitPaths } from '../formats/output-limits.js'
 import type { Edit, ObjectEdit } from '../json/apply-edit.js'
 import { isObject } from '../json/json.js'
@@ -13,7 +13,7 @@ const MAX_OUTPUT_TOKENS = 'maxOutputTokens'
 
 /** What a request with `modelOptions` is about. */
 export interface Target {
-  readonly format: Format
+  readonly format: CompleteFormat
   /** It can generate text; otherwise `maxOutputTokens` has no place in it. */
   readonly generates: boolean
   /** The provider's, without the query. */

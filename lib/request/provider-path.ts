@@ -1,4 +1,5 @@
 import { AiProxyError } from '../api/errors.js'
+import { mayHaveSlashes, mayHaveSpaces } from '../formats/index.js'
 
 /** Where at the provider a request goes. */
 export interface ProviderPath {
@@ -63,7 +64,7 @@ function decodedSegment(segment: string, before: string | undefined, isLast: boo
     return undefined
   }
   const parts = decoded.split('/')
-  const spaced = before !== undefined && SPACED.has(before)
+  const spaced = mayHaveSpaces(before)
   if (parts.some((part) => part === '' || isDots(part) || isOdd(spaced ? part.replace(INNER_SPACE, '') : part)))
     return undefined
   // Letters that can be written in another way as well (`ﬁ`, the Kelvin sign) are one thing to one reader and another to
@@ -79,22 +80,9 @@ function isOdd(text: string): boolean {
   return ODD.test(text)
 }
 
-/** What follows these is a name that people choose, and they use spaces. */
-const SPACED = new Set(['models', 'tunedModels', 'deployments', 'model'])
 const INNER_SPACE = /(?<=[^ ]) (?=[^ ])/g
 
 /** `.`, `..` and nothing, also with a path parameter behind them, which some servers cut off first (`..;x`). */
 function isDots(segment: string): boolean {
   return /^\.{0,2}(;|$)/.test(segment)
-}
-
-// Amazon's names: `arn:aws:bedrock:us-east-1:1:inference-profile/x`.
-const ARN = /^arn:[^/]+(?:\/[^/]+)+$/
-// Names of models as `Qwen/Qwen2.5-7B-Instruct`, `accounts/fireworks/models/llama-v3`.
-const MODEL_PATH = /^(?:[\w.-]+\/){1,3}[^/]+$/
-
-/** Where a name may have slashes, which clients encode and servers leave so; nowhere else. */
-function mayHaveSlashes(name: string, before: string | undefined, isLast: boolean): boolean {
-  if (before === 'models') return isLast && MODEL_PATH.test(name)
-  return (before === 'model' || before === 'guardrail') && !isLast && ARN.test(name)
 }

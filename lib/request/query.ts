@@ -1,3 +1,4 @@
+import type { AnswerRules } from '../formats/index.js'
 import { isCredentialParameter, plainParameter } from '../options/credential-names.js'
 
 /** What the query of a request may say. */
@@ -6,8 +7,8 @@ interface QueryRules {
   readonly ours: readonly [string, string][]
   /** We hold the provider's credentials: the client's are taken out. */
   readonly holdsCredentials: boolean
-  /** A Google API answers: parameters that change what its answer tells are taken out. */
-  readonly isGoogle: boolean
+  /** What the API must not be asked for. */
+  readonly rules: AnswerRules | undefined
 }
 
 /**
@@ -15,13 +16,13 @@ interface QueryRules {
  *
  * @param client the client's, without `?`
  */
-export function forwardedQuery(client: string, { ours, holdsCredentials, isGoogle }: QueryRules): string {
+export function forwardedQuery(client: string, { ours, holdsCredentials, rules }: QueryRules): string {
   if (client === '' && ours.length === 0) return ''
   const replaced = new Set(ours.map(([name]) => plainParameter(name)))
   const goesOn = (pair: string) => {
     const [name, value] = read(pair)
     if (replaced.has(plainParameter(name)) || isSystemParameter(name)) return false
-    if (isGoogle && changesAnswer(name, value)) return false
+    if (rules?.takesParameter(name, value) === false) return false
     // Some servers take `;` for `&`.
     return !holdsCredentials || !pair.split(';').some((part) => isCredentialParameter(read(part)[0]))
   }
@@ -33,19 +34,9 @@ export function forwardedQuery(client: string, { ours, holdsCredentials, isGoogl
   )
 }
 
-/** `$httpMethod`, `$httpHeaders`, `$fields`, `$.xgafv`, …: Google's APIs take another method, other headers from them. */
+/** `$httpMethod`, `$httpHeaders`, `$fields`, `$.xgafv`, …: some APIs take another method, other headers from them. */
 function isSystemParameter(name: string): boolean {
   return /^[\s?]*\$/.test(name)
-}
-
-/**
- * What its answer tells is what is metered: parts of it (`fields`), another encoding (`alt=proto`), a script (`callback`).
- * https://cloud.google.com/apis/docs/system-parameters
- */
-function changesAnswer(name: string, value: string): boolean {
-  const known = name.replace(/[^a-z]/gi, '').toLowerCase()
-  if (known === 'alt') return !/^(?:json|sse)$/i.test(value)
-  return known === 'fields' || known === 'callback'
 }
 
 /** Name and value, decoded as forms are. */

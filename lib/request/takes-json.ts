@@ -1,13 +1,5 @@
-import { type Format, isClaimed, modelPerhapsInPath } from '../formats/index.js'
+import { type CompleteFormat, isClaimed, modelPerhapsInPath, takesJsonAlone, takesUploads } from '../formats/index.js'
 import { memoize } from '../util/memoize.js'
-
-/** What OpenAI, and who speaks its protocols, take as forms and files. */
-const UPLOADS =
-  /\/(?:audio\/(?:transcriptions|translations)|images\/(?:edits|variations)|files|uploads\/[^/]+\/parts)\/?$/
-
-/** What no format claims, and takes JSON alone, some servers whatever its type: llama.cpp, TEI, vLLM, Mistral, Ollama. */
-const JSON_ALONE =
-  /\/(?:completion|infill|embed|rerank|score|classify|(?:de)?tokenize|moderations|ocr|invocations|api\/show|guardrail\/.+\/apply)$/
 
 /**
  * Whether the provider takes what is sent to a path for JSON, and some do so whatever its `content-type` says: where a
@@ -16,17 +8,17 @@ const JSON_ALONE =
  * @param format what the app says that all paths speak, uploads aside
  * @param path percent-decoded, prefix of the target and all
  */
-export function takesJson(format: Format | undefined, path: string): boolean {
-  return format !== undefined ? !UPLOADS.test(path) : takesJsonAt(path)
+export function takesJson(format: CompleteFormat | undefined, path: string): boolean {
+  return format !== undefined ? !takesUploads(path) : takesJsonAt(path)
 }
 
 const takesJsonAt = memoize((path) => {
-  if (UPLOADS.test(path)) return false
+  if (takesUploads(path)) return false
   // Servers that take a path in another case, or with a slash at its end, are rare; but then they read JSON there, too.
   const plain = path.replace(/\/$/, '')
   return modelPerhapsInPath(path) !== undefined || [plain, plain.toLowerCase()].some(isKnown)
 })
 
 function isKnown(path: string): boolean {
-  return isClaimed(path) || JSON_ALONE.test(path)
+  return isClaimed(path) || takesJsonAlone(path)
 }

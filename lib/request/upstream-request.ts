@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Request } from 'express'
-import { isGoogleApi } from '../formats/google.js'
+import { answerRulesFor } from '../formats/index.js'
 import type { Config } from '../options/config.js'
 import { isHarmlessHeader } from '../options/forward-headers.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
@@ -31,16 +31,15 @@ export async function upstreamRequest(
   const authQuery = await resolveCredentials('auth.query', auth.query)
   // A hook may hold them, too: for each user another, or a signature.
   const holdsCredentials = config.holdsCredentials || (!config.forwardCredentials && mayHoldCredentials(hooked))
-  const isGoogle = isGoogleApi(config.origin, config.prefix + path.decoded)
-  const query = forwardedQuery(path.query, { ours: authQuery, holdsCredentials, isGoogle })
+  const rules = answerRulesFor(config.origin, config.prefix + path.decoded)
+  const query = forwardedQuery(path.query, { ours: authQuery, holdsCredentials, rules })
 
   const headers: Record<string, string | string[]> = forwardedHeaders(
     req.headers,
     config.forwards,
     holdsCredentials === config.holdsCredentials,
   )
-  // Google's APIs would answer in protocol buffers, which tell no usage here.
-  if (isGoogle && /proto/i.test(String(headers.accept))) delete headers.accept
+  if (rules?.takesAccept(String(headers.accept)) === false) delete headers.accept
   const host = req.headers.host ?? req.headers[':authority']
   if (host !== undefined) headers.host = host
   Object.assign(headers, body.headers)

@@ -1,4 +1,5 @@
 import type { Exchange } from '../exchange/exchange.js'
+import type { CompleteFormat } from '../formats/index.js'
 import { isObject } from '../json/json.js'
 import type { RequestBody } from './body.js'
 
@@ -32,13 +33,15 @@ function placeOf({ path, model }: Exchange): string {
  * Whether a refusal of the question is about the question. Beside options of the client's own, or a `stream` that is not
  * `true`, it may be about those: a client must not be able to end the questions for all others.
  */
-export function mayRefuseUsage({ json, spans }: RequestBody): boolean {
+export function mayRefuseUsage({ json, spans }: RequestBody, { usageRequest }: CompleteFormat): boolean {
+  if (!usageRequest) return false
+  const [field] = usageRequest
   // Of a large body not all is parsed.
-  const hasOptions = isObject(json) && (Object.hasOwn(json, 'stream_options') || spans?.has('stream_options') === true)
+  const hasOptions = isObject(json) && (Object.hasOwn(json, field) || spans?.has(field) === true)
   return isObject(json) && json.stream === true && !hasOptions
 }
 
 /** Whether the text of an error names the question. */
-export function namesUsageRequest(text: Buffer): boolean {
-  return text.includes('stream_options') || text.includes('include_usage')
+export function namesUsageRequest(text: Buffer, { usageRequest }: CompleteFormat): boolean {
+  return usageRequest?.some((name) => text.includes(name)) === true
 }

@@ -1,5 +1,5 @@
-import type { Format, StreamState } from '../formats/index.js'
-import type { Framing } from '../framing/index.js'
+import type { CompleteFormat, StreamState } from '../formats/index.js'
+import { type Framing, sse } from '../framing/index.js'
 
 /**
  * What says a failure within a running stream, in the form of its framing; `undefined` where that has none, and the
@@ -10,18 +10,11 @@ import type { Framing } from '../framing/index.js'
  */
 export function failureFrame(
   framing: Framing,
-  format: Format,
+  format: CompleteFormat,
   body: unknown,
   stream?: StreamState,
 ): Buffer | undefined {
-  switch (framing.name) {
-    case 'sse':
-      return Buffer.from(format.errorEvent(body, stream))
-    case 'ndjson':
-      return Buffer.from(`${JSON.stringify(body)}\n`)
-    case 'aws-event-stream':
-      return framing.write({ event: 'internalServerException', data: JSON.stringify(body), isError: true })
-    case 'json-array':
-      return undefined
-  }
+  if (framing.carriesErrors === false) return undefined
+  if (framing === sse) return Buffer.from(format.errorEvent(body, stream))
+  return framing.write({ data: JSON.stringify(body), isError: true })
 }

@@ -58,7 +58,7 @@ export class MaskingMeter implements Metering {
     this.#ahead = undefined
     if (ahead?.length) return this.#passLarge(frames, ends, now, ahead)
     const hidden = this.#secrets.maskBytes(frames)
-    const isBinary = hidden !== frames && this.#framing.name === 'aws-event-stream'
+    const isBinary = hidden !== frames && this.#framing.isBinary === true
     const [seen, seenEnds] = isBinary ? this.#writtenAnew(frames, ends) : [hidden, ends]
     return this.#handedOn(seen, seenEnds, now)
   }
@@ -76,7 +76,7 @@ export class MaskingMeter implements Metering {
     const pieces = [...ahead, frames]
     const seen = this.#pieces.allBut(0, pieces)
     this.#pieces = new MaskedPieces(this.#secrets)
-    const isBinary = this.#framing.name === 'aws-event-stream' && seen.some((piece, index) => piece !== pieces[index])
+    const isBinary = this.#framing.isBinary === true && seen.some((piece, index) => piece !== pieces[index])
     if (!isBinary) return this.#handedOn(seen.at(-1)!, ends, now, seen.slice(0, -1))
     const size = sizeOf(ahead)
     const [written, writtenEnds] = this.#writtenAnew(

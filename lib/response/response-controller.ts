@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http'
 import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
 import type { Endable, Exchange } from '../exchange/exchange.js'
 import { isClaimed } from '../formats/index.js'
-import { readsSse } from '../formats/reads-sse.js'
 import { asDataEvent, type Framing, PassThroughFramer, sse, WholeBodyAsEvent } from '../framing/index.js'
 import { tryParseJson } from '../json/json.js'
 import { isExpensiveToParse } from '../metering/parse-cost.js'
@@ -95,7 +94,7 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
   /** Opens the response as an event stream while the provider is still silent, for a client that reads such a stream. */
   sendEarlyHeaders(): void {
     const { format, req } = this.#exchange
-    if (!readsSse(format.name, req.url)) return
+    if (!format.streamsSse(req.url)) return
     this.#framing = sse
     this.#downstream.openStream(200, streamHeaders({}, sse, this.#exchange.res.getHeader('cache-control')))
     this.#downstream.beat()
@@ -118,7 +117,7 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
       return this.fail(limitFailure('response_too_large', limits))
     }
     const opening = responsePlan(response, exchange, this.#config, this.#framing !== undefined)
-    if (status < 400) exchange.findings.note(exchange.format.readHeaders?.(response.headers) ?? {}, exchange.startedAt)
+    if (status < 400) exchange.findings.note(exchange.format.readHeaders(response.headers), exchange.startedAt)
     if (!this.#downstream.isGone) exchange.phase = 'streaming'
     const carriage = opening.kind ? this.#open(opening, opening.kind) : this.#openByFirstBytes(opening)
     exchange.framed = carriage.framer
@@ -260,7 +259,7 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
     const { format, path, req, res } = this.#exchange
     if (this.#downstream.isGone || this.#downstream.begun) return
     const isKnown = this.#config.format !== undefined || isClaimed(this.#config.prefix + path)
-    const isEvents = isKnown && !isJsonByLabel && readsSse(format.name, req.url)
+    const isEvents = isKnown && !isJsonByLabel && format.streamsSse(req.url)
     this.#framing = isEvents ? sse : undefined
     const safe = isEvents ? headers : withoutPower(headers, isEmpty, res)
     this.#downstream.openStream(status, streamHeaders(safe, this.#framing, res.getHeader('cache-control')))

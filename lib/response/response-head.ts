@@ -1,5 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { type Framing, framingFor, mediaTypesOf } from '../framing/index.js'
+import { builtInFormats, otherResponseHeaders } from '../formats/index.js'
+import { type Framing, mediaTypesOf } from '../framing/index.js'
 import { isHopByHop, namedByConnection } from '../util/hop-by-hop.js'
 import { memoize } from '../util/memoize.js'
 import { codingsOf } from './decode.js'
@@ -46,10 +47,6 @@ const goesOn = new Set([
   'cf-ray',
   'nvcf-status',
   'x-envoy-upstream-service-time',
-  // Cohere.
-  'num_chars',
-  'num_tokens',
-  'x-api-warning',
 ])
 
 /** Names of which there are many: what providers and gateways say of a request under names of their own. */
@@ -64,11 +61,9 @@ const goesOnByPattern = new RegExp(
     // Times, tokens, costs.
     '^(?!x-(?:accel|lighttpd|litespeed|cache|middleware|envoy)-).*[-_](?:ms|time|latency|duration|tokens|cost|usage)$',
     // Families of one sender.
-    '^(?:openai|anthropic|(?:ms-)?azureml|azure-openai|mistral|cohere|fireworks|llm_provider|cf-aig|helicone)-',
-    '^x-(?:groq|openrouter|together|fireworks|xai|databricks|dashscope|litellm|portkey|kong|codex|compute|mistral|cohere|gemini)-',
-    '^x-amzn-(?!remapped-)',
-    '^x-ms-(?!client-principal|token-)',
-    '^x-goog-(?!iap-|authenticated-)',
+    ...[...builtInFormats.flatMap((format) => format.responseHeaders), ...otherResponseHeaders].map(
+      ({ source }) => source,
+    ),
   ]
     .map((pattern) => `(?:${pattern})`)
     .join('|'),
@@ -161,14 +156,6 @@ export function withoutPower(headers: OutgoingHttpHeaders, isEmpty: boolean, res
   }
 }
 
-/** The type that each framing goes out as, where the provider's label says something else. */
-const mediaTypeOf: Record<Framing['name'], string> = {
-  sse: 'text/event-stream; charset=utf-8',
-  ndjson: 'application/x-ndjson',
-  'json-array': 'application/json; charset=utf-8',
-  'aws-event-stream': 'application/vnd.amazon.eventstream',
-}
-
 /**
  * The same for a stream: nothing between here and the client may buffer, transform or store it.
  *
@@ -194,8 +181,8 @@ const NO_TRANSFORM = /\bno-transform\b/i
 /** The provider's own label, where it is one type and right: of several, a browser may take another. */
 function typeOf(framing: Framing, contentType: string | undefined): string {
   const [type, ...others] = mediaTypesOf(contentType)
-  const isOfFraming = framing.name === 'json-array' ? type === 'application/json' : framingFor(contentType) === framing
-  return isOfFraming && others.length === 0 ? contentType! : mediaTypeOf[framing.name]
+  const isOfFraming = framing.mediaTypes?.includes(type ?? '') ?? type === mediaTypesOf(framing.contentType)[0]
+  return isOfFraming && others.length === 0 ? contentType! : framing.contentType
 }
 
 /** Adds what the provider's answer varies by to what the app's own answers vary by (`cors()` says `Origin`). */

@@ -1,6 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import type { Exchange } from '../exchange/exchange.js'
-import { readsSse } from '../formats/reads-sse.js'
 import { type Framing, framingFor, jsonArray, mediaTypesOf, ndjson, sse } from '../framing/index.js'
 import type { Config } from '../options/config.js'
 import { debug } from '../util/debug.js'
@@ -100,13 +99,13 @@ function withoutSecrets(headers: OutgoingHttpHeaders, secrets: Secrets): Outgoin
 /** What a body is by its label; `undefined` where the label may be wrong, or there is none. */
 function labelledKind(contentType: string | undefined, exchange: Exchange, status: number): BodyKind | undefined {
   const { format, asksForStream, req } = exchange
-  const framing = framingFor(contentType)
+  const framing = framingFor(contentType, format.ownFramings)
   // Where clients read events, some servers call them lines of JSON.
-  const mayBeEvents = framing === ndjson && readsSse(format.name, req.url)
+  const mayBeEvents = framing === ndjson && format.streamsSse(req.url)
   if (mayBeEvents && asksForStream && status < 400) return undefined
   if (framing) return { framing, isJson: false }
   const { isJson, isBinary, isPlain } = labelOf(contentType)
-  if (isJson && asksForStream && format.name === 'gemini' && !readsSse(format.name, req.url)) {
+  if (isJson && asksForStream && format.framings.includes(jsonArray) && !format.streamsSse(req.url)) {
     return status < 400 ? { framing: jsonArray, isJson: false } : JSON_ANSWER
   }
   if (asksForStream && status < 400) return isBinary ? AS_IT_IS : undefined
@@ -168,9 +167,9 @@ export function kindByFirstBytes(
     case 'event':
       return asksForStream ? { framing: sse, isJson: false } : AS_IT_IS
     case 'array':
-      return asksForStream && format.name === 'gemini' ? { framing: jsonArray, isJson: false } : JSON_ANSWER
+      return asksForStream && format.framings.includes(jsonArray) ? { framing: jsonArray, isJson: false } : JSON_ANSWER
     case 'object':
-      return asksForStream && format.name.startsWith('ollama-') ? { framing: ndjson, isJson: false } : JSON_ANSWER
+      return asksForStream && format.framings[0] === ndjson ? { framing: ndjson, isJson: false } : JSON_ANSWER
     case 'printed-object':
       return JSON_ANSWER
     case 'other':

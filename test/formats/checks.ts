@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Format, JsonObject, ParsedMessage } from '../../lib/formats/index.js'
+import type { CompleteFormat, JsonObject, ParsedMessage } from '../../lib/formats/index.js'
 
 /** A JSON text as a provider sends it, what it says, and the name of its event. */
 export type Case = readonly [what: string, json: string, says: ParsedMessage, event?: string]
@@ -12,7 +12,7 @@ export type Case = readonly [what: string, json: string, says: ParsedMessage, ev
  *
  * @param markerIsRare in no message without usage
  */
-export function readsMessages(format: Format, cases: readonly Case[], markerIsRare = true): void {
+export function readsMessages(format: CompleteFormat, cases: readonly Case[], markerIsRare = true): void {
   for (const [what, json, says, event] of cases) {
     test(what, () => {
       assert.deepEqual(format.readMessage(JSON.parse(json), event), says)
@@ -26,7 +26,7 @@ export function readsMessages(format: Format, cases: readonly Case[], markerIsRa
 }
 
 /** Tests what answers say that are no stream. */
-export function readsAnswers(format: Format, cases: readonly Case[]): void {
+export function readsAnswers(format: CompleteFormat, cases: readonly Case[]): void {
   for (const [what, json, says] of cases) {
     test(what, () => assert.deepEqual(format.readAnswer(JSON.parse(json)), says))
   }
@@ -40,7 +40,7 @@ function spellings(json: string): string[] {
 }
 
 /** Tests that nothing is thrown and no figure is made up, whatever comes: any JSON, and each sample with a part spoiled. */
-export function survivesAnything(format: Format, cases: readonly Case[]): void {
+export function survivesAnything(format: CompleteFormat, cases: readonly Case[]): void {
   const events = [undefined, ...new Set(cases.flatMap(([, , , event]) => event ?? []))]
   test('whatever comes, nothing is thrown, and what is read has the right types', () => {
     const samples = cases.map(([, json]) => json)
@@ -113,7 +113,7 @@ function checkReading(reading: ParsedMessage): void {
 }
 
 /** Tests that frames which cannot be terminators are told apart by their bytes alone. */
-export function decodesNothing(format: Pick<Format, 'isTerminator'>, frame: string): void {
+export function decodesNothing(format: Pick<CompleteFormat, 'isTerminator'>, frame: string): void {
   test('a frame that cannot be a terminator is not decoded', (t) => {
     const bytes = Buffer.from(frame)
     const decode = t.mock.method(Buffer.prototype, 'toString')
@@ -124,7 +124,7 @@ export function decodesNothing(format: Pick<Format, 'isTerminator'>, frame: stri
 
 /** Tests which frames are terminators and which are not. */
 export function tellsTerminators(
-  format: Pick<Format, 'isTerminator'>,
+  format: Pick<CompleteFormat, 'isTerminator'>,
   terminators: readonly string[],
   others: readonly string[],
 ): void {

@@ -1,10 +1,10 @@
 import { UsageAccumulator } from '../../lib/exchange/usage-accumulator.js'
-import { type Format, getFormat } from '../../lib/formats/index.js'
+import { type CompleteFormat, getFormat } from '../../lib/formats/index.js'
 import { type Framing, sse } from '../../lib/framing/index.js'
 import { StreamMeter, type StreamMeterOptions } from '../../lib/metering/stream-meter.js'
 
 export interface Given extends Partial<StreamMeterOptions> {
-  format?: Format
+  format?: CompleteFormat
   framing?: Framing
   /** The answer does not come to its end. */
   isCut?: boolean

@@ -1,4 +1,4 @@
-import { type Format, type FormatName, getFormat } from '../../lib/formats/index.js'
+import { type CompleteFormat, type FormatName, getFormat } from '../../lib/formats/index.js'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
 import { type Framing, jsonArray, sse } from '../../lib/framing/index.js'
 import { ndjson } from '../../lib/framing/ndjson.js'
@@ -9,7 +9,7 @@ type Kind = TokenisedText['kind']
 /** How a provider sends pieces of text. */
 export interface Wire {
   readonly name: string
-  readonly format: Format
+  readonly format: CompleteFormat
   readonly framing: Framing
   /** The kinds of text that it sends in pieces. */
   readonly kinds: readonly Kind[]

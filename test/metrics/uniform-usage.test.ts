@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { FormatName, Usage } from '../../lib/formats/format.js'
+import type { FormatName, Usage } from '../../lib/formats/index.js'
 import { uniformUsage } from '../../lib/metrics/uniform-usage.js'
 import { recordOf } from './support/records.js'
 

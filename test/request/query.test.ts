@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { googleRules } from '../../lib/formats/google.js'
 import { forwardedQuery } from '../../lib/request/query.js'
 
 describe('the query that goes on', () => {
@@ -28,7 +29,7 @@ describe('the query that goes on', () => {
     ['the rest keeps its spelling and order', 'b=%20+&a', [['key', 'k']], true, 'b=%20+&a&key=k'],
   ] as [string, string, [string, string][], boolean, string][]) {
     test(name, () => {
-      assert.equal(forwardedQuery(client, { ours, holdsCredentials, isGoogle: false }), expected)
+      assert.equal(forwardedQuery(client, { ours, holdsCredentials, rules: undefined }), expected)
     })
   }
 })
@@ -67,8 +68,8 @@ describe('a credential of the client’s, whatever it is called and however it i
   ]) {
     test(pair, () => {
       const query = `a=1&${pair}&b=2`
-      assert.equal(forwardedQuery(query, { ours: [], holdsCredentials: true, isGoogle: false }), 'a=1&b=2')
-      assert.equal(forwardedQuery(query, { ours: [], holdsCredentials: false, isGoogle: false }), query)
+      assert.equal(forwardedQuery(query, { ours: [], holdsCredentials: true, rules: undefined }), 'a=1&b=2')
+      assert.equal(forwardedQuery(query, { ours: [], holdsCredentials: false, rules: undefined }), query)
     })
   }
   for (const pair of [
@@ -92,13 +93,13 @@ describe('a credential of the client’s, whatever it is called and however it i
     ],
   ]) {
     test(`but not ${pair}`, () => {
-      assert.equal(forwardedQuery(pair, { ours: [], holdsCredentials: true, isGoogle: false }), pair)
+      assert.equal(forwardedQuery(pair, { ours: [], holdsCredentials: true, rules: undefined }), pair)
     })
   }
 })
 
 describe('what changes the answer of one of Google’s APIs', () => {
-  const google = { ours: [], holdsCredentials: false, isGoogle: true }
+  const google = { ours: [], holdsCredentials: false, rules: googleRules }
   for (const pair of [
     ...[
       'fields=candidates',
@@ -129,7 +130,7 @@ describe('what changes the answer of one of Google’s APIs', () => {
     test(`${pair} goes on`, () => assert.equal(forwardedQuery(pair, google), pair))
   }
   test('stays here wherever it names a method or headers', () => {
-    const elsewhere = { ...google, isGoogle: false }
+    const elsewhere = { ...google, rules: undefined }
     assert.equal(forwardedQuery('$httpMethod=DELETE&a=1&$httpHeaders=x', elsewhere), 'a=1')
   })
 })

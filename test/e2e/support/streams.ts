@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import type { ExchangeRecord } from '../../../lib/index.js'
+import type { ExchangeRecord, FormatName } from '../../../lib/index.js'
 import { awsEvent } from '../../framing/bodies.js'
 import type { Call } from './provider.js'
 
 /** A whole stream of one provider protocol, and what is to be known of it afterwards. */
 export interface WireStream {
   readonly name: string
-  readonly format: ExchangeRecord['format']
+  readonly format: FormatName
   /** The provider's path. */
   readonly path: string
   readonly request: Readonly<Record<string, unknown>>

@@ -1,5 +1,5 @@
 import type { ExchangeRecord } from '../../../lib/api/record.js'
-import { getFormat, tokensOf } from '../../../lib/formats/index.js'
+import { findFormat, tokensOf } from '../../../lib/formats/index.js'
 
 const told = { inputTokens: 20, outputTokens: 11, totalTokens: 31, estimated: false }
 
@@ -23,7 +23,7 @@ export function recordOf(given: Partial<ExchangeRecord> = {}): ExchangeRecord {
     responseId: 'chatcmpl-1',
     finishReason: 'stop',
     usage: told,
-    tokens: usage && tokensOf(usage, getFormat(format).counting),
+    tokens: usage && tokensOf(usage, findFormat(format)!.counting),
     firstTokenMs: 400,
     outputTokensPerSecond: 44,
     startedAt: 1_700_000_000_000,

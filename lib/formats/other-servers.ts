@@ -1,0 +1,41 @@
+/** What servers and gateways have that speak no format of their own, or several. */
+
+/** Their endpoints, as rules: they list models, rank, classify, count, or tell of a request by its id. */
+export const otherEndpoints: readonly string[] = [
+  ...['POST **/moderations', 'POST **/chat/moderations', 'POST **/ocr'],
+  'GET **/models',
+  'GET **/models/*',
+  'GET **/models/*/*',
+  'GET **/models/*/*/endpoints',
+  // Models of Ollama that are Hugging Face's.
+  'GET **/models/hf.co/*/*',
+  'GET **/models/accounts/*/models/*',
+  ...['POST score', 'POST classify', 'POST tokenize', 'POST detokenize', 'POST completion', 'POST infill'],
+  ...['GET health', 'GET version'],
+  ...['GET **/api/v1/key', 'GET **/api/v1/credits', 'GET **/api/v1/generation'],
+]
+
+/** Paths of theirs at which no text is generated. */
+export const otherSilentPaths: readonly RegExp[] = [
+  /\/(?:score|classify|moderations|ocr|(?:de)?tokenize|(?:count|input)[_-]tokens)$/,
+]
+
+/** Paths that take JSON alone, some servers' whatever its type: llama.cpp, TEI, vLLM, Mistral, Ollama, Databricks, Bedrock. */
+export const jsonAlonePaths: readonly RegExp[] = [
+  /\/(?:completion|infill|embed|rerank|score|classify|(?:de)?tokenize|moderations|ocr|invocations|api\/show|guardrail\/.+\/apply)$/,
+]
+
+/** Their request headers: who asks (OpenRouter), and which conversation it is, for caches (xAI, and others). */
+export const otherRequestHeaders: readonly string[] = [
+  ...['http-referer', 'x-title', 'x-openrouter-*', 'x-client-name'],
+  ...['session_id', 'conversation_id', 'x-session-affinity', 'x-grok-conv-id'],
+]
+
+/** Names of their response headers. */
+export const otherResponseHeaders: readonly RegExp[] = [
+  /^(?:mistral|fireworks|llm_provider|cf-aig|helicone)-/,
+  /^x-(?:groq|openrouter|together|fireworks|xai|databricks|dashscope|litellm|portkey|kong|compute|mistral)-/,
+]
+
+/** Words of their base paths before the version, beside those of the formats: OpenRouter's `/api/v1/…`. */
+export const otherPrefixes: readonly string[] = ['api']

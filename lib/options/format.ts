@@ -1,0 +1,99 @@
+import type { AiProxyOptions } from '../api/options.js'
+import { type CompleteFormat, complete, type Format, formatNames, getFormat, registerFormat } from '../formats/index.js'
+import { isBuiltInFraming } from '../framing/index.js'
+import { checkedFraming, guardedFraming } from './framing.js'
+import { FormatGuard } from './guarded-format.js'
+import type { HookErrors } from './hook-errors.js'
+import { compilePathRule } from './path-rule.js'
+import { check, fail, objectOf } from './validate.js'
+
+const FUNCTIONS = [
+  ...(['readMessage', 'readAnswer', 'readHeaders', 'textsIn', 'progressIn', 'isTerminator', 'streamsSse'] as const),
+  ...(['errorBody', 'isErrorBody', 'errorEvent', 'maxOutputTokensPath', 'takesUsageRequest', 'operation'] as const),
+]
+const STRINGS = ['usageMarker', 'provider'] as const
+const STRING_LISTS = ['answerFields', 'endpoints', 'requestHeaders'] as const
+const PATTERNS = ['streamPaths', 'streamsByDefault', 'modelPaths', 'silentPaths'] as const
+const MEMBERS = [
+  ...(['name', ...FUNCTIONS, ...STRINGS, ...STRING_LISTS, ...PATTERNS] as const),
+  ...(['counting', 'framings', 'otherLimitPaths', 'readsBothCases', 'usageRequest'] as const),
+]
+
+/**
+ * Resolves the option `format`: a name, or a format of the app's own. That one's functions are guarded: what they throw,
+ * or give wrongly, is reported, and a default takes its place.
+ *
+ * @throws TypeError that names the member which is missing or wrong
+ */
+export function resolveFormat(option: AiProxyOptions['format'], hookErrors: HookErrors): CompleteFormat | undefined {
+  if (option === undefined) return undefined
+  if (typeof option !== 'object' || option === null) return getFormat(check.oneOf('format', option, formatNames))
+  const { framings, ...members } = checked(objectOf('format', option, MEMBERS))
+  const guard = new FormatGuard(option.name, (error) => hookErrors.report('format', error))
+  const ours = framings?.map((framing) => (isBuiltInFraming(framing) ? framing : guardedFraming(framing, guard)))
+  const format = complete({
+    ...members,
+    ...guard.functionsOf(option),
+    ...(ours && { framings: ours, ownFramings: ours.filter((framing) => !isBuiltInFraming(framing)) }),
+    isCustom: true,
+  })
+  registerFormat(format)
+  return format
+}
+
+/** The members that are no functions, and `framings`, as they are to be used. */
+function checked(format: Format): Format {
+  const { name, counting, framings, otherLimitPaths, usageRequest } = format
+  if (typeof name !== 'string' || !/^x-./.test(name)) fail('format.name', name, "a name that begins with 'x-'")
+  if (typeof format.readMessage !== 'function') fail('format.readMessage', format.readMessage, 'a function')
+  for (const member of FUNCTIONS) check.optionalFunction(`format.${member}`, format[member])
+  for (const member of STRINGS) if (format[member] !== undefined) check.string(`format.${member}`, format[member])
+  for (const member of STRING_LISTS) checkStrings(`format.${member}`, format[member])
+  for (const [at, rule] of (format.endpoints ?? []).entries()) {
+    if (!compilePathRule(rule)) fail(`format.endpoints[${at}]`, rule, "a path like 'POST **/my/chat'")
+  }
+  if (counting !== undefined) {
+    const { cache, reasoning } = objectOf('format.counting', counting, ['cache', 'reasoning'])
+    check.oneOf('format.counting.cache', cache, ['inside', 'beside', 'by total'])
+    check.oneOf('format.counting.reasoning', reasoning, ['inside', 'beside', 'by total'])
+  }
+  if (framings !== undefined && (!Array.isArray(framings) || framings.length === 0)) {
+    fail('format.framings', framings, 'a list of framings that is not empty')
+  }
+  for (const [at, framing] of (framings ?? []).entries()) checkedFraming(`format.framings[${at}]`, framing)
+  if (otherLimitPaths !== undefined && !Array.isArray(otherLimitPaths)) {
+    fail('format.otherLimitPaths', otherLimitPaths, 'a list of paths')
+  }
+  for (const [at, path] of (otherLimitPaths ?? []).entries()) checkStrings(`format.otherLimitPaths[${at}]`, path)
+  if (format.readsBothCases !== undefined) check.boolean('format.readsBothCases', format.readsBothCases)
+  checkStrings('format.usageRequest', usageRequest)
+  if (usageRequest !== undefined && usageRequest.length !== 2) {
+    fail('format.usageRequest', usageRequest, "two names, like ['stream_options', 'include_usage']")
+  }
+  const patterns = PATTERNS.filter((member) => format[member] !== undefined).map((member) => [
+    member,
+    patternsOf(`format.${member}`, format[member]),
+  ])
+  const { readMessage, usageMarker, provider, answerFields, endpoints, readsBothCases } = format
+  const rest = { usageMarker, provider, counting, answerFields, endpoints, framings, otherLimitPaths, readsBothCases }
+  return {
+    name,
+    readMessage,
+    ...Object.fromEntries(Object.entries({ ...rest, usageRequest }).filter(([, value]) => value !== undefined)),
+    ...(format.requestHeaders && { requestHeaders: format.requestHeaders.map((header) => header.toLowerCase()) }),
+    ...Object.fromEntries(patterns),
+  }
+}
+
+function checkStrings(option: string, value: unknown): void {
+  if (value === undefined) return
+  if (!Array.isArray(value) || !value.every((each) => typeof each === 'string' && each !== '')) {
+    fail(option, value, 'a list of strings that are not empty')
+  }
+}
+
+/** RegExps without the flags that make one remember where it stopped. */
+function patternsOf(option: string, value: unknown): RegExp[] {
+  if (!Array.isArray(value) || !value.every((each) => each instanceof RegExp)) fail(option, value, 'a list of RegExps')
+  return value.map((pattern: RegExp) => new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')))
+}

@@ -1,0 +1,142 @@
+import {
+  type AnyFormatName,
+  type CompleteFormat,
+  type CustomFormatName,
+  complete,
+  type Format,
+  type ParsedMessage,
+  type Usage,
+} from '../formats/index.js'
+import { isObject } from '../json/json.js'
+import { catchRejection } from '../util/promises.js'
+import { HookFault } from './hook-errors.js'
+
+/** The functions of a format. */
+type Member = {
+  [K in keyof CompleteFormat]: CompleteFormat[K] extends (...args: never[]) => unknown ? K : never
+}[keyof CompleteFormat]
+
+/** Whether a function gave what it should; or what is to be used of it. */
+type Check = (result: unknown, report: (what: string) => void) => { readonly use: unknown } | undefined
+
+const isOf =
+  (test: (result: unknown) => boolean): Check =>
+  (result) =>
+    test(result) ? { use: result } : undefined
+
+const isBoolean = isOf((result) => typeof result === 'boolean')
+
+/** What each function of a format gives. */
+const CHECKS: Readonly<Record<Member, Check>> = {
+  readMessage: readingOf,
+  readAnswer: readingOf,
+  readHeaders: readingOf,
+  textsIn: isOf((result) => Array.isArray(result) && result.every(isPlace)),
+  progressIn: isOf((result) => result === undefined || isObject(result)),
+  isTerminator: isBoolean,
+  streamsSse: isBoolean,
+  errorBody: isOf((result) => isObject(result) && isJson(result)),
+  isErrorBody: isBoolean,
+  errorEvent: isOf((result) => typeof result === 'string' && result.endsWith('\n\n')),
+  maxOutputTokensPath: isOf((result) => Array.isArray(result) && result.every((key) => typeof key === 'string')),
+  takesUsageRequest: isBoolean,
+  operation: isOf((result) => result === undefined || typeof result === 'string'),
+}
+
+/** Calls the functions of a format of the app's own, and reports what they throw or give wrongly. */
+export class FormatGuard {
+  readonly report: (error: unknown) => void
+  readonly #name: AnyFormatName
+  /** What takes the place of what a function did not give. */
+  readonly #defaults: CompleteFormat
+
+  constructor(name: CustomFormatName, report: (error: unknown) => void) {
+    this.#name = name
+    this.report = report
+    this.#defaults = complete({ name, readMessage: () => ({}) })
+  }
+
+  /** The functions that a format has, guarded. */
+  functionsOf(format: Format): Pick<Format, Member> {
+    const members = Object.keys(CHECKS).filter((member) => format[member as Member] !== undefined) as Member[]
+    return Object.fromEntries(members.map((member) => [member, this.#guarded(format, member)])) as Pick<Format, Member>
+  }
+
+  #guarded(format: Format, member: Member) {
+    const call = format[member] as (...args: unknown[]) => unknown
+    const fallback = this.#defaults[member] as (...args: unknown[]) => unknown
+    const sound = CHECKS[member]
+    const tell = (what: string) => this.report(new HookFault(`${member} of the format ${this.#name} gave ${what}`))
+    return (...args: unknown[]): unknown => {
+      try {
+        const result = call.apply(format, args)
+        const isPromise = catchRejection(result, () => {})
+        const seen = isPromise ? undefined : sound(result, tell)
+        if (seen) return seen.use
+        tell(isPromise ? 'a promise, for which no stream can wait' : 'what it cannot give')
+      } catch (error) {
+        this.report(error)
+      }
+      return fallback(...args)
+    }
+  }
+}
+
+const STRINGS = ['model', 'responseId', 'finishReason', 'text', 'error']
+const FLAGS = ['replacesUsage', 'callsTool', 'isLast', 'isUsageOnly']
+
+/** What is sound of a reading: one wrong field must not spoil the others. */
+function readingOf(result: unknown, report: (what: string) => void): { readonly use: ParsedMessage } | undefined {
+  if (!isObject(result)) return undefined
+  const use: Record<string, unknown> = {}
+  for (const [field, value] of Object.entries(result)) {
+    if (value === undefined || value === '' || value === false) continue
+    if (isSoundField(field, value)) use[field] = value
+    else report(`${field}: ${typeof value}, which no message says`)
+  }
+  return { use }
+}
+
+function isSoundField(field: string, value: unknown): boolean {
+  if (STRINGS.includes(field)) return typeof value === 'string'
+  if (FLAGS.includes(field)) return value === true
+  if (field === 'usage' || field === 'billed') return isUsage(value)
+  return field === 'whole' && isObject(value) && typeof value.id === 'string' && typeof value.text === 'string'
+}
+
+const FIGURES: Readonly<Record<keyof Usage, true>> = {
+  inputTokens: true,
+  outputTokens: true,
+  totalTokens: true,
+  cachedInputTokens: true,
+  cacheWriteTokens: true,
+  reasoningTokens: true,
+  toolInputTokens: true,
+  toolOutputTokens: true,
+}
+
+function isUsage(value: unknown): boolean {
+  if (!isObject(value)) return false
+  return Object.entries(value).every(
+    ([name, count]) =>
+      count === undefined ||
+      (Object.hasOwn(FIGURES, name) && typeof count === 'number' && Number.isFinite(count) && count >= 0),
+  )
+}
+
+function isPlace(place: unknown): boolean {
+  return (
+    isObject(place) &&
+    Array.isArray(place.path) &&
+    place.path.every((key) => typeof key === 'string' || typeof key === 'number') &&
+    ['text', 'reasoning', 'repeated'].includes(String(place.kind))
+  )
+}
+
+function isJson(value: unknown): boolean {
+  try {
+    return typeof JSON.stringify(value) === 'string'
+  } catch {
+    return false
+  }
+}
