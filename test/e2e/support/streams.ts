@@ -18,6 +18,10 @@ export interface WireStream {
 
 /** What the model writes in all of them: more than the smallest limits of the tests, in a few pieces. */
 const pieces = ['Once there was', ' a lighthouse, and', ' a keeper in it', ' who counted ships.']
+
+/** The text of all of them. */
+export const written = pieces.join('')
+
 const model = 'model-of-the-test'
 const messages = [{ role: 'user', content: 'Tell a story' }]
 

@@ -1,0 +1,546 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type FormatName, formatNames } from '../../lib/formats/index.js'
+import { framingFor, jsonArray } from '../../lib/framing/index.js'
+import { type StreamEvent, textOf, withText } from '../../lib/index.js'
+import { allStreams, written } from '../e2e/support/streams.js'
+
+interface Case {
+  readonly data: Record<string, unknown>
+  /** The answer's text, and what the model thought. */
+  readonly text?: string
+  readonly reasoning?: string
+  /** The same with `X` in the place of the answer's text; without it, nothing changes. */
+  readonly replaced?: unknown
+  /** The same with every text in capitals; without it, nothing changes. */
+  readonly capitals?: unknown
+}
+
+const base64 = (json: unknown) => Buffer.from(JSON.stringify(json)).toString('base64')
+const chat = (delta: unknown) => ({ id: 'c1', choices: [{ index: 0, delta, finish_reason: null }] })
+const answer = (message: unknown) => ({ id: 'c1', choices: [{ index: 0, message, finish_reason: 'stop' }], usage: {} })
+const candidate = (...parts: unknown[]) => ({ candidates: [{ content: { parts, role: 'model' } }] })
+
+const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
+  'openai-chat': {
+    'a delta': {
+      data: chat({ content: 'a b' }),
+      text: 'a b',
+      replaced: chat({ content: 'X' }),
+      capitals: chat({ content: 'A B' }),
+    },
+    'reasoning that is told twice': {
+      data: chat({ reasoning_content: 'hm', reasoning: 'hm' }),
+      reasoning: 'hm',
+      capitals: chat({ reasoning_content: 'HM', reasoning: 'HM' }),
+    },
+    'reasoning with its details': {
+      data: chat({ reasoning: 'hm', reasoning_details: [{ type: 'reasoning.text', text: 'hm' }] }),
+      reasoning: 'hm',
+      capitals: chat({ reasoning: 'HM', reasoning_details: [{ type: 'reasoning.text', text: 'HM' }] }),
+    },
+    'a refusal': {
+      data: chat({ refusal: 'no' }),
+      text: 'no',
+      replaced: chat({ refusal: 'X' }),
+      capitals: chat({ refusal: 'NO' }),
+    },
+    'parts, some of them reasoning': {
+      data: chat({
+        content: [
+          { type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] },
+          { type: 'text', text: 'a' },
+        ],
+      }),
+      text: 'a',
+      reasoning: 'hm',
+      replaced: chat({
+        content: [
+          { type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] },
+          { type: 'text', text: 'X' },
+        ],
+      }),
+      capitals: chat({
+        content: [
+          { type: 'thinking', thinking: [{ type: 'text', text: 'HM' }] },
+          { type: 'text', text: 'A' },
+        ],
+      }),
+    },
+    'the message so far beside a delta': {
+      data: { choices: [{ delta: { content: 'b' }, message: { content: 'a b' } }] },
+      text: 'b',
+      replaced: { choices: [{ delta: { content: 'X' }, message: { content: 'a b' } }] },
+      capitals: { choices: [{ delta: { content: 'B' }, message: { content: 'A B' } }] },
+    },
+    'several choices': {
+      data: { choices: [{ message: { content: 'a' } }, { message: { content: 'b' } }] },
+      text: 'ab',
+      replaced: { choices: [{ message: { content: 'X' } }, { message: { content: '' } }] },
+      capitals: { choices: [{ message: { content: 'A' } }, { message: { content: 'B' } }] },
+    },
+    'an answer': {
+      data: answer({ role: 'assistant', content: 'a', audio: { transcript: 't' } }),
+      text: 'at',
+      replaced: answer({ role: 'assistant', content: 'X', audio: { transcript: '' } }),
+      capitals: answer({ role: 'assistant', content: 'A', audio: { transcript: 'T' } }),
+    },
+    'a call of a tool': { data: chat({ tool_calls: [{ index: 0, function: { arguments: '{"a":' } }] }) },
+    'the beginning': { data: chat({ role: 'assistant', content: '' }) },
+    'usage alone': { data: { choices: [], usage: { prompt_tokens: 1 } } },
+    'an error': { data: { error: { message: 'no' } } },
+    'choices that are none': { data: { choices: 'a' } },
+  },
+  'openai-completions': {
+    'a piece': {
+      data: { choices: [{ text: 'a', index: 0 }] },
+      text: 'a',
+      replaced: { choices: [{ text: 'X', index: 0 }] },
+      capitals: { choices: [{ text: 'A', index: 0 }] },
+    },
+    'the end': { data: { choices: [{ text: '', finish_reason: 'stop' }] } },
+  },
+  'openai-responses': {
+    'a delta': {
+      data: { type: 'response.output_text.delta', delta: 'a', item_id: 'm' },
+      text: 'a',
+      replaced: { type: 'response.output_text.delta', delta: 'X', item_id: 'm' },
+      capitals: { type: 'response.output_text.delta', delta: 'A', item_id: 'm' },
+    },
+    'a refusal': {
+      data: { type: 'response.refusal.delta', delta: 'a' },
+      text: 'a',
+      replaced: { type: 'response.refusal.delta', delta: 'X' },
+      capitals: { type: 'response.refusal.delta', delta: 'A' },
+    },
+    'a transcript': {
+      data: { type: 'response.audio.transcript.delta', delta: 'a' },
+      text: 'a',
+      replaced: { type: 'response.audio.transcript.delta', delta: 'X' },
+      capitals: { type: 'response.audio.transcript.delta', delta: 'A' },
+    },
+    reasoning: {
+      data: { type: 'response.reasoning_summary_text.delta', delta: 'hm' },
+      reasoning: 'hm',
+      capitals: { type: 'response.reasoning_summary_text.delta', delta: 'HM' },
+    },
+    'arguments of a tool': { data: { type: 'response.function_call_arguments.delta', delta: '{"a"' } },
+    sound: { data: { type: 'response.audio.delta', delta: 'aaaa' } },
+    'the text that was told in deltas': {
+      data: { type: 'response.output_text.done', text: 'a' },
+      capitals: { type: 'response.output_text.done', text: 'A' },
+    },
+    'a part that was told': {
+      data: { type: 'response.content_part.done', part: { type: 'output_text', text: 'a' } },
+      capitals: { type: 'response.content_part.done', part: { type: 'output_text', text: 'A' } },
+    },
+    'an item that was told': {
+      data: { type: 'response.output_item.done', item: { type: 'message', content: [{ text: 'a' }] } },
+      capitals: { type: 'response.output_item.done', item: { type: 'message', content: [{ text: 'A' }] } },
+    },
+    'all of the answer at the end of its stream': {
+      data: { type: 'response.completed', response: { instructions: 'i', output: [{ content: [{ text: 'a' }] }] } },
+      capitals: { type: 'response.completed', response: { instructions: 'i', output: [{ content: [{ text: 'A' }] }] } },
+    },
+    'an answer': {
+      data: {
+        object: 'response',
+        output: [
+          { type: 'reasoning', summary: [{ type: 'summary_text', text: 'hm' }] },
+          {
+            type: 'message',
+            content: [
+              { type: 'output_text', text: 'a' },
+              { type: 'refusal', refusal: 'no' },
+            ],
+          },
+          { type: 'function_call', arguments: '{}' },
+        ],
+      },
+      text: 'ano',
+      reasoning: 'hm',
+      replaced: {
+        object: 'response',
+        output: [
+          { type: 'reasoning', summary: [{ type: 'summary_text', text: 'hm' }] },
+          {
+            type: 'message',
+            content: [
+              { type: 'output_text', text: 'X' },
+              { type: 'refusal', refusal: '' },
+            ],
+          },
+          { type: 'function_call', arguments: '{}' },
+        ],
+      },
+      capitals: {
+        object: 'response',
+        output: [
+          { type: 'reasoning', summary: [{ type: 'summary_text', text: 'HM' }] },
+          {
+            type: 'message',
+            content: [
+              { type: 'output_text', text: 'A' },
+              { type: 'refusal', refusal: 'NO' },
+            ],
+          },
+          { type: 'function_call', arguments: '{}' },
+        ],
+      },
+    },
+  },
+  'openai-embeddings': { 'an answer': { data: { data: [{ embedding: [1] }], usage: { prompt_tokens: 1 } } } },
+  'openai-media': {
+    'a piece of a transcript': {
+      data: { type: 'transcript.text.delta', delta: 'a' },
+      text: 'a',
+      replaced: { type: 'transcript.text.delta', delta: 'X' },
+      capitals: { type: 'transcript.text.delta', delta: 'A' },
+    },
+    'a transcript that was told': {
+      data: { type: 'transcript.text.done', text: 'a' },
+      capitals: { type: 'transcript.text.done', text: 'A' },
+    },
+    'a transcript with its segments': {
+      data: { text: 'a', segments: [{ text: 'a' }], words: [{ word: 'a' }] },
+      text: 'a',
+      replaced: { text: 'X', segments: [{ text: 'a' }], words: [{ word: 'a' }] },
+      capitals: { text: 'A', segments: [{ text: 'A' }], words: [{ word: 'A' }] },
+    },
+    'a picture': { data: { type: 'image_generation.partial_image', b64_json: 'aaaa' } },
+  },
+  anthropic: {
+    'a delta': {
+      data: { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'a' } },
+      text: 'a',
+      replaced: { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'X' } },
+      capitals: { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'A' } },
+    },
+    thinking: {
+      data: { type: 'content_block_delta', delta: { type: 'thinking_delta', thinking: 'hm' } },
+      reasoning: 'hm',
+      capitals: { type: 'content_block_delta', delta: { type: 'thinking_delta', thinking: 'HM' } },
+    },
+    'the beginning of a block': {
+      data: { type: 'content_block_start', content_block: { type: 'text', text: 'a' } },
+      text: 'a',
+      replaced: { type: 'content_block_start', content_block: { type: 'text', text: 'X' } },
+      capitals: { type: 'content_block_start', content_block: { type: 'text', text: 'A' } },
+    },
+    'arguments of a tool': {
+      data: { type: 'content_block_delta', delta: { type: 'input_json_delta', partial_json: '{"a"' } },
+    },
+    'a result of a tool': { data: { content: [{ type: 'tool_result', content: 'a' }] } },
+    'an answer': {
+      data: {
+        type: 'message',
+        content: [
+          { type: 'thinking', thinking: 'hm' },
+          { type: 'text', text: 'a' },
+        ],
+      },
+      text: 'a',
+      reasoning: 'hm',
+      replaced: {
+        type: 'message',
+        content: [
+          { type: 'thinking', thinking: 'hm' },
+          { type: 'text', text: 'X' },
+        ],
+      },
+      capitals: {
+        type: 'message',
+        content: [
+          { type: 'thinking', thinking: 'HM' },
+          { type: 'text', text: 'A' },
+        ],
+      },
+    },
+    'a summary of the context': {
+      data: { type: 'content_block_delta', delta: { type: 'compaction_delta', content: 'hm' } },
+      reasoning: 'hm',
+      capitals: { type: 'content_block_delta', delta: { type: 'compaction_delta', content: 'HM' } },
+    },
+    ping: { data: { type: 'ping' } },
+  },
+  gemini: {
+    'parts, some of them thoughts': {
+      data: candidate({ text: 'hm', thought: true }, { text: 'a' }, { functionCall: { args: { a: 'b' } } }),
+      text: 'a',
+      reasoning: 'hm',
+      replaced: candidate({ text: 'hm', thought: true }, { text: 'X' }, { functionCall: { args: { a: 'b' } } }),
+      capitals: candidate({ text: 'HM', thought: true }, { text: 'A' }, { functionCall: { args: { a: 'b' } } }),
+    },
+    'a picture': { data: candidate({ inlineData: { data: 'aaaa' } }) },
+    'usage alone': { data: { usageMetadata: { promptTokenCount: 1 } } },
+  },
+  'gemini-interactions': {
+    'a delta': {
+      data: { event_type: 'step.delta', delta: { type: 'text', text: 'a' } },
+      text: 'a',
+      replaced: { event_type: 'step.delta', delta: { type: 'text', text: 'X' } },
+      capitals: { event_type: 'step.delta', delta: { type: 'text', text: 'A' } },
+    },
+    'a thought': {
+      data: { event_type: 'step.delta', delta: { type: 'thought_summary', content: { type: 'text', text: 'hm' } } },
+      reasoning: 'hm',
+      capitals: { event_type: 'step.delta', delta: { type: 'thought_summary', content: { type: 'text', text: 'HM' } } },
+    },
+    'an answer': {
+      data: {
+        steps: [
+          { type: 'thought', summary: [{ type: 'text', text: 'hm' }] },
+          { type: 'google_search_result', content: [{ text: 'found' }] },
+          { type: 'model_output', content: [{ type: 'text', text: 'a' }] },
+        ],
+      },
+      text: 'a',
+      reasoning: 'hm',
+      replaced: {
+        steps: [
+          { type: 'thought', summary: [{ type: 'text', text: 'hm' }] },
+          { type: 'google_search_result', content: [{ text: 'found' }] },
+          { type: 'model_output', content: [{ type: 'text', text: 'X' }] },
+        ],
+      },
+      capitals: {
+        steps: [
+          { type: 'thought', summary: [{ type: 'text', text: 'HM' }] },
+          { type: 'google_search_result', content: [{ text: 'found' }] },
+          { type: 'model_output', content: [{ type: 'text', text: 'A' }] },
+        ],
+      },
+    },
+    'an older answer': {
+      data: { outputs: [{ type: 'text', text: 'a' }] },
+      text: 'a',
+      replaced: { outputs: [{ type: 'text', text: 'X' }] },
+      capitals: { outputs: [{ type: 'text', text: 'A' }] },
+    },
+    'the end': { data: { event_type: 'interaction.completed', interaction: { status: 'completed' } } },
+  },
+  'bedrock-converse': {
+    'a delta': {
+      data: { contentBlockIndex: 0, delta: { text: 'a' } },
+      text: 'a',
+      replaced: { contentBlockIndex: 0, delta: { text: 'X' } },
+      capitals: { contentBlockIndex: 0, delta: { text: 'A' } },
+    },
+    'a delta that is wrapped': {
+      data: { contentBlockDelta: { delta: { reasoningContent: { text: 'hm' } } } },
+      reasoning: 'hm',
+      capitals: { contentBlockDelta: { delta: { reasoningContent: { text: 'HM' } } } },
+    },
+    'an answer': {
+      data: {
+        output: { message: { content: [{ reasoningContent: { reasoningText: { text: 'hm' } } }, { text: 'a' }] } },
+      },
+      text: 'a',
+      reasoning: 'hm',
+      replaced: {
+        output: { message: { content: [{ reasoningContent: { reasoningText: { text: 'hm' } } }, { text: 'X' }] } },
+      },
+      capitals: {
+        output: { message: { content: [{ reasoningContent: { reasoningText: { text: 'HM' } } }, { text: 'A' }] } },
+      },
+    },
+    'arguments of a tool': { data: { delta: { toolUse: { input: '{"a"' } } } },
+  },
+  'bedrock-invoke': {
+    "Claude's delta in base64": {
+      data: { bytes: base64({ type: 'content_block_delta', delta: { type: 'text_delta', text: 'a' } }), p: 'abc' },
+      text: 'a',
+      replaced: { bytes: base64({ type: 'content_block_delta', delta: { type: 'text_delta', text: 'X' } }), p: 'abc' },
+      capitals: { bytes: base64({ type: 'content_block_delta', delta: { type: 'text_delta', text: 'A' } }), p: 'abc' },
+    },
+    "Nova's delta in base64": {
+      data: { bytes: base64({ contentBlockDelta: { delta: { text: 'a' } } }) },
+      text: 'a',
+      replaced: { bytes: base64({ contentBlockDelta: { delta: { text: 'X' } } }) },
+      capitals: { bytes: base64({ contentBlockDelta: { delta: { text: 'A' } } }) },
+    },
+    "Llama's answer": {
+      data: { generation: 'a', stop_reason: 'stop' },
+      text: 'a',
+      replaced: { generation: 'X', stop_reason: 'stop' },
+      capitals: { generation: 'A', stop_reason: 'stop' },
+    },
+    "Titan's answer": {
+      data: { results: [{ outputText: 'a', tokenCount: 1 }] },
+      text: 'a',
+      replaced: { results: [{ outputText: 'X', tokenCount: 1 }] },
+      capitals: { results: [{ outputText: 'A', tokenCount: 1 }] },
+    },
+    "DeepSeek's answer": {
+      data: { choices: [{ text: 'a', stop_reason: 'stop' }] },
+      text: 'a',
+      replaced: { choices: [{ text: 'X', stop_reason: 'stop' }] },
+      capitals: { choices: [{ text: 'A', stop_reason: 'stop' }] },
+    },
+    'what is no base64 of JSON': { data: { bytes: '####' } },
+  },
+  'ollama-chat': {
+    'a line': {
+      data: { message: { role: 'assistant', content: 'a', thinking: 'hm' }, done: false },
+      text: 'a',
+      reasoning: 'hm',
+      replaced: { message: { role: 'assistant', content: 'X', thinking: 'hm' }, done: false },
+      capitals: { message: { role: 'assistant', content: 'A', thinking: 'HM' }, done: false },
+    },
+    'the last line': { data: { message: { content: '' }, done: true, eval_count: 1 } },
+  },
+  'ollama-generate': {
+    'a line': {
+      data: { response: 'a', done: false },
+      text: 'a',
+      replaced: { response: 'X', done: false },
+      capitals: { response: 'A', done: false },
+    },
+    'the last line': { data: { response: '', done: true } },
+  },
+  cohere: {
+    'a delta': {
+      data: { type: 'content-delta', delta: { message: { content: { text: 'a' } } } },
+      text: 'a',
+      replaced: { type: 'content-delta', delta: { message: { content: { text: 'X' } } } },
+      capitals: { type: 'content-delta', delta: { message: { content: { text: 'A' } } } },
+    },
+    'a plan, and thinking': {
+      data: { type: 'content-delta', delta: { message: { tool_plan: 'p', content: { thinking: 'hm' } } } },
+      reasoning: 'phm',
+      capitals: { type: 'content-delta', delta: { message: { tool_plan: 'P', content: { thinking: 'HM' } } } },
+    },
+    'an answer': {
+      data: {
+        id: '1',
+        message: {
+          content: [
+            { type: 'thinking', thinking: 'hm' },
+            { type: 'text', text: 'a' },
+          ],
+        },
+      },
+      text: 'a',
+      reasoning: 'hm',
+      replaced: {
+        id: '1',
+        message: {
+          content: [
+            { type: 'thinking', thinking: 'hm' },
+            { type: 'text', text: 'X' },
+          ],
+        },
+      },
+      capitals: {
+        id: '1',
+        message: {
+          content: [
+            { type: 'thinking', thinking: 'HM' },
+            { type: 'text', text: 'A' },
+          ],
+        },
+      },
+    },
+    'a line of version 1': {
+      data: { event_type: 'text-generation', text: 'a' },
+      text: 'a',
+      replaced: { event_type: 'text-generation', text: 'X' },
+      capitals: { event_type: 'text-generation', text: 'A' },
+    },
+    'the last line of version 1': {
+      data: { event_type: 'stream-end', response: { text: 'a' } },
+      capitals: { event_type: 'stream-end', response: { text: 'A' } },
+    },
+    'an error': { data: { message: 'no' } },
+  },
+  tgi: {
+    'a token': {
+      data: { token: { text: 'a', special: false }, generated_text: null },
+      text: 'a',
+      replaced: { token: { text: 'X', special: false }, generated_text: null },
+      capitals: { token: { text: 'A', special: false }, generated_text: null },
+    },
+    'the last token': {
+      data: { token: { text: '</s>', special: true }, generated_text: 'a b' },
+      capitals: { token: { text: '</s>', special: true }, generated_text: 'A B' },
+    },
+    'an answer': {
+      data: { generated_text: 'a' },
+      text: 'a',
+      replaced: { generated_text: 'X' },
+      capitals: { generated_text: 'A' },
+    },
+  },
+}
+
+/** The same, frozen at every depth: what changes it, throws. */
+function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  for (const inner of Object.values(value)) frozen(inner)
+  return Object.freeze(value)
+}
+
+for (const name of formatNames) {
+  describe(`the text of ${name}`, () => {
+    for (const [what, { data, text, reasoning, replaced = data, capitals = data }] of Object.entries(cases[name])) {
+      test(what, () => {
+        const message = frozen({ format: name, event: undefined, data: structuredClone(data) })
+        assert.equal(textOf(message), text)
+        assert.equal(textOf(message, 'reasoning'), reasoning)
+        assert.deepEqual(withText(message, 'X'), { ...message, data: replaced })
+        assert.deepEqual(
+          withText(message, (each) => each.toUpperCase()),
+          { ...message, data: capitals },
+        )
+        // Unless there are several texts, what is read can be written back.
+        assert.deepEqual(
+          withText(message, (each) => each),
+          message,
+        )
+      })
+    }
+
+    test('what is no object has none', () => {
+      for (const data of [undefined, null, 'a', 1, [], [{}]]) {
+        const message = { format: name, data }
+        assert.equal(textOf(message), undefined)
+        assert.equal(withText(message, 'X'), message)
+      }
+    })
+  })
+}
+
+describe('a stream', () => {
+  for (const stream of allStreams) {
+    test(`${stream.name}: its events' texts are what its model wrote`, () => {
+      const framing = framingFor(stream.contentType) ?? jsonArray
+      const messages = stream.frames.flatMap((frame) => framing.read(Buffer.from(frame)) ?? [])
+      const events = messages.flatMap(({ event, data }) => {
+        try {
+          return [{ format: stream.format, event, data: JSON.parse(data) as unknown }]
+        } catch {
+          return []
+        }
+      })
+      assert.equal(events.map((event) => textOf(event) ?? '').join(''), written)
+      const hidden = events.map((event) => withText(event, (text) => text.replace(/\S/g, '*')))
+      assert.ok(!/light|house/.test(JSON.stringify(hidden)))
+      assert.equal(hidden.map((event) => textOf(event) ?? '').join(''), written.replace(/\S/g, '*'))
+    })
+  }
+})
+
+test('an event of a hook keeps its type', () => {
+  const event: StreamEvent = { format: 'anthropic', event: 'content_block_delta', data: { delta: { text: 'a' } } }
+  const changed: StreamEvent = withText(event, 'b')
+  assert.deepEqual(changed, { format: 'anthropic', event: 'content_block_delta', data: { delta: { text: 'b' } } })
+})
+
+test('a function that returns no string is told of', () => {
+  const message = { format: 'openai-chat', data: chat({ content: 'a' }) } as const
+  assert.throws(() => withText(message, (() => undefined) as never), /TypeError: withText.*undefined/)
+})
+
+test('a format that nobody knows is told of', () => {
+  assert.throws(() => textOf({ format: 'x-unheard-of', data: {} }), /TypeError: There is no format "x-unheard-of"/)
+})
