@@ -12,6 +12,7 @@ import type { ProxyContext } from './handle/context.js'
 import { handleRequest } from './handle/handle-request.js'
 import { SetupWarnings } from './handle/setup-warnings.js'
 import type { Config } from './options/config.js'
+import { defaults } from './options/defaults.js'
 import { AsyncFilterError } from './options/forward-headers.js'
 import { resolveOptions } from './options/resolve.js'
 import { check, objectOf } from './options/validate.js'
@@ -75,7 +76,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
 
   const events: ResponseCallbacks = {
     onStream: (exchange) => {
-      if (!exchange.countsAsStream) ledger.admitStream(exchange, config.limits)
+      if (!exchange.countsAsStream) ledger.admitStream(exchange, exchange.limits)
     },
     onTurn: house.observers.onTurn,
     onUnflushable: () => house.warnings.tell('AI_PROXY_CANNOT_FLUSH'),
@@ -83,7 +84,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
   }
 
   const handler = (req: Request, res: Response, next: NextFunction): void => {
-    const exchange = new Exchange(req, res, next)
+    const exchange = new Exchange(req, res, next, config.limits)
     const delivery = new ResponseController(exchange, config, turns, events)
     ledger.begin(exchange, delivery)
     handleRequest(exchange, delivery, house).catch((thrown) => {
@@ -96,7 +97,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
   }
 
   const close = async (given: { graceMs?: number } = {}): Promise<void> => {
-    const { graceMs = 10_000 } = objectOf('close', given, ['graceMs'])
+    const { graceMs = defaults.close.graceMs } = objectOf('close', given, ['graceMs'])
     await ledger.close(check.number('close.graceMs', graceMs, { from: 0 }))
     house.upstream.close()
     house.overload?.close()

@@ -10,9 +10,16 @@ export type {
   OnRequest,
   StreamEvent,
 } from './api/hooks.js'
-export type { Limits } from './api/limits.js'
+export type { Limits, LimitsOption, LimitsPerRequest, RequestLimits } from './api/limits.js'
 export type { ObservedExchange, Observer } from './api/observer.js'
-export type { AiProxyOptions, AuthOptions, Credential, ModelOptions, ProxyOptions } from './api/options.js'
+export type {
+  AiProxyOptions,
+  AuthOptions,
+  Credential,
+  HeartbeatOptions,
+  ModelOptions,
+  ProxyOptions,
+} from './api/options.js'
 export type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from './api/record.js'
 export type { AiProxyStats } from './api/stats.js'
 export {

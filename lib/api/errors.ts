@@ -1,5 +1,5 @@
 import type { FailureNotice } from '../formats/index.js'
-import type { Limits } from './limits.js'
+import type { Limits, ResolvedLimits } from './limits.js'
 
 /**
  * How an exchange ended. `completed`: the provider's answer went out whole, and it is a success; or the app answered itself,
@@ -199,7 +199,7 @@ const limitMessages: Record<keyof typeof limitKinds, string> = {
  *
  * @param status takes the place of the code's own
  */
-export function limitFailure(code: keyof typeof limitKinds, limits: Readonly<Limits>, status?: number): AiProxyError {
+export function limitFailure(code: keyof typeof limitKinds, limits: ResolvedLimits, status?: number): AiProxyError {
   const { limit } = limitKinds[code]
   const message = `${limitMessages[code]} (limits.${limit}: ${limits[limit]})`
   return new AiProxyError(code, message, status === undefined ? undefined : { status })

@@ -102,6 +102,7 @@ export type HookName =
   | 'estimateTokens'
   | 'format'
   | 'forwardHeaders'
+  | 'limits'
   | 'observers'
   | 'onEvent'
   | 'onFinish'

@@ -4,7 +4,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { Request, Response } from 'express'
 import type { Format, FormatName } from '../formats/index.js'
 import type { OnError, OnEvent, OnRequest } from './hooks.js'
-import type { Limits } from './limits.js'
+import type { LimitsOption } from './limits.js'
 import type { Observer } from './observer.js'
 import type { ExchangeRecord } from './record.js'
 
@@ -45,6 +45,17 @@ export interface ProxyOptions {
   changeOrigin?: boolean
   /** Local address for upstream connections. Default: the system's choice. */
   localAddress?: string
+}
+
+/** Comments that keep the connection of a silent stream open, and the client patient. */
+export interface HeartbeatOptions {
+  /** An SSE comment goes out when nothing was sent for this long, in milliseconds. Default 15,000. */
+  everyMs?: number
+  /**
+   * Opens the response as an event stream, with a heartbeat, while the provider is still silent, for requests that ask
+   * for a stream. The status is 200 from then on; what goes wrong later is said in an error event. Default `false`.
+   */
+  beforeFirstByte?: boolean
 }
 
 /** What the provider is asked for, beside or instead of what the client asks for. */
@@ -91,8 +102,11 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * or `onRequest` is set, which could not see them.
    */
   endpoints?: 'all' | readonly (string | RegExp)[]
-  /** What an exchange may use; those that are not set have their defaults. */
-  limits?: Partial<Limits>
+  /**
+   * What an exchange may use; limits that are not set have their defaults. A function gives those of each request. See
+   * {@link Limits}, {@link LimitsPerRequest}.
+   */
+  limits?: LimitsOption<Req>
   /** How streams share the event loop. */
   turns?: {
     /**
@@ -103,13 +117,8 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
      */
     budgetMs?: number
   }
-  /** An SSE comment goes out when nothing was sent for so long, in milliseconds; 0 is off. Default 15,000. */
-  heartbeatMs?: number
-  /**
-   * Opens the response as an event stream, with a heartbeat, while the provider is still silent, for requests that ask
-   * for a stream. The status is 200 from then on; what goes wrong later is said in an error event. Default `false`.
-   */
-  heartbeatBeforeFirstByte?: boolean
+  /** Comments that keep a silent stream's connection open; `false` is none. Default `{ everyMs: 15_000 }`. */
+  heartbeat?: HeartbeatOptions | false
   /**
    * What becomes of the provider's answer when the client leaves: `'abort'` stops it at once, `'drain'` reads it to its
    * end, within the limits. Default `'abort'`.
@@ -136,11 +145,13 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   models?: readonly (string | RegExp)[]
   /** What requests are given where they leave it out, and what they cannot change. Default: none. */
   modelOptions?: ModelOptions
-  /** Refuses new streams while the event loop is late. Default: off. */
-  overload?: {
-    /** While the event loop is later than this, in milliseconds, new streams get 503 `overloaded`. */
-    maxEventLoopDelayMs: number
-  }
+  /** Refuses new streams while the event loop is late. Default `false`. */
+  overload?:
+    | {
+        /** While the event loop is later than this, in milliseconds, new streams get 503 `overloaded`. */
+        maxEventLoopDelayMs: number
+      }
+    | false
   /** Reads or replaces a request before it goes out, or answers it itself. Default: none. */
   onRequest?: OnRequest<Req>
   /** Sees each event of a stream, and may replace or drop it. With it every event is parsed, which costs. Default: none. */
@@ -158,5 +169,3 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   /** Options for http-proxy-middleware. */
   proxy?: ProxyOptions
 }
-
-export const defaultHeartbeatMs = 15_000

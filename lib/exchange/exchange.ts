@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { NextFunction, Request, Response } from 'express'
 import { type AiProxyError, inOneLine, type Outcome, shortened } from '../api/errors.js'
 import type { HookedExchange } from '../api/hooks.js'
+import type { ResolvedLimits } from '../api/limits.js'
 import type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from '../api/record.js'
 import { type CompleteFormat, detectFormat, generatesAt, type StreamState, tokensOf } from '../formats/index.js'
+import { defaultLimits } from '../options/limits.js'
 import { memoize } from '../util/memoize.js'
 import { NO_SECRETS } from '../util/secrets.js'
 import { Deadlines } from './deadlines.js'
@@ -36,6 +38,8 @@ export class Exchange implements Indexed {
   readonly next: NextFunction
   readonly startedAt = Date.now()
   phase: Phase = 'receiving'
+  /** The middleware's; and once it has been admitted, the request's own if the app gives it others. */
+  limits: ResolvedLimits
   path: string
   format: CompleteFormat
   model: string | undefined
@@ -77,8 +81,12 @@ export class Exchange implements Indexed {
   #outcome: Outcome | undefined
   #failure: AiProxyError | undefined
 
-  /** @param next takes the failures that the app wants to answer itself */
-  constructor(req: Request, res: Response, next: NextFunction = () => {}) {
+  /**
+   * @param next takes the failures that the app wants to answer itself
+   * @param limits of the middleware
+   */
+  constructor(req: Request, res: Response, next: NextFunction = () => {}, limits: ResolvedLimits = defaultLimits) {
+    this.limits = limits
     this.req = req
     this.res = res
     this.next = next

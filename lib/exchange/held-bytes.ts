@@ -1,13 +1,13 @@
 import { AiProxyError, limitFailure } from '../api/errors.js'
-import type { Limits } from '../api/limits.js'
+import type { ResolvedLimits } from '../api/limits.js'
 
 /** The request bodies that a middleware holds in memory, all together: what `maxHeldBytes` bounds. */
 export class HeldBytes {
   /** How many there are now. */
   count = 0
-  readonly limits: Readonly<Limits>
+  readonly limits: ResolvedLimits
 
-  constructor(limits: Readonly<Limits>) {
+  constructor(limits: ResolvedLimits) {
     this.limits = limits
   }
 

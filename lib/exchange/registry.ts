@@ -1,5 +1,5 @@
 import { AiProxyError, limitFailure } from '../api/errors.js'
-import type { Limits } from '../api/limits.js'
+import type { Limits, ResolvedLimits } from '../api/limits.js'
 import type { ExchangeRecord, ExchangeSnapshot } from '../api/record.js'
 import type { AiProxyStats } from '../api/stats.js'
 import type { Endable, Exchange } from './exchange.js'
@@ -62,7 +62,7 @@ export class ExchangeRegistry {
    *
    * @throws AiProxyError `too_many_exchanges`
    */
-  admitExchange(exchange: Exchange, limits: Readonly<Limits>): void {
+  admitExchange(exchange: Exchange, limits: ResolvedLimits): void {
     if (this.#admitted >= limits.maxConcurrentExchanges) throw limitFailure('too_many_exchanges', limits)
     this.#admitted++
     exchange.isAdmitted = true
@@ -73,7 +73,7 @@ export class ExchangeRegistry {
    *
    * @throws AiProxyError `too_many_streams`
    */
-  admitStream(exchange: Exchange, limits: Readonly<Limits>): void {
+  admitStream(exchange: Exchange, limits: ResolvedLimits): void {
     if (this.#streams >= limits.maxConcurrentStreams) throw limitFailure('too_many_streams', limits)
     this.#streams++
     exchange.countsAsStream = true

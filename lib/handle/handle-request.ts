@@ -1,6 +1,7 @@
 import { limitFailure } from '../api/errors.js'
 import { type Exchange, formatOf } from '../exchange/exchange.js'
 import type { HeldShare } from '../exchange/held-bytes.js'
+import type { Config } from '../options/config.js'
 import { admitEndpoint, allowHeader, refuseWebSocket } from '../request/admit-endpoint.js'
 import { readBody } from '../request/body.js'
 import { editedRequest } from '../request/edit.js'
@@ -44,9 +45,27 @@ export async function handleRequest(
   }
   admitEndpoint(methods, req.method)
   ledger.admitExchange(exchange, config.limits)
+  if (config.limitsFor) {
+    await ownLimits(exchange, delivery, config.limitsFor)
+    if (exchange.isSettled) return
+  }
   const share = house.held.share()
   exchange.held = share
   await share.during(() => sendBody(exchange, delivery, house, path, share))
+}
+
+/** Asks the app for the request's own limits. They may come too late: a lookup that never ends must not hold the client. */
+async function ownLimits(
+  exchange: Exchange,
+  delivery: ResponseController,
+  limitsFor: NonNullable<Config['limitsFor']>,
+): Promise<void> {
+  const { deadlines, limits } = exchange
+  deadlines.start('firstByte', limits.firstByteTimeoutMs, () => {
+    delivery.fail(limitFailure('first_byte_timeout', limits))
+  })
+  exchange.limits = await limitsFor(exchange.hookView())
+  deadlines.stop('firstByte')
 }
 
 /** Reads the body, and sends it on as it is to be. */
@@ -59,11 +78,12 @@ async function sendBody(
 ): Promise<void> {
   const { req } = exchange
   const { config, ledger, observers } = house
+  const { limits } = exchange
   const onBytes = (count: number) => {
     exchange.requestBytes += count
   }
   const readsAll = takesJson(config.format, config.prefix + path.decoded)
-  const given = await readBody(req, config.limits, onBytes, config.readsRequests, readsAll, {
+  const given = await readBody(req, limits, onBytes, config.readsRequests, readsAll, {
     share,
     turns: house.turns,
   })
@@ -71,13 +91,13 @@ async function sendBody(
   // What a body parser has read before was not counted as it came in.
   if (Buffer.isBuffer(given.content)) exchange.requestBytes ||= given.content.length
   const awaitFirstByte = () => {
-    const { firstByteTimeoutMs, firstTokenTimeoutMs } = config.limits
+    const { firstByteTimeoutMs, firstTokenTimeoutMs } = limits
     exchange.deadlines.start('firstByte', firstByteTimeoutMs, () => {
-      delivery.fail(limitFailure('first_byte_timeout', config.limits))
+      delivery.fail(limitFailure('first_byte_timeout', limits))
     })
     if (!exchange.asksForStream) return
     exchange.deadlines.start('firstToken', firstTokenTimeoutMs, () => {
-      delivery.failForSilence(limitFailure('first_token_timeout', config.limits))
+      delivery.failForSilence(limitFailure('first_token_timeout', limits))
     })
   }
   // A hook that never comes back must not hold the client for ever.
@@ -90,7 +110,7 @@ async function sendBody(
   }
   if (exchange.asksForStream) {
     house.overload?.admitStream()
-    ledger.admitStream(exchange, config.limits)
+    ledger.admitStream(exchange, limits)
   }
 
   awaitFirstByte()
@@ -100,7 +120,7 @@ async function sendBody(
   exchange.secrets = secretsIn(request, config, [...observed, edited.headers])
   if (exchange.isSettled) return
   const unasked = edited.unasked && withBody(request, edited.unasked)
-  if (exchange.asksForStream && config.heartbeatBeforeFirstByte) delivery.sendEarlyHeaders()
+  if (exchange.asksForStream && config.heartbeat.beforeFirstByte) delivery.sendEarlyHeaders()
   // Requests that come in a rush go out in turns, like everything else that takes time.
   house.turns.runOrEnqueue(new RequestDispatch(request, exchange, delivery, house, unasked))
 }

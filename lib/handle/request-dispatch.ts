@@ -144,7 +144,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   }
 
   onRequestChunk(chunk: Buffer): void {
-    const { limits } = this.#house.config
+    const { limits } = this.#exchange
     this.#exchange.requestBytes += chunk.length
     this.#exchange.deadlines.touch('upload')
     if (this.#exchange.requestBytes > limits.maxRequestBytes) {
@@ -172,7 +172,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   /** A body that passes unbuffered must go on: where the provider does not read it, nobody sees the client leave. */
   #awaitUpload({ body }: UpstreamRequest): void {
     if (!body || isInMemory(body)) return
-    const { limits } = this.#house.config
+    const { limits } = this.#exchange
     const { deadlines } = this.#exchange
     deadlines.start('upload', limits.uploadIdleTimeoutMs, () => {
       // The client is at fault where it is read and sends nothing.

@@ -13,7 +13,7 @@ const warnings = {
     'Mount aiProxy before it, or use the package compression.',
   AI_PROXY_SERVER_TIMEOUT:
     'server.timeout closes connections on which nothing is sent for so long, and is shorter than the provider may be ' +
-    'silent (limits.firstByteTimeoutMs, limits.idleTimeoutMs). Raise it, or set heartbeatBeforeFirstByte and heartbeatMs.',
+    'silent (limits.firstByteTimeoutMs, limits.idleTimeoutMs). Raise it, or set heartbeat: { everyMs, beforeFirstByte }.',
   AI_PROXY_KEEP_ALIVE:
     'server.keepAliveTimeout is shorter than the 60 s after which load balancers close idle connections, so that they ' +
     'send requests on connections that are just being closed (502). Set it to 65000.',
@@ -61,7 +61,7 @@ export class SetupWarnings {
 function stopsHeartbeat({ timeout }: Server, config: Config): boolean {
   if (timeout === 0) return false
   const { firstByteTimeoutMs, idleTimeoutMs } = config.limits
-  const beats = config.heartbeatMs > 0 && config.heartbeatMs < timeout
-  const cutsWaiting = timeout < firstByteTimeoutMs && !(beats && config.heartbeatBeforeFirstByte)
+  const beats = config.heartbeat.everyMs < timeout
+  const cutsWaiting = timeout < firstByteTimeoutMs && !(beats && config.heartbeat.beforeFirstByte)
   return cutsWaiting || (timeout < idleTimeoutMs && !beats)
 }

@@ -1,10 +1,11 @@
-import type { Limits } from '../api/limits.js'
+import type { ResolvedLimits } from '../api/limits.js'
 import type { Observer } from '../api/observer.js'
 import type { AiProxyOptions, Credential, ModelOptions, ProxyOptions } from '../api/options.js'
 import type { CompleteFormat } from '../formats/index.js'
 import type { EndpointFilter } from './endpoints.js'
 import type { HeaderFilter } from './forward-headers.js'
 import type { HookErrors } from './hook-errors.js'
+import type { CompiledLimits } from './limits.js'
 import type { ModelFilter } from './models.js'
 /** The options, checked and completed: what the rest of the package reads. */
 export interface Config {
@@ -20,11 +21,13 @@ export interface Config {
   readonly headers: [string, string][]
   readonly forwards: HeaderFilter
   readonly endpoints: EndpointFilter
-  readonly limits: Readonly<Limits>
+  readonly limits: ResolvedLimits
+  /** Gives the limits of one request, if the app has set them by request. */
+  readonly limitsFor: CompiledLimits['forRequest']
   /** `undefined` where the option is not set: it is shared by the whole process. */
   readonly budgetMs: number | undefined
-  readonly heartbeatMs: number
-  readonly heartbeatBeforeFirstByte: boolean
+  /** `everyMs` is `Infinity` if the option is `false`. */
+  readonly heartbeat: { readonly everyMs: number; readonly beforeFirstByte: boolean }
   readonly onClientDisconnect: 'abort' | 'drain'
   readonly errors: 'respond' | 'next'
   /** `undefined` where the path tells it. */

@@ -1,22 +1,16 @@
-import { defaultLimits, type Limits } from '../api/limits.js'
 import type { Observer } from '../api/observer.js'
-import {
-  type AiProxyOptions,
-  type AuthOptions,
-  type Credential,
-  defaultHeartbeatMs,
-  type ModelOptions,
-  type ProxyOptions,
-} from '../api/options.js'
+import type { AiProxyOptions, AuthOptions, Credential, ModelOptions, ProxyOptions } from '../api/options.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
 import type { Config } from './config.js'
 import { isCredentialHeader } from './credential-names.js'
 import { checkedCredential } from './credentials.js'
+import { defaults } from './defaults.js'
 import { compileEndpoints } from './endpoints.js'
 import { checkedEstimate } from './estimate-tokens.js'
 import { resolveFormat } from './format.js'
 import { compileForwardHeaders, isHarmlessHeader } from './forward-headers.js'
 import { HookErrors } from './hook-errors.js'
+import { compileLimits, limitOptionNames } from './limits.js'
 import { compileModels } from './models.js'
 import { check, fail, hint, nearest, objectOf } from './validate.js'
 
@@ -29,8 +23,7 @@ const optionNames = [
   'endpoints',
   'limits',
   'turns',
-  'heartbeatMs',
-  'heartbeatBeforeFirstByte',
+  'heartbeat',
   'onClientDisconnect',
   'errors',
   'format',
@@ -46,17 +39,18 @@ const optionNames = [
   'onError',
   'proxy',
 ] as const
-const limitNames = Object.keys(defaultLimits) as (keyof Limits)[]
 const proxyNames = ['agent', 'fromEnv', 'secure', 'ssl', 'xfwd', 'changeOrigin', 'localAddress'] as const
 const allNames = [
   ...optionNames,
   'auth.headers',
   'auth.query',
   'turns.budgetMs',
+  'heartbeat.everyMs',
+  'heartbeat.beforeFirstByte',
   'modelOptions.defaults',
   'modelOptions.overrides',
   'overload.maxEventLoopDelayMs',
-  ...limitNames.map((name) => `limits.${name}`),
+  ...limitOptionNames.map((name) => `limits.${name}`),
   ...proxyNames.map((name) => `proxy.${name}`),
 ]
 
@@ -79,6 +73,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
   const mayHold = auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => !isHarmlessHeader(name))
   const holdsCredentials = forwardCredentials === undefined ? mayHold : !forwardCredentials
   const readsRequests = [given.models, given.modelOptions, given.onRequest].some((option) => option !== undefined)
+  const { limits, forRequest: limitsFor } = compileLimits(given.limits, hookErrors, allNames)
   const turns = objectOf('turns', or(given.turns, {}), ['budgetMs'], allNames)
   const format = resolveFormat(given.format, hookErrors)
   return {
@@ -94,14 +89,17 @@ export function resolveOptions(options: AiProxyOptions): Config {
       format?.requestHeaders,
     ),
     endpoints: compileEndpoints(given.endpoints, prefix, readsRequests, format?.endpoints),
-    limits: resolveLimits(given.limits),
+    limits,
+    limitsFor,
     budgetMs: turns.budgetMs === undefined ? undefined : check.number('turns.budgetMs', turns.budgetMs, { above: 0 }),
-    heartbeatMs: check.number('heartbeatMs', or(given.heartbeatMs, defaultHeartbeatMs), { from: 0 }),
-    heartbeatBeforeFirstByte: check.boolean('heartbeatBeforeFirstByte', or(given.heartbeatBeforeFirstByte, false)),
-    onClientDisconnect: check.oneOf('onClientDisconnect', or(given.onClientDisconnect, 'abort'), ['abort', 'drain']),
-    errors: check.oneOf('errors', or(given.errors, 'respond'), ['respond', 'next']),
+    heartbeat: resolveHeartbeat(given.heartbeat),
+    onClientDisconnect: check.oneOf('onClientDisconnect', or(given.onClientDisconnect, defaults.onClientDisconnect), [
+      'abort',
+      'drain',
+    ]),
+    errors: check.oneOf('errors', or(given.errors, defaults.errors), ['respond', 'next']),
     format,
-    includeUsage: check.boolean('includeUsage', or(given.includeUsage, true)),
+    includeUsage: check.boolean('includeUsage', or(given.includeUsage, defaults.includeUsage)),
     estimateTokens: hookErrors.watched(
       'estimateTokens',
       checkedEstimate(check.optionalFunction('estimateTokens', given.estimateTokens)),
@@ -217,17 +215,6 @@ function resolveForwardCredentials(
   return forwardCredentials
 }
 
-function resolveLimits(limits: Partial<Limits> | undefined): Limits {
-  const given = objectOf('limits', or(limits, {}), limitNames, allNames)
-  const resolved = { ...defaultLimits }
-  for (const name of limitNames) {
-    const value = given[name]
-    if (value !== undefined) resolved[name] = check.number(`limits.${name}`, value, { above: 0, orInfinity: true })
-  }
-  resolved.uploadIdleTimeoutMs = given.uploadIdleTimeoutMs ?? resolved.idleTimeoutMs
-  return resolved
-}
-
 function resolveModelOptions(options: ModelOptions | undefined): ModelOptions | undefined {
   if (options === undefined) return undefined
   const given = objectOf('modelOptions', options, ['defaults', 'overrides'], allNames)
@@ -246,9 +233,29 @@ function refuseSlips(option: string, fields: object): void {
   }
 }
 
+function resolveHeartbeat(heartbeat: AiProxyOptions['heartbeat']): Config['heartbeat'] {
+  if (heartbeat === false) return { everyMs: Number.POSITIVE_INFINITY, beforeFirstByte: false }
+  const { everyMs, beforeFirstByte } = orFalse('heartbeat', or(heartbeat, {}), ['everyMs', 'beforeFirstByte'])
+  return {
+    everyMs: check.number('heartbeat.everyMs', or(everyMs, defaults.heartbeat.everyMs), { above: 0 }),
+    beforeFirstByte: check.boolean(
+      'heartbeat.beforeFirstByte',
+      or(beforeFirstByte, defaults.heartbeat.beforeFirstByte),
+    ),
+  }
+}
+
+/** An options object in whose place `false` is what turns it off: not `0`, `null` or `'off'`. */
+function orFalse<T extends object>(option: string, given: T, known: readonly (keyof T & string)[]): T {
+  const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
+  return isObject ? objectOf(option, given, known, allNames) : fail(option, given, 'an object, or false')
+}
+
 function resolveOverload(overload: AiProxyOptions['overload']): Config['overload'] {
-  if (overload === undefined) return undefined
-  const { maxEventLoopDelayMs } = objectOf('overload', overload, ['maxEventLoopDelayMs'], allNames)
+  if (or(overload, defaults.overload) === false) return undefined
+  const { maxEventLoopDelayMs } = orFalse('overload', overload as Exclude<typeof overload, false | undefined>, [
+    'maxEventLoopDelayMs',
+  ])
   return { maxEventLoopDelayMs: check.number('overload.maxEventLoopDelayMs', maxEventLoopDelayMs, { above: 0 }) }
 }
 

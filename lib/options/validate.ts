@@ -11,6 +11,12 @@ export function fail(option: string, got: unknown, takes: string): never {
   throw new TypeError(`aiProxy: ${option} takes ${takes}; got ${inspect(got, { depth: 1, maxStringLength: 100 })}`)
 }
 
+/** What is called otherwise elsewhere, by names that say little of how we call it. */
+const INSTEAD: Readonly<Record<string, string>> = {
+  heartbeatMs: 'heartbeat.everyMs',
+  heartbeatBeforeFirstByte: 'heartbeat.beforeFirstByte',
+}
+
 /**
  * An options object in which nothing but `known` names may stand.
  *
@@ -27,7 +33,7 @@ export function objectOf<T extends object>(
   const prefix = option && `${option}.`
   for (const name of Object.keys(value)) {
     if (known.includes(name as keyof T & string)) continue
-    const near = nearest(name, [...known.map((each) => prefix + each), ...elsewhere])
+    const near = INSTEAD[name] ?? nearest(name, [...known.map((each) => prefix + each), ...elsewhere])
     const meant = near ? ` Did you mean ${near}?` : ''
     throw new TypeError(
       `aiProxy: there is no option ${prefix}${name}.${meant} ${option || 'aiProxy'} takes ${known.join(', ')}`,
@@ -46,11 +52,17 @@ export const check = {
     return typeof value === 'boolean' ? value : fail(option, value, 'true or false')
   },
 
-  number(option: string, value: unknown, range: { from?: number; above?: number; orInfinity?: true }): number {
-    const { from = Number.NEGATIVE_INFINITY, above = Number.NEGATIVE_INFINITY, orInfinity } = range
-    const fits = typeof value === 'number' && value >= from && value > above && (orInfinity || value < Infinity)
+  number(option: string, value: unknown, range: { from?: number; above?: number }): number {
+    const { from = Number.NEGATIVE_INFINITY, above = Number.NEGATIVE_INFINITY } = range
+    const fits = typeof value === 'number' && value >= from && value > above && value < Infinity
     const bound = Number.isFinite(from) ? `of at least ${from}` : `above ${above}`
-    return fits ? value : fail(option, value, `a number ${bound}${orInfinity ? ', or Infinity' : ''}`)
+    return fits ? value : fail(option, value, `a number ${bound}`)
+  },
+
+  /** A number above 0; `false`, and nothing else, is "no limit". */
+  numberOrFalse(option: string, value: unknown): number | false {
+    const fits = value === false || (typeof value === 'number' && value > 0 && value < Infinity)
+    return fits ? value : fail(option, value, 'a number above 0, or false for no limit')
   },
 
   oneOf<T extends string>(option: string, value: T, choices: readonly T[]): T {

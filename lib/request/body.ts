@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { AiProxyError, limitFailure } from '../api/errors.js'
-import type { Limits } from '../api/limits.js'
+import type { ResolvedLimits } from '../api/limits.js'
 import { HeldBytes, type HeldShare } from '../exchange/held-bytes.js'
 import { IncrementalParseError, parseIncrementally } from '../json/incremental-parse.js'
 import { type Bounds, JsonSurvey, type Span } from '../json/survey.js'
@@ -67,7 +67,7 @@ const mayBeChunked = ['POST', 'PUT', 'PATCH']
  */
 export async function readBody(
   req: IncomingMessage,
-  limits: Readonly<Limits>,
+  limits: ResolvedLimits,
   onBytes: (count: number) => void = () => {},
   isEdited = false,
   takesJson = isEdited,
@@ -140,7 +140,7 @@ function counted(bytes: Buffer, share: HeldShare): Buffer {
 
 async function readAll(
   req: IncomingMessage,
-  limits: Readonly<Limits>,
+  limits: ResolvedLimits,
   onBytes: (count: number) => void,
   means: ReadingMeans,
 ): Promise<Buffer> {
@@ -244,12 +244,7 @@ async function glancedInto(bytes: Buffer, decoder: Decoder, means: ReadingMeans)
 }
 
 /** A body that is decompressed because an option asks for it. */
-async function decoded(
-  bytes: Buffer,
-  decoder: Decoder,
-  limits: Readonly<Limits>,
-  means: ReadingMeans,
-): Promise<Buffer> {
+async function decoded(bytes: Buffer, decoder: Decoder, limits: ResolvedLimits, means: ReadingMeans): Promise<Buffer> {
   const blocks = new Blocks(means.share)
   const isSmaller = limits.maxDecodedRequestBytes < limits.maxRequestBytes
   const most = isSmaller ? limits.maxDecodedRequestBytes : limits.maxRequestBytes

@@ -1,6 +1,5 @@
 import { limitFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import type { Config } from '../options/config.js'
 
 /** Told which limit was hit. */
 interface ContentWatchEvents {
@@ -13,16 +12,14 @@ interface ContentWatchEvents {
  */
 export class ContentWatch {
   readonly #exchange: Exchange
-  readonly #config: Config
   readonly #events: ContentWatchEvents
   /** When content passed last, as far as it was looked at here. */
   #contentAt: number | undefined
   #isPaused = false
   #isOver = false
 
-  constructor(exchange: Exchange, config: Config, events: ContentWatchEvents) {
+  constructor(exchange: Exchange, events: ContentWatchEvents) {
     this.#exchange = exchange
-    this.#config = config
     this.#events = events
     // Where the request asked for a stream, the time has been running since it went out.
     if (!exchange.asksForStream) this.#start()
@@ -61,7 +58,7 @@ export class ContentWatch {
   }
 
   #start(): void {
-    const { limits } = this.#config
+    const { limits } = this.#exchange
     const isBegun = this.#contentAt !== undefined
     const ms = isBegun ? limits.progressTimeoutMs : limits.firstTokenTimeoutMs
     this.#exchange.deadlines.start(isBegun ? 'progress' : 'firstToken', ms, () => {

@@ -39,7 +39,7 @@ export class Downstream {
 
   readonly #res: ServerResponse
   readonly #deadlines: Deadlines
-  readonly #drainTimeoutMs: number
+  readonly #drainTimeoutMs: () => number
   readonly #events: DownstreamEvents
   #head: { status: number; headers: OutgoingHttpHeaders } | undefined
   #flush: (() => void) | undefined
@@ -51,7 +51,8 @@ export class Downstream {
   /** We have set the head. */
   #isOurs = false
 
-  constructor(res: ServerResponse, deadlines: Deadlines, drainTimeoutMs: number, events: DownstreamEvents) {
+  /** @param drainTimeoutMs is asked when it is needed: a request's own limits are not known from its start */
+  constructor(res: ServerResponse, deadlines: Deadlines, drainTimeoutMs: () => number, events: DownstreamEvents) {
     this.#res = res
     this.#deadlines = deadlines
     this.#drainTimeoutMs = drainTimeoutMs
@@ -170,7 +171,7 @@ export class Downstream {
 
   /** Sends a comment whenever nothing was sent for `everyMs`; 0 is never. */
   startHeartbeat(everyMs: number): void {
-    if (everyMs === 0 || this.isGone) return
+    if (this.isGone) return
     this.#deadlines.start('heartbeat', everyMs, () => {
       try {
         this.beat()
@@ -267,7 +268,7 @@ export class Downstream {
       this.#res.once('socket', this.#onSocket)
       return
     }
-    this.#deadlines.start('drain', this.#drainTimeoutMs, () => this.#events.onDrainTimeout())
+    this.#deadlines.start('drain', this.#drainTimeoutMs(), () => this.#events.onDrainTimeout())
   }
 }
 

@@ -21,8 +21,8 @@ export function meteringFor(
   isJson: boolean,
   config: Config,
 ): Metering | undefined {
-  const { format, findings, hidesUsage } = exchange
-  const { estimateTokens, limits, onEvent } = config
+  const { format, findings, hidesUsage, limits } = exchange
+  const { estimateTokens, onEvent } = config
   if (!framing) return isJson ? new JsonResponseMeter(format, findings, estimateTokens) : undefined
   return new StreamMeter(format, framing, findings, {
     noticesContent: Math.min(limits.firstTokenTimeoutMs, limits.progressTimeoutMs) < Number.POSITIVE_INFINITY,

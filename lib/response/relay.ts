@@ -1,6 +1,5 @@
 import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import type { Config } from '../options/config.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
 import { debug } from '../util/debug.js'
 import { ContentWatch } from './content-watch.js'
@@ -36,7 +35,6 @@ export class Relay implements PumpEvents {
   isTerminated = false
 
   readonly #exchange: Exchange
-  readonly #config: Config
   readonly #events: RelayEvents
   readonly #carriage: Carriage
   readonly #isCloseDelimited: boolean
@@ -45,25 +43,17 @@ export class Relay implements PumpEvents {
   readonly #pump: Pump
   readonly #decoder: Decoder | undefined
 
-  constructor(
-    exchange: Exchange,
-    config: Config,
-    source: Source,
-    downstream: Downstream,
-    turns: TurnScheduler,
-    events: RelayEvents,
-  ) {
+  constructor(exchange: Exchange, source: Source, downstream: Downstream, turns: TurnScheduler, events: RelayEvents) {
     this.#exchange = exchange
-    this.#config = config
     this.#events = events
     const { body, carriage } = source
     this.#carriage = carriage
     this.#decoder = source.decoder
     this.#isCloseDelimited = source.isCloseDelimited
     this.#awaitBytes()
-    const { maxStreamDurationMs, maxResponseBytes, firstTokenTimeoutMs, progressTimeoutMs } = config.limits
+    const { maxStreamDurationMs, maxResponseBytes, firstTokenTimeoutMs, progressTimeoutMs } = exchange.limits
     if (Math.min(firstTokenTimeoutMs, progressTimeoutMs) < Number.POSITIVE_INFINITY) {
-      this.#contentWatch = new ContentWatch(exchange, config, this)
+      this.#contentWatch = new ContentWatch(exchange, this)
     }
     exchange.deadlines.start('duration', maxStreamDurationMs, () => this.#hit('stream_too_long'))
     this.#pump = new Pump(body, carriage.framer, carriage.metering, downstream, turns, maxResponseBytes, this)
@@ -107,7 +97,7 @@ export class Relay implements PumpEvents {
       this.#contentWatch?.end()
     }
     this.#contentWatch?.look()
-    const isTooLong = findings.generatedTokens > this.#config.limits.maxOutputTokens
+    const isTooLong = findings.generatedTokens > this.#exchange.limits.maxOutputTokens
     if (isTooLong && !this.isTerminated) this.#hit('output_tokens_exceeded')
   }
 
@@ -162,7 +152,7 @@ export class Relay implements PumpEvents {
   }
 
   #hit(code: Parameters<typeof limitFailure>[0]): void {
-    this.#events.fail(limitFailure(code, this.#config.limits))
+    this.#events.fail(limitFailure(code, this.#exchange.limits))
   }
 
   #endWith(failure: AiProxyError | undefined): void {
@@ -171,12 +161,12 @@ export class Relay implements PumpEvents {
   }
 
   #awaitBytes(): void {
-    this.#exchange.deadlines.start('idle', this.#config.limits.idleTimeoutMs, () => this.#hit('idle_timeout'))
+    this.#exchange.deadlines.start('idle', this.#exchange.limits.idleTimeoutMs, () => this.#hit('idle_timeout'))
   }
 
   /** A provider that has said that it is done need not close the connection. What it has sent still goes out. */
   #awaitEnd(): void {
-    this.#exchange.deadlines.start('grace', this.#config.limits.terminatorGraceMs, () => {
+    this.#exchange.deadlines.start('grace', this.#exchange.limits.terminatorGraceMs, () => {
       if (this.#pump.hasMore) return this.#awaitEnd()
       debug.stream('%s the provider said that it was done and left the connection open', this.#exchange.id)
       try {

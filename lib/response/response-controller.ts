@@ -77,7 +77,7 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
     this.#config = config
     this.#turns = turns
     this.#events = events
-    this.#downstream = new Downstream(exchange.res, exchange.deadlines, config.limits.drainTimeoutMs, this)
+    this.#downstream = new Downstream(exchange.res, exchange.deadlines, () => exchange.limits.drainTimeoutMs, this)
     exchange.sent = this.#downstream
     this.#stopWatching = onDisconnect(exchange.req, exchange.res, () => this.#noticeDeparture())
   }
@@ -98,13 +98,13 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
     this.#framing = sse
     this.#downstream.openStream(200, streamHeaders({}, sse, this.#exchange.res.getHeader('cache-control')))
     this.#downstream.beat()
-    this.#downstream.startHeartbeat(this.#config.heartbeatMs)
+    this.#downstream.startHeartbeat(this.#config.heartbeat.everyMs)
   }
 
   /** Passes the provider's response on. */
   begin(response: IncomingMessage): void {
     const exchange = this.#exchange
-    const { limits } = this.#config
+    const { limits } = exchange
     const status = response.statusCode ?? 502
     exchange.deadlines.stop('firstByte')
     exchange.firstByteMs = exchange.age
@@ -127,7 +127,7 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
       decoder: opening.decoder,
       isCloseDelimited: opening.isCloseDelimited,
     }
-    this.#relay = new Relay(exchange, this.#config, source, this.#downstream, this.#turns, this)
+    this.#relay = new Relay(exchange, source, this.#downstream, this.#turns, this)
     // The client may have left heartbeats unread that were sent before.
     if (this.#downstream.isBlocked) this.#relay.pause()
   }
@@ -183,7 +183,7 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
   }
 
   onDrainTimeout(): void {
-    const failure = limitFailure('slow_client', this.#config.limits)
+    const failure = limitFailure('slow_client', this.#exchange.limits)
     debug.limit('%s %s: %s', this.#exchange.id, failure.limit, failure.message)
     this.cut(failure)
   }
@@ -253,7 +253,7 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
 
   /**
    * Sends the head of a body that has not begun. Where the path says that it will be an event stream, if it is a stream
-   * at all, it is labelled as one, and any other body becomes one event of it, as with `heartbeatBeforeFirstByte`.
+   * at all, it is labelled as one, and any other body becomes one event of it, as with `heartbeat.beforeFirstByte`.
    */
   #openUntold({ status, headers, isEmpty, isJsonByLabel }: ResponsePlan): void {
     const { format, path, req, res } = this.#exchange
@@ -264,7 +264,7 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
     const safe = isEvents ? headers : withoutPower(headers, isEmpty, res)
     this.#downstream.openStream(status, streamHeaders(safe, this.#framing, res.getHeader('cache-control')))
     this.#downstream.flushHead()
-    if (isEvents) this.#downstream.startHeartbeat(this.#config.heartbeatMs)
+    if (isEvents) this.#downstream.startHeartbeat(this.#config.heartbeat.everyMs)
   }
 
   /**
@@ -276,7 +276,7 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
   #open({ status, headers, isEmpty, isText }: ResponsePlan, { framing, isJson }: BodyKind): Carriage {
     const exchange = this.#exchange
     const { secrets } = exchange
-    const { maxEventBytes } = this.#config.limits
+    const { maxEventBytes } = exchange.limits
     if (framing) this.#events.onStream(exchange)
     const isEnclosed = this.#framing !== undefined && framing !== this.#framing
     const metering = isEnclosed
@@ -302,7 +302,7 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
     if (!isOpen && framing) {
       this.#downstream.openStream(status, streamHeaders(headers, framing, exchange.res.getHeader('cache-control')))
     }
-    if (framer.heartbeat) this.#downstream.startHeartbeat(this.#config.heartbeatMs)
+    if (framer.heartbeat) this.#downstream.startHeartbeat(this.#config.heartbeat.everyMs)
     const seen = framing && !secrets.isEmpty ? new MaskingMeter(secrets, framing, metering) : metering
     return { framer, metering: seen, framing, isEnclosed: false }
   }

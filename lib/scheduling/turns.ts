@@ -1,3 +1,4 @@
+import { defaults } from '../options/defaults.js'
 import { formatError } from '../util/format-error.js'
 
 /** Something that runs in turns: a stream with data to pass on, or a request that is waiting to go out. */
@@ -198,11 +199,8 @@ function warnThrown(error: unknown): void {
   })
 }
 
-/** Much less costs throughput, and much more costs everything else's latency: `npm run bench` shows both. */
-const defaultBudgetMs = 0.15
-
 /** All streams of the process share one event loop, and therefore one scheduler. */
-const shared = new TurnScheduler(defaultBudgetMs)
+const shared = new TurnScheduler(defaults.turns.budgetMs)
 let smallestBudgetMs = Number.POSITIVE_INFINITY
 
 /**

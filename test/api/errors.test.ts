@@ -8,7 +8,8 @@ import {
   type Outcome,
   toFailure,
 } from '../../lib/api/errors.js'
-import { defaultLimits, type Limits } from '../../lib/api/limits.js'
+import type { ResolvedLimits as Limits } from '../../lib/api/limits.js'
+import { defaultLimits } from '../../lib/options/limits.js'
 
 const limitHits: [code: Parameters<typeof limitFailure>[0], status: number, limit: keyof Limits][] = [
   ['request_too_large', 413, 'maxRequestBytes'],

@@ -52,7 +52,7 @@ describe('openai: a stream of responses that fails', () => {
       /^resp_[\w-]{36}$/,
       0,
       () => {},
-      { heartbeatBeforeFirstByte: true, limits: { firstByteTimeoutMs: 200 } },
+      { heartbeat: { beforeFirstByte: true }, limits: { firstByteTimeoutMs: 200 } },
     ],
   ]
   for (const [code, id, next, act, options] of failures) {

@@ -7,9 +7,9 @@ import express from 'express'
 import type { AiProxy, AiProxyOptions, ExchangeRecord, HookedRequest } from 'express-ai-proxy'
 import * as main from 'express-ai-proxy'
 import { Registry } from 'prom-client'
-import { defaultLimits } from '../../lib/api/limits.js'
 import * as opentelemetry from '../../lib/metrics/opentelemetry-observer.js'
 import { type PrometheusObserver, prometheusObserver } from '../../lib/metrics/prometheus-observer.js'
+import { defaultLimits } from '../../lib/options/limits.js'
 import { type Page, pages, root } from './pages.js'
 
 const setupWarnings = readFileSync(path.join(root, 'lib/handle/setup-warnings.ts'), 'utf8')

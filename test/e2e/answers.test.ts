@@ -47,7 +47,7 @@ describe('a stream that comes compressed though it was asked not to', () => {
 
   test('an encoding that cannot be decoded passes as it is: no heartbeat, nothing cut', async (t) => {
     const provider = await startProvider(t)
-    const app = await startApp(t, { target: provider.url, heartbeatMs: 5 })
+    const app = await startApp(t, { target: provider.url, heartbeat: { everyMs: 5 } })
     const client = await connect(t, app.port)
     client.post(`/ai${openai.path}`, openai.request)
     const call = (await provider.next()).sse([], { 'content-encoding': 'zstd' })

@@ -162,11 +162,11 @@ describe('a provider that says our key', () => {
     'in headers of many kinds': (call) =>
       call.json(401, {}, { authorization: key, 'www-authenticate': key, 'x-echo': key }),
   }
-  for (const heartbeatBeforeFirstByte of [false, true]) {
+  for (const beforeFirstByte of [false, true]) {
     for (const [where, onCall] of Object.entries(answers)) {
-      test(`${where}${heartbeatBeforeFirstByte ? ', behind heartbeats' : ''}: neither client nor record gets it`, async (t) => {
+      test(`${where}${beforeFirstByte ? ', behind heartbeats' : ''}: neither client nor record gets it`, async (t) => {
         const provider = await startProvider(t, { onCall })
-        const app = await startApp(t, { target: provider.url, auth, heartbeatBeforeFirstByte })
+        const app = await startApp(t, { target: provider.url, auth, heartbeat: { beforeFirstByte } })
         const client = (await connect(t, app.port)).post(`/ai${openai.path}?page=1`, openai.request)
         const record = await app.record()
         client.socket.end()

@@ -85,7 +85,7 @@ const inTheStream: Ending[] = [
   },
   {
     name: 'a stream that takes too long, though never silent',
-    options: { ...limits({ maxStreamDurationMs: 40, idleTimeoutMs: 5000 }), heartbeatMs: 0 },
+    options: { ...limits({ maxStreamDurationMs: 40, idleTimeoutMs: 5000 }), heartbeat: false },
     act: (call, { events }) => call.sse(events.slice(0, 2)),
     expected: exceeded('maxStreamDurationMs', 'stream_too_long'),
   },

@@ -253,7 +253,7 @@ describe('limits', () => {
     })
 
     test(`${stream.name}: no heartbeat stands in it, which its readers could not skip`, async (t) => {
-      const options = { heartbeatMs: 5, heartbeatBeforeFirstByte: true, limits: { idleTimeoutMs: 60 } }
+      const options = { heartbeat: { everyMs: 5, beforeFirstByte: true }, limits: { idleTimeoutMs: 60 } }
       const { app, client, call } = await asked(t, stream, options)
       sendStream(call, stream, stream.frames.slice(0, 2))
       const record = await app.record()

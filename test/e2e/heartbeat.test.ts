@@ -15,10 +15,10 @@ async function nextOf(events: Events): Promise<string | undefined> {
   return event
 }
 
-describe('heartbeatMs', () => {
+describe('heartbeat.everyMs', () => {
   test('a comment when nothing was sent, between events only', async (t) => {
     const provider = await startProvider(t)
-    const app = await startApp(t, { target: provider.url, heartbeatMs: 5 })
+    const app = await startApp(t, { target: provider.url, heartbeat: { everyMs: 5 } })
     const client = await connect(t, app.port)
     client.post(`/ai${openai.path}`, openai.request)
     const call = (await provider.next()).sse(['data: 1\n\n', 'data: ha'])
@@ -36,7 +36,7 @@ describe('heartbeatMs', () => {
 
   test('0 is off', async (t) => {
     const provider = await startProvider(t)
-    const app = await startApp(t, { target: provider.url, heartbeatMs: 0, limits: { idleTimeoutMs: 60 } })
+    const app = await startApp(t, { target: provider.url, heartbeat: false, limits: { idleTimeoutMs: 60 } })
     const answer = post(app.url + openai.path, openai.request)
     ;(await provider.next()).sse(['data: 1\n\n'])
     const events = await new Events(await answer).rest()
@@ -46,7 +46,7 @@ describe('heartbeatMs', () => {
 
   test('none within an answer that is no event stream', async (t) => {
     const provider = await startProvider(t)
-    const app = await startApp(t, { target: provider.url, heartbeatMs: 5, limits: { idleTimeoutMs: 60 } })
+    const app = await startApp(t, { target: provider.url, heartbeat: { everyMs: 5 }, limits: { idleTimeoutMs: 60 } })
     const client = await connect(t, app.port)
     client.post(`/ai${openai.path}`, { model: 'm' })
     const call = await provider.next()
@@ -58,8 +58,8 @@ describe('heartbeatMs', () => {
 
 describe('a byte order mark behind a heartbeat', () => {
   for (const [when, options] of [
-    ['before the head', { heartbeatBeforeFirstByte: true }],
-    ['before the first event', { heartbeatMs: 5 }],
+    ['before the head', { heartbeat: { beforeFirstByte: true } }],
+    ['before the first event', { heartbeat: { everyMs: 5 } }],
   ] as const) {
     test(`${when} does not spoil the first event`, async (t) => {
       const provider = await startProvider(t)
@@ -76,9 +76,9 @@ describe('a byte order mark behind a heartbeat', () => {
   }
 })
 
-describe('heartbeatBeforeFirstByte', () => {
+describe('heartbeat.beforeFirstByte', () => {
   for (const { name, path, request, events, terminator, errorInEvent, isTerminated } of protocols) {
-    const early = { heartbeatBeforeFirstByte: true, heartbeatMs: 5 }
+    const early = { heartbeat: { everyMs: 5, beforeFirstByte: true } }
 
     test(`${name}: the stream is open while the provider is silent, and goes on when it speaks`, async (t) => {
       const provider = await startProvider(t)
@@ -155,7 +155,7 @@ describe('heartbeatBeforeFirstByte', () => {
 
   test('an answer in JSON with status 200 becomes a data event', async (t) => {
     const provider = await startProvider(t)
-    const app = await startApp(t, { target: provider.url, heartbeatBeforeFirstByte: true })
+    const app = await startApp(t, { target: provider.url, heartbeat: { beforeFirstByte: true } })
     const received = new Events(await post(app.url + openai.path, openai.request))
     const call = await provider.next()
     call.res.writeHead(200, { 'content-type': 'application/json' }).end('{\n "id": "x"\n}\n')
@@ -176,7 +176,7 @@ describe('heartbeatBeforeFirstByte', () => {
     test(`an answer that ends with its connection: ${body} becomes ${said ? 'a data' : 'an error'} event`, async (t) => {
       const head = `HTTP/1.0 200 OK\r\ncontent-type: ${type}\r\n\r\n`
       const provider = await startProvider(t, { onCall: (call) => call.raw(head + body).socket.end() })
-      const app = await startApp(t, { target: provider.url, heartbeatBeforeFirstByte: true })
+      const app = await startApp(t, { target: provider.url, heartbeat: { beforeFirstByte: true } })
       const received = new Events(await post(app.url + openai.path, openai.request))
       const event = await nextOf(received)
       if (said) assert.equal(event, said)
@@ -192,7 +192,7 @@ describe('heartbeatBeforeFirstByte', () => {
   ] as const) {
     test(`an answer with status 200 that ${name} becomes an error event`, async (t) => {
       const provider = await startProvider(t)
-      const app = await startApp(t, { target: provider.url, heartbeatBeforeFirstByte: true })
+      const app = await startApp(t, { target: provider.url, heartbeat: { beforeFirstByte: true } })
       const received = new Events(await post(app.url + openai.path, openai.request))
       ;(await provider.next()).res.writeHead(200, headers).end(body)
       assert.equal(openai.errorInEvent(await nextOf(received)).code, 'upstream_error')
@@ -204,7 +204,7 @@ describe('heartbeatBeforeFirstByte', () => {
 
   test('not for a request that asks for no stream', async (t) => {
     const provider = await startProvider(t)
-    const app = await startApp(t, { target: provider.url, heartbeatBeforeFirstByte: true, heartbeatMs: 5 })
+    const app = await startApp(t, { target: provider.url, heartbeat: { everyMs: 5, beforeFirstByte: true } })
     const answer = post(app.url + openai.path, { model: 'm' })
     ;(await provider.next()).json(429, { error: { message: 'slow down' } })
     assert.equal((await answer).status, 429)

@@ -133,7 +133,7 @@ for (const [how, leave] of Object.entries(departures)) {
 
     test('while it waits with heartbeats', async (t) => {
       const provider = await startProvider(t)
-      const app = await startApp(t, { target: provider.url, heartbeatBeforeFirstByte: true, heartbeatMs: 5 })
+      const app = await startApp(t, { target: provider.url, heartbeat: { everyMs: 5, beforeFirstByte: true } })
       const client = (await connect(t, app.port)).post(path, openai.request)
       const call = await provider.next()
       await client.sees(/: .*\n\n[\s\S]*: .*\n\n/)

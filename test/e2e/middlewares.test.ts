@@ -52,7 +52,7 @@ describe('behind compression(), helmet(), cors() and morgan()', () => {
         next()
       })
     }
-    const app = await startApp(t, { target: provider.url, heartbeatMs: 20 }, { before })
+    const app = await startApp(t, { target: provider.url, heartbeat: { everyMs: 20 } }, { before })
     const answer = post(app.url + openai.path, openai.request, { headers: { 'accept-encoding': 'gzip' } })
     const call = (await provider.next()).sse()
     const response = await within(answer, 'the head')

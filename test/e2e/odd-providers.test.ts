@@ -42,7 +42,7 @@ describe('a status below 100', () => {
 
     test(`${what}, behind heartbeats: an error event`, async (t) => {
       const provider = await startProvider(t)
-      const app = await startApp(t, { target: provider.url, heartbeatBeforeFirstByte: true })
+      const app = await startApp(t, { target: provider.url, heartbeat: { beforeFirstByte: true } })
       const response = await post(app.url + openai.path, openai.request)
       const call = (await provider.next()).raw(answer)
       const events = await new Events(response).rest()

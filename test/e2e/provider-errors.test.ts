@@ -33,7 +33,7 @@ describe('an answer of the provider with a status from 400 on', () => {
 
   test('is one, too, if a heartbeat has opened the stream', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(429, { error: { message: 'Slow down' } }) })
-    const app = await startApp(t, { target: provider.url, heartbeatBeforeFirstByte: true })
+    const app = await startApp(t, { target: provider.url, heartbeat: { beforeFirstByte: true } })
     const response = await within(post(app.url + chat.path, chat.request), 'the answer')
     assert.match(await response.text(), /Slow down/)
     const { outcome, code, status, providerStatus } = await app.record()

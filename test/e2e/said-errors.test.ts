@@ -15,14 +15,14 @@ async function answered(
   { path, request }: Pick<WireStream, 'path' | 'request'>,
   type: string,
   body: string,
-  heartbeatBeforeFirstByte = false,
+  beforeFirstByte = false,
 ) {
   const act = {
     onCall: ({ res }: { res: import('node:http').ServerResponse }) =>
       res.writeHead(200, { 'content-type': type }).end(body),
   }
   const provider = await startProvider(t, act)
-  const app = await startApp(t, { target: provider.url, endpoints: 'all', heartbeatBeforeFirstByte })
+  const app = await startApp(t, { target: provider.url, endpoints: 'all', heartbeat: { beforeFirstByte } })
   const response = await post(app.url + path, request)
   const received = (await response.text()).replaceAll(': heartbeat\n\n', '')
   return { received, status: response.status, record: await app.record() }

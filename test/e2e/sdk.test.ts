@@ -34,7 +34,7 @@ const inTheStream: Failure[] = [
   },
   {
     code: 'first_byte_timeout',
-    options: { heartbeatBeforeFirstByte: true, limits: { firstByteTimeoutMs: 30 } },
+    options: { heartbeat: { beforeFirstByte: true }, limits: { firstByteTimeoutMs: 30 } },
     act: () => {},
   },
   {

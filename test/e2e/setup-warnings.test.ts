@@ -62,16 +62,16 @@ const mistakes: Mistake[] = [
     code: 'AI_PROXY_SERVER_TIMEOUT',
     server: { timeout: 30_000 },
     mended: {
-      options: { heartbeatBeforeFirstByte: true },
+      options: { heartbeat: { beforeFirstByte: true } },
       server: { timeout: 30_000 },
     },
   },
   {
     code: 'AI_PROXY_SERVER_TIMEOUT',
-    options: { heartbeatMs: 0, limits: { firstByteTimeoutMs: 1000 } },
+    options: { heartbeat: false, limits: { firstByteTimeoutMs: 1000 } },
     server: { timeout: 30_000 },
     mended: {
-      options: { heartbeatMs: 0, limits: { firstByteTimeoutMs: 1000, idleTimeoutMs: 1000 } },
+      options: { heartbeat: false, limits: { firstByteTimeoutMs: 1000, idleTimeoutMs: 1000 } },
       server: { timeout: 30_000 },
     },
   },

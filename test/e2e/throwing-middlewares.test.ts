@@ -121,7 +121,7 @@ describe('a middleware whose end throws', () => {
     },
     'an error in the place of a stream, behind heartbeats': {
       request: openai.request,
-      options: { heartbeatBeforeFirstByte: true },
+      options: { heartbeat: { beforeFirstByte: true } },
       act: (call) => call.json(401, { error: {} }),
       code: 'upstream_error',
     },

@@ -73,8 +73,8 @@ describe('a stream that ends well in HTTP and not in its protocol: an error even
     const begun = beforeTheEnd(stream)
     const half = stream.frames[begun.length]!.subarray(0, 25)
     for (const [how, send] of Object.entries(delimited)) {
-      for (const heartbeatBeforeFirstByte of [false, true]) {
-        const early = heartbeatBeforeFirstByte ? ', opened early' : ''
+      for (const beforeFirstByte of [false, true]) {
+        const early = beforeFirstByte ? ', opened early' : ''
         for (const [what, rest] of [
           ['between two events', Buffer.alloc(0)],
           ['in the middle of an event', half],
@@ -82,7 +82,7 @@ describe('a stream that ends well in HTTP and not in its protocol: an error even
           test(`${stream.name}: ${what}, by ${how}${early}`, async (t) => {
             const sent = Buffer.concat([...begun, rest])
             const act = (call: Call) => send(call, stream.contentType, sent)
-            const { app, body, isWhole } = await exchanged(t, stream, act, { heartbeatBeforeFirstByte })
+            const { app, body, isWhole } = await exchanged(t, stream, act, { heartbeat: { beforeFirstByte } })
             const record = await app.record()
             // In the middle of an event, a connection that ended may have broken.
             const code =
@@ -325,7 +325,7 @@ describe('a JSON answer that is cut within', () => {
   for (const body of [cut, large]) {
     test(`of ${body.length} bytes behind heartbeats: an error event, and nothing of it`, async (t) => {
       const act = (call: Call) => call.res.writeHead(200, { 'content-type': type }).end(body)
-      const got = await exchanged(t, streams.chat, act, { heartbeatBeforeFirstByte: true })
+      const got = await exchanged(t, streams.chat, act, { heartbeat: { beforeFirstByte: true } })
       assert.match(withoutHeartbeats(got.body).toString(), /^data: \{"error":.*upstream_truncated.*\n\n$/)
       assert.equal((await got.app.record()).code, 'upstream_truncated')
     })

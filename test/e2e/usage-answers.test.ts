@@ -132,7 +132,7 @@ describe('an answer that is no stream', () => {
   })
 
   test('where a stream was asked for and the response was opened before: it is read all the same', async (t) => {
-    const { record } = await asked(t, chat, (call) => call.json(200, answer), { heartbeatBeforeFirstByte: true })
+    const { record } = await asked(t, chat, (call) => call.json(200, answer), { heartbeat: { beforeFirstByte: true } })
     assertTold(record, { usage: told.usage, responseModel: 'm-1' })
   })
 })

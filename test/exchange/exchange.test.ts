@@ -3,8 +3,8 @@ import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import type { Request, Response } from 'express'
 import { AiProxyError, limitFailure } from '../../lib/api/errors.js'
-import { defaultLimits } from '../../lib/api/limits.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
+import { defaultLimits } from '../../lib/options/limits.js'
 import { FakeResponse } from '../support/fake-response.js'
 
 function exchangeOf(res = new FakeResponse()): Exchange {

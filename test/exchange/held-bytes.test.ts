@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { defaultLimits } from '../../lib/api/limits.js'
 import { HeldBytes } from '../../lib/exchange/held-bytes.js'
+import { defaultLimits } from '../../lib/options/limits.js'
 
 const held = () => new HeldBytes({ ...defaultLimits, maxHeldBytes: 10 })
 const exceeded = { code: 'held_bytes_exceeded' }

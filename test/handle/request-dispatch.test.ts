@@ -4,11 +4,11 @@ import { PassThrough } from 'node:stream'
 import { describe, test } from 'node:test'
 import type { Request, Response } from 'express'
 import type { AiProxyError } from '../../lib/api/errors.js'
-import { defaultLimits } from '../../lib/api/limits.js'
 import { Deadlines } from '../../lib/exchange/deadlines.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
 import type { ProxyContext } from '../../lib/handle/context.js'
 import { RequestDispatch } from '../../lib/handle/request-dispatch.js'
+import { defaultLimits } from '../../lib/options/limits.js'
 import type { ResponseController } from '../../lib/response/response-controller.js'
 import { settled } from '../support/event-loop.js'
 import { FakeResponse } from '../support/fake-response.js'
@@ -20,10 +20,10 @@ function uploading() {
   const failures: AiProxyError[] = []
   const req = { method: 'POST', url: '/v1/audio', socket: { destroyed: false } } as unknown as Request
   const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
-  Object.assign(exchange, { deadlines: new Deadlines(timers) })
   const delivery = { fail: (failure: AiProxyError) => failures.push(failure) } as unknown as ResponseController
   const limits = { ...defaultLimits, uploadIdleTimeoutMs: 100, maxRequestBytes: 10 }
-  const house = { config: { limits }, upstream: { handle: () => {} } } as unknown as ProxyContext
+  Object.assign(exchange, { deadlines: new Deadlines(timers), limits })
+  const house = { upstream: { handle: () => {} } } as unknown as ProxyContext
   const body = new PassThrough()
   const client = { remoteAddress: undefined, encrypted: false }
   const request = { method: 'POST', url: '/v1/audio', headers: {}, body: body as unknown as IncomingMessage, client }

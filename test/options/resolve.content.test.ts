@@ -55,7 +55,7 @@ describe('the options that need to understand what passes', () => {
   })
 
   test('limits.maxOutputTokens, limits.terminatorGraceMs', () => {
-    const { limits } = resolved({ limits: { maxOutputTokens: 5, terminatorGraceMs: Number.POSITIVE_INFINITY } })
+    const { limits } = resolved({ limits: { maxOutputTokens: 5, terminatorGraceMs: false } })
     assert.deepEqual([limits.maxOutputTokens, limits.terminatorGraceMs], [5, Number.POSITIVE_INFINITY])
   })
 })
@@ -89,9 +89,9 @@ describe('a wrong value throws, naming the option, what it got and what it takes
     [{ modelOptions: { defaults: 'max' } }, 'modelOptions.defaults', 'an object', "'max'"],
     [{ modelOptions: { overrides: [1] } }, 'modelOptions.overrides', 'an object', '[ 1 ]'],
     [{ modelOptions: { overrides: null } }, 'modelOptions.overrides', 'an object', 'null'],
-    [{ overload: true }, 'overload', 'an object', 'true'],
-    [{ overload: null }, 'overload', 'an object', 'null'],
-    [{ overload: 100 }, 'overload', 'an object', '100'],
+    [{ overload: true }, 'overload', 'an object, or false', 'true'],
+    [{ overload: null }, 'overload', 'an object, or false', 'null'],
+    [{ overload: 100 }, 'overload', 'an object, or false', '100'],
     [{ overload: {} }, delay, milliseconds, 'undefined'],
     [{ overload: { maxEventLoopDelayMs: 0 } }, delay, milliseconds, '0'],
     [{ overload: { maxEventLoopDelayMs: '9' } }, delay, milliseconds, "'9'"],

@@ -3,7 +3,7 @@ import http from 'node:http'
 import https from 'node:https'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
-import { defaultLimits } from '../../lib/api/limits.js'
+import { defaultLimits } from '../../lib/options/limits.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
 import { complaint } from '../support/complaint.js'
 
@@ -38,8 +38,8 @@ describe('defaults', () => {
         terminatorGraceMs: 1000,
       },
       budgetMs: undefined,
-      heartbeatMs: 15_000,
-      heartbeatBeforeFirstByte: false,
+      heartbeat: { everyMs: 15_000, beforeFirstByte: false },
+      limitsFor: undefined,
       onClientDisconnect: 'abort',
       errors: 'respond',
       format: undefined,
@@ -67,7 +67,7 @@ describe('defaults', () => {
   test('an upload may stand still for as long as the provider may be silent', () => {
     const upload = (limits: object) => resolveOptions({ target, limits }).limits.uploadIdleTimeoutMs
     assert.deepEqual([upload({}), upload({ idleTimeoutMs: 5 })], [120_000, 5])
-    assert.equal(upload({ idleTimeoutMs: 5, uploadIdleTimeoutMs: Infinity }), Infinity)
+    assert.equal(upload({ idleTimeoutMs: 5, uploadIdleTimeoutMs: false }), Infinity)
     const every = Object.fromEntries(
       [
         'auth',
@@ -77,7 +77,7 @@ describe('defaults', () => {
         'endpoints',
         'limits',
         'turns',
-        'heartbeatMs',
+        'heartbeat',
         'errors',
         'format',
         'includeUsage',
@@ -92,7 +92,15 @@ describe('defaults', () => {
         'proxy',
       ].map((name) => [name, undefined]),
     )
-    assert.equal(resolveOptions({ target, ...every }).heartbeatMs, 15_000)
+    assert.equal(resolveOptions({ target, ...every }).heartbeat.everyMs, 15_000)
+  })
+
+  test('`false` turns off what can be off', () => {
+    const off = Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, false]))
+    const config = resolveOptions({ target, limits: off, heartbeat: false, overload: false, includeUsage: false })
+    assert.deepEqual(new Set(Object.values(config.limits)), new Set([Number.POSITIVE_INFINITY]))
+    assert.deepEqual(config.heartbeat, { everyMs: Number.POSITIVE_INFINITY, beforeFirstByte: false })
+    assert.deepEqual([config.overload, config.includeUsage], [undefined, false])
   })
 
   test('are not changed by what one middleware sets', () => {
@@ -154,9 +162,9 @@ describe('modelOptions', () => {
 })
 
 describe('a wrong value throws, naming the option, what it got and what it takes', () => {
-  const duration = /^aiProxy: (.*) takes a number above 0, or Infinity; got (.*)$/
+  const duration = /^aiProxy: (.*) takes a number above 0, or false for no limit; got (.*)$/
   for (const name of Object.keys(defaultLimits)) {
-    for (const value of [0, -1, Number.NaN, '5', null, true, {}, -Infinity, 5n]) {
+    for (const value of [0, -1, Number.NaN, '5', null, true, {}, Infinity, -Infinity, 5n]) {
       test(`limits.${name}: ${inspect(value)}`, () => {
         const [, option, got] = duration.exec(complaint({ target, limits: { [name]: value } })) ?? []
         assert.deepEqual([option, got], [`limits.${name}`, inspect(value)])
@@ -174,12 +182,16 @@ describe('a wrong value throws, naming the option, what it got and what it takes
     [{ turns: { budgetMs: '1' } }, /turns\.budgetMs takes a number above 0; got '1'/],
     [{ turns: { budgetMs: Number.NaN } }, /turns\.budgetMs takes .*; got NaN/],
     [{ turns: { budgetMs: Infinity } }, /turns\.budgetMs takes .*; got Infinity/],
-    [{ heartbeatMs: -1 }, /heartbeatMs takes a number of at least 0; got -1/],
-    [{ heartbeatMs: '15s' }, /heartbeatMs takes .*; got '15s'/],
-    [{ heartbeatMs: Number.NaN }, /heartbeatMs takes .*; got NaN/],
-    [{ heartbeatMs: false }, /heartbeatMs takes .*; got false/],
-    [{ heartbeatBeforeFirstByte: 'yes' }, /heartbeatBeforeFirstByte takes true or false; got 'yes'/],
-    [{ heartbeatBeforeFirstByte: 1 }, /heartbeatBeforeFirstByte takes true or false; got 1/],
+    [{ heartbeat: { everyMs: -1 } }, /heartbeat\.everyMs takes a number above 0; got -1/],
+    [{ heartbeat: { everyMs: 0 } }, /heartbeat\.everyMs takes .*; got 0/],
+    [{ heartbeat: { everyMs: '15s' } }, /heartbeat\.everyMs takes .*; got '15s'/],
+    [{ heartbeat: { everyMs: Number.NaN } }, /heartbeat\.everyMs takes .*; got NaN/],
+    [{ heartbeat: { beforeFirstByte: 'yes' } }, /heartbeat\.beforeFirstByte takes true or false; got 'yes'/],
+    [{ heartbeat: { beforeFirstByte: 1 } }, /heartbeat\.beforeFirstByte takes true or false; got 1/],
+    [{ heartbeat: 0 }, /heartbeat takes an object, or false; got 0/],
+    [{ heartbeat: 5000 }, /heartbeat takes an object, or false; got 5000/],
+    [{ heartbeat: true }, /heartbeat takes an object, or false; got true/],
+    [{ overload: 0 }, /overload takes an object, or false; got 0/],
     [{ onClientDisconnect: 'stop' }, /onClientDisconnect takes 'abort' or 'drain'; got 'stop'/],
     [{ onClientDisconnect: 'darin' }, /did you mean 'drain'\?.*got 'darin'/],
     [{ onClientDisconnect: true }, /onClientDisconnect takes 'abort' or 'drain'; got true/],
@@ -254,7 +266,9 @@ describe('an option that does not exist throws, with the likely one', () => {
     [{ forwardheaders: [] }, 'forwardheaders', 'forwardHeaders'],
     [{ endpoint: 'all' }, 'endpoint', 'endpoints'],
     [{ limit: {} }, 'limit', 'limits'],
-    [{ heartbeat: 5 }, 'heartbeat', 'heartbeatMs'],
+    [{ heartbeatMs: 5 }, 'heartbeatMs', 'heartbeat.everyMs'],
+    [{ heartbeatBeforeFirstByte: true }, 'heartbeatBeforeFirstByte', 'heartbeat.beforeFirstByte'],
+    [{ heartbeat: { every: 5 } }, 'heartbeat.every', 'heartbeat.everyMs'],
     [{ onFinished: 5 }, 'onFinished', 'onFinish'],
     [{ onDisconnect: 'abort' }, 'onDisconnect', 'onClientDisconnect'],
     [{ idleTimeoutMs: 5 }, 'idleTimeoutMs', 'limits.idleTimeoutMs'],
@@ -269,7 +283,7 @@ describe('an option that does not exist throws, with the likely one', () => {
     [{ proxy: { changeOrgin: true } }, 'proxy.changeOrgin', 'proxy.changeOrigin'],
     [{ auth: { header: {} } }, 'auth.header', 'auth.headers'],
     // Where they stand is wrong, too.
-    [{ limits: { heartbeatMs: 5 } }, 'limits.heartbeatMs', 'heartbeatMs'],
+    [{ limits: { everyMs: 5 } }, 'limits.everyMs', 'heartbeat.everyMs'],
     [{ query: { key: 'k' } }, 'query', 'auth.query'],
     // Nothing comes close.
     [{ pathRewrite: {} }, 'pathRewrite', undefined],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { defaultLimits } from '../../lib/api/limits.js'
 import { HeldBytes } from '../../lib/exchange/held-bytes.js'
+import { defaultLimits } from '../../lib/options/limits.js'
 import { Blocks } from '../../lib/request/blocks.js'
 
 const KIB = 1024

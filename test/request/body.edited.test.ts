@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import express from 'express'
-import { defaultLimits } from '../../lib/api/limits.js'
+import { defaultLimits } from '../../lib/options/limits.js'
 import { type RequestBody, readBody } from '../../lib/request/body.js'
 import { withRequest } from '../support/loopback.js'
 

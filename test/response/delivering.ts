@@ -52,10 +52,9 @@ export function rig(t: TestContext, given: Given = {}) {
   })
   const req = { method, path, url: path, complete: true, socket: res.socket }
   const left: AiProxyError[] = []
-  const exchange = new Exchange(req as unknown as Request, res as unknown as Response, (failure) => {
-    left.push(failure as AiProxyError)
-  })
-  const config = resolveOptions({ target: 'https://provider.example', heartbeatMs: 0, ...options })
+  const config = resolveOptions({ target: 'https://provider.example', heartbeat: false, ...options })
+  const onFailure = (failure: unknown) => left.push(failure as AiProxyError)
+  const exchange = new Exchange(req as unknown as Request, res as unknown as Response, onFailure, config.limits)
   const log: string[] = []
   let record: ExchangeRecord | undefined
   const delivery = new ResponseController(exchange, config, turns, {

@@ -12,7 +12,7 @@ function rig(drainTimeoutMs = 100) {
   const res = new FakeResponse()
   const timers = new ManualTimers()
   const log: string[] = []
-  const downstream = new Downstream(res.asServerResponse, new Deadlines(timers), drainTimeoutMs, {
+  const downstream = new Downstream(res.asServerResponse, new Deadlines(timers), () => drainTimeoutMs, {
     onBackpressure: () => log.push('block'),
     onDrain: () => log.push('drain'),
     onCrash: (error) => log.push(`crash: ${error}`),
@@ -261,9 +261,9 @@ describe('heartbeats', () => {
     assert.equal(res.body, `xxxxx${HEARTBEAT}`)
   })
 
-  test('are off with 0', () => {
+  test('are off with Infinity', () => {
     const { timers, downstream } = rig()
-    downstream.startHeartbeat(0)
+    downstream.startHeartbeat(Number.POSITIVE_INFINITY)
     assert.equal(timers.pending, 0)
   })
 

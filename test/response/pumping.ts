@@ -80,7 +80,7 @@ export function rig(given: Given = {}) {
   const crashes: unknown[] = []
   let bytes = 0
   let turnsTaken = 0
-  const sink = new Downstream(res.asServerResponse, new Deadlines(new ManualTimers()), 1000, {
+  const sink = new Downstream(res.asServerResponse, new Deadlines(new ManualTimers()), () => 1000, {
     onBackpressure: () => log.push('block'),
     onDrain: () => {
       log.push('drain')

@@ -62,7 +62,7 @@ describe('streams that are no event streams', () => {
     })
 
     test(`${name}: no heartbeat stands in it, there is no such thing`, async (t) => {
-      const { res, answer, advance } = rig(t, { ...given, heartbeatMs: 10 })
+      const { res, answer, advance } = rig(t, { ...given, heartbeat: { everyMs: 10 } })
       await answer(headers, Buffer.from(whole, 'latin1'))
       await advance(1000)
       assert.equal(res.body, whole)
@@ -186,7 +186,7 @@ describe('terminatorGraceMs', () => {
   })
 
   test('is not waited for where the provider ends its answer', async (t) => {
-    const { res, answer, run, ended } = rig(t, { limits: { terminatorGraceMs: Number.POSITIVE_INFINITY } })
+    const { res, answer, run, ended } = rig(t, { limits: { terminatorGraceMs: false } })
     const response = await answer(SSE, DONE)
     response.end()
     await run()
@@ -195,8 +195,8 @@ describe('terminatorGraceMs', () => {
     assert.deepEqual(ended(), completed(1))
   })
 
-  test('Infinity leaves it to the other limits', async (t) => {
-    const limits = { terminatorGraceMs: Number.POSITIVE_INFINITY, idleTimeoutMs: 5000 }
+  test('`false` leaves it to the other limits', async (t) => {
+    const limits = { terminatorGraceMs: false, idleTimeoutMs: 5000 } as const
     const { res, answer, advance, ended } = rig(t, { limits })
     await answer(SSE, DONE)
     await advance(4999)
@@ -248,7 +248,7 @@ describe('a response that was opened early', () => {
     ['/model/claude/invoke-with-response-stream', false],
   ] as const) {
     test(`is an event stream to a client that reads such: ${isEvents} for ${path}`, (t) => {
-      const { res, delivery } = rig(t, { path, heartbeatMs: 10 })
+      const { res, delivery } = rig(t, { path, heartbeat: { everyMs: 10 } })
       delivery.sendEarlyHeaders()
       assert.deepEqual([res.headersSent, res.body], isEvents ? [true, ': heartbeat\n\n'] : [false, ''])
       res.destroy()
@@ -269,7 +269,7 @@ describe('a response that was opened early', () => {
 
   for (const { name, given, headers, whole, last } of streams) {
     test(`for a client that speaks ${name}: it gets no event stream`, async (t) => {
-      const { res, delivery, answer, run } = rig(t, { ...given, heartbeatBeforeFirstByte: true })
+      const { res, delivery, answer, run } = rig(t, { ...given, heartbeat: { beforeFirstByte: true } })
       delivery.sendEarlyHeaders()
       const response = await answer(headers, Buffer.from(whole, 'latin1'))
       assert.equal(res.getHeader('content-type'), headers['content-type'])

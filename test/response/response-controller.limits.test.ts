@@ -75,7 +75,7 @@ describe('time limits', () => {
   })
 
   test('heartbeats go out meanwhile, between events only', async (t) => {
-    const { res, answer, advance, run } = rig(t, { heartbeatMs: 10 })
+    const { res, answer, advance, run } = rig(t, { heartbeat: { everyMs: 10 } })
     const response = await answer(SSE, `${event('a')}data: ha`)
     await advance(10)
     response.write('lf\n\n')

@@ -4,7 +4,7 @@ import { AiProxyError } from '../../lib/api/errors.js'
 import { completed, event, type Given, rig, SSE } from './delivering.js'
 
 describe('a response that was opened early', () => {
-  const early: Given = { heartbeatBeforeFirstByte: true, heartbeatMs: 10 }
+  const early: Given = { heartbeat: { everyMs: 10, beforeFirstByte: true } }
   const HEARTBEAT = ': heartbeat\n\n'
 
   test('begins with a heartbeat, and beats until the provider answers', async (t) => {

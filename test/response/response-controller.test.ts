@@ -202,7 +202,7 @@ describe('nothing is left behind, neither listener nor timer', () => {
   ]
   for (const [name, finish] of ends) {
     test(name, async (t) => {
-      const given = rig(t, { heartbeatMs: 10 })
+      const given = rig(t, { heartbeat: { everyMs: 10 } })
       const response = await given.answer(SSE, event('a'))
       assert.equal(given.timers(), 1)
       await finish(given, response)

@@ -55,7 +55,7 @@ describe('events under a label that does not say so', () => {
   }
 
   test('they get heartbeats, and an error event where the provider breaks off', async (t) => {
-    const { res, answer, advance, run, ended } = asking(t, { heartbeatMs: 1000 })
+    const { res, answer, advance, run, ended } = asking(t, { heartbeat: { everyMs: 1000 } })
     const response = await answer(PLAIN, text)
     await advance(1000)
     assert.equal(res.body, text + HEARTBEAT)
@@ -160,7 +160,7 @@ describe('a head without a body yet', () => {
   })
 
   test('then goes out, as an event stream where the path says that it must be one, with heartbeats', async (t) => {
-    const { exchange, res, answer, advance, run, ended } = asking(t, { heartbeatMs: 1000 })
+    const { exchange, res, answer, advance, run, ended } = asking(t, { heartbeat: { everyMs: 1000 } })
     const response = await answer(PLAIN)
     await advance(500)
     assert.equal(res.headersSent, true)
@@ -197,7 +197,10 @@ describe('a head without a body yet', () => {
   })
 
   test('on a path that no format claims it goes out as it was labelled, and events are still told', async (t) => {
-    const { exchange, res, answer, advance, run, ended } = asking(t, { path: '/v1/generate', heartbeatMs: 1000 })
+    const { exchange, res, answer, advance, run, ended } = asking(t, {
+      path: '/v1/generate',
+      heartbeat: { everyMs: 1000 },
+    })
     exchange.hidesUsage = true
     const response = await answer(PLAIN)
     await advance(500)

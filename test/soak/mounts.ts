@@ -12,7 +12,7 @@ export const mounts = {
   narrow: { limits: { maxResponseBytes: 20_000, maxEventBytes: 5_000 } },
   strict: { limits: { drainTimeoutMs: 300 } },
   drained: { onClientDisconnect: 'drain' },
-  early: { heartbeatBeforeFirstByte: true, heartbeatMs: 200 },
+  early: { heartbeat: { everyMs: 200, beforeFirstByte: true } },
   /** Nobody listens there. */
   away: { target: 'http://127.0.0.1:9' },
 } satisfies Record<string, Partial<AiProxyOptions>>

@@ -36,7 +36,7 @@ export const setups = {
   narrow: { limits: { maxResponseBytes: 100, maxEventBytes: 50 } },
   strict: { limits: { drainTimeoutMs: 15 } },
   full: { limits: { maxConcurrentStreams: 1 } },
-  early: { heartbeatBeforeFirstByte: true, heartbeatMs: 3 },
+  early: { heartbeat: { everyMs: 3, beforeFirstByte: true } },
   drained: { onClientDisconnect: 'drain' },
   left: { errors: 'next', limits: { maxRequestBytes: 10 } },
   away: { target: 'http://127.0.0.1:9' },

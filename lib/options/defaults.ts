@@ -1,0 +1,43 @@
+import type { Limits } from '../api/limits.js'
+import type { AiProxyOptions, HeartbeatOptions } from '../api/options.js'
+import { maxExchangesByDescriptors } from '../util/descriptors.js'
+
+const MIB = 1024 * 1024
+const MINUTE = 60_000
+
+/**
+ * The default of every option that has one, as an app would write it. What is not here is unset by default. The tables of
+ * `docs/` say the same, which a test compares.
+ */
+export const defaults = {
+  limits: {
+    maxRequestBytes: 32 * MIB,
+    maxDecodedRequestBytes: 8 * MIB,
+    maxHeldBytes: 256 * MIB,
+    maxConcurrentExchanges: maxExchangesByDescriptors(),
+    maxConcurrentStreams: false,
+    /** If it is not set, `idleTimeoutMs` counts. */
+    uploadIdleTimeoutMs: 2 * MINUTE,
+    firstByteTimeoutMs: 10 * MINUTE,
+    firstTokenTimeoutMs: false,
+    idleTimeoutMs: 2 * MINUTE,
+    progressTimeoutMs: false,
+    maxStreamDurationMs: 30 * MINUTE,
+    maxResponseBytes: 256 * MIB,
+    maxEventBytes: 64 * MIB,
+    drainTimeoutMs: MINUTE,
+    maxOutputTokens: false,
+    terminatorGraceMs: 1000,
+  } satisfies Limits,
+  // Load balancers and proxies close a connection after 60 s of silence, some after 30 s.
+  heartbeat: { everyMs: 15_000, beforeFirstByte: false } satisfies HeartbeatOptions,
+  // Much less costs throughput, much more costs everybody else's latency: `npm run bench` shows both.
+  turns: { budgetMs: 0.15 },
+  onClientDisconnect: 'abort',
+  errors: 'respond',
+  includeUsage: true,
+  overload: false,
+  proxy: { fromEnv: false, secure: true, xfwd: false, changeOrigin: true },
+  /** The default of `close({ graceMs })`. */
+  close: { graceMs: 10_000 },
+} as const satisfies Partial<AiProxyOptions> & { close: { graceMs: number } }
