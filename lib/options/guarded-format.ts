@@ -5,6 +5,7 @@ import {
   complete,
   type Format,
   type ParsedMessage,
+  type Progress,
   type Usage,
 } from '../formats/index.js'
 import { isObject } from '../json/json.js'
@@ -43,23 +44,41 @@ const CHECKS: Readonly<Record<Member, Check>> = {
   operation: isOf((result) => result === undefined || typeof result === 'string'),
 }
 
+/** Nobody knows what a message says that was not read: it may be content, and the end. */
+const MAY_BE_END: Progress = { isContent: true, isEnd: true }
+
 /** Calls the functions of a format of the app's own, and reports what they throw or give wrongly. */
 export class FormatGuard {
   readonly report: (error: unknown) => void
   readonly #name: AnyFormatName
   /** What takes the place of what a function did not give. */
   readonly #defaults: CompleteFormat
+  /** The message that could not be read last. */
+  #unread: unknown
 
   constructor(name: CustomFormatName, report: (error: unknown) => void) {
     this.#name = name
     this.report = report
-    this.#defaults = complete({ name, readMessage: () => ({}) })
+    this.#defaults = complete({ name, readMessage: () => ({}), progressIn: () => MAY_BE_END })
   }
 
   /** The functions that a format has, guarded. */
   functionsOf(format: Format): Pick<Format, Member> {
     const members = Object.keys(CHECKS).filter((member) => format[member as Member] !== undefined) as Member[]
-    return Object.fromEntries(members.map((member) => [member, this.#guarded(format, member)])) as Pick<Format, Member>
+    const guarded = Object.fromEntries(members.map((member) => [member, this.#guarded(format, member)])) as Pick<
+      CompleteFormat,
+      Member
+    >
+    const { progressIn = () => ({}) } = guarded
+    const readMessage: Format['readMessage'] = (data, event) => {
+      this.#unread = undefined
+      return guarded.readMessage(data, event)
+    }
+    return {
+      ...guarded,
+      readMessage,
+      progressIn: (data, event) => (data === this.#unread ? MAY_BE_END : progressIn(data, event)),
+    }
   }
 
   #guarded(format: Format, member: Member) {
@@ -77,6 +96,7 @@ export class FormatGuard {
       } catch (error) {
         this.report(error)
       }
+      if (member === 'readMessage') this.#unread = args[0]
       return fallback(...args)
     }
   }

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { CompleteFormat } from '../../lib/formats/index.js'
+import { aiProxy, type Format, framings } from '../../lib/index.js'
+import { resolveFormat } from '../../lib/options/format.js'
+import { HookErrors } from '../../lib/options/hook-errors.js'
+
+const target = 'http://localhost'
+const small: Format = { name: 'x-small', readMessage: () => ({}) }
+
+/** The format, resolved, and what it is told of. */
+function resolved(format: Format): { format: CompleteFormat; errors: string[] } {
+  const errors: string[] = []
+  const hookErrors = new HookErrors((error, { hook }) => void errors.push(`${hook}: ${(error as Error).message}`))
+  return { format: resolveFormat(format, hookErrors)!, errors }
+}
+
+describe('a format of the app’s own is checked when the middleware is made', () => {
+  const framing = { ...framings.ndjson, name: 'mine' }
+  const cases: readonly [what: string, format: unknown, message: string | RegExp][] = [
+    ['no object', 5, /^aiProxy: format takes 'openai-chat' or .*; got 5$/],
+    ['an unknown name', 'openai', /^aiProxy: format takes 'openai-chat' or /],
+    ['no name', { readMessage: () => ({}) }, "aiProxy: format.name takes a name that begins with 'x-'; got undefined"],
+    [
+      'a name that may become a built-in one',
+      { ...small, name: 'acme' },
+      "aiProxy: format.name takes a name that begins with 'x-'; got 'acme'",
+    ],
+    ['nothing that reads', { name: 'x-small' }, 'aiProxy: format.readMessage takes a function; got undefined'],
+    [
+      'a misspelled member',
+      { ...small, readAnswr: () => ({}) },
+      /^aiProxy: there is no option format.readAnswr. Did you mean format.readAnswer\?/,
+    ],
+    ['a function that is none', { ...small, errorBody: 'no' }, "aiProxy: format.errorBody takes a function; got 'no'"],
+    ['a marker that is no text', { ...small, usageMarker: 5 }, 'aiProxy: format.usageMarker takes a string; got 5'],
+    [
+      'fields that are no list',
+      { ...small, answerFields: 'id' },
+      "aiProxy: format.answerFields takes a list of strings that are not empty; got 'id'",
+    ],
+    [
+      'an endpoint that is no rule',
+      { ...small, endpoints: ['POST a?b'] },
+      "aiProxy: format.endpoints[0] takes a path like 'POST **/my/chat'; got 'POST a?b'",
+    ],
+    [
+      'a path that is no RegExp',
+      { ...small, modelPaths: ['/a'] },
+      "aiProxy: format.modelPaths takes a list of RegExps; got [ '/a' ]",
+    ],
+    [
+      'figures that mean nothing',
+      { ...small, counting: { cache: 'in', reasoning: 'inside' } },
+      /^aiProxy: format.counting.cache takes 'inside' or 'beside' or 'by total'/,
+    ],
+    [
+      'no framing',
+      { ...small, framings: [] },
+      'aiProxy: format.framings takes a list of framings that is not empty; got []',
+    ],
+    [
+      'half a framing',
+      { ...small, framings: [{ ...framing, read: undefined }] },
+      'aiProxy: format.framings[0].read takes a function; got undefined',
+    ],
+    [
+      'a framing of a type that is none',
+      { ...small, framings: [{ ...framing, mediaTypes: ['lines'] }] },
+      /^aiProxy: format.framings\[0\].mediaTypes takes a list of types like/,
+    ],
+    [
+      'a flag that is none',
+      { ...small, readsBothCases: 1 },
+      'aiProxy: format.readsBothCases takes true or false; got 1',
+    ],
+    [
+      'half a question for usage',
+      { ...small, usageRequest: ['stream_options'] },
+      /^aiProxy: format.usageRequest takes two names/,
+    ],
+    [
+      'a path of a limit that is none',
+      { ...small, otherLimitPaths: ['max'] },
+      "aiProxy: format.otherLimitPaths[0] takes a list of strings that are not empty; got 'max'",
+    ],
+  ]
+  for (const [what, format, message] of cases) {
+    test(what, () => {
+      assert.throws(() => aiProxy({ target, format: format as never }), { name: 'TypeError', message })
+    })
+  }
+
+  test('a class may be one', async () => {
+    class Talk {
+      readonly name = 'x-talk'
+      readonly field = 'said'
+      readMessage(data: Readonly<Record<string, unknown>>) {
+        return { text: String(data[this.field]) }
+      }
+    }
+    // Its fields are members, and `field` is none.
+    assert.throws(() => resolved(new Talk() as Format), /there is no option format.field/)
+    class Plain {
+      readonly name = 'x-talk'
+      readonly #field = 'said'
+      readMessage(data: Readonly<Record<string, unknown>>) {
+        return { text: String(data[this.#field]) }
+      }
+    }
+    assert.deepEqual(resolved(new Plain()).format.readMessage({ said: 'a' }, undefined), { text: 'a' })
+  })
+})
+
+describe('what a format leaves out', () => {
+  const { format } = resolved({
+    name: 'x-small',
+    readMessage: ({ last }) => ({ isLast: last === true }),
+    modelPaths: [/\/m\/(\w+)$/g],
+  })
+
+  test('has defaults', () => {
+    assert.deepEqual(format.readAnswer({ last: true }), { isLast: true })
+    assert.deepEqual(format.progressIn({}, undefined), {})
+    assert.deepEqual(format.counting, { cache: 'inside', reasoning: 'inside' })
+    assert.deepEqual(format.errorBody({ code: 'c', status: 500, message: 'm' }), { error: { message: 'm', code: 'c' } })
+    assert.equal(format.errorEvent({ error: 'm' }), 'data: {"error":"m"}\n\n')
+    assert.deepEqual([format.isErrorBody({ error: 'm' }), format.isErrorBody({})], [true, false])
+    assert.deepEqual(format.maxOutputTokensPath({}), ['max_tokens'])
+    assert.deepEqual([format.operation('/v1/embeddings', 'm'), format.operation('/talk', 'm')], ['embeddings', 'chat'])
+    assert.deepEqual([format.provider, format.usageMarker, format.framings], ['x-small', '', [framings.sse]])
+    assert.equal(format.streamsSse('/'), true)
+    assert.equal(resolved({ ...small, framings: [framings.ndjson, framings.sse] }).format.streamsSse('/'), false)
+  })
+
+  test('ends a stream with [DONE], or with the message that is the last', () => {
+    const isLast = (frame: string) => format.isTerminator(Buffer.from(frame))
+    assert.deepEqual(
+      ['data: {"last":true}\n\n', 'data: [DONE]\n\n', 'data: {"last":false}\n\n', ': ping\n\n', 'data: x\n\n'].map(
+        isLast,
+      ),
+      [true, true, false, false, false],
+    )
+  })
+
+  test('its RegExps do not remember where they stopped', () => {
+    const [pattern] = format.modelPaths
+    for (let each = 0; each < 3; each++) assert.equal(pattern!.exec('/m/a')?.[1], 'a')
+  })
+})
+
+describe('what a format’s function throws, or gives wrongly', () => {
+  const calls: Readonly<Partial<Record<keyof Format, [call: (format: CompleteFormat) => unknown, instead: unknown]>>> =
+    {
+      readMessage: [(format) => format.readMessage({}, undefined), {}],
+      readAnswer: [(format) => format.readAnswer({}), {}],
+      readHeaders: [(format) => format.readHeaders({}), {}],
+      textsIn: [(format) => format.textsIn({}, undefined), []],
+      progressIn: [(format) => format.progressIn({}, undefined), { isContent: true, isEnd: true }],
+      isTerminator: [(format) => format.isTerminator(Buffer.from('data: {}\n\n')), false],
+      streamsSse: [(format) => format.streamsSse('/'), true],
+      errorBody: [
+        (format) => format.errorBody({ code: 'c', status: 500, message: 'm' }),
+        { error: { message: 'm', code: 'c' } },
+      ],
+      isErrorBody: [(format) => format.isErrorBody({ error: 'm' }), true],
+      errorEvent: [(format) => format.errorEvent({}), 'data: {}\n\n'],
+      maxOutputTokensPath: [(format) => format.maxOutputTokensPath({}), ['max_tokens']],
+      takesUsageRequest: [(format) => format.takesUsageRequest('http://localhost/'), true],
+      operation: [(format) => format.operation('/talk', 'm'), 'chat'],
+    }
+  const ways: readonly [what: string, give: () => unknown][] = [
+    [
+      'throws',
+      () => {
+        throw new Error('broken')
+      },
+    ],
+    ['gives a symbol', () => Symbol('odd')],
+    ['gives a promise that rejects', () => Promise.reject(new Error('late'))],
+  ]
+  for (const [member, [call, instead]] of Object.entries(calls)) {
+    for (const [what, give] of ways) {
+      test(`${member} ${what}: it is reported, and a default takes its place`, () => {
+        const { format, errors } = resolved({ ...small, [member]: give })
+        assert.deepEqual(call(format), instead)
+        assert.equal(errors.length, 1)
+        assert.match(errors[0]!, /^format: (?:broken|\w+ of the format x-small gave )/)
+      })
+    }
+  }
+
+  test('errors in the text of an event would be lost without its blank line', () => {
+    const { format, errors } = resolved({ ...small, errorEvent: () => 'data: {}\n' })
+    assert.equal(format.errorEvent({ a: 1 }), 'data: {"a":1}\n\n')
+    assert.equal(errors.length, 1)
+  })
+})
