@@ -3,7 +3,7 @@ import http from 'node:http'
 import { describe, test } from 'node:test'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type App, startApp } from './support/app.js'
-import { post } from './support/client.js'
+import { connect, post } from './support/client.js'
 import { openai } from './support/protocols.js'
 import { type Call, type Owner, type Provider, startProvider } from './support/provider.js'
 import { within } from './support/waiting.js'
@@ -11,7 +11,7 @@ import { within } from './support/waiting.js'
 /** An app that has a connection to its provider in the pool. */
 async function startPooled(t: Owner): Promise<{ provider: Provider; app: App; first: Call }> {
   const provider = await startProvider(t)
-  const app = await startApp(t, { target: provider.url })
+  const app = await startApp(t, { target: provider.url, endpoints: ['chat/completions', 'audio/*'] })
   const answer = post(app.url + openai.path, { model: 'm' })
   const first = await provider.next()
   first.json(200, {})
@@ -95,6 +95,19 @@ describe('a request on a connection from the pool', () => {
     ;(await provider.next()).reset()
     await assertReset(answer, app)
     assert.equal(provider.calls.length, 3)
+  })
+
+  test('whose body passes unbuffered is sent once: what has gone of it is gone', async (t) => {
+    const { provider, app, first } = await startPooled(t)
+    const client = await connect(t, app.port)
+    client.request('POST', '/ai/v1/audio/transcriptions', { 'content-type': 'audio/wav' }, 'x'.repeat(1000))
+    const call = await provider.next()
+    assert.equal(call.socket, first.socket)
+    call.reset()
+    await client.sees(' 502 ')
+    const { outcome, code } = await app.record()
+    assert.deepEqual({ outcome, code }, { outcome: 'upstream_error', code: 'upstream_reset' })
+    assert.equal(provider.calls.length, 2)
   })
 
   test('that the provider takes, and resets without an answer some time later: sent once', async (t) => {

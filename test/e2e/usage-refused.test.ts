@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AiProxyOptions } from '../../lib/index.js'
 import { startApp } from './support/app.js'
-import { post } from './support/client.js'
+import { connect, post } from './support/client.js'
 import { type Call, type Owner, startProvider } from './support/provider.js'
 import { assertTold, chatUsage, sendStream, streams } from './support/streams.js'
+import { until } from './support/waiting.js'
 
 const { chat } = streams
 const { stream_options: _, ...unasked } = chat.request
@@ -62,6 +63,26 @@ describe('a provider that refuses to be asked for usage', () => {
   test('for one model is asked for others', async (t) => {
     const { sent } = await serve(t, [unasked, { ...unasked, model: 'other' }], strict(400))
     assert.deepEqual(sent, [true, false, true, false])
+  })
+
+  test('and tells usage without being asked: the client gets that, as it would without us', async (t) => {
+    const { sent, received } = await serve(t, [unasked], (call, body) => {
+      if (body.includes('stream_options')) call.json(400, refusal)
+      else sendStream(call, chat, chat.frames).end()
+    })
+    assert.deepEqual([sent, received], [[true, false], [[200, Buffer.concat(chat.frames).toString()]]])
+  })
+
+  test('after its client has left is not asked again, and the exchange ends', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, onClientDisconnect: 'drain' })
+    const client = (await connect(t, app.port)).post(`/ai${chat.path}`, unasked)
+    const call = await provider.next()
+    client.leave()
+    await until(() => app.proxy.exchanges()[0]?.phase === 'draining', 'it is drained')
+    call.json(400, refusal)
+    assert.equal((await app.record()).outcome, 'client_disconnect')
+    assert.equal(provider.calls.length, 1)
   })
 
   test('and whose second answer is an error, too, is asked again next time', async (t) => {

@@ -5,6 +5,7 @@ import type { Request, Response } from 'express'
 import { AiProxyError, limitFailure } from '../../lib/api/errors.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
 import { defaultLimits } from '../../lib/options/limits.js'
+import { compileSecrets } from '../../lib/util/secrets.js'
 import { FakeResponse } from '../support/fake-response.js'
 
 function exchangeOf(res = new FakeResponse()): Exchange {
@@ -46,7 +47,31 @@ describe('settle', () => {
   })
 })
 
+describe('the state of a stream', () => {
+  test('has the number that its next message would have, and whose answer it is', () => {
+    const exchange = exchangeOf()
+    exchange.model = 'asked'
+    assert.deepEqual(exchange.streamState(), {
+      responseId: `resp_${exchange.id}`,
+      model: 'asked',
+      nextSequenceNumber: 0,
+    })
+    exchange.findings.note({ model: 'told', responseId: 'resp_1' }, 0)
+    exchange.findings.follow({ sequenceNumber: 4 }, {}, 0)
+    assert.deepEqual(exchange.streamState(), { responseId: 'resp_1', model: 'told', nextSequenceNumber: 5 })
+  })
+})
+
 describe('record', () => {
+  test('tells no secret that the reason of a failure quotes', () => {
+    const exchange = exchangeOf()
+    exchange.secrets = compileSecrets(['Bearer sk-provider-key-1'])
+    const cause = new Error('bad header: Bearer sk-provider-key-1')
+    exchange.settle('upstream_error', new AiProxyError('upstream_reset', 'It broke off sk-provider-key-1', { cause }))
+    const { error } = exchange.record()
+    assert.equal(error, `It broke off ${'*'.repeat(17)} (bad header: ${'*'.repeat(24)})`)
+  })
+
   test('of an exchange that went well', () => {
     const res = new FakeResponse()
     const exchange = exchangeOf(res)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { UsageAccumulator } from '../../lib/exchange/usage-accumulator.js'
-import type { ParsedMessage } from '../../lib/formats/index.js'
+import type { ParsedMessage, Progress } from '../../lib/formats/index.js'
 
 /** What these messages have told, one behind another, the first at the time 0. */
 function told(...readings: ParsedMessage[]): UsageAccumulator {
@@ -9,6 +9,55 @@ function told(...readings: ParsedMessage[]): UsageAccumulator {
   readings.forEach((reading, at) => void findings.note(reading, at))
   return findings
 }
+
+describe('an answer with several choices', () => {
+  const after = (choices: Progress['choices']) => {
+    const findings = told({ finishReason: 'stop' })
+    findings.follow({ choices }, {}, 0)
+    return findings.isComplete
+  }
+
+  test('is complete when each of them has ended', () => {
+    assert.equal(
+      after([
+        { index: 0, isEnded: true },
+        { index: 127, isEnded: false },
+      ]),
+      false,
+    )
+    assert.equal(
+      after([
+        { index: 0, isEnded: true },
+        { index: 127, isEnded: true },
+      ]),
+      true,
+    )
+  })
+
+  test('keeps none of an index that no request can ask for', () => {
+    assert.equal(
+      after([
+        { index: 0, isEnded: true },
+        { index: 128, isEnded: false },
+      ]),
+      true,
+    )
+    assert.equal(
+      after([
+        { index: 0, isEnded: true },
+        { index: 4_000_000_000, isEnded: false },
+      ]),
+      true,
+    )
+    assert.equal(
+      after([
+        { index: 0, isEnded: true },
+        { index: -1, isEnded: false },
+      ]),
+      true,
+    )
+  })
+})
 
 describe('what messages tell is merged', () => {
   test('nothing is known before', () => {

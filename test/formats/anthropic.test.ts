@@ -47,6 +47,14 @@ describe('anthropic: failures', () => {
     assert.deepEqual(JSON.parse(events[0]!.data), body)
   })
 
+  test('the terminator is a short event: a long one is not parsed to see whether it is one', () => {
+    const stop = (padding: number) =>
+      Buffer.from(`event: message_stop\ndata: {"type":"message_stop","p":"${'x'.repeat(padding)}"}\n\n`)
+    assert.equal(anthropic.isTerminator(stop(0)), true)
+    assert.equal(anthropic.isTerminator(stop(400)), true)
+    assert.equal(anthropic.isTerminator(stop(100_000)), false)
+  })
+
   test('the event is not the terminator', () => {
     assert.equal(anthropic.isTerminator(Buffer.from(anthropic.errorEvent({ type: 'error' }))), false)
   })

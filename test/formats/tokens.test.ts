@@ -254,6 +254,14 @@ describe('tokens have one meaning', () => {
     })
   }
 
+  test('a cache that stands beside by the total does so, too, if no total is told', () => {
+    const counting: Counting = { cache: 'by total', reasoning: 'inside' }
+    const usage = { inputTokens: 10, outputTokens: 5, cachedInputTokens: 4 }
+    assert.deepEqual(partsOf(tokensOf(usage, counting)), [10, 4, 0, 5, 0])
+    assert.deepEqual(partsOf(tokensOf({ ...usage, totalTokens: 19 }, counting)), [10, 4, 0, 5, 0])
+    assert.deepEqual(partsOf(tokensOf({ ...usage, totalTokens: 15 }, counting)), [6, 4, 0, 5, 0])
+  })
+
   test('whatever is told, no part is below 0, and their sum is the total', () => {
     const count = fc.option(fc.nat(), { nil: undefined })
     const usage = fc.record({

@@ -34,6 +34,15 @@ describe('usageReader', () => {
     test(`${JSON.stringify(told)}: ${JSON.stringify(usage)}`, () => assert.deepEqual(read(told), usage))
   }
 
+  test('what a total has left is the figure that is not told, if it has anything left', () => {
+    const read = usageReader({ inputTokens: ['in'], outputTokens: ['out'], totalTokens: ['total'] }, counting)
+    assert.deepEqual(read({ in: 3, total: 5 }), { inputTokens: 3, outputTokens: 2, totalTokens: 5 })
+    assert.deepEqual(read({ out: 3, total: 5 }), { inputTokens: 2, outputTokens: 3, totalTokens: 5 })
+    // Embeddings have no output; and some servers tell a total of nothing.
+    assert.deepEqual(read({ in: 5, total: 5 }), { inputTokens: 5, totalTokens: 5 })
+    assert.deepEqual(read({ in: 5, total: 0 }), { inputTokens: 5, totalTokens: 0 })
+  })
+
   test('what an object inherits is no figure', () => {
     assert.equal(usageReader({ inputTokens: ['constructor.length'] }, counting)({}), undefined)
   })

@@ -10,6 +10,19 @@ import { type TokenisedText, texts } from './texts.js'
 
 const OPTIONS = { sent: { bytes: 0 }, hidesUsage: false, estimateTokens: undefined, onMessage: undefined }
 
+describe('what is known of where frames have their text', () => {
+  const frame = (kind: number) =>
+    Buffer.from(`data: {"kind-${'k'.repeat(kind)}":"","content":"Once upon a time","id":1}\n\n`)
+  const isKnown = (estimate: RunningEstimate, kind: number) => estimate.count(frame(kind), 0, frame(kind).length)
+
+  test('is forgotten of the kind that was seen longest ago, once there are more than eight', () => {
+    const estimate = new RunningEstimate()
+    for (let kind = 0; kind < 9; kind++) estimate.learn(frame(kind), 'Once upon a time')
+    assert.equal(isKnown(estimate, 0), false)
+    for (let kind = 1; kind < 9; kind++) assert.equal(isKnown(estimate, kind), true, `${kind}`)
+  })
+})
+
 /** What is estimated of these frames, so many of which come together. */
 function estimated({ format, framing }: Wire, frames: readonly Buffer[], together = 1): number {
   const findings = new UsageAccumulator()

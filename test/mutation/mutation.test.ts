@@ -59,7 +59,7 @@ describe('the mutations', () => {
     assert.equal(distinct.size, mutations.length)
   })
 
-  test('can all be made: who changes their code changes them in test/mutation/mutations.ts', () => {
+  test('can all be made: who changes their code changes them in test/mutation/mutations/', () => {
     const stale = mutations.flatMap((each) => {
       const place = placeOf(each, sources, (path) => existsSync(join(root, path)))
       return 'stale' in place ? [`${each.part}: ${each.text} (${place.stale})`] : []

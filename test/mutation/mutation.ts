@@ -36,3 +36,17 @@ export function placeOf(
   if (code.includes(text, at + 1)) return { stale: `its text is in ${file} more than once` }
   return { file, mutated: code.slice(0, at) + becomes + code.slice(at + text.length) }
 }
+
+/**
+ * Mutations of one part.
+ *
+ * @param tests what is run for those that name no tests of their own
+ * @param changes of each its text, what that becomes, and its tests if they are others
+ */
+export function mutationsOf(
+  part: string,
+  tests: readonly string[],
+  changes: readonly (readonly [text: string, becomes: string, ...tests: string[]])[],
+): Mutation[] {
+  return changes.map(([text, becomes, ...own]) => ({ part, text, becomes, tests: own.length > 0 ? own : tests }))
+}

@@ -1,5 +1,5 @@
 /**
- * Makes each mutation of mutations.ts in a copy of the project, and runs its tests there: one of them must fail.
+ * Makes each mutation of mutations/ in a copy of the project, and runs its tests there: one of them must fail.
  *
  *   npm run mutate                       all mutations
  *   npm run mutate -- framing retry      those of these parts

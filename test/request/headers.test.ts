@@ -320,3 +320,10 @@ test('a developer is told the names of what stays here, and no values', () => {
   const many = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`x-${at}-${'y'.repeat(1000)}`, '1']))
   assert.ok(heldBack(many, {}).length < 6000)
 })
+
+test('a credential is known by its name in any case, with either kind of hyphen', () => {
+  for (const name of ['x-api-key', 'X-Api-Key', 'X_API_KEY', 'AUTHORIZATION', 'OpenAI-Project']) {
+    assert.ok(isCredentialHeader(name), name)
+  }
+  for (const name of ['Idempotency-Key', 'IDEMPOTENCY_KEY', 'X-Request-Id']) assert.ok(!isCredentialHeader(name), name)
+})

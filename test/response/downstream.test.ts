@@ -67,6 +67,43 @@ describe('the head', () => {
   })
 })
 
+describe('a client that has not read the last bytes', () => {
+  test('has no more time because it has read those before', () => {
+    const { res, timers, log, downstream } = rig(100)
+    res.keepsUp = false
+    downstream.openStream(200, {})
+    downstream.write(Buffer.from('data: 1\n\n'))
+    downstream.end()
+    timers.advance(60)
+    res.drain()
+    timers.advance(60)
+    assert.deepEqual(log, ['block', 'drain', 'slow@100'])
+  })
+})
+
+describe('cutting', () => {
+  const cut = (chunkedEncoding: boolean, headers: Record<string, string> = {}) => {
+    const { res, downstream } = rig()
+    const log: string[] = []
+    Object.assign(res, { chunkedEncoding })
+    Object.assign(res.socket, { resetAndDestroy: () => log.push('reset') })
+    res.on('close', () => log.push('closed'))
+    downstream.openStream(200, headers)
+    downstream.write(Buffer.from('data: 1\n\n'))
+    downstream.cut()
+    return log
+  }
+
+  test('resets the connection if its close would end a whole body, as in HTTP/1.0', () => {
+    assert.deepEqual(cut(false), ['reset'])
+  })
+
+  test('closes it if the body says itself where it ends', () => {
+    assert.deepEqual(cut(true), ['closed'])
+    assert.deepEqual(cut(false, { 'content-length': '100' }), ['closed'])
+  })
+})
+
 describe('writing', () => {
   test('counts bytes, those of the end too', () => {
     const { res, downstream } = rig()

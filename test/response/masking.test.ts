@@ -26,6 +26,17 @@ describe('a body that quotes a key', () => {
     }
   })
 
+  test('passes without its longest spelling, wherever that is cut', () => {
+    const longest = Buffer.from(`Bearer ${KEY}`).toString('base64')
+    assert.equal(secrets.longest, longest.length)
+    for (let cut = 0; cut <= longest.length; cut++) {
+      const framer = new MaskingFramer(secrets)
+      const pieces = [longest.slice(0, cut), longest.slice(cut)].map((piece) => framer.push([Buffer.from(piece)]))
+      pieces.push(framer.end())
+      assert.equal(pieces.map((piece) => piece ?? '').join(''), '*'.repeat(longest.length), `cut at ${cut}`)
+    }
+  })
+
   test('passes without it, a byte at a time', () => {
     const framer = new MaskingFramer(secrets)
     let text = ''
@@ -117,6 +128,18 @@ describe('a large frame that quotes a key', () => {
         const out = Buffer.concat([...meter.prefix!, last])
         assert.equal(String(out), (lines + end).replace(KEY, hidden), `${sizes}, ${before}`)
       }
+    }
+  })
+
+  test('passes without the longest spelling of it, wherever that is cut', () => {
+    const longest = Buffer.from(`Bearer ${KEY}`).toString('base64')
+    const lines = `data: {"a":"${long}`
+    for (let cut = 1; cut < longest.length; cut++) {
+      const meter = new MaskingMeter(secrets, sse, undefined)
+      const last = Buffer.from(`${longest.slice(cut)}"}\n\n`)
+      const seen = meter.pass(last, [last.length], 0, [Buffer.from(lines + longest.slice(0, cut))])!
+      const out = String(Buffer.concat([...meter.prefix!, seen]))
+      assert.equal(out, `${lines}${'*'.repeat(longest.length)}"}\n\n`, `cut at ${cut}`)
     }
   })
 

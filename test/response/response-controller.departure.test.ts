@@ -29,6 +29,17 @@ describe('a client that leaves', () => {
     assert.equal(createGunzip.mock.calls[0]!.result!.destroyed, true)
   })
 
+  test('before it has read the last bytes is not waited for, though answers are drained', async (t) => {
+    const { res, answer, run, ended } = rig(t, { onClientDisconnect: 'drain' })
+    const response = await answer(SSE, event('a'))
+    response.end()
+    await run()
+    assert.equal(res.writableEnded, true)
+    res.destroy()
+    await run()
+    assert.deepEqual([ended().outcome, ended().over], ['client_disconnect', 1])
+  })
+
   test('is over once, whatever fails later', async (t) => {
     const { res, delivery, answer, ended } = rig(t)
     await answer(SSE, event('a'))

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { AiProxyError } from '../../lib/api/errors.js'
+import { compileSecrets } from '../../lib/util/secrets.js'
 import { settled } from '../support/event-loop.js'
 import { completed, event, rig, SSE } from './delivering.js'
 
@@ -123,6 +124,17 @@ describe('a failure', () => {
     assert.deepEqual([ended().outcome, ended().over], ['upstream_error', 1])
   })
 
+  test('is left to Express once: what fails before that has answered cuts the connection', async (t) => {
+    const { res, delivery, left, run } = rig(t, { errors: 'next' })
+    const given = failure()
+    delivery.fail(given)
+    await run()
+    delivery.fail(new AiProxyError('shutting_down', 'x'))
+    await run()
+    assert.deepEqual(left, [given])
+    assert.equal(res.destroyed, true)
+  })
+
   test('is not left to Express in a running stream', async (t) => {
     const { res, delivery, left, answer } = rig(t, { errors: 'next' })
     await answer(SSE)
@@ -131,6 +143,23 @@ describe('a failure', () => {
     assert.equal(res.writableEnded, true)
     res.finish()
   })
+})
+
+describe('an error that stands in an event stream as it is', () => {
+  for (const end of ['', '\n\n']) {
+    test(`is said without the key that it quotes, ${end ? 'with' : 'without'} a blank line behind it`, async (t) => {
+      const { exchange, res, answer, run, ended } = rig(t)
+      exchange.secrets = compileSecrets(['Bearer t0ken-12345'])
+      const response = await answer(SSE, `{"error":{"message":"bad key t0ken-12345"}}${end}`)
+      response.end()
+      await run()
+      res.finish()
+      assert.match(res.body, /bad key \*{11}/)
+      assert.doesNotMatch(res.body, /t0ken/)
+      assert.equal(ended().code, 'upstream_error')
+      assert.match(exchange.record().error ?? '', /bad key \*{11}$/)
+    })
+  }
 })
 
 describe('a provider that breaks off', () => {
@@ -177,6 +206,40 @@ describe('a provider that has said that it is done and leaves the connection ope
       assert.equal(exchange.findings.endedAt, 0, 'the second does not count')
       res.finish()
       assert.deepEqual(ended(), completed(2))
+    })
+  }
+
+  test('gets longer while something that it sent waits for the client', async (t) => {
+    const { res, answer, advance, run, ended } = rig(t)
+    res.keepsUp = false
+    const response = await answer(SSE, event('[DONE]'))
+    response.write(event('behind the end'))
+    await advance(5000)
+    assert.equal(res.writableEnded, false)
+    res.drain()
+    await run()
+    await advance(1000)
+    assert.equal(res.body, event('[DONE]') + event('behind the end'))
+    assert.equal(res.writableEnded, true)
+    res.finish()
+    assert.equal(ended().outcome, 'completed')
+  })
+})
+
+describe('a body that ends in the middle of an event', () => {
+  for (const [how, headers, code] of [
+    ['where its end is that of the connection, it broke off', {}, 'upstream_reset'],
+    ['where HTTP says that it is whole, it was cut', { 'transfer-encoding': 'chunked' }, 'upstream_truncated'],
+  ] as const) {
+    test(how, async (t) => {
+      const { res, answer, run, ended } = rig(t)
+      const piece = event('{"choices":[{"index":0,"delta":{"content":"a"}}]}')
+      const response = await answer({ ...SSE, ...headers }, `${piece}data: {"choi`)
+      response.end()
+      await run()
+      res.finish()
+      assert.equal(ended().code, code)
+      assert.ok(res.body.startsWith(`${piece}data: {"error"`))
     })
   }
 })

@@ -161,6 +161,16 @@ describe('an array that comes element by element', () => {
     assert.deepEqual([ended().code, ended().over], ['idle_timeout', 1])
   })
 
+  test('that is never closed is not whole, whatever its last element says', async (t) => {
+    const given = rig(t, { path: GEMINI })
+    given.exchange.asksForStream = true
+    const last = '{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}'
+    const response = await given.answer({ ...ARRAY, 'transfer-encoding': 'chunked' }, `[${last}`)
+    response.end()
+    await given.run()
+    assert.deepEqual([given.ended().outcome, given.ended().code], ['upstream_error', 'upstream_truncated'])
+  })
+
   test('that ends before it is closed is cut as well', async (t) => {
     const { res, response, run, ended } = await begun(t, `[${element}`)
     response.end()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { AiProxyError } from '../../lib/api/errors.js'
+import { AiProxyError, limitFailure } from '../../lib/api/errors.js'
+import { defaultLimits } from '../../lib/options/limits.js'
 import { completed, event, type Given, rig, SSE } from './delivering.js'
 
 describe('a response that was opened early', () => {
@@ -81,4 +82,21 @@ describe('a response that was opened early', () => {
     await run()
     res.finish()
   })
+
+  for (const [what, body, isHeld] of [
+    ['a silent model is given up if nothing has come of its answer', '', true],
+    ['an answer that is no stream may take its time: its bytes are all there is to see of it', '{"id":', false],
+  ] as const) {
+    test(what, async (t) => {
+      const { res, delivery, answer, run, ended } = rig(t, early)
+      delivery.sendEarlyHeaders()
+      const response = await answer({ 'content-type': 'application/json' }, body)
+      delivery.failForSilence(limitFailure('first_token_timeout', defaultLimits))
+      assert.equal(res.writableEnded, isHeld)
+      response.end('1}')
+      await run()
+      res.finish()
+      assert.equal(ended().code, isHeld ? 'first_token_timeout' : undefined)
+    })
+  }
 })

@@ -48,6 +48,13 @@ function kind(headers: Record<string, string>, given: Given = {}): string {
   return kind ? named(kind) : 'by its first bytes'
 }
 
+test('no header has a secret in it, whether it has one value or several', () => {
+  const headers = { 'x-request-id': 'for t0ken-12345', 'server-timing': ['a;desc="t0ken-12345"', 'b'] }
+  const plan = opening(headers as unknown as Record<string, string>, { secrets: ['t0ken-12345'] })
+  assert.equal(plan.headers['x-request-id'], 'for ***********')
+  assert.deepEqual(plan.headers['server-timing'], ['a;desc="***********"', 'b'])
+})
+
 describe('what is done with a body', () => {
   const asked = 'by its first bytes'
   const table: [type: string, ofAStream: string, ofAnother: string][] = [

@@ -39,7 +39,9 @@ describe('of an HTTP response', () => {
   test('what was there before it began comes first', () => {
     const response = responseBy({ pauses: [] })
     response.push(Buffer.from('early'))
-    const intake = new SourceReader(response, () => {})
+    let calls = 0
+    const intake = new SourceReader(response, () => calls++)
+    assert.equal(calls, 1, 'it is told of at once')
     response.push(Buffer.from('late'))
     assert.equal(intake.length, 9)
     assert.deepEqual(textOf(intake.take(KIB)), ['early', 'late'])

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { NO_SECRETS, Secrets } from '../../lib/util/secrets.js'
+import { compileSecrets, NO_SECRETS, Secrets } from '../../lib/util/secrets.js'
 
 const KEY = "sk-a/b+c&d=1234~'<9>"
 const base64 = (text: string) => Buffer.from(text).toString('base64')
@@ -95,6 +95,29 @@ test('of several, the longer is hidden whole', () => {
     new Secrets(['secret1', 'secret1-and-more']).mask('secret1-and-more, secret1'),
     `${'*'.repeat(16)}, *******`,
   )
+})
+
+test('of a key whose base64 has a plus and a slash, both alphabets are hidden', () => {
+  const key = 'sk->>>???~~~'
+  assert.match(base64(key), /\+.*\//)
+  const secrets = new Secrets([`Bearer ${key}`])
+  for (const spelling of [base64(key), base64url(key), encodeURIComponent(base64(key))]) {
+    assert.match(secrets.mask(spelling), /^[*=]+$/, spelling)
+  }
+})
+
+test('six characters are long enough for a secret', () => {
+  assert.equal(new Secrets(['k3y-9z']).mask('k3y-9z'), '******')
+  assert.equal(new Secrets(['k3y-9']).mask('k3y-9'), 'k3y-9')
+})
+
+test('the secrets of one key are compiled once, and forgotten when there have been many others', () => {
+  const key = ['Bearer f3a9c2e1-key-77']
+  const compiled = compileSecrets(key)
+  assert.equal(compileSecrets([...key]), compiled)
+  for (let at = 0; at < 1000; at++) compileSecrets([`Bearer token-${at}-of-many`])
+  assert.notEqual(compileSecrets(key), compiled)
+  assert.equal(compileSecrets([]), NO_SECRETS)
 })
 
 test('values too short to tell are left: they would be found everywhere', () => {

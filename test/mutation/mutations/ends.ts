@@ -1,0 +1,120 @@
+import { mutationsOf } from '../mutation.js'
+
+/** How an exchange ends, and who is told. */
+export const ends = mutationsOf(
+  'ends',
+  [
+    'test/response/response-controller.test.ts',
+    'test/response/response-controller.failures.test.ts',
+    'test/response/response-controller.departure.test.ts',
+  ],
+  [
+    ['if (findings.isCut) return truncated()', '', 'test/e2e/truncated.test.ts', 'test/response/metering-for.test.ts'],
+    [
+      'return isComplete && carriage.framing !== jsonArray ? undefined',
+      'return isComplete ? undefined',
+      'test/e2e/truncated.test.ts',
+      'test/response/response-controller.framings.test.ts',
+    ],
+    [
+      'const isEmpty = framer.events === 0 && !format.isGuess',
+      'const isEmpty = framer.events === 0',
+      'test/e2e/truncated.test.ts',
+      'test/response/response-controller.failures.test.ts',
+      'test/e2e/odd-providers.test.ts',
+    ],
+    [
+      "const mayBeBroken = this.#isCloseDelimited && failure?.code === 'upstream_truncated'",
+      'const mayBeBroken = false',
+      'test/e2e/truncated.test.ts',
+      'test/response/response-controller.failures.test.ts',
+    ],
+    ['if (this.isTerminated) this.#events.onComplete()', 'if (false) this.#events.onComplete()'],
+    ['if (this.#pump.hasMore) return this.#awaitEnd()', ''],
+    [
+      'const isStream = this.#carriage.framing !== undefined && !this.#carriage.isEnclosed',
+      'const isStream = this.#carriage.framing !== undefined',
+      'test/response/response-controller.opened-early.test.ts',
+      'test/response/response-controller.silence.test.ts',
+    ],
+    [
+      "exchange.req.complete && exchange.phase !== 'ending'",
+      "exchange.phase !== 'ending'",
+      'test/e2e/draining.test.ts',
+      'test/e2e/leaving.test.ts',
+      'test/response/response-controller.departure.test.ts',
+    ],
+    [
+      "exchange.req.complete && exchange.phase !== 'ending'",
+      'exchange.req.complete',
+      'test/e2e/draining.test.ts',
+      'test/e2e/leaving.test.ts',
+      'test/response/response-controller.departure.test.ts',
+    ],
+    [
+      'this.#hasGotAll = isToldAll && !this.#downstream.isBlocked',
+      'this.#hasGotAll = isToldAll',
+      'test/response/response-controller.departure.test.ts',
+      'test/e2e/leaving.test.ts',
+    ],
+    ['if (!isFirst) return this.#downstream.cut()', ''],
+    ['if (this.#downstream.isEnded && !this.#downstream.isGone) return\n', '\n'],
+    [
+      'if (this.#downstream.isEnded) this.cut(failure)\n    else this.fail(failure)',
+      'this.fail(failure)',
+      'test/response/response-controller.failures.test.ts',
+      'test/e2e/abort.test.ts',
+    ],
+    [
+      'if (!this.isBlocked && !this.isWithinFrame) this.write(SSE_HEARTBEAT)',
+      'if (!this.isBlocked) this.write(SSE_HEARTBEAT)',
+      'test/response/downstream.test.ts',
+      'test/e2e/heartbeat.test.ts',
+      'test/e2e/large-events.test.ts',
+    ],
+    [
+      'if (!this.isBlocked && !this.isWithinFrame) this.write(SSE_HEARTBEAT)',
+      'if (!this.isWithinFrame) this.write(SSE_HEARTBEAT)',
+      'test/response/downstream.test.ts',
+      'test/e2e/heartbeat.test.ts',
+    ],
+    [
+      "if (socket && !chunkedEncoding && !this.#res.hasHeader('content-length')) reset(socket)\n    else this.#res.destroy()",
+      'this.#res.destroy()',
+      'test/response/downstream.test.ts',
+      'test/e2e/http.test.ts',
+      'test/e2e/endings.test.ts',
+    ],
+    [
+      "if (!this.isEnded) this.#deadlines.stop('drain')",
+      "this.#deadlines.stop('drain')",
+      'test/response/downstream.test.ts',
+    ],
+    ["this.#res.off('drain', this.#onDrain)", '', 'test/response/downstream.test.ts'],
+    [
+      "if (!this.#res.hasHeader('x-content-type-options')) this.#res.setHeader",
+      'this.#res.setHeader',
+      'test/response/downstream.test.ts',
+      'test/e2e/headers.test.ts',
+    ],
+    [
+      'return stream?.rstCode === undefined ? !req.socket.destroyed : stream.rstCode === 0 && !stream.aborted',
+      'return stream?.rstCode === undefined ? !req.socket.destroyed : stream.rstCode === 0',
+      'test/response/disconnect.test.ts',
+      'test/e2e/hosts.test.ts',
+    ],
+    ["socket.off('close', tellAll)", '', 'test/response/disconnect.test.ts'],
+    [
+      'if (source.readableLength > 0) onReadable()',
+      '',
+      'test/response/source-reader.test.ts',
+      'test/response/pump.test.ts',
+    ],
+    [
+      'this.#isPaused = this.#bytes >= PAUSE_AT_BYTES',
+      'this.#isPaused = false',
+      'test/response/source-reader.test.ts',
+      'test/response/pump.test.ts',
+    ],
+  ],
+)

@@ -1,0 +1,95 @@
+import { mutationsOf } from '../mutation.js'
+
+/** What the frames of an answer tell. */
+export const metering = mutationsOf(
+  'metering',
+  ['test/metering/stream-meter.whole.test.ts'],
+  [
+    [
+      'if (hidesUsage && reading.isUsageOnly && reading.error === undefined) return EMPTY',
+      'if (hidesUsage && reading.isUsageOnly) return EMPTY',
+      'test/metering/stream-meter.test.ts',
+      'test/exchange/usage-accumulator.test.ts',
+    ],
+    [
+      'whole === undefined || whole.id === id || this.#estimate.tokens > tokens ? undefined : whole.text',
+      'whole === undefined || whole.id === id ? undefined : whole.text',
+    ],
+    [
+      'whole === undefined || whole.id === id || this.#estimate.tokens > tokens ? undefined : whole.text',
+      'whole === undefined || this.#estimate.tokens > tokens ? undefined : whole.text',
+    ],
+    [
+      'return this.#droppedFirst ? this.#framing.asFirst(seen) : seen',
+      'return seen',
+      'test/metering/stream-meter.test.ts',
+      'test/metering/stream-meter.hooks.test.ts',
+      'test/e2e/framings.test.ts',
+    ],
+    [
+      'return told + Math.round(this.estimatedTokens - this.#estimateWhenTold)',
+      'return told + Math.round(this.estimatedTokens)',
+      'test/exchange/usage-accumulator.test.ts',
+    ],
+    [
+      'const isFinal = this.#isToldAtEnd || this.estimatedTokens === this.#estimateWhenTold',
+      'const isFinal = true',
+      'test/exchange/usage-accumulator.test.ts',
+      'test/exchange/exchange.test.ts',
+    ],
+    [
+      'isComplete && isTold && isFinal && this.error === undefined',
+      'isComplete && isTold && isFinal',
+      'test/exchange/usage-accumulator.test.ts',
+      'test/exchange/exchange.test.ts',
+      'test/e2e/usage.test.ts',
+      'test/e2e/telling.test.ts',
+    ],
+    ['index >= 0 && index < MOST_CHOICES', 'index >= 0', 'test/exchange/usage-accumulator.test.ts'],
+    [
+      'this.isLast || this.#isEnded || (this.finishReason !== undefined && !this.#choices.includes(false))',
+      'this.isLast || this.#isEnded || this.finishReason !== undefined',
+      'test/exchange/usage-accumulator.test.ts',
+      'test/metering/stream-meter.test.ts',
+      'test/e2e/truncated.test.ts',
+    ],
+    [
+      'return knowsNone ? { ...usage, outputTokens: this.usage?.outputTokens ?? 0 } : usage',
+      'return usage',
+      'test/exchange/usage-accumulator.test.ts',
+      'test/metering/stream-meter.test.ts',
+      'test/formats/cohere.test.ts',
+    ],
+    [
+      'while (this.#frames.length > MAX_FRAMES || (this.#bytes > MAX_BYTES && this.#frames.length > 1)) {',
+      'while (this.#frames.length > MAX_FRAMES) {',
+      'test/metering/last-frames.test.ts',
+    ],
+    [
+      'return found === -1 ? indexes : [...indexes, ...lastContaining(frames, ends, marker, at)]',
+      'return indexes',
+      'test/metering/frames-containing.test.ts',
+    ],
+    ['if (this.#locations.length > MAX_LOCATIONS) this.#locations.pop()', '', 'test/metering/estimate.test.ts'],
+    [
+      'if (this.#bytes <= MAX_PARSED_BYTES) {',
+      'if (this.#bytes < MAX_PARSED_BYTES) {',
+      'test/metering/json-response-meter.large.test.ts',
+      'test/metering/json-response-meter.test.ts',
+    ],
+    [
+      'if (text && this.#findings.usage?.outputTokens === undefined) this.#findings.estimatedTokens',
+      'if (text) this.#findings.estimatedTokens',
+      'test/metering/json-response-meter.test.ts',
+    ],
+    ['if (ms > this.maxTurnMs) this.maxTurnMs = ms', 'this.maxTurnMs = ms', 'test/exchange/exchange.test.ts'],
+    [
+      'return { responseId, model: model ?? this.model, nextSequenceNumber: sequenceNumber + 1 }',
+      'return { responseId, model: model ?? this.model, nextSequenceNumber: sequenceNumber }',
+      'test/response/failure-frame.test.ts',
+      'test/exchange/exchange.test.ts',
+      'test/e2e/endings.test.ts',
+      'test/response/response-controller.failures.test.ts',
+    ],
+  ],
+)
