@@ -18,6 +18,7 @@ export type {
   Credential,
   HeartbeatOptions,
   ModelOptions,
+  ModelRules,
   ProxyOptions,
 } from './api/options.js'
 export type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from './api/record.js'

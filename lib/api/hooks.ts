@@ -103,6 +103,7 @@ export type HookName =
   | 'format'
   | 'forwardHeaders'
   | 'limits'
+  | 'models'
   | 'observers'
   | 'onEvent'
   | 'onFinish'

@@ -9,17 +9,17 @@ import type { Observer } from './observer.js'
 import type { ExchangeRecord } from './record.js'
 
 /**
- * A secret, or a function that gives it for each request, so that keys can rotate. Where it throws, the client gets 500
- * `credentials_unavailable`.
+ * A secret, or a function that gives it for each request, so that keys can rotate or differ by user. It is called last,
+ * once all else has admitted the request. If it throws, the client gets 500 `credentials_unavailable`.
  */
-export type Credential = string | (() => string | Promise<string>)
+export type Credential<Req extends IncomingMessage = Request> = string | ((req: Req) => string | Promise<string>)
 
 /** Credentials for the provider. Where any are set, the client's own never go on. */
-export interface AuthOptions {
+export interface AuthOptions<Req extends IncomingMessage = Request> {
   /** Request headers: `{ authorization: 'Bearer …' }`, `{ 'x-api-key': '…' }`. Default: none. */
-  headers?: Record<string, Credential>
+  headers?: Record<string, Credential<Req>>
   /** Query parameters: `{ key: '…' }`. They replace the client's of the same name. Default: none. */
-  query?: Record<string, Credential>
+  query?: Record<string, Credential<Req>>
 }
 
 /** Options handed on to http-proxy-middleware. */
@@ -58,6 +58,9 @@ export interface HeartbeatOptions {
   beforeFirstByte?: boolean
 }
 
+/** Models that may be asked for: their names, RegExps that match them, or `'all'`. */
+export type ModelRules = 'all' | readonly (string | RegExp)[]
+
 /** What the provider is asked for, beside or instead of what the client asks for. */
 export interface ModelOptions {
   /**
@@ -79,7 +82,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   /** Base URL of the provider, `http:` or `https:`; a path in it is kept as a prefix. */
   target: string | URL
   /** Credentials for the provider. Default: none, the client's own go on. */
-  auth?: AuthOptions
+  auth?: AuthOptions<Req>
   /** Further request headers for the provider. Default: none. */
   headers?: Record<string, string>
   /**
@@ -141,8 +144,12 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * one of your own every event is parsed. Default: by the length of the events, without a tokeniser.
    */
   estimateTokens?: (text: string, model: string | undefined) => number
-  /** Models that may be asked for: names, or RegExps. Others get 403 `model_not_allowed`. Default: all. */
-  models?: readonly (string | RegExp)[]
+  /**
+   * Models that may be asked for: names and RegExps, or `'all'`; or a function that gives these for each request, at once
+   * or as a promise. Others get 403 `model_not_allowed`. If the function throws or returns something else, the client gets
+   * 500 `internal_error`, and `onError` the reason. Default `'all'`.
+   */
+  models?: ModelRules | ((req: Req) => ModelRules | Promise<ModelRules>)
   /** What requests are given where they leave it out, and what they cannot change. Default: none. */
   modelOptions?: ModelOptions
   /** Refuses new streams while the event loop is late. Default `false`. */

@@ -6,7 +6,7 @@ import type { EndpointFilter } from './endpoints.js'
 import type { HeaderFilter } from './forward-headers.js'
 import type { HookErrors } from './hook-errors.js'
 import type { CompiledLimits } from './limits.js'
-import type { ModelFilter } from './models.js'
+import type { ModelFilter, ModelsOf } from './models.js'
 /** The options, checked and completed: what the rest of the package reads. */
 export interface Config {
   /** Scheme, host and port of the provider. */
@@ -35,6 +35,8 @@ export interface Config {
   readonly includeUsage: boolean
   readonly estimateTokens: AiProxyOptions['estimateTokens']
   readonly models: ModelFilter | undefined
+  /** Finds them for each request, if the option is a function. */
+  readonly modelsOf: ModelsOf | undefined
   readonly modelOptions: ModelOptions | undefined
   readonly overload: { readonly maxEventLoopDelayMs: number } | undefined
   readonly onRequest: AiProxyOptions['onRequest']

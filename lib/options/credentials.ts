@@ -1,15 +1,20 @@
 import { validateHeaderValue } from 'node:http'
+import type { Request } from 'express'
 import type { Credential } from '../api/options.js'
 import { HookFault } from './hook-errors.js'
+
 /**
  * A function of `auth` whose value is looked at.
  *
  * @param option that it was given as, `auth.headers.authorization`
  * @returns a function that rejects with a {@link HookFault} where the value cannot go to the provider
  */
-export function checkedCredential(option: string, credential: Exclude<Credential, string>): () => Promise<string> {
-  return async () => {
-    const value: unknown = await credential()
+export function checkedCredential(
+  option: string,
+  credential: Exclude<Credential, string>,
+): (req: Request) => Promise<string> {
+  return async (req) => {
+    const value: unknown = await credential(req)
     if (typeof value !== 'string' || value === '') throw new HookFault(`${option} gave no string`)
     if (option.startsWith('auth.headers.')) checkHeaderValue(option, value)
     return value

@@ -72,7 +72,8 @@ export function resolveOptions(options: AiProxyOptions): Config {
   const forwardCredentials = resolveForwardCredentials(given, auth, headers)
   const mayHold = auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => !isHarmlessHeader(name))
   const holdsCredentials = forwardCredentials === undefined ? mayHold : !forwardCredentials
-  const readsRequests = [given.models, given.modelOptions, given.onRequest].some((option) => option !== undefined)
+  const { models, modelsOf } = compileModels(given.models, hookErrors)
+  const readsRequests = [models, modelsOf, given.modelOptions, given.onRequest].some((option) => option !== undefined)
   const { limits, forRequest: limitsFor } = compileLimits(given.limits, hookErrors, allNames)
   const turns = objectOf('turns', or(given.turns, {}), ['budgetMs'], allNames)
   const format = resolveFormat(given.format, hookErrors)
@@ -104,7 +105,8 @@ export function resolveOptions(options: AiProxyOptions): Config {
       'estimateTokens',
       checkedEstimate(check.optionalFunction('estimateTokens', given.estimateTokens)),
     ),
-    models: compileModels(given.models),
+    models,
+    modelsOf,
     modelOptions: resolveModelOptions(given.modelOptions),
     overload: resolveOverload(given.overload),
     onRequest: check.optionalFunction('onRequest', given.onRequest),

@@ -63,10 +63,10 @@ export async function editedRequest(
     const { bytes, isOurs } = withUsageAsked(content, exchange.format, asked.spans)
     return isOurs ? withContent(asked, bytes, asked.json) : asked
   }
-  const admitModels = () => {
+  const admitModels = async () => {
     // What is only read names no model.
     const readsOnly = (method === 'GET' || method === 'HEAD') && body.content === undefined
-    if (!config.models || readsOnly) return
+    if (!(config.models || config.modelsOf) || readsOnly) return
     // If the path names one, providers do not look for another in the body.
     const asked = modelPerhapsInPath(whole, exchange.format) ?? modelOf(body.json)
     if (asked === undefined && runsNoModel(method, whole)) return
@@ -74,13 +74,16 @@ export async function editedRequest(
     if (further.length > MOST_FURTHER_MODELS) {
       throw new AiProxyError('invalid_request', `The request names more than ${MOST_FURTHER_MODELS} further models`)
     }
-    for (const model of [asked, ...further]) admitModel(config.models, model)
+    // Asked for last: a request that is refused in any case costs the app no lookup.
+    const allowed = config.models ?? (await config.modelsOf?.(exchange.hookView()))
+    if (!allowed) return
+    for (const model of [asked, ...further]) admitModel(allowed, model)
   }
   learn()
   if (config.readsRequests && takesJson(config.format, whole)) {
     const fault = faultOf(body, config)
     if (fault) {
-      admitModels()
+      await admitModels()
       throw new AiProxyError('invalid_request', fault)
     }
   }
@@ -123,7 +126,7 @@ export async function editedRequest(
     isSigned = hooked.isSigned
     learn()
   }
-  admitModels()
+  await admitModels()
   const asking = finished?.of === body ? finished.as : askingForUsage(body)
   exchange.hidesUsage = asking !== body
   const unasked = exchange.hidesUsage && !isSigned && mayRefuseUsage(body, exchange.format) ? body : undefined
@@ -131,10 +134,10 @@ export async function editedRequest(
 }
 
 /** Why a body cannot go to an endpoint that takes JSON: what nobody has looked into, and what options do not apply to. */
-function faultOf({ content, json }: RequestBody, { models, modelOptions }: Config): string | undefined {
+function faultOf({ content, json }: RequestBody, { models, modelsOf, modelOptions }: Config): string | undefined {
   if (content === undefined) return undefined
   if (json === undefined) return 'The request body is not declared as JSON, which this endpoint takes'
-  return (models || modelOptions) && !isObject(json) ? 'The request body is no JSON object' : undefined
+  return (models || modelsOf || modelOptions) && !isObject(json) ? 'The request body is no JSON object' : undefined
 }
 
 /** The body in one piece. */

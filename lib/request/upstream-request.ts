@@ -27,8 +27,8 @@ export async function upstreamRequest(
   hooked: Readonly<Record<string, string>> = {},
 ): Promise<UpstreamRequest> {
   const { auth } = config
-  const authHeaders = await resolveCredentials('auth.headers', auth.headers)
-  const authQuery = await resolveCredentials('auth.query', auth.query)
+  const authHeaders = await resolveCredentials('auth.headers', auth.headers, req)
+  const authQuery = await resolveCredentials('auth.query', auth.query, req)
   // A hook may hold them, too: for each user another, or a signature.
   const holdsCredentials = config.holdsCredentials || (!config.forwardCredentials && mayHoldCredentials(hooked))
   const rules = answerRulesFor(config.origin, config.prefix + path.decoded)

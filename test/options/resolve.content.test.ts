@@ -62,7 +62,7 @@ describe('the options that need to understand what passes', () => {
 
 describe('a wrong value throws, naming the option, what it got and what it takes', () => {
   const names = formatNames.map((name) => `'${name}'`).join(' or ')
-  const models = 'a list of model names and RegExps'
+  const models = "a list of model names and RegExps, 'all', or a function"
   const milliseconds = 'a number above 0'
   const delay = 'overload.maxEventLoopDelayMs'
 

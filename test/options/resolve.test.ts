@@ -46,6 +46,7 @@ describe('defaults', () => {
       includeUsage: true,
       estimateTokens: undefined,
       models: undefined,
+      modelsOf: undefined,
       modelOptions: undefined,
       overload: undefined,
       onRequest: undefined,

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { Request } from 'express'
 import type { AiProxyError } from '../../lib/api/errors.js'
 import type { Credential } from '../../lib/api/options.js'
 import { checkedCredential } from '../../lib/options/credentials.js'
 import { resolveCredentials } from '../../lib/request/credentials.js'
+
+const req = { headers: { 'x-user': 'ada' } } as unknown as Request
 
 describe('resolveCredentials', () => {
   test('strings as they are, functions called, promises waited for, in order', async () => {
@@ -11,13 +14,15 @@ describe('resolveCredentials', () => {
       ['a', 'plain'],
       ['b', () => 'called'],
       ['c', async () => 'awaited'],
+      ['d', ({ headers }) => `for ${headers['x-user']}`],
     ]
-    assert.deepEqual(await resolveCredentials('auth.headers', credentials), [
+    assert.deepEqual(await resolveCredentials('auth.headers', credentials, req), [
       ['a', 'plain'],
       ['b', 'called'],
       ['c', 'awaited'],
+      ['d', 'for ada'],
     ])
-    assert.deepEqual(await resolveCredentials('auth.query', []), [])
+    assert.deepEqual(await resolveCredentials('auth.query', [], req), [])
   })
 
   const wrong: [name: string, credential: () => unknown][] = [
@@ -36,9 +41,11 @@ describe('resolveCredentials', () => {
   for (const [name, credential] of wrong) {
     test(`a function that ${name}: the error names the option, and tells no secret`, async () => {
       const resolve = async () =>
-        resolveCredentials('auth.headers', [
-          ['x-api-key', checkedCredential('auth.headers.x-api-key', credential as () => string)],
-        ])
+        resolveCredentials(
+          'auth.headers',
+          [['x-api-key', checkedCredential('auth.headers.x-api-key', credential as () => string)]],
+          req,
+        )
       await assert.rejects(resolve, (error: AiProxyError) => {
         assert.equal(error.code, 'credentials_unavailable')
         assert.equal(error.status, 500)
@@ -53,7 +60,7 @@ describe('resolveCredentials', () => {
 
   test('a query parameter may hold what a header could not', async () => {
     assert.deepEqual(
-      await resolveCredentials('auth.query', [['key', checkedCredential('auth.query.key', () => 'ä\n')]]),
+      await resolveCredentials('auth.query', [['key', checkedCredential('auth.query.key', () => 'ä\n')]], req),
       [['key', 'ä\n']],
     )
   })

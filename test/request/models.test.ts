@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { compileModels } from '../../lib/options/models.js'
+import { compileModelRules } from '../../lib/options/models.js'
 import { admitModel } from '../../lib/request/models.js'
 import { edited, none } from './editing.js'
 
 describe('the models that may be asked for', () => {
-  test('all, where the option is not set', () => assert.equal(compileModels(undefined), undefined))
+  test('all, where the option is not set', () => assert.equal(compileModelRules(undefined), undefined))
 
   for (const [rules, allowed, refused] of [
     [['gpt-5'], ['gpt-5'], ['gpt-5-mini', 'GPT-5', 'xgpt-5', '', 'constructor']],
@@ -18,7 +18,7 @@ describe('the models that may be asked for', () => {
     [[], [], ['gpt-5', '']],
   ] as const) {
     test(`[${rules.join(', ')}]`, () => {
-      const allows = compileModels(rules)!
+      const allows = compileModelRules(rules)!
       for (const model of allowed) assert.equal(allows(model), true, model)
       for (const model of refused) assert.equal(allows(model), false, model)
     })
@@ -28,7 +28,7 @@ describe('the models that may be asked for', () => {
     for (const flags of ['g', 'y', 'gy']) {
       const pattern = new RegExp('^gpt', flags)
       pattern.lastIndex = 2
-      const allows = compileModels([pattern])!
+      const allows = compileModelRules([pattern])!
       for (let time = 0; time < 3; time++) assert.equal(allows('gpt-5'), true)
       assert.equal(pattern.lastIndex, 2, 'the app’s own is left alone')
     }
@@ -36,14 +36,14 @@ describe('the models that may be asked for', () => {
 
   test('a list that is changed later changes nothing', () => {
     const rules = ['a']
-    const allows = compileModels(rules)!
+    const allows = compileModelRules(rules)!
     rules.push('b')
     assert.equal(allows('b'), false)
   })
 })
 
 describe('a request', () => {
-  const allows = compileModels(['gpt-5'])!
+  const allows = compileModelRules(['gpt-5'])!
 
   test('for a model that is allowed passes', () => assert.doesNotThrow(() => admitModel(allows, 'gpt-5')))
 
