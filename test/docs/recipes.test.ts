@@ -1,166 +1,252 @@
 import assert from 'node:assert/strict'
-import { EventEmitter } from 'node:events'
-import { readFileSync } from 'node:fs'
-import path from 'node:path'
-import { test } from 'node:test'
-import express from 'express'
-import type { AiProxy, AiProxyOptions, ExchangeRecord, HookedRequest } from 'express-ai-proxy'
-import * as main from 'express-ai-proxy'
-import { Registry } from 'prom-client'
-import * as opentelemetry from '../../lib/metrics/opentelemetry-observer.js'
-import { type PrometheusObserver, prometheusObserver } from '../../lib/metrics/prometheus-observer.js'
-import { defaultLimits } from '../../lib/options/limits.js'
-import { type Page, pages, root } from './pages.js'
+import { execFile } from 'node:child_process'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { promisify } from 'node:util'
+import { Sha256 } from '@aws-crypto/sha256-js'
+import { SignatureV4 } from '@smithy/signature-v4'
+import { Events, post } from '../e2e/support/client.js'
+import { type Call, type Owner, type Provider, startProvider } from '../e2e/support/provider.js'
+import { type Block, pages } from './pages.js'
+import { type Running, start, startTogether, write } from './running.js'
+import { makeWorkshop } from './workshop.js'
 
-const setupWarnings = readFileSync(path.join(root, 'lib/handle/setup-warnings.ts'), 'utf8')
-const folder = path.join(root, 'docs/recipes')
+/** A recipe's block of code. */
+function blockOf(page: string, number = 1): Block {
+  const block = pages.find(({ file }) => file === `docs/${page}.md`)?.blocks.find((one) => one.number === number)
+  return block ?? assert.fail(`no block ${number} in docs/${page}.md`)
+}
 
-const blocks = pages
-  .filter(({ file }) => file.startsWith('docs/recipes/'))
-  .flatMap((page) => page.blocks.map((block) => ({ ...block, recipe: path.basename(page.file, '.md') })))
+const model = 'gpt-4.1-mini'
+const messages = [{ role: 'user', content: 'Hello' }]
+const chunk = (content: string) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`
+const finish = `data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n`
 
-test('the signed recipe signs the host, the path and the body as they go out, and does not set the host', async () => {
-  const signed: unknown[] = []
-  class SignatureV4 {
-    async sign(request: { headers: object }) {
-      signed.push(request)
-      return { headers: { ...request.headers, authorization: 'AWS4-HMAC-SHA256 …', 'x-amz-date': 'now' } }
+describe('recipes do what they say', () => {
+  const blocks = {
+    hooks: blockOf('recipes/hooks'),
+    budget: blockOf('recipes/budget-for-each-user'),
+    key: blockOf('recipes/key-for-each-user'),
+    csrf: blockOf('recipes/csrf'),
+    redaction: blockOf('recipes/redaction'),
+    logging: blockOf('recipes/logging'),
+    bedrock: blockOf('recipes/bedrock', 2),
+    errors: pages
+      .flatMap((page) => page.blocks)
+      .find(({ page, heading }) => page === 'docs/options.md' && heading === 'errors')!,
+    members: pages.flatMap((page) => page.blocks).find(({ code }) => code.includes('ai.abort('))!,
+  }
+  const cleaning: (() => unknown)[] = []
+  const owner: Owner = { after: (clean) => void cleaning.unshift(clean as () => unknown) }
+  const ok = (call: Call) => void call.text.then(() => call.json(200, {}))
+  let provider: Provider
+  let running: (block: Block) => Promise<Running>
+  /** How the provider answers. */
+  let answer: (call: Call) => unknown = ok
+  before(async () => {
+    const workshop = makeWorkshop()
+    cleaning.push(workshop.remove)
+    provider = await startProvider(owner, { onCall: (call) => answer(call) })
+    running = startTogether(owner, Object.values(blocks), workshop.folder, provider.url)
+  })
+  beforeEach(() => {
+    answer = ok
+  })
+  after(async () => {
+    for (const clean of cleaning) await clean()
+  })
+
+  /** What the provider got last. */
+  const last = () => provider.calls.at(-1)!
+
+  test('hooks: the system prompt is in every request that generates', async () => {
+    const { url } = await running(blocks.hooks)
+    for (const [at, body, place] of [
+      [
+        'chat/completions',
+        { model, messages },
+        /"messages":\[\{"role":"system","content":"Answer in one paragraph\."\},/,
+      ],
+      ['responses', { model, input: 'Hi' }, /"instructions":"Answer in one paragraph\."/],
+      ['responses', { model, input: 'Hi', instructions: 'Be kind.' }, /"Answer in one paragraph\.\\nBe kind\."/],
+    ] as const) {
+      assert.equal((await post(`${url}/ai/v1/${at}`, body)).status, 200)
+      assert.match(await last().text, place)
     }
-  }
-  const { made } = await run(find('bedrock', 2), { '@smithy/signature-v4': { SignatureV4 } })
-  const headers: Record<string, string> = {}
-  const rawBody = Buffer.from('{}')
-  const asked = { req: { method: 'POST' }, path: '/model/a%3A0/converse', rawBody, headers }
-  await made[0]!.onRequest!(asked as unknown as HookedRequest)
-  const host = 'bedrock-runtime.AWS_REGION.amazonaws.com'
-  assert.deepEqual(signed, [
-    { method: 'POST', protocol: 'https:', hostname: host, path: asked.path, headers: { host }, body: rawBody },
-  ])
-  assert.deepEqual(headers, { authorization: 'AWS4-HMAC-SHA256 …', 'x-amz-date': 'now' })
+    assert.equal((await post(`${url}/ai/v1/completions`, { model, prompt: 'Hi' })).status, 404)
+  })
+
+  test('hooks: no request makes the hook fail', async () => {
+    const { url, printed } = await running(blocks.hooks)
+    assert.equal((await fetch(`${url}/ai/v1/models`)).status, 200)
+    for (const at of ['chat/completions', 'responses']) {
+      for (const body of [{ model }, { model, messages: null }, { model, messages: 'Hi' }, [], 'Hi', 5, null]) {
+        assert.notEqual((await post(`${url}/ai/v1/${at}`, body)).status, 500, `${at} ${JSON.stringify(body)}`)
+      }
+    }
+    assert.doesNotMatch(printed(), /AI_PROXY_HOOK_THREW/)
+  })
+
+  test('hooks: a returned answer and a thrown status go out, and the provider is not asked', async () => {
+    const { url } = await running(blocks.hooks)
+    const asked = provider.calls.length
+    const headers = { 'x-maintenance': 'on' }
+    const paused = await post(`${url}/ai/v1/chat/completions`, { model, messages }, { headers })
+    assert.deepEqual([paused.status, paused.headers.get('retry-after')], [503, '60'])
+    const refused = await post(`${url}/ai/v1/chat/completions`, { model: 'gpt-4', messages })
+    assert.equal(refused.status, 403)
+    assert.match(await refused.text(), /Ask for gpt-4\.1 instead/)
+    assert.equal(provider.calls.length, asked)
+  })
+
+  test('budget: a user who has spent it gets 429, and another one does not', async () => {
+    const { url } = await running(blocks.budget)
+    answer = (call) =>
+      void call.text.then(() => call.json(200, { usage: { prompt_tokens: 199_999, completion_tokens: 1 } }))
+    const ask = (user: string) =>
+      post(`${url}/ai/v1/chat/completions`, { model, messages }, { headers: { 'x-user': user } })
+    const statusOf = async (user: string) => {
+      const response = await ask(user)
+      await response.text()
+      return response.status
+    }
+    assert.equal(await statusOf('ann'), 200)
+    assert.match(await last().text, /"max_tokens":4000|"max_completion_tokens":4000/)
+    const spent = await ask('ann')
+    assert.deepEqual([spent.status, spent.headers.get('x-should-retry')], [429, 'false'])
+    assert.match(await spent.text(), /"code":"budget_spent"/)
+    assert.equal(await statusOf('bob'), 200)
+    assert.equal(await statusOf(''), 401)
+  })
+
+  test("key for each user: the provider gets the user's own key, and never the client's", async () => {
+    const { url } = await running(blocks.key)
+    const ask = (user: string) => {
+      const headers = { 'x-user': user, authorization: 'Bearer of-the-client', 'x-api-key': 'of-the-client' }
+      return post(`${url}/ai/v1/chat/completions`, { model, messages }, { headers })
+    }
+    assert.equal((await ask('ann')).status, 200)
+    assert.equal(last().headers.authorization, 'Bearer key of ann')
+    assert.doesNotMatch(JSON.stringify(last().headers), /of-the-client/)
+    assert.equal((await ask('bob')).status, 403)
+  })
+
+  test("CSRF: other sites' pages are refused, and the app's own pages and other programs are not", async () => {
+    const { url } = await running(blocks.csrf)
+    for (const [status, headers] of [
+      [200, {}],
+      [200, { 'sec-fetch-site': 'same-origin', origin: 'https://your.site' }],
+      [200, { origin: 'https://your.site' }],
+      [403, { 'sec-fetch-site': 'cross-site', origin: 'https://evil.site' }],
+      [403, { 'sec-fetch-site': 'same-site', origin: 'https://blog.your.site' }],
+      [403, { origin: 'https://evil.site' }],
+      [403, { origin: 'null' }],
+    ] as const) {
+      // Node's fetch sets Sec-Fetch-Mode alone, and lets these be set.
+      const response = await post(`${url}/ai/v1/chat/completions`, { model, messages }, { headers })
+      assert.equal(response.status, status, JSON.stringify(headers))
+    }
+  })
+
+  test('redaction: what is secret is found though it comes in pieces, and the client gets every byte', async () => {
+    const { url, printed, prints } = await running(blocks.redaction)
+    const pieces = ['Use sk-pro', 'j-4f9a8b', '7c6d5e4f3a and write to ann@exa', 'mple.com.']
+    answer = (call) => call.sse([...pieces.map(chunk), finish]).end('data: [DONE]\n\n')
+    const content = 'My key is ghp_0123456789abcdef, my card 4111 1111 1111 1111.'
+    const request = { model, stream: true, messages: [{ role: 'user', content }] }
+    const text = await (await post(`${url}/ai/v1/chat/completions`, request)).text()
+    assert.equal(text, `${pieces.map(chunk).join('')}${finish}data: [DONE]\n\n`)
+    await prints(/"answer":"Use \[key\] and write to \[e-mail\]/)
+    assert.match(printed(), /My key is \[key\], my card \[card\]/)
+    assert.doesNotMatch(printed(), /4f9a8b|5e4f3a|ghp_|4111|exa/)
+  })
+
+  test('logs: an outage is an error, a refusal a warning, a success information', async () => {
+    const { url, prints } = await running(blocks.logging)
+    for (const [status, level] of [
+      [200, 30],
+      [429, 40],
+      [500, 50],
+    ] as const) {
+      answer = (call) =>
+        void call.text.then(() => call.json(status, status === 200 ? {} : { error: { message: 'no' } }))
+      await (await post(`${url}/ai/v1/chat/completions`, { model, messages })).text()
+      await prints(new RegExp(`"level":${level},.*"providerStatus":${status}`))
+    }
+  })
+
+  test('Bedrock: the signature is that of the request as it goes out', async () => {
+    const { url } = await running(blocks.bedrock)
+    const body = { messages: [{ role: 'user', content: [{ text: 'Hello' }] }] }
+    const at = '/model/anthropic.claude%3A0/converse'
+    assert.equal((await post(`${url}/bedrock${at}`, body)).status, 200)
+    const { url: path, headers } = last()
+    assert.equal(path, at)
+    const hostname = 'bedrock-runtime.the-aws-region.amazonaws.com'
+    const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
+    const signer = new SignatureV4({ service: 'bedrock', region: 'the-aws-region', credentials, sha256: Sha256 })
+    const unsigned = {
+      method: 'POST',
+      protocol: 'https:',
+      hostname,
+      path,
+      headers: { host: hostname },
+      body: await last().text,
+    }
+    const [, date] = /^(\d{8}T\d{6}Z)$/.exec(String(headers['x-amz-date'])) ?? []
+    const iso = date!.replace(/(....)(..)(..)T(..)(..)(..)Z/, '$1-$2-$3T$4:$5:$6Z')
+    const signed = await signer.sign(unsigned, { signingDate: new Date(iso) })
+    assert.equal(headers.authorization, signed.headers.authorization)
+    assert.match(String(headers.authorization), /^AWS4-HMAC-SHA256 /)
+    assert.equal(headers.host, `127.0.0.1:${provider.port}`)
+  })
+
+  test("errors: 'next' lets the app's handler answer", async () => {
+    const { url } = await running(blocks.errors)
+    const response = await post(`${url}/ai/v1/files`, {})
+    assert.equal(response.status, 404)
+    assert.equal(((await response.json()) as { problem: string }).problem, 'endpoint_not_allowed')
+  })
+
+  test('the members: an exchange is listed, counted, and ended by its id', async () => {
+    const { url } = await running(blocks.members)
+    answer = (call) => void call.sse([chunk('Hello')])
+    const stream = new Events(await post(`${url}/ai/v1/chat/completions`, { model, stream: true, messages }))
+    assert.equal(await stream.next(), chunk('Hello'))
+    const get = async (at: string) => (await fetch(`${url}/admin/${at}`)).json()
+    const [exchange] = (await get('exchanges')) as { id: string; model: string }[]
+    assert.equal(exchange?.model, model)
+    assert.equal(((await get('stats')) as { active: number }).active, 1)
+    const abort = () => fetch(`${url}/admin/abort/${exchange!.id}`, { method: 'POST' })
+    assert.equal((await abort()).status, 204)
+    assert.match((await stream.rest()).join(''), /"code":"aborted"/)
+    await last().gone
+    assert.equal((await abort()).status, 404)
+  })
 })
 
-test('a budget that is spent is answered with 429, and each user has one', async () => {
-  const [options] = (await run(find('budget-for-each-user'))).made
-  const asks = (id: string) => options!.onRequest!({ req: { user: { id } } } as unknown as HookedRequest)
-  const record = { tokens: { total: 200_000 } } as ExchangeRecord
-  assert.equal(asks('ann'), undefined)
-  options!.onFinish!(record, { user: { id: 'ann' } } as never, {} as never)
-  assert.equal(((await asks('ann')) as { status: number }).status, 429)
-  assert.equal(asks('bob'), undefined)
+test('shutting down: a stream ends by itself, and then the process', async (t) => {
+  const workshop = makeWorkshop()
+  t.after(workshop.remove)
+  const provider = await startProvider(t)
+  const { url, signal } = await start(t, blockOf('recipes/shutting-down'), workshop.folder, provider.url)
+  const response = post(`${url}/ai/v1/chat/completions`, { model, stream: true, messages })
+  const call = await provider.next()
+  call.sse([chunk('Hello')])
+  const stream = new Events(await response)
+  await stream.next()
+  const ended = signal('SIGTERM')
+  // The app takes no connections any more, and the stream goes on.
+  call.send(finish).end('data: [DONE]\n\n')
+  assert.deepEqual(await stream.rest(), [finish, 'data: [DONE]\n\n'])
+  assert.equal(await ended, 0)
 })
 
-test('every metric that the dashboard asks for is exported, with the labels that it asks for', async () => {
-  const dashboard = JSON.parse(readFileSync(path.join(folder, 'grafana-dashboard.json'), 'utf8')) as Dashboard
-  const { panels, templating } = dashboard
-  assert.equal(templating.list[0]!.type, 'datasource')
-  assert.equal(new Set(panels.map(({ id }) => id)).size, panels.length)
-  const exported = await exportedMetrics()
-  const queries = panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr))
-  assert.ok(queries.length >= 8)
-  for (const query of [...queries, ...templating.list.map(({ definition = '' }) => definition)]) {
-    const names = query.match(/\bai_proxy_\w+/g) ?? []
-    const known = names.flatMap((name) => [...(exported.get(name) ?? assert.fail(`no ${name}: ${query}`))])
-    const asked = [
-      ...[...query.matchAll(/(\w+)\s*=~?\s*"/g)].map(([, label]) => label!),
-      ...[...query.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, labels]) => labels!.split(/,\s*/)),
-      ...[...query.matchAll(/label_values\(.*, (\w+)\)$/g)].map(([, label]) => label!),
-    ]
-    // `job` comes from Prometheus itself.
-    for (const label of asked) assert.ok(label === 'job' || known.includes(label), `${label} in ${query}`)
-  }
-  const isShown = (name: string) => queries.some((query) => query.includes(name.replace(/_(?:sum|count)$/, '_bucket')))
-  assert.ok([...exported.keys()].every(isShown), 'a metric is in no panel')
+test('testing: the test passes by itself', async (t) => {
+  const workshop = makeWorkshop()
+  t.after(workshop.remove)
+  const file = write(blockOf('recipes/testing'), workshop.folder)
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const args = ['--import', 'tsx', '--test', '--test-reporter=spec', file]
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: workshop.folder, env })
+  assert.match(stdout, /pass 2\n/)
 })
-
-test('every limit, and every warning of a wrong set-up, is explained', () => {
-  const codes = setupWarnings.match(/\bAI_PROXY_[A-Z_]+(?=:)/g) ?? []
-  assert.ok(codes.length >= 5)
-  const { anchors } = page('docs/troubleshooting.md')
-  for (const code of codes) assert.ok(anchors.has(code.toLowerCase()), code)
-  const [, limits, advice] = page('docs/limits-and-errors.md').text.split(/^## (?:Limits|Which limit do I want\?)$/m)
-  for (const limit of Object.keys(defaultLimits)) {
-    assert.ok(limits!.includes(`| \`${limit}\` |`), limit)
-    assert.ok(advice!.includes(`\`${limit}\``), limit)
-  }
-})
-
-interface Dashboard {
-  panels: { id: number; targets?: { expr: string }[] }[]
-  templating: { list: { type: string; definition?: string }[] }
-}
-
-function page(file: string): Page {
-  return pages.find((one) => one.file === file) ?? assert.fail(`no ${file}`)
-}
-
-function find(recipe: string, number = 1): string {
-  return blocks.find((block) => block.recipe === recipe && block.number === number)!.code
-}
-
-/** Stands for whatever a recipe imports and we have not: it can be called, made and looked into. */
-const anything: object = new Proxy(class {}, {
-  get: (_, key) => (typeof key === 'symbol' || key === 'then' ? undefined : anything),
-  apply: () => anything,
-  construct: () => anything,
-})
-
-/** Runs a recipe with the real Express and the real proxy; it listens nowhere, and its variables hold their own names. */
-async function run(code: string, others: Record<string, object> = {}) {
-  const made: AiProxyOptions[] = []
-  const closing: (() => unknown)[] = []
-  let listening = 0
-  const aiProxy = (options: AiProxyOptions): AiProxy => {
-    made.push(options)
-    const proxy = main.aiProxy(options)
-    closing.push(() => proxy.close())
-    return proxy
-  }
-  const makeApp = () => Object.assign(express(), { listen: () => ({ listening: ++listening, close() {} }) })
-  const observe = (options: Parameters<typeof prometheusObserver>[0]): PrometheusObserver => {
-    const observer = prometheusObserver(options)
-    closing.push(() => observer.close())
-    return observer
-  }
-  const modules: Record<string, object> = {
-    'express-ai-proxy': { ...main, aiProxy },
-    'express-ai-proxy/prometheus': { prometheusObserver: observe },
-    'express-ai-proxy/opentelemetry': opentelemetry,
-    express: { default: Object.assign(makeApp, express) },
-    'prom-client': { default: { register: new Registry() } },
-    ...others,
-  }
-  const load = (name: string) => modules[name] ?? anything
-  const body = code
-    .replace(/^import (\{.*?\}) from ('[^']+')/gm, 'const $1 = load($2)')
-    .replace(/^import (\w+) from ('[^']+')/gm, 'const { default: $1 } = load($2)')
-  const environment = new Proxy({}, { get: (_, name) => name })
-  const AsyncFunction = (async () => {}).constructor as FunctionConstructor
-  const recipe = AsyncFunction('load', 'process', `'use strict'\n${body}`)
-  try {
-    await recipe(load, Object.assign(new EventEmitter(), { env: environment, exit() {} }))
-  } finally {
-    await Promise.all(closing.map((close) => close()))
-  }
-  return { made, listening }
-}
-
-/** The names that Prometheus gets to see, and the labels of each. */
-async function exportedMetrics(): Promise<Map<string, Set<string>>> {
-  const register = new Registry()
-  const observer = prometheusObserver({ register })
-  const usage = { inputTokens: 1, outputTokens: 1, estimated: false }
-  const times = { durationMs: 1, firstByteMs: 1, firstTokenMs: 1, outputTokensPerSecond: 1 }
-  const bytes = { requestBytes: 1, upstreamBytes: 1, downstreamBytes: 1 }
-  observer.onTurn?.(1)
-  const tokens = { uncachedInput: 1, cachedInput: 0, cacheWrite: 0, visibleOutput: 1, reasoning: 0, total: 2 }
-  const record = { format: 'openai-chat', model: 'm', outcome: 'completed', limit: 'maxEventBytes', usage, tokens }
-  observer.onFinish?.({ ...record, ...times, ...bytes } as ExchangeRecord)
-  const exported = new Map<string, Set<string>>()
-  for (const [, name, labels = ''] of (await register.metrics()).matchAll(/^(\w+)(?:\{(.*)\})? /gm)) {
-    const known = exported.get(name!) ?? new Set()
-    for (const [, label] of labels.matchAll(/(\w+)="/g)) known.add(label!)
-    exported.set(name!, known)
-  }
-  observer.close()
-  return exported
-}

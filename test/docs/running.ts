@@ -28,9 +28,14 @@ export function environmentOf({ code }: Block): Record<string, string> {
   return { ...credentials, ...values, APP_ORIGIN: 'https://your.site' }
 }
 
-/** The block as a file of the folder; what it has as `target` is `target` here. @returns its path */
-export function write(block: Block, folder: string, target: string): string {
-  const code = block.code.replace(/\btarget: (?:'[^']*'|`[^`]*`)/g, `target: '${target}'`)
+/**
+ * Writes the block as a file of the folder.
+ *
+ * @param target takes the place of the block's own
+ * @returns the file's path
+ */
+export function write(block: Block, folder: string, target?: string): string {
+  const code = target ? block.code.replace(/\btarget: (?:'[^']*'|`[^`]*`)/g, `target: '${target}'`) : block.code
   const extension = isCommonJs(block) ? 'cjs' : block.language
   const file = path.join(folder, `${nameOf(block)}.${extension}`)
   writeFileSync(file, code)
@@ -110,6 +115,10 @@ class Output {
   }
 
   async has(what: RegExp): Promise<void> {
-    while (!what.test(this.text)) await this.#pieces.next()
+    while (!what.test(this.text)) {
+      await this.#pieces.next().catch((error) => {
+        throw new Error(`${error.message} like ${what}; it printed: ${this.text}`)
+      })
+    }
   }
 }

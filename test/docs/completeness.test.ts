@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, test } from 'node:test'
+import { defaultLimits } from '../../lib/options/limits.js'
+import { type Page, pages, root } from './pages.js'
+
+const page = (file: string): Page => pages.find((one) => one.file === file) ?? assert.fail(`no ${file}`)
+const api = page('docs/api.md').text
+const options = page('docs/options.md')
+
+/** The properties that the generated reference has for a type. */
+function propertiesOf(type: string): string[] {
+  const [, section = ''] = new RegExp(`^### ${type}(?:\\\\?<.*)?$(.*?)(?=^### )`, 'ms').exec(api) ?? []
+  const names = [...section.matchAll(/^\| <a id="property-[^"]*"><\/a> `(\w+)\??`/gm)].map(([, name]) => name!)
+  assert.ok(names.length > 0, `the reference has no properties of ${type}`)
+  return names
+}
+
+describe('docs/options.md has every option', () => {
+  for (const option of propertiesOf('AiProxyOptions')) {
+    test(option, () => {
+      const [, section = ''] = new RegExp(`^## ${option}$(.*?)(?=^## |(?![^]))`, 'ms').exec(options.text) ?? []
+      assert.match(section, /^\*\*Type:\*\* \S/m)
+      assert.match(section, /^\*\*Default:\*\* \S/m)
+      assert.match(section, /^```(?:ts|js)\n/m, 'an example')
+      assert.ok(section.includes(`${option}: `) || section.includes(`${option}(`), 'an example that sets it')
+      assert.ok(page('README.md').text.includes(`[\`${option}\`](`), 'a place in the README')
+    })
+  }
+})
+
+test('docs/options.md has every option of http-proxy-middleware that can be set', () => {
+  for (const name of propertiesOf('ProxyOptions')) assert.ok(options.text.includes(`| \`${name}\` | `), name)
+})
+
+describe('docs/limits-and-errors.md has every limit', () => {
+  const { text } = page('docs/limits-and-errors.md')
+  const [, table = '', advice = ''] = text.split(/^## (?:Limits|Which limit do I want\?)$/m)
+  for (const [limit, value] of Object.entries(defaultLimits)) {
+    test(limit, () => {
+      const [, shown] = new RegExp(`^\\| \`${limit}\` \\| (.*?) \\|`, 'm').exec(table) ?? []
+      assert.ok(shown?.startsWith(shownDefault(limit, value)), `the table says ${shown}, and the default is ${value}`)
+      assert.ok(advice.includes(`\`${limit}\``), 'when to set it')
+    })
+  }
+})
+
+/** A default as the table writes it. */
+function shownDefault(limit: string, value: number): string {
+  if (limit === 'uploadIdleTimeoutMs') return 'as `idleTimeoutMs`'
+  if (limit === 'maxConcurrentExchanges') return '1,000'
+  if (value === Number.POSITIVE_INFINITY) return 'none'
+  return limit.endsWith('Bytes') ? `${value / 1024 / 1024} MiB` : value.toLocaleString('en')
+}
+
+test('docs/limits-and-errors.md has every code', () => {
+  const [, union = ''] = /^### FailureCode$(.*?)(?=^### )/ms.exec(api) ?? []
+  const codes = [...union.matchAll(/`"(\w+)"`/g)].map(([, code]) => code!)
+  assert.ok(codes.length > 25, `${codes.length} codes`)
+  const { text } = page('docs/limits-and-errors.md')
+  for (const code of codes) assert.match(text, new RegExp(`^\\|.*\`${code}\``, 'm'), code)
+})
+
+test('docs/records.md has every field and every outcome', () => {
+  const { text } = page('docs/records.md')
+  for (const field of propertiesOf('ExchangeRecord')) assert.match(text, new RegExp(`^\\|.*\`${field}\``, 'm'), field)
+  for (const part of propertiesOf('Tokens')) assert.match(text, new RegExp(`^\\|.*\`${part}\``, 'm'), part)
+})
+
+test('docs/troubleshooting.md explains every warning', () => {
+  const { anchors } = page('docs/troubleshooting.md')
+  const source = ['handle/setup-warnings.ts', 'scheduling/turns.ts', 'framing/aws-codec.ts', 'options/hook-errors.ts']
+    .map((file) => readFileSync(path.join(root, 'lib', file), 'utf8'))
+    .join()
+  const codes = new Set(source.match(/\bAI_PROXY_[A-Z_]+\b/g))
+  assert.ok(codes.size >= 9, [...codes].join())
+  for (const code of codes) assert.ok(anchors.has(code.toLowerCase()), code)
+})
+
+test('the README has at most 180 lines', () => {
+  assert.ok(page('README.md').text.trimEnd().split('\n').length <= 180)
+})
