@@ -50,7 +50,7 @@ describe('docs/limits-and-errors.md has every limit', () => {
 function shownDefault(limit: string, value: number): string {
   if (limit === 'uploadIdleTimeoutMs') return 'as `idleTimeoutMs`'
   if (limit === 'maxConcurrentExchanges') return '1,000'
-  if (value === Number.POSITIVE_INFINITY) return 'none'
+  if (value === Number.POSITIVE_INFINITY) return '`false`'
   return limit.endsWith('Bytes') ? `${value / 1024 / 1024} MiB` : value.toLocaleString('en')
 }
 
