@@ -127,7 +127,7 @@ function noting(calls: [frames: string, ends: readonly number[], now: number][] 
 
 test('an end that comes while a large frame is being written is noticed behind it', async () => {
   const pieces = Array.from({ length: 40 }, () => Buffer.from('x'))
-  const metering = { pass: (frames: Buffer) => frames, ahead: pieces, finish: () => {} }
+  const metering = { pass: (frames: Buffer) => frames, prefix: pieces, finish: () => {} }
   const { source, clock, sink, log, res, run } = rig({ metering })
   const write = res.write.bind(res)
   // Each turn uses the whole round.
