@@ -27,6 +27,20 @@ suite('the layout', () => {
     assert.deepEqual(up, [])
   })
 
+  test('nothing about a provider stands outside lib/formats/, but in comments', () => {
+    const provider =
+      /openai|anthropic|claude|gemini|google|vertex|bedrock|cohere|ollama|mistral|hugging|azure|groq|deepseek|openrouter/i
+    const found = filesBelow('lib').filter((file) => !file.startsWith('lib/formats/'))
+    const lines = found.flatMap((file) => codeOf(file).map((line) => `${file}: ${line.trim()}`))
+    // An example of an address, in an error.
+    const allowed =
+      'lib/options/resolve.ts: const takes = \'the base URL of the provider, like "https://api.openai.com"\''
+    assert.deepEqual(
+      lines.filter((line) => provider.test(line.slice(line.indexOf(': '))) && line !== allowed),
+      [],
+    )
+  })
+
   for (const folder of ['lib', 'bench']) {
     test(`the imports in ${folder}/ form no circle`, () => {
       assert.deepEqual(circleIn(importsBelow(folder)), undefined)
@@ -57,6 +71,12 @@ type Import = readonly [from: string, to: string]
 function floorOf(file: string): number {
   const [, room = ''] = file.split('/')
   return ROOMS.includes(room) ? ROOMS.indexOf(room) : ROOMS.length
+}
+
+/** The lines of a file without comments. */
+function codeOf(file: string): string[] {
+  const text = readFileSync(join(ROOT, file), 'utf8').replace(/\/\*[\s\S]*?\*\//g, '')
+  return text.split('\n').filter((line) => !/^\s*\/\//.test(line))
 }
 
 /** Every import of one file below a folder by another, types included. */

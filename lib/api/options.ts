@@ -130,8 +130,8 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   /** Failures before the first byte: `'respond'` answers them, `'next'` hands them to Express. Default `'respond'`. */
   errors?: 'respond' | 'next'
   /**
-   * The provider protocol, for paths that do not tell it. Default: by the path, and OpenAI's chat completions for what
-   * no other format claims.
+   * The provider protocol, for paths that do not tell it: a built-in format by its name, or a {@link Format} of your own.
+   * All paths then speak it. Default: by the path, and OpenAI's chat completions for what no other format claims.
    */
   format?: FormatName | Format
   /**
@@ -169,7 +169,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   onFinish?: (record: ExchangeRecord, req: Req, res: Response) => void | Promise<void>
   /**
    * Called with what the app's own code threw, and with a TypeError for what it returned or set wrongly: the hooks above, `auth` and `forwardHeaders` functions, `estimateTokens`,
-   * observers. A process warning (`AI_PROXY_HOOK_THREW`) shows it as well, with its stack, once a minute for each of them.
+   * a `format`, observers. A process warning (`AI_PROXY_HOOK_THREW`) shows it as well, with its stack, once a minute for each of them.
    * An error with a status that `onRequest` throws to refuse a request is none. Default: none.
    */
   onError?: OnError<Req>
