@@ -19,7 +19,8 @@ const newest = [
 
 const rows = {
   base: ['20'],
-  'node-24': ['24', ...newest],
+  // The recipes for Bun and Deno run in one row: these do not depend on the line of Node.
+  'node-24': ['24', ...newest, 'bun@1', 'deno@2'],
   'node-26': ['26', ...newest],
   'express-4': ['20', 'express@4', '@types/express@4'],
 }
