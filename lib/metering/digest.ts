@@ -11,38 +11,38 @@ const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
-/** Of a string this much is kept, and this much behind the first of the two bounds below. */
+/** Maximum kept of a string: `first` until the field exceeds `elements` below, `later` after that. */
 const MAX_STRING_BYTES = { first: 16 * 1024, later: 256 }
 
-/** Behind so many bytes of a top-level field no array gets a further element, and behind so many no object a field. */
+/** Beyond these sizes of a top-level field, arrays get no more elements and objects no more fields. */
 const MAX_FIELD_BYTES = { elements: 64 * 1024, fields: 256 * 1024 }
 
-/** The same of one event of a stream, of which there may be many. */
+/** The same limits for an event of a stream, of which there may be many. */
 const MAX_EVENT_BYTES = { elements: 16 * 1024, fields: 32 * 1024 }
 
 const MAX_DEPTH = 64
 
 interface Container {
   readonly isArray: boolean
-  /** Elements, or fields, that were kept. */
+  /** Number of elements or fields kept so far. */
   kept: number
 }
 
 interface OpenString {
-  /** What is kept of it as it was sent, a character a byte. */
+  /** The kept part as it was sent, one character a byte. */
   raw: string
   isCut: boolean
 }
 
 /**
- * A small copy of a large JSON object that comes in chunks: some of its top-level fields, in which long strings are cut, and
- * long arrays end early. So a picture of megabytes costs next to nothing, and what stands behind it is still read.
+ * Makes a small copy of a large JSON object that arrives in chunks: some of its top-level fields, with long strings cut
+ * and long arrays ended early. A picture of megabytes costs next to nothing, and the fields after it are still read.
  */
 export class JsonDigest {
   readonly #names: readonly string[] | undefined
   readonly #limits: { readonly elements: number; readonly fields: number }
   readonly #nesting = new JsonNesting()
-  /** The copy, a character a byte; and where in it the present top-level value begins. */
+  /** The copy, one character a byte, and where the current top-level value begins in it. */
   #text = ''
   #value: unknown
   #start = 0
@@ -51,18 +51,18 @@ export class JsonDigest {
   #isKeyNext = false
   #string: OpenString | undefined
   #inScalar = false
-  /** The value at this place is not asked for. */
+  /** The current value is not wanted. */
   #isIgnored = false
-  /** What is passed over, up to where so many brackets are open; what it ends with in the copy. */
+  /** The part being skipped, up to where `depth` brackets are open, and what replaces it in the copy. */
   #skipping: { readonly depth: number; readonly closing: string } | undefined
 
-  /** @param names the top-level fields that are kept; `undefined` for all, as of an event */
+  /** @param names the top-level fields to keep; `undefined` for all, as in an event */
   constructor(names: readonly string[] | undefined) {
     this.#names = names
     this.#limits = names === undefined ? MAX_EVENT_BYTES : MAX_FIELD_BYTES
   }
 
-  /** The copy, once the object has come whole; it is parsed when it is asked for first. */
+  /** The copy, once the object is complete. It is parsed on first access. */
   get value(): unknown {
     if (this.#place === 'end' && this.#text !== '') {
       this.#value = tryParseJson(decodeUtf8(this.#text))
@@ -74,16 +74,16 @@ export class JsonDigest {
   push(chunk: Buffer): void {
     let at = 0
     while (at < chunk.length && (this.#place === 'start' || this.#place === 'within')) at = this.#step(chunk, at)
-    // A value that is no object is only followed to its end.
+    // A value that is not an object is only tracked to its end.
     if (this.#place === 'other value') this.#nesting.skipAll(at === 0 ? chunk : chunk.subarray(Math.max(0, at - 1)))
   }
 
-  /** It is the beginning of a JSON text, and not all of it. */
+  /** Whether the bytes so far begin a JSON text but do not complete it. */
   get isUnfinished(): boolean {
     return this.#place === 'other value' ? this.#nesting.isOpen : this.#place === 'start' || this.#place === 'within'
   }
 
-  /** @returns how far it came */
+  /** @returns the index it reached */
   #step(chunk: Buffer, at: number): number {
     if (this.#place === 'start') return this.#readStart(chunk[at]!, at)
     if (this.#string) return this.#readString(this.#string, chunk, at)
@@ -130,12 +130,12 @@ export class JsonDigest {
     return this.#open.at(-1)!
   }
 
-  /** How much was kept of the present top-level value. */
+  /** Length of the copy of the current top-level value. */
   get #kept(): number {
     return this.#text.length - this.#start
   }
 
-  /** Whether a value may begin here, or go on; otherwise the rest of its array is passed over. */
+  /** Returns whether a value may begin or continue here; otherwise the rest of its array is skipped. */
   #admitValue(): boolean {
     const container = this.#top
     if (!container.isArray || this.#inScalar) return true
@@ -219,14 +219,14 @@ export class JsonDigest {
   }
 }
 
-/** The text of bytes that are kept as a character each. */
+/** Decodes UTF-8 bytes that are kept as one character each. */
 function decodeUtf8(characters: string): string {
   return Buffer.from(characters, 'latin1').toString()
 }
 
 const MAX_ESCAPE_CHARS = '\\u0000'.length
 
-/** What is left of a string that was cut, without the escape that it was cut in. */
+/** Removes the escape that a string was cut in. */
 function trimPartialEscape(raw: string): string {
   for (let less = 0; less < MAX_ESCAPE_CHARS; less++) {
     const shorter = raw.slice(0, raw.length - less)

@@ -1,27 +1,30 @@
 import { locateText, TextLocation } from './text-location.js'
 import { TokenCount } from './token-count.js'
 
-/** So many kinds of frames with text are known at once; of more, the one that was seen longest ago is forgotten. */
+/** Number of frame kinds with text that are remembered; beyond that, the least recently seen is dropped. */
 const MAX_LOCATIONS = 8
 
-/** A frame without a quote has no text; of longer ones it costs less to parse the few. */
+/**
+ * A frame without a quote has no text. Longer frames are not searched for one: few lack it, and parsing those costs
+ * less.
+ */
 const MAX_QUOTE_SCAN_BYTES = 64
 
-/** The shortest JSON with a text in it: `{"text":"x"}`. */
+/** The shortest JSON that contains a text: `{"text":"x"}`. */
 const MIN_JSON_BYTES = 12
 
 const QUOTE = 0x22
 
 /**
- * Estimates the tokens of a stream, and parses few of its frames for that: where the text of one kind of frame stands is
- * known once one of them has been parsed. The estimate follows from the frames and their order alone, however they come
- * together.
+ * Estimates the tokens of a stream while parsing few of its frames: after one frame of a kind has been parsed, the
+ * position of the text in the others is known. The estimate depends only on the frames and their order, not on how they
+ * are grouped.
  */
 export class RunningEstimate {
   readonly #count = new TokenCount()
-  /** Of texts whose tokens the app told. */
+  /** Tokens of texts that the app counted itself. */
   #appTokens = 0
-  /** The kind that was seen last comes first. */
+  /** Most recently seen first. */
   readonly #locations: TextLocation[] = []
 
   /** Tokens so far. */
@@ -30,7 +33,7 @@ export class RunningEstimate {
   }
 
   /**
-   * Counts a frame's text, if that can be found without parsing it.
+   * Counts a frame's text, if it can be found without parsing.
    *
    * @returns whether it can
    */
@@ -48,9 +51,9 @@ export class RunningEstimate {
   }
 
   /**
-   * Counts a text that was read.
+   * Counts a text that was parsed.
    *
-   * @param tokens of the text, if the app tells them
+   * @param tokens of the text, if the app counts them itself
    */
   add(text: string | undefined, tokens?: number): void {
     if (!text) return
@@ -62,7 +65,7 @@ export class RunningEstimate {
     this.#count.read(json, 1, json.length)
   }
 
-  /** Learns where a frame that was parsed has its text. */
+  /** Remembers where a parsed frame has its text. */
   learn(frame: Buffer, text: string): void {
     const place = locateText(frame, text)
     if (place) this.#learnLocation(frame, place.start, place.end)

@@ -1,10 +1,11 @@
-/** So many marked frames are read from either end of a turn: a provider that marks every frame counts on as it goes. */
+/** Maximum number of matches from either end of a turn: if a provider marks every frame, its counts are cumulative. */
 const MAX_FROM_EACH_END = 4
 
 /**
- * The frames that have a marker in them, by index, in order; of many, the first and the last few.
+ * Finds the frames that contain a marker. Of many, only the first and last few are returned.
  *
  * @param ends where each frame ends
+ * @returns their indexes in ascending order
  */
 export function framesContaining(frames: Buffer, ends: readonly number[], marker: Buffer): readonly number[] {
   let found = frames.indexOf(marker)
@@ -20,7 +21,7 @@ export function framesContaining(frames: Buffer, ends: readonly number[], marker
   return found === -1 ? indexes : [...indexes, ...lastContaining(frames, ends, marker, at)]
 }
 
-/** The last few marked frames behind the frame `after`. */
+/** Returns the last few frames with the marker after the frame `after`. */
 function lastContaining(frames: Buffer, ends: readonly number[], marker: Buffer, after: number): number[] {
   const indexes: number[] = []
   let at = ends.length - 1

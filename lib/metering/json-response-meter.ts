@@ -8,21 +8,21 @@ import { RunningEstimate } from './estimate.js'
 import { isExpensiveToParse } from './parse-cost.js'
 
 /**
- * Of larger answers (embeddings by the thousand, pictures) only a digest is parsed. Each chunk is looked through in its own
+ * Of larger answers (embeddings by the thousand, pictures), only a digest is parsed. Each chunk is scanned in its own
  * turn, so that megabytes neither pile up nor hold the event loop at the end.
  */
 const MAX_PARSED_BYTES = 256 * 1024
 
-/** Behind so many bytes a digest is made as they come: it is not known yet whether the answer may be parsed. */
+/** Beyond this size a digest is made as bytes arrive, because the whole answer may turn out too expensive to parse. */
 const MIN_DIGESTED_BYTES = 16 * 1024
 
-/** A JSON answer that is no stream: it passes as it is, and is read when it is whole. */
+/** Meters a JSON answer that is not a stream: it passes unchanged, and is read once it is complete. */
 export class JsonResponseMeter implements Metering {
   readonly #format: CompleteFormat
   readonly #findings: UsageAccumulator
   readonly #estimateTokens: EstimateTokens | undefined
   #bytes = 0
-  /** What has come of an answer that is not large yet. */
+  /** Chunks of an answer that is not large yet. */
   #chunks: Buffer[] = []
   #digest: JsonDigest | undefined
 
@@ -42,7 +42,7 @@ export class JsonResponseMeter implements Metering {
       this.#chunks.push(bytes)
     } else {
       this.#chunks = []
-      // Now, and not at the end.
+      // Parse the digest in this turn, not at the end.
       void this.#digest?.value
     }
     return bytes
@@ -57,13 +57,13 @@ export class JsonResponseMeter implements Metering {
       if (error !== undefined) this.#findings.note({ error }, now)
       return
     }
-    // It has come all at once: there is no first token.
+    // The answer arrived all at once, so there is no first token.
     const { text, callsTool, ...reading } = this.#format.readAnswer(answer)
     this.#findings.note(error === undefined ? reading : { error, ...reading }, now)
     if (text && this.#findings.usage?.outputTokens === undefined) this.#findings.estimatedTokens = this.#estimated(text)
   }
 
-  /** Tokens of the text of an answer that does not tell them. */
+  /** Estimates the tokens of an answer's text if the answer does not report them. */
   #estimated(text: string): number {
     const estimate = new RunningEstimate()
     estimate.add(text, tokensByApp(this.#estimateTokens, text, this.#findings.model))

@@ -1,19 +1,19 @@
 import { type Framing, sizeOf } from '../framing/index.js'
 import { JsonDigest } from './digest.js'
 
-/** So many bytes at least are looked through in one turn, and more than came in it: what came before waits as well. */
+/** Minimum scanned in one turn: more than arrived in it, because the bytes before it are waiting as well. */
 const MIN_BYTES_PER_TURN = 8 * 1024
 
 /**
- * A frame that is too large to be joined and parsed: a picture, or all of an answer again. A digest of its data is made
- * while its pieces come.
+ * A frame that is too large to be joined and parsed: a picture, or the whole answer repeated. A digest of its data is
+ * made while its pieces arrive.
  */
 export class LargeFrame {
   readonly #framing: Framing
   readonly #digest = new JsonDigest(undefined)
-  /** Bytes that were looked through. */
+  /** Number of bytes scanned so far. */
   #scannedBytes = 0
-  /** How many there were at the last turn. */
+  /** Number of bytes that had arrived at the last turn. */
   #availableBytes: number | undefined
 
   constructor(framing: Framing) {
@@ -21,9 +21,9 @@ export class LargeFrame {
   }
 
   /**
-   * Takes all that has come so far, in pieces; what was looked through before is passed over.
+   * Scans the pieces that have arrived so far, continuing after what was scanned before.
    *
-   * @param isComplete nothing more comes; until then as much is looked through as one turn may
+   * @param isComplete whether nothing more follows; until then only as much is scanned as one turn allows
    */
   advance(pieces: readonly Buffer[], isComplete: boolean): void {
     const all = sizeOf(pieces)
@@ -39,20 +39,20 @@ export class LargeFrame {
     }
   }
 
-  /** Takes the bytes that come next. */
+  /** Scans the next bytes. */
   push(bytes: Buffer): void {
     const start = this.#scannedBytes === 0 ? (this.#framing.dataStart?.(bytes) ?? 0) : 0
     this.#scannedBytes += bytes.length
     this.#digest.push(bytes.subarray(start))
   }
 
-  /** Its data, without what makes it large; `undefined` if it is no JSON object, or has not come whole. */
+  /** The data without its bulk; `undefined` if it is not a JSON object, or is incomplete. */
   get data(): unknown {
     return this.#digest.value
   }
 }
 
-/** The data of a frame that takes too long to be parsed, as that of a large one. */
+/** Digests the data of a frame that is too expensive to parse. */
 export function digestFrame(frame: Buffer, framing: Framing): unknown {
   const large = new LargeFrame(framing)
   large.push(frame)

@@ -1,19 +1,19 @@
-/** A stream says in its last frames why it ended. */
+/** The last frames of a stream say why it ended. */
 const MAX_FRAMES = 4
 
-/** So much is kept of them; but for the last one, however large it is. */
+/** Maximum size of the frames kept, except for the last one, which is kept whatever its size. */
 const MAX_BYTES = 256 * 1024
 
 const LF = 10
 const CR = 13
 const COLON = 58
 
-/** The last frames of a stream that say something. */
+/** Keeps the last frames of a stream that have content. */
 export class LastFrames {
   readonly #frames: Buffer[] = []
   #bytes = 0
 
-  /** @param first the index of the first frame that is kept */
+  /** @param first index of the first frame to keep */
   keep(drain: Buffer, ends: readonly number[], first = 0): void {
     if (ends.length === 1 && first === 0) {
       if (!isEmptyFrame(drain, 0, drain.length)) this.#push(drain)
@@ -26,12 +26,12 @@ export class LastFrames {
     for (let at = from; at < ends.length; at++) {
       const start = ends[at - 1] ?? 0
       const end = ends[at]!
-      // A copy, which does not keep alive the much larger buffer around it.
+      // A copy does not keep alive the much larger buffer around the frame.
       if (!isEmptyFrame(drain, start, end)) this.#push(Buffer.from(drain.subarray(start, end)))
     }
   }
 
-  /** They are handed out once. */
+  /** Returns the frames, and forgets them. */
   frames(): Buffer[] {
     this.#bytes = 0
     return this.#frames.splice(0)
@@ -46,7 +46,7 @@ export class LastFrames {
   }
 }
 
-/** Whether a frame is but comments of server-sent events and blank lines. */
+/** Returns whether a frame consists of SSE comments and blank lines only. */
 function isEmptyFrame(frames: Buffer, start: number, end: number): boolean {
   let at = start
   while (at < end) {

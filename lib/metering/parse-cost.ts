@@ -1,7 +1,7 @@
-/** Frames that are no longer can hold nothing that takes more than two or three milliseconds. */
+/** A frame of up to this size takes at most two or three milliseconds, whatever it holds. */
 const CHEAP_BYTES = 16 * 1024
 
-/** Of objects, arrays, fields, elements and lines: JSON of nothing but these takes a microsecond for each. */
+/** Limit for objects, arrays, fields, elements and lines: JSON of nothing but these takes a microsecond for each. */
 const MAX_STRUCTURE = 10_000
 
 const COMMA = 0x2c
@@ -10,7 +10,9 @@ const OPEN_BRACKET = 0x5b
 /** The bit in which a bracket and a brace differ. */
 const BRACE_BIT = 0x20
 
-/** Whether to parse a frame would hold the event loop for longer than a turn may: by its structure, text costs little. */
+/**
+ * Returns whether parsing a frame would hold the event loop longer than a turn may. Structure decides; text is cheap.
+ */
 export function isExpensiveToParse(frame: Buffer): boolean {
   if (frame.length <= CHEAP_BYTES) return false
   let structure = 0

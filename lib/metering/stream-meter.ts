@@ -17,26 +17,29 @@ import { digestFrame, LargeFrame } from './large-frame.js'
 import { LastFrames } from './last-frames.js'
 import { isExpensiveToParse } from './parse-cost.js'
 
-/** So many frames of a turn are looked into for content, the last ones first: of pings there may be thousands. */
+/**
+ * Maximum number of frames per turn that are checked for content, the last ones first: a turn may have thousands of
+ * pings.
+ */
 const MAX_SAMPLES_PER_TURN = 64
 
-/** So many characters are kept of an error that is no JSON. */
+/** Maximum number of characters kept of an error that is not JSON. */
 const MAX_ERROR_CHARS = 1000
 
 export interface StreamMeterOptions {
-  /** It matters when content passes: each turn's frames are looked through for some. */
+  /** Whether the time of the last content matters: if so, each turn's frames are searched for some. */
   readonly noticesContent?: boolean
-  /** How much the client has been sent: something of ours (a heartbeat) may stand before the first frame. */
+  /** Number of bytes the client has been sent: something of ours (a heartbeat) may precede the first frame. */
   readonly sent: { readonly bytes: number }
-  /** The event that tells usage and nothing else was not asked for by the client, who shall not see it. */
+  /** Whether to drop the event that only reports usage, because we requested it and the client did not. */
   readonly hidesUsage: boolean
-  /** Estimates the tokens of a piece of text, in the place of our own estimate. */
+  /** Estimates the tokens of a text instead of our own estimate. */
   readonly estimateTokens: EstimateTokens | undefined
-  /** Sees each event: `undefined` passes it as it is, `null` drops it, a message goes out in its place. */
+  /** Called with each event. `undefined` passes the event unchanged, `null` drops it, and a message replaces it. */
   readonly onMessage: ((message: Message, data: unknown) => Message | null | undefined) | undefined
 }
 
-/** What a frame says. */
+/** A parsed frame. */
 interface ReadFrame {
   readonly message: Message
   readonly data: unknown
@@ -44,8 +47,8 @@ interface ReadFrame {
 }
 
 /**
- * The frames of a stream as they pass: metered, and changed where that was asked for. Most frames are not read at all:
- * those that may tell something are found by their bytes, and so is the text of the others, for the estimate.
+ * Meters the frames of a stream as they pass, and changes them if asked to. Most frames are not parsed: frames that may
+ * report usage are found by their bytes, and so is the text of the others, for the estimate.
  */
 export class StreamMeter implements Metering {
   prefix: readonly Buffer[] = NONE
@@ -56,17 +59,17 @@ export class StreamMeter implements Metering {
   readonly #options: StreamMeterOptions
   readonly #usageMarker: Buffer
   readonly #readsAll: boolean
-  /** Nothing that passes is changed or left out: it is written before it is read. */
+  /** Frames are neither changed nor dropped, so they are written before they are read. */
   readonly #defersReading: boolean
   #deferred: { readonly frames: Buffer; readonly ends: readonly number[] } | undefined
   readonly #estimate = new RunningEstimate()
   readonly #lastFrames = new LastFrames()
-  /** Something has gone out; and before that, frames were left out. */
+  /** A frame has gone out; and before the first one, frames were dropped. */
   #hasOutput = false
   #droppedFirst = false
   #isPastFirst = false
   #large: LargeFrame | undefined
-  /** The item that was said whole last, and the estimate with it. */
+  /** The last item that a message repeated whole, and the estimate at that point. */
   #lastWhole: { readonly id: string | undefined; readonly tokens: number } = { id: undefined, tokens: 0 }
 
   constructor(format: CompleteFormat, framing: Framing, findings: UsageAccumulator, options: StreamMeterOptions) {
@@ -136,7 +139,7 @@ export class StreamMeter implements Metering {
     return this.#options.sent.bytes > 0 ? (this.#framing.asContinuation?.(frames) ?? frames) : frames
   }
 
-  /** @param first the index of the first frame that is looked at */
+  /** @param first index of the first frame to read */
   #transformAll(frames: Buffer, ends: readonly number[], now: number, first: number): Buffer | undefined {
     const framesWithMarker = this.#readsAll ? undefined : framesContaining(frames, ends, this.#usageMarker)
     let nextWithMarker = framesWithMarker !== undefined && first > 0 && framesWithMarker[0] === 0 ? 1 : 0
@@ -147,7 +150,7 @@ export class StreamMeter implements Metering {
       const end = ends[at]!
       const hasMarker = framesWithMarker !== undefined && framesWithMarker[nextWithMarker] === at
       if (hasMarker) nextWithMarker++
-      // Where each of several choices ends is told by frames that nothing marks.
+      // The end of each of several choices is in frames without the marker.
       const isRead = hasMarker || this.#readsAll || this.#findings.hasSeveralChoices
       if (isRead || !this.#estimate.count(frames, start, end)) {
         const frame = frames.subarray(start, end)
@@ -168,7 +171,7 @@ export class StreamMeter implements Metering {
     return concatNonEmpty([...pieces, frames.subarray(kept)])
   }
 
-  /** What stands in the last frames (finish reason, error) need not have had a mark. */
+  /** Reads the last frames, because a finish reason or an error may be in a frame without the marker. */
   finish(now: number): void {
     this.readPassed(now)
     const frames = this.#lastFrames.frames()
@@ -179,7 +182,7 @@ export class StreamMeter implements Metering {
     this.#findings.strayText = Buffer.concat(frames).toString() + (this.#findings.strayText ?? '')
   }
 
-  /** Looks for the last frame of a turn with content, which as a rule is its last frame. */
+  /** Finds the last frame of a turn that has content, which is usually the turn's last frame. */
   #noticeContent(frames: Buffer, ends: readonly number[], now: number, first: number): void {
     for (let at = ends.length - 1, samples = 0; at >= first && samples < MAX_SAMPLES_PER_TURN; at--, samples++) {
       this.#read(frames.subarray(ends[at - 1] ?? 0, ends[at]), now)
@@ -187,7 +190,7 @@ export class StreamMeter implements Metering {
     }
   }
 
-  /** What the app's hook throws ends the stream, behind the frames before it. */
+  /** Transforms a frame. If the app's hook throws, the stream ends after the frames before it. */
   #tryTransform(frame: Buffer, now: number): Buffer {
     try {
       return this.#transform(frame, now)
@@ -197,7 +200,7 @@ export class StreamMeter implements Metering {
     }
   }
 
-  /** @returns what the client gets of the frame: the frame itself, another in its place, or no bytes */
+  /** @returns what the client gets: the frame itself, its replacement, or no bytes */
   #transform(frame: Buffer, now: number): Buffer {
     const read = this.#read(frame, now)
     if (!read) return frame
@@ -205,7 +208,7 @@ export class StreamMeter implements Metering {
     const { hidesUsage, onMessage } = this.#options
     this.#count(reading, now)
     if (reading.text && !this.#readsAll) this.#estimate.learn(frame, reading.text)
-    // An error is for the client, whatever it is told beside.
+    // The client must see an error, even in an event that would be dropped.
     if (hidesUsage && reading.isUsageOnly && reading.error === undefined) return EMPTY
     const replaced = data === undefined ? undefined : onMessage?.(message, data)
     if (replaced === undefined) return frame
@@ -220,13 +223,13 @@ export class StreamMeter implements Metering {
     this.#findings.note(reading, now)
   }
 
-  /** The text of an item that is said whole, unless pieces of it have passed, or it has been said before. */
+  /** Returns the text of an item that is sent whole, unless pieces of it have passed or it has been sent before. */
   #unseenText(whole: WholeItem | undefined): string | undefined {
     const { id, tokens } = this.#lastWhole
     return whole === undefined || whole.id === id || this.#estimate.tokens > tokens ? undefined : whole.text
   }
 
-  /** Where the frames up to here were left out, the next one is the first that the client sees. */
+  /** Adapts the first frame that the client sees, if the frames before it were dropped. */
   #asFirst(seen: Buffer): Buffer {
     if (!this.#framing.asFirst || this.#hasOutput) return seen
     if (seen.length === 0) {
@@ -254,7 +257,7 @@ export class StreamMeter implements Metering {
     const reading = isObject(data) ? this.#format.readMessage(data as JsonObject, message.event) : {}
     const progress = isObject(data) ? this.#format.progressIn(data, message.event) : undefined
     if (progress) findings.follow(progress, reading, now)
-    // Of a protocol that is not known nobody can tell what is content.
+    // In an unknown protocol, nothing shows what is content.
     else if (this.#format.isGuess && !findings.isRecognised) findings.contentAt = now
     const error = reading.error ?? errorOf(message, data)
     if (data === undefined && error === undefined) return undefined
@@ -262,12 +265,12 @@ export class StreamMeter implements Metering {
   }
 }
 
-/** The error that a message says, in its framing's way or in its data. */
+/** Returns the error that a message reports, in its framing or in its data. */
 function errorOf({ event, data: text, isError }: Message, data: unknown): string | undefined {
   const said = anyErrorIn(data)
   if (said !== undefined) return said
   if (isError) return event ?? 'an error'
-  // An event of that name is one, whatever its data.
+  // An event of that name is an error, whatever its data.
   return event === 'error' ? sentenceOf(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
 }
 

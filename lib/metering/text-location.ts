@@ -1,31 +1,31 @@
-/** So much is compared in front of the text: the field's name, and what tells one kind of event from another. */
+/** Number of bytes compared before the text: the field's name, and what distinguishes kinds of events. */
 const BYTES_BEFORE = 20
 
-/** So much is compared behind it, or less where it has been seen to vary: that no other text stands there. */
+/** Number of bytes compared after it, fewer if they have been seen to vary: they show that no other text is there. */
 const BYTES_AFTER = 12
 
-/** Ids, counters and padding behind the text make a frame longer by up to so much. */
+/** Ids, counters and padding after the text may make a frame this much longer. */
 const MAX_VARIATION_BYTES = 32
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 
 /**
- * Where the frames of one kind have their text: at the same place, with the same bytes before and behind it. Once it is
- * known from a frame that was parsed, the text of the next one is found by comparing a few bytes.
+ * The location of the text in frames of one kind: at the same offset, with the same bytes before and after it. Once a
+ * parsed frame has shown it, comparing a few bytes finds the text of the next frame.
  */
 export class TextLocation {
   readonly #offset: number
   #before: Buffer
-  /** The name of the text's field, and the quote before the text: so much is compared in any case. */
+  /** Length of the field's name and the quote before the text, which are always compared. */
   readonly #nameBytes: number
   #after: Buffer
   #maxBytesAfter: number
 
   /**
    * @param frame a frame that was parsed
-   * @param start where its text begins, behind the opening quote
-   * @param end where its closing quote stands
+   * @param start start of its text, after the opening quote
+   * @param end index of the closing quote
    */
   constructor(frame: Buffer, start: number, end: number) {
     this.#offset = start
@@ -36,9 +36,9 @@ export class TextLocation {
   }
 
   /**
-   * Looks whether a frame is of this kind.
+   * Checks whether a frame is of this kind.
    *
-   * @returns where the closing quote of its text stands, or -1
+   * @returns the index of the closing quote of its text, or -1
    */
   findEnd(bytes: Buffer, start: number, end: number): number {
     const from = this.textStart(start)
@@ -50,15 +50,15 @@ export class TextLocation {
     return quote
   }
 
-  /** Where the text of a frame of this kind begins. */
+  /** Returns where the text begins in a frame of this kind. */
   textStart(start: number): number {
     return start + this.#offset
   }
 
   /**
-   * Takes in what varies around the text (times, ids, padding), by a frame whose text was found by parsing.
+   * Adapts to what varies around the text (times, ids, padding), given a parsed frame.
    *
-   * @returns whether the frame has its text at this place
+   * @returns whether that frame has its text at this location
    */
   widen(frame: Buffer, start: number, end: number): boolean {
     if (start !== this.#offset) return false
@@ -81,19 +81,19 @@ export class TextLocation {
     const before = this.#before
     const from = start + this.#offset
     if (from >= end) return false
-    // Backwards: what tells the kinds apart is the field's name.
+    // Backwards, because the field's name distinguishes the kinds.
     for (let at = 1; at <= before.length; at++) if (bytes[from - at] !== before[before.length - at]) return false
     return true
   }
 }
 
-/** @returns where the name of the field begins, at its quote, whose text begins at `start` */
+/** @returns the index of the opening quote of the name of the field whose text begins at `start` */
 function nameStart(frame: Buffer, start: number): number {
   const nameEnd = frame.lastIndexOf(QUOTE, start - 2)
   return nameEnd <= 0 ? 0 : Math.max(0, frame.lastIndexOf(QUOTE, nameEnd - 1))
 }
 
-/** @returns where the string ends that is open at `from`: at its closing quote, or at `end` */
+/** @returns the index of the closing quote of the string open at `from`, or `end` */
 function stringEnd(bytes: Buffer, from: number, end: number): number {
   let at = from
   while (at < end) {
@@ -107,7 +107,7 @@ function stringEnd(bytes: Buffer, from: number, end: number): number {
 /**
  * Finds a text in the frame that it was parsed from.
  *
- * @returns where it begins and ends between its quotes; `undefined` if it is not there in one piece, or more than once
+ * @returns its start and end between the quotes; `undefined` if it is not there in one piece, or there more than once
  */
 export function locateText(frame: Buffer, text: string): { start: number; end: number } | undefined {
   const json = JSON.stringify(text)
@@ -121,7 +121,7 @@ export function locateText(frame: Buffer, text: string): { start: number; end: n
   return undefined
 }
 
-/** As servers in Python write JSON. */
+/** Escapes like JSON encoders in Python. */
 function asciiOnly(json: string): string {
   return json.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

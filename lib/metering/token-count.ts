@@ -1,32 +1,32 @@
 /**
- * Counts the tokens of a text as it comes, without a tokeniser.
+ * Counts the tokens of a text as it arrives, without a tokeniser.
  *
  * Byte-pair encoders first cut a text into words, numbers of three digits, runs of punctuation and runs of white space,
- * and never join two of these. How many tokens such a part has depends on its kind and its length, and for most it is
- * one. The figures below are averages of OpenAI's `o200k_base` (https://github.com/openai/tiktoken) over prose in ten
+ * and never merge across these parts. The number of tokens in a part depends on its kind and length, and is one for
+ * most. The figures below are averages of OpenAI's `o200k_base` (https://github.com/openai/tiktoken) over prose in ten
  * languages, source code and JSON.
  *
- * It reads the inside of a JSON string as it stands in an event, escapes and all, and goes on where the string before it
- * ended: a word that comes in two pieces is one word.
+ * It reads the inside of a JSON string as sent in an event, escapes included, and continues where the previous string
+ * ended: a word in two pieces counts as one.
  */
 export class TokenCount {
-  /** Tokens of the parts that are over. */
+  /** Tokens of the finished parts. */
   #finished = 0
-  /** The part that the next character may still belong to. */
+  /** The current part, which the next character may continue. */
   #kind = NOTHING
   #length = 0
-  /** What stands before the word that comes, and is one part with it. */
+  /** What precedes the current word and belongs to the same part. */
   #prefix = NO_PREFIX
   #isCapital = false
   #hasLower = false
   #hasAccent = false
-  /** The last character of a run of punctuation, and how often another one stands behind it. */
+  /** The last character of a run of punctuation, and how often the character changed in the run. */
   #last = 0
   #changes = 0
-  /** How many words have letters that English does not have, of late: words of other languages have more tokens. */
+  /** Recent share of words with letters that English lacks: words of other languages have more tokens. */
   #foreign = 0
 
-  /** Tokens so far, the part that has begun included. */
+  /** Tokens so far, including the current part. */
   get tokens(): number {
     return this.#finished + this.#cost()
   }
@@ -34,9 +34,9 @@ export class TokenCount {
   /**
    * Reads the inside of a JSON string.
    *
-   * @param start the byte behind its opening quote
-   * @param end where the bytes end that may be read
-   * @returns where its closing quote stands, or `end` where it has none
+   * @param start index after the opening quote
+   * @param end index after the last byte that may be read
+   * @returns index of the closing quote, or `end` if there is none
    */
   read(bytes: Uint8Array, start: number, end: number): number {
     let at = start
@@ -44,7 +44,7 @@ export class TokenCount {
       const byte = bytes[at]!
       const kind = KINDS[byte]!
       if (kind <= UPPER) {
-        // What most of a text is: the next letter of a word.
+        // The most frequent case: the next letter of a word.
         if (this.#kind === WORD && kind === LOWER) {
           this.#length++
           this.#hasLower = true
@@ -74,7 +74,7 @@ export class TokenCount {
       if (!isUpper) this.#hasLower = true
       return
     }
-    // A single character before it, if it is no digit and no letter, belongs to the word.
+    // A single character before a word belongs to it, unless it is a digit or a letter.
     const before = this.#kind
     if (before === SPACES) {
       if (this.#length > 1) this.#finished++
@@ -98,7 +98,7 @@ export class TokenCount {
   }
 
   #newline(): void {
-    // White space before a line end is one part with it; the line ends behind punctuation belong to that.
+    // White space before a line end belongs to the same part; line ends after punctuation belong to the punctuation.
     if (this.#kind === SPACES) this.#begin(NEWLINES, NO_PREFIX)
     else if (this.#kind !== NEWLINES && this.#kind !== MARKS) this.#next(NEWLINES)
   }
@@ -119,7 +119,7 @@ export class TokenCount {
     this.#last = character
   }
 
-  /** One more of a kind whose parts have no prefix. */
+  /** Adds a character of a kind whose parts have no prefix. */
   #run(kind: number): void {
     if (this.#kind === kind) this.#length++
     else this.#next(kind)
@@ -138,7 +138,7 @@ export class TokenCount {
     this.#changes = 0
   }
 
-  /** What the part that has begun would count if it ended here. */
+  /** Returns the tokens of the current part if it ended here. */
   #cost(): number {
     const length = this.#length
     switch (this.#kind) {
@@ -147,7 +147,7 @@ export class TokenCount {
       case DIGITS:
         return Math.ceil(length / 3)
       case MARKS: {
-        // A line, or a row of blanks to fill in: one character over and over has tokens of its own.
+        // A repeated character (a rule, blanks to fill in) has tokens of its own.
         const changes = Math.min(length, 2 * this.#changes + 2)
         return length <= 3 ? MARK_COSTS[length]! : Math.max(1, 0.4 * changes) + (length - changes) / 16
       }
@@ -181,7 +181,7 @@ export class TokenCount {
     return english + Math.min(1.1, 12 * this.#foreign) * Math.max(0, costOf(FOREIGN_COSTS, length) - english)
   }
 
-  /** @returns where the escape is over */
+  /** @returns the index after the escape */
   #escape(bytes: Uint8Array, at: number, end: number): number {
     const escaped = bytes[at + 1]
     if (escaped === SMALL_U) {
@@ -203,7 +203,7 @@ export class TokenCount {
     else this.#readAscii(kind === QUOTE || kind === ESCAPE ? MARK : kind, code)
   }
 
-  /** A character of several bytes. */
+  /** Reads a character of several bytes. */
   #multiByte(bytes: Uint8Array, at: number, end: number): number {
     const lead = bytes[at]!
     const length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4
@@ -227,7 +227,7 @@ export class TokenCount {
     else if (code >= 0xac00 && code < 0xd7b0) this.#script(HANGUL)
     else if (code < 0xd800 || (code >= 0xf900 && code < 0xfb00) || (code >= 0x20000 && code < 0x40000))
       this.#script(HAN)
-    // The second half of a surrogate pair, or what only changes the look of the character before it.
+    // The second half of a surrogate pair, or a character that only modifies the one before it.
     else if (code >= 0xdc00 && code < 0x10000) return
     else this.#run(SYMBOLS)
   }
@@ -242,7 +242,7 @@ export class TokenCount {
     this.#next(kind)
   }
 
-  /** Punctuation outside of ASCII: a token each, but where one is repeated. */
+  /** Adds punctuation outside ASCII: a token each, except for repetitions. */
   #symbol(code: number): void {
     if (this.#kind === MARKS && this.#last === code) {
       this.#length++
@@ -250,13 +250,13 @@ export class TokenCount {
     }
     if (this.#kind === SPACES && this.#length === 1) this.#kind = NOTHING
     this.#next(MARKS)
-    // Unlike a bracket, it is no part of the word behind it.
+    // Unlike a bracket, it is not part of the word after it.
     this.#prefix = SPACE_PREFIX
     this.#last = code
   }
 }
 
-/** Few words of a language have a letter of its own: so many are looked back on. */
+/** Only a few words of a language contain letters that English lacks, so this many words are averaged. */
 const FOREIGN_WINDOW_WORDS = 20
 
 // Kinds of bytes within a JSON string.
@@ -285,7 +285,7 @@ const OTHER_SCRIPT = 10
 const SYMBOLS = 11
 const KANA = 12
 
-// What stands in front of a part and belongs to it.
+// What precedes a part and belongs to it.
 const NO_PREFIX = 0
 const SPACE_PREFIX = 1
 const MARK_PREFIX = 2

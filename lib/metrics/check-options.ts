@@ -1,14 +1,14 @@
 import { inspect } from 'node:util'
 
-/** @throws TypeError that names the function, the option, what it got and what it takes */
+/** @throws TypeError that names the function, the option, the value it got and what it takes */
 export function invalidOption(caller: string, option: string, got: unknown, takes: string): never {
   throw new TypeError(`${caller}: ${option} takes ${takes}; got ${inspect(got, { depth: 0, maxStringLength: 100 })}`)
 }
 
 /**
- * Checks that options are an object with no names but those known, and the options that all observers have.
+ * Checks that options are an object with only known names, and checks the options that all observers share.
  *
- * @throws TypeError where they are not
+ * @throws TypeError if they are not valid
  */
 export function checkOptions(caller: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null) invalidOption(caller, 'its one argument', options, 'an object')

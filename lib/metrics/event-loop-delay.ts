@@ -1,6 +1,6 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 
-/** A timer of so many milliseconds is what Node measures with. */
+/** Interval of the timer that Node measures with. */
 const RESOLUTION_MS = 10
 
 /** Delays of the event loop, in seconds. */
@@ -10,7 +10,7 @@ export interface Delays {
   readonly max: number
 }
 
-/** Measures how late the event loop is. It does not keep the process alive: Node's timer for it is unref'd. */
+/** Measures the delay of the event loop. Node unrefs its timer, so that it does not keep the process alive. */
 export class EventLoopDelay {
   readonly #monitor: IntervalHistogram
 
@@ -22,7 +22,7 @@ export class EventLoopDelay {
     this.#monitor.enable()
   }
 
-  /** The delays since they were last taken. */
+  /** Returns the delays since the previous call. */
   readAndReset(): Delays {
     const monitor = this.#monitor
     const delays = {
@@ -39,7 +39,7 @@ export class EventLoopDelay {
   }
 }
 
-/** What Node measures is the time from one tick of its timer to the next: an idle event loop has 10 ms, not 0. */
+/** Node measures the time from one tick of its timer to the next: an idle event loop has 10 ms, not 0. */
 function delay(measuredNs: number): number {
   return Math.max(0, measuredNs - RESOLUTION_MS * 1e6) / 1e9
 }

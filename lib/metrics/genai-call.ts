@@ -3,15 +3,15 @@ import type { ObservedExchange } from '../api/observer.js'
 import type { ExchangeRecord } from '../api/record.js'
 import { operationOf, providerOf, serverOf } from './genai-names.js'
 
-/** A call of a model: what is known of it when it is made. */
+/** A call of a model, with what is known when it is made. */
 export interface Call {
   readonly operation: string
   readonly model: string | undefined
-  /** What spans and metrics both say of it; what samplers may go by. */
+  /** Attributes of both spans and metrics; samplers may use them. */
   readonly attributes: Attributes
 }
 
-/** The call that a request is; `undefined` where it is none. */
+/** Returns the call that a request makes; `undefined` if it calls no model. */
 export function callOf({ format, req, model, host }: ObservedExchange): Call | undefined {
   const operation = operationOf(format, { method: req.method, path: req.url.split('?', 1)[0] ?? '/', model })
   if (operation === undefined) return undefined
@@ -25,10 +25,10 @@ export function callOf({ format, req, model, host }: ObservedExchange): Call | u
   return { operation, model, attributes }
 }
 
-/** The call that was to be made for an exchange that failed before. */
+/** Returns the call that a failed exchange would have made. */
 export function unsentCall(record: ExchangeRecord): Call | undefined {
   const operation = operationOf(record.format, record)
-  // Without a failure there was none to be made: the app, or we, answered.
+  // Without a failure no call was intended: the app or this package answered.
   if (operation === undefined || record.code === undefined) return undefined
   const attributes = {
     'gen_ai.operation.name': operation,
@@ -38,7 +38,8 @@ export function unsentCall(record: ExchangeRecord): Call | undefined {
 }
 
 /**
- * `error.type`: our name of what went wrong, or the status of a provider's error. A client that leaves is no error.
+ * Returns `error.type`: our code for the failure, or the status of a provider's error. A client that disconnects is not
+ * an error.
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/general/recording-errors.md
  */
 export function errorTypeOf({

@@ -5,18 +5,18 @@ import { type Call, errorTypeOf } from './genai-call.js'
 import type { ModelNames } from './model-names.js'
 import { uniformUsage } from './uniform-usage.js'
 
-/** The label value that models share which have none of their own: as HTTP's conventions name methods. */
+/** The label value shared by models without one of their own, named as in the conventions for HTTP methods. */
 export const OTHER_MODEL = '_OTHER'
 
-/** What decides how calls are counted. */
+/** Options for counting calls. */
 interface CountingOptions {
   readonly models: ModelNames
   readonly countEstimates: boolean
 }
 
 /**
- * Metrics of calls, with the buckets that the conventions advise. Those of a `server` are in them because that is what
- * we are to our clients: the conventions have them for whoever serves a model.
+ * Metrics of calls, with the buckets that the conventions advise. They include those of a `server`, which the
+ * conventions define for anything that serves a model, as we do for our clients.
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-metrics.md
  */
 export class GenAiMetrics {
@@ -65,12 +65,12 @@ export class GenAiMetrics {
     const attributes = omitUndefined({
       ...call.attributes,
       'gen_ai.request.model': record.model === undefined ? undefined : model,
-      // A provider that answers to any name may well answer by that name.
+      // A provider that accepts any model name may also return it as the response's model.
       'gen_ai.response.model': model === OTHER_MODEL ? undefined : record.responseModel,
     })
     const errorType = errorTypeOf(record)
     this.#duration.record(seconds(durationMs), omitUndefined({ ...attributes, 'error.type': errorType }))
-    // Where the provider tells no usage, none must be reported, unless the user asks for it.
+    // The conventions forbid reporting usage that the provider did not report, unless the user asks for it.
     if (usage && (!usage.estimated || this.#options.countEstimates)) {
       const { inputTokens, outputTokens } = usage
       if (isCount(inputTokens)) this.#tokens.record(inputTokens, { ...attributes, 'gen_ai.token.type': 'input' })
@@ -83,7 +83,7 @@ export class GenAiMetrics {
   }
 }
 
-/** Spans leave out what is undefined, metrics do not. */
+/** Removes undefined attributes: spans ignore them, metrics do not. */
 function omitUndefined(attributes: Attributes): Attributes {
   return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value !== undefined))
 }

@@ -5,7 +5,7 @@ import { errorTypeOf } from './genai-call.js'
 import { uniformUsage } from './uniform-usage.js'
 
 /**
- * Ends the span of a call with what became of it.
+ * Ends the span of a call with its outcome.
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-spans.md#inference
  */
 export function endSpan(span: Span, record: ExchangeRecord): void {
@@ -30,7 +30,7 @@ function answerOf(record: ExchangeRecord): Attributes {
     'gen_ai.usage.cache_read.input_tokens': usage?.cachedInputTokens,
     'gen_ai.usage.cache_creation.input_tokens': usage?.cacheWriteTokens,
     'gen_ai.usage.reasoning.output_tokens': usage?.reasoningTokens,
-    // What the conventions have no names for.
+    // The conventions have no names for these.
     'ai_proxy.usage.estimated': usage?.estimated || undefined,
     'ai_proxy.time_to_first_token': firstTokenMs === undefined ? undefined : seconds(firstTokenMs),
     'ai_proxy.outcome': record.outcome,

@@ -1,7 +1,7 @@
 import type { ExchangeRecord } from '../api/record.js'
 
 /**
- * Which models get a label value of their own. `express-ai-proxy/opentelemetry` exports it, too.
+ * Options for which models get a label value of their own. `express-ai-proxy/opentelemetry` exports it, too.
  *
  * @category express-ai-proxy/prometheus
  */
@@ -9,21 +9,23 @@ export interface ModelNameOptions {
   /** Names of models that always have a label value of their own. Default: none. */
   models?: readonly string[]
   /**
-   * How many names beside `models` may get a label value of their own; later ones share one. A name gets its own with
-   * the first request for it that the provider answers with success, so that names which clients make up cannot use
-   * them up, unless the provider answers to any name, as some local servers do. So that an outage shows the model that it
-   * is about, a failure of the provider's own (429, 500 and up) names one as well, for at most half of them.
-   * 0: only `models` have one. Default 100.
+   * Maximum number of further names that get a label value of their own; later ones share one. A name gets its own with
+   * the first request for it that the provider answers successfully. Names that clients make up therefore cannot use up
+   * the maximum, unless the provider accepts any name, as some local servers do. A failure of the provider (429, 500
+   * and up) also gives a name its own value, for at most half of the maximum, so that an outage shows the model
+   * concerned. 0: only `models` have one. Default 100.
    */
   maxModels?: number
 }
 
-/** Names of models as label values, bounded in number: each value makes new time series, which are never given up. */
+/**
+ * Maps model names to a bounded number of label values: each value creates new time series, which are never removed.
+ */
 export class ModelNames {
   readonly #names: Set<string>
   readonly #other: string
   #remaining: number
-  /** Of those, how many may be given to models that have only failed. */
+  /** How many of those may be given to models that have only failed. */
   #remainingForFailed: number
 
   /** @param other the value that all further names share */
@@ -34,7 +36,7 @@ export class ModelNames {
     this.#other = other
   }
 
-  /** The value for an exchange's model, which is the one that its request names; `undefined` where none is named. */
+  /** Returns the label value for the model that an exchange's request names; `undefined` if it names none. */
   of(record: ExchangeRecord): string | undefined {
     const name = record.model ?? record.responseModel
     if (name === undefined || this.#names.has(name)) return name
@@ -50,14 +52,17 @@ export class ModelNames {
 }
 
 /**
- * The provider took the request. A status is not enough: a response that was opened early has 200 whatever the provider
- * says later.
+ * Returns whether the provider accepted the request. The status alone is not enough: a response that was opened early
+ * has 200 whatever the provider answers later.
  */
 function hasSucceeded({ status = 0, code, firstByteMs }: ExchangeRecord): boolean {
   return status >= 200 && status < 300 && code === undefined && firstByteMs !== undefined
 }
 
-/** The provider took the name for a model's, as it seems, and failed or was too busy. An unknown name gets 400 or 404. */
+/**
+ * Returns whether the provider failed or was too busy, and so probably knows the model: an unknown name gets 400 or
+ * 404.
+ */
 function failedAtProvider({ providerStatus = 0 }: ExchangeRecord): boolean {
   return providerStatus === 429 || providerStatus >= 500
 }

@@ -19,19 +19,19 @@ import { type ModelNameOptions, ModelNames } from './model-names.js'
 export type { ModelNameOptions } from './model-names.js'
 
 /**
- * Options of {@link openTelemetryObserver}. `models` and `maxModels` bound `gen_ai.request.model` of the metrics, where
- * further models are `_OTHER`; spans have every name.
+ * Options of {@link openTelemetryObserver}. `models` and `maxModels` limit the values of `gen_ai.request.model` in
+ * metrics, where further models are `_OTHER`. Spans have every name.
  *
  * @category express-ai-proxy/opentelemetry
  */
 export interface OpenTelemetryObserverOptions extends ModelNameOptions {
-  /** Where spans go. Default: the global one, also when it is set later. */
+  /** Receives the spans. Default: the global one, even if it is set later. */
   tracerProvider?: TracerProvider
-  /** Where metrics go. Default: the global one, as it is when the first exchange ends. */
+  /** Receives the metrics. Default: the global one, as it is when the first exchange ends. */
   meterProvider?: MeterProvider
   /**
-   * Counts estimated tokens in `gen_ai.client.token.usage`, too: those of streams that ended before the provider told
-   * them. The conventions want this asked for. Default `false`.
+   * Also counts estimated tokens in `gen_ai.client.token.usage`: those of streams that ended before the provider
+   * reported them. The conventions require that users opt in. Default `false`.
    */
   countEstimates?: boolean
 }
@@ -44,19 +44,19 @@ const CALLER = 'openTelemetryObserver'
 const SCOPE = ['express-ai-proxy', undefined, { schemaUrl: SCHEMA_URL }] as const
 
 /**
- * Traces and measures the calls of models that go through the middlewares that it is given to, with the option
- * `observers`, by the OpenTelemetry semantic conventions for generative AI, version 1.41.0. One observer serves any
- * number of middlewares.
+ * Creates an observer that traces and measures calls of models, by the OpenTelemetry semantic conventions for
+ * generative AI, version 1.41.0. Pass it to middlewares in the option `observers`. One observer serves any number of
+ * middlewares.
  *
- * A call is a span of kind client, from when the request is sent to when the exchange has ended; its parent is the span
- * that is active or, where none is, the one that the client's `traceparent` names. The provider gets the call's own
- * `traceparent`. What fails before it is sent is in the metrics, and has no span, because nothing was called. Requests
- * that call no model (lists of models, files) have neither.
+ * A call is a span of kind client, from when the request is sent until the exchange has ended. Its parent is the active
+ * span or, if there is none, the one that the client's `traceparent` names. The provider gets the call's own
+ * `traceparent`. An exchange that fails before its request is sent is in the metrics but has no span, because nothing
+ * was called. Requests that call no model (lists of models, files) have neither.
  *
  * `error.type` is the `code` of the record, or the status of an error that the provider answered with. A client that
- * leaves is no error; `ai_proxy.outcome` tells it.
+ * disconnects is not an error; `ai_proxy.outcome` reports it.
  *
- * @throws TypeError where an option is wrong
+ * @throws TypeError if an option is wrong
  * @category express-ai-proxy/opentelemetry
  */
 export function openTelemetryObserver(options: OpenTelemetryObserverOptions = {}): Observer {
@@ -72,7 +72,7 @@ export function openTelemetryObserver(options: OpenTelemetryObserverOptions = {}
 
   const tracer = tracerProvider.getTracer(...SCOPE)
   const models = new ModelNames(options, OTHER_MODEL)
-  // Late: unlike a tracer, a meter got from the API before the SDK is there measures nothing, ever.
+  // Created late: unlike a tracer, a meter obtained from the API before the SDK is set up never measures anything.
   let genAiMetrics: GenAiMetrics | undefined
   const count = (...ended: Parameters<GenAiMetrics['count']>) => {
     genAiMetrics ??= new GenAiMetrics((meterProvider ?? metrics.getMeterProvider()).getMeter(...SCOPE), {
@@ -105,7 +105,7 @@ export function openTelemetryObserver(options: OpenTelemetryObserverOptions = {}
       )
       started.set(exchange.id, { ...call, span })
       const headers: Record<string, string> = {}
-      // Baggage is the app's own, and the provider somebody else.
+      // Baggage belongs to the app, and the provider is a third party.
       propagation.inject(propagation.deleteBaggage(trace.setSpan(parent, span)), headers)
       return headers
     },

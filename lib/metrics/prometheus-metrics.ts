@@ -3,7 +3,7 @@ import type { AiProxyStats } from '../api/stats.js'
 import type { Delays } from './event-loop-delay.js'
 import { TurnHistogram } from './turn-histogram.js'
 
-/** What gauges show; asked for when they are scraped. */
+/** Sources of gauges, called when the gauges are scraped. */
 interface GaugeSources {
   stats(): readonly AiProxyStats[]
   takeDelays(): Delays
@@ -18,9 +18,9 @@ const RATE_BUCKETS = [5, 10, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 
 
 const byModel = ['format', 'model'] as const
 
-/** The metrics, under their names without the prefix. They are in no registry yet. */
+/** Creates the metrics, keyed by their names without the prefix. They are not registered yet. */
 export function createMetrics(prefix: string, sources: GaugeSources) {
-  // No registry here: prom-client would take its global one.
+  // An empty list, because prom-client would otherwise use its global registry.
   const named = (name: string, help: string) => ({ name: prefix + name, help, registers: [] })
 
   const gauge = (name: string, help: string, figure: (stats: readonly AiProxyStats[]) => number) =>
@@ -35,10 +35,7 @@ export function createMetrics(prefix: string, sources: GaugeSources) {
 
   return {
     exchanges: new Counter({
-      ...named(
-        'exchanges_total',
-        'Exchanges that have ended; status is the one that the provider answered with, or ours',
-      ),
+      ...named('exchanges_total', 'Finished exchanges; status is that of the provider, or ours if it did not answer'),
       labelNames: [...byModel, 'outcome', 'status'],
     }),
     tokens: new Counter({
@@ -71,20 +68,20 @@ export function createMetrics(prefix: string, sources: GaugeSources) {
     requestBytes: new Counter(named('request_bytes_total', 'Bytes of request bodies')),
     upstreamBytes: new Counter(named('upstream_bytes_total', 'Body bytes from providers, decoded')),
     downstreamBytes: new Counter(named('downstream_bytes_total', 'Body bytes to clients')),
-    limitHits: new Counter({ ...named('limit_hits_total', 'Limits that exchanges hit'), labelNames: ['limit'] }),
-    turns: new TurnHistogram(named('turn_seconds', 'Time that a turn of a stream took')),
+    limitHits: new Counter({ ...named('limit_hits_total', 'Limits hit by exchanges'), labelNames: ['limit'] }),
+    turns: new TurnHistogram(named('turn_seconds', 'Duration of a turn of a stream')),
 
-    active: gauge('active_exchanges', 'Exchanges under way', sumOf('active')),
-    streams: gauge('streams', 'Streams under way', sumOf('streams')),
-    waitingForDrain: gauge('waiting_for_drain', 'Streams whose client has to read first', sumOf('waitingForDrain')),
-    // All middlewares of a process have one scheduler, and each tells how many wait for it.
-    waitingForTurn: gauge('waiting_for_turn', 'Streams of the process that wait for a turn', (stats) =>
+    active: gauge('active_exchanges', 'Exchanges in progress', sumOf('active')),
+    streams: gauge('streams', 'Streams in progress', sumOf('streams')),
+    waitingForDrain: gauge('waiting_for_drain', 'Streams waiting for their client to read', sumOf('waitingForDrain')),
+    // All middlewares of a process share one scheduler, and each reports the number waiting for it.
+    waitingForTurn: gauge('waiting_for_turn', 'Streams of the process that are waiting for a turn', (stats) =>
       Math.max(0, ...stats.map((each) => each.waitingForTurn)),
     ),
     eventLoopDelay: new Gauge({
       ...named('event_loop_delay_seconds', 'Delays of the event loop since the last scrape; quantile 1 is the longest'),
       labelNames: ['quantile'],
-      // Of several workers the worst one tells.
+      // Of several workers, report the worst one.
       aggregator: 'max',
       collect() {
         const { median, p99, max } = sources.takeDelays()

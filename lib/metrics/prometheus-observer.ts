@@ -12,14 +12,14 @@ import { uniformUsage } from './uniform-usage.js'
 export type { ModelNameOptions } from './model-names.js'
 
 /**
- * Options of {@link prometheusObserver}. Of further models than `models` and `maxModels` allow, the label is `other`.
+ * Options of {@link prometheusObserver}. Models beyond `models` and `maxModels` get the label `other`.
  *
  * @category express-ai-proxy/prometheus
  */
 export interface PrometheusObserverOptions extends ModelNameOptions {
-  /** The prom-client registry that the metrics go to: `register` of prom-client, or one of your own. */
+  /** The prom-client registry for the metrics: `register` of prom-client, or one of your own. */
   register: Registry<PrometheusContentType> | Registry<OpenMetricsContentType>
-  /** What the metrics' names begin with. Default `ai_proxy_`. */
+  /** Prefix of the metrics' names. Default `ai_proxy_`. */
   prefix?: string
 }
 
@@ -30,8 +30,8 @@ export interface PrometheusObserverOptions extends ModelNameOptions {
  */
 export interface PrometheusObserver extends Observer {
   /**
-   * Stops measuring the event loop, and takes the metrics out of the registry, so that another observer may be made on
-   * it. Not needed for a process to end.
+   * Stops measuring the event loop, and removes the metrics from the registry, so that another observer can be created
+   * on it. The process can end without it.
    */
   close(): void
 }
@@ -47,14 +47,14 @@ const tokenKinds = [
 ] as const
 
 /**
- * Keeps Prometheus metrics of the middlewares that it is given to, with the option `observers`. One observer serves any
- * number of them: what it counts is their sum. It starts to measure the delay of the event loop at once.
+ * Creates an observer that keeps Prometheus metrics. Pass it to middlewares in the option `observers`. One observer
+ * serves any number of middlewares, and counts their sum. It starts to measure the delay of the event loop at once.
  *
- * The label `model` is the name that the request has, `none` where it has none, and `other` where the name has no label
- * value of its own (see `models` and `maxModels`): so are rejected requests for models that no request ever got.
+ * The label `model` is the name in the request, `none` if it has none, and `other` if the name has no label value of
+ * its own (see `models` and `maxModels`). Rejected requests for models that no request ever got are therefore `other`.
  *
- * @throws TypeError where an option is wrong
- * @throws Error where the registry has metrics of these names: those of another observer, most likely
+ * @throws TypeError if an option is wrong
+ * @throws Error if the registry already has metrics of these names, most likely those of another observer
  * @category express-ai-proxy/prometheus
  */
 export function prometheusObserver(options: PrometheusObserverOptions): PrometheusObserver {
@@ -108,18 +108,18 @@ function count(record: ExchangeRecord, model: string, metrics: ReturnType<typeof
 }
 
 /**
- * Enters metrics into a registry, all or none.
+ * Registers all metrics or none.
  *
- * @returns what takes them out again
- * @throws Error where one of the names is taken
+ * @returns a function that removes them
+ * @throws Error if one of the names is taken
  */
 function registerAll(register: PrometheusObserverOptions['register'], metrics: readonly object[]): () => void {
-  // By its name as it is now: prom-client changes it when an OpenMetrics registry is scraped.
+  // Remembers names as they are now: prom-client changes them when an OpenMetrics registry is scraped.
   const entries = metrics.map((metric) => [(metric as { name: string }).name, metric as Metric] as const)
   const taken = entries.find(([name]) => register.getSingleMetric(name) !== undefined)?.[0]
   if (taken !== undefined) {
     throw new Error(
-      `${CALLER}: the registry has a metric ${taken} already. Give one observer to all middlewares, or set \`prefix\``,
+      `${CALLER}: the registry already has a metric ${taken}. Give one observer to all middlewares, or set \`prefix\``,
     )
   }
   for (const [, metric] of entries) register.registerMetric(metric)

@@ -1,4 +1,4 @@
-/** Upper bounds of the buckets, in seconds: a turn takes some 50 µs, and one of 10 ms can be felt by everybody. */
+/** Upper bounds of the buckets, in seconds. A turn takes some 50 µs, and everybody can feel one of 10 ms. */
 const BOUNDS = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1]
 
 interface Sample {
@@ -8,17 +8,17 @@ interface Sample {
 }
 
 /**
- * A histogram that a prom-client registry takes for one of its own: of a metric the registry asks no more than what is
- * here. `observe()` of prom-client's takes 300 to 450 ns, which is much for something that happens thousands of times a
- * second; this one takes some 50 ns, and does the rest when it is scraped.
+ * A histogram that a prom-client registry accepts as one of its own: the registry needs only what is here. `observe()`
+ * of prom-client takes 300 to 450 ns, which is much for something that happens thousands of times a second. This one
+ * takes some 50 ns, and does the rest when it is scraped.
  */
 export class TurnHistogram {
   readonly type = 'histogram'
-  /** How `AggregatorRegistry` merges those of several workers. */
+  /** How `AggregatorRegistry` merges the metrics of several workers. */
   readonly aggregator = 'sum'
   readonly name: string
   readonly help: string
-  /** By bucket, the last one without a bound; not yet summed up. */
+  /** Counts by bucket, not cumulative; the last bucket has no bound. */
   readonly #counts = new Float64Array(BOUNDS.length + 1)
   #sum = 0
 
@@ -27,7 +27,7 @@ export class TurnHistogram {
     this.help = config.help
   }
 
-  /** Counts a turn of so many seconds. */
+  /** Counts a turn. */
   observe(seconds: number): void {
     let at = 0
     while (at < BOUNDS.length && seconds > BOUNDS[at]!) at++

@@ -1,8 +1,8 @@
 import type { ExchangeRecord, RecordedUsage } from '../api/record.js'
 
 /**
- * The tokens of an exchange under the names of `usage`, as OpenTelemetry wants them: the input includes what was cached, the
- * output includes the reasoning. A figure that is not known is not there.
+ * Returns the tokens of an exchange under the names of `usage`, as OpenTelemetry defines them: input includes cached
+ * tokens, output includes reasoning. Unknown figures are left out.
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-spans.md#inference
  */
 export function uniformUsage({ usage, tokens }: ExchangeRecord): RecordedUsage | undefined {

@@ -5,10 +5,10 @@ import type { Duplex } from 'node:stream'
 import type { SecureContextOptions } from 'node:tls'
 import { Connection } from './connection.js'
 
-// Idle connections go before load balancers' usual 60 s, so that few requests meet one that the other side has closed.
+// Load balancers usually close idle connections after 60 s. Closing ours earlier means few requests meet a closed one.
 const MAX_IDLE_MS = 30_000
 
-/** What Node reads from a socket at once. */
+/** Size of Node's reads from a socket. */
 const READ_BYTES = 64 * 1024
 
 /** `onread` of `net.connect()` and `tls.connect()`. */
@@ -18,14 +18,14 @@ interface OnRead {
 }
 
 /**
- * An agent that keeps connections alive, and reads all of them into one buffer.
+ * Creates an agent that keeps connections alive and reads all of them into one shared buffer.
  *
- * Node would allocate 64 KiB for each read. What is handed on is a copy, so that what was read is done with when the
- * callback returns; a tenth of a bursting stream's CPU time goes into those allocations and their collection.
+ * By default Node allocates 64 KiB for each read. A tenth of a bursting stream's CPU time goes into those allocations
+ * and their collection. A shared buffer is safe because we pass on a copy before the callback returns.
  *
  * @param protocol of the target
  * @param tls options of `tls.connect()`
- * @param maxSockets connections to the target, at most; further requests would wait for one
+ * @param maxSockets maximum number of connections to the target; further requests would wait for one
  */
 export function createAgent(
   protocol: string,
@@ -49,7 +49,7 @@ export function createAgent(
   return agent
 }
 
-/** What an agent decides by itself and lets others decide: https://nodejs.org/api/http.html#agentkeepsocketalivesocket */
+/** The agent's hooks for pooled connections: https://nodejs.org/api/http.html#agentkeepsocketalivesocket */
 interface Pool {
   readonly options: { timeout?: number | undefined }
   keepSocketAlive(socket: Socket): boolean
@@ -57,14 +57,14 @@ interface Pool {
 }
 
 /**
- * Closes connections that nobody uses for too long. The agent's own `timeout` would be on those in use as well, where it
- * ends nothing and costs at every read and write.
+ * Closes connections that stay idle too long. The agent's own `timeout` would also apply to connections in use, where
+ * it ends nothing and costs time at every read and write.
  */
 function limitIdleTime(agent: Agent): void {
   const pool = agent as unknown as Pool
   const { keepSocketAlive, reuseSocket } = pool
   pool.keepSocketAlive = (socket) => {
-    // For Node to set it, or the shorter one that the provider asks for (`keep-alive: timeout=…`).
+    // Node then sets this timeout, or the shorter one that the provider asks for (`keep-alive: timeout=…`).
     pool.options.timeout = MAX_IDLE_MS
     const isKept = keepSocketAlive.call(agent, socket)
     pool.options.timeout = undefined

@@ -5,47 +5,47 @@ import { Connection } from './connection.js'
 import type { Route } from './route.js'
 import { StubRequest, StubResponse } from './stubs.js'
 
-/** Told what becomes of an attempt; of `onResponse` and `onError` one is called, once, and none after `end`. */
+/** Callbacks of an attempt. At most one of `onResponse` and `onError` is called, once, and never after `end()`. */
 export interface AttemptEvents {
-  /** The connection to the provider stands, and the request goes out. */
+  /** The connection to the provider is established, and the request goes out. */
   onConnect(): void
   onResponse(response: IncomingMessage): void
   onError(error: Error, attempt: Attempt): void
-  /** A chunk of a body that passes unbuffered. */
+  /** Called with each chunk of a body that passes unbuffered. */
   onRequestChunk(chunk: Buffer): void
-  /** A body that is held has been written to its end: this attempt needs it no more. */
+  /** A buffered body has been written completely: this attempt no longer needs it. */
   onRequestSent?(): void
 }
 
 export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => unknown
 
-// A connection that the provider had closed while it was in the pool says so about a round trip after it was taken.
+// If the provider had closed a pooled connection, that shows about a round trip after the connection was taken.
 const STALE_WITHIN_MS = 100
 
-/** So many interim answers (1xx) may come before the answer. */
+/** Maximum number of interim responses (1xx) before the response. */
 const MAX_INTERIM_RESPONSES = 100
 
-/** One try at one target, through http-proxy-middleware. */
+/** One attempt at one target, through http-proxy-middleware. */
 export class Attempt {
   readonly #events: AttemptEvents
   readonly #stubRequest: StubRequest
   readonly #stubResponse = new StubResponse()
   #openedAt = 0
-  /** Interim answers so far. */
+  /** Number of interim responses so far. */
   #interimResponses = 0
   #bytesReadBefore = 0
   #upstream: ClientRequest | undefined
   #response: IncomingMessage | undefined
   #settled = false
   #ended = false
-  /** The connection stood; what fails from then on is the provider breaking off. */
+  /** Whether the connection was established: any failure after that means that the provider broke off. */
   connected = false
-  /** It needs a connection of its own and was given one of the pool, which is closed now: nothing has been sent. */
+  /** Whether it needed a new connection but got a pooled one, which is now closed. Nothing has been sent. */
   gotPooledConnection = false
   readonly #route: Route
   readonly #needsNewConnection: boolean
 
-  /** @param needsNewConnection only a connection that no request has gone by will do */
+  /** @param needsNewConnection whether it needs a connection that has carried no request before */
   constructor(request: UpstreamRequest, events: AttemptEvents, route: Route, needsNewConnection = false) {
     this.#events = events
     this.#route = route
@@ -63,13 +63,14 @@ export class Attempt {
   start(proxy: Middleware): void {
     const req = this.#stubRequest as unknown as IncomingMessage
     proxy(req, this.#stubResponse as unknown as ServerResponse, (error) => {
-      this.handleError(error instanceof Error ? error : new Error('http-proxy-middleware did not take the request'))
+      this.handleError(error instanceof Error ? error : new Error('http-proxy-middleware did not handle the request'))
     })
   }
 
   /**
-   * The connection came from the pool and was dead: it broke at once, without a byte of an answer. That the provider did
-   * not see the request is as good as certain, not certain; it is what Node's documentation of `reusedSocket` advises.
+   * Returns whether the attempt met a dead pooled connection: one that broke at once, without a byte of a response. It
+   * is then almost certain, though not quite, that the provider did not see the request. Node's documentation of
+   * `reusedSocket` advises a retry.
    */
   isStale(error: NodeJS.ErrnoException): boolean {
     const { reusedSocket, socket } = this.#upstream ?? {}
@@ -79,8 +80,8 @@ export class Attempt {
   }
 
   /**
-   * Ends the attempt, in any phase. A connection whose response did not come to its end, or whose request was not sent to
-   * its end, is closed and never used again.
+   * Ends the attempt, in any phase. If the response was not read to its end or the request not sent to its end, the
+   * connection is closed and never reused.
    */
   end(): void {
     if (this.#ended) return
@@ -95,7 +96,7 @@ export class Attempt {
     this.#stubRequest.release()
   }
 
-  /** The upstream request is made, and about to be given to the agent, which may write its head. */
+  /** Called when the upstream request exists, before the agent gets it and may write its head. */
   handleCreated(upstream: ClientRequest): void {
     this.#stubRequest.keepPath(upstream)
   }
@@ -108,9 +109,9 @@ export class Attempt {
     }
     if (this.#needsNewConnection && upstream.reusedSocket) {
       this.gotPooledConnection = true
-      return this.handleError(new Error('a pooled connection is not what is needed'))
+      return this.handleError(new Error('the request needs a new connection'))
     }
-    // Some answers (101) end a connection without a word: no response, no error.
+    // Some answers (101) close the connection without emitting `response` or `error`.
     upstream.once('close', () => {
       if (!this.#settled) this.handleError(new Error('the connection was closed without an answer'))
     })
@@ -123,7 +124,7 @@ export class Attempt {
   }
 
   handleResponse(response: IncomingMessage): void {
-    // Also where nobody listens any more: an error without a listener would end the process.
+    // Needed even if nobody listens any more: an error without a listener would end the process.
     response.on('error', () => {})
     if (this.#settled) {
       response.destroy()
@@ -138,7 +139,7 @@ export class Attempt {
     this.#settled = true
     this.#response = response
     if (this.#upstream && hasNoBody(this.#upstream.method, response.statusCode)) {
-      // A provider that sends a body all the same would answer the next request with it: this is the connection's last.
+      // A body that a provider sends anyway would be taken for the next response, so do not reuse the connection.
       this.#upstream.shouldKeepAlive = false
     }
     Connection.of(response)?.handleResponse(response)
@@ -146,7 +147,8 @@ export class Attempt {
   }
 
   handleError(error: Error): void {
-    // Node puts the bytes there that it could not parse, of a buffer that all connections share; they are for no log.
+    // Node attaches the bytes that it could not parse, from a buffer that all connections share. They must not be
+    // logged.
     delete (error as { rawPacket?: unknown }).rawPacket
     if (this.#settled) return
     this.#settled = true
@@ -164,15 +166,17 @@ export class Attempt {
   }
 }
 
-/** TLS through the tunnel of a proxy begins on a socket that is connected already. */
+/**
+ * Returns whether a socket is connecting. TLS through a proxy's tunnel starts on a socket that is already connected.
+ */
 function isConnecting(socket: Socket | null): socket is Socket {
   return socket !== null && (socket.connecting || (socket as { secureConnecting?: boolean }).secureConnecting === true)
 }
 
 /**
- * Whether the answer is that of a forward proxy, which would not let the request through. Agents give its answer to CONNECT
- * on a socket that was never connected; to a request without TLS the proxy answers in the provider's place, with a status
- * that is a proxy's alone. Through a tunnel that status is the provider's.
+ * Returns whether a response comes from a forward proxy that rejected the request. Agents deliver its answer to CONNECT
+ * on a socket that was never connected. To a request without TLS, the proxy answers in the provider's place with 407,
+ * which only proxies send. Through a tunnel, a 407 is the provider's.
  */
 function isProxyResponse({ socket, statusCode }: IncomingMessage, { origin }: Route): boolean {
   const isNoConnection =
@@ -180,12 +184,12 @@ function isProxyResponse({ socket, statusCode }: IncomingMessage, { origin }: Ro
   return (statusCode === 407 && origin.startsWith('http:')) || isNoConnection
 }
 
-/** An answer without a body, whatever its head says (RFC 9112, 6.3). */
+/** Returns whether a response has no body, whatever its head says (RFC 9112, 6.3). */
 function hasNoBody(method: string, status: number | undefined): boolean {
   return method === 'HEAD' || status === 204 || status === 304
 }
 
-/** The attempt that a stand-in request belongs to. */
+/** Returns the attempt that a stub request belongs to. */
 export function attemptOf(request: object): Attempt | undefined {
   return (request as { attempt?: Attempt }).attempt
 }

@@ -1,39 +1,39 @@
 const CR = 13
 const LF = 10
 
-/** A size of more digits is left to the parser; this many are 4 GiB. */
+/** A size with more digits is left to the parser; this many are 4 GiB. */
 const MAX_DIGITS = 8
 
-/** The value of each byte as a hexadecimal digit; -1 where it is none. */
+/** The value of each byte as a hexadecimal digit, or -1. */
 const DIGITS = new Int8Array(256).map((_, byte) => {
   const value = Number.parseInt(String.fromCharCode(byte), 16)
   return Number.isNaN(value) ? -1 : value
 })
 
 /**
- * Takes HTTP's chunked transfer coding off a body (RFC 9112, 7.1): what comes in many chunks comes out as one piece.
+ * Decodes HTTP's chunked transfer coding (RFC 9112, 7.1), and joins many chunks into one piece.
  *
- * It knows plain chunks of at least a byte, and nothing else. What is not one of those, the last chunk above all, is for
- * the HTTP parser, which has not seen the chunks before it and stands where a chunk begins.
+ * It handles only plain chunks of at least one byte. Anything else, above all the last chunk, is left to the HTTP
+ * parser, which has not seen the chunks before it and expects the start of a chunk.
  */
 export class ChunkJoiner {
-  /** A chunk has come that is not plain: it, and all behind it, is left. */
+  /** A chunk that is not plain has arrived: it, and everything after it, is left to the parser. */
   isDone = false
-  /** A chunk was not followed by a line end: the body is broken. */
+  /** A chunk was not followed by a line end, so the body is malformed. */
   isMalformed = false
-  /** How much of the current chunk's data is to come, and how much of the line end behind it. */
+  /** Bytes missing from the current chunk's data, and from the line end after it. */
   #dataBytes = 0
   #lineEndBytes = 0
-  /** What has been read of the size line before it. */
+  /** What has been read of the size line. */
   #size = 0
   #digits = 0
   #hasCR = false
   #remainder: Buffer | undefined
 
   /**
-   * Moves the data of the chunks in `bytes` together, to the front of `bytes`.
+   * Moves the data of the chunks in `bytes` to the front of `bytes`.
    *
-   * @returns how many bytes of data there are
+   * @returns the number of bytes of data
    */
   join(bytes: Buffer): number {
     const end = bytes.length
@@ -56,14 +56,14 @@ export class ChunkJoiner {
     return to
   }
 
-  /** Where it is over: what is left of the bytes that came, from the chunk on that is not plain. */
+  /** Returns the bytes from the first chunk on that is not plain, once `isDone`. */
   left(): Buffer {
     const remainder = this.#remainder
     if (!remainder) throw new Error('nothing is left before it is over')
     return remainder
   }
 
-  /** @returns where the size line ends, or the bytes, or what is plain */
+  /** @returns the index after the size line, or where the bytes or the plain part end */
   #readSize(bytes: Buffer, from: number): number {
     let at = from
     for (; at < bytes.length; at++) {
@@ -88,7 +88,7 @@ export class ChunkJoiner {
     return at
   }
 
-  /** What was read of a size line, as it came. */
+  /** Rebuilds the part of a size line that was read. */
   #sizeLine(): string {
     if (this.#digits === 0) return ''
     return this.#size.toString(16).padStart(this.#digits, '0') + (this.#hasCR ? '\r' : '')

@@ -6,30 +6,32 @@ import { ChunkJoiner } from './chunk-joiner.js'
 const HEAD_END = Buffer.from('\r\n\r\n')
 const EMPTY = Buffer.alloc(0)
 const MIN_HEADROOM_BYTES = 16 * 1024
-/** What may come before the head of an answer: blank lines, and interim answers. A head itself is bounded by Node. */
+/** Limit for what precedes the head of a response: blank lines, and interim responses. Node limits the head itself. */
 const MAX_BYTES_BEFORE_HEAD = 16 * maxHeaderSize
-/** Node's client keeps so many names and values of a head (1,000 fields), and its parser heeds those behind them. */
+/**
+ * Node's client keeps this many names and values of a head (1,000 fields), but its parser also obeys those after them.
+ */
 const MAX_RAW_HEADERS = 2000
 const TAB = 9
 const CR = 13
 const LF = 10
 
 /**
- * A connection to the provider: what it brings goes to Node's HTTP client.
+ * A connection to the provider. It passes what it reads to Node's HTTP client, except for the chunks of a chunked body.
  *
- * All but the chunks of a chunked body. Node's parser calls into JavaScript for each of them, with a buffer of its own,
- * and providers send an event a chunk: that is more than half of what a bursting stream costs. Here all chunks that one
- * read has brought become one piece, pushed to the response as the parser pushes. The parser sees the head of the
- * response, and then what is not a plain chunk: the last one, with the trailers.
+ * Node's parser calls into JavaScript for each chunk, with a buffer of its own, and providers send an event per chunk:
+ * that is more than half of the cost of a bursting stream. Here, all chunks from one read become one piece, pushed to
+ * the response as the parser would. The parser sees the head of the response, and then whatever is not a plain chunk:
+ * the last chunk, with the trailers.
  */
 export class Connection {
   readonly #socket: Socket
-  /** The response under way, once its head is parsed. */
+  /** The current response, after its head has been parsed. */
   #response: IncomingMessage | undefined
   #joiner: ChunkJoiner | undefined
-  /** Until the response is over all goes to the parser. */
+  /** Until the response is over, everything goes to the parser. */
   #delegatesToParser = false
-  /** So much has come of the next answer, while its head has not come to an end. */
+  /** Number of bytes of the next response that have arrived before the end of its head. */
   #bytesBeforeHead = 0
 
   constructor(socket: Socket) {
@@ -37,18 +39,18 @@ export class Connection {
     ;(socket as ConnectedSocket).connection = this
   }
 
-  /** The connection that a response comes by; `undefined` where it is not one of ours. */
+  /** Returns the connection of a response; `undefined` if it is not one of ours. */
   static of(response: IncomingMessage): Connection | undefined {
     return (response.socket as ConnectedSocket | null)?.connection
   }
 
-  /** The parser has come to the end of this response's head. */
+  /** Called after the parser has parsed the head of a response. */
   handleResponse(response: IncomingMessage): void {
     this.#response = response
     this.#bytesBeforeHead = 0
   }
 
-  /** @param bytes what was read; it is overwritten */
+  /** @param bytes what was read; the buffer will be overwritten */
   read(bytes: Buffer): void {
     if (!this.#response) this.#countBeforeHead(bytes.length)
     let rest = bytes
@@ -67,14 +69,14 @@ export class Connection {
   }
 
   #parseHead(read: Buffer): Buffer {
-    // Blank lines may stand before a head (RFC 9112, 2.2). To have each of them parsed costs 70 times as much as to skip it.
+    // Blank lines may precede a head (RFC 9112, 2.2). Parsing one costs 70 times as much as skipping it.
     const bytes = this.#socket.listenerCount('data') > 0 ? withoutBlankLines(read) : read
     if (bytes.length === 0) return bytes
     const end = bytes.indexOf(HEAD_END) + HEAD_END.length
     this.#delegatesToParser = end < HEAD_END.length || !isPlainHead(bytes.subarray(0, end))
     if (this.#delegatesToParser) return bytes
     const rest = this.#parse(bytes, end)
-    // Without a response that was an interim one (1xx), and its head is still to come.
+    // If there is no response, that was an interim one (1xx), and the head is still to come.
     if (this.#response && isChunked(this.#response)) this.#joiner = new ChunkJoiner()
     else this.#delegatesToParser = this.#response !== undefined
     return rest
@@ -84,16 +86,17 @@ export class Connection {
     const response = this.#response!
     const size = joiner.join(bytes)
     if (size > 0 && !response.push(copyBytes(bytes.subarray(0, size)))) this.#socket.pause()
-    if (joiner.isMalformed) this.#socket.destroy(new Error('a chunk of the body has another length than it says'))
+    if (joiner.isMalformed)
+      this.#socket.destroy(new Error('a chunk of the body does not have the length that it declares'))
     if (!joiner.isDone) return EMPTY
     this.#joiner = undefined
     this.#delegatesToParser = true
     return joiner.left()
   }
 
-  /** @returns what is behind `end` */
+  /** @returns what follows `end` */
   #parse(bytes: Buffer, end: number): Buffer {
-    // Bytes that nobody has asked for must not be taken for the answer to the next request.
+    // Bytes that nobody asked for must not be taken for the answer to the next request.
     if (!this.#socket.emit('data', bytes.subarray(0, end))) this.#socket.destroy()
     if (this.#response?.complete) {
       this.#response = undefined
@@ -103,7 +106,7 @@ export class Connection {
   }
 }
 
-/** Small ones share Node's pool, which a large one cannot. */
+/** Copies bytes. Small copies share Node's pool, which has no room for headroom. */
 function copyBytes(bytes: Buffer): Buffer {
   return bytes.length < MIN_HEADROOM_BYTES ? Buffer.from(bytes) : copyWithHeadroom(bytes)
 }
@@ -113,8 +116,8 @@ interface ConnectedSocket extends Socket {
 }
 
 /**
- * Whether all lines of the head end with CRLF, no CR or LF stands alone, and no tab stands in it: where it is otherwise, our
- * view of where it ends, and of what its fields say, need not be the parser's.
+ * Returns whether all lines of the head end with CRLF, no CR or LF is alone, and there is no tab. Otherwise the parser
+ * may disagree with us about where the head ends and what its fields say.
  */
 function isPlainHead(head: Buffer): boolean {
   if (head.includes(TAB)) return false
@@ -132,7 +135,7 @@ function withoutBlankLines(bytes: Buffer): Buffer {
   return bytes.subarray(at)
 }
 
-/** The body comes in chunks, by Node's reading and the parser's. */
+/** Returns whether the body is chunked, as Node's client and its parser both see it. */
 function isChunked({ headers, rawHeaders }: IncomingMessage): boolean {
   return headers['transfer-encoding'] === 'chunked' && rawHeaders.length < MAX_RAW_HEADERS
 }

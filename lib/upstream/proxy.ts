@@ -9,13 +9,13 @@ import { mayUseProxy, type Route, withRequestHook } from './route.js'
 /** The HTTP client of a middleware. */
 export interface UpstreamProxy extends Route {
   readonly handle: Middleware
-  /** Closes the idle connections of its own pool: one of them was dead, and the others have been idle for longer. */
+  /** Closes the idle connections of its own pool, after one was found dead: the others have been idle for longer. */
   closeIdle(): void
   /** Closes the idle connections of its own agent. */
   close(): void
 }
 
-/** What http-proxy-middleware emits on its server, in versions 3 and 4 alike. */
+/** Events of http-proxy-middleware's server, the same in versions 3 and 4. */
 interface ProxyEvents {
   on(event: 'start', listener: (req: object) => void): unknown
   on(event: 'proxyReq', listener: (upstream: ClientRequest, req: object) => void): unknown
@@ -24,19 +24,19 @@ interface ProxyEvents {
 }
 
 /**
- * http-proxy-middleware, without its own error handling and logging: each of its events goes to the attempt it is about.
+ * Sets up http-proxy-middleware without its own error handling and logging. Each of its events goes to its attempt.
  *
  * @param origin scheme, host and port of the target
- * @param maxSockets connections of its own agent, at most
+ * @param maxSockets maximum number of connections of its own agent
  */
 export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSockets: number): UpstreamProxy {
   const { ssl, fromEnv, ...proxyOptions } = options
-  // http-proxy-middleware 3 loses most TLS options on their way to the connection; an agent's own arrive in 3 and 4.
+  // http-proxy-middleware 3 drops most TLS options on the way to the connection; an agent's options arrive in 3 and 4.
   const configuredAgent = options.agent ?? (fromEnv ? agentFromEnvironment(origin, ssl) : undefined)
   const agent = configuredAgent ?? createAgent(new URL(origin).protocol, ssl, maxSockets)
   const ownAgent = options.agent ? undefined : agent
   const isViaProxy = configuredAgent !== undefined && mayUseProxy(configuredAgent)
-  /** The attempt that http-proxy-middleware makes a request for: between the two nothing else happens. */
+  /** The attempt whose request http-proxy-middleware is creating, synchronously after its `start` event. */
   let starting: Attempt | undefined
   const notifyCreated = (upstream: ClientRequest) => {
     const attempt = starting
@@ -74,9 +74,9 @@ export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSo
   }
 }
 
-/** The target in parts, as both versions understand them and need not parse anew for each request. */
+/** Splits the target into parts, which both versions accept and need not parse again for each request. */
 function parsedTarget(origin: string) {
   const { protocol, host, hostname, port } = new URL(origin)
-  // A URL has an IPv6 address in brackets; to connect it must have none.
+  // A URL has brackets around an IPv6 address; connecting needs the address without them.
   return { protocol, host, hostname: hostname.replace(/^\[(.*)\]$/, '$1'), port }
 }

@@ -1,27 +1,30 @@
 import http, { type Agent, type ClientRequest } from 'node:http'
 import https from 'node:https'
 
-/** How requests get to the provider. */
+/** How requests reach the provider. */
 export interface Route {
   /** Scheme, host and port of the target. */
   readonly origin: string
-  /** The agent may go through a proxy, and may write the head of a request anew to do so. */
+  /** Whether the agent may go through a proxy, and may rewrite the head of a request to do so. */
   readonly mayUseProxy: boolean
 }
 
-/** Whether an agent of the app's may go through a proxy: Node's own do only where they are told to (`proxyEnv`). */
+/** Returns whether an app's agent may go through a proxy. Node's own agents do so only if configured (`proxyEnv`). */
 export function mayUseProxy(agent: Agent): boolean {
   const prototype: unknown = Object.getPrototypeOf(agent)
   const isPlain = prototype === http.Agent.prototype || prototype === https.Agent.prototype
   return !isPlain || (agent as { options?: { proxyEnv?: unknown } }).options?.proxyEnv !== undefined
 }
 
-/** Node's client gives each request to its agent by this. */
+/** The method through which Node's client passes each request to its agent. */
 interface TakesRequests {
   addRequest(request: ClientRequest, ...options: unknown[]): void
 }
 
-/** The same agent, for us to see each request before it does. The agent itself, which may be the app's, stays as it is. */
+/**
+ * Wraps an agent to observe each request before the agent does. The agent itself, which may be the app's, is not
+ * changed.
+ */
 export function withRequestHook(agent: Agent, onRequest: (request: ClientRequest) => void): Agent {
   const inner = agent as Agent & TakesRequests
   const addRequest: TakesRequests['addRequest'] = (request, ...options) => {
@@ -36,11 +39,12 @@ export function withRequestHook(agent: Agent, onRequest: (request: ClientRequest
 const ABSOLUTE_FORM = /^[a-z][a-z\d+.-]*:\/\//i
 
 /**
- * Puts our path in the place of the one that http-proxy-middleware has made of it: version 3 turns `http:/` into `http://`
- * and encodes anew. What was checked is what is sent.
+ * Replaces the path that http-proxy-middleware has made of ours: version 3 turns `http:/` into `http://` and re-encodes
+ * the path. What was checked must be what is sent.
  *
- * An agent for a forward proxy puts an origin before it (RFC 9112, 3.2.2), now or when the head is written. It takes that
- * from the `host` header, which may be the client's; the proxy is asked for the target, whatever that header says.
+ * An agent for a forward proxy prefixes an origin (RFC 9112, 3.2.2), now or when the head is written. It takes that
+ * from the `host` header, which may be the client's. We make it ask the proxy for the target, whatever that header
+ * says.
  */
 export function pinPath(upstream: { path?: unknown }, path: string, route: Route): void {
   if (typeof upstream.path !== 'string') return

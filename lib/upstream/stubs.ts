@@ -5,7 +5,7 @@ import { type BodyBytes, isInMemory } from '../request/body-bytes.js'
 import type { UpstreamRequest } from '../request/upstream-request.js'
 import { pinPath, type Route } from './route.js'
 
-/** How much of a body is written at once. */
+/** Size of the pieces that a body is written in. */
 const PIECE_BYTES = 256 * 1024
 
 function splitIntoPieces(body: BodyBytes): Buffer[] {
@@ -17,7 +17,7 @@ function splitIntoPieces(body: BodyBytes): Buffer[] {
 }
 
 /**
- * The request that http-proxy-middleware gets in place of the client's: it has what an upstream request is made of, and
+ * Replaces the client's request for http-proxy-middleware. It has everything that an upstream request is made from, and
  * nothing that would let the middleware touch the client's connection.
  */
 export class StubRequest extends EventEmitter {
@@ -26,10 +26,13 @@ export class StubRequest extends EventEmitter {
   readonly headers: IncomingHttpHeaders
   readonly httpVersion = '1.1'
   readonly httpVersionMajor = 1
-  /** Looks alive always, so that every upstream error is reported as one. */
+  /** Always looks alive, so that every upstream error is reported. */
   readonly socket: object
   readonly connection: object
-  /** What it is sent by. A property, not a WeakMap: under load, that costs more than all the rest of an attempt. */
+  /**
+   * The attempt that sends it. A WeakMap instead of a property would, under load, cost more than the rest of an
+   * attempt.
+   */
   attempt: object | undefined
 
   readonly #path: string
@@ -43,8 +46,8 @@ export class StubRequest extends EventEmitter {
 
   /**
    * @param onChunk called with each chunk of a body that passes unbuffered
-   * @param onSent called once a body that is held has been written to its end
-   * @param waitsForSocket nothing is written before it is known by which connection it goes
+   * @param onSent called after a buffered body has been written completely
+   * @param waitsForSocket whether to write nothing until the request has a connection
    */
   constructor(
     request: UpstreamRequest,
@@ -57,7 +60,7 @@ export class StubRequest extends EventEmitter {
     this.#route = route
     this.#waitsForSocket = waitsForSocket
     this.method = request.method
-    // Its own copy: http-proxy-middleware may write to `url`.
+    // A copy, because http-proxy-middleware may write to `url`.
     this.url = this.#path = request.url
     this.headers = request.headers
     this.socket = this.connection = { ...request.client, destroyed: false, writable: true }
@@ -67,17 +70,17 @@ export class StubRequest extends EventEmitter {
   }
 
   /**
-   * Sends the body upstream: at once where it is held, as it comes in where it passes.
+   * Sends the body upstream: at once if it is buffered, as it arrives if it passes through.
    *
-   * Agents for a forward proxy write the head anew when they connect, and Node would take a head that is behind a part of
-   * the body for one that has not gone out: with them, the body waits for its connection.
+   * Agents for a forward proxy rewrite the head when they connect. If a part of the body were already queued, Node
+   * would take the rewritten head for one that has not been sent. With such agents, the body waits for its connection.
    */
   pipe<T extends Writable & { path?: unknown; socket?: unknown }>(upstream: T): T {
     this.keepPath(upstream)
     if (!this.#waitsForSocket || upstream.socket) {
       this.#send(upstream)
     } else {
-      // An upload that stands still meanwhile is not the client's fault, which a paused body says.
+      // Pausing the body marks an upload that stands still in the meantime as not the client's fault.
       const body = this.#body
       if (body && !isInMemory(body)) body.pause()
       upstream.once('socket', () => this.#send(upstream))
@@ -85,7 +88,7 @@ export class StubRequest extends EventEmitter {
     return upstream
   }
 
-  /** Has the upstream request ask for our path, of our target. */
+  /** Makes the upstream request use our path, on our target. */
   keepPath(upstream: { path?: unknown }): void {
     pinPath(upstream, this.#path, this.#route)
   }
@@ -94,19 +97,20 @@ export class StubRequest extends EventEmitter {
     const body = this.#body
     if (this.#isReleased) return
     if (!body || isInMemory(body)) return this.#write(upstream, body ?? [])
-    // No brake: the pipe stops reading by itself, and a brake would resume a connection that it has paused.
+    // No ReadThrottle here: the pipe pauses by itself, and the throttle would resume a connection that the pipe has
+    // paused.
     this.#onData = this.#onChunk
     body.on('data', this.#onData)
     body.pipe(upstream)
   }
 
-  /** Writes a long body in pieces, because TLS encrypts at once all that it is given. */
+  /** Writes a long body in pieces, because TLS encrypts everything that it is given at once. */
   #write(upstream: Writable, body: BodyBytes): void {
     const pieces = splitIntoPieces(body)
     let next = 0
     const writeOn = (): void => {
       if (next < pieces.length - 1 && !this.#isReleased) {
-        // A fast provider takes piece after piece: the event loop goes round between them.
+        // A fast provider accepts piece after piece, so let the event loop go round between them.
         const onTaken = () => setImmediate(writeOn)
         if (upstream.write(pieces[next++])) return void onTaken()
         return void upstream.once('drain', onTaken)
@@ -119,7 +123,7 @@ export class StubRequest extends EventEmitter {
     writeOn()
   }
 
-  /** Lets go of the body. What still comes in is read and thrown away: the client's connection can be used again. */
+  /** Releases the body. What still arrives is read and discarded, so that the client's connection can be reused. */
   release(): void {
     this.#isReleased = true
     const body = this.#body
@@ -132,8 +136,8 @@ export class StubRequest extends EventEmitter {
 }
 
 /**
- * The response that http-proxy-middleware gets in place of the client's. It is never written to: it is there to be asked
- * whether it has ended, and to say when.
+ * Replaces the client's response for http-proxy-middleware. It is never written to. The middleware only checks whether
+ * it has ended, and listens for its `close`.
  */
 export class StubResponse extends EventEmitter {
   readonly headersSent = false
@@ -141,7 +145,10 @@ export class StubResponse extends EventEmitter {
   writableFinished = false
   destroyed = false
 
-  /** Some versions destroy the response when the upstream breaks off. What becomes of the client's is ours to decide. */
+  /**
+   * Does nothing. Some versions destroy the response when the upstream aborts, but the client's response is ours to
+   * end.
+   */
   destroy(): this {
     return this
   }
@@ -154,7 +161,7 @@ export class StubResponse extends EventEmitter {
     return this
   }
 
-  /** Ends the attempt for http-proxy-middleware: as if the client had got everything, or had left. */
+  /** Ends the attempt for http-proxy-middleware, as if the client had received everything, or had disconnected. */
   close(complete: boolean): void {
     if (this.destroyed) return
     this.destroyed = this.finished = true

@@ -224,12 +224,12 @@ describe('the registry', () => {
     const { register } = observed(t)
     assert.throws(() => prometheusObserver({ register }), {
       message:
-        'prometheusObserver: the registry has a metric ai_proxy_exchanges_total already. ' +
+        'prometheusObserver: the registry already has a metric ai_proxy_exchanges_total. ' +
         'Give one observer to all middlewares, or set `prefix`',
     })
     const own = new Registry()
     new Counter({ name: 'ai_proxy_streams', help: "the app's own", registers: [own] })
-    assert.throws(() => prometheusObserver({ register: own }), /has a metric ai_proxy_streams already/)
+    assert.throws(() => prometheusObserver({ register: own }), /already has a metric ai_proxy_streams/)
     assert.equal(own.getMetricsAsArray().length, 1)
   })
 
