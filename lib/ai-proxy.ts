@@ -68,7 +68,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     ledger,
     upstream: createUpstreamProxy(config.origin, config.proxy, config.limits.maxConcurrentExchanges),
     observers: new Observers(config.observers, config.origin, config.hookErrors),
-    warnings: new SetupWarnings(),
+    warnings: new SetupWarnings(config.silencedWarnings),
     usageRefusals: new UsageRefusals(),
     held: new HeldBytes(config.limits),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),

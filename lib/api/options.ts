@@ -3,6 +3,7 @@ import type { Agent as HttpsAgent } from 'node:https'
 import type { SecureContextOptions } from 'node:tls'
 import type { Request, Response } from 'express'
 import type { Format, FormatName } from '../formats/index.js'
+import type { SetupWarningCode } from '../util/warn.js'
 import type { OnError, OnEvent, OnRequest } from './hooks.js'
 import type { LimitsOption } from './limits.js'
 import type { Observer } from './observer.js'
@@ -45,6 +46,13 @@ export interface ProxyOptions {
   changeOrigin?: boolean
   /** Local address for upstream connections. Default: the system's choice. */
   localAddress?: string
+  /**
+   * Reads the connections of the middleware's own agent into one buffer, and takes the chunks of a body apart itself, which
+   * halves what a bursting stream costs; everything else of the protocol is left to Node. `false` leaves all of it to
+   * Node, and so does an agent of your own (`agent`, `fromEnv`), or a Node whose HTTP client listens to its connections in
+   * another way. Default `true`.
+   */
+  fastPath?: boolean
 }
 
 /** Comments that keep the connection of a silent stream open, and the client patient. */
@@ -173,6 +181,11 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * An error with a status that `onRequest` throws to refuse a request is none. Default: none.
    */
   onError?: OnError<Req>
-  /** Options for http-proxy-middleware. */
+  /**
+   * Process warnings about a set-up in which streams do not work as they should: `false` turns all of them off,
+   * `{ AI_PROXY_TRUST_PROXY: false }` those named. Default `true`.
+   */
+  warnings?: boolean | Partial<Readonly<Record<SetupWarningCode, boolean>>>
+  /** Options for http-proxy-middleware, and for the connections that it makes. */
   proxy?: ProxyOptions
 }

@@ -1,3 +1,5 @@
+import { warn } from '../util/warn.js'
+
 /** The part of `@smithy/eventstream-codec` that we use. It is an optional peer, so its own types may be missing. */
 export interface EventStreamCodec {
   encode(message: EventStreamMessage): Uint8Array
@@ -35,7 +37,7 @@ export function lazyCodec(load: () => CodecModule | Error): () => EventStreamCod
     if (isTried) return codec
     isTried = true
     const loaded = load()
-    if (loaded instanceof Error) warn(loaded)
+    if (loaded instanceof Error) warnMissing(loaded)
     else codec = new loaded.EventStreamCodec(toUtf8, Buffer.from)
     return codec
   }
@@ -50,9 +52,9 @@ function loadInstalled(): CodecModule | Error {
   }
 }
 
-function warn(cause: Error): void {
+function warnMissing(cause: Error): void {
   const sentence = `express-ai-proxy forwards AWS event streams without reading them. To have them read: npm install ${PACKAGE}`
-  process.emitWarning(sentence, { code: 'AI_PROXY_NO_EVENTSTREAM_CODEC', detail: cause.message })
+  warn('AI_PROXY_NO_EVENTSTREAM_CODEC', sentence, cause.message)
 }
 
 function toUtf8(input: Uint8Array | string): string {

@@ -2,9 +2,10 @@ import type { Server } from 'node:http'
 import type { Request } from 'express'
 import type { Config } from '../options/config.js'
 import { debug } from '../util/debug.js'
+import { type SetupWarningCode, warn } from '../util/warn.js'
 
-/** What is told once of a server, or of an app, that is not set up for streams; the README says what to do about each. */
-const warnings = {
+/** What is said, once, about a server or an app that is not set up for streams. */
+const warnings: Readonly<Record<SetupWarningCode, string>> = {
   AI_PROXY_BODY_CONSUMED:
     'A request body that is no JSON was read by a middleware that stands before aiProxy and kept nothing of it. ' +
     'Mount aiProxy before it, or keep the bytes as req.rawBody.',
@@ -20,25 +21,28 @@ const warnings = {
   AI_PROXY_ASYNC_FORWARD_HEADERS:
     'forwardHeaders is a function that returns a promise, and every request fails with 500: it must return true or false at once.',
   AI_PROXY_TRUST_PROXY:
-    "Requests come through a reverse proxy (x-forwarded-for), and the app's `trust proxy` is not set: req.ip is the " +
-    "proxy's. Set it: https://expressjs.com/en/guide/behind-proxies.html",
-} as const
-
-export type WarningCode = keyof typeof warnings
+    "Requests come through a reverse proxy (x-forwarded-for), and the app's `trust proxy` is not set: req.ip is the proxy's.",
+}
 
 /** AWS's ALB, nginx and most others close a connection that was idle for so long, or longer. */
 const LOAD_BALANCER_IDLE_MS = 60_000
 
 /** Tells a developer, once for each mistake, of a set-up in which streams do not work as they should. */
 export class SetupWarnings {
-  readonly #told = new Set<WarningCode>()
+  readonly #told = new Set<SetupWarningCode>()
+  readonly #silenced: Config['silencedWarnings']
   #hasSeenServer = false
 
-  tell(code: WarningCode): void {
-    if (this.#told.has(code)) return
+  /** @param silenced codes that the app wants no warnings of */
+  constructor(silenced: Config['silencedWarnings']) {
+    this.#silenced = silenced
+  }
+
+  tell(code: SetupWarningCode): void {
+    if (this.#told.has(code) || this.#silenced.has(code)) return
     this.#told.add(code)
     debug.request('%s: %s', code, warnings[code])
-    process.emitWarning(warnings[code], { type: 'ExpressAiProxyWarning', code })
+    warn(code, warnings[code])
   }
 
   /** Looks at what a request shows of the app and of the server that it came by. */

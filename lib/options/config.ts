@@ -2,6 +2,7 @@ import type { ResolvedLimits } from '../api/limits.js'
 import type { Observer } from '../api/observer.js'
 import type { AiProxyOptions, Credential, ModelOptions, ProxyOptions } from '../api/options.js'
 import type { CompleteFormat } from '../formats/index.js'
+import type { SetupWarningCode } from '../util/warn.js'
 import type { EndpointFilter } from './endpoints.js'
 import type { HeaderFilter } from './forward-headers.js'
 import type { HookErrors } from './hook-errors.js'
@@ -46,5 +47,7 @@ export interface Config {
   readonly observers: readonly Observer[]
   readonly onFinish: AiProxyOptions['onFinish']
   readonly hookErrors: HookErrors
+  /** The codes of the set-up warnings that the app has turned off. */
+  readonly silencedWarnings: ReadonlySet<SetupWarningCode>
   readonly proxy: ProxyOptions
 }

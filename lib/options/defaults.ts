@@ -37,7 +37,9 @@ export const defaults = {
   errors: 'respond',
   includeUsage: true,
   overload: false,
-  proxy: { fromEnv: false, secure: true, xfwd: false, changeOrigin: true },
+  models: 'all',
+  warnings: true,
+  proxy: { fromEnv: false, secure: true, xfwd: false, changeOrigin: true, fastPath: true },
   /** The default of `close({ graceMs })`. */
   close: { graceMs: 10_000 },
 } as const satisfies Partial<AiProxyOptions> & { close: { graceMs: number } }

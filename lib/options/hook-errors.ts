@@ -3,6 +3,7 @@ import type { HookedExchange, HookName, OnError } from '../api/hooks.js'
 import { debug } from '../util/debug.js'
 import { formatError, formatErrorWithoutMessage } from '../util/format-error.js'
 import { catchRejection, isThenable, toPromise } from '../util/promises.js'
+import { warn } from '../util/warn.js'
 
 /** A hook has thrown nothing, and what it returned or set cannot be used. The message tells no secret. */
 export class HookFault extends TypeError {}
@@ -78,11 +79,7 @@ export class HookErrors {
     this.#warned.set(hook, { at: now, since: 0 })
     const others = last?.since ? ` (and ${last.since} times more since the last warning)` : ''
     const what = isA(HookFault, error) ? 'gave what cannot be used' : 'threw'
-    process.emitWarning(`${nameOf(hook)} ${what}${others}`, {
-      type: 'ExpressAiProxyWarning',
-      code: 'AI_PROXY_HOOK_THREW',
-      detail: shown(error, hook === 'auth'),
-    })
+    warn('AI_PROXY_HOOK_THREW', `${nameOf(hook)} ${what}${others}`, shown(error, hook === 'auth'))
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Observer } from '../api/observer.js'
 import type { AiProxyOptions, AuthOptions, Credential, ModelOptions, ProxyOptions } from '../api/options.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
+import { setupWarningCodes } from '../util/warn.js'
 import type { Config } from './config.js'
 import { isCredentialHeader } from './credential-names.js'
 import { checkedCredential } from './credentials.js'
@@ -37,9 +38,10 @@ const optionNames = [
   'observers',
   'onFinish',
   'onError',
+  'warnings',
   'proxy',
 ] as const
-const proxyNames = ['agent', 'fromEnv', 'secure', 'ssl', 'xfwd', 'changeOrigin', 'localAddress'] as const
+const proxyNames = ['agent', 'fromEnv', 'secure', 'ssl', 'xfwd', 'changeOrigin', 'localAddress', 'fastPath'] as const
 const allNames = [
   ...optionNames,
   'auth.headers',
@@ -115,6 +117,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
     observers: resolveObservers(given.observers),
     onFinish: check.optionalFunction('onFinish', given.onFinish),
     hookErrors,
+    silencedWarnings: resolveWarnings(or(given.warnings, defaults.warnings)),
     proxy: resolveProxy(given.proxy, origin),
   }
 }
@@ -261,6 +264,14 @@ function resolveOverload(overload: AiProxyOptions['overload']): Config['overload
   return { maxEventLoopDelayMs: check.number('overload.maxEventLoopDelayMs', maxEventLoopDelayMs, { above: 0 }) }
 }
 
+function resolveWarnings(warnings: NonNullable<AiProxyOptions['warnings']>): Config['silencedWarnings'] {
+  if (typeof warnings === 'boolean') return new Set(warnings ? [] : setupWarningCodes)
+  const isObject = typeof warnings === 'object' && warnings !== null && !Array.isArray(warnings)
+  if (!isObject) fail('warnings', warnings, 'true, false, or an object like { AI_PROXY_TRUST_PROXY: false }')
+  objectOf('warnings', warnings, setupWarningCodes)
+  return new Set(setupWarningCodes.filter((code) => !check.boolean(`warnings.${code}`, or(warnings[code], true))))
+}
+
 function resolveObservers(observers: AiProxyOptions['observers']): readonly Observer[] {
   const given: unknown = or(observers, [])
   if (!Array.isArray(given)) fail('observers', given, 'a list of observers')
@@ -270,7 +281,7 @@ function resolveObservers(observers: AiProxyOptions['observers']): readonly Obse
 
 function resolveProxy(proxy: ProxyOptions | undefined, origin: string): ProxyOptions {
   const given = objectOf('proxy', or(proxy, {}), proxyNames, allNames)
-  for (const name of ['fromEnv', 'secure', 'xfwd', 'changeOrigin'] as const) {
+  for (const name of ['fromEnv', 'secure', 'xfwd', 'changeOrigin', 'fastPath'] as const) {
     if (given[name] !== undefined) check.boolean(`proxy.${name}`, given[name])
   }
   if (given.localAddress !== undefined) check.string('proxy.localAddress', given.localAddress)

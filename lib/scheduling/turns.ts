@@ -1,5 +1,6 @@
 import { defaults } from '../options/defaults.js'
 import { formatError } from '../util/format-error.js'
+import { warn } from '../util/warn.js'
 
 /** Something that runs in turns: a stream with data to pass on, or a request that is waiting to go out. */
 export interface Runnable {
@@ -192,11 +193,7 @@ export class TurnScheduler {
  * Warns of a runnable that threw. That is a bug in this package, which must neither end the process nor go unnoticed.
  */
 function warnThrown(error: unknown): void {
-  process.emitWarning('A turn threw', {
-    type: 'ExpressAiProxyWarning',
-    code: 'AI_PROXY_TURN_THREW',
-    detail: formatError(error),
-  })
+  warn('AI_PROXY_TURN_THREW', 'A turn threw', formatError(error))
 }
 
 /** All streams of the process share one event loop, and therefore one scheduler. */

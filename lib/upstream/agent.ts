@@ -3,6 +3,7 @@ import https from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { SecureContextOptions } from 'node:tls'
+import { debug } from '../util/debug.js'
 import { Connection } from './connection.js'
 
 // Load balancers usually close idle connections after 60 s. Closing ours earlier means few requests meet a closed one.
@@ -26,27 +27,40 @@ interface OnRead {
  * @param protocol of the target
  * @param tls options of `tls.connect()`
  * @param maxSockets maximum number of connections to the target; further requests would wait for one
+ * @param fastPath `false` leaves it to Node to read
  */
 export function createAgent(
   protocol: string,
   tls: SecureContextOptions | undefined,
   maxSockets = Number.POSITIVE_INFINITY,
+  fastPath = true,
 ): Agent {
   const { Agent } = protocol === 'https:' ? https : http
   const agent = new Agent({ ...tls, keepAlive: true, maxSockets })
   limitIdleTime(agent)
+  if (fastPath) readIntoOneBuffer(agent)
+  return agent
+}
+
+/**
+ * Makes an agent read all its connections into one buffer, through {@link Connection}. If Node's HTTP client turns out to
+ * listen to a connection in another way than that relies on, the agent's further connections are Node's alone.
+ */
+function readIntoOneBuffer(agent: Agent): void {
+  let isUnderstood = true
+  const onUnexpectedClient = () => {
+    if (isUnderstood) debug.upstream("Node's HTTP client listens in an unknown way: fastPath is off from here on")
+    isUnderstood = false
+  }
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
   const connect = agent.createConnection as (options: AgentOptions, ...rest: unknown[]) => Duplex
   agent.createConnection = (options: AgentOptions & { onread?: OnRead }, ...rest: unknown[]) => {
-    const callback = (bytes: number): boolean => {
-      connection.read(buffer.subarray(0, bytes))
-      return true
-    }
+    if (!isUnderstood) return connect.call(agent, options, ...rest)
+    const callback = (bytes: number): boolean => connection.read(buffer.subarray(0, bytes))
     const socket: Socket = connect.call(agent, { ...options, onread: { buffer, callback } }, ...rest) as Socket
-    const connection = new Connection(socket)
+    const connection = new Connection(socket, onUnexpectedClient)
     return socket
   }
-  return agent
 }
 
 /** The agent's hooks for pooled connections: https://nodejs.org/api/http.html#agentkeepsocketalivesocket */

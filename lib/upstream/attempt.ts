@@ -103,6 +103,7 @@ export class Attempt {
 
   handleRequest(upstream: ClientRequest): void {
     this.#upstream = upstream
+    Connection.of(upstream)?.handleRequest()
     if (this.#ended) {
       upstream.destroy()
       return

@@ -26,6 +26,9 @@ const LF = 10
  */
 export class Connection {
   readonly #socket: Socket
+  readonly #onUnexpectedClient: () => void
+  /** Node's client reads the socket by other means than its `data` events: it gets all bytes as Node would bring them. */
+  #isLeftToNode = false
   /** The current response, after its head has been parsed. */
   #response: IncomingMessage | undefined
   #joiner: ChunkJoiner | undefined
@@ -34,14 +37,23 @@ export class Connection {
   /** Number of bytes of the next response that have arrived before the end of its head. */
   #bytesBeforeHead = 0
 
-  constructor(socket: Socket) {
+  /** @param onUnexpectedClient is called if Node's HTTP client does not listen as it is expected to */
+  constructor(socket: Socket, onUnexpectedClient: () => void = () => {}) {
     this.#socket = socket
+    this.#onUnexpectedClient = onUnexpectedClient
     ;(socket as ConnectedSocket).connection = this
   }
 
-  /** Returns the connection of a response; `undefined` if it is not one of ours. */
-  static of(response: IncomingMessage): Connection | undefined {
-    return (response.socket as ConnectedSocket | null)?.connection
+  /** Returns the connection of a request or its response; `undefined` if it is not one of ours. */
+  static of({ socket }: { readonly socket: Socket | null }): Connection | undefined {
+    return (socket as ConnectedSocket | null)?.connection
+  }
+
+  /** A request has got this connection. Node's client listens by now, or does so in a way that is not known here. */
+  handleRequest(): void {
+    if (this.#isLeftToNode || this.#socket.listenerCount('data') > 0) return
+    this.#isLeftToNode = true
+    this.#onUnexpectedClient()
   }
 
   /** Called after the parser has parsed the head of a response. */
@@ -50,8 +62,14 @@ export class Connection {
     this.#bytesBeforeHead = 0
   }
 
-  /** @param bytes what was read; the buffer will be overwritten */
-  read(bytes: Buffer): void {
+  /**
+   * Takes what the connection brings.
+   *
+   * @param bytes what was read; the buffer will be overwritten
+   * @returns whether Node is to read on
+   */
+  read(bytes: Buffer): boolean {
+    if (this.#isLeftToNode) return this.#socket.push(Buffer.from(bytes))
     if (!this.#response) this.#countBeforeHead(bytes.length)
     let rest = bytes
     while (rest.length > 0 && !this.#socket.destroyed) {
@@ -59,6 +77,7 @@ export class Connection {
       else if (this.#delegatesToParser) rest = this.#parse(rest, rest.length)
       else rest = this.#parseHead(rest)
     }
+    return true
   }
 
   #countBeforeHead(count: number): void {

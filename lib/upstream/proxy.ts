@@ -30,10 +30,10 @@ interface ProxyEvents {
  * @param maxSockets maximum number of connections of its own agent
  */
 export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSockets: number): UpstreamProxy {
-  const { ssl, fromEnv, ...proxyOptions } = options
+  const { ssl, fromEnv, fastPath, ...proxyOptions } = options
   // http-proxy-middleware 3 drops most TLS options on the way to the connection; an agent's options arrive in 3 and 4.
   const configuredAgent = options.agent ?? (fromEnv ? agentFromEnvironment(origin, ssl) : undefined)
-  const agent = configuredAgent ?? createAgent(new URL(origin).protocol, ssl, maxSockets)
+  const agent = configuredAgent ?? createAgent(new URL(origin).protocol, ssl, maxSockets, fastPath)
   const ownAgent = options.agent ? undefined : agent
   const isViaProxy = configuredAgent !== undefined && mayUseProxy(configuredAgent)
   /** The attempt whose request http-proxy-middleware is creating, synchronously after its `start` event. */

@@ -108,9 +108,23 @@ async function warned(t: TestContext, given: Omit<Mistake, 'code' | 'mended'>): 
     await response.text()
     await app.record()
   }
+  for (const {
+    arguments: [message, details],
+  } of mock.calls) {
+    const { code } = details as unknown as { code: string }
+    assert.ok(String(message).endsWith(`/docs/troubleshooting.md#${code.toLowerCase()}`), String(message))
+  }
   const codes = mock.calls.map(({ arguments: [, details] }) => details as unknown as { type: string; code: string })
   mock.restore()
   return codes
+}
+
+for (const [at, { code, mended: _, ...mistake }] of mistakes.entries()) {
+  for (const warnings of [false, { [code]: false }]) {
+    test(`${at + 1}: ${code}, silenced by ${JSON.stringify(warnings)}`, async (t) => {
+      assert.deepEqual(await warned(t, { ...mistake, options: { ...mistake.options, warnings } }), [])
+    })
+  }
 }
 
 describe('a mistake in the set-up is told once, by its code', () => {

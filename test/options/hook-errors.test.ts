@@ -11,7 +11,8 @@ const exchange = { id: 'exchange-1' } as HookedExchange
 function warnings() {
   const emitted: { text: string; code: string; detail: string }[] = []
   mock.method(process, 'emitWarning', (text: string, { code, detail }: { code: string; detail: string }) => {
-    emitted.push({ text, code, detail })
+    // Its end is the address of the explanation.
+    emitted.push({ text: text.replace(/\. See https:\S+$/, ''), code, detail })
   })
   return emitted
 }

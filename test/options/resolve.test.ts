@@ -54,6 +54,7 @@ describe('defaults', () => {
       onEvent: undefined,
       observers: [],
       onFinish: undefined,
+      silencedWarnings: new Set(),
       proxy: {},
     })
     assert.deepEqual(endpoints('/v1/chat/completions'), ['POST'])
@@ -229,6 +230,10 @@ describe('a wrong value throws, naming the option, what it got and what it takes
     [{ auth: { headers: { 'x a': () => 'b' } } }, /auth\.headers\.x a takes a valid HTTP header name/],
     [{ proxy: 5 }, /proxy takes an object; got 5/],
     [{ proxy: { secure: 'no' } }, /proxy\.secure takes true or false; got 'no'/],
+    [{ warnings: ['AI_PROXY_TRUST_PROXY'] }, /warnings takes true, false, or an object like/],
+    [{ warnings: null }, /warnings takes true, false, or an object like .*; got null/],
+    [{ warnings: { AI_PROXY_KEEP_ALIVE: 0 } }, /warnings\.AI_PROXY_KEEP_ALIVE takes true or false; got 0/],
+    [{ proxy: { fastPath: 0 } }, /proxy\.fastPath takes true or false; got 0/],
     [{ proxy: { xfwd: 1 } }, /proxy\.xfwd takes true or false; got 1/],
     [{ proxy: { changeOrigin: null } }, /proxy\.changeOrigin takes true or false; got null/],
     [{ proxy: { localAddress: 5 } }, /proxy\.localAddress takes a string; got 5/],
@@ -286,6 +291,7 @@ describe('an option that does not exist throws, with the likely one', () => {
     // Where they stand is wrong, too.
     [{ limits: { everyMs: 5 } }, 'limits.everyMs', 'heartbeat.everyMs'],
     [{ query: { key: 'k' } }, 'query', 'auth.query'],
+    [{ warnings: { AI_PROXY_TRUST_PROXI: false } }, 'warnings.AI_PROXY_TRUST_PROXI', 'warnings.AI_PROXY_TRUST_PROXY'],
     // Nothing comes close.
     [{ pathRewrite: {} }, 'pathRewrite', undefined],
     [{ timeout: 5 }, 'timeout', undefined],

@@ -5,6 +5,7 @@ import { setImmediate } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type Runnable, sharedTurns, TurnScheduler } from '../../lib/scheduling/turns.js'
+import { explanationOf } from '../../lib/util/warn.js'
 import { ManualTurnClock, manualTurns } from '../support/manual-turns.js'
 
 /** A taker that does what it is told in its turn, and notes what it is told of them. */
@@ -70,7 +71,7 @@ describe('turns', () => {
     assert.deepEqual(order, ['the next', 'a later one'])
     assert.deepEqual(failing.took, [])
     assert.deepEqual(warn.mock.calls[0]?.arguments as unknown[], [
-      'A turn threw',
+      `A turn threw. See ${explanationOf('AI_PROXY_TURN_THREW')}`,
       { type: 'ExpressAiProxyWarning', code: 'AI_PROXY_TURN_THREW', detail: 'an error that cannot be shown' },
     ])
   })
