@@ -217,13 +217,13 @@ describe('of response and error', () => {
     assert.doesNotThrow(() => response.emit('error', new Error('x')))
   })
 
-  test('that http-proxy-middleware does not take the request is an error', (t) => {
+  test('that http-proxy-middleware does not handle the request is an error', (t) => {
     const { log, next } = rig(t)
     next(new Error('no target'))
     assert.deepEqual(log, ['error: no target'])
     const other = rig(t)
     other.next()
-    assert.match(other.log[0]!, /^error: http-proxy-middleware did not take/)
+    assert.match(other.log[0]!, /^error: http-proxy-middleware did not handle/)
   })
 })
 
