@@ -1,7 +1,8 @@
 import { AiProxyError } from '../api/errors.js'
+
 /**
- * Refuses a request whose path, or whose method on that path, is not among the endpoints; and TRACE in any case, to which
- * a server answers with the request that it got, our credentials and all (RFC 9110, 9.3.8).
+ * Rejects a request whose path, or whose method on that path, is not among the endpoints. TRACE is always rejected: a
+ * server echoes the request it got, including our credentials (RFC 9110, 9.3.8).
  *
  * @throws AiProxyError `endpoint_not_allowed`, `method_not_allowed`
  */
@@ -12,21 +13,21 @@ export function admitEndpoint(methods: readonly string[] | 'any', method: string
     const message = 'This endpoint is not allowed here (the option `endpoints` says which are)'
     throw new AiProxyError('endpoint_not_allowed', message)
   }
-  // RFC 9110, 15.5.6: it must say which methods there are.
+  // RFC 9110, 15.5.6 requires the list of supported methods.
   const headers = { allow: allowHeader(methods) }
   throw new AiProxyError('method_not_allowed', `This endpoint takes ${methods.join(' and ')}, not ${method}`, {
     headers,
   })
 }
 
-/** What `allow` says of an endpoint. */
+/** Returns the `allow` header for an endpoint. */
 export function allowHeader(methods: readonly string[]): string {
   return [...methods, 'OPTIONS'].join(', ')
 }
 
 /**
- * Refuses what asks for a WebSocket: it is HTTP that goes from here to the provider. Clients that try one first (Codex) go
- * on with HTTP when they get 426.
+ * Rejects requests for a WebSocket, because the proxy speaks HTTP to the provider. Clients that try a WebSocket first
+ * (Codex) fall back to HTTP when they get 426.
  *
  * @throws AiProxyError `upgrade_required`
  */

@@ -4,15 +4,15 @@ import { JsonSurvey } from '../json/survey.js'
 import { type Span, topLevelSpans } from '../json/top-level.js'
 
 /**
- * Refuses a JSON object in which a field may be another one than what we take for it: which of two fields of one name
- * counts is up to the reader, and some (Go's, as in Ollama) take `Model` for `model`, or `safety_settings` for
- * `safetySettings` (Google's). What we check and change must be what the provider takes. At the top level no name may
- * stand there twice, in whatever spelling, further in none of those that matter.
+ * Rejects a JSON object in which the provider may read a field differently than we do. If a name is repeated, each
+ * reader decides which field counts, and some read `Model` as `model` (Go's, as in Ollama), or `safety_settings` as
+ * `safetySettings` (Google's). The provider must read exactly what we check and change. At the top level, no name may
+ * be repeated in any spelling; further in, only the names that matter are checked.
  *
- * @param paths of the fields that matter, each with the names of the objects that it stands in; `EACH` stands for every
- *   object of a list
- * @param readsBothCases the provider takes `a_b` for `aB`
- * @param spans of all its fields, if they are known
+ * @param paths the fields that matter, each with the names of the objects around it; `EACH` stands for every object of
+ *   a list
+ * @param readsBothCases whether the provider reads `a_b` as `aB`
+ * @param spans positions of all its fields, if known
  * @throws AiProxyError `invalid_request`
  */
 export function refuseAmbiguousFields(
@@ -50,17 +50,17 @@ export function refuseAmbiguousFields(
   }
 }
 
-/** In a path: every object of a list. No field has such a name. */
+/** In a path: every object of a list. No field has this name. */
 export const EACH = '[]'
 
-/** Longer than any list of tools, or of models, in a request; to look through more would hold the event loop. */
+/** Longer than any list of tools or models in a request; scanning more would hold the event loop. */
 const LONGEST_LIST = { bytes: 4 * 1024 * 1024, objects: 1000 }
 
 const QUOTE = 0x22
 const OPEN_BRACKET = 0x5b
 const OPEN_BRACE = 0x7b
 
-/** The objects in a list, as they are written; none if it is no list. */
+/** Returns the JSON text of the objects in a list; none if it is not a list. */
 function objectsIn(list: Buffer, path: readonly string[]): Buffer[] {
   if (list[0] !== OPEN_BRACKET) return []
   const tooLong = () => {
@@ -83,17 +83,19 @@ function objectsIn(list: Buffer, path: readonly string[]): Buffer[] {
 }
 
 /**
- * No reader takes a name for one that is so many times shorter: folding makes none shorter, and underscores are few. To
- * fold names of 64 KiB, hundreds of them, would hold the event loop.
+ * No reader matches a name with one that is this many times shorter: folding never shortens a name, and underscores are
+ * few. Folding hundreds of names of 64 KiB would hold the event loop.
  */
 const LENGTHENING = 4
 
-/** Go takes `ſ` for `s` and the Kelvin sign for `k`, too: only upper case has the one, only lower case the other. */
+/**
+ * Folds case. Go also reads `ſ` as `s` and the Kelvin sign as `k`: upper-casing maps the one, lower-casing the other.
+ */
 function caseless(name: string): string {
   return name.toUpperCase().toLowerCase()
 }
 
-/** More than any object in a request has: to hold each of some 100,000 names against ours takes too long. */
+/** More than any object in a request has: comparing each of some 100,000 names takes too long. */
 const MOST_FIELDS = 10_000
 
 function fieldsOf(bytes: Buffer): ReadonlyMap<string, Span> | undefined {

@@ -5,12 +5,12 @@ const KIB = 1024
 const FIRST_BLOCK_BYTES = 16 * KIB
 const BLOCK_BYTES = 64 * KIB
 
-/** Memory that was never used takes the system milliseconds a MiB to provide. */
+/** The system takes milliseconds to provide a MiB of memory that was never used. */
 const JOINED_AT_ONCE_BYTES = 256 * KIB
 
 /**
- * A body as it comes in. An object for each chunk would cost hundreds of bytes for a chunk of one, so chunks are copied
- * into blocks. A body that comes in one chunk, as most do, is not copied.
+ * Collects a body as it arrives. One object per chunk would cost hundreds of bytes for a chunk of one byte, so chunks
+ * are copied into blocks. A body that arrives in one chunk, as most do, is not copied.
  */
 export class Blocks {
   /** Bytes so far. */
@@ -23,7 +23,7 @@ export class Blocks {
   #used = 0
   #counted = 0
 
-  /** @param share counts the memory that the blocks take */
+  /** @param share accounts for the memory of the blocks */
   constructor(share: HeldShare) {
     this.#share = share
   }
@@ -45,7 +45,7 @@ export class Blocks {
     this.size += chunk.length
   }
 
-  /** All bytes in one piece. The blocks are empty afterwards; what the share counts is the piece. */
+  /** Joins all bytes. The blocks are empty afterwards, and the share accounts for the joined bytes. */
   *joined(): IncrementalTask<Buffer> {
     if (this.#only) return this.#only
     const joined = Buffer.allocUnsafeSlow(this.size)
@@ -62,7 +62,7 @@ export class Blocks {
     return joined
   }
 
-  /** Lets go of all bytes. */
+  /** Releases all bytes. */
   drop(): void {
     this.#uncount(this.#counted)
     this.#only = this.#last = undefined

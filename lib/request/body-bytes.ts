@@ -2,14 +2,14 @@ import { runInTurns } from '../scheduling/run-in-turns.js'
 import { sharedTurns } from '../scheduling/turns.js'
 import type { IncrementalTask } from '../util/incremental-task.js'
 
-/** A body in memory: a long one that something was put into is in pieces, which share the memory of the client's. */
+/** A body in memory. A long one that has been edited is in pieces, which share the memory of the client's bytes. */
 export type BodyBytes = Buffer | readonly Buffer[]
 
-/** To copy a MiB into memory that was never used takes up to five milliseconds. */
+/** Copying a MiB into memory that was never used takes up to five milliseconds. */
 const SHORT_BYTES = 1024 * 1024
 const COPIED_BYTES = 64 * 1024
 
-/** One piece, if that is copied in no time. */
+/** Joins pieces if the copy is fast; otherwise returns them as they are. */
 export function joinedIfShort(pieces: readonly Buffer[]): BodyBytes {
   return lengthOf(pieces) > SHORT_BYTES ? pieces : Buffer.concat(pieces)
 }
@@ -18,15 +18,15 @@ export function lengthOf(bytes: BodyBytes): number {
   return isBuffer(bytes) ? bytes.length : bytes.reduce((length, piece) => length + piece.length, 0)
 }
 
-/** Whether a body is in memory, and not a stream. */
+/** Returns whether a body is in memory, not a stream. */
 export function isInMemory(body: object): body is BodyBytes {
   return Buffer.isBuffer(body) || Array.isArray(body)
 }
 
 /**
- * In one piece, which is copied in turns if it is long.
+ * Joins pieces; a long body is copied in turns.
  *
- * @param isUnneeded says when the copying can be given up
+ * @param isCancelled returns whether the copy is no longer needed
  */
 export async function inOnePiece(pieces: readonly Buffer[], isUnneeded?: () => boolean): Promise<Buffer> {
   return lengthOf(pieces) > SHORT_BYTES ? runInTurns(copied(pieces), sharedTurns(), isUnneeded) : Buffer.concat(pieces)
@@ -44,7 +44,7 @@ function* copied(pieces: readonly Buffer[]): IncrementalTask<Buffer> {
   return copy
 }
 
-/** In one piece. */
+/** Joins a body into one piece. */
 export function joined(bytes: BodyBytes): Buffer {
   return isBuffer(bytes) ? bytes : Buffer.concat(bytes)
 }

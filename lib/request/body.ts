@@ -18,50 +18,51 @@ import { bodyLeftByParser } from './parsed-body.js'
 /** The client's body on its way to the provider. */
 export interface RequestBody {
   /**
-   * The bytes to send, in pieces if an edit has made them so, or the request itself where they pass unbuffered;
-   * `undefined` where there is no body.
+   * The bytes to send, in pieces if an edit created pieces; the request itself if it passes unbuffered; `undefined` if
+   * there is no body.
    */
   readonly content: BodyBytes | IncomingMessage | undefined
-  /** The headers that describe it, and that go on with it. */
+  /** The headers that describe the body, and that are forwarded with it. */
   readonly headers: Record<string, string>
   /**
-   * What its JSON says, of a large one that nobody may edit `model` and `stream` alone; `undefined` where it is no JSON,
-   * or was not read.
+   * The parsed JSON; for a large body that nothing may edit, only `model` and `stream`. `undefined` if the body is not
+   * JSON, or was not read.
    */
   readonly json: unknown
-  /** The JSON's own bytes, if `content` has them compressed and they are few. */
+  /** The decompressed JSON, if `content` is compressed and the JSON is short. */
   readonly decoded?: Buffer
   /**
-   * Where the values of the JSON object's top-level fields are, if it was looked through: all of them in a body that may
-   * be edited, those of `surveyedFields` in another.
+   * Positions of the values of the JSON object's top-level fields, if it was scanned: all fields of a body that may be
+   * edited, otherwise only `surveyedFields`.
    */
   readonly spans?: ReadonlyMap<string, Span>
 }
 
-/** What reading a body takes of its surroundings. */
+/** Resources for reading a body. */
 export interface ReadingMeans {
-  /** Counts the memory that it takes. */
+  /** Accounts for the memory that the body takes. */
   readonly share: HeldShare
-  /** Long work on it is done in these turns. */
+  /** Runs long work on the body in turns. */
   readonly turns: TurnScheduler
 }
 
-/** The top-level fields that are looked for in a large body that nobody may edit. */
+/** The top-level fields that are searched for in a large body that nothing may edit. */
 const surveyedFields = ['model', 'stream', 'stream_options'] as const
 
-// Node frames a body of unknown length for these alone. For any other method it would send the bytes bare, and the
-// provider would read them as a request of its own.
+// Node frames a body of unknown length only for these methods. For others it would send bare bytes, which the provider
+// would read as a separate request.
 const mayBeChunked = ['POST', 'PUT', 'PATCH']
 
 /**
- * Reads the request's body once: JSON as a whole, bounded while it comes in; what a body parser read before, from where
- * it left it; anything else not at all, for it passes through.
+ * Reads the request's body once. JSON is buffered whole, within limits; a body that a parser has already read is taken
+ * from where the parser left it; anything else passes through unread.
  *
- * @param limits of these, `maxRequestBytes` bounds the body, `maxDecodedRequestBytes` what it decompresses to
- * @param onBytes told how many bytes of a body that is read as a whole have come in
- * @param isEdited JSON may be changed before it goes on: it is decompressed, and parsed whatever its size
- * @param takesJson the provider takes it for JSON, perhaps whatever its `content-type` says: `takesJson` of its path. It is
- *   looked into, if it is no upload: Ollama streams what curl calls a form
+ * @param limits `maxRequestBytes` limits the body, `maxDecodedRequestBytes` its decompressed size
+ * @param onBytes called with the number of bytes of each chunk of a body that is buffered
+ * @param isEdited whether JSON may be changed before it is forwarded: it is then decompressed, and parsed whatever its
+ *   size
+ * @param takesJson whether the provider reads the body as JSON, perhaps whatever its `content-type` is (see
+ *   `takesJson`). The body is then inspected unless it is an upload: Ollama streams what curl calls a form
  * @throws AiProxyError `request_too_large`, `decoded_request_too_large`, `held_bytes_exceeded`, `invalid_request`,
  *   `unsupported_media_type`
  */
@@ -75,18 +76,18 @@ export async function readBody(
 ): Promise<RequestBody> {
   const { 'content-type': type = '', 'content-length': declared, 'transfer-encoding': transfer } = req.headers
   if (Number(declared) > limits.maxRequestBytes) throw limitFailure('request_too_large', limits)
-  // HTTP/2 frames bodies itself: no header says that there is one.
+  // HTTP/2 has its own framing, so no header says whether there is a body.
   const mayComeUnsaid = req.httpVersionMajor >= 2 && declared === undefined
   if (!transfer && !Number(declared) && !mayComeUnsaid) return noBody(declared === undefined ? {} : EMPTY)
   const left = bodyLeftByParser(req)
-  // A parser has decompressed what it left.
+  // What a parser left is already decompressed.
   const encoding = left ? undefined : req.headers['content-encoding']
   const headers: Record<string, string> = {}
   if (left?.contentType || type) headers['content-type'] = left?.contentType || type
   if (encoding) headers['content-encoding'] = encoding
 
   const isFramed = declared !== undefined || mayBeChunked.includes(req.method ?? '')
-  // What the app wants to see or change must not slip by, whatever the header says; a form is no JSON in any case.
+  // No header may hide from the app what it wants to see or change. A multipart form is never JSON.
   const mayBeJson = takesJson && isEdited ? !/^multipart\//i.test(type) : (takesJson || isEdited) && !BINARY.test(type)
   const readsJson = isJson(type) || mayBeJson
   if (!left && !readsJson && isFramed) {
@@ -102,11 +103,11 @@ export async function readBody(
   if (!isEdited) {
     try {
       if (decoder === 'identity') return { content, headers, ...(await glanced(content, means)) }
-      // What cannot be decoded here need not be: the provider may know it.
+      // A coding that we cannot decode is no error: the provider may know it.
       const glance = decoder ? await glancedInto(content, decoder, means) : { json: undefined }
       return { content, headers, ...glance }
     } catch (error) {
-      // What does not say that it is JSON need not be.
+      // A body that is not declared as JSON need not be JSON.
       if (isJson(type) || !(error instanceof AiProxyError) || error.code !== 'invalid_request') throw error
       return { content, headers, json: undefined }
     }
@@ -126,7 +127,7 @@ function noBody(headers: Record<string, string>): RequestBody {
   return { content: undefined, headers, json: undefined }
 }
 
-/** What nobody sends by mistake, and nobody reads as JSON. */
+/** Types that nobody declares by mistake, and nobody reads as JSON. */
 const BINARY = /^(?:multipart|audio|image|video)\/|^application\/(?:octet-stream|pdf|zip)/i
 
 function isJson(contentType: string): boolean {
@@ -152,13 +153,13 @@ async function readAll(
       req.off('data', onData).off('end', onEnd).off('error', onAborted).off('close', onAborted)
     const refuse = (failure: unknown) => {
       stopListening()
-      // The rest is read and thrown away, so that the client gets to read the answer instead of a reset connection.
+      // Read and discard the rest, so that the client can read the response instead of getting a reset connection.
       req.resume()
       reject(failure)
     }
     const brake = new ReadThrottle(req)
     const onData = (data: Buffer | string) => {
-      // Strings come where something before the proxy has called `req.setEncoding()`.
+      // Strings arrive if something before the proxy has called `req.setEncoding()`.
       const chunk = typeof data === 'string' ? Buffer.from(data, req.readableEncoding ?? 'utf8') : data
       brake.count()
       onBytes(chunk.length)
@@ -182,10 +183,10 @@ async function readAll(
   return finished(blocks.joined(), blocks.size, means)
 }
 
-/** Larger bodies are looked through for what the proxy needs; whether they are valid, the provider says. */
+/** Larger bodies are scanned for what the proxy needs, and the provider validates them. */
 const PARSED_WHOLE_BYTES = 256 * 1024
 
-/** Does work on a body at once if the body is small, otherwise in turns. */
+/** Runs work on a body: at once if the body is small, otherwise in turns. */
 function finished<T>(work: IncrementalTask<T>, bytes: number, means: ReadingMeans): T | Promise<T> {
   if (bytes > PARSED_WHOLE_BYTES) return inTurnsOf(means, work)
   for (;;) {
@@ -194,20 +195,20 @@ function finished<T>(work: IncrementalTask<T>, bytes: number, means: ReadingMean
   }
 }
 
-/** Long work, given up once the request is over. */
+/** Runs long work in turns, and abandons it once the request is over. */
 function inTurnsOf<T>({ share, turns }: ReadingMeans, work: IncrementalTask<T>): Promise<T> {
   return runInTurns(work, turns, () => share.isClosed)
 }
 
 type Glance = Pick<RequestBody, 'json' | 'decoded' | 'spans'>
 
-/** So few bytes are parsed in no time, whatever they say. */
+/** This few bytes are parsed in no time, whatever they contain. */
 const HARMLESS_BYTES = 16 * 1024
 
-/** In numbers: `JSON.parse` takes some five milliseconds for it. */
+/** In short numbers: `JSON.parse` takes some five milliseconds for this. */
 const PARSED_WHOLE_WORK = 50_000
 
-/** What the proxy needs to know of a body that goes on as it is. */
+/** Reads what the proxy needs to know about a body that is forwarded unchanged. */
 async function glanced(bytes: Buffer, means: ReadingMeans): Promise<Glance> {
   if (bytes.length <= HARMLESS_BYTES) return { json: parsedAtOnce(bytes) }
   const survey = new JsonSurvey(bytes, surveyedFields)
@@ -220,10 +221,10 @@ async function glanced(bytes: Buffer, means: ReadingMeans): Promise<Glance> {
   return { json, spans: survey.spans }
 }
 
-/** How much of a compressed body is looked at that goes on as it is. */
+/** How much is decompressed of a compressed body that is forwarded unchanged. */
 const GLANCED_AT_BYTES = 1024 * 1024
 
-/** The same of a compressed body. Of what it says, only its first part is decoded, and only little is kept. */
+/** Does the same for a compressed body: decompresses only its first part, and keeps little of that. */
 async function glancedInto(bytes: Buffer, decoder: Decoder, means: ReadingMeans): Promise<Glance> {
   const json: Record<string, unknown> = Object.create(null)
   const scanner = new TopLevelScanner(['model', 'stream'], json)
@@ -243,7 +244,7 @@ async function glancedInto(bytes: Buffer, decoder: Decoder, means: ReadingMeans)
   return { json: isWhole && !scanner.isComplete ? undefined : json }
 }
 
-/** A body that is decompressed because an option asks for it. */
+/** Decompresses a body because an option needs its content. */
 async function decoded(bytes: Buffer, decoder: Decoder, limits: ResolvedLimits, means: ReadingMeans): Promise<Buffer> {
   const blocks = new Blocks(means.share)
   const isSmaller = limits.maxDecodedRequestBytes < limits.maxRequestBytes
@@ -259,9 +260,9 @@ async function decoded(bytes: Buffer, decoder: Decoder, limits: ResolvedLimits, 
 }
 
 /**
- * What a body may have that an option reads. What models are asked is nested some ten deep; thousands deep, JSON takes
- * seconds to parse. It has some ten fields: hundreds of thousands, each looked at several times, would take seconds. The
- * longest lists are of tokens to embed, some 300,000: of 32 MiB of empty objects `JSON.parse` makes a gigabyte.
+ * Limits for a body that an option reads. Requests to models are nested some ten deep; JSON nested thousands deep takes
+ * seconds to parse. They have some ten fields; hundreds of thousands, each checked several times, would take seconds.
+ * The longest lists are tokens to embed, some 300,000; `JSON.parse` turns 32 MiB of empty objects into a gigabyte.
  */
 const BOUNDS: Bounds = { depth: 500, fields: 1000, work: 1_000_000 }
 
@@ -277,7 +278,7 @@ function* inSteps(survey: JsonSurvey): IncrementalTask<void> {
   while (!survey.advance(STEP_BYTES)) yield
 }
 
-/** Where the fields are of a body that an option reads; refused if it would take too long to read. */
+/** Finds the fields of a body that an option reads. Rejects a body that would take too long to read. */
 async function surveyed(bytes: Buffer, means: ReadingMeans): Promise<ReadonlyMap<string, Span>> {
   const survey = new JsonSurvey(bytes, undefined, BOUNDS)
   await finished(inSteps(survey), bytes.length, means)
@@ -303,7 +304,7 @@ function parsedAtOnce(bytes: Buffer): unknown {
     const text = bytes.toString()
     return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
   } catch (error) {
-    // V8 quotes the body in its message; where the error lies is enough.
+    // V8's message quotes the body; the position of the error is enough.
     const at = /at position \d+/.exec((error as Error).message)?.[0] ?? 'at its end'
     throw new AiProxyError('invalid_request', `The request body is not valid JSON (${at})`)
   }

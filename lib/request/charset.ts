@@ -4,8 +4,8 @@ import { AiProxyError } from '../api/errors.js'
 const CHARSET = /charset[^a-z\d]*([^\s;,"]*)/gi
 
 /**
- * Refuses JSON that a provider could read in another encoding than we do: whoever believes `charset=utf-7` finds other
- * fields in it. Bytes that are no UTF-8 mean one thing to a reader that drops them, and another to one that replaces them.
+ * Rejects JSON that a provider could read in another encoding than we do: a reader that believes `charset=utf-7` finds
+ * other fields in it. One reader drops bytes that are not UTF-8, and another replaces them.
  *
  * @throws AiProxyError `unsupported_media_type`, `invalid_request`
  */

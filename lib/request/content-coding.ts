@@ -2,24 +2,24 @@ import type { Transform } from 'node:stream'
 import zlib, { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from 'node:zlib'
 import { AiProxyError } from '../api/errors.js'
 
-/** What decodes a body that is compressed in one way. */
+/** Decodes bodies in one content coding. */
 export interface Decoder {
   readonly name: string
-  /** @param start the first bytes of what it will decode */
+  /** @param start the first bytes of the body */
   readonly create: (start: Buffer) => Transform
 }
 
 const CHUNK = { chunkSize: 64 * 1024 }
 
-/** What Node has of Zstandard: 22.15, 23.8 and later. */
+/** Node has Zstandard since 22.15 and 23.8. */
 const zstd = zlib as { createZstdDecompress?: (options: object) => Transform }
 
 /**
- * The largest window that HTTP allows with zstd, and that a decoder takes memory for: 8 MiB (RFC 9659, 3). Node's own
+ * The largest window that HTTP allows with zstd, and for which a decoder allocates memory: 8 MiB (RFC 9659, 3). Node's
  * default is 128 MiB.
  */
 const ZSTD_WINDOW_LOG = 23
-/** libzstd's `ZSTD_d_windowLogMax`, which Node's `constants` have only where it has zstd. */
+/** libzstd's `ZSTD_d_windowLogMax`, which Node's `constants` have only if Node has zstd. */
 const ZSTD_D_WINDOW_LOG_MAX = 100
 
 const gzip = () => createGunzip(CHUNK)
@@ -36,11 +36,11 @@ if (createZstdDecompress) {
 }
 
 /**
- * How a body is compressed.
+ * Returns the decoder for a body.
  *
  * @param header the request's `content-encoding`
- * @returns `'identity'` if it is not; `undefined` if it is in a way that cannot be decoded here: one that Node does not
- *   know, or several after each other
+ * @returns `'identity'` if the body is not compressed; `undefined` if it cannot be decoded here, because Node does not
+ *   know the coding or because there are several
  */
 export function decoderFor(header: string | undefined): Decoder | 'identity' | undefined {
   const names = (header ?? '').split(',').map((name) => name.trim().toLowerCase())
@@ -51,7 +51,7 @@ export function decoderFor(header: string | undefined): Decoder | 'identity' | u
   return create && { name, create }
 }
 
-/** The failure of a request whose body must be read, and cannot be decoded. */
+/** Creates the error for a body that must be read but cannot be decoded. */
 export function undecodable(): AiProxyError {
   const known = [...decoders.keys()].join(', ')
   return new AiProxyError('unsupported_media_type', `The request body's content-encoding is not one of ${known}`)
@@ -60,15 +60,18 @@ export function undecodable(): AiProxyError {
 /** zlib's number for its only method. */
 const DEFLATED = 8
 
-/** "deflate" is zlib's format (RFC 9110, 8.4.1.2), though some send what is inside of it: its header tells (RFC 1950). */
+/**
+ * Returns whether data is in zlib's format (RFC 1950). "deflate" means that format (RFC 9110, 8.4.1.2), but some send
+ * raw deflate.
+ */
 function isZlib(start: Buffer): boolean {
   const [method = 0, flags = 0] = start
   return (method & 0x0f) === DEFLATED && (method * 256 + flags) % 31 === 0
 }
 
 /**
- * Decoders of brotli take up to 16 MiB each, of zstd 8, however small the body: only so many run at once, which is as fast
- * as more of them, because Node decodes in a pool of four threads.
+ * A brotli decoder takes up to 16 MiB, a zstd decoder 8 MiB, however small the body, so only this many run at once.
+ * More would not be faster, because Node decodes in a pool of four threads.
  */
 const MOST_AT_ONCE = 2
 let running = 0
@@ -77,9 +80,9 @@ const waiting: (() => void)[] = []
 /**
  * Decodes a body.
  *
- * @param onChunk takes what was decoded, and says whether to go on; what it throws ends the decoding, too
- * @returns whether it was decoded to its end
- * @throws AiProxyError `invalid_request` if the body is broken
+ * @param onChunk called with decoded data; returns whether to continue. If it throws, decoding ends too
+ * @returns whether the body was decoded to its end
+ * @throws AiProxyError `invalid_request` if the body is malformed
  */
 export async function decode(
   bytes: Buffer,

@@ -3,10 +3,10 @@ import { AiProxyError } from '../api/errors.js'
 import type { Credential } from '../api/options.js'
 
 /**
- * The credentials as they are for this request: functions are called with it, and waited for.
+ * Resolves the credentials for a request: calls functions with it, and awaits their results.
  *
- * @throws AiProxyError `credentials_unavailable`; what a function threw may tell a secret, so the error names the
- * option alone and keeps the rest where no logger prints it
+ * @throws AiProxyError `credentials_unavailable`. What a function threw may contain a secret, so the error names only
+ *   the option, and keeps the cause where no logger prints it
  */
 export function resolveCredentials(
   option: 'auth.headers' | 'auth.query',

@@ -18,26 +18,27 @@ import type { ProviderPath } from './provider-path.js'
 import { takesJson } from './takes-json.js'
 import { mayRefuseUsage, type UsageRefusals } from './usage-refusals.js'
 
-/** Gateways take a handful to fall back on; each is held against all of the app's RegExps. */
+/** Gateways accept a handful of fallbacks; each is matched against all of the app's RegExps. */
 const MOST_FURTHER_MODELS = 100
 
-/** A request as it is to go out; or the app's answer in the provider's place. */
+/** A request as it will be sent, or the app's answer in place of the provider's. */
 interface Edited {
   readonly body: RequestBody
-  /** The same without the question for usage, if that is ours and the provider may refuse it. */
+  /** The body without the request for usage, if we added that and the provider may reject it. */
   readonly unasked: RequestBody | undefined
-  /** Further headers from the app's hook. */
+  /** Additional headers from the app's hook. */
   readonly headers: Readonly<Record<string, string>>
   readonly answer: FinishedAnswer | undefined
 }
 
 /**
- * Makes of the client's body what goes to the provider: `modelOptions`, then `onRequest`, then the allow-list of models,
- * then the question for usage. Each is spliced into the client's bytes, which stay as they are around it. What the
- * exchange is about (`model`, `asksForStream`) is learned here.
+ * Edits the client's body for the provider: applies `modelOptions`, then `onRequest`, then checks the allow-list of
+ * models, then requests usage. Each change is spliced into the client's bytes, which otherwise stay as they are. It
+ * also sets the exchange's `model` and `asksForStream`.
  *
- * @param refusals where the provider is known to refuse the question for usage
- * @throws AiProxyError `model_not_allowed`, `invalid_request`, `unsupported_media_type`, and what `onRequest` refuses
+ * @param refusals where the provider is known to reject the request for usage
+ * @throws AiProxyError `model_not_allowed`, `invalid_request`, `unsupported_media_type`, and the error of an
+ *   `onRequest` that rejects
  */
 export async function editedRequest(
   exchange: Exchange,
@@ -51,11 +52,11 @@ export async function editedRequest(
   const whole = config.prefix + path.decoded
   let body = given
   const learn = () => {
-    // It goes into records, logs and metrics: a name, not whatever a client may put there.
+    // It goes into records, logs and metrics, so a client must not be able to put a long text there.
     exchange.model = (modelInPath(whole, exchange.format) ?? modelOf(body.json))?.slice(0, LONGEST_MODEL)
     exchange.asksForStream = asksForStream(method, whole, body.json, exchange.req.url.split('?')[1], exchange.format)
   }
-  /** The body as it goes out, if it asks for a stream: the same one, or one that asks for usage as well. */
+  /** Returns the body as it will be sent: with a request for usage if it asks for a stream, otherwise unchanged. */
   const askingForUsage = (asked: RequestBody): RequestBody => {
     const content = jsonText(asked)
     if (!config.includeUsage || !content || !exchange.format.takesUsageRequest(config.origin + whole)) return asked
@@ -64,7 +65,7 @@ export async function editedRequest(
     return isOurs ? withContent(asked, bytes, asked.json) : asked
   }
   const admitModels = async () => {
-    // What is only read names no model.
+    // A request that only reads names no model.
     const readsOnly = (method === 'GET' || method === 'HEAD') && body.content === undefined
     if (!(config.models || config.modelsOf) || readsOnly) return
     // If the path names one, providers do not look for another in the body.
@@ -74,7 +75,7 @@ export async function editedRequest(
     if (further.length > MOST_FURTHER_MODELS) {
       throw new AiProxyError('invalid_request', `The request names more than ${MOST_FURTHER_MODELS} further models`)
     }
-    // Asked for last: a request that is refused in any case costs the app no lookup.
+    // Checked last, so that a request that is rejected anyway costs the app no lookup.
     const allowed = config.models ?? (await config.modelsOf?.(exchange.hookView()))
     if (!allowed) return
     for (const model of [asked, ...further]) admitModel(allowed, model)
@@ -98,7 +99,7 @@ export async function editedRequest(
     refuseAmbiguousFields(text, [...modelPaths, ...changed], exchange.format.readsBothCases, body.spans)
   }
   if (modelOptions && text && isObject(body.json)) {
-    // What a body parser has left is the app's, and stays as it is.
+    // What a body parser left belongs to the app, and must not be changed.
     const isOfApp = (exchange.req as { body?: unknown }).body === body.json
     const json = isOfApp ? (parseJsonBytes(text) as Record<string, unknown>) : body.json
     const edit = applyModelOptions(json, modelOptions, target)
@@ -107,7 +108,7 @@ export async function editedRequest(
   }
   let headers: Readonly<Record<string, string>> = {}
   let isSigned = false
-  /** What a hook has seen as the bytes that go out. */
+  /** The body as a hook has seen it, and its final bytes. */
   let finished: { readonly of: RequestBody; readonly as: RequestBody } | undefined
   if (config.onRequest) {
     const { onRequest } = config
@@ -133,21 +134,21 @@ export async function editedRequest(
   return { body: asking, unasked, headers, answer: undefined }
 }
 
-/** Why a body cannot go to an endpoint that takes JSON: what nobody has looked into, and what options do not apply to. */
+/** Says why a body cannot go to an endpoint that takes JSON: it was not inspected, or options cannot apply to it. */
 function faultOf({ content, json }: RequestBody, { models, modelsOf, modelOptions }: Config): string | undefined {
   if (content === undefined) return undefined
   if (json === undefined) return 'The request body is not declared as JSON, which this endpoint takes'
   return (models || modelsOf || modelOptions) && !isObject(json) ? 'The request body is no JSON object' : undefined
 }
 
-/** The body in one piece. */
+/** Joins a body into one piece. */
 function joinedBody(body: RequestBody): RequestBody {
   return Array.isArray(body.content) ? { ...body, content: joined(body.content) } : body
 }
 
 /**
- * The body with another value in it: spliced into its text if there is an edit that does that, or written anew. A long
- * one is in pieces, to be joined in turns.
+ * Replaces a body's JSON: applies the edit to its text if there is one, otherwise serializes the value. A long body
+ * stays in pieces, to be joined in turns.
  */
 function rewritten(body: RequestBody, json: unknown, edit: Edit | undefined): RequestBody {
   if (json === undefined) return { content: undefined, headers: { 'content-length': '0' }, json }
@@ -160,7 +161,7 @@ function rewritten(body: RequestBody, json: unknown, edit: Edit | undefined): Re
 function withContent(body: RequestBody, content: BodyBytes, json: unknown): RequestBody {
   const { 'content-encoding': _, ...headers } = body.headers
   headers['content-length'] = String(lengthOf(content))
-  // What was something else (an upload) is JSON now.
+  // A body that was something else (an upload) is JSON now.
   if (body.json === undefined || !headers['content-type']) headers['content-type'] = 'application/json'
   return { content, headers, json }
 }

@@ -4,13 +4,14 @@ import type { HeaderFilter } from '../options/forward-headers.js'
 import { mayBeForwarded } from '../options/forward-headers.js'
 import { namedByConnection } from '../util/hop-by-hop.js'
 
-/** These go on with the body that they describe, as it goes on. */
+/** Forwarded together with the body that they describe. */
 const ofTheBody = ['content-type', 'content-encoding', 'content-length']
 
 /**
- * The client's headers that go on, beside its body's. What `connection` names is meant for this connection alone.
+ * Returns the client's headers to forward, except those of its body. What `connection` names applies to this connection
+ * only.
  *
- * @param withCredentials whether the client's credentials may go on, as far as `forwards` lets them through
+ * @param withCredentials whether the client's credentials may be forwarded, if `forwards` allows them
  */
 export function forwardedHeaders(
   client: IncomingHttpHeaders,
@@ -29,7 +30,7 @@ export function forwardedHeaders(
 
 const MOST_NAMES = 50
 
-/** The names of the client's headers that stay here though `forwardHeaders` might let them through, for a developer. */
+/** Lists the client's headers that were not forwarded although `forwardHeaders` could allow them, for debugging. */
 export function heldBack(client: IncomingHttpHeaders, sent: Readonly<Record<string, unknown>>): string {
   const names = Object.keys(client).filter((name) => !(name in sent) && mayBeForwarded(name))
   return names

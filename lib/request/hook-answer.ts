@@ -5,7 +5,7 @@ import { isObject } from '../json/json.js'
 import { HookFault } from '../options/hook-errors.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
 
-/** The app's answer in the provider's place, as it goes out. */
+/** The app's answer in place of the provider's, as it will be sent. */
 export interface FinishedAnswer {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -13,9 +13,9 @@ export interface FinishedAnswer {
 }
 
 /**
- * What `onRequest` has returned, as it goes out.
+ * Converts what `onRequest` returned to the answer to send.
  *
- * @throws HookFault where it is no answer
+ * @throws HookFault if it is not a valid answer
  */
 export function finishedAnswer(returned: unknown): FinishedAnswer | undefined {
   if (returned === undefined) return undefined
@@ -43,7 +43,7 @@ function jsonOf(body: unknown): string | undefined {
   }
 }
 
-/** Several values of one name are an array, as Node takes them. */
+/** Validates a header. An array holds several values of one name, as in Node. */
 function checkHeader(name: string, value: unknown): void {
   try {
     validateHeaderName(name)

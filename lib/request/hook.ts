@@ -15,29 +15,29 @@ import { isInMemory, joined } from './body-bytes.js'
 import { type FinishedAnswer, finishedAnswer } from './hook-answer.js'
 import { jsonText } from './json-text.js'
 
-/** What became of a request in `onRequest`. */
+/** The result of `onRequest`. */
 interface Hooked {
-  /** As it was, or as the app wants it. */
+  /** The client's body, or the one that the app wants. */
   readonly body: RequestBody
   readonly headers: Readonly<Record<string, string>>
-  /** The app answers itself. */
+  /** The app's own answer, if it gave one. */
   readonly answer: FinishedAnswer | undefined
-  /** The app has seen the bytes that go out, for a signature: they must not change any more. */
+  /** Whether the app has read the bytes that will be sent, for a signature: they must not change after that. */
   readonly isSigned: boolean
 }
 
 /**
- * Writes another value in the place of a body's.
+ * Replaces a body's value.
  *
  * @param edit what differs, if the body is JSON
  */
 type Rewrite = (body: RequestBody, json: unknown, edit: Edit | undefined) => RequestBody
 
 /**
- * Lets the app see a request, and change it.
+ * Calls the app's hook, which may change the request.
  *
- * @param rewrite is called if the app has changed the body
- * @param finish what is done with a body before it goes out
+ * @param rewrite called if the app has changed the body
+ * @param finish applied to a body before it is sent
  * @throws AiProxyError with the status of what the hook threw, or `internal_error`
  */
 export async function runHook(
@@ -76,7 +76,7 @@ export async function runHook(
   return { body: changedBy(() => bodyOf(view.body)), headers, answer: undefined, isSigned }
 }
 
-/** @throws HookFault where the app has made of the body what JSON cannot say */
+/** @throws HookFault if JSON cannot represent the body that the app left */
 function changedBy(change: () => RequestBody): RequestBody {
   try {
     return change()
@@ -86,13 +86,13 @@ function changedBy(change: () => RequestBody): RequestBody {
   }
 }
 
-/** Larger text is parsed in turns. */
+/** Longer text is parsed in turns. */
 const PARSED_AT_ONCE_BYTES = 64 * 1024
 
 /**
- * The body that says what a hook has made of its value: the same one if that is what it says already.
+ * Returns a function that turns the value a hook left into a body: the same body if nothing has changed.
  *
- * @param isOfApp the value is one that the app has made, and may say more than its text
+ * @param isOfApp whether the app created the value, which may then differ from its text
  */
 async function changesOf(
   body: RequestBody,
@@ -102,7 +102,7 @@ async function changesOf(
 ): Promise<(json: unknown) => RequestBody> {
   const { json: given } = body
   const text = jsonText(body)
-  // The hook may change the very object that it sees: what it was is read from the text again, or copied.
+  // A hook may change the object in place, so the original is parsed from the text again, or copied.
   const isLong = text !== undefined && text.length > PARSED_AT_ONCE_BYTES
   let before = isLong
     ? await runInTurns(isOfApp ? parseIncrementally(text) : copyIncrementally(given), sharedTurns(), isUnneeded)
@@ -115,18 +115,22 @@ async function changesOf(
   }
 }
 
-/** Whether a hook has refused the request, by throwing an error with a status: that is no fault. */
+/** Returns whether a hook rejected the request by throwing an error with a status, which is not a bug. */
 export function isRefusal(thrown: unknown): boolean {
   return isA(AiProxyError, thrown) || refusal(thrown) !== thrown
 }
 
-/** What a hook threw, as a failure: `http-errors` and their like carry a status, and say whether they may be shown. */
+/**
+ * Converts what a hook threw to an error. `http-errors` and the like carry a status, and say whether to expose the
+ * message.
+ */
 function refusal(thrown: unknown): unknown {
   if (isA(AiProxyError, thrown)) return thrown
   try {
     return asRefusal(thrown) ?? thrown
   } catch {
-    // An error whose status cannot be read is no refusal: HTTP clients' have getters that fail without a response.
+    // An error whose status cannot be read is not a rejection: some HTTP clients' errors have getters that throw
+    // without a response.
     return thrown
   }
 }

@@ -7,16 +7,17 @@ const LONGEST_OPTIONS = 64 * 1024
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
-/** A request that asks for usage, and whether the client had not asked for it itself. */
+/** A request that asks for usage, and whether we added that. */
 interface AsksForUsage {
   readonly bytes: BodyBytes
   readonly isOurs: boolean
 }
 
 /**
- * Whether every provider that takes the body at all takes it for one that asks for a stream. Some read other values than
- * `true` so (Pydantic, and with it vLLM: https://docs.pydantic.dev/latest/api/standard_library_types/#booleans), and who
- * refuses them refuses the request anyway. What they may take for `false` is not asked for usage: that would be an error.
+ * Returns whether every provider that accepts the body reads it as asking for a stream. Some accept other values than
+ * `true` (Pydantic, and with it vLLM: https://docs.pydantic.dev/latest/api/standard_library_types/#booleans), and the
+ * others reject the request anyway. If a provider may read the value as `false`, we do not request usage: that would be
+ * an error.
  */
 export function asksFirmlyForStream(json: unknown): boolean {
   const stream = isObject(json) ? json.stream : undefined
@@ -24,11 +25,11 @@ export function asksFirmlyForStream(json: unknown): boolean {
 }
 
 /**
- * Makes a streaming request ask for usage. The client's bytes stay as they are, but for what is put in: to parse and
- * write them anew would change numbers that JavaScript cannot hold, and fail where they are nested deep.
+ * Makes a streaming request ask for usage. The client's bytes stay as they are except for the insertion: parsing and
+ * serializing them would change numbers that JavaScript cannot represent, and fail on deep nesting.
  *
  * @param bytes of a JSON object, not compressed
- * @param known where its fields are, if that is known
+ * @param known positions of its fields, if known
  */
 export function withUsageAsked(bytes: Buffer, format: CompleteFormat, known?: ReadonlyMap<string, Span>): AsksForUsage {
   if (!format.usageRequest) return { bytes, isOurs: false }
@@ -43,9 +44,9 @@ export function withUsageAsked(bytes: Buffer, format: CompleteFormat, known?: Re
   return { bytes: joinedIfShort(replaced(bytes, span, asking)), isOurs: true }
 }
 
-/** What stands in the field, with the flag set: in its place, or behind the others; the same where it was set. */
+/** Sets the flag in the field's value: replaces it, or appends it. Returns the same bytes if it was already set. */
 function withFlag(options: Buffer, flag: string): Buffer {
-  // Nobody has as many options; and to look through 32 MiB of them would hold the event loop.
+  // Nobody has this many options, and scanning 32 MiB of them would hold the event loop.
   const spans = options.length > LONGEST_OPTIONS ? undefined : topLevelSpans(options, [flag])
   if (!spans) return Buffer.from(JSON.stringify({ [flag]: true }))
   const span = spans.get(flag)
@@ -63,7 +64,7 @@ function replaced(bytes: Buffer, { start, end }: Pick<Span, 'start' | 'end'>, by
   return [bytes.subarray(0, start), by, bytes.subarray(end)]
 }
 
-/** The object with one field more, in front of the others. */
+/** Inserts a field at the start of an object. */
 function withField(bytes: Buffer, field: string, value: object): BodyBytes {
   const behind = bytes.indexOf(OPEN_BRACE) + 1
   const isEmpty = bytes[skipSpace(bytes, behind)] === CLOSE_BRACE

@@ -1,6 +1,6 @@
 import type { RequestBody } from './body.js'
 
-/** The text of a body that is JSON, not compressed. */
+/** Returns the text of a JSON body that is not compressed. */
 export function jsonText({ json, content, decoded, headers }: RequestBody): Buffer | undefined {
   if (json === undefined) return undefined
   if (decoded) return decoded

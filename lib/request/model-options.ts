@@ -8,31 +8,31 @@ import { isObject } from '../json/json.js'
 
 type Json = Record<string, unknown>
 
-/** In `modelOptions` it stands for the field that the request's format has for it. */
+/** In `modelOptions`, this stands for the field of the request's own format. */
 const MAX_OUTPUT_TOKENS = 'maxOutputTokens'
 
-/** What a request with `modelOptions` is about. */
+/** The request that `modelOptions` are applied to. */
 export interface Target {
   readonly format: CompleteFormat
-  /** It can generate text; otherwise `maxOutputTokens` has no place in it. */
+  /** Whether it can generate text; otherwise `maxOutputTokens` does not apply. */
   readonly generates: boolean
-  /** The provider's, without the query. */
+  /** The provider's URL, without the query. */
   readonly url?: string
 }
 
 /**
- * Carries `modelOptions` out on a request: defaults where it says nothing, overrides in any case. Objects are merged at
- * any depth, lists are values. Only the fields that the options name are looked at, however large the request is.
+ * Applies `modelOptions` to a request: defaults where the request has no value, overrides always. Objects are merged at
+ * any depth, lists are replaced. However large the request is, only the fields that the options name are read.
  *
- * @param body is changed in place
- * @returns the edit that does the same to its text; `undefined` if there is nothing to change
+ * @param body changed in place
+ * @returns the edit that makes the same changes to its text; `undefined` if there are none
  */
 export function applyModelOptions(body: Json, options: ModelOptions, target: Target): ObjectEdit | undefined {
   const { defaults, overrides, forbidden } = inOwnFields(options, body, target)
   return applied(body, defaults, overrides, forbidden)
 }
 
-/** The fields that these options are about, in a request of this format: each with the names of what it stands in. */
+/** Returns the paths of the fields that these options affect in a request of this format. */
 export function pathsOf({ defaults = {}, overrides = {} }: ModelOptions, body: Json, target: Target): FieldPath[] {
   const named = [defaults, overrides].flatMap((options) => pathsIn(without(options, MAX_OUTPUT_TOKENS)))
   named.push(...inExtraBody(overrides, pathsIn))
@@ -47,17 +47,17 @@ function pathsIn(object: Json): FieldPath[] {
   ])
 }
 
-/** The same without the objects that they stand in. */
+/** Returns the paths of all fields that are not objects. */
 function leavesIn(object: Json): FieldPath[] {
   return Object.entries(object).flatMap(([key, value]) =>
     isObject(value) ? leavesIn(value).map((path) => [key, ...path]) : [[key]],
   )
 }
 
-/** Gateways put what stands there over the fields beside it. */
+/** Gateways let this field override the fields next to it. */
 const EXTRA_BODY = 'extra_body'
 
-/** Where what overrides rule would be got round. */
+/** Returns the paths by which a client could bypass overrides. */
 function inExtraBody(overrides: Json, pathsOf: (object: Json) => FieldPath[]): FieldPath[] {
   const ruled = without(without(overrides, MAX_OUTPUT_TOKENS), EXTRA_BODY)
   return pathsOf(ruled).map((path) => [EXTRA_BODY, ...path])
@@ -68,10 +68,10 @@ function limitPaths(body: Json, { format, url }: Target): FieldPath[] {
   return path.length === 0 ? [] : [path, ...(format.otherLimitPaths ?? []), ...outputLimitPaths]
 }
 
-/** Fields that must not be in a request, whatever the client says: a tree of their names. */
+/** Fields that must not be in a request: a tree of their names. */
 type Forbidden = Map<string, Forbidden | true>
 
-/** The options with `maxOutputTokens` in the field in which the provider takes it. */
+/** The options, with `maxOutputTokens` moved to the field that the provider takes. */
 interface OwnFields {
   readonly defaults: Json
   readonly overrides: Json
@@ -87,7 +87,7 @@ function inOwnFields({ defaults = {}, overrides = {} }: ModelOptions, body: Json
   }
   const isOverride = MAX_OUTPUT_TOKENS in overrides
   if (!target.generates || !(isOverride || MAX_OUTPUT_TOKENS in defaults)) return own
-  // The field follows from the model that is asked in the end.
+  // The field depends on the model that is finally requested.
   const model = overrides.model ?? body.model ?? defaults.model
   const [path, ...others] = limitPaths(model === body.model ? body : { ...body, model }, target)
   if (!path) return own
@@ -118,7 +118,8 @@ function applied(body: Json, defaults: Json, overrides: Json, forbidden: Forbidd
     if (isThere && !isRuled && banned !== true) continue
     const filled = isThere ? undefined : allowed(filling, banned)
     const wanted = isRuled && isObject(filled) && isObject(ruling) ? merged(filled, ruling) : isRuled ? ruling : filled
-    // The app's own objects stay out of a request, where a hook may change them. What JSON cannot say goes away.
+    // Serialized, to keep the app's own objects out of a request that a hook may change, and to drop what JSON cannot
+    // represent.
     const text = JSON.stringify(wanted) as string | undefined
     const said = text === undefined ? undefined : (JSON.parse(text) as unknown)
     if (isThere && said === undefined) {
@@ -133,7 +134,7 @@ function applied(body: Json, defaults: Json, overrides: Json, forbidden: Forbidd
   return fields.size + added.size === 0 ? undefined : { kind: 'object', fields, added }
 }
 
-/** A default without what is forbidden in it. */
+/** Removes what is forbidden from a default. */
 function allowed(value: unknown, forbidden: Forbidden | true | undefined): unknown {
   if (forbidden === true) return undefined
   if (!forbidden || !isObject(value)) return value
@@ -173,7 +174,7 @@ function without(object: Json, name: string): Json {
   return rest
 }
 
-/** Both objects in one, those within them as well; what `over` has wins. Arrays are values, and replaced as a whole. */
+/** Merges two objects at any depth; `over` wins. Arrays are replaced as a whole. */
 function merged(under: Json, over: Json): Json {
   const result: Json = {}
   for (const source of [under, over]) {
@@ -185,7 +186,7 @@ function merged(under: Json, over: Json): Json {
   return result
 }
 
-/** As `JSON.parse` does it: `__proto__` becomes a field like any other, and not the object's prototype. */
+/** Sets a field as `JSON.parse` does: `__proto__` becomes a field like any other, not the object's prototype. */
 function define(object: object, key: string, value: unknown): void {
   Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
 }

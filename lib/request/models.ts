@@ -9,8 +9,8 @@ import { EACH } from './ambiguous.js'
 export const LONGEST_MODEL = 256
 
 /**
- * Refuses a request for a model that is not among those allowed. One that names no model is refused, too: the provider
- * would choose one. A name of any length never gets to the app's RegExps, which may take quadratic time for it.
+ * Rejects a request for a model that is not allowed. A request that names no model is rejected too, because the
+ * provider would choose one. Overlong names never reach the app's RegExps, which may take quadratic time for them.
  *
  * @throws AiProxyError `model_not_allowed`
  */
@@ -25,11 +25,11 @@ export function admitModel(allows: ModelFilter, model: string | undefined): void
   throw new AiProxyError('model_not_allowed', message)
 }
 
-/** Under these names gateways take models to fall back on: https://openrouter.ai/docs/features/model-routing, LiteLLM. */
+/** Fields in which gateways take fallback models: https://openrouter.ai/docs/features/model-routing, LiteLLM. */
 const FALLBACKS = ['models', 'fallbacks', 'fallback_models']
-/** LiteLLM's fallbacks for some failures: lists of objects, in each a model's name with those that stand in for it. */
+/** LiteLLM's fallbacks for some failures: lists of objects, each mapping a model's name to its fallbacks. */
 const FALLBACK_MAPS = ['content_policy_fallbacks', 'context_window_fallbacks']
-/** In it stands what gateways put into the request (LiteLLM). */
+/** Gateways (LiteLLM) merge this field into the request. */
 const EXTRA = 'extra_body'
 
 /** The fields that name models, for `refuseAmbiguousFields`. */
@@ -38,15 +38,16 @@ export const modelPaths: readonly FieldPath[] = [
   ...['tools', ...FALLBACKS].map((name) => [name, EACH, 'model']),
 ].flatMap((path) => [path, [EXTRA, ...path]])
 
-/** The model that a body names. */
+/** Returns the model that a body names. */
 export function modelOf(json: unknown): string | undefined {
   const model = valueAt(json, 'model')
   return typeof model === 'string' ? model : undefined
 }
 
 /**
- * The models that a provider may take instead, or beside: to fall back on, and for its own tools (OpenAI's
- * `image_generation`, Anthropic's advisor). What names one in a way that is not understood is `undefined`.
+ * Returns the models that a provider may use instead of the requested one, or in addition: fallbacks, and models of its
+ * own tools (OpenAI's `image_generation`, Anthropic's advisor). `undefined` stands for a model named in a way that we
+ * do not understand.
  */
 export function furtherModels(json: unknown): (string | undefined)[] {
   const extra = valueAt(json, EXTRA)
@@ -60,7 +61,7 @@ export function furtherModels(json: unknown): (string | undefined)[] {
   ]
 }
 
-/** The models to fall back on, those of what is fallen back on as well, however deep. */
+/** Returns the fallback models, and the fallbacks of fallbacks, however deep. */
 function fallbacksIn(root: unknown): (string | undefined)[] {
   const names: (string | undefined)[] = []
   const waiting = [root]

@@ -4,31 +4,31 @@ import { AiProxyError } from '../api/errors.js'
 import { parseJsonBytes } from '../json/json.js'
 import { type Bounds, JsonSurvey } from '../json/survey.js'
 
-/** What a body parser leaves on a request. */
+/** A request after a body parser. */
 type ParsedRequest = IncomingMessage & { body?: unknown; rawBody?: unknown; _body?: boolean }
 
 interface LeftBody {
   readonly bytes: Buffer
-  /** Set where the bytes are not what the client's `content-type` says any more. */
+  /** Set if the bytes no longer match the client's `content-type`. */
   readonly contentType?: string
-  /** The parsed JSON, where the parser left that. */
+  /** The parsed JSON, if the parser left that. */
   readonly json?: unknown
 }
 
-/** To compare more than that with what the parser made of it would take too long: some 20 ms is the most. */
+/** Comparing more than this with what the parser made of it would take too long: the maximum is some 20 ms. */
 const COMPARED_BYTES = 256 * 1024
 const COMPARED_JSON: Bounds = { depth: 500, fields: 1000, work: 20_000 }
-/** `express.urlencoded()` takes no more, unless it is told to. */
+/** The default limit of `express.urlencoded()`. */
 const COMPARED_FORM_FIELDS = 1000
 const AMPERSAND = 0x26
 
 /**
- * The body of a request that a parser (`express.json()`, `text()`, `raw()`, `urlencoded()`) read before us. What the app
- * has made of `req.body` is what goes on. The raw bytes that a `verify` hook or a platform kept as `req.rawBody` go on
- * instead if they say the same, because writing JSON anew changes numbers that JavaScript cannot hold. What would take
- * too long to compare goes on as it is in `req.body`.
+ * Returns the body of a request that a parser (`express.json()`, `text()`, `raw()`, `urlencoded()`) has already read.
+ * What the app made of `req.body` is forwarded. If a `verify` hook or a platform kept raw bytes as `req.rawBody` and
+ * they have the same content, those are forwarded instead, because serializing JSON changes numbers that JavaScript
+ * cannot represent. If comparing would take too long, `req.body` is forwarded.
  *
- * @returns `undefined` if the body still waits to be read
+ * @returns `undefined` if the body has not been read yet
  * @throws AiProxyError `invalid_request` if the body is gone
  */
 export function bodyLeftByParser(req: ParsedRequest): LeftBody | undefined {
@@ -42,14 +42,14 @@ export function bodyLeftByParser(req: ParsedRequest): LeftBody | undefined {
   return left && !saysTheSame(raw.bytes, left, req) ? left : raw
 }
 
-/** What is in `req.body`, as bytes. */
+/** Converts `req.body` to bytes. */
 function leftIn(req: ParsedRequest, hasRaw: boolean): LeftBody | undefined {
   const { body } = req
   const bytes = asBytes(body, req)
   if (bytes) return bytes
   const type = typeOf(req)
   if (typeof body !== 'object' || body === null || /^multipart\//i.test(type)) return undefined
-  // Express 4 leaves an empty object of what no parser has read.
+  // Express 4 leaves an empty object if no parser has read the body.
   if (hasRaw && !isForm(type) && !/json/i.test(type) && Object.keys(body).length === 0) return undefined
   if (isForm(type)) {
     return { bytes: Buffer.from(new URLSearchParams(fields(body)).toString()), contentType: asUtf8(req) }
@@ -69,7 +69,7 @@ function saysTheSame(raw: Buffer, left: LeftBody, req: ParsedRequest): boolean {
   if ('json' in left) {
     if (isDearToCompare(raw) || isDearToCompare(left.bytes)) return false
     try {
-      // As it would be written: `toJSON` counts.
+      // Compares what would be serialized, because `toJSON` counts.
       return isDeepStrictEqual(parseJsonBytes(raw), parseJsonBytes(left.bytes))
     } catch {
       return false
@@ -79,7 +79,7 @@ function saysTheSame(raw: Buffer, left: LeftBody, req: ParsedRequest): boolean {
   return sortedFields(raw) === sortedFields(left.bytes)
 }
 
-/** Whether JSON has so many values that comparing it would hold the event loop. */
+/** Returns whether JSON has so many values that comparing it would hold the event loop. */
 function isDearToCompare(json: Buffer): boolean {
   const survey = new JsonSurvey(json, undefined, COMPARED_JSON)
   survey.advance()
@@ -94,14 +94,14 @@ function hasManyFields(form: Buffer): boolean {
   return false
 }
 
-/** A form's fields, in an order that does not depend on how it was parsed. */
+/** Serializes a form's fields in an order that does not depend on the parser. */
 function sortedFields(form: Buffer): string {
   const fields = new URLSearchParams(form.toString())
   fields.sort()
   return fields.toString()
 }
 
-/** The body is gone: something that stands before the proxy has read it, and left nothing that it could be made from. */
+/** Thrown if something before the proxy has read the body, and left nothing to restore it from. */
 export class BodyConsumedError extends AiProxyError {
   constructor(type: string) {
     const what = type || 'no content-type'
@@ -117,15 +117,15 @@ function isForm(type: string): boolean {
   return /^application\/x-www-form-urlencoded/i.test(type)
 }
 
-/** The client's content type, with the charset that a body written anew has. */
+/** Returns the client's content type, with the charset of a serialized body. */
 function asUtf8(req: IncomingMessage): string {
   return typeOf(req).replace(/(charset=)"?[^";]+"?/i, '$1utf-8')
 }
 
-/** A form's fields in `qs`'s spelling, `a[b][0]`, which `urlencoded({ extended: true })` understood. */
+/** Returns a form's fields in the notation of `qs`, `a[b][0]`, which `urlencoded({ extended: true })` parses. */
 function fields(value: unknown, name = ''): [string, string][] {
   if (typeof value !== 'object' || value === null) return [[name, String(value ?? '')]]
-  // A field that came more than once, as both kinds of `urlencoded()` understand it.
+  // A repeated field, as both variants of `urlencoded()` parse it.
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.map((item) => [name, item])
   return Object.entries(value).flatMap(([key, item]) => fields(item, name ? `${name}[${key}]` : key))
 }

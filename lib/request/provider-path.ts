@@ -1,30 +1,30 @@
 import { AiProxyError } from '../api/errors.js'
 import { mayHaveSlashes, mayHaveSpaces } from '../formats/index.js'
 
-/** Where at the provider a request goes. */
+/** The part of a URL that says where at the provider a request goes. */
 export interface ProviderPath {
-  /** As the client spelled it, beginning with `/`: safe to append to an origin. */
+  /** As the client spelled it, beginning with `/`; safe to append to an origin. */
   readonly path: string
-  /** The same, percent-decoded: what rules are held against. A slash in a model's name stays `%2F`. */
+  /** Percent-decoded, for matching rules. A slash in a model's name stays `%2F`. */
   readonly decoded: string
-  /** Without its `?`; '' if there is none. */
+  /** Without `?`; '' if there is none. */
   readonly query: string
 }
 
-// RFC 9110, 4.1: recipients should take at least 8000 octets.
+// RFC 9110, 4.1: recipients should accept at least 8000 octets.
 const LONGEST_PATH = 8192
 // Bedrock's model ids, which may be ARNs, have at most 2048 characters, some of them encoded.
 const LONGEST_SEGMENT = 4096
 
-// RFC 3986, 3.3: what may stand in a path. No backslash, no space, no control character, nothing beyond ASCII.
+// Characters allowed in a path (RFC 3986, 3.3): no backslash, no space, no control character, nothing beyond ASCII.
 const PATH = /^\/[\w\-.~!$&'()*+,;=:@%/]*$/
 const ABSOLUTE_FORM = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i
 
 /**
- * Takes the provider's path out of a request's URL, and nothing else: a host in it (absolute form, RFC 9112, 3.2.2) is
- * left out, for it is not the client's to choose. A path whose meaning depends on who reads it is refused: `//`, `..`
- * and `.`, slashes, backslashes and dots in disguise (`%2f`, `%5c`, `%2e`, and their relatives in Unicode), a
- * percent-encoded `%`.
+ * Extracts the provider's path from a request's URL. A host in it (absolute form, RFC 9112, 3.2.2) is dropped, because
+ * the client must not choose the host. A path that readers may interpret differently is rejected: `//`, `..` and `.`,
+ * disguised slashes, backslashes and dots (`%2f`, `%5c`, `%2e`, and their relatives in Unicode), and a percent-encoded
+ * `%`.
  *
  * @param url `req.url`, relative to the mount point
  * @throws AiProxyError `endpoint_not_allowed`
@@ -42,7 +42,7 @@ export function providerPath(url: string): ProviderPath {
   return { path, decoded: `/${segments.join('/')}`, query }
 }
 
-/** `undefined` if two readers could understand one of them differently. */
+/** Decodes segments; `undefined` if two readers could interpret one of them differently. */
 function decodedSegments(segments: readonly string[]): string[] | undefined {
   const decoded: string[] = []
   for (const [at, segment] of segments.entries()) {
@@ -67,13 +67,12 @@ function decodedSegment(segment: string, before: string | undefined, isLast: boo
   const spaced = mayHaveSpaces(before)
   if (parts.some((part) => part === '' || isDots(part) || isOdd(spaced ? part.replace(INNER_SPACE, '') : part)))
     return undefined
-  // Letters that can be written in another way as well (`ﬁ`, the Kelvin sign) are one thing to one reader and another to
-  // the next.
+  // Characters with another spelling (`ﬁ`, the Kelvin sign) are the same to one reader and different to another.
   if (decoded.normalize('NFKC') !== decoded) return undefined
   return parts.length === 1 || mayHaveSlashes(decoded, before, isLast) ? parts.join('%2F') : undefined
 }
 
-// Beyond ASCII letters, marks and digits alone: neither the slashes and dots of Unicode nor characters without a width.
+// Beyond ASCII, allows only letters, marks and digits: no slashes and dots of Unicode, and no zero-width characters.
 const ODD = /[\\%?#\s\p{Cc}]|[^\0-\x7f\p{L}\p{M}\p{N}]/u
 
 function isOdd(text: string): boolean {
@@ -82,7 +81,7 @@ function isOdd(text: string): boolean {
 
 const INNER_SPACE = /(?<=[^ ]) (?=[^ ])/g
 
-/** `.`, `..` and nothing, also with a path parameter behind them, which some servers cut off first (`..;x`). */
+/** Returns whether a segment is `.`, `..` or empty, or becomes so if a server strips its path parameter (`..;x`). */
 function isDots(segment: string): boolean {
   return /^\.{0,2}(;|$)/.test(segment)
 }

@@ -1,20 +1,20 @@
 import type { AnswerRules } from '../formats/index.js'
 import { isCredentialParameter, plainParameter } from '../options/credential-names.js'
 
-/** What the query of a request may say. */
+/** Rules for the query of a request. */
 interface QueryRules {
-  /** Parameters of ours, which replace the client's of the same name. */
+  /** Our parameters, which replace the client's parameters of the same name. */
   readonly ours: readonly [string, string][]
-  /** We hold the provider's credentials: the client's are taken out. */
+  /** Whether we hold the provider's credentials, so that the client's are removed. */
   readonly holdsCredentials: boolean
   /** What the API must not be asked for. */
   readonly rules: AnswerRules | undefined
 }
 
 /**
- * The query that goes on, as the client spelled it.
+ * Returns the query to forward, spelled as the client spelled it.
  *
- * @param client the client's, without `?`
+ * @param client the client's query, without `?`
  */
 export function forwardedQuery(client: string, { ours, holdsCredentials, rules }: QueryRules): string {
   if (client === '' && ours.length === 0) return ''
@@ -23,7 +23,7 @@ export function forwardedQuery(client: string, { ours, holdsCredentials, rules }
     const [name, value] = read(pair)
     if (replaced.has(plainParameter(name)) || isSystemParameter(name)) return false
     if (rules?.takesParameter(name, value) === false) return false
-    // Some servers take `;` for `&`.
+    // Some servers treat `;` like `&`.
     return !holdsCredentials || !pair.split(';').some((part) => isCredentialParameter(read(part)[0]))
   }
   const pairs = client.split('&')
@@ -39,7 +39,7 @@ function isSystemParameter(name: string): boolean {
   return /^[\s?]*\$/.test(name)
 }
 
-/** Name and value, decoded as forms are. */
+/** Decodes name and value as in forms. */
 function read(pair: string): [name: string, value: string] {
   if (!/[%+]/.test(pair)) {
     const at = pair.indexOf('=')

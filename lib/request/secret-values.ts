@@ -3,18 +3,21 @@ import { isHarmlessHeader } from '../options/forward-headers.js'
 import { compileSecrets, NO_SECRETS, type Secrets } from '../util/secrets.js'
 import type { UpstreamRequest } from './upstream-request.js'
 
-/** Names of headers and parameters that hold secrets, whoever sets them, whatever else they say. */
+/** Names of headers and parameters that always hold secrets, whoever sets them. */
 const SECRET_NAME =
   /authorization|(?:^|[-_])(?:auth|pass|pwd|sig|key)$|api-?key|token|secret|passw|credential|cookie|signature|assertion|bearer|jwt/
-/** A value that is as good as certainly no word of an answer, and no URL. */
+/** A value that is almost certainly neither a word in an answer nor a URL. */
 const LIKE_A_KEY = /^(?=.*\d)(?!.*:\/\/)[\w.~+/=:-]{16,}$/
-/** Names of what stands beside the credentials and is none: `anthropic-version`, `openai-organization`, a model's name. */
+/**
+ * Names of values sent with credentials that are not secret: `anthropic-version`, `openai-organization`, a model's
+ * name.
+ */
 const NO_SECRET =
   /(?:version|organi[sz]ation|project|region|deployment|model|beta)(?:[-_]?(?:id|name|alias|override))?$|^alt$|^x-amz-(?:date|content-)|^user-agent$|^accept/
 
 /**
- * What of a request to the provider must not come back from it: the credentials as they are for this request, and what
- * looks like one among the headers of the app.
+ * Collects the values in a request that must not come back from the provider: its credentials, and headers of the app
+ * that look like credentials.
  *
  * @param further headers of hooks and observers
  */
@@ -32,7 +35,7 @@ export function secretsIn(
   return compileSecrets(auth.query.length === 0 ? values : [...values, ...valuesIn(url, config)])
 }
 
-/** Of what the app sets beside `auth`. */
+/** Returns whether a header that the app sets outside `auth` looks like a secret. */
 function isLikeSecret([name, value]: readonly [string, string]): boolean {
   return isSecretName(name) || (mayBeSecret(name) && !isHarmlessHeader(name) && LIKE_A_KEY.test(value))
 }
@@ -45,7 +48,7 @@ function mayBeSecret(name: string): boolean {
   return isSecretName(name) || !NO_SECRET.test(name.toLowerCase())
 }
 
-/** What clients, and answers, may name as well: `content-type`, the app's own URL and title. */
+/** Returns whether clients and answers may use a header as well: `content-type`, the app's own URL and title. */
 function isKnownAsHarmless(name: string): boolean {
   return !isSecretName(name) && isHarmlessHeader(name)
 }

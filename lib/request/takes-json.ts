@@ -2,11 +2,11 @@ import { type CompleteFormat, isClaimed, modelPerhapsInPath, takesJsonAlone, tak
 import { memoize } from '../util/memoize.js'
 
 /**
- * Whether the provider takes what is sent to a path for JSON, and some do so whatever its `content-type` says: where a
- * format claims the path, or the path names a model. What else an app has opened may take uploads.
+ * Returns whether the provider reads what is sent to a path as JSON (some do whatever the `content-type` is): if a
+ * format claims the path, or the path names a model. Other paths that an app allows may take uploads.
  *
- * @param format what the app says that all paths speak, uploads aside
- * @param path percent-decoded, prefix of the target and all
+ * @param format the format that the app configured for all paths except uploads
+ * @param path percent-decoded, including the target's prefix
  */
 export function takesJson(format: CompleteFormat | undefined, path: string): boolean {
   return format !== undefined ? !takesUploads(path) : takesJsonAt(path)
@@ -14,7 +14,7 @@ export function takesJson(format: CompleteFormat | undefined, path: string): boo
 
 const takesJsonAt = memoize((path) => {
   if (takesUploads(path)) return false
-  // Servers that take a path in another case, or with a slash at its end, are rare; but then they read JSON there, too.
+  // Few servers accept a path in another case or with a trailing slash, but those that do read JSON there too.
   const plain = path.replace(/\/$/, '')
   return modelPerhapsInPath(path) !== undefined || [plain, plain.toLowerCase()].some(isKnown)
 })

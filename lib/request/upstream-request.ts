@@ -12,10 +12,11 @@ import type { ProviderPath } from './provider-path.js'
 import { forwardedQuery } from './query.js'
 
 /**
- * What goes to the provider: the client's path, query, headers and body as far as they go on, and our credentials.
+ * Builds the request to the provider: the parts of the client's path, query, headers and body that may be forwarded,
+ * and our credentials.
  *
- * @param observed headers of observers, which tell of traces; they win over those of the client and of options
- * @param hooked headers of a hook, which may be credentials; they win over all others
+ * @param observed headers of observers, which carry trace context; they override those of the client and of options
+ * @param hooked headers of a hook, which may be credentials; they override all others
  * @throws AiProxyError `credentials_unavailable`
  */
 export async function upstreamRequest(
@@ -29,7 +30,7 @@ export async function upstreamRequest(
   const { auth } = config
   const authHeaders = await resolveCredentials('auth.headers', auth.headers, req)
   const authQuery = await resolveCredentials('auth.query', auth.query, req)
-  // A hook may hold them, too: for each user another, or a signature.
+  // A hook may set credentials too: one per user, or a signature.
   const holdsCredentials = config.holdsCredentials || (!config.forwardCredentials && mayHoldCredentials(hooked))
   const rules = answerRulesFor(config.origin, config.prefix + path.decoded)
   const query = forwardedQuery(path.query, { ours: authQuery, holdsCredentials, rules })
@@ -43,7 +44,7 @@ export async function upstreamRequest(
   const host = req.headers.host ?? req.headers[':authority']
   if (host !== undefined) headers.host = host
   Object.assign(headers, body.headers)
-  // Compressed events would have to be decoded here and could not be told apart before that.
+  // Compressed events would have to be decompressed here before they could be told apart.
   headers['accept-encoding'] = 'identity'
   for (const [name, value] of config.headers) headers[name] = value
   for (const [name, value] of authHeaders) headers[name] = value
@@ -59,7 +60,7 @@ export async function upstreamRequest(
     url: config.prefix + path.path + (query && `?${query}`),
     headers,
     body: body.content,
-    // Express works these out by `trust proxy`; nobody else reads them.
+    // Express evaluates `trust proxy` to compute these, and nothing else reads them.
     client: config.proxy.xfwd ? { remoteAddress: req.ip, encrypted: req.secure } : unknownClient,
   }
 }
@@ -68,7 +69,7 @@ function mayHoldCredentials(headers: Readonly<Record<string, string>>): boolean 
   return Object.keys(headers).some((name) => !isHarmlessHeader(name))
 }
 
-/** The same request with another body. */
+/** Returns the same request with another body. */
 export function withBody(request: UpstreamRequest, { content, headers }: RequestBody): UpstreamRequest {
   const { 'content-encoding': _, ...others } = request.headers
   const { 'content-encoding': encoding, 'content-length': length } = headers
@@ -78,13 +79,13 @@ export function withBody(request: UpstreamRequest, { content, headers }: Request
 
 const unknownClient = { remoteAddress: undefined, encrypted: false }
 
-/** What http-proxy-middleware may know of the client's connection. */
+/** What http-proxy-middleware may know about the client's connection. */
 interface ClientSide {
   readonly remoteAddress: string | undefined
   readonly encrypted: boolean
 }
 
-/** What a stand-in request says upstream. */
+/** The content of a stub request. */
 export interface UpstreamRequest {
   readonly method: string
   /** Path and query, from the root of the target's host. */

@@ -3,12 +3,12 @@ import type { CompleteFormat } from '../formats/index.js'
 import { isObject } from '../json/json.js'
 import type { RequestBody } from './body.js'
 
-/** More than an app has models and deployments. */
+/** More than the models and deployments of an app. */
 const MOST = 1000
 
 /**
- * Where a provider refused to be asked for usage, and took the same request without the question: by path and model,
- * for behind one gateway are many servers.
+ * Remembers where a provider rejected the request for usage, and accepted the same request without it. The key is path
+ * and model, because a gateway may front many servers.
  */
 export class UsageRefusals {
   readonly #places = new Set<string>()
@@ -30,18 +30,19 @@ function placeOf({ path, model }: Exchange): string {
 }
 
 /**
- * Whether a refusal of the question is about the question. Beside options of the client's own, or a `stream` that is not
- * `true`, it may be about those: a client must not be able to end the questions for all others.
+ * Returns whether a rejection can be blamed on our request for usage. If the client sent options of its own, or a
+ * `stream` that is not `true`, those may be to blame: one client must not be able to stop usage requests for all
+ * others.
  */
 export function mayRefuseUsage({ json, spans }: RequestBody, { usageRequest }: CompleteFormat): boolean {
   if (!usageRequest) return false
   const [field] = usageRequest
-  // Of a large body not all is parsed.
+  // A large body is only partly parsed.
   const hasOptions = isObject(json) && (Object.hasOwn(json, field) || spans?.has(field) === true)
   return isObject(json) && json.stream === true && !hasOptions
 }
 
-/** Whether the text of an error names the question. */
+/** Returns whether the text of an error mentions the request for usage. */
 export function namesUsageRequest(text: Buffer, { usageRequest }: CompleteFormat): boolean {
   return usageRequest?.some((name) => text.includes(name)) === true
 }
