@@ -1,8 +1,10 @@
 /**
- * What several runs say together: `npm run bench:ranges -- one.json another.json`. Each round of each run is a comparison of
- * its own: the table has the range of their ratios, the worse end first.
+ * What several runs on one line of Node say together: `npm run bench:ranges -- one.json another.json`. Each round of each run is
+ * a comparison of its own. Their ranges replace that line's in `ranges.json`, from which `npm run docs` writes the published
+ * figures.
  */
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Run } from './report'
 import type { Row, Scenario } from './scenario'
 import { scenarios } from './scenarios'
@@ -20,24 +22,47 @@ function ratiosOf({ measurements }: Run, scenario: Scenario, { metric }: Row): n
   })
 }
 
-function line(runs: readonly Run[], scenario: Scenario, row: Row): string {
+/** A line of the published table: the range of the ratios, ours to plain's. */
+function ranges(runs: readonly Run[], scenario: Scenario, row: Row) {
   const ratios = runs.flatMap((run) => ratiosOf(run, scenario, row))
   const [least, most] = [Math.min(...ratios), Math.max(...ratios)]
   const [worst, best] = row.better === 'higher' ? [least, most] : [most, least]
-  const text = (ratio: number) => `${ratio >= 0.1 ? ratio.toFixed(2) : ratio.toFixed(3)}×`
-  const must = 'ratio' in row.must ? `${row.better === 'higher' ? '≥' : '≤'} ${row.must.ratio}×` : '–'
-  return `| ${row.label} | ${text(worst)} to ${text(best)} | ${text(median(ratios))} | ${must} | ${ratios.length} |`
+  const { label, metric, better } = row
+  const must = 'ratio' in row.must ? row.must.ratio : null
+  const figures = { worst: short(worst), best: short(best), median: short(median(ratios)) }
+  return { scenario: scenario.name, metric, label, better, ...figures, must, rounds: ratios.length }
 }
 
-const runs = process.argv.slice(2).map((file): Run => JSON.parse(readFileSync(file, 'utf8')))
-if (runs.length === 0) throw new Error('which runs? npm run bench:ranges -- one.json another.json')
-const measured = scenarios.flatMap((scenario) =>
+/** Three digits behind the point are more than a range can tell. */
+function short(ratio: number): number {
+  return Number(ratio.toFixed(3))
+}
+
+/** The major versions that a run was made with. */
+function majorsOf({ versions }: { versions: Record<string, string> }) {
+  const major = (name: string) => /\d+/.exec(versions[name] ?? '')?.[0] ?? 'unknown'
+  return { node: major('node'), 'http-proxy-middleware': major('http-proxy-middleware') }
+}
+
+const runs = process.argv
+  .slice(2)
+  .map((file): Run & { versions: Record<string, string> } => JSON.parse(readFileSync(file, 'utf8')))
+const [first] = runs
+if (!first) throw new Error('which runs? npm run bench:ranges -- one.json another.json')
+const majors = majorsOf(first)
+for (const run of runs) {
+  if (majorsOf(run).node !== majors.node) throw new Error('these runs are of several lines of Node: give those of one')
+}
+const rows = scenarios.flatMap((scenario) =>
   scenario.rows
     .filter((row) => runs.some((run) => ratiosOf(run, scenario, row).length > 0))
-    .map((row) => line(runs, scenario, row)),
+    .map((row) => ranges(runs, scenario, row)),
 )
-console.log(
-  ['| scenario | ours/plain, range | median | must | rounds |', '| --- | --- | --- | --- | --- |', ...measured].join(
-    '\n',
-  ),
+const file = join(__dirname, 'ranges.json')
+const published: { sets: { node: string }[] } = JSON.parse(readFileSync(file, 'utf8'))
+const others = published.sets.filter(({ node }) => node !== majors.node)
+const sets = [...others, { ...majors, rows }].sort((a, b) => Number(a.node) - Number(b.node))
+writeFileSync(file, `${JSON.stringify({ ...published, sets }, null, 2)}\n`)
+console.table(
+  rows.map(({ label, worst, best, median, must, rounds }) => ({ label, worst, best, median, must, rounds })),
 )
