@@ -5,7 +5,7 @@ import path from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import type { LLMock } from '@copilotkit/aimock'
-import express from 'express'
+import express, { type RequestHandler } from 'express'
 import type { AiProxy } from '../../lib/index.js'
 import { startAimock } from '../e2e/support/aimock.js'
 import { post } from '../e2e/support/client.js'
@@ -14,7 +14,13 @@ import { pages } from './pages.js'
 import { environmentOf, write } from './running.js'
 import { makeWorkshop } from './workshop.js'
 
-const blocks = pages.flatMap((page) => page.blocks).filter(({ code }) => code.includes('export const ai = aiProxy('))
+const blocks = pages.flatMap((page) => page.blocks).filter(({ code }) => /export const ai = aiProxy\b/.test(code))
+
+/** The sign-in that an example expects. */
+const signIn: RequestHandler = (req, _res, next) => {
+  Object.assign(req, { account: { models: ['gpt-4.1-mini'], key: 'a-key' } })
+  next()
+}
 
 /** Examples whose provider speaks another protocol, or whose clients ask for other paths. */
 const asked: Record<string, { at: string; body: object }> = {
@@ -50,7 +56,7 @@ describe('every middleware in docs/ is made, and passes a stream', () => {
       const file = write({ ...block, code }, workshop.folder, provider.url + prefix)
       const { ai } = (await import(pathToFileURL(file).href)) as { ai: AiProxy }
       t.after(() => ai.close({ graceMs: 0 }))
-      const port = await listen(t, http.createServer(express().use('/ai', ai)))
+      const port = await listen(t, http.createServer(express().use('/ai', signIn, ai)))
       const { at, body } = asked[block.heading] ?? { at: 'v1/chat/completions', body: {} }
       const messages = [{ role: 'user', content: 'Hello' }]
       const request = { model: 'gpt-4.1-mini', stream: true, messages, ...body }
