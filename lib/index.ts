@@ -11,6 +11,7 @@ export type {
   StreamEvent,
 } from './api/hooks.js'
 export type { Limits, LimitsOption, LimitsPerRequest, RequestLimits } from './api/limits.js'
+export type { ModelFields } from './api/model-fields.js'
 export type { ObservedExchange, Observer } from './api/observer.js'
 export type {
   AiProxyOptions,

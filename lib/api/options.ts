@@ -6,6 +6,7 @@ import type { Format, FormatName } from '../formats/index.js'
 import type { SetupWarningCode } from '../util/warn.js'
 import type { OnError, OnEvent, OnRequest } from './hooks.js'
 import type { LimitsOption } from './limits.js'
+import type { ModelFields } from './model-fields.js'
 import type { Observer } from './observer.js'
 import type { ExchangeRecord } from './record.js'
 
@@ -75,9 +76,9 @@ export interface ModelOptions {
    * Fills what the request leaves out, in objects at any depth. `maxOutputTokens` is written in the field that the
    * request's format has for it (`max_tokens`, `generationConfig.maxOutputTokens`, …).
    */
-  defaults?: Record<string, unknown>
+  defaults?: ModelFields
   /** Replaces what the request has, in objects at any depth; `maxOutputTokens` as above. */
-  overrides?: Record<string, unknown>
+  overrides?: ModelFields
 }
 
 /**

@@ -1,3 +1,4 @@
+import { modelFieldNames } from '../api/model-fields.js'
 import type { Observer } from '../api/observer.js'
 import type { AiProxyOptions, AuthOptions, Credential, ModelOptions, ProxyOptions } from '../api/options.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
@@ -230,11 +231,17 @@ function resolveModelOptions(options: ModelOptions | undefined): ModelOptions | 
   return given
 }
 
-/** Providers' own fields may have any name; one that is nearly `maxOutputTokens` is none of them, and would limit nothing. */
+/** How much of a name a slip may differ in: one letter of seven. In shorter names another letter makes another field. */
+const MOST_OFF = 1 / 7
+
+/** Providers' own fields may have any name; one that is nearly a known name is none of them, and would do nothing. */
 function refuseSlips(option: string, fields: object): void {
+  const known: readonly string[] = ['maxOutputTokens', ...modelFieldNames]
   for (const name of Object.keys(fields)) {
-    const isSlip = name !== 'maxOutputTokens' && !name.includes('_') && nearest(name, ['maxOutputTokens']) !== undefined
-    if (isSlip) throw new TypeError(`aiProxy: ${option}.${name} is no field. Did you mean ${option}.maxOutputTokens?`)
+    if (known.includes(name)) continue
+    const ofLimit = name.includes('_') ? undefined : nearest(name, ['maxOutputTokens'])
+    const meant = ofLimit ?? nearest(name, known, MOST_OFF)
+    if (meant) throw new TypeError(`aiProxy: ${option}.${name} is no field. Did you mean ${option}.${meant}?`)
   }
 }
 

@@ -100,7 +100,7 @@ export const check = {
 }
 
 /** The (dotted) name that was likely meant, its last part at most a third of its letters off, or `undefined`. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
+export function nearest(name: string, known: readonly string[], mostOff = 1 / 3): string | undefined {
   let best: string | undefined
   let least = Infinity
   for (const candidate of known) {
@@ -108,7 +108,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
     const distance = editDistance(name.toLowerCase(), lastPart.toLowerCase()) / Math.max(6, lastPart.length)
     if (distance < least) [best, least] = [candidate, distance]
   }
-  return least <= 1 / 3 ? best : undefined
+  return least <= mostOff ? best : undefined
 }
 
 /** Levenshtein's distance, one row of the table at a time. */

@@ -157,6 +157,30 @@ describe('modelOptions', () => {
     })
   }
 
+  for (const [slip, meant] of [
+    ['temprature', 'temperature'],
+    ['max_token', 'max_tokens'],
+    ['reasoning_efort', 'reasoning_effort'],
+    ['generationconfig', 'generationConfig'],
+  ] as const) {
+    test(`.defaults.${slip} is a slip`, () => {
+      const says = `modelOptions.defaults.${slip} is no field. Did you mean modelOptions.defaults.${meant}?`
+      assert.equal(complaint({ target, modelOptions: { defaults: { [slip]: 5 } } }), `aiProxy: ${says}`)
+    })
+  }
+
+  test('are typed: a slip is an error for the compiler, too', () => {
+    // @ts-expect-error It has one letter too few.
+    assert.throws(() => resolveOptions({ target, modelOptions: { overrides: { maxOutputToken: 5 } } }), TypeError)
+    // @ts-expect-error It is a number.
+    const wrong = { target, modelOptions: { defaults: { temperature: '1' } } } satisfies Parameters<
+      typeof resolveOptions
+    >[0]
+    assert.ok(wrong)
+    const own = { temperature: 1, vendor_field: 'x', preset: undefined }
+    assert.equal(resolveOptions({ target, modelOptions: { defaults: own } }).modelOptions?.defaults, own)
+  })
+
   test('take any field of a provider', () => {
     const defaults = { max_tokens: 1, max_output_tokens: 1, maxTokens: 1, generationConfig: { maxOutputTokens: 1 } }
     assert.equal(resolveOptions({ target, modelOptions: { defaults } }).modelOptions?.defaults, defaults)

@@ -66,10 +66,14 @@ describe('a body passes', () => {
 describe('what matters is what the options are about', () => {
   const refused: [string, string, Given][] = [
     ['defaults', '{"Temperature":1}', { modelOptions: { defaults: { temperature: 0 } } }],
-    ['what defaults hold', '{"o":{"P":{"x":1}}}', { modelOptions: { defaults: { o: { p: {} } } } }],
-    ['what overrides hold', '{"o":{"p":1,"p":2}}', { modelOptions: { overrides: { o: { p: 2 } } } }],
+    ['what defaults hold', '{"o":{"P":{"x":1}}}', { modelOptions: { defaults: { o: { p: {} } } as never } }],
+    ['what overrides hold', '{"o":{"p":1,"p":2}}', { modelOptions: { overrides: { o: { p: 2 } } as never } }],
     ['a default limit', '{"Max_Tokens":9}', { modelOptions: { defaults: { maxOutputTokens: 5 } } }],
-    ['names that objects have anyway', '{"Constructor":1}', { modelOptions: { overrides: { constructor: 5 } } }],
+    [
+      'names that objects have anyway',
+      '{"Constructor":1}',
+      { modelOptions: { overrides: { constructor: 5 } as never } },
+    ],
   ]
   for (const [name, text, given] of refused) {
     test(`${name}: ${text}`, async () => {

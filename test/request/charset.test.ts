@@ -11,7 +11,7 @@ const typed = (type: string, body = plain('{"model":"m"}')): RequestBody => ({
 
 const readers: [string, Partial<AiProxyOptions>][] = [
   ['models', { models: ['m'] }],
-  ['modelOptions', { modelOptions: { overrides: { a: 1 } } }],
+  ['modelOptions', { modelOptions: { overrides: { a: 1 } as never } }],
   ['onRequest', { onRequest: () => {} }],
 ]
 

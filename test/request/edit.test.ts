@@ -104,7 +104,7 @@ describe('in this order', () => {
   test('modelOptions, onRequest, models, usage', async () => {
     const seen: unknown[] = []
     const { text, body, exchange } = await edited('{"model":"asked","stream":true}', {
-      modelOptions: { defaults: { a: 1 }, overrides: { model: 'ruled' } },
+      modelOptions: { defaults: { a: 1 } as never, overrides: { model: 'ruled' } as never },
       onRequest: (request) => {
         seen.push(request.model, request.body)
         request.body = { ...request.body, model: 'hooked' }

@@ -82,7 +82,7 @@ describe('overrides win', () => {
   }
 
   test('over defaults', () => {
-    assert.deepEqual(applied({}, { defaults: { a: 1, b: 1 }, overrides: { a: 2 } }), { a: 2, b: 1 })
+    assert.deepEqual(applied({}, { defaults: { a: 1, b: 1 } as never, overrides: { a: 2 } as never }), { a: 2, b: 1 })
   })
 })
 
@@ -103,7 +103,7 @@ describe('what overrides rule does not stand in extra_body either, which gateway
   })
 
   test('what is no object is left alone', () => {
-    assert.deepEqual(applied({ extra_body: 1 }, { overrides: { a: 2 } }), { extra_body: 1, a: 2 })
+    assert.deepEqual(applied({ extra_body: 1 }, { overrides: { a: 2 } as never }), { extra_body: 1, a: 2 })
   })
 })
 
@@ -147,7 +147,7 @@ describe('keys that objects have anyway', () => {
       applied(parsed(evil), { overrides: { maxOutputTokens: 5 } }),
       `${evil.slice(0, -1)},"max_tokens":5}`,
     )
-    const nested = applied(parsed(`{"o":${evil}}`), { defaults: { o: {} }, overrides: { o: {} } })
+    const nested = applied(parsed(`{"o":${evil}}`), { defaults: { o: {} } as never, overrides: { o: {} } as never })
     assertUnpolluted(nested.o as Json, evil)
   })
 
