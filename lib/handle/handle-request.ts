@@ -2,12 +2,12 @@ import { limitFailure } from '../api/errors.js'
 import { type Exchange, formatOf } from '../exchange/exchange.js'
 import type { HeldShare } from '../exchange/held-bytes.js'
 import type { Config } from '../options/config.js'
-import { admitEndpoint, allowHeader, refuseWebSocket } from '../request/admit-endpoint.js'
+import { admitEndpoint, allowHeader, rejectWebSocket } from '../request/admit-endpoint.js'
 import { readBody } from '../request/body.js'
-import { editedRequest } from '../request/edit.js'
-import { heldBack } from '../request/headers.js'
+import { editRequest } from '../request/edit.js'
+import { listNotForwarded } from '../request/headers.js'
 import { type ProviderPath, providerPath } from '../request/provider-path.js'
-import { secretsIn } from '../request/secret-values.js'
+import { collectSecrets } from '../request/secret-values.js'
 import { takesJson } from '../request/takes-json.js'
 import { upstreamRequest, withBody } from '../request/upstream-request.js'
 import type { ResponseController } from '../response/response-controller.js'
@@ -28,7 +28,7 @@ export async function handleRequest(
   exchange.format = config.format ?? formatOf(config.prefix + exchange.path)
   debug.request('%s %s %s', exchange.id, req.method, exchange.path)
   ledger.admit()
-  refuseWebSocket(req.headers.upgrade)
+  rejectWebSocket(req.headers.upgrade)
   house.warnings.look(req, config)
   if (isBehindAnother(exchange)) {
     await awaitFront(exchange)
@@ -102,7 +102,7 @@ async function sendBody(
   }
   // A hook that never comes back must not hold the client for ever.
   awaitFirstByte()
-  const edited = await editedRequest(exchange, path, given, config, house.usageRefusals)
+  const edited = await editRequest(exchange, path, given, config, house.usageRefusals)
   if (exchange.isSettled) return
   if (edited.answer) {
     const { status, headers, content } = edited.answer
@@ -116,10 +116,11 @@ async function sendBody(
   awaitFirstByte()
   const observed = observers.onRequest(exchange)
   const request = await upstreamRequest(req, path, edited.body, config, observed, edited.headers)
-  if (debug.request.enabled) debug.request('%s not forwarded: %s', exchange.id, heldBack(req.headers, request.headers))
-  exchange.secrets = secretsIn(request, config, [...observed, edited.headers])
+  if (debug.request.enabled)
+    debug.request('%s not forwarded: %s', exchange.id, listNotForwarded(req.headers, request.headers))
+  exchange.secrets = collectSecrets(request, config, [...observed, edited.headers])
   if (exchange.isSettled) return
-  const unasked = edited.unasked && withBody(request, edited.unasked)
+  const unasked = edited.withoutUsageRequest && withBody(request, edited.withoutUsageRequest)
   if (exchange.asksForStream && config.heartbeat.beforeFirstByte) delivery.sendEarlyHeaders()
   // Requests that come in a rush go out in turns, like everything else that takes time.
   house.turns.runOrEnqueue(new RequestDispatch(request, exchange, delivery, house, unasked))

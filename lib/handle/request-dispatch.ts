@@ -93,7 +93,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
         else this.#begin(response, start !== undefined)
       })
     }
-    if (this.#isAskedAgain && statusCode < 400) this.#house.usageRefusals.note(this.#exchange)
+    if (this.#isAskedAgain && statusCode < 400) this.#house.usageRefusals.add(this.#exchange)
     this.#begin(response)
   }
 

@@ -7,7 +7,7 @@ import { AiProxyError } from '../api/errors.js'
  * @throws AiProxyError `endpoint_not_allowed`, `method_not_allowed`
  */
 export function admitEndpoint(methods: readonly string[] | 'any', method: string): void {
-  if (method === 'TRACE') throw new AiProxyError('endpoint_not_allowed', 'TRACE goes nowhere from here')
+  if (method === 'TRACE') throw new AiProxyError('endpoint_not_allowed', 'TRACE is not forwarded')
   if (methods === 'any' || methods.includes(method)) return
   if (methods.length === 0) {
     const message = 'This endpoint is not allowed here (the option `endpoints` says which are)'
@@ -31,10 +31,10 @@ export function allowHeader(methods: readonly string[]): string {
  *
  * @throws AiProxyError `upgrade_required`
  */
-export function refuseWebSocket(upgrade: string | undefined): void {
+export function rejectWebSocket(upgrade: string | undefined): void {
   if (upgrade === undefined || !/(?:^|,)\s*websocket\b/i.test(upgrade)) return
   const headers = { upgrade: 'HTTP/1.1', connection: 'Upgrade' }
-  throw new AiProxyError('upgrade_required', 'There are no WebSockets here: ask by HTTP, for a stream of events', {
+  throw new AiProxyError('upgrade_required', 'WebSockets are not supported here: use HTTP, with a stream of events', {
     headers,
   })
 }

@@ -15,7 +15,7 @@ import { type Span, topLevelSpans } from '../json/top-level.js'
  * @param spans positions of all its fields, if known
  * @throws AiProxyError `invalid_request`
  */
-export function refuseAmbiguousFields(
+export function rejectAmbiguousFields(
   bytes: Buffer,
   paths: readonly (readonly string[])[],
   readsBothCases = false,
@@ -23,9 +23,9 @@ export function refuseAmbiguousFields(
   within: readonly string[] = [],
 ): void {
   const ours = new Set(paths.flatMap(([name]) => name ?? []))
-  const plain = (name: string) => caseless(readsBothCases ? name.replaceAll('_', '') : name)
+  const plain = (name: string) => foldCase(readsBothCases ? name.replaceAll('_', '') : name)
   const likeOurs = new Set([...ours].map(plain))
-  const longest = LENGTHENING * Math.max(0, ...[...ours].map((name) => name.length))
+  const longest = MAX_LENGTH_RATIO * Math.max(0, ...[...ours].map((name) => name.length))
   const seen = new Set<string>()
   for (const [name, { start, end, isRepeated }] of spans ?? []) {
     const alike = name.length > longest ? name : plain(name)
@@ -41,11 +41,11 @@ export function refuseAmbiguousFields(
     if (inner.length === 0) continue
     const value = bytes.subarray(start, end)
     const here = [...within, name]
-    refuseAmbiguousFields(value, inner, readsBothCases, fieldsOf(value), here)
+    rejectAmbiguousFields(value, inner, readsBothCases, fieldsOf(value), here)
     const ofEach = inner.filter(([first]) => first === EACH).map((path) => path.slice(1))
     if (ofEach.length === 0) continue
     for (const object of objectsIn(value, here)) {
-      refuseAmbiguousFields(object, ofEach, readsBothCases, fieldsOf(object), here)
+      rejectAmbiguousFields(object, ofEach, readsBothCases, fieldsOf(object), here)
     }
   }
 }
@@ -54,7 +54,7 @@ export function refuseAmbiguousFields(
 export const EACH = '[]'
 
 /** Longer than any list of tools or models in a request; scanning more would hold the event loop. */
-const LONGEST_LIST = { bytes: 4 * 1024 * 1024, objects: 1000 }
+const MAX_LIST = { bytes: 4 * 1024 * 1024, objects: 1000 }
 
 const QUOTE = 0x22
 const OPEN_BRACKET = 0x5b
@@ -65,9 +65,9 @@ function objectsIn(list: Buffer, path: readonly string[]): Buffer[] {
   if (list[0] !== OPEN_BRACKET) return []
   const tooLong = () => {
     const name = JSON.stringify(path.join('.'))
-    return new AiProxyError('invalid_request', `The request body has more in ${name} than is taken here`)
+    return new AiProxyError('invalid_request', `The request body has too much in ${name}`)
   }
-  if (list.length > LONGEST_LIST.bytes) throw tooLong()
+  if (list.length > MAX_LIST.bytes) throw tooLong()
   const objects: Buffer[] = []
   const nesting = new JsonNesting()
   for (let at = 1; at < list.length; at++) {
@@ -78,7 +78,7 @@ function objectsIn(list: Buffer, path: readonly string[]): Buffer[] {
     if (first === OPEN_BRACE) objects.push(list.subarray(at, end))
     at = end - 1
   }
-  if (objects.length > LONGEST_LIST.objects) throw tooLong()
+  if (objects.length > MAX_LIST.objects) throw tooLong()
   return objects
 }
 
@@ -86,21 +86,21 @@ function objectsIn(list: Buffer, path: readonly string[]): Buffer[] {
  * No reader matches a name with one that is this many times shorter: folding never shortens a name, and underscores are
  * few. Folding hundreds of names of 64 KiB would hold the event loop.
  */
-const LENGTHENING = 4
+const MAX_LENGTH_RATIO = 4
 
 /**
  * Folds case. Go also reads `ſ` as `s` and the Kelvin sign as `k`: upper-casing maps the one, lower-casing the other.
  */
-function caseless(name: string): string {
+function foldCase(name: string): string {
   return name.toUpperCase().toLowerCase()
 }
 
 /** More than any object in a request has: comparing each of some 100,000 names takes too long. */
-const MOST_FIELDS = 10_000
+const MAX_FIELDS = 10_000
 
 function fieldsOf(bytes: Buffer): ReadonlyMap<string, Span> | undefined {
-  const survey = new JsonSurvey(bytes, undefined, { depth: Infinity, fields: MOST_FIELDS, work: Infinity })
+  const survey = new JsonSurvey(bytes, undefined, { depth: Infinity, fields: MAX_FIELDS, work: Infinity })
   survey.advance()
-  if (survey.exceeded) throw new AiProxyError('invalid_request', `The request body has more than ${MOST_FIELDS} fields`)
+  if (survey.exceeded) throw new AiProxyError('invalid_request', `The request body has more than ${MAX_FIELDS} fields`)
   return survey.isComplete ? survey.spans : undefined
 }

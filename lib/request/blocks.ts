@@ -6,7 +6,7 @@ const FIRST_BLOCK_BYTES = 16 * KIB
 const BLOCK_BYTES = 64 * KIB
 
 /** The system takes milliseconds to provide a MiB of memory that was never used. */
-const JOINED_AT_ONCE_BYTES = 256 * KIB
+const MAX_JOINED_BYTES = 256 * KIB
 
 /**
  * Collects a body as it arrives. One object per chunk would cost hundreds of bytes for a chunk of one byte, so chunks
@@ -46,7 +46,7 @@ export class Blocks {
   }
 
   /** Joins all bytes. The blocks are empty afterwards, and the share accounts for the joined bytes. */
-  *joined(): IncrementalTask<Buffer> {
+  *join(): IncrementalTask<Buffer> {
     if (this.#only) return this.#only
     const joined = Buffer.allocUnsafeSlow(this.size)
     const blocks = this.#last ? [...this.#full, this.#last] : this.#full
@@ -56,14 +56,14 @@ export class Blocks {
     for (const [index, block] of blocks.entries()) {
       at += block.copy(joined, at)
       blocks[index] = NONE
-      if (this.size > JOINED_AT_ONCE_BYTES) yield
+      if (this.size > MAX_JOINED_BYTES) yield
     }
     this.#uncount(this.#counted - this.size)
     return joined
   }
 
   /** Releases all bytes. */
-  drop(): void {
+  release(): void {
     this.#uncount(this.#counted)
     this.#only = this.#last = undefined
     this.#full = []

@@ -10,11 +10,11 @@ const SHORT_BYTES = 1024 * 1024
 const COPIED_BYTES = 64 * 1024
 
 /** Joins pieces if the copy is fast; otherwise returns them as they are. */
-export function joinedIfShort(pieces: readonly Buffer[]): BodyBytes {
-  return lengthOf(pieces) > SHORT_BYTES ? pieces : Buffer.concat(pieces)
+export function joinIfShort(pieces: readonly Buffer[]): BodyBytes {
+  return byteLength(pieces) > SHORT_BYTES ? pieces : Buffer.concat(pieces)
 }
 
-export function lengthOf(bytes: BodyBytes): number {
+export function byteLength(bytes: BodyBytes): number {
   return isBuffer(bytes) ? bytes.length : bytes.reduce((length, piece) => length + piece.length, 0)
 }
 
@@ -28,12 +28,14 @@ export function isInMemory(body: object): body is BodyBytes {
  *
  * @param isCancelled returns whether the copy is no longer needed
  */
-export async function inOnePiece(pieces: readonly Buffer[], isUnneeded?: () => boolean): Promise<Buffer> {
-  return lengthOf(pieces) > SHORT_BYTES ? runInTurns(copied(pieces), sharedTurns(), isUnneeded) : Buffer.concat(pieces)
+export async function joinInTurns(pieces: readonly Buffer[], isCancelled?: () => boolean): Promise<Buffer> {
+  return byteLength(pieces) > SHORT_BYTES
+    ? runInTurns(copyPieces(pieces), sharedTurns(), isCancelled)
+    : Buffer.concat(pieces)
 }
 
-function* copied(pieces: readonly Buffer[]): IncrementalTask<Buffer> {
-  const copy = Buffer.allocUnsafeSlow(lengthOf(pieces))
+function* copyPieces(pieces: readonly Buffer[]): IncrementalTask<Buffer> {
+  const copy = Buffer.allocUnsafeSlow(byteLength(pieces))
   let at = 0
   for (const piece of pieces) {
     for (let from = 0; from < piece.length; from += COPIED_BYTES) {
@@ -45,7 +47,7 @@ function* copied(pieces: readonly Buffer[]): IncrementalTask<Buffer> {
 }
 
 /** Joins a body into one piece. */
-export function joined(bytes: BodyBytes): Buffer {
+export function join(bytes: BodyBytes): Buffer {
   return isBuffer(bytes) ? bytes : Buffer.concat(bytes)
 }
 

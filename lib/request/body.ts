@@ -12,7 +12,7 @@ import type { IncrementalTask } from '../util/incremental-task.js'
 import { ReadThrottle } from '../util/read-throttle.js'
 import { Blocks } from './blocks.js'
 import type { BodyBytes } from './body-bytes.js'
-import { type Decoder, decode, decoderFor, undecodable } from './content-coding.js'
+import { type Decoder, decode, decoderFor, undecodableError } from './content-coding.js'
 import { bodyLeftByParser } from './parsed-body.js'
 
 /** The client's body on its way to the provider. */
@@ -39,7 +39,7 @@ export interface RequestBody {
 }
 
 /** Resources for reading a body. */
-export interface ReadingMeans {
+export interface ReadResources {
   /** Accounts for the memory that the body takes. */
   readonly share: HeldShare
   /** Runs long work on the body in turns. */
@@ -72,13 +72,13 @@ export async function readBody(
   onBytes: (count: number) => void = () => {},
   isEdited = false,
   takesJson = isEdited,
-  means: ReadingMeans = { share: new HeldBytes(limits).share(), turns: sharedTurns() },
+  resources: ReadResources = { share: new HeldBytes(limits).share(), turns: sharedTurns() },
 ): Promise<RequestBody> {
   const { 'content-type': type = '', 'content-length': declared, 'transfer-encoding': transfer } = req.headers
   if (Number(declared) > limits.maxRequestBytes) throw limitFailure('request_too_large', limits)
   // HTTP/2 has its own framing, so no header says whether there is a body.
-  const mayComeUnsaid = req.httpVersionMajor >= 2 && declared === undefined
-  if (!transfer && !Number(declared) && !mayComeUnsaid) return noBody(declared === undefined ? {} : EMPTY)
+  const mayBeUndeclared = req.httpVersionMajor >= 2 && declared === undefined
+  if (!transfer && !Number(declared) && !mayBeUndeclared) return noBody(declared === undefined ? {} : EMPTY)
   const left = bodyLeftByParser(req)
   // What a parser left is already decompressed.
   const encoding = left ? undefined : req.headers['content-encoding']
@@ -94,7 +94,7 @@ export async function readBody(
     if (declared) headers['content-length'] = declared
     return { content: req, headers, json: undefined }
   }
-  const content = left ? counted(left.bytes, means.share) : await readAll(req, limits, onBytes, means)
+  const content = left ? accountFor(left.bytes, resources.share) : await readAll(req, limits, onBytes, resources)
   if (content.length > limits.maxRequestBytes) throw limitFailure('request_too_large', limits)
   if (content.length === 0) return noBody(mayBeChunked.includes(req.method ?? '') ? EMPTY : {})
   headers['content-length'] = String(content.length)
@@ -102,23 +102,23 @@ export async function readBody(
   const decoder = decoderFor(encoding)
   if (!isEdited) {
     try {
-      if (decoder === 'identity') return { content, headers, ...(await glanced(content, means)) }
+      if (decoder === 'identity') return { content, headers, ...(await glance(content, resources)) }
       // A coding that we cannot decode is no error: the provider may know it.
-      const glance = decoder ? await glancedInto(content, decoder, means) : { json: undefined }
-      return { content, headers, ...glance }
+      const result = decoder ? await glanceCompressed(content, decoder, resources) : { json: undefined }
+      return { content, headers, ...result }
     } catch (error) {
       // A body that is not declared as JSON need not be JSON.
       if (isJson(type) || !(error instanceof AiProxyError) || error.code !== 'invalid_request') throw error
       return { content, headers, json: undefined }
     }
   }
-  if (decoder === undefined) throw undecodable()
-  const text = decoder === 'identity' ? content : await decoded(content, decoder, limits, means)
-  const spans = await surveyed(text, means)
+  if (decoder === undefined) throw undecodableError()
+  const text = decoder === 'identity' ? content : await decompress(content, decoder, limits, resources)
+  const spans = await surveyFields(text, resources)
   if (left && 'json' in left) return { content, headers, json: left.json, spans }
   const { 'content-encoding': _, ...plain } = headers
   plain['content-length'] = String(text.length)
-  return { content: text, headers: plain, json: await parsed(text, means), spans }
+  return { content: text, headers: plain, json: await parsed(text, resources), spans }
 }
 
 const EMPTY = { 'content-length': '0' }
@@ -134,7 +134,7 @@ function isJson(contentType: string): boolean {
   return /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType)
 }
 
-function counted(bytes: Buffer, share: HeldShare): Buffer {
+function accountFor(bytes: Buffer, share: HeldShare): Buffer {
   share.add(bytes.length)
   return bytes
 }
@@ -143,12 +143,12 @@ async function readAll(
   req: IncomingMessage,
   limits: ResolvedLimits,
   onBytes: (count: number) => void,
-  means: ReadingMeans,
+  resources: ReadResources,
 ): Promise<Buffer> {
-  const blocks = new Blocks(means.share)
+  const blocks = new Blocks(resources.share)
   await new Promise<void>((resolve, reject) => {
-    const brokenOff = () => new AiProxyError('invalid_request', 'The request body broke off')
-    if (req.destroyed) return reject(brokenOff())
+    const aborted = () => new AiProxyError('invalid_request', 'The request body broke off')
+    if (req.destroyed) return reject(aborted())
     const stopListening = () =>
       req.off('data', onData).off('end', onEnd).off('error', onAborted).off('close', onAborted)
     const refuse = (failure: unknown) => {
@@ -157,11 +157,11 @@ async function readAll(
       req.resume()
       reject(failure)
     }
-    const brake = new ReadThrottle(req)
+    const throttle = new ReadThrottle(req)
     const onData = (data: Buffer | string) => {
       // Strings arrive if something before the proxy has called `req.setEncoding()`.
       const chunk = typeof data === 'string' ? Buffer.from(data, req.readableEncoding ?? 'utf8') : data
-      brake.count()
+      throttle.count()
       onBytes(chunk.length)
       if (blocks.size + chunk.length > limits.maxRequestBytes) return refuse(limitFailure('request_too_large', limits))
       try {
@@ -176,19 +176,19 @@ async function readAll(
     }
     const onAborted = () => {
       stopListening()
-      reject(brokenOff())
+      reject(aborted())
     }
     req.on('data', onData).on('end', onEnd).on('error', onAborted).on('close', onAborted)
   })
-  return finished(blocks.joined(), blocks.size, means)
+  return runTask(blocks.join(), blocks.size, resources)
 }
 
 /** Larger bodies are scanned for what the proxy needs, and the provider validates them. */
-const PARSED_WHOLE_BYTES = 256 * 1024
+const MAX_PARSED_BYTES = 256 * 1024
 
 /** Runs work on a body: at once if the body is small, otherwise in turns. */
-function finished<T>(work: IncrementalTask<T>, bytes: number, means: ReadingMeans): T | Promise<T> {
-  if (bytes > PARSED_WHOLE_BYTES) return inTurnsOf(means, work)
+function runTask<T>(work: IncrementalTask<T>, bytes: number, resources: ReadResources): T | Promise<T> {
+  if (bytes > MAX_PARSED_BYTES) return runTaskInTurns(resources, work)
   for (;;) {
     const { done, value } = work.next()
     if (done) return value
@@ -196,7 +196,7 @@ function finished<T>(work: IncrementalTask<T>, bytes: number, means: ReadingMean
 }
 
 /** Runs long work in turns, and abandons it once the request is over. */
-function inTurnsOf<T>({ share, turns }: ReadingMeans, work: IncrementalTask<T>): Promise<T> {
+function runTaskInTurns<T>({ share, turns }: ReadResources, work: IncrementalTask<T>): Promise<T> {
   return runInTurns(work, turns, () => share.isClosed)
 }
 
@@ -206,15 +206,15 @@ type Glance = Pick<RequestBody, 'json' | 'decoded' | 'spans'>
 const HARMLESS_BYTES = 16 * 1024
 
 /** In short numbers: `JSON.parse` takes some five milliseconds for this. */
-const PARSED_WHOLE_WORK = 50_000
+const MAX_PARSED_WORK = 50_000
 
 /** Reads what the proxy needs to know about a body that is forwarded unchanged. */
-async function glanced(bytes: Buffer, means: ReadingMeans): Promise<Glance> {
-  if (bytes.length <= HARMLESS_BYTES) return { json: parsedAtOnce(bytes) }
+async function glance(bytes: Buffer, resources: ReadResources): Promise<Glance> {
+  if (bytes.length <= HARMLESS_BYTES) return { json: parseAtOnce(bytes) }
   const survey = new JsonSurvey(bytes, surveyedFields)
-  await finished(inSteps(survey), bytes.length, means)
-  if (bytes.length <= PARSED_WHOLE_BYTES && survey.work <= PARSED_WHOLE_WORK) {
-    return { json: parsedAtOnce(bytes), spans: survey.spans }
+  await runTask(inSteps(survey), bytes.length, resources)
+  if (bytes.length <= MAX_PARSED_BYTES && survey.work <= MAX_PARSED_WORK) {
+    return { json: parseAtOnce(bytes), spans: survey.spans }
   }
   if (!survey.isComplete) return { json: undefined }
   const { stream_options, ...json } = parseFields(bytes, survey.spans)
@@ -222,31 +222,36 @@ async function glanced(bytes: Buffer, means: ReadingMeans): Promise<Glance> {
 }
 
 /** How much is decompressed of a compressed body that is forwarded unchanged. */
-const GLANCED_AT_BYTES = 1024 * 1024
+const MAX_GLANCE_BYTES = 1024 * 1024
 
 /** Does the same for a compressed body: decompresses only its first part, and keeps little of that. */
-async function glancedInto(bytes: Buffer, decoder: Decoder, means: ReadingMeans): Promise<Glance> {
+async function glanceCompressed(bytes: Buffer, decoder: Decoder, resources: ReadResources): Promise<Glance> {
   const json: Record<string, unknown> = Object.create(null)
   const scanner = new TopLevelScanner(['model', 'stream'], json)
-  const blocks = new Blocks(means.share)
+  const blocks = new Blocks(resources.share)
   let size = 0
   const isWhole = await decode(bytes, decoder, (chunk) => {
     size += chunk.length
     scanner.push(chunk)
-    if (size <= PARSED_WHOLE_BYTES) blocks.push(chunk)
-    return size < GLANCED_AT_BYTES
+    if (size <= MAX_PARSED_BYTES) blocks.push(chunk)
+    return size < MAX_GLANCE_BYTES
   })
-  if (isWhole && size <= PARSED_WHOLE_BYTES) {
-    const text = await finished(blocks.joined(), size, means)
-    return { ...(await glanced(text, means)), decoded: text }
+  if (isWhole && size <= MAX_PARSED_BYTES) {
+    const text = await runTask(blocks.join(), size, resources)
+    return { ...(await glance(text, resources)), decoded: text }
   }
-  blocks.drop()
+  blocks.release()
   return { json: isWhole && !scanner.isComplete ? undefined : json }
 }
 
 /** Decompresses a body because an option needs its content. */
-async function decoded(bytes: Buffer, decoder: Decoder, limits: ResolvedLimits, means: ReadingMeans): Promise<Buffer> {
-  const blocks = new Blocks(means.share)
+async function decompress(
+  bytes: Buffer,
+  decoder: Decoder,
+  limits: ResolvedLimits,
+  resources: ReadResources,
+): Promise<Buffer> {
+  const blocks = new Blocks(resources.share)
   const isSmaller = limits.maxDecodedRequestBytes < limits.maxRequestBytes
   const most = isSmaller ? limits.maxDecodedRequestBytes : limits.maxRequestBytes
   const isWhole = await decode(bytes, decoder, (chunk) => {
@@ -255,8 +260,8 @@ async function decoded(bytes: Buffer, decoder: Decoder, limits: ResolvedLimits, 
     return true
   })
   if (!isWhole) throw limitFailure(isSmaller ? 'decoded_request_too_large' : 'request_too_large', limits)
-  means.share.remove(bytes.length)
-  return finished(blocks.joined(), blocks.size, means)
+  resources.share.remove(bytes.length)
+  return runTask(blocks.join(), blocks.size, resources)
 }
 
 /**
@@ -266,7 +271,7 @@ async function decoded(bytes: Buffer, decoder: Decoder, limits: ResolvedLimits, 
  */
 const BOUNDS: Bounds = { depth: 500, fields: 1000, work: 1_000_000 }
 
-const unwieldy: Record<keyof Bounds, string> = {
+const boundMessages: Record<keyof Bounds, string> = {
   depth: `is nested more than ${BOUNDS.depth} deep`,
   fields: `has more than ${BOUNDS.fields} fields`,
   work: 'has more values than a request to a model can need',
@@ -279,17 +284,17 @@ function* inSteps(survey: JsonSurvey): IncrementalTask<void> {
 }
 
 /** Finds the fields of a body that an option reads. Rejects a body that would take too long to read. */
-async function surveyed(bytes: Buffer, means: ReadingMeans): Promise<ReadonlyMap<string, Span>> {
+async function surveyFields(bytes: Buffer, resources: ReadResources): Promise<ReadonlyMap<string, Span>> {
   const survey = new JsonSurvey(bytes, undefined, BOUNDS)
-  await finished(inSteps(survey), bytes.length, means)
-  if (survey.exceeded) throw new AiProxyError('invalid_request', `The request body ${unwieldy[survey.exceeded]}`)
+  await runTask(inSteps(survey), bytes.length, resources)
+  if (survey.exceeded) throw new AiProxyError('invalid_request', `The request body ${boundMessages[survey.exceeded]}`)
   return survey.spans
 }
 
-async function parsed(bytes: Buffer, means: ReadingMeans): Promise<unknown> {
-  if (bytes.length <= PARSED_WHOLE_BYTES) return parsedAtOnce(bytes)
+async function parsed(bytes: Buffer, resources: ReadResources): Promise<unknown> {
+  if (bytes.length <= MAX_PARSED_BYTES) return parseAtOnce(bytes)
   try {
-    return await inTurnsOf(means, parseIncrementally(bytes))
+    return await runTaskInTurns(resources, parseIncrementally(bytes))
   } catch (error) {
     if (error instanceof AiProxyError) throw error
     if (error instanceof IncrementalParseError) {
@@ -299,7 +304,7 @@ async function parsed(bytes: Buffer, means: ReadingMeans): Promise<unknown> {
   }
 }
 
-function parsedAtOnce(bytes: Buffer): unknown {
+function parseAtOnce(bytes: Buffer): unknown {
   try {
     const text = bytes.toString()
     return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)

@@ -9,7 +9,7 @@ const CHARSET = /charset[^a-z\d]*([^\s;,"]*)/gi
  *
  * @throws AiProxyError `unsupported_media_type`, `invalid_request`
  */
-export function refuseOtherEncodings(bytes: Buffer, contentType = ''): void {
+export function rejectOtherEncodings(bytes: Buffer, contentType = ''): void {
   for (const [, charset = ''] of contentType.matchAll(CHARSET)) {
     if (!/^(?:utf-?8|us-ascii)$/i.test(charset)) {
       throw new AiProxyError('unsupported_media_type', 'The request body must be JSON in UTF-8')

@@ -52,7 +52,7 @@ export function decoderFor(header: string | undefined): Decoder | 'identity' | u
 }
 
 /** Creates the error for a body that must be read but cannot be decoded. */
-export function undecodable(): AiProxyError {
+export function undecodableError(): AiProxyError {
   const known = [...decoders.keys()].join(', ')
   return new AiProxyError('unsupported_media_type', `The request body's content-encoding is not one of ${known}`)
 }
@@ -73,7 +73,7 @@ function isZlib(start: Buffer): boolean {
  * A brotli decoder takes up to 16 MiB, a zstd decoder 8 MiB, however small the body, so only this many run at once.
  * More would not be faster, because Node decodes in a pool of four threads.
  */
-const MOST_AT_ONCE = 2
+const MAX_CONCURRENT = 2
 let running = 0
 const waiting: (() => void)[] = []
 
@@ -89,7 +89,7 @@ export async function decode(
   { name, create }: Decoder,
   onChunk: (chunk: Buffer) => boolean,
 ): Promise<boolean> {
-  if (running === MOST_AT_ONCE) await new Promise<void>((resolve) => waiting.push(resolve))
+  if (running === MAX_CONCURRENT) await new Promise<void>((resolve) => waiting.push(resolve))
   else running++
   try {
     return await decodeNow(bytes, create(bytes), onChunk)

@@ -4,28 +4,28 @@ import { asksForStream, canGenerate, modelInPath, modelPerhapsInPath, runsNoMode
 import { applyEditInPieces, type Edit } from '../json/apply-edit.js'
 import { isObject, parseJsonBytes } from '../json/json.js'
 import type { Config } from '../options/config.js'
-import { refuseAmbiguousFields } from './ambiguous.js'
+import { rejectAmbiguousFields } from './ambiguous.js'
 import type { RequestBody } from './body.js'
-import { type BodyBytes, inOnePiece, joined, joinedIfShort, lengthOf } from './body-bytes.js'
-import { refuseOtherEncodings } from './charset.js'
-import { isRefusal, runHook } from './hook.js'
+import { type BodyBytes, byteLength, join, joinIfShort, joinInTurns } from './body-bytes.js'
+import { rejectOtherEncodings } from './charset.js'
+import { isRejection, runHook } from './hook.js'
 import type { FinishedAnswer } from './hook-answer.js'
-import { asksFirmlyForStream, withUsageAsked } from './include-usage.js'
+import { certainlyAsksForStream, withUsageRequest } from './include-usage.js'
 import { jsonText } from './json-text.js'
 import { applyModelOptions, pathsOf } from './model-options.js'
-import { admitModel, furtherModels, LONGEST_MODEL, modelOf, modelPaths } from './models.js'
+import { admitModel, furtherModels, MAX_MODEL_LENGTH, modelOf, modelPaths } from './models.js'
 import type { ProviderPath } from './provider-path.js'
 import { takesJson } from './takes-json.js'
 import { mayRefuseUsage, type UsageRefusals } from './usage-refusals.js'
 
 /** Gateways accept a handful of fallbacks; each is matched against all of the app's RegExps. */
-const MOST_FURTHER_MODELS = 100
+const MAX_FURTHER_MODELS = 100
 
 /** A request as it will be sent, or the app's answer in place of the provider's. */
 interface Edited {
   readonly body: RequestBody
   /** The body without the request for usage, if we added that and the provider may reject it. */
-  readonly unasked: RequestBody | undefined
+  readonly withoutUsageRequest: RequestBody | undefined
   /** Additional headers from the app's hook. */
   readonly headers: Readonly<Record<string, string>>
   readonly answer: FinishedAnswer | undefined
@@ -40,7 +40,7 @@ interface Edited {
  * @throws AiProxyError `model_not_allowed`, `invalid_request`, `unsupported_media_type`, and the error of an
  *   `onRequest` that rejects
  */
-export async function editedRequest(
+export async function editRequest(
   exchange: Exchange,
   path: ProviderPath,
   given: RequestBody,
@@ -51,17 +51,17 @@ export async function editedRequest(
   const { modelOptions } = config
   const whole = config.prefix + path.decoded
   let body = given
-  const learn = () => {
+  const updateExchange = () => {
     // It goes into records, logs and metrics, so a client must not be able to put a long text there.
-    exchange.model = (modelInPath(whole, exchange.format) ?? modelOf(body.json))?.slice(0, LONGEST_MODEL)
+    exchange.model = (modelInPath(whole, exchange.format) ?? modelOf(body.json))?.slice(0, MAX_MODEL_LENGTH)
     exchange.asksForStream = asksForStream(method, whole, body.json, exchange.req.url.split('?')[1], exchange.format)
   }
   /** Returns the body as it will be sent: with a request for usage if it asks for a stream, otherwise unchanged. */
   const askingForUsage = (asked: RequestBody): RequestBody => {
     const content = jsonText(asked)
     if (!config.includeUsage || !content || !exchange.format.takesUsageRequest(config.origin + whole)) return asked
-    if (!asksFirmlyForStream(asked.json) || refusals?.has(exchange)) return asked
-    const { bytes, isOurs } = withUsageAsked(content, exchange.format, asked.spans)
+    if (!certainlyAsksForStream(asked.json) || refusals?.has(exchange)) return asked
+    const { bytes, isOurs } = withUsageRequest(content, exchange.format, asked.spans)
     return isOurs ? withContent(asked, bytes, asked.json) : asked
   }
   const admitModels = async () => {
@@ -72,17 +72,17 @@ export async function editedRequest(
     const asked = modelPerhapsInPath(whole, exchange.format) ?? modelOf(body.json)
     if (asked === undefined && runsNoModel(method, whole)) return
     const further = furtherModels(body.json)
-    if (further.length > MOST_FURTHER_MODELS) {
-      throw new AiProxyError('invalid_request', `The request names more than ${MOST_FURTHER_MODELS} further models`)
+    if (further.length > MAX_FURTHER_MODELS) {
+      throw new AiProxyError('invalid_request', `The request names more than ${MAX_FURTHER_MODELS} further models`)
     }
     // Checked last, so that a request that is rejected anyway costs the app no lookup.
     const allowed = config.models ?? (await config.modelsOf?.(exchange.hookView()))
     if (!allowed) return
     for (const model of [asked, ...further]) admitModel(allowed, model)
   }
-  learn()
+  updateExchange()
   if (config.readsRequests && takesJson(config.format, whole)) {
-    const fault = faultOf(body, config)
+    const fault = bodyFault(body, config)
     if (fault) {
       await admitModels()
       throw new AiProxyError('invalid_request', fault)
@@ -93,18 +93,18 @@ export async function editedRequest(
     throw new AiProxyError('unsupported_media_type', 'The request body cannot be decoded here')
   }
   const target = { format: exchange.format, generates: canGenerate(whole, exchange.format), url: config.origin + whole }
-  if (text) refuseOtherEncodings(text, body.headers['content-type'])
+  if (text) rejectOtherEncodings(text, body.headers['content-type'])
   if (text && isObject(body.json)) {
     const changed = modelOptions ? pathsOf(modelOptions, body.json, target) : []
-    refuseAmbiguousFields(text, [...modelPaths, ...changed], exchange.format.readsBothCases, body.spans)
+    rejectAmbiguousFields(text, [...modelPaths, ...changed], exchange.format.readsBothCases, body.spans)
   }
   if (modelOptions && text && isObject(body.json)) {
     // What a body parser left belongs to the app, and must not be changed.
     const isOfApp = (exchange.req as { body?: unknown }).body === body.json
     const json = isOfApp ? (parseJsonBytes(text) as Record<string, unknown>) : body.json
     const edit = applyModelOptions(json, modelOptions, target)
-    if (edit) body = withContent(body, await inOnePiece(applyEditInPieces(text, edit), () => exchange.isSettled), json)
-    learn()
+    if (edit) body = withContent(body, await joinInTurns(applyEditInPieces(text, edit), () => exchange.isSettled), json)
+    updateExchange()
   }
   let headers: Readonly<Record<string, string>> = {}
   let isSigned = false
@@ -113,54 +113,54 @@ export async function editedRequest(
   if (config.onRequest) {
     const { onRequest } = config
     const hook = () =>
-      runHook(onRequest, exchange, body, rewritten, (asked) => {
+      runHook(onRequest, exchange, body, rewriteBody, (asked) => {
         if (finished?.of !== asked) finished = { of: asked, as: askingForUsage(joinedBody(asked)) }
         return finished.as
       })
-    const hooked = await config.hookErrors.watched('onRequest', hook, () => exchange.hookView(), isRefusal)()
-    if (hooked.answer) return { ...hooked, unasked: undefined }
+    const hooked = await config.hookErrors.watched('onRequest', hook, () => exchange.hookView(), isRejection)()
+    if (hooked.answer) return { ...hooked, withoutUsageRequest: undefined }
     body = hooked.body
     if (Array.isArray(body.content)) {
-      body = { ...body, content: await inOnePiece(body.content, () => exchange.isSettled) }
+      body = { ...body, content: await joinInTurns(body.content, () => exchange.isSettled) }
     }
     headers = hooked.headers
     isSigned = hooked.isSigned
-    learn()
+    updateExchange()
   }
   await admitModels()
   const asking = finished?.of === body ? finished.as : askingForUsage(body)
   exchange.hidesUsage = asking !== body
   const unasked = exchange.hidesUsage && !isSigned && mayRefuseUsage(body, exchange.format) ? body : undefined
-  return { body: asking, unasked, headers, answer: undefined }
+  return { body: asking, withoutUsageRequest: unasked, headers, answer: undefined }
 }
 
 /** Says why a body cannot go to an endpoint that takes JSON: it was not inspected, or options cannot apply to it. */
-function faultOf({ content, json }: RequestBody, { models, modelsOf, modelOptions }: Config): string | undefined {
+function bodyFault({ content, json }: RequestBody, { models, modelsOf, modelOptions }: Config): string | undefined {
   if (content === undefined) return undefined
   if (json === undefined) return 'The request body is not declared as JSON, which this endpoint takes'
-  return (models || modelsOf || modelOptions) && !isObject(json) ? 'The request body is no JSON object' : undefined
+  return (models || modelsOf || modelOptions) && !isObject(json) ? 'The request body is not a JSON object' : undefined
 }
 
 /** Joins a body into one piece. */
 function joinedBody(body: RequestBody): RequestBody {
-  return Array.isArray(body.content) ? { ...body, content: joined(body.content) } : body
+  return Array.isArray(body.content) ? { ...body, content: join(body.content) } : body
 }
 
 /**
  * Replaces a body's JSON: applies the edit to its text if there is one, otherwise serializes the value. A long body
  * stays in pieces, to be joined in turns.
  */
-function rewritten(body: RequestBody, json: unknown, edit: Edit | undefined): RequestBody {
+function rewriteBody(body: RequestBody, json: unknown, edit: Edit | undefined): RequestBody {
   if (json === undefined) return { content: undefined, headers: { 'content-length': '0' }, json }
   const text = jsonText(body)
   const bytes =
-    text && edit !== undefined ? joinedIfShort(applyEditInPieces(text, edit)) : Buffer.from(JSON.stringify(json))
+    text && edit !== undefined ? joinIfShort(applyEditInPieces(text, edit)) : Buffer.from(JSON.stringify(json))
   return withContent(body, bytes, json)
 }
 
 function withContent(body: RequestBody, content: BodyBytes, json: unknown): RequestBody {
   const { 'content-encoding': _, ...headers } = body.headers
-  headers['content-length'] = String(lengthOf(content))
+  headers['content-length'] = String(byteLength(content))
   // A body that was something else (an upload) is JSON now.
   if (body.json === undefined || !headers['content-type']) headers['content-type'] = 'application/json'
   return { content, headers, json }

@@ -5,7 +5,7 @@ import { mayBeForwarded } from '../options/forward-headers.js'
 import { namedByConnection } from '../util/hop-by-hop.js'
 
 /** Forwarded together with the body that they describe. */
-const ofTheBody = ['content-type', 'content-encoding', 'content-length']
+const bodyHeaders = ['content-type', 'content-encoding', 'content-length']
 
 /**
  * Returns the client's headers to forward, except those of its body. What `connection` names applies to this connection
@@ -22,19 +22,19 @@ export function forwardedHeaders(
   const headers: Record<string, string | string[]> = {}
   for (const name of Object.keys(client)) {
     const value = client[name]
-    if (value === undefined || named.includes(name) || ofTheBody.includes(name)) continue
+    if (value === undefined || named.includes(name) || bodyHeaders.includes(name)) continue
     if (forwards(name) && (withCredentials || !isCredentialHeader(name))) headers[name] = value
   }
   return headers
 }
 
-const MOST_NAMES = 50
+const MAX_NAMES = 50
 
 /** Lists the client's headers that were not forwarded although `forwardHeaders` could allow them, for debugging. */
-export function heldBack(client: IncomingHttpHeaders, sent: Readonly<Record<string, unknown>>): string {
+export function listNotForwarded(client: IncomingHttpHeaders, sent: Readonly<Record<string, unknown>>): string {
   const names = Object.keys(client).filter((name) => !(name in sent) && mayBeForwarded(name))
   return names
-    .slice(0, MOST_NAMES)
+    .slice(0, MAX_NAMES)
     .map((name) => name.slice(0, 100))
     .join(', ')
 }

@@ -17,7 +17,7 @@ export interface FinishedAnswer {
  *
  * @throws HookFault if it is not a valid answer
  */
-export function finishedAnswer(returned: unknown): FinishedAnswer | undefined {
+export function toFinishedAnswer(returned: unknown): FinishedAnswer | undefined {
   if (returned === undefined) return undefined
   if (!isObject(returned)) throw new HookFault('onRequest returns nothing, or an answer: { status, headers, body }')
   const { status = 200, headers = {}, body } = returned as HookAnswer

@@ -11,8 +11,8 @@ import { runInTurns } from '../scheduling/run-in-turns.js'
 import { sharedTurns } from '../scheduling/turns.js'
 import { headerFault } from '../util/header-fault.js'
 import type { RequestBody } from './body.js'
-import { isInMemory, joined } from './body-bytes.js'
-import { type FinishedAnswer, finishedAnswer } from './hook-answer.js'
+import { isInMemory, join } from './body-bytes.js'
+import { type FinishedAnswer, toFinishedAnswer } from './hook-answer.js'
 import { jsonText } from './json-text.js'
 
 /** The result of `onRequest`. */
@@ -50,7 +50,7 @@ export async function runHook(
   const headers: Record<string, string> = {}
   let isSigned = false
   const isOfApp = (exchange.req as { body?: unknown }).body === body.json
-  const bodyOf = await changesOf(body, rewrite, isOfApp, () => exchange.isSettled)
+  const bodyOf = await trackChanges(body, rewrite, isOfApp, () => exchange.isSettled)
   const view = {
     ...exchange.hookView(),
     body: body.json,
@@ -58,16 +58,16 @@ export async function runHook(
     get rawBody() {
       isSigned = true
       const { content } = finish(bodyOf(this.body))
-      return content && isInMemory(content) ? joined(content) : undefined
+      return content && isInMemory(content) ? join(content) : undefined
     },
   }
   let answer: unknown
   try {
     answer = await hook(view as HookedRequest)
   } catch (thrown) {
-    throw refusal(thrown)
+    throw toRejection(thrown)
   }
-  const finished = finishedAnswer(answer)
+  const finished = toFinishedAnswer(answer)
   for (const [name, value] of Object.entries(headers)) {
     const fault = headerFault(name, value)
     if (fault) throw new HookFault(`onRequest gave a header that cannot go to the provider: ${fault}`)
@@ -87,25 +87,25 @@ function changedBy(change: () => RequestBody): RequestBody {
 }
 
 /** Longer text is parsed in turns. */
-const PARSED_AT_ONCE_BYTES = 64 * 1024
+const MAX_PARSED_BYTES = 64 * 1024
 
 /**
  * Returns a function that turns the value a hook left into a body: the same body if nothing has changed.
  *
  * @param isOfApp whether the app created the value, which may then differ from its text
  */
-async function changesOf(
+async function trackChanges(
   body: RequestBody,
   rewrite: Rewrite,
   isOfApp: boolean,
-  isUnneeded: () => boolean,
+  isCancelled: () => boolean,
 ): Promise<(json: unknown) => RequestBody> {
   const { json: given } = body
   const text = jsonText(body)
   // A hook may change the object in place, so the original is parsed from the text again, or copied.
-  const isLong = text !== undefined && text.length > PARSED_AT_ONCE_BYTES
+  const isLong = text !== undefined && text.length > MAX_PARSED_BYTES
   let before = isLong
-    ? await runInTurns(isOfApp ? parseIncrementally(text) : copyIncrementally(given), sharedTurns(), isUnneeded)
+    ? await runInTurns(isOfApp ? parseIncrementally(text) : copyIncrementally(given), sharedTurns(), isCancelled)
     : undefined
   return (json) => {
     if (given === undefined || json === undefined) return json === given ? body : rewrite(body, json, undefined)
@@ -116,18 +116,18 @@ async function changesOf(
 }
 
 /** Returns whether a hook rejected the request by throwing an error with a status, which is not a bug. */
-export function isRefusal(thrown: unknown): boolean {
-  return isA(AiProxyError, thrown) || refusal(thrown) !== thrown
+export function isRejection(thrown: unknown): boolean {
+  return isA(AiProxyError, thrown) || toRejection(thrown) !== thrown
 }
 
 /**
  * Converts what a hook threw to an error. `http-errors` and the like carry a status, and say whether to expose the
  * message.
  */
-function refusal(thrown: unknown): unknown {
+function toRejection(thrown: unknown): unknown {
   if (isA(AiProxyError, thrown)) return thrown
   try {
-    return asRefusal(thrown) ?? thrown
+    return withStatus(thrown) ?? thrown
   } catch {
     // An error whose status cannot be read is not a rejection: some HTTP clients' errors have getters that throw
     // without a response.
@@ -135,7 +135,7 @@ function refusal(thrown: unknown): unknown {
   }
 }
 
-function asRefusal(thrown: unknown): AiProxyError | undefined {
+function withStatus(thrown: unknown): AiProxyError | undefined {
   const { status, statusCode, expose, message } = Object(thrown) as Record<string, unknown>
   const wanted = (status ?? statusCode) as number
   if (!Number.isInteger(wanted) || wanted < 400 || wanted > 599) return undefined

@@ -1,9 +1,9 @@
 import type { CompleteFormat } from '../formats/index.js'
 import { isObject } from '../json/json.js'
 import { type Span, skipSpace, topLevelSpans } from '../json/top-level.js'
-import { type BodyBytes, joinedIfShort } from './body-bytes.js'
+import { type BodyBytes, joinIfShort } from './body-bytes.js'
 
-const LONGEST_OPTIONS = 64 * 1024
+const MAX_OPTIONS_BYTES = 64 * 1024
 const OPEN_BRACE = 0x7b
 const CLOSE_BRACE = 0x7d
 
@@ -19,7 +19,7 @@ interface AsksForUsage {
  * others reject the request anyway. If a provider may read the value as `false`, we do not request usage: that would be
  * an error.
  */
-export function asksFirmlyForStream(json: unknown): boolean {
+export function certainlyAsksForStream(json: unknown): boolean {
   const stream = isObject(json) ? json.stream : undefined
   return stream === true || stream === 1 || (typeof stream === 'string' && /^(?:true|1|yes|y|on|t)$/i.test(stream))
 }
@@ -31,7 +31,11 @@ export function asksFirmlyForStream(json: unknown): boolean {
  * @param bytes of a JSON object, not compressed
  * @param known positions of its fields, if known
  */
-export function withUsageAsked(bytes: Buffer, format: CompleteFormat, known?: ReadonlyMap<string, Span>): AsksForUsage {
+export function withUsageRequest(
+  bytes: Buffer,
+  format: CompleteFormat,
+  known?: ReadonlyMap<string, Span>,
+): AsksForUsage {
   if (!format.usageRequest) return { bytes, isOurs: false }
   const [field, flag] = format.usageRequest
   const spans = known ?? topLevelSpans(bytes, [field])
@@ -41,13 +45,13 @@ export function withUsageAsked(bytes: Buffer, format: CompleteFormat, known?: Re
   const options = bytes.subarray(span.start, span.end)
   const asking = withFlag(options, flag)
   if (asking === options) return { bytes, isOurs: false }
-  return { bytes: joinedIfShort(replaced(bytes, span, asking)), isOurs: true }
+  return { bytes: joinIfShort(replaced(bytes, span, asking)), isOurs: true }
 }
 
 /** Sets the flag in the field's value: replaces it, or appends it. Returns the same bytes if it was already set. */
 function withFlag(options: Buffer, flag: string): Buffer {
   // Nobody has this many options, and scanning 32 MiB of them would hold the event loop.
-  const spans = options.length > LONGEST_OPTIONS ? undefined : topLevelSpans(options, [flag])
+  const spans = options.length > MAX_OPTIONS_BYTES ? undefined : topLevelSpans(options, [flag])
   if (!spans) return Buffer.from(JSON.stringify({ [flag]: true }))
   const span = spans.get(flag)
   if (span) {
@@ -69,5 +73,5 @@ function withField(bytes: Buffer, field: string, value: object): BodyBytes {
   const behind = bytes.indexOf(OPEN_BRACE) + 1
   const isEmpty = bytes[skipSpace(bytes, behind)] === CLOSE_BRACE
   const entry = `${JSON.stringify(field)}:${JSON.stringify(value)}${isEmpty ? '' : ','}`
-  return joinedIfShort([bytes.subarray(0, behind), Buffer.from(entry), bytes.subarray(behind)])
+  return joinIfShort([bytes.subarray(0, behind), Buffer.from(entry), bytes.subarray(behind)])
 }

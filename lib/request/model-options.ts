@@ -28,14 +28,14 @@ export interface Target {
  * @returns the edit that makes the same changes to its text; `undefined` if there are none
  */
 export function applyModelOptions(body: Json, options: ModelOptions, target: Target): ObjectEdit | undefined {
-  const { defaults, overrides, forbidden } = inOwnFields(options, body, target)
-  return applied(body, defaults, overrides, forbidden)
+  const { defaults, overrides, forbidden } = resolveFields(options, body, target)
+  return applyTo(body, defaults, overrides, forbidden)
 }
 
 /** Returns the paths of the fields that these options affect in a request of this format. */
 export function pathsOf({ defaults = {}, overrides = {} }: ModelOptions, body: Json, target: Target): FieldPath[] {
   const named = [defaults, overrides].flatMap((options) => pathsIn(without(options, MAX_OUTPUT_TOKENS)))
-  named.push(...inExtraBody(overrides, pathsIn))
+  named.push(...pathsInExtraBody(overrides, pathsIn))
   const limitsOutput = target.generates && [defaults, overrides].some((options) => MAX_OUTPUT_TOKENS in options)
   return limitsOutput ? [...named, ...limitPaths(body, target)] : named
 }
@@ -58,7 +58,7 @@ function leavesIn(object: Json): FieldPath[] {
 const EXTRA_BODY = 'extra_body'
 
 /** Returns the paths by which a client could bypass overrides. */
-function inExtraBody(overrides: Json, pathsOf: (object: Json) => FieldPath[]): FieldPath[] {
+function pathsInExtraBody(overrides: Json, pathsOf: (object: Json) => FieldPath[]): FieldPath[] {
   const ruled = without(without(overrides, MAX_OUTPUT_TOKENS), EXTRA_BODY)
   return pathsOf(ruled).map((path) => [EXTRA_BODY, ...path])
 }
@@ -78,12 +78,12 @@ interface OwnFields {
   readonly forbidden: Forbidden
 }
 
-function inOwnFields({ defaults = {}, overrides = {} }: ModelOptions, body: Json, target: Target): OwnFields {
-  const roundabout = inExtraBody(overrides, leavesIn)
+function resolveFields({ defaults = {}, overrides = {} }: ModelOptions, body: Json, target: Target): OwnFields {
+  const bypasses = pathsInExtraBody(overrides, leavesIn)
   const own = {
     defaults: without(defaults, MAX_OUTPUT_TOKENS),
     overrides: without(overrides, MAX_OUTPUT_TOKENS),
-    forbidden: treeOf(roundabout, []),
+    forbidden: treeOf(bypasses, []),
   }
   const isOverride = MAX_OUTPUT_TOKENS in overrides
   if (!target.generates || !(isOverride || MAX_OUTPUT_TOKENS in defaults)) return own
@@ -93,14 +93,14 @@ function inOwnFields({ defaults = {}, overrides = {} }: ModelOptions, body: Json
   if (!path) return own
   if (isOverride) {
     const limit = nested(path, overrides[MAX_OUTPUT_TOKENS])
-    return { ...own, overrides: merged(own.overrides, limit), forbidden: treeOf([...roundabout, ...others], path) }
+    return { ...own, overrides: merge(own.overrides, limit), forbidden: treeOf([...bypasses, ...others], path) }
   }
   const isSaid = [path, ...others].some((each) => (valueAt(body, ...each) ?? undefined) !== undefined)
   if (isSaid) return own
-  return { ...own, defaults: merged(own.defaults, nested(path, defaults[MAX_OUTPUT_TOKENS])) }
+  return { ...own, defaults: merge(own.defaults, nested(path, defaults[MAX_OUTPUT_TOKENS])) }
 }
 
-function applied(body: Json, defaults: Json, overrides: Json, forbidden: Forbidden): ObjectEdit | undefined {
+function applyTo(body: Json, defaults: Json, overrides: Json, forbidden: Forbidden): ObjectEdit | undefined {
   const fields = new Map<string, Edit | undefined>()
   const added = new Map<string, string>()
   for (const name of new Set([...Object.keys(defaults), ...Object.keys(overrides), ...forbidden.keys()])) {
@@ -111,13 +111,13 @@ function applied(body: Json, defaults: Json, overrides: Json, forbidden: Forbidd
     const isRuled = Object.hasOwn(overrides, name)
     const banned = forbidden.get(name)
     if (isObject(value) && banned !== true && (isObject(ruling) || !isRuled)) {
-      const edit = applied(value, objectOr(filling), objectOr(ruling), banned ?? new Map())
+      const edit = applyTo(value, objectOr(filling), objectOr(ruling), banned ?? new Map())
       if (edit) fields.set(name, edit)
       continue
     }
     if (isThere && !isRuled && banned !== true) continue
-    const filled = isThere ? undefined : allowed(filling, banned)
-    const wanted = isRuled && isObject(filled) && isObject(ruling) ? merged(filled, ruling) : isRuled ? ruling : filled
+    const filled = isThere ? undefined : removeForbidden(filling, banned)
+    const wanted = isRuled && isObject(filled) && isObject(ruling) ? merge(filled, ruling) : isRuled ? ruling : filled
     // Serialized, to keep the app's own objects out of a request that a hook may change, and to drop what JSON cannot
     // represent.
     const text = JSON.stringify(wanted) as string | undefined
@@ -135,12 +135,12 @@ function applied(body: Json, defaults: Json, overrides: Json, forbidden: Forbidd
 }
 
 /** Removes what is forbidden from a default. */
-function allowed(value: unknown, forbidden: Forbidden | true | undefined): unknown {
+function removeForbidden(value: unknown, forbidden: Forbidden | true | undefined): unknown {
   if (forbidden === true) return undefined
   if (!forbidden || !isObject(value)) return value
   const rest: Json = {}
   for (const [name, inner] of Object.entries(value)) {
-    const kept = allowed(inner, forbidden.get(name))
+    const kept = removeForbidden(inner, forbidden.get(name))
     if (kept !== undefined) define(rest, name, kept)
   }
   return rest
@@ -175,12 +175,12 @@ function without(object: Json, name: string): Json {
 }
 
 /** Merges two objects at any depth; `over` wins. Arrays are replaced as a whole. */
-function merged(under: Json, over: Json): Json {
+function merge(under: Json, over: Json): Json {
   const result: Json = {}
   for (const source of [under, over]) {
     for (const [key, value] of Object.entries(source)) {
       const before = Object.hasOwn(result, key) ? result[key] : undefined
-      define(result, key, isObject(before) && isObject(value) ? merged(before, value) : value)
+      define(result, key, isObject(before) && isObject(value) ? merge(before, value) : value)
     }
   }
   return result

@@ -6,7 +6,7 @@ import type { ModelFilter } from '../options/models.js'
 import { EACH } from './ambiguous.js'
 
 /** No model has a longer name. */
-export const LONGEST_MODEL = 256
+export const MAX_MODEL_LENGTH = 256
 
 /**
  * Rejects a request for a model that is not allowed. A request that names no model is rejected too, because the
@@ -15,12 +15,12 @@ export const LONGEST_MODEL = 256
  * @throws AiProxyError `model_not_allowed`
  */
 export function admitModel(allows: ModelFilter, model: string | undefined): void {
-  if (model !== undefined && model.length <= LONGEST_MODEL && allows(model)) return
+  if (model !== undefined && model.length <= MAX_MODEL_LENGTH && allows(model)) return
   const message =
     model === undefined
       ? 'The request names no model'
-      : model.length > LONGEST_MODEL
-        ? `The model's name has more than ${LONGEST_MODEL} characters`
+      : model.length > MAX_MODEL_LENGTH
+        ? `The model's name has more than ${MAX_MODEL_LENGTH} characters`
         : `The model ${model} is not allowed here`
   throw new AiProxyError('model_not_allowed', message)
 }
@@ -30,13 +30,13 @@ const FALLBACKS = ['models', 'fallbacks', 'fallback_models']
 /** LiteLLM's fallbacks for some failures: lists of objects, each mapping a model's name to its fallbacks. */
 const FALLBACK_MAPS = ['content_policy_fallbacks', 'context_window_fallbacks']
 /** Gateways (LiteLLM) merge this field into the request. */
-const EXTRA = 'extra_body'
+const EXTRA_BODY = 'extra_body'
 
 /** The fields that name models, for `refuseAmbiguousFields`. */
 export const modelPaths: readonly FieldPath[] = [
   ...['model', ...FALLBACK_MAPS].map((name) => [name]),
   ...['tools', ...FALLBACKS].map((name) => [name, EACH, 'model']),
-].flatMap((path) => [path, [EXTRA, ...path]])
+].flatMap((path) => [path, [EXTRA_BODY, ...path]])
 
 /** Returns the model that a body names. */
 export function modelOf(json: unknown): string | undefined {
@@ -50,14 +50,14 @@ export function modelOf(json: unknown): string | undefined {
  * do not understand.
  */
 export function furtherModels(json: unknown): (string | undefined)[] {
-  const extra = valueAt(json, EXTRA)
+  const extra = valueAt(json, EXTRA_BODY)
   return [
     ...[json, extra].flatMap((from) => [...fallbacksIn(from), ...mappedFallbacksIn(from)]),
-    ...oneOrMore(valueAt(json, 'providerOptions', 'gateway', 'models')).map(nameOf),
-    ...oneOrMore(valueAt(extra, 'model')).map(nameOf),
+    ...toList(valueAt(json, 'providerOptions', 'gateway', 'models')).map(nameOf),
+    ...toList(valueAt(extra, 'model')).map(nameOf),
     ...[json, extra]
       .flatMap((from) => listAt(from, 'tools'))
-      .flatMap((tool) => oneOrMore(valueAt(tool, 'model')).map(nameOf)),
+      .flatMap((tool) => toList(valueAt(tool, 'model')).map(nameOf)),
   ]
 }
 
@@ -68,7 +68,7 @@ function fallbacksIn(root: unknown): (string | undefined)[] {
   while (waiting.length > 0) {
     const from = waiting.pop()
     for (const name of FALLBACKS) {
-      for (const model of oneOrMore(valueAt(from, name))) {
+      for (const model of toList(valueAt(from, name))) {
         names.push(nameOf(model))
         if (typeof model === 'object') waiting.push(model)
       }
@@ -78,12 +78,12 @@ function fallbacksIn(root: unknown): (string | undefined)[] {
 }
 
 function mappedFallbacksIn(from: unknown): (string | undefined)[] {
-  return FALLBACK_MAPS.flatMap((name) => oneOrMore(valueAt(from, name)))
+  return FALLBACK_MAPS.flatMap((name) => toList(valueAt(from, name)))
     .flatMap((map) => (isObject(map) ? Object.values(map) : [map]))
-    .flatMap((models) => oneOrMore(models).map(nameOf))
+    .flatMap((models) => toList(models).map(nameOf))
 }
 
-function oneOrMore(value: unknown): readonly unknown[] {
+function toList(value: unknown): readonly unknown[] {
   if (value === undefined || value === null) return []
   return Array.isArray(value) ? value : [value]
 }

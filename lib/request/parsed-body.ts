@@ -16,10 +16,10 @@ interface LeftBody {
 }
 
 /** Comparing more than this with what the parser made of it would take too long: the maximum is some 20 ms. */
-const COMPARED_BYTES = 256 * 1024
-const COMPARED_JSON: Bounds = { depth: 500, fields: 1000, work: 20_000 }
+const MAX_COMPARED_BYTES = 256 * 1024
+const MAX_COMPARED_JSON: Bounds = { depth: 500, fields: 1000, work: 20_000 }
 /** The default limit of `express.urlencoded()`. */
-const COMPARED_FORM_FIELDS = 1000
+const MAX_COMPARED_FIELDS = 1000
 const AMPERSAND = 0x26
 
 /**
@@ -39,7 +39,7 @@ export function bodyLeftByParser(req: ParsedRequest): LeftBody | undefined {
     if (left) return left
     throw new BodyConsumedError(typeOf(req))
   }
-  return left && !saysTheSame(raw.bytes, left, req) ? left : raw
+  return left && !hasSameContent(raw.bytes, left, req) ? left : raw
 }
 
 /** Converts `req.body` to bytes. */
@@ -63,11 +63,11 @@ function asBytes(kept: unknown, req: IncomingMessage): LeftBody | undefined {
   return undefined
 }
 
-function saysTheSame(raw: Buffer, left: LeftBody, req: ParsedRequest): boolean {
+function hasSameContent(raw: Buffer, left: LeftBody, req: ParsedRequest): boolean {
   if (raw.equals(left.bytes)) return true
-  if (raw.length > COMPARED_BYTES || left.bytes.length > COMPARED_BYTES) return false
+  if (raw.length > MAX_COMPARED_BYTES || left.bytes.length > MAX_COMPARED_BYTES) return false
   if ('json' in left) {
-    if (isDearToCompare(raw) || isDearToCompare(left.bytes)) return false
+    if (isExpensiveToCompare(raw) || isExpensiveToCompare(left.bytes)) return false
     try {
       // Compares what would be serialized, because `toJSON` counts.
       return isDeepStrictEqual(parseJsonBytes(raw), parseJsonBytes(left.bytes))
@@ -80,8 +80,8 @@ function saysTheSame(raw: Buffer, left: LeftBody, req: ParsedRequest): boolean {
 }
 
 /** Returns whether JSON has so many values that comparing it would hold the event loop. */
-function isDearToCompare(json: Buffer): boolean {
-  const survey = new JsonSurvey(json, undefined, COMPARED_JSON)
+function isExpensiveToCompare(json: Buffer): boolean {
+  const survey = new JsonSurvey(json, undefined, MAX_COMPARED_JSON)
   survey.advance()
   return survey.exceeded !== undefined
 }
@@ -89,7 +89,7 @@ function isDearToCompare(json: Buffer): boolean {
 function hasManyFields(form: Buffer): boolean {
   let fields = 1
   for (let at = form.indexOf(AMPERSAND); at >= 0; at = form.indexOf(AMPERSAND, at + 1)) {
-    if (++fields > COMPARED_FORM_FIELDS) return true
+    if (++fields > MAX_COMPARED_FIELDS) return true
   }
   return false
 }

@@ -12,9 +12,9 @@ export interface ProviderPath {
 }
 
 // RFC 9110, 4.1: recipients should accept at least 8000 octets.
-const LONGEST_PATH = 8192
+const MAX_PATH_LENGTH = 8192
 // Bedrock's model ids, which may be ARNs, have at most 2048 characters, some of them encoded.
-const LONGEST_SEGMENT = 4096
+const MAX_SEGMENT_LENGTH = 4096
 
 // Characters allowed in a path (RFC 3986, 3.3): no backslash, no space, no control character, nothing beyond ASCII.
 const PATH = /^\/[\w\-.~!$&'()*+,;=:@%/]*$/
@@ -35,27 +35,27 @@ export function providerPath(url: string): ProviderPath {
   const path = (mark === -1 ? relative : relative.slice(0, mark)) || '/'
   const query = mark === -1 ? '' : relative.slice(mark + 1)
   const segments =
-    path.length <= LONGEST_PATH && PATH.test(path) ? decodedSegments(path.slice(1).split('/')) : undefined
+    path.length <= MAX_PATH_LENGTH && PATH.test(path) ? decodeSegments(path.slice(1).split('/')) : undefined
   if (!segments || /[^\x21-\x7e]|#/.test(query)) {
-    throw new AiProxyError('endpoint_not_allowed', 'The path of this request is not spelled as a provider path can be')
+    throw new AiProxyError('endpoint_not_allowed', 'The path of this request is not a valid path of a provider')
   }
   return { path, decoded: `/${segments.join('/')}`, query }
 }
 
 /** Decodes segments; `undefined` if two readers could interpret one of them differently. */
-function decodedSegments(segments: readonly string[]): string[] | undefined {
+function decodeSegments(segments: readonly string[]): string[] | undefined {
   const decoded: string[] = []
   for (const [at, segment] of segments.entries()) {
     const isLast = at === segments.length - 1
-    const one = segment === '' && isLast ? '' : decodedSegment(segment, decoded[at - 1], isLast)
+    const one = segment === '' && isLast ? '' : decodeSegment(segment, decoded[at - 1], isLast)
     if (one === undefined) return undefined
     decoded.push(one)
   }
   return decoded
 }
 
-function decodedSegment(segment: string, before: string | undefined, isLast: boolean): string | undefined {
-  if (segment === '' || segment.length > LONGEST_SEGMENT) return undefined
+function decodeSegment(segment: string, before: string | undefined, isLast: boolean): string | undefined {
+  if (segment === '' || segment.length > MAX_SEGMENT_LENGTH) return undefined
   if (!segment.includes('%')) return isDots(segment) ? undefined : segment
   let decoded: string
   try {

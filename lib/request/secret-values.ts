@@ -12,7 +12,7 @@ const LIKE_A_KEY = /^(?=.*\d)(?!.*:\/\/)[\w.~+/=:-]{16,}$/
  * Names of values sent with credentials that are not secret: `anthropic-version`, `openai-organization`, a model's
  * name.
  */
-const NO_SECRET =
+const NON_SECRET_NAME =
   /(?:version|organi[sz]ation|project|region|deployment|model|beta)(?:[-_]?(?:id|name|alias|override))?$|^alt$|^x-amz-(?:date|content-)|^user-agent$|^accept/
 
 /**
@@ -21,7 +21,7 @@ const NO_SECRET =
  *
  * @param further headers of hooks and observers
  */
-export function secretsIn(
+export function collectSecrets(
   { url, headers }: UpstreamRequest,
   config: Config,
   further: readonly Readonly<Record<string, string>>[],
@@ -45,7 +45,7 @@ function isSecretName(name: string): boolean {
 }
 
 function mayBeSecret(name: string): boolean {
-  return isSecretName(name) || !NO_SECRET.test(name.toLowerCase())
+  return isSecretName(name) || !NON_SECRET_NAME.test(name.toLowerCase())
 }
 
 /** Returns whether clients and answers may use a header as well: `content-type`, the app's own URL and title. */

@@ -4,28 +4,28 @@ import { isObject } from '../json/json.js'
 import type { RequestBody } from './body.js'
 
 /** More than the models and deployments of an app. */
-const MOST = 1000
+const MAX_ENTRIES = 1000
 
 /**
  * Remembers where a provider rejected the request for usage, and accepted the same request without it. The key is path
  * and model, because a gateway may front many servers.
  */
 export class UsageRefusals {
-  readonly #places = new Set<string>()
+  readonly #keys = new Set<string>()
 
   has(exchange: Exchange): boolean {
-    return this.#places.has(placeOf(exchange))
+    return this.#keys.has(keyOf(exchange))
   }
 
-  note(exchange: Exchange): void {
-    this.#places.add(placeOf(exchange))
-    if (this.#places.size <= MOST) return
-    const [oldest] = this.#places
-    if (oldest !== undefined) this.#places.delete(oldest)
+  add(exchange: Exchange): void {
+    this.#keys.add(keyOf(exchange))
+    if (this.#keys.size <= MAX_ENTRIES) return
+    const [oldest] = this.#keys
+    if (oldest !== undefined) this.#keys.delete(oldest)
   }
 }
 
-function placeOf({ path, model }: Exchange): string {
+function keyOf({ path, model }: Exchange): string {
   return JSON.stringify([path, model])
 }
 

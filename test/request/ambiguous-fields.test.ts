@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { EACH, refuseAmbiguousFields } from '../../lib/request/ambiguous.js'
+import { EACH, rejectAmbiguousFields } from '../../lib/request/ambiguous.js'
 import type { Given } from './editing.js'
 import { edited } from './editing.js'
 
 const paths = [['model'], ['options'], ['options', 'num_predict'], ['a', 'b', 'c']]
-const check = (text: string, given: string[][] = paths) => refuseAmbiguousFields(Buffer.from(text), given)
+const check = (text: string, given: string[][] = paths) => rejectAmbiguousFields(Buffer.from(text), given)
 
 describe('a field is refused', () => {
   for (const [name, text, told] of [
@@ -40,8 +40,8 @@ describe('a field is refused', () => {
 
 test('at the top level two spellings that Google takes for one are refused where the provider reads both', () => {
   const text = Buffer.from('{"systemInstruction":1,"system_instruction":2}')
-  assert.throws(() => refuseAmbiguousFields(text, paths, true), { code: 'invalid_request' })
-  assert.doesNotThrow(() => refuseAmbiguousFields(text, paths, false))
+  assert.throws(() => rejectAmbiguousFields(text, paths, true), { code: 'invalid_request' })
+  assert.doesNotThrow(() => rejectAmbiguousFields(text, paths, false))
 })
 
 test('an object with a field that matters is refused if it has more fields than any has', () => {
@@ -104,11 +104,11 @@ describe('what matters is what the options are about', () => {
 test('names far longer than those that matter are not folded, and may not stand there twice either', (t) => {
   const long = 'ж'.repeat(30_000)
   const folded = t.mock.method(String.prototype, 'toUpperCase')
-  refuseAmbiguousFields(Buffer.from(`{"model":"m","${long}":1}`), [['model']], true)
+  rejectAmbiguousFields(Buffer.from(`{"model":"m","${long}":1}`), [['model']], true)
   const lengths = folded.mock.calls.map(({ this: name }) => String(name).length)
   folded.mock.restore()
   assert.ok(lengths.length > 0 && Math.max(...lengths) < 100)
-  assert.throws(() => refuseAmbiguousFields(Buffer.from(`{"${long}":1,"${long}":2}`), [['model']]), {
+  assert.throws(() => rejectAmbiguousFields(Buffer.from(`{"${long}":1,"${long}":2}`), [['model']]), {
     code: 'invalid_request',
   })
 })

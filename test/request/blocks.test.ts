@@ -14,7 +14,7 @@ function rig(maxHeldBytes = 1024 * KIB) {
 
 /** What is joined, and in how many pieces of work. */
 function join(blocks: Blocks): { joined: Buffer; pieces: number } {
-  const work = blocks.joined()
+  const work = blocks.join()
   for (let pieces = 1; ; pieces++) {
     const { done, value } = work.next()
     if (done) return { joined: value, pieces }
@@ -70,7 +70,7 @@ describe('a body in blocks', () => {
     const { all, blocks } = rig()
     blocks.push(Buffer.alloc(10))
     blocks.push(Buffer.alloc(10))
-    blocks.drop()
+    blocks.release()
     assert.deepEqual([all.count, blocks.size], [0, 0])
   })
 })

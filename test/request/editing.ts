@@ -4,7 +4,7 @@ import { Exchange } from '../../lib/exchange/exchange.js'
 import { detectFormat } from '../../lib/formats/index.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
 import type { RequestBody } from '../../lib/request/body.js'
-import { editedRequest } from '../../lib/request/edit.js'
+import { editRequest } from '../../lib/request/edit.js'
 import { providerPath } from '../../lib/request/provider-path.js'
 import { FakeResponse } from '../support/fake-response.js'
 
@@ -36,7 +36,7 @@ export async function edited(given: string | RequestBody, options: Given = {}, l
   const where = providerPath(path)
   exchange.format = config.format ?? detectFormat(config.prefix + where.decoded)
   const body = typeof given === 'string' ? plain(given) : given
-  const result = await editedRequest(exchange, where, body, config)
+  const result = await editRequest(exchange, where, body, config)
   const { content } = result.body
   const text = Buffer.isBuffer(content) ? content.toString() : undefined
   return { ...result, exchange, given: body, text }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { isCredentialHeader } from '../../lib/options/credential-names.js'
 import { compileForwardHeaders, defaultForwardHeaders, isHarmlessHeader } from '../../lib/options/forward-headers.js'
-import { forwardedHeaders, heldBack } from '../../lib/request/headers.js'
+import { forwardedHeaders, listNotForwarded } from '../../lib/request/headers.js'
 import { settled } from '../support/event-loop.js'
 
 const CREDENTIALS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'openai-organization', 'openai-project']
@@ -316,9 +316,9 @@ test('a developer is told the names of what stays here, and no values', () => {
     'x-mine': 'secret',
     authorization: 'Bearer secret',
   }
-  assert.equal(heldBack(client, { accept: '*/*' }), 'x-mine, authorization')
+  assert.equal(listNotForwarded(client, { accept: '*/*' }), 'x-mine, authorization')
   const many = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`x-${at}-${'y'.repeat(1000)}`, '1']))
-  assert.ok(heldBack(many, {}).length < 6000)
+  assert.ok(listNotForwarded(many, {}).length < 6000)
 })
 
 test('a credential is known by its name in any case, with either kind of hyphen', () => {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { formatNames, getFormat } from '../../lib/formats/index.js'
-import { withUsageAsked } from '../../lib/request/include-usage.js'
+import { withUsageRequest } from '../../lib/request/include-usage.js'
 
 const ASKED = '"stream_options":{"include_usage":true}'
 
 function asked(text: string, format = getFormat('openai-chat')): [text: string, isOurs: boolean] {
-  const { bytes, isOurs } = withUsageAsked(Buffer.from(text), format)
+  const { bytes, isOurs } = withUsageRequest(Buffer.from(text), format)
   return [bytes.toString(), isOurs]
 }
 
@@ -40,7 +40,7 @@ describe('a request that does not ask for usage', () => {
 
   test('bytes that are no UTF-8 stay as they are', () => {
     const given = Buffer.from('{"a":"\xff\xfe"}', 'latin1')
-    const { bytes } = withUsageAsked(given, getFormat('openai-chat'))
+    const { bytes } = withUsageRequest(given, getFormat('openai-chat'))
     assert.equal(bytes.toString('latin1'), `{${ASKED},"a":"\xff\xfe"}`)
   })
 
@@ -159,7 +159,7 @@ describe('nothing is put in', () => {
   test('the client’s own bytes are never written to', () => {
     for (const text of ['{"a":1}', '{"stream_options":{"x":1}}']) {
       const given = Buffer.from(text)
-      withUsageAsked(given, getFormat('openai-chat'))
+      withUsageRequest(given, getFormat('openai-chat'))
       assert.equal(given.toString(), text)
     }
   })

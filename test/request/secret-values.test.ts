@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AiProxyOptions } from '../../lib/api/options.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
-import { secretsIn } from '../../lib/request/secret-values.js'
+import { collectSecrets } from '../../lib/request/secret-values.js'
 
 /** What is hidden of a text, with a request that was made so. */
 function hidden(text: string, options: Partial<AiProxyOptions>, request: object, further: Record<string, string> = {}) {
   const config = resolveOptions({ target: 'https://provider.example', ...options })
   const client = { remoteAddress: undefined, encrypted: false }
   const whole = { method: 'POST', url: '/v1/x', headers: {}, body: undefined, client, ...request }
-  return secretsIn(whole, config, [further]).mask(text)
+  return collectSecrets(whole, config, [further]).mask(text)
 }
 
 describe('what of a request must not come back', () => {

@@ -12,8 +12,8 @@ export const credentials = mutationsOf(
       'test/e2e/credentials.test.ts',
     ],
     [
-      'if (value === undefined || named.includes(name) || ofTheBody.includes(name)) continue',
-      'if (value === undefined || ofTheBody.includes(name)) continue',
+      'if (value === undefined || named.includes(name) || bodyHeaders.includes(name)) continue',
+      'if (value === undefined || bodyHeaders.includes(name)) continue',
       'test/request/headers.test.ts',
       'test/e2e/headers.test.ts',
     ],

@@ -40,8 +40,8 @@ export const retry = mutationsOf(
     ],
     ['exchange.hidesUsage = false\n', '\n'],
     [
-      'if (this.#isAskedAgain && statusCode < 400) this.#house.usageRefusals.note',
-      'if (this.#isAskedAgain) this.#house.usageRefusals.note',
+      'if (this.#isAskedAgain && statusCode < 400) this.#house.usageRefusals.add',
+      'if (this.#isAskedAgain) this.#house.usageRefusals.add',
     ],
     [
       'return isObject(json) && json.stream === true && !hasOptions',
