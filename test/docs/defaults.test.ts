@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, test } from 'node:test'
+import { defaults } from '../../lib/options/defaults.js'
+
+const page = (name: string) => readFileSync(path.join(__dirname, '../../docs', name), 'utf8')
+
+/** A value as the docs write it. */
+function written(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  if (typeof value === 'number') return value.toLocaleString('en').replaceAll(',', '_')
+  if (typeof value !== 'object') return String(value)
+  const members = Object.entries(value as object).map(([name, member]) => `${name}: ${written(member)}`)
+  return `{ ${members.join(', ')} }`
+}
+
+describe('the defaults in the docs are those of the package', () => {
+  const options = page('options.md')
+  const { limits, proxy, close, ...others } = defaults
+  for (const [name, value] of Object.entries(others)) {
+    test(name, () => {
+      const [, said] = new RegExp(`^## ${name}\\n[^#]*?\\*\\*Default:\\*\\* \`(.*)\`$`, 'm').exec(options) ?? []
+      assert.equal(said, written(value))
+    })
+  }
+
+  for (const [name, value] of Object.entries(proxy)) {
+    test(`proxy.${name}`, () => {
+      const [, said] = new RegExp(`^\\| \`${name}\` \\| [^|]+ \\| ([^|]+) \\|`, 'm').exec(options) ?? []
+      assert.equal(said, `\`${value}\``)
+    })
+  }
+
+  test('close.graceMs', () => assert.ok(options.includes(`(${close.graceMs.toLocaleString('en')})`)))
+
+  const table = page('limits-and-errors.md')
+  const MIB = 1024 * 1024
+  for (const [name, value] of Object.entries(limits)) {
+    // These follow from another limit, and from the process.
+    if (name === 'uploadIdleTimeoutMs' || name === 'maxConcurrentExchanges') continue
+    test(`limits.${name}`, () => {
+      const inTable = new RegExp(`^\\| \`${name}\` \\| ([^|]+) \\|`, 'm').exec(table)?.[1]
+      const inProse = new RegExp(`\`${name}\` \\(([\\d,]+)\\)`).exec(table)?.[1]
+      const size = name.endsWith('Bytes') && value !== false && `${value / MIB} MiB`
+      assert.equal(inTable ?? inProse, size || (value === false ? '`false`' : value.toLocaleString('en')))
+    })
+  }
+})
