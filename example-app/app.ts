@@ -1,53 +1,65 @@
-/** The Express app: a middleware for each provider, and what the pages need beside them. */
+/** The Express app: a middleware for each provider, and the pages. */
 import path from 'node:path'
 import express from 'express'
 import { aiProxy } from 'express-ai-proxy'
-import { dashboardRoutes } from './dashboard/index.js'
-import { LiveExchanges } from './dashboard/live-exchanges.js'
-import { directOnly, isForwarded } from './direct-only.js'
-import { loopbackNamesOnly } from './loopback.js'
-import { pageHeaders } from './page-headers.js'
-import type { Provider } from './provider.js'
-import { Records } from './records.js'
-import { refusals } from './refusals.js'
-import { sameOriginOnly, sameOriginOrVisit } from './same-origin-only.js'
+import { chatRoutes, recordKey } from './chat/index.js'
+import { RecentRecords } from './chat/recent-records.js'
+import { directOnly } from './http/direct-only.js'
+import { errorHandler } from './http/error-handler.js'
+import { loopbackHostsOnly } from './http/loopback.js'
+import { sameOriginOnly, sameOriginOrNavigation } from './http/same-origin.js'
+import { securityHeaders } from './http/security-headers.js'
+import { vendorRoutes } from './http/vendor.js'
+import { clientNameOf, visitorOf } from './http/visitor.js'
+import { type Prices, withCost } from './providers/prices.js'
+import type { Provider } from './providers/provider.js'
 import { stormRoutes } from './storm/index.js'
-import { visitorOf, welcome } from './visitor.js'
+import { ExchangeMonitor } from './streams/exchange-monitor.js'
+import { streamsRoutes } from './streams/index.js'
 
 interface AppOptions {
   /** Mounts the Streams and the Storm page. Default: false. */
   dashboard?: boolean
-  /** The app listens on this machine alone, so requests for other names are refused. Default: true. */
+  /** The app listens on this machine alone, so it refuses requests for other names. Default: true. */
   loopback?: boolean
+  /** Prices by model, for the cost of an answer. Default: none, so no cost is shown. */
+  prices?: Prices
 }
 
+const pages = path.join(__dirname, 'pages')
+const page = (name: string) => [sameOriginOrNavigation, express.static(path.join(pages, name))]
+
 /**
- * The dashboard is off unless the app asks for it. It is no part of the package: the package stays light, and who may
- * look at an app's streams, and end them, only the app's own sign-in can tell.
+ * Makes the app. The Streams page is off unless the app asks for it. It is no part of the package: the package stays
+ * light, and only the app's own sign-in can tell who may look at its streams and end them.
  */
-export function makeApp(providers: readonly Provider[], { dashboard = false, loopback = true }: AppOptions = {}) {
-  const records = new Records()
-  const live = dashboard ? new LiveExchanges() : undefined
+export function makeApp(
+  providers: readonly Provider[],
+  { dashboard = false, loopback = true, prices = {} }: AppOptions = {},
+) {
+  const records = new RecentRecords()
+  const monitor = dashboard ? new ExchangeMonitor() : undefined
 
   const app = express()
   app.disable('x-powered-by')
-  app.use(pageHeaders)
-  if (loopback) app.use(loopbackNamesOnly)
+  app.use(securityHeaders)
+  if (loopback) app.use(loopbackHostsOnly)
 
-  const proxies = providers.map(({ id, route, target, auth }) => {
+  const proxies = providers.map(({ id: provider, route, target, auth }) => {
     const proxy = aiProxy({
       target,
       auth,
-      observers: live ? [live.observer(id)] : [],
+      observers: monitor ? [monitor.observer(clientNameOf)] : [],
       onFinish(record, req) {
-        const visitor = visitorOf(req)
-        const id = req.get('x-request-id')
-        if (visitor && id) records.add(`${visitor} ${id}`, record)
+        const priced = withCost(record, prices)
+        const [visitor, requestId] = [visitorOf(req), req.get('x-request-id')]
+        if (visitor && requestId) records.add(recordKey(visitor, requestId), priced)
+        monitor?.add({ provider, client: clientNameOf(req), ...priced })
       },
     })
-    live?.watch(id, proxy)
+    monitor?.watch(provider, proxy)
 
-    // In your app, whoever may spend your key is checked as well: app.use('/ai', sameOriginOnly, signedInUsersOnly, proxy)
+    // In your app, check who may spend your key as well: app.use('/ai', sameOriginOnly, signedInUsersOnly, proxy)
     app.use(route, sameOriginOnly, proxy)
     return proxy
   })
@@ -56,36 +68,20 @@ export function makeApp(providers: readonly Provider[], { dashboard = false, loo
     res.json({ status: 'ok' })
   })
 
-  app.use(sameOriginOrVisit, express.static(path.join(__dirname, 'public')))
-
-  if (live) {
-    // In your app: app.use('/dashboard', administratorsOnly, dashboardRoutes(live))
-    app.use('/dashboard', directOnly, dashboardRoutes(live))
-    app.use('/storm', directOnly, stormRoutes())
+  app.get('/', sameOriginOrNavigation, (_req, res) => res.redirect('chat/'))
+  app.use('/shared', page('shared'))
+  app.use('/vendor', sameOriginOrNavigation, vendorRoutes())
+  app.use('/chat', page('chat'))
+  if (monitor) {
+    // In your app: app.use('/streams', administratorsOnly, …)
+    app.use('/streams', directOnly, page('streams'), streamsRoutes(monitor, providers))
+    app.use('/storm', directOnly, page('storm'), stormRoutes())
   }
-
-  app.use(sameOriginOnly)
-
-  // What the pages may know. Targets and keys stay here.
-  app.get('/settings', welcome, (req, res) => {
-    const known = providers.map(({ id, title, route, name, local, model, examples }) => {
-      return { id, title, route, name, local, model, examples }
-    })
-    res.json({ providers: known, dashboard: dashboard && !isForwarded(req) })
-  })
-
-  app.get('/records/:id', async (req, res) => {
-    const visitor = visitorOf(req)
-    const record = visitor && (await records.get(`${visitor} ${req.params.id}`))
-    if (record) res.json(record)
-    else
-      res.status(404).json({ error: { message: 'No exchange of yours with this x-request-id has finished lately.' } })
-  })
-
-  app.use(refusals)
+  app.use(chatRoutes({ providers, records, dashboard }))
+  app.use(errorHandler)
 
   async function close(options: { graceMs: number }) {
-    live?.close()
+    monitor?.close()
     await Promise.all(proxies.map((proxy) => proxy.close(options)))
   }
 

@@ -1,12 +1,15 @@
-/** Starts the example: chooses a provider, listens, and on a signal closes down without cutting running answers. */
+/** Starts the example: chooses the providers, listens, and on a signal closes down without cutting running answers. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { makeApp } from './app.js'
-import { isLoopback } from './loopback.js'
-import { chooseProviders, type Provider } from './provider.js'
+import { isLoopback } from './http/loopback.js'
+import { chooseProviders } from './providers/choose-providers.js'
+import { parsePrices } from './providers/prices.js'
+import type { Provider } from './providers/provider.js'
 
 async function main() {
+  const prices = parsePrices(process.env.MODEL_PRICES)
   const providers = await chooseProviders(process.env)
   const server = createServer()
   server.listen(Number(process.env.PORT || 3000), process.env.HOST || '127.0.0.1')
@@ -14,8 +17,8 @@ async function main() {
   const address = server.address() as AddressInfo
 
   const loopback = isLoopback(address.address)
-  // The dashboard shows and ends everybody's streams, and this example knows no users: nobody else may reach it.
-  const { app, close } = makeApp(providers, { dashboard: loopback, loopback })
+  // The Streams page shows and ends everybody's streams, and this example has no sign-in: nobody else may reach it.
+  const { app, close } = makeApp(providers, { dashboard: loopback, loopback, prices })
   server.on('request', app)
   announce(urlOf(address), providers, loopback)
 
@@ -23,10 +26,10 @@ async function main() {
   async function shutDown() {
     if (closing) return
     closing = true
-    console.log('\nClosing: answers under way have 5 seconds to end.')
+    console.log('\nClosing: running answers have 5 seconds to end.')
     await close({ graceMs: 5000 })
     server.close()
-    // Browsers open connections in advance, without a request: nothing else would end those.
+    // Browsers open connections in advance, without a request. Nothing else ends those.
     setTimeout(() => server.closeAllConnections(), 500).unref()
     await once(server, 'close')
     await Promise.all(providers.map((provider) => provider.close()))
@@ -49,21 +52,21 @@ function announce(url: string, providers: Provider[], dashboard: boolean) {
     return `  ${title.padEnd(9)} ${local ? `a ${name}` : `${name}, ${model}`}, at ${route}`
   })
   console.log(`
-  Page      ${url}
-  Streams   ${dashboard ? `${url}/dashboard/` : 'only where the app listens on 127.0.0.1 alone (see example-app/server.ts)'}
+  Chat      ${url}/chat/
+  Streams   ${dashboard ? `${url}/streams/` : 'only if the app listens on 127.0.0.1 alone (see example-app/server.ts)'}
   Storm     ${dashboard ? `${url}/storm/` : 'likewise'}
 ${answering.join('\n')}
   Shell     curl -N ${url}/ai/v1/chat/completions -H 'content-type: application/json' -d ${quoted}
 `)
   if (providers.some(({ local }) => local)) {
-    console.log(`  Where no key is set, a stand-in inside this app answers. For real models:
+    console.log(`  Providers without a key are played by a stand-in inside this app. For real models:
     OPENAI_API_KEY=sk-… ANTHROPIC_API_KEY=… GEMINI_API_KEY=… npm start
     AI_TARGET=http://localhost:8000 AI_MODEL=… npm start    (vLLM, Ollama or whatever speaks OpenAI's API)
 `)
   }
 }
 
-function mend(error: NodeJS.ErrnoException & { port?: number }): string {
+function explain(error: NodeJS.ErrnoException & { port?: number }): string {
   if (error.code === 'EADDRINUSE') {
     return `Port ${error.port} is taken. Choose another: PORT=3001 npm start (PORT=0 takes any free one).`
   }
@@ -72,6 +75,6 @@ function mend(error: NodeJS.ErrnoException & { port?: number }): string {
 }
 
 main().catch((error) => {
-  console.error(mend(error))
+  console.error(explain(error))
   process.exit(1)
 })

@@ -1,13 +1,13 @@
 import { Agent, get } from 'node:http'
 
-/** When a probe was sent, and how long its answer took, in milliseconds. */
+/** When a probe was sent, and how long its answer took, both in milliseconds. */
 export type Probe = [sentAt: number, tookMs: number]
 
 const EVERY_MS = 50
 
 /**
- * Asks for `/health` every 50 ms, whether the answer before has come or not: who waits for one answer before asking
- * again never notices what the others who ask meanwhile have to wait.
+ * Asks for `/health` every 50 ms, whether or not the previous answer has come. A probe that waits for its answer before
+ * it asks again misses the latency of everybody who asks meanwhile (coordinated omission).
  */
 export class HealthProbe {
   /** All answers so far. */
@@ -34,12 +34,12 @@ export class HealthProbe {
     ask()
   }
 
-  /** No further question. */
+  /** Sends no further probes. */
   stopAsking(): void {
     clearInterval(this.#timer)
   }
 
-  /** Questions without an answer yet. */
+  /** Probes without an answer yet. */
   get waiting(): number {
     return this.#waiting
   }

@@ -1,37 +1,38 @@
-/** The provider of a storm, a process of its own: raw bytes, so that it costs next to nothing beside the proxies. */
+/** The provider of a storm, in a process of its own. It writes raw bytes, so it takes next to no CPU from the proxies. */
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { json } from 'node:stream/consumers'
-import { END, HALF_A_WORD, HEAD, type Kind, type ProviderState, WORD, WORDS } from './wire.js'
+import type { Kind, ProviderState } from './messages.js'
+import { END, EVENT, EVENTS, HALF_AN_EVENT, HEAD } from './provider-bytes.js'
 
 const generating = new Set<Socket>()
 let idleSince = Date.now()
 
-/** What it does is what the request names as its model. */
+/** What it does for each kind of storm. The request names the kind as its model. */
 const answers: Record<Kind, (socket: Socket) => void> = {
-  /** The whole answer at once, faster than anybody can pass it on. */
+  /** The whole answer at once, faster than a proxy can pass it on. */
   burst(socket) {
-    socket.end(Buffer.concat([WORDS, END]))
+    socket.end(Buffer.concat([EVENTS, END]))
   },
-  /** An event now and then, for ever: whoever does not leave keeps it generating. */
+  /** An event every 40 ms, until the connection closes. */
   leave(socket) {
-    const timer = setInterval(() => socket.write(WORD), 40)
+    const timer = setInterval(() => socket.write(EVENT), 40)
     socket.on('close', () => clearInterval(timer))
   },
-  /** As much as is taken, and there is always more. */
+  /** As much as the proxy takes, without an end. */
   stall(socket) {
     const fill = () => {
-      while (!socket.destroyed && socket.write(WORDS));
+      while (!socket.destroyed && socket.write(EVENTS));
     }
     socket.on('drain', fill)
     fill()
   },
-  /** A few events, half of another, and gone. */
+  /** A few events and half of another; then it resets the connection. */
   break(socket) {
     let left = 8
     const timer = setInterval(() => {
-      if (left > 0) socket.write(WORD)
-      if (left === 0) socket.write(HALF_A_WORD, () => socket.resetAndDestroy())
+      if (left > 0) socket.write(EVENT)
+      if (left === 0) socket.write(HALF_AN_EVENT, () => socket.resetAndDestroy())
       left--
     }, 100)
     socket.on('close', () => clearInterval(timer))
@@ -53,8 +54,8 @@ const server = createServer(async (req, _res) => {
 
 server.listen(0, '127.0.0.1', 1024, () => {
   const { port } = server.address() as AddressInfo
-  const tell = () => process.send?.({ port, generating: generating.size, idleSince } satisfies ProviderState)
-  tell()
-  setInterval(tell, 50)
+  const report = () => process.send?.({ port, generating: generating.size, idleSince } satisfies ProviderState)
+  report()
+  setInterval(report, 50)
 })
 process.on('disconnect', () => process.exit())

@@ -6,11 +6,16 @@ import path from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { ExchangeRecord } from 'express-ai-proxy'
 import OpenAI from 'openai'
-import { startLocalProvider } from '../../example-app/local-provider.js'
-import { chooseProvider } from '../../example-app/provider.js'
+import { chooseProvider } from '../../example-app/providers/choose-providers.js'
+import { startLocalProvider } from '../../example-app/providers/local-provider.js'
 import { closed, newVisitor, prompt, runningApp, urlOf } from './running-app.js'
 
-const publicFolder = path.join(__dirname, '../../example-app/public')
+const pages = path.join(__dirname, '../../example-app/pages')
+/** What the chat page and its modules load. */
+const served = [
+  ...['chat', 'shared'].flatMap((folder) => readdirSync(path.join(pages, folder)).map((file) => `${folder}/${file}`)),
+  ...['vendor/marked.mjs', 'vendor/purify.mjs', 'vendor/uPlot.mjs', 'vendor/uPlot.css'],
+]
 
 test('the openai SDK streams the whole answer through /ai/v1', async (t) => {
   const client = await sdk(t)
@@ -109,11 +114,14 @@ test('Stop: the provider is stopped, and the record says client_disconnect', asy
 
 test('the page, what it loads and the small routes are served', async (t) => {
   const url = await runningApp(t, await startLocalProvider())
-  const page = await (await fetch(url)).text()
+  assert.equal((await fetch(url)).url, `${url}/chat/`)
+  const page = await (await fetch(`${url}/chat/`)).text()
   const loaded = [...page.matchAll(/<(?:script|link)[^>]* (?:src|href)="([^":]+)"/g)].map(([, file]) => file)
-  assert.deepEqual(loaded.sort(), ['base.css', 'chat.css', 'chat.mjs'])
+  assert.deepEqual(loaded.sort(), [
+    ...['../shared/base.css', '../shared/record-dialog.css', 'chat.css', 'chat.mjs', 'markdown.css'],
+  ])
 
-  for (const file of readdirSync(publicFolder)) {
+  for (const file of served) {
     const response = await fetch(`${url}/${file}`)
     assert.equal(response.status, 200, file)
     assert.match(response.headers.get('content-type') ?? '', /\/(html|css|javascript)/, file)
@@ -137,7 +145,7 @@ test('the provider gets the key; nothing that the app serves holds it', async (t
   assert.equal(request.headers.authorization, `Bearer ${key}`)
   const responses = [await answered]
   const paths = ['', 'settings', 'health', 'records/with-key', 'ai/v1/files']
-  for (const path of [...paths, ...readdirSync(publicFolder)]) {
+  for (const path of [...paths, ...served]) {
     responses.push(await fetch(`${url}/${path}`, { headers: { cookie } }))
   }
   assert.ok(responses.some(({ ok, url }) => ok && url.endsWith('/records/with-key')))

@@ -1,18 +1,13 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import path from 'node:path'
 import type { TestContext } from 'node:test'
+import axe from 'axe-core'
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core'
+import { findChromium } from '../../example-app/storm/find-chromium.js'
 import { beforeAppCloses } from './running-app.js'
 
-const places = [
-  process.env.CHROMIUM_PATH,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
-]
-const executablePath = places.find((place) => place && existsSync(place))
+const executablePath = findChromium()
 const artefacts = path.join(__dirname, 'artefacts')
 
 /** Why the tests in a browser do not run; `false` where they do. */
@@ -23,7 +18,8 @@ export const noBrowser = executablePath
 /** How long a page may take over anything, on a machine that is slow and busy. */
 const PATIENCE_MS = 60_000
 
-export const phone: BrowserContextOptions = { viewport: { width: 375, height: 720 }, hasTouch: true, isMobile: true }
+export const phone: BrowserContextOptions = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
+export const landscape: BrowserContextOptions = { ...phone, viewport: { width: 844, height: 390 } }
 export const dark: BrowserContextOptions = { colorScheme: 'dark' }
 
 let running: Promise<Browser> | undefined
@@ -77,9 +73,25 @@ export async function closeBrowser(): Promise<void> {
 }
 
 /** Keeps a picture of the page, to be looked at. */
-export async function picture(page: Page, name: string): Promise<void> {
+async function picture(page: Page, name: string): Promise<void> {
   mkdirSync(artefacts, { recursive: true })
   await page.screenshot({ path: path.join(artefacts, `${name}.png`), fullPage: true })
+}
+
+/** axe finds no violation, in light and in dark. Keeps a picture of each, to be looked at. */
+export async function assertAccessible(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    await picture(page, `${name}-${colorScheme}`)
+    await page.evaluate(axe.source)
+    const { violations } = await page.evaluate(() =>
+      (globalThis as unknown as { axe: { run(): Promise<axe.AxeResults> } }).axe.run(),
+    )
+    const found = violations.map(
+      ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map(({ html }) => html).join(' | ')}`,
+    )
+    assert.deepEqual(found, [], `${name}, ${colorScheme}`)
+  }
 }
 
 /** Nothing is wider than the screen. */

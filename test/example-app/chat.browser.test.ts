@@ -3,16 +3,27 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { after, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { startLocalProvider } from '../../example-app/local-provider.js'
-import { chooseProvider, chooseProviders, type ProviderId } from '../../example-app/provider.js'
-import { assertFits, closeBrowser, dark, linesOf, noBrowser, openPage, phone, picture } from './browser.js'
+import { chooseProvider, chooseProviders } from '../../example-app/providers/choose-providers.js'
+import { startLocalProvider } from '../../example-app/providers/local-provider.js'
+import type { ProviderId } from '../../example-app/providers/provider.js'
+import {
+  assertAccessible,
+  assertFits,
+  closeBrowser,
+  landscape,
+  linesOf,
+  noBrowser,
+  openPage,
+  phone,
+} from './browser.js'
 import { endlessProvider } from './endless-provider.js'
 import { runningApp, unreachable } from './running-app.js'
+import { scriptedProvider } from './scripted-provider.js'
 
 after(closeBrowser)
 const inBrowser = { skip: noBrowser }
 
-test('a prompt is typed, the answer grows, and below it stands what it cost', inBrowser, async (t) => {
+test('a prompt is typed, the answer grows, and figures stand beneath it', inBrowser, async (t) => {
   const page = await openPage(t, await runningApp(t, await chooseProviders({}), { dashboard: true }))
   await page.locator('#prompt:focus').waitFor() // from the start, once the page knows its providers
   await page.keyboard.type('Why do you stream?')
@@ -23,18 +34,20 @@ test('a prompt is typed, the answer grows, and below it stands what it cost', in
   const early = await answer.innerText()
   await page.locator('.running').waitFor()
   await answer.filter({ hasText: 'in front of me does.' }).waitFor()
-  const whole = await answer.innerText()
+  assert.ok((await answer.innerText()).length > early.length, 'it grew')
 
-  assert.ok(whole.startsWith(early) && early.length < whole.length, 'it grew')
-  const cost = page.locator('.record')
-  await cost.waitFor()
-  assert.match(await shown(page, 'outcome'), /^completed$/)
-  assert.match(await shown(page, 'firstTokenMs'), /\d m?s$/)
-  assert.match(await shown(page, 'outputTokensPerSecond'), /^\d+\.\d tokens\/s$/)
-  assert.match(await shown(page, 'usage'), /^\d+ in · \d+ out$/)
+  await page.locator('.details').waitFor()
+  assert.match(await figure(page, 'usage'), /^5 in · \d+ out tokens/)
+  assert.match(await figure(page, 'firstTokenMs'), /first token \d.* m?s/)
+  assert.match(await figure(page, 'durationMs'), /\d.* s in all/)
+  assert.equal(await page.locator('[data-field="costUsd"]').count(), 0, 'no price is known')
   assert.equal(await page.locator('#status').innerText(), 'Answer complete.')
-  assert.match(await page.locator('#spoken').innerText(), /^A model writes its answer one token after another\./)
-  await picture(page, 'chat-light')
+  assert.match(await page.locator('#announcer').innerText(), /^A model writes its answer one token after another\./)
+
+  await page.getByRole('button', { name: 'Details' }).click()
+  const record = page.locator('dialog[open]')
+  assert.equal(await record.locator('[data-field="outcome"] dd').innerText(), 'completed')
+  assert.match(await record.locator('pre').textContent().then(String), /"outcome": "completed"/)
 })
 
 for (const id of ['openai', 'anthropic', 'gemini'] satisfies ProviderId[]) {
@@ -42,38 +55,174 @@ for (const id of ['openai', 'anthropic', 'gemini'] satisfies ProviderId[]) {
     const providers = await Promise.all(
       (['openai', 'anthropic', 'gemini'] as const).map((id) => startLocalProvider({ id, eventsPerSecond: 300 })),
     )
-    const page = await openPage(t, await runningApp(t, providers), {
-      ...dark,
-      provoked: /^Failed to load resource: .* 429 /,
-    })
-    const { title } = providers.find((one) => one.id === id)!
-    await page.getByRole('radio', { name: title }).check()
+    const url = await runningApp(t, providers)
+    const page = await openPage(t, url, { provoked: /^Failed to load resource: .* 429 / })
+    await chooseProtocol(page, providers.find((one) => one.id === id)!.title)
     await ask(page, 'Hello!')
-    await page.locator('.record').waitFor()
-
+    await page.locator('.details').waitFor()
     assert.match(await page.locator('.answer').innerText(), /^I am the stand-in[\s\S]*into your browser\.$/)
-    assert.equal(await page.locator('.problem').isVisible(), false)
-    assert.equal(await shown(page, 'outcome'), 'completed')
-    assert.match(await shown(page, 'usage'), /^\d+ in · [1-9]\d* out$/)
-    assert.match(await page.locator('.record pre').textContent().then(String), new RegExp(`"format": "${id}`))
+    assert.match(await figure(page, 'usage'), /^\d+ in · [1-9]\d* out tokens/)
 
-    await page.getByRole('button', { name: 'Break off in the middle.' }).click()
-    await page
-      .locator('.problem')
-      .filter({ hasText: /broke off.*\(upstream_reset\)/i })
-      .waitFor()
-    await page.getByRole('button', { name: 'Refuse me.' }).click()
-    await page
-      .locator('.problem')
-      .filter({ hasText: /^429 .*You asked to be refused/ })
-      .waitFor()
-    const refused = page.locator('.record').nth(2)
-    await refused.waitFor()
-    assert.equal(await refused.locator('[data-field="outcome"] dd').innerText(), 'provider error 429')
-    assert.equal(await refused.getAttribute('data-tone'), 'bad')
-    await picture(page, `chat-dark-${id}`)
+    await ask(page, 'Break off in the middle.')
+    await page.locator('.problem', { hasText: /reset|broke off/i }).waitFor()
+    await page.locator('.details').nth(1).waitFor()
+    await ask(page, 'Refuse me.')
+    await page.locator('.problem', { hasText: 'You asked to be refused' }).waitFor()
+    await page.locator('[data-field="outcome"]', { hasText: 'provider error 429' }).waitFor()
   })
 }
+
+const expected = {
+  openai: (system: string, temperature: number, maxTokens: number, messages: [string, string][]) => ({
+    model: 'model-x',
+    stream: true,
+    messages: [['system', system], ...messages].map(([role, content]) => ({ role, content })),
+    temperature,
+    max_completion_tokens: maxTokens,
+    stream_options: { include_usage: true },
+  }),
+  anthropic: (system: string, temperature: number, maxTokens: number, messages: [string, string][]) => ({
+    model: 'model-x',
+    stream: true,
+    max_tokens: maxTokens,
+    system,
+    messages: messages.map(([role, content]) => ({ role, content })),
+    temperature,
+  }),
+  gemini: (system: string, temperature: number, maxTokens: number, messages: [string, string][]) => ({
+    contents: messages.map(([role, text]) => ({ role: role === 'user' ? 'user' : 'model', parts: [{ text }] })),
+    systemInstruction: { parts: [{ text: system }] },
+    generationConfig: { temperature, maxOutputTokens: maxTokens },
+  }),
+}
+for (const id of ['openai', 'anthropic', 'gemini'] satisfies ProviderId[]) {
+  test(`the conversation and the parameters go along with each request: ${id}`, inBrowser, async (t) => {
+    const { provider, next } = await scriptedProvider(t, id)
+    const page = await openPage(t, await runningApp(t, provider))
+    await page.locator('#open-settings').click()
+    await page.getByLabel('Model', { exact: true }).fill('model-x')
+    await page.getByLabel('System prompt').fill('Be brief.')
+    await page.getByLabel('Temperature').fill('0.5')
+    await page.getByLabel('Max tokens').fill('77')
+    await page.getByRole('button', { name: 'Done' }).click()
+
+    await ask(page, 'One?')
+    const first = await next()
+    assert.deepEqual(first.body, expected[id]('Be brief.', 0.5, 77, [['user', 'One?']]))
+    if (id === 'gemini') assert.match(first.path, /\/model-x:streamGenerateContent/)
+    first.write('Answer ')
+    first.write('one.')
+    first.end()
+    await page.locator('.details').waitFor()
+
+    await ask(page, 'Two?')
+    const second = await next()
+    const all: [string, string][] = [
+      ['user', 'One?'],
+      ['assistant', 'Answer one.'],
+      ['user', 'Two?'],
+    ]
+    assert.deepEqual(second.body, expected[id]('Be brief.', 0.5, 77, all))
+    second.end()
+    await page.locator('.details').nth(1).waitFor()
+
+    await page.getByRole('button', { name: 'New conversation' }).click()
+    assert.equal(await page.locator('.turn').count(), 0)
+    await ask(page, 'Three?')
+    const third = await next()
+    assert.deepEqual(third.body, expected[id]('Be brief.', 0.5, 77, [['user', 'Three?']]))
+    third.end()
+    await page.locator('.details').waitFor()
+  })
+}
+
+test('the provider is asked for the models that can be chosen', inBrowser, async (t) => {
+  const { provider } = await scriptedProvider(t)
+  const page = await openPage(t, await runningApp(t, provider))
+  await page.locator('#open-settings').click()
+  await page.locator('#models option').nth(1).waitFor({ state: 'attached' })
+  const models = await page.locator('#models option').evaluateAll((all) => all.map((one) => one.getAttribute('value')))
+  assert.deepEqual(models, ['model-a', 'model-b'])
+})
+
+test('what an answer cost is shown if its price is known', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t)
+  const prices = { 'scripted-1': { input: 2, output: 8 } }
+  const page = await openPage(t, await runningApp(t, provider, { prices }))
+  await ask(page, 'Hi')
+  const asked = await next()
+  asked.write('Hello.')
+  asked.end()
+  await page.locator('[data-field="costUsd"]', { hasText: /^\$0\.0060$/ }).waitFor()
+})
+
+test('Markdown is rendered, HTML and scripts are not, and code and answers can be copied', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t)
+  const page = await openPage(t, await runningApp(t, provider), { permissions: ['clipboard-read', 'clipboard-write'] })
+  await ask(page, 'Hi')
+  const asked = await next()
+  const code = 'if (a < b) {\n  go()\n}'
+  const text = [
+    '# Title',
+    '**bold** [good](https://example.com/) [bad](javascript:alert(1)) ![pixel](https://example.com/p.png)',
+    '<img src=x onerror="document.title=1"><script>document.title=1</script>',
+    `\`\`\`js\n${code}\n\`\`\``,
+    '| a | b |\n| - | - |\n| 1 | 2 |',
+  ].join('\n\n')
+  for (let at = 0; at < text.length; at += 3) asked.write(text.slice(at, at + 3))
+  asked.end()
+  await page.locator('.details').waitFor()
+
+  const answer = page.locator('.answer')
+  assert.equal(await answer.locator('strong').innerText(), 'bold')
+  assert.equal(await answer.locator('td').count(), 2)
+  assert.equal(await answer.locator('img, script').count(), 0)
+  assert.match(await answer.innerText(), /<img src=x onerror="document.title=1"><script>/)
+  const links = await answer.locator('a').evaluateAll((all) => all.map((one) => one.getAttribute('href')))
+  assert.deepEqual(links, ['https://example.com/', null, 'https://example.com/p.png'])
+
+  await answer.getByRole('button', { name: 'Copy' }).click()
+  await answer.getByRole('button', { name: 'Copied' }).waitFor()
+  assert.equal(await clipboard(page), `${code}\n`)
+  await page.locator('.foot').getByRole('button', { name: 'Copy' }).click()
+  await page.locator('.foot').getByRole('button', { name: 'Copied' }).waitFor()
+  assert.equal(await clipboard(page), text)
+})
+
+test('rendering while it streams costs O(n), and ends as if rendered at once', inBrowser, async (t) => {
+  const page = await openPage(t, await runningApp(t, await startLocalProvider()))
+  await page.locator('#prompt').waitFor()
+  const documents = {
+    paragraph: 'word **bold** `code` '.repeat(4000),
+    code: `\`\`\`js\n${'const a = 1 < 2\n'.repeat(5000)}\`\`\`\n\nThe end.`,
+    table: `| a | b |\n| - | - |\n${'| one | two |\n'.repeat(3000)}`,
+    blocks: '## Title\n\nText with a [link][1].\n\n1. one\n\n2. two\n   - inner\n\n> quote\n\n'.repeat(500),
+    linked: 'See [this][x].\n\nMore.\n\n- a\n- b\n\n[x]: https://example.com/\n',
+  }
+  const results = await page.evaluate(async (documents) => {
+    const file = '/chat/markdown.mjs'
+    const { StreamedMarkdown } = await import(file)
+    const { document } = globalThis as unknown as { document: { createElement(name: string): { innerHTML: string } } }
+    return Object.entries(documents).map(([name, text]) => {
+      const rendered = [40, text.length].map((size) => {
+        const place = document.createElement('div')
+        const markdown = new StreamedMarkdown(place)
+        for (let at = 0; at < text.length; at += size) {
+          markdown.append(text.slice(at, at + size))
+          markdown.flush()
+        }
+        markdown.finish()
+        return { html: place.innerHTML, share: markdown.parsed / text.length }
+      })
+      return { name, share: rendered[0]!.share, isSame: rendered[0]!.html === rendered[1]!.html }
+    })
+  }, documents)
+  for (const { name, share, isSame } of results) {
+    assert.ok(isSame, name)
+    // Each frame of 40 characters parses the open block, up to 2 KB of it; a long one 16 times again at most.
+    assert.ok(share < 50, `${name}: each character was parsed ${share} times`)
+  }
+})
 
 for (const [how, stop] of Object.entries({
   'the button': (page: Page) => page.getByRole('button', { name: 'Stop' }).click(),
@@ -86,55 +235,159 @@ for (const [how, stop] of Object.entries({
     const asked = once(provider.requests, 'request') as Promise<[ServerResponse]>
     await ask(page, 'Go on for ever')
     const [answer] = await asked
-    await page
-      .locator('.answer')
-      .filter({ hasText: /(word ){5}/ })
-      .waitFor()
+    await page.locator('.answer', { hasText: /(word ){5}/ }).waitFor()
 
     const stopped = once(answer, 'close')
     await stop(page)
     await stopped
 
-    await page.locator('.problem.stopped').filter({ hasText: 'Stopped.' }).waitFor()
-    await page.locator('.record').waitFor()
-    assert.equal(await shown(page, 'outcome'), 'client disconnect')
-    assert.match(await shown(page, 'usage'), /^≈ \d+ out$/)
+    await page.locator('.problem[data-tone="warn"]', { hasText: 'Stopped.' }).waitFor()
+    await page.locator('.details').waitFor()
+    assert.match(await figure(page, 'usage'), /^≈ \d+ out tokens/)
     assert.ok(await page.getByRole('button', { name: 'Send' }).isVisible())
     assert.ok(!(await page.content()).includes('sk-secret'))
   })
 }
 
+test('a failed prompt can be retried, and its turn then has the answer', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t)
+  const page = await openPage(t, await runningApp(t, provider), { provoked: /^Failed to load resource: .* 503 / })
+  await ask(page, 'Hi')
+  ;(await next()).refuse(503)
+  await page.locator('.problem', { hasText: 'Not now.' }).waitFor()
+  await page.getByRole('button', { name: 'Retry' }).click()
+  const again = await next()
+  assert.deepEqual(again.body.messages, [{ role: 'user', content: 'Hi' }])
+  again.write('Now.')
+  again.end()
+  await page.locator('.answer', { hasText: 'Now.' }).waitFor()
+  await page.locator('.details').waitFor()
+  assert.equal(await page.locator('.turn').count(), 1)
+  assert.equal(await page.locator('.problem').isVisible(), false)
+})
+
+test('a lost server loses no prompt, and a reload neither draft, settings nor conversation', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t)
+  const page = await openPage(t, await runningApp(t, provider), { provoked: /ERR_INTERNET_DISCONNECTED/ })
+  await page.locator('#chosen', { hasText: 'scripted-1' }).waitFor()
+  await page.context().setOffline(true)
+  await ask(page, 'A long and careful prompt')
+  await page.locator('.problem', { hasText: 'The app cannot be reached' }).waitFor()
+  await page.context().setOffline(false)
+
+  await page.locator('#open-settings').click()
+  await page.getByLabel('System prompt').fill('Be kind.')
+  await page.getByRole('button', { name: 'Done' }).click()
+  await page.locator('#prompt').fill('A draft')
+  await page.reload()
+  await page.locator('.turn').waitFor()
+  assert.equal(await page.locator('#prompt').inputValue(), 'A draft')
+  assert.equal(await page.locator('.prompt').innerText(), 'A long and careful prompt')
+
+  await page.getByRole('button', { name: 'Retry' }).click()
+  const asked = await next()
+  assert.deepEqual(asked.body.messages, [
+    { role: 'system', content: 'Be kind.' },
+    { role: 'user', content: 'A long and careful prompt' },
+  ])
+  asked.write('Half an ans')
+  await page.locator('.answer', { hasText: 'Half an ans' }).waitFor()
+  await page.reload()
+  await page.locator('.problem', { hasText: 'closed or reloaded' }).waitFor()
+  assert.equal(await page.locator('.answer').innerText(), 'Half an ans')
+})
+
+test('the page follows the answer, unless the reader has scrolled up', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t)
+  const page = await openPage(t, await runningApp(t, provider))
+  await ask(page, 'Hi')
+  const asked = await next()
+  const fromEnd = () =>
+    page.evaluate('document.scrollingElement.scrollHeight - scrollY - innerHeight') as Promise<number>
+  asked.write('A line of text.\n\n'.repeat(80))
+  asked.write('MARK ONE\n\n')
+  await page.locator('.answer', { hasText: 'MARK ONE' }).waitFor()
+  await page.waitForFunction('document.scrollingElement.scrollHeight - scrollY - innerHeight < 2')
+
+  await page.mouse.move(500, 300)
+  await page.mouse.wheel(0, -600)
+  const toEnd = page.getByRole('button', { name: 'To the end' })
+  await toEnd.waitFor()
+  const before = await page.evaluate('scrollY')
+  asked.write('A line of text.\n\n'.repeat(20))
+  asked.write('MARK TWO\n\n')
+  await page.locator('.answer', { hasText: 'MARK TWO' }).waitFor()
+  assert.equal(await page.evaluate('scrollY'), before)
+  assert.ok((await fromEnd()) > 500)
+
+  await toEnd.click()
+  await page.waitForFunction('document.scrollingElement.scrollHeight - scrollY - innerHeight < 2')
+  assert.equal(await toEnd.isVisible(), false)
+  asked.write('A line of text.\n\n'.repeat(20))
+  asked.write('MARK THREE')
+  asked.end()
+  await page.locator('.details').waitFor()
+  await page.waitForFunction('document.scrollingElement.scrollHeight - scrollY - innerHeight < 2')
+})
+
 test('on a phone, why a provider cannot be reached stands below the prompt, in whole words', inBrowser, async (t) => {
   const url = await runningApp(t, await chooseProvider({ AI_TARGET: await unreachable() }))
   const page = await openPage(t, url, { ...phone, provoked: /^Failed to load resource: .* 502 / })
   await ask(page, 'Hello!')
-  await page.locator('.record').waitFor()
-
-  assert.equal(await page.locator('.record').getAttribute('data-tone'), 'bad')
-  assert.equal(await shown(page, 'outcome'), 'upstream error')
-  assert.equal(await shown(page, 'code'), 'upstream_unreachable')
-  assert.match(await shown(page, 'error'), /cannot be reached.*ECONNREFUSED/)
-  assert.equal(await linesOf(page.locator('[data-field="code"] dd')), 1)
+  await page.locator('.details').waitFor()
+  assert.match(await page.locator('.problem').innerText(), /cannot be reached.*ECONNREFUSED/)
+  assert.match(await figure(page, 'outcome'), /^upstream unreachable/)
+  assert.equal(await linesOf(page.locator('[data-field="outcome"]')), 1)
   await assertFits(page)
-  await picture(page, 'chat-phone-unreachable')
+  await assertAccessible(page, 'chat-phone-unreachable')
 })
 
-test('on a phone everything is in reach, and nothing is cut off', inBrowser, async (t) => {
-  const page = await openPage(t, await runningApp(t, await chooseProviders({}), { dashboard: true }), phone)
-  await page.getByText('Gemini').tap()
-  await page.getByRole('button', { name: 'Why do you stream?' }).tap()
-  await page.locator('.record').waitFor()
-  await assertFits(page)
-  await picture(page, 'chat-phone')
-  await page.emulateMedia({ colorScheme: 'dark' })
-  await picture(page, 'chat-phone-dark')
-})
+for (const [name, { most, ...options }] of Object.entries({
+  desktop: { most: 0.2 },
+  phone: { ...phone, most: 0.15 },
+  landscape: { ...landscape, most: 0.2 },
+})) {
+  test(`axe finds nothing in any state of the chat, and the answer has the screen: ${name}`, inBrowser, async (t) => {
+    const { provider, next } = await scriptedProvider(t)
+    const page = await openPage(t, await runningApp(t, [provider, await startLocalProvider({ id: 'gemini' })]), options)
+    await page.locator('#chosen', { hasText: 'scripted-1' }).waitFor()
+    await assertAccessible(page, `chat-${name}-empty`)
+    await ask(page, 'Show me some code.')
+    const asked = await next()
+    asked.write('# Code\n\nSome `inline` and a [link](https://example.com/):\n\n```js\nconst line = 1\n```\n\n')
+    asked.write('| a | b |\n| - | - |\n| 1 | 2 |\n\nAnd')
+    await page.locator('.answer p', { hasText: /^And$/ }).waitFor()
+    await assertAccessible(page, `chat-${name}-streaming`)
+    asked.end()
+    await page.locator('.details').waitFor()
+    await assertFits(page)
+    await assertAccessible(page, `chat-${name}-finished`)
+    const composer = await page.locator('#composer').boundingBox()
+    assert.ok(composer!.height <= page.viewportSize()!.height * most, `the composer is ${composer?.height} px high`)
 
-async function ask(page: Page, text: string): Promise<void> {
-  await page.getByLabel('Prompt', { exact: true }).fill(text)
-  await page.keyboard.press('Enter')
+    await page.locator('.details').click()
+    await assertAccessible(page, `chat-${name}-record`)
+    await page.keyboard.press('Escape')
+    await page.locator('#open-settings').click()
+    await assertAccessible(page, `chat-${name}-settings`)
+  })
 }
 
-function shown(page: Page, field: string): Promise<string> {
-  return page.locator(`[data-field="${field}"] dd`).first().innerText()
+async function ask(page: Page, text: string): Promise<void> {
+  await page.getByLabel('Your prompt').fill(text)
+  await page.getByLabel('Your prompt').press('Enter')
+}
+
+async function chooseProtocol(page: Page, title: string): Promise<void> {
+  await page.locator('#open-settings').click()
+  await page.getByRole('radio', { name: title }).check()
+  await page.getByRole('button', { name: 'Done' }).click()
+}
+
+function figure(page: Page, field: string): Promise<string> {
+  return page.locator(`.figures [data-field="${field}"]`).first().innerText()
+}
+
+function clipboard(page: Page): Promise<string> {
+  return page.evaluate('navigator.clipboard.readText()') as Promise<string>
 }

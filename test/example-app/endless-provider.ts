@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { TestContext } from 'node:test'
-import { knownProviders, type Provider, type ProviderId } from '../../example-app/provider.js'
+import { knownProviders, type Provider, type ProviderId } from '../../example-app/providers/provider.js'
 import { closed, urlOf } from './running-app.js'
 
 const events: Record<ProviderId, object> = {

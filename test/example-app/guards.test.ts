@@ -4,22 +4,26 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { isLoopback } from '../../example-app/loopback.js'
-import { chooseProvider } from '../../example-app/provider.js'
+import { isLoopback } from '../../example-app/http/loopback.js'
+import { chooseProvider } from '../../example-app/providers/choose-providers.js'
 import { closed, prompt, runningApp, unreachable, urlOf } from './running-app.js'
 
 const chat = '/ai/v1/chat/completions'
 const everything = [
   ['GET', '/'],
-  ['GET', '/chat.mjs'],
+  ['GET', '/chat/'],
+  ['GET', '/chat/chat.mjs'],
   ['GET', '/health'],
   ['GET', '/settings'],
   ['GET', '/records/1'],
+  ['GET', '/vendor/purify.mjs'],
+  ['GET', '/shared/base.css'],
   ['POST', chat],
   ['GET', '/ai/v1/models'],
-  ['GET', '/dashboard/'],
-  ['GET', '/dashboard/events'],
-  ['DELETE', '/dashboard/exchanges/1'],
+  ['GET', '/streams/'],
+  ['GET', '/streams/events'],
+  ['DELETE', '/streams/exchanges/1'],
+  ['POST', '/streams/demo'],
   ['GET', '/storm/'],
   ['POST', '/storm/runs'],
   ['GET', '/no-such-page'],
@@ -44,7 +48,7 @@ test('while the app listens on loopback, it answers to names of loopback alone',
   assert.equal(asked(), 0, 'requests that reached the provider')
 
   for (const host of ['localhost', 'LOCALHOST:3000', '127.0.0.1:80', '127.8.0.1', '[::1]:3000']) {
-    assert.equal((await call(url, 'GET', '/', { host })).statusCode, 200, host)
+    assert.equal((await call(url, 'GET', '/chat/', { host })).statusCode, 200, host)
     assert.equal(
       (await call(url, 'POST', chat, { host, 'content-type': 'application/json' }, '{}')).statusCode,
       200,
@@ -55,7 +59,7 @@ test('while the app listens on loopback, it answers to names of loopback alone',
 
 test('an app that listens for others answers to any name', async (t) => {
   const { url } = await appBefore(t, { loopback: false })
-  assert.equal((await call(url, 'GET', '/', { host: 'chat.example' })).statusCode, 200)
+  assert.equal((await call(url, 'GET', '/chat/', { host: 'chat.example' })).statusCode, 200)
   assert.equal((await call(url, 'POST', chat, { host: 'chat.example' }, '{}')).statusCode, 200)
 })
 
@@ -87,11 +91,11 @@ test("another site's page spends no key: not by a form, a script, or a link", as
   }
   const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }
   assert.equal((await call(url, 'GET', '/ai/v1/models', link)).statusCode, 403)
-  assert.equal((await call(url, 'GET', '/dashboard/events', link)).statusCode, 403)
+  assert.equal((await call(url, 'GET', '/streams/events', link)).statusCode, 403)
   assert.equal((await call(url, 'GET', '/settings', link)).statusCode, 403)
   assert.equal(asked(), 0, 'requests that reached the provider')
 
-  for (const page of ['/', '/dashboard/', '/storm/']) {
+  for (const page of ['/chat/', '/streams/', '/storm/']) {
     assert.equal((await call(url, 'GET', page, link)).statusCode, 200, `a link to ${page}`)
   }
   const ours: Record<string, string>[] = [
@@ -111,7 +115,7 @@ test('behind a reverse proxy on this machine, the dashboard and Storm are closed
   const { url } = await appBefore(t)
   const told = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https', forwarded: 'for=203.0.113.9' }
   for (const [name, value] of Object.entries({ ...told, via: '1.1 front', 'x-real-ip': '203.0.113.9' })) {
-    for (const [method, path] of everything.filter(([, path]) => /dashboard|storm/.test(path))) {
+    for (const [method, path] of everything.filter(([, path]) => /streams|storm/.test(path))) {
       assert.equal((await call(url, method, path, { [name]: value })).statusCode, 403, `${method} ${path} with ${name}`)
     }
     assert.equal((await call(url, 'POST', chat, { [name]: value }, '{}')).statusCode, 200, name)
@@ -121,7 +125,7 @@ test('behind a reverse proxy on this machine, the dashboard and Storm are closed
   assert.match(await (await fetch(`${url}/settings`)).text(), /"dashboard":true/)
 
   const old = connect(Number(new URL(url).port), '127.0.0.1')
-  old.write('GET /dashboard/ HTTP/1.0\r\nHost: 127.0.0.1:3000\r\n\r\n')
+  old.write('GET /streams/ HTTP/1.0\r\nHost: 127.0.0.1:3000\r\n\r\n')
   const [head] = (await once(old, 'data')) as [Buffer]
   assert.match(String(head), /^HTTP\/1\.1 403 /)
   old.destroy()

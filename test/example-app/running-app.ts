@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import { makeApp } from '../../example-app/app.js'
-import type { Provider } from '../../example-app/provider.js'
+import type { Provider } from '../../example-app/providers/provider.js'
 
 const closing = new WeakMap<TestContext, (() => Promise<void>)[]>()
 

@@ -21,7 +21,7 @@ test('the printed curl line works as it is printed', { skip: noCurl }, async (t)
 
 test('on SIGTERM, an answer under way comes to its end, and the process ends well', async (t) => {
   const app = start(t, { PORT: '0' })
-  const url = (await printedLine(app, /Page/)).replace(/.*Page\s+/, '')
+  const url = new URL((await printedLine(app, /Chat/)).replace(/.*Chat\s+/, '')).origin
   const response = await fetch(`${url}/ai/v1/chat/completions`, prompt('Hello!', 'last'))
 
   const ended = once(app, 'exit')

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startLocalProvider } from '../../example-app/local-provider.js'
-import { Children } from '../../example-app/storm/child.js'
-import { storm } from '../../example-app/storm/storm.js'
+import { startLocalProvider } from '../../example-app/providers/local-provider.js'
+import { ChildProcesses } from '../../example-app/storm/child-processes.js'
+import { runStorm } from '../../example-app/storm/run-storm.js'
 import { runningApp } from './running-app.js'
 
 test('orders without sense are refused with the mend', async (t) => {
@@ -39,7 +39,7 @@ test('one storm at a time; who leaves ends it', async (t) => {
 test('both contenders have their turn, and tell what they did', async () => {
   const told: string[] = []
   const results: Record<string, unknown>[] = []
-  await storm(
+  await runStorm(
     { kind: 'break', streams: 3, seconds: 2 },
     (event, data) => {
       const { contender } = data as { contender: string }
@@ -52,15 +52,15 @@ test('both contenders have their turn, and tell what they did', async () => {
     ...['starting ours', 'sample ours', 'result ours'],
     ...['starting plain', 'sample plain', 'result plain'],
   ])
-  const [ours] = results as { crowd: { told: number; cut: number; refused: number } }[]
-  assert.deepEqual([ours?.crowd.told, ours?.crowd.cut, ours?.crowd.refused], [3, 0, 0])
+  const [ours] = results as { clients: { toldError: number; cut: number; refused: number } }[]
+  assert.deepEqual([ours?.clients.toldError, ours?.clients.cut, ours?.clients.refused], [3, 0, 0])
 })
 
 test('a child that ends on its own ends the storm with a reason', async () => {
-  const children = new Children()
-  const doesNothing = require.resolve('../../example-app/page-headers.ts')
+  const children = new ChildProcesses()
+  const doesNothing = require.resolve('../../example-app/http/security-headers.ts')
   await assert.rejects(children.start(doesNothing, [], new AbortController().signal), { name: 'AbortError' })
-  assert.match(String(children.failed.reason), /page-headers\.ts ended on its own \(0\)/)
+  assert.match(String(children.failed.reason), /security-headers\.ts ended by itself \(0\)/)
   await children.stop()
 })
 

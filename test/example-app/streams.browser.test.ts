@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import type { Page } from 'playwright-core'
-import { startLocalProvider } from '../../example-app/local-provider.js'
-import { chooseProvider } from '../../example-app/provider.js'
+import type { Locator, Page } from 'playwright-core'
+import { chooseProvider } from '../../example-app/providers/choose-providers.js'
+import { startLocalProvider } from '../../example-app/providers/local-provider.js'
 import {
+  assertAccessible,
   assertFits,
   assertWithin,
   closeBrowser,
@@ -12,65 +13,187 @@ import {
   noBrowser,
   openPage,
   phone,
-  picture,
 } from './browser.js'
 import { endlessProviders } from './endless-provider.js'
 import { prompt, runningApp, unreachable } from './running-app.js'
+import { tcpRelay } from './tcp-relay.js'
 
 after(closeBrowser)
 const inBrowser = { skip: noBrowser }
-/** The page's own streams are what it aborts. */
-const provoked = /^Failed to load resource: (net::ERR_INCOMPLETE_CHUNKED_ENCODING|.* 503 )/
 
-test('streams under way are shown live, and one can be aborted', inBrowser, async (t) => {
+test('streams are shown live, and controls never wait for them: start twice, abort at once', inBrowser, async (t) => {
   const url = await runningApp(t, await endlessProviders(t), { dashboard: true })
-  const page = await openPage(t, `${url}/dashboard/`, { provoked })
-  await page.locator('#connection').filter({ hasText: 'live' }).waitFor()
-  await page.getByRole('button', { name: 'Start a stream of each provider' }).click()
+  const page = await openPage(t, `${url}/streams/`)
+  const open = new Set<string>()
+  page.on('request', (request) => open.add(`${request.method()} ${request.url().slice(url.length)}`))
+  page.on('requestfinished', (request) => open.delete(`${request.method()} ${request.url().slice(url.length)}`))
+  await page.locator('#connection', { hasText: 'live' }).waitFor()
+  const start = page.getByRole('button', { name: 'Start a stream of each provider' })
+  await start.click()
+  await start.click()
 
-  const rows = page.locator('#active tbody tr')
-  await rows.nth(2).waitFor()
-  const first = rows.filter({ hasText: 'anthropic' })
-  await first.filter({ hasText: 'streaming' }).waitFor()
-  await page.locator('[data-gauge="active"]').filter({ hasText: '3' }).waitFor()
-  const sent = await cell(first, 'Sent').innerText()
-  await first.locator('[data-label="Sent"]').filter({ hasNotText: sent }).waitFor() // it grows
-  await page.locator('#health-chart polyline').waitFor({ state: 'attached' })
-  await page.locator('#loop-chart polyline[data-tone="accent"]').waitFor({ state: 'attached' })
-  await picture(page, 'streams-light')
+  const rows = page.locator('#exchanges tbody tr')
+  await rows.nth(5).waitFor()
+  await page.locator('[data-gauge="active"]', { hasText: '6' }).waitFor()
+  const first = rows.filter({ hasText: 'anthropic' }).first()
+  await first.locator('.badge', { hasText: 'streaming' }).waitFor()
+  assert.equal(await cell(first, 'client').innerText(), 'demo')
+  assert.match(await cell(first, 'time').innerText(), /^\d\d:\d\d:\d\d$/)
+  const sent = await cell(first, 'tokens').innerText()
+  await cell(first, 'tokens').filter({ hasNotText: sent }).waitFor() // it grows
 
+  // No stream ends by itself, so an abort that waited for one would wait for ever.
   await first.getByRole('button', { name: 'Abort' }).click()
-  await first.waitFor({ state: 'detached' })
-  const ended = page.locator('#finished tbody tr').filter({ hasText: 'aborted' })
-  await ended.filter({ hasText: 'anthropic' }).waitFor()
-  assert.match(await cell(ended, 'Tokens').innerText(), /^≈ [1-9]\d*$/)
-  assert.match(await cell(ended, 'Turns').innerText(), /^[1-9]\d*$/)
-  assert.match(await cell(ended, 'Longest turn').innerText(), /\d ms$/)
-  assert.equal(await rows.count(), 2, 'the others go on')
-  assert.equal(await page.locator('#said').innerText(), 'Aborted.')
+  const ended = rows.filter({ hasText: 'anthropic' }).filter({ has: page.locator('.badge', { hasText: 'aborted' }) })
+  await ended.waitFor()
+  assert.match(await cell(ended, 'tokens').innerText(), /^≈ [1-9]\d* out$/)
+  assert.equal(await page.getByRole('button', { name: 'Abort' }).count(), 5, 'the others go on')
+  await page.locator('#said', { hasText: 'Aborted.' }).waitFor({ state: 'attached' })
+  assert.deepEqual(
+    [...open].filter((one) => !one.includes('/events')),
+    [],
+    'nothing but the event stream is open',
+  )
+  await assertAccessible(page, 'streams-desktop-live')
 })
 
 test('an abort by the keyboard does not lose the focus', inBrowser, async (t) => {
   const url = await runningApp(t, await endlessProviders(t), { dashboard: true })
-  const page = await openPage(t, `${url}/dashboard/`, { ...dark, provoked })
+  const page = await openPage(t, `${url}/streams/`, dark)
   await page.getByRole('button', { name: 'Start a stream of each provider' }).press('Enter')
-  const row = page.locator('#active tbody tr').first()
-  await row.getByRole('button', { name: 'Abort' }).press('Enter')
-  await page.locator('#active-title:focus').waitFor()
-  await page.locator('#finished tbody tr').first().waitFor()
-  await picture(page, 'streams-dark')
+  await page.getByRole('button', { name: 'Abort' }).first().press('Enter')
+  await page.locator('.badge', { hasText: 'aborted' }).waitFor()
+  await page.locator('tr', { hasText: 'aborted' }).locator('.open-record:focus').waitFor()
 })
 
-test('on a phone each row is a card', inBrowser, async (t) => {
+test('rows are filtered by text and outcome, sorted by any column, and opened', inBrowser, async (t) => {
+  const local = await startLocalProvider({ eventsPerSecond: 1000 })
+  const prices = { any: { input: 1, output: 2 } }
+  const url = await runningApp(t, local, { dashboard: true, prices })
+  for (const [text, id] of [
+    ['Refuse me.', 'one'],
+    ['Why do you stream?', 'two'],
+    ['Hello!', 'three'],
+  ]) {
+    await (await fetch(`${url}/ai/v1/chat/completions`, prompt(text!, id!))).text()
+  }
+  const page = await openPage(t, `${url}/streams/`)
+  const rows = page.locator('#exchanges tbody tr')
+  await rows.nth(2).waitFor()
+  const outputs = async () => (await rows.locator('[data-column="tokens"]').allInnerTexts()).map(outputOf)
+
+  const sortButton = page.getByRole('button', { name: 'Tokens', exact: true })
+  await sortButton.click()
+  const descending = await outputs()
+  assert.ok(descending[0]! > descending[1]!, String(descending))
+  assert.equal(descending[2], undefined, 'those without a value come last')
+  assert.equal(await page.locator('th[data-column="tokens"]').getAttribute('aria-sort'), 'descending')
+  await sortButton.click()
+  assert.deepEqual(await outputs(), [descending[1], descending[0], undefined])
+
+  await page.getByLabel('Status').selectOption('Failed')
+  assert.deepEqual(await rows.locator('.badge').allInnerTexts(), ['provider error 429'])
+  await page.getByLabel('Status').selectOption('All outcomes')
+  await page.getByLabel('Search').fill('completed openai')
+  assert.deepEqual(await rows.locator('.badge').allInnerTexts(), ['completed', 'completed'])
+  assert.equal(await page.locator('#count').innerText(), '2 of 3 shown')
+  await page.getByLabel('Search').fill('nothing like it')
+  await page.getByText('No exchange matches the filter.').waitFor()
+  await page.getByLabel('Search').fill('429')
+  assert.equal(await rows.count(), 1)
+  await page.getByLabel('Search').fill('completed')
+
+  assert.match(await cell(rows.first(), 'cost').innerText(), /^\$0\.000\d+$/)
+  await rows
+    .first()
+    .getByRole('button', { name: /open the record/ })
+    .press('Enter')
+  const dialog = page.locator('dialog[open]')
+  const shown = new Set(
+    await dialog.locator('dl > div').evaluateAll((all) => all.map((one) => one.getAttribute('data-field'))),
+  )
+  const record = JSON.parse((await dialog.locator('pre').textContent()) ?? '')
+  for (const [name, value] of Object.entries(record)) {
+    const isShown = typeof value === 'object' ? [...shown].some((one) => one?.startsWith(`${name}.`)) : shown.has(name)
+    assert.ok(isShown || value === null, name)
+  }
+  assert.equal(record.model, 'any')
+  await assertAccessible(page, 'streams-desktop-record')
+  await dialog.getByRole('button', { name: 'Close' }).click()
+  await dialog.waitFor({ state: 'detached' })
+})
+
+test(
+  'a lost connection is said, its rows do not stay "streaming", and the next one is up to date',
+  inBrowser,
+  async (t) => {
+    const app = await runningApp(t, await endlessProviders(t), { dashboard: true })
+    const relay = await tcpRelay(t, app)
+    const page = await openPage(t, `${relay.url}/streams/`, { provoked: /ERR_(?:CONNECTION|EMPTY|INCOMPLETE|SOCKET)/ })
+    await page.getByRole('button', { name: 'Start a stream of each provider' }).click()
+    const badges = page.locator('#exchanges .badge')
+    await badges
+      .filter({ hasText: /^streaming$/ })
+      .nth(2)
+      .waitFor()
+
+    relay.cut()
+    await page.locator('#connection', { hasText: 'Connection lost, trying again… The page shows' }).waitFor()
+    assert.deepEqual(await badges.allInnerTexts(), Array(3).fill('last seen streaming'))
+    assert.equal(await page.getByRole('button', { name: 'Abort' }).first().isDisabled(), true)
+    await assertAccessible(page, 'streams-desktop-lost')
+
+    // Meanwhile one of them ends.
+    const [id] = await page
+      .locator('#exchanges tbody tr')
+      .evaluateAll((all) => all.map((one) => one.getAttribute('data-id')))
+    assert.equal((await fetch(`${app}/streams/exchanges/${id}`, { method: 'DELETE' })).status, 204)
+    relay.restore()
+    await page.locator('#connection', { hasText: /^live$/ }).waitFor()
+    await badges.filter({ hasText: 'aborted' }).waitFor()
+    assert.equal(await badges.filter({ hasText: /^streaming$/ }).count(), 2)
+    assert.equal(await page.getByRole('button', { name: 'Abort' }).first().isDisabled(), false)
+  },
+)
+
+test('the charts are never empty, and show values under the pointer', inBrowser, async (t) => {
+  const url = await runningApp(t, await startLocalProvider(), { dashboard: true })
+  const page = await openPage(t, `${url}/streams/`)
+  await page
+    .getByRole('figure', { name: /^Event-loop delay\. Worst of a second: now .* ms, at most .* ms\. Median: now/ })
+    .waitFor()
+  const health = page.getByRole('figure', {
+    name: /^Latency of \/health\. Took: now [\d.]+ m?s, at most [\d.]+ m?s\.$/,
+  })
+  await health.waitFor()
+  const legend = health.locator('.u-legend')
+  assert.match(await legend.innerText(), /Time[\s\S]*\d\d:\d\d:\d\d[\s\S]*Took[\s\S]*\d m?s/)
+
+  // A page that opens later has what was measured before.
+  await page.waitForFunction('document.querySelector("#loop-chart .u-legend").textContent.includes("ms")')
+  await page.reload()
+  await health.waitFor()
+  const area = await page.locator('#health-chart .u-over').boundingBox()
+  await page.mouse.move(area!.x + area!.width - 2, area!.y + 20)
+  await legend.filter({ hasText: /Took:?\s*[\d.]+ m?s/ }).waitFor()
+})
+
+test('on a phone each row is a card, and sorted by a list', inBrowser, async (t) => {
   const url = await runningApp(t, await endlessProviders(t), { dashboard: true })
-  const page = await openPage(t, `${url}/dashboard/`, { ...phone, provoked })
+  const page = await openPage(t, `${url}/streams/`, phone)
+  await page.getByText('Nothing has happened yet.').waitFor()
+  await assertAccessible(page, 'streams-phone-empty')
   await page.getByRole('button', { name: 'Start a stream of each provider' }).tap()
-  await page.locator('#active tbody tr').nth(2).filter({ hasText: 'streaming' }).waitFor()
+  await page.locator('#exchanges .badge', { hasText: 'streaming' }).nth(2).waitFor()
   await page.getByRole('button', { name: 'Abort' }).first().tap()
-  await page.locator('#finished tbody tr').first().waitFor()
-  await page.locator('#health-chart polyline').waitFor({ state: 'attached' })
+  await page.locator('#exchanges .badge', { hasText: 'aborted' }).waitFor()
+  await page.getByLabel('Sort by').selectOption('Outcome, low to high')
+  await page.locator('#exchanges tbody tr').first().locator('.badge', { hasText: 'aborted' }).waitFor()
   await assertFits(page)
-  await picture(page, 'streams-phone')
+  await assertAccessible(page, 'streams-phone-live')
+  await page.locator('#exchanges tbody tr').first().tap()
+  await page.locator('dialog[open]').waitFor()
+  await assertAccessible(page, 'streams-phone-record')
 })
 
 test('an outage of a provider is seen, with its status or its reason, on a phone as well', inBrowser, async (t) => {
@@ -80,8 +203,8 @@ test('an outage of a provider is seen, with its status or its reason, on a phone
   await (await fetch(`${url}/ai/v1/chat/completions`, prompt('Refuse me.', 'one'))).text()
   await (await fetch(`${url}/anthropic/v1/messages`, prompt('Hi', 'two'))).text()
 
-  const page = await openPage(t, `${url}/dashboard/`, { ...phone, viewport: { width: 390, height: 800 } })
-  const rows = page.locator('#finished tbody tr')
+  const page = await openPage(t, `${url}/streams/`, phone)
+  const rows = page.locator('#exchanges tbody tr')
   for (const [provider, fate] of [
     ['openai', 'provider error 429'],
     ['anthropic', 'upstream unreachable'],
@@ -96,9 +219,14 @@ test('an outage of a provider is seen, with its status or its reason, on a phone
   }
   assert.match(await rows.filter({ hasText: 'anthropic' }).locator('.reason').innerText(), /reached.*ECONNREFUSED/)
   await assertFits(page)
-  await picture(page, 'streams-phone-outage')
+  await assertAccessible(page, 'streams-phone-outage')
 })
 
-function cell(row: ReturnType<Page['locator']>, label: string) {
-  return row.locator(`[data-label="${label}"]`)
+function cell(row: Locator, column: string): ReturnType<Page['locator']> {
+  return row.locator(`[data-column="${column}"]`)
+}
+
+function outputOf(tokens: string): number | undefined {
+  const [, output] = /(\d+) out/.exec(tokens) ?? []
+  return output === undefined ? undefined : Number(output)
 }

@@ -1,0 +1,26 @@
+/** Serves the browser libraries from node_modules, without a build step or a CDN. */
+import { createRequire } from 'node:module'
+import path from 'node:path'
+import express, { type Router } from 'express'
+
+const { resolve } = createRequire(__filename)
+
+/** The files that the pages load, by name. */
+const files: Readonly<Record<string, string>> = {
+  'marked.mjs': resolve('marked'),
+  'purify.mjs': path.join(path.dirname(resolve('dompurify')), 'purify.es.mjs'),
+  'uPlot.mjs': path.join(path.dirname(resolve('uplot')), 'uPlot.esm.js'),
+  'uPlot.css': path.join(path.dirname(resolve('uplot')), 'uPlot.min.css'),
+}
+
+/** Routes for {@link files}. */
+export function vendorRoutes(): Router {
+  const routes = express.Router()
+  routes.get('/:file', (req, res, next) => {
+    const file = Object.hasOwn(files, req.params.file) ? files[req.params.file] : undefined
+    if (!file) return next()
+    // The absolute path may have a folder that begins with a dot, which `sendFile` would refuse.
+    res.sendFile(path.basename(file), { root: path.dirname(file), maxAge: '1h' }, (error) => error && next(error))
+  })
+  return routes
+}

@@ -1,0 +1,47 @@
+import { load, save } from './tab-storage.mjs'
+
+const $ = (id) => document.getElementById(id)
+
+/** The field for the prompt. Its draft outlives a reload. */
+export class Composer {
+  #prompt = $('prompt')
+  #isBusy = false
+
+  /** `onSend` is called with a prompt, `onStop` without anything. */
+  constructor({ onSend, onStop }) {
+    this.#prompt.value = load('draft') ?? ''
+    this.#prompt.addEventListener('input', () => save('draft', this.#prompt.value))
+    this.#prompt.addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
+      event.preventDefault()
+      $('composer').requestSubmit()
+    })
+    $('composer').addEventListener('submit', (event) => {
+      event.preventDefault()
+      const text = this.#prompt.value.trim()
+      if (text === '' || this.#isBusy) return
+      this.#prompt.value = ''
+      save('draft', '')
+      onSend(text)
+    })
+    $('stop').addEventListener('click', onStop)
+    document.addEventListener('keydown', ({ key }) => {
+      if (key === 'Escape' && !document.querySelector('dialog[open]')) onStop()
+    })
+  }
+
+  /** On a phone, the keyboard would cover the page. */
+  focus() {
+    if (matchMedia('(hover: hover)').matches) this.#prompt.focus()
+  }
+
+  /** An answer is under way: another prompt can be written, and sent afterwards. */
+  setBusy(isBusy, status) {
+    const wasOnButton = document.activeElement instanceof HTMLButtonElement
+    this.#isBusy = isBusy
+    $('send').hidden = isBusy
+    $('stop').hidden = !isBusy
+    $('status').textContent = status
+    if (wasOnButton) (isBusy ? $('stop') : $('send')).focus() // a hidden button would lose the focus
+  }
+}

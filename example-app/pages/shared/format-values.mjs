@@ -1,0 +1,45 @@
+/** Values as people read them. */
+
+export function bytes(count) {
+  if (count < 10_000) return `${count} B`
+  return count < 1024 * 1024 ? `${(count / 1024).toFixed(1)} KiB` : `${(count / 1024 / 1024).toFixed(1)} MiB`
+}
+
+export function ms(count) {
+  if (count < 1000) return `${count < 10 ? +count.toFixed(2) : Math.round(count)} ms`
+  if (count < 100_000) return `${(count / 1000).toFixed(2)} s`
+  return `${Math.floor(count / 60_000)} min ${Math.round((count % 60_000) / 1000)} s`
+}
+
+export function time(at) {
+  return new Date(at).toLocaleTimeString('en-GB')
+}
+
+export function dollars(amount) {
+  if (amount === 0) return '$0'
+  return amount < 0.01 ? `$${amount.toPrecision(2)}` : `$${amount.toFixed(amount < 1 ? 3 : 2)}`
+}
+
+/** An identifier such as `upstream_unreachable` in words. */
+export function words(name) {
+  return name.replaceAll('_', ' ')
+}
+
+export function usage({ inputTokens, outputTokens, estimated }) {
+  const parts = []
+  if (inputTokens !== undefined) parts.push(`${inputTokens} in`)
+  if (outputTokens !== undefined) parts.push(`${estimated ? '≈ ' : ''}${outputTokens} out`)
+  return parts.join(' · ')
+}
+
+/** The colour of a record's outcome. */
+export function toneOf({ outcome }) {
+  if (outcome === 'client_disconnect') return 'warn'
+  return outcome === 'completed' ? 'good' : 'bad'
+}
+
+/** How an exchange ended, in few words. The code says more than the outcome, except for an error of the provider. */
+export function fate({ outcome, code, providerStatus }) {
+  if (outcome === 'provider_error') return providerStatus ? `provider error ${providerStatus}` : 'provider error'
+  return words(code ?? outcome)
+}

@@ -1,0 +1,155 @@
+import uPlot from '../vendor/uPlot.mjs'
+
+const HEIGHT = 200
+const FONT = '12px system-ui, sans-serif'
+
+/**
+ * A line chart with a legend, which shows the values under the pointer, or else the last ones.
+ *
+ *   const chart = new LineChart(element, {
+ *     label: 'Latency of /health',
+ *     formatX: (seconds) => `${seconds} s`,
+ *     formatY: (ms) => `${ms} ms`,
+ *     series: [{ label: 'took', tone: 'accent', isFilled: true }],
+ *   })
+ *   chart.draw({ x: [0, 1, 2], y: [[5, 7, 6]], xRange: [0, 10], yMax: 10 })
+ *
+ * A tone is a colour variable of base.css without its dashes. `xLabel` names the x value in the legend. `marks` are
+ * vertical lines with a text, `zone` is a shaded range of x with a text.
+ */
+export class LineChart {
+  #place
+  #options
+  #plot
+  #state = { x: [], y: [], xRange: [0, 1], yMax: 1, marks: [], zone: undefined }
+
+  constructor(place, options) {
+    this.#place = place
+    this.#options = options
+    place.classList.add('chart')
+    place.setAttribute('role', 'figure')
+    place.setAttribute('aria-label', options.label)
+    place.replaceChildren()
+    new ResizeObserver(() => this.#resize()).observe(place)
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#plot?.redraw())
+  }
+
+  draw(state) {
+    this.#state = { marks: [], zone: undefined, ...state }
+    this.#summarise()
+    if (this.#plot) this.#plot.setData(this.#data())
+    else this.#resize()
+  }
+
+  #data() {
+    const { x, y } = this.#state
+    return [x, ...this.#options.series.map((_series, index) => y[index] ?? [])]
+  }
+
+  #resize() {
+    const width = this.#place.clientWidth
+    if (width === 0) return
+    if (this.#plot) this.#plot.setSize({ width, height: HEIGHT })
+    else this.#plot = new uPlot(this.#config(width), this.#data(), this.#place)
+  }
+
+  #config(width) {
+    const { formatX, formatY, series, xLabel, xSplits } = this.#options
+    const axis = { stroke: () => colour('muted'), font: FONT, ticks: { show: false } }
+    const grid = { stroke: () => colour('line'), width: 1 }
+    const shown = (format, index) => (plot, value) => {
+      const last = value ?? plot.data[index].at(-1)
+      return last === undefined || last === null ? '–' : format(last)
+    }
+    return {
+      width,
+      height: HEIGHT,
+      padding: [12, 12, 0, 0],
+      scales: {
+        x: { time: false, range: () => this.#state.xRange },
+        y: { range: () => [0, this.#state.yMax * 1.05] },
+      },
+      axes: [
+        {
+          ...axis,
+          grid: { show: false },
+          size: 28,
+          space: 70,
+          splits: xSplits,
+          values: (_plot, all) => all.map(formatX),
+        },
+        { ...axis, grid, size: 62, space: 36, values: (_plot, all) => all.map(formatY) },
+      ],
+      series: [
+        { label: xLabel, value: shown(formatX, 0) },
+        ...series.map(({ label, tone, isFilled, isDashed }, index) => ({
+          label,
+          stroke: () => colour(tone),
+          fill: isFilled ? () => `color-mix(in srgb, ${colour(tone)} 14%, transparent)` : undefined,
+          width: isDashed ? 1.5 : 2,
+          dash: isDashed ? [4, 3] : undefined,
+          points: { show: (plot) => plot.data[0].length === 1 }, // one value alone makes no line
+          value: shown(formatY, index + 1),
+        })),
+      ],
+      cursor: { y: false, drag: { x: false, y: false } },
+      legend: { isolate: false },
+      hooks: { drawClear: [(plot) => this.#drawZone(plot)], draw: [(plot) => this.#drawMarks(plot)] },
+    }
+  }
+
+  #drawZone({ ctx, bbox, valToPos }) {
+    const { zone } = this.#state
+    if (!zone) return
+    const [left, right] = [valToPos(zone.from, 'x', true), valToPos(zone.to, 'x', true)]
+    ctx.save()
+    ctx.fillStyle = colour('raised')
+    ctx.fillRect(left, bbox.top, right - left, bbox.height)
+    this.#write(ctx, zone.text, (left + right) / 2, bbox.top + 14 * devicePixelRatio, 'center')
+    ctx.restore()
+  }
+
+  #drawMarks({ ctx, bbox, valToPos }) {
+    for (const { at, text } of this.#state.marks) {
+      const x = valToPos(at, 'x', true)
+      ctx.save()
+      ctx.strokeStyle = colour('muted')
+      ctx.lineWidth = devicePixelRatio
+      ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio])
+      ctx.beginPath()
+      ctx.moveTo(x, bbox.top)
+      ctx.lineTo(x, bbox.top + bbox.height)
+      ctx.stroke()
+      this.#write(ctx, text, x + 6 * devicePixelRatio, bbox.top + 14 * devicePixelRatio, 'left')
+      ctx.restore()
+    }
+  }
+
+  #write(ctx, text, x, y, align) {
+    ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`
+    ctx.fillStyle = colour('muted')
+    ctx.textAlign = align
+    ctx.fillText(text, x, y)
+  }
+
+  /** Says in words what the chart shows: a canvas tells assistive technology nothing. */
+  #summarise() {
+    const { label, formatY, series } = this.#options
+    const lines = series.flatMap(({ label }, index) => {
+      const values = (this.#state.y[index] ?? []).filter((value) => value !== null && value !== undefined)
+      if (values.length === 0) return []
+      return `${label}: now ${formatY(values.at(-1))}, at most ${formatY(values.reduce((a, b) => Math.max(a, b)))}.`
+    })
+    this.#place.setAttribute('aria-label', [`${label}.`, ...lines].join(' '))
+  }
+}
+
+/** A round number at or above: 1, 2, 3, 5 or 8 times a power of ten. */
+export function roundUp(value) {
+  const power = 10 ** Math.floor(Math.log10(Math.max(value, 0.001)))
+  return ([1, 2, 3, 5, 8, 10].find((step) => step * power >= value) ?? 10) * power
+}
+
+function colour(tone) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${tone}`).trim()
+}

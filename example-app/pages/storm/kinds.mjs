@@ -1,0 +1,62 @@
+import { ms } from '../shared/format-values.mjs'
+
+const MIB = 1024 * 1024
+const mib = (bytes) => `${Math.round(bytes / MIB)} MiB`
+
+/**
+ * What the page shows of each kind of storm: the curve, the sentence above it, and whether that is good. It judges by what
+ * the processes reported, and does not know which of the two proxies it looks at.
+ */
+export const kinds = {
+  burst: {
+    title: 'Latency of /health while answers burst through the route',
+    series: 'Latency',
+    format: (value) => `${Math.round(value)} ms`,
+    atLeast: 20,
+    points: ({ probes }) => probes.map(([at, took]) => [at / 1000, took]),
+    headline: ({ latency }) => `median ${ms(latency.median)}, p99 ${ms(latency.p99)}`,
+    // People take an answer within a tenth of a second for instant: https://www.nngroup.com/articles/response-times-3-important-limits/
+    isGood: ({ latency }) => latency.p99 < 100,
+  },
+  leave: {
+    title: 'Streams that the provider generates, while all clients leave halfway',
+    series: 'Streams',
+    format: (value) => String(+value.toFixed(1)),
+    atLeast: 1,
+    points: ({ at, generating }) => [[at / 1000, generating]],
+    marks: (seconds) => [{ at: seconds / 2, text: 'clients leave' }],
+    headline: ({ stoppedAfterMs, generating }) =>
+      stoppedAfterMs === undefined
+        ? `the provider still generates ${generating} streams`
+        : `the provider had stopped after ${ms(stoppedAfterMs)}`,
+    isGood: ({ stoppedAfterMs }) => stoppedAfterMs !== undefined,
+  },
+  stall: {
+    title: 'Memory of the proxy while its clients do not read an endless answer',
+    series: 'Memory',
+    format: (value) => `${Math.round(value)} MiB`,
+    atLeast: 50,
+    points: ({ at, rssBytes }) => [[at / 1000, rssBytes / MIB]],
+    headline: ({ memoryBefore, memoryPeak }) =>
+      `from ${mib(memoryBefore)} to ${mib(memoryPeak)}: ${memoryPeak < memoryBefore * 2 ? 'flat' : 'it grows'}`,
+    isGood: ({ memoryBefore, memoryPeak }) => memoryPeak < memoryBefore * 2,
+  },
+  break: {
+    title: 'The last bytes that a client got when the provider broke off in the middle of an event',
+    headline: ({ clients }, streams) => {
+      if (clients.toldError > 0) return `${clients.toldError} of ${streams} clients got an error event`
+      const waiting = streams - clients.ended
+      const ways = [waiting > 0 && `${waiting} still wait`, clients.cut > 0 && `${clients.cut} were cut off`]
+      return `no client got an error event: ${ways.filter(Boolean).join(', ')}`
+    },
+    isGood: ({ clients }, streams) => clients.toldError === streams,
+  },
+}
+
+export const figures = [
+  ['/health, median', ({ latency }) => ms(latency.median)],
+  ['/health, p99', ({ latency }) => ms(latency.p99)],
+  ['/health, worst', ({ latency, unanswered }) => (unanswered ? `${unanswered} unanswered` : ms(latency.worst))],
+  ['Passed on to clients', ({ megabytesPerSecond }) => `${megabytesPerSecond.toFixed(1)} MB/s`],
+  ['Memory, at most', ({ memoryPeak }) => mib(memoryPeak)],
+]

@@ -1,0 +1,118 @@
+import { describeResponse, explain } from '../shared/failure.mjs'
+import { roundUp } from '../shared/line-chart.mjs'
+import { serverSentEvents } from '../shared/server-sent-events.mjs'
+import { figures, kinds } from './kinds.mjs'
+import { Panel } from './panel.mjs'
+
+const $ = (id) => document.getElementById(id)
+const names = { ours: 'express-ai-proxy', plain: 'http-proxy-middleware' }
+const panels = { ours: new Panel('ours'), plain: new Panel('plain') }
+let running // the AbortController of the storm under way
+let pressed // the button that started it
+
+$('options').addEventListener('submit', (event) => {
+  event.preventDefault()
+  if (running || !event.submitter) return
+  pressed = event.submitter
+  run({ kind: pressed.value, streams: $('streams').valueAsNumber, seconds: $('seconds').valueAsNumber })
+})
+$('stop').addEventListener('click', () => running?.abort())
+showVersions()
+document.addEventListener('keydown', (event) => {
+  if (event.key === 'Escape') running?.abort()
+})
+
+async function run(options) {
+  const kind = kinds[options.kind]
+  running = new AbortController()
+  setBusy(true)
+  $('results').hidden = false
+  $('result-title').textContent = kind.title
+  $('figures').tBodies[0].replaceChildren()
+  for (const panel of Object.values(panels)) panel.begin(kind)
+  drawBoth(kind, options)
+
+  try {
+    await follow(options, kind)
+    say('Done. All processes of the storm have ended.')
+  } catch (error) {
+    if (error.name === 'AbortError') say('Stopped.')
+    else say(explain(error), 'bad')
+  }
+  running = undefined
+  setBusy(false)
+}
+
+/** Shows a storm as it goes. It lasts as long as its response; leaving that ends it. */
+async function follow(options, kind) {
+  const response = await fetch('runs', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(options),
+    signal: running.signal,
+  })
+  if (!response.ok) throw new Error(await describeResponse(response))
+
+  const results = {}
+  for await (const { event, data } of serverSentEvents(response.body)) {
+    const message = JSON.parse(data)
+    const { contender } = message
+    if (event === 'starting') say(`Starting ${names[contender]}, a provider and ${options.streams} clients…`)
+    if (event === 'sample') {
+      panels[contender].add(message)
+      say(message.at < 0 ? 'A second of calm…' : `The storm is on, through ${names[contender]}…`)
+      requestAnimationFrame(() => drawBoth(kind, options))
+    }
+    if (event === 'result') {
+      results[contender] = message
+      panels[contender].finish(message, options.streams)
+      showFigures(results)
+    }
+    if (event === 'failed') throw new Error(`The storm failed: ${message.message}`)
+    if (event === 'done') return
+  }
+  throw new Error('The connection to the app ended before the storm did.')
+}
+
+function drawBoth(kind, { seconds }) {
+  const values = Object.values(panels).flatMap(({ points }) => points.map(([, y]) => y))
+  const yMax = roundUp(values.reduce((a, b) => Math.max(a, b), kind.atLeast))
+  for (const panel of Object.values(panels)) panel.draw(yMax, seconds)
+}
+
+function showFigures(results) {
+  const rows = figures.map(([label, write]) => {
+    const row = document.createElement('tr')
+    const head = document.createElement('th')
+    head.scope = 'row'
+    head.textContent = label
+    row.append(head)
+    for (const contender of Object.keys(panels)) {
+      row.insertCell().textContent = results[contender] ? write(results[contender]) : '…'
+    }
+    return row
+  })
+  $('figures').tBodies[0].replaceChildren(...rows)
+}
+
+async function showVersions() {
+  const versions = await fetch('versions').then((response) => response.json())
+  for (const place of document.querySelectorAll('[data-version]')) {
+    place.textContent = versions[place.dataset.version]
+  }
+}
+
+function setBusy(busy) {
+  const hadFocus = document.activeElement === $('stop')
+  pressed.classList.toggle('running', busy)
+  $('kinds').disabled = busy
+  $('stop').hidden = !busy
+  if (busy) $('stop').focus()
+  else if (hadFocus) pressed.focus()
+}
+
+function say(text, tone = '') {
+  const place = $('status')
+  if (place.textContent !== text) place.textContent = text
+  place.dataset.tone = tone
+}

@@ -1,0 +1,174 @@
+import { describeResponse, explain } from '../shared/failure.mjs'
+import { ms, time } from '../shared/format-values.mjs'
+import { LineChart, roundUp } from '../shared/line-chart.mjs'
+import { RecordDialog } from '../shared/record-dialog.mjs'
+import { ExchangeList, filterRows, sortRows } from './exchange-list.mjs'
+import { columns, fill } from './exchange-table.mjs'
+import { StateFeed } from './state-feed.mjs'
+
+const $ = (id) => document.getElementById(id)
+const SHOWN_SECONDS = 180
+const ROWS_PER_STEP = 50
+
+const list = new ExchangeList()
+const dialog = new RecordDialog()
+const sorting = { column: 'time', isDescending: true }
+const samples = { loop: [], health: [] }
+let lastAt = 0
+let rowLimit = ROWS_PER_STEP
+
+const chart = (id, label, series) =>
+  new LineChart($(id), { label, series, xLabel: 'Time', formatX: (seconds) => time(seconds * 1000), formatY: ms })
+const loopChart = chart('loop-chart', 'Event-loop delay', [
+  { label: 'Worst of a second', tone: 'accent', isFilled: true },
+  { label: 'Median', tone: 'other', isDashed: true },
+])
+const healthChart = chart('health-chart', 'Latency of /health', [{ label: 'Took', tone: 'accent', isFilled: true }])
+
+makeHead()
+new StateFeed({
+  onState(state) {
+    if (state.isFirst) for (const name of Object.keys(samples)) samples[name] = []
+    lastAt = state.at
+    list.update(state)
+    say('connection', 'live', 'good')
+    showGauges(state.gauges)
+    showTable()
+    showCharts(state)
+  },
+  onLost() {
+    list.markStale()
+    const since = lastAt ? ` The page shows ${time(lastAt)}.` : ''
+    say('connection', `Connection lost, trying again…${since}`, 'warn')
+    showTable()
+  },
+})
+
+function makeHead() {
+  for (const { name, title } of columns) {
+    const head = document.createElement('th')
+    head.scope = 'col'
+    head.dataset.column = name
+    const button = document.createElement('button')
+    button.type = 'button'
+    button.textContent = title
+    button.addEventListener('click', () => sortBy(name, sorting.column === name ? !sorting.isDescending : true))
+    head.append(button)
+    $('exchanges').tHead.rows[0].lastElementChild.before(head)
+    for (const [direction, isDescending] of [
+      ['high to low', true],
+      ['low to high', false],
+    ]) {
+      $('sort').append(new Option(`${title}, ${direction}`, `${name} ${isDescending}`))
+    }
+  }
+}
+
+function sortBy(column, isDescending) {
+  Object.assign(sorting, { column, isDescending })
+  showTable()
+}
+
+function showTable() {
+  const { column, isDescending } = sorting
+  for (const head of $('exchanges').tHead.rows[0].cells) {
+    if (head.dataset.column === column) head.setAttribute('aria-sort', isDescending ? 'descending' : 'ascending')
+    else head.removeAttribute('aria-sort')
+  }
+  $('sort').value = `${column} ${isDescending}`
+
+  const all = list.rows
+  const found = filterRows(all, { text: $('search').value, status: $('status').value })
+  const sorted = sortRows(found, columns.find(({ name }) => name === column).sortBy, isDescending)
+  $('exchanges').classList.toggle(
+    'has-cost',
+    all.some(({ costUsd }) => costUsd !== undefined),
+  )
+  fill($('exchanges').tBodies[0], sorted.slice(0, rowLimit), { onAbort: abort })
+  $('more').hidden = sorted.length <= rowLimit
+  $('count').textContent =
+    found.length === all.length ? `${all.length} shown` : `${found.length} of ${all.length} shown`
+  $('empty').hidden = found.length > 0
+  $('empty').textContent = all.length > 0 ? 'No exchange matches the filter.' : $('empty').dataset.none
+
+  const open = dialog.shownId && list.find(dialog.shownId)
+  if (open) dialog.update(shownRecord(open))
+}
+
+/** The row as the dialog shows it: what the page adds is left out. */
+function shownRecord({ isActive, isStale, ...record }) {
+  return isStale ? { ...record, phase: `last seen ${record.phase}` } : record
+}
+
+function showGauges(gauges) {
+  for (const place of document.querySelectorAll('[data-gauge]')) {
+    const value = gauges[place.dataset.gauge]
+    place.textContent = place.dataset.gauge === 'maxTurnMs' ? (value > 0 ? ms(value) : '–') : value
+  }
+}
+
+function showCharts({ at, loop, health }) {
+  const until = at / 1000
+  const xRange = [until - SHOWN_SECONDS, until]
+  const isShown = (sample) => sample.at > at - SHOWN_SECONDS * 1000
+  samples.loop = [...samples.loop, ...loop].filter(isShown)
+  samples.health = [...samples.health, ...health].filter(isShown)
+  const draw = (chart, known, ...values) => {
+    const y = values.map((pick) => known.map(pick))
+    const yMax = roundUp(y.flat().reduce((a, b) => Math.max(a, b), 10))
+    chart.draw({ x: known.map(({ at }) => at / 1000), y, xRange, yMax })
+  }
+  draw(
+    loopChart,
+    samples.loop,
+    ({ worst }) => worst,
+    ({ median }) => median,
+  )
+  draw(healthChart, samples.health, ({ tookMs }) => tookMs)
+}
+
+async function abort(id) {
+  const said = await request('DELETE', `exchanges/${encodeURIComponent(id)}`)
+  say('said', said ?? 'Aborted.')
+}
+
+$('exchanges').tBodies[0].addEventListener('click', ({ target }) => {
+  const row = target.closest('tr')
+  if (target.closest('.danger') || !row) return
+  dialog.show(shownRecord(list.find(row.dataset.id)))
+})
+for (const id of ['search', 'status']) {
+  $(id).addEventListener('input', () => {
+    rowLimit = ROWS_PER_STEP
+    showTable()
+  })
+}
+$('filter').addEventListener('submit', (event) => event.preventDefault())
+$('sort').addEventListener('change', () => {
+  const [column, isDescending] = $('sort').value.split(' ')
+  sortBy(column, isDescending === 'true')
+})
+$('more').addEventListener('click', () => {
+  rowLimit += ROWS_PER_STEP
+  showTable()
+})
+$('start').addEventListener('click', async () => say('said', (await request('POST', 'demo')) ?? 'Started.'))
+
+const settings = await fetch('../settings').then((response) => response.json())
+$('start').hidden = !settings.providers.some(({ local }) => local) // a stand-in costs nothing
+
+/** Sends a short request. Resolves with what went wrong, if something did. */
+async function request(method, path) {
+  try {
+    const response = await fetch(path, { method })
+    return response.ok ? undefined : await describeResponse(response)
+  } catch (error) {
+    return explain(error)
+  }
+}
+
+function say(id, text, tone = '') {
+  const place = $(id)
+  if (place.textContent !== text) place.textContent = text
+  if (tone) place.dataset.tone = tone
+}

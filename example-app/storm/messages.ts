@@ -1,0 +1,47 @@
+/** The messages between the processes of a storm. */
+
+/** What happens in a storm. */
+export const kinds = ['burst', 'leave', 'stall', 'break'] as const
+export type Kind = (typeof kinds)[number]
+
+/** The two proxies, in the order in which they run. */
+export const contenders = ['ours', 'plain'] as const
+export type Contender = (typeof contenders)[number]
+
+/** What the provider reports, several times a second. */
+export interface ProviderState {
+  port: number
+  /** Streams that it is generating. */
+  generating: number
+  /** When the last of them ended, in milliseconds since the epoch. */
+  idleSince: number
+}
+
+/** What a proxy reports. */
+export interface ContenderState {
+  port: number
+  /** Memory of its process, in bytes. */
+  rssBytes: number
+}
+
+/** What the clients report. */
+export interface ClientsState {
+  isWarm: boolean
+  receivedBytes: number
+  /** Streams that ended, however. */
+  ended: number
+  /** Those of them that ended with an error event. */
+  toldError: number
+  /** Those of them that were cut off. */
+  cut: number
+  /** Requests that got no stream. */
+  refused: number
+  /** The last bytes that one of the clients got before its stream broke off. */
+  tail: string
+}
+
+/** What the clients are to do. */
+export type ClientsCommand =
+  | { command: 'warm-up'; url: string }
+  | { command: 'start'; url: string; kind: Kind; streams: number }
+  | { command: 'leave' }

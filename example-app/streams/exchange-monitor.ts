@@ -1,0 +1,113 @@
+import { setMaxListeners } from 'node:events'
+import type { AiProxy, AiProxyStats, ExchangeSnapshot, ObservedExchange, Observer } from 'express-ai-proxy'
+import type { PricedRecord } from '../providers/prices.js'
+
+interface Origin {
+  /** Which of the app's providers. */
+  provider: string
+  /** Who asked. */
+  client: string
+}
+
+/** An exchange under way. */
+export type ActiveRow = ExchangeSnapshot & Origin & { startedAt: number }
+
+/** The record of one that has ended. */
+export type FinishedRow = PricedRecord & Origin
+
+type Gauges = Pick<
+  AiProxyStats,
+  'active' | 'streams' | 'waitingForTurn' | 'waitingForDrain' | 'exchanges' | 'maxTurnMs'
+>
+
+/** Watches several middlewares: the exchanges under way, and the last ones that ended. */
+export class ExchangeMonitor {
+  readonly #proxies = new Map<string, AiProxy>()
+  readonly #clients = new Map<string, string>()
+  readonly #capacity: number
+  readonly #closed = new AbortController()
+  #finished: FinishedRow[] = []
+  #finishedCount = 0
+
+  /** @param capacity how many ended exchanges to keep */
+  constructor(capacity = 200) {
+    this.#capacity = capacity
+    setMaxListeners(0, this.#closed.signal) // each open page has one
+  }
+
+  /** An observer for a middleware, which notes who asked. */
+  observer(clientOf: (req: ObservedExchange['req']) => string): Observer {
+    return {
+      onRequest: ({ id, req }) => {
+        this.#clients.set(id, clientOf(req))
+        return undefined
+      },
+    }
+  }
+
+  /** Watches a middleware. */
+  watch(provider: string, proxy: AiProxy): void {
+    this.#proxies.set(provider, proxy)
+  }
+
+  /** Adds an exchange that has ended. */
+  add(row: FinishedRow): void {
+    this.#clients.delete(row.id)
+    this.#finishedCount++
+    this.#finished.push(row)
+    if (this.#finished.length > this.#capacity) this.#finished.shift()
+  }
+
+  /** The exchanges under way. */
+  get active(): ActiveRow[] {
+    const now = Date.now()
+    return [...this.#proxies].flatMap(([provider, proxy]) =>
+      proxy.exchanges().map((one) => {
+        const client = this.#clients.get(one.id) ?? 'unknown' // its request has not been admitted yet
+        return { provider, client, startedAt: Math.round(now - one.age), ...one }
+      }),
+    )
+  }
+
+  /** How many exchanges have ended so far: where {@link finishedSince} goes on. */
+  get finishedCount(): number {
+    return this.#finishedCount
+  }
+
+  /** The exchanges that ended after the first `count`, oldest first; those that are no longer kept are left out. */
+  finishedSince(count: number): FinishedRow[] {
+    const newer = this.#finishedCount - count
+    return newer > 0 ? this.#finished.slice(-newer) : []
+  }
+
+  /** Figures over all middlewares. */
+  get gauges(): Gauges {
+    const all = [...this.#proxies.values()].map((proxy) => proxy.stats())
+    const sum = (name: keyof Gauges) => all.reduce((total, stats) => total + stats[name], 0)
+    const most = (name: keyof Gauges) => Math.max(0, ...all.map((stats) => stats[name]))
+    return {
+      active: sum('active'),
+      streams: sum('streams'),
+      waitingForDrain: sum('waitingForDrain'),
+      // All middlewares of a process share their turns, so each reports the same number of waiting streams.
+      waitingForTurn: most('waitingForTurn'),
+      exchanges: sum('exchanges'),
+      maxTurnMs: most('maxTurnMs'),
+    }
+  }
+
+  /** Ends an exchange. @returns whether it was under way */
+  abort(id: string): boolean {
+    return [...this.#proxies.values()].some((proxy) => proxy.abort(id))
+  }
+
+  /** Aborted by {@link close}. */
+  get closed(): AbortSignal {
+    return this.#closed.signal
+  }
+
+  /** Ends the pages' event streams. */
+  close(): void {
+    this.#closed.abort()
+  }
+}

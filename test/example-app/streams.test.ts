@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, request } from 'node:http'
+import { test } from 'node:test'
+import { chooseProvider, chooseProviders } from '../../example-app/providers/choose-providers.js'
+import { startLocalProvider } from '../../example-app/providers/local-provider.js'
+import { endlessProviders } from './endless-provider.js'
+import { closed, prompt, runningApp, urlOf } from './running-app.js'
+
+const pages = ['streams/', 'storm/']
+const theirs = ['streams/events', 'streams/streams.mjs', 'storm/storm.mjs']
+
+test('the dashboard is off unless the app mounts it', async (t) => {
+  const url = await runningApp(t, await startLocalProvider())
+  for (const path of [...pages, ...theirs]) assert.equal((await fetch(`${url}/${path}`)).status, 404, path)
+  assert.equal((await fetch(`${url}/storm/runs`, { method: 'POST' })).status, 404)
+  assert.match(await (await fetch(`${url}/settings`)).text(), /"dashboard":false/)
+})
+
+test('every page may load from this app alone', async (t) => {
+  const url = await runningApp(t, await startLocalProvider(), { dashboard: true })
+  for (const page of ['chat/', ...pages]) {
+    const response = await fetch(`${url}/${page}`)
+    assert.equal(response.status, 200)
+    const policy = response.headers.get('content-security-policy') ?? ''
+    assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; /)
+    assert.doesNotMatch(policy, /unsafe|http|\*/)
+    const html = await response.text()
+    assert.doesNotMatch(html, /<script(?![^>]* src=)|<style| style=| on[a-z]+=|(?:src|href)="(?:https?:)?\/\//)
+  }
+})
+
+test('an exchange under way is pushed, aborted, and pushed as ended', async (t) => {
+  const url = await runningApp(t, await endlessProviders(t), { dashboard: true })
+  const states = await statesOf(url)
+  const answer = await fetch(`${url}/ai/v1/chat/completions`, prompt('Tell me a long story.', 'one'))
+
+  const { active } = await until(states, ({ active }) => active.length === 1)
+  const [row] = active
+  assert.equal(row?.provider, 'openai')
+  assert.equal(row?.model, 'any')
+  const aborted = await fetch(`${url}/streams/exchanges/${row?.id}`, { method: 'DELETE' })
+  assert.equal(aborted.status, 204)
+  assert.match(await answer.text(), /"code":"aborted"/)
+
+  const { finished } = await until(states, ({ finished }) => finished !== undefined && finished.length === 1)
+  assert.equal(finished?.[0]?.code, 'aborted')
+  assert.equal(finished?.[0]?.outcome, 'rejected')
+  const again = await fetch(`${url}/streams/exchanges/${row?.id}`, { method: 'DELETE' })
+  assert.equal(again.status, 404)
+  await states.return()
+})
+
+test('an exchange whose provider is silent is answered when it is aborted, and its provider stopped', async (t) => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  t.after(() => closed(silent))
+  const provider = await chooseProvider({ AI_TARGET: await urlOf(silent) })
+  const url = await runningApp(t, provider, { dashboard: true })
+  const states = await statesOf(url)
+  const asked = once(silent, 'request')
+  const answered = fetch(`${url}/ai/v1/chat/completions`, prompt('Hi', 'one'))
+  const [, answer] = await asked
+  const stopped = once(answer, 'close')
+
+  const { active } = await until(states, ({ active }) => active[0]?.phase === 'waiting')
+  await fetch(`${url}/streams/exchanges/${active[0]?.id}`, { method: 'DELETE' })
+  assert.equal((await answered).status, 503)
+  await stopped
+  await until(states, ({ finished }) => finished?.[0]?.code === 'aborted')
+  await states.return()
+})
+
+test('no key reaches a page, by whichever provider', async (t) => {
+  const keys = { OPENAI_API_KEY: 'sk-one', ANTHROPIC_API_KEY: 'sk-two', GEMINI_API_KEY: 'sk-three' }
+  const url = await runningApp(t, await chooseProviders(keys), { dashboard: true })
+  const states = await statesOf(url)
+  const served = [JSON.stringify((await states.next()).value)]
+  await states.return()
+  for (const path of ['chat/', 'settings', ...pages]) served.push(await (await fetch(`${url}/${path}`)).text())
+  for (const key of Object.values(keys)) assert.ok(!served.join().includes(key), key)
+})
+
+test("another site's page can neither read nor abort nor start a storm", async (t) => {
+  const url = await runningApp(t, await startLocalProvider(), { dashboard: true })
+  for (const [method, path] of [
+    ['GET', 'streams/events'],
+    ['DELETE', 'streams/exchanges/1'],
+    ['POST', 'storm/runs'],
+  ]) {
+    // fetch would not let us say where we come from
+    const call = request(`${url}/${path}`, { method, headers: { 'sec-fetch-site': 'cross-site' } }).end()
+    const [answer] = await once(call, 'response')
+    assert.equal(answer.statusCode, 403, path)
+    answer.resume()
+  }
+})
+
+interface State {
+  active: { id: string; provider: string; model: string; phase: string }[]
+  finished?: { code?: string; outcome: string }[]
+}
+
+async function statesOf(url: string): Promise<AsyncGenerator<State, void>> {
+  const response = await fetch(`${url}/streams/events`)
+  async function* read() {
+    let rest = ''
+    for await (const chunk of response.body!) {
+      const parts = (rest + Buffer.from(chunk).toString()).split('\n\n')
+      rest = parts.pop() ?? ''
+      for (const part of parts)
+        if (part.includes('data: ')) yield JSON.parse(part.slice(part.indexOf('data: ') + 6)) as State
+    }
+  }
+  return read()
+}
+
+async function until(states: AsyncGenerator<State, void>, isIt: (state: State) => boolean): Promise<State> {
+  while (true) {
+    const { value } = await states.next()
+    assert.ok(value, 'it went on')
+    if (isIt(value)) return value
+  }
+}
