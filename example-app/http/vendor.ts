@@ -1,16 +1,13 @@
 /** Serves the browser libraries from node_modules, without a build step or a CDN. */
-import { createRequire } from 'node:module'
 import path from 'node:path'
 import express, { type Router } from 'express'
 
-const { resolve } = createRequire(__filename)
-
 /** The files that the pages load, by name. */
 const files: Readonly<Record<string, string>> = {
-  'marked.mjs': resolve('marked'),
-  'purify.mjs': path.join(path.dirname(resolve('dompurify')), 'purify.es.mjs'),
-  'uPlot.mjs': path.join(path.dirname(resolve('uplot')), 'uPlot.esm.js'),
-  'uPlot.css': path.join(path.dirname(resolve('uplot')), 'uPlot.min.css'),
+  'marked.mjs': require.resolve('marked'),
+  'purify.mjs': path.join(path.dirname(require.resolve('dompurify')), 'purify.es.mjs'),
+  'uPlot.mjs': path.join(path.dirname(require.resolve('uplot')), 'uPlot.esm.js'),
+  'uPlot.css': path.join(path.dirname(require.resolve('uplot')), 'uPlot.min.css'),
 }
 
 /** Routes for {@link files}. */
