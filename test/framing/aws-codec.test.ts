@@ -6,7 +6,7 @@ import { lazyCodec } from '../../lib/framing/aws-codec.js'
 import { awsEventStreamWith } from '../../lib/framing/aws-event-stream.js'
 import { PassThroughFramer } from '../../lib/framing/index.js'
 
-describe('where the codec is not installed', () => {
+describe('if the codec is not installed', () => {
   test('such a stream passes as it is, and one warning says what to install', () => {
     // A process of its own: the warning comes once, and what is loaded stays loaded.
     const script = `
@@ -44,7 +44,7 @@ describe('where the codec is not installed', () => {
     assert.match(warnings[0].detail, /Cannot find module/)
   })
 
-  test('the framing says that it is not available, and throws nothing but where it should write', (t) => {
+  test('the framing says that it is not available, and throws only on writing', (t) => {
     const emitWarning = t.mock.method(process, 'emitWarning', () => {})
     const framing = awsEventStreamWith(lazyCodec(() => new Error('not there')))
     assert.equal(framing.isAvailable?.(), false)

@@ -68,7 +68,7 @@ for (const [name, create] of kinds) {
       }
     })
 
-    test('the messages before one that is damaged go out, those behind it do not', () => {
+    test('the messages before a damaged one go out, those after it do not', () => {
       const damaged = Buffer.from(event)
       damaged[damaged.length - 1]! ^= 1
       const framer = create(LARGE)
@@ -81,7 +81,7 @@ for (const [name, create] of kinds) {
       assert.equal(framer.events, 2)
     })
 
-    test('what is behind a damaged message is not held', () => {
+    test('nothing after a damaged message is kept', () => {
       const damaged = Buffer.from(event)
       damaged[damaged.length - 1]! ^= 1
       const framer = create(event.length)
@@ -183,7 +183,7 @@ describe('reading a message', () => {
     assert.deepEqual(awsEventStream.read(Buffer.from(bytes)), { event: undefined, data: '1' })
   })
 
-  test('what is no message is not read', () => {
+  test('bytes that are not a message are not read', () => {
     const damaged = Buffer.from(event)
     damaged[20]! ^= 1
     for (const bytes of [damaged, event.subarray(1), event.subarray(0, -1), Buffer.alloc(0), Buffer.from('data: x')]) {

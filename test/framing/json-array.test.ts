@@ -57,7 +57,7 @@ describe('JsonArrayFramer: an element goes out with the byte that completes it',
     }
   })
 
-  test('last() is the last element, also behind the end of the array', () => {
+  test('last() is the last element, even after the end of the array', () => {
     const framer = new JsonArrayFramer(LARGE)
     framer.push([Buffer.from('[{"a":1}\n,{"a":2}\n]\n')])
     assert.equal(latin1(framer.last()), '\n,{"a":2}')
@@ -211,7 +211,7 @@ describe('jsonArray', () => {
     )
   })
 
-  test('an element behind another one', () => {
+  test('an element after another one', () => {
     assert.equal(String(jsonArray.write({ data: '{}' })), ',\r\n{}')
   })
 })

@@ -63,7 +63,7 @@ describe('a frame of more than 256 KiB', () => {
     })
   }
 
-  test('is seen while it comes, and is no last event that could be looked into', () => {
+  test('is exposed while it arrives, and is not available as the last event', () => {
     const framer = sse.createFramer(Number.POSITIVE_INFINITY)
     const [small, large] = bodies[0]![1] as [Buffer, Buffer]
     framer.push([small])

@@ -48,7 +48,7 @@ describe('one frame of 10 MB in chunks of 100 bytes is not joined, and each byte
     })
   }
 
-  test('AWS: each byte goes into a checksum once, but for preludes', () => {
+  test('AWS: each byte is checksummed once, except for preludes', () => {
     const bytes = awsEvent('x'.repeat(SIZE))
     const chunks = piecesOf(bytes, 100)
     let summed = 0
@@ -82,7 +82,7 @@ describe('one frame of 10 MB in chunks of 100 bytes is not joined, and each byte
   })
 })
 
-describe('what was looked at is not looked at again', () => {
+describe('bytes are not scanned twice', () => {
   const texts: [framing: Framing, text: string, end: string][] = [
     [sse, 'data: xxxx', '\n\n'],
     [sse, 'data: x\r\ndata: y', '\n\n'],
@@ -153,7 +153,7 @@ describe('PendingBytes', () => {
     assert.equal(String(held.concatWith(Buffer.alloc(0))), 'b'.repeat(4097))
   })
 
-  test('what is held is put in front where that copies no more than has come', () => {
+  test('pending bytes are prepended if that copies no more than has arrived', () => {
     const held = new PendingBytes()
     held.append(Buffer.from('ab'))
     assert.equal(String(held.joinWith([Buffer.from('c')])), 'c')
@@ -162,7 +162,7 @@ describe('PendingBytes', () => {
     assert.equal(held.bytes, 0)
   })
 
-  test('… or where it is asked for', () => {
+  test('… or if the caller wants it', () => {
     const held = new PendingBytes()
     held.append(Buffer.from('ab'))
     assert.equal(String(held.joinAllWith([Buffer.from('c')])), 'abc')

@@ -50,7 +50,7 @@ describe('NdjsonFramer', () => {
     })
   }
 
-  test('a rest that is refused is no event', () => {
+  test('a rest that is discarded is not an event', () => {
     const framer = new NdjsonFramer(LARGE)
     framer.push([Buffer.from('1\n{"a')])
     assert.equal(latin1(framer.end()), '{"a\n')
@@ -59,7 +59,7 @@ describe('NdjsonFramer', () => {
     assert.deepEqual([framer.events, framer.last()], [1, undefined])
   })
 
-  test('white space that is refused was none before', () => {
+  test('discarding white space does not change the count', () => {
     const framer = new NdjsonFramer(LARGE)
     framer.push([Buffer.from('1\n ')])
     framer.end()

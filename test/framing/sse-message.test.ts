@@ -93,13 +93,13 @@ describe('writing an event', () => {
   })
 })
 
-test('an event of many lines is read in linear time, also where a CR stands in it', () => {
+test('an event of many lines is read in linear time, even if it contains a CR', () => {
   const lines = 200_000
   const event = readSse(Buffer.from(`${'data:\n'.repeat(lines)}\r\n`))
   assert.equal(event?.data, '\n'.repeat(lines - 1))
 })
 
-test('lines that are no fields make no errors of the parser, each of which would have a stack', () => {
+test('lines that are not fields create no parser errors, each of which would have a stack', () => {
   let made = 0
   class Counted extends Error {
     constructor(message?: string) {

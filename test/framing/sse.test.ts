@@ -83,7 +83,7 @@ describe('a chunk that ends between CR and LF', () => {
   }
 })
 
-describe('blank lines and comments are no events, and go out all the same', () => {
+describe('blank lines and comments are not events, but go out as well', () => {
   const table: [name: string, chunks: string[], out: (string | undefined)[], events: number][] = [
     ['blank lines', ['\n\n\n'], ['\n\n\n'], 0],
     ['blank lines of CRLF', ['\r\n\r\n'], ['\r\n\r\n'], 0],
@@ -156,13 +156,13 @@ describe('bytes are bytes', () => {
     }
   })
 
-  test('bytes that are no UTF-8 pass as they are', () => {
+  test('bytes that are not UTF-8 pass as they are', () => {
     const framer = new SseFramer(LARGE)
     const body = Buffer.from('data: \xff\xfe\x00\x80\n\n', 'latin1')
     assert.deepEqual(framer.push([body]), body)
   })
 
-  test('NEL, LS and PS are no line ends', () => {
+  test('NEL, LS and PS are not line ends', () => {
     const framer = new SseFramer(LARGE)
     assert.equal(framer.push([Buffer.from('data: a\u0085\u0085\u2028\u2028\u2029\u2029')]), undefined)
   })
@@ -281,7 +281,7 @@ describe('ends', () => {
     assert.deepEqual(framesOf(framer, framer.end()), [])
   })
 
-  test('a rest that is refused is none', () => {
+  test('a rest that is discarded does not count', () => {
     const framer = new SseFramer(LARGE)
     framer.push([Buffer.from('data: a\n\ndata: b')])
     framer.end()
@@ -302,7 +302,7 @@ describe('maxEventBytes', () => {
   const event = 'data: 0123456789\n\n'
   const max = event.length
 
-  test('an event of exactly so many bytes passes, in one chunk and in many', () => {
+  test('an event of exactly the maximum size passes, in one chunk and in many', () => {
     const whole = new SseFramer(max)
     assert.deepEqual(outputs(whole, [event]), [event])
     const pieces = new SseFramer(max)
@@ -351,7 +351,7 @@ describe('maxEventBytes', () => {
     assert.equal(framer.tooLarge, true)
   })
 
-  test('nothing is taken from then on', () => {
+  test('all further input is ignored', () => {
     const framer = new SseFramer(max)
     outputs(framer, ['x'.repeat(max + 1)])
     assert.deepEqual(outputs(framer, ['\n\n', event]), [undefined, undefined])
@@ -368,7 +368,7 @@ describe('maxEventBytes', () => {
     assert.equal(framer.tooLarge, true)
   })
 
-  test('comments count too: an endless one is no way around the bound', () => {
+  test('comments count too: an endless one cannot bypass the bound', () => {
     const framer = new SseFramer(10)
     outputs(framer, [': 23456', '789', '01'])
     assert.equal(framer.tooLarge, true)

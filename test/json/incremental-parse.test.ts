@@ -146,7 +146,7 @@ describe('JSON that is parsed in pieces', () => {
     ['white space around it', `[1]${long(' ', 2048 * KIB)}`],
     ['a name', `{"${long('x')}":1}`],
   ] as const) {
-    test(`is refused if it has longer ones than anybody means: ${name}`, () => {
+    test(`is rejected if it has unreasonably long ones: ${name}`, () => {
       assert.throws(() => parse(text), IncrementalParseError)
     })
   }

@@ -79,7 +79,7 @@ describe('a survey of JSON', () => {
     assert.ok(searched <= 2 * text.length, `${searched} for ${text.length}`)
   })
 
-  test('decodes none of the names that nobody asked for', (t) => {
+  test('decodes none of the unwanted names', (t) => {
     const parse = t.mock.method(JSON, 'parse')
     surveyed(`{"model":1${',"":0,"x":1,"longer than any":2'.repeat(1000)}}`, ['model', 'stream'])
     assert.equal(parse.mock.callCount(), 0)
@@ -114,7 +114,7 @@ describe('the work of parsing JSON', () => {
   })
 })
 
-describe('whether JSON is nested deeper than so many', () => {
+describe('whether JSON is nested deeper than a bound', () => {
   const exceeds = (text: string, depth: number) => boundedBy(text, { depth }).exceeded === 'depth'
 
   for (const [text, depth] of [

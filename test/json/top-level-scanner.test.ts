@@ -86,7 +86,7 @@ describe('the top-level fields of a JSON object that comes in chunks', () => {
     )
   })
 
-  test('are none where it is another value', () => {
+  test('are none if the text is another value', () => {
     const others = fc.jsonValue().filter((value) => typeof value !== 'object' || value === null || Array.isArray(value))
     fc.assert(
       fc.property(others, ...cuts, (value, size, places) => {
@@ -115,7 +115,7 @@ describe('the top-level fields of a JSON object that comes in chunks', () => {
     [64 * KIB, true],
     [64 * KIB + 1, false],
   ] as const) {
-    test(`a value of ${length} bytes is ${isKept ? 'kept' : 'not kept'}, and what is behind it found`, () => {
+    test(`a value of ${length} bytes is ${isKept ? 'kept' : 'not kept'}, and the field after it is found`, () => {
       const model = 'x'.repeat(length - 2)
       const bytes = Buffer.from(JSON.stringify({ usage: 1, model, '': 2 }))
       for (const size of [1, 1000, bytes.length]) {

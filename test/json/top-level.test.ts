@@ -10,7 +10,7 @@ const fieldsOf = (text: string) => {
 }
 
 describe('the top-level fields of a JSON object', () => {
-  test('are what JSON.parse says, whatever stands around them', () => {
+  test('are what JSON.parse returns, whatever surrounds them', () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue(), { maxKeys: 5 }),
@@ -63,7 +63,7 @@ describe('the top-level fields of a JSON object', () => {
   })
 })
 
-describe('where the values of top-level fields stand', () => {
+describe('positions of the values of top-level fields', () => {
   const spansOf = (text: string) => {
     const bytes = Buffer.from(text)
     const spans = topLevelSpans(bytes, names)
@@ -104,7 +104,7 @@ describe('where the values of top-level fields stand', () => {
     test(`${text}: ${JSON.stringify(expected)}`, () => assert.deepEqual(spansOf(text), expected))
   }
 
-  test('white space behind a value is part of its span, and no comma is', () => {
+  test('white space after a value is part of its span, a comma is not', () => {
     assert.deepEqual(spansOf('{ "model" :  "a"  , "stream":true }'), [
       ['model', '"a"  ', false],
       ['stream', 'true ', false],
@@ -116,7 +116,7 @@ describe('where the values of top-level fields stand', () => {
     assert.deepEqual(spansOf(`{"model":${long}}`), [['model', long, false]])
   })
 
-  test('what stands there is what JSON.parse gives the field', () => {
+  test('the bytes at a position are what JSON.parse gives the field', () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string(), fc.jsonValue()),

@@ -34,7 +34,7 @@ describe('a digest of JSON', () => {
   })
 
   for (const size of [1, 7, 64 * KIB]) {
-    test(`cuts long strings, and reads what stands behind them, in chunks of ${size} bytes`, () => {
+    test(`cuts long strings, and reads what follows them, in chunks of ${size} bytes`, () => {
       const picture = 'iVBOR\\"\u00e9'.repeat(size === 1 ? 4000 : 40_000)
       const answer = { candidates: [{ parts: [{ data: picture }, { text: 'Hi' }], finishReason: 'STOP' }], id: 'r1' }
       const digest = digestOf(piecesOf(bytesOf(answer), size), ['candidates', 'id']) as typeof answer
@@ -46,7 +46,7 @@ describe('a digest of JSON', () => {
     })
   }
 
-  test('ends long arrays early, and goes on behind them', () => {
+  test('ends long arrays early, and continues after them', () => {
     const answer = { choices: [{ logprobs: Array.from({ length: 100_000 }, () => [0.5, 'x']), finish_reason: 'stop' }] }
     const digest = digestOf(piecesOf(bytesOf(answer), 1000), ['choices']) as typeof answer
     const [choice] = digest.choices as [(typeof answer.choices)[0]]

@@ -10,7 +10,7 @@ import { type TokenisedText, texts } from './texts.js'
 
 const OPTIONS = { sent: { bytes: 0 }, hidesUsage: false, estimateTokens: undefined, onMessage: undefined }
 
-describe('what is known of where frames have their text', () => {
+describe('known locations of text in frames', () => {
   const frame = (kind: number) =>
     Buffer.from(`data: {"kind-${'k'.repeat(kind)}":"","content":"Once upon a time","id":1}\n\n`)
   const isKnown = (estimate: RunningEstimate, kind: number) => estimate.count(frame(kind), 0, frame(kind).length)
@@ -174,14 +174,14 @@ describe('the running estimate', () => {
     )
   })
 
-  test('takes the tokens that the app tells', () => {
+  test('uses the token counts of the app', () => {
     const estimate = new RunningEstimate()
     estimate.add('one', 7)
     estimate.add('two', 0)
     assert.equal(estimate.tokens, 7)
   })
 
-  test('counts a text that stands in an event twice', () => {
+  test('counts a text that an event contains twice', () => {
     const estimate = counted(['one'])
     const bytes = Buffer.from('data: {"choices":[{"delta":{"content":" two"},"message":{"content":" two"}}]}\n\n')
     assert.equal(estimate.count(bytes, 0, bytes.length), false)

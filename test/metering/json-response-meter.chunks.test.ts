@@ -31,7 +31,7 @@ describe('a large JSON answer in chunks, of any size', () => {
     ['at its beginning', bytesOf({ usage, model, data })],
     ['behind 17 MiB of white space', Buffer.concat([Buffer.alloc(17 * KIB * KIB, ' '), bytesOf({ model, usage })])],
   ] as const) {
-    test(`tells usage ${name}`, () => {
+    test(`reports usage ${name}`, () => {
       const { answer, findings } = passed(piecesOf(bytes, 64 * KIB))
       answer.finish(0)
       assert.deepEqual([findings.model, findings.usage], [model, { inputTokens: 8, totalTokens: 8 }])
@@ -59,7 +59,7 @@ describe('a large JSON answer in chunks, of any size', () => {
     assert.deepEqual(findings.usage, { inputTokens: 8, totalTokens: 8 })
   })
 
-  test('tells nothing where it broke off', () => {
+  test('reports nothing if it broke off', () => {
     const { answer, findings } = passed(piecesOf(atTheEnd.subarray(0, -1), 64 * KIB))
     answer.finish(0)
     assert.deepEqual({ ...findings }, { ...new UsageAccumulator(), isCut: true })

@@ -211,7 +211,7 @@ function toldBy(format: FormatName, answer: Record<string, unknown>) {
   return { ...told, isEstimated: estimatedTokens > 0, isLarge: bytes.length > 256 * KIB }
 }
 
-describe('a large answer tells what a small one does', () => {
+describe('a large answer reports what a small one does', () => {
   for (const [what, format, answer] of answers) {
     test(`${format}: ${what}`, () => {
       const { isLarge, ...small } = toldBy(format, answer('Hello'))
@@ -231,7 +231,7 @@ describe('a large answer tells what a small one does', () => {
   })
 })
 
-describe('an answer that tells no usage', () => {
+describe('an answer that reports no usage', () => {
   test('has an estimate of its text', () => {
     const findings = new UsageAccumulator()
     const plain = new JsonResponseMeter(getFormat('gemini'), findings)

@@ -79,7 +79,7 @@ describe('a JSON answer', () => {
     ['a string', [Buffer.from('"usage"')]],
     ['a large one that is no object', [Buffer.from(`[${'1,'.repeat(150 * KIB)}1]`)]],
   ] as const) {
-    test(`that is ${name} tells nothing, and nothing is thrown`, () => {
+    test(`that is ${name} reports nothing, and nothing is thrown`, () => {
       assert.deepEqual({ ...foundIn(chunks) }, { ...new UsageAccumulator() })
     })
   }
@@ -118,7 +118,7 @@ describe('a large JSON answer', () => {
     usage: { prompt_tokens: 8, total_tokens: 8 },
   }
 
-  test('is looked through for the fields that matter, and not built', (t) => {
+  test('is scanned for the fields that matter, and not built', (t) => {
     const bytes = bytesOf(embeddings)
     assert.ok(bytes.length > 256 * KIB)
     const parse = t.mock.method(JSON, 'parse')
@@ -127,7 +127,7 @@ describe('a large JSON answer', () => {
     for (const { arguments: given } of parse.mock.calls) assert.ok(given[0].length < KIB)
   })
 
-  test('of 256 KiB is parsed as a whole, one byte more is looked through', (t) => {
+  test('of 256 KiB is parsed whole, with one byte more it is scanned', (t) => {
     const padded = (length: number) => {
       const empty = bytesOf({ ...completion, pad: '' }).length
       return bytesOf({ ...completion, pad: 'x'.repeat(length - empty) })
@@ -162,7 +162,7 @@ describe('a large JSON answer', () => {
     ['ollama-generate', { prompt_eval_count: 3, eval_count: 4 }, { inputTokens: 3, outputTokens: 4 }],
     ['cohere', { usage: { tokens: { input_tokens: 3, output_tokens: 4 } } }, { inputTokens: 3, outputTokens: 4 }],
   ] as const) {
-    test(`tells usage in ${format}: ${JSON.stringify(answer).slice(0, 40)}…`, () => {
+    test(`reports usage in ${format}: ${JSON.stringify(answer).slice(0, 40)}…`, () => {
       assert.deepEqual(foundIn([bytesOf({ before: pad, ...answer, behind: pad })], format).usage, expected)
     })
   }
@@ -186,14 +186,14 @@ describe('a large JSON answer', () => {
     ['cohere', { finish_reason: 'MAX_TOKENS' }, { finishReason: 'MAX_TOKENS' }],
     ['cohere', { message: 'No' }, { error: 'No' }],
   ] as const) {
-    test(`tells in ${format}: ${JSON.stringify(answer)}`, () => {
+    test(`reports in ${format}: ${JSON.stringify(answer)}`, () => {
       const findings = foundIn([bytesOf({ before: pad, ...answer, behind: pad })], format)
       for (const [name, value] of Object.entries(expected))
         assert.deepEqual(findings[name as keyof UsageAccumulator], value)
     })
   }
 
-  test('tells why it ended, and that it failed', () => {
+  test('reports why it ended, and that it failed', () => {
     const findings = foundIn([bytesOf({ pad, stop_reason: 'max_tokens', error: { message: 'No' } })], 'anthropic')
     assert.deepEqual([findings.finishReason, findings.error], ['max_tokens', 'No'])
   })

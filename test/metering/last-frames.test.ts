@@ -83,7 +83,7 @@ describe('the last frames of a stream', () => {
   })
 })
 
-test('a frame of comments by the ten thousand is looked at once', () => {
+test('a frame of ten thousand comments is scanned at once', () => {
   const tail = new LastFrames()
   const frame = Buffer.from(`${':a\r\n'.repeat(50_000)}data: x\r\n\r\n`)
   tail.keep(frame, [frame.length])

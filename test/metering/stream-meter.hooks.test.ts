@@ -22,7 +22,7 @@ describe('onMessage', () => {
     assert.deepEqual([last.event, last.id, data], ['ping', '7', { x: 1 }])
   })
 
-  test('sees JSON that is no object', () => {
+  test('sees JSON that is not an object', () => {
     const seen: unknown[] = []
     passed([event('[1]') + event('null') + event('0')], { onMessage: (_, data) => void seen.push(data) })
     assert.deepEqual(seen, [[1], null, 0])
@@ -52,7 +52,7 @@ describe('onMessage', () => {
     assert.deepEqual(awsEventStream.read(turns[0]!), { event: 'said', data: '{"x":1}' })
   })
 
-  test('keeps what stands around it in order', () => {
+  test('keeps the order of the events around it', () => {
     const upper = (message: Message) =>
       message.data.includes('"b"') ? { ...message, data: message.data.replace('"b"', '"B"') } : undefined
     const { out } = passed([chunk('a') + chunk('b') + chunk('c') + chunk('b') + DONE], { onMessage: upper })
@@ -84,7 +84,7 @@ describe('onMessage', () => {
     assert.equal(out, chunk('a') + DONE)
   })
 
-  test('what it throws ends the stream behind the events before it', () => {
+  test('what it throws ends the stream after the events before it', () => {
     const thrown = new Error('no')
     let calls = 0
     const onMessage = () => {
@@ -124,7 +124,7 @@ describe('onMessage', () => {
 })
 
 describe('estimateTokens', () => {
-  test('is called with each text, and the model where it is known', () => {
+  test('is called with each text, and with the model if it is known', () => {
     const calls: [string, string | undefined][] = []
     const estimateTokens = (text: string, model: string | undefined) => {
       calls.push([text, model])
@@ -140,7 +140,7 @@ describe('estimateTokens', () => {
     assert.equal(findings.estimatedTokens, 30)
   })
 
-  test('takes the place of our estimate, also in a long stream', () => {
+  test('replaces our estimate, even in a long stream', () => {
     const texts = Array.from({ length: 200 }, (_, at) => `word ${at}`)
     const { findings } = passed([texts.map((text) => chunk(text)).join('')], { estimateTokens: () => 0.5 })
     assert.equal(findings.estimatedTokens, 100)

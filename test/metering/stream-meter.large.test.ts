@@ -85,7 +85,7 @@ describe('an event of megabytes', () => {
     ],
   ]
   for (const [name, format, framing, body, told] of cases) {
-    test(`${name}: passes unchanged, is told, and is not read whole`, () => {
+    test(`${name}: passes unchanged, is reported, and is not read whole`, () => {
       const { out, findings, longestRead } = carried(format, framing, body)
       assert.ok(out.equals(body))
       assert.deepEqual([findings.usage?.outputTokens, findings.finishReason, findings.model], told)
@@ -98,7 +98,7 @@ describe('an event of megabytes', () => {
     assert.equal(carried('openai-chat', sse, body).findings.error, 'No')
   })
 
-  test('stands among others, which are read as ever', () => {
+  test('may be among others, which are read as usual', () => {
     const others = [chunk('One'), usageEvent(5), DONE]
     const body = Buffer.from(others[0] + event({ logs: LONG }) + others[1] + others[2])
     const { out, findings } = carried('openai-chat', sse, body, { hidesUsage: true })
@@ -106,7 +106,7 @@ describe('an event of megabytes', () => {
     assert.deepEqual([findings.usage?.outputTokens, findings.model], [5, 'gpt-5-2026'])
   })
 
-  test('loses a byte order mark behind a heartbeat', () => {
+  test('loses a byte order mark after a heartbeat', () => {
     const body = Buffer.from(`\uFEFF${event({ logs: LONG })}`)
     assert.ok(carried('openai-chat', sse, body).out.equals(body))
     assert.ok(carried('openai-chat', sse, body, { sent: { bytes: 1 } }).out.equals(body.subarray(3)))

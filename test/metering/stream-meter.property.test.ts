@@ -76,7 +76,7 @@ for (const { format, framing, body } of samples) {
   describe(`${format}, however it is cut`, () => {
     const cuts = fc.array(fc.nat(body.length), { maxLength: 30 }).map((places) => cutAt(body, places))
 
-    test('goes out as it came in, where nothing is to be changed', () => {
+    test('goes out as it came in, if nothing is to be changed', () => {
       fc.assert(
         fc.property(cuts, fc.constantFrom({}, keep, { onMessage: keep.onMessage }), (chunks, options) => {
           const { out } = passed(chunks, { format: getFormat(format), framing, ...options })
@@ -85,7 +85,7 @@ for (const { format, framing, body } of samples) {
       )
     })
 
-    test('tells the same', () => {
+    test('reports the same', () => {
       fc.assert(
         fc.property(cuts, fc.constantFrom({}, keep), (chunks, options) => {
           const { findings } = passed(chunks, { format: getFormat(format), framing, ...options })
@@ -158,7 +158,7 @@ describe('nothing is thrown', () => {
     )
   })
 
-  test('nor where JSON is nested 10,000 deep', () => {
+  test('nor if JSON is nested 10,000 deep', () => {
     const deep = `${'{"choices":['.repeat(10_000)}${']}'.repeat(10_000)}`
     for (const name of formatNames) {
       const { out } = passed([event(deep) + DONE], { format: getFormat(name), ...keep })

@@ -16,7 +16,7 @@ const aws = (name: string, data: unknown, isError = false) =>
 /** As many frames without anything to tell as it takes for those before them not to be among the last. */
 const many = (text = 'word') => Array.from({ length: 50 }, () => chunk(text)).join('')
 
-describe('what a stream tells', () => {
+describe('what a stream reports', () => {
   test('model, id, usage, finish reason', () => {
     const { findings } = passed([chunk(''), chunk('Hel'), chunk('lo'), stop, usageEvent(2), DONE])
     const { model, responseId, finishReason, error } = findings
@@ -24,7 +24,7 @@ describe('what a stream tells', () => {
     assert.deepEqual(findings.usageAt(true), { inputTokens: 9, outputTokens: 2, totalTokens: 11, estimated: false })
   })
 
-  test('is the same where all of it comes in one turn', () => {
+  test('is the same if all of it comes in one turn', () => {
     const { findings } = passed([chunk('') + many() + stop + usageEvent(51) + DONE])
     assert.deepEqual([findings.model, findings.finishReason], ['gpt-5-2026', 'stop'])
     assert.equal(findings.usage?.outputTokens, 51)
@@ -41,7 +41,7 @@ describe('what a stream tells', () => {
     }
   })
 
-  test('empty frames by the ten thousand are not each read, and what follows is still told', () => {
+  test('ten thousand empty frames are not each read, and what follows is still reported', () => {
     const framing = { ...sse, read: mock.fn(sse.read) }
     const findings = new UsageAccumulator()
     const options = { sent: { bytes: 0 }, hidesUsage: false, estimateTokens: undefined, onMessage: undefined }
@@ -65,12 +65,12 @@ describe('what a stream tells', () => {
     assert.equal(passed([chunk(''), usageEvent(0), DONE]).findings.firstTokenAt, undefined)
   })
 
-  test('usage, wherever in a long turn it stands, also where nothing is near it', () => {
+  test('usage, wherever in a long turn it is, even if nothing is near it', () => {
     const { findings } = passed([many() + usageEvent(77) + many() + DONE])
     assert.equal(findings.usage?.outputTokens, 77)
   })
 
-  test('usage that comes with every event counts as it was told last', () => {
+  test('the last usage, if every event reports it', () => {
     const counting = (tokens: number) =>
       chunk('word', { usage: { prompt_tokens: 9, completion_tokens: tokens, total_tokens: 9 + tokens } })
     const all = Array.from({ length: 100 }, (_, at) => counting(at + 1))
@@ -86,7 +86,7 @@ describe('what a stream tells', () => {
     assert.equal(passed([all.slice(0, 60).join('')], { isCut: true }).findings.usage?.outputTokens, 60)
   })
 
-  test('a finish reason, found in the last events by finish(), where nothing marks it', () => {
+  test('a finish reason, found in the last events by finish(), if nothing marks it', () => {
     const { findings } = passed([many() + stop + DONE])
     assert.equal(findings.finishReason, 'stop')
     assert.equal(findings.usage, undefined)
@@ -106,14 +106,14 @@ describe('what a stream tells', () => {
     assert.equal(passed([chunk('Hel'), chunk('lo')], { isCut: true }).findings.finishReason, undefined)
   })
 
-  test('an estimate, where no usage was told', () => {
+  test('an estimate, if no usage was reported', () => {
     const { findings } = passed([chunk('') + many(), many(), stop + DONE])
     const usage = findings.usageAt(true)
     assert.equal(usage?.estimated, true)
     assert.ok(Math.abs(usage!.outputTokens! - 100) <= 10, `${usage?.outputTokens} for 100 words`)
   })
 
-  test('nothing, where nothing was said', () => {
+  test('nothing, if nothing was said', () => {
     for (const body of [
       '',
       ': heartbeat\n\n',
@@ -130,7 +130,7 @@ describe('what a stream tells', () => {
   })
 })
 
-describe('what other formats’ streams tell', () => {
+describe('what streams of other formats report', () => {
   test('Anthropic: usage in parts, and the end', () => {
     const start = { message: { id: 'm1', model: 'claude-5', usage: { input_tokens: 10, output_tokens: 1 } } }
     const text = named('content_block_delta', { index: 0, delta: { type: 'text_delta', text: 'word' } })
@@ -210,11 +210,11 @@ describe('a byte order mark', () => {
   const frames = ['\uFEFFdata: 1\n\n', '\uFEFFdata: 2\n\n']
   const passedBehind = (bytes: number, given: object = {}) => passed(frames, { sent: { bytes }, ...given }).out
 
-  test('goes out where it is the first that the client gets', () => {
+  test('goes out if it is the first thing that the client gets', () => {
     assert.equal(passedBehind(0), Buffer.from(frames.join('')).toString('latin1'))
   })
 
-  test('does not behind a heartbeat, where it would be a part of the first line; anywhere else it is text', () => {
+  test('does not after a heartbeat, where it would be part of the first line; anywhere else it is text', () => {
     assert.equal(passedBehind(1), Buffer.from(`data: 1\n\n${frames[1]}`).toString('latin1'))
     assert.equal(passedBehind(1, { onMessage: () => undefined }), passedBehind(1))
   })
@@ -223,12 +223,12 @@ describe('a byte order mark', () => {
 describe('the usage event', () => {
   const asked = { hidesUsage: true }
 
-  test('passes where the client had asked for it', () => {
+  test('passes if the client requested it', () => {
     const body = [chunk('Hel'), stop, usageEvent(2), DONE]
     assert.equal(passed(body).out, body.join(''))
   })
 
-  test('does not where only we had, and is read all the same', () => {
+  test('does not if only we did, and is read all the same', () => {
     for (const turns of [[chunk('Hel'), stop, usageEvent(2), DONE], [chunk('Hel') + stop + usageEvent(2) + DONE]]) {
       const { out, findings } = passed(turns, asked)
       assert.equal(out, chunk('Hel') + stop + DONE)
@@ -245,7 +245,7 @@ describe('the usage event', () => {
     assert.equal(passed([chunk('a'), usageEvent(2).trimEnd()], asked).out, chunk('a'))
   })
 
-  test('among many in one turn, and what stands around it stays', () => {
+  test('among many in one turn, and the frames around it stay', () => {
     const body = many() + usageEvent(2) + many() + usageEvent(3) + DONE
     assert.equal(passed([body], asked).out, many() + many() + DONE)
   })
@@ -255,7 +255,7 @@ describe('the usage event', () => {
     assert.equal(passed([chunk('a') + more], asked).out, chunk('a') + more)
   })
 
-  test('an error in words of its own passes, with usage beside', () => {
+  test('an error with its own message passes, even with usage', () => {
     const error = usageEvent(0, { choices: null, base_resp: { status_code: 1008, status_msg: 'insufficient balance' } })
     const { out, findings } = passed([error], asked)
     assert.deepEqual([out, findings.error], [error, 'insufficient balance'])

@@ -32,7 +32,7 @@ describe('a call whose arguments come in one piece', () => {
     assert.equal(estimated([argumentsDone('a', code), done('a', code)]), tokens)
   })
 
-  test('counts beside others', () => {
+  test('counts in addition to others', () => {
     isAbout(estimated([done('a', code), done('b', code)]), 2 * tokens)
   })
 

@@ -25,13 +25,13 @@ describe('delay of the event loop', () => {
     assert.deepEqual(delay.readAndReset(), { median: 0.001, p99: 0.05, max: 1 })
   })
 
-  test('is 0 where nothing was measured: Node says 511 ns then', () => {
+  test('is 0 if nothing was measured: Node reports 511 ns then', () => {
     const { monitor, figures } = fakeMonitor()
     Object.assign(figures, { p50: 511, p99: 511, max: 0 })
     assert.deepEqual(new EventLoopDelay(monitor).readAndReset(), { median: 0, p99: 0, max: 0 })
   })
 
-  test('is measured anew from each time that it is taken, until it is closed', () => {
+  test('starts over each time that it is read, until it is closed', () => {
     const { monitor, log } = fakeMonitor()
     const delay = new EventLoopDelay(monitor)
     assert.deepEqual(log, [])

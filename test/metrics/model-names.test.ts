@@ -42,7 +42,7 @@ describe('names of models', () => {
     'nothing was answered to': recordOf({ model: 'made-up', outcome: 'client_disconnect', status: undefined }),
     'was redirected': recordOf({ model: 'made-up', status: 302 }),
   })) {
-    test(`a name that ${what} takes no room`, () => {
+    test(`a name that ${what} uses no slot`, () => {
       const names = new ModelNames({ maxModels: 1 }, OTHER)
       assert.equal(names.of(failed), OTHER)
       assert.equal(names.of(recordOf({ model: 'real' })), 'real')
@@ -61,7 +61,7 @@ describe('names of models', () => {
     assert.deepEqual([names.of(recordOf({ model: 'listed' })), names.of(recordOf())], ['listed', OTHER])
   })
 
-  test("where the request names none, the provider's name counts, and none where it has none", () => {
+  test("if the request names none, the provider's name counts, if it has one", () => {
     const names = new ModelNames({}, OTHER)
     assert.equal(names.of(recordOf({ model: undefined })), 'gpt-4o-2024-08-06')
     assert.equal(names.of(recordOf({ model: undefined, responseModel: undefined })), undefined)

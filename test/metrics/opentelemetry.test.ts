@@ -99,7 +99,7 @@ describe('the span of a call', () => {
     assert.equal('gen_ai.request.stream' in attributes, false)
   })
 
-  test('is named after its operation alone where no model is named', () => {
+  test('is named after its operation alone if no model is named', () => {
     const { begin, finish } = observed()
     begin({ model: undefined })
     finish({ model: undefined })
@@ -141,7 +141,7 @@ describe('the span of a call', () => {
     assert.equal(sdk.spans[0]?.ended, true)
   })
 
-  test('belongs to its own exchange where several are under way, and ends once', async () => {
+  test('belongs to its own exchange if several are in progress, and ends once', async () => {
     const { begin, finish } = observed()
     begin({ id: '1' })
     begin({ id: '2', model: 'other' })
@@ -198,7 +198,7 @@ describe('errors', () => {
   })
 })
 
-describe('what is no call of a model', () => {
+describe('requests that do not call a model', () => {
   test('an exchange that failed before it was sent has no span, and counts', async () => {
     const { finish } = observed()
     const rejected = { outcome: 'rejected', code: 'model_not_allowed', status: 403, durationMs: 2 } as const
@@ -237,7 +237,7 @@ describe('what is no call of a model', () => {
 describe('the trace', () => {
   const traceparent = `00-${REMOTE.traceId}-${REMOTE.spanId}-01`
 
-  test('is new where there is none; the provider gets it', () => {
+  test('is new if there is none; the provider gets it', () => {
     const { begin, finish } = observed()
     const headers = begin()
     finish()
@@ -246,7 +246,7 @@ describe('the trace', () => {
     assert.equal(sdk.spans[0]?.parentSpanContext, undefined)
   })
 
-  test("is the client's, where no span is active", () => {
+  test("is the client's if no span is active", () => {
     const { begin, finish } = observed()
     const headers = begin({}, { traceparent })
     finish()
@@ -265,7 +265,7 @@ describe('the trace', () => {
     assert.deepEqual(headers, { traceparent: `00-${server.spanContext().traceId}-${spanId}-01` })
   })
 
-  test('goes on also where it is not sampled', () => {
+  test('is forwarded even if it is not sampled', () => {
     const unsampled = telemetry(new AlwaysOffSampler())
     const headers = observed({ tracerProvider: unsampled.tracerProvider }).begin({}, { traceparent })
     assert.match(headers?.traceparent ?? '', new RegExp(`^00-${REMOTE.traceId}-\\w{16}-00$`))
@@ -333,7 +333,7 @@ describe('metrics', () => {
     assert.equal(firstToken?.count, 3)
   })
 
-  test('have estimated tokens only where that is asked for', async () => {
+  test('have estimated tokens only if the user asks for them', async () => {
     const usage = { inputTokens: 20, outputTokens: 3, estimated: true }
     const { begin, finish } = observed()
     begin()
@@ -385,7 +385,7 @@ describe('metrics', () => {
 })
 
 describe('the observer', () => {
-  test('uses the global providers, also where they come later', async () => {
+  test('uses the global providers, even if they are set later', async () => {
     const observer = openTelemetryObserver()
     trace.setGlobalTracerProvider(sdk.tracerProvider)
     metrics.setGlobalMeterProvider(sdk.meterProvider)

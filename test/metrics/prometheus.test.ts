@@ -182,7 +182,7 @@ describe('gauges', () => {
   })
 })
 
-test('the event loop is measured from the start to close(), and not for an observer that is refused', (t) => {
+test('the event loop is measured from the start to close(), and not for an observer that is rejected', (t) => {
   const monitor = perfHooks.monitorEventLoopDelay()
   const [enable, disable] = [t.mock.method(monitor, 'enable'), t.mock.method(monitor, 'disable')]
   t.mock.method(perfHooks, 'monitorEventLoopDelay', () => monitor)
@@ -220,7 +220,7 @@ describe('the registry', () => {
     })
   })
 
-  test('a second observer on it is refused, and leaves nothing behind', async (t) => {
+  test('a second observer on it is rejected, and leaves nothing in it', async (t) => {
     const { register } = observed(t)
     assert.throws(() => prometheusObserver({ register }), {
       message:
@@ -233,7 +233,7 @@ describe('the registry', () => {
     assert.equal(own.getMetricsAsArray().length, 1)
   })
 
-  test('with another prefix it takes a second', async (t) => {
+  test('with another prefix it accepts a second one', async (t) => {
     const { register } = observed(t)
     const { observer, samples } = observed(t, { register, prefix: 'internal_' })
     observer.onFinish?.(recordOf())

@@ -63,14 +63,14 @@ describe('a stream', () => {
     [10.1, false],
     [500, false],
   ] as const) {
-    test(`is ${admitted ? 'admitted' : 'refused'} where the loop was ${lateMs} ms late, of 10`, () => {
+    test(`is ${admitted ? 'admitted' : 'rejected'} if the loop was ${lateMs} ms late, of 10`, () => {
       const { loop, admits } = guarded(10)
       loop.comes(lateMs)
       assert.equal(admits(), admitted)
     })
   }
 
-  test('is refused with 503, and when to come again', () => {
+  test('is rejected with 503 and Retry-After', () => {
     const { loop, guard } = guarded(10)
     loop.comes(11)
     assert.throws(() => guard.admitStream(), {
@@ -91,7 +91,7 @@ describe('a stream', () => {
     assert.equal(admits(), true)
   })
 
-  test('is refused while a round holds the loop up, before the timer can come', () => {
+  test('is rejected while a round blocks the loop, before the timer can fire', () => {
     const { loop, admits } = guarded(10)
     loop.comes(0)
     loop.isHeldUp(loop.everyMs + 10)
@@ -100,14 +100,14 @@ describe('a stream', () => {
     assert.equal(admits(), false)
   })
 
-  test('is refused between two timers where the last one came late', () => {
+  test('is rejected between two timers if the last one fired late', () => {
     const { loop, admits } = guarded(10)
     loop.comes(40)
     loop.isHeldUp(loop.everyMs / 2)
     assert.equal(admits(), false)
   })
 
-  test('is admitted where the timer came early: that makes up for nothing, and is no fault', () => {
+  test('is admitted if the timer fired early, which neither compensates a delay nor counts as one', () => {
     const { loop, admits } = guarded(10)
     loop.comes(-20)
     assert.equal(admits(), true)
@@ -115,7 +115,7 @@ describe('a stream', () => {
     assert.equal(admits(), false)
   })
 
-  test('is not held up by what was late before: the next timer is due anew from the last', () => {
+  test('is not affected by an earlier delay: the next timer is due one interval after the last', () => {
     const { loop, admits } = guarded(10)
     for (let round = 0; round < 20; round++) loop.comes(5)
     assert.equal(admits(), true)
@@ -130,7 +130,7 @@ test('the watch keeps no process alive, and ends with the middleware', () => {
   assert.equal(loop.isStopped, true)
 })
 
-test('the process’s own clock is used where none is given', (t) => {
+test('the process’s own clock is used if none is given', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })
   let now = 0
   t.mock.method(performance, 'now', () => now)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { runInTurns } from '../../lib/scheduling/run-in-turns.js'
 import { manualTurns } from '../support/manual-turns.js'
 
-test('long work is done one piece a round where pieces take longer than turns may', async () => {
+test('a long task runs one step a round if steps take longer than turns may', async () => {
   const { clock, turns } = manualTurns(1)
   const log: string[] = []
   const work = (name: string) =>
@@ -39,7 +39,7 @@ test('what it throws is what the promise rejects with, and it is not continued',
   assert.equal(turns.waiting, 0)
 })
 
-test('it is given up once nobody needs it any more, and its promise rejects', async () => {
+test('it is abandoned once it is cancelled, and its promise rejects', async () => {
   const { clock, turns } = manualTurns(1)
   let pieces = 0
   let isUnneeded = false

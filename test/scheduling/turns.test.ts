@@ -54,7 +54,7 @@ describe('turns', () => {
     assert.equal(order.join(''), 'abcd'.repeat(5))
   })
 
-  test('go on after a taker that throws, which a process warning tells of', (t) => {
+  test('continue after a runnable that throws, which a process warning reports', (t) => {
     const warn = t.mock.method(process, 'emitWarning', () => {})
     const { clock, turns } = manualTurns(10)
     const order: string[] = []
@@ -76,7 +76,7 @@ describe('turns', () => {
     ])
   })
 
-  test('are not held once they are taken, though there is always somebody who waits', async () => {
+  test('are released once they have run, even if the queue never drains', async () => {
     const { clock, turns } = manualTurns(1)
     const enqueueOne = () => {
       const one = taking(clock, 1)
@@ -95,7 +95,7 @@ describe('turns', () => {
     assert.equal(first.deref(), undefined)
   })
 
-  test('are taken at once where nobody waits, until the budget of the round is used', () => {
+  test('run at once if nothing is waiting, until the budget of the round is used up', () => {
     const { clock, turns } = manualTurns(3)
     const order: string[] = []
     const now = (name: string, ms: number, extraCostMs?: number) =>
@@ -122,7 +122,7 @@ describe('turns', () => {
     assert.deepEqual(order.slice(-2), ['f', 'g'], 'each round has a budget of its own')
   })
 
-  test('who comes while a round runs stands behind those who wait', () => {
+  test('a runnable queued during a round waits after the others', () => {
     const { clock, turns } = manualTurns(10)
     const order: string[] = []
     const late = taker(() => order.push('late'))
@@ -136,7 +136,7 @@ describe('turns', () => {
     assert.deepEqual(order, ['a', 'b', 'late'])
   })
 
-  test('a round stops once its budget is used, and the next one goes on there', () => {
+  test('a round stops once its budget is used up, and the next one continues there', () => {
     const { clock, turns } = manualTurns(3)
     const order: number[] = []
     for (let at = 0; at < 8; at++) {
@@ -166,7 +166,7 @@ describe('turns', () => {
     assert.equal(taken, 4)
   })
 
-  test('a round has one turn at least, however long it takes', () => {
+  test('a round has at least one turn, however long it takes', () => {
     const { clock, turns } = manualTurns(1)
     const order: string[] = []
     for (const name of ['a', 'b', 'c']) turns.enqueue(taking(clock, 50, () => order.push(name)))
@@ -210,7 +210,7 @@ describe('turns', () => {
     }
   })
 
-  test('each taker is told how long its own turn took', () => {
+  test('each runnable gets the duration of its own turn', () => {
     const { clock, turns } = manualTurns(100)
     const takers = [3, 0.5, 7].map((ms) => taking(clock, ms))
     for (const each of takers) turns.enqueue(each)
@@ -250,7 +250,7 @@ describe('streams that burst', () => {
     assert.equal(turns.waiting, 0)
   })
 
-  test('do not take the place of a brief turn that could be taken at once', () => {
+  test('do not displace a brief turn that could run at once', () => {
     const { clock, turns } = manualTurns(0.5)
     const order: string[] = []
     turns.enqueue(bursting(clock, 1, () => order.push('B')))
@@ -286,7 +286,7 @@ describe('streams that burst', () => {
     assert.deepEqual(turnsPerRound([0.5, 0.5, 0.5], 0.5), [1, 1, 1])
   })
 
-  test('are not given what brief turns took that were taken at once', () => {
+  test('are not credited with the time of brief turns that ran at once', () => {
     const { clock, turns } = manualTurns(0.25)
     let taken = 0
     turns.runOrEnqueue(taking(clock, 1))
@@ -352,7 +352,7 @@ test('500 takers that never end have equal shares at any moment', () => {
 })
 
 describe('in the real event loop', () => {
-  test('timers and I/O get to run beside a stream that always wants another turn', async () => {
+  test('timers and I/O run even if a stream always wants another turn', async () => {
     const MOST = 5_000_000
     const turns = new TurnScheduler(0.25)
     let turnsTaken = 0

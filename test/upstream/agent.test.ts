@@ -88,7 +88,7 @@ describe('createAgent', () => {
     })
   }
 
-  test('an idle connection on which bytes come unasked is closed: they are no answer to the next request', async (t) => {
+  test('an idle connection that gets unrequested bytes is closed: they do not answer the next request', async (t) => {
     const { port, asked } = await provider(t)
     const agent = createAgent('http:', undefined)
     t.after(() => agent.destroy())

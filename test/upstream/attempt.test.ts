@@ -98,14 +98,14 @@ describe('an answer', () => {
   })
 })
 
-test('is found by its stand-in request', (t) => {
+test('is found by its stub request', (t) => {
   const { attempt, req } = rig(t)
   assert.equal(attemptOf(req), attempt)
   assert.equal(attemptOf({}), undefined)
 })
 
 describe('the connection', () => {
-  test('stands when the socket says so', (t) => {
+  test('is established when the socket says so', (t) => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
     attempt.handleRequest(upstream.asClientRequest)
@@ -115,7 +115,7 @@ describe('the connection', () => {
     assert.deepEqual(log, ['connect'])
   })
 
-  test('that stands when the attempt has ended is not told', (t) => {
+  test('that is established after the attempt has ended is not reported', (t) => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
     attempt.handleRequest(upstream.asClientRequest)
@@ -124,7 +124,7 @@ describe('the connection', () => {
     assert.deepEqual(log, [])
   })
 
-  test('over TLS, stands when that is secure', (t) => {
+  test('over TLS, is established when it is secure', (t) => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
     Object.assign(upstream.socket, { encrypted: true })
@@ -135,7 +135,7 @@ describe('the connection', () => {
     assert.deepEqual(log, ['connect'])
   })
 
-  test('from the pool stands already', (t) => {
+  test('from the pool is already established', (t) => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
     upstream.reusedSocket = true
@@ -143,7 +143,7 @@ describe('the connection', () => {
     assert.deepEqual(log, ['connect'])
   })
 
-  test('that an agent gives standing, and not from the pool, stands already', (t) => {
+  test('that an agent provides established, and not from the pool, is already established', (t) => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
     upstream.socket.connecting = false
@@ -190,7 +190,7 @@ describe('of response and error', () => {
     assert.equal(response.destroyed, true)
   })
 
-  test('an error, in time or late, goes on without the bytes that could not be parsed', (t) => {
+  test('an error, in time or late, is passed on without the bytes that could not be parsed', (t) => {
     const { attempt, log } = rig(t)
     for (const message of ['first', 'second']) {
       const error = Object.assign(new Error(message), { code: 'HPE_INVALID_CONSTANT', rawPacket: Buffer.from('x') })
@@ -265,7 +265,7 @@ describe('the end', () => {
     assert.deepEqual(closes, [false])
   })
 
-  test('before there is a connection tells http-proxy-middleware 3 and 4', (t) => {
+  test('before there is a connection notifies http-proxy-middleware 3 and 4', (t) => {
     const { attempt, closes, req } = rig(t)
     let aborted = 0
     req.on('aborted', () => aborted++)

@@ -78,7 +78,7 @@ describe('chunks, cut any way', () => {
     )
   })
 
-  test('are over with the first that is not plain: it is left, as it came, and what is behind it', () => {
+  test('end with the first that is not plain: it is left as it came, with everything after it', () => {
     fc.assert(
       fc.property(chunks, notPlain, fc.uint8Array(), cuts, ({ data, coded }, tail, rest, places) => {
         const expected = Buffer.concat([tail, rest])
@@ -104,7 +104,7 @@ describe('chunks, cut any way', () => {
     )
   })
 
-  test('are broken where no line end is behind the data, which comes out', () => {
+  test('are malformed if no line end follows the data, which comes out', () => {
     const noLineEnd = fc.oneof(
       fc.uint8Array({ minLength: 1, maxLength: 1 }).filter(([byte]) => byte !== 13),
       fc.uint8Array({ minLength: 1, maxLength: 1 }).map(([byte]) => Uint8Array.of(13, byte === 10 ? 13 : byte!)),

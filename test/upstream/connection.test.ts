@@ -16,7 +16,7 @@ import { type Answer, ask, exchange, provider, until, withBoth } from './provide
 import { behind, broken, chunked, lenient, whole } from './scripts.js'
 
 describe('a client gets what it gets of an agent of Node', () => {
-  test('of answers one behind the other, on one connection where that is kept alive', async (t) => {
+  test('of consecutive answers, on one connection if it is kept alive', async (t) => {
     const server = await provider(t)
     const several = fc.array(whole, { minLength: 1, maxLength: 3 })
     const property = fc.asyncProperty(several, async (all) => {
@@ -45,7 +45,7 @@ describe('a client gets what it gets of an agent of Node', () => {
     await fc.assert(property, { numRuns: 60 })
   })
 
-  test('of an answer that only a lenient parser takes', async (t) => {
+  test('of an answer that only a lenient parser accepts', async (t) => {
     const server = await provider(t)
     const property = fc.asyncProperty(lenient, async (script) => {
       const lenientScript = { ...script, insecureHTTPParser: true }
@@ -56,7 +56,7 @@ describe('a client gets what it gets of an agent of Node', () => {
     await fc.assert(property, { numRuns: 60 })
   })
 
-  test('of an answer with bytes behind its end, which are no answer to the next request', async (t) => {
+  test('of an answer with bytes after its end, which do not answer the next request', async (t) => {
     const server = await provider(t)
     const ends = ['garbage', '0\r\n\r\n', '\r\n\r\n', `${chunked}8\r\nsmuggled\r\n0\r\n\r\n`, 'HTTP/1.1 200 OK\r\n\r\n']
     const after = fc.constantFrom(...ends).map((end) => Buffer.from(end))
@@ -89,7 +89,7 @@ describe('a client gets what it gets of an agent of Node', () => {
     await fc.assert(property, { numRuns: 30 })
   })
 
-  test('where white space that only JavaScript trims is behind `chunked`', async (t) => {
+  test('if `chunked` is followed by white space that only JavaScript trims', async (t) => {
     const server = await provider(t)
     const pieces = [Buffer.from(`${chunked.replace('chunked', 'chunked\t')}5\r\nhello\r\n0\r\n\r\n`)]
     const { ours, nodes } = await withBoth((agent) => exchange(agent, server, { method: 'GET', pieces }))
@@ -215,7 +215,7 @@ describe('a response that is not read', () => {
     assert.equal(Buffer.concat(await response.toArray()).toString(), `one${'x'.repeat(300)}`)
   })
 
-  test('does not stop it where that was the end: once it is read, the connection is used again', async (t) => {
+  test('does not stop it at its end: once it is read, the connection is reused', async (t) => {
     const first = afterHead(chunksOf(HIGH_WATER - 1))
     const { server, agent, connection, response, socket } = await answeredWith(t, first)
     await until(() => socket.bytesRead === first.length)
@@ -234,7 +234,7 @@ describe('a response that is not read', () => {
   })
 })
 
-test('a response destroyed by who reads it brings nothing more, and ends the connection', async (t) => {
+test('a response destroyed by its reader delivers nothing more, and ends the connection', async (t) => {
   const { connection, request, response, socket } = await answeredWith(t, Buffer.from(chunked))
   const closed = once(request, 'close')
   let size = 0
@@ -249,7 +249,7 @@ test('a response destroyed by who reads it brings nothing more, and ends the con
   assert.equal(socket.destroyed, true)
 })
 
-test('a response that the connection was not told of comes through the parser', async (t) => {
+test('a response that the connection was not notified of comes through the parser', async (t) => {
   const server = await provider(t)
   const agent = createAgent('http:', undefined)
   t.after(() => agent.destroy())

@@ -67,13 +67,13 @@ describe('StubRequest', () => {
     })
   }
 
-  test('sends the path that it was given, behind the origin of the target where an agent has put any before it', () => {
+  test("sends the path that it was given, after the target's origin if an agent has prefixed any", () => {
     const upstream = Object.assign(new PassThrough(), { path: 'http://of-the-client.example:8080/v1//x' })
     new StubRequest(request(undefined), viaProxy, () => {}).pipe(upstream)
     assert.equal(upstream.path, 'http://provider.example/v1/x?y=1')
   })
 
-  test('sends that path as well where the agent puts an origin before it when it connects', () => {
+  test('sends that path even if the agent prefixes an origin when it connects', () => {
     const upstream = Object.assign(new PassThrough(), { path: '/v1/x?y=1' })
     new StubRequest(request(undefined), viaProxy, () => {}).pipe(upstream)
     assert.equal(upstream.path, '/v1/x?y=1')
@@ -81,7 +81,7 @@ describe('StubRequest', () => {
     assert.equal(upstream.path, 'http://provider.example/v1/x?y=1')
   })
 
-  describe('through an agent that may write the head anew', () => {
+  describe('through an agent that may rewrite the head', () => {
     const piped = (body: Buffer | Readable) => {
       const standIn = new StubRequest(request(body), viaProxy, () => {})
       const upstream = standIn.pipe(new PassThrough())
@@ -101,7 +101,7 @@ describe('StubRequest', () => {
         assert.equal(await text(), 'x'.repeat(300 * 1024))
       })
 
-      test(`sends nothing of a body ${name} where it was released before`, async () => {
+      test(`sends nothing of a body ${name} if it was released before`, async () => {
         const { standIn, upstream } = piped(body())
         standIn.release()
         upstream.emit('socket')
@@ -194,7 +194,7 @@ describe('StubRequest', () => {
 })
 
 describe('StubResponse', () => {
-  test('does nothing of what it is told, and says so of itself', () => {
+  test('ignores every call, and reports its own state', () => {
     const standIn = new StubResponse()
     assert.equal(standIn.setHeader(), standIn)
     assert.equal(standIn.end(), standIn)
@@ -230,7 +230,7 @@ describe('a long body', () => {
     }
   }
 
-  test('that passes is not resumed behind the back of the pipe, however many chunks it comes in', async () => {
+  test('that passes is not resumed while the pipe has paused it, however many chunks it comes in', async () => {
     let resumed = 0
     const upstream = new Slow()
     const socket = { pause: () => {}, resume: () => resumed++ }
@@ -246,7 +246,7 @@ describe('a long body', () => {
     body.destroy()
   })
 
-  test('goes out in pieces, as they are taken, and is let go of at its end', async () => {
+  test('goes out in pieces, as they are accepted, and is released at its end', async () => {
     let sent = 0
     const upstream = new Slow()
     const body = [Buffer.alloc(300 * 1024), Buffer.alloc(10)]

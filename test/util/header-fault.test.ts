@@ -34,7 +34,7 @@ describe('a header that the app’s code gives', () => {
     ['x-a', 'hunter2\r\nx-b: c', /x-a/],
     ['x-a', 'hunter2 漢', /x-a/],
   ] as const) {
-    test(`cannot be sent, and its value is not told: ${JSON.stringify(name)}: ${JSON.stringify(value)}`, () => {
+    test(`cannot be sent, and its value is not shown: ${JSON.stringify(name)}: ${JSON.stringify(value)}`, () => {
       const fault = headerFault(name, value)
       assert.match(fault ?? '', says)
       assert.doesNotMatch(fault ?? '', /hunter2/)

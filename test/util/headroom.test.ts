@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { framingFor } from '../../lib/framing/index.js'
 import { copyWithHeadroom, prependInPlace } from '../../lib/util/headroom.js'
 
-test('what is put in front of a chunk stands in its own memory, and the chunk stays what it was', () => {
+test('bytes prepended to a chunk go into its own memory, and the chunk keeps its content', () => {
   const given = Buffer.from('chunk')
   const chunk = copyWithHeadroom(given)
   given.fill('x')
@@ -21,7 +21,7 @@ test('room is used once', () => {
   assert.equal(String(first), 'achunk')
 })
 
-test('what needs more room, or stands in front of a chunk without any, is not put there', () => {
+test('bytes that need more headroom than the chunk has are not prepended', () => {
   const room = 4096
   const chunk = copyWithHeadroom(Buffer.from('chunk'))
   assert.equal(prependInPlace([Buffer.alloc(room + 1)], room + 1, chunk), undefined)

@@ -30,7 +30,7 @@ describe('a function that remembers', () => {
     for (const name of ['constructor', '__proto__', 'toString']) assert.equal(remembered(name), `seen ${name}`)
   })
 
-  test('remembers no more than so many, for clients choose what is asked; the first ones stay', () => {
+  test('remembers a bounded number of results, because clients choose the strings; the first ones stay', () => {
     const { calls, remembered } = counting((text) => text)
     for (let at = 0; at < 10_000; at++) remembered(`${at}`)
     const before = calls.length

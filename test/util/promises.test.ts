@@ -13,7 +13,7 @@ for (const [name, make] of [
   ['a promise of another realm', () => runInNewContext("Promise.reject('late')")],
   ['a thenable of a library', () => havingThen((_: unknown, reject: (error: unknown) => void) => reject('late'))],
 ] as const) {
-  test(`${name} is tended: what it rejects with is told, and ends no process`, async (t) => {
+  test(`${name} is handled: its rejection is reported, and does not end the process`, async (t) => {
     const unhandled = unhandledRejections(t)
     const told: unknown[] = []
     assert.equal(

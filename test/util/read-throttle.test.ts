@@ -16,7 +16,7 @@ function rig(httpVersionMajor = 1) {
   return { log, deferred, count }
 }
 
-test('a thousand chunks are taken, then the connection waits until the event loop has gone round', () => {
+test('after a thousand chunks, the connection is paused until the event loop has gone round', () => {
   const { log, deferred, count } = rig()
   count(999)
   assert.deepEqual(log, [])
@@ -30,7 +30,7 @@ test('a thousand chunks are taken, then the connection waits until the event loo
   assert.deepEqual([log, deferred.length], [['pause', 'resume', 'pause'], 2])
 })
 
-test('not with HTTP/2, where others share the connection', () => {
+test('HTTP/2 is not throttled, because other requests share the connection', () => {
   const { log, count } = rig(2)
   count(5000)
   assert.deepEqual(log, [])

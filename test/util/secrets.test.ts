@@ -78,7 +78,7 @@ describe('the key within a value is hidden, too', () => {
     })
   }
 
-  test('and not what stands beside it', () => {
+  test('but not the text next to it', () => {
     for (const [value, text] of [
       [`Basic ${base64(`dev@site.example:${key}`)}`, 'dev@site.example'],
       [`Key project-2024:${key}`, 'project-2024'],
@@ -120,13 +120,13 @@ test('the secrets of one key are compiled once, and forgotten when there have be
   assert.equal(compileSecrets([]), NO_SECRETS)
 })
 
-test('values too short to tell are left: they would be found everywhere', () => {
+test('values too short to be distinctive are not masked: they would match everywhere', () => {
   const secrets = new Secrets(['2024', 'Bearer x'])
   assert.equal(secrets.mask('2024 x'), '2024 x')
   assert.equal(secrets.mask('Bearer x'), '********')
 })
 
-test('a word is no secret where it stands alone: answers may have it', () => {
+test('a plain word is not a secret: answers may contain it', () => {
   for (const word of [
     'ollama',
     'lm-studio',
@@ -162,7 +162,7 @@ test('a secret of which no encoding leaves more than a few characters alone is h
   assert.equal(String(secrets.maskBytes(Buffer.from(json))), masked)
 })
 
-test('the beginning of a secret at the end of bytes is told, and nothing else', () => {
+test('the beginning of a secret at the end of bytes is found, and nothing else', () => {
   const secrets = new Secrets(['sesame-Open'])
   for (const [text, begun] of [
     ['sesame-Ope', 10],
