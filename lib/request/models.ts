@@ -32,7 +32,7 @@ const FALLBACK_MAPS = ['content_policy_fallbacks', 'context_window_fallbacks']
 /** Gateways (LiteLLM) merge this field into the request. */
 const EXTRA_BODY = 'extra_body'
 
-/** The fields that name models, for `refuseAmbiguousFields`. */
+/** The fields that name models, for `rejectAmbiguousFields`. */
 export const modelPaths: readonly FieldPath[] = [
   ...['model', ...FALLBACK_MAPS].map((name) => [name]),
   ...['tools', ...FALLBACKS].map((name) => [name, EACH, 'model']),
