@@ -32,7 +32,7 @@ async function main() {
     const page = await browser.newPage({ viewport: { width: WIDTH, height: 900 }, colorScheme: 'light' })
     await page.goto(`http://127.0.0.1:${port}/storm/`)
     await page.getByRole('button', { name: 'Burst' }).click()
-    const status = page.locator('#status', { hasText: /^Done|failed|refused/ })
+    const status = page.locator('#status', { hasText: /^Done|failed/ })
     await status.waitFor({ timeout: 120_000 })
     console.log((await page.locator('.headline').allInnerTexts()).join('\n'))
 

@@ -91,9 +91,9 @@ test('rows are filtered by text and outcome, sorted by any column, and opened', 
   await sortButton.click()
   assert.deepEqual(await outputs(), [descending[1], descending[0], undefined])
 
-  await page.getByLabel('Status').selectOption('Failed')
+  await page.locator('#status').selectOption('Failed')
   assert.deepEqual(await rows.locator('.badge').allInnerTexts(), ['provider error 429'])
-  await page.getByLabel('Status').selectOption('All outcomes')
+  await page.locator('#status').selectOption('All outcomes')
   await page.getByLabel('Search').fill('completed openai')
   assert.deepEqual(await rows.locator('.badge').allInnerTexts(), ['completed', 'completed'])
   assert.equal(await page.locator('#count').innerText(), '2 of 3 shown')
