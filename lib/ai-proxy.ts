@@ -2,11 +2,12 @@ import type { IncomingMessage } from 'node:http'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { AiProxyError, isA, toFailure } from './api/errors.js'
 import type { AiProxyOptions } from './api/options.js'
-import type { ExchangeSnapshot } from './api/record.js'
+import type { ExchangeRecord, ExchangeSnapshot } from './api/record.js'
 import type { AiProxyStats } from './api/stats.js'
 import { Exchange } from './exchange/exchange.js'
 import { HeldBytes } from './exchange/held-bytes.js'
 import { Observers } from './exchange/observers.js'
+import { recordOf } from './exchange/record-of.js'
 import { ExchangeRegistry } from './exchange/registry.js'
 import type { ProxyContext } from './handle/context.js'
 import { handleRequest } from './handle/handle-request.js'
@@ -18,7 +19,7 @@ import { resolveOptions } from './options/resolve.js'
 import { check, objectOf } from './options/validate.js'
 import { BodyConsumedError } from './request/parsed-body.js'
 import { UsageRefusals } from './request/usage-refusals.js'
-import { type ResponseCallbacks, ResponseController } from './response/response-controller.js'
+import { ResponseController } from './response/response-controller.js'
 import { OverloadGuard } from './scheduling/overload.js'
 import { sharedTurns } from './scheduling/turns.js'
 import { createUpstreamProxy } from './upstream/proxy.js'
@@ -61,59 +62,53 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
   // What `Req` adds to a request is between the app's middlewares and its functions: the type is all that it changes.
   const config = resolveOptions(options as unknown as AiProxyOptions)
   const turns = sharedTurns(config.budgetMs)
-  const ledger = new ExchangeRegistry()
-  const house: ProxyContext = {
+  const registry = new ExchangeRegistry()
+  const warnings = new SetupWarnings(config.silencedWarnings)
+  const context: ProxyContext = {
     config,
     turns,
-    ledger,
+    registry,
     upstream: createUpstreamProxy(config.origin, config.proxy, config.limits.maxConcurrentExchanges),
     observers: new Observers(config.observers, config.origin, config.hookErrors),
-    warnings: new SetupWarnings(config.silencedWarnings),
+    warnings,
     usageRefusals: new UsageRefusals(),
     held: new HeldBytes(config.limits),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
-  }
-
-  const events: ResponseCallbacks = {
-    onStream: (exchange) => {
-      if (!exchange.countsAsStream) ledger.admitStream(exchange, exchange.limits)
-    },
-    onTurn: house.observers.onTurn,
-    onUnflushable: () => house.warnings.tell('AI_PROXY_CANNOT_FLUSH'),
-    onOver: (exchange) => conclude(exchange, house),
+    onUnflushable: () => warnings.tell('AI_PROXY_CANNOT_FLUSH'),
+    onOver: (exchange) => conclude(exchange, context),
   }
 
   const handler = (req: Request, res: Response, next: NextFunction): void => {
     const exchange = new Exchange(req, res, next, config.limits)
-    const delivery = new ResponseController(exchange, config, turns, events)
-    ledger.begin(exchange, delivery)
-    handleRequest(exchange, delivery, house).catch((thrown) => {
+    const controller = new ResponseController(exchange, context)
+    registry.begin(exchange, controller)
+    handleRequest(exchange, controller, context).catch((thrown) => {
       // Work that is given up because the exchange is over is no failure of its own.
       if (exchange.isSettled && isA(AiProxyError, thrown) && thrown.code === 'aborted') return
-      if (isA(BodyConsumedError, thrown)) house.warnings.tell('AI_PROXY_BODY_CONSUMED')
-      if (isA(AsyncFilterError, thrown)) house.warnings.tell('AI_PROXY_ASYNC_FORWARD_HEADERS')
-      delivery.fail(toFailure(thrown))
+      if (isA(BodyConsumedError, thrown)) warnings.tell('AI_PROXY_BODY_CONSUMED')
+      if (isA(AsyncFilterError, thrown)) warnings.tell('AI_PROXY_ASYNC_FORWARD_HEADERS')
+      controller.fail(toFailure(thrown))
     })
   }
 
   const close = async (given: { graceMs?: number } = {}): Promise<void> => {
     const { graceMs = defaults.close.graceMs } = objectOf('close', given, ['graceMs'])
-    await ledger.close(check.number('close.graceMs', graceMs, { from: 0 }))
-    house.upstream.close()
-    house.overload?.close()
+    await registry.close(check.number('close.graceMs', graceMs, { from: 0 }))
+    context.upstream.close()
+    context.overload?.close()
   }
-  const stats = () => ledger.stats(turns.waiting, house.held.count)
-  house.observers.onProxy(stats)
-  const abort = (id: string) => ledger.abort(id)
-  const exchanges = () => ledger.snapshots()
+  const stats = () => registry.stats(turns.waiting, context.held.count)
+  context.observers.onProxy(stats)
+  const abort = (id: string) => registry.abort(id)
+  const exchanges = () => registry.snapshots()
   return Object.assign(handler, { exchanges, stats, abort, close, [Symbol.asyncDispose]: () => close() })
 }
 
 /** The exchange is over, however it went: it is counted and told, once. */
-function conclude(exchange: Exchange, { config, ledger, observers }: ProxyContext): void {
+function conclude(exchange: Exchange, { config, registry, observers }: ProxyContext): void {
   exchange.held?.release()
-  const record = exchange.record()
-  ledger.end(exchange, record)
+  const record = recordOf(exchange)
+  registry.end(exchange, record)
   observers.onFinish(record)
   const { id, outcome, code, status, durationMs, events, downstreamBytes } = record
   debug.stream(
@@ -129,7 +124,7 @@ function conclude(exchange: Exchange, { config, ledger, observers }: ProxyContex
   void tell(exchange, record, config)
 }
 
-async function tell(exchange: Exchange, record: ReturnType<Exchange['record']>, config: Config): Promise<void> {
+async function tell(exchange: Exchange, record: ExchangeRecord, config: Config): Promise<void> {
   try {
     await config.onFinish?.(record, exchange.req, exchange.res)
   } catch (error) {

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { NextFunction, Request, Response } from 'express'
-import { type AiProxyError, inOneLine, type Outcome, shortened } from '../api/errors.js'
+import type { AiProxyError, Outcome } from '../api/errors.js'
 import type { HookedExchange } from '../api/hooks.js'
 import type { ResolvedLimits } from '../api/limits.js'
-import type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from '../api/record.js'
-import { type CompleteFormat, detectFormat, generatesAt, type StreamState, tokensOf } from '../formats/index.js'
+import type { ExchangeSnapshot, Phase } from '../api/record.js'
+import { type CompleteFormat, detectFormat, type StreamState } from '../formats/index.js'
 import { defaultLimits } from '../options/limits.js'
 import { memoize } from '../util/memoize.js'
 import { NO_SECRETS } from '../util/secrets.js'
@@ -14,20 +14,18 @@ import type { Indexed } from './indexed-set.js'
 import type { Metering } from './metering.js'
 import { UsageAccumulator } from './usage-accumulator.js'
 
-/** What can be done to an exchange from outside: end it with a failure, cut its connection, end it for the app. */
+/** What ends an exchange from outside: with a failure, by cutting its connection, or because the app wants it. */
 export interface Endable {
   fail(failure: AiProxyError): void
-  cut(failure: AiProxyError): void
+  destroy(failure: AiProxyError): void
   abort(): void
 }
 
 /** The format that a path tells. */
 export const formatOf = memoize(detectFormat)
 
-const NOTHING_TOLD: RecordedUsage = { estimated: true }
-const NO_TOKENS = tokensOf({}, { cache: 'inside', reasoning: 'inside' })
-const noneFramed = { events: 0 }
-const noneSent = { bytes: 0 }
+const NO_EVENTS = { events: 0 }
+const NO_BYTES = { bytes: 0 }
 
 /** One request and its response: where it is, what has passed, and, once, how it ended and why. */
 export class Exchange implements Indexed {
@@ -37,47 +35,42 @@ export class Exchange implements Indexed {
   readonly res: Response
   readonly next: NextFunction
   readonly startedAt = Date.now()
-  phase: Phase = 'receiving'
-  /** The middleware's; and once it has been admitted, the request's own if the app gives it others. */
+  /** What the messages of the provider's answer have said. */
+  readonly answer = new UsageAccumulator()
+  /** The request's own limits once it has been admitted, if the app gives it any; the middleware's before that. */
   limits: ResolvedLimits
-  path: string
-  format: CompleteFormat
-  model: string | undefined
-  asksForStream = false
-  /** The usage event is one that we asked for, and the client did not. */
-  hidesUsage = false
-  /** What the provider's answer told. */
-  readonly findings = new UsageAccumulator()
-  /** The provider's answer came to its end, whoever was there to get it. */
-  isComplete = false
-  /** What reads the answer as it passes. */
-  metering: Metering | undefined
-  /** It is one of those that `maxConcurrentExchanges` bounds. */
-  isAdmitted = false
   /** What it holds of the request's body in memory. */
   held: HeldShare | undefined
-  /** It is one of the streams that `maxConcurrentStreams` bounds. */
-  countsAsStream = false
   /** What of the request to the provider must not come back. */
   secrets = NO_SECRETS
-  firstByteMs: number | undefined
-  providerStatus: number | undefined
-  requestBytes = 0
-  upstreamBytes = 0
-  turns = 0
-  busyMs = 0
-  maxTurnMs = 0
-  /** Who counts the events that pass: the stream's framer. */
-  framed: { readonly events: number } = noneFramed
-  /** Who counts the bytes for the client. */
-  sent: { readonly bytes: number } = noneSent
-  /** What can end it, while it is under way. */
-  delivery: Endable | undefined
-  /** Where it stands among those under way. */
-  place = -1
+  /** The usage event is one that we asked for, and the client did not. */
+  hidesUsage = false
+  /** Whether `maxConcurrentExchanges` bounds it, and `maxConcurrentStreams`. The registry alone sets these and the next two. */
+  isAdmitted = false
+  countsAsStream = false
+  /** What can end it while it is under way. */
+  controller: Endable | undefined
+  /** Its index among those under way. */
+  index = -1
 
   /** When it began, in monotonic milliseconds. */
   readonly began = performance.now()
+  #phase: Phase = 'receiving'
+  #path: string
+  #format: CompleteFormat
+  #model: string | undefined
+  #asksForStream = false
+  #firstByteMs: number | undefined
+  #providerStatus: number | undefined
+  #requestBytes = 0
+  #upstreamBytes = 0
+  #turns = 0
+  #busyMs = 0
+  #maxTurnMs = 0
+  #framer: { readonly events: number } = NO_EVENTS
+  #downstream: { readonly bytes: number } = NO_BYTES
+  #metering: Metering | undefined
+  #isComplete = false
   #outcome: Outcome | undefined
   #failure: AiProxyError | undefined
 
@@ -90,8 +83,8 @@ export class Exchange implements Indexed {
     this.req = req
     this.res = res
     this.next = next
-    this.path = req.url.split('?', 1)[0] ?? '/'
-    this.format = formatOf(this.path)
+    this.#path = req.url.split('?', 1)[0] ?? '/'
+    this.#format = formatOf(this.#path)
   }
 
   /** Milliseconds since the start. */
@@ -99,9 +92,129 @@ export class Exchange implements Indexed {
     return performance.now() - this.began
   }
 
-  /** It is decided how the exchange ends; what may still follow is its last bytes. */
+  get phase(): Phase {
+    return this.#phase
+  }
+
+  enter(phase: Phase): void {
+    this.#phase = phase
+  }
+
+  /** The path below the target. */
+  get path(): string {
+    return this.#path
+  }
+
+  /** The protocol that the client speaks. */
+  get format(): CompleteFormat {
+    return this.#format
+  }
+
+  /** Sets where the request goes, and which protocol is spoken there. */
+  route(path: string, format: CompleteFormat): void {
+    this.#path = path
+    this.#format = format
+  }
+
+  /** The model that the request names. */
+  get model(): string | undefined {
+    return this.#model
+  }
+
+  get asksForStream(): boolean {
+    return this.#asksForStream
+  }
+
+  /** Sets what the request asks for. */
+  describe(model: string | undefined, asksForStream: boolean): void {
+    this.#model = model
+    this.#asksForStream = asksForStream
+  }
+
+  /** Milliseconds from the start to the head of the provider's response. */
+  get firstByteMs(): number | undefined {
+    return this.#firstByteMs
+  }
+
+  get providerStatus(): number | undefined {
+    return this.#providerStatus
+  }
+
+  /** Notes that the head of the provider's response has come. */
+  noteProviderHead(status: number | undefined): void {
+    this.#firstByteMs = this.age
+    this.#providerStatus = status
+  }
+
+  get requestBytes(): number {
+    return this.#requestBytes
+  }
+
+  countRequestBytes(count: number): void {
+    this.#requestBytes += count
+  }
+
+  get upstreamBytes(): number {
+    return this.#upstreamBytes
+  }
+
+  countUpstreamBytes(count: number): void {
+    this.#upstreamBytes += count
+  }
+
+  get turns(): number {
+    return this.#turns
+  }
+
+  get busyMs(): number {
+    return this.#busyMs
+  }
+
+  get maxTurnMs(): number {
+    return this.#maxTurnMs
+  }
+
+  countTurn(ms: number): void {
+    this.#turns++
+    this.#busyMs += ms
+    if (ms > this.#maxTurnMs) this.#maxTurnMs = ms
+  }
+
+  /** Events that have passed. */
+  get events(): number {
+    return this.#framer.events
+  }
+
+  attachFramer(framer: { readonly events: number }): void {
+    this.#framer = framer
+  }
+
+  /** Counts the bytes that the client gets. */
+  get downstream(): { readonly bytes: number } {
+    return this.#downstream
+  }
+
+  attachDownstream(downstream: { readonly bytes: number }): void {
+    this.#downstream = downstream
+  }
+
+  /** The provider's answer came to its end, whether or not anybody was there to get it. */
+  get isComplete(): boolean {
+    return this.#isComplete
+  }
+
+  completeAnswer(): void {
+    this.#isComplete = true
+    this.finishMetering()
+  }
+
+  /** The outcome is final; only the last bytes may still be sent. */
   get isSettled(): boolean {
     return this.#outcome !== undefined
+  }
+
+  get outcome(): Outcome | undefined {
+    return this.#outcome
   }
 
   get failure(): AiProxyError | undefined {
@@ -124,19 +237,35 @@ export class Exchange implements Indexed {
     this.settle((this.providerStatus ?? 0) >= 400 ? 'provider_error' : 'completed')
   }
 
-  /** What is left to read of the answer is read: nothing more passes. */
+  /** Sets what reads the answer as it passes. */
+  attachMetering(metering: Metering | undefined): void {
+    this.#metering = metering
+  }
+
+  /** Reads what is left to read of the answer: nothing more passes. */
   finishMetering(): void {
-    const { metering } = this
-    this.metering = undefined
+    const metering = this.#metering
+    this.#metering = undefined
     metering?.finish(performance.now())
+  }
+
+  /** Reads the last frames now; more may pass. */
+  readLastFrames(): void {
+    this.#metering?.finish(performance.now())
+  }
+
+  /** Reads an answer that has come whole. */
+  readWhole(body: Buffer): void {
+    this.#metering?.pass(body, [], performance.now())
+    this.finishMetering()
   }
 
   /** What its stream has told so far. */
   streamState(): StreamState {
     // The last frames tell how far it came.
     this.finishMetering()
-    const { model, responseId = `resp_${this.id}`, sequenceNumber = -1 } = this.findings
-    return { responseId, model: model ?? this.model, nextSequenceNumber: sequenceNumber + 1 }
+    const { model, responseId = `resp_${this.id}`, sequenceNumber = -1 } = this.answer
+    return { responseId, model: model ?? this.#model, nextSequenceNumber: sequenceNumber + 1 }
   }
 
   /** As hooks see it. */
@@ -145,70 +274,9 @@ export class Exchange implements Indexed {
     return { id, req, path, model, stream, format: format.name }
   }
 
-  /** The provider generated something, it seems, and did not say how much. */
-  get #toldNothing(): boolean {
-    const { req, res, path, format } = this
-    return this.upstreamBytes > 0 && res.statusCode < 400 && generatesAt(req.method, path, format)
-  }
-
-  tookTurn(ms: number): void {
-    this.turns++
-    this.busyMs += ms
-    if (ms > this.maxTurnMs) this.maxTurnMs = ms
-  }
-
   snapshot(): ExchangeSnapshot {
     const { id, phase, model, asksForStream: stream, turns, maxTurnMs, age } = this
-    const { outputTokens } = this.findings
-    return { id, phase, model, stream, bytes: this.sent.bytes, outputTokens, turns, maxTurnMs, age }
-  }
-
-  record(): ExchangeRecord {
-    this.finishMetering()
-    const { findings } = this
-    const { firstTokenAt } = findings
-    const outcome = this.#outcome ?? 'completed'
-    const isComplete = this.isComplete || outcome === 'completed' || outcome === 'provider_error'
-    const usage = findings.usageAt(isComplete) ?? (isComplete && this.#toldNothing ? NOTHING_TOLD : undefined)
-    const generatingMs = firstTokenAt === undefined ? 0 : (findings.endedAt ?? performance.now()) - firstTokenAt
-    const failure = this.#failure
-    const cause =
-      failure?.outcome === 'upstream_error' && failure.cause instanceof Error
-        ? ` (${inOneLine(failure.cause.message)})`
-        : ''
-    const record: ExchangeRecord = {
-      id: this.id,
-      outcome,
-      limit: failure?.limit,
-      code: failure?.code,
-      error: failure && shortened(this.secrets.mask(failure.message + cause)),
-      method: this.req.method,
-      path: this.path,
-      model: this.model,
-      stream: this.asksForStream,
-      status: this.res.headersSent ? this.res.statusCode : undefined,
-      providerStatus: this.providerStatus,
-      format: this.format.name,
-      responseModel: findings.model,
-      responseId: findings.responseId,
-      finishReason: findings.finishReason,
-      usage,
-      tokens: usage && (findings.tokensAt(isComplete, this.format.counting) ?? NO_TOKENS),
-      firstTokenMs: firstTokenAt === undefined ? undefined : firstTokenAt - this.began,
-      outputTokensPerSecond:
-        generatingMs > 0 && usage?.outputTokens ? (usage.outputTokens / generatingMs) * 1000 : undefined,
-      startedAt: this.startedAt,
-      durationMs: this.age,
-      firstByteMs: this.firstByteMs,
-      requestBytes: this.requestBytes,
-      upstreamBytes: this.upstreamBytes,
-      downstreamBytes: this.sent.bytes,
-      events: this.framed.events,
-      turns: this.turns,
-      busyMs: this.busyMs,
-      maxTurnMs: this.maxTurnMs,
-    }
-    if (!failure) return record
-    return Object.defineProperty(record, 'cause', { value: failure.cause ?? failure.revealCause(), enumerable: false })
+    const { outputTokens } = this.answer
+    return { id, phase, model, stream, bytes: this.#downstream.bytes, outputTokens, turns, maxTurnMs, age }
   }
 }

@@ -1,6 +1,6 @@
 /** A member knows where it stands, so that to take it out needs no search. The set alone writes that. */
 export interface Indexed {
-  place: number
+  index: number
 }
 
 /**
@@ -18,22 +18,22 @@ export class IndexedSet<T extends Indexed> {
   }
 
   has(member: T): boolean {
-    return this.#members[member.place] === member
+    return this.#members[member.index] === member
   }
 
   add(member: T): void {
     if (this.has(member)) return
-    member.place = this.#members.push(member) - 1
+    member.index = this.#members.push(member) - 1
   }
 
   delete(member: T): void {
     if (!this.has(member)) return
     const last = this.#members.pop()!
     if (last !== member) {
-      this.#members[member.place] = last
-      last.place = member.place
+      this.#members[member.index] = last
+      last.index = member.index
     }
-    member.place = -1
+    member.index = -1
   }
 
   /** The members of this moment: those that are deleted while one goes through them are among them still. */

@@ -44,11 +44,11 @@ export class ExchangeRegistry {
   #onEmpty: (() => void) | undefined
   #farewell: NodeJS.Timeout | undefined
 
-  begin(exchange: Exchange, delivery: Endable): void {
+  begin(exchange: Exchange, controller: Endable): void {
     this.#totals.exchanges++
     // Who comes when it is closing is refused at once, and not waited for.
     if (this.#closing) return
-    exchange.delivery = delivery
+    exchange.controller = controller
     this.#open.add(exchange)
   }
 
@@ -99,7 +99,7 @@ export class ExchangeRegistry {
   abort(id: string): boolean {
     const exchange = this.#open.all().find((each) => each.id === id)
     // An app that calls this from a hook is in the middle of a turn, whose frames are still to be written.
-    if (exchange) process.nextTick(() => this.#open.has(exchange) && exchange.delivery?.abort())
+    if (exchange) process.nextTick(() => this.#open.has(exchange) && exchange.controller?.abort())
     return exchange !== undefined
   }
 
@@ -135,12 +135,15 @@ export class ExchangeRegistry {
 
   #endAll(): void {
     if (this.#farewell) return
-    this.#farewell = setTimeout(() => this.#each((delivery) => delivery.cut(shuttingDown())), FORCE_CLOSE_AFTER_MS)
-    this.#each((delivery) => delivery.fail(shuttingDown()))
+    this.#farewell = setTimeout(
+      () => this.#each((controller) => controller.destroy(shuttingDown())),
+      FORCE_CLOSE_AFTER_MS,
+    )
+    this.#each((controller) => controller.fail(shuttingDown()))
   }
 
-  #each(act: (delivery: Endable) => void): void {
-    for (const { delivery } of this.#oldestFirst()) if (delivery) act(delivery)
+  #each(act: (controller: Endable) => void): void {
+    for (const { controller } of this.#oldestFirst()) if (controller) act(controller)
   }
 
   #oldestFirst(): Exchange[] {

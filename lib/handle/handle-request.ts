@@ -19,50 +19,49 @@ import { RequestDispatch } from './request-dispatch.js'
 /** One exchange, up to where the provider's answer takes over. What it throws is the exchange's failure. */
 export async function handleRequest(
   exchange: Exchange,
-  delivery: ResponseController,
-  house: ProxyContext,
+  controller: ResponseController,
+  context: ProxyContext,
 ): Promise<void> {
   const { req } = exchange
-  const { config, ledger } = house
+  const { config, registry } = context
   // Before anything can be refused: a refusal, too, is said in the client's protocol.
-  exchange.format = config.format ?? formatOf(config.prefix + exchange.path)
+  exchange.route(exchange.path, config.format ?? formatOf(config.prefix + exchange.path))
   debug.request('%s %s %s', exchange.id, req.method, exchange.path)
-  ledger.admit()
+  registry.admit()
   rejectWebSocket(req.headers.upgrade)
-  house.warnings.look(req, config)
+  context.warnings.look(req, config)
   if (isBehindAnother(exchange)) {
     await awaitFront(exchange)
     if (exchange.isSettled) return
-    ledger.admit()
+    registry.admit()
   }
 
   const path = providerPath(req.url)
-  exchange.path = path.path
-  exchange.format = config.format ?? formatOf(config.prefix + path.decoded)
+  exchange.route(path.path, config.format ?? formatOf(config.prefix + path.decoded))
   const methods = config.endpoints(path.decoded)
   if (req.method === 'OPTIONS' && methods !== 'any' && methods.length > 0) {
-    return delivery.answer(204, { allow: allowHeader(methods) })
+    return controller.respond(204, { allow: allowHeader(methods) })
   }
   admitEndpoint(methods, req.method)
-  ledger.admitExchange(exchange, config.limits)
+  registry.admitExchange(exchange, config.limits)
   if (config.limitsFor) {
-    await ownLimits(exchange, delivery, config.limitsFor)
+    await ownLimits(exchange, controller, config.limitsFor)
     if (exchange.isSettled) return
   }
-  const share = house.held.share()
+  const share = context.held.share()
   exchange.held = share
-  await share.during(() => sendBody(exchange, delivery, house, path, share))
+  await share.during(() => sendBody(exchange, controller, context, path, share))
 }
 
 /** Asks the app for the request's own limits. They may come too late: a lookup that never ends must not hold the client. */
 async function ownLimits(
   exchange: Exchange,
-  delivery: ResponseController,
+  controller: ResponseController,
   limitsFor: NonNullable<Config['limitsFor']>,
 ): Promise<void> {
   const { deadlines, limits } = exchange
   deadlines.start('firstByte', limits.firstByteTimeoutMs, () => {
-    delivery.fail(limitFailure('first_byte_timeout', limits))
+    controller.fail(limitFailure('first_byte_timeout', limits))
   })
   exchange.limits = await limitsFor(exchange.hookView())
   deadlines.stop('firstByte')
@@ -71,46 +70,44 @@ async function ownLimits(
 /** Reads the body, and sends it on as it is to be. */
 async function sendBody(
   exchange: Exchange,
-  delivery: ResponseController,
-  house: ProxyContext,
+  controller: ResponseController,
+  context: ProxyContext,
   path: ProviderPath,
   share: HeldShare,
 ): Promise<void> {
   const { req } = exchange
-  const { config, ledger, observers } = house
+  const { config, registry, observers } = context
   const { limits } = exchange
-  const onBytes = (count: number) => {
-    exchange.requestBytes += count
-  }
+  const onBytes = (count: number) => exchange.countRequestBytes(count)
   const readsAll = takesJson(config.format, config.prefix + path.decoded)
   const given = await readBody(req, limits, onBytes, config.readsRequests, readsAll, {
     share,
-    turns: house.turns,
+    turns: context.turns,
   })
   if (exchange.isSettled) return
   // What a body parser has read before was not counted as it came in.
-  if (Buffer.isBuffer(given.content)) exchange.requestBytes ||= given.content.length
+  if (Buffer.isBuffer(given.content) && exchange.requestBytes === 0) exchange.countRequestBytes(given.content.length)
   const awaitFirstByte = () => {
     const { firstByteTimeoutMs, firstTokenTimeoutMs } = limits
     exchange.deadlines.start('firstByte', firstByteTimeoutMs, () => {
-      delivery.fail(limitFailure('first_byte_timeout', limits))
+      controller.fail(limitFailure('first_byte_timeout', limits))
     })
     if (!exchange.asksForStream) return
     exchange.deadlines.start('firstToken', firstTokenTimeoutMs, () => {
-      delivery.failForSilence(limitFailure('first_token_timeout', limits))
+      controller.failForSilence(limitFailure('first_token_timeout', limits))
     })
   }
   // A hook that never comes back must not hold the client for ever.
   awaitFirstByte()
-  const edited = await editRequest(exchange, path, given, config, house.usageRefusals)
+  const edited = await editRequest(exchange, path, given, config, context.usageRefusals)
   if (exchange.isSettled) return
   if (edited.answer) {
     const { status, headers, content } = edited.answer
-    return delivery.answer(status, headers, content)
+    return controller.respond(status, headers, content)
   }
   if (exchange.asksForStream) {
-    house.overload?.admitStream()
-    ledger.admitStream(exchange, limits)
+    context.overload?.admitStream()
+    registry.admitStream(exchange, limits)
   }
 
   awaitFirstByte()
@@ -121,7 +118,7 @@ async function sendBody(
   exchange.secrets = collectSecrets(request, config, [...observed, edited.headers])
   if (exchange.isSettled) return
   const unasked = edited.withoutUsageRequest && withBody(request, edited.withoutUsageRequest)
-  if (exchange.asksForStream && config.heartbeat.beforeFirstByte) delivery.sendEarlyHeaders()
+  if (exchange.asksForStream && config.heartbeat.beforeFirstByte) controller.sendEarlyHeaders()
   // Requests that come in a rush go out in turns, like everything else that takes time.
-  house.turns.runOrEnqueue(new RequestDispatch(request, exchange, delivery, house, unasked))
+  context.turns.runOrEnqueue(new RequestDispatch(request, exchange, controller, context, edited.hidesUsage, unasked))
 }

@@ -26,9 +26,10 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   #unasked: UpstreamRequest | undefined
   /** The provider refused the question for usage, and is asked again without it. */
   #isAskedAgain = false
+  #hidesUsage: boolean
   readonly #exchange: Exchange
-  readonly #delivery: ResponseController
-  readonly #house: ProxyContext
+  readonly #controller: ResponseController
+  readonly #context: ProxyContext
   /** A pooled connection may turn out to be dead, and the provider hardly saw that request: it is sent once more. */
   #retriesLeft = 1
   /** A pooled connection was dead, and others may be as well. */
@@ -37,19 +38,22 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   #isSent = false
   #current: Attempt | undefined
 
-  /** @param unasked the same request without the question for usage, if that is ours */
+  /** @param hidesUsage the request asks for usage for our sake
+   * @param unasked the same request without the question for usage, if that is ours */
   constructor(
     request: UpstreamRequest,
     exchange: Exchange,
-    delivery: ResponseController,
-    house: ProxyContext,
+    controller: ResponseController,
+    context: ProxyContext,
+    hidesUsage = false,
     unasked?: UpstreamRequest,
   ) {
     this.#request = request
     this.#unasked = unasked
     this.#exchange = exchange
-    this.#delivery = delivery
-    this.#house = house
+    this.#controller = controller
+    this.#context = context
+    this.#hidesUsage = hidesUsage
   }
 
   runTurn(): void {
@@ -59,7 +63,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     try {
       if (this.#request) this.#attempt(this.#request)
     } catch (error) {
-      this.#delivery.fail(toFailure(error))
+      this.#controller.fail(toFailure(error))
     }
   }
 
@@ -78,7 +82,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
 
   onConnect(): void {
     debug.upstream('%s connected', this.#exchange.id)
-    if (this.#exchange.phase === 'connecting') this.#exchange.phase = 'waiting'
+    if (this.#exchange.phase === 'connecting') this.#exchange.enter('waiting')
   }
 
   onResponse(response: IncomingMessage): void {
@@ -93,7 +97,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
         else this.#begin(response, start !== undefined)
       })
     }
-    if (this.#isAskedAgain && statusCode < 400) this.#house.usageRefusals.add(this.#exchange)
+    if (this.#isAskedAgain && statusCode < 400) this.#context.usageRefusals.add(this.#exchange)
     this.#begin(response)
   }
 
@@ -102,7 +106,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     const exchange = this.#exchange
     debug.upstream('%s asks again, without the question for usage', exchange.id)
     this.#current?.end()
-    exchange.hidesUsage = false
+    this.#hidesUsage = false
     this.#request = unasked
     this.#isAskedAgain = true
     this.runTurn()
@@ -113,12 +117,12 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     if (this.#isSent) this.#exchange.held?.release()
     if (!isThere) {
       if (this.#exchange.isSettled) return
-      return this.#delivery.fail(new AiProxyError('upstream_reset', 'The provider broke off its answer'))
+      return this.#controller.fail(new AiProxyError('upstream_reset', 'The provider broke off its answer'))
     }
     try {
-      this.#delivery.begin(response)
+      this.#controller.begin(response)
     } catch (error) {
-      this.#delivery.fail(toFailure(error))
+      this.#controller.fail(toFailure(error))
     }
   }
 
@@ -130,13 +134,13 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     if (request && failed.isStale(cause) && isReplayable && this.#retriesLeft > 0) {
       this.#retriesLeft--
       this.#needsNew = true
-      this.#house.upstream.closeIdle()
+      this.#context.upstream.closeIdle()
       return this.#attempt(request)
     }
     // Nothing was sent, and the pool has one connection less. The event loop goes round between them.
     if (failed.gotPooledConnection) return void setImmediate(() => this.runTurn())
     this.#request = undefined
-    this.#delivery.fail(
+    this.#controller.fail(
       failed.connected
         ? new AiProxyError('upstream_reset', 'The provider broke off before it answered', { cause })
         : new AiProxyError('upstream_unreachable', `The provider cannot be reached${reasonOf(cause)}`, { cause }),
@@ -145,10 +149,10 @@ export class RequestDispatch implements Runnable, AttemptEvents {
 
   onRequestChunk(chunk: Buffer): void {
     const { limits } = this.#exchange
-    this.#exchange.requestBytes += chunk.length
+    this.#exchange.countRequestBytes(chunk.length)
     this.#exchange.deadlines.touch('upload')
     if (this.#exchange.requestBytes > limits.maxRequestBytes) {
-      this.#delivery.fail(limitFailure('request_too_large', limits))
+      this.#controller.fail(limitFailure('request_too_large', limits))
     }
   }
 
@@ -159,12 +163,13 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   }
 
   #attempt(request: UpstreamRequest): void {
-    this.#exchange.phase = 'connecting'
+    this.#exchange.enter('connecting')
+    this.#exchange.hidesUsage = this.#hidesUsage
     this.#isSent = false
-    const { upstream } = this.#house
+    const { upstream } = this.#context
     const attempt = new Attempt(request, this, upstream, this.#needsNew)
     this.#current = attempt
-    this.#delivery.upstream = this
+    this.#controller.upstream = this
     this.#awaitUpload(request)
     attempt.start(upstream.handle)
   }
@@ -177,7 +182,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     deadlines.start('upload', limits.uploadIdleTimeoutMs, () => {
       // The client is at fault where it is read and sends nothing.
       const status = body.isPaused() ? undefined : 408
-      this.#delivery.fail(limitFailure('upload_timeout', limits, status))
+      this.#controller.fail(limitFailure('upload_timeout', limits, status))
     })
     body.once('end', () => deadlines.stop('upload'))
   }

@@ -26,6 +26,8 @@ interface Edited {
   readonly body: RequestBody
   /** The body without the request for usage, if we added that and the provider may reject it. */
   readonly withoutUsageRequest: RequestBody | undefined
+  /** The body asks for usage for our sake, so the client must not see the event that reports it. */
+  readonly hidesUsage: boolean
   /** Additional headers from the app's hook. */
   readonly headers: Readonly<Record<string, string>>
   readonly answer: FinishedAnswer | undefined
@@ -53,8 +55,9 @@ export async function editRequest(
   let body = given
   const updateExchange = () => {
     // It goes into records, logs and metrics, so a client must not be able to put a long text there.
-    exchange.model = (modelInPath(whole, exchange.format) ?? modelOf(body.json))?.slice(0, MAX_MODEL_LENGTH)
-    exchange.asksForStream = asksForStream(method, whole, body.json, exchange.req.url.split('?')[1], exchange.format)
+    const model = modelInPath(whole, exchange.format) ?? modelOf(body.json)
+    const query = exchange.req.url.split('?')[1]
+    exchange.describe(model?.slice(0, MAX_MODEL_LENGTH), asksForStream(method, whole, body.json, query, exchange.format))
   }
   /** Returns the body as it will be sent: with a request for usage if it asks for a stream, otherwise unchanged. */
   const askingForUsage = (asked: RequestBody): RequestBody => {
@@ -118,7 +121,7 @@ export async function editRequest(
         return finished.as
       })
     const hooked = await config.hookErrors.watched('onRequest', hook, () => exchange.hookView(), isRejection)()
-    if (hooked.answer) return { ...hooked, withoutUsageRequest: undefined }
+    if (hooked.answer) return { ...hooked, hidesUsage: false, withoutUsageRequest: undefined }
     body = hooked.body
     if (Array.isArray(body.content)) {
       body = { ...body, content: await joinInTurns(body.content, () => exchange.isSettled) }
@@ -129,9 +132,9 @@ export async function editRequest(
   }
   await admitModels()
   const asking = finished?.of === body ? finished.as : askingForUsage(body)
-  exchange.hidesUsage = asking !== body
-  const unasked = exchange.hidesUsage && !isSigned && mayRefuseUsage(body, exchange.format) ? body : undefined
-  return { body: asking, withoutUsageRequest: unasked, headers, answer: undefined }
+  const hidesUsage = asking !== body
+  const unasked = hidesUsage && !isSigned && mayRefuseUsage(body, exchange.format) ? body : undefined
+  return { body: asking, hidesUsage, withoutUsageRequest: unasked, headers, answer: undefined }
 }
 
 /** Says why a body cannot go to an endpoint that takes JSON: it was not inspected, or options cannot apply to it. */

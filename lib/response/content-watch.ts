@@ -27,7 +27,7 @@ export class ContentWatch {
 
   /** Frames have passed. */
   look(): void {
-    const { contentAt } = this.#exchange.findings
+    const { contentAt } = this.#exchange.answer
     if (contentAt === this.#contentAt || this.#isOver) return
     const isFirst = this.#contentAt === undefined
     this.#contentAt = contentAt

@@ -165,7 +165,7 @@ export class Downstream {
   }
 
   /** Sends a comment, which every reader of an event stream passes over. */
-  beat(): void {
+  sendHeartbeat(): void {
     if (!this.isBlocked && !this.isWithinFrame) this.write(SSE_HEARTBEAT)
   }
 
@@ -174,7 +174,7 @@ export class Downstream {
     if (this.isGone) return
     this.#deadlines.start('heartbeat', everyMs, () => {
       try {
-        this.beat()
+        this.sendHeartbeat()
       } catch (error) {
         return this.#events.onCrash(error)
       }
@@ -219,15 +219,15 @@ export class Downstream {
   }
 
   /** Cuts the connection, so that no client takes what it has for a whole answer. */
-  cut(): void {
+  destroy(): void {
     const { socket, chunkedEncoding } = this.#res
     // Where the body has no length, to HTTP/1.0, an ordinary close is what ends a whole answer.
     if (socket && !chunkedEncoding && !this.#res.hasHeader('content-length')) reset(socket)
     else this.#res.destroy()
   }
 
-  /** The client has left: nothing is written any more. */
-  leave(): void {
+  /** The client has left: writes nothing more. */
+  close(): void {
     this.isGone = true
     this.isBlocked = false
     this.#rest = []

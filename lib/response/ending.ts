@@ -3,7 +3,7 @@ import type { Exchange } from '../exchange/exchange.js'
 import { anyErrorIn } from '../formats/index.js'
 import { type Framing, jsonArray, sse } from '../framing/index.js'
 import { isObject, isUnfinishedJson, tryParseJson } from '../json/json.js'
-import type { Carriage } from './unlabelled.js'
+import type { Carriage } from './carriage.js'
 
 /** `data: `, in front of what has become an event. */
 const DATA_BYTES = 6
@@ -11,7 +11,7 @@ const DATA_BYTES = 6
 /** Whether what a body ended with, without the end of a frame, is an event, and not a part of one. */
 export function acceptsRest(
   rest: Buffer,
-  { format, findings }: Exchange,
+  { format, answer }: Exchange,
   { framer, framing, isEnclosed, metering }: Carriage,
 ): boolean {
   if (framer.prefix?.length) return metering?.isWhole?.([...framer.prefix, rest]) === true
@@ -22,7 +22,7 @@ export function acceptsRest(
   // A terminator may be told by the name of its event, of whose data only a part has come, or none of it yet.
   if (data && format.isTerminator(rest) && !isUnfinishedJson(Buffer.from(data))) return true
   const isComment = data === undefined && framer.last() === undefined
-  if (data === undefined && !isComment) findings.strayText = rest.toString()
+  if (data === undefined && !isComment) answer.strayText = rest.toString()
   return isComment
 }
 
@@ -36,26 +36,35 @@ export function acceptsRest(
  */
 export function failureAtEnd(exchange: Exchange, { framer, framing, isEnclosed }: Carriage): AiProxyError | undefined {
   exchange.finishMetering()
-  const { findings, format } = exchange
-  if (findings.error !== undefined) return undefined
-  if (findings.isCut) return truncated()
-  if (!framing || isEnclosed || findings.isComplete) return undefined
+  const { answer, format } = exchange
+  if (answer.error !== undefined) return undefined
+  if (answer.isCut) return truncated()
+  if (!framing || isEnclosed || answer.isComplete) return undefined
   const isEmpty = framer.events === 0 && !format.isGuess
-  return strayFailure(exchange, framing) ?? (findings.isRecognised || isEmpty ? truncated() : undefined)
+  return strayFailure(exchange, framing) ?? (answer.isRecognised || isEmpty ? truncated() : undefined)
 }
 
 /**
- * The same of an answer whose body ended in the middle of a frame, of which nothing goes out.
+ * The same for an answer whose body ended in the middle of a frame, of which nothing goes out.
  *
  * @param why a sentence
+ * @param isCloseDelimited the end of the connection is all that ends the body, so that it may as well have broken
  */
-export function failureOfCut(why: string, exchange: Exchange, carriage: Carriage): AiProxyError | undefined {
+export function failureOfCut(
+  why: string,
+  exchange: Exchange,
+  carriage: Carriage,
+  isCloseDelimited: boolean,
+): AiProxyError | undefined {
   const failure = failureAtEnd(exchange, carriage)
   if (failure?.code === 'upstream_error') return failure
-  const { findings } = exchange
-  // What was lost came behind the end of the answer. But an array that is not closed is no JSON.
-  const isComplete = findings.isComplete || findings.error !== undefined
-  return isComplete && carriage.framing !== jsonArray ? undefined : truncated(new Error(why))
+  const { answer } = exchange
+  // What was lost came after the end of the answer. But an array that is not closed is no JSON.
+  const isComplete = answer.isComplete || answer.error !== undefined
+  if (isComplete && carriage.framing !== jsonArray) return undefined
+  const cause = new Error(why)
+  if (!isCloseDelimited) return truncated(cause)
+  return answer.isLast ? undefined : new AiProxyError('upstream_reset', 'The provider broke off its answer', { cause })
 }
 
 function truncated(cause?: Error): AiProxyError {
@@ -66,8 +75,8 @@ function truncated(cause?: Error): AiProxyError {
 const FIELD = /^(?:data|event|id|retry)?:/m
 
 /** An event stream that has no event in it, but a page, or an error in JSON. */
-function strayFailure({ findings, format, secrets }: Exchange, framing: Framing): AiProxyError | undefined {
-  const { strayText, hasMessages } = findings
+function strayFailure({ answer, format, secrets }: Exchange, framing: Framing): AiProxyError | undefined {
+  const { strayText, hasMessages } = answer
   if (framing !== sse || hasMessages || !strayText?.trim() || FIELD.test(strayText)) return undefined
   const said = tryParseJson(secrets.mask(strayText))
   const error = (isObject(said) && format.readAnswer(said).error) || anyErrorIn(said)

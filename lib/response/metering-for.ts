@@ -21,12 +21,12 @@ export function meteringFor(
   isJson: boolean,
   config: Config,
 ): Metering | undefined {
-  const { format, findings, hidesUsage, limits } = exchange
+  const { format, answer, hidesUsage, limits } = exchange
   const { estimateTokens, onEvent } = config
-  if (!framing) return isJson ? new JsonResponseMeter(format, findings, estimateTokens) : undefined
-  return new StreamMeter(format, framing, findings, {
+  if (!framing) return isJson ? new JsonResponseMeter(format, answer, estimateTokens) : undefined
+  return new StreamMeter(format, framing, answer, {
     noticesContent: Math.min(limits.firstTokenTimeoutMs, limits.progressTimeoutMs) < Number.POSITIVE_INFINITY,
-    sent: exchange.sent,
+    sent: exchange.downstream,
     hidesUsage,
     estimateTokens,
     onMessage: onEvent && messageHook(onEvent, exchange, config.hookErrors),

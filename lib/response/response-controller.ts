@@ -1,104 +1,67 @@
-import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
 import type { Endable, Exchange } from '../exchange/exchange.js'
-import { isClaimed } from '../formats/index.js'
-import { asDataEvent, type Framing, PassThroughFramer, sse, WholeBodyAsEvent } from '../framing/index.js'
-import { tryParseJson } from '../json/json.js'
-import { isExpensiveToParse } from '../metering/parse-cost.js'
-import type { Config } from '../options/config.js'
-import type { TurnScheduler } from '../scheduling/turns.js'
 import { debug } from '../util/debug.js'
+import type { ResponseContext } from './context.js'
 import { decoded } from './decode.js'
 import { hasBeenSent, hasDisconnected, onDisconnect } from './disconnect.js'
 import { Downstream, type DownstreamEvents } from './downstream.js'
 import { failureFrame } from './failure-frame.js'
 import { lingerAfter } from './linger.js'
-import { MaskingFramer, MaskingMeter } from './masking.js'
-import { meteringFor } from './metering-for.js'
-import { Relay, type RelayEvents } from './relay.js'
-import { streamHeaders, withoutPower } from './response-head.js'
-import { type BodyKind, kindByFirstBytes, mayHaveBody, type ResponsePlan, responsePlan } from './response-plan.js'
-import { type Carriage, Unlabelled } from './unlabelled.js'
+import { JSON_TYPE } from './response-head.js'
+import type { AnswerCallbacks } from './response-limits.js'
+import { ResponseOpener } from './response-opener.js'
+import { mayHaveBody, responsePlan } from './response-plan.js'
+import { ResponseStream } from './response-stream.js'
 
-const JSON_TYPE = 'application/json; charset=utf-8'
-
-/** How long the head of a body waits for its first bytes, which may tell more of it. */
-const FIRST_BYTES_MS = 500
-
-/** What a delivery can end early: the attempt that its response comes from. */
+/** What the controller can end early: the attempt that its response comes from. */
 interface Upstream {
   end(): void
-}
-
-/** Told what becomes of exchanges. */
-export interface ResponseCallbacks {
-  /**
-   * The provider answers with a stream.
-   *
-   * @throws AiProxyError where there is no room for one more
-   */
-  onStream(exchange: Exchange): void
-  /** The stream goes out through a compression that holds events back. */
-  onUnflushable(): void
-  /** A stream has taken a turn. */
-  readonly onTurn: ((ms: number) => void) | undefined
-  /** Nothing more happens in this exchange. */
-  onOver(exchange: Exchange): void
 }
 
 /**
  * Brings one exchange to its end: the provider's answer to the client, or an error in its place.
  *
- * It hears of what it sets going as a class, not through objects with a function for each event: V8 gives such object
- * literals, where they are made by the thousand, to the old generation, and all that they lead to stays with them.
+ * It is the listener of what it sets going, rather than an object literal with a function for each event: V8 promotes such
+ * literals, if they are made by the thousand, to the old generation, and all that they refer to stays with them.
  */
-export class ResponseController implements Endable, DownstreamEvents, RelayEvents {
+export class ResponseController implements Endable, DownstreamEvents, AnswerCallbacks {
   /** The attempt that runs, once there is one. */
   upstream: Upstream | undefined
 
   readonly #exchange: Exchange
-  readonly #config: Config
-  readonly #turns: TurnScheduler
-  readonly #events: ResponseCallbacks
+  readonly #context: ResponseContext
   readonly #downstream: Downstream
-  /** How the client's stream is framed; `undefined` where it gets none. */
-  #framing: Framing | undefined
-  #relay: Relay | undefined
-  /** What the departure of the client means has been worked out. */
-  #isDepartureSettled = false
+  readonly #opener: ResponseOpener
+  #stream: ResponseStream | undefined
+  /** What the client's disconnect means has been worked out. */
+  #isDisconnectSettled = false
   /** When the client left, it had read that the answer is over. */
   #hasGotAll = false
   #isOver = false
   readonly #stopWatching: () => void
 
-  constructor(exchange: Exchange, config: Config, turns: TurnScheduler, events: ResponseCallbacks) {
+  constructor(exchange: Exchange, context: ResponseContext) {
     this.#exchange = exchange
-    this.#config = config
-    this.#turns = turns
-    this.#events = events
+    this.#context = context
     this.#downstream = new Downstream(exchange.res, exchange.deadlines, () => exchange.limits.drainTimeoutMs, this)
-    exchange.sent = this.#downstream
-    this.#stopWatching = onDisconnect(exchange.req, exchange.res, () => this.#noticeDeparture())
+    this.#opener = new ResponseOpener(exchange, context, this.#downstream)
+    exchange.attachDownstream(this.#downstream)
+    this.#stopWatching = onDisconnect(exchange.req, exchange.res, () => this.#onDisconnect())
   }
 
   /** Answers without the provider. */
-  answer(status: number, headers: Record<string, string>, body?: string | Buffer): void {
-    this.#exchange.phase = 'ending'
+  respond(status: number, headers: Record<string, string>, body?: string | Buffer): void {
+    this.#exchange.enter('ending')
     this.#exchange.deadlines.stop('firstByte')
     this.#exchange.deadlines.stop('firstToken')
     this.#downstream.open(status, headers)
     this.#downstream.end(this.#exchange.req.method === 'HEAD' ? undefined : body)
   }
 
-  /** Opens the response as an event stream while the provider is still silent, for a client that reads such a stream. */
+  /** Opens the response as an event stream while the provider is still silent, if the client reads such a stream. */
   sendEarlyHeaders(): void {
-    const { format, req } = this.#exchange
-    if (!format.streamsSse(req.url)) return
-    this.#framing = sse
-    this.#downstream.openStream(200, streamHeaders({}, sse, this.#exchange.res.getHeader('cache-control')))
-    this.#downstream.beat()
-    this.#downstream.startHeartbeat(this.#config.heartbeat.everyMs)
+    this.#opener.sendEarlyHeaders()
   }
 
   /** Passes the provider's response on. */
@@ -107,284 +70,194 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
     const { limits } = exchange
     const status = response.statusCode ?? 502
     exchange.deadlines.stop('firstByte')
-    exchange.firstByteMs = exchange.age
-    exchange.providerStatus = response.statusCode
+    exchange.noteProviderHead(response.statusCode)
     debug.upstream('%s status %d after %d ms', exchange.id, status, exchange.firstByteMs)
-    if (status < 200 || status > 599)
+    if (status < 200 || status > 599) {
       throw new AiProxyError('upstream_reset', `The provider answered with status ${status}`)
+    }
     const length = Number(response.headers['content-length'])
     if (length > limits.maxResponseBytes && mayHaveBody(exchange.req.method, status)) {
       return this.fail(limitFailure('response_too_large', limits))
     }
-    const opening = responsePlan(response, exchange, this.#config, this.#framing !== undefined)
-    if (status < 400) exchange.findings.note(exchange.format.readHeaders(response.headers), exchange.startedAt)
-    if (!this.#downstream.isGone) exchange.phase = 'streaming'
-    const carriage = opening.kind ? this.#open(opening, opening.kind) : this.#openByFirstBytes(opening)
-    exchange.framed = carriage.framer
-    const source = {
-      carriage,
-      body: opening.decoder ? decoded(response, opening.decoder) : response,
-      decoder: opening.decoder,
-      isCloseDelimited: opening.isCloseDelimited,
+    const plan = responsePlan(response, exchange, this.#context.config, this.#opener.framing !== undefined)
+    if (status < 400) {
+      exchange.answer.note(exchange.format.readHeaders(response.headers), exchange.startedAt)
     }
-    this.#relay = new Relay(exchange, source, this.#downstream, this.#turns, this)
+    if (!this.#downstream.isGone) exchange.enter('streaming')
+    const source = {
+      carriage: this.#opener.open(plan),
+      body: plan.decoder ? decoded(response, plan.decoder) : response,
+      decoder: plan.decoder,
+      isCloseDelimited: plan.isCloseDelimited,
+    }
+    this.#stream = new ResponseStream(exchange, this.#context, source, this.#downstream, this)
     // The client may have left heartbeats unread that were sent before.
-    if (this.#downstream.isBlocked) this.#relay.pause()
+    if (this.#downstream.isBlocked) this.#stream.pause()
   }
 
-  /** Ends the exchange with a failure, said in the client's own protocol, as far as something can still be said. */
+  /** Ends the exchange with a failure, in the client's own protocol, as far as something can still be said. */
   fail(failure: AiProxyError): void {
     // What fails because the client has left is no failure.
-    const { req, res } = this.#exchange
-    if (hasDisconnected(req, res)) this.#settleDeparture()
+    const { id, req, res } = this.#exchange
+    if (hasDisconnected(req, res)) this.#settleDisconnect()
     if (this.#isOver) return
-    // On its last bytes already: nothing can follow them, and nothing is to be said.
+    // The last bytes are on their way: nothing can follow them.
     if (this.#downstream.isEnded && !this.#downstream.isGone) return
     const isFirst = this.#exchange.settle(failure.outcome, failure)
-    if (failure.code === 'internal_error') debug.stream('%s failed: %O', this.#exchange.id, failure.cause ?? failure)
-    if (failure.limit) debug.limit('%s %s: %s', this.#exchange.id, failure.limit, failure.message)
+    if (failure.code === 'internal_error') debug.stream('%s failed: %O', id, failure.cause ?? failure)
+    if (failure.limit) debug.limit('%s %s: %s', id, failure.limit, failure.message)
     this.#stopUpstream()
     if (this.#downstream.isGone) return this.#over()
-    // How it ends was decided before, but not brought to the client.
-    if (!isFirst) return this.#downstream.cut()
+    // The outcome was already decided, but the client has not been told.
+    if (!isFirst) return this.#downstream.destroy()
     try {
-      this.#say(failure)
+      this.#respondWith(failure)
     } catch (error) {
-      debug.stream('%s the failure could not be said: %s', this.#exchange.id, error)
-      this.#downstream.cut()
+      debug.stream('%s the failure could not be sent: %s', id, error)
+      this.#downstream.destroy()
     }
   }
 
-  /** The same, unless what has come is an answer that need not have content by now. */
+  /** Fails the exchange because the model is silent, unless what has come is an answer that need not have content by now. */
   failForSilence(failure: AiProxyError): void {
-    if (this.#relay) this.#relay.onSilence(failure)
+    if (this.#stream) this.#stream.limits.onSilence(failure)
     else this.fail(failure)
   }
 
-  /** Ends the exchange because the app wants it; where its last bytes are on their way already, by cutting them off. */
+  /** Ends the exchange because the app wants it; if its last bytes are on their way already, by cutting them off. */
   abort(): void {
     const failure = new AiProxyError('aborted', 'The server ended this request')
-    if (this.#downstream.isEnded) this.cut(failure)
+    if (this.#downstream.isEnded) this.destroy(failure)
     else this.fail(failure)
   }
 
-  /** Closes the connection, without a word, of an exchange whose client takes too long over the last bytes. */
-  cut(failure: AiProxyError): void {
+  /** Closes the connection without a word. */
+  destroy(failure: AiProxyError): void {
     this.#exchange.settle(failure.outcome, failure)
-    this.#downstream.cut()
+    this.#downstream.destroy()
   }
 
   onBackpressure(): void {
-    this.#relay?.pause()
+    this.#stream?.pause()
   }
 
   onDrain(): void {
-    this.#relay?.resume('streaming')
+    this.#stream?.resume('streaming')
   }
 
   onDrainTimeout(): void {
     const failure = limitFailure('slow_client', this.#exchange.limits)
     debug.limit('%s %s: %s', this.#exchange.id, failure.limit, failure.message)
-    this.cut(failure)
+    this.destroy(failure)
   }
 
   onUnflushable(): void {
-    this.#events.onUnflushable()
+    this.#context.onUnflushable()
   }
 
   onCrash(error: unknown): void {
     this.fail(toFailure(error))
   }
 
-  onTurn(ms: number): void {
-    this.#events.onTurn?.(ms)
-  }
-
-  /** The provider's answer is whole: so is ours, once the client has got its last bytes. */
+  /** The provider's answer is complete: so is ours, once the client has got its last bytes. */
   onComplete(): void {
-    if (this.#downstream.isGone) this.#settleDeparture()
+    if (this.#downstream.isGone) this.#settleDisconnect()
     this.#stopUpstream()
-    this.#exchange.isComplete = true
-    this.#exchange.finishMetering()
-    this.#settleSaidError()
+    this.#exchange.completeAnswer()
+    this.#settleReportedError()
     if (this.#downstream.isGone) return this.#over()
-    this.#exchange.phase = 'ending'
+    this.#exchange.enter('ending')
     this.#downstream.end()
   }
 
-  #say(failure: AiProxyError): void {
-    const { format, res } = this.#exchange
-    this.#exchange.phase = 'ending'
+  #respondWith(failure: AiProxyError): void {
+    const { req, res, format } = this.#exchange
+    this.#exchange.enter('ending')
     const body = format.errorBody(failure)
     if (!this.#downstream.begun) {
-      if (this.#config.errors === 'next') {
-        lingerAfter(this.#exchange.req, res)
+      if (this.#context.config.errors === 'next') {
+        lingerAfter(req, res)
         return this.#exchange.next(failure)
       }
       const text = JSON.stringify(body)
-      const headers = { ...failure.headers, 'content-type': JSON_TYPE }
-      if (failure.code === 'shutting_down' || failure.code === 'too_many_exchanges')
+      if (failure.code === 'shutting_down' || failure.code === 'too_many_exchanges') {
         res.setHeader('connection', 'close')
-      this.answer(failure.status, { ...headers, 'content-length': String(Buffer.byteLength(text)) }, text)
-      return
+      }
+      const length = String(Buffer.byteLength(text))
+      return this.respond(
+        failure.status,
+        { ...failure.headers, 'content-type': JSON_TYPE, 'content-length': length },
+        text,
+      )
     }
-    const isOurs = this.#downstream.begun === 'ours'
-    const frame = isOurs && this.#framing && failureFrame(this.#framing, format, body, this.#exchange.streamState())
-    if (frame) {
-      this.#downstream.end(frame)
-    } else {
-      // Nothing can be said within such a body: a connection cut short is the one way to say that it is not whole.
-      this.#downstream.cut()
-    }
+    const framing = this.#downstream.begun === 'ours' ? this.#opener.framing : undefined
+    const frame = framing && failureFrame(framing, format, body, this.#exchange.streamState())
+    if (frame) this.#downstream.end(frame)
+    // Nothing can be said within such a body: only a connection that is cut short says that the body is not whole.
+    else this.#downstream.destroy()
   }
 
-  /** Opens the response once the first bytes of the body have told what it is, or its head has waited long enough. */
-  #openByFirstBytes(opening: ResponsePlan): Carriage {
-    const unlabelled = new Unlabelled((start, isAll) => {
-      const kind = kindByFirstBytes(start, isAll, this.#exchange, opening.headers['content-type']?.toString())
-      if (!kind) return undefined
-      this.#exchange.deadlines.stop('first bytes')
-      return this.#open(opening, kind)
-    })
-    const isToWait = this.#exchange.asksForStream && !this.#framing
-    if (isToWait) this.#exchange.deadlines.start('first bytes', FIRST_BYTES_MS, () => this.#openUntold(opening))
-    return unlabelled
-  }
-
-  /**
-   * Sends the head of a body that has not begun. Where the path says that it will be an event stream, if it is a stream
-   * at all, it is labelled as one, and any other body becomes one event of it, as with `heartbeat.beforeFirstByte`.
-   */
-  #openUntold({ status, headers, isEmpty, isJsonByLabel }: ResponsePlan): void {
-    const { format, path, req, res } = this.#exchange
-    if (this.#downstream.isGone || this.#downstream.begun) return
-    const isKnown = this.#config.format !== undefined || isClaimed(this.#config.prefix + path)
-    const isEvents = isKnown && !isJsonByLabel && format.streamsSse(req.url)
-    this.#framing = isEvents ? sse : undefined
-    const safe = isEvents ? headers : withoutPower(headers, isEmpty, res)
-    this.#downstream.openStream(status, streamHeaders(safe, this.#framing, res.getHeader('cache-control')))
-    this.#downstream.flushHead()
-    if (isEvents) this.#downstream.startHeartbeat(this.#config.heartbeat.everyMs)
-  }
-
-  /**
-   * Opens the response, unless it was opened before: if that was as an event stream, a body of another kind becomes an
-   * event of it.
-   *
-   * @returns how the body is carried
-   */
-  #open({ status, headers, isEmpty, isText }: ResponsePlan, { framing, isJson }: BodyKind): Carriage {
-    const exchange = this.#exchange
-    const { secrets } = exchange
-    const { maxEventBytes } = exchange.limits
-    if (framing) this.#events.onStream(exchange)
-    const isEnclosed = this.#framing !== undefined && framing !== this.#framing
-    const metering = isEnclosed
-      ? meteringFor(exchange, undefined, isJson || framing !== undefined, this.#config)
-      : meteringFor(exchange, framing, isJson, this.#config)
-    exchange.metering = metering
-    if (isEnclosed) {
-      const isReadable = !headers['content-encoding']
-      const framer = new WholeBodyAsEvent(maxEventBytes, (body) => {
-        return this.#enclosed(secrets.maskBytes(body), status, isReadable)
-      })
-      return { framer, metering: undefined, framing: this.#framing, isEnclosed: true }
-    }
-    const isMasked = (isText || isJson) && !secrets.isEmpty
-    const framer =
-      framing?.createFramer(maxEventBytes) ?? (isMasked ? new MaskingFramer(secrets) : new PassThroughFramer())
-    const isOpen = this.#framing !== undefined || this.#downstream.begun === 'ours'
-    this.#framing = framing
-    if (!isOpen && !framing) {
-      const labelled = isJson ? { 'content-type': JSON_TYPE, ...headers } : headers
-      this.#downstream.open(status, withoutPower(labelled, isEmpty, exchange.res))
-    }
-    if (!isOpen && framing) {
-      this.#downstream.openStream(status, streamHeaders(headers, framing, exchange.res.getHeader('cache-control')))
-    }
-    if (framer.heartbeat) this.#downstream.startHeartbeat(this.#config.heartbeat.everyMs)
-    const seen = framing && !secrets.isEmpty ? new MaskingMeter(secrets, framing, metering) : metering
-    return { framer, metering: seen, framing, isEnclosed: false }
-  }
-
-  /** What the provider says instead of a stream, as an event; its own words where it says an error in JSON. */
-  #enclosed(body: Buffer, status: number, isText: boolean): Buffer | string {
-    const exchange = this.#exchange
-    exchange.metering?.pass(body, [], performance.now())
-    exchange.finishMetering()
-    const { format, findings } = exchange
-    const isError = status >= 400 || findings.error !== undefined
-    if (!isError && isText && body.length > 0 && isUtf8(body)) return asDataEvent(body)
-    const what = isError ? 'an error' : 'neither a stream nor a text'
-    const said = findings.error === undefined ? '' : `: ${findings.error}`
-    const failure = new AiProxyError('upstream_error', `The provider answered with ${what} (status ${status})${said}`)
-    exchange.settle(status < 400 ? failure.outcome : 'provider_error', failure)
-    const answer = isExpensiveToParse(body) ? undefined : tryParseJson(body.toString())
-    const errorBody = format.isErrorBody(answer) ? answer : format.errorBody(failure)
-    return format.errorEvent(errorBody, exchange.streamState())
-  }
-
-  /** The provider said, in an answer that had begun well, that it failed. */
-  #settleSaidError(): void {
-    const { error } = this.#exchange.findings
+  /** Settles an exchange whose provider said, in an answer that had begun well, that it failed. */
+  #settleReportedError(): void {
+    const { error } = this.#exchange.answer
     if (error === undefined) return
     const failure = new AiProxyError('upstream_error', `The provider failed within its answer: ${error}`)
     this.#exchange.settle(failure.outcome, failure)
   }
 
-  /** The client's connection is done with. Many may leave at the same moment: they go out in turns. */
-  #noticeDeparture(): void {
+  /** The client's connection is done with. Many may leave at the same moment, so the rest of the work is done in turns. */
+  #onDisconnect(): void {
     const { req, res } = this.#exchange
-    if (hasBeenSent(req, res)) return this.#settleDeparture()
-    this.#leave()
-    if (this.#config.onClientDisconnect === 'abort') this.#relay?.stop()
-    this.#turns.runOrEnqueue({ runTurn: () => this.#takeLeave(), onTurnEnd: () => {} })
+    if (hasBeenSent(req, res)) return this.#settleDisconnect()
+    this.#closeDownstream()
+    if (this.#context.config.onClientDisconnect === 'abort') this.#stream?.stop()
+    this.#context.turns.runOrEnqueue({ runTurn: () => this.#trySettleDisconnect(), onTurnEnd: () => {} })
   }
 
-  #leave(): void {
+  #closeDownstream(): void {
     if (this.#downstream.isGone) return
-    const isToldAll = this.#relay?.isTerminated === true || this.#downstream.isLingering
-    this.#hasGotAll = isToldAll && !this.#downstream.isBlocked
-    this.#downstream.leave()
+    const hasReadEnd = this.#stream?.limits.isTerminated === true || this.#downstream.isLingering
+    this.#hasGotAll = hasReadEnd && !this.#downstream.isBlocked
+    this.#downstream.close()
   }
 
-  #takeLeave(): void {
+  #trySettleDisconnect(): void {
     try {
-      this.#settleDeparture()
+      this.#settleDisconnect()
     } catch (error) {
       this.onCrash(error)
     }
   }
 
-  /** It has got everything, or it has left. */
-  #settleDeparture(): void {
+  /** Works out whether the client has got everything, or has left. */
+  #settleDisconnect(): void {
     const exchange = this.#exchange
-    if (this.#isDepartureSettled) return
-    this.#isDepartureSettled = true
-    this.#leave()
+    const { req, res, phase } = exchange
+    if (this.#isDisconnectSettled) return
+    this.#isDisconnectSettled = true
+    this.#closeDownstream()
     // Many clients leave as soon as they have read that the provider is done, or that it failed.
-    if (this.#framing) exchange.metering?.finish(performance.now())
-    this.#settleSaidError()
-    if (hasBeenSent(exchange.req, exchange.res)) {
+    if (this.#opener.framing) exchange.readLastFrames()
+    this.#settleReportedError()
+    if (hasBeenSent(req, res)) {
       if (this.#downstream.isEnded) exchange.settleWhole()
       else exchange.settle('rejected', new AiProxyError('internal_error', 'The app ended the response itself'))
       return this.#over()
     }
-    // Many clients leave as soon as they have read that the stream is over: they have got all of it.
     if (this.#hasGotAll) {
       exchange.settleWhole()
       return this.#over()
     }
     const hasLeft = exchange.settle('client_disconnect')
-    if (hasLeft) debug.stream('%s the client left while %s', exchange.id, exchange.phase)
-    const isReading = this.upstream !== undefined && exchange.req.complete && exchange.phase !== 'ending'
-    if (!hasLeft || !isReading || this.#config.onClientDisconnect === 'abort') return this.#over()
-    this.#relay?.resume('draining')
-    exchange.phase = 'draining'
+    if (hasLeft) debug.stream('%s the client left while %s', exchange.id, phase)
+    const isReading = this.upstream !== undefined && req.complete && phase !== 'ending'
+    if (!hasLeft || !isReading || this.#context.config.onClientDisconnect === 'abort') return this.#over()
+    this.#stream?.resume('draining')
+    exchange.enter('draining')
   }
 
   #stopUpstream(): void {
-    this.#relay?.stop()
+    this.#stream?.stop()
     this.upstream?.end()
     this.#exchange.deadlines.stopAll()
   }
@@ -394,6 +267,6 @@ export class ResponseController implements Endable, DownstreamEvents, RelayEvent
     this.#isOver = true
     this.#stopWatching()
     this.#stopUpstream()
-    this.#events.onOver(this.#exchange)
+    this.#context.onOver(this.#exchange)
   }
 }

@@ -132,6 +132,9 @@ export function responseHeaders(
   return headers
 }
 
+/** The label of JSON that we write, or that came without one. */
+export const JSON_TYPE = 'application/json; charset=utf-8'
+
 /** Types that browsers run, on the origin that they came from: pages, alone and in archives, scripts, styles. */
 const ACTIVE_TYPE =
   /html|xml|(?:java|ecma|j|live|vb)script|scriptlet|xslt?$|mimearchive|^text\/(?:x-component|css|cache-manifest)$|^application\/hta$|^message\/|^multipart\/(?:x-mixed-replace|related)$/

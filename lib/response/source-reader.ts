@@ -54,13 +54,13 @@ export class SourceReader {
     return this.#source instanceof IncomingMessage && this.#source.complete
   }
 
-  /** Whether the last `take` has set the connection going again, and so the parsing of what it sends next. */
+  /** Whether the last `read` has set the connection going again, and so the parsing of what it sends next. */
   hasResumed = false
 
   /** Takes what waits, as the chunks that came: of less than one read brings `maxBytes` at the most, else about as much. */
-  take(maxBytes: number): Buffer[] {
+  read(maxBytes: number): Buffer[] {
     this.hasResumed = false
-    const all = this.#left.length > 0 ? this.#left : this.#takeAll(maxBytes)
+    const all = this.#left.length > 0 ? this.#left : this.#readAll(maxBytes)
     const most = maxBytes < READ_BYTES ? maxBytes : 2 * READ_BYTES
     const [taken, left] = sizeOf(all) > most ? split(all, most) : [all, NONE]
     this.#left = left
@@ -68,7 +68,7 @@ export class SourceReader {
   }
 
   /** Takes chunk by chunk, until `maxBytes` are passed. */
-  #takeAll(maxBytes: number): Buffer[] {
+  #readAll(maxBytes: number): Buffer[] {
     let taken: Buffer[] = []
     let size = 0
     // To read when nothing is there is how a stream is brought to its end.

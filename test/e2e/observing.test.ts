@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { sizeOf } from '../../lib/framing/index.js'
 import type { AiProxyStats, ExchangeRecord, ObservedExchange, Observer } from '../../lib/index.js'
-import { Pump } from '../../lib/response/pump.js'
+import { ResponseStream } from '../../lib/response/response-stream.js'
 import { SourceReader } from '../../lib/response/source-reader.js'
 import { OverloadGuard } from '../../lib/scheduling/overload.js'
 import { startApp } from './support/app.js'
@@ -210,8 +210,8 @@ describe('terminatorGraceMs', () => {
   }
 
   test('what waits behind the terminator for a client that does not read goes out when it reads on', async (t) => {
-    const taken = t.mock.method(SourceReader.prototype, 'take')
-    const askedForMore = t.mock.getter(Pump.prototype, 'hasMore')
+    const taken = t.mock.method(SourceReader.prototype, 'read')
+    const askedForMore = t.mock.getter(ResponseStream.prototype, 'hasMore')
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { terminatorGraceMs: 100 } })
     const asking = post(app.url + chat.path, chat.request)

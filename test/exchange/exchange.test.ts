@@ -4,6 +4,7 @@ import { inspect } from 'node:util'
 import type { Request, Response } from 'express'
 import { AiProxyError, limitFailure } from '../../lib/api/errors.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
+import { recordOf } from '../../lib/exchange/record-of.js'
 import { defaultLimits } from '../../lib/options/limits.js'
 import { compileSecrets } from '../../lib/util/secrets.js'
 import { FakeResponse } from '../support/fake-response.js'
@@ -20,7 +21,7 @@ describe('settle', () => {
     assert.equal(exchange.settle('client_disconnect'), true)
     assert.equal(exchange.isSettled, true)
     assert.equal(exchange.settle('completed'), false)
-    assert.equal(exchange.record().outcome, 'client_disconnect')
+    assert.equal(recordOf(exchange).outcome, 'client_disconnect')
   })
 
   test('a later failure changes no outcome, but is told', () => {
@@ -28,7 +29,7 @@ describe('settle', () => {
     exchange.settle('client_disconnect')
     const failure = limitFailure('idle_timeout', defaultLimits)
     assert.equal(exchange.settle(failure.outcome, failure), false)
-    const { outcome, code, limit } = exchange.record()
+    const { outcome, code, limit } = recordOf(exchange)
     assert.deepEqual([outcome, code, limit], ['client_disconnect', 'idle_timeout', 'idleTimeoutMs'])
   })
 
@@ -36,28 +37,28 @@ describe('settle', () => {
     const exchange = exchangeOf()
     exchange.settle('limit_exceeded', limitFailure('idle_timeout', defaultLimits))
     exchange.settle('upstream_error', new AiProxyError('upstream_reset', 'x'))
-    assert.equal(exchange.record().code, 'idle_timeout')
+    assert.equal(recordOf(exchange).code, 'idle_timeout')
     assert.equal(exchange.failure?.code, 'idle_timeout')
   })
 
   test('of a failure that is told at length the beginning is', () => {
     const exchange = exchangeOf()
     exchange.settle('upstream_error', new AiProxyError('upstream_error', 'x'.repeat(100_000)))
-    assert.equal(exchange.record().error, `${'x'.repeat(1000)}…`)
+    assert.equal(recordOf(exchange).error, `${'x'.repeat(1000)}…`)
   })
 })
 
 describe('the state of a stream', () => {
   test('has the number that its next message would have, and whose answer it is', () => {
     const exchange = exchangeOf()
-    exchange.model = 'asked'
+    exchange.describe('asked', false)
     assert.deepEqual(exchange.streamState(), {
       responseId: `resp_${exchange.id}`,
       model: 'asked',
       nextSequenceNumber: 0,
     })
-    exchange.findings.note({ model: 'told', responseId: 'resp_1' }, 0)
-    exchange.findings.follow({ sequenceNumber: 4 }, {}, 0)
+    exchange.answer.note({ model: 'told', responseId: 'resp_1' }, 0)
+    exchange.answer.follow({ sequenceNumber: 4 }, {}, 0)
     assert.deepEqual(exchange.streamState(), { responseId: 'resp_1', model: 'told', nextSequenceNumber: 5 })
   })
 })
@@ -68,26 +69,25 @@ describe('record', () => {
     exchange.secrets = compileSecrets(['Bearer sk-provider-key-1'])
     const cause = new Error('bad header: Bearer sk-provider-key-1')
     exchange.settle('upstream_error', new AiProxyError('upstream_reset', 'It broke off sk-provider-key-1', { cause }))
-    const { error } = exchange.record()
+    const { error } = recordOf(exchange)
     assert.equal(error, `It broke off ${'*'.repeat(17)} (bad header: ${'*'.repeat(24)})`)
   })
 
-  test('of an exchange that went well', () => {
+  test('of an exchange that went well', (t) => {
     const res = new FakeResponse()
     const exchange = exchangeOf(res)
-    Object.assign(exchange, {
-      model: 'claude',
-      asksForStream: true,
-      firstByteMs: 3,
-      requestBytes: 7,
-      upstreamBytes: 100,
-    })
-    Object.assign(exchange, { framed: { events: 4 }, sent: { bytes: 90 } })
-    for (const ms of [2, 5, 1]) exchange.tookTurn(ms)
+    exchange.describe('claude', true)
+    t.mock.method(performance, 'now', () => exchange.began + 3)
+    exchange.noteProviderHead(undefined)
+    exchange.countRequestBytes(7)
+    exchange.countUpstreamBytes(100)
+    exchange.attachFramer({ events: 4 })
+    exchange.attachDownstream({ bytes: 90 })
+    for (const ms of [2, 5, 1]) exchange.countTurn(ms)
     res.statusCode = 201
     res.flushHeaders()
     exchange.settle('completed')
-    const { id, startedAt, durationMs, ...record } = exchange.record()
+    const { id, startedAt, durationMs, ...record } = recordOf(exchange)
     assert.match(id, /^[\da-f-]{36}$/)
     assert.ok(Number.isInteger(startedAt))
     assert.ok(durationMs >= 0)
@@ -130,15 +130,16 @@ describe('record', () => {
       [429, 'provider_error'],
       [503, 'provider_error'],
     ] as const) {
-      const exchange = Object.assign(exchangeOf(), { providerStatus: status })
+      const exchange = exchangeOf()
+      exchange.noteProviderHead(status)
       exchange.settleWhole()
-      assert.equal(exchange.record().outcome, outcome)
-      assert.equal(exchange.record().providerStatus, status)
+      assert.equal(recordOf(exchange).outcome, outcome)
+      assert.equal(recordOf(exchange).providerStatus, status)
     }
     const answeredHere = exchangeOf()
     answeredHere.res.statusCode = 404
     answeredHere.settleWhole()
-    assert.equal(answeredHere.record().outcome, 'completed')
+    assert.equal(recordOf(answeredHere).outcome, 'completed')
   })
 
   test('keeps what was thrown, and shows it to nobody who does not ask', () => {
@@ -149,7 +150,7 @@ describe('record', () => {
     ]) {
       const exchange = exchangeOf()
       exchange.settle(failure.outcome, failure)
-      const record = exchange.record()
+      const record = recordOf(exchange)
       assert.equal(record.cause, cause)
       for (const shown of [inspect(record), JSON.stringify(record), JSON.stringify({ ...record })]) {
         assert.doesNotMatch(shown, /sk-secret/)
@@ -162,17 +163,17 @@ describe('record', () => {
     t.mock.method(performance, 'now', () => now)
     const exchange = exchangeOf()
     const told = { model: 'claude-5', responseId: 'm1', text: 'Hi', usage: { inputTokens: 3 } }
-    exchange.findings.note(told, 1250)
-    exchange.findings.note({ finishReason: 'end_turn', usage: { outputTokens: 40 } }, 1600)
+    exchange.answer.note(told, 1250)
+    exchange.answer.note({ finishReason: 'end_turn', usage: { outputTokens: 40 } }, 1600)
     exchange.settle('completed')
     now = 3250
-    const { responseModel, responseId, finishReason, usage, firstTokenMs, outputTokensPerSecond } = exchange.record()
+    const { responseModel, responseId, finishReason, usage, firstTokenMs, outputTokensPerSecond } = recordOf(exchange)
     assert.deepEqual([responseModel, responseId, finishReason], ['claude-5', 'm1', 'end_turn'])
     assert.deepEqual(usage, { inputTokens: 3, outputTokens: 40, estimated: false })
     assert.equal(firstTokenMs, 250)
     assert.equal(outputTokensPerSecond, 20, '40 tokens in the 2 seconds from the first one on')
-    exchange.findings.endedAt = 2250
-    assert.equal(exchange.record().outputTokensPerSecond, 40, 'what the connection was left open for does not count')
+    exchange.answer.endedAt = 2250
+    assert.equal(recordOf(exchange).outputTokensPerSecond, 40, 'what the connection was left open for does not count')
   })
 
   for (const [name, isWhole, outcome, estimated] of [
@@ -183,65 +184,66 @@ describe('record', () => {
   ] as const) {
     test(`says whether usage is all that was used: ${name}`, () => {
       const exchange = exchangeOf()
-      exchange.findings.note({ usage: { inputTokens: 3, outputTokens: 40 } }, 0)
-      exchange.isComplete = isWhole
+      exchange.answer.note({ usage: { inputTokens: 3, outputTokens: 40 } }, 0)
+      if (isWhole) exchange.completeAnswer()
       exchange.settle(outcome)
-      assert.deepEqual(exchange.record().usage, { inputTokens: 3, outputTokens: 40, estimated })
+      assert.deepEqual(recordOf(exchange).usage, { inputTokens: 3, outputTokens: 40, estimated })
     })
   }
 
   test('has no speed where no token came, or none is known of', (t) => {
     t.mock.method(performance, 'now', () => 0)
     const silent = exchangeOf()
-    silent.findings.note({ usage: { outputTokens: 40 } }, 0)
-    assert.equal(silent.record().outputTokensPerSecond, undefined)
+    silent.answer.note({ usage: { outputTokens: 40 } }, 0)
+    assert.equal(recordOf(silent).outputTokensPerSecond, undefined)
     const atOnce = exchangeOf()
-    atOnce.findings.note({ text: 'Hi', usage: { outputTokens: 40 } }, 0)
-    assert.equal(atOnce.record().outputTokensPerSecond, undefined, 'no time has passed')
+    atOnce.answer.note({ text: 'Hi', usage: { outputTokens: 40 } }, 0)
+    assert.equal(recordOf(atOnce).outputTokensPerSecond, undefined, 'no time has passed')
   })
 
   test('reads what is left to read of the answer first, once', () => {
     const exchange = exchangeOf()
     let finished = 0
-    exchange.metering = {
+    exchange.attachMetering({
       pass: (bytes) => bytes,
       finish: (now) => {
         finished++
-        exchange.findings.note({ finishReason: 'stop' }, now)
+        exchange.answer.note({ finishReason: 'stop' }, now)
       },
-    }
-    assert.equal(exchange.record().finishReason, 'stop')
-    assert.equal(exchange.record().finishReason, 'stop')
+    })
+    assert.equal(recordOf(exchange).finishReason, 'stop')
+    assert.equal(recordOf(exchange).finishReason, 'stop')
     assert.equal(finished, 1)
   })
 
   test('has no status where the client left before it', () => {
-    assert.equal(exchangeOf().record().status, undefined)
+    assert.equal(recordOf(exchangeOf()).status, undefined)
   })
 
   test('says what the system said of an upstream error', () => {
     const exchange = exchangeOf()
     const cause = new Error('connect ECONNREFUSED')
     exchange.settle('upstream_error', new AiProxyError('upstream_unreachable', 'Not reachable', { cause }))
-    assert.equal(exchange.record().error, 'Not reachable (connect ECONNREFUSED)')
+    assert.equal(recordOf(exchange).error, 'Not reachable (connect ECONNREFUSED)')
   })
 
   test('says nothing of what a credential function threw', () => {
     const exchange = exchangeOf()
     const cause = new Error('vault token s.1234 expired')
     exchange.settle('rejected', new AiProxyError('credentials_unavailable', 'No credentials', { cause }))
-    assert.equal(exchange.record().error, 'No credentials')
+    assert.equal(recordOf(exchange).error, 'No credentials')
   })
 })
 
 test('snapshot tells where it is', () => {
   const exchange = exchangeOf()
-  exchange.phase = 'streaming'
-  exchange.model = 'claude'
-  Object.assign(exchange, { framed: { events: 1 }, sent: { bytes: 12 } })
-  exchange.findings.estimatedTokens = 3
-  exchange.tookTurn(5)
-  exchange.tookTurn(4)
+  exchange.enter('streaming')
+  exchange.describe('claude', false)
+  exchange.attachFramer({ events: 1 })
+  exchange.attachDownstream({ bytes: 12 })
+  exchange.answer.estimatedTokens = 3
+  exchange.countTurn(5)
+  exchange.countTurn(4)
   const { age, ...snapshot } = exchange.snapshot()
   assert.deepEqual(snapshot, {
     id: exchange.id,
@@ -258,7 +260,7 @@ test('snapshot tells where it is', () => {
 
 test('hookView is what hooks see', () => {
   const exchange = exchangeOf()
-  Object.assign(exchange, { model: 'claude', asksForStream: true })
+  exchange.describe('claude', true)
   const { id, req } = exchange
   const seen = { id, req, path: '/v1/messages', model: 'claude', stream: true, format: 'anthropic' }
   assert.deepEqual(exchange.hookView(), seen)

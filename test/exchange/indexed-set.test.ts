@@ -7,7 +7,7 @@ test('holds what a Set would hold, whatever is added and deleted', () => {
   const members = fc.nat({ max: 7 })
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.boolean(), members)), (steps) => {
-      const pool: Indexed[] = Array.from({ length: 8 }, () => ({ place: -1 }))
+      const pool: Indexed[] = Array.from({ length: 8 }, () => ({ index: -1 }))
       const passing = new IndexedSet<Indexed>()
       const plain = new Set<Indexed>()
       for (const [adds, index] of steps) {
@@ -26,10 +26,10 @@ test('holds what a Set would hold, whatever is added and deleted', () => {
 
 test('those of a moment stay what they were while members are deleted', () => {
   const passing = new IndexedSet<Indexed>()
-  for (let count = 0; count < 3; count++) passing.add({ place: -1 })
+  for (let count = 0; count < 3; count++) passing.add({ index: -1 })
   const seen = passing.all().map((member) => {
     passing.delete(member)
-    return member.place
+    return member.index
   })
   assert.deepEqual(seen, [-1, -1, -1])
   assert.equal(passing.size, 0)
@@ -37,10 +37,10 @@ test('those of a moment stay what they were while members are deleted', () => {
 
 test('a member of another set is none of this one', () => {
   const [one, other] = [new IndexedSet<Indexed>(), new IndexedSet<Indexed>()]
-  const [member, stranger] = [{ place: -1 }, { place: -1 }]
+  const [member, stranger] = [{ index: -1 }, { index: -1 }]
   one.add(member)
   other.add(stranger)
   assert.equal(one.has(stranger), false)
   one.delete(stranger)
-  assert.deepEqual([one.size, other.size, stranger.place], [1, 1, 0])
+  assert.deepEqual([one.size, other.size, stranger.index], [1, 1, 0])
 })

@@ -5,6 +5,7 @@ import type { Request, Response } from 'express'
 import type { ObservedExchange, Observer } from '../../lib/api/observer.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
 import { Observers } from '../../lib/exchange/observers.js'
+import { recordOf } from '../../lib/exchange/record-of.js'
 import { ExchangeRegistry } from '../../lib/exchange/registry.js'
 import { HookErrors } from '../../lib/options/hook-errors.js'
 import { settled } from '../support/event-loop.js'
@@ -16,7 +17,8 @@ const ORIGIN = 'https://provider.example'
 function exchangeOf(): Exchange {
   const req = { method: 'POST', url: '/v1/messages' } as unknown as Request
   const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
-  return Object.assign(exchange, { model: 'claude', asksForStream: true })
+  exchange.describe('claude', true)
+  return exchange
 }
 
 /** Tells observers all that there is to tell. */
@@ -25,7 +27,7 @@ function tellAll(observers: Observers): Readonly<Record<string, string>>[] {
   observers.onProxy(() => new ExchangeRegistry().stats(0))
   const headers = observers.onRequest(exchange)
   observers.onTurn?.(1)
-  observers.onFinish(exchange.record())
+  observers.onFinish(recordOf(exchange))
   return headers
 }
 

@@ -3,6 +3,7 @@ import { describe, mock, test } from 'node:test'
 import type { Request, Response } from 'express'
 import { type AiProxyError, limitFailure, type Outcome } from '../../lib/api/errors.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
+import { recordOf } from '../../lib/exchange/record-of.js'
 import { ExchangeRegistry } from '../../lib/exchange/registry.js'
 import { defaultLimits } from '../../lib/options/limits.js'
 import type { ResponseController } from '../../lib/response/response-controller.js'
@@ -19,13 +20,13 @@ function begun(ledger: ExchangeRegistry) {
       failures.push(failure)
       log.push(failure.code)
     },
-    cut: () => log.push('cut'),
+    destroy: () => log.push('destroyed'),
     abort: () => log.push('abort'),
   } as unknown as ResponseController
   ledger.begin(exchange, delivery)
   const end = (outcome: Outcome = 'completed', failure?: AiProxyError) => {
     exchange.settle(outcome, failure)
-    ledger.end(exchange, exchange.record())
+    ledger.end(exchange, recordOf(exchange))
   }
   return { exchange, log, end }
 }
@@ -56,9 +57,11 @@ describe('counters', () => {
     const ledger = new ExchangeRegistry()
     for (const ms of [3, 9, 2]) {
       const { exchange, end } = begun(ledger)
-      Object.assign(exchange, { requestBytes: 1, upstreamBytes: 10 })
-      Object.assign(exchange, { framed: { events: 2 }, sent: { bytes: 5 } })
-      exchange.tookTurn(ms)
+      exchange.countRequestBytes(1)
+      exchange.countUpstreamBytes(10)
+      exchange.attachFramer({ events: 2 })
+      exchange.attachDownstream({ bytes: 5 })
+      exchange.countTurn(ms)
       end()
     }
     const { requestBytes, upstreamBytes, downstreamBytes, events, turns, busyMs, maxTurnMs } = ledger.stats(0)
@@ -80,8 +83,8 @@ describe('counters', () => {
 describe('gauges', () => {
   test('who waits for a turn, who for its client', () => {
     const ledger = new ExchangeRegistry()
-    begun(ledger).exchange.phase = 'stalled'
-    begun(ledger).exchange.phase = 'streaming'
+    begun(ledger).exchange.enter('stalled')
+    begun(ledger).exchange.enter('streaming')
     const { waitingForDrain, waitingForTurn } = ledger.stats(7)
     assert.deepEqual([waitingForDrain, waitingForTurn], [1, 7])
   })
@@ -167,7 +170,7 @@ describe('close', () => {
     assert.deepEqual([...first.log, ...second.log], [])
   })
 
-  test('after graceMs ends those that still run, and cuts those that do not take it', async (t) => {
+  test('after graceMs ends those that still run, and destroys those that do not take it', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
     const ledger = new ExchangeRegistry()
     const [polite, stubborn] = [begun(ledger), begun(ledger)]
@@ -176,7 +179,7 @@ describe('close', () => {
     assert.deepEqual([polite.log, stubborn.log], [['shutting_down'], ['shutting_down']])
     polite.end('shutdown')
     t.mock.timers.tick(1000)
-    assert.deepEqual([polite.log, stubborn.log], [['shutting_down'], ['shutting_down', 'cut']])
+    assert.deepEqual([polite.log, stubborn.log], [['shutting_down'], ['shutting_down', 'destroyed']])
     assert.equal(await isDone(closed), false)
     stubborn.end('shutdown')
     assert.equal(await isDone(closed), true)

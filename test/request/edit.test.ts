@@ -19,9 +19,9 @@ describe('a request that nothing is to be changed in', () => {
     ['that is no object, where none is taken', '[1.0]', { path: '/v1/mine', modelOptions: { overrides: { a: 1 } } }],
   ] as [string, string, Given][]) {
     test(`${name}: the client’s bytes, and its headers`, async () => {
-      const { body, given, headers, answer, exchange } = await edited(text, options)
+      const { body, given, headers, answer, hidesUsage } = await edited(text, options)
       assert.equal(body, given)
-      assert.deepEqual([headers, answer, exchange.hidesUsage], [{}, undefined, false])
+      assert.deepEqual([headers, answer, hidesUsage], [{}, undefined, false])
     })
   }
 
@@ -103,7 +103,7 @@ describe('what the exchange is about is learned', () => {
 describe('in this order', () => {
   test('modelOptions, onRequest, models, usage', async () => {
     const seen: unknown[] = []
-    const { text, body, exchange } = await edited('{"model":"asked","stream":true}', {
+    const { text, body, hidesUsage } = await edited('{"model":"asked","stream":true}', {
       modelOptions: { defaults: { a: 1 } as never, overrides: { model: 'ruled' } as never },
       onRequest: (request) => {
         seen.push(request.model, request.body)
@@ -114,7 +114,7 @@ describe('in this order', () => {
     assert.deepEqual(seen, ['ruled', { a: 1, model: 'ruled', stream: true }])
     assert.equal(text, `{${USAGE},"model":"hooked","stream":true,"a":1}`)
     assert.equal(body.headers['content-length'], String(text.length))
-    assert.equal(exchange.hidesUsage, true)
+    assert.equal(hidesUsage, true)
   })
 
   test('what onRequest makes of a model that is allowed must be allowed, too', async () => {
@@ -126,7 +126,7 @@ describe('in this order', () => {
     const onRequest: AiProxyOptions['onRequest'] = ({ body }) => {
       Object.assign(body!, { stream_options: { include_usage: true } })
     }
-    assert.equal((await edited('{"stream":true}', { onRequest })).exchange.hidesUsage, false)
+    assert.equal((await edited('{"stream":true}', { onRequest })).hidesUsage, false)
   })
 
   test('an answer of onRequest’s ends it: nothing behind it is asked', async () => {
@@ -144,10 +144,10 @@ describe('the question for usage', () => {
   const asks = async (text: string, options: Given = {}) => (await edited(text, options)).text!.includes(USAGE)
 
   test('goes into a streaming request, and into its length', async () => {
-    const { text, body, exchange } = await edited('{"model":"m","stream":true,"seed":12345678901234567890}')
+    const { text, body, hidesUsage } = await edited('{"model":"m","stream":true,"seed":12345678901234567890}')
     assert.equal(text, `{${USAGE},"model":"m","stream":true,"seed":12345678901234567890}`)
     assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': String(text.length) })
-    assert.equal(exchange.hidesUsage, true)
+    assert.equal(hidesUsage, true)
   })
 
   for (const stream of ['1', '"true"', '"True"', '"on"', '"yes"', '"1"']) {
@@ -172,10 +172,10 @@ describe('the question for usage', () => {
     const text = '{"stream":true,"seed":12345678901234567890}'
     const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' }
     const compressed = { content: gzipSync(text), headers, json: JSON.parse(text), decoded: Buffer.from(text) }
-    const { text: sent, body, exchange } = await edited(compressed)
+    const { text: sent, body, hidesUsage } = await edited(compressed)
     assert.equal(sent, `{${USAGE},${text.slice(1)}`)
     assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': String(sent.length) })
-    assert.equal(exchange.hidesUsage, true)
+    assert.equal(hidesUsage, true)
     const left = await edited(compressed, { includeUsage: false })
     assert.equal(left.body, compressed)
   })
@@ -184,7 +184,7 @@ describe('the question for usage', () => {
     const body = { content: Buffer.from('{}'), headers: { 'content-encoding': 'gzip' }, json: { stream: true } }
     const result = await edited(body)
     assert.equal(result.body, body)
-    assert.equal(result.exchange.hidesUsage, false)
+    assert.equal(result.hidesUsage, false)
   })
 
   test('is in the bytes that onRequest gets to sign', async () => {

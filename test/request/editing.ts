@@ -34,7 +34,7 @@ export async function edited(given: string | RequestBody, options: Given = {}, l
   const exchange = new Exchange({ method, url: path, body: left } as Request, new FakeResponse() as unknown as Response)
   const config = resolveOptions({ target: 'https://provider.example', ...rest })
   const where = providerPath(path)
-  exchange.format = config.format ?? detectFormat(config.prefix + where.decoded)
+  exchange.route(where.path, config.format ?? detectFormat(config.prefix + where.decoded))
   const body = typeof given === 'string' ? plain(given) : given
   const result = await editRequest(exchange, where, body, config)
   const { content } = result.body

@@ -13,7 +13,8 @@ const sent = '{ "model": "gpt-5", "n": 1.0 }'
 function exchangeOf(): Exchange {
   const req = { method: 'POST', url: '/v1/chat/completions' } as unknown as Request
   const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
-  return Object.assign(exchange, { model: 'gpt-5', asksForStream: true })
+  exchange.describe('gpt-5', true)
+  return exchange
 }
 
 const bodyOf = (text: string): RequestBody => ({ content: Buffer.from(text), headers: {}, json: JSON.parse(text) })

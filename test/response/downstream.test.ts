@@ -90,7 +90,7 @@ describe('cutting', () => {
     res.on('close', () => log.push('closed'))
     downstream.openStream(200, headers)
     downstream.write(Buffer.from('data: 1\n\n'))
-    downstream.cut()
+    downstream.destroy()
     return log
   }
 
@@ -146,7 +146,7 @@ describe('a client that does not keep up', () => {
     res.keepsUp = false
     downstream.write(Buffer.from('c'))
     assert.equal(res.listenerCount('drain'), 1)
-    downstream.leave()
+    downstream.close()
     assert.equal(res.listenerCount('drain'), 0)
   })
 
@@ -319,10 +319,10 @@ describe('a client that has left', () => {
     downstream.startHeartbeat(10)
     res.keepsUp = false
     downstream.write(Buffer.from('a'))
-    downstream.leave()
+    downstream.close()
     downstream.write(Buffer.from('b'))
     downstream.end('c')
-    downstream.beat()
+    downstream.sendHeartbeat()
     downstream.startHeartbeat(10)
     timers.advance(1000)
     assert.deepEqual(res.writes, ['a'])
@@ -335,7 +335,7 @@ describe('a client that has left', () => {
 
 test('cut() destroys the connection', () => {
   const { res, downstream } = rig()
-  downstream.cut()
+  downstream.destroy()
   assert.equal(res.destroyed, true)
 })
 
@@ -375,7 +375,7 @@ describe('a large frame', () => {
 
   test('is dropped where the client has left', () => {
     const { res, downstream } = begun()
-    downstream.leave()
+    downstream.close()
     downstream.writeMore(1)
     assert.equal(res.writes.length, 16)
     assert.equal(downstream.isWithinFrame, false)

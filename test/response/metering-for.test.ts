@@ -17,10 +17,9 @@ type OnEvent = NonNullable<AiProxyOptions['onEvent']>
 
 function exchangeOf(): Exchange {
   const req = { method: 'POST', url: '/v1/chat/completions' } as unknown as Request
-  return Object.assign(new Exchange(req, new FakeResponse() as unknown as Response), {
-    model: 'gpt-5',
-    asksForStream: true,
-  })
+  const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
+  exchange.describe('gpt-5', true)
+  return exchange
 }
 
 const configOf = (options: Partial<AiProxyOptions>) =>
@@ -42,10 +41,10 @@ describe('what meters an answer', () => {
     const metering = meteringFor(exchange, sse, false, configOf({}))!
     const frame = Buffer.from(usageEvent(5))
     assert.equal(metering.pass(frame, [frame.length], 0), frame)
-    const { usage } = exchange.findings
+    const { usage } = exchange.answer
     assert.equal(usage, undefined, 'it is written before it is read')
     metering.readPassed?.(0)
-    assert.equal(exchange.findings.usage?.outputTokens, 5)
+    assert.equal(exchange.answer.usage?.outputTokens, 5)
   })
 
   test('without the usage event that the client had not asked for', () => {
@@ -61,7 +60,7 @@ describe('what meters an answer', () => {
     const frame = Buffer.from(chunk('Hello'))
     metering.pass(frame, [frame.length], 0)
     metering.readPassed?.(0)
-    assert.equal(exchange.findings.estimatedTokens, 5)
+    assert.equal(exchange.answer.estimatedTokens, 5)
   })
 
   test('a JSON answer: it is read at its end', () => {

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import zlib from 'node:zlib'
 import { AiProxyError } from '../../lib/api/errors.js'
+import { recordOf } from '../../lib/exchange/record-of.js'
 import { settled } from '../support/event-loop.js'
-import { event, type ProviderResponse, rig, SSE } from './delivering.js'
+import { event, type ProviderResponse, rig, SSE } from './controlling.js'
 
 describe('a client that leaves', () => {
   test('ends the provider at once', async (t) => {
@@ -126,8 +127,8 @@ describe('a client that leaves', () => {
     response.end(event('b') + event('c'))
     await run()
     assert.deepEqual(ended(), { outcome: 'client_disconnect', code: undefined, status: 200, events: 3, over: 1 })
-    assert.equal(exchange.record().downstreamBytes, event('a').length)
-    assert.equal(exchange.record().upstreamBytes, 3 * event('a').length)
+    assert.equal(recordOf(exchange).downstreamBytes, event('a').length)
+    assert.equal(recordOf(exchange).upstreamBytes, 3 * event('a').length)
   })
 
   test('drain goes on also where the client had stopped reading', async (t) => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { AiProxyError } from '../../lib/api/errors.js'
+import { recordOf } from '../../lib/exchange/record-of.js'
 import { compileSecrets } from '../../lib/util/secrets.js'
 import { settled } from '../support/event-loop.js'
-import { completed, event, rig, SSE } from './delivering.js'
+import { completed, event, rig, SSE } from './controlling.js'
 
 describe('a failure', () => {
   const failure = () => new AiProxyError('upstream_unreachable', 'The provider cannot be reached')
@@ -85,7 +86,7 @@ describe('a failure', () => {
     delivery.fail(failure())
     assert.equal(res.getHeader('content-length'), String(JSON.stringify(openAiBody).length))
     assert.deepEqual(res.writes, [])
-    assert.equal(exchange.record().downstreamBytes, 0)
+    assert.equal(recordOf(exchange).downstreamBytes, 0)
     res.finish()
   })
 
@@ -157,7 +158,7 @@ describe('an error that stands in an event stream as it is', () => {
       assert.match(res.body, /bad key \*{11}/)
       assert.doesNotMatch(res.body, /t0ken/)
       assert.equal(ended().code, 'upstream_error')
-      assert.match(exchange.record().error ?? '', /bad key \*{11}$/)
+      assert.match(recordOf(exchange).error ?? '', /bad key \*{11}$/)
     })
   }
 })
@@ -203,7 +204,7 @@ describe('a provider that has said that it is done and leaves the connection ope
       assert.equal(res.body, event('a') + end)
       assert.equal(res.writableEnded, true)
       assert.ok(log.includes('upstream ended'))
-      assert.equal(exchange.findings.endedAt, 0, 'the second does not count')
+      assert.equal(exchange.answer.endedAt, 0, 'the second does not count')
       res.finish()
       assert.deepEqual(ended(), completed(2))
     })

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { AiProxyError } from '../../lib/api/errors.js'
+import { recordOf } from '../../lib/exchange/record-of.js'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
-import { completed, event, type Given, rig, SSE } from './delivering.js'
+import { completed, event, type Given, rig, SSE } from './controlling.js'
 
 const GEMINI = '/v1beta/models/gemini-3:streamGenerateContent'
 const NDJSON = { 'content-type': 'application/x-ndjson' }
@@ -58,7 +59,7 @@ describe('streams that are no event streams', () => {
       assert.equal(res.body, whole + whole + last)
       res.finish()
       assert.deepEqual(ended(), completed(3))
-      assert.deepEqual(exchange.record().usage, { inputTokens: 9, outputTokens: 2, estimated: false })
+      assert.deepEqual(recordOf(exchange).usage, { inputTokens: 9, outputTokens: 2, estimated: false })
     })
 
     test(`${name}: no heartbeat stands in it, there is no such thing`, async (t) => {
@@ -116,7 +117,7 @@ describe('streams that are no event streams', () => {
     assert.ok(log.includes('upstream ended'))
     res.finish()
     assert.deepEqual([ended().outcome, ended().code, ended().events], ['upstream_error', 'upstream_reset', 1])
-    assert.match(exchange.record().error!, /damaged/)
+    assert.match(recordOf(exchange).error!, /damaged/)
   })
 
   test('AWS event stream: an exception of the provider’s passes, and the record says it', async (t) => {
@@ -132,14 +133,14 @@ describe('streams that are no event streams', () => {
     assert.equal(res.body, latin1(Buffer.concat([text, exception])))
     res.finish()
     assert.deepEqual([ended().outcome, ended().code, ended().status], ['upstream_error', 'upstream_error', 200])
-    assert.match(exchange.record().error!, /Slow down/)
+    assert.match(recordOf(exchange).error!, /Slow down/)
   })
 })
 
 describe('an array that comes element by element', () => {
   const begun = async (t: Parameters<typeof rig>[0], body: string) => {
     const given = rig(t, { path: GEMINI })
-    given.exchange.asksForStream = true
+    given.exchange.describe(undefined, true)
     return { ...given, response: await given.answer(ARRAY, body) }
   }
 
@@ -163,7 +164,7 @@ describe('an array that comes element by element', () => {
 
   test('that is never closed is not whole, whatever its last element says', async (t) => {
     const given = rig(t, { path: GEMINI })
-    given.exchange.asksForStream = true
+    given.exchange.describe(undefined, true)
     const last = '{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}'
     const response = await given.answer({ ...ARRAY, 'transfer-encoding': 'chunked' }, `[${last}`)
     response.end()
@@ -274,7 +275,7 @@ describe('a response that was opened early', () => {
     assert.match(res.body, /\n\ndata: \{\ndata: "model":"m"/)
     res.finish()
     assert.deepEqual(ended(), completed(1))
-    assert.deepEqual(exchange.record().usage, { inputTokens: 9, outputTokens: 2, estimated: false })
+    assert.deepEqual(recordOf(exchange).usage, { inputTokens: 9, outputTokens: 2, estimated: false })
   })
 
   for (const { name, given, headers, whole, last } of streams) {

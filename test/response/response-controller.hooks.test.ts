@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { recordOf } from '../../lib/exchange/record-of.js'
 import { chunk } from '../metering/passing.js'
-import { completed, event, rig, SSE } from './delivering.js'
+import { completed, event, rig, SSE } from './controlling.js'
 
 describe('onEvent', () => {
   test('says what the client gets; the record has what the provider said', async (t) => {
@@ -14,7 +15,7 @@ describe('onEvent', () => {
     assert.equal(res.body, event('{"said":true}') + event('[DONE]'))
     res.finish()
     assert.deepEqual(ended(), completed(3))
-    assert.equal(exchange.record().responseModel, 'gpt-5-2026')
+    assert.equal(recordOf(exchange).responseModel, 'gpt-5-2026')
   })
 
   test('what it throws ends the stream with an error event, which tells nothing of it', async (t) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { event, rig, SSE } from './delivering.js'
+import { event, rig, SSE } from './controlling.js'
 
 describe('time limits', () => {
   test('idleTimeoutMs: silence of the provider', async (t) => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { recordOf } from '../../lib/exchange/record-of.js'
 import { chunk, DONE, stop, usageEvent } from '../metering/passing.js'
-import { completed, event, rig, SSE } from './delivering.js'
+import { completed, event, rig, SSE } from './controlling.js'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
 /** Six words, each a token. */
@@ -22,11 +23,11 @@ describe('the record of a stream', () => {
     await run()
     res.finish()
     assert.deepEqual(ended(), completed(5))
-    const { format, responseModel, responseId, finishReason, usage, firstByteMs, firstTokenMs } = exchange.record()
+    const { format, responseModel, responseId, finishReason, usage, firstByteMs, firstTokenMs } = recordOf(exchange)
     assert.deepEqual([format, responseModel, responseId, finishReason], ['openai-chat', 'gpt-5-2026', 'c1', 'stop'])
     assert.deepEqual(usage, { inputTokens: 9, outputTokens: 50, totalTokens: 59, estimated: false })
     assert.deepEqual([firstByteMs, firstTokenMs], [10, 40])
-    assert.equal(exchange.record().outputTokensPerSecond, 100)
+    assert.equal(recordOf(exchange).outputTokensPerSecond, 100)
   })
 
   test('the usage event that the client had not asked for is read, and not sent', async (t) => {
@@ -36,7 +37,7 @@ describe('the record of a stream', () => {
     response.end(DONE)
     await run()
     res.finish()
-    const { usage, downstreamBytes, upstreamBytes } = exchange.record()
+    const { usage, downstreamBytes, upstreamBytes } = recordOf(exchange)
     assert.equal(res.body, chunk('a') + stop + DONE)
     assert.equal(usage?.outputTokens, 1)
     assert.deepEqual([downstreamBytes, upstreamBytes], [res.body.length, res.body.length + usageEvent(1).length])
@@ -48,7 +49,7 @@ describe('the record of a stream', () => {
     response.end()
     await run()
     res.finish()
-    assert.deepEqual(exchange.record().usage, { outputTokens: 6, estimated: true })
+    assert.deepEqual(recordOf(exchange).usage, { outputTokens: 6, estimated: true })
   })
 
   test('has an estimate where the client left', async (t) => {
@@ -56,7 +57,7 @@ describe('the record of a stream', () => {
     await answer(SSE, chunk('') + chunk('Hello'))
     res.destroy()
     assert.equal(ended().outcome, 'client_disconnect')
-    assert.deepEqual(exchange.record().usage, { outputTokens: 1, estimated: true })
+    assert.deepEqual(recordOf(exchange).usage, { outputTokens: 1, estimated: true })
   })
 
   test('has what was told where the client left, and the rest was read', async (t) => {
@@ -68,7 +69,7 @@ describe('the record of a stream', () => {
     response.end(MANY + stop + usageEvent(50) + DONE)
     await run()
     assert.equal(ended().outcome, 'client_disconnect')
-    const { usage, finishReason } = exchange.record()
+    const { usage, finishReason } = recordOf(exchange)
     assert.deepEqual(usage, { inputTokens: 9, outputTokens: 50, totalTokens: 59, estimated: false })
     assert.equal(finishReason, 'stop')
   })
@@ -78,7 +79,7 @@ describe('the record of a stream', () => {
     const response = await answer(SSE, chunk('Hello') + chunk(' world'))
     response.destroy()
     await run()
-    assert.deepEqual(exchange.record().usage, { outputTokens: 2, estimated: true })
+    assert.deepEqual(recordOf(exchange).usage, { outputTokens: 2, estimated: true })
   })
 
   test('of a JSON answer has its usage, and no first token', async (t) => {
@@ -88,7 +89,7 @@ describe('the record of a stream', () => {
     response.end(JSON.stringify({ usage }).slice(1))
     await run()
     res.finish()
-    const record = exchange.record()
+    const record = recordOf(exchange)
     assert.deepEqual(record.usage, { inputTokens: 9, outputTokens: 2, estimated: false })
     assert.deepEqual([record.responseModel, record.firstTokenMs], ['m', undefined])
   })
@@ -100,7 +101,7 @@ describe('the record of a stream', () => {
     await run()
     res.finish()
     assert.deepEqual(ended(), { ...completed(0, 429), outcome: 'provider_error' })
-    assert.equal(exchange.record().usage, undefined)
+    assert.equal(recordOf(exchange).usage, undefined)
   })
 
   test('has usage that only the headers tell', async (t) => {
@@ -110,7 +111,7 @@ describe('the record of a stream', () => {
     response.end('{"outputText":"Hi"}')
     await run()
     res.finish()
-    assert.deepEqual(exchange.record().usage, { inputTokens: 9, outputTokens: 2, estimated: false })
+    assert.deepEqual(recordOf(exchange).usage, { inputTokens: 9, outputTokens: 2, estimated: false })
   })
 })
 
@@ -133,7 +134,7 @@ describe('maxOutputTokens', () => {
     assert.equal(res.writes.length, 3)
     res.finish()
     assert.deepEqual([ended().outcome, ended().code], ['limit_exceeded', 'output_tokens_exceeded'])
-    const { limit, usage, error } = exchange.record()
+    const { limit, usage, error } = recordOf(exchange)
     assert.deepEqual([limit, usage], ['maxOutputTokens', { outputTokens: 12, estimated: true }])
     assert.match(error!, /limits\.maxOutputTokens: 10/)
   })
@@ -144,7 +145,7 @@ describe('maxOutputTokens', () => {
     assert.match(res.body, /output_tokens_exceeded/)
     res.finish()
     assert.equal(ended().code, 'output_tokens_exceeded')
-    assert.deepEqual(exchange.record().usage, { inputTokens: 1, outputTokens: 11, estimated: true })
+    assert.deepEqual(recordOf(exchange).usage, { inputTokens: 1, outputTokens: 11, estimated: true })
   })
 
   test('passed by reasoning that is told beside the output', async (t) => {
@@ -238,7 +239,7 @@ describe('an error that the provider says within an answer of 200', () => {
       assert.equal(res.destroyed, false)
       res.finish()
       assert.deepEqual([ended().outcome, ended().code, ended().status], ['upstream_error', 'upstream_error', 200])
-      assert.equal(exchange.record().error, 'The provider failed within its answer: Overloaded')
+      assert.equal(recordOf(exchange).error, 'The provider failed within its answer: Overloaded')
       assert.equal(ended().over, 1)
     })
   }
@@ -282,6 +283,6 @@ describe('an error that the provider says within an answer of 200', () => {
     response.end()
     await run()
     res.finish()
-    assert.deepEqual(exchange.record().usage, { inputTokens: 9, outputTokens: 12, estimated: true })
+    assert.deepEqual(recordOf(exchange).usage, { inputTokens: 9, outputTokens: 12, estimated: true })
   })
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { AiProxyError, limitFailure } from '../../lib/api/errors.js'
 import { defaultLimits } from '../../lib/options/limits.js'
-import { completed, event, type Given, rig, SSE } from './delivering.js'
+import { completed, event, type Given, rig, SSE } from './controlling.js'
 
 describe('a response that was opened early', () => {
   const early: Given = { heartbeat: { everyMs: 10, beforeFirstByte: true } }

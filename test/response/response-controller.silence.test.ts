@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
-import { event, rig, SSE } from './delivering.js'
+import { event, rig, SSE } from './controlling.js'
 
 const json = (value: unknown) => event(JSON.stringify(value))
 const delta = (more: object) => json({ choices: [{ index: 0, delta: more, finish_reason: null }] })

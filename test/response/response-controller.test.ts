@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { AiProxyError } from '../../lib/api/errors.js'
 import { FakeResponse } from '../support/fake-response.js'
-import { completed, event, type ProviderResponse, rig, SSE } from './delivering.js'
+import { completed, event, type ProviderResponse, rig, SSE } from './controlling.js'
 
 describe('an answer that ends well', () => {
   test('a stream: head at once, then events, then the end', async (t) => {
@@ -81,7 +81,7 @@ describe('an answer that ends well', () => {
 describe('the head of an answer', () => {
   for (const [name, act] of [
     ['of the provider’s', ({ answer }) => answer(SSE, event('a'))],
-    ['of the app’s', async ({ delivery }) => delivery.answer(200, {}, 'x')],
+    ['of the app’s', async ({ delivery }) => delivery.respond(200, {}, 'x')],
   ] as [string, (given: ReturnType<typeof rig>) => Promise<unknown>][]) {
     test(`ends the wait for the first byte: ${name}`, async (t) => {
       const given = rig(t)

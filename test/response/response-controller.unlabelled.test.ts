@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { recordOf } from '../../lib/exchange/record-of.js'
 import { compileSecrets } from '../../lib/util/secrets.js'
-import { completed, event, type Given, rig } from './delivering.js'
+import { completed, event, type Given, rig } from './controlling.js'
 
 const PLAIN = { 'content-type': 'text/plain; charset=utf-8' }
 const EVENT_STREAM = /^text\/event-stream/
@@ -14,7 +15,7 @@ const HEARTBEAT = ': heartbeat\n\n'
 /** A request for a stream. */
 function asking(t: Parameters<typeof rig>[0], given: Given = {}) {
   const all = rig(t, given)
-  all.exchange.asksForStream = true
+  all.exchange.describe(undefined, true)
   return all
 }
 
@@ -48,7 +49,7 @@ describe('events under a label that does not say so', () => {
       res.finish()
       assert.deepEqual(ended(), completed(5))
       assert.deepEqual(
-        [exchange.findings.finishReason, exchange.record().usage],
+        [exchange.answer.finishReason, recordOf(exchange).usage],
         ['stop', { inputTokens: 9, outputTokens: 2, totalTokens: 11, estimated: false }],
       )
     })
@@ -172,7 +173,7 @@ describe('a head without a body yet', () => {
     assert.equal(res.body, HEARTBEAT + text + finished + done)
     res.finish()
     assert.deepEqual(ended(), completed(3))
-    assert.equal(exchange.findings.finishReason, 'stop')
+    assert.equal(exchange.answer.finishReason, 'stop')
   })
 
   test('so does one of which blank lines have come, which are no body yet', async (t) => {
@@ -275,7 +276,7 @@ describe('lines and answers under another label', () => {
       await run()
       res.finish()
       assert.deepEqual(ended(), completed(3))
-      assert.equal(exchange.record().usage?.outputTokens, 2)
+      assert.equal(recordOf(exchange).usage?.outputTokens, 2)
     })
   }
 
@@ -297,7 +298,7 @@ describe('lines and answers under another label', () => {
     response.end(']')
     await run()
     assert.equal(res.body, `[${element}]`)
-    assert.equal(exchange.record().usage?.inputTokens, 9)
+    assert.equal(recordOf(exchange).usage?.inputTokens, 9)
   })
 
   const body = '{"model":"m","usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}'
@@ -305,7 +306,7 @@ describe('lines and answers under another label', () => {
     for (const asksForStream of [true, false]) {
       test(`a JSON answer as ${type}, ${asksForStream ? 'in the place of' : 'where nobody asked for'} a stream: metered`, async (t) => {
         const { exchange, res, answer, run, ended } = rig(t)
-        exchange.asksForStream = asksForStream
+        exchange.describe(undefined, asksForStream)
         const response = await answer(type ? { 'content-type': type } : {}, body.slice(0, 5))
         response.end(body.slice(5))
         await run()
@@ -314,7 +315,7 @@ describe('lines and answers under another label', () => {
         assert.equal(res.getHeader('content-type'), type ?? 'application/json; charset=utf-8')
         res.finish()
         assert.deepEqual(ended(), completed(0))
-        assert.equal(exchange.record().usage?.outputTokens, 2)
+        assert.equal(recordOf(exchange).usage?.outputTokens, 2)
       })
     }
   }

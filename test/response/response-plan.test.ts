@@ -24,7 +24,7 @@ interface Given {
 function exchangeOf(given: Given): Exchange {
   const { method = 'POST', path = '/v1/chat/completions', asksForStream = true, res = new FakeResponse() } = given
   const exchange = new Exchange({ method, url: path } as Request, res as unknown as Response)
-  exchange.asksForStream = asksForStream
+  exchange.describe(undefined, asksForStream)
   exchange.secrets = compileSecrets(given.secrets ?? [])
   return exchange
 }

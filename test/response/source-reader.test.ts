@@ -27,40 +27,40 @@ describe('of an HTTP response', () => {
   test('chunks are taken as they came, not joined', () => {
     const response = responseBy({ pauses: [] })
     let calls = 0
-    const intake = new SourceReader(response, () => calls++)
+    const reader = new SourceReader(response, () => calls++)
     for (const chunk of ['a', 'b', 'c']) response.push(Buffer.from(chunk))
-    assert.equal(intake.length, 3)
+    assert.equal(reader.length, 3)
     assert.equal(calls, 3)
-    assert.deepEqual(textOf(intake.take(KIB)), ['a', 'b', 'c'])
-    assert.equal(intake.length, 0)
-    assert.deepEqual(intake.take(KIB), [])
+    assert.deepEqual(textOf(reader.read(KIB)), ['a', 'b', 'c'])
+    assert.equal(reader.length, 0)
+    assert.deepEqual(reader.read(KIB), [])
   })
 
   test('what was there before it began comes first', () => {
     const response = responseBy({ pauses: [] })
     response.push(Buffer.from('early'))
     let calls = 0
-    const intake = new SourceReader(response, () => calls++)
+    const reader = new SourceReader(response, () => calls++)
     assert.equal(calls, 1, 'it is told of at once')
     response.push(Buffer.from('late'))
-    assert.equal(intake.length, 9)
-    assert.deepEqual(textOf(intake.take(KIB)), ['early', 'late'])
+    assert.equal(reader.length, 9)
+    assert.deepEqual(textOf(reader.read(KIB)), ['early', 'late'])
   })
 
   test('the parser is told to pause when 16 KiB wait, and goes on when they are taken', () => {
     const hand = { pauses: [] as string[] }
     const response = responseBy(hand)
-    const intake = new SourceReader(response, () => {})
+    const reader = new SourceReader(response, () => {})
     assert.equal(response.push(Buffer.alloc(16 * KIB - 1)), true)
     assert.equal(response.push(Buffer.alloc(1)), false)
     assert.equal(response.push(Buffer.alloc(KIB)), false)
     hand.pauses.length = 0
-    assert.equal(intake.take(64 * KIB).length, 3)
+    assert.equal(reader.read(64 * KIB).length, 3)
     assert.deepEqual(hand.pauses, ['resumed'])
-    assert.equal(intake.hasResumed, true)
+    assert.equal(reader.hasResumed, true)
     response.push(Buffer.from('x'))
-    intake.take(64 * KIB)
-    assert.equal(intake.hasResumed, false)
+    reader.read(64 * KIB)
+    assert.equal(reader.hasResumed, false)
     assert.deepEqual(hand.pauses, ['resumed'])
   })
 
@@ -70,12 +70,12 @@ describe('of an HTTP response', () => {
     response.on('end', () => {
       ended = true
     })
-    const intake = new SourceReader(response, () => {})
+    const reader = new SourceReader(response, () => {})
     response.push(Buffer.from('last'))
     response.push(null)
     await settled()
     assert.equal(ended, false)
-    assert.deepEqual(textOf(intake.take(KIB)), ['last'])
+    assert.deepEqual(textOf(reader.read(KIB)), ['last'])
     await settled()
     assert.equal(ended, true)
   })
@@ -83,41 +83,41 @@ describe('of an HTTP response', () => {
   test('an end on its own wakes, and reading it ends the stream', async () => {
     const response = responseBy({ pauses: [] })
     let calls = 0
-    const intake = new SourceReader(response, () => calls++)
+    const reader = new SourceReader(response, () => calls++)
     await settled()
     const before = calls
     response.push(null)
     await settled()
     assert.ok(calls > before)
     const ended = once(response, 'end')
-    assert.deepEqual(intake.take(KIB), [])
+    assert.deepEqual(reader.read(KIB), [])
     await ended
   })
 
   test('closed, it takes nothing and tells nothing', () => {
     const response = responseBy({ pauses: [] })
     let calls = 0
-    const intake = new SourceReader(response, () => calls++)
+    const reader = new SourceReader(response, () => calls++)
     response.push(Buffer.from('a'))
-    intake.close()
+    reader.close()
     const before = calls
     assert.equal(response.push(Buffer.from('b')), false)
-    assert.equal(intake.length, 0)
+    assert.equal(reader.length, 0)
     assert.equal(calls, before)
   })
 
   test('this version of Node hands its chunks on by `push`, so that nothing is joined', async (t) => {
     const chunks = Array.from({ length: 50 }, (_, at) => `chunk ${at};`)
-    const { response, intake } = await answerOf(t, chunks)
+    const { response, reader } = await answerOf(t, chunks)
     const taken: Buffer[] = []
     const ended = once(response, 'end')
     let rounds = 0
-    while (!response.complete || intake.length > 0) {
-      taken.push(...intake.take(64 * KIB))
+    while (!response.complete || reader.length > 0) {
+      taken.push(...reader.read(64 * KIB))
       await settled()
       if (rounds++ > 10_000) assert.fail('the response does not come to its end')
     }
-    intake.take(1)
+    reader.read(1)
     await ended
     assert.deepEqual(textOf(taken), chunks)
   })
@@ -127,18 +127,18 @@ describe('a mock of a provider that pushes strings', () => {
   test('of an HTTP response', () => {
     const response = responseBy({ pauses: [] })
     response.push('before ')
-    const intake = new SourceReader(response, () => {})
+    const reader = new SourceReader(response, () => {})
     response.push('你好', 'utf8')
     response.push('IQ==', 'base64')
-    assert.equal(intake.length, 14)
-    assert.equal(Buffer.concat(intake.take(KIB)).toString(), 'before 你好!')
+    assert.equal(reader.length, 14)
+    assert.equal(Buffer.concat(reader.read(KIB)).toString(), 'before 你好!')
   })
 
   test('of any other stream', async () => {
     const source = Readable.from(['data: 1\n\n', 'data: 你好\n\n'])
-    const intake = new SourceReader(source, () => {})
+    const reader = new SourceReader(source, () => {})
     const taken: Buffer[] = []
-    source.on('readable', () => taken.push(...intake.take(KIB)))
+    source.on('readable', () => taken.push(...reader.read(KIB)))
     await once(source, 'end')
     assert.ok(taken.every(Buffer.isBuffer))
     assert.equal(Buffer.concat(taken).toString(), 'data: 1\n\ndata: 你好\n\n')
@@ -149,13 +149,13 @@ describe('of any other stream', () => {
   test('is read until the bound is passed', async () => {
     const source = new Readable({ read() {} })
     let calls = 0
-    const intake = new SourceReader(source, () => calls++)
+    const reader = new SourceReader(source, () => calls++)
     source.push(Buffer.from('abc'))
     await settled()
     assert.equal(calls, 1)
-    assert.equal(intake.length, 3)
-    assert.equal(Buffer.concat(intake.take(KIB)).toString(), 'abc')
-    assert.equal(intake.isComplete, false)
+    assert.equal(reader.length, 3)
+    assert.equal(Buffer.concat(reader.read(KIB)).toString(), 'abc')
+    assert.equal(reader.isComplete, false)
   })
 })
 
@@ -171,9 +171,9 @@ async function answerOf(t: TestContext, chunks: readonly string[]) {
   await once(server, 'listening')
   t.after(() => server.close())
   const { port } = server.address() as AddressInfo
-  return new Promise<{ response: IncomingMessage; intake: SourceReader }>((resolve) => {
+  return new Promise<{ response: IncomingMessage; reader: SourceReader }>((resolve) => {
     get({ port, host: '127.0.0.1', agent: false }, (response) => {
-      resolve({ response, intake: new SourceReader(response, () => {}) })
+      resolve({ response, reader: new SourceReader(response, () => {}) })
     })
   })
 }

@@ -6,6 +6,7 @@ import type { AiProxyError } from '../../lib/api/errors.js'
 import type { AiProxyOptions } from '../../lib/api/options.js'
 import type { ExchangeRecord } from '../../lib/api/record.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
+import { recordOf } from '../../lib/exchange/record-of.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
 import { ResponseController } from '../../lib/response/response-controller.js'
 import { settled } from '../support/event-loop.js'
@@ -57,13 +58,15 @@ export function rig(t: TestContext, given: Given = {}) {
   const exchange = new Exchange(req as unknown as Request, res as unknown as Response, onFailure, config.limits)
   const log: string[] = []
   let record: ExchangeRecord | undefined
-  const delivery = new ResponseController(exchange, config, turns, {
-    onStream,
-    onTurn: undefined,
+  const delivery = new ResponseController(exchange, {
+    config,
+    turns,
+    registry: { admitStream: onStream },
+    observers: { onTurn: undefined },
     onUnflushable: () => log.push('unflushable'),
     onOver: () => {
       log.push('over')
-      record ??= exchange.record()
+      record ??= recordOf(exchange)
     },
   })
   delivery.upstream = { end: () => log.includes('upstream ended') || log.push('upstream ended') }
@@ -89,7 +92,7 @@ export function rig(t: TestContext, given: Given = {}) {
   }
   /** How the exchange ended, as its record has it. */
   const ended = () => {
-    const { outcome, code, status, events } = record ?? exchange.record()
+    const { outcome, code, status, events } = record ?? recordOf(exchange)
     return { outcome, code, status, events, over: log.filter((line) => line === 'over').length }
   }
   /** This round's turns have taken all the time they may: what wants a turn now waits for the next round. */

@@ -1,9 +1,14 @@
 import { Readable } from 'node:stream'
+import type { Request, Response } from 'express'
+import type { AiProxyError } from '../../lib/api/errors.js'
 import { Deadlines } from '../../lib/exchange/deadlines.js'
+import { Exchange } from '../../lib/exchange/exchange.js'
 import type { Metering } from '../../lib/exchange/metering.js'
 import { type Framer, framingFor, PassThroughFramer } from '../../lib/framing/index.js'
+import { resolveOptions } from '../../lib/options/resolve.js'
+import type { Carriage } from '../../lib/response/carriage.js'
 import { Downstream } from '../../lib/response/downstream.js'
-import { Pump } from '../../lib/response/pump.js'
+import { ResponseStream } from '../../lib/response/response-stream.js'
 import type { TurnScheduler } from '../../lib/scheduling/turns.js'
 import { settled } from '../support/event-loop.js'
 import { FakeResponse } from '../support/fake-response.js'
@@ -69,7 +74,7 @@ interface Given {
   metering?: Metering
 }
 
-/** A pump between a provider that sends by hand and a fake client; turns are taken when `run` lets them. */
+/** A stream between a provider that sends by hand and a fake client; turns are taken when `run` lets them. */
 export function rig(given: Given = {}) {
   const { source = new Source(), type = 'text/event-stream', maxBytes = Infinity, maxEventBytes = Infinity } = given
   const { clock, turns: ownTurns } = manualTurns(1000)
@@ -78,34 +83,48 @@ export function rig(given: Given = {}) {
   const framer = given.framer ?? framingFor(type)?.createFramer(maxEventBytes) ?? new PassThroughFramer()
   const log: string[] = []
   const crashes: unknown[] = []
-  let bytes = 0
   let turnsTaken = 0
+  const req = { method: 'POST', url: '/v1/chat/completions', complete: true, socket: res.socket }
+  const exchange = new Exchange(req as unknown as Request, res as unknown as Response)
+  exchange.limits = {
+    ...exchange.limits,
+    maxResponseBytes: maxBytes,
+    idleTimeoutMs: Infinity,
+    maxStreamDurationMs: Infinity,
+  }
+  const isTerminator = (last: Buffer) => {
+    log.push(`last ${last}`)
+    return false
+  }
+  exchange.route(exchange.path, { ...exchange.format, isTerminator, isGuess: true })
   const sink = new Downstream(res.asServerResponse, new Deadlines(new ManualTimers()), () => 1000, {
-    onBackpressure: () => log.push('block'),
+    onBackpressure: () => {
+      log.push('block')
+      stream?.pause()
+    },
     onDrain: () => {
       log.push('drain')
-      pump.wake()
+      stream?.resume('streaming')
     },
     onCrash: () => log.push('heartbeat crash'),
     onDrainTimeout: () => log.push('slow'),
     onUnflushable: () => log.push('unflushable'),
   })
-  const pump: Pump = new Pump(source, framer, given.metering, sink, turns, maxBytes, {
-    onBytes: (count) => {
-      bytes += count
-    },
-    onPassed: (last) => void (last && log.push(`last ${last}`)),
-    acceptsRest: () => true,
-    onCut: (why) => log.push(`cut: ${why}`),
-    isCut: () => false,
-    onEnd: () => log.push('end'),
-    onAborted: (error) => log.push(`broken: ${error.message}`),
-    onTooManyBytes: () => log.push('too many bytes'),
-    onTooLargeEvent: () => log.push('too large event'),
-    onTurn: () => void turnsTaken++,
-    onCrash: (error) => {
-      log.push('crash')
-      crashes.push(error)
+  const context = {
+    config: resolveOptions({ target: 'https://provider.example' }),
+    turns,
+    registry: { admitStream: () => {} },
+    observers: { onTurn: () => void turnsTaken++ },
+    onUnflushable: () => {},
+    onOver: () => {},
+  }
+  const carriage: Carriage = { framer, metering: given.metering, framing: framingFor(type), isEnclosed: false }
+  const body = { body: source, carriage, decoder: undefined, isCloseDelimited: false }
+  const stream: ResponseStream = new ResponseStream(exchange, context, body, sink, {
+    onComplete: () => log.push('end'),
+    fail: (failure) => {
+      log.push(lineOf(failure))
+      if (failure.code === 'internal_error') crashes.push(failure.cause)
     },
   })
   /** Lets turns run, and what follows from them, until nothing is left to do. */
@@ -121,14 +140,26 @@ export function rig(given: Given = {}) {
     clock,
     res,
     sink,
-    pump,
+    stream,
     framer,
     log,
     crashes,
     run,
-    bytes: () => bytes,
+    bytes: () => exchange.upstreamBytes,
     turnsTaken: () => turnsTaken,
   }
 }
 
 export const event = (data: string) => `data: ${data}\n\n`
+
+/** How the log says a failure. */
+function lineOf({ code, cause }: AiProxyError): string {
+  const why = cause instanceof Error ? cause.message : ''
+  if (code === 'upstream_reset') return `broken: ${why}`
+  if (code === 'upstream_truncated') return `cut: ${why}`
+  return (
+    { response_too_large: 'too many bytes', event_too_large: 'too large event', internal_error: 'crash' }[
+      code as string
+    ] ?? code
+  )
+}

@@ -6,7 +6,7 @@ import type { Metering } from '../../lib/exchange/metering.js'
 import type { Framer } from '../../lib/framing/index.js'
 import { settled } from '../support/event-loop.js'
 import { manualTurns } from '../support/manual-turns.js'
-import { event, rig, type Source } from './pumping.js'
+import { event, rig, type Source } from './streaming.js'
 
 /** Frames end with `;`. What stands behind a `!` is corrupt, and so is an end in the middle of a frame. */
 class FakeFramer implements Framer {
@@ -190,14 +190,14 @@ describe('metering', () => {
   test('gets what is left at a clean end, too', async () => {
     const calls: Parameters<typeof noting>[0] = []
     const { source, res, run, log } = rig({ metering: noting(calls) })
-    await source.arrive('data: a')
+    await source.arrive('data: 1')
     await source.finish()
     await run()
     assert.deepEqual(
       calls.map(([frames, ends]) => [frames, ends]),
-      [[event('a'), [9]]],
+      [[event('1'), [9]]],
     )
-    assert.equal(res.body, event('a').toUpperCase())
+    assert.equal(res.body, event('1').toUpperCase())
     assert.equal(log.at(-1), 'end')
   })
 
@@ -267,7 +267,7 @@ describe('metering', () => {
     const metering: Metering = { pass: () => Buffer.from('before'), finish: () => {}, failure: { error } }
     for (const isLast of [false, true]) {
       const { source, res, log, crashes, run } = rig({ metering })
-      await source.arrive(isLast ? 'data: a' : event('a'))
+      await source.arrive(isLast ? 'data: 1' : event('1'))
       if (isLast) await source.finish()
       await run()
       assert.deepEqual([res.writes, log, crashes], [['before'], ['crash'], [error]])
@@ -282,13 +282,13 @@ describe('metering', () => {
       finish() {},
     }
     const { source, log, run } = rig({ metering })
-    await source.arrive('data: a')
+    await source.arrive('data: 1')
     await source.finish()
     await run()
     assert.deepEqual(log, ['crash'])
   })
 
-  test('is finished by whoever ends the exchange, not by the pump', async () => {
+  test('is finished by whoever ends the exchange, not by the stream', async () => {
     const metering = noting()
     const { source, run } = rig({ metering })
     await source.arrive(event('a'))

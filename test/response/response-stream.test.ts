@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { settled } from '../support/event-loop.js'
 import { manualTurns } from '../support/manual-turns.js'
-import { event, KIB, OneByOneSource, rig, Source } from './pumping.js'
+import { event, KIB, OneByOneSource, rig, Source } from './streaming.js'
 
 describe('a turn', () => {
   for (const [name, source] of [
@@ -39,7 +39,7 @@ describe('a turn', () => {
     assert.equal(clock.deferred, 1)
   })
 
-  test('is asked for where bytes had arrived before the pump was there', async () => {
+  test('is asked for where bytes had arrived before the response stream was there', async () => {
     const source = new Source()
     await source.arrive(event('a'))
     const { res, run } = rig({ source })
@@ -143,7 +143,7 @@ describe('a stream whose client does not keep up', () => {
     const { source, res, sink, run } = rig()
     await source.arrive(event('a'))
     res.keepsUp = false
-    sink.beat()
+    sink.sendHeartbeat()
     await run()
     assert.deepEqual(res.writes, [': heartbeat\n\n'])
     res.drain()
@@ -194,11 +194,11 @@ describe('a clean end', () => {
 
   test('closes what is left with a blank line', async () => {
     const { source, res, log, run } = rig()
-    await source.arrive(event('a'), 'data: [DONE]')
+    await source.arrive(event('a'), 'data: 1')
     await source.finish()
     await run()
-    assert.deepEqual(res.writes, [event('a'), event('[DONE]')])
-    assert.deepEqual(log, [`last ${event('a')}`, `last ${event('[DONE]')}`, 'end'])
+    assert.deepEqual(res.writes, [event('a'), event('1')])
+    assert.deepEqual(log, [`last ${event('a')}`, `last ${event('1')}`, 'end'])
   })
 
   test('of a body without bytes', async () => {
@@ -315,12 +315,12 @@ test('of a limit and a break in the same turn, the limit is told, and nothing el
 
 describe('stop()', () => {
   test('nothing is read, written or told any more', async () => {
-    const { source, res, pump, log, run } = rig()
+    const { source, res, stream, log, run } = rig()
     await source.arrive(event('a'))
-    pump.stop()
+    stream.stop()
     await run()
     await source.arrive(event('b'))
-    pump.wake()
+    stream.wake()
     await run()
     await source.breakOff(new Error('late'))
     await run()
@@ -332,8 +332,8 @@ describe('stop()', () => {
   test('leaves no listener but the one that keeps a late error from ending the process', async () => {
     const source = new Source()
     const before = source.eventNames().length
-    const { pump } = rig({ source })
-    pump.stop()
+    const { stream } = rig({ source })
+    stream.stop()
     for (const name of ['readable', 'data', 'end', 'close']) assert.equal(source.listenerCount(name), 0, name)
     assert.ok(source.listenerCount('error') <= 1)
     assert.ok(source.eventNames().length <= before + 1)
@@ -353,10 +353,10 @@ describe('stop()', () => {
   }
 
   test('within a turn, the turn ends', async () => {
-    const { source, res, pump, log, run } = rig()
+    const { source, res, stream, log, run } = rig()
     const write = res.write.bind(res)
     res.write = (bytes) => {
-      pump.stop()
+      stream.stop()
       return write(bytes)
     }
     await source.arrive(event('a'))
@@ -398,7 +398,7 @@ describe('a response that throws', () => {
 
   test('at the last bytes, behind the end, ends in onCrash as well', async () => {
     const { source, res, log, run } = rig()
-    await source.arrive('data: [DONE]')
+    await source.arrive('data: 1')
     await run()
     res.write = () => {
       throw thrown

@@ -1,0 +1,61 @@
+import { inOneLine, shortened } from '../api/errors.js'
+import type { ExchangeRecord, RecordedUsage } from '../api/record.js'
+import { generatesAt, tokensOf } from '../formats/index.js'
+import type { Exchange } from './exchange.js'
+
+const UNKNOWN_USAGE: RecordedUsage = { estimated: true }
+const NO_TOKENS = tokensOf({}, { cache: 'inside', reasoning: 'inside' })
+
+/** What is known of an exchange at its end. */
+export function recordOf(exchange: Exchange): ExchangeRecord {
+  exchange.finishMetering()
+  const { answer, failure } = exchange
+  const { firstTokenAt } = answer
+  const outcome = exchange.outcome ?? 'completed'
+  const isComplete = exchange.isComplete || outcome === 'completed' || outcome === 'provider_error'
+  const usage = answer.usageAt(isComplete) ?? (isComplete && saysNothing(exchange) ? UNKNOWN_USAGE : undefined)
+  const generatingMs = firstTokenAt === undefined ? 0 : (answer.endedAt ?? performance.now()) - firstTokenAt
+  const cause =
+    failure?.outcome === 'upstream_error' && failure.cause instanceof Error
+      ? ` (${inOneLine(failure.cause.message)})`
+      : ''
+  const record: ExchangeRecord = {
+    id: exchange.id,
+    outcome,
+    limit: failure?.limit,
+    code: failure?.code,
+    error: failure && shortened(exchange.secrets.mask(failure.message + cause)),
+    method: exchange.req.method,
+    path: exchange.path,
+    model: exchange.model,
+    stream: exchange.asksForStream,
+    status: exchange.res.headersSent ? exchange.res.statusCode : undefined,
+    providerStatus: exchange.providerStatus,
+    format: exchange.format.name,
+    responseModel: answer.model,
+    responseId: answer.responseId,
+    finishReason: answer.finishReason,
+    usage,
+    tokens: usage && (answer.tokensAt(isComplete, exchange.format.counting) ?? NO_TOKENS),
+    firstTokenMs: firstTokenAt === undefined ? undefined : firstTokenAt - exchange.began,
+    outputTokensPerSecond:
+      generatingMs > 0 && usage?.outputTokens ? (usage.outputTokens / generatingMs) * 1000 : undefined,
+    startedAt: exchange.startedAt,
+    durationMs: exchange.age,
+    firstByteMs: exchange.firstByteMs,
+    requestBytes: exchange.requestBytes,
+    upstreamBytes: exchange.upstreamBytes,
+    downstreamBytes: exchange.downstream.bytes,
+    events: exchange.events,
+    turns: exchange.turns,
+    busyMs: exchange.busyMs,
+    maxTurnMs: exchange.maxTurnMs,
+  }
+  if (!failure) return record
+  return Object.defineProperty(record, 'cause', { value: failure.cause ?? failure.revealCause(), enumerable: false })
+}
+
+/** Whether the provider seems to have generated something without saying how much. */
+function saysNothing({ req, res, path, format, upstreamBytes }: Exchange): boolean {
+  return upstreamBytes > 0 && res.statusCode < 400 && generatesAt(req.method, path, format)
+}

@@ -1,0 +1,141 @@
+import { isUtf8 } from 'node:buffer'
+import { AiProxyError } from '../api/errors.js'
+import type { Exchange } from '../exchange/exchange.js'
+import { isClaimed } from '../formats/index.js'
+import { asDataEvent, type Framing, PassThroughFramer, sse, WholeBodyAsEvent } from '../framing/index.js'
+import { tryParseJson } from '../json/json.js'
+import { isExpensiveToParse } from '../metering/parse-cost.js'
+import type { Carriage, DecideCarriage } from './carriage.js'
+import type { ResponseContext } from './context.js'
+import type { Downstream } from './downstream.js'
+import { MaskingFramer, MaskingMeter } from './masking.js'
+import { meteringFor } from './metering-for.js'
+import { JSON_TYPE, streamHeaders, withoutPower } from './response-head.js'
+import { type BodyKind, kindByFirstBytes, type ResponsePlan } from './response-plan.js'
+
+/** How long the head of a response waits for the body's first bytes, which may tell more about it. */
+const FIRST_BYTES_MS = 500
+
+/** Opens the client's response: sets its head, and decides how the body is carried. */
+export class ResponseOpener {
+  readonly #exchange: Exchange
+  readonly #context: ResponseContext
+  readonly #downstream: Downstream
+  #framing: Framing | undefined
+
+  constructor(exchange: Exchange, context: ResponseContext, downstream: Downstream) {
+    this.#exchange = exchange
+    this.#context = context
+    this.#downstream = downstream
+  }
+
+  /** How the client's stream is framed; `undefined` if it gets none, or none yet. */
+  get framing(): Framing | undefined {
+    return this.#framing
+  }
+
+  /** Opens the response as an event stream while the provider is still silent, if the client reads such a stream. */
+  sendEarlyHeaders(): void {
+    const { req, format, res } = this.#exchange
+    if (!format.streamsSse(req.url)) return
+    this.#framing = sse
+    this.#downstream.openStream(200, streamHeaders({}, sse, res.getHeader('cache-control')))
+    this.#downstream.sendHeartbeat()
+    this.#downstream.startHeartbeat(this.#context.config.heartbeat.everyMs)
+  }
+
+  /**
+   * Opens the response as its plan says; if the head does not tell what the body is, once the first bytes have told, or
+   * the head has waited long enough.
+   */
+  open(plan: ResponsePlan): Carriage | DecideCarriage {
+    if (plan.kind) return this.#openAs(plan, plan.kind)
+    const { deadlines, asksForStream } = this.#exchange
+    const mustOpenSoon = asksForStream && !this.#framing
+    if (mustOpenSoon) deadlines.start('first bytes', FIRST_BYTES_MS, () => this.#openUnknown(plan))
+    const label = plan.headers['content-type']?.toString()
+    return (start, isAll) => {
+      const kind = kindByFirstBytes(start, isAll, this.#exchange, label)
+      if (!kind) return undefined
+      deadlines.stop('first bytes')
+      return this.#openAs(plan, kind)
+    }
+  }
+
+  /**
+   * Sends the head of a body that has not begun. If the path says that the body will be an event stream, if it is a stream
+   * at all, it is labelled as one, and any other body becomes one event of it, as with `heartbeat.beforeFirstByte`.
+   */
+  #openUnknown({ status, headers, isEmpty, isJsonByLabel }: ResponsePlan): void {
+    const { format, path, req, res } = this.#exchange
+    const { config } = this.#context
+    if (this.#downstream.isGone || this.#downstream.begun) return
+    const isKnown = config.format !== undefined || isClaimed(config.prefix + path)
+    const isEvents = isKnown && !isJsonByLabel && format.streamsSse(req.url)
+    this.#framing = isEvents ? sse : undefined
+    const safe = isEvents ? headers : withoutPower(headers, isEmpty, res)
+    this.#downstream.openStream(status, streamHeaders(safe, this.#framing, res.getHeader('cache-control')))
+    this.#downstream.flushHead()
+    if (isEvents) this.#downstream.startHeartbeat(config.heartbeat.everyMs)
+  }
+
+  /** Opens the response, unless it was opened before. If it was, as an event stream, another body becomes an event of it. */
+  #openAs(plan: ResponsePlan, kind: BodyKind): Carriage {
+    const { framing } = kind
+    const exchange = this.#exchange
+    const { config, registry } = this.#context
+    if (framing && !exchange.countsAsStream) registry.admitStream(exchange, exchange.limits)
+    if (this.#framing !== undefined && framing !== this.#framing) return this.#asOneEvent(plan, kind, this.#framing)
+    const { secrets } = exchange
+    const metering = meteringFor(exchange, framing, kind.isJson, config)
+    exchange.attachMetering(metering)
+    this.#setHead(plan, kind)
+    const isMasked = (plan.isText || kind.isJson) && !secrets.isEmpty
+    const plainFramer = isMasked ? new MaskingFramer(secrets) : new PassThroughFramer()
+    const framer = framing?.createFramer(exchange.limits.maxEventBytes) ?? plainFramer
+    if (framer.heartbeat) this.#downstream.startHeartbeat(config.heartbeat.everyMs)
+    const masked = framing && !secrets.isEmpty ? new MaskingMeter(secrets, framing, metering) : metering
+    return { framer, metering: masked, framing, isEnclosed: false }
+  }
+
+  #setHead({ status, headers, isEmpty }: ResponsePlan, { framing, isJson }: BodyKind): void {
+    const { res } = this.#exchange
+    const isOpen = this.#framing !== undefined || this.#downstream.begun === 'ours'
+    this.#framing = framing
+    if (isOpen) return
+    if (framing) {
+      this.#downstream.openStream(status, streamHeaders(headers, framing, res.getHeader('cache-control')))
+    } else {
+      const labelled = isJson ? { 'content-type': JSON_TYPE, ...headers } : headers
+      this.#downstream.open(status, withoutPower(labelled, isEmpty, res))
+    }
+  }
+
+  /** Carries a body that is no stream of the client's framing as one event. */
+  #asOneEvent({ status, headers }: ResponsePlan, { framing, isJson }: BodyKind, clients: Framing): Carriage {
+    const exchange = this.#exchange
+    const { config } = this.#context
+    exchange.attachMetering(meteringFor(exchange, undefined, isJson || framing !== undefined, config))
+    const isReadable = !headers['content-encoding']
+    const framer = new WholeBodyAsEvent(exchange.limits.maxEventBytes, (body) =>
+      this.#eventOf(exchange.secrets.maskBytes(body), status, isReadable),
+    )
+    return { framer, metering: undefined, framing: clients, isEnclosed: true }
+  }
+
+  /** What the provider says instead of a stream, as an event; in its own words if it says an error in JSON. */
+  #eventOf(body: Buffer, status: number, isText: boolean): Buffer | string {
+    const exchange = this.#exchange
+    const { answer, format } = exchange
+    exchange.readWhole(body)
+    const isError = status >= 400 || answer.error !== undefined
+    if (!isError && isText && body.length > 0 && isUtf8(body)) return asDataEvent(body)
+    const what = isError ? 'an error' : 'neither a stream nor a text'
+    const said = answer.error === undefined ? '' : `: ${answer.error}`
+    const failure = new AiProxyError('upstream_error', `The provider answered with ${what} (status ${status})${said}`)
+    exchange.settle(status < 400 ? failure.outcome : 'provider_error', failure)
+    const json = isExpensiveToParse(body) ? undefined : tryParseJson(body.toString())
+    const errorBody = format.isErrorBody(json) ? json : format.errorBody(failure)
+    return format.errorEvent(errorBody, exchange.streamState())
+  }
+}

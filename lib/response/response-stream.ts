@@ -1,0 +1,262 @@
+import { AiProxyError, toFailure } from '../api/errors.js'
+import type { Exchange } from '../exchange/exchange.js'
+import { PassThroughFramer, sizeOf } from '../framing/index.js'
+import type { Runnable } from '../scheduling/turns.js'
+import type { Carriage, DecideCarriage, ResponseSource } from './carriage.js'
+import type { ResponseContext } from './context.js'
+import type { Downstream } from './downstream.js'
+import { acceptsRest, failureAtEnd, failureOfCut } from './ending.js'
+import { type AnswerCallbacks, ResponseLimits } from './response-limits.js'
+import { SourceReader } from './source-reader.js'
+import { FIRST_TURN_BYTES, nextTurnBytes, readAheadMs } from './turn-bytes.js'
+
+/**
+ * The provider's answer on its way to the client. Each turn reads what is there, cuts it into whole frames, writes them at
+ * once, and checks the limits. What is not read stays in the source and pauses the provider's connection: between turns,
+ * and while the client does not keep up.
+ */
+export class ResponseStream implements Runnable {
+  extraCostMs = 0
+  /** More had come than one turn could take. */
+  isBursting = false
+  readonly limits: ResponseLimits
+
+  readonly #exchange: Exchange
+  readonly #context: ResponseContext
+  readonly #source: ResponseSource
+  readonly #downstream: Downstream
+  readonly #callbacks: AnswerCallbacks
+  readonly #reader: SourceReader
+  /** `undefined` until the first bytes tell what the body is. */
+  #carriage: Carriage | undefined
+  /** The first bytes, until they do. */
+  #start: Buffer[] = []
+  #bytesLeft: number
+  /** How much the next turn reads at most. */
+  #turnBytes = FIRST_TURN_BYTES
+  /** How much the last turn read, and in how many chunks. */
+  #taken = 0
+  #chunks = 0
+  #isQueued = false
+  #isStopped = false
+  /** The source has come to its end, but not all of it has been passed on. */
+  #isEnding = false
+  #aborted: Error | undefined
+
+  constructor(
+    exchange: Exchange,
+    context: ResponseContext,
+    source: ResponseSource,
+    downstream: Downstream,
+    callbacks: AnswerCallbacks,
+  ) {
+    this.#exchange = exchange
+    this.#context = context
+    this.#source = source
+    this.#downstream = downstream
+    this.#callbacks = callbacks
+    this.#bytesLeft = exchange.limits.maxResponseBytes
+    this.limits = new ResponseLimits(exchange, callbacks, () => this.hasMore)
+    if (typeof source.carriage === 'object') this.#carry(source.carriage)
+    source.body.on('end', this.#onEnd).on('error', this.#onAborted).on('close', this.#onAborted)
+    this.#reader = new SourceReader(source.body, this.wake)
+    // If the first bytes are there by then, they go out together with the head.
+    if (downstream.isHeadHeld) this.wake()
+  }
+
+  /** There may be something to do: asks for a turn, unless the client has to read first. */
+  readonly wake = (): void => {
+    if (this.#isQueued || this.#isStopped || this.#mustWait) return
+    this.#isQueued = true
+    this.#context.turns.enqueue(this)
+  }
+
+  runTurn(now: number): void {
+    this.#isQueued = false
+    try {
+      this.#work(now)
+    } catch (error) {
+      this.#crash(error)
+    }
+  }
+
+  onTurnEnd(ms: number): void {
+    this.isBursting = this.#reader.hasResumed || this.hasMore
+    this.extraCostMs = this.#reader.hasResumed ? readAheadMs(this.#chunks) : 0
+    this.#turnBytes = nextTurnBytes(this.#turnBytes, this.#taken, ms)
+    this.#exchange.countTurn(ms)
+    this.#context.observers.onTurn?.(ms)
+  }
+
+  /** The client has to read first. */
+  pause(): void {
+    this.#exchange.enter('stalled')
+    this.limits.pause()
+  }
+
+  /** The client has read on; or it has left, and the rest is read without it. */
+  resume(phase: 'streaming' | 'draining'): void {
+    if (this.#exchange.phase !== 'stalled') return
+    this.#exchange.enter(phase)
+    this.limits.resume()
+    this.wake()
+  }
+
+  /** Stops for good: nothing more is read, written or reported. */
+  stop(): void {
+    this.#isStopped = true
+    this.#reader.close()
+    this.#source.body.off('end', this.#onEnd).off('close', this.#onAborted)
+    this.#source.decoder?.destroy()
+  }
+
+  /** Something of what the provider has sent waits here. */
+  get hasMore(): boolean {
+    return !this.#isStopped && (this.#reader.length > 0 || this.#downstream.isWithinFrame)
+  }
+
+  /** The client has to read first. But a frame that was begun is written to its end: its memory is taken in any case. */
+  get #mustWait(): boolean {
+    return this.#downstream.isBlocked && !this.#downstream.isWithinFrame
+  }
+
+  #work(now: number): void {
+    if (this.#isStopped || this.#mustWait) return
+    this.#taken = this.#chunks = 0
+    const isWithinFrame = this.#downstream.isWithinFrame
+    if (isWithinFrame) this.#downstream.writeMore(now)
+    else this.#read(now)
+    if (this.#isStopped) return
+    this.#downstream.flushHead()
+    if (this.hasMore) this.wake()
+    else if (this.#isEnding) this.#finish(now)
+    else if (this.#aborted) this.#stopAndFail(this.#aborted)
+    // The end may have come while this turn was waited for, and nobody reports it again.
+    else if (isWithinFrame) this.wake()
+  }
+
+  #read(now: number): void {
+    const chunks = this.#reader.read(this.#turnBytes)
+    this.#chunks = chunks.length
+    if (chunks.length === 0) return
+    const size = sizeOf(chunks)
+    this.#taken = size
+    this.limits.onBytes(size, now)
+    const allowed = size <= this.#bytesLeft ? chunks : [Buffer.concat(chunks).subarray(0, this.#bytesLeft)]
+    this.#bytesLeft -= size
+    if (this.#carriage) this.#pass(this.#carriage, allowed, now)
+    else this.#passFirstBytes(allowed, false, now)
+    if (this.#bytesLeft < 0 && !this.#isStopped) this.#hit('response_too_large')
+  }
+
+  /** Holds the first bytes until they tell what the body is, then passes them. */
+  #passFirstBytes(chunks: readonly Buffer[], isAll: boolean, now: number): void {
+    const start = Buffer.concat([...this.#start, ...chunks])
+    const carriage = (this.#source.carriage as DecideCarriage)(start, isAll)
+    this.#start = carriage ? [] : [start]
+    if (!carriage) return
+    this.#carry(carriage)
+    if (start.length > 0) this.#pass(carriage, [start], now)
+  }
+
+  #carry(carriage: Carriage): void {
+    this.#carriage = carriage
+    this.limits.isStream = carriage.framing !== undefined && !carriage.isEnclosed
+    this.#exchange.attachFramer(carriage.framer)
+  }
+
+  #pass(carriage: Carriage, chunks: readonly Buffer[], now: number): void {
+    const { framer, metering } = carriage
+    const frames = framer.push(chunks)
+    if (frames && this.#bytesLeft >= 0 && this.#isLast(carriage)) this.#endWith(frames, carriage, now)
+    else this.#write(frames, carriage, now)
+    if (this.#isStopped) return
+    if (framer.unfinished?.length) metering?.follow?.(framer.unfinished)
+    if (framer.corrupt) this.#stopAndFail(new Error(framer.corrupt))
+    else if (framer.tooLarge) this.#hit('event_too_large')
+  }
+
+  /** Whether these are the last bytes of a body without frames: they and the end go out as one. */
+  #isLast({ framer }: Carriage): boolean {
+    return (
+      this.#reader.isComplete && this.#reader.length === 0 && framer instanceof PassThroughFramer && framer.holdsNothing
+    )
+  }
+
+  #endWith(last: Buffer, carriage: Carriage, now: number): void {
+    const { framer, metering } = carriage
+    const seen = metering ? metering.pass(last, framer.ends, now, framer.prefix) : last
+    this.#exchange.finishMetering()
+    // A body that ends before it is complete must not look whole: its last bytes do not go out.
+    if (this.#exchange.answer.isCut) this.#end(failureAtEnd(this.#exchange, carriage))
+    else this.#downstream.end(seen)
+  }
+
+  #write(frames: Buffer | undefined, { framer, metering }: Carriage, now: number): void {
+    if (!frames) return
+    const seen = metering ? metering.pass(frames, framer.ends, now, framer.prefix) : frames
+    const ahead = metering ? metering.prefix : framer.prefix
+    if (ahead?.length) this.#downstream.writePieces(seen ? [...ahead, seen] : ahead, now)
+    else if (seen) this.#downstream.write(seen, now)
+    metering?.readPassed?.(now)
+    if (metering?.failure) throw metering.failure.error
+    this.limits.check(framer)
+  }
+
+  readonly #onEnd = (): void => {
+    this.#isEnding = true
+    if (this.hasMore) return this.wake()
+    try {
+      this.#finish(performance.now())
+    } catch (error) {
+      this.#crash(error)
+    }
+  }
+
+  /** Passes on what the framer still holds, and ends. */
+  #finish(now: number): void {
+    if (!this.#carriage) this.#passFirstBytes([], true, now)
+    const carriage = this.#carriage
+    if (!carriage || this.#isStopped) return
+    const { framer } = carriage
+    const rest = framer.end()
+    if (framer.corrupt) return this.#endInFrame(framer.corrupt, carriage)
+    if (rest && !acceptsRest(rest, this.#exchange, carriage)) {
+      framer.discardLast()
+      return this.#endInFrame('it ended in the middle of an event', carriage)
+    }
+    this.#write(rest, carriage, performance.now())
+    if (!this.#isStopped) this.#end(failureAtEnd(this.#exchange, carriage))
+  }
+
+  #endInFrame(why: string, carriage: Carriage): void {
+    this.#end(failureOfCut(why, this.#exchange, carriage, this.#source.isCloseDelimited))
+  }
+
+  #end(failure: AiProxyError | undefined): void {
+    this.stop()
+    if (failure) this.#callbacks.fail(failure)
+    else this.#callbacks.onComplete()
+  }
+
+  /** What came before the connection broke is still in the source, and is passed on first. */
+  readonly #onAborted = (error?: Error): void => {
+    this.#aborted ??= error ?? new Error('the response was closed before its end')
+    this.wake()
+  }
+
+  #stopAndFail(cause: Error): void {
+    // If the provider had said that it was done, the connection broke, and not the answer.
+    const failure = new AiProxyError('upstream_reset', 'The provider broke off its answer', { cause })
+    this.#end(this.limits.isTerminated ? undefined : failure)
+  }
+
+  #crash(error: unknown): void {
+    this.#end(toFailure(error))
+  }
+
+  #hit(code: 'response_too_large' | 'event_too_large'): void {
+    this.stop()
+    this.limits.hit(code)
+  }
+}
