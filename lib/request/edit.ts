@@ -57,7 +57,10 @@ export async function editRequest(
     // It goes into records, logs and metrics, so a client must not be able to put a long text there.
     const model = modelInPath(whole, exchange.format) ?? modelOf(body.json)
     const query = exchange.req.url.split('?')[1]
-    exchange.describe(model?.slice(0, MAX_MODEL_LENGTH), asksForStream(method, whole, body.json, query, exchange.format))
+    exchange.describe(
+      model?.slice(0, MAX_MODEL_LENGTH),
+      asksForStream(method, whole, body.json, query, exchange.format),
+    )
   }
   /** Returns the body as it will be sent: with a request for usage if it asks for a stream, otherwise unchanged. */
   const askingForUsage = (asked: RequestBody): RequestBody => {

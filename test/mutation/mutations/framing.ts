@@ -12,7 +12,7 @@ export const framing = mutationsOf(
       '',
       'test/framing/framers.test.ts',
       'test/response/response-controller.test.ts',
-      'test/response/pump.frames.test.ts',
+      'test/response/response-stream.frames.test.ts',
     ],
     ['const from = heldBefore - this.pending.bytes', 'const from = 0', 'test/framing/linear.test.ts'],
     [

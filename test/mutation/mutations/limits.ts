@@ -13,7 +13,7 @@ export const limits = mutationsOf(
     ['clearTimeout(grace)', ''],
     ['if (this.#farewell) return', ''],
     ['Math.min(graceMs, LONGEST_TIMER_MS)', 'graceMs'],
-    ['this.#open.has(exchange) && exchange.delivery?.abort()', 'exchange.delivery?.abort()'],
+    ['this.#open.has(exchange) && exchange.controller?.abort()', 'exchange.controller?.abort()'],
     ['if (deadline) deadline.due = now + deadline.afterMs', '', 'test/exchange/deadlines.test.ts'],
     [
       'if (due < this.#timerDue) this.#arm(due)',
@@ -48,13 +48,13 @@ export const limits = mutationsOf(
     [
       'const allowed = size <= this.#bytesLeft ? chunks : [Buffer.concat(chunks).subarray(0, this.#bytesLeft)]',
       'const allowed = chunks',
-      'test/response/pump.test.ts',
+      'test/response/response-stream.test.ts',
       'test/response/response-controller.limits.test.ts',
     ],
     [
-      'else if (this.#bytesLeft < 0) this.#stopWith',
-      'else if (this.#bytesLeft <= 0) this.#stopWith',
-      'test/response/pump.test.ts',
+      'if (this.#bytesLeft < 0 && !this.#isStopped)',
+      'if (this.#bytesLeft <= 0 && !this.#isStopped)',
+      'test/response/response-stream.test.ts',
       'test/response/response-controller.limits.test.ts',
     ],
     [
@@ -71,14 +71,14 @@ export const limits = mutationsOf(
       'test/e2e/endings.test.ts',
     ],
     [
-      'if (isTooLong && !this.isTerminated) this.#hit',
-      'if (isTooLong) this.#hit',
+      'if (isTooLong && !this.isTerminated) this.hit',
+      'if (isTooLong) this.hit',
       'test/response/response-controller.limits.test.ts',
       'test/e2e/token-limits.test.ts',
     ],
     [
-      'const isTooLong = findings.generatedTokens > this.#exchange.limits.maxOutputTokens',
-      'const isTooLong = findings.generatedTokens >= this.#exchange.limits.maxOutputTokens',
+      'const isTooLong = answer.generatedTokens > this.#exchange.limits.maxOutputTokens',
+      'const isTooLong = answer.generatedTokens >= this.#exchange.limits.maxOutputTokens',
       'test/response/response-controller.limits.test.ts',
       'test/e2e/token-limits.test.ts',
     ],

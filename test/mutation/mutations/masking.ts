@@ -40,15 +40,15 @@ export const masking = mutationsOf(
       'test/e2e/credentials.test.ts',
     ],
     [
-      'error: failure && shortened(this.secrets.mask(failure.message + cause)),',
+      'error: failure && shortened(exchange.secrets.mask(failure.message + cause)),',
       'error: failure && shortened(failure.message + cause),',
       'test/exchange/exchange.test.ts',
       'test/e2e/credentials.test.ts',
       'test/e2e/said-errors.test.ts',
     ],
     [
-      'return this.#enclosed(secrets.maskBytes(body), status, isReadable)',
-      'return this.#enclosed(body, status, isReadable)',
+      'this.#eventOf(exchange.secrets.maskBytes(body), status, isReadable)',
+      'this.#eventOf(body, status, isReadable)',
       'test/response/response-controller.opened-early.test.ts',
       'test/response/masking.test.ts',
       'test/e2e/credentials.test.ts',

@@ -82,10 +82,10 @@ export const metering = mutationsOf(
       'if (text) this.#findings.estimatedTokens',
       'test/metering/json-response-meter.test.ts',
     ],
-    ['if (ms > this.maxTurnMs) this.maxTurnMs = ms', 'this.maxTurnMs = ms', 'test/exchange/exchange.test.ts'],
+    ['if (ms > this.#maxTurnMs) this.#maxTurnMs = ms', 'this.#maxTurnMs = ms', 'test/exchange/exchange.test.ts'],
     [
-      'return { responseId, model: model ?? this.model, nextSequenceNumber: sequenceNumber + 1 }',
-      'return { responseId, model: model ?? this.model, nextSequenceNumber: sequenceNumber }',
+      'return { responseId, model: model ?? this.#model, nextSequenceNumber: sequenceNumber + 1 }',
+      'return { responseId, model: model ?? this.#model, nextSequenceNumber: sequenceNumber }',
       'test/response/failure-frame.test.ts',
       'test/exchange/exchange.test.ts',
       'test/e2e/endings.test.ts',

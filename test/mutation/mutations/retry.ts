@@ -38,10 +38,10 @@ export const retry = mutationsOf(
       'if (start && namesUsageRequest(start, this.#exchange.format) && !this.#exchange.isSettled)',
       'if (start && namesUsageRequest(start, this.#exchange.format))',
     ],
-    ['exchange.hidesUsage = false\n', '\n'],
+    ['this.#hidesUsage = false\n', '\n'],
     [
-      'if (this.#isAskedAgain && statusCode < 400) this.#house.usageRefusals.add',
-      'if (this.#isAskedAgain) this.#house.usageRefusals.add',
+      'if (this.#isAskedAgain && statusCode < 400) this.#context.usageRefusals.add',
+      'if (this.#isAskedAgain) this.#context.usageRefusals.add',
     ],
     [
       'return isObject(json) && json.stream === true && !hasOptions',
