@@ -12,6 +12,7 @@ import { findChromium } from './find-chromium.js'
 import { stormRoutes } from './index.js'
 
 const WIDTH = 1200
+const MARGIN = 16
 const file = path.join(__dirname, '../../docs/images/storm.png')
 const pages = path.join(__dirname, '../pages')
 
@@ -38,7 +39,10 @@ async function main() {
 
     await mkdir(path.dirname(file), { recursive: true })
     await page.mouse.move(0, 0)
-    await page.locator('#results').screenshot({ path: file })
+    const results = await page.locator('#results').boundingBox()
+    if (!results) throw new Error('The page shows no results.')
+    const clip = { x: 0, y: results.y - MARGIN, width: WIDTH, height: results.height + 2 * MARGIN }
+    await page.screenshot({ path: file, clip, fullPage: true })
     console.log(`${path.relative('', file)}: ${Math.round((await stat(file)).size / 1024)} KiB`)
   } finally {
     await browser.close()

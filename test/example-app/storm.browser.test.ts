@@ -30,6 +30,17 @@ test('clients that leave: the provider stops', inBrowser, async (t) => {
   const [ours] = sides(page)
   await ours.filter({ hasText: /the provider had stopped after \d+ ms/ }).waitFor()
   assert.match(await summary(ours), /Streams: now 0, at most 20\.$/)
+  assert.equal(await ours.getAttribute('data-tone'), 'good')
+  const colours = await ours.locator('.headline').evaluate((headline) => {
+    const { getComputedStyle, document } = headline.ownerDocument.defaultView!
+    const probe = document.createElement('span')
+    probe.style.color = 'var(--good)'
+    headline.append(probe)
+    const both = [getComputedStyle(headline).color, getComputedStyle(probe).color]
+    probe.remove()
+    return both
+  })
+  assert.equal(colours[0], colours[1], 'good news is green')
   await assertAccessible(page, 'storm-desktop-leave')
 })
 
