@@ -1,23 +1,12 @@
-import { type IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { type OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Deadlines } from '../exchange/deadlines.js'
 import { SSE_HEARTBEAT } from '../framing/index.js'
 import { ChunkWriter, writeWithHead } from './chunk-writer.js'
-import { isUnfinished, Lingering, mayBeLong } from './linger.js'
-
-/** Told what becomes of what is written. */
-export interface DownstreamEvents {
-  /** The client does not keep up: nothing more is written until it has read. */
-  onBackpressure(): void
-  /** The client has read on, after `isBlocked`. */
-  onDrain(): void
-  /** Something threw at a heartbeat: a middleware that wraps the response. */
-  onCrash(error: unknown): void
-  /** The client has not read for longer than it may. */
-  onDrainTimeout(): void
-  /** A middleware that wraps the response compresses what is written, and cannot be told to send it. */
-  onUnflushable(): void
-}
+import type { DownstreamEvents } from './downstream-events.js'
+import { forceClose } from './force-close.js'
+import { endAfterRequest, isUnfinished, mayBeLong } from './linger.js'
+import { needsDrain } from './needs-drain.js'
+import { setHead } from './response-head.js'
 
 /** Of a large frame, whose pieces have 64 KiB as a rule, so many are written in one turn. */
 const PIECES_PER_TURN = 16
@@ -101,6 +90,11 @@ export class Downstream {
     return this.#rest.length > 0
   }
 
+  /** The client has to read first. But a frame that was begun is written to its end: its memory is taken in any case. */
+  get mustWait(): boolean {
+    return this.isBlocked && !this.isWithinFrame
+  }
+
   /** Writes a large frame, as much of it as one turn may; `writeMore` goes on with it. */
   writePieces(pieces: readonly Buffer[], now: number): void {
     this.#rest = [...pieces]
@@ -159,8 +153,7 @@ export class Downstream {
     // Once for all: behind compression() a listener of `once` would stay on the compressor.
     if (!this.#awaitsDrain) this.#res.on('drain', this.#onDrain)
     this.#awaitsDrain = true
-    const { writableNeedDrain, stream } = this.#res as Http2Like
-    if ((writableNeedDrain ?? stream?.writableNeedDrain) === true) return true
+    if (needsDrain(this.#res)) return true
     return keepsUp === false && !this.#res.listeners('drain').includes(this.#onDrain)
   }
 
@@ -196,34 +189,19 @@ export class Downstream {
     // With its last bytes, it would tell a length, which no stream has.
     this.flushHead()
     this.#deadlines.stop('heartbeat')
-    if (lingers) this.#endLater(req, last)
-    else if (last === undefined) this.#res.end()
+    if (lingers) {
+      this.isLingering = true
+      endAfterRequest(this.#res, last, this.#deadlines, () => this.isGone)
+    } else if (last === undefined) this.#res.end()
     else this.#res.end(last)
     if (last !== undefined) this.bytes += Buffer.byteLength(last)
     this.isEnded = true
     this.#awaitReader()
   }
 
-  /** Sends the last bytes, but ends the response only after the request: Node might close the connection at its end. */
-  #endLater(req: IncomingMessage, last: Buffer | string | undefined): void {
-    const res = this.#res
-    this.isLingering = true
-    if (last === undefined) res.flushHeaders()
-    else res.write(last)
-    const end = (isWhole: boolean) => {
-      if (this.isGone) return
-      if (!isWhole) res.once('finish', () => req.socket.destroySoon())
-      res.end()
-    }
-    new Lingering(req, end, this.#deadlines).limitTime()
-  }
-
-  /** Cuts the connection, so that no client takes what it has for a whole answer. */
+  /** Closes the connection, so that no client takes what it has for a whole answer. */
   destroy(): void {
-    const { socket, chunkedEncoding } = this.#res
-    // Where the body has no length, to HTTP/1.0, an ordinary close is what ends a whole answer.
-    if (socket && !chunkedEncoding && !this.#res.hasHeader('content-length')) reset(socket)
-    else this.#res.destroy()
+    forceClose(this.#res)
   }
 
   /** The client has left: writes nothing more. */
@@ -241,13 +219,7 @@ export class Downstream {
     const head = this.#head
     this.#head = undefined
     if (!head || this.isGone) return
-    this.#res.statusCode = head.status
-    // No browser takes an answer for anything but what it is labelled as.
-    if (!this.#res.hasHeader('x-content-type-options')) this.#res.setHeader('x-content-type-options', 'nosniff')
-    for (const name of Object.keys(head.headers)) {
-      const value = head.headers[name]
-      if (value !== undefined) this.#res.setHeader(name, value)
-    }
+    setHead(this.#res, head.status, head.headers)
     this.#isOurs = true
   }
 
@@ -269,21 +241,5 @@ export class Downstream {
       return
     }
     this.#deadlines.start('drain', this.#drainTimeoutMs(), () => this.#events.onDrainTimeout())
-  }
-}
-
-/** The response of Node's HTTP/2 server says of its stream what others say of themselves. */
-interface Http2Like {
-  readonly writableNeedDrain?: boolean
-  readonly stream?: { readonly writableNeedDrain?: boolean }
-}
-
-/** Resets a connection, where it is one of TCP alone: another can but be closed, TLS without its farewell. */
-function reset(socket: Socket): void {
-  try {
-    socket.resetAndDestroy()
-  } catch {
-    // Node throws for all others: https://nodejs.org/api/net.html#socketresetanddestroy
-    socket.destroy()
   }
 }

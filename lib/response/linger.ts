@@ -79,3 +79,26 @@ export function lingerAfter(req: IncomingMessage, res: ServerResponse): void {
     if (!isOver) lingering.limitTime()
   })
 }
+
+/**
+ * Sends the last bytes of a response, but ends it only after its request: Node might close the connection at the end of
+ * the response.
+ *
+ * @param isGone whether nobody is there to write to any more
+ */
+export function endAfterRequest(
+  res: ServerResponse,
+  last: Buffer | string | undefined,
+  deadlines: Deadlines,
+  isGone: () => boolean,
+): void {
+  const { req } = res
+  if (last === undefined) res.flushHeaders()
+  else res.write(last)
+  const end = (isWhole: boolean) => {
+    if (isGone()) return
+    if (!isWhole) res.once('finish', () => req.socket.destroySoon())
+    res.end()
+  }
+  new Lingering(req, end, deadlines).limitTime()
+}

@@ -5,10 +5,9 @@ import { debug } from '../util/debug.js'
 import type { ResponseContext } from './context.js'
 import { decoded } from './decode.js'
 import { hasBeenSent, hasDisconnected, onDisconnect } from './disconnect.js'
-import { Downstream, type DownstreamEvents } from './downstream.js'
-import { failureFrame } from './failure-frame.js'
-import { lingerAfter } from './linger.js'
-import { JSON_TYPE } from './response-head.js'
+import { Downstream } from './downstream.js'
+import type { DownstreamEvents } from './downstream-events.js'
+import { failureFrame, failureResponse, passToExpress } from './failure-response.js'
 import type { AnswerCallbacks } from './response-limits.js'
 import { ResponseOpener } from './response-opener.js'
 import { mayHaveBody, responsePlan } from './response-plan.js'
@@ -171,27 +170,16 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
   }
 
   #respondWith(failure: AiProxyError): void {
-    const { req, res, format } = this.#exchange
+    const { begun } = this.#downstream
     this.#exchange.enter('ending')
-    const body = format.errorBody(failure)
-    if (!this.#downstream.begun) {
-      if (this.#context.config.errors === 'next') {
-        lingerAfter(req, res)
-        return this.#exchange.next(failure)
-      }
-      const text = JSON.stringify(body)
-      if (failure.code === 'shutting_down' || failure.code === 'too_many_exchanges') {
-        res.setHeader('connection', 'close')
-      }
-      const length = String(Buffer.byteLength(text))
-      return this.respond(
-        failure.status,
-        { ...failure.headers, 'content-type': JSON_TYPE, 'content-length': length },
-        text,
-      )
+    if (begun === undefined && this.#context.config.errors === 'next') return passToExpress(this.#exchange, failure)
+    if (begun === undefined) {
+      const { status, headers, body } = failureResponse(this.#exchange, failure)
+      return this.respond(status, headers, body)
     }
-    const framing = this.#downstream.begun === 'ours' ? this.#opener.framing : undefined
-    const frame = framing && failureFrame(framing, format, body, this.#exchange.streamState())
+    const { format } = this.#exchange
+    const framing = begun === 'ours' ? this.#opener.framing : undefined
+    const frame = framing && failureFrame(framing, format, format.errorBody(failure), this.#exchange.streamState())
     if (frame) this.#downstream.end(frame)
     // Nothing can be said within such a body: only a connection that is cut short says that the body is not whole.
     else this.#downstream.destroy()
@@ -211,7 +199,14 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     if (hasBeenSent(req, res)) return this.#settleDisconnect()
     this.#closeDownstream()
     if (this.#context.config.onClientDisconnect === 'abort') this.#stream?.stop()
-    this.#context.turns.runOrEnqueue({ runTurn: () => this.#trySettleDisconnect(), onTurnEnd: () => {} })
+    const runTurn = () => {
+      try {
+        this.#settleDisconnect()
+      } catch (error) {
+        this.onCrash(error)
+      }
+    }
+    this.#context.turns.runOrEnqueue({ runTurn, onTurnEnd: () => {} })
   }
 
   #closeDownstream(): void {
@@ -219,14 +214,6 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     const hasReadEnd = this.#stream?.limits.isTerminated === true || this.#downstream.isLingering
     this.#hasGotAll = hasReadEnd && !this.#downstream.isBlocked
     this.#downstream.close()
-  }
-
-  #trySettleDisconnect(): void {
-    try {
-      this.#settleDisconnect()
-    } catch (error) {
-      this.onCrash(error)
-    }
   }
 
   /** Works out whether the client has got everything, or has left. */

@@ -194,3 +194,14 @@ function mergedVary(res: ServerResponse, vary: string): string | undefined {
   const ours = res.getHeader('vary')
   return ours === undefined ? vary : [ours, vary].flat().join(', ')
 }
+
+/** Sets status and headers of a response that has not begun. */
+export function setHead(res: ServerResponse, status: number, headers: OutgoingHttpHeaders): void {
+  res.statusCode = status
+  // No browser takes an answer for anything but what it is labelled as.
+  if (!res.hasHeader('x-content-type-options')) res.setHeader('x-content-type-options', 'nosniff')
+  for (const name of Object.keys(headers)) {
+    const value = headers[name]
+    if (value !== undefined) res.setHeader(name, value)
+  }
+}

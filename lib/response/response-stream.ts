@@ -66,7 +66,7 @@ export class ResponseStream implements Runnable {
 
   /** There may be something to do: asks for a turn, unless the client has to read first. */
   readonly wake = (): void => {
-    if (this.#isQueued || this.#isStopped || this.#mustWait) return
+    if (this.#isQueued || this.#isStopped || this.#downstream.mustWait) return
     this.#isQueued = true
     this.#context.turns.enqueue(this)
   }
@@ -76,7 +76,7 @@ export class ResponseStream implements Runnable {
     try {
       this.#work(now)
     } catch (error) {
-      this.#crash(error)
+      this.#end(toFailure(error))
     }
   }
 
@@ -115,13 +115,8 @@ export class ResponseStream implements Runnable {
     return !this.#isStopped && (this.#reader.length > 0 || this.#downstream.isWithinFrame)
   }
 
-  /** The client has to read first. But a frame that was begun is written to its end: its memory is taken in any case. */
-  get #mustWait(): boolean {
-    return this.#downstream.isBlocked && !this.#downstream.isWithinFrame
-  }
-
   #work(now: number): void {
-    if (this.#isStopped || this.#mustWait) return
+    if (this.#isStopped || this.#downstream.mustWait) return
     this.#taken = this.#chunks = 0
     const isWithinFrame = this.#downstream.isWithinFrame
     if (isWithinFrame) this.#downstream.writeMore(now)
@@ -209,7 +204,7 @@ export class ResponseStream implements Runnable {
     try {
       this.#finish(performance.now())
     } catch (error) {
-      this.#crash(error)
+      this.#end(toFailure(error))
     }
   }
 
@@ -249,10 +244,6 @@ export class ResponseStream implements Runnable {
     // If the provider had said that it was done, the connection broke, and not the answer.
     const failure = new AiProxyError('upstream_reset', 'The provider broke off its answer', { cause })
     this.#end(this.limits.isTerminated ? undefined : failure)
-  }
-
-  #crash(error: unknown): void {
-    this.#end(toFailure(error))
   }
 
   #hit(code: 'response_too_large' | 'event_too_large'): void {

@@ -52,7 +52,7 @@ function checkProxy(proxy: string, origin: string, schemes: readonly string[]): 
   const isUsable = url && schemes.includes(url.protocol.slice(0, -1)) && isDecodable(url.username + url.password)
   if (isUsable) return
   throw new TypeError(
-    `aiProxy: proxy.fromEnv takes a URL with http:, https: or socks5:, but ${findVariable(proxy, origin)} has none that it can use`,
+    `aiProxy: proxy.fromEnv takes the URL of a proxy (http:, https: or socks5:) from ${findVariable(proxy, origin)}, which has another value`,
   )
 }
 

@@ -79,8 +79,8 @@ export const ends = mutationsOf(
       'test/e2e/heartbeat.test.ts',
     ],
     [
-      "if (socket && !chunkedEncoding && !this.#res.hasHeader('content-length')) reset(socket)\n    else this.#res.destroy()",
-      'this.#res.destroy()',
+      "if (socket && !chunkedEncoding && !res.hasHeader('content-length')) reset(socket)\n  else res.destroy()",
+      'res.destroy()',
       'test/response/downstream.test.ts',
       'test/e2e/http.test.ts',
       'test/e2e/endings.test.ts',
@@ -92,8 +92,8 @@ export const ends = mutationsOf(
     ],
     ["this.#res.off('drain', this.#onDrain)", '', 'test/response/downstream.test.ts'],
     [
-      "if (!this.#res.hasHeader('x-content-type-options')) this.#res.setHeader",
-      'this.#res.setHeader',
+      "if (!res.hasHeader('x-content-type-options')) res.setHeader",
+      'res.setHeader',
       'test/response/downstream.test.ts',
       'test/e2e/headers.test.ts',
     ],

@@ -86,7 +86,7 @@ export const metering = mutationsOf(
     [
       'return { responseId, model: model ?? this.#model, nextSequenceNumber: sequenceNumber + 1 }',
       'return { responseId, model: model ?? this.#model, nextSequenceNumber: sequenceNumber }',
-      'test/response/failure-frame.test.ts',
+      'test/response/failure-response.test.ts',
       'test/exchange/exchange.test.ts',
       'test/e2e/endings.test.ts',
       'test/response/response-controller.failures.test.ts',

@@ -6,7 +6,7 @@ import { type FormatName, formatNames, getFormat } from '../../lib/formats/index
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
 import { jsonArray, sse } from '../../lib/framing/index.js'
 import { ndjson } from '../../lib/framing/ndjson.js'
-import { failureFrame } from '../../lib/response/failure-frame.js'
+import { failureFrame } from '../../lib/response/failure-response.js'
 
 const failure = new AiProxyError('idle_timeout', 'The provider fell silent:\n "é"')
 
