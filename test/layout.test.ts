@@ -41,7 +41,7 @@ suite('the layout', () => {
     )
   })
 
-  for (const folder of ['lib', 'bench']) {
+  for (const folder of ['lib', 'bench', 'example-app']) {
     test(`the imports in ${folder}/ form no circle`, () => {
       assert.deepEqual(circleIn(importsBelow(folder)), undefined)
     })
