@@ -50,7 +50,7 @@ export function makeApp(
       target,
       auth,
       observers: monitor ? [monitor.observer(clientNameOf)] : [],
-      onFinish(record, req) {
+      onFinish(record, { req }) {
         const priced = withCost(record, prices)
         const [visitor, requestId] = [visitorOf(req), req.get('x-request-id')]
         if (visitor && requestId) records.add(recordKey(visitor, requestId), priced)

@@ -126,7 +126,7 @@ function conclude(exchange: Exchange, { config, registry, observers }: ProxyCont
 
 async function tell(exchange: Exchange, record: ExchangeRecord, config: Config): Promise<void> {
   try {
-    await config.onFinish?.(record, exchange.req, exchange.res)
+    await config.onFinish?.(record, exchange.hookView())
   } catch (error) {
     config.hookErrors.report('onFinish', error, exchange.hookView())
   }

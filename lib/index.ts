@@ -7,6 +7,7 @@ export type {
   HookName,
   OnError,
   OnEvent,
+  OnFinish,
   OnRequest,
   StreamEvent,
 } from './api/hooks.js'

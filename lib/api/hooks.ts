@@ -1,25 +1,35 @@
 import type { IncomingMessage } from 'node:http'
-import type { Request } from 'express'
+import type { Request, Response } from 'express'
 import type { AnyFormatName, CustomFormatName, FormatName } from '../formats/index.js'
 import type { ProviderEvents, ProviderRequests } from '../formats/types.js'
+import type { ExchangeRecord } from './record.js'
 
-/** An exchange as hooks see it. */
+/** An exchange as hooks see it: one object for all hooks of an exchange, whose fields say what is known by now. */
 export interface HookedExchange<Req extends IncomingMessage = Request> {
   /** A UUID: the one in `exchanges()` and in the record. */
   readonly id: string
   /** The client's request, as Express has it. */
   readonly req: Req
+  /** The response to the client, as Express has it. To write to it is the middleware's. */
+  readonly res: Response
   /** The path below the target. */
   readonly path: string
-  /** The model that the request names. */
+  /** The model that the request names; `undefined` before the body has been read, and if the request names none. */
   readonly model: string | undefined
   /** The request asks for a stream. */
   readonly stream: boolean
   /** The provider protocol that the client speaks: a built-in one, or the name of a format of the app's own. */
   readonly format: AnyFormatName
+  /**
+   * Aborts if the exchange ends before its answer has gone out whole: the client has left, a limit was hit, the provider
+   * failed, or the middleware or the app ended it. Its `reason` is the {@link AiProxyError}; if the client has left, an
+   * `AbortError`. It does not abort if all goes well. It is created when it is first read, and costs nothing before.
+   */
+  readonly signal: AbortSignal
 }
 
-interface RequestOf<F extends AnyFormatName, Req extends IncomingMessage> extends HookedExchange<Req> {
+interface RequestOf<F extends AnyFormatName> {
+  /** The provider protocol that the client speaks. */
   readonly format: F
   /** The JSON body, `modelOptions` applied; `undefined` where there is none. Change it, or put another in its place. */
   body: ProviderRequests[F] | undefined
@@ -30,16 +40,15 @@ interface RequestOf<F extends AnyFormatName, Req extends IncomingMessage> extend
 }
 
 /**
- * A request before it goes out: a {@link HookedExchange}, and
+ * A request before it goes out:
  *
+ * - `format`: the provider protocol that the client speaks.
  * - `body`: the JSON body, `modelOptions` applied; `undefined` where there is none. Change it, or put another in its place.
  *   Its type follows from `format`.
  * - `rawBody`: the bytes that go out for the body as it is now, for signatures.
  * - `headers`: further request headers for the provider, by lower-case names; they win over all others.
  */
-export type HookedRequest<Req extends IncomingMessage = Request> =
-  | { [F in FormatName]: RequestOf<F, Req> }[FormatName]
-  | RequestOf<CustomFormatName, Req>
+export type HookedRequest = { [F in FormatName]: RequestOf<F> }[FormatName] | RequestOf<CustomFormatName>
 
 /** An answer in the provider's place. */
 export interface HookAnswer {
@@ -56,7 +65,8 @@ export interface HookAnswer {
  * answer's status where it has a `status` or `statusCode` from 400 to 599 (`http-errors`), and 500 otherwise.
  */
 export type OnRequest<Req extends IncomingMessage = Request> = (
-  request: HookedRequest<Req>,
+  request: HookedRequest,
+  exchange: HookedExchange<Req>,
 ) => MaybeAnswer | Promise<MaybeAnswer>
 
 /** @inline */
@@ -95,6 +105,12 @@ export type OnEvent<Req extends IncomingMessage = Request> = (
 
 /** @inline */
 type MaybeReplacement = { event?: string; data: unknown } | null | Nothing
+
+/** Called once per exchange, with what is known of it at its end. */
+export type OnFinish<Req extends IncomingMessage = Request> = (
+  record: ExchangeRecord,
+  exchange: HookedExchange<Req>,
+) => void | Promise<void>
 
 /** The app's own code that the middleware calls, by the option that it was given as. */
 export type HookName =

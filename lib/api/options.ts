@@ -1,14 +1,13 @@
 import type { Agent as HttpAgent, IncomingMessage } from 'node:http'
 import type { Agent as HttpsAgent } from 'node:https'
 import type { SecureContextOptions } from 'node:tls'
-import type { Request, Response } from 'express'
+import type { Request } from 'express'
 import type { Format, FormatName } from '../formats/index.js'
 import type { SetupWarningCode } from '../util/warn.js'
-import type { OnError, OnEvent, OnRequest } from './hooks.js'
+import type { OnError, OnEvent, OnFinish, OnRequest } from './hooks.js'
 import type { LimitsOption } from './limits.js'
 import type { ModelFields } from './model-fields.js'
 import type { Observer } from './observer.js'
-import type { ExchangeRecord } from './record.js'
 
 /**
  * A secret, or a function that gives it for each request, so that keys can rotate or differ by user. It is called last,
@@ -175,7 +174,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   /** Metrics and traces: see `express-ai-proxy/prometheus` and `express-ai-proxy/opentelemetry`. Default: none. */
   observers?: readonly Observer<Req>[]
   /** Called once per exchange, whatever happened. What it throws goes to `onError`. Default: none. */
-  onFinish?: (record: ExchangeRecord, req: Req, res: Response) => void | Promise<void>
+  onFinish?: OnFinish<Req>
   /**
    * Called with what the app's own code threw, and with a TypeError for what it returned or set wrongly: the hooks above, `auth` and `forwardHeaders` functions, `estimateTokens`,
    * a `format`, observers. A process warning (`AI_PROXY_HOOK_THREW`) shows it as well, with its stack, once a minute for each of them.

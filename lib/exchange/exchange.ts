@@ -9,6 +9,8 @@ import { defaultLimits } from '../options/limits.js'
 import { memoize } from '../util/memoize.js'
 import { NO_SECRETS } from '../util/secrets.js'
 import { Deadlines } from './deadlines.js'
+import { EndingSignal } from './ending-signal.js'
+import { ExchangeView } from './exchange-view.js'
 import type { HeldShare } from './held-bytes.js'
 import type { Indexed } from './indexed-set.js'
 import type { Metering } from './metering.js'
@@ -73,6 +75,8 @@ export class Exchange implements Indexed {
   #isComplete = false
   #outcome: Outcome | undefined
   #failure: AiProxyError | undefined
+  readonly #ending = new EndingSignal()
+  #view: HookedExchange | undefined
 
   /**
    * @param next takes the failures that the app wants to answer itself
@@ -229,6 +233,7 @@ export class Exchange implements Indexed {
     this.#outcome = outcome
     // Whatever still reads the body stops. What is held of it counts until whoever holds it lets go.
     this.held?.close()
+    this.#ending.settle(outcome, failure)
     return true
   }
 
@@ -268,10 +273,15 @@ export class Exchange implements Indexed {
     return { responseId, model: model ?? this.#model, nextSequenceNumber: sequenceNumber + 1 }
   }
 
-  /** As hooks see it. */
+  /** Aborts once the exchange has ended before its answer went out whole. */
+  get signal(): AbortSignal {
+    return this.#ending.signal
+  }
+
+  /** As hooks see it: the same object for all of them. */
   hookView(): HookedExchange {
-    const { id, req, path, model, asksForStream: stream, format } = this
-    return { id, req, path, model, stream, format: format.name }
+    this.#view ??= new ExchangeView(this)
+    return this.#view
   }
 
   snapshot(): ExchangeSnapshot {

@@ -51,8 +51,8 @@ export async function runHook(
   let isSigned = false
   const isOfApp = (exchange.req as { body?: unknown }).body === body.json
   const bodyOf = await trackChanges(body, rewrite, isOfApp, () => exchange.isSettled)
-  const view = {
-    ...exchange.hookView(),
+  const request = {
+    format: exchange.format.name,
     body: body.json,
     headers,
     get rawBody() {
@@ -63,7 +63,7 @@ export async function runHook(
   }
   let answer: unknown
   try {
-    answer = await hook(view as HookedRequest)
+    answer = await hook(request as HookedRequest, exchange.hookView())
   } catch (thrown) {
     throw toRejection(thrown)
   }
@@ -73,7 +73,7 @@ export async function runHook(
     if (fault) throw new HookFault(`onRequest gave a header that cannot go to the provider: ${fault}`)
   }
   if (finished) return { body, headers, answer: finished, isSigned }
-  return { body: changedBy(() => bodyOf(view.body)), headers, answer: undefined, isSigned }
+  return { body: changedBy(() => bodyOf(request.body)), headers, answer: undefined, isSigned }
 }
 
 /** @throws HookFault if JSON cannot represent the body that the app left */

@@ -45,9 +45,9 @@ const ways: readonly [string, (hook: OnRequest) => OnRequest][] = [
   ['sync', (hook) => hook],
   [
     'async',
-    (hook) => async (request) => {
+    (hook) => async (request, exchange) => {
       await nextRound()
-      return hook(request)
+      return hook(request, exchange)
     },
   ],
 ]
@@ -55,13 +55,13 @@ const ways: readonly [string, (hook: OnRequest) => OnRequest][] = [
 describe('onRequest', () => {
   for (const [way, as] of ways) {
     test(`reads, ${way}: the bytes stay as they are`, async (t) => {
-      const seen: Parameters<OnRequest>[0][] = []
+      const seen: Parameters<OnRequest>[] = []
       const body = '{ "model": "m", "stream": false,\n "seed": 12345678901234567890 }'
-      const read = as((request) => void seen.push(request))
+      const read = as((request, exchange) => void seen.push([request, exchange]))
       const { sent, record } = await hooked(t, read, { body })
       assert.equal(sent, body)
       assert.equal(seen.length, 1)
-      const { id, path, model, stream, format, body: parsed, rawBody, req } = seen[0]!
+      const [{ format, body: parsed, rawBody }, { id, path, model, stream, req }] = seen[0]!
       assert.deepEqual([id, path, model, stream, format], [record.id, chat.path, 'm', false, 'openai-chat'])
       assert.deepEqual(parsed, JSON.parse(body))
       assert.equal(rawBody?.toString(), body)
@@ -212,8 +212,8 @@ describe('onRequest', () => {
     const options = { modelOptions: { overrides: { model: 'ours' } }, models: ['ours'] }
     const { response } = await hooked(
       t,
-      (request) => {
-        models.push(request.model)
+      (request, { model }) => {
+        models.push(model)
         if (request.format === 'openai-chat') request.body!.model = 'another'
       },
       options,
@@ -302,7 +302,9 @@ describe('onRequest', () => {
     const choices = [{ index: 0, message: { role: 'assistant', content: 'from the cache' }, finish_reason: 'stop' }]
     const app = await startApp(t, {
       target: provider.url,
-      onRequest: ({ model }) => ({ body: { id: 'cached', object: 'chat.completion', created: 1, model, choices } }),
+      onRequest: (_request, { model }) => ({
+        body: { id: 'cached', object: 'chat.completion', created: 1, model, choices },
+      }),
     })
     const client = new OpenAI({ baseURL: `${app.url}/v1`, apiKey: 'k', maxRetries: 0 })
     const answer = await client.chat.completions.create({ model: 'm', messages: [] })

@@ -39,7 +39,7 @@ class Crowd {
       },
     })
     const silent = await startSilentTls(this.#owner)
-    const onFinish: AiProxyOptions['onFinish'] = ({ outcome, code }, req) => {
+    const onFinish: AiProxyOptions['onFinish'] = ({ outcome, code }, { req }) => {
       const id = String(req.headers['x-request-id'])
       this.ended.set(id, [...(this.ended.get(id) ?? []), [outcome, code]])
     }

@@ -72,7 +72,7 @@ for (const [how, leave] of Object.entries(departures)) {
         },
         onTurnEnd: () => {},
       }
-      const onRequest = ({ req }: { req: Request }) => {
+      const onRequest = (_: unknown, { req }: { req: Request }) => {
         for (let n = 0; n < 2000; n++) sharedTurns().enqueue(other)
         req.socket.once('close', () => {
           hasLeft = true

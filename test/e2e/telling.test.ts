@@ -112,7 +112,7 @@ describe('onFinish', () => {
     const told: [ExchangeRecord, string, number][] = []
     const app = await startApp(t, {
       target: provider.url,
-      onFinish: (record, req, res) => void told.push([record, req.originalUrl, res.statusCode]),
+      onFinish: (record, { req, res }) => void told.push([record, req.originalUrl, res.statusCode]),
     })
     const before = Date.now()
     await (await post(`${app.url}${openai.path}?key=secret`, { model: 'm' })).text()

@@ -258,12 +258,49 @@ test('snapshot tells where it is', () => {
   assert.ok(age >= 0)
 })
 
-test('hookView is what hooks see', () => {
+test('hookView is what hooks see: one object, which says what is known by now', () => {
   const exchange = exchangeOf()
+  const view = exchange.hookView()
+  assert.equal(view.model, undefined)
   exchange.describe('claude', true)
-  const { id, req } = exchange
-  const seen = { id, req, path: '/v1/messages', model: 'claude', stream: true, format: 'anthropic' }
-  assert.deepEqual(exchange.hookView(), seen)
+  const { id, req, res, path, model, stream, format } = view
+  assert.deepEqual([id, path, model, stream, format], [exchange.id, '/v1/messages', 'claude', true, 'anthropic'])
+  assert.ok(req === exchange.req && res === exchange.res)
+  assert.equal(exchange.hookView(), view)
+})
+
+describe('the signal of an exchange', () => {
+  const failure = new AiProxyError('idle_timeout', 'The provider fell silent')
+
+  for (const outcome of ['completed', 'provider_error'] as const) {
+    test(`does not abort if it ends as ${outcome}`, () => {
+      const exchange = exchangeOf()
+      const { signal } = exchange.hookView()
+      exchange.settle(outcome)
+      assert.equal(signal.aborted, false)
+      assert.equal(exchange.hookView().signal, signal)
+    })
+  }
+
+  for (const isReadBefore of [true, false]) {
+    test(`aborts with the failure, read ${isReadBefore ? 'before' : 'after'} it`, () => {
+      const exchange = exchangeOf()
+      const before = isReadBefore ? exchange.hookView().signal : undefined
+      exchange.settle('limit_exceeded', failure)
+      const { signal } = exchange.hookView()
+      assert.equal(signal, before ?? signal)
+      assert.ok(signal.aborted)
+      assert.equal(signal.reason, failure)
+    })
+
+    test(`aborts with an AbortError if the client leaves, read ${isReadBefore ? 'before' : 'after'} it`, () => {
+      const exchange = exchangeOf()
+      if (isReadBefore) assert.equal(exchange.hookView().signal.aborted, false)
+      exchange.settle('client_disconnect')
+      exchange.settle('limit_exceeded', failure)
+      assert.equal(exchange.hookView().signal.reason.name, 'AbortError')
+    })
+  }
 })
 
 test('the format is the one that the path’s clients speak', () => {

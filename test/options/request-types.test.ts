@@ -17,7 +17,7 @@ test('aiProxy<Req>() gives the hooks the type of request that the app has made',
   const seen: string[] = []
   const proxy = aiProxy<SignedIn>({
     target: provider.url,
-    onRequest: ({ req }) => void seen.push(req.user.name),
+    onRequest: (_request, { req }) => void seen.push(req.user.name),
     onEvent: (_event, { req }) => void seen.push(req.user.name),
     observers: [{ onRequest: ({ req }) => void seen.push(req.user.name) }],
   })
@@ -37,7 +37,7 @@ test('without a type of its own, `req` is Express’s', () => {
   aiProxy({
     target: 'https://provider.example',
     // @ts-expect-error Express knows no `user`.
-    onRequest: ({ req }) => void req.user,
+    onRequest: (_request, { req }) => void req.user,
   })
-  aiProxy({ target: 'https://provider.example', onRequest: ({ req }) => void req.originalUrl })
+  aiProxy({ target: 'https://provider.example', onRequest: (_request, { req }) => void req.originalUrl })
 })

@@ -105,8 +105,8 @@ describe('in this order', () => {
     const seen: unknown[] = []
     const { text, body, hidesUsage } = await edited('{"model":"asked","stream":true}', {
       modelOptions: { defaults: { a: 1 } as never, overrides: { model: 'ruled' } as never },
-      onRequest: (request) => {
-        seen.push(request.model, request.body)
+      onRequest: (request, { model }) => {
+        seen.push(model, request.body)
         request.body = { ...request.body, model: 'hooked' }
       },
       models: ['hooked'],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Request, Response } from 'express'
 import { AiProxyError } from '../../lib/api/errors.js'
-import type { HookAnswer, HookedRequest } from '../../lib/api/hooks.js'
+import type { HookAnswer, HookedExchange, HookedRequest } from '../../lib/api/hooks.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
 import type { RequestBody } from '../../lib/request/body.js'
 import { runHook } from '../../lib/request/hook.js'
@@ -20,7 +20,11 @@ function exchangeOf(): Exchange {
 const bodyOf = (text: string): RequestBody => ({ content: Buffer.from(text), headers: {}, json: JSON.parse(text) })
 
 /** What becomes of a request in this hook. */
-function hooked(hook: (request: HookedRequest) => unknown, body = bodyOf(sent), exchange = exchangeOf()) {
+function hooked(
+  hook: (request: HookedRequest, exchange: HookedExchange) => unknown,
+  body = bodyOf(sent),
+  exchange = exchangeOf(),
+) {
   const rewrite = (_: RequestBody, json: unknown): RequestBody => ({
     content: json === undefined ? undefined : Buffer.from(JSON.stringify(json)),
     headers: { rewritten: 'yes' },
@@ -39,12 +43,13 @@ const textOf = ({ content }: RequestBody) => (content as Buffer | undefined)?.to
 describe('what a hook sees', () => {
   test('the exchange and its body, parsed', async () => {
     const exchange = exchangeOf()
-    const { id, req } = exchange
     const seen: unknown[] = []
-    await hooked(({ rawBody: _, ...request }) => void seen.push(request), bodyOf(sent), exchange)
-    const format = 'openai-chat'
-    const view = { id, req, path: '/v1/chat/completions', model: 'gpt-5', stream: true, format }
-    assert.deepEqual(seen, [{ ...view, body: { model: 'gpt-5', n: 1 }, headers: {} }])
+    const hook = ({ rawBody: _, ...request }: HookedRequest, view: HookedExchange) => void seen.push(request, view)
+    await hooked(hook, bodyOf(sent), exchange)
+    assert.deepEqual(seen, [
+      { format: 'openai-chat', body: { model: 'gpt-5', n: 1 }, headers: {} },
+      exchange.hookView(),
+    ])
   })
 
   test('the bytes that go out: the client’s, as long as the body says the same', async () => {
@@ -94,7 +99,11 @@ describe('what a hook changes', () => {
     })
   }
 
-  const changes: [name: string, hook: (request: HookedRequest) => unknown, expected: string | undefined][] = [
+  const changes: [
+    name: string,
+    hook: (request: HookedRequest, exchange: HookedExchange) => unknown,
+    expected: string | undefined,
+  ][] = [
     ['the body, by another in its place', replacing({ model: 'x' }), '{"model":"x"}'],
     ['the body, in place', ({ body }) => void Object.assign(body!, { model: 'x' }), '{"model":"x","n":1}'],
     [

@@ -20,7 +20,7 @@ const retired = { exchanges: 0, ended: 0 }
 let target = ''
 
 function make(mount: Mount): AiProxy {
-  const onFinish: AiProxyOptions['onFinish'] = ({ outcome, code }, req) => {
+  const onFinish: AiProxyOptions['onFinish'] = ({ outcome, code }, { req }) => {
     const id = String(req.headers['x-request-id'])
     process.send!({ ended: [id, code ? `${outcome} ${code}` : outcome] } satisfies Told)
   }

@@ -33,9 +33,9 @@ export async function startApp(t: Owner, options: AiProxyOptions, around: AppOpt
   const records = new Queue<ExchangeRecord>('a record')
   const proxy = aiProxy({
     ...options,
-    onFinish: (record, req, res) => {
+    onFinish: (record, exchange) => {
       records.push(record)
-      return options.onFinish?.(record, req, res)
+      return options.onFinish?.(record, exchange)
     },
   })
   const app = express()

@@ -14,7 +14,7 @@ provider.listen(0, '127.0.0.1', () => {
     target: urlOf(provider),
     auth: { headers: { authorization: async () => 'Bearer rotating' } },
     limits: { maxConcurrentStreams: 10 },
-    onFinish: (record, req, res) => {
+    onFinish: (record, { req, res }) => {
       records.push(record)
       if (req.originalUrl !== '/ai/v1/chat/completions' || res.statusCode !== 200)
         throw new Error('not typed as Express types')

@@ -1,0 +1,56 @@
+import type { Request, Response } from 'express'
+import type { HookedExchange } from '../api/hooks.js'
+import type { AnyFormatName } from '../formats/index.js'
+
+/** What the view reads of an exchange. */
+interface Viewed {
+  readonly id: string
+  readonly req: Request
+  readonly res: Response
+  readonly path: string
+  readonly model: string | undefined
+  readonly asksForStream: boolean
+  readonly format: { readonly name: AnyFormatName }
+  readonly signal: AbortSignal
+}
+
+/** An exchange as hooks see it: one object for all of them, whose fields say what is known by now. */
+export class ExchangeView implements HookedExchange {
+  readonly #exchange: Viewed
+
+  constructor(exchange: Viewed) {
+    this.#exchange = exchange
+  }
+
+  get id(): string {
+    return this.#exchange.id
+  }
+
+  get req(): Request {
+    return this.#exchange.req
+  }
+
+  get res(): Response {
+    return this.#exchange.res
+  }
+
+  get path(): string {
+    return this.#exchange.path
+  }
+
+  get model(): string | undefined {
+    return this.#exchange.model
+  }
+
+  get stream(): boolean {
+    return this.#exchange.asksForStream
+  }
+
+  get format(): AnyFormatName {
+    return this.#exchange.format.name
+  }
+
+  get signal(): AbortSignal {
+    return this.#exchange.signal
+  }
+}
