@@ -2,7 +2,7 @@ import { type AnswerRules, googleRules } from './google.js'
 
 const rules: readonly AnswerRules[] = [googleRules]
 
-/** The rules that hold for a request; `undefined` if there are none. */
+/** Returns the rules that apply to a request; `undefined` if there are none. */
 export function answerRulesFor(origin: string, path: string): AnswerRules | undefined {
   return rules.find((each) => each.apply(origin, path))
 }

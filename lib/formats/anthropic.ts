@@ -5,19 +5,20 @@ import { errorIn } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { TextPlace } from './format.js'
 import type { Counting, ParsedMessage, Usage } from './message.js'
-import { readingOf } from './reading.js'
+import { parsedMessage } from './parsed-message.js'
 import { placesAt, placesBelow } from './text-places.js'
 import { largerUsage, summedUsage, usageReader } from './usage.js'
 
-// `event: message_stop` and `data: {"type":"message_stop"}` have some 50 bytes; proxies between add a field or two.
-const LONGEST_STOP = 512
+// `event: message_stop` and `data: {"type":"message_stop"}` take about 50 bytes; proxies in between may add a field or
+// two.
+const MAX_STOP_BYTES = 512
 
-/** The types of a stream's events. */
+/** Types of the events of a stream. */
 export const MESSAGE = /^(?:message|message_\w+|content_block_\w+|ping|error)$/
 
 /**
- * https://docs.anthropic.com/en/api/messages#response-usage: `input_tokens` is what was neither read from the cache nor
- * written to it, and no total is told. The figures of a `message_delta` are totals so far
+ * https://docs.anthropic.com/en/api/messages#response-usage: `input_tokens` excludes what was read from the cache or
+ * written to it, and there is no total. The figures of a `message_delta` are totals so far
  * (https://docs.anthropic.com/en/docs/build-with-claude/streaming).
  */
 const counting: Counting = { cache: 'beside', reasoning: 'inside' }
@@ -32,18 +33,18 @@ const readFigures = usageReader(
   counting,
 )
 
-/** Calls of a model that the request did not name, and that has a price of its own. */
+/** Iterations that called a model which the request did not name and which has its own price. */
 const OTHER_MODELS = new Set(['advisor_message'])
 
 /**
- * Usage, and what is billed. `iterations` has the calls of models that an answer took, if it took several. Those that
- * compacted the context, and those of a model that refused before another one took over, are billed, and no other figure has
- * them; nor has one those of an advisor (https://docs.anthropic.com/en/docs/build-with-claude/compaction#usage).
+ * Reads usage, and what is billed. If an answer took several calls of models, `iterations` lists them. Calls that
+ * compacted the context, and calls of a model that refused before another one took over, are billed but are in no other
+ * figure; neither are those of an advisor (https://docs.anthropic.com/en/docs/build-with-claude/compaction#usage).
  */
-function readUsage(told: unknown): Pick<ParsedMessage, 'usage' | 'billed'> {
-  const usage = readFigures(told)
+function readUsage(reported: unknown): Pick<ParsedMessage, 'usage' | 'billed'> {
+  const usage = readFigures(reported)
   if (usage === undefined) return {}
-  const iterations = listAt(told, 'iterations')
+  const iterations = listAt(reported, 'iterations')
   const isOther = (iteration: unknown) => OTHER_MODELS.has(textAt(iteration, 'type') ?? '')
   const others = sumOf(iterations.filter(isOther))
   const own = sumOf(iterations.filter((iteration) => !isOther(iteration)))
@@ -65,14 +66,14 @@ function sumOf(iterations: readonly unknown[]): Usage | undefined {
 /**
  * Anthropic's messages protocol: https://docs.anthropic.com/en/docs/build-with-claude/streaming
  *
- * What `/messages/count_tokens` answers (`{"input_tokens":…}`, without `usage`) is not read as usage: nothing was
- * generated, and nothing is charged for. Errors: https://docs.anthropic.com/en/api/errors
+ * The answer of `/messages/count_tokens` (`{"input_tokens":…}`, without `usage`) is not read as usage: nothing was
+ * generated, and nothing is charged. Errors: https://docs.anthropic.com/en/api/errors
  */
 export const anthropic = builtIn({
   name: 'anthropic',
   provider: 'anthropic',
   paths: [
-    // OpenAI's `/threads/ID/messages` are something else.
+    // OpenAI's `/threads/ID/messages` is a different protocol.
     /(?:^|\/v\d\w*|\/anthropic)\/messages(?:\/count_tokens)?$/,
     // Vertex AI passes Anthropic's protocol through: `publishers/anthropic/models/claude-…:streamRawPredict`.
     /\/publishers\/anthropic\/models\/[^/]+$/,
@@ -84,7 +85,8 @@ export const anthropic = builtIn({
   requestHeaders: ['anthropic-version', 'anthropic-beta'],
   credentialHeaders: ['x-api-key'],
   responseHeaders: [/^anthropic-/],
-  // Vertex AI counts Claude's tokens under a name that is no model's: the body names it.
+  // The path at which Vertex AI counts Claude's tokens has `count-tokens` in the place of the model; the body names the
+  // model.
   modelFreePaths: [/\/publishers\/anthropic\/models\/count-tokens:rawPredict$/],
   silentPaths: [/\/count_tokens$/, /\/count-tokens:rawPredict$/],
 
@@ -101,9 +103,9 @@ export const anthropic = builtIn({
   },
 
   isTerminator(event) {
-    if (event.length > LONGEST_STOP || !event.includes('message_stop')) return false
+    if (event.length > MAX_STOP_BYTES || !event.includes('message_stop')) return false
     const message = readSse(event)
-    // Proxies between drop the name now and then; the data says it again.
+    // Some proxies drop the event's name; the data repeats it.
     return (message?.event ?? textAt(tryParseJson(message?.data ?? ''), 'type')) === 'message_stop'
   },
 
@@ -112,7 +114,7 @@ export const anthropic = builtIn({
   counting,
   answerFields: ['id', 'type', 'model', 'content', 'stop_reason', 'usage', 'error'],
 
-  // `message_delta` need not have all figures, and which it has differs.
+  // `message_delta` may lack some figures, and which ones differs.
   usageMarker: '_tokens"',
 
   readMessage(data, event) {
@@ -121,12 +123,12 @@ export const anthropic = builtIn({
     const block = valueAt(data, 'content_block')
     const start = readBody(message)
     const { usage, billed } = readUsage(valueAt(message, 'usage') ?? data.usage)
-    return readingOf({
+    return parsedMessage({
       ...start,
       model: fallbackModel([block]) ?? fallbackIn(data.usage) ?? start.model,
       usage,
       billed,
-      // So Anthropic's own SDKs take them: a figure of a `message_delta` replaces the one before, also where it is 0.
+      // Anthropic's SDKs do the same: a figure of a `message_delta` replaces the one before, even if it is 0.
       replacesUsage: usage !== undefined && message === undefined,
       finishReason: textAt(data, 'delta', 'stop_reason') ?? start.finishReason,
       text: blockText(valueAt(data, 'delta')) || blockText(block) || start.text,
@@ -137,7 +139,7 @@ export const anthropic = builtIn({
   },
 
   readAnswer(answer) {
-    return readingOf({ ...readBody(answer), ...readUsage(answer.usage), error: errorIn(answer) })
+    return parsedMessage({ ...readBody(answer), ...readUsage(answer.usage), error: errorIn(answer) })
   },
 
   textsIn(data) {
@@ -156,7 +158,7 @@ function textsOfBlocks(blocks: unknown, path: readonly string[]): TextPlace[] {
   return blocks.flatMap((block, index) => placesBelow([...path, index], textsOfBlock(block)))
 }
 
-/** A summary of the context is no answer. */
+/** A summary of the context counts as reasoning, because it is not part of the answer. */
 function textsOfBlock(block: unknown): TextPlace[] {
   const isSummary = textAt(block, 'type')?.startsWith('compaction') === true
   return [
@@ -165,7 +167,10 @@ function textsOfBlock(block: unknown): TextPlace[] {
   ]
 }
 
-/** A message: an answer, or what a stream begins with; after a program called tools, that is all of the answer. */
+/**
+ * Reads a message: a whole answer, or the beginning of a stream. If a program called the tools, that beginning is the
+ * whole answer.
+ */
 function readBody(message: unknown): ParsedMessage {
   const content = listAt(message, 'content')
   return {
@@ -176,13 +181,13 @@ function readBody(message: unknown): ParsedMessage {
   }
 }
 
-/** The model that took over from one that refused: the last one that a block names. */
+/** Returns the model that took over from one that refused: the last one that a block names. */
 function fallbackModel(blocks: readonly unknown[]): string | undefined {
   const fallbacks = blocks.filter((block) => valueAt(block, 'type') === 'fallback')
   return textAt(fallbacks.at(-1), 'to', 'model')
 }
 
-/** The same, as the final figures name it. */
+/** Like `fallbackModel`, but from the final usage. */
 function fallbackIn(usage: unknown): string | undefined {
   const last = listAt(usage, 'iterations').at(-1)
   return valueAt(last, 'type') === 'fallback_message' ? textAt(last, 'model') : undefined
@@ -194,16 +199,16 @@ function isCall(block: unknown): boolean {
 }
 
 /**
- * What the model wrote in a block or in a delta of one; a summary of the context is called `content`, as what tools give
- * back is. A `signature_delta` is no text, and neither is the `input` that a
- * block begins with: `{}` stands there for the `input_json_delta`s that follow.
+ * Returns what the model wrote in a block or in a delta of one. A summary of the context is in `content`, as the
+ * results of tools are. A `signature_delta` is not text, and neither is the `input` at the start of a block: it is
+ * `{}`, a placeholder for the `input_json_delta`s that follow.
  */
 function blockText(block: unknown): string {
   const summary = textAt(block, 'type')?.startsWith('compaction') ? textAt(block, 'content') : undefined
   return ['text', 'thinking', 'partial_json'].map((field) => textAt(block, field)).join('') + (summary ?? '')
 }
 
-/** Anthropic's error types by the status that it sends with them. */
+/** Returns Anthropic's error type for a status. */
 function errorType(status: number): string {
   if (status === 404) return 'not_found_error'
   if (status === 413) return 'request_too_large'

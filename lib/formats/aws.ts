@@ -5,10 +5,11 @@ import { textAt } from './fields.js'
 import type { FailureNotice } from './format.js'
 
 /**
- * What Bedrock's protocols share: how they fail, and that they close their streams themselves.
+ * Members that Bedrock's protocols share: how they report failures, and that they need no terminator because they close
+ * their streams themselves.
  *
  * Errors: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization. AWS names the
- * error in a header; without one SDKs take the name from `code`, and the sentence from `message`.
+ * error in a header; without it, SDKs take the name from `code` and the text from `message`.
  */
 export const aws = {
   framings: [awsEventStream],
@@ -16,7 +17,7 @@ export const aws = {
   streamPaths: [/-stream$/],
   possibleModelPaths: [/\/model\/([^/]+)\/./],
   requestHeaders: [
-    // Without its guardrail a model answers all the same.
+    // Without these headers the guardrail would be skipped, and the model would answer all the same.
     'x-amzn-bedrock-*',
   ],
   responseHeaders: [/^x-amzn-(?!remapped-)/],
@@ -30,13 +31,13 @@ export const aws = {
   isTerminator: () => false,
 } satisfies Partial<BuiltInFormat>
 
-/** What an error body says; some of AWS's services write `Message`. */
+/** Returns the message of an error body; some of AWS's services write `Message`. */
 export function failureIn(body: unknown): string | undefined {
   return textAt(body, 'message') ?? textAt(body, 'Message')
 }
 
 /**
- * The failure that an event says whose name is that of an exception, such as `throttlingException`.
+ * Returns the failure that an event reports if its name is that of an exception, such as `throttlingException`.
  *
  * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStreamOutput.html
  */

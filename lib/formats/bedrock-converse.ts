@@ -4,14 +4,14 @@ import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
 import type { Counting } from './message.js'
 import { outputLimitPathsIn } from './output-limits.js'
-import { readingOf } from './reading.js'
+import { parsedMessage } from './parsed-message.js'
 import { EACH, placesAt, placesBelow } from './text-places.js'
 import { usageReader } from './usage.js'
 
 /**
- * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html; what was read from a cache or
- * written to one is not in `inputTokens` (https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html). Nova
- * lets the names of cached tokens end in `Count` where it answers to `invoke`.
+ * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_TokenUsage.html; `inputTokens` excludes what was
+ * read from a cache or written to one (https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html). In
+ * its answers to `invoke`, Nova's names of cached tokens end in `Count`.
  */
 const counting: Counting = { cache: 'beside', reasoning: 'inside' }
 const readUsage = usageReader(
@@ -25,7 +25,7 @@ const readUsage = usageReader(
   counting,
 )
 
-/** It looks at a text alone. */
+/** A guardrail checks a text without calling a model. */
 const GUARDRAIL = /\/guardrail\/[^/]+\/version\/[^/]+\/apply$/
 
 const EVENT = /^(?:message(?:Start|Stop)|contentBlock(?:Start|Delta|Stop)|metadata|\w+Exception)$/
@@ -33,8 +33,8 @@ const EVENT = /^(?:message(?:Start|Stop)|contentBlock(?:Start|Delta|Stop)|metada
 /**
  * Bedrock's converse: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html
  *
- * What an event is stands in the header of its frame. Models that speak the same protocol behind `invoke` (Nova), and
- * proxies that know no headers, wrap it: `{"contentBlockDelta":{…}}`.
+ * The header of a frame names the event. Models that speak the same protocol through `invoke` (Nova), and proxies that
+ * do not know these headers, wrap the event instead: `{"contentBlockDelta":{…}}`.
  */
 export const bedrockConverse = builtIn({
   ...aws,
@@ -60,7 +60,7 @@ export const bedrockConverse = builtIn({
   readMessage(data, event) {
     const wrapped = wrappedEvent(data)
     const payload = wrapped === undefined ? data : data[wrapped]
-    return readingOf({
+    return parsedMessage({
       model: textAt(payload, 'trace', 'promptRouter', 'invokedModelId'),
       finishReason: textAt(payload, 'stopReason'),
       usage: readUsage(valueAt(payload, 'usage')),
@@ -78,7 +78,7 @@ export const bedrockConverse = builtIn({
   },
 
   readAnswer(answer) {
-    return readingOf({
+    return parsedMessage({
       model: textAt(answer, 'trace', 'promptRouter', 'invokedModelId'),
       finishReason: textAt(answer, 'stopReason'),
       usage: readUsage(answer.usage),
@@ -89,7 +89,7 @@ export const bedrockConverse = builtIn({
 
   maxOutputTokensPath: () => ['inferenceConfig', 'maxTokens'],
 
-  /** What stands there goes to the model as it is; which of two limits counts is up to the model. */
+  /** Bedrock passes these fields to the model unchanged; which of two limits applies is up to the model. */
   otherLimitPaths: outputLimitPathsIn('additionalModelRequestFields'),
 })
 
@@ -108,12 +108,12 @@ function textsOfBlocks(answer: JsonObject): TextPlace[] {
   ]
 }
 
-/** The name of the event that the data wraps, if it does. */
+/** Returns the name of the event that the data wraps, if it wraps one. */
 export function wrappedEvent(data: JsonObject): string | undefined {
   return Object.keys(data).find((key) => EVENT.test(key) && typeof data[key] === 'object' && data[key] !== null)
 }
 
-/** The text of a content block, or of a delta of one: reasoning stands a step deeper in a whole block. */
+/** Returns the text of a content block or of a delta of one. In a whole block, reasoning is one level deeper. */
 function blockText(block: unknown): string {
   return [
     textAt(block, 'text'),

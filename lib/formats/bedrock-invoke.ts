@@ -9,17 +9,17 @@ import type { JsonObject, TextPlace } from './format.js'
 import type { Counting, ParsedMessage } from './message.js'
 import { openaiChat } from './openai-chat.js'
 import type { FieldPath } from './output-limits.js'
-import { readingOf } from './reading.js'
+import { parsedMessage } from './parsed-message.js'
 import { EACH, placesAt } from './text-places.js'
 import { mergeUsage, usageReader } from './usage.js'
 
 /**
- * Nova and Claude count cached input beside; OpenAI's models, and others that speak its protocol, have it in their input,
- * and always tell a total, which has no room for it beside.
+ * Nova and Claude do not count cached input in their input. OpenAI's models, and others that speak its protocol, do;
+ * they always report a total, and the total then equals input plus output.
  */
 const counting: Counting = { cache: 'by total', reasoning: 'by total' }
 
-/** Bedrock adds what it counted to a stream's last message, whatever the model's own protocol is. */
+/** Bedrock adds its own counts to the last message of a stream, whatever the model's protocol is. */
 const readMetrics = usageReader(
   {
     inputTokens: ['inputTokenCount'],
@@ -39,7 +39,7 @@ const readPlainUsage = usageReader(
   counting,
 )
 
-/** The top-level fields that `readPlain` reads. */
+/** Top-level fields that `readPlain` reads. */
 const PLAIN_FIELDS = [
   'prompt_token_count',
   'generation_token_count',
@@ -64,10 +64,12 @@ function figureIn(header: string | readonly string[] | undefined): number | unde
 }
 
 /**
- * Bedrock's invoke: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html
+ * Bedrock's invoke:
+ * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html
  *
- * It carries each model's own protocol; in a stream every message is base64 in a `chunk`. What an answer that is no
- * stream used stands in its body for some models, and for all in headers (`x-amzn-bedrock-output-token-count`).
+ * It carries each model's own protocol; in a stream, every message is base64 in a `chunk`. For an answer that is not a
+ * stream, some models report usage in the body, and Bedrock reports it for all of them in headers
+ * (`x-amzn-bedrock-output-token-count`).
  */
 export const bedrockInvoke = builtIn({
   ...aws,
@@ -76,7 +78,7 @@ export const bedrockInvoke = builtIn({
   endpoints: ['POST **/model/*/invoke', 'POST **/model/*/invoke-with-response-stream'],
   modelPaths: [/\/model\/([^/]+)\/invoke[\w-]*$/],
   operation: (_, model) => (/\bembed/.test(model ?? '') ? 'embeddings' : 'chat'),
-  // Nothing can be found in base64 without decoding it.
+  // Base64 cannot be searched without decoding it.
   usageMarker: '',
   counting,
 
@@ -98,7 +100,7 @@ export const bedrockInvoke = builtIn({
     if (!message) return {}
     const reading = protocolOf(message).readMessage(message, undefined)
     const usage = mergeUsage(readMetrics(message[METRICS]), reading.usage)
-    return readingOf({ ...reading, usage })
+    return parsedMessage({ ...reading, usage })
   },
 
   textsIn: (message) => protocolOf(message).textsIn(message, undefined),
@@ -113,21 +115,24 @@ export const bedrockInvoke = builtIn({
 
   readAnswer(answer) {
     const reading = protocolOf(answer).readAnswer(answer)
-    return readingOf({ ...reading, error: failureIn(answer) ?? reading.error })
+    return parsedMessage({ ...reading, error: failureIn(answer) ?? reading.error })
   },
 
-  /** https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html: of an answer, not of a stream. */
+  /**
+   * https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html: answers have these headers,
+   * streams do not.
+   */
   readHeaders(headers) {
     const figures = {
       input: figureIn(headers['x-amzn-bedrock-input-token-count']),
       output: figureIn(headers['x-amzn-bedrock-output-token-count']),
     }
-    return readingOf({ usage: readHeaderUsage(figures) })
+    return parsedMessage({ usage: readHeaderUsage(figures) })
   },
 
   /**
-   * Each model has a field of its own, and its id tells which one. An ARN may tell nothing (of a profile, of an imported
-   * model): then the request's own protocol does.
+   * Each model has its own field, which follows from the model's id. An ARN (of a profile or an imported model) may not
+   * show the model; the fields of the request then decide.
    *
    * https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
    */
@@ -142,7 +147,7 @@ export const bedrockInvoke = builtIn({
   },
 })
 
-/** By the ids of models, which may have a region in front (`us.amazon.nova-pro-v1:0`) or stand in an ARN. */
+/** Fields by model id. An id may have a region in front (`us.amazon.nova-pro-v1:0`) or be part of an ARN. */
 const FIELD_OF_MODEL: readonly (readonly [model: RegExp, path: FieldPath])[] = [
   [/\bamazon\.nova/, ['inferenceConfig', 'maxTokens']],
   [/\bamazon\.titan/, ['textGenerationConfig', 'maxTokenCount']],
@@ -152,13 +157,16 @@ const FIELD_OF_MODEL: readonly (readonly [model: RegExp, path: FieldPath])[] = [
   [/\b(?:anthropic|mistral|cohere|ai21|deepseek|writer|qwen)\./, ['max_tokens']],
 ]
 
-/** Stands in a stream's last message, whatever the model's own protocol is. */
+/** The last message of a stream has this field, whatever the model's protocol is. */
 const METRICS = 'amazon-bedrock-invocationMetrics'
 
 let lastData: JsonObject | undefined
 let lastMessage: JsonObject | undefined
 
-/** What a `chunk` carries. A message is asked about twice in a row, and decoded once. */
+/**
+ * Returns the message that a `chunk` carries. Callers ask twice in a row for each message, so the last one is kept and
+ * decoded once.
+ */
 function messageIn(data: JsonObject): JsonObject | undefined {
   if (data === lastData) return lastMessage
   const message = typeof data.bytes === 'string' ? tryParseJson(Buffer.from(data.bytes, 'base64').toString()) : data
@@ -169,31 +177,32 @@ function messageIn(data: JsonObject): JsonObject | undefined {
 
 type Reader = Pick<CompleteFormat, 'progressIn' | 'readMessage' | 'readAnswer' | 'textsIn'>
 
-/** Llama, Titan, Mistral, Cohere and Claude's old completions: they differ in names only. */
+/** Llama, Titan, Mistral, Cohere and Claude's old completions: only their field names differ. */
 const plain: Reader = { progressIn: () => ({}), readMessage: readPlain, readAnswer: readPlain, textsIn: plainTexts }
 
-/** OpenAI's models; Mistral's and DeepSeek's have other names within the same choices. */
+/** OpenAI's models. Those of Mistral and DeepSeek have the same choices with other field names. */
 const chat: Reader = {
   progressIn: (message, event) => openaiChat.progressIn(asChat(message), event),
   readMessage: (message, event) => openaiChat.readMessage(asChat(message), event),
   readAnswer: (answer) => openaiChat.readAnswer(asChat(answer)),
   textsIn: (message) => [
     ...openaiChat.textsIn(message, undefined),
-    // DeepSeek-R1's.
+    // DeepSeek-R1 puts its text here.
     ...placesAt(message, 'text', ['choices', EACH, 'text']),
   ],
 }
 
 /**
- * A choice may say why it ends in `stop_reason`, have its text in `text` (DeepSeek-R1), and be whole messages in a stream
- * (Mistral): https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-deepseek.html,
+ * Converts choices to OpenAI's fields. A choice may have its finish reason in `stop_reason`, its text in `text`
+ * (DeepSeek-R1), and whole messages in a stream (Mistral):
+ * https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-deepseek.html,
  * https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-mistral-chat-completion.html
  */
 function asChat(message: JsonObject): JsonObject {
   const choices = listAt(message, 'choices').map((choice) => {
     if (!isObject(choice)) return choice
-    const said = choice.delta ?? choice.message ?? { content: choice.text }
-    return { ...choice, delta: said, message: said, finish_reason: choice.finish_reason ?? choice.stop_reason }
+    const content = choice.delta ?? choice.message ?? { content: choice.text }
+    return { ...choice, delta: content, message: content, finish_reason: choice.finish_reason ?? choice.stop_reason }
   })
   return { ...message, choices }
 }

@@ -1,50 +1,55 @@
 import { type CompleteFormat, complete } from './complete.js'
 import type { Format, FormatName, JsonObject } from './format.js'
 
-/** What a built-in format says of where it is spoken, from which the format of a path is told. */
-interface Spoken {
-  /** The ends of its paths; targets have any prefix of their own. The first format that claims a path is spoken there. */
+/**
+ * Members that only built-in formats have: their paths, by which {@link detectFormat} finds the format, and their
+ * headers.
+ */
+interface BuiltInMembers {
+  /**
+   * Patterns for the ends of its paths; a target may have any prefix. The first format whose pattern matches a path is
+   * used.
+   */
   readonly paths: readonly RegExp[]
-  /** What may stand in its paths before their version (`/openai/v1/…`), or in its place. Default: nothing. */
+  /** Words that may precede the version in its paths (`/openai/v1/…`) or take its place. Default: none. */
   readonly prefixes?: readonly string[]
-  /** What may stand in its paths behind their version (`/v1beta/openai/…`). Default: nothing. */
+  /** Words that may follow the version in its paths (`/v1beta/openai/…`). Default: none. */
   readonly innerPrefixes?: readonly string[]
-  /** Endpoints of it, as rules, that take forms with files. Default: none. */
+  /** Its endpoints, as rules, that take forms with files. Default: none. */
   readonly uploadEndpoints?: readonly string[]
   /** Paths that take forms and files. Default: none. */
   readonly uploadPaths?: readonly RegExp[]
-  /** Paths that may name a model where `modelPaths` tell none: with a verb that is not known. Default: none. */
+  /** Paths that may name a model although no pattern of `modelPaths` matches: their verb is unknown. Default: none. */
   readonly possibleModelPaths?: readonly RegExp[]
-  /** Paths that name no model, though they look like it. Default: none. */
+  /** Paths that look as if they named a model, but do not. Default: none. */
   readonly modelFreePaths?: readonly RegExp[]
-  /** Requests that run no model, and need not name one. Default: none. */
+  /** Requests that run no model and need not name one. Default: none. */
   readonly modelFreeRequests?: readonly { readonly method: string; readonly path: RegExp }[]
-  /** Its answers tell tokens. Default `true`. */
-  readonly tellsUsage?: boolean
+  /** Its answers report tokens. Default `true`. */
+  readonly reportsUsage?: boolean
   /** Request headers in which its clients send keys and accounts. Default: none. */
   readonly credentialHeaders?: readonly string[]
-  /** Request headers that would take usage out of its answers. Default: none. */
+  /** Request headers that would remove usage from its answers. Default: none. */
   readonly withheldHeaders?: readonly string[]
-  /** Names of response headers with which its providers tell of a request. Default: none. */
+  /** Names of response headers in which its providers describe a request. Default: none. */
   readonly responseHeaders?: readonly RegExp[]
-  /** The message that a message of its wraps, and how to wrap it again. Default: none is wrapped. */
+  /** How its messages wrap another message. Default: they do not. */
   readonly wrapping?: Wrapping
 }
 
-/** How a message is wrapped in another. */
+/** Unwraps and rewraps a message that is inside another. */
 export interface Wrapping {
-  /** The message within; `undefined` if there is none. */
+  /** Returns the inner message; `undefined` if there is none. */
   unwrap(data: JsonObject): JsonObject | undefined
-  /** The same message with another one within. */
+  /** Returns a copy of the outer message with another inner message. */
   wrap(data: JsonObject, message: JsonObject): JsonObject
 }
 
-/** A format that comes with the package. */
 export type BuiltInFormat = CompleteFormat<FormatName> &
-  Required<Omit<Spoken, 'wrapping'>> & { readonly wrapping: Wrapping | undefined }
+  Required<Omit<BuiltInMembers, 'wrapping'>> & { readonly wrapping: Wrapping | undefined }
 
-/** Completes a format that comes with the package. */
-export function builtIn(format: Format<FormatName> & Spoken): BuiltInFormat {
+/** Fills in the defaults of a built-in format. */
+export function builtIn(format: Format<FormatName> & BuiltInMembers): BuiltInFormat {
   return {
     ...complete(format),
     paths: format.paths,
@@ -55,7 +60,7 @@ export function builtIn(format: Format<FormatName> & Spoken): BuiltInFormat {
     possibleModelPaths: format.possibleModelPaths ?? [],
     modelFreePaths: format.modelFreePaths ?? [],
     modelFreeRequests: format.modelFreeRequests ?? [],
-    tellsUsage: format.tellsUsage ?? true,
+    reportsUsage: format.reportsUsage ?? true,
     credentialHeaders: format.credentialHeaders ?? [],
     withheldHeaders: format.withheldHeaders ?? [],
     responseHeaders: format.responseHeaders ?? [],

@@ -14,7 +14,7 @@ import { openaiMedia } from './openai-media.js'
 import { openaiResponses } from './openai-responses.js'
 import { tgi } from './tgi.js'
 
-/** The formats that come with the package; the first that claims a path is spoken there. Its type makes sure that none is forgotten. */
+/** The built-in formats. If several claim a path, the first one is used. The type ensures that none is missing. */
 export const builtIns: Readonly<Record<FormatName, BuiltInFormat>> = {
   'openai-chat': openaiChat,
   'openai-completions': openaiCompletions,
@@ -32,5 +32,5 @@ export const builtIns: Readonly<Record<FormatName, BuiltInFormat>> = {
   tgi,
 }
 
-/** The same in a list. */
+/** The built-in formats as a list. */
 export const builtInFormats: readonly BuiltInFormat[] = Object.values(builtIns)

@@ -2,9 +2,9 @@ import { valueAt } from './fields.js'
 import type { ChoiceState } from './message.js'
 
 /**
- * The choices that a message is about, where it tells that there are several.
+ * Returns the choices that a message is about, if it shows that there are several.
  *
- * @param reasonOf why a choice ends, where it does
+ * @param reasonOf returns why a choice ends, if it does
  */
 export function severalChoices(
   choices: unknown,

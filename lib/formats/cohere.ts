@@ -6,15 +6,15 @@ import { dataEvent } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
 import type { Counting, ParsedMessage } from './message.js'
-import { readingOf } from './reading.js'
+import { parsedMessage } from './parsed-message.js'
 import { EACH, placesAt } from './text-places.js'
 import { usageReader } from './usage.js'
 
 const counting: Counting = { cache: 'inside', reasoning: 'inside' }
 
 /**
- * https://docs.cohere.com/reference/chat#response.body.usage: what is billed is less, and counts where no other is told.
- * Servers that rerank as Cohere does (vLLM, Jina) tell it as OpenAI does.
+ * https://docs.cohere.com/reference/chat#response.body.usage: billed units are fewer than tokens, and are used only if
+ * no others are reported. Servers that rerank as Cohere does (vLLM, Jina) report usage as OpenAI does.
  */
 const readUsage = usageReader(
   {
@@ -26,7 +26,7 @@ const readUsage = usageReader(
   counting,
 )
 
-/** The types of version 2's events, and of version 1's lines. */
+/** Types of the events of version 2, and of the lines of version 1. */
 const MESSAGE = /^(?:message|content|tool|citation|text|stream|search)-/
 
 /** The last event of version 2, and the last line of version 1. */
@@ -34,10 +34,11 @@ const LAST = new Set(['message-end', 'stream-end'])
 
 /**
  * Cohere's chat, version 2: https://docs.cohere.com/v2/docs/streaming; also version 1, whose streams are lines of JSON
- * (https://docs.cohere.com/v1/docs/streaming), and `embed` and `rerank`, which tell usage as version 1 does, in `meta`.
+ * (https://docs.cohere.com/v1/docs/streaming), and `embed` and `rerank`, which report usage in `meta`, as version 1
+ * does.
  *
- * Errors: https://docs.cohere.com/reference/errors. Within a stream its SDK throws on any event without a `type`; on the
- * documented `error` of a `message-end` it does not.
+ * Errors: https://docs.cohere.com/reference/errors. Within a stream, Cohere's SDK throws on any event without a `type`,
+ * but not on the documented `error` of a `message-end`.
  */
 export const cohere = builtIn({
   name: 'cohere',
@@ -54,7 +55,7 @@ export const cohere = builtIn({
   silentPaths: [/\/(?:embed|rerank)$/],
   responseHeaders: [/^cohere-/, /^x-cohere-/, /^num_(?:chars|tokens)$/, /^x-api-warning$/],
   framings: [sse, ndjson],
-  // Version 1 has lines of JSON.
+  // Version 1 streams lines of JSON.
   streamsSse: (url) => !/\/v1\/chat(?:\?|$)/.test(url),
   errorBody: ({ code, message }) => ({ message, code }),
   isErrorBody: (body) => typeof valueAt(body, 'message') === 'string',
@@ -62,7 +63,7 @@ export const cohere = builtIn({
 
   isTerminator(frame) {
     if (!frame.includes('-end')) return false
-    // Version 1 has lines, which are no events.
+    // The lines of version 1 are not events.
     const event = readSse(frame)
     const data = tryParseJson(event?.data ?? frame.toString())
     return LAST.has(event?.event ?? typeOf(data) ?? '')
@@ -79,13 +80,13 @@ export const cohere = builtIn({
 
   readMessage(data, event) {
     const isLast = LAST.has(typeOf(data) ?? event ?? '')
-    if (data.event_type !== undefined) return readingOf({ ...readLine(data), isLast })
+    if (data.event_type !== undefined) return parsedMessage({ ...readEventV1(data), isLast })
     const message = valueAt(data, 'delta', 'message')
-    return readingOf({
+    return parsedMessage({
       responseId: textAt(data, 'id'),
       finishReason: textAt(data, 'delta', 'finish_reason'),
       usage: readUsage(valueAt(data, 'delta', 'usage')),
-      text: writtenIn(message),
+      text: generatedText(message),
       callsTool: callsTool(message),
       error: textAt(data, 'delta', 'error') ?? errorOf(data),
       isLast,
@@ -93,11 +94,11 @@ export const cohere = builtIn({
   },
 
   readAnswer(answer) {
-    return readingOf({
+    return parsedMessage({
       responseId: textAt(answer, 'id') ?? textAt(answer, 'response_id') ?? textAt(answer, 'generation_id'),
       finishReason: textAt(answer, 'finish_reason'),
       usage: readUsage(answer.usage) ?? readUsage(valueAt(answer, 'meta')),
-      text: writtenIn(answer.message) || writtenInOld(answer),
+      text: generatedText(answer.message) || generatedTextV1(answer),
       error: errorOf(answer),
     })
   },
@@ -117,7 +118,7 @@ export const cohere = builtIn({
   maxOutputTokensPath: () => ['max_tokens'],
 })
 
-/** In a message contents are a list, in a delta of one each is one. */
+/** Finds texts in a message, where `content` is a list, or in a delta of one, where it is a single item. */
 function textsOfMessage(data: JsonObject, path: readonly string[]): TextPlace[] {
   return [
     ...placesAt(data, 'reasoning', [...path, 'tool_plan']),
@@ -126,8 +127,11 @@ function textsOfMessage(data: JsonObject, path: readonly string[]): TextPlace[] 
   ]
 }
 
-/** What the model wrote in a message, where contents and calls are lists, or in a delta of one, where each is one. */
-function writtenIn(message: unknown): string {
+/**
+ * Returns what the model wrote in a message, where contents and calls are lists, or in a delta of one, where each is a
+ * single item.
+ */
+function generatedText(message: unknown): string {
   return [
     textAt(message, 'tool_plan'),
     allText(oneOrMore(message, 'content'), (part) => textAt(part, 'thinking') ?? textAt(part, 'text')),
@@ -135,7 +139,10 @@ function writtenIn(message: unknown): string {
   ].join('')
 }
 
-/** A sentence and nothing of an answer; answers of version 1 may repeat the `message` of the request. */
+/**
+ * Returns the error of a body that has a `message` and nothing of an answer. Answers of version 1 may repeat the
+ * `message` of the request.
+ */
 function errorOf(data: JsonObject): string | undefined {
   return ANSWER_FIELDS.some((field) => field in data) ? undefined : textAt(data, 'message')
 }
@@ -150,19 +157,19 @@ function typeOf(data: unknown): string | undefined {
   return textAt(data, 'type') ?? textAt(data, 'event_type')
 }
 
-/** A line of version 1: the last one repeats the whole answer. */
-function readLine(line: JsonObject): ParsedMessage {
+/** Reads a line of version 1. The last line repeats the whole answer. */
+function readEventV1(line: JsonObject): ParsedMessage {
   return {
     responseId: textAt(line, 'response', 'response_id') ?? textAt(line, 'generation_id'),
     finishReason: textAt(line, 'finish_reason') ?? textAt(line, 'response', 'finish_reason'),
     usage: readUsage(valueAt(line, 'response', 'meta')),
-    text: textAt(line, 'event_type') === 'tool-calls-generation' ? toolText(line) : writtenInOld(line),
+    text: textAt(line, 'event_type') === 'tool-calls-generation' ? toolText(line) : generatedTextV1(line),
     callsTool: callsTool(line) || valueAt(line, 'tool_call_delta') !== undefined,
   }
 }
 
-/** What the model wrote in an answer of version 1 or in a line of one. */
-function writtenInOld(message: unknown): string {
+/** Returns what the model wrote in an answer of version 1 or in a line of one. */
+function generatedTextV1(message: unknown): string {
   const delta = valueAt(message, 'tool_call_delta')
   return [
     textAt(message, 'text'),

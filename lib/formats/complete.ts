@@ -5,38 +5,41 @@ import type { AnyFormatName, Format, JsonObject } from './format.js'
 import type { Counting, ParsedMessage, Progress } from './message.js'
 import { operationAt } from './operations.js'
 
-/** What a format need not say, and then is not known. */
-type Unknown = 'answerFields' | 'usageRequest'
+/** Members of a format that have no default. */
+type WithoutDefault = 'answerFields' | 'usageRequest'
 
-/** A format with all its members: what the rest of the package reads. */
+/** A format with all its members, as the rest of the package reads it. */
 export interface CompleteFormat<Name extends AnyFormatName = AnyFormatName>
-  extends Required<Omit<Format<Name>, Unknown>> {
+  extends Required<Omit<Format<Name>, WithoutDefault>> {
   readonly answerFields: Format['answerFields'] | undefined
   readonly usageRequest: Format['usageRequest'] | undefined
-  /** No path or option told the format: a stream of which nothing has come may be one of any protocol. */
+  /**
+   * Neither a path nor an option determined the format. A stream of which nothing has arrived may then be of any
+   * protocol.
+   */
   readonly isGuess: boolean
-  /** It is the app's own. */
+  /** The app defined it. */
   readonly isCustom: boolean
-  /** Framings of the app's own, by which a response's `content-type` is known first. */
+  /** Framings that the app defined. A response's `content-type` is compared with these first. */
   readonly ownFramings: readonly Framing[]
 }
 
-/** What a format may say beside {@link Format}: nothing that an app could use. */
+/** Members beside those of {@link Format} that an app has no use for. */
 interface Internals {
   readonly isGuess?: boolean
   readonly isCustom?: boolean
   readonly ownFramings?: readonly Framing[]
 }
 
-/** A format with the defaults for what it leaves out. All have one shape, for V8: their members are read for each frame. */
+/** Fills in the defaults of a format. All results have one shape, for V8: their members are read for each frame. */
 export function complete<Name extends AnyFormatName>(format: Format<Name> & Internals): CompleteFormat<Name> {
   const { readMessage, framings = DEFAULT_FRAMINGS, operation } = format
   return {
     name: format.name,
     readMessage,
     readAnswer: format.readAnswer ?? ((answer) => readMessage(answer, undefined)),
-    readHeaders: format.readHeaders ?? saysNothing,
-    textsIn: format.textsIn ?? hasNone,
+    readHeaders: format.readHeaders ?? readNothing,
+    textsIn: format.textsIn ?? findNone,
     progressIn: format.progressIn ?? isMessage,
     isTerminator: format.isTerminator ?? ((frame) => isLastOf(frame, framings, readMessage)),
     usageMarker: format.usageMarker ?? '',
@@ -74,11 +77,11 @@ const DEFAULT_FRAMINGS: readonly Framing[] = [sse]
 const ALL_INSIDE: Counting = { cache: 'inside', reasoning: 'inside' }
 const MAX_TOKENS = ['max_tokens']
 const NOTHING = {}
-const saysNothing = (): ParsedMessage => NOTHING
-const hasNone = () => NONE
+const readNothing = (): ParsedMessage => NOTHING
+const findNone = () => NONE
 const isMessage = (): Progress => NOTHING
 
-/** Whether a frame is the last one of its stream, as its message says. */
+/** Returns whether a frame is the last one of its stream, according to its message. */
 function isLastOf(frame: Buffer, framings: readonly Framing[], readMessage: Format['readMessage']): boolean {
   for (const framing of framings) {
     const message = framing.read(frame)

@@ -2,25 +2,29 @@ import { isObject } from '../json/json.js'
 import { listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 
-/** A server-sent event without a name. */
+/** Returns a server-sent event without a name. */
 export function dataEvent(data: unknown): string {
   return `data: ${JSON.stringify(data)}\n\n`
 }
 
-/** Whether a body has an error under `error`. `null`, `""` and, beside an answer, `{}` are none. */
+/**
+ * Returns whether a body has an error under `error`. `null` and `""` are not errors; neither is `{}` beside other
+ * fields.
+ */
 export function hasError(body: unknown): boolean {
   const error = valueAt(body, 'error')
-  // Where there is nothing else, it is one that says nothing.
-  return saysError(error) || (isObject(error) && Object.keys(body as object).length === 1)
+  // `{"error":{}}` alone is an error without details.
+  return isError(error) || (isObject(error) && Object.keys(body as object).length === 1)
 }
 
-/** What stands under `error`, in a sentence; `undefined` where nothing does. */
+/** Returns the text of the error under `error`; `undefined` if there is none. */
 export function errorIn(message: unknown): string | undefined {
-  return hasError(message) ? sentenceOf(valueAt(message, 'error')) : undefined
+  return hasError(message) ? errorText(valueAt(message, 'error')) : undefined
 }
 
 /**
- * The error that a message says in whatever spelling, in a sentence: servers that speak another's protocol have their own.
+ * Returns the text of the error that a message reports in any known form. Servers that speak another's protocol have
+ * their own forms.
  *
  * - `{"error":…}` and `{"errors":[…]}`
  * - `{"type":"error",…}`, `{"object":"error",…}` (vLLM, Mistral)
@@ -31,46 +35,58 @@ export function errorIn(message: unknown): string | undefined {
  */
 export function anyErrorIn(body: unknown): string | undefined {
   let message = body
-  // In a loop: lists may be nested deeper than the stack is.
+  // A loop, not recursion: lists may be nested deeper than the stack allows.
   while (Array.isArray(message) && message.length === 1) message = message[0]
   if (!isObject(message)) return undefined
-  if (hasError(message)) return sentenceOf(message.error)
-  if (message.type === 'error' || message.object === 'error') return sentenceOf(message)
-  const listed = listAt(message, 'errors').find((error) => saysError(error))
-  if (listed !== undefined) return sentenceOf(listed)
+  if (hasError(message)) return errorText(message.error)
+  if (message.type === 'error' || message.object === 'error') return errorText(message)
+  const listed = listAt(message, 'errors').find((error) => isError(error))
+  if (listed !== undefined) return errorText(listed)
   const base = valueAt(message, 'base_resp')
-  if (isFailureCode(valueAt(base, 'status_code'))) return textAt(base, 'status_msg') ?? sentenceOf(base)
-  return answersNothing(message) ? bareErrorIn(message) : undefined
+  if (isFailureCode(valueAt(base, 'status_code'))) return textAt(base, 'status_msg') ?? errorText(base)
+  return hasNoAnswer(message) ? topLevelErrorIn(message) : undefined
 }
 
-/** What an error says: it is a sentence itself, or has one. */
-export function sentenceOf(error: unknown): string {
+/** Returns the text of an error: the error itself if it is a string, or one of its fields. */
+export function errorText(error: unknown): string {
   if (typeof error === 'string' && error !== '') return error
-  for (const field of [...SENTENCES, 'detail', 'code', 'type']) {
+  for (const field of [...MESSAGE_FIELDS, 'detail', 'code', 'type']) {
     const said = textAt(error, field)
     if (said) return said
   }
   return 'The provider says that it failed'
 }
 
-/** Whether a finish reason says a failure: OpenRouter's `error`, Cohere's `ERROR`, the responses API's `failed`. */
+/**
+ * Returns whether a finish reason reports a failure: OpenRouter's `error`, Cohere's `ERROR`, the responses API's
+ * `failed`.
+ */
 export function isFailure(finishReason: string): boolean {
   return /^(?:error|failed)$/i.test(finishReason)
 }
 
-/** A code and a sentence, or a detail, at the top of a message. */
-function bareErrorIn(message: JsonObject): string | undefined {
-  const sentence = SENTENCES.map((field) => textAt(message, field)).find(Boolean)
-  if (sentence !== undefined && !SUCCESS.test(sentence) && saysFailure(message)) return sentence
-  if (!Object.keys(message).every((field) => BESIDE_DETAIL.has(field))) return undefined
+/** Returns the error of a message that has a code and a text, or a `detail`, at its top level. */
+function topLevelErrorIn(message: JsonObject): string | undefined {
+  const sentence = MESSAGE_FIELDS.map((field) => textAt(message, field)).find(Boolean)
+  if (sentence !== undefined && !SUCCESS.test(sentence) && reportsFailure(message)) return sentence
+  if (!Object.keys(message).every((field) => FIELDS_WITH_DETAIL.has(field))) return undefined
   return textAt(message, 'detail') ?? textAt(message, 'detail', 'message') ?? textAt(message, 'detail', 0, 'msg')
 }
 
-const SENTENCES = ['message', 'Message', 'msg', 'error_msg', 'error_message', 'error_description']
-const BESIDE_DETAIL = new Set(['detail', 'status', 'status_code', 'code', 'title', 'type', 'instance', 'request_id'])
+const MESSAGE_FIELDS = ['message', 'Message', 'msg', 'error_msg', 'error_message', 'error_description']
+const FIELDS_WITH_DETAIL = new Set([
+  'detail',
+  'status',
+  'status_code',
+  'code',
+  'title',
+  'type',
+  'instance',
+  'request_id',
+])
 const SUCCESS = /^(?:0|2\d\d|ok|success|succeeded|none|null)?$/i
 
-function saysFailure({ status, success, ...message }: JsonObject): boolean {
+function reportsFailure({ status, success, ...message }: JsonObject): boolean {
   const isFailureStatus =
     typeof status === 'number'
       ? status >= 400
@@ -80,35 +96,47 @@ function saysFailure({ status, success, ...message }: JsonObject): boolean {
 
 const CODES = ['code', 'error_code', 'errorCode', 'status_code', 'statusCode']
 
-/** `0`, `200`, `"success"` and the like are codes, too. */
+/** Returns whether a code reports a failure. `0`, `200`, `"success"` and the like are codes, too. */
 function isFailureCode(code: unknown): boolean {
   return (typeof code === 'number' || typeof code === 'string') && !isSuccess(code)
 }
 
-/** @param depth of the lists around it; what stands deeper than any provider's errors do is one */
-function saysError(error: unknown, depth = 0): boolean {
-  if (typeof error !== 'object' || error === null || depth > DEEPEST_LIST) return Boolean(error)
-  if (Array.isArray(error)) return error.some((item) => saysError(item, depth + 1))
+/** @param depth of the enclosing lists; a value nested deeper than any provider's errors counts as an error */
+function isError(error: unknown, depth = 0): boolean {
+  if (typeof error !== 'object' || error === null || depth > MAX_LIST_DEPTH) return Boolean(error)
+  if (Array.isArray(error)) return error.some((item) => isError(item, depth + 1))
   const said = Object.values(error).filter((value) => Boolean(value) && !isEmpty(value))
   return said.length > 0 && !said.every(isSuccess)
 }
 
-const DEEPEST_LIST = 8
+const MAX_LIST_DEPTH = 8
 
-/** Whether a value says that nothing failed. An object says more than that, and may have no `toString` to ask. */
+/** Returns whether a value reports success. An object never does, and may lack a `toString`. */
 function isSuccess(value: unknown): boolean {
   return typeof value !== 'object' && SUCCESS.test(String(value))
 }
 
-/** What an answer says stands in objects, lists, or text; beside an error's own fields there is none of it. */
-function answersNothing(message: JsonObject): boolean {
+/**
+ * Returns whether a message has no part of an answer: answers hold objects, lists or text besides an error's own
+ * fields.
+ */
+function hasNoAnswer(message: JsonObject): boolean {
   return Object.entries(message).every(([field, value]) =>
-    typeof value === 'object' ? OF_ERRORS.has(field) || isEmpty(value) : !(OF_ANSWERS.has(field) && value),
+    typeof value === 'object' ? ERROR_FIELDS.has(field) || isEmpty(value) : !(ANSWER_FIELDS.has(field) && value),
   )
 }
 
-const OF_ERRORS = new Set(['detail', 'details', 'errors', 'metadata', 'base_resp'])
-const OF_ANSWERS = new Set(['text', 'content', 'delta', 'response', 'output', 'token', 'completion', 'generated_text'])
+const ERROR_FIELDS = new Set(['detail', 'details', 'errors', 'metadata', 'base_resp'])
+const ANSWER_FIELDS = new Set([
+  'text',
+  'content',
+  'delta',
+  'response',
+  'output',
+  'token',
+  'completion',
+  'generated_text',
+])
 
 function isEmpty(value: unknown): boolean {
   return value === null || (typeof value === 'object' && Object.keys(value).length === 0)

@@ -2,7 +2,7 @@ import type { Framing } from '../framing/framing.js'
 import type { Counting, ParsedMessage, Progress } from './message.js'
 import type { FieldPath } from './output-limits.js'
 
-/** The built-in formats, for the option `format`. */
+/** Names of the built-in formats, for the option `format`. */
 export type FormatName =
   | 'openai-chat'
   | 'openai-completions'
@@ -19,192 +19,198 @@ export type FormatName =
   | 'cohere'
   | 'tgi'
 
-/** The name of a format of the app's own: it begins with `x-`, which no built-in format ever will. */
+/** Name of a format that the app defines. It begins with `x-`, which no built-in format ever will. */
 export type CustomFormatName = `x-${string}`
 
-/** The name of any format. */
+/** Name of any format. */
 export type AnyFormatName = FormatName | CustomFormatName
 
-/** What a format needs to know of a failure to say it. */
+/** A failure that a format reports to the client. */
 export interface FailureNotice {
-  /** Machine-readable name, stable: `idle_timeout`, `upstream_reset`, … */
+  /** Stable machine-readable name: `idle_timeout`, `upstream_reset`, … */
   readonly code: string
-  /** HTTP status that stands for the failure, also if the response has begun with another one. */
+  /** HTTP status of the failure, even if the response has begun with another one. */
   readonly status: number
-  /** One sentence for people. */
+  /** One sentence for humans. */
   readonly message: string
 }
 
-/** What a stream has told so far, for an error event that has to fit in. */
+/** State of a stream that an error event has to fit into. */
 export interface StreamState {
-  /** The provider's id of the answer, or one of ours if it has told none. */
+  /** The provider's id of the answer, or a generated one if the provider has not sent any. */
   readonly responseId: string
-  /** The model that answers; `undefined` if neither the provider nor the request has named one. */
+  /** The model that answers; `undefined` if neither the provider nor the request has named it. */
   readonly model?: string | undefined
-  /** The number that the next message has. */
+  /** Sequence number of the next message. */
   readonly nextSequenceNumber: number
 }
 
-/** A JSON object, parsed. */
+/** A parsed JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
 /** Headers of a response, by lower-case names. */
 export type AnswerHeaders = Readonly<Record<string, string | readonly string[] | undefined>>
 
-/** A piece of text that the model wrote, in a message. */
+/** Location of a text that the model wrote, in a message. */
 export interface TextPlace {
-  /** The keys and indexes that lead to the string. */
+  /** Keys and indexes that lead to the string. */
   readonly path: readonly (string | number)[]
   /**
-   * `text`: the answer itself, new with this message. `reasoning`: what the model thought. `repeated`: text or reasoning
-   * that earlier messages of the stream have brought already.
+   * `text`: the answer itself, new in this message. `reasoning`: the model's reasoning. `repeated`: text or reasoning
+   * that earlier messages of the stream have already delivered.
    */
   readonly kind: 'text' | 'reasoning' | 'repeated'
 }
 
 /**
- * What the messages of a provider's protocol mean, for the option `format`. Every function is pure: objects in, objects
- * out. Only `name` and `readMessage` are required.
+ * Describes a provider's protocol, for the option `format`. Every function is pure: objects in, objects out. Only
+ * `name` and `readMessage` are required.
  *
- * What a function throws reaches `onError` (as the hook `format`) and never breaks a stream: the bytes pass, and what the
- * function would have said is missing from the record.
+ * If a function throws, `onError` gets the error (as that of the hook `format`). It never breaks a stream: the bytes
+ * pass, and what the function would have read is missing from the record.
  */
 export interface Format<Name extends AnyFormatName = CustomFormatName> {
   /** Names the format in records, hooks and metrics. It begins with `x-`. */
   readonly name: Name
 
   /**
-   * Reads a message of a stream. Called for each message that `usageMarker` marks, for the last few of a stream, and for
-   * some between, whose text is counted. A stream must end with a message that tells `finishReason` or `isLast`; if it
-   * does not, it counts as broken off. (`progressIn` can say that the protocol has no such end.)
+   * Reads a message of a stream. Called for each message that contains `usageMarker`, for the last few of a stream, and
+   * for a sample of the others, to count their text. A stream must end with a message that has `finishReason` or
+   * `isLast`; otherwise it counts as broken off. (`progressIn` can say that the protocol has no such end.)
    *
    * @param data the message's JSON
    * @param event name of the event, if the framing has one
    */
   readMessage(data: JsonObject, event: string | undefined): ParsedMessage
 
-  /** Reads an answer that is no stream. Default: `readMessage`. */
+  /** Reads an answer that is not a stream. Default: `readMessage`. */
   readAnswer?(answer: JsonObject): ParsedMessage
 
-  /** Reads from an answer's headers what its body does not say. Called if the status is below 400. Default: nothing. */
+  /** Reads from an answer's headers what its body lacks. Called if the status is below 400. Default: reads nothing. */
   readHeaders?(headers: AnswerHeaders): ParsedMessage
 
   /**
-   * Finds the strings in a message that hold what the model wrote, in their order; called by `textOf` and `withText`.
-   * Default: none.
+   * Finds the strings in a message that hold what the model wrote, in order. `textOf` and `withText` call it. Default:
+   * finds none.
    */
   textsIn?(data: JsonObject, event: string | undefined): readonly TextPlace[]
 
   /**
-   * Says how far a stream has come with a message; `undefined` if the message is none of this protocol. A stream without
-   * any message of this protocol ends with its body, however that ends. Default: `{}` for every message.
+   * Says how far a message brings its stream; `undefined` if the message is not of this protocol. If a stream has no
+   * message of this protocol, it ends with its body, however that ends. Default: `{}` for every message.
    */
   progressIn?(data: JsonObject, event: string | undefined): Progress | undefined
 
   /**
-   * Says whether a frame is the last one of its stream. Called with the last frame of each batch, so it should look at the
-   * bytes before it decodes them. Default: `[DONE]`, or a message with `isLast`, which takes parsing each of these frames.
+   * Says whether a frame is the last one of its stream. Called with the last frame of each batch, so it should check
+   * the bytes before it decodes them. Default: `[DONE]`, or a message with `isLast`; the default parses each of these
+   * frames.
    */
   isTerminator?(frame: Buffer): boolean
 
   /**
-   * Bytes that stand in every message with usage, and in hardly any other: only messages with them are parsed. Long ones
-   * are found fast. Default: empty, and every message is parsed.
+   * Bytes that every message with usage contains, and hardly any other does: only messages that contain them are
+   * parsed. Long markers are found faster. Default: empty, and every message is parsed.
    */
   readonly usageMarker?: string
 
-  /** What its usage figures mean. Default: cached input is part of the input, reasoning part of the output. */
+  /**
+   * What the provider's usage figures include. Default: cached input is part of the input, reasoning part of the
+   * output.
+   */
   readonly counting?: Counting
 
   /**
-   * The top-level fields that `readAnswer` needs. Of an answer that is too large to be parsed whole, only these are read.
-   * Default: all, as far as they fit.
+   * Top-level fields that `readAnswer` needs. Of an answer too large to be parsed whole, only these are read. Default:
+   * all, as far as they fit.
    */
   readonly answerFields?: readonly string[]
 
   /**
-   * How its streams are framed; the first is the usual one. A response's `content-type` decides among them; if it does
-   * not tell, a JSON array and lines of JSON are taken for a stream only if they are named here. Default: `[framings.sse]`.
+   * Framings of its streams, the usual one first. A response's `content-type` chooses among them. If it matches none, a
+   * JSON array or lines of JSON are treated as a stream only if their framing is listed here. Default:
+   * `[framings.sse]`.
    */
   readonly framings?: readonly Framing[]
 
   /**
-   * Says whether a client that asks for a stream reads server-sent events: only then may heartbeats, or an error event,
-   * go out before the provider answers. Default: whether the first of `framings` is `framings.sse`.
+   * Says whether a client that asks for a stream expects server-sent events: only then may heartbeats, or an error
+   * event, be sent before the provider answers. Default: whether the first of `framings` is `framings.sse`.
    *
    * @param url of the client's request, with its query
    */
   streamsSse?(url: string): boolean
 
-  /**
-   * Makes the JSON body that says a failure if no answer has begun.
-   * Default: `{ error: { message, code } }`.
-   */
+  /** Creates the JSON body that reports a failure if no answer has begun. Default: `{ error: { message, code } }`. */
   errorBody?(failure: FailureNotice): unknown
 
-  /** Says whether a JSON body is an error in this protocol. Default: it has an `error`. */
+  /** Says whether a JSON body is an error in this protocol. Default: whether it has an `error`. */
   isErrorBody?(body: unknown): boolean
 
   /**
-   * Writes the server-sent event that says a failure in a running stream, so that SDKs throw. In other framings the error
-   * body goes out as a message. Default: an event without a name, with the body as its data.
+   * Writes the server-sent event that reports a failure in a running stream, so that SDKs throw. In other framings the
+   * error body is sent as a message. Default: an event without a name, with the body as its data.
    *
    * @param body an error body
-   * @param stream what the stream has told so far; `undefined` if there is nothing
+   * @param stream the state of the stream; `undefined` if nothing has arrived
    */
   errorEvent?(body: unknown, stream?: StreamState): string
 
-  /** Rules as in the option `endpoints`: its paths, which are open by default. Default: none. */
+  /** Its paths, open by default, as rules of the option `endpoints`. Default: none. */
   readonly endpoints?: readonly string[]
 
-  /** Client headers that go on by default, in lower case, beside those of every format. Default: none. */
+  /**
+   * Client headers that are forwarded by default, in lower case, in addition to those of every format. Default: none.
+   */
   readonly requestHeaders?: readonly string[]
 
-  /** Paths at which a POST asks for a stream, whatever its body says. Default: none; a body's `stream` tells. */
+  /** Paths at which a POST asks for a stream, whatever its body says. Default: none; the body's `stream` decides. */
   readonly streamPaths?: readonly RegExp[]
 
   /** Paths at which a POST asks for a stream unless its body's `stream` is `false`. Default: none. */
   readonly streamsByDefault?: readonly RegExp[]
 
-  /** Paths that name the model; the first group is the name. Default: none; the body's `model` tells. */
+  /** Paths that name the model; the first group is the name. Default: none; the body's `model` names it. */
   readonly modelPaths?: readonly RegExp[]
 
-  /** Paths at which no text is generated (embeddings, counting tokens): no output limit goes there. Default: none. */
+  /** Paths that generate no text (embeddings, counting tokens): no output limit is set there. Default: none. */
   readonly silentPaths?: readonly RegExp[]
 
   /**
-   * Finds the field in which the provider takes a limit of output tokens; empty if there is none. It must follow from the
-   * model and the URL, and not from the field that the client has used. Default: `['max_tokens']`.
+   * Returns the path of the field in which the provider takes a limit of output tokens; empty if there is none. It must
+   * depend on the model and the URL, not on the field that the client used. Default: `['max_tokens']`.
    *
    * @param request the request's body
    * @param url the provider's, without the query; `''` if it is not known
    */
   maxOutputTokensPath?(request: JsonObject, url?: string): FieldPath
 
-  /** Fields in which the provider looks for such a limit as well: they are removed if a limit is set. Default: none. */
+  /** Further fields in which the provider accepts such a limit: they are removed if a limit is set. Default: none. */
   readonly otherLimitPaths?: readonly FieldPath[]
 
-  /** The provider takes a field's name in camel case and in snake case (protocol buffers do). Default `false`. */
+  /** The provider accepts field names in camel case and in snake case, as protocol buffers do. Default `false`. */
   readonly readsBothCases?: boolean
 
   /**
-   * The top-level field, and the field in it, by which a streaming request asks for usage. Default: none; the provider
-   * tells usage unasked.
+   * Top-level field, and the field in it, by which a streaming request asks for usage. Default: none; the provider
+   * reports usage unasked.
    */
   readonly usageRequest?: readonly [field: string, flag: string]
 
   /**
-   * Says whether the provider at a URL takes `usageRequest`. Default: it does. (One that refuses it is asked again
-   * without, and not again after that.)
+   * Says whether the provider at a URL accepts `usageRequest`. Default: it does. (If a provider rejects it, the request
+   * is repeated without it, and it is not sent to that provider again.)
    */
   takesUsageRequest?(url: string): boolean
 
   /**
-   * `gen_ai.operation.name` in OpenTelemetry of a POST. Paths that end in `embeddings`, `count_tokens` and the like are told
-   * apart before. Default: `chat`.
+   * `gen_ai.operation.name` of a POST in OpenTelemetry. Paths that end in `embeddings`, `count_tokens` and the like are
+   * recognised before this is called. Default: `chat`.
    */
   operation?(path: string, model: string | undefined): string | undefined
 
-  /** `gen_ai.provider.name` in OpenTelemetry, for hosts that are not known by their name. Default: the format's name. */
+  /**
+   * `gen_ai.provider.name` in OpenTelemetry, for hosts that do not identify their provider. Default: the format's name.
+   */
   readonly provider?: string
 }

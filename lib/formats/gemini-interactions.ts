@@ -4,11 +4,11 @@ import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
 import { gemini, googleCounting } from './gemini.js'
 import type { ParsedMessage } from './message.js'
-import { readingOf } from './reading.js'
+import { parsedMessage } from './parsed-message.js'
 import { placesAt, placesBelow } from './text-places.js'
 import { usageReader } from './usage.js'
 
-/** https://ai.google.dev/api/interactions-api#Resource:Usage: counted as elsewhere at Google, under other names. */
+/** https://ai.google.dev/api/interactions-api#Resource:Usage: Google's usual counting, under other names. */
 const readUsage = usageReader(
   {
     inputTokens: ['total_input_tokens + total_tool_use_tokens'],
@@ -20,12 +20,12 @@ const readUsage = usageReader(
   googleCounting,
 )
 
-/** A status that is not the end of an interaction. */
+/** Statuses of an interaction that has not ended. */
 const UNFINISHED = new Set(['in_progress', 'queued'])
 
 const MESSAGE = /^(?:interaction|step|content)\./
 
-/** Events that end a stream; the first name is that of today. */
+/** Events that end a stream; the first is the current name. */
 const LAST = new Set(['interaction.completed', 'interaction.complete'])
 
 const CANCEL = /\/interactions\/[^/]+\/cancel$/
@@ -33,8 +33,8 @@ const CANCEL = /\/interactions\/[^/]+\/cancel$/
 /**
  * Google's Interactions API: https://ai.google.dev/gemini-api/docs/interactions
  *
- * An answer is a list of steps, each with what it holds; streams hand out `step.delta`s, as long ago `content.delta`s, and end
- * with the interaction without its steps, and `[DONE]`.
+ * An answer is a list of steps with their content. A stream sends `step.delta`s (formerly `content.delta`s), and ends
+ * with the interaction without its steps, followed by `[DONE]`.
  */
 export const geminiInteractions = builtIn({
   name: 'gemini-interactions',
@@ -57,7 +57,7 @@ export const geminiInteractions = builtIn({
   errorEvent: (body) => `event: error\ndata: ${JSON.stringify(body)}\n\n`,
 
   isTerminator(event) {
-    return event.length <= LONGEST_DONE && event.includes('[DONE]') && /^data: ?\[DONE\]\s*$/m.test(event.toString())
+    return event.length <= MAX_DONE_BYTES && event.includes('[DONE]') && /^data: ?\[DONE\]\s*$/m.test(event.toString())
   },
 
   usageMarker: '_tokens"',
@@ -72,7 +72,7 @@ export const geminiInteractions = builtIn({
   readMessage(data, event) {
     const type = textAt(data, 'event_type') ?? event ?? ''
     const delta = valueAt(data, 'delta')
-    return readingOf({
+    return parsedMessage({
       ...readInteraction(valueAt(data, 'interaction')),
       text: contentText(delta),
       callsTool: isCall(valueAt(data, 'step')) || isCall(valueAt(data, 'content')) || isCall(delta),
@@ -92,7 +92,7 @@ export const geminiInteractions = builtIn({
 
   readAnswer(answer) {
     const steps = [...listAt(answer, 'steps'), ...listAt(answer, 'outputs')]
-    return readingOf({
+    return parsedMessage({
       ...readInteraction(answer),
       text: allText(steps, stepText),
       error: errorIn(answer),
@@ -104,8 +104,8 @@ export const geminiInteractions = builtIn({
   maxOutputTokensPath: () => ['generation_config', 'max_output_tokens'],
 })
 
-// `event: done` and `data: [DONE]`; proxies between add a field or two.
-const LONGEST_DONE = 512
+// `event: done` and `data: [DONE]`; proxies in between may add a field or two.
+const MAX_DONE_BYTES = 512
 
 function readInteraction(interaction: unknown): ParsedMessage {
   const status = textAt(interaction, 'status')
@@ -117,12 +117,12 @@ function readInteraction(interaction: unknown): ParsedMessage {
   }
 }
 
-/** `function_call`, `google_search_call`, …, the legacy `function_call` deltas as well. */
+/** `function_call`, `google_search_call`, … and the legacy `function_call` deltas. */
 function isCall(step: unknown): boolean {
   return textAt(step, 'type')?.endsWith('_call') === true
 }
 
-/** What the model wrote in a step; what tools gave back is not its own. */
+/** Returns what the model wrote in a step. The model did not write the results of tools. */
 function stepText(step: unknown): string {
   if (textAt(step, 'type')?.endsWith('_result')) return ''
   const parts = [...listAt(step, 'content'), ...listAt(step, 'summary')]
@@ -150,7 +150,7 @@ function isThought(part: unknown): boolean {
   return textAt(part, 'type')?.startsWith('thought') === true
 }
 
-/** A part of a step or a delta of one: text, arguments, or the summary of a thought. */
+/** Returns the text of a part of a step or of a delta: text, arguments, or the summary of a thought. */
 function contentText(part: unknown): string {
   const data = part as JsonObject | undefined
   return (

@@ -5,14 +5,14 @@ import { dataEvent, errorIn, hasError } from './failures.js'
 import { allText, argumentsText, firstText, listAt, reasonAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 import type { Counting, ParsedMessage } from './message.js'
-import { readingOf } from './reading.js'
+import { parsedMessage } from './parsed-message.js'
 import { EACH, placesAt } from './text-places.js'
 import { usageReader } from './usage.js'
 
 /**
- * https://ai.google.dev/api/generate-content#UsageMetadata: the total is the sum of prompt, candidates, thoughts and what
- * tools put into the prompt, so Google's output tokens are those of the candidates, and thoughts come on top
- * (https://ai.google.dev/gemini-api/docs/thinking#pricing). What tools put into the prompt is billed as input.
+ * https://ai.google.dev/api/generate-content#UsageMetadata: the total is the sum of prompt, candidates, thoughts and
+ * the tools' part of the prompt. Google's output tokens are therefore those of the candidates only, and thoughts come
+ * on top (https://ai.google.dev/gemini-api/docs/thinking#pricing). The tools' part of the prompt is billed as input.
  */
 export const googleCounting: Counting = { cache: 'inside', reasoning: 'beside' }
 const readUsage = usageReader(
@@ -26,7 +26,7 @@ const readUsage = usageReader(
   googleCounting,
 )
 
-/** What is done, behind the colon of its path: a model may have a colon in its name, too (`llama3:8b`). */
+/** The verb after the colon of a path. A name of a model may have a colon, too (`llama3:8b`). */
 const VERB = String.raw`(?:\w*(?:[gG]enerate|[eE]mbed)(?:Contents?|Text|Answer)|(?:count|compute)Tokens|predict\w*)`
 
 const METHODS = [
@@ -36,10 +36,10 @@ const METHODS = [
 ]
 
 /**
- * Google's Gemini API, also as Vertex AI speaks it: https://ai.google.dev/api/generate-content
+ * Google's Gemini API, also as Vertex AI offers it: https://ai.google.dev/api/generate-content
  *
- * A stream is a row of whole answers, each with what is new and with usage so far; no event says that it is the last.
- * What `:countTokens` answers (`{"totalTokens":…}`) is not read as usage: nothing was generated.
+ * A stream is a series of complete answers, each with the new text and with usage so far; no event is marked as the
+ * last. The answer of `:countTokens` (`{"totalTokens":…}`) is not read as usage: nothing was generated.
  */
 export const gemini = builtIn({
   name: 'gemini',
@@ -47,13 +47,13 @@ export const gemini = builtIn({
   paths: [new RegExp(`/[^/]+:${VERB}$`), /\/v\d+(?:alpha|beta)\d*\/models(?:\/[^/]+)?$/],
   endpoints: [
     ...['models', 'tunedModels'].flatMap((collection) => METHODS.map((method) => `POST **/${collection}/*:${method}`)),
-    // Models that somebody has tuned; what else runs at an endpoint of Vertex AI may be anything.
+    // Tuned models. An endpoint of Vertex AI may run anything else as well, so only these four methods are open.
     ...METHODS.slice(0, 4).map((method) => `POST **/endpoints/*:${method}`),
     'GET **/models/*/operations/*',
   ],
   requestHeaders: ['x-goog-api-client', 'x-server-timeout', 'x-vertex-ai-*'],
   credentialHeaders: ['x-goog-api-key', 'x-goog-user-project'],
-  // As `fields` in a query does.
+  // This header limits the fields of an answer, as `fields` in a query does.
   withheldHeaders: ['x-goog-fieldmask'],
   responseHeaders: [/^x-goog-(?!iap-|authenticated-)/, /^x-gemini-/],
   streamPaths: [/:stream\w+$/],
@@ -62,12 +62,12 @@ export const gemini = builtIn({
   silentPaths: [/:(?:\w*Tokens|\w*[eE]mbedContents?|predict\w*|fetchPredictOperation)$/],
   operation: () => 'generate_content',
   framings: [sse, jsonArray],
-  // Its clients ask for events, and get an array otherwise.
+  // Without `alt=sse` the API streams an array.
   streamsSse: (url) => /[?&]alt=sse(?:&|$)/.test(url),
 
   /**
-   * Google's form (https://google.aip.dev/193), whose `reason` is spelled in capitals; our code as it is elsewhere stands
-   * in the metadata. Its SDK throws on one within a stream where `code` is a status of 400 to 599.
+   * Google's form (https://google.aip.dev/193) spells `reason` in capitals; the metadata has our code in its usual
+   * spelling. Within a stream, Google's SDK throws on an error with a `code` that is a status of 400 to 599.
    */
   errorBody({ code, message, status }) {
     const info = {
@@ -89,7 +89,7 @@ export const gemini = builtIn({
   },
   isTerminator: () => false,
 
-  // In every event, and no key within is in all of them: the first often has no candidates' tokens.
+  // Every event has this field. No key within it is in all of them: the first event often lacks the candidates' tokens.
   usageMarker: '"usageMetadata"',
   counting: googleCounting,
   answerFields: ['candidates', 'promptFeedback', 'usageMetadata', 'modelVersion', 'responseId', 'error'],
@@ -106,7 +106,9 @@ export const gemini = builtIn({
 
   readsBothCases: true,
 
-  /** Google reads each name in either spelling of its protocol buffers: https://protobuf.dev/programming-guides/json/ */
+  /**
+   * Google accepts each name in either spelling of its protocol buffers: https://protobuf.dev/programming-guides/json/
+   */
   maxOutputTokensPath(request) {
     const config = 'generation_config' in request ? 'generation_config' : 'generationConfig'
     const isSnakeCase = valueAt(request, config, 'max_output_tokens') !== undefined
@@ -114,16 +116,16 @@ export const gemini = builtIn({
   },
 })
 
-/** What every message has one of. */
+/** Every message has one of these fields. */
 const FIELDS = ['candidates', 'promptFeedback', 'usageMetadata', 'modelVersion']
 
 function read(data: JsonObject): ParsedMessage {
   const candidates = listAt(data, 'candidates')
   const parts = candidates.flatMap((candidate) => listAt(candidate, 'content', 'parts'))
-  return readingOf({
+  return parsedMessage({
     model: textAt(data, 'modelVersion'),
     responseId: textAt(data, 'responseId'),
-    // A prompt that is blocked has no candidates: https://ai.google.dev/api/generate-content#BlockReason
+    // A blocked prompt has no candidates: https://ai.google.dev/api/generate-content#BlockReason
     finishReason: firstText(candidates, reasonOf) ?? reasonAt(data, 'promptFeedback', 'blockReason'),
     usage: readUsage(data.usageMetadata),
     text: allText(parts, partText),
@@ -132,7 +134,6 @@ function read(data: JsonObject): ParsedMessage {
   })
 }
 
-/** What stands for no reason. */
 const NO_REASON = 'FINISH_REASON_UNSPECIFIED'
 
 function reasonOf(candidate: unknown): string | undefined {
@@ -140,12 +141,12 @@ function reasonOf(candidate: unknown): string | undefined {
   return reason === NO_REASON ? undefined : reason
 }
 
-/** A picture, or sound. */
+/** Returns whether a part is a picture or sound. */
 function isMedia(part: unknown): boolean {
   return valueAt(part, 'inlineData') !== undefined
 }
 
-/** https://ai.google.dev/api/caching#Part; results of tools and code are not the model's. */
+/** https://ai.google.dev/api/caching#Part; the model did not write the results of tools and code. */
 function partText(part: unknown): string | undefined {
   return (
     textAt(part, 'text') ??

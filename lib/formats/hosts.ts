@@ -1,4 +1,4 @@
-/** `gen_ai.provider.name` by host: many providers speak the protocol of another one. */
+/** `gen_ai.provider.name` by host: many providers use another one's protocol. */
 const PROVIDERS: readonly [host: RegExp, provider: string][] = [
   [/\.openai\.azure\.com$/, 'azure.ai.openai'],
   [/\.ai\.azure\.com$/, 'azure.ai.inference'],
@@ -17,7 +17,7 @@ const PROVIDERS: readonly [host: RegExp, provider: string][] = [
   [/\.ml\.cloud\.ibm\.com$/, 'ibm.watsonx.ai'],
 ]
 
-/** The provider that is known by a host's name; `undefined` if none is. */
+/** Returns the provider that a host name identifies; `undefined` if none does. */
 export function providerAt(hostname: string): string | undefined {
   return PROVIDERS.find(([pattern]) => pattern.test(hostname))?.[1]
 }

@@ -1,7 +1,7 @@
 export { answerRulesFor } from './answer-rules.js'
 export { builtInFormats } from './built-ins.js'
 export { type CompleteFormat, complete } from './complete.js'
-export { anyErrorIn, isFailure, sentenceOf } from './failures.js'
+export { anyErrorIn, errorText, isFailure } from './failures.js'
 export type {
   AnswerHeaders,
   AnyFormatName,
@@ -35,7 +35,7 @@ export {
   generatesAt,
   isClaimed,
   modelInPath,
-  modelPerhapsInPath,
+  possibleModelInPath,
   runsNoModel,
   takesJsonAlone,
   takesUploads,

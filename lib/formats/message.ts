@@ -1,14 +1,14 @@
 /**
- * Tokens, by the provider's own meaning; a figure that the provider does not tell is not there. What includes what
- * differs: OpenAI's input includes what was read from a cache, Anthropic's and Bedrock's does not; OpenAI's output
- * includes reasoning, Google's and xAI's does not.
+ * Token counts as the provider counts them; a figure that the provider does not report is absent. Providers differ in
+ * which figure includes which: OpenAI's input includes what was read from a cache, Anthropic's and Bedrock's does not;
+ * OpenAI's output includes reasoning, Google's and xAI's does not.
  */
 export interface Usage {
   /** Tokens of the request. */
   readonly inputTokens?: number
   /** Tokens of the answer. */
   readonly outputTokens?: number
-  /** All of them, as the provider adds them up. */
+  /** The total that the provider reports. */
   readonly totalTokens?: number
   /** Input that was read from a cache. */
   readonly cachedInputTokens?: number
@@ -17,80 +17,88 @@ export interface Usage {
   /** Output that was reasoning. */
   readonly reasoningTokens?: number
   /**
-   * Tokens that another model read and wrote, which the provider called as a tool (OpenAI's image generation, Anthropic's
-   * advisor). No other figure has them: they have a price of their own.
+   * Input tokens of another model that the provider called as a tool (OpenAI's image generation, Anthropic's advisor).
+   * No other figure includes them: they have their own price.
    */
   readonly toolInputTokens?: number
-  /** What such a model wrote; see `toolInputTokens`. */
+  /** Output tokens of such a model; see `toolInputTokens`. */
   readonly toolOutputTokens?: number
 }
 
-/** Where a provider counts a part of its tokens: in the whole, beside it, or one or the other as its total tells. */
+/**
+ * Where a provider counts a part of its tokens: inside the whole, beside it, or in whichever of the two its total
+ * shows.
+ */
 export type Place = 'inside' | 'beside' | 'by total'
 
-/** What a provider's figures mean: which of them includes which. */
+/** Which of a provider's figures includes which. */
 export interface Counting {
-  /** Where cached input stands, what was read from a cache and what was written to one: in `inputTokens` or beside them. */
+  /** Where cached input (read from a cache or written to one) is counted: inside `inputTokens` or beside them. */
   readonly cache: Place
-  /** Where reasoning stands: in `outputTokens` or beside them. */
+  /** Where reasoning is counted: inside `outputTokens` or beside them. */
   readonly reasoning: Place
 }
 
 /**
- * What one message of an answer says: an event's data, a line, or a whole JSON answer. A field that the message says
- * nothing about is left out.
+ * Parsed content of one message of an answer: an event's data, a line, or a whole JSON answer. Fields without a value
+ * in the message are left out.
  */
 export interface ParsedMessage {
   /** The model that answers. */
   readonly model?: string
   /** The provider's id of the answer. */
   readonly responseId?: string
-  /** Why the answer ends. It also says that it does end; `error` and `failed` say that the provider failed. */
+  /**
+   * Why the answer ends. Its presence means that the answer does end; `error` and `failed` mean that the provider
+   * failed.
+   */
   readonly finishReason?: string
-  /** Tokens so far: totals, not what was added since the last message. */
+  /** Tokens so far: totals, not the increase since the last message. */
   readonly usage?: Usage
-  /** Its figures replace those told before, even by 0; otherwise a 0 leaves a known figure as it is. */
+  /** Its figures replace earlier ones, even by 0; otherwise a 0 leaves a known figure unchanged. */
   readonly replacesUsage?: boolean
-  /** What the provider bills, if that is more than `usage`: it counts calls of the model that `usage` leaves out. */
+  /** What the provider bills, if that is more than `usage`, which may leave out some calls of the model. */
   readonly billed?: Usage
-  /** What the model wrote: answer, reasoning, arguments of tool calls. What only repeats it is left out. */
+  /**
+   * What the model wrote: answer, reasoning, arguments of tool calls; without text that only repeats earlier messages.
+   */
   readonly text?: string
-  /** The whole text of an item, of which pieces may have passed before as `text`. */
+  /** The whole text of an item, parts of which earlier messages may have sent as `text`. */
   readonly whole?: WholeItem
-  /** The model calls a tool, even if no argument has come yet. */
+  /** The model calls a tool, even if no argument has arrived yet. */
   readonly callsTool?: boolean
-  /** The provider says that it failed, in a sentence. */
+  /** Text of a failure that the provider reports. */
   readonly error?: string
-  /** It is the stream's last message: nothing follows it. */
+  /** The message is the last one of the stream. */
   readonly isLast?: boolean
-  /** It tells usage and nothing else, and comes only if `usageRequest` asked for it. */
+  /** The message has usage and nothing else, and is sent only because `usageRequest` asked for it. */
   readonly isUsageOnly?: boolean
 }
 
 /** An item of an answer that a message repeats from its beginning to its end. */
 export interface WholeItem {
-  /** Tells it from other items of the same answer. */
+  /** Distinguishes it from other items of the same answer. */
   readonly id: string
-  /** All of its text. */
+  /** Its complete text. */
   readonly text: string
 }
 
-/** How far a stream has come with one of its messages. */
+/** How far one of its messages brings a stream. */
 export interface Progress {
-  /** The message ends the answer, though no finish reason says so and more may follow. */
+  /** The message ends the answer, although it has no finish reason and more may follow. */
   readonly isEnd?: boolean
-  /** The message is content though it holds no text and calls no tool: a picture, or sound. */
+  /** The message is content although it has no text and calls no tool: a picture, or sound. */
   readonly isContent?: boolean
-  /** Of several choices (`n > 1`), those that the message is about. Default: the first. */
+  /** The choices that the message is about, if there are several (`n > 1`). Default: the first. */
   readonly choices?: readonly ChoiceState[] | undefined
   /** The message's number within its stream, if the protocol counts them. */
   readonly sequenceNumber?: number | undefined
 }
 
-/** One of several answers to a request. */
+/** State of one of several answers to a request. */
 export interface ChoiceState {
-  /** Its place among them, from 0. */
+  /** Its index, from 0. */
   readonly index: number
-  /** It ends with this message. */
+  /** Whether it ends with this message. */
   readonly isEnded: boolean
 }

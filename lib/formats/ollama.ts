@@ -5,11 +5,11 @@ import { dataEvent, errorIn, hasError } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 import type { Counting } from './message.js'
-import { readingOf } from './reading.js'
+import { parsedMessage } from './parsed-message.js'
 import { placesAt } from './text-places.js'
 import { usageReader } from './usage.js'
 
-/** https://github.com/ollama/ollama/blob/main/docs/api.md#response: told with the last line only. */
+/** https://github.com/ollama/ollama/blob/main/docs/api.md#response: only the last line has usage. */
 const counting: Counting = { cache: 'inside', reasoning: 'inside' }
 const readUsage = usageReader({ inputTokens: ['prompt_eval_count'], outputTokens: ['eval_count'] }, counting)
 
@@ -45,13 +45,14 @@ export const ollamaChat = ollama(CHAT, (line) => {
 export const ollamaGenerate = ollama(GENERATE, (line) => [textAt(line, 'thinking'), textAt(line, 'response')].join(''))
 
 /**
- * Ollama's protocols: lines of JSON, of which the last has `"done":true`; an answer that is no stream is one such line.
+ * Creates a format for one of Ollama's protocols: lines of JSON, the last with `"done":true`. An answer that is not a
+ * stream is one such line.
  *
  * Errors are `{"error":"…"}`, as a body and as a line: https://github.com/ollama/ollama/blob/main/docs/api.md
  */
 function ollama(spoken: typeof CHAT | typeof GENERATE, textOf: (line: JsonObject) => string): BuiltInFormat {
   const read = (line: JsonObject) =>
-    readingOf({
+    parsedMessage({
       model: textAt(line, 'model'),
       finishReason: textAt(line, 'done_reason'),
       usage: readUsage(line),
@@ -73,7 +74,7 @@ function ollama(spoken: typeof CHAT | typeof GENERATE, textOf: (line: JsonObject
     errorEvent: dataEvent,
     progressIn: (line) => ('done' in line ? {} : undefined),
     isTerminator: (frame) => mayBeDone(frame) && valueAt(tryParseJson(frame.toString()), 'done') === true,
-    // Of `prompt_eval_count` and `eval_count` either is left out where it is 0: this is the end of both.
+    // Ollama leaves out `prompt_eval_count` or `eval_count` if it is 0. Both end in this marker.
     usageMarker: 'eval_count"',
     counting,
     answerFields: [
@@ -99,7 +100,7 @@ const SPACE = 0x20
 const COLON = 0x3a
 const T = 0x74
 
-/** Whether some `"done"` in a line is `true`; that of the line itself, or one deeper in it. Every line has a `"done"`. */
+/** Returns whether any `"done"` in a line is `true`, at the top level or deeper. Every line has a `"done"`. */
 function mayBeDone(line: Buffer): boolean {
   for (let at = line.indexOf(DONE); at !== -1; at = line.indexOf(DONE, at)) {
     at += DONE.length

@@ -15,7 +15,7 @@ import {
 import { EACH, placesAt, repeated } from './text-places.js'
 
 /**
- * OpenAI's chat completions, which most other providers speak too.
+ * OpenAI's chat completions, which most other providers support, too.
  *
  * https://platform.openai.com/docs/api-reference/chat, https://platform.openai.com/docs/api-reference/chat-streaming
  */
@@ -24,7 +24,7 @@ export const openaiChat = builtIn({
   name: 'openai-chat',
   provider: 'openai',
   paths: [/\/(?:chat|fim|agents)\/completions$/],
-  // Azure and Groq have it before the version, Gemini behind it.
+  // Azure and Groq have it before the version, Gemini after it.
   prefixes: ['openai'],
   innerPrefixes: ['openai'],
   endpoints: [
@@ -50,7 +50,8 @@ export const openaiChat = builtIn({
   responseHeaders: [/^(?:openai|azure-openai|(?:ms-)?azureml)-/, /^x-codex-/, /^x-ms-(?!client-principal|token-)/],
   // Azure's deployments, and Databricks' endpoints.
   modelPaths: [/\/(?:deployments|engines)\/([^/]+)\/./, /\/serving-endpoints\/([^/]+)\/invocations$/],
-  // The format of paths that no other format claims: what names no model there is an upload, a batch, a thread.
+  // This format is also used for paths that no other format claims. A request without a model there is an upload, a
+  // batch or a thread.
   operation: (path, model) => (model === undefined && !path.endsWith('/chat/completions') ? undefined : 'chat'),
   usageMarker: tokensMarker,
   counting: openAiCounting,
@@ -64,21 +65,20 @@ export const openaiChat = builtIn({
     // Some servers (Perplexity) send the whole message so far beside each delta.
     return readChoices(
       data,
-      (choice) => writtenIn(valueAt(choice, 'delta')),
+      (choice) => generatedText(valueAt(choice, 'delta')),
       (choice) => callsTool(valueAt(choice, 'delta')),
     )
   },
 
   readAnswer(answer) {
-    const { isUsageOnly, ...reading } = readChoices(answer, (choice) => writtenIn(valueAt(choice, 'message')))
+    const { isUsageOnly, ...reading } = readChoices(answer, (choice) => generatedText(valueAt(choice, 'message')))
     return reading
   },
 
   /**
-   * `max_completion_tokens` is the field of today, and the only one that OpenAI's reasoning models take; `max_tokens` is
-   * deprecated, and the only one that many compatible servers know: some refuse the other (Mistral), some ignore it
-   * (Ollama), and an ignored limit is none. So OpenAI and Azure get the new field, and so do OpenAI's reasoning models
-   * behind a gateway; all others get the old one.
+   * OpenAI's reasoning models accept only `max_completion_tokens`. Many compatible servers know only the deprecated
+   * `max_tokens`: some reject the new field (Mistral), some ignore it (Ollama), and an ignored limit is no limit.
+   * OpenAI, Azure, and OpenAI's reasoning models behind a gateway therefore get the new field, all others the old one.
    *
    * https://platform.openai.com/docs/api-reference/chat/create#chat_create-max_completion_tokens
    */
@@ -98,17 +98,17 @@ export const openaiChat = builtIn({
   },
 })
 
-/** Where the choices have their text, in a delta or in a message. */
+/** Finds the texts of choices, in a delta or in a message. */
 function textsOf(data: JsonObject, field: 'delta' | 'message'): TextPlace[] {
-  const said = ['choices', EACH, field] as const
-  const content = [...said, 'content'] as const
-  const reasoning = placesAt(data, 'reasoning', [...said, 'reasoning_content'])
+  const message = ['choices', EACH, field] as const
+  const content = [...message, 'content'] as const
+  const reasoning = placesAt(data, 'reasoning', [...message, 'reasoning_content'])
   const again = [
-    ...placesAt(data, 'reasoning', [...said, 'reasoning']),
-    ...placesAt(data, 'reasoning', [...said, 'reasoning_details', EACH, 'text']),
-    ...placesAt(data, 'reasoning', [...said, 'reasoning_details', EACH, 'summary']),
+    ...placesAt(data, 'reasoning', [...message, 'reasoning']),
+    ...placesAt(data, 'reasoning', [...message, 'reasoning_details', EACH, 'text']),
+    ...placesAt(data, 'reasoning', [...message, 'reasoning_details', EACH, 'summary']),
   ]
-  // Servers that have both repeat the one in the other (vLLM, OpenRouter).
+  // Servers that send both fields repeat the same text in them (vLLM, OpenRouter).
   const [first] = again
   const others = first?.path.at(-1) === 'reasoning' ? [first, ...repeated(again.slice(1))] : again
   return [
@@ -125,8 +125,8 @@ function textsOf(data: JsonObject, field: 'delta' | 'message'): TextPlace[] {
       'text',
       content,
       [...content, EACH, 'text'],
-      [...said, 'refusal'],
-      [...said, 'audio', 'transcript'],
+      [...message, 'refusal'],
+      [...message, 'audio', 'transcript'],
     ),
   ]
 }
@@ -136,13 +136,13 @@ const OPENAI =
   /^https?:\/\/(?:[\w.-]+\.)?(?:api\.openai\.com|openai\.azure\.(?:com|us|cn))[:/]|\.azure\.(?:com|us|cn)(?::\d+)?\/openai\//
 
 /**
- * Chat completions for paths that no format claims: another protocol that is spoken there is told by its messages. Snowflake's
- * `inference:complete` has `choices` as well, but neither their numbers nor why they end.
+ * Chat completions for paths that no format claims: the messages show whether another protocol is used there.
+ * Snowflake's `inference:complete` also has `choices`, but without an index and a finish reason.
  */
 export const guessedChat: BuiltInFormat = {
   ...openaiChat,
   isGuess: true,
-  // What only falls back on this format (`/audio/speech`) need not have such a field.
+  // Other endpoints that fall back to this format (`/audio/speech`) may reject such a field.
   usageRequest: undefined,
   progressIn(data) {
     const choices = listAt(data, 'choices')
@@ -158,10 +158,10 @@ const CHOICE_FIELDS = ['index', 'finish_reason']
 // `o3-mini`, `gpt-5-nano`, `openai/gpt-5` (OpenRouter), `ft:o4-mini-2025-04-16:org::id`, `codex-mini-latest`.
 const OPENAI_REASONING = /(?:^|[/:])(?:o\d|gpt-(?:[5-9]|\d\d)|codex)/
 
-/** What the model wrote in a message or in a piece of one. */
-function writtenIn(message: unknown): string {
+/** Returns what the model wrote in a message or in a delta. */
+function generatedText(message: unknown): string {
   return [
-    // Servers that have both repeat the one in the other (vLLM).
+    // Servers that send both fields repeat the same text in them (vLLM).
     textAt(message, 'reasoning_content') ?? textAt(message, 'reasoning') ?? reasoningDetails(message),
     contentText(valueAt(message, 'content')),
     textAt(message, 'refusal'),
@@ -181,7 +181,7 @@ function reasoningDetails(message: unknown): string {
 }
 
 /**
- * A string; or a list of parts, of which those with reasoning have a list of parts again
+ * Returns the text of a content: a string, or a list of parts. A part with reasoning holds a list of parts itself
  * (https://docs.mistral.ai/capabilities/reasoning, and `summary` at Databricks:
  * https://docs.databricks.com/aws/en/machine-learning/model-serving/query-reason-models).
  */

@@ -1,19 +1,19 @@
 import { severalChoices } from './choices.js'
-import { errorIn, hasError, sentenceOf } from './failures.js'
+import { errorIn, errorText, hasError } from './failures.js'
 import { allText, firstText, listAt, reasonAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 import type { Counting, ParsedMessage, Progress, Usage } from './message.js'
-import { readingOf } from './reading.js'
+import { parsedMessage } from './parsed-message.js'
 import { usageReader } from './usage.js'
 
 /**
- * OpenAI's input includes what was cached, and its output the reasoning; xAI tells reasoning beside, and Google's endpoint
- * in this protocol thinks beside without telling of it, in a total that has room for it.
+ * OpenAI's input includes cached tokens, and its output the reasoning. xAI reports reasoning beside the output;
+ * Google's endpoint for this protocol does not report its thoughts at all, but includes them in the total.
  */
 export const openAiCounting: Counting = { cache: 'inside', reasoning: 'by total' }
 
 /**
- * Usage as the servers tell it that speak OpenAI's protocols.
+ * Reads usage in the forms of all servers that use OpenAI's protocols.
  *
  * - OpenAI: https://platform.openai.com/docs/api-reference/completions/object#completions/object-usage
  * - OpenRouter (`cache_write_tokens`): https://openrouter.ai/docs/use-cases/usage-accounting
@@ -24,7 +24,7 @@ export const openAiCounting: Counting = { cache: 'inside', reasoning: 'by total'
  * - Mistral (`num_cached_tokens`, `prompt_token_details`): https://docs.mistral.ai/api/endpoint/chat
  * - Alibaba (`prompt_tokens_details.cache_creation_input_tokens`):
  *   https://help.aliyun.com/zh/model-studio/context-cache
- * - OpenAI's newer endpoints, and servers that tell chats as those do (`input_tokens`, `output_tokens`):
+ * - OpenAI's newer endpoints, and servers whose chats use their names (`input_tokens`, `output_tokens`):
  *   https://platform.openai.com/docs/api-reference/images/object#images/object-usage
  */
 export const readOpenAiUsage = usageReader(
@@ -58,32 +58,35 @@ export const readOpenAiUsage = usageReader(
 )
 
 /**
- * What every message with usage has in it, in either spelling. OpenAI's own deltas have `"usage":null`, so `usage` alone
- * would not tell them apart.
+ * Part of every message with usage, in either spelling. `usage` alone would not do: OpenAI's deltas have
+ * `"usage":null`.
  */
 export const tokensMarker = '_tokens"'
 
-/** What {@link readChoices} reads. */
+/** Top-level fields that {@link readChoices} reads. */
 export const choicesFields = ['id', 'model', 'choices', 'usage', 'x_groq', 'error', 'object', 'message', 'code', 'type']
 
 /** https://platform.openai.com/docs/api-reference/chat/create#chat_create-stream_options */
 export const streamUsageRequest = ['stream_options', 'include_usage'] as const
 
-/** Mistral answers 422 to a request that asks for usage, and tells it unasked. */
+/**
+ * Returns whether the provider at a URL accepts the request for usage. Mistral answers it with 422, and reports usage
+ * unasked.
+ */
 export function takesStreamUsageRequest(url: string): boolean {
   return !/^https?:\/\/[^/]*\.mistral\.ai(?::\d+)?(?:\/|$)/.test(url)
 }
 
-/** Rules for an endpoint of OpenAI's that generates: it also stands below Azure's deployments. */
+/** Returns the rules for generating endpoints of OpenAI, which Azure also has below its deployments. */
 export function generatingAt(...paths: readonly string[]): string[] {
   return paths.flatMap((path) => [`POST **/${path}`, `POST **/deployments/*/${path}`])
 }
 
 /**
- * What a message of chat or legacy completions says: they differ in where a choice has its text.
+ * Reads a message of chat or legacy completions, which differ in where a choice has its text.
  *
- * @param textOf the text of one choice; with `n > 1` there are several, and what was written counts for all of them
- * @param callsTool whether a choice calls a tool
+ * @param textOf returns the text of one choice; with `n > 1` there are several, and their texts are joined
+ * @param callsTool returns whether a choice calls a tool
  */
 export function readChoices(
   data: JsonObject,
@@ -93,7 +96,7 @@ export function readChoices(
   const choices = listAt(data, 'choices')
   const usage = usageIn(data, choices)
   const error = failureIn(data) ?? firstText(choices, errorIn)
-  return readingOf({
+  return parsedMessage({
     model: textAt(data, 'model'),
     responseId: textAt(data, 'id'),
     finishReason: firstText(choices, (choice) => reasonAt(choice, 'finish_reason')),
@@ -101,34 +104,36 @@ export function readChoices(
     text: allText(choices, textOf),
     callsTool: callsTool && choices.some(callsTool),
     error,
-    isUsageOnly: usage !== undefined && error === undefined && choices.length === 0 && saysNothing(data),
+    isUsageOnly: usage !== undefined && error === undefined && choices.length === 0 && hasOnlyUsage(data),
   })
 }
 
-/** How far a message of chat or legacy completions brings its stream. */
+/** Returns how far a message of chat or legacy completions brings its stream. */
 export function choicesProgress(data: JsonObject): Progress | undefined {
   const isPiece =
     Array.isArray(data.choices) || /^(?:chat\.completion\.chunk|text_completion)/.test(textAt(data, 'object') ?? '')
   return isPiece ? { choices: severalChoices(data.choices, (choice) => textAt(choice, 'finish_reason')) } : undefined
 }
 
-/** Groq has it in `x_groq` (https://console.groq.com/docs/api-reference), Moonshot in the choice that ends. */
+/**
+ * Reads usage. Groq has it in `x_groq` (https://console.groq.com/docs/api-reference), Moonshot in the choice that ends.
+ */
 function usageIn(data: JsonObject, choices: readonly unknown[]): Usage | undefined {
   let usage = readOpenAiUsage(data.usage) ?? readOpenAiUsage(valueAt(data, 'x_groq', 'usage'))
   for (const choice of choices) usage ??= readOpenAiUsage(valueAt(choice, 'usage'))
   return usage
 }
 
-/** vLLM and Mistral say an error without a field `error`: `{"object":"error","message":…}`. */
+/** Reads a failure. vLLM and Mistral report errors without a field `error`: `{"object":"error","message":…}`. */
 function failureIn(data: JsonObject): string | undefined {
-  return data.object === 'error' && !hasError(data) ? sentenceOf(data) : errorIn(data)
+  return data.object === 'error' && !hasError(data) ? errorText(data) : errorIn(data)
 }
 
 /**
- * Fields that matter to a client which did not ask for usage: Azure's filters, and what a search found. All else that
- * servers put beside usage (costs, timings, checkpoints) is told of the usage, and new names of it come every month.
+ * Fields that matter to a client which did not ask for usage: Azure's filters, and search results. Everything else that
+ * servers send beside usage (costs, timings, checkpoints) is about the usage, and new names appear every month.
  */
-const MATTERING = [
+const RELEVANT_FIELDS = [
   'prompt_filter_results',
   'citations',
   'search_results',
@@ -138,11 +143,11 @@ const MATTERING = [
   'errors',
 ]
 
-/** What the model wrote, where choices are told otherwise (Baidu's `result`, Cloudflare's `response`). */
-const ANSWERS = ['result', 'response', 'text', 'content', 'delta', 'output', 'generated_text']
+/** Fields in which servers without `choices` have the text (Baidu's `result`, Cloudflare's `response`). */
+const ANSWER_FIELDS = ['result', 'response', 'text', 'content', 'delta', 'output', 'generated_text']
 
-/** Whether nothing that matters to the client stands beside usage. */
-function saysNothing(data: JsonObject): boolean {
+/** Returns whether a message has nothing but usage that matters to the client. */
+function hasOnlyUsage(data: JsonObject): boolean {
   const isEmpty = (value: unknown) => !value || (typeof value === 'object' && Object.keys(value).length === 0)
-  return MATTERING.every((field) => isEmpty(data[field])) && !ANSWERS.some((field) => field in data)
+  return RELEVANT_FIELDS.every((field) => isEmpty(data[field])) && !ANSWER_FIELDS.some((field) => field in data)
 }

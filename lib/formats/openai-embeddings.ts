@@ -5,7 +5,7 @@ import type { JsonObject } from './format.js'
 import type { ParsedMessage } from './message.js'
 import { openai } from './openai.js'
 import { generatingAt, openAiCounting, readOpenAiUsage, tokensMarker } from './openai-choices.js'
-import { readingOf } from './reading.js'
+import { parsedMessage } from './parsed-message.js'
 
 /** OpenAI's embeddings, always plain JSON: https://platform.openai.com/docs/api-reference/embeddings */
 export const openaiEmbeddings = builtIn({
@@ -24,7 +24,7 @@ export const openaiEmbeddings = builtIn({
   usageMarker: tokensMarker,
   counting: openAiCounting,
   answerFields: ['id', 'model', 'usage', 'error'],
-  // There is no stream of them.
+  // Embeddings are never streamed.
   progressIn: () => undefined,
   readMessage: read,
   readAnswer: read,
@@ -32,7 +32,7 @@ export const openaiEmbeddings = builtIn({
 })
 
 function read(data: JsonObject): ParsedMessage {
-  return readingOf({
+  return parsedMessage({
     model: textAt(data, 'model'),
     responseId: textAt(data, 'id'),
     usage: readOpenAiUsage(data.usage),

@@ -5,17 +5,20 @@ import type { JsonObject } from './format.js'
 import type { ParsedMessage } from './message.js'
 import { openai } from './openai.js'
 import { generatingAt, openAiCounting, readOpenAiUsage, tokensMarker } from './openai-choices.js'
-import { readingOf } from './reading.js'
+import { parsedMessage } from './parsed-message.js'
 import { EACH, placesAt } from './text-places.js'
 
 const MESSAGE = /^(?:image_generation|image_edit|transcript\.text|speech\.audio)\./
 
-/** Events that end a stream. Of pictures several may be asked for, and each has an end of its own. */
+/**
+ * Events that end a stream. A request may ask for several pictures, each with its own end event, so theirs are not
+ * listed.
+ */
 const LAST = new Set(['transcript.text.done', 'speech.audio.done'])
 
 /**
  * OpenAI's pictures, speech and transcriptions: https://platform.openai.com/docs/api-reference/images-streaming,
- * https://platform.openai.com/docs/api-reference/audio. Models that are billed by the picture or the second tell no tokens.
+ * https://platform.openai.com/docs/api-reference/audio. Models billed by the picture or the second report no tokens.
  */
 export const openaiMedia = builtIn({
   ...openai,
@@ -27,7 +30,7 @@ export const openaiMedia = builtIn({
   uploadPaths: [
     /\/(?:audio\/(?:transcriptions|translations)|images\/(?:edits|variations)|files|uploads\/[^/]+\/parts)\/?$/,
   ],
-  tellsUsage: false,
+  reportsUsage: false,
   operation: () => 'generate_content',
   usageMarker: tokensMarker,
   counting: openAiCounting,
@@ -35,13 +38,13 @@ export const openaiMedia = builtIn({
 
   progressIn(data, event) {
     const type = textAt(data, 'type') ?? event ?? ''
-    // Of pictures there may be several, whose number is not told: the first that is done is taken for an end.
+    // There may be several pictures, and their number is unknown: the first completed one counts as an end.
     return MESSAGE.test(type) ? { isContent: true, isEnd: type.endsWith('.completed') } : undefined
   },
 
   readMessage(data, event) {
     const type = textAt(data, 'type') ?? event ?? ''
-    return readingOf({
+    return parsedMessage({
       ...read(data),
       text: type === 'transcript.text.delta' ? textAt(data, 'delta') : undefined,
       error: errorIn(data) ?? (type === 'error' ? textAt(data, 'message') : undefined),
@@ -50,7 +53,7 @@ export const openaiMedia = builtIn({
   },
 
   readAnswer(answer) {
-    return readingOf({ ...read(answer), error: errorIn(answer) })
+    return parsedMessage({ ...read(answer), error: errorIn(answer) })
   },
 
   textsIn(data, event) {

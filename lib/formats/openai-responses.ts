@@ -1,12 +1,12 @@
 import { writeSse } from '../framing/sse-message.js'
 import { builtIn } from './built-in.js'
-import { errorIn, sentenceOf } from './failures.js'
+import { errorIn, errorText } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
 import type { ParsedMessage, Usage, WholeItem } from './message.js'
 import { LAST_OF_RESPONSES, openai } from './openai.js'
 import { generatingAt, openAiCounting } from './openai-choices.js'
-import { readingOf } from './reading.js'
+import { parsedMessage } from './parsed-message.js'
 import { EACH, placesAt, placesBelow, repeated } from './text-places.js'
 import { usageReader } from './usage.js'
 
@@ -23,7 +23,10 @@ const readFigures = usageReader(
   openAiCounting,
 )
 
-/** The model of a tool stands beside: https://platform.openai.com/docs/guides/image-generation#cost-and-latency */
+/**
+ * The model of a tool has its own usage field:
+ * https://platform.openai.com/docs/guides/image-generation#cost-and-latency
+ */
 const readToolUsage = usageReader(
   {
     toolInputTokens: ['image_gen.input_tokens'],
@@ -35,14 +38,14 @@ const readToolUsage = usageReader(
 const FAILED = 'response.failed'
 const LAST = new Set(LAST_OF_RESPONSES)
 
-/** A status that is not the end of an answer. */
+/** Statuses of an answer that has not ended. */
 const UNFINISHED = new Set(['in_progress', 'queued'])
 
 /**
  * OpenAI's responses: https://platform.openai.com/docs/api-reference/responses-streaming
  *
- * The events that begin with a response (`response.created`) hold all of the request again, and those that end something
- * (`….done`, `response.completed`) all that was written: what is new stands in the `….delta` events only.
+ * Events that start a response (`response.created`) repeat the whole request, and those that end something (`….done`,
+ * `response.completed`) repeat everything written so far: only the `….delta` events have new text.
  */
 export const openaiResponses = builtIn({
   ...openai,
@@ -64,13 +67,14 @@ export const openaiResponses = builtIn({
     { method: 'POST', path: /\/responses\/[^/]+\/cancel$/ },
     { method: 'DELETE', path: /\/responses\/[^/]+$/ },
   ],
-  // Answers begin with the request, which has `max_output_tokens`.
+  // A stream begins with a copy of the request, which may contain `max_output_tokens`: the opening quote tells the two
+  // apart.
   usageMarker: '"output_tokens"',
   counting: openAiCounting,
   answerFields: ['id', 'model', 'status', 'incomplete_details', 'usage', 'tool_usage', 'error', 'output'],
 
   /**
-   * Readers of typed events (Codex) pass over an event without a `type`, and take the stream for one that broke off;
+   * Clients that read typed events (Codex) skip an event without a `type`, and take the stream for one that broke off;
    * OpenAI's SDKs throw on the `error`.
    */
   errorEvent(body, { responseId, model, nextSequenceNumber } = { responseId: '', nextSequenceNumber: 0 }) {
@@ -80,7 +84,7 @@ export const openaiResponses = builtIn({
       id: responseId,
       object: 'response',
       status: 'failed',
-      error: { code, message: sentenceOf(error) },
+      error: { code, message: errorText(error) },
       incomplete_details: null,
       model,
       output: [],
@@ -100,7 +104,7 @@ export const openaiResponses = builtIn({
 
   readMessage(data, event) {
     const type = textAt(data, 'type') ?? event ?? ''
-    return readingOf({
+    return parsedMessage({
       ...readResponse(valueAt(data, 'response')),
       text: isTextDelta(type) ? textAt(data, 'delta') : undefined,
       whole: wholeOf(data, type),
@@ -111,7 +115,7 @@ export const openaiResponses = builtIn({
   },
 
   readAnswer(answer) {
-    return readingOf({ ...readResponse(answer), text: allText(listAt(answer, 'output'), itemText) })
+    return parsedMessage({ ...readResponse(answer), text: allText(listAt(answer, 'output'), itemText) })
   },
 
   textsIn(data, event) {
@@ -128,7 +132,7 @@ export const openaiResponses = builtIn({
   maxOutputTokensPath: () => ['max_output_tokens'],
 })
 
-/** Arguments, code and audio are no text. */
+/** Finds the texts of a delta. Arguments, code and audio are not text. */
 function textsOfDelta(data: JsonObject, type: string): TextPlace[] {
   if (/\.reasoning\w*\.delta$/.test(type)) return placesAt(data, 'reasoning', ['delta'])
   return /\.(?:output_text|refusal|\w*transcript)\.delta$/.test(type) ? placesAt(data, 'text', ['delta']) : []
@@ -145,19 +149,22 @@ function textsOfItem(item: unknown): TextPlace[] {
   return [...(said.length > 0 ? repeated(summary) : summary), ...said]
 }
 
-/** The delta of an answer, a refusal, reasoning, arguments, code or a transcript; that of audio is base64. */
+/**
+ * Returns whether a type is that of a delta with text: answer, refusal, reasoning, arguments, code or transcript.
+ * Deltas of audio are base64.
+ */
 function isTextDelta(type: string): boolean {
   return type.endsWith('.delta') && !type.endsWith('audio.delta')
 }
 
-/** `function_call`, `web_search_call`, `mcp_approval_request`, …; what tools give back ends otherwise. */
+/** `function_call`, `web_search_call`, `mcp_approval_request`, …; types of tool results end differently. */
 function isCall(item: unknown): boolean {
   return /_(?:call|request)$/.test(textAt(item, 'type') ?? '')
 }
 
 /**
- * What an item says, told at its end, without deltas before: some servers send the arguments of calls so, some do not send
- * them before the item is done.
+ * Returns the whole text of an item at its end. Some servers send the arguments of calls only there, without deltas,
+ * and some only when the item is done.
  */
 function wholeOf(data: JsonObject, type: string): WholeItem | undefined {
   if (!type.endsWith('.done')) return undefined
@@ -168,7 +175,7 @@ function wholeOf(data: JsonObject, type: string): WholeItem | undefined {
   return { id: textAt(item, 'id') ?? textAt(data, 'item_id') ?? (typeof place === 'number' ? `${place}` : ''), text }
 }
 
-/** What a call says: its arguments, free text, or code. */
+/** Returns the content of a call: its arguments, free text, or code. */
 function argumentsOf(item: unknown): string | undefined {
   return (
     argumentsText(valueAt(item, 'arguments')) ?? textAt(item, 'input') ?? textAt(item, 'code') ?? textAt(item, 'diff')
@@ -195,19 +202,19 @@ function readResponse(response: unknown): ParsedMessage {
 function readUsage(response: unknown): Usage | undefined {
   const usage = readFigures(valueAt(response, 'usage'))
   const ofTools = readToolUsage(valueAt(response, 'tool_usage'))
-  // Most answers have zeros there, for a tool that was not used.
+  // Most answers have zeros here, for a tool that was not used.
   return ofTools?.toolInputTokens || ofTools?.toolOutputTokens ? { ...usage, ...ofTools } : usage
 }
 
-/** https://platform.openai.com/docs/api-reference/responses-streaming/error, or in the form of all other errors. */
+/** https://platform.openai.com/docs/api-reference/responses-streaming/error, or the usual form of errors. */
 function failureOf(data: JsonObject, type: string): Pick<ParsedMessage, 'error'> {
-  const error = errorIn(data) ?? (type === 'error' ? sentenceOf(data) : undefined)
+  const error = errorIn(data) ?? (type === 'error' ? errorText(data) : undefined)
   return error === undefined ? {} : { error }
 }
 
-/** What the model wrote in an item of the output: a message, reasoning, or what it calls a tool with. */
+/** Returns what the model wrote in an item of the output: a message, reasoning, or the input of a tool call. */
 function itemText(item: unknown): string {
-  // The summary of reasoning that is told in full is left out.
+  // If reasoning is given in full, its summary would repeat it.
   const content = listAt(item, 'content')
   return [
     allText(

@@ -2,17 +2,18 @@ import { readSse } from '../framing/sse-message.js'
 import type { CompleteFormat } from './complete.js'
 import { dataEvent, hasError } from './failures.js'
 
-// `data: [DONE]` has some 14 bytes; proxies between add a name, an id, a comment or two. Behind as much a name is read.
-const LONGEST_DONE = 512
+// `data: [DONE]` takes about 14 bytes; proxies in between may add a name, an id, a comment or two. The name of an event
+// is searched for within the same number of bytes.
+const MAX_DONE_BYTES = 512
 
-/** The events that end a stream of the responses API. */
+/** Events that end a stream of the responses API. */
 export const LAST_OF_RESPONSES = ['response.completed', 'response.incomplete', 'response.failed', 'response.cancelled']
 
 /**
- * What all of OpenAI's protocols share: how they fail, and how their streams end.
+ * Members that OpenAI's protocols share: how they report failures, and how their streams end.
  *
- * Errors: https://platform.openai.com/docs/guides/error-codes. Within a stream OpenAI's own SDKs throw on any event that
- * has an `error` in its data; on the responses API's documented `{"type":"error","message":…}` they do not.
+ * Errors: https://platform.openai.com/docs/guides/error-codes. Within a stream, OpenAI's SDKs throw on any event with
+ * an `error` in its data, but not on the responses API's documented `{"type":"error","message":…}`.
  */
 export const openai: Pick<CompleteFormat, 'errorBody' | 'isErrorBody' | 'errorEvent' | 'isTerminator'> = {
   errorBody({ code, message, status }) {
@@ -25,9 +26,9 @@ export const openai: Pick<CompleteFormat, 'errorBody' | 'isErrorBody' | 'errorEv
 
   isTerminator(event) {
     if (isOneObject(event)) return false
-    // Bytes first: nearly every event is told apart here, without decoding it.
-    if (event.length <= LONGEST_DONE && event.includes('[DONE]')) return readSse(event)?.data === '[DONE]'
-    const head = event.subarray(0, LONGEST_DONE)
+    // Check bytes first: that rules out nearly every event without decoding it.
+    if (event.length <= MAX_DONE_BYTES && event.includes('[DONE]')) return readSse(event)?.data === '[DONE]'
+    const head = event.subarray(0, MAX_DONE_BYTES)
     if (!head.includes('response.')) return false
     const name = /^event: ?(\S+)/m.exec(head.toString('latin1'))?.[1]
     return name !== undefined && LAST_OF_RESPONSES.includes(name)
@@ -36,10 +37,13 @@ export const openai: Pick<CompleteFormat, 'errorBody' | 'isErrorBody' | 'errorEv
 
 const [D, COLON, SPACE, OPEN_BRACE, LF, CR] = [0x64, 0x3a, 0x20, 0x7b, 0x0a, 0x0d]
 
-/** Line ends alone stand in so few bytes at the end of an event: a line with a name is longer. */
-const LONGEST_LINE_ENDS = 4
+/** A line break this close to the end of an event belongs to its end: no line with a name is this short. */
+const MAX_LINE_END_BYTES = 4
 
-/** Whether an event is one line of data that begins an object, as nearly all are: that is not `[DONE]`, and has no name. */
+/**
+ * Returns whether an event is a single line of data that begins an object, as nearly all are: it is then not `[DONE]`,
+ * and has no name.
+ */
 function isOneObject(event: Buffer): boolean {
   if (event[0] !== D || event[4] !== COLON) return false
   const isObject = event[5] === OPEN_BRACE || (event[5] === SPACE && event[6] === OPEN_BRACE)
@@ -47,7 +51,7 @@ function isOneObject(event: Buffer): boolean {
 }
 
 function isAtEnd(event: Buffer, at: number): boolean {
-  return at === -1 || at >= event.length - LONGEST_LINE_ENDS
+  return at === -1 || at >= event.length - MAX_LINE_END_BYTES
 }
 
 function errorType(status: number): string {

@@ -1,4 +1,4 @@
-/** `gen_ai.operation.name` by the end of a path, whatever the format; `undefined` if no model generates anything there. */
+/** `gen_ai.operation.name` by the end of a path, for all formats; `undefined` if no model generates anything there. */
 const OPERATIONS: readonly { readonly path: RegExp; readonly operation: string | undefined }[] = [
   { path: /\/embed(dings)?$|:(batch)?embedContents?$/i, operation: 'embeddings' },
   {
@@ -8,7 +8,7 @@ const OPERATIONS: readonly { readonly path: RegExp; readonly operation: string |
   { path: /\/(images|audio|videos)\//, operation: 'generate_content' },
 ]
 
-/** The operation of a path that tells it by itself; `undefined` if the path is up to its format. */
+/** Returns the operation of a path; `undefined` if the format decides it. */
 export function operationAt(path: string): { readonly operation: string | undefined } | undefined {
   return OPERATIONS.find((each) => each.path.test(path))
 }

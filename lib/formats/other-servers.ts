@@ -1,13 +1,13 @@
-/** What servers and gateways have that speak no format of their own, or several. */
+/** Endpoints and headers of servers and gateways that have no format of their own, or several. */
 
-/** Their endpoints, as rules: they list models, rank, classify, count, or tell of a request by its id. */
+/** Their endpoints, as rules: they list models, rank, classify, count, or report on a request by its id. */
 export const otherEndpoints: readonly string[] = [
   ...['POST **/moderations', 'POST **/chat/moderations', 'POST **/ocr'],
   'GET **/models',
   'GET **/models/*',
   'GET **/models/*/*',
   'GET **/models/*/*/endpoints',
-  // Models of Ollama that are Hugging Face's.
+  // Hugging Face models in Ollama.
   'GET **/models/hf.co/*/*',
   'GET **/models/accounts/*/models/*',
   ...['POST score', 'POST classify', 'POST tokenize', 'POST detokenize', 'POST completion', 'POST infill'],
@@ -15,17 +15,20 @@ export const otherEndpoints: readonly string[] = [
   ...['GET **/api/v1/key', 'GET **/api/v1/credits', 'GET **/api/v1/generation'],
 ]
 
-/** Paths of theirs at which no text is generated. */
+/** Their paths that generate no text. */
 export const otherSilentPaths: readonly RegExp[] = [
   /\/(?:score|classify|moderations|ocr|(?:de)?tokenize|(?:count|input)[_-]tokens)$/,
 ]
 
-/** Paths that take JSON alone, some servers' whatever its type: llama.cpp, TEI, vLLM, Mistral, Ollama, Databricks, Bedrock. */
+/**
+ * Paths that accept only JSON, on some servers whatever its content type: llama.cpp, TEI, vLLM, Mistral, Ollama,
+ * Databricks, Bedrock.
+ */
 export const jsonAlonePaths: readonly RegExp[] = [
   /\/(?:completion|infill|embed|rerank|score|classify|(?:de)?tokenize|moderations|ocr|invocations|api\/show|guardrail\/.+\/apply)$/,
 ]
 
-/** Their request headers: who asks (OpenRouter), and which conversation it is, for caches (xAI, and others). */
+/** Their request headers: the calling app (OpenRouter), and the conversation, for caches (xAI and others). */
 export const otherRequestHeaders: readonly string[] = [
   ...['http-referer', 'x-title', 'x-openrouter-*', 'x-client-name'],
   ...['session_id', 'conversation_id', 'x-session-affinity', 'x-grok-conv-id'],
@@ -37,5 +40,5 @@ export const otherResponseHeaders: readonly RegExp[] = [
   /^x-(?:groq|openrouter|together|fireworks|xai|databricks|dashscope|litellm|portkey|kong|compute|mistral)-/,
 ]
 
-/** Words of their base paths before the version, beside those of the formats: OpenRouter's `/api/v1/…`. */
+/** Words in their base paths before the version, in addition to those of the formats: OpenRouter's `/api/v1/…`. */
 export const otherPrefixes: readonly string[] = ['api']

@@ -1,12 +1,13 @@
-/** A field of a request, with the names of the objects that it stands in. */
+/** Path of a field in a request: the names of the enclosing objects, then its own. */
 export type FieldPath = readonly string[]
 
 /**
- * Under these names servers look for a limit of output tokens: OpenAI's old and new one and that of its responses, and
+ * Names under which servers accept a limit of output tokens: OpenAI's old and new one and that of its responses, and
  * those of Hugging Face's TGI (`max_new_tokens`), llama.cpp (`n_predict`), Llama (`max_gen_len`), Anthropic's old
- * completions, Titan, AI21, and of gateways that take several protocols at one path.
+ * completions, Titan, AI21, and of gateways that accept several protocols at one path.
  *
- * - https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md (`n_predict` goes before `max_tokens`)
+ * - https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md (`n_predict` takes precedence over
+ *   `max_tokens`)
  * - https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters.html
  */
 const NAMES = [
@@ -22,7 +23,7 @@ const NAMES = [
   'maxTokenCount',
 ]
 
-/** And in these objects: what Nova, Titan, Ollama, TGI and Google take it in, and what some gateways unpack. */
+/** Objects that may hold the limit: those of Nova, Titan, Ollama, TGI and Google, and one that some gateways unpack. */
 const OBJECTS = [
   'inferenceConfig',
   'textGenerationConfig',
@@ -33,13 +34,13 @@ const OBJECTS = [
   'extra_body',
 ]
 
-/** Every place where a limit of output tokens is known to be looked for, by whatever provider. */
+/** Every path at which any provider is known to accept a limit of output tokens. */
 export const outputLimitPaths: readonly FieldPath[] = [
   ...NAMES.map((name) => [name]),
   ...OBJECTS.flatMap((object) => [...NAMES, 'maxOutputTokens', 'num_predict'].map((name) => [object, name])),
 ]
 
-/** The same within an object that holds fields of the model's own. */
+/** Returns the same paths within an object that holds the model's own fields. */
 export function outputLimitPathsIn(object: string): readonly FieldPath[] {
   return outputLimitPaths.map((path) => [object, ...path])
 }

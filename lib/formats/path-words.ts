@@ -2,8 +2,8 @@ import { builtInFormats } from './built-ins.js'
 import { otherPrefixes } from './other-servers.js'
 
 /**
- * Collections of an API. A base path has none of them: what stands below a collection is about one of its members, whatever
- * its last segments are called (`threads/ID/messages`), or for the model that the collection's member is.
+ * Collections of an API. A base path has none of them: a path below a collection is about one of its members, whatever
+ * its last segments are called (`threads/ID/messages`), or calls the model that the member is.
  */
 export const collections: ReadonlySet<string> = new Set([
   ...[
@@ -22,47 +22,50 @@ export const collections: ReadonlySet<string> = new Set([
   ...['model', 'models', 'tunedmodels', 'engines', 'deployments', 'endpoints', 'serving-endpoints', 'cachedcontents'],
 ])
 
-/** What may stand before the version in a path, or in its place: `/openai/v1/…`, `/api/v1/…`. */
+/** Words that may precede the version in a path, or take its place: `/openai/v1/…`, `/api/v1/…`. */
 export const versionPrefixes: readonly string[] = [
   ...new Set([...builtInFormats.flatMap(({ prefixes }) => prefixes), ...otherPrefixes]),
 ]
 
-/** What may stand behind the version: `/v1beta/openai/…`. */
+/** Words that may follow the version: `/v1beta/openai/…`. */
 export const innerVersionPrefixes: readonly string[] = builtInFormats.flatMap(({ innerPrefixes }) => innerPrefixes)
 
 // Google's (https://google.aip.dev/136): `models/x:generateContent`.
 const CUSTOM_METHOD = /:(?:[a-z]+[A-Z]|(?:copy|explain|export|predict|upload)\b)/
-// OpenAI's fine-tuned models have colons, and ids in mixed case behind them.
+// The names of OpenAI's fine-tuned models contain colons followed by ids in mixed case.
 const FINE_TUNED = /^ft:/
 
-/** Whether a segment of a path has a custom method behind its name. */
+/** Returns whether a segment of a path ends in a custom method. */
 export function hasCustomMethod(segment: string): boolean {
   return CUSTOM_METHOD.test(segment) && !FINE_TUNED.test(segment)
 }
 
-/** Whether a path is about a resource of AWS, whose name has slashes that its SDKs encode and its servers leave so. */
+/**
+ * Returns whether a path is about a resource of AWS. Its name contains slashes, which AWS's SDKs encode and its servers
+ * do not decode.
+ */
 export function isAboutResource(path: string): boolean {
   return /\/(?:model|guardrail)\/arn:/.test(path)
 }
 
-/** What follows these is a name that people choose, and they use spaces. */
+/** Segments followed by a name that people choose, which may contain spaces. */
 const SPACED = new Set(['models', 'tunedModels', 'deployments', 'model'])
 
-/** Whether a segment that follows another one may have spaces in it. */
+/** Returns whether a segment may contain spaces, given the segment before it. */
 export function mayHaveSpaces(before: string | undefined): boolean {
   return before !== undefined && SPACED.has(before)
 }
 
 // Amazon's names: `arn:aws:bedrock:us-east-1:1:inference-profile/x`.
 const ARN = /^arn:[^/]+(?:\/[^/]+)+$/
-// Names of models as `Qwen/Qwen2.5-7B-Instruct`, `accounts/fireworks/models/llama-v3`.
+// Names of models such as `Qwen/Qwen2.5-7B-Instruct`, `accounts/fireworks/models/llama-v3`.
 const MODEL_PATH = /^(?:[\w.-]+\/){1,3}[^/]+$/
 
 /**
- * Whether a segment may have slashes, which clients encode and servers leave so; nowhere else may one.
+ * Returns whether a segment may contain slashes, which clients encode and servers do not decode; no other segment may.
  *
  * @param before the segment before it
- * @param isLast nothing follows it
+ * @param isLast whether it is the last segment
  */
 export function mayHaveSlashes(name: string, before: string | undefined, isLast: boolean): boolean {
   if (before === 'models') return isLast && MODEL_PATH.test(name)

@@ -6,9 +6,9 @@ import { guessedChat } from './openai-chat.js'
 import { jsonAlonePaths, otherSilentPaths } from './other-servers.js'
 
 /**
- * The protocol that the client of a provider path speaks; OpenAI's chat completions where no other claims it.
+ * Returns the format of a provider path: OpenAI's chat completions if no format claims the path.
  *
- * @param path percent-decoded, prefix of the target and all
+ * @param path percent-decoded, including the target's prefix
  */
 export function detectFormat(path: string): BuiltInFormat {
   return claimOf(path) ?? guessedChat
@@ -18,26 +18,26 @@ function claimOf(path: string): BuiltInFormat | undefined {
   return claimantOf(path).format
 }
 
-/** Remembered: it is asked several times for each request, and there are few paths. */
+/** Memoized: each request asks several times, and there are few paths. */
 const claimantOf = memoize((path) => ({
   format: builtInFormats.find(({ paths }) => paths.some((claimed) => claimed.test(path))),
 }))
 
-/** Whether a format claims the path, so that what is spoken there is known. */
+/** Returns whether a format claims the path, so that its protocol is known. */
 export function isClaimed(path: string): boolean {
   return claimOf(path) !== undefined
 }
 
 /**
- * Whether a request has a model write text, so that its answer should tell how much: other requests tell nothing, and nothing
- * is missing there.
+ * Returns whether a request makes a model write text, so that its answer should report usage. Other answers report
+ * none, and nothing is missing there.
  *
- * @param path percent-decoded, prefix of the target and all
- * @param format that is spoken there
+ * @param path percent-decoded, including the target's prefix
+ * @param format of the path
  */
 export function generatesAt(method: string, path: string, format?: CompleteFormat): boolean {
   const claimant = claimOf(path)
-  const tellsUsage = claimant ? claimant.tellsUsage : format?.isCustom === true
+  const tellsUsage = claimant ? claimant.reportsUsage : format?.isCustom === true
   return method === 'POST' && tellsUsage && canGenerate(path, format)
 }
 
@@ -45,14 +45,14 @@ const STREAM_BY_PATH = anyOf(builtInFormats.flatMap(({ streamPaths }) => streamP
 const STREAM_BY_DEFAULT = anyOf(builtInFormats.flatMap(({ streamsByDefault }) => streamsByDefault))
 
 /**
- * Whether a request asks for its answer as a stream: by its path, by its body, or by its query, if it asks for an answer
- * that was begun before (`GET responses/ID?stream=true`). What any format says of paths holds for all of them: gateways
- * mix them.
+ * Returns whether a request asks for a stream: by its path, by its body, or by its query if it asks for an answer that
+ * was started earlier (`GET responses/ID?stream=true`). The path patterns of every format apply to every path, because
+ * gateways mix them.
  *
- * @param path the provider's, prefix of the target and all
+ * @param path the provider's, including the target's prefix
  * @param body the parsed JSON body, if there is one
- * @param query of the request, from the `?` on or without it
- * @param format that is spoken there
+ * @param query of the request, with or without its `?`
+ * @param format of the path
  */
 export function asksForStream(
   method: string,
@@ -64,12 +64,12 @@ export function asksForStream(
   if (method === 'GET') return isTrue(new URLSearchParams(query).get('stream'))
   if (method === 'POST' && (STREAM_BY_PATH.test(path) || matches(format?.streamPaths, path))) return true
   const asked = typeof body === 'object' && body !== null && 'stream' in body ? body.stream : undefined
-  // As lax as the laxest provider: `1` and `"true"` ask, too.
+  // As lenient as the most lenient provider: `1` and `"true"` ask for a stream, too.
   if (asked !== undefined || method !== 'POST') return Boolean(asked)
   return STREAM_BY_DEFAULT.test(path) || matches(format?.streamsByDefault, path)
 }
 
-/** As providers read a flag in a query: Python's frameworks take `1` and `True`, too. */
+/** Reads a flag in a query as providers do: Python's frameworks accept `1` and `True`, too. */
 function isTrue(flag: string | null): boolean {
   return flag === '1' || flag?.toLowerCase() === 'true'
 }
@@ -77,20 +77,21 @@ function isTrue(flag: string | null): boolean {
 const SILENT = anyOf([...builtInFormats.flatMap(({ silentPaths }) => silentPaths), ...otherSilentPaths])
 
 /**
- * Whether what a path asks for can generate text of a length that the request may limit: counting tokens and embedding
- * cannot, and providers refuse a limit in such a request.
+ * Returns whether a path can generate text whose length the request may limit. Counting tokens and embedding cannot,
+ * and providers reject a limit there.
  *
- * @param path percent-decoded, prefix of the target and all
- * @param format that is spoken there
+ * @param path percent-decoded, including the target's prefix
+ * @param format of the path
  */
 export function canGenerate(path: string, format?: CompleteFormat): boolean {
   return !SILENT.test(path) && !matches(format?.silentPaths, path)
 }
 
 /**
- * Whether a request needs no model: it stops or deletes what a model has written, or looks at text alone (a guardrail).
+ * Returns whether a request needs no model: it cancels or deletes a model's answer, or only checks a text (a
+ * guardrail).
  *
- * @param path percent-decoded, prefix of the target and all
+ * @param path percent-decoded, including the target's prefix
  */
 export function runsNoModel(method: string, path: string): boolean {
   return MODEL_FREE.some((each) => each.method === method && each.path.test(path))
@@ -103,41 +104,41 @@ const POSSIBLE_MODELS = [...new Set(builtInFormats.flatMap(({ possibleModelPaths
 const NO_MODEL = builtInFormats.flatMap(({ modelFreePaths }) => modelFreePaths)
 
 /**
- * The model that a path names, percent-decoded; `undefined` if it names none. Where a model may stand in a path is held
- * against every path, whatever is spoken there: it must not be overlooked.
+ * Returns the model that a path names, percent-decoded; `undefined` if it names none. The patterns of every format are
+ * tried, so that no model is overlooked.
  *
- * @param format that is spoken there
+ * @param format of the path
  */
 export function modelInPath(path: string, format?: CompleteFormat): string | undefined {
   if (matches(NO_MODEL, path)) return undefined
-  return firstNamed(format?.modelPaths ?? NONE, path) ?? firstNamed(MODELS, path)
+  return firstMatch(format?.modelPaths ?? NONE, path) ?? firstMatch(MODELS, path)
 }
 
 /**
- * The same if it must not be overlooked: also for a verb that is not known, and with a slash at the end. Some paths that
- * name no model are taken for one that does (`models/llama3:latest`).
+ * Like `modelInPath`, for callers that must not overlook a model: also finds it before an unknown verb, or a slash at
+ * the end. It takes some paths without a model for paths with one (`models/llama3:latest`).
  */
-export function modelPerhapsInPath(path: string, format?: CompleteFormat): string | undefined {
+export function possibleModelInPath(path: string, format?: CompleteFormat): string | undefined {
   if (matches(NO_MODEL, path)) return undefined
-  return modelInPath(path, format) ?? firstNamed(POSSIBLE_MODELS, path)
+  return modelInPath(path, format) ?? firstMatch(POSSIBLE_MODELS, path)
 }
 
-function firstNamed(patterns: readonly RegExp[], path: string): string | undefined {
+function firstMatch(patterns: readonly RegExp[], path: string): string | undefined {
   for (const pattern of patterns) {
     const named = pattern.exec(path)?.[1]
-    if (named !== undefined) return decoded(named)
+    if (named !== undefined) return tryDecode(named)
   }
   return undefined
 }
 
-/** Whether a path takes forms and files. */
+/** Returns whether a path accepts forms and files. */
 export function takesUploads(path: string): boolean {
   return matches(UPLOADS, path)
 }
 
 const UPLOADS = builtInFormats.flatMap(({ uploadPaths }) => uploadPaths)
 
-/** Whether a path that no format claims takes JSON alone. */
+/** Returns whether a path that no format claims accepts only JSON. */
 export function takesJsonAlone(path: string): boolean {
   return matches(jsonAlonePaths, path)
 }
@@ -149,12 +150,12 @@ function matches(patterns: readonly RegExp[] = NONE, path: string): boolean {
   return false
 }
 
-/** One pattern in the place of several without flags. */
+/** Joins patterns without flags into one. */
 function anyOf(patterns: readonly RegExp[]): RegExp {
   return new RegExp(patterns.map(({ source }) => source).join('|'))
 }
 
-function decoded(text: string): string {
+function tryDecode(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {

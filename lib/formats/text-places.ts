@@ -1,11 +1,14 @@
 import type { TextPlace } from './format.js'
 
-/** In a path: every element of a list. */
+/** In a pattern: every element of a list. */
 export const EACH = Symbol('each')
 
 type Pattern = readonly (string | number | typeof EACH)[]
 
-/** The places of a kind at which a message has a text that is not empty; patterns in order, the elements of a list in theirs. */
+/**
+ * Returns the places at which a message has a text that is not empty: in the order of the patterns, then of the lists'
+ * elements.
+ */
 export function placesAt(root: unknown, kind: TextPlace['kind'], ...patterns: readonly Pattern[]): TextPlace[] {
   return patterns.flatMap((pattern) => pathsAt(root, pattern, 0, []).map((path) => ({ path, kind })))
 }
@@ -27,12 +30,12 @@ function pathsAt(
   return pathsAt((value as Record<string | number, unknown>)[key], pattern, at + 1, [...path, key])
 }
 
-/** The same places, with what only repeats others marked so. */
+/** Returns the same places, marked as repetitions. */
 export function repeated(places: readonly TextPlace[]): TextPlace[] {
   return places.map(({ path }) => ({ path, kind: 'repeated' }))
 }
 
-/** The same places, in what stands at a path. */
+/** Returns the same places below a path. */
 export function placesBelow(path: TextPlace['path'], places: readonly TextPlace[]): TextPlace[] {
   return places.map((place) => ({ path: [...path, ...place.path], kind: place.kind }))
 }

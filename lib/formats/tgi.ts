@@ -4,7 +4,7 @@ import { listAt, reasonAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 import type { Counting, ParsedMessage } from './message.js'
 import { openai } from './openai.js'
-import { readingOf } from './reading.js'
+import { parsedMessage } from './parsed-message.js'
 import { placesAt } from './text-places.js'
 import { usageReader } from './usage.js'
 
@@ -14,8 +14,8 @@ const readUsage = usageReader({ inputTokens: ['input_length'], outputTokens: ['g
 /**
  * Hugging Face's Text Generation Inference: https://huggingface.github.io/text-generation-inference/
  *
- * An event has one token; the last one has the whole text and the details of its making. An answer tells details only if the
- * request asks for them, and the tokens of its input as a list of them. Errors are `{"error":"…","error_type":"…"}`.
+ * Each event has one token; the last one also has the whole text and the details. A plain answer has details only if
+ * the request asks for them, with the input tokens as a list. Errors are `{"error":"…","error_type":"…"}`.
  */
 export const tgi = builtIn({
   ...openai,
@@ -33,7 +33,7 @@ export const tgi = builtIn({
 
   readMessage(data) {
     const isSpecial = valueAt(data, 'token', 'special') === true
-    return readingOf({
+    return parsedMessage({
       ...readDetails(data.details),
       text: isSpecial ? undefined : textAt(data, 'token', 'text'),
       error: errorIn(data),
@@ -42,7 +42,7 @@ export const tgi = builtIn({
   },
 
   readAnswer(answer: JsonObject) {
-    return readingOf({
+    return parsedMessage({
       ...readDetails(answer.details),
       text: textAt(answer, 'generated_text'),
       error: errorIn(answer),
@@ -53,7 +53,7 @@ export const tgi = builtIn({
     const isSpecial = valueAt(data, 'token', 'special') === true
     return [
       ...(isSpecial ? [] : placesAt(data, 'text', ['token', 'text'])),
-      // The last event has all of the text again.
+      // The last event repeats all of the text.
       ...placesAt(data, 'token' in data ? 'repeated' : 'text', ['generated_text']),
     ]
   },
@@ -62,10 +62,11 @@ export const tgi = builtIn({
 })
 
 function readDetails(details: unknown): ParsedMessage {
-  const told = readUsage(details)
+  const reported = readUsage(details)
   const prefill = listAt(details, 'prefill').length
   return {
     finishReason: reasonAt(details, 'finish_reason'),
-    usage: told && prefill > 0 && told.inputTokens === undefined ? { ...told, inputTokens: prefill } : told,
+    usage:
+      reported && prefill > 0 && reported.inputTokens === undefined ? { ...reported, inputTokens: prefill } : reported,
   }
 }

@@ -1,8 +1,8 @@
 import type { CustomFormatName } from './format.js'
 
 /**
- * What hooks see, per format: the fields that are worth reading or changing, as the providers document them. Everything
- * else is there, too, and `unknown`.
+ * What hooks get, per format: the fields that are worth reading or changing, as the providers document them. All other
+ * fields are present, too, as `unknown`.
  */
 interface Open {
   [field: string]: unknown
@@ -203,7 +203,7 @@ interface CohereEvent extends Open {
   delta?: Open & { message?: Open; finish_reason?: string; usage?: Open }
 }
 
-/** The request bodies, by format. */
+/** Request bodies by format. */
 export interface ProviderRequests {
   'openai-chat': OpenAiChatRequest
   'openai-completions': OpenAiCompletionsRequest
@@ -222,7 +222,7 @@ export interface ProviderRequests {
   [custom: CustomFormatName]: Open
 }
 
-/** The data of the events of their streams, by format. */
+/** Data of a stream's events, by format. */
 export interface ProviderEvents {
   'openai-chat': OpenAiChatChunk
   'openai-completions': OpenAiCompletionsChunk

@@ -4,7 +4,7 @@ import { tokensOf } from './tokens.js'
 
 type Figure = keyof Usage
 
-/** Its type makes sure that none is forgotten. */
+/** The type ensures that no figure is missing. */
 const everyFigure: Readonly<Record<Figure, true>> = {
   inputTokens: true,
   outputTokens: true,
@@ -18,44 +18,44 @@ const everyFigure: Readonly<Record<Figure, true>> = {
 const figures = Object.keys(everyFigure) as readonly Figure[]
 
 /**
- * Makes a function that finds the figures in what a provider tells of usage. Where a total is told and one of input and
- * output is not, it is the rest of the total.
+ * Creates a function that reads the figures in a provider's usage. If the total and one of input and output are
+ * reported, the other is the rest of the total.
  *
- * @param spellings where each figure stands, as paths with dots, or a sum of such paths (`a + b`). Where several have it,
- *   the first that is not 0 counts: servers that speak another's protocol fill in what they do not know with 0
- * @param counting what the provider's figures mean
+ * @param spellings where each figure is: dotted paths, or sums of such paths (`a + b`). If several have a value, the
+ *   first that is not 0 counts: servers that use another's protocol send 0 for unknown figures
+ * @param counting which of the provider's figures includes which
  */
 export function usageReader(
   spellings: Readonly<Partial<Record<Figure, readonly string[]>>>,
   counting: Counting,
-): (told: unknown) => Usage | undefined {
+): (reported: unknown) => Usage | undefined {
   const places = Object.entries(spellings).map(([name, sums]) => ({
     name: name as Figure,
     sums: sums.map((sum) => sum.split(' + ').map((path) => path.split('.'))),
   }))
-  return (told) => {
-    if (typeof told !== 'object' || told === null) return undefined
+  return (reported) => {
+    if (typeof reported !== 'object' || reported === null) return undefined
     let usage: Writable<Usage> | undefined
     for (const { name, sums } of places) {
       let count: number | undefined
-      for (const paths of sums) count = stronger(count, sumAt(told, paths))
+      for (const paths of sums) count = preferNonZero(count, sumAt(reported, paths))
       usage = withFigure(usage, name, count)
     }
-    return usage && withRest(usage, counting)
+    return usage && inferMissing(usage, counting)
   }
 }
 
-function sumAt(told: object, paths: readonly (readonly string[])[]): number | undefined {
+function sumAt(reported: object, paths: readonly (readonly string[])[]): number | undefined {
   let sum: number | undefined
   for (const path of paths) {
-    const count = valueAt(told, ...path)
+    const count = valueAt(reported, ...path)
     if (isCount(count)) sum = (sum ?? 0) + count
   }
   return sum
 }
 
-/** Fills in the one of input and output that is not told, where the total leaves something for it. */
-function withRest(usage: Usage, counting: Counting): Usage {
+/** Infers the missing one of input and output if the total leaves something for it. */
+function inferMissing(usage: Usage, counting: Counting): Usage {
   const { inputTokens, outputTokens, totalTokens } = usage
   const missing = missingOf(inputTokens, outputTokens)
   if (totalTokens === undefined || missing === undefined) return usage
@@ -69,8 +69,8 @@ function missingOf(inputTokens: number | undefined, outputTokens: number | undef
 }
 
 /**
- * The larger of two counts of the same calls, figure by figure: neither a figure that only one has nor one that is 0 there
- * is lost.
+ * Returns the larger of two counts of the same calls, figure by figure: a figure that only one of them has, or that is
+ * 0 in one, is kept.
  */
 export function largerUsage(one: Usage, other: Usage): Usage {
   let usage: Writable<Usage> | undefined
@@ -81,7 +81,7 @@ export function largerUsage(one: Usage, other: Usage): Usage {
   return usage ?? {}
 }
 
-/** The sum of usages, figure by figure. */
+/** Returns the sum of usages, figure by figure. */
 export function summedUsage(usages: readonly Usage[]): Usage | undefined {
   let usage: Writable<Usage> | undefined
   for (const name of figures) {
@@ -92,19 +92,19 @@ export function summedUsage(usages: readonly Usage[]): Usage | undefined {
 }
 
 /**
- * Merges figures that come in parts: what is told anew replaces what was known, for figures are totals so far. A figure
- * that is told as 0, or not at all, leaves a known one as it is: many providers repeat only what has changed.
+ * Merges figures that arrive in parts: newly reported ones replace known ones, because figures are totals so far. A
+ * figure that is reported as 0, or missing, leaves a known one unchanged: many providers repeat only what has changed.
  */
-export function mergeUsage(known: Usage | undefined, told: Usage | undefined): Usage | undefined {
+export function mergeUsage(known: Usage | undefined, reported: Usage | undefined): Usage | undefined {
   let usage: Writable<Usage> | undefined
   for (const name of figures) {
-    const count = stronger(stronger(undefined, told?.[name]), known?.[name])
+    const count = preferNonZero(preferNonZero(undefined, reported?.[name]), known?.[name])
     usage = withFigure(usage, name, count)
   }
   return usage
 }
 
-/** There is no usage before there is a figure. */
+/** Sets a figure, and creates the usage with the first one. */
 function withFigure(usage: Writable<Usage> | undefined, name: Figure, count: number | undefined) {
   if (count === undefined) return usage
   const figures = usage ?? {}
@@ -114,8 +114,8 @@ function withFigure(usage: Writable<Usage> | undefined, name: Figure, count: num
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
-/** The first of two counts that is not 0; else 0, where one of them is told. */
-function stronger(first: number | undefined, second: unknown): number | undefined {
+/** Returns the first of two counts that is not 0; otherwise 0 if one of them is a count. */
+function preferNonZero(first: number | undefined, second: unknown): number | undefined {
   return first || !isCount(second) ? first : second
 }
 

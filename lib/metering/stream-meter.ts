@@ -3,9 +3,9 @@ import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import {
   anyErrorIn,
   type CompleteFormat,
+  errorText,
   type JsonObject,
   type ParsedMessage,
-  sentenceOf,
   type WholeItem,
 } from '../formats/index.js'
 import { type Framing, type Message, sizeOf } from '../framing/index.js'
@@ -271,7 +271,7 @@ function errorOf({ event, data: text, isError }: Message, data: unknown): string
   if (said !== undefined) return said
   if (isError) return event ?? 'an error'
   // An event of that name is an error, whatever its data.
-  return event === 'error' ? sentenceOf(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
+  return event === 'error' ? errorText(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
 }
 
 const NONE: readonly Buffer[] = []

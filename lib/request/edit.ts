@@ -1,6 +1,6 @@
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { asksForStream, canGenerate, modelInPath, modelPerhapsInPath, runsNoModel } from '../formats/index.js'
+import { asksForStream, canGenerate, modelInPath, possibleModelInPath, runsNoModel } from '../formats/index.js'
 import { applyEditInPieces, type Edit } from '../json/apply-edit.js'
 import { isObject, parseJsonBytes } from '../json/json.js'
 import type { Config } from '../options/config.js'
@@ -75,7 +75,7 @@ export async function editRequest(
     const readsOnly = (method === 'GET' || method === 'HEAD') && body.content === undefined
     if (!(config.models || config.modelsOf) || readsOnly) return
     // If the path names one, providers do not look for another in the body.
-    const asked = modelPerhapsInPath(whole, exchange.format) ?? modelOf(body.json)
+    const asked = possibleModelInPath(whole, exchange.format) ?? modelOf(body.json)
     if (asked === undefined && runsNoModel(method, whole)) return
     const further = furtherModels(body.json)
     if (further.length > MAX_FURTHER_MODELS) {

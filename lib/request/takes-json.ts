@@ -1,4 +1,4 @@
-import { type CompleteFormat, isClaimed, modelPerhapsInPath, takesJsonAlone, takesUploads } from '../formats/index.js'
+import { type CompleteFormat, isClaimed, possibleModelInPath, takesJsonAlone, takesUploads } from '../formats/index.js'
 import { memoize } from '../util/memoize.js'
 
 /**
@@ -16,7 +16,7 @@ const takesJsonAt = memoize((path) => {
   if (takesUploads(path)) return false
   // Few servers accept a path in another case or with a trailing slash, but those that do read JSON there too.
   const plain = path.replace(/\/$/, '')
-  return modelPerhapsInPath(path) !== undefined || [plain, plain.toLowerCase()].some(isKnown)
+  return possibleModelInPath(path) !== undefined || [plain, plain.toLowerCase()].some(isKnown)
 })
 
 function isKnown(path: string): boolean {

@@ -542,5 +542,5 @@ test('a function that returns no string is told of', () => {
 })
 
 test('a format that nobody knows is told of', () => {
-  assert.throws(() => textOf({ format: 'x-unheard-of', data: {} }), /TypeError: There is no format "x-unheard-of"/)
+  assert.throws(() => textOf({ format: 'x-unheard-of', data: {} }), /TypeError: Unknown format "x-unheard-of"/)
 })

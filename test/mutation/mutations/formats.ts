@@ -14,17 +14,17 @@ export const formats = mutationsOf(
     ],
     ['return rest > 0 ? { ...usage, [missing]: rest } : usage', 'return { ...usage, [missing]: rest }'],
     [
-      'const count = stronger(stronger(undefined, told?.[name]), known?.[name])',
-      'const count = stronger(stronger(undefined, known?.[name]), told?.[name])',
+      'const count = preferNonZero(preferNonZero(undefined, reported?.[name]), known?.[name])',
+      'const count = preferNonZero(preferNonZero(undefined, known?.[name]), reported?.[name])',
     ],
     ["typeof value === 'number' && Number.isFinite(value) && value >= 0", "typeof value === 'number' && value >= 0"],
     [
       "typeof value === 'number' && Number.isFinite(value) && value >= 0",
       "typeof value === 'number' && Number.isFinite(value)",
     ],
-    ['if (event.length > LONGEST_STOP || !event.includes', 'if (!event.includes', 'test/formats/anthropic.test.ts'],
+    ['if (event.length > MAX_STOP_BYTES || !event.includes', 'if (!event.includes', 'test/formats/anthropic.test.ts'],
     [
-      'isUsageOnly: usage !== undefined && error === undefined && choices.length === 0 && saysNothing(data),',
+      'isUsageOnly: usage !== undefined && error === undefined && choices.length === 0 && hasOnlyUsage(data),',
       'isUsageOnly: usage !== undefined && error === undefined && choices.length === 0,',
       'test/formats/openai-chat.test.ts',
       'test/formats/openai-compatible.test.ts',
