@@ -6,19 +6,27 @@ const WHOLE: readonly Outcome[] = ['completed', 'provider_error']
 /** Tells the app that an exchange has ended before its answer went out whole. Nothing is created unless the app asks. */
 export class EndingSignal {
   #controller: AbortController | undefined
-  #reason: Error | undefined
+  #hasEnded = false
+  #failure: AiProxyError | undefined
 
   get signal(): AbortSignal {
-    if (this.#controller) return this.#controller.signal
-    this.#controller = new AbortController()
-    if (this.#reason) this.#controller.abort(this.#reason)
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.#hasEnded) this.#abort(this.#controller)
+    }
     return this.#controller.signal
   }
 
   /** The exchange ends like this. */
   settle(outcome: Outcome, failure: AiProxyError | undefined): void {
     if (WHOLE.includes(outcome)) return
-    this.#reason = failure ?? new DOMException('The client has left', 'AbortError')
-    this.#controller?.abort(this.#reason)
+    this.#hasEnded = true
+    this.#failure = failure
+    if (this.#controller) this.#abort(this.#controller)
+  }
+
+  /** An exchange that ends without a failure has lost its client. */
+  #abort(controller: AbortController): void {
+    controller.abort(this.#failure ?? new DOMException('The client has left', 'AbortError'))
   }
 }
