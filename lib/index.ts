@@ -4,11 +4,13 @@ export type {
   HookAnswer,
   HookedExchange,
   HookedRequest,
+  HookedResponse,
   HookName,
   OnError,
   OnEvent,
   OnFinish,
   OnRequest,
+  OnResponse,
   StreamEvent,
 } from './api/hooks.js'
 export type { Limits, LimitsOption, LimitsPerRequest, RequestLimits } from './api/limits.js'

@@ -76,6 +76,31 @@ type Nothing = undefined | void
 /** @inline */
 type MaybeAnswer = HookAnswer | Nothing
 
+/** The head of the provider's response, before any of it goes to the client. */
+export interface HookedResponse {
+  /**
+   * The provider's status. Another, from 200 to 599, goes out in its place; one that has no body (204, 205, 304) cannot take
+   * the place of another.
+   */
+  status: number
+  /**
+   * The headers that go out, by lower-case names: those of the provider's that may go on. Change, add or delete them. What
+   * frames the message, and `content-encoding`, which belongs to the bytes of the body, stay as they are.
+   */
+  headers: Record<string, string | string[] | undefined>
+}
+
+/**
+ * Called when the head of the provider's response has come, whatever its status, and before anything goes to the client.
+ * May change status and headers, or return an answer that goes out in the provider's place: the provider's body is then not
+ * read, and its connection is closed. The response waits for a promise, for `limits.firstByteTimeoutMs` at most. What it
+ * throws becomes the answer, as with {@link OnRequest}.
+ */
+export type OnResponse<Req extends IncomingMessage = Request> = (
+  response: HookedResponse,
+  exchange: HookedExchange<Req>,
+) => MaybeAnswer | Promise<MaybeAnswer>
+
 interface EventOf<F extends AnyFormatName> {
   readonly format: F
   /** Name of the event, where the framing has one. */
@@ -124,6 +149,7 @@ export type HookName =
   | 'onEvent'
   | 'onFinish'
   | 'onRequest'
+  | 'onResponse'
 
 /**
  * Called with what a hook of the app threw, or rejected with.

@@ -4,7 +4,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { Request } from 'express'
 import type { Format, FormatName } from '../formats/index.js'
 import type { SetupWarningCode } from '../util/warn.js'
-import type { OnError, OnEvent, OnFinish, OnRequest } from './hooks.js'
+import type { OnError, OnEvent, OnFinish, OnRequest, OnResponse } from './hooks.js'
 import type { LimitsOption } from './limits.js'
 import type { ModelFields } from './model-fields.js'
 import type { Observer } from './observer.js'
@@ -169,6 +169,11 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
     | false
   /** Reads or replaces a request before it goes out, or answers it itself. Default: none. */
   onRequest?: OnRequest<Req>
+  /**
+   * Called when the head of the provider's response has come: changes its status and headers before they go out, or answers
+   * in its place. Default: none.
+   */
+  onResponse?: OnResponse<Req>
   /** Sees each event of a stream, and may replace or drop it. With it every event is parsed, which costs. Default: none. */
   onEvent?: OnEvent<Req>
   /** Metrics and traces: see `express-ai-proxy/prometheus` and `express-ai-proxy/opentelemetry`. Default: none. */

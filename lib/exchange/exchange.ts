@@ -73,6 +73,7 @@ export class Exchange implements Indexed {
   #downstream: { readonly bytes: number } = NO_BYTES
   #metering: Metering | undefined
   #isComplete = false
+  #isReplaced = false
   #outcome: Outcome | undefined
   #failure: AiProxyError | undefined
   readonly #ending = new EndingSignal()
@@ -237,9 +238,15 @@ export class Exchange implements Indexed {
     return true
   }
 
+  /** Notes that the app answers in the place of a provider that has answered. */
+  replaceAnswer(): void {
+    this.#isReplaced = true
+  }
+
   /** Settles an exchange whose answer has gone out whole. */
   settleWhole(): void {
-    this.settle((this.providerStatus ?? 0) >= 400 ? 'provider_error' : 'completed')
+    const isError = !this.#isReplaced && (this.providerStatus ?? 0) >= 400
+    this.settle(isError ? 'provider_error' : 'completed')
   }
 
   /** Sets what reads the answer as it passes. */

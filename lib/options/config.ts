@@ -43,6 +43,7 @@ export interface Config {
   readonly onRequest: AiProxyOptions['onRequest']
   /** What a request asks for is checked, or may be changed: its body must be understood as the provider will. */
   readonly readsRequests: boolean
+  readonly onResponse: AiProxyOptions['onResponse']
   readonly onEvent: AiProxyOptions['onEvent']
   readonly observers: readonly Observer[]
   readonly onFinish: AiProxyOptions['onFinish']

@@ -1,4 +1,4 @@
-import { AiProxyError, isA } from '../api/errors.js'
+import { AiProxyError } from '../api/errors.js'
 import type { HookedRequest, OnRequest } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { Edit } from '../json/apply-edit.js'
@@ -7,6 +7,7 @@ import { diffJson } from '../json/diff.js'
 import { parseIncrementally } from '../json/incremental-parse.js'
 import { parseJsonBytes } from '../json/json.js'
 import { HookFault } from '../options/hook-errors.js'
+import { toRejection } from '../options/hook-rejection.js'
 import { runInTurns } from '../scheduling/run-in-turns.js'
 import { sharedTurns } from '../scheduling/turns.js'
 import { headerFault } from '../util/header-fault.js'
@@ -67,7 +68,7 @@ export async function runHook(
   } catch (thrown) {
     throw toRejection(thrown)
   }
-  const finished = toFinishedAnswer(answer)
+  const finished = toFinishedAnswer('onRequest', answer)
   for (const [name, value] of Object.entries(headers)) {
     const fault = headerFault(name, value)
     if (fault) throw new HookFault(`onRequest gave a header that cannot go to the provider: ${fault}`)
@@ -113,33 +114,4 @@ async function trackChanges(
     const edit = diffJson(before, json)
     return edit === undefined ? body : rewrite(body, json, edit)
   }
-}
-
-/** Returns whether a hook rejected the request by throwing an error with a status, which is not a bug. */
-export function isRejection(thrown: unknown): boolean {
-  return isA(AiProxyError, thrown) || toRejection(thrown) !== thrown
-}
-
-/**
- * Converts what a hook threw to an error. `http-errors` and the like carry a status, and say whether to expose the
- * message.
- */
-function toRejection(thrown: unknown): unknown {
-  if (isA(AiProxyError, thrown)) return thrown
-  try {
-    return withStatus(thrown) ?? thrown
-  } catch {
-    // An error whose status cannot be read is not a rejection: some HTTP clients' errors have getters that throw
-    // without a response.
-    return thrown
-  }
-}
-
-function withStatus(thrown: unknown): AiProxyError | undefined {
-  const { status, statusCode, expose, message } = Object(thrown) as Record<string, unknown>
-  const wanted = (status ?? statusCode) as number
-  if (!Number.isInteger(wanted) || wanted < 400 || wanted > 599) return undefined
-  const isShown = expose === undefined ? wanted < 500 : expose === true
-  const text = isShown && typeof message === 'string' && message !== '' ? message : 'The request was refused'
-  return new AiProxyError('request_refused', text, { cause: thrown, status: wanted })
 }

@@ -39,13 +39,16 @@ export function decoded(response: IncomingMessage, decoder: Decoder): Readable {
   response.pipe(decoder)
   // Its error is told by the decoder.
   response.on('error', () => {})
-  response.once('close', () => {
+  const onClose = () => {
     if (response.readableEnded || decoder.destroyed) return
     response.unpipe(decoder)
     for (let chunk = response.read(); chunk !== null; chunk = response.read()) decoder.write(chunk)
     const error = response.errored ?? new Error('the response was closed before its end')
     decoder.flush(() => decoder.destroy(error))
-  })
+  }
+  // It may have broken off before it is read, while a hook of the app's was waited for.
+  if (response.closed) onClose()
+  else response.once('close', onClose)
   decoder.once('close', () => {
     if (!response.readableEnded) response.destroy()
   })

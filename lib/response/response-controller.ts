@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
+import type { OnResponse } from '../api/hooks.js'
 import type { Endable, Exchange } from '../exchange/exchange.js'
+import { isRejection } from '../options/hook-rejection.js'
+import type { FinishedAnswer } from '../request/hook-answer.js'
 import { debug } from '../util/debug.js'
 import type { ResponseContext } from './context.js'
 import { decoded } from './decode.js'
@@ -8,9 +11,11 @@ import { hasBeenSent, hasDisconnected, onDisconnect } from './disconnect.js'
 import { Downstream } from './downstream.js'
 import type { DownstreamEvents } from './downstream-events.js'
 import { failureFrame, failureResponse, passToExpress } from './failure-response.js'
+import { waitForHook } from './hook-wait.js'
+import { runResponseHook } from './response-hook.js'
 import type { AnswerCallbacks } from './response-limits.js'
 import { ResponseOpener } from './response-opener.js'
-import { mayHaveBody, responsePlan } from './response-plan.js'
+import { mayHaveBody, type ResponsePlan, responsePlan } from './response-plan.js'
 import { ResponseStream } from './response-stream.js'
 
 /** What the controller can end early: the attempt that its response comes from. */
@@ -38,6 +43,8 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
   /** When the client left, it had read that the answer is over. */
   #hasGotAll = false
   #isOver = false
+  /** What a hook of the app's still decides is of no use any more. */
+  #isGivenUp = false
   readonly #stopWatching: () => void
 
   constructor(exchange: Exchange, context: ResponseContext) {
@@ -82,6 +89,39 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     if (status < 400) {
       exchange.answer.note(exchange.format.readHeaders(response.headers), exchange.startedAt)
     }
+    const { onResponse } = this.#context.config
+    if (onResponse) this.#askAbout(response, plan, onResponse)
+    else this.#pass(response, plan)
+  }
+
+  /** Asks the app about the provider's response; meanwhile nothing is read of its body. */
+  #askAbout(response: IncomingMessage, given: ResponsePlan, onResponse: OnResponse): void {
+    const exchange = this.#exchange
+    const { hookErrors } = this.#context.config
+    const run = () => runResponseHook(onResponse, exchange, given)
+    const hook = hookErrors.watched('onResponse', run, () => exchange.hookView(), isRejection)()
+    void waitForHook(exchange, hook, {
+      isGivenUp: () => this.#isGivenUp,
+      goOn: ({ answer, plan }) => (answer ? this.#answerInstead(answer) : this.#pass(response, plan)),
+      fail: (failure) => this.fail(failure),
+    }).finally(() => {
+      if (!this.#stream) given.decoder?.destroy()
+    })
+  }
+
+  /** Sends the app's answer in the place of the provider's, of which nothing more is read. */
+  #answerInstead(answer: FinishedAnswer): void {
+    this.#stopUpstream()
+    this.#exchange.replaceAnswer()
+    if (this.#downstream.isGone) return this.#over()
+    const { status, headers, content } = answer
+    if (this.#opener.framing === undefined) return this.respond(status, headers, content)
+    this.#exchange.enter('ending')
+    this.#downstream.end(this.#opener.eventOfAnswer(answer))
+  }
+
+  #pass(response: IncomingMessage, plan: ResponsePlan): void {
+    const exchange = this.#exchange
     if (!this.#downstream.isGone) exchange.enter('streaming')
     const source = {
       carriage: this.#opener.open(plan),
@@ -102,6 +142,7 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     if (this.#isOver) return
     // The last bytes are on their way: nothing can follow them.
     if (this.#downstream.isEnded && !this.#downstream.isGone) return
+    this.#isGivenUp = true
     const isFirst = this.#exchange.settle(failure.outcome, failure)
     if (failure.code === 'internal_error') debug.stream('%s failed: %O', id, failure.cause ?? failure)
     if (failure.limit) debug.limit('%s %s: %s', id, failure.limit, failure.message)
@@ -132,6 +173,7 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
 
   /** Closes the connection without a word. */
   destroy(failure: AiProxyError): void {
+    this.#isGivenUp = true
     this.#exchange.settle(failure.outcome, failure)
     this.#downstream.destroy()
   }
@@ -251,7 +293,7 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
 
   #over(): void {
     if (this.#isOver) return
-    this.#isOver = true
+    this.#isOver = this.#isGivenUp = true
     this.#stopWatching()
     this.#stopUpstream()
     this.#context.onOver(this.#exchange)

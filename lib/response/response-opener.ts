@@ -5,6 +5,7 @@ import { isClaimed } from '../formats/index.js'
 import { asDataEvent, type Framing, PassThroughFramer, sse, WholeBodyAsEvent } from '../framing/index.js'
 import { tryParseJson } from '../json/json.js'
 import { isExpensiveToParse } from '../metering/parse-cost.js'
+import type { FinishedAnswer } from '../request/hook-answer.js'
 import type { Carriage, DecideCarriage } from './carriage.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
@@ -121,6 +122,17 @@ export class ResponseOpener {
       this.#eventOf(exchange.secrets.maskBytes(body), status, isReadable),
     )
     return { framer, metering: undefined, framing: clients, isEnclosed: true }
+  }
+
+  /** The app's answer, for a client whose response was opened as an event stream. */
+  eventOfAnswer({ status, content }: FinishedAnswer): Buffer | string | undefined {
+    const body = Buffer.from(content ?? '')
+    if (status < 400) return body.length > 0 ? asDataEvent(body) : undefined
+    const { format } = this.#exchange
+    const json = isExpensiveToParse(body) ? undefined : tryParseJson(body.toString())
+    const failure = new AiProxyError('request_refused', 'The request was refused', { status })
+    const errorBody = format.isErrorBody(json) ? json : format.errorBody(failure)
+    return format.errorEvent(errorBody, this.#exchange.streamState())
   }
 
   /** What the provider says instead of a stream, as an event; in its own words if it says an error in JSON. */

@@ -60,6 +60,8 @@ export class ResponseStream implements Runnable {
     if (typeof source.carriage === 'object') this.#carry(source.carriage)
     source.body.on('end', this.#onEnd).on('error', this.#onAborted).on('close', this.#onAborted)
     this.#reader = new SourceReader(source.body, this.wake)
+    // It may have broken off while a hook of the app's was waited for.
+    if (source.body.destroyed && !source.body.readableEnded) this.#onAborted(source.body.errored ?? undefined)
     // If the first bytes are there by then, they go out together with the head.
     if (downstream.isHeadHeld) this.wake()
   }

@@ -50,6 +50,7 @@ describe('defaults', () => {
       modelOptions: undefined,
       overload: undefined,
       onRequest: undefined,
+      onResponse: undefined,
       readsRequests: false,
       onEvent: undefined,
       observers: [],
