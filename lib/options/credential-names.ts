@@ -1,8 +1,8 @@
 import { builtInFormats } from '../formats/index.js'
 
 /**
- * Words by which the name of a header or a parameter says that its value is a secret, or vouches for somebody; the last
- * ones also where they end a word (`apitoken`, `masterkey`), and with a number (`apikey2`).
+ * Words that mark a header or parameter as a secret, or as proof of an identity. The last group also matches at the end
+ * of a word (`apitoken`, `masterkey`) and with a number (`apikey2`).
  */
 const WORDS = new RegExp(
   [
@@ -13,28 +13,29 @@ const WORDS = new RegExp(
   ].join('|'),
 )
 
-/** Keys and accounts. Who pays for a request is of no use without a key, and not the client's to choose with ours. */
-const OF_FORMATS = new Set(builtInFormats.flatMap((format) => format.credentialHeaders))
+/** Keys and accounts. The account that pays is useless without a key, and the client must not choose it for our key. */
+const FORMAT_CREDENTIALS = new Set(builtInFormats.flatMap((format) => format.credentialHeaders))
 
-/** Names with such a word that hold no secret: keys of caches and of requests, and where a list goes on. */
-const HARMLESS =
+/** Names with such a word that are not secrets: keys of caches and of requests, and positions in a paged list. */
+const NOT_CREDENTIALS =
   /(?:^|-)(?:idempotency-?key|(?:prompt-?)?cache-?key|(?:partition|sort|row|public)-?key|(?:next-?)?(?:page|sync)-?token|(?:next|continuation|skip)-?token|sec-websocket-key)$/
 
-/** Whether the name of a header says that it holds a credential. Servers read `_` as `-` (CGI), and any case. */
+/** Returns whether a header's name marks it as a credential. Servers read `_` as `-` (CGI), and ignore case. */
 export function isCredentialHeader(name: string): boolean {
   return isCredential(name.toLowerCase().replaceAll('_', '-'))
 }
 
-// Not in headers, where they have other meanings: of functions (`code`), storage (`sig`), OAuth, and sessions (a header of that name tells a conversation).
+// Query parameters of functions (`code`), storage (`sig`), OAuth and sessions. As headers these names have other
+// meanings: `session` identifies a conversation.
 const PARAMETERS = new Set(['sig', 'code', 'session', 'session-id'])
 
-/** The same of a query parameter, by its decoded name: servers trim it, cut `[]` off, and read camel case. */
+/** Returns the same for the decoded name of a query parameter: servers trim it, remove `[]`, and accept camel case. */
 export function isCredentialParameter(name: string): boolean {
   const plain = plainParameter(name)
   return [plain, plainParameter(name.replace(/([a-z\d])([A-Z])/g, '$1-$2'))].some(isCredential) || PARAMETERS.has(plain)
 }
 
-/** A parameter's name in lower case, its words joined by hyphens. */
+/** Returns a parameter's name in lower case, with its words joined by hyphens. */
 export function plainParameter(name: string): string {
   return name
     .normalize('NFKC')
@@ -44,5 +45,5 @@ export function plainParameter(name: string): string {
 }
 
 function isCredential(name: string): boolean {
-  return OF_FORMATS.has(name) || (WORDS.test(name) && !HARMLESS.test(name))
+  return FORMAT_CREDENTIALS.has(name) || (WORDS.test(name) && !NOT_CREDENTIALS.test(name))
 }

@@ -4,10 +4,10 @@ import type { Credential } from '../api/options.js'
 import { HookFault } from './hook-errors.js'
 
 /**
- * A function of `auth` whose value is looked at.
+ * Wraps a function of `auth` so that its value is checked.
  *
- * @param option that it was given as, `auth.headers.authorization`
- * @returns a function that rejects with a {@link HookFault} where the value cannot go to the provider
+ * @param option name of the option, such as `auth.headers.authorization`
+ * @returns a function that rejects with a {@link HookFault} if the value cannot be sent to the provider
  */
 export function checkedCredential(
   option: string,
@@ -15,7 +15,7 @@ export function checkedCredential(
 ): (req: Request) => Promise<string> {
   return async (req) => {
     const value: unknown = await credential(req)
-    if (typeof value !== 'string' || value === '') throw new HookFault(`${option} gave no string`)
+    if (typeof value !== 'string' || value === '') throw new HookFault(`${option} must return a non-empty string`)
     if (option.startsWith('auth.headers.')) checkHeaderValue(option, value)
     return value
   }
@@ -25,6 +25,6 @@ function checkHeaderValue(option: string, value: string): void {
   try {
     validateHeaderValue(option, value)
   } catch {
-    throw new HookFault(`${option} gave what no header can carry`)
+    throw new HookFault(`${option} returned a value that no header can carry`)
   }
 }

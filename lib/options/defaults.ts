@@ -6,8 +6,8 @@ const MIB = 1024 * 1024
 const MINUTE = 60_000
 
 /**
- * The default of every option that has one, as an app would write it. What is not here is unset by default. The tables of
- * `docs/` say the same, which a test compares.
+ * The default of every option that has one, as an app would write it. Options that are missing here are unset by
+ * default. A test compares these with the tables in `docs/`.
  */
 export const defaults = {
   limits: {
@@ -16,7 +16,7 @@ export const defaults = {
     maxHeldBytes: 256 * MIB,
     maxConcurrentExchanges: maxExchangesByDescriptors(),
     maxConcurrentStreams: false,
-    /** If it is not set, `idleTimeoutMs` counts. */
+    /** If unset, `idleTimeoutMs` applies. */
     uploadIdleTimeoutMs: 2 * MINUTE,
     firstByteTimeoutMs: 10 * MINUTE,
     firstTokenTimeoutMs: false,
@@ -31,7 +31,8 @@ export const defaults = {
   } satisfies Limits,
   // Load balancers and proxies close a connection after 60 s of silence, some after 30 s.
   heartbeat: { everyMs: 15_000, beforeFirstByte: false } satisfies HeartbeatOptions,
-  // Much less costs throughput, much more costs everybody else's latency: `npm run bench` shows both.
+  // A much smaller budget costs throughput, a much larger one costs everything else latency: `npm run bench` shows
+  // both.
   turns: { budgetMs: 0.15 },
   onClientDisconnect: 'abort',
   errors: 'respond',

@@ -3,9 +3,9 @@ import { isAboutResource } from '../formats/index.js'
 import { memoize } from '../util/memoize.js'
 import { defaultEndpoints, uploadEndpoints } from './default-endpoints.js'
 import { compilePathRule } from './path-rule.js'
-import { fail } from './validate.js'
+import { invalidOption } from './validate.js'
 
-/** The methods with which a provider path may be requested; `'any'`, or none if it is not allowed at all. */
+/** Returns the methods that a provider path allows: `'any'`, or an empty list if the path is not allowed at all. */
 export type EndpointFilter = (decodedPath: string) => readonly string[] | 'any'
 
 interface Rule {
@@ -17,9 +17,9 @@ interface Rule {
  * Compiles the `endpoints` option.
  *
  * @param targetPrefix path of the target: `/chat` below a target that ends in `/v2` is `/v2/chat`
- * @param readsRequests bodies are checked or changed: endpoints for uploads, which nothing reads, are then open only if
- *   the app names them
- * @param ofFormat rules of a format of the app's own, which are open by default
+ * @param readsRequests whether bodies are checked or changed: endpoints for uploads, which nothing reads, are then open
+ *   only if the app names them
+ * @param ofFormat rules of the app's own format, open by default
  * @throws TypeError if it is neither `'all'` nor a list of strings and RegExps
  */
 export function compileEndpoints(
@@ -30,7 +30,7 @@ export function compileEndpoints(
 ): EndpointFilter {
   if (option === 'all') return () => 'any'
   if (option !== undefined && !Array.isArray(option))
-    fail('endpoints', option, "a list of strings and RegExps, or 'all'")
+    invalidOption('endpoints', option, "a list of strings and RegExps, or 'all'")
   const closed = readsRequests ? uploadEndpoints : []
   const given = option ?? [...defaultEndpoints, ...ofFormat].filter((rule) => !closed.includes(rule))
   const rules = given.map((rule, at) => compileRule(rule, `endpoints[${at}]`))
@@ -43,7 +43,7 @@ export function compileEndpoints(
   }
   return memoize((path) => {
     const methods = methodsOf(path)
-    // Some servers decode a path before they look for its slashes: it must be allowed as they read it, too.
+    // Some servers decode a path before they split it at slashes: the path as they read it must be allowed, too.
     const other = path.includes('%2F') && !isAboutResource(path) ? methodsOf(path.replaceAll('%2F', '/')) : 'any'
     if (other === 'any') return methods
     return methods === 'any' ? other : methods.filter((method) => other.includes(method))
@@ -52,11 +52,11 @@ export function compileEndpoints(
 
 function compileRule(rule: string | RegExp, option: string): Rule {
   if (rule instanceof RegExp) {
-    // Without the flags that make a RegExp remember where it stopped. How long it takes is up to whoever wrote it.
+    // The flags `g` and `y` make a RegExp keep state between calls. How long it runs is the app's responsibility.
     const pattern = new RegExp(rule.source, rule.flags.replace(/[gy]/g, ''))
     return { methods: 'any', matches: (path) => pattern.test(path) }
   }
   const compiled = typeof rule === 'string' ? compilePathRule(rule) : undefined
-  if (!compiled) fail(option, rule, "a path like 'chat/completions' or 'GET files/*', or a RegExp")
+  if (!compiled) invalidOption(option, rule, "a path like 'chat/completions' or 'GET files/*', or a RegExp")
   return { methods: compiled.methods, matches: (_, segments) => compiled.matches(segments) }
 }

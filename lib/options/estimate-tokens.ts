@@ -1,25 +1,25 @@
 import { catchRejection } from '../util/promises.js'
 import { HookFault } from './hook-errors.js'
 
-/** The app's own estimate of the tokens of a text: the option `estimateTokens`. */
+/** The app's estimate of a text's tokens: the option `estimateTokens`. */
 export type EstimateTokens = (text: string, model: string | undefined) => number
 
-/** The same function, which throws a {@link HookFault} where it gives no figure. */
+/** Wraps the function so that it throws a {@link HookFault} if its result is not a number of at least 0. */
 export function checkedEstimate(estimateTokens: EstimateTokens | undefined): EstimateTokens | undefined {
   if (!estimateTokens) return undefined
   return (text, model) => {
     const tokens: unknown = estimateTokens(text, model)
     if (typeof tokens === 'number' && tokens >= 0 && tokens < Number.POSITIVE_INFINITY) return tokens
-    // What is told is that it is a promise: what that comes to is of no use to anybody.
+    // The promise itself is the reported fault. What it settles to does not matter.
     if (catchRejection(tokens, () => {}))
-      throw new HookFault('estimateTokens gave a promise, for which no stream can wait')
+      throw new HookFault('estimateTokens returned a promise, but streams cannot wait for one')
     throw new HookFault(
-      `estimateTokens gave no number from 0 on: ${typeof tokens === 'number' ? tokens : typeof tokens}`,
+      `estimateTokens must return a number of at least 0; got ${typeof tokens === 'number' ? tokens : typeof tokens}`,
     )
   }
 }
 
-/** The tokens of a text by the app's own function; `undefined` where it gives no figure, which has been reported. */
+/** Returns the tokens of a text by the app's function; `undefined` if the function failed, which has been reported. */
 export function tokensByApp(
   estimateTokens: EstimateTokens | undefined,
   text: string | undefined,

@@ -5,7 +5,7 @@ import { checkedFraming, guardedFraming } from './framing.js'
 import { FormatGuard } from './guarded-format.js'
 import type { HookErrors } from './hook-errors.js'
 import { compilePathRule } from './path-rule.js'
-import { check, fail, objectOf } from './validate.js'
+import { check, invalidOption, objectOf } from './validate.js'
 
 const FUNCTIONS = [
   ...(['readMessage', 'readAnswer', 'readHeaders', 'textsIn', 'progressIn', 'isTerminator', 'streamsSse'] as const),
@@ -20,37 +20,42 @@ const MEMBERS = [
 ]
 
 /**
- * Resolves the option `format`: a name, or a format of the app's own. That one's functions are guarded: what they throw,
- * or give wrongly, is reported, and a default takes its place.
+ * Resolves the option `format`: a built-in name, or the app's own format. The functions of the latter are guarded: an
+ * exception or invalid result is reported, and replaced by a default.
  *
- * @throws TypeError that names the member which is missing or wrong
+ * @throws TypeError that names the missing or invalid member
  */
 export function resolveFormat(option: AiProxyOptions['format'], hookErrors: HookErrors): CompleteFormat | undefined {
   if (option === undefined) return undefined
   if (typeof option !== 'object' || option === null) return getFormat(check.oneOf('format', option, formatNames))
-  const { framings, ...members } = checked(objectOf('format', option, MEMBERS))
+  const { framings, ...members } = checkMembers(objectOf('format', option, MEMBERS))
   const guard = new FormatGuard(option.name, (error) => hookErrors.report('format', error))
-  const ours = framings?.map((framing) => (isBuiltInFraming(framing) ? framing : guardedFraming(framing, guard)))
+  const usedFramings = framings?.map((framing) =>
+    isBuiltInFraming(framing) ? framing : guardedFraming(framing, guard),
+  )
   const format = complete({
     ...members,
     ...guard.functionsOf(option),
-    ...(ours && { framings: ours, ownFramings: ours.filter((framing) => !isBuiltInFraming(framing)) }),
+    ...(usedFramings && {
+      framings: usedFramings,
+      ownFramings: usedFramings.filter((framing) => !isBuiltInFraming(framing)),
+    }),
     isCustom: true,
   })
   registerFormat(format)
   return format
 }
 
-/** The members that are no functions, and `framings`, as they are to be used. */
-function checked(format: Format): Format {
+/** Validates the format and returns its members other than functions, and `framings`, normalised. */
+function checkMembers(format: Format): Format {
   const { name, counting, framings, otherLimitPaths, usageRequest } = format
-  if (typeof name !== 'string' || !/^x-./.test(name)) fail('format.name', name, "a name that begins with 'x-'")
-  if (typeof format.readMessage !== 'function') fail('format.readMessage', format.readMessage, 'a function')
+  if (typeof name !== 'string' || !/^x-./.test(name)) invalidOption('format.name', name, "a name that begins with 'x-'")
+  if (typeof format.readMessage !== 'function') invalidOption('format.readMessage', format.readMessage, 'a function')
   for (const member of FUNCTIONS) check.optionalFunction(`format.${member}`, format[member])
   for (const member of STRINGS) if (format[member] !== undefined) check.string(`format.${member}`, format[member])
   for (const member of STRING_LISTS) checkStrings(`format.${member}`, format[member])
   for (const [at, rule] of (format.endpoints ?? []).entries()) {
-    if (!compilePathRule(rule)) fail(`format.endpoints[${at}]`, rule, "a path like 'POST **/my/chat'")
+    if (!compilePathRule(rule)) invalidOption(`format.endpoints[${at}]`, rule, "a path like 'POST **/my/chat'")
   }
   if (counting !== undefined) {
     const { cache, reasoning } = objectOf('format.counting', counting, ['cache', 'reasoning'])
@@ -58,17 +63,17 @@ function checked(format: Format): Format {
     check.oneOf('format.counting.reasoning', reasoning, ['inside', 'beside', 'by total'])
   }
   if (framings !== undefined && (!Array.isArray(framings) || framings.length === 0)) {
-    fail('format.framings', framings, 'a list of framings that is not empty')
+    invalidOption('format.framings', framings, 'a list of framings that is not empty')
   }
   for (const [at, framing] of (framings ?? []).entries()) checkedFraming(`format.framings[${at}]`, framing)
   if (otherLimitPaths !== undefined && !Array.isArray(otherLimitPaths)) {
-    fail('format.otherLimitPaths', otherLimitPaths, 'a list of paths')
+    invalidOption('format.otherLimitPaths', otherLimitPaths, 'a list of paths')
   }
   for (const [at, path] of (otherLimitPaths ?? []).entries()) checkStrings(`format.otherLimitPaths[${at}]`, path)
   if (format.readsBothCases !== undefined) check.boolean('format.readsBothCases', format.readsBothCases)
   checkStrings('format.usageRequest', usageRequest)
   if (usageRequest !== undefined && usageRequest.length !== 2) {
-    fail('format.usageRequest', usageRequest, "two names, like ['stream_options', 'include_usage']")
+    invalidOption('format.usageRequest', usageRequest, "two names, like ['stream_options', 'include_usage']")
   }
   const patterns = PATTERNS.filter((member) => format[member] !== undefined).map((member) => [
     member,
@@ -88,12 +93,13 @@ function checked(format: Format): Format {
 function checkStrings(option: string, value: unknown): void {
   if (value === undefined) return
   if (!Array.isArray(value) || !value.every((each) => typeof each === 'string' && each !== '')) {
-    fail(option, value, 'a list of strings that are not empty')
+    invalidOption(option, value, 'a list of strings that are not empty')
   }
 }
 
-/** RegExps without the flags that make one remember where it stopped. */
+/** Returns RegExps without the flags `g` and `y`, which make them keep state between calls. */
 function patternsOf(option: string, value: unknown): RegExp[] {
-  if (!Array.isArray(value) || !value.every((each) => each instanceof RegExp)) fail(option, value, 'a list of RegExps')
+  if (!Array.isArray(value) || !value.every((each) => each instanceof RegExp))
+    invalidOption(option, value, 'a list of RegExps')
   return value.map((pattern: RegExp) => new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')))
 }

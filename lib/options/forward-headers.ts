@@ -3,38 +3,41 @@ import { builtInFormats, otherRequestHeaders } from '../formats/index.js'
 import { isHopByHop } from '../util/hop-by-hop.js'
 import { memoize } from '../util/memoize.js'
 import { isCredentialHeader } from './credential-names.js'
-import { fail } from './validate.js'
+import { invalidOption } from './validate.js'
 /**
- * Whether a client header, by its lower-case name, goes on to the provider.
+ * Returns whether a client header, given by its lower-case name, is forwarded to the provider.
  *
  * @throws AsyncFilterError
  */
 export type HeaderFilter = (name: string) => boolean
 
-/** A `forwardHeaders` function returned a promise, from which nothing can be told in time. */
+/** A `forwardHeaders` function returned a promise, which cannot be awaited here. */
 export class AsyncFilterError extends TypeError {}
 
 /**
- * The client headers that go on by default; `*` stands for any rest. None is a credential. They say how an answer is to
- * be made, or which request belongs to which.
+ * Client headers that are forwarded by default; `*` matches any rest. None is a credential. They control how the answer
+ * is made, or identify and correlate requests.
  */
 export const defaultForwardHeaders: readonly string[] = [
   ...['accept', 'content-type', 'user-agent', 'prefer', 'last-event-id'],
   ...['mcp-session-id', 'mcp-protocol-version'],
   ...['x-request-id', 'x-client-request-id', 'idempotency-key', 'traceparent', 'tracestate'],
-  // Most SDKs are made by one generator.
+  // Stainless generates most SDKs.
   'x-stainless-*',
   ...new Set(builtInFormats.flatMap((format) => format.requestHeaders)),
   ...otherRequestHeaders,
 ]
 
-/** The client's own credentials: they go on only if we hold none of the provider's. */
+/** The client's credentials: they are forwarded only if we hold none of the provider's. */
 const credentialHeaders: readonly string[] = [
   'authorization',
   ...builtInFormats.flatMap((format) => format.credentialHeaders),
 ]
 
-/** Headers that the proxy decides on itself, a client's cookies, which are for the app, and what gives a request another meaning. */
+/**
+ * Headers that the proxy sets itself, a client's cookies, which are for the app, and headers that change what a request
+ * means.
+ */
 const NEVER = new RegExp(
   `^(?:${[
     'expect',
@@ -49,16 +52,16 @@ const NEVER = new RegExp(
   ].join('|')})$`,
 )
 
-/** Where a request comes from, as the servers before the app tell. A client may tell it, too. */
+/** Origin of a request, as reported by the servers before the app. A client can forge it. */
 const ORIGINS = /^(?:forwarded|x-forwarded(?:-.*)?|x-real-ip|x-client-ip|true-client-ip|cf-connecting-ip)$/
 
-/** A name as servers read it that know headers as variables (CGI). */
+/** Returns a name as servers read it that turn headers into variables (CGI). */
 function plain(name: string): string {
   return name.replaceAll('_', '-')
 }
 
 export function mayBeForwarded(name: string): boolean {
-  // HTTP/2 has `:path` and the like among its headers.
+  // HTTP/2 has `:path` and others among its headers.
   return !name.startsWith(':') && !isHopByHop(plain(name)) && !NEVER.test(plain(name))
 }
 
@@ -66,7 +69,8 @@ const COMMON =
   /^(?:accept-.*|content-.*|origin|referer|from|via|baggage|priority|pragma|cache-control|date|x-(?:app|env|environment|region|service|source|team|tenant)(?:-id|-name)?|.*-version|.*-beta|.*-(?:request|correlation|trace)-id)$/
 
 /**
- * Whether a header of ours is known to hold no credential. What is not known may be one: a gateway's key has any name.
+ * Returns whether a header that the app sets is known not to be a credential. An unknown header may be one: a gateway's
+ * key can have any name.
  *
  * @param name in any case
  */
@@ -78,7 +82,7 @@ export function isHarmlessHeader(name: string): boolean {
 
 const isDefault = matcherOf(defaultForwardHeaders)
 
-/** Whether a name is among names, of which those that end in `*` stand for any rest. */
+/** Returns a function that checks whether a name is in the list; entries that end in `*` match any rest. */
 function matcherOf(names: readonly string[]): (name: string) => boolean {
   const exact = new Set(names)
   const starts = names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
@@ -88,44 +92,44 @@ function matcherOf(names: readonly string[]): (name: string) => boolean {
 /**
  * Compiles the `forwardHeaders` option.
  *
- * @param holdsCredentials the client's credentials stay here: no filter lets them through
- * @param ofFormat names that a format of the app's own has go on by default
- * @throws TypeError if the option is neither a list of names nor a function, or names what never goes on
+ * @param holdsCredentials whether we hold the provider's credentials: no filter then lets the client's through
+ * @param ofFormat names that the app's own format forwards by default
+ * @throws TypeError if the option is neither a list of names nor a function, or names a header that is never forwarded
  */
 export function compileForwardHeaders(
   option: AiProxyOptions['forwardHeaders'],
   holdsCredentials: boolean,
   ofFormat: readonly string[] = [],
 ): HeaderFilter {
-  const isBarred = (name: string) => !mayBeForwarded(name) || (holdsCredentials && isCredentialHeader(name))
-  // Where the client comes from goes on only if the app names it: it may be made up.
-  const isBarredUnnamed = (name: string) => isBarred(name) || ORIGINS.test(plain(name))
-  if (typeof option === 'function') return (name) => !isBarredUnnamed(name) && answerOf(option, name)
+  const isForbidden = (name: string) => !mayBeForwarded(name) || (holdsCredentials && isCredentialHeader(name))
+  // Headers about the client's origin are forwarded only if the app names them: the client can forge them.
+  const isForbiddenUnnamed = (name: string) => isForbidden(name) || ORIGINS.test(plain(name))
+  if (typeof option === 'function') return (name) => !isForbiddenUnnamed(name) && callFilter(option, name)
   if (option !== undefined && !(Array.isArray(option) && option.every((name) => typeof name === 'string'))) {
-    fail('forwardHeaders', option, 'a list of header names, or a function of a name')
+    invalidOption('forwardHeaders', option, 'a list of header names, or a function of a name')
   }
   const names = option?.map((name) => name.toLowerCase()) ?? [
     ...defaultForwardHeaders,
-    ...ofFormat.filter((name) => !isBarred(name)),
+    ...ofFormat.filter((name) => !isForbidden(name)),
   ]
-  const barred = option && names.find(isBarred)
-  if (barred) {
-    const why = !mayBeForwarded(barred) ? 'never goes on' : 'is a credential of the client, and `auth` is set'
-    fail('forwardHeaders', barred, `names of headers that may go on; this one ${why}`)
+  const forbidden = option && names.find(isForbidden)
+  if (forbidden) {
+    const why = !mayBeForwarded(forbidden) ? 'is never forwarded' : 'is a credential of the client, and `auth` is set'
+    invalidOption('forwardHeaders', forbidden, `names of headers that may be forwarded; this one ${why}`)
   }
   const exact = new Set(names.concat(option || holdsCredentials ? [] : credentialHeaders))
   const matches = matcherOf(names)
-  // None of the exact names is barred: that was an error above.
-  return memoize((name) => exact.has(name) || (matches(name) && !isBarredUnnamed(name)))
+  // None of the exact names is forbidden: that was an error above.
+  return memoize((name) => exact.has(name) || (matches(name) && !isForbiddenUnnamed(name)))
 }
 
-/** What the app's function says, which must say it at once: a promise is neither yes nor no. */
-function answerOf(filter: (name: string) => unknown, name: string): boolean {
+/** Calls the app's function, which must answer synchronously: a promise is neither yes nor no. */
+function callFilter(filter: (name: string) => unknown, name: string): boolean {
   const answer = filter(name)
   if (typeof answer === 'object' && answer !== null && 'then' in answer) {
-    // It is nobody's to wait for, and what it rejects with would end the process.
+    // Nobody awaits the promise, and an unhandled rejection would end the process.
     Promise.resolve(answer).catch(() => {})
-    throw new AsyncFilterError('forwardHeaders returned a promise: it must return true or false at once')
+    throw new AsyncFilterError('forwardHeaders returned a promise: it must return true or false synchronously')
   }
   return answer === true
 }

@@ -1,40 +1,46 @@
 import { type Framer, type Framing, PassThroughFramer } from '../framing/index.js'
 import { HookFault } from './hook-errors.js'
-import { check, fail, objectOf } from './validate.js'
+import { check, invalidOption, objectOf } from './validate.js'
 
 const FUNCTIONS = ['createFramer', 'read', 'write', 'isAvailable', 'dataStart', 'asContinuation', 'asFirst'] as const
 const REQUIRED: readonly (keyof Framing)[] = ['createFramer', 'read', 'write']
 const MEMBERS = [...FUNCTIONS, 'name', 'contentType', 'mediaTypes', 'isBinary', 'carriesErrors'] as const
 
-/** @throws TypeError that names the member of a framing which is missing or wrong */
+/**
+ * Validates a framing and returns it.
+ *
+ * @throws TypeError that names the missing or invalid member
+ */
 export function checkedFraming(option: string, framing: Framing): Framing {
   objectOf(option, framing, MEMBERS)
   for (const member of ['name', 'contentType'] as const) check.string(`${option}.${member}`, framing[member])
   for (const member of FUNCTIONS) {
     const isMissing = framing[member] === undefined && REQUIRED.includes(member)
-    if (isMissing) fail(`${option}.${member}`, undefined, 'a function')
+    if (isMissing) invalidOption(`${option}.${member}`, undefined, 'a function')
     check.optionalFunction(`${option}.${member}`, framing[member])
   }
   for (const member of ['isBinary', 'carriesErrors'] as const) {
     if (framing[member] !== undefined) check.boolean(`${option}.${member}`, framing[member])
   }
   const { mediaTypes } = framing
-  const isSound = mediaTypes === undefined || (Array.isArray(mediaTypes) && mediaTypes.every(isMediaType))
-  return isSound ? framing : fail(`${option}.mediaTypes`, mediaTypes, "a list of types like 'application/x-lines'")
+  const isValid = mediaTypes === undefined || (Array.isArray(mediaTypes) && mediaTypes.every(isMediaType))
+  return isValid
+    ? framing
+    : invalidOption(`${option}.mediaTypes`, mediaTypes, "a list of types like 'application/x-lines'")
 }
 
 function isMediaType(type: unknown): boolean {
   return typeof type === 'string' && /^[^\sA-Z;,]+\/[^\sA-Z;,]+$/.test(type)
 }
 
-/** What is told of a function that has thrown. */
+/** Receives what a function has thrown. */
 interface Reporter {
   report(error: unknown): void
 }
 
 /**
- * The same framing, whose failures are reported. A frame that it cannot read carries nothing, and a body that it makes no
- * framer for passes as it is. A framer that throws ends its stream: nobody knows what it still held.
+ * Wraps a framing so that its failures are reported. A frame that it cannot read counts as empty, and a body for which
+ * it cannot create a framer passes unchanged. A framer that throws ends its stream: what it still held is lost.
  */
 export function guardedFraming(framing: Framing, reporter: Reporter): Framing {
   return {
@@ -53,7 +59,7 @@ export function guardedFraming(framing: Framing, reporter: Reporter): Framing {
         if (message === undefined || typeof (message as { data?: unknown } | null)?.data === 'string') {
           return message as ReturnType<Framing['read']>
         }
-        throw new HookFault(`read of the framing ${framing.name} gave no message with a string as its data`)
+        throw new HookFault(`read of the framing ${framing.name} must return a message with a string as its data`)
       } catch (error) {
         reporter.report(error)
         return undefined

@@ -12,12 +12,12 @@ import { isObject } from '../json/json.js'
 import { catchRejection } from '../util/promises.js'
 import { HookFault } from './hook-errors.js'
 
-/** The functions of a format. */
+/** Names of a format's functions. */
 type Member = {
   [K in keyof CompleteFormat]: CompleteFormat[K] extends (...args: never[]) => unknown ? K : never
 }[keyof CompleteFormat]
 
-/** Whether a function gave what it should; or what is to be used of it. */
+/** Checks the result of a function: returns the part to use, or `undefined` if it is invalid. */
 type Check = (result: unknown, report: (what: string) => void) => { readonly use: unknown } | undefined
 
 const isOf =
@@ -27,11 +27,11 @@ const isOf =
 
 const isBoolean = isOf((result) => typeof result === 'boolean')
 
-/** What each function of a format gives. */
+/** The check for each function's result. */
 const CHECKS: Readonly<Record<Member, Check>> = {
-  readMessage: readingOf,
-  readAnswer: readingOf,
-  readHeaders: readingOf,
+  readMessage: checkMessage,
+  readAnswer: checkMessage,
+  readHeaders: checkMessage,
   textsIn: isOf((result) => Array.isArray(result) && result.every(isPlace)),
   progressIn: isOf((result) => result === undefined || isObject(result)),
   isTerminator: isBoolean,
@@ -44,17 +44,17 @@ const CHECKS: Readonly<Record<Member, Check>> = {
   operation: isOf((result) => result === undefined || typeof result === 'string'),
 }
 
-/** Nobody knows what a message says that was not read: it may be content, and the end. */
+/** A message that could not be read may be content, and the end. */
 const MAY_BE_END: Progress = { isContent: true, isEnd: true }
 
-/** Calls the functions of a format of the app's own, and reports what they throw or give wrongly. */
+/** Calls the functions of the app's own format, and reports exceptions and invalid results. */
 export class FormatGuard {
   readonly report: (error: unknown) => void
   readonly #name: AnyFormatName
-  /** What takes the place of what a function did not give. */
+  /** Called in place of a function that failed. */
   readonly #defaults: CompleteFormat
-  /** The message that could not be read last. */
-  #unread: unknown
+  /** The last message that could not be read. */
+  #unreadable: unknown
 
   constructor(name: CustomFormatName, report: (error: unknown) => void) {
     this.#name = name
@@ -62,7 +62,7 @@ export class FormatGuard {
     this.#defaults = complete({ name, readMessage: () => ({}), progressIn: () => MAY_BE_END })
   }
 
-  /** The functions that a format has, guarded. */
+  /** Returns the functions that a format has, guarded. */
   functionsOf(format: Format): Pick<Format, Member> {
     const members = Object.keys(CHECKS).filter((member) => format[member as Member] !== undefined) as Member[]
     const guarded = Object.fromEntries(members.map((member) => [member, this.#guarded(format, member)])) as Pick<
@@ -71,32 +71,33 @@ export class FormatGuard {
     >
     const { progressIn = () => ({}) } = guarded
     const readMessage: Format['readMessage'] = (data, event) => {
-      this.#unread = undefined
+      this.#unreadable = undefined
       return guarded.readMessage(data, event)
     }
     return {
       ...guarded,
       readMessage,
-      progressIn: (data, event) => (data === this.#unread ? MAY_BE_END : progressIn(data, event)),
+      progressIn: (data, event) => (data === this.#unreadable ? MAY_BE_END : progressIn(data, event)),
     }
   }
 
   #guarded(format: Format, member: Member) {
     const call = format[member] as (...args: unknown[]) => unknown
     const fallback = this.#defaults[member] as (...args: unknown[]) => unknown
-    const sound = CHECKS[member]
-    const tell = (what: string) => this.report(new HookFault(`${member} of the format ${this.#name} gave ${what}`))
+    const check = CHECKS[member]
+    const reportResult = (what: string) =>
+      this.report(new HookFault(`${member} of the format ${this.#name} returned ${what}`))
     return (...args: unknown[]): unknown => {
       try {
         const result = call.apply(format, args)
         const isPromise = catchRejection(result, () => {})
-        const seen = isPromise ? undefined : sound(result, tell)
+        const seen = isPromise ? undefined : check(result, reportResult)
         if (seen) return seen.use
-        tell(isPromise ? 'a promise, for which no stream can wait' : 'what it cannot give')
+        reportResult(isPromise ? 'a promise, but streams cannot wait for one' : 'an invalid value')
       } catch (error) {
         this.report(error)
       }
-      if (member === 'readMessage') this.#unread = args[0]
+      if (member === 'readMessage') this.#unreadable = args[0]
       return fallback(...args)
     }
   }
@@ -105,19 +106,19 @@ export class FormatGuard {
 const STRINGS = ['model', 'responseId', 'finishReason', 'text', 'error']
 const FLAGS = ['replacesUsage', 'callsTool', 'isLast', 'isUsageOnly']
 
-/** What is sound of a reading: one wrong field must not spoil the others. */
-function readingOf(result: unknown, report: (what: string) => void): { readonly use: ParsedMessage } | undefined {
+/** Returns the valid fields of a message: one wrong field must not spoil the others. */
+function checkMessage(result: unknown, report: (what: string) => void): { readonly use: ParsedMessage } | undefined {
   if (!isObject(result)) return undefined
   const use: Record<string, unknown> = {}
   for (const [field, value] of Object.entries(result)) {
     if (value === undefined || value === '' || value === false) continue
-    if (isSoundField(field, value)) use[field] = value
-    else report(`${field}: ${typeof value}, which no message says`)
+    if (isValidField(field, value)) use[field] = value
+    else report(`an invalid ${field} (${typeof value})`)
   }
   return { use }
 }
 
-function isSoundField(field: string, value: unknown): boolean {
+function isValidField(field: string, value: unknown): boolean {
   if (STRINGS.includes(field)) return typeof value === 'string'
   if (FLAGS.includes(field)) return value === true
   if (field === 'usage' || field === 'billed') return isUsage(value)

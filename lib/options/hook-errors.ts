@@ -5,10 +5,10 @@ import { formatError, formatErrorWithoutMessage } from '../util/format-error.js'
 import { catchRejection, isThenable, toPromise } from '../util/promises.js'
 import { warn } from '../util/warn.js'
 
-/** A hook has thrown nothing, and what it returned or set cannot be used. The message tells no secret. */
+/** A hook did not throw, but what it returned or set cannot be used. The message holds no secret. */
 export class HookFault extends TypeError {}
 
-/** Warnings of one hook come at most this often: a hook that throws as a rule throws at every request. */
+/** Minimum time between warnings about one hook: a hook that throws often throws at every request. */
 const WARN_EVERY_MS = 60_000
 
 /** Reports what the app's hooks throw, which would otherwise be lost: as a process warning, and to `onError`. */
@@ -23,12 +23,12 @@ export class HookErrors {
     this.#now = now
   }
 
-  /** It never throws, whatever the error is: nobody is left who could be told. */
+  /** Reports an error. Never throws, whatever the error is: nothing could handle it. */
   report(hook: HookName, error: unknown, exchange?: HookedExchange): void {
-    debug.request('%s %s: %s', exchange?.id ?? '', hook, shown(error, hook === 'auth'))
+    debug.request('%s %s: %s', exchange?.id ?? '', hook, formatHookError(error, hook === 'auth'))
     this.#warn(hook, error)
     if (!this.#onError) return
-    const onFailure = (thrown: unknown) => debug.request('onError threw: %s', shown(thrown, false))
+    const onFailure = (thrown: unknown) => debug.request('onError threw: %s', formatHookError(thrown, false))
     try {
       catchRejection(this.#onError(error, { hook, exchange }), onFailure)
     } catch (thrown) {
@@ -37,27 +37,27 @@ export class HookErrors {
   }
 
   /**
-   * The same function; what it throws or rejects with is reported on the way. Where a hook may also return what cannot be
-   * used, `call` is what reads it, and throws a {@link HookFault}.
+   * Wraps a function so that what it throws or rejects with is reported. If a hook may return a value that cannot be
+   * used, `call` checks the value and throws a {@link HookFault}.
    *
    * @param exchangeOf finds the exchange in the function's arguments
-   * @param isMeant what the function throws on purpose, which is no error
+   * @param isIntended returns whether the function threw this on purpose, so that it is not an error
    */
-  watched<F extends ((...args: never[]) => unknown) | undefined>(
+  reporting<F extends ((...args: never[]) => unknown) | undefined>(
     hook: HookName,
     call: F,
     exchangeOf: (...args: Parameters<NonNullable<F>>) => HookedExchange | undefined = () => undefined,
-    isMeant: (error: unknown) => boolean = () => false,
+    isIntended: (error: unknown) => boolean = () => false,
   ): F {
     if (!call) return call
-    const watching = (...args: Parameters<NonNullable<F>>): unknown => {
+    const reportingCall = (...args: Parameters<NonNullable<F>>): unknown => {
       const report = (error: unknown) => {
-        if (!holds(isMeant, error)) this.report(hook, error, exchangeOf(...args))
+        if (!testSafely(isIntended, error)) this.report(hook, error, exchangeOf(...args))
       }
       try {
         const returned = call(...(args as never[]))
         if (!isThenable(returned)) return returned
-        // Asked once: the `then` of a query builder runs its query each time.
+        // Call `then` once: that of a query builder runs its query each time.
         const promise = toPromise(returned)
         promise.catch(report)
         return promise
@@ -66,7 +66,7 @@ export class HookErrors {
         throw error
       }
     }
-    return watching as F
+    return reportingCall as F
   }
 
   #warn(hook: HookName, error: unknown): void {
@@ -78,13 +78,13 @@ export class HookErrors {
     }
     this.#warned.set(hook, { at: now, since: 0 })
     const others = last?.since ? ` (and ${last.since} times more since the last warning)` : ''
-    const what = isA(HookFault, error) ? 'gave what cannot be used' : 'threw'
-    warn('AI_PROXY_HOOK_THREW', `${nameOf(hook)} ${what}${others}`, shown(error, hook === 'auth'))
+    const what = isA(HookFault, error) ? 'returned or set an invalid value' : 'threw'
+    warn('AI_PROXY_HOOK_THREW', `${nameOf(hook)} ${what}${others}`, formatHookError(error, hook === 'auth'))
   }
 }
 
-/** A test that throws has told nothing. */
-function holds(test: (error: unknown) => boolean, error: unknown): boolean {
+/** Returns the result of a test; `false` if it throws. */
+function testSafely(test: (error: unknown) => boolean, error: unknown): boolean {
   try {
     return test(error)
   } catch {
@@ -97,7 +97,7 @@ function nameOf(hook: HookName): string {
   return hook === 'auth' ? 'A function in `auth`' : `\`${hook}\``
 }
 
-/** @param isSecret the message may tell a key: only where it was thrown is shown */
-function shown(error: unknown, isSecret: boolean): string {
+/** @param isSecret whether the message may contain a key: then only the place where it was thrown is shown */
+function formatHookError(error: unknown, isSecret: boolean): string {
   return isSecret && !isA(HookFault, error) ? formatErrorWithoutMessage(error) : formatError(error)
 }

@@ -6,19 +6,19 @@ import { check, objectOf } from './validate.js'
 
 const limitNames = Object.keys(defaults.limits) as (keyof Limits)[]
 
-/** They bound what all requests take up together, so one request cannot have another value of them than the next. */
+/** These limit all requests together, so that requests cannot have different values. */
 const sharedNames: readonly (keyof Limits)[] = ['maxConcurrentExchanges', 'maxConcurrentStreams', 'maxHeldBytes']
 
-/** The names of the `limits` option's members. */
+/** Names of the `limits` option's members. */
 export const limitOptionNames = [...limitNames, 'perRequest'] as const
 
 /** The `limits` option, compiled. */
 export interface CompiledLimits {
-  /** The limits of the middleware; and of a request, unless `forRequest` gives it others. */
+  /** Limits of the middleware, and of each request unless `forRequest` returns others. */
   readonly limits: ResolvedLimits
   /**
-   * Asks the app for the limits of one request; `undefined` if the app has not set `perRequest`. It rejects with what the
-   * app's function threw, or with a {@link HookFault}, and has reported either.
+   * Asks the app for the limits of one request; `undefined` if the app has not set `perRequest`. It rejects with what
+   * the app's function threw, or with a {@link HookFault}, and has already reported either.
    */
   readonly forRequest: ((exchange: HookedExchange) => Promise<ResolvedLimits>) | undefined
 }
@@ -44,10 +44,10 @@ export function compileLimits(
       const ofRequest: unknown = await perRequest(req)
       return resolved({ ...own, ...withoutUnset(checkedPerRequest(ofRequest)) })
     })
-  return { limits: resolved(own), forRequest: hookErrors.watched('limits', forRequest, (exchange) => exchange) }
+  return { limits: resolved(own), forRequest: hookErrors.reporting('limits', forRequest, (exchange) => exchange) }
 }
 
-/** The limits as numbers, `Infinity` for one that is off, with the defaults of those that are not set. */
+/** Returns the limits as numbers, with defaults for unset ones and `Infinity` for disabled ones. */
 function resolved(given: Partial<Limits>): ResolvedLimits {
   const all: Limits = { ...defaults.limits, ...withoutUnset(given) }
   all.uploadIdleTimeoutMs = given.uploadIdleTimeoutMs ?? all.idleTimeoutMs
@@ -55,14 +55,17 @@ function resolved(given: Partial<Limits>): ResolvedLimits {
   return Object.fromEntries(numbers) as Record<keyof Limits, number>
 }
 
-/** The defaults, as numbers. */
 export const defaultLimits: ResolvedLimits = resolved({})
 
 function checkLimits(given: Partial<Limits>): void {
   for (const name of limitNames) if (given[name] !== undefined) check.numberOrFalse(`limits.${name}`, given[name])
 }
 
-/** @throws HookFault if what the app's function returned are no limits of a request */
+/**
+ * Validates what the app's function returned.
+ *
+ * @throws HookFault if it is not the limits of a request
+ */
 function checkedPerRequest(returned: unknown): Partial<Limits> {
   try {
     const given = objectOf('limits', returned as Partial<Limits>, limitNames)
@@ -73,7 +76,7 @@ function checkedPerRequest(returned: unknown): Partial<Limits> {
     checkLimits(given)
     return given
   } catch (error) {
-    throw new HookFault(`The function in \`limits\` returned what cannot be used: ${(error as Error).message}`)
+    throw new HookFault(`The function in \`limits\` returned an invalid value: ${(error as Error).message}`)
   }
 }
 

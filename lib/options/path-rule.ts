@@ -1,13 +1,13 @@
 import { collections, hasCustomMethod, innerVersionPrefixes, versionPrefixes } from '../formats/index.js'
 
-/** A string rule of `endpoints`, compiled. */
+/** A compiled string rule of `endpoints`. */
 export interface PathRule {
   readonly methods: readonly string[] | 'any'
-  /** @param segments of the decoded path, without the slash that it begins with */
+  /** @param segments of the decoded path, without its leading slash */
   matches(segments: readonly string[]): boolean
 }
 
-// `/v1`, `/v1beta`, `/v2alpha1`, and what stands before or in its place, or behind it.
+// `/v1`, `/v1beta`, `/v2alpha1`, with the words that may precede, follow or replace the version.
 const VERSION_PREFIX = new RegExp(
   `^(?:${anyOf(versionPrefixes)})?(?:v\\d+(?:(?:alpha|beta)\\d*)?/)?(?:${anyOf(innerVersionPrefixes)})?$`,
 )
@@ -16,17 +16,18 @@ function anyOf(words: readonly string[]): string {
   return words.map((word) => `${word}/`).join('|')
 }
 
-/** Segments of a base path: versions, names and ids, nothing that servers read differently. */
+/** Segments that a base path may have: versions, names and ids; nothing that servers could read differently. */
 const PLAIN = /^(?:v\d+(?:\.\d+)?(?:(?:alpha|beta)\d*)?|(?![vV](?:\d|$))[\w.:@-]+(?<!\.))$/
 
-// No base path has more; Vertex AI has six (`v1/projects/…/locations/…/publishers/…`), Cloudflare's gateways as many.
-const LONGEST_BASE = 12
+// No known base path is longer: Vertex AI's has six segments (`v1/projects/…/locations/…/publishers/…`), and so has
+// that of Cloudflare's gateways.
+const MAX_BASE_SEGMENTS = 12
 
-// A rule is like `chat/completions`, `GET files/*` or `POST **/models/*:predict`. It matches under any version prefix, with
-// `**` in front under any base path. `*` stands for a part of one segment, of at least one character, but never for one with
-// a custom method behind a colon: those are endpoints of their own. GET takes HEAD, too.
+// A rule looks like `chat/completions`, `GET files/*` or `POST **/models/*:predict`. It matches below any version
+// prefix, and below any base path if it starts with `**`. `*` matches at least one character within a segment, but
+// never a custom method after a colon: those are separate endpoints. GET includes HEAD.
 
-/** Compiles a rule of `endpoints`; `undefined` if it is not spelled as one can be. */
+/** Compiles a rule of `endpoints`; `undefined` if its syntax is invalid. */
 export function compilePathRule(rule: string): PathRule | undefined {
   const [, method, spelled] = /^(?:([A-Z]+) +)?(\/|\/?[^\s?#]+)$/.exec(rule) ?? []
   if (spelled === undefined) return undefined
@@ -55,14 +56,14 @@ function isBase(segments: readonly string[]): boolean {
   const isPart = (segment: string, at: number) =>
     PLAIN.test(segment) &&
     !collections.has(segment.toLowerCase()) &&
-    // `/v1/v1` is a version in the target and in the client's URL.
+    // `/v1/v1` comes from a version both in the target and in the client's URL.
     !(isVersion(segment) && isVersion(segments[at - 1]))
-  return segments.length <= LONGEST_BASE && segments.every(isPart)
+  return segments.length <= MAX_BASE_SEGMENTS && segments.every(isPart)
 }
 
 /**
- * Whether a text is these pieces in their order, with at least one character between each two. Every character is passed
- * once: a RegExp would try all ways to share out the characters between the pieces.
+ * Returns whether a text consists of these pieces in order, with at least one character between each two. It reads
+ * every character once: a RegExp would try all ways to distribute the characters between the pieces.
  */
 export function matchesGlob(
   pieces: readonly string[],

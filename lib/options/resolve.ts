@@ -14,7 +14,7 @@ import { compileForwardHeaders, isHarmlessHeader } from './forward-headers.js'
 import { HookErrors } from './hook-errors.js'
 import { compileLimits, limitOptionNames } from './limits.js'
 import { compileModels } from './models.js'
-import { check, fail, hint, nearest, objectOf } from './validate.js'
+import { check, hint, invalidOption, nearest, objectOf } from './validate.js'
 
 const optionNames = [
   'target',
@@ -59,18 +59,18 @@ const allNames = [
 ]
 
 /**
- * Checks the options and fills in the defaults.
+ * Validates the options and fills in the defaults.
  *
- * @throws TypeError naming the option, what it got, what it takes, and the likely intended spelling
+ * @throws TypeError that names the option, what it got, what it takes, and the likely intended spelling
  */
 export function resolveOptions(options: AiProxyOptions): Config {
   const given = objectOf('', options, optionNames, allNames)
   const { origin, prefix } = resolveTarget(given.target)
   const hookErrors = new HookErrors(check.optionalFunction('onError', given.onError))
   const auth = resolveAuth(given.auth, hookErrors)
-  const headers = lowerCased(secretive('headers', or(given.headers, {})))
+  const headers = lowerCased(secretRecord('headers', orDefault(given.headers, {})))
   for (const [name, value] of headers) {
-    if (typeof value !== 'string') fail(`headers.${name}`, hint(typeof value), 'a string')
+    if (typeof value !== 'string') invalidOption(`headers.${name}`, hint(typeof value), 'a string')
     checkHeader(`headers.${name}`, name, value)
   }
   const forwardCredentials = resolveForwardCredentials(given, auth, headers)
@@ -79,7 +79,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
   const { models, modelsOf } = compileModels(given.models, hookErrors)
   const readsRequests = [models, modelsOf, given.modelOptions, given.onRequest].some((option) => option !== undefined)
   const { limits, forRequest: limitsFor } = compileLimits(given.limits, hookErrors, allNames)
-  const turns = objectOf('turns', or(given.turns, {}), ['budgetMs'], allNames)
+  const turns = objectOf('turns', orDefault(given.turns, {}), ['budgetMs'], allNames)
   const format = resolveFormat(given.format, hookErrors)
   return {
     origin,
@@ -98,14 +98,15 @@ export function resolveOptions(options: AiProxyOptions): Config {
     limitsFor,
     budgetMs: turns.budgetMs === undefined ? undefined : check.number('turns.budgetMs', turns.budgetMs, { above: 0 }),
     heartbeat: resolveHeartbeat(given.heartbeat),
-    onClientDisconnect: check.oneOf('onClientDisconnect', or(given.onClientDisconnect, defaults.onClientDisconnect), [
-      'abort',
-      'drain',
-    ]),
-    errors: check.oneOf('errors', or(given.errors, defaults.errors), ['respond', 'next']),
+    onClientDisconnect: check.oneOf(
+      'onClientDisconnect',
+      orDefault(given.onClientDisconnect, defaults.onClientDisconnect),
+      ['abort', 'drain'],
+    ),
+    errors: check.oneOf('errors', orDefault(given.errors, defaults.errors), ['respond', 'next']),
     format,
-    includeUsage: check.boolean('includeUsage', or(given.includeUsage, defaults.includeUsage)),
-    estimateTokens: hookErrors.watched(
+    includeUsage: check.boolean('includeUsage', orDefault(given.includeUsage, defaults.includeUsage)),
+    estimateTokens: hookErrors.reporting(
       'estimateTokens',
       checkedEstimate(check.optionalFunction('estimateTokens', given.estimateTokens)),
     ),
@@ -120,24 +121,25 @@ export function resolveOptions(options: AiProxyOptions): Config {
     observers: resolveObservers(given.observers),
     onFinish: check.optionalFunction('onFinish', given.onFinish),
     hookErrors,
-    silencedWarnings: resolveWarnings(or(given.warnings, defaults.warnings)),
+    silencedWarnings: resolveWarnings(orDefault(given.warnings, defaults.warnings)),
     proxy: resolveProxy(given.proxy, origin),
   }
 }
 
 function resolveTarget(target: unknown): { origin: string; prefix: string } {
   const takes = 'the base URL of the provider, like "https://api.openai.com"'
-  if (target === undefined) fail('target', target, takes)
-  if (typeof target !== 'string' && !(target instanceof URL)) fail('target', target, takes)
+  if (target === undefined) invalidOption('target', target, takes)
+  if (typeof target !== 'string' && !(target instanceof URL)) invalidOption('target', target, takes)
   const text = String(target)
   const url = URL.canParse(text) ? new URL(text) : undefined
-  // A password before an `@` or a key in a query must not show up in an error.
+  // The message must not show a password before an `@`, or a key in a query.
   const shown = /[@?#]/.test(text) ? hint('one that may hold a secret') : target
-  if (!url) fail('target', shown, /^[\w.-]+(:\d+)?(\/|$)/.test(text) ? `${takes}, with its "https://"` : takes)
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') fail('target', shown, `${takes} (http: or https:)`)
-  if (url.username || url.password) fail('target', shown, `${takes}; credentials go into auth.headers`)
+  if (!url) invalidOption('target', shown, /^[\w.-]+(:\d+)?(\/|$)/.test(text) ? `${takes}, with its "https://"` : takes)
+  if (url.protocol !== 'http:' && url.protocol !== 'https:')
+    invalidOption('target', shown, `${takes} (http: or https:)`)
+  if (url.username || url.password) invalidOption('target', shown, `${takes}; credentials go into auth.headers`)
   if (url.search || url.hash) {
-    fail(
+    invalidOption(
       'target',
       `a URL with ${url.search ? 'a query' : 'a fragment'}`,
       `${takes}; query parameters go into auth.query`,
@@ -146,64 +148,67 @@ function resolveTarget(target: unknown): { origin: string; prefix: string } {
   return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, '') }
 }
 
-/** The default, where an option is left out. `null` is not that: a null credential would let the client's own through. */
-function or<T>(value: T | undefined, fallback: T): T {
+/**
+ * Returns the default if an option is left out. `null` does not count as left out: a null credential would let the
+ * client's own through.
+ */
+function orDefault<T>(value: T | undefined, fallback: T): T {
   return value === undefined ? fallback : value
 }
 
-/** Headers by their lower-case names, so that one of ours takes the place of the client's. */
+/** Returns headers by their lower-case names, so that one that the app sets replaces the client's. */
 function lowerCased<T>(headers: Record<string, T>): [string, T][] {
   return Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
 }
 
-/** What is left of `Bearer ${process.env.KEY}` where there is no such variable. */
+/** Results of `Bearer ${process.env.KEY}` if there is no such variable. */
 const UNSET = /^$|^(?:\S+ )?undefined$/
 
 function checkHeader(option: string, name: string, value: string): void {
-  if (isFramingHeader(name)) fail(option, hint('one by which HTTP frames messages'), 'a header that HTTP leaves to us')
+  if (isFramingHeader(name)) invalidOption(option, hint('one that does'), 'a header that does not frame HTTP messages')
   check.header(option, name, value)
 }
 
-/** An object that may hold secrets: an error tells the type of what stands in its place, and nothing of the value. */
-function secretive<T extends object>(option: string, value: T): T {
+/** Validates an object that may hold secrets: an error shows the type of a wrong value, never the value. */
+function secretRecord<T extends object>(option: string, value: T): T {
   const kind = Array.isArray(value) ? 'an array' : typeof value
-  return kind === 'object' ? check.record(option, value) : fail(option, hint(kind), 'an object')
+  return kind === 'object' ? check.record(option, value) : invalidOption(option, hint(kind), 'an object')
 }
 
 function resolveAuth(auth: AuthOptions | undefined, hookErrors: HookErrors): Config['auth'] {
-  const given = objectOf('auth', secretive('auth', or(auth, {})), ['headers', 'query'], allNames)
+  const given = objectOf('auth', secretRecord('auth', orDefault(auth, {})), ['headers', 'query'], allNames)
   const credentials = (name: 'headers' | 'query') =>
-    (name === 'headers' ? lowerCased : Object.entries<Credential>)(secretive(`auth.${name}`, or(given[name], {}))).map(
-      ([key, value]): [string, Credential] => {
-        const option = `auth.${name}.${key}`
-        const isUnset = typeof value === 'string' && UNSET.test(value)
-        if (typeof value !== 'function' && (typeof value !== 'string' || isUnset)) {
-          // The value may be half a secret: its type is all that an error tells.
-          const got = value === '' ? 'an empty string' : isUnset ? 'a string that ends in "undefined"' : typeof value
-          fail(
-            option,
-            hint(got),
-            'a string that is not empty, or a function that returns one (is the environment variable set?)',
-          )
-        }
-        if (name === 'headers') checkHeader(option, key, typeof value === 'string' ? value : '')
-        return [
-          key,
-          typeof value === 'function'
-            ? hookErrors.watched('auth', checkedCredential(option, value))
-            : (value as string),
-        ]
-      },
-    )
+    (name === 'headers' ? lowerCased : Object.entries<Credential>)(
+      secretRecord(`auth.${name}`, orDefault(given[name], {})),
+    ).map(([key, value]): [string, Credential] => {
+      const option = `auth.${name}.${key}`
+      const isUnset = typeof value === 'string' && UNSET.test(value)
+      if (typeof value !== 'function' && (typeof value !== 'string' || isUnset)) {
+        // The value may be part of a secret: the error shows only its type.
+        const got = value === '' ? 'an empty string' : isUnset ? 'a string that ends in "undefined"' : typeof value
+        invalidOption(
+          option,
+          hint(got),
+          'a string that is not empty, or a function that returns one (is the environment variable set?)',
+        )
+      }
+      if (name === 'headers') checkHeader(option, key, typeof value === 'string' ? value : '')
+      return [
+        key,
+        typeof value === 'function'
+          ? hookErrors.reporting('auth', checkedCredential(option, value))
+          : (value as string),
+      ]
+    })
   return { headers: credentials('headers'), query: credentials('query') }
 }
 
-/** A list of names is no hook. */
+/** Only a function can fail and be reported; a list of names cannot. */
 function watchedFilter(
   option: AiProxyOptions['forwardHeaders'],
   hookErrors: HookErrors,
 ): AiProxyOptions['forwardHeaders'] {
-  return typeof option === 'function' ? hookErrors.watched('forwardHeaders', option) : option
+  return typeof option === 'function' ? hookErrors.reporting('forwardHeaders', option) : option
 }
 
 function resolveForwardCredentials(
@@ -214,10 +219,10 @@ function resolveForwardCredentials(
   if (forwardCredentials === undefined) return undefined
   const isOurs = auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => isCredentialHeader(name))
   if (check.boolean('forwardCredentials', forwardCredentials) && isOurs) {
-    fail(
+    invalidOption(
       'forwardCredentials',
-      hint('true beside credentials of ours'),
-      'true only if neither `auth` nor `headers` has any',
+      hint('true with such credentials'),
+      'true only if neither `auth` nor `headers` holds credentials',
     )
   }
   return forwardCredentials
@@ -228,46 +233,55 @@ function resolveModelOptions(options: ModelOptions | undefined): ModelOptions | 
   const given = objectOf('modelOptions', options, ['defaults', 'overrides'], allNames)
   for (const name of ['defaults', 'overrides'] as const) {
     if (given[name] !== undefined)
-      refuseSlips(`modelOptions.${name}`, check.record(`modelOptions.${name}`, given[name]))
+      rejectTypos(`modelOptions.${name}`, check.record(`modelOptions.${name}`, given[name]))
   }
   return given
 }
 
-/** How much of a name a slip may differ in: one letter of seven. In shorter names another letter makes another field. */
-const MOST_OFF = 1 / 7
+/**
+ * Maximum part of a name in which a typo may differ: one letter in seven. In shorter names, another letter makes
+ * another field.
+ */
+const MAX_TYPO_DISTANCE = 1 / 7
 
-/** Providers' own fields may have any name; one that is nearly a known name is none of them, and would do nothing. */
-function refuseSlips(option: string, fields: object): void {
+/**
+ * Rejects likely typos. Providers' own fields may have any name, but one that is nearly a known name would have no
+ * effect.
+ */
+function rejectTypos(option: string, fields: object): void {
   const known: readonly string[] = ['maxOutputTokens', ...modelFieldNames]
   for (const name of Object.keys(fields)) {
     if (known.includes(name)) continue
     const ofLimit = name.includes('_') ? undefined : nearest(name, ['maxOutputTokens'])
-    const meant = ofLimit ?? nearest(name, known, MOST_OFF)
-    if (meant) throw new TypeError(`aiProxy: ${option}.${name} is no field. Did you mean ${option}.${meant}?`)
+    const meant = ofLimit ?? nearest(name, known, MAX_TYPO_DISTANCE)
+    if (meant) throw new TypeError(`aiProxy: ${option}.${name} is not a known field. Did you mean ${option}.${meant}?`)
   }
 }
 
 function resolveHeartbeat(heartbeat: AiProxyOptions['heartbeat']): Config['heartbeat'] {
   if (heartbeat === false) return { everyMs: Number.POSITIVE_INFINITY, beforeFirstByte: false }
-  const { everyMs, beforeFirstByte } = orFalse('heartbeat', or(heartbeat, {}), ['everyMs', 'beforeFirstByte'])
+  const { everyMs, beforeFirstByte } = recordOrFalse('heartbeat', orDefault(heartbeat, {}), [
+    'everyMs',
+    'beforeFirstByte',
+  ])
   return {
-    everyMs: check.number('heartbeat.everyMs', or(everyMs, defaults.heartbeat.everyMs), { above: 0 }),
+    everyMs: check.number('heartbeat.everyMs', orDefault(everyMs, defaults.heartbeat.everyMs), { above: 0 }),
     beforeFirstByte: check.boolean(
       'heartbeat.beforeFirstByte',
-      or(beforeFirstByte, defaults.heartbeat.beforeFirstByte),
+      orDefault(beforeFirstByte, defaults.heartbeat.beforeFirstByte),
     ),
   }
 }
 
-/** An options object in whose place `false` is what turns it off: not `0`, `null` or `'off'`. */
-function orFalse<T extends object>(option: string, given: T, known: readonly (keyof T & string)[]): T {
+/** Validates an options object that only `false` turns off: not `0`, `null` or `'off'`. */
+function recordOrFalse<T extends object>(option: string, given: T, known: readonly (keyof T & string)[]): T {
   const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
-  return isObject ? objectOf(option, given, known, allNames) : fail(option, given, 'an object, or false')
+  return isObject ? objectOf(option, given, known, allNames) : invalidOption(option, given, 'an object, or false')
 }
 
 function resolveOverload(overload: AiProxyOptions['overload']): Config['overload'] {
-  if (or(overload, defaults.overload) === false) return undefined
-  const { maxEventLoopDelayMs } = orFalse('overload', overload as Exclude<typeof overload, false | undefined>, [
+  if (orDefault(overload, defaults.overload) === false) return undefined
+  const { maxEventLoopDelayMs } = recordOrFalse('overload', overload as Exclude<typeof overload, false | undefined>, [
     'maxEventLoopDelayMs',
   ])
   return { maxEventLoopDelayMs: check.number('overload.maxEventLoopDelayMs', maxEventLoopDelayMs, { above: 0 }) }
@@ -276,20 +290,22 @@ function resolveOverload(overload: AiProxyOptions['overload']): Config['overload
 function resolveWarnings(warnings: NonNullable<AiProxyOptions['warnings']>): Config['silencedWarnings'] {
   if (typeof warnings === 'boolean') return new Set(warnings ? [] : setupWarningCodes)
   const isObject = typeof warnings === 'object' && warnings !== null && !Array.isArray(warnings)
-  if (!isObject) fail('warnings', warnings, 'true, false, or an object like { AI_PROXY_TRUST_PROXY: false }')
+  if (!isObject) invalidOption('warnings', warnings, 'true, false, or an object like { AI_PROXY_TRUST_PROXY: false }')
   objectOf('warnings', warnings, setupWarningCodes)
-  return new Set(setupWarningCodes.filter((code) => !check.boolean(`warnings.${code}`, or(warnings[code], true))))
+  return new Set(
+    setupWarningCodes.filter((code) => !check.boolean(`warnings.${code}`, orDefault(warnings[code], true))),
+  )
 }
 
 function resolveObservers(observers: AiProxyOptions['observers']): readonly Observer[] {
-  const given: unknown = or(observers, [])
-  if (!Array.isArray(given)) fail('observers', given, 'a list of observers')
+  const given: unknown = orDefault(observers, [])
+  if (!Array.isArray(given)) invalidOption('observers', given, 'a list of observers')
   for (const [at, observer] of given.entries()) check.record(`observers[${at}]`, observer)
   return given
 }
 
 function resolveProxy(proxy: ProxyOptions | undefined, origin: string): ProxyOptions {
-  const given = objectOf('proxy', or(proxy, {}), proxyNames, allNames)
+  const given = objectOf('proxy', orDefault(proxy, {}), proxyNames, allNames)
   for (const name of ['fromEnv', 'secure', 'xfwd', 'changeOrigin', 'fastPath'] as const) {
     if (given[name] !== undefined) check.boolean(`proxy.${name}`, given[name])
   }
@@ -297,22 +313,27 @@ function resolveProxy(proxy: ProxyOptions | undefined, origin: string): ProxyOpt
   if (given.ssl !== undefined) {
     check.record('proxy.ssl', given.ssl)
     if (given.agent)
-      fail(
+      invalidOption(
         'proxy.ssl',
-        hint('it beside proxy.agent'),
-        'effect in the agent of the middleware; give an agent of your own its TLS options itself',
+        hint('both'),
+        'TLS options for the default agent only: set those of proxy.agent on that agent',
       )
   }
   if (given.fromEnv && given.agent) {
-    fail('proxy.fromEnv', hint('it beside proxy.agent'), 'the place of an agent of your own: leave one of them out')
+    invalidOption('proxy.fromEnv', hint('both'), 'true only without proxy.agent: leave one of them out')
   }
   if (given.agent !== undefined && (typeof given.agent !== 'object' || given.agent === null)) {
-    fail('proxy.agent', given.agent, 'an http.Agent or https.Agent')
+    invalidOption('proxy.agent', given.agent, 'an http.Agent or https.Agent')
   }
-  // Agents made with agent-base answer it by the stack of the call: they do for both protocols.
+  // Do not read `protocol` through its getter: that of agents made with agent-base depends on the call stack, because
+  // they support both protocols.
   const protocol: unknown = given.agent && Object.getOwnPropertyDescriptor(given.agent, 'protocol')?.value
   if (typeof protocol === 'string' && !origin.startsWith(protocol)) {
-    fail('proxy.agent', hint(`an agent for ${protocol}`), `an agent for the target's ${new URL(origin).protocol}`)
+    invalidOption(
+      'proxy.agent',
+      hint(`an agent for ${protocol}`),
+      `an agent for the target's ${new URL(origin).protocol}`,
+    )
   }
   return given
 }

@@ -1,27 +1,27 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { inspect } from 'node:util'
 
-/** A description that stands in an error as it is, where the value itself must not or need not be shown. */
+/** Returns a description for an error to show in place of a value that must not or need not be shown. */
 export function hint(text: string): { [inspect.custom]: () => string } {
   return { [inspect.custom]: () => text }
 }
 
-/** @throws TypeError saying which option is wrong, what it got and what it takes */
-export function fail(option: string, got: unknown, takes: string): never {
+/** @throws TypeError that names the option, what it got and what it takes */
+export function invalidOption(option: string, got: unknown, takes: string): never {
   throw new TypeError(`aiProxy: ${option} takes ${takes}; got ${inspect(got, { depth: 1, maxStringLength: 100 })}`)
 }
 
-/** What is called otherwise elsewhere, by names that say little of how we call it. */
-const INSTEAD: Readonly<Record<string, string>> = {
+/** Names from earlier versions or other packages that are too different for {@link nearest}. */
+const RENAMED: Readonly<Record<string, string>> = {
   heartbeatMs: 'heartbeat.everyMs',
   heartbeatBeforeFirstByte: 'heartbeat.beforeFirstByte',
 }
 
 /**
- * An options object in which nothing but `known` names may stand.
+ * Rejects option objects that have keys other than `known`.
  *
  * @param option name of the object's option; '' for the options themselves
- * @param elsewhere dotted names of options that stand in other objects, for the hint
+ * @param elsewhere dotted names of options in other objects, for the hint
  */
 export function objectOf<T extends object>(
   option: string,
@@ -33,7 +33,7 @@ export function objectOf<T extends object>(
   const prefix = option && `${option}.`
   for (const name of Object.keys(value)) {
     if (known.includes(name as keyof T & string)) continue
-    const near = INSTEAD[name] ?? nearest(name, [...known.map((each) => prefix + each), ...elsewhere])
+    const near = RENAMED[name] ?? nearest(name, [...known.map((each) => prefix + each), ...elsewhere])
     const meant = near ? ` Did you mean ${near}?` : ''
     throw new TypeError(
       `aiProxy: there is no option ${prefix}${name}.${meant} ${option || 'aiProxy'} takes ${known.join(', ')}`,
@@ -42,33 +42,33 @@ export function objectOf<T extends object>(
   return value
 }
 
-/** Checks of single values: each returns its value, or throws a TypeError that names the option. */
+/** Validators of single values: each returns its value, or throws a TypeError that names the option. */
 export const check = {
   string(option: string, value: unknown): string {
-    return typeof value === 'string' ? value : fail(option, value, 'a string')
+    return typeof value === 'string' ? value : invalidOption(option, value, 'a string')
   },
 
   boolean(option: string, value: unknown): boolean {
-    return typeof value === 'boolean' ? value : fail(option, value, 'true or false')
+    return typeof value === 'boolean' ? value : invalidOption(option, value, 'true or false')
   },
 
   number(option: string, value: unknown, range: { from?: number; above?: number }): number {
     const { from = Number.NEGATIVE_INFINITY, above = Number.NEGATIVE_INFINITY } = range
     const fits = typeof value === 'number' && value >= from && value > above && value < Infinity
     const bound = Number.isFinite(from) ? `of at least ${from}` : `above ${above}`
-    return fits ? value : fail(option, value, `a number ${bound}`)
+    return fits ? value : invalidOption(option, value, `a number ${bound}`)
   },
 
-  /** A number above 0; `false`, and nothing else, is "no limit". */
+  /** Accepts a number above 0, or `false` for no limit. */
   numberOrFalse(option: string, value: unknown): number | false {
     const fits = value === false || (typeof value === 'number' && value > 0 && value < Infinity)
-    return fits ? value : fail(option, value, 'a number above 0, or false for no limit')
+    return fits ? value : invalidOption(option, value, 'a number above 0, or false for no limit')
   },
 
   oneOf<T extends string>(option: string, value: T, choices: readonly T[]): T {
     if (choices.includes(value)) return value
     const near = typeof value === 'string' ? nearest(value, choices) : undefined
-    fail(
+    invalidOption(
       option,
       value,
       choices.map((choice) => `'${choice}'`).join(' or ') + (near ? ` (did you mean '${near}'?)` : ''),
@@ -76,31 +76,34 @@ export const check = {
   },
 
   optionalFunction<T>(option: string, value: T): T {
-    return value === undefined || typeof value === 'function' ? value : fail(option, value, 'a function')
+    return value === undefined || typeof value === 'function' ? value : invalidOption(option, value, 'a function')
   },
 
   record<T extends object>(option: string, value: T): T {
     const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return plain ? value : fail(option, value, 'an object')
+    return plain ? value : invalidOption(option, value, 'an object')
   },
 
-  /** A header that HTTP can carry. Its value may be a secret, and is not shown. */
+  /** Accepts a header that HTTP can carry. Errors do not show the value, which may be a secret. */
   header(option: string, name: string, value: string): void {
     try {
       validateHeaderName(name)
     } catch {
-      fail(option, name, 'a valid HTTP header name')
+      invalidOption(option, name, 'a valid HTTP header name')
     }
     try {
       validateHeaderValue(name, value)
     } catch {
-      fail(option, hint('one with a character that HTTP forbids'), 'a value that an HTTP header can carry')
+      invalidOption(option, hint('one with a character that HTTP forbids'), 'a value that an HTTP header can carry')
     }
   },
 }
 
-/** The (dotted) name that was likely meant, its last part at most a third of its letters off, or `undefined`. */
-export function nearest(name: string, known: readonly string[], mostOff = 1 / 3): string | undefined {
+/**
+ * Returns the (dotted) name that was likely meant, or `undefined`. Its last part may differ in at most a third of its
+ * letters.
+ */
+export function nearest(name: string, known: readonly string[], maxDistance = 1 / 3): string | undefined {
   let best: string | undefined
   let least = Infinity
   for (const candidate of known) {
@@ -108,10 +111,10 @@ export function nearest(name: string, known: readonly string[], mostOff = 1 / 3)
     const distance = editDistance(name.toLowerCase(), lastPart.toLowerCase()) / Math.max(6, lastPart.length)
     if (distance < least) [best, least] = [candidate, distance]
   }
-  return least <= mostOff ? best : undefined
+  return least <= maxDistance ? best : undefined
 }
 
-/** Levenshtein's distance, one row of the table at a time. */
+/** Returns Levenshtein's distance, computed one row of the table at a time. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {

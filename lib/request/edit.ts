@@ -124,7 +124,7 @@ export async function editRequest(
         if (finished?.of !== asked) finished = { of: asked, as: askingForUsage(joinedBody(asked)) }
         return finished.as
       })
-    const hooked = await config.hookErrors.watched('onRequest', hook, () => exchange.hookView(), isRejection)()
+    const hooked = await config.hookErrors.reporting('onRequest', hook, () => exchange.hookView(), isRejection)()
     if (hooked.answer) return { ...hooked, hidesUsage: false, withoutUsageRequest: undefined }
     body = hooked.body
     if (Array.isArray(body.content)) {

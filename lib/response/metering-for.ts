@@ -47,7 +47,7 @@ function messageHook(onEvent: OnEvent, exchange: Exchange, hookErrors: HookError
     if (text === undefined) throw new HookFault('onEvent returns nothing, null, or an object whose `data` is JSON')
     return { ...message, event: (replaced as { event?: string }).event ?? message.event, data: text }
   }
-  return hookErrors.watched('onEvent', onMessage, () => seenBy)
+  return hookErrors.reporting('onEvent', onMessage, () => seenBy)
 }
 
 function jsonOf(data: unknown): string | undefined {

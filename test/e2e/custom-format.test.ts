@@ -299,7 +299,7 @@ describe('a format of the app’s own that throws', () => {
     )
     for (const field of ['model', 'usage', 'finish_reason']) {
       assert.ok(
-        errors.some((error) => error.includes(`readMessage of the format x-wrong gave ${field}:`)),
+        errors.some((error) => error.includes(`readMessage of the format x-wrong returned an invalid ${field} (`)),
         field,
       )
     }

@@ -117,7 +117,7 @@ describe('what the app’s own code returns or sets wrongly is told like what it
       assert.deepEqual(told.slice(0, 1), [[true, hook]])
       assert.equal(warned.mock.callCount(), 1)
       const [text, details] = warned.mock.calls[0]!.arguments as unknown as [string, { code: string; detail: string }]
-      assert.match(text, /gave what cannot be used/)
+      assert.match(text, /returned or set an invalid value/)
       assert.equal(details.code, 'AI_PROXY_HOOK_THREW')
       assert.match(details.detail, new RegExp(hook === 'observers' ? 'an observer' : hook))
       assert.doesNotMatch(details.detail, /hunter2/)

@@ -47,7 +47,7 @@ describe('models by request', () => {
     for (const returned of [undefined, null, true, 'gpt-5', [5], ['']]) {
       const { status, record, errors } = await asked(t, { models: () => returned as never }, 'ada')
       assert.deepEqual([status, record.code, errors.length], [500, 'internal_error', 1])
-      assert.match(String(errors[0]), /^models,The function in `models` returned what cannot be used: .*models/)
+      assert.match(String(errors[0]), /^models,The function in `models` returned an invalid value: .*models/)
     }
   })
 

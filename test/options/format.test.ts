@@ -185,7 +185,7 @@ describe('what a format’s function throws, or gives wrongly', () => {
         const { format, errors } = resolved({ ...small, [member]: give })
         assert.deepEqual(call(format), instead)
         assert.equal(errors.length, 1)
-        assert.match(errors[0]!, /^format: (?:broken|\w+ of the format x-small gave )/)
+        assert.match(errors[0]!, /^format: (?:broken|\w+ of the format x-small returned )/)
       })
     }
   }

@@ -100,7 +100,7 @@ describe('a watched function', () => {
 
   test('returns what it returned, with the same arguments', () => {
     const { told, hooks } = errors()
-    const add = hooks.watched('estimateTokens', (a: number, b: number) => a + b)
+    const add = hooks.reporting('estimateTokens', (a: number, b: number) => a + b)
     assert.equal(add(1, 2), 3)
     assert.deepEqual(told, [])
   })
@@ -108,7 +108,7 @@ describe('a watched function', () => {
   test('throws what it threw, and reports it with its exchange', () => {
     const { told, hooks } = errors()
     const error = new Error('x')
-    const call = hooks.watched(
+    const call = hooks.reporting(
       'onEvent',
       (_event: string, _exchange: HookedExchange) => {
         throw error
@@ -122,7 +122,7 @@ describe('a watched function', () => {
   test('rejects as it rejected, and reports it', async () => {
     const { told, hooks } = errors()
     const error = new Error('x')
-    const call = hooks.watched('auth', async () => {
+    const call = hooks.reporting('auth', async () => {
       throw error
     })
     await assert.rejects(call(), error)
@@ -131,7 +131,7 @@ describe('a watched function', () => {
 
   test('reports nothing that it throws on purpose', () => {
     const { told, hooks } = errors()
-    const refuse = hooks.watched(
+    const refuse = hooks.reporting(
       'onRequest',
       () => {
         throw Object.assign(new Error('no'), { status: 402 })
@@ -144,6 +144,6 @@ describe('a watched function', () => {
   })
 
   test('that is not there stays away', () => {
-    assert.equal(new HookErrors(undefined).watched('onRequest', undefined), undefined)
+    assert.equal(new HookErrors(undefined).reporting('onRequest', undefined), undefined)
   })
 })

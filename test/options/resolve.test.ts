@@ -165,7 +165,7 @@ describe('modelOptions', () => {
     ['generationconfig', 'generationConfig'],
   ] as const) {
     test(`.defaults.${slip} is a slip`, () => {
-      const says = `modelOptions.defaults.${slip} is no field. Did you mean modelOptions.defaults.${meant}?`
+      const says = `modelOptions.defaults.${slip} is not a known field. Did you mean modelOptions.defaults.${meant}?`
       assert.equal(complaint({ target, modelOptions: { defaults: { [slip]: 5 } } }), `aiProxy: ${says}`)
     })
   }
@@ -200,8 +200,14 @@ describe('a wrong value throws, naming the option, what it got and what it takes
   }
 
   const table: [options: Record<string, unknown>, says: RegExp][] = [
-    [{ headers: { 'Content-Length': '5' } }, /headers\.content-length takes a header that HTTP leaves to us/],
-    [{ auth: { headers: { Connection: 'x' } } }, /auth\.headers\.connection takes a header that HTTP leaves to us/],
+    [
+      { headers: { 'Content-Length': '5' } },
+      /headers\.content-length takes a header that does not frame HTTP messages/,
+    ],
+    [
+      { auth: { headers: { Connection: 'x' } } },
+      /auth\.headers\.connection takes a header that does not frame HTTP messages/,
+    ],
     [{ limits: 5 }, /^aiProxy: limits takes an object; got 5$/],
     [{ limits: [] }, /limits takes an object; got \[\]/],
     [{ turns: 5 }, /turns takes an object; got 5/],
@@ -268,7 +274,7 @@ describe('a wrong value throws, naming the option, what it got and what it takes
       { proxy: { agent: new http.Agent() } },
       /proxy\.agent takes an agent for the target's https:; got an agent for http:/,
     ],
-    [{ proxy: { agent: new https.Agent(), ssl: {} } }, /proxy\.ssl takes effect in the agent of the middleware/],
+    [{ proxy: { agent: new https.Agent(), ssl: {} } }, /proxy\.ssl takes TLS options for the default agent only/],
   ]
   for (const [options, says] of table) {
     test(inspect(options, { breakLength: Infinity, depth: 2 }), () => {

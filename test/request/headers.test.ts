@@ -158,7 +158,7 @@ describe('a list', () => {
     test(`that names ${name} throws`, () => {
       const expected = {
         name: 'TypeError',
-        message: new RegExp(`forwardHeaders takes .* never goes on; got '${name}'`),
+        message: new RegExp(`forwardHeaders takes .* is never forwarded; got '${name}'`),
       }
       assert.throws(() => compileForwardHeaders(['accept', name.toUpperCase()], false), expected)
     })
@@ -223,7 +223,7 @@ describe('a function', () => {
     for (const answer of [Promise.resolve(true), Promise.reject(new Error('no')), thenable]) {
       assert.throws(() => compileForwardHeaders((() => answer) as never, false)('x-a'), {
         name: 'TypeError',
-        message: 'forwardHeaders returned a promise: it must return true or false at once',
+        message: 'forwardHeaders returned a promise: it must return true or false synchronously',
       })
     }
     await settled()

@@ -26,8 +26,8 @@ export const credentials = mutationsOf(
       'test/options/resolve.test.ts',
     ],
     [
-      'OF_FORMATS.has(name) || (WORDS.test(name) && !HARMLESS.test(name))',
-      'WORDS.test(name) && !HARMLESS.test(name)',
+      'FORMAT_CREDENTIALS.has(name) || (WORDS.test(name) && !NOT_CREDENTIALS.test(name))',
+      'WORDS.test(name) && !NOT_CREDENTIALS.test(name)',
       'test/request/headers.test.ts',
       'test/e2e/credentials.test.ts',
     ],
