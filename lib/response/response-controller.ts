@@ -99,7 +99,7 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     const exchange = this.#exchange
     const { hookErrors } = this.#context.config
     const run = () => runResponseHook(onResponse, exchange, given)
-    const hook = hookErrors.watched('onResponse', run, () => exchange.hookView(), isRejection)()
+    const hook = hookErrors.reporting('onResponse', run, () => exchange.hookView(), isRejection)()
     void waitForHook(exchange, hook, {
       isGivenUp: () => this.#isGivenUp,
       goOn: ({ answer, plan }) => (answer ? this.#answerInstead(answer) : this.#pass(response, plan)),
