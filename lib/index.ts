@@ -2,10 +2,12 @@ export { type AiProxy, aiProxy } from './ai-proxy.js'
 export { AiProxyError, type FailureCode, type Outcome } from './api/errors.js'
 export type {
   HookAnswer,
+  HookedAnswer,
   HookedExchange,
   HookedRequest,
   HookedResponse,
   HookName,
+  OnAnswer,
   OnError,
   OnEvent,
   OnFinish,

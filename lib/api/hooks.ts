@@ -101,6 +101,34 @@ export type OnResponse<Req extends IncomingMessage = Request> = (
   exchange: HookedExchange<Req>,
 ) => MaybeAnswer | Promise<MaybeAnswer>
 
+/** A JSON answer of the provider's that is no stream: a success, or an error. */
+export interface HookedAnswer {
+  /** The provider protocol that the client speaks. */
+  readonly format: AnyFormatName
+  /** The provider's status. */
+  readonly status: number
+  /** Its JSON, parsed. */
+  readonly body: unknown
+}
+
+/**
+ * Sees each JSON answer that is no stream, whatever its status, before any of it goes out. `undefined` passes it byte for
+ * byte, and an object replaces it: `body` goes out as JSON. The client waits for a promise, for `limits.firstByteTimeoutMs`
+ * at most. What it throws becomes the answer, as with {@link OnRequest}.
+ */
+export type OnAnswer<Req extends IncomingMessage = Request> = (
+  answer: HookedAnswer,
+  exchange: HookedExchange<Req>,
+) => MaybeBody | Promise<MaybeBody>
+
+/** @inline */
+type MaybeBody =
+  | {
+      /** What goes out as JSON. */
+      body: unknown
+    }
+  | Nothing
+
 interface EventOf<F extends AnyFormatName> {
   readonly format: F
   /** Name of the event, where the framing has one. */
@@ -146,6 +174,7 @@ export type HookName =
   | 'limits'
   | 'models'
   | 'observers'
+  | 'onAnswer'
   | 'onEvent'
   | 'onFinish'
   | 'onRequest'

@@ -4,7 +4,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { Request } from 'express'
 import type { Format, FormatName } from '../formats/index.js'
 import type { SetupWarningCode } from '../util/warn.js'
-import type { OnError, OnEvent, OnFinish, OnRequest, OnResponse } from './hooks.js'
+import type { OnAnswer, OnError, OnEvent, OnFinish, OnRequest, OnResponse } from './hooks.js'
 import type { LimitsOption } from './limits.js'
 import type { ModelFields } from './model-fields.js'
 import type { Observer } from './observer.js'
@@ -174,6 +174,11 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * in its place. Default: none.
    */
   onResponse?: OnResponse<Req>
+  /**
+   * Sees each JSON answer that is no stream, errors included, and may replace it. With it such an answer is held until it is
+   * whole, `limits.maxEventBytes` at most, and parsed. Default: none.
+   */
+  onAnswer?: OnAnswer<Req>
   /** Sees each event of a stream, and may replace or drop it. With it every event is parsed, which costs. Default: none. */
   onEvent?: OnEvent<Req>
   /** Metrics and traces: see `express-ai-proxy/prometheus` and `express-ai-proxy/opentelemetry`. Default: none. */

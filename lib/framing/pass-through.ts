@@ -5,7 +5,7 @@ export class PassThroughFramer implements Framer {
   readonly carriesMessages = false
   readonly heartbeat = undefined
   readonly events = 0
-  readonly tooLarge = false
+  readonly tooLarge: boolean = false
   ends: readonly number[] = []
   /** Whether all bytes have been passed on. */
   /** All that came has gone on. */

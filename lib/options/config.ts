@@ -44,6 +44,7 @@ export interface Config {
   /** Requests are checked, or may be changed: we must then read their bodies exactly as the provider will. */
   readonly readsRequests: boolean
   readonly onResponse: AiProxyOptions['onResponse']
+  readonly onAnswer: AiProxyOptions['onAnswer']
   readonly onEvent: AiProxyOptions['onEvent']
   readonly observers: readonly Observer[]
   readonly onFinish: AiProxyOptions['onFinish']

@@ -2,6 +2,8 @@ import type { Readable } from 'node:stream'
 import type { Metering } from '../exchange/metering.js'
 import type { Framer, Framing } from '../framing/index.js'
 import type { Decoder } from './decode.js'
+import type { HeldAnswer } from './held-answer.js'
+import type { ResponsePlan } from './response-plan.js'
 
 /** How a body is carried. */
 export interface Carriage {
@@ -11,6 +13,14 @@ export interface Carriage {
   readonly framing: Framing | undefined
   /** The body is no stream, and becomes one event of the client's stream. */
   readonly isEnclosed: boolean
+  /** The answer is held until the app has seen it. */
+  readonly held?: PendingAnswer
+}
+
+/** A JSON answer that waits for the app, and how it is to be sent. */
+export interface PendingAnswer {
+  readonly answer: HeldAnswer
+  readonly plan: ResponsePlan
 }
 
 /**

@@ -5,6 +5,8 @@ import type { Endable, Exchange } from '../exchange/exchange.js'
 import { isRejection } from '../options/hook-rejection.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
 import { debug } from '../util/debug.js'
+import { runAnswerHook } from './answer-hook.js'
+import type { PendingAnswer } from './carriage.js'
 import type { ResponseContext } from './context.js'
 import { decoded } from './decode.js'
 import { hasBeenSent, hasDisconnected, onDisconnect } from './disconnect.js'
@@ -201,14 +203,35 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
   }
 
   /** The provider's answer is complete: so is ours, once the client has got its last bytes. */
-  onComplete(): void {
+  onComplete(held?: PendingAnswer): void {
     if (this.#downstream.isGone) this.#settleDisconnect()
     this.#stopUpstream()
     this.#exchange.completeAnswer()
+    if (held && !this.#isOver) return this.#showAnswer(held)
     this.#settleReportedError()
     if (this.#downstream.isGone) return this.#over()
     this.#exchange.enter('ending')
     this.#downstream.end()
+  }
+
+  /** Shows the app a JSON answer, then sends it, or what the app has put in its place. */
+  #showAnswer({ answer, plan }: PendingAnswer): void {
+    const exchange = this.#exchange
+    const { turns, config } = this.#context
+    const body = answer.take()
+    const isGivenUp = () => this.#isGivenUp
+    const whole = { body, status: exchange.providerStatus ?? plan.status, isJsonByLabel: plan.isJsonByLabel }
+    const run = () => runAnswerHook(config.onAnswer!, exchange, whole, turns, isGivenUp)
+    void waitForHook(exchange, config.hookErrors.watched('onAnswer', run, () => exchange.hookView(), isRejection)(), {
+      isGivenUp,
+      goOn: (replacement) => {
+        this.#settleReportedError()
+        if (this.#downstream.isGone) return this.#over()
+        exchange.enter('ending')
+        this.#opener.sendHeld(plan, replacement ?? body, replacement !== undefined)
+      },
+      fail: (failure) => this.fail(failure),
+    })
   }
 
   #respondWith(failure: AiProxyError): void {

@@ -88,6 +88,12 @@ export function withoutDigests(headers: OutgoingHttpHeaders): OutgoingHttpHeader
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !digests.includes(name)))
 }
 
+/** The headers without what tells or fetches the bytes of a body that has been replaced. */
+export function withoutValidators(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  const stale = [...ofTheCodedBytes, 'etag', 'last-modified']
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !stale.includes(name)))
+}
+
 /** Remembered: the names are the same from answer to answer. */
 const kindOf = memoize((name) => {
   if (isHopByHop(name) || areLinks.test(name)) return 'elsewhere'

@@ -2,12 +2,17 @@ import { type AiProxyError, limitFailure, toFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { Framer } from '../framing/index.js'
 import { debug } from '../util/debug.js'
+import type { PendingAnswer } from './carriage.js'
 import { ContentWatch } from './content-watch.js'
 
 /** The two ways in which an answer ends. */
 export interface AnswerCallbacks {
-  /** The answer is complete, and all of it is written. What this throws is a failure. */
-  onComplete(): void
+  /**
+   * The answer is complete, and all of it is written, or held. What this throws is a failure.
+   *
+   * @param held the answer, if the app is to see it before it goes out
+   */
+  onComplete(held?: PendingAnswer): void
   /** The answer failed, or hit a limit; all whole events that came before are written. */
   fail(failure: AiProxyError): void
 }

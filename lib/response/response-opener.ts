@@ -2,17 +2,25 @@ import { isUtf8 } from 'node:buffer'
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { isClaimed } from '../formats/index.js'
-import { asDataEvent, type Framing, PassThroughFramer, sse, WholeBodyAsEvent } from '../framing/index.js'
+import {
+  asDataEvent,
+  type Framing,
+  MAX_ENCLOSED_BYTES,
+  PassThroughFramer,
+  sse,
+  WholeBodyAsEvent,
+} from '../framing/index.js'
 import { tryParseJson } from '../json/json.js'
 import { isExpensiveToParse } from '../metering/parse-cost.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
 import type { Carriage, DecideCarriage } from './carriage.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
+import { HeldAnswer } from './held-answer.js'
 import { MaskingFramer, MaskingMeter } from './masking.js'
 import { meteringFor } from './metering-for.js'
-import { JSON_TYPE, streamHeaders, withoutPower } from './response-head.js'
-import { type BodyKind, kindByFirstBytes, type ResponsePlan } from './response-plan.js'
+import { JSON_TYPE, streamHeaders, withoutPower, withoutValidators } from './response-head.js'
+import { type BodyKind, errorKindByFirstBytes, kindByFirstBytes, type ResponsePlan } from './response-plan.js'
 
 /** How long the head of a response waits for the body's first bytes, which may tell more about it. */
 const FIRST_BYTES_MS = 500
@@ -52,11 +60,12 @@ export class ResponseOpener {
   open(plan: ResponsePlan): Carriage | DecideCarriage {
     if (plan.kind) return this.#openAs(plan, plan.kind)
     const { deadlines, asksForStream } = this.#exchange
-    const mustOpenSoon = asksForStream && !this.#framing
+    const isError = plan.status >= 400 && !this.#framing
+    const mustOpenSoon = asksForStream && !this.#framing && !isError
     if (mustOpenSoon) deadlines.start('first bytes', FIRST_BYTES_MS, () => this.#openUnknown(plan))
     const label = plan.headers['content-type']?.toString()
     return (start, isAll) => {
-      const kind = kindByFirstBytes(start, isAll, this.#exchange, label)
+      const kind = isError ? errorKindByFirstBytes(start, isAll) : kindByFirstBytes(start, isAll, this.#exchange, label)
       if (!kind) return undefined
       deadlines.stop('first bytes')
       return this.#openAs(plan, kind)
@@ -86,6 +95,7 @@ export class ResponseOpener {
     const exchange = this.#exchange
     const { config, registry } = this.#context
     if (framing && !exchange.countsAsStream) registry.admitStream(exchange, exchange.limits)
+    if (config.onAnswer && kind.isJson && !plan.isEmpty) return this.#holdAnswer(plan)
     if (this.#framing !== undefined && framing !== this.#framing) return this.#asOneEvent(plan, kind, this.#framing)
     const { secrets } = exchange
     const metering = meteringFor(exchange, framing, kind.isJson, config)
@@ -97,6 +107,33 @@ export class ResponseOpener {
     if (framer.heartbeat) this.#downstream.startHeartbeat(config.heartbeat.everyMs)
     const masked = framing && !secrets.isEmpty ? new MaskingMeter(secrets, framing, metering) : metering
     return { framer, metering: masked, framing, isEnclosed: false }
+  }
+
+  /** Holds a JSON answer until it is whole, for the app to see it. Its head waits as well, if it can. */
+  #holdAnswer(plan: ResponsePlan): Carriage {
+    const exchange = this.#exchange
+    const { secrets, limits } = exchange
+    const metering = plan.status < 400 ? meteringFor(exchange, undefined, true, this.#context.config) : undefined
+    exchange.attachMetering(metering)
+    const inner = secrets.isEmpty ? new PassThroughFramer() : new MaskingFramer(secrets)
+    const most = this.#framing ? Math.min(limits.maxEventBytes, MAX_ENCLOSED_BYTES) : limits.maxEventBytes
+    const answer = new HeldAnswer(most, inner, metering)
+    return { framer: answer, metering: undefined, framing: undefined, isEnclosed: false, held: { answer, plan } }
+  }
+
+  /**
+   * Sends a JSON answer that was held, and ends the response.
+   *
+   * @param isReplaced the body is the app's
+   */
+  sendHeld({ status, headers }: ResponsePlan, body: Buffer, isReplaced: boolean): void {
+    if (this.#framing) return this.#downstream.end(this.#eventOf(body, status, true))
+    if (!this.#downstream.begun) {
+      const labelled = { 'content-type': JSON_TYPE, ...(isReplaced ? withoutValidators(headers) : headers) }
+      labelled['content-length'] = String(body.length)
+      this.#downstream.open(status, withoutPower(labelled, body.length === 0, this.#exchange.res))
+    }
+    this.#downstream.end(body)
   }
 
   #setHead({ status, headers, isEmpty }: ResponsePlan, { framing, isJson }: BodyKind): void {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { type Framing, framingFor, jsonArray, mediaTypesOf, ndjson, sse } from '../framing/index.js'
 import type { Config } from '../options/config.js'
@@ -68,18 +69,27 @@ export function responsePlan(
   const isReadable = hasBody && !shown['content-encoding'] && (status < 400 || readsErrors)
   const contentType = response.headers['content-type']
   const label = labelOf(contentType)
+  if (config.onAnswer && hasBody && label.isJson && shown['content-encoding']) {
+    throw new AiProxyError('upstream_error', 'The provider sent JSON in an encoding that cannot be read here')
+  }
   const isText = hasBody && !shown['content-encoding'] && (status >= 400 || mayBeText(label, exchange))
   const mayChange = (isReadable && exchange.asksForStream) || (isText && !exchange.secrets.isEmpty)
   return {
     status,
     headers: mayChange ? withoutDigests(shown) : shown,
     decoder,
-    kind: isReadable ? labelledKind(contentType, exchange, status) : AS_IT_IS,
+    kind: isReadable ? labelledKind(contentType, exchange, status) : errorKind(hasBody, label, config),
     isJsonByLabel: label.isJson || framingFor(contentType) === ndjson,
     isEmpty: !hasBody || shown['content-length'] === '0',
     isText,
     isCloseDelimited: !('content-length' in response.headers) && !('transfer-encoding' in response.headers),
   }
+}
+
+/** What the error of a provider's is, whose body passes unchanged unless the app is to see it. */
+function errorKind(hasBody: boolean, label: Label, { onAnswer }: Config): BodyKind | undefined {
+  if (!hasBody || !onAnswer || !(label.isJson || label.isPlain)) return AS_IT_IS
+  return label.isJson ? JSON_ANSWER : undefined
 }
 
 /** By its label: where a stream was asked for, servers send texts as bytes of any kind, nginx by default. */
@@ -175,6 +185,13 @@ export function kindByFirstBytes(
     case 'other':
       return AS_IT_IS
   }
+}
+
+/** The same for an error of the provider's that passes as it is: JSON, or nothing that is read. */
+export function errorKindByFirstBytes(start: Buffer, isAll: boolean): BodyKind | undefined {
+  const first = readFirstBytes(start, isAll)
+  if (first === undefined) return undefined
+  return first === 'event' || first === 'other' ? AS_IT_IS : JSON_ANSWER
 }
 
 /** RFC 9112, 6.3. */

@@ -233,7 +233,7 @@ export class ResponseStream implements Runnable {
   #end(failure: AiProxyError | undefined): void {
     this.stop()
     if (failure) this.#callbacks.fail(failure)
-    else this.#callbacks.onComplete()
+    else this.#callbacks.onComplete(this.#carriage?.held)
   }
 
   /** What came before the connection broke is still in the source, and is passed on first. */

@@ -98,6 +98,7 @@ describe('a wrong value throws, naming the option, what it got and what it takes
     [{ overload: { maxEventLoopDelayMs: Number.NaN } }, delay, milliseconds, 'NaN'],
     [{ overload: { maxEventLoopDelayMs: Number.POSITIVE_INFINITY } }, delay, milliseconds, 'Infinity'],
     [{ onRequest: 'log' }, 'onRequest', 'a function', "'log'"],
+    [{ onAnswer: 'log' }, 'onAnswer', 'a function', "'log'"],
     [{ onResponse: 'log' }, 'onResponse', 'a function', "'log'"],
     [{ onEvent: {} }, 'onEvent', 'a function', '{}'],
     [{ observers: {} }, 'observers', 'a list of observers', '{}'],

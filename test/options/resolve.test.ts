@@ -51,6 +51,7 @@ describe('defaults', () => {
       overload: undefined,
       onRequest: undefined,
       onResponse: undefined,
+      onAnswer: undefined,
       readsRequests: false,
       onEvent: undefined,
       observers: [],

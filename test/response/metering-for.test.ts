@@ -80,8 +80,7 @@ describe('onEvent', () => {
     const exchange = exchangeOf()
     const body = `${chunk('a')}event: ping\n${event({ type: 'ping' })}${DONE}`
     seenWith((...given) => void seen.push(given), body, sse, exchange)
-    const { id, req } = exchange
-    const view = { id, req, path: '/v1/chat/completions', model: 'gpt-5', stream: true, format: 'openai-chat' }
+    const view = exchange.hookView()
     const data = JSON.parse(chunk('a').slice('data: '.length))
     assert.deepEqual(seen, [
       [{ format: 'openai-chat', event: undefined, data }, view],

@@ -1,0 +1,68 @@
+import { AiProxyError } from '../api/errors.js'
+import type { HookedAnswer, OnAnswer } from '../api/hooks.js'
+import type { Exchange } from '../exchange/exchange.js'
+import { parseIncrementally } from '../json/incremental-parse.js'
+import { isObject, parseJsonBytes } from '../json/json.js'
+import { HookFault } from '../options/hook-errors.js'
+import { toRejection } from '../options/hook-rejection.js'
+import { runInTurns } from '../scheduling/run-in-turns.js'
+import type { TurnScheduler } from '../scheduling/turns.js'
+
+/** A longer answer is parsed in turns. */
+const MAX_PARSED_BYTES = 64 * 1024
+
+/** A whole JSON answer, and what is known of it. */
+interface WholeAnswer {
+  readonly body: Buffer
+  readonly status: number
+  /** Its head says that it is JSON. Otherwise a text may only begin like JSON. */
+  readonly isJsonByLabel: boolean
+}
+
+/**
+ * Calls the app's hook with a JSON answer.
+ *
+ * @param isGivenUp whether nobody needs the answer any more
+ * @returns the bytes to send in the place of the answer's; `undefined` if they stay as they are
+ * @throws AiProxyError if the answer is labelled as JSON and is none, or with the status of what the hook threw; HookFault
+ *   if what it returned cannot be used
+ */
+export async function runAnswerHook(
+  hook: OnAnswer,
+  exchange: Exchange,
+  { body, status, isJsonByLabel }: WholeAnswer,
+  turns: TurnScheduler,
+  isGivenUp: () => boolean,
+): Promise<Buffer | undefined> {
+  if (body.length === 0) return undefined
+  let json: unknown
+  try {
+    const isLong = body.length > MAX_PARSED_BYTES
+    json = isLong ? await runInTurns(parseIncrementally(body), turns, isGivenUp) : parseJsonBytes(body)
+  } catch (cause) {
+    if (cause instanceof AiProxyError) throw cause
+    if (!isJsonByLabel) return undefined
+    // What cannot be read cannot be redacted, so it must not go out.
+    throw new AiProxyError('upstream_error', 'The provider sent JSON that cannot be read')
+  }
+  const answer: HookedAnswer = { format: exchange.format.name, status, body: json }
+  let returned: unknown
+  try {
+    returned = await hook(answer, exchange.hookView())
+  } catch (thrown) {
+    throw toRejection(thrown)
+  }
+  return returned === undefined ? undefined : bytesOf(returned)
+}
+
+/** @throws HookFault if JSON cannot represent what the hook returned */
+function bytesOf(returned: unknown): Buffer {
+  let text: string | undefined
+  try {
+    text = isObject(returned) ? JSON.stringify(returned.body) : undefined
+  } catch (cause) {
+    throw new HookFault('onAnswer returned a `body` that cannot be written as JSON', { cause })
+  }
+  if (text === undefined) throw new HookFault('onAnswer returns nothing, or an object whose `body` is JSON')
+  return Buffer.from(text)
+}

@@ -1,0 +1,54 @@
+import type { Metering } from '../exchange/metering.js'
+import { PassThroughFramer } from '../framing/index.js'
+
+/** Holds a JSON answer until it is whole, because the app is to see it before any of it goes out. */
+export class HeldAnswer extends PassThroughFramer {
+  override tooLarge = false
+  readonly #maxBytes: number
+  readonly #inner: PassThroughFramer
+  readonly #metering: Metering | undefined
+  #pieces: Buffer[] = []
+  #bytes = 0
+
+  /**
+   * @param maxBytes the longest answer that is held
+   * @param inner what passes each chunk first: it masks secrets
+   * @param metering reads the answer as it comes, so that a long one is not read at once
+   */
+  constructor(maxBytes: number, inner: PassThroughFramer, metering: Metering | undefined) {
+    super()
+    this.#maxBytes = maxBytes
+    this.#inner = inner
+    this.#metering = metering
+  }
+
+  override get holdsNothing(): boolean {
+    return false
+  }
+
+  override push(chunks: readonly Buffer[]): undefined {
+    this.#hold(this.#inner.push(chunks))
+  }
+
+  override end(): undefined {
+    this.#hold(this.#inner.end())
+  }
+
+  /** All of the answer, once it has ended. */
+  take(): Buffer {
+    const body = Buffer.concat(this.#pieces)
+    this.#pieces = []
+    return body
+  }
+
+  #hold(bytes: Buffer | undefined): void {
+    if (!bytes || this.tooLarge) return
+    this.#metering?.pass(bytes, [], performance.now())
+    this.#bytes += bytes.length
+    if (this.#bytes <= this.#maxBytes) this.#pieces.push(bytes)
+    else {
+      this.tooLarge = true
+      this.#pieces = []
+    }
+  }
+}
