@@ -222,7 +222,7 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     const isGivenUp = () => this.#isGivenUp
     const whole = { body, status: exchange.providerStatus ?? plan.status, isJsonByLabel: plan.isJsonByLabel }
     const run = () => runAnswerHook(config.onAnswer!, exchange, whole, turns, isGivenUp)
-    void waitForHook(exchange, config.hookErrors.watched('onAnswer', run, () => exchange.hookView(), isRejection)(), {
+    void waitForHook(exchange, config.hookErrors.reporting('onAnswer', run, () => exchange.hookView(), isRejection)(), {
       isGivenUp,
       goOn: (replacement) => {
         this.#settleReportedError()
