@@ -10,6 +10,7 @@ export type {
   OnAnswer,
   OnError,
   OnEvent,
+  OnFailure,
   OnFinish,
   OnRequest,
   OnResponse,

@@ -1,4 +1,4 @@
-import type { FailureNotice } from '../formats/index.js'
+import { type CompleteFormat, detectFormat, type FailureNotice } from '../formats/index.js'
 import type { Limits, ResolvedLimits } from './limits.js'
 
 /**
@@ -90,6 +90,9 @@ interface FailureDetails {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** Sets the format in which a failure is told: the one that the client speaks. */
+export let tellIn: (failure: AiProxyError, format: CompleteFormat) => void
+
 /**
  * A failure of an exchange. With `errors: 'next'` the app's error handlers get it; Express's own handler understands
  * `status` and `headers`.
@@ -114,6 +117,14 @@ export class AiProxyError extends Error implements FailureNotice {
   /** The outcome that the exchange's record has. */
   readonly outcome: Outcome
   readonly #privateCause: unknown
+  #format: CompleteFormat | undefined
+
+  static {
+    tellIn = (failure, format) => {
+      // What only passes for one of these has no such field.
+      if (#format in failure) failure.#format = format
+    }
+  }
 
   /**
    * @param code what went wrong; it gives status, outcome, limit and headers
@@ -134,6 +145,14 @@ export class AiProxyError extends Error implements FailureNotice {
     this.limit = kind.limit
     this.outcome = kind.outcome
     this.#privateCause = options?.privateCause
+  }
+
+  /**
+   * Returns the error body that the middleware would send, in the protocol that the client speaks, to be sent as JSON.
+   * An error that never was an exchange's is told as OpenAI's.
+   */
+  toBody(): unknown {
+    return (this.#format ?? detectFormat('/')).errorBody(this)
   }
 
   /**

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Request, Response } from 'express'
 import type { AnyFormatName, CustomFormatName, FormatName } from '../formats/index.js'
 import type { ProviderEvents, ProviderRequests } from '../formats/types.js'
+import type { AiProxyError } from './errors.js'
 import type { ExchangeRecord } from './record.js'
 
 /** An exchange as hooks see it: one object for all hooks of an exchange, whose fields say what is known by now. */
@@ -101,6 +102,17 @@ export type OnResponse<Req extends IncomingMessage = Request> = (
   exchange: HookedExchange<Req>,
 ) => MaybeAnswer | Promise<MaybeAnswer>
 
+/**
+ * May answer in the place of an {@link AiProxyError}, while nothing has gone to the client: the option `errors`. An answer
+ * without a status has the error's, and the error's headers go out unless the answer has its own. `undefined` sends the
+ * default answer; so does what it throws, which goes to `onError`, and a promise that takes longer than
+ * `limits.firstByteTimeoutMs`.
+ */
+export type OnFailure<Req extends IncomingMessage = Request> = (
+  failure: AiProxyError,
+  exchange: HookedExchange<Req>,
+) => MaybeAnswer | Promise<MaybeAnswer>
+
 /** A JSON answer of the provider's that is no stream: a success, or an error. */
 export interface HookedAnswer {
   /** The provider protocol that the client speaks. */
@@ -168,6 +180,7 @@ export type OnFinish<Req extends IncomingMessage = Request> = (
 /** The app's own code that the middleware calls, by the option that it was given as. */
 export type HookName =
   | 'auth'
+  | 'errors'
   | 'estimateTokens'
   | 'format'
   | 'forwardHeaders'

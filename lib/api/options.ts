@@ -4,7 +4,7 @@ import type { SecureContextOptions } from 'node:tls'
 import type { Request } from 'express'
 import type { Format, FormatName } from '../formats/index.js'
 import type { SetupWarningCode } from '../util/warn.js'
-import type { OnAnswer, OnError, OnEvent, OnFinish, OnRequest, OnResponse } from './hooks.js'
+import type { OnAnswer, OnError, OnEvent, OnFailure, OnFinish, OnRequest, OnResponse } from './hooks.js'
 import type { LimitsOption } from './limits.js'
 import type { ModelFields } from './model-fields.js'
 import type { Observer } from './observer.js'
@@ -135,8 +135,11 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * end, within the limits. Default `'abort'`.
    */
   onClientDisconnect?: 'abort' | 'drain'
-  /** Failures before the first byte: `'respond'` answers them, `'next'` hands them to Express. Default `'respond'`. */
-  errors?: 'respond' | 'next'
+  /**
+   * Failures before the first byte: `'respond'` answers them, `'next'` hands them to Express, and a function may answer
+   * them itself. Default `'respond'`.
+   */
+  errors?: 'respond' | 'next' | OnFailure<Req>
   /**
    * The provider protocol, for paths that do not tell it: a built-in format by its name, or a {@link Format} of your own.
    * All paths then speak it. Default: by the path, and OpenAI's chat completions for what no other format claims.

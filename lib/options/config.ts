@@ -1,3 +1,4 @@
+import type { OnFailure } from '../api/hooks.js'
 import type { ResolvedLimits } from '../api/limits.js'
 import type { Observer } from '../api/observer.js'
 import type { AiProxyOptions, Credential, ModelOptions, ProxyOptions } from '../api/options.js'
@@ -30,7 +31,7 @@ export interface Config {
   /** `everyMs` is `Infinity` if the option is `false`. */
   readonly heartbeat: { readonly everyMs: number; readonly beforeFirstByte: boolean }
   readonly onClientDisconnect: 'abort' | 'drain'
-  readonly errors: 'respond' | 'next'
+  readonly errors: 'respond' | 'next' | OnFailure
   /** `undefined` if the path determines it. */
   readonly format: CompleteFormat | undefined
   readonly includeUsage: boolean

@@ -104,7 +104,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
       orDefault(given.onClientDisconnect, defaults.onClientDisconnect),
       ['abort', 'drain'],
     ),
-    errors: check.oneOf('errors', orDefault(given.errors, defaults.errors), ['respond', 'next']),
+    errors: resolveErrors(given.errors),
     format,
     includeUsage: check.boolean('includeUsage', orDefault(given.includeUsage, defaults.includeUsage)),
     estimateTokens: hookErrors.reporting(
@@ -258,6 +258,12 @@ function rejectTypos(option: string, fields: object): void {
     const meant = ofLimit ?? nearest(name, known, MAX_TYPO_DISTANCE)
     if (meant) throw new TypeError(`aiProxy: ${option}.${name} is not a known field. Did you mean ${option}.${meant}?`)
   }
+}
+
+function resolveErrors(errors: AiProxyOptions['errors']): Config['errors'] {
+  if (typeof errors === 'function') return errors
+  const given = orDefault(errors, defaults.errors)
+  return check.oneOf<'respond' | 'next'>('errors', given, ['respond', 'next'], 'a function')
 }
 
 function resolveHeartbeat(heartbeat: AiProxyOptions['heartbeat']): Config['heartbeat'] {

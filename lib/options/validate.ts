@@ -65,13 +65,14 @@ export const check = {
     return fits ? value : invalidOption(option, value, 'a number above 0, or false for no limit')
   },
 
-  oneOf<T extends string>(option: string, value: T, choices: readonly T[]): T {
+  oneOf<T extends string>(option: string, value: T, choices: readonly T[], orElse?: string): T {
     if (choices.includes(value)) return value
     const near = typeof value === 'string' ? nearest(value, choices) : undefined
     invalidOption(
       option,
       value,
-      choices.map((choice) => `'${choice}'`).join(' or ') + (near ? ` (did you mean '${near}'?)` : ''),
+      [...choices.map((choice) => `'${choice}'`), ...(orElse ? [orElse] : [])].join(' or ') +
+        (near ? ` (did you mean '${near}'?)` : ''),
     )
   },
 

@@ -1,18 +1,25 @@
 import type { AiProxyError } from '../api/errors.js'
+import type { OnFailure } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { CompleteFormat, StreamState } from '../formats/index.js'
 import { type Framing, sse } from '../framing/index.js'
+import type { HookErrors } from '../options/hook-errors.js'
+import { toFinishedAnswer } from '../request/hook-answer.js'
 import { lingerAfter } from './linger.js'
 import { JSON_TYPE } from './response-head.js'
 
 /** Failures after which the client should open another connection, perhaps to another process. */
 const CLOSING = new Set(['shutting_down', 'too_many_exchanges'])
 
+/** The response to a failure. */
+export interface FailureResponse {
+  readonly status: number
+  readonly headers: Record<string, string>
+  readonly body: string | Buffer | undefined
+}
+
 /** The response that reports a failure before anything was sent, in the client's own protocol. */
-export function failureResponse(
-  { format, res }: Exchange,
-  failure: AiProxyError,
-): { status: number; headers: Record<string, string>; body: string } {
+export function failureResponse({ format, res }: Exchange, failure: AiProxyError): FailureResponse {
   const body = JSON.stringify(format.errorBody(failure))
   if (CLOSING.has(failure.code)) res.setHeader('connection', 'close')
   const length = String(Buffer.byteLength(body))
@@ -21,6 +28,33 @@ export function failureResponse(
     headers: { ...failure.headers, 'content-type': JSON_TYPE, 'content-length': length },
     body,
   }
+}
+
+/**
+ * Asks the app for the response to a failure.
+ *
+ * @returns the app's, or the one that reports the failure; it never rejects
+ */
+export async function askForResponse(
+  onFailure: OnFailure,
+  exchange: Exchange,
+  failure: AiProxyError,
+  hookErrors: HookErrors,
+): Promise<FailureResponse> {
+  const byDefault = failureResponse(exchange, failure)
+  try {
+    const answer = toFinishedAnswer('errors', await onFailure(failure, exchange.hookView()), failure.status)
+    if (!answer) return byDefault
+    const { status, headers, content } = answer
+    return { status, headers: { ...failure.headers, ...lowerCased(headers) }, body: content }
+  } catch (error) {
+    hookErrors.report('errors', error, exchange.hookView())
+    return byDefault
+  }
+}
+
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
 /** Leaves a failure to the app's error handlers. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
-import type { OnResponse } from '../api/hooks.js'
+import { AiProxyError, limitFailure, tellIn, toFailure } from '../api/errors.js'
+import type { OnFailure, OnResponse } from '../api/hooks.js'
 import type { Endable, Exchange } from '../exchange/exchange.js'
 import { isRejection } from '../options/hook-rejection.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
@@ -12,7 +12,13 @@ import { decoded } from './decode.js'
 import { hasBeenSent, hasDisconnected, onDisconnect } from './disconnect.js'
 import { Downstream } from './downstream.js'
 import type { DownstreamEvents } from './downstream-events.js'
-import { failureFrame, failureResponse, passToExpress } from './failure-response.js'
+import {
+  askForResponse,
+  type FailureResponse,
+  failureFrame,
+  failureResponse,
+  passToExpress,
+} from './failure-response.js'
 import { waitForHook } from './hook-wait.js'
 import { runResponseHook } from './response-hook.js'
 import type { AnswerCallbacks } from './response-limits.js'
@@ -237,7 +243,10 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
   #respondWith(failure: AiProxyError): void {
     const { begun } = this.#downstream
     this.#exchange.enter('ending')
-    if (begun === undefined && this.#context.config.errors === 'next') return passToExpress(this.#exchange, failure)
+    const { errors } = this.#context.config
+    tellIn(failure, this.#exchange.format)
+    if (begun === undefined && errors === 'next') return passToExpress(this.#exchange, failure)
+    if (begun === undefined && typeof errors === 'function') return this.#askAboutFailure(failure, errors)
     if (begun === undefined) {
       const { status, headers, body } = failureResponse(this.#exchange, failure)
       return this.respond(status, headers, body)
@@ -248,6 +257,26 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     if (frame) this.#downstream.end(frame)
     // Nothing can be said within such a body: only a connection that is cut short says that the body is not whole.
     else this.#downstream.destroy()
+  }
+
+  /** Asks the app how to answer a failure; if it takes too long, the default answer goes out. */
+  #askAboutFailure(failure: AiProxyError, onFailure: OnFailure): void {
+    const exchange = this.#exchange
+    let isAnswered = false
+    const answerWith = ({ status, headers, body }: FailureResponse) => {
+      if (isAnswered || this.#isOver || this.#downstream.isGone) return
+      isAnswered = true
+      exchange.deadlines.stop('hook')
+      try {
+        this.respond(status, headers, body)
+      } catch (error) {
+        debug.stream('%s the failure could not be sent: %s', exchange.id, error)
+        this.#downstream.destroy()
+      }
+    }
+    const byDefault = () => answerWith(failureResponse(exchange, failure))
+    exchange.deadlines.start('hook', exchange.limits.firstByteTimeoutMs, byDefault)
+    void askForResponse(onFailure, exchange, failure, this.#context.config.hookErrors).then(answerWith)
   }
 
   /** Settles an exchange whose provider said, in an answer that had begun well, that it failed. */

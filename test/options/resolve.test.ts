@@ -229,7 +229,7 @@ describe('a wrong value throws, naming the option, what it got and what it takes
     [{ onClientDisconnect: 'stop' }, /onClientDisconnect takes 'abort' or 'drain'; got 'stop'/],
     [{ onClientDisconnect: 'darin' }, /did you mean 'drain'\?.*got 'darin'/],
     [{ onClientDisconnect: true }, /onClientDisconnect takes 'abort' or 'drain'; got true/],
-    [{ errors: 'throw' }, /errors takes 'respond' or 'next'; got 'throw'/],
+    [{ errors: 'throw' }, /errors takes 'respond' or 'next' or a function; got 'throw'/],
     [{ errors: 'response' }, /did you mean 'respond'/],
     [{ onFinish: 'log' }, /onFinish takes a function; got 'log'/],
     [{ onFinish: {} }, /onFinish takes a function; got \{\}/],

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { NextFunction, Request, Response } from 'express'
+import { AiProxyError, type AiProxyOptions, type OnFailure } from '../../lib/index.js'
+import { startApp } from './support/app.js'
+import { connect, post } from './support/client.js'
+import { protocols } from './support/protocols.js'
+import { type Call, type Owner, startProvider } from './support/provider.js'
+import { Queue, within } from './support/waiting.js'
+
+const [openai] = protocols
+
+/** Sends a request that is refused because of its model, or whatever the options say. */
+async function failing(
+  t: Owner,
+  errors: OnFailure,
+  options: Partial<AiProxyOptions> = { models: ['other'] },
+  at = openai!,
+) {
+  const told: unknown[] = []
+  const onError = (error: unknown, { hook }: { hook: string }) => void told.push([hook, error])
+  const provider = await startProvider(t, { onCall: (call: Call) => call.sse(at.events).end(at.terminator) })
+  const app = await startApp(t, { target: provider.url, errors, onError, ...options })
+  const response = await within(post(app.url + at.path, at.request), 'the answer')
+  return { response, text: await response.text(), record: await app.record(), told }
+}
+
+describe('errors, as a function', () => {
+  test('gets the failure and the exchange, and answers in its place', async (t) => {
+    const seen: unknown[] = []
+    const { response, text, record } = await failing(t, async (failure, { model }) => {
+      seen.push(failure instanceof AiProxyError, failure.code, model)
+      return { status: 418, headers: { 'x-app': 'yes' }, body: { sorry: failure.message } }
+    })
+    assert.deepEqual(seen, [true, 'model_not_allowed', 'gpt-test'])
+    assert.deepEqual([response.status, response.headers.get('x-app')], [418, 'yes'])
+    assert.match(text, /^\{"sorry":/)
+    assert.deepEqual([record.outcome, record.code, record.status], ['rejected', 'model_not_allowed', 418])
+  })
+
+  for (const protocol of protocols) {
+    test(`has the body that the client understands: ${protocol.name}`, async (t) => {
+      const errors: OnFailure = (failure) => ({ body: failure.toBody() })
+      const { response, text } = await failing(t, errors, undefined, protocol)
+      assert.equal(response.status, 403)
+      assert.equal(protocol.errorIn(JSON.parse(text)).code, 'model_not_allowed')
+    })
+  }
+
+  test('an answer keeps the headers of the failure that it does not set', async (t) => {
+    const limits = { maxRequestBytes: 1 }
+    const kept = await failing(t, () => ({ body: 'busy' }), { limits })
+    assert.deepEqual(
+      [kept.response.status, kept.response.headers.get('x-should-retry'), kept.text],
+      [413, 'false', 'busy'],
+    )
+    const own = await failing(t, () => ({ headers: { 'X-Should-Retry': 'true' } }), { limits })
+    assert.equal(own.response.headers.get('x-should-retry'), 'true')
+  })
+
+  test('without an answer the default one goes out', async (t) => {
+    const { response, text, told } = await failing(t, () => {})
+    assert.equal(response.status, 403)
+    assert.equal(openai!.errorIn(JSON.parse(text)).code, 'model_not_allowed')
+    assert.deepEqual(told, [])
+  })
+
+  const faults: readonly [string, OnFailure][] = [
+    ['throws', () => assert.fail('a fault')],
+    ['rejects', async () => assert.fail('a fault')],
+    ['answers with what is none', () => 'x' as never],
+    ['answers with a status that HTTP does not have', async () => ({ status: 1 })],
+  ]
+  for (const [what, errors] of faults) {
+    test(`${what}: so does the default one, and onError gets to know it`, async (t) => {
+      const { response, text, told } = await failing(t, errors)
+      assert.equal(response.status, 403)
+      assert.equal(openai!.errorIn(JSON.parse(text)).code, 'model_not_allowed')
+      assert.deepEqual(
+        told.map((each) => (each as unknown[])[0]),
+        ['errors'],
+      )
+    })
+  }
+
+  test('one that never comes back is not waited for', async (t) => {
+    const limits = { firstByteTimeoutMs: 50 }
+    const { response } = await failing(t, () => new Promise(() => {}), { models: ['other'], limits })
+    assert.equal(response.status, 403)
+  })
+
+  test('is not asked once the stream has begun', async (t) => {
+    const { text, record } = await failing(t, () => assert.fail('too late'), { limits: { maxResponseBytes: 300 } })
+    assert.equal(record.code, 'response_too_large')
+    assert.match(text, /response_too_large/)
+  })
+
+  test('the client leaves while it is waited for: nothing is sent, and nothing is left', async (t) => {
+    const asked = new Queue<() => void>('the hook')
+    const provider = await startProvider(t)
+    const app = await startApp(t, {
+      target: provider.url,
+      models: ['other'],
+      errors: () => new Promise<void>((resolve) => asked.push(resolve)),
+    })
+    const client = (await connect(t, app.port)).post(`/ai${openai!.path}`, openai!.request)
+    const resolve = await asked.next()
+    client.leave()
+    const record = await app.record()
+    resolve()
+    assert.deepEqual([record.code, record.downstreamBytes], ['model_not_allowed', 0])
+    assert.deepEqual(app.proxy.exchanges(), [])
+  })
+})
+
+describe('error.toBody()', () => {
+  for (const protocol of protocols) {
+    test(`is in the client's protocol for Express's error handlers: ${protocol.name}`, async (t) => {
+      const provider = await startProvider(t)
+      const after = (error: AiProxyError, _req: Request, res: Response, _next: NextFunction) => {
+        res.status(error.status).set(error.headers).json(error.toBody())
+      }
+      const options: AiProxyOptions = { target: provider.url, models: ['other'], errors: 'next' }
+      const app = await startApp(t, options, { after: (express) => void express.use(after) })
+      const response = await within(post(app.url + protocol.path, protocol.request), 'the answer')
+      assert.equal(response.status, 403)
+      assert.equal(protocol.errorIn(await response.json()).code, 'model_not_allowed')
+      await app.record()
+    })
+  }
+
+  test('of an error that never was an exchange’s is OpenAI’s', () => {
+    const error = new AiProxyError('overloaded', 'Too busy')
+    assert.equal(openai!.errorIn(error.toBody()).message, 'Too busy')
+  })
+})
