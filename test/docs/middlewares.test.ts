@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import http from 'node:http'
 import path from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { after, before, describe, type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import type { LLMock } from '@copilotkit/aimock'
 import express, { type RequestHandler } from 'express'
@@ -48,6 +48,7 @@ describe('every middleware in docs/ is made, and passes a stream', () => {
   for (const block of blocks) {
     test(`${block.page}, ${block.heading}`, async (t) => {
       t.mock.method(console, 'log', () => {})
+      answerInternalHosts(t)
       Object.assign(process.env, environmentOf(block))
       const code = block.code
         .replace("'/run/secrets/openai'", JSON.stringify(path.join(workshop.folder, 'key')))
@@ -67,3 +68,12 @@ describe('every middleware in docs/ is made, and passes a stream', () => {
     })
   }
 })
+
+/** Answers what a snippet asks the reader's own services, which do not exist here. */
+function answerInternalHosts(t: TestContext): void {
+  const { fetch } = globalThis
+  t.mock.method(globalThis, 'fetch', (...[input, init]: Parameters<typeof fetch>) => {
+    const isInternal = new URL(String(input)).hostname.endsWith('.internal.example')
+    return isInternal ? Promise.resolve(new Response('{}')) : fetch(input, init)
+  })
+}

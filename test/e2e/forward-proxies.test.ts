@@ -330,6 +330,9 @@ describe('proxy.fromEnv', () => {
 
   test('stands beside no agent', () => {
     const proxy = { fromEnv: true, agent: new HttpsProxyAgent('http://127.0.0.1:1') }
-    assert.throws(() => aiProxy({ target: 'https://provider.example', proxy }), /proxy\.fromEnv takes the place of/)
+    assert.throws(
+      () => aiProxy({ target: 'https://provider.example', proxy }),
+      /proxy\.fromEnv takes true only without proxy\.agent/,
+    )
   })
 })
