@@ -74,8 +74,8 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     usageRefusals: new UsageRefusals(),
     held: new HeldBytes(config.limits),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
-    onUnflushable: () => warnings.tell('AI_PROXY_CANNOT_FLUSH'),
-    onOver: (exchange) => conclude(exchange, context),
+    onUnflushable: () => warnings.report('AI_PROXY_CANNOT_FLUSH'),
+    onEnd: (exchange) => conclude(exchange, context),
   }
 
   const handler = (req: Request, res: Response, next: NextFunction): void => {
@@ -85,8 +85,8 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     handleRequest(exchange, controller, context).catch((thrown) => {
       // Work that is given up because the exchange is over is no failure of its own.
       if (exchange.isSettled && isA(AiProxyError, thrown) && thrown.code === 'aborted') return
-      if (isA(BodyConsumedError, thrown)) warnings.tell('AI_PROXY_BODY_CONSUMED')
-      if (isA(AsyncFilterError, thrown)) warnings.tell('AI_PROXY_ASYNC_FORWARD_HEADERS')
+      if (isA(BodyConsumedError, thrown)) warnings.report('AI_PROXY_BODY_CONSUMED')
+      if (isA(AsyncFilterError, thrown)) warnings.report('AI_PROXY_ASYNC_FORWARD_HEADERS')
       controller.fail(toFailure(thrown))
     })
   }
@@ -121,10 +121,10 @@ function conclude(exchange: Exchange, { config, registry, observers }: ProxyCont
     events,
     downstreamBytes,
   )
-  void tell(exchange, record, config)
+  void callOnFinish(exchange, record, config)
 }
 
-async function tell(exchange: Exchange, record: ExchangeRecord, config: Config): Promise<void> {
+async function callOnFinish(exchange: Exchange, record: ExchangeRecord, config: Config): Promise<void> {
   try {
     await config.onFinish?.(record, exchange.hookView())
   } catch (error) {

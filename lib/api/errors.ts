@@ -2,11 +2,11 @@ import { type CompleteFormat, detectFormat, type FailureNotice } from '../format
 import type { Limits, ResolvedLimits } from './limits.js'
 
 /**
- * How an exchange ended. `completed`: the provider's answer went out whole, and it is a success; or the app answered itself,
- * with whatever status. `provider_error`: the provider answered with a status from 400 on, and that answer went out whole.
- * `client_disconnect`: the client left first. `limit_exceeded`: it hit one of {@link Limits}. `upstream_error`: the provider could not be reached,
- * broke off, or said an error in a stream. `rejected`: the request was refused here, or the app aborted it. `shutdown`:
- * `close()` ended it.
+ * How an exchange ended. `completed`: the provider's answer was sent completely, and it is a success; or the app
+ * answered itself, with any status. `provider_error`: the provider answered with a status of 400 or above, and that
+ * answer was sent completely. `client_disconnect`: the client left first. `limit_exceeded`: it hit one of {@link
+ * Limits}. `upstream_error`: the provider could not be reached, broke off, or reported an error in a stream.
+ * `rejected`: the proxy refused the request, or the app aborted it. `shutdown`: `close()` ended it.
  */
 export type Outcome =
   | 'completed'
@@ -49,7 +49,7 @@ const limitKinds = {
   slow_client: { status: 503, outcome: 'limit_exceeded', limit: 'drainTimeoutMs' },
 } as const satisfies Record<string, FailureKind>
 
-/** Every way an exchange can fail. The status is what the client gets where the answer has not begun. */
+/** Every way an exchange can fail. The client gets the status if the answer has not begun. */
 const kinds = {
   endpoint_not_allowed: { status: 404, outcome: 'rejected' },
   method_not_allowed: { status: 405, outcome: 'rejected' },
@@ -76,15 +76,15 @@ const kinds = {
 } as const satisfies Record<string, FailureKind>
 
 /**
- * The stable, machine-readable names of failures: in error bodies, error events and records. The README says when each
- * comes.
+ * Stable, machine-readable names of failures, used in error bodies, error events and records.
+ * `docs/limits-and-errors.md` describes when each occurs.
  *
  * @useDeclaredType
  */
 export type FailureCode = keyof typeof kinds
 
 interface FailureDetails {
-  /** What caused it, where that may tell a secret. */
+  /** The cause, if it may contain a secret. */
   readonly privateCause?: unknown
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
@@ -94,8 +94,8 @@ interface FailureDetails {
 export let tellIn: (failure: AiProxyError, format: CompleteFormat) => void
 
 /**
- * A failure of an exchange. With `errors: 'next'` the app's error handlers get it; Express's own handler understands
- * `status` and `headers`.
+ * A failure of an exchange. With `errors: 'next'` the app's error handlers get it; Express's default handler
+ * understands `status` and `headers`.
  */
 export class AiProxyError extends Error implements FailureNotice {
   /** Always `AiProxyError`. */
@@ -103,18 +103,18 @@ export class AiProxyError extends Error implements FailureNotice {
   readonly code: FailureCode
   /** HTTP status: the code's own, or the one of an error that `onRequest` threw. */
   readonly status: number
-  /** The same as `status`, for error handlers that look here. */
+  /** Same as `status`, for error handlers that read this property. */
   readonly statusCode: number
   /** The message holds no secrets and may be shown to the client. */
   readonly expose = true
   /**
-   * Response headers that belong to the failure: `retry-after`, `allow`, `upgrade`, and `x-should-retry: false`, which OpenAI's and
-   * Anthropic's SDKs obey, where a retry would only repeat the failure and be billed again.
+   * Response headers of the failure: `retry-after`, `allow`, `upgrade`, and `x-should-retry: false` if a retry would
+   * only repeat the failure and be billed again. OpenAI's and Anthropic's SDKs obey the latter.
    */
   readonly headers: Readonly<Record<string, string>>
-  /** Name of the limit that was hit, where one was. */
+  /** Name of the limit that was hit, if any. */
   readonly limit: keyof Limits | undefined
-  /** The outcome that the exchange's record has. */
+  /** Outcome in the record of the exchange. */
   readonly outcome: Outcome
   readonly #privateCause: unknown
   #format: CompleteFormat | undefined
@@ -127,10 +127,10 @@ export class AiProxyError extends Error implements FailureNotice {
   }
 
   /**
-   * @param code what went wrong; it gives status, outcome, limit and headers
+   * @param code determines status, outcome, limit and headers
    * @param message one sentence, without secrets
-   * @param options `cause`, as of any error; `privateCause`, for one that may tell a secret; `status`, which
-   *   takes the place of the code's own; further `headers`
+   * @param options `cause`, as in any error; `privateCause`, for a cause that may contain a secret; `status`, to
+   *   replace the code's own; further `headers`
    */
   constructor(code: FailureCode, message: string, options?: ErrorOptions & FailureDetails) {
     super(message, options)
@@ -156,37 +156,39 @@ export class AiProxyError extends Error implements FailureNotice {
   }
 
   /**
-   * Returns what a function of yours in `auth` threw (`credentials_unavailable`); `undefined` for all other failures. It may
-   * tell a secret, so it is no property: loggers and `console.error` print those, a `cause` above all.
+   * Returns what a function in `auth` threw (`credentials_unavailable`); `undefined` for all other failures. It may
+   * contain a secret, so it is not a property: loggers and `console.error` print those, above all `cause`.
    */
   revealCause(): unknown {
     return this.#privateCause
   }
 }
 
-/** Records go into logs, and what they say may quote a provider. */
-const LONGEST_MESSAGE = 1000
+/** Records are logged, and their messages may quote a provider. */
+const MAX_MESSAGE_LENGTH = 1000
 
-/** A message as a record says it: its beginning, if it is long. */
-export function shortened(message: string): string {
-  return message.length > LONGEST_MESSAGE ? `${message.slice(0, LONGEST_MESSAGE)}…` : message
+/** Truncates a message for a record. */
+export function truncateMessage(message: string): string {
+  return message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH)}…` : message
 }
 
-/** What a system's or a library's error says, in one line. OpenSSL's end with the source file, and a line break. */
-export function inOneLine(message: string): string {
+/**
+ * Returns the message of a system or library error on one line. OpenSSL's end with the source file and a line break.
+ */
+export function toOneLine(message: string): string {
   return message
     .replace(/:[^\s:]+\.c:\d+:?/g, '')
     .replace(/\s+/g, ' ')
     .trim()
 }
 
-/** Whatever was thrown, as a failure; what is not ours becomes `internal_error`, whose message tells nothing. */
+/** Converts anything thrown to a failure; unknown errors become `internal_error`, whose message reveals nothing. */
 export function toFailure(thrown: unknown): AiProxyError {
   if (isA(AiProxyError, thrown)) return thrown
   return new AiProxyError('internal_error', 'The proxy failed to handle this request', { cause: thrown })
 }
 
-/** `instanceof`, of what the app's code may have thrown: a proxy may throw when it is asked. */
+/** `instanceof` that is safe for values that the app's code threw: a Proxy may throw when it is inspected. */
 export function isA<T>(kind: abstract new (...args: never[]) => T, thrown: unknown): thrown is T {
   try {
     return thrown instanceof kind
@@ -197,11 +199,11 @@ export function isA<T>(kind: abstract new (...args: never[]) => T, thrown: unkno
 
 const limitMessages: Record<keyof typeof limitKinds, string> = {
   request_too_large: 'The request body is too large',
-  too_many_exchanges: 'Too many requests are under way',
-  decoded_request_too_large: 'The request body is too large when it is decompressed',
-  held_bytes_exceeded: 'Too many request bodies are held',
-  too_many_streams: 'Too many streams are under way',
-  upload_timeout: 'The upload stood still',
+  too_many_exchanges: 'Too many concurrent requests',
+  decoded_request_too_large: 'The decompressed request body is too large',
+  held_bytes_exceeded: 'Too many bytes of request bodies are in memory',
+  too_many_streams: 'Too many concurrent streams',
+  upload_timeout: 'The upload made no progress',
   first_byte_timeout: 'The provider did not begin to answer in time',
   first_token_timeout: 'The model did not begin to write in time',
   idle_timeout: 'The provider fell silent',
@@ -209,14 +211,14 @@ const limitMessages: Record<keyof typeof limitKinds, string> = {
   stream_too_long: 'The answer took too long',
   response_too_large: 'The answer is too large',
   event_too_large: 'An event of the answer is too large',
-  output_tokens_exceeded: 'The answer has more tokens than it may have',
-  slow_client: 'The client did not read what it was sent',
+  output_tokens_exceeded: 'The answer has too many tokens',
+  slow_client: 'The client did not read in time',
 }
 
 /**
- * The failure of an exchange that hit a limit.
+ * Creates the failure of an exchange that hit a limit.
  *
- * @param status takes the place of the code's own
+ * @param status replaces the code's own
  */
 export function limitFailure(code: keyof typeof limitKinds, limits: ResolvedLimits, status?: number): AiProxyError {
   const { limit } = limitKinds[code]

@@ -1,95 +1,98 @@
 import type { IncomingMessage } from 'node:http'
 import type { Request } from 'express'
 
-/** What an exchange may use. Sizes are in bytes, times in milliseconds; each is above 0, and `false` is no limit. */
+/**
+ * Limits on what an exchange may use. Sizes are in bytes, times in milliseconds; each is above 0, and `false` means no
+ * limit.
+ */
 export interface Limits {
-  /** Size of the request body, as it comes in. Default 32 MiB. */
+  /** Size of the request body as it arrives. Default 32 MiB. */
   maxRequestBytes: number | false
   /**
-   * Exchanges under way at once in this middleware, streams or not. Each takes two file descriptors, the client's
-   * connection and the provider's. Default: 1,000, or as many as leave the app a fifth of its descriptors: 400 under
-   * `ulimit -n 1024`.
+   * Concurrent exchanges of this middleware, streams or not. Each takes two file descriptors: the client's connection
+   * and the provider's. Default: 1,000, or as many as leave the app a fifth of its descriptors: 400 under `ulimit -n
+   * 1024`.
    */
   maxConcurrentExchanges: number | false
   /**
-   * Size of a compressed request body once it is decompressed, which is done only for `models`, `modelOptions` and
+   * Size of a compressed request body after decompression, which is needed only for `models`, `modelOptions` and
    * `onRequest`. A body of 57 bytes may decompress to 32 MiB. Default 8 MiB.
    */
   maxDecodedRequestBytes: number | false
   /**
-   * Memory for request bodies, of all requests of this middleware together: while they come in, and until the provider
-   * begins to answer, because they may have to be sent again. Bodies that pass unbuffered do not count. Default 256 MiB.
+   * Memory for the request bodies of all requests of this middleware together, from their arrival until the provider
+   * begins to answer: until then they may have to be sent again. Bodies that pass unbuffered do not count. Default 256
+   * MiB.
    */
   maxHeldBytes: number | false
-  /** Streams under way at once, in this middleware. Default `false`. */
+  /** Concurrent streams of this middleware. Default `false`. */
   maxConcurrentStreams: number | false
   /**
-   * How long an upload that passes unbuffered may stand still, because the client sends nothing or the provider reads
-   * nothing. Default: what `idleTimeoutMs` is.
+   * How long an upload that passes unbuffered may make no progress, because the client sends nothing or the provider
+   * reads nothing. Default: the value of `idleTimeoutMs`.
    */
   uploadIdleTimeoutMs: number | false
-  /** From the start of the upstream request to the head of its response. Default 600,000 (10 min). */
+  /** Time from the start of the upstream request to the head of its response. Default 600,000 (10 min). */
   firstByteTimeoutMs: number | false
   /**
-   * From the start of the upstream request to the model's first content in a stream: text, reasoning, a tool call, or the
-   * end. Comments, pings and events without content do not count. Default `false`.
+   * Time from the start of the upstream request to the model's first content in a stream: text, reasoning, a tool call,
+   * or the end. Comments, pings and events without content do not count. Default `false`.
    */
   firstTokenTimeoutMs: number | false
   /**
-   * Silence of the provider within a response. Each byte ends it, be it of a comment or a ping: see `progressTimeoutMs`.
-   * Default 120,000 (2 min).
+   * How long the provider may be silent within a response. Any byte ends the silence, even of a comment or a ping: see
+   * `progressTimeoutMs`. Default 120,000 (2 min).
    */
   idleTimeoutMs: number | false
   /**
-   * From any content of a stream to the next, once there was some; what counts is what counts for `firstTokenTimeoutMs`.
-   * Default `false`.
+   * Time from any content of a stream to the next; content is what counts for `firstTokenTimeoutMs`. Default `false`.
    */
   progressTimeoutMs: number | false
-  /** From the head of the response to its end. Default 1,800,000 (30 min). */
+  /** Time from the head of the response to its end. Default 1,800,000 (30 min). */
   maxStreamDurationMs: number | false
-  /** Size of the response body, decoded. Default 256 MiB. */
+  /** Size of the decoded response body. Default 256 MiB. */
   maxResponseBytes: number | false
   /**
-   * Size of one event. Default 64 MiB: pictures come as one event. Memory for it is used only while such an event comes in
-   * and goes out.
+   * Size of one event. Default 64 MiB, because a picture is a single event. Memory for it is used only while such an
+   * event passes.
    */
   maxEventBytes: number | false
-  /** How long a client may leave what was written to it unread. Default 60,000 (1 min). */
+  /** How long a client may leave bytes that were written to it unread. Default 60,000 (1 min). */
   drainTimeoutMs: number | false
-  /** Tokens that a stream may generate, as far as the provider tells or we estimate. Default `false`. */
+  /** Tokens that a stream may generate, as reported by the provider or estimated by us. Default `false`. */
   maxOutputTokens: number | false
-  /** How long a provider that has said that its stream is over may leave the response open. Default 1,000. */
+  /** How long a provider may keep the response open after the last event of its stream. Default 1,000. */
   terminatorGraceMs: number | false
 }
 
-/** Limits that are counted over all requests of a middleware. */
+/** Limits that apply to all requests of a middleware together. */
 type SharedLimit = 'maxConcurrentExchanges' | 'maxConcurrentStreams' | 'maxHeldBytes'
 
-/** The limits that each request has to itself. */
+/** The limits that apply to each request separately. */
 export type RequestLimits = Omit<Limits, SharedLimit>
 
 /**
- * Gives the limits of one request; those that it leaves out are the middleware's. It is called once the request has been
- * admitted (its endpoint, and `maxConcurrentExchanges`), before the body is read. If it throws, or returns what is no
- * limit, the client gets 500 `internal_error`, and `onError` the reason. It has `firstByteTimeoutMs` of the middleware's
- * limits to answer.
+ * Returns the limits of one request; the middleware's apply for those that it leaves out. It is called after the
+ * request has been admitted (by `endpoints` and `maxConcurrentExchanges`), and before the body is read. If it throws,
+ * or returns an invalid limit, the client gets 500 `internal_error`, and `onError` the reason. It must answer within
+ * the middleware's `firstByteTimeoutMs`.
  */
 export type LimitsPerRequest<Req extends IncomingMessage = Request> = (
   req: Req,
 ) => Partial<RequestLimits> | Promise<Partial<RequestLimits>>
 
 /**
- * The option `limits`: limits, and a function that gives others for each request; or that function alone.
+ * The option `limits`: limits, together with a function that returns others per request; or that function alone.
  *
- * `maxConcurrentExchanges`, `maxConcurrentStreams` and `maxHeldBytes` are counted over all requests, so the function
- * cannot give them.
+ * `maxConcurrentExchanges`, `maxConcurrentStreams` and `maxHeldBytes` apply to all requests together, so the function
+ * cannot set them.
  */
 export type LimitsOption<Req extends IncomingMessage = Request> =
   | (Partial<Limits> & {
-      /** Gives the limits of each request; those that it leaves out are the ones beside it. Default: none. */
+      /** Returns the limits of each request; the ones beside it apply for those that it leaves out. Default: none. */
       perRequest?: LimitsPerRequest<Req>
     })
   | LimitsPerRequest<Req>
 
-/** Every limit as a number; `Infinity` for one that is off. */
+/** Every limit as a number; `Infinity` if it is off. */
 export type ResolvedLimits = { readonly [Name in keyof Limits]: number }

@@ -3,63 +3,64 @@ import type { Tokens } from '../formats/tokens.js'
 import type { FailureCode, Outcome } from './errors.js'
 import type { Limits } from './limits.js'
 /**
- * Where an exchange is: the client's request comes in, or waits in its connection's pipeline (`receiving`), the provider is connected to (`connecting`) and has
- * not answered yet (`waiting`); its answer passes (`streaming`), the client has to read first (`stalled`), the provider is
- * read to its end without a client (`draining`); the last bytes are on their way (`ending`).
+ * Phase of an exchange. `receiving`: the client's request arrives, or waits in its connection's pipeline. `connecting`:
+ * a connection to the provider is opened. `waiting`: the provider has not answered yet. `streaming`: its answer passes.
+ * `stalled`: the client has to read first. `draining`: the client has left, and the provider is read to its end.
+ * `ending`: the last bytes are being sent.
  */
 export type Phase = 'receiving' | 'connecting' | 'waiting' | 'streaming' | 'stalled' | 'draining' | 'ending'
 
-/** An exchange under way. */
 export interface ExchangeSnapshot {
-  /** A UUID, for `abort(id)`; the record has it, too. */
+  /** A UUID for `abort(id)`; the record has it, too. */
   readonly id: string
-  /** Where it is. */
+  /** Its phase. */
   readonly phase: Phase
   /** The model that the request names. */
   readonly model: string | undefined
-  /** The request asks for a stream. */
+  /** Whether the request asks for a stream. */
   readonly stream: boolean
-  /** Body bytes that the client was sent so far. */
+  /** Body bytes sent to the client so far. */
   readonly bytes: number
-  /** Output tokens so far: as told, and what was estimated since. */
+  /** Output tokens so far: as reported, plus the estimate since then. */
   readonly outputTokens: number
-  /** Turns that its stream has taken. */
+  /** Number of turns that its stream has taken. */
   readonly turns: number
   /** The longest of them, in milliseconds. */
   readonly maxTurnMs: number
-  /** Milliseconds since its start. */
+  /** Milliseconds since it started. */
   readonly age: number
 }
 
-/** Tokens that an exchange used. */
+/** Token usage of an exchange. */
 export interface RecordedUsage extends Usage {
   /**
-   * The provider did not tell all of it, because the stream ended early, or because it tells none: what is missing was
-   * estimated from the text that passed. A generating request whose answer says nothing that we can read has this alone.
+   * Whether some of it is estimated, because the stream ended early or the provider does not report it. Missing figures
+   * are estimated from the text that passed. If a generating request's answer has nothing that we can read, this is the
+   * only field.
    */
   readonly estimated: boolean
 }
 
-/** What is known of an exchange at its end. */
+/** Record of an exchange that has ended. */
 export interface ExchangeRecord {
-  /** A UUID: the one in `exchanges()`, in hooks and in the debug log. */
+  /** A UUID, the same as in `exchanges()`, in hooks and in the debug log. */
   readonly id: string
   /**
-   * `completed`: the provider's answer went out whole, and it is a success; or the app answered itself, whatever the
-   * status of that (`providerStatus` is `undefined`). `provider_error`: the provider answered with
-   * a status from 400 on (`providerStatus`), and that went out whole. `client_disconnect`: the client left first.
+   * `completed`: the provider's answer was sent completely, and it is a success; or the app answered itself, with any
+   * status (`providerStatus` is then `undefined`). `provider_error`: the provider answered with a status of 400 or
+   * above (`providerStatus`), and that answer was sent completely. `client_disconnect`: the client left first.
    * `limit_exceeded`, `upstream_error`, `rejected`, `shutdown`: see `code`.
    */
   readonly outcome: Outcome
-  /** The limit that was hit, where one was. */
+  /** The limit that was hit, if any. */
   readonly limit: keyof Limits | undefined
-  /** What went wrong, as error bodies and events name it. */
+  /** Code of the failure, as in error bodies and events. */
   readonly code: FailureCode | undefined
-  /** What went wrong, in a sentence; with what the system said of it. */
+  /** Description of the failure in one sentence, with the system's message. */
   readonly error: string | undefined
   /**
-   * What was thrown: by a hook of the app, by the system. It is not enumerable, so that no log or JSON shows what may
-   * hold a secret; read it to find a fault.
+   * The original error, thrown by a hook of the app or by the system. It is not enumerable, so that logs and JSON omit
+   * what may hold a secret; read it when you debug.
    */
   readonly cause?: unknown
   /** The request's HTTP method. */
@@ -68,55 +69,55 @@ export interface ExchangeRecord {
   readonly path: string
   /** The model that the request names. */
   readonly model: string | undefined
-  /** The request asked for a stream. */
+  /** Whether the request asked for a stream. */
   readonly stream: boolean
-  /** Status that the client got; `undefined` where it left before. */
+  /** Status that the client got; `undefined` if it left before. */
   readonly status: number | undefined
   /**
-   * Status that the provider answered with; `undefined` if it did not answer. It differs from `status` if the response
-   * had been opened before, or if we answered in the provider's place.
+   * Status of the provider's answer; `undefined` if it did not answer. It differs from `status` if the response had
+   * already been opened, or if we answered in the provider's place.
    */
   readonly providerStatus: number | undefined
-  /** The provider protocol that the client speaks. */
+  /** The provider protocol that the client uses. */
   readonly format: AnyFormatName
   /** The model that answered, as the provider names it. */
   readonly responseModel: string | undefined
   /** The provider's id of the answer. */
   readonly responseId: string | undefined
-  /** Why the model stopped, in the provider's word. */
+  /** Why the model stopped, as the provider calls it. */
   readonly finishReason: string | undefined
-  /** Tokens; `undefined` where nothing is known, because nothing was generated or the body was not understood. */
+  /** Tokens; `undefined` if nothing was generated or the body was not understood. */
   readonly usage: RecordedUsage | undefined
   /**
-   * The same tokens with one meaning for all providers, to add up and to price: parts that overlap nowhere, and their
-   * sum. With all that is billed at the model's price, such as Anthropic's compaction; what other models used as tools
-   * stands in `usage` alone. `undefined` where `usage` is.
+   * The same tokens with one meaning for all providers, to add up and to price: parts that do not overlap, and their
+   * sum. They include everything billed at the model's price, such as Anthropic's compaction; tokens of other models
+   * that were used as tools are in `usage` alone. `undefined` if `usage` is.
    */
   readonly tokens: Tokens | undefined
   /**
-   * Milliseconds from the start to the first that the model wrote in a stream: text, reasoning, or the call of a tool.
-   * `undefined` where none came, and for answers that are no streams, which come all at once.
+   * Milliseconds from the start to the model's first output in a stream: text, reasoning, or a tool call. `undefined`
+   * if there was none, and for answers that are not streams, which arrive all at once.
    */
   readonly firstTokenMs: number | undefined
-  /** Output tokens a second, from the first token of a stream to its end; `undefined` where it is not known. */
+  /** Output tokens per second, from the first token of a stream to its end; `undefined` if unknown. */
   readonly outputTokensPerSecond: number | undefined
   /** The start, in milliseconds since the epoch. */
   readonly startedAt: number
   /** Milliseconds from the start to the end. */
   readonly durationMs: number
-  /** Milliseconds from the start to the head of the provider's response; `undefined` where none came. */
+  /** Milliseconds from the start to the head of the provider's response; `undefined` if there was none. */
   readonly firstByteMs: number | undefined
   /** Bytes of the request's body. */
   readonly requestBytes: number
   /** Body bytes from the provider, decoded. */
   readonly upstreamBytes: number
-  /** Body bytes to the client: heartbeats and error events count, HTTP's own framing does not. */
+  /** Body bytes to the client, including heartbeats and error events, but not HTTP's framing. */
   readonly downstreamBytes: number
-  /** Events that passed. */
+  /** Number of events that passed. */
   readonly events: number
-  /** Turns that its stream took. */
+  /** Number of turns that its stream took. */
   readonly turns: number
-  /** What they took together, in milliseconds. */
+  /** Their total duration, in milliseconds. */
   readonly busyMs: number
   /** The longest of them, in milliseconds. */
   readonly maxTurnMs: number

@@ -2,35 +2,35 @@ import type { Outcome } from './errors.js'
 import type { Limits } from './limits.js'
 /** Counters and gauges of a middleware since its start. */
 export interface AiProxyStats {
-  /** When the middleware was made, in milliseconds since the epoch. */
+  /** When the middleware was created, in milliseconds since the epoch. */
   readonly startedAt: number
-  /** Exchanges that have begun. */
+  /** Number of exchanges that have begun. */
   readonly exchanges: number
-  /** Those of them that are under way, including those that wait in a connection's pipeline. */
+  /** Number of exchanges under way, including those that wait in a connection's pipeline. */
   readonly active: number
-  /** Of those under way: the streams that `maxConcurrentStreams` bounds. */
+  /** How many of those are streams, as limited by `maxConcurrentStreams`. */
   readonly streams: number
-  /** Of those under way: whose client has to read first. */
+  /** How many of those wait for their client to read. */
   readonly waitingForDrain: number
-  /** Streams of the whole process that wait for a turn. */
+  /** Number of streams in the whole process that wait for a turn. */
   readonly waitingForTurn: number
-  /** Bytes of memory that hold request bodies: what `maxHeldBytes` bounds. */
+  /** Bytes of request bodies in memory, as limited by `maxHeldBytes`. */
   readonly heldBytes: number
-  /** Exchanges that have ended, by outcome. */
+  /** Number of exchanges that have ended, by outcome. */
   readonly outcomes: Readonly<Record<Outcome, number>>
-  /** Of those: which limits were hit, how often. */
+  /** How often each limit was hit. */
   readonly limits: Readonly<Partial<Record<keyof Limits, number>>>
-  /** Body bytes from clients. This and the sums below are over the exchanges that have ended. */
+  /** Body bytes from clients. This and the sums below cover the exchanges that have ended. */
   readonly requestBytes: number
   /** Body bytes from the provider, decoded. */
   readonly upstreamBytes: number
-  /** Body bytes to clients, heartbeats and error events included. */
+  /** Body bytes to clients, including heartbeats and error events. */
   readonly downstreamBytes: number
-  /** Events that passed. */
+  /** Number of events that passed. */
   readonly events: number
-  /** Turns that streams took. */
+  /** Number of turns that streams took. */
   readonly turns: number
-  /** What they took together, in milliseconds. */
+  /** Their total duration, in milliseconds. */
   readonly busyMs: number
   /** The longest of them, in milliseconds. */
   readonly maxTurnMs: number

@@ -1,4 +1,4 @@
-/** Where time comes from; injected in tests. */
+/** Source of time; injected in tests. */
 export interface TimerClock {
   /** Monotonic time in milliseconds. */
   now(): number
@@ -13,10 +13,10 @@ const processClock: TimerClock = {
 }
 
 /**
- * The timer looks at least so often. A longer deadline, as most are, then needs no new timer when it is started, nor does
- * the heartbeat of a stream, which is started last.
+ * Maximum delay of the timer. Starting a longer deadline, as most are, then needs no new timer; nor does a stream's
+ * heartbeat, which is started last.
  */
-const LOOK_EVERY_MS = 15_000
+const MAX_TIMER_MS = 15_000
 
 class Deadline {
   readonly name: string
@@ -33,12 +33,12 @@ class Deadline {
 }
 
 /**
- * An exchange's deadlines, on one timer. To put a deadline off, which a stream does at every event, costs no timer: it
- * writes a number, and the timer looks when it fires.
+ * Keeps all deadlines of an exchange on one timer. A stream postpones a deadline at every event: that only writes a
+ * number, which the timer checks when it fires.
  */
 export class Deadlines {
   readonly #clock: TimerClock
-  /** A handful: to look through them costs less than a table of them. */
+  /** There are only a few, so a search is cheaper than a table. */
   readonly #running: Deadline[] = []
   #timer: unknown
   #timerDue = Number.POSITIVE_INFINITY
@@ -47,7 +47,7 @@ export class Deadlines {
     this.#clock = clock
   }
 
-  /** Starts the deadline `name`, or starts it anew. `Infinity` never comes due. */
+  /** Starts or restarts the deadline `name`. `Infinity` never expires. */
   start(name: string, afterMs: number, onDue: () => void): void {
     this.stop(name)
     if (afterMs === Number.POSITIVE_INFINITY) return
@@ -56,7 +56,7 @@ export class Deadlines {
     if (due < this.#timerDue) this.#arm(due)
   }
 
-  /** Puts a running deadline off: it counts from `now` again. */
+  /** Postpones a running deadline: it counts from `now` again. */
   touch(name: string, now = this.#clock.now()): void {
     const deadline = this.#running[this.#find(name)]
     if (deadline) deadline.due = now + deadline.afterMs
@@ -77,12 +77,12 @@ export class Deadlines {
   #arm(due: number): void {
     this.#clock.clearTimer(this.#timer)
     const now = this.#clock.now()
-    const delay = Math.min(Math.max(Math.ceil(due - now), 0), LOOK_EVERY_MS)
+    const delay = Math.min(Math.max(Math.ceil(due - now), 0), MAX_TIMER_MS)
     this.#timerDue = now + delay
-    this.#timer = this.#clock.setTimer(this.#look, delay)
+    this.#timer = this.#clock.setTimer(this.#onTimer, delay)
   }
 
-  readonly #look = (): void => {
+  readonly #onTimer = (): void => {
     this.#timerDue = Number.POSITIVE_INFINITY
     const now = this.#clock.now()
     for (const deadline of [...this.#running]) {

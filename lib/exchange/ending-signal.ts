@@ -1,9 +1,12 @@
 import type { AiProxyError, Outcome } from '../api/errors.js'
 
-/** Outcomes of exchanges whose answer went out whole. */
+/** Outcomes of exchanges whose answer was sent completely. */
 const WHOLE: readonly Outcome[] = ['completed', 'provider_error']
 
-/** Tells the app that an exchange has ended before its answer went out whole. Nothing is created unless the app asks. */
+/**
+ * Signals to the app that an exchange has ended before its answer was sent completely. Creates nothing unless the app
+ * asks.
+ */
 export class EndingSignal {
   #controller: AbortController | undefined
   #hasEnded = false
@@ -17,7 +20,7 @@ export class EndingSignal {
     return this.#controller.signal
   }
 
-  /** The exchange ends like this. */
+  /** Records how the exchange ends. */
   settle(outcome: Outcome, failure: AiProxyError | undefined): void {
     if (WHOLE.includes(outcome)) return
     this.#hasEnded = true

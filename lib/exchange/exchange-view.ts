@@ -2,7 +2,7 @@ import type { Request, Response } from 'express'
 import type { HookedExchange } from '../api/hooks.js'
 import type { AnyFormatName } from '../formats/index.js'
 
-/** What the view reads of an exchange. */
+/** The members of an exchange that the view reads. */
 interface Viewed {
   readonly id: string
   readonly req: Request
@@ -14,7 +14,7 @@ interface Viewed {
   readonly signal: AbortSignal
 }
 
-/** An exchange as hooks see it: one object for all of them, whose fields say what is known by now. */
+/** An exchange as hooks see it: one object for all of them, with getters that return what is known so far. */
 export class ExchangeView implements HookedExchange {
   readonly #exchange: Viewed
 

@@ -16,20 +16,20 @@ import type { Indexed } from './indexed-set.js'
 import type { Metering } from './metering.js'
 import { UsageAccumulator } from './usage-accumulator.js'
 
-/** What ends an exchange from outside: with a failure, by cutting its connection, or because the app wants it. */
-export interface Endable {
+/** Ends an exchange from outside: with a failure, by closing its connection, or on behalf of the app. */
+export interface ExchangeController {
   fail(failure: AiProxyError): void
   destroy(failure: AiProxyError): void
   abort(): void
 }
 
-/** The format that a path tells. */
+/** Returns the format of a path. */
 export const formatOf = memoize(detectFormat)
 
 const NO_EVENTS = { events: 0 }
 const NO_BYTES = { bytes: 0 }
 
-/** One request and its response: where it is, what has passed, and, once, how it ended and why. */
+/** One request and its response: its phase, what has passed, and how and why it ended. */
 export class Exchange implements Indexed {
   readonly id = randomUUID()
   readonly deadlines = new Deadlines()
@@ -37,25 +37,28 @@ export class Exchange implements Indexed {
   readonly res: Response
   readonly next: NextFunction
   readonly startedAt = Date.now()
-  /** What the messages of the provider's answer have said. */
+  /** Accumulates what the messages of the provider's answer say. */
   readonly answer = new UsageAccumulator()
-  /** The request's own limits once it has been admitted, if the app gives it any; the middleware's before that. */
+  /** The middleware's limits; after admission the request's own, if the app sets any. */
   limits: ResolvedLimits
-  /** What it holds of the request's body in memory. */
+  /** Its share of the request bodies in memory. */
   held: HeldShare | undefined
-  /** What of the request to the provider must not come back. */
+  /** Secrets in the request to the provider, which must not reach the client. */
   secrets = NO_SECRETS
-  /** The usage event is one that we asked for, and the client did not. */
+  /** We asked for the usage event, and the client did not: hide it. */
   hidesUsage = false
-  /** Whether `maxConcurrentExchanges` bounds it, and `maxConcurrentStreams`. The registry alone sets these and the next two. */
+  /**
+   * Whether it counts towards `maxConcurrentExchanges`, and towards `maxConcurrentStreams`. Only the registry sets
+   * these and the next two.
+   */
   isAdmitted = false
   countsAsStream = false
-  /** What can end it while it is under way. */
-  controller: Endable | undefined
-  /** Its index among those under way. */
+  /** Ends it while it is under way. */
+  controller: ExchangeController | undefined
+  /** Its index among the exchanges under way. */
   index = -1
 
-  /** When it began, in monotonic milliseconds. */
+  /** Start in monotonic milliseconds. */
   readonly began = performance.now()
   #phase: Phase = 'receiving'
   #path: string
@@ -80,7 +83,7 @@ export class Exchange implements Indexed {
   #view: HookedExchange | undefined
 
   /**
-   * @param next takes the failures that the app wants to answer itself
+   * @param next gets the failures that the app wants to answer itself
    * @param limits of the middleware
    */
   constructor(req: Request, res: Response, next: NextFunction = () => {}, limits: ResolvedLimits = defaultLimits) {
@@ -110,12 +113,12 @@ export class Exchange implements Indexed {
     return this.#path
   }
 
-  /** The protocol that the client speaks. */
+  /** The protocol that the client uses. */
   get format(): CompleteFormat {
     return this.#format
   }
 
-  /** Sets where the request goes, and which protocol is spoken there. */
+  /** Sets the request's path and its format. */
   route(path: string, format: CompleteFormat): void {
     this.#path = path
     this.#format = format
@@ -145,8 +148,8 @@ export class Exchange implements Indexed {
     return this.#providerStatus
   }
 
-  /** Notes that the head of the provider's response has come. */
-  noteProviderHead(status: number | undefined): void {
+  /** Records that the head of the provider's response has arrived. */
+  recordProviderHead(status: number | undefined): void {
     this.#firstByteMs = this.age
     this.#providerStatus = status
   }
@@ -203,7 +206,7 @@ export class Exchange implements Indexed {
     this.#downstream = downstream
   }
 
-  /** The provider's answer came to its end, whether or not anybody was there to get it. */
+  /** Whether the provider's answer arrived completely, even if the client had left. */
   get isComplete(): boolean {
     return this.#isComplete
   }
@@ -226,13 +229,13 @@ export class Exchange implements Indexed {
     return this.#failure
   }
 
-  /** Decides how the exchange ends. Who comes first decides. @returns whether this call did */
+  /** Decides how the exchange ends; the first call decides. @returns whether this call did */
   settle(outcome: Outcome, failure?: AiProxyError): boolean {
     // A stream that is drained after its client left may still fail, which changes no outcome but belongs in the record.
     this.#failure ??= failure
     if (this.#outcome !== undefined) return false
     this.#outcome = outcome
-    // Whatever still reads the body stops. What is held of it counts until whoever holds it lets go.
+    // Closing stops any code that still reads the body. The bytes count until their holder releases them.
     this.held?.close()
     this.#ending.settle(outcome, failure)
     return true
@@ -243,18 +246,18 @@ export class Exchange implements Indexed {
     this.#isReplaced = true
   }
 
-  /** Settles an exchange whose answer has gone out whole. */
-  settleWhole(): void {
+  /** Settles an exchange whose answer was sent completely. */
+  settleComplete(): void {
     const isError = !this.#isReplaced && (this.providerStatus ?? 0) >= 400
     this.settle(isError ? 'provider_error' : 'completed')
   }
 
-  /** Sets what reads the answer as it passes. */
+  /** Sets the meter that reads the answer as it passes. */
   attachMetering(metering: Metering | undefined): void {
     this.#metering = metering
   }
 
-  /** Reads what is left to read of the answer: nothing more passes. */
+  /** Reads the rest of the answer: nothing more will pass. */
   finishMetering(): void {
     const metering = this.#metering
     this.#metering = undefined
@@ -266,15 +269,15 @@ export class Exchange implements Indexed {
     this.#metering?.finish(performance.now())
   }
 
-  /** Reads an answer that has come whole. */
-  readWhole(body: Buffer): void {
+  /** Reads an answer that has arrived completely. */
+  readCompleteAnswer(body: Buffer): void {
     this.#metering?.pass(body, [], performance.now())
     this.finishMetering()
   }
 
-  /** What its stream has told so far. */
+  /** Returns the state of its stream, for an error event. */
   streamState(): StreamState {
-    // The last frames tell how far it came.
+    // The last frames have the latest state.
     this.finishMetering()
     const { model, responseId = `resp_${this.id}`, sequenceNumber = -1 } = this.answer
     return { responseId, model: model ?? this.#model, nextSequenceNumber: sequenceNumber + 1 }

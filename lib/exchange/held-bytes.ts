@@ -1,9 +1,9 @@
 import { AiProxyError, limitFailure } from '../api/errors.js'
 import type { ResolvedLimits } from '../api/limits.js'
 
-/** The request bodies that a middleware holds in memory, all together: what `maxHeldBytes` bounds. */
+/** Counts the request bodies that a middleware holds in memory, all together, for the limit `maxHeldBytes`. */
 export class HeldBytes {
-  /** How many there are now. */
+  /** Current number of bytes. */
   count = 0
   readonly limits: ResolvedLimits
 
@@ -11,18 +11,18 @@ export class HeldBytes {
     this.limits = limits
   }
 
-  /** The share of one exchange, empty at first. */
+  /** Creates the share of one exchange, empty at first. */
   share(): HeldShare {
     return new HeldShare(this)
   }
 }
 
-/** What one exchange holds of its request body. */
+/** One exchange's share of the bytes in memory. */
 export class HeldShare {
   readonly #all: HeldBytes
   #bytes = 0
   #isClosed = false
-  /** Work that holds the bytes is under way. */
+  /** Whether running work still holds the bytes. */
   #isWorkedOn = false
 
   constructor(all: HeldBytes) {
@@ -32,7 +32,7 @@ export class HeldShare {
   /**
    * Counts further bytes, before they are kept.
    *
-   * @throws AiProxyError `held_bytes_exceeded`; `aborted` after `close()`: nobody needs the body any more
+   * @throws AiProxyError `held_bytes_exceeded`; `aborted` after `close()`, when the body is no longer needed
    */
   add(bytes: number): void {
     if (this.#isClosed) throw new AiProxyError('aborted', 'The request is over')
@@ -43,33 +43,33 @@ export class HeldShare {
     this.#all.count += bytes
   }
 
-  /** Gives some of them back. */
+  /** Releases some of the bytes. */
   remove(bytes: number): void {
     const fewer = Math.min(bytes, this.#bytes)
     this.#bytes -= fewer
     this.#all.count -= fewer
   }
 
-  /** The request is over: nothing is added any more, and work on its body stops. */
+  /** Whether the request has ended: nothing may be added, and work on its body stops. */
   get isClosed(): boolean {
     return this.#isClosed
   }
 
-  /** Takes no further bytes. What is held counts until it is let go of. */
+  /** Accepts no further bytes. Those in memory count until they are released. */
   close(): void {
     this.#isClosed = true
   }
 
-  /** Gives all back, for good: at once, or when the work is over that still holds the bytes. */
+  /** Releases all bytes for good: now, or when the work that still holds them ends. */
   release(): void {
     this.#isClosed = true
     if (!this.#isWorkedOn) this.#free()
   }
 
   /**
-   * Counts the bytes until work that holds them is over, whatever becomes of the request meanwhile.
+   * Counts the bytes until the work that holds them ends, whatever happens to the request meanwhile.
    *
-   * @param work if the share is closed when it ends, it has let go of the bytes
+   * @param work must have dropped the bytes when it ends, if the share is closed by then
    */
   async during(work: () => Promise<void>): Promise<void> {
     this.#isWorkedOn = true

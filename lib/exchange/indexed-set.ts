@@ -1,14 +1,14 @@
-/** A member knows where it stands, so that to take it out needs no search. The set alone writes that. */
+/** A member stores its own index, so that removing it needs no search. Only the set writes the index. */
 export interface Indexed {
   index: number
 }
 
 /**
- * A set that members pass through by the thousand, in no order.
+ * An unordered set through which thousands of members pass.
  *
- * A `Map` or `Set` would make them outlive their time: its table is replaced whenever it is full, and the table that was
- * holds all members of that moment until V8 next collects old garbage, with all that they hold. That costs a middleware
- * as much as the rest of its garbage together.
+ * A `Map` or `Set` promotes its members to V8's old generation: when its table grows, the old table keeps every member
+ * alive, with all that it references, until the next major GC. That costs a middleware as much as the rest of its
+ * garbage together.
  */
 export class IndexedSet<T extends Indexed> {
   readonly #members: T[] = []
@@ -36,7 +36,7 @@ export class IndexedSet<T extends Indexed> {
     member.index = -1
   }
 
-  /** The members of this moment: those that are deleted while one goes through them are among them still. */
+  /** Returns a snapshot of the members: it keeps those that are deleted during an iteration. */
   all(): T[] {
     return [...this.#members]
   }

@@ -1,23 +1,23 @@
-/** What is done with what passes; what the client sees of it. */
+/** Reads, and may change, what passes to the client. */
 export interface Metering {
   /**
-   * Takes whole frames on their way to the client.
+   * Processes complete frames on their way to the client.
    *
-   * @param ends where each of them ends
-   * @param ahead the beginning of the first one, if it is too large to be joined
-   * @returns what the client is to get of them; `undefined` where that is nothing
+   * @param ends end offset of each frame
+   * @param ahead the beginning of the first frame, if it is too large to be joined
+   * @returns the bytes for the client; `undefined` if there are none
    */
   pass(frames: Buffer, ends: readonly number[], now: number, ahead?: readonly Buffer[]): Buffer | undefined
-  /** What the client is to get in front of what `pass` returned last. */
+  /** Bytes to send before the last result of `pass`. */
   readonly prefix?: readonly Buffer[]
-  /** Reads what `pass` has let pass, as far as that need not be read before it is written. */
-  readPassed?(now: number): void
-  /** Looks through what has come of a frame that is not complete, and may become too large to be joined. */
-  follow?(pieces: readonly Buffer[]): void
-  /** Whether these pieces of a large frame, the last one included, hold a whole JSON object. */
-  isWhole?(pieces: readonly Buffer[]): boolean
-  /** What went wrong in `pass`: nothing may pass any more. */
+  /** Reads the frames that `pass` did not need to read before they were written. */
+  readDeferred?(now: number): void
+  /** Scans what has arrived of an incomplete frame, which may become too large to be joined. */
+  scanUnfinished?(pieces: readonly Buffer[]): void
+  /** Returns whether these pieces of a large frame, including the last one, hold a complete JSON object. */
+  isCompleteMessage?(pieces: readonly Buffer[]): boolean
+  /** Set if `pass` failed: nothing more may pass. */
   readonly failure?: { readonly error: unknown } | undefined
-  /** Nothing more passes. */
+  /** Called when nothing more will pass. */
   finish(now: number): void
 }

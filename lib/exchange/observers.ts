@@ -7,11 +7,11 @@ import { headerFault } from '../util/header-fault.js'
 import { catchRejection } from '../util/promises.js'
 import type { Exchange } from './exchange.js'
 
-/** The observers of a middleware as one; what any of them throws is reported, and changes nothing. */
+/** Calls all observers of a middleware. What one of them throws is reported, and has no other effect. */
 export class Observers {
   readonly #all: readonly Observer[]
   readonly #host: string
-  /** `undefined` where nobody wants to know, which is what a stream's every turn asks. */
+  /** `undefined` if no observer implements `onTurn`: the hot path then costs one check. */
   readonly onTurn: ((ms: number) => void) | undefined
 
   readonly #report: (error: unknown) => void
@@ -23,19 +23,19 @@ export class Observers {
     const { protocol, hostname, port } = new URL(origin)
     this.#host = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
     const interested = all.filter((observer) => observer.onTurn)
-    this.onTurn = interested.length === 0 ? undefined : (ms) => tellTurn(interested, ms, this.#report)
+    this.onTurn = interested.length === 0 ? undefined : (ms) => notifyTurn(interested, ms, this.#report)
   }
 
   onProxy(stats: () => AiProxyStats): void {
     this.#guarded((observer) => observer.onProxy?.({ stats }))
   }
 
-  /** @returns request headers, of each observer that has some */
+  /** @returns the request headers of each observer that returns some */
   onRequest(exchange: Exchange): Readonly<Record<string, string>>[] {
     if (this.#all.length === 0) return []
     const { id, req, format, model, startedAt, asksForStream: stream } = exchange
     const seen = { id, req, format: format.name, model, stream, startedAt, host: this.#host }
-    return this.#guarded((observer) => sound(observer.onRequest?.(seen), this.#report)).filter(
+    return this.#guarded((observer) => checkHeaders(observer.onRequest?.(seen), this.#report)).filter(
       (headers) => headers !== undefined,
     )
   }
@@ -44,13 +44,13 @@ export class Observers {
     this.#guarded((observer) => observer.onFinish?.(record))
   }
 
-  #guarded<T>(tell: (observer: Observer) => T): (T | undefined)[] {
+  #guarded<T>(call: (observer: Observer) => T): (T | undefined)[] {
     return this.#all.map((observer) => {
       try {
-        const told = tell(observer)
-        // An async function's failure would otherwise be nobody's, and end the process.
-        catchRejection(told, this.#report)
-        return told
+        const result = call(observer)
+        // An async function's rejection would otherwise be unhandled, and end the process.
+        catchRejection(result, this.#report)
+        return result
       } catch (error) {
         this.#report(error)
         return undefined
@@ -59,8 +59,8 @@ export class Observers {
   }
 }
 
-/** @throws TypeError where one of them cannot go to the provider */
-function sound(
+/** @throws TypeError if one of them cannot be sent to the provider */
+function checkHeaders(
   headers: Readonly<Record<string, string>> | undefined,
   report: (error: unknown) => void,
 ): Readonly<Record<string, string>> | undefined {
@@ -74,8 +74,8 @@ function sound(
   return headers
 }
 
-/** Streams take thousands of turns a second: nothing is made anew for each. */
-function tellTurn(interested: readonly Observer[], ms: number, report: (error: unknown) => void): void {
+/** Streams take thousands of turns a second: nothing is allocated per turn. */
+function notifyTurn(interested: readonly Observer[], ms: number, report: (error: unknown) => void): void {
   for (const observer of interested) {
     try {
       catchRejection(observer.onTurn?.(ms), report)

@@ -1,4 +1,4 @@
-import { inOneLine, shortened } from '../api/errors.js'
+import { toOneLine, truncateMessage } from '../api/errors.js'
 import type { ExchangeRecord, RecordedUsage } from '../api/record.js'
 import { generatesAt, tokensOf } from '../formats/index.js'
 import type { Exchange } from './exchange.js'
@@ -6,25 +6,25 @@ import type { Exchange } from './exchange.js'
 const UNKNOWN_USAGE: RecordedUsage = { estimated: true }
 const NO_TOKENS = tokensOf({}, { cache: 'inside', reasoning: 'inside' })
 
-/** What is known of an exchange at its end. */
+/** Creates the record of an exchange that has ended. */
 export function recordOf(exchange: Exchange): ExchangeRecord {
   exchange.finishMetering()
   const { answer, failure } = exchange
   const { firstTokenAt } = answer
   const outcome = exchange.outcome ?? 'completed'
   const isComplete = exchange.isComplete || outcome === 'completed' || outcome === 'provider_error'
-  const usage = answer.usageAt(isComplete) ?? (isComplete && saysNothing(exchange) ? UNKNOWN_USAGE : undefined)
+  const usage = answer.usageAt(isComplete) ?? (isComplete && lacksUsage(exchange) ? UNKNOWN_USAGE : undefined)
   const generatingMs = firstTokenAt === undefined ? 0 : (answer.endedAt ?? performance.now()) - firstTokenAt
   const cause =
     failure?.outcome === 'upstream_error' && failure.cause instanceof Error
-      ? ` (${inOneLine(failure.cause.message)})`
+      ? ` (${toOneLine(failure.cause.message)})`
       : ''
   const record: ExchangeRecord = {
     id: exchange.id,
     outcome,
     limit: failure?.limit,
     code: failure?.code,
-    error: failure && shortened(exchange.secrets.mask(failure.message + cause)),
+    error: failure && truncateMessage(exchange.secrets.mask(failure.message + cause)),
     method: exchange.req.method,
     path: exchange.path,
     model: exchange.model,
@@ -55,7 +55,7 @@ export function recordOf(exchange: Exchange): ExchangeRecord {
   return Object.defineProperty(record, 'cause', { value: failure.cause ?? failure.revealCause(), enumerable: false })
 }
 
-/** Whether the provider seems to have generated something without saying how much. */
-function saysNothing({ req, res, path, format, upstreamBytes }: Exchange): boolean {
+/** Returns whether the provider seems to have generated something without reporting usage. */
+function lacksUsage({ req, res, path, format, upstreamBytes }: Exchange): boolean {
   return upstreamBytes > 0 && res.statusCode < 400 && generatesAt(req.method, path, format)
 }

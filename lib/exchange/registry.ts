@@ -2,18 +2,18 @@ import { AiProxyError, limitFailure } from '../api/errors.js'
 import type { Limits, ResolvedLimits } from '../api/limits.js'
 import type { ExchangeRecord, ExchangeSnapshot } from '../api/record.js'
 import type { AiProxyStats } from '../api/stats.js'
-import type { Endable, Exchange } from './exchange.js'
+import type { Exchange, ExchangeController } from './exchange.js'
 import { IndexedSet } from './indexed-set.js'
 
-// Node runs a timer of more than 2^31-1 ms at once.
-const LONGEST_TIMER_MS = 2 ** 31 - 1
+// Node fires a timer of more than 2^31-1 ms immediately.
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 const summed = ['requestBytes', 'upstreamBytes', 'downstreamBytes', 'events', 'turns', 'busyMs'] as const
 
-/** How long a client may take over the last bytes of an exchange that was ended by `close()`. */
+/** How long a client may take to read the last bytes of an exchange that `close()` ended. */
 const FORCE_CLOSE_AFTER_MS = 1000
 
-/** The exchanges of a middleware: those under way, and what is remembered of those that have ended. */
+/** Registry of a middleware's exchanges: those under way, and totals of those that have ended. */
 export class ExchangeRegistry {
   readonly #open = new IndexedSet<Exchange>()
   readonly #totals = {
@@ -37,16 +37,16 @@ export class ExchangeRegistry {
     busyMs: 0,
     maxTurnMs: 0,
   }
-  /** Exchanges that `maxConcurrentExchanges` bounds. */
+  /** Number of exchanges that count towards `maxConcurrentExchanges`. */
   #admitted = 0
   #streams = 0
   #closing: Promise<void> | undefined
   #onEmpty: (() => void) | undefined
-  #farewell: NodeJS.Timeout | undefined
+  #forceCloseTimer: NodeJS.Timeout | undefined
 
-  begin(exchange: Exchange, controller: Endable): void {
+  begin(exchange: Exchange, controller: ExchangeController): void {
     this.#totals.exchanges++
-    // Who comes when it is closing is refused at once, and not waited for.
+    // A request that arrives during `close()` is rejected at once, and not waited for.
     if (this.#closing) return
     exchange.controller = controller
     this.#open.add(exchange)
@@ -58,7 +58,7 @@ export class ExchangeRegistry {
   }
 
   /**
-   * Counts an exchange that is about to take up connections and memory.
+   * Counts an exchange that is about to use connections and memory.
    *
    * @throws AiProxyError `too_many_exchanges`
    */
@@ -95,10 +95,10 @@ export class ExchangeRegistry {
     return this.#oldestFirst().map((exchange) => exchange.snapshot())
   }
 
-  /** Ends the exchange of that id. @returns whether there is one under way */
+  /** Aborts the exchange with this id. @returns whether it is under way */
   abort(id: string): boolean {
     const exchange = this.#open.all().find((each) => each.id === id)
-    // An app that calls this from a hook is in the middle of a turn, whose frames are still to be written.
+    // A hook may call this during a turn, whose frames are still to be written: wait for the next tick.
     if (exchange) process.nextTick(() => this.#open.has(exchange) && exchange.controller?.abort())
     return exchange !== undefined
   }
@@ -118,7 +118,7 @@ export class ExchangeRegistry {
     }
   }
 
-  /** Admits nothing more. Resolves when no exchange is left; those that are after `graceMs` are ended. */
+  /** Admits no more exchanges. Resolves when none is left; those that are still under way after `graceMs` are ended. */
   async close(graceMs: number): Promise<void> {
     this.#closing ??=
       this.#open.size === 0
@@ -126,23 +126,23 @@ export class ExchangeRegistry {
         : new Promise((resolve) => {
             this.#onEmpty = resolve
           })
-    // Another call may be in more of a hurry.
-    const grace = setTimeout(() => this.#endAll(), Math.min(graceMs, LONGEST_TIMER_MS))
+    // A later `close()` may ask for a shorter grace period.
+    const grace = setTimeout(() => this.#endAll(), Math.min(graceMs, MAX_TIMER_MS))
     await this.#closing
     clearTimeout(grace)
-    clearTimeout(this.#farewell)
+    clearTimeout(this.#forceCloseTimer)
   }
 
   #endAll(): void {
-    if (this.#farewell) return
-    this.#farewell = setTimeout(
-      () => this.#each((controller) => controller.destroy(shuttingDown())),
+    if (this.#forceCloseTimer) return
+    this.#forceCloseTimer = setTimeout(
+      () => this.#forEach((controller) => controller.destroy(shuttingDown())),
       FORCE_CLOSE_AFTER_MS,
     )
-    this.#each((controller) => controller.fail(shuttingDown()))
+    this.#forEach((controller) => controller.fail(shuttingDown()))
   }
 
-  #each(act: (controller: Endable) => void): void {
+  #forEach(act: (controller: ExchangeController) => void): void {
     for (const { controller } of this.#oldestFirst()) if (controller) act(controller)
   }
 

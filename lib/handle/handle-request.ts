@@ -13,7 +13,7 @@ import { upstreamRequest, withBody } from '../request/upstream-request.js'
 import type { ResponseController } from '../response/response-controller.js'
 import { debug } from '../util/debug.js'
 import type { ProxyContext } from './context.js'
-import { awaitFront, isBehindAnother } from './pipeline.js'
+import { awaitEarlierRequests, isBehindAnother } from './pipeline.js'
 import { RequestDispatch } from './request-dispatch.js'
 
 /** One exchange, up to where the provider's answer takes over. What it throws is the exchange's failure. */
@@ -29,9 +29,9 @@ export async function handleRequest(
   debug.request('%s %s %s', exchange.id, req.method, exchange.path)
   registry.admit()
   rejectWebSocket(req.headers.upgrade)
-  context.warnings.look(req, config)
+  context.warnings.inspect(req, config)
   if (isBehindAnother(exchange)) {
-    await awaitFront(exchange)
+    await awaitEarlierRequests(exchange)
     if (exchange.isSettled) return
     registry.admit()
   }
@@ -45,7 +45,7 @@ export async function handleRequest(
   admitEndpoint(methods, req.method)
   registry.admitExchange(exchange, config.limits)
   if (config.limitsFor) {
-    await ownLimits(exchange, controller, config.limitsFor)
+    await applyRequestLimits(exchange, controller, config.limitsFor)
     if (exchange.isSettled) return
   }
   const share = context.held.share()
@@ -54,7 +54,7 @@ export async function handleRequest(
 }
 
 /** Asks the app for the request's own limits. They may come too late: a lookup that never ends must not hold the client. */
-async function ownLimits(
+async function applyRequestLimits(
   exchange: Exchange,
   controller: ResponseController,
   limitsFor: NonNullable<Config['limitsFor']>,

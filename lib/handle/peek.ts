@@ -3,21 +3,21 @@ import type { IncomingMessage } from 'node:http'
 /**
  * Reads the beginning of a response and puts it back: whoever reads the response next gets it whole.
  *
- * @param atMost about how many bytes
+ * @param maxBytes about how many bytes
  * @param done is called once, with fewer bytes if the body ends before; `undefined` if the response breaks off
  */
-export function peek(response: IncomingMessage, atMost: number, done: (start: Buffer | undefined) => void): void {
+export function peek(response: IncomingMessage, maxBytes: number, done: (start: Buffer | undefined) => void): void {
   const chunks: Buffer[] = []
   let size = 0
   const stop = () => response.off('readable', onReadable).off('close', onClose)
   const onReadable = () => {
-    while (size < atMost) {
+    while (size < maxBytes) {
       const chunk = response.read() as Buffer | null
       if (chunk === null) break
       chunks.push(chunk)
       size += chunk.length
     }
-    if (size < atMost && !response.complete) return
+    if (size < maxBytes && !response.complete) return
     stop()
     const start = Buffer.concat(chunks)
     // Before its `end`, which comes with the next tick, a stream takes back what was read of it.

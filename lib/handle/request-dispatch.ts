@@ -13,8 +13,8 @@ import type { ProxyContext } from './context.js'
 import { peek } from './peek.js'
 
 /** How servers refuse a field that they do not know, and how much of what they say of it is looked at. */
-const REFUSALS = [400, 422]
-const PEEKED_BYTES = 64 * 1024
+const REJECTION_STATUSES = [400, 422]
+const MAX_PEEKED_BYTES = 64 * 1024
 
 /** A request on its way to the provider, from its turn until the provider's answer is there. */
 export class RequestDispatch implements Runnable, AttemptEvents {
@@ -23,9 +23,9 @@ export class RequestDispatch implements Runnable, AttemptEvents {
 
   /** Until the provider answers: then nothing is sent again, and the body can go. */
   #request: UpstreamRequest | undefined
-  #unasked: UpstreamRequest | undefined
+  #withoutUsageRequest: UpstreamRequest | undefined
   /** The provider refused the question for usage, and is asked again without it. */
-  #isAskedAgain = false
+  #isUsageRetry = false
   #hidesUsage: boolean
   readonly #exchange: Exchange
   readonly #controller: ResponseController
@@ -33,7 +33,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   /** A pooled connection may turn out to be dead, and the provider hardly saw that request: it is sent once more. */
   #retriesLeft = 1
   /** A pooled connection was dead, and others may be as well. */
-  #needsNew = false
+  #needsNewConnection = false
   /** The body has gone out, as far as that can be told. */
   #isSent = false
   #current: Attempt | undefined
@@ -49,7 +49,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     unasked?: UpstreamRequest,
   ) {
     this.#request = request
-    this.#unasked = unasked
+    this.#withoutUsageRequest = unasked
     this.#exchange = exchange
     this.#controller = controller
     this.#context = context
@@ -59,7 +59,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   runTurn(): void {
     const { req, res, isSettled } = this.#exchange
     // A client that left meanwhile waits for a turn as well, behind this one.
-    if (isSettled || hasDisconnected(req, res)) return this.#letGo()
+    if (isSettled || hasDisconnected(req, res)) return this.#releaseBody()
     try {
       if (this.#request) this.#attempt(this.#request)
     } catch (error) {
@@ -72,11 +72,11 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   /** Stops, in any phase, and lets go of the body. */
   end(): void {
     this.#current?.end()
-    this.#letGo()
+    this.#releaseBody()
   }
 
-  #letGo(): void {
-    this.#request = this.#unasked = undefined
+  #releaseBody(): void {
+    this.#request = this.#withoutUsageRequest = undefined
     this.#exchange.held?.release()
   }
 
@@ -87,28 +87,28 @@ export class RequestDispatch implements Runnable, AttemptEvents {
 
   onResponse(response: IncomingMessage): void {
     const { statusCode = 0 } = response
-    const unasked = this.#unasked
-    this.#unasked = undefined
-    if (unasked && REFUSALS.includes(statusCode)) {
-      return peek(response, PEEKED_BYTES, (start) => {
+    const unasked = this.#withoutUsageRequest
+    this.#withoutUsageRequest = undefined
+    if (unasked && REJECTION_STATUSES.includes(statusCode)) {
+      return peek(response, MAX_PEEKED_BYTES, (start) => {
         // A client that has left is not asked for again.
         if (start && namesUsageRequest(start, this.#exchange.format) && !this.#exchange.isSettled)
-          this.#askAgain(unasked)
+          this.#retryWithoutUsageRequest(unasked)
         else this.#begin(response, start !== undefined)
       })
     }
-    if (this.#isAskedAgain && statusCode < 400) this.#context.usageRefusals.add(this.#exchange)
+    if (this.#isUsageRetry && statusCode < 400) this.#context.usageRefusals.add(this.#exchange)
     this.#begin(response)
   }
 
   /** Nothing of the refusal has gone to the client, and the body is still there. */
-  #askAgain(unasked: UpstreamRequest): void {
+  #retryWithoutUsageRequest(unasked: UpstreamRequest): void {
     const exchange = this.#exchange
     debug.upstream('%s asks again, without the question for usage', exchange.id)
     this.#current?.end()
     this.#hidesUsage = false
     this.#request = unasked
-    this.#isAskedAgain = true
+    this.#isUsageRetry = true
     this.runTurn()
   }
 
@@ -133,7 +133,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     const isReplayable = request?.body === undefined || isInMemory(request.body)
     if (request && failed.isStale(cause) && isReplayable && this.#retriesLeft > 0) {
       this.#retriesLeft--
-      this.#needsNew = true
+      this.#needsNewConnection = true
       this.#context.upstream.closeIdle()
       return this.#attempt(request)
     }
@@ -167,7 +167,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     this.#exchange.hidesUsage = this.#hidesUsage
     this.#isSent = false
     const { upstream } = this.#context
-    const attempt = new Attempt(request, this, upstream, this.#needsNew)
+    const attempt = new Attempt(request, this, upstream, this.#needsNewConnection)
     this.#current = attempt
     this.#controller.upstream = this
     this.#awaitUpload(request)

@@ -29,7 +29,7 @@ const LOAD_BALANCER_IDLE_MS = 60_000
 
 /** Tells a developer, once for each mistake, of a set-up in which streams do not work as they should. */
 export class SetupWarnings {
-  readonly #told = new Set<SetupWarningCode>()
+  readonly #reported = new Set<SetupWarningCode>()
   readonly #silenced: Config['silencedWarnings']
   #hasSeenServer = false
 
@@ -38,26 +38,26 @@ export class SetupWarnings {
     this.#silenced = silenced
   }
 
-  tell(code: SetupWarningCode): void {
-    if (this.#told.has(code) || this.#silenced.has(code)) return
-    this.#told.add(code)
+  report(code: SetupWarningCode): void {
+    if (this.#reported.has(code) || this.#silenced.has(code)) return
+    this.#reported.add(code)
     debug.request('%s: %s', code, warnings[code])
     warn(code, warnings[code])
   }
 
   /** Looks at what a request shows of the app and of the server that it came by. */
-  look(req: Request, config: Config): void {
+  inspect(req: Request, config: Config): void {
     const isForwarded = req.headers['x-forwarded-for'] !== undefined
     const server = (req.socket as { server?: Server }).server
     if (!this.#hasSeenServer && server) {
       this.#hasSeenServer = true
-      if (stopsHeartbeat(server, config)) this.tell('AI_PROXY_SERVER_TIMEOUT')
+      if (stopsHeartbeat(server, config)) this.report('AI_PROXY_SERVER_TIMEOUT')
     }
     if (!isForwarded) return
     if (server && server.keepAliveTimeout > 0 && server.keepAliveTimeout < LOAD_BALANCER_IDLE_MS) {
-      this.tell('AI_PROXY_KEEP_ALIVE')
+      this.report('AI_PROXY_KEEP_ALIVE')
     }
-    if (req.app?.enabled('trust proxy') === false) this.tell('AI_PROXY_TRUST_PROXY')
+    if (req.app?.enabled('trust proxy') === false) this.report('AI_PROXY_TRUST_PROXY')
   }
 }
 

@@ -54,12 +54,12 @@ export class JsonResponseMeter implements Metering {
     this.#chunks = []
     const error = anyErrorIn(answer)
     if (!isObject(answer)) {
-      if (error !== undefined) this.#findings.note({ error }, now)
+      if (error !== undefined) this.#findings.add({ error }, now)
       return
     }
     // The answer arrived all at once, so there is no first token.
     const { text, callsTool, ...reading } = this.#format.readAnswer(answer)
-    this.#findings.note(error === undefined ? reading : { error, ...reading }, now)
+    this.#findings.add(error === undefined ? reading : { error, ...reading }, now)
     if (text && this.#findings.usage?.outputTokens === undefined) this.#findings.estimatedTokens = this.#estimated(text)
   }
 
@@ -80,12 +80,12 @@ export class JsonResponseMeter implements Metering {
     const isLarge = this.#bytes > MAX_PARSED_BYTES
     const bytes = isLarge || this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks)
     if (this.#digest && (!bytes || isExpensiveToParse(bytes))) {
-      if (this.#digest.isUnfinished) this.#findings.isCut = true
+      if (this.#digest.isUnfinished) this.#findings.isTruncated = true
       return this.#digest.value
     }
     if (!bytes) return undefined
     const answer = tryParseJson(bytes.toString())
-    if (answer === undefined && isUnfinishedJson(bytes)) this.#findings.isCut = true
+    if (answer === undefined && isUnfinishedJson(bytes)) this.#findings.isTruncated = true
     return answer
   }
 }

@@ -93,7 +93,7 @@ export class StreamMeter implements Metering {
         now,
       )
     }
-    this.readPassed(now)
+    this.readDeferred(now)
     const isLarge = ahead.length > 0
     if (isLarge) this.#passLarge(frames.subarray(0, ends[0]), now, ahead)
     this.#large = undefined
@@ -105,19 +105,19 @@ export class StreamMeter implements Metering {
     return this.prefix.length === 0 ? this.#asContinuation(seen) : seen
   }
 
-  readPassed(now: number): void {
+  readDeferred(now: number): void {
     const unread = this.#deferred
     if (!unread) return
     this.#deferred = undefined
     this.#transformAll(unread.frames, unread.ends, now, 0)
   }
 
-  follow(pieces: readonly Buffer[]): void {
+  scanUnfinished(pieces: readonly Buffer[]): void {
     if (this.#options.onMessage) return
     this.#advanceLarge(pieces, false)
   }
 
-  isWhole(pieces: readonly Buffer[]): boolean {
+  isCompleteMessage(pieces: readonly Buffer[]): boolean {
     return this.#advanceLarge(pieces, true).data !== undefined
   }
 
@@ -173,10 +173,10 @@ export class StreamMeter implements Metering {
 
   /** Reads the last frames, because a finish reason or an error may be in a frame without the marker. */
   finish(now: number): void {
-    this.readPassed(now)
+    this.readDeferred(now)
     const frames = this.#lastFrames.frames()
     for (const frame of frames) {
-      this.#findings.noteAtEnd(this.#read(frame, now)?.reading ?? {}, now)
+      this.#findings.addAtEnd(this.#read(frame, now)?.reading ?? {}, now)
     }
     if (this.#findings.hasMessages || frames.length === 0) return
     this.#findings.strayText = Buffer.concat(frames).toString() + (this.#findings.strayText ?? '')
@@ -220,7 +220,7 @@ export class StreamMeter implements Metering {
     this.#estimate.add(text, tokensByApp(this.#options.estimateTokens, text, this.#findings.model))
     if (reading.whole) this.#lastWhole = { id: reading.whole.id, tokens: this.#estimate.tokens }
     this.#findings.estimatedTokens = this.#estimate.tokens
-    this.#findings.note(reading, now)
+    this.#findings.add(reading, now)
   }
 
   /** Returns the text of an item that is sent whole, unless pieces of it have passed or it has been sent before. */
@@ -256,7 +256,7 @@ export class StreamMeter implements Metering {
     findings.hasMessages = true
     const reading = isObject(data) ? this.#format.readMessage(data as JsonObject, message.event) : {}
     const progress = isObject(data) ? this.#format.progressIn(data, message.event) : undefined
-    if (progress) findings.follow(progress, reading, now)
+    if (progress) findings.advance(progress, reading, now)
     // In an unknown protocol, nothing shows what is content.
     else if (this.#format.isGuess && !findings.isRecognised) findings.contentAt = now
     const error = reading.error ?? errorOf(message, data)

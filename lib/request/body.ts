@@ -230,18 +230,18 @@ async function glanceCompressed(bytes: Buffer, decoder: Decoder, resources: Read
   const scanner = new TopLevelScanner(['model', 'stream'], json)
   const blocks = new Blocks(resources.share)
   let size = 0
-  const isWhole = await decode(bytes, decoder, (chunk) => {
+  const isComplete = await decode(bytes, decoder, (chunk) => {
     size += chunk.length
     scanner.push(chunk)
     if (size <= MAX_PARSED_BYTES) blocks.push(chunk)
     return size < MAX_GLANCE_BYTES
   })
-  if (isWhole && size <= MAX_PARSED_BYTES) {
+  if (isComplete && size <= MAX_PARSED_BYTES) {
     const text = await runTask(blocks.join(), size, resources)
     return { ...(await glance(text, resources)), decoded: text }
   }
   blocks.release()
-  return { json: isWhole && !scanner.isComplete ? undefined : json }
+  return { json: isComplete && !scanner.isComplete ? undefined : json }
 }
 
 /** Decompresses a body because an option needs its content. */
@@ -254,12 +254,12 @@ async function decompress(
   const blocks = new Blocks(resources.share)
   const isSmaller = limits.maxDecodedRequestBytes < limits.maxRequestBytes
   const most = isSmaller ? limits.maxDecodedRequestBytes : limits.maxRequestBytes
-  const isWhole = await decode(bytes, decoder, (chunk) => {
+  const isComplete = await decode(bytes, decoder, (chunk) => {
     if (blocks.size + chunk.length > most) return false
     blocks.push(chunk)
     return true
   })
-  if (!isWhole) throw limitFailure(isSmaller ? 'decoded_request_too_large' : 'request_too_large', limits)
+  if (!isComplete) throw limitFailure(isSmaller ? 'decoded_request_too_large' : 'request_too_large', limits)
   resources.share.remove(bytes.length)
   return runTask(blocks.join(), blocks.size, resources)
 }

@@ -5,13 +5,13 @@ import type { Decoder } from './decode.js'
 import type { HeldAnswer } from './held-answer.js'
 import type { ResponsePlan } from './response-plan.js'
 
-/** How a body is carried. */
+/** How a body is sent to the client. */
 export interface Carriage {
   readonly framer: Framer
   readonly metering: Metering | undefined
-  /** How the client's stream is framed; `undefined` if the client gets none. */
+  /** Framing of the client's stream; `undefined` if the client gets none. */
   readonly framing: Framing | undefined
-  /** The body is no stream, and becomes one event of the client's stream. */
+  /** The body is not a stream, and becomes one event of the client's stream. */
   readonly isEnclosed: boolean
   /** The answer is held until the app has seen it. */
   readonly held?: PendingAnswer
@@ -24,20 +24,20 @@ export interface PendingAnswer {
 }
 
 /**
- * Decides how a body is carried whose head does not say what it is.
+ * Decides how to send a body if its head does not say what it is.
  *
- * @param start the body's first bytes, all that have come so far
+ * @param start the body's first bytes, all that have arrived so far
  * @param isAll no more bytes follow; then there must be a decision
- * @returns `undefined` if it takes more bytes to tell
+ * @returns `undefined` if more bytes are needed
  */
 export type DecideCarriage = (start: Buffer, isAll: boolean) => Carriage | undefined
 
-/** What the answer is read from, and how it is carried. */
+/** Source of the answer, and how it is sent on. */
 export interface ResponseSource {
   readonly body: Readable
   readonly carriage: Carriage | DecideCarriage
-  /** What decodes the body if it came compressed. It ends with the exchange, even if nobody reads it any more. */
+  /** Decoder of a compressed body. It ends with the exchange, even if nothing reads it any more. */
   readonly decoder: Decoder | undefined
-  /** The end of the connection is the end of the body. */
+  /** The end of the connection ends the body. */
   readonly isCloseDelimited: boolean
 }

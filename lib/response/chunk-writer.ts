@@ -1,18 +1,18 @@
 import { OutgoingMessage, type ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 
-/** To copy a longer piece costs more than to send it as a vector. */
-const COPIED_BYTES = 4096
+/** Copying a longer piece costs more than sending it as a vector. */
+const MAX_COPIED_BYTES = 4096
 
-const nodesWrite = OutgoingMessage.prototype.write
+const nodeWrite = OutgoingMessage.prototype.write
 const CRLF = 0x0d0a
 
 /**
- * Writes a body in HTTP's chunked coding straight to the client's connection, each piece in one write.
+ * Writes a body in HTTP's chunked coding straight to the client's connection, with one write per piece.
  *
- * Node's response makes four writes of a piece, holds them until the next tick, and sends them as a vector: for a stream
- * of small events that is a fifth of all that a proxy does. It is left alone if anything else has a hand in what is
- * written: a middleware that wraps `write()`, another protocol than HTTP/1.1, a response that waits for its turn.
+ * Node's response makes four writes of a piece, holds them until the next tick, and sends them as a vector: for a
+ * stream of small events that is a fifth of a proxy's work. This writer is not used if other code affects what is
+ * written: a middleware that wraps `write()`, a protocol other than HTTP/1.1, or a response that waits for its turn.
  */
 export class ChunkWriter {
   readonly #res: ServerResponse
@@ -23,7 +23,7 @@ export class ChunkWriter {
     this.#socket = socket
   }
 
-  /** @returns `undefined` if the response has to write for itself */
+  /** @returns `undefined` if the response must write for itself */
   static for(res: ServerResponse): ChunkWriter | undefined {
     const { socket } = res
     if (!res.chunkedEncoding || !res.headersSent || !(socket instanceof Socket)) return undefined
@@ -32,14 +32,14 @@ export class ChunkWriter {
   }
 
   /**
-   * Whether nothing comes between: `write()` is Node's own, the connection is there, and the response holds nothing back
-   * that would then come too late. (From version 22 on, Node's keeps chunks until the next tick, to join them.)
+   * Whether nothing interferes: `write()` is Node's own, the connection exists, and the response buffers nothing that
+   * would then be sent too late. (From version 22 on, Node's response keeps chunks until the next tick, to join them.)
    */
   get isUsable(): boolean {
     const res = this.#res
     const socket = this.#socket
     return (
-      res.write === nodesWrite &&
+      res.write === nodeWrite &&
       res.socket === socket &&
       !res.writableEnded &&
       !socket.destroyed &&
@@ -47,9 +47,9 @@ export class ChunkWriter {
     )
   }
 
-  /** @returns whether the client keeps up; if not, `onDrain` tells when it does */
+  /** @returns whether the client keeps up; if not, `onDrain` is called when it does */
   write(bytes: Buffer, onDrain: () => void): boolean {
-    const keepsUp = bytes.length > COPIED_BYTES ? this.#writeVector(bytes) : this.#socket.write(asChunk(bytes))
+    const keepsUp = bytes.length > MAX_COPIED_BYTES ? this.#writeVector(bytes) : this.#socket.write(asChunk(bytes))
     if (!keepsUp && !this.#socket.listeners('drain').includes(onDrain)) this.#socket.once('drain', onDrain)
     return keepsUp
   }
@@ -64,20 +64,20 @@ export class ChunkWriter {
     return keepsUp
   }
 
-  /** `onDrain` is not called any more. */
-  forget(onDrain: () => void): void {
+  /** Removes `onDrain`, so that it is not called any more. */
+  removeDrainListener(onDrain: () => void): void {
     this.#socket.off('drain', onDrain)
   }
 }
 
 /**
- * Writes the first bytes of a response together with its head, now and not at the next tick.
+ * Writes the first bytes of a response together with its head, immediately instead of at the next tick.
  *
- * @returns what `write()` has returned; `undefined` if something else has a hand in it: then nothing is written
+ * @returns what `write()` has returned; `undefined` if other code affects what is written: then nothing is written
  */
 export function writeWithHead(res: ServerResponse, bytes: Buffer): boolean | undefined {
   const { socket } = res
-  if (res.write !== nodesWrite || !(socket instanceof Socket)) return undefined
+  if (res.write !== nodeWrite || !(socket instanceof Socket)) return undefined
   socket.cork()
   try {
     return res.write(bytes)

@@ -1,34 +1,34 @@
 import { limitFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 
-/** Told which limit was hit. */
+/** Callbacks of a content watch. */
 interface ContentWatchEvents {
   onSilence(failure: ReturnType<typeof limitFailure>): void
 }
 
 /**
- * Holds a stream to the limits on the silence of its model, which bytes alone (comments, pings, preambles) do not end:
- * `firstTokenTimeoutMs` up to the first content, `progressTimeoutMs` from any content to the next.
+ * Enforces the limits on a model's silence, which bytes alone (comments, pings, preambles) do not end:
+ * `firstTokenTimeoutMs` until the first content, `progressTimeoutMs` from any content to the next.
  */
 export class ContentWatch {
   readonly #exchange: Exchange
   readonly #events: ContentWatchEvents
-  /** When content passed last, as far as it was looked at here. */
+  /** When content last passed, as of the last check. */
   #contentAt: number | undefined
   #isPaused = false
-  #isOver = false
+  #isEnded = false
 
   constructor(exchange: Exchange, events: ContentWatchEvents) {
     this.#exchange = exchange
     this.#events = events
-    // Where the request asked for a stream, the time has been running since it went out.
+    // If the request asked for a stream, the timer has been running since the request was sent.
     if (!exchange.asksForStream) this.#start()
   }
 
-  /** Frames have passed. */
-  look(): void {
+  /** Checks whether content has passed since the last call. Called after frames have passed. */
+  check(): void {
     const { contentAt } = this.#exchange.answer
-    if (contentAt === this.#contentAt || this.#isOver) return
+    if (contentAt === this.#contentAt || this.#isEnded) return
     const isFirst = this.#contentAt === undefined
     this.#contentAt = contentAt
     if (isFirst) {
@@ -39,7 +39,7 @@ export class ContentWatch {
     }
   }
 
-  /** While we do not read, silence is ours. */
+  /** We are not reading, so silence says nothing about the model: stop the timers. */
   pause(): void {
     this.#isPaused = true
     this.#exchange.deadlines.stop('firstToken')
@@ -48,12 +48,12 @@ export class ContentWatch {
 
   resume(): void {
     this.#isPaused = false
-    if (!this.#isOver) this.#start()
+    if (!this.#isEnded) this.#start()
   }
 
-  /** The answer is over: what may follow is no content. */
+  /** Ends the watch at the end of the answer: what may follow is not content. */
   end(): void {
-    this.#isOver = true
+    this.#isEnded = true
     this.pause()
   }
 

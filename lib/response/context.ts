@@ -4,14 +4,14 @@ import type { ExchangeRegistry } from '../exchange/registry.js'
 import type { Config } from '../options/config.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
 
-/** What answers share with all others of the middleware. */
+/** What all answers of a middleware share. */
 export interface ResponseContext {
   readonly config: Config
   readonly turns: TurnScheduler
   readonly registry: Pick<ExchangeRegistry, 'admitStream'>
   readonly observers: Pick<Observers, 'onTurn'>
-  /** The stream goes out through a compression that holds events back. */
+  /** Called if a compressing middleware buffers the stream's events. */
   onUnflushable(): void
-  /** Nothing more happens in this exchange. */
-  onOver(exchange: Exchange): void
+  /** Called when the exchange has ended. */
+  onEnd(exchange: Exchange): void
 }

@@ -2,42 +2,45 @@ import type { IncomingMessage } from 'node:http'
 import type { Readable, Transform } from 'node:stream'
 import { constants, createBrotliDecompress, createGunzip, createInflate, type Zlib } from 'node:zlib'
 
-// Events must come out as they come in. At its end a stream must be whole, or it counts as broken.
-const asItComes = { flush: constants.Z_SYNC_FLUSH }
-const brotliAsItComes = { flush: constants.BROTLI_OPERATION_FLUSH }
+// Flush after each chunk, so that events pass as they arrive. A stream that is incomplete at its end counts as broken.
+const flushEachChunk = { flush: constants.Z_SYNC_FLUSH }
+const flushEachBrotliChunk = { flush: constants.BROTLI_OPERATION_FLUSH }
 
-/** A stream of zlib's that decodes. */
+/** A decoding stream of zlib. */
 export type Decoder = Transform & Zlib
 
 const decoders = new Map<string, () => Decoder>([
-  ['gzip', () => createGunzip(asItComes)],
-  ['x-gzip', () => createGunzip(asItComes)],
-  ['deflate', () => createInflate(asItComes)],
-  ['br', () => createBrotliDecompress(brotliAsItComes)],
+  ['gzip', () => createGunzip(flushEachChunk)],
+  ['x-gzip', () => createGunzip(flushEachChunk)],
+  ['deflate', () => createInflate(flushEachChunk)],
+  ['br', () => createBrotliDecompress(flushEachBrotliChunk)],
 ])
 
-/** What some servers name where there is no coding at all (`identity` is no coding: RFC 9110, 12.5.3). */
+/** Values that some servers send although there is no coding (`identity` is not a coding: RFC 9110, 12.5.3). */
 const NO_CODING = new Set(['', 'identity', 'none', 'utf-8', 'utf8'])
 
-/** The codings that a `content-encoding` names, without those that are none. */
+/** Returns the codings that a `content-encoding` names, without those that change nothing. */
 export function codingsOf(contentEncoding: string | undefined): string[] {
   const codings = (contentEncoding ?? '').split(',').map((coding) => coding.trim().toLowerCase())
   return codings.filter((coding) => !NO_CODING.has(coding))
 }
 
-/** The decoder for a response that came compressed though we asked for `identity`; `undefined` where none is needed. */
+/**
+ * Returns the decoder for a response that is compressed although we asked for `identity`; `undefined` if none is
+ * needed.
+ */
 export function decoderFor(response: IncomingMessage, hasBody: boolean): Decoder | undefined {
   const codings = codingsOf(response.headers['content-encoding'])
   return codings.length === 1 && hasBody ? decoders.get(codings[0]!)?.() : undefined
 }
 
 /**
- * The response's body, decoded. Either stream's failure ends both, but where the response breaks off, what had come of it is
- * decoded first: it may hold whole events, and the end of the stream.
+ * Returns the decoded body of a response. A failure of either stream ends both; but if the response breaks off, what
+ * had arrived of it is decoded first: it may contain whole events, and the end of the stream.
  */
-export function decoded(response: IncomingMessage, decoder: Decoder): Readable {
+export function decodeBody(response: IncomingMessage, decoder: Decoder): Readable {
   response.pipe(decoder)
-  // Its error is told by the decoder.
+  // The decoder reports its error.
   response.on('error', () => {})
   const onClose = () => {
     if (response.readableEnded || decoder.destroyed) return
@@ -46,7 +49,7 @@ export function decoded(response: IncomingMessage, decoder: Decoder): Readable {
     const error = response.errored ?? new Error('the response was closed before its end')
     decoder.flush(() => decoder.destroy(error))
   }
-  // It may have broken off before it is read, while a hook of the app's was waited for.
+  // The response may have broken off earlier, while a hook of the app was awaited.
   if (response.closed) onClose()
   else response.once('close', onClose)
   decoder.once('close', () => {

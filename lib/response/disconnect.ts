@@ -1,32 +1,32 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** The client's side of an exchange is done with. */
+/** Returns whether the client's side of an exchange has ended. */
 export function hasDisconnected(req: IncomingMessage, res: ServerResponse): boolean {
   return res.closed || req.socket.destroyed
 }
 
 /**
- * Whether the response has gone out whole; to be asked once the client's side is done with. It was ended then, and its
- * connection was not. (`writableFinished` is `true` also of one whose last bytes were thrown away with its connection, and
- * never `true` of responses whose socket is none of Node's, as on AWS Lambda.)
+ * Returns whether the response was sent completely, once the client's side has ended: the response was ended, and its
+ * connection was not. (`writableFinished` does not show it: it is also `true` if the last bytes were discarded with the
+ * connection, and never `true` for responses with a socket that is not Node's, as on AWS Lambda.)
  */
 export function hasBeenSent(req: IncomingMessage, res: ServerResponse): boolean {
   if (!res.writableEnded) return false
-  // Where many streams share a connection (HTTP/2), each says by itself how it was closed: 0 is without an error.
+  // If many streams share a connection (HTTP/2), each has its own close code: 0 means no error.
   const { stream } = res as { stream?: { rstCode?: number; aborted?: boolean } }
   return stream?.rstCode === undefined ? !req.socket.destroyed : stream.rstCode === 0 && !stream.aborted
 }
 
 /**
- * Calls back once when the client's side of an exchange is done with: the response has gone out whole
- * (`hasBeenSent`), or the client has left, be it before this was called.
+ * Calls back once when the client's side of an exchange ends: the response was sent completely (`hasBeenSent`), or the
+ * client has left, perhaps before this call.
  *
- * The response's `close` is the truth for all phases. (The request's comes as soon as its body has been read.) But a
- * response that waits in a pipeline behind another one never hears of its connection's end, and one whose server is none
- * of Node's may hear of nothing but its own `finish`.
+ * The response's `close` is reliable in all phases. (The request's is emitted as soon as its body has been read.) But a
+ * response that waits in a pipeline is never notified of the end of its connection, and a response of a server that is
+ * not Node's may emit only `finish`.
  *
- * @returns stops watching
+ * @returns a function that stops watching
  */
 export function onDisconnect(req: IncomingMessage, res: ServerResponse, onClose: () => void): () => void {
   let isWatching = true
@@ -41,7 +41,7 @@ export function onDisconnect(req: IncomingMessage, res: ServerResponse, onClose:
     stop()
     onClose()
   }
-  // A socket that writes at once has it told within `end()`, before the response counts as ended.
+  // A synchronous socket emits `finish` within `end()`, before the response counts as ended.
   const finished = () => {
     process.nextTick(() => {
       if (hasBeenSent(req, res)) gone()
@@ -53,34 +53,34 @@ export function onDisconnect(req: IncomingMessage, res: ServerResponse, onClose:
   return stop
 }
 
-/** Who is to hear of the end of a connection. */
+/** Listeners for the end of a connection. */
 const waiting = new WeakMap<Socket, Set<() => void>>()
 
-/** How many responses wait, or have waited, behind others on a connection, and are not over. */
-export function waitingOn(socket: Socket): number {
+/** Returns how many responses on a connection wait, or have waited, for earlier ones, and have not ended. */
+export function countWaiting(socket: Socket): number {
   return waiting.get(socket)?.size ?? 0
 }
 
 /**
- * Calls back when a connection ends; one listener hears it for all. A client may have any number of requests in its
- * pipeline, and where each had a listener, Node would warn of the eleventh as of a leak.
+ * Calls back when a connection ends; all responses share one listener. A client may pipeline any number of requests,
+ * and with a listener for each, Node would warn of a leak at the eleventh.
  *
- * @returns stops waiting
+ * @returns a function that stops waiting
  */
-function onceClosed(socket: Socket, tell: () => void): () => void {
+function onceClosed(socket: Socket, listener: () => void): () => void {
   const all = waiting.get(socket) ?? new Set()
   if (all.size === 0) {
     waiting.set(socket, all)
-    socket.once('close', tellAll)
+    socket.once('close', notifyAll)
   }
-  all.add(tell)
+  all.add(listener)
   return () => {
-    if (!all.delete(tell) || all.size > 0) return
+    if (!all.delete(listener) || all.size > 0) return
     waiting.delete(socket)
-    socket.off('close', tellAll)
+    socket.off('close', notifyAll)
   }
 }
 
-function tellAll(this: Socket): void {
+function notifyAll(this: Socket): void {
   for (const tell of waiting.get(this) ?? []) tell()
 }

@@ -1,13 +1,13 @@
-/** Told what becomes of what is written. */
+/** Callbacks for what happens to written bytes. */
 export interface DownstreamEvents {
-  /** The client does not keep up: nothing more is written until it has read. */
+  /** The client does not keep up: nothing more may be written until it has read. */
   onBackpressure(): void
-  /** The client has read on, after `isBlocked`. */
+  /** The client reads again, after `isBlocked`. */
   onDrain(): void
-  /** Something threw at a heartbeat: a middleware that wraps the response. */
+  /** Writing a heartbeat threw, for example in a middleware that wraps the response. */
   onCrash(error: unknown): void
-  /** The client has not read for longer than it may. */
+  /** The client has not read within its time limit. */
   onDrainTimeout(): void
-  /** A middleware that wraps the response compresses what is written, and cannot be told to send it. */
+  /** A middleware that wraps the response compresses what is written, and cannot flush it. */
   onUnflushable(): void
 }

@@ -8,22 +8,22 @@ import { endAfterRequest, isUnfinished, mayBeLong } from './linger.js'
 import { needsDrain } from './needs-drain.js'
 import { setHead } from './response-head.js'
 
-/** Of a large frame, whose pieces have 64 KiB as a rule, so many are written in one turn. */
-const PIECES_PER_TURN = 16
+/** Maximum number of pieces of a large frame that one turn writes. A piece usually has 64 KiB. */
+const MAX_PIECES_PER_TURN = 16
 
-/** The client's side of an exchange: what is written to `res`, and how the client keeps up with it. */
+/** The client's side of an exchange: writes to `res`, and tracks whether the client keeps up. */
 export class Downstream {
   /** Body bytes written. */
   bytes = 0
-  /** The client does not keep up: nothing must be written until `onDrain`. */
+  /** The client does not keep up: nothing may be written until `onDrain`. */
   isBlocked = false
   /** The last bytes have been written. */
   isEnded = false
-  /** They have been, and what still comes of the request is discarded before the response ends. */
+  /** They have been, and the rest of the request is discarded before the response ends. */
   isLingering = false
-  /** Nobody is there to write to any more. */
+  /** The client has left: there is nothing to write to. */
   isGone = false
-  /** The head of a stream waits for the first bytes, or for `flushHead`. */
+  /** The head of a stream waits for its first bytes, or for `flushHead`. */
   isHeadHeld = false
 
   readonly #res: ServerResponse
@@ -32,15 +32,15 @@ export class Downstream {
   readonly #events: DownstreamEvents
   #head: { status: number; headers: OutgoingHttpHeaders } | undefined
   #flush: (() => void) | undefined
-  /** Writes an event stream's pieces, if nothing else has a hand in that. */
+  /** Writes an event stream's pieces, if nothing interferes with that. */
   #chunks: ChunkWriter | undefined
   #awaitsDrain = false
-  /** What of a large frame was not written yet. */
+  /** The part of a large frame that has not been written yet. */
   #rest: Buffer[] = []
-  /** We have set the head. */
-  #isOurs = false
+  /** The proxy has set the head. */
+  #hasSetHead = false
 
-  /** @param drainTimeoutMs is asked when it is needed: a request's own limits are not known from its start */
+  /** @param drainTimeoutMs called when needed: a request's own limits are not known from its start */
   constructor(res: ServerResponse, deadlines: Deadlines, drainTimeoutMs: () => number, events: DownstreamEvents) {
     this.#res = res
     this.#deadlines = deadlines
@@ -48,36 +48,36 @@ export class Downstream {
     this.#events = events
   }
 
-  /** An answer has begun, and this is whose: the proxy's, or one of some other part of the app. */
-  get begun(): 'ours' | 'theirs' | undefined {
-    if (this.isHeadHeld) return 'ours'
+  /** Who has begun an answer: the proxy, or another part of the app; `undefined` if nobody has. */
+  get begunBy(): 'proxy' | 'app' | undefined {
+    if (this.isHeadHeld) return 'proxy'
     if (!this.#res.headersSent) return undefined
-    return this.#isOurs ? 'ours' : 'theirs'
+    return this.#hasSetHead ? 'proxy' : 'app'
   }
 
-  /** Sets the head of an answer; it goes out with the first bytes, and until then an error can still take its place. */
+  /** Sets the head of an answer. It is sent with the first bytes; until then an error can replace it. */
   open(status: number, headers: OutgoingHttpHeaders): void {
     this.#head = { status, headers }
   }
 
-  /** Sets the head of an event stream. It is for good, and goes out with the first bytes, or with `flushHead`. */
+  /** Sets the head of an event stream for good. It is sent with the first bytes, or with `flushHead`. */
   openStream(status: number, headers: OutgoingHttpHeaders): void {
     this.#head = { status, headers }
     this.#setHead()
     this.isHeadHeld = true
   }
 
-  /** Sends the head of an event stream of which there are no bytes yet. */
+  /** Sends the head of an event stream that has no bytes yet. */
   flushHead(): void {
     if (!this.isHeadHeld || this.isGone) return
     this.isHeadHeld = false
     this.#res.flushHeaders()
-    this.#lookAtStream()
+    this.#prepareWriter()
   }
 
-  /** The head is on its way: how the stream is written can be told. */
-  #lookAtStream(): void {
-    // compression() gives each response a `flush` of its own; Node's, where it still has one, is deprecated and no use.
+  /** Chooses how to write the stream, once its head is being sent. */
+  #prepareWriter(): void {
+    // compression() adds a `flush` to each response; Node's own, if it still has one, is deprecated and useless.
     const { flush } = this.#res as { flush?: () => void }
     const isNodes = flush === (ServerResponse.prototype as { flush?: () => void }).flush
     this.#flush = isNodes ? undefined : flush?.bind(this.#res)
@@ -85,17 +85,20 @@ export class Downstream {
     this.#chunks = ChunkWriter.for(this.#res)
   }
 
-  /** A large frame has been written in part: nothing but its rest may follow. */
+  /** A large frame has been written in part: only its rest may follow. */
   get isWithinFrame(): boolean {
     return this.#rest.length > 0
   }
 
-  /** The client has to read first. But a frame that was begun is written to its end: its memory is taken in any case. */
+  /**
+   * Whether the client has to read first. A frame that was begun is written to its end, because its memory is in use
+   * anyway.
+   */
   get mustWait(): boolean {
     return this.isBlocked && !this.isWithinFrame
   }
 
-  /** Writes a large frame, as much of it as one turn may; `writeMore` goes on with it. */
+  /** Writes as much of a large frame as one turn may; `writeMore` continues. */
   writePieces(pieces: readonly Buffer[], now: number): void {
     this.#rest = [...pieces]
     this.writeMore(now)
@@ -103,17 +106,17 @@ export class Downstream {
 
   /** Writes more of a large frame. */
   writeMore(now: number): void {
-    for (const piece of this.#rest.splice(0, PIECES_PER_TURN)) this.write(piece, now)
+    for (const piece of this.#rest.splice(0, MAX_PIECES_PER_TURN)) this.write(piece, now)
   }
 
-  /** Writes all that is left of a large frame: what comes behind it must not stand in it. */
+  /** Writes the rest of a large frame, so that nothing else is written inside it. */
   #writeRest(): void {
     for (const piece of this.#rest.splice(0)) this.write(piece)
   }
 
   /** Writes bytes, and notes whether the client keeps up. */
   write(bytes: Buffer, now?: number): void {
-    // Some other part of the app may have ended the response; to write to it then would be an error without a handler.
+    // Another part of the app may have ended the response; writing would then emit an error that nothing handles.
     if (this.isGone || this.#res.writableEnded) return
     if (this.#head) this.#setHead()
     this.bytes += bytes.length
@@ -128,13 +131,13 @@ export class Downstream {
     if (keepsUp !== true && !this.isBlocked && this.#mustDrain(keepsUp)) this.#block()
   }
 
-  /** @returns whether the client keeps up; `undefined` if the head had to go out alone, or has gone out before */
+  /** @returns whether the client keeps up; `undefined` if the head had to be sent alone, or was sent before */
   #writeFirst(bytes: Buffer): boolean | undefined {
     if (!this.isHeadHeld) return undefined
     this.isHeadHeld = false
     const keepsUp = writeWithHead(this.#res, bytes)
     if (keepsUp === undefined) this.#res.flushHeaders()
-    this.#lookAtStream()
+    this.#prepareWriter()
     return keepsUp
   }
 
@@ -146,23 +149,23 @@ export class Downstream {
   }
 
   /**
-   * Whether a `drain` follows. A middleware that wraps `write()` may return anything, as a rule nothing, so that the
-   * response itself is asked; but compression() buffers, and drains, in a stream of its own.
+   * Returns whether a `drain` will follow. A middleware that wraps `write()` may return anything, usually nothing, so
+   * the response itself is asked; but compression() buffers, and drains, in a stream of its own.
    */
   #mustDrain(keepsUp: unknown): boolean {
-    // Once for all: behind compression() a listener of `once` would stay on the compressor.
+    // Use a permanent listener: with compression(), a listener added by `once` would stay on the compressor.
     if (!this.#awaitsDrain) this.#res.on('drain', this.#onDrain)
     this.#awaitsDrain = true
     if (needsDrain(this.#res)) return true
     return keepsUp === false && !this.#res.listeners('drain').includes(this.#onDrain)
   }
 
-  /** Sends a comment, which every reader of an event stream passes over. */
+  /** Sends a comment, which every reader of an event stream ignores. */
   sendHeartbeat(): void {
     if (!this.isBlocked && !this.isWithinFrame) this.write(SSE_HEARTBEAT)
   }
 
-  /** Sends a comment whenever nothing was sent for `everyMs`; 0 is never. */
+  /** Sends a comment whenever nothing was sent for `everyMs`; `Infinity` means never. */
   startHeartbeat(everyMs: number): void {
     if (this.isGone) return
     this.#deadlines.start('heartbeat', everyMs, () => {
@@ -175,18 +178,18 @@ export class Downstream {
     })
   }
 
-  /** Ends the response. The client has to read what is left of it in time. */
+  /** Ends the response. The client must read the rest of it in time. */
   end(last?: Buffer | string): void {
     if (this.isGone) return
-    // Somebody else has ended it; to wait for the reader is still ours.
+    // Other code has ended the response; we still have to enforce the time limit for reading it.
     if (this.#res.writableEnded) return this.#awaitReader()
     this.#writeRest()
     const { req } = this.#res
     const lingers = isUnfinished(req)
-    // A client that knows may stop sending.
+    // A client that sees this header may stop sending.
     if (lingers && this.#head && mayBeLong(req)) this.#res.setHeader('connection', 'close')
     if (this.#head) this.#setHead()
-    // With its last bytes, it would tell a length, which no stream has.
+    // Sent together with the last bytes, the head would get a `content-length`, which no stream has.
     this.flushHead()
     this.#deadlines.stop('heartbeat')
     if (lingers) {
@@ -199,18 +202,18 @@ export class Downstream {
     this.#awaitReader()
   }
 
-  /** Closes the connection, so that no client takes what it has for a whole answer. */
+  /** Closes the connection so that no client takes the partial body for a complete answer. */
   destroy(): void {
     forceClose(this.#res)
   }
 
-  /** The client has left: writes nothing more. */
+  /** Stops writing after the client has left. */
   close(): void {
     this.isGone = true
     this.isBlocked = false
     this.#rest = []
     this.#res.off('drain', this.#onDrain)
-    this.#chunks?.forget(this.#onDrain)
+    this.#chunks?.removeDrainListener(this.#onDrain)
     this.#deadlines.stop('heartbeat')
     this.#deadlines.stop('drain')
   }
@@ -220,7 +223,7 @@ export class Downstream {
     this.#head = undefined
     if (!head || this.isGone) return
     setHead(this.#res, head.status, head.headers)
-    this.#isOurs = true
+    this.#hasSetHead = true
   }
 
   readonly #onDrain = (): void => {
@@ -235,7 +238,7 @@ export class Downstream {
   }
 
   #awaitReader(): void {
-    // In a pipeline, the response before this one comes first: until then nothing of this one can be read.
+    // In a pipeline, the client can read nothing of this response until the one before it has ended.
     if (!this.#res.socket) {
       this.#res.once('socket', this.#onSocket)
       return

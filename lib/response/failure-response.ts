@@ -18,7 +18,7 @@ export interface FailureResponse {
   readonly body: string | Buffer | undefined
 }
 
-/** The response that reports a failure before anything was sent, in the client's own protocol. */
+/** Creates the response that reports a failure before anything was sent, in the client's protocol. */
 export function failureResponse({ format, res }: Exchange, failure: AiProxyError): FailureResponse {
   const body = JSON.stringify(format.errorBody(failure))
   if (CLOSING.has(failure.code)) res.setHeader('connection', 'close')
@@ -64,11 +64,11 @@ export function passToExpress({ req, res, next }: Exchange, failure: AiProxyErro
 }
 
 /**
- * The frame that reports a failure within a running stream, in the form of its framing; `undefined` if the framing has
- * none: then the connection must be cut, or the client would take a part for the whole.
+ * Returns the frame that reports a failure within a running stream, in its framing; `undefined` if the framing has
+ * none: then the connection must be closed abruptly, or the client would take the part for the whole.
  *
  * @param body an error body of the format
- * @param stream what the stream has reported so far
+ * @param stream the state of the stream
  */
 export function failureFrame(
   framing: Framing,

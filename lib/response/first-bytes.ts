@@ -1,38 +1,38 @@
-/** What the first bytes of a body say that it is. */
+/** What a body is, according to its first bytes. */
 export type FirstBytes =
   /** A server-sent event, or a comment. */
   | 'event'
   /** A JSON object, which may be the first of several lines. */
   | 'object'
-  /** A JSON object over several lines, which is none of several. */
+  /** A JSON object over several lines, which cannot be one of several. */
   | 'printed-object'
   | 'array'
-  /** Nothing of those. */
+  /** None of these. */
   | 'other'
 
-/** A body that begins with more blank bytes than this is nothing that we know. */
-const MOST_BLANK_BYTES = 4096
+/** A body that begins with more blank bytes than this is of no known kind. */
+const MAX_BLANK_BYTES = 4096
 
 /** A byte order mark, as latin1. */
 const BOM = '\u00EF\u00BB\u00BF'
-/** A field has a value behind a colon, or none and no colon (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
+/** A field has a value after a colon, or neither (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
 const EVENT_FIELD = /^(?:data|event|id|retry)?:|^(?:data|event|id|retry)[\r\n]/
 const EVENT_FIELDS = ['data:', 'event:', 'id:', 'retry:', ':']
 
 /**
- * Tells what a body is by its first bytes. A byte order mark and blank lines may stand before them.
+ * Detects what a body is by its first bytes. A byte order mark and blank lines may precede them.
  *
- * @param start of the body, all that has come so far
+ * @param start of the body, all that has arrived so far
  * @param isAll no more bytes follow
- * @returns `undefined` if it takes more bytes to tell
+ * @returns `undefined` if more bytes are needed
  */
 export function readFirstBytes(start: Buffer, isAll: boolean): FirstBytes | undefined {
-  const text = start.toString('latin1', 0, MOST_BLANK_BYTES + BOM.length)
+  const text = start.toString('latin1', 0, MAX_BLANK_BYTES + BOM.length)
   if (!isAll && BOM.startsWith(text)) return undefined
   const lines = (text.startsWith(BOM) ? text.slice(BOM.length) : text).replace(/^(?:[ \t]*[\r\n])+/, '')
   if (EVENT_FIELD.test(lines)) return 'event'
   const value = lines.replace(/^[ \t\r\n]+/, '')
-  const isUndecided = value === '' ? text.length < MOST_BLANK_BYTES : isBeginningOfField(lines)
+  const isUndecided = value === '' ? text.length < MAX_BLANK_BYTES : isBeginningOfField(lines)
   if (isUndecided && !isAll) return undefined
   if (value.startsWith('[')) return 'array'
   return value.startsWith('{') ? readObject(value, isAll) : 'other'
@@ -44,6 +44,6 @@ function isBeginningOfField(line: string): boolean {
 
 function readObject(value: string, isAll: boolean): FirstBytes | undefined {
   const next = /[^ \t]/.exec(value.slice(1))?.[0]
-  if (next === undefined && !isAll && value.length < MOST_BLANK_BYTES) return undefined
+  if (next === undefined && !isAll && value.length < MAX_BLANK_BYTES) return undefined
   return next === '\n' || next === '\r' ? 'printed-object' : 'object'
 }

@@ -2,10 +2,13 @@ import type { Metering } from '../exchange/metering.js'
 import { type Framing, PassThroughFramer, sizeOf } from '../framing/index.js'
 import type { Secrets } from '../util/secrets.js'
 
-/** For a body that is no stream and may quote a secret: it passes as it comes, but for the secret, wherever it is cut. */
+/**
+ * Masks secrets in a body that is not a stream, even if they are split across chunks. Everything else passes as it
+ * arrives.
+ */
 export class MaskingFramer extends PassThroughFramer {
   readonly #secrets: Secrets
-  #begun = Buffer.alloc(0)
+  #partial = Buffer.alloc(0)
 
   constructor(secrets: Secrets) {
     super()
@@ -13,25 +16,25 @@ export class MaskingFramer extends PassThroughFramer {
   }
 
   override get holdsNothing(): boolean {
-    return this.#begun.length === 0
+    return this.#partial.length === 0
   }
 
   override push(chunks: readonly Buffer[]): Buffer | undefined {
-    const all = this.holdsNothing ? chunks : [this.#begun, ...chunks]
+    const all = this.holdsNothing ? chunks : [this.#partial, ...chunks]
     const bytes = this.#secrets.maskBytes(all.length === 1 ? all[0]! : Buffer.concat(all))
     const end = bytes.length - this.#secrets.partialMatchLength(bytes)
-    this.#begun = Buffer.from(bytes.subarray(end))
+    this.#partial = Buffer.from(bytes.subarray(end))
     return super.push([bytes.subarray(0, end)])
   }
 
   override end(): Buffer | undefined {
-    const rest = this.#begun
-    this.#begun = Buffer.alloc(0)
+    const rest = this.#partial
+    this.#partial = Buffer.alloc(0)
     return super.push([rest])
   }
 }
 
-/** Takes secrets out of a stream's frames before anything else sees them. */
+/** Masks secrets in a stream's frames before anything else sees them. */
 export class MaskingMeter implements Metering {
   readonly #secrets: Secrets
   readonly #framing: Framing
@@ -57,50 +60,50 @@ export class MaskingMeter implements Metering {
   pass(frames: Buffer, ends: readonly number[], now: number, ahead?: readonly Buffer[]): Buffer | undefined {
     this.#ahead = undefined
     if (ahead?.length) return this.#passLarge(frames, ends, now, ahead)
-    const hidden = this.#secrets.maskBytes(frames)
-    const isBinary = hidden !== frames && this.#framing.isBinary === true
-    const [seen, seenEnds] = isBinary ? this.#writtenAnew(frames, ends) : [hidden, ends]
-    return this.#handedOn(seen, seenEnds, now)
+    const masked = this.#secrets.maskBytes(frames)
+    const isBinary = masked !== frames && this.#framing.isBinary === true
+    const [seen, seenEnds] = isBinary ? this.#rewriteFrames(frames, ends) : [masked, ends]
+    return this.#forward(seen, seenEnds, now)
   }
 
-  follow(pieces: readonly Buffer[]): void {
-    const seen = this.#pieces.allBut(1, pieces)
-    this.#metering?.follow?.([...seen, this.#secrets.maskBytes(pieces.at(-1)!)])
+  scanUnfinished(pieces: readonly Buffer[]): void {
+    const seen = this.#pieces.maskAllBut(1, pieces)
+    this.#metering?.scanUnfinished?.([...seen, this.#secrets.maskBytes(pieces.at(-1)!)])
   }
 
-  isWhole(pieces: readonly Buffer[]): boolean {
-    return this.#metering?.isWhole?.(pieces) === true
+  isCompleteMessage(pieces: readonly Buffer[]): boolean {
+    return this.#metering?.isCompleteMessage?.(pieces) === true
   }
 
   #passLarge(frames: Buffer, ends: readonly number[], now: number, ahead: readonly Buffer[]): Buffer | undefined {
     const pieces = [...ahead, frames]
-    const seen = this.#pieces.allBut(0, pieces)
+    const seen = this.#pieces.maskAllBut(0, pieces)
     this.#pieces = new MaskedPieces(this.#secrets)
     const isBinary = this.#framing.isBinary === true && seen.some((piece, index) => piece !== pieces[index])
-    if (!isBinary) return this.#handedOn(seen.at(-1)!, ends, now, seen.slice(0, -1))
+    if (!isBinary) return this.#forward(seen.at(-1)!, ends, now, seen.slice(0, -1))
     const size = sizeOf(ahead)
-    const [written, writtenEnds] = this.#writtenAnew(
+    const [written, writtenEnds] = this.#rewriteFrames(
       Buffer.concat(pieces),
       ends.map((end) => end + size),
     )
-    return this.#handedOn(written, writtenEnds, now)
+    return this.#forward(written, writtenEnds, now)
   }
 
-  #handedOn(frames: Buffer, ends: readonly number[], now: number, ahead?: readonly Buffer[]): Buffer | undefined {
+  #forward(frames: Buffer, ends: readonly number[], now: number, ahead?: readonly Buffer[]): Buffer | undefined {
     this.#ahead = ahead
     return this.#metering ? this.#metering.pass(frames, ends, now, ahead) : frames
   }
 
-  readPassed(now: number): void {
-    this.#metering?.readPassed?.(now)
+  readDeferred(now: number): void {
+    this.#metering?.readDeferred?.(now)
   }
 
   finish(now: number): void {
     this.#metering?.finish(now)
   }
 
-  /** Frames with checksums cannot be changed in place. */
-  #writtenAnew(frames: Buffer, ends: readonly number[]): [Buffer, number[]] {
+  /** Rewrites frames with checksums, which cannot be changed in place. */
+  #rewriteFrames(frames: Buffer, ends: readonly number[]): [Buffer, number[]] {
     const written: Buffer[] = []
     const writtenEnds: number[] = []
     let start = 0
@@ -119,7 +122,7 @@ export class MaskingMeter implements Metering {
   }
 }
 
-/** The pieces of a large frame, as they come, without secrets. */
+/** The pieces of a large frame, masked as they arrive. */
 class MaskedPieces {
   readonly #secrets: Secrets
   readonly #masked: Buffer[] = []
@@ -128,8 +131,8 @@ class MaskedPieces {
     this.#secrets = secrets
   }
 
-  /** @param last so many of the last pieces are left out: they may still grow */
-  allBut(last: number, pieces: readonly Buffer[]): readonly Buffer[] {
+  /** @param last number of pieces at the end to leave out: they may still grow */
+  maskAllBut(last: number, pieces: readonly Buffer[]): readonly Buffer[] {
     const masked = this.#masked
     while (masked.length < pieces.length - last) {
       masked.push(this.#secrets.maskBytes(pieces[masked.length]!))
@@ -138,7 +141,7 @@ class MaskedPieces {
     return masked
   }
 
-  /** Masks the secrets that began in the pieces before this one, however many, and go on in it. */
+  /** Masks secrets that begin in earlier pieces, however many, and continue in this one. */
   #maskInto(index: number, pieces: readonly Buffer[]): void {
     const reach = this.#secrets.longest - 1
     let first = index
@@ -152,14 +155,14 @@ class MaskedPieces {
     if (hidden === around) return
     let at = -skipped
     for (let each = first; each <= index; each++) {
-      this.#masked[each] = maskedLike(this.#masked[each]!, around, hidden, at)
+      this.#masked[each] = applyMask(this.#masked[each]!, around, hidden, at)
       at += pieces[each]!.length
     }
   }
 }
 
-/** The piece, masked where `hidden` differs from what it was made of; its first byte stands there at `at`. */
-function maskedLike(piece: Buffer, original: Buffer, hidden: Buffer, at: number): Buffer {
+/** Returns the piece, masked wherever `masked` differs from `original`; its first byte is at index `at` of both. */
+function applyMask(piece: Buffer, original: Buffer, hidden: Buffer, at: number): Buffer {
   const masked = Buffer.from(piece)
   const end = Math.min(piece.length, hidden.length - at)
   for (let index = Math.max(0, -at); index < end; index++) {

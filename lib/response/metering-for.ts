@@ -10,10 +10,10 @@ import { type HookErrors, HookFault } from '../options/hook-errors.js'
 import { catchRejection } from '../util/promises.js'
 
 /**
- * What is done with an answer as it passes.
+ * Creates what meters an answer as it passes.
  *
  * @param framing of a stream
- * @param isJson it is a JSON answer, and no stream
+ * @param isJson it is a JSON answer that is not a stream
  */
 export function meteringFor(
   exchange: Exchange,
@@ -33,21 +33,22 @@ export function meteringFor(
   })
 }
 
-/** `onEvent`, as what reads and replaces the messages of a stream. */
+/** Wraps `onEvent` as a function that reads and replaces the messages of a stream. */
 function messageHook(onEvent: OnEvent, exchange: Exchange, hookErrors: HookErrors) {
-  const seenBy = exchange.hookView()
+  const view = exchange.hookView()
   const onMessage = (message: Message, data: unknown): Message | undefined | null => {
-    // Its type says what the format's events look like, which only the app can check.
+    // The type describes the format's events, which only the app can check.
     const event = { format: exchange.format.name, event: message.event, data } as Parameters<OnEvent>[0]
-    const replaced: unknown = onEvent(event, seenBy)
+    const replaced: unknown = onEvent(event, view)
     if (replaced === undefined || replaced === null) return replaced
-    // Of a promise it is enough to tell that it is one.
+    // The promise itself is the reported fault.
     const isPromise = catchRejection(replaced, () => {})
     const text = isObject(replaced) && !isPromise ? jsonOf(replaced.data) : undefined
-    if (text === undefined) throw new HookFault('onEvent returns nothing, null, or an object whose `data` is JSON')
+    if (text === undefined)
+      throw new HookFault('onEvent must return nothing, null, or an object with JSON as its `data`')
     return { ...message, event: (replaced as { event?: string }).event ?? message.event, data: text }
   }
-  return hookErrors.reporting('onEvent', onMessage, () => seenBy)
+  return hookErrors.reporting('onEvent', onMessage, () => view)
 }
 
 function jsonOf(data: unknown): string | undefined {

@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import { AiProxyError, limitFailure, tellIn, toFailure } from '../api/errors.js'
 import type { OnFailure, OnResponse } from '../api/hooks.js'
-import type { Endable, Exchange } from '../exchange/exchange.js'
+import type { Exchange, ExchangeController } from '../exchange/exchange.js'
 import { isRejection } from '../options/hook-rejection.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
 import { debug } from '../util/debug.js'
 import { runAnswerHook } from './answer-hook.js'
 import type { PendingAnswer } from './carriage.js'
 import type { ResponseContext } from './context.js'
-import { decoded } from './decode.js'
+import { decodeBody } from './decode.js'
 import { hasBeenSent, hasDisconnected, onDisconnect } from './disconnect.js'
 import { Downstream } from './downstream.js'
 import type { DownstreamEvents } from './downstream-events.js'
@@ -26,19 +26,20 @@ import { ResponseOpener } from './response-opener.js'
 import { mayHaveBody, type ResponsePlan, responsePlan } from './response-plan.js'
 import { ResponseStream } from './response-stream.js'
 
-/** What the controller can end early: the attempt that its response comes from. */
+/** The attempt that the response comes from, which the controller can end early. */
 interface Upstream {
   end(): void
 }
 
 /**
- * Brings one exchange to its end: the provider's answer to the client, or an error in its place.
+ * Brings one exchange to its end: sends the client the provider's answer, or an error in its place.
  *
- * It is the listener of what it sets going, rather than an object literal with a function for each event: V8 promotes such
- * literals, if they are made by the thousand, to the old generation, and all that they refer to stays with them.
+ * It is itself the listener of everything that it starts, instead of an object literal with a function for each event:
+ * V8 promotes such literals to the old generation if they are created by the thousand, together with everything that
+ * they reference.
  */
-export class ResponseController implements Endable, DownstreamEvents, AnswerCallbacks {
-  /** The attempt that runs, once there is one. */
+export class ResponseController implements ExchangeController, DownstreamEvents, AnswerCallbacks {
+  /** The current attempt, once there is one. */
   upstream: Upstream | undefined
 
   readonly #exchange: Exchange
@@ -46,11 +47,11 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
   readonly #downstream: Downstream
   readonly #opener: ResponseOpener
   #stream: ResponseStream | undefined
-  /** What the client's disconnect means has been worked out. */
+  /** The outcome of the client's disconnect has been determined. */
   #isDisconnectSettled = false
-  /** When the client left, it had read that the answer is over. */
-  #hasGotAll = false
-  #isOver = false
+  /** When the client left, it had received the end of the answer. */
+  #hasReceivedAll = false
+  #isEnded = false
   /** What a hook of the app's still decides is of no use any more. */
   #isGivenUp = false
   readonly #stopWatching: () => void
@@ -73,7 +74,7 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     this.#downstream.end(this.#exchange.req.method === 'HEAD' ? undefined : body)
   }
 
-  /** Opens the response as an event stream while the provider is still silent, if the client reads such a stream. */
+  /** Opens the response as an event stream while the provider is still silent, if the client expects such a stream. */
   sendEarlyHeaders(): void {
     this.#opener.sendEarlyHeaders()
   }
@@ -84,7 +85,7 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     const { limits } = exchange
     const status = response.statusCode ?? 502
     exchange.deadlines.stop('firstByte')
-    exchange.noteProviderHead(response.statusCode)
+    exchange.recordProviderHead(response.statusCode)
     debug.upstream('%s status %d after %d ms', exchange.id, status, exchange.firstByteMs)
     if (status < 200 || status > 599) {
       throw new AiProxyError('upstream_reset', `The provider answered with status ${status}`)
@@ -95,22 +96,22 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     }
     const plan = responsePlan(response, exchange, this.#context.config, this.#opener.framing !== undefined)
     if (status < 400) {
-      exchange.answer.note(exchange.format.readHeaders(response.headers), exchange.startedAt)
+      exchange.answer.add(exchange.format.readHeaders(response.headers), exchange.startedAt)
     }
     const { onResponse } = this.#context.config
-    if (onResponse) this.#askAbout(response, plan, onResponse)
-    else this.#pass(response, plan)
+    if (onResponse) this.#runHook(response, plan, onResponse)
+    else this.#forward(response, plan)
   }
 
   /** Asks the app about the provider's response; meanwhile nothing is read of its body. */
-  #askAbout(response: IncomingMessage, given: ResponsePlan, onResponse: OnResponse): void {
+  #runHook(response: IncomingMessage, given: ResponsePlan, onResponse: OnResponse): void {
     const exchange = this.#exchange
     const { hookErrors } = this.#context.config
     const run = () => runResponseHook(onResponse, exchange, given)
     const hook = hookErrors.reporting('onResponse', run, () => exchange.hookView(), isRejection)()
     void waitForHook(exchange, hook, {
       isGivenUp: () => this.#isGivenUp,
-      goOn: ({ answer, plan }) => (answer ? this.#answerInstead(answer) : this.#pass(response, plan)),
+      goOn: ({ answer, plan }) => (answer ? this.#answerInstead(answer) : this.#forward(response, plan)),
       fail: (failure) => this.fail(failure),
     }).finally(() => {
       if (!this.#stream) given.decoder?.destroy()
@@ -121,41 +122,41 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
   #answerInstead(answer: FinishedAnswer): void {
     this.#stopUpstream()
     this.#exchange.replaceAnswer()
-    if (this.#downstream.isGone) return this.#over()
+    if (this.#downstream.isGone) return this.#finish()
     const { status, headers, content } = answer
     if (this.#opener.framing === undefined) return this.respond(status, headers, content)
     this.#exchange.enter('ending')
     this.#downstream.end(this.#opener.eventOfAnswer(answer))
   }
 
-  #pass(response: IncomingMessage, plan: ResponsePlan): void {
+  #forward(response: IncomingMessage, plan: ResponsePlan): void {
     const exchange = this.#exchange
     if (!this.#downstream.isGone) exchange.enter('streaming')
     const source = {
       carriage: this.#opener.open(plan),
-      body: plan.decoder ? decoded(response, plan.decoder) : response,
+      body: plan.decoder ? decodeBody(response, plan.decoder) : response,
       decoder: plan.decoder,
       isCloseDelimited: plan.isCloseDelimited,
     }
     this.#stream = new ResponseStream(exchange, this.#context, source, this.#downstream, this)
-    // The client may have left heartbeats unread that were sent before.
+    // The client may not have read earlier heartbeats yet.
     if (this.#downstream.isBlocked) this.#stream.pause()
   }
 
-  /** Ends the exchange with a failure, in the client's own protocol, as far as something can still be said. */
+  /** Ends the exchange with a failure, in the client's protocol if anything can still be sent. */
   fail(failure: AiProxyError): void {
-    // What fails because the client has left is no failure.
+    // Failures caused by the client's disconnect are not failures.
     const { id, req, res } = this.#exchange
     if (hasDisconnected(req, res)) this.#settleDisconnect()
-    if (this.#isOver) return
-    // The last bytes are on their way: nothing can follow them.
+    if (this.#isEnded) return
+    // The last bytes are being sent: nothing can follow them.
     if (this.#downstream.isEnded && !this.#downstream.isGone) return
     this.#isGivenUp = true
     const isFirst = this.#exchange.settle(failure.outcome, failure)
     if (failure.code === 'internal_error') debug.stream('%s failed: %O', id, failure.cause ?? failure)
     if (failure.limit) debug.limit('%s %s: %s', id, failure.limit, failure.message)
     this.#stopUpstream()
-    if (this.#downstream.isGone) return this.#over()
+    if (this.#downstream.isGone) return this.#finish()
     // The outcome was already decided, but the client has not been told.
     if (!isFirst) return this.#downstream.destroy()
     try {
@@ -166,20 +167,20 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     }
   }
 
-  /** Fails the exchange because the model is silent, unless what has come is an answer that need not have content by now. */
+  /** Fails the exchange because the model is silent, unless the answer is one that need not have content by now. */
   failForSilence(failure: AiProxyError): void {
     if (this.#stream) this.#stream.limits.onSilence(failure)
     else this.fail(failure)
   }
 
-  /** Ends the exchange because the app wants it; if its last bytes are on their way already, by cutting them off. */
+  /** Ends the exchange on behalf of the app. If its last bytes are already being sent, cuts them off. */
   abort(): void {
     const failure = new AiProxyError('aborted', 'The server ended this request')
     if (this.#downstream.isEnded) this.destroy(failure)
     else this.fail(failure)
   }
 
-  /** Closes the connection without a word. */
+  /** Closes the connection without sending an error. */
   destroy(failure: AiProxyError): void {
     this.#isGivenUp = true
     this.#exchange.settle(failure.outcome, failure)
@@ -208,14 +209,14 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     this.fail(toFailure(error))
   }
 
-  /** The provider's answer is complete: so is ours, once the client has got its last bytes. */
+  /** The provider's answer is complete; ours is once the client has received its last bytes. */
   onComplete(held?: PendingAnswer): void {
     if (this.#downstream.isGone) this.#settleDisconnect()
     this.#stopUpstream()
     this.#exchange.completeAnswer()
-    if (held && !this.#isOver) return this.#showAnswer(held)
+    if (held && !this.#isEnded) return this.#showAnswer(held)
     this.#settleReportedError()
-    if (this.#downstream.isGone) return this.#over()
+    if (this.#downstream.isGone) return this.#finish()
     this.#exchange.enter('ending')
     this.#downstream.end()
   }
@@ -232,7 +233,7 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
       isGivenUp,
       goOn: (replacement) => {
         this.#settleReportedError()
-        if (this.#downstream.isGone) return this.#over()
+        if (this.#downstream.isGone) return this.#finish()
         exchange.enter('ending')
         this.#opener.sendHeld(plan, replacement ?? body, replacement !== undefined)
       },
@@ -241,7 +242,7 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
   }
 
   #respondWith(failure: AiProxyError): void {
-    const { begun } = this.#downstream
+    const { begunBy: begun } = this.#downstream
     this.#exchange.enter('ending')
     const { errors } = this.#context.config
     tellIn(failure, this.#exchange.format)
@@ -252,10 +253,10 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
       return this.respond(status, headers, body)
     }
     const { format } = this.#exchange
-    const framing = begun === 'ours' ? this.#opener.framing : undefined
+    const framing = begun === 'proxy' ? this.#opener.framing : undefined
     const frame = framing && failureFrame(framing, format, format.errorBody(failure), this.#exchange.streamState())
     if (frame) this.#downstream.end(frame)
-    // Nothing can be said within such a body: only a connection that is cut short says that the body is not whole.
+    // No error can be sent within such a body: only a truncated connection shows that it is incomplete.
     else this.#downstream.destroy()
   }
 
@@ -264,7 +265,7 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     const exchange = this.#exchange
     let isAnswered = false
     const answerWith = ({ status, headers, body }: FailureResponse) => {
-      if (isAnswered || this.#isOver || this.#downstream.isGone) return
+      if (isAnswered || this.#isEnded || this.#downstream.isGone) return
       isAnswered = true
       exchange.deadlines.stop('hook')
       try {
@@ -279,7 +280,7 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     void askForResponse(onFailure, exchange, failure, this.#context.config.hookErrors).then(answerWith)
   }
 
-  /** Settles an exchange whose provider said, in an answer that had begun well, that it failed. */
+  /** Settles an exchange if the provider reported an error in an answer that had begun well. */
   #settleReportedError(): void {
     const { error } = this.#exchange.answer
     if (error === undefined) return
@@ -287,7 +288,9 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     this.#exchange.settle(failure.outcome, failure)
   }
 
-  /** The client's connection is done with. Many may leave at the same moment, so the rest of the work is done in turns. */
+  /**
+   * The client's side has ended. Many clients may leave at the same moment, so the rest of the work is done in turns.
+   */
   #onDisconnect(): void {
     const { req, res } = this.#exchange
     if (hasBeenSent(req, res)) return this.#settleDisconnect()
@@ -306,33 +309,33 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
   #closeDownstream(): void {
     if (this.#downstream.isGone) return
     const hasReadEnd = this.#stream?.limits.isTerminated === true || this.#downstream.isLingering
-    this.#hasGotAll = hasReadEnd && !this.#downstream.isBlocked
+    this.#hasReceivedAll = hasReadEnd && !this.#downstream.isBlocked
     this.#downstream.close()
   }
 
-  /** Works out whether the client has got everything, or has left. */
+  /** Determines whether the client has received everything, or has left. */
   #settleDisconnect(): void {
     const exchange = this.#exchange
     const { req, res, phase } = exchange
     if (this.#isDisconnectSettled) return
     this.#isDisconnectSettled = true
     this.#closeDownstream()
-    // Many clients leave as soon as they have read that the provider is done, or that it failed.
+    // Many clients leave as soon as they have read the provider's last message or error.
     if (this.#opener.framing) exchange.readLastFrames()
     this.#settleReportedError()
     if (hasBeenSent(req, res)) {
-      if (this.#downstream.isEnded) exchange.settleWhole()
+      if (this.#downstream.isEnded) exchange.settleComplete()
       else exchange.settle('rejected', new AiProxyError('internal_error', 'The app ended the response itself'))
-      return this.#over()
+      return this.#finish()
     }
-    if (this.#hasGotAll) {
-      exchange.settleWhole()
-      return this.#over()
+    if (this.#hasReceivedAll) {
+      exchange.settleComplete()
+      return this.#finish()
     }
     const hasLeft = exchange.settle('client_disconnect')
     if (hasLeft) debug.stream('%s the client left while %s', exchange.id, phase)
     const isReading = this.upstream !== undefined && req.complete && phase !== 'ending'
-    if (!hasLeft || !isReading || this.#context.config.onClientDisconnect === 'abort') return this.#over()
+    if (!hasLeft || !isReading || this.#context.config.onClientDisconnect === 'abort') return this.#finish()
     this.#stream?.resume('draining')
     exchange.enter('draining')
   }
@@ -343,11 +346,11 @@ export class ResponseController implements Endable, DownstreamEvents, AnswerCall
     this.#exchange.deadlines.stopAll()
   }
 
-  #over(): void {
-    if (this.#isOver) return
-    this.#isOver = this.#isGivenUp = true
+  #finish(): void {
+    if (this.#isEnded) return
+    this.#isEnded = this.#isGivenUp = true
     this.#stopWatching()
     this.#stopUpstream()
-    this.#context.onOver(this.#exchange)
+    this.#context.onEnd(this.#exchange)
   }
 }

@@ -6,11 +6,11 @@ import { memoize } from '../util/memoize.js'
 import { codingsOf } from './decode.js'
 
 /**
- * The provider's response headers that go on: those that describe the body, that say what to do next, and that account for
- * the request. All others stay here. A provider is one origin, and the app is another: what browsers, caches and the
- * servers in front of the app do by a header is for the app to say, and which headers they obey changes every year.
+ * The provider's response headers that are forwarded: those that describe the body, say what to do next, or report on
+ * the request. All others are dropped. The provider is one origin and the app another: only the app should set headers
+ * that control browsers, caches and the servers in front of it, and the set of those headers changes every year.
  */
-const goesOn = new Set([
+const forwarded = new Set([
   // The body (RFC 9110, 8), and whether a copy of it may be used (RFC 9111).
   'content-type',
   'content-length',
@@ -41,7 +41,7 @@ const goesOn = new Set([
   'warning',
   'mcp-session-id',
   'mcp-protocol-version',
-  // Where and how long it was worked on.
+  // Where and how long the request was processed.
   'server-timing',
   'traceresponse',
   'cf-ray',
@@ -49,8 +49,8 @@ const goesOn = new Set([
   'x-envoy-upstream-service-time',
 ])
 
-/** Names of which there are many: what providers and gateways say of a request under names of their own. */
-const goesOnByPattern = new RegExp(
+/** Names with many variants: reports of providers and gateways about a request, under their own names. */
+const forwardedPattern = new RegExp(
   [
     // Rate limits and quotas, however spelled; not `x-envoy-ratelimited`, by which Envoy's own clients behave.
     '^(?!x-envoy-).*rate-?limit',
@@ -69,20 +69,20 @@ const goesOnByPattern = new RegExp(
     .join('|'),
 )
 
-/** Names of these families by which proxies before the app, and browsers, do things. */
-const areOrders = /^(?:x-kong-limit|x-ms-invokeapp|x-amzn-oidc-.*)$/
+/** Names of these families that instruct browsers or proxies in front of the app. */
+const instructions = /^(?:x-kong-limit|x-ms-invokeapp|x-amzn-oidc-.*)$/
 
-/** These are URLs: links.ts makes them lead here. */
-const areLinks = /^(?:location|content-location|link|x-goog-upload-(?:control-)?url)$/
+/** URLs, which links.ts rewrites to lead here. */
+const linkHeaders = /^(?:location|content-location|link|x-goog-upload-(?:control-)?url)$/
 
-/** These belong to the body that they come with, whatever the app has set for bodies of its own. */
-const ofTheBody = new Set(['content-type', 'content-length', 'content-encoding', 'vary'])
+/** Headers that belong to the body, whatever the app has set for its own bodies. */
+const bodyHeaders = new Set(['content-type', 'content-length', 'content-encoding', 'vary'])
 
-/** Of a body that is not the same here byte for byte, these are wrong. */
+/** Headers that are wrong if the body is not forwarded byte for byte. */
 const digests = ['content-md5', 'content-digest', 'repr-digest', 'digest']
-const ofTheCodedBytes = new Set([...digests, 'accept-ranges', 'content-range'])
+const encodedByteHeaders = new Set([...digests, 'accept-ranges', 'content-range'])
 
-/** The headers without digests, for a body in which something may be left out or masked. */
+/** Removes digests from the headers of a body from which something may be removed or masked. */
 export function withoutDigests(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
   if (!digests.some((name) => name in headers)) return headers
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !digests.includes(name)))
@@ -90,23 +90,23 @@ export function withoutDigests(headers: OutgoingHttpHeaders): OutgoingHttpHeader
 
 /** The headers without what tells or fetches the bytes of a body that has been replaced. */
 export function withoutValidators(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
-  const stale = [...ofTheCodedBytes, 'etag', 'last-modified']
+  const stale = [...encodedByteHeaders, 'etag', 'last-modified']
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !stale.includes(name)))
 }
 
-/** Remembered: the names are the same from answer to answer. */
+/** Memoized: the same names occur in every answer. */
 const kindOf = memoize((name) => {
-  if (isHopByHop(name) || areLinks.test(name)) return 'elsewhere'
-  if (ofTheBody.has(name)) return 'of the body'
-  if (areOrders.test(name)) return 'stays'
-  return goesOn.has(name) || goesOnByPattern.test(name) ? 'of the answer' : 'stays'
+  if (isHopByHop(name) || linkHeaders.test(name)) return 'elsewhere'
+  if (bodyHeaders.has(name)) return 'of the body'
+  if (instructions.test(name)) return 'stays'
+  return forwarded.has(name) || forwardedPattern.test(name) ? 'of the answer' : 'stays'
 })
 
 /**
- * The provider's response headers, as they go on to the client; never over one that the app has set.
+ * Returns the provider's response headers for the client. Headers that the app has set win.
  *
  * @param isDecoded the body is decoded here
- * @param onDropped told the names of those that stay here
+ * @param onDropped called with the names of dropped headers
  */
 export function responseHeaders(
   response: IncomingMessage,
@@ -121,7 +121,7 @@ export function responseHeaders(
   const hasNoLength = isDecoded || statusCode === 204
   const isLeftOut = (name: string) => {
     if (name === 'content-encoding') return isBare
-    return name === 'content-length' ? hasNoLength : isDecoded && ofTheCodedBytes.has(name)
+    return name === 'content-length' ? hasNoLength : isDecoded && encodedByteHeaders.has(name)
   }
   const headers: OutgoingHttpHeaders = {}
   const dropped: string[] = []
@@ -131,29 +131,33 @@ export function responseHeaders(
     if (kind === 'stays' || (kind === 'of the answer' && res.hasHeader(name))) dropped.push(name)
     else if (!isLeftOut(name)) headers[name] = given[name]
   }
-  // RFC 9110, 8.8.1: a strong tag tells each byte.
+  // RFC 9110, 8.8.1: a strong tag identifies each byte.
   if (isDecoded && headers.etag?.startsWith('"')) headers.etag = `W/${headers.etag}`
   if (given.vary !== undefined) headers.vary = mergedVary(res, given.vary)
   if (dropped.length > 0) onDropped?.(dropped)
   return headers
 }
 
-/** The label of JSON that we write, or that came without one. */
+/** Content type of JSON that we write, or that arrived without one. */
 export const JSON_TYPE = 'application/json; charset=utf-8'
 
-/** Types that browsers run, on the origin that they came from: pages, alone and in archives, scripts, styles. */
+/** Types that browsers execute on the origin they came from: pages, alone and in archives, scripts, styles. */
 const ACTIVE_TYPE =
   /html|xml|(?:java|ecma|j|live|vb)script|scriptlet|xslt?$|mimearchive|^text\/(?:x-component|css|cache-manifest)$|^application\/hta$|^message\/|^multipart\/(?:x-mixed-replace|related)$/
 
 /**
- * Takes a body's power over the app's origin: what browsers would run as a page or a script of the app is a text to them.
+ * Prevents a body from running on the app's origin: what browsers would execute as a page or a script becomes text.
  * Clients of an API read it all the same.
  *
- * @param isEmpty there is no body: it needs no type
- * @param res the app's policy in it stays: it has no need of another, as a text is no page
- * @returns the headers to send in the place of `headers`
+ * @param isEmpty there is no body, so that no type is needed
+ * @param res its policy, if the app has set one, is kept: text needs no other
+ * @returns the headers to send instead of `headers`
  */
-export function withoutPower(headers: OutgoingHttpHeaders, isEmpty: boolean, res: ServerResponse): OutgoingHttpHeaders {
+export function withoutActiveContent(
+  headers: OutgoingHttpHeaders,
+  isEmpty: boolean,
+  res: ServerResponse,
+): OutgoingHttpHeaders {
   const type = headers['content-type']?.toString()
   const types = mediaTypesOf(type)
   if (types.length === 0 ? isEmpty : !types.some((type) => ACTIVE_TYPE.test(type))) return headers
@@ -166,10 +170,10 @@ export function withoutPower(headers: OutgoingHttpHeaders, isEmpty: boolean, res
 }
 
 /**
- * The same for a stream: nothing between here and the client may buffer, transform or store it.
+ * Returns the headers for a stream: nothing between here and the client may buffer, transform or store it.
  *
- * @param framing how it is framed; `undefined` while that is not known
- * @param cacheControl what the app has set, which stays
+ * @param framing its framing; `undefined` if not known yet
+ * @param cacheControl the app's value, which is kept
  */
 export function streamHeaders(
   headers: OutgoingHttpHeaders,
@@ -187,14 +191,14 @@ export function streamHeaders(
 
 const NO_TRANSFORM = /\bno-transform\b/i
 
-/** The provider's own label, where it is one type and right: of several, a browser may take another. */
+/** Returns the provider's content type if it is a single, correct type: of several, a browser may use another. */
 function typeOf(framing: Framing, contentType: string | undefined): string {
   const [type, ...others] = mediaTypesOf(contentType)
   const isOfFraming = framing.mediaTypes?.includes(type ?? '') ?? type === mediaTypesOf(framing.contentType)[0]
   return isOfFraming && others.length === 0 ? contentType! : framing.contentType
 }
 
-/** Adds what the provider's answer varies by to what the app's own answers vary by (`cors()` says `Origin`). */
+/** Adds the provider's `vary` to the one that the app has set (`cors()` sets `Origin`). */
 function mergedVary(res: ServerResponse, vary: string): string | undefined {
   if (!vary) return undefined
   const ours = res.getHeader('vary')
@@ -204,7 +208,7 @@ function mergedVary(res: ServerResponse, vary: string): string | undefined {
 /** Sets status and headers of a response that has not begun. */
 export function setHead(res: ServerResponse, status: number, headers: OutgoingHttpHeaders): void {
   res.statusCode = status
-  // No browser takes an answer for anything but what it is labelled as.
+  // Keeps browsers from guessing another type than the label says.
   if (!res.hasHeader('x-content-type-options')) res.setHeader('x-content-type-options', 'nosniff')
   for (const name of Object.keys(headers)) {
     const value = headers[name]

@@ -5,23 +5,19 @@ import { debug } from '../util/debug.js'
 import type { PendingAnswer } from './carriage.js'
 import { ContentWatch } from './content-watch.js'
 
-/** The two ways in which an answer ends. */
+/** Callbacks for the two ways in which an answer ends. */
 export interface AnswerCallbacks {
-  /**
-   * The answer is complete, and all of it is written, or held. What this throws is a failure.
-   *
-   * @param held the answer, if the app is to see it before it goes out
-   */
+  /** The answer is complete, and has been written. An exception is a failure of the exchange. */
   onComplete(held?: PendingAnswer): void
-  /** The answer failed, or hit a limit; all whole events that came before are written. */
+  /** The answer failed or hit a limit; all complete events before that have been written. */
   fail(failure: AiProxyError): void
 }
 
-/** Holds an answer to its limits in time and tokens, and ends it after the provider has said that it is done. */
+/** Enforces the limits of an answer in time and tokens, and ends it after the provider has reported its end. */
 export class ResponseLimits {
-  /** The provider has said that its answer is over. */
+  /** The provider has reported the end of its answer. */
   isTerminated = false
-  /** The answer is known to be a stream, and passes as one. */
+  /** The answer is known to be a stream, and is sent as one. */
   isStream = false
 
   readonly #exchange: Exchange
@@ -30,7 +26,7 @@ export class ResponseLimits {
   /** Exists if a limit on the model's silence is set. */
   readonly #contentWatch: ContentWatch | undefined
 
-  /** @param hasMore whether bytes that the provider has sent are still to be passed on */
+  /** @param hasMore returns whether bytes from the provider still have to be forwarded */
   constructor(exchange: Exchange, callbacks: AnswerCallbacks, hasMore: () => boolean) {
     this.#exchange = exchange
     this.#callbacks = callbacks
@@ -40,16 +36,19 @@ export class ResponseLimits {
     if (Math.min(firstTokenTimeoutMs, progressTimeoutMs) < Number.POSITIVE_INFINITY) {
       this.#contentWatch = new ContentWatch(exchange, this)
     }
-    exchange.deadlines.start('duration', maxStreamDurationMs, () => this.hit('stream_too_long'))
+    exchange.deadlines.start('duration', maxStreamDurationMs, () => this.failWithLimit('stream_too_long'))
   }
 
-  /** Bytes have come from the provider. */
+  /** Counts bytes that arrived from the provider. */
   onBytes(count: number, now: number): void {
     this.#exchange.countUpstreamBytes(count)
     this.#exchange.deadlines.touch('idle', now)
   }
 
-  /** Frames have been written: has the provider said that it is done, and has the model generated too much? */
+  /**
+   * Checks, after frames were written, whether the provider has reported the end, and whether the model has generated
+   * too much.
+   */
   check(framer: Framer): void {
     const { answer, format } = this.#exchange
     const last = framer.last()
@@ -60,9 +59,9 @@ export class ResponseLimits {
       this.#startGraceTimer()
       this.#contentWatch?.end()
     }
-    this.#contentWatch?.look()
+    this.#contentWatch?.check()
     const isTooLong = answer.generatedTokens > this.#exchange.limits.maxOutputTokens
-    if (isTooLong && !this.isTerminated) this.hit('output_tokens_exceeded')
+    if (isTooLong && !this.isTerminated) this.failWithLimit('output_tokens_exceeded')
   }
 
   /** We stop reading, so silence says nothing about the provider. */
@@ -77,21 +76,23 @@ export class ResponseLimits {
     this.#contentWatch?.resume()
   }
 
-  /** The model was silent for too long. That fails a stream, but no other answer, whose bytes are all there is to see. */
+  /** The model was silent for too long. That fails a stream, but no other answer, of which only bytes can be seen. */
   onSilence(failure: AiProxyError): void {
     if (this.isStream || this.#exchange.upstreamBytes === 0) this.#callbacks.fail(failure)
   }
 
   /** Ends the answer with the failure of a limit. */
-  hit(code: Parameters<typeof limitFailure>[0]): void {
+  failWithLimit(code: Parameters<typeof limitFailure>[0]): void {
     this.#callbacks.fail(limitFailure(code, this.#exchange.limits))
   }
 
   #startIdleTimer(): void {
-    this.#exchange.deadlines.start('idle', this.#exchange.limits.idleTimeoutMs, () => this.hit('idle_timeout'))
+    this.#exchange.deadlines.start('idle', this.#exchange.limits.idleTimeoutMs, () =>
+      this.failWithLimit('idle_timeout'),
+    )
   }
 
-  /** A provider that has said that it is done need not close the connection. What it has sent still goes out. */
+  /** Ends the answer if the provider leaves the connection open after its end. What it has sent is still forwarded. */
   #startGraceTimer(): void {
     this.#exchange.deadlines.start('grace', this.#exchange.limits.terminatorGraceMs, () => {
       if (this.#hasMore()) return this.#startGraceTimer()

@@ -19,13 +19,13 @@ import type { Downstream } from './downstream.js'
 import { HeldAnswer } from './held-answer.js'
 import { MaskingFramer, MaskingMeter } from './masking.js'
 import { meteringFor } from './metering-for.js'
-import { JSON_TYPE, streamHeaders, withoutPower, withoutValidators } from './response-head.js'
+import { JSON_TYPE, streamHeaders, withoutActiveContent, withoutValidators } from './response-head.js'
 import { type BodyKind, errorKindByFirstBytes, kindByFirstBytes, type ResponsePlan } from './response-plan.js'
 
-/** How long the head of a response waits for the body's first bytes, which may tell more about it. */
+/** How long the head of a response waits for the body's first bytes, which may show what the body is. */
 const FIRST_BYTES_MS = 500
 
-/** Opens the client's response: sets its head, and decides how the body is carried. */
+/** Opens the client's response: sets its head, and decides how the body is sent. */
 export class ResponseOpener {
   readonly #exchange: Exchange
   readonly #context: ResponseContext
@@ -38,12 +38,12 @@ export class ResponseOpener {
     this.#downstream = downstream
   }
 
-  /** How the client's stream is framed; `undefined` if it gets none, or none yet. */
+  /** Framing of the client's stream; `undefined` if it gets none, or none yet. */
   get framing(): Framing | undefined {
     return this.#framing
   }
 
-  /** Opens the response as an event stream while the provider is still silent, if the client reads such a stream. */
+  /** Opens the response as an event stream while the provider is still silent, if the client expects such a stream. */
   sendEarlyHeaders(): void {
     const { req, format, res } = this.#exchange
     if (!format.streamsSse(req.url)) return
@@ -54,8 +54,8 @@ export class ResponseOpener {
   }
 
   /**
-   * Opens the response as its plan says; if the head does not tell what the body is, once the first bytes have told, or
-   * the head has waited long enough.
+   * Opens the response by its plan. If the head does not show what the body is, waits for the first bytes to show it,
+   * but not for too long.
    */
   open(plan: ResponsePlan): Carriage | DecideCarriage {
     if (plan.kind) return this.#openAs(plan, plan.kind)
@@ -73,23 +73,23 @@ export class ResponseOpener {
   }
 
   /**
-   * Sends the head of a body that has not begun. If the path says that the body will be an event stream, if it is a stream
-   * at all, it is labelled as one, and any other body becomes one event of it, as with `heartbeat.beforeFirstByte`.
+   * Sends the head of a body that has not begun. If the path streams events whenever it streams, the response becomes
+   * an event stream, and any other body one event of it, as with `heartbeat.beforeFirstByte`.
    */
   #openUnknown({ status, headers, isEmpty, isJsonByLabel }: ResponsePlan): void {
     const { format, path, req, res } = this.#exchange
     const { config } = this.#context
-    if (this.#downstream.isGone || this.#downstream.begun) return
+    if (this.#downstream.isGone || this.#downstream.begunBy) return
     const isKnown = config.format !== undefined || isClaimed(config.prefix + path)
     const isEvents = isKnown && !isJsonByLabel && format.streamsSse(req.url)
     this.#framing = isEvents ? sse : undefined
-    const safe = isEvents ? headers : withoutPower(headers, isEmpty, res)
+    const safe = isEvents ? headers : withoutActiveContent(headers, isEmpty, res)
     this.#downstream.openStream(status, streamHeaders(safe, this.#framing, res.getHeader('cache-control')))
     this.#downstream.flushHead()
     if (isEvents) this.#downstream.startHeartbeat(config.heartbeat.everyMs)
   }
 
-  /** Opens the response, unless it was opened before. If it was, as an event stream, another body becomes an event of it. */
+  /** Opens the response unless it is open. If it is open as an event stream, another body becomes one event of it. */
   #openAs(plan: ResponsePlan, kind: BodyKind): Carriage {
     const { framing } = kind
     const exchange = this.#exchange
@@ -128,29 +128,29 @@ export class ResponseOpener {
    */
   sendHeld({ status, headers }: ResponsePlan, body: Buffer, isReplaced: boolean): void {
     if (this.#framing) return this.#downstream.end(this.#eventOf(body, status, true))
-    if (!this.#downstream.begun) {
+    if (!this.#downstream.begunBy) {
       const labelled = { 'content-type': JSON_TYPE, ...(isReplaced ? withoutValidators(headers) : headers) }
       labelled['content-length'] = String(body.length)
-      this.#downstream.open(status, withoutPower(labelled, body.length === 0, this.#exchange.res))
+      this.#downstream.open(status, withoutActiveContent(labelled, body.length === 0, this.#exchange.res))
     }
     this.#downstream.end(body)
   }
 
   #setHead({ status, headers, isEmpty }: ResponsePlan, { framing, isJson }: BodyKind): void {
     const { res } = this.#exchange
-    const isOpen = this.#framing !== undefined || this.#downstream.begun === 'ours'
+    const isOpen = this.#framing !== undefined || this.#downstream.begunBy === 'proxy'
     this.#framing = framing
     if (isOpen) return
     if (framing) {
       this.#downstream.openStream(status, streamHeaders(headers, framing, res.getHeader('cache-control')))
     } else {
       const labelled = isJson ? { 'content-type': JSON_TYPE, ...headers } : headers
-      this.#downstream.open(status, withoutPower(labelled, isEmpty, res))
+      this.#downstream.open(status, withoutActiveContent(labelled, isEmpty, res))
     }
   }
 
-  /** Carries a body that is no stream of the client's framing as one event. */
-  #asOneEvent({ status, headers }: ResponsePlan, { framing, isJson }: BodyKind, clients: Framing): Carriage {
+  /** Sends a body that is not a stream of the client's framing as one event. */
+  #asOneEvent({ status, headers }: ResponsePlan, { framing, isJson }: BodyKind, clientFraming: Framing): Carriage {
     const exchange = this.#exchange
     const { config } = this.#context
     exchange.attachMetering(meteringFor(exchange, undefined, isJson || framing !== undefined, config))
@@ -158,7 +158,7 @@ export class ResponseOpener {
     const framer = new WholeBodyAsEvent(exchange.limits.maxEventBytes, (body) =>
       this.#eventOf(exchange.secrets.maskBytes(body), status, isReadable),
     )
-    return { framer, metering: undefined, framing: clients, isEnclosed: true }
+    return { framer, metering: undefined, framing: clientFraming, isEnclosed: true }
   }
 
   /** The app's answer, for a client whose response was opened as an event stream. */
@@ -172,11 +172,11 @@ export class ResponseOpener {
     return format.errorEvent(errorBody, this.#exchange.streamState())
   }
 
-  /** What the provider says instead of a stream, as an event; in its own words if it says an error in JSON. */
+  /** Returns the event for what the provider sent instead of a stream; unchanged if it is an error in JSON. */
   #eventOf(body: Buffer, status: number, isText: boolean): Buffer | string {
     const exchange = this.#exchange
     const { answer, format } = exchange
-    exchange.readWhole(body)
+    exchange.readCompleteAnswer(body)
     const isError = status >= 400 || answer.error !== undefined
     if (!isError && isText && body.length > 0 && isUtf8(body)) return asDataEvent(body)
     const what = isError ? 'an error' : 'neither a stream nor a text'

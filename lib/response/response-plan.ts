@@ -8,48 +8,48 @@ import { memoize } from '../util/memoize.js'
 import type { Secrets } from '../util/secrets.js'
 import { type Decoder, decoderFor } from './decode.js'
 import { readFirstBytes } from './first-bytes.js'
-import { linksHere } from './links.js'
+import { localLinks } from './links.js'
 import { responseHeaders, withoutDigests } from './response-head.js'
 
-/** What a body is. */
+/** Kind of a body. */
 export interface BodyKind {
-  /** How its frames are told apart; `undefined` where it is no stream. */
+  /** Framing of a stream; `undefined` if it is not a stream. */
   readonly framing: Framing | undefined
-  /** It is a JSON answer, which tells usage. */
+  /** It is a JSON answer, which reports usage. */
   readonly isJson: boolean
 }
 
-/** How a provider's response is going to be passed on. */
+/** How a provider's response will be forwarded. */
 export interface ResponsePlan {
   readonly status: number
   readonly headers: OutgoingHttpHeaders
-  /** For a body that came compressed. */
+  /** Decoder of a compressed body. */
   readonly decoder: Decoder | undefined
-  /** What the head says of the body; `undefined` where its first bytes have to tell. */
+  /** Kind according to the head; `undefined` if the first bytes have to show it. */
   readonly kind: BodyKind | undefined
-  /** The head says that it is JSON, or lines of it. */
+  /** The label says that it is JSON, or lines of JSON. */
   readonly isJsonByLabel: boolean
   /** There is no body. */
   readonly isEmpty: boolean
-  /** It may quote what it was sent: an error, or a text. What is read as JSON, or as a stream, may as well. */
+  /** It may quote the request, because it is an error or a text. Bodies read as JSON or as a stream may do so, too. */
   readonly isText: boolean
-  /** The end of the connection is the end of the body: it cannot be told from a connection that broke. */
+  /** Only the end of the connection ends the body: that looks the same as a broken connection. */
   readonly isCloseDelimited: boolean
 }
 
-const AS_IT_IS: BodyKind = { framing: undefined, isJson: false }
+const UNCHANGED: BodyKind = { framing: undefined, isJson: false }
 const JSON_ANSWER: BodyKind = { framing: undefined, isJson: true }
 
 const JSON_TYPE = /^(?:application|text)\/(?:x-)?json$|\+json$/
-/** Types whose bodies are no text, whoever labelled them. */
+/** Types that are never text, whatever server labels them. */
 const BINARY_TYPE =
   /^(?:audio|video|image(?!\/svg)|font|model|multipart)\/|^application\/(?:pdf|zip|gzip|x-gzip|x-tar|wasm|grpc|(?:x-)?protobuf|(?:x-)?msgpack|vnd\.)/
 
 /**
- * Decides how a response is passed on.
+ * Decides how a response is forwarded.
  *
- * @throws AiProxyError `upstream_redirected`, where it is a redirect to elsewhere
- * @param readsErrors also an error of the provider's is read as what its type says; as a rule it passes unchanged
+ * @throws AiProxyError `upstream_redirected` if it redirects away from the target
+ * @param readsErrors also reads the provider's errors as their type says; usually they pass unchanged
  */
 export function responsePlan(
   response: IncomingMessage,
@@ -63,24 +63,24 @@ export function responsePlan(
   const passing = responseHeaders(response, exchange.res, decoder !== undefined, (names) => {
     debug.upstream('%s headers of the answer that stay here: %o', exchange.id, names)
   })
-  const links = linksHere(response, exchange, config)
-  const shown = withoutSecrets(links ? { ...passing, ...links } : passing, exchange.secrets)
-  // No frames can be seen in an encoding that we cannot decode: such a body passes as it is.
-  const isReadable = hasBody && !shown['content-encoding'] && (status < 400 || readsErrors)
+  const links = localLinks(response, exchange, config)
+  const headers = withoutSecrets(links ? { ...passing, ...links } : passing, exchange.secrets)
+  // Frames cannot be found in an encoding that we cannot decode: such a body passes unchanged.
+  const isReadable = hasBody && !headers['content-encoding'] && (status < 400 || readsErrors)
   const contentType = response.headers['content-type']
   const label = labelOf(contentType)
-  if (config.onAnswer && hasBody && label.isJson && shown['content-encoding']) {
+  if (config.onAnswer && hasBody && label.isJson && headers['content-encoding']) {
     throw new AiProxyError('upstream_error', 'The provider sent JSON in an encoding that cannot be read here')
   }
-  const isText = hasBody && !shown['content-encoding'] && (status >= 400 || mayBeText(label, exchange))
+  const isText = hasBody && !headers['content-encoding'] && (status >= 400 || mayBeText(label, exchange))
   const mayChange = (isReadable && exchange.asksForStream) || (isText && !exchange.secrets.isEmpty)
   return {
     status,
-    headers: mayChange ? withoutDigests(shown) : shown,
+    headers: mayChange ? withoutDigests(headers) : headers,
     decoder,
     kind: isReadable ? labelledKind(contentType, exchange, status) : errorKind(hasBody, label, config),
     isJsonByLabel: label.isJson || framingFor(contentType) === ndjson,
-    isEmpty: !hasBody || shown['content-length'] === '0',
+    isEmpty: !hasBody || headers['content-length'] === '0',
     isText,
     isCloseDelimited: !('content-length' in response.headers) && !('transfer-encoding' in response.headers),
   }
@@ -88,11 +88,14 @@ export function responsePlan(
 
 /** What the error of a provider's is, whose body passes unchanged unless the app is to see it. */
 function errorKind(hasBody: boolean, label: Label, { onAnswer }: Config): BodyKind | undefined {
-  if (!hasBody || !onAnswer || !(label.isJson || label.isPlain)) return AS_IT_IS
+  if (!hasBody || !onAnswer || !(label.isJson || label.isPlain)) return UNCHANGED
   return label.isJson ? JSON_ANSWER : undefined
 }
 
-/** By its label: where a stream was asked for, servers send texts as bytes of any kind, nginx by default. */
+/**
+ * Returns whether a body may be text by its label. If a stream was requested, some servers label text as arbitrary
+ * bytes; nginx does by default.
+ */
 function mayBeText({ isBinary, isBytes }: Label, { asksForStream }: Exchange): boolean {
   return !isBinary && (!isBytes || asksForStream)
 }
@@ -106,11 +109,11 @@ function withoutSecrets(headers: OutgoingHttpHeaders, secrets: Secrets): Outgoin
   return headers
 }
 
-/** What a body is by its label; `undefined` where the label may be wrong, or there is none. */
+/** Returns the kind of a body by its label; `undefined` if there is no label, or it may be wrong. */
 function labelledKind(contentType: string | undefined, exchange: Exchange, status: number): BodyKind | undefined {
   const { format, asksForStream, req } = exchange
   const framing = framingFor(contentType, format.ownFramings)
-  // Where clients read events, some servers call them lines of JSON.
+  // If clients expect events, some servers label them as lines of JSON.
   const mayBeEvents = framing === ndjson && format.streamsSse(req.url)
   if (mayBeEvents && asksForStream && status < 400) return undefined
   if (framing) return { framing, isJson: false }
@@ -118,19 +121,19 @@ function labelledKind(contentType: string | undefined, exchange: Exchange, statu
   if (isJson && asksForStream && format.framings.includes(jsonArray) && !format.streamsSse(req.url)) {
     return status < 400 ? { framing: jsonArray, isJson: false } : JSON_ANSWER
   }
-  if (asksForStream && status < 400) return isBinary ? AS_IT_IS : undefined
+  if (asksForStream && status < 400) return isBinary ? UNCHANGED : undefined
   if (isJson) return JSON_ANSWER
-  return isPlain ? undefined : AS_IT_IS
+  return isPlain ? undefined : UNCHANGED
 }
 
-/** What a `content-type` says of a body, if it is no stream. */
+/** What a `content-type` says about a body that is not a stream. */
 interface Label {
   readonly isJson: boolean
-  /** No text, whoever labelled it. */
+  /** Never text, whatever server labels it. */
   readonly isBinary: boolean
-  /** Bytes of any kind. */
+  /** Arbitrary bytes. */
   readonly isBytes: boolean
-  /** A text of any kind, or nothing is said. */
+  /** Any kind of text, or no label. */
   readonly isPlain: boolean
 }
 
@@ -153,12 +156,13 @@ function isJsonType(type: string): boolean {
 }
 
 /**
- * What a body is by its first bytes. Without a label to the contrary, only who asked for a stream gets one.
+ * Returns the kind of a body by its first bytes. Unless a label says otherwise, only a client that asked for a stream
+ * gets one.
  *
- * @param start of the body, all that has come so far
+ * @param start of the body, all that has arrived so far
  * @param isAll no more bytes follow
- * @param contentType that of the head; where it says lines of JSON, events alone are something else
- * @returns `undefined` if it takes more bytes to tell
+ * @param contentType of the head; if it says lines of JSON, only events are treated as something else
+ * @returns `undefined` if more bytes are needed
  */
 export function kindByFirstBytes(
   start: Buffer,
@@ -175,7 +179,7 @@ export function kindByFirstBytes(
     case undefined:
       return undefined
     case 'event':
-      return asksForStream ? { framing: sse, isJson: false } : AS_IT_IS
+      return asksForStream ? { framing: sse, isJson: false } : UNCHANGED
     case 'array':
       return asksForStream && format.framings.includes(jsonArray) ? { framing: jsonArray, isJson: false } : JSON_ANSWER
     case 'object':
@@ -183,7 +187,7 @@ export function kindByFirstBytes(
     case 'printed-object':
       return JSON_ANSWER
     case 'other':
-      return AS_IT_IS
+      return UNCHANGED
   }
 }
 
@@ -191,7 +195,7 @@ export function kindByFirstBytes(
 export function errorKindByFirstBytes(start: Buffer, isAll: boolean): BodyKind | undefined {
   const first = readFirstBytes(start, isAll)
   if (first === undefined) return undefined
-  return first === 'event' || first === 'other' ? AS_IT_IS : JSON_ANSWER
+  return first === 'event' || first === 'other' ? UNCHANGED : JSON_ANSWER
 }
 
 /** RFC 9112, 6.3. */

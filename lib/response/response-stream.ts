@@ -11,13 +11,13 @@ import { SourceReader } from './source-reader.js'
 import { FIRST_TURN_BYTES, nextTurnBytes, readAheadMs } from './turn-bytes.js'
 
 /**
- * The provider's answer on its way to the client. Each turn reads what is there, cuts it into whole frames, writes them at
- * once, and checks the limits. What is not read stays in the source and pauses the provider's connection: between turns,
- * and while the client does not keep up.
+ * The provider's answer on its way to the client. Each turn reads what is there, splits it into whole frames, writes
+ * them immediately, and checks the limits. Unread bytes stay in the source and pause the provider's connection: between
+ * turns, and while the client does not keep up.
  */
 export class ResponseStream implements Runnable {
   extraCostMs = 0
-  /** More had come than one turn could take. */
+  /** More had arrived than one turn could read. */
   isBursting = false
   readonly limits: ResponseLimits
 
@@ -27,19 +27,19 @@ export class ResponseStream implements Runnable {
   readonly #downstream: Downstream
   readonly #callbacks: AnswerCallbacks
   readonly #reader: SourceReader
-  /** `undefined` until the first bytes tell what the body is. */
+  /** `undefined` until the first bytes show what the body is. */
   #carriage: Carriage | undefined
-  /** The first bytes, until they do. */
+  /** The first bytes, until then. */
   #start: Buffer[] = []
   #bytesLeft: number
-  /** How much the next turn reads at most. */
+  /** Maximum number of bytes for the next turn. */
   #turnBytes = FIRST_TURN_BYTES
-  /** How much the last turn read, and in how many chunks. */
+  /** Number of bytes, and of chunks, that the last turn read. */
   #taken = 0
   #chunks = 0
   #isQueued = false
   #isStopped = false
-  /** The source has come to its end, but not all of it has been passed on. */
+  /** The source has ended, but not all of it has been forwarded. */
   #isEnding = false
   #aborted: Error | undefined
 
@@ -57,16 +57,16 @@ export class ResponseStream implements Runnable {
     this.#callbacks = callbacks
     this.#bytesLeft = exchange.limits.maxResponseBytes
     this.limits = new ResponseLimits(exchange, callbacks, () => this.hasMore)
-    if (typeof source.carriage === 'object') this.#carry(source.carriage)
+    if (typeof source.carriage === 'object') this.#setCarriage(source.carriage)
     source.body.on('end', this.#onEnd).on('error', this.#onAborted).on('close', this.#onAborted)
     this.#reader = new SourceReader(source.body, this.wake)
-    // It may have broken off while a hook of the app's was waited for.
+    // The source may have broken off while a hook of the app was awaited.
     if (source.body.destroyed && !source.body.readableEnded) this.#onAborted(source.body.errored ?? undefined)
-    // If the first bytes are there by then, they go out together with the head.
+    // If the first bytes have arrived by then, they are sent together with the head.
     if (downstream.isHeadHeld) this.wake()
   }
 
-  /** There may be something to do: asks for a turn, unless the client has to read first. */
+  /** Asks for a turn because there may be work, unless the client has to read first. */
   readonly wake = (): void => {
     if (this.#isQueued || this.#isStopped || this.#downstream.mustWait) return
     this.#isQueued = true
@@ -96,7 +96,7 @@ export class ResponseStream implements Runnable {
     this.limits.pause()
   }
 
-  /** The client has read on; or it has left, and the rest is read without it. */
+  /** The client reads again; or it has left, and the rest is read without it. */
   resume(phase: 'streaming' | 'draining'): void {
     if (this.#exchange.phase !== 'stalled') return
     this.#exchange.enter(phase)
@@ -112,7 +112,7 @@ export class ResponseStream implements Runnable {
     this.#source.decoder?.destroy()
   }
 
-  /** Something of what the provider has sent waits here. */
+  /** Whether bytes from the provider are waiting here. */
   get hasMore(): boolean {
     return !this.#isStopped && (this.#reader.length > 0 || this.#downstream.isWithinFrame)
   }
@@ -128,7 +128,7 @@ export class ResponseStream implements Runnable {
     if (this.hasMore) this.wake()
     else if (this.#isEnding) this.#finish(now)
     else if (this.#aborted) this.#stopAndFail(this.#aborted)
-    // The end may have come while this turn was waited for, and nobody reports it again.
+    // The end may have arrived while this turn was waiting, and is not reported again.
     else if (isWithinFrame) this.wake()
   }
 
@@ -141,39 +141,39 @@ export class ResponseStream implements Runnable {
     this.limits.onBytes(size, now)
     const allowed = size <= this.#bytesLeft ? chunks : [Buffer.concat(chunks).subarray(0, this.#bytesLeft)]
     this.#bytesLeft -= size
-    if (this.#carriage) this.#pass(this.#carriage, allowed, now)
-    else this.#passFirstBytes(allowed, false, now)
-    if (this.#bytesLeft < 0 && !this.#isStopped) this.#hit('response_too_large')
+    if (this.#carriage) this.#forward(this.#carriage, allowed, now)
+    else this.#forwardFirstBytes(allowed, false, now)
+    if (this.#bytesLeft < 0 && !this.#isStopped) this.#failWithLimit('response_too_large')
   }
 
-  /** Holds the first bytes until they tell what the body is, then passes them. */
-  #passFirstBytes(chunks: readonly Buffer[], isAll: boolean, now: number): void {
+  /** Holds the first bytes until they show what the body is, then forwards them. */
+  #forwardFirstBytes(chunks: readonly Buffer[], isAll: boolean, now: number): void {
     const start = Buffer.concat([...this.#start, ...chunks])
     const carriage = (this.#source.carriage as DecideCarriage)(start, isAll)
     this.#start = carriage ? [] : [start]
     if (!carriage) return
-    this.#carry(carriage)
-    if (start.length > 0) this.#pass(carriage, [start], now)
+    this.#setCarriage(carriage)
+    if (start.length > 0) this.#forward(carriage, [start], now)
   }
 
-  #carry(carriage: Carriage): void {
+  #setCarriage(carriage: Carriage): void {
     this.#carriage = carriage
     this.limits.isStream = carriage.framing !== undefined && !carriage.isEnclosed
     this.#exchange.attachFramer(carriage.framer)
   }
 
-  #pass(carriage: Carriage, chunks: readonly Buffer[], now: number): void {
+  #forward(carriage: Carriage, chunks: readonly Buffer[], now: number): void {
     const { framer, metering } = carriage
     const frames = framer.push(chunks)
     if (frames && this.#bytesLeft >= 0 && this.#isLast(carriage)) this.#endWith(frames, carriage, now)
     else this.#write(frames, carriage, now)
     if (this.#isStopped) return
-    if (framer.unfinished?.length) metering?.follow?.(framer.unfinished)
+    if (framer.unfinished?.length) metering?.scanUnfinished?.(framer.unfinished)
     if (framer.corrupt) this.#stopAndFail(new Error(framer.corrupt))
-    else if (framer.tooLarge) this.#hit('event_too_large')
+    else if (framer.tooLarge) this.#failWithLimit('event_too_large')
   }
 
-  /** Whether these are the last bytes of a body without frames: they and the end go out as one. */
+  /** Returns whether these are the last bytes of a body without frames: they are written together with the end. */
   #isLast({ framer }: Carriage): boolean {
     return (
       this.#reader.isComplete && this.#reader.length === 0 && framer instanceof PassThroughFramer && framer.holdsNothing
@@ -184,8 +184,8 @@ export class ResponseStream implements Runnable {
     const { framer, metering } = carriage
     const seen = metering ? metering.pass(last, framer.ends, now, framer.prefix) : last
     this.#exchange.finishMetering()
-    // A body that ends before it is complete must not look whole: its last bytes do not go out.
-    if (this.#exchange.answer.isCut) this.#end(failureAtEnd(this.#exchange, carriage))
+    // An incomplete body must not look complete: its last bytes are not sent.
+    if (this.#exchange.answer.isTruncated) this.#end(failureAtEnd(this.#exchange, carriage))
     else this.#downstream.end(seen)
   }
 
@@ -195,7 +195,7 @@ export class ResponseStream implements Runnable {
     const ahead = metering ? metering.prefix : framer.prefix
     if (ahead?.length) this.#downstream.writePieces(seen ? [...ahead, seen] : ahead, now)
     else if (seen) this.#downstream.write(seen, now)
-    metering?.readPassed?.(now)
+    metering?.readDeferred?.(now)
     if (metering?.failure) throw metering.failure.error
     this.limits.check(framer)
   }
@@ -210,23 +210,23 @@ export class ResponseStream implements Runnable {
     }
   }
 
-  /** Passes on what the framer still holds, and ends. */
+  /** Forwards what the framer still holds, and ends. */
   #finish(now: number): void {
-    if (!this.#carriage) this.#passFirstBytes([], true, now)
+    if (!this.#carriage) this.#forwardFirstBytes([], true, now)
     const carriage = this.#carriage
     if (!carriage || this.#isStopped) return
     const { framer } = carriage
     const rest = framer.end()
-    if (framer.corrupt) return this.#endInFrame(framer.corrupt, carriage)
+    if (framer.corrupt) return this.#endWithinFrame(framer.corrupt, carriage)
     if (rest && !acceptsRest(rest, this.#exchange, carriage)) {
       framer.discardLast()
-      return this.#endInFrame('it ended in the middle of an event', carriage)
+      return this.#endWithinFrame('it ended in the middle of an event', carriage)
     }
     this.#write(rest, carriage, performance.now())
     if (!this.#isStopped) this.#end(failureAtEnd(this.#exchange, carriage))
   }
 
-  #endInFrame(why: string, carriage: Carriage): void {
+  #endWithinFrame(why: string, carriage: Carriage): void {
     this.#end(failureOfCut(why, this.#exchange, carriage, this.#source.isCloseDelimited))
   }
 
@@ -236,20 +236,20 @@ export class ResponseStream implements Runnable {
     else this.#callbacks.onComplete(this.#carriage?.held)
   }
 
-  /** What came before the connection broke is still in the source, and is passed on first. */
+  /** What arrived before the connection broke is still in the source, and is forwarded first. */
   readonly #onAborted = (error?: Error): void => {
     this.#aborted ??= error ?? new Error('the response was closed before its end')
     this.wake()
   }
 
   #stopAndFail(cause: Error): void {
-    // If the provider had said that it was done, the connection broke, and not the answer.
+    // If the provider had reported its end, only the connection broke, not the answer.
     const failure = new AiProxyError('upstream_reset', 'The provider broke off its answer', { cause })
     this.#end(this.limits.isTerminated ? undefined : failure)
   }
 
-  #hit(code: 'response_too_large' | 'event_too_large'): void {
+  #failWithLimit(code: 'response_too_large' | 'event_too_large'): void {
     this.stop()
-    this.limits.hit(code)
+    this.limits.failWithLimit(code)
   }
 }

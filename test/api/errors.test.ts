@@ -3,10 +3,10 @@ import { describe, test } from 'node:test'
 import {
   AiProxyError,
   type FailureCode,
-  inOneLine,
   limitFailure,
   type Outcome,
   toFailure,
+  toOneLine,
 } from '../../lib/api/errors.js'
 import type { ResolvedLimits as Limits } from '../../lib/api/limits.js'
 import { defaultLimits } from '../../lib/options/limits.js'
@@ -132,5 +132,5 @@ describe('toFailure', () => {
 test('what OpenSSL says is one line, without its source file', () => {
   const said =
     'write EPROTO 40F7:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/openssl/ssl/record/ssl3_record.c:355:\n'
-  assert.equal(inOneLine(said), 'write EPROTO 40F7:error:0A00010B:SSL routines:ssl3_get_record:wrong version number')
+  assert.equal(toOneLine(said), 'write EPROTO 40F7:error:0A00010B:SSL routines:ssl3_get_record:wrong version number')
 })

@@ -57,8 +57,8 @@ describe('the state of a stream', () => {
       model: 'asked',
       nextSequenceNumber: 0,
     })
-    exchange.answer.note({ model: 'told', responseId: 'resp_1' }, 0)
-    exchange.answer.follow({ sequenceNumber: 4 }, {}, 0)
+    exchange.answer.add({ model: 'told', responseId: 'resp_1' }, 0)
+    exchange.answer.advance({ sequenceNumber: 4 }, {}, 0)
     assert.deepEqual(exchange.streamState(), { responseId: 'resp_1', model: 'told', nextSequenceNumber: 5 })
   })
 })
@@ -78,7 +78,7 @@ describe('record', () => {
     const exchange = exchangeOf(res)
     exchange.describe('claude', true)
     t.mock.method(performance, 'now', () => exchange.began + 3)
-    exchange.noteProviderHead(undefined)
+    exchange.recordProviderHead(undefined)
     exchange.countRequestBytes(7)
     exchange.countUpstreamBytes(100)
     exchange.attachFramer({ events: 4 })
@@ -131,14 +131,14 @@ describe('record', () => {
       [503, 'provider_error'],
     ] as const) {
       const exchange = exchangeOf()
-      exchange.noteProviderHead(status)
-      exchange.settleWhole()
+      exchange.recordProviderHead(status)
+      exchange.settleComplete()
       assert.equal(recordOf(exchange).outcome, outcome)
       assert.equal(recordOf(exchange).providerStatus, status)
     }
     const answeredHere = exchangeOf()
     answeredHere.res.statusCode = 404
-    answeredHere.settleWhole()
+    answeredHere.settleComplete()
     assert.equal(recordOf(answeredHere).outcome, 'completed')
   })
 
@@ -163,8 +163,8 @@ describe('record', () => {
     t.mock.method(performance, 'now', () => now)
     const exchange = exchangeOf()
     const told = { model: 'claude-5', responseId: 'm1', text: 'Hi', usage: { inputTokens: 3 } }
-    exchange.answer.note(told, 1250)
-    exchange.answer.note({ finishReason: 'end_turn', usage: { outputTokens: 40 } }, 1600)
+    exchange.answer.add(told, 1250)
+    exchange.answer.add({ finishReason: 'end_turn', usage: { outputTokens: 40 } }, 1600)
     exchange.settle('completed')
     now = 3250
     const { responseModel, responseId, finishReason, usage, firstTokenMs, outputTokensPerSecond } = recordOf(exchange)
@@ -184,7 +184,7 @@ describe('record', () => {
   ] as const) {
     test(`says whether usage is all that was used: ${name}`, () => {
       const exchange = exchangeOf()
-      exchange.answer.note({ usage: { inputTokens: 3, outputTokens: 40 } }, 0)
+      exchange.answer.add({ usage: { inputTokens: 3, outputTokens: 40 } }, 0)
       if (isWhole) exchange.completeAnswer()
       exchange.settle(outcome)
       assert.deepEqual(recordOf(exchange).usage, { inputTokens: 3, outputTokens: 40, estimated })
@@ -194,10 +194,10 @@ describe('record', () => {
   test('has no speed where no token came, or none is known of', (t) => {
     t.mock.method(performance, 'now', () => 0)
     const silent = exchangeOf()
-    silent.answer.note({ usage: { outputTokens: 40 } }, 0)
+    silent.answer.add({ usage: { outputTokens: 40 } }, 0)
     assert.equal(recordOf(silent).outputTokensPerSecond, undefined)
     const atOnce = exchangeOf()
-    atOnce.answer.note({ text: 'Hi', usage: { outputTokens: 40 } }, 0)
+    atOnce.answer.add({ text: 'Hi', usage: { outputTokens: 40 } }, 0)
     assert.equal(recordOf(atOnce).outputTokensPerSecond, undefined, 'no time has passed')
   })
 
@@ -208,7 +208,7 @@ describe('record', () => {
       pass: (bytes) => bytes,
       finish: (now) => {
         finished++
-        exchange.answer.note({ finishReason: 'stop' }, now)
+        exchange.answer.add({ finishReason: 'stop' }, now)
       },
     })
     assert.equal(recordOf(exchange).finishReason, 'stop')

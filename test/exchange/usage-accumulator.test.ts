@@ -6,14 +6,14 @@ import type { ParsedMessage, Progress } from '../../lib/formats/index.js'
 /** What these messages have told, one behind another, the first at the time 0. */
 function told(...readings: ParsedMessage[]): UsageAccumulator {
   const findings = new UsageAccumulator()
-  readings.forEach((reading, at) => void findings.note(reading, at))
+  readings.forEach((reading, at) => void findings.add(reading, at))
   return findings
 }
 
 describe('an answer with several choices', () => {
   const after = (choices: Progress['choices']) => {
     const findings = told({ finishReason: 'stop' })
-    findings.follow({ choices }, {}, 0)
+    findings.advance({ choices }, {}, 0)
     return findings.isComplete
   }
 
@@ -73,7 +73,7 @@ describe('what messages tell is merged', () => {
         isLast: false,
         isRecognised: false,
         sequenceNumber: undefined,
-        isCut: false,
+        isTruncated: false,
         hasMessages: false,
         strayText: undefined,
         contentAt: undefined,
@@ -87,8 +87,8 @@ describe('what messages tell is merged', () => {
   test('a message that tells nothing changes nothing', () => {
     const findings = told({ model: 'm', responseId: 'r', finishReason: 'stop', error: 'e', isLast: true, text: 'a' })
     const before = { ...findings }
-    findings.note({}, 9)
-    findings.note({ model: '', responseId: undefined, finishReason: '', isLast: false, text: '' } as ParsedMessage, 9)
+    findings.add({}, 9)
+    findings.add({ model: '', responseId: undefined, finishReason: '', isLast: false, text: '' } as ParsedMessage, 9)
     assert.deepEqual({ ...findings }, before)
   })
 
@@ -124,7 +124,7 @@ describe('what messages tell is merged', () => {
 function toldBehind(estimated: number, ...readings: ParsedMessage[]): UsageAccumulator {
   const findings = new UsageAccumulator()
   findings.estimatedTokens = estimated
-  readings.forEach((reading, at) => void findings.note(reading, at))
+  readings.forEach((reading, at) => void findings.add(reading, at))
   return findings
 }
 
@@ -139,7 +139,7 @@ test('a figure that replaces does so even by 0', () => {
 test('an output of 0 replaces nothing once text has passed', () => {
   const findings = told({ usage: { outputTokens: 17 } })
   findings.estimatedTokens = 12
-  findings.note({ usage: { inputTokens: 0, outputTokens: 0 }, replacesUsage: true }, 1)
+  findings.add({ usage: { inputTokens: 0, outputTokens: 0 }, replacesUsage: true }, 1)
   assert.deepEqual(findings.usage, { inputTokens: 0, outputTokens: 17 })
 })
 
@@ -240,7 +240,7 @@ describe('text that passed before usage was told', () => {
     test(what, () => {
       const findings = new UsageAccumulator()
       findings.estimatedTokens = 400
-      findings.note(reading, 1)
+      findings.add(reading, 1)
       assert.equal(findings.outputTokens, 5)
       if ('finishReason' in reading) findings.estimatedTokens = 401
       assert.deepEqual(findings.usageAt(true), { outputTokens: 5, estimated: false })
@@ -254,7 +254,7 @@ describe('text that passed before usage was told', () => {
     test(`does not end with a figure told before it, though ${what}`, () => {
       const findings = told({ usage: { outputTokens: 1 } })
       findings.estimatedTokens = 6
-      findings.note(end, 1)
+      findings.add(end, 1)
       assert.deepEqual(findings.usageAt(true), { outputTokens: 6, estimated: true })
     })
   }
@@ -267,7 +267,7 @@ describe('text that passed before usage was told', () => {
     ] as const) {
       const findings = told({ usage: { outputTokens: 5 } })
       findings.estimatedTokens = 9
-      for (const reading of readings) findings.noteAtEnd(reading, 1)
+      for (const reading of readings) findings.addAtEnd(reading, 1)
       assert.equal(findings.usageAt(true)?.estimated, estimated)
     }
   })
@@ -276,14 +276,14 @@ describe('text that passed before usage was told', () => {
     test(`is not covered by what tells no output: ${JSON.stringify(usage)}`, () => {
       const findings = new UsageAccumulator()
       findings.estimatedTokens = 400
-      findings.note({ usage }, 1)
+      findings.add({ usage }, 1)
       assert.equal(findings.outputTokens, 400)
     })
   }
 
   test('is not the final count of a stream that failed', () => {
     const findings = new UsageAccumulator()
-    findings.note({ usage: { outputTokens: 5 }, finishReason: 'stop', error: 'no' }, 1)
+    findings.add({ usage: { outputTokens: 5 }, finishReason: 'stop', error: 'no' }, 1)
     assert.deepEqual(findings.usageAt(true), { outputTokens: 5, estimated: true })
   })
 })

@@ -22,7 +22,7 @@ describe('anthropic: calls of models that an answer took', () => {
   /** What a stream of these events told. */
   const told = (...events: Record<string, unknown>[]) => {
     const findings = new UsageAccumulator()
-    for (const event of events) findings.note(anthropic.readMessage(event, undefined), 0)
+    for (const event of events) findings.add(anthropic.readMessage(event, undefined), 0)
     return findings
   }
 

@@ -34,7 +34,7 @@ function estimated({ format, framing }: Wire, frames: readonly Buffer[], togethe
       turn.map((_, at) => sizeOf(turn.slice(0, at + 1))),
       1,
     )
-    passage.readPassed(1)
+    passage.readDeferred(1)
   }
   return findings.estimatedTokens
 }

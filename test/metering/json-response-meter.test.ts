@@ -95,7 +95,7 @@ describe('a JSON answer', () => {
     test(`half of ${name} is cut, and all of it is not`, () => {
       for (const step of [1 << 20, 7919]) {
         assert.deepEqual({ ...foundIn(piecesOf(bytes, step)) }, { ...new UsageAccumulator(), isCut: true })
-        assert.equal(foundIn(piecesOf(whole, step)).isCut, false)
+        assert.equal(foundIn(piecesOf(whole, step)).isTruncated, false)
       }
     })
   }

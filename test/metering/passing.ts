@@ -30,7 +30,7 @@ export function passed(chunks: readonly (string | Buffer)[], given: Given = {}):
     if (!frames) return
     const now = turns.length + 1
     turns.push(passage.pass(frames, framer.ends, now))
-    passage.readPassed(now)
+    passage.readDeferred(now)
   }
   for (const chunk of chunks) pass(framer.push([Buffer.from(chunk)]))
   if (!isCut) pass(framer.end())

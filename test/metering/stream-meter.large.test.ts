@@ -24,11 +24,11 @@ function carried(format: FormatName, framing: Framing, body: Buffer, options: Pa
     if (!frames) return
     const seen = passage.pass(frames, framer.ends, 1, framer.prefix)
     out.push(...passage.prefix, ...(seen ? [seen] : []))
-    passage.readPassed(1)
+    passage.readDeferred(1)
   }
   for (const piece of piecesOf(body, 64 * 1024)) {
     pass(framer.push([piece]))
-    if (framer.unfinished!.length > 0) passage.follow(framer.unfinished!)
+    if (framer.unfinished!.length > 0) passage.scanUnfinished(framer.unfinished!)
   }
   pass(framer.end())
   passage.finish(1)

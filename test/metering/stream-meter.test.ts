@@ -52,11 +52,11 @@ describe('what a stream reports', () => {
       Array.from(empty, (_, at) => at + 1),
       1,
     )
-    passage.readPassed(1)
+    passage.readDeferred(1)
     assert.ok(framing.read.mock.callCount() < 100, `${framing.read.mock.callCount()} were read`)
     const told = Buffer.from(usageEvent(5))
     passage.pass(told, [told.length], 2)
-    passage.readPassed(2)
+    passage.readDeferred(2)
     assert.equal(findings.usage?.outputTokens, 5)
   })
 

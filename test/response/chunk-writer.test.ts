@@ -102,7 +102,7 @@ describe('a chunk writer', () => {
     const writer = ChunkWriter.for(res)!
     const onDrain = () => assert.fail('it was forgotten')
     while (writer.write(Buffer.alloc(4000, 'x'), onDrain));
-    writer.forget(onDrain)
+    writer.removeDrainListener(onDrain)
     const drained = once(res.socket!, 'drain')
     client.resume()
     await drained

@@ -64,7 +64,7 @@ export function rig(t: TestContext, given: Given = {}) {
     registry: { admitStream: onStream },
     observers: { onTurn: undefined },
     onUnflushable: () => log.push('unflushable'),
-    onOver: () => {
+    onEnd: () => {
       log.push('over')
       record ??= recordOf(exchange)
     },

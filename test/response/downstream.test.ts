@@ -26,7 +26,7 @@ describe('the head', () => {
   test('of a stream is set at once, for good', () => {
     const { res, downstream } = rig()
     downstream.openStream(201, { 'content-type': 'text/event-stream', 'x-none': undefined })
-    assert.equal(downstream.begun, 'ours')
+    assert.equal(downstream.begunBy, 'proxy')
     assert.equal(res.statusCode, 201)
     assert.equal(res.getHeader('content-type'), 'text/event-stream')
     assert.equal(res.getHeader('x-none'), undefined)
@@ -50,7 +50,7 @@ describe('the head', () => {
   test('of anything else waits for the first bytes, and another can take its place until then', () => {
     const { res, downstream } = rig()
     downstream.open(200, { 'content-type': 'application/json' })
-    assert.equal(downstream.begun, undefined)
+    assert.equal(downstream.begunBy, undefined)
     downstream.open(504, { 'content-type': 'text/plain' })
     downstream.end('late')
     assert.equal(res.statusCode, 504)

@@ -6,7 +6,7 @@ import { AiProxyError } from '../../lib/api/errors.js'
 import type { AiProxyOptions } from '../../lib/api/options.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
-import { linksHere } from '../../lib/response/links.js'
+import { localLinks } from '../../lib/response/links.js'
 import { compileSecrets } from '../../lib/util/secrets.js'
 import { FakeResponse } from '../support/fake-response.js'
 
@@ -23,7 +23,7 @@ function links(headers: Record<string, string>, given: Given = {}) {
   const exchange = new Exchange(req as unknown as Request, new FakeResponse() as unknown as Response)
   exchange.secrets = compileSecrets(secrets)
   const config = resolveOptions({ target: 'https://api.example/base', auth: { query: { key: 'k' } }, ...options })
-  return linksHere({ headers, statusCode: status } as unknown as IncomingMessage, exchange, config)
+  return localLinks({ headers, statusCode: status } as unknown as IncomingMessage, exchange, config)
 }
 
 describe('a redirect', () => {

@@ -103,7 +103,7 @@ describe('a large frame that quotes a key', () => {
       const frames = framer.push([piece])
       const seen = frames && meter.pass(frames, framer.ends, 0, framer.prefix)
       out.push(...(frames ? (meter.prefix ?? []) : []), ...(seen ? [seen] : []))
-      if (framer.unfinished!.length > 0) meter.follow(framer.unfinished!)
+      if (framer.unfinished!.length > 0) meter.scanUnfinished(framer.unfinished!)
     }
     return Buffer.concat(out)
   }
@@ -123,7 +123,7 @@ describe('a large frame that quotes a key', () => {
         const end = `${'y'.repeat(before)}${KEY}${'z'.repeat(40)}`
         const pieces = [Buffer.from(lines), ...cutInto(Buffer.from(end), sizes)]
         const meter = new MaskingMeter(secrets, sse, undefined)
-        for (let count = 1; count < pieces.length; count++) meter.follow(pieces.slice(0, count))
+        for (let count = 1; count < pieces.length; count++) meter.scanUnfinished(pieces.slice(0, count))
         const last = meter.pass(pieces.at(-1)!, [pieces.at(-1)!.length], 0, pieces.slice(0, -1))!
         const out = Buffer.concat([...meter.prefix!, last])
         assert.equal(String(out), (lines + end).replace(KEY, hidden), `${sizes}, ${before}`)
@@ -168,7 +168,7 @@ describe('a large frame that quotes a key', () => {
         ahead = given
         return frames
       },
-      follow: (pieces) => void followed.push(String(Buffer.concat([...pieces]))),
+      scanUnfinished: (pieces) => void followed.push(String(Buffer.concat([...pieces]))),
       finish() {},
     }
     const body = framedWith(sse, `{"a":"${KEY}${long}"}`)

@@ -43,7 +43,7 @@ describe('what meters an answer', () => {
     assert.equal(metering.pass(frame, [frame.length], 0), frame)
     const { usage } = exchange.answer
     assert.equal(usage, undefined, 'it is written before it is read')
-    metering.readPassed?.(0)
+    metering.readDeferred?.(0)
     assert.equal(exchange.answer.usage?.outputTokens, 5)
   })
 
@@ -59,7 +59,7 @@ describe('what meters an answer', () => {
     const metering = meteringFor(exchange, sse, false, configOf({ estimateTokens: (text) => text.length }))!
     const frame = Buffer.from(chunk('Hello'))
     metering.pass(frame, [frame.length], 0)
-    metering.readPassed?.(0)
+    metering.readDeferred?.(0)
     assert.equal(exchange.answer.estimatedTokens, 5)
   })
 

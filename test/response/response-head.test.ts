@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { describe, test } from 'node:test'
 import { jsonArray, ndjson, sse } from '../../lib/framing/index.js'
-import { responseHeaders, streamHeaders, withoutPower } from '../../lib/response/response-head.js'
+import { responseHeaders, streamHeaders, withoutActiveContent } from '../../lib/response/response-head.js'
 import { FakeResponse } from '../support/fake-response.js'
 
 interface Given {
@@ -162,11 +162,11 @@ describe('responseHeaders', () => {
   })
 })
 
-describe('withoutPower', () => {
+describe('withoutActiveContent', () => {
   const powerless = (type: string | undefined, ours: Record<string, string> = {}, isEmpty = false) => {
     const res = new FakeResponse()
     for (const [name, value] of Object.entries(ours)) res.setHeader(name, value)
-    return withoutPower(type === undefined ? {} : { 'content-type': type }, isEmpty, res.asServerResponse)
+    return withoutActiveContent(type === undefined ? {} : { 'content-type': type }, isEmpty, res.asServerResponse)
   }
 
   for (const [type, expected] of [

@@ -116,7 +116,7 @@ export function rig(given: Given = {}) {
     registry: { admitStream: () => {} },
     observers: { onTurn: () => void turnsTaken++ },
     onUnflushable: () => {},
-    onOver: () => {},
+    onEnd: () => {},
   }
   const carriage: Carriage = { framer, metering: given.metering, framing: framingFor(type), isEnclosed: false }
   const body = { body: source, carriage, decoder: undefined, isCloseDelimited: false }

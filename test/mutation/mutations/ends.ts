@@ -9,7 +9,12 @@ export const ends = mutationsOf(
     'test/response/response-controller.departure.test.ts',
   ],
   [
-    ['if (answer.isCut) return truncated()', '', 'test/e2e/truncated.test.ts', 'test/response/metering-for.test.ts'],
+    [
+      'if (answer.isTruncated) return truncated()',
+      '',
+      'test/e2e/truncated.test.ts',
+      'test/response/metering-for.test.ts',
+    ],
     [
       'if (isComplete && carriage.framing !== jsonArray) return undefined',
       'if (isComplete) return undefined',
@@ -52,8 +57,8 @@ export const ends = mutationsOf(
       'test/response/response-controller.departure.test.ts',
     ],
     [
-      'this.#hasGotAll = hasReadEnd && !this.#downstream.isBlocked',
-      'this.#hasGotAll = hasReadEnd',
+      'this.#hasReceivedAll = hasReadEnd && !this.#downstream.isBlocked',
+      'this.#hasReceivedAll = hasReadEnd',
       'test/response/response-controller.departure.test.ts',
       'test/e2e/leaving.test.ts',
     ],
@@ -103,7 +108,7 @@ export const ends = mutationsOf(
       'test/response/disconnect.test.ts',
       'test/e2e/hosts.test.ts',
     ],
-    ["socket.off('close', tellAll)", '', 'test/response/disconnect.test.ts'],
+    ["socket.off('close', notifyAll)", '', 'test/response/disconnect.test.ts'],
     [
       'if (source.readableLength > 0) onReadable()',
       '',

@@ -40,8 +40,8 @@ export const masking = mutationsOf(
       'test/e2e/credentials.test.ts',
     ],
     [
-      'error: failure && shortened(exchange.secrets.mask(failure.message + cause)),',
-      'error: failure && shortened(failure.message + cause),',
+      'error: failure && truncateMessage(exchange.secrets.mask(failure.message + cause)),',
+      'error: failure && truncateMessage(failure.message + cause),',
       'test/exchange/exchange.test.ts',
       'test/e2e/credentials.test.ts',
       'test/e2e/said-errors.test.ts',

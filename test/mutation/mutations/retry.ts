@@ -11,7 +11,7 @@ export const retry = mutationsOf(
       'test/handle/request-dispatch.test.ts',
       'test/e2e/retry.test.ts',
     ],
-    ['this.#needsNew = true\n', '\n', 'test/handle/request-dispatch.test.ts', 'test/e2e/retry.test.ts'],
+    ['this.#needsNewConnection = true\n', '\n', 'test/handle/request-dispatch.test.ts', 'test/e2e/retry.test.ts'],
     [
       'const isAtOnce = performance.now() - this.#openedAt < STALE_WITHIN_MS',
       'const isAtOnce = true',
@@ -40,8 +40,8 @@ export const retry = mutationsOf(
     ],
     ['this.#hidesUsage = false\n', '\n'],
     [
-      'if (this.#isAskedAgain && statusCode < 400) this.#context.usageRefusals.add',
-      'if (this.#isAskedAgain) this.#context.usageRefusals.add',
+      'if (this.#isUsageRetry && statusCode < 400) this.#context.usageRefusals.add',
+      'if (this.#isUsageRetry) this.#context.usageRefusals.add',
     ],
     [
       'return isObject(json) && json.stream === true && !hasOptions',
