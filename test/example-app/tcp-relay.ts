@@ -7,9 +7,9 @@ import { beforeAppCloses } from './running-app.js'
 export async function tcpRelay(t: TestContext, target: string) {
   const { hostname, port } = new URL(target)
   const sockets = new Set<Socket>()
-  let isCut = false
+  let isTruncated = false
   const server = createServer((client) => {
-    if (isCut) return void client.resetAndDestroy()
+    if (isTruncated) return void client.resetAndDestroy()
     const upstream = connect(Number(port), hostname)
     for (const [one, other] of [
       [client, upstream],
@@ -36,11 +36,11 @@ export async function tcpRelay(t: TestContext, target: string) {
   return {
     url: `http://127.0.0.1:${address.port}`,
     cut() {
-      isCut = true
+      isTruncated = true
       cutAll()
     },
     restore() {
-      isCut = false
+      isTruncated = false
     },
   }
 }

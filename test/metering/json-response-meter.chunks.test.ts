@@ -62,6 +62,6 @@ describe('a large JSON answer in chunks, of any size', () => {
   test('reports nothing if it broke off', () => {
     const { answer, findings } = passed(piecesOf(atTheEnd.subarray(0, -1), 64 * KIB))
     answer.finish(0)
-    assert.deepEqual({ ...findings }, { ...new UsageAccumulator(), isCut: true })
+    assert.deepEqual({ ...findings }, { ...new UsageAccumulator(), isTruncated: true })
   })
 })

@@ -94,7 +94,7 @@ describe('a JSON answer', () => {
   ] as const) {
     test(`half of ${name} is cut, and all of it is not`, () => {
       for (const step of [1 << 20, 7919]) {
-        assert.deepEqual({ ...foundIn(piecesOf(bytes, step)) }, { ...new UsageAccumulator(), isCut: true })
+        assert.deepEqual({ ...foundIn(piecesOf(bytes, step)) }, { ...new UsageAccumulator(), isTruncated: true })
         assert.equal(foundIn(piecesOf(whole, step)).isTruncated, false)
       }
     })

@@ -7,7 +7,7 @@ export interface Given extends Partial<StreamMeterOptions> {
   format?: CompleteFormat
   framing?: Framing
   /** The answer does not come to its end. */
-  isCut?: boolean
+  isTruncated?: boolean
 }
 
 /** What comes out of a passage, turn by turn, and what was found. */
@@ -20,7 +20,7 @@ export interface Passed {
 
 /** Takes a stream through a framer and a passage, each chunk in a turn of its own, at the times 1, 2, 3, … */
 export function passed(chunks: readonly (string | Buffer)[], given: Given = {}): Passed {
-  const { format = getFormat('openai-chat'), framing = sse, isCut = false } = given
+  const { format = getFormat('openai-chat'), framing = sse, isTruncated = false } = given
   const { sent = { bytes: 0 }, hidesUsage = false, estimateTokens, onMessage } = given
   const findings = new UsageAccumulator()
   const passage = new StreamMeter(format, framing, findings, { sent, hidesUsage, estimateTokens, onMessage })
@@ -33,7 +33,7 @@ export function passed(chunks: readonly (string | Buffer)[], given: Given = {}):
     passage.readDeferred(now)
   }
   for (const chunk of chunks) pass(framer.push([Buffer.from(chunk)]))
-  if (!isCut) pass(framer.end())
+  if (!isTruncated) pass(framer.end())
   passage.finish(turns.length + 1)
   const out = Buffer.concat(turns.filter((turn) => turn !== undefined)).toString('latin1')
   return { turns, out, findings, failure: passage.failure }

@@ -83,7 +83,7 @@ describe('what a stream reports', () => {
         estimated: false,
       })
     }
-    assert.equal(passed([all.slice(0, 60).join('')], { isCut: true }).findings.usage?.outputTokens, 60)
+    assert.equal(passed([all.slice(0, 60).join('')], { isTruncated: true }).findings.usage?.outputTokens, 60)
   })
 
   test('a finish reason, found in the last events by finish(), if nothing marks it', () => {
@@ -103,7 +103,7 @@ describe('what a stream reports', () => {
   })
 
   test('the finish reason of an answer that was cut off stays unknown', () => {
-    assert.equal(passed([chunk('Hel'), chunk('lo')], { isCut: true }).findings.finishReason, undefined)
+    assert.equal(passed([chunk('Hel'), chunk('lo')], { isTruncated: true }).findings.finishReason, undefined)
   })
 
   test('an estimate, if no usage was reported', () => {

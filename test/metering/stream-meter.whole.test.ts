@@ -15,7 +15,7 @@ const delta = (id: string, text: string) =>
 
 /** The estimate for a stream that was cut behind these events, in tokens. */
 function estimated(events: readonly string[]): number {
-  return Math.round(passed(events, { format, isCut: true }).findings.estimatedTokens)
+  return Math.round(passed(events, { format, isTruncated: true }).findings.estimatedTokens)
 }
 
 /** Within what rounding makes of an estimate. */
