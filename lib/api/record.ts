@@ -10,6 +10,7 @@ import type { Limits } from './limits.js'
  */
 export type Phase = 'receiving' | 'connecting' | 'waiting' | 'streaming' | 'stalled' | 'draining' | 'ending'
 
+/** Snapshot of an exchange under way. */
 export interface ExchangeSnapshot {
   /** A UUID for `abort(id)`; the record has it, too. */
   readonly id: string
