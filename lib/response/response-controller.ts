@@ -242,18 +242,18 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   }
 
   #respondWith(failure: AiProxyError): void {
-    const { begunBy: begun } = this.#downstream
+    const { begunBy } = this.#downstream
     this.#exchange.enter('ending')
     const { errors } = this.#context.config
     tellIn(failure, this.#exchange.format)
-    if (begun === undefined && errors === 'next') return passToExpress(this.#exchange, failure)
-    if (begun === undefined && typeof errors === 'function') return this.#askAboutFailure(failure, errors)
-    if (begun === undefined) {
+    if (begunBy === undefined && errors === 'next') return passToExpress(this.#exchange, failure)
+    if (begunBy === undefined && typeof errors === 'function') return this.#askAboutFailure(failure, errors)
+    if (begunBy === undefined) {
       const { status, headers, body } = failureResponse(this.#exchange, failure)
       return this.respond(status, headers, body)
     }
     const { format } = this.#exchange
-    const framing = begun === 'proxy' ? this.#opener.framing : undefined
+    const framing = begunBy === 'proxy' ? this.#opener.framing : undefined
     const frame = framing && failureFrame(framing, format, format.errorBody(failure), this.#exchange.streamState())
     if (frame) this.#downstream.end(frame)
     // No error can be sent within such a body: only a truncated connection shows that it is incomplete.

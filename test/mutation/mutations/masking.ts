@@ -54,8 +54,8 @@ export const masking = mutationsOf(
       'test/e2e/credentials.test.ts',
     ],
     [
-      'const said = tryParseJson(secrets.mask(strayText))',
-      'const said = tryParseJson(strayText)',
+      'const parsed = tryParseJson(secrets.mask(strayText))',
+      'const parsed = tryParseJson(strayText)',
       'test/response/response-controller.failures.test.ts',
       'test/response/masking.test.ts',
       'test/e2e/credentials.test.ts',
