@@ -25,27 +25,27 @@ import { sharedTurns } from './scheduling/turns.js'
 import { createUpstreamProxy } from './upstream/proxy.js'
 import { debug } from './util/debug.js'
 
-/** The middleware, with a view of what it does. */
+/** The middleware, with methods to observe and end its exchanges. */
 export interface AiProxy extends RequestHandler, AsyncDisposable {
   /** Lists the exchanges under way, oldest first. */
   exchanges(): readonly ExchangeSnapshot[]
-  /** Counters and gauges since the start. */
+  /** Returns counters and gauges since the start. */
   stats(): AiProxyStats
   /**
-   * Ends one exchange, as a limit would: the provider is stopped, and the client gets an error (503, or an error event).
-   * Its record has the outcome `rejected` and the code `aborted`.
+   * Ends one exchange as a limit would: stops the provider, and sends the client an error (503, or an error event). The
+   * record has the outcome `rejected` and the code `aborted`.
    *
    * @param id of `exchanges()`, of the record, of a hook's `exchange`
    * @returns whether it was under way
    */
   abort(id: string): boolean
   /**
-   * Stops taking requests (503 `shutting_down`), lets those under way end, and ends those that still run after
+   * Stops accepting requests (503 `shutting_down`), lets those under way end, and ends those that still run after
    * `graceMs` milliseconds.
    *
    * @param options.graceMs milliseconds, at least 0; default 10,000
    * @returns a promise that resolves when none is left
-   * @throws TypeError where `graceMs` is not a number of at least 0
+   * @throws TypeError if `graceMs` is not a number of at least 0
    */
   close(options?: { graceMs?: number }): Promise<void>
   /** Calls `close()`: `await using proxy = aiProxy(…)` closes the middleware at the end of its block. */
@@ -53,13 +53,13 @@ export interface AiProxy extends RequestHandler, AsyncDisposable {
 }
 
 /**
- * Express middleware that puts a streaming LLM API behind the route that it is mounted on.
+ * Creates Express middleware that proxies a streaming LLM API at the route where it is mounted.
  *
  * @typeParam Req type of `req` in hooks and functions. Default: Express's `Request`
- * @throws TypeError where an option is wrong: it names the option, what it got and what it takes
+ * @throws TypeError if an option is wrong; the message names the option, what it got and what it takes
  */
 export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyOptions<Req>): AiProxy {
-  // What `Req` adds to a request is between the app's middlewares and its functions: the type is all that it changes.
+  // `Req` describes what the app's middlewares add to a request. It changes only types.
   const config = resolveOptions(options as unknown as AiProxyOptions)
   const turns = sharedTurns(config.budgetMs)
   const registry = new ExchangeRegistry()
@@ -83,7 +83,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     const controller = new ResponseController(exchange, context)
     registry.begin(exchange, controller)
     handleRequest(exchange, controller, context).catch((thrown) => {
-      // Work that is given up because the exchange is over is no failure of its own.
+      // Work that stops because the exchange has ended is not a failure of its own.
       if (exchange.isSettled && isA(AiProxyError, thrown) && thrown.code === 'aborted') return
       if (isA(BodyConsumedError, thrown)) warnings.report('AI_PROXY_BODY_CONSUMED')
       if (isA(AsyncFilterError, thrown)) warnings.report('AI_PROXY_ASYNC_FORWARD_HEADERS')
@@ -104,7 +104,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
   return Object.assign(handler, { exchanges, stats, abort, close, [Symbol.asyncDispose]: () => close() })
 }
 
-/** The exchange is over, however it went: it is counted and told, once. */
+/** Counts and reports an exchange that has ended, once. */
 function conclude(exchange: Exchange, { config, registry, observers }: ProxyContext): void {
   exchange.held?.release()
   const record = recordOf(exchange)

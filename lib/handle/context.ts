@@ -18,7 +18,7 @@ export interface ProxyContext extends ResponseContext {
   readonly observers: Observers
   readonly warnings: SetupWarnings
   readonly usageRefusals: UsageRefusals
-  /** The request bodies that are held. */
+  /** Counts the request bodies in memory. */
   readonly held: HeldBytes
   readonly overload: OverloadGuard | undefined
 }

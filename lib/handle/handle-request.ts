@@ -16,7 +16,7 @@ import type { ProxyContext } from './context.js'
 import { awaitEarlierRequests, isBehindAnother } from './pipeline.js'
 import { RequestDispatch } from './request-dispatch.js'
 
-/** One exchange, up to where the provider's answer takes over. What it throws is the exchange's failure. */
+/** Handles one exchange until the provider's answer takes over. An exception is the exchange's failure. */
 export async function handleRequest(
   exchange: Exchange,
   controller: ResponseController,
@@ -24,7 +24,7 @@ export async function handleRequest(
 ): Promise<void> {
   const { req } = exchange
   const { config, registry } = context
-  // Before anything can be refused: a refusal, too, is said in the client's protocol.
+  // Set the format before anything can be rejected: a rejection also uses the client's protocol.
   exchange.route(exchange.path, config.format ?? formatOf(config.prefix + exchange.path))
   debug.request('%s %s %s', exchange.id, req.method, exchange.path)
   registry.admit()
@@ -53,7 +53,9 @@ export async function handleRequest(
   await share.during(() => sendBody(exchange, controller, context, path, share))
 }
 
-/** Asks the app for the request's own limits. They may come too late: a lookup that never ends must not hold the client. */
+/**
+ * Asks the app for the request's own limits. A lookup that never ends must not hold the client, so it has a deadline.
+ */
 async function applyRequestLimits(
   exchange: Exchange,
   controller: ResponseController,
@@ -67,7 +69,7 @@ async function applyRequestLimits(
   deadlines.stop('firstByte')
 }
 
-/** Reads the body, and sends it on as it is to be. */
+/** Reads the body, edits it, and sends the request. */
 async function sendBody(
   exchange: Exchange,
   controller: ResponseController,
@@ -85,7 +87,7 @@ async function sendBody(
     turns: context.turns,
   })
   if (exchange.isSettled) return
-  // What a body parser has read before was not counted as it came in.
+  // A body that a parser read earlier was not counted as it arrived.
   if (Buffer.isBuffer(given.content) && exchange.requestBytes === 0) exchange.countRequestBytes(given.content.length)
   const awaitFirstByte = () => {
     const { firstByteTimeoutMs, firstTokenTimeoutMs } = limits
@@ -97,7 +99,7 @@ async function sendBody(
       controller.failForSilence(limitFailure('first_token_timeout', limits))
     })
   }
-  // A hook that never comes back must not hold the client for ever.
+  // A hook that never returns must not hold the client forever.
   awaitFirstByte()
   const edited = await editRequest(exchange, path, given, config, context.usageRefusals)
   if (exchange.isSettled) return
@@ -119,6 +121,6 @@ async function sendBody(
   if (exchange.isSettled) return
   const unasked = edited.withoutUsageRequest && withBody(request, edited.withoutUsageRequest)
   if (exchange.asksForStream && config.heartbeat.beforeFirstByte) controller.sendEarlyHeaders()
-  // Requests that come in a rush go out in turns, like everything else that takes time.
+  // Requests of a burst are sent in turns, like everything else that takes time.
   context.turns.runOrEnqueue(new RequestDispatch(request, exchange, controller, context, edited.hidesUsage, unasked))
 }

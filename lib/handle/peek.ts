@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * Reads the beginning of a response and puts it back: whoever reads the response next gets it whole.
+ * Reads the beginning of a response and puts it back: the next reader gets the whole response.
  *
- * @param maxBytes about how many bytes
- * @param done is called once, with fewer bytes if the body ends before; `undefined` if the response breaks off
+ * @param maxBytes about how many bytes to read
+ * @param done called once, with fewer bytes if the body ends before; with `undefined` if the response breaks off
  */
 export function peek(response: IncomingMessage, maxBytes: number, done: (start: Buffer | undefined) => void): void {
   const chunks: Buffer[] = []
@@ -20,7 +20,7 @@ export function peek(response: IncomingMessage, maxBytes: number, done: (start: 
     if (size < maxBytes && !response.complete) return
     stop()
     const start = Buffer.concat(chunks)
-    // Before its `end`, which comes with the next tick, a stream takes back what was read of it.
+    // A stream accepts `unshift` until it emits `end`, on the next tick.
     if (size > 0) response.unshift(start)
     done(start)
   }

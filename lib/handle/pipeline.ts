@@ -2,48 +2,51 @@ import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { countWaiting, hasDisconnected } from '../response/disconnect.js'
 
-/** Each costs some 20 KiB; no client that pipelines at all has so many requests behind one that is not answered. */
+/** Each costs about 20 KiB; no client that pipelines has this many requests waiting for one that is not answered. */
 const MAX_WAITING = 100
 
-/** What is read of a body that is refused, so that the client gets to read why. */
+/** How much is read of a rejected body, so that the client can read the reason. */
 const MAX_DISCARDED_BYTES = 1024 * 1024
 
-/** Whether an earlier request of the same connection is still to be answered. Then Node gives the response no socket. */
+/**
+ * Returns whether an earlier request of the same connection is not answered yet. Node then gives the response no
+ * socket.
+ */
 export function isBehindAnother({ req, res }: Exchange): boolean {
   return res.socket === null && !hasDisconnected(req, res)
 }
 
 /**
- * Waits until all that the client has asked before on this connection is answered. Nothing of the exchange happens before:
- * one connection must not open a provider connection for each request that fits into its pipeline.
+ * Waits until all earlier requests of the connection are answered. Nothing of the exchange happens before: one
+ * connection must not open a provider connection for each request that fits into its pipeline.
  *
- * @throws AiProxyError `pipeline_too_long`, where to wait would cost too much, or hide it when the client leaves
+ * @throws AiProxyError `pipeline_too_long` if waiting would cost too much, or would hide that the client leaves
  */
 export async function awaitEarlierRequests(exchange: Exchange): Promise<void> {
   const { req, res } = exchange
   if (countWaiting(req.socket) > MAX_WAITING) {
-    // An answer would have to wait as well, and would cost as much.
+    // An answer would have to wait as well, and cost as much.
     exchange.settle('rejected', tooLong('Too many requests wait on this connection'))
     req.socket.destroy()
     return
   }
   if (!fitsInBuffer(exchange)) {
     discardBody(exchange)
-    throw tooLong('A request with such a body needs a connection of its own')
+    throw tooLong('A request with such a body needs its own connection')
   }
   await new Promise((resolve) => res.once('socket', resolve))
 }
 
 /**
- * Whether Node keeps the body without stopping to read the connection. While it does not read, it does not see the client
- * leave, which may be while an earlier request waits for the provider.
+ * Returns whether Node can buffer the body without pausing the connection. While paused, Node does not notice that the
+ * client leaves, which may happen while an earlier request waits for the provider.
  */
 function fitsInBuffer({ req }: Exchange): boolean {
   if (req.headers['transfer-encoding'] !== undefined) return false
   return Number(req.headers['content-length'] ?? 0) < req.readableHighWaterMark
 }
 
-/** Goes on reading the connection, within bounds. */
+/** Keeps reading the connection, within limits. */
 function discardBody({ req }: Exchange): void {
   let bytes = 0
   req.on('data', (chunk: Buffer) => {

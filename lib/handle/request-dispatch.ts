@@ -12,34 +12,39 @@ import { debug } from '../util/debug.js'
 import type { ProxyContext } from './context.js'
 import { peek } from './peek.js'
 
-/** How servers refuse a field that they do not know, and how much of what they say of it is looked at. */
+/** Statuses with which servers reject an unknown field, and how much of their message is read. */
 const REJECTION_STATUSES = [400, 422]
 const MAX_PEEKED_BYTES = 64 * 1024
 
-/** A request on its way to the provider, from its turn until the provider's answer is there. */
+/** Sends a request to the provider, from its turn until the provider's answer arrives. */
 export class RequestDispatch implements Runnable, AttemptEvents {
-  /** About what http-proxy-middleware and Node take to send a request, most of it in promises behind the turn. */
+  /** About what http-proxy-middleware and Node take to send a request, mostly in promises after the turn. */
   readonly extraCostMs = 0.1
 
-  /** Until the provider answers: then nothing is sent again, and the body can go. */
+  /** Kept until the provider answers: after that nothing is sent again, and the body can be released. */
   #request: UpstreamRequest | undefined
   #withoutUsageRequest: UpstreamRequest | undefined
-  /** The provider refused the question for usage, and is asked again without it. */
+  /** The provider rejected the request for usage, and is asked again without it. */
   #isUsageRetry = false
   #hidesUsage: boolean
   readonly #exchange: Exchange
   readonly #controller: ResponseController
   readonly #context: ProxyContext
-  /** A pooled connection may turn out to be dead, and the provider hardly saw that request: it is sent once more. */
+  /**
+   * A pooled connection may turn out to be dead before the provider can have seen the request: it is then sent once
+   * more.
+   */
   #retriesLeft = 1
   /** A pooled connection was dead, and others may be as well. */
   #needsNewConnection = false
-  /** The body has gone out, as far as that can be told. */
+  /** The body has been sent, as far as we can know. */
   #isSent = false
   #current: Attempt | undefined
 
-  /** @param hidesUsage the request asks for usage for our sake
-   * @param unasked the same request without the question for usage, if that is ours */
+  /**
+   * @param hidesUsage the request asks for usage only for our sake
+   * @param unasked the same request without the request for usage, if that is ours
+   */
   constructor(
     request: UpstreamRequest,
     exchange: Exchange,
@@ -58,7 +63,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
 
   runTurn(): void {
     const { req, res, isSettled } = this.#exchange
-    // A client that left meanwhile waits for a turn as well, behind this one.
+    // A client that left meanwhile also waits for a turn, after this one.
     if (isSettled || hasDisconnected(req, res)) return this.#releaseBody()
     try {
       if (this.#request) this.#attempt(this.#request)
@@ -69,7 +74,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
 
   onTurnEnd(): void {}
 
-  /** Stops, in any phase, and lets go of the body. */
+  /** Stops in any phase, and releases the body. */
   end(): void {
     this.#current?.end()
     this.#releaseBody()
@@ -91,7 +96,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     this.#withoutUsageRequest = undefined
     if (unasked && REJECTION_STATUSES.includes(statusCode)) {
       return peek(response, MAX_PEEKED_BYTES, (start) => {
-        // A client that has left is not asked for again.
+        // Do not repeat the request if the client has left.
         if (start && namesUsageRequest(start, this.#exchange.format) && !this.#exchange.isSettled)
           this.#retryWithoutUsageRequest(unasked)
         else this.#begin(response, start !== undefined)
@@ -101,10 +106,10 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     this.#begin(response)
   }
 
-  /** Nothing of the refusal has gone to the client, and the body is still there. */
+  /** Sends the request again: the client has received nothing of the rejection, and the body is still there. */
   #retryWithoutUsageRequest(unasked: UpstreamRequest): void {
     const exchange = this.#exchange
-    debug.upstream('%s asks again, without the question for usage', exchange.id)
+    debug.upstream('%s asks again, without the request for usage', exchange.id)
     this.#current?.end()
     this.#hidesUsage = false
     this.#request = unasked
@@ -137,7 +142,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
       this.#context.upstream.closeIdle()
       return this.#attempt(request)
     }
-    // Nothing was sent, and the pool has one connection less. The event loop goes round between them.
+    // Nothing was sent, and the pool has one connection less. Let the event loop go round between attempts.
     if (failed.gotPooledConnection) return void setImmediate(() => this.runTurn())
     this.#request = undefined
     this.#controller.fail(
@@ -174,13 +179,16 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     attempt.start(upstream.handle)
   }
 
-  /** A body that passes unbuffered must go on: where the provider does not read it, nobody sees the client leave. */
+  /**
+   * Limits how long an unbuffered body may make no progress: while the provider does not read it, nothing notices that
+   * the client leaves.
+   */
   #awaitUpload({ body }: UpstreamRequest): void {
     if (!body || isInMemory(body)) return
     const { limits } = this.#exchange
     const { deadlines } = this.#exchange
     deadlines.start('upload', limits.uploadIdleTimeoutMs, () => {
-      // The client is at fault where it is read and sends nothing.
+      // If the body is being read, the client is the one that sends nothing.
       const status = body.isPaused() ? undefined : 408
       this.#controller.fail(limitFailure('upload_timeout', limits, status))
     })
@@ -188,7 +196,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   }
 }
 
-/** Why there is no connection, by the name that the system or TLS has for it: `ENOTFOUND`, `CERT_HAS_EXPIRED`. */
+/** Returns why there is no connection, by the name that the system or TLS uses: `ENOTFOUND`, `CERT_HAS_EXPIRED`. */
 function reasonOf({ code }: NodeJS.ErrnoException): string {
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]*$/.test(code) ? `: ${code}` : ''
 }

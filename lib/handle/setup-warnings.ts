@@ -4,36 +4,36 @@ import type { Config } from '../options/config.js'
 import { debug } from '../util/debug.js'
 import { type SetupWarningCode, warn } from '../util/warn.js'
 
-/** What is said, once, about a server or an app that is not set up for streams. */
+/** Warnings about a server or an app that is not set up for streams. */
 const warnings: Readonly<Record<SetupWarningCode, string>> = {
   AI_PROXY_BODY_CONSUMED:
-    'A request body that is no JSON was read by a middleware that stands before aiProxy and kept nothing of it. ' +
+    'A middleware before aiProxy has read a request body that is not JSON, and has kept nothing of it. ' +
     'Mount aiProxy before it, or keep the bytes as req.rawBody.',
   AI_PROXY_CANNOT_FLUSH:
     'A middleware before aiProxy compresses the stream and has no res.flush(): events may arrive late, many at once. ' +
     'Mount aiProxy before it, or use the package compression.',
   AI_PROXY_SERVER_TIMEOUT:
-    'server.timeout closes connections on which nothing is sent for so long, and is shorter than the provider may be ' +
+    'server.timeout closes connections that are silent for that long, and is shorter than the provider may be ' +
     'silent (limits.firstByteTimeoutMs, limits.idleTimeoutMs). Raise it, or set heartbeat: { everyMs, beforeFirstByte }.',
   AI_PROXY_KEEP_ALIVE:
-    'server.keepAliveTimeout is shorter than the 60 s after which load balancers close idle connections, so that they ' +
-    'send requests on connections that are just being closed (502). Set it to 65000.',
+    'server.keepAliveTimeout is shorter than the 60 s after which load balancers close idle connections: they may ' +
+    'send requests on connections that the server is just closing (502). Set it to 65000.',
   AI_PROXY_ASYNC_FORWARD_HEADERS:
-    'forwardHeaders is a function that returns a promise, and every request fails with 500: it must return true or false at once.',
+    'forwardHeaders is a function that returns a promise, and every request fails with 500: it must return true or false synchronously.',
   AI_PROXY_TRUST_PROXY:
     "Requests come through a reverse proxy (x-forwarded-for), and the app's `trust proxy` is not set: req.ip is the proxy's.",
 }
 
-/** AWS's ALB, nginx and most others close a connection that was idle for so long, or longer. */
+/** AWS's ALB, nginx and most others close a connection after this idle time, or a longer one. */
 const LOAD_BALANCER_IDLE_MS = 60_000
 
-/** Tells a developer, once for each mistake, of a set-up in which streams do not work as they should. */
+/** Warns developers, once for each mistake, about a set-up in which streams do not work as they should. */
 export class SetupWarnings {
   readonly #reported = new Set<SetupWarningCode>()
   readonly #silenced: Config['silencedWarnings']
   #hasSeenServer = false
 
-  /** @param silenced codes that the app wants no warnings of */
+  /** @param silenced codes of the warnings that the app has turned off */
   constructor(silenced: Config['silencedWarnings']) {
     this.#silenced = silenced
   }
@@ -45,7 +45,7 @@ export class SetupWarnings {
     warn(code, warnings[code])
   }
 
-  /** Looks at what a request shows of the app and of the server that it came by. */
+  /** Inspects what a request reveals about the app and its server. */
   inspect(req: Request, config: Config): void {
     const isForwarded = req.headers['x-forwarded-for'] !== undefined
     const server = (req.socket as { server?: Server }).server
@@ -61,7 +61,10 @@ export class SetupWarnings {
   }
 }
 
-/** Whether the server closes a connection while the provider may still be silent, and no heartbeat keeps it open. */
+/**
+ * Returns whether the server closes a connection while the provider may still be silent, and no heartbeat keeps it
+ * open.
+ */
 function stopsHeartbeat({ timeout }: Server, config: Config): boolean {
   if (timeout === 0) return false
   const { firstByteTimeoutMs, idleTimeoutMs } = config.limits

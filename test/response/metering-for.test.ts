@@ -136,14 +136,14 @@ describe('onEvent', () => {
     test(`returns ${name}: it is told what to return`, () => {
       assert.throws(() => seenWith(() => nonsense as never, event({ x: 1 })), {
         name: 'TypeError',
-        message: /onEvent returns nothing, null, or an object whose `data` is JSON/,
+        message: /onEvent must return nothing, null, or an object with JSON as its `data`/,
       })
     })
   }
 
   test('returns data that is no JSON: it is told what to return', () => {
     for (const data of [undefined, () => {}, Symbol('x')]) {
-      assert.throws(() => seenWith(() => ({ data }), event({ x: 1 })), { message: /onEvent returns/ })
+      assert.throws(() => seenWith(() => ({ data }), event({ x: 1 })), { message: /onEvent must return/ })
     }
   })
 
@@ -152,7 +152,7 @@ describe('onEvent', () => {
     const onEvent = async () => {
       throw new Error('late')
     }
-    assert.throws(() => seenWith(onEvent as never, event({ x: 1 })), { message: /onEvent returns/ })
+    assert.throws(() => seenWith(onEvent as never, event({ x: 1 })), { message: /onEvent must return/ })
     await settled()
     assert.deepEqual(unhandled, [])
   })
