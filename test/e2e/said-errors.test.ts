@@ -110,9 +110,9 @@ describe('what is no event stream and calls itself one', () => {
     ],
     ['an error in JSON, with a blank line', '{"error":{"message":"Key unknown"}}\n\n', /Key unknown/],
     ['a detail in JSON', '{"detail":"Key unknown"}', /Key unknown/],
-    ['a page', page, /no event stream/],
-    ['a page on one line', page.replaceAll('\n', ''), /no event stream/],
-    ['a text', 'upstream connect error or disconnect/reset before headers', /no event stream/],
+    ['a page', page, /did not answer with an event stream/],
+    ['a page on one line', page.replaceAll('\n', ''), /did not answer with an event stream/],
+    ['a text', 'upstream connect error or disconnect/reset before headers', /did not answer with an event stream/],
   ]
   for (const [what, body, said] of bodies) {
     for (const early of [false, true]) {

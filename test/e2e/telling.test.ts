@@ -52,7 +52,7 @@ describe("errors: 'next'", () => {
     const response = await post(app.url + openai.path, openai.request)
     assert.equal(response.status, 503)
     assert.equal(response.headers.get('retry-after'), '1')
-    assert.match(await response.text(), /Too many streams/)
+    assert.match(await response.text(), /Too many concurrent streams/)
     assert.equal((await app.record()).code, 'too_many_streams')
   })
 
