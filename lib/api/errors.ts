@@ -90,8 +90,8 @@ interface FailureDetails {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Sets the format in which a failure is told: the one that the client speaks. */
-export let tellIn: (failure: AiProxyError, format: CompleteFormat) => void
+/** Sets the format that `toBody()` writes: the one that the client speaks. */
+export let setClientFormat: (failure: AiProxyError, format: CompleteFormat) => void
 
 /**
  * A failure of an exchange. With `errors: 'next'` the app's error handlers get it; Express's default handler
@@ -120,8 +120,8 @@ export class AiProxyError extends Error implements FailureNotice {
   #format: CompleteFormat | undefined
 
   static {
-    tellIn = (failure, format) => {
-      // What only passes for one of these has no such field.
+    setClientFormat = (failure, format) => {
+      // An error of another copy of this package has no such field.
       if (#format in failure) failure.#format = format
     }
   }

@@ -12,7 +12,7 @@ import type { TurnScheduler } from '../scheduling/turns.js'
 const MAX_PARSED_BYTES = 64 * 1024
 
 /** A whole JSON answer, and what is known of it. */
-interface WholeAnswer {
+export interface WholeAnswer {
   readonly body: Buffer
   readonly status: number
   /** Its head says that it is JSON. Otherwise a text may only begin like JSON. */

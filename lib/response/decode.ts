@@ -26,12 +26,12 @@ export function codingsOf(contentEncoding: string | undefined): string[] {
 }
 
 /**
- * Returns the decoder for a response that is compressed although we asked for `identity`; `undefined` if none is
- * needed.
+ * Returns what creates the decoder for a response that is compressed although we asked for `identity`; `undefined` if
+ * none is needed.
  */
-export function decoderFor(response: IncomingMessage, hasBody: boolean): Decoder | undefined {
+export function decoderFor(response: IncomingMessage, hasBody: boolean): (() => Decoder) | undefined {
   const codings = codingsOf(response.headers['content-encoding'])
-  return codings.length === 1 && hasBody ? decoders.get(codings[0]!)?.() : undefined
+  return codings.length === 1 && hasBody ? decoders.get(codings[0]!) : undefined
 }
 
 /**

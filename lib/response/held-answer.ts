@@ -1,5 +1,6 @@
 import type { Metering } from '../exchange/metering.js'
 import { PassThroughFramer } from '../framing/index.js'
+import { PendingBytes } from '../framing/pending-bytes.js'
 
 /** Holds a JSON answer until it is whole, because the app is to see it before any of it goes out. */
 export class HeldAnswer extends PassThroughFramer {
@@ -7,8 +8,7 @@ export class HeldAnswer extends PassThroughFramer {
   readonly #maxBytes: number
   readonly #inner: PassThroughFramer
   readonly #metering: Metering | undefined
-  #pieces: Buffer[] = []
-  #bytes = 0
+  readonly #pending = new PendingBytes()
 
   /**
    * @param maxBytes the longest answer that is held
@@ -34,21 +34,17 @@ export class HeldAnswer extends PassThroughFramer {
     this.#hold(this.#inner.end())
   }
 
-  /** All of the answer, once it has ended. */
-  take(): Buffer {
-    const body = Buffer.concat(this.#pieces)
-    this.#pieces = []
-    return body
+  /** Returns all of the answer after its end, and releases it. */
+  drain(): Buffer {
+    return Buffer.concat(this.#pending.drain())
   }
 
   #hold(bytes: Buffer | undefined): void {
     if (!bytes || this.tooLarge) return
     this.#metering?.pass(bytes, [], performance.now())
-    this.#bytes += bytes.length
-    if (this.#bytes <= this.#maxBytes) this.#pieces.push(bytes)
-    else {
-      this.tooLarge = true
-      this.#pieces = []
-    }
+    this.#pending.append(bytes)
+    if (this.#pending.bytes <= this.#maxBytes) return
+    this.tooLarge = true
+    this.#pending.drain()
   }
 }

@@ -1,26 +1,17 @@
 import type { IncomingMessage } from 'node:http'
-import { AiProxyError, limitFailure, tellIn, toFailure } from '../api/errors.js'
-import type { OnFailure, OnResponse } from '../api/hooks.js'
+import { AiProxyError, limitFailure, setClientFormat, toFailure } from '../api/errors.js'
+import type { OnAnswer } from '../api/hooks.js'
 import type { Exchange, ExchangeController } from '../exchange/exchange.js'
-import { isRejection } from '../options/hook-rejection.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
 import { debug } from '../util/debug.js'
-import { runAnswerHook } from './answer-hook.js'
 import type { PendingAnswer } from './carriage.js'
 import type { ResponseContext } from './context.js'
 import { decodeBody } from './decode.js'
 import { hasBeenSent, hasDisconnected, onDisconnect } from './disconnect.js'
 import { Downstream } from './downstream.js'
 import type { DownstreamEvents } from './downstream-events.js'
-import {
-  askForResponse,
-  type FailureResponse,
-  failureFrame,
-  failureResponse,
-  passToExpress,
-} from './failure-response.js'
-import { waitForHook } from './hook-wait.js'
-import { runResponseHook } from './response-hook.js'
+import { type FailureResponse, failureFrame, failureResponse, passToExpress } from './failure-response.js'
+import { ResponseHooks } from './response-hooks.js'
 import type { AnswerCallbacks } from './response-limits.js'
 import { ResponseOpener } from './response-opener.js'
 import { mayHaveBody, type ResponsePlan, responsePlan } from './response-plan.js'
@@ -46,14 +37,13 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   readonly #context: ResponseContext
   readonly #downstream: Downstream
   readonly #opener: ResponseOpener
+  readonly #hooks: ResponseHooks
   #stream: ResponseStream | undefined
   /** The outcome of the client's disconnect has been determined. */
   #isDisconnectSettled = false
   /** When the client left, it had received the end of the answer. */
   #hasReceivedAll = false
   #isEnded = false
-  /** What a hook of the app's still decides is of no use any more. */
-  #isGivenUp = false
   readonly #stopWatching: () => void
 
   constructor(exchange: Exchange, context: ResponseContext) {
@@ -61,6 +51,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#context = context
     this.#downstream = new Downstream(exchange.res, exchange.deadlines, () => exchange.limits.drainTimeoutMs, this)
     this.#opener = new ResponseOpener(exchange, context, this.#downstream)
+    this.#hooks = new ResponseHooks(exchange, context, (failure) => this.fail(failure))
     exchange.attachDownstream(this.#downstream)
     this.#stopWatching = onDisconnect(exchange.req, exchange.res, () => this.#onDisconnect())
   }
@@ -99,22 +90,11 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
       exchange.answer.add(exchange.format.readHeaders(response.headers), exchange.startedAt)
     }
     const { onResponse } = this.#context.config
-    if (onResponse) this.#runHook(response, plan, onResponse)
-    else this.#forward(response, plan)
-  }
-
-  /** Asks the app about the provider's response; meanwhile nothing is read of its body. */
-  #runHook(response: IncomingMessage, given: ResponsePlan, onResponse: OnResponse): void {
-    const exchange = this.#exchange
-    const { hookErrors } = this.#context.config
-    const run = () => runResponseHook(onResponse, exchange, given)
-    const hook = hookErrors.reporting('onResponse', run, () => exchange.hookView(), isRejection)()
-    void waitForHook(exchange, hook, {
-      isGivenUp: () => this.#isGivenUp,
-      goOn: ({ answer, plan }) => (answer ? this.#answerInstead(answer) : this.#forward(response, plan)),
-      fail: (failure) => this.fail(failure),
-    }).finally(() => {
-      if (!this.#stream) given.decoder?.destroy()
+    if (!onResponse) return this.#forward(response, plan)
+    // Meanwhile nothing is read of the body.
+    this.#hooks.askAboutHead(onResponse, plan, ({ answer, plan: changed }) => {
+      if (answer) this.#answerInstead(answer)
+      else this.#forward(response, changed)
     })
   }
 
@@ -132,12 +112,10 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   #forward(response: IncomingMessage, plan: ResponsePlan): void {
     const exchange = this.#exchange
     if (!this.#downstream.isGone) exchange.enter('streaming')
-    const source = {
-      carriage: this.#opener.open(plan),
-      body: plan.decoder ? decodeBody(response, plan.decoder) : response,
-      decoder: plan.decoder,
-      isCloseDelimited: plan.isCloseDelimited,
-    }
+    const carriage = this.#opener.open(plan)
+    const decoder = plan.createDecoder?.()
+    const body = decoder ? decodeBody(response, decoder) : response
+    const source = { carriage, body, decoder, isCloseDelimited: plan.isCloseDelimited }
     this.#stream = new ResponseStream(exchange, this.#context, source, this.#downstream, this)
     // The client may not have read earlier heartbeats yet.
     if (this.#downstream.isBlocked) this.#stream.pause()
@@ -151,14 +129,14 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     if (this.#isEnded) return
     // The last bytes are being sent: nothing can follow them.
     if (this.#downstream.isEnded && !this.#downstream.isGone) return
-    this.#isGivenUp = true
+    this.#hooks.giveUp()
     const isFirst = this.#exchange.settle(failure.outcome, failure)
     if (failure.code === 'internal_error') debug.stream('%s failed: %O', id, failure.cause ?? failure)
     if (failure.limit) debug.limit('%s %s: %s', id, failure.limit, failure.message)
     this.#stopUpstream()
     if (this.#downstream.isGone) return this.#finish()
     // The outcome was already decided, but the client has not been told.
-    if (!isFirst) return this.#downstream.destroy()
+    if (!isFirst) return this.#hooks.answerNow() ? undefined : this.#downstream.destroy()
     try {
       this.#respondWith(failure)
     } catch (error) {
@@ -182,7 +160,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
 
   /** Closes the connection without sending an error. */
   destroy(failure: AiProxyError): void {
-    this.#isGivenUp = true
+    this.#hooks.giveUp()
     this.#exchange.settle(failure.outcome, failure)
     this.#downstream.destroy()
   }
@@ -214,7 +192,8 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     if (this.#downstream.isGone) this.#settleDisconnect()
     this.#stopUpstream()
     this.#exchange.completeAnswer()
-    if (held && !this.#isEnded) return this.#showAnswer(held)
+    const { onAnswer } = this.#context.config
+    if (held && onAnswer && !this.#isEnded) return this.#showAnswer(held, onAnswer)
     this.#settleReportedError()
     if (this.#downstream.isGone) return this.#finish()
     this.#exchange.enter('ending')
@@ -222,22 +201,14 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   }
 
   /** Shows the app a JSON answer, then sends it, or what the app has put in its place. */
-  #showAnswer({ answer, plan }: PendingAnswer): void {
-    const exchange = this.#exchange
-    const { turns, config } = this.#context
-    const body = answer.take()
-    const isGivenUp = () => this.#isGivenUp
-    const whole = { body, status: exchange.providerStatus ?? plan.status, isJsonByLabel: plan.isJsonByLabel }
-    const run = () => runAnswerHook(config.onAnswer!, exchange, whole, turns, isGivenUp)
-    void waitForHook(exchange, config.hookErrors.reporting('onAnswer', run, () => exchange.hookView(), isRejection)(), {
-      isGivenUp,
-      goOn: (replacement) => {
-        this.#settleReportedError()
-        if (this.#downstream.isGone) return this.#finish()
-        exchange.enter('ending')
-        this.#opener.sendHeld(plan, replacement ?? body, replacement !== undefined)
-      },
-      fail: (failure) => this.fail(failure),
+  #showAnswer({ answer, plan }: PendingAnswer, onAnswer: OnAnswer): void {
+    const body = answer.drain()
+    const status = this.#exchange.providerStatus ?? plan.status
+    this.#hooks.askAboutAnswer(onAnswer, { body, status, isJsonByLabel: plan.isJsonByLabel }, (replacement) => {
+      this.#settleReportedError()
+      if (this.#downstream.isGone) return this.#finish()
+      this.#exchange.enter('ending')
+      this.#opener.sendHeld(plan, replacement ?? body, replacement !== undefined)
     })
   }
 
@@ -245,13 +216,12 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     const { begunBy } = this.#downstream
     this.#exchange.enter('ending')
     const { errors } = this.#context.config
-    tellIn(failure, this.#exchange.format)
+    setClientFormat(failure, this.#exchange.format)
     if (begunBy === undefined && errors === 'next') return passToExpress(this.#exchange, failure)
-    if (begunBy === undefined && typeof errors === 'function') return this.#askAboutFailure(failure, errors)
-    if (begunBy === undefined) {
-      const { status, headers, body } = failureResponse(this.#exchange, failure)
-      return this.respond(status, headers, body)
+    if (begunBy === undefined && typeof errors === 'function') {
+      return this.#hooks.askAboutFailure(errors, failure, (response) => this.#sendFailure(response))
     }
+    if (begunBy === undefined) return this.#sendFailure(failureResponse(this.#exchange, failure))
     const { format } = this.#exchange
     const framing = begunBy === 'proxy' ? this.#opener.framing : undefined
     const frame = framing && failureFrame(framing, format, format.errorBody(failure), this.#exchange.streamState())
@@ -260,24 +230,15 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     else this.#downstream.destroy()
   }
 
-  /** Asks the app how to answer a failure; if it takes too long, the default answer goes out. */
-  #askAboutFailure(failure: AiProxyError, onFailure: OnFailure): void {
-    const exchange = this.#exchange
-    let isAnswered = false
-    const answerWith = ({ status, headers, body }: FailureResponse) => {
-      if (isAnswered || this.#isEnded || this.#downstream.isGone) return
-      isAnswered = true
-      exchange.deadlines.stop('hook')
-      try {
-        this.respond(status, headers, body)
-      } catch (error) {
-        debug.stream('%s the failure could not be sent: %s', exchange.id, error)
-        this.#downstream.destroy()
-      }
+  /** Sends the response to a failure, unless the client has left meanwhile. */
+  #sendFailure({ status, headers, body }: FailureResponse): void {
+    if (this.#isEnded || this.#downstream.isGone) return
+    try {
+      this.respond(status, headers, body)
+    } catch (error) {
+      debug.stream('%s the failure could not be sent: %s', this.#exchange.id, error)
+      this.#downstream.destroy()
     }
-    const byDefault = () => answerWith(failureResponse(exchange, failure))
-    exchange.deadlines.start('hook', exchange.limits.firstByteTimeoutMs, byDefault)
-    void askForResponse(onFailure, exchange, failure, this.#context.config.hookErrors).then(answerWith)
   }
 
   /** Settles an exchange if the provider reported an error in an answer that had begun well. */
@@ -348,7 +309,8 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
 
   #finish(): void {
     if (this.#isEnded) return
-    this.#isEnded = this.#isGivenUp = true
+    this.#isEnded = true
+    this.#hooks.giveUp()
     this.#stopWatching()
     this.#stopUpstream()
     this.#context.onEnd(this.#exchange)

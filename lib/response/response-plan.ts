@@ -24,7 +24,7 @@ export interface ResponsePlan {
   readonly status: number
   readonly headers: OutgoingHttpHeaders
   /** Decoder of a compressed body. */
-  readonly decoder: Decoder | undefined
+  readonly createDecoder: (() => Decoder) | undefined
   /** Kind according to the head; `undefined` if the first bytes have to show it. */
   readonly kind: BodyKind | undefined
   /** The label says that it is JSON, or lines of JSON. */
@@ -59,8 +59,8 @@ export function responsePlan(
 ): ResponsePlan {
   const status = response.statusCode ?? 502
   const hasBody = mayHaveBody(exchange.req.method, status)
-  const decoder = decoderFor(response, hasBody)
-  const passing = responseHeaders(response, exchange.res, decoder !== undefined, (names) => {
+  const createDecoder = decoderFor(response, hasBody)
+  const passing = responseHeaders(response, exchange.res, createDecoder !== undefined, (names) => {
     debug.upstream('%s headers of the answer that stay here: %o', exchange.id, names)
   })
   const links = localLinks(response, exchange, config)
@@ -77,7 +77,7 @@ export function responsePlan(
   return {
     status,
     headers: mayChange ? withoutDigests(headers) : headers,
-    decoder,
+    createDecoder,
     kind: isReadable ? labelledKind(contentType, exchange, status) : errorKind(hasBody, label, config),
     isJsonByLabel: label.isJson || framingFor(contentType) === ndjson,
     isEmpty: !hasBody || headers['content-length'] === '0',

@@ -89,6 +89,20 @@ describe('errors, as a function', () => {
     assert.equal(response.status, 403)
   })
 
+  test('the server shuts down while the app is asked: the default answer goes out', async (t) => {
+    const asked = new Queue<string>('the hook')
+    const provider = await startProvider(t)
+    const errors: OnFailure = (failure) => new Promise(() => asked.push(failure.code))
+    const app = await startApp(t, { target: provider.url, models: ['other'], errors })
+    const asking = post(app.url + openai!.path, openai!.request)
+    await asked.next()
+    const closing = app.proxy.close({ graceMs: 0 })
+    const response = await within(asking, 'the answer')
+    assert.equal(response.status, 403)
+    assert.match(await response.text(), /model_not_allowed/)
+    await within(closing, 'close()')
+  })
+
   test('is not asked once the stream has begun', async (t) => {
     const { text, record } = await failing(t, () => assert.fail('too late'), { limits: { maxResponseBytes: 300 } })
     assert.equal(record.code, 'response_too_large')

@@ -42,7 +42,7 @@ describe('decoded', () => {
   for (const [encoding, compressor] of Object.entries(compressors)) {
     test(`${encoding}: each event comes out as it comes in`, async () => {
       const response = responseWith(encoding)
-      const source = decodeBody(response, decoderFor(response, true)!)
+      const source = decodeBody(response, decoderFor(response, true)!())
       const provider = compressor()
       provider.pipe(response)
       for (const event of ['data: a\n\n', 'data: b\n\n', 'data: c\n\n']) {
@@ -59,7 +59,7 @@ describe('decoded', () => {
 
   test('one that is cut short is broken, not ended', async () => {
     const response = responseWith('gzip')
-    const source = decodeBody(response, decoderFor(response, true)!)
+    const source = decodeBody(response, decoderFor(response, true)!())
     let ended = false
     source.on('end', () => {
       ended = true
@@ -74,7 +74,7 @@ describe('decoded', () => {
 
   test('one that breaks off is broken, and the decoder with it', async () => {
     const response = responseWith('gzip')
-    const source = decodeBody(response, decoderFor(response, true)!)
+    const source = decodeBody(response, decoderFor(response, true)!())
     const failed = once(source, 'error')
     response.destroy(new Error('socket hang up'))
     const [error] = await failed
@@ -85,7 +85,7 @@ describe('decoded', () => {
   for (const [encoding, compress] of Object.entries({ gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync })) {
     test(`${encoding}: what had come of one that breaks off is decoded first`, async () => {
       const response = responseWith(encoding)
-      const source = decodeBody(response, decoderFor(response, true)!)
+      const source = decodeBody(response, decoderFor(response, true)!())
       const failed = once(source, 'error')
       const events = 'data: a\n\n'.repeat(20_000)
       response.write(compress(events))
@@ -103,7 +103,7 @@ describe('decoded', () => {
 
   test('where the decoder is given up, the response is, too', async () => {
     const response = responseWith('gzip')
-    const source = decodeBody(response, decoderFor(response, true)!)
+    const source = decodeBody(response, decoderFor(response, true)!())
     source.on('error', () => {})
     source.destroy()
     await settled()

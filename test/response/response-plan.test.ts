@@ -114,13 +114,13 @@ describe('what is done with a body', () => {
 
   test('a compressed body is decoded and read; in an unknown encoding it passes as it is', () => {
     const headers = { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' }
-    const { decoder } = opening(headers)
-    assert.notEqual(decoder, undefined)
-    decoder?.destroy()
+    const { createDecoder } = opening(headers)
+    assert.notEqual(createDecoder, undefined)
+    createDecoder?.destroy()
     assert.equal(kind(headers), 'sse')
     for (const encoding of ['zstd', 'gzip, br', 'gzip, gzip']) {
       assert.equal(kind({ ...headers, 'content-encoding': encoding }), 'as it is')
-      assert.equal(opening({ ...headers, 'content-encoding': encoding }).decoder, undefined)
+      assert.equal(opening({ ...headers, 'content-encoding': encoding }).createDecoder, undefined)
       assert.equal(opening({ ...headers, 'content-encoding': encoding }).headers['content-encoding'], encoding)
     }
   })
@@ -129,15 +129,18 @@ describe('what is done with a body', () => {
     test(`an encoding of ${JSON.stringify(encoding)} is none: the body is read, and the header stays here`, () => {
       const headers = { 'content-type': 'text/event-stream', 'content-encoding': encoding }
       assert.equal(kind(headers), 'sse')
-      assert.equal(opening(headers).decoder, undefined)
+      assert.equal(opening(headers).createDecoder, undefined)
       assert.equal('content-encoding' in opening(headers).headers, false)
     })
   }
 
   test('beside no coding, a coding is decoded', () => {
-    const { decoder, headers } = opening({ 'content-type': 'text/event-stream', 'content-encoding': 'identity, gzip' })
-    assert.notEqual(decoder, undefined)
-    decoder?.destroy()
+    const { createDecoder, headers } = opening({
+      'content-type': 'text/event-stream',
+      'content-encoding': 'identity, gzip',
+    })
+    assert.notEqual(createDecoder, undefined)
+    createDecoder?.destroy()
     assert.equal('content-encoding' in headers, false)
   })
 })

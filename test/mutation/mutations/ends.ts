@@ -62,7 +62,7 @@ export const ends = mutationsOf(
       'test/response/response-controller.departure.test.ts',
       'test/e2e/leaving.test.ts',
     ],
-    ['if (!isFirst) return this.#downstream.destroy()', ''],
+    ['if (!isFirst) return this.#hooks.answerNow() ? undefined : this.#downstream.destroy()', ''],
     ['if (this.#downstream.isEnded && !this.#downstream.isGone) return\n', '\n'],
     [
       'if (this.#downstream.isEnded) this.destroy(failure)\n    else this.fail(failure)',
