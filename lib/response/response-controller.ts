@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { AiProxyError, limitFailure, setClientFormat, toFailure } from '../api/errors.js'
+import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
 import type { OnAnswer } from '../api/hooks.js'
 import type { Exchange, ExchangeController } from '../exchange/exchange.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
@@ -10,7 +10,7 @@ import { decodeBody } from './decode.js'
 import { hasBeenSent, hasDisconnected, onDisconnect } from './disconnect.js'
 import { Downstream } from './downstream.js'
 import type { DownstreamEvents } from './downstream-events.js'
-import { type FailureResponse, failureFrame, failureResponse, passToExpress } from './failure-response.js'
+import { OwnAnswers } from './own-answers.js'
 import { ResponseHooks } from './response-hooks.js'
 import type { AnswerCallbacks } from './response-limits.js'
 import { ResponseOpener } from './response-opener.js'
@@ -38,6 +38,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   readonly #downstream: Downstream
   readonly #opener: ResponseOpener
   readonly #hooks: ResponseHooks
+  readonly #ownAnswers: OwnAnswers
   #stream: ResponseStream | undefined
   /** The outcome of the client's disconnect has been determined. */
   #isDisconnectSettled = false
@@ -52,17 +53,14 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#downstream = new Downstream(exchange.res, exchange.deadlines, () => exchange.limits.drainTimeoutMs, this)
     this.#opener = new ResponseOpener(exchange, context, this.#downstream)
     this.#hooks = new ResponseHooks(exchange, context, (failure) => this.fail(failure))
+    this.#ownAnswers = new OwnAnswers(exchange, context, this.#downstream, this.#opener, this.#hooks)
     exchange.attachDownstream(this.#downstream)
     this.#stopWatching = onDisconnect(exchange.req, exchange.res, () => this.#onDisconnect())
   }
 
   /** Answers without the provider. */
   respond(status: number, headers: Record<string, string>, body?: string | Buffer): void {
-    this.#exchange.enter('ending')
-    this.#exchange.deadlines.stop('firstByte')
-    this.#exchange.deadlines.stop('firstToken')
-    this.#downstream.open(status, headers)
-    this.#downstream.end(this.#exchange.req.method === 'HEAD' ? undefined : body)
+    this.#ownAnswers.send(status, headers, body)
   }
 
   /** Opens the response as an event stream while the provider is still silent, if the client expects such a stream. */
@@ -103,10 +101,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#stopUpstream()
     this.#exchange.replaceAnswer()
     if (this.#downstream.isGone) return this.#finish()
-    const { status, headers, content } = answer
-    if (this.#opener.framing === undefined) return this.respond(status, headers, content)
-    this.#exchange.enter('ending')
-    this.#downstream.end(this.#opener.eventOfAnswer(answer))
+    this.#ownAnswers.sendFromApp(answer)
   }
 
   #forward(response: IncomingMessage, plan: ResponsePlan): void {
@@ -138,7 +133,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     // The outcome was already decided, but the client has not been told.
     if (!isFirst) return this.#hooks.answerNow() ? undefined : this.#downstream.destroy()
     try {
-      this.#respondWith(failure)
+      this.#ownAnswers.sendFailure(failure)
     } catch (error) {
       debug.stream('%s the failure could not be sent: %s', id, error)
       this.#downstream.destroy()
@@ -210,35 +205,6 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
       this.#exchange.enter('ending')
       this.#opener.sendHeld(plan, replacement ?? body, replacement !== undefined)
     })
-  }
-
-  #respondWith(failure: AiProxyError): void {
-    const { begunBy } = this.#downstream
-    this.#exchange.enter('ending')
-    const { errors } = this.#context.config
-    setClientFormat(failure, this.#exchange.format)
-    if (begunBy === undefined && errors === 'next') return passToExpress(this.#exchange, failure)
-    if (begunBy === undefined && typeof errors === 'function') {
-      return this.#hooks.askAboutFailure(errors, failure, (response) => this.#sendFailure(response))
-    }
-    if (begunBy === undefined) return this.#sendFailure(failureResponse(this.#exchange, failure))
-    const { format } = this.#exchange
-    const framing = begunBy === 'proxy' ? this.#opener.framing : undefined
-    const frame = framing && failureFrame(framing, format, format.errorBody(failure), this.#exchange.streamState())
-    if (frame) this.#downstream.end(frame)
-    // No error can be sent within such a body: only a truncated connection shows that it is incomplete.
-    else this.#downstream.destroy()
-  }
-
-  /** Sends the response to a failure, unless the client has left meanwhile. */
-  #sendFailure({ status, headers, body }: FailureResponse): void {
-    if (this.#isEnded || this.#downstream.isGone) return
-    try {
-      this.respond(status, headers, body)
-    } catch (error) {
-      debug.stream('%s the failure could not be sent: %s', this.#exchange.id, error)
-      this.#downstream.destroy()
-    }
   }
 
   /** Settles an exchange if the provider reported an error in an answer that had begun well. */

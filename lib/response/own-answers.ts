@@ -1,0 +1,82 @@
+import { type AiProxyError, setClientFormat } from '../api/errors.js'
+import type { Exchange } from '../exchange/exchange.js'
+import type { FinishedAnswer } from '../request/hook-answer.js'
+import { debug } from '../util/debug.js'
+import type { ResponseContext } from './context.js'
+import type { Downstream } from './downstream.js'
+import { type FailureResponse, failureFrame, failureResponse, passToExpress } from './failure-response.js'
+import type { ResponseHooks } from './response-hooks.js'
+import type { ResponseOpener } from './response-opener.js'
+
+/** Sends answers of ours, or of the app's, in place of the provider's: errors above all. */
+export class OwnAnswers {
+  readonly #exchange: Exchange
+  readonly #context: ResponseContext
+  readonly #downstream: Downstream
+  readonly #opener: ResponseOpener
+  readonly #hooks: ResponseHooks
+
+  constructor(
+    exchange: Exchange,
+    context: ResponseContext,
+    downstream: Downstream,
+    opener: ResponseOpener,
+    hooks: ResponseHooks,
+  ) {
+    this.#exchange = exchange
+    this.#context = context
+    this.#downstream = downstream
+    this.#opener = opener
+    this.#hooks = hooks
+  }
+
+  /** Sends a whole response. */
+  send(status: number, headers: Readonly<Record<string, string>>, body?: string | Buffer): void {
+    this.#exchange.enter('ending')
+    this.#exchange.deadlines.stop('firstByte')
+    this.#exchange.deadlines.stop('firstToken')
+    this.#downstream.open(status, headers)
+    this.#downstream.end(this.#exchange.req.method === 'HEAD' ? undefined : body)
+  }
+
+  /** Sends the app's answer: as a response, or as an event if the response was opened as an event stream. */
+  sendFromApp(answer: FinishedAnswer): void {
+    const { status, headers, content } = answer
+    if (this.#opener.framing === undefined) return this.send(status, headers, content)
+    this.#exchange.enter('ending')
+    this.#downstream.end(this.#opener.eventOfAnswer(answer))
+  }
+
+  /** Sends a failure in the client's protocol; if nothing can be sent any more, closes the connection abruptly. */
+  sendFailure(failure: AiProxyError): void {
+    const { begunBy } = this.#downstream
+    const { errors } = this.#context.config
+    this.#exchange.enter('ending')
+    setClientFormat(failure, this.#exchange.format)
+    if (begunBy !== undefined) return this.#endWithFailure(failure, begunBy)
+    if (errors === 'next') return passToExpress(this.#exchange, failure)
+    if (errors === 'respond') return this.#sendResponse(failureResponse(this.#exchange, failure))
+    this.#hooks.askAboutFailure(errors, failure, (response) => this.#sendResponse(response))
+  }
+
+  /** Ends a response that has begun with a frame that reports a failure. */
+  #endWithFailure(failure: AiProxyError, begunBy: 'proxy' | 'app'): void {
+    const { format } = this.#exchange
+    const framing = begunBy === 'proxy' ? this.#opener.framing : undefined
+    const frame = framing && failureFrame(framing, format, format.errorBody(failure), this.#exchange.streamState())
+    if (frame) this.#downstream.end(frame)
+    // No error can be sent within such a body: only a truncated connection shows that it is incomplete.
+    else this.#downstream.destroy()
+  }
+
+  #sendResponse({ status, headers, body }: FailureResponse): void {
+    // The client may have left while the app was asked.
+    if (this.#downstream.isGone) return
+    try {
+      this.send(status, headers, body)
+    } catch (error) {
+      debug.stream('%s the failure could not be sent: %s', this.#exchange.id, error)
+      this.#downstream.destroy()
+    }
+  }
+}
