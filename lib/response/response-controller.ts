@@ -22,13 +22,7 @@ interface Upstream {
   end(): void
 }
 
-/**
- * Brings one exchange to its end: sends the client the provider's answer, or an error in its place.
- *
- * It is itself the listener of everything that it starts, instead of an object literal with a function for each event:
- * V8 promotes such literals to the old generation if they are created by the thousand, together with everything that
- * they reference.
- */
+/** Brings one exchange to its end: sends the client the provider's answer, or an error in its place. */
 export class ResponseController implements ExchangeController, DownstreamEvents, AnswerCallbacks {
   /** The current attempt, once there is one. */
   upstream: Upstream | undefined

@@ -16,8 +16,8 @@ const NONE: Buffer[] = []
  *
  * From a response of Node's HTTP client, bytes are captured at the parser's `push`, before the stream has them. The
  * stream would join them (up to Node 24, `read()` returns one buffer) only for the framer to join them again with what
- * it holds; that second copy, outside V8's heap like any buffer, costs a tenth of the throughput, mostly in garbage
- * collection. If a version of Node does not use `push`, or the source is another stream, bytes are read from the
+ * it holds. That second copy lies outside V8's heap like any buffer, and costs bursts 7 to 12 % of their throughput (see
+ * `docs/performance.md`). If a version of Node does not use `push`, or the source is another stream, bytes are read from the
  * stream.
  */
 export class SourceReader {
