@@ -11,7 +11,8 @@ type ServeApi = {
   memory(input: null): { rss: number; held: number }
 }
 
-const nodeContenders = {
+/** The contenders that run in Node, each in a file of its own. */
+export const nodeContenders = {
   ours: require.resolve('./contenders/ours.cjs'),
   plain: require.resolve('./contenders/plain.cjs'),
   pipe: require.resolve('./contenders/pipe.cjs'),

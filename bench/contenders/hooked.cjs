@@ -3,7 +3,7 @@ const { aiProxy } = require('express-ai-proxy')
 const serve = require('./serve.cjs')
 
 let events = 0
-const limits = { maxConcurrentExchanges: Number.POSITIVE_INFINITY }
+const limits = { maxConcurrentExchanges: false }
 const onEvent = () => {
   events += 1
 }

@@ -3,7 +3,7 @@ const { aiProxy } = require('express-ai-proxy')
 const serve = require('./serve.cjs')
 
 const records = []
-const limits = { maxConcurrentExchanges: Number.POSITIVE_INFINITY }
+const limits = { maxConcurrentExchanges: false }
 
 /** Output tokens of all records so far, told or estimated: what metering has made of what passed. */
 const outputTokens = () => records.reduce((sum, { usage }) => sum + (usage?.outputTokens ?? 0), 0)
