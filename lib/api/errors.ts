@@ -149,7 +149,7 @@ export class AiProxyError extends Error implements FailureNotice {
 
   /**
    * Returns the error body that the middleware would send, in the protocol that the client speaks, to be sent as JSON.
-   * An error that never was an exchange's is told as OpenAI's.
+   * For an error that never belonged to an exchange, it is OpenAI's protocol.
    */
   toBody(): unknown {
     return (this.#format ?? detectFormat('/')).errorBody(this)

@@ -32,7 +32,7 @@ export interface HookedExchange<Req extends IncomingMessage = Request> {
 interface RequestOf<F extends AnyFormatName> {
   /** The provider protocol that the client speaks. */
   readonly format: F
-  /** The JSON body, `modelOptions` applied; `undefined` where there is none. Change it, or put another in its place. */
+  /** The JSON body, `modelOptions` applied; `undefined` if there is none. Change it, or replace it. */
   body: ProviderRequests[F] | undefined
   /** The bytes that go out for the body as it is now, for signatures. */
   readonly rawBody: Buffer | undefined
@@ -44,14 +44,14 @@ interface RequestOf<F extends AnyFormatName> {
  * A request before it goes out:
  *
  * - `format`: the provider protocol that the client speaks.
- * - `body`: the JSON body, `modelOptions` applied; `undefined` where there is none. Change it, or put another in its place.
+ * - `body`: the JSON body, `modelOptions` applied; `undefined` if there is none. Change it, or replace it.
  *   Its type follows from `format`.
  * - `rawBody`: the bytes that go out for the body as it is now, for signatures.
  * - `headers`: further request headers for the provider, by lower-case names; they win over all others.
  */
 export type HookedRequest = { [F in FormatName]: RequestOf<F> }[FormatName] | RequestOf<CustomFormatName>
 
-/** An answer in the provider's place. */
+/** An answer that the app sends in place of the provider's. */
 export interface HookAnswer {
   /** HTTP status. Default 200. */
   status?: number
@@ -63,7 +63,7 @@ export interface HookAnswer {
 
 /**
  * May read the request and replace its body, or answer it itself by returning an answer. What it throws becomes the
- * answer's status where it has a `status` or `statusCode` from 400 to 599 (`http-errors`), and 500 otherwise.
+ * answer's status if it has a `status` or `statusCode` from 400 to 599 (`http-errors`), and 500 otherwise.
  */
 export type OnRequest<Req extends IncomingMessage = Request> = (
   request: HookedRequest,
@@ -143,7 +143,7 @@ type MaybeBody =
 
 interface EventOf<F extends AnyFormatName> {
   readonly format: F
-  /** Name of the event, where the framing has one. */
+  /** Name of the event, if the framing has one. */
   readonly event: string | undefined
   /** Its JSON, parsed. */
   readonly data: ProviderEvents[F]
@@ -153,7 +153,7 @@ interface EventOf<F extends AnyFormatName> {
  * One event of a stream:
  *
  * - `format`: the provider protocol that the client speaks.
- * - `event`: name of the event; `undefined` where the framing has none.
+ * - `event`: name of the event; `undefined` if the framing has none.
  * - `data`: its JSON, parsed. Its type follows from `format`.
  */
 export type StreamEvent = { [F in FormatName]: EventOf<F> }[FormatName] | EventOf<CustomFormatName>

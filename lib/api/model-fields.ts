@@ -76,7 +76,7 @@ type ModelFieldName = (typeof modelFieldNames)[number]
 
 /**
  * Fields of a request's body: those known by name, and any other whose name has an underscore. A name without one that is
- * not known is an error for the compiler, which then tells the likely spelling. `undefined` among the overrides takes a
+ * not known is an error for the compiler, which then suggests the likely spelling. `undefined` among the overrides takes a
  * field out.
  */
 export type ModelFields = {

@@ -34,7 +34,7 @@ export interface Observer<Req extends IncomingMessage = Request> {
    * @returns headers to send with it (`traceparent`)
    */
   onRequest?(exchange: ObservedExchange<Req>): Readonly<Record<string, string>> | undefined
-  /** A stream has taken a turn, which took so many milliseconds. Called very often. */
+  /** A stream has taken a turn, which lasted `ms` milliseconds. Called very often. */
   onTurn?(ms: number): void
   /** An exchange has ended; once for each, also for those that were rejected and never had an `onRequest`. */
   onFinish?(record: ExchangeRecord): void

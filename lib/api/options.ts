@@ -15,7 +15,7 @@ import type { Observer } from './observer.js'
  */
 export type Credential<Req extends IncomingMessage = Request> = string | ((req: Req) => string | Promise<string>)
 
-/** Credentials for the provider. Where any are set, the client's own never go on. */
+/** Credentials for the provider. If any are set, the client's own are never forwarded. */
 export interface AuthOptions<Req extends IncomingMessage = Request> {
   /** Request headers: `{ authorization: 'Bearer …' }`, `{ 'x-api-key': '…' }`. Default: none. */
   headers?: Record<string, Credential<Req>>
@@ -141,17 +141,17 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    */
   errors?: 'respond' | 'next' | OnFailure<Req>
   /**
-   * The provider protocol, for paths that do not tell it: a built-in format by its name, or a {@link Format} of your own.
+   * The provider protocol, for paths that do not show it: a built-in format by its name, or a {@link Format} of your own.
    * All paths then speak it. Default: by the path, and OpenAI's chat completions for what no other format claims.
    */
   format?: FormatName | Format
   /**
-   * Asks the provider for usage where it tells it only when asked (OpenAI's `stream_options.include_usage`). Where the
+   * Asks the provider for usage if it reports it only when asked (OpenAI's `stream_options.include_usage`). If the
    * client had not asked, the extra event is taken out of what it gets. Default `true`.
    */
   includeUsage?: boolean
   /**
-   * Estimates the tokens of a piece of text that a model wrote, for streams that end before the provider has told. With
+   * Estimates the tokens of a piece of text that a model wrote, for streams that end before the provider has reported usage. With
    * one of your own every event is parsed. Default: by the length of the events, without a tokeniser.
    */
   estimateTokens?: (text: string, model: string | undefined) => number
@@ -161,7 +161,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * 500 `internal_error`, and `onError` the reason. Default `'all'`.
    */
   models?: ModelRules | ((req: Req) => ModelRules | Promise<ModelRules>)
-  /** What requests are given where they leave it out, and what they cannot change. Default: none. */
+  /** Values for fields that a request leaves out, and values that it cannot change. Default: none. */
   modelOptions?: ModelOptions
   /** Refuses new streams while the event loop is late. Default `false`. */
   overload?:
@@ -189,9 +189,10 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   /** Called once per exchange, whatever happened. What it throws goes to `onError`. Default: none. */
   onFinish?: OnFinish<Req>
   /**
-   * Called with what the app's own code threw, and with a TypeError for what it returned or set wrongly: the hooks above, `auth` and `forwardHeaders` functions, `estimateTokens`,
-   * a `format`, observers. A process warning (`AI_PROXY_HOOK_THREW`) shows it as well, with its stack, once a minute for each of them.
-   * An error with a status that `onRequest` throws to refuse a request is none. Default: none.
+   * Called with what the app's own code threw, and with a TypeError for what it returned or set wrongly: in the hooks
+   * above, in functions for `auth`, `limits`, `models` and `forwardHeaders`, in `estimateTokens`, in a `format`, and in
+   * observers. A process warning (`AI_PROXY_HOOK_THREW`) shows each as well, with its stack, at most once a minute. An
+   * error with a status that a hook throws to refuse a request is not reported. Default: none.
    */
   onError?: OnError<Req>
   /**

@@ -124,7 +124,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     if (failure.limit) debug.limit('%s %s: %s', id, failure.limit, failure.message)
     this.#stopUpstream()
     if (this.#downstream.isGone) return this.#finish()
-    // The outcome was already decided, but the client has not been told.
+    // The outcome was already decided, but the client does not know it.
     if (!isFirst) return this.#hooks.answerNow() ? undefined : this.#downstream.destroy()
     try {
       this.#ownAnswers.sendFailure(failure)

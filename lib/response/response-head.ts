@@ -88,7 +88,7 @@ export function withoutDigests(headers: OutgoingHttpHeaders): OutgoingHttpHeader
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !digests.includes(name)))
 }
 
-/** The headers without what tells or fetches the bytes of a body that has been replaced. */
+/** Returns the headers without those that identify the bytes of a body, for a body that has been replaced. */
 export function withoutValidators(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
   const stale = [...encodedByteHeaders, 'etag', 'last-modified']
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !stale.includes(name)))

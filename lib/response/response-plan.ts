@@ -86,7 +86,7 @@ export function responsePlan(
   }
 }
 
-/** What the error of a provider's is, whose body passes unchanged unless the app is to see it. */
+/** Decides what a provider's error is. Its body is forwarded unchanged unless the app wants to see it. */
 function errorKind(hasBody: boolean, label: Label, { onAnswer }: Config): BodyKind | undefined {
   if (!hasBody || !onAnswer || !(label.isJson || label.isPlain)) return UNCHANGED
   return label.isJson ? JSON_ANSWER : undefined
