@@ -7,7 +7,8 @@ import { debug } from '../util/debug.js'
 import type { PendingAnswer } from './carriage.js'
 import type { ResponseContext } from './context.js'
 import { decodeBody } from './decode.js'
-import { hasBeenSent, hasDisconnected, onDisconnect } from './disconnect.js'
+import { Departure, settleReportedError } from './departure.js'
+import { hasDisconnected } from './disconnect.js'
 import { Downstream } from './downstream.js'
 import type { DownstreamEvents } from './downstream-events.js'
 import { OwnAnswers } from './own-answers.js'
@@ -34,12 +35,8 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   readonly #hooks: ResponseHooks
   readonly #ownAnswers: OwnAnswers
   #stream: ResponseStream | undefined
-  /** The outcome of the client's disconnect has been determined. */
-  #isDisconnectSettled = false
-  /** When the client left, it had received the end of the answer. */
-  #hasReceivedAll = false
+  readonly #departure: Departure
   #isEnded = false
-  readonly #stopWatching: () => void
 
   constructor(exchange: Exchange, context: ResponseContext) {
     this.#exchange = exchange
@@ -49,7 +46,13 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#hooks = new ResponseHooks(exchange, context, (failure) => this.fail(failure))
     this.#ownAnswers = new OwnAnswers(exchange, context, this.#downstream, this.#opener, this.#hooks)
     exchange.attachDownstream(this.#downstream)
-    this.#stopWatching = onDisconnect(exchange.req, exchange.res, () => this.#onDisconnect())
+    this.#departure = new Departure(exchange, context, this.#downstream, {
+      stream: () => this.#stream,
+      isStreamOpen: () => this.#opener.framing !== undefined,
+      isReading: () => this.upstream !== undefined,
+      finish: () => this.#finish(),
+      onCrash: (error) => this.onCrash(error),
+    })
   }
 
   /** Answers without the provider. */
@@ -114,7 +117,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   fail(failure: AiProxyError): void {
     // Failures caused by the client's disconnect are not failures.
     const { id, req, res } = this.#exchange
-    if (hasDisconnected(req, res)) this.#settleDisconnect()
+    if (hasDisconnected(req, res)) this.#departure.settle()
     if (this.#isEnded) return
     // The last bytes are being sent: nothing can follow them.
     if (this.#downstream.isEnded && !this.#downstream.isGone) return
@@ -178,12 +181,12 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
 
   /** The provider's answer is complete; ours is once the client has received its last bytes. */
   onComplete(held?: PendingAnswer): void {
-    if (this.#downstream.isGone) this.#settleDisconnect()
+    if (this.#downstream.isGone) this.#departure.settle()
     this.#stopUpstream()
     this.#exchange.completeAnswer()
     const { onAnswer } = this.#context.config
     if (held && onAnswer && !this.#isEnded) return this.#showAnswer(held, onAnswer)
-    this.#settleReportedError()
+    settleReportedError(this.#exchange)
     if (this.#downstream.isGone) return this.#finish()
     this.#exchange.enter('ending')
     this.#downstream.end()
@@ -194,71 +197,11 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     const body = answer.drain()
     const status = this.#exchange.providerStatus ?? plan.status
     this.#hooks.askAboutAnswer(onAnswer, { body, status, isJsonByLabel: plan.isJsonByLabel }, (replacement) => {
-      this.#settleReportedError()
+      settleReportedError(this.#exchange)
       if (this.#downstream.isGone) return this.#finish()
       this.#exchange.enter('ending')
       this.#opener.sendHeld(plan, replacement ?? body, replacement !== undefined)
     })
-  }
-
-  /** Settles an exchange if the provider reported an error in an answer that had begun well. */
-  #settleReportedError(): void {
-    const { error } = this.#exchange.answer
-    if (error === undefined) return
-    const failure = new AiProxyError('upstream_error', `The provider failed within its answer: ${error}`)
-    this.#exchange.settle(failure.outcome, failure)
-  }
-
-  /**
-   * The client's side has ended. Many clients may leave at the same moment, so the rest of the work is done in turns.
-   */
-  #onDisconnect(): void {
-    const { req, res } = this.#exchange
-    if (hasBeenSent(req, res)) return this.#settleDisconnect()
-    this.#closeDownstream()
-    if (this.#context.config.onClientDisconnect === 'abort') this.#stream?.stop()
-    const runTurn = () => {
-      try {
-        this.#settleDisconnect()
-      } catch (error) {
-        this.onCrash(error)
-      }
-    }
-    this.#context.turns.runOrEnqueue({ runTurn, onTurnEnd: () => {} })
-  }
-
-  #closeDownstream(): void {
-    if (this.#downstream.isGone) return
-    const hasReadEnd = this.#stream?.limits.isTerminated === true || this.#downstream.isLingering
-    this.#hasReceivedAll = hasReadEnd && !this.#downstream.isBlocked
-    this.#downstream.close()
-  }
-
-  /** Determines whether the client has received everything, or has left. */
-  #settleDisconnect(): void {
-    const exchange = this.#exchange
-    const { req, res, phase } = exchange
-    if (this.#isDisconnectSettled) return
-    this.#isDisconnectSettled = true
-    this.#closeDownstream()
-    // Many clients leave as soon as they have read the provider's last message or error.
-    if (this.#opener.framing) exchange.readLastFrames()
-    this.#settleReportedError()
-    if (hasBeenSent(req, res)) {
-      if (this.#downstream.isEnded) exchange.settleComplete()
-      else exchange.settle('rejected', new AiProxyError('internal_error', 'The app ended the response itself'))
-      return this.#finish()
-    }
-    if (this.#hasReceivedAll) {
-      exchange.settleComplete()
-      return this.#finish()
-    }
-    const hasLeft = exchange.settle('client_disconnect')
-    if (hasLeft) debug.stream('%s the client left while %s', exchange.id, phase)
-    const isReading = this.upstream !== undefined && req.complete && phase !== 'ending'
-    if (!hasLeft || !isReading || this.#context.config.onClientDisconnect === 'abort') return this.#finish()
-    this.#stream?.resume('draining')
-    exchange.enter('draining')
   }
 
   #stopUpstream(): void {
@@ -271,7 +214,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     if (this.#isEnded) return
     this.#isEnded = true
     this.#hooks.giveUp()
-    this.#stopWatching()
+    this.#departure.stopWatching()
     this.#stopUpstream()
     this.#context.onEnd(this.#exchange)
   }

@@ -125,11 +125,10 @@ export class ResponseStream implements Runnable {
     else this.#read(now)
     if (this.#isStopped) return
     this.#downstream.flushHead()
-    if (this.hasMore) this.wake()
+    // The end may have arrived while this turn was waiting, and is not reported again.
+    if (this.hasMore || (isWithinFrame && !this.#isEnding && !this.#aborted)) this.wake()
     else if (this.#isEnding) this.#finish(now)
     else if (this.#aborted) this.#stopAndFail(this.#aborted)
-    // The end may have arrived while this turn was waiting, and is not reported again.
-    else if (isWithinFrame) this.wake()
   }
 
   #read(now: number): void {
@@ -217,17 +216,12 @@ export class ResponseStream implements Runnable {
     if (!carriage || this.#isStopped) return
     const { framer } = carriage
     const rest = framer.end()
-    if (framer.corrupt) return this.#endWithinFrame(framer.corrupt, carriage)
-    if (rest && !acceptsRest(rest, this.#exchange, carriage)) {
-      framer.discardLast()
-      return this.#endWithinFrame('it ended in the middle of an event', carriage)
-    }
+    const isCut = !framer.corrupt && rest && !acceptsRest(rest, this.#exchange, carriage)
+    if (isCut) framer.discardLast()
+    const why = isCut ? 'it ended in the middle of an event' : framer.corrupt
+    if (why) return this.#end(failureOfCut(why, this.#exchange, carriage, this.#source.isCloseDelimited))
     this.#write(rest, carriage, performance.now())
     if (!this.#isStopped) this.#end(failureAtEnd(this.#exchange, carriage))
-  }
-
-  #endWithinFrame(why: string, carriage: Carriage): void {
-    this.#end(failureOfCut(why, this.#exchange, carriage, this.#source.isCloseDelimited))
   }
 
   #end(failure: AiProxyError | undefined): void {

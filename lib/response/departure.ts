@@ -1,0 +1,102 @@
+import { AiProxyError } from '../api/errors.js'
+import type { Exchange } from '../exchange/exchange.js'
+import { debug } from '../util/debug.js'
+import type { ResponseContext } from './context.js'
+import { hasBeenSent, onDisconnect } from './disconnect.js'
+import type { Downstream } from './downstream.js'
+import type { ResponseStream } from './response-stream.js'
+
+/** What the end of the client's side depends on, and what it leads to. */
+interface Answering {
+  /** The provider's answer, if it has begun. */
+  stream(): ResponseStream | undefined
+  /** Whether the client's response is open as a stream. */
+  isStreamOpen(): boolean
+  /** Whether the provider has been asked. */
+  isReading(): boolean
+  /** Ends the exchange, whose outcome is settled. */
+  finish(): void
+  onCrash(error: unknown): void
+}
+
+/** Notices that the client's side of an exchange has ended, and decides what that means for the exchange. */
+export class Departure {
+  /** Stops watching the client. */
+  readonly stopWatching: () => void
+  readonly #exchange: Exchange
+  readonly #context: ResponseContext
+  readonly #downstream: Downstream
+  readonly #answering: Answering
+  #isSettled = false
+  /** When the client left, it had received the end of the answer. */
+  #hasReceivedAll = false
+
+  constructor(exchange: Exchange, context: ResponseContext, downstream: Downstream, answering: Answering) {
+    this.#exchange = exchange
+    this.#context = context
+    this.#downstream = downstream
+    this.#answering = answering
+    this.stopWatching = onDisconnect(exchange.req, exchange.res, () => this.#onDisconnect())
+  }
+
+  /**
+   * The client's side has ended. Many clients may leave at the same moment, so the rest of the work is done in turns.
+   */
+  #onDisconnect(): void {
+    const { req, res } = this.#exchange
+    if (hasBeenSent(req, res)) return this.settle()
+    this.#closeDownstream()
+    if (this.#context.config.onClientDisconnect === 'abort') this.#answering.stream()?.stop()
+    const runTurn = () => {
+      try {
+        this.settle()
+      } catch (error) {
+        this.#answering.onCrash(error)
+      }
+    }
+    this.#context.turns.runOrEnqueue({ runTurn, onTurnEnd: () => {} })
+  }
+
+  #closeDownstream(): void {
+    if (this.#downstream.isGone) return
+    const hasReadEnd = this.#answering.stream()?.limits.isTerminated === true || this.#downstream.isLingering
+    this.#hasReceivedAll = hasReadEnd && !this.#downstream.isBlocked
+    this.#downstream.close()
+  }
+
+  /** Determines whether the client has received everything, or has left. */
+  settle(): void {
+    const exchange = this.#exchange
+    const { req, res, phase } = exchange
+    if (this.#isSettled) return
+    this.#isSettled = true
+    this.#closeDownstream()
+    // Many clients leave as soon as they have read the provider's last message or error.
+    if (this.#answering.isStreamOpen()) exchange.readLastFrames()
+    settleReportedError(exchange)
+    if (hasBeenSent(req, res)) {
+      if (this.#downstream.isEnded) exchange.settleComplete()
+      else exchange.settle('rejected', new AiProxyError('internal_error', 'The app ended the response itself'))
+      return this.#answering.finish()
+    }
+    if (this.#hasReceivedAll) {
+      exchange.settleComplete()
+      return this.#answering.finish()
+    }
+    const hasLeft = exchange.settle('client_disconnect')
+    if (hasLeft) debug.stream('%s the client left while %s', exchange.id, phase)
+    const isReading = this.#answering.isReading() && req.complete && phase !== 'ending'
+    const drains = hasLeft && isReading && this.#context.config.onClientDisconnect === 'drain'
+    if (!drains) return this.#answering.finish()
+    this.#answering.stream()?.resume('draining')
+    exchange.enter('draining')
+  }
+}
+
+/** Settles an exchange if the provider reported an error in an answer that had begun well. */
+export function settleReportedError(exchange: Exchange): void {
+  const { error } = exchange.answer
+  if (error === undefined) return
+  const failure = new AiProxyError('upstream_error', `The provider failed within its answer: ${error}`)
+  exchange.settle(failure.outcome, failure)
+}
