@@ -10,7 +10,7 @@ import { withRequest } from './support/loopback.js'
 /** A port that nobody listens on. */
 const target = 'http://127.0.0.1:9'
 
-describe('a client that has left before the request reaches the middleware', () => {
+describe('a client that leaves before the request reaches the middleware', () => {
   for (const [name, options, send] of [
     ['while its body came in', { headers: { 'content-type': 'application/json' } }, '{"half":'],
     ['without a body', { method: 'GET', path: '/v1/models' }, undefined],
@@ -48,21 +48,21 @@ describe('close()', () => {
     })
   }
 
-  test('refuses what is no option', async () => {
+  test('rejects an unknown option', async () => {
     await assert.rejects(
       aiProxy({ target }).close({ grace: 5 } as never),
       /close\.grace.*Did you mean close\.graceMs\?/,
     )
   })
 
-  test('with nothing under way resolves', async () => {
+  test('resolves if no exchange is in progress', async () => {
     const proxy = aiProxy({ target })
     await proxy.close()
     assert.deepEqual([proxy.exchanges(), proxy.stats().active], [[], 0])
   })
 })
 
-test('a wrong option throws when the middleware is made', () => {
+test('aiProxy() throws on an invalid option', () => {
   assert.throws(() => aiProxy({} as never), { name: 'TypeError', message: /target takes/ })
 })
 

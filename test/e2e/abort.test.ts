@@ -8,7 +8,7 @@ import { startProvider } from './support/provider.js'
 
 describe('abort(id)', () => {
   for (const { name, path, request, events, errorIn, errorInEvent } of protocols) {
-    test(`${name}: in a stream, an error event ends it, and the provider is stopped`, async (t) => {
+    test(`${name}: ends a stream with an error event, and stops the provider`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const answer = post(app.url + path, request)
@@ -26,7 +26,7 @@ describe('abort(id)', () => {
       assert.equal(app.proxy.abort(id), false, 'it is over')
     })
 
-    test(`${name}: before the first byte, 503`, async (t) => {
+    test(`${name}: answers 503 before the first byte`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const answer = post(app.url + path, request)
@@ -40,7 +40,7 @@ describe('abort(id)', () => {
     })
   }
 
-  test('from a hook, behind the events that it has let pass', async (t) => {
+  test('ends the stream after the events that have passed if a hook calls it', async (t) => {
     const provider = await startProvider(t)
     const [{ path, request, events, errorInEvent }] = protocols as [(typeof protocols)[number]]
     const app = await startApp(t, {
@@ -55,7 +55,7 @@ describe('abort(id)', () => {
     await call.gone
   })
 
-  test('of an answer whose last bytes are on their way: they are cut off', async (t) => {
+  test('cuts the connection if the last bytes of the answer are being sent', async (t) => {
     const provider = await startProvider(t)
     // The app's own answer is written at once, and is more than what the kernel takes on its way.
     const app = await startApp(t, { target: provider.url, onRequest: () => ({ body: 'x'.repeat(7 << 20) }) })
@@ -69,7 +69,7 @@ describe('abort(id)', () => {
     assert.ok((await client.end()).length < 7 << 20)
   })
 
-  test('of an id that nobody has does nothing', async (t) => {
+  test('does nothing if no exchange has this id', async (t) => {
     const app = await startApp(t, { target: 'http://127.0.0.1:1' })
     assert.equal(app.proxy.abort('x'), false)
   })

@@ -30,8 +30,8 @@ async function asked(t: Owner, { path, request, type = 'text/event-stream', fram
 
 const data = (value: object) => `data: ${JSON.stringify(value)}\n\n`
 
-describe('records tell tokens', () => {
-  test("of Cohere's chat, version 1: lines under a media type of their own", async (t) => {
+describe('records report tokens', () => {
+  test("of Cohere's chat v1, whose NDJSON has a content type of its own", async (t) => {
     const frames = [
       '{"event_type":"stream-start","generation_id":"g1"}\n',
       '{"event_type":"text-generation","text":"Hello"}\n',
@@ -45,7 +45,7 @@ describe('records tell tokens', () => {
     assert.ok(record.firstTokenMs !== undefined)
   })
 
-  test("of Google's interactions", async (t) => {
+  test("of Google's Interactions API", async (t) => {
     const usage = { total_input_tokens: 7, total_output_tokens: 2, total_thought_tokens: 30, total_tokens: 39 }
     const frames = [
       data({ interaction: { id: 'v1_1', status: 'in_progress', model: 'g' }, event_type: 'interaction.created' }),
@@ -70,7 +70,7 @@ describe('records tell tokens', () => {
     })
   })
 
-  test('of pictures', async (t) => {
+  test('of generated images', async (t) => {
     const usage = { input_tokens: 50, output_tokens: 60, total_tokens: 110 }
     const frames = [data({ type: 'image_generation.completed', b64_json: 'aGk=', usage })]
     const request = { prompt: 'a cat', stream: true }
@@ -78,7 +78,7 @@ describe('records tell tokens', () => {
     assert.deepEqual([record.outcome, record.format, record.tokens?.total], ['completed', 'openai-media', 110])
   })
 
-  test('of an answer that names its candidates alone, by an estimate', async (t) => {
+  test('of a Gemini answer without usage, as an estimate', async (t) => {
     const candidates = [{ content: { parts: [{ text: 'x'.repeat(4000) }] }, finishReason: 'STOP' }]
     const path = '/v1beta/models/g:generateContent'
     const frames = [JSON.stringify({ candidates })]
@@ -89,20 +89,20 @@ describe('records tell tokens', () => {
     assert.equal(record.tokens?.total, outputTokens)
   })
 
-  test('and are marked where an answer is in bytes that nobody reads', async (t) => {
+  test('marked as estimated if the body is binary and cannot be read', async (t) => {
     const path = '/v1beta/models/g:generateContent'
     const { record } = await asked(t, { path, request: {}, type: 'application/x-protobuf', frames: ['\n\u0005'] })
     assert.deepEqual([record.usage, record.tokens?.total], [{ estimated: true }, 0])
   })
 
-  test('and have none where nothing is generated', async (t) => {
+  test('only if something is generated', async (t) => {
     const path = '/v1/moderations'
     const { record } = await asked(t, { path, request: {}, type: 'application/json', frames: ['{"results":[]}'] })
     assert.deepEqual([record.usage, record.tokens], [undefined, undefined])
   })
 })
 
-test("Azure's usage event, which only we asked for, stays here, checkpoint and all", async (t) => {
+test("Azure's usage event does not reach a client that did not ask for it, even with a latency checkpoint", async (t) => {
   const choice = (delta: object, finish_reason: string | null = null) =>
     data({ id: 'c', choices: [{ index: 0, delta, finish_reason }] })
   const usage = { prompt_tokens: 3, completion_tokens: 1, total_tokens: 4 }

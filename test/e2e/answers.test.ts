@@ -7,10 +7,10 @@ import { openai } from './support/protocols.js'
 import { startProvider } from './support/provider.js'
 import { within } from './support/waiting.js'
 
-describe('a stream that comes compressed though it was asked not to', () => {
+describe('a stream that is compressed although identity was requested', () => {
   const encoders = { gzip: createGzip, br: createBrotliCompress, deflate: createDeflate }
   for (const [encoding, create] of Object.entries(encoders)) {
-    test(`${encoding}: it is decoded, and events still arrive one by one`, async (t) => {
+    test(`${encoding}: the proxy decodes it, and events still arrive one by one`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const answer = post(app.url + openai.path, openai.request)
@@ -33,7 +33,7 @@ describe('a stream that comes compressed though it was asked not to', () => {
     })
   }
 
-  test('one that breaks off is no whole answer', async (t) => {
+  test('ends with an error event if the compressed data breaks off', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const answer = post(app.url + openai.path, openai.request)
@@ -45,7 +45,7 @@ describe('a stream that comes compressed though it was asked not to', () => {
     assert.equal((await app.record()).outcome, 'upstream_error')
   })
 
-  test('an encoding that cannot be decoded passes as it is: no heartbeat, nothing cut', async (t) => {
+  test('passes unchanged in an unknown encoding, without heartbeats', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, heartbeat: { everyMs: 5 } })
     const client = await connect(t, app.port)
@@ -59,8 +59,8 @@ describe('a stream that comes compressed though it was asked not to', () => {
   })
 })
 
-describe('answers that are no stream', () => {
-  test('JSON', async (t) => {
+describe('non-streaming answers', () => {
+  test('JSON passes unchanged', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const answer = post(app.url + openai.path, { model: 'm', messages: [] })
@@ -77,7 +77,7 @@ describe('answers that are no stream', () => {
     assert.equal(record.downstreamBytes, JSON.stringify(body).length)
   })
 
-  test('binary audio, byte for byte', async (t) => {
+  test('binary audio passes byte for byte', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, endpoints: ['audio/speech'] })
     const audio = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 31 + (at >> 8)) & 255))
@@ -91,7 +91,7 @@ describe('answers that are no stream', () => {
     assert.equal((await app.record()).downstreamBytes, audio.length)
   })
 
-  test('compressed JSON can be read', async (t) => {
+  test('compressed JSON stays readable for the client', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const answer = post(app.url + openai.path, { model: 'm' })
@@ -101,7 +101,7 @@ describe('answers that are no stream', () => {
     assert.deepEqual(await (await answer).json(), { ok: true })
   })
 
-  test('a 204 is complete, and an empty stream is truncated', async (t) => {
+  test('a 204 is complete, but an empty stream is truncated', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const nothing = post(app.url + openai.path, openai.request)

@@ -17,7 +17,7 @@ async function startEchoed(t: Owner, before: (app: Express) => unknown, options 
   return { provider, app, client: await connect(t, app.port) }
 }
 
-describe('behind body parsers', () => {
+describe('after body parsers', () => {
   const spelled = '{ "model":"m", "stream":false, "n":1.0, "messages":[{"content":"é👋"}] }'
   const keepRaw = (req: http.IncomingMessage, _res: unknown, bytes: Buffer) => Object.assign(req, { rawBody: bytes })
   const parsers: Record<string, { parser: express.RequestHandler; sent: string }> = {
@@ -29,7 +29,7 @@ describe('behind body parsers', () => {
   }
   for (const [what, { parser, sent }] of Object.entries(parsers)) {
     for (const compressed of [false, true]) {
-      test(`${what}: ${compressed ? 'compressed ' : ''}JSON`, async (t) => {
+      test(`${what}: ${compressed ? 'compressed ' : ''}JSON reaches the provider`, async (t) => {
         const { provider, app, client } = await startEchoed(t, (app) => app.use(parser))
         const bytes = compressed ? gzipSync(spelled) : Buffer.from(spelled)
         const headers = compressed ? { ...json, 'content-encoding': 'gzip' } : { ...json }
@@ -49,7 +49,7 @@ describe('behind body parsers', () => {
   }
 
   for (const encoding of ['utf8', 'latin1', 'base64'] as const) {
-    test(`a body that comes as strings, because of setEncoding('${encoding}')`, async (t) => {
+    test(`a body that arrives as strings because of setEncoding('${encoding}') reaches the provider`, async (t) => {
       const { provider, client } = await startEchoed(t, (app) =>
         app.use((req, _res, next) => {
           req.setEncoding(encoding)
@@ -63,7 +63,7 @@ describe('behind body parsers', () => {
     })
   }
 
-  test('express.urlencoded(): a form', async (t) => {
+  test('a form parsed by express.urlencoded() reaches the provider', async (t) => {
     const { provider, client } = await startEchoed(t, (app) => app.use(express.urlencoded({ extended: true })), {
       endpoints: 'all',
     })
@@ -76,7 +76,7 @@ describe('behind body parsers', () => {
     assert.match(call.headers['content-type'] ?? '', /^application\/x-www-form-urlencoded/)
   })
 
-  test('a body that nobody kept: 400, which says what to do', async (t) => {
+  test('a body that was consumed but not kept gets 400, with advice on what to do', async (t) => {
     const drained = (app: Express) => app.use((req, _res, next) => void req.resume().on('end', () => next()))
     const { provider, app, client } = await startEchoed(t, drained)
     client.request('POST', path, json, spelled.replace(/[^ -~]/g, ''))
@@ -85,7 +85,7 @@ describe('behind body parsers', () => {
     assert.equal(provider.calls.length, 0)
   })
 
-  test('requests without a body pass through all of them', async (t) => {
+  test('requests without a body pass through all parsers', async (t) => {
     const all = (app: Express) => app.use(express.json(), express.text(), express.raw(), express.urlencoded())
     const { provider, client } = await startEchoed(t, all)
     client.request('GET', '/ai/v1/models')
@@ -94,7 +94,7 @@ describe('behind body parsers', () => {
     assert.equal(call.headers['content-length'], undefined)
   })
 
-  test('the limit holds for what a parser has read', async (t) => {
+  test('maxRequestBytes also applies to what a parser has read', async (t) => {
     const { app, client } = await startEchoed(t, (app) => app.use(express.json()), { limits: { maxRequestBytes: 50 } })
     const body = gzipSync(JSON.stringify({ model: 'm', x: 'x'.repeat(500) }))
     assert.ok(body.length < 50, 'the limit is not hit before the parser')

@@ -10,7 +10,7 @@ const path = `/ai${openai.path}`
 
 describe('close()', () => {
   for (const { name, path, request, events, errorIn, errorInEvent, isTerminated } of protocols) {
-    test(`${name}: takes nothing more, and ends what still runs with an error event`, async (t) => {
+    test(`${name}: rejects new requests, and ends running streams with an error event`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const running = post(app.url + path, request)
@@ -37,7 +37,7 @@ describe('close()', () => {
     })
   }
 
-  test('lets running ones end, and resolves when the last has', async (t) => {
+  test('lets running exchanges finish, and resolves after the last one', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const running = post(app.url + openai.path, openai.request)
@@ -58,7 +58,7 @@ describe('close()', () => {
     await call.gone
   })
 
-  test('with nothing under way, and called again', async (t) => {
+  test('resolves at once if nothing is in progress, even if called twice', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const idle = post(app.url + openai.path, { model: 'm' })
@@ -71,7 +71,7 @@ describe('close()', () => {
     await within(app.proxy.close(), 'a third one')
   })
 
-  test('a second call waits for the same end', async (t) => {
+  test('resolves a second call together with the first', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const running = post(app.url + openai.path, openai.request)
@@ -90,7 +90,7 @@ describe('close()', () => {
     assert.equal(app.proxy.stats().active, 0)
   })
 
-  test('before the first byte: 503; an answer that is no stream: cut', async (t) => {
+  test('answers 503 before the first byte, and cuts a non-streaming answer', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const waiting = post(app.url + openai.path, openai.request)
@@ -115,7 +115,7 @@ describe('close()', () => {
     }
   })
 
-  test('a client that does not read does not hold it up', async (t) => {
+  test('does not wait for a client that does not read', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     ;(await connect(t, app.port)).pause().post(path, openai.request)
@@ -127,7 +127,7 @@ describe('close()', () => {
     assert.equal((await app.record()).outcome, 'shutdown')
   })
 
-  test('nor one that leaves the last bytes of a whole answer unread', async (t) => {
+  test('does not wait for a client that leaves the last bytes of an answer unread', async (t) => {
     const provider = await startProvider(t)
     // The app's own answer is written at once, and is more than what the kernel takes on its way.
     const app = await startApp(t, { target: provider.url, onRequest: () => ({ body: 'x'.repeat(7 << 20) }) })
@@ -140,7 +140,7 @@ describe('close()', () => {
     assert.deepEqual([record.outcome, record.code], ['shutdown', 'shutting_down'])
   })
 
-  test('nor an exchange that goes on without its client', async (t) => {
+  test('does not wait for an exchange that is being drained after its client left', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, onClientDisconnect: 'drain' })
     const client = (await connect(t, app.port)).post(path, openai.request)
@@ -154,7 +154,7 @@ describe('close()', () => {
     assert.deepEqual([record.outcome, record.code], ['client_disconnect', 'shutting_down'])
   })
 
-  test('wrong arguments', async (t) => {
+  test('rejects invalid arguments', async (t) => {
     const app = await startApp(t, { target: 'http://127.0.0.1:9' })
     await assert.rejects(app.proxy.close({ graceMs: -1 }), /close\.graceMs/)
     await assert.rejects(app.proxy.close({ graceMs: Number.NaN }), /close\.graceMs/)

@@ -13,9 +13,9 @@ const path = `/ai${openai.path}`
 describe('maxConcurrentExchanges', () => {
   for (const [name, body] of [
     ['streams', { model: 'm', stream: true }],
-    ['answers that are no streams', { model: 'm' }],
+    ['non-streaming answers', { model: 'm' }],
   ] as const) {
-    test(`bounds ${name}: beyond it 503, and the connection is given back`, async (t) => {
+    test(`bounds ${name}: further requests get 503, and their connection is reusable`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, limits: { maxConcurrentExchanges: 2 } })
       const busy = [post(app.url + openai.path, body), post(app.url + openai.path, body)]
@@ -40,7 +40,7 @@ describe('maxConcurrentExchanges', () => {
     })
   }
 
-  test('a path that is not open gets its 404 all the same', async (t) => {
+  test('does not hide the 404 of an endpoint that is not allowed', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { maxConcurrentExchanges: 1 } })
     const client = (await connect(t, app.port)).post(path, openai.request)
@@ -49,7 +49,7 @@ describe('maxConcurrentExchanges', () => {
     client.leave()
   })
 
-  test('who left, in any phase, takes no place', async (t) => {
+  test('does not count clients that have left, in any phase', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { maxConcurrentExchanges: 1 } })
     const receiving = await connect(t, app.port)
@@ -67,8 +67,8 @@ describe('maxConcurrentExchanges', () => {
   })
 })
 
-describe('a pipeline', () => {
-  test('of a hundred behind the first opens one provider connection, and holds no slot when its client leaves', async (t) => {
+describe('pipelined requests', () => {
+  test('open one provider connection for a hundred requests, and hold no slot after their client leaves', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { maxConcurrentStreams: 3 } })
     const client = await connect(t, app.port)
@@ -83,7 +83,7 @@ describe('a pipeline', () => {
     assert.equal(provider.calls.length, 1)
   })
 
-  test('of more costs its client the connection', async (t) => {
+  test("close the client's connection if there are too many", async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = await connect(t, app.port)
@@ -99,10 +99,10 @@ describe('a pipeline', () => {
 
   for (const [name, headers, bytes] of [
     ['large', { 'content-length': '30000000' }, 900_000],
-    ['larger than is read of it', { 'content-length': '30000000' }, 2_000_000],
+    ['larger than what is read of it', { 'content-length': '30000000' }, 2_000_000],
     ['of unknown length', { 'transfer-encoding': 'chunked' }, 900_000],
   ] as const) {
-    test(`a body that is ${name} behind a silent provider does not hide that the client leaves`, async (t) => {
+    test(`with a body that is ${name}, waiting for a silent provider: the proxy notices when the client leaves`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, endpoints: ['chat/completions', 'audio/*'] })
       const client = (await connect(t, app.port)).post(path, openai.request)
@@ -117,7 +117,7 @@ describe('a pipeline', () => {
     })
   }
 
-  test('close() refuses what still waits', async (t) => {
+  test('are rejected by close() if they still wait', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = (await connect(t, app.port)).post(path, openai.request).post(path, openai.request)
@@ -131,12 +131,12 @@ describe('a pipeline', () => {
   })
 })
 
-describe('an upload that stands still', () => {
+describe('a stalled upload', () => {
   const limits = { uploadIdleTimeoutMs: 150 }
   const upload = { 'content-type': 'audio/wav', 'content-length': '30000000' }
   const endpoints = ['audio/*']
 
-  test('because the provider does not read it ends with 504, whether its client is there or not', async (t) => {
+  test('ends with 504 if the provider does not read, even after the client has left', async (t) => {
     const provider = net.createServer({ pauseOnConnect: true }, (socket) => t.after(() => socket.destroy()))
     provider.listen(0, '127.0.0.1')
     await once(provider, 'listening')
@@ -158,7 +158,7 @@ describe('an upload that stands still', () => {
     }
   })
 
-  test('because the client sends nothing ends with 408', async (t) => {
+  test('ends with 408 if the client sends nothing', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, endpoints, limits })
     const client = (await connect(t, app.port)).request('POST', '/ai/v1/audio/transcriptions', upload)
@@ -169,7 +169,7 @@ describe('an upload that stands still', () => {
     assert.equal((await app.record()).limit, 'uploadIdleTimeoutMs')
   })
 
-  test('is over when it has come in: the provider may think for longer', async (t) => {
+  test('no longer counts once it is complete: the provider may take longer to answer', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, endpoints, limits: { uploadIdleTimeoutMs: 30 } })
     const client = await connect(t, app.port)

@@ -7,12 +7,18 @@ import { startProvider } from './support/provider.js'
 
 describe('a connection to the provider', () => {
   const answers = {
-    'HEAD, of a body that is not sent yet': ['HEAD', 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n'],
-    '204, of a body that it must not have': ['GET', 'HTTP/1.1 204 No Content\r\ncontent-length: 9\r\n\r\n'],
-    '304, of the length that the body would have': ['GET', 'HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n'],
+    'HEAD with a content-length, whose body may still arrive': ['HEAD', 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n'],
+    '204 with a content-length, which it must not have': [
+      'GET',
+      'HTTP/1.1 204 No Content\r\ncontent-length: 9\r\n\r\n',
+    ],
+    '304 with the content-length of the body it stands for': [
+      'GET',
+      'HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n',
+    ],
   } as const
   for (const [what, [method, head]] of Object.entries(answers)) {
-    test(`is used for nobody else after ${what}`, async (t) => {
+    test(`is not reused after ${what}`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, endpoints: 'all' })
       const waiting = fetch(`${app.url}/v1/models`, { method, headers: { connection: 'close' } })
@@ -28,7 +34,7 @@ describe('a connection to the provider', () => {
     })
   }
 
-  test('is used again after an answer with a body', async (t) => {
+  test('is reused after an answer with a body', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, { ok: 1 }) })
     const app = await startApp(t, { target: provider.url })
     for (let count = 0; count < 2; count++) {
@@ -38,7 +44,7 @@ describe('a connection to the provider', () => {
     assert.equal(provider.connections.length, 1)
   })
 
-  test('that brings interim answers for ever is closed: upstream_reset', async (t) => {
+  test('is closed if it sends interim answers without end: upstream_reset', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const waiting = post(app.url + openai.path, openai.request)

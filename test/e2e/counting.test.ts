@@ -8,7 +8,7 @@ import { startProvider } from './support/provider.js'
 describe("the model's name", () => {
   const names = { 'of 256 characters': 256, 'of 257 characters': 257, 'of a hundred thousand': 100_000 }
   for (const [what, length] of Object.entries(names)) {
-    test(`${what}: at most 256 of them are kept, and all go on`, async (t) => {
+    test(`${what}: the proxy keeps at most 256 characters, and forwards all of them`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const model = `first-${'m'.repeat(length - 10)}last`
@@ -25,9 +25,9 @@ describe("the model's name", () => {
 
 describe('maxConcurrentStreams', () => {
   const unasked: Record<string, RequestInit> = {
-    'whose body is no JSON': { body: 'Hi', headers: { 'content-type': 'text/plain' } },
-    'that does not say `stream`': { body: '{"model":"m"}' },
-    'that says `stream: false`': { body: '{"model":"m","stream":false}' },
+    'whose body is not JSON': { body: 'Hi', headers: { 'content-type': 'text/plain' } },
+    'without `stream`': { body: '{"model":"m"}' },
+    'with `stream: false`': { body: '{"model":"m","stream":false}' },
   }
   for (const [what, init] of Object.entries(unasked)) {
     test(`counts a stream that answers a request ${what}`, async (t) => {
@@ -69,7 +69,7 @@ describe('maxConcurrentStreams', () => {
     })
   }
 
-  test('does not count an answer that is none', async (t) => {
+  test('does not count an answer that is not a stream', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { maxConcurrentStreams: 1 } })
     const answer = post(app.url + openai.path, openai.request)
@@ -84,7 +84,7 @@ describe('maxConcurrentStreams', () => {
   })
 
   for (const stream of [true, 1, 'true']) {
-    test(`\`stream: ${JSON.stringify(stream)}\` asks for one`, async (t) => {
+    test(`\`stream: ${JSON.stringify(stream)}\` counts as a request for a stream`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, limits: { maxConcurrentStreams: 1 } })
       const request = { ...openai.request, stream }

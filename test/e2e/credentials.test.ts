@@ -26,14 +26,14 @@ describe("the client's credentials", () => {
   const setups: Record<string, Partial<AiProxyOptions>> = {
     'auth.headers': { auth: { headers: { authorization: 'Bearer ours' } } },
     'auth.query': { auth: { query: { key: 'ours' } } },
-    'a credential among headers': { headers: { 'X-Api-Key': 'ours' } },
-    'a key of a gateway among headers': { headers: { 'Ocp-Apim-Subscription-Key': 'ours' } },
-    'a signature of a hook': {
+    'a credential in headers': { headers: { 'X-Api-Key': 'ours' } },
+    "a gateway's key in headers": { headers: { 'Ocp-Apim-Subscription-Key': 'ours' } },
+    'a signature set by a hook': {
       onRequest: ({ headers }) => {
         headers.authorization = 'AWS4-HMAC-SHA256 ours'
       },
     },
-    'a filter that lets all through': {
+    'a filter that forwards everything': {
       auth: { headers: { authorization: 'Bearer ours' } },
       forwardHeaders: () => true,
     },
@@ -64,7 +64,7 @@ describe("the client's credentials", () => {
     })
   }
 
-  test('go on where there are none of ours, all but cookies and what is for proxies', async (t) => {
+  test('are forwarded if the proxy has none, except cookies and proxy headers', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(t, { target: provider.url })
     const client = await connect(t, app.port)
@@ -78,7 +78,7 @@ describe("the client's credentials", () => {
     assert.match(url, /\?key=mine$/)
   })
 
-  test('only headers on the list go on', async (t) => {
+  test('are filtered like all headers: only those on the list are forwarded', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(t, { target: provider.url })
     const client = await connect(t, app.port)
@@ -96,7 +96,7 @@ describe("the client's credentials", () => {
   })
 })
 
-describe('a forwardHeaders function that is async', () => {
+describe('an async forwardHeaders function', () => {
   for (const [what, filter] of [
     ['resolves', async (name: string) => name === 'x-allowed'],
     [
@@ -106,7 +106,7 @@ describe('a forwardHeaders function that is async', () => {
       },
     ],
   ] as const) {
-    test(`and ${what} fails the request, and lets no header through`, async (t) => {
+    test(`that ${what} fails the request, and forwards no header`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, forwardHeaders: filter as never })
       const warned: unknown[] = []
@@ -128,7 +128,7 @@ describe('a forwardHeaders function that is async', () => {
   }
 })
 
-describe('a provider that says our key', () => {
+describe('a provider that quotes our key', () => {
   const key = 'sk-of-the-provider/4711'
   const auth = { headers: { authorization: `Bearer ${key}` }, query: { key: async () => 'AIza-of-the-provider' } }
   const quoted = `Incorrect API key provided: Bearer ${key}, key=AIza-of-the-provider`
@@ -138,7 +138,7 @@ describe('a provider that says our key', () => {
   const error = JSON.stringify({ error: { message: quoted, code: Buffer.from(key).toString('base64') } })
   const answers: Record<string, (call: Call) => unknown> = {
     'in an error': (call) => call.json(401, JSON.parse(error)),
-    'in an error, cut in the middle of it': async (call) => {
+    'in an error, split within the key': async (call) => {
       call.res.writeHead(401, { 'content-type': 'application/json', 'content-length': String(error.length) })
       const at = error.indexOf(key) + 5
       await new Promise<unknown>((resolve) => call.res.write(error.slice(0, at), resolve))
@@ -146,7 +146,7 @@ describe('a provider that says our key', () => {
     },
     'in an error, labelled as bytes': (call) =>
       call.res.writeHead(401, { 'content-type': 'application/octet-stream' }).end(error),
-    'in an error, labelled as a format of its own': (call) =>
+    'in an error, labelled as a vendor-specific type': (call) =>
       call.res.writeHead(400, { 'content-type': 'application/vnd.provider.error' }).end(error),
     'in JSON instead of a stream, labelled as bytes': (call) =>
       call.res.writeHead(200, { 'content-type': 'application/octet-stream' }).end(error),
@@ -156,15 +156,15 @@ describe('a provider that says our key', () => {
     'in an error event': (call) => call.sse([`data: ${error}\n\n`]).end(),
     'in a header': (call) => call.json(200, {}, { 'x-request-id': key, 'openai-version': encodeURIComponent(key) }),
     'in its content type': (call) => call.sse([], { 'content-type': `text/event-stream; a=${key}` }).end('data: 1\n\n'),
-    'in a redirect to itself': (call) => call.res.writeHead(308, { location: call.url.replace('?', '/?') }).end(),
-    'in a redirect to elsewhere': (call) => call.res.writeHead(307, { location: `https://b.test${call.url}` }).end(),
+    'in a redirect to the provider': (call) => call.res.writeHead(308, { location: call.url.replace('?', '/?') }).end(),
+    'in a redirect to another host': (call) => call.res.writeHead(307, { location: `https://b.test${call.url}` }).end(),
     'in links': (call) => call.json(200, {}, { link: `<${call.url}>; rel="next"`, 'content-location': call.url }),
     'in headers of many kinds': (call) =>
       call.json(401, {}, { authorization: key, 'www-authenticate': key, 'x-echo': key }),
   }
   for (const beforeFirstByte of [false, true]) {
     for (const [where, onCall] of Object.entries(answers)) {
-      test(`${where}${beforeFirstByte ? ', behind heartbeats' : ''}: neither client nor record gets it`, async (t) => {
+      test(`${where}${beforeFirstByte ? ', after heartbeats' : ''}: neither the client nor the record gets it`, async (t) => {
         const provider = await startProvider(t, { onCall })
         const app = await startApp(t, { target: provider.url, auth, heartbeat: { beforeFirstByte } })
         const client = (await connect(t, app.port)).post(`/ai${openai.path}?page=1`, openai.request)
@@ -176,7 +176,7 @@ describe('a provider that says our key', () => {
     }
   }
 
-  test('a redirect to itself leads back to the route, one to elsewhere is an error', async (t) => {
+  test('a redirect to the provider is rewritten to the route; one to another host is an error', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, auth })
     for (const [location, status] of [
@@ -192,7 +192,7 @@ describe('a provider that says our key', () => {
     }
   })
 
-  test('a credential of a hook counts as well', async (t) => {
+  test('a credential set by a hook is masked as well', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(401, { error: call.headers.authorization }) })
     const onRequest: AiProxyOptions['onRequest'] = ({ headers }) => {
       headers.authorization = `Bearer ${key}`
@@ -203,7 +203,7 @@ describe('a provider that says our key', () => {
 })
 
 describe("the provider's credentials", () => {
-  test('rotate: a function, sync or async, is asked for each request', async (t) => {
+  test('rotate: the proxy calls a function, sync or async, for each request', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     let count = 0
     const app = await startApp(t, {
@@ -228,11 +228,11 @@ describe("the provider's credentials", () => {
     },
     rejects: () => Promise.reject(new Error('sk-secret')),
     'gives nothing': () => '',
-    'gives no string': () => 5 as never,
-    'gives a value with a line end': () => 'sk-secret\r\nx-injected: 1',
+    'does not return a string': () => 5 as never,
+    'returns a value with a line end': () => 'sk-secret\r\nx-injected: 1',
   }
   for (const [what, authorization] of Object.entries(broken)) {
-    test(`a function that ${what}: 500, without a word of what it threw`, async (t) => {
+    test(`a function that ${what}: 500, which does not quote the error`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, auth: { headers: { authorization } } })
       const response = await post(app.url + openai.path, openai.request)
@@ -247,7 +247,7 @@ describe("the provider's credentials", () => {
     })
   }
 
-  test('what it threw is for who asks: no logger prints it', () => {
+  test('an error that it threw is only available through revealCause(), and is not logged', () => {
     const secret = new Error('vault said sk-secret')
     const error = new AiProxyError('credentials_unavailable', 'not available', { privateCause: secret })
     assert.equal(error.revealCause(), secret)
@@ -260,7 +260,7 @@ describe("the provider's credentials", () => {
     assert.equal('cause' in error, false)
   })
 
-  test("nor does Express's log of it, with errors: 'next'", async (t) => {
+  test("an error that it threw does not appear when Express logs ours, with errors: 'next'", async (t) => {
     const seen: unknown[] = []
     const app = await startApp(
       t,
@@ -280,7 +280,7 @@ describe("the provider's credentials", () => {
     assert.ok(!inspect(seen[0]).includes('sk-secret'))
   })
 
-  test("nor does Express's own error page tell it", async (t) => {
+  test("an error that it threw does not appear on Express's own error page", async (t) => {
     const app = await startApp(
       t,
       { target: 'http://127.0.0.1:9', errors: 'next', auth: { headers: { authorization: broken.throws! } } },
@@ -290,7 +290,7 @@ describe("the provider's credentials", () => {
     assert.ok(!text.includes('sk-secret'))
   })
 
-  test('a function that never answers is bounded by firstByteTimeoutMs', async (t) => {
+  test('a function that never settles is bounded by firstByteTimeoutMs', async (t) => {
     const provider = await startProvider(t)
     const authorization = () => new Promise<string>(() => {})
     const limits = { firstByteTimeoutMs: 30 }
@@ -300,7 +300,7 @@ describe("the provider's credentials", () => {
     assert.equal((await answer)?.status, 504)
   })
 
-  test('never show in bodies, headers, records or debug output', async () => {
+  test('never appear in bodies, headers, records or debug output', async () => {
     const script = require.resolve('./support/noisy-app.ts')
     const [ours, theirs] = ['sk-of-the-provider-4711', 'sk-of-the-client-0815']
     const child = spawn(process.execPath, ['--import', 'tsx', script, ours, theirs], {

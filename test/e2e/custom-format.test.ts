@@ -88,8 +88,8 @@ const told = {
   tokens: { uncachedInput: 11, cachedInput: 0, cacheWrite: 0, visibleOutput: 22, reasoning: 3, total: 36 },
 } as const
 
-describe('a format and a framing of the app’s own', () => {
-  test('a stream passes byte for byte, and its record tells all that it says', async (t) => {
+describe('a custom format and a custom framing', () => {
+  test('a stream passes byte for byte, and its record has everything that it reports', async (t) => {
     const provider = await startProvider(t, { onCall: answersWith(lines) })
     const app = await startApp(t, { target: provider.url, format: acme })
     const res = await ask(app.url)
@@ -104,7 +104,7 @@ describe('a format and a framing of the app’s own', () => {
     assert.equal(provider.calls[0]?.headers['acme-flavour'], 'mild')
   })
 
-  test('an answer that is no stream is metered, too', async (t) => {
+  test('a non-streaming answer is metered as well', async (t) => {
     const answer = { engine: 'acme-2-turbo', said: 'Once there was', why: 'done', cost }
     const provider = await startProvider(t, { onCall: (call) => call.json(200, answer) })
     const app = await startApp(t, { target: provider.url, format: acme })
@@ -114,7 +114,7 @@ describe('a format and a framing of the app’s own', () => {
     assert.deepEqual([stream, model], [false, 'acme-2'])
   })
 
-  test('errors are said in its protocol: a refusal, and a failure within a stream', async (t) => {
+  test('errors use its protocol, before and within a stream', async (t) => {
     const provider = await startProvider(t, {
       onCall: (call) => {
         call.res.writeHead(200, { 'content-type': 'application/x-kind-lines' })
@@ -140,7 +140,7 @@ describe('a format and a framing of the app’s own', () => {
     )
   })
 
-  test('a stream without its end is told of, and so is an error in one', async (t) => {
+  test('a truncated stream and an error within a stream are recorded', async (t) => {
     const bodies = [lines.slice(0, -1), [lines[0]!, 'oops|{"sorry":"I am tired"}\n']]
     const provider = await startProvider(t, { onCall: (call) => answersWith(bodies.shift()!)(call) })
     const app = await startApp(t, { target: provider.url, format: acme })
@@ -152,7 +152,7 @@ describe('a format and a framing of the app’s own', () => {
     assert.match(app.records[1]!.error!, /I am tired/)
   })
 
-  test('hooks see its requests and events, whose text can be changed', async (t) => {
+  test('hooks see its requests and events, and can change their text', async (t) => {
     const provider = await startProvider(t, { onCall: answersWith(lines) })
     const seen: string[] = []
     const app = await startApp(t, {
@@ -178,7 +178,7 @@ describe('a format and a framing of the app’s own', () => {
     assert.deepEqual(JSON.parse(await provider.calls[0]!.text), { say: 'Hi', budget: { words: 50 }, tone: 'kind' })
   })
 
-  test('OpenTelemetry has its names', async (t) => {
+  test('OpenTelemetry attributes use its names', async (t) => {
     const { tracerProvider, meterProvider, ...seen } = telemetry()
     const provider = await startProvider(t, { onCall: answersWith(lines) })
     const app = await startApp(t, {
@@ -197,14 +197,14 @@ describe('a format and a framing of the app’s own', () => {
   })
 })
 
-describe('a format of the app’s own that is small', () => {
+describe('a minimal custom format', () => {
   const small: Format = {
     name: 'x-small',
     readMessage: ({ piece, last }) => ({ text: piece as string, isLast: last === true }),
   }
   const events = ['data: {"piece":"Once there was"}\n\n', 'data: {"last":true}\n\n']
 
-  test('has streams of server-sent events, and errors like OpenAI’s', async (t) => {
+  test('streams server-sent events, and reports errors as OpenAI does', async (t) => {
     const bodies = [events, events.slice(0, 1)]
     const provider = await startProvider(t, { onCall: (call) => call.sse(bodies.shift()!).end() })
     const app = await startApp(t, { target: provider.url, format: small, endpoints: ['small'] })
@@ -218,7 +218,7 @@ describe('a format of the app’s own that is small', () => {
   })
 })
 
-describe('a format of the app’s own that throws', () => {
+describe('a custom format that throws', () => {
   const thrower = (name: `x-${string}`, broken: readonly (keyof Format)[]): Format => ({
     ...acme,
     name,
@@ -252,7 +252,7 @@ describe('a format of the app’s own that throws', () => {
     })
   }
 
-  test('in all that errors and answers take: the client gets them in a plain form', async (t) => {
+  test('in its functions for errors and answers: the client gets plain JSON errors, and the answer unchanged', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, { said: 'Hi' }) })
     const errors: unknown[] = []
     const format = thrower('x-thrower', [
@@ -276,7 +276,7 @@ describe('a format of the app’s own that throws', () => {
     }
   })
 
-  test('what a reader gives wrongly is reported and left out, and the rest of it counts', async (t) => {
+  test('invalid fields of a message are reported and ignored; the valid ones count', async (t) => {
     const errors: string[] = []
     const provider = await startProvider(t, { onCall: answersWith(lines) })
     const wrong = {
@@ -305,7 +305,7 @@ describe('a format of the app’s own that throws', () => {
     }
   })
 
-  test('in its framing: frames that cannot be read pass, and so does a body that cannot be framed', async (t) => {
+  test('in its framing: unreadable frames pass, and so does a body that cannot be framed', async (t) => {
     for (const member of ['read', 'createFramer'] as const) {
       const errors: [string, string][] = []
       const provider = await startProvider(t, { onCall: answersWith(lines) })

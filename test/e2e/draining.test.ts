@@ -19,7 +19,7 @@ describe("onClientDisconnect: 'drain'", () => {
     return { provider, app, client, call: await provider.next() }
   }
 
-  test('the provider is read to its end, and the record says how much that was', async (t) => {
+  test('reads the provider to the end, and records how much that was', async (t) => {
     const { app, client, call } = await start(t)
     call.sse(['data: 1\n\n'])
     await client.sees('data: 1\n\n')
@@ -29,7 +29,7 @@ describe("onClientDisconnect: 'drain'", () => {
     await assertLeft(app, { events: 3, upstreamBytes: 32, downstreamBytes: 9, status: 200 })
   })
 
-  test('also before its first byte', async (t) => {
+  test('drains if the client leaves before the first byte', async (t) => {
     const { provider, app, client, call } = await start(t)
     client.leave()
     await inPhase(app, 'draining')
@@ -38,7 +38,7 @@ describe("onClientDisconnect: 'drain'", () => {
     assert.equal(provider.calls.length, 1)
   })
 
-  test('also from a client that had stopped reading', async (t) => {
+  test('drains if the client had stopped reading before it left', async (t) => {
     const { app, client, call } = await start(t)
     client.pause()
     call.sse()
@@ -57,7 +57,7 @@ describe("onClientDisconnect: 'drain'", () => {
     assert.ok(record.upstreamBytes > record.downstreamBytes)
   })
 
-  test('within the limits', async (t) => {
+  test('applies the limits while it drains', async (t) => {
     const { app, client, call } = await start(t, { idleTimeoutMs: 30 })
     call.sse(['data: 1\n\n'])
     await client.sees('data: 1\n\n')
@@ -69,7 +69,7 @@ describe("onClientDisconnect: 'drain'", () => {
     assert.equal(record.code, 'idle_timeout')
   })
 
-  test('a provider that breaks off meanwhile', async (t) => {
+  test('records upstream_reset if the provider breaks off while it is drained', async (t) => {
     const { app, client, call } = await start(t)
     call.sse(['data: 1\n\n'])
     await client.sees('data: 1\n\n')
@@ -81,7 +81,7 @@ describe("onClientDisconnect: 'drain'", () => {
     assert.equal(record.code, 'upstream_reset')
   })
 
-  test('a provider that breaks off in the very moment in which the client leaves', async (t) => {
+  test('records client_disconnect if the provider breaks off at the same moment as the client leaves', async (t) => {
     const provider = await startProvider(t)
     const requests = new Queue<http.IncomingMessage>('the request in the app')
     // The client's connection is destroyed, and has not said so yet, when the provider's reset is heard of.
@@ -111,7 +111,7 @@ describe("onClientDisconnect: 'drain'", () => {
     assert.deepEqual(app.proxy.exchanges(), [])
   })
 
-  test('an upload that breaks off is not the provider to read', async (t) => {
+  test('does not drain if the client leaves during an upload', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, onClientDisconnect: 'drain', endpoints: 'all' })
     const client = await connect(t, app.port)

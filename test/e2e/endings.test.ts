@@ -172,7 +172,7 @@ for (const protocol of protocols) {
       })
     }
 
-    test('a provider that cannot be reached: 502', async (t) => {
+    test('an unreachable provider: 502', async (t) => {
       const app = await startApp(t, { target: `http://127.0.0.1:${await closedPort()}` })
       const response = await post(app.url + path, request)
       assert.equal(response.status, 502)
@@ -180,7 +180,7 @@ for (const protocol of protocols) {
       assertRecord(await app.record(), { outcome: 'upstream_error', code: 'upstream_unreachable', status: 502 })
     })
 
-    test('a body that is no JSON, or breaks off compressed: 400', async (t) => {
+    test('a body that is not JSON, or whose compressed data breaks off: 400', async (t) => {
       const { provider, app } = await start(t, { name: '', expected: {} }, protocol)
       const spoilt: [string, Record<string, string>][] = [
         ['{"model":', {}],
@@ -195,7 +195,7 @@ for (const protocol of protocols) {
       assert.equal(provider.calls.length, 0)
     })
 
-    test('a body that must be read, compressed in a way that nobody knows: 415', async (t) => {
+    test('a body that must be read but has an unknown content-encoding: 415', async (t) => {
       const ending = { name: '', expected: {}, options: { models: ['m'] } }
       const { provider, app } = await start(t, ending, protocol)
       const headers = { 'content-encoding': 'unheard-of' }
@@ -206,7 +206,7 @@ for (const protocol of protocols) {
       assert.equal(provider.calls.length, 0)
     })
 
-    test('more request bodies than may be held: 503, to be tried again', async (t) => {
+    test('request bodies beyond maxHeldBytes: 503 with Retry-After', async (t) => {
       const { app } = await start(t, { name: '', expected: {}, options: limits({ maxHeldBytes: 20 }) }, protocol)
       const response = await post(app.url + path, request)
       assert.equal(response.status, 503)
@@ -216,7 +216,7 @@ for (const protocol of protocols) {
     })
   })
 
-  describe(`${protocol.name}: in the stream`, () => {
+  describe(`${protocol.name}: within the stream`, () => {
     for (const ending of inTheStream) {
       test(`${ending.name}: ${ending.expected.code}`, async (t) => {
         const { provider, app } = await start(t, ending, protocol)
@@ -237,7 +237,7 @@ for (const protocol of protocols) {
       })
     }
 
-    test('the connection can be used again after an error event', async (t) => {
+    test('the connection is reusable after an error event', async (t) => {
       const ending = { ...inTheStream[0]!, options: limits({ idleTimeoutMs: 20 }) }
       const { app } = await start(t, ending, protocol)
       const client = await connect(t, app.port)
@@ -250,7 +250,7 @@ for (const protocol of protocols) {
   })
 }
 
-describe('a body that is no event stream and not whole: the connection is cut', () => {
+describe('a non-streaming answer that cannot be completed: the connection is cut', () => {
   const json = { 'content-type': 'application/json' }
   const cases: Ending[] = [
     {
@@ -276,7 +276,7 @@ describe('a body that is no event stream and not whole: the connection is cut', 
       expected: exceeded('idleTimeoutMs', 'idle_timeout'),
     },
     {
-      name: 'too long under way',
+      name: 'takes too long',
       options: limits({ maxStreamDurationMs: 30 }),
       act: (call) => call.res.writeHead(200, json).write('{"a":'),
       expected: exceeded('maxStreamDurationMs', 'stream_too_long'),
@@ -324,7 +324,7 @@ describe("the provider's own errors", () => {
 })
 
 describe('maxConcurrentStreams', () => {
-  test('the stream too many gets 503 with Retry-After; other requests pass; a place that is free again is given', async (t) => {
+  test('one stream too many gets 503 with Retry-After; other requests pass; a freed slot is reused', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { maxConcurrentStreams: 1 } })
     const first = post(app.url + openai.path, openai.request)
@@ -359,9 +359,9 @@ describe('maxConcurrentStreams', () => {
 describe('slow_client', () => {
   for (const [what, request] of [
     ['a stream', openai.request],
-    ['an answer that is no stream', { model: 'm' }],
+    ['a non-streaming answer', { model: 'm' }],
   ] as const) {
-    test(`${what} that the client does not read: its connection is closed, and the provider's`, async (t) => {
+    test(`${what} that the client does not read: both connections are closed`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, limits: { drainTimeoutMs: 30 } })
       const client = (await connect(t, app.port)).pause().post(`/ai${openai.path}`, request)
@@ -377,7 +377,7 @@ describe('slow_client', () => {
     })
   }
 
-  test('a client that leaves the last bytes unread', async (t) => {
+  test('a client that leaves the last bytes unread hits drainTimeoutMs', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { drainTimeoutMs: 30 } })
     const client = (await connect(t, app.port)).pause().post(`/ai${openai.path}`, openai.request)
@@ -389,7 +389,7 @@ describe('slow_client', () => {
     await client.end()
   })
 
-  test("a client that reads on in time gets everything; the provider's silence meanwhile is not idleness", async (t) => {
+  test('a client that resumes reading in time gets everything, and idleTimeoutMs does not run meanwhile', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { idleTimeoutMs: 200, drainTimeoutMs: 5000 } })
     const client = (await connect(t, app.port)).pause().post(`/ai${openai.path}`, openai.request)
@@ -419,7 +419,7 @@ async function closedPort(): Promise<number> {
   return port
 }
 
-test('Anthropic errors at count_tokens, OpenAI errors anywhere else', async (t) => {
+test("errors are Anthropic's at count_tokens, and OpenAI's at any other path", async (t) => {
   const app = await startApp(t, { target: 'http://127.0.0.1:9', limits: { maxRequestBytes: 1 } })
   const counted = await post(`${app.url}/v1/messages/count_tokens`, { model: 'm' })
   assert.equal(anthropic.errorIn(await counted.json()).code, 'request_too_large')

@@ -39,7 +39,7 @@ describe('errors, as a function', () => {
   })
 
   for (const protocol of protocols) {
-    test(`has the body that the client understands: ${protocol.name}`, async (t) => {
+    test(`gets a body in the client's protocol: ${protocol.name}`, async (t) => {
       const errors: OnFailure = (failure) => ({ body: failure.toBody() })
       const { response, text } = await failing(t, errors, undefined, protocol)
       assert.equal(response.status, 403)
@@ -47,7 +47,7 @@ describe('errors, as a function', () => {
     })
   }
 
-  test('an answer keeps the headers of the failure that it does not set', async (t) => {
+  test('keeps the headers of the failure that its answer does not set', async (t) => {
     const limits = { maxRequestBytes: 1 }
     const kept = await failing(t, () => ({ body: 'busy' }), { limits })
     assert.deepEqual(
@@ -58,7 +58,7 @@ describe('errors, as a function', () => {
     assert.equal(own.response.headers.get('x-should-retry'), 'true')
   })
 
-  test('without an answer the default one goes out', async (t) => {
+  test('falls back to the default answer if it returns nothing', async (t) => {
     const { response, text, told } = await failing(t, () => {})
     assert.equal(response.status, 403)
     assert.equal(openai!.errorIn(JSON.parse(text)).code, 'model_not_allowed')
@@ -68,11 +68,11 @@ describe('errors, as a function', () => {
   const faults: readonly [string, OnFailure][] = [
     ['throws', () => assert.fail('a fault')],
     ['rejects', async () => assert.fail('a fault')],
-    ['answers with what is none', () => 'x' as never],
-    ['answers with a status that HTTP does not have', async () => ({ status: 1 })],
+    ['returns an invalid answer', () => 'x' as never],
+    ['returns an invalid status', async () => ({ status: 1 })],
   ]
   for (const [what, errors] of faults) {
-    test(`${what}: so does the default one, and onError gets to know it`, async (t) => {
+    test(`${what}: the default answer goes out, and onError is called`, async (t) => {
       const { response, text, told } = await failing(t, errors)
       assert.equal(response.status, 403)
       assert.equal(openai!.errorIn(JSON.parse(text)).code, 'model_not_allowed')
@@ -83,13 +83,13 @@ describe('errors, as a function', () => {
     })
   }
 
-  test('one that never comes back is not waited for', async (t) => {
+  test('is not awaited without bound', async (t) => {
     const limits = { firstByteTimeoutMs: 50 }
     const { response } = await failing(t, () => new Promise(() => {}), { models: ['other'], limits })
     assert.equal(response.status, 403)
   })
 
-  test('the server shuts down while the app is asked: the default answer goes out', async (t) => {
+  test('is not awaited if the server shuts down: the default answer goes out', async (t) => {
     const asked = new Queue<string>('the hook')
     const provider = await startProvider(t)
     const errors: OnFailure = (failure) => new Promise(() => asked.push(failure.code))
@@ -103,13 +103,13 @@ describe('errors, as a function', () => {
     await within(closing, 'close()')
   })
 
-  test('is not asked once the stream has begun', async (t) => {
+  test('is not called once the stream has begun', async (t) => {
     const { text, record } = await failing(t, () => assert.fail('too late'), { limits: { maxResponseBytes: 300 } })
     assert.equal(record.code, 'response_too_large')
     assert.match(text, /response_too_large/)
   })
 
-  test('the client leaves while it is waited for: nothing is sent, and nothing is left', async (t) => {
+  test('sends and leaves nothing if the client leaves while it runs', async (t) => {
     const asked = new Queue<() => void>('the hook')
     const provider = await startProvider(t)
     const app = await startApp(t, {
@@ -143,7 +143,7 @@ describe('error.toBody()', () => {
     })
   }
 
-  test('of an error that never was an exchange’s is OpenAI’s', () => {
+  test("uses OpenAI's format if the error belongs to no exchange", () => {
     const error = new AiProxyError('overloaded', 'Too busy')
     assert.equal(openai!.errorIn(error.toBody()).message, 'Too busy')
   })

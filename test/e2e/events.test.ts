@@ -53,7 +53,7 @@ describe('onEvent', () => {
       ['one at a time', stream.frames],
       ['all at once', [Buffer.concat(stream.frames)]],
     ] as const) {
-      test(`${stream.name}: sees every event, ${what}; the bytes stay as they are, and usage is known`, async (t) => {
+      test(`${stream.name}: sees every event, ${what}; the bytes stay unchanged, and usage is reported`, async (t) => {
         const seen: Event[] = []
         const { received, record } = await hooked(t, stream, (event) => void seen.push(event), { chunks })
         assert.equal(latin1(received), latin1(Buffer.concat(stream.frames)))
@@ -64,7 +64,7 @@ describe('onEvent', () => {
       })
     }
 
-    test(`${stream.name}: drops events, replaces others`, async (t) => {
+    test(`${stream.name}: drops and replaces events`, async (t) => {
       let texts = 0
       const { received, record } = await hooked(t, stream, (event) => {
         if (stream !== streams.invoke && !hasText(event)) return undefined
@@ -80,7 +80,7 @@ describe('onEvent', () => {
     })
   }
 
-  test('knows the exchange, and the name of the event', async (t) => {
+  test("gets the exchange and the event's name", async (t) => {
     const seen: unknown[] = []
     const { record } = await hooked(t, anthropic, ({ event, data }, { id, path, model, stream, format, req }) => {
       seen.push([event, (data as { type: string }).type])
@@ -94,7 +94,7 @@ describe('onEvent', () => {
     assert.deepEqual(seen.at(-1), ['message_stop', 'message_stop'])
   })
 
-  test('does not see the event that only we have asked for', async (t) => {
+  test('does not see the usage event that only we asked for', async (t) => {
     const { stream_options: _, ...request } = chat.request
     const seen: Event[] = []
     const { received, record } = await hooked(t, { ...chat, request }, (event) => void seen.push(event))
@@ -103,7 +103,7 @@ describe('onEvent', () => {
     assertTold(record, chat.told)
   })
 
-  describe('what it puts in the place of an event, in every framing', () => {
+  describe('onEvent replaces an event in every framing', () => {
     const shouted = (text: string) => text.toUpperCase().replace('SHIPS', 'SHIPS\n\n¡Olé! 🚢')
     const all = shouted(storyPieces.join(''))
 
@@ -120,7 +120,7 @@ describe('onEvent', () => {
       assert.equal(received.toString(), Buffer.concat(expected).toString())
     })
 
-    test('an event by another name', async (t) => {
+    test('server-sent events, with a new name', async (t) => {
       const { received } = await hooked(t, anthropic, ({ event }) =>
         event === 'content_block_stop' ? { event: 'ours\n\nevil', data: { type: 'ours' } } : undefined,
       )
@@ -187,7 +187,7 @@ describe('onEvent', () => {
   })
 
   for (const stream of [chat, anthropic, ollamaChat, converse]) {
-    test(`${stream.name}: what it throws ends the stream with an error, behind what had passed`, async (t) => {
+    test(`${stream.name}: an exception ends the stream with an error, after the events that have passed`, async (t) => {
       const provider = await startProvider(t)
       const onEvent: OnEvent = (event) => {
         if (hasText(event)) throw new Error('secret')
@@ -208,11 +208,11 @@ describe('onEvent', () => {
   for (const [what, returned] of [
     ['a string', 'no event'],
     ['an object without data', { event: 'x' }],
-    ['data that is no JSON', { data: undefined }],
+    ['data that is not JSON', { data: undefined }],
     ['data that is a function', { data: () => {} }],
     ['a promise', Promise.resolve(null)],
   ] satisfies [string, unknown][]) {
-    test(`${what} is no event: the stream ends with an error, and nothing of it goes out`, async (t) => {
+    test(`${what} is not a valid event: the stream ends with an error, and no part of it goes out`, async (t) => {
       const { received, record } = await hooked(t, chat, (() => returned) as unknown as OnEvent)
       assert.match(received.toString(), /internal_error/)
       assert.ok(!received.includes('undefined'))
@@ -220,7 +220,7 @@ describe('onEvent', () => {
     })
   }
 
-  test('comments and events that are no JSON pass unseen', async (t) => {
+  test('comments and events that are not JSON bypass onEvent', async (t) => {
     const others = ': heartbeat\n\nretry: 5\n\ndata: no JSON\n\n'
     const seen: Event[] = []
     const chunks = [Buffer.from(others), ...chat.frames]

@@ -72,7 +72,7 @@ for (const [name, start, via] of ways) {
       // Without TLS it writes no whole URL on a connection that it has kept.
       if (!tls && name === 'proxy-agent') continue
       const keeps = tls && (name.startsWith('the environment') || name === 'proxy-agent')
-      test(`a stream comes event by event, ${tls ? 'with' : 'without'} TLS${keeps ? ', on a kept connection' : ''}`, async (t) => {
+      test(`a stream arrives event by event, ${tls ? 'with' : 'without'} TLS${keeps ? ', on a kept-alive connection' : ''}`, async (t) => {
         const { provider, proxy, app } = await set(t, tls)
         for (const round of ['first', 'second']) {
           const answered = post(app.url + openai.path, openai.request)
@@ -103,7 +103,7 @@ for (const [name, start, via] of ways) {
       }
     })
 
-    test('a kept connection that is dead by then costs no request', async (t) => {
+    test('a kept-alive connection that has died does not fail the next request', async (t) => {
       const { provider, app } = await set(t)
       const first = post(app.url + openai.path, openai.request)
       ;(await provider.next()).sse().end('data: 1\n\n')
@@ -117,7 +117,7 @@ for (const [name, start, via] of ways) {
       assert.equal((await app.record()).outcome, 'completed')
     })
 
-    test('a certificate that nobody vouches for is told as unreachable', async (t) => {
+    test('an untrusted certificate is recorded as upstream_unreachable', async (t) => {
       const provider = await startProvider(t, { tls: true })
       const proxy = await start(t)
       const { ssl: _, ...options } = via(proxy.url) as { ssl?: unknown; agent?: Agent }
@@ -133,7 +133,7 @@ for (const [name, start, via] of ways) {
   })
 }
 
-describe('without TLS, where the proxy is asked by the whole URL', () => {
+describe('without TLS, if the request to the proxy has the full URL', () => {
   const each: [name: string, via: (url: string) => AiProxyOptions['proxy']][] = [
     ['the environment', () => ({ fromEnv: true })],
     ['proxy-agent', (url) => ({ agent: new packaged.ProxyAgent({ getProxyForUrl: () => url }) })],
@@ -144,7 +144,7 @@ describe('without TLS, where the proxy is asked by the whole URL', () => {
         startApp(t, { target, proxy: { ...via(proxy.url), ...options } }),
       )
 
-    test(`by ${name}, that is the target's, whatever Host the client sends`, async (t) => {
+    test(`by ${name}, the URL has the target's host, whatever Host the client sends`, async (t) => {
       const proxy = await startForwardProxy(t, ['HTTP/1.1 403 Forbidden'])
       const app = await startVia(t, 'http://provider.example', proxy, { changeOrigin: false })
       for (const host of ['169.254.169.254', 'of-the-client.example:8080', 'a/b?c']) {
@@ -157,7 +157,7 @@ describe('without TLS, where the proxy is asked by the whole URL', () => {
       assert.deepEqual(new Set(proxy.asked), new Set([`POST http://provider.example${openai.path}`]))
     })
 
-    test(`by ${name}, path and query go as the client has spelled them`, async (t) => {
+    test(`by ${name}, path and query are forwarded as the client spelled them`, async (t) => {
       const proxy = await startForwardProxy(t, ['HTTP/1.1 403 Forbidden'])
       const app = await startVia(t, 'http://provider.example/base', proxy)
       const client = await connect(t, app.port)
@@ -171,7 +171,7 @@ describe('without TLS, where the proxy is asked by the whole URL', () => {
       ['JSON', openai.path, 'application/json', JSON.stringify({ model: 'm', user: 'x'.repeat(600_000) })],
       ['an upload', '/v1/audio/transcriptions', 'multipart/form-data; boundary=x', 'x'.repeat(600_000)],
     ] as const) {
-      test(`by ${name}, ${what} of many pieces arrives as it was sent`, async (t) => {
+      test(`by ${name}, ${what} of many pieces arrives unchanged`, async (t) => {
         const provider = await startProvider(t)
         const proxy = await startForwardProxy(t)
         const app = await startVia(t, provider.url, proxy)
@@ -185,7 +185,7 @@ describe('without TLS, where the proxy is asked by the whole URL', () => {
   }
 })
 
-describe("a provider's own 407 is its answer", () => {
+describe("a provider's own 407 passes as its answer", () => {
   const assertPasses = async (t: Owner, provider: Provider, app: App) => {
     // Not by `fetch`, which takes each 407 for that of a proxy.
     const client = (await connect(t, app.port)).post(`/ai${openai.path}`, openai.request)
@@ -205,7 +205,7 @@ describe("a provider's own 407 is its answer", () => {
     })
   }
 
-  test('through the tunnel of a proxy', async (t) => {
+  test("through a proxy's tunnel", async (t) => {
     const provider = await startProvider(t, { tls: true })
     const { url } = await startForwardProxy(t)
     const app = await withEnvironment({ HTTPS_PROXY: url }, () =>
@@ -215,7 +215,7 @@ describe("a provider's own 407 is its answer", () => {
   })
 })
 
-describe('a proxy that refuses', () => {
+describe('a proxy that rejects the request', () => {
   for (const [tls, head] of [
     [true, 'HTTP/1.1 407 Proxy Authentication Required'],
     [true, 'HTTP/1.1 403 Forbidden'],
@@ -239,7 +239,7 @@ describe('a proxy that refuses', () => {
     })
   }
 
-  test('or is not there: the same', async (t) => {
+  test('is recorded in the same way if it cannot be reached', async (t) => {
     const { port } = (await new Promise<net.Server>((resolve) => {
       const server = net.createServer().listen(0, '127.0.0.1', () => server.close(() => resolve(server)))
       Object.assign(server, { port: (server.address() as net.AddressInfo | null)?.port })
@@ -255,7 +255,7 @@ describe('a proxy that refuses', () => {
 })
 
 describe('proxy.fromEnv', () => {
-  test('sends the credentials of the proxy to it, and to nobody else', async (t) => {
+  test("sends the proxy's credentials to the proxy only", async (t) => {
     const provider = await startProvider(t, { tls: true })
     const proxy = await startForwardProxy(t)
     const withPassword = proxy.url.replace('//', '//user:pass@')
@@ -272,7 +272,7 @@ describe('proxy.fromEnv', () => {
 
   const direct: Record<string, string>[] = [{ NO_PROXY: '127.0.0.1' }, { no_proxy: '*' }, { HTTPS_PROXY: '' }]
   for (const environment of direct) {
-    test(`goes to the provider itself with ${JSON.stringify(environment)}`, async (t) => {
+    test(`connects to the provider directly with ${JSON.stringify(environment)}`, async (t) => {
       const provider = await startProvider(t, { tls: true })
       const proxy = await startForwardProxy(t)
       const app = await withEnvironment({ HTTPS_PROXY: proxy.url, ...environment }, () =>
@@ -285,7 +285,7 @@ describe('proxy.fromEnv', () => {
     })
   }
 
-  test('does not let a client choose, by its Host, whether the proxy is used', async (t) => {
+  test("does not let a client's Host decide whether the proxy is used", async (t) => {
     const provider = await startProvider(t, { tls: true })
     const proxy = await startForwardProxy(t)
     const app = await withEnvironment({ HTTPS_PROXY: proxy.url, NO_PROXY: 'direct.example' }, () =>
@@ -310,7 +310,7 @@ describe('proxy.fromEnv', () => {
       'http://user:SECRET@',
       'http://user:SECRET%@proxy.example',
     ]) {
-      test(`refuses ${variable}=${value} when the middleware is made, by its name alone`, () => {
+      test(`rejects ${variable}=${value} on creation, naming the variable without its value`, () => {
         withEnvironment({ [variable]: value }, () =>
           assert.throws(
             () => aiProxy({ target: `${scheme}://provider.example`, proxy: { fromEnv: true } }),
@@ -322,13 +322,13 @@ describe('proxy.fromEnv', () => {
     }
   }
 
-  test('takes a proxy whose scheme is left out', () => {
+  test('accepts a proxy URL without a scheme', () => {
     withEnvironment({ HTTP_PROXY: 'user:pass@proxy.example:3128' }, () =>
       aiProxy({ target: 'http://provider.example', proxy: { fromEnv: true } }),
     )
   })
 
-  test('stands beside no agent', () => {
+  test('cannot be combined with an agent', () => {
     const proxy = { fromEnv: true, agent: new HttpsProxyAgent('http://127.0.0.1:1') }
     assert.throws(
       () => aiProxy({ target: 'https://provider.example', proxy }),

@@ -32,12 +32,12 @@ async function asked(t: Owner, stream: WireStream, options: Partial<AiProxyOptio
 
 const latin1 = (bytes: Buffer) => bytes.toString('latin1')
 
-describe('bytes unchanged, however the wire cuts them', () => {
+describe('bytes pass unchanged, however they are split into chunks', () => {
   for (const stream of allStreams) {
     const body = Buffer.concat(stream.frames)
     for (const [what, chunks] of [
-      ['a frame a chunk', stream.frames],
-      ['a byte a chunk', piecesOf(body, 1)],
+      ['one frame per chunk', stream.frames],
+      ['one byte per chunk', piecesOf(body, 1)],
       ['all at once', [body]],
       ['in the middle of each frame', cutAt(body, middles(stream.frames))],
     ] as const) {
@@ -67,9 +67,9 @@ function middles(frames: readonly Buffer[]): number[] {
   })
 }
 
-describe('whole frames only', () => {
+describe('only whole frames go out', () => {
   for (const stream of framings) {
-    test(`${stream.name}: half a frame waits for its other half, and the frames before it do not`, async (t) => {
+    test(`${stream.name}: half a frame waits for the rest, the frames before it do not`, async (t) => {
       const { client, call } = await asked(t, stream)
       const [first, second] = stream.frames as [Buffer, Buffer]
       const half = second.length - 5
@@ -98,10 +98,10 @@ async function broken(t: Owner, stream: WireStream, { limits, act }: (typeof bre
   return started
 }
 
-describe('a failure in the middle of a stream is said in the form of its framing', () => {
+describe('a failure within a stream is reported in its framing', () => {
   for (const way of breaks) {
     for (const stream of [ollamaChat, ollamaGenerate]) {
-      test(`${stream.name}: ${way.what}: a line with the error`, async (t) => {
+      test(`${stream.name}: ${way.what}: the client gets a line with the error`, async (t) => {
         const { app, client, call } = await broken(t, stream, way)
         const said = await client.sees(/\{"error":"[^\n]+\n\r\n0\r\n\r\n/)
         const { error, code } = JSON.parse(/\{"error".*\}/.exec(said)?.[0] ?? '') as Record<string, unknown>
@@ -123,7 +123,7 @@ describe('a failure in the middle of a stream is said in the form of its framing
     })
   }
 
-  test("Ollama's SDK throws on it", async (t) => {
+  test("Ollama's SDK throws the error", async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { idleTimeoutMs: 30 } })
     const chatting = (async () => {
@@ -144,7 +144,7 @@ describe('a failure in the middle of a stream is said in the form of its framing
   }
   for (const way of breaks) {
     for (const [name, run] of Object.entries(commands)) {
-      test(`AWS's SDK throws on it in ${name}, when ${way.what}`, async (t) => {
+      test(`AWS's SDK throws the error in ${name}, if ${way.what}`, async (t) => {
         const stream = streams[name as keyof typeof commands]
         const provider = await startProvider(t)
         const app = await startApp(t, { target: provider.url, endpoints: 'all', limits: way.limits })
@@ -195,7 +195,7 @@ describe('damaged AWS event streams', () => {
     })
   }
 
-  test('a stream that ends within a message is not whole', async (t) => {
+  test('a stream that ends within a message is truncated', async (t) => {
     const { app, client, call } = await asked(t, converse)
     sendStream(call, converse, [first, second.subarray(0, 30)]).end()
     await client.sees('internalServerException')
@@ -215,7 +215,7 @@ describe('limits', () => {
       ['whole', frame],
       ['unfinished', frame.subarray(0, 1900)],
     ] as const) {
-      test(`${stream.name}: a frame beyond maxEventBytes, ${what}`, async (t) => {
+      test(`${stream.name}: a frame beyond maxEventBytes, ${what}, ends the stream`, async (t) => {
         const { app, client, call } = await asked(t, stream, { limits: { maxEventBytes: 1000 } })
         sendStream(call, stream, [stream.frames[0]!])
         await client.sees(latin1(stream.frames[0]!))
@@ -230,7 +230,7 @@ describe('limits', () => {
   }
 
   for (const stream of framings) {
-    test(`${stream.name}: a client that does not read holds the provider back`, async (t) => {
+    test(`${stream.name}: a client that does not read applies backpressure to the provider`, async (t) => {
       const { app, client, call } = await asked(t, stream)
       client.pause()
       sendStream(call, stream, [stream.frames[0]!])
@@ -252,7 +252,7 @@ describe('limits', () => {
       assertTold(await app.record(), { outcome: 'client_disconnect', events: 1 })
     })
 
-    test(`${stream.name}: no heartbeat stands in it, which its readers could not skip`, async (t) => {
+    test(`${stream.name}: no heartbeats are sent, because its readers could not skip them`, async (t) => {
       const options = { heartbeat: { everyMs: 5, beforeFirstByte: true }, limits: { idleTimeoutMs: 60 } }
       const { app, client, call } = await asked(t, stream, options)
       sendStream(call, stream, stream.frames.slice(0, 2))

@@ -11,7 +11,7 @@ import { type Call, startProvider } from './support/provider.js'
 const json = { 'content-type': 'application/json' }
 const path = `/ai${openai.path}`
 
-describe('what `connection` names', () => {
+describe('a header named in `connection`', () => {
   const spaces = ' '.repeat(15_000)
 
   test('is not forwarded to the provider', async (t) => {
@@ -39,7 +39,7 @@ describe('what `connection` names', () => {
     assert.match(answer, /\r\nx-request-id: two\r\n/i)
   })
 
-  test('with thousands of spaces in it, from the client: the request is answered', async (t) => {
+  test('with thousands of spaces, from the client: the request is answered', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, { ok: 1 }) })
     const app = await startApp(t, { target: provider.url, forwardHeaders: ['x-*'] })
     const client = await connect(t, app.port)
@@ -51,7 +51,7 @@ describe('what `connection` names', () => {
     assert.equal((await app.record()).outcome, 'completed')
   })
 
-  test('with thousands of spaces in it, from the provider: the answer passes', async (t) => {
+  test('with thousands of spaces, from the provider: the answer passes', async (t) => {
     const headers = { connection: `close, a${spaces}b, x-hop`, 'x-hop': 'one', 'x-request-id': 'two' }
     const provider = await startProvider(t, { onCall: (call) => call.json(200, { ok: 1 }, headers) })
     const app = await startApp(t, { target: provider.url })
@@ -63,7 +63,7 @@ describe('what `connection` names', () => {
   })
 })
 
-describe("headers that speak for the provider's origin", () => {
+describe("headers that act on the provider's origin", () => {
   const theirs: Record<string, string | string[]> = {
     'x-accel-redirect': '/internal/of-the-provider',
     'x-accel-expires': '9',
@@ -101,7 +101,7 @@ describe("headers that speak for the provider's origin", () => {
       }
     })
 
-    test(`do not take the place of helmet()'s, with ${what}`, async (t) => {
+    test(`do not replace helmet()'s, with ${what}`, async (t) => {
       const provider = await startProvider(t, { onCall: act })
       const before = (app: Express) => {
         app.use(helmet())
@@ -123,11 +123,11 @@ describe("headers that speak for the provider's origin", () => {
   }
 })
 
-describe('options that would break what is sent', () => {
+describe('the middleware throws on creation for', () => {
   const target = 'https://provider.test'
 
   for (const name of ['content-length', 'Transfer-Encoding', 'connection', 'Expect']) {
-    test(`${name} among headers`, () => {
+    test(`${name} in headers`, () => {
       const named = new RegExp(`\\bheaders\\.${name}\\b`, 'i')
       assert.throws(() => aiProxy({ target, headers: { [name]: '1' } }), named)
       const inAuth = new RegExp(`\\bauth\\.headers\\.${name}\\b`, 'i')
@@ -137,7 +137,7 @@ describe('options that would break what is sent', () => {
   }
 
   for (const value of ['Bearer undefined', 'undefined', 'Basic undefined', '']) {
-    test(`a credential of an unset environment variable: ${JSON.stringify(value)}`, () => {
+    test(`a credential from an unset environment variable: ${JSON.stringify(value)}`, () => {
       const asks = (option: string) => (error: Error) => {
         assert.ok(error instanceof TypeError)
         assert.ok(error.message.includes(option), error.message)
@@ -150,7 +150,7 @@ describe('options that would break what is sent', () => {
     })
   }
 
-  test('a credential that only looks like that is taken', () => {
+  test('no credential that only resembles one from an unset variable', () => {
     for (const authorization of ['Bearer undefined-behaviour', 'Bearer sk-undefined']) {
       aiProxy({ target, auth: { headers: { authorization } } })
     }

@@ -16,7 +16,7 @@ async function nextOf(events: Events): Promise<string | undefined> {
 }
 
 describe('heartbeat.everyMs', () => {
-  test('a comment when nothing was sent, between events only', async (t) => {
+  test('sends a comment if nothing was sent, only between events', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, heartbeat: { everyMs: 5 } })
     const client = await connect(t, app.port)
@@ -34,7 +34,7 @@ describe('heartbeat.everyMs', () => {
     assert.ok(record.downstreamBytes > record.upstreamBytes)
   })
 
-  test('0 is off', async (t) => {
+  test('sends none if it is 0', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, heartbeat: false, limits: { idleTimeoutMs: 60 } })
     const answer = post(app.url + openai.path, openai.request)
@@ -44,7 +44,7 @@ describe('heartbeat.everyMs', () => {
     assert.equal(openai.errorInEvent(events[1]).code, 'idle_timeout')
   })
 
-  test('none within an answer that is no event stream', async (t) => {
+  test('sends none within an answer that is not an event stream', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, heartbeat: { everyMs: 5 }, limits: { idleTimeoutMs: 60 } })
     const client = await connect(t, app.port)
@@ -56,12 +56,12 @@ describe('heartbeat.everyMs', () => {
   })
 })
 
-describe('a byte order mark behind a heartbeat', () => {
+describe('a byte order mark after a heartbeat', () => {
   for (const [when, options] of [
     ['before the head', { heartbeat: { beforeFirstByte: true } }],
     ['before the first event', { heartbeat: { everyMs: 5 } }],
   ] as const) {
-    test(`${when} does not spoil the first event`, async (t) => {
+    test(`${when} does not corrupt the first event`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, ...options })
       const client = await connect(t, app.port)
@@ -80,7 +80,7 @@ describe('heartbeat.beforeFirstByte', () => {
   for (const { name, path, request, events, terminator, errorInEvent, isTerminated } of protocols) {
     const early = { heartbeat: { everyMs: 5, beforeFirstByte: true } }
 
-    test(`${name}: the stream is open while the provider is silent, and goes on when it speaks`, async (t) => {
+    test(`${name}: opens the stream while the provider is silent, and passes events once they come`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, ...early })
       const response = await within(post(app.url + path, request), 'the head, before the provider answers')
@@ -99,7 +99,7 @@ describe('heartbeat.beforeFirstByte', () => {
       assert.equal(record.events, events.length + 1)
     })
 
-    test(`${name}: the provider's 401 becomes an error event, in its own words`, async (t) => {
+    test(`${name}: turns the provider's 401 into an error event that quotes it`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, ...early })
       const received = new Events(await post(app.url + path, request))
@@ -121,7 +121,7 @@ describe('heartbeat.beforeFirstByte', () => {
       ['JSON in a list', 'application/json', '[{"error":{"message":"no"}}]'],
       ['a JSON string', 'application/json', '"no"'],
     ] as const) {
-      test(`${name}: an error status with ${what} becomes an error event, too`, async (t) => {
+      test(`${name}: turns an error status with ${what} into an error event`, async (t) => {
         const provider = await startProvider(t)
         const app = await startApp(t, { target: provider.url, ...early })
         const received = new Events(await post(app.url + path, request))
@@ -132,7 +132,7 @@ describe('heartbeat.beforeFirstByte', () => {
       })
     }
 
-    test(`${name}: first_byte_timeout, unreachable and reset are error events`, async (t) => {
+    test(`${name}: reports first_byte_timeout, unreachable and reset as error events`, async (t) => {
       const provider = await startProvider(t)
       const limits = { firstByteTimeoutMs: 40 }
       const app = await startApp(t, { target: provider.url, ...early, limits })
@@ -153,7 +153,7 @@ describe('heartbeat.beforeFirstByte', () => {
     })
   }
 
-  test('an answer in JSON with status 200 becomes a data event', async (t) => {
+  test('turns a JSON answer with status 200 into a data event', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, heartbeat: { beforeFirstByte: true } })
     const received = new Events(await post(app.url + openai.path, openai.request))
@@ -173,7 +173,7 @@ describe('heartbeat.beforeFirstByte', () => {
     ['application/json', '{"id":"x"}', 'data: {"id":"x"}\n\n'],
     ['application/json', '{"id":"x', undefined],
   ] as const) {
-    test(`an answer that ends with its connection: ${body} becomes ${said ? 'a data' : 'an error'} event`, async (t) => {
+    test(`turns ${body}, ended by the end of the connection, into ${said ? 'a data' : 'an error'} event`, async (t) => {
       const head = `HTTP/1.0 200 OK\r\ncontent-type: ${type}\r\n\r\n`
       const provider = await startProvider(t, { onCall: (call) => call.raw(head + body).socket.end() })
       const app = await startApp(t, { target: provider.url, heartbeat: { beforeFirstByte: true } })
@@ -188,9 +188,9 @@ describe('heartbeat.beforeFirstByte', () => {
   for (const [name, headers, body] of [
     ['is empty', {}, ''],
     ['is in an encoding that cannot be read', { 'content-encoding': 'zstd' }, 'abc'],
-    ['is no text', { 'content-type': 'audio/mpeg' }, Buffer.from([0xff, 0xfb, 0x90, 0x00])],
+    ['is not text', { 'content-type': 'audio/mpeg' }, Buffer.from([0xff, 0xfb, 0x90, 0x00])],
   ] as const) {
-    test(`an answer with status 200 that ${name} becomes an error event`, async (t) => {
+    test(`turns an answer with status 200 that ${name} into an error event`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, heartbeat: { beforeFirstByte: true } })
       const received = new Events(await post(app.url + openai.path, openai.request))
@@ -202,7 +202,7 @@ describe('heartbeat.beforeFirstByte', () => {
     })
   }
 
-  test('not for a request that asks for no stream', async (t) => {
+  test('does not apply to a request that does not ask for a stream', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, heartbeat: { everyMs: 5, beforeFirstByte: true } })
     const answer = post(app.url + openai.path, { model: 'm' })

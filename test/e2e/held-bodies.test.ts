@@ -9,7 +9,7 @@ const path = '/ai/v1/chat/completions'
 const body = { model: 'm', stream: true, x: 'x'.repeat(100_000) }
 
 describe('a request body', () => {
-  test('is held until the provider begins to answer, and no longer', async (t) => {
+  test('is held until the provider begins to answer', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = (await connect(t, app.port)).post(path, body)
@@ -23,7 +23,7 @@ describe('a request body', () => {
     assert.equal(app.proxy.stats().heldBytes, 0)
   })
 
-  test('is let go of when the client leaves, while it comes in or while the provider is silent', async (t) => {
+  test('is released when the client leaves, both while it arrives and while the provider is silent', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const half = await connect(t, app.port)
@@ -40,7 +40,7 @@ describe('a request body', () => {
     assert.equal(app.proxy.stats().heldBytes, 0)
   })
 
-  test('counts while the provider is drained, until it begins to answer', async (t) => {
+  test('counts against the limit while the provider is drained, until it begins to answer', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, onClientDisconnect: 'drain' })
     const client = (await connect(t, app.port)).post(path, body)
@@ -53,7 +53,7 @@ describe('a request body', () => {
     assert.deepEqual([outcome, app.proxy.stats().heldBytes], ['client_disconnect', 0])
   })
 
-  test('counts while a hook has it, though the client has left', async (t) => {
+  test('counts against the limit while a hook has it, even after the client has left', async (t) => {
     const provider = await startProvider(t)
     let goOn = () => {}
     let isAsked = false
@@ -71,7 +71,7 @@ describe('a request body', () => {
     await until(() => app.proxy.stats().heldBytes === 0, 'nothing is held')
   })
 
-  test('is let go of when the provider cannot be reached, and when it resets', async (t) => {
+  test('is released when the provider is unreachable or resets', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = (await connect(t, app.port)).post(path, body)
@@ -82,7 +82,7 @@ describe('a request body', () => {
     assert.equal(app.proxy.stats().heldBytes, 0)
   })
 
-  test('is refused while those of others are held, and taken when they are gone', async (t) => {
+  test('is rejected while others fill the limit, and accepted once they are gone', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { maxHeldBytes: 150_000 } })
     const first = (await connect(t, app.port)).post(path, body)

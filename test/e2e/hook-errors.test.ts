@@ -69,16 +69,16 @@ circular.itself = circular
 const misuses: readonly [what: string, hook: HookName, status: number, options: object][] = [
   ['a promise', 'onEvent', 200, { onEvent: async () => undefined }],
   ['a promise that rejects', 'onEvent', 200, { onEvent: async () => Promise.reject(new Error('x')) }],
-  ['what is no event', 'onEvent', 200, { onEvent: () => true }],
+  ['an invalid event', 'onEvent', 200, { onEvent: () => true }],
   ['an event without data', 'onEvent', 200, { onEvent: () => ({}) }],
   ['a BigInt', 'onEvent', 200, { onEvent: () => ({ data: 1n }) }],
   ['circular data', 'onEvent', 200, { onEvent: () => ({ data: circular }) }],
   ['a string', 'onRequest', 500, { onRequest: () => 'x' }],
-  ['a status that HTTP does not have', 'onRequest', 500, { onRequest: async () => ({ status: 99 }) }],
+  ['an invalid status', 'onRequest', 500, { onRequest: async () => ({ status: 99 }) }],
   ['a circular answer', 'onRequest', 500, { onRequest: () => ({ body: circular }) }],
   ['a forbidden header of an answer', 'onRequest', 500, { onRequest: () => ({ headers: { 'x-a': 'a\nb' } }) }],
   [
-    'a header that is no string',
+    'a header that is not a string',
     'onRequest',
     500,
     { onRequest: (r: HookedRequest) => void Object.assign(r.headers, { x: 1 }) },
@@ -94,10 +94,10 @@ const misuses: readonly [what: string, hook: HookName, status: number, options: 
   ['what no header can carry', 'auth', 500, { auth: { headers: { authorization: () => 'hunter2\n' } } }],
   ['NaN', 'estimateTokens', 200, { estimateTokens: () => Number.NaN }],
   ['a promise', 'estimateTokens', 200, { estimateTokens: async () => 3 }],
-  ['a header that is no string', 'observers', 200, { observers: [{ onRequest: () => ({ a: 1 }) }] }],
+  ['a header that is not a string', 'observers', 200, { observers: [{ onRequest: () => ({ a: 1 }) }] }],
 ]
 
-describe('what the app’s own code returns or sets wrongly is told like what it throws', () => {
+describe('invalid values that the app’s own code returns or sets are reported like exceptions', () => {
   for (const [what, hook, status, options] of misuses) {
     test(`${hook}: ${what}`, async (t) => {
       const warned = mock.method(process, 'emitWarning', () => {})
@@ -126,7 +126,7 @@ describe('what the app’s own code returns or sets wrongly is told like what it
   }
 })
 
-describe('what the app’s own code throws is told', () => {
+describe('exceptions of the app’s own code are reported', () => {
   for (const [what, fault, at, [hook, status, options]] of thrown) {
     test(`${what}, ${at}: ${hook}`, async (t) => {
       const warned = mock.method(process, 'emitWarning', () => {})
@@ -158,7 +158,7 @@ describe('what the app’s own code throws is told', () => {
     })
   }
 
-  test('an error with a status, by which onRequest refuses, is none', async (t) => {
+  test('an error with a status, thrown by onRequest to reject a request, is not reported', async (t) => {
     const warned = mock.method(process, 'emitWarning', () => {})
     t.after(() => mock.restoreAll())
     const told: unknown[] = []

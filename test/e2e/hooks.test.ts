@@ -54,7 +54,7 @@ const ways: readonly [string, (hook: OnRequest) => OnRequest][] = [
 
 describe('onRequest', () => {
   for (const [way, as] of ways) {
-    test(`reads, ${way}: the bytes stay as they are`, async (t) => {
+    test(`reads the body, ${way}: the bytes stay unchanged`, async (t) => {
       const seen: Parameters<OnRequest>[] = []
       const body = '{ "model": "m", "stream": false,\n "seed": 12345678901234567890 }'
       const read = as((request, exchange) => void seen.push([request, exchange]))
@@ -68,7 +68,7 @@ describe('onRequest', () => {
       assert.equal(req.method, 'POST')
     })
 
-    test(`replaces by assignment, ${way}`, async (t) => {
+    test(`replaces the body by assignment, ${way}`, async (t) => {
       const replace = as((request) => {
         if (request.format === 'openai-chat') request.body = { ...request.body, model: 'ours', temperature: 0 }
       })
@@ -78,7 +78,7 @@ describe('onRequest', () => {
       assertTold(record, { model: 'ours', outcome: 'completed' })
     })
 
-    test(`replaces by mutation, ${way}`, async (t) => {
+    test(`replaces the body by mutation, ${way}`, async (t) => {
       const mutate = as((request) => {
         if (request.format === 'openai-chat') request.body!.messages!.push({ role: 'user', content: 'And ünicode' })
       })
@@ -87,7 +87,7 @@ describe('onRequest', () => {
       assert.deepEqual(messages, [...plain.messages, { role: 'user', content: 'And ünicode' }])
     })
 
-    test(`answers itself, ${way}`, async (t) => {
+    test(`answers in the provider's place, ${way}`, async (t) => {
       const answered: [ReturnType<OnRequest>, number, string, string | null][] = [
         [{ body: { cached: true } }, 200, '{"cached":true}', 'application/json; charset=utf-8'],
         [
@@ -120,15 +120,15 @@ describe('onRequest', () => {
       ],
       ['a 4xx by statusCode', Object.assign(new Error('slow down'), { statusCode: 429 }), 429, /slow down/],
       [
-        'a 4xx that is not to be shown',
+        'a 4xx whose message must not be shown',
         Object.assign(new Error('secret'), { status: 400, expose: false }),
         400,
         /refused/,
       ],
-      ['a 5xx, whose message is not', Object.assign(new Error('secret'), { status: 503 }), 503, /refused/],
+      ['a 5xx, whose message is not shown', Object.assign(new Error('secret'), { status: 503 }), 503, /refused/],
       ['an error without a status', new Error('secret'), 500, /internal_error/],
-      ['a status that is none', Object.assign(new Error('secret'), { status: 200 }), 500, /internal_error/],
-      ['no error at all', undefined, 500, /internal_error/],
+      ['an invalid error status', Object.assign(new Error('secret'), { status: 200 }), 500, /internal_error/],
+      ['undefined', undefined, 500, /internal_error/],
     ]
     for (const [what, error, status, said] of thrown) {
       test(`throws ${what}, ${way}: ${status} in the client's protocol`, async (t) => {
@@ -147,7 +147,7 @@ describe('onRequest', () => {
     }
   }
 
-  test('sets headers, which win over all others', async (t) => {
+  test('sets headers, which override all others', async (t) => {
     const { call } = await hooked(
       t,
       (request) => {
@@ -166,7 +166,7 @@ describe('onRequest', () => {
     { 'transfer-encoding': 'chunked' },
     { connection: 'upgrade', upgrade: 'websocket' },
   ]) {
-    test(`cannot put the connection out of step by headers that frame it: ${Object.keys(framing)}`, async (t) => {
+    test(`cannot desynchronise the connection through framing headers: ${Object.keys(framing)}`, async (t) => {
       const { sent, call, response } = await hooked(t, (request) => void Object.assign(request.headers, framing))
       assert.ok(response.status === 200 || response.status === 500, `status ${response.status}`)
       if (response.status === 200) assert.equal(sent, JSON.stringify(plain))
@@ -176,15 +176,15 @@ describe('onRequest', () => {
 
   for (const [what, value] of [
     ['that HTTP forbids', 'a\r\nb: c'],
-    ['that is none', undefined],
+    ['that is undefined', undefined],
   ] as const) {
-    test(`a header value ${what} is the app's fault, and not the provider's`, async (t) => {
+    test(`a header value ${what} is reported as the app's error, not the provider's`, async (t) => {
       const { record } = await hooked(t, ({ headers }) => void Object.assign(headers, { 'x-a': value }))
       assert.notEqual(record.outcome, 'upstream_error')
     })
   }
 
-  test('an answer with a status that HTTP does not have is a 500, and not a crash', async (t) => {
+  test('an answer with an invalid status is a 500, not a crash', async (t) => {
     for (const status of [99, 1000, Number.NaN]) {
       const { response, record } = await hooked(t, () => ({ status }))
       assert.equal(response.status, 500)
@@ -192,7 +192,7 @@ describe('onRequest', () => {
     }
   })
 
-  test('rawBody is what the provider gets, and so a signature of it is right', async (t) => {
+  test('gets the exact bytes for the provider as rawBody, so that a signature of it is valid', async (t) => {
     const sign = (bytes: Buffer | string) => createHmac('sha256', 'key').update(bytes).digest('hex')
     for (const stream of [false, true]) {
       const { call, sent } = await hooked(
@@ -207,7 +207,7 @@ describe('onRequest', () => {
     }
   })
 
-  test('sees what modelOptions made, and its own model is held against the allow-list', async (t) => {
+  test('sees the result of modelOptions, and the model that it sets must be on the allow-list', async (t) => {
     const models: unknown[] = []
     const options = { modelOptions: { overrides: { model: 'ours' } }, models: ['ours'] }
     const { response } = await hooked(
@@ -222,7 +222,7 @@ describe('onRequest', () => {
     assert.equal(response.status, 403)
   })
 
-  test('a client that leaves meanwhile: nothing goes to the provider', async (t) => {
+  test('sends nothing to the provider if the client leaves while it runs', async (t) => {
     const provider = await startProvider(t)
     let leave: () => void = () => {}
     const isLeft = new Promise<void>((resolve) => {
@@ -267,7 +267,7 @@ describe('onRequest', () => {
     })
   }
 
-  test('that settles when it is too late: nothing goes to the provider', async (t) => {
+  test('that settles too late sends nothing to the provider', async (t) => {
     let settle: () => void = () => {}
     const isLate = new Promise<void>((resolve) => {
       settle = resolve
@@ -279,7 +279,7 @@ describe('onRequest', () => {
     assert.equal(provider.calls.length, 0)
   })
 
-  test('the same for each protocol, which `format` tells', async (t) => {
+  test('works alike for each protocol, which `format` names', async (t) => {
     for (const stream of [anthropic, geminiSse, converse]) {
       const seen: string[] = []
       const { record } = await hooked(t, ({ format }) => void seen.push(format), {
@@ -291,13 +291,13 @@ describe('onRequest', () => {
     }
   })
 
-  test("a body nested deeper than the stack is the client's fault, and no crash", async (t) => {
+  test('a body nested deeper than the stack allows does not crash the process', async (t) => {
     const body = `{"model":"m","messages":${'['.repeat(20_000)}${']'.repeat(20_000)}}`
     const { response } = await hooked(t, () => {}, { body })
     assert.ok(response.status === 200 || response.status === 400, `status ${response.status}`)
   })
 
-  test("OpenAI's SDK takes an answer of the app's for the provider's", async (t) => {
+  test("OpenAI's SDK accepts the app's answer in place of the provider's", async (t) => {
     const provider = await startProvider(t)
     const choices = [{ index: 0, message: { role: 'assistant', content: 'from the cache' }, finish_reason: 'stop' }]
     const app = await startApp(t, {
@@ -311,7 +311,7 @@ describe('onRequest', () => {
     assert.equal(answer.choices[0]?.message.content, 'from the cache')
   })
 
-  test('a whole stream can be the answer', async (t) => {
+  test('can answer with a whole stream', async (t) => {
     const { response, text } = await hooked(
       t,
       () => ({ headers: { 'content-type': chat.contentType }, body: Buffer.concat(chat.frames) }),

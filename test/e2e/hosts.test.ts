@@ -75,7 +75,7 @@ function assertAllGone(proxy: AiProxy): void {
 
 describe("on Node's HTTP/2 server", () => {
   for (const [what, { act, text, outcome = 'completed' }] of Object.entries(answers)) {
-    test(`${what}: whole, and ${outcome}`, async (t) => {
+    test(`${what}: passes whole, and ends as ${outcome}`, async (t) => {
       const { proxy, handle, record } = await handlerFor(t, act)
       const session = await overHttp2(t, handle)
       assert.equal(await within(textOf(ask(session)), 'the answer'), text)
@@ -84,7 +84,7 @@ describe("on Node's HTTP/2 server", () => {
     })
   }
 
-  test('a client that leaves a stream, and its connection open: the provider is stopped', async (t) => {
+  test('stops the provider if the client cancels the stream but keeps its connection open', async (t) => {
     const { provider, proxy, handle, record } = await handlerFor(t)
     const session = await overHttp2(t, handle)
     const stream = ask(session)
@@ -96,7 +96,7 @@ describe("on Node's HTTP/2 server", () => {
     assertAllGone(proxy)
   })
 
-  test('its pseudo-headers never go on, and its authority is the host', async (t) => {
+  test('never forwards pseudo-headers, and takes the authority as the host', async (t) => {
     const options = { forwardHeaders: () => true, proxy: { changeOrigin: false } }
     const { provider, handle, record } = await handlerFor(t, (call) => call.json(200, {}), options)
     const session = await overHttp2(t, handle)
@@ -108,7 +108,7 @@ describe("on Node's HTTP/2 server", () => {
     assert.equal((await record()).outcome, 'completed')
   })
 
-  test('a client that reads late gets everything', async (t) => {
+  test('delivers everything to a client that reads late', async (t) => {
     const event = `data: ${'x'.repeat(100_000)}\n\n`
     const { provider, handle, record } = await handlerFor(t)
     const session = await overHttp2(t, handle)
@@ -147,7 +147,7 @@ function adapted(url: string) {
 
 describe('on a serverless adapter', () => {
   for (const [what, { act, text, outcome = 'completed' }] of Object.entries(answers)) {
-    test(`${what}: ${outcome} as soon as it is written`, async (t) => {
+    test(`${what}: ends as ${outcome} once it is written`, async (t) => {
       const { proxy, handle, record } = await handlerFor(t, act)
       const { req, res, written } = adapted(openai.path)
       const finished = once(res, 'finish')

@@ -11,7 +11,7 @@ import { until } from './support/waiting.js'
 const json = { 'content-type': 'application/json' }
 
 describe('methods', () => {
-  test('HEAD gets the head and no body, and the connection can be used again', async (t) => {
+  test('HEAD gets the head and no body, and the connection is reusable', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = (await connect(t, app.port)).request('HEAD', '/ai/v1/models')
@@ -27,7 +27,7 @@ describe('methods', () => {
     assert.match(await client.sees('{"data":[]}'), /^HTTP\/1\.1 200/)
   })
 
-  test('HEAD of what is not allowed, or of a provider that is away: no body either', async (t) => {
+  test('HEAD gets no body if the endpoint is not allowed or the provider is unreachable', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.reset() })
     const app = await startApp(t, { target: provider.url })
     const client = (await connect(t, app.port)).request('HEAD', '/ai/v1/files').request('HEAD', '/ai/v1/models')
@@ -39,7 +39,7 @@ describe('methods', () => {
     assert.equal(second.downstreamBytes, 0)
   })
 
-  test('OPTIONS says what is allowed, without asking the provider', async (t) => {
+  test('OPTIONS lists the allowed methods without asking the provider', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const allowed = await fetch(app.url + openai.path, { method: 'OPTIONS' })
@@ -49,14 +49,14 @@ describe('methods', () => {
     assert.equal(provider.calls.length, 0)
   })
 
-  test('OPTIONS passes where an endpoint takes any method', async (t) => {
+  test('OPTIONS passes if an endpoint allows any method', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, { method: call.req.method }) })
     const app = await startApp(t, { target: provider.url, endpoints: 'all' })
     const answer = await fetch(`${app.url}/v1/files`, { method: 'OPTIONS' })
     assert.deepEqual(await answer.json(), { method: 'OPTIONS' })
   })
 
-  test('the wrong method on an endpoint', async (t) => {
+  test('the wrong method on an endpoint gets 405', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const answer = await fetch(app.url + openai.path)
@@ -72,7 +72,7 @@ describe('methods', () => {
 
   for (const upgrade of ['websocket', 'WebSocket', 'h2c, websocket', 'websocket/13']) {
     for (const path of [openai.path, anthropic.path, '/v1/realtime', '/v1/chat/../x']) {
-      test(`a WebSocket is asked for (${upgrade}), on ${path}: HTTP would do`, async (t) => {
+      test(`a WebSocket upgrade (${upgrade}) on ${path} is rejected: HTTP would work`, async (t) => {
         const provider = await startProvider(t)
         const app = await startApp(t, { target: provider.url })
         const client = await connect(t, app.port)
@@ -88,7 +88,7 @@ describe('methods', () => {
     }
   }
 
-  test('an upgrade to HTTP/2, which Java asks for, is left aside', async (t) => {
+  test("an upgrade to HTTP/2, which Java's client requests, is ignored", async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(t, { target: provider.url })
     const client = await connect(t, app.port)
@@ -103,7 +103,7 @@ describe('methods', () => {
 })
 
 describe('request bodies', () => {
-  test("JSON goes on byte for byte, as the client's own spelling has it", async (t) => {
+  test("JSON passes byte for byte, in the client's own spelling", async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(t, { target: provider.url })
     const client = await connect(t, app.port)
@@ -117,7 +117,7 @@ describe('request bodies', () => {
     assert.equal(record.requestBytes, body.length)
   })
 
-  test('JSON in chunks of its own', async (t) => {
+  test('chunked JSON passes', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(t, { target: provider.url, includeUsage: false })
     const client = await connect(t, app.port)
@@ -129,7 +129,7 @@ describe('request bodies', () => {
     assert.equal(record.stream, true)
   })
 
-  test('compressed JSON goes on as it is, and is looked into', async (t) => {
+  test('compressed JSON passes unchanged, and is read', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(t, { target: provider.url, includeUsage: false })
     const client = await connect(t, app.port)
@@ -141,7 +141,7 @@ describe('request bodies', () => {
     assert.equal((await app.record()).model, openai.request.model)
   })
 
-  test('Expect: 100-continue', async (t) => {
+  test('Expect: 100-continue is answered', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, { ok: 1 }) })
     const app = await startApp(t, { target: provider.url, includeUsage: false })
     const client = await connect(t, app.port)
@@ -156,7 +156,7 @@ describe('request bodies', () => {
     assert.equal(await call.text, body)
   })
 
-  test('multipart streams through unbuffered, and is counted', async (t) => {
+  test('multipart passes unbuffered, and is counted', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, endpoints: ['audio/transcriptions'] })
     const client = await connect(t, app.port)
@@ -181,7 +181,7 @@ describe('request bodies', () => {
     assert.equal((await app.record()).requestBytes, length)
   })
 
-  test('a streamed body leaves the listeners of the app alone', async (t) => {
+  test("a streamed body does not affect the app's listeners", async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(400, {}) })
     const ended: string[] = []
     const before = (app: Express) => {
@@ -203,7 +203,7 @@ describe('request bodies', () => {
     assert.deepEqual(ended, ['/ai/v1/upload', '/ai/v1/next'])
   })
 
-  test('a body without a content-length is chunked upstream', async (t) => {
+  test('a body without a content-length is sent chunked', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.req.on('end', () => call.json(200, {})) })
     const app = await startApp(t, { target: provider.url, endpoints: 'all' })
     const client = await connect(t, app.port)
@@ -217,7 +217,7 @@ describe('request bodies', () => {
 })
 
 describe('connections', () => {
-  test('an HTTP/1.0 client gets its events and the end of the connection', async (t) => {
+  test('an HTTP/1.0 client gets its events, and the connection closes after them', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = await connect(t, app.port)
@@ -232,7 +232,7 @@ describe('connections', () => {
     assert.equal((await app.record()).outcome, 'completed')
   })
 
-  test('one connection carries several exchanges, downstream and upstream', async (t) => {
+  test('a connection carries several exchanges, on both sides', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = await connect(t, app.port)
@@ -265,7 +265,7 @@ describe('connections', () => {
     assert.equal(provider.connections.length, 1)
   })
 
-  test('a dozen pipelined requests are no leak of listeners, whether they are answered or left', async (t) => {
+  test('a dozen pipelined requests add no excess listeners, whether they are answered or abandoned', async (t) => {
     const warnings: string[] = []
     const onWarning = ({ name }: Error) => warnings.push(name)
     process.on('warning', onWarning)
@@ -286,7 +286,7 @@ describe('connections', () => {
     assert.deepEqual(warnings, [])
   })
 
-  test('a pipelined request behind a running stream is not taken for a slow reader', async (t) => {
+  test('a pipelined request that waits for a running stream does not count as a slow reader', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { drainTimeoutMs: 30 } })
     const client = await connect(t, app.port)
@@ -303,7 +303,7 @@ describe('connections', () => {
     assert.equal((await app.record()).code, 'pipeline_too_long')
   })
 
-  test('a connection that the provider closed while it was idle costs no request', async (t) => {
+  test('a connection that the provider closed while idle does not fail the next request', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = await connect(t, app.port)

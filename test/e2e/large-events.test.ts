@@ -19,7 +19,7 @@ describe('an event of many megabytes', () => {
     ['of a stream without a label', undefined, {}],
     ['to a hook', 'text/event-stream', { onEvent: () => undefined }],
   ] as const) {
-    test(`reaches the client whole, and is told: ${name}`, async (t) => {
+    test(`reaches the client whole, and is metered: ${name}`, async (t) => {
       const body = Buffer.from(sseOf(picture(10), picture(9_000_000), { candidates: [] }))
       const provider = await startProvider(t, {
         onCall: (call) => {

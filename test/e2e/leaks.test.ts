@@ -86,8 +86,8 @@ class Crowd {
   }
 }
 
-describe('1,000 exchanges that end in all the ways there are', () => {
-  test('leave nothing behind, and one record each', { timeout: 120_000 }, async (t) => {
+describe('1,000 exchanges that end in every possible way', () => {
+  test('leave nothing behind, and produce one record each', { timeout: 120_000 }, async (t) => {
     const cleanUps: (() => unknown)[] = []
     const cleanUp = async () => {
       for (const run of cleanUps.splice(0)) await run()
@@ -134,8 +134,8 @@ describe('1,000 exchanges that end in all the ways there are', () => {
   })
 })
 
-describe('connections that are used again', () => {
-  test('gather no listeners, downstream or upstream', async (t) => {
+describe('reused connections', () => {
+  test('accumulate no listeners, downstream or upstream', async (t) => {
     const provider = await startProvider(t, {
       onCall: (call) => {
         if (call.url.includes('json')) call.json(200, {})

@@ -62,7 +62,7 @@ for (const [how, leave] of Object.entries(departures)) {
       await assertLeft(app, { requestBytes: 5, status: undefined })
     })
 
-    test('while its request waits for its turn: nothing goes to the provider', async (t) => {
+    test('while its request waits for a turn: nothing goes to the provider', async (t) => {
       const provider = await startProvider(t)
       let hasLeft = false
       // So many others are before it, each for a round of the event loop, until the client has left.
@@ -86,7 +86,7 @@ for (const [how, leave] of Object.entries(departures)) {
       assert.equal(provider.connections.length, 0)
     })
 
-    test('while the connection to the provider is made', async (t) => {
+    test('while the proxy connects to the provider', async (t) => {
       const provider = await startSilentTls(t)
       const app = await startApp(t, { target: provider.url })
       const client = (await connect(t, app.port)).post(path, openai.request)
@@ -119,7 +119,7 @@ for (const [how, leave] of Object.entries(departures)) {
       await third.sees('data: 3\n\n')
     })
 
-    test('while the provider has not answered yet', async (t) => {
+    test('while the provider has not yet answered', async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const client = (await connect(t, app.port)).post(path, openai.request)
@@ -131,7 +131,7 @@ for (const [how, leave] of Object.entries(departures)) {
       await assertNextIsServed(t, app, provider)
     })
 
-    test('while it waits with heartbeats', async (t) => {
+    test('while it gets heartbeats before the first byte', async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, heartbeat: { everyMs: 5, beforeFirstByte: true } })
       const client = (await connect(t, app.port)).post(path, openai.request)
@@ -143,7 +143,7 @@ for (const [how, leave] of Object.entries(departures)) {
       assert.ok(record.downstreamBytes > 0)
     })
 
-    test('while events come', async (t) => {
+    test('while events arrive', async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const client = (await connect(t, app.port)).post(path, openai.request)
@@ -157,7 +157,7 @@ for (const [how, leave] of Object.entries(departures)) {
       await assertNextIsServed(t, app, provider)
     })
 
-    test('while the last bytes are on their way', async (t) => {
+    test('while the last bytes are being sent', async (t) => {
       const provider = await startProvider(t)
       // The app's own answer is written at once, and is more than what the kernel takes on its way.
       const app = await startApp(t, { target: provider.url, onRequest: () => ({ body: 'x'.repeat(7 << 20) }) })
@@ -168,7 +168,7 @@ for (const [how, leave] of Object.entries(departures)) {
       await assertLeft(app, { status: 200, events: 0 })
     })
 
-    test('while compressed events come', async (t) => {
+    test('while compressed events arrive', async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const client = (await connect(t, app.port)).post(path, openai.request)
@@ -180,7 +180,7 @@ for (const [how, leave] of Object.entries(departures)) {
       await assertLeft(app, { status: 200, events: 1 })
     })
 
-    test('while an answer that is no stream comes', async (t) => {
+    test('while a non-streaming answer arrives', async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const client = (await connect(t, app.port)).post(path, { model: 'm' })
@@ -200,7 +200,7 @@ describe('the client leaves', () => {
     ['a flood of events', 'text/event-stream'],
     ['a large answer', 'application/octet-stream'],
   ] as const) {
-    test(`while ${what} waits for it to read`, async (t) => {
+    test(`while ${what} is blocked because it does not read`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const client = (await connect(t, app.port)).pause().post(path, openai.request)
@@ -218,7 +218,7 @@ describe('the client leaves', () => {
     })
   }
 
-  test('while it uploads JSON: what had come is counted', async (t) => {
+  test('while it uploads JSON: the bytes received so far are counted', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = await connect(t, app.port)
@@ -228,7 +228,7 @@ describe('the client leaves', () => {
     await assertLeft(app, { requestBytes: 20 })
   })
 
-  test('before the middleware has its turn, while the app still asks who it is', async (t) => {
+  test('before the request reaches the middleware, while the app still authenticates it', async (t) => {
     const provider = await startProvider(t)
     let letIn = () => {}
     const asked = new Promise<void>((resolve) => {
@@ -256,7 +256,7 @@ describe('the client leaves', () => {
     assert.equal(provider.calls.length, 0)
   })
 
-  test('while the credentials are fetched', async (t) => {
+  test('while credentials are fetched', async (t) => {
     const provider = await startProvider(t)
     const asked = new Queue<(key: string) => void>('the question for the key')
     const authorization = () => new Promise<string>((resolve) => asked.push(resolve))
@@ -270,7 +270,7 @@ describe('the client leaves', () => {
     assert.equal(provider.connections.length, 0)
   })
 
-  test('with a second request in the pipeline: both are over', async (t) => {
+  test('with a second pipelined request: both end', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = (await connect(t, app.port)).post(path, openai.request).post(path, openai.request)
@@ -283,7 +283,7 @@ describe('the client leaves', () => {
     assert.deepEqual(app.proxy.exchanges(), [])
   })
 
-  test('with the whole answer in hand: that is no departure', async (t) => {
+  test('after the whole answer was sent: that does not count as a disconnect', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = (await connect(t, app.port)).post(path, openai.request)
@@ -293,7 +293,7 @@ describe('the client leaves', () => {
     assert.equal((await app.record()).outcome, 'completed')
   })
 
-  test('and the app has no part in it: nothing goes to its error handlers', async (t) => {
+  test('without involving the app: its error handlers are not called', async (t) => {
     const provider = await startProvider(t)
     const errors: unknown[] = []
     const app = await startApp(

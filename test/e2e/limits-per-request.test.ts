@@ -26,20 +26,20 @@ async function asked(t: TestContext, limits: Limits, plan: string, path = openai
   return { status: response.status, record: await app.record(), errors, calls: provider.calls.length }
 }
 
-describe('limits by request', () => {
+describe('limits per request', () => {
   const ofPlan: Limits = (req) => ({ maxRequestBytes: req.headers['x-plan'] === 'free' ? 5 : false })
 
   for (const [plan, status, code] of [
     ['free', 413, 'request_too_large'],
     ['paid', 200, undefined],
   ] as const) {
-    test(`a function gives each its own: ${plan}`, async (t) => {
+    test(`a function gives each request its own: ${plan}`, async (t) => {
       const { status: got, record } = await asked(t, ofPlan, plan)
       assert.deepEqual([got, record.code], [status, code])
     })
   }
 
-  test('a function may look them up, and what it leaves out is what stands beside it', async (t) => {
+  test('a function may be async; the static limits apply to what it leaves out', async (t) => {
     const limits: Limits = {
       maxOutputTokens: 1,
       maxRequestBytes: 5,
@@ -49,7 +49,7 @@ describe('limits by request', () => {
     assert.equal((await asked(t, limits, 'free')).record.limit, 'maxRequestBytes')
   })
 
-  test('bound the answer as well as the request', async (t) => {
+  test('apply to the answer as well as to the request', async (t) => {
     for (const [limits, limit] of [
       [{ maxResponseBytes: 5 }, 'maxResponseBytes'],
       [{ maxEventBytes: 5 }, 'maxEventBytes'],
@@ -61,12 +61,12 @@ describe('limits by request', () => {
 
   for (const [name, returns, says] of [
     ['nothing', undefined, /limits takes an object; got undefined/],
-    ['a wrong value', { maxOutputTokens: 0 }, /limits\.maxOutputTokens takes a number above 0, or false/],
-    ['a wrong name', { maxOutputToken: 5 }, /Did you mean limits\.maxOutputTokens\?/],
-    ['a limit of all requests', { maxConcurrentStreams: 5 }, /limits\.maxConcurrentStreams bounds all requests/],
+    ['an invalid value', { maxOutputTokens: 0 }, /limits\.maxOutputTokens takes a number above 0, or false/],
+    ['an unknown name', { maxOutputToken: 5 }, /Did you mean limits\.maxOutputTokens\?/],
+    ['a limit on all requests', { maxConcurrentStreams: 5 }, /limits\.maxConcurrentStreams bounds all requests/],
     ['another function', { perRequest: () => ({}) }, /no option limits\.perRequest/],
   ] as const) {
-    test(`a function that returns ${name} is a fault of the app: 500, and onError`, async (t) => {
+    test(`a function that returns ${name} gets 500 and a call of onError`, async (t) => {
       const { status, record, errors, calls } = await asked(t, () => returns as never, 'any')
       assert.deepEqual([status, record.code, calls], [500, 'internal_error', 0])
       const [[hook, message, path] = [], ...others] = errors
@@ -81,20 +81,20 @@ describe('limits by request', () => {
     },
     () => Promise.reject(new Error('no database')),
   ]) {
-    test('a function that fails: 500, and onError', async (t) => {
+    test('a function that throws or rejects gets 500 and a call of onError', async (t) => {
       const { status, record, errors } = await asked(t, fail, 'any')
       assert.deepEqual([status, record.code], [500, 'internal_error'])
       assert.deepEqual(errors, [['limits', 'no database', openai.path]])
     })
   }
 
-  test('a lookup that never ends is bound by firstByteTimeoutMs', async (t) => {
+  test('a function that never settles is bounded by firstByteTimeoutMs', async (t) => {
     const limits: Limits = { firstByteTimeoutMs: 20, perRequest: () => new Promise(() => {}) }
     const { status, record } = await asked(t, limits, 'any')
     assert.deepEqual([status, record.limit], [504, 'firstByteTimeoutMs'])
   })
 
-  test('are not asked for where the endpoint is not allowed, or no exchange more is', async (t) => {
+  test('are not requested if the endpoint is not allowed or too many exchanges are in progress', async (t) => {
     let calls = 0
     const perRequest = () => {
       calls++

@@ -14,11 +14,11 @@ import { within } from './support/waiting.js'
 const path = `/ai${openai.path}`
 const json = { 'content-type': 'application/json' }
 
-describe('behind compression(), helmet(), cors() and morgan()', () => {
+describe('after compression(), helmet(), cors() and morgan()', () => {
   const mountAll = (app: Express) => {
     app.use(morgan('tiny', { stream: { write: () => {} } }), compression({ threshold: 0 }), helmet(), cors())
   }
-  test('events still arrive one by one', async (t) => {
+  test('events arrive one by one', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url }, { before: mountAll })
     const answer = fetch(app.url + openai.path, {
@@ -42,7 +42,7 @@ describe('behind compression(), helmet(), cors() and morgan()', () => {
     assert.equal((await app.record()).outcome, 'completed')
   })
 
-  test('also where the app compresses in spite of no-transform', async (t) => {
+  test('events arrive one by one even if the app compresses despite no-transform', async (t) => {
     const provider = await startProvider(t)
     // A middleware of the app takes the directive away again, so that compression() does its work.
     const before = (app: Express) => {
@@ -69,7 +69,7 @@ describe('behind compression(), helmet(), cors() and morgan()', () => {
     assert.equal((await app.record()).outcome, 'completed')
   })
 
-  test('a large answer that is compressed on its way, to a client that reads late: whole, and no listener too many', async (t) => {
+  test('a large compressed answer arrives whole at a slow client, without excess listeners', async (t) => {
     const warnings: Error[] = []
     const onWarning = (warning: Error) => warnings.push(warning)
     process.on('warning', onWarning)
@@ -96,7 +96,7 @@ describe('behind compression(), helmet(), cors() and morgan()', () => {
     assert.deepEqual(warnings, [])
   })
 
-  test('an error event, and leaving, are the same behind them', async (t) => {
+  test('error events and disconnects work as without them', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { idleTimeoutMs: 30 } }, { before: mountAll })
     const answer = post(app.url + openai.path, openai.request)
@@ -112,7 +112,7 @@ describe('behind compression(), helmet(), cors() and morgan()', () => {
     assert.equal((await app.record()).outcome, 'client_disconnect')
   })
 
-  test('OPTIONS of a browser is answered by cors()', async (t) => {
+  test("cors() answers a browser's OPTIONS", async (t) => {
     const app = await startApp(t, { target: 'http://127.0.0.1:9' }, { before: mountAll })
     const headers = { origin: 'http://a.test', 'access-control-request-method': 'POST' }
     const response = await fetch(app.url + openai.path, { method: 'OPTIONS', headers })

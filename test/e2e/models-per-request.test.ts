@@ -25,7 +25,7 @@ async function asked(t: TestContext, given: Given, user: string, model = 'gpt-5'
   return { status: response.status, record: await app.record(), errors, authorization }
 }
 
-describe('models by request', () => {
+describe('models per request', () => {
   const lists: Record<string, 'all' | (string | RegExp)[]> = { ada: ['gpt-5'], bob: [/^gpt-4/], eve: [], root: 'all' }
   for (const [user, status] of [
     ['ada', 200],
@@ -33,17 +33,17 @@ describe('models by request', () => {
     ['eve', 403],
     ['root', 200],
   ] as const) {
-    test(`a function gives each its own list: ${user}`, async (t) => {
+    test(`a function gives each request its own list: ${user}`, async (t) => {
       const { status: got } = await asked(t, { models: (req) => lists[String(req.headers['x-user'])]! }, user)
       assert.equal(got, status)
     })
-    test(`it may look it up: ${user}`, async (t) => {
+    test(`a function may be async: ${user}`, async (t) => {
       const { status: got } = await asked(t, { models: async (req) => lists[String(req.headers['x-user'])]! }, user)
       assert.equal(got, status)
     })
   }
 
-  test('what it returns by mistake opens no model', async (t) => {
+  test('an invalid return value allows no model', async (t) => {
     for (const returned of [undefined, null, true, 'gpt-5', [5], ['']]) {
       const { status, record, errors } = await asked(t, { models: () => returned as never }, 'ada')
       assert.deepEqual([status, record.code, errors.length], [500, 'internal_error', 1])
@@ -51,20 +51,20 @@ describe('models by request', () => {
     }
   })
 
-  test('one that fails: 500, and onError', async (t) => {
+  test('a function that fails gets 500 and a call of onError', async (t) => {
     const { status, errors } = await asked(t, { models: () => Promise.reject(new Error('no database')) }, 'ada')
     assert.deepEqual([status, errors], [500, [['models', 'no database', openai.path]]])
   })
 })
 
-describe('credentials by request', () => {
+describe('credentials per request', () => {
   test('a function gets the request', async (t) => {
     const auth = { headers: { authorization: (req: { headers: object }) => `Bearer ${Object(req.headers)['x-user']}` } }
     assert.equal((await asked(t, { auth }, 'ada')).authorization, 'Bearer ada')
   })
 })
 
-test('functions are asked only by requests that are admitted: limits, then models, then auth', async (t) => {
+test('functions run only for requests that are admitted: limits, then models, then auth', async (t) => {
   const calls: string[] = []
   const note = <T>(name: string, value: T) => {
     calls.push(name)

@@ -70,7 +70,7 @@ describe('models', () => {
     ['/api/v1/chat/completions', '{"model":"good","models":["bad"]}', /model_not_allowed/],
   ]
   for (const [path, body, said] of refused) {
-    test(`refused in the client's protocol: ${body} at ${path}`, async (t) => {
+    test(`rejected in the client's protocol: ${body} at ${path}`, async (t) => {
       const { status, text, record, reached } = await answerTo(t, path, body)
       assert.deepEqual([status, reached], [403, 0])
       assert.match(text, said)
@@ -84,18 +84,18 @@ describe('models', () => {
     '{"model":"good","mod\\u0065l":"bad"}',
     '{"model":"good","MODEL":"bad"}',
   ]) {
-    test(`a model named twice, which readers may read differently, is refused: ${body}`, async (t) => {
+    test(`rejects a model given twice, which parsers may read differently: ${body}`, async (t) => {
       const { status, reached } = await answerTo(t, '/api/chat', body)
       assert.deepEqual([status, reached], [400, 0])
     })
   }
 
-  test('a list of models names none, and passes', async (t) => {
+  test('lets a request for the list of models pass, which names none', async (t) => {
     const { status } = await answerTo(t, '/v1/models', '', 'GET')
     assert.equal(status, 200)
   })
 
-  test('a RegExp with the flag g allows the same model each time', async (t) => {
+  test('gives the same answer each time for a RegExp with the flag g', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(t, { target: provider.url, models })
     for (const _ of [1, 2, 3]) {
@@ -103,7 +103,7 @@ describe('models', () => {
     }
   })
 
-  test('a body that is no JSON hides no model', async (t) => {
+  test('rejects a body that is not JSON, which could hide a model', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(t, { target: provider.url, models, endpoints: 'all' })
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=b']) {
@@ -147,7 +147,7 @@ describe('modelOptions', () => {
   }
 
   for (const [stream, place] of places) {
-    test(`${stream.name}: maxOutputTokens stands in ${place.join('.')}`, async (t) => {
+    test(`${stream.name}: maxOutputTokens is written to ${place.join('.')}`, async (t) => {
       const { max_tokens: _, ...request } = stream.request
       const defaults = { maxOutputTokens: 70, temperature: 0.5 }
       const filled = JSON.parse(await sent(t, stream, request, { defaults }))
@@ -162,7 +162,7 @@ describe('modelOptions', () => {
     })
   }
 
-  test('are merged at any depth, lists as a whole, and cannot reach a prototype', async (t) => {
+  test('merges objects at any depth, replaces lists, and cannot reach a prototype', async (t) => {
     const defaults = JSON.parse('{"a":{"b":1,"c":[1,2]},"__proto__":{"d":1}}')
     const request = '{"a":{"c":[3],"__proto__":{"polluted":true}},"constructor":{"prototype":{"polluted":true}}}'
     const body = await sent(t, chat, request, { defaults, overrides: { a: { e: null } } as never })
@@ -179,7 +179,7 @@ describe('modelOptions', () => {
     )
   })
 
-  test('the model itself can be a default or an override, and the allow-list sees it', async (t) => {
+  test('can set a default or an override for the model, to which the allow-list applies', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const modelOptions = { overrides: { model: 'ours' } }
     const app = await startApp(t, { target: provider.url, modelOptions, models: ['ours'] })
@@ -187,12 +187,12 @@ describe('modelOptions', () => {
     assertTold(await app.record(), { model: 'ours' })
   })
 
-  test('a request that they do not change keeps its bytes', async (t) => {
+  test('keeps the bytes of a request that needs no change', async (t) => {
     const body = '{ "temperature": 0.5, "seed": 12345678901234567890 }'
     assert.equal(await sent(t, chat, body, { defaults: { temperature: 1 } }), body)
   })
 
-  test('where tokens are only counted, there is no limit to set', async (t) => {
+  test('sets no limit if tokens are only counted', async (t) => {
     const counting = { ...anthropic, path: '/v1/messages/count_tokens' }
     const body = JSON.parse(await sent(t, counting, { model: 'm' }, { defaults: { maxOutputTokens: 5 } }))
     assert.deepEqual(body, { model: 'm' })

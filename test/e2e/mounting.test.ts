@@ -23,7 +23,7 @@ describe('mounted', () => {
     'with a parameter': ['/tenants/5/ai', (app, proxy) => app.use('/tenants/:id/ai', proxy)],
   }
   for (const [where, [url, mount]] of Object.entries(mounts)) {
-    test(`${where}, at a target with a path prefix`, async (t) => {
+    test(`${where}, with a target that has a path prefix`, async (t) => {
       const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
       const target = `${provider.url}/gateway/openai/`
       const app = await startApp(t, { target }, { mount: (app, proxy) => void mount(app, proxy) })
@@ -34,7 +34,7 @@ describe('mounted', () => {
     })
   }
 
-  test('several middlewares in one app, each with its own target, key, limits and records', async (t) => {
+  test('several middlewares share an app, each with its own target, key, limits and records', async (t) => {
     const one = await startProvider(t, { onCall: (call) => call.json(200, { provider: 1 }) })
     const two = await startProvider(t, { onCall: (call) => call.json(200, { provider: 2 }) })
     const other = aiProxy({
@@ -61,7 +61,7 @@ describe('mounted', () => {
     assert.equal((await post(`${root}/ai/v1/messages`, { model: 'm' })).status, 200)
   })
 
-  test('what stands behind it is not reached, what stands beside it is', async (t) => {
+  test('handlers after it are not reached for its paths, and are for others', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const after = (app: Express) => void app.use((_req, res) => void res.send('the app'))
     const app = await startApp(t, { target: provider.url }, { after })
@@ -69,7 +69,7 @@ describe('mounted', () => {
     assert.equal(await (await fetch(`http://127.0.0.1:${app.port}/aim`)).text(), 'the app')
   })
 
-  test('an app that answers by itself while the provider is silent', async (t) => {
+  test('the exchange ends if the app answers by itself while the provider is silent', async (t) => {
     const provider = await startProvider(t)
     const requests = new Queue<express.Response>('the response in the app')
     const before = (app: Express) => {
@@ -90,7 +90,7 @@ describe('mounted', () => {
     assert.notEqual(record.outcome, 'completed')
   })
 
-  test('an app that has begun to answer when the provider does', async (t) => {
+  test('the connection is cut if the app has begun to answer when the provider does', async (t) => {
     const provider = await startProvider(t)
     const requests = new Queue<express.Response>('the response in the app')
     const before = (app: Express) => {
@@ -116,7 +116,7 @@ describe('mounted', () => {
 })
 
 describe('behind a proxy', () => {
-  test('trust proxy and proxy.xfwd tell the provider who asks', async (t) => {
+  test("trust proxy and proxy.xfwd forward the client's address to the provider", async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const before = (app: Express) => void app.set('trust proxy', 1)
     const app = await startApp(t, { target: provider.url, proxy: { xfwd: true } }, { before })
@@ -129,7 +129,7 @@ describe('behind a proxy', () => {
     assert.equal(call.headers['x-forwarded-host'], 'app.test')
   })
 
-  test('without trust proxy nobody can pretend to be somebody else', async (t) => {
+  test('without trust proxy no client can spoof its address', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(t, { target: provider.url, proxy: { xfwd: true } })
     const client = await connect(t, app.port)
@@ -139,7 +139,7 @@ describe('behind a proxy', () => {
     assert.equal(call.headers['x-forwarded-proto'], 'http')
   })
 
-  test('changeOrigin', async (t) => {
+  test("changeOrigin: false forwards the client's Host", async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(t, { target: provider.url, proxy: { changeOrigin: false } })
     const client = await connect(t, app.port)
@@ -147,7 +147,7 @@ describe('behind a proxy', () => {
     assert.equal((await provider.next()).headers.host, 'app.test')
   })
 
-  test("an agent of the app's own", async (t) => {
+  test('a custom agent is used, and is not closed with the middleware', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 })
     t.after(() => agent.destroy())
@@ -160,7 +160,7 @@ describe('behind a proxy', () => {
 })
 
 describe('over HTTPS', () => {
-  test('app and provider: a stream, one by one', async (t) => {
+  test('a stream passes event by event between an HTTPS client and an HTTPS provider', async (t) => {
     const provider = await startProvider(t, { tls: true })
     const app = await startApp(t, { target: provider.url, proxy: { ssl: { ca: cert } } }, { tls: true })
     const agent = new https.Agent({ ca: cert })
@@ -183,9 +183,9 @@ describe('over HTTPS', () => {
   })
 
   for (const [what, proxy, status] of [
-    ['a certificate that nobody vouches for is refused', {}, 502],
-    ['unless secure is false', { secure: false }, 200],
-    ['or its authority is known', { ssl: { ca: cert } }, 200],
+    ['an untrusted certificate is rejected', {}, 502],
+    ['an untrusted certificate is accepted if secure is false', { secure: false }, 200],
+    ['a certificate is accepted if its CA is given', { ssl: { ca: cert } }, 200],
   ] as const) {
     test(what, async (t) => {
       const provider = await startProvider(t, { tls: true, onCall: (call) => call.json(200, {}) })

@@ -120,7 +120,7 @@ function framesIn(stream: WireStream, body: Buffer): string[] {
   return framer.ends.map((end, at) => out.toString('latin1', framer.ends[at - 1] ?? 0, end))
 }
 
-describe('mutilated streams: no crash, no hang, no half of an event, and a record that says what happened', () => {
+describe('mutilated streams cause no crash, no hang and no partial event, and their record has the outcome', () => {
   for (const stream of allStreams) {
     test(stream.name, async () => {
       await fc.assert(

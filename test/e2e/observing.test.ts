@@ -46,7 +46,7 @@ describe('observers', () => {
     return { provider, app, record: await app.record(), call: provider.calls[0] }
   }
 
-  test('see the middleware, each exchange, its turns and its end', async (t) => {
+  test('see the middleware, and each exchange with its turns and its end', async (t) => {
     const { told, observer } = watching()
     const { app, provider, record } = await watched(t, [observer])
     assert.equal(told.proxies.length, 1)
@@ -62,14 +62,14 @@ describe('observers', () => {
     assert.deepEqual(told.records, [record])
   })
 
-  test('send headers to the provider, each its own', async (t) => {
+  test("add headers to the provider's request, each its own", async (t) => {
     const { observer } = watching()
     const { call, record } = await watched(t, [observer, { onRequest: () => ({ 'x-second': '2' }) }])
     assert.equal(call?.headers.traceparent, `00-${record.id}`)
     assert.deepEqual([call?.headers['x-observed'], call?.headers['x-second']], ['yes', '2'])
   })
 
-  test('are told of the end once, also of what never got to the provider', async (t) => {
+  test('get the end of each exchange once, even if it never reached the provider', async (t) => {
     const { told, observer } = watching()
     const provider = await startProvider(t, { onCall: (call) => call.reset() })
     const app = await startApp(t, { target: provider.url, observers: [observer], models: ['good'] })
@@ -103,13 +103,13 @@ describe('observers', () => {
     throw new Error('an observer of no use')
   }
   const useless: [string, object][] = [
-    ['what they throw', { onProxy: throws, onRequest: throws, onTurn: throws, onFinish: throws }],
+    ['throwing', { onProxy: throws, onRequest: throws, onTurn: throws, onFinish: throws }],
     ['returning null for headers', { onRequest: () => null }],
     ['returning a header that HTTP forbids', { onRequest: () => ({ 'x-bad': 'a\r\nb: c' }) }],
     ['returning a header by which HTTP frames the body', { onRequest: () => ({ 'content-length': '5' }) }],
   ]
   for (const [what, bad] of useless) {
-    test(`change nothing by ${what}`, async (t) => {
+    test(`do not affect exchanges by ${what}`, async (t) => {
       const { told, observer } = watching()
       const { record, call } = await watched(t, [bad as Observer, observer])
       assertTold(record, { ...chat.told, outcome: 'completed' })
@@ -123,7 +123,7 @@ describe('observers', () => {
 describe('overload', () => {
   const overload = { maxEventLoopDelayMs: 100 }
 
-  test('while the event loop is late, new streams get 503 with Retry-After in their protocol', async (t) => {
+  test('new streams get 503 with Retry-After in their protocol while the event loop is late', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(
       t,
@@ -154,7 +154,7 @@ describe('overload', () => {
     assert.equal((await post(app.url + chat.path, { model: 'm' })).status, 200, 'what is no stream passes')
   })
 
-  test('streams that run go on, and new ones are taken when it is over', async (t) => {
+  test('running streams continue, and new ones are admitted once the event loop is on time', async (t) => {
     let isLate = false
     const { admitStream } = OverloadGuard.prototype
     t.mock.method(OverloadGuard.prototype, 'admitStream', function admit(this: OverloadGuard) {
@@ -196,7 +196,7 @@ describe('terminatorGraceMs', () => {
     streams.cohere,
     streams.geminiArray,
   ]) {
-    test(`${stream.name}: a stream that says it is over ends, though the provider leaves it open`, async (t) => {
+    test(`${stream.name}: a stream ends after its terminator, even if the provider leaves it open`, async (t) => {
       const provider = await startProvider(t)
       // Nothing else would end it: no other limit is as short.
       const app = await startApp(t, { target: provider.url, limits: { terminatorGraceMs: 20 } })
@@ -209,7 +209,7 @@ describe('terminatorGraceMs', () => {
     })
   }
 
-  test('what waits behind the terminator for a client that does not read goes out when it reads on', async (t) => {
+  test('the rest of a stream reaches a slow client even after the grace has passed', async (t) => {
     const taken = t.mock.method(SourceReader.prototype, 'read')
     const askedForMore = t.mock.getter(ResponseStream.prototype, 'hasMore')
     const provider = await startProvider(t)
@@ -238,7 +238,7 @@ describe('terminatorGraceMs', () => {
     await call.gone
   })
 
-  test('a stream that has not said so is left open', async (t) => {
+  test('a stream without a terminator stays open', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { terminatorGraceMs: 1, idleTimeoutMs: 100 } })
     const asking = post(app.url + chat.path, chat.request)

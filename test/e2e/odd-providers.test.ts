@@ -16,7 +16,7 @@ describe('a status below 100', () => {
   const answers = {
     'with a body': 'HTTP/1.1 099 X\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}',
     'with events': 'HTTP/1.1 099 X\r\ncontent-type: text/event-stream\r\n\r\ndata: 1\n\n',
-    'with a body of no bytes': 'HTTP/1.1 099 X\r\ncontent-length: 0\r\n\r\n',
+    'with an empty body': 'HTTP/1.1 099 X\r\ncontent-length: 0\r\n\r\n',
     'without a body': 'HTTP/1.1 099 X\r\n\r\n',
   }
   for (const [what, answer] of Object.entries(answers)) {
@@ -40,7 +40,7 @@ describe('a status below 100', () => {
       })
     }
 
-    test(`${what}, behind heartbeats: an error event`, async (t) => {
+    test(`${what}, after heartbeats: an error event`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, heartbeat: { beforeFirstByte: true } })
       const response = await post(app.url + openai.path, openai.request)
@@ -56,7 +56,7 @@ describe('a status below 100', () => {
 
 describe('a provider that switches protocols', () => {
   for (const request of [openai.request, { model: 'm' }]) {
-    test(`unasked, for ${'stream' in request ? 'a stream' : 'JSON'}: 502 at once`, async (t) => {
+    test(`without being asked, for ${'stream' in request ? 'a stream' : 'JSON'}: 502 at once`, async (t) => {
       const provider = await startProvider(t)
       // The other way for it to end would be this limit, which names itself.
       const app = await startApp(t, { target: provider.url, limits: { firstByteTimeoutMs: 5000 } })
@@ -74,7 +74,7 @@ describe('a provider that switches protocols', () => {
   }
 })
 
-describe('an error of the provider that calls itself an event stream', () => {
+describe('a provider error whose content type is text/event-stream', () => {
   for (const { name, path, request } of protocols) {
     test(`${name}: passes unchanged`, async (t) => {
       const provider = await startProvider(t)
@@ -105,7 +105,7 @@ describe('an HTTP/1.0 client', () => {
   const request = `POST /ai${openai.path} HTTP/1.0\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
 
   for (const end of ['reset', 'closed'] as const) {
-    test(`can tell an answer that was ${end} half way from a whole one: its connection is reset`, async (t) => {
+    test(`gets a connection reset if the answer was ${end} half way, so that it does not look complete`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const client = await connect(t, app.port)
@@ -141,9 +141,9 @@ describe('an HTTP/1.0 client', () => {
   for (const [how, connectTo] of Object.entries(connections)) {
     for (const [why, limits, code] of [
       ['is reset half way', {}, 'upstream_reset'],
-      ['is not read', { drainTimeoutMs: 50 }, 'slow_client'],
+      ['is not read by the client', { drainTimeoutMs: 50 }, 'slow_client'],
     ] as const) {
-      test(`${how}: an answer that ${why} is cut, and the process goes on`, async (t) => {
+      test(`${how}: gets a closed connection if an answer ${why}, and the process does not crash`, async (t) => {
         const provider = await startProvider(t)
         const app = await startApp(t, { target: provider.url, limits }, { tls: how === 'over TLS' })
         const client = new RawClient(await connectTo(t, app))
@@ -165,7 +165,7 @@ describe('an HTTP/1.0 client', () => {
     }
   }
 
-  test('gets a whole one, and a clean end', async (t) => {
+  test('gets a complete answer, and a clean end of the connection', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = await connect(t, app.port)
@@ -182,7 +182,7 @@ describe('an HTTP/1.0 client', () => {
   })
 })
 
-describe('a stream that the end of the connection ends', () => {
+describe('a stream that ends by closing the connection', () => {
   const head = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n'
 
   for (const { name, path, request, events, errorInEvent, isTerminated } of protocols) {
@@ -203,7 +203,7 @@ describe('a stream that the end of the connection ends', () => {
       })
     }
 
-    test(`${name}: behind a whole event that is not the last: upstream_truncated`, async (t) => {
+    test(`${name}: after a whole event that is not the last: upstream_truncated`, async (t) => {
       const provider = await startProvider(t, { onCall: (call) => call.raw(head + events[0]).socket.end() })
       const app = await startApp(t, { target: provider.url })
       const received = await new Events(await post(app.url + path, request)).rest()
@@ -222,7 +222,7 @@ describe('a stream that the end of the connection ends', () => {
     ['event: message_stop\ndata: {"type":"message_stop"}', protocols[1]!],
   ]
   for (const [last, { path, request, events }] of whole) {
-    test(`${JSON.stringify(last)} without a blank line: completed, with one`, async (t) => {
+    test(`${JSON.stringify(last)} without a blank line: completed, with a blank line added`, async (t) => {
       const provider = await startProvider(t, {
         onCall: (call) => call.raw(head + events[0] + last).socket.end(),
       })

@@ -47,7 +47,7 @@ const sends =
     void call.res.writeHead(status, headers).end(bytes)
 
 describe('onAnswer', () => {
-  test('sees an answer, which passes byte for byte', async (t) => {
+  test('sees an answer, which passes byte for byte if it returns nothing', async (t) => {
     const seen: HookedAnswer[] = []
     const { response, text, record } = await through(t, (answer) => void seen.push(answer), sends(200, spelled))
     assert.deepEqual(seen, [{ format: 'openai-chat', status: 200, body: completion }])
@@ -58,7 +58,7 @@ describe('onAnswer', () => {
   })
 
   for (const isAsync of [false, true]) {
-    test(`replaces its JSON, ${isAsync ? 'async' : 'sync'}; what is metered is the provider’s`, async (t) => {
+    test(`replaces its JSON, ${isAsync ? 'async' : 'sync'}; the provider’s answer is metered`, async (t) => {
       const hook: OnAnswer = isAsync ? async (...given) => redact(...given) : redact
       const digests = { 'content-digest': 'sha-256=:x:', etag: '"a"', 'accept-ranges': 'bytes', 'content-md5': 'x' }
       const { response, text, record } = await through(t, hook, sends(200, spelled, { ...head, ...digests }))
@@ -71,7 +71,7 @@ describe('onAnswer', () => {
     })
   }
 
-  test('gets what was compressed in plain text', async (t) => {
+  test('gets a compressed answer decoded', async (t) => {
     const { response, text } = await through(
       t,
       redact,
@@ -82,7 +82,7 @@ describe('onAnswer', () => {
   })
 
   for (const type of ['application/json', 'text/plain']) {
-    test(`sees errors of the provider’s, as ${type}`, async (t) => {
+    test(`sees the provider’s errors, as ${type}`, async (t) => {
       const hook: OnAnswer = ({ status, body }) => ({ body: { error: { message: `${status}`, was: body } } })
       const bytes = '{"error":{"message":"no credit"}}'
       const { response, text, record } = await through(t, hook, sends(429, bytes, { 'content-type': type }), {
@@ -94,12 +94,12 @@ describe('onAnswer', () => {
     })
   }
 
-  test('sees an answer to who asked for a stream', async (t) => {
+  test('sees a JSON answer to a request for a stream', async (t) => {
     const { text } = await through(t, redact, sends(200, spelled), { body: request })
     assert.match(text, /\[number\]/)
   })
 
-  test('what it makes of an answer goes out as an event after heartbeat.beforeFirstByte', async (t) => {
+  test('sends its replacement as an event after heartbeat.beforeFirstByte', async (t) => {
     const heartbeat = { beforeFirstByte: true }
     const { text } = await through(t, redact, sends(200, spelled), { body: request, heartbeat })
     assert.match(text, /^:.*\n\ndata: \{.*\[number\].*\}\n\n$/)
@@ -122,12 +122,12 @@ describe('onAnswer', () => {
   }
 
   const unreadable: readonly [string, (call: Call) => unknown][] = [
-    ['what is labelled as JSON and is none', sends(200, 'my secret is 42')],
-    ['half of it', sends(500, '{"secret":42')],
+    ['a body labelled as JSON that is not', sends(200, 'my secret is 42')],
+    ['half of a JSON body', sends(500, '{"secret":42')],
     ['an encoding that cannot be read', sends(200, '42', { ...head, 'content-encoding': 'zstd' })],
   ]
   for (const [what, answer] of unreadable) {
-    test(`what it cannot see does not go out: ${what}`, async (t) => {
+    test(`fails with 502 if it cannot see the answer: ${what}`, async (t) => {
       const { response, text, record } = await through(t, redact, answer)
       assert.equal(response.status, 502)
       assert.doesNotMatch(text, /42/)
@@ -135,13 +135,13 @@ describe('onAnswer', () => {
     })
   }
 
-  test('nor does what is longer than limits.maxEventBytes', async (t) => {
+  test('fails with 502 if the answer is longer than limits.maxEventBytes', async (t) => {
     const limits = { maxEventBytes: 100 }
     const { response, record } = await through(t, redact, sends(200, spelled), { limits })
     assert.deepEqual([response.status, record.code], [502, 'event_too_large'])
   })
 
-  test('a long answer is parsed in turns, and comes whole', async (t) => {
+  test('gets a long answer, which is parsed in turns, whole', async (t) => {
     const data = Array.from({ length: 2000 }, (_, index) => ({ index, embedding: Array(40).fill(0.5) }))
     const bytes = JSON.stringify({ object: 'list', data })
     const hook: OnAnswer = ({ body }) => ({ body: { ...(body as object), object: 'seen' } })
@@ -149,7 +149,7 @@ describe('onAnswer', () => {
     assert.equal(text, JSON.stringify({ object: 'seen', data }))
   })
 
-  test('an error with a status is the answer', async (t) => {
+  test('answers with an error that it throws with a status', async (t) => {
     const hook: OnAnswer = async () => {
       throw Object.assign(new Error('Not for you'), { status: 403 })
     }
@@ -159,7 +159,7 @@ describe('onAnswer', () => {
     assert.deepEqual(errors, [])
   })
 
-  test('an error that the provider said under status 200 is no reason to cut the connection', async (t) => {
+  test('answers with 500 if it throws on an error that the provider sent with status 200', async (t) => {
     const hook: OnAnswer = () => assert.fail('a fault')
     const { response } = await through(t, hook, sends(200, '{"error":{"message":"x"}}'))
     assert.equal(response.status, 500)
@@ -170,13 +170,13 @@ describe('onAnswer', () => {
   const faults: readonly [string, OnAnswer][] = [
     ['throws', () => assert.fail('a fault')],
     ['rejects', async () => assert.fail('a fault')],
-    ['returns what is no object', () => 'x' as never],
+    ['returns a string', () => 'x' as never],
     ['returns null', () => null as never],
     ['returns no body', () => ({}) as never],
     ['returns a circular body', () => ({ body: circular })],
   ]
   for (const [what, hook] of faults) {
-    test(`${what}: 500, nothing of the answer, and onError gets to know it`, async (t) => {
+    test(`${what}: 500 without any of the answer, and onError is called`, async (t) => {
       const { response, text, errors, record } = await through(t, hook, sends(200, spelled))
       assert.equal(response.status, 500)
       assert.doesNotMatch(text, /42/)
@@ -186,7 +186,7 @@ describe('onAnswer', () => {
   }
 
   for (const onClientDisconnect of ['abort', 'drain'] as const) {
-    test(`the client leaves while it is waited for (${onClientDisconnect})`, async (t) => {
+    test(`ends with the exchange if the client leaves meanwhile (${onClientDisconnect})`, async (t) => {
       const asked = new Queue<AbortSignal>('the hook')
       const provider = await startProvider(t, { onCall: sends(200, spelled) })
       const app = await startApp(t, {
@@ -205,13 +205,13 @@ describe('onAnswer', () => {
     })
   }
 
-  test('one that never comes back is not waited for', async (t) => {
+  test('is not awaited without bound', async (t) => {
     const limits = { firstByteTimeoutMs: 50 }
     const { response } = await through(t, () => new Promise(() => {}), sends(200, spelled), { limits })
     assert.equal(response.status, 504)
   })
 
-  test('sees no secret of ours, and neither does the client', async (t) => {
+  test('does not get our secrets, and neither does the client', async (t) => {
     const seen: HookedAnswer[] = []
     const auth = { headers: { authorization: 'Bearer sk-secret-0123456789' } }
     const hook: OnAnswer = (answer) => void seen.push(answer)

@@ -56,7 +56,7 @@ describe('onResponse', () => {
       assert.deepEqual([record.outcome, record.status, record.providerStatus], ['completed', 203, 200])
     })
 
-    test(`answers in the provider’s place, ${isAsync ? 'async' : 'sync'}: its body is not read`, async (t) => {
+    test(`answers in the provider’s place, ${isAsync ? 'async' : 'sync'}; the provider’s body is not read`, async (t) => {
       const calls: Call[] = []
       const hook = hookOf(() => ({
         status: 503,
@@ -76,7 +76,7 @@ describe('onResponse', () => {
     })
   }
 
-  test('is called for errors of the provider’s, and may give them another status', async (t) => {
+  test('is called for the provider’s errors, and can change their status', async (t) => {
     const hook: OnResponse = (response) => {
       if (response.status === 529) response.status = 503
     }
@@ -87,7 +87,7 @@ describe('onResponse', () => {
     assert.deepEqual([record.outcome, record.providerStatus], ['provider_error', 529])
   })
 
-  test('is not called for answers of the middleware’s or the app’s own', async (t) => {
+  test('is not called for answers of the middleware or the app', async (t) => {
     const hook: OnResponse = () => assert.fail('nobody has answered')
     const { response } = await through(t, hook, streaming, { onRequest: () => ({ status: 418 }) })
     assert.equal(response.status, 418)
@@ -95,7 +95,7 @@ describe('onResponse', () => {
     assert.equal(refused.response.status, 403)
   })
 
-  test('cannot change what frames the message, nor how the body is encoded', async (t) => {
+  test('cannot change message framing or the encoding of the body', async (t) => {
     const hook: OnResponse = ({ headers }) => {
       Object.assign(headers, {
         'content-length': '1',
@@ -112,14 +112,14 @@ describe('onResponse', () => {
     assert.equal(response.headers.get('transfer-encoding'), null)
   })
 
-  test('cannot make a page of the provider’s body', async (t) => {
+  test('cannot turn the provider’s body into an HTML page', async (t) => {
     const hook: OnResponse = ({ headers }) => void Object.assign(headers, { 'content-type': 'text/html' })
     const { response } = await through(t, hook, (call) => call.json(400, {}), { body: plain })
     assert.match(response.headers.get('content-type')!, /^text\/plain/)
     assert.equal(response.headers.get('content-security-policy'), 'sandbox')
   })
 
-  test('an error with a status is the answer, and no fault of the app’s', async (t) => {
+  test('answers with an error that it throws with a status, which is not reported', async (t) => {
     const hook: OnResponse = () => {
       throw Object.assign(new Error('Not in your country'), { status: 451 })
     }
@@ -133,15 +133,15 @@ describe('onResponse', () => {
   const faults: readonly [string, OnResponse][] = [
     ['throws', () => assert.fail('a fault')],
     ['rejects', async () => assert.fail('a fault')],
-    ['sets no status of HTTP’s', (response) => void Object.assign(response, { status: 99 })],
-    ['takes a stream for one without a body', (response) => void Object.assign(response, { status: 204 })],
+    ['sets an invalid status', (response) => void Object.assign(response, { status: 99 })],
+    ['sets status 204 on a stream', (response) => void Object.assign(response, { status: 204 })],
     ['sets a header that HTTP forbids', ({ headers }) => void Object.assign(headers, { 'x-a': 'a\nb' })],
     ['sets a header that is no string', ({ headers }) => void Object.assign(headers, { 'x-a': Symbol('x') })],
-    ['leaves no headers', (response) => void Object.assign(response, { headers: null })],
-    ['returns what is no answer', () => 'x' as never],
+    ['removes the headers', (response) => void Object.assign(response, { headers: null })],
+    ['returns an invalid answer', () => 'x' as never],
   ]
   for (const [what, hook] of faults) {
-    test(`${what}: 500, and onError gets to know it`, async (t) => {
+    test(`${what}: 500, and onError is called`, async (t) => {
       const { response, errors, record, provider } = await through(t, hook, streaming)
       assert.equal(response.status, 500)
       assert.equal(errors.length, 1)
@@ -154,7 +154,7 @@ describe('onResponse', () => {
   }
 
   for (const onClientDisconnect of ['abort', 'drain'] as const) {
-    test(`the client leaves while it is waited for (${onClientDisconnect})`, async (t) => {
+    test(`ends with the exchange if the client leaves meanwhile (${onClientDisconnect})`, async (t) => {
       const asked = new Queue<AbortSignal>('the hook')
       const provider = await startProvider(t, { onCall: streaming })
       const app = await startApp(t, {
@@ -173,7 +173,7 @@ describe('onResponse', () => {
     })
   }
 
-  test('an answer that comes after the client has left goes nowhere', async (t) => {
+  test('has its answer discarded if the client has left', async (t) => {
     const asked = new Queue<Call>('the provider')
     const provider = await startProvider(t, { onCall: (call) => void asked.push(call.sse(events)) })
     const app = await startApp(t, {
@@ -192,7 +192,7 @@ describe('onResponse', () => {
   })
 
   for (const headers of [{}, { 'content-encoding': 'gzip' }]) {
-    test(`the provider breaks off meanwhile: what had come goes out, ${JSON.stringify(headers)}`, async (t) => {
+    test(`delivers the bytes received if the provider breaks off meanwhile, ${JSON.stringify(headers)}`, async (t) => {
       const asked = new Queue<() => void>('the hook')
       const calls = new Queue<Call>('the provider')
       const bytes = 'content-encoding' in headers ? gzipSync(events[0]) : events[0]
@@ -218,7 +218,7 @@ describe('onResponse', () => {
     })
   }
 
-  test('one that never comes back is not waited for', async (t) => {
+  test('is not awaited without bound', async (t) => {
     const limits = { firstByteTimeoutMs: 50 }
     const { response, record } = await through(t, silent, streaming, { limits })
     assert.equal(response.status, 504)
@@ -228,7 +228,7 @@ describe('onResponse', () => {
   describe('after heartbeat.beforeFirstByte', () => {
     const heartbeat = { beforeFirstByte: true }
 
-    test('status and headers have gone', async (t) => {
+    test('it cannot change status and headers, which have been sent', async (t) => {
       const hook: OnResponse = (response) => {
         response.status = 500
         response.headers['x-late'] = 'yes'
@@ -239,21 +239,21 @@ describe('onResponse', () => {
       assert.ok(text.endsWith(whole))
     })
 
-    test('an answer goes out as an event', async (t) => {
+    test('its answer goes out as an event', async (t) => {
       const hook: OnResponse = () => ({ body: { id: 'ours' } })
       const { text, record } = await through(t, hook, streaming, { heartbeat })
       assert.match(text, /^:[^\n]*\n\ndata: \{"id":"ours"\}\n\n$/)
       assert.equal(record.outcome, 'completed')
     })
 
-    test('an error goes out as an error event', async (t) => {
+    test('its error goes out as an error event', async (t) => {
       const hook: OnResponse = () => ({ status: 402, body: 'no money' })
       const { text } = await through(t, hook, streaming, { heartbeat })
       assert.match(text, /"error":/)
     })
   })
 
-  test('nothing of the exchange is left', async (t) => {
+  test('leaves nothing of the exchange behind', async (t) => {
     const records: ExchangeRecord[] = []
     const { app } = await through(t, async () => {}, streaming, { onFinish: (record) => void records.push(record) })
     assert.deepEqual(app.proxy.exchanges(), [])

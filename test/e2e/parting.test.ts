@@ -10,10 +10,10 @@ import { Queue, within } from './support/waiting.js'
 /** A grace that no test lives to see the end of. */
 const LONG_MS = 3_600_000
 
-describe('a client that leaves as soon as it has read that the stream is over', () => {
+describe('a client that leaves right after the end of the stream', () => {
   for (const { name, path, request, events, terminator } of protocols) {
     for (const onClientDisconnect of ['abort', 'drain'] as const) {
-      test(`${name}, '${onClientDisconnect}': completed, though the provider holds the connection`, async (t) => {
+      test(`${name}, '${onClientDisconnect}': is recorded as completed, even if the provider keeps the connection open`, async (t) => {
         const provider = await startProvider(t)
         const app = await startApp(t, { target: provider.url, onClientDisconnect })
         const client = (await connect(t, app.port)).post(`/ai${path}`, request)
@@ -30,7 +30,7 @@ describe('a client that leaves as soon as it has read that the stream is over', 
       })
     }
 
-    test(`${name}: one that leaves before that has left`, async (t) => {
+    test(`${name}: is recorded as client_disconnect if it leaves earlier`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const client = (await connect(t, app.port)).post(`/ai${path}`, request)
@@ -44,7 +44,7 @@ describe('a client that leaves as soon as it has read that the stream is over', 
 })
 
 describe('close()', () => {
-  test('with a long grace, then with none: what runs ends at once, and both resolve', async (t) => {
+  test('with a long grace, then with none: ends all exchanges at once, and both calls resolve', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const answer = post(app.url + openai.path, openai.request)
@@ -77,7 +77,7 @@ describe('close()', () => {
     assert.deepEqual(app.proxy.exchanges(), [])
   })
 
-  test('with none, then with a long grace: the haste stays', async (t) => {
+  test('with none, then with a long grace: the short grace remains', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const answer = post(app.url + openai.path, openai.request)
@@ -89,7 +89,7 @@ describe('close()', () => {
     await within(Promise.all(both), 'both')
   })
 
-  test('refuses what comes meanwhile, and does not wait for it', async (t) => {
+  test('rejects new requests meanwhile, without waiting for their answers', async (t) => {
     const held = new Queue<ServerResponse>('a refusal')
     // An app that takes its time over an error page.
     const handler: ErrorRequestHandler = (error, _req, res, _next) => {
@@ -129,7 +129,7 @@ describe('close()', () => {
     assert.equal(provider.calls.length, 1)
   })
 
-  test('refuses a request whose body is still to come, and does not wait for that', async (t) => {
+  test('rejects a request whose body has not arrived, without waiting for the body', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const answer = post(app.url + openai.path, openai.request)

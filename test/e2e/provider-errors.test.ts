@@ -12,9 +12,9 @@ import { within } from './support/waiting.js'
 
 const { chat } = streams
 
-describe('an answer of the provider with a status from 400 on', () => {
+describe("a provider's answer with a status of 400 or more", () => {
   for (const status of [400, 401, 404, 429, 500, 529]) {
-    test(`${status} is a provider_error, and passes as it is`, async (t) => {
+    test(`${status} is a provider_error, and passes unchanged`, async (t) => {
       const body = { error: { message: 'No', type: 'test', code: null, param: null } }
       const provider = await startProvider(t, { onCall: (call) => call.json(status, body) })
       const app = await startApp(t, { target: provider.url })
@@ -31,7 +31,7 @@ describe('an answer of the provider with a status from 400 on', () => {
     })
   }
 
-  test('is one, too, if a heartbeat has opened the stream', async (t) => {
+  test('is a provider_error even if a heartbeat has opened the stream', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(429, { error: { message: 'Slow down' } }) })
     const app = await startApp(t, { target: provider.url, heartbeat: { beforeFirstByte: true } })
     const response = await within(post(app.url + chat.path, chat.request), 'the answer')
@@ -40,7 +40,7 @@ describe('an answer of the provider with a status from 400 on', () => {
     assert.deepEqual([outcome, code, status, providerStatus], ['provider_error', 'upstream_error', 200, 429])
   })
 
-  test('an answer of the app in its place is none', async (t) => {
+  test('is not a provider_error if it comes from the app', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, onRequest: () => ({ status: 418, body: {} }) })
     await (await post(app.url + chat.path, chat.request)).text()
@@ -49,7 +49,7 @@ describe('an answer of the provider with a status from 400 on', () => {
   })
 })
 
-describe('a target that cannot be reached says why', () => {
+describe('the record of an unreachable target gives the reason', () => {
   const reasonAt = async (t: Parameters<typeof startApp>[0], target: string) => {
     const app = await startApp(t, { target })
     const response = await within(post(app.url + chat.path, chat.request), 'the answer')
@@ -60,11 +60,11 @@ describe('a target that cannot be reached says why', () => {
     return error.message
   }
 
-  test('no such name', async (t) => {
+  test('an unknown host name', async (t) => {
     assert.match(await reasonAt(t, 'http://provider.invalid'), /: (ENOTFOUND|EAI_AGAIN)$/)
   })
 
-  test('nobody listens', async (t) => {
+  test('a closed port', async (t) => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
@@ -72,7 +72,7 @@ describe('a target that cannot be reached says why', () => {
     assert.match(await reasonAt(t, `http://127.0.0.1:${port}`), /: ECONNREFUSED$/)
   })
 
-  test('a certificate that nobody knows', async (t) => {
+  test('an untrusted certificate', async (t) => {
     const port = await listen(t, https.createServer({ cert, key }))
     assert.match(
       await reasonAt(t, `https://127.0.0.1:${port}`),

@@ -17,7 +17,7 @@ const refusals: [code: string, path: (path: string) => string, prepare: (app: Ap
   ['endpoint_not_allowed', (path) => `/a//v2${path}`, () => {}],
 ]
 
-describe('a refusal before the request is looked at speaks the protocol of the client', () => {
+describe("a rejection before the request is read uses the client's protocol", () => {
   for (const [what, options, prefix, path, format] of spoken) {
     for (const [code, pathOf, prepare] of refusals) {
       test(`${what}: ${code}`, async (t) => {
@@ -33,7 +33,7 @@ describe('a refusal before the request is looked at speaks the protocol of the c
     }
   }
 
-  test('a path that no format claims: OpenAI’s', async (t) => {
+  test('a path that no format claims gets OpenAI’s', async (t) => {
     const app = await startApp(t, { target: 'http://127.0.0.1:9' })
     await app.proxy.close()
     const response = await post(`${app.url}/v1/unheard-of`, { model: 'm' })

@@ -28,7 +28,7 @@ function connectionsOf({ server }: App): { readonly bytesRead: number }[] {
   return sockets
 }
 
-describe('an upload that is refused', () => {
+describe('a rejected upload', () => {
   const refused: [name: string, path: string, type: string, status: number, options: Partial<AiProxyOptions>][] = [
     [
       'JSON that grows too large',
@@ -38,12 +38,12 @@ describe('an upload that is refused', () => {
       { limits: { maxRequestBytes: 1000 } },
     ],
     ['audio that grows too large', '/v1/audio/transcriptions', 'audio/wav', 413, { limits: { maxRequestBytes: 1000 } }],
-    ['more than may be held', '/v1/chat/completions', 'application/json', 503, { limits: { maxHeldBytes: 100_000 } }],
-    ['to a path that is not open', '/v1/nothing', 'audio/wav', 404, {}],
+    ['beyond maxHeldBytes', '/v1/chat/completions', 'application/json', 503, { limits: { maxHeldBytes: 100_000 } }],
+    ['to an endpoint that is not allowed', '/v1/nothing', 'audio/wav', 404, {}],
   ]
   for (const errors of ['respond', 'next'] as const) {
     for (const [name, path, type, status, options] of refused) {
-      test(`is answered, read for a MiB at most, and its connection closed: ${name}, errors: '${errors}'`, async (t) => {
+      test(`gets an answer, is read for at most 1 MiB, and loses its connection: ${name}, errors: '${errors}'`, async (t) => {
         const provider = await startProvider(t)
         const app = await startApp(
           t,
@@ -75,7 +75,7 @@ describe('an upload that is refused', () => {
     }
   }
 
-  test('leaves its connection open if it is short, and comes to its end', async (t) => {
+  test('keeps its connection open if it is short and completes', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = await connect(t, app.port)
@@ -89,7 +89,7 @@ describe('an upload that is refused', () => {
     await client.sees('HTTP/1.1 404')
   })
 
-  test('is answered by the provider, too, before it is whole', async (t) => {
+  test("gets the provider's answer even before it is complete", async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, endpoints: ['audio/*'] })
     const client = await connect(t, app.port)

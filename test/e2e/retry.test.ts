@@ -36,7 +36,7 @@ describe('a request on a connection from the pool', () => {
   for (const [what, act] of Object.entries(breaks)) {
     for (const request of [openai.request, { model: 'm' }]) {
       const asked = 'stream' in request ? 'a stream' : 'JSON'
-      test(`that the provider ${what} at once: ${asked} comes on a new one`, async (t) => {
+      test(`that the provider ${what} at once is retried on a new one, for ${asked}`, async (t) => {
         const { provider, app, first } = await startPooled(t)
         const answer = post(app.url + openai.path, request)
         const stale = await provider.next()
@@ -62,9 +62,9 @@ describe('a request on a connection from the pool', () => {
 
   for (const [name, proxy] of [
     ['our agent', undefined],
-    ["an agent of the app's", { agent: new http.Agent({ keepAlive: true }) }],
+    ["the app's agent", { agent: new http.Agent({ keepAlive: true }) }],
   ] as const) {
-    test(`that is dead as all others there are comes on a new one, with ${name}`, async (t) => {
+    test(`is retried on a new connection if all others in the pool are dead, with ${name}`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, ...(proxy && { proxy }) })
       const send = async (): Promise<unknown> => (await post(app.url + openai.path, { model: 'm' })).json()
@@ -86,7 +86,7 @@ describe('a request on a connection from the pool', () => {
     })
   }
 
-  test('is sent once more, not twice', async (t) => {
+  test('is retried only once', async (t) => {
     const { provider, app, first } = await startPooled(t)
     const answer = post(app.url + openai.path, openai.request)
     const stale = await provider.next()
@@ -97,7 +97,7 @@ describe('a request on a connection from the pool', () => {
     assert.equal(provider.calls.length, 3)
   })
 
-  test('whose body passes unbuffered is sent once: what has gone of it is gone', async (t) => {
+  test('is not retried if its body streams through unbuffered', async (t) => {
     const { provider, app, first } = await startPooled(t)
     const client = await connect(t, app.port)
     client.request('POST', '/ai/v1/audio/transcriptions', { 'content-type': 'audio/wav' }, 'x'.repeat(1000))
@@ -110,7 +110,7 @@ describe('a request on a connection from the pool', () => {
     assert.equal(provider.calls.length, 2)
   })
 
-  test('that the provider takes, and resets without an answer some time later: sent once', async (t) => {
+  test('is not retried if the provider read it, and reset the connection later', async (t) => {
     const { provider, app, first } = await startPooled(t)
     const answer = post(app.url + openai.path, openai.request)
     const call = await provider.next()
@@ -125,12 +125,12 @@ describe('a request on a connection from the pool', () => {
   })
 
   const nonsense = {
-    'the beginning of an answer, and closes': (call: Call) => call.raw('HTTP/1.1 2').socket.end(),
-    'what is no HTTP': (call: Call) => call.raw('?!\r\n\r\n'),
+    'the beginning of an answer, and closes the connection': (call: Call) => call.raw('HTTP/1.1 2').socket.end(),
+    'bytes that are not HTTP': (call: Call) => call.raw('?!\r\n\r\n'),
     'what is no HTTP, and closes': (call: Call) => call.raw('220 hi\r\n').socket.end(),
   }
   for (const [what, act] of Object.entries(nonsense)) {
-    test(`to which the provider says ${what}: sent once`, async (t) => {
+    test(`is not retried if the provider sends ${what}`, async (t) => {
       const { provider, app, first } = await startPooled(t)
       const answer = post(app.url + openai.path, openai.request)
       const call = await provider.next()
@@ -143,7 +143,7 @@ describe('a request on a connection from the pool', () => {
   }
 })
 
-test('a request on a new connection is sent once, however soon that breaks', async (t) => {
+test('a request on a new connection is not retried, however soon the connection breaks', async (t) => {
   const provider = await startProvider(t)
   const app = await startApp(t, { target: provider.url })
   const answer = post(app.url + openai.path, openai.request)

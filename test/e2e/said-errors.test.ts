@@ -31,14 +31,14 @@ async function answered(
 /** What stands alone in a stream, and what of it the record repeats. */
 const events: [what: string, event: string, said: RegExp][] = [
   [
-    'an event of that name, with a code',
+    'an event named error, with a code',
     'event: error\ndata: {"code":"Throttled","message":"too fast"}\n\n',
     /too fast/,
   ],
-  ['an event of that name, with a detail', 'event: error\ndata: {"detail":"no capacity"}\n\n', /no capacity/],
-  ['an event of that name, with a text', 'event: error\ndata: lost the worker\n\n', /lost the worker/],
-  ['an event of that name, with a JSON string', 'event: error\ndata: "gone"\n\n', /gone/],
-  ['an event of that name, with nothing that says anything', 'event: error\ndata: {}\n\n', /failed/],
+  ['an event named error, with a detail', 'event: error\ndata: {"detail":"no capacity"}\n\n', /no capacity/],
+  ['an event named error, with a text', 'event: error\ndata: lost the worker\n\n', /lost the worker/],
+  ['an event named error, with a JSON string', 'event: error\ndata: "gone"\n\n', /gone/],
+  ['an event named error, with an empty object', 'event: error\ndata: {}\n\n', /failed/],
   ['a code and a message', data({ code: 'ContentRefused', message: 'not this' }), /not this/],
   ['a numeric code and a msg', data({ code: 1302, msg: 'rate' }), /rate/],
   ['an error code and an error message', data({ error_code: 336, error_msg: 'quota' }), /quota/],
@@ -54,12 +54,12 @@ const events: [what: string, event: string, said: RegExp][] = [
   ['a detail', data({ detail: 'not authenticated' }), /not authenticated/],
   ['details of FastAPI', data({ detail: [{ loc: ['body'], msg: 'field required' }] }), /field required/],
   ['a status and a message', data({ status: 'error', message: 'worker' }), /worker/],
-  ['no success', data({ success: false, message: 'unsuccessful' }), /unsuccessful/],
+  ['success: false', data({ success: false, message: 'unsuccessful' }), /unsuccessful/],
   ['a sentence as the error', data({ error: 'overheated' }), /overheated/],
   ['an error in a list', data([{ error: { message: 'listed' } }]), /listed/],
 ]
 
-describe('an error that a stream says, whatever its spelling, is upstream_error, and passes as it is', () => {
+describe('an error within a stream, in whatever format, is upstream_error, and passes unchanged', () => {
   for (const stream of [chat, completions, responses, anthropic, geminiSse, cohere]) {
     for (const [what, event, said] of events) {
       test(`${stream.name}: ${what}`, async (t) => {
@@ -71,7 +71,7 @@ describe('an error that a stream says, whatever its spelling, is upstream_error,
     }
   }
 
-  test('behind text, before a proper end, and for Ollama on a line', async (t) => {
+  test('after text, before a proper end, and for Ollama on a line', async (t) => {
     const late = [...chat.frames.slice(0, 3), data({ code: 500, message: 'died' }), 'data: [DONE]\n\n'].join('')
     const line = '{"model":"m","message":{"content":"Once"},"done":false}\n{"error":"out of memory"}\n'
     for (const [stream, body] of [
@@ -99,7 +99,7 @@ describe('an error that a stream says, whatever its spelling, is upstream_error,
   }
 })
 
-describe('what is no event stream and calls itself one', () => {
+describe('a body labelled as an event stream that is not one', () => {
   const page = '<html>\n<body>\n\n<h1>502 Bad Gateway</h1>\n\n</body>\n</html>'
   const bodies: [what: string, body: string, said: RegExp][] = [
     ['an error in JSON', '{"error":{"message":"Key unknown"}}', /Key unknown/],
@@ -126,7 +126,7 @@ describe('what is no event stream and calls itself one', () => {
   }
 })
 
-describe('an error that a JSON answer says with status 200', () => {
+describe('an error within a JSON answer with status 200', () => {
   const bodies = [
     '{"error":{"message":"Key unknown"}}',
     '{"code":"Throttled","message":"Key unknown"}',
@@ -135,7 +135,7 @@ describe('an error that a JSON answer says with status 200', () => {
   ]
   for (const { name, path, request } of [chat, responses, anthropic, geminiSse, cohere]) {
     for (const body of bodies) {
-      test(`${name}: ${body} passes as it is`, async (t) => {
+      test(`${name}: ${body} passes unchanged`, async (t) => {
         const plain = {
           path: path.replace('streamGenerateContent?alt=sse', 'generateContent'),
           request: { ...request, stream: false },
@@ -146,7 +146,7 @@ describe('an error that a JSON answer says with status 200', () => {
         assert.match(record.error ?? '', /Key unknown/)
       })
 
-      test(`${name}: ${body} becomes an error event where the stream was opened early`, async (t) => {
+      test(`${name}: ${body} becomes an error event if the stream was opened early`, async (t) => {
         const { received, record } = await answered(t, { path, request }, JSON_TYPE, body, true)
         assert.match(received, /^(?:event: .*\n)?data: .*Key unknown.*\n\n$/)
         assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
@@ -155,7 +155,7 @@ describe('an error that a JSON answer says with status 200', () => {
   }
 })
 
-describe('what looks like an error and is none', () => {
+describe('a message that resembles an error but is not one', () => {
   const choices = [
     { index: 0, delta: { content: '{"error":{"message":"x"}} "detail": "code"' }, finish_reason: 'stop' },
   ]

@@ -89,7 +89,7 @@ describe('the official openai SDK', () => {
     assert.deepEqual(seen, said)
   })
 
-  test('gets an answer that is no stream, and lists models', async (t) => {
+  test('gets a non-streaming answer, and lists models', async (t) => {
     const [app, provider] = await start(
       t,
       {

@@ -127,18 +127,18 @@ for (const [at, { code, mended: _, ...mistake }] of mistakes.entries()) {
   }
 }
 
-describe('a mistake in the set-up is told once, by its code', () => {
+describe('a setup mistake is reported once, by its code', () => {
   for (const [at, { code, mended, ...mistake }] of mistakes.entries()) {
     test(`${at + 1}: ${code}`, async (t) => {
       assert.deepEqual(await warned(t, mistake), [{ type: 'ExpressAiProxyWarning', code }])
     })
-    test(`${at + 1}: ${code}, mended`, async (t) => {
+    test(`${at + 1}: ${code}, fixed`, async (t) => {
       assert.deepEqual(await warned(t, mended), [])
     })
   }
 })
 
-test('requestTimeout does not cut a stream: it bounds the request alone', async (t) => {
+test('requestTimeout does not cut a stream: it bounds the request only', async (t) => {
   const provider = await startProvider(t)
   const app = express().use('/ai', aiProxy({ target: provider.url }))
   const server = createServer({ requestTimeout: 20, headersTimeout: 20, connectionsCheckingInterval: 5 }, app)

@@ -23,7 +23,7 @@ function waiting() {
 
 describe('exchange.signal', () => {
   for (const onClientDisconnect of ['abort', 'drain'] as const) {
-    test(`aborts what a hook waits for once the client has left (${onClientDisconnect})`, async (t) => {
+    test(`aborts a hook's pending work once the client has left (${onClientDisconnect})`, async (t) => {
       const provider = await startProvider(t)
       const { onRequest, began, ended } = waiting()
       const app = await startApp(t, { target: provider.url, onRequest, onClientDisconnect })
@@ -36,7 +36,7 @@ describe('exchange.signal', () => {
     })
   }
 
-  test('aborts while the stream passes, and tells which limit was hit', async (t) => {
+  test('aborts during the stream, with the limit that was hit as its reason', async (t) => {
     const signals: AbortSignal[] = []
     const provider = await startProvider(t, { onCall: (call) => void call.sse(openai.events) })
     const app = await startApp(t, {
@@ -50,7 +50,7 @@ describe('exchange.signal', () => {
     for (const { reason } of signals) assert.ok(reason instanceof AiProxyError && reason.limit === 'maxResponseBytes')
   })
 
-  test('tells what the app has ended by its id', async (t) => {
+  test('aborts if the app ends the exchange by its id', async (t) => {
     const provider = await startProvider(t)
     const { onRequest, began, ended } = waiting()
     const app = await startApp(t, { target: provider.url, onRequest })
@@ -61,7 +61,7 @@ describe('exchange.signal', () => {
     assert.equal(((await ended.next()) as AiProxyError).code, 'aborted')
   })
 
-  test('does not abort if all goes well', async (t) => {
+  test('does not abort if the exchange completes', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.sse(openai.events).end(openai.terminator) })
     const ended: [boolean, unknown][] = []
     let seen: unknown

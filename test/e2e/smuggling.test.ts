@@ -10,7 +10,7 @@ import { until } from './support/waiting.js'
 
 const json = { 'content-type': 'application/json' }
 
-describe('smuggling', () => {
+describe('request smuggling', () => {
   const smuggled = 'POST /v1/admin HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n'
   for (const [method, type] of [
     ['GET', 'text/plain'],
@@ -43,7 +43,7 @@ describe('smuggling', () => {
     })
   }
 
-  test('a chunked body of a GET on an endpoint that is open by default', async (t) => {
+  test('a chunked body of a GET on a default endpoint never becomes a request of its own', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.req.on('end', () => call.json(200, {})).resume() })
     const app = await startApp(t, { target: provider.url, auth: { headers: { authorization: 'Bearer ours' } } })
     const client = await connect(t, app.port)
@@ -54,7 +54,7 @@ describe('smuggling', () => {
     assert.ok(!provider.calls.some(({ url }) => url === '/v1/admin'))
   })
 
-  test('headers that Connection names stay here, and cannot take away what frames the body', async (t) => {
+  test('headers named in Connection are not forwarded; those that frame the body cannot be removed that way', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.req.on('end', () => call.json(200, {})).resume() })
     const app = await startApp(t, { target: provider.url, auth: { headers: { authorization: 'Bearer ours' } } })
     const client = await connect(t, app.port)
@@ -70,11 +70,11 @@ describe('smuggling', () => {
   const rejected = {
     'two lengths': 'content-length: 2\r\ncontent-length: 3\r\n\r\n{}',
     'a length and chunks': 'content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
-    'a length that is none': 'content-length: +2\r\n\r\n{}',
+    'an invalid length': 'content-length: +2\r\n\r\n{}',
     'an unknown encoding': 'transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n',
   }
   for (const [what, rest] of Object.entries(rejected)) {
-    test(`${what}: refused`, async (t) => {
+    test(`${what}: rejected with 400`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const client = await connect(t, app.port)
@@ -84,7 +84,7 @@ describe('smuggling', () => {
     })
   }
 
-  test('a filter that lets content-encoding through does not mislabel what a parser has decompressed', async (t) => {
+  test('a filter that forwards content-encoding does not mislabel a body that a parser has decompressed', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(
       t,
@@ -101,7 +101,7 @@ describe('smuggling', () => {
     assert.equal(call.headers['content-encoding'], undefined)
   })
 
-  test('a bomb: compressed JSON that is too large when it is not, and has to be read', async (t) => {
+  test('a decompression bomb that has to be read is rejected with 413', async (t) => {
     const provider = await startProvider(t)
     const handler: ErrorRequestHandler = (error, _req, res, _next) => void res.status(error.status).end(error.code)
     const app = await startApp(
@@ -117,7 +117,7 @@ describe('smuggling', () => {
     assert.equal(provider.connections.length, 0)
   })
 
-  test('a bomb that nobody has to read passes as the few bytes that it is', async (t) => {
+  test('a decompression bomb that need not be read passes compressed', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, limits: { maxRequestBytes: 100_000 } })
     const client = await connect(t, app.port)

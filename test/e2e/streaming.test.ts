@@ -37,7 +37,7 @@ describe('a stream', () => {
       assert.ok(record.turns >= events.length + 1)
     })
 
-    test(`${name}: a provider that says it is done and leaves the connection open`, async (t) => {
+    test(`${name}: ends after the terminator if the provider leaves the connection open`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const answer = post(app.url + path, request)
@@ -47,7 +47,7 @@ describe('a stream', () => {
       assert.equal((await app.record()).outcome, 'completed')
     })
 
-    test(`${name}: a provider that says it is done and then resets the connection`, async (t) => {
+    test(`${name}: is complete if the provider resets the connection after the terminator`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url })
       const answer = post(app.url + path, request)
@@ -62,7 +62,7 @@ describe('a stream', () => {
     })
   }
 
-  test('OpenAI responses: the last event, and the connection left open', async (t) => {
+  test('OpenAI responses: ends after the last event if the connection is left open', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const answer = post(`${app.url}/v1/responses`, { model: 'm', stream: true, input: 'Hi' })
@@ -76,7 +76,7 @@ describe('a stream', () => {
     assert.equal((await app.record()).outcome, 'completed')
   })
 
-  test('half an event waits for its other half, and whole ones before it do not', async (t) => {
+  test('half an event waits for the rest, whole events before it do not', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = await connect(t, app.port)
@@ -94,7 +94,7 @@ describe('a stream', () => {
     assert.equal(app.proxy.exchanges()[0]?.phase, 'streaming')
   })
 
-  test('a clean end without a blank line: what is left goes out, and is closed with one', async (t) => {
+  test('a clean end without a blank line: the remaining event goes out, with a blank line added', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     for (const [ending, sent] of [
@@ -111,7 +111,7 @@ describe('a stream', () => {
     }
   })
 
-  test('a body that ends with the connection, as HTTP/1.0 providers send it', async (t) => {
+  test('a body that ends with the connection, as from HTTP/1.0 providers, passes', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const answer = post(app.url + openai.path, openai.request)
@@ -121,7 +121,7 @@ describe('a stream', () => {
     assert.equal((await app.record()).outcome, 'completed')
   })
 
-  test('the headers of a stream', async (t) => {
+  test('has the headers of an event stream', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = await connect(t, app.port)
@@ -155,7 +155,7 @@ describe('a stream', () => {
     assert.doesNotMatch(head, /x-of-this-hop|timeout=77|proxy-authenticate|trailer|set-cookie/i)
   })
 
-  test('bytes are passed as they are: comments, ids, retries, odd line ends, UTF-8', async (t) => {
+  test('bytes pass unchanged: comments, ids, retries, unusual line ends, UTF-8', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const body = ': hi\n\nid: 1\nretry: 5\n\nevent: é\rdata: 你好 👋\r\rdata\n\n\n\ndata:x\r\n\r\n'

@@ -38,7 +38,7 @@ describe('the host of the target', () => {
     ['at /ai', '/ai'],
     ['at the root', '/'],
   ] as const) {
-    test(`cannot be chosen, mounted ${where} with every endpoint open`, async (t) => {
+    test(`cannot be chosen by the client, mounted ${where} with every endpoint open`, async (t) => {
       const evil = await startProvider(t, { onCall: (call) => call.json(200, {}) })
       const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
       const app = await startApp(
@@ -61,7 +61,7 @@ describe('the host of the target', () => {
     })
   }
 
-  test('the path that was checked is the one that is sent', async (t) => {
+  test('gets exactly the path that was checked', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(t, { target: `${provider.url}/base`, endpoints: ['GET files/*/content'] })
     const client = await connect(t, app.port)
@@ -77,7 +77,7 @@ describe('the host of the target', () => {
     }
   })
 
-  test('nor by headers', async (t) => {
+  test('cannot be chosen by headers', async (t) => {
     const evil = await startProvider(t)
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(
@@ -157,7 +157,7 @@ describe('an endpoint that is not allowed', () => {
     assert.equal(provider.calls.length, 0)
   })
 
-  test('and what is allowed can: any version prefix, an ARN, a trailing query', async (t) => {
+  test('does not rule out unusual spellings of allowed ones: any version prefix, an ARN, a trailing query', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(t, { target: provider.url })
     for (const [method, path] of [

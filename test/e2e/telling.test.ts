@@ -44,7 +44,7 @@ describe("errors: 'next'", () => {
     })
   }
 
-  test("Express's own error handler takes the status and the headers", async (t) => {
+  test("Express's own error handler uses the status and the headers", async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, errors: 'next', limits: { maxConcurrentStreams: 1 } })
     void post(app.url + openai.path, openai.request).catch(() => {})
@@ -56,7 +56,7 @@ describe("errors: 'next'", () => {
     assert.equal((await app.record()).code, 'too_many_streams')
   })
 
-  test('what is told of an answer that is no HTTP holds no byte of the connection', async (t) => {
+  test('the error about an answer that is not HTTP contains no byte of the connection', async (t) => {
     const debugged: string[] = []
     t.mock.method(createDebug, 'log', (...args: unknown[]) => debugged.push(format(...args)))
     createDebug.enable('ai-proxy:*')
@@ -77,7 +77,7 @@ describe("errors: 'next'", () => {
     assert.doesNotMatch(inspect(all, { depth: null, showHidden: true }), /sk-of-another-tenant|<Buffer/)
   })
 
-  test('a failure in a running stream is still an error event', async (t) => {
+  test('a failure in a running stream still becomes an error event', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.sse(['data: 1\n\n']) })
     const app = await startApp(t, { target: provider.url, errors: 'next', limits: { idleTimeoutMs: 20 } })
     const events = await new Events(await post(app.url + openai.path, openai.request)).rest()
@@ -91,12 +91,12 @@ describe('onFinish', () => {
       throw new Error('of the app')
     },
     'that rejects': () => Promise.reject(new Error('of the app')),
-    'that throws nothing at all': () => {
+    'that throws undefined': () => {
       throw undefined
     },
   }
   for (const [what, onFinish] of Object.entries(throwing)) {
-    test(`one ${what} harms nothing`, async (t) => {
+    test(`a function ${what} has no effect`, async (t) => {
       const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
       const app = await startApp(t, { target: provider.url, onFinish })
       for (const _ of [1, 2]) assert.equal((await post(app.url + openai.path, { model: 'm' })).status, 200)
@@ -107,7 +107,7 @@ describe('onFinish', () => {
     })
   }
 
-  test('it gets the record, the request and the response of its exchange, once', async (t) => {
+  test('gets the record, the request and the response of its exchange, once', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const told: [ExchangeRecord, string, number][] = []
     const app = await startApp(t, {
@@ -138,7 +138,7 @@ describe('onFinish', () => {
 })
 
 describe('exchanges and stats()', () => {
-  test('what is under way can be seen while it is, and is counted when it is not', async (t) => {
+  test('an exchange is listed while in progress, and counted afterwards', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const answer = post(app.url + openai.path, openai.request)

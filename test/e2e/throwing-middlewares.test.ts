@@ -47,7 +47,7 @@ describe('a middleware whose writeHead throws', () => {
     const headers = { ...(method === 'POST' && json), 'x-wrap': '1' }
     const body = method === 'POST' ? JSON.stringify(request) : undefined
 
-    test(`always, on ${what}: the connection is cut, and nothing crashes or hangs`, async (t) => {
+    test(`on every call, for ${what}: the connection is cut, and nothing crashes or hangs`, async (t) => {
       const provider = await startProvider(t, { onCall: act })
       const around = wrapping((res) => {
         res.writeHead = () => {
@@ -66,7 +66,7 @@ describe('a middleware whose writeHead throws', () => {
       assert.equal((await app.record()).outcome, 'completed')
     })
 
-    test(`on ${what} alone: 500`, async (t) => {
+    test(`for ${what} only: 500`, async (t) => {
       const provider = await startProvider(t, { onCall: act })
       const around = wrapping((res) => {
         const writeHead = res.writeHead.bind(res) as (status: number) => Response
@@ -142,7 +142,7 @@ describe('a middleware whose end throws', () => {
   }
   for (const [when, wrap] of Object.entries(wraps)) {
     for (const [what, { method = 'POST', request, options, act, code }] of Object.entries(ways)) {
-      test(`${when}, on ${what}: the exchange ends`, async (t) => {
+      test(`${when}, for ${what}: the exchange ends`, async (t) => {
         const provider = await startProvider(t, { onCall: act })
         const app = await startApp(t, { target: provider.url, ...options }, wrapping(wrap))
         // So that an idle connection is not what ends here.
@@ -163,7 +163,7 @@ describe('a middleware whose end throws', () => {
     }
   }
 
-  test('once, when how the stream ends is decided: nothing more is said, and the connection is cut', async (t) => {
+  test('once, after the outcome is final: nothing more is sent, and the connection is cut', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.sse([saidError]).end() })
     const around = wrapping((res) => {
       t.mock.method(res, 'end').mock.mockImplementationOnce(() => {
@@ -178,7 +178,7 @@ describe('a middleware whose end throws', () => {
     assert.deepEqual({ outcome, code }, { outcome: 'upstream_error', code: 'upstream_error' })
   })
 
-  test('when it has ended, and the client does not read what is left: the exchange ends', async (t) => {
+  test('when it has ended, while the client does not read the rest: the exchange ends', async (t) => {
     // One event, larger than what the kernel takes on its way: all of it is written at once, and the provider is done.
     const event = `data: ${'x'.repeat(7 << 20)}\n\n`
     const provider = await startProvider(t, { onCall: (call) => call.sse().end(event) })
@@ -191,7 +191,7 @@ describe('a middleware whose end throws', () => {
   })
 })
 
-test('DEBUG=ai-proxy:* shows what an internal_error came from; nothing is printed without it', async () => {
+test('DEBUG=ai-proxy:* shows the cause of an internal_error; nothing is printed without it', async () => {
   const support = (name: string) => JSON.stringify(require.resolve(`./support/${name}.ts`))
   const script = `
     const { startApp } = require(${support('app')})

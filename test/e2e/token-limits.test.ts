@@ -46,7 +46,7 @@ describe('maxOutputTokens', () => {
   }
 
   for (const stream of allStreams) {
-    test(`${stream.name}: a stream that passes it, as estimated, ends with an error of its protocol`, async (t) => {
+    test(`${stream.name}: a stream that exceeds it, as estimated, ends with an error in its protocol`, async (t) => {
       const { app, client, call } = await flooded(t, stream, beforeTheEnd(stream), 8)
       if (stream === geminiArray) await client.end()
       else await client.sees(bodies[stream.format])
@@ -58,7 +58,7 @@ describe('maxOutputTokens', () => {
     })
   }
 
-  test('as told, where the provider tells as it goes', async (t) => {
+  test("uses the provider's count if the provider reports it during the stream", async (t) => {
     const told = (count: number) =>
       sseEvent({
         candidates: [{ content: { parts: [{ text: 'x' }] } }],
@@ -74,7 +74,7 @@ describe('maxOutputTokens', () => {
     assert.equal(record.usage?.outputTokens, 101)
   })
 
-  test('an estimate that is higher than what is told for the same text ends nothing', async (t) => {
+  test("ignores an estimate that is higher than the provider's count for the same text", async (t) => {
     const text = 'a long text of few tokens, which any estimate by its length takes for more'
     const event = sseEvent({
       candidates: [{ content: { parts: [{ text }] }, finishReason: 'STOP' }],
@@ -86,7 +86,7 @@ describe('maxOutputTokens', () => {
     assertTold(await app.record(), { outcome: 'completed', code: undefined })
   })
 
-  test('a stream that is already over is not ended', async (t) => {
+  test('does not end a stream that is already complete', async (t) => {
     const usage = { prompt_tokens: 1, completion_tokens: 500, total_tokens: 501 }
     const { app, client, call } = await flooded(
       t,
@@ -99,7 +99,7 @@ describe('maxOutputTokens', () => {
     assertTold(await app.record(), { outcome: 'completed', limit: undefined })
   })
 
-  test("OpenAI's SDK and Anthropic's throw", async (t) => {
+  test("OpenAI's SDK and Anthropic's throw the error", async (t) => {
     const messages = [{ role: 'user' as const, content: 'Hi' }]
     const provider = await startProvider(t, {
       onCall: (call) => {

@@ -68,7 +68,7 @@ function codeIn({ contentType }: WireStream, rest: Buffer): unknown {
 const withoutHeartbeats = (body: Buffer) =>
   Buffer.from(body.toString('latin1').replaceAll(': heartbeat\n\n', ''), 'latin1')
 
-describe('a stream that ends well in HTTP and not in its protocol: an error event, upstream_truncated', () => {
+describe('a stream that is complete in HTTP but not in its protocol ends with upstream_truncated', () => {
   for (const stream of allStreams) {
     const begun = beforeTheEnd(stream)
     const half = stream.frames[begun.length]!.subarray(0, 25)
@@ -142,7 +142,7 @@ const finished: [what: string, stream: WireStream, frames: readonly Buffer[]][] 
   ],
 ]
 
-describe('a finish reason, or the last message, is an end', () => {
+describe('a finish reason or the last message completes a stream', () => {
   for (const [what, stream, frames] of finished) {
     for (const [how, send] of Object.entries(delimited)) {
       test(`${what}, by ${how}: completed, byte for byte`, async (t) => {
@@ -155,7 +155,7 @@ describe('a finish reason, or the last message, is an end', () => {
     }
   }
 
-  test('half an event behind it does not go out, and the answer is complete all the same', async (t) => {
+  test('half an event after it is dropped, and the answer is complete', async (t) => {
     const frames = Buffer.concat(streams.chat.frames.slice(0, -2))
     const act = (call: Call) =>
       delimited['the last chunk']!(call, 'text/event-stream', Buffer.concat([frames, Buffer.from('data: [DO')]))
@@ -165,7 +165,7 @@ describe('a finish reason, or the last message, is an end', () => {
   })
 
   for (const data of ['data:', 'data: ', 'data: {', '']) {
-    test(`the name of the last event, and ${data === '' ? 'no data' : `"${data}" of its data`}, are none`, async (t) => {
+    test(`the name of the last event with ${data === '' ? 'no data' : `"${data}" of its data`} does not complete a stream`, async (t) => {
       const begun = Buffer.concat(beforeTheEnd(streams.responses))
       const half = Buffer.from(`event: response.completed\n${data}`)
       const act = (call: Call) => delimited['the last chunk']!(call, 'text/event-stream', Buffer.concat([begun, half]))
@@ -175,7 +175,7 @@ describe('a finish reason, or the last message, is an end', () => {
     })
   }
 
-  test('an empty finish reason is none', async (t) => {
+  test('an empty finish reason does not complete a stream', async (t) => {
     const frames = [...beforeTheEnd(streams.chat), chatChunk([{ index: 0, delta: {}, finish_reason: '' }])]
     const act = (call: Call) => delimited['the last chunk']!(call, 'text/event-stream', Buffer.concat(frames))
     const { app } = await exchanged(t, streams.chat, act)
@@ -209,7 +209,7 @@ const several: [what: string, stream: WireStream, frames: Buffer[], isComplete: 
     true,
   ],
   [
-    'one behind the other',
+    'one after the other',
     streams.chat,
     [...texts(0, 20), choice(0, '', 'stop'), ...texts(1, 20), choice(1, '', 'stop')],
     true,
@@ -228,10 +228,10 @@ const several: [what: string, stream: WireStream, frames: Buffer[], isComplete: 
   ],
 ]
 
-describe('of several choices, each has to end', () => {
+describe('each of several choices has to end', () => {
   for (const [what, stream, frames, isComplete] of several) {
     for (const [how, chunks] of [
-      ['an event a chunk', frames],
+      ['one event per chunk', frames],
       ['all at once', [Buffer.concat(frames)]],
     ] as const) {
       test(`${what}, ${how}: ${isComplete ? 'complete' : 'truncated'}`, async (t) => {
@@ -246,14 +246,14 @@ describe('of several choices, each has to end', () => {
   }
 })
 
-describe('streams of a protocol that is not known end as they like', () => {
+describe('streams of an unknown protocol need no terminator', () => {
   const unknown = { path: '/v1/generate', request: { stream: true } }
   for (const [what, body] of [
     ['nothing', ''],
     ['a text', 'data: Once there\n\ndata: was\n\n'],
-    ['objects of its own', 'data: {"token":"Once"}\n\n'],
+    ['objects of an unknown kind', 'data: {"token":"Once"}\n\n'],
     [
-      'choices without numbers and ends',
+      'choices without indexes and finish reasons',
       'data: {"choices":[{"delta":{"type":"text","content":"Once"}}],"usage":{}}\n\n',
     ],
   ] as const) {
@@ -263,7 +263,7 @@ describe('streams of a protocol that is not known end as they like', () => {
     })
   }
 
-  test('half an event is one all the same', async (t) => {
+  test('half an event is truncated nevertheless', async (t) => {
     const { app, body } = await exchanged(t, unknown, (call) => call.sse().end('data: Once there\n\ndata: wa'))
     assert.match(body.toString(), /^data: Once there\n\ndata: \{"error":.*upstream_truncated/)
     assert.equal((await app.record()).code, 'upstream_truncated')
@@ -284,14 +284,14 @@ describe('streams of a protocol that is not known end as they like', () => {
     })
   }
 
-  test('where the path tells the protocol, nothing at all is no answer', async (t) => {
+  test('if the path determines the protocol, an empty stream is truncated', async (t) => {
     const { app, body } = await exchanged(t, streams.chat, (call) => call.sse([': hello\n\n']).end())
     assert.match(body.toString(), /^: hello\n\ndata: \{"error":.*upstream_truncated/)
     assert.equal((await app.record()).code, 'upstream_truncated')
   })
 })
 
-describe('a JSON answer that is cut within', () => {
+describe('a truncated JSON answer', () => {
   const cut = Buffer.from('{"id":"c","choices":[{"message":{"content":"Once there')
   const large = Buffer.concat([cut, Buffer.alloc(300_000, 'x')])
   const type = 'application/json'
@@ -299,7 +299,7 @@ describe('a JSON answer that is cut within', () => {
 
   for (const stream of allStreams) {
     for (const [how, send] of Object.entries(delimited)) {
-      test(`${stream.name}, of which nothing has gone out, by ${how}: 502, or cut`, async (t) => {
+      test(`${stream.name}, none of it sent, by ${how}: 502, or the connection is cut`, async (t) => {
         const provider = await startProvider(t, { onCall: (call) => send(call, type, cut) })
         const app = await startApp(t, { target: provider.url, endpoints: 'all' })
         const path = stream.path.replace(/\?.*/, '').replace(/-?(?:with-response-)?stream/, '')
@@ -312,7 +312,7 @@ describe('a JSON answer that is cut within', () => {
     }
   }
 
-  test('of which a part has gone out: the connection is cut', async (t) => {
+  test('partly sent: the connection is cut', async (t) => {
     const { app, isWhole } = await exchanged(t, { path: '/v1/chat/completions', request }, (call) => {
       call.res.writeHead(200, { 'content-type': type }).write(large)
       call.req.socket.once('drain', () => {})
@@ -323,7 +323,7 @@ describe('a JSON answer that is cut within', () => {
   })
 
   for (const body of [cut, large]) {
-    test(`of ${body.length} bytes behind heartbeats: an error event, and nothing of it`, async (t) => {
+    test(`of ${body.length} bytes after heartbeats: an error event, and none of the answer`, async (t) => {
       const act = (call: Call) => call.res.writeHead(200, { 'content-type': type }).end(body)
       const got = await exchanged(t, streams.chat, act, { heartbeat: { beforeFirstByte: true } })
       assert.match(withoutHeartbeats(got.body).toString(), /^data: \{"error":.*upstream_truncated.*\n\n$/)

@@ -13,8 +13,8 @@ const ask = (url: string) =>
     body: '{"model":"m"}',
   })
 
-describe('requests that go out', () => {
-  test('take a turn for it', async (t) => {
+describe('outgoing requests', () => {
+  test('take a turn before they are sent', async (t) => {
     const takers = new Queue<Runnable>('a request that wants its turn')
     t.mock.method(TurnScheduler.prototype, 'runOrEnqueue', (taker: Runnable) => takers.push(taker))
     const provider = await startProvider(t)
@@ -30,7 +30,7 @@ describe('requests that go out', () => {
     assert.ok(taker.extraCostMs! > 0)
   })
 
-  test('and one that cannot be sent fails alone', async (t) => {
+  test('fail alone if one of them cannot be sent', async (t) => {
     const provider = await startProvider(t)
     const agent = new Agent()
     const broken = Object.assign(new Agent(), {

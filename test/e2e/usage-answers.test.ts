@@ -36,7 +36,7 @@ describe('estimateTokens', () => {
   const withoutUsage = chat.frames.filter((frame) => frame !== chatUsage)
   const send = (frames: readonly Buffer[]) => (call: Call) => sendStream(call, chat, frames).end()
 
-  test('is given every piece of text, and the model that answers', async (t) => {
+  test('gets every piece of text, and the model that answers', async (t) => {
     const given: unknown[] = []
     const estimateTokens = (...args: unknown[]) => given.push(args) * 0 + 2.5
     const { text, record } = await asked(t, chat, send(withoutUsage), { estimateTokens })
@@ -49,7 +49,7 @@ describe('estimateTokens', () => {
     assert.equal(text, Buffer.concat(withoutUsage).toString())
   })
 
-  test('gives way to what the provider tells at the end', async (t) => {
+  test('is replaced by what the provider reports at the end', async (t) => {
     const { record } = await asked(t, chat, send(chat.frames), { estimateTokens: () => 1000 })
     assertTold(record, chat.told)
   })
@@ -58,7 +58,7 @@ describe('estimateTokens', () => {
     ['throws', () => assert.fail('no tokeniser for this model')],
     ['gives no number', () => Number.NaN],
   ] satisfies [string, () => number][]) {
-    test(`one that ${what} spoils neither the stream nor the record`, async (t) => {
+    test(`a function that ${what} affects neither the stream nor the record`, async (t) => {
       const { text, record } = await asked(t, chat, send(withoutUsage), { estimateTokens })
       assert.equal(text, Buffer.concat(withoutUsage).toString())
       assert.equal(record.outcome, 'completed')
@@ -68,7 +68,7 @@ describe('estimateTokens', () => {
   }
 })
 
-describe('an answer that is no stream', () => {
+describe('the record of a non-streaming answer', () => {
   const answer = {
     id: 'chat-9',
     model: 'm-1',
@@ -85,7 +85,7 @@ describe('an answer that is no stream', () => {
   }
   const unstreamed = { ...chat, request: { model: 'm', messages: [] } }
 
-  test('in one piece, in many, and compressed', async (t) => {
+  test('has its usage, in one piece, in many, and compressed', async (t) => {
     const text = JSON.stringify(answer)
     for (const act of [
       (call: Call) => call.json(200, answer),
@@ -103,20 +103,20 @@ describe('an answer that is no stream', () => {
     }
   })
 
-  test('one that is too large to be parsed as a whole', async (t) => {
+  test('has its usage even if it is too large to be parsed whole', async (t) => {
     const padded = { padding: 'x'.repeat(300_000), ...answer }
     const { record } = await asked(t, unstreamed, (call) => call.json(200, padded))
     const { usage, responseModel, responseId } = told
     assertTold(record, { usage, responseModel, responseId })
   })
 
-  test('one that says no usage has an estimate', async (t) => {
+  test('has an estimate if the answer reports no usage', async (t) => {
     const { usage: _, ...silent } = answer
     const { record } = await asked(t, unstreamed, (call) => call.json(200, silent))
     assertTold(record, { ...told, usage: { outputTokens: 1, estimated: true } })
   })
 
-  test('one that cannot be read is marked, one that breaks off has none', async (t) => {
+  test('is marked if the answer cannot be read, and has no usage if it breaks off', async (t) => {
     const json = { 'content-type': 'application/json' }
     const { record } = await asked(t, unstreamed, (call) => call.res.writeHead(200, json).end('{"usage":oh}'))
     assertTold(record, { outcome: 'completed', usage: { estimated: true } })
@@ -131,7 +131,7 @@ describe('an answer that is no stream', () => {
     assertTold(await app.record(), { outcome: 'upstream_error', usage: undefined })
   })
 
-  test('where a stream was asked for and the response was opened before: it is read all the same', async (t) => {
+  test('has its usage even if a stream was requested and the response was opened early', async (t) => {
     const { record } = await asked(t, chat, (call) => call.json(200, answer), { heartbeat: { beforeFirstByte: true } })
     assertTold(record, { usage: told.usage, responseModel: 'm-1' })
   })
@@ -147,7 +147,7 @@ describe('a failure within a 200 stream', () => {
     [streams.ollamaChat, Buffer.from('{"error":"out of memory"}\n'), /out of memory/],
   ]
   for (const [stream, failure, words] of failures) {
-    test(`${stream.name}: the record says so, and estimates what had been written`, async (t) => {
+    test(`${stream.name}: is recorded, with an estimate for the text before it`, async (t) => {
       const frames = [...stream.frames.slice(0, 4), failure]
       const { text, record } = await asked(t, stream, (call) => sendStream(call, stream, frames).end())
       assert.equal(text, Buffer.concat(frames).toString())
@@ -158,7 +158,7 @@ describe('a failure within a 200 stream', () => {
     })
   }
 
-  test('also where the client leaves as soon as it has read of it, as SDKs do', async (t) => {
+  test('is recorded even if the client leaves as soon as it has read the error, as SDKs do', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
     const client = new OpenAI({ baseURL: `${app.url}/v1`, apiKey: 'k', maxRetries: 0 })
@@ -175,7 +175,7 @@ describe('a failure within a 200 stream', () => {
     await call.gone
   })
 
-  test("Bedrock's exceptions", async (t) => {
+  test("is recorded if it is an exception of Bedrock's", async (t) => {
     const { awsMessage } = await import('../framing/bodies.js')
     const exception = awsMessage(
       {
@@ -195,7 +195,7 @@ describe('a failure within a 200 stream', () => {
 })
 
 describe('the first token', () => {
-  test('is not the first byte: what comes before it is no text', async (t) => {
+  test('is not the first byte: the events before it have no text', async (t) => {
     for (const stream of allStreams) {
       // What is base64 in `invoke` are the same messages.
       const { frames } = stream === invoke ? anthropic : stream
@@ -212,7 +212,7 @@ describe('the first token', () => {
     }
   })
 
-  test('of reasoning counts, and of calls of tools', async (t) => {
+  test('may be reasoning or a tool call', async (t) => {
     for (const delta of [
       { reasoning_content: 'Let me see' },
       { tool_calls: [{ index: 0, function: { arguments: '{"a"' } }] },

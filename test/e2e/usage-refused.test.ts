@@ -47,9 +47,9 @@ const strict = (status: number) => (call: Call, body: string) => {
 }
 const text = Buffer.concat(told).toString()
 
-describe('a provider that refuses to be asked for usage', () => {
+describe('a provider that rejects the request for usage', () => {
   for (const status of [400, 422]) {
-    test(`with ${status} is asked again without, once for all`, async (t) => {
+    test(`with ${status} gets the request again without it, and no further ones with it`, async (t) => {
       const { sent, received, records } = await serve(t, [unasked, unasked], strict(status))
       assert.deepEqual(sent, [true, false, false])
       assert.deepEqual(received, [
@@ -60,12 +60,12 @@ describe('a provider that refuses to be asked for usage', () => {
     })
   }
 
-  test('for one model is asked for others', async (t) => {
+  test('for one model is still asked for others', async (t) => {
     const { sent } = await serve(t, [unasked, { ...unasked, model: 'other' }], strict(400))
     assert.deepEqual(sent, [true, false, true, false])
   })
 
-  test('and tells usage without being asked: the client gets that, as it would without us', async (t) => {
+  test('and reports usage without being asked: the client gets the usage, as it would without the proxy', async (t) => {
     const { sent, received } = await serve(t, [unasked], (call, body) => {
       if (body.includes('stream_options')) call.json(400, refusal)
       else sendStream(call, chat, chat.frames).end()
@@ -73,7 +73,7 @@ describe('a provider that refuses to be asked for usage', () => {
     assert.deepEqual([sent, received], [[true, false], [[200, Buffer.concat(chat.frames).toString()]]])
   })
 
-  test('after its client has left is not asked again, and the exchange ends', async (t) => {
+  test('after the client has left gets no second request, and the exchange ends', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, onClientDisconnect: 'drain' })
     const client = (await connect(t, app.port)).post(`/ai${chat.path}`, unasked)
@@ -85,7 +85,7 @@ describe('a provider that refuses to be asked for usage', () => {
     assert.equal(provider.calls.length, 1)
   })
 
-  test('and whose second answer is an error, too, is asked again next time', async (t) => {
+  test('and then fails the second request as well is asked again next time', async (t) => {
     const { sent, received } = await serve(t, [unasked, unasked], (call, body) => {
       call.json(400, body.includes('stream_options') ? refusal : other)
     })
@@ -94,38 +94,38 @@ describe('a provider that refuses to be asked for usage', () => {
   })
 })
 
-describe('an error passes as it is', () => {
-  test('that is about something else', async (t) => {
+describe('an error passes unchanged', () => {
+  test('if it is about something else', async (t) => {
     const { sent, received } = await serve(t, [unasked], (call) => call.json(400, other))
     assert.deepEqual([sent, received], [[true], [[400, JSON.stringify(other)]]])
   })
 
-  test('that is large, and names it at its end', async (t) => {
+  test('if it is large, and names the option only at its end', async (t) => {
     const large = { error: { message: `${'x'.repeat(200_000)} stream_options` } }
     const { sent, received } = await serve(t, [unasked], (call) => call.json(400, large))
     assert.deepEqual([sent, received], [[true], [[400, JSON.stringify(large)]]])
   })
 
-  test('that has no body', async (t) => {
+  test('if it has no body', async (t) => {
     const { sent, received } = await serve(t, [unasked], (call) =>
       call.raw('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n'),
     )
     assert.deepEqual([sent, received], [[true], [[400, '']]])
   })
 
-  test('that has another status', async (t) => {
+  test('if it has another status', async (t) => {
     const { sent, received } = await serve(t, [unasked], (call) => call.json(403, refusal))
     assert.deepEqual([sent, received], [[true], [[403, JSON.stringify(refusal)]]])
   })
 
-  test('where the client has asked itself, or has options of its own', async (t) => {
+  test('if the client asked for usage itself, or has stream_options of its own', async (t) => {
     for (const body of [chat.request, { ...unasked, stream_options: {} }, { ...unasked, stream: 'true' }]) {
       const { sent, received } = await serve(t, [body], (call) => call.json(400, refusal))
       assert.deepEqual([sent, received], [[true], [[400, JSON.stringify(refusal)]]])
     }
   })
 
-  test('where a hook has seen the bytes, for a signature', async (t) => {
+  test('if a hook has seen the bytes, for a signature', async (t) => {
     const onRequest: AiProxyOptions['onRequest'] = ({ rawBody, headers }) => {
       headers['x-length'] = String(rawBody?.length)
     }
@@ -133,7 +133,7 @@ describe('an error passes as it is', () => {
     assert.deepEqual(sent, [true])
   })
 
-  test('that breaks off is a broken answer', async (t) => {
+  test('as a broken answer if it breaks off', async (t) => {
     const { sent, received, records } = await serve(t, [unasked], (call) => {
       call.raw('HTTP/1.1 400 Bad Request\r\ncontent-length: 1000\r\n\r\n{"error"').socket.end()
     })

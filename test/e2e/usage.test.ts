@@ -34,7 +34,7 @@ async function exchanged(t: Owner, body: string, frames: readonly Buffer[], opti
 }
 
 describe('includeUsage', () => {
-  test('asks where the client does not, changes nothing else, and takes the extra event out', async (t) => {
+  test('asks for usage if the client does not, changes nothing else, and removes the extra event', async (t) => {
     // A number that JavaScript cannot hold, and spaces: the client's bytes, but for what is put in.
     const rest = `"model" : "m", "seed":12345678901234567890,"stream":true,\n "messages":[] }`
     const { sent, received, record } = await exchanged(t, `{${rest}`, chat.frames)
@@ -45,7 +45,7 @@ describe('includeUsage', () => {
     assert.equal(record.downstreamBytes, received.length)
   })
 
-  test('asks beside other options of the client, who had said no', async (t) => {
+  test("adds the request to the client's other options, even if those decline usage", async (t) => {
     const options = { include_obfuscation: false, include_usage: false }
     const body = JSON.stringify({ ...unasked, stream_options: options })
     const { sent, received, record } = await exchanged(t, body, chat.frames)
@@ -54,7 +54,7 @@ describe('includeUsage', () => {
     assertTold(record, chat.told)
   })
 
-  test('changes nothing where the client asks itself', async (t) => {
+  test('changes nothing if the client asks itself', async (t) => {
     const body = JSON.stringify(chat.request, null, 2)
     const { sent, received, record } = await exchanged(t, body, chat.frames)
     assert.equal(sent, body)
@@ -63,7 +63,7 @@ describe('includeUsage', () => {
   })
 
   for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'text/plain; charset=utf-8']) {
-    test(`asks in JSON that is called ${type}, which some servers take`, async (t) => {
+    test(`asks in JSON labelled as ${type}, which some servers accept`, async (t) => {
       const provider = await startProvider(t, { onCall: (call) => sendStream(call, chat, chat.frames).end() })
       const app = await startApp(t, { target: provider.url })
       const body = JSON.stringify(unasked)
@@ -74,7 +74,7 @@ describe('includeUsage', () => {
       assertTold(await app.record(), { ...chat.told, model: String(unasked.model), stream: true })
     })
 
-    test(`leaves what is called ${type} and is no JSON`, async (t) => {
+    test(`leaves a body labelled as ${type} unchanged if it is not JSON`, async (t) => {
       const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
       const app = await startApp(t, { target: provider.url })
       const body = 'stream=true&model=m'
@@ -84,7 +84,7 @@ describe('includeUsage', () => {
     })
   }
 
-  test('asks in a compressed request, too', async (t) => {
+  test('asks in a compressed request as well', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => sendStream(call, chat, chat.frames).end() })
     const app = await startApp(t, { target: provider.url })
     const response = await post(app.url + chat.path, undefined, {
@@ -95,13 +95,13 @@ describe('includeUsage', () => {
     assertTold(await app.record(), chat.told)
   })
 
-  test('does not ask where no stream is asked for', async (t) => {
+  test('does not ask if no stream is requested', async (t) => {
     const body = JSON.stringify({ ...unasked, stream: false })
     const { sent } = await exchanged(t, body, [])
     assert.equal(sent, body)
   })
 
-  test('switched off: the request goes on as it is, and usage is an estimate', async (t) => {
+  test('switched off: the request is unchanged, and usage is an estimate', async (t) => {
     const body = JSON.stringify(unasked)
     const { sent, received, record } = await exchanged(t, body, withoutUsage, { includeUsage: false })
     assert.equal(sent, body)
@@ -110,13 +110,13 @@ describe('includeUsage', () => {
     assertEstimated(chat, record.usage)
   })
 
-  test('switched off, and the provider tells usage all the same: it is known, and the client sees it', async (t) => {
+  test('switched off: usage that the provider reports anyway is recorded, and passed to the client', async (t) => {
     const { received, record } = await exchanged(t, JSON.stringify(unasked), chat.frames, { includeUsage: false })
     assert.equal(received, textOf(chat.frames))
     assertTold(record, chat.told)
   })
 
-  test('what tells more than usage stays: a choice, or what only this provider says', async (t) => {
+  test("keeps an event that has more than usage: a choice, or fields of this provider's own", async (t) => {
     const usage = { prompt_tokens: 11, completion_tokens: 22, total_tokens: 33 }
     for (const last of [
       chatChunk([{ index: 0, delta: {}, finish_reason: 'stop' }], { usage }),
@@ -129,7 +129,7 @@ describe('includeUsage', () => {
     }
   })
 
-  test('usage on every event, as some servers tell it: the last counts, and only the extra one is taken out', async (t) => {
+  test('counts the last of several usage events, and removes only the extra one', async (t) => {
     const counted = (n: number) => ({ usage: { prompt_tokens: 11, completion_tokens: n, total_tokens: 11 + n } })
     const frames = Array.from({ length: 30 }, (_, n) => chatChunk([{ index: 0, delta: { content: 'x' } }], counted(n)))
     const all = [...frames, chatChunk([], counted(30)), Buffer.from('data: [DONE]\n\n')]
@@ -138,7 +138,7 @@ describe('includeUsage', () => {
     assertTold(record, { usage: { inputTokens: 11, outputTokens: 30, totalTokens: 41, estimated: false } })
   })
 
-  test('requests of other protocols are sent as they are', async (t) => {
+  test('leaves requests of other protocols unchanged', async (t) => {
     for (const stream of allStreams.filter(({ request }) => !('stream_options' in request))) {
       const provider = await startProvider(t, { onCall: (call) => sendStream(call, stream, stream.frames).end() })
       const app = await startApp(t, { target: provider.url, endpoints: 'all' })
@@ -157,9 +157,9 @@ function assertEstimated(stream: WireStream, usage: { outputTokens?: number; est
   assert.ok(outputTokens > text * 0.7 && outputTokens < text * 1.5, `${outputTokens} tokens for about ${text}`)
 }
 
-describe('a stream that ends early: its usage is an estimate', () => {
+describe('usage of a stream that ends early', () => {
   for (const stream of allStreams) {
-    test(`${stream.name}: the client leaves, the provider breaks off, a limit is hit`, async (t) => {
+    test(`${stream.name}: is an estimate if the client leaves, the provider breaks off, or a limit is hit`, async (t) => {
       const provider = await startProvider(t)
       const begun = beforeTheEnd(stream)
       const begin = async (limits: AiProxyOptions['limits']) => {
@@ -199,7 +199,7 @@ describe('a stream that ends early: its usage is an estimate', () => {
     return app.record()
   }
 
-  test("a whole response, by HTTP, that ends before its last figures: what Anthropic's start told is not all", async (t) => {
+  test("is an estimate if the HTTP response is complete but Anthropic's last figures are missing", async (t) => {
     const provider = await startProvider(t, {
       onCall: (call) => sendStream(call, anthropic, beforeTheEnd(anthropic)).end(),
     })
@@ -208,7 +208,7 @@ describe('a stream that ends early: its usage is an estimate', () => {
     assertEstimated(anthropic, (await app.record()).usage)
   })
 
-  test("what Anthropic's start has told is kept", async (t) => {
+  test("keeps the figures that Anthropic's start reported", async (t) => {
     const record = await leftAfter(t, anthropic, beforeTheEnd(anthropic))
     assert.deepEqual(
       { ...record.usage, outputTokens: 0 },
@@ -217,16 +217,16 @@ describe('a stream that ends early: its usage is an estimate', () => {
     assertTold(record, { responseModel: anthropic.told.responseModel, responseId: anthropic.told.responseId })
   })
 
-  test('nothing written and nothing told: nothing is known', async (t) => {
+  test('is undefined if nothing was generated or reported', async (t) => {
     assert.equal((await leftAfter(t, converse, converse.frames.slice(0, 1))).usage, undefined)
   })
 
-  test('the start alone: what it told', async (t) => {
+  test('has the reported figures if only the start arrived', async (t) => {
     const record = await leftAfter(t, anthropic, anthropic.frames.slice(0, 1))
     assertTold(record, { usage: { ...anthropic.told.usage, outputTokens: 1, estimated: true } })
   })
 
-  test('figures that cover all the text that has passed count, and not a higher estimate of it', async (t) => {
+  test('has the reported figures if they cover all the text so far, even if an estimate is higher', async (t) => {
     const figures = { promptTokenCount: 5, candidatesTokenCount: 3, totalTokenCount: 8 }
     const told = (text: string) =>
       sseEvent({ candidates: [{ content: { parts: [{ text }] } }], usageMetadata: figures, modelVersion: 'm' })
@@ -234,14 +234,14 @@ describe('a stream that ends early: its usage is an estimate', () => {
     assertTold(record, { usage: { inputTokens: 5, outputTokens: 3, totalTokens: 8, estimated: true } })
   })
 
-  test('the last figures have come, the terminator has not: they count', async (t) => {
+  test('has the last figures if they have arrived, even without the terminator', async (t) => {
     const usage = { prompt_tokens: 11, completion_tokens: 3, total_tokens: 14 }
     const record = await leftAfter(t, chat, [...withoutUsage.slice(0, -1), chatChunk([], { usage })])
     assert.equal(record.outcome, 'client_disconnect')
     assert.deepEqual([record.usage?.inputTokens, record.usage?.outputTokens, record.usage?.totalTokens], [11, 3, 14])
   })
 
-  test('a client that leaves behind the terminator has got all: nothing is estimated', async (t) => {
+  test('is exact if the client leaves after the terminator', async (t) => {
     const record = await leftAfter(t, chat, chat.frames)
     assertTold(record, { ...chat.told, outcome: 'completed' })
   })
@@ -249,7 +249,7 @@ describe('a stream that ends early: its usage is an estimate', () => {
 
 describe("onClientDisconnect: 'drain'", () => {
   for (const stream of allStreams) {
-    test(`${stream.name}: the true usage, though the client has left`, async (t) => {
+    test(`${stream.name}: reports the true usage although the client has left`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, endpoints: 'all', onClientDisconnect: 'drain' })
       const client = (await connect(t, app.port)).post(`/ai${stream.path}`, stream.request)
@@ -263,7 +263,7 @@ describe("onClientDisconnect: 'drain'", () => {
     })
   }
 
-  test('a provider that breaks off meanwhile: an estimate', async (t) => {
+  test('estimates if the provider breaks off meanwhile', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, onClientDisconnect: 'drain' })
     const client = (await connect(t, app.port)).post(`/ai${chat.path}`, chat.request)

@@ -21,7 +21,7 @@ const expected = {
 } as const
 
 describe("Anthropic's SDK", () => {
-  test('an answer that is no stream', async (t) => {
+  test('reads a non-streaming answer', async (t) => {
     const compared = await askedBothWays(t, (url) => clientAt(url).messages.create(asked('Hi')))
     const [block] = compared.result.content
     assert.ok(block?.type === 'text' && block.text === mockedText)
@@ -29,7 +29,7 @@ describe("Anthropic's SDK", () => {
     assertExact(compared, { ...expected, stream: false, firstTokenMs: undefined })
   })
 
-  test('a stream, event by event', async (t) => {
+  test('reads a stream, event by event', async (t) => {
     const compared = await askedBothWays(t, async (url) =>
       collected(await clientAt(url).messages.create({ ...asked('Hi'), stream: true })),
     )
@@ -37,14 +37,14 @@ describe("Anthropic's SDK", () => {
     assertExact(compared, { ...expected, stream: true })
   })
 
-  test('a stream, put together by the SDK', async (t) => {
+  test('assembles a stream into a message', async (t) => {
     const compared = await askedBothWays(t, (url) => clientAt(url).messages.stream(asked('Hi')).finalMessage())
     const { usage } = compared.result
     assert.deepEqual([usage.input_tokens, usage.output_tokens], [mocked.inputTokens, mocked.outputTokens])
     assertExact(compared, expected)
   })
 
-  test('calls of tools, streamed and not', async (t) => {
+  test('reads tool calls, streamed and not', async (t) => {
     const tools = [{ name: 'weather', input_schema: { type: 'object' as const } }]
     const whole = await askedBothWays(t, (url) => clientAt(url).messages.create({ ...asked('weather'), tools }))
     assertExact(whole, { ...expected, finishReason: 'tool_use' })
@@ -59,7 +59,7 @@ describe("Anthropic's SDK", () => {
     assertExact(streamed, { ...expected, finishReason: 'tool_use' })
   })
 
-  test('figures of the cache, which only the start of a stream tells', async (t) => {
+  test('reads cache figures, which only the start of a stream has', async (t) => {
     const { anthropic } = streams
     const provider = await startProvider(t, { onCall: (call) => sendStream(call, anthropic, anthropic.frames).end() })
     const compared = await askedBothWays(
@@ -80,7 +80,7 @@ describe("Anthropic's SDK", () => {
     })
   })
 
-  test('tokens that are only counted are no usage', async (t) => {
+  test('counts tokens, which is not reported as usage', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, { input_tokens: 14 }) })
     const { max_tokens: _, ...counted } = asked('Hi')
     const { record, result } = await askedBothWays(
@@ -94,7 +94,7 @@ describe("Anthropic's SDK", () => {
   })
 
   for (const stream of [true, false]) {
-    test(`an error of the provider's: the same error, ${stream ? 'streamed' : 'not streamed'}`, async (t) => {
+    test(`throws the provider's own error, ${stream ? 'streamed' : 'not streamed'}`, async (t) => {
       const error = { type: 'error', error: { type: 'overloaded_error', message: 'Overloaded' } }
       const provider = await startProvider(t, { onCall: (call) => call.json(529, error) })
       const { record } = await askedBothWays(

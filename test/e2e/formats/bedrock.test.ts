@@ -26,7 +26,7 @@ describe("AWS's SDK: converse", () => {
     usage: { ...mocked, totalTokens: total, estimated: false },
   } as const
 
-  test('an answer that is no stream', async (t) => {
+  test('reads a non-streaming answer', async (t) => {
     const compared = await askedBothWays(t, (url) =>
       withBedrock(url, (client) => client.send(new ConverseCommand(asked('Hi')))),
     )
@@ -35,7 +35,7 @@ describe("AWS's SDK: converse", () => {
     assertExact(compared, { ...expected, stream: false, firstTokenMs: undefined })
   })
 
-  test('a stream', async (t) => {
+  test('reads a stream', async (t) => {
     const compared = await askedBothWays(t, (url) =>
       withBedrock(url, async (client) => {
         const { stream } = await client.send(new ConverseStreamCommand(asked('Hi')))
@@ -48,7 +48,7 @@ describe("AWS's SDK: converse", () => {
     assertExact(compared, { ...expected, stream: true })
   })
 
-  test('calls of tools, streamed and not', async (t) => {
+  test('reads tool calls, streamed and not', async (t) => {
     const whole = await askedBothWays(t, (url) =>
       withBedrock(url, (client) => client.send(new ConverseCommand(asked('weather')))),
     )
@@ -63,7 +63,7 @@ describe("AWS's SDK: converse", () => {
     assertExact(streamed, { ...expected, finishReason: 'tool_use' })
   })
 
-  test('figures of the cache', async (t) => {
+  test('reads cache figures', async (t) => {
     const { converse } = streams
     const provider = await startProvider(t, { onCall: (call) => sendStream(call, converse, converse.frames).end() })
     const compared = await askedBothWays(
@@ -80,7 +80,7 @@ describe("AWS's SDK: converse", () => {
     assertExact(compared, converse.told)
   })
 
-  test('a model that is an ARN', async (t) => {
+  test('accepts a model that is an ARN', async (t) => {
     const arn = 'arn:aws:bedrock:eu-north-1:123456789012:application-inference-profile/abc123'
     const provider = await startProvider(t, {
       onCall: (call) =>
@@ -130,14 +130,14 @@ describe("AWS's SDK: invoke", () => {
     ['by default', {}],
     ['where all endpoints are open', { endpoints: 'all' }],
   ] satisfies [string, Partial<AiProxyOptions>][]) {
-    test(`an answer that is no stream, ${what}`, async (t) => {
+    test(`reads a non-streaming answer, ${what}`, async (t) => {
       const compared = await askedBothWays(t, invoked, undefined, options)
       assert.deepEqual(compared.result.usage, { input_tokens: 31, output_tokens: 17 })
       assertExact(compared, { ...expected, stream: false })
     })
 
     // aimock does not wrap a model's messages as Bedrock does (`{"bytes":…}`), and the SDK then finds none.
-    test(`a stream, ${what}`, async (t) => {
+    test(`reads a stream, ${what}`, async (t) => {
       const { invoke } = streams
       const provider = await startProvider(t, { onCall: (call) => sendStream(call, invoke, invoke.frames).end() })
       const compared = await askedBothWays(t, streamed, provider.url, options)
@@ -147,7 +147,7 @@ describe("AWS's SDK: invoke", () => {
     })
   }
 
-  test("messages that are not wrapped, as aimock's: byte for byte, and read all the same", async (t) => {
+  test("unwrapped messages, such as aimock's, pass byte for byte and are metered", async (t) => {
     const mock = await startAimock(t)
     const path = `/model/${modelId}/invoke-with-response-stream`
     const bytesFrom = async (url: string) => {

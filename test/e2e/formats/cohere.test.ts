@@ -16,7 +16,7 @@ const expected = {
 } as const
 
 describe("Cohere's SDK", () => {
-  test('an answer that is no stream', async (t) => {
+  test('reads a non-streaming answer', async (t) => {
     const compared = await askedBothWays(t, (url) => clientAt(url).chat(asked('Hi')))
     const [block] = compared.result.message.content ?? []
     assert.ok(block?.type === 'text' && block.text === mockedText)
@@ -24,7 +24,7 @@ describe("Cohere's SDK", () => {
     assertExact(compared, { ...expected, stream: false, firstTokenMs: undefined })
   })
 
-  test('a stream', async (t) => {
+  test('reads a stream', async (t) => {
     const compared = await askedBothWays(t, async (url) => collected(await clientAt(url).chatStream(asked('Hi'))))
     const last = compared.result.at(-1)
     assert.ok(last?.type === 'message-end')
@@ -32,7 +32,7 @@ describe("Cohere's SDK", () => {
     assertExact(compared, { ...expected, stream: true })
   })
 
-  test('calls of tools, streamed and not', async (t) => {
+  test('reads tool calls, streamed and not', async (t) => {
     const whole = await askedBothWays(t, (url) => clientAt(url).chat(asked('weather')))
     assert.equal(whole.result.message.toolCalls?.[0]?.function?.name, 'weather')
     assertExact(whole, { ...expected, finishReason: 'TOOL_CALL' })
@@ -40,7 +40,7 @@ describe("Cohere's SDK", () => {
     assertExact(streamed, { ...expected, finishReason: 'TOOL_CALL' })
   })
 
-  test('what was counted is told, and not what is billed', async (t) => {
+  test('reports counted tokens, not billed units', async (t) => {
     const { cohere } = streams
     const provider = await startProvider(t, { onCall: (call) => sendStream(call, cohere, cohere.frames).end() })
     const compared = await askedBothWays(

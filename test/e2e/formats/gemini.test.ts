@@ -21,7 +21,7 @@ const expected = {
 } as const
 
 describe("Google's SDK", () => {
-  test('an answer that is no stream', async (t) => {
+  test('reads a non-streaming answer', async (t) => {
     const compared = await askedBothWays(t, (url) => mockedAt(url).models.generateContent(asked('Hi')))
     const { candidates, usageMetadata } = compared.result
     assert.equal(candidates?.[0]?.content?.parts?.[0]?.text, mockedText)
@@ -29,7 +29,7 @@ describe("Google's SDK", () => {
     assertExact(compared, { ...expected, stream: false, firstTokenMs: undefined })
   })
 
-  test('a stream', async (t) => {
+  test('reads a stream', async (t) => {
     const compared = await askedBothWays(t, async (url) =>
       collected(await mockedAt(url).models.generateContentStream(asked('Hi'))),
     )
@@ -39,7 +39,7 @@ describe("Google's SDK", () => {
     assertExact(compared, { ...expected, stream: true })
   })
 
-  test('calls of tools, streamed and not', async (t) => {
+  test('reads tool calls, streamed and not', async (t) => {
     const whole = await askedBothWays(t, (url) => mockedAt(url).models.generateContent(asked('weather')))
     assert.equal(whole.result.functionCalls?.[0]?.name, 'weather')
     const { finishReason: _, ...used } = expected
@@ -50,7 +50,7 @@ describe("Google's SDK", () => {
     assertExact(streamed, used)
   })
 
-  test('usage in every event, with thoughts on top: the last counts', async (t) => {
+  test('reports usage with thoughts added; of the usage in every event, the last counts', async (t) => {
     const { geminiSse } = streams
     const provider = await startProvider(t, { onCall: (call) => sendStream(call, geminiSse, geminiSse.frames).end() })
     const compared = await askedBothWays(
@@ -71,7 +71,7 @@ describe("Google's SDK", () => {
     })
   })
 
-  test('tokens that are only counted are no usage', async (t) => {
+  test('counts tokens, which is not reported as usage', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, { totalTokens: 7 }) })
     const { record, result } = await askedBothWays(
       t,
@@ -84,7 +84,7 @@ describe("Google's SDK", () => {
 })
 
 // The SDK always asks for server-sent events; who does not ask gets a JSON array.
-test('a stream as a JSON array: byte for byte, read as it passes', async (t) => {
+test('reads a stream as a JSON array, which passes byte for byte and is metered', async (t) => {
   const { geminiArray } = streams
   const provider = await startProvider(t, { onCall: (call) => sendStream(call, geminiArray, geminiArray.frames).end() })
   const app = await startApp(t, { target: provider.url })

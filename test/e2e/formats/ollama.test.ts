@@ -13,13 +13,13 @@ const nothing = { inputTokens: 0, outputTokens: 0, estimated: false }
 const expected = { model: 'llama3.2:1b', responseModel: 'llama3.2:1b', finishReason: 'stop', usage: nothing } as const
 
 describe("Ollama's SDK against aimock", () => {
-  test('a chat that is no stream', async (t) => {
+  test('reads a non-streaming chat', async (t) => {
     const { record, result } = await askedBothWays(t, (url) => clientAt(url).chat({ ...chat('Hi'), stream: false }))
     assert.equal(result.message.content, mockedText)
     assertTold(record, { ...expected, format: 'ollama-chat', stream: false })
   })
 
-  test('a chat as a stream', async (t) => {
+  test('reads a streamed chat', async (t) => {
     const { record, result } = await askedBothWays(t, async (url) =>
       collected(await clientAt(url).chat({ ...chat('Hi'), stream: true })),
     )
@@ -28,7 +28,7 @@ describe("Ollama's SDK against aimock", () => {
     assert.ok(record.firstTokenMs !== undefined)
   })
 
-  test('a completion, streamed and not', async (t) => {
+  test('reads a completion, streamed and not', async (t) => {
     const whole = await askedBothWays(t, (url) => clientAt(url).generate({ ...generate, stream: false }))
     assert.equal(whole.result.response, mockedText)
     assertTold(whole.record, { ...expected, format: 'ollama-generate' })
@@ -39,7 +39,7 @@ describe("Ollama's SDK against aimock", () => {
     assertTold(streamed.record, { ...expected, format: 'ollama-generate' })
   })
 
-  test('calls of tools', async (t) => {
+  test('reads tool calls', async (t) => {
     const { result, record } = await askedBothWays(t, async (url) =>
       collected(await clientAt(url).chat({ ...chat('weather'), stream: true })),
     )
@@ -48,7 +48,7 @@ describe("Ollama's SDK against aimock", () => {
   })
 })
 
-describe("Ollama's SDK against a provider that tells usage", () => {
+describe("Ollama's SDK against a provider that reports usage", () => {
   const last = <T>(list: readonly T[]) => list.at(-1)!
   const speaking = (t: Owner, stream: (typeof streams)[keyof typeof streams]) =>
     startProvider(t, {
@@ -59,7 +59,7 @@ describe("Ollama's SDK against a provider that tells usage", () => {
       },
     })
 
-  test('a chat', async (t) => {
+  test('reads a chat', async (t) => {
     const { url } = await speaking(t, streams.ollamaChat)
     const streamed = await askedBothWays(
       t,
@@ -72,7 +72,7 @@ describe("Ollama's SDK against a provider that tells usage", () => {
     assertExact(whole, streams.ollamaChat.told)
   })
 
-  test('a completion', async (t) => {
+  test('reads a completion', async (t) => {
     const { url } = await speaking(t, streams.ollamaGenerate)
     const streamed = await askedBothWays(
       t,

@@ -12,7 +12,7 @@ const usage = { ...mocked, totalTokens: mocked.inputTokens + mocked.outputTokens
 const answered = { responseModel: 'model-that-answered', responseId: 'answer-1', finishReason: 'stop', usage }
 
 describe("OpenAI's SDK: chat completions", () => {
-  test('an answer that is no stream', async (t) => {
+  test('reads a non-streaming answer', async (t) => {
     const compared = await askedBothWays(t, (url) => clientAt(url).chat.completions.create(asked('Hi')))
     assert.equal(compared.result.choices[0]?.message.content, mockedText)
     assert.equal(compared.result.usage?.completion_tokens, mocked.outputTokens)
@@ -25,7 +25,7 @@ describe("OpenAI's SDK: chat completions", () => {
     })
   })
 
-  test('a stream that asks for usage', async (t) => {
+  test('reads a stream that asks for usage', async (t) => {
     const compared = await askedBothWays(t, async (url) =>
       collected(
         await clientAt(url).chat.completions.create({
@@ -41,7 +41,7 @@ describe("OpenAI's SDK: chat completions", () => {
     assertExact(compared, { ...answered, format: 'openai-chat', stream: true, model: 'gpt-4o' })
   })
 
-  test('a stream that does not: the client sees none, the record has it', async (t) => {
+  test('reads a stream that does not: the client gets no usage, the record has it', async (t) => {
     const compared = await askedBothWays(t, async (url) =>
       collected(await clientAt(url).chat.completions.create({ ...asked('Hi'), stream: true })),
     )
@@ -49,7 +49,7 @@ describe("OpenAI's SDK: chat completions", () => {
     assertExact(compared, { ...answered, format: 'openai-chat' })
   })
 
-  test('calls of tools, streamed and not', async (t) => {
+  test('reads tool calls, streamed and not', async (t) => {
     const tools = [{ type: 'function' as const, function: { name: 'weather', parameters: {} } }]
     const whole = await askedBothWays(t, (url) => clientAt(url).chat.completions.create({ ...asked('weather'), tools }))
     const call = whole.result.choices[0]?.message.tool_calls?.[0]
@@ -63,7 +63,7 @@ describe("OpenAI's SDK: chat completions", () => {
     assertExact(streamed, { finishReason: 'tool_calls', usage })
   })
 
-  test("the provider's refusal: the same error", async (t) => {
+  test("throws the provider's own error", async (t) => {
     const refusal = (url: string) =>
       clientAt(url)
         .chat.completions.create({ ...asked('Hi'), model: '' })
@@ -89,14 +89,14 @@ describe("OpenAI's SDK: responses", () => {
   const expected = { ...answered, format: 'openai-responses', finishReason: 'completed' } as const
   const answer = { model: 'gpt-4o', input: 'Hi' }
 
-  test('an answer that is no stream', async (t) => {
+  test('reads a non-streaming answer', async (t) => {
     const compared = await askedBothWays(t, (url) => clientAt(url).responses.create(answer))
     assert.equal(compared.result.output_text, mockedText)
     assert.equal(compared.result.usage?.output_tokens, mocked.outputTokens)
     assertExact(compared, { ...expected, stream: false })
   })
 
-  test('a stream', async (t) => {
+  test('reads a stream', async (t) => {
     const compared = await askedBothWays(t, async (url) =>
       collected(await clientAt(url).responses.create({ ...answer, stream: true })),
     )
@@ -106,7 +106,7 @@ describe("OpenAI's SDK: responses", () => {
     assertExact(compared, { ...expected, stream: true })
   })
 
-  test('a stream with a call of a tool', async (t) => {
+  test('reads a stream with a tool call', async (t) => {
     const compared = await askedBothWays(t, (url) =>
       clientAt(url)
         .responses.stream({ ...answer, input: 'weather' })
@@ -118,7 +118,7 @@ describe("OpenAI's SDK: responses", () => {
 
 describe("OpenAI's SDK: embeddings", () => {
   for (const encoding_format of ['float', 'base64'] as const) {
-    test(`as ${encoding_format}`, async (t) => {
+    test(`reads them as ${encoding_format}`, async (t) => {
       const compared = await askedBothWays(t, (url) =>
         clientAt(url).embeddings.create({ model: 'text-embedding-3-small', input: ['Hi', 'there'], encoding_format }),
       )
@@ -133,7 +133,7 @@ describe("OpenAI's SDK: embeddings", () => {
     })
   }
 
-  test('more of them than are parsed as a whole', async (t) => {
+  test('reads more of them than the proxy parses as a whole', async (t) => {
     const provider = await startProvider(t, {
       onCall: (call) =>
         call.json(200, {
@@ -158,7 +158,7 @@ describe("OpenAI's SDK: embeddings", () => {
   })
 })
 
-describe("OpenAI's SDK: legacy completions, which aimock does not speak", () => {
+describe("OpenAI's SDK: legacy completions, which aimock does not support", () => {
   const completion = { model: 'm', prompt: 'Tell a story' }
   async function provider(t: Owner) {
     return startProvider(t, {
@@ -176,7 +176,7 @@ describe("OpenAI's SDK: legacy completions, which aimock does not speak", () => 
     })
   }
 
-  test('an answer that is no stream', async (t) => {
+  test('reads a non-streaming answer', async (t) => {
     const { url: target } = await provider(t)
     const compared = await askedBothWays(t, (url) => clientAt(url).completions.create(completion), target)
     assert.equal(compared.result.choices[0]?.text, 'Once')
@@ -189,7 +189,7 @@ describe("OpenAI's SDK: legacy completions, which aimock does not speak", () => 
     })
   })
 
-  test('a stream', async (t) => {
+  test('reads a stream', async (t) => {
     const { url: target } = await provider(t)
     const compared = await askedBothWays(
       t,
@@ -209,7 +209,7 @@ describe("OpenAI's SDK: legacy completions, which aimock does not speak", () => 
 })
 
 describe("OpenAI's SDK at Azure", () => {
-  test('a deployment, streamed', async (t) => {
+  test('streams from a deployment', async (t) => {
     const { AzureOpenAI } = await import('openai')
     const compared = await askedBothWays(t, async (url) => {
       const client = new AzureOpenAI({
@@ -225,7 +225,7 @@ describe("OpenAI's SDK at Azure", () => {
   })
 })
 
-test('the option `format` says what a path does not tell', async (t) => {
+test('the option `format` sets the format if the path does not determine it', async (t) => {
   const provider = await startProvider(t, {
     onCall: (call) => sendStream(call, streams.anthropic, streams.anthropic.frames).end(),
   })

@@ -19,8 +19,8 @@ async function start(t: Owner) {
   return { app, cookie, ask }
 }
 
-describe('in an app that has been there for years', () => {
-  test('events arrive one by one, under the headers of its middlewares', async (t) => {
+describe('in an app that has been in production for years', () => {
+  test('events arrive one by one, with the headers of its middlewares', async (t) => {
     const { app, ask } = await start(t)
     const answer = ask('openai', openai.request, { origin: 'http://a.test', 'accept-encoding': 'gzip, br' })
     const call = (await app.openai.next()).sse([], { 'set-cookie': 'provider=1', 'access-control-allow-origin': '*' })
@@ -40,7 +40,7 @@ describe('in an app that has been there for years', () => {
     assert.equal((await app.records.next()).outcome, 'completed')
   })
 
-  test('a large answer that is no stream is compressed on its way, and whole', async (t) => {
+  test('a large non-streaming answer is compressed and arrives whole', async (t) => {
     const { app, ask } = await start(t)
     const answer = ask('claude', { model: 'm' }, { 'accept-encoding': 'gzip' })
     const words = { content: Array.from({ length: 20_000 }, (_, n) => `word ${n}`) }
@@ -54,7 +54,7 @@ describe('in an app that has been there for years', () => {
   const sent = { openai: spelled, claude: JSON.stringify(JSON.parse(spelled)) }
   for (const route of ['openai', 'claude'] as const) {
     const what = route === 'openai' ? 'where verify() kept it, byte for byte' : 'elsewhere what it says'
-    test(`the body that body-parser ate goes on: ${what}`, async (t) => {
+    test(`a body that body-parser has consumed reaches the provider: ${what}`, async (t) => {
       const { app, cookie } = await start(t)
       const answer = fetch(app.url + routes[route], { method: 'POST', headers: { ...json, cookie }, body: spelled })
       const call = await app[route].next()
@@ -66,7 +66,7 @@ describe('in an app that has been there for years', () => {
     })
   }
 
-  test('an upload waits for the sign-in that takes its time, and goes on byte for byte', async (t) => {
+  test('an upload waits for a slow sign-in, and is forwarded byte for byte', async (t) => {
     const { app } = await start(t)
     const cookie = await signIn(app.url, 'slow')
     const body = `--b\r\ncontent-disposition: form-data; name="file"\r\n\r\n${'\x00\xff'.repeat(100_000)}\r\n--b--\r\n`
@@ -83,7 +83,7 @@ describe('in an app that has been there for years', () => {
     await client.sees('HTTP/1.1 200')
   })
 
-  test('who is not signed in gets 401, and never reaches a provider', async (t) => {
+  test('a client that is not signed in gets 401, and its request never reaches a provider', async (t) => {
     const { app, cookie } = await start(t)
     const forged = cookie.replace(/session=[^;]*/, `session=${btoa('{"user":"slow"}')}`)
     for (const cookie of ['', await signIn(app.url, 'nobody'), forged]) {
@@ -96,7 +96,7 @@ describe('in an app that has been there for years', () => {
     assert.equal(stats?.exchanges, 0)
   })
 
-  test('neither cookies nor credentials of the client reach the provider', async (t) => {
+  test("the client's cookies and credentials do not reach the provider", async (t) => {
     const { app, ask } = await start(t)
     const answer = ask('openai', { model: 'm' }, { authorization: 'Bearer of-the-client', 'x-api-key': 'also' })
     const call = await app.openai.next()
@@ -108,7 +108,7 @@ describe('in an app that has been there for years', () => {
     await answer
   })
 
-  test('two routes at once, each with its own provider and its own key', async (t) => {
+  test('two routes work at once, each with its own provider and its own key', async (t) => {
     const { app, ask } = await start(t)
     const asked = Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? ('openai' as const) : ('claude' as const)))
     const answers = asked.map(async (route, n) => [route, n, await (await ask(route, { model: `m${n}` })).json()])
@@ -125,8 +125,8 @@ describe('in an app that has been there for years', () => {
   })
 })
 
-describe('what goes wrong in such an app', () => {
-  test("before the first byte goes to the app's error handler, where it asked for that", async (t) => {
+describe('failures in such an app', () => {
+  test("go to the app's error handler before the first byte if errors is 'next'", async (t) => {
     const { app, ask } = await start(t)
     const tooLarge = await ask('openai', { model: 'm', input: 'x'.repeat(600_000) })
     assert.equal(tooLarge.status, 413)
@@ -141,7 +141,7 @@ describe('what goes wrong in such an app', () => {
     assert.deepEqual(codes, ['request_too_large', 'upstream_reset', 'upstream_reset'])
   })
 
-  test("in a stream is an error event of the client's protocol", async (t) => {
+  test("become an error event in the client's protocol within a stream", async (t) => {
     const { app, ask } = await start(t)
     for (const [route, protocol] of [['openai', openai] as const, ['claude', anthropic] as const]) {
       const answer = ask(route, protocol.request)
@@ -156,7 +156,7 @@ describe('what goes wrong in such an app', () => {
     }
   })
 
-  test('a body that body-parser refuses never gets to the proxy', async (t) => {
+  test('of body-parser never reach the proxy', async (t) => {
     const { app, cookie } = await start(t)
     const headers = { ...json, cookie }
     const response = await fetch(app.url + routes.openai, { method: 'POST', headers, body: '{"model":' })
@@ -175,7 +175,7 @@ describe('what goes wrong in such an app', () => {
     assert.equal((await app.records.next()).outcome, 'client_disconnect')
   })
 
-  test('a client that leaves while its sign-in takes its time is never asked for', async (t) => {
+  test('a client that leaves during a slow sign-in causes no request to the provider', async (t) => {
     const { app } = await start(t)
     const cookie = await signIn(app.url, 'slow')
     const client = await connect(t, app.port)

@@ -38,7 +38,7 @@ async function fill(t: Owner, app: LegacyApp, cookie: string): Promise<{ streams
 }
 
 describe("two workers of Node's cluster", () => {
-  test('have their own limits, and end what runs when they are told to', async (t) => {
+  test('have their own limits, and end their exchanges when asked to shut down', async (t) => {
     const settings = { MAX_STREAMS: String(streamsPerWorker) }
     const app = await startLegacyApp(t, 'cluster', settings)
     const { streams, refused } = await fill(t, app, await signIn(app.url))

@@ -24,8 +24,8 @@ async function start(t: Owner, more: string) {
 const skip = hasNginx ? false : 'nginx is not installed here'
 
 for (const [version, more] of Object.entries(versions)) {
-  describe(`behind nginx, which speaks ${version}`, { skip }, () => {
-    test('events arrive one by one, though nginx buffers', async (t) => {
+  describe(`behind nginx, over ${version}`, { skip }, () => {
+    test('events arrive one by one, although nginx buffers', async (t) => {
       const { app, url, cookie } = await start(t, more)
       const answer = post(url + path, openai.request, { headers: { cookie, 'accept-encoding': 'gzip' } })
       const call = (await app.openai.next()).sse()
@@ -40,7 +40,7 @@ for (const [version, more] of Object.entries(versions)) {
       assert.equal((await app.records.next()).outcome, 'completed')
     })
 
-    test('a provider that breaks off is an error event', async (t) => {
+    test('the client gets an error event if the provider breaks off', async (t) => {
       const { app, url, cookie } = await start(t, more)
       const answer = post(url + path, openai.request, { headers: { cookie } })
       const call = (await app.openai.next()).sse([openai.events[0]])
@@ -51,7 +51,7 @@ for (const [version, more] of Object.entries(versions)) {
       assert.equal(await events.next(), undefined)
     })
 
-    test('a client that leaves stops the provider, in the stream and before', async (t) => {
+    test('the provider stops if the client leaves, before and during the stream', async (t) => {
       const { app, port, cookie } = await start(t, more)
       for (const isStreaming of [true, false]) {
         const client = await connect(t, port)
@@ -68,7 +68,7 @@ for (const [version, more] of Object.entries(versions)) {
       }
     })
 
-    test("the provider is told the client's address, which nginx told the app", async (t) => {
+    test("the provider gets the client's address, which nginx passed to the app", async (t) => {
       const { app, url, cookie } = await start(t, more)
       // Some load balancer, in front of nginx and on this machine as well, is the one that says so.
       const headers = { cookie, 'x-forwarded-for': '203.0.113.7' }

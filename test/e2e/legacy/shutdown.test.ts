@@ -21,8 +21,8 @@ async function startStreaming(t: Owner, GRACE_MS: string) {
 
 const quietEnd = { code: 0, signal: null, complaints: '' }
 
-describe('SIGTERM, in an app that has been there for years', () => {
-  test('lets running streams end; then the process exits with 0', async (t) => {
+describe('SIGTERM, in an app that has been in production for years', () => {
+  test('lets running streams end; the process then exits with 0', async (t) => {
     const { app, streams } = await startStreaming(t, '60000')
     app.child.kill('SIGTERM')
     await app.closing.next()
@@ -39,7 +39,7 @@ describe('SIGTERM, in an app that has been there for years', () => {
     )
   })
 
-  test('ends those that take longer with an error event; then the process exits with 0', async (t) => {
+  test('ends streams that take too long with an error event; the process then exits with 0', async (t) => {
     const { app, streams } = await startStreaming(t, '30')
     app.child.kill('SIGTERM')
     for (const [at, { errorInEvent }] of [openai, anthropic].entries()) {
