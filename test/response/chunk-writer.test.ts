@@ -49,7 +49,7 @@ const pieces = ['data: 1\n\n', 'x', 'é'.repeat(300), 'y'.repeat(5000), 'data: l
 )
 
 describe('a chunk writer', () => {
-  test('writes what the response itself would write, and leaves the end to it', async (t) => {
+  test('writes what the response itself would write, except the end', async (t) => {
     const bodies = await Promise.all(
       [true, false].map(async (isOurs) => {
         const { res, client } = await responding(t)
@@ -66,7 +66,7 @@ describe('a chunk writer', () => {
     assert.match(bodies[0]!, /^9\r\ndata: 1\n\n\r\n1\r\nx\r\n/)
   })
 
-  test('says whether the client keeps up, and when it does again', async (t) => {
+  test('reports whether the client keeps up, and calls back once it does again', async (t) => {
     const { res, client } = await responding(t)
     res.flushHeaders()
     client.pause()
@@ -79,7 +79,7 @@ describe('a chunk writer', () => {
     assert.equal(res.socket?.listenerCount('drain'), 1, "but for the server's own, nothing listens any more")
   })
 
-  test('tells once, however much is written meanwhile', async (t) => {
+  test('calls back once, however much is written meanwhile', async (t) => {
     const { res, client } = await responding(t)
     res.flushHeaders()
     client.pause()
@@ -95,7 +95,7 @@ describe('a chunk writer', () => {
     assert.equal(told, 1)
   })
 
-  test('forgets whom it was to tell', async (t) => {
+  test('does not call a listener that was removed', async (t) => {
     const { res, client } = await responding(t)
     res.flushHeaders()
     client.pause()
@@ -108,7 +108,7 @@ describe('a chunk writer', () => {
     await drained
   })
 
-  test('leaves alone a response that something else has a hand in', async (t) => {
+  test('does not handle a response that it cannot write to directly', async (t) => {
     const wrapped = await responding(t)
     const { write } = wrapped.res
     wrapped.res.write = ((...args: Parameters<typeof write>) => write.apply(wrapped.res, args)) as typeof write
@@ -132,7 +132,7 @@ describe('a chunk writer', () => {
     assert.equal(ChunkWriter.for(ended), undefined, 'it has ended')
   })
 
-  test('is of no use once write() is wrapped, or the connection is gone', async (t) => {
+  test('is unusable once write() is wrapped or the connection is closed', async (t) => {
     const { res } = await responding(t)
     res.flushHeaders()
     const writer = ChunkWriter.for(res)!
@@ -150,7 +150,7 @@ describe('a chunk writer', () => {
 })
 
 describe('the first bytes of a response', () => {
-  test('go out with its head, in one write, before the next tick', async (t) => {
+  test('are sent with its head, in one write, before the next tick', async (t) => {
     const { res, client } = await responding(t)
     const writev = t.mock.method(res.socket!, '_writev' as never) as { mock: { callCount(): number } }
     assert.equal(writeWithHead(res, pieces[0]!), true)
@@ -161,7 +161,7 @@ describe('the first bytes of a response', () => {
     assert.equal(joined(await body), 'data: 1\n\n')
   })
 
-  test('are left to a middleware that wraps write()', async (t) => {
+  test('go through a middleware that wraps write()', async (t) => {
     const { res } = await responding(t)
     res.write = res.write.bind(res) as typeof res.write
     assert.equal(writeWithHead(res, pieces[0]!), undefined)

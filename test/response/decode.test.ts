@@ -23,13 +23,14 @@ function responseWith(encoding?: string): PassThrough & IncomingMessage {
 
 describe('decoderFor', () => {
   for (const encoding of ['gzip', 'x-gzip', 'deflate', 'br', 'GZIP', ' gzip ']) {
-    test(`${JSON.stringify(encoding)} has one`, () => assert.ok(decoderFor(responseWith(encoding), true)))
+    test(`${JSON.stringify(encoding)} has a decoder`, () => assert.ok(decoderFor(responseWith(encoding), true)))
   }
   for (const encoding of [undefined, '', 'identity', 'lzma', 'constructor', '__proto__']) {
-    test(`${JSON.stringify(encoding)} has none`, () =>
+    test(`${JSON.stringify(encoding)} has no decoder`, () =>
       assert.equal(decoderFor(responseWith(encoding), true), undefined))
   }
-  test('nor has a response without a body', () => assert.equal(decoderFor(responseWith('gzip'), false), undefined))
+  test('a response without a body has no decoder', () =>
+    assert.equal(decoderFor(responseWith('gzip'), false), undefined))
 })
 
 describe('decoded', () => {
@@ -40,7 +41,7 @@ describe('decoded', () => {
     br: () => createBrotliCompress({ flush: constants.BROTLI_OPERATION_FLUSH }),
   }
   for (const [encoding, compressor] of Object.entries(compressors)) {
-    test(`${encoding}: each event comes out as it comes in`, async () => {
+    test(`${encoding}: each event is decoded as soon as it arrives`, async () => {
       const response = responseWith(encoding)
       const source = decodeBody(response, decoderFor(response, true)!())
       const provider = compressor()
@@ -57,7 +58,7 @@ describe('decoded', () => {
     })
   }
 
-  test('one that is cut short is broken, not ended', async () => {
+  test('a truncated body is an error, not an end', async () => {
     const response = responseWith('gzip')
     const source = decodeBody(response, decoderFor(response, true)!())
     let ended = false
@@ -72,7 +73,7 @@ describe('decoded', () => {
     assert.equal(ended, false)
   })
 
-  test('one that breaks off is broken, and the decoder with it', async () => {
+  test('a body that breaks off destroys the decoder with an error', async () => {
     const response = responseWith('gzip')
     const source = decodeBody(response, decoderFor(response, true)!())
     const failed = once(source, 'error')
@@ -83,7 +84,7 @@ describe('decoded', () => {
   })
 
   for (const [encoding, compress] of Object.entries({ gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync })) {
-    test(`${encoding}: what had come of one that breaks off is decoded first`, async () => {
+    test(`${encoding}: the bytes received before a break are decoded first`, async () => {
       const response = responseWith(encoding)
       const source = decodeBody(response, decoderFor(response, true)!())
       const failed = once(source, 'error')
@@ -101,7 +102,7 @@ describe('decoded', () => {
     })
   }
 
-  test('where the decoder is given up, the response is, too', async () => {
+  test('destroying the decoder destroys the response', async () => {
     const response = responseWith('gzip')
     const source = decodeBody(response, decoderFor(response, true)!())
     source.on('error', () => {})

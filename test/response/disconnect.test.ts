@@ -15,7 +15,7 @@ function rig({ closed = false, destroyed = false, hasConnection = true } = {}) {
 }
 
 describe('onDisconnect', () => {
-  test('calls once, when the response closes', () => {
+  test('calls back once, when the response closes', () => {
     const { res, gone, listeners } = rig()
     assert.equal(gone(), 0)
     res.emit('close')
@@ -28,7 +28,7 @@ describe('onDisconnect', () => {
     ['the response has closed', { closed: true }],
     ['the connection has', { destroyed: true }],
   ] as const) {
-    test(`calls where ${name} already, and not within`, async () => {
+    test(`calls back asynchronously if ${name} already`, async () => {
       const { ends, gone, listeners } = rig(left)
       assert.equal(hasDisconnected(...ends), true)
       assert.equal(gone(), 0)
@@ -38,7 +38,7 @@ describe('onDisconnect', () => {
     })
   }
 
-  test('calls where the connection ends of a response that waits behind another', () => {
+  test('calls back if the connection closes while a response waits in the pipeline', () => {
     const { socket, res, gone, listeners } = rig({ hasConnection: false })
     socket.emit('close')
     res.emit('close')
@@ -46,7 +46,7 @@ describe('onDisconnect', () => {
     assert.deepEqual(listeners(), [])
   })
 
-  test('one listener hears of the connection for all that wait in its pipeline', () => {
+  test('adds one listener per connection for all responses that wait in its pipeline', () => {
     const socket = Object.assign(new EventEmitter(), { destroyed: false })
     const gone: number[] = []
     const stops = Array.from({ length: 12 }, (_, at) => {
@@ -63,13 +63,13 @@ describe('onDisconnect', () => {
     assert.deepEqual(socket.eventNames(), [])
   })
 
-  test('does not ask the connection where the response has it: it closes itself', () => {
+  test('does not listen on the connection if the response has it, because the response then closes itself', () => {
     const { socket, gone } = rig()
     socket.emit('close')
     assert.equal(gone(), 0)
   })
 
-  test('stopped, calls no more', () => {
+  test('does not call back after it is stopped', () => {
     const { res, stop, gone, listeners } = rig({ hasConnection: false })
     stop()
     res.emit('close')
@@ -77,7 +77,7 @@ describe('onDisconnect', () => {
     assert.deepEqual(listeners(), [])
   })
 
-  test('stopped, does not call for what had happened before', async () => {
+  test('does not call back for an earlier disconnect after it is stopped', async () => {
     const { stop, gone } = rig({ closed: true })
     stop()
     await settled()
@@ -89,17 +89,17 @@ describe('hasBeenSent', () => {
   const goneOut = (res: object, socket: object = { destroyed: false }) =>
     hasBeenSent({ socket } as unknown as IncomingMessage, res as unknown as ServerResponse)
 
-  test('a response that was ended, on a connection that stands', () => {
+  test('is true for a response that was ended, on an open connection', () => {
     assert.equal(goneOut({ writableEnded: true, writableFinished: true }), true)
     assert.equal(goneOut({ writableEnded: true, writableFinished: false }), true)
     assert.equal(goneOut({ writableEnded: false }), false)
   })
 
-  test('not where its last bytes were thrown away with the connection', () => {
+  test('is false if the last bytes were discarded with the connection', () => {
     assert.equal(goneOut({ writableEnded: true, writableFinished: true }, { destroyed: true }), false)
   })
 
-  test('of a stream of HTTP/2, which is always destroyed, by how it was closed', () => {
+  test('depends on how an HTTP/2 stream was closed, because it is always destroyed', () => {
     const socket = { destroyed: true }
     assert.equal(goneOut({ writableEnded: true, stream: { rstCode: 0, aborted: false } }, socket), true)
     assert.equal(goneOut({ writableEnded: true, stream: { rstCode: 8, aborted: false } }, socket), false)
@@ -109,7 +109,7 @@ describe('hasBeenSent', () => {
 })
 
 describe('a response that never closes', () => {
-  test('is done with when it has finished, if it was ended', async () => {
+  test('is over once it has finished, if it was ended', async () => {
     const { res, gone, listeners } = rig()
     res.emit('finish')
     Object.assign(res, { writableEnded: true })
@@ -119,7 +119,7 @@ describe('a response that never closes', () => {
     assert.deepEqual(listeners(), [])
   })
 
-  test('is not, where it finished because its connection is gone: `close` follows', async () => {
+  test('is not over if it finished because its connection is gone: `close` follows', async () => {
     const { socket, res, gone } = rig()
     Object.assign(res, { writableEnded: true })
     socket.destroyed = true

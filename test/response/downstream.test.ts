@@ -23,7 +23,7 @@ function rig(drainTimeoutMs = 100) {
 }
 
 describe('the head', () => {
-  test('of a stream is set at once, for good', () => {
+  test('of a stream is set at once, and final', () => {
     const { res, downstream } = rig()
     downstream.openStream(201, { 'content-type': 'text/event-stream', 'x-none': undefined })
     assert.equal(downstream.begunBy, 'proxy')
@@ -33,7 +33,7 @@ describe('the head', () => {
     assert.deepEqual(res.writes, [])
   })
 
-  test('of a stream goes out with its first bytes, or alone when there is none of them', () => {
+  test('of a stream is sent with its first bytes, or alone if there are none', () => {
     for (const send of [
       (downstream: Downstream) => downstream.write(Buffer.from('data: 1\n\n')),
       (downstream: Downstream) => downstream.flushHead(),
@@ -47,7 +47,7 @@ describe('the head', () => {
     }
   })
 
-  test('of anything else waits for the first bytes, and another can take its place until then', () => {
+  test('of any other body waits for the first bytes, and can be replaced until then', () => {
     const { res, downstream } = rig()
     downstream.open(200, { 'content-type': 'application/json' })
     assert.equal(downstream.begunBy, undefined)
@@ -57,7 +57,7 @@ describe('the head', () => {
     assert.equal(res.getHeader('content-type'), 'text/plain')
   })
 
-  test('goes out with the end where there are no bytes', () => {
+  test('is sent with the end if there is no body', () => {
     const { res, downstream } = rig()
     downstream.open(204, { allow: 'GET' })
     downstream.end()
@@ -68,7 +68,7 @@ describe('the head', () => {
 })
 
 describe('a client that has not read the last bytes', () => {
-  test('has no more time because it has read those before', () => {
+  test('gets no extra time for having read the bytes before', () => {
     const { res, timers, log, downstream } = rig(100)
     res.keepsUp = false
     downstream.openStream(200, {})
@@ -81,7 +81,7 @@ describe('a client that has not read the last bytes', () => {
   })
 })
 
-describe('cutting', () => {
+describe('destroying the connection', () => {
   const cut = (chunkedEncoding: boolean, headers: Record<string, string> = {}) => {
     const { res, downstream } = rig()
     const log: string[] = []
@@ -94,18 +94,18 @@ describe('cutting', () => {
     return log
   }
 
-  test('resets the connection if its close would end a whole body, as in HTTP/1.0', () => {
+  test('resets it if a plain close would mark a complete body, as in HTTP/1.0', () => {
     assert.deepEqual(cut(false), ['reset'])
   })
 
-  test('closes it if the body says itself where it ends', () => {
+  test('closes it if the body itself says where it ends', () => {
     assert.deepEqual(cut(true), ['closed'])
     assert.deepEqual(cut(false, { 'content-length': '100' }), ['closed'])
   })
 })
 
 describe('writing', () => {
-  test('counts bytes, those of the end too', () => {
+  test('counts bytes, including those of end()', () => {
     const { res, downstream } = rig()
     downstream.write(Buffer.from('ab'))
     downstream.end('ß')
@@ -113,7 +113,7 @@ describe('writing', () => {
     assert.equal(res.body, 'abß')
   })
 
-  test('flushes where compression() holds bytes back', () => {
+  test('flushes if compression() buffers', () => {
     const { res, downstream } = rig()
     const flushing = Object.assign(res, { flush: () => res.flushes++ })
     downstream.openStream(200, {})
@@ -131,8 +131,8 @@ describe('writing', () => {
   })
 })
 
-describe('a client that does not keep up', () => {
-  test('blocks, once, until it has read', () => {
+describe('a client that does not read', () => {
+  test('blocks once, until it has read', () => {
     const { res, log, downstream } = rig()
     res.keepsUp = false
     downstream.write(Buffer.from('a'))
@@ -150,7 +150,7 @@ describe('a client that does not keep up', () => {
     assert.equal(res.listenerCount('drain'), 0)
   })
 
-  test('is told of once it has not read for drainTimeoutMs', () => {
+  test('is reported after drainTimeoutMs', () => {
     const { res, timers, log, downstream } = rig(100)
     res.keepsUp = false
     downstream.write(Buffer.from('a'))
@@ -160,7 +160,7 @@ describe('a client that does not keep up', () => {
     assert.deepEqual(log, ['block', 'slow@100'])
   })
 
-  test('is not, if it read in time', () => {
+  test('is not reported if it reads in time', () => {
     const { res, timers, log, downstream } = rig(100)
     res.keepsUp = false
     downstream.write(Buffer.from('a'))
@@ -178,7 +178,7 @@ describe('a client that does not keep up', () => {
     assert.deepEqual(log, ['slow@150'])
   })
 
-  test('gets no heartbeats on top', () => {
+  test('gets no heartbeats', () => {
     const { res, timers, downstream } = rig(1000)
     downstream.startHeartbeat(10)
     res.keepsUp = false
@@ -198,7 +198,7 @@ describe('a middleware that wraps write()', () => {
     'returns something else': () => 0,
   }
   for (const [what, returned] of Object.entries(wraps)) {
-    test(`and ${what}: everything is written, heartbeats too`, () => {
+    test(`and ${what}: everything is written, including heartbeats`, () => {
       const { res, timers, log, downstream } = rig()
       const write = res.write.bind(res)
       res.write = (bytes) => {
@@ -213,7 +213,7 @@ describe('a middleware that wraps write()', () => {
       assert.deepEqual(log, [])
     })
 
-    test(`and ${what}: a client that does not keep up is waited for all the same`, () => {
+    test(`and ${what}: a client that does not read is awaited nevertheless`, () => {
       const { res, log, downstream } = rig()
       const write = res.write.bind(res)
       res.write = (bytes) => {
@@ -228,7 +228,7 @@ describe('a middleware that wraps write()', () => {
     })
   }
 
-  test('and buffers by itself, as compression() does: its own drain is waited for', () => {
+  test('and buffers by itself, as compression() does: its own `drain` is awaited', () => {
     const { res, log, downstream } = rig()
     const compressor = new EventEmitter()
     res.on = (name, listener) => {
@@ -242,7 +242,7 @@ describe('a middleware that wraps write()', () => {
     assert.deepEqual(log, ['block', 'drain'])
   })
 
-  test('on HTTP/2, where the stream of the response says whether it drains', () => {
+  test("on HTTP/2, where the response's stream emits `drain`", () => {
     for (const needsDrain of [true, false]) {
       const { res, downstream } = rig()
       Object.defineProperty(res, 'writableNeedDrain', { value: undefined })
@@ -254,8 +254,8 @@ describe('a middleware that wraps write()', () => {
   })
 })
 
-describe('the type of an answer', () => {
-  test('is not guessed by browsers, of streams, answers and errors alike', () => {
+describe('the content type of an answer', () => {
+  test('must not be guessed by browsers, for streams, answers and errors alike', () => {
     for (const open of ['open', 'openStream'] as const) {
       const { res, downstream } = rig()
       downstream[open](200, {})
@@ -264,7 +264,7 @@ describe('the type of an answer', () => {
     }
   })
 
-  test('unless the app has decided that itself', () => {
+  test('keeps the value of x-content-type-options that the app has set', () => {
     const { res, downstream } = rig()
     res.setHeader('X-Content-Type-Options', 'of the app')
     downstream.open(200, {})
@@ -274,7 +274,7 @@ describe('the type of an answer', () => {
 })
 
 describe('heartbeats', () => {
-  test('go out whenever nothing was sent for so long', () => {
+  test('are sent if nothing else was sent for everyMs', () => {
     const { res, timers, downstream } = rig()
     downstream.startHeartbeat(10)
     timers.advance(9)
@@ -313,8 +313,8 @@ describe('heartbeats', () => {
   })
 })
 
-describe('a client that has left', () => {
-  test('gets nothing more, and leaves neither listener nor timer', () => {
+describe('a client that has disconnected', () => {
+  test('gets no further bytes, and leaves no listener or timer', () => {
     const { res, timers, log, downstream } = rig(100)
     downstream.startHeartbeat(10)
     res.keepsUp = false
@@ -353,7 +353,7 @@ describe('a large frame', () => {
     return given
   }
 
-  test('is written a part a turn, and no heartbeat comes within', () => {
+  test('is written one part per turn, without heartbeats in between', () => {
     const { res, timers, downstream } = begun()
     assert.equal(downstream.isWithinFrame, true)
     assert.equal(res.writes.length, 16)
@@ -373,7 +373,7 @@ describe('a large frame', () => {
     assert.equal(res.body, `${whole}error`)
   })
 
-  test('is dropped where the client has left', () => {
+  test('is dropped if the client has disconnected', () => {
     const { res, downstream } = begun()
     downstream.close()
     downstream.writeMore(1)

@@ -12,9 +12,9 @@ const failure = new AiProxyError('idle_timeout', 'The provider fell silent:\n "�
 
 const bodyIn = (format: FormatName) => getFormat(format).errorBody(failure)
 
-describe('a failure within a stream is said', () => {
+describe('a failure within a stream', () => {
   for (const name of formatNames) {
-    test(`in an event that ${name} has for it`, () => {
+    test(`is reported in an event in the format of ${name}`, () => {
       const frame = failureFrame(sse, getFormat(name), bodyIn(name))!
       assert.equal(frame.toString(), getFormat(name).errorEvent(bodyIn(name)))
       const { error, type } = JSON.parse(sse.read(frame)!.data)
@@ -23,7 +23,7 @@ describe('a failure within a stream is said', () => {
       else assert.deepEqual(JSON.parse(sse.read(frame)!.data), bodyIn(name))
     })
 
-    test(`in one whole frame of every framing that has one, and ${name} finds the error in it`, () => {
+    test(`is one whole frame in every framing that supports it, in which ${name} recognises the error`, () => {
       for (const framing of [sse, ndjson, awsEventStream]) {
         const frame = failureFrame(framing, getFormat(name), bodyIn(name))!
         const framer = framing.createFramer(Number.POSITIVE_INFINITY)
@@ -35,12 +35,12 @@ describe('a failure within a stream is said', () => {
     })
   }
 
-  test('on a line of NDJSON', () => {
+  test('is a line in NDJSON', () => {
     const frame = failureFrame(ndjson, getFormat('ollama-chat'), bodyIn('ollama-chat'))!
     assert.equal(frame.toString(), `${JSON.stringify({ error: failure.message, code: 'idle_timeout' })}\n`)
   })
 
-  test('in an exception of an AWS event stream, as AWS’s own codec reads it', () => {
+  test('is an exception in an AWS event stream, readable with AWS’s own codec', () => {
     const frame = failureFrame(awsEventStream, getFormat('bedrock-converse'), bodyIn('bedrock-converse'))!
     const codec = new EventStreamCodec(
       (bytes) => Buffer.from(bytes as Uint8Array).toString(),
@@ -53,6 +53,6 @@ describe('a failure within a stream is said', () => {
   })
 })
 
-test('an array has nothing to say it in: its connection must be cut', () => {
+test('has no representation in an array, so the connection must be destroyed', () => {
   assert.equal(failureFrame(jsonArray, getFormat('gemini'), bodyIn('gemini')), undefined)
 })

@@ -22,7 +22,7 @@ function rig() {
   return { body, timers, over }
 }
 
-describe('the rest of a request that was refused', () => {
+describe('the rest of a rejected request', () => {
   test('is discarded to its end', async () => {
     const { body, timers, over } = rig()
     body.write('x'.repeat(1000))
@@ -34,7 +34,7 @@ describe('the rest of a request that was refused', () => {
     for (const name of ['data', 'end', 'close']) assert.ok(body.listenerCount(name) <= 1, name)
   })
 
-  test('is read no further than 1 MiB and a piece', async () => {
+  test('is read for at most 1 MiB and one chunk', async () => {
     const { body, over } = rig()
     let taken = 0
     body.on('data', (chunk: Buffer) => {
@@ -50,7 +50,7 @@ describe('the rest of a request that was refused', () => {
     assert.deepEqual(over, [])
   })
 
-  test('has a second to end', async () => {
+  test('has one second to end', async () => {
     const { body, timers, over } = rig()
     body.write('x')
     await settled()
@@ -60,7 +60,7 @@ describe('the rest of a request that was refused', () => {
     assert.deepEqual(over, [false])
   })
 
-  test('is over when the client leaves', async () => {
+  test('ends when the client disconnects', async () => {
     const { body, timers, over } = rig()
     body.destroy()
     await settled()
@@ -69,14 +69,14 @@ describe('the rest of a request that was refused', () => {
     assert.equal(over.length, 1)
   })
 
-  test('is long if its length says so, or nothing does', () => {
+  test('may be long if its content-length says so or is missing', () => {
     const long = (headers: Record<string, string>) => mayBeLong({ headers } as unknown as IncomingMessage)
     assert.equal(long({ 'content-length': String(1024 * KIB) }), false)
     assert.equal(long({ 'content-length': String(1024 * KIB + 1) }), true)
     assert.equal(long({ 'transfer-encoding': 'chunked' }), true)
   })
 
-  test('is none if the request is whole, or one of HTTP/2', () => {
+  test('is empty if the request is complete, or uses HTTP/2', () => {
     const unfinished = (req: object) =>
       isUnfinished({ httpVersionMajor: 1, complete: false, ...req } as IncomingMessage)
     assert.equal(unfinished({}), true)

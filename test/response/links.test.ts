@@ -44,7 +44,7 @@ describe('a redirect', () => {
   ]
   for (const [location, expected, given] of here) {
     for (const status of [301, 302, 303, 307, 308]) {
-      test(`${status} to ${location} leads here: ${expected}`, () => {
+      test(`${status} to ${location} is rewritten to: ${expected}`, () => {
         assert.deepEqual(links({ location }, { status, ...given }), { location: expected })
       })
     }
@@ -69,7 +69,7 @@ describe('a redirect', () => {
     ['http://['],
   ]
   for (const [location, given] of elsewhere) {
-    test(`to ${location} is an error, which does not tell where to`, () => {
+    test(`to ${location} is an error that does not quote it`, () => {
       assert.throws(
         () => links({ location }, { status: 307, ...given }),
         (error) => {
@@ -82,9 +82,9 @@ describe('a redirect', () => {
     })
   }
 
-  test('without a place is passed on as it is', () => assert.equal(links({}, { status: 304 }), undefined))
+  test('without a location passes unchanged', () => assert.equal(links({}, { status: 304 }), undefined))
 
-  test('what is no redirect is none: where it leads elsewhere the header is left out', () => {
+  test('is only recognised by its status; other responses lose a `location` that points elsewhere', () => {
     assert.deepEqual(links({ location: '/base/v1/files/1' }, { status: 201 }), { location: '/ai/v1/files/1' })
     assert.deepEqual(links({ location: 'https://evil.example/' }, { status: 201 }), { location: undefined })
     assert.deepEqual(links({ location: 'https://evil.example/' }, { status: 304 }), { location: undefined })
@@ -92,12 +92,12 @@ describe('a redirect', () => {
 })
 
 describe('other URLs', () => {
-  test('content-location leads here, or is left out', () => {
+  test('content-location is rewritten or removed', () => {
     assert.deepEqual(links({ 'content-location': '/base/x?key=k' }), { 'content-location': '/ai/x' })
     assert.deepEqual(links({ 'content-location': 'https://other.example/x' }), { 'content-location': undefined })
   })
 
-  test("Google's upload URL leads here, in full", () => {
+  test("Google's upload URL is rewritten, as an absolute URL", () => {
     const url = 'https://api.example/base/upload/files?key=k&upload_id=1'
     assert.deepEqual(links({ 'x-goog-upload-url': url }), {
       'x-goog-upload-url': 'https://app.test/ai/upload/files?upload_id=1',
@@ -105,7 +105,7 @@ describe('other URLs', () => {
     assert.deepEqual(links({ 'x-goog-upload-url': 'https://other.example/x?key=k' }), {})
   })
 
-  test('link: pages lead here, orders to a browser are left out', () => {
+  test('link: pagination is rewritten, instructions to browsers are removed', () => {
     for (const [link, expected] of [
       ['</base/x?key=k&page=2>; rel="next"', '</ai/x?page=2>; rel="next"'],
       [
@@ -128,7 +128,7 @@ describe('other URLs', () => {
     }
   })
 
-  test('a header that would grow beyond what clients read is cut down to fewer links', () => {
+  test('a link header that would exceed what clients accept is shortened to fewer links', () => {
     const baseUrl = `/${'a'.repeat(50)}`
     assert.deepEqual(links({ link: '</base/x>;rel=next,'.repeat(700) }, { baseUrl }), {
       link: `<${baseUrl}/x>; rel="next"`,

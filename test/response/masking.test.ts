@@ -15,7 +15,7 @@ describe('a body that quotes a key', () => {
   const body = `{"error":{"message":"Incorrect API key: ${KEY}, not ${KEY.slice(0, 8)}"}}${KEY.slice(0, 5)}`
   const expected = body.replace(KEY, hidden)
 
-  test('passes without it, wherever it is cut', () => {
+  test('passes without the key, however it is split', () => {
     for (let cut = 0; cut <= body.length; cut++) {
       const framer = new MaskingFramer(secrets)
       const pieces = [body.slice(0, cut), body.slice(cut)].map((piece) => framer.push([Buffer.from(piece)]))
@@ -26,7 +26,7 @@ describe('a body that quotes a key', () => {
     }
   })
 
-  test('passes without its longest spelling, wherever that is cut', () => {
+  test("passes without the key's longest encoding, however it is split", () => {
     const longest = Buffer.from(`Bearer ${KEY}`).toString('base64')
     assert.equal(secrets.longest, longest.length)
     for (let cut = 0; cut <= longest.length; cut++) {
@@ -37,14 +37,14 @@ describe('a body that quotes a key', () => {
     }
   })
 
-  test('passes without it, a byte at a time', () => {
+  test('passes without the key, one byte at a time', () => {
     const framer = new MaskingFramer(secrets)
     let text = ''
     for (const byte of Buffer.from(body)) text += framer.push([Buffer.of(byte)]) ?? ''
     assert.equal(text + (framer.end() ?? ''), expected)
   })
 
-  test('one without a key is the same bytes, and nothing of it waits', () => {
+  test('passes unchanged and without delay if it has no key', () => {
     const framer = new MaskingFramer(secrets)
     const bytes = Buffer.from('{"a":1}')
     assert.deepEqual(framer.push([bytes]), bytes)
@@ -55,7 +55,7 @@ describe('a body that quotes a key', () => {
 
 describe('frames that quote a key', () => {
   for (const framing of [sse, ndjson]) {
-    test(`${framing.name}: pass without it, and are metered without it`, () => {
+    test(`${framing.name}: pass and are metered without the key`, () => {
       const frames = Buffer.concat(
         ['{"a":1}', `{"error":{"message":"bad key ${KEY}"}}`].map((data) => framing.write({ data })),
       )
@@ -75,7 +75,7 @@ describe('frames that quote a key', () => {
     })
   }
 
-  test("AWS's are written anew, so that their checksums hold; others are the same bytes", () => {
+  test('of AWS are re-encoded, so that their checksums are valid; others are the same bytes', () => {
     const clean = awsEventStream.write({ event: 'contentBlockDelta', data: '{"delta":{"text":"a"}}' })
     const bad = awsEventStream.write({ event: 'accessDenied', data: `{"message":"${KEY}"}`, isError: true })
     const frames = Buffer.concat([clean, bad, clean])
@@ -108,7 +108,7 @@ describe('a large frame that quotes a key', () => {
     return Buffer.concat(out)
   }
 
-  test('passes without it, also where it stands in two of its pieces', () => {
+  test('passes without the key, even if it spans two pieces', () => {
     for (let before = 0; before < 40; before++) {
       const body = framedWith(sse, `{"a":"${long}${'y'.repeat(before)}${KEY}${long}${KEY}"}`)
       const out = passed(sse, body, 20_011)
@@ -116,7 +116,7 @@ describe('a large frame that quotes a key', () => {
     }
   })
 
-  test('passes without it, in however many of its pieces it stands', () => {
+  test('passes without the key, however many pieces it spans', () => {
     const lines = `data: {"a":"${long}`
     for (const sizes of [[10, 3, 13], Array.from({ length: 60 }, () => 1), [2, 2, 40], [1, 16, 1, 30]]) {
       for (let before = 0; before < 25; before++) {
@@ -131,7 +131,7 @@ describe('a large frame that quotes a key', () => {
     }
   })
 
-  test('passes without the longest spelling of it, wherever that is cut', () => {
+  test("passes without the key's longest encoding, however it is split", () => {
     const longest = Buffer.from(`Bearer ${KEY}`).toString('base64')
     const lines = `data: {"a":"${long}`
     for (let cut = 1; cut < longest.length; cut++) {
@@ -143,7 +143,7 @@ describe('a large frame that quotes a key', () => {
     }
   })
 
-  test('passes without a secret of any length that stands in two of its pieces', () => {
+  test('passes without a secret of any length that spans two pieces', () => {
     const token = `eyJ${'abc123'.repeat(2000)}`
     const meter = new MaskingMeter(new Secrets([`Bearer ${token}`]), sse, undefined)
     const body = Buffer.from(`data: ${long}${token}\n\n`)
@@ -152,12 +152,12 @@ describe('a large frame that quotes a key', () => {
     assert.equal(String(Buffer.concat([...meter.prefix!, last])), String(body).replace(token, '*'.repeat(token.length)))
   })
 
-  test('of AWS is written anew', () => {
+  test('of AWS is re-encoded', () => {
     const out = passed(awsEventStream, framedWith(awsEventStream, `{"a":"${long}${KEY}"}`), 50_000)
     assert.equal(awsEventStream.read(out)?.data, `{"a":"${long}${hidden}"}`)
   })
 
-  test('and its metering sees it without', () => {
+  test('is metered without the key', () => {
     const followed: string[] = []
     let ahead: readonly Buffer[] = []
     const inner: Metering = {

@@ -35,8 +35,8 @@ function seenWith(onEvent: OnEvent, body: string, framing: Framing = sse, exchan
   return seen
 }
 
-describe('what meters an answer', () => {
-  test('a stream: the passage of its frames', () => {
+describe('the meter of an answer', () => {
+  test('is a stream meter for a stream', () => {
     const exchange = exchangeOf()
     const metering = meteringFor(exchange, sse, false, configOf({}))!
     const frame = Buffer.from(usageEvent(5))
@@ -47,14 +47,14 @@ describe('what meters an answer', () => {
     assert.equal(exchange.answer.usage?.outputTokens, 5)
   })
 
-  test('without the usage event that the client had not asked for', () => {
+  test('removes the usage event that the client did not request', () => {
     const exchange = Object.assign(exchangeOf(), { hidesUsage: true })
     const metering = meteringFor(exchange, sse, false, configOf({}))!
     const frame = Buffer.from(usageEvent(5))
     assert.equal(metering.pass(frame, [frame.length], 0), undefined)
   })
 
-  test('with the app’s estimate of tokens', () => {
+  test('uses the app’s estimateTokens', () => {
     const exchange = exchangeOf()
     const metering = meteringFor(exchange, sse, false, configOf({ estimateTokens: (text) => text.length }))!
     const frame = Buffer.from(chunk('Hello'))
@@ -63,19 +63,19 @@ describe('what meters an answer', () => {
     assert.equal(exchange.answer.estimatedTokens, 5)
   })
 
-  test('a JSON answer: it is read at its end', () => {
+  test('reads a JSON answer at its end', () => {
     assert.ok(
       meteringFor(exchangeOf(), undefined, true, configOf({ onEvent: () => null })) instanceof JsonResponseMeter,
     )
   })
 
-  test('any other body: nothing', () => {
+  test('is undefined for any other body', () => {
     assert.equal(meteringFor(exchangeOf(), undefined, false, configOf({ onEvent: () => null })), undefined)
   })
 })
 
 describe('onEvent', () => {
-  test('sees each event with its format and its name, and the exchange', () => {
+  test('sees each event with its format, its name and the exchange', () => {
     const seen: unknown[] = []
     const exchange = exchangeOf()
     const body = `${chunk('a')}event: ping\n${event({ type: 'ping' })}${DONE}`
@@ -89,15 +89,15 @@ describe('onEvent', () => {
   })
 
   for (const [name, onEvent, expected] of [
-    ['nothing: it passes as it came', () => {}, 'event: a\nid: 1\ndata: {"x": 1}\n\n'],
-    ['null: it is dropped', () => null, ''],
+    ['nothing: the event passes unchanged', () => {}, 'event: a\nid: 1\ndata: {"x": 1}\n\n'],
+    ['null: the event is dropped', () => null, ''],
     [
-      'an object with data: that goes out, under the same name',
+      'an object with data: the data is sent, with the same event name',
       () => ({ data: [2] }),
       'event: a\nid: 1\ndata: [2]\n\n',
     ],
     ['… also null', () => ({ data: null }), 'event: a\nid: 1\ndata: null\n\n'],
-    ['an event’s name: it gets that one', () => ({ event: 'b', data: 'y' }), 'event: b\nid: 1\ndata: "y"\n\n'],
+    ['an event’s name: the event gets it', () => ({ event: 'b', data: 'y' }), 'event: b\nid: 1\ndata: "y"\n\n'],
     [
       'the event itself, changed',
       (given) => {
@@ -112,14 +112,14 @@ describe('onEvent', () => {
     })
   }
 
-  test('of NDJSON', () => {
+  test('works with NDJSON', () => {
     assert.equal(
       seenWith(({ data }) => ({ data: [data] }), '{"a":1}\n\n{"a":2}\n', ndjson),
       '[{"a":1}]\n\n[{"a":2}]\n',
     )
   })
 
-  test('a change of the event that is not returned changes nothing', () => {
+  test('ignores a change to the event that is not returned', () => {
     const onEvent: OnEvent = ({ data }) => {
       Object.assign(data, { x: 2 })
     }
@@ -133,7 +133,7 @@ describe('onEvent', () => {
     ['a list', [{ data: 1 }]],
     ['a promise', Promise.resolve({ data: 1 })],
   ] as const) {
-    test(`returns ${name}: it is told what to return`, () => {
+    test(`throws an error that says what to return if it returns ${name}`, () => {
       assert.throws(() => seenWith(() => nonsense as never, event({ x: 1 })), {
         name: 'TypeError',
         message: /onEvent must return nothing, null, or an object with JSON as its `data`/,
@@ -141,13 +141,13 @@ describe('onEvent', () => {
     })
   }
 
-  test('returns data that is no JSON: it is told what to return', () => {
+  test('throws an error that says what to return if the returned data cannot be JSON', () => {
     for (const data of [undefined, () => {}, Symbol('x')]) {
       assert.throws(() => seenWith(() => ({ data }), event({ x: 1 })), { message: /onEvent must return/ })
     }
   })
 
-  test('that is asynchronous ends its stream, and never the process', async (t) => {
+  test('ends its stream, but not the process, if it is async', async (t) => {
     const unhandled = unhandledRejections(t)
     const onEvent = async () => {
       throw new Error('late')

@@ -6,8 +6,8 @@ import { recordOf } from '../../lib/exchange/record-of.js'
 import { settled } from '../support/event-loop.js'
 import { event, type ProviderResponse, rig, SSE } from './controlling.js'
 
-describe('a client that leaves', () => {
-  test('ends the provider at once', async (t) => {
+describe('a client that disconnects', () => {
+  test('ends the request to the provider at once', async (t) => {
     const { res, answer, ended, log, run } = rig(t)
     const response = await answer(SSE, event('a'))
     res.destroy()
@@ -18,7 +18,7 @@ describe('a client that leaves', () => {
     assert.deepEqual(ended(), { outcome: 'client_disconnect', code: undefined, status: 200, events: 1, over: 1 })
   })
 
-  test('leaves no decoder behind, though nobody has read what it has', async (t) => {
+  test('leaves no decoder behind, even if its output was not read', async (t) => {
     const createGunzip = t.mock.method(zlib, 'createGunzip')
     const { res, answer } = rig(t)
     const events = Array.from({ length: 20_000 }, (_, at) => event(String(at))).join('')
@@ -30,7 +30,7 @@ describe('a client that leaves', () => {
     assert.equal(createGunzip.mock.calls[0]!.result!.destroyed, true)
   })
 
-  test('before it has read the last bytes is not waited for, though answers are drained', async (t) => {
+  test('before it has read the last bytes does not delay the end, even with onClientDisconnect: drain', async (t) => {
     const { res, answer, run, ended } = rig(t, { onClientDisconnect: 'drain' })
     const response = await answer(SSE, event('a'))
     response.end()
@@ -41,7 +41,7 @@ describe('a client that leaves', () => {
     assert.deepEqual([ended().outcome, ended().over], ['client_disconnect', 1])
   })
 
-  test('is over once, whatever fails later', async (t) => {
+  test('ends its exchange once, whatever fails later', async (t) => {
     const { res, delivery, answer, ended } = rig(t)
     await answer(SSE, event('a'))
     res.destroy()
@@ -50,7 +50,7 @@ describe('a client that leaves', () => {
     assert.deepEqual([ended().outcome, ended().over], ['client_disconnect', 1])
   })
 
-  describe('while others have the turns of this round', () => {
+  describe('while other streams have used up this round', () => {
     const left = { outcome: 'client_disconnect', code: undefined, status: 200, events: 1, over: 1 }
     const leaving = async (t: TestContext, meanwhile: (response: ProviderResponse) => void) => {
       const exchange = rig(t)
@@ -63,7 +63,7 @@ describe('a client that leaves', () => {
       return exchange
     }
 
-    test('goes out in the next one, and gets nothing more', async (t) => {
+    test('is noticed before the next turn, and gets nothing more', async (t) => {
       const { res, run, ended, log } = await leaving(t, (response) => response.write(event('b')))
       await run()
       assert.equal(res.body, event('a'))
@@ -71,7 +71,7 @@ describe('a client that leaves', () => {
       assert.deepEqual(ended(), left)
     })
 
-    test('has left first, whatever fails meanwhile', async (t) => {
+    test('is the outcome, whatever fails meanwhile', async (t) => {
       const { delivery, run, ended } = await leaving(t, () => {})
       delivery.fail(new AiProxyError('upstream_reset', 'x'))
       assert.deepEqual(ended(), left)
@@ -79,7 +79,7 @@ describe('a client that leaves', () => {
       assert.deepEqual(ended(), left)
     })
 
-    test('has not got an answer that ends meanwhile', async (t) => {
+    test('did not get an answer that ends meanwhile', async (t) => {
       const { res, answer, useUpRound, advance, ended } = rig(t)
       res.keepsUp = false
       await answer(SSE, event('[DONE]'))
@@ -89,7 +89,7 @@ describe('a client that leaves', () => {
       assert.deepEqual(ended(), left)
     })
 
-    test('has not got the end that is drained meanwhile', async (t) => {
+    test('did not get an end that is drained meanwhile', async (t) => {
       const { res, answer, useUpRound, run, ended } = rig(t, { onClientDisconnect: 'drain' })
       const response = await answer(SSE, event('a'))
       useUpRound()
@@ -109,7 +109,7 @@ describe('a client that leaves', () => {
     assert.deepEqual([ended().outcome, ended().status], ['client_disconnect', undefined])
   })
 
-  test('while the last bytes are on their way', async (t) => {
+  test('while the last bytes are being sent', async (t) => {
     const { res, answer, run, ended } = rig(t)
     const response = await answer(SSE, event('a'))
     response.end()
@@ -118,7 +118,7 @@ describe('a client that leaves', () => {
     assert.deepEqual([ended().outcome, ended().over], ['client_disconnect', 1])
   })
 
-  test('is not waited for: with onClientDisconnect: drain the provider is read to its end', async (t) => {
+  test('leaves the provider to be read to its end with onClientDisconnect: drain', async (t) => {
     const { res, exchange, answer, run, ended, log } = rig(t, { onClientDisconnect: 'drain' })
     const response = await answer(SSE, event('a'))
     res.destroy()
@@ -131,7 +131,7 @@ describe('a client that leaves', () => {
     assert.equal(recordOf(exchange).upstreamBytes, 3 * event('a').length)
   })
 
-  test('drain goes on also where the client had stopped reading', async (t) => {
+  test('is drained even if it had stopped reading', async (t) => {
     const { res, answer, run, ended } = rig(t, { onClientDisconnect: 'drain' })
     res.keepsUp = false
     const response = await answer(SSE, event('a'))
@@ -142,7 +142,7 @@ describe('a client that leaves', () => {
     assert.deepEqual([ended().events, ended().over], [2, 1])
   })
 
-  test('drain stays within the limits', async (t) => {
+  test('is drained within the limits', async (t) => {
     const { res, answer, advance, ended } = rig(t, { onClientDisconnect: 'drain', limits: { idleTimeoutMs: 50 } })
     await answer(SSE, event('a'))
     res.destroy()

@@ -17,7 +17,7 @@ describe('a failure', () => {
     },
   }
 
-  test('before the answer is answered in the client’s protocol', async (t) => {
+  test('before the answer is reported in the client’s protocol', async (t) => {
     const { res, delivery, ended } = rig(t)
     delivery.fail(failure())
     assert.equal(res.statusCode, 502)
@@ -29,14 +29,14 @@ describe('a failure', () => {
     assert.deepEqual([outcome, code, status, over], ['upstream_error', 'upstream_unreachable', 502, 1])
   })
 
-  test('before the answer, in Anthropic’s', async (t) => {
+  test('before the answer is reported in Anthropic’s', async (t) => {
     const { res, delivery } = rig(t, { path: '/v1/messages' })
     delivery.fail(failure())
     assert.deepEqual(JSON.parse(res.body).type, 'error')
     res.finish()
   })
 
-  test('says when to come again', async (t) => {
+  test('has retry-after', async (t) => {
     const { res, delivery } = rig(t)
     delivery.fail(new AiProxyError('shutting_down', 'x'))
     assert.equal(res.getHeader('retry-after'), '1')
@@ -44,7 +44,7 @@ describe('a failure', () => {
     res.finish()
   })
 
-  test('takes the place of a head that has not gone out', async (t) => {
+  test('replaces a head that was not sent', async (t) => {
     const { res, delivery, answer } = rig(t)
     await answer({ 'content-type': 'application/json', 'content-length': '500' })
     delivery.fail(failure())
@@ -56,7 +56,7 @@ describe('a failure', () => {
     ['/v1/chat/completions', `data: ${JSON.stringify(openAiBody)}\n\n`],
     ['/v1/messages', /^event: error\ndata: \{"type":"error",.*"code":"upstream_unreachable".*\}\n\n$/],
   ] as const) {
-    test(`in a stream is an event behind the last whole one, and the end (${path})`, async (t) => {
+    test(`in a stream is an event after the last whole one, and ends it (${path})`, async (t) => {
       const { res, delivery, answer, ended, log } = rig(t, { path })
       await answer(SSE, `${event('a')}data: half`)
       delivery.fail(failure())
@@ -72,7 +72,7 @@ describe('a failure', () => {
     })
   }
 
-  test('in any other body is a connection that is cut', async (t) => {
+  test('in any other body destroys the connection', async (t) => {
     const { res, delivery, answer, ended } = rig(t)
     await answer({ 'content-type': 'audio/mpeg' }, 'abc')
     delivery.fail(failure())
@@ -81,7 +81,7 @@ describe('a failure', () => {
     assert.deepEqual([ended().outcome, ended().over], ['upstream_error', 1])
   })
 
-  test('of a HEAD request has a length and no body', async (t) => {
+  test('of a HEAD request has a content-length but no body', async (t) => {
     const { res, exchange, delivery } = rig(t, { method: 'HEAD' })
     delivery.fail(failure())
     assert.equal(res.getHeader('content-length'), String(JSON.stringify(openAiBody).length))
@@ -91,7 +91,7 @@ describe('a failure', () => {
   })
 
   for (const type of ['text/event-stream', 'application/json']) {
-    test(`behind the end of the answer, whose last bytes are on their way, is not said (${type})`, async (t) => {
+    test(`after the end of the answer, while its last bytes are being sent, is not reported to the client (${type})`, async (t) => {
       const { res, delivery, answer, run } = rig(t)
       const response = await answer({ 'content-type': type }, event('a'))
       response.end()
@@ -103,7 +103,7 @@ describe('a failure', () => {
     })
   }
 
-  test('is said once', async (t) => {
+  test('is reported once', async (t) => {
     const { res, delivery, answer, ended } = rig(t)
     await answer(SSE)
     delivery.fail(failure())
@@ -113,7 +113,7 @@ describe('a failure', () => {
     assert.equal(ended().code, 'upstream_unreachable')
   })
 
-  test('is left to Express where the app wants it, as long as there is no answer', async (t) => {
+  test('is passed to Express with errors: next, if nothing was sent', async (t) => {
     const { res, delivery, left, run, ended } = rig(t, { errors: 'next' })
     const given = failure()
     delivery.fail(given)
@@ -125,7 +125,7 @@ describe('a failure', () => {
     assert.deepEqual([ended().outcome, ended().over], ['upstream_error', 1])
   })
 
-  test('is left to Express once: what fails before that has answered cuts the connection', async (t) => {
+  test('is passed to Express once: a further failure before Express answers destroys the connection', async (t) => {
     const { res, delivery, left, run } = rig(t, { errors: 'next' })
     const given = failure()
     delivery.fail(given)
@@ -136,7 +136,7 @@ describe('a failure', () => {
     assert.equal(res.destroyed, true)
   })
 
-  test('is not left to Express in a running stream', async (t) => {
+  test('is not passed to Express in a running stream', async (t) => {
     const { res, delivery, left, answer } = rig(t, { errors: 'next' })
     await answer(SSE)
     delivery.fail(failure())
@@ -146,9 +146,9 @@ describe('a failure', () => {
   })
 })
 
-describe('an error that stands in an event stream as it is', () => {
+describe('a provider’s error that passes in an event stream', () => {
   for (const end of ['', '\n\n']) {
-    test(`is said without the key that it quotes, ${end ? 'with' : 'without'} a blank line behind it`, async (t) => {
+    test(`is masked if it quotes the key, ${end ? 'with' : 'without'} a blank line after it`, async (t) => {
       const { exchange, res, answer, run, ended } = rig(t)
       exchange.secrets = compileSecrets(['Bearer t0ken-12345'])
       const response = await answer(SSE, `{"error":{"message":"bad key t0ken-12345"}}${end}`)
@@ -164,7 +164,7 @@ describe('an error that stands in an event stream as it is', () => {
 })
 
 describe('a provider that breaks off', () => {
-  test('in a stream: whole events, then the error event', async (t) => {
+  test('in a stream: whole events go out, then the error event', async (t) => {
     const { res, answer, run, ended } = rig(t)
     const response = await answer(SSE)
     response.write(`${event('a')}data: half`)
@@ -178,7 +178,7 @@ describe('a provider that breaks off', () => {
     assert.equal(ended().code, 'upstream_reset')
   })
 
-  test('after it has said that it was done: the answer is whole', async (t) => {
+  test('after the terminator: the answer is complete', async (t) => {
     const { res, answer, run, ended } = rig(t)
     const response = await answer(SSE, event('a') + event('[DONE]'))
     response.destroy(new Error('socket hang up'))
@@ -190,12 +190,12 @@ describe('a provider that breaks off', () => {
   })
 })
 
-describe('a provider that has said that it is done and leaves the connection open', () => {
+describe('a provider that sends the terminator and leaves the connection open', () => {
   for (const [path, end] of [
     ['/v1/chat/completions', event('[DONE]')],
     ['/v1/messages', 'event: message_stop\ndata: {"type":"message_stop"}\n\n'],
   ] as const) {
-    test(`gets a second (${path})`, async (t) => {
+    test(`gets one second (${path})`, async (t) => {
       const { res, exchange, answer, advance, ended, log } = rig(t, { path })
       await answer(SSE, event('a') + end)
       await advance(999)
@@ -210,7 +210,7 @@ describe('a provider that has said that it is done and leaves the connection ope
     })
   }
 
-  test('gets longer while something that it sent waits for the client', async (t) => {
+  test('gets more time while the client has not read everything', async (t) => {
     const { res, answer, advance, run, ended } = rig(t)
     res.keepsUp = false
     const response = await answer(SSE, event('[DONE]'))
@@ -229,8 +229,8 @@ describe('a provider that has said that it is done and leaves the connection ope
 
 describe('a body that ends in the middle of an event', () => {
   for (const [how, headers, code] of [
-    ['where its end is that of the connection, it broke off', {}, 'upstream_reset'],
-    ['where HTTP says that it is whole, it was cut', { 'transfer-encoding': 'chunked' }, 'upstream_truncated'],
+    ['is reset if the connection marks its end', {}, 'upstream_reset'],
+    ['is truncated if it is complete in HTTP', { 'transfer-encoding': 'chunked' }, 'upstream_truncated'],
   ] as const) {
     test(how, async (t) => {
       const { res, answer, run, ended } = rig(t)

@@ -45,7 +45,7 @@ const streams: {
   },
 ]
 
-describe('streams that are no event streams', () => {
+describe('streams that are not event streams', () => {
   for (const { name, given, headers, whole, half, last } of streams) {
     test(`${name}: the head goes out at once, then whole frames only`, async (t) => {
       const { res, exchange, answer, run, ended } = rig(t, given)
@@ -62,7 +62,7 @@ describe('streams that are no event streams', () => {
       assert.deepEqual(recordOf(exchange).usage, { inputTokens: 9, outputTokens: 2, estimated: false })
     })
 
-    test(`${name}: no heartbeat stands in it, there is no such thing`, async (t) => {
+    test(`${name}: no heartbeats are sent, because the framing has none`, async (t) => {
       const { res, answer, advance } = rig(t, { ...given, heartbeat: { everyMs: 10 } })
       await answer(headers, Buffer.from(whole, 'latin1'))
       await advance(1000)
@@ -70,7 +70,7 @@ describe('streams that are no event streams', () => {
       res.destroy()
     })
 
-    test(`${name}: over with its last frame, after the grace`, async (t) => {
+    test(`${name}: ends after its last frame and the grace`, async (t) => {
       const { res, answer, advance, ended } = rig(t, { ...given, limits: { terminatorGraceMs: 50 } })
       await answer(headers, Buffer.from(whole + last, 'latin1'))
       await advance(49)
@@ -82,7 +82,7 @@ describe('streams that are no event streams', () => {
     })
   }
 
-  test('NDJSON: a failure is a line of its own, and the end', async (t) => {
+  test('NDJSON: a failure is a line that ends the stream', async (t) => {
     const { res, delivery, answer } = rig(t, { path: '/api/chat' })
     await answer(NDJSON, line + line.slice(0, 9))
     delivery.fail(failure())
@@ -91,7 +91,7 @@ describe('streams that are no event streams', () => {
     res.finish()
   })
 
-  test('AWS event stream: a failure is an exception, and the end', async (t) => {
+  test('AWS event stream: a failure is an exception that ends the stream', async (t) => {
     const { res, delivery, answer } = rig(t, { path: '/model/claude/converse-stream' })
     await answer(AWS, Buffer.concat([text, text.subarray(0, 30)]))
     delivery.fail(failure())
@@ -105,7 +105,7 @@ describe('streams that are no event streams', () => {
     res.finish()
   })
 
-  test('AWS event stream: a damaged message does not go out, and the provider counts as broken off', async (t) => {
+  test('AWS event stream: a damaged message does not go out, and is recorded as upstream_error', async (t) => {
     const { res, exchange, answer, ended, log } = rig(t, { path: '/model/claude/converse-stream' })
     const damaged = Buffer.from(text)
     damaged[damaged.length - 10]! ^= 1
@@ -120,7 +120,7 @@ describe('streams that are no event streams', () => {
     assert.match(recordOf(exchange).error!, /damaged/)
   })
 
-  test('AWS event stream: an exception of the provider’s passes, and the record says it', async (t) => {
+  test('AWS event stream: a provider’s exception passes and is recorded', async (t) => {
     const { res, exchange, answer, run, ended } = rig(t, { path: '/model/claude/converse-stream' })
     const exception = awsEventStream.write({
       event: 'throttlingException',
@@ -137,14 +137,14 @@ describe('streams that are no event streams', () => {
   })
 })
 
-describe('an array that comes element by element', () => {
+describe('an array that arrives element by element', () => {
   const begun = async (t: Parameters<typeof rig>[0], body: string) => {
     const given = rig(t, { path: GEMINI })
     given.exchange.describe(undefined, true)
     return { ...given, response: await given.answer(ARRAY, body) }
   }
 
-  test('passes whole elements only, and ends well', async (t) => {
+  test('passes in whole elements, and ends normally', async (t) => {
     const { res, response, run, ended } = await begun(t, `[${element},\n${element.slice(0, 20)}`)
     assert.deepEqual(res.writes, [`[${element}`])
     response.end(`${element.slice(20)}]`)
@@ -154,7 +154,7 @@ describe('an array that comes element by element', () => {
     assert.deepEqual(ended(), completed(2))
   })
 
-  test('has no form for a failure: its connection is cut', async (t) => {
+  test('cannot represent a failure: its connection is destroyed', async (t) => {
     const { res, delivery, ended } = await begun(t, `[${element},\n`)
     delivery.fail(failure())
     assert.equal(res.body, `[${element}`)
@@ -162,7 +162,7 @@ describe('an array that comes element by element', () => {
     assert.deepEqual([ended().code, ended().over], ['idle_timeout', 1])
   })
 
-  test('that is never closed is not whole, whatever its last element says', async (t) => {
+  test('is truncated if it is never closed, whatever its last element says', async (t) => {
     const given = rig(t, { path: GEMINI })
     given.exchange.describe(undefined, true)
     const last = '{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}'
@@ -172,7 +172,7 @@ describe('an array that comes element by element', () => {
     assert.deepEqual([given.ended().outcome, given.ended().code], ['upstream_error', 'upstream_truncated'])
   })
 
-  test('that ends before it is closed is cut as well', async (t) => {
+  test('destroys the connection if it ends before it is closed', async (t) => {
     const { res, response, run, ended } = await begun(t, `[${element}`)
     response.end()
     await run()
@@ -184,7 +184,7 @@ describe('an array that comes element by element', () => {
 describe('terminatorGraceMs', () => {
   const DONE = event('[DONE]')
 
-  test('begins with the end of the stream, and what follows does not put it off', async (t) => {
+  test('starts at the end of the stream, and later frames do not restart it', async (t) => {
     const { res, answer, advance, run } = rig(t, { limits: { terminatorGraceMs: 100 } })
     const response = await answer(SSE, event('1') + DONE)
     await advance(99)
@@ -196,7 +196,7 @@ describe('terminatorGraceMs', () => {
     res.finish()
   })
 
-  test('is not waited for where the provider ends its answer', async (t) => {
+  test('does not apply if the provider ends its answer', async (t) => {
     const { res, answer, run, ended } = rig(t, { limits: { terminatorGraceMs: false } })
     const response = await answer(SSE, DONE)
     response.end()
@@ -206,7 +206,7 @@ describe('terminatorGraceMs', () => {
     assert.deepEqual(ended(), completed(1))
   })
 
-  test('`false` leaves it to the other limits', async (t) => {
+  test('`false` leaves the stream to the other limits', async (t) => {
     const limits = { terminatorGraceMs: false, idleTimeoutMs: 5000 } as const
     const { res, answer, advance, ended } = rig(t, { limits })
     await answer(SSE, DONE)
@@ -218,7 +218,7 @@ describe('terminatorGraceMs', () => {
     assert.equal(ended().code, 'idle_timeout')
   })
 
-  test('ends no stream of which something waits for the client to read', async (t) => {
+  test('does not end a stream whose client still has to read', async (t) => {
     const { res, answer, advance, run, ended } = rig(t, { limits: { terminatorGraceMs: 100 } })
     res.keepsUp = false
     const response = await answer(SSE, event('1') + DONE)
@@ -237,7 +237,7 @@ describe('terminatorGraceMs', () => {
     assert.deepEqual(ended(), completed(3))
   })
 
-  test('does not begin with a word of an answer', async (t) => {
+  test("is not started by the terminator's text within an answer", async (t) => {
     const { res, answer, advance } = rig(t, { limits: { terminatorGraceMs: 100 } })
     await answer(SSE, event('{"choices":[{"delta":{"content":"[DONE]"}}]}'))
     await advance(1000)
@@ -246,7 +246,7 @@ describe('terminatorGraceMs', () => {
   })
 })
 
-describe('a response that was opened early', () => {
+describe('a response opened early', () => {
   for (const [path, isEvents] of [
     [`${GEMINI}?alt=sse`, true],
     [`${GEMINI}?key=k&alt=sse`, true],
@@ -258,7 +258,7 @@ describe('a response that was opened early', () => {
     ['/api/generate', false],
     ['/model/claude/invoke-with-response-stream', false],
   ] as const) {
-    test(`is an event stream to a client that reads such: ${isEvents} for ${path}`, (t) => {
+    test(`is an event stream if the client reads those: ${isEvents} for ${path}`, (t) => {
       const { res, delivery } = rig(t, { path, heartbeat: { everyMs: 10 } })
       delivery.sendEarlyHeaders()
       assert.deepEqual([res.headersSent, res.body], isEvents ? [true, ': heartbeat\n\n'] : [false, ''])
@@ -266,7 +266,7 @@ describe('a response that was opened early', () => {
     })
   }
 
-  test('with an answer that is no stream after all: its usage is known', async (t) => {
+  test('has usage even if the answer is not a stream', async (t) => {
     const { res, exchange, delivery, answer, run, ended } = rig(t)
     delivery.sendEarlyHeaders()
     const response = await answer({ 'content-type': 'application/json' })
@@ -279,7 +279,7 @@ describe('a response that was opened early', () => {
   })
 
   for (const { name, given, headers, whole, last } of streams) {
-    test(`for a client that speaks ${name}: it gets no event stream`, async (t) => {
+    test(`is not opened early for a client of ${name}, which does not read event streams`, async (t) => {
       const { res, delivery, answer, run } = rig(t, { ...given, heartbeat: { beforeFirstByte: true } })
       delivery.sendEarlyHeaders()
       const response = await answer(headers, Buffer.from(whole, 'latin1'))

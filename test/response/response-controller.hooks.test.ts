@@ -5,7 +5,7 @@ import { chunk } from '../metering/passing.js'
 import { completed, event, rig, SSE } from './controlling.js'
 
 describe('onEvent', () => {
-  test('says what the client gets; the record has what the provider said', async (t) => {
+  test('decides what the client gets; the record has what the provider sent', async (t) => {
     const { res, exchange, answer, run, ended } = rig(t, {
       onEvent: ({ data }) => (data.choices ? { data: { said: true } } : null),
     })
@@ -18,7 +18,7 @@ describe('onEvent', () => {
     assert.equal(recordOf(exchange).responseModel, 'gpt-5-2026')
   })
 
-  test('what it throws ends the stream with an error event, which tells nothing of it', async (t) => {
+  test('ends the stream with an error event if it throws, which does not quote the exception', async (t) => {
     const { res, answer, run, ended, log } = rig(t, {
       onEvent: ({ data }) => {
         if (data.secret) throw new Error('hunter2')

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { event, rig, SSE } from './controlling.js'
 
 describe('time limits', () => {
-  test('idleTimeoutMs: silence of the provider', async (t) => {
+  test("idleTimeoutMs limits the provider's silence", async (t) => {
     const { res, answer, advance, run, ended } = rig(t, { limits: { idleTimeoutMs: 100 } })
     const response = await answer(SSE)
     await advance(99)
@@ -17,7 +17,7 @@ describe('time limits', () => {
     assert.equal(ended().code, 'idle_timeout')
   })
 
-  test('idleTimeoutMs does not run while the client has to read, and anew from then on', async (t) => {
+  test('idleTimeoutMs is paused while the client has to read, and restarts afterwards', async (t) => {
     const limits = { idleTimeoutMs: 100, drainTimeoutMs: 10_000 }
     const { res, exchange, answer, advance, run, ended } = rig(t, { limits })
     res.keepsUp = false
@@ -37,7 +37,7 @@ describe('time limits', () => {
     res.finish()
   })
 
-  test('maxStreamDurationMs: the whole answer', async (t) => {
+  test('maxStreamDurationMs limits the whole answer', async (t) => {
     const { res, answer, advance, run, ended } = rig(t, { limits: { maxStreamDurationMs: 100, idleTimeoutMs: 50 } })
     const response = await answer(SSE)
     for (let at = 0; at < 4; at++) {
@@ -52,7 +52,7 @@ describe('time limits', () => {
     res.finish()
   })
 
-  test('drainTimeoutMs: the client has not read, and its connection is cut', async (t) => {
+  test('drainTimeoutMs limits how long the client does not read, and destroys its connection', async (t) => {
     const { res, answer, advance, ended } = rig(t, { limits: { drainTimeoutMs: 100 } })
     res.keepsUp = false
     await answer(SSE, event('a'))
@@ -64,7 +64,7 @@ describe('time limits', () => {
     assert.deepEqual([ended().outcome, ended().code, ended().over], ['limit_exceeded', 'slow_client', 1])
   })
 
-  test('drainTimeoutMs holds for the last bytes, too', async (t) => {
+  test('drainTimeoutMs also applies to the last bytes', async (t) => {
     const { res, answer, run, advance, ended } = rig(t, { limits: { drainTimeoutMs: 100 } })
     const response = await answer(SSE, event('a'))
     response.end()
@@ -74,7 +74,7 @@ describe('time limits', () => {
     assert.deepEqual([ended().code, ended().over], ['slow_client', 1])
   })
 
-  test('heartbeats go out meanwhile, between events only', async (t) => {
+  test('heartbeats are sent while the provider is silent, only between events', async (t) => {
     const { res, answer, advance, run } = rig(t, { heartbeat: { everyMs: 10 } })
     const response = await answer(SSE, `${event('a')}data: ha`)
     await advance(10)
@@ -88,7 +88,7 @@ describe('time limits', () => {
 })
 
 describe('size limits', () => {
-  test('maxResponseBytes: by content-length, before the body', async (t) => {
+  test('maxResponseBytes rejects a content-length beyond it, before the body', async (t) => {
     const { res, answer, ended } = rig(t, { limits: { maxResponseBytes: 10 } })
     await answer({ 'content-type': 'application/json', 'content-length': '11' })
     assert.equal(res.statusCode, 502)
@@ -97,7 +97,7 @@ describe('size limits', () => {
     assert.equal(ended().code, 'response_too_large')
   })
 
-  test('maxResponseBytes: as many bytes as it allows pass', async (t) => {
+  test('maxResponseBytes allows exactly that many bytes', async (t) => {
     const { res, answer, run, ended } = rig(t, { limits: { maxResponseBytes: 10 } })
     const response = await answer({ 'content-type': 'text/plain', 'content-length': '10' }, '0123456789')
     response.end()
@@ -106,7 +106,7 @@ describe('size limits', () => {
     assert.deepEqual([res.body, ended().outcome], ['0123456789', 'completed'])
   })
 
-  test('maxResponseBytes: in a stream', async (t) => {
+  test('maxResponseBytes ends a stream', async (t) => {
     const { res, answer, ended } = rig(t, { limits: { maxResponseBytes: 12 } })
     await answer(SSE, event('a') + event('b'))
     assert.equal(res.writes[0], event('a'))
@@ -115,7 +115,7 @@ describe('size limits', () => {
     assert.equal(ended().code, 'response_too_large')
   })
 
-  test('maxEventBytes', async (t) => {
+  test('maxEventBytes ends a stream', async (t) => {
     const { res, answer, ended } = rig(t, { limits: { maxEventBytes: 12 } })
     await answer(SSE, event('a') + event('123456'))
     assert.equal(res.writes[0], event('a'))

@@ -11,7 +11,7 @@ const SIX = ' one two three four five six'
 const MANY = chunk('word').repeat(60)
 
 describe('the record of a stream', () => {
-  test('has what the provider told', async (t) => {
+  test('has what the provider reported', async (t) => {
     const { res, exchange, answer, advance, run, ended } = rig(t)
     await advance(10)
     const response = await answer(SSE, chunk(''))
@@ -30,7 +30,7 @@ describe('the record of a stream', () => {
     assert.equal(recordOf(exchange).outputTokensPerSecond, 100)
   })
 
-  test('the usage event that the client had not asked for is read, and not sent', async (t) => {
+  test('has the usage event that the client did not request, and that is not sent', async (t) => {
     const { res, exchange, answer, run } = rig(t)
     exchange.hidesUsage = true
     const response = await answer(SSE, chunk('a') + stop + usageEvent(1))
@@ -43,7 +43,7 @@ describe('the record of a stream', () => {
     assert.deepEqual([downstreamBytes, upstreamBytes], [res.body.length, res.body.length + usageEvent(1).length])
   })
 
-  test('has an estimate of what came after the last figure, though the stream says that it is over', async (t) => {
+  test('has an estimate of the text after the last figure, even if the stream is complete', async (t) => {
     const { res, exchange, answer, run } = rig(t)
     const response = await answer(SSE, chunk('a', { usage: { completion_tokens: 5 } }) + chunk(' b') + DONE)
     response.end()
@@ -52,7 +52,7 @@ describe('the record of a stream', () => {
     assert.deepEqual(recordOf(exchange).usage, { outputTokens: 6, estimated: true })
   })
 
-  test('has an estimate where the client left', async (t) => {
+  test('has an estimate if the client disconnected', async (t) => {
     const { res, exchange, answer, ended } = rig(t)
     await answer(SSE, chunk('') + chunk('Hello'))
     res.destroy()
@@ -60,7 +60,7 @@ describe('the record of a stream', () => {
     assert.deepEqual(recordOf(exchange).usage, { outputTokens: 1, estimated: true })
   })
 
-  test('has what was told where the client left, and the rest was read', async (t) => {
+  test('has the reported figures if the client disconnected and the rest was drained', async (t) => {
     const { res, exchange, answer, run, ended } = rig(t, { onClientDisconnect: 'drain' })
     const response = await answer(SSE, MANY)
     res.destroy()
@@ -74,7 +74,7 @@ describe('the record of a stream', () => {
     assert.equal(finishReason, 'stop')
   })
 
-  test('has an estimate where the provider broke off', async (t) => {
+  test('has an estimate if the provider broke off', async (t) => {
     const { exchange, answer, run } = rig(t)
     const response = await answer(SSE, chunk('Hello') + chunk(' world'))
     response.destroy()
@@ -82,7 +82,7 @@ describe('the record of a stream', () => {
     assert.deepEqual(recordOf(exchange).usage, { outputTokens: 2, estimated: true })
   })
 
-  test('of a JSON answer has its usage, and no first token', async (t) => {
+  test('of a JSON answer has usage, but no first token', async (t) => {
     const { res, exchange, answer, run } = rig(t)
     const usage = { prompt_tokens: 9, completion_tokens: 2 }
     const response = await answer(JSON_TYPE, '{"model":"m",')
@@ -94,7 +94,7 @@ describe('the record of a stream', () => {
     assert.deepEqual([record.responseModel, record.firstTokenMs], ['m', undefined])
   })
 
-  test('of an error of the provider’s has no usage: it passes as it is', async (t) => {
+  test('of a provider’s error has no usage, and the error passes unchanged', async (t) => {
     const { res, exchange, answer, run, ended } = rig(t)
     const response = await answer(JSON_TYPE, '', 429)
     response.end('{"error":{"message":"No"},"usage":{"completion_tokens":2}}')
@@ -104,7 +104,7 @@ describe('the record of a stream', () => {
     assert.equal(recordOf(exchange).usage, undefined)
   })
 
-  test('has usage that only the headers tell', async (t) => {
+  test('has usage that only the headers contain', async (t) => {
     const { res, exchange, answer, run } = rig(t, { path: '/model/meta.llama/invoke' })
     const counts = { 'x-amzn-bedrock-input-token-count': '9', 'x-amzn-bedrock-output-token-count': '2' }
     const response = await answer({ ...JSON_TYPE, ...counts })
@@ -118,7 +118,7 @@ describe('the record of a stream', () => {
 describe('maxOutputTokens', () => {
   const limits = { maxOutputTokens: 10 }
 
-  test('passed by what is estimated: what came passes, then the error, and the provider is stopped', async (t) => {
+  test('exceeded by the estimate: the events so far pass, then an error, and the provider is stopped', async (t) => {
     const { res, exchange, answer, run, ended, log } = rig(t, { limits })
     const response = await answer(SSE, chunk(SIX))
     assert.equal(res.writableEnded, false)
@@ -139,7 +139,7 @@ describe('maxOutputTokens', () => {
     assert.match(error!, /limits\.maxOutputTokens: 10/)
   })
 
-  test('passed by what is told', async (t) => {
+  test('exceeded by the reported figures', async (t) => {
     const { res, exchange, answer, ended } = rig(t, { limits })
     await answer(SSE, chunk('a', { usage: { prompt_tokens: 1, completion_tokens: 11 } }))
     assert.match(res.body, /output_tokens_exceeded/)
@@ -148,7 +148,7 @@ describe('maxOutputTokens', () => {
     assert.deepEqual(recordOf(exchange).usage, { inputTokens: 1, outputTokens: 11, estimated: true })
   })
 
-  test('passed by reasoning that is told beside the output', async (t) => {
+  test('exceeded by reasoning that is reported in addition to the output', async (t) => {
     const { res, answer } = rig(t, { limits })
     const completion_tokens_details = { reasoning_tokens: 9 }
     const usage = { prompt_tokens: 1, completion_tokens: 2, total_tokens: 12, completion_tokens_details }
@@ -157,7 +157,7 @@ describe('maxOutputTokens', () => {
     res.finish()
   })
 
-  test('passed by what the app estimates', async (t) => {
+  test("exceeded by the app's estimate", async (t) => {
     const { res, answer, run } = rig(t, { limits, estimateTokens: (text) => text.length })
     const response = await answer(SSE, chunk('0123456789'))
     assert.equal(res.writableEnded, false)
@@ -167,7 +167,7 @@ describe('maxOutputTokens', () => {
     res.finish()
   })
 
-  test('exactly reached is not passed', async (t) => {
+  test('allows exactly that many tokens', async (t) => {
     const { res, answer, run, ended } = rig(t, { limits })
     const response = await answer(SSE, chunk(SIX) + chunk('x'.repeat(16)))
     response.end(stop + usageEvent(10) + DONE)
@@ -176,7 +176,7 @@ describe('maxOutputTokens', () => {
     assert.deepEqual(ended(), completed(5))
   })
 
-  test('passed by a stream that is over with it changes nothing', async (t) => {
+  test('has no effect on a stream that exceeds it with its end', async (t) => {
     const { res, answer, run, ended } = rig(t, { limits })
     const response = await answer(SSE, chunk('a') + stop + usageEvent(99) + DONE)
     assert.doesNotMatch(res.body, /exceeded/)
@@ -186,7 +186,7 @@ describe('maxOutputTokens', () => {
     assert.deepEqual(ended(), completed(4))
   })
 
-  test('is said in Anthropic’s words to a client of Anthropic’s', async (t) => {
+  test('is reported in Anthropic’s format to an Anthropic client', async (t) => {
     const { res, answer } = rig(t, { limits, path: '/v1/messages' })
     const delta = (text: string) => event(JSON.stringify({ type: 'content_block_delta', delta: { text } }))
     await answer(SSE, delta(SIX) + delta(SIX))
@@ -194,7 +194,7 @@ describe('maxOutputTokens', () => {
     res.finish()
   })
 
-  test('is no limit of a JSON answer, which has been generated when it comes', async (t) => {
+  test('does not apply to a JSON answer, which is generated before it arrives', async (t) => {
     const { res, answer, run, ended } = rig(t, { limits })
     const response = await answer(JSON_TYPE)
     response.end('{"usage":{"completion_tokens":99}}')
@@ -203,7 +203,7 @@ describe('maxOutputTokens', () => {
     assert.deepEqual(ended(), completed(0))
   })
 
-  test('holds for a stream that is read without its client', async (t) => {
+  test('applies to a stream that is drained without its client', async (t) => {
     const { res, answer, run, ended, log } = rig(t, { limits, onClientDisconnect: 'drain' })
     const response = await answer(SSE, chunk(SIX))
     res.destroy()
@@ -213,7 +213,7 @@ describe('maxOutputTokens', () => {
     assert.deepEqual([ended().outcome, ended().code, ended().over], ['client_disconnect', 'output_tokens_exceeded', 1])
   })
 
-  test('cannot be lifted by an estimate that is no number', async (t) => {
+  test('cannot be circumvented by an estimate that is NaN', async (t) => {
     let calls = 0
     const { res, answer } = rig(t, { limits, estimateTokens: () => (calls++ === 0 ? Number.NaN : 100) })
     await answer(SSE, chunk('a') + chunk('b') + chunk('c'))
@@ -222,14 +222,14 @@ describe('maxOutputTokens', () => {
   })
 })
 
-describe('an error that the provider says within an answer of 200', () => {
+describe('an error that the provider reports within a 200 answer', () => {
   const overloaded = event(JSON.stringify({ error: { message: 'Overloaded', type: 'server_error' } }))
 
   for (const [name, body] of [
     ['and then ends', chunk('a') + overloaded],
     ['and then says that it is over', chunk('a') + overloaded + DONE],
   ] as const) {
-    test(`${name}: the bytes pass unchanged, and the record says it`, async (t) => {
+    test(`${name}: passes unchanged and is recorded`, async (t) => {
       const { res, exchange, answer, run, ended } = rig(t)
       const response = await answer(SSE, body)
       response.end()
@@ -244,7 +244,7 @@ describe('an error that the provider says within an answer of 200', () => {
     })
   }
 
-  test('in JSON', async (t) => {
+  test('is recorded in JSON', async (t) => {
     const { res, answer, run, ended } = rig(t)
     const response = await answer(JSON_TYPE)
     response.end('{"error":{"message":"Overloaded"}}')
@@ -254,7 +254,7 @@ describe('an error that the provider says within an answer of 200', () => {
     assert.deepEqual([ended().outcome, ended().code], ['upstream_error', 'upstream_error'])
   })
 
-  test('after its client has left changes no outcome', async (t) => {
+  test('after the client has disconnected does not change the outcome', async (t) => {
     const { res, answer, run, ended } = rig(t, { onClientDisconnect: 'drain' })
     const response = await answer(SSE, chunk('a'))
     res.destroy()
@@ -263,7 +263,7 @@ describe('an error that the provider says within an answer of 200', () => {
     assert.deepEqual([ended().outcome, ended().code], ['client_disconnect', 'upstream_error'])
   })
 
-  test('is told, too, where the client leaves as soon as it has read the end', async (t) => {
+  test('is recorded even if the client disconnects right after it has read the end', async (t) => {
     const { res, answer, ended } = rig(t)
     await answer(SSE, MANY + overloaded + DONE)
     res.destroy()
@@ -271,7 +271,7 @@ describe('an error that the provider says within an answer of 200', () => {
   })
 
   // Anthropic begins with `output_tokens: 1`, and tells the rest at the end, which does not come.
-  test('leaves the usage an estimate: the provider had more to tell', async (t) => {
+  test('makes the usage an estimate, because the provider had more to generate', async (t) => {
     const { res, exchange, answer, run } = rig(t, { path: '/v1/messages' })
     const start = { type: 'message_start', message: { id: 'm', usage: { input_tokens: 9, output_tokens: 1 } } }
     const delta = { type: 'content_block_delta', delta: { type: 'text_delta', text: SIX } }

@@ -4,11 +4,11 @@ import { AiProxyError, limitFailure } from '../../lib/api/errors.js'
 import { defaultLimits } from '../../lib/options/limits.js'
 import { completed, event, type Given, rig, SSE } from './controlling.js'
 
-describe('a response that was opened early', () => {
+describe('a response opened early', () => {
   const early: Given = { heartbeat: { everyMs: 10, beforeFirstByte: true } }
   const HEARTBEAT = ': heartbeat\n\n'
 
-  test('begins with a heartbeat, and beats until the provider answers', async (t) => {
+  test('begins with a heartbeat, and sends more until the provider answers', async (t) => {
     const { res, delivery, advance, answer, run, ended } = rig(t, early)
     delivery.sendEarlyHeaders()
     assert.equal(res.headersSent, true)
@@ -23,7 +23,7 @@ describe('a response that was opened early', () => {
     assert.deepEqual(ended(), completed(1))
   })
 
-  test('says a failure in an event', async (t) => {
+  test('reports a failure in an event', async (t) => {
     const { res, delivery, ended } = rig(t, early)
     delivery.sendEarlyHeaders()
     delivery.fail(new AiProxyError('first_byte_timeout', 'x'))
@@ -42,7 +42,7 @@ describe('a response that was opened early', () => {
     ],
     ['/v1/chat/completions', '<html>', /^data: \{"error":\{.*"code":"upstream_error".*\}\}\n\n$/],
   ] as const) {
-    test(`says an error of the provider’s own in an event: ${JSON.stringify(body)}`, async (t) => {
+    test(`passes a provider’s own error on in an event: ${JSON.stringify(body)}`, async (t) => {
       const { res, delivery, answer, run, ended } = rig(t, { ...early, path })
       delivery.sendEarlyHeaders()
       const response = await answer({ 'content-type': 'application/json' }, '', 429)
@@ -57,7 +57,7 @@ describe('a response that was opened early', () => {
     })
   }
 
-  test('puts an answer that is no stream into an event', async (t) => {
+  test('passes a non-streaming answer on in an event', async (t) => {
     const { res, delivery, answer, run, ended } = rig(t, early)
     delivery.sendEarlyHeaders()
     const response = await answer({ 'content-type': 'application/json' })
@@ -68,7 +68,7 @@ describe('a response that was opened early', () => {
     assert.deepEqual(ended(), completed(1))
   })
 
-  test('to a client that did not read the heartbeats goes on once it has', async (t) => {
+  test('continues once a client that did not read the heartbeats has read them', async (t) => {
     const { res, delivery, answer, run, exchange } = rig(t, early)
     res.keepsUp = false
     delivery.sendEarlyHeaders()
@@ -84,8 +84,8 @@ describe('a response that was opened early', () => {
   })
 
   for (const [what, body, isHeld] of [
-    ['a silent model is given up if nothing has come of its answer', '', true],
-    ['an answer that is no stream may take its time: its bytes are all there is to see of it', '{"id":', false],
+    ['firstTokenTimeoutMs applies if no byte of the answer has arrived', '', true],
+    ['firstTokenTimeoutMs does not apply to a non-streaming answer that has begun of it', '{"id":', false],
   ] as const) {
     test(what, async (t) => {
       const { res, delivery, answer, run, ended } = rig(t, early)

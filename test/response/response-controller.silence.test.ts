@@ -84,7 +84,7 @@ const streams: [path: string, headers: Record<string, string>, preamble: string[
 
 describe('firstTokenTimeoutMs', () => {
   for (const [path, headers, preamble, contents] of streams) {
-    test(`${path}: what holds no content does not end it`, async (t) => {
+    test(`${path}: is not stopped by events without content`, async (t) => {
       const { res, answer, advance, run, ended } = rig(t, { path, limits: { firstTokenTimeoutMs: 1000 } })
       const response = await answer(headers)
       for (const each of preamble) {
@@ -102,7 +102,7 @@ describe('firstTokenTimeoutMs', () => {
     })
 
     for (const content of contents) {
-      test(`${path}: content does: ${content.replace(/[^ -~]+/g, ' ')}`, async (t) => {
+      test(`${path}: is stopped by content: ${content.replace(/[^ -~]+/g, ' ')}`, async (t) => {
         const { res, answer, advance, run } = rig(t, { path, limits: { firstTokenTimeoutMs: 1000 } })
         const response = await answer(headers, Buffer.from(preamble.join(''), 'latin1'))
         await advance(999)
@@ -115,7 +115,7 @@ describe('firstTokenTimeoutMs', () => {
     }
   }
 
-  test('does not hold an answer that is no stream to it, once it has begun', async (t) => {
+  test('does not apply to a non-streaming answer that has begun', async (t) => {
     const { res, answer, advance, ended } = rig(t, { limits: { firstTokenTimeoutMs: 1000 } })
     const response = await answer({ 'content-type': 'application/json' }, '{"a":')
     await advance(5000)
@@ -126,7 +126,7 @@ describe('firstTokenTimeoutMs', () => {
     assert.equal(ended().outcome, 'completed')
   })
 
-  test('holds no stream to it whose protocol is not known, once it speaks', async (t) => {
+  test('does not apply to a stream of an unknown protocol that has begun', async (t) => {
     const { res, answer, advance } = rig(t, { path: '/v1/unheard-of', limits: { firstTokenTimeoutMs: 1000 } })
     await answer(SSE, event('Once'))
     await advance(5000)
@@ -137,7 +137,7 @@ describe('firstTokenTimeoutMs', () => {
 
 describe('progressTimeoutMs', () => {
   for (const [path, headers, preamble, [content, other]] of streams) {
-    test(`${path}: does not apply to the first token, and only content puts it off`, async (t) => {
+    test(`${path}: does not apply to the first token, and is reset by content only`, async (t) => {
       const { res, answer, advance, run, ended } = rig(t, { path, limits: { progressTimeoutMs: 1000 } })
       const response = await answer(headers, Buffer.from(preamble[0]!, 'latin1'))
       await advance(50_000)
@@ -157,7 +157,7 @@ describe('progressTimeoutMs', () => {
     })
   }
 
-  test('content anywhere among what comes at once counts', async (t) => {
+  test('is reset by content anywhere in a chunk', async (t) => {
     const { res, answer, advance, run } = rig(t, { limits: { progressTimeoutMs: 1000 } })
     const response = await answer(SSE, delta({ content: 'Once' }).repeat(30))
     for (let n = 0; n < 5; n++) {
@@ -169,7 +169,7 @@ describe('progressTimeoutMs', () => {
     res.destroy()
   })
 
-  test('is not counted while the client has to read, nor once the stream is over', async (t) => {
+  test('is paused while the client has to read, and stops at the end of the stream', async (t) => {
     const limits = { progressTimeoutMs: 1000, drainTimeoutMs: 60_000, terminatorGraceMs: 5000 }
     const { res, answer, advance, run, ended } = rig(t, { limits })
     res.keepsUp = false

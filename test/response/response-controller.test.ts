@@ -5,8 +5,8 @@ import { AiProxyError } from '../../lib/api/errors.js'
 import { FakeResponse } from '../support/fake-response.js'
 import { completed, event, type ProviderResponse, rig, SSE } from './controlling.js'
 
-describe('an answer that ends well', () => {
-  test('a stream: head at once, then events, then the end', async (t) => {
+describe('an answer that completes', () => {
+  test('a stream: sends the head at once, then events, then the end', async (t) => {
     const { res, exchange, answer, run, ended } = rig(t)
     const response = await answer(SSE)
     assert.equal(res.headersSent, true)
@@ -22,7 +22,7 @@ describe('an answer that ends well', () => {
     assert.deepEqual(ended(), completed(2))
   })
 
-  test('JSON: as it is, and its head with its first bytes', async (t) => {
+  test('JSON: passes unchanged, its head with its first bytes', async (t) => {
     const { res, answer, run, ended } = rig(t)
     const response = await answer({ 'content-type': 'application/json', 'content-length': '7', connection: 'close' })
     assert.equal(res.headersSent, false)
@@ -35,7 +35,7 @@ describe('an answer that ends well', () => {
     assert.deepEqual(ended(), completed(0))
   })
 
-  test('an error of the provider’s own passes unchanged', async (t) => {
+  test('the provider’s own errors pass unchanged', async (t) => {
     const { res, answer, run, ended } = rig(t)
     const response = await answer({ 'content-type': 'application/json', 'retry-after': '7' }, '', 429)
     response.end('{"error":1}')
@@ -67,7 +67,7 @@ describe('an answer that ends well', () => {
     }
   })
 
-  test('`vary` of the app’s and of the provider’s', async (t) => {
+  test('the app’s and the provider’s `vary` are merged', async (t) => {
     const res = new FakeResponse()
     res.setHeader('vary', 'Origin')
     const { answer } = rig(t, { res })
@@ -83,7 +83,7 @@ describe('the head of an answer', () => {
     ['of the provider’s', ({ answer }) => answer(SSE, event('a'))],
     ['of the app’s', async ({ delivery }) => delivery.respond(200, {}, 'x')],
   ] as [string, (given: ReturnType<typeof rig>) => Promise<unknown>][]) {
-    test(`ends the wait for the first byte: ${name}`, async (t) => {
+    test(`stops firstByteTimeoutMs: ${name}`, async (t) => {
       const given = rig(t)
       given.exchange.deadlines.start('firstByte', 1000, () => given.log.push('late'))
       await act(given)
@@ -97,7 +97,7 @@ describe('the head of an answer', () => {
     ['text/event-stream', 1],
     ['application/json', 0],
   ] as const) {
-    test(`of ${type} is told as a stream's, whatever was asked for: ${streams}`, async (t) => {
+    test(`of ${type} is recorded as a stream's, whatever was requested: ${streams}`, async (t) => {
       const onStream = t.mock.fn()
       const { res, answer } = rig(t, { onStream })
       await answer({ 'content-type': type })
@@ -107,7 +107,7 @@ describe('the head of an answer', () => {
   }
 
   for (const status of [199, 600]) {
-    test(`with status ${status} is none`, async (t) => {
+    test(`with status ${status} is not recorded as a stream's`, async (t) => {
       const { res, answer } = rig(t)
       await assert.rejects(answer(SSE, '', status), { code: 'upstream_reset' })
       res.destroy()
@@ -116,7 +116,7 @@ describe('the head of an answer', () => {
 })
 
 describe('a compressed answer', () => {
-  test('is decoded before it is cut into events', async (t) => {
+  test('is decoded before it is split into events', async (t) => {
     const { res, answer, run, ended } = rig(t)
     const response = await answer({ ...SSE, 'content-encoding': 'gzip', 'content-length': '99' })
     response.end(gzipSync(event('a') + event('b')))
@@ -129,7 +129,7 @@ describe('a compressed answer', () => {
     assert.deepEqual(ended(), completed(2))
   })
 
-  test('in an encoding that we do not know passes as it is: bytes of it are no lines', async (t) => {
+  test('in an unknown encoding passes unchanged', async (t) => {
     const { res, answer, run } = rig(t)
     const response = await answer({ ...SSE, 'content-encoding': 'x-unknown' })
     response.write(Buffer.from([1, 2, 3]))
@@ -144,7 +144,7 @@ describe('a compressed answer', () => {
 })
 
 describe('the app', () => {
-  test('that ends the response itself is told so in the record', async (t) => {
+  test('that ends the response itself is recorded', async (t) => {
     const { res, answer, ended, run } = rig(t)
     const response = await answer(SSE, event('a'))
     res.end()
@@ -155,7 +155,7 @@ describe('the app', () => {
     assert.deepEqual([ended().outcome, ended().code, ended().over], ['rejected', 'internal_error', 1])
   })
 
-  test('whose middleware throws at every write ends the exchange, not the process', async (t) => {
+  test('whose middleware throws on every write ends the exchange, not the process', async (t) => {
     const { res, answer, run, ended, log } = rig(t)
     const response = await answer(SSE)
     const fail = () => {
@@ -171,7 +171,7 @@ describe('the app', () => {
   })
 })
 
-describe('nothing is left behind, neither listener nor timer', () => {
+describe('no listener or timer is left', () => {
   type Rig = ReturnType<typeof rig>
   const ends: [name: string, finish: (rig: Rig, response: ProviderResponse) => Promise<unknown> | unknown][] = [
     [

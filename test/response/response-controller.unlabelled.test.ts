@@ -19,7 +19,7 @@ function asking(t: Parameters<typeof rig>[0], given: Given = {}) {
   return all
 }
 
-describe('events under a label that does not say so', () => {
+describe('events with a content type other than text/event-stream', () => {
   const labels: Record<string, Record<string, string>> = {
     'no type': {},
     'text/plain': PLAIN,
@@ -33,7 +33,7 @@ describe('events under a label that does not say so', () => {
     'utf-8': { ...PLAIN, 'content-encoding': 'utf-8' },
   }
   for (const [what, headers] of Object.entries(labels)) {
-    test(`${what}: they go out as an event stream, whole, metered, without what was not asked for`, async (t) => {
+    test(`${what}: go out as an event stream, whole, metered, without the usage event that was not requested`, async (t) => {
       const { exchange, res, answer, run, ended } = asking(t)
       exchange.hidesUsage = true
       const response = await answer(headers, text + text.slice(0, 9))
@@ -55,7 +55,7 @@ describe('events under a label that does not say so', () => {
     })
   }
 
-  test('they get heartbeats, and an error event where the provider breaks off', async (t) => {
+  test('get heartbeats, and an error event if the provider breaks off', async (t) => {
     const { res, answer, advance, run, ended } = asking(t, { heartbeat: { everyMs: 1000 } })
     const response = await answer(PLAIN, text)
     await advance(1000)
@@ -67,7 +67,7 @@ describe('events under a label that does not say so', () => {
     assert.equal(ended().code, 'upstream_reset')
   })
 
-  test('maxOutputTokens holds for them', async (t) => {
+  test('are subject to maxOutputTokens', async (t) => {
     const { res, answer, ended } = asking(t, { limits: { maxOutputTokens: 20 } })
     await answer({}, text.repeat(80))
     assert.match(res.body, /output_tokens_exceeded/)
@@ -76,7 +76,7 @@ describe('events under a label that does not say so', () => {
   })
 
   for (const start of ['data\n\n', 'event\r\n', ' \n\n', '\t\r\nid\r']) {
-    test(`they may begin with ${JSON.stringify(start)}, a byte at a time`, async (t) => {
+    test(`may begin with ${JSON.stringify(start)}, one byte at a time`, async (t) => {
       const { res, answer, run, ended } = asking(t)
       const response = await answer({})
       for (const byte of Buffer.from(start + text + finished + done)) {
@@ -92,7 +92,7 @@ describe('events under a label that does not say so', () => {
     })
   }
 
-  test('what ends before it can be told is passed on whole, also where its end may begin a secret', async (t) => {
+  test('may not be recognisable before the body ends, which then passes whole, even if its end may begin a secret', async (t) => {
     const { exchange, res, answer, run } = asking(t)
     exchange.secrets = compileSecrets(['t0ken-12345'])
     const response = await answer({}, 'dat')
@@ -102,7 +102,7 @@ describe('events under a label that does not say so', () => {
   })
 
   for (const type of ['application/json', 'application/json, application/octet-stream', 'image/png, text/json']) {
-    test(`what is read as JSON has no secret in it, as ${type}`, async (t) => {
+    test(`a secret in JSON is masked, as ${type}`, async (t) => {
       const { exchange, res, answer, run } = rig(t)
       exchange.secrets = compileSecrets(['t0ken-12345'])
       const response = await answer({ 'content-type': type }, '{"key":"t0ken-')
@@ -112,14 +112,14 @@ describe('events under a label that does not say so', () => {
     })
   }
 
-  test('so does maxEventBytes', async (t) => {
+  test('are subject to maxEventBytes', async (t) => {
     const { res, answer, ended } = asking(t, { limits: { maxEventBytes: 1000 } })
     await answer(PLAIN, `data: ${'x'.repeat(2000)}`)
     res.finish()
     assert.equal(ended().code, 'event_too_large')
   })
 
-  test('they may come a byte at a time, behind a byte order mark and blank lines', async (t) => {
+  test('may arrive one byte at a time, after a byte order mark and blank lines', async (t) => {
     const { res, answer, run, ended } = asking(t)
     const start = Buffer.from(`\uFEFF\r\n\n${text}`)
     const response = await answer(PLAIN)
@@ -135,7 +135,7 @@ describe('events under a label that does not say so', () => {
     assert.equal(ended().over, 1)
   })
 
-  test('who asked for no stream gets what comes, as it comes', async (t) => {
+  test('pass unchanged if no stream was requested', async (t) => {
     const { res, answer, run, ended } = rig(t)
     const response = await answer(PLAIN, text + text.slice(0, 9))
     assert.deepEqual(res.writes, [text + text.slice(0, 9)])
@@ -147,8 +147,8 @@ describe('events under a label that does not say so', () => {
   })
 })
 
-describe('a head without a body yet', () => {
-  test('waits for the first bytes, which may come in time', async (t) => {
+describe('a head whose body has not begun', () => {
+  test('waits for the first bytes, which may arrive in time', async (t) => {
     const { res, answer, advance, run } = asking(t)
     const response = await answer(PLAIN)
     await advance(499)
@@ -160,7 +160,7 @@ describe('a head without a body yet', () => {
     assert.equal(res.body, '{"error":{"message":"no"}}')
   })
 
-  test('then goes out, as an event stream where the path says that it must be one, with heartbeats', async (t) => {
+  test('is sent after a while, as an event stream with heartbeats if the path requires one', async (t) => {
     const { exchange, res, answer, advance, run, ended } = asking(t, { heartbeat: { everyMs: 1000 } })
     const response = await answer(PLAIN)
     await advance(500)
@@ -176,7 +176,7 @@ describe('a head without a body yet', () => {
     assert.equal(exchange.answer.finishReason, 'stop')
   })
 
-  test('so does one of which blank lines have come, which are no body yet', async (t) => {
+  test('is sent after a while even if blank lines have arrived', async (t) => {
     const { res, answer, advance, run } = asking(t)
     const response = await answer(PLAIN, '\n\n')
     await advance(500)
@@ -186,7 +186,7 @@ describe('a head without a body yet', () => {
     assert.equal(res.body, `\n\n${text}`)
   })
 
-  test('another body is an event of such a stream then', async (t) => {
+  test('is followed by any other body as an event', async (t) => {
     const { res, answer, advance, run, ended } = asking(t)
     const response = await answer({})
     await advance(500)
@@ -197,7 +197,7 @@ describe('a head without a body yet', () => {
     assert.deepEqual(ended(), completed(1))
   })
 
-  test('on a path that no format claims it goes out as it was labelled, and events are still told', async (t) => {
+  test('is sent with its own type on a path that no format claims, and events are still recognised', async (t) => {
     const { exchange, res, answer, advance, run, ended } = asking(t, {
       path: '/v1/generate',
       heartbeat: { everyMs: 1000 },
@@ -219,7 +219,7 @@ describe('a head without a body yet', () => {
     assert.deepEqual(ended(), completed(4))
   })
 
-  test('labelled as JSON it goes out as JSON', async (t) => {
+  test('is sent as JSON if it is labelled as JSON', async (t) => {
     const { res, answer, advance, run, ended } = asking(t)
     const response = await answer({ 'content-type': 'application/json' })
     await advance(500)
@@ -231,7 +231,7 @@ describe('a head without a body yet', () => {
     assert.deepEqual(ended(), completed(0))
   })
 
-  test('a body of no bytes is an answer of no bytes', async (t) => {
+  test('is sent with an empty body', async (t) => {
     const { res, answer, run, ended } = asking(t)
     const response = await answer({})
     response.end()
@@ -242,7 +242,7 @@ describe('a head without a body yet', () => {
     assert.deepEqual(ended(), completed(0))
   })
 
-  test('a provider that breaks off before the first bytes: an error with a status of its own', async (t) => {
+  test('is replaced by an error with its own status if the provider breaks off before the first bytes', async (t) => {
     const { res, answer, run, ended } = asking(t)
     const response = await answer(PLAIN, 'da')
     response.destroy()
@@ -253,7 +253,7 @@ describe('a head without a body yet', () => {
     assert.equal(ended().code, 'upstream_reset')
   })
 
-  test('a client that leaves meanwhile ends it', async (t) => {
+  test('is dropped if the client disconnects meanwhile', async (t) => {
     const { res, answer, advance, ended, timers } = asking(t)
     await answer(PLAIN)
     res.destroy()
@@ -262,12 +262,12 @@ describe('a head without a body yet', () => {
   })
 })
 
-describe('lines and answers under another label', () => {
+describe('NDJSON and JSON with another content type', () => {
   const line = '{"message":{"content":"word"},"done":false}\n'
   const lastLine = '{"done":true,"done_reason":"stop","prompt_eval_count":9,"eval_count":2}\n'
 
   for (const headers of [{}, PLAIN, { 'content-type': 'application/json' }]) {
-    test(`Ollama's lines, ${JSON.stringify(headers)}: a stream of lines, metered`, async (t) => {
+    test(`Ollama's lines, ${JSON.stringify(headers)}: are a stream of lines, and metered`, async (t) => {
       const { exchange, res, answer, run, ended } = asking(t, { path: '/api/chat' })
       const response = await answer(headers, line + line.slice(0, 9))
       assert.equal(res.getHeader('content-type'), 'application/x-ndjson')
@@ -280,7 +280,7 @@ describe('lines and answers under another label', () => {
     })
   }
 
-  test("Ollama's lines wait for no label: the head goes out as it is", async (t) => {
+  test("Ollama's head is sent after a while with its own type", async (t) => {
     const { res, answer, advance, run } = asking(t, { path: '/api/chat' })
     const response = await answer(PLAIN)
     await advance(500)
@@ -290,7 +290,7 @@ describe('lines and answers under another label', () => {
     assert.deepEqual(res.writes, [line])
   })
 
-  test("Gemini's array without a label is an array", async (t) => {
+  test("Gemini's array without a type is an array", async (t) => {
     const { exchange, res, answer, run } = asking(t, { path: '/v1beta/models/gemini-3:streamGenerateContent' })
     const element = '{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":9}}'
     const response = await answer({}, `[${element}`)
@@ -304,7 +304,7 @@ describe('lines and answers under another label', () => {
   const body = '{"model":"m","usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}'
   for (const type of ['text/plain', 'text/json', 'application/problem+json', 'application/vnd.p.v1+json', undefined]) {
     for (const asksForStream of [true, false]) {
-      test(`a JSON answer as ${type}, ${asksForStream ? 'in the place of' : 'where nobody asked for'} a stream: metered`, async (t) => {
+      test(`a JSON answer as ${type}, ${asksForStream ? 'in place of' : 'not requested as'} a stream: is metered`, async (t) => {
         const { exchange, res, answer, run, ended } = rig(t)
         exchange.describe(undefined, asksForStream)
         const response = await answer(type ? { 'content-type': type } : {}, body.slice(0, 5))

@@ -22,7 +22,7 @@ function headersOf(theirs: Record<string, string | string[]>, given: Given = {},
 }
 
 describe('responseHeaders', () => {
-  test('drops what is hop-by-hop, and what `connection` names', () => {
+  test('drops hop-by-hop headers, and those named in `connection`', () => {
     const headers = headersOf({
       connection: 'Keep-Alive, X-Kong-Hop',
       'keep-alive': 'timeout=5',
@@ -54,7 +54,7 @@ describe('responseHeaders', () => {
     ...['x-kong-limit', 'x-ms-invokeapp', 'x-amzn-oidc-data', 'x-amzn-oidc-accesstoken'],
     ...['content-base', 'x-ua-compatible', 'no-vary-search', 'x-a-header-of-next-year'],
   ]) {
-    test(`drops ${name}, and tells its name`, () => {
+    test(`drops ${name}, and reports its name`, () => {
       const dropped: string[] = []
       assert.deepEqual(headersOf({ [name]: 'x', etag: 'y' }, {}, dropped), { etag: 'y' })
       assert.deepEqual(dropped, [name])
@@ -85,7 +85,7 @@ describe('responseHeaders', () => {
     test(`keeps ${name}`, () => assert.deepEqual(headersOf({ [name]: 'x' }), { [name]: 'x' }))
   }
 
-  test('leaves URLs to who makes them lead here, and does not tell them as dropped', () => {
+  test('leaves URLs to the code that rewrites them, and does not report them as dropped', () => {
     const dropped: string[] = []
     const links = {
       location: '/x',
@@ -97,13 +97,13 @@ describe('responseHeaders', () => {
     assert.deepEqual(dropped, [])
   })
 
-  test('is not held up by names of any length', () => {
+  test('handles names of any length in linear time', () => {
     for (const name of ['-'.repeat(16_000), 'x-'.repeat(8000), `rate${'-'.repeat(8000)}`, 'a_'.repeat(8000)]) {
       assert.deepEqual(headersOf({ [name]: 'x' }), {})
     }
   })
 
-  test("keeps what the app has set, but for what describes the provider's body", () => {
+  test("keeps what the app has set, except what describes the provider's body", () => {
     const ours = {
       'x-request-id': 'ours',
       'cache-control': 'no-store',
@@ -132,17 +132,17 @@ describe('responseHeaders', () => {
     })
   }
 
-  test('has no `vary` where the provider says none: the app’s own stands', () => {
+  test('leaves the app’s `vary` if the provider sends none', () => {
     assert.deepEqual(headersOf({}, { ours: { vary: 'Origin' } }), {})
   })
 
-  test('of a decoded response has neither the encoding nor its length', () => {
+  test('of a decoded response removes the encoding and its length', () => {
     const theirs = { 'content-encoding': 'gzip', 'content-length': '12', etag: 'x' }
     assert.deepEqual(headersOf(theirs, { isDecoded: true }), { etag: 'x' })
     assert.deepEqual(headersOf(theirs), theirs)
   })
 
-  test('of a decoded response has nothing that tells of the coded bytes', () => {
+  test('of a decoded response removes everything that describes the encoded bytes', () => {
     const coded = {
       'content-digest': 'a',
       'repr-digest': 'a',
@@ -156,7 +156,7 @@ describe('responseHeaders', () => {
     assert.deepEqual(headersOf({ etag: 'W/"x"' }, { isDecoded: true }), { etag: 'W/"x"' })
   })
 
-  test('of a 204 has no length, of a 304 what it had', () => {
+  test('of a 204 removes the length, of a 304 keeps it', () => {
     assert.deepEqual(headersOf({ 'content-length': '12' }, { status: 204 }), {})
     assert.deepEqual(headersOf({ 'content-length': '12' }, { status: 304 }), { 'content-length': '12' })
   })
@@ -196,7 +196,7 @@ describe('withoutActiveContent', () => {
     [undefined, 'application/octet-stream'],
     ['', 'application/octet-stream'],
   ] as const) {
-    test(`${type}: ${expected}, in a sandbox`, () => {
+    test(`${type}: becomes ${expected}, in a sandbox`, () => {
       assert.deepEqual(powerless(type), { 'content-type': expected, 'content-security-policy': 'sandbox' })
     })
   }
@@ -205,15 +205,15 @@ describe('withoutActiveContent', () => {
     ...['application/json', 'text/plain; charset=utf-8', 'audio/mpeg', 'image/png', 'application/octet-stream'],
     ...['application/problem+json', 'application/pdf', 'multipart/mixed; boundary=x', 'text/csv'],
   ]) {
-    test(`${type}: as it is`, () => assert.deepEqual(powerless(type), { 'content-type': type }))
+    test(`${type}: stays unchanged`, () => assert.deepEqual(powerless(type), { 'content-type': type }))
   }
 
-  test('an answer without a body needs no type, but a page it would be stays a text', () => {
+  test('an answer without a body needs no type; HTML becomes text/plain', () => {
     assert.deepEqual(powerless(undefined, {}, true), {})
     assert.equal(powerless('text/html', {}, true)['content-type'], 'text/plain; charset=utf-8')
   })
 
-  test("leaves the app's own policy", () => {
+  test("keeps the app's own policy", () => {
     assert.deepEqual(powerless('text/html', { 'content-security-policy': "default-src 'self'" }), {
       'content-type': 'text/plain; charset=utf-8',
     })
@@ -228,13 +228,13 @@ describe('streamHeaders', () => {
     ['no-cache, No-Transform', undefined, 'no-cache, No-Transform'],
     [undefined, 'no-store', 'no-store, no-transform'],
   ] as const) {
-    test(`cache-control ${given}, and ${ours} of the app's: ${expected}`, () => {
+    test(`cache-control ${given}, and the app's ${ours}: becomes ${expected}`, () => {
       const headers = streamHeaders({ 'cache-control': given }, sse, ours)
       assert.equal(headers['cache-control'], expected)
     })
   }
 
-  test('tells nginx not to buffer, and has no length', () => {
+  test('tells nginx not to buffer, and removes the length', () => {
     const headers = streamHeaders({ 'content-type': 'text/event-stream', 'content-length': '5', 'x-a': '1' }, sse)
     assert.deepEqual(headers, {
       'content-type': 'text/event-stream',

@@ -48,14 +48,14 @@ function kind(headers: Record<string, string>, given: Given = {}): string {
   return kind ? named(kind) : 'by its first bytes'
 }
 
-test('no header has a secret in it, whether it has one value or several', () => {
+test('secrets are masked in headers with one value or several', () => {
   const headers = { 'x-request-id': 'for t0ken-12345', 'server-timing': ['a;desc="t0ken-12345"', 'b'] }
   const plan = opening(headers as unknown as Record<string, string>, { secrets: ['t0ken-12345'] })
   assert.equal(plan.headers['x-request-id'], 'for ***********')
   assert.deepEqual(plan.headers['server-timing'], ['a;desc="***********"', 'b'])
 })
 
-describe('what is done with a body', () => {
+describe('the handling of a body', () => {
   const asked = 'by its first bytes'
   const table: [type: string, ofAStream: string, ofAnother: string][] = [
     ['text/event-stream', 'sse', 'sse'],
@@ -81,38 +81,38 @@ describe('what is done with a body', () => {
     ['application/pdf', 'as it is', 'as it is'],
     ['application/vnd.provider.binary', 'as it is', 'as it is'],
   ]
-  test('lines of JSON are lines of JSON where clients read them', () => {
+  test('NDJSON stays NDJSON if the client reads it', () => {
     assert.equal(kind({ 'content-type': 'application/x-ndjson' }, { path: '/api/chat' }), 'ndjson')
   })
 
   for (const [type, ofAStream, ofAnother] of table) {
-    test(`${type || 'no type'}: ${ofAStream} where a stream was asked for, ${ofAnother} otherwise`, () => {
+    test(`${type || 'no type'}: ${ofAStream} if a stream was requested, ${ofAnother} otherwise`, () => {
       assert.equal(kind({ 'content-type': type }), ofAStream)
       assert.equal(kind({ 'content-type': type }, { asksForStream: false }), ofAnother)
     })
   }
 
-  test('no header at all: by its first bytes', () => assert.equal(kind({}), asked))
+  test('depends on its first bytes if there is no header', () => assert.equal(kind({}), asked))
 
   for (const [what, given] of [
     ['an answer to HEAD', { method: 'HEAD' }],
     ['204', { status: 204 }],
     ['304', { status: 304 }],
-    ['an error of the provider’s', { status: 400 }],
-    ['a failure of the provider’s', { status: 503 }],
+    ['a 4xx of the provider’s', { status: 400 }],
+    ['a 5xx of the provider’s', { status: 503 }],
   ] as const) {
-    test(`${what} passes as it is, whatever its type`, () => {
+    test(`${what} passes unchanged, whatever its type`, () => {
       for (const [type] of table) assert.equal(kind({ 'content-type': type }, given), 'as it is')
     })
   }
 
-  test('an error is read where it must be said in a stream that runs already', () => {
+  test('an error is read if it must be reported in a stream that was opened early', () => {
     const given = { status: 429, readsErrors: true }
     assert.equal(kind({ 'content-type': 'application/json' }, given), 'json')
     assert.equal(kind({ 'content-type': 'text/event-stream' }, given), 'sse')
   })
 
-  test('a compressed body is decoded and read; in an unknown encoding it passes as it is', () => {
+  test('a compressed body is decoded and read; in an unknown encoding it passes unchanged', () => {
     const headers = { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' }
     const { createDecoder } = opening(headers)
     assert.notEqual(createDecoder, undefined)
@@ -125,7 +125,7 @@ describe('what is done with a body', () => {
   })
 
   for (const encoding of ['identity', 'Identity', 'none', 'utf-8', 'UTF8', '', ' ', 'identity, identity']) {
-    test(`an encoding of ${JSON.stringify(encoding)} is none: the body is read, and the header stays here`, () => {
+    test(`the encoding ${JSON.stringify(encoding)} means none: the body is read, and the header is removed`, () => {
       const headers = { 'content-type': 'text/event-stream', 'content-encoding': encoding }
       assert.equal(kind(headers), 'sse')
       assert.equal(opening(headers).createDecoder, undefined)
@@ -133,7 +133,7 @@ describe('what is done with a body', () => {
     })
   }
 
-  test('beside no coding, a coding is decoded', () => {
+  test('a real encoding listed after identity is decoded', () => {
     const { createDecoder, headers } = opening({
       'content-type': 'text/event-stream',
       'content-encoding': 'identity, gzip',
@@ -143,7 +143,7 @@ describe('what is done with a body', () => {
   })
 })
 
-test('digests go on with bodies that go on byte for byte alone', () => {
+test('digests are forwarded only with bodies that pass byte for byte', () => {
   const digests = { 'content-digest': 'a', 'repr-digest': 'a', digest: 'a', 'content-md5': 'a' }
   const passing = (type: string, given: Given) => opening({ ...digests, 'content-type': type }, given).headers
   const audio = { 'content-type': 'audio/mpeg' }
@@ -164,24 +164,24 @@ describe('a body may quote what it was sent', () => {
     }
   })
 
-  test('if it is a text by its label', () => {
+  test('if its type is text', () => {
     for (const type of ['image/svg+xml', 'text/html', 'application/json', ''])
       assert.equal(mayQuote(type, {}), true, type)
     for (const type of binary) assert.equal(mayQuote(type, {}), false, type)
   })
 
-  test('if it is bytes of any kind where a stream was asked for', () => {
+  test('if it is of type application/octet-stream and a stream was requested', () => {
     assert.equal(mayQuote('application/octet-stream', {}), true)
     assert.equal(mayQuote('application/octet-stream', { asksForStream: false }), false)
   })
 
-  test('but not if it is in an unknown encoding, or there is none', () => {
+  test('but not if its encoding is unknown or there is no body', () => {
     assert.equal(opening({ 'content-encoding': 'zstd' }, { status: 401 }).isText, false)
     assert.equal(mayQuote('text/plain', { status: 401, method: 'HEAD' }), false)
   })
 })
 
-describe('what the first bytes say of a body', () => {
+describe('the first bytes of a body', () => {
   const bytes = (text: string, given: Given = {}, isAll = true) => {
     const kind = kindByFirstBytes(Buffer.from(text), isAll, exchangeOf(given))
     return kind && named(kind)
@@ -214,7 +214,7 @@ describe('what the first bytes say of a body', () => {
       assert.equal(bytes(start, given), expected)
     })
 
-    test(`${JSON.stringify(start)}, byte by byte: the same, once it can be told`, () => {
+    test(`${JSON.stringify(start)}, byte by byte: the same, once it can be decided`, () => {
       const all = Buffer.from(start)
       let told: string | undefined
       for (let end = 0; end <= all.length && told === undefined; end++) {
@@ -225,7 +225,7 @@ describe('what the first bytes say of a body', () => {
     })
   }
 
-  test('where the head says lines of JSON: events alone are none of them', () => {
+  test('are NDJSON as the head says, unless they are events', () => {
     for (const [start, kind] of [
       ['data: {}\n\n', 'sse'],
       [': ping\n\n', 'sse'],
@@ -239,14 +239,14 @@ describe('what the first bytes say of a body', () => {
     }
   })
 
-  test('it takes no more bytes than it must', () => {
+  test('decide as soon as they can', () => {
     for (const start of ['da', 'retry', '', '\n', '\uFEFF', '{'])
       assert.equal(bytes(start, {}, false), undefined, start)
     for (const start of [':', 'data:', '{"', '[', 'x', 'dat '])
       assert.notEqual(bytes(start, {}, false), undefined, start)
   })
 
-  test('blank bytes are not waited through for ever', () => {
+  test('may be blank, but not without bound', () => {
     assert.equal(bytes('\n'.repeat(4000), {}, false), undefined)
     assert.equal(bytes(`${'\n'.repeat(4000)}data: 1`, {}, false), 'sse')
     assert.equal(bytes('\n'.repeat(5000), {}, false), 'as it is')
@@ -257,37 +257,37 @@ describe('what the first bytes say of a body', () => {
 describe('an array as a stream', () => {
   const json = { 'content-type': 'application/json; charset=UTF-8' }
 
-  test('is what Gemini answers a request for a stream with', () => {
+  test("is Gemini's answer to a request for a stream", () => {
     assert.equal(kind(json, { path: GEMINI }), 'json-array')
   })
 
-  test('not a request for no stream', () => {
+  test('is not an answer to a non-streaming request', () => {
     assert.equal(kind(json, { path: GEMINI, asksForStream: false }), 'json')
   })
 
-  test('not where it comes as events after all (alt=sse), under whatever label', () => {
+  test('is not sent with alt=sse, whatever the content type', () => {
     assert.equal(kind(json, { path: `${GEMINI}?alt=sse` }), 'by its first bytes')
     assert.equal(kind({ 'content-type': 'text/event-stream' }, { path: GEMINI }), 'sse')
   })
 
-  test('not an error', () => assert.equal(kind(json, { path: GEMINI, status: 400 }), 'as it is'))
+  test('is not an error', () => assert.equal(kind(json, { path: GEMINI, status: 400 }), 'as it is'))
 
-  test('not what any other provider answers', () =>
+  test("is not any other provider's answer", () =>
     assert.equal(kind(json, { path: '/api/chat', asksForStream: false }), 'json'))
 })
 
-describe('the rest of an opening', () => {
+describe('further properties of a plan', () => {
   for (const [headers, expected] of [
     [{}, true],
     [{ 'content-length': '5' }, false],
     [{ 'transfer-encoding': 'chunked' }, false],
   ] as [Record<string, string>, boolean][]) {
-    test(`the end of the connection is the end of the body: ${expected} for ${JSON.stringify(headers)}`, () => {
+    test(`the body ends with the connection: ${expected} for ${JSON.stringify(headers)}`, () => {
       assert.equal(opening(headers).isCloseDelimited, expected)
     })
   }
 
-  test('status and headers go on, `vary` beside the app’s own', () => {
+  test('status and headers are forwarded, `vary` merged with the app’s own', () => {
     const res = new FakeResponse()
     res.setHeader('vary', 'Origin')
     const { status, headers } = opening(

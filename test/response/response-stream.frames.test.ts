@@ -49,8 +49,8 @@ class FakeFramer implements Framer {
   }
 }
 
-describe('bytes that are no frames', () => {
-  test('end the stream as broken, behind the whole frames before them', async () => {
+describe('bytes that are not frames', () => {
+  test('end the stream as broken, after the whole frames before them', async () => {
     const framer = new FakeFramer()
     const { source, res, log, run } = rig({ framer })
     await source.arrive('a;b;', 'c!d;e;')
@@ -59,14 +59,14 @@ describe('bytes that are no frames', () => {
     assert.deepEqual(log, ['last b;', 'broken: the checksum is wrong'])
   })
 
-  test('with no frame before them', async () => {
+  test('end the stream as broken if no frame precedes them', async () => {
     const { source, res, log, run } = rig({ framer: new FakeFramer() })
     await source.arrive('!')
     await run()
     assert.deepEqual([res.writes, log], [[], ['broken: the checksum is wrong']])
   })
 
-  test('are the end: nothing is read, written or told behind them', async () => {
+  test('are the end: nothing is read, written or reported after them', async () => {
     const framer = new FakeFramer()
     const { source, res, log, run } = rig({ framer })
     await source.arrive('a;!')
@@ -78,7 +78,7 @@ describe('bytes that are no frames', () => {
     assert.deepEqual([res.body, log.length, framer.pushes, source.reads], ['a;', 2, 1, reads])
   })
 
-  test('and the end of the stream at once: it is broken, once', async () => {
+  test('end the stream as broken once, even if it ends at the same time', async () => {
     const { source, log, run } = rig({ framer: new FakeFramer() })
     await source.arrive('a;!')
     await source.finish()
@@ -86,7 +86,7 @@ describe('bytes that are no frames', () => {
     assert.deepEqual(log, ['last a;', 'broken: the checksum is wrong'])
   })
 
-  test('an end in the middle of a frame of which no half may go out: it is cut', async () => {
+  test('at the end of the stream truncate it if partial frames must not go out', async () => {
     const { source, res, log, run } = rig({ framer: new FakeFramer() })
     await source.arrive('a;b?')
     await source.finish()
@@ -95,7 +95,7 @@ describe('bytes that are no frames', () => {
     assert.deepEqual(log, ['last a;', 'cut: it ended in the middle of a frame'])
   })
 
-  test('where the client does not keep up: what is whole goes out, then the break', async () => {
+  test('end the stream after the whole frames have been written to a slow client', async () => {
     const { source, res, log, run } = rig({ framer: new FakeFramer() })
     res.keepsUp = false
     await source.arrive('a;')
@@ -125,7 +125,7 @@ function noting(calls: [frames: string, ends: readonly number[], now: number][] 
   }
 }
 
-test('an end that comes while a large frame is being written is noticed behind it', async () => {
+test('an end that arrives while a large frame is being written is handled after the frame', async () => {
   const pieces = Array.from({ length: 40 }, () => Buffer.from('x'))
   const metering = { pass: (frames: Buffer) => frames, prefix: pieces, finish: () => {} }
   const { source, clock, sink, log, res, run } = rig({ metering })
@@ -146,7 +146,7 @@ test('an end that comes while a large frame is being written is noticed behind i
 })
 
 describe('metering', () => {
-  test('gets the whole frames of each turn, where they end, and when the turn began', async () => {
+  test('gets the whole frames of each turn, their ends, and the time when the turn began', async () => {
     const { clock, turns } = manualTurns(1000)
     const calls: Parameters<typeof noting>[0] = []
     const { source, run } = rig({ turns, metering: noting(calls) })
@@ -163,7 +163,7 @@ describe('metering', () => {
     ])
   })
 
-  test('is not asked where no frame is complete', async () => {
+  test('is not called if no frame is complete', async () => {
     const calls: Parameters<typeof noting>[0] = []
     const { source, run } = rig({ metering: noting(calls) })
     await source.arrive('data: half')
@@ -171,14 +171,14 @@ describe('metering', () => {
     assert.deepEqual(calls, [])
   })
 
-  test('says what the client sees', async () => {
+  test('decides what the client gets', async () => {
     const { source, res, run } = rig({ framer: new FakeFramer(), metering: noting() })
     await source.arrive('a;x;b;')
     await run()
     assert.deepEqual(res.writes, ['A;B;'])
   })
 
-  test('where the client is to see nothing: nothing is written, and what has passed is told all the same', async () => {
+  test('may drop everything: nothing is written, but the last frame is reported', async () => {
     const { source, res, log, run, turnsTaken } = rig({ framer: new FakeFramer(), metering: noting() })
     await source.arrive('x;')
     await run()
@@ -187,7 +187,7 @@ describe('metering', () => {
     assert.equal(turnsTaken(), 1)
   })
 
-  test('gets what is left at a clean end, too', async () => {
+  test('gets the remaining bytes at a clean end as well', async () => {
     const calls: Parameters<typeof noting>[0] = []
     const { source, res, run, log } = rig({ metering: noting(calls) })
     await source.arrive('data: 1')
@@ -201,7 +201,7 @@ describe('metering', () => {
     assert.equal(log.at(-1), 'end')
   })
 
-  test('gets nothing of what does not go out: beyond maxBytes, behind a break', async () => {
+  test('gets nothing that is not sent: beyond maxBytes, or after a break', async () => {
     const calls: Parameters<typeof noting>[0] = []
     const limited = rig({ metering: noting(calls), maxBytes: 12 })
     await limited.source.arrive(event('a') + event('b'))
@@ -216,7 +216,7 @@ describe('metering', () => {
     )
   })
 
-  test('of a body without frames gets its bytes as they come', async () => {
+  test('of a body without frames gets its bytes as they arrive', async () => {
     const calls: Parameters<typeof noting>[0] = []
     const { source, res, run } = rig({ type: 'application/json', metering: noting(calls) })
     await source.arrive('{"a":')
@@ -231,7 +231,7 @@ describe('metering', () => {
     assert.equal(res.body, '{"A":1}')
   })
 
-  test('of a body that is whole at once gets it before it goes out with the end', async () => {
+  test('of a body that is one frame gets it before it is sent with the end', async () => {
     const response = new IncomingMessage(new Socket())
     const metering = noting()
     const { res, run, log } = rig({ source: response as unknown as Source, type: 'application/json', metering })
@@ -262,7 +262,7 @@ describe('metering', () => {
     assert.deepEqual(sound.res.writes, [event('b')])
   })
 
-  test('that fails within a turn: what came before goes out, then the stream ends in onCrash', async () => {
+  test('that throws within a turn ends the stream in onCrash, after what came before was sent', async () => {
     const error = new Error('onEvent failed')
     const metering: Metering = { pass: () => Buffer.from('before'), finish: () => {}, failure: { error } }
     for (const isLast of [false, true]) {
@@ -274,7 +274,7 @@ describe('metering', () => {
     }
   })
 
-  test('that throws at what is left at the end ends it in onCrash as well', async () => {
+  test('that throws on the remaining bytes at the end ends the stream in onCrash as well', async () => {
     const metering: Metering = {
       pass() {
         throw new Error('onEvent failed')

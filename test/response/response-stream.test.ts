@@ -9,7 +9,7 @@ describe('a turn', () => {
     ['as this Node reads', () => new Source()],
     ['one buffer a call, as Node 26 reads', () => new OneByOneSource()],
   ] as const) {
-    test(`reads everything that is there and writes once (${name})`, async () => {
+    test(`reads everything available and writes once (${name})`, async () => {
       const { source: from, res, run, turnsTaken, bytes, framer } = rig({ source: source() })
       const events = Array.from({ length: 200 }, (_, at) => event(`${at}`))
       await from.arrive(...events)
@@ -21,7 +21,7 @@ describe('a turn', () => {
       assert.equal(framer.events, 200)
     })
 
-    test(`what comes later gets turns of its own (${name})`, async () => {
+    test(`is requested again for data that arrives later (${name})`, async () => {
       const { source: from, res, run } = rig({ source: source() })
       for (const data of ['a', 'b', 'c']) {
         await from.arrive(event(data))
@@ -31,7 +31,7 @@ describe('a turn', () => {
     })
   }
 
-  test('is asked for once, however often something arrives before it', async () => {
+  test('is requested once, however often data arrives before it', async () => {
     const { source, turns, clock } = rig()
     await source.arrive(event('a'))
     await source.arrive(event('b'))
@@ -39,7 +39,7 @@ describe('a turn', () => {
     assert.equal(clock.deferred, 1)
   })
 
-  test('is asked for where bytes had arrived before the response stream was there', async () => {
+  test('is requested if data had arrived before the response stream was created', async () => {
     const source = new Source()
     await source.arrive(event('a'))
     const { res, run } = rig({ source })
@@ -47,7 +47,7 @@ describe('a turn', () => {
     assert.deepEqual(res.writes, [event('a')])
   })
 
-  test('reads 64 KiB at the most, and leaves the rest to the next, behind the others', async () => {
+  test('reads at most 64 KiB, and leaves the rest to the next, after other streams', async () => {
     const { clock, turns } = manualTurns(1000)
     const order: string[] = []
     const large = rig({ turns, source: new OneByOneSource(1024 * KIB) })
@@ -67,7 +67,7 @@ describe('a turn', () => {
     assert.equal(large.res.body, events.join(''))
   })
 
-  test('reads less behind one that took long, and more behind short ones', async () => {
+  test('reads less after a long turn, and more after short ones', async () => {
     const { clock, turns } = manualTurns(1000)
     const sizes: number[] = []
     const took = [20, 9, 2, 2]
@@ -99,7 +99,7 @@ describe('a turn', () => {
     assert.deepEqual(res.writes, ['data: a\n\n', 'data: bb\n\n'])
   })
 
-  test('tells of the last event that went out in it', async () => {
+  test('reports the last event that was sent in it', async () => {
     const { source, log, run } = rig()
     await source.arrive(event('a'), event('b'), 'data: c')
     await run()
@@ -110,8 +110,8 @@ describe('a turn', () => {
   })
 })
 
-describe('a stream whose client does not keep up', () => {
-  test('takes no turns and is not read, until the client has read', async () => {
+describe('a stream whose client does not read', () => {
+  test('takes no turns and is not read until the client has read', async () => {
     const { source, res, turns, clock, log, run, turnsTaken } = rig()
     res.keepsUp = false
     await source.arrive(event('a'))
@@ -129,7 +129,7 @@ describe('a stream whose client does not keep up', () => {
     assert.equal(turnsTaken(), 2)
   })
 
-  test('holds the provider back: what is not read fills the stream', async () => {
+  test('applies backpressure to the provider', async () => {
     const { source, res, run } = rig({ source: new Source(100) })
     res.keepsUp = false
     await source.arrive(event('a'))
@@ -166,7 +166,7 @@ describe('a stream whose client does not keep up', () => {
     assert.equal(log.at(-1), 'end')
   })
 
-  test('is told that the provider broke off only after the client has got the whole events before it', async () => {
+  test('reports that the provider broke off only after the client has got the whole events before it', async () => {
     const { source, res, log, run } = rig()
     res.keepsUp = false
     await source.arrive(event('a'))
@@ -183,7 +183,7 @@ describe('a stream whose client does not keep up', () => {
 })
 
 describe('a clean end', () => {
-  test('is told once everything is written', async () => {
+  test('is reported once everything is written', async () => {
     const { source, res, log, run } = rig()
     await source.arrive(event('a'))
     await source.finish()
@@ -192,7 +192,7 @@ describe('a clean end', () => {
     assert.deepEqual(log, [`last ${event('a')}`, 'end'])
   })
 
-  test('closes what is left with a blank line', async () => {
+  test('adds a blank line to an unterminated event', async () => {
     const { source, res, log, run } = rig()
     await source.arrive(event('a'), 'data: 1')
     await source.finish()
@@ -201,7 +201,7 @@ describe('a clean end', () => {
     assert.deepEqual(log, [`last ${event('a')}`, `last ${event('1')}`, 'end'])
   })
 
-  test('of a body without bytes', async () => {
+  test('is reported for a body without bytes', async () => {
     const { source, res, log, run } = rig()
     await source.finish()
     await run()
@@ -209,7 +209,7 @@ describe('a clean end', () => {
     assert.deepEqual(log, ['end'])
   })
 
-  test('leaves other bodies as they were', async () => {
+  test('leaves other bodies unchanged', async () => {
     const { source, res, log, run } = rig({ type: 'application/json' })
     await source.arrive('{"a":', '1}')
     await source.finish()
@@ -224,7 +224,7 @@ describe('a provider that breaks off', () => {
     ['with an error', new Error('socket hang up'), 'socket hang up'],
     ['without one', undefined, 'the response was closed before its end'],
   ] as const) {
-    test(`${name}: whole events that had arrived still go out, half an event never`, async () => {
+    test(`${name}: whole events that had arrived go out, half an event never`, async () => {
       const { source, res, log, run } = rig()
       source.push(Buffer.from(`${event('a')}${event('b')}data: half\n`))
       await source.breakOff(error)
@@ -234,7 +234,7 @@ describe('a provider that breaks off', () => {
     })
   }
 
-  test('in the middle of an event, some turns later', async () => {
+  test('in the middle of an event, some turns later: only whole events go out', async () => {
     const { source, res, log, run } = rig()
     await source.arrive(event('a'), 'data: half')
     await run()
@@ -244,7 +244,7 @@ describe('a provider that breaks off', () => {
     assert.equal(log.at(-1), 'broken: gone')
   })
 
-  test('with more there than one turn reads: all of it goes out first', async () => {
+  test('with more data than one turn reads: all of it goes out first', async () => {
     const { source, res, log, run } = rig({ source: new OneByOneSource(1024 * KIB) })
     const events = Array.from({ length: 200 }, () => event('x'.repeat(KIB)))
     for (const each of events) source.push(Buffer.from(each))
@@ -265,7 +265,7 @@ describe('limits', () => {
     assert.equal(log.at(-1), 'end')
   })
 
-  test('one byte more ends the stream, behind the whole events within the limit', async () => {
+  test('one byte more ends the stream, after the whole events within the limit', async () => {
     const { source, res, log, run } = rig({ maxBytes: 2 * event('a').length + 3 })
     await source.arrive(event('a'), event('b'), event('c'))
     await run()
@@ -273,7 +273,7 @@ describe('limits', () => {
     assert.deepEqual(log, [`last ${event('b')}`, 'too many bytes'])
   })
 
-  test('the limit counts over all turns', async () => {
+  test('maxBytes counts over all turns', async () => {
     const { source, res, log, run, bytes } = rig({ maxBytes: 20 })
     for (let at = 0; at < 5; at++) {
       await source.arrive(event('a'))
@@ -284,7 +284,7 @@ describe('limits', () => {
     assert.equal(bytes(), 27, 'the turn that passed the limit counts what it read')
   })
 
-  test('any other body is cut exactly at the limit', async () => {
+  test('any other body is cut exactly at maxBytes', async () => {
     const { source, res, log, run } = rig({ type: 'application/octet-stream', maxBytes: 10 })
     await source.arrive('0123456', '789abc')
     await run()
@@ -292,7 +292,7 @@ describe('limits', () => {
     assert.deepEqual(log, ['too many bytes'])
   })
 
-  test('an event that is too large ends the stream, behind the whole events before it', async () => {
+  test('an event that is too large ends the stream, after the whole events before it', async () => {
     const { source, res, log, run } = rig({ maxEventBytes: 20 })
     await source.arrive(event('a') + event('x'.repeat(20)) + event('b'))
     await run()
@@ -305,7 +305,7 @@ describe('limits', () => {
   })
 })
 
-test('of a limit and a break in the same turn, the limit is told, and nothing else', async () => {
+test('a limit and a break in the same turn are reported as the limit', async () => {
   const { source, log, run } = rig({ maxEventBytes: 20 })
   source.push(Buffer.from(event('x'.repeat(20))))
   await source.breakOff(new Error('gone'))
@@ -314,7 +314,7 @@ test('of a limit and a break in the same turn, the limit is told, and nothing el
 })
 
 describe('stop()', () => {
-  test('nothing is read, written or told any more', async () => {
+  test('stops reading, writing and reporting', async () => {
     const { source, res, stream, log, run } = rig()
     await source.arrive(event('a'))
     stream.stop()
@@ -329,7 +329,7 @@ describe('stop()', () => {
     assert.equal(source.reads, 0)
   })
 
-  test('leaves no listener but the one that keeps a late error from ending the process', async () => {
+  test('leaves only a listener that keeps a late error from ending the process', async () => {
     const source = new Source()
     const before = source.eventNames().length
     const { stream } = rig({ source })
@@ -343,7 +343,7 @@ describe('stop()', () => {
     ['a clean end', (source: Source) => source.finish()],
     ['a break', (source: Source) => source.breakOff(new Error('gone'))],
   ] as const) {
-    test(`is done at ${name}, too`, async () => {
+    test(`works at ${name}, too`, async () => {
       const { source, run } = rig()
       await source.arrive(event('a'))
       await end(source)
@@ -352,7 +352,7 @@ describe('stop()', () => {
     })
   }
 
-  test('within a turn, the turn ends', async () => {
+  test('within a turn ends the turn', async () => {
     const { source, res, stream, log, run } = rig()
     const write = res.write.bind(res)
     res.write = (bytes) => {
@@ -383,7 +383,7 @@ describe('a response that throws', () => {
     assert.deepEqual(log, ['crash'])
   })
 
-  test('others still get their turns', async () => {
+  test('does not affect the turns of others', async () => {
     const { clock, turns } = manualTurns(1000)
     const broken = rig({ turns })
     const sound = rig({ turns })
@@ -396,7 +396,7 @@ describe('a response that throws', () => {
     assert.deepEqual(sound.res.writes, [event('b')])
   })
 
-  test('at the last bytes, behind the end, ends in onCrash as well', async () => {
+  test('on the last bytes, after the end, ends in onCrash as well', async () => {
     const { source, res, log, run } = rig()
     await source.arrive('data: 1')
     await run()
@@ -424,7 +424,7 @@ describe('a response that throws', () => {
 describe('a large frame', () => {
   const large = event('x'.repeat(4 * 1024 * KIB))
 
-  test('goes out in several turns, and what comes behind it then', async () => {
+  test('is written over several turns, and what follows it afterwards', async () => {
     // A turn a round.
     const { clock, turns } = manualTurns(0)
     const { source, res, log, sink } = rig({ turns, source: new Source(8 * 1024 * KIB) })
@@ -442,7 +442,7 @@ describe('a large frame', () => {
     assert.deepEqual(log, [`last ${event('a')}`, 'end'])
   })
 
-  test('is written to its end, where the provider breaks off behind it', async () => {
+  test('is written to its end if the provider breaks off after it', async () => {
     const { source, res, run, log } = rig({ source: new Source(8 * 1024 * KIB) })
     for (let at = 0; at < large.length; at += 60 * KIB) source.push(Buffer.from(large.slice(at, at + 60 * KIB)))
     await run()
@@ -452,7 +452,7 @@ describe('a large frame', () => {
     assert.match(log.at(-1)!, /^broken/)
   })
 
-  test('is written to its end, though the client does not keep up; what follows waits', async () => {
+  test('is written to its end even if the client does not read; what follows waits', async () => {
     const { source, res, run, sink } = rig({ source: new Source(8 * 1024 * KIB) })
     for (let at = 0; at < large.length; at += 60 * KIB) source.push(Buffer.from(large.slice(at, at + 60 * KIB)))
     res.keepsUp = false

@@ -23,8 +23,8 @@ function textOf(chunks: readonly Buffer[]): string[] {
   return chunks.map(String)
 }
 
-describe('of an HTTP response', () => {
-  test('chunks are taken as they came, not joined', () => {
+describe('an HTTP response', () => {
+  test('is read in its own chunks, without joining them', () => {
     const response = responseBy({ pauses: [] })
     let calls = 0
     const reader = new SourceReader(response, () => calls++)
@@ -36,7 +36,7 @@ describe('of an HTTP response', () => {
     assert.deepEqual(reader.read(KIB), [])
   })
 
-  test('what was there before it began comes first', () => {
+  test('is read from what arrived before the reader was created', () => {
     const response = responseBy({ pauses: [] })
     response.push(Buffer.from('early'))
     let calls = 0
@@ -47,7 +47,7 @@ describe('of an HTTP response', () => {
     assert.deepEqual(textOf(reader.read(KIB)), ['early', 'late'])
   })
 
-  test('the parser is told to pause when 16 KiB wait, and goes on when they are taken', () => {
+  test('is paused at the parser once 16 KiB wait, and resumed when they are read', () => {
     const hand = { pauses: [] as string[] }
     const response = responseBy(hand)
     const reader = new SourceReader(response, () => {})
@@ -64,7 +64,7 @@ describe('of an HTTP response', () => {
     assert.deepEqual(hand.pauses, ['resumed'])
   })
 
-  test('the end comes after what waits, and at once when that is taken', async () => {
+  test('ends after what waits is read, and at once', async () => {
     const response = responseBy({ pauses: [] })
     let ended = false
     response.on('end', () => {
@@ -80,7 +80,7 @@ describe('of an HTTP response', () => {
     assert.equal(ended, true)
   })
 
-  test('an end on its own wakes, and reading it ends the stream', async () => {
+  test('wakes the reader by its end alone, and reading it ends the stream', async () => {
     const response = responseBy({ pauses: [] })
     let calls = 0
     const reader = new SourceReader(response, () => calls++)
@@ -94,7 +94,7 @@ describe('of an HTTP response', () => {
     await ended
   })
 
-  test('closed, it takes nothing and tells nothing', () => {
+  test('is ignored once the reader is closed', () => {
     const response = responseBy({ pauses: [] })
     let calls = 0
     const reader = new SourceReader(response, () => calls++)
@@ -106,7 +106,7 @@ describe('of an HTTP response', () => {
     assert.equal(calls, before)
   })
 
-  test('this version of Node hands its chunks on by `push`, so that nothing is joined', async (t) => {
+  test('emits chunks through `push` in this version of Node, so that nothing is joined', async (t) => {
     const chunks = Array.from({ length: 50 }, (_, at) => `chunk ${at};`)
     const { response, reader } = await answerOf(t, chunks)
     const taken: Buffer[] = []
@@ -124,7 +124,7 @@ describe('of an HTTP response', () => {
 })
 
 describe('a mock of a provider that pushes strings', () => {
-  test('of an HTTP response', () => {
+  test('works as an HTTP response', () => {
     const response = responseBy({ pauses: [] })
     response.push('before ')
     const reader = new SourceReader(response, () => {})
@@ -134,7 +134,7 @@ describe('a mock of a provider that pushes strings', () => {
     assert.equal(Buffer.concat(reader.read(KIB)).toString(), 'before 你好!')
   })
 
-  test('of any other stream', async () => {
+  test('works as any other stream', async () => {
     const source = Readable.from(['data: 1\n\n', 'data: 你好\n\n'])
     const reader = new SourceReader(source, () => {})
     const taken: Buffer[] = []
@@ -145,8 +145,8 @@ describe('a mock of a provider that pushes strings', () => {
   })
 })
 
-describe('of any other stream', () => {
-  test('is read until the bound is passed', async () => {
+describe('any other stream', () => {
+  test('is read until the bound is exceeded', async () => {
     const source = new Readable({ read() {} })
     let calls = 0
     const reader = new SourceReader(source, () => calls++)
