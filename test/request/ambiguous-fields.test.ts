@@ -7,17 +7,17 @@ import { edited } from './editing.js'
 const paths = [['model'], ['options'], ['options', 'num_predict'], ['a', 'b', 'c']]
 const check = (text: string, given: string[][] = paths) => rejectAmbiguousFields(Buffer.from(text), given)
 
-describe('a field is refused', () => {
+describe('a field is rejected', () => {
   for (const [name, text, told] of [
     ['twice', '{"model":1,"model":1}', 'model'],
-    ['twice, of those that do not matter', '{"x":1,"y":2,"x":1}', 'x'],
-    ['twice in two cases, of those that do not matter', '{"messages":1,"Messages":2}', 'Messages'],
-    ['twice in letters that Go takes for the same', '{"messages":1,"me\u017fsages":2}', 'me\u017fsages'],
+    ['twice, even if it is not relevant', '{"x":1,"y":2,"x":1}', 'x'],
+    ['twice in different case, even if it is not relevant', '{"messages":1,"Messages":2}', 'Messages'],
+    ['twice in letters that Go treats as equal', '{"messages":1,"me\u017fsages":2}', 'me\u017fsages'],
     ['in another case', '{"MODEL":1}', 'MODEL'],
     ['escaped, in another case', String.raw`{"\u004dodel":1}`, 'Model'],
     ['escaped, twice', String.raw`{"model":1,"\u006dodel":1}`, 'model'],
-    ['in letters that Go takes for it', '{"option\u017f":1}', 'option\u017f'],
-    ['that others stand in, in another case', '{"A":{"b":{"c":1}}}', 'A'],
+    ['in letters that Go treats as equal', '{"option\u017f":1}', 'option\u017f'],
+    ['that contains relevant fields, in another case', '{"A":{"b":{"c":1}}}', 'A'],
     ['twice within an object', '{"options":{"num_predict":9,"x":1,"num_predict":1}}', 'options.num_predict'],
     ['in another case within an object', '{ "options" : { "Num_Predict" : 1 } }', 'options.Num_Predict'],
     ['deep within', '{"a":{"b":{"c":1,"C":2}}}', 'a.b.C'],
@@ -30,7 +30,7 @@ describe('a field is refused', () => {
     })
   }
 
-  test('where two of those that matter differ in their case only, and both are there', () => {
+  test('if two relevant fields differ only in case, and both are present', () => {
     const both = [['model'], ['Model']]
     check('{"model":1}', both)
     check('{"Model":1}', both)
@@ -38,13 +38,13 @@ describe('a field is refused', () => {
   })
 })
 
-test('at the top level two spellings that Google takes for one are refused where the provider reads both', () => {
+test('two top-level spellings that Google treats as one field are rejected if the provider reads both', () => {
   const text = Buffer.from('{"systemInstruction":1,"system_instruction":2}')
   assert.throws(() => rejectAmbiguousFields(text, paths, true), { code: 'invalid_request' })
   assert.doesNotThrow(() => rejectAmbiguousFields(text, paths, false))
 })
 
-test('an object with a field that matters is refused if it has more fields than any has', () => {
+test('an object with a relevant field is rejected if it has more than 10,000 fields', () => {
   const fields = (count: number) => Array.from({ length: count }, (_, at) => `"${at}":1`).join(',')
   check(`{"options":{${fields(10_000)}},"other":{${fields(10_001)}}}`)
   assert.throws(() => check(`{"options":{${fields(10_001)}}}`), { code: 'invalid_request', message: /10000 fields/ })
@@ -52,31 +52,31 @@ test('an object with a field that matters is refused if it has more fields than 
 
 describe('a body passes', () => {
   for (const [name, text] of [
-    ['with each once', '{"model":1,"options":{"num_predict":1,"seed":1},"a":{"b":{"c":1}}}'],
-    ['with others twice within objects', '{"options":{"x":1,"x":2},"y":{"model":1,"model":2,"Model":3}}'],
-    ['with names of the top level elsewhere', '{"options":{"model":1,"Model":2},"num_predict":1,"C":1}'],
+    ['with each field once', '{"model":1,"options":{"num_predict":1,"seed":1},"a":{"b":{"c":1}}}'],
+    ['with irrelevant fields twice within objects', '{"options":{"x":1,"x":2},"y":{"model":1,"model":2,"Model":3}}'],
+    ['with top-level names elsewhere', '{"options":{"model":1,"Model":2},"num_predict":1,"C":1}'],
     ['with other values than objects', '{"options":[{"num_predict":1,"num_predict":2}],"a":"{\\"B\\":1}"}'],
-    ['with fields that all objects have', '{"__proto__":{"constructor":1},"constructor":1}'],
-    ['that is no object', '[{"Model":1}]'],
+    ['with names that every object inherits', '{"__proto__":{"constructor":1},"constructor":1}'],
+    ['that is not an object', '[{"Model":1}]'],
   ] as const) {
     test(name, () => assert.doesNotThrow(() => check(text)))
   }
 })
 
-describe('what matters is what the options are about', () => {
+describe('a field is relevant if the options mention it', () => {
   const refused: [string, string, Given][] = [
     ['defaults', '{"Temperature":1}', { modelOptions: { defaults: { temperature: 0 } } }],
-    ['what defaults hold', '{"o":{"P":{"x":1}}}', { modelOptions: { defaults: { o: { p: {} } } as never } }],
-    ['what overrides hold', '{"o":{"p":1,"p":2}}', { modelOptions: { overrides: { o: { p: 2 } } as never } }],
+    ['fields within defaults', '{"o":{"P":{"x":1}}}', { modelOptions: { defaults: { o: { p: {} } } as never } }],
+    ['fields within overrides', '{"o":{"p":1,"p":2}}', { modelOptions: { overrides: { o: { p: 2 } } as never } }],
     ['a default limit', '{"Max_Tokens":9}', { modelOptions: { defaults: { maxOutputTokens: 5 } } }],
     [
-      'names that objects have anyway',
+      'names that every object inherits',
       '{"Constructor":1}',
       { modelOptions: { overrides: { constructor: 5 } as never } },
     ],
   ]
   for (const [name, text, given] of refused) {
-    test(`${name}: ${text}`, async () => {
+    test(`${name}: ${text} is rejected`, async () => {
       await assert.rejects(edited(text, given), { code: 'invalid_request' })
     })
   }
@@ -85,23 +85,23 @@ describe('what matters is what the options are about', () => {
     ['no limit', '{"Max_Tokens":9}', { modelOptions: { defaults: { temperature: 0 } } }],
     ['a limit of another format', '{"Num_Predict":9}', { modelOptions: { defaults: { maxOutputTokens: 0 } } }],
     [
-      'a limit where nothing is generated',
+      'a limit for an endpoint that generates nothing',
       '{"Max_Tokens":9}',
       { modelOptions: { overrides: { maxOutputTokens: 5 } }, path: '/v1/messages/count_tokens' },
     ],
     [
-      'the name that only options have',
+      'the name that only the options have',
       '{"MaxOutputTokens":9}',
       { modelOptions: { defaults: { maxOutputTokens: 1 } } },
     ],
     ['no options', '{"o":{"model":1,"model":2},"Temperature":1}', { onRequest: () => undefined }],
   ]
   for (const [name, text, given] of passing) {
-    test(`not ${name}: ${text}`, async () => assert.ok((await edited(text, given)).text))
+    test(`${name}: ${text} passes`, async () => assert.ok((await edited(text, given)).text))
   }
 })
 
-test('names far longer than those that matter are not folded, and may not stand there twice either', (t) => {
+test('names much longer than the relevant ones are not case-folded, but duplicates of them are rejected', (t) => {
   const long = 'ж'.repeat(30_000)
   const folded = t.mock.method(String.prototype, 'toUpperCase')
   rejectAmbiguousFields(Buffer.from(`{"model":"m","${long}":1}`), [['model']], true)
@@ -118,11 +118,11 @@ describe('the objects of a list', () => {
   for (const [name, text] of [
     ['a field twice', '{"tools":[{"model":"x","model":"m"}]}'],
     ['in another case', '{"tools":[1,"{",[{}], {"type":"t","Model":"x"}]}'],
-    ['escaped, behind others', String.raw`{"tools":["]",{"a":"\"]}"},{"model":1,"model":2}]}`],
-    ['more objects than a request has', `{"tools":[${Array(1001).fill('{}')}]}`],
-    ['more bytes than a request has', `{"tools":["${'x'.repeat(4 * 1024 * 1024)}"]}`],
+    ['escaped, after others', String.raw`{"tools":["]",{"a":"\"]}"},{"model":1,"model":2}]}`],
+    ['more than 1,000 objects', `{"tools":[${Array(1001).fill('{}')}]}`],
+    ['more than 4 MiB', `{"tools":["${'x'.repeat(4 * 1024 * 1024)}"]}`],
   ] as const) {
-    test(`${name}: refused`, () => assert.throws(() => check(text, listed), { code: 'invalid_request' }))
+    test(`${name}: rejected`, () => assert.throws(() => check(text, listed), { code: 'invalid_request' }))
   }
 
   for (const text of [
@@ -133,6 +133,6 @@ describe('the objects of a list', () => {
     '{"tools":[]}',
     `{"tools":[${Array(1000).fill('{}')}]}`,
   ]) {
-    test(`${text.slice(0, 70)}: taken`, () => check(text, listed))
+    test(`${text.slice(0, 70)}: accepted`, () => check(text, listed))
   }
 })

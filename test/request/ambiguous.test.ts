@@ -6,7 +6,7 @@ import { startProvider } from '../e2e/support/provider.js'
 const ask = (url: string, body: string, path = '/v1/chat/completions') =>
   fetch(`${url}${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
 
-describe('a body in which what is checked may not be what counts', () => {
+describe('a body that the provider may read differently than the proxy', () => {
   for (const [what, options, body] of [
     [
       'a field twice, under overrides',
@@ -20,7 +20,7 @@ describe('a body in which what is checked may not be what counts', () => {
     ],
     ['a model twice, before a hook', { onRequest: () => undefined }, '{"model":"a","model":"b"}'],
   ] as const) {
-    test(`is refused: ${what}`, async (t) => {
+    test(`is rejected: ${what}`, async (t) => {
       const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
       const app = await startApp(t, { target: provider.url, ...options })
       const response = await ask(app.url, body)
@@ -29,20 +29,20 @@ describe('a body in which what is checked may not be what counts', () => {
     })
   }
 
-  test('passes where nothing is checked', async (t) => {
+  test('passes if nothing is checked', async (t) => {
     const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
     const app = await startApp(t, { target: provider.url })
     assert.equal((await ask(app.url, '{"model":"a","model":"b"}')).status, 200)
   })
 })
 
-describe('a path of an unknown verb', () => {
+describe('a path with an unknown verb', () => {
   for (const path of [
     '/v1beta/models/bad:generateMessage',
     '/v1beta/models/bad:generateContent/',
     '/model/bad/async-invoke',
   ]) {
-    test(`does not let a model through that only the path names: ${path}`, async (t) => {
+    test(`does not admit a model that only the path names: ${path}`, async (t) => {
       const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
       const app = await startApp(t, { target: provider.url, endpoints: 'all', models: ['good'] })
       assert.equal((await ask(app.url, '{"model":"good"}', path)).status, 403)
@@ -52,13 +52,13 @@ describe('a path of an unknown verb', () => {
 })
 
 describe("a hook's answer", () => {
-  test('with a status that is none ends the request with an error', async (t) => {
+  test('with an invalid status ends the request with an error', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, onRequest: () => ({ status: 101 }) })
     assert.equal((await ask(app.url, '{}')).status, 500)
   })
 
-  test('without content has no length, and none of its headers frames it', async (t) => {
+  test('without a body has no length or framing headers', async (t) => {
     const provider = await startProvider(t)
     const headers = { 'transfer-encoding': 'chunked', 'x-mine': '1' }
     const app = await startApp(t, { target: provider.url, onRequest: () => ({ status: 204, headers, body: 'x' }) })

@@ -22,7 +22,7 @@ function join(blocks: Blocks): { joined: Buffer; pieces: number } {
 }
 
 describe('a body in blocks', () => {
-  test('that comes in one chunk is that chunk', () => {
+  test('is the chunk itself if there is only one', () => {
     const { all, blocks } = rig()
     const chunk = Buffer.from('all of it')
     blocks.push(chunk)
@@ -30,7 +30,7 @@ describe('a body in blocks', () => {
     assert.equal(join(blocks).joined, chunk)
   })
 
-  test('is what came, however it was cut', () => {
+  test('contains the bytes received, however they were split', () => {
     const bytes = Buffer.from(Array.from({ length: 300 * KIB }, (_, at) => at % 251))
     for (const size of [1, 7, 16 * KIB, 64 * KIB + 1, 200 * KIB]) {
       const { all, blocks } = rig()
@@ -41,7 +41,7 @@ describe('a body in blocks', () => {
     }
   })
 
-  test('takes memory by its bytes, not by its chunks', () => {
+  test('takes memory for its bytes, not per chunk', () => {
     const { all, blocks } = rig()
     const chunk = Buffer.from('x')
     for (let n = 0; n < 100 * KIB; n++) {
@@ -51,13 +51,13 @@ describe('a body in blocks', () => {
     assert.equal(all.count, 16 * KIB + 2 * 64 * KIB)
   })
 
-  test('is joined a block at a time if it is long', () => {
+  test('is joined one block at a time if it is long', () => {
     const { blocks } = rig()
     for (let n = 0; n < 10; n++) blocks.push(Buffer.alloc(64 * KIB))
     assert.equal(join(blocks).pieces, 12)
   })
 
-  test('is refused when more would be held than may be; what was counted is given back', () => {
+  test('is rejected beyond maxHeldBytes; the count for its chunks is released', () => {
     const { all, share, blocks } = rig(150 * KIB)
     blocks.push(Buffer.alloc(10))
     blocks.push(Buffer.alloc(80 * KIB))
@@ -66,7 +66,7 @@ describe('a body in blocks', () => {
     assert.equal(all.count, 0)
   })
 
-  test('can be dropped', () => {
+  test('can be released', () => {
     const { all, blocks } = rig()
     blocks.push(Buffer.alloc(10))
     blocks.push(Buffer.alloc(10))
@@ -75,8 +75,8 @@ describe('a body in blocks', () => {
   })
 })
 
-describe('what is held', () => {
-  test('is bounded over all exchanges together', () => {
+describe('the count of held bytes', () => {
+  test('is bounded over all exchanges', () => {
     const all = new HeldBytes({ ...defaultLimits, maxHeldBytes: 10 })
     const [one, other] = [all.share(), all.share()]
     one.add(6)
@@ -89,7 +89,7 @@ describe('what is held', () => {
     assert.equal(all.count, 3)
   })
 
-  test('stays nothing once an exchange is over', () => {
+  test('stays 0 once an exchange is over', () => {
     const all = new HeldBytes(defaultLimits)
     const share = all.share()
     share.release()
@@ -98,7 +98,7 @@ describe('what is held', () => {
     assert.equal(all.count, 0)
   })
 
-  test('counts after the exchange is over until it is let go of, and takes nothing more', () => {
+  test('lasts after the exchange is over until it is released, and cannot grow', () => {
     const all = new HeldBytes(defaultLimits)
     const share = all.share()
     share.add(5)
@@ -111,7 +111,7 @@ describe('what is held', () => {
     assert.equal(all.count, 0)
   })
 
-  test('counts as long as work holds it, though it was let go of meanwhile', async () => {
+  test('lasts as long as work holds it, even if it was released meanwhile', async () => {
     const all = new HeldBytes(defaultLimits)
     const share = all.share()
     share.add(5)
@@ -124,7 +124,7 @@ describe('what is held', () => {
     assert.equal(all.count, 0)
   })
 
-  test('goes on counting after work of an exchange that goes on', async () => {
+  test('lasts after work for an exchange that continues', async () => {
     const all = new HeldBytes(defaultLimits)
     const share = all.share()
     share.add(5)

@@ -59,7 +59,7 @@ const nested = (depth: number, bytes: number) => {
 }
 
 describe('a body that may be edited', () => {
-  test('is the client’s bytes, as long as nobody does', async () => {
+  test('keeps the client’s bytes if it is not edited', async () => {
     const sent = '{ "model":"m", "n":1.0 }'
     const body = await read(sent)
     assert.equal(textOf(body), sent)
@@ -72,7 +72,7 @@ describe('a body that may be edited', () => {
     ['deflate', deflateSync],
     ['br', brotliCompressSync],
   ] as const) {
-    test(`goes on decompressed: ${encoding}`, async () => {
+    test(`is forwarded decompressed: ${encoding}`, async () => {
       const sent = '{"model":"größe"}'
       const compressed = compress(sent)
       const body = await read(compressed, { headers: { 'content-encoding': encoding } })
@@ -99,13 +99,13 @@ describe('a body that may be edited', () => {
   })
 
   for (const encoding of ['lzma', 'gzip, br']) {
-    test(`is refused if it cannot be decoded: ${encoding}`, async () => {
+    test(`is rejected if it cannot be decoded: ${encoding}`, async () => {
       const headers = { 'content-encoding': encoding }
       await assert.rejects(read('{}', { headers }), { code: 'unsupported_media_type', status: 415 })
     })
   }
 
-  test('tells where its fields are', async () => {
+  test('has the positions of its fields', async () => {
     const text = '{"model":"m", "x":[1]}'
     const { spans } = await read(text)
     const shown = [...(spans ?? [])].map(([name, { start, end }]) => [name, text.slice(start, end)])
@@ -115,7 +115,7 @@ describe('a body that may be edited', () => {
     ])
   })
 
-  test('is there decoded, beside its bytes, where it is not to be edited', async () => {
+  test('is decoded next to its original bytes if it is not edited', async () => {
     const sent = '{"model":"m"}'
     const compressed = gzipSync(sent)
     const body = await read(compressed, { headers: { 'content-encoding': 'gzip' }, isEdited: false })
@@ -125,7 +125,7 @@ describe('a body that may be edited', () => {
     assert.equal('decoded' in (await read(sent, { isEdited: false })), false)
   })
 
-  test('is parsed whatever its size', async () => {
+  test('is parsed at any size', async () => {
     for (const bytes of [256 * KIB, 256 * KIB + 1, 1024 * KIB]) {
       const text = large(bytes)
       const { json } = await read(text)
@@ -133,30 +133,30 @@ describe('a body that may be edited', () => {
     }
   })
 
-  test('is looked through only, above 256 KiB, where nothing is to be edited', async () => {
+  test('is only scanned above 256 KiB if it is not edited', async () => {
     const { json } = await read(large(256 * KIB + 1), { isEdited: false })
     assert.deepEqual({ ...(json as object) }, { model: 'm' })
     const whole = await read(large(256 * KIB), { isEdited: false })
     assert.deepEqual(Object.keys(whole.json as object), ['model', 'x', 'pad'])
   })
 
-  test('is refused above 256 KiB, too, where it is no JSON', async () => {
+  test('is rejected above 256 KiB as well if it is not JSON', async () => {
     await assert.rejects(read(`${large(300 * KIB)}x`), { code: 'invalid_request', message: /not valid JSON/ })
   })
 
-  test('keeps its byte order mark until somebody edits it', async () => {
+  test('keeps its byte order mark if it is not edited', async () => {
     const body = await read('\uFEFF{"a":1}')
     assert.deepEqual([textOf(body), body.json], ['\uFEFF{"a":1}', { a: 1 }])
   })
 
-  test('with more fields than anybody means is refused', async () => {
+  test('is rejected with more than 1,000 fields', async () => {
     const fields = (count: number) =>
       JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, at) => [`f${at}`, 1])))
     assert.equal(Object.keys((await read(fields(1000))).json as object).length, 1000)
     await assert.rejects(read(fields(1001)), { code: 'invalid_request', message: /more than 1000 fields/ })
   })
 
-  test('with more values than anybody means is refused; text may have what it will', async () => {
+  test('is rejected with too many values; strings may contain anything', async () => {
     const list = (unit: string, count: number) => `{"x":[${Array(count).fill(unit).join()}]}`
     assert.ok(await read(list('7', 799_969)))
     assert.ok(await read(list('{}', 90_905)))
@@ -168,21 +168,21 @@ describe('a body that may be edited', () => {
     assert.ok(await read(JSON.stringify({ x: ',[{'.repeat(400_000), y: '\\",'.repeat(400_000) })))
   })
 
-  test('of an upload passes unread', async () => {
+  test('passes unread if it is an upload', async () => {
     const type = 'multipart/form-data; boundary=x'
     const { content, json, headers } = await read('hello', { headers: { 'content-type': type } })
     assert.ok(!Buffer.isBuffer(content) && content !== undefined)
     assert.deepEqual([json, headers['content-type']], [undefined, type])
   })
 
-  test('that does not say that it is JSON is read as such, as some providers do, or refused', async () => {
+  test('is read as JSON whatever its content type, as some providers do, and rejected if it is not', async () => {
     const headers = { 'content-type': 'text/plain' }
     assert.deepEqual((await read('{"model":"m"}', { headers })).json, { model: 'm' })
     await assert.rejects(read('hello', { headers }), { code: 'invalid_request' })
   })
 
   for (const type of ['application/octet-stream', 'audio/mpeg', 'multipart/form-data; boundary=x']) {
-    test(`passes unread where the provider takes other things than JSON: ${type}`, async () => {
+    test(`passes unread if the endpoint takes other types than JSON: ${type}`, async () => {
       const { content, json, headers } = await read('hello', { headers: { 'content-type': type }, takesJson: false })
       assert.ok(!Buffer.isBuffer(content) && content !== undefined)
       assert.deepEqual([json, headers['content-type']], [undefined, type])
@@ -190,13 +190,13 @@ describe('a body that may be edited', () => {
   }
 
   for (const type of ['application/json', 'text/plain', '']) {
-    test(`is read there, too, where it may be JSON: ${type || 'no type'}`, async () => {
+    test(`is read at such an endpoint if it may be JSON: ${type || 'no type'}`, async () => {
       const body = await read('{"model":"m"}', { headers: { 'content-type': type }, takesJson: false })
       assert.deepEqual(body.json, { model: 'm' })
     })
   }
 
-  test('that express.json() has read is what it left', async () => {
+  test('is what express.json() has left in req.body', async () => {
     const body = await read(gzipSync('{ "a":1.0 }'), {
       headers: { 'content-encoding': 'gzip' },
       parser: express.json(),
@@ -206,7 +206,7 @@ describe('a body that may be edited', () => {
     assert.equal(body.headers['content-length'], '7')
   })
 
-  test('that express.raw() has read, in full', async () => {
+  test('is what express.raw() has read, in full', async () => {
     const text = large(300 * KIB)
     const body = await read(text, { parser: express.raw({ type: '*/*', limit: '1mb' }) })
     assert.equal(textOf(body), text)
@@ -214,10 +214,10 @@ describe('a body that may be edited', () => {
   })
 })
 
-describe('a body that is nested deep', () => {
+describe('a deeply nested body', () => {
   const tooDeep = { code: 'invalid_request', status: 400, message: 'The request body is nested more than 500 deep' }
 
-  test('500 deep passes, 501 is refused, whatever its size', async () => {
+  test('passes 500 deep and is rejected 501 deep, whatever its size', async () => {
     for (const bytes of [0, 300 * KIB]) {
       const text = nested(500, bytes)
       assert.equal(textOf(await read(text)), text)
@@ -226,18 +226,18 @@ describe('a body that is nested deep', () => {
     await assert.rejects(read(`{"x":${'['.repeat(200 * KIB)}${']'.repeat(200 * KIB)}}`), tooDeep)
   })
 
-  test('that is not to be edited goes on as it is: a large one is not parsed, a small one not written', async () => {
+  test('passes unchanged if it is not edited: a large one is not parsed, a small one not serialised', async () => {
     for (const bytes of [0, 300 * KIB]) {
       const text = nested(10_000, bytes)
       assert.equal(textOf(await read(text, { isEdited: false })), text)
     }
   })
 
-  test('brackets in texts are not counted', async () => {
+  test('may have brackets in strings, which do not count', async () => {
     assert.ok(await read(`{"x":"${'['.repeat(300 * KIB)}"}`))
   })
 
-  test('is counted once it is decompressed', async () => {
+  test('is checked after decompression', async () => {
     const headers = { 'content-encoding': 'gzip' }
     await assert.rejects(read(gzipSync(nested(501, 300 * KIB)), { headers }), tooDeep)
   })

@@ -41,7 +41,7 @@ const text = (body: RequestBody) => {
 }
 
 describe('JSON', () => {
-  test('is read as a whole, and goes on byte for byte', async () => {
+  test('is read whole, and passes byte for byte', async () => {
     const sent = '{ "model":"gpt-5",\n  "stream" : true, "x": 1.0 }'
     const body = await read(sent)
     assert.equal(text(body), sent)
@@ -49,7 +49,7 @@ describe('JSON', () => {
     assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': String(sent.length) })
   })
 
-  test('comes in as many chunks as it likes', async () => {
+  test('may arrive in any number of chunks', async () => {
     const body = await read(undefined, {
       send: (client) => {
         client.write('{"a":"')
@@ -76,7 +76,7 @@ describe('JSON', () => {
     })
   }
 
-  test('may have a byte order mark, which goes on', async () => {
+  test('may have a byte order mark, which is forwarded', async () => {
     const body = await read('\uFEFF{"a":1}')
     assert.deepEqual(body.json, { a: 1 })
     assert.equal(text(body), '\uFEFF{"a":1}')
@@ -85,11 +85,11 @@ describe('JSON', () => {
   for (const [name, sent] of [
     ['half an object', '{"secret": "hunter2"'],
     ['a word', 'hunter2'],
-    ['a comma too many', '{"a":"hunter2",}'],
-    ['text behind it', '{"a":1} hunter2'],
-    ['bytes that are no text', Buffer.from([0xff, 0xfe, 0x00])],
+    ['a trailing comma', '{"a":"hunter2",}'],
+    ['text after it', '{"a":1} hunter2'],
+    ['bytes that are not text', Buffer.from([0xff, 0xfe, 0x00])],
   ] as const) {
-    test(`that is none is refused, without quoting it: ${name}`, async () => {
+    test(`is rejected without quoting it if it is invalid: ${name}`, async () => {
       await assert.rejects(read(sent), (error: Error & { code: string; status: number }) => {
         assert.equal(error.code, 'invalid_request')
         assert.equal(error.status, 400)
@@ -102,8 +102,8 @@ describe('JSON', () => {
   }
 })
 
-describe('no body', () => {
-  test('none declared', async () => {
+describe('a request without a body', () => {
+  test('declares none', async () => {
     const body = await withRequest(
       { method: 'GET' },
       (client) => client.end(),
@@ -112,13 +112,13 @@ describe('no body', () => {
     assert.deepEqual(body, { content: undefined, headers: {}, json: undefined })
   })
 
-  test('one of no bytes declared', async () => {
+  test('may declare an empty one', async () => {
     const body = await read('', { headers: { 'content-type': JSON_TYPE, 'content-length': '0' } })
     assert.deepEqual(body, { content: undefined, headers: { 'content-length': '0' }, json: undefined })
   })
 })
 
-describe('a body of no bytes is none, whatever its headers say', () => {
+describe('an empty body counts as none, whatever its headers say', () => {
   for (const [method, headers] of [
     ['GET', {}],
     ['POST', { 'content-length': '0' }],
@@ -137,7 +137,7 @@ describe('a body of no bytes is none, whatever its headers say', () => {
   }
 })
 
-describe('over HTTP/2, which frames bodies itself', () => {
+describe('HTTP/2, which frames bodies itself', () => {
   const asHttp2 = (req: IncomingMessage) => {
     delete req.headers['transfer-encoding']
     return Object.assign(req, { httpVersionMajor: 2 })
@@ -146,7 +146,7 @@ describe('over HTTP/2, which frames bodies itself', () => {
     ['{"a":1}', '{"a":1}'],
     ['', undefined],
   ] as const) {
-    test(`a body is read though no header tells of it: ${sent || 'none'}`, async () => {
+    test(`a body is read even if no header announces it: ${sent || 'none'}`, async () => {
       const headers = { 'content-type': JSON_TYPE, 'transfer-encoding': 'chunked' }
       const { content } = await withRequest(
         { headers },
@@ -161,11 +161,11 @@ describe('over HTTP/2, which frames bodies itself', () => {
 describe('maxRequestBytes', () => {
   const tooLarge = { code: 'request_too_large', status: 413, limit: 'maxRequestBytes' }
 
-  test('exactly so many pass', async () => {
+  test('allows exactly that many bytes', async () => {
     assert.equal(text(await read('"12345678"', { maxBytes: 10 })), '"12345678"')
   })
 
-  test('one more does not, by its content-length, before it comes', async () => {
+  test('rejects a larger content-length before the body arrives', async () => {
     await assert.rejects(
       read(undefined, {
         maxBytes: 10,
@@ -176,7 +176,7 @@ describe('maxRequestBytes', () => {
     )
   })
 
-  test('by its content-length also where the body would pass unread', async () => {
+  test('rejects a larger content-length even if the body would pass unread', async () => {
     await assert.rejects(
       read(undefined, {
         maxBytes: 10,
@@ -187,7 +187,7 @@ describe('maxRequestBytes', () => {
     )
   })
 
-  test('one more does not, while it comes in without an end', async () => {
+  test('rejects a body that exceeds it while it arrives', async () => {
     await assert.rejects(
       read(undefined, {
         maxBytes: 10,
@@ -200,7 +200,7 @@ describe('maxRequestBytes', () => {
     )
   })
 
-  test('what comes behind is thrown away, and held by nobody', async () => {
+  test('discards the bytes after the limit', async () => {
     await withRequest(
       { headers: { 'content-type': JSON_TYPE } },
       (client) => client.write('x'.repeat(11)),
@@ -213,7 +213,7 @@ describe('maxRequestBytes', () => {
     )
   })
 
-  test('Infinity lifts it', async () => {
+  test('Infinity removes the limit', async () => {
     assert.deepEqual((await read('{"a":1}', { maxBytes: Number.POSITIVE_INFINITY })).json, { a: 1 })
   })
 })
@@ -228,7 +228,7 @@ describe('a compressed body', () => {
     br: brotliCompressSync(sent),
   }
   for (const [encoding, bytes] of Object.entries(compressed)) {
-    test(`${encoding}: is read, and goes on as it is`, async () => {
+    test(`${encoding}: is read, and passes unchanged`, async () => {
       const body = await read(bytes, { headers: { 'content-type': JSON_TYPE, 'content-encoding': encoding } })
       assert.deepEqual(body.json, JSON.parse(sent))
       assert.ok(Buffer.isBuffer(body.content) && body.content.equals(bytes))
@@ -237,7 +237,7 @@ describe('a compressed body', () => {
     })
   }
 
-  test('maxRequestBytes bounds what comes in, not what it may decompress to: nobody decompresses it here', async () => {
+  test('counts compressed against maxRequestBytes, because it is not decompressed whole', async () => {
     const bomb = gzipSync(Buffer.alloc(1_000_000, 32))
     assert.ok(bomb.length < 2000)
     const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' }
@@ -247,19 +247,19 @@ describe('a compressed body', () => {
   })
 
   for (const maxBytes of [Number.POSITIVE_INFINITY, 2 ** 52]) {
-    test(`is read where maxRequestBytes is ${maxBytes}`, async () => {
+    test(`is read with maxRequestBytes ${maxBytes}`, async () => {
       const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' }
       assert.deepEqual((await read(compressed.gzip, { headers, maxBytes })).json, JSON.parse(sent))
     })
   }
 
-  test('deflate may be without zlib’s header, as some send it', async () => {
+  test('may be deflate without zlib’s header, as some clients send it', async () => {
     const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'deflate' }
     assert.deepEqual((await read(deflateRawSync(sent), { headers })).json, JSON.parse(sent))
   })
 
   for (const encoding of ['gzip, identity', 'identity,gzip', ' GZIP ,']) {
-    test(`identity beside another is none: ${encoding}`, async () => {
+    test(`may list identity next to its encoding: ${encoding}`, async () => {
       const headers = { 'content-type': JSON_TYPE, 'content-encoding': encoding }
       const { json, content } = await read(compressed.gzip, { headers })
       assert.deepEqual(json, JSON.parse(sent))
@@ -268,7 +268,7 @@ describe('a compressed body', () => {
   }
 
   for (const encoding of ['zstd-of-tomorrow', 'lzma', 'constructor', 'gzip, br', 'gzip, gzip']) {
-    test(`that cannot be decoded here goes on as it is: ${encoding}`, async () => {
+    test(`in an unknown encoding passes unchanged: ${encoding}`, async () => {
       const headers = { 'content-type': JSON_TYPE, 'content-encoding': encoding }
       const { content, json, headers: described } = await read('(coded)', { headers })
       assert.deepEqual([String(content), json], ['(coded)', undefined])
@@ -276,7 +276,7 @@ describe('a compressed body', () => {
     })
   }
 
-  test('zstd goes on as it is, on every Node, and is read where Node can', async () => {
+  test('with zstd passes unchanged on every Node, and is read if Node can decode it', async () => {
     const { zstdCompressSync } = zlib as { zstdCompressSync?: (text: string) => Buffer }
     const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'zstd' }
     const bytes = zstdCompressSync?.(sent) ?? Buffer.from('(coded)')
@@ -285,7 +285,7 @@ describe('a compressed body', () => {
     assert.deepEqual(json, zstdCompressSync && JSON.parse(sent))
   })
 
-  test('of a long one only the first part is decoded, and none of it kept', async () => {
+  test('is decoded only in its first part if it is long, and none of that is kept', async () => {
     const fields = (pad: number) => `{"model":"m","stream":true,"pad":"${' '.repeat(pad)}","n":1}`
     const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' }
     for (const pad of [300_000, 3_000_000]) {
@@ -304,23 +304,23 @@ describe('a compressed body', () => {
     }
   })
 
-  test('identity is no compression', async () => {
+  test('with identity is not compressed', async () => {
     const body = await read(sent, { headers: { 'content-type': JSON_TYPE, 'content-encoding': 'identity' } })
     assert.deepEqual(body.json, JSON.parse(sent))
   })
 
   for (const [name, bytes, encoding] of [
     ['broken', compressed.gzip.subarray(0, 20), 'gzip'],
-    ['not what it says', Buffer.from(sent), 'br'],
+    ['not in the declared encoding', Buffer.from(sent), 'br'],
   ] as const) {
-    test(`is refused where it is ${name}`, async () => {
+    test(`is rejected if it is ${name}`, async () => {
       const headers = { 'content-type': JSON_TYPE, 'content-encoding': encoding }
       await assert.rejects(read(bytes, { headers }), { code: 'invalid_request', status: 400 })
     })
   }
 })
 
-describe('a body that is no JSON passes unread', () => {
+describe('a body that is not JSON passes unread', () => {
   for (const type of ['multipart/form-data; boundary=x', 'audio/mpeg', 'text/plain', 'application/jsonl', undefined]) {
     test(`${type}`, async () => {
       const headers: Record<string, string> = { 'content-length': '5', 'content-encoding': 'x-any' }
@@ -339,7 +339,7 @@ describe('a body that is no JSON passes unread', () => {
     })
   }
 
-  test('also without a length', async () => {
+  test('without a content-length', async () => {
     const headers = { 'content-type': 'audio/mpeg', 'transfer-encoding': 'chunked' }
     await withRequest(
       { headers },
@@ -353,7 +353,7 @@ describe('a body that is no JSON passes unread', () => {
   })
 })
 
-describe('a body of unknown length, for a method whose requests have none', () => {
+describe('a body of unknown length, for a method that normally has none', () => {
   // Node frames such a body for POST, PUT and PATCH alone.
   for (const method of ['GET', 'DELETE', 'OPTIONS']) {
     test(`${method}: is read, so that its length is known`, async () => {
@@ -368,7 +368,7 @@ describe('a body of unknown length, for a method whose requests have none', () =
     })
   }
 
-  test('is bounded while it comes in', async () => {
+  test('is bounded while it arrives', async () => {
     const headers = { 'content-type': 'audio/mpeg', 'transfer-encoding': 'chunked' }
     const refused = withRequest(
       { method: 'DELETE', headers },
@@ -379,7 +379,7 @@ describe('a body of unknown length, for a method whose requests have none', () =
   })
 })
 
-test('what has come in is told of while it comes', async () => {
+test('is counted while it arrives', async () => {
   let told = 0
   await withRequest(
     { headers: { 'content-type': JSON_TYPE } },
@@ -395,7 +395,7 @@ test('what has come in is told of while it comes', async () => {
 })
 
 describe('a body that breaks off', () => {
-  test('is refused', async () => {
+  test('is rejected', async () => {
     await withRequest(
       { headers: { 'content-type': JSON_TYPE } },
       (client) => client.write('{"a":'),
@@ -408,7 +408,7 @@ describe('a body that breaks off', () => {
     )
   })
 
-  test('is refused also where it broke off before anybody read it', async () => {
+  test('is rejected even if it broke off before it was read', async () => {
     await withRequest(
       { headers: { 'content-type': JSON_TYPE } },
       (client) => client.write('{"a":'),
@@ -431,23 +431,23 @@ const keepRaw = (req: unknown, _res: unknown, bytes: Buffer) => {
   ;(req as Left).rawBody = bytes
 }
 
-describe('behind a body parser', () => {
+describe('after a body parser', () => {
   const spaced = '{ "model": "gpt-5",  "n": 1.0 }'
 
-  test('express.json(): what it left is sent anew', async () => {
+  test('express.json(): what it left is serialised again', async () => {
     const body = await read(spaced, { before: parse(express.json()) })
     assert.equal(text(body), '{"model":"gpt-5","n":1}')
     assert.deepEqual(body.json, { model: 'gpt-5', n: 1 })
     assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': '23' })
   })
 
-  test('express.json() with raw bytes kept: these go on', async () => {
+  test('express.json() with raw bytes kept: the raw bytes are forwarded', async () => {
     const body = await read(spaced, { before: parse(express.json({ verify: keepRaw })) })
     assert.equal(text(body), spaced)
     assert.deepEqual(body.json, { model: 'gpt-5', n: 1 })
   })
 
-  test('express.json() of a compressed body: it goes on without compression', async () => {
+  test('express.json() of a compressed body: it is forwarded uncompressed', async () => {
     const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' }
     for (const verify of [undefined, keepRaw]) {
       const body = await read(gzipSync(spaced), { headers, before: parse(express.json({ verify })) })
@@ -457,7 +457,7 @@ describe('behind a body parser', () => {
     }
   })
 
-  test('express.json() in another charset: what goes on says what it is', async () => {
+  test('express.json() in another charset: the content type is corrected', async () => {
     const headers = { 'content-type': 'application/json; charset=utf-16le' }
     const body = await read(Buffer.from('{"a":"ß"}', 'utf16le'), { headers, before: parse(express.json()) })
     assert.equal(text(body), '{"a":"ß"}')
@@ -470,7 +470,7 @@ describe('behind a body parser', () => {
     assert.deepEqual(body.json, { model: 'gpt-5', n: 1 })
   })
 
-  test('express.text() of JSON that is none is refused', async () => {
+  test('express.text() of invalid JSON is rejected', async () => {
     await assert.rejects(read('{"a":', { before: parse(express.text({ type: '*/*' })) }), { code: 'invalid_request' })
   })
 
@@ -531,7 +531,7 @@ describe('behind a body parser', () => {
     )
   })
 
-  test('raw bytes win over what a parser made of them, as string and as bytes', async () => {
+  test('raw bytes, as string or buffer, take precedence over what a parser made of them', async () => {
     for (const rawBody of [spaced, Buffer.from(spaced), new Uint8Array(Buffer.from(spaced))]) {
       const body = await read('{"model":"gpt-5","n":1}', {
         before: async (req) => {
@@ -546,11 +546,15 @@ describe('behind a body parser', () => {
 
   for (const [name, change, sent] of [
     ['a field', (json: Json) => Object.assign(json, { model: 'small' }), '{"model":"small","n":1}'],
-    ['a field more', (json: Json) => Object.assign(json, { max_tokens: 5 }), '{"model":"gpt-5","n":1,"max_tokens":5}'],
-    ['a field less', (json: Json) => void delete json.n, '{"model":"gpt-5"}'],
-    ['nothing but the spelling', (json: Json) => Object.assign(json, { n: 1.0 }), spaced],
+    [
+      'an added field',
+      (json: Json) => Object.assign(json, { max_tokens: 5 }),
+      '{"model":"gpt-5","n":1,"max_tokens":5}',
+    ],
+    ['a removed field', (json: Json) => void delete json.n, '{"model":"gpt-5"}'],
+    ['no change but the spelling', (json: Json) => Object.assign(json, { n: 1.0 }), spaced],
   ] as const) {
-    test(`what the app changes in req.body counts, though its raw bytes were kept: ${name}`, async () => {
+    test(`a change to req.body takes precedence over the raw bytes: ${name}`, async () => {
       const before = async (req: Left) => {
         await parse(express.json({ verify: keepRaw }))(req)
         change(req.body as Json)
@@ -562,7 +566,7 @@ describe('behind a body parser', () => {
     })
   }
 
-  test('an object in its place counts, too; an empty one in the place of what no parser reads does not', async () => {
+  test('a new object takes precedence as well, but not an empty one that no parser made', async () => {
     const replaced = async (req: Left) => {
       await parse(express.json({ verify: keepRaw }))(req)
       req.body = {}
@@ -576,7 +580,7 @@ describe('behind a body parser', () => {
     assert.equal(text(await read('sound', { headers, before: readByHand })), 'sound')
   })
 
-  test('so does a text that the app has changed, or a form', async () => {
+  test('a changed text or form takes precedence as well', async () => {
     const changed = (parser: RequestHandler, to: unknown) => async (req: Left) => {
       await parse(parser)(req)
       req.body = to
@@ -590,7 +594,7 @@ describe('behind a body parser', () => {
     assert.equal(text(await read('b=%20&a=1', { headers, before: kept })), 'b=%20&a=1')
   })
 
-  test('raw bytes that are long are not compared: the object goes on', async () => {
+  test('long raw bytes are not compared: the object is sent', async () => {
     const long = `{ "x": "${'x'.repeat(1024 * 1024)}" }`
     const before = parse(express.json({ limit: '2mb', verify: keepRaw }))
     const sent = text(await read(long, { before, maxBytes: 2_000_000 }))
@@ -601,7 +605,7 @@ describe('behind a body parser', () => {
     [3000, true],
     [30_000, false],
   ] as const) {
-    test(`JSON of ${values} numbers ${isRaw ? 'is compared' : 'is not: the object goes on'}`, async () => {
+    test(`JSON of ${values} numbers ${isRaw ? 'is compared' : 'is not compared: the object is sent'}`, async () => {
       const spaced = `{ "x": [${Array(values).fill('1').join(', ')}] }`
       const before = parse(express.json({ verify: keepRaw }))
       const sent = text(await read(spaced, { before, maxBytes: 2_000_000 }))
@@ -609,7 +613,7 @@ describe('behind a body parser', () => {
     })
   }
 
-  test('a form of more than 1000 fields is not compared: the object goes on', async () => {
+  test('a form of more than 1000 fields is not compared: the object is sent', async () => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
     const before = parse(express.urlencoded({ extended: true, parameterLimit: 5000, verify: keepRaw }))
     const form = (fields: number, space: string) => Array.from({ length: fields }, (_, n) => `a${n}=${space}`).join('&')
@@ -617,7 +621,7 @@ describe('behind a body parser', () => {
     assert.equal(text(await read(form(1001, '%20'), { headers, before, maxBytes: 20_000 })), form(1001, '+'))
   })
 
-  test('raw bytes in another charset are not what goes on', async () => {
+  test('raw bytes in another charset are not forwarded', async () => {
     const headers = { 'content-type': 'application/json; charset=utf-16le' }
     const before = parse(express.json({ verify: keepRaw }))
     const body = await read(Buffer.from('{"a":"ß"}', 'utf16le'), { headers, before })
@@ -625,7 +629,7 @@ describe('behind a body parser', () => {
     assert.equal(body.headers['content-type'], 'application/json; charset=utf-8')
   })
 
-  test('maxRequestBytes holds for what it left, too', async () => {
+  test('maxRequestBytes applies to what it left as well', async () => {
     const before = parse(express.json())
     await assert.rejects(
       read(undefined, {
@@ -640,12 +644,12 @@ describe('behind a body parser', () => {
     )
   })
 
-  test('a parser that was not for this body changes nothing', async () => {
+  test('a parser for another type has no effect', async () => {
     const body = await read(spaced, { before: parse(express.urlencoded({ extended: true })) })
     assert.equal(text(body), spaced)
   })
 
-  test('a body of an app’s own on a request that nobody read is not sent in its place', async () => {
+  test('a req.body that the app sets on an unread request is not sent in place of its body', async () => {
     const body = await read(spaced, {
       before: (req) => {
         req.body = { mine: true }
@@ -656,10 +660,10 @@ describe('behind a body parser', () => {
 
   for (const [name, type, left] of [
     ['a form with files', 'multipart/form-data; boundary=x', { field: 'x' }],
-    ['nothing left of it', 'audio/mpeg', undefined],
-    ['nothing left of JSON', JSON_TYPE, undefined],
+    ['an upload of which nothing is left', 'audio/mpeg', undefined],
+    ['JSON of which nothing is left', JSON_TYPE, undefined],
   ] as const) {
-    test(`a body that is gone is refused, clearly: ${name}`, async () => {
+    test(`a consumed body is rejected with a clear message: ${name}`, async () => {
       const refused = read('--x--', {
         headers: { 'content-type': type },
         before: async (req) => {

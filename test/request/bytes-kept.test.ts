@@ -43,8 +43,8 @@ const named = (inner: fc.Arbitrary<unknown>, maxKeys: number) =>
 const options = named(fc.oneof(leaf, named(fc.oneof(leaf, named(leaf, 2)), 3)), 4)
 const path = '/v1/mine'
 
-describe('any request, any options', () => {
-  test('modelOptions: what they name is merged, all other bytes are the client’s', async () => {
+describe('any request with any options', () => {
+  test('modelOptions: their fields are merged, all other bytes are the client’s', async () => {
     await fc.assert(
       fc.asyncProperty(spelledObject, options, options, async (request, defaults, overrides) => {
         const text = written(request)
@@ -59,7 +59,7 @@ describe('any request, any options', () => {
     )
   })
 
-  test('onRequest: what it sets is set, all other bytes are the client’s', async () => {
+  test('onRequest: the fields it sets are replaced, all other bytes are the client’s', async () => {
     await fc.assert(
       fc.asyncProperty(spelledObject, options, async (request, changes) => {
         const text = written(request)
@@ -89,18 +89,18 @@ function sorted(value: unknown): unknown {
     .sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1))
 }
 
-describe('a request keeps its bytes', () => {
+describe('a request keeps all other bytes', () => {
   const text =
     '\uFEFF{ "messages":[{"role":"user","content":"\\u0068i", "cache_control":{"2":1,"1":2}}],\n  "seed":1152921504606846977, "temperature":1.0,"top_p":1e0, "model":"m" }\n'
   const body = () => ({ ...plain('{}'), content: Buffer.from(text), json: JSON.parse(text.slice(1)) })
 
-  test('where modelOptions fill and rule', async () => {
+  test('if modelOptions set defaults and overrides', async () => {
     const modelOptions = { defaults: { user: 'u', temperature: 0 }, overrides: { model: 'o', maxOutputTokens: 5 } }
     const { text: sent } = await edited(body(), { modelOptions })
     assert.equal(sent, text.replace('"m" }', '"o","user":"u","max_tokens":5 }'))
   })
 
-  test('where a hook puts a message in front', async () => {
+  test('if a hook inserts a message at the front', async () => {
     const { text: sent } = await edited(body(), {
       onRequest: (request) => {
         if (request.format === 'openai-chat') request.body!.messages!.unshift({ role: 'system', content: 'Hi' })
@@ -109,7 +109,7 @@ describe('a request keeps its bytes', () => {
     assert.equal(sent, text.replace('"messages":[', '"messages":[{"role":"system","content":"Hi"},'))
   })
 
-  test('where a hook makes a new object of the old one', async () => {
+  test('if a hook replaces the object with a copy', async () => {
     const onRequest: AiProxyOptions['onRequest'] = (request) => {
       request.body = { ...request.body, temperature: 2 } as never
     }
@@ -119,7 +119,7 @@ describe('a request keeps its bytes', () => {
 })
 
 describe('objects of the app', () => {
-  test('that a body parser has left are not changed by modelOptions', async () => {
+  test('that a body parser made are not changed by modelOptions', async () => {
     const left = { model: 'm' }
     const given = { ...plain('{"model":"m"}'), json: left }
     const { text, body } = await edited(given, { modelOptions: { overrides: { model: 'o' } } }, left)
@@ -127,7 +127,7 @@ describe('objects of the app', () => {
     assert.deepEqual([left, body.json], [{ model: 'm' }, { model: 'o' }])
   })
 
-  test('that options hold are not there for hooks to change', async () => {
+  test('in the options cannot be changed by hooks', async () => {
     const overrides = { metadata: { tags: ['a'] } }
     const onRequest: AiProxyOptions['onRequest'] = ({ body }) => {
       ;(body as typeof overrides).metadata.tags.push('b')

@@ -16,7 +16,7 @@ const readers: [string, Partial<AiProxyOptions>][] = [
 ]
 
 for (const [name, options] of readers) {
-  describe(`with ${name}, another encoding than ours`, () => {
+  describe(`with ${name}, a body in an encoding other than UTF-8`, () => {
     for (const type of [
       'application/json; charset=utf-7',
       'application/json;charset="UTF-7"',
@@ -30,7 +30,7 @@ for (const [name, options] of readers) {
       'application/json; charset=',
       'text/plain; charset=iso-8859-1',
     ]) {
-      test(`is refused: ${type}`, async () => {
+      test(`is rejected: ${type}`, async () => {
         await assert.rejects(edited(typed(type), options), { code: 'unsupported_media_type', status: 415 })
       })
     }
@@ -42,12 +42,12 @@ for (const [name, options] of readers) {
       'application/json; charset="utf-8"; profile=x',
       'application/json; charset=US-ASCII',
     ]) {
-      test(`is not ${type}`, async () => {
+      test(`is not declared by ${type}`, async () => {
         assert.equal((await edited(typed(type), options)).body.headers['content-type'], type)
       })
     }
 
-    test('is refused where the bytes are none of it', async () => {
+    test('is rejected if its bytes are invalid UTF-8', async () => {
       const content = Buffer.from('{"model":"m","mo\xffdel":"x"}', 'latin1')
       const body = { ...plain('{}'), content, json: JSON.parse(content.toString()) }
       await assert.rejects(edited(body, options), { code: 'invalid_request', status: 400 })
@@ -55,7 +55,7 @@ for (const [name, options] of readers) {
   })
 }
 
-test('without these options an encoding is the provider’s affair', async () => {
+test('without these options the proxy does not check the encoding', async () => {
   const type = 'application/json; charset=utf-7'
   assert.equal((await edited(typed(type))).body.headers['content-type'], type)
 })

@@ -9,7 +9,7 @@ import { resolveCredentials } from '../../lib/request/credentials.js'
 const req = { headers: { 'x-user': 'ada' } } as unknown as Request
 
 describe('resolveCredentials', () => {
-  test('strings as they are, functions called, promises waited for, in order', async () => {
+  test('takes strings as they are, and awaits functions in order', async () => {
     const credentials: [string, Credential][] = [
       ['a', 'plain'],
       ['b', () => 'called'],
@@ -33,13 +33,13 @@ describe('resolveCredentials', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('hunter2'))],
-    ['gives nothing', () => undefined],
-    ['gives an empty string', () => ''],
-    ['gives a number', () => 5],
-    ['gives what a header cannot carry', () => 'hunter2\r\nx: y'],
+    ['returns nothing', () => undefined],
+    ['returns an empty string', () => ''],
+    ['returns a number', () => 5],
+    ['returns a value that a header cannot have', () => 'hunter2\r\nx: y'],
   ]
   for (const [name, credential] of wrong) {
-    test(`a function that ${name}: the error names the option, and tells no secret`, async () => {
+    test(`a function that ${name}: the error names the option, and quotes no secret`, async () => {
       const resolve = async () =>
         resolveCredentials(
           'auth.headers',
@@ -58,7 +58,7 @@ describe('resolveCredentials', () => {
     })
   }
 
-  test('a query parameter may hold what a header could not', async () => {
+  test('a query parameter may contain characters that a header must not', async () => {
     assert.deepEqual(
       await resolveCredentials('auth.query', [['key', checkedCredential('auth.query.key', () => 'ä\n')]], req),
       [['key', 'ä\n']],

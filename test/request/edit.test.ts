@@ -7,46 +7,50 @@ import { CHAT, edited, type Given, JSON_TYPE, none, plain } from './editing.js'
 
 const USAGE = '"stream_options":{"include_usage":true}'
 
-describe('a request that nothing is to be changed in', () => {
+describe('a request that needs no change', () => {
   for (const [name, text, options] of [
-    ['that asks for no stream', '{ "model":"m", "n":1.0 }', {}],
+    ['that does not ask for a stream', '{ "model":"m", "n":1.0 }', {}],
     ['that asks for usage itself', `{"stream":true,${USAGE}}`, {}],
     ['with includeUsage: false', '{ "stream":true }', { includeUsage: false }],
-    ['of a provider that tells usage unasked', '{ "stream":true }', { path: '/v1/messages' }],
+    ['of a provider that reports usage unasked', '{ "stream":true }', { path: '/v1/messages' }],
     ['for a model that is allowed', '{ "model":"m", "seed":12345678901234567890 }', { models: ['m'] }],
-    ['that onRequest leaves as it is', '{ "model":"m", "seed":12345678901234567890 }', { onRequest: () => {} }],
-    ['that is no object', '[1.0]', { onRequest: () => {} }],
-    ['that is no object, where none is taken', '[1.0]', { path: '/v1/mine', modelOptions: { overrides: { a: 1 } } }],
+    ['that onRequest does not change', '{ "model":"m", "seed":12345678901234567890 }', { onRequest: () => {} }],
+    ['that is not an object', '[1.0]', { onRequest: () => {} }],
+    [
+      'that is not an object, at an endpoint that does not need one',
+      '[1.0]',
+      { path: '/v1/mine', modelOptions: { overrides: { a: 1 } } },
+    ],
   ] as [string, string, Given][]) {
-    test(`${name}: the client’s bytes, and its headers`, async () => {
+    test(`${name}: keeps the client’s bytes and headers`, async () => {
       const { body, given, headers, answer, hidesUsage } = await edited(text, options)
       assert.equal(body, given)
       assert.deepEqual([headers, answer, hidesUsage], [{}, undefined, false])
     })
   }
 
-  test('that has no body', async () => {
+  test('may have no body', async () => {
     const { body, exchange } = await edited(none, { method: 'GET', path: '/v1/models', models: ['m'] })
     assert.equal(body, none)
     assert.deepEqual([exchange.model, exchange.asksForStream], [undefined, false])
   })
 
   for (const modelOptions of [{}, { defaults: { temperature: 1 } }, { overrides: { model: 'm' } }]) {
-    test(`that modelOptions have nothing to add to: ${JSON.stringify(modelOptions)}`, async () => {
+    test(`keeps its bytes if modelOptions add nothing: ${JSON.stringify(modelOptions)}`, async () => {
       const text = '{ "model":"m", "temperature":0.50, "seed":12345678901234567890 }'
       assert.equal((await edited(text, { modelOptions })).text, text)
     })
   }
 })
 
-describe('what the exchange is about is learned', () => {
+describe('the exchange gets model and stream', () => {
   for (const [name, text, options, model, stream] of [
     ['from the body', '{"model":"m","stream":true}', {}, 'm', true],
     ['no stream', '{"model":"m","stream":false}', {}, 'm', false],
     ['no model', '{"stream":true}', {}, undefined, true],
-    ['a model that is no name', '{"model":{"a":1}}', {}, undefined, false],
+    ['a model that is not a string', '{"model":{"a":1}}', {}, undefined, false],
     ['a name of any length', `{"model":"${'x'.repeat(1000)}"}`, {}, 'x'.repeat(256), false],
-    ['a field that all objects have', '{"constructor":1}', {}, undefined, false],
+    ['a name that every object inherits', '{"constructor":1}', {}, undefined, false],
     [
       'Gemini’s path, not the body',
       '{"model":"other"}',
@@ -77,7 +81,7 @@ describe('what the exchange is about is learned', () => {
     ],
     ['a model that modelOptions fill in', '{}', { modelOptions: { defaults: { model: 'd' } } }, 'd', false],
     [
-      'a model that modelOptions force',
+      'a model that modelOptions override',
       '{"model":"m"}',
       { modelOptions: { overrides: { model: 'o', stream: true } } },
       'o',
@@ -100,8 +104,8 @@ describe('what the exchange is about is learned', () => {
   })
 })
 
-describe('in this order', () => {
-  test('modelOptions, onRequest, models, usage', async () => {
+describe('the steps', () => {
+  test('run in this order: modelOptions, onRequest, models, usage', async () => {
     const seen: unknown[] = []
     const { text, body, hidesUsage } = await edited('{"model":"asked","stream":true}', {
       modelOptions: { defaults: { a: 1 } as never, overrides: { model: 'ruled' } as never },
@@ -117,33 +121,33 @@ describe('in this order', () => {
     assert.equal(hidesUsage, true)
   })
 
-  test('what onRequest makes of a model that is allowed must be allowed, too', async () => {
+  test('check the model that onRequest sets in place of an allowed one', async () => {
     const onRequest: AiProxyOptions['onRequest'] = ({ body }) => void Object.assign(body!, { model: 'b' })
     await assert.rejects(edited('{"model":"a"}', { onRequest, models: ['a'] }), { code: 'model_not_allowed' })
   })
 
-  test('onRequest may ask for usage itself: then the client gets to see it', async () => {
+  test('keep usage events for the client if onRequest asks for usage itself', async () => {
     const onRequest: AiProxyOptions['onRequest'] = ({ body }) => {
       Object.assign(body!, { stream_options: { include_usage: true } })
     }
     assert.equal((await edited('{"stream":true}', { onRequest })).hidesUsage, false)
   })
 
-  test('an answer of onRequest’s ends it: nothing behind it is asked', async () => {
+  test('end with an answer of onRequest', async () => {
     const { answer } = await edited('{"model":"b"}', { onRequest: () => ({ status: 402 }), models: ['a'] })
     assert.deepEqual(answer, { status: 402, headers: { 'content-length': '0' }, content: undefined })
   })
 
-  test('headers of onRequest’s go on', async () => {
+  test('forward the headers of onRequest', async () => {
     const onRequest: AiProxyOptions['onRequest'] = ({ headers }) => void Object.assign(headers, { 'x-a': '1' })
     assert.deepEqual((await edited('{}', { onRequest })).headers, { 'x-a': '1' })
   })
 })
 
-describe('the question for usage', () => {
+describe('the request for usage', () => {
   const asks = async (text: string, options: Given = {}) => (await edited(text, options)).text!.includes(USAGE)
 
-  test('goes into a streaming request, and into its length', async () => {
+  test('is added to a streaming request, and to its length', async () => {
     const { text, body, hidesUsage } = await edited('{"model":"m","stream":true,"seed":12345678901234567890}')
     assert.equal(text, `{${USAGE},"model":"m","stream":true,"seed":12345678901234567890}`)
     assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': String(text.length) })
@@ -151,24 +155,24 @@ describe('the question for usage', () => {
   })
 
   for (const stream of ['1', '"true"', '"True"', '"on"', '"yes"', '"1"']) {
-    test(`goes where a provider may take "stream" for true: ${stream}`, async () => {
+    test(`is added if a provider may read "stream" as true: ${stream}`, async () => {
       assert.equal(await asks(`{"stream":${stream}}`), true)
     })
   }
 
   for (const stream of ['false', '0', '"false"', '"off"', '"no"', '"0"', '""', 'null', '{}', '[true]', '2', '"x"']) {
-    test(`does not go where a provider may take it for false, or for nothing: ${stream}`, async () => {
+    test(`is not added if a provider may read it as false or ignore it: ${stream}`, async () => {
       assert.equal(await asks(`{"stream":${stream}}`), false)
     })
   }
 
-  test('goes into a large body, of which only a few fields are known', async () => {
+  test('is added to a large body of which only a few fields are known', async () => {
     const text = `{"pad":"${'x'.repeat(300_000)}","stream":true}`
     const { text: sent } = await edited({ ...plain(text), json: { stream: true } })
     assert.equal(sent, `{${USAGE},${text.slice(1)}`)
   })
 
-  test('goes into a compressed body that could be decoded, which is compressed no more', async () => {
+  test('is added to a compressed body that could be decoded, which is then sent uncompressed', async () => {
     const text = '{"stream":true,"seed":12345678901234567890}'
     const headers = { 'content-type': JSON_TYPE, 'content-encoding': 'gzip' }
     const compressed = { content: gzipSync(text), headers, json: JSON.parse(text), decoded: Buffer.from(text) }
@@ -180,14 +184,14 @@ describe('the question for usage', () => {
     assert.equal(left.body, compressed)
   })
 
-  test('does not go into bytes that are compressed', async () => {
+  test('is not added to a body that stays compressed', async () => {
     const body = { content: Buffer.from('{}'), headers: { 'content-encoding': 'gzip' }, json: { stream: true } }
     const result = await edited(body)
     assert.equal(result.body, body)
     assert.equal(result.hidesUsage, false)
   })
 
-  test('is in the bytes that onRequest gets to sign', async () => {
+  test('is in the bytes that onRequest signs', async () => {
     const signed: (string | undefined)[] = []
     const { text } = await edited('{"stream":true}', {
       onRequest: (request) => {
@@ -199,7 +203,7 @@ describe('the question for usage', () => {
     assert.deepEqual(signed, [`{${USAGE},"stream":true}`, text])
   })
 
-  test('does not go to Mistral, which refuses it', async () => {
+  test('is not sent to Mistral, which rejects it', async () => {
     const text = '{"stream":true}'
     assert.equal(await asks(text, { target: 'https://api.mistral.ai' }), false)
     assert.equal(await asks(text, { target: 'https://codestral.mistral.ai:443/' }), false)
@@ -219,16 +223,16 @@ describe('the question for usage', () => {
     test(`${path}: ${expected}`, async () => assert.equal(await asks('{"stream":true}', { path }), expected))
   }
 
-  test('follows the option format, whatever the path is', async () => {
+  test('depends on the option format, whatever the path is', async () => {
     assert.equal(await asks('{"stream":true}', { path: '/mine', format: 'openai-chat' }), true)
     assert.equal(await asks('{"stream":true}', { format: 'anthropic' }), false)
   })
 })
 
-describe('a body that is written anew', () => {
+describe('a changed body', () => {
   const modelOptions = { overrides: { a: 1 } }
 
-  test('says its length, and is compressed no more', async () => {
+  test('has its new length, and is no longer compressed', async () => {
     const headers = { 'content-type': 'application/json; charset=utf-8', 'content-encoding': 'gzip' }
     const decoded = Buffer.from('{"x":"é"}')
     const { body, text } = await edited(
@@ -244,23 +248,23 @@ describe('a body that is written anew', () => {
     request.body = { a: 1 }
   }
 
-  test('where there was none, says that it is JSON', async () => {
+  test('is labelled as JSON if there was none before', async () => {
     const { body } = await edited(none, { onRequest: replaced })
     assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': '7' })
   })
 
-  test('in the place of JSON that did not say what it is, says that it is JSON', async () => {
+  test('is labelled as JSON if its JSON had no content type', async () => {
     const { body } = await edited({ ...plain('{}'), headers: {} }, { onRequest: replaced })
     assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': '7' })
   })
 
-  test('in the place of one of another kind, says that it is JSON', async () => {
+  test('is labelled as JSON if it replaces another type', async () => {
     const upload: RequestBody = { ...none, headers: { 'content-type': 'multipart/form-data; boundary=x' } }
     const { body } = await edited(upload, { onRequest: replaced })
     assert.equal(body.headers['content-type'], JSON_TYPE)
   })
 
-  test('may be taken away', async () => {
+  test('can be removed', async () => {
     const { body } = await edited('{"a":1}', {
       onRequest: (request) => {
         request.body = undefined
@@ -269,7 +273,7 @@ describe('a body that is written anew', () => {
     assert.deepEqual(body, { content: undefined, headers: { 'content-length': '0' }, json: undefined })
   })
 
-  test('does not get a limit where nothing is generated', async () => {
+  test('gets no token limit if nothing is generated', async () => {
     const options = { modelOptions: { overrides: { maxOutputTokens: 5 } }, path: '/v1/messages/count_tokens' }
     assert.equal((await edited('{"model":"m"}', options)).text, '{"model":"m"}')
     assert.equal(
@@ -279,20 +283,20 @@ describe('a body that is written anew', () => {
   })
 })
 
-describe('a request that names many models', () => {
+describe('a request with fallback models', () => {
   const naming = (further: number) => `{"model":"m","models":[${Array(further).fill('"m"').join()}]}`
 
-  test('passes with a hundred to fall back on', async () => {
+  test('passes with a hundred of them', async () => {
     const text = naming(100)
     assert.equal((await edited(text, { models: ['m'] })).text, text)
   })
 
-  test('is refused with more', async () => {
+  test('is rejected with more', async () => {
     await assert.rejects(edited(naming(101), { models: ['m'] }), { code: 'invalid_request', status: 400 })
   })
 })
 
-test('a long body that a hook has changed is joined in turns, and never copied at once', async (t) => {
+test('a long body that a hook has changed is joined in turns, not copied at once', async (t) => {
   const x = 'x'.repeat(3 * 1024 * 1024)
   const concat = t.mock.method(Buffer, 'concat')
   const { text, body } = await edited(`{ "model":"m", "x":"${x}" }`, {

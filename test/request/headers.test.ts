@@ -57,7 +57,7 @@ describe('by default', () => {
     const forwards = compileForwardHeaders(undefined, holdsCredentials)
     const when = holdsCredentials ? 'with credentials of ours' : 'without'
 
-    test(`the short list goes on (${when})`, () => {
+    test(`the short list is forwarded (${when})`, () => {
       for (const name of [
         'accept',
         'content-type',
@@ -95,7 +95,7 @@ describe('by default', () => {
       }
     })
 
-    test(`nothing else does (${when})`, () => {
+    test(`nothing else is (${when})`, () => {
       for (const name of [
         ...NEVER,
         'origin',
@@ -110,39 +110,39 @@ describe('by default', () => {
       }
     })
 
-    test(`not even with a name that begins as one on the list does (${when})`, () => {
+    test(`no header is whose name only begins like one on the list (${when})`, () => {
       for (const name of ['x-stainless-authorization', 'x-codex-access-token', 'x-amzn-bedrock-api-key']) {
         assert.equal(forwards(name), !holdsCredentials, name)
       }
     })
 
-    test(`the client’s own credentials ${holdsCredentials ? 'stay here' : 'go on'} (${when})`, () => {
+    test(`the client’s own credentials ${holdsCredentials ? 'are not' : 'are'} (${when})`, () => {
       for (const name of CREDENTIALS) assert.equal(forwards(name), !holdsCredentials, name)
     })
   }
 
-  test('no default header is a credential', () => {
+  test('no header on the list is a credential', () => {
     assert.deepEqual(defaultForwardHeaders.filter(isCredentialHeader), [])
   })
 })
 
 describe('a list', () => {
-  test('replaces the default, in any case', () => {
+  test('replaces the default, case-insensitively', () => {
     const forwards = compileForwardHeaders(['X-Mine', 'x-trace-*'], false)
     const asked = ['x-mine', 'x-trace-', 'x-trace-id', 'x-tracer', 'accept', 'authorization', 'x-mine2']
     assert.deepEqual(asked.filter(forwards), ['x-mine', 'x-trace-', 'x-trace-id'])
   })
 
-  test('of no names lets nothing through', () => {
+  test('that is empty forwards nothing', () => {
     const forwards = compileForwardHeaders([], false)
     assert.deepEqual(['accept', 'authorization', ...NEVER].filter(forwards), [])
   })
 
-  test('may name the client’s credentials, where we hold none', () => {
+  test('may name the client’s credentials if the proxy holds none', () => {
     assert.equal(compileForwardHeaders(['authorization'], false)('authorization'), true)
   })
 
-  test('a * lets neither cookies nor what is hop-by-hop through, nor credentials where we hold some', () => {
+  test('with * forwards no cookies, no hop-by-hop headers, and no credentials if the proxy holds some', () => {
     assert.deepEqual([...NEVER, ...CREDENTIALS].filter(compileForwardHeaders(['*'], true)), [])
     assert.deepEqual([...NEVER, ...CREDENTIALS].filter(compileForwardHeaders(['*'], false)), CREDENTIALS)
     assert.equal(compileForwardHeaders(['*'], true)('x-anything'), true)
@@ -150,7 +150,7 @@ describe('a list', () => {
     assert.equal(compileForwardHeaders(['co*', 'a*'], true)('cookie'), false)
   })
 
-  test('may name where the client says that it comes from', () => {
+  test("may name headers with the client's address", () => {
     assert.deepEqual(ORIGINS.filter(compileForwardHeaders(ORIGINS, true)), ORIGINS)
   })
 
@@ -165,7 +165,7 @@ describe('a list', () => {
   }
 
   for (const name of CREDENTIALS) {
-    test(`that names ${name} beside auth throws`, () => {
+    test(`that names ${name} while auth is set throws`, () => {
       assert.throws(() => compileForwardHeaders([name], true), {
         name: 'TypeError',
         message: /forwardHeaders .*`auth`/,
@@ -194,14 +194,14 @@ describe('a function', () => {
     ...['x-apitoken', 'x-openrouter-apitoken', 'secretkey', 'masterkey', 'dpop', 'remote-user', 'client-cert'],
   ]
   for (const name of disguised) {
-    test(`lets ${name} through only if we hold no credentials`, () => {
+    test(`forwards ${name} only if the proxy holds no credentials`, () => {
       assert.equal(compileForwardHeaders(() => true, true)(name), false)
       assert.equal(compileForwardHeaders(() => true, false)(name), !name.startsWith('x-forwarded-'))
       assert.throws(() => compileForwardHeaders([name], true), /`auth` is set/)
     })
   }
 
-  test('lets through what only sounds like a credential', () => {
+  test('forwards headers whose names only resemble credentials', () => {
     const forwards = compileForwardHeaders(() => true, true)
     for (const name of ['x-idempotency-key', 'x-cache-key', 'x-max-tokens', 'x-keyword', 'x-author', 'x-session-id']) {
       assert.equal(forwards(name), true, name)
@@ -209,12 +209,12 @@ describe('a function', () => {
   })
 
   for (const answer of [1, 'yes', {}, [], new Date(0), () => true]) {
-    test(`says yes by true alone, not by ${typeof answer} ${String(answer)}`, () => {
+    test(`means yes by true only, not by ${typeof answer} ${String(answer)}`, () => {
       assert.equal(compileForwardHeaders((() => answer) as never, false)('x-a'), false)
     })
   }
 
-  test('that returns a promise throws, and what it rejects with is nobody’s', async () => {
+  test("that returns a promise throws, and the promise's rejection is handled", async () => {
     const rejections: unknown[] = []
     const listen = (reason: unknown) => rejections.push(reason)
     process.on('unhandledRejection', listen)
@@ -231,7 +231,7 @@ describe('a function', () => {
     assert.deepEqual(rejections, [])
   })
 
-  test('is not asked about what never goes on', () => {
+  test('is not called for headers that are never forwarded', () => {
     const asked: string[] = []
     const forwards = compileForwardHeaders((name) => asked.push(name) > 0, true)
     assert.deepEqual([...NEVER, ...ORIGINS, ...CREDENTIALS, 'x-a'].filter(forwards), ['x-a'])
@@ -253,7 +253,7 @@ describe('anything else throws', () => {
 describe('forwardedHeaders', () => {
   const everything = () => true
 
-  test('picks what goes on', () => {
+  test('forwards what the filter allows', () => {
     const forwards = compileForwardHeaders(undefined, true)
     const client = {
       accept: '*/*',
@@ -275,14 +275,14 @@ describe('forwardedHeaders', () => {
     })
   }
 
-  test('keeps lists, drops what has no value', () => {
+  test('keeps lists, drops headers without a value', () => {
     assert.deepEqual(forwardedHeaders({ 'x-a': ['1', '2'] as never, 'x-b': undefined }, everything), {
       'x-a': ['1', '2'],
     })
   })
 })
 
-describe('headers of ours', () => {
+describe('isHarmlessHeader', () => {
   for (const name of [
     ...[
       'Accept',
@@ -307,7 +307,7 @@ describe('headers of ours', () => {
   }
 })
 
-test('a developer is told the names of what stays here, and no values', () => {
+test('listNotForwarded names the headers that are not forwarded, without their values', () => {
   const client = {
     host: 'app',
     cookie: 'a',
@@ -321,7 +321,7 @@ test('a developer is told the names of what stays here, and no values', () => {
   assert.ok(listNotForwarded(many, {}).length < 6000)
 })
 
-test('a credential is known by its name in any case, with either kind of hyphen', () => {
+test('isCredentialHeader accepts any case, and hyphens or underscores', () => {
   for (const name of ['x-api-key', 'X-Api-Key', 'X_API_KEY', 'AUTHORIZATION', 'OpenAI-Project']) {
     assert.ok(isCredentialHeader(name), name)
   }

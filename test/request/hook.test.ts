@@ -41,7 +41,7 @@ const replacing = (body: unknown) => (request: HookedRequest) => {
 const textOf = ({ content }: RequestBody) => (content as Buffer | undefined)?.toString()
 
 describe('what a hook sees', () => {
-  test('the exchange and its body, parsed', async () => {
+  test('the exchange and the parsed body', async () => {
     const exchange = exchangeOf()
     const seen: unknown[] = []
     const hook = ({ rawBody: _, ...request }: HookedRequest, view: HookedExchange) => void seen.push(request, view)
@@ -52,7 +52,7 @@ describe('what a hook sees', () => {
     ])
   })
 
-  test('the bytes that go out: the client’s, as long as the body says the same', async () => {
+  test('the bytes that will be sent: the client’s, if the body is unchanged', async () => {
     const raw: (string | undefined)[] = []
     await hooked((request) => {
       raw.push(String(request.rawBody))
@@ -64,7 +64,7 @@ describe('what a hook sees', () => {
     assert.deepEqual(raw, [sent, '{"model":"gpt-5","n":1,"temperature":1}', sent])
   })
 
-  test('no bytes where there is no body', async () => {
+  test('no bytes if there is no body', async () => {
     await hooked((request) => assert.deepEqual([request.body, request.rawBody], [undefined, undefined]), {
       content: undefined,
       headers: {},
@@ -72,7 +72,7 @@ describe('what a hook sees', () => {
     })
   })
 
-  test('no bytes where the body passes unread', async () => {
+  test('no bytes if the body passes unread', async () => {
     const content = {} as unknown as RequestBody['content']
     const body = { content, headers: {}, json: undefined }
     const result = await hooked(
@@ -87,11 +87,11 @@ describe('what a hook changes', () => {
   const keeps: [name: string, hook: (request: HookedRequest) => unknown][] = [
     ['nothing', () => {}],
     ['nothing, asynchronously', async () => {}],
-    ['the body for an equal one', replacing(JSON.parse(sent))],
-    ['a field for the same value', ({ body }) => void Object.assign(body!, { n: 1 })],
+    ['the body by an equal one', replacing(JSON.parse(sent))],
+    ['a field by the same value', ({ body }) => void Object.assign(body!, { n: 1 })],
   ]
   for (const [name, hook] of keeps) {
-    test(`${name}: the client’s bytes stay`, async () => {
+    test(`${name}: the client’s bytes are kept`, async () => {
       const body = bodyOf(sent)
       const result = await hooked(hook, body)
       assert.equal(result.body, body)
@@ -104,7 +104,7 @@ describe('what a hook changes', () => {
     hook: (request: HookedRequest, exchange: HookedExchange) => unknown,
     expected: string | undefined,
   ][] = [
-    ['the body, by another in its place', replacing({ model: 'x' }), '{"model":"x"}'],
+    ['the body, by a new object', replacing({ model: 'x' }), '{"model":"x"}'],
     ['the body, in place', ({ body }) => void Object.assign(body!, { model: 'x' }), '{"model":"x","n":1}'],
     [
       'the body, in place and later',
@@ -115,8 +115,8 @@ describe('what a hook changes', () => {
       '{"model":"x","n":1}',
     ],
     ['the order of fields', replacing({ n: 1, model: 'gpt-5' }), '{"n":1,"model":"gpt-5"}'],
-    ['the body for none', replacing(undefined), undefined],
-    ['the body for null', replacing(null as never), 'null'],
+    ['the body, by undefined', replacing(undefined), undefined],
+    ['the body, by null', replacing(null as never), 'null'],
   ]
   for (const [name, hook, expected] of changes) {
     test(name, async () => {
@@ -126,13 +126,13 @@ describe('what a hook changes', () => {
     })
   }
 
-  test('a body where there was none', async () => {
+  test('a body may be set if there was none', async () => {
     const none = { content: undefined, headers: {}, json: undefined }
     const { body } = await hooked(replacing({ model: 'x' }), none)
     assert.equal(textOf(body), '{"model":"x"}')
   })
 
-  test('headers', async () => {
+  test('headers are added', async () => {
     const { headers, body } = await hooked((request) => void Object.assign(request.headers, { 'x-signature': 'abc' }))
     assert.deepEqual(headers, { 'x-signature': 'abc' })
     assert.equal(textOf(body), sent)
@@ -145,13 +145,13 @@ describe('what a hook changes', () => {
     { 'x-a': 'a\nb' },
     { 'x-a': undefined },
   ]) {
-    test(`no header that cannot go to the provider: ${JSON.stringify(headers)}`, async () => {
+    test(`headers that cannot be sent are an error: ${JSON.stringify(headers)}`, async () => {
       const hook = (request: HookedRequest) => void Object.assign(request.headers, headers)
       await assert.rejects(hooked(hook), { name: 'TypeError', message: /onRequest gave a header that cannot go/ })
     })
   }
 
-  test('a body that is no JSON is the app’s mistake', async () => {
+  test('a body that cannot be JSON is an error of the app', async () => {
     const circular: Record<string, unknown> = {}
     circular.self = circular
     await assert.rejects(hooked(replacing(circular)), TypeError)
@@ -159,7 +159,7 @@ describe('what a hook changes', () => {
   })
 })
 
-describe('an answer of the app’s own', () => {
+describe('the app’s answer', () => {
   const type = { 'content-type': 'application/json; charset=utf-8' }
   const answers: [answer: HookAnswer, finished: object][] = [
     [{}, { status: 200, headers: { 'content-length': '0' }, content: undefined }],
@@ -175,14 +175,14 @@ describe('an answer of the app’s own', () => {
     ],
   ]
   for (const [answer, finished] of answers) {
-    test(`goes out as it says: ${JSON.stringify(answer)}`, async () => {
+    test(`is sent as returned: ${JSON.stringify(answer)}`, async () => {
       assert.deepEqual((await hooked(() => answer)).answer, finished)
       assert.deepEqual((await hooked(async () => answer)).answer, finished)
     })
   }
 
   for (const nonsense of [null, true, 'Hello', 404, [], () => {}]) {
-    test(`is not ${JSON.stringify(nonsense) ?? 'a function'}`, async () => {
+    test(`must not be ${JSON.stringify(nonsense) ?? 'a function'}`, async () => {
       await assert.rejects(
         hooked(async () => nonsense),
         {
@@ -194,7 +194,7 @@ describe('an answer of the app’s own', () => {
   }
 })
 
-describe('what a hook throws', () => {
+describe('an exception in a hook', () => {
   const refused = (thrown: unknown) =>
     hooked(() => {
       throw thrown
@@ -242,12 +242,12 @@ describe('what a hook throws', () => {
     undefined,
     null,
   ]) {
-    test(`otherwise is thrown on: ${String(thrown)} ${JSON.stringify(thrown)}`, async () => {
+    test(`is rethrown otherwise: ${String(thrown)} ${JSON.stringify(thrown)}`, async () => {
       assert.equal(await refused(thrown), thrown)
     })
   }
 
-  test('with a status that is no number of HTTP’s is thrown on', async () => {
+  test('is rethrown if its status is not an HTTP status', async () => {
     for (const status of [Number.NaN, 404.5]) {
       const thrown = { status, message: 'x' }
       assert.equal(await refused(thrown), thrown)

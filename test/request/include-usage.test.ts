@@ -23,28 +23,28 @@ describe('a request that does not ask for usage', () => {
       '{"seed":12345678901234567890,"t":1.0}',
       `{${ASKED},"seed":12345678901234567890,"t":1.0}`,
     ],
-    ['the field deeper in it', '{"x":{"stream_options":{}}}', `{${ASKED},"x":{"stream_options":{}}}`],
-    ['the field in a text', '{"x":"\\"stream_options\\":1"}', `{${ASKED},"x":"\\"stream_options\\":1"}`],
+    ['the field nested deeper', '{"x":{"stream_options":{}}}', `{${ASKED},"x":{"stream_options":{}}}`],
+    ['the field within a string', '{"x":"\\"stream_options\\":1"}', `{${ASKED},"x":"\\"stream_options\\":1"}`],
     ['letters beyond ASCII', '{"a":"größe 漢字 👋"}', `{${ASKED},"a":"größe 漢字 👋"}`],
   ] as const) {
-    test(`asks then: ${name}`, () => {
+    test(`gets stream_options with include_usage: ${name}`, () => {
       assert.deepEqual(asked(text), [expected, true])
       JSON.parse(expected.replace('\uFEFF', ''))
     })
   }
 
-  test('asks then: an empty object with much white space', () => {
+  test('gets stream_options with include_usage: an empty object with much white space', () => {
     const [text] = asked(`{${' '.repeat(100)}}`)
     assert.deepEqual(JSON.parse(text), { stream_options: { include_usage: true } })
   })
 
-  test('bytes that are no UTF-8 stay as they are', () => {
+  test('keeps bytes that are not UTF-8', () => {
     const given = Buffer.from('{"a":"\xff\xfe"}', 'latin1')
     const { bytes } = withUsageRequest(given, getFormat('openai-chat'))
     assert.equal(bytes.toString('latin1'), `{${ASKED},"a":"\xff\xfe"}`)
   })
 
-  test('any JSON object: it says the same as before, and asks; every byte of it is there', () => {
+  test('keeps every byte and value, for any JSON object', () => {
     const object = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue(), { maxKeys: 6 })
     const indents = fc.constantFrom(undefined, 1, '\t', '\r\n ')
     fc.assert(
@@ -70,7 +70,7 @@ describe('a request with stream_options of its own', () => {
       false,
     ],
     [
-      'that asks, with space behind it',
+      'that asks, followed by white space',
       '{"stream_options":{"include_usage":true\n}}',
       '{"stream_options":{"include_usage":true\n}}',
       false,
@@ -82,7 +82,7 @@ describe('a request with stream_options of its own', () => {
       true,
     ],
     ['that asks not to', '{"a":1.0,"stream_options":{"include_usage":false}}', `{"a":1.0,${ASKED}}`, true],
-    ['that asks in a way of its own', '{"stream_options":{"include_usage":1}}', `{${ASKED}}`, true],
+    ['that asks with an invalid value', '{"stream_options":{"include_usage":1}}', `{${ASKED}}`, true],
     ['empty', '{ "stream_options" : {} , "a" : 1 }', '{ "stream_options" : {"include_usage":true}, "a" : 1 }', true],
     ['null', '{"stream_options":null}', `{${ASKED}}`, true],
     ['no object', '{"stream_options":[1]}', `{${ASKED}}`, true],
@@ -100,7 +100,7 @@ describe('a request with stream_options of its own', () => {
       false,
     ],
     [
-      'with the flag deeper in it',
+      'with the flag nested deeper',
       '{"stream_options":{"x":{"include_usage":true}}}',
       '{"stream_options":{"x":{"include_usage":true},"include_usage":true}}',
       true,
@@ -114,7 +114,7 @@ describe('a request with stream_options of its own', () => {
     ['with its name escaped', '{"stream\\u005foptions":null}', '{"stream\\u005foptions":{"include_usage":true}}', true],
     ['twice: the last counts', `{"stream_options":null,${ASKED}}`, `{"stream_options":null,${ASKED}}`, false],
     [
-      'with a field that all objects have',
+      'with a name that every object inherits',
       '{"stream_options":{"__proto__":{"x":1}}}',
       '{"stream_options":{"__proto__":{"x":1},"include_usage":true}}',
       true,
@@ -123,14 +123,14 @@ describe('a request with stream_options of its own', () => {
     test(name, () => assert.deepEqual(asked(text), [expected, isOurs]))
   }
 
-  test('nested deeper than JSON could be written anew', () => {
+  test('may be nested deeper than JSON can be serialised', () => {
     const deep = `${'['.repeat(30_000)}${']'.repeat(30_000)}`
     const before = `{"stream":true,"stream_options":{"x":${deep}`
     assert.deepEqual(asked(`${before}}}`), [`${before},"include_usage":true}}`, true])
     assert.deepEqual(asked(`{"stream_options":${deep}}`), [`{${ASKED}}`, true])
   })
 
-  test('its other options stay, whatever they are', () => {
+  test('keeps its other options, whatever they are', () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.jsonValue(), (options, before) => {
         const body = JSON.parse(JSON.stringify({ before, stream_options: { ...options, include_usage: false } }))
@@ -144,19 +144,20 @@ describe('a request with stream_options of its own', () => {
   })
 })
 
-describe('nothing is put in', () => {
+describe('nothing is added', () => {
   for (const text of ['[]', '"{"', '5', 'null', '', '{"a" 1}', '{"a":1']) {
-    test(`where it is no JSON object: ${JSON.stringify(text)}`, () => assert.deepEqual(asked(text), [text, false]))
+    test(`if the body is not a JSON object: ${JSON.stringify(text)}`, () =>
+      assert.deepEqual(asked(text), [text, false]))
   }
 
   for (const name of formatNames) {
     const asks = ['openai-chat', 'openai-completions'].includes(name)
-    test(`${name}: ${asks ? 'it must be asked' : 'tells usage unasked, or not at all'}`, () => {
+    test(`${name}: ${asks ? 'except for this format' : 'because usage is reported anyway, or never'}`, () => {
       assert.equal(asked('{"stream":true}', getFormat(name))[1], asks)
     })
   }
 
-  test('the client’s own bytes are never written to', () => {
+  test('to the client’s own buffer, which is copied', () => {
     for (const text of ['{"a":1}', '{"stream_options":{"x":1}}']) {
       const given = Buffer.from(text)
       withUsageRequest(given, getFormat('openai-chat'))

@@ -45,10 +45,10 @@ function frozen<T>(value: T): T {
   return value
 }
 
-describe('defaults fill what is left out', () => {
+describe('defaults fill missing fields', () => {
   for (const [name, body, defaults, expected] of [
     ['a field', { a: 1 }, { b: 2 }, { a: 1, b: 2 }],
-    ['not what is there', { a: 1 }, { a: 2 }, { a: 1 }],
+    ['not existing fields', { a: 1 }, { a: 2 }, { a: 1 }],
     [
       'also where it is null, false, 0 or empty',
       { a: null, b: false, c: 0, d: '' },
@@ -62,21 +62,21 @@ describe('defaults fill what is left out', () => {
     ],
     ['within objects', { o: { a: 1 } }, { o: { a: 2, b: { c: 3 } } }, { o: { a: 1, b: { c: 3 } } }],
     ['not within arrays', { list: [{ a: 1 }] }, { list: [{ b: 2 }, 3] }, { list: [{ a: 1 }] }],
-    ['not in the place of another kind', { a: 5, b: { x: 1 } }, { a: { y: 1 }, b: [2] }, { a: 5, b: { x: 1 } }],
+    ['not in place of another type', { a: 5, b: { x: 1 } }, { a: { y: 1 }, b: [2] }, { a: 5, b: { x: 1 } }],
     ['nothing into nothing', {}, {}, {}],
   ] as [string, Json, Json, Json][]) {
     test(name, () => assert.deepEqual(applied(body, { defaults }), expected))
   }
 })
 
-describe('overrides win', () => {
+describe('overrides replace fields', () => {
   for (const [name, body, overrides, expected] of [
     ['over a field', { a: 1, b: 2 }, { a: 3 }, { a: 3, b: 2 }],
-    ['where nothing is', {}, { a: 3 }, { a: 3 }],
-    ['with null, too', { a: 1 }, { a: null }, { a: null }],
+    ['if the field is missing', {}, { a: 3 }, { a: 3 }],
+    ['with null', { a: 1 }, { a: null }, { a: null }],
     ['within objects', { o: { a: 1, b: { c: 2, d: 3 } } }, { o: { b: { c: 9 } } }, { o: { a: 1, b: { c: 9, d: 3 } } }],
     ['over arrays as a whole', { tools: [1, 2, 3] }, { tools: [4] }, { tools: [4] }],
-    ['over another kind', { a: { x: 1 }, b: 5 }, { a: 5, b: { x: 1 } }, { a: 5, b: { x: 1 } }],
+    ['over another type', { a: { x: 1 }, b: 5 }, { a: 5, b: { x: 1 } }, { a: 5, b: { x: 1 } }],
   ] as [string, Json, Json, Json][]) {
     test(name, () => assert.deepEqual(applied(body, { overrides }), expected))
   }
@@ -86,9 +86,9 @@ describe('overrides win', () => {
   })
 })
 
-describe('what overrides rule does not stand in extra_body either, which gateways put over the fields beside it', () => {
+describe('overrides also apply to extra_body, which gateways merge over the top-level fields', () => {
   const overrides = { temperature: 0, options: { seed: 1 }, extra_body: { top_k: 5 } }
-  test('nor within an object', () => {
+  test('within objects as well', () => {
     const extra_body = { temperature: 2, top_k: 9, options: { seed: 2, n: 3 }, mine: true }
     assert.deepEqual(applied({ extra_body }, { overrides }), {
       temperature: 0,
@@ -97,17 +97,17 @@ describe('what overrides rule does not stand in extra_body either, which gateway
     })
   })
 
-  test('defaults leave it as it is', () => {
+  test('but defaults do not', () => {
     const body = { extra_body: { temperature: 2 } }
     assert.deepEqual(applied(body, { defaults: { temperature: 0 } }), { ...body, temperature: 0 })
   })
 
-  test('what is no object is left alone', () => {
+  test('but only if it is an object', () => {
     assert.deepEqual(applied({ extra_body: 1 }, { overrides: { a: 2 } as never }), { extra_body: 1, a: 2 })
   })
 })
 
-test('whatever is said: all that the request says stands, but for overrides; nothing is changed in place', () => {
+test("for any input, the request's fields are kept except for overrides, and nothing is mutated", () => {
   const object = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 3 })
   // JSON has no -0.
   const deep = fc
@@ -131,7 +131,7 @@ test('whatever is said: all that the request says stands, but for overrides; not
   )
 })
 
-describe('keys that objects have anyway', () => {
+describe('keys that every object inherits', () => {
   const evil = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},"toString":{"x":1}}'
 
   function assertUnpolluted(result: Json, expected: string): void {
@@ -141,7 +141,7 @@ describe('keys that objects have anyway', () => {
     for (const key of ['__proto__', 'constructor', 'toString']) assert.ok(Object.hasOwn(result, key), key)
   }
 
-  test('in a body stay what they are', () => {
+  test('in a body stay unchanged', () => {
     assertUnpolluted(applied(parsed(evil), {}), evil)
     assertUnpolluted(
       applied(parsed(evil), { overrides: { maxOutputTokens: 5 } }),
@@ -151,7 +151,7 @@ describe('keys that objects have anyway', () => {
     assertUnpolluted(nested.o as Json, evil)
   })
 
-  test('in options are fields as well', () => {
+  test('in options are ordinary fields', () => {
     assertUnpolluted(applied({}, { defaults: parsed(evil) }), evil)
     assertUnpolluted(applied({}, { overrides: parsed(evil) }), evil)
     assertUnpolluted(applied({ o: {} }, { overrides: parsed(`{"o":${evil}}`) }).o as Json, evil)
@@ -162,14 +162,14 @@ describe('keys that objects have anyway', () => {
     assertUnpolluted(merged, evil.replace('"polluted":1', '"polluted":1,"more":2'))
   })
 
-  test('within the objects that a limit stands in', () => {
+  test('work within the object that has the limit', () => {
     const body = parsed(`{"generationConfig":${evil}}`)
     const result = applied(body, { overrides: { maxOutputTokens: 5 } }, 'gemini')
     assertUnpolluted(result.generationConfig as Json, `${evil.slice(0, -1)},"maxOutputTokens":5}`)
   })
 })
 
-describe('maxOutputTokens stands for each format’s own field', () => {
+describe('maxOutputTokens is written to each format’s own field', () => {
   const table: [format: FormatName, body: Json, expected: Json][] = [
     ['openai-chat', { model: 'llama' }, { model: 'llama', max_tokens: 5 }],
     ['openai-chat', { model: 'o3-mini' }, { model: 'o3-mini', max_completion_tokens: 5 }],
@@ -195,11 +195,11 @@ describe('maxOutputTokens stands for each format’s own field', () => {
     })
   }
 
-  test('every format is among them', () => {
+  test('for every format', () => {
     assert.deepEqual([...new Set(table.map(([format]) => format))].sort(), [...formatNames].sort())
   })
 
-  test('a default leaves the request’s own limit', () => {
+  test('as a default keeps the request’s own limit', () => {
     const options = { defaults: { maxOutputTokens: 5 } }
     assert.deepEqual(applied({ max_completion_tokens: 9 }, options), { max_completion_tokens: 9 })
     assert.deepEqual(applied({ max_tokens: 9 }, options), { max_tokens: 9 })
@@ -207,7 +207,7 @@ describe('maxOutputTokens stands for each format’s own field', () => {
     assert.deepEqual(applied({ generationConfig: config }, options, 'gemini'), { generationConfig: config })
   })
 
-  test('an override is the only limit, however many a request has', () => {
+  test('as an override is the only limit, however many a request has', () => {
     const options = { overrides: { maxOutputTokens: 5 } }
     const limits = (body: Json, format: FormatName) =>
       leaves(applied(body, options, format)).filter(([path]) => /max|predict/i.test(path.at(-1) ?? ''))
@@ -227,11 +227,11 @@ describe('maxOutputTokens stands for each format’s own field', () => {
     )
   })
 
-  test('and wins over the field of the same meaning in the same options', () => {
+  test("and takes precedence over the provider's field in the same options", () => {
     assert.deepEqual(applied({}, { overrides: { max_tokens: 7, maxOutputTokens: 5 } }), { max_tokens: 5 })
   })
 
-  test('what generates nothing gets none', () => {
+  test('but not if nothing is generated', () => {
     const options = { defaults: { maxOutputTokens: 5, a: 1 }, overrides: { maxOutputTokens: 6, b: 2 } }
     assert.deepEqual(applied({ contents: [] }, options, 'gemini', false), { a: 1, contents: [], b: 2 })
   })

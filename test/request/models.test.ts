@@ -4,8 +4,8 @@ import { compileModelRules } from '../../lib/options/models.js'
 import { admitModel } from '../../lib/request/models.js'
 import { edited, none } from './editing.js'
 
-describe('the models that may be asked for', () => {
-  test('all, where the option is not set', () => assert.equal(compileModelRules(undefined), undefined))
+describe('the allowed models', () => {
+  test('are all models if the option is not set', () => assert.equal(compileModelRules(undefined), undefined))
 
   for (const [rules, allowed, refused] of [
     [['gpt-5'], ['gpt-5'], ['gpt-5-mini', 'GPT-5', 'xgpt-5', '', 'constructor']],
@@ -24,7 +24,7 @@ describe('the models that may be asked for', () => {
     })
   }
 
-  test('a RegExp that remembers where it stopped is asked anew each time', () => {
+  test('are matched afresh each time by a RegExp with state', () => {
     for (const flags of ['g', 'y', 'gy']) {
       const pattern = new RegExp('^gpt', flags)
       pattern.lastIndex = 2
@@ -34,7 +34,7 @@ describe('the models that may be asked for', () => {
     }
   })
 
-  test('a list that is changed later changes nothing', () => {
+  test('are fixed when the middleware is made, even if the list changes later', () => {
     const rules = ['a']
     const allows = compileModelRules(rules)!
     rules.push('b')
@@ -45,9 +45,9 @@ describe('the models that may be asked for', () => {
 describe('a request', () => {
   const allows = compileModelRules(['gpt-5'])!
 
-  test('for a model that is allowed passes', () => assert.doesNotThrow(() => admitModel(allows, 'gpt-5')))
+  test('for an allowed model passes', () => assert.doesNotThrow(() => admitModel(allows, 'gpt-5')))
 
-  test('for another is refused, by its name', () => {
+  test('for another model is rejected, naming it', () => {
     assert.throws(() => admitModel(allows, 'gpt-4'), {
       code: 'model_not_allowed',
       status: 403,
@@ -56,11 +56,11 @@ describe('a request', () => {
     })
   })
 
-  test('that names none is refused: the provider would choose one', () => {
+  test('without a model is rejected, because the provider would choose one', () => {
     assert.throws(() => admitModel(allows, undefined), { code: 'model_not_allowed', message: /names no model/ })
   })
 
-  test('for a name that is too long for any model is refused unseen', () => {
+  test('with a model name that is too long is rejected without asking the list', () => {
     const asked: string[] = []
     const all = (model: string) => asked.push(model) > 0
     const longest = 'm'.repeat(256)
@@ -73,39 +73,39 @@ describe('a request', () => {
   })
 })
 
-describe('what a request asks for', () => {
+describe('the model check', () => {
   const models = ['m', /^ok-/]
 
   for (const text of ['{"model":"x"}', '{}', '{"model":5}', '[]', '{"x":{"model":"m"}}']) {
-    test(`refuses ${text}`, async () => {
+    test(`rejects ${text}`, async () => {
       await assert.rejects(edited(text, { models }), { code: 'model_not_allowed', status: 403 })
     })
   }
 
-  test('refuses a body that passes unread: what it asks for is not known', async () => {
+  test('rejects a body that passes unread, because its model is unknown', async () => {
     await assert.rejects(edited({ ...none, headers: { 'content-type': 'audio/wav' } }, { models }), {
       code: 'model_not_allowed',
     })
   })
 
   for (const text of ['{"model":"x","model":"m"}', '{"model":"m","a":1,"mo\\u0064el":"m"}']) {
-    test(`refuses a model that is named twice: ${text}`, async () => {
+    test(`rejects a duplicate model: ${text}`, async () => {
       await assert.rejects(edited(text, { models }), { code: 'invalid_request', message: /has "[^"]*" twice/ })
     })
   }
 
-  test('a model that is named twice is the provider’s affair where all are allowed', async () => {
+  test('leaves a duplicate model to the provider if all models are allowed', async () => {
     assert.equal((await edited('{"model":"x","model":"m"}')).text, '{"model":"x","model":"m"}')
   })
 
   // Go's JSON, and so Ollama's, takes a field of whatever case for the one that it looks for, the last one of all.
   for (const text of ['{"model":"m","Model":"x"}', '{"MODEL":"x","model":"m"}']) {
-    test(`refuses a model that is named twice, in another case: ${text}`, async () => {
+    test(`rejects a duplicate model in another case: ${text}`, async () => {
       await assert.rejects(edited(text, { models }), { code: 'invalid_request' })
     })
   }
 
-  test('refuses a model that the provider may fall back on, where that is not allowed', async () => {
+  test('rejects fallback models that are not allowed', async () => {
     assert.equal((await edited('{"model":"m","models":["ok-1","m"]}', { models })).exchange.model, 'm')
     for (const text of ['{"model":"m","models":["ok-1","x"]}', '{"model":"m","models":[{"id":"m"}]}']) {
       await assert.rejects(edited(text, { models }), { code: 'model_not_allowed' })
@@ -113,25 +113,25 @@ describe('what a request asks for', () => {
     await assert.rejects(edited('{"model":"m","Models":["x"]}', { models }), { code: 'invalid_request' })
   })
 
-  test('refuses what it falls back on where that is no name, also where any name is allowed', async () => {
+  test('rejects fallback models that are not names, even if every name is allowed', async () => {
     await assert.rejects(edited('{"model":"m","models":[{"id":"m"}]}', { models: [/^/] }), {
       code: 'model_not_allowed',
     })
   })
 
-  test('refuses models to fall back on that are named twice', async () => {
+  test('rejects duplicate lists of fallback models', async () => {
     const text = '{"model":"m","models":["x"],"models":["ok-1"]}'
     await assert.rejects(edited(text, { models }), { code: 'invalid_request' })
   })
 
-  test('a path that names one is held against the list, whatever the body names', async () => {
+  test('checks a model in the path, whatever the body says', async () => {
     const path = '/v1beta/models/ok-1:generateContent'
     assert.equal((await edited('{"model":"x"}', { models, path })).exchange.model, 'ok-1')
     const other = '/v1beta/models/x:generateContent'
     await assert.rejects(edited('{"model":"m"}', { models, path: other }), { code: 'model_not_allowed' })
   })
 
-  test('a request without a body that only reads needs none', async () => {
+  test('needs no model for a read-only request without a body', async () => {
     await edited(none, { method: 'GET', path: '/v1/models', models })
     await edited(none, { method: 'HEAD', path: '/v1/models', models })
     for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
@@ -140,7 +140,7 @@ describe('what a request asks for', () => {
   })
 
   for (const method of ['GET', 'HEAD']) {
-    test(`with a body names one, whatever its method is: ${method}`, async () => {
+    test(`needs a model for a request with a body, whatever its method is: ${method}`, async () => {
       await edited('{"model":"m"}', { method, models })
       for (const text of ['{"model":"x"}', '{}']) {
         await assert.rejects(edited(text, { method, models }), { code: 'model_not_allowed' })
@@ -163,7 +163,7 @@ describe('what a request asks for', () => {
     '{"model":"m","extra_body":{"tools":[{"type":"image_generation","model":"x"}]}}',
     '{"model":"m","tools":[{"type":"function"},{"type":"image_generation","model":"x"}]}',
   ]) {
-    test(`refuses ${text}`, async () => {
+    test(`rejects ${text}`, async () => {
       await assert.rejects(edited(text, { models }), { code: 'model_not_allowed' })
     })
   }
@@ -174,7 +174,7 @@ describe('what a request asks for', () => {
     '{"model":"m","fallbacks":[{"model":"x","model":"ok-1"}]}',
     '{"model":"m","extra_body":{"fallbacks":[{"model":"ok-1","Model":"x"}]}}',
   ]) {
-    test(`refuses what may be read in two ways: ${text}`, async () => {
+    test(`rejects what can be read in two ways: ${text}`, async () => {
       await assert.rejects(edited(text, { models }), { code: 'invalid_request' })
     })
   }
@@ -185,6 +185,6 @@ describe('what a request asks for', () => {
     '{"model":"m","fallbacks":["ok-1",{"model":"ok-2"}],"fallback_models":[]}',
     '{"model":"m","tools":[{"type":"function","function":{"name":"model"}},{"model":"ok-3"}]}',
   ]) {
-    test(`takes ${text}`, async () => assert.equal((await edited(text, { models })).text, text))
+    test(`accepts ${text}`, async () => assert.equal((await edited(text, { models })).text, text))
   }
 })

@@ -15,13 +15,13 @@ async function outcome(text: string, path: string): Promise<string> {
   }
 }
 
-describe('overrides cannot be got around', () => {
+describe('overrides cannot be circumvented', () => {
   test('by a limit in another field', async () => {
     const { text } = await edited('{"model":"big","max_tokens":9,"max_completion_tokens":99999}', { modelOptions })
     assert.deepEqual(JSON.parse(text!), { model: 'cheap', max_tokens: 50 })
   })
 
-  describe('by a field that the provider goes by instead, or that it does not know', () => {
+  describe('by a field that the provider prefers, or that it does not know', () => {
     for (const [path, given, expected] of [
       ['/v1/chat/completions', { max_completion_tokens: 5 }, { max_tokens: 50 }],
       ['/v1/chat/completions', { n_predict: 99999 }, { max_tokens: 50 }],
@@ -54,13 +54,13 @@ describe('overrides cannot be got around', () => {
       })
     }
 
-    test('by a model that is none: the field follows from the one that is asked in the end', async () => {
+    test('by another model: the field depends on the model that is requested in the end', async () => {
       const overrides = { model: 'gpt-5', maxOutputTokens: 50 }
       const { text } = await edited('{"model":"llama","max_tokens":9}', { modelOptions: { overrides } })
       assert.deepEqual(JSON.parse(text!), { model: 'gpt-5', max_completion_tokens: 50 })
     })
 
-    test('OpenAI itself gets its new field alone', async () => {
+    test('at OpenAI itself, which gets its new field only', async () => {
       const { text } = await edited('{"model":"gpt-4o","max_tokens":9}', {
         modelOptions,
         target: 'https://api.openai.com',
@@ -70,23 +70,23 @@ describe('overrides cannot be got around', () => {
   })
 
   for (const text of ['[{"model":"cheap","max_tokens":99999}]', '"x"', 'null', '5', 'true']) {
-    test(`by a body that is no object: ${text}`, async () => {
+    test(`by a body that is not an object: ${text}`, async () => {
       await assert.rejects(edited(text, { modelOptions }), { code: 'invalid_request', status: 400 })
     })
   }
 
   const table: [name: string, path: string, text: string][] = [
-    ['a field that stands there twice', '/v1/chat/completions', '{"model":"big","model":"cheap","max_tokens":50}'],
-    ['a limit that stands there twice', '/v1/chat/completions', '{"model":"cheap","max_tokens":99999,"max_tokens":50}'],
+    ['a duplicate field', '/v1/chat/completions', '{"model":"big","model":"cheap","max_tokens":50}'],
+    ['a duplicate limit', '/v1/chat/completions', '{"model":"cheap","max_tokens":99999,"max_tokens":50}'],
     ['a field in another case, as servers in Go read it', '/v1/chat/completions', '{"model":"cheap","Model":"big"}'],
     ['a limit in another case', '/v1/chat/completions', '{"model":"cheap","max_tokens":50,"Max_Tokens":99999}'],
     [
-      'one of the other limits in another case',
+      'another limit in another case',
       '/v1/chat/completions',
       '{"model":"cheap","max_completion_tokens":50,"Max_Tokens":99999}',
     ],
     [
-      'what the limit stands in, in another case',
+      'the object that has the limit, in another case',
       '/api/chat',
       '{"model":"cheap","options":{"num_predict":1},"Options":{"num_predict":99999}}',
     ],
@@ -96,14 +96,14 @@ describe('overrides cannot be got around', () => {
       '{"model":"cheap","options":{"num_predict":1,"Num_Predict":99999}}',
     ],
     [
-      'a limit within an object that stands there twice',
+      'a duplicate limit within an object',
       '/api/chat',
       '{"model":"cheap","options":{"num_predict":99999,"num_predict":50}}',
     ],
-    ['a limit in letters that Go takes for it', '/v1/messages', '{"model":"cheap","max_to\u212aen\u017f":99999}'],
+    ['a limit in letters that Go treats as equal', '/v1/messages', '{"model":"cheap","max_to\u212aen\u017f":99999}'],
     ['the same, escaped', '/v1/messages', String.raw`{"model":"cheap","max_tokens":50,"max_token\u017f":99999}`],
     [
-      'one of the other limits that stands there twice',
+      'a duplicate of another limit',
       '/v1beta/models/m:generateContent',
       '{"generation_config":{"max_output_tokens":50},"generationConfig":{"maxOutputTokens":99999,"maxOutputTokens":50}}',
     ],
@@ -112,7 +112,7 @@ describe('overrides cannot be got around', () => {
     test(`by ${name}`, async () => assert.doesNotMatch(await outcome(text, path), /big|99999/))
   }
 
-  describe('by the other spelling that Google has for each name', () => {
+  describe('by the other spelling that Google accepts for each name', () => {
     const path = '/v1beta/models/m:generateContent'
     const overrides = { safetySettings: [], generationConfig: { topK: 1 }, maxOutputTokens: 50 }
     for (const text of [
@@ -123,7 +123,7 @@ describe('overrides cannot be got around', () => {
       test(text, () => assert.rejects(edited(text, { modelOptions: { overrides }, path }), { code: 'invalid_request' }))
     }
 
-    test('where a request has but one, it is taken', async () => {
+    test('but a single spelling is accepted', async () => {
       const { text } = await edited('{"generation_config":{"top_k":9}}', {
         modelOptions: { overrides: { maxOutputTokens: 50 } },
         path,
@@ -131,13 +131,13 @@ describe('overrides cannot be got around', () => {
       assert.deepEqual(JSON.parse(text!), { generation_config: { top_k: 9, maxOutputTokens: 50 } })
     })
 
-    test('others take names as they are', async () => {
+    test('which other providers do not have', async () => {
       const { text } = await edited('{"maxtokens":9}', { modelOptions: { overrides: { max_tokens: 5 } } })
       assert.deepEqual(JSON.parse(text!), { maxtokens: 9, max_tokens: 5 })
     })
   })
 
-  test('by a body that says that it is an upload, which some providers do not look at', async () => {
+  test('by a body that is declared as an upload, which some providers ignore', async () => {
     const content = {} as unknown as NonNullable<RequestBody['content']>
     const upload = { ...none, content, headers: { 'content-type': 'multipart/form-data; boundary=x' } }
     await assert.rejects(edited(upload, { modelOptions }), { outcome: 'rejected' })

@@ -6,7 +6,7 @@ import { providerPath } from '../../lib/request/provider-path.js'
 
 const ORIGIN = 'https://provider.example'
 
-describe('paths that pass, as they are spelled', () => {
+describe('paths that pass, spelled as they are', () => {
   const table: [url: string, path: string, decoded?: string, query?: string][] = [
     ['/v1/chat/completions', '/v1/chat/completions'],
     ['/', '/'],
@@ -65,7 +65,7 @@ describe('paths that pass, as they are spelled', () => {
   }
 })
 
-describe('a host in the URL is left out: it is not the client’s to choose', () => {
+describe('a host in the URL is dropped, because the client must not choose it', () => {
   for (const [url, path, query = ''] of [
     ['http://evil.example/v1/chat/completions', '/v1/chat/completions'],
     ['https://evil.example/v1/chat/completions?x=1', '/v1/chat/completions', 'x=1'],
@@ -82,7 +82,7 @@ describe('a host in the URL is left out: it is not the client’s to choose', ()
   }
 })
 
-describe('paths that are refused', () => {
+describe('paths that are rejected', () => {
   const table = [
     // Another host.
     '//evil.example/v1/chat/completions',
@@ -243,7 +243,7 @@ describe('paths that are refused', () => {
     })
   }
 
-  test('without quoting them back', () => {
+  test('are not quoted in the error', () => {
     assert.throws(
       () => providerPath('/v1/<script>'),
       (error: Error) => !error.message.includes('script'),
@@ -251,7 +251,7 @@ describe('paths that are refused', () => {
   })
 })
 
-test('whatever passes means one thing: appended to an origin it stays there, and stays the same', () => {
+test('every path that passes is unambiguous: appended to an origin it stays there, and stays the same', () => {
   const parts = fc.constantFrom(
     ...['/', '//', '\\', '.', '..', '%2e', '%2E', '%2f', '%5C', '%25', '%', ';', ':', '@', '?', '#', '%3f', '%00', ' '],
     ...[

@@ -3,29 +3,41 @@ import { describe, test } from 'node:test'
 import { googleRules } from '../../lib/formats/google.js'
 import { forwardedQuery } from '../../lib/request/query.js'
 
-describe('the query that goes on', () => {
+describe('the query is forwarded', () => {
   for (const [name, client, ours, holdsCredentials, expected] of [
-    ['the client’s goes on as it is spelled', 'a=1&b=%2F&&c', [], false, 'a=1&b=%2F&&c'],
-    ['with its own credentials, where we hold none', 'key=mine', [], false, 'key=mine'],
+    ['as the client spelled it', 'a=1&b=%2F&&c', [], false, 'a=1&b=%2F&&c'],
+    ["with the client's credentials if the proxy holds none", 'key=mine', [], false, 'key=mine'],
     ['none', '', [], true, ''],
     ['ours are added', 'a=1', [['key', 'k']], true, 'a=1&key=k'],
     ['ours alone', '', [['key', 'k']], true, 'key=k'],
     ['ours are encoded', '', [['a b', 'k&x=1#']], true, 'a%20b=k%26x%3D1%23'],
     ['ours replace the client’s', 'key=mine&a=1&key=again', [['key', 'k']], true, 'a=1&key=k'],
     ['in any case', 'KEY=mine', [['key', 'k']], true, 'key=k'],
-    ['whatever they are called', 'sig=mine', [['Sig', 'k']], true, 'Sig=k'],
+    ['whatever their names', 'sig=mine', [['Sig', 'k']], true, 'Sig=k'],
     ['encoded', '%6bey=mine&k%65y=mine', [['key', 'k']], true, 'key=k'],
     ['without a value', 'key&a', [['key', 'k']], true, 'a&key=k'],
     ['behind a second question mark', '?key=mine', [['key', 'k']], true, 'key=k'],
     [
-      'credentials of the client’s under other names',
+      'without the client’s credentials under other names',
       'api_key=x&api-key=x&access_token=x&a=1',
       [['key', 'k']],
       true,
       'a=1&key=k',
     ],
-    ['spelled together, or as Azure’s gateway has it', 'apikey=x&subscription-key=x&a=1', [], true, 'a=1'],
-    ['also where ours are headers', 'key=mine&api-version=3&alt=sse', [], true, 'api-version=3&alt=sse'],
+    [
+      'without credentials spelled as one word, or as Azure’s gateway does',
+      'apikey=x&subscription-key=x&a=1',
+      [],
+      true,
+      'a=1',
+    ],
+    [
+      "without the client's credentials if ours are headers",
+      'key=mine&api-version=3&alt=sse',
+      [],
+      true,
+      'api-version=3&alt=sse',
+    ],
     ['the rest keeps its spelling and order', 'b=%20+&a', [['key', 'k']], true, 'b=%20+&a&key=k'],
   ] as [string, string, [string, string][], boolean, string][]) {
     test(name, () => {
@@ -34,7 +46,7 @@ describe('the query that goes on', () => {
   }
 })
 
-describe('a credential of the client’s, whatever it is called and however it is spelled', () => {
+describe('the client’s credentials are removed, whatever their name and spelling', () => {
   for (const pair of [
     ...[
       'key=x',
@@ -92,13 +104,13 @@ describe('a credential of the client’s, whatever it is called and however it i
       'callback=x',
     ],
   ]) {
-    test(`but not ${pair}`, () => {
+    test(`${pair} is forwarded`, () => {
       assert.equal(forwardedQuery(pair, { ours: [], holdsCredentials: true, rules: undefined }), pair)
     })
   }
 })
 
-describe('what changes the answer of one of Google’s APIs', () => {
+describe('parameters that change the answer of Google’s APIs', () => {
   const google = { ours: [], holdsCredentials: false, rules: googleRules }
   for (const pair of [
     ...[
@@ -116,7 +128,7 @@ describe('what changes the answer of one of Google’s APIs', () => {
     ...['callback=alert', 'c%61llback=x', '$callback=x', '%24.xgafv=1', '$.xgafv=2', '$unique=x'],
     ...['$httpMethod=POST', '%24httpMethod=DELETE', '$httpHeaders=authorization:x', '?$httpMethod=POST', '+$req=x'],
   ]) {
-    test(`${pair} stays here`, () => assert.equal(forwardedQuery(`a=1&${pair}`, google), 'a=1'))
+    test(`${pair} is removed`, () => assert.equal(forwardedQuery(`a=1&${pair}`, google), 'a=1'))
   }
   for (const pair of [
     'alt=sse',
@@ -127,9 +139,9 @@ describe('what changes the answer of one of Google’s APIs', () => {
     'pageSize=5',
     'updateMask=x',
   ]) {
-    test(`${pair} goes on`, () => assert.equal(forwardedQuery(pair, google), pair))
+    test(`${pair} is forwarded`, () => assert.equal(forwardedQuery(pair, google), pair))
   }
-  test('stays here wherever it names a method or headers', () => {
+  test('are removed everywhere if they name a method or headers', () => {
     const elsewhere = { ...google, rules: undefined }
     assert.equal(forwardedQuery('$httpMethod=DELETE&a=1&$httpHeaders=x', elsewhere), 'a=1')
   })

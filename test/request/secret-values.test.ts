@@ -12,25 +12,25 @@ function hidden(text: string, options: Partial<AiProxyOptions>, request: object,
   return collectSecrets(whole, config, [further]).mask(text)
 }
 
-describe('what of a request must not come back', () => {
-  test('the credentials as they are for this request, of functions too', () => {
+describe('the secrets of a request', () => {
+  test('are its credentials, including those that functions return', () => {
     const auth = { headers: { authorization: () => 'unused' }, query: { key: () => 'unused' } }
     const request = { url: '/v1/x?a=1&key=AIza%2F123', headers: { authorization: 'Bearer sk-123' } }
     assert.equal(hidden('sk-123 AIza/123 AIza%2F123 1', { auth }, request), '****** ******** ********** 1')
   })
 
-  test('credentials among the headers of the app and of hooks', () => {
+  test('include credentials in the headers of the app and of hooks', () => {
     const headers = { 'ocp-apim-subscription-key': 'Sub12345' }
     const request = { headers: { ...headers, authorization: 'AWS4 Signature9' } }
     assert.equal(hidden('Sub12345 Signature9', { headers }, request, { Authorization: '' }), '******** **********')
   })
 
-  test('under an unknown name, what looks like a key', () => {
+  test('include values under an unknown name that look like a key', () => {
     const headers = { 'x-tenant': 'payments-team', 'x-gate': '0123456789abcdef' }
     assert.equal(hidden('payments-team 0123456789abcdef', { headers }, { headers }), `payments-team ${'*'.repeat(16)}`)
   })
 
-  test("not a model's name, a URL, nor JSON: answers have such things in them", () => {
+  test('do not include model names, URLs or JSON, which answers contain', () => {
     const headers = {
       'x-portkey-model': 'gpt-4o-2024-08-06',
       'x-site': 'https://app1.example/chat',
@@ -40,7 +40,7 @@ describe('what of a request must not come back', () => {
     assert.equal(hidden(text, { headers }, { headers }), text)
   })
 
-  test('not what is no secret, wherever it stands', () => {
+  test('do not include known harmless values, wherever they are', () => {
     const query = { 'api-version': '2024-10-21', key: 'AIza1234' }
     const headers = { 'anthropic-version': '2023-06-01', 'x-api-key': 'sk-12345' }
     const request = { url: '/v1/x?api-version=2024-10-21&key=AIza1234', headers }
@@ -48,7 +48,7 @@ describe('what of a request must not come back', () => {
     assert.equal(hidden('2024-10-21 2023-06-01 sk-12345', { auth }, request), '2024-10-21 2023-06-01 ********')
   })
 
-  test('a name that says of what the secret is says that it is one all the same', () => {
+  test('include values under names such as x-project-key, which only start like harmless ones', () => {
     for (const name of [
       'x-project-key',
       'x-model-api-key',
@@ -73,7 +73,7 @@ describe('what of a request must not come back', () => {
     }
   })
 
-  test('not what stands among the credentials under a name that is known to hold none', () => {
+  test('do not include values in auth under a name known to be harmless', () => {
     const headers = {
       'content-type': 'application/json',
       'http-referer': 'https://app1.example/chat',
@@ -84,7 +84,7 @@ describe('what of a request must not come back', () => {
     assert.equal(hidden(text, { auth: { headers } }, { headers }), text)
   })
 
-  test("not the client's own credentials: they are its own", () => {
+  test("do not include the client's own credentials", () => {
     assert.equal(
       hidden('sk-of-the-client-1', {}, { headers: { authorization: 'Bearer sk-of-the-client-1' } }),
       'sk-of-the-client-1',

@@ -46,20 +46,20 @@ const uploadPaths = [
 ]
 const unknownPaths = ['/v1/speech-to-text', '/upload/v1beta/files', '/api/blobs/sha256:1']
 
-describe('JSON is what goes to', () => {
+describe('takesJson is true for', () => {
   for (const path of jsonPaths) test(path, () => assert.equal(takesJson(undefined, path), true))
   for (const path of [...uploadPaths, ...unknownPaths]) {
-    test(`not to ${path}`, () => assert.equal(takesJson(undefined, path), false))
+    test(`but not for ${path}`, () => assert.equal(takesJson(undefined, path), false))
   }
 
-  test('any path where the app says the format, but for uploads', () => {
+  test('any path if the app sets the format, except uploads', () => {
     const format = getFormat('openai-chat')
     for (const path of ['/mine', ...jsonPaths]) assert.equal(takesJson(format, path), true, path)
     for (const path of uploadPaths) assert.equal(takesJson(format, path), false, path)
   })
 })
 
-describe('a body that passed unread', () => {
+describe('a body that was not read', () => {
   const content = {} as unknown as NonNullable<typeof none.content>
   const upload = (type: string) => ({ ...none, content, headers: { 'content-type': type } })
   const form = upload('multipart/form-data; boundary=x')
@@ -70,7 +70,7 @@ describe('a body that passed unread', () => {
 
   for (const [name, given] of options) {
     for (const path of ['/v1/chat/completions', '/v1/embeddings', '/api/chat']) {
-      test(`is refused where JSON goes: ${name}, ${path}`, async () => {
+      test(`is rejected at an endpoint for JSON: ${name}, ${path}`, async () => {
         await assert.rejects(edited(form, { ...given, path }), {
           code: 'invalid_request',
           status: 400,
@@ -80,19 +80,19 @@ describe('a body that passed unread', () => {
     }
   }
 
-  test('is refused for its model first, where it names none', async () => {
+  test('is rejected for its missing model first', async () => {
     await assert.rejects(edited(form, { models: ['m'] }), { code: 'model_not_allowed' })
     const path = '/v1beta/models/m:generateContent'
     await assert.rejects(edited(form, { models: ['m'], path }), { code: 'invalid_request' })
   })
 
-  test('is refused also where a platform has kept its bytes', async () => {
+  test('is rejected even if a platform has kept its bytes', async () => {
     const kept = { ...form, content: Buffer.from('{"model":"big"}') }
     await assert.rejects(edited(kept, { modelOptions: { overrides: { model: 'm' } } }), { code: 'invalid_request' })
   })
 
   for (const path of [...uploadPaths, ...unknownPaths]) {
-    test(`goes on elsewhere: ${path}`, async () => {
+    test(`passes at other endpoints: ${path}`, async () => {
       const given = { modelOptions: { overrides: { model: 'm' } }, onRequest: () => undefined, path }
       for (const body of [form, upload('application/octet-stream'), upload('audio/mpeg')]) {
         assert.equal((await edited(body, given)).body, body)
@@ -100,5 +100,5 @@ describe('a body that passed unread', () => {
     })
   }
 
-  test('goes on where nothing is checked', async () => assert.equal((await edited(form)).body, form))
+  test('passes if nothing is checked', async () => assert.equal((await edited(form)).body, form))
 })

@@ -34,8 +34,8 @@ const body: RequestBody = {
 const assembled = (options: Partial<AiProxyOptions>, url = '/v1/chat/completions', req = client) =>
   upstreamRequest(req, providerPath(url), body, resolveOptions({ target: 'https://provider.example', ...options }))
 
-describe('what goes to the provider', () => {
-  test('without credentials of ours: the client’s', async () => {
+describe('the request to the provider', () => {
+  test('has the client’s credentials if the proxy has none', async () => {
     assert.deepEqual(await assembled({}), {
       method: 'POST',
       url: '/v1/chat/completions',
@@ -53,12 +53,12 @@ describe('what goes to the provider', () => {
     })
   })
 
-  test('with xfwd: where the client is', async () => {
+  test("has the client's address with xfwd", async () => {
     const { client } = await assembled({ proxy: { xfwd: true } })
     assert.deepEqual(client, { remoteAddress: '203.0.113.9', encrypted: true })
   })
 
-  test('with credentials of ours: these alone', async () => {
+  test("has only the proxy's credentials if there are any", async () => {
     const { headers } = await assembled({ auth: { headers: { Authorization: 'Bearer ours' } } })
     assert.equal(headers.authorization, 'Bearer ours')
     assert.ok(!JSON.stringify(headers).includes('mine'))
@@ -76,7 +76,7 @@ describe('what goes to the provider', () => {
     { auth: { headers: { 'x-api-key': 'ours' } }, forwardHeaders: () => true },
     { auth: { headers: { 'x-api-key': 'ours' } }, forwardHeaders: ['*'] },
   ] as Partial<AiProxyOptions>[]) {
-    test(`the client’s credentials stay here beside ${JSON.stringify(options)}`, async () => {
+    test(`does not have the client’s credentials with ${JSON.stringify(options)}`, async () => {
       const { headers, url } = await assembled(options, '/v1/chat/completions?key=mine')
       assert.ok(!JSON.stringify([headers, url]).includes('mine'))
     })
@@ -87,14 +87,14 @@ describe('what goes to the provider', () => {
     { headers: { 'anthropic-beta': 'x' } },
     { headers: { 'x-flavour': 'a' }, forwardCredentials: true },
   ] as Partial<AiProxyOptions>[]) {
-    test(`the client’s credentials go on beside ${JSON.stringify(options)}`, async () => {
+    test(`has the client’s credentials with ${JSON.stringify(options)}`, async () => {
       const { headers, url } = await assembled(options, '/v1/chat/completions?key=mine')
       assert.equal(headers.authorization, 'Bearer mine')
       assert.equal(url, '/v1/chat/completions?key=mine')
     })
   }
 
-  test('what a hook sets may be a credential: then the client’s stay here, whatever they are called', async () => {
+  test('does not have the client’s credentials if a header set by a hook may be one, whatever its name', async () => {
     const req = { ...client, headers: { ...client.headers, 'x-api-key': 'mine' } } as unknown as Request
     const sent = async (options: Partial<AiProxyOptions>, hooked: Record<string, string>) => {
       const config = resolveOptions({ target: 'https://provider.example', ...options })
@@ -116,7 +116,7 @@ describe('what goes to the provider', () => {
     assert.match(await sent({ forwardCredentials: true }, { 'x-flavour': 'a' }), /Bearer mine.*key=mine/)
   })
 
-  test('what an observer sets tells of a trace, whatever it is called: the client’s credentials go on', async () => {
+  test('has the client’s credentials if an observer sets trace headers, whatever their names', async () => {
     const config = resolveOptions({ target: 'https://provider.example' })
     for (const name of [
       'b3',
@@ -132,7 +132,7 @@ describe('what goes to the provider', () => {
     }
   })
 
-  test('Google’s APIs answer in JSON, whole', async () => {
+  test('asks Google’s APIs for complete JSON', async () => {
     const req = { ...client, headers: { ...client.headers, accept: 'application/x-protobuf' } } as unknown as Request
     for (const [target, path] of [
       ['https://provider.example', '/v1beta/models/g:generateContent'],
@@ -149,7 +149,7 @@ describe('what goes to the provider', () => {
     assert.equal(elsewhere.headers.accept, 'application/x-protobuf')
   })
 
-  test('of an HTTP/2 request: its host, and no pseudo-header', async () => {
+  test('from HTTP/2 has its host, and no pseudo-headers', async () => {
     const headers = { ':method': 'POST', ':path': '/', ':scheme': 'https', ':authority': 'app.example', accept: '*/*' }
     const req = { ...client, headers } as unknown as Request
     const sent = await assembled({ forwardHeaders: () => true }, '/v1/chat/completions', req)
@@ -160,7 +160,7 @@ describe('what goes to the provider', () => {
     )
   })
 
-  test('headers of hooks and observers win over all others, the last ones over all', async () => {
+  test('has the headers of hooks and observers, which override all others, the last ones first', async () => {
     const config = resolveOptions({
       target: 'https://provider.example',
       headers: { 'x-team': 'config', 'x-other': 'a' },
@@ -173,7 +173,7 @@ describe('what goes to the provider', () => {
     assert.equal('X-Team' in headers, false)
   })
 
-  test('a trace that an observer continues goes on without the client’s state of another', async () => {
+  test("continues an observer's trace without the client’s tracestate", async () => {
     const config = resolveOptions({ target: 'https://provider.example' })
     const traced = { ...client, headers: { traceparent: '00-client', tracestate: 'client=1' } } as unknown as Request
     const path = providerPath('/v1/messages')
@@ -186,20 +186,20 @@ describe('what goes to the provider', () => {
   })
 
   for (const name of ['content-length', 'transfer-encoding', 'connection', 'expect']) {
-    test(`a header by which HTTP frames messages is not a hook’s to set: ${name}`, async () => {
+    test(`ignores framing headers set by an observer: ${name}`, async () => {
       const config = resolveOptions({ target: 'https://provider.example' })
       const { headers } = await upstreamRequest(client, providerPath('/v1/messages'), body, config, [{ [name]: '5' }])
       assert.notEqual(headers[name], '5')
     })
   }
 
-  test('the target’s path stands before the client’s, its query behind', async () => {
+  test('has the target’s path before the client’s, and its query after it', async () => {
     const options = { target: 'https://provider.example/some/base/', auth: { query: { key: 'k' } } }
     assert.equal((await assembled(options, '/v1/models?limit=5')).url, '/some/base/v1/models?limit=5&key=k')
     assert.equal((await assembled({ target: options.target }, '/v1/models?')).url, '/some/base/v1/models')
   })
 
-  test('further headers win over the client’s, credentials over these', async () => {
+  test('has the option headers over the client’s, and credentials over these', async () => {
     const { headers } = await assembled({
       headers: { Accept: 'application/json', 'X-Team': 'a', 'X-Api-Key': 'weak' },
       auth: { headers: { 'x-api-key': 'strong' } },
@@ -210,14 +210,14 @@ describe('what goes to the provider', () => {
     assert.equal(Object.keys(headers).filter((name) => name.toLowerCase() === 'x-api-key').length, 1)
   })
 
-  test('never cookies, nor what belongs to the client’s connection', async () => {
+  test('never has cookies or headers of the client’s connection', async () => {
     const { headers } = await assembled({ forwardHeaders: () => true })
     for (const name of ['cookie', 'connection', 'x-stainless-os']) assert.equal(headers[name], undefined, name)
     assert.equal(headers['accept-encoding'], 'identity')
     assert.equal(headers['content-length'], '2')
   })
 
-  test('says of the body what is true of it now, whatever the client said of its own', async () => {
+  test('describes the body as it is now, whatever the client declared', async () => {
     // A parser has decompressed it: `body.headers` names no encoding any more.
     const req = { ...client, headers: { ...client.headers, 'content-encoding': 'gzip' } } as unknown as Request
     const { headers } = await assembled({ forwardHeaders: () => true }, '/v1/chat/completions', req)
@@ -226,7 +226,7 @@ describe('what goes to the provider', () => {
     assert.equal(headers['content-length'], '2')
   })
 
-  test('functions are asked for credentials each time', async () => {
+  test('calls credential functions each time', async () => {
     let calls = 0
     const auth = { headers: { 'x-api-key': () => `k${++calls}` }, query: { key: async () => `q${calls}` } }
     const config = resolveOptions({ target: 'https://provider.example', auth })

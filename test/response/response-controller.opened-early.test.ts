@@ -85,7 +85,7 @@ describe('a response opened early', () => {
 
   for (const [what, body, isHeld] of [
     ['firstTokenTimeoutMs applies if no byte of the answer has arrived', '', true],
-    ['firstTokenTimeoutMs does not apply to a non-streaming answer that has begun of it', '{"id":', false],
+    ['firstTokenTimeoutMs does not apply to a non-streaming answer that has begun', '{"id":', false],
   ] as const) {
     test(what, async (t) => {
       const { res, delivery, answer, run, ended } = rig(t, early)
