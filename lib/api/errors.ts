@@ -1,4 +1,4 @@
-import { type CompleteFormat, detectFormat, type FailureNotice } from '../formats/index.js'
+import { type CompleteFormat, detectFormat, type FailureNotice, unknownModel } from '../formats/index.js'
 import type { Limits, ResolvedLimits } from './limits.js'
 
 /**
@@ -55,6 +55,8 @@ const kinds = {
   method_not_allowed: { status: 405, outcome: 'rejected' },
   upgrade_required: { status: 426, outcome: 'rejected' },
   model_not_allowed: { status: 403, outcome: 'rejected' },
+  model_not_found: { status: 404, outcome: 'rejected' },
+  no_target: { status: 503, outcome: 'rejected', retryAfter: 1 },
   invalid_request: { status: 400, outcome: 'rejected' },
   unsupported_media_type: { status: 415, outcome: 'rejected' },
   request_refused: { status: 403, outcome: 'rejected' },
@@ -195,6 +197,16 @@ export function isA<T>(kind: abstract new (...args: never[]) => T, thrown: unkno
   } catch {
     return false
   }
+}
+
+/**
+ * Creates the failure of a request for a model that no target serves.
+ *
+ * @param model as the client calls it
+ * @param names all names that clients can use; `undefined` if they are not all known
+ */
+export function modelNotFound(model: string, names: readonly string[] | undefined): AiProxyError {
+  return new AiProxyError('model_not_found', unknownModel(model, names))
 }
 
 const limitMessages: Record<keyof typeof limitKinds, string> = {
