@@ -3,6 +3,9 @@ import type { AiProxyOptions } from '../api/options.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { invalidOption } from './validate.js'
 
+/** No model has a longer name. */
+export const MAX_MODEL_LENGTH = 256
+
 /** Returns whether a request may use a model. */
 export type ModelFilter = (model: string) => boolean
 
