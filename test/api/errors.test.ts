@@ -29,7 +29,7 @@ const limitHits: [code: Parameters<typeof limitFailure>[0], status: number, limi
   ['slow_client', 503, 'drainTimeoutMs'],
 ]
 
-describe('a limit that was hit', () => {
+describe('a limit that was exceeded', () => {
   for (const [code, status, limit] of limitHits) {
     test(`${code}: ${status}, ${limit}`, () => {
       const failure = limitFailure(code, { ...defaultLimits, [limit]: 1234 })
@@ -42,7 +42,7 @@ describe('a limit that was hit', () => {
     })
   }
 
-  test('every limit has a failure of its own, but for the grace behind a terminator, which ends nothing early', () => {
+  test('every limit has its own failure, except terminatorGraceMs, which ends nothing early', () => {
     const limits = limitHits.map(([, , limit]) => limit)
     assert.deepEqual([...limits, 'terminatorGraceMs'].sort(), Object.keys(defaultLimits).sort())
   })
@@ -78,7 +78,7 @@ describe('other failures', () => {
   }
 })
 
-test('where the same request may succeed soon, retry-after says so', () => {
+test('retry-after is set if the same request may succeed soon', () => {
   const soon: FailureCode[] = [
     'too_many_exchanges',
     'too_many_streams',
@@ -93,7 +93,7 @@ test('where the same request may succeed soon, retry-after says so', () => {
   )
 })
 
-test('where a retry would only repeat the failure and be billed again, x-should-retry says so', () => {
+test('x-should-retry is false if a retry would only fail again and be billed again', () => {
   const given = [...limitHits.map(([code]) => code), 'aborted', 'internal_error', 'upstream_truncated'] as const
   const told = given.filter((code) => new AiProxyError(code, '').headers['x-should-retry'] === 'false')
   assert.deepEqual(told, [
@@ -108,19 +108,19 @@ test('where a retry would only repeat the failure and be billed again, x-should-
   ])
 })
 
-test('a status of its own takes the place of the code’s', () => {
+test('an explicit status replaces the code’s status', () => {
   const { status, statusCode, code, outcome } = new AiProxyError('request_refused', '', { status: 451 })
   assert.deepEqual([status, statusCode, code, outcome], [451, 451, 'request_refused', 'rejected'])
 })
 
 describe('toFailure', () => {
-  test('leaves ours as they are', () => {
+  test('returns an AiProxyError unchanged', () => {
     const failure = new AiProxyError('idle_timeout', 'x')
     assert.equal(toFailure(failure), failure)
   })
 
   for (const thrown of [new Error('secret path'), 'secret', undefined, null, { secret: 1 }]) {
-    test(`tells nothing of ${String(thrown)}, and keeps it`, () => {
+    test(`keeps ${String(thrown)} as the private cause, and does not quote it`, () => {
       const failure = toFailure(thrown)
       assert.equal(failure.code, 'internal_error')
       assert.equal(failure.cause, thrown)
@@ -129,7 +129,7 @@ describe('toFailure', () => {
   }
 })
 
-test('what OpenSSL says is one line, without its source file', () => {
+test("shortens OpenSSL's errors to one line, without the source file", () => {
   const said =
     'write EPROTO 40F7:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/openssl/ssl/record/ssl3_record.c:355:\n'
   assert.equal(toOneLine(said), 'write EPROTO 40F7:error:0A00010B:SSL routines:ssl3_get_record:wrong version number')

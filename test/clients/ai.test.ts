@@ -62,7 +62,7 @@ for (const [name, of, wire, modelAt] of models) {
   })
 
   describe(`ai: ${name}, with its helpers`, { skip }, () => {
-    test('textStream, and what is called when', async (t) => {
+    test('textStream yields the text, and the callbacks are called in the same order', async (t) => {
       await bothWays(
         t,
         (call) => sendStream(call, wire.stream, wire.stream.frames).end(),
@@ -85,7 +85,7 @@ for (const [name, of, wire, modelAt] of models) {
       )
     })
 
-    test('abort: onAbort is called, and the provider stops', async (t) => {
+    test('an abort calls onAbort, and stops the provider', async (t) => {
       const { app } = await bothWays(
         t,
         (call) => sendStream(call, wire.stream, beginning(wire.stream)),
@@ -111,7 +111,7 @@ for (const [name, of, wire, modelAt] of models) {
       assert.equal((await app.record()).outcome, 'client_disconnect')
     })
 
-    test('tools, in two steps', async (t) => {
+    test('tools work in two steps', async (t) => {
       const result = await mockedBothWays(t, async (url) => {
         const { stepCountIs, streamText, tool } = await import('ai')
         const { description, schema: inputSchema, run: execute } = weather
@@ -133,7 +133,7 @@ for (const [name, of, wire, modelAt] of models) {
       assert.equal(result.told[1]?.text, aboutWeather.last)
     })
 
-    test('streamText() with a schema', async (t) => {
+    test('streamText() returns an object of the schema', async (t) => {
       const result = await mockedBothWays(t, async (url) => {
         const { Output, streamText } = await import('ai')
         const output = Output.object({ schema: weather.schema })

@@ -34,7 +34,7 @@ describeSdk('@anthropic-ai/sdk', {
 describe('@anthropic-ai/sdk: helpers', () => {
   const events = ['connect', 'streamEvent', 'text', 'inputJson', 'contentBlock', 'message', 'finalMessage', 'end']
 
-  test('stream(): its events, piece by piece', async (t) => {
+  test('stream() emits its events piece by piece', async (t) => {
     const { result } = await bothWays(
       t,
       (call) => sendStream(call, messages.stream, []),
@@ -49,7 +49,7 @@ describe('@anthropic-ai/sdk: helpers', () => {
     assert.equal(result.message.usage.output_tokens, 19)
   })
 
-  test('stream() that is aborted', async (t) => {
+  test('stream() can be aborted', async (t) => {
     const { app } = await bothWays(
       t,
       (call) => sendStream(call, messages.stream, beginning(messages.stream)),
@@ -67,7 +67,7 @@ describe('@anthropic-ai/sdk: helpers', () => {
     assert.equal((await app.record()).outcome, 'client_disconnect')
   })
 
-  test('a call of a tool, streamed, and what comes of its result', async (t) => {
+  test('a streamed tool call and the answer to its result are read', async (t) => {
     const { name, description } = weather
     const input_schema = { type: 'object' as const, properties: { city: { type: 'string' } }, required: ['city'] }
     const tools = [{ name, description, input_schema }]
@@ -89,7 +89,7 @@ describe('@anthropic-ai/sdk: helpers', () => {
   })
 
   for (const stream of [false, true]) {
-    test(`beta.messages.toolRunner(), ${stream ? 'streamed' : 'not streamed'}`, async (t) => {
+    test(`beta.messages.toolRunner() calls the tool, ${stream ? 'streamed' : 'not streamed'}`, async (t) => {
       const { name, description, schema: inputSchema, run } = weather
       const given: string[] = []
       const tools = [
@@ -113,7 +113,7 @@ describe('@anthropic-ai/sdk: helpers', () => {
     })
   }
 
-  test('parse(), with a schema', async (t) => {
+  test('parse() returns an object of the schema', async (t) => {
     const result = await mockedBothWays(t, (url) =>
       clientAt(url).messages.parse({
         ...asking(aboutObject.question),

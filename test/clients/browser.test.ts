@@ -54,7 +54,7 @@ describeEventSource("the browser's EventSource", {
 })
 
 describe("the browser's fetch", { skip }, () => {
-  test('reads each event when it is sent', async (t) => {
+  test('reads each event as it is sent', async (t) => {
     await bothWays(
       t,
       (call) => sendStream(call, chat.stream, []),
@@ -67,9 +67,9 @@ describe("the browser's fetch", { skip }, () => {
     ['its AbortController', (tab) => tab.evaluate('leaving.abort(); nextEvent().catch(named)')],
     ['cancelling the body', (tab) => tab.evaluate('reader.cancel().then(nextEvent)')],
     ['closing the page', (tab) => tab.close()],
-    ['going elsewhere', (tab) => tab.goto('about:blank')],
+    ['navigating to another page', (tab) => tab.goto('about:blank')],
   ] satisfies [string, (tab: Page) => Promise<unknown>][]) {
-    test(`leaves a stream by ${what}`, async (t) => {
+    test(`stops the provider by ${what}`, async (t) => {
       const { app } = await bothWays(
         t,
         (call) => sendStream(call, chat.stream, beginning(chat.stream)),
@@ -87,7 +87,7 @@ describe("the browser's fetch", { skip }, () => {
     })
   }
 
-  test('is aborted while the provider is silent', async (t) => {
+  test('can be aborted while the provider is silent', async (t) => {
     const { app, result } = await bothWays(
       t,
       () => {},

@@ -24,7 +24,7 @@ function curl(t: Owner, url: string, ...args: readonly string[]) {
 }
 
 describe('curl -N', { skip: program === undefined && 'curl is not installed' }, () => {
-  test('prints each event when it is sent', async (t) => {
+  test('prints each event as it is sent', async (t) => {
     await bothWays(
       t,
       (call) => sendStream(call, chat.stream, []),
@@ -37,7 +37,7 @@ describe('curl -N', { skip: program === undefined && 'curl is not installed' }, 
     )
   })
 
-  test('Ctrl-C', async (t) => {
+  test('stops the provider on Ctrl-C', async (t) => {
     const { app } = await bothWays(
       t,
       (call) => sendStream(call, chat.stream, beginning(chat.stream)),
@@ -59,7 +59,7 @@ describe('curl -N', { skip: program === undefined && 'curl is not installed' }, 
     [', --fail-with-body', ['--fail-with-body'], 22],
     [', --fail', ['--fail'], 22],
   ] as const) {
-    test(`an error${what}`, async (t) => {
+    test(`prints an error${what}`, async (t) => {
       const { result } = await bothWays(
         t,
         (call) => call.json(429, chat.refusal, { 'retry-after': '7' }),
@@ -75,7 +75,7 @@ describe('curl -N', { skip: program === undefined && 'curl is not installed' }, 
     ['in chunks', ['--data-binary', '@-', '-H', 'transfer-encoding: chunked']],
     ['as an upload', ['-T', '-', '-X', 'POST']],
   ] as const) {
-    test(`a long request, ${what}`, async (t) => {
+    test(`sends a long request, ${what}`, async (t) => {
       const messages = [{ role: 'user', content: 'x'.repeat(2 ** 21) }]
       const { result } = await bothWays(
         t,
@@ -90,7 +90,7 @@ describe('curl -N', { skip: program === undefined && 'curl is not installed' }, 
     })
   }
 
-  test('an answer that breaks off', async (t) => {
+  test('exits with 18 if an answer breaks off', async (t) => {
     const { result } = await bothWays(
       t,
       ({ res, socket }) => {

@@ -40,7 +40,7 @@ export function describeEventSource(name: string, { skip, page, listen }: EventS
     bothWays(t, answering, use, { page, options: { endpoints, forwardHeaders } })
 
   describe(name, { skip }, () => {
-    test('hears each event when it is sent, and leaves', async (t) => {
+    test('receives each event as it is sent, and stops the provider when closed', async (t) => {
       const { app } = await heardBothWays(
         t,
         (call) => call.sse([': welcome\n\n']),
@@ -66,7 +66,7 @@ export function describeEventSource(name: string, { skip, page, listen }: EventS
       assert.equal((await app.record()).outcome, 'client_disconnect')
     })
 
-    test('comes back where the stream ends, with the id of the last event', async (t) => {
+    test('reconnects at the end of the stream, with the id of the last event', async (t) => {
       const answering: Answering = (call, at) => {
         if (at > 0) call.sse(['id: 3\ndata: three\n\n'])
         else call.sse(['retry: 1\n\n', 'id: 1\ndata: one\n\n', 'id: 2\ndata: two\n\n']).end()
@@ -85,10 +85,10 @@ export function describeEventSource(name: string, { skip, page, listen }: EventS
     })
 
     const refusals: readonly [string, (call: Call) => unknown][] = [
-      ['an error', (call) => call.json(401, { error: { message: 'Who are you?' } })],
-      ['a fault', (call) => call.json(500, { error: { message: 'Oh dear' } })],
-      ['no content, which asks it not to come back', ({ res }) => res.writeHead(204).end()],
-      ['what is no event stream', (call) => call.json(200, {})],
+      ['a 401', (call) => call.json(401, { error: { message: 'Who are you?' } })],
+      ['a 500', (call) => call.json(500, { error: { message: 'Oh dear' } })],
+      ['a 204, which tells it not to reconnect', ({ res }) => res.writeHead(204).end()],
+      ['an answer that is not an event stream', (call) => call.json(200, {})],
     ]
     for (const [what, refuse] of refusals) {
       test(`gives up on ${what}`, async (t) => {

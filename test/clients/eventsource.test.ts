@@ -25,7 +25,7 @@ async function listenTo(url: string, init?: { fetch: typeof fetch }): Promise<Li
 
 describeEventSource('eventsource', { skip, listen: (_t, { url }, path) => listenTo(url + path) })
 
-test('eventsource: a chat, by a `fetch` that posts', { skip }, async (t) => {
+test('eventsource streams a chat with a `fetch` that sends POST', { skip }, async (t) => {
   await bothWays(
     t,
     (call) => sendStream(call, chat.stream, []),

@@ -43,7 +43,7 @@ for (const [name, wire, useResponsesApi] of [
   })
 
   describe(`@langchain/openai: ${name}, with tools and schemas`, { skip }, () => {
-    test('a call of a tool, streamed, and what comes of its result', async (t) => {
+    test('a streamed tool call and the answer to its result are read', async (t) => {
       const result = await mockedBothWays(t, async (url) => {
         const { tool } = await import('@langchain/core/tools')
         const { HumanMessage } = await import('@langchain/core/messages')
@@ -62,7 +62,7 @@ for (const [name, wire, useResponsesApi] of [
       assert.equal(result.text, aboutWeather.last)
     })
 
-    test('withStructuredOutput()', async (t) => {
+    test('withStructuredOutput() returns an object of the schema', async (t) => {
       const result = await mockedBothWays(t, async (url) =>
         (await modelAt(url, { useResponsesApi }))
           .withStructuredOutput(weather.schema, { name: 'city', method: 'jsonSchema' })
@@ -73,7 +73,7 @@ for (const [name, wire, useResponsesApi] of [
   })
 }
 
-test('@langchain/openai: embeddings', { skip }, async (t) => {
+test('@langchain/openai: embeddings are read', { skip }, async (t) => {
   const result = await mockedBothWays(t, async (url) => {
     const { OpenAIEmbeddings } = await import('@langchain/openai')
     const more = { encodingFormat: 'float', maxRetries: 0 } as const

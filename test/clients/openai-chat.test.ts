@@ -29,7 +29,7 @@ describeSdk('openai: chat', {
 describe('openai: helpers for chat', () => {
   const events = ['connect', 'chunk', 'content', 'content.delta', 'content.done', 'message', 'finalContent', 'abort']
 
-  test('stream(): its events, piece by piece', async (t) => {
+  test('stream() emits its events piece by piece', async (t) => {
     const { result } = await bothWays(
       t,
       (call) => sendStream(call, chat.stream, []),
@@ -43,7 +43,7 @@ describe('openai: helpers for chat', () => {
     assert.equal(result.usage.total_tokens, 33)
   })
 
-  test('stream() that is aborted', async (t) => {
+  test('stream() can be aborted', async (t) => {
     const { app } = await bothWays(
       t,
       (call) => sendStream(call, chat.stream, beginning(chat.stream)),
@@ -62,7 +62,7 @@ describe('openai: helpers for chat', () => {
   })
 
   for (const stream of [false, true]) {
-    test(`runTools(), ${stream ? 'streamed' : 'not streamed'}`, async (t) => {
+    test(`runTools() calls the tool, ${stream ? 'streamed' : 'not streamed'}`, async (t) => {
       const { name, description, schema: parameters, run } = weather
       const tools = [zodFunction({ name, description, parameters, function: run })]
       const result = await mockedBothWays(t, async (url) => {
@@ -78,7 +78,7 @@ describe('openai: helpers for chat', () => {
     })
   }
 
-  test('parse(), with a schema', async (t) => {
+  test('parse() returns an object of the schema', async (t) => {
     const { message } = await mockedBothWays(t, async (url) => {
       const response_format = zodResponseFormat(weather.schema, 'city')
       const { choices } = await clientAt(url).chat.completions.parse({
@@ -90,7 +90,7 @@ describe('openai: helpers for chat', () => {
     assert.deepEqual(message.parsed, aboutObject.answer)
   })
 
-  test('withResponse(): the head of the answer', async (t) => {
+  test('withResponse() has the head of the answer', async (t) => {
     const told = { 'x-request-id': 'req-1', 'openai-processing-ms': '12', 'x-ratelimit-remaining-requests': '7' }
     const { result } = await bothWays(
       t,
@@ -108,7 +108,7 @@ describe('openai: helpers for chat', () => {
     ['true', 400, 2],
     ['false', 503, 1],
   ] as const) {
-    test(`the provider says whether to retry: ${word}`, async (t) => {
+    test(`the provider's x-should-retry: ${word} reaches the SDK`, async (t) => {
       const { app } = await bothWays(
         t,
         (call) => call.json(status, chat.refusal, { 'x-should-retry': word, 'retry-after-ms': '1' }),

@@ -30,7 +30,7 @@ async function lastEvent(url: string): Promise<{ name: string | undefined; data:
   return { name, data: JSON.parse(data) }
 }
 
-describe('openai: a stream of responses that fails', () => {
+describe('openai: a responses stream that fails', () => {
   const failures: [
     code: string,
     id: RegExp,
@@ -56,7 +56,7 @@ describe('openai: a stream of responses that fails', () => {
     ],
   ]
   for (const [code, id, next, act, options] of failures) {
-    test(`${code}: the SDK throws, and a reader of typed events gets a response that failed`, async (t) => {
+    test(`${code}: the SDK throws, and a reader of typed events gets response.failed`, async (t) => {
       const { app, client } = await started(t, act, options)
       const reading = (async () => {
         for await (const event of await client.responses.create(asked)) assert.notEqual(event.type, 'response.failed')
@@ -78,7 +78,7 @@ describe('openai: a stream of responses that fails', () => {
   }
 })
 
-describe('openai: what a retry would only repeat and bill again is not tried again', () => {
+describe('openai: the SDK does not retry if that would only fail again and be billed again', () => {
   const cases: [code: string, calls: number, act: (call: Call) => unknown, limits: AiProxyOptions['limits']][] = [
     ['first_byte_timeout', 1, () => {}, { firstByteTimeoutMs: 300 }],
     ['first_token_timeout', 1, () => {}, { firstTokenTimeoutMs: 300 }],
@@ -91,7 +91,7 @@ describe('openai: what a retry would only repeat and bill again is not tried aga
     ['upstream_reset', 3, (call) => call.reset(), {}],
   ]
   for (const [code, calls, act, limits] of cases) {
-    test(`${code}: ${calls === 1 ? 'once' : `${calls} times`}`, async (t) => {
+    test(`${code}: the SDK asks ${calls === 1 ? 'once' : `${calls} times`}`, async (t) => {
       const { provider, client } = await started(t, act, { limits })
       await assert.rejects(
         client.responses.create(asked),

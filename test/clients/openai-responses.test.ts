@@ -26,7 +26,7 @@ describeSdk('openai: responses', {
 })
 
 describe('openai: helpers for responses', () => {
-  test('stream(): its events, piece by piece', async (t) => {
+  test('stream() emits its events piece by piece', async (t) => {
     const { result } = await bothWays(
       t,
       (call) => sendStream(call, responses.stream, []),
@@ -41,7 +41,7 @@ describe('openai: helpers for responses', () => {
     assert.equal(result.response.usage?.total_tokens, 30)
   })
 
-  test('stream() that is aborted', async (t) => {
+  test('stream() can be aborted', async (t) => {
     const { app } = await bothWays(
       t,
       (call) => sendStream(call, responses.stream, beginning(responses.stream)),
@@ -58,7 +58,7 @@ describe('openai: helpers for responses', () => {
     assert.equal((await app.record()).outcome, 'client_disconnect')
   })
 
-  test('a call of a tool, and what comes of its result', async (t) => {
+  test('a tool call and the answer to its result are read', async (t) => {
     const { name, description, schema: parameters } = weather
     const tools = [zodResponsesFunction({ name, description, parameters })]
     const result = await mockedBothWays(t, async (url) => {
@@ -74,7 +74,7 @@ describe('openai: helpers for responses', () => {
     assert.equal(result[1].output_text, aboutWeather.last)
   })
 
-  test('parse(), with a schema', async (t) => {
+  test('parse() returns an object of the schema', async (t) => {
     const result = await mockedBothWays(t, (url) =>
       clientAt(url).responses.parse({
         ...asked,

@@ -49,14 +49,14 @@ export function describeSdk<T>(name: string, { skip = false, ...sdk }: Sdk<T>): 
   const drained = (url: string, how: How) => read(url, how).rest()
 
   describe(name, { skip, concurrency: true }, () => {
-    test('a stream comes piece by piece', async (t) => {
+    test('a stream arrives piece by piece', async (t) => {
       const { app } = await bothWays(t, opens, ({ url, provider }) =>
         readInStep(provider, wire.stream, sdk.stream(url, once), sdk.textOf),
       )
       assert.equal((await app.record()).outcome, 'completed')
     })
 
-    test('an answer that is no stream', async (t) => {
+    test('a non-streaming answer is read', async (t) => {
       await bothWays(
         t,
         async (call) => answers(await bodyOf(call)),
@@ -65,7 +65,7 @@ export function describeSdk<T>(name: string, { skip = false, ...sdk }: Sdk<T>): 
     })
 
     // Without the proxy, some SDKs take such a stream for a whole one.
-    test('a stream that ends too early: it throws', async (t) => {
+    test('a stream that ends too early throws', async (t) => {
       const provider = await startProvider(t, {
         onCall: (call) => sendStream(call, wire.stream, beginning(wire.stream)).end(),
       })
@@ -74,7 +74,7 @@ export function describeSdk<T>(name: string, { skip = false, ...sdk }: Sdk<T>): 
       assert.equal((await app.record()).code, 'upstream_truncated')
     })
 
-    describe('leaving', { concurrency: true }, () => {
+    describe('disconnecting stops the provider', { concurrency: true }, () => {
       const left = async ({ provider }: Way) => (await provider.next()).gone
 
       test('by a signal, in the stream', async (t) => {
@@ -135,7 +135,7 @@ export function describeSdk<T>(name: string, { skip = false, ...sdk }: Sdk<T>): 
       })
     })
 
-    describe('retries', { concurrency: true }, () => {
+    describe('retries get', { concurrency: true }, () => {
       const how = { maxRetries: refusals }
       const late: Answering = async (call, at) => {
         await bodyOf(call)
@@ -151,11 +151,11 @@ export function describeSdk<T>(name: string, { skip = false, ...sdk }: Sdk<T>): 
         )
       })
 
-      test('an answer that is no stream', async (t) => {
+      test('a non-streaming answer', async (t) => {
         await bothWays(t, late, ({ url }) => sdk.ask(url, how))
       })
 
-      test('in vain', async (t) => {
+      test('the error, if they are used up', async (t) => {
         await bothWays(
           t,
           (call) => call.json(429, wire.refusal, putOff),
@@ -175,7 +175,7 @@ export function describeSdk<T>(name: string, { skip = false, ...sdk }: Sdk<T>): 
         })
       }
 
-      test('a page of a gateway, and nothing', async (t) => {
+      test('an HTML page of a gateway, and an empty body', async (t) => {
         const answering: Answering = ({ res }, at) => {
           res.writeHead(502, at % 2 ? {} : { 'content-type': 'text/html' }).end(at % 2 ? '' : '<h1>Bad gateway</h1>')
         }

@@ -43,7 +43,7 @@ describe('supertest', () => {
     })
   }
 
-  test('a page of a gateway is text behind the proxy', async (t) => {
+  test('an HTML page of a gateway is plain text after the proxy', async (t) => {
     const page: Answering = ({ res }) => res.writeHead(502, { 'content-type': 'text/html' }).end('<p>Oh</p>')
     const types: string[] = []
     await bothWays(t, page, async (way) => {
@@ -54,7 +54,7 @@ describe('supertest', () => {
     assert.deepEqual(types.sort(), ['text/html', 'text/plain'])
   })
 
-  test('a list, by GET', async (t) => {
+  test('a list is read by GET', async (t) => {
     const { result } = await bothWays(
       t,
       (call) => call.json(200, { data: [{ id: 'gpt-test' }] }),
@@ -63,7 +63,7 @@ describe('supertest', () => {
     assert.deepEqual(result.body, { data: [{ id: 'gpt-test' }] })
   })
 
-  test('a stream, as a text', async (t) => {
+  test('a stream is read as text', async (t) => {
     const { result } = await bothWays(
       t,
       (call) => sendStream(call, chat.stream, chat.stream.frames).end(),
@@ -77,7 +77,7 @@ describe('supertest', () => {
     assert.equal(result.text, Buffer.concat(chat.stream.frames).toString())
   })
 
-  test('a stream, piece by piece', async (t) => {
+  test('a stream is read piece by piece', async (t) => {
     await bothWays(
       t,
       (call) => sendStream(call, chat.stream, []),
@@ -91,7 +91,7 @@ describe('supertest', () => {
     )
   })
 
-  test('abort()', async (t) => {
+  test('abort() stops the provider', async (t) => {
     const { app } = await bothWays(
       t,
       (call) => sendStream(call, chat.stream, beginning(chat.stream)),

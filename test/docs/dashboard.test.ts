@@ -7,7 +7,7 @@ import type { ExchangeRecord } from '../../lib/index.js'
 import { prometheusObserver } from '../../lib/prometheus.js'
 import { root } from './pages.js'
 
-test('every metric that the dashboard asks for is exported, with the labels that it asks for', async () => {
+test('every metric in the dashboard is exported, with the labels that it uses', async () => {
   const dashboard = JSON.parse(
     readFileSync(path.join(root, 'docs/recipes/grafana-dashboard.json'), 'utf8'),
   ) as Dashboard

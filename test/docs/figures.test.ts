@@ -53,16 +53,16 @@ describe('figures of the benchmark', () => {
     test(`${asked}: ${text}`, () => assert.equal(withFigures(`a ${mark(asked)} b`, bench), `a ${mark(asked, text)} b`))
   }
 
-  test('a verdict goes by the worse end', () => {
+  test('a verdict depends on the worse end of a range', () => {
     const text = withFigures(mark('verdict 20'), bench)
     assert.match(text, /reach their target.*\n\n- health \(bursts\)\n\n.*do not:\*\*\n\n- bursts\n/s)
   })
 
-  test('a table has a line for each row', () => {
+  test('a table has a row for each measure', () => {
     assert.match(withFigures(mark('table 20'), bench), /\n\| bursts \| 1\.50× to 3\.00× \| 2\.00× \| ≥ 2× \| 4 \|\n/)
   })
 
-  test('what was not measured, what is unknown and what is not closed is an error', () => {
+  test('an unmeasured or unknown figure, or an unclosed mark, is an error', () => {
     for (const asked of ['range 20 drip.cpu', 'range 26 burst.throughput', 'result burst.health nginx', 'guess 1']) {
       assert.throws(() => withFigures(mark(asked), bench), /figure/)
     }

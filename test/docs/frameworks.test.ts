@@ -50,7 +50,7 @@ describe('recipes that export what a platform calls', () => {
     assert.match(text, /data: \[DONE\]\n\n$/)
   })
 
-  test("Next: the API route answers as Next's pages router calls it", async (t) => {
+  test("Next: the API route answers if it is called as Next's pages router does", async (t) => {
     const { default: route, config } = (await load('next')) as { default: RequestListener; config: object }
     assert.deepEqual(config, { api: { bodyParser: false, externalResolver: true } })
     const port = await listen(t, http.createServer(route))

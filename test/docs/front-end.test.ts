@@ -62,14 +62,14 @@ describe("front-end code runs in a page of the app's origin", () => {
         ask = (await import(pathToFileURL(write(find(page, begin), folder)).href)).ask
       })
 
-      test('hands over the text as it comes', async () => {
+      test('passes the text on as it arrives', async () => {
         const texts: string[] = []
         await ask('Hi', (text) => texts.push(text))
         assert.equal(texts.join(''), 'Hello you')
         assert.match(await provider.calls.at(-1)!.text, /"messages":\[\{"role":"user","content":"Hi"\}\]/)
       })
 
-      test('throws what the provider refuses with', async () => {
+      test("throws the provider's error", async () => {
         const headers = { 'x-should-retry': 'false' }
         answer = (call) => void call.text.then(() => call.json(429, { error: { message: 'Too often' } }, headers))
         await assert.rejects(

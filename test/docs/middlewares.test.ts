@@ -28,7 +28,7 @@ const asked: Record<string, { at: string; body: object }> = {
   format: { at: 'v1/messages', body: { max_tokens: 100 } },
 }
 
-describe('every middleware in docs/ is made, and passes a stream', () => {
+describe('every middleware in docs/ can be created, and passes a stream', () => {
   const cleaning: (() => unknown)[] = []
   const owner: Owner = { after: (clean) => void cleaning.push(clean as () => unknown) }
   let provider: LLMock
@@ -43,7 +43,7 @@ describe('every middleware in docs/ is made, and passes a stream', () => {
     workshop.remove()
   })
 
-  test('there are some', () => assert.ok(blocks.length > 25, `${blocks.length} blocks`))
+  test('more than 25 of them are found', () => assert.ok(blocks.length > 25, `${blocks.length} blocks`))
 
   for (const block of blocks) {
     test(`${block.page}, ${block.heading}`, async (t) => {

@@ -31,7 +31,7 @@ describe('the hook of docs/hooks.md', () => {
     execFileSync(process.execPath, [tsc, '-p', folder], { encoding: 'utf8' })
   })
 
-  test('puts its system prompt into all that generates, and fails at nothing', async (t) => {
+  test('adds its system prompt to every request that generates, and throws on no request', async (t) => {
     process.env.OPENAI_API_KEY = 'key'
     const provider = await startProvider(t, { onCall: (call) => call.req.on('end', () => call.json(200, {})) })
     const { ai } = require(written(t, code!.replace('https://api.openai.com', provider.url))) as { ai: AiProxy }

@@ -21,7 +21,7 @@ const messages = [{ role: 'user', content: 'Hello' }]
 const chunk = (content: string) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`
 const finish = `data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n`
 
-describe('recipes do what they say', () => {
+describe('the recipes work as described', () => {
   const blocks = {
     hooks: blockOf('recipes/hooks'),
     budget: blockOf('recipes/budget-for-each-user'),
@@ -75,7 +75,7 @@ describe('recipes do what they say', () => {
     assert.equal((await post(`${url}/ai/v1/completions`, { model, prompt: 'Hi' })).status, 404)
   })
 
-  test('hooks: no request makes the hook fail', async () => {
+  test('hooks: the hook throws on no request', async () => {
     const { url, printed } = await running(blocks.hooks)
     assert.equal((await fetch(`${url}/ai/v1/models`)).status, 200)
     for (const at of ['chat/completions', 'responses']) {
@@ -86,7 +86,7 @@ describe('recipes do what they say', () => {
     assert.doesNotMatch(printed(), /AI_PROXY_HOOK_THREW/)
   })
 
-  test('hooks: a returned answer and a thrown status go out, and the provider is not asked', async () => {
+  test('hooks: a returned answer and a thrown status are sent, and the provider is not called', async () => {
     const { url } = await running(blocks.hooks)
     const asked = provider.calls.length
     const headers = { 'x-maintenance': 'on' }
@@ -98,7 +98,7 @@ describe('recipes do what they say', () => {
     assert.equal(provider.calls.length, asked)
   })
 
-  test('budget: a user who has spent it gets 429, and another one does not', async () => {
+  test('budget: a user who has spent it gets 429, another user does not', async () => {
     const { url } = await running(blocks.budget)
     answer = (call) =>
       void call.text.then(() => call.json(200, { usage: { prompt_tokens: 199_999, completion_tokens: 1 } }))
@@ -130,7 +130,7 @@ describe('recipes do what they say', () => {
     assert.equal((await ask('bob')).status, 403)
   })
 
-  test("CSRF: other sites' pages are refused, and the app's own pages and other programs are not", async () => {
+  test("CSRF: pages of other sites are rejected; the app's own pages and other programs are not", async () => {
     const { url } = await running(blocks.csrf)
     for (const [status, headers] of [
       [200, {}],
@@ -147,7 +147,7 @@ describe('recipes do what they say', () => {
     }
   })
 
-  test('redaction: what is secret is found though it comes in pieces, and the client gets every byte', async () => {
+  test('redaction: secrets are found even if split over events, and the client gets every byte', async () => {
     const { url, printed, prints } = await running(blocks.redaction)
     const pieces = ['Use sk-pro', 'j-4f9a8b', '7c6d5e4f3a and write to ann@exa', 'mple.com.']
     answer = (call) => call.sse([...pieces.map(chunk), finish]).end('data: [DONE]\n\n')
@@ -160,7 +160,7 @@ describe('recipes do what they say', () => {
     assert.doesNotMatch(printed(), /4f9a8b|5e4f3a|ghp_|4111|exa/)
   })
 
-  test('logs: an outage is an error, a refusal a warning, a success information', async () => {
+  test('logs: an outage is logged as an error, a rejection as a warning, a success as information', async () => {
     const { url, prints } = await running(blocks.logging)
     for (const [status, level] of [
       [200, 30],
@@ -174,7 +174,7 @@ describe('recipes do what they say', () => {
     }
   })
 
-  test('Bedrock: the signature is that of the request as it goes out', async () => {
+  test('Bedrock: the signature matches the request that is sent', async () => {
     const { url } = await running(blocks.bedrock)
     const body = { messages: [{ role: 'user', content: [{ text: 'Hello' }] }] }
     const at = '/model/anthropic.claude%3A0/converse'
@@ -207,7 +207,7 @@ describe('recipes do what they say', () => {
     assert.equal(((await response.json()) as { problem: string }).problem, 'endpoint_not_allowed')
   })
 
-  test('the members: an exchange is listed, counted, and ended by its id', async () => {
+  test('the members list, count and end an exchange by its id', async () => {
     const { url } = await running(blocks.members)
     answer = (call) => void call.sse([chunk('Hello')])
     const stream = new Events(await post(`${url}/ai/v1/chat/completions`, { model, stream: true, messages }))
@@ -224,7 +224,7 @@ describe('recipes do what they say', () => {
   })
 })
 
-test('shutting down: a stream ends by itself, and then the process', async (t) => {
+test('shutting down: a running stream ends, then the process', async (t) => {
   const workshop = makeWorkshop()
   t.after(workshop.remove)
   const provider = await startProvider(t)
@@ -241,7 +241,7 @@ test('shutting down: a stream ends by itself, and then the process', async (t) =
   assert.equal(await ended, 0)
 })
 
-test('testing: the test passes by itself', async (t) => {
+test("testing: the example's own tests pass", async (t) => {
   const workshop = makeWorkshop()
   t.after(workshop.remove)
   const file = write(blockOf('recipes/testing'), workshop.folder)

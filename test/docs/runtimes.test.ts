@@ -39,7 +39,7 @@ for (const [runtime, args] of Object.entries(runtimes)) {
       for (const clean of cleaning) await clean()
     })
 
-    test('a stream passes whole', async () => {
+    test('a stream arrives whole', async () => {
       answer = (call) => call.sse([chunk.slice(0, 30), chunk.slice(30)]).end('data: [DONE]\n\n')
       const response = await post(url, request)
       assert.equal(response.headers.get('content-type'), 'text/event-stream; charset=utf-8')
@@ -61,7 +61,7 @@ for (const [runtime, args] of Object.entries(runtimes)) {
       await provider.calls.at(-1)!.gone
     })
 
-    test('what the provider refuses with passes', async () => {
+    test("the provider's error passes unchanged", async () => {
       answer = (call) => void call.text.then(() => call.json(429, { error: { message: 'Too often' } }))
       const response = await post(url, request)
       assert.equal(response.status, 429)

@@ -20,7 +20,7 @@ describe('every block of code in the README and in docs/', () => {
     complaints = typeCheck()
   })
 
-  test('there are some', () => assert.ok(programs.length > 50, `${programs.length} blocks`))
+  test('more than 50 of them are found', () => assert.ok(programs.length > 50, `${programs.length} blocks`))
 
   for (const block of programs) {
     const missing = missingPackages(block)
@@ -31,7 +31,7 @@ describe('every block of code in the README and in docs/', () => {
     })
   }
 
-  test('has a language that is known', () => {
+  test('has a known language', () => {
     const strange = blocks.filter((block) => !isProgram(block) && !others.includes(block.language))
     assert.deepEqual(
       strange.map(({ page, number, language }) => `${page}, block ${number}: ${language}`),
@@ -39,7 +39,7 @@ describe('every block of code in the README and in docs/', () => {
     )
   })
 
-  test('nothing else has a fault', () => {
+  test('the compiler reports nothing else', () => {
     const names = programs.map(nameOf)
     const rest = complaints.split('\n').filter((line) => line && !names.some((name) => line.startsWith(`${name}.`)))
     assert.deepEqual(rest, [])

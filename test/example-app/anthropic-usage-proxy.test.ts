@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startLocalProvider } from '../../example-app/providers/local-provider.js'
 
-test('the stand-in for Anthropic tells one token of output at the start, and all at the end', async (t) => {
+test('the stand-in for Anthropic reports one output token at the start, and all at the end', async (t) => {
   const provider = await startLocalProvider({ id: 'anthropic', eventsPerSecond: 1000 })
   t.after(() => provider.close())
   const response = await fetch(`${provider.target}/v1/messages`, {

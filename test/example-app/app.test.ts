@@ -33,7 +33,7 @@ test('the openai SDK streams the whole answer through /ai/v1', async (t) => {
   assert.equal(streamed, whole.choices[0]?.message.content)
 })
 
-test('the openai SDK throws when the provider breaks off, after what came before', async (t) => {
+test('the openai SDK throws if the provider breaks off, after what came before', async (t) => {
   const client = await sdk(t)
   let streamed = ''
   await assert.rejects(
@@ -48,7 +48,7 @@ test('the openai SDK throws when the provider breaks off, after what came before
   assert.match(streamed, /^There was once a lighthouse/)
 })
 
-test("the provider's own refusal reaches the openai SDK", async (t) => {
+test("the provider's own error reaches the openai SDK", async (t) => {
   const client = await sdk(t)
   const messages = [{ role: 'user' as const, content: 'Refuse me.' }]
   await assert.rejects(client.chat.completions.create({ model: 'stand-in', messages, stream: true }), {
@@ -57,7 +57,7 @@ test("the provider's own refusal reaches the openai SDK", async (t) => {
   })
 })
 
-test('the record is there under the x-request-id that the client sent', async (t) => {
+test('the record is available under the x-request-id that the client sent', async (t) => {
   const url = await runningApp(t, await startLocalProvider({ eventsPerSecond: 1000 }))
   const visitor = await newVisitor(url)
   const response = await fetch(`${url}/ai/v1/chat/completions`, prompt('Hello!', 'first-prompt', visitor))
@@ -70,7 +70,7 @@ test('the record is there under the x-request-id that the client sent', async (t
   assert.equal(record.downstreamBytes, Buffer.byteLength(body))
 })
 
-test("a record is its visitor's alone, and the provider never sees by what", async (t) => {
+test('a record is visible to its visitor only, whose cookie never reaches the provider', async (t) => {
   const provider = await scriptedProvider(t)
   const url = await runningApp(t, await chooseProvider({ AI_TARGET: provider.url }))
   const [mine, another] = [await newVisitor(url), await newVisitor(url)]
@@ -91,7 +91,7 @@ test("a record is its visitor's alone, and the provider never sees by what", asy
   assert.equal(await statusFor({ cookie: mine, 'sec-fetch-site': 'same-site' }), 403)
 })
 
-test('Stop: the provider is stopped, and the record says client_disconnect', async (t) => {
+test('Stop ends the request to the provider, and the record says client_disconnect', async (t) => {
   const provider = await scriptedProvider(t)
   const url = await runningApp(t, await chooseProvider({ AI_TARGET: provider.url }))
 
@@ -112,7 +112,7 @@ test('Stop: the provider is stopped, and the record says client_disconnect', asy
   assert.equal(record.events, 1)
 })
 
-test('the page, what it loads and the small routes are served', async (t) => {
+test('the app serves the page, its files and the small routes', async (t) => {
   const url = await runningApp(t, await startLocalProvider())
   assert.equal((await fetch(url)).url, `${url}/chat/`)
   const page = await (await fetch(`${url}/chat/`)).text()
@@ -130,7 +130,7 @@ test('the page, what it loads and the small routes are served', async (t) => {
   assert.match(await (await fetch(`${url}/settings`)).text(), /"local":true/)
 })
 
-test('the provider gets the key; nothing that the app serves holds it', async (t) => {
+test('the provider gets the key, and nothing that the app serves contains it', async (t) => {
   const key = 'sk-secret-of-this-test'
   const provider = await scriptedProvider(t)
   const url = await runningApp(t, await chooseProvider({ OPENAI_API_KEY: key, AI_TARGET: provider.url }))

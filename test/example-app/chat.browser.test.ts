@@ -23,7 +23,7 @@ import { scriptedProvider } from './scripted-provider.js'
 after(closeBrowser)
 const inBrowser = { skip: noBrowser }
 
-test('a prompt is typed, the answer grows, and figures stand beneath it', inBrowser, async (t) => {
+test('the answer to a prompt grows, with figures below it', inBrowser, async (t) => {
   const page = await openPage(t, await runningApp(t, await chooseProviders({}), { dashboard: true }))
   await page.locator('#prompt:focus').waitFor() // from the start, once the page knows its providers
   await page.keyboard.type('Why do you stream?')
@@ -51,7 +51,7 @@ test('a prompt is typed, the answer grows, and figures stand beneath it', inBrow
 })
 
 for (const id of ['openai', 'anthropic', 'gemini'] satisfies ProviderId[]) {
-  test(`each format is spoken: ${id}`, inBrowser, async (t) => {
+  test(`each format works: ${id}`, inBrowser, async (t) => {
     const providers = await Promise.all(
       (['openai', 'anthropic', 'gemini'] as const).map((id) => startLocalProvider({ id, eventsPerSecond: 300 })),
     )
@@ -96,7 +96,7 @@ const expected = {
   }),
 }
 for (const id of ['openai', 'anthropic', 'gemini'] satisfies ProviderId[]) {
-  test(`the conversation and the parameters go along with each request: ${id}`, inBrowser, async (t) => {
+  test(`the conversation and the parameters are sent with each request: ${id}`, inBrowser, async (t) => {
     const { provider, next } = await scriptedProvider(t, id)
     const page = await openPage(t, await runningApp(t, provider))
     await page.locator('#open-settings').click()
@@ -136,7 +136,7 @@ for (const id of ['openai', 'anthropic', 'gemini'] satisfies ProviderId[]) {
   })
 }
 
-test('the provider is asked for the models that can be chosen', inBrowser, async (t) => {
+test('the list of models comes from the provider', inBrowser, async (t) => {
   const { provider } = await scriptedProvider(t)
   const page = await openPage(t, await runningApp(t, provider))
   await page.locator('#open-settings').click()
@@ -145,7 +145,7 @@ test('the provider is asked for the models that can be chosen', inBrowser, async
   assert.deepEqual(models, ['model-a', 'model-b'])
 })
 
-test('what an answer cost is shown if its price is known', inBrowser, async (t) => {
+test('the cost of an answer is shown if its price is known', inBrowser, async (t) => {
   const { provider, next } = await scriptedProvider(t)
   const prices = { 'scripted-1': { input: 2, output: 8 } }
   const page = await openPage(t, await runningApp(t, provider, { prices }))
@@ -156,7 +156,7 @@ test('what an answer cost is shown if its price is known', inBrowser, async (t) 
   await page.locator('[data-field="costUsd"]', { hasText: /^\$0\.0060$/ }).waitFor()
 })
 
-test('Markdown is rendered, HTML and scripts are not, and code and answers can be copied', inBrowser, async (t) => {
+test('Markdown is rendered, HTML and scripts are not; code and answers can be copied', inBrowser, async (t) => {
   const { provider, next } = await scriptedProvider(t)
   const page = await openPage(t, await runningApp(t, provider), { permissions: ['clipboard-read', 'clipboard-write'] })
   await ask(page, 'Hi')
@@ -189,46 +189,50 @@ test('Markdown is rendered, HTML and scripts are not, and code and answers can b
   assert.equal(await clipboard(page), text)
 })
 
-test('rendering while it streams costs O(n), and ends as if rendered at once', inBrowser, async (t) => {
-  const page = await openPage(t, await runningApp(t, await startLocalProvider()))
-  await page.locator('#prompt').waitFor()
-  const documents = {
-    paragraph: 'word **bold** `code` '.repeat(4000),
-    code: `\`\`\`js\n${'const a = 1 < 2\n'.repeat(5000)}\`\`\`\n\nThe end.`,
-    table: `| a | b |\n| - | - |\n${'| one | two |\n'.repeat(3000)}`,
-    blocks: '## Title\n\nText with a [link][1].\n\n1. one\n\n2. two\n   - inner\n\n> quote\n\n'.repeat(500),
-    linked: 'See [this][x].\n\nMore.\n\n- a\n- b\n\n[x]: https://example.com/\n',
-  }
-  const results = await page.evaluate(async (documents) => {
-    const file = '/chat/markdown.mjs'
-    const { StreamedMarkdown } = await import(file)
-    const { document } = globalThis as unknown as { document: { createElement(name: string): { innerHTML: string } } }
-    return Object.entries(documents).map(([name, text]) => {
-      const rendered = [40, text.length].map((size) => {
-        const place = document.createElement('div')
-        const markdown = new StreamedMarkdown(place)
-        for (let at = 0; at < text.length; at += size) {
-          markdown.append(text.slice(at, at + size))
-          markdown.flush()
-        }
-        markdown.finish()
-        return { html: place.innerHTML, share: markdown.parsed / text.length }
+test(
+  'rendering during the stream costs O(n), and ends with the same result as rendering at once',
+  inBrowser,
+  async (t) => {
+    const page = await openPage(t, await runningApp(t, await startLocalProvider()))
+    await page.locator('#prompt').waitFor()
+    const documents = {
+      paragraph: 'word **bold** `code` '.repeat(4000),
+      code: `\`\`\`js\n${'const a = 1 < 2\n'.repeat(5000)}\`\`\`\n\nThe end.`,
+      table: `| a | b |\n| - | - |\n${'| one | two |\n'.repeat(3000)}`,
+      blocks: '## Title\n\nText with a [link][1].\n\n1. one\n\n2. two\n   - inner\n\n> quote\n\n'.repeat(500),
+      linked: 'See [this][x].\n\nMore.\n\n- a\n- b\n\n[x]: https://example.com/\n',
+    }
+    const results = await page.evaluate(async (documents) => {
+      const file = '/chat/markdown.mjs'
+      const { StreamedMarkdown } = await import(file)
+      const { document } = globalThis as unknown as { document: { createElement(name: string): { innerHTML: string } } }
+      return Object.entries(documents).map(([name, text]) => {
+        const rendered = [40, text.length].map((size) => {
+          const place = document.createElement('div')
+          const markdown = new StreamedMarkdown(place)
+          for (let at = 0; at < text.length; at += size) {
+            markdown.append(text.slice(at, at + size))
+            markdown.flush()
+          }
+          markdown.finish()
+          return { html: place.innerHTML, share: markdown.parsed / text.length }
+        })
+        return { name, share: rendered[0]!.share, isSame: rendered[0]!.html === rendered[1]!.html }
       })
-      return { name, share: rendered[0]!.share, isSame: rendered[0]!.html === rendered[1]!.html }
-    })
-  }, documents)
-  for (const { name, share, isSame } of results) {
-    assert.ok(isSame, name)
-    // Each frame of 40 characters parses the open block, up to 2 KB of it; a long one 16 times again at most.
-    assert.ok(share < 50, `${name}: each character was parsed ${share} times`)
-  }
-})
+    }, documents)
+    for (const { name, share, isSame } of results) {
+      assert.ok(isSame, name)
+      // Each frame of 40 characters parses the open block, up to 2 KB of it; a long one 16 times again at most.
+      assert.ok(share < 50, `${name}: each character was parsed ${share} times`)
+    }
+  },
+)
 
 for (const [how, stop] of Object.entries({
   'the button': (page: Page) => page.getByRole('button', { name: 'Stop' }).click(),
   'the key': (page: Page) => page.keyboard.press('Escape'),
 })) {
-  test(`Stop stops the provider, by ${how}`, inBrowser, async (t) => {
+  test(`Stop ends the request to the provider, by ${how}`, inBrowser, async (t) => {
     const provider = await endlessProvider(t)
     const url = await runningApp(t, await chooseProvider({ AI_TARGET: provider.url, OPENAI_API_KEY: 'sk-secret' }))
     const page = await openPage(t, url)
@@ -266,36 +270,40 @@ test('a failed prompt can be retried, and its turn then has the answer', inBrows
   assert.equal(await page.locator('.problem').isVisible(), false)
 })
 
-test('a lost server loses no prompt, and a reload neither draft, settings nor conversation', inBrowser, async (t) => {
-  const { provider, next } = await scriptedProvider(t)
-  const page = await openPage(t, await runningApp(t, provider), { provoked: /ERR_INTERNET_DISCONNECTED/ })
-  await page.locator('#chosen', { hasText: 'scripted-1' }).waitFor()
-  await page.context().setOffline(true)
-  await ask(page, 'A long and careful prompt')
-  await page.locator('.problem', { hasText: 'The app cannot be reached' }).waitFor()
-  await page.context().setOffline(false)
+test(
+  'an unreachable server loses no prompt, and a reload loses no draft, settings or conversation',
+  inBrowser,
+  async (t) => {
+    const { provider, next } = await scriptedProvider(t)
+    const page = await openPage(t, await runningApp(t, provider), { provoked: /ERR_INTERNET_DISCONNECTED/ })
+    await page.locator('#chosen', { hasText: 'scripted-1' }).waitFor()
+    await page.context().setOffline(true)
+    await ask(page, 'A long and careful prompt')
+    await page.locator('.problem', { hasText: 'The app cannot be reached' }).waitFor()
+    await page.context().setOffline(false)
 
-  await page.locator('#open-settings').click()
-  await page.getByLabel('System prompt').fill('Be kind.')
-  await page.getByRole('button', { name: 'Done' }).click()
-  await page.locator('#prompt').fill('A draft')
-  await page.reload()
-  await page.locator('.turn').waitFor()
-  assert.equal(await page.locator('#prompt').inputValue(), 'A draft')
-  assert.equal(await page.locator('.prompt').innerText(), 'A long and careful prompt')
+    await page.locator('#open-settings').click()
+    await page.getByLabel('System prompt').fill('Be kind.')
+    await page.getByRole('button', { name: 'Done' }).click()
+    await page.locator('#prompt').fill('A draft')
+    await page.reload()
+    await page.locator('.turn').waitFor()
+    assert.equal(await page.locator('#prompt').inputValue(), 'A draft')
+    assert.equal(await page.locator('.prompt').innerText(), 'A long and careful prompt')
 
-  await page.getByRole('button', { name: 'Retry' }).click()
-  const asked = await next()
-  assert.deepEqual(asked.body.messages, [
-    { role: 'system', content: 'Be kind.' },
-    { role: 'user', content: 'A long and careful prompt' },
-  ])
-  asked.write('Half an ans')
-  await page.locator('.answer', { hasText: 'Half an ans' }).waitFor()
-  await page.reload()
-  await page.locator('.problem', { hasText: 'closed or reloaded' }).waitFor()
-  assert.equal(await page.locator('.answer').innerText(), 'Half an ans')
-})
+    await page.getByRole('button', { name: 'Retry' }).click()
+    const asked = await next()
+    assert.deepEqual(asked.body.messages, [
+      { role: 'system', content: 'Be kind.' },
+      { role: 'user', content: 'A long and careful prompt' },
+    ])
+    asked.write('Half an ans')
+    await page.locator('.answer', { hasText: 'Half an ans' }).waitFor()
+    await page.reload()
+    await page.locator('.problem', { hasText: 'closed or reloaded' }).waitFor()
+    assert.equal(await page.locator('.answer').innerText(), 'Half an ans')
+  },
+)
 
 test('the page follows the answer, unless the reader has scrolled up', inBrowser, async (t) => {
   const { provider, next } = await scriptedProvider(t)
@@ -330,47 +338,59 @@ test('the page follows the answer, unless the reader has scrolled up', inBrowser
   await page.waitForFunction('document.scrollingElement.scrollHeight - scrollY - innerHeight < 2')
 })
 
-test('on a phone, why a provider cannot be reached stands below the prompt, in whole words', inBrowser, async (t) => {
-  const url = await runningApp(t, await chooseProvider({ AI_TARGET: await unreachable() }))
-  const page = await openPage(t, url, { ...phone, provoked: /^Failed to load resource: .* 502 / })
-  await ask(page, 'Hello!')
-  await page.locator('.details').waitFor()
-  assert.match(await page.locator('.problem').innerText(), /cannot be reached.*ECONNREFUSED/)
-  assert.match(await figure(page, 'outcome'), /^upstream unreachable/)
-  assert.equal(await linesOf(page.locator('[data-field="outcome"]')), 1)
-  await assertFits(page)
-  await assertAccessible(page, 'chat-phone-unreachable')
-})
+test(
+  'on a phone, the reason why a provider is unreachable is shown below the prompt, unbroken',
+  inBrowser,
+  async (t) => {
+    const url = await runningApp(t, await chooseProvider({ AI_TARGET: await unreachable() }))
+    const page = await openPage(t, url, { ...phone, provoked: /^Failed to load resource: .* 502 / })
+    await ask(page, 'Hello!')
+    await page.locator('.details').waitFor()
+    assert.match(await page.locator('.problem').innerText(), /cannot be reached.*ECONNREFUSED/)
+    assert.match(await figure(page, 'outcome'), /^upstream unreachable/)
+    assert.equal(await linesOf(page.locator('[data-field="outcome"]')), 1)
+    await assertFits(page)
+    await assertAccessible(page, 'chat-phone-unreachable')
+  },
+)
 
 for (const [name, { most, ...options }] of Object.entries({
   desktop: { most: 0.2 },
   phone: { ...phone, most: 0.15 },
   landscape: { ...landscape, most: 0.2 },
 })) {
-  test(`axe finds nothing in any state of the chat, and the answer has the screen: ${name}`, inBrowser, async (t) => {
-    const { provider, next } = await scriptedProvider(t)
-    const page = await openPage(t, await runningApp(t, [provider, await startLocalProvider({ id: 'gemini' })]), options)
-    await page.locator('#chosen', { hasText: 'scripted-1' }).waitFor()
-    await assertAccessible(page, `chat-${name}-empty`)
-    await ask(page, 'Show me some code.')
-    const asked = await next()
-    asked.write('# Code\n\nSome `inline` and a [link](https://example.com/):\n\n```js\nconst line = 1\n```\n\n')
-    asked.write('| a | b |\n| - | - |\n| 1 | 2 |\n\nAnd')
-    await page.locator('.answer p', { hasText: /^And$/ }).waitFor()
-    await assertAccessible(page, `chat-${name}-streaming`)
-    asked.end()
-    await page.locator('.details').waitFor()
-    await assertFits(page)
-    await assertAccessible(page, `chat-${name}-finished`)
-    const composer = await page.locator('#composer').boundingBox()
-    assert.ok(composer!.height <= page.viewportSize()!.height * most, `the composer is ${composer?.height} px high`)
+  test(
+    `axe finds no violation in any state of the chat, and the answer has most of the screen: ${name}`,
+    inBrowser,
+    async (t) => {
+      const { provider, next } = await scriptedProvider(t)
+      const page = await openPage(
+        t,
+        await runningApp(t, [provider, await startLocalProvider({ id: 'gemini' })]),
+        options,
+      )
+      await page.locator('#chosen', { hasText: 'scripted-1' }).waitFor()
+      await assertAccessible(page, `chat-${name}-empty`)
+      await ask(page, 'Show me some code.')
+      const asked = await next()
+      asked.write('# Code\n\nSome `inline` and a [link](https://example.com/):\n\n```js\nconst line = 1\n```\n\n')
+      asked.write('| a | b |\n| - | - |\n| 1 | 2 |\n\nAnd')
+      await page.locator('.answer p', { hasText: /^And$/ }).waitFor()
+      await assertAccessible(page, `chat-${name}-streaming`)
+      asked.end()
+      await page.locator('.details').waitFor()
+      await assertFits(page)
+      await assertAccessible(page, `chat-${name}-finished`)
+      const composer = await page.locator('#composer').boundingBox()
+      assert.ok(composer!.height <= page.viewportSize()!.height * most, `the composer is ${composer?.height} px high`)
 
-    await page.locator('.details').click()
-    await assertAccessible(page, `chat-${name}-record`)
-    await page.keyboard.press('Escape')
-    await page.locator('#open-settings').click()
-    await assertAccessible(page, `chat-${name}-settings`)
-  })
+      await page.locator('.details').click()
+      await assertAccessible(page, `chat-${name}-record`)
+      await page.keyboard.press('Escape')
+      await page.locator('#open-settings').click()
+      await assertAccessible(page, `chat-${name}-settings`)
+    },
+  )
 }
 
 async function ask(page: Page, text: string): Promise<void> {

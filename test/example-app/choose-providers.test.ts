@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { chooseProvider, chooseProviders } from '../../example-app/providers/choose-providers.js'
 
-test('a key alone means OpenAI', async () => {
+test('a key without a target selects OpenAI', async () => {
   const { target, auth, model, local } = await chooseProvider({ OPENAI_API_KEY: 'sk-1' })
   assert.equal(target, 'https://api.openai.com')
   assert.deepEqual(auth, { headers: { authorization: 'Bearer sk-1' } })
@@ -10,7 +10,7 @@ test('a key alone means OpenAI', async () => {
   assert.equal(local, false)
 })
 
-test('each format has a key of its own; whoever has none gets a stand-in', async (t) => {
+test('each format has its own key; a format without a key gets a stand-in', async (t) => {
   const providers = await chooseProviders({ ANTHROPIC_API_KEY: 'sk-2', GEMINI_API_KEY: 'sk-3', GEMINI_MODEL: 'mine' })
   t.after(() => Promise.all(providers.map((provider) => provider.close())))
   const [openai, anthropic, gemini] = providers
@@ -23,7 +23,7 @@ test('each format has a key of its own; whoever has none gets a stand-in', async
   assert.equal(gemini?.model, 'mine')
 })
 
-test('AI_TARGET goes without a key, and may end in /v1 as SDKs want it', async () => {
+test('AI_TARGET works without a key, and may end in /v1 as SDKs expect', async () => {
   const { target, auth, model, name } = await chooseProvider({
     AI_TARGET: 'http://me:secret@localhost:8000/llm/v1/',
     AI_MODEL: 'llama',
@@ -36,12 +36,12 @@ test('AI_TARGET goes without a key, and may end in /v1 as SDKs want it', async (
 })
 
 for (const wrong of ['localhost:8000', 'not a url', 'file:///tmp']) {
-  test(`AI_TARGET=${wrong} is refused with the mend`, async () => {
+  test(`AI_TARGET=${wrong} is rejected with the fix`, async () => {
     await assert.rejects(chooseProvider({ AI_TARGET: wrong }), /AI_TARGET must be a URL such as http:/)
   })
 }
 
-test('nothing set means the stand-in on this machine', async () => {
+test('without settings, the stand-ins on this machine are used', async () => {
   const provider = await chooseProvider({ OPENAI_API_KEY: '', AI_TARGET: '' })
   assert.equal(provider.local, true)
   assert.equal(new URL(provider.target).hostname, '127.0.0.1')

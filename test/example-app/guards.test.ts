@@ -29,7 +29,7 @@ const everything = [
   ['GET', '/no-such-page'],
 ] as const
 
-test('while the app listens on loopback, it answers to names of loopback alone', async (t) => {
+test('an app that listens on loopback only answers to loopback host names', async (t) => {
   const { url, asked } = await appBefore(t)
   const rebound = [
     'evil.example',
@@ -57,20 +57,20 @@ test('while the app listens on loopback, it answers to names of loopback alone',
   }
 })
 
-test('an app that listens for others answers to any name', async (t) => {
+test('an app that listens on other addresses answers to any host name', async (t) => {
   const { url } = await appBefore(t, { loopback: false })
   assert.equal((await call(url, 'GET', '/chat/', { host: 'chat.example' })).statusCode, 200)
   assert.equal((await call(url, 'POST', chat, { host: 'chat.example' }, '{}')).statusCode, 200)
 })
 
-test('which addresses are loopback', () => {
+test('isLoopback recognises loopback addresses', () => {
   for (const one of ['127.0.0.1', '127.255.0.9', '::1', '::ffff:127.0.0.1']) assert.ok(isLoopback(one), one)
   for (const one of ['0.0.0.0', '::', '192.168.0.1', '127.0.0.1.example', '::ffff:10.0.0.1']) {
     assert.ok(!isLoopback(one), one)
   }
 })
 
-test("another site's page spends no key: not by a form, a script, or a link", async (t) => {
+test("another site's page cannot spend the key by a form, a script or a link", async (t) => {
   const { url, asked } = await appBefore(t)
   const { host } = new URL(url)
   const body = String(prompt('Hi', '1').body)
@@ -111,7 +111,7 @@ test("another site's page spends no key: not by a form, a script, or a link", as
   assert.equal(asked(), 4)
 })
 
-test('behind a reverse proxy on this machine, the dashboard and Storm are closed; the chat is not', async (t) => {
+test('the dashboard and Storm are closed behind a reverse proxy on this machine; the chat is not', async (t) => {
   const { url } = await appBefore(t)
   const told = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https', forwarded: 'for=203.0.113.9' }
   for (const [name, value] of Object.entries({ ...told, via: '1.1 front', 'x-real-ip': '203.0.113.9' })) {
@@ -131,7 +131,7 @@ test('behind a reverse proxy on this machine, the dashboard and Storm are closed
   old.destroy()
 })
 
-test('every answer tells browsers to take it for what it is, and to keep it from other sites', async (t) => {
+test('every answer has headers that prevent content sniffing and use by other sites', async (t) => {
   const { url } = await appBefore(t)
   const refused = [
     ['GET', '/%00', {}],
@@ -151,7 +151,7 @@ test('every answer tells browsers to take it for what it is, and to keep it from
   }
 })
 
-test('an error shows no stack and no paths of this machine', async (t) => {
+test('an error page has no stack and no paths of this machine', async (t) => {
   const { url } = await appBefore(t)
   for (const [method, path] of [
     ['GET', '/%E0'],

@@ -5,13 +5,13 @@ import { RecentRecords } from '../../example-app/chat/recent-records.js'
 
 const record = (id: string) => ({ id, outcome: 'completed' }) as ExchangeRecord
 
-test('a record that is there is given at once', async () => {
+test('get() returns an existing record at once', async () => {
   const records = new RecentRecords()
   records.add('a', record('1'))
   assert.equal((await records.get('a'))?.id, '1')
 })
 
-test('who asks before the exchange is over waits for its record', async () => {
+test('get() waits for the record of a running exchange', async () => {
   const records = new RecentRecords()
   const waiting = [records.get('a', 60_000), records.get('a', 60_000)]
   records.add('b', record('1'))
@@ -22,13 +22,13 @@ test('who asks before the exchange is over waits for its record', async () => {
   )
 })
 
-test('the wait has an end', async () => {
+test('get() returns undefined after its timeout', async () => {
   const alive = setTimeout(() => {}, 60_000)
   assert.equal(await new RecentRecords().get('a', 1), undefined)
   clearTimeout(alive)
 })
 
-test('only the last records are kept', async () => {
+test('only the most recent records are kept', async () => {
   const records = new RecentRecords(2)
   for (const id of ['a', 'b', 'a', 'c']) records.add(id, record(id))
   assert.equal(await records.get('a').then((found) => found?.id), 'a')

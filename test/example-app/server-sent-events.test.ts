@@ -32,7 +32,7 @@ const lines = [
 ]
 
 for (const [name, lineEnd] of Object.entries({ LF: '\n', CRLF: '\r\n', CR: '\r' })) {
-  test(`events are read whole, wherever the chunks are cut (${name})`, async () => {
+  test(`events are read whole, wherever the chunks are split (${name})`, async () => {
     const bytes = Buffer.from(lines.join(lineEnd))
     for (let size = 1; size <= bytes.length; size++) {
       const chunks = []
@@ -42,7 +42,7 @@ for (const [name, lineEnd] of Object.entries({ LF: '\n', CRLF: '\r\n', CR: '\r' 
   })
 }
 
-test('an event is there as soon as its empty line ended, without a byte of the next', async () => {
+test('an event is available as soon as its blank line ends, without a byte of the next', async () => {
   const body = new TransformStream<Uint8Array, Uint8Array>()
   const writer = body.writable.getWriter()
   const reading = (await parser())(body.readable)

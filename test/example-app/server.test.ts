@@ -11,7 +11,7 @@ const root = path.join(__dirname, '../..')
 const noKeys = { OPENAI_API_KEY: '', ANTHROPIC_API_KEY: '', GEMINI_API_KEY: '' }
 const noCurl = spawnSync('curl', ['--version']).error ? 'curl is not installed' : false
 
-test('the printed curl line works as it is printed', { skip: noCurl }, async (t) => {
+test('the printed curl command works as printed', { skip: noCurl }, async (t) => {
   const printed = await printedLine(start(t, { PORT: '0' }), /curl -N/)
   const curl = spawn('sh', ['-c', `${printed.slice(printed.indexOf('curl'))} -s`])
   const answer = await text(curl)
@@ -19,7 +19,7 @@ test('the printed curl line works as it is printed', { skip: noCurl }, async (t)
   assert.match(answer, /data: \[DONE\]\n\n$/)
 })
 
-test('on SIGTERM, an answer under way comes to its end, and the process ends well', async (t) => {
+test('a running answer completes on SIGTERM, then the process exits with 0', async (t) => {
   const app = start(t, { PORT: '0' })
   const url = new URL((await printedLine(app, /Chat/)).replace(/.*Chat\s+/, '')).origin
   const response = await fetch(`${url}/ai/v1/chat/completions`, prompt('Hello!', 'last'))
@@ -30,7 +30,7 @@ test('on SIGTERM, an answer under way comes to its end, and the process ends wel
   assert.deepEqual(await ended, [0, null])
 })
 
-test('a port that is taken is told with the mend', async (t) => {
+test('a port in use is reported with the fix', async (t) => {
   const other = createServer().listen(0, '127.0.0.1')
   t.after(() => other.close())
   await once(other, 'listening')
@@ -42,7 +42,7 @@ test('a port that is taken is told with the mend', async (t) => {
   assert.match(complaint, new RegExp(`^Port ${port} is taken\\. Choose another: PORT=3001 npm start`))
 })
 
-test('a PORT that is none is told with the mend', async (t) => {
+test('an invalid PORT is reported with the fix', async (t) => {
   const app = start(t, { PORT: 'three' })
   const [[code], complaint] = await Promise.all([once(app, 'exit'), text(app, 'stderr')])
   assert.equal(code, 1)

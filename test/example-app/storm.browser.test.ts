@@ -11,7 +11,7 @@ import { runningApp } from './running-app.js'
 after(closeBrowser)
 const inBrowser = { skip: noBrowser }
 
-test('a burst: the latency of /health, side by side', inBrowser, async (t) => {
+test('Burst shows the latency of /health side by side', inBrowser, async (t) => {
   const page = await openStorm(t)
   await blow(page, 'Burst', 40, 4)
   for (const side of sides(page)) {
@@ -24,7 +24,7 @@ test('a burst: the latency of /health, side by side', inBrowser, async (t) => {
   await assertAccessible(page, 'storm-desktop-burst')
 })
 
-test('clients that leave: the provider stops', inBrowser, async (t) => {
+test('Clients leave shows that the provider stops', inBrowser, async (t) => {
   const page = await openStorm(t, dark)
   await blow(page, 'Clients leave', 20, 3)
   const [ours] = sides(page)
@@ -44,7 +44,7 @@ test('clients that leave: the provider stops', inBrowser, async (t) => {
   await assertAccessible(page, 'storm-desktop-leave')
 })
 
-test('clients that stall: memory stays flat', inBrowser, async (t) => {
+test('Clients stall shows that memory stays flat', inBrowser, async (t) => {
   const page = await openStorm(t, phone)
   await blow(page, 'Clients stall', 20, 2)
   await sides(page)[0]
@@ -55,7 +55,7 @@ test('clients that stall: memory stays flat', inBrowser, async (t) => {
   await assertAccessible(page, 'storm-phone-stall')
 })
 
-test('a provider that breaks off mid-event: the client is told', inBrowser, async (t) => {
+test('Break shows that clients get an error if a provider breaks off mid-event', inBrowser, async (t) => {
   const page = await openStorm(t)
   await blow(page, 'Provider breaks off', 10, 3)
   const [ours, plain] = sides(page)
@@ -66,7 +66,7 @@ test('a provider that breaks off mid-event: the client is told', inBrowser, asyn
   await assertAccessible(page, 'storm-desktop-break')
 })
 
-test('the versions are said, and the second before the storm has a name', inBrowser, async (t) => {
+test('versions are shown, and the second before the storm has a label', inBrowser, async (t) => {
   const page = await openStorm(t)
   await assertAccessible(page, 'storm-desktop-empty')
   const { version } = JSON.parse(readFileSync(path.join(__dirname, '../../package.json'), 'utf8'))
@@ -94,7 +94,7 @@ test('the versions are said, and the second before the storm has a name', inBrow
   )
 })
 
-test('Stop ends a storm, and its processes', { skip: noBrowser || cannotSee }, async (t) => {
+test('Stop ends a storm and its processes', { skip: noBrowser || cannotSee }, async (t) => {
   const page = await openStorm(t, dark)
   const before = childProcesses()
   await page.getByRole('button', { name: 'Burst' }).press('Enter')

@@ -5,7 +5,7 @@ import { ChildProcesses } from '../../example-app/storm/child-processes.js'
 import { runStorm } from '../../example-app/storm/run-storm.js'
 import { runningApp } from './running-app.js'
 
-test('orders without sense are refused with the mend', async (t) => {
+test('invalid orders are rejected with the fix', async (t) => {
   const url = await runningApp(t, await startLocalProvider(), { dashboard: true })
   for (const wrong of [
     {},
@@ -20,7 +20,7 @@ test('orders without sense are refused with the mend', async (t) => {
   }
 })
 
-test('one storm at a time; who leaves ends it', async (t) => {
+test('one storm runs at a time, and ends if its client leaves', async (t) => {
   const url = await runningApp(t, await startLocalProvider(), { dashboard: true })
   const sane = { kind: 'leave', streams: 1, seconds: 1 }
   const leave = new AbortController()
@@ -36,7 +36,7 @@ test('one storm at a time; who leaves ends it', async (t) => {
   await next.body?.cancel()
 })
 
-test('both contenders have their turn, and tell what they did', async () => {
+test('both contenders run and report their results', async () => {
   const told: string[] = []
   const results: Record<string, unknown>[] = []
   await runStorm(
@@ -56,7 +56,7 @@ test('both contenders have their turn, and tell what they did', async () => {
   assert.deepEqual([ours?.clients.toldError, ours?.clients.cut, ours?.clients.refused], [3, 0, 0])
 })
 
-test('a child that ends on its own ends the storm with a reason', async () => {
+test('a child process that exits early ends the storm with a reason', async () => {
   const children = new ChildProcesses()
   const doesNothing = require.resolve('../../example-app/http/security-headers.ts')
   await assert.rejects(children.start(doesNothing, [], new AbortController().signal), { name: 'AbortError' })

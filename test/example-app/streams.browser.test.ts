@@ -57,7 +57,7 @@ test('streams are shown live, and controls never wait for them: start twice, abo
   await assertAccessible(page, 'streams-desktop-live')
 })
 
-test('an abort by the keyboard does not lose the focus', inBrowser, async (t) => {
+test('an abort by keyboard keeps the focus', inBrowser, async (t) => {
   const url = await runningApp(t, await endlessProviders(t), { dashboard: true })
   const page = await openPage(t, `${url}/streams/`, dark)
   await page.getByRole('button', { name: 'Start a stream of each provider' }).press('Enter')
@@ -66,7 +66,7 @@ test('an abort by the keyboard does not lose the focus', inBrowser, async (t) =>
   await page.locator('tr', { hasText: 'aborted' }).locator('.open-record:focus').waitFor()
 })
 
-test('rows are filtered by text and outcome, sorted by any column, and opened', inBrowser, async (t) => {
+test('rows can be filtered by text and outcome, sorted by any column, and opened', inBrowser, async (t) => {
   const local = await startLocalProvider({ eventsPerSecond: 1000 })
   const prices = { any: { input: 1, output: 2 } }
   const url = await runningApp(t, local, { dashboard: true, prices })
@@ -124,7 +124,7 @@ test('rows are filtered by text and outcome, sorted by any column, and opened', 
 })
 
 test(
-  'a lost connection is said, its rows do not stay "streaming", and the next one is up to date',
+  'a lost connection is shown, its rows do not stay "streaming", and the next connection is up to date',
   inBrowser,
   async (t) => {
     const app = await runningApp(t, await endlessProviders(t), { dashboard: true })
@@ -178,7 +178,7 @@ test('the charts are never empty, and show values under the pointer', inBrowser,
   await legend.filter({ hasText: /Took:?\s*[\d.]+ m?s/ }).waitFor()
 })
 
-test('on a phone each row is a card, and sorted by a list', inBrowser, async (t) => {
+test('on a phone each row is a card, and a list sorts them', inBrowser, async (t) => {
   const url = await runningApp(t, await endlessProviders(t), { dashboard: true })
   const page = await openPage(t, `${url}/streams/`, phone)
   await page.getByText('Nothing has happened yet.').waitFor()
@@ -196,7 +196,7 @@ test('on a phone each row is a card, and sorted by a list', inBrowser, async (t)
   await assertAccessible(page, 'streams-phone-record')
 })
 
-test('an outage of a provider is seen, with its status or its reason, on a phone as well', inBrowser, async (t) => {
+test("a provider's outage is shown with its status or reason, on a phone as well", inBrowser, async (t) => {
   const refusing = await startLocalProvider()
   const silent = await chooseProvider({ ANTHROPIC_API_KEY: 'sk', ANTHROPIC_TARGET: await unreachable() }, 'anthropic')
   const url = await runningApp(t, [refusing, silent], { dashboard: true })

@@ -17,7 +17,7 @@ test('the dashboard is off unless the app mounts it', async (t) => {
   assert.match(await (await fetch(`${url}/settings`)).text(), /"dashboard":false/)
 })
 
-test('every page may load from this app alone', async (t) => {
+test('every page may load from this app only', async (t) => {
   const url = await runningApp(t, await startLocalProvider(), { dashboard: true })
   for (const page of ['chat/', ...pages]) {
     const response = await fetch(`${url}/${page}`)
@@ -30,7 +30,7 @@ test('every page may load from this app alone', async (t) => {
   }
 })
 
-test('an exchange under way is pushed, aborted, and pushed as ended', async (t) => {
+test('a running exchange is pushed, aborted, and pushed as ended', async (t) => {
   const url = await runningApp(t, await endlessProviders(t), { dashboard: true })
   const states = await statesOf(url)
   const answer = await fetch(`${url}/ai/v1/chat/completions`, prompt('Tell me a long story.', 'one'))
@@ -51,7 +51,7 @@ test('an exchange under way is pushed, aborted, and pushed as ended', async (t) 
   await states.return()
 })
 
-test('an exchange whose provider is silent is answered when it is aborted, and its provider stopped', async (t) => {
+test('an exchange whose provider is silent gets an answer when it is aborted, and its provider stops', async (t) => {
   const silent = createServer().listen(0, '127.0.0.1')
   t.after(() => closed(silent))
   const provider = await chooseProvider({ AI_TARGET: await urlOf(silent) })
@@ -70,7 +70,7 @@ test('an exchange whose provider is silent is answered when it is aborted, and i
   await states.return()
 })
 
-test('no key reaches a page, by whichever provider', async (t) => {
+test('no key reaches a page, whatever the provider', async (t) => {
   const keys = { OPENAI_API_KEY: 'sk-one', ANTHROPIC_API_KEY: 'sk-two', GEMINI_API_KEY: 'sk-three' }
   const url = await runningApp(t, await chooseProviders(keys), { dashboard: true })
   const states = await statesOf(url)
@@ -80,7 +80,7 @@ test('no key reaches a page, by whichever provider', async (t) => {
   for (const key of Object.values(keys)) assert.ok(!served.join().includes(key), key)
 })
 
-test("another site's page can neither read nor abort nor start a storm", async (t) => {
+test("another site's page cannot read, abort or start a storm", async (t) => {
   const url = await runningApp(t, await startLocalProvider(), { dashboard: true })
   for (const [method, path] of [
     ['GET', 'streams/events'],

@@ -11,7 +11,7 @@ function rig() {
   return { timers, deadlines, due, start }
 }
 
-test('a deadline comes due once, at its time', () => {
+test('a deadline expires once, at its time', () => {
   const { timers, due, start } = rig()
   start('a', 100)
   timers.advance(99)
@@ -23,7 +23,7 @@ test('a deadline comes due once, at its time', () => {
   assert.equal(timers.pending, 0)
 })
 
-test('several run on one timer, and come due each at its time', () => {
+test('several share one timer, and each expires at its time', () => {
   const { timers, due, start } = rig()
   start('long', 300)
   start('short', 100)
@@ -33,14 +33,14 @@ test('several run on one timer, and come due each at its time', () => {
   assert.deepEqual(due, ['short@100', 'middle@200', 'long@300'])
 })
 
-test('several at once come due together', () => {
+test('several with the same time expire together', () => {
   const { timers, due, start } = rig()
   for (const name of ['a', 'b', 'c']) start(name, 50)
   timers.advance(50)
   assert.deepEqual(due, ['a@50', 'b@50', 'c@50'])
 })
 
-test('a stopped one never comes due', () => {
+test('a stopped one never expires', () => {
   const { timers, deadlines, due, start } = rig()
   start('a', 50)
   start('b', 60)
@@ -51,7 +51,7 @@ test('a stopped one never comes due', () => {
 })
 
 describe('touch', () => {
-  test('puts a deadline off, for its own time', () => {
+  test('restarts a deadline with its own duration', () => {
     const { timers, deadlines, due, start } = rig()
     start('a', 100)
     timers.advance(60)
@@ -74,7 +74,7 @@ describe('touch', () => {
     assert.deepEqual(timers.delays, [100, 50], 'the timer looks when it fires, and waits for the rest')
   })
 
-  test('takes the time from who knows it already', () => {
+  test("uses the caller's time if given", () => {
     const { timers, deadlines, due, start } = rig()
     start('a', 100)
     deadlines.touch('a', 500)
@@ -84,15 +84,15 @@ describe('touch', () => {
     assert.deepEqual(due, ['a@600'])
   })
 
-  test('starts nothing', () => {
+  test('does not start a stopped deadline', () => {
     const { timers, deadlines } = rig()
     deadlines.touch('a')
     assert.equal(timers.pending, 0)
   })
 })
 
-describe('start, where the name runs already', () => {
-  test('counts anew, later', () => {
+describe('starting a running deadline again', () => {
+  test('restarts it, later', () => {
     const { timers, due, start } = rig()
     start('a', 100)
     timers.advance(50)
@@ -101,7 +101,7 @@ describe('start, where the name runs already', () => {
     assert.deepEqual(due, ['a@150'])
   })
 
-  test('counts anew, sooner', () => {
+  test('restarts it, sooner', () => {
     const { timers, due, start } = rig()
     start('a', 100)
     start('a', 10)
@@ -109,7 +109,7 @@ describe('start, where the name runs already', () => {
     assert.deepEqual(due, ['a@10'])
   })
 
-  test('with Infinity, it is off', () => {
+  test('turns it off with Infinity', () => {
     const { timers, due, start } = rig()
     start('a', 100)
     start('a', Number.POSITIVE_INFINITY)
@@ -119,14 +119,14 @@ describe('start, where the name runs already', () => {
 })
 
 describe('long times', () => {
-  test('Infinity never comes due, and sets no timer', () => {
+  test('Infinity never expires, and sets no timer', () => {
     const { timers, deadlines, start } = rig()
     start('a', Number.POSITIVE_INFINITY)
     deadlines.touch('a')
     assert.deepEqual(timers.delays, [])
   })
 
-  test('more than a timer can hold does not come due at once, but in time', () => {
+  test('more than a timer can hold expires in time, not at once', () => {
     const { timers, due, start } = rig()
     const long = 3 * 2 ** 31
     start('a', long)
@@ -158,7 +158,7 @@ describe('stopAll', () => {
     assert.deepEqual(due, [])
   })
 
-  test('leaves room for new ones', () => {
+  test('leaves the deadlines usable', () => {
     const { timers, deadlines, due, start } = rig()
     start('a', 10)
     deadlines.stopAll()
@@ -168,8 +168,8 @@ describe('stopAll', () => {
   })
 })
 
-describe('what comes due may', () => {
-  test('stop others that are due as well', () => {
+describe('the callback may', () => {
+  test('stop other deadlines that are due', () => {
     const { timers, deadlines, due, start } = rig()
     deadlines.start('first', 10, () => deadlines.stopAll())
     start('second', 10)
@@ -179,7 +179,7 @@ describe('what comes due may', () => {
     assert.equal(timers.pending, 0)
   })
 
-  test('start itself again', () => {
+  test('restart its own deadline', () => {
     const { timers, deadlines } = rig()
     const at: number[] = []
     const beat = () => {
@@ -192,7 +192,7 @@ describe('what comes due may', () => {
     assert.equal(timers.pending, 1)
   })
 
-  test('start others, sooner and later than those that run', () => {
+  test('start others, sooner and later than the running ones', () => {
     const { timers, deadlines, due, start } = rig()
     deadlines.start('first', 10, () => {
       start('soon', 5)
@@ -203,7 +203,7 @@ describe('what comes due may', () => {
     assert.deepEqual(due, ['soon@15', 'between@100', 'late@510'])
   })
 
-  test('put off one that is due at the same time', () => {
+  test('extend one that is due at the same time', () => {
     const { timers, deadlines, due, start } = rig()
     deadlines.start('first', 10, () => deadlines.touch('second'))
     start('second', 10)
@@ -213,7 +213,7 @@ describe('what comes due may', () => {
     assert.deepEqual(due, ['second@20'])
   })
 
-  test('start anew one that is due at the same time', () => {
+  test('restart one that is due at the same time', () => {
     const { timers, deadlines, due, start } = rig()
     deadlines.start('first', 10, () => start('second', 10))
     start('second', 10)

@@ -15,7 +15,7 @@ function exchangeOf(res = new FakeResponse()): Exchange {
 }
 
 describe('settle', () => {
-  test('who comes first decides', () => {
+  test('the first outcome is final', () => {
     const exchange = exchangeOf()
     assert.equal(exchange.isSettled, false)
     assert.equal(exchange.settle('client_disconnect'), true)
@@ -24,7 +24,7 @@ describe('settle', () => {
     assert.equal(recordOf(exchange).outcome, 'client_disconnect')
   })
 
-  test('a later failure changes no outcome, but is told', () => {
+  test('a later failure does not change the outcome, but is recorded', () => {
     const exchange = exchangeOf()
     exchange.settle('client_disconnect')
     const failure = limitFailure('idle_timeout', defaultLimits)
@@ -33,7 +33,7 @@ describe('settle', () => {
     assert.deepEqual([outcome, code, limit], ['client_disconnect', 'idle_timeout', 'idleTimeoutMs'])
   })
 
-  test('of two failures the first is told', () => {
+  test('the first of two failures is recorded', () => {
     const exchange = exchangeOf()
     exchange.settle('limit_exceeded', limitFailure('idle_timeout', defaultLimits))
     exchange.settle('upstream_error', new AiProxyError('upstream_reset', 'x'))
@@ -41,7 +41,7 @@ describe('settle', () => {
     assert.equal(exchange.failure?.code, 'idle_timeout')
   })
 
-  test('of a failure that is told at length the beginning is', () => {
+  test('a long failure message is truncated', () => {
     const exchange = exchangeOf()
     exchange.settle('upstream_error', new AiProxyError('upstream_error', 'x'.repeat(100_000)))
     assert.equal(recordOf(exchange).error, `${'x'.repeat(1000)}…`)
@@ -49,7 +49,7 @@ describe('settle', () => {
 })
 
 describe('the state of a stream', () => {
-  test('has the number that its next message would have, and whose answer it is', () => {
+  test("has the next sequence number, and the response's id and model", () => {
     const exchange = exchangeOf()
     exchange.describe('asked', false)
     assert.deepEqual(exchange.streamState(), {
@@ -64,7 +64,7 @@ describe('the state of a stream', () => {
 })
 
 describe('record', () => {
-  test('tells no secret that the reason of a failure quotes', () => {
+  test('has no secret that a failure quotes', () => {
     const exchange = exchangeOf()
     exchange.secrets = compileSecrets(['Bearer sk-provider-key-1'])
     const cause = new Error('bad header: Bearer sk-provider-key-1')
@@ -73,7 +73,7 @@ describe('record', () => {
     assert.equal(error, `It broke off ${'*'.repeat(17)} (bad header: ${'*'.repeat(24)})`)
   })
 
-  test('of an exchange that went well', (t) => {
+  test('has the figures of an exchange that completed', (t) => {
     const res = new FakeResponse()
     const exchange = exchangeOf(res)
     exchange.describe('claude', true)
@@ -122,7 +122,7 @@ describe('record', () => {
     })
   })
 
-  test('tells an answer of the provider with a status from 400 on from a success', () => {
+  test("distinguishes a provider's answer with a status of 400 or more from a success", () => {
     for (const [status, outcome] of [
       [200, 'completed'],
       [304, 'completed'],
@@ -142,7 +142,7 @@ describe('record', () => {
     assert.equal(recordOf(answeredHere).outcome, 'completed')
   })
 
-  test('keeps what was thrown, and shows it to nobody who does not ask', () => {
+  test('keeps the thrown error, visible only on request', () => {
     const cause = new Error('vault said sk-secret')
     for (const failure of [
       new AiProxyError('internal_error', 'A fault', { cause }),
@@ -158,7 +158,7 @@ describe('record', () => {
     }
   })
 
-  test('has what the answer told', (t) => {
+  test('has what the answer reported', (t) => {
     let now = 1000
     t.mock.method(performance, 'now', () => now)
     const exchange = exchangeOf()
@@ -179,10 +179,10 @@ describe('record', () => {
   for (const [name, isWhole, outcome, estimated] of [
     ['the client left', false, 'client_disconnect', true],
     ['a limit was hit', false, 'limit_exceeded', true],
-    ['the client left, and the answer was read to its end', true, 'client_disconnect', false],
-    ['the client had read that it was over', false, 'completed', false],
+    ['the client left, and the answer was drained to its end', true, 'client_disconnect', false],
+    ['the client had read the end', false, 'completed', false],
   ] as const) {
-    test(`says whether usage is all that was used: ${name}`, () => {
+    test(`sets usage.estimated: ${name}`, () => {
       const exchange = exchangeOf()
       exchange.answer.add({ usage: { inputTokens: 3, outputTokens: 40 } }, 0)
       if (isWhole) exchange.completeAnswer()
@@ -191,7 +191,7 @@ describe('record', () => {
     })
   }
 
-  test('has no speed where no token came, or none is known of', (t) => {
+  test('has no speed if no token arrived, or its time is unknown', (t) => {
     t.mock.method(performance, 'now', () => 0)
     const silent = exchangeOf()
     silent.answer.add({ usage: { outputTokens: 40 } }, 0)
@@ -201,7 +201,7 @@ describe('record', () => {
     assert.equal(recordOf(atOnce).outputTokensPerSecond, undefined, 'no time has passed')
   })
 
-  test('reads what is left to read of the answer first, once', () => {
+  test('finishes the metering first, once', () => {
     const exchange = exchangeOf()
     let finished = 0
     exchange.attachMetering({
@@ -216,18 +216,18 @@ describe('record', () => {
     assert.equal(finished, 1)
   })
 
-  test('has no status where the client left before it', () => {
+  test('has no status if the client left before it', () => {
     assert.equal(recordOf(exchangeOf()).status, undefined)
   })
 
-  test('says what the system said of an upstream error', () => {
+  test("has the system's reason for an upstream error", () => {
     const exchange = exchangeOf()
     const cause = new Error('connect ECONNREFUSED')
     exchange.settle('upstream_error', new AiProxyError('upstream_unreachable', 'Not reachable', { cause }))
     assert.equal(recordOf(exchange).error, 'Not reachable (connect ECONNREFUSED)')
   })
 
-  test('says nothing of what a credential function threw', () => {
+  test('has nothing of an error that a credential function threw', () => {
     const exchange = exchangeOf()
     const cause = new Error('vault token s.1234 expired')
     exchange.settle('rejected', new AiProxyError('credentials_unavailable', 'No credentials', { cause }))
@@ -235,7 +235,7 @@ describe('record', () => {
   })
 })
 
-test('snapshot tells where it is', () => {
+test('a snapshot has the phase', () => {
   const exchange = exchangeOf()
   exchange.enter('streaming')
   exchange.describe('claude', false)
@@ -258,7 +258,7 @@ test('snapshot tells where it is', () => {
   assert.ok(age >= 0)
 })
 
-test('hookView is what hooks see: one object, which says what is known by now', () => {
+test('hookView is the object that hooks get, with what is known so far', () => {
   const exchange = exchangeOf()
   const view = exchange.hookView()
   assert.equal(view.model, undefined)
@@ -303,6 +303,6 @@ describe('the signal of an exchange', () => {
   }
 })
 
-test('the format is the one that the path’s clients speak', () => {
+test('the format is that of the path’s clients', () => {
   assert.equal(exchangeOf().format.name, 'anthropic')
 })

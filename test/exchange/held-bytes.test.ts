@@ -6,8 +6,8 @@ import { defaultLimits } from '../../lib/options/limits.js'
 const held = () => new HeldBytes({ ...defaultLimits, maxHeldBytes: 10 })
 const exceeded = { code: 'held_bytes_exceeded' }
 
-describe('the bodies that are held', () => {
-  test('have as many bytes as maxHeldBytes, all together, and not one more', () => {
+describe('the count of held bytes', () => {
+  test('is limited to maxHeldBytes over all shares', () => {
     const all = held()
     const [one, other] = [all.share(), all.share()]
     one.add(6)
@@ -19,14 +19,14 @@ describe('the bodies that are held', () => {
     assert.equal(all.count, 10)
   })
 
-  test('may always be followed by nothing', () => {
+  test('at the limit allows adding 0', () => {
     const all = held()
     all.share().add(10)
     all.share().add(0)
     assert.equal(all.count, 10)
   })
 
-  test('give no more back than they have', () => {
+  test('is not reduced by more than a share has', () => {
     const all = held()
     const [one, other] = [all.share(), all.share()]
     one.add(3)
@@ -37,7 +37,7 @@ describe('the bodies that are held', () => {
     assert.equal(all.count, 4)
   })
 
-  test('give all back at once when they are released, and take nothing more', () => {
+  test('is reduced by the whole share on release, after which the share cannot grow', () => {
     const all = held()
     const share = all.share()
     share.add(5)
@@ -48,7 +48,7 @@ describe('the bodies that are held', () => {
     assert.equal(all.count, 0)
   })
 
-  test('count after the request until work on them is over', async () => {
+  test('includes a share after its release until its work is done', async () => {
     const all = held()
     const share = all.share()
     share.add(5)
@@ -61,7 +61,7 @@ describe('the bodies that are held', () => {
     assert.equal(all.count, 0)
   })
 
-  test('count on after work that failed, as long as the request goes on', async () => {
+  test('includes a share after its work failed until its release', async () => {
     const all = held()
     const share = all.share()
     share.add(5)

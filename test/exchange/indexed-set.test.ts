@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { type Indexed, IndexedSet } from '../../lib/exchange/indexed-set.js'
 
-test('holds what a Set would hold, whatever is added and deleted', () => {
+test('holds what a Set would hold, for any sequence of additions and deletions', () => {
   const members = fc.nat({ max: 7 })
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.boolean(), members)), (steps) => {
@@ -24,7 +24,7 @@ test('holds what a Set would hold, whatever is added and deleted', () => {
   )
 })
 
-test('those of a moment stay what they were while members are deleted', () => {
+test('all() returns a copy, which does not change while members are deleted', () => {
   const passing = new IndexedSet<Indexed>()
   for (let count = 0; count < 3; count++) passing.add({ index: -1 })
   const seen = passing.all().map((member) => {
@@ -35,7 +35,7 @@ test('those of a moment stay what they were while members are deleted', () => {
   assert.equal(passing.size, 0)
 })
 
-test('a member of another set is none of this one', () => {
+test('a member of another set does not belong to this one', () => {
   const [one, other] = [new IndexedSet<Indexed>(), new IndexedSet<Indexed>()]
   const [member, stranger] = [{ index: -1 }, { index: -1 }]
   one.add(member)

@@ -51,16 +51,16 @@ const throwing: Observer = Object.fromEntries(
 )
 
 describe('observers', () => {
-  test('none: nothing happens', () => {
+  test('may be an empty list', () => {
     const observers = new Observers([], ORIGIN, new HookErrors(undefined))
     assert.equal(observers.onTurn, undefined)
     assert.deepEqual(tellAll(observers), [])
   })
 
-  test('that listen to nothing', () =>
+  test('may implement nothing', () =>
     assert.deepEqual(tellAll(new Observers([{}, {}], ORIGIN, new HookErrors(undefined))), []))
 
-  test('each is told, in order', () => {
+  test('are called in order', () => {
     const log: string[] = []
     tellAll(new Observers([noting(log, 'a'), noting(log, 'b')], ORIGIN, new HookErrors(undefined)))
     const told = ['proxy', 'request', 'turn of 1 ms', 'completed']
@@ -70,7 +70,7 @@ describe('observers', () => {
     )
   })
 
-  test('as methods of what they are', () => {
+  test('are called as methods, with their `this`', () => {
     class Counting {
       turns = 0
       finished = 0
@@ -86,7 +86,7 @@ describe('observers', () => {
     assert.deepEqual([counting.turns, counting.finished], [1, 1])
   })
 
-  test('are told the middleware’s stats, as they are then', () => {
+  test('get a function for the middleware’s current stats', () => {
     const ledger = new ExchangeRegistry()
     let stats: (() => { waitingForTurn: number }) | undefined
     const observer: Observer = {
@@ -102,11 +102,11 @@ describe('observers', () => {
 })
 
 describe('onTurn', () => {
-  test('is not there where nobody listens: a stream asks at its every turn', () => {
+  test('is undefined if no observer implements it, because every turn of a stream checks it', () => {
     assert.equal(new Observers([{ onFinish: () => {} }, {}], ORIGIN, new HookErrors(undefined)).onTurn, undefined)
   })
 
-  test('tells those who listen, and nobody else', () => {
+  test('calls only the observers that implement it', () => {
     const log: string[] = []
     const { onTurn } = new Observers([{}, noting(log, 'a'), { onFinish: () => {} }], ORIGIN, new HookErrors(undefined))
     onTurn?.(0.5)
@@ -115,7 +115,7 @@ describe('onTurn', () => {
 })
 
 describe('onRequest', () => {
-  test('tells of the exchange', () => {
+  test('passes the exchange', () => {
     const seen: ObservedExchange[] = []
     const observers = new Observers(
       [{ onRequest: (exchange) => void seen.push(exchange) as undefined }],
@@ -135,7 +135,7 @@ describe('onRequest', () => {
     ['http://localhost:11434', 'localhost:11434'],
     ['https://[::1]:8443', '[::1]:8443'],
   ] as const) {
-    test(`tells the host of ${origin}: ${host}`, () => {
+    test(`passes the host of ${origin}: ${host}`, () => {
       let seen: string | undefined
       const observer: Observer = {
         onRequest: (exchange) => {
@@ -148,7 +148,7 @@ describe('onRequest', () => {
     })
   }
 
-  test('collects headers, of those who have some', () => {
+  test('collects the headers that observers return', () => {
     const [a, b] = [{ traceparent: '00-1' }, { baggage: 'x=y' }]
     const all: Observer[] = [
       { onRequest: () => a },
@@ -161,15 +161,15 @@ describe('onRequest', () => {
   })
 
   for (const nonsense of [null, true, 'traceparent', 5]) {
-    test(`takes no ${JSON.stringify(nonsense)} for headers`, () => {
+    test(`ignores ${JSON.stringify(nonsense)} as headers`, () => {
       const observers = new Observers([{ onRequest: () => nonsense as never }], ORIGIN, new HookErrors(undefined))
       assert.deepEqual(observers.onRequest(exchangeOf()), [])
     })
   }
 })
 
-describe('what an observer throws', () => {
-  test('changes nothing for the exchange, nor for the other observers', () => {
+describe('a fault in an observer', () => {
+  test('that throws does not affect the exchange or other observers', () => {
     const log: string[] = []
     const headers = { 'x-a': '1' }
     const all = [throwing, noting(log, 'a'), throwing, { onRequest: () => headers }]
@@ -188,7 +188,7 @@ describe('what an observer throws', () => {
   ]
   for (const name of ['onProxy', 'onFinish', 'onRequest', 'onTurn']) {
     for (const [where, late] of lateOnes) {
-      test(`later, in ${where}, ends no process: ${name}`, async (t) => {
+      test(`that rejects later, in ${where}, does not end the process: ${name}`, async (t) => {
         const unhandled = unhandledRejections(t)
         assert.deepEqual(tellAll(new Observers([{ [name]: late }], ORIGIN, new HookErrors(undefined))), [])
         await settled()
@@ -197,7 +197,7 @@ describe('what an observer throws', () => {
     }
   }
 
-  test('a header that cannot go to the provider stays here, those of the others go', () => {
+  test('that returns an invalid header loses it; the headers of other observers are sent', () => {
     const headers = { 'x-a': '1' }
     for (const faulty of [{ 'content-length': '5' }, { host: 'x' }, { 'x a': '1' }, { 'x-b': 'a\nb' }, { 'x-c': 5 }]) {
       const all = [{ onRequest: () => faulty as unknown as Record<string, string> }, { onRequest: () => headers }]

@@ -32,7 +32,7 @@ function begun(ledger: ExchangeRegistry) {
 }
 
 describe('counters', () => {
-  test('of exchanges, by outcome and by limit', () => {
+  test('count exchanges by outcome and by limit', () => {
     const ledger = new ExchangeRegistry()
     begun(ledger).end()
     begun(ledger).end('client_disconnect')
@@ -53,7 +53,7 @@ describe('counters', () => {
     assert.deepEqual(limits, { idleTimeoutMs: 2 })
   })
 
-  test('of what exchanges took, and the longest turn of all', () => {
+  test('add up what exchanges took, and keep the longest turn of all', () => {
     const ledger = new ExchangeRegistry()
     for (const ms of [3, 9, 2]) {
       const { exchange, end } = begun(ledger)
@@ -71,7 +71,7 @@ describe('counters', () => {
     )
   })
 
-  test('what stats() returned does not change later', () => {
+  test('of stats() do not change after it returned', () => {
     const ledger = new ExchangeRegistry()
     const before = ledger.stats(0)
     begun(ledger).end('limit_exceeded', limitFailure('idle_timeout', defaultLimits))
@@ -81,7 +81,7 @@ describe('counters', () => {
 })
 
 describe('gauges', () => {
-  test('who waits for a turn, who for its client', () => {
+  test('count exchanges that wait for a turn or for their client', () => {
     const ledger = new ExchangeRegistry()
     begun(ledger).exchange.enter('stalled')
     begun(ledger).exchange.enter('streaming')
@@ -89,7 +89,7 @@ describe('gauges', () => {
     assert.deepEqual([waitingForDrain, waitingForTurn], [1, 7])
   })
 
-  test('the exchanges under way, oldest first', () => {
+  test('list running exchanges, oldest first', () => {
     const ledger = new ExchangeRegistry()
     const [first, second, third] = [begun(ledger), begun(ledger), begun(ledger)]
     second.end()
@@ -103,7 +103,7 @@ describe('gauges', () => {
 describe('maxConcurrentExchanges', () => {
   const limits = { ...defaultLimits, maxConcurrentExchanges: 2 }
 
-  test('admits so many at once, and the next when one has ended', () => {
+  test('admits that many at once, and the next one after one has ended', () => {
     const ledger = new ExchangeRegistry()
     const [first, second, third] = [begun(ledger), begun(ledger), begun(ledger)]
     ledger.admitExchange(first.exchange, limits)
@@ -121,7 +121,7 @@ describe('maxConcurrentExchanges', () => {
 describe('maxConcurrentStreams', () => {
   const limits = { ...defaultLimits, maxConcurrentStreams: 2 }
 
-  test('admits so many at once, and the next when one has ended', () => {
+  test('admits that many at once, and the next one after one has ended', () => {
     const ledger = new ExchangeRegistry()
     const [first, second, third] = [begun(ledger), begun(ledger), begun(ledger)]
     ledger.admitStream(first.exchange, limits)
@@ -148,7 +148,7 @@ describe('close', () => {
     return done
   }
 
-  test('with none under way is done at once, and admits none from then on', async () => {
+  test('resolves at once if none are running, and rejects new ones', async () => {
     const ledger = new ExchangeRegistry()
     ledger.admit()
     const closed = ledger.close(1000)
@@ -156,7 +156,7 @@ describe('close', () => {
     assert.equal(await isDone(closed), true)
   })
 
-  test('lets those under way end, and waits for the last', async (t) => {
+  test('lets running exchanges end, and waits for the last', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
     const ledger = new ExchangeRegistry()
     const [first, second] = [begun(ledger), begun(ledger)]
@@ -170,7 +170,7 @@ describe('close', () => {
     assert.deepEqual([...first.log, ...second.log], [])
   })
 
-  test('after graceMs ends those that still run, and destroys those that do not take it', async (t) => {
+  test('after graceMs ends running exchanges, and destroys those that do not end', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
     const ledger = new ExchangeRegistry()
     const [polite, stubborn] = [begun(ledger), begun(ledger)]
@@ -185,7 +185,7 @@ describe('close', () => {
     assert.equal(await isDone(closed), true)
   })
 
-  test('leaves no timer behind, which would keep the process alive', async (t) => {
+  test('leaves no timer that would keep the process alive', async (t) => {
     const started = t.mock.method(globalThis, 'setTimeout')
     const cleared = t.mock.method(globalThis, 'clearTimeout')
     const ledger = new ExchangeRegistry()
@@ -202,7 +202,7 @@ describe('close', () => {
     )
   })
 
-  test('those that are refused meanwhile do not count as running on', async () => {
+  test('does not count rejected exchanges as running', async () => {
     const ledger = new ExchangeRegistry()
     const running = begun(ledger)
     const closed = ledger.close(100_000)
@@ -212,7 +212,7 @@ describe('close', () => {
     assert.equal(await isDone(closed), true)
   })
 
-  test('does not wait for those that come meanwhile', async () => {
+  test('does not wait for exchanges that start meanwhile', async () => {
     const ledger = new ExchangeRegistry()
     const running = begun(ledger)
     const closed = ledger.close(10_000)
@@ -221,7 +221,7 @@ describe('close', () => {
     assert.equal(await isDone(closed), true)
   })
 
-  test('twice is once', async (t) => {
+  test('may be called twice, which has the same effect as once', async (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
     const ledger = new ExchangeRegistry()
     const { end, log } = begun(ledger)
@@ -232,7 +232,7 @@ describe('close', () => {
     assert.deepEqual([await isDone(first), await isDone(second)], [true, true])
   })
 
-  test('a grace longer than a timer can hold does not pass at once', async () => {
+  test('accepts a grace longer than a timer can hold', async () => {
     const ledger = new ExchangeRegistry()
     const { end } = begun(ledger)
     const timer = mock.method(globalThis, 'setTimeout')
@@ -245,7 +245,7 @@ describe('close', () => {
 })
 
 describe('abort', () => {
-  test('comes behind the turn in which it is asked for, and not at all where that was the last', async () => {
+  test('takes effect after the current turn, and not at all if that was the last', async () => {
     const ledger = new ExchangeRegistry()
     const [running, ending] = [begun(ledger), begun(ledger)]
     for (const { exchange } of [running, ending]) assert.equal(ledger.abort(exchange.id), true)

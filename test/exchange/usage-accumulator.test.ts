@@ -34,7 +34,7 @@ describe('an answer with several choices', () => {
     )
   })
 
-  test('keeps none of an index that no request can ask for', () => {
+  test('ignores an index that no request can ask for', () => {
     assert.equal(
       after([
         { index: 0, isEnded: true },
@@ -59,8 +59,8 @@ describe('an answer with several choices', () => {
   })
 })
 
-describe('what messages tell is merged', () => {
-  test('nothing is known before', () => {
+describe('messages are merged', () => {
+  test('into an accumulator that starts empty', () => {
     assert.deepEqual(
       { ...new UsageAccumulator() },
       {
@@ -84,7 +84,7 @@ describe('what messages tell is merged', () => {
     )
   })
 
-  test('a message that tells nothing changes nothing', () => {
+  test('without effect if they have no data', () => {
     const findings = told({ model: 'm', responseId: 'r', finishReason: 'stop', error: 'e', isLast: true, text: 'a' })
     const before = { ...findings }
     findings.add({}, 9)
@@ -92,14 +92,14 @@ describe('what messages tell is merged', () => {
     assert.deepEqual({ ...findings }, before)
   })
 
-  test('the model, the finish reason and the error are those told last, the id the one told first', () => {
+  test('with the last model, finish reason and error, and the first id', () => {
     const first = { model: 'router', finishReason: 'length', error: 'first', responseId: 'r1' }
     const findings = told(first, { model: 'gpt-5', finishReason: 'stop', error: 'second', responseId: 'r2' })
     const { model, finishReason, error, responseId } = findings
     assert.deepEqual([model, finishReason, error, responseId], ['gpt-5', 'stop', 'second', 'r1'])
   })
 
-  test('figures come in parts; neither 0 nor silence wipes one', () => {
+  test('so that figures may come in parts, and neither 0 nor a missing figure erases one', () => {
     const findings = told(
       { usage: { inputTokens: 10, outputTokens: 1, cachedInputTokens: 4 } },
       { usage: { outputTokens: 25 } },
@@ -108,14 +108,14 @@ describe('what messages tell is merged', () => {
     assert.deepEqual(findings.usage, { inputTokens: 10, outputTokens: 30, cachedInputTokens: 4 })
   })
 
-  test('once last, always last', () => assert.equal(told({ isLast: true }, { isLast: false }).isLast, true))
+  test('so that isLast stays true', () => assert.equal(told({ isLast: true }, { isLast: false }).isLast, true))
 
-  test('the first token is that of the first message with text, and not that of the first message', () => {
+  test('so that the first token is that of the first message with text', () => {
     const findings = told({ model: 'm' }, { text: '' }, { text: 'a' }, { text: 'b' })
     assert.equal(findings.firstTokenAt, 2)
   })
 
-  test('a first token at the time 0 stays the first', () => {
+  test('so that a first token at time 0 stays the first', () => {
     assert.equal(told({ text: 'a' }, { text: 'b' }).firstTokenAt, 0)
   })
 })
@@ -128,7 +128,7 @@ function toldBehind(estimated: number, ...readings: ParsedMessage[]): UsageAccum
   return findings
 }
 
-test('a figure that replaces does so even by 0', () => {
+test('a figure that replaces others does so even if it is 0', () => {
   const findings = told(
     { usage: { inputTokens: 181, outputTokens: 1, cachedInputTokens: 9 } },
     { usage: { outputTokens: 0, cachedInputTokens: 0 }, replacesUsage: true },
@@ -143,19 +143,19 @@ test('an output of 0 replaces nothing once text has passed', () => {
   assert.deepEqual(findings.usage, { inputTokens: 0, outputTokens: 17 })
 })
 
-test('a call of a tool is a first token, even without arguments', () => {
+test('a tool call is a first token, even without arguments', () => {
   assert.equal(told({ model: 'm' }, { callsTool: true }, { text: 'a' }).firstTokenAt, 1)
   assert.equal(told({ whole: { id: 'call_1', text: '{}' } }).firstTokenAt, 0)
 })
 
 describe('output tokens so far', () => {
   for (const [name, usage, estimated, expected] of [
-    ['nothing told, nothing estimated', undefined, 0, 0],
+    ['nothing reported, nothing estimated', undefined, 0, 0],
     ['estimated only, rounded', undefined, 12.6, 13],
-    ['told only', { outputTokens: 7 }, 0, 7],
-    ['told before any text, and less than that since', { outputTokens: 20 }, 12.6, 20],
-    ['told before any text, and more than that since', { outputTokens: 1 }, 12.6, 13],
-    ['told of the input alone', { inputTokens: 5 }, 2, 2],
+    ['reported only', { outputTokens: 7 }, 0, 7],
+    ['reported before any text, and less than that since', { outputTokens: 20 }, 12.6, 20],
+    ['reported before any text, and more than that since', { outputTokens: 1 }, 12.6, 13],
+    ['reported for the input only', { inputTokens: 5 }, 2, 2],
   ] as const) {
     test(name, () => {
       const findings = told(usage ? { usage } : {})
@@ -165,7 +165,7 @@ describe('output tokens so far', () => {
   }
 })
 
-test('what is estimated since a figure comes on top of it, once text had passed before', () => {
+test('the estimate of text after a figure is added to the figure if text had passed before it', () => {
   const findings = toldBehind(8, { usage: { outputTokens: 20 } })
   findings.estimatedTokens = 20.6
   assert.equal(findings.outputTokens, 33)
@@ -174,14 +174,14 @@ test('what is estimated since a figure comes on top of it, once text had passed 
 describe('generated tokens so far', () => {
   const beside = { inputTokens: 10, outputTokens: 20, reasoningTokens: 300, totalTokens: 330 }
   for (const [name, usage, estimatedTokens, expected] of [
-    ['where nothing is told', undefined, 7, 7],
-    ['with reasoning that the output leaves out', beside, 0, 320],
-    ['with reasoning that is all there is', { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 }, 0, 300],
-    ['with reasoning beside, and tokens of tools in the total', { ...beside, totalTokens: 400 }, 0, 320],
+    ['if nothing is reported', undefined, 7, 7],
+    ['with reasoning that the output excludes', beside, 0, 320],
+    ['with reasoning only', { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 }, 0, 300],
+    ['with separate reasoning, and tokens of tools in the total', { ...beside, totalTokens: 400 }, 0, 320],
     ['with reasoning in the output', { ...beside, outputTokens: 320 }, 0, 320],
     ['with reasoning that passed as text, once', { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 }, 290, 300],
-    ['with more text than was told', { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 }, 400, 400],
-    ['where no total is told', { reasoningTokens: 300, outputTokens: 20 }, 0, 20],
+    ['with more text than was reported', { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 }, 400, 400],
+    ['if no total is reported', { reasoningTokens: 300, outputTokens: 20 }, 0, 20],
   ] as const) {
     test(name, () => {
       const findings = told(usage ? { usage } : {})
@@ -193,23 +193,28 @@ describe('generated tokens so far', () => {
 
 describe('usage of a complete answer', () => {
   for (const [name, usage, estimated, expected] of [
-    ['is what was told', { inputTokens: 3, outputTokens: 5 }, 0, { inputTokens: 3, outputTokens: 5, estimated: false }],
     [
-      'is estimated where text came after what was told, and no end of it',
+      'is what was reported',
+      { inputTokens: 3, outputTokens: 5 },
+      0,
+      { inputTokens: 3, outputTokens: 5, estimated: false },
+    ],
+    [
+      'is estimated if text came after the figures, without an end',
       { outputTokens: 5 },
       400,
       { outputTokens: 400, estimated: true },
     ],
-    ['is exact where none was generated', { outputTokens: 0 }, 0, { outputTokens: 0, estimated: false }],
+    ['is exact if nothing was generated', { outputTokens: 0 }, 0, { outputTokens: 0, estimated: false }],
     // Embeddings: no output, and none is missing.
     [
-      'needs no output where no text passed',
+      'needs no output figure if no text passed',
       { inputTokens: 3, totalTokens: 3 },
       0,
       { inputTokens: 3, totalTokens: 3, estimated: false },
     ],
     [
-      'is completed where text passed, and no output was told',
+      'is completed by the estimate if text passed, and no output was reported',
       { inputTokens: 3 },
       8.2,
       {
@@ -218,8 +223,8 @@ describe('usage of a complete answer', () => {
         estimated: true,
       },
     ],
-    ['is estimated where nothing was told', undefined, 8.2, { outputTokens: 8, estimated: true }],
-    ['is unknown where nothing was told and nothing passed', undefined, 0, undefined],
+    ['is estimated if nothing was reported', undefined, 8.2, { outputTokens: 8, estimated: true }],
+    ['is unknown if nothing was reported and nothing passed', undefined, 0, undefined],
   ] as const) {
     test(name, () => {
       const findings = told(usage ? { usage } : {})
@@ -229,11 +234,11 @@ describe('usage of a complete answer', () => {
   }
 })
 
-describe('text that passed before usage was told', () => {
+describe('usage with text before the first figure', () => {
   for (const [what, reading] of [
-    ['is covered by it', { usage: { outputTokens: 5 } }],
+    ['is final with that figure', { usage: { outputTokens: 5 } }],
     [
-      'is covered by it, and so is what came after it, where the model said why it stopped',
+      'is final with that figure, including later text, if there is a finish reason',
       { usage: { outputTokens: 5 }, finishReason: 'stop' },
     ],
   ] as const) {
@@ -248,10 +253,10 @@ describe('text that passed before usage was told', () => {
   }
 
   for (const [what, end] of [
-    ['the provider said that it is over', { isLast: true }],
-    ['the model said why it stopped', { finishReason: 'stop' }],
+    ['the last message has come', { isLast: true }],
+    ['a finish reason has come', { finishReason: 'stop' }],
   ] as const) {
-    test(`does not end with a figure told before it, though ${what}`, () => {
+    test(`is not final with an earlier figure, although ${what}`, () => {
       const findings = told({ usage: { outputTokens: 1 } })
       findings.estimatedTokens = 6
       findings.add(end, 1)
@@ -259,7 +264,7 @@ describe('text that passed before usage was told', () => {
     })
   }
 
-  test('ends with a figure that stands in the last messages, with no text behind it', () => {
+  test('is final with a figure in the last messages, if no text follows it', () => {
     for (const [readings, estimated] of [
       [[{ text: 'a' }, { usage: { outputTokens: 5 } }, { isLast: true }], false],
       [[{ usage: { outputTokens: 5 } }, { text: 'a' }, { isLast: true }], true],
@@ -273,7 +278,7 @@ describe('text that passed before usage was told', () => {
   })
 
   for (const usage of [{ inputTokens: 3 }, { inputTokens: 3, outputTokens: 0 }]) {
-    test(`is not covered by what tells no output: ${JSON.stringify(usage)}`, () => {
+    test(`is estimated if no output was reported: ${JSON.stringify(usage)}`, () => {
       const findings = new UsageAccumulator()
       findings.estimatedTokens = 400
       findings.add({ usage }, 1)
@@ -281,7 +286,7 @@ describe('text that passed before usage was told', () => {
     })
   }
 
-  test('is not the final count of a stream that failed', () => {
+  test('is an estimate if the stream failed', () => {
     const findings = new UsageAccumulator()
     findings.add({ usage: { outputTokens: 5 }, finishReason: 'stop', error: 'no' }, 1)
     assert.deepEqual(findings.usageAt(true), { outputTokens: 5, estimated: true })
@@ -291,7 +296,7 @@ describe('text that passed before usage was told', () => {
 describe('usage of an answer that ended early', () => {
   for (const [name, usage, estimated, expected] of [
     [
-      'is estimated, also where all was told',
+      'is an estimate even if everything was reported',
       { inputTokens: 3, outputTokens: 5 },
       2,
       {
@@ -310,12 +315,17 @@ describe('usage of an answer that ended early', () => {
         estimated: true,
       },
     ],
-    ['is the estimate alone', undefined, 8.2, { outputTokens: 8, estimated: true }],
-    ['knows that nothing has come yet', { inputTokens: 3 }, 0, { inputTokens: 3, outputTokens: 0, estimated: true }],
-    ['is unknown where less than half a token passed', undefined, 0.4, undefined],
-    ['is unknown where nothing is known', undefined, 0, undefined],
+    ['is the estimate only', undefined, 8.2, { outputTokens: 8, estimated: true }],
     [
-      'tells no total where none was told',
+      'has an output of 0 if nothing has come yet',
+      { inputTokens: 3 },
+      0,
+      { inputTokens: 3, outputTokens: 0, estimated: true },
+    ],
+    ['is unknown if less than half a token passed', undefined, 0.4, undefined],
+    ['is unknown if nothing is known', undefined, 0, undefined],
+    [
+      'has no total if none was reported',
       { inputTokens: 3 },
       8,
       {
@@ -357,14 +367,14 @@ describe('usage of an answer that ended early', () => {
   }
 
   // Google's total has thoughts and what tools put into the prompt, on top of input and output.
-  test('never has a total below the one that was told', () => {
+  test('never has a total below the reported one', () => {
     const usage = { inputTokens: 10, outputTokens: 100, reasoningTokens: 500, totalTokens: 610 }
     const findings = toldBehind(80, { usage })
     findings.estimatedTokens = 200
     assert.equal(findings.usageAt(false)?.totalTokens, 730)
   })
 
-  test('does not change what was told', () => {
+  test('does not change the reported figures', () => {
     const findings = told({ usage: { inputTokens: 3, outputTokens: 1, totalTokens: 4 } })
     findings.estimatedTokens = 8
     findings.usageAt(false)
@@ -372,11 +382,11 @@ describe('usage of an answer that ended early', () => {
   })
 })
 
-describe('tokens with one meaning', () => {
+describe('tokens with a uniform meaning', () => {
   const openai = { cache: 'inside', reasoning: 'by total' } as const
   const google = { cache: 'inside', reasoning: 'beside' } as const
 
-  test('are those that were told', () => {
+  test('equal the reported figures', () => {
     const findings = told({ usage: { inputTokens: 10, outputTokens: 20, cachedInputTokens: 4, reasoningTokens: 15 } })
     assert.deepEqual(findings.tokensAt(true, openai), {
       uncachedInput: 6,
@@ -388,7 +398,7 @@ describe('tokens with one meaning', () => {
     })
   })
 
-  test('are those that are billed, where that is more', () => {
+  test('equal the billed figures if those are higher', () => {
     const findings = told({
       usage: { inputTokens: 10, outputTokens: 20 },
       billed: { inputTokens: 110, outputTokens: 25 },
@@ -396,7 +406,7 @@ describe('tokens with one meaning', () => {
     assert.equal(findings.tokensAt(true, openai)?.total, 135)
   })
 
-  test('are completed by the estimate, which has the text of the reasoning in it', () => {
+  test('are completed by the estimate, which includes the text of the reasoning', () => {
     const thoughts = toldBehind(0, { usage: { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 } })
     thoughts.estimatedTokens = 290
     assert.deepEqual([thoughts.tokensAt(false, google)?.total, thoughts.tokensAt(false, google)?.reasoning], [310, 300])
@@ -405,7 +415,7 @@ describe('tokens with one meaning', () => {
     assert.deepEqual([visibleOutput, total], [100, 410])
   })
 
-  test('are estimated where nothing was told, and unknown where nothing is known', () => {
+  test('are estimated if nothing was reported, and unknown if nothing is known', () => {
     const findings = new UsageAccumulator()
     assert.equal(findings.tokensAt(true, openai), undefined)
     findings.estimatedTokens = 8

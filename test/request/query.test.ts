@@ -16,7 +16,7 @@ describe('the query is forwarded', () => {
     ['whatever their names', 'sig=mine', [['Sig', 'k']], true, 'Sig=k'],
     ['encoded', '%6bey=mine&k%65y=mine', [['key', 'k']], true, 'key=k'],
     ['without a value', 'key&a', [['key', 'k']], true, 'a&key=k'],
-    ['behind a second question mark', '?key=mine', [['key', 'k']], true, 'key=k'],
+    ['after a second question mark', '?key=mine', [['key', 'k']], true, 'key=k'],
     [
       'without the client’s credentials under other names',
       'api_key=x&api-key=x&access_token=x&a=1',
