@@ -11,7 +11,7 @@ const ROOMS = [
 const ROOT = join(__dirname, '..')
 
 suite('the layout', () => {
-  test('every folder of lib/ is one of the rooms', () => {
+  test('every folder of lib/ belongs to the layout', () => {
     const nested = filesBelow('lib').filter((file) => file.split('/').length > 2)
     assert.deepEqual([...new Set(nested.map((file) => file.split('/')[1]))].sort(), [...ROOMS].sort())
   })
@@ -27,7 +27,7 @@ suite('the layout', () => {
     assert.deepEqual(up, [])
   })
 
-  test('nothing about a provider stands outside lib/formats/, but in comments', () => {
+  test('only comments mention providers outside lib/formats/', () => {
     const provider =
       /openai|anthropic|claude|gemini|google|vertex|bedrock|cohere|ollama|mistral|hugging|azure|groq|deepseek|openrouter/i
     const found = filesBelow('lib').filter((file) => !file.startsWith('lib/formats/'))
@@ -55,7 +55,7 @@ suite('the layout', () => {
     )
   })
 
-  test('a circle is found', () => {
+  test('a circle is detected', () => {
     const imports: Import[] = [
       ['a', 'b'],
       ['b', 'c'],

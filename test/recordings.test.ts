@@ -40,7 +40,7 @@ async function passed(
 describe('recorded streams of real providers', () => {
   for (const recording of recordings) {
     for (const size of [1, 7, 1000]) {
-      test(`${recording.name}, ${size} bytes a chunk: unchanged, and its usage as it says`, async (t) => {
+      test(`${recording.name}, ${size} bytes per chunk: passes unchanged, with the usage that it reports`, async (t) => {
         const { received, record } = await passed(t, recording, recording.frames, size)
         assert.equal(received.toString('latin1'), Buffer.concat(recording.frames).toString('latin1'))
         const { format, told } = recording
@@ -49,13 +49,13 @@ describe('recorded streams of real providers', () => {
     }
   }
 
-  test('every file is of a family that is known', { skip }, () => {
+  test('every file belongs to a known family', { skip }, () => {
     assert.ok(files.length > 0, `there are no recordings in ${folder}`)
     for (const name of files) assert.ok(isKnown(name), name)
   })
 })
 
-describe('how far the default estimate is off', () => {
+describe('the error of the default estimate', () => {
   const rows: string[] = []
   for (const recording of recordings) {
     test(recording.name, async (t) => {

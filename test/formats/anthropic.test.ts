@@ -14,7 +14,7 @@ import {
 } from './checks.js'
 
 describe('anthropic: failures', () => {
-  test('the body has a type of its own, and the code within the error', () => {
+  test('the body has its own type, and the code within the error', () => {
     assert.deepEqual(anthropic.errorBody(failure), {
       type: 'error',
       error: { type: 'timeout_error', message: failure.message, code: 'idle_timeout' },
@@ -36,7 +36,7 @@ describe('anthropic: failures', () => {
     })
   }
 
-  test('the event is called error, and holds the body', () => {
+  test('the event is named error, and contains the body', () => {
     const body = anthropic.errorBody(failure)
     const text = anthropic.errorEvent(body)
     assert.equal(text, `event: error\ndata: ${JSON.stringify(body)}\n\n`)
@@ -47,7 +47,7 @@ describe('anthropic: failures', () => {
     assert.deepEqual(JSON.parse(events[0]!.data), body)
   })
 
-  test('the terminator is a short event: a long one is not parsed to see whether it is one', () => {
+  test('the terminator is a short event, so a long one is not parsed', () => {
     const stop = (padding: number) =>
       Buffer.from(`event: message_stop\ndata: {"type":"message_stop","p":"${'x'.repeat(padding)}"}\n\n`)
     assert.equal(anthropic.isTerminator(stop(0)), true)
@@ -55,11 +55,11 @@ describe('anthropic: failures', () => {
     assert.equal(anthropic.isTerminator(stop(100_000)), false)
   })
 
-  test('the event is not the terminator', () => {
+  test('the error event is not a terminator', () => {
     assert.equal(anthropic.isTerminator(Buffer.from(anthropic.errorEvent({ type: 'error' }))), false)
   })
 
-  test('its own errors are errors, nothing else is', () => {
+  test("Anthropic's own errors are recognised, nothing else is", () => {
     assert.equal(anthropic.isErrorBody(anthropic.errorBody(failure)), true)
     for (const body of [...noErrors, { error: { message: 'x' } }, { type: 'message', error: 'x' }]) {
       assert.equal(anthropic.isErrorBody(body), false, JSON.stringify(body))
@@ -189,7 +189,7 @@ describe('anthropic: messages of a stream', () => readsMessages(anthropic, messa
 describe('anthropic: answers', () => readsAnswers(anthropic, answers))
 survivesAnything(anthropic, [...messages, ...answers])
 
-test('anthropic: usage is told unasked', () => {
+test('anthropic: usage is reported unasked', () => {
   assert.equal(anthropic.usageRequest, undefined)
   assert.deepEqual(anthropic.maxOutputTokensPath({}), ['max_tokens'])
 })

@@ -8,11 +8,11 @@ describe('bedrock-converse: failures', () => {
     assert.deepEqual(bedrockConverse.errorBody(failure), { message: failure.message, code: 'idle_timeout' })
   })
 
-  test('the event is one data event, holding the body', () => {
+  test('the event is one data event with the body', () => {
     assert.equal(bedrockConverse.errorEvent({ message: 'a\nb' }), 'data: {"message":"a\\nb"}\n\n')
   })
 
-  test('its own errors are errors, nothing else is', () => {
+  test("Bedrock's own errors are recognised, nothing else is", () => {
     assert.equal(bedrockConverse.isErrorBody(bedrockConverse.errorBody(failure)), true)
     assert.equal(bedrockConverse.isErrorBody({ Message: 'Forbidden' }), true)
     for (const body of [...noErrors, { message: null }, { message: { role: 'assistant' } }]) {
@@ -20,7 +20,7 @@ describe('bedrock-converse: failures', () => {
     }
   })
 
-  test('no frame is told to be the last', () => {
+  test('no frame is a terminator', () => {
     assert.equal(bedrockConverse.isTerminator(Buffer.from('messageStop')), false)
   })
 })
@@ -107,6 +107,6 @@ describe('bedrock-converse: messages of a stream', () => readsMessages(bedrockCo
 describe('bedrock-converse: answers', () => readsAnswers(bedrockConverse, answers))
 survivesAnything(bedrockConverse, [...messages, ...answers])
 
-test('bedrock-converse: where the limit stands', () => {
+test('bedrock-converse: the path of the token limit', () => {
   assert.deepEqual(bedrockConverse.maxOutputTokensPath({}), ['inferenceConfig', 'maxTokens'])
 })

@@ -154,7 +154,7 @@ describe('bedrock-invoke: messages of a stream', () => readsMessages(bedrockInvo
 describe('bedrock-invoke: answers', () => readsAnswers(bedrockInvoke, answers))
 survivesAnything(bedrockInvoke, [...inner.slice(0, -1), ...others, ...answers])
 
-test('bedrock-invoke: whatever a chunk holds, nothing is thrown', () => {
+test('bedrock-invoke: invalid chunks throw nothing', () => {
   fc.assert(
     fc.property(fc.oneof(fc.json(), fc.string()), (text) => {
       bedrockInvoke.readMessage({ bytes: Buffer.from(text).toString('base64') }, 'chunk')
@@ -162,13 +162,13 @@ test('bedrock-invoke: whatever a chunk holds, nothing is thrown', () => {
   )
 })
 
-test('bedrock-invoke: failures have the form of AWS', () => {
+test("bedrock-invoke: failures have AWS's format", () => {
   assert.deepEqual(bedrockInvoke.errorBody(failure), { message: failure.message, code: 'idle_timeout' })
   assert.equal(bedrockInvoke.isErrorBody(bedrockInvoke.errorBody(failure)), true)
   assert.equal(bedrockInvoke.isTerminator(Buffer.from('message_stop')), false)
 })
 
-describe('bedrock-invoke: where the limit stands', () => {
+describe('bedrock-invoke: the path of the token limit', () => {
   for (const [request, path] of [
     [{ anthropic_version: 'bedrock-2023-05-31', messages: [] }, 'max_tokens'],
     [{}, 'max_tokens'],
@@ -194,7 +194,7 @@ describe('bedrock-invoke: where the limit stands', () => {
     ['arn:aws:bedrock:us-east-1::foundation-model%2Fmeta.llama3-70b-instruct-v1:0', 'max_gen_len'],
     ['arn:aws:bedrock:us-east-1:1:imported-model%2Fx', 'inferenceConfig.maxTokens'],
   ] as const) {
-    test(`${model}: ${path}, whatever the request has`, () => {
+    test(`${model}: ${path}, whatever the request contains`, () => {
       const url = `https://bedrock-runtime.us-east-1.amazonaws.com/model/${model}/invoke`
       assert.deepEqual(bedrockInvoke.maxOutputTokensPath(other, url), path.split('.'))
     })

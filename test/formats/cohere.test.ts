@@ -13,16 +13,16 @@ import {
 } from './checks.js'
 
 describe('cohere: failures', () => {
-  test('the body has a message, our code beside it', () => {
+  test('the body has a message, and our code next to it', () => {
     assert.deepEqual(cohere.errorBody(failure), { message: failure.message, code: 'idle_timeout' })
   })
 
-  test('the event is one data event without a type, on which the SDK throws', () => {
+  test('the event is one unnamed data event, which makes the SDK throw', () => {
     const body = cohere.errorBody(failure)
     assert.equal(cohere.errorEvent(body), `data: ${JSON.stringify(body)}\n\n`)
   })
 
-  test('its own errors are errors, nothing else is', () => {
+  test("Cohere's own errors are recognised, nothing else is", () => {
     assert.equal(cohere.isErrorBody(cohere.errorBody(failure)), true)
     for (const body of [...noErrors, { message: { role: 'assistant' } }]) {
       assert.equal(cohere.isErrorBody(body), false, JSON.stringify(body))
@@ -132,7 +132,7 @@ describe('cohere: messages of a stream', () => readsMessages(cohere, messages))
 describe('cohere: answers', () => readsAnswers(cohere, answers))
 survivesAnything(cohere, [...messages, ...answers])
 
-test('cohere: usage is told unasked', () => {
+test('cohere: usage is reported unasked', () => {
   assert.equal(cohere.usageRequest, undefined)
   assert.deepEqual(cohere.maxOutputTokensPath({}), ['max_tokens'])
 })

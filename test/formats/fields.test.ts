@@ -15,29 +15,29 @@ describe('valueAt', () => {
     ['s', 'length'],
     ['s', 0],
   ]) {
-    test(`nothing at ${path.join('.')}`, () => assert.equal(valueAt(root, ...path), undefined))
+    test(`finds nothing at ${path.join('.')}`, () => assert.equal(valueAt(root, ...path), undefined))
   }
   for (const root of [undefined, null, 5, 'a', true]) {
-    test(`nothing in ${root}`, () => assert.equal(valueAt(root, 'a'), undefined))
+    test(`finds nothing in ${root}`, () => assert.equal(valueAt(root, 'a'), undefined))
   }
-  test('nothing that is inherited', () => assert.equal(valueAt({}, 'toString'), undefined))
-  test('objects without a prototype are read, too', () => {
+  test('finds nothing that is inherited', () => assert.equal(valueAt({}, 'toString'), undefined))
+  test('reads objects without a prototype', () => {
     assert.equal(valueAt(Object.assign(Object.create(null), { a: 1 }), 'a'), 1)
   })
 })
 
-test('textAt: strings that are not empty', () => {
+test('textAt returns strings that are not empty', () => {
   const root = { a: 'x', empty: '', number: 1, list: ['x'], object: {}, nothing: null }
   assert.equal(textAt(root, 'a'), 'x')
   for (const key of ['empty', 'number', 'list', 'object', 'nothing', 'none']) assert.equal(textAt(root, key), undefined)
 })
 
-test('listAt: arrays, and empty ones for anything else', () => {
+test('listAt returns arrays, and an empty one for anything else', () => {
   assert.deepEqual(listAt({ a: [1] }, 'a'), [1])
   for (const a of [{ 0: 1, length: 1 }, 'x', null, 1]) assert.deepEqual(listAt({ a }, 'a'), [])
 })
 
-test('firstText and allText', () => {
+test('firstText and allText read texts from lists', () => {
   const list = [null, { t: '' }, { t: 'a' }, 5, { t: 'b' }]
   assert.equal(
     firstText(list, (item) => textAt(item, 't')),
@@ -69,7 +69,7 @@ describe('argumentsText', () => {
   ] as const) {
     test(`${JSON.stringify(value)}`, () => assert.equal(argumentsText(value), text))
   }
-  test('what is nested too deep to be written does no harm: some versions of Node write it, others leave it out', () => {
+  test('handles values nested too deep to be serialised, which some versions of Node omit', () => {
     const depth = 200_000
     const text = '['.repeat(depth) + ']'.repeat(depth)
     assert.ok([text, undefined].includes(argumentsText(JSON.parse(text))))

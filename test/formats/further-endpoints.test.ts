@@ -22,7 +22,7 @@ const lines: Case[] = [
     { responseId: 'r1', finishReason: 'COMPLETE', usage: { inputTokens: 75, outputTokens: 3 }, isLast: true },
   ],
 ]
-describe('cohere, version 1: lines', () => {
+describe('cohere v1: NDJSON', () => {
   readsMessages(cohere, lines)
   tellsTerminators(
     cohere,
@@ -30,7 +30,7 @@ describe('cohere, version 1: lines', () => {
     [`${lines[1]![1]}\n`, '{"event_type":"text-generation","text":"stream-end"}\n'],
   )
 })
-describe('cohere: embedding and ranking', () => {
+describe('cohere: embed and rerank', () => {
   readsAnswers(cohere, [
     [
       'embeddings',
@@ -122,7 +122,7 @@ describe('gemini-interactions', () => {
     ],
   ])
   tellsTerminators(interactions, ['event: done\ndata: [DONE]\n\n'], [`data: ${steps[4]![1]}\n\n`, 'data: "[DONE]"\n\n'])
-  test('its errors are errors, and go out under their name', () => {
+  test('its errors are recognised, and are sent under their event name', () => {
     const body = interactions.errorBody({ code: 'idle_timeout', status: 504, message: 'Silent' })
     assert.ok(interactions.isErrorBody(body))
     assert.equal(interactions.errorEvent(body), `event: error\ndata: ${JSON.stringify(body)}\n\n`)

@@ -12,7 +12,7 @@ import {
 } from './checks.js'
 
 describe('gemini: failures', () => {
-  test("the body has Google's form, our code in its details", () => {
+  test("the body has Google's format, with our code in its details", () => {
     assert.deepEqual(gemini.errorBody(failure), {
       error: {
         code: 504,
@@ -49,12 +49,12 @@ describe('gemini: failures', () => {
     })
   }
 
-  test('the event is one data event, holding the body', () => {
+  test('the event is one data event with the body', () => {
     const body = gemini.errorBody(failure)
     assert.equal(gemini.errorEvent(body), `data: ${JSON.stringify(body)}\n\n`)
   })
 
-  test('its own errors are errors, nothing else is', () => {
+  test("Google's own errors are recognised, nothing else is", () => {
     assert.equal(gemini.isErrorBody(gemini.errorBody(failure)), true)
     for (const body of [...noErrors, [{ error: {} }]])
       assert.equal(gemini.isErrorBody(body), false, JSON.stringify(body))
@@ -115,7 +115,7 @@ describe('gemini: messages of a stream', () => readsMessages(gemini, messages))
 describe('gemini: answers', () => readsAnswers(gemini, answers))
 survivesAnything(gemini, [...messages, ...answers])
 
-describe('gemini: where the limit stands', () => {
+describe('gemini: the path of the token limit', () => {
   for (const [request, path] of [
     [{}, 'generationConfig.maxOutputTokens'],
     [{ generationConfig: { temperature: 1 } }, 'generationConfig.maxOutputTokens'],

@@ -77,23 +77,23 @@ for (const [format, lines] of [
   [ollamaChat, chat],
   [ollamaGenerate, generate],
 ] as const) {
-  describe(`${format.name}: what both share`, () => {
+  describe(`${format.name}: what both formats share`, () => {
     survivesAnything(format, lines)
 
-    test('the body says the error as a sentence, our code beside it', () => {
+    test('the body has the error as a sentence, and our code next to it', () => {
       assert.deepEqual(format.errorBody(failure), { error: failure.message, code: 'idle_timeout' })
     })
 
-    test('its own errors are errors, nothing else is', () => {
+    test("Ollama's own errors are recognised, nothing else is", () => {
       assert.equal(format.isErrorBody(format.errorBody(failure)), true)
       for (const body of noErrors) assert.equal(format.isErrorBody(body), false, JSON.stringify(body))
     })
 
-    test('the event is one data event, holding the body', () => {
+    test('the event is one data event with the body', () => {
       assert.equal(format.errorEvent({ error: 'a\nb' }), 'data: {"error":"a\\nb"}\n\n')
     })
 
-    test('where the limit stands', () => {
+    test('the token limit is in options', () => {
       assert.deepEqual(format.maxOutputTokensPath({}), ['options', 'num_predict'])
     })
 

@@ -91,7 +91,7 @@ survivesAnything(openaiChat, [...messages, ...answers])
 
 test('openai-chat asks for usage', () => assert.deepEqual(openaiChat.usageRequest, ['stream_options', 'include_usage']))
 
-describe('openai-chat: where the limit stands', () => {
+describe('openai-chat: the path of the token limit', () => {
   for (const [request, field] of [
     [{}, 'max_tokens'],
     [{ model: 'gpt-4o' }, 'max_tokens'],
@@ -121,7 +121,7 @@ describe('openai-chat: where the limit stands', () => {
     ['https://notapi.openai.com/v1/chat/completions', 'max_tokens'],
     ['https://proxy.example/https://api.openai.com/v1/chat/completions', 'max_tokens'],
   ] as const) {
-    test(`${url}: ${field}, whatever the request has`, () => {
+    test(`${url}: ${field}, whatever the request contains`, () => {
       const request = { model: 'gpt-4o', max_tokens: 5, max_completion_tokens: 5 }
       assert.deepEqual(openaiChat.maxOutputTokensPath(request, url), [field])
     })

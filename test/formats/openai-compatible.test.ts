@@ -142,5 +142,5 @@ const messages: Case[] = [
   ['an error beside usage', `{"choices":[],"error":"x","usage":${small}}`, { usage: readSmall, error: 'x' }],
 ]
 
-describe("openai-chat: what others make of OpenAI's protocol", () => readsMessages(openaiChat, messages))
+describe("openai-chat: other providers' variants of OpenAI's protocol", () => readsMessages(openaiChat, messages))
 survivesAnything(openaiChat, messages)

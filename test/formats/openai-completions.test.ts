@@ -43,7 +43,7 @@ describe('openai-completions: messages of a stream', () => readsMessages(openaiC
 describe('openai-completions: answers', () => readsAnswers(openaiCompletions, answers))
 survivesAnything(openaiCompletions, [...messages, ...answers])
 
-test('openai-completions: what it asks for', () => {
+test('openai-completions: the paths of the usage request and the token limit', () => {
   assert.deepEqual(openaiCompletions.usageRequest, ['stream_options', 'include_usage'])
   assert.deepEqual(openaiCompletions.maxOutputTokensPath({}), ['max_tokens'])
 })

@@ -13,10 +13,10 @@ const answers: Case[] = [
 ]
 
 describe('openai-embeddings: answers', () => readsAnswers(openaiEmbeddings, answers))
-describe('openai-embeddings: the same as a message', () => readsMessages(openaiEmbeddings, answers))
+describe('openai-embeddings: an answer as a message', () => readsMessages(openaiEmbeddings, answers))
 survivesAnything(openaiEmbeddings, answers)
 
-test('openai-embeddings: nothing is generated, and usage is told unasked', () => {
+test('openai-embeddings: nothing is generated, and usage is reported unasked', () => {
   assert.deepEqual(openaiEmbeddings.maxOutputTokensPath({}), [])
   assert.equal(openaiEmbeddings.usageRequest, undefined)
 })

@@ -96,7 +96,7 @@ describe('openai-responses: messages of a stream', () => readsMessages(openaiRes
 describe('openai-responses: answers', () => readsAnswers(openaiResponses, answers))
 survivesAnything(openaiResponses, [...messages, ...answers])
 
-test('openai-responses: usage is told unasked, and limited in a field of its own', () => {
+test('openai-responses: usage is reported unasked, and the token limit has its own field', () => {
   assert.equal(openaiResponses.usageRequest, undefined)
   assert.deepEqual(openaiResponses.maxOutputTokensPath({}), ['max_output_tokens'])
 })

@@ -24,7 +24,7 @@ describe('openai: failures', () => {
     })
   }
 
-  test('the event is one data event without a name, holding the body', () => {
+  test('the event is one unnamed data event with the body', () => {
     const body = openai.errorBody(failure)
     const text = openai.errorEvent(body)
     assert.equal(text, `data: ${JSON.stringify(body)}\n\n`)
@@ -35,11 +35,11 @@ describe('openai: failures', () => {
     assert.deepEqual(JSON.parse(events[0]!.data), body)
   })
 
-  test('the event is not the terminator', () => {
+  test('the error event is not a terminator', () => {
     assert.equal(openai.isTerminator(Buffer.from(openai.errorEvent({ error: 0 }))), false)
   })
 
-  test('its own errors are errors, nothing else is', () => {
+  test("OpenAI's own errors are recognised, nothing else is", () => {
     assert.equal(openai.isErrorBody(openai.errorBody(failure)), true)
     assert.equal(openai.isErrorBody({ error: 'model not found' }), true)
     for (const body of noErrors) assert.equal(openai.isErrorBody(body), false, JSON.stringify(body))

@@ -108,7 +108,7 @@ describe('detectFormat', () => {
     for (const path of claimed) test(`${path}: ${name}`, () => assert.equal(detectFormat(path).name, name))
   }
 
-  test('a very long path is told quickly', () => {
+  test('a very long path is classified in linear time', () => {
     const started = performance.now()
     for (const part of ['/models/a:', '/v1', 'embed', ':embed', '/responses/a', '/model/a']) {
       const path = `/v1/models/a:${part.repeat(10_000)}`
@@ -121,7 +121,7 @@ describe('detectFormat', () => {
 })
 
 describe('getFormat', () => {
-  test('there are fourteen', () => assert.equal(formatNames.length, 14))
+  test('has fourteen formats', () => assert.equal(formatNames.length, 14))
   for (const name of formatNames) test(name, () => assert.equal(getFormat(name).name, name))
 })
 
@@ -163,10 +163,10 @@ describe('asksForStream', () => {
     test(`GET with the query ${query}: ${asked}`, () =>
       assert.equal(asksForStream('GET', '/v1/responses/resp_1', undefined, query), asked))
   }
-  test('a query does not count where there is a body to say it', () => {
+  test('ignores the query if there is a body', () => {
     assert.equal(asksForStream('POST', '/v1/responses', {}, 'stream=true'), false)
   })
-  test('what is only read streams where it says so itself', () => {
+  test('is true for a GET only by its query', () => {
     assert.equal(asksForStream('GET', '/model/claude/converse-stream', undefined), false)
     assert.equal(asksForStream('GET', '/api/chat', undefined), false)
   })

@@ -500,7 +500,7 @@ for (const name of formatNames) {
       })
     }
 
-    test('what is no object has none', () => {
+    test('data that is not an object has no text', () => {
       for (const data of [undefined, null, 'a', 1, [], [{}]]) {
         const message = { format: name, data }
         assert.equal(textOf(message), undefined)
@@ -512,7 +512,7 @@ for (const name of formatNames) {
 
 describe('a stream', () => {
   for (const stream of allStreams) {
-    test(`${stream.name}: its events' texts are what its model wrote`, () => {
+    test(`${stream.name}: the texts of its events are the model's output`, () => {
       const framing = framingFor(stream.contentType) ?? jsonArray
       const messages = stream.frames.flatMap((frame) => framing.read(Buffer.from(frame)) ?? [])
       const events = messages.flatMap(({ event, data }) => {
@@ -530,17 +530,17 @@ describe('a stream', () => {
   }
 })
 
-test('an event of a hook keeps its type', () => {
+test('withText keeps the type of an event', () => {
   const event: StreamEvent = { format: 'anthropic', event: 'content_block_delta', data: { delta: { text: 'a' } } }
   const changed: StreamEvent = withText(event, 'b')
   assert.deepEqual(changed, { format: 'anthropic', event: 'content_block_delta', data: { delta: { text: 'b' } } })
 })
 
-test('a function that returns no string is told of', () => {
+test('withText throws if its function does not return a string', () => {
   const message = { format: 'openai-chat', data: chat({ content: 'a' }) } as const
   assert.throws(() => withText(message, (() => undefined) as never), /TypeError: withText.*undefined/)
 })
 
-test('a format that nobody knows is told of', () => {
+test('textOf throws on an unknown format', () => {
   assert.throws(() => textOf({ format: 'x-unheard-of', data: {} }), /TypeError: Unknown format "x-unheard-of"/)
 })

@@ -240,9 +240,9 @@ const tellings: readonly [who: string, format: FormatName, answer: Record<string
   ],
 ]
 
-describe('tokens have one meaning', () => {
+describe('token counts have one meaning', () => {
   for (const [who, format, answer, parts] of tellings) {
-    test(`as ${who} tells them`, () => {
+    test(`as ${who} reports them`, () => {
       const { readAnswer, counting } = getFormat(format)
       const { usage } = readAnswer(answer)
       const tokens = tokensOf(usage!, counting)
@@ -254,7 +254,7 @@ describe('tokens have one meaning', () => {
     })
   }
 
-  test('a cache that stands beside by the total does so, too, if no total is told', () => {
+  test('a cache that the total shows to be separate is also separate without a total', () => {
     const counting: Counting = { cache: 'by total', reasoning: 'inside' }
     const usage = { inputTokens: 10, outputTokens: 5, cachedInputTokens: 4 }
     assert.deepEqual(partsOf(tokensOf(usage, counting)), [10, 4, 0, 5, 0])
@@ -262,7 +262,7 @@ describe('tokens have one meaning', () => {
     assert.deepEqual(partsOf(tokensOf({ ...usage, totalTokens: 15 }, counting)), [6, 4, 0, 5, 0])
   })
 
-  test('whatever is told, no part is below 0, and their sum is the total', () => {
+  test('for any figures, no part is below 0, and their sum is the total', () => {
     const count = fc.option(fc.nat(), { nil: undefined })
     const usage = fc.record({
       inputTokens: count,

@@ -10,7 +10,7 @@ const { anthropic, gemini, chat, responses } = {
   responses: getFormat('openai-responses'),
 }
 
-describe('anthropic: calls of models that an answer took', () => {
+describe('anthropic: figures of several model calls within one answer', () => {
   const start = {
     type: 'message_start',
     message: {
@@ -26,7 +26,7 @@ describe('anthropic: calls of models that an answer took', () => {
     return findings
   }
 
-  test('compaction: the last word stands in usage, and all that is billed in tokens', () => {
+  test('compaction: usage has the last figures, and tokens have everything that is billed', () => {
     const findings = told(start, {
       type: 'message_delta',
       delta: { stop_reason: 'end_turn' },
@@ -50,7 +50,7 @@ describe('anthropic: calls of models that an answer took', () => {
     assert.deepEqual([uncachedInput, cachedInput, visibleOutput, total], [880, 5000, 98, 5978])
   })
 
-  test('an adviser stands beside, at a price of its own', () => {
+  test("an advisor's tokens are separate, because they have their own price", () => {
     const findings = told(start, {
       type: 'message_delta',
       delta: {},
@@ -69,7 +69,7 @@ describe('anthropic: calls of models that an answer took', () => {
     assert.equal(findings.tokensAt(true, anthropic.counting)?.total, 18)
   })
 
-  test('a model that took over is the one that answers, by its block or by the final figures', () => {
+  test('a fallback model is the one that answers, according to its block or the final figures', () => {
     const block = { type: 'content_block_start', content_block: { type: 'fallback', to: { model: 'claude-b' } } }
     assert.equal(told(start, block).model, 'claude-b')
     const iterations = [{ type: 'message' }, { type: 'fallback_message', model: 'claude-b', input_tokens: 4 }]
@@ -81,7 +81,7 @@ describe('anthropic: calls of models that an answer took', () => {
     )
   })
 
-  test('an answer that stands in the start is read there', () => {
+  test('an answer within message_start is read', () => {
     const content = [
       { type: 'code_execution_tool_result', content: { stdout: 'not the model' } },
       { type: 'tool_use', name: 'f', input: { a: 1 } },
@@ -98,13 +98,13 @@ describe('anthropic: calls of models that an answer took', () => {
     assert.equal(anthropic.readMessage({ type: 'message_start', message }, undefined).text, '{"a":1}')
   })
 
-  test('a summary of the context is text, what tools give back is not', () => {
+  test('a summary of the context is text, tool results are not', () => {
     const read = (delta: object) => anthropic.readMessage({ type: 'content_block_delta', delta }, undefined)
     assert.equal(read({ type: 'compaction_delta', content: 'So far: ' }).text, 'So far: ')
     assert.equal(read({ type: 'other_delta', content: 'x' }).text, undefined)
   })
 
-  test('a figure of the input alone is marked', () => {
+  test('an event with input figures only has the usage marker', () => {
     const delta = '{"type":"message_delta","delta":{},"usage":{"input_tokens":12}}'
     assert.ok(delta.includes(anthropic.usageMarker))
   })
@@ -114,7 +114,7 @@ describe('gemini', () => {
   const read = (part: object, candidate: object = {}) =>
     gemini.readMessage({ candidates: [{ content: { parts: [part] }, ...candidate }] }, undefined)
 
-  test('arguments that come in parts are text', () => {
+  test('tool arguments in parts are text', () => {
     const partialArgs = [
       { jsonPath: '$.city', stringValue: 'San ', willContinue: true },
       { jsonPath: '$.days', numberValue: 3 },
@@ -125,7 +125,7 @@ describe('gemini', () => {
     assert.equal(read({ functionCall: { name: 'f', willContinue: true } }).callsTool, true)
   })
 
-  test('a reason that is a number is told as it stands; 0 says none', () => {
+  test('a numeric finish reason is kept as a string; 0 means none', () => {
     assert.equal(read({}, { finishReason: 1 }).finishReason, '1')
     assert.equal(read({}, { finishReason: 0 }).finishReason, undefined)
     assert.equal(gemini.readMessage({ promptFeedback: { blockReason: 2 } }, undefined).finishReason, '2')
@@ -135,7 +135,7 @@ describe('gemini', () => {
 describe('openai-chat', () => {
   const textOf = (delta: object) => chat.readMessage({ choices: [{ delta }] }, undefined).text
 
-  test('reasoning that stands in parts alone is text', () => {
+  test('reasoning that is only in parts is text', () => {
     assert.equal(textOf({ reasoning_details: [{ type: 'reasoning.text', text: 'Hm' }] }), 'Hm')
     assert.equal(textOf({ reasoning_details: [{ type: 'reasoning.summary', summary: 'So' }] }), 'So')
     assert.equal(textOf({ reasoning_details: [{ type: 'reasoning.encrypted', data: 'x' }] }), undefined)
@@ -147,7 +147,7 @@ describe('openai-chat', () => {
   const isHidden = (event: object) => chat.readMessage({ id: 'c', usage, ...event }, undefined).isUsageOnly === true
   for (const choices of [{}, { choices: null }, { choices: [] }]) {
     const spelled = JSON.stringify(choices)
-    test(`usage is all that an event has with the choices ${spelled}, whatever small talk stands beside`, () => {
+    test(`an event with ${spelled} for choices has usage only, despite irrelevant extra fields`, () => {
       for (const beside of [
         {},
         { latency_checkpoint: { engine_tbt_ms: 3 } },
@@ -158,7 +158,7 @@ describe('openai-chat', () => {
       }
     })
 
-    test(`it is not all beside what matters to the client, with the choices ${spelled}`, () => {
+    test(`an event with ${spelled} for choices and relevant fields has more than usage`, () => {
       for (const beside of [
         { prompt_filter_results: [{ prompt_index: 0 }] },
         { citations: ['https://example.com'] },
@@ -169,15 +169,15 @@ describe('openai-chat', () => {
       }
     })
   }
-  test('it is not all beside a choice', () => assert.ok(!isHidden({ choices: [{ delta: {} }] })))
+  test('an event with a choice has more than usage', () => assert.ok(!isHidden({ choices: [{ delta: {} }] })))
 
-  test('it is not all beside an answer in other words, which may be the whole of it', () => {
+  test('an event with an answer in unknown fields has more than usage', () => {
     for (const beside of [{ result: 'Hi', is_end: false }, { result: '', is_end: true }, { response: 'Hi' }]) {
       assert.ok(!isHidden(beside), JSON.stringify(beside))
     }
   })
 
-  test('usage is marked in either spelling, and as a total of which one part is told', () => {
+  test('the usage marker is in every spelling, even with a total and one part only', () => {
     for (const told of ['{"output_tokens":1}', '{"completion_tokens":1}', '{"prompt_tokens":1,"total_tokens":2}']) {
       assert.ok(told.includes(chat.usageMarker), told)
     }
@@ -187,7 +187,7 @@ describe('openai-chat', () => {
 describe('openai-responses', () => {
   const read = (data: object) => responses.readMessage(data as Record<string, unknown>, undefined)
 
-  test('a call is one from its beginning on', () => {
+  test('a tool call counts from its first event', () => {
     for (const type of ['function_call', 'tool_search_call', 'mcp_approval_request', 'image_generation_call']) {
       assert.equal(read({ type: 'response.output_item.added', item: { type, id: 'i1' } }).callsTool, true, type)
     }
@@ -214,11 +214,11 @@ describe('openai-responses', () => {
       '{"q":1}',
     ],
   ] as const) {
-    test(`${what} in one piece is told whole`, () => assert.deepEqual(read(event).whole, { id: 'i1', text }))
+    test(`${what} in one piece becomes \`whole\``, () => assert.deepEqual(read(event).whole, { id: 'i1', text }))
   }
 
   for (const type of ['response.completed', 'response.incomplete', 'response.failed']) {
-    test(`${type} has usage, and that of the tool beside`, () => {
+    test(`${type} has usage, and the tool's usage next to it`, () => {
       const usage = { input_tokens: 20, output_tokens: 3, total_tokens: 23 }
       const told = { status: 'x', usage, tool_usage: { image_gen: { input_tokens: 7, output_tokens: 900 } } }
       const reading = read({ type, response: told })

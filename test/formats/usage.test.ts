@@ -34,7 +34,7 @@ describe('usageReader', () => {
     test(`${JSON.stringify(told)}: ${JSON.stringify(usage)}`, () => assert.deepEqual(read(told), usage))
   }
 
-  test('what a total has left is the figure that is not told, if it has anything left', () => {
+  test('the missing figure is what the total leaves, if that is more than 0', () => {
     const read = usageReader({ inputTokens: ['in'], outputTokens: ['out'], totalTokens: ['total'] }, counting)
     assert.deepEqual(read({ in: 3, total: 5 }), { inputTokens: 3, outputTokens: 2, totalTokens: 5 })
     assert.deepEqual(read({ out: 3, total: 5 }), { inputTokens: 2, outputTokens: 3, totalTokens: 5 })
@@ -43,7 +43,7 @@ describe('usageReader', () => {
     assert.deepEqual(read({ in: 5, total: 0 }), { inputTokens: 5, totalTokens: 0 })
   })
 
-  test('what an object inherits is no figure', () => {
+  test('inherited properties are ignored', () => {
     assert.equal(usageReader({ inputTokens: ['constructor.length'] }, counting)({}), undefined)
   })
 })
@@ -79,7 +79,7 @@ describe('mergeUsage', () => {
     test(what, () => assert.deepEqual(mergeUsage(known, told), merged))
   }
 
-  test('wrong types never get in, and what is known stays', () => {
+  test('invalid types are ignored, and known figures stay', () => {
     fc.assert(
       fc.property(fc.anything(), fc.boolean(), (odd, isKnown) => {
         const isCount = typeof odd === 'number' && Number.isFinite(odd) && odd >= 0
@@ -91,7 +91,7 @@ describe('mergeUsage', () => {
     )
   })
 
-  test('neither side is changed', () => {
+  test('neither argument is changed', () => {
     const known = Object.freeze({ inputTokens: 1 })
     const told = Object.freeze({ inputTokens: 2 })
     assert.notEqual(mergeUsage(known, told), told)

@@ -7,7 +7,7 @@ import { awsEventStreamWith } from '../../lib/framing/aws-event-stream.js'
 import { PassThroughFramer } from '../../lib/framing/index.js'
 
 describe('if the codec is not installed', () => {
-  test('such a stream passes as it is, and one warning says what to install', () => {
+  test('an AWS stream passes unchanged, and one warning says what to install', () => {
     // A process of its own: the warning comes once, and what is loaded stays loaded.
     const script = `
       const Module = require('node:module')
@@ -44,7 +44,7 @@ describe('if the codec is not installed', () => {
     assert.match(warnings[0].detail, /Cannot find module/)
   })
 
-  test('the framing says that it is not available, and throws only on writing', (t) => {
+  test('the framing reports that it is not available, and throws only on writing', (t) => {
     const emitWarning = t.mock.method(process, 'emitWarning', () => {})
     const framing = awsEventStreamWith(lazyCodec(() => new Error('not there')))
     assert.equal(framing.isAvailable?.(), false)
@@ -55,7 +55,7 @@ describe('if the codec is not installed', () => {
   })
 })
 
-test('the codec is loaded when it is asked for, and once', () => {
+test('the codec is loaded once, on first use', () => {
   let loaded = 0
   class EventStreamCodec {
     encode = () => new Uint8Array()

@@ -30,7 +30,7 @@ const kinds: [name: string, create: (maxEventBytes: number) => Framer][] = [
 
 for (const [name, create] of kinds) {
   describe(`AwsEventStreamFramer ${name}`, () => {
-    test('messages go out whole, each as soon as it is there', () => {
+    test('messages go out whole, each as soon as it is complete', () => {
       const framer = create(LARGE)
       const body = Buffer.concat([event, event, event])
       const seen = [body.subarray(0, 5), body.subarray(5, event.length + 20), body.subarray(event.length + 20)].map(
@@ -43,7 +43,7 @@ for (const [name, create] of kinds) {
       assert.equal(framer.corrupt, undefined)
     })
 
-    test('the smallest message, as the specification has it', () => {
+    test('the smallest message that the specification allows passes', () => {
       const framer = create(16)
       const empty = Buffer.from('000000100000000005c248eb7d98c8ff', 'hex')
       const out = piecesOf(empty, 1).map((chunk) => framer.push([chunk]))
@@ -51,7 +51,7 @@ for (const [name, create] of kinds) {
       assert.equal(framer.events, 1)
     })
 
-    test('one byte that is not as it was sent, anywhere: nothing of the message goes out', () => {
+    test('no part of a message goes out if one byte is damaged, anywhere', () => {
       for (let at = 0; at < event.length; at++) {
         const damaged = Buffer.from(event)
         damaged[at]! ^= 1 << (at % 8)
@@ -97,7 +97,7 @@ for (const [name, create] of kinds) {
       [100, 85],
       [100, 0xffffffff],
     ] as const) {
-      test(`${length} bytes, ${headers} of them headers, is nonsense`, () => {
+      test(`${length} bytes with ${headers} bytes of headers is rejected`, () => {
         const framer = create(LARGE)
         assert.equal(framer.push([Buffer.concat([prelude(length, headers), Buffer.alloc(100)])]), undefined)
         const said = `a message of its AWS event stream cannot have ${length} bytes, ${headers} of them headers`
@@ -106,7 +106,7 @@ for (const [name, create] of kinds) {
       })
     }
 
-    test('a message that is going to be too large is not waited for', () => {
+    test('a message that will be too large is rejected by its prelude', () => {
       const framer = create(event.length - 1)
       framer.push([event.subarray(0, 11)])
       assert.equal(framer.tooLarge, false)
@@ -117,13 +117,13 @@ for (const [name, create] of kinds) {
       assert.equal(framer.end(), undefined)
     })
 
-    test('maxEventBytes is a bound, of each message', () => {
+    test('maxEventBytes limits each message', () => {
       const framer = create(event.length)
       assert.equal(framer.push([Buffer.concat([event, event])])?.length, 2 * event.length)
       assert.equal(framer.tooLarge, false)
     })
 
-    test('a message that is not there to its end does not go out', () => {
+    test('an incomplete message does not go out', () => {
       for (let at = 1; at < event.length; at++) {
         const framer = create(LARGE)
         assert.deepEqual(framer.push([Buffer.concat([event, event.subarray(0, at)])]), event)
@@ -136,7 +136,7 @@ for (const [name, create] of kinds) {
   })
 }
 
-test('a prelude is checked before its length is believed', () => {
+test("a prelude's checksum is verified before its length is used", () => {
   const nonsense = prelude(0x7fffffff, 10)
   nonsense[0]! ^= 0x40
   const framer = new AwsEventStreamFramer(Number.POSITIVE_INFINITY, codec)
@@ -178,12 +178,12 @@ describe('reading a message', () => {
     })
   }
 
-  test('a header of another type is none', () => {
+  test('ignores headers of other types', () => {
     const bytes = codec.encode({ headers: { ':event-type': { type: 'integer', value: 7 } }, body: Buffer.from('1') })
     assert.deepEqual(awsEventStream.read(Buffer.from(bytes)), { event: undefined, data: '1' })
   })
 
-  test('bytes that are not a message are not read', () => {
+  test('does not read bytes that are not a message', () => {
     const damaged = Buffer.from(event)
     damaged[20]! ^= 1
     for (const bytes of [damaged, event.subarray(1), event.subarray(0, -1), Buffer.alloc(0), Buffer.from('data: x')]) {
@@ -191,7 +191,7 @@ describe('reading a message', () => {
     }
   })
 
-  test('a header that says it is longer than its message does not read on in the buffer around it', () => {
+  test('does not read beyond the message if a header claims to be longer', () => {
     const headers = Buffer.from([1, 120, 7, 0xff, 0xff])
     const head = prelude(16 + headers.length, headers.length)
     const unsummed = Buffer.concat([head, headers])
@@ -206,7 +206,7 @@ describe('writing a message', () => {
   const headersOf = (frame: Buffer) =>
     Object.fromEntries(Object.entries(codec.decode(frame).headers).map(([name, { value }]) => [name, value]))
 
-  test('an event', () => {
+  test('encodes an event', () => {
     assert.deepEqual(headersOf(awsEventStream.write({ event: 'chunk', data: '{}' })), {
       ':message-type': 'event',
       ':event-type': 'chunk',
@@ -214,7 +214,7 @@ describe('writing a message', () => {
     })
   })
 
-  test('an error', () => {
+  test('encodes an error', () => {
     assert.deepEqual(headersOf(awsEventStream.write({ data: '{}', isError: true })), {
       ':message-type': 'exception',
       ':exception-type': 'internalServerException',
@@ -224,7 +224,7 @@ describe('writing a message', () => {
     assert.equal(headersOf(named)[':exception-type'], 'modelTimeoutException')
   })
 
-  test('what was written passes, and is read', () => {
+  test('produces messages that pass and can be read', () => {
     const text = fc.string({ unit: 'grapheme' })
     const messages = fc.record(
       { event: text, data: text, isError: fc.constant(true) },

@@ -53,34 +53,34 @@ describe('framingFor', () => {
   }
 
   for (const type of unknown) {
-    test(`${JSON.stringify(type)} passes as it is`, () => {
+    test(`${JSON.stringify(type)} passes unchanged`, () => {
       assert.equal(framingFor(type), undefined)
     })
   }
 
-  test('hands maxEventBytes on', () => {
+  test('passes maxEventBytes on', () => {
     const framer = framingFor('text/event-stream')?.createFramer(10)
     framer?.push([Buffer.from('data: 12345')])
     assert.equal(framer?.tooLarge, true)
   })
 })
 
-describe('what a silent connection is kept alive with', () => {
-  test('a comment, in an event stream', () => {
+describe('the heartbeat of a silent connection', () => {
+  test('is a comment in an event stream', () => {
     for (const framer of [sse.createFramer(10), new WholeBodyAsEvent(10, String)]) {
       assert.equal(String(framer.heartbeat), ': heartbeat\n\n')
       assert.equal(sse.read(framer.heartbeat!), undefined)
     }
   })
 
-  test('nothing, elsewhere', () => {
+  test('is nothing in other framings', () => {
     const framers = [ndjson, awsEventStream, jsonArray].map((framing) => framing.createFramer(10))
     for (const framer of [...framers, new PassThroughFramer()]) assert.equal(framer.heartbeat, undefined)
   })
 })
 
 describe('PassThroughFramer', () => {
-  test('every chunk passes at once, as the object that it is', () => {
+  test('passes every chunk at once, as the same object', () => {
     const framer = new PassThroughFramer()
     const chunk = Buffer.from('{"a":')
     assert.equal(framer.push([chunk]), chunk)
@@ -93,12 +93,12 @@ describe('PassThroughFramer', () => {
   })
 })
 
-describe('the rest of a body that does not go out after all', () => {
+describe('discardLast()', () => {
   for (const [framing, whole, rest] of [
     [sse, 'data: 1\n\n', 'data: 2'],
     [ndjson, '{"a":1}\n', '{"a":'],
   ] as const) {
-    test(`was no event: ${framing.name}`, () => {
+    test(`undoes the count of the last event: ${framing.name}`, () => {
       const framer = framing.createFramer(100)
       framer.push([Buffer.from(whole + rest)])
       assert.ok(framer.end())
@@ -108,7 +108,7 @@ describe('the rest of a body that does not go out after all', () => {
     })
   }
 
-  test('was none before, either, if it was a comment', () => {
+  test('does not change the count after a comment', () => {
     const framer = sse.createFramer(100)
     framer.push([Buffer.from('data: 1\n\n: a comm')])
     framer.end()
@@ -118,7 +118,7 @@ describe('the rest of a body that does not go out after all', () => {
 })
 
 describe('WholeBodyAsEvent', () => {
-  test('holds the body until its end, and makes one event of it', () => {
+  test('holds the body until its end, and makes it one event', () => {
     const framer = new WholeBodyAsEvent(100, (body) => `data: ${body}\n\n`)
     assert.equal(framer.push([Buffer.from('{"a":')]), undefined)
     assert.equal(framer.push([Buffer.from('1}')]), undefined)
@@ -132,7 +132,7 @@ describe('WholeBodyAsEvent', () => {
     assert.deepEqual([framer.events, framer.ends], [0, []])
   })
 
-  test('maxBytes is a bound, over all chunks', () => {
+  test('applies maxBytes over all chunks', () => {
     const framer = new WholeBodyAsEvent(4, String)
     framer.push([Buffer.from('123')])
     framer.push([Buffer.from('4')])
@@ -141,7 +141,7 @@ describe('WholeBodyAsEvent', () => {
     assert.equal(framer.tooLarge, true)
   })
 
-  test('no body of more than 1 MiB becomes an event, whatever events may have', () => {
+  test('makes no event of a body beyond 1 MiB, whatever maxEventBytes is', () => {
     const framer = new WholeBodyAsEvent(Number.POSITIVE_INFINITY, String)
     framer.push([Buffer.alloc(MAX_ENCLOSED_BYTES)])
     assert.equal(framer.tooLarge, false)
@@ -149,7 +149,7 @@ describe('WholeBodyAsEvent', () => {
     assert.equal(framer.tooLarge, true)
   })
 
-  test('a character cut in its middle is whole in the event', () => {
+  test('joins a character that was split between chunks', () => {
     const framer = new WholeBodyAsEvent(100, asDataEvent)
     const body = Buffer.from('"🦆"')
     framer.push([body.subarray(0, 3)])

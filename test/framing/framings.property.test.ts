@@ -10,8 +10,8 @@ const groupSizes = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxL
 for (const [framing, plans] of framings) {
   const { name } = framing
 
-  describe(`${name}: any body, cut any way`, () => {
-    test('comes out as it came in, in whole frames, each as soon as it is complete', () => {
+  describe(`${name}: any body, split in any way`, () => {
+    test('comes out unchanged, in whole frames, each as soon as it is complete', () => {
       fc.assert(
         fc.property(plans, anyCuts, (plan, cuts) => {
           assertFollows(framing.createFramer(Number.POSITIVE_INFINITY), plan, cuts)
@@ -20,7 +20,7 @@ for (const [framing, plans] of framings) {
       )
     })
 
-    test('a frame is too large, or not, however it is cut, and the ones before it go out', () => {
+    test('is too large or not, however it is split, and the frames before it go out', () => {
       fc.assert(
         fc.property(plans, anyCuts, fc.integer({ min: 1, max: 150 }), (plan, cuts, max) => {
           const result = outcomeOf(
@@ -68,8 +68,8 @@ for (const [framing, plans] of framings) {
     })
   })
 
-  describe(`${name}: bytes that are anything`, () => {
-    test('go out from the beginning, as they came, or do not; nothing throws', () => {
+  describe(`${name}: arbitrary bytes`, () => {
+    test('come out unchanged as far as they are frames, without an exception', () => {
       fc.assert(
         fc.property(anyBytes, anyCuts, fc.integer({ min: 1, max: 100 }), (body, cuts, max) => {
           const framer = framing.createFramer(max)
@@ -97,7 +97,7 @@ for (const [framing, plans] of framings) {
     })
   })
 
-  test(`${name}: what is written is one frame, which is read as what was written`, () => {
+  test(`${name}: what is written is one frame, and reads back as what was written`, () => {
     fc.assert(
       fc.property(fc.json(), (data) => {
         const frame = framing.write({ data })

@@ -45,7 +45,7 @@ describe('JsonArrayFramer: an element goes out with the byte that completes it',
     })
   }
 
-  test('10,000 levels deep, as an element and in one', () => {
+  test('10,000 levels deep, as an element and within one', () => {
     const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`
     for (const body of [`[${deep},{"a":${deep}}]`, `[{"a":${`{"b":[`.repeat(5000)}1${']}'.repeat(5000)}},2]`]) {
       for (const size of [1, 777, body.length]) {
@@ -66,7 +66,7 @@ describe('JsonArrayFramer: an element goes out with the byte that completes it',
   })
 })
 
-describe('JsonArrayFramer: the array says that it is complete', () => {
+describe('JsonArrayFramer: isClosed is set when the array ends', () => {
   for (const [chunks, expected] of [
     [
       ['[{"a":[1]}', ']'],
@@ -97,17 +97,17 @@ describe('JsonArrayFramer: the array says that it is complete', () => {
   }
 })
 
-describe('JsonArrayFramer: another value than an array', () => {
+describe('JsonArrayFramer: values other than an array', () => {
   const table: [name: string, chunks: string[], frames: string[][], rest: string | undefined, events: number][] = [
     ['an error', ['{"error":', '{"code":429}', '}'], [[], [], ['{"error":{"code":429}}']], undefined, 1],
     ['an error on lines', ['\n{\n"a":[1]\n}\n'], [['\n{\n"a":[1]\n}']], '\n', 1],
     ['two of them', ['{"a":1}\n{"a":2}'], [['{"a":1}', '\n{"a":2}']], undefined, 2],
     ['a string', ['"[', ']"'], [[], ['"[]"']], undefined, 1],
     ['a number', ['12', '3'], [[], []], '123', 1],
-    ['a bracket too many', ['[1]],{"a":1}'], [['[1', ']', ']', ',{"a":1}']], undefined, 2],
+    ['an extra bracket', ['[1]],{"a":1}'], [['[1', ']', ']', ',{"a":1}']], undefined, 2],
     ['a byte order mark', ['\uFEFF[{"a":"]"}]'], [['\uFEFF', '[{"a":"]"}', ']']], undefined, 2],
     ['values with nothing between', ['1"a, b"{}'], [['1', '"a, b"', '{}']], undefined, 3],
-    ['no JSON', ['<p>x y</p>'], [['<p>x']], ' y</p>', 2],
+    ['invalid JSON', ['<p>x y</p>'], [['<p>x']], ' y</p>', 2],
     ['white space', [' \n'], [[]], ' \n', 0],
     ['nothing', [''], [[]], undefined, 0],
   ]
@@ -148,14 +148,14 @@ describe('JsonArrayFramer: a body that ends too early', () => {
   }
 })
 
-describe('JsonArrayFramer: too large', () => {
-  test('an element, and those before it', () => {
+describe('JsonArrayFramer: frames that are too large', () => {
+  test('an element is rejected, those before it go out', () => {
     const framer = new JsonArrayFramer(8)
     assert.deepEqual(framesOfEach(framer, ['[{"a":1},{"a":1},{"a":12},1]']), [['[{"a":1}', ',{"a":1}']])
     assert.deepEqual([framer.tooLarge, framer.events], [true, 2])
   })
 
-  test('half an element, as soon as it is', () => {
+  test('half an element is rejected as soon as it is too large', () => {
     const framer = new JsonArrayFramer(8)
     framesOfEach(framer, ['["1', '23456'])
     assert.equal(framer.tooLarge, false)
@@ -165,7 +165,7 @@ describe('JsonArrayFramer: too large', () => {
     assert.equal(framer.corrupt, undefined)
   })
 
-  test('white space without end', () => {
+  test('endless white space is rejected', () => {
     const framer = new JsonArrayFramer(8)
     framesOfEach(framer, ['[1,', ' '.repeat(8)])
     assert.equal(framer.tooLarge, true)
@@ -191,7 +191,7 @@ describe('jsonArray', () => {
     })
   }
 
-  test('every element of an array is read, and may be replaced by another', () => {
+  test('replaces any element of an array', () => {
     const values = [{ a: [1, '}]'] }, [[]], 'x', null, 1.5e3]
     const body = JSON.stringify(values, null, 2)
     const framer = jsonArray.createFramer(LARGE)
@@ -211,7 +211,7 @@ describe('jsonArray', () => {
     )
   })
 
-  test('an element after another one', () => {
+  test('adds an element after another one', () => {
     assert.equal(String(jsonArray.write({ data: '{}' })), ',\r\n{}')
   })
 })

@@ -41,7 +41,7 @@ describe('a frame of more than 256 KiB', () => {
   for (const [index, [framing, frames]] of bodies.entries()) {
     const body = Buffer.concat(frames)
     for (const size of [999, 4096, 65_536, 300_001]) {
-      test(`goes out as it came, ${framing.name} (${index}) in chunks of ${size} bytes`, () => {
+      test(`goes out unchanged, ${framing.name} (${index}) in chunks of ${size} bytes`, () => {
         const framer = framing.createFramer(Number.POSITIVE_INFINITY)
         const out = framed(framer, piecesOf(body, size))
         assert.deepEqual(
@@ -77,7 +77,7 @@ describe('a frame of more than 256 KiB', () => {
     assert.ok(framer.last()?.equals(small))
   })
 
-  test('that ends with the body without its own end goes out, or does not', () => {
+  test('goes out if the body ends without its terminator, unless it is discarded', () => {
     const framer = ndjson.createFramer(Number.POSITIVE_INFINITY)
     for (const piece of piecesOf(Buffer.from(TEXT), 60_000)) framer.push([piece])
     const out = framer.end()!
@@ -87,7 +87,7 @@ describe('a frame of more than 256 KiB', () => {
     assert.equal(framer.events, 0)
   })
 
-  test('of AWS, with a byte that is not as it was sent, does not go out', () => {
+  test('does not go out if it is an AWS message with a damaged byte', () => {
     const message = awsEvent(TEXT)
     for (const at of [20, 300_000, message.length - 5, message.length - 1]) {
       const damaged = Buffer.from(message)
@@ -101,8 +101,8 @@ describe('a frame of more than 256 KiB', () => {
   })
 })
 
-describe('an AWS message with more headers than any has', () => {
-  test('passes, and is not read', () => {
+describe('an AWS message with too many headers', () => {
+  test('passes, but is not read', () => {
     const headers = Buffer.alloc(20_000)
     for (let at = 0; at < headers.length; at += 4) headers.set([2, 97, 98 + ((at / 4) % 20), 0], at)
     const message = awsEventStream.write({ data: SMALL })

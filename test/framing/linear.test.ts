@@ -16,13 +16,13 @@ const SHORT = 256 * 1024
 // What is longer is not copied where it is held: who looks at it again sees what has become of it.
 const NOT_COPIED = 5000
 
-describe('one frame of 10 MB in chunks of 100 bytes is not joined, and each byte searched a few times at most', () => {
+describe('one frame of 10 MB in chunks of 100 bytes is not joined, and each byte is searched a few times at most', () => {
   const bodies: [name: string, framing: Framing, body: string][] = [
     ['SSE, on one line', sse, `data: ${'x'.repeat(SIZE)}\n\n`],
     ['SSE, on lines of 50 bytes', sse, `${`data: ${'x'.repeat(43)}\n`.repeat(SIZE / 50)}\n`],
     ['SSE, on lines that end with CRLF', sse, `${`data: ${'x'.repeat(42)}\r\n`.repeat(SIZE / 50)}\r\n`],
     ['NDJSON', ndjson, `"${'x'.repeat(SIZE)}"\n`],
-    ['NDJSON, behind white space', ndjson, `${' '.repeat(SIZE)}1\n`],
+    ['NDJSON, after white space', ndjson, `${' '.repeat(SIZE)}1\n`],
     ['JSON array, one string', jsonArray, `["${'x'.repeat(SIZE)}"`],
     ['JSON array, a string of quotes', jsonArray, `["${'\\"'.repeat(SIZE / 2)}"`],
     ['JSON array, a string of backslashes', jsonArray, `["${'\\'.repeat(SIZE)}"`],
@@ -48,7 +48,7 @@ describe('one frame of 10 MB in chunks of 100 bytes is not joined, and each byte
     })
   }
 
-  test('AWS: each byte is checksummed once, except for preludes', () => {
+  test('AWS: each byte is checksummed once, except in preludes', () => {
     const bytes = awsEvent('x'.repeat(SIZE))
     const chunks = piecesOf(bytes, 100)
     let summed = 0
@@ -110,7 +110,7 @@ describe('bytes are not scanned twice', () => {
 })
 
 describe('PendingBytes', () => {
-  test('10 MB in pieces of 100 bytes are joined once', () => {
+  test('joins 10 MB in pieces of 100 bytes once', () => {
     const bytes = Buffer.alloc(SIZE, 'abc')
     const pieces = piecesOf(bytes, 100)
     const held = new PendingBytes()
@@ -125,7 +125,7 @@ describe('PendingBytes', () => {
     assert.ok(joined <= 2 * SIZE, `${joined} bytes were copied`)
   })
 
-  test('4 MB in pieces of a byte are few buffers', () => {
+  test('stores 4 MB in pieces of one byte in few buffers', () => {
     const held = new PendingBytes()
     for (let at = 0; at < 4_000_000; at++) held.append(Buffer.from('a'))
     assert.equal(held.bytes, 4_000_000)
@@ -137,7 +137,7 @@ describe('PendingBytes', () => {
     assert.deepEqual([held.bytes, held.drain()], [0, []])
   })
 
-  test('a small piece is a copy, which keeps no large buffer alive', () => {
+  test('copies a small piece, so that it keeps no large buffer alive', () => {
     const held = new PendingBytes()
     const parent = Buffer.alloc(1_000_000, 'a')
     held.append(parent.subarray(0, 4096))
@@ -145,7 +145,7 @@ describe('PendingBytes', () => {
     assert.equal(String(held.concatWith(Buffer.alloc(0))), 'a'.repeat(4096))
   })
 
-  test('a large piece is not copied', () => {
+  test('does not copy a large piece', () => {
     const held = new PendingBytes()
     const parent = Buffer.alloc(1_000_000, 'a')
     held.append(parent.subarray(0, 4097))
@@ -153,7 +153,7 @@ describe('PendingBytes', () => {
     assert.equal(String(held.concatWith(Buffer.alloc(0))), 'b'.repeat(4097))
   })
 
-  test('pending bytes are prepended if that copies no more than has arrived', () => {
+  test('prepends pending bytes if that copies no more than has arrived', () => {
     const held = new PendingBytes()
     held.append(Buffer.from('ab'))
     assert.equal(String(held.joinWith([Buffer.from('c')])), 'c')
@@ -162,7 +162,7 @@ describe('PendingBytes', () => {
     assert.equal(held.bytes, 0)
   })
 
-  test('… or if the caller wants it', () => {
+  test('prepends pending bytes if the caller asks for it', () => {
     const held = new PendingBytes()
     held.append(Buffer.from('ab'))
     assert.equal(String(held.joinAllWith([Buffer.from('c')])), 'abc')
@@ -170,7 +170,7 @@ describe('PendingBytes', () => {
     assert.equal(String(held.joinAllWith([Buffer.from('c'), Buffer.from('d')])), 'cd')
   })
 
-  test('one chunk, with nothing held, is the object that came', () => {
+  test('returns a single chunk as it is if nothing is pending', () => {
     const held = new PendingBytes()
     const chunk = Buffer.from('a')
     assert.equal(held.joinWith([chunk]), chunk)

@@ -50,7 +50,7 @@ describe('NdjsonFramer', () => {
     })
   }
 
-  test('a rest that is discarded is not an event', () => {
+  test('a remainder that is discarded is not an event', () => {
     const framer = new NdjsonFramer(LARGE)
     framer.push([Buffer.from('1\n{"a')])
     assert.equal(latin1(framer.end()), '{"a\n')
@@ -67,7 +67,7 @@ describe('NdjsonFramer', () => {
     assert.equal(framer.events, 1)
   })
 
-  test('a line that is too large, and those before it', () => {
+  test('a line that is too large is rejected, those before it go out', () => {
     const whole = new NdjsonFramer(4)
     assert.equal(latin1(whole.push([Buffer.from('123\n1234\n')])), '123\n')
     assert.deepEqual([whole.tooLarge, whole.events], [true, 1])
@@ -96,7 +96,7 @@ describe('ndjson', () => {
     })
   }
 
-  test('writes a value of several lines on one', () => {
+  test('writes a multi-line value on one line', () => {
     const value = { a: ['x\ny', { b: null }] }
     for (const end of ['\n', '\r\n', '\r']) {
       const written = ndjson.write({ event: 'x', data: JSON.stringify(value, null, 2).replaceAll('\n', end) })

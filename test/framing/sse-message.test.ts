@@ -42,7 +42,7 @@ describe('reading an event', () => {
     })
   }
 
-  test('name, id, and data of several lines', () => {
+  test('reads name, id, and data of several lines', () => {
     assert.deepEqual(readSse(Buffer.from('id: 1\nevent: x\ndata: a\ndata: b\n\n')), {
       id: '1',
       event: 'x',
@@ -50,7 +50,7 @@ describe('reading an event', () => {
     })
   })
 
-  test('nothing of one frame is left for the next', () => {
+  test('keeps nothing of one frame for the next', () => {
     read('event: x\nid: 1\ndata: a')
     read('event: y\nid: 2')
     read('data: a\n\nevent: z\nid')
@@ -60,14 +60,14 @@ describe('reading an event', () => {
 })
 
 describe('writing an event', () => {
-  test('as readers know it', () => {
+  test('produces what readers expect', () => {
     assert.equal(writeSse({ data: '{"a":1}' }), 'data: {"a":1}\n\n')
     assert.equal(writeSse({ event: 'x', id: '7', data: 'a' }), 'event: x\nid: 7\ndata: a\n\n')
     assert.equal(writeSse({ data: 'a\nb\r\nc\rd' }), 'data: a\ndata: b\ndata: c\ndata: d\n\n')
     assert.equal(writeSse({ data: '' }), 'data: \n\n')
   })
 
-  test('a line end in a name begins no other field', () => {
+  test('removes line ends from a name, which would start another field', () => {
     assert.deepEqual(read(writeSse({ event: 'x\ndata: y', id: '1\r\n\r\n2', data: 'a' })), {
       event: 'x data: y',
       id: '1 2',
@@ -75,7 +75,7 @@ describe('writing an event', () => {
     })
   })
 
-  test('what was written is read, and is one frame', () => {
+  test('produces one frame, which reads back as what was written', () => {
     const name = fc.string({ unit: 'grapheme' }).filter((text) => !/[\r\n\0]/.test(text) && text !== '')
     const text = fc.oneof(
       fc.string({ unit: 'grapheme' }),
@@ -99,7 +99,7 @@ test('an event of many lines is read in linear time, even if it contains a CR', 
   assert.equal(event?.data, '\n'.repeat(lines - 1))
 })
 
-test('lines that are not fields create no parser errors, each of which would have a stack', () => {
+test('lines that are not fields create no parser errors, which would cost a stack trace each', () => {
   let made = 0
   class Counted extends Error {
     constructor(message?: string) {

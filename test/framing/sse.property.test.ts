@@ -36,8 +36,8 @@ const cutBody = fc
   // A byte order mark before a comment or a blank line: see the tests by example.
   .filter(([body]) => !/^\uFEFF(?:[:\r\n]|$)/.test(body.toString()))
 
-describe('any body, cut any way', () => {
-  test('comes out as it came in, in whole events, each with the chunk that completes it', () => {
+describe('any body, split in any way', () => {
+  test('comes out unchanged, in whole events, each with the chunk that completes it', () => {
     fc.assert(
       fc.property(cutBody, ([body, cuts]) => {
         const framer = new SseFramer(Number.POSITIVE_INFINITY)
@@ -60,7 +60,7 @@ describe('any body, cut any way', () => {
     )
   })
 
-  test('ends with what is left, closed by line ends and nothing else', () => {
+  test('ends with the remainder, closed by line ends and nothing else', () => {
     fc.assert(
       fc.property(cutBody, ([body, cuts]) => {
         const framer = new SseFramer(Number.POSITIVE_INFINITY)
@@ -78,7 +78,7 @@ describe('any body, cut any way', () => {
     )
   })
 
-  test('an event is too large, or not, however it is cut, and the ones before it go out', () => {
+  test('is too large or not, however it is split, and the events before it go out', () => {
     fc.assert(
       fc.property(cutBody, fc.integer({ min: 1, max: 30 }), ([body, cuts], max) => {
         const inOne = new SseFramer(max)

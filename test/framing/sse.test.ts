@@ -108,7 +108,7 @@ describe('blank lines and comments are not events, but go out as well', () => {
   }
 })
 
-describe('bytes are bytes', () => {
+describe('bytes are not changed', () => {
   test('a byte order mark before the first event passes', () => {
     const framer = new SseFramer(LARGE)
     const body = Buffer.from('\uFEFFdata: a\n\n')
@@ -130,7 +130,7 @@ describe('bytes are bytes', () => {
     ['a blank line', '\uFEFF\n', 0],
     ['a blank line, then an event', '\uFEFF\ndata: a\n\n', 1],
   ] as const) {
-    test(`a byte order mark, cut anywhere, before ${name}`, () => {
+    test(`a byte order mark, split anywhere, passes before ${name}`, () => {
       const bytes = Buffer.from(body)
       for (let at = 1; at < bytes.length; at++) {
         const framer = new SseFramer(LARGE)
@@ -147,7 +147,7 @@ describe('bytes are bytes', () => {
     assert.equal(framer.events, 2)
   })
 
-  test('a character cut in its middle comes out whole', () => {
+  test('a character that was split comes out whole', () => {
     const body = Buffer.from('data: 🦆ß\n\n')
     for (let at = 1; at < body.length; at++) {
       const framer = new SseFramer(LARGE)
@@ -156,7 +156,7 @@ describe('bytes are bytes', () => {
     }
   })
 
-  test('bytes that are not UTF-8 pass as they are', () => {
+  test('bytes that are not UTF-8 pass unchanged', () => {
     const framer = new SseFramer(LARGE)
     const body = Buffer.from('data: \xff\xfe\x00\x80\n\n', 'latin1')
     assert.deepEqual(framer.push([body]), body)
@@ -167,7 +167,7 @@ describe('bytes are bytes', () => {
     assert.equal(framer.push([Buffer.from('data: a\u0085\u0085\u2028\u2028\u2029\u2029')]), undefined)
   })
 
-  test('an empty chunk changes nothing, not even between CR and LF', () => {
+  test('an empty chunk has no effect, not even between CR and LF', () => {
     const framer = new SseFramer(LARGE)
     assert.deepEqual(outputs(framer, ['data: a\r', '', '\n', '', '\r', '', '\n']), [
       undefined,
@@ -181,7 +181,7 @@ describe('bytes are bytes', () => {
     assert.equal(framer.events, 1)
   })
 
-  test('the chunks themselves are left as they were', () => {
+  test('the input chunks are not modified', () => {
     const framer = new SseFramer(LARGE)
     const chunks = ['data: a', '\r', '\n\r\ndata'].map((text) => Buffer.from(text))
     for (const chunk of chunks) framer.push([chunk])
@@ -190,7 +190,7 @@ describe('bytes are bytes', () => {
   })
 })
 
-describe('at a clean end, what is left is closed with a blank line', () => {
+describe('at a clean end, the remainder is closed with a blank line', () => {
   const table: [name: string, chunks: string[], rest: string | undefined, events: number][] = [
     ['nothing came', [], undefined, 0],
     ['nothing is left', ['data: a\n\n'], undefined, 1],
@@ -216,7 +216,7 @@ describe('at a clean end, what is left is closed with a blank line', () => {
     })
   }
 
-  test('what went out at the end does not go out again', () => {
+  test('the remainder goes out once', () => {
     const framer = new SseFramer(LARGE)
     framer.push([Buffer.from('data: a')])
     framer.end()
@@ -230,15 +230,15 @@ describe('last()', () => {
     ['of one', ['data: a\n\n'], 'data: a\n\n'],
     ['of several', ['data: a\n\ndata: b\n\n'], 'data: b\n\n'],
     ['of several, with CRs', ['data: a\r\rdata: b\r\r'], 'data: b\r\r'],
-    ['with half of the next behind it', ['data: a\n\ndata: b\n\ndata: c'], 'data: b\n\n'],
+    ['with half of the next after it', ['data: a\n\ndata: b\n\ndata: c'], 'data: b\n\n'],
     ['that came in pieces', ['data: a', 'bc', '\n\n'], 'data: abc\n\n'],
-    ['that came whole behind one in pieces', ['data: a', 'bc\n\ndata: d\n\n'], 'data: d\n\n'],
+    ['that came whole after one in pieces', ['data: a', 'bc\n\ndata: d\n\n'], 'data: d\n\n'],
     ['in pieces, CRs', ['data: a\r\r', '\ndata: b', 'c\r\rdata: d\r\r'], 'data: d\r\r'],
-    ['with a comment behind it', ['data: a\n\n: x\n\n'], 'data: a\n\n'],
-    ['with blank lines behind it', ['data: a\n\n\n\n'], 'data: a\n\n'],
-    ['behind the second half of a CRLF', ['data: a\r\r', '\ndata: b\n\n'], 'data: b\n\n'],
+    ['with a comment after it', ['data: a\n\n: x\n\n'], 'data: a\n\n'],
+    ['with blank lines after it', ['data: a\n\n\n\n'], 'data: a\n\n'],
+    ['after the second half of a CRLF', ['data: a\r\r', '\ndata: b\n\n'], 'data: b\n\n'],
     ['of a chunk with none', ['data: a\n\n', 'data: b'], undefined],
-    ['of a chunk with a comment alone', ['data: a\n\n', ': x\n\n'], undefined],
+    ['of a chunk with a comment only', ['data: a\n\n', ': x\n\n'], undefined],
     ['of the second half of a CRLF', ['data: a\r\n\r', '\n'], undefined],
     ['of an empty chunk', ['data: a\n\n', ''], undefined],
     ['of nothing', [], undefined],
@@ -256,7 +256,7 @@ describe('ends', () => {
   const table: [name: string, chunks: string[], frames: string[][]][] = [
     ['one event', ['data: a\n\n'], [['data: a\n\n']]],
     ['several', ['data: a\n\ndata: b\n\n'], [['data: a\n\n', 'data: b\n\n']]],
-    ['half of the next behind it', ['data: a\n\ndata: b'], [['data: a\n\n']]],
+    ['half of the next after it', ['data: a\n\ndata: b'], [['data: a\n\n']]],
     ['one in pieces, then another', ['data: a', 'b', '\n\ndata: c\n\n'], [[], [], ['data: ab\n\n', 'data: c\n\n']]],
     ['comments and blank lines are frames', [': x\n\n\ndata: a\n\n'], [[': x\n\n', '\n', 'data: a\n\n']]],
     ['CRLF', ['data: a\r\n\r\ndata: b\r\n\r\n'], [['data: a\r\n\r\n', 'data: b\r\n\r\n']]],
@@ -274,14 +274,14 @@ describe('ends', () => {
     })
   }
 
-  test('of the rest, and of none', () => {
+  test('are those of the remainder at the end, once', () => {
     const framer = new SseFramer(LARGE)
     framer.push([Buffer.from('data: a\n\ndata: b')])
     assert.deepEqual(framesOf(framer, framer.end()).map(String), ['data: b\n\n'])
     assert.deepEqual(framesOf(framer, framer.end()), [])
   })
 
-  test('a rest that is discarded does not count', () => {
+  test('exclude a remainder that is discarded', () => {
     const framer = new SseFramer(LARGE)
     framer.push([Buffer.from('data: a\n\ndata: b')])
     framer.end()
@@ -289,7 +289,7 @@ describe('ends', () => {
     assert.deepEqual([framer.events, framer.last(), framer.ends], [1, undefined, []])
   })
 
-  test('the frames before one that is too large', () => {
+  test('include the frames before one that is too large', () => {
     const framer = new SseFramer(10)
     assert.deepEqual(framesOf(framer, framer.push([Buffer.from('data: a\n\ndata: 123456\n\n')])).map(String), [
       'data: a\n\n',
@@ -335,7 +335,7 @@ describe('maxEventBytes', () => {
   })
 
   for (const end of ['\n\n', '\r\r', '\r\n\r\n']) {
-    test(`whole events before the one that is too large go out (${JSON.stringify(end)})`, () => {
+    test(`whole events before one that is too large go out (${JSON.stringify(end)})`, () => {
       const small = `data: a${end}`
       const framer = new SseFramer(max)
       const out = framer.push([Buffer.from(`${small}${small}data: ${'x'.repeat(max)}${end}${small}`)])
@@ -345,13 +345,13 @@ describe('maxEventBytes', () => {
     })
   }
 
-  test('the start of the large one came with the end of one before', () => {
+  test('a large event is found if its start comes with the end of another', () => {
     const framer = new SseFramer(max)
     assert.deepEqual(outputs(framer, ['data: a', `\n\ndata: ${'x'.repeat(max)}`]), [undefined, 'data: a\n\n'])
     assert.equal(framer.tooLarge, true)
   })
 
-  test('all further input is ignored', () => {
+  test('further input is ignored', () => {
     const framer = new SseFramer(max)
     outputs(framer, ['x'.repeat(max + 1)])
     assert.deepEqual(outputs(framer, ['\n\n', event]), [undefined, undefined])
@@ -360,7 +360,7 @@ describe('maxEventBytes', () => {
     assert.equal(framer.events, 0)
   })
 
-  test('an event that comes over many chunks is too large as soon as it is', () => {
+  test('an event over many chunks is rejected as soon as it is too large', () => {
     const framer = new SseFramer(10)
     outputs(framer, ['data: 1234'])
     assert.equal(framer.tooLarge, false)
@@ -368,7 +368,7 @@ describe('maxEventBytes', () => {
     assert.equal(framer.tooLarge, true)
   })
 
-  test('comments count too: an endless one cannot bypass the bound', () => {
+  test('comments count as well: an endless one cannot bypass the limit', () => {
     const framer = new SseFramer(10)
     outputs(framer, [': 23456', '789', '01'])
     assert.equal(framer.tooLarge, true)

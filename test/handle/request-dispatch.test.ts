@@ -33,7 +33,7 @@ function uploading() {
 }
 
 describe('an upload', () => {
-  test('that goes on may take any time', async () => {
+  test('may take any time while it progresses', async () => {
     const { timers, sending, body, told } = uploading()
     for (let at = 0; at < 10; at++) {
       timers.advance(99)
@@ -45,7 +45,7 @@ describe('an upload', () => {
     assert.deepEqual(told(), [])
   })
 
-  test('of as many bytes as are allowed passes, and fails with one more', () => {
+  test('of as many bytes as allowed passes, and fails with one more', () => {
     const { sending, told } = uploading()
     sending.onRequestChunk(Buffer.from('01234'))
     sending.onRequestChunk(Buffer.from('56789'))
@@ -54,14 +54,14 @@ describe('an upload', () => {
     assert.deepEqual(told(), ['request_too_large 413'])
   })
 
-  test('that stands still because the client sends nothing ends with 408', () => {
+  test('that stalls because the client sends nothing ends with 408', () => {
     const { timers, body, told } = uploading()
     body.resume()
     timers.advance(100)
     assert.deepEqual(told(), ['upload_timeout 408'])
   })
 
-  test('that stands still because the provider reads nothing ends with 504', () => {
+  test('that stalls because the provider reads nothing ends with 504', () => {
     const { timers, body, told } = uploading()
     body.pause()
     timers.advance(100)

@@ -18,7 +18,7 @@ function changed(text: string, change: (json: never) => unknown): string {
 type Json = Record<string, unknown>
 const set = (fields: Json) => (json: Json) => void Object.assign(json, fields)
 
-describe('a change leaves all other bytes', () => {
+describe('a change keeps all other bytes', () => {
   for (const [name, text, change, expected] of [
     [
       'of numbers',
@@ -110,22 +110,22 @@ describe('a change leaves all other bytes', () => {
   }
 })
 
-describe('a value is said as JSON.stringify says it', () => {
+describe('a value is serialised as JSON.stringify does', () => {
   for (const [name, change, expected] of [
     ['a date', set({ a: new Date(0) }), '{"a":"1970-01-01T00:00:00.000Z"}'],
     ['nothing', set({ a: undefined }), '{}'],
     ['a function', set({ a: () => {} }), '{}'],
-    ['no number', set({ a: Number.NaN }), '{"a":null}'],
-    ['nothing in a list', set({ a: [undefined, () => {}] }), '{"a":[null,null]}'],
+    ['NaN', set({ a: Number.NaN }), '{"a":null}'],
+    ['undefined in a list', set({ a: [undefined, () => {}] }), '{"a":[null,null]}'],
     ['a boxed string', set({ a: Object('x') }), '{"a":"x"}'],
     ['a boxed number that is the same', set({ a: Object(1) }), '{"a":1.0}'],
-    ['what toJSON says, by its name', set({ a: { toJSON: (name: string) => [name] } }), '{"a":["a"]}'],
-    ['another kind of root', () => null, 'null'],
+    ['the result of toJSON, called with its key', set({ a: { toJSON: (name: string) => [name] } }), '{"a":["a"]}'],
+    ['another type of root', () => null, 'null'],
   ] as [string, (json: never) => unknown, string][]) {
     test(name, () => assert.equal(changed('{"a":1.0}', change), expected))
   }
 
-  test('what cannot be said throws', () => {
+  test('a value that cannot be serialised throws', () => {
     const circular: Json = {}
     circular.a = circular
     assert.throws(() => changed('{"a":1}', () => circular), TypeError)
@@ -183,7 +183,7 @@ function mutated(json: Spelled, seed: readonly number[]): { value: unknown; text
 /** The same without white space between its parts, which is the cheaper question. */
 const bare = (text: string) => text.replace(/"(?:[^"\\]|\\.)*"|\s+/g, (part) => (part.startsWith('"') ? part : ''))
 
-test('any JSON, any one change in it: the bytes around the change stay', () => {
+test('for any JSON and any change in it, the surrounding bytes stay', () => {
   const seeds = fc.array(fc.nat(1000), { minLength: 6, maxLength: 6 })
   fc.assert(
     fc.property(spelledJson, seeds, (json, seed) => {
@@ -198,7 +198,7 @@ test('any JSON, any one change in it: the bytes around the change stay', () => {
   )
 })
 
-test('any JSON, any other in its place: what comes out says the other one', () => {
+test('for any two JSON values, the edit turns one into the other', () => {
   fc.assert(
     fc.property(spelledJson, spelledJson, (one, other) => {
       const text = written(one)
@@ -213,7 +213,7 @@ test('any JSON, any other in its place: what comes out says the other one', () =
   )
 })
 
-test('any list, its items anywhere else: each keeps its bytes', () => {
+test('for any list with its items moved, each item keeps its bytes', () => {
   const lists = fc.uniqueArray(fc.nat(50), { minLength: 1, maxLength: 8 })
   fc.assert(
     fc.property(lists, fc.array(fc.nat(60), { maxLength: 8 }), (numbers, wanted) => {
@@ -227,7 +227,7 @@ test('any list, its items anywhere else: each keeps its bytes', () => {
   )
 })
 
-test('a change at the bottom of lists and objects nested as deep as may be', () => {
+test('a change at the bottom of deeply nested lists and objects works', () => {
   const depth = 500
   const text = (leaf: number) => `${'{"a":[1.0,'.repeat(depth / 2)}${leaf}${']}'.repeat(depth / 2)}`
   const deepest = (json: { a: [number, never] }) => {

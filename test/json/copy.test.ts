@@ -13,7 +13,7 @@ function copyOf(value: unknown): { copy: Copy; pieces: number } {
   }
 }
 
-test('a copy says the same, in the same order', () => {
+test('a copy has the same content, in the same order', () => {
   fc.assert(
     fc.property(fc.json(), (text) => {
       assert.equal(JSON.stringify(copyOf(JSON.parse(text)).copy), JSON.stringify(JSON.parse(text)))
@@ -23,7 +23,7 @@ test('a copy says the same, in the same order', () => {
   assert.equal(JSON.stringify(copyOf(odd).copy), JSON.stringify(odd))
 })
 
-test('what is changed in it, or in what it was made of, is not changed in the other', () => {
+test('a copy and its source can be changed independently', () => {
   const value = JSON.parse('{"a":{"b":[1,{"c":2}]}}')
   const { copy } = copyOf(value)
   value.a.b[1].c = 3
@@ -31,7 +31,7 @@ test('what is changed in it, or in what it was made of, is not changed in the ot
   assert.deepEqual(copy, { a: { b: [1, { c: 2 }] } })
 })
 
-test('is made in pieces', () => {
+test('a copy is made in pieces', () => {
   const { copy, pieces } = copyOf({ x: Array(100_000).fill(7) })
   assert.equal(copy.x?.length, 100_000)
   assert.equal(pieces, 6)

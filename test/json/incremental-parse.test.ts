@@ -48,30 +48,30 @@ describe('JSON that is parsed in pieces', () => {
     'a text without an end': `["${long('x')}`,
     'a text that ends in a backslash': `["${long('x')}\\`,
     'a list without an end': `[${long('1,')}1`,
-    'a comma too many': `[${long('1,')}]`,
-    'a comma too many behind a long child': `["${long('x')}",]`,
-    'a comma in front': `[,"${long('x')}"]`,
+    'an extra comma': `[${long('1,')}]`,
+    'an extra comma after a long child': `["${long('x')}",]`,
+    'a comma at the start': `[,"${long('x')}"]`,
     'two commas': `["${long('x')}",,1]`,
-    'no comma behind a long child': `["${long('x')}" 1]`,
-    'no comma in front of a long child': `[1 "${long('x')}"]`,
+    'no comma after a long child': `["${long('x')}" 1]`,
+    'no comma before a long child': `[1 "${long('x')}"]`,
     'no comma between long children': `["${long('x')}" ["${long('x')}"]]`,
     'no colon': `{"a" "${long('x')}"}`,
     'no name': `{"${long('x', 100)}":1,[${long('1,')}1]}`,
     'a name twice before a value': `{"a":"b":[${long('1,')}1]}`,
     'the wrong bracket': `{"a":[${long('1,')}1}]`,
-    'a bracket too many': `[${long('1,')}1]]`,
-    'text behind it': `[${long('1,')}1] x`,
+    'an extra bracket': `[${long('1,')}1]]`,
+    'text after it': `[${long('1,')}1] x`,
     'two of them': `[${long('1,')}1][]`,
     'two of them with a comma': `[${long('1,')}1],[]`,
     'a comma and nothing else': `[[${long('1,')}1],]`,
-    'a number in front of a long child': `{"a":1["${long('x')}"]}`,
-    'a fragment in front of a long child': `{"a":1 x,"b":["${long('x')}"]}`,
+    'a number before a long child': `{"a":1["${long('x')}"]}`,
+    'a fragment before a long child': `{"a":1 x,"b":["${long('x')}"]}`,
     'closed before a name': `{"a":[1]},"b":"${long('x')}"`,
     nothing: '',
     blank: '   ',
   }
   for (const [name, text] of Object.entries(texts)) {
-    test(`is what JSON.parse says of it: ${name}`, () => {
+    test(`gives the same result as JSON.parse: ${name}`, () => {
       const plain = text.replace(/^\uFEFF/, '')
       const own = attempt(() => parse(text).value)
       assert.deepEqual(
@@ -84,7 +84,7 @@ describe('JSON that is parsed in pieces', () => {
     })
   }
 
-  test('is what JSON.parse says of it, whatever it is', () => {
+  test('gives the same result as JSON.parse, for any JSON', () => {
     const leaf = fc.oneof(
       fc.jsonValue({ maxDepth: 2 }),
       fc.string({ unit: 'binary', maxLength: 20 }).map((unit) => long(unit || 'x', 70 * KIB)),
@@ -107,7 +107,7 @@ describe('JSON that is parsed in pieces', () => {
     )
   })
 
-  test('and so is what somebody has tampered with', () => {
+  test('gives the same result as JSON.parse, for damaged JSON', () => {
     const good = `{"a":[${long('{"b":"c"},', 100 * KIB)}0],"d":"${long('\\n', 100 * KIB)}","e":[[[]],{}]}`
     const { length } = good
     fc.assert(
@@ -122,7 +122,7 @@ describe('JSON that is parsed in pieces', () => {
     )
   })
 
-  test('hands no more to JSON.parse at once than some 64 KiB', (t) => {
+  test('passes at most some 64 KiB to JSON.parse at once', (t) => {
     for (const name of [
       'a long list',
       'a long list of objects',
@@ -146,7 +146,7 @@ describe('JSON that is parsed in pieces', () => {
     ['white space around it', `[1]${long(' ', 2048 * KIB)}`],
     ['a name', `{"${long('x')}":1}`],
   ] as const) {
-    test(`is rejected if it has unreasonably long ones: ${name}`, () => {
+    test(`is rejected if it has unreasonably long parts: ${name}`, () => {
       assert.throws(() => parse(text), IncrementalParseError)
     })
   }

@@ -19,9 +19,9 @@ describe('tryParseJson', () => {
 
 describe('isObject', () => {
   for (const value of [{}, Object.create(null), new Map()]) {
-    test(`${Object.prototype.toString.call(value)} is one`, () => assert.equal(isObject(value), true))
+    test(`is true for ${Object.prototype.toString.call(value)}`, () => assert.equal(isObject(value), true))
   }
   for (const value of [null, undefined, [], 'x', 5, () => {}]) {
-    test(`${JSON.stringify(value) ?? typeof value} is none`, () => assert.equal(isObject(value), false))
+    test(`is false for ${JSON.stringify(value) ?? typeof value}`, () => assert.equal(isObject(value), false))
   }
 })

@@ -54,7 +54,7 @@ describe('a survey of JSON', () => {
     })
   }
 
-  test('looks at the bytes once, a step at a time, however many strings, escapes and fields there are', () => {
+  test('reads each byte once, one step at a time, however many strings, escapes and fields there are', () => {
     for (const unit of [',"":0', ',"":""', ',"a":"\\""', ',"a":[{"b":[]}]', ',"x":"\\\\\\\\"']) {
       const text = `{"a":0${unit.repeat(20_000)}}`
       const { steps } = inSteps(text, 1000)
@@ -63,7 +63,7 @@ describe('a survey of JSON', () => {
     }
   })
 
-  test('searches for quotes and backslashes natively, and for none of them again', () => {
+  test('searches for quotes and backslashes natively, and for none of them twice', () => {
     const text = `{"a":[${`"${'x'.repeat(200)}",`.repeat(1000)}0],"b":"${'x'.repeat(100_000)}"}`
     const bytes = Buffer.from(text)
     let searched = 0
@@ -79,7 +79,7 @@ describe('a survey of JSON', () => {
     assert.ok(searched <= 2 * text.length, `${searched} for ${text.length}`)
   })
 
-  test('decodes none of the unwanted names', (t) => {
+  test('decodes no unwanted names', (t) => {
     const parse = t.mock.method(JSON, 'parse')
     surveyed(`{"model":1${',"":0,"x":1,"longer than any":2'.repeat(1000)}}`, ['model', 'stream'])
     assert.equal(parse.mock.callCount(), 0)
@@ -89,7 +89,7 @@ describe('a survey of JSON', () => {
 describe('the work of parsing JSON', () => {
   const workOf = (text: string) => surveyed(text).work
 
-  test('is counted in numbers; keys, objects and arrays are dearer', () => {
+  test('is counted in numbers; keys, objects and arrays cost more', () => {
     assert.equal(workOf(`[${'1,'.repeat(1000)}1]`), 10 + 1000 + 250)
     assert.equal(workOf(`[${'{},'.repeat(1000)}[]]`), 10 + 1000 + 1001 * 10)
     assert.equal(workOf(`{"a":{${'"k":"v",'.repeat(1000)}"k":""}}`), 10 + 20 + 10 + 1000 + 1001 * 20)
@@ -103,7 +103,7 @@ describe('the work of parsing JSON', () => {
     assert.equal(workOf(`["${'\\n'.repeat(1000)}"]`), 260)
   })
 
-  test('ends the survey soon after it is exceeded, as any bound does', () => {
+  test('ends the survey soon after it is exceeded, like any other bound', () => {
     const text = Buffer.from(`{"a":1${',"b":{"c":[[0]]}'.repeat(10_000)}}`)
     for (const [name, bounds] of Object.entries({ depth: { depth: 3 }, fields: { fields: 10 }, work: { work: 500 } })) {
       const survey = new JsonSurvey(text, undefined, { ...unbounded, ...bounds })
@@ -114,7 +114,7 @@ describe('the work of parsing JSON', () => {
   })
 })
 
-describe('whether JSON is nested deeper than a bound', () => {
+describe('whether JSON is nested deeper than the bound', () => {
   const exceeds = (text: string, depth: number) => boundedBy(text, { depth }).exceeded === 'depth'
 
   for (const [text, depth] of [
@@ -140,7 +140,7 @@ describe('whether JSON is nested deeper than a bound', () => {
     })
   }
 
-  test('is as deep as the value that JSON.parse makes', () => {
+  test('equals the depth of the value that JSON.parse makes', () => {
     const depthOf = (value: unknown): number =>
       typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0
     fc.assert(
@@ -153,13 +153,13 @@ describe('whether JSON is nested deeper than a bound', () => {
     )
   })
 
-  test('any bytes at all: no exception, and an end', () => {
+  test('arbitrary bytes cause no exception, and the survey ends', () => {
     const bytes = fc.uint8Array().map((each) => Buffer.from(each))
     fc.assert(fc.property(bytes, fc.nat(5), (each, depth) => void boundedBy(each, { depth })))
   })
 })
 
-test('a string of escapes is passed over in one go: its end is not searched for again and again', () => {
+test('a string of escapes is skipped at once: its end is not searched repeatedly', () => {
   const bytes = Buffer.from(`{"a":"${'\\n'.repeat(100_000)}"}`)
   let searched = 0
   const find = bytes.indexOf.bind(bytes)

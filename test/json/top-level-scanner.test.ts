@@ -59,8 +59,8 @@ const inPieces = (bytes: Buffer, size: number, places: readonly number[]) =>
   size > 0 ? piecesOf(bytes, size) : cutAt(bytes, places)
 const cuts = [fc.constantFrom(0, 0, 0, 1, 2, 7), fc.array(fc.nat(300))] as const
 
-describe('the top-level fields of a JSON object that comes in chunks', () => {
-  test('are what JSON.parse says, wherever it is cut', () => {
+describe('the top-level fields of a JSON object in chunks', () => {
+  test('equal those of JSON.parse, however it is split', () => {
     fc.assert(
       fc.property(objectText, fc.boolean(), ...cuts, (text, hasMark, size, places) => {
         const bytes = Buffer.from(`${hasMark ? '\uFEFF' : ''}${text.replaceAll(LONG, longText)}`)
@@ -77,7 +77,7 @@ describe('the top-level fields of a JSON object that comes in chunks', () => {
     )
   })
 
-  test('are none before the object has ended', () => {
+  test('are undefined before the object has ended', () => {
     fc.assert(
       fc.property(objectText, fc.nat(), ...cuts, (text, end, size, places) => {
         const bytes = Buffer.from(text.trimEnd())
@@ -86,7 +86,7 @@ describe('the top-level fields of a JSON object that comes in chunks', () => {
     )
   })
 
-  test('are none if the text is another value', () => {
+  test('are undefined if the text is another value', () => {
     const others = fc.jsonValue().filter((value) => typeof value !== 'object' || value === null || Array.isArray(value))
     fc.assert(
       fc.property(others, ...cuts, (value, size, places) => {
@@ -95,7 +95,7 @@ describe('the top-level fields of a JSON object that comes in chunks', () => {
     )
   })
 
-  test('any bytes at all: what is found there at once', () => {
+  test('of arbitrary bytes equal those found in one piece', () => {
     const unit = fc.constantFrom(...'{}[]":,\\am ', '{"model":', ',"usage":', '\uFEFF')
     const bytesOfAnyKind = fc.oneof(
       fc.uint8Array().map((each) => Buffer.from(each)),
@@ -125,13 +125,13 @@ describe('the top-level fields of a JSON object that comes in chunks', () => {
     })
   }
 
-  test('a name too long to be meant is passed over', () => {
+  test('skip a name that is too long to be relevant', () => {
     const bytes = Buffer.from(JSON.stringify({ [`model${'x'.repeat(70 * KIB)}`]: 1, model: 2 }))
     for (const size of [1, 1000, bytes.length])
       assert.deepEqual({ ...scanned(piecesOf(bytes, size))?.values }, { model: 2 })
   })
 
-  test('half a byte order mark is none', () => {
+  test('ignore half a byte order mark', () => {
     const mark = [0xef, 0xbb, 0xbf]
     const found = [0, 1, 2, 3].map((bytes) => topLevelFields(Buffer.from([...mark.slice(0, bytes), 0x7b, 0x7d]), names))
     assert.deepEqual(
@@ -154,7 +154,7 @@ describe('the top-level fields of a JSON object that comes in chunks', () => {
     return { values, copied }
   }
 
-  test('nothing else is copied or built', (t) => {
+  test('are the only parts that are copied or built', (t) => {
     const data = Array.from({ length: 1000 }, () => ({ model: 'inner', text: '"'.repeat(500) }))
     const { values, copied } = copiedFrom(
       t,
@@ -164,7 +164,7 @@ describe('the top-level fields of a JSON object that comes in chunks', () => {
     assert.ok(copied.length < 100, copied)
   })
 
-  test('no more of a value is copied than may be kept', (t) => {
+  test('are copied no further than may be kept', (t) => {
     const usage = 'x'.repeat(KIB * KIB)
     const { values, copied } = copiedFrom(t, piecesOf(Buffer.from(JSON.stringify({ usage, model: 'm' })), 1000))
     assert.deepEqual(values, { usage: undefined, model: 'm' })

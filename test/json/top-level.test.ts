@@ -10,7 +10,7 @@ const fieldsOf = (text: string) => {
 }
 
 describe('the top-level fields of a JSON object', () => {
-  test('are what JSON.parse returns, whatever surrounds them', () => {
+  test('equal those of JSON.parse, whatever surrounds them', () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue(), { maxKeys: 5 }),
@@ -47,7 +47,7 @@ describe('the top-level fields of a JSON object', () => {
     test(`${text}: ${JSON.stringify(expected)}`, () => assert.deepEqual(fieldsOf(text), expected))
   }
 
-  test('builds nothing of what it passes over', (t) => {
+  test('are found without building anything else', (t) => {
     const parse = t.mock.method(JSON, 'parse')
     const nested = `{"messages":[${'[[{"a":1}]],'.repeat(10_000)}1],"model":"m"}`
     assert.deepEqual(fieldsOf(nested), { model: 'm' })
@@ -57,7 +57,7 @@ describe('the top-level fields of a JSON object', () => {
     )
   })
 
-  test('any bytes at all: no exception, and an end', () => {
+  test('of arbitrary bytes cause no exception, and the scan ends', () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void topLevelFields(Buffer.from(bytes), names)))
     fc.assert(fc.property(fc.string({ unit: fc.constantFrom(...'{}[]":,\\am ') }), (text) => void fieldsOf(text)))
   })
@@ -104,19 +104,19 @@ describe('positions of the values of top-level fields', () => {
     test(`${text}: ${JSON.stringify(expected)}`, () => assert.deepEqual(spansOf(text), expected))
   }
 
-  test('white space after a value is part of its span, a comma is not', () => {
+  test('include white space after a value, but not a comma', () => {
     assert.deepEqual(spansOf('{ "model" :  "a"  , "stream":true }'), [
       ['model', '"a"  ', false],
       ['stream', 'true ', false],
     ])
   })
 
-  test('a value of any length', () => {
+  test('cover a value of any length', () => {
     const long = JSON.stringify('x'.repeat(100_000))
     assert.deepEqual(spansOf(`{"model":${long}}`), [['model', long, false]])
   })
 
-  test('the bytes at a position are what JSON.parse gives the field', () => {
+  test('point to the bytes of the value that JSON.parse returns', () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string(), fc.jsonValue()),
@@ -133,7 +133,7 @@ describe('positions of the values of top-level fields', () => {
     )
   })
 
-  test('any bytes at all: no exception, and spans within them', () => {
+  test('of arbitrary bytes cause no exception, and stay within them', () => {
     const text = fc.string({ unit: fc.constantFrom(...'{}[]":,\\am ', '"model":') })
     fc.assert(
       fc.property(

@@ -15,7 +15,7 @@ function digestOf(chunks: readonly Buffer[], names: readonly string[]): unknown 
 const bytesOf = (value: unknown) => Buffer.from(JSON.stringify(value))
 
 describe('a digest of JSON', () => {
-  test('is the fields that are asked for, however they are cut and spaced', () => {
+  test('has the requested fields, however they are split and spaced', () => {
     const object = fc.dictionary(fc.oneof(fc.constantFrom('a', 'b', 'ü"\\'), fc.string()), fc.jsonValue(), {
       noNullPrototype: true,
     })
@@ -34,7 +34,7 @@ describe('a digest of JSON', () => {
   })
 
   for (const size of [1, 7, 64 * KIB]) {
-    test(`cuts long strings, and reads what follows them, in chunks of ${size} bytes`, () => {
+    test(`truncates long strings, and reads what follows them, in chunks of ${size} bytes`, () => {
       const picture = 'iVBOR\\"\u00e9'.repeat(size === 1 ? 4000 : 40_000)
       const answer = { candidates: [{ parts: [{ data: picture }, { text: 'Hi' }], finishReason: 'STOP' }], id: 'r1' }
       const digest = digestOf(piecesOf(bytesOf(answer), size), ['candidates', 'id']) as typeof answer
@@ -46,7 +46,7 @@ describe('a digest of JSON', () => {
     })
   }
 
-  test('ends long arrays early, and continues after them', () => {
+  test('truncates long arrays, and continues after them', () => {
     const answer = { choices: [{ logprobs: Array.from({ length: 100_000 }, () => [0.5, 'x']), finish_reason: 'stop' }] }
     const digest = digestOf(piecesOf(bytesOf(answer), 1000), ['choices']) as typeof answer
     const [choice] = digest.choices as [(typeof answer.choices)[0]]
@@ -55,7 +55,7 @@ describe('a digest of JSON', () => {
     assert.ok(choice.logprobs.length > 1000)
   })
 
-  test('keeps no more of objects with fields without end, nor of what is nested without end', () => {
+  test('bounds objects with endless fields, and endless nesting', () => {
     const wide = Object.fromEntries(Array.from({ length: 100_000 }, (_, at) => [`field ${at}`, at]))
     const digest = digestOf([bytesOf({ a: wide, b: 1 })], ['a', 'b']) as { a: object; b: number }
     assert.ok(Object.keys(digest.a).length < 20_000)
@@ -69,10 +69,10 @@ describe('a digest of JSON', () => {
     ['an array', '[{"a":1}]'],
     ['a string', '"{}"'],
     ['nothing', ''],
-    ['what is no JSON', '{"a":nothing}'],
+    ['invalid JSON', '{"a":nothing}'],
   ] as const) {
-    test(`there is none of ${what}`, () => assert.equal(digestOf([Buffer.from(text)], ['a']), undefined))
+    test(`is undefined for ${what}`, () => assert.equal(digestOf([Buffer.from(text)], ['a']), undefined))
   }
 
-  test('behind a byte order mark', () => assert.deepEqual(digestOf([Buffer.from('\uFEFF {"a":1}')], ['a']), { a: 1 }))
+  test('accepts a byte order mark', () => assert.deepEqual(digestOf([Buffer.from('\uFEFF {"a":1}')], ['a']), { a: 1 }))
 })

@@ -15,7 +15,7 @@ describe('known locations of text in frames', () => {
     Buffer.from(`data: {"kind-${'k'.repeat(kind)}":"","content":"Once upon a time","id":1}\n\n`)
   const isKnown = (estimate: RunningEstimate, kind: number) => estimate.count(frame(kind), 0, frame(kind).length)
 
-  test('is forgotten of the kind that was seen longest ago, once there are more than eight', () => {
+  test('are limited to eight kinds; the kind that was seen longest ago is forgotten', () => {
     const estimate = new RunningEstimate()
     for (let kind = 0; kind < 9; kind++) estimate.learn(frame(kind), 'Once upon a time')
     assert.equal(isKnown(estimate, 0), false)
@@ -82,10 +82,10 @@ function assertClose(some: readonly Cut[]): void {
   assert.ok(Math.abs(worst.off) <= 0.6, told)
 }
 
-describe('of streams of all formats that break off, the estimate is near what OpenAI’s tokeniser counts', () => {
-  test('all together', () => assertClose(cuts))
+describe('if streams of all formats break off, the estimate is near what OpenAI’s tokeniser counts', () => {
+  test('for all together', () => assertClose(cuts))
   for (const wire of wires) test(wire.name, () => assertClose(cuts.filter((cut) => cut.wire === wire)))
-  for (const [size] of sizes) test(`${size} an event`, () => assertClose(cuts.filter((cut) => cut.size === size)))
+  for (const [size] of sizes) test(`at ${size} per event`, () => assertClose(cuts.filter((cut) => cut.size === size)))
   for (const kind of ['text', 'arguments', 'reasoning'] as const) {
     test(kind, () => assertClose(cuts.filter(({ text }) => text.kind === kind)))
   }
@@ -103,14 +103,14 @@ function mixedFrames(wire: Wire): Buffer[] {
 
 describe('the estimate of the same stream', () => {
   for (const wire of wires) {
-    test(`is the same however it comes together: ${wire.name}`, () => {
+    test(`does not depend on how it is grouped into chunks: ${wire.name}`, () => {
       const frames = mixedFrames(wire)
       const expected = estimated(wire, frames)
       for (const together of [2, 7, 64, frames.length]) assert.equal(estimated(wire, frames, together), expected)
     })
   }
 
-  test('changes with its kinds of events as little as their texts do', () => {
+  test('depends on its kinds of events as little as their texts do', () => {
     for (const wire of wires) {
       const some = texts.filter(({ kind }) => wire.kinds.includes(kind))
       const frames = some.flatMap((text) =>
@@ -123,7 +123,7 @@ describe('the estimate of the same stream', () => {
   })
 })
 
-describe('of a stream, few events are parsed', () => {
+describe('few events of a stream are parsed', () => {
   // Nothing can be found in base64 without decoding it; Gemini tells usage with every event.
   for (const wire of wires.filter(({ name }) => !/invoke|Gemini/.test(name))) {
     test(wire.name, () => {
@@ -154,7 +154,7 @@ describe('the running estimate', () => {
 
   test('is 0 before anything has come', () => assert.equal(new RunningEstimate().tokens, 0))
 
-  test('does not depend on where a text is cut', () => {
+  test('does not depend on where a text is split', () => {
     const unit = fc.constantFrom('a', 'word', ' ', 'Ä', '\n', '"', '\\', '9', '漢', '😀', '.', "'s", '—')
     fc.assert(
       fc.property(fc.array(unit, { maxLength: 60 }), (units) => {
@@ -164,7 +164,7 @@ describe('the running estimate', () => {
     )
   })
 
-  test('stays a finite number, whatever comes', () => {
+  test('stays finite for any input', () => {
     const text = fc.string({ unit: 'binary', maxLength: 60 })
     fc.assert(
       fc.property(fc.array(text, { maxLength: 30 }), (pieces) => {

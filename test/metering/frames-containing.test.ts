@@ -36,13 +36,13 @@ describe('the frames with a marker', () => {
     test(name, () => assert.deepEqual(found(frames), expected))
   }
 
-  test('what begins in one frame and ends in the next hides no marked one', () => {
+  test('a marker that spans two frames hides no marked frame', () => {
     const [head, tail] = [MARKER.slice(0, 3), MARKER.slice(3)]
     assert.ok(found([`x${head}`, `${tail}y`, MARKER]).includes(2))
     assert.ok(found([MARKER, `x${head}`, `${tail}y`]).includes(0))
   })
 
-  test('every one of the first four and of the last four, in order, none twice', () => {
+  test('the first four and the last four are found, in order, without duplicates', () => {
     const frame = fc.oneof(
       fc.constantFrom('x', '\n\n', 'data: {"usagE":1}', ': usage\n'),
       fc.constantFrom(MARKER, `data: {${MARKER}:1}`, `${MARKER}${MARKER}`),
@@ -56,7 +56,7 @@ describe('the frames with a marker', () => {
     )
   })
 
-  test('any bytes: what is found is in order, within the frames, at most eight, and begins a marker', () => {
+  test('in arbitrary bytes, at most eight markers are found, in order and within the frames', () => {
     const bytes = fc.string({ unit: fc.constantFrom('a', 'b'), maxLength: 60 })
     fc.assert(
       fc.property(fc.array(bytes, { maxLength: 20 }), fc.constantFrom('a', 'ab', 'aba'), (given, marker) => {

@@ -38,7 +38,7 @@ describe('a large JSON answer in chunks, of any size', () => {
     })
   }
 
-  test('is not kept: chunks may be overwritten when they have passed', () => {
+  test('is not kept: chunks may be overwritten after they have passed', () => {
     assert.ok(atTheEnd.length > 16 * KIB * KIB)
     const { answer, findings } = passed([Buffer.from(atTheEnd.subarray(0, 257 * KIB))])
     const reused = Buffer.alloc(1000)
@@ -50,7 +50,7 @@ describe('a large JSON answer in chunks, of any size', () => {
     assert.deepEqual([findings.model, findings.usage], [model, { inputTokens: 8, totalTokens: 8 }])
   })
 
-  test('leaves nothing for the end: nothing is joined there, and nothing parsed', (t) => {
+  test('leaves no work for the end: nothing is joined or parsed there', (t) => {
     const { answer, findings } = passed(piecesOf(atTheEnd, 64 * KIB))
     const concat = t.mock.method(Buffer, 'concat')
     const parse = t.mock.method(JSON, 'parse')

@@ -226,7 +226,7 @@ describe('a large answer reports what a small one does', () => {
     })
   }
 
-  test('every format is among them', () => {
+  test('every format is covered', () => {
     assert.deepEqual([...new Set(answers.map(([, format]) => format))].sort(), [...formatNames].sort())
   })
 })
@@ -244,7 +244,7 @@ describe('an answer that reports no usage', () => {
     assert.equal(findings.firstTokenAt, undefined, 'it came all at once')
   })
 
-  test('by the function of the app, if it has one', () => {
+  test("uses the app's function for the estimate, if it has one", () => {
     const findings = new UsageAccumulator()
     const plain = new JsonResponseMeter(
       getFormat('ollama-generate'),

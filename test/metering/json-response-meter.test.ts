@@ -28,7 +28,7 @@ const completion = {
 const usage = { inputTokens: 9, outputTokens: 2, totalTokens: 11 }
 
 describe('a JSON answer', () => {
-  test('is read when it is whole, and not before', () => {
+  test('is read once it is complete, not before', () => {
     const findings = new UsageAccumulator()
     const answer = new JsonResponseMeter(getFormat('openai-chat'), findings)
     answer.pass(bytesOf(completion))
@@ -40,12 +40,12 @@ describe('a JSON answer', () => {
     assert.deepEqual(findings.usageAt(true), { ...usage, estimated: false })
   })
 
-  test('has no first token: it comes all at once', () => {
+  test('has no first token, because it comes all at once', () => {
     const { firstTokenAt, estimatedTokens } = foundIn([bytesOf(completion)])
     assert.deepEqual([firstTokenAt, estimatedTokens], [undefined, 0])
   })
 
-  test('in whatever chunks it comes, in the middle of a letter too', () => {
+  test('may be split into any chunks, even within a character', () => {
     const bytes = bytesOf({ ...completion, model: 'größe-漢字' })
     fc.assert(
       fc.property(fc.array(fc.nat(bytes.length)), (places) => {
@@ -55,7 +55,7 @@ describe('a JSON answer', () => {
     )
   })
 
-  test('that says an error', () => {
+  test('may report an error', () => {
     assert.equal(foundIn([bytesOf({ error: { message: 'Overloaded' } })]).error, 'Overloaded')
   })
 
@@ -79,7 +79,7 @@ describe('a JSON answer', () => {
     ['a string', [Buffer.from('"usage"')]],
     ['a large one that is no object', [Buffer.from(`[${'1,'.repeat(150 * KIB)}1]`)]],
   ] as const) {
-    test(`that is ${name} reports nothing, and nothing is thrown`, () => {
+    test(`that is ${name} reports nothing, and throws nothing`, () => {
       assert.deepEqual({ ...foundIn(chunks) }, { ...new UsageAccumulator() })
     })
   }
@@ -92,7 +92,7 @@ describe('a JSON answer', () => {
     ['a large object', large.subarray(1, -2), large.subarray(1, -1)],
     ['a large list', large.subarray(0, -1), large],
   ] as const) {
-    test(`half of ${name} is cut, and all of it is not`, () => {
+    test(`that is half of ${name} counts as truncated, unlike all of it`, () => {
       for (const step of [1 << 20, 7919]) {
         assert.deepEqual({ ...foundIn(piecesOf(bytes, step)) }, { ...new UsageAccumulator(), isTruncated: true })
         assert.equal(foundIn(piecesOf(whole, step)).isTruncated, false)
@@ -100,7 +100,7 @@ describe('a JSON answer', () => {
     })
   }
 
-  test('any JSON at all, in any format: nothing is thrown', () => {
+  test('of any format may be any JSON without an exception', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.constantFrom(...formatNames), (value, format) => {
         foundIn([bytesOf(value)], format)
@@ -118,7 +118,7 @@ describe('a large JSON answer', () => {
     usage: { prompt_tokens: 8, total_tokens: 8 },
   }
 
-  test('is scanned for the fields that matter, and not built', (t) => {
+  test('is scanned for the relevant fields, and not parsed', (t) => {
     const bytes = bytesOf(embeddings)
     assert.ok(bytes.length > 256 * KIB)
     const parse = t.mock.method(JSON, 'parse')
@@ -193,7 +193,7 @@ describe('a large JSON answer', () => {
     })
   }
 
-  test('reports why it ended, and that it failed', () => {
+  test('reports why it ended, and an error', () => {
     const findings = foundIn([bytesOf({ pad, stop_reason: 'max_tokens', error: { message: 'No' } })], 'anthropic')
     assert.deepEqual([findings.finishReason, findings.error], ['max_tokens', 'No'])
   })

@@ -21,7 +21,7 @@ function kept(...turns: (readonly string[])[]): string[] {
   return tail.frames().map(String)
 }
 
-test('of large frames as many as fit into 256 KiB are kept, and the last one in any case', () => {
+test('as many large frames are kept as fit into 256 KiB, and the last one in any case', () => {
   const [large, huge] = ['l'.repeat(100 * 1024), 'h'.repeat(300 * 1024)]
   assert.deepEqual(kept([large], [large], [large], ['a']), [large, large, 'a'])
   assert.deepEqual(kept([large], ['a'], [huge]), [huge])
@@ -57,7 +57,7 @@ describe('the last frames of a stream', () => {
     test(name, () => assert.deepEqual(kept(...turns), expected))
   }
 
-  test('whatever the turns are', () => {
+  test('do not depend on how turns are split', () => {
     const silent = [': ping\n\n', '\n']
     const frame = fc.oneof(fc.stringMatching(/^[a-z]{1,4}$/), fc.constantFrom(...silent))
     const frames = fc.array(frame, { maxLength: 8 })
@@ -69,21 +69,21 @@ describe('the last frames of a stream', () => {
     )
   })
 
-  test('are handed out once', () => {
+  test('are returned once', () => {
     const tail = new LastFrames()
     keep(tail, ['a'])
     assert.equal(tail.frames().length, 1)
     assert.deepEqual(tail.frames(), [])
   })
 
-  test('keep a large turn’s buffer from being freed no longer than the turn', () => {
+  test('keep the buffer of a large turn alive for that turn only', () => {
     const tail = new LastFrames()
     const bytes = keep(tail, ['x'.repeat(100_000), 'a', 'b', 'c', 'd'])
     for (const frame of tail.frames()) assert.notEqual(frame.buffer, bytes.buffer)
   })
 })
 
-test('a frame of ten thousand comments is scanned at once', () => {
+test('are found at once in a frame of ten thousand comments', () => {
   const tail = new LastFrames()
   const frame = Buffer.from(`${':a\r\n'.repeat(50_000)}data: x\r\n\r\n`)
   tail.keep(frame, [frame.length])

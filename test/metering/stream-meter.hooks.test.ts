@@ -28,13 +28,13 @@ describe('onMessage', () => {
     assert.deepEqual(seen, [[1], null, 0])
   })
 
-  test('undefined keeps the event, byte for byte', () => {
+  test('keeps the event byte for byte if it returns undefined', () => {
     const odd = ':c\r\nid:1\r\nevent:x\r\ndata:{"a": 1.0}\r\n\r\n'
     const { out } = passed([odd + DONE], { onMessage: () => undefined })
     assert.equal(out, odd + DONE)
   })
 
-  test('null drops it', () => {
+  test('drops the event if it returns null', () => {
     const { out, turns } = passed([chunk('a') + chunk('b') + DONE, chunk('b')], {
       onMessage: (message) => (message.data.includes('"b"') ? null : undefined),
     })
@@ -42,7 +42,7 @@ describe('onMessage', () => {
     assert.equal(turns[1], undefined)
   })
 
-  test('a message goes out in its place, in the form of the framing', () => {
+  test("replaces the event by a message, in the stream's framing", () => {
     const onMessage = (message: Message) => ({ ...message, event: 'said', data: '{"x":1}' })
     assert.equal(passed([chunk('a') + DONE], { onMessage }).out, `event: said\n${event({ x: 1 })}${DONE}`)
     const line = '{"response":"a"}\n'
@@ -59,14 +59,14 @@ describe('onMessage', () => {
     assert.equal(out, chunk('a') + chunk('B') + chunk('c') + chunk('B') + DONE)
   })
 
-  test('does not change what is metered: that is what the provider said', () => {
+  test("does not affect metering, which reads the provider's events", () => {
     const { findings, out } = passed([chunk('Word'), stop, usageEvent(1), DONE], { onMessage: () => null })
     assert.equal(out, DONE)
     assert.deepEqual([findings.finishReason, findings.usage?.outputTokens, findings.firstTokenAt], ['stop', 1, 1])
     assert.equal(Math.round(findings.estimatedTokens), 1)
   })
 
-  test('does not see what an AWS frame says without JSON', () => {
+  test('does not see AWS frames without JSON', () => {
     const frame = awsEventStream.write({ event: 'throttlingException', data: '', isError: true })
     const seen: unknown[] = []
     const given = { format: getFormat('bedrock-converse'), framing: awsEventStream }
@@ -74,7 +74,7 @@ describe('onMessage', () => {
     assert.deepEqual([seen, out], [[], frame.toString('latin1')])
   })
 
-  test('does not see the usage event that the client had not asked for', () => {
+  test('does not see the usage event that the client did not request', () => {
     const seen: string[] = []
     const { out } = passed([chunk('a'), usageEvent(1), DONE], {
       hidesUsage: true,
@@ -84,7 +84,7 @@ describe('onMessage', () => {
     assert.equal(out, chunk('a') + DONE)
   })
 
-  test('what it throws ends the stream after the events before it', () => {
+  test('ends the stream after the events before it if it throws', () => {
     const thrown = new Error('no')
     let calls = 0
     const onMessage = () => {
@@ -100,7 +100,7 @@ describe('onMessage', () => {
   const array = { format: getFormat('gemini'), framing: jsonArray }
   const elements = ['{"candidates":[1]}', '{"candidates":[2]}', '{"candidates":[3]}']
 
-  test('a message in the place of an array’s element leaves an array', () => {
+  test('keeps the array valid if it replaces an element', () => {
     const onMessage = (message: Message) => ({ ...message, data: '{"x":1}' })
     for (const body of [`[${elements}]`, `[${elements[0]}]`, ` [ ${elements.join('\r\n,\r\n')} ] `]) {
       const { out } = passed([body], { ...array, onMessage })
@@ -109,7 +109,7 @@ describe('onMessage', () => {
   })
 
   for (const dropped of [[0], [1], [2], [0, 1], [0, 1, 2]]) {
-    test(`dropping the elements ${dropped} of an array leaves an array`, () => {
+    test(`keeps the array valid if it drops the elements ${dropped}`, () => {
       for (const turns of [[`[${elements}]`], [...elements.map((element, at) => `${at ? ',' : '['}${element}`), ']']]) {
         let at = 0
         const { out } = passed(turns, { ...array, onMessage: () => (dropped.includes(at++) ? null : undefined) })
@@ -147,12 +147,12 @@ describe('estimateTokens', () => {
     assert.deepEqual(findings.usageAt(false), { outputTokens: 100, estimated: true })
   })
 
-  test('changes nothing of what passes', () => {
+  test('does not change the stream', () => {
     const body = [chunk('a') + stop, usageEvent(1) + DONE]
     assert.equal(passed(body, { estimateTokens: () => 1 }).out, body.join(''))
   })
 
-  test('and onMessage at once', () => {
+  test('works together with onMessage', () => {
     let calls = 0
     const { out, findings } = passed([chunk('a') + chunk('b')], {
       estimateTokens: () => ++calls,
@@ -162,7 +162,7 @@ describe('estimateTokens', () => {
   })
 
   for (const given of [Number.NaN, undefined, -5, '7', Number.POSITIVE_INFINITY]) {
-    test(`that gives no count (${given}) does not spoil the figures`, () => {
+    test(`that returns no count (${given}) does not affect the figures`, () => {
       const estimateTokens = checkedEstimate(() => given as number)
       const { findings } = passed([chunk('abcd') + chunk('efgh')], { estimateTokens })
       const { estimatedTokens, outputTokens } = findings

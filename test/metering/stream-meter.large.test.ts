@@ -93,7 +93,7 @@ describe('an event of megabytes', () => {
     })
   }
 
-  test('that says an error', () => {
+  test('may report an error', () => {
     const body = Buffer.from(event({ error: { message: 'No', trace: LONG } }))
     assert.equal(carried('openai-chat', sse, body).findings.error, 'No')
   })
@@ -112,7 +112,7 @@ describe('an event of megabytes', () => {
     assert.ok(carried('openai-chat', sse, body, { sent: { bytes: 1 } }).out.equals(body.subarray(3)))
   })
 
-  test('comes to the app’s hook whole', () => {
+  test('reaches the app’s hook whole', () => {
     const seen: unknown[] = []
     const body = Buffer.from(event({ logs: LONG }) + event({ a: 1 }))
     const { out } = carried('openai-chat', sse, body, { onMessage: (_, data) => void seen.push(data) })
@@ -120,7 +120,7 @@ describe('an event of megabytes', () => {
     assert.ok(out.equals(body))
   })
 
-  test('of nothing but structure is not read', () => {
+  test('that is all structure is not read', () => {
     for (const data of [
       `{"a":${'['.repeat(MIB)}${']'.repeat(MIB)}}`,
       `{"a":[${'{},'.repeat(MIB)}{}]}`,
@@ -134,7 +134,7 @@ describe('an event of megabytes', () => {
     }
   })
 
-  test('so is one of 100 KiB that takes as long to parse', () => {
+  test('of 100 KiB is not read either if it takes as long to parse', () => {
     const body = Buffer.from(event(`{"usage":{"completion_tokens":4},"a":[${'[],'.repeat(30_000)}[]]}`))
     const { findings, longestRead } = carried('openai-chat', sse, body)
     assert.equal(findings.usage?.outputTokens, 4)

@@ -73,10 +73,10 @@ const samples: Sample[] = [
 const keep = { estimateTokens: (text: string) => text.length, onMessage: () => undefined }
 
 for (const { format, framing, body } of samples) {
-  describe(`${format}, however it is cut`, () => {
+  describe(`${format}, however it is split`, () => {
     const cuts = fc.array(fc.nat(body.length), { maxLength: 30 }).map((places) => cutAt(body, places))
 
-    test('goes out as it came in, if nothing is to be changed', () => {
+    test('passes unchanged if nothing has to be changed', () => {
       fc.assert(
         fc.property(cuts, fc.constantFrom({}, keep, { onMessage: keep.onMessage }), (chunks, options) => {
           const { out } = passed(chunks, { format: getFormat(format), framing, ...options })
@@ -99,7 +99,7 @@ for (const { format, framing, body } of samples) {
   })
 }
 
-test('without the usage event, however it is cut', () => {
+test('passes without the usage event', () => {
   const head = `${chunk('')}${times(5, () => chunk('word'))}${stop}`
   const body = Buffer.from(head + usageEvent(6) + DONE)
   fc.assert(
@@ -111,7 +111,7 @@ test('without the usage event, however it is cut', () => {
   )
 })
 
-describe('nothing is thrown', () => {
+describe('no exception is thrown', () => {
   const framings = [sse, ndjson, jsonArray, awsEventStream]
   const anyFormat = fc.constantFrom(...formatNames).map(getFormat)
   const anyOptions = fc.record({
@@ -130,7 +130,7 @@ describe('nothing is thrown', () => {
     fc.constantFrom('[DONE]', '{"usage":', '{"choices":null,"usage":{"completion_tokens":"x"}}', '{"error":1}'),
   )
 
-  test('whatever bytes a frame has, and wherever frames end', () => {
+  test('for any bytes in frames, and any ends of frames', () => {
     const pieces = fc.array(fc.uint8Array({ minLength: 1, maxLength: 60 }), { maxLength: 12 })
     fc.assert(
       fc.property(anyFormat, fc.constantFrom(...framings), anyOptions, pieces, (format, framing, options, frames) => {
@@ -146,7 +146,7 @@ describe('nothing is thrown', () => {
     )
   })
 
-  test('whatever messages frames carry', () => {
+  test('for any messages in frames', () => {
     const messages = fc.array(fc.record({ event: fc.constantFrom('error', 'metadata', 'chunk', 'ping'), data }))
     fc.assert(
       fc.property(anyFormat, fc.constantFrom(...framings), anyOptions, messages, (format, framing, options, all) => {
@@ -158,7 +158,7 @@ describe('nothing is thrown', () => {
     )
   })
 
-  test('nor if JSON is nested 10,000 deep', () => {
+  test('for JSON nested 10,000 deep', () => {
     const deep = `${'{"choices":['.repeat(10_000)}${']}'.repeat(10_000)}`
     for (const name of formatNames) {
       const { out } = passed([event(deep) + DONE], { format: getFormat(name), ...keep })

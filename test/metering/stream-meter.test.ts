@@ -24,13 +24,13 @@ describe('what a stream reports', () => {
     assert.deepEqual(findings.usageAt(true), { inputTokens: 9, outputTokens: 2, totalTokens: 11, estimated: false })
   })
 
-  test('is the same if all of it comes in one turn', () => {
+  test('is the same if all of it arrives in one turn', () => {
     const { findings } = passed([chunk('') + many() + stop + usageEvent(51) + DONE])
     assert.deepEqual([findings.model, findings.finishReason], ['gpt-5-2026', 'stop'])
     assert.equal(findings.usage?.outputTokens, 51)
   })
 
-  test('why it ended, however many comments and blank lines follow', () => {
+  test('includes why it ended, however many comments and blank lines follow', () => {
     const silence = [...Array(9).fill(': ping\n\n'), ...Array(9).fill('\n')]
     const failed = event({ error: { message: 'overloaded' } })
     for (const following of [silence, [silence.join('')]]) {
@@ -41,7 +41,7 @@ describe('what a stream reports', () => {
     }
   })
 
-  test('ten thousand empty frames are not each read, and what follows is still reported', () => {
+  test('includes what follows ten thousand empty frames, which are not read one by one', () => {
     const framing = { ...sse, read: mock.fn(sse.read) }
     const findings = new UsageAccumulator()
     const options = { sent: { bytes: 0 }, hidesUsage: false, estimateTokens: undefined, onMessage: undefined }
@@ -60,17 +60,17 @@ describe('what a stream reports', () => {
     assert.equal(findings.usage?.outputTokens, 5)
   })
 
-  test('the first token is the first text, not the first event', () => {
+  test('includes the first token, which is the first text, not the first event', () => {
     assert.equal(passed([': hello\n\n', chunk(''), chunk('Hel'), chunk('lo')]).findings.firstTokenAt, 3)
     assert.equal(passed([chunk(''), usageEvent(0), DONE]).findings.firstTokenAt, undefined)
   })
 
-  test('usage, wherever in a long turn it is, even if nothing is near it', () => {
+  test('includes usage anywhere in a long turn', () => {
     const { findings } = passed([many() + usageEvent(77) + many() + DONE])
     assert.equal(findings.usage?.outputTokens, 77)
   })
 
-  test('the last usage, if every event reports it', () => {
+  test('includes the last usage if every event reports it', () => {
     const counting = (tokens: number) =>
       chunk('word', { usage: { prompt_tokens: 9, completion_tokens: tokens, total_tokens: 9 + tokens } })
     const all = Array.from({ length: 100 }, (_, at) => counting(at + 1))
@@ -86,34 +86,34 @@ describe('what a stream reports', () => {
     assert.equal(passed([all.slice(0, 60).join('')], { isTruncated: true }).findings.usage?.outputTokens, 60)
   })
 
-  test('a finish reason, found in the last events by finish(), if nothing marks it', () => {
+  test('includes a finish reason without a marker, which finish() finds in the last events', () => {
     const { findings } = passed([many() + stop + DONE])
     assert.equal(findings.finishReason, 'stop')
     assert.equal(findings.usage, undefined)
   })
 
-  test('a finish reason in the middle of a turn, as of every event that is not like those with text', () => {
+  test('includes a finish reason in the middle of a turn, because its event differs from those with text', () => {
     assert.equal(passed([many() + stop + many()]).findings.finishReason, 'stop')
   })
 
-  test('what finish() reads again counts once', () => {
+  test('counts once what finish() reads again', () => {
     const { findings } = passed([chunk('One'), chunk(' two'), chunk(' three'), stop, DONE])
     assert.equal(Math.round(findings.estimatedTokens), 3)
     assert.equal(findings.firstTokenAt, 1)
   })
 
-  test('the finish reason of an answer that was cut off stays unknown', () => {
+  test('has no finish reason if the answer was cut off', () => {
     assert.equal(passed([chunk('Hel'), chunk('lo')], { isTruncated: true }).findings.finishReason, undefined)
   })
 
-  test('an estimate, if no usage was reported', () => {
+  test('has an estimate if no usage was reported', () => {
     const { findings } = passed([chunk('') + many(), many(), stop + DONE])
     const usage = findings.usageAt(true)
     assert.equal(usage?.estimated, true)
     assert.ok(Math.abs(usage!.outputTokens! - 100) <= 10, `${usage?.outputTokens} for 100 words`)
   })
 
-  test('nothing, if nothing was said', () => {
+  test('is empty if nothing was generated', () => {
     for (const body of [
       '',
       ': heartbeat\n\n',
@@ -184,13 +184,13 @@ describe('what streams of other formats report', () => {
 describe('an error within a stream', () => {
   const overloaded = event({ error: { message: 'Overloaded', type: 'server_error' } })
 
-  test('in its last events is found, and passes', () => {
+  test('is found in its last events, and passes', () => {
     const { findings, out } = passed([many() + overloaded + DONE])
     assert.equal(findings.error, 'Overloaded')
     assert.ok(out.endsWith(overloaded + DONE))
   })
 
-  test('that an AWS frame itself says', () => {
+  test('is found in an AWS frame', () => {
     const given = { format: getFormat('bedrock-converse'), framing: awsEventStream }
     const text = aws('contentBlockDelta', { delta: { text: 'a' } })
     const throttled = aws('throttlingException', { message: 'Too many requests' }, true)
@@ -199,7 +199,7 @@ describe('an error within a stream', () => {
     assert.equal(passed([text, unknown], given).findings.error, 'modelTimeoutException')
   })
 
-  test('that an AWS frame itself says, without a word of JSON', () => {
+  test('is found in an AWS frame without JSON', () => {
     const throttled = awsEventStream.write({ event: 'throttlingException', data: '', isError: true })
     const { findings } = passed([throttled], { format: getFormat('bedrock-converse'), framing: awsEventStream })
     assert.equal(findings.error, 'throttlingException')
@@ -210,11 +210,11 @@ describe('a byte order mark', () => {
   const frames = ['\uFEFFdata: 1\n\n', '\uFEFFdata: 2\n\n']
   const passedBehind = (bytes: number, given: object = {}) => passed(frames, { sent: { bytes }, ...given }).out
 
-  test('goes out if it is the first thing that the client gets', () => {
+  test('is sent if it is the first thing that the client gets', () => {
     assert.equal(passedBehind(0), Buffer.from(frames.join('')).toString('latin1'))
   })
 
-  test('does not after a heartbeat, where it would be part of the first line; anywhere else it is text', () => {
+  test('is removed after a heartbeat, if it would be part of the first line; anywhere else it is text', () => {
     assert.equal(passedBehind(1), Buffer.from(`data: 1\n\n${frames[1]}`).toString('latin1'))
     assert.equal(passedBehind(1, { onMessage: () => undefined }), passedBehind(1))
   })
@@ -228,7 +228,7 @@ describe('the usage event', () => {
     assert.equal(passed(body).out, body.join(''))
   })
 
-  test('does not if only we did, and is read all the same', () => {
+  test('is removed if only the proxy requested it, and is read nevertheless', () => {
     for (const turns of [[chunk('Hel'), stop, usageEvent(2), DONE], [chunk('Hel') + stop + usageEvent(2) + DONE]]) {
       const { out, findings } = passed(turns, asked)
       assert.equal(out, chunk('Hel') + stop + DONE)
@@ -236,32 +236,32 @@ describe('the usage event', () => {
     }
   })
 
-  test('that is all of a turn: nothing is written', () => {
+  test('may be all of a turn, which then writes nothing', () => {
     const { turns } = passed([chunk('a'), usageEvent(2), DONE], asked)
     assert.deepEqual(turns.map(String), [chunk('a'), 'undefined', DONE])
   })
 
-  test('at the end, without a blank line', () => {
+  test('is removed at the end, without a blank line', () => {
     assert.equal(passed([chunk('a'), usageEvent(2).trimEnd()], asked).out, chunk('a'))
   })
 
-  test('among many in one turn, and the frames around it stay', () => {
+  test('is removed among many in one turn, and the frames around it stay', () => {
     const body = many() + usageEvent(2) + many() + usageEvent(3) + DONE
     assert.equal(passed([body], asked).out, many() + many() + DONE)
   })
 
-  test('that has more to say than usage passes', () => {
+  test('passes if it has more than usage', () => {
     const more = usageEvent(2, { prompt_filter_results: [{ prompt_index: 0 }] })
     assert.equal(passed([chunk('a') + more], asked).out, chunk('a') + more)
   })
 
-  test('an error with its own message passes, even with usage', () => {
+  test('passes if it is an error with its own message', () => {
     const error = usageEvent(0, { choices: null, base_resp: { status_code: 1008, status_msg: 'insufficient balance' } })
     const { out, findings } = passed([error], asked)
     assert.deepEqual([out, findings.error], [error, 'insufficient balance'])
   })
 
-  test('usage in an event with text passes', () => {
+  test('passes if it has text', () => {
     const both = chunk('a', { usage: { prompt_tokens: 1, completion_tokens: 1 } })
     assert.equal(passed([both, DONE], asked).out, both + DONE)
   })

@@ -23,10 +23,10 @@ function isAbout(estimate: number, expected: number): void {
   assert.ok(Math.abs(estimate - expected) <= 2, `${estimate} is not about ${expected}`)
 }
 
-describe('a call whose arguments come in one piece', () => {
+describe('a tool call whose arguments come in one piece', () => {
   const tokens = estimated([done('a', code)])
 
-  test('counts, once', () => {
+  test('counts once', () => {
     assert.ok(Math.abs(tokens - code.length / 4) < 100, `${tokens} tokens`)
     assert.equal(estimated([argumentsDone('a', code)]), tokens)
     assert.equal(estimated([argumentsDone('a', code), done('a', code)]), tokens)
@@ -36,7 +36,7 @@ describe('a call whose arguments come in one piece', () => {
     isAbout(estimated([done('a', code), done('b', code)]), 2 * tokens)
   })
 
-  test('does not count again when its pieces have passed', () => {
+  test('does not count again if its pieces have passed', () => {
     isAbout(estimated([delta('a', code), argumentsDone('a', code), done('a', code)]), tokens)
     isAbout(estimated([delta('a', code), argumentsDone('a', code), done('a', code), done('b', code)]), 2 * tokens)
   })

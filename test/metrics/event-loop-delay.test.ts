@@ -18,20 +18,20 @@ function fakeMonitor() {
 }
 
 describe('delay of the event loop', () => {
-  test('is what Node measured above the 10 ms of its timer, in seconds', () => {
+  test('is what Node measured beyond the 10 ms of its timer, in seconds', () => {
     const { monitor, figures } = fakeMonitor()
     const delay = new EventLoopDelay(monitor)
     Object.assign(figures, { p50: 11e6, p99: 60e6, max: 1010e6 })
     assert.deepEqual(delay.readAndReset(), { median: 0.001, p99: 0.05, max: 1 })
   })
 
-  test('is 0 if nothing was measured: Node reports 511 ns then', () => {
+  test('is 0 if nothing was measured, although Node reports 511 ns', () => {
     const { monitor, figures } = fakeMonitor()
     Object.assign(figures, { p50: 511, p99: 511, max: 0 })
     assert.deepEqual(new EventLoopDelay(monitor).readAndReset(), { median: 0, p99: 0, max: 0 })
   })
 
-  test('starts over each time that it is read, until it is closed', () => {
+  test('is reset each time that it is read, until it is closed', () => {
     const { monitor, log } = fakeMonitor()
     const delay = new EventLoopDelay(monitor)
     assert.deepEqual(log, [])

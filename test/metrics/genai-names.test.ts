@@ -39,7 +39,7 @@ describe('gen_ai.operation.name', () => {
     })
   }
 
-  test('what is only read is none', () => {
+  test('is undefined for requests that only read', () => {
     assert.equal(
       operationOf('openai-chat', { method: 'GET', path: '/v1/chat/completions', model: undefined }),
       undefined,
@@ -70,7 +70,7 @@ describe('gen_ai.provider.name', () => {
     'notapi.x.ai.example.com': 'openai',
   }
   for (const [host, provider] of Object.entries(byHost)) {
-    test(`who speaks OpenAI's protocol at ${host} is ${provider}`, () => {
+    test(`is ${provider} for OpenAI's protocol at ${host}`, () => {
       assert.equal(providerOf('openai-chat', host), provider)
     })
   }
@@ -87,7 +87,7 @@ describe('gen_ai.provider.name', () => {
     'a-new-one': 'a-new-one',
   }
   for (const [format, provider] of Object.entries(byFormat)) {
-    test(`who speaks ${format} at a host unknown is ${provider}`, () => {
+    test(`is ${provider} for ${format} at an unknown host`, () => {
       assert.deepEqual([providerOf(format, 'localhost'), providerOf(format, undefined)], [provider, provider])
     })
   }

@@ -5,15 +5,15 @@ import { recordOf, unknownModelRecord } from './support/records.js'
 
 const OTHER = 'other'
 
-describe('names of models', () => {
-  test('a model that answered has its own name, in later failures as well', () => {
+describe('the names of models in metrics', () => {
+  test('a model that has answered keeps its name, even in later failures', () => {
     const names = new ModelNames({}, OTHER)
     assert.equal(names.of(recordOf()), 'gpt-4o')
     assert.equal(names.of(recordOf({ status: 500 })), 'gpt-4o')
     assert.equal(names.of(recordOf({ outcome: 'rejected', code: 'invalid_request', status: 400 })), 'gpt-4o')
   })
 
-  test('as many as there is room for; those that have a name keep it', () => {
+  test('there are maxModels names, and models that have one keep it', () => {
     const names = new ModelNames({ maxModels: 2 }, OTHER)
     const seen = ['a', 'b', 'c', 'a', 'b', 'c'].map((model) => names.of(recordOf({ model })))
     assert.deepEqual(seen, ['a', 'b', OTHER, 'a', 'b', OTHER])
@@ -49,25 +49,25 @@ describe('names of models', () => {
     })
   }
 
-  test('those listed have theirs from the start, and take no room', () => {
+  test('listed models have names from the start, and use no slot', () => {
     const names = new ModelNames({ models: ['listed'], maxModels: 1 }, OTHER)
     assert.equal(names.of(unknownModelRecord('listed')), 'listed')
     assert.equal(names.of(recordOf({ model: 'a' })), 'a')
     assert.equal(names.of(recordOf({ model: 'b' })), OTHER)
   })
 
-  test('maxModels 0: only those listed', () => {
+  test('maxModels 0: only listed models have names', () => {
     const names = new ModelNames({ models: ['listed'], maxModels: 0 }, OTHER)
     assert.deepEqual([names.of(recordOf({ model: 'listed' })), names.of(recordOf())], ['listed', OTHER])
   })
 
-  test("if the request names none, the provider's name counts, if it has one", () => {
+  test("if the request names no model, the provider's name is used, if there is one", () => {
     const names = new ModelNames({}, OTHER)
     assert.equal(names.of(recordOf({ model: undefined })), 'gpt-4o-2024-08-06')
     assert.equal(names.of(recordOf({ model: undefined, responseModel: undefined })), undefined)
   })
 
-  test('a model that only fails is named, for half of the names', () => {
+  test('a model that only fails gets a name, up to half of the slots', () => {
     const names = new ModelNames({ maxModels: 4 }, 'other')
     const failed = (model: string, status: number) =>
       names.of(recordOf({ model, outcome: 'provider_error', status, usage: undefined }))

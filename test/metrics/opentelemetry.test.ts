@@ -83,7 +83,7 @@ describe('the span of a call', () => {
     })
   })
 
-  test('has the parts of the usage, added up as the conventions want it', () => {
+  test('has the parts of the usage, added up as the conventions require', () => {
     const { begin, finish } = observed()
     begin({ format: 'anthropic', stream: false })
     const usage = { inputTokens: 1, cachedInputTokens: 20, cacheWriteTokens: 300, outputTokens: 9, reasoningTokens: 4 }
@@ -107,7 +107,7 @@ describe('the span of a call', () => {
     assert.equal('gen_ai.request.model' in sdk.spans[0].attributes, false)
   })
 
-  test('gives samplers what they may go by', () => {
+  test('passes samplers the attributes that they may use', () => {
     const seen: object[] = []
     const sampling = telemetry({
       shouldSample: (_context, _traceId, name, kind, attributes) => {
@@ -158,7 +158,7 @@ describe('the span of a call', () => {
 })
 
 describe('errors', () => {
-  test('a failure of the exchange has its code for a type, and says what went wrong', async () => {
+  test("an exchange's failure has its code as error.type, and a description", async () => {
     const { begin, finish } = observed()
     begin()
     finish({
@@ -176,7 +176,7 @@ describe('errors', () => {
     assert.equal(duration?.attributes['error.type'], 'upstream_reset')
   })
 
-  test("an error of the provider's has its status for a type", async () => {
+  test("a provider's error has its status as error.type", async () => {
     const { begin, finish } = observed()
     begin()
     finish({ status: 429 })
@@ -186,7 +186,7 @@ describe('errors', () => {
     assert.equal(duration?.attributes['error.type'], '429')
   })
 
-  test('a client that leaves is none', async () => {
+  test('a client that leaves is not an error', async () => {
     const { begin, finish } = observed()
     begin()
     finish({ outcome: 'client_disconnect' })
@@ -199,7 +199,7 @@ describe('errors', () => {
 })
 
 describe('requests that do not call a model', () => {
-  test('an exchange that failed before it was sent has no span, and counts', async () => {
+  test('an exchange that failed before it was sent has no span, but counts', async () => {
     const { finish } = observed()
     const rejected = { outcome: 'rejected', code: 'model_not_allowed', status: 403, durationMs: 2 } as const
     finish({ ...rejected, responseModel: undefined, usage: undefined, firstTokenMs: undefined })
@@ -218,7 +218,7 @@ describe('requests that do not call a model', () => {
     ])
   })
 
-  test('one that the app or the proxy answered does not count', async () => {
+  test('an exchange that the app or the proxy answered does not count', async () => {
     const { finish } = observed()
     finish()
     assert.equal(await sdk.pointsOf('gen_ai.client.operation.duration'), undefined)
@@ -237,7 +237,7 @@ describe('requests that do not call a model', () => {
 describe('the trace', () => {
   const traceparent = `00-${REMOTE.traceId}-${REMOTE.spanId}-01`
 
-  test('is new if there is none; the provider gets it', () => {
+  test('is new if there is none, and is sent to the provider', () => {
     const { begin, finish } = observed()
     const headers = begin()
     finish()
@@ -255,7 +255,7 @@ describe('the trace', () => {
     assert.deepEqual(headers, { traceparent: `00-${REMOTE.traceId}-${spanId}-01` })
   })
 
-  test("is that of the span that is active, whatever the client's is", () => {
+  test('is that of the active span, whatever the client sends', () => {
     const { begin, finish } = observed()
     const server = sdk.tracerProvider.getTracer('app').startSpan('POST /ai')
     const headers = context.with(trace.setSpan(context.active(), server), () => begin({}, { traceparent }))
@@ -271,7 +271,7 @@ describe('the trace', () => {
     assert.match(headers?.traceparent ?? '', new RegExp(`^00-${REMOTE.traceId}-\\w{16}-00$`))
   })
 
-  test('does not take baggage to the provider', () => {
+  test('does not forward baggage to the provider', () => {
     const { begin } = observed()
     const baggage = propagation.createBaggage({ user: { value: 'somebody' } })
     const headers = context.with(propagation.setBaggage(context.active(), baggage), () => begin())
@@ -316,7 +316,7 @@ describe('metrics', () => {
     ])
   })
 
-  test('have times per token of answers that went well and are known whole', async () => {
+  test('have times per token of completed answers only', async () => {
     const { finish, begin } = observed()
     for (const record of [
       { status: 500 },
@@ -333,7 +333,7 @@ describe('metrics', () => {
     assert.equal(firstToken?.count, 3)
   })
 
-  test('have estimated tokens only if the user asks for them', async () => {
+  test('include estimated tokens only if the user asks for them', async () => {
     const usage = { inputTokens: 20, outputTokens: 3, estimated: true }
     const { begin, finish } = observed()
     begin()
@@ -346,14 +346,14 @@ describe('metrics', () => {
     assert.deepEqual(sums, [20, 3])
   })
 
-  test('have tokens that no JSON number should be left out', async () => {
+  test('exclude tokens that no JSON number can represent', async () => {
     const { begin, finish } = observed()
     begin()
     finish({ usage: { inputTokens: Number.POSITIVE_INFINITY, outputTokens: -1, estimated: false } })
     assert.equal(await sdk.pointsOf('gen_ai.client.token.usage'), undefined)
   })
 
-  test('have names of models that clients make up under one', async () => {
+  test('have one name for all models that clients make up', async () => {
     const { begin, finish } = observed({ maxModels: 1 })
     const durations = async () => {
       const sums = await sdk.sumsOf('gen_ai.client.operation.duration')
@@ -405,7 +405,7 @@ describe('the observer', () => {
     assert.equal(duration?.count, 1)
   })
 
-  test("without an SDK lets the client's trace through", () => {
+  test("without an SDK forwards the client's trace", () => {
     trace.disable()
     const traceparent = `00-${REMOTE.traceId}-${REMOTE.spanId}-01`
     const observer = openTelemetryObserver()
@@ -423,7 +423,7 @@ describe('the observer', () => {
     ['maxModels', { maxModels: '5' }, "openTelemetryObserver: maxModels takes a number of at least 0; got '5'"],
     ['another', { tracer: 1 }, 'openTelemetryObserver: there is no option tracer. openTelemetryObserver takes '],
   ] as const) {
-    test(`refuses what is wrong: ${option}`, () => {
+    test(`rejects an invalid option: ${option}`, () => {
       assert.throws(
         () => openTelemetryObserver(options as unknown as OpenTelemetryObserverOptions),
         (error) => error instanceof TypeError && error.message.startsWith(message),

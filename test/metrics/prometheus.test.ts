@@ -23,7 +23,7 @@ function proxyWith(stats: Partial<AiProxyStats>) {
 }
 
 describe('counters', () => {
-  test('exchanges, by format, model and outcome', async (t) => {
+  test('count exchanges, by format, model and outcome', async (t) => {
     const { observer, samples } = observed(t)
     observer.onFinish?.(recordOf())
     observer.onFinish?.(recordOf())
@@ -40,7 +40,7 @@ describe('counters', () => {
     ])
   })
 
-  test('tokens, by kind; estimates apart', async (t) => {
+  test('count tokens, by kind, with estimates separate', async (t) => {
     const { observer, samples } = observed(t)
     const usage = {
       inputTokens: 100,
@@ -66,7 +66,7 @@ describe('counters', () => {
     ])
   })
 
-  test('tokens mean the same for all providers: cached input is input', async (t) => {
+  test('count tokens with the same meaning for all providers: cached input is input', async (t) => {
     const { observer, samples } = observed(t)
     const usage = { inputTokens: 10, cachedInputTokens: 90, estimated: false }
     observer.onFinish?.(recordOf({ format: 'anthropic', model: 'claude', usage }))
@@ -76,7 +76,7 @@ describe('counters', () => {
     ])
   })
 
-  test('figures that are none do no harm to the others', async (t) => {
+  test('ignore invalid figures', async (t) => {
     const { observer, samples } = observed(t)
     const usage = { inputTokens: -5, outputTokens: Number.POSITIVE_INFINITY, reasoningTokens: 3, estimated: false }
     observer.onFinish?.(recordOf({ usage, outputTokensPerSecond: Number.POSITIVE_INFINITY }))
@@ -86,7 +86,7 @@ describe('counters', () => {
     assert.deepEqual(await samples('ai_proxy_output_tokens_per_second'), [])
   })
 
-  test('bytes, each way', async (t) => {
+  test('count bytes in each direction', async (t) => {
     const { observer, samples } = observed(t)
     for (let i = 0; i < 3; i++) observer.onFinish?.(recordOf())
     assert.deepEqual(await samples('ai_proxy_request_bytes_total'), ['ai_proxy_request_bytes_total 300'])
@@ -94,7 +94,7 @@ describe('counters', () => {
     assert.deepEqual(await samples('ai_proxy_downstream_bytes_total'), ['ai_proxy_downstream_bytes_total 15030'])
   })
 
-  test('limits that were hit, by name', async (t) => {
+  test('count limits that were hit, by name', async (t) => {
     const { observer, samples } = observed(t)
     const hit = { outcome: 'limit_exceeded', code: 'idle_timeout', limit: 'idleTimeoutMs' } as const
     observer.onFinish?.(recordOf(hit))
@@ -109,7 +109,7 @@ describe('counters', () => {
 })
 
 describe('histograms', () => {
-  test('times in seconds, and the rate of tokens', async (t) => {
+  test('have times in seconds, and the token rate', async (t) => {
     const { observer, register, samples } = observed(t)
     observer.onFinish?.(recordOf())
     const bucket = (metric: string) => bucketsOf(register, `ai_proxy_${metric}`)
@@ -127,7 +127,7 @@ describe('histograms', () => {
     ])
   })
 
-  test('what did not happen has no time', async (t) => {
+  test('have no time for what did not happen', async (t) => {
     const { observer, samples } = observed(t)
     const nothing = { firstByteMs: undefined, firstTokenMs: undefined, outputTokensPerSecond: undefined }
     observer.onFinish?.(recordOf({ outcome: 'rejected', code: 'overloaded', status: 503, durationMs: 1, ...nothing }))
@@ -140,7 +140,7 @@ describe('histograms', () => {
     ])
   })
 
-  test('turns', async (t) => {
+  test('have the durations of turns', async (t) => {
     const { observer, register, samples } = observed(t)
     for (const ms of [0.05, 0.2, 0.2, 3]) observer.onTurn?.(ms)
     assert.deepEqual(await bucketsOf(register, 'ai_proxy_turn_seconds'), { '0.00005': 1, '0.00025': 2, '0.005': 1 })
@@ -149,7 +149,7 @@ describe('histograms', () => {
 })
 
 describe('gauges', () => {
-  test('add up the middlewares; those that wait for a turn are the process’s', async (t) => {
+  test('add up all middlewares; waiting turns are counted per process', async (t) => {
     const { observer, samples } = observed(t)
     const first = proxyWith({ active: 5, streams: 4, waitingForDrain: 1, waitingForTurn: 9 })
     observer.onProxy?.(first)
@@ -161,7 +161,7 @@ describe('gauges', () => {
     assert.deepEqual(await samples('ai_proxy_waiting_for_turn'), ['ai_proxy_waiting_for_turn 9'])
   })
 
-  test('are as they are when they are scraped', async (t) => {
+  test('have the values at the time of the scrape', async (t) => {
     const { observer, samples } = observed(t)
     assert.deepEqual(await samples('ai_proxy_waiting_for_turn'), ['ai_proxy_waiting_for_turn 0'])
     let streams = 1
@@ -171,7 +171,7 @@ describe('gauges', () => {
     assert.deepEqual(await samples('ai_proxy_streams'), ['ai_proxy_streams 0'])
   })
 
-  test('the delay of the event loop', async (t) => {
+  test('have the event-loop delay', async (t) => {
     const { samples } = observed(t)
     const names = (await samples('ai_proxy_event_loop_delay_seconds')).map((line) => line.replace(/ \d.*$/, ''))
     assert.deepEqual(names, [
@@ -182,7 +182,7 @@ describe('gauges', () => {
   })
 })
 
-test('the event loop is measured from the start to close(), and not for an observer that is rejected', (t) => {
+test('measure the event loop from the start to close(), and not for an observer that is rejected', (t) => {
   const monitor = perfHooks.monitorEventLoopDelay()
   const [enable, disable] = [t.mock.method(monitor, 'enable'), t.mock.method(monitor, 'disable')]
   t.mock.method(perfHooks, 'monitorEventLoopDelay', () => monitor)
@@ -195,7 +195,7 @@ test('the event loop is measured from the start to close(), and not for an obser
 })
 
 describe('the registry', () => {
-  test('every metric has a name of its kind, and a help', async (t) => {
+  test('has a name of its kind and a help text for every metric', async (t) => {
     const { observer, register } = observed(t)
     observer.onFinish?.(recordOf())
     const lines = (await register.metrics()).split('\n')
@@ -220,7 +220,7 @@ describe('the registry', () => {
     })
   })
 
-  test('a second observer on it is rejected, and leaves nothing in it', async (t) => {
+  test('rejects a second observer, and keeps nothing of it', async (t) => {
     const { register } = observed(t)
     assert.throws(() => prometheusObserver({ register }), {
       message:
@@ -242,7 +242,7 @@ describe('the registry', () => {
   })
 
   for (const contentType of [Registry.PROMETHEUS_CONTENT_TYPE, Registry.OPENMETRICS_CONTENT_TYPE] as const) {
-    test(`close() leaves it as it was, and free for another: ${contentType}`, async () => {
+    test(`close() restores it, so that it can be used again: ${contentType}`, async () => {
       const register = new Registry<typeof contentType>()
       register.setContentType(contentType)
       const app = new Counter({ name: 'app_total', help: "the app's own", registers: [register] })
@@ -256,7 +256,7 @@ describe('the registry', () => {
     })
   }
 
-  test('close() does not take what another has put in its place', () => {
+  test('close() keeps metrics that another has registered in its place', () => {
     const register = new Registry()
     const observer = prometheusObserver({ register })
     register.clear()
@@ -265,7 +265,7 @@ describe('the registry', () => {
     assert.equal(register.getSingleMetric('ai_proxy_streams'), theirs)
   })
 
-  test('may be of another copy of prom-client', async (t) => {
+  test('may come from another copy of prom-client', async (t) => {
     const require = createRequire(__filename)
     const loaded = Object.keys(require.cache).filter((path) => path.includes(join('node_modules', 'prom-client')))
     const kept = loaded.map((path) => [path, require.cache[path]] as const)
@@ -298,7 +298,7 @@ describe('the observer', () => {
       'prometheusObserver: there is no option registry. prometheusObserver takes register, ',
     ],
   ] as const) {
-    test(`refuses what is wrong: ${option}`, () => {
+    test(`rejects an invalid option: ${option}`, () => {
       const given = options && (option === 'register' ? options : { register: new Registry(), ...options })
       assert.throws(
         () => prometheusObserver(given as unknown as PrometheusObserverOptions),

@@ -14,7 +14,7 @@ function registered() {
 const bounds = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1]
 
 describe('the histogram of turns', () => {
-  test('says what one of prom-client says that saw the same', async () => {
+  test('has the same result as one of prom-client', async () => {
     const { registry, turns } = registered()
     const theirs = new Registry()
     const histogram = new Histogram({ name: 'turn_seconds', help: 'Turns', buckets: bounds, registers: [theirs] })
@@ -26,13 +26,13 @@ describe('the histogram of turns', () => {
     assert.equal(await registry.metrics(), await theirs.metrics())
   })
 
-  test('a bound belongs to its bucket, and what is above all to the last', async () => {
+  test('counts a bound in its own bucket, and larger values in the last', async () => {
     const { registry, turns } = registered()
     for (const seconds of [0.001, 0.001, 0.0011, 5]) turns.observe(seconds)
     assert.deepEqual(await bucketsOf(registry, 'turn_seconds'), { '0.001': 2, '0.0025': 1, '+Inf': 1 })
   })
 
-  test('resetMetrics() empties it', async () => {
+  test('is emptied by resetMetrics()', async () => {
     const { registry, turns } = registered()
     const empty = await registry.metrics()
     turns.observe(1)
@@ -41,7 +41,7 @@ describe('the histogram of turns', () => {
     assert.equal(await registry.metrics(), empty)
   })
 
-  test('those of several workers are added up', async () => {
+  test('is added up over several workers', async () => {
     const [one, two] = [registered(), registered()]
     one.turns.observe(0.001)
     two.turns.observe(0.001)

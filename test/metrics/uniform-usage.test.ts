@@ -37,7 +37,7 @@ describe('uniform usage', () => {
     })
   }
 
-  test("behind Bedrock's invoke, OpenAI's input has the cache in it, as the total tells, and others' have not", () => {
+  test("with Bedrock's invoke, OpenAI's input includes the cache, as the total shows, and others' does not", () => {
     const inputOf = (usage: Usage) =>
       uniformUsage(recordOf({ format: 'bedrock-invoke', usage: { ...usage, estimated: false } }))?.inputTokens
     const gptOss = { inputTokens: 1000, outputTokens: 20, totalTokens: 1020, cachedInputTokens: 900 }
@@ -49,7 +49,7 @@ describe('uniform usage', () => {
     assert.equal(inputOf(claude), 10_904)
   })
 
-  test('an input that is not known does not become known by its parts', () => {
+  test('an unknown input stays unknown if only its parts are known', () => {
     const usage = { cachedInputTokens: 3, outputTokens: 4, estimated: true }
     assert.deepEqual(uniformUsage(recordOf({ format: 'anthropic', usage })), usage)
   })
@@ -59,12 +59,12 @@ describe('uniform usage', () => {
     assert.equal(uniformUsage(recordOf({ format: 'gemini', usage: thoughts }))?.outputTokens, 7)
   })
 
-  test('reasoning beside the output of another protocol, as the total tells, is output', () => {
+  test('reasoning that the total shows to be separate is output', () => {
     const xai = { inputTokens: 10, outputTokens: 20, reasoningTokens: 300, totalTokens: 330, estimated: false }
     assert.equal(uniformUsage(recordOf({ format: 'openai-chat', usage: xai }))?.outputTokens, 320)
     const within = { ...xai, reasoningTokens: 15, totalTokens: 30 }
     assert.equal(uniformUsage(recordOf({ format: 'openai-chat', usage: within }))?.outputTokens, 20)
   })
 
-  test('none is none', () => assert.equal(uniformUsage(recordOf({ usage: undefined })), undefined))
+  test('undefined stays undefined', () => assert.equal(uniformUsage(recordOf({ usage: undefined })), undefined))
 })

@@ -11,14 +11,14 @@ const place = (sources: Record<string, string>, change: Partial<Mutation> = {}) 
   placeOf({ ...mutation, ...change }, new Map(Object.entries(sources)), (path) => path === 'limits.test.ts')
 
 describe('a mutation is found by its text', () => {
-  test('in whatever file that stands', () => {
+  test('in whatever file it is', () => {
     assert.deepEqual(place({ 'lib/a.ts': 'c', 'lib/b.ts': 'if (a > b) c' }), {
       file: 'lib/b.ts',
       mutated: 'if (a >= b) c',
     })
   })
 
-  test('and is stale if it stands nowhere, or more than once', () => {
+  test('and is stale if it is missing, or not unique', () => {
     assert.deepEqual(place({ 'lib/a.ts': 'a < b' }), { stale: 'its text is no longer in lib/' })
     assert.deepEqual(place({ 'lib/a.ts': 'a > b || a > b' }), { stale: 'its text is in lib/a.ts more than once' })
     assert.deepEqual(place({ 'lib/a.ts': 'a > b', 'lib/c.ts': 'a > b' }), {
@@ -41,7 +41,7 @@ describe('the mutations', () => {
       .map((path) => [`lib/${path}`, readFileSync(join(root, 'lib', path), 'utf8')]),
   )
 
-  test('of each part that matters are there', () => {
+  test('include some for every critical part', () => {
     const parts = new Set(mutations.map(({ part }) => part))
     const mattering = [
       'framing',
@@ -59,7 +59,7 @@ describe('the mutations', () => {
     assert.equal(distinct.size, mutations.length)
   })
 
-  test('can all be made: who changes their code changes them in test/mutation/mutations/', () => {
+  test('can all be applied: a change to their code must be made in test/mutation/mutations/ as well', () => {
     const stale = mutations.flatMap((each) => {
       const place = placeOf(each, sources, (path) => existsSync(join(root, path)))
       return 'stale' in place ? [`${each.part}: ${each.text} (${place.stale})`] : []

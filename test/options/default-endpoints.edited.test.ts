@@ -22,10 +22,10 @@ const requests = defaultEndpoints
 const namesModel = (path: string) =>
   /\/(models|tunedModels|endpoints)\/named:|\/(model|deployments|serving-endpoints)\/named\//.test(path)
 
-describe('the allow-list of models holds at every endpoint that is open by default', () => {
+describe('the allow-list of models applies to every default endpoint', () => {
   for (const { method, path } of requests) {
     if (runsNoModel(method, path)) {
-      test(`${method} ${path} runs no model`, async () => {
+      test(`${method} ${path} runs no model, and needs none`, async () => {
         await edited('{}', { method, path, models: ['good'] })
         await assert.rejects(edited('{"model":"bad"}', { method, path, models: ['good'] }), {
           code: 'model_not_allowed',
@@ -45,7 +45,7 @@ describe('the allow-list of models holds at every endpoint that is open by defau
   }
 })
 
-describe('a limit of output tokens holds at every endpoint that is open by default and takes one', () => {
+describe('maxOutputTokens applies to every default endpoint that has a token limit', () => {
   const everyName = {
     ...{
       max_tokens: 9999,
@@ -72,7 +72,7 @@ describe('a limit of output tokens holds at every endpoint that is open by defau
     })
   }
   for (const path of ['/v1/ocr', '/v1/responses/compact', '/tokenize', '/v1/responses/r1/cancel']) {
-    test(`none is written where none is taken: ${path}`, async () => {
+    test(`no limit is written if the endpoint has none: ${path}`, async () => {
       const { body } = await edited('{"model":"m"}', { path, modelOptions })
       assert.equal(String(body.content), '{"model":"m"}')
     })

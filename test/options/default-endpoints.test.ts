@@ -147,13 +147,13 @@ const open: Record<string, readonly string[]> = {
   ],
 }
 
-describe('what clients call is open by default', () => {
+describe('the endpoints that clients use are allowed by default', () => {
   for (const [client, requests] of Object.entries(open)) {
     for (const request of requests) test(`${client}: ${request}`, () => assert.equal(statusOf(request), 200))
   }
 })
 
-describe('what belongs to the account stays closed', () => {
+describe('endpoints for the account are not allowed by default', () => {
   for (const request of [
     'GET /v1/responses',
     'GET /v1/chat/completions/c1',
@@ -189,13 +189,13 @@ describe('what belongs to the account stays closed', () => {
   }
 })
 
-test('the list of an app may begin with the default one', () => {
+test("an app's list may extend the default one", () => {
   const filter = compileEndpoints([...defaultEndpoints, 'GET files'], '')
   for (const request of Object.values(open).flat()) assert.equal(statusOf(request, filter), 200, request)
   assert.equal(statusOf('GET /v1/files', filter), 200)
 })
 
-describe('Google’s custom methods are endpoints of their own', () => {
+describe('Google’s custom methods are separate endpoints', () => {
   for (const url of [
     '/v1beta/models/big:generateContent',
     '/v1beta/models/big%3AgenerateContent',
@@ -203,12 +203,12 @@ describe('Google’s custom methods are endpoints of their own', () => {
     '/v1beta/models/big:predict',
     '/v1/models/acme/big:generateContent',
   ]) {
-    test(`GET ${url} is not a model's description`, () => assert.notEqual(statusOf(`GET ${url}`), 200))
-    test(`models/* does not mean ${url}`, () => {
+    test(`GET ${url} is not the endpoint of a model's description`, () => assert.notEqual(statusOf(`GET ${url}`), 200))
+    test(`models/* does not match ${url}`, () => {
       assert.notEqual(statusOf(`POST ${url}`, compileEndpoints(['models/*', 'models/*/*'], '')), 200)
     })
   }
-  test('a rule that spells one out does', () => {
+  test('a rule that names the method matches it', () => {
     assert.equal(
       statusOf('POST /v1/models/x:batchGenerateContent', compileEndpoints(['models/*:batchGenerateContent'], '')),
       200,
@@ -216,8 +216,8 @@ describe('Google’s custom methods are endpoints of their own', () => {
   })
 })
 
-describe('a slash that is encoded', () => {
-  test('must be allowed as a server that decodes it reads it', () => {
+describe('an encoded slash', () => {
+  test('must be allowed both as it is and as a decoding server reads it', () => {
     assert.equal(statusOf('GET /v1/models/a%2Fb', compileEndpoints(['GET models/*'], '')), 404)
     assert.equal(statusOf('GET /v1/models/a%2Fb', compileEndpoints(['GET models/*', 'models/*/*'], '')), 200)
     assert.equal(statusOf('POST /v1/models/a%2Fb', compileEndpoints(['models/*', 'GET models/*/*'], '')), 405)
@@ -226,16 +226,16 @@ describe('a slash that is encoded', () => {
   })
 })
 
-describe('uploads, which nothing reads', () => {
+describe('endpoints for uploads, which the proxy cannot read', () => {
   const closing = compileEndpoints(undefined, '', true)
-  test('are closed by default where requests are read, and everything else is as it was', () => {
+  test('are not allowed by default if requests are read; all others are', () => {
     assert.equal(uploadEndpoints.length, 8)
     for (const request of Object.values(open).flat()) {
       const isUpload = /\/(transcriptions|translations|edits|variations)$/.test(request)
       assert.equal(statusOf(request, closing), isUpload ? 404 : 200, request)
     }
   })
-  test('are open where the app names them', () => {
+  test('are allowed if the app names them', () => {
     const filter = compileEndpoints(['audio/transcriptions'], '', true)
     assert.equal(statusOf('POST /v1/audio/transcriptions', filter), 200)
     assert.equal(statusOf('POST /v1/audio/transcriptions', compileEndpoints(defaultEndpoints, '', true)), 200)

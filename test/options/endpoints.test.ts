@@ -130,7 +130,7 @@ describe('by default', () => {
     test(`${method} ${path} cannot be reached`, () => assert.equal(admits(undefined, '', method, path), false))
   }
 
-  describe('below a target with a path', () => {
+  describe('with a target that has a path', () => {
     for (const [prefix, method, path, reached] of [
       ['/v1', 'POST', '/chat/completions', true],
       ['/v1', 'POST', '/v1/chat/completions', true],
@@ -183,28 +183,28 @@ describe('a list', () => {
     test(`${rule}: ${method} ${path}: ${reached}`, () => assert.equal(admits([rule], '', method, path), reached))
   }
 
-  test('replaces the default', () => {
+  test('replaces the default list', () => {
     assert.equal(admits(['files'], '', 'POST', '/v1/chat/completions'), false)
   })
 
-  test('of no rules lets nothing through', () => {
+  test('without rules allows nothing', () => {
     assert.equal(admits([], '', 'POST', '/v1/chat/completions'), false)
   })
 
-  test('several rules for a path add up', () => {
+  test('may have several rules for a path, which add up', () => {
     const filter = compileEndpoints(['GET files', 'POST files'], '')
     assert.deepEqual(filter('/v1/files'), ['GET', 'HEAD', 'POST'])
     assert.equal(compileEndpoints(['GET files', /files/], '')('/v1/files'), 'any')
     assert.deepEqual(filter('/v1/other'), [])
   })
 
-  test('chat and generate mean what they say, under any version', () => {
+  test('matches chat and generate as they are, under any version', () => {
     assert.equal(admits(['chat'], '', 'POST', '/v1/chat'), true)
     assert.equal(admits(['generate'], '', 'POST', '/v1/generate'), true)
   })
 
   for (const flags of ['g', 'y', 'gy']) {
-    test(`a RegExp with ${flags} answers the same each time`, () => {
+    test(`may have a RegExp with ${flags}, which gives the same answer each time`, () => {
       const filter = compileEndpoints([new RegExp('/v1/files', flags)], '')
       assert.deepEqual(
         [1, 2, 3].map(() => filter('/v1/files')),
@@ -215,19 +215,19 @@ describe('a list', () => {
     })
   }
 
-  test('a RegExp sees the path as the provider does: decoded, below the target’s own', () => {
+  test('passes a RegExp the path as the provider gets it: decoded, with the target’s own', () => {
     assert.equal(admits([/^\/v1\/x:y$/], '/v1', 'GET', '/x%3Ay'), true)
   })
 })
 
-test("'all' opens everything that is spelled as a path can be", () => {
+test("'all' allows every valid path", () => {
   assert.equal(admits('all', '', 'DELETE', '/v1/files/x'), true)
   assert.equal(admits('all', '', 'GET', '/'), true)
   assert.equal(admits('all', '', 'GET', '/v1/../x'), false)
   assert.equal(admits('all', '', 'GET', '//evil.example'), false)
 })
 
-describe('a wrong option throws', () => {
+describe('an invalid option throws', () => {
   for (const [option, names] of [
     ['alle', /endpoints takes a list of strings and RegExps, or 'all'; got 'alle'/],
     [{}, /endpoints takes/],
@@ -248,7 +248,7 @@ describe('a wrong option throws', () => {
 })
 
 describe('admitEndpoint', () => {
-  test('says which methods an endpoint takes', () => {
+  test('names the methods that an endpoint allows', () => {
     assert.throws(() => admitEndpoint(['GET', 'HEAD'], 'DELETE'), {
       code: 'method_not_allowed',
       status: 405,
@@ -256,12 +256,12 @@ describe('admitEndpoint', () => {
       headers: { allow: 'GET, HEAD, OPTIONS' },
     })
   })
-  test('never takes TRACE, which would show the client our credentials', () => {
+  test('never allows TRACE, which would show the client our credentials', () => {
     for (const methods of ['any', ['TRACE']] as const) {
       assert.throws(() => admitEndpoint(methods, 'TRACE'), { code: 'endpoint_not_allowed', message: /TRACE/ })
     }
   })
-  test('says which option opens one that is not there', () => {
+  test('names the option that allows an endpoint', () => {
     assert.throws(() => admitEndpoint([], 'GET'), { code: 'endpoint_not_allowed', message: /`endpoints`/ })
   })
 })

@@ -5,13 +5,13 @@ import { checkedEstimate, tokensByApp } from '../../lib/options/estimate-tokens.
 import { settled } from '../support/event-loop.js'
 import { unhandledRejections } from '../support/unhandled.js'
 
-describe('estimateTokens of the app', () => {
+describe("the app's estimateTokens", () => {
   for (const [name, estimate] of [
     ['resolves', async () => 5],
     ['rejects', async () => Promise.reject(new Error('late'))],
     ['rejects in another realm', runInNewContext("async () => { throw new Error('late') }")],
   ] as const) {
-    test(`that is async and ${name} gives no figure, and ends no process`, async (t) => {
+    test(`that is async and ${name} returns no figure, and does not end the process`, async (t) => {
       const unhandled = unhandledRejections(t)
       assert.equal(tokensByApp(checkedEstimate(estimate as never), 'some text', 'm'), undefined)
       await settled()

@@ -15,7 +15,7 @@ function resolved(format: Format): { format: CompleteFormat; errors: string[] } 
   return { format: resolveFormat(format, hookErrors)!, errors }
 }
 
-describe('a format of the app’s own is checked when the middleware is made', () => {
+describe('a custom format is validated when the middleware is made', () => {
   const framing = { ...framings.ndjson, name: 'mine' }
   const cases: readonly [what: string, format: unknown, message: string | RegExp][] = [
     ['no object', 5, /^aiProxy: format takes 'openai-chat' or .*; got 5$/],
@@ -91,7 +91,7 @@ describe('a format of the app’s own is checked when the middleware is made', (
     })
   }
 
-  test('a class may be one', async () => {
+  test('a class instance is accepted if it has private fields only', async () => {
     class Talk {
       readonly name = 'x-talk'
       readonly field = 'said'
@@ -112,7 +112,7 @@ describe('a format of the app’s own is checked when the middleware is made', (
   })
 })
 
-describe('what a format leaves out', () => {
+describe('a minimal format', () => {
   const { format } = resolved({
     name: 'x-small',
     readMessage: ({ last }) => ({ isLast: last === true }),
@@ -133,7 +133,7 @@ describe('what a format leaves out', () => {
     assert.equal(resolved({ ...small, framings: [framings.ndjson, framings.sse] }).format.streamsSse('/'), false)
   })
 
-  test('ends a stream with [DONE], or with the message that is the last', () => {
+  test('recognises [DONE] and the last message as the end of a stream', () => {
     const isLast = (frame: string) => format.isTerminator(Buffer.from(frame))
     assert.deepEqual(
       ['data: {"last":true}\n\n', 'data: [DONE]\n\n', 'data: {"last":false}\n\n', ': ping\n\n', 'data: x\n\n'].map(
@@ -143,13 +143,13 @@ describe('what a format leaves out', () => {
     )
   })
 
-  test('its RegExps do not remember where they stopped', () => {
+  test('has RegExps without state', () => {
     const [pattern] = format.modelPaths
     for (let each = 0; each < 3; each++) assert.equal(pattern!.exec('/m/a')?.[1], 'a')
   })
 })
 
-describe('what a format’s function throws, or gives wrongly', () => {
+describe('a format’s function that throws or returns an invalid value', () => {
   const calls: Readonly<Partial<Record<keyof Format, [call: (format: CompleteFormat) => unknown, instead: unknown]>>> =
     {
       readMessage: [(format) => format.readMessage({}, undefined), {}],
@@ -176,12 +176,12 @@ describe('what a format’s function throws, or gives wrongly', () => {
         throw new Error('broken')
       },
     ],
-    ['gives a symbol', () => Symbol('odd')],
-    ['gives a promise that rejects', () => Promise.reject(new Error('late'))],
+    ['returns a symbol', () => Symbol('odd')],
+    ['returns a promise that rejects', () => Promise.reject(new Error('late'))],
   ]
   for (const [member, [call, instead]] of Object.entries(calls)) {
     for (const [what, give] of ways) {
-      test(`${member} ${what}: it is reported, and a default takes its place`, () => {
+      test(`${member} ${what}: it is reported, and a default is used`, () => {
         const { format, errors } = resolved({ ...small, [member]: give })
         assert.deepEqual(call(format), instead)
         assert.equal(errors.length, 1)
@@ -190,7 +190,7 @@ describe('what a format’s function throws, or gives wrongly', () => {
     }
   }
 
-  test('errors in the text of an event would be lost without its blank line', () => {
+  test('errorEvent without a blank line would be lost, and is replaced', () => {
     const { format, errors } = resolved({ ...small, errorEvent: () => 'data: {}\n' })
     assert.equal(format.errorEvent({ a: 1 }), 'data: {"a":1}\n\n')
     assert.equal(errors.length, 1)

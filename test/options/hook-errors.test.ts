@@ -19,15 +19,15 @@ function warnings() {
 
 afterEach(() => mock.restoreAll())
 
-describe('what a hook throws', () => {
-  test('is a process warning with its stack', () => {
+describe('an error thrown by a hook', () => {
+  test('is emitted as a process warning with its stack', () => {
     const emitted = warnings()
     const error = new Error('no such table: bills')
     new HookErrors(undefined).report('onFinish', error, exchange)
     assert.deepEqual(emitted, [{ text: '`onFinish` threw', code: 'AI_PROXY_HOOK_THREW', detail: error.stack }])
   })
 
-  test('warns once a minute for each hook, and says how often it threw meanwhile', () => {
+  test('is emitted once a minute for each hook, with the number of errors in between', () => {
     const emitted = warnings()
     let now = 0
     const errors = new HookErrors(undefined, () => now)
@@ -42,7 +42,7 @@ describe('what a hook throws', () => {
     )
   })
 
-  test('goes to onError, every time', () => {
+  test('is passed to onError every time', () => {
     warnings()
     const told: unknown[] = []
     const errors = new HookErrors((error, context) => void told.push([error, context]))
@@ -54,7 +54,7 @@ describe('what a hook throws', () => {
     ])
   })
 
-  test('may be anything, also an object that throws when it is shown', () => {
+  test('may be anything, even an object that throws when it is inspected', () => {
     const emitted = warnings()
     const errors = new HookErrors(undefined)
     const hostile = Object.defineProperty(new Error('x'), 'stack', {
@@ -71,7 +71,7 @@ describe('what a hook throws', () => {
     )
   })
 
-  test('in auth is shown without its message, which may tell a key', () => {
+  test('in auth is shown without its message, which may contain a key', () => {
     const emitted = warnings()
     new HookErrors(undefined).report('auth', new Error('vault said sk-secret-1'))
     new HookErrors(undefined).report('auth', 'sk-secret-2')
@@ -79,7 +79,7 @@ describe('what a hook throws', () => {
     assert.match(emitted[0]!.detail, /^Error\n +at .*hook-errors\.test/)
   })
 
-  test('an onError that throws or rejects changes nothing', async () => {
+  test('in onError itself is ignored', async () => {
     warnings()
     const fail = () => {
       throw new Error('onError fails')
@@ -91,21 +91,21 @@ describe('what a hook throws', () => {
   })
 })
 
-describe('a watched function', () => {
+describe('a wrapped function', () => {
   const errors = () => {
     warnings()
     const told: unknown[] = []
     return { told, hooks: new HookErrors((error, { hook, exchange }) => void told.push([hook, error, exchange])) }
   }
 
-  test('returns what it returned, with the same arguments', () => {
+  test("returns the original's result, with the same arguments", () => {
     const { told, hooks } = errors()
     const add = hooks.reporting('estimateTokens', (a: number, b: number) => a + b)
     assert.equal(add(1, 2), 3)
     assert.deepEqual(told, [])
   })
 
-  test('throws what it threw, and reports it with its exchange', () => {
+  test("rethrows the original's exception, and reports it with the exchange", () => {
     const { told, hooks } = errors()
     const error = new Error('x')
     const call = hooks.reporting(
@@ -119,7 +119,7 @@ describe('a watched function', () => {
     assert.deepEqual(told, [['onEvent', error, exchange]])
   })
 
-  test('rejects as it rejected, and reports it', async () => {
+  test("rejects with the original's error, and reports it", async () => {
     const { told, hooks } = errors()
     const error = new Error('x')
     const call = hooks.reporting('auth', async () => {
@@ -129,7 +129,7 @@ describe('a watched function', () => {
     assert.deepEqual(told, [['auth', error, undefined]])
   })
 
-  test('reports nothing that it throws on purpose', () => {
+  test('does not report exceptions that are intended', () => {
     const { told, hooks } = errors()
     const refuse = hooks.reporting(
       'onRequest',
@@ -143,7 +143,7 @@ describe('a watched function', () => {
     assert.deepEqual(told, [])
   })
 
-  test('that is not there stays away', () => {
+  test('is undefined if the original is', () => {
     assert.equal(new HookErrors(undefined).reporting('onRequest', undefined), undefined)
   })
 })

@@ -28,7 +28,7 @@ class CountedText {
   }
 }
 
-describe('a segment of a rule', () => {
+describe('a segment with wildcards', () => {
   for (const [glob, text, matches] of [
     ['a', 'a', true],
     ['a', 'ab', false],
@@ -54,7 +54,7 @@ describe('a segment of a rule', () => {
     test(`${glob}: ${text}: ${matches}`, () => assert.equal(matchesGlob(glob.split('*'), text), matches))
   }
 
-  test('means what a RegExp would mean', () => {
+  test('matches like the corresponding RegExp', () => {
     const short = fc.string({ unit: fc.constantFrom('a', 'b', '-'), maxLength: 7 })
     const glob = fc.string({ unit: fc.constantFrom('a', '-', '*'), minLength: 1, maxLength: 6 })
     fc.assert(
@@ -67,7 +67,7 @@ describe('a segment of a rule', () => {
   })
 
   for (const stars of [2, 3, 5, 9]) {
-    test(`with ${stars} stars passes each character once`, () => {
+    test(`with ${stars} stars reads each character once`, () => {
       for (const text of ['-'.repeat(4_000), `${'-'.repeat(4_000)}/`, 'x-'.repeat(2_000)]) {
         const counted = new CountedText(text)
         matchesGlob(Array(stars).fill('-').concat('x').concat(''), counted)
@@ -80,7 +80,7 @@ describe('a segment of a rule', () => {
 describe('a rule', () => {
   const matches = (rule: string, path: string) => compilePathRule(rule)?.matches(path.slice(1).split('/'))
 
-  test('with two asterisks in front matches under any base path, without them under versions alone', () => {
+  test('with leading ** matches under any base path, without it under versions only', () => {
     for (const [rule, path, expected] of [
       ['**/ocr', '/ocr', true],
       ['**/ocr', '/v1/ocr', true],
@@ -106,6 +106,6 @@ describe('a rule', () => {
   })
 
   for (const rule of ['', 'a/**', 'a/**/b', '**', '**/', 'get x', 'a b', '**/**/a', 'x?y']) {
-    test(`is not spelled ${JSON.stringify(rule)}`, () => assert.equal(compilePathRule(rule), undefined))
+    test(`must not be ${JSON.stringify(rule)}`, () => assert.equal(compilePathRule(rule), undefined))
   }
 })

@@ -12,7 +12,7 @@ interface SignedIn extends Request {
   user: { name: string }
 }
 
-test('aiProxy<Req>() gives the hooks the type of request that the app has made', async (t) => {
+test("aiProxy<Req>() gives the hooks the app's own request type", async (t) => {
   const provider = await startProvider(t, { onCall: (call) => void call.sse(openai.events).end() })
   const seen: string[] = []
   const proxy = aiProxy<SignedIn>({
@@ -33,7 +33,7 @@ test('aiProxy<Req>() gives the hooks the type of request that the app has made',
   assert.deepEqual(new Set(seen), new Set(['ada']))
 })
 
-test('without a type of its own, `req` is Express’s', () => {
+test('without a type argument, `req` is Express’s Request', () => {
   aiProxy({
     target: 'https://provider.example',
     // @ts-expect-error Express knows no `user`.

@@ -10,7 +10,7 @@ const target = 'https://api.openai.com'
 
 const resolved = (options: Partial<AiProxyOptions>) => resolveOptions({ target, ...options })
 
-describe('the options that need to understand what passes', () => {
+describe('the options that read what passes', () => {
   for (const name of formatNames) {
     test(`format: ${name}`, () => assert.equal(resolved({ format: name }).format, getFormat(name)))
   }
@@ -22,7 +22,7 @@ describe('the options that need to understand what passes', () => {
     ['onRequest', { status: 204 }],
     ['onEvent', null],
   ] as const) {
-    test(`${name} gets what it is called with, and its answer is taken`, () => {
+    test(`${name} gets its arguments, and its result is used`, () => {
       const calls: unknown[][] = []
       const option = (...given: unknown[]) => {
         calls.push(given)
@@ -60,7 +60,7 @@ describe('the options that need to understand what passes', () => {
   })
 })
 
-describe('a wrong value throws, naming the option, what it got and what it takes', () => {
+describe('an invalid value throws, naming the option, what it got and what it takes', () => {
   const names = formatNames.map((name) => `'${name}'`).join(' or ')
   const models = "a list of model names and RegExps, 'all', or a function"
   const milliseconds = 'a number above 0'
@@ -113,12 +113,12 @@ describe('a wrong value throws, naming the option, what it got and what it takes
     })
   }
 
-  test('holes in a list of observers are no observers', () => {
+  test('holes in a list of observers are rejected', () => {
     assert.match(complaint({ target, observers: new Array(1) }), /observers\[0\] takes an object; got undefined/)
   })
 })
 
-describe('an option that does not exist throws, with the likely one', () => {
+describe('an unknown option throws, suggesting a known one', () => {
   const table: [options: Record<string, unknown>, wrong: string, meant: string][] = [
     [{ includeusage: true }, 'includeusage', 'includeUsage'],
     [{ model: ['a'] }, 'model', 'models'],

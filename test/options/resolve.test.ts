@@ -10,7 +10,7 @@ import { complaint } from '../support/complaint.js'
 const target = 'https://api.openai.com'
 
 describe('defaults', () => {
-  test('with nothing but a target', () => {
+  test('apply if only a target is given', () => {
     const { endpoints, forwards, hookErrors: _, ...config } = resolveOptions({ target })
     assert.deepEqual(config, {
       origin: target,
@@ -63,12 +63,12 @@ describe('defaults', () => {
     assert.equal(forwards('accept'), true)
   })
 
-  test('fill in what is left out, also where it is given as undefined', () => {
+  test('apply to missing options, and to those given as undefined', () => {
     const config = resolveOptions({ target, limits: { maxEventBytes: 5, idleTimeoutMs: undefined } })
     assert.deepEqual(config.limits, { ...defaultLimits, maxEventBytes: 5 })
   })
 
-  test('an upload may stand still for as long as the provider may be silent', () => {
+  test('let an upload stall for as long as the provider may be silent', () => {
     const upload = (limits: object) => resolveOptions({ target, limits }).limits.uploadIdleTimeoutMs
     assert.deepEqual([upload({}), upload({ idleTimeoutMs: 5 })], [120_000, 5])
     assert.equal(upload({ idleTimeoutMs: 5, uploadIdleTimeoutMs: false }), Infinity)
@@ -99,7 +99,7 @@ describe('defaults', () => {
     assert.equal(resolveOptions({ target, ...every }).heartbeat.everyMs, 15_000)
   })
 
-  test('`false` turns off what can be off', () => {
+  test('can be turned off by `false`', () => {
     const off = Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, false]))
     const config = resolveOptions({ target, limits: off, heartbeat: false, overload: false, includeUsage: false })
     assert.deepEqual(new Set(Object.values(config.limits)), new Set([Number.POSITIVE_INFINITY]))
@@ -107,7 +107,7 @@ describe('defaults', () => {
     assert.deepEqual([config.overload, config.includeUsage], [undefined, false])
   })
 
-  test('are not changed by what one middleware sets', () => {
+  test('are not changed by the options of one middleware', () => {
     resolveOptions({ target, limits: { maxEventBytes: 5 } })
     assert.equal(resolveOptions({ target }).limits.maxEventBytes, 64 * 1024 * 1024)
   })
@@ -151,7 +151,7 @@ describe('target', () => {
 
 describe('modelOptions', () => {
   for (const name of ['maxOutputToken', 'maxoutputtokens', 'maxOutputsTokens', 'maxOutTokens']) {
-    test(`.overrides.${name} is a slip`, () => {
+    test(`.overrides.${name} is rejected as a typo`, () => {
       assert.match(
         complaint({ target, modelOptions: { overrides: { [name]: 5 } } }),
         new RegExp(`modelOptions\\.overrides\\.${name} .*Did you mean modelOptions\\.overrides\\.maxOutputTokens\\?`),
@@ -165,13 +165,13 @@ describe('modelOptions', () => {
     ['reasoning_efort', 'reasoning_effort'],
     ['generationconfig', 'generationConfig'],
   ] as const) {
-    test(`.defaults.${slip} is a slip`, () => {
+    test(`.defaults.${slip} is rejected as a typo`, () => {
       const says = `modelOptions.defaults.${slip} is not a known field. Did you mean modelOptions.defaults.${meant}?`
       assert.equal(complaint({ target, modelOptions: { defaults: { [slip]: 5 } } }), `aiProxy: ${says}`)
     })
   }
 
-  test('are typed: a slip is an error for the compiler, too', () => {
+  test('are typed, so that the compiler rejects typos as well', () => {
     // @ts-expect-error It has one letter too few.
     assert.throws(() => resolveOptions({ target, modelOptions: { overrides: { maxOutputToken: 5 } } }), TypeError)
     // @ts-expect-error It is a number.
@@ -183,13 +183,13 @@ describe('modelOptions', () => {
     assert.equal(resolveOptions({ target, modelOptions: { defaults: own } }).modelOptions?.defaults, own)
   })
 
-  test('take any field of a provider', () => {
+  test('accept any field of a provider', () => {
     const defaults = { max_tokens: 1, max_output_tokens: 1, maxTokens: 1, generationConfig: { maxOutputTokens: 1 } }
     assert.equal(resolveOptions({ target, modelOptions: { defaults } }).modelOptions?.defaults, defaults)
   })
 })
 
-describe('a wrong value throws, naming the option, what it got and what it takes', () => {
+describe('an invalid value throws, naming the option, what it got and what it takes', () => {
   const duration = /^aiProxy: (.*) takes a number above 0, or false for no limit; got (.*)$/
   for (const name of Object.keys(defaultLimits)) {
     for (const value of [0, -1, Number.NaN, '5', null, true, {}, Infinity, -Infinity, 5n]) {
@@ -290,14 +290,14 @@ describe('a wrong value throws, naming the option, what it got and what it takes
       assert.match(complaint(options), /aiProxy: its one argument takes an object/))
   }
 
-  test('an http: agent fits an http: target', () => {
+  test('an http: agent is accepted for an http: target', () => {
     const agent = new http.Agent()
     assert.equal(resolveOptions({ target: 'http://x.example', proxy: { agent } }).proxy.agent, agent)
     assert.match(complaint({ target: 'http://x.example', proxy: { agent: new https.Agent() } }), /proxy\.agent/)
   })
 })
 
-describe('an option that does not exist throws, with the likely one', () => {
+describe('an unknown option throws, suggesting a known one', () => {
   const table: [options: Record<string, unknown>, wrong: string, meant: string | undefined][] = [
     [{ headrs: {} }, 'headrs', 'headers'],
     [{ header: {} }, 'header', 'headers'],
@@ -338,33 +338,33 @@ describe('an option that does not exist throws, with the likely one', () => {
     })
   }
 
-  test('and with all that there are', () => {
+  test('without a similar one, all options are listed', () => {
     const message = complaint({ target, x: 1 })
     for (const name of ['target', 'auth', 'limits', 'turns', 'onFinish']) assert.ok(message.includes(name), name)
   })
 })
 
-describe('no message holds a secret', () => {
+describe('no error message contains a secret', () => {
   const SECRET = 'hunter2-sk-live'
   const table: [name: string, options: Record<string, unknown>][] = [
     ['a password in the target', { target: `https://user:${SECRET}@x.example` }],
     ['a user name in the target', { target: `https://${SECRET}@x.example` }],
     ['a password in a target that is a URL object', { target: new URL(`https://user:${SECRET}@x.example`) }],
     ['a password in a target with another protocol', { target: `ftp://user:${SECRET}@x.example` }],
-    ['a password in a target that is no URL', { target: `https://user:${SECRET}@x.example:99999999` }],
+    ['a password in a target that is not a URL', { target: `https://user:${SECRET}@x.example:99999999` }],
     ['a password in a target without a protocol', { target: `user:${SECRET}@x.example/v1` }],
     ['a key in the target’s query', { target: `https://x.example/?key=${SECRET}` }],
     ['a key in the query of a target with another protocol', { target: `wss://x.example/?key=${SECRET}` }],
     ['a key in the fragment of a target with another protocol', { target: `wss://x.example/#${SECRET}` }],
-    ['a credential that a header cannot carry', { target, auth: { headers: { authorization: `Bearer ${SECRET}\n` } } }],
+    ['a credential that a header cannot have', { target, auth: { headers: { authorization: `Bearer ${SECRET}\n` } } }],
     ['a credential in a list', { target, auth: { headers: { authorization: [SECRET] } } }],
     ['a credential in an object', { target, auth: { query: { key: { value: SECRET } } } }],
     ['a credential in place of auth', { target, auth: SECRET }],
     ['a credential in place of auth.headers', { target, auth: { headers: `Bearer ${SECRET}` } }],
     ['a credential in place of auth.query', { target, auth: { query: [SECRET] } }],
-    ['a credential beside auth.headers', { target, auth: { authorization: SECRET } }],
-    ['a credential among the further headers', { target, headers: { authorization: `Bearer ${SECRET}\n` } }],
-    ['a credential in a list among the further headers', { target, headers: { 'x-api-key': [SECRET] } }],
+    ['a credential next to auth.headers', { target, auth: { authorization: SECRET } }],
+    ['a credential in headers', { target, headers: { authorization: `Bearer ${SECRET}\n` } }],
+    ['a credential in a list in headers', { target, headers: { 'x-api-key': [SECRET] } }],
     ['a credential in an option that does not exist', { target, apiKey: SECRET }],
   ]
   for (const [name, options] of table) {
@@ -376,7 +376,7 @@ describe('no message holds a secret', () => {
   }
 })
 
-describe('credentials of ours', () => {
+describe('holdsCredentials', () => {
   for (const [name, options, holds] of [
     ['none', {}, false],
     ['auth without any', { auth: { headers: {} } }, false],
@@ -384,11 +384,15 @@ describe('credentials of ours', () => {
     ['any header of auth', { auth: { headers: { 'x-custom': 'x' } } }, true],
     ['a query parameter', { auth: { query: { key: 'x' } } }, true],
     ['a function', { auth: { headers: { authorization: () => 'x' } } }, true],
-    ['among the further headers', { headers: { Authorization: 'x' } }, true],
-    ['further headers of another kind', { headers: { 'x-team': 'x' } }, false],
-    ['a further header that may be one', { headers: { 'x-gateway-ticket': 'x' } }, true],
-    ['the same, said to be none', { headers: { 'x-gateway-ticket': 'x' }, forwardCredentials: true }, false],
-    ['none, and the client’s stay here all the same', { forwardCredentials: false }, true],
+    ['a credential in headers', { headers: { Authorization: 'x' } }, true],
+    ['a harmless header', { headers: { 'x-team': 'x' } }, false],
+    ['a header that may be a credential', { headers: { 'x-gateway-ticket': 'x' } }, true],
+    [
+      'the same header with forwardCredentials: true',
+      { headers: { 'x-gateway-ticket': 'x' }, forwardCredentials: true },
+      false,
+    ],
+    ['none with forwardCredentials: false', { forwardCredentials: false }, true],
   ] as const) {
     test(`${name}: ${holds}`, () => {
       const config = resolveOptions({ target, ...options })

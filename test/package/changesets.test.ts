@@ -23,25 +23,25 @@ function assertChangeset(text: string): void {
 describe('changesets', () => {
   const guide = readFileSync(join(root, '.changeset/README.md'), 'utf8')
 
-  test('each names the package and how far it moves the version, as the example does', () => {
+  test('each names the package and the kind of release, like the example', () => {
     assertChangeset(/```md\n(.*?)```/s.exec(guide)![1]!)
     for (const path of filesBelow('.changeset').filter((path) => path.endsWith('.md') && !path.endsWith('README.md'))) {
       assert.doesNotThrow(() => assertChangeset(readFileSync(join(root, path), 'utf8')), path)
     }
   })
 
-  test('one that is misspelled is found', () => {
+  test('an invalid one is detected', () => {
     for (const wrong of ['', '---\n"express-ai-proxy": small\n---\nx', '---\n"other": patch\n---\nx']) {
       assert.throws(() => assertChangeset(wrong))
     }
     assert.throws(() => assertChangeset('---\n"express-ai-proxy": patch\n---\n'))
   })
 
-  test("find the package: with an array of workspaces they would look for the workspaces' packages only", () => {
+  test('find the package, which they would not with an array of workspaces', () => {
     assert.ok(!Array.isArray(manifest.workspaces))
   })
 
-  test('make sections of the changelog, whose first is of the version in package.json', () => {
+  test('write sections of the changelog, whose first is that of the version in package.json', () => {
     const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8')
     const [, version] = /^# Changelog\n\n## (\S+)( \(unreleased\))?\n/.exec(changelog) ?? []
     assert.equal(version, manifest.version)

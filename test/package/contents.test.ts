@@ -50,7 +50,7 @@ describe('the packed package', () => {
     )
   })
 
-  test('names no source map, as it has no sources', () => {
+  test('refers to no source map, because it contains no sources', () => {
     assert.deepEqual(
       packed.files.filter((path) => /\.(m?js|d\.m?ts)$/.test(path) && read(path).includes('sourceMappingURL')),
       [],

@@ -6,7 +6,7 @@ import { root } from './packed.js'
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 
-test('.editorconfig has editors write what Biome would make of it', () => {
+test('.editorconfig agrees with Biome', () => {
   const { formatter } = JSON.parse(read('biome.json'))
   const [, settings] = /\[\*\]\n(.*?)\n\n/s.exec(read('.editorconfig'))!
   assert.deepEqual(Object.fromEntries(settings!.split('\n').map((line) => line.split(' = '))), {

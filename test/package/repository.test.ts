@@ -11,14 +11,14 @@ const [owner, name] = home.replace('https://github.com/', '').split('/') as [str
 /** What names the repository of a package of this name: `github.com/OWNER/NAME`, or `'OWNER/NAME'` in a workflow. */
 const mentions = new RegExp(`(?:github\\.com/|')([\\w-]+)/${name}(?![\\w-])`, 'g')
 
-describe("the repository's address is what package.json says", () => {
-  test('its homepage and its issues are in that repository', () => {
+describe("the repository's address is the one in package.json", () => {
+  test('the homepage and the issues are in that repository', () => {
     assert.match(home, /^https:\/\/github\.com\/[\w-]+\/[\w-]+$/)
     assert.equal(manifest.homepage, `${home}#readme`)
     assert.equal(manifest.bugs, `${home}/issues`)
   })
 
-  test(`no file of the project names the repository of another owner than ${owner}`, () => {
+  test(`no file of the project mentions the repository under an owner other than ${owner}`, () => {
     let count = 0
     const others = filesBelow()
       .filter((path) => /\.(md|m?ts|m?js|json|ya?ml|html|txt)$/.test(path) && path !== 'package-lock.json')

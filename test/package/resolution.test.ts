@@ -6,13 +6,13 @@ import { pack } from './packed.js'
 const { tarball, folder } = pack()
 
 describe('tools and compilers', () => {
-  test('publint finds nothing to say, suggestions included', async () => {
+  test('publint reports nothing, suggestions included', async () => {
     const { publint } = await import('publint')
     const { messages } = await publint({ pkgDir: folder, pack: false, level: 'suggestion', strict: true })
     assert.deepEqual(messages, [])
   })
 
-  test('attw finds the types that belong to the code, in every kind of module resolution', async () => {
+  test('attw finds matching types in every kind of module resolution', async () => {
     const { checkPackage, createPackageFromTarballData } = await import('@arethetypeswrong/core')
     const result = await checkPackage(createPackageFromTarballData(readFileSync(tarball)))
     assert.ok(result.types)

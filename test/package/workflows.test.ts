@@ -44,7 +44,7 @@ test('all YAML of .github parses', () => {
   for (const path of files) assert.equal(typeof parsed(path), 'object', path)
 })
 
-test('CI on GitHub runs the rows of .ci/run, each on its version of Node', () => {
+test('CI on GitHub runs the rows of .ci/run, each with its version of Node', () => {
   const { test: job } = workflow('.github/workflows/ci.yml').jobs
   assert.deepEqual(
     job!.strategy!.matrix.include,
@@ -55,22 +55,22 @@ test('CI on GitHub runs the rows of .ci/run, each on its version of Node', () =>
   assert.ok(job!.steps!.some(({ run }) => run === '.ci/run "$ROW"'))
 })
 
-describe('each workflow is safe to run on what strangers send', () => {
+describe('each workflow is safe with input from strangers', () => {
   for (const path of workflows) {
     const { on, permissions, jobs } = workflow(path)
     const steps = Object.values(jobs).flatMap((job) => job.steps ?? [])
 
-    test(`${path}: no permission but what a job asks for`, () => {
+    test(`${path}: has only the permissions that a job declares`, () => {
       assert.deepEqual(permissions, {})
       for (const [name, job] of Object.entries(jobs)) assert.ok(job.permissions, name)
     })
 
-    test(`${path}: never runs a stranger's code with the repository's rights`, () => {
+    test(`${path}: never runs a stranger's code with the repository's permissions`, () => {
       for (const event of ['pull_request_target', 'issue_comment', 'issues']) assert.ok(!(event in on), event)
       for (const { run } of steps) assert.doesNotMatch(run ?? '', /\$\{\{/, 'takes expressions through env')
     })
 
-    test(`${path}: actions are pinned by commit, with the version they are`, () => {
+    test(`${path}: actions are pinned by commit, with the version in a comment`, () => {
       const uses = [...read(path).matchAll(/^\s*(?:- )?uses: (.+)$/gm)].map(([, value]) => value!)
       assert.equal(
         uses.length,
@@ -82,17 +82,17 @@ describe('each workflow is safe to run on what strangers send', () => {
       }
     })
 
-    test(`${path}: no credentials stay in the work tree`, () => {
+    test(`${path}: no credentials are stored in the work tree`, () => {
       const checkouts = steps.filter(({ uses }) => uses?.startsWith('actions/checkout@'))
       assert.ok(checkouts.length > 0)
       for (const step of checkouts) assert.equal(step.with?.['persist-credentials'], false)
     })
 
-    test(`${path}: every job ends`, () => {
+    test(`${path}: every job has a timeout`, () => {
       for (const [name, job] of Object.entries(jobs)) assert.ok(job.uses ?? job['timeout-minutes'], name)
     })
 
-    test(`${path}: runs scripts that there are`, () => {
+    test(`${path}: runs existing scripts`, () => {
       for (const { run = '' } of steps) {
         for (const [, script] of run.matchAll(/npm run (?:-\S+ )*([\w:-]+)/g)) {
           assert.ok(Object.hasOwn(manifest.scripts, script!), script)
@@ -118,7 +118,7 @@ describe('each workflow is safe to run on what strangers send', () => {
 describe('a release', () => {
   const { jobs } = workflow('.github/workflows/release.yml')
 
-  test('only the job that publishes can sign in to npm, and a maintainer has approved it', () => {
+  test('only the publishing job can sign in to npm, after a maintainer has approved it', () => {
     const signedIn = Object.entries(jobs).filter(([, job]) => job.permissions?.['id-token'] === 'write')
     assert.deepEqual(
       signedIn.map(([name, job]) => [name, job.environment]),
@@ -126,7 +126,7 @@ describe('a release', () => {
     )
   })
 
-  test('nothing is published that CI has not passed', () => {
+  test('is published only after CI has passed', () => {
     const before = (name: string): string[] =>
       [jobs[name]!.needs ?? []].flat().flatMap((needed) => [needed, ...before(needed)])
     assert.ok(before('publish').includes('ci'))
@@ -134,7 +134,7 @@ describe('a release', () => {
     assert.ok('workflow_call' in workflow('.github/workflows/ci.yml').on)
   })
 
-  test('no job takes packages from a cache or runs their scripts', () => {
+  test('uses no packages from a cache, and runs no install scripts', () => {
     for (const { steps = [] } of Object.values(jobs)) {
       for (const { uses, with: given } of steps) {
         if (uses?.startsWith('actions/setup-node@')) assert.equal(given?.['package-manager-cache'], false)
@@ -160,7 +160,7 @@ describe('dependabot', () => {
     for (const { groups } of updates) assert.ok(Object.keys(groups).length > 0)
   })
 
-  test('leaves clients at the last major that runs on the oldest Node, as later ones run on newer Node', () => {
+  test('does not update clients whose next major needs a newer Node than the oldest supported', () => {
     const ignored = updates[0]!.ignore!.map((entry) => entry['dependency-name'])
     const held = rows('node-24')
       .slice(1)

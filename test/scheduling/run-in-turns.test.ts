@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { runInTurns } from '../../lib/scheduling/run-in-turns.js'
 import { manualTurns } from '../support/manual-turns.js'
 
-test('a long task runs one step a round if steps take longer than turns may', async () => {
+test('a task runs one step per round if its steps take longer than a turn may', async () => {
   const { clock, turns } = manualTurns(1)
   const log: string[] = []
   const work = (name: string) =>
@@ -25,7 +25,7 @@ test('a long task runs one step a round if steps take longer than turns may', as
   assert.deepEqual(await both, ['a', 'b'])
 })
 
-test('what it throws is what the promise rejects with, and it is not continued', async () => {
+test("the promise rejects with the task's exception, and the task does not continue", async () => {
   const { clock, turns } = manualTurns()
   const failing = runInTurns(
     (function* (): Generator<void, never> {
@@ -39,7 +39,7 @@ test('what it throws is what the promise rejects with, and it is not continued',
   assert.equal(turns.waiting, 0)
 })
 
-test('it is abandoned once it is cancelled, and its promise rejects', async () => {
+test('a cancelled task stops, and its promise rejects', async () => {
   const { clock, turns } = manualTurns(1)
   let pieces = 0
   let isUnneeded = false

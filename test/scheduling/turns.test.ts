@@ -28,7 +28,7 @@ function collectGarbage(): void {
 }
 
 describe('turns', () => {
-  test('are given out first come first served', () => {
+  test('are taken first come, first served', () => {
     const { clock, turns } = manualTurns(10)
     const order: string[] = []
     for (const name of ['a', 'b', 'c']) turns.enqueue(taker(() => order.push(name)))
@@ -38,7 +38,7 @@ describe('turns', () => {
     assert.equal(clock.deferred, 0)
   })
 
-  test('no taker gets a second one while another waits', () => {
+  test('are given to others that wait before a runnable gets a second one', () => {
     const { clock, turns } = manualTurns(3)
     const order: string[] = []
     const left: Record<string, number> = { a: 5, b: 5, c: 5, d: 5 }
@@ -122,7 +122,7 @@ describe('turns', () => {
     assert.deepEqual(order.slice(-2), ['f', 'g'], 'each round has a budget of its own')
   })
 
-  test('a runnable queued during a round waits after the others', () => {
+  test('queued during a round run after the others', () => {
     const { clock, turns } = manualTurns(10)
     const order: string[] = []
     const late = taker(() => order.push('late'))
@@ -136,7 +136,7 @@ describe('turns', () => {
     assert.deepEqual(order, ['a', 'b', 'late'])
   })
 
-  test('a round stops once its budget is used up, and the next one continues there', () => {
+  test("stop once the round's budget is used up; the next round continues there", () => {
     const { clock, turns } = manualTurns(3)
     const order: number[] = []
     for (let at = 0; at < 8; at++) {
@@ -156,7 +156,7 @@ describe('turns', () => {
     assert.equal(clock.deferred, 0)
   })
 
-  test('what ran between two rounds does not count against the budget', () => {
+  test('are not charged for what ran between two rounds', () => {
     const { clock, turns } = manualTurns(2)
     let taken = 0
     for (let at = 0; at < 4; at++) turns.enqueue(taking(clock, 1, () => taken++))
@@ -166,7 +166,7 @@ describe('turns', () => {
     assert.equal(taken, 4)
   })
 
-  test('a round has at least one turn, however long it takes', () => {
+  test('run at least once per round, however long that takes', () => {
     const { clock, turns } = manualTurns(1)
     const order: string[] = []
     for (const name of ['a', 'b', 'c']) turns.enqueue(taking(clock, 50, () => order.push(name)))
@@ -177,7 +177,7 @@ describe('turns', () => {
     assert.deepEqual(order, ['a', 'b', 'c'])
   })
 
-  test('between two rounds the event loop goes round: timers and I/O that are ready run', () => {
+  test('leave time between two rounds for timers and I/O that are ready', () => {
     const { clock, turns } = manualTurns(2)
     const log: string[] = []
     for (const name of ['a', 'b', 'c', 'd', 'e']) turns.enqueue(taking(clock, 1, () => log.push(name)))
@@ -188,7 +188,7 @@ describe('turns', () => {
     assert.deepEqual(log, ['a', 'b', 'timers and I/O', 'c', 'd', 'timers and I/O', 'e', 'timers and I/O'])
   })
 
-  test('one round is deferred at a time, however many queue', () => {
+  test('defer one round at a time, however many are queued', () => {
     const { clock, turns } = manualTurns(1)
     for (let at = 0; at < 5; at++) turns.enqueue(taking(clock, 1))
     assert.equal(clock.deferred, 1)
@@ -198,7 +198,7 @@ describe('turns', () => {
     assert.equal(clock.deferred, 1)
   })
 
-  test('after all have had theirs, the next to queue gets a new round', () => {
+  test('start a new round for a runnable that queues after all others have run', () => {
     const { clock, turns } = manualTurns(1)
     let taken = 0
     for (let at = 1; at <= 3; at++) {
@@ -210,7 +210,7 @@ describe('turns', () => {
     }
   })
 
-  test('each runnable gets the duration of its own turn', () => {
+  test('pass each runnable the duration of its own turn', () => {
     const { clock, turns } = manualTurns(100)
     const takers = [3, 0.5, 7].map((ms) => taking(clock, ms))
     for (const each of takers) turns.enqueue(each)
@@ -222,7 +222,7 @@ describe('turns', () => {
     )
   })
 
-  test('the budget can change while turns run', () => {
+  test('allow the budget to change while they run', () => {
     const { clock, turns } = manualTurns(1)
     let taken = 0
     for (let at = 0; at < 6; at++) turns.enqueue(taking(clock, 1, () => taken++))
@@ -234,11 +234,11 @@ describe('turns', () => {
   })
 })
 
-describe('streams that burst', () => {
+describe('bursting streams', () => {
   const bursting = (clock: ManualTurnClock, ms: number, work: () => void) =>
     Object.assign(taking(clock, ms, work), { isBursting: true })
 
-  test('come after brief turns, and both have their budget in each round', () => {
+  test('run after brief turns, and both have their budget in each round', () => {
     const { clock, turns } = manualTurns(0.5)
     const order: string[] = []
     for (const name of ['B', 'C', 'D']) turns.enqueue(bursting(clock, 0.25, () => order.push(name)))
@@ -250,7 +250,7 @@ describe('streams that burst', () => {
     assert.equal(turns.waiting, 0)
   })
 
-  test('do not displace a brief turn that could run at once', () => {
+  test('do not displace a brief turn that can run at once', () => {
     const { clock, turns } = manualTurns(0.5)
     const order: string[] = []
     turns.enqueue(bursting(clock, 1, () => order.push('B')))
@@ -278,11 +278,11 @@ describe('streams that burst', () => {
     })
   }
 
-  test('get as much of a busy event loop as everybody else, doubling at most, up to two milliseconds', () => {
+  test('get as much of a busy event loop as everybody else, at most doubling, up to two milliseconds', () => {
     assert.deepEqual(turnsPerRound([0, 0.1, 0.5, 1, 1, 1, 50, 50, 50, 0]), [1, 1, 2, 4, 4, 4, 8, 8, 8, 1])
   })
 
-  test('are not given what they have set off themselves', () => {
+  test('are not given time that they have caused themselves', () => {
     assert.deepEqual(turnsPerRound([0.5, 0.5, 0.5], 0.5), [1, 1, 1])
   })
 
@@ -296,7 +296,7 @@ describe('streams that burst', () => {
   })
 })
 
-test('waiting says how many wait', () => {
+test('`waiting` is the number of queued runnables', () => {
   const { clock, turns } = manualTurns(2)
   const seen: number[] = []
   for (let at = 0; at < 4; at++) turns.enqueue(taking(clock, 1, () => seen.push(turns.waiting)))
@@ -308,7 +308,7 @@ test('waiting says how many wait', () => {
   assert.deepEqual(seen, [3, 2, 1, 0])
 })
 
-test('a queue of thousands keeps its order and its count, with newcomers all the while', () => {
+test('a queue of thousands keeps its order and count while others join', () => {
   const { clock, turns } = manualTurns(7)
   const order: number[] = []
   let queued = 0
@@ -333,7 +333,7 @@ test('a queue of thousands keeps its order and its count, with newcomers all the
   )
 })
 
-test('500 takers that never end have equal shares at any moment', () => {
+test('500 runnables that never end have equal shares at any moment', () => {
   const { clock, turns } = manualTurns(3)
   const had = Array<number>(500).fill(0)
   had.forEach((_, at) => {
@@ -372,7 +372,7 @@ describe('in the real event loop', () => {
   })
 })
 
-test('the process has one scheduler, with the smallest budget that anybody asked for', () => {
+test('the process has one scheduler, with the smallest budget that was requested', () => {
   const turns = sharedTurns()
   const byDefault = turns.budgetMs
   assert.ok(byDefault > 0 && byDefault < 1)
@@ -384,7 +384,7 @@ test('the process has one scheduler, with the smallest budget that anybody asked
   assert.equal(turns.budgetMs, 0.5)
 })
 
-test('time that a scheduler has not asked for costs no turn', () => {
+test('time before the first turn of a round is not charged to it', () => {
   // The first turn of a round is measured from the round's start, not from when its taker queued.
   const clock = new ManualTurnClock()
   const turns = new TurnScheduler(1, clock)

@@ -24,7 +24,7 @@ describe('the packed package, installed', { concurrency: true }, () => {
   after(() => rm(folder, { recursive: true, force: true }))
 
   for (const setup of ['commonjs', 'esm', 'typescript-commonjs', 'typescript-esm']) {
-    test(`works in a project of kind ${setup}`, async () => {
+    test(`works in a project of type ${setup}`, async () => {
       const project = join(folder, setup)
       await cp(join(__dirname, setup), project, { recursive: true })
       await run('npm', ['install', '--no-package-lock', ...quietly, tarball], { cwd: project })

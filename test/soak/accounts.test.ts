@@ -37,14 +37,14 @@ const found = (soak: Soak) =>
     .filter(({ isFine }) => !isFine)
     .map(({ found }) => found)
 
-describe("the soak's accounts", () => {
-  test('find nothing where all is well', async () => {
+describe('the accounts of the soak test', () => {
+  test('report nothing if all is well', async () => {
     const soak = fine()
     assert.deepEqual(found(soak), [])
     assert.deepEqual([...soak.accounts.ends.values()], [1, 1])
   })
 
-  test('a promise of a record is kept by that record', async () => {
+  test('resolve the promise of a record with that record', async () => {
     const accounts = new Accounts()
     const recorded = accounts.begin('burst', 'burst #1', 'completed')
     accounts.record('burst #1', 'completed')
@@ -56,35 +56,35 @@ describe("the soak's accounts", () => {
       by: (accounts) => accounts.begin('burst', 'burst #3', 'completed'),
       found: ['3 begun, 2 records, 1 lost', '2 begun, 2 ended'],
     },
-    'a double one': {
+    'a duplicate record': {
       by: (accounts) => accounts.record('burst #1', 'completed'),
       found: ['2 begun, 3 records, 0 lost', '1 double'],
     },
-    'a double one and a lost one, which make the sum right': {
+    'a duplicate and a lost record, which cancel out in the sum': {
       by: (accounts) => {
         accounts.begin('burst', 'burst #3', 'completed')
         accounts.record('burst #1', 'completed')
       },
       found: ['3 begun, 3 records, 1 lost', '1 double', '2 begun, 2 ended'],
     },
-    'one of an exchange that nobody has begun': {
+    'a record of an unknown exchange': {
       by: (accounts) => accounts.record('undefined', 'completed'),
       found: ['2 begun, 3 records, 0 lost', '1 unknown'],
     },
-    'another end than its kind is to have': {
+    'an end other than the one expected': {
       by: (accounts) => {
         accounts.begin('burst', 'burst #3', 'completed')
         accounts.record('burst #3', 'client_disconnect')
       },
       found: ['1 wrong end', '2 begun, 2 ended'],
     },
-    'a client that saw something else': {
+    'a client that got an unexpected result': {
       by: (accounts) => accounts.disappoint('burst #1', new Error('half of it\nand more')),
       found: ['1 client saw something else'],
     },
   }
   for (const [what, { by, found: expected }] of Object.entries(amiss)) {
-    test(`find ${what}`, () => {
+    test(`report ${what}`, () => {
       const soak = fine()
       by(soak.accounts)
       assert.deepEqual(found(soak), expected)
@@ -92,7 +92,7 @@ describe("the soak's accounts", () => {
     })
   }
 
-  test('find what is not flat', () => {
+  test('report growth', () => {
     const grown = { heldBytes: 1e7 + 2 * 1024 * 1024 }
     assert.deepEqual(found({ ...fine(), quiet: [sample(), sample(grown)] }), [
       '2,048 KiB in 1 exchanges (1,024 KiB allowed)',

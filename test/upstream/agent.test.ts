@@ -25,7 +25,7 @@ function answer(socket: Socket, body: string): void {
 }
 
 describe('createAgent', () => {
-  test('two answers at once do not get into each other, though they are read into one buffer', async (t) => {
+  test('keeps two concurrent answers apart, although they are read into one buffer', async (t) => {
     const { port, asked } = await provider(t)
     const agent = createAgent('http:', undefined)
     t.after(() => agent.destroy())
@@ -49,7 +49,7 @@ describe('createAgent', () => {
     assert.notEqual(got[0]?.[0], got[1]?.[0])
   })
 
-  test('a connection is used again', async (t) => {
+  test('reuses a connection', async (t) => {
     const { port, asked } = await provider(t)
     const agent = createAgent('http:', undefined)
     t.after(() => agent.destroy())
@@ -68,7 +68,7 @@ describe('createAgent', () => {
     ['', 30_000, 30_000],
     ['keep-alive: timeout=5\r\n', 4000, 5000],
   ] as const) {
-    test(`an idle connection is closed after ${most} ms${hint && ', as the provider says'}; one in use is not timed`, async (t) => {
+    test(`closes an idle connection after ${most} ms${hint && ', as the provider asks'}; one in use is not timed`, async (t) => {
       const { port, asked } = await provider(t)
       const agent = createAgent('http:', undefined)
       t.after(() => agent.destroy())
@@ -88,7 +88,7 @@ describe('createAgent', () => {
     })
   }
 
-  test('an idle connection that gets unrequested bytes is closed: they do not answer the next request', async (t) => {
+  test('closes an idle connection that gets unrequested bytes, which do not answer the next request', async (t) => {
     const { port, asked } = await provider(t)
     const agent = createAgent('http:', undefined)
     t.after(() => agent.destroy())
@@ -105,7 +105,7 @@ describe('createAgent', () => {
     assert.equal(await second, 'two')
   })
 
-  test('over TLS, too', async (t) => {
+  test('works over TLS', async (t) => {
     const { port, asked } = await provider(t, createTlsServer({ cert, key }))
     const agent = createAgent('https:', { ca: cert })
     t.after(() => agent.destroy())

@@ -77,7 +77,7 @@ describe('an answer', () => {
     ['GET', 200, true],
     ['POST', 404, true],
   ] as const) {
-    test(`${statusCode} to ${method}: its connection is ${isKept ? '' : 'not '}used again`, (t) => {
+    test(`${statusCode} to ${method}: its connection is ${isKept ? '' : 'not '}reused`, (t) => {
       const { attempt } = rig(t)
       const upstream = new FakeUpstream()
       upstream.method = method
@@ -87,7 +87,7 @@ describe('an answer', () => {
     })
   }
 
-  test('that never comes, for interim ones, is not waited for', (t) => {
+  test('is not awaited after too many interim answers', (t) => {
     const { attempt } = rig(t)
     const upstream = new FakeUpstream()
     attempt.handleRequest(upstream.asClientRequest)
@@ -98,14 +98,14 @@ describe('an answer', () => {
   })
 })
 
-test('is found by its stub request', (t) => {
+test('attemptOf() finds an attempt by its stub request', (t) => {
   const { attempt, req } = rig(t)
   assert.equal(attemptOf(req), attempt)
   assert.equal(attemptOf({}), undefined)
 })
 
 describe('the connection', () => {
-  test('is established when the socket says so', (t) => {
+  test('is established when the socket connects', (t) => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
     attempt.handleRequest(upstream.asClientRequest)
@@ -115,7 +115,7 @@ describe('the connection', () => {
     assert.deepEqual(log, ['connect'])
   })
 
-  test('that is established after the attempt has ended is not reported', (t) => {
+  test('is not reported if it is established after the attempt has ended', (t) => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
     attempt.handleRequest(upstream.asClientRequest)
@@ -124,7 +124,7 @@ describe('the connection', () => {
     assert.deepEqual(log, [])
   })
 
-  test('over TLS, is established when it is secure', (t) => {
+  test('over TLS is established when it is secure', (t) => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
     Object.assign(upstream.socket, { encrypted: true })
@@ -143,7 +143,7 @@ describe('the connection', () => {
     assert.deepEqual(log, ['connect'])
   })
 
-  test('that an agent provides established, and not from the pool, is already established', (t) => {
+  test('from an agent that has connected it, but not from the pool, is already established', (t) => {
     const { attempt, log } = rig(t)
     const upstream = new FakeUpstream()
     upstream.socket.connecting = false
@@ -151,7 +151,7 @@ describe('the connection', () => {
     assert.deepEqual(log, ['connect'])
   })
 
-  test('learns which response it brings', (t) => {
+  test('is told which response it carries', (t) => {
     const socket = new EventEmitter() as Socket
     const answers = t.mock.method(new Connection(socket), 'handleResponse')
     const response = Object.assign(responseOf(), { socket })
@@ -162,7 +162,7 @@ describe('the connection', () => {
     )
   })
 
-  test('that comes when the attempt has ended is closed', (t) => {
+  test('is closed if it comes after the attempt has ended', (t) => {
     const { attempt, log } = rig(t)
     attempt.end()
     const upstream = new FakeUpstream()
@@ -172,15 +172,15 @@ describe('the connection', () => {
   })
 })
 
-describe('of response and error', () => {
-  test('the first counts', (t) => {
+describe('response and error', () => {
+  test('only the first is reported', (t) => {
     const { attempt, log } = rig(t)
     attempt.handleResponse(responseOf())
     attempt.handleError(new Error('late'))
     assert.deepEqual(log, ['response'])
   })
 
-  test('an error once', (t) => {
+  test('an error is reported once', (t) => {
     const { attempt, log } = rig(t)
     attempt.handleError(new Error('first'))
     attempt.handleError(new Error('second'))
@@ -190,7 +190,7 @@ describe('of response and error', () => {
     assert.equal(response.destroyed, true)
   })
 
-  test('an error, in time or late, is passed on without the bytes that could not be parsed', (t) => {
+  test('an error, in time or late, is reported without the bytes that could not be parsed', (t) => {
     const { attempt, log } = rig(t)
     for (const message of ['first', 'second']) {
       const error = Object.assign(new Error(message), { code: 'HPE_INVALID_CONSTANT', rawPacket: Buffer.from('x') })
@@ -200,7 +200,7 @@ describe('of response and error', () => {
     assert.deepEqual(log, ['error: first'])
   })
 
-  test('neither after the end, and a response that comes then is thrown away', (t) => {
+  test('neither is reported after the end; a late response is discarded', (t) => {
     const { attempt, log } = rig(t)
     attempt.end()
     attempt.handleError(new Error('late'))
@@ -210,14 +210,14 @@ describe('of response and error', () => {
     assert.equal(response.destroyed, true)
   })
 
-  test('an error of the response never goes without a listener', (t) => {
+  test('an error of the response always has a listener', (t) => {
     const { attempt } = rig(t)
     const response = responseOf()
     attempt.handleResponse(response)
     assert.doesNotThrow(() => response.emit('error', new Error('x')))
   })
 
-  test('that http-proxy-middleware does not handle the request is an error', (t) => {
+  test('it is an error if http-proxy-middleware does not handle the request', (t) => {
     const { log, next } = rig(t)
     next(new Error('no target'))
     assert.deepEqual(log, ['error: no target'])
@@ -227,8 +227,8 @@ describe('of response and error', () => {
   })
 })
 
-describe('the end', () => {
-  test('of an answer read to its end leaves the connection to the pool', async (t) => {
+describe('end()', () => {
+  test('leaves the connection to the pool after an answer that was read to its end', async (t) => {
     const { attempt, closes } = rig(t)
     const upstream = new FakeUpstream()
     attempt.handleRequest(upstream.asClientRequest)
@@ -241,7 +241,7 @@ describe('the end', () => {
     assert.deepEqual(closes, [true])
   })
 
-  test('of an answer that was not, closes it', (t) => {
+  test('closes the connection after an answer that was not read to its end', (t) => {
     const { attempt, closes } = rig(t)
     const upstream = new FakeUpstream()
     attempt.handleRequest(upstream.asClientRequest)
@@ -251,7 +251,7 @@ describe('the end', () => {
     assert.deepEqual(closes, [false])
   })
 
-  test('of a request that was not sent to its end, closes it', async (t) => {
+  test('closes the connection after a request that was not sent to its end', async (t) => {
     const { attempt, closes } = rig(t)
     const upstream = new FakeUpstream()
     upstream.writableFinished = false
@@ -265,7 +265,7 @@ describe('the end', () => {
     assert.deepEqual(closes, [false])
   })
 
-  test('before there is a connection notifies http-proxy-middleware 3 and 4', (t) => {
+  test('notifies http-proxy-middleware 3 and 4 before there is a connection', (t) => {
     const { attempt, closes, req } = rig(t)
     let aborted = 0
     req.on('aborted', () => aborted++)
@@ -274,7 +274,7 @@ describe('the end', () => {
     assert.deepEqual(closes, [false])
   })
 
-  test('lets go of a body that passes, and reads on', (t) => {
+  test('detaches from a request body that streams through, and lets it flow', (t) => {
     const body = responseOf()
     const { attempt, req } = rig(t, body)
     req.pipe(new PassThrough())
@@ -283,7 +283,7 @@ describe('the end', () => {
     assert.equal(body.readableFlowing, true)
   })
 
-  test('comes once', (t) => {
+  test('has an effect once', (t) => {
     const { attempt, closes } = rig(t)
     attempt.end()
     attempt.end()
@@ -328,5 +328,5 @@ describe('wasStale', () => {
     })
   }
 
-  test('no connection at all: false', (t) => assert.equal(rig(t).attempt.isStale(reset), false))
+  test('is false without a connection', (t) => assert.equal(rig(t).attempt.isStale(reset), false))
 })

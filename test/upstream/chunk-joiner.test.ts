@@ -65,8 +65,8 @@ const notPlain = fc
   .map((text) => Buffer.from(text, 'latin1'))
   .filter((bytes) => !mayBePlain(bytes))
 
-describe('chunks, cut any way', () => {
-  test('give the bytes that were cut into chunks', () => {
+describe('chunks, split in any way', () => {
+  test('yield the original bytes', () => {
     fc.assert(
       fc.property(chunks, cuts, ({ data, coded }, places) => {
         const { joiner, data: out } = readAll(coded, places)
@@ -78,7 +78,7 @@ describe('chunks, cut any way', () => {
     )
   })
 
-  test('end with the first that is not plain: it is left as it came, with everything after it', () => {
+  test('end at the first chunk that is not plain, which is left unread with everything after it', () => {
     fc.assert(
       fc.property(chunks, notPlain, fc.uint8Array(), cuts, ({ data, coded }, tail, rest, places) => {
         const expected = Buffer.concat([tail, rest])
@@ -92,7 +92,7 @@ describe('chunks, cut any way', () => {
     )
   })
 
-  test('are not over while a size line may still become plain', () => {
+  test('do not end while a size line may still become plain', () => {
     fc.assert(
       fc.property(chunks, fc.stringMatching(/^[\dA-Fa-f]{1,8}\r?$/), cuts, ({ data, coded }, size, places) => {
         const { joiner, data: out } = readAll(Buffer.concat([coded, Buffer.from(size)]), places)
@@ -104,7 +104,7 @@ describe('chunks, cut any way', () => {
     )
   })
 
-  test('are malformed if no line end follows the data, which comes out', () => {
+  test('are malformed if no line end follows the data, which is yielded', () => {
     const noLineEnd = fc.oneof(
       fc.uint8Array({ minLength: 1, maxLength: 1 }).filter(([byte]) => byte !== 13),
       fc.uint8Array({ minLength: 1, maxLength: 1 }).map(([byte]) => Uint8Array.of(13, byte === 10 ? 13 : byte!)),
@@ -123,7 +123,7 @@ describe('chunks, cut any way', () => {
   })
 })
 
-test('a chunk of the largest size of 8 digits is only begun', () => {
+test('a chunk of the largest 8-digit size is only begun', () => {
   const { joiner, data } = readAll(Buffer.from('ffffffff\r\nhello'), [])
   assert.equal(latin1(data), 'hello')
   assert.equal(joiner.isDone, false)

@@ -15,8 +15,8 @@ import { settled } from '../support/event-loop.js'
 import { type Answer, ask, exchange, provider, until, withBoth } from './provider.js'
 import { behind, broken, chunked, lenient, whole } from './scripts.js'
 
-describe('a client gets what it gets of an agent of Node', () => {
-  test('of consecutive answers, on one connection if it is kept alive', async (t) => {
+describe("a client gets the same as from Node's agent", () => {
+  test('for consecutive answers, on one connection if it is kept alive', async (t) => {
     const server = await provider(t)
     const several = fc.array(whole, { minLength: 1, maxLength: 3 })
     const property = fc.asyncProperty(several, async (all) => {
@@ -31,7 +31,7 @@ describe('a client gets what it gets of an agent of Node', () => {
     await fc.assert(property, { numRuns: 60 })
   })
 
-  test('of an answer that is broken, or breaks off, and of the next one', async (t) => {
+  test('for an answer that is broken or breaks off, and for the next one', async (t) => {
     const server = await provider(t)
     const property = fc.asyncProperty(broken, whole, async (script, next) => {
       const { ours, nodes } = await withBoth(async (agent) => [
@@ -45,7 +45,7 @@ describe('a client gets what it gets of an agent of Node', () => {
     await fc.assert(property, { numRuns: 60 })
   })
 
-  test('of an answer that only a lenient parser accepts', async (t) => {
+  test('for an answer that only a lenient parser accepts', async (t) => {
     const server = await provider(t)
     const property = fc.asyncProperty(lenient, async (script) => {
       const lenientScript = { ...script, insecureHTTPParser: true }
@@ -56,7 +56,7 @@ describe('a client gets what it gets of an agent of Node', () => {
     await fc.assert(property, { numRuns: 60 })
   })
 
-  test('of an answer with bytes after its end, which do not answer the next request', async (t) => {
+  test('for an answer with bytes after its end, which do not answer the next request', async (t) => {
     const server = await provider(t)
     const ends = ['garbage', '0\r\n\r\n', '\r\n\r\n', `${chunked}8\r\nsmuggled\r\n0\r\n\r\n`, 'HTTP/1.1 200 OK\r\n\r\n']
     const after = fc.constantFrom(...ends).map((end) => Buffer.from(end))
@@ -75,7 +75,7 @@ describe('a client gets what it gets of an agent of Node', () => {
     await fc.assert(property, { numRuns: 60 })
   })
 
-  test('over TLS, too', async (t) => {
+  test('over TLS', async (t) => {
     const server = await provider(t, createTlsServer({ cert, key }))
     const agents = [createAgent('https:', { ca: cert }), new https.Agent({ ca: cert, keepAlive: true })] as const
     t.after(() => {
@@ -125,7 +125,7 @@ describe('before the head of an answer', () => {
     ['blank lines', '\r\n'],
     ['line feeds', '\n'],
   ] as const) {
-    test(`${what} are skipped, not parsed, and not for ever`, async (t) => {
+    test(`${what} are skipped without being parsed, but not endlessly`, async (t) => {
       const { error, parsed, socket } = await flood(t, piece)
       assert.match(error.message, /too many bytes came before the head/)
       assert.equal(parsed, 0)
@@ -134,7 +134,7 @@ describe('before the head of an answer', () => {
     })
   }
 
-  test('interim answers do not come for ever, either', async (t) => {
+  test('the number of interim answers is limited as well', async (t) => {
     const { error, socket } = await flood(t, 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n')
     assert.match(error.message, /too many bytes came before the head/)
     assert.equal(socket.destroyed, true)
@@ -170,7 +170,7 @@ const afterHead = behind(chunked)
 const LAST = Buffer.from('0\r\n\r\n')
 const HIGH_WATER = new Readable().readableHighWaterMark
 
-test('the chunks of one read come as one piece, whatever came before them on the connection', async (t) => {
+test('the chunks of one read arrive as one buffer, whatever came before them', async (t) => {
   const server = await provider(t)
   const agent = createAgent('http:', undefined)
   t.after(() => agent.destroy())
@@ -207,7 +207,7 @@ describe('a response that is not read', () => {
     assert.equal(await sizeOf(response), total)
   })
 
-  test('keeps what it has, whatever the connection reads next', async (t) => {
+  test('keeps its data, whatever the connection reads next', async (t) => {
     const { connection, response, socket } = await answeredWith(t, afterHead(Buffer.from('3\r\none\r\n')))
     await until(() => socket.bytesRead > chunked.length)
     connection.write(Buffer.concat([chunksOf(300), LAST]))
@@ -215,7 +215,7 @@ describe('a response that is not read', () => {
     assert.equal(Buffer.concat(await response.toArray()).toString(), `one${'x'.repeat(300)}`)
   })
 
-  test('does not stop it at its end: once it is read, the connection is reused', async (t) => {
+  test('does not stop it after its end: once it is read, the connection is reused', async (t) => {
     const first = afterHead(chunksOf(HIGH_WATER - 1))
     const { server, agent, connection, response, socket } = await answeredWith(t, first)
     await until(() => socket.bytesRead === first.length)
@@ -249,7 +249,7 @@ test('a response destroyed by its reader delivers nothing more, and ends the con
   assert.equal(socket.destroyed, true)
 })
 
-test('a response that the connection was not notified of comes through the parser', async (t) => {
+test('a response that the connection was not told about is parsed by Node', async (t) => {
   const server = await provider(t)
   const agent = createAgent('http:', undefined)
   t.after(() => agent.destroy())
@@ -266,7 +266,7 @@ test('a response that the connection was not notified of comes through the parse
   }
 })
 
-test('an idle connection does not keep the last response in memory', async (t) => {
+test('an idle connection does not keep the last response alive', async (t) => {
   setFlagsFromString('--expose-gc')
   const collect: () => void = runInNewContext('gc')
   const { agent, response } = await (async () => {

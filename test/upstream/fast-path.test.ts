@@ -43,7 +43,7 @@ function otherNode(t: TestContext): Socket[] {
 const whole = [...openai.events, openai.terminator]
 
 describe('fastPath', () => {
-  test('a Node whose client listens in another way gets every answer, the later ones by itself', async (t) => {
+  test('turns itself off, without losing an answer, in a Node whose client listens differently', async (t) => {
     const sockets = otherNode(t)
     const provider = await startProvider(t, {
       onCall: (call) => {

@@ -27,7 +27,7 @@ async function textOf(standIn: StubRequest): Promise<string> {
 }
 
 describe('StubRequest', () => {
-  test('has what an upstream request is made of', () => {
+  test('has the properties from which an upstream request is made', () => {
     const standIn = new StubRequest(request(undefined), direct, () => {})
     const { method, url, headers, httpVersion, httpVersionMajor } = standIn
     assert.deepEqual(
@@ -101,7 +101,7 @@ describe('StubRequest', () => {
         assert.equal(await text(), 'x'.repeat(300 * 1024))
       })
 
-      test(`sends nothing of a body ${name} if it was released before`, async () => {
+      test(`sends nothing of a body ${name} if it was released earlier`, async () => {
         const { standIn, upstream } = piped(body())
         standIn.release()
         upstream.emit('socket')
@@ -111,20 +111,20 @@ describe('StubRequest', () => {
       })
     }
 
-    test('reads and throws away a body that is released before', async () => {
+    test('reads and discards a body that is released earlier', async () => {
       const body = Readable.from([Buffer.from('one')])
       piped(body).standIn.release()
       await once(body, 'end')
     })
 
-    test('has a body that passes wait for the connection, not for the client', () => {
+    test('makes a streaming body wait for the connection, not for the client', () => {
       const body = new PassThrough()
       piped(body)
       assert.equal(body.isPaused(), true)
     })
   })
 
-  test('passes a body that was not read, chunk by chunk, telling of each', async () => {
+  test('streams an unread body chunk by chunk, reporting each', async () => {
     const body = Readable.from([Buffer.from('one'), Buffer.from('two')])
     const chunks: string[] = []
     const standIn = new StubRequest(request(body), direct, (chunk) => chunks.push(String(chunk)))
@@ -132,7 +132,7 @@ describe('StubRequest', () => {
     assert.deepEqual(chunks, ['one', 'two'])
   })
 
-  test('reads no body before somebody asks for it, and no faster than it is read', async () => {
+  test('reads no body before it is piped, and no faster than it is consumed', async () => {
     const body = new PassThrough({ highWaterMark: 1024 })
     const standIn = new StubRequest(request(body), direct, () => {})
     const upstream = new PassThrough({ highWaterMark: 1024 })
@@ -150,7 +150,7 @@ describe('StubRequest', () => {
     assert.equal(size, 200 * 1024)
   })
 
-  test('released, it lets the rest of the body run away', async () => {
+  test('lets the rest of the body flow once it is released', async () => {
     const body = new PassThrough()
     const chunks: Buffer[] = []
     const standIn = new StubRequest(request(body), direct, (chunk) => chunks.push(chunk))
@@ -166,7 +166,7 @@ describe('StubRequest', () => {
     assert.equal(upstream.writableEnded, false)
   })
 
-  test('released, it pipes nothing any more', async () => {
+  test('pipes nothing once it is released', async () => {
     const body = new PassThrough()
     const standIn = new StubRequest(request(body), direct, () => assert.fail('a chunk passed'))
     standIn.release()
@@ -177,7 +177,7 @@ describe('StubRequest', () => {
     assert.equal(upstream.read(), null)
   })
 
-  test('released, it leaves the listeners of others on the body', async () => {
+  test('removes only its own listeners from the body when it is released', async () => {
     const body = new PassThrough()
     let ended = 0
     let seen = 0
@@ -204,7 +204,7 @@ describe('StubResponse', () => {
   })
 
   for (const complete of [true, false]) {
-    test(`closes once, ${complete ? 'as if all had been written' : 'as if the client had left'}`, () => {
+    test(`closes once, ${complete ? 'as if everything had been written' : 'as if the client had left'}`, () => {
       const standIn = new StubResponse()
       let closes = 0
       standIn.on('close', () => closes++)
@@ -216,7 +216,7 @@ describe('StubResponse', () => {
   }
 })
 
-describe('a long body', () => {
+describe('a long request body', () => {
   /** Takes so many writes before it has to drain. */
   class Slow extends Writable {
     readonly sizes: number[] = []
@@ -230,7 +230,7 @@ describe('a long body', () => {
     }
   }
 
-  test('that passes is not resumed while the pipe has paused it, however many chunks it comes in', async () => {
+  test('that streams through is not resumed while the pipe has paused it, however many chunks arrive', async () => {
     let resumed = 0
     const upstream = new Slow()
     const socket = { pause: () => {}, resume: () => resumed++ }
@@ -246,7 +246,7 @@ describe('a long body', () => {
     body.destroy()
   })
 
-  test('goes out in pieces, as they are accepted, and is released at its end', async () => {
+  test('is sent in pieces as they are accepted, and released at its end', async () => {
     let sent = 0
     const upstream = new Slow()
     const body = [Buffer.alloc(300 * 1024), Buffer.alloc(10)]
@@ -264,7 +264,7 @@ describe('a long body', () => {
     assert.deepEqual([upstream.sizes, sent], [[256 * 1024, 44 * 1024, 10], 1])
   })
 
-  test('goes out no further once it is released', async () => {
+  test('is not sent any further once it is released', async () => {
     const upstream = new Slow()
     const standIn = new StubRequest(request(Buffer.alloc(1024 * 1024)), direct, () => {})
     standIn.pipe(upstream)

@@ -46,10 +46,10 @@ const unshowable: [name: string, make: () => unknown][] = [
   ],
 ]
 
-describe('what cannot be shown', () => {
+describe('a value that cannot be inspected', () => {
   for (const [name, make] of unshowable) {
     for (const format of ['%O', '%o', '%s', '%d']) {
-      test(`${format} of ${name} throws nothing, and the line still says what happened`, (t) => {
+      test(`${format} of ${name} throws nothing, and the rest of the line is logged`, (t) => {
         const lines = logged(t)
         debug.request(`%s onFinish threw: ${format}`, 'id', make())
         assert.equal(lines.length, 1)
@@ -59,7 +59,7 @@ describe('what cannot be shown', () => {
   }
 })
 
-test('off, it looks at nothing', () => {
+test('inspects nothing if logging is off', () => {
   let looks = 0
   debug.stream('%O', { [inspect.custom]: () => String(looks++) })
   assert.deepEqual([looks, debug.stream.enabled], [0, false])

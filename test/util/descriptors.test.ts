@@ -15,9 +15,9 @@ for (const [descriptors, exchanges] of [
   ['20000', 1000],
   ['unlimited', 1000],
 ] as const) {
-  test(`a process with ${descriptors} descriptors may have ${exchanges} exchanges under way`, () => {
+  test(`a process with ${descriptors} descriptors may have ${exchanges} exchanges at once`, () => {
     assert.equal(maxExchangesByDescriptors(limits(descriptors)), exchanges)
   })
 }
 
-test('without such a file 1,000 may be', () => assert.equal(maxExchangesByDescriptors(''), 1000))
+test('the default is 1,000 if the limit cannot be read', () => assert.equal(maxExchangesByDescriptors(''), 1000))

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { headerFault } from '../../lib/util/header-fault.js'
 
-describe('a header that the app’s code gives', () => {
+describe('a header set by the app’s code', () => {
   for (const [name, value] of [
     ['x-signature', 'abc'],
     ['X-Signature', ''],
     ['authorization', 'Bearer x'],
     ['traceparent', '00-1-2-01'],
   ] as const) {
-    test(`may go to the provider: ${name}: ${value}`, () => assert.equal(headerFault(name, value), undefined))
+    test(`may be sent to the provider: ${name}: ${value}`, () => assert.equal(headerFault(name, value), undefined))
   }
 
   for (const name of [
@@ -22,7 +22,8 @@ describe('a header that the app’s code gives', () => {
     'te',
     'Host',
   ]) {
-    test(`is HTTP’s own: ${name}`, () => assert.equal(headerFault(name, 'x'), `HTTP leaves ${name} to the proxy`))
+    test(`is reserved for HTTP: ${name}`, () =>
+      assert.equal(headerFault(name, 'x'), `HTTP leaves ${name} to the proxy`))
   }
 
   for (const [name, value, says] of [

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { framingFor } from '../../lib/framing/index.js'
 import { copyWithHeadroom, prependInPlace } from '../../lib/util/headroom.js'
 
-test('bytes prepended to a chunk go into its own memory, and the chunk keeps its content', () => {
+test("prependInPlace writes into the chunk's own memory, and the chunk keeps its content", () => {
   const given = Buffer.from('chunk')
   const chunk = copyWithHeadroom(given)
   given.fill('x')
@@ -14,14 +14,14 @@ test('bytes prepended to a chunk go into its own memory, and the chunk keeps its
   assert.equal(String(chunk), 'chunk')
 })
 
-test('room is used once', () => {
+test('headroom is used once', () => {
   const chunk = copyWithHeadroom(Buffer.from('chunk'))
   const first = prependInPlace([Buffer.from('a')], 1, chunk)
   assert.equal(prependInPlace([Buffer.from('b')], 1, chunk), undefined)
   assert.equal(String(first), 'achunk')
 })
 
-test('bytes that need more headroom than the chunk has are not prepended', () => {
+test('nothing is prepended beyond the headroom', () => {
   const room = 4096
   const chunk = copyWithHeadroom(Buffer.from('chunk'))
   assert.equal(prependInPlace([Buffer.alloc(room + 1)], room + 1, chunk), undefined)
@@ -31,7 +31,7 @@ test('bytes that need more headroom than the chunk has are not prepended', () =>
   assert.equal(prependInPlace([Buffer.from('a')], 1, copyWithHeadroom(first).subarray(1)), undefined)
 })
 
-test('a stream in chunks with room is framed as it is in chunks without', () => {
+test('framing gives the same result with and without headroom', () => {
   const line = fc.constantFrom('data: a', 'data: bcd', ': comment', 'event: e', '', 'id: é')
   const body = fc.array(line, { maxLength: 40 }).map((lines) => Buffer.from(lines.map((each) => `${each}\n`).join('')))
   const sizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1 })

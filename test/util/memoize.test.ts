@@ -12,25 +12,25 @@ function counting<T>(compute: (text: string) => T) {
   return { calls, remembered }
 }
 
-describe('a function that remembers', () => {
+describe('a memoized function', () => {
   test('is called once for each string', () => {
     const { calls, remembered } = counting((text) => text.toUpperCase())
     assert.deepEqual(['a', 'b', 'a', 'a'].map(remembered), ['A', 'B', 'A', 'A'])
     assert.deepEqual(calls, ['a', 'b'])
   })
 
-  test('remembers what is false as well', () => {
+  test('caches false as well', () => {
     const { calls, remembered } = counting(() => false)
     for (let time = 0; time < 3; time++) assert.equal(remembered('x'), false)
     assert.equal(calls.length, 1)
   })
 
-  test('has nothing at hand for what objects have anyway', () => {
+  test('has no results for names that every object inherits', () => {
     const { remembered } = counting((text) => `seen ${text}`)
     for (const name of ['constructor', '__proto__', 'toString']) assert.equal(remembered(name), `seen ${name}`)
   })
 
-  test('remembers a bounded number of results, because clients choose the strings; the first ones stay', () => {
+  test('caches a bounded number of results, because clients choose the strings; the first ones stay', () => {
     const { calls, remembered } = counting((text) => text)
     for (let at = 0; at < 10_000; at++) remembered(`${at}`)
     const before = calls.length
@@ -40,7 +40,7 @@ describe('a function that remembers', () => {
     assert.equal(calls.length, before + 3)
   })
 
-  test('throws what it throws, and asks again', () => {
+  test('does not cache an exception', () => {
     let fails = true
     const { remembered } = counting((text) => {
       if (fails) throw new Error('no')

@@ -26,7 +26,7 @@ for (const [name, make] of [
 }
 
 for (const value of [undefined, null, 5, 'then', {}, havingThen(5), () => {}]) {
-  test(`${typeof value} ${JSON.stringify(value)} is none`, () => {
+  test(`${typeof value} ${JSON.stringify(value)} is not a promise`, () => {
     assert.equal(
       catchRejection(value, () => {}),
       false,

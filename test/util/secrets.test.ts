@@ -6,7 +6,7 @@ const KEY = "sk-a/b+c&d=1234~'<9>"
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 const base64url = (text: string) => Buffer.from(text).toString('base64url')
 
-describe('what is hidden of `Bearer KEY`', () => {
+describe('of `Bearer KEY`, every spelling of the key is masked', () => {
   const secrets = new Secrets([`Bearer ${KEY}`])
   const spellings = {
     'as it is': `Bearer ${KEY}`,
@@ -36,19 +36,19 @@ describe('what is hidden of `Bearer KEY`', () => {
     })
   }
 
-  test('bytes without it are the same bytes', () => {
+  test('returns bytes without a secret as the same object', () => {
     const bytes = Buffer.from('nothing to hide')
     assert.equal(secrets.maskBytes(bytes), bytes)
   })
 
-  test('bytes with it stay as they were, and a copy is hidden', () => {
+  test('copies bytes with a secret, and does not change the original', () => {
     const bytes = Buffer.from(KEY)
     assert.notEqual(secrets.maskBytes(bytes), bytes)
     assert.equal(String(bytes), KEY)
   })
 })
 
-test('of `Basic …` the password is hidden, too', () => {
+test('the password of `Basic …` is masked', () => {
   const secrets = new Secrets([`Basic ${base64('someone:correct-horse-9')}`])
   for (const text of [
     base64('someone:correct-horse-9').replace(/=+$/, ''),
@@ -59,7 +59,7 @@ test('of `Basic …` the password is hidden, too', () => {
   }
 })
 
-describe('the key within a value is hidden, too', () => {
+describe('the key within a value is masked', () => {
   const key = 'f3a9c2e1-key-77'
   for (const value of [
     `session=${key}`,
@@ -78,7 +78,7 @@ describe('the key within a value is hidden, too', () => {
     })
   }
 
-  test('but not the text next to it', () => {
+  test('without the text next to it', () => {
     for (const [value, text] of [
       [`Basic ${base64(`dev@site.example:${key}`)}`, 'dev@site.example'],
       [`Key project-2024:${key}`, 'project-2024'],
@@ -90,14 +90,14 @@ describe('the key within a value is hidden, too', () => {
   })
 })
 
-test('of several, the longer is hidden whole', () => {
+test('the longer of two overlapping secrets is masked whole', () => {
   assert.equal(
     new Secrets(['secret1', 'secret1-and-more']).mask('secret1-and-more, secret1'),
     `${'*'.repeat(16)}, *******`,
   )
 })
 
-test('of a key whose base64 has a plus and a slash, both alphabets are hidden', () => {
+test('a key whose base64 has a plus and a slash is masked in both alphabets', () => {
   const key = 'sk->>>???~~~'
   assert.match(base64(key), /\+.*\//)
   const secrets = new Secrets([`Bearer ${key}`])
@@ -106,12 +106,12 @@ test('of a key whose base64 has a plus and a slash, both alphabets are hidden', 
   }
 })
 
-test('six characters are long enough for a secret', () => {
+test('a secret needs at least six characters', () => {
   assert.equal(new Secrets(['k3y-9z']).mask('k3y-9z'), '******')
   assert.equal(new Secrets(['k3y-9']).mask('k3y-9'), 'k3y-9')
 })
 
-test('the secrets of one key are compiled once, and forgotten when there have been many others', () => {
+test('the secrets of one key are compiled once, and dropped after many others', () => {
   const key = ['Bearer f3a9c2e1-key-77']
   const compiled = compileSecrets(key)
   assert.equal(compileSecrets([...key]), compiled)
@@ -120,7 +120,7 @@ test('the secrets of one key are compiled once, and forgotten when there have be
   assert.equal(compileSecrets([]), NO_SECRETS)
 })
 
-test('values too short to be distinctive are not masked: they would match everywhere', () => {
+test('values too short to be distinctive are not masked, because they would match everywhere', () => {
   const secrets = new Secrets(['2024', 'Bearer x'])
   assert.equal(secrets.mask('2024 x'), '2024 x')
   assert.equal(secrets.mask('Bearer x'), '********')
@@ -143,13 +143,13 @@ test('a plain word is not a secret: answers may contain it', () => {
   }
 })
 
-test('what only looks like words, or like a number, is a secret', () => {
+test('a value that resembles words or a number is a secret', () => {
   for (const secret of ['aBcDeFgHiJ', 'abcdefghijklmnop', 'correct-horse-battery-staple', '123456789', 'sk-test-1']) {
     assert.match(new Secrets([secret]).mask(secret), /^\*+$/)
   }
 })
 
-test('a secret of which no encoding leaves more than a few characters alone is hidden in all its spellings', () => {
+test('a secret whose encodings are mostly fixed characters is masked in all its spellings', () => {
   const secret = 'a/b1+c%d2&e~'
   const secrets = new Secrets([secret])
   const json = JSON.stringify({ secret, form: encodeURIComponent(secret), twice: encodeURIComponent(base64(secret)) })
@@ -162,7 +162,7 @@ test('a secret of which no encoding leaves more than a few characters alone is h
   assert.equal(String(secrets.maskBytes(Buffer.from(json))), masked)
 })
 
-test('the beginning of a secret at the end of bytes is found, and nothing else', () => {
+test('the beginning of a secret at the end of a chunk is detected, and nothing else', () => {
   const secrets = new Secrets(['sesame-Open'])
   for (const [text, begun] of [
     ['sesame-Ope', 10],
@@ -177,7 +177,7 @@ test('the beginning of a secret at the end of bytes is found, and nothing else',
   }
 })
 
-test('without secrets there is nothing to do', () => {
+test('without secrets nothing is masked', () => {
   assert.equal(NO_SECRETS.isEmpty, true)
   assert.equal(NO_SECRETS.mask('anything'), 'anything')
   assert.equal(NO_SECRETS.partialMatchLength(Buffer.from('anything')), 0)
