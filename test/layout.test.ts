@@ -6,7 +6,7 @@ import { suite, test } from 'node:test'
 /** The rooms of lib/, the lowest first: each may import itself and those before it. */
 const ROOMS = [
   ...['util', 'json', 'framing', 'formats', 'api', 'options', 'scheduling', 'exchange', 'metering'],
-  ...['metrics', 'request', 'upstream', 'response', 'handle'],
+  ...['metrics', 'request', 'routing', 'upstream', 'response', 'handle'],
 ]
 const ROOT = join(__dirname, '..')
 
@@ -37,6 +37,17 @@ suite('the layout', () => {
       'lib/options/resolve.ts: const takes = \'the base URL of the provider, like "https://api.openai.com"\''
     assert.deepEqual(
       lines.filter((line) => provider.test(line.slice(line.indexOf(': '))) && line !== allowed),
+      [],
+    )
+  })
+
+  test('lib/routing/ has no clock, chance or I/O of its own', () => {
+    const own =
+      /\b(Date\.now|new Date\(\)|Math\.random|performance\.|process\.|set(Timeout|Interval|Immediate)\()|'node:(?!crypto'|util')/
+    const lines = filesBelow('lib/routing').flatMap((file) => codeOf(file).map((line) => `${file}: ${line.trim()}`))
+    assert.ok(lines.length > 0)
+    assert.deepEqual(
+      lines.filter((line) => own.test(line)),
       [],
     )
   })

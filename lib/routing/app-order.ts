@@ -1,0 +1,38 @@
+import { inspect } from 'node:util'
+import type { BalanceFunction, RoutedRequest } from '../api/targets.js'
+import { catchRejection } from '../util/promises.js'
+import type { TargetState } from './target-state.js'
+
+/**
+ * Asks the app's balance function.
+ *
+ * @returns the targets that it names, in its order
+ * @throws what the function throws; TypeError if its answer is no list of candidates
+ */
+export function appOrder(
+  balance: BalanceFunction,
+  candidates: readonly TargetState[],
+  request: RoutedRequest,
+): TargetState[] {
+  const answer: unknown = balance(
+    candidates.map((each) => each.candidate()),
+    request,
+  )
+  // The error below says all that a rejection could.
+  if (catchRejection(answer, () => {})) throw invalid('a promise')
+  if (!Array.isArray(answer)) throw invalid(inspect(answer, { depth: 0, maxStringLength: 100 }))
+  const order: TargetState[] = []
+  for (const each of answer as unknown[]) {
+    const name = typeof each === 'object' && each !== null ? (each as { name?: unknown }).name : each
+    const target = candidates.find((candidate) => candidate.name === name)
+    const shown = inspect(name, { depth: 0, maxStringLength: 100 })
+    if (!target) throw invalid(`${shown}, which is none of them`)
+    if (order.includes(target)) throw invalid(`${shown} twice`)
+    order.push(target)
+  }
+  return order
+}
+
+function invalid(got: string): TypeError {
+  return new TypeError(`aiProxy: balance returns a list of candidates, or of their names; got ${got}`)
+}

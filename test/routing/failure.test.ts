@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type AttemptFailure, judge, type Verdict } from '../../lib/routing/failure.js'
+
+type Row = [
+  reason: Verdict['reason'],
+  same: Verdict['sameTarget'],
+  next: Verdict['nextTarget'],
+  cools: Verdict['cooling'],
+]
+
+const isJudged = (failure: AttemptFailure, [reason, sameTarget, nextTarget, cooling]: Row) =>
+  assert.deepEqual(judge(failure), { reason, sameTarget, nextTarget, cooling })
+
+const serverError: Row = ['server-error', 'after-backoff', true, 'by-rate']
+const auth: Row = ['auth', 'no', true, 'credentials']
+const final: Row = [undefined, 'no', false, 'no']
+
+const rows: [kinds: AttemptFailure['kind'][], row: Row][] = [
+  [
+    ['unreachable', 'reset'],
+    ['connection', 'at-once', true, 'now'],
+  ],
+  [
+    ['first-byte-timeout', 'first-token-timeout'],
+    ['timeout', 'after-backoff', true, 'by-rate'],
+  ],
+  [
+    ['broken', 'error-event'],
+    ['stream-error', 'after-backoff', true, 'by-rate'],
+  ],
+]
+
+const statuses: [statuses: number[], row: Row][] = [
+  [[408, 500, 502, 503, 504, 529], serverError],
+  [[520, 521, 522, 523, 524, 525, 526, 527, 598, 599], serverError],
+  [[429], ['rate-limit', 'after-retry-after', true, 'rate-limit']],
+  [[401, 402, 403], auth],
+  [[400, 404, 409, 413, 422], final],
+  [[101, 300, 304, 307, 405, 406, 410, 415, 418, 421, 425, 451, 499, 501, 505, 507, 511, 528, 530, 597], final],
+]
+
+describe('a failure is judged', () => {
+  for (const [kinds, row] of rows) for (const kind of kinds) test(`by its kind: ${kind}`, () => isJudged({ kind }, row))
+
+  for (const [each, row] of statuses)
+    for (const status of each) test(`by its status: ${status}`, () => isJudged({ kind: 'status', status }, row))
+
+  test('as a server error if it has no status', () => isJudged({ kind: 'status' }, serverError))
+})
+
+describe('an error event before any content', () => {
+  for (const [each, [, sameTarget, , cooling]] of statuses) {
+    for (const status of each.filter((code) => code >= 400)) {
+      test(`of status ${status} leads to the next target; all else follows from the status`, () =>
+        isJudged({ kind: 'error-event', status }, ['stream-error', sameTarget, true, cooling]))
+    }
+  }
+
+  for (const status of [undefined, 0, 200, 302, 1013, Number.NaN]) {
+    test(`counts as a server error if it says ${status}`, () =>
+      isJudged({ kind: 'error-event', status }, ['stream-error', 'after-backoff', true, 'by-rate']))
+  }
+})
