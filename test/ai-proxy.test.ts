@@ -40,7 +40,7 @@ describe('a client that leaves before the request reaches the middleware', () =>
 
 describe('close()', () => {
   for (const graceMs of [-1, Number.NaN, '5', null]) {
-    test(`refuses graceMs: ${graceMs}`, async () => {
+    test(`rejects graceMs: ${graceMs}`, async () => {
       await assert.rejects(
         aiProxy({ target }).close({ graceMs: graceMs as never }),
         /close\.graceMs takes a number of at least 0/,

@@ -12,7 +12,7 @@ describe('a connection to the provider', () => {
       'GET',
       'HTTP/1.1 204 No Content\r\ncontent-length: 9\r\n\r\n',
     ],
-    '304 with the content-length of the body it stands for': [
+    '304 with the content-length of the unchanged body': [
       'GET',
       'HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n',
     ],

@@ -227,7 +227,7 @@ describe("the provider's credentials", () => {
       throw new Error('sk-secret')
     },
     rejects: () => Promise.reject(new Error('sk-secret')),
-    'gives nothing': () => '',
+    'returns an empty string': () => '',
     'does not return a string': () => 5 as never,
     'returns a value with a line end': () => 'sk-secret\r\nx-injected: 1',
   }

@@ -117,7 +117,7 @@ describe('heartbeat.beforeFirstByte', () => {
     for (const [what, type, body] of [
       ['HTML', 'text/html', '<h1>Bad gateway</h1>'],
       ['nothing', 'text/plain', ''],
-      ['JSON of another kind', 'application/json', '{"detail":"Unauthorized"}'],
+      ['JSON in another format', 'application/json', '{"detail":"Unauthorized"}'],
       ['JSON in a list', 'application/json', '[{"error":{"message":"no"}}]'],
       ['a JSON string', 'application/json', '"no"'],
     ] as const) {

@@ -106,7 +106,7 @@ describe('observers', () => {
     ['throwing', { onProxy: throws, onRequest: throws, onTurn: throws, onFinish: throws }],
     ['returning null for headers', { onRequest: () => null }],
     ['returning a header that HTTP forbids', { onRequest: () => ({ 'x-bad': 'a\r\nb: c' }) }],
-    ['returning a header by which HTTP frames the body', { onRequest: () => ({ 'content-length': '5' }) }],
+    ['returning a framing header', { onRequest: () => ({ 'content-length': '5' }) }],
   ]
   for (const [what, bad] of useless) {
     test(`do not affect exchanges by ${what}`, async (t) => {

@@ -136,7 +136,7 @@ describe('onResponse', () => {
     ['sets an invalid status', (response) => void Object.assign(response, { status: 99 })],
     ['sets status 204 on a stream', (response) => void Object.assign(response, { status: 204 })],
     ['sets a header that HTTP forbids', ({ headers }) => void Object.assign(headers, { 'x-a': 'a\nb' })],
-    ['sets a header that is no string', ({ headers }) => void Object.assign(headers, { 'x-a': Symbol('x') })],
+    ['sets a header that is not a string', ({ headers }) => void Object.assign(headers, { 'x-a': Symbol('x') })],
     ['removes the headers', (response) => void Object.assign(response, { headers: null })],
     ['returns an invalid answer', () => 'x' as never],
   ]

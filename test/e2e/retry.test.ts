@@ -127,7 +127,7 @@ describe('a request on a connection from the pool', () => {
   const nonsense = {
     'the beginning of an answer, and closes the connection': (call: Call) => call.raw('HTTP/1.1 2').socket.end(),
     'bytes that are not HTTP': (call: Call) => call.raw('?!\r\n\r\n'),
-    'what is no HTTP, and closes': (call: Call) => call.raw('220 hi\r\n').socket.end(),
+    'bytes that are not HTTP, and closes the connection': (call: Call) => call.raw('220 hi\r\n').socket.end(),
   }
   for (const [what, act] of Object.entries(nonsense)) {
     test(`is not retried if the provider sends ${what}`, async (t) => {

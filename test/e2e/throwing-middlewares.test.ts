@@ -119,7 +119,7 @@ describe('a middleware whose end throws', () => {
       act: (call) => call.sse([saidError, openai.terminator]),
       code: 'upstream_error',
     },
-    'an error in the place of a stream, behind heartbeats': {
+    'an error in place of a stream, after heartbeats': {
       request: openai.request,
       options: { heartbeat: { beforeFirstByte: true } },
       act: (call) => call.json(401, { error: {} }),

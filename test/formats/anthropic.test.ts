@@ -112,7 +112,7 @@ const messages: Case[] = [
     { text: 'Hel' },
   ],
   [
-    'the input that a tool use begins with is no text',
+    'the empty input at the start of a tool use is not text',
     '{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"toolu_1","name":"json","input":{}}}',
     { callsTool: true },
   ],
@@ -134,12 +134,12 @@ const messages: Case[] = [
     { text: '{"a": ' },
   ],
   [
-    'a signature is no text',
+    'a signature is not text',
     '{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"EqQBCgIYAhIM"}}',
     {},
   ],
   [
-    'a citation is no text',
+    'a citation is not text',
     '{"type":"content_block_delta","index":0,"delta":{"type":"citations_delta","citation":{"cited_text":"x"}}}',
     {},
   ],
@@ -155,7 +155,7 @@ const messages: Case[] = [
     'message_delta',
   ],
   [
-    'figures of the output alone, some of it thinking',
+    'output figures only, some of it thinking',
     '{"type": "message_delta", "delta": {"stop_reason": "max_tokens"}, "usage": {"output_tokens": 15, "input_tokens": null, "output_tokens_details": {"thinking_tokens": 9}}}',
     { finishReason: 'max_tokens', usage: { outputTokens: 15, reasoningTokens: 9 }, replacesUsage: true },
   ],
@@ -181,7 +181,7 @@ const answers: Case[] = [
       usage: { inputTokens: 10, outputTokens: 20 },
     },
   ],
-  ['a counting of tokens is no usage', '{"input_tokens":14}', {}],
+  ['a token count is not usage', '{"input_tokens":14}', {}],
   ['an error', '{"type":"error","error":{"type":"not_found_error","message":"No"}}', { error: 'No' }],
 ]
 

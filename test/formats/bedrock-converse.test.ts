@@ -46,7 +46,7 @@ const messages: Case[] = [
     'contentBlockDelta',
   ],
   [
-    'a signature is no text',
+    'a signature is not text',
     '{"contentBlockIndex":0,"delta":{"reasoningContent":{"signature":"EqQB"}}}',
     {},
     'contentBlockDelta',
@@ -84,7 +84,7 @@ const messages: Case[] = [
     'modelStreamErrorException',
   ],
   ['wrapped: an exception', '{"internalServerException":{"Message":"It broke"}}', { error: 'It broke' }],
-  ['a message is none', '{"message":"x"}', {}, 'messageStart'],
+  ['a message outside an exception is not an error', '{"message":"x"}', {}, 'messageStart'],
 ]
 
 const answers: Case[] = [
@@ -93,7 +93,7 @@ const answers: Case[] = [
     `{"metrics":{"latencyMs":1},"output":{"message":{"role":"assistant","content":[{"reasoningContent":{"reasoningText":{"text":"Hm. ","signature":"s"}}},{"text":"Hello"},{"toolUse":{"toolUseId":"t","name":"f","input":{"a":1}}}]}},"stopReason":"tool_use","usage":${usageJson}}`,
     { finishReason: 'tool_use', text: 'Hm. Hello{"a":1}', usage },
   ],
-  ['a counting of tokens is no usage', '{"inputTokens":11}', {}],
+  ['a token count is not usage', '{"inputTokens":11}', {}],
   [
     'an error',
     '{"message":"The provided model identifier is invalid."}',

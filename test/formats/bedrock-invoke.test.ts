@@ -27,7 +27,7 @@ const inner: Case[] = [
   ],
   ['Claude: the end', `{"type":"message_stop",${metricsJson}}`, { isLast: true, usage: metrics }],
   [
-    'Claude: what it tells itself comes before what Bedrock counted',
+    "Claude: its own figures take precedence over Bedrock's",
     `{"type":"message_delta","delta":{},"usage":{"output_tokens":7},${metricsJson}}`,
     { usage: { inputTokens: 8, outputTokens: 7 }, replacesUsage: true },
   ],
@@ -106,9 +106,9 @@ const chunks: Case[] = inner.map(([what, json, says]) => [
 
 const others: Case[] = [
   ['an exception', '{"message":"Too many tokens"}', { error: 'Too many tokens' }, 'throttlingException'],
-  ['bytes that are no JSON', '{"bytes":"AAECAw=="}', {}, 'chunk'],
-  ['bytes that are no base64', '{"bytes":"{}%$"}', {}, 'chunk'],
-  ['bytes that are no string', '{"bytes":[123,125]}', {}, 'chunk'],
+  ['bytes that are not JSON', '{"bytes":"AAECAw=="}', {}, 'chunk'],
+  ['bytes that are not base64', '{"bytes":"{}%$"}', {}, 'chunk'],
+  ['bytes that are not a string', '{"bytes":[123,125]}', {}, 'chunk'],
   ['nothing', '{}', {}, 'chunk'],
   ['a message that is not wrapped', '{"type":"message_stop"}', { isLast: true }],
 ]

@@ -86,7 +86,7 @@ const messages: Case[] = [
     { text: '{"a"', callsTool: true },
   ],
   [
-    'a citation is no text',
+    'a citation is not text',
     '{"type":"citation-start","index":0,"delta":{"message":{"citations":{"start":1,"text":"x"}}}}',
     {},
   ],
@@ -101,7 +101,7 @@ const messages: Case[] = [
     'message-end',
   ],
   [
-    'the end, with nothing but what is billed',
+    'the end, with billed units only',
     '{"delta": {"finish_reason": "MAX_TOKENS", "usage": {"billed_units": {"input_tokens": 12, "output_tokens": 7}}}}',
     { finishReason: 'MAX_TOKENS', usage: { inputTokens: 12, outputTokens: 7 }, isLast: true },
     'message-end',

@@ -17,7 +17,7 @@ const lines: Case[] = [
     { text: '{"a"', callsTool: true },
   ],
   [
-    'the end, which repeats all',
+    'the end, which repeats everything',
     '{"is_finished":true,"event_type":"stream-end","finish_reason":"COMPLETE","response":{"response_id":"r1","text":"Hi","meta":{"billed_units":{"input_tokens":9,"output_tokens":2},"tokens":{"input_tokens":75,"output_tokens":3}}}}',
     { responseId: 'r1', finishReason: 'COMPLETE', usage: { inputTokens: 75, outputTokens: 3 }, isLast: true },
   ],

@@ -68,7 +68,7 @@ const names = '"modelVersion":"gemini-3-pro","responseId":"bH6LaZ"'
 
 const messages: Case[] = [
   [
-    'text, and usage so far: thoughts stand beside the candidates',
+    'text, and usage so far: thoughts are separate from the candidates',
     `{"candidates":[{"content":{"parts":[{"text":"There are"}],"role":"model"},"index":0}],"usageMetadata":{"promptTokenCount":9,"candidatesTokenCount":5,"totalTokenCount":199,"promptTokensDetails":[{"modality":"TEXT","tokenCount":9}],"thoughtsTokenCount":185},${names}}`,
     {
       ...named,
@@ -107,7 +107,7 @@ const messages: Case[] = [
 
 const answers: Case[] = [
   ...messages.slice(0, 1),
-  ['a counting of tokens is no usage', '{"totalTokens":31,"promptTokensDetails":[]}', {}],
+  ['a token count is not usage', '{"totalTokens":31,"promptTokensDetails":[]}', {}],
   ['an embedding', '{"embedding":{"values":[0.1]}}', {}],
 ]
 

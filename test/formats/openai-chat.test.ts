@@ -32,7 +32,7 @@ const messages: Case[] = [
     { ...named, finishReason: 'stop' },
   ],
   [
-    'usage, and nothing else',
+    'usage only',
     `{${gpt},"service_tier":"default","system_fingerprint":"fp_1","choices":[],"usage":${openaiUsage},"obfuscation":"h9RiQLL"}`,
     { ...named, usage: readUsage, isUsageOnly: true },
   ],

@@ -12,7 +12,7 @@ const messages: Case[] = [
     {},
   ],
   [
-    'Azure: usage beside what it thinks of the prompt is not usage only',
+    'Azure: usage with filter results for the prompt is not usage only',
     `{"choices":[],"id":"","model":"","prompt_filter_results":[{"prompt_index":0}],"usage":${small}}`,
     { usage: readSmall },
   ],
@@ -51,7 +51,7 @@ const messages: Case[] = [
     { responseId: 'c', finishReason: 'stop', usage: { ...readSmall, cachedInputTokens: 1 } },
   ],
   [
-    'xAI: reasoning beside the output',
+    'xAI: reasoning separate from the output',
     '{"id":"c","model":"grok-3-mini","choices":[],"usage":{"prompt_tokens":12,"completion_tokens":1,"total_tokens":303,"prompt_tokens_details":{"cached_tokens":11},"completion_tokens_details":{"reasoning_tokens":290},"num_sources_used":0}}',
     {
       model: 'grok-3-mini',
@@ -61,7 +61,7 @@ const messages: Case[] = [
     },
   ],
   [
-    'xAI: usage beside citations is not usage only',
+    'xAI: usage with citations is not usage only',
     `{"id":"c","choices":[],"usage":${small},"citations":["https://example.com"]}`,
     { responseId: 'c', usage: readSmall },
   ],
@@ -81,7 +81,7 @@ const messages: Case[] = [
     { responseId: 'c', text: 'Let me!' },
   ],
   [
-    'OpenRouter: reasoning, told twice',
+    'OpenRouter: reasoning, sent twice',
     '{"id":"gen-1","provider":"X","choices":[{"delta":{"content":"","reasoning":"Hm","reasoning_details":[{"type":"reasoning.text","text":"Hm"}]}}]}',
     { responseId: 'gen-1', text: 'Hm' },
   ],
@@ -94,7 +94,7 @@ const messages: Case[] = [
     },
   ],
   [
-    'OpenRouter: an error beside a choice',
+    'OpenRouter: an error next to a choice',
     '{"id":"gen-1","error":{"code":502,"message":"Provider disconnected"},"choices":[{"delta":{"content":""},"finish_reason":"error"}]}',
     { responseId: 'gen-1', finishReason: 'error', error: 'Provider disconnected' },
   ],
@@ -127,19 +127,19 @@ const messages: Case[] = [
     { error: 'Too long' },
   ],
   [
-    'Mistral: an error whose message is no sentence',
+    'Mistral: an error whose message is not a string',
     '{"object":"error","message":{"detail":[]},"type":"invalid_request_error","code":null}',
     { error: 'invalid_request_error' },
   ],
   [
-    'llama.cpp: timings beside usage',
+    'llama.cpp: timings next to usage',
     `{"choices":[],"usage":${small},"timings":{"prompt_n":3}}`,
     { usage: readSmall, isUsageOnly: true },
   ],
   ['an error that is a sentence', '{"error":"model not found"}', { error: 'model not found' }],
-  ['an error that says nothing', '{"error":{}}', { error: 'The provider says that it failed' }],
+  ['an error without a message', '{"error":{}}', { error: 'The provider says that it failed' }],
   ['usage without figures', '{"id":"c","choices":[],"usage":{}}', { responseId: 'c' }],
-  ['an error beside usage', `{"choices":[],"error":"x","usage":${small}}`, { usage: readSmall, error: 'x' }],
+  ['an error next to usage', `{"choices":[],"error":"x","usage":${small}}`, { usage: readSmall, error: 'x' }],
 ]
 
 describe("openai-chat: other providers' variants of OpenAI's protocol", () => readsMessages(openaiChat, messages))

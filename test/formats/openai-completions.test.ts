@@ -19,7 +19,7 @@ const messages: Case[] = [
     { ...named, text: 'ab', finishReason: 'length' },
   ],
   [
-    'usage, and nothing else',
+    'usage only',
     `{${head},"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7,"total_tokens":12}}`,
     { ...named, usage, isUsageOnly: true },
   ],

@@ -36,7 +36,7 @@ const messages: Case[] = [
   ['input of a custom tool', '{"type":"response.custom_tool_call_input.delta","delta":"x"}', { text: 'x' }],
   ['code', '{"type":"response.code_interpreter_call_code.delta","delta":"1+1"}', { text: '1+1' }],
   ['a transcript', '{"type":"response.audio.transcript.delta","delta":"Hi"}', { text: 'Hi' }],
-  ['audio is no text', '{"type":"response.audio.delta","delta":"UklGRg=="}', {}],
+  ['audio is not text', '{"type":"response.audio.delta","delta":"UklGRg=="}', {}],
   [
     'a `done` repeats',
     '{"type":"response.output_text.done","item_id":"msg_1","text":"Hello"}',
@@ -88,7 +88,7 @@ const answers: Case[] = [
     '{"id":"resp_1","output":[{"type":"reasoning","summary":[{"text":"Hm"}],"content":[{"type":"reasoning_text","text":"Let me think"}]}]}',
     { responseId: 'resp_1', text: 'Let me think' },
   ],
-  ['a counting of tokens is no usage', '{"object":"response.input_tokens","input_tokens":11}', {}],
+  ['a token count is not usage', '{"object":"response.input_tokens","input_tokens":11}', {}],
   ['an error', '{"error":{"message":"No"}}', { error: 'No' }],
 ]
 

@@ -29,7 +29,7 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
       replaced: chat({ content: 'X' }),
       capitals: chat({ content: 'A B' }),
     },
-    'reasoning that is told twice': {
+    'reasoning that is sent twice': {
       data: chat({ reasoning_content: 'hm', reasoning: 'hm' }),
       reasoning: 'hm',
       capitals: chat({ reasoning_content: 'HM', reasoning: 'HM' }),
@@ -67,7 +67,7 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
         ],
       }),
     },
-    'the message so far beside a delta': {
+    'the message so far next to a delta': {
       data: { choices: [{ delta: { content: 'b' }, message: { content: 'a b' } }] },
       text: 'b',
       replaced: { choices: [{ delta: { content: 'X' }, message: { content: 'a b' } }] },
@@ -87,7 +87,7 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
     },
     'a call of a tool': { data: chat({ tool_calls: [{ index: 0, function: { arguments: '{"a":' } }] }) },
     'the beginning': { data: chat({ role: 'assistant', content: '' }) },
-    'usage alone': { data: { choices: [], usage: { prompt_tokens: 1 } } },
+    'usage only': { data: { choices: [], usage: { prompt_tokens: 1 } } },
     'an error': { data: { error: { message: 'no' } } },
     'choices that are none': { data: { choices: 'a' } },
   },
@@ -126,15 +126,15 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
     },
     'arguments of a tool': { data: { type: 'response.function_call_arguments.delta', delta: '{"a"' } },
     sound: { data: { type: 'response.audio.delta', delta: 'aaaa' } },
-    'the text that was told in deltas': {
+    'the text that was sent in deltas': {
       data: { type: 'response.output_text.done', text: 'a' },
       capitals: { type: 'response.output_text.done', text: 'A' },
     },
-    'a part that was told': {
+    'a part that was sent before': {
       data: { type: 'response.content_part.done', part: { type: 'output_text', text: 'a' } },
       capitals: { type: 'response.content_part.done', part: { type: 'output_text', text: 'A' } },
     },
-    'an item that was told': {
+    'an item that was sent before': {
       data: { type: 'response.output_item.done', item: { type: 'message', content: [{ text: 'a' }] } },
       capitals: { type: 'response.output_item.done', item: { type: 'message', content: [{ text: 'A' }] } },
     },
@@ -197,7 +197,7 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
       replaced: { type: 'transcript.text.delta', delta: 'X' },
       capitals: { type: 'transcript.text.delta', delta: 'A' },
     },
-    'a transcript that was told': {
+    'a transcript that was sent before': {
       data: { type: 'transcript.text.done', text: 'a' },
       capitals: { type: 'transcript.text.done', text: 'A' },
     },
@@ -272,7 +272,7 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
       capitals: candidate({ text: 'HM', thought: true }, { text: 'A' }, { functionCall: { args: { a: 'b' } } }),
     },
     'a picture': { data: candidate({ inlineData: { data: 'aaaa' } }) },
-    'usage alone': { data: { usageMetadata: { promptTokenCount: 1 } } },
+    'usage only': { data: { usageMetadata: { promptTokenCount: 1 } } },
   },
   'gemini-interactions': {
     'a delta': {
@@ -377,7 +377,7 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
       replaced: { choices: [{ text: 'X', stop_reason: 'stop' }] },
       capitals: { choices: [{ text: 'A', stop_reason: 'stop' }] },
     },
-    'what is no base64 of JSON': { data: { bytes: '####' } },
+    'invalid base64': { data: { bytes: '####' } },
   },
   'ollama-chat': {
     'a line': {

@@ -33,7 +33,7 @@ const tellings: readonly [who: string, format: FormatName, answer: Record<string
     [100, 30, 0, 40, 60],
   ],
   [
-    'xAI, whose reasoning stands beside',
+    'xAI, with separate reasoning',
     'openai-chat',
     {
       usage: {
@@ -103,19 +103,19 @@ const tellings: readonly [who: string, format: FormatName, answer: Record<string
     [100, 30, 0, 40, 0],
   ],
   [
-    'a total, of which one part is told',
+    'a server with a total and the input only',
     'openai-chat',
     { usage: { prompt_tokens: 100, total_tokens: 140 } },
     [100, 0, 0, 40, 0],
   ],
   [
-    'a total, of which the other part is told',
+    'a server with a total and the output only',
     'openai-chat',
     { usage: { completion_tokens: 40, total_tokens: 140 } },
     [100, 0, 0, 40, 0],
   ],
   ['embeddings', 'openai-embeddings', { usage: { prompt_tokens: 100, total_tokens: 100 } }, [100, 0, 0, 0, 0]],
-  ['embeddings of which the total alone is told', 'openai-embeddings', { usage: { total_tokens: 9 } }, [9, 0, 0, 0, 0]],
+  ['a server of embeddings with a total only', 'openai-embeddings', { usage: { total_tokens: 9 } }, [9, 0, 0, 0, 0]],
   [
     'pictures',
     'openai-media',

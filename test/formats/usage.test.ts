@@ -60,7 +60,7 @@ describe('mergeUsage', () => {
     ['a zero later', { outputTokens: 9, inputTokens: 1 }, { outputTokens: 0 }, { outputTokens: 9, inputTokens: 1 }],
     ['a zero first', { outputTokens: 0 }, { outputTokens: 9 }, { outputTokens: 9 }],
     ['only zeros', { outputTokens: 0 }, { outputTokens: 0 }, { outputTokens: 0 }],
-    ['a zero alone', undefined, { cachedInputTokens: 0 }, { cachedInputTokens: 0 }],
+    ['a zero only', undefined, { cachedInputTokens: 0 }, { cachedInputTokens: 0 }],
     ['undefined later', { totalTokens: 4 }, { totalTokens: undefined }, { totalTokens: 4 }],
     [
       'all figures',

@@ -11,14 +11,14 @@ describe('NdjsonFramer', () => {
     ['a line', ['{"a":1}\n'], [['{"a":1}\n']], 1, '{"a":1}\n'],
     ['CRLF', ['{"a":1}\r\n'], [['{"a":1}\r\n']], 1, '{"a":1}\r\n'],
     ['CRLF, cut in its middle', ['{"a":1}\r', '\n'], [[], ['{"a":1}\r\n']], 1, '{"a":1}\r\n'],
-    ['CR alone ends no line', ['1\r2\r'], [[]], 0],
+    ['a CR without LF ends no line', ['1\r2\r'], [[]], 0],
     ['several', ['1\n2\n3'], [['1\n', '2\n']], 2, '2\n'],
     ['in pieces', ['{"a"', ':1', '}\n2\n'], [[], [], ['{"a":1}\n', '2\n']], 2, '2\n'],
     ['blank lines', ['\n\r\n \t\n'], [['\n', '\r\n', ' \t\n']], 0],
     ['a blank line, then an event', ['\n1\n'], [['\n', '1\n']], 1, '1\n'],
     ['an event, then a blank line', ['1\n\n'], [['1\n', '\n']], 1, '1\n'],
     ['white space in pieces is a blank line', [' ', ' ', '\n'], [[], [], ['  \n']], 0],
-    ['white space before a value is none', [' ', '1', ' \n'], [[], [], [' 1 \n']], 1, ' 1 \n'],
+    ['white space before a value is not a line', [' ', '1', ' \n'], [[], [], [' 1 \n']], 1, ' 1 \n'],
     ['an empty chunk', ['1', '', '\n'], [[], [], ['1\n']], 1, '1\n'],
   ]
   for (const [name, chunks, frames, events, last] of table) {

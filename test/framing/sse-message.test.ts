@@ -14,7 +14,7 @@ function read(frame: string): Message | undefined {
 describe('reading an event', () => {
   const table: [name: string, frame: string, message: Message | undefined][] = [
     ['data', 'data: {"a":1}\n\n', { data: '{"a":1}' }],
-    ['no space behind the colon', 'data:x\n\n', { data: 'x' }],
+    ['no space after the colon', 'data:x\n\n', { data: 'x' }],
     ['several lines', 'data: a\ndata: b\n\n', { data: 'a\nb' }],
     [
       'all fields',
@@ -24,8 +24,8 @@ describe('reading an event', () => {
     ['data that is empty', 'data\n\n', { data: '' }],
     ['CRLF', 'data: a\r\n\r\n', { data: 'a' }],
     ['CR', 'event: x\rdata: a\r\r', { event: 'x', data: 'a' }],
-    ['behind the second half of a CRLF', '\ndata: a\n\n', { data: 'a' }],
-    ['lines that say nothing', 'x\ndata: a\nretry: 5\nretry: y\ndatax: b\n event: c\n', { data: 'a' }],
+    ['after the second half of a CRLF', '\ndata: a\n\n', { data: 'a' }],
+    ['lines without meaning', 'x\ndata: a\nretry: 5\nretry: y\ndatax: b\n event: c\n', { data: 'a' }],
     ['a comment in it', ': x\ndata: a\n\n', { data: 'a' }],
     ['a byte order mark', '\uFEFFdata: a\n\n', { data: 'a' }],
     ['without its end', 'data: a', { data: 'a' }],

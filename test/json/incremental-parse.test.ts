@@ -33,7 +33,7 @@ describe('JSON that is parsed in pieces', () => {
     'many fields': `{${Array.from({ length: 30_000 }, (_, at) => `"f${at}":${at}`).join()}}`,
     'a long text': `{"a":"${long('x')}","b":1}`,
     'long texts in a list': `{"a":[["${long('x')}", "${long('y')}" ],{"b":"${long('z')}"}] , "c":[]}`,
-    'a text alone': `"${long('x')}"`,
+    'a text only': `"${long('x')}"`,
     'escapes everywhere': `["${long('\\"')}","${long('\\\\')}","${long('\\u6f22')}","${long('x\\ud83d\\ude00')}"]`,
     'text that is not ASCII': `{"a":"${long('漢')}","b":"x${long('😀')}","c":"xx${long('é')}"}`,
     'nested and long at each level': `{"a":${long(`["${'x'.repeat(1000)}",`)}0${']'.repeat(Math.ceil((300 * KIB) / 1004))}}`,

@@ -29,7 +29,7 @@ describe('a large JSON answer in chunks, of any size', () => {
   for (const [name, bytes] of [
     ['at its end', atTheEnd],
     ['at its beginning', bytesOf({ usage, model, data })],
-    ['behind 17 MiB of white space', Buffer.concat([Buffer.alloc(17 * KIB * KIB, ' '), bytesOf({ model, usage })])],
+    ['after 17 MiB of white space', Buffer.concat([Buffer.alloc(17 * KIB * KIB, ' '), bytesOf({ model, usage })])],
   ] as const) {
     test(`reports usage ${name}`, () => {
       const { answer, findings } = passed(piecesOf(bytes, 64 * KIB))

@@ -73,11 +73,11 @@ describe('a JSON answer', () => {
     ['nothing', []],
     ['no bytes', [Buffer.alloc(0)]],
     ['no JSON', [Buffer.from('<html>')]],
-    ['bytes that are no text', [Buffer.from([0xff, 0xfe, 0])]],
+    ['bytes that are not text', [Buffer.from([0xff, 0xfe, 0])]],
     ['a list', [bytesOf([completion])]],
     ['null', [Buffer.from('null')]],
     ['a string', [Buffer.from('"usage"')]],
-    ['a large one that is no object', [Buffer.from(`[${'1,'.repeat(150 * KIB)}1]`)]],
+    ['a large one that is not an object', [Buffer.from(`[${'1,'.repeat(150 * KIB)}1]`)]],
   ] as const) {
     test(`that is ${name} reports nothing, and throws nothing`, () => {
       assert.deepEqual({ ...foundIn(chunks) }, { ...new UsageAccumulator() })
@@ -88,7 +88,7 @@ describe('a JSON answer', () => {
   for (const [name, bytes, whole] of [
     ['an object', bytesOf(completion).subarray(0, 50), bytesOf(completion)],
     ['an object, in a string', Buffer.from('{"id":"c\\"}'), Buffer.from('{"id":"c\\\\"}')],
-    ['a list behind a byte order mark', Buffer.from('\uFEFF[{"id":"c"}'), Buffer.from('\uFEFF[{"id":"c"}]')],
+    ['a list after a byte order mark', Buffer.from('\uFEFF[{"id":"c"}'), Buffer.from('\uFEFF[{"id":"c"}]')],
     ['a large object', large.subarray(1, -2), large.subarray(1, -1)],
     ['a large list', large.subarray(0, -1), large],
   ] as const) {

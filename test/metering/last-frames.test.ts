@@ -38,12 +38,12 @@ describe('the last frames of a stream', () => {
     ['one a turn', [['a'], ['b'], ['c'], ['d'], ['e'], ['f']], ['c', 'd', 'e', 'f']],
     ['of a large turn and a small one', [['a', 'b', 'c', 'd', 'e'], ['f']], ['c', 'd', 'e', 'f']],
     ['of a small turn and a large one', [['a'], ['b', 'c', 'd', 'e', 'f']], ['c', 'd', 'e', 'f']],
-    ['with comments behind it', [['a', ...Array(9).fill(': ping\n\n')]], ['a']],
-    ['of turns of comments behind it', [['a'], ...Array(9).fill([': ping\n\n'])], ['a']],
-    ['with CRLF comments and blank lines behind it', [['a', ...Array(9).fill(': ping\r\n\r\n')], ['\r\n']], ['a']],
+    ['with comments after it', [['a', ...Array(9).fill(': ping\n\n')]], ['a']],
+    ['with turns of comments after it', [['a'], ...Array(9).fill([': ping\n\n'])], ['a']],
+    ['with CRLF comments and blank lines after it', [['a', ...Array(9).fill(': ping\r\n\r\n')], ['\r\n']], ['a']],
     ['that begin with a comment', [[': a\ndata: 1\n\n', ...Array(4).fill(': ping\n\n')]], [': a\ndata: 1\n\n']],
     ['that begin with a line end', [['\n,{"error":{}}', '\n]']], ['\n,{"error":{}}', '\n]']],
-    ['with blank lines behind it', [['a', ...Array(9).fill('\n')], ...Array(9).fill(['\n'])], ['a']],
+    ['with blank lines after it', [['a', ...Array(9).fill('\n')], ...Array(9).fill(['\n'])], ['a']],
     [
       'with comments and blank lines between them',
       [

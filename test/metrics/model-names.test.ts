@@ -28,18 +28,18 @@ describe('the names of models in metrics', () => {
   for (const [what, failed] of Object.entries({
     'the provider does not know': unknownModelRecord('made-up'),
     'the proxy refused': recordOf({ model: 'made-up', outcome: 'rejected', code: 'model_not_allowed', status: 403 }),
-    'the provider refused behind a response that was opened early': recordOf({
+    'the provider rejected after the response was opened early': recordOf({
       model: 'made-up',
       outcome: 'upstream_error',
       code: 'upstream_error',
       status: 200,
     }),
-    'the client did not wait for, behind a response that was opened early': recordOf({
+    'the client did not wait for, after the response was opened early': recordOf({
       model: 'made-up',
       outcome: 'client_disconnect',
       firstByteMs: undefined,
     }),
-    'nothing was answered to': recordOf({ model: 'made-up', outcome: 'client_disconnect', status: undefined }),
+    'got no answer': recordOf({ model: 'made-up', outcome: 'client_disconnect', status: undefined }),
     'was redirected': recordOf({ model: 'made-up', status: 302 }),
   })) {
     test(`a name that ${what} uses no slot`, () => {

@@ -50,7 +50,7 @@ describe('defaults fill missing fields', () => {
     ['a field', { a: 1 }, { b: 2 }, { a: 1, b: 2 }],
     ['not existing fields', { a: 1 }, { a: 2 }, { a: 1 }],
     [
-      'also where it is null, false, 0 or empty',
+      'not existing fields that are null, false, 0 or empty',
       { a: null, b: false, c: 0, d: '' },
       { a: 1, b: 1, c: 1, d: 1 },
       {
@@ -63,7 +63,7 @@ describe('defaults fill missing fields', () => {
     ['within objects', { o: { a: 1 } }, { o: { a: 2, b: { c: 3 } } }, { o: { a: 1, b: { c: 3 } } }],
     ['not within arrays', { list: [{ a: 1 }] }, { list: [{ b: 2 }, 3] }, { list: [{ a: 1 }] }],
     ['not in place of another type', { a: 5, b: { x: 1 } }, { a: { y: 1 }, b: [2] }, { a: 5, b: { x: 1 } }],
-    ['nothing into nothing', {}, {}, {}],
+    ['of two empty objects', {}, {}, {}],
   ] as [string, Json, Json, Json][]) {
     test(name, () => assert.deepEqual(applied(body, { defaults }), expected))
   }

@@ -9,7 +9,7 @@ describe('the query is forwarded', () => {
     ["with the client's credentials if the proxy holds none", 'key=mine', [], false, 'key=mine'],
     ['none', '', [], true, ''],
     ['ours are added', 'a=1', [['key', 'k']], true, 'a=1&key=k'],
-    ['ours alone', '', [['key', 'k']], true, 'key=k'],
+    ['ours only', '', [['key', 'k']], true, 'key=k'],
     ['ours are encoded', '', [['a b', 'k&x=1#']], true, 'a%20b=k%26x%3D1%23'],
     ['ours replace the client’s', 'key=mine&a=1&key=again', [['key', 'k']], true, 'a=1&key=k'],
     ['in any case', 'KEY=mine', [['key', 'k']], true, 'key=k'],

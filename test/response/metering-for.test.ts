@@ -96,7 +96,7 @@ describe('onEvent', () => {
       () => ({ data: [2] }),
       'event: a\nid: 1\ndata: [2]\n\n',
     ],
-    ['… also null', () => ({ data: null }), 'event: a\nid: 1\ndata: null\n\n'],
+    ['… even null', () => ({ data: null }), 'event: a\nid: 1\ndata: null\n\n'],
     ['an event’s name: the event gets it', () => ({ event: 'b', data: 'y' }), 'event: b\nid: 1\ndata: "y"\n\n'],
     [
       'the event itself, changed',

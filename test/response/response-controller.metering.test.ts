@@ -227,7 +227,7 @@ describe('an error that the provider reports within a 200 answer', () => {
 
   for (const [name, body] of [
     ['and then ends', chunk('a') + overloaded],
-    ['and then says that it is over', chunk('a') + overloaded + DONE],
+    ['followed by the terminator', chunk('a') + overloaded + DONE],
   ] as const) {
     test(`${name}: passes unchanged and is recorded`, async (t) => {
       const { res, exchange, answer, run, ended } = rig(t)

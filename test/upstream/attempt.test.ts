@@ -301,8 +301,8 @@ describe('wasStale', () => {
       true,
     ],
     ['a pooled connection that was reset after a while', { ms: 100 }, false],
-    ['a pooled connection on which something had come', { bytesRead: 11 }, false],
-    ['a pooled connection on which nonsense came', { error: Object.assign(new Error(), { code: 'HPE_X' }) }, false],
+    ['a pooled connection that had received bytes', { bytesRead: 11 }, false],
+    ['a pooled connection that received invalid HTTP', { error: Object.assign(new Error(), { code: 'HPE_X' }) }, false],
     ['a new connection', { reusedSocket: false }, false],
   ] as const) {
     test(`${name}: ${stale}`, (t) => {

@@ -128,7 +128,7 @@ describe("AWS's SDK: invoke", () => {
 
   for (const [what, options] of [
     ['by default', {}],
-    ['where all endpoints are open', { endpoints: 'all' }],
+    ['with every endpoint allowed', { endpoints: 'all' }],
   ] satisfies [string, Partial<AiProxyOptions>][]) {
     test(`reads a non-streaming answer, ${what}`, async (t) => {
       const compared = await askedBothWays(t, invoked, undefined, options)
