@@ -1,4 +1,4 @@
-/** The clients that chat: a process of its own, so that the bursts' clients do not delay them. */
+/** The chat clients, in a process of their own so that the burst clients do not delay them. */
 import { resetChat, startChat, stopChat } from './jobs/chat'
 import { answerWith } from './rpc'
 

@@ -1,4 +1,4 @@
-/** Child processes: started on a core, asked things, and gone when the benchmark is, whatever ended it. */
+/** Child processes, each pinned to a core, that answer questions and end with the benchmark, however it ends. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { pinned } from './cores'
@@ -13,12 +13,12 @@ function killAll(): void {
 process.on('exit', killAll)
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
 
-/** The processes of the benchmark: this one and its children. */
+/** PIDs of the benchmark's processes: this one and its children. */
 export function runningPids(): number[] {
   return [process.pid, ...[...running].flatMap(({ pid }) => pid ?? [])]
 }
 
-/** Starts a program on the given core; with `ipc` it can be asked things. */
+/** Starts a program on the given core. With `ipc` it can be asked questions. */
 export function start(core: number | undefined, command: string[], ipc: boolean, env = process.env): ChildProcess {
   const [program, ...args] = pinned(core, command)
   const child = spawn(program!, args, { stdio: ['ignore', 'inherit', 'inherit', ipc ? 'ipc' : 'ignore'], env })
@@ -27,14 +27,14 @@ export function start(core: number | undefined, command: string[], ipc: boolean,
   return child
 }
 
-/** Ends a child at once, and waits until it is gone, so that nothing of it is left beside the next measurement. */
+/** Kills a child and waits until it has exited, so that it does not disturb the next measurement. */
 export async function stop(child: ChildProcess): Promise<void> {
   if (!running.has(child)) return
   child.kill('SIGKILL')
   await once(child, 'exit')
 }
 
-/** A child that answers questions. */
+/** A child process that answers questions. */
 export class Child<A extends Api> {
   private lastId = 0
   private readonly waiting = new Map<number, (answer: Answer) => void>()
@@ -45,7 +45,7 @@ export class Child<A extends Api> {
     process.on('error', (error) => this.gone(error.message))
   }
 
-  /** Asks the child; rejects with its error, when it ends, or after `timeoutMs` (a minute). */
+  /** Asks the child. Rejects with the child's error, if the child ends, or after `timeoutMs` (a minute by default). */
   ask<N extends keyof A & string>(name: N, input: Parameters<A[N]>[0], timeoutMs = 60_000) {
     this.lastId += 1
     const id = this.lastId

@@ -1,8 +1,8 @@
-/** One keep-alive connection of the load: raw, reading into a buffer that all share, parsing only what it must. */
+/** One keep-alive connection of the load: a raw socket with a shared read buffer that parses as little as possible. */
 import { connect, type Socket } from 'node:net'
 import { MARK } from './wire'
 
-/** All connections read into this one: what has been read is looked at before the next read. */
+/** Shared by all connections: the data of a read is processed before the next read. */
 const shared = Buffer.allocUnsafeSlow(256 * 1024)
 
 const CONNECTED_AT_ONCE = 500
@@ -10,17 +10,17 @@ const CONNECTED_AT_ONCE = 500
 const LAST_CHUNK = '\r\n0\r\n\r\n'
 
 export class Client {
-  /** Events and bytes of all bodies so far; HTTP's chunk framing counts as bytes. */
+  /** Events and bytes of all bodies so far; bytes include HTTP's chunk framing. */
   events = 0
   bytes = 0
-  /** Called after each read of a body; false stops reading for good. */
+  /** Called after each read of a body. Return false to stop reading for good. */
   onBody: (() => boolean) | undefined
 
   private readonly socket: Socket
   private head = ''
-  /** Bytes of the body still to come; undefined before the head's end; -1 if the body is chunked. */
+  /** Bytes of the body that are still missing: undefined before the end of the head, -1 if the body is chunked. */
   private left: number | undefined
-  /** The last bytes of a chunked body, to know its end by, wherever reads cut it. */
+  /** The last bytes of a chunked body, which show its end even if a read splits it. */
   private tail = ''
   private done: (() => void) | undefined
   private fail: ((error: Error) => void) | undefined
@@ -37,7 +37,7 @@ export class Client {
     return new Promise((resolve, reject) => new Client(port, resolve, reject))
   }
 
-  /** Not all at once: what a server's backlog has no room for would come a second later. */
+  /** Not all at once: a connection that overflows the server's backlog is only retried after a second. */
   static async connectMany(port: number, count: number): Promise<Client[]> {
     const clients: Client[] = []
     while (clients.length < count) {
@@ -47,7 +47,7 @@ export class Client {
     return clients
   }
 
-  /** Sends a request's bytes; resolves when the response has come in whole, rejects if it breaks off. */
+  /** Sends a request's bytes. Resolves when the whole response has arrived, rejects if it breaks off. */
   send(request: Buffer): Promise<void> {
     this.head = ''
     this.left = undefined
@@ -59,7 +59,7 @@ export class Client {
     })
   }
 
-  /** Leaves at once, as a browser tab does. A response under way is neither resolved nor rejected. */
+  /** Disconnects at once, as a browser tab does. A running response is neither resolved nor rejected. */
   leave(): void {
     this.done = undefined
     this.fail = undefined
@@ -80,7 +80,7 @@ export class Client {
     return goOn
   }
 
-  /** Takes what belongs to the head; returns what follows it, or undefined while it is not whole. */
+  /** Consumes the head. Returns what follows it, or undefined if the head is incomplete. */
   private readHead(bytes: Buffer): Buffer | undefined {
     const before = this.head.length
     this.head += bytes.toString('latin1')

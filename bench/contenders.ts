@@ -1,4 +1,4 @@
-/** The proxies to compare, each started anew for each measurement. */
+/** The proxies that are compared. Each measurement starts a new process. */
 import { Child, start } from './children'
 import { cores } from './cores'
 import { hasNginx, startNginx } from './nginx'
@@ -11,7 +11,7 @@ type ServeApi = {
   memory(input: null): { rss: number; held: number }
 }
 
-/** The contenders that run in Node, each in a file of its own. */
+/** The contenders that run in Node, each in its own file. */
 export const nodeContenders = {
   ours: require.resolve('./contenders/ours.cjs'),
   plain: require.resolve('./contenders/plain.cjs'),
@@ -26,15 +26,15 @@ export type Contender = keyof typeof nodeContenders | 'nginx'
 /** All contenders, in the order of the report. */
 export const contenders: Contender[] = ['ours', 'plain', 'pipe', 'fetch', 'sdk', 'nginx', 'hooked']
 
-/** Those that take part without being named. */
+/** The contenders that take part by default. */
 export const usualContenders = contenders.filter((contender) => contender !== 'hooked')
 
-/** Why a contender cannot take part here, or undefined if it can. */
+/** Returns why a contender cannot run on this machine, or undefined if it can. */
 export function whyNot(contender: Contender): string | undefined {
   return contender === 'nginx' && !hasNginx() ? 'nginx is not installed' : undefined
 }
 
-/** Starts a contender in front of the provider at `providerPort`, on the core that is the proxy's own. */
+/** Starts a contender in front of the provider at `providerPort`, on the proxy's core. */
 export async function startContender(contender: Contender, providerPort: number): Promise<RunningProxy> {
   if (contender === 'nginx') return startNginx(providerPort)
   const env = {

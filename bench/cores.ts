@@ -1,26 +1,26 @@
 /**
- * Which process runs on which core. The proxy has one for itself, so that its figures are one core's figures; all
- * others share another one, and must be cheap enough to be faster than the proxy there.
+ * Assigns processes to cores. The proxy has a core to itself, so that its figures are those of one core. All other
+ * processes share another core, and must be cheap enough to be faster than the proxy there.
  */
 import { spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 
 const allowed = coresOfThisProcess()
 
-/** True if processes can be pinned: there is `taskset`, and there is more than one core. */
+/** True if processes can be pinned, which needs `taskset` and more than one core. */
 export const canPin = allowed.length > 1
 
-/** Cores by role; undefined where nothing can be pinned. The probe has one of its own where there is a third. */
+/** Cores by role; undefined if nothing can be pinned. The probe has its own core if there is a third one. */
 export const cores = canPin
   ? { proxy: allowed[1], load: allowed[0], probe: allowed[2] ?? allowed[0] }
   : { proxy: undefined, load: undefined, probe: undefined }
 
-/** The command that runs `command` on a core. */
+/** Returns the command that runs `command` on a core. */
 export function pinned(core: number | undefined, command: string[]): string[] {
   return core === undefined ? command : ['taskset', '-c', String(core), ...command]
 }
 
-/** Moves this process, which only waits, away from the proxy's core. */
+/** Moves this process, which mostly waits, away from the proxy's core. */
 export function pinThisProcess(): void {
   if (canPin) spawnSync('taskset', ['-acp', String(cores.load), String(process.pid)])
 }

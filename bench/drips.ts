@@ -1,4 +1,4 @@
-/** Streams that stay open until told to end. Those that drip get an event each 20 ms, not all at the same moment: a twentieth of them each millisecond. */
+/** Streams that stay open until told to end. A dripping stream gets an event every 20 ms; a twentieth of them are served each millisecond. */
 import type { Socket } from 'node:net'
 import { EVENT, STREAM_END } from './wire'
 
@@ -26,14 +26,14 @@ export class Drips {
     this.timer ??= this.begin()
   }
 
-  /** A stream that gets nothing but its end. */
+  /** Adds a stream that gets nothing but its end. */
   addSilent(socket: Socket): void {
     if (socket.destroyed) return
     this.silent.add(socket)
     socket.once('close', () => this.silent.delete(socket))
   }
 
-  /** Ends all streams properly; returns how many events they got. */
+  /** Ends all streams properly. Returns how many events they got. */
   finish(): { events: number } {
     clearInterval(this.timer)
     this.timer = undefined
@@ -52,7 +52,7 @@ export class Drips {
     return setInterval(() => this.catchUp(), 1)
   }
 
-  /** Timers come late under load: serve as many groups as milliseconds have passed, so that the rate holds. */
+  /** Timers fire late under load: serve one group per elapsed millisecond, so that the rate holds. */
   private catchUp(): void {
     const due = Math.floor(performance.now() - this.startedAt)
     for (; this.ticks < due; this.ticks += 1) {

@@ -1,6 +1,6 @@
-// What one hostile request body costs an app: how long it holds the event loop, and how much memory.
+// Measures what one hostile request body costs an app: how long it blocks the event loop, and how much memory it takes.
 //   npm run bench:hostile [-- --only NAME]
-// Each body is sent to an app in a process of its own, with the default options and with all that read request bodies.
+// Each body is sent to an app in a new process, with the default options and with every option that reads bodies.
 import { fork } from 'node:child_process'
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -26,7 +26,7 @@ interface Body {
   readonly path?: string
   readonly bytes: () => Buffer
   readonly coding?: 'br' | 'gzip'
-  /** One HTTP chunk a byte. */
+  /** Sends each byte in its own HTTP chunk. */
   readonly isDripped?: boolean
 }
 
@@ -75,9 +75,9 @@ const bodies: Record<string, Body> = {
 }
 
 interface Figures {
-  /** The longest gap between two runs of a timer. */
+  /** The longest gap between two timer callbacks. */
   readonly blockMs: number
-  /** The most CPU time that the process took in such a gap, zlib's threads included: it tells what a busy machine hides. */
+  /** The most CPU time of the process in such a gap, including zlib's threads. A busy machine distorts it less than the gap. */
   readonly cpuMs: number
   readonly rss: number
   readonly held: number
@@ -87,7 +87,7 @@ type Child = ReturnType<typeof fork>
 
 void (process.env.HOSTILE_APP ? runApp() : measureAll())
 
-/** The app: answers `figures` with what it has measured since it was asked last. */
+/** The app. Answers `figures` with what it has measured since the last question. */
 function runApp(): void {
   const { target, isReading } = JSON.parse(process.env.HOSTILE_APP!) as { target: string; isReading: boolean }
   const proxy = aiProxy({ target, ...(isReading && everyOption) })
@@ -147,7 +147,7 @@ async function measure(target: string, isReading: boolean, wire: Buffer, body: B
     env: { ...process.env, HOSTILE_APP: JSON.stringify({ target, isReading }) },
   })
   const { port } = (await message(child)) as { port: number }
-  // The app is warm: the code is loaded, and compiled.
+  // Warm the app up, so that its code is loaded and compiled.
   for (let n = 0; n < 20; n++) await send(port, body.path ?? CHAT, Buffer.from(`${start}}`), {})
   await sleep(300)
   const before = await figuresOf(child)

@@ -1,4 +1,4 @@
-/** The load: the process that has all the clients. Runs one job at a time, as the scenarios ask. */
+/** The load: the process with all the clients. Runs one job at a time, on request of the scenarios. */
 import { burst } from './jobs/burst'
 import { counted, gather, leave, whenEnded } from './jobs/crowd'
 import { firstEvent } from './jobs/first-event'

@@ -1,11 +1,11 @@
-/** What else the machine does while it measures: a figure is only as good as the quiet around it. */
+/** Measures what else runs on the machine: a figure is only as good as the machine was quiet. */
 import { readFileSync } from 'node:fs'
 import { cores } from './cores'
 
-/** The system's clock tick, in which /proc counts CPU time: 100 a second on every Linux that Node runs on. */
+/** Clock ticks per second, in which /proc counts CPU time: 100 on every Linux that Node runs on. */
 const MICROS_PER_TICK = 10_000
 
-/** Microseconds of CPU time that a process has had so far; NaN where the system does not tell, or if it has ended. */
+/** CPU time of a process so far, in microseconds; NaN if it has ended or the system does not report it. */
 export function cpuMicrosOf(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -20,8 +20,8 @@ export function cpuMicrosOf(pid: number): number {
 }
 
 /**
- * Microseconds that the cores in use have spent in processes so far, and those that a virtual machine's host kept from
- * them. Interrupts are left out: most of them are the benchmark's own network traffic.
+ * Microseconds that the used cores have spent in processes, and those that the host of a virtual machine took from
+ * them. Interrupts are excluded, because most of them are the benchmark's own network traffic.
  */
 function coresMicros(): number {
   const lines = readFileSync('/proc/stat', 'utf8').split('\n')
@@ -33,7 +33,7 @@ function coresMicros(): number {
   return ticks.length > 0 ? ticks.reduce((sum, ofCore) => sum + ofCore) * MICROS_PER_TICK : Number.NaN
 }
 
-/** Begins to watch; the function it returns says how much others than `pids` have had, in percent of one core. */
+/** Starts watching. The returned function returns the CPU time of processes other than `pids`, in percent of one core. */
 export function watchOthers(pids: number[]): () => number {
   const othersMicros = () => {
     try {

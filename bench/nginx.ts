@@ -13,7 +13,7 @@ import type { RunningProxy } from './running-proxy'
 
 let folder: string | undefined
 
-/** One folder for all that nginx writes, which goes when the benchmark ends. */
+/** The folder for everything that nginx writes; removed when the benchmark ends. */
 function temporaryFolder(): string {
   if (folder === undefined) {
     const made = mkdtempSync(join(tmpdir(), 'bench-nginx-'))
@@ -48,7 +48,7 @@ export async function startNginx(providerPort: number): Promise<RunningProxy> {
   }
 }
 
-/** `master_process off` makes it one process, which is the one worker, and whose CPU time and memory are easy to ask. */
+/** `master_process off` leaves a single process, so that its CPU time and memory are easy to read. */
 function config(folder: string, port: number, providerPort: number): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return `

@@ -1,7 +1,7 @@
 /**
- * The health probe: asks the proxy for `GET /health` every few milliseconds on a connection of its own, as a load
- * balancer does, and measures from send to answer. A process of its own with nothing else to do, so that the load
- * does not delay it.
+ * The health probe: requests `GET /health` from the proxy every few milliseconds on one connection, as a load balancer
+ * does, and measures the time to the answer. It is a separate process that does nothing else, so that the load does not
+ * delay it.
  */
 import { connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,7 +13,7 @@ const REQUEST = 'GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n'
 class Probe {
   readonly samplesMs: number[] = []
   private readonly socket: Socket
-  /** When the question under way was sent; undefined between two of them. */
+  /** When the pending request was sent; undefined if there is none. */
   private sentAt: number | undefined
   private answer = ''
   private timer: NodeJS.Timeout | undefined
@@ -32,7 +32,7 @@ class Probe {
     this.socket.on('close', () => this.broke(new Error('the proxy closed the probe’s connection')))
   }
 
-  /** Waits for the answer under way, which may be the longest of all. */
+  /** Waits for the pending answer, which may be the slowest of all. */
   async stop(): Promise<void> {
     clearTimeout(this.timer)
     if (this.sentAt !== undefined && !this.error) {
@@ -66,9 +66,9 @@ class Probe {
   }
 
   /**
-   * The next question goes out only after this answer, so a stall would count but once, though many would have waited
-   * for its end. Those that were due meanwhile count too, each from the moment it was due. Returns the next such
-   * moment.
+   * A stall would count only once, because the next request is sent after this answer, although many clients would have
+   * waited. So add a sample for each request that was due meanwhile, measured from when it was due. Returns the time at
+   * which the next one is due.
    */
   private keep(sentAt: number, now: number): number {
     let dueAt = sentAt
@@ -85,7 +85,7 @@ class Probe {
 let probe: Probe | undefined
 
 const api = {
-  /** Asks without a pause, so that the proxy's `/health` is as hot as it is after a day, not after a second. */
+  /** Asks without a pause, so that the code of `/health` is compiled as it would be after a day in production. */
   async warmUp({ port, forMs }: { port: number; forMs: number }) {
     const endless = new Probe(port, 0)
     await sleep(forMs)
@@ -94,7 +94,7 @@ const api = {
   start({ port, intervalMs }: { port: number; intervalMs: number }): void {
     probe = new Probe(port, intervalMs)
   },
-  /** Ends probing, and says how long the answers took. */
+  /** Stops probing, and returns how long the answers took. */
   async stop(_: null) {
     await probe?.stop()
     const samples = probe?.samplesMs ?? []

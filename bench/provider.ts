@@ -1,6 +1,6 @@
 /**
- * The provider: raw sockets and bytes made beforehand, so that it costs next to nothing beside the proxy. What it
- * shall do stands in each request's `model`, see `Model` in wire.ts.
+ * The provider: raw sockets that send precomputed bytes, so that it costs next to nothing compared with the proxy. Each
+ * request's `model` says what to send, see `Model` in wire.ts.
  */
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
@@ -10,7 +10,7 @@ import { chatEvent, EVENT, JSON_ANSWER, PIECE, SHORT_STREAM, STREAM_END, STREAM_
 
 const drips = new Drips()
 
-/** Bytes written in all responses so far, of which some may still wait for a slow reader. */
+/** Bytes written in all responses so far. Some of them may still wait for a slow reader. */
 let writtenBytes = 0
 
 const server = createServer({ noDelay: true }, (socket) => {
@@ -26,7 +26,7 @@ const server = createServer({ noDelay: true }, (socket) => {
   socket.on('error', () => socket.destroy())
 })
 
-/** The model of a request that has come in whole, else undefined. Nobody here sends a second one before the answer. */
+/** The model of a complete request, else undefined. No client sends a second request before the answer. */
 function modelOf(input: string): string | undefined {
   const headEnd = input.indexOf('\r\n\r\n')
   if (headEnd === -1) return undefined
@@ -54,13 +54,13 @@ function drip(socket: Socket): void {
   drips.add(socket)
 }
 
-/** One event, and then nothing until all drips are finished. */
+/** Sends one event, and nothing else until all drips are finished. */
 function silent(socket: Socket): void {
   socket.write(Buffer.concat([STREAM_HEAD, EVENT]))
   drips.addSilent(socket)
 }
 
-/** An event each 20 ms that says when it was sent, until the client leaves. */
+/** Sends an event every 20 ms with the time at which it was sent, until the client leaves. */
 function chat(socket: Socket): void {
   socket.write(STREAM_HEAD)
   const timer = setInterval(() => socket.write(chatEvent(performance.timeOrigin + performance.now())), 20)
@@ -72,7 +72,7 @@ function firstEvent(socket: Socket): void {
   setTimeout(() => socket.write(STREAM_END), 1)
 }
 
-/** Many pieces, as fast as they are taken, and then a drip. */
+/** Sends many pieces, as fast as they are read, and then drips. */
 async function bulk(socket: Socket, pieces: number): Promise<void> {
   socket.write(STREAM_HEAD)
   for (let sent = 0; sent < pieces; sent += 1) {
@@ -84,15 +84,15 @@ async function bulk(socket: Socket, pieces: number): Promise<void> {
 }
 
 const api = {
-  /** Listens on a free port of this machine, and says which. */
+  /** Listens on a free local port, and returns it. */
   async listen(_: null) {
     server.listen(0, '127.0.0.1', 1024)
     await once(server, 'listening')
     return (server.address() as AddressInfo).port
   },
-  /** Ends every drip properly, and says how many events all of them got since the last call. */
+  /** Ends every drip properly. Returns how many events all of them got since the last call. */
   finishDrips: (_: null) => drips.finish(),
-  /** What is going on: running streams that drip, and bytes written into bulk streams. */
+  /** What is in progress: dripping streams, and bytes written to bulk streams. */
   state: (_: null) => ({ drips: drips.size, writtenBytes }),
 }
 

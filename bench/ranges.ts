@@ -1,7 +1,7 @@
 /**
- * What several runs on one line of Node say together: `npm run bench:ranges -- one.json another.json`. Each round of each run is
- * a comparison of its own. Their ranges replace that line's in `ranges.json`, from which `npm run docs` writes the published
- * figures.
+ * Combines several runs on one line of Node: `npm run bench:ranges -- one.json another.json`. Each round of each run is
+ * one comparison. The resulting ranges replace that line's in `ranges.json`, from which `npm run docs` writes the
+ * published figures.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import type { Row, Scenario } from './scenario'
 import { scenarios } from './scenarios'
 import { median } from './stats'
 
-/** Ours divided by plain's, of each round of which both are there. */
+/** Our figure divided by plain's, for each round that has both. */
 function ratiosOf({ measurements }: Run, scenario: Scenario, { metric }: Row): number[] {
   const figure = (round: number, contender: string) =>
     measurements.find((one) => one.scenario === scenario.name && one.contender === contender && one.round === round)
@@ -22,7 +22,7 @@ function ratiosOf({ measurements }: Run, scenario: Scenario, { metric }: Row): n
   })
 }
 
-/** A line of the published table: the range of the ratios, ours to plain's. */
+/** A line of the published table: the range of the ratios of ours to plain's. */
 function ranges(runs: readonly Run[], scenario: Scenario, row: Row) {
   const ratios = runs.flatMap((run) => ratiosOf(run, scenario, row))
   const [least, most] = [Math.min(...ratios), Math.max(...ratios)]
@@ -33,12 +33,12 @@ function ranges(runs: readonly Run[], scenario: Scenario, row: Row) {
   return { scenario: scenario.name, metric, label, better, ...figures, must, rounds: ratios.length }
 }
 
-/** Three digits behind the point are more than a range can tell. */
+/** Rounds to three decimals, because a range is not more precise. */
 function short(ratio: number): number {
   return Number(ratio.toFixed(3))
 }
 
-/** The major versions that a run was made with. */
+/** The major versions with which a run was made. */
 function majorsOf({ versions }: { versions: Record<string, string> }) {
   const major = (name: string) => /\d+/.exec(versions[name] ?? '')?.[0] ?? 'unknown'
   return { node: major('node'), 'http-proxy-middleware': major('http-proxy-middleware') }

@@ -1,4 +1,4 @@
-/** From measurements to a table and a JSON file. */
+/** Turns measurements into a table and a JSON file. */
 import { readFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { join } from 'node:path'
@@ -8,13 +8,13 @@ import type { Figures, Goal, Row, Scenario } from './scenario'
 import { scenarios } from './scenarios'
 import { median } from './stats'
 
-/** One measurement: its figures, or why there are none. */
+/** One measurement: its figures, or the reason why there are none. */
 export interface Measurement {
   round: number
   scenario: string
   contender: Contender
   figures?: Figures
-  /** What others had meanwhile of the cores in use, in percent of one core; NaN where that cannot be known. */
+  /** CPU time of other processes during the measurement, in percent of one core; NaN if unknown. */
   othersPercent?: number
   invalid?: string
 }
@@ -28,12 +28,12 @@ export interface Noise {
 export interface Run {
   rounds: number
   noise: Noise
-  /** What the load gets from the provider without a proxy, in MB a second: the roof over every throughput. */
+  /** What the load gets from the provider without a proxy, in MB per second: the upper bound of every throughput. */
   directMegabytesPerSecond: number
   measurements: Measurement[]
 }
 
-/** The figures of one contender, one a valid round. */
+/** The figures of one contender, one per valid round. */
 function figuresOf({ measurements }: Run, scenario: Scenario, contender: Contender, metric: string): number[] {
   return measurements
     .filter((one) => one.scenario === scenario.name && one.contender === contender)
@@ -46,16 +46,16 @@ function isReached(goal: Goal, row: Row, ours: number, plain: number): boolean {
   return row.better === 'higher' ? figure >= bound : figure <= bound
 }
 
-/** `aim`, `must` or `no`; `–` if there is nothing to judge by. */
+/** Returns `aim`, `must` or `no`, or `–` if there is no figure. */
 function verdict(row: Row, ours: number, plain: number): string {
   const needsPlain = 'ratio' in row.must || 'ratio' in row.aim
   if (Number.isNaN(ours) || (needsPlain && Number.isNaN(plain))) return '–'
-  // A goal that is reached without the lesser one being reached is no success: both are asked for.
+  // If the aim is reached but the must is not, that is no success: both are required.
   if (!isReached(row.must, row, ours, plain)) return 'no'
   return isReached(row.aim, row, ours, plain) ? 'aim' : 'must'
 }
 
-/** Three digits that count, or all digits before the point. */
+/** Formats with three significant digits, or with all digits before the decimal point. */
 function digits(figure: number): string {
   if (Number.isNaN(figure)) return '–'
   if (Math.abs(figure) >= 100) return Math.round(figure).toLocaleString('en')
@@ -67,14 +67,14 @@ function goalText(goal: Goal, row: Row): string {
   return 'ratio' in goal ? `${sign} ${goal.ratio}×` : `${sign} ${goal.value} ${row.unit}`
 }
 
-/** A line of the report in figures: medians over the rounds, NaN where there is no valid one. */
+/** A line of the report: medians over the rounds, NaN if no round is valid. */
 function summary(run: Run, scenario: Scenario, row: Row) {
   const medians = contenders.map((contender) => median(figuresOf(run, scenario, contender, row.metric)))
   const [ours = Number.NaN, plain = Number.NaN] = medians
   return { medians, ratio: ours / plain, reached: verdict(row, ours, plain) }
 }
 
-/** The table, in Markdown: medians over the rounds. */
+/** The table in Markdown, with medians over the rounds. */
 export function table(run: Run): string {
   const measured = contenders.filter((contender) => run.measurements.some((one) => one.contender === contender))
   const columns = ['scenario', ...measured, 'ours/plain', 'must', 'aim', 'reached?']
@@ -92,7 +92,7 @@ export function table(run: Run): string {
   return [columns, columns.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
-/** How far the rounds lie apart: (largest − smallest) / median, a line for each figure and contender. */
+/** The spread of the rounds: (largest − smallest) / median, one line per figure and contender. */
 export function spread(run: Run): string {
   return scenarios
     .flatMap((scenario) => scenario.rows.map((row) => ({ scenario, row })))
@@ -110,11 +110,11 @@ export function spread(run: Run): string {
 }
 
 function version(name: string): string {
-  // Not by `require.resolve`: not every package exports it.
+  // `require.resolve` does not work, because not every package exports its package.json.
   return JSON.parse(readFileSync(join(__dirname, '..', 'node_modules', name, 'package.json'), 'utf8')).version
 }
 
-/** All that was measured, as JSON: the lines of the table and every single measurement. */
+/** Everything that was measured, as JSON: the lines of the table and every single measurement. */
 export function json(run: Run): string {
   const rows = scenarios.flatMap((scenario) =>
     scenario.rows.map((row) => {
@@ -137,7 +137,7 @@ export function json(run: Run): string {
   return `${JSON.stringify({ date, machine, versions, ...run, rows, measurements }, null, 2)}\n`
 }
 
-/** Four digits that count; null, which JSON has, for NaN, which it has not. */
+/** Rounds to four significant digits, and turns NaN into null, because JSON has no NaN. */
 function rounded(figure: number): number | null {
   return Number.isNaN(figure) ? null : Number(figure.toPrecision(4))
 }

@@ -1,4 +1,4 @@
-/** What every measurement needs: provider, load, probe and chat, which live through the whole run. */
+/** What every measurement needs: provider, load, probe and chat, which live for the whole run. */
 import type { ChildProcess } from 'node:child_process'
 import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -24,7 +24,7 @@ function startTypeScript<A extends Api>(core: number | undefined, file: string):
   return new Child<A>(start(core, [process.execPath, '--import', 'tsx', file], true))
 }
 
-/** Starts them, and lets the load's and the provider's code become hot before anything is measured. */
+/** Starts them, and warms up the code of the load and the provider before anything is measured. */
 export async function startRig(): Promise<Rig> {
   const provider = startTypeScript<ProviderApi>(cores.load, require.resolve('./provider.ts'))
   const load = startTypeScript<LoadApi>(cores.load, require.resolve('./load.ts'))
@@ -37,7 +37,7 @@ export async function startRig(): Promise<Rig> {
   return { provider, providerPort: port, load, probe, chat }
 }
 
-/** Those that tell the time share their core with the load: they need next to nothing of it, but that at once. */
+/** The processes that measure time share their core with the load: they need little of it, but without delay. */
 function prefer(these: { process: ChildProcess }[], others: { process: ChildProcess }[]): void {
   try {
     for (const one of these) setPriority(one.process.pid!, -20)
@@ -51,7 +51,7 @@ export async function stopRig(rig: Rig): Promise<void> {
   await Promise.all([rig.provider, rig.load, rig.probe, rig.chat].map((child) => child.stop()))
 }
 
-/** Polls until `isSo`; false if it is not within `timeoutMs`. */
+/** Polls until `isSo` returns true. Returns false if it does not within `timeoutMs`. */
 export async function until(isSo: () => Promise<boolean>, timeoutMs: number): Promise<boolean> {
   for (const end = performance.now() + timeoutMs; performance.now() < end; ) {
     if (await isSo()) return true
@@ -60,7 +60,7 @@ export async function until(isSo: () => Promise<boolean>, timeoutMs: number): Pr
   return false
 }
 
-/** Begins to measure a proxy's CPU time; what it returns ends that. At 100 % the proxy's one core was the limit. */
+/** Starts measuring a proxy's CPU time. Call the returned function to end it. At 100 % the proxy's core was the limit. */
 export async function usageFrom(proxy: RunningProxy) {
   const before = await proxy.cpuMicros()
   const startedAt = performance.now()

@@ -1,4 +1,4 @@
-/** Questions to a child process and its answers, over the IPC channel that Node gives the two. */
+/** Questions to a child process and its answers, over Node's IPC channel. */
 
 /** What a child can be asked: functions of one argument. */
 export type Api = Record<string, (input: never) => unknown>
@@ -15,7 +15,7 @@ export interface Answer {
   error?: string
 }
 
-/** In the child: answers what the parent asks, and ends with the parent. */
+/** In the child: answers the parent's questions, and exits with the parent. */
 export function answerWith(api: Api): void {
   const functions = api as Record<string, (input: unknown) => unknown>
   process.on('message', async ({ id, name, input }: Question) => {

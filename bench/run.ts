@@ -2,8 +2,8 @@
  * The benchmark: `npm run bench`, or in part
  * `npm run bench -- --rounds 1 --only burst-20,small --contenders ours,plain --out some-file.json`.
  *
- * The contenders take turns inside each round, each in a fresh process, so that what else the machine does meets all
- * of them; the report has the medians over the rounds. A whole run leaves its figures in `bench/results.json`.
+ * The contenders take turns within each round, each in a fresh process, so that other load on the machine affects all
+ * of them. The report has the medians over the rounds. A whole run writes its figures to `bench/results.json`.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,7 +20,7 @@ import type { Scenario } from './scenario'
 import { scenarios } from './scenarios'
 import { PATHS } from './wire'
 
-/** Said beside a measurement when others had more of a core than this. */
+/** Percentage of a core used by other processes from which the report warns. */
 const DISTURBED_PERCENT = 5
 
 const { values: options } = parseArgs({
@@ -32,7 +32,7 @@ const { values: options } = parseArgs({
   },
 })
 
-/** The named ones of a list, or all of it; a name that is not in it is an error. */
+/** The named items of a list, or all of them. An unknown name is an error. */
 function chosen<T>(all: T[], nameOf: (one: T) => string, names: string | undefined): T[] {
   const wanted = names?.split(',')
   const unknown = wanted?.filter((name) => !all.some((one) => nameOf(one) === name)) ?? []
@@ -88,7 +88,7 @@ function isHere(contender: Contender): boolean {
   return reason === undefined
 }
 
-/** Runs `use` with a fresh process of a contender, which is gone afterwards whatever happens. */
+/** Runs `use` with a fresh process of a contender, and stops the process in any case. */
 async function withProxy<T>(rig: Rig, contender: Contender, use: (proxy: RunningProxy) => Promise<T>): Promise<T> {
   const proxy = await startContender(contender, rig.providerPort)
   try {
@@ -98,7 +98,7 @@ async function withProxy<T>(rig: Rig, contender: Contender, use: (proxy: Running
   }
 }
 
-/** No contender is measured that changes the bytes: one whole stream is compared with what the provider sent. */
+/** Compares one whole stream with what the provider sent: a contender that changes bytes is not measured. */
 async function verify(rig: Rig, contender: Contender): Promise<void> {
   const { load } = rig
   try {
@@ -127,7 +127,7 @@ function burstAt({ load }: Rig, port: number, path: string) {
   return load.ask('burst', { port, path, model: 'burst', streams: 20, rounds: 2, forMs: 1500 })
 }
 
-/** What the probe says of a proxy that does nothing: first all alone, then with its core full of load that goes elsewhere. */
+/** Measures the probe against a proxy that does nothing: first on an idle machine, then with load that bypasses the proxy. */
 function noiseOfProbe(rig: Rig, contender: Contender): Promise<Noise> {
   return withProxy(rig, contender, async ({ port }) => {
     const probeWhile = async (load: () => Promise<unknown>) => {

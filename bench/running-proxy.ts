@@ -1,11 +1,11 @@
-/** A proxy that runs: `/health` and `/ai` at `port`. */
+/** A running proxy, with `/health` and `/ai` at `port`. */
 export interface RunningProxy {
   port: number
-  /** Microseconds of CPU time so far, user and system. */
+  /** CPU time so far, user and system, in microseconds. */
   cpuMicros(): Promise<number>
-  /** Output tokens that it has counted so far; `null` where it does not. */
+  /** Output tokens counted so far; `null` if it does not count them. */
   outputTokens(): Promise<number | null>
-  /** Bytes in use: `rss` as the system sees it, `held` as the runtime itself counts it (NaN where it cannot tell). */
+  /** Bytes in use: `rss` as the system counts it, `held` as the runtime does (NaN if it cannot). */
   memory(): Promise<{ rss: number; held: number }>
   stop(): Promise<void>
 }

@@ -1,15 +1,15 @@
-/** What a scenario is: what it measures, and what must be reached. */
+/** A scenario: what it measures, and which goals it has. */
 
 import type { Rig } from './rig'
 import type { RunningProxy } from './running-proxy'
 
-/** A goal: a bound on ours divided by plain's, or on our own figure. */
+/** A goal: a bound on our figure divided by plain's, or on our own figure. */
 export type Goal = { ratio: number } | { value: number }
 
 /** A line of the report: one figure of a scenario. */
 export interface Row {
   label: string
-  /** Which of the scenario's figures it is. */
+  /** The name of the scenario's figure. */
   metric: string
   unit: string
   better: 'higher' | 'lower'
@@ -23,6 +23,6 @@ export type Figures = Record<string, number>
 export interface Scenario {
   name: string
   rows: Row[]
-  /** Measures once, within half a minute; throws if a stream was not carried whole. */
+  /** Measures once, within half a minute. Throws if a stream did not arrive whole. */
   measure(rig: Rig, proxy: RunningProxy): Promise<Figures>
 }

@@ -1,4 +1,4 @@
-/** The scenarios: what is measured, and what must be reached. Each knows nothing of which proxy it measures. */
+/** The scenarios: what is measured, and which goals it has. A scenario does not know which proxy it measures. */
 
 import type { Scenario } from './scenario'
 import { burst20, burst200 } from './scenarios/burst'

@@ -1,12 +1,12 @@
 /**
- * The bytes that pass between client and provider, made once, so that neither spends time on making them while the
- * proxy between the two is measured.
+ * The bytes that client and provider exchange, computed once, so that neither spends time on it while the proxy
+ * is measured.
  */
 
-/** Stands once in every event and in every JSON answer, and nowhere else: a client counts events by counting it. */
+/** Occurs once in every event and every JSON answer, and nowhere else: clients count events by it. */
 export const MARK = '~'.charCodeAt(0)
 
-/** How many events one stream has, unless its scenario says otherwise. */
+/** Number of events of a stream, unless its scenario sets another. */
 export const EVENTS_PER_STREAM = 4000
 
 const WORDS = [' the', ' stream', ' of', ' tokens', ',', ' which', ' one', ' reads', ' slowly', '.']
@@ -33,7 +33,7 @@ function chunk(bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')])
 }
 
-/** A stream's events: the role, the words, the reason for the end, the usage. */
+/** A stream's events: role, words, finish reason, usage. */
 function* eventsOf(count: number): Generator<Buffer> {
   yield event(delta('"role":"assistant","content":"","refusal":null', 'null'), 'null')
   for (let index = 0; index < count - 3; index += 1) yield word(index)
@@ -49,33 +49,33 @@ export const STREAM_HEAD = Buffer.from(
     'x-request-id: req_7c3f0a52\r\nopenai-processing-ms: 212\r\ntransfer-encoding: chunked\r\n\r\n',
 )
 
-/** A chat's event: an event of its own chunk, as the others, that says when it was sent, in milliseconds since the epoch. */
+/** A chat's event, in its own HTTP chunk, with the time at which it was sent, in milliseconds since the epoch. */
 export function chatEvent(sentAt: number): Buffer {
   return chunk(event(delta(`"content":"sent at ${sentAt.toFixed(3)};"`, 'null'), 'null'))
 }
 
-/** Finds that in what a client gets. */
+/** Finds that time in a response. */
 export const SENT_AT = /sent at (\d+\.\d+);/g
 
-/** What ends a stream: `[DONE]` in a chunk of its own, and the last chunk. */
+/** The end of a stream: `[DONE]` in its own chunk, and the last chunk. */
 export const STREAM_END = Buffer.concat([chunk(DONE), Buffer.from('0\r\n\r\n')])
 
-/** One event, as a chunk of its own. */
+/** One event in its own chunk. */
 export const EVENT = chunk(word(0))
 
-/** How many events a piece has. */
+/** Number of events in a piece. */
 export const EVENTS_PER_PIECE = 1000
 
-/** Many events for one write, each still a chunk of its own, which is how providers send: about 300 KB. */
+/** Many events for one write, each in its own chunk, as providers send them: about 300 KB. */
 export const PIECE = Buffer.concat(Array.from({ length: EVENTS_PER_PIECE }, (_, index) => chunk(word(index))))
 
-/** A stream of one piece as it goes over the wire. */
+/** A stream of one piece, as sent. */
 export const SHORT_STREAM = Buffer.concat([STREAM_HEAD, PIECE, STREAM_END])
 
-/** The body of a whole stream, without HTTP's framing: what a client must have at its end. */
+/** The body of a whole stream, without HTTP framing: what a client must have received in the end. */
 export const STREAM_BODY = Buffer.concat([...eventsOf(EVENTS_PER_STREAM), DONE])
 
-/** The same as it goes over the wire, head and end included: one write, about 1.2 MB. */
+/** The same as sent, including head and end: one write, about 1.2 MB. */
 export const WHOLE_STREAM = Buffer.concat([STREAM_HEAD, ...[...eventsOf(EVENTS_PER_STREAM)].map(chunk), STREAM_END])
 
 const JSON_BODY = JSON.stringify({
@@ -102,21 +102,26 @@ const JSON_BODY = JSON.stringify({
   system_fingerprint: 'fp_cbf1785567~',
 })
 
-/** A whole small answer that is not a stream: a body of about 600 bytes. */
+/** A whole non-streaming answer, with a body of about 600 bytes. */
 export const JSON_ANSWER = Buffer.from(
   'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: req_7c3f0a52\r\n' +
     `content-length: ${JSON_BODY.length}\r\n\r\n${JSON_BODY}`,
 )
 
 /**
- * What the provider shall do, said in the request's `model`, because that is all that any proxy surely hands on.
- * `burst`: a whole stream at once; `burst-short`: the same of one piece. `drip`: an event each 20 ms until told to end.
- * `silent`: one event, then nothing until told to end. `chat`: an event each 20 ms that says when it was sent. `bulk`: that many pieces at once,
- * then it goes on as `drip`. `first`: one event at once, the end 1 ms later. `json`: a small answer.
+ * What the provider shall do. It is in the request's `model`, which every proxy forwards.
+ *
+ * - `burst`: a whole stream at once; `burst-short`: a stream of one piece
+ * - `drip`: an event every 20 ms until told to end
+ * - `silent`: one event, then nothing until told to end
+ * - `chat`: an event every 20 ms with the time at which it was sent
+ * - `bulk-N`: N pieces at once, then as `drip`
+ * - `first`: one event at once, the end 1 ms later
+ * - `json`: a small answer
  */
 export type Model = 'burst' | 'burst-short' | 'drip' | 'silent' | 'chat' | `bulk-${number}` | 'first' | 'json'
 
-/** The path of chat completions at the provider, and behind a proxy. */
+/** The path of chat completions at the provider, and after the proxy's `/ai`. */
 export const PATHS = { provider: '/v1/chat/completions', proxy: '/ai/v1/chat/completions' }
 
 /** A request's JSON body, about 200 bytes. */

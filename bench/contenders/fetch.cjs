@@ -1,8 +1,8 @@
-/** What people write by hand: `fetch`, its body piped into the response. It knows nothing of a client that leaves. */
+/** What people write by hand: `fetch`, with its body piped into the response. It does not notice that a client leaves. */
 const { Readable } = require('node:stream')
 const serve = require('./serve.cjs')
 
-/** Headers that describe a connection or a coding that `fetch` has dealt with. */
+/** Headers that describe the connection, or an encoding that `fetch` has decoded. */
 const NOT_PASSED = ['connection', 'content-encoding', 'keep-alive', 'transfer-encoding']
 
 serve((target) => async (req, res) => {

@@ -1,4 +1,4 @@
-/** This package with a hook that looks at every event and changes none: what `onEvent` costs. */
+/** This package with an `onEvent` hook that reads every event and changes none: measures what `onEvent` costs. */
 const { aiProxy } = require('express-ai-proxy')
 const serve = require('./serve.cjs')
 

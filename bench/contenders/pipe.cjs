@@ -1,4 +1,4 @@
-/** The least that Node itself can do: one request, one pipe each way, and an end when the client leaves. */
+/** The least that Node can do: one request, one pipe in each direction, and an abort when the client leaves. */
 const { Agent, request } = require('node:http')
 const serve = require('./serve.cjs')
 

@@ -1,4 +1,4 @@
-/** http-proxy-middleware, as a careful route made by hand would use it. */
+/** http-proxy-middleware, as a careful hand-written route would use it. */
 const { Agent } = require('node:http')
 const { createProxyMiddleware } = require('http-proxy-middleware')
 const serve = require('./serve.cjs')

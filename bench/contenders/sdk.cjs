@@ -1,4 +1,4 @@
-/** What people write by hand: the loop over the stream of the `openai` SDK, each event written anew. */
+/** What people write by hand: a loop over the `openai` SDK's stream that serialises each event again. */
 const express = require('express')
 const { OpenAI } = require('openai')
 const serve = require('./serve.cjs')

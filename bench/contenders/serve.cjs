@@ -1,11 +1,11 @@
 /**
- * What the contenders that run in Node have in common: an Express app with `GET /health` and the proxy at `/ai`, in a
- * process of its own that answers the benchmark's questions. Plain JavaScript, so that no loader runs beside a proxy.
+ * What the contenders in Node share: an Express app with `GET /health` and the proxy at `/ai`, in a process that
+ * answers the benchmark's questions. It is plain JavaScript so that no loader runs in the proxy's process.
  */
 const { once } = require('node:events')
 const express = require('express')
 
-/** Bytes of memory in use once garbage is gone: `rss` as the system sees it, `held` as V8 and Node count it. */
+/** Bytes in use after garbage collection: `rss` as the system counts it, `held` as V8 and Node do. */
 async function memory() {
   for (let pass = 0; pass < 3; pass += 1) {
     global.gc()
@@ -15,7 +15,7 @@ async function memory() {
   return { rss, held: heapUsed + external }
 }
 
-/** Microseconds of CPU time, in this process and in the kernel on its behalf, since it began. */
+/** Microseconds of CPU time since the process started, in user mode and in the kernel. */
 function cpuMicros() {
   const { user, system } = process.cpuUsage()
   return user + system
@@ -24,9 +24,9 @@ function cpuMicros() {
 const questions = { cpuMicros, memory, outputTokens: () => null }
 
 /**
- * Serves `proxyTo(target)`, the target being the provider's base URL.
+ * Serves `proxyTo(target)`, where the target is the provider's base URL.
  * @param {(target: string) => import('express').RequestHandler} proxyTo
- * @param {Record<string, () => unknown>} furtherQuestions what this contender can be asked beside
+ * @param {Record<string, () => unknown>} furtherQuestions more questions that this contender answers
  */
 module.exports = function serve(proxyTo, furtherQuestions = {}) {
   Object.assign(questions, furtherQuestions)

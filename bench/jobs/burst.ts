@@ -7,14 +7,14 @@ interface Burst {
   port: number
   path: string
   model: keyof typeof EVENTS
-  /** How many streams run at once. */
+  /** Number of concurrent streams. */
   streams: number
-  /** At least so many rounds of them, back to back, and so many milliseconds. */
+  /** The minimum number of rounds, one after another, and of milliseconds. */
   rounds: number
   forMs: number
 }
 
-/** Streams that burst, all starting at once; when all have ended, again. Throughput in MB (10^6) a second. */
+/** Starts bursting streams together, and again when all have ended. Returns the throughput in MB (10^6) per second. */
 export async function burst({ port, path, model, streams, rounds, forMs }: Burst) {
   const clients = await Client.connectMany(port, streams)
   const bytes = request(path, model)

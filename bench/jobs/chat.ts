@@ -5,15 +5,15 @@ import { request, SENT_AT } from '../wire'
 interface Chat {
   port: number
   path: string
-  /** How many chats run side by side. */
+  /** Number of concurrent chats. */
   chats: number
 }
 
-/** How late each event came, in milliseconds, and the connections that they come by. */
+/** The delay of each event, in milliseconds, and the connections that receive them. */
 let lateMs: number[] = []
 let sockets: Socket[] = []
 
-/** Opens chat streams whose events say when they were sent. Resolves once each has had one. */
+/** Opens chat streams whose events have the time at which they were sent. Resolves once each has received one. */
 export async function startChat({ port, path, chats }: Chat): Promise<void> {
   lateMs = []
   const opened = Array.from({ length: chats }, () => openChat(port, path))
@@ -21,12 +21,12 @@ export async function startChat({ port, path, chats }: Chat): Promise<void> {
   await Promise.all(opened.map(({ begun }) => begun))
 }
 
-/** Forgets what has come so far: what is measured begins now. */
+/** Discards the samples so far, so that the measurement starts now. */
 export function resetChat(_: null): void {
   lateMs = []
 }
 
-/** Ends the chats, and says how late their events were. */
+/** Ends the chats, and returns how late their events were. */
 export function stopChat(_: null) {
   for (const socket of sockets) socket.destroy()
   sockets = []
@@ -50,7 +50,7 @@ function openChat(port: number, path: string): { socket: Socket; begun: Promise<
     socket.on('error', reject)
     socket.on('close', () => reject(new Error('the chat broke off')))
   })
-  // Once it has begun, it ends when the job ends it.
+  // A running chat only ends when the job ends it.
   begun.catch(() => {})
   return { socket, begun }
 }

@@ -1,4 +1,4 @@
-/** Many clients that each have one stream which does not end by itself. They stay between two jobs. */
+/** Many clients, each with one stream that does not end by itself. They stay connected between two jobs. */
 import { Client } from '../client'
 import { type Model, request } from '../wire'
 
@@ -7,16 +7,16 @@ interface Gather {
   path: string
   model: Model
   clients: number
-  /** Resolves when each has so many events… */
+  /** Resolves when each client has this many events… */
   events: number
-  /** …and then, if true, none of them reads any more: their sockets stay open and fill up. */
+  /** …and then, if true, all of them stop reading: their sockets stay open and fill up. */
   thenStopReading: boolean
 }
 
 let crowd: Client[] = []
 let endings: Promise<void>[] = []
 
-/** Starts one stream a client, and resolves when all are as far as asked. */
+/** Starts one stream per client. Resolves when all have got as far as requested. */
 export async function gather({ port, path, model, clients, events, thenStopReading }: Gather): Promise<void> {
   crowd = await Client.connectMany(port, clients)
   const bytes = request(path, model)
@@ -36,17 +36,17 @@ export async function gather({ port, path, model, clients, events, thenStopReadi
   await Promise.all(arrivals)
 }
 
-/** Events all of them got so far. */
+/** Returns the number of events that all clients have got. */
 export function counted(_: null): number {
   return crowd.reduce((sum, client) => sum + client.events, 0)
 }
 
-/** Resolves when all streams have been ended by the provider; rejects if one broke off instead. */
+/** Resolves when the provider has ended all streams. Rejects if one broke off instead. */
 export async function whenEnded(_: null): Promise<void> {
   await Promise.all(endings)
 }
 
-/** All leave at once, in one turn of this process. */
+/** Disconnects all clients in one turn of this process. */
 export function leave(_: null): void {
   for (const client of crowd) client.leave()
   crowd = []

@@ -5,12 +5,12 @@ import { PATHS, request } from '../wire'
 interface FirstEvent {
   providerPort: number
   proxyPort: number
-  /** Pairs of a direct and a proxied call; the first `warmUp` of them do not count. */
+  /** Number of pairs of a direct and a proxied call; the first `warmUp` of them do not count. */
   pairs: number
   warmUp: number
 }
 
-/** Milliseconds from the request to the first event, of which the stream's end follows a little later. */
+/** Milliseconds from the request to the first event. The stream ends shortly after that event. */
 async function delayMs(client: Client, bytes: Buffer): Promise<number> {
   const sentAt = performance.now()
   let delay = Number.NaN
@@ -24,8 +24,8 @@ async function delayMs(client: Client, bytes: Buffer): Promise<number> {
 }
 
 /**
- * One stream at a time, directly and through the proxy in turn, so that both see the same machine. What the proxy
- * adds is the median of the pairs' differences, in milliseconds.
+ * Runs one stream at a time, alternately direct and through the proxy, so that both see the same machine. The proxy's
+ * overhead is the median of the pairs' differences, in milliseconds.
  */
 export async function firstEvent({ providerPort, proxyPort, pairs, warmUp }: FirstEvent) {
   const direct = await Client.connect(providerPort)

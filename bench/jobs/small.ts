@@ -4,13 +4,13 @@ import { type Model, request } from '../wire'
 interface Small {
   port: number
   path: string
-  /** Small JSON answers, unless it is said otherwise. */
+  /** Small JSON answers by default. */
   model?: Model
   clients: number
   forMs: number
 }
 
-/** Small answers over keep-alive connections, each client asking again as soon as it has its own. */
+/** Requests small answers over keep-alive connections. Each client asks again as soon as it has its answer. */
 export async function small({ port, path, model = 'json', clients: count, forMs }: Small) {
   const clients = await Client.connectMany(port, count)
   const bytes = request(path, model)

@@ -3,17 +3,17 @@ import type { RunningProxy } from '../running-proxy'
 import type { Figures, Scenario } from '../scenario'
 import { PATHS } from '../wire'
 
-/** Long enough that a p99 of the probe's samples stands on several of them, short enough for three rounds. */
+/** Long enough for several samples above the p99, short enough for three rounds. */
 const FOR_MS = 2500
 
-/** Until all code is compiled: after one second, a proxy with code of its own carries half of what it does later. */
+/** Until all code is compiled: after one second, a proxy reaches half of its later throughput. */
 const WARM_UP_MS = 4000
 
 const PROBE_INTERVAL_MS = 10
 
 /**
- * Bursting streams side by side with a health probe. What warms the proxy up are as many streams as are measured: the
- * connections to the provider are kept alive, and only after a first stream has TCP opened their windows wide.
+ * Bursting streams together with a health probe. The warm-up uses as many streams as the measurement, because TCP only
+ * opens a connection's window during its first stream, and connections to the provider are kept alive.
  */
 async function measure({ load, probe }: Rig, proxy: RunningProxy, streams: number): Promise<Figures> {
   const { port } = proxy

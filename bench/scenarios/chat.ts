@@ -2,13 +2,13 @@ import type { Scenario } from '../scenario'
 import { PATHS } from '../wire'
 
 const BURSTING = 20
-/** Side by side, so that a p99 stands on several events. */
+/** Enough concurrent chats for several events above the p99. */
 const CHATS = 4
-/** Until the code that carries bursts is compiled. */
+/** Until the code that handles bursts is compiled. */
 const WARM_UP_MS = 4000
 const FOR_MS = 2500
 
-/** What a person who reads a chat notices of twenty streams that burst: how late the events of the chat come. */
+/** How twenty bursting streams affect a person who reads a chat: how late the events of the chat arrive. */
 export const chatBesideBursts: Scenario = {
   name: 'chat-20',
   rows: [

@@ -7,7 +7,7 @@ const STREAMS = 500
 const WARM_UP_MS = 4000
 const WINDOW_MS = 4000
 
-/** Many slow streams: CPU time of the proxy for each event that arrives, from when all streams run to before they end. */
+/** Many slow streams: the proxy's CPU time per event, from when all streams run until before they end. */
 export const drip500: Scenario = {
   name: 'drip-500',
   rows: [

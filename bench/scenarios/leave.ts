@@ -5,16 +5,16 @@ import { EVENTS_PER_PIECE, PATHS, PIECE } from '../wire'
 
 const CLIENTS = 30
 
-/** What each has received before it leaves: 5 MiB. The stream goes on as a drip, so the leaving is all that happens. */
+/** What each client has received before it leaves: 5 MiB. The stream then drips, so that only the leaving is measured. */
 const PIECES = Math.ceil((5 * 1024 * 1024) / PIECE.length)
 
-/** Short, so that a stall of a few milliseconds is seen by several samples. */
+/** Short, so that several samples see a stall of a few milliseconds. */
 const PROBE_INTERVAL_MS = 1
 
 const BEFORE_MS = 200
 const AFTER_MS = 800
 
-/** Many clients leave long streams at the same moment: what that does to everyone else, in the second around it. */
+/** Many clients leave long streams at the same moment: how that affects others within the second around it. */
 export const leave30: Scenario = {
   name: 'leave-30',
   rows: [
@@ -46,9 +46,9 @@ export const leave30: Scenario = {
       healthP99: health.p99Ms,
       healthMedian: health.medianMs,
       healthMax: health.maxMs,
-      /** Output tokens of the 30 streams, as the proxy's records have them; 0 for one that does not count. */
+      /** Output tokens of the 30 streams according to the proxy's records; 0 for a proxy that does not count. */
       meteredTokens: metered ?? 0,
-      /** Streams that the provider still sent more than a second after their clients had gone. */
+      /** Streams to which the provider still sent more than a second after their clients had left. */
       orphans: drips,
     }
   },

@@ -6,7 +6,7 @@ import { PATHS } from '../wire'
 const STREAMS = 5000
 const SILENT_MS = 5000
 
-/** Many people who have a stream open on which nothing happens: what each costs in memory, and in CPU from open to close. */
+/** Many open streams on which nothing happens: the memory for each, and the CPU time from open to close. */
 export const silent5000: Scenario = {
   name: 'silent-5000',
   rows: [
@@ -29,7 +29,7 @@ export const silent5000: Scenario = {
   ],
   async measure({ provider, load }, proxy) {
     const job = { port: proxy.port, path: PATHS.proxy }
-    // A process that has worked before: what its heap grows by at first is no stream's.
+    // Warm the process up: the first growth of its heap is not caused by streams.
     await load.ask('small', { ...job, clients: 32, forMs: 2000 })
     const before = await proxy.memory()
     const usage = await usageFrom(proxy)

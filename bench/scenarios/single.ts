@@ -1,9 +1,9 @@
-/** The price of one request: how many a second, and how late the first event comes. */
+/** The price of one request: requests per second, and how late the first event arrives. */
 import { usageFrom } from '../rig'
 import type { Scenario } from '../scenario'
 import { PATHS } from '../wire'
 
-/** Short requests need thousands of repetitions until all their code is compiled: until then the one with more code loses. */
+/** Short requests need thousands of repetitions until all code is compiled; before that, the proxy with more code loses. */
 const WARM_UP_MS = 6000
 
 export const small: Scenario = {
@@ -41,7 +41,7 @@ export const firstEvent: Scenario = {
     },
   ],
   async measure({ load, providerPort }, { port }) {
-    // With what is measured: the code of streams is not that of plain answers.
+    // Warm up with what is measured: streams run other code than plain answers.
     await load.ask('small', { port, path: PATHS.proxy, model: 'first', clients: 32, forMs: WARM_UP_MS })
     return load.ask('firstEvent', { providerPort, proxyPort: port, pairs: 400, warmUp: 100 })
   },

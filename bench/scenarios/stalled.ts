@@ -5,12 +5,12 @@ import { PATHS, PIECE } from '../wire'
 
 const READERS = 40
 
-/** 20 MB for each of them. */
+/** 20 MB for each reader. */
 const PIECES = Math.ceil(20e6 / PIECE.length)
 
 const MIB = 1024 * 1024
 
-/** Readers that stop reading: what the proxy holds for each, once it has taken all that it is going to take. */
+/** Readers that stop reading: what the proxy holds for each, once it reads no more from the provider. */
 export const stalled40: Scenario = {
   name: 'stalled-40',
   rows: [
@@ -25,7 +25,7 @@ export const stalled40: Scenario = {
   ],
   async measure({ provider, load }, proxy) {
     const job = { port: proxy.port, path: PATHS.proxy }
-    // A process that has worked before: what its heap grows by at first is no reader's.
+    // Warm the process up: the first growth of its heap is not caused by readers.
     await load.ask('burst', { ...job, model: 'burst', streams: READERS, rounds: 1, forMs: 0 })
     const before = await proxy.memory()
 
@@ -46,7 +46,7 @@ export const stalled40: Scenario = {
     const rss = each(after.rss - before.rss)
     const held = each(after.held - before.held)
     return {
-      // What the process had freed before but kept from the system, readers can take without `rss` growing.
+      // Memory that the process has freed but not returned to the system can be reused without `rss` growing.
       mebibytesEach: Number.isNaN(held) ? rss : Math.max(rss, held),
       rssMebibytesEach: rss,
       heldMebibytesEach: held,
