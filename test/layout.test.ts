@@ -3,8 +3,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 import { suite, test } from 'node:test'
 
-/** The rooms of lib/, the lowest first: each may import itself and those before it. */
-const ROOMS = [
+/** The folders of lib/, the lowest first: each may import itself and those before it. */
+const FOLDERS = [
   ...['util', 'json', 'framing', 'formats', 'api', 'options', 'scheduling', 'exchange', 'metering'],
   ...['metrics', 'request', 'routing', 'upstream', 'response', 'handle'],
 ]
@@ -13,7 +13,7 @@ const ROOT = join(__dirname, '..')
 suite('the layout', () => {
   test('every folder of lib/ belongs to the layout', () => {
     const nested = filesBelow('lib').filter((file) => file.split('/').length > 2)
-    assert.deepEqual([...new Set(nested.map((file) => file.split('/')[1]))].sort(), [...ROOMS].sort())
+    assert.deepEqual([...new Set(nested.map((file) => file.split('/')[1]))].sort(), [...FOLDERS].sort())
   })
 
   test('only the entry points and aiProxy() are at the root of lib/', () => {
@@ -22,7 +22,7 @@ suite('the layout', () => {
     assert.deepEqual(files.sort(), ['ai-proxy.ts', ...entries].sort())
   })
 
-  test('no import in lib/ goes to a higher room', () => {
+  test('no import in lib/ goes to a higher folder', () => {
     const up = importsBelow('lib').filter(([from, to]) => floorOf(to) > floorOf(from))
     assert.deepEqual(up, [])
   })
@@ -58,10 +58,10 @@ suite('the layout', () => {
     })
   }
 
-  test('CONTRIBUTING.md shows every room', () => {
+  test('CONTRIBUTING.md shows every folder', () => {
     const shown = readFileSync(join(ROOT, 'CONTRIBUTING.md'), 'utf8')
     assert.deepEqual(
-      ROOMS.filter((room) => !shown.includes(`${room}/`)),
+      FOLDERS.filter((folder) => !shown.includes(`${folder}/`)),
       [],
     )
   })
@@ -78,10 +78,10 @@ suite('the layout', () => {
 
 type Import = readonly [from: string, to: string]
 
-/** The floor of a file's room; what is at the root of lib/ stands above all of them. */
+/** The layer of a file's folder; files at the root of lib/ are above all folders. */
 function floorOf(file: string): number {
-  const [, room = ''] = file.split('/')
-  return ROOMS.includes(room) ? ROOMS.indexOf(room) : ROOMS.length
+  const [, folder = ''] = file.split('/')
+  return FOLDERS.includes(folder) ? FOLDERS.indexOf(folder) : FOLDERS.length
 }
 
 /** The lines of a file without comments. */
