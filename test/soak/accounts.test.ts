@@ -13,7 +13,7 @@ const sample = (more: Partial<Sample> = {}): Sample => ({
   ...more,
 })
 
-/** A soak of two exchanges in which nothing is amiss. */
+/** A soak of two exchanges in which everything is right. */
 function fine(): Soak {
   const accounts = new Accounts()
   accounts.begin('burst', 'burst #1', 'completed')

@@ -1,12 +1,12 @@
-/** The books of a soak: what has begun, how it was to end, and what the proxy has told of it. */
+/** The accounts of a soak: what has begun, how it should end, and what the proxy has reported. */
 export class Accounts {
   begun = 0
-  /** Records by how the exchange ended. */
+  /** Records by outcome. */
   readonly ends = new Map<string, number>()
-  /** Exchanges begun by kind. */
+  /** Exchanges begun, by kind. */
   readonly kinds = new Map<string, number>()
   readonly faults = { double: 0, unknown: 0, 'wrong end': 0, 'client saw something else': 0 }
-  /** The first of them, in words. */
+  /** Descriptions of the first problems. */
   readonly examples: string[] = []
 
   readonly #open = new Map<string, { expected: string; told: () => void }>()
@@ -29,7 +29,7 @@ export class Accounts {
     entry.told()
   }
 
-  /** The client did not see what it was to see. */
+  /** Notes that the client did not see what it should. */
   disappoint(id: string, why: unknown): void {
     this.#fault('client saw something else', `${id}: ${String(why).split('\n', 1)[0]}`)
   }
@@ -38,7 +38,7 @@ export class Accounts {
     return [...this.ends.values()].reduce((sum, count) => sum + count, 0)
   }
 
-  /** Exchanges without a record: under way, or, when all is over, lost. */
+  /** Exchanges without a record: in progress, or lost if everything is over. */
   get open(): string[] {
     return [...this.#open.keys()]
   }

@@ -16,22 +16,22 @@ export async function drips(call: Call, events: number, everyMs = 100): Promise<
   call.end(DONE)
 }
 
-/** As much as is taken, as fast as it is taken: more than 8 MB each, for so much fits between a provider and a client. */
+/** Sends as fast as the proxy reads: more than 8 MB each, because that much fits into the buffers on the way. */
 export const floods = (call: Call) => call.sse().flood(LARGE_EVENT)
 
-/** The provider's connection is closed: it stops generating. */
+/** Waits until the provider's connection is closed, so that it stops generating. */
 export const gone = async (call: Promise<Call>) => {
   const { socket } = await call
   if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
 }
 
-/** The client gets a whole answer of so many events. */
+/** Asserts that the client gets a whole answer of this many events. */
 export const gets = (status: number, events: number) => async (client: Client) => {
   assert.equal(await client.over, 'whole')
   assert.deepEqual([client.status, client.events], [status, events])
 }
 
-/** The client is told what went wrong, in an answer that ends as HTTP wants it. */
+/** Asserts that the client gets an error, in an answer that is complete in HTTP. */
 export const isTold = (status: number | readonly number[], code: string) => async (client: Client) => {
   assert.equal(await client.over, 'whole')
   assert.ok([status].flat().includes(client.status), `status ${client.status}`)

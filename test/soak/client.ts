@@ -2,23 +2,23 @@ import http, { type Agent, type IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MARK } from './events.js'
 
-/** What a client asks for. */
+/** A client's request. */
 export interface Ask {
   readonly path: string
   readonly headers: Record<string, string>
   readonly body: string
 }
 
-/** One request, and what came back: counted, not kept. */
+/** One request and its answer, which is counted, not kept. */
 export class Client {
   status = 0
   bytes = 0
   events = 0
-  /** The last of what came, where errors are said. */
+  /** The end of what was received, where errors are. */
   tail = ''
-  /** The first bytes of the answer are there. */
+  /** Resolves when the first bytes of the answer have arrived. */
   readonly begun: Promise<void>
-  /** Nothing more will come: `whole` where HTTP says that this was all. */
+  /** Resolves at the end of the answer, with `whole` if it is complete in HTTP. */
   readonly over: Promise<'whole' | 'cut'>
 
   readonly #req: http.ClientRequest
@@ -57,7 +57,7 @@ export class Client {
     this.#req.destroy()
   }
 
-  /** Waits a while after each so many bytes; `Infinity` milliseconds is for good. */
+  /** Pauses after every so many bytes; `Infinity` milliseconds stop reading for good. */
   readSlowly(everyBytes: number, ms: number): this {
     this.#pause = { everyBytes, ms }
     return this

@@ -6,10 +6,10 @@ import { Client } from './client.js'
 import { kinds } from './kinds.js'
 import type { SoakProvider } from './provider.js'
 
-/** Longer than any exchange of the soak takes, on a machine that is busy with something else. */
+/** Longer than any exchange of the soak takes, even on a busy machine. */
 const PATIENCE_MS = 60_000
 
-/** Each client asks again so long after its last question, or later: the soak looks for leaks, not for the machine's limits. */
+/** The minimum interval between two requests of a client: the soak looks for leaks, not for the machine's limits. */
 const PACE_MS = 2500
 
 /** The names of the kinds, round after round. */
@@ -19,7 +19,7 @@ function* inTurn(): Generator<string, never> {
   }
 }
 
-/** Clients, each with one exchange after the other, of all kinds in turn. */
+/** Clients that run one exchange after another, of all kinds in turn. */
 export class Crowd {
   readonly #port: number
   readonly #provider: SoakProvider
@@ -34,7 +34,7 @@ export class Crowd {
     this.#accounts = accounts
   }
 
-  /** Resolves when all that was begun in this time is over. */
+  /** Resolves when everything that began during this time is over. */
   async goOnFor(ms: number, clients: number): Promise<void> {
     const end = performance.now() + ms
     const one = async () => {
@@ -46,7 +46,7 @@ export class Crowd {
     await Promise.all(Array.from({ length: clients }, one))
   }
 
-  /** Closes the connections that it has kept. */
+  /** Closes its kept-alive connections. */
   close(): void {
     this.#agent.destroy()
   }
@@ -65,7 +65,7 @@ export class Crowd {
     } catch (error) {
       this.#accounts.disappoint(id, error)
     }
-    // One that has none stays open in the accounts: it is lost.
+    // An exchange without a record stays open in the accounts, as lost.
     await within(recorded, 'a record', PATIENCE_MS).catch(() => {})
     client.leave()
     this.#provider.forget(id)

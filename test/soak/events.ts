@@ -1,4 +1,4 @@
-/** Stands once in each event and nowhere else: clients count events by counting it. */
+/** Occurs once in each event and nowhere else: clients count events by it. */
 export const MARK = '~'.charCodeAt(0)
 
 /** One event of a chat completion. */
@@ -13,5 +13,5 @@ export const EVENT = `data: ${JSON.stringify({
 
 export const DONE = 'data: [DONE]\n\n'
 
-/** An event of 32 KiB, for those who send as much as they can. */
+/** An event of 32 KiB, for providers that send as much as they can. */
 export const LARGE_EVENT = `data: ${JSON.stringify({ choices: [], padding: `~${'x'.repeat(32 * 1024)}` })}\n\n`

@@ -6,12 +6,12 @@ import type { Ask, Client } from './client.js'
 import { DONE, EVENT, LARGE_EVENT } from './events.js'
 import type { Mount } from './mounts.js'
 
-/** A kind of exchange, with the end that it must come to. */
+/** A kind of exchange, with the outcome that it must have. */
 export interface Kind {
   readonly mount: Mount
-  /** Comes up in every so many rounds of all kinds; by default in each. */
+  /** Occurs once in this many rounds of all kinds; in every round by default. */
   readonly every?: number
-  /** The record's outcome, and its code where it has one. */
+  /** The record's outcome, and its code if it has one. */
   readonly ends: string
   readonly ask?: Partial<Ask>
   /** What the provider does. */
@@ -54,7 +54,7 @@ export const kinds: Record<string, Kind> = {
     every: 4,
     ends: 'limit_exceeded slow_client',
     act: floods,
-    // A client that does not read cannot see that its connection is closed; the provider can.
+    // A client that does not read cannot see that its connection is closed, but the provider can.
     goes: async (client, call) => {
       client.readSlowly(1, Number.POSITIVE_INFINITY)
       await gone(call)
@@ -83,7 +83,7 @@ export const kinds: Record<string, Kind> = {
     goes: async (client, call) => {
       await client.begun
       client.leave()
-      // The proxy has seen it go when this comes.
+      // The proxy has already noticed that it left when this arrives.
       await sleep(1000)
       ;(await call).end(EVENT + DONE)
     },
@@ -147,7 +147,7 @@ export const kinds: Record<string, Kind> = {
     ask: { path: '/v1/files' },
     goes: isTold(404, 'endpoint_not_allowed'),
   },
-  // Whether its first event or the shutdown comes first is nobody's to say.
+  // Its first event and the shutdown race with each other.
   'shut down while streaming': {
     mount: 'rolling',
     ends: 'shutdown shutting_down',

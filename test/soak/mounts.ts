@@ -1,9 +1,9 @@
 import type { AiProxyOptions } from '../../lib/index.js'
 
-/** Middlewares side by side, each with what it takes to hit some limit within seconds. */
+/** Middlewares of one app, each with the options that are needed to hit some limit within seconds. */
 export const mounts = {
   plain: {},
-  /** Closed while its streams run and replaced by a new one, again and again. */
+  /** Closed while its streams run, and replaced by a new one, again and again. */
   rolling: {},
   small: { limits: { maxRequestBytes: 20_000 } },
   impatient: { limits: { firstByteTimeoutMs: 1500 } },
@@ -13,7 +13,7 @@ export const mounts = {
   strict: { limits: { drainTimeoutMs: 300 } },
   drained: { onClientDisconnect: 'drain' },
   early: { heartbeat: { everyMs: 200, beforeFirstByte: true } },
-  /** Nobody listens there. */
+  /** Nothing listens at this address. */
   away: { target: 'http://127.0.0.1:9' },
 } satisfies Record<string, Partial<AiProxyOptions>>
 

@@ -2,7 +2,7 @@ import type { Accounts } from './accounts.js'
 import type { Sample } from './sample.js'
 import { kib, type Soak, type Verdict } from './verdicts.js'
 
-/** One line that is written over on a terminal, and a line each elsewhere. */
+/** Overwrites one line on a terminal, and prints a line each elsewhere. */
 export function showProgress(since: number, accounts: Accounts, { heldBytes, sockets, active }: Sample): void {
   const seconds = Math.round((performance.now() - since) / 1000)
   const outcomes = new Map<string, number>()

@@ -1,9 +1,9 @@
 import http from 'node:http'
 import { Call, listen, type Owner } from '../e2e/support/provider.js'
 
-/** The provider: each request says by its id what is to become of it. */
+/** The provider: the id of each request decides how it is answered. */
 export class SoakProvider {
-  /** Connections that are open now. */
+  /** The number of open connections. */
   connections = 0
 
   readonly #acts = new Map<string, { act: (call: Call) => unknown; arrived: (call: Call) => void }>()
@@ -16,7 +16,7 @@ export class SoakProvider {
       entry?.arrived(call)
       entry?.act(call)
     })
-    // The proxy closes connections, or nobody.
+    // Only the proxy closes connections.
     server.keepAliveTimeout = 0
     server.on('connection', (socket) => {
       this.connections++
@@ -25,7 +25,7 @@ export class SoakProvider {
     return `http://127.0.0.1:${await listen(owner, server)}`
   }
 
-  /** What to do when this request comes. @returns a promise of it */
+  /** Sets how the request is answered. @returns a promise of the request */
   expect(id: string, act: (call: Call) => unknown): Promise<Call> {
     return new Promise((arrived) => this.#acts.set(id, { act, arrived }))
   }

@@ -1,4 +1,4 @@
-/** The process that is watched: an app with all the mounts, and nothing else in it that could grow. */
+/** The process that is watched: an app with all the mounts, and nothing else that could grow. */
 import { once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -9,13 +9,13 @@ import { type AiProxy, type AiProxyOptions, aiProxy } from '../../lib/index.js'
 import { type Mount, mounts } from './mounts.js'
 import type { Sample } from './sample.js'
 
-/** What is told of each exchange without being asked: its `x-request-id`, and how it ended. */
+/** Reported for each exchange without a question: its `x-request-id` and its outcome. */
 export interface Told {
   ended: [id: string, end: string]
 }
 
 const running = new Map<Mount, AiProxy>()
-/** What middlewares that are closed have counted. */
+/** The counts of closed middlewares. */
 const retired = { exchanges: 0, ended: 0 }
 let target = ''
 
@@ -32,7 +32,7 @@ function counted(proxy: AiProxy): typeof retired {
   return { exchanges, ended: Object.values(outcomes).reduce((sum, count) => sum + count) }
 }
 
-/** Closes a middleware, whose running exchanges are ended, and forgets all of it but its sums. */
+/** Closes a middleware, which ends its exchanges, and keeps only its counts. */
 async function retire(proxy: AiProxy): Promise<void> {
   await proxy.close({ graceMs: 20 })
   const { exchanges, ended } = counted(proxy)
@@ -43,7 +43,7 @@ async function retire(proxy: AiProxy): Promise<void> {
 async function collectGarbage(times: number): Promise<void> {
   for (let n = 0; n < times; n++) {
     global.gc!()
-    // What finalizers and closing handles let go of is garbage of the next time.
+    // What finalizers and closing handles release is only collected the next time.
     await sleep(20)
   }
 }
@@ -57,7 +57,7 @@ const api = {
       app.use(`/${mount}`, (req, res, next) => running.get(mount)!(req, res, next))
     }
     const server = http.createServer(app)
-    // Connections are closed by the clients alone, so that none is closed under a request that is on its way.
+    // Only the clients close connections, so that none is closed while a request is being sent.
     server.keepAliveTimeout = 0
     server.listen(0, '127.0.0.1', 1024)
     await once(server, 'listening')

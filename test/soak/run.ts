@@ -1,7 +1,7 @@
 /**
- * Hundreds of exchanges at a time, of all kinds and ends, for some minutes, through a proxy in a process of its own:
+ * Runs hundreds of exchanges at a time, of all kinds and outcomes, for some minutes, through a proxy in its own process:
  *   node --expose-gc --import tsx test/soak/run.ts [--minutes 5] [--clients 400]
- * Exits with 1 where something is not flat at the end, or an exchange has not exactly the record that its kind is to have.
+ * Exits with 1 if something grows, or if an exchange does not have exactly the record that its kind must have.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -20,13 +20,13 @@ const { values } = parseArgs({
 })
 const [minutes, clients] = [Number(values.minutes), Number(values.clients)]
 
-/** Between laps nothing is under way: what is held then, is held for good. The first lap is the warm-up. */
+/** Nothing is in progress between laps, so what is held then is leaked. The first lap is the warm-up. */
 const LAPS = 6
 const lapMs = (minutes * 60_000) / (LAPS + 1)
 const ROLL_MS = 2000
 const SAMPLE_MS = 2000
 
-/** Does something again and again, until told to stop; then waits for the last time. */
+/** Repeats something until told to stop, then waits for the last time. */
 function again(everyMs: number, act: () => Promise<unknown>): () => Promise<void> {
   const stopped = new AbortController()
   const going = (async () => {
@@ -73,7 +73,7 @@ async function main(): Promise<boolean> {
   }
   crowd.close()
   const counted = await proxy.ask('closeAll', null)
-  // Word of a closed connection takes its way; what leaks stays.
+  // A closed connection is noticed with a delay; a leak stays.
   await until(() => provider.connections === 0, '').catch(() => {})
   const end = await sample(5)
   const soak: Soak = {

@@ -1,18 +1,18 @@
-/** The watched process at a moment. */
+/** The state of the watched process at one moment. */
 export interface Sample {
-  /** Heap in use and what it holds outside, garbage collected. */
+  /** Bytes on the heap and outside it, after garbage collection. */
   readonly heldBytes: number
   /** What keeps its event loop alive, by kind. */
   readonly handles: Readonly<Record<string, number>>
-  /** Of these, TCP connections. An agent's idle ones are not among them: they keep no event loop alive. */
+  /** Of these, TCP connections. An agent's idle ones are not included, because they do not keep the event loop alive. */
   readonly sockets: number
   /** Connections to the provider, idle or not, as the provider counts them. */
   readonly upstream: number
-  /** Exchanges under way. */
+  /** Exchanges in progress. */
   readonly active: number
 }
 
-/** The kinds of handles of which there are more than before, with how many. */
+/** The kinds of handles of which there are more than before, with their number. */
 export function moreHandles(before: Sample, after: Sample): string[] {
   return Object.entries(after.handles)
     .filter(([kind]) => !passing.has(kind))
@@ -22,5 +22,5 @@ export function moreHandles(before: Sample, after: Sample): string[] {
     })
 }
 
-/** The event loop's own, there for one round: what the question over IPC sets off. */
+/** The event loop's own, for one round: caused by the question over IPC. */
 const passing = new Set(['Immediate', 'TickObject'])

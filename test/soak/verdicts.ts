@@ -7,25 +7,25 @@ export interface Verdict {
   readonly isFine: boolean
 }
 
-/** What a soak has seen. */
+/** The observations of a soak. */
 export interface Soak {
   readonly accounts: Accounts
-  /** What the middlewares themselves have counted. */
+  /** The counts of the middlewares themselves. */
   readonly counted: { readonly exchanges: number; readonly ended: number }
   readonly clients: number
-  /** Before the first exchange; between the laps, with nothing under way, the first after the warm-up; after the end. */
+  /** Samples before the first exchange, between the laps with nothing in progress (the first after the warm-up), and after the end. */
   readonly start: Sample
   readonly quiet: readonly Sample[]
   readonly end: Sample
   /** Exchanges from the first quiet sample to the last. */
   readonly exchangesBetween: number
-  /** While it runs. */
+  /** Samples while it runs. */
   readonly busy: readonly Sample[]
 }
 
-/** Code that gets hot late, and inline caches that fill, take this much, however long it runs. */
+/** Growth that code compilation and inline caches cause, however long it runs. */
 const FREE_BYTES = 1024 * 1024
-/** The smallest thing that could be left behind by each exchange, an object of a few fields or a listener, is larger. */
+/** Less than the smallest thing that each exchange could leak, an object of a few fields or a listener. */
 const BYTES_PER_EXCHANGE = 32
 
 export function verdicts(soak: Soak): Verdict[] {
@@ -62,7 +62,7 @@ export function verdicts(soak: Soak): Verdict[] {
       isFine: grown <= mayGrow,
     },
     {
-      // A client keeps one connection for its next question. A pool keeps what its middleware once had under way.
+      // A client keeps one connection for its next request. A pool keeps as many as its middleware once used at a time.
       what: 'connections, with nothing under way: one a client, and two for it to the provider',
       found: `${most.sockets} and ${most.upstream} at most`,
       isFine: most.sockets <= clients && most.upstream <= 2 * clients,

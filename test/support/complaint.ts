@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import type { AiProxyOptions } from '../../lib/api/options.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
 
-/** The message of the error that these options are answered with. */
+/** The message of the error that these options cause. */
 export function complaint(options: unknown): string {
   try {
     resolveOptions(options as AiProxyOptions)

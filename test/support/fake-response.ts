@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 
-/** What of a `ServerResponse` the package uses, noting what is done with it. */
+/** The part of `ServerResponse` that the package uses; records what is done with it. */
 export class FakeResponse extends EventEmitter {
   statusCode = 200
   headersSent = false
@@ -16,7 +16,7 @@ export class FakeResponse extends EventEmitter {
   readonly writes: string[] = []
   readonly #headers = new Map<string, unknown>()
 
-  /** For where a `ServerResponse` is asked for. */
+  /** The same object, typed as a `ServerResponse`. */
   get asServerResponse(): ServerResponse {
     return this as unknown as ServerResponse
   }
@@ -66,13 +66,13 @@ export class FakeResponse extends EventEmitter {
     return this
   }
 
-  /** The client has read all that was written. */
+  /** Simulates that the client has read everything. */
   drain(): void {
     this.keepsUp = true
     this.emit('drain')
   }
 
-  /** The client has got everything. */
+  /** Simulates that the client has received everything. */
   finish(): void {
     this.emit('finish')
     this.closed = true

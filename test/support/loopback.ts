@@ -16,7 +16,7 @@ interface Received {
 }
 
 /**
- * Sends a request to a server of its own and hands over both ends of it.
+ * Sends a request to a new server and passes on both ends of it.
  *
  * @param send writes the body; by default there is none
  */

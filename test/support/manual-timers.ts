@@ -5,7 +5,7 @@ interface Timer {
   readonly due: number
 }
 
-/** Timers that run when time is moved by hand. */
+/** Timers that run when the test advances the time. */
 export class ManualTimers implements TimerClock {
   time = 0
   /** The delay of each timer that was ever set. */
@@ -31,7 +31,7 @@ export class ManualTimers implements TimerClock {
     return this.#pending.size
   }
 
-  /** Moves time on, and runs what comes due on the way, each at its time. */
+  /** Advances the time, and runs each timer at its time on the way. */
   advance(ms: number): void {
     const until = this.time + ms
     for (let next = this.#first(until); next; next = this.#first(until)) {

@@ -1,6 +1,6 @@
 import { type TurnClock, TurnScheduler } from '../../lib/scheduling/turns.js'
 
-/** An event loop of its own: time moves when told, and a round runs when told. */
+/** A manual event loop: the test advances the time and runs each round. */
 export class ManualTurnClock implements TurnClock {
   time = 0
   readonly #deferred: (() => void)[] = []
@@ -13,17 +13,17 @@ export class ManualTurnClock implements TurnClock {
     this.#deferred.push(run)
   }
 
-  /** How many functions wait for the next round. */
+  /** The number of functions that wait for the next round. */
   get deferred(): number {
     return this.#deferred.length
   }
 
-  /** One round: what was deferred before it began, and not what is deferred meanwhile. */
+  /** Runs one round: what was deferred before it began, not what is deferred meanwhile. */
   runRound(): void {
     for (const run of this.#deferred.splice(0)) run()
   }
 
-  /** Rounds until nothing waits. */
+  /** Runs rounds until nothing waits. */
   runAll(most = 10_000): void {
     for (let rounds = 0; this.#deferred.length > 0; rounds++) {
       if (rounds === most) throw new Error(`something still waits after ${most} rounds`)
@@ -32,7 +32,7 @@ export class ManualTurnClock implements TurnClock {
   }
 }
 
-/** A scheduler whose rounds run when told. */
+/** A scheduler whose rounds the test runs. */
 export function manualTurns(budgetMs = 1): { clock: ManualTurnClock; turns: TurnScheduler } {
   const clock = new ManualTurnClock()
   return { clock, turns: new TurnScheduler(budgetMs, clock) }

@@ -1,14 +1,14 @@
-/** What a prefix of an event stream holds, found the slow and obvious way. */
+/** The content of a prefix of an event stream, found in the slow and obvious way. */
 export interface ParsedMessage {
-  /** Where the last blank line ends: all before it is whole, nothing behind it is. */
+  /** The end of the last blank line: everything before it is complete, nothing after it is. */
   readonly boundary: number
-  /** The blocks before it that are events, line ends and all, without those of comments alone and without blank lines. */
+  /** The blocks before it that are events, with their line ends; without blocks of comments only and blank lines. */
   readonly events: readonly string[]
-  /** Bytes of each block before it, events or not; the LF of a CRLF that ends one is of none. */
+  /** Bytes of each block before it, events or not; excluding the LF of a CRLF that ends a block. */
   readonly sizes: readonly number[]
-  /** What stands behind it. */
+  /** What follows it. */
   readonly rest: string
-  /** The rest has a line that is no comment. */
+  /** Whether the remainder has a line that is not a comment. */
   readonly restIsEvent: boolean
 }
 
@@ -36,7 +36,7 @@ export function readSlowly(bytes: Buffer): ParsedMessage {
   return { boundary, events, sizes, rest: text.slice(boundary), restIsEvent }
 }
 
-/** An event without the line ends behind it. */
+/** An event without the line ends after it. */
 export function withoutEnd(event: string): string {
   return event.replace(/[\r\n]+$/, '')
 }

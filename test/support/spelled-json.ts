@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/** JSON text in its parts, as a client may spell it, and the same with changes in it. */
+/** JSON text in its parts, as a client may spell it, and changed versions of it. */
 export type Spelled = SpelledObject | SpelledList | string
 
 export interface SpelledObject {
@@ -40,7 +40,7 @@ const scalar = fc.constantFrom(
   ...['""', '"a"', String.raw`"\u0061\/"`, String.raw`"\"},{\\"`, '"größe 漢字 👋"', String.raw`"\ud800"`, '"[,]"'],
 )
 
-/** Names of fields: such as objects have anyway, such as look like indexes, escaped ones. */
+/** Field names: inherited by every object, resembling indexes, or escaped. */
 const names = ['a', 'b', 'model', '__proto__', 'constructor', '2', '10', '1', 'größe', '', 'a"b', 'toJSON']
 const name = fc.constantFrom(...names)
 const spelledName = (text: string, isEscaped: boolean) =>

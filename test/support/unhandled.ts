@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
 
-/** What promises were rejected with that nobody took care of, which would end a process, as long as this test runs. */
+/** Collects unhandled rejections, which would end a process, during this test. */
 export function unhandledRejections(t: TestContext): readonly unknown[] {
   const unhandled: unknown[] = []
   const before = process.listeners('unhandledRejection')

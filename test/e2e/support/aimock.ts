@@ -5,11 +5,11 @@ import { startApp } from './app.js'
 import type { Owner } from './provider.js'
 import { assertTold } from './streams.js'
 
-/** What the provider says it has used, in every test against it. */
+/** The usage that the provider reports in every test against it. */
 export const mocked = { inputTokens: 31, outputTokens: 17 }
 export const mockedText = 'The lighthouse keeper counted the ships: one, two, three.'
 
-/** `@copilotkit/aimock`: one answer in every provider's protocol, another with a call of a tool. */
+/** `@copilotkit/aimock`: one answer in every provider's protocol, and another with a tool call. */
 export async function startAimock(t: Owner): Promise<LLMock> {
   const mock = new LLMock({ host: '127.0.0.1', port: 0, chunkSize: 9 })
   const fixed = {
@@ -35,7 +35,7 @@ interface Compared<T> {
 }
 
 /**
- * Asks a provider directly and through the proxy: the same comes back.
+ * Asks a provider directly and through the proxy, and asserts that the results are equal.
  *
  * @param ask asks the provider at this base URL
  */
@@ -53,14 +53,14 @@ export async function askedBothWays<T>(
   return { result, record: await app.record() }
 }
 
-/** Everything that a stream has to say. */
+/** Collects every item of a stream. */
 export async function collected<T>(stream: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = []
   for await (const item of stream) all.push(item)
   return all
 }
 
-/** Times, ids and padding that are drawn anew for each answer, and the headers of the connection. */
+/** Times, ids and padding that differ for each answer, and the headers of the connection. */
 const DRAWN =
   /^(?:created_at|createdAt|completed_at|id|item_id|itemId|requestId|obfuscation|toolUseId|date|httpHeaders|headers|sdkHttpResponse|\$metadata|rawResponse|responseHeaders)$/
 
@@ -70,7 +70,7 @@ function steady(value: unknown): unknown {
   ) as unknown
 }
 
-/** What must be known of every whole answer whose provider tells usage. */
+/** Asserts what the record of a whole answer must have if its provider reports usage. */
 export function assertExact({ record }: { record: ExchangeRecord }, expected: Partial<ExchangeRecord>): void {
   const base = { outcome: 'completed', status: 200, code: undefined, error: undefined, limit: undefined } as const
   assertTold(record, { ...base, ...expected })

@@ -7,7 +7,7 @@ import { listen, type Owner } from './provider.js'
 import { Queue, within } from './waiting.js'
 
 export interface App {
-  /** Where the middleware is mounted: `http://127.0.0.1:…/ai`. */
+  /** The URL at which the middleware is mounted: `http://127.0.0.1:…/ai`. */
   readonly url: string
   readonly port: number
   readonly server: http.Server | https.Server
@@ -19,16 +19,16 @@ export interface App {
 }
 
 interface AppOptions {
-  /** What is mounted before the middleware. */
+  /** Mounts handlers before the middleware. */
   before?: (app: Express) => void
-  /** What is mounted behind it. */
+  /** Mounts handlers after it. */
   after?: (app: Express) => void
-  /** Mounts it elsewhere than at `/ai`. */
+  /** Mounts the middleware somewhere other than `/ai`. */
   mount?: (app: Express, proxy: AiProxy) => void
   tls?: boolean
 }
 
-/** An app with the middleware at `/ai`, which keeps every record. */
+/** Starts an app with the middleware at `/ai`, which keeps every record. */
 export async function startApp(t: Owner, options: AiProxyOptions, around: AppOptions = {}): Promise<App> {
   const records = new Queue<ExchangeRecord>('a record')
   const proxy = aiProxy({
@@ -39,7 +39,7 @@ export async function startApp(t: Owner, options: AiProxyOptions, around: AppOpt
     },
   })
   const app = express()
-  // Without it Express's own error handler prints to the console.
+  // Without this handler, Express's own one prints to the console.
   app.set('env', 'test')
   around.before?.(app)
   if (around.mount) around.mount(app, proxy)

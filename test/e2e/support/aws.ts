@@ -3,12 +3,12 @@ import { BedrockRuntimeClient, type BedrockRuntimeClientConfig } from '@aws-sdk/
 
 type Handler = BedrockRuntimeClientConfig['requestHandler']
 
-/** The SDK's own handler for HTTP/1.1, a dependency of its: for this service it would speak HTTP/2, which Express does not. */
+/** The SDK's own handler for HTTP/1.1: for this service it would use HTTP/2, which Express does not support. */
 const { NodeHttpHandler } = createRequire(require.resolve('@aws-sdk/client-bedrock-runtime'))(
   '@smithy/node-http-handler',
 ) as { NodeHttpHandler: new () => NonNullable<Handler> }
 
-/** Bedrock's client, asked once, and closed again. */
+/** Makes one call with Bedrock's client, and closes the client. */
 export async function withBedrock<T>(endpoint: string, ask: (client: BedrockRuntimeClient) => Promise<T>): Promise<T> {
   const client = new BedrockRuntimeClient({
     endpoint,

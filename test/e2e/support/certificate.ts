@@ -1,4 +1,4 @@
-/** A certificate for localhost and 127.0.0.1 that signs itself, valid until 2120, for tests alone. */
+/** A self-signed certificate for localhost and 127.0.0.1, valid until 2120, for tests only. */
 export const cert = `-----BEGIN CERTIFICATE-----
 MIIBZzCCAQ2gAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
 c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM

@@ -2,7 +2,7 @@ import net, { type Socket } from 'node:net'
 import type { Owner } from './provider.js'
 import { closed, within } from './waiting.js'
 
-/** Posts JSON, as `fetch` does it. */
+/** Posts JSON with `fetch`. */
 export function post(url: string, body: unknown, init: RequestInit = {}): Promise<Response> {
   return fetch(url, {
     method: 'POST',
@@ -12,7 +12,7 @@ export function post(url: string, body: unknown, init: RequestInit = {}): Promis
   })
 }
 
-/** A response's events, each as the bytes that it came in, one after the other. */
+/** Reads a response event by event, each as the bytes that were received. */
 export class Events {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
   readonly #decoder = new TextDecoder()
@@ -22,12 +22,12 @@ export class Events {
     this.#reader = response.body!.getReader()
   }
 
-  /** The next event, or what is left at the end; `undefined` when there is none. */
+  /** The next event, or the remainder at the end; `undefined` if there is none. */
   async next(): Promise<string | undefined> {
     return within(this.#next(), 'the next event')
   }
 
-  /** All that is still to come. */
+  /** All remaining events. */
   async rest(): Promise<string[]> {
     const all: string[] = []
     for (let event = await this.next(); event !== undefined; event = await this.next()) all.push(event)
@@ -51,12 +51,12 @@ export class Events {
   }
 }
 
-/** A client on a bare socket, for what no HTTP client would do. */
+/** A client on a raw socket, for what no HTTP client would do. */
 export class RawClient {
   readonly socket: Socket
-  /** All that came, as latin1. */
+  /** Everything received, as latin1. */
   text = ''
-  /** What came up to here has been awaited. */
+  /** The offset up to which `sees()` has already searched. */
   #seen = 0
 
   constructor(socket: Socket) {
@@ -73,7 +73,7 @@ export class RawClient {
     return this
   }
 
-  /** Sends a request; a body gets its `content-length`. */
+  /** Sends a request. A body gets a `content-length`. */
   request(method: string, url: string, headers: Record<string, string> = {}, body?: string): this {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body, 'latin1')) }
     const lines = Object.entries({ host: 'app.test', ...length, ...headers }).map(
@@ -87,7 +87,7 @@ export class RawClient {
     return this.request('POST', url, { 'content-type': 'application/json' }, JSON.stringify(body))
   }
 
-  /** Waits until this has come, behind what was awaited before. @returns all that came up to its end */
+  /** Waits for a text after those awaited before. @returns everything up to the end of that text */
   async sees(what: string | RegExp): Promise<string> {
     const pattern = new RegExp(
       typeof what === 'string' ? what.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&') : what.source,
@@ -113,7 +113,7 @@ export class RawClient {
     return within(found(), `${what} at the client; what came: ${this.text.slice(0, 500)}`)
   }
 
-  /** The server has closed the connection. @returns all that came */
+  /** Waits until the server has closed the connection. @returns everything received */
   async end(): Promise<string> {
     await closed(this.socket, "the client's connection")
     return this.text

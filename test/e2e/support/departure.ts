@@ -6,7 +6,7 @@ import { until } from './waiting.js'
 export const inPhase = (app: App, phase: Phase) =>
   until(() => app.proxy.exchanges().at(-1)?.phase === phase, `the exchange is ${phase}`)
 
-/** The newest record says that the client has left, and nothing else. */
+/** Asserts that the newest record says that the client has left, and nothing else. */
 export async function assertLeft(app: App, expected: Partial<ExchangeRecord> = {}): Promise<ExchangeRecord> {
   const record = await app.record()
   const { outcome, limit, code } = record

@@ -2,18 +2,18 @@ import http, { type IncomingMessage } from 'node:http'
 import net, { type AddressInfo, type Socket } from 'node:net'
 import { listen, type Owner } from './provider.js'
 
-/** A proxy as companies have them between their servers and the internet. */
+/** A forward proxy, as companies run it between their servers and the internet. */
 export interface ForwardProxy {
   readonly url: string
-  /** What was asked of it: `CONNECT host:port`, `GET http://…`, `SOCKS host:port`. */
+  /** The requests it got: `CONNECT host:port`, `GET http://…`, `SOCKS host:port`. */
   readonly asked: readonly string[]
   /** `proxy-authorization` of each request. */
   readonly credentials: readonly (string | undefined)[]
-  /** The connections to those who asked. */
+  /** The connections of its clients. */
   readonly connections: readonly Socket[]
 }
 
-/** @param refusal what it answers everything with, as the lines of a head */
+/** @param refusal the head with which it answers every request, as lines */
 export async function startForwardProxy(t: Owner, refusal?: readonly string[]): Promise<ForwardProxy> {
   const asked: string[] = []
   const credentials: (string | undefined)[] = []

@@ -1,5 +1,5 @@
-// Run by itself with DEBUG=ai-proxy:*, so that what `debug` prints can be searched for secrets. Prints the bodies of its
-// answers and its records as JSON, a line each.
+// Run in its own process with DEBUG=ai-proxy:*, so that a test can search the output of `debug` for secrets. Prints the
+// bodies of its answers and its records as JSON, one per line.
 import { startApp } from './app.js'
 import { post } from './client.js'
 import { openai } from './protocols.js'

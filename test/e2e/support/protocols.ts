@@ -6,13 +6,13 @@ export interface Protocol {
   readonly path: string
   readonly request: Record<string, unknown>
   readonly events: readonly [string, string, ...string[]]
-  /** The protocol's own last event. */
+  /** The protocol's terminating event. */
   readonly terminator: string
-  /** Whether a text holds that terminator. */
+  /** Whether a text contains that terminator. */
   isTerminated(text: string): boolean
-  /** The error of a body. Fails where it is not one of this protocol. */
+  /** The error of a body. Fails if it does not have this protocol's format. */
   errorIn(body: unknown): { code: string; message: string; type: string }
-  /** The same of an event. */
+  /** The error of an event. */
   errorInEvent(event: string | undefined): { code: string; message: string; type: string }
 }
 

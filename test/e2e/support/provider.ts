@@ -5,7 +5,7 @@ import type { TestContext } from 'node:test'
 import { cert, key } from './certificate.js'
 import { closed, Queue, within } from './waiting.js'
 
-/** What cleans up after itself when a test is over. */
+/** Registers clean-up functions that run after a test. */
 export type Owner = Pick<TestContext, 'after'>
 
 /** A request that has arrived at the provider, and the ways to answer it. */
@@ -13,7 +13,7 @@ export class Call {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly socket: Socket
-  /** The whole body. Rejects where it broke off. */
+  /** The whole body. Rejects if it broke off. */
   readonly body: Promise<string>
   received = ''
 
@@ -45,12 +45,12 @@ export class Call {
     return within(this.body, 'the whole request body')
   }
 
-  /** The connection that it came on has closed. */
+  /** Resolves when its connection has closed. */
   get gone(): Promise<void> {
     return closed(this.socket, "the provider's connection")
   }
 
-  /** Sends the head of an event stream, and events as one chunk each. */
+  /** Sends the head of an event stream, and each event as one chunk. */
   sse(events: readonly string[] = [], headers: OutgoingHttpHeaders = {}): this {
     this.res.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', ...headers })
     this.res.flushHeaders()
@@ -71,7 +71,7 @@ export class Call {
     this.res.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
   }
 
-  /** Past HTTP: bytes as they are. */
+  /** Sends raw bytes, bypassing HTTP. */
   raw(bytes: string): this {
     this.socket.write(bytes, 'latin1')
     return this
@@ -81,7 +81,7 @@ export class Call {
     this.socket.resetAndDestroy()
   }
 
-  /** Writes as fast as it is read, until the connection is gone. */
+  /** Writes as fast as the proxy reads, until the connection is closed. */
   async flood(piece: string | Buffer): Promise<void> {
     while (!this.socket.destroyed) {
       if (this.res.write(piece)) continue
@@ -101,7 +101,7 @@ export interface Provider {
   readonly port: number
   /** Every request so far. */
   readonly calls: readonly Call[]
-  /** Connections that were made so far. */
+  /** All connections so far. */
   readonly connections: readonly Socket[]
   /** The next request to arrive. */
   next(): Promise<Call>
@@ -109,11 +109,11 @@ export interface Provider {
 
 interface ProviderOptions {
   tls?: boolean
-  /** Answers each request as it comes; otherwise the test takes them from `next()`. */
+  /** Answers each request as it arrives. By default the test takes requests from `next()`. */
   onCall?: (call: Call) => unknown
 }
 
-/** A provider that does what the test tells it. */
+/** Starts a provider that the test controls. */
 export async function startProvider(t: Owner, { tls, onCall }: ProviderOptions = {}): Promise<Provider> {
   const queue = new Queue<Call>('a request at the provider')
   const connections: Socket[] = []
@@ -138,7 +138,7 @@ export async function startProvider(t: Owner, { tls, onCall }: ProviderOptions =
   }
 }
 
-/** Listens on a port of its own until the test is over. */
+/** Listens on a free port until the test is over. */
 export async function listen(t: Owner, server: http.Server | https.Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()))
   t.after(async () => {

@@ -2,7 +2,7 @@ import type { ExchangeRecord } from '../../../lib/index.js'
 import { awsEvent } from '../../framing/bodies.js'
 import { sseEvent } from './streams.js'
 
-/** A provider's recorded stream, as it was on the wire. */
+/** A provider's recorded stream, as it was sent. */
 export interface Recording {
   readonly name: string
   readonly format: ExchangeRecord['format']
@@ -10,27 +10,27 @@ export interface Recording {
   readonly request: Readonly<Record<string, unknown>>
   readonly contentType: string
   readonly frames: readonly Buffer[]
-  /** What there would be of it if its provider told no usage. */
+  /** The stream without usage, as from a provider that reports none. */
   readonly framesWithoutUsage: readonly Buffer[]
-  /** What the record has to say of it, by what the recording says. */
+  /** What the record must have according to the recording. */
   readonly told: Partial<ExchangeRecord>
-  /** Tokens of what the model wrote in the recording. */
+  /** The recording's output tokens. */
   readonly streamedTokens: number
-  /** What is to be known of that figure. */
+  /** What is known about that figure. */
   readonly note: string
 }
 
 type Line = Record<string, unknown>
 
-/** By hand, and by no code of the package: how each family of providers says what a recording holds. */
+/** Describes how each family of providers reports usage, independently of the package's code. */
 interface Family extends Pick<Recording, 'format' | 'path' | 'request' | 'contentType'> {
   readonly files: RegExp
-  /** Where each figure stands in a line, as paths with dots; the last line that has it counts. */
+  /** The dotted path of each figure in a line; the last line that has it counts. */
   readonly figures: Readonly<Record<string, string>>
   readonly model?: string
   readonly id?: string
   readonly reason: string
-  /** Fields to take out for a provider that tells no usage; a line that is nothing else goes as a whole. */
+  /** Fields to remove for a provider that reports no usage; a line that has nothing else is removed whole. */
   readonly usage: readonly string[]
   readonly ending?: Buffer
   frame(line: Line): Buffer
@@ -150,14 +150,14 @@ const families: readonly Family[] = [
   },
 ]
 
-/** What is true of single recordings. */
+/** Exceptions for single recordings. */
 const notes: readonly (readonly [files: RegExp, note: string, streamedTokens?: number])[] = [
   [/^azure/, 'the count has some ten tokens that stand around the four of the text'],
   [/^deepseek/, 'reasoning and a call of a tool, both streamed'],
   [/^groq/, 'a call of a tool without arguments: `{}` is all that there is to see'],
   [/^openai-mcp/, 'a call of a tool, told as a whole and not in deltas'],
   [/^anthropic-json/, 'a call of a tool'],
-  // Excerpts: by the figures on each event; and by one token an event.
+  // These are excerpts: take the figures on each event, or one token per event.
   [/^perplexity/, 'an excerpt of 434 tokens', 13],
   [/^xai/, 'an excerpt of 291 tokens', 6],
 ]
@@ -166,7 +166,7 @@ export function isKnown(name: string): boolean {
   return families.some(({ files }) => files.test(name))
 }
 
-/** Reads a file of recorded events, one a line. */
+/** Reads a file of recorded events, one per line. */
 export function recordingOf(name: string, text: string): Recording {
   const family = families.find(({ files }) => files.test(name))
   if (!family) throw new Error(`${name} is of no family that is known`)

@@ -2,7 +2,7 @@ import net, { type AddressInfo, type Socket } from 'node:net'
 import type { Owner } from './provider.js'
 import { Queue } from './waiting.js'
 
-/** Takes connections and never says a word: no TLS handshake comes to its end. */
+/** Accepts connections but never sends a byte, so that no TLS handshake completes. */
 export async function startSilentTls(t: Owner): Promise<{ url: string; next(): Promise<Socket> }> {
   const connections = new Queue<Socket>('a connection')
   const server = net.createServer((socket) => {

@@ -3,7 +3,7 @@ import type { ExchangeRecord, FormatName } from '../../../lib/index.js'
 import { awsEvent } from '../../framing/bodies.js'
 import type { Call } from './provider.js'
 
-/** A whole stream of one provider protocol, and what is to be known of it afterwards. */
+/** A whole stream of one provider protocol, and what its record must have. */
 export interface WireStream {
   readonly name: string
   readonly format: FormatName
@@ -11,15 +11,15 @@ export interface WireStream {
   readonly path: string
   readonly request: Readonly<Record<string, unknown>>
   readonly contentType: string
-  /** Frames as they are on the wire; none that the proxy takes out. */
+  /** Frames as the provider sends them; the proxy removes none of them. */
   readonly frames: readonly Buffer[]
   readonly told: Partial<ExchangeRecord>
 }
 
-/** What the model writes in all of them: more than the smallest limits of the tests, in a few pieces. */
+/** The model's output in all of them: longer than the smallest limits of the tests, in a few pieces. */
 const pieces = ['Once there was', ' a lighthouse, and', ' a keeper in it', ' who counted ships.']
 
-/** The text of all of them. */
+/** The text of all streams. */
 export const written = pieces.join('')
 
 const model = 'model-of-the-test'
@@ -45,7 +45,7 @@ export function chatChunk(choices: unknown[], more: object = {}): Buffer {
   return sseEvent({ id: 'chat-1', object: 'chat.completion.chunk', created: 1, model, choices, ...more })
 }
 
-/** OpenAI's last chunk, which comes only where it was asked for. */
+/** OpenAI's last chunk, which is only sent if it was requested. */
 export const chatUsage = chatChunk([], { usage: { prompt_tokens: 11, completion_tokens: 22, total_tokens: 33 } })
 
 const chat: WireStream = {
@@ -160,7 +160,7 @@ const geminiAnswers = pieces.map((text, at) => ({
   ],
   usageMetadata: {
     promptTokenCount: 5,
-    // The first often has none.
+    // The first event often has none.
     ...(at > 0 && { candidatesTokenCount: 6 * at }),
     totalTokenCount: 5 + 6 * at + 8,
     thoughtsTokenCount: 8,
@@ -218,7 +218,7 @@ const converse: WireStream = {
   told: { usage: { ...usage(false, 12, 24, 36), cachedInputTokens: 3 }, finishReason: 'end_turn' },
 }
 
-/** A message of a model behind Bedrock's `invoke`. */
+/** A model's message within Bedrock's `invoke` stream. */
 function invokeChunk(message: object): Buffer {
   return awsEvent(JSON.stringify({ bytes: Buffer.from(JSON.stringify(message)).toString('base64'), p: 'abc' }), 'chunk')
 }
@@ -311,7 +311,7 @@ export const allStreams: readonly WireStream[] = Object.values(streams)
 export const storyBytes = Buffer.byteLength(pieces.join(''))
 export const storyPieces: readonly string[] = pieces
 
-/** Answers with a stream's head and chunks, however these are cut. */
+/** Sends a stream's head and the given chunks. */
 export function sendStream(call: Call, { contentType }: WireStream, chunks: readonly Buffer[]): Call {
   call.res.writeHead(200, { 'content-type': contentType })
   call.res.flushHeaders()
@@ -319,15 +319,15 @@ export function sendStream(call: Call, { contentType }: WireStream, chunks: read
   return call
 }
 
-/** The record says this, whatever else it says. */
+/** Asserts that the record has these fields, among others. */
 export function assertTold(record: ExchangeRecord, expected: Partial<ExchangeRecord>): void {
   const names = Object.keys(expected) as (keyof ExchangeRecord)[]
   assert.deepEqual(Object.fromEntries(names.map((name) => [name, record[name]])), expected)
 }
 
-/** A stream up to its last text, without the figures and all else that comes at its end. */
+/** A stream up to its last text, without the figures and everything else at its end. */
 export function beforeTheEnd({ frames, format }: WireStream): readonly Buffer[] {
-  // Gemini's last event has all there is to tell; what is base64 in Bedrock's are Anthropic's messages.
+  // Gemini's last event has all figures; the base64 in Bedrock's events contains Anthropic's messages.
   if (format === 'gemini') return frames.slice(0, storyPieces.length - 1)
   if (format === 'bedrock-invoke') return frames.slice(0, anthropicMessages.length - 3)
   return frames.slice(0, frames.findLastIndex((frame) => frame.includes('counted ships')) + 1)

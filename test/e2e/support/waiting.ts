@@ -1,9 +1,9 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
 
-/** How long a test waits for what must happen: a guard against hanging, nothing is measured by it. */
+/** How long a test waits for an event: a guard against hanging, not a measurement. */
 const PATIENCE_MS = 10_000
 
-/** The promise's value; an error that says what did not happen, where it takes for ever. */
+/** Resolves with the promise's value, or rejects with an error that names what did not happen in time. */
 export async function within<T>(promise: Promise<T>, what: string, ms = PATIENCE_MS): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const tooLate = new Promise<never>((_, reject) => {
@@ -16,7 +16,7 @@ export async function within<T>(promise: Promise<T>, what: string, ms = PATIENCE
   }
 }
 
-/** Lets the event loop go round until something is so. */
+/** Lets the event loop run until a condition holds. */
 export async function until(isSo: () => boolean, what: string, ms = PATIENCE_MS): Promise<void> {
   const deadline = performance.now() + ms
   while (!isSo()) {
@@ -25,7 +25,7 @@ export async function until(isSo: () => boolean, what: string, ms = PATIENCE_MS)
   }
 }
 
-/** Things that happen, to be awaited one after the other. */
+/** A queue of events that a test awaits one after another. */
 export class Queue<T> {
   readonly all: T[] = []
   readonly #what: string
@@ -44,14 +44,14 @@ export class Queue<T> {
     waiting(item)
   }
 
-  /** The next one that nobody has taken yet. */
+  /** The next item that was not taken yet. */
   next(): Promise<T> {
     if (this.#taken < this.all.length) return Promise.resolve(this.all[this.#taken++]!)
     return within(new Promise<T>((resolve) => this.#waiting.push(resolve)), this.#what)
   }
 }
 
-/** Resolves when an emitter says `close`, or has said so before. */
+/** Resolves when an emitter has emitted `close`, or if it did so before. */
 export function closed(
   emitter: { closed?: boolean; destroyed?: boolean; once(event: 'close', run: () => void): unknown },
   what: string,

@@ -5,10 +5,10 @@ import { openai } from './protocols.js'
 import type { Call } from './provider.js'
 import { until } from './waiting.js'
 
-/** One exchange of a crowd, as seen from outside. */
+/** One exchange of a crowd, seen from outside. */
 export interface Seen {
   phase(): Phase | undefined
-  /** The provider's side of it, once it has got there. */
+  /** The provider's side of it, once the request has arrived there. */
   call(): Call
 }
 
@@ -16,17 +16,17 @@ export interface Seen {
 export interface Way {
   readonly ends: Outcome
   readonly code?: FailureCode
-  /** Which of the apps; `plain` by default. */
+  /** The name of the app; `plain` by default. */
   readonly app?: keyof typeof setups
   /** What the client sends; a stream's request by default. */
   readonly ask?: (client: RawClient, headers: Record<string, string>) => unknown
   /** What the provider does. */
   readonly act?: (call: Call) => unknown
-  /** What the client does then. */
+  /** What the client does afterwards. */
   readonly finish: (client: RawClient, seen: Seen) => unknown
 }
 
-/** Apps with what it takes to hit each limit. */
+/** Apps with the options that are needed to hit each limit. */
 export const setups = {
   plain: {},
   small: { limits: { maxRequestBytes: 10 } },
@@ -40,7 +40,7 @@ export const setups = {
   drained: { onClientDisconnect: 'drain' },
   left: { errors: 'next', limits: { maxRequestBytes: 10 } },
   away: { target: 'http://127.0.0.1:9' },
-  /** Its target takes connections and never speaks TLS on them. */
+  /** Its target accepts connections and never answers the TLS handshake. */
   speechless: {},
 } satisfies Record<string, Partial<AiProxyOptions>>
 
