@@ -45,12 +45,10 @@ export class FailureWindow {
   /** Clears the slots of the seconds that have begun since the last call. */
   #advance(): void {
     const second = this.#currentSecond()
-    if (second - this.#second >= SLOTS) this.clear()
-    else
-      for (let at = this.#second + 1; at <= second; at++) {
-        this.#total[at % SLOTS] = 0
-        this.#failed[at % SLOTS] = 0
-      }
+    for (let at = Math.max(this.#second, second - SLOTS) + 1; at <= second; at++) {
+      this.#total[at % SLOTS] = 0
+      this.#failed[at % SLOTS] = 0
+    }
     this.#second = second
   }
 

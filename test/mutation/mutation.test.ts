@@ -50,6 +50,7 @@ describe('the mutations', () => {
       'scheduling',
       'credentials',
       'retry',
+      'routing',
       'ends',
       'masking',
       'metering',

@@ -7,6 +7,7 @@ import { limits } from './mutations/limits.js'
 import { masking } from './mutations/masking.js'
 import { metering } from './mutations/metering.js'
 import { retry } from './mutations/retry.js'
+import { routing } from './mutations/routing.js'
 import { scheduling } from './mutations/scheduling.js'
 
 /**
@@ -20,6 +21,7 @@ export const mutations: readonly Mutation[] = [
   ...credentials,
   ...masking,
   ...retry,
+  ...routing,
   ...ends,
   ...metering,
   ...formats,

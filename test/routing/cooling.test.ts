@@ -190,6 +190,14 @@ describe('a rate of failures', () => {
     assert.equal(failing(status(500), 5), 5000)
   })
 
+  test('forgets what failed as well as how many there were', () => {
+    const { failing, pass, succeeding } = cooling()
+    failing(status(500), 10)
+    pass(30_000)
+    succeeding(6)
+    assert.equal(failing(status(500), 4), 0)
+  })
+
   test('slides: what is left of it second by second', () => {
     const { failing, pass } = cooling()
     // One failure each 8 s: never five in 30 s.
