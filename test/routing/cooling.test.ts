@@ -198,18 +198,32 @@ describe('a rate of failures', () => {
     assert.equal(failing(status(500), 4), 0)
   })
 
-  test('slides: what is left of it second by second', () => {
+  test('forgets results second by second', () => {
+    const { failing, pass, succeeding } = cooling()
+    failing(status(500), 4)
+    for (let second = 1; second < 30; second++) {
+      pass(1000)
+      succeeding()
+    }
+    pass(1000)
+    assert.equal(failing(status(500), 29), 0, '29 of 58')
+    assert.equal(failing(status(500)), 5000, '30 of 59')
+  })
+
+  test('slides: failures cool only if five fall within 30 s', () => {
     const { failing, pass } = cooling()
     // One failure each 8 s: never five in 30 s.
     for (let at = 0; at < 40; at++) {
       assert.equal(failing(status(500)), 0)
       pass(8000)
     }
-    // One each 7 s: five in 28 s.
-    for (let at = 0; at < 2; at++) {
+    pass(30_000)
+    // One each 7 s: the fifth comes after 28 s.
+    for (let at = 0; at < 4; at++) {
       assert.equal(failing(status(500)), 0)
       pass(7000)
     }
+    assert.equal(failing(status(500)), 5000)
   })
 
   test('is forgotten after very long times, and survives them', () => {
