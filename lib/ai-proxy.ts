@@ -107,7 +107,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
 /** Counts and reports an exchange that has ended, once. */
 function conclude(exchange: Exchange, { config, registry, observers }: ProxyContext): void {
   exchange.held?.release()
-  const record = recordOf(exchange)
+  const record = recordOf(exchange, config.labelsOf?.(exchange.hookView()))
   registry.end(exchange, record)
   observers.onFinish(record)
   const { id, outcome, code, status, durationMs, events, downstreamBytes } = record

@@ -7,6 +7,7 @@ export type {
   HookedRequest,
   HookedResponse,
   HookName,
+  Labels,
   OnAnswer,
   OnError,
   OnEvent,

@@ -1,4 +1,5 @@
 export {
+  type AppLabelOptions,
   type ModelNameOptions,
   type OpenTelemetryObserverOptions,
   openTelemetryObserver,

@@ -7,7 +7,7 @@ import type { ExchangeRecord } from './record.js'
 
 /** An exchange as hooks see it: one object for all hooks of an exchange, whose fields say what is known by now. */
 export interface HookedExchange<Req extends IncomingMessage = Request> {
-  /** A UUID: the one in `exchanges()` and in the record. */
+  /** A UUID: the one in `exchanges()`, in the record, and in the response's `x-request-id`. */
   readonly id: string
   /** The client's request, as Express has it. */
   readonly req: Req
@@ -85,7 +85,8 @@ export interface HookedResponse {
    */
   status: number
   /**
-   * The headers that go out, by lower-case names: those of the provider's that may go on. Change, add or delete them. What
+   * The headers that go out, by lower-case names: those of the provider's that may go on, `x-request-id` (the exchange's id,
+   * unless the app has set the header) and `x-upstream-request-id` (the provider's id). Change, add or delete them. What
    * frames the message, and `content-encoding`, which belongs to the bytes of the body, stay as they are.
    */
   headers: Record<string, string | string[] | undefined>
@@ -171,6 +172,9 @@ export type OnEvent<Req extends IncomingMessage = Request> = (
 /** @inline */
 type MaybeReplacement = { event?: string; data: unknown } | null | Nothing
 
+/** Labels of an exchange: strings by names. A name whose value is `undefined` is left out. */
+export type Labels = Readonly<Record<string, string | undefined>>
+
 /** Called once per exchange, with what is known of it at its end. */
 export type OnFinish<Req extends IncomingMessage = Request> = (
   record: ExchangeRecord,
@@ -184,6 +188,7 @@ export type HookName =
   | 'estimateTokens'
   | 'format'
   | 'forwardHeaders'
+  | 'labels'
   | 'limits'
   | 'models'
   | 'observers'

@@ -4,7 +4,17 @@ import type { SecureContextOptions } from 'node:tls'
 import type { Request } from 'express'
 import type { Format, FormatName } from '../formats/index.js'
 import type { SetupWarningCode } from '../util/warn.js'
-import type { OnAnswer, OnError, OnEvent, OnFailure, OnFinish, OnRequest, OnResponse } from './hooks.js'
+import type {
+  HookedExchange,
+  Labels,
+  OnAnswer,
+  OnError,
+  OnEvent,
+  OnFailure,
+  OnFinish,
+  OnRequest,
+  OnResponse,
+} from './hooks.js'
 import type { LimitsOption } from './limits.js'
 import type { ModelFields } from './model-fields.js'
 import type { Observer } from './observer.js'
@@ -184,13 +194,21 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   onAnswer?: OnAnswer<Req>
   /** Sees each event of a stream, and may replace or drop it. With it every event is parsed, which costs. Default: none. */
   onEvent?: OnEvent<Req>
+  /**
+   * Labels of the app's own for an exchange: the tenant, the plan, the feature. Called once per exchange, when it ends;
+   * observers and `onFinish` find them in `record.labels`. It must return at once. At most 10 labels; their names consist
+   * of letters, digits and `_`, 64 characters at most, without a digit at the start; values are cut after 128 characters.
+   * If the function throws or returns something else, the exchange has no labels, and `onError` gets the reason.
+   * Default: none.
+   */
+  labels?: (exchange: HookedExchange<Req>) => Labels
   /** Metrics and traces: see `express-ai-proxy/prometheus` and `express-ai-proxy/opentelemetry`. Default: none. */
   observers?: readonly Observer<Req>[]
   /** Called once per exchange, whatever happened. What it throws goes to `onError`. Default: none. */
   onFinish?: OnFinish<Req>
   /**
    * Called with what the app's own code threw, and with a TypeError for what it returned or set wrongly: in the hooks
-   * above, in functions for `auth`, `limits`, `models` and `forwardHeaders`, in `estimateTokens`, in a `format`, and in
+   * above, in functions for `auth`, `limits`, `models`, `labels` and `forwardHeaders`, in `estimateTokens`, in a `format`, and in
    * observers. A process warning (`AI_PROXY_HOOK_THREW`) shows each as well, with its stack, at most once a minute. An
    * error with a status that a hook throws to refuse a request is not reported. Default: none.
    */

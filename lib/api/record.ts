@@ -44,7 +44,7 @@ export interface RecordedUsage extends Usage {
 
 /** Record of an exchange that has ended. */
 export interface ExchangeRecord {
-  /** A UUID, the same as in `exchanges()`, in hooks and in the debug log. */
+  /** A UUID, the same as in `exchanges()`, in hooks, in the debug log, and in the response's `x-request-id`. */
   readonly id: string
   /**
    * `completed`: the provider's answer was sent completely, and it is a success; or the app answered itself, with any
@@ -79,6 +79,12 @@ export interface ExchangeRecord {
    * already been opened, or if we answered in the provider's place.
    */
   readonly providerStatus: number | undefined
+  /**
+   * The provider's id of the request, to ask its support about: the value of `x-request-id` in its response, or of the
+   * header in which its format has the id (`request-id`, `x-amzn-requestid`, …); 200 characters at most. `undefined` if
+   * it sent none.
+   */
+  readonly providerRequestId: string | undefined
   /** The provider protocol that the client uses. */
   readonly format: AnyFormatName
   /** The model that answered, as the provider names it. */
@@ -102,6 +108,8 @@ export interface ExchangeRecord {
   readonly firstTokenMs: number | undefined
   /** Output tokens per second, from the first token of a stream to its end; `undefined` if unknown. */
   readonly outputTokensPerSecond: number | undefined
+  /** Labels of the app's own, from the option `labels`; `{}` if there are none. */
+  readonly labels: Readonly<Record<string, string>>
   /** The start, in milliseconds since the epoch. */
   readonly startedAt: number
   /** Milliseconds from the start to the end. */

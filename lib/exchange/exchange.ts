@@ -67,6 +67,7 @@ export class Exchange implements Indexed {
   #asksForStream = false
   #firstByteMs: number | undefined
   #providerStatus: number | undefined
+  #providerRequestId: string | undefined
   #requestBytes = 0
   #upstreamBytes = 0
   #turns = 0
@@ -148,10 +149,16 @@ export class Exchange implements Indexed {
     return this.#providerStatus
   }
 
+  /** The provider's id of the request, as it came: not masked, and of any length. */
+  get providerRequestId(): string | undefined {
+    return this.#providerRequestId
+  }
+
   /** Records that the head of the provider's response has arrived. */
-  recordProviderHead(status: number | undefined): void {
+  recordProviderHead(status: number | undefined, requestId?: string): void {
     this.#firstByteMs = this.age
     this.#providerStatus = status
+    this.#providerRequestId = requestId
   }
 
   get requestBytes(): number {

@@ -3,11 +3,18 @@ import type { ExchangeRecord, RecordedUsage } from '../api/record.js'
 import { generatesAt, tokensOf } from '../formats/index.js'
 import type { Exchange } from './exchange.js'
 
+/** Providers' ids have some 40 characters. */
+const MAX_REQUEST_ID_LENGTH = 200
 const UNKNOWN_USAGE: RecordedUsage = { estimated: true }
+const NO_LABELS = Object.freeze({})
 const NO_TOKENS = tokensOf({}, { cache: 'inside', reasoning: 'inside' })
 
-/** Creates the record of an exchange that has ended. */
-export function recordOf(exchange: Exchange): ExchangeRecord {
+/**
+ * Creates the record of an exchange that has ended.
+ *
+ * @param labels of the app's own
+ */
+export function recordOf(exchange: Exchange, labels: ExchangeRecord['labels'] = NO_LABELS): ExchangeRecord {
   exchange.finishMetering()
   const { answer, failure } = exchange
   const { firstTokenAt } = answer
@@ -31,6 +38,7 @@ export function recordOf(exchange: Exchange): ExchangeRecord {
     stream: exchange.asksForStream,
     status: exchange.res.headersSent ? exchange.res.statusCode : undefined,
     providerStatus: exchange.providerStatus,
+    providerRequestId: providerRequestIdOf(exchange),
     format: exchange.format.name,
     responseModel: answer.model,
     responseId: answer.responseId,
@@ -40,6 +48,7 @@ export function recordOf(exchange: Exchange): ExchangeRecord {
     firstTokenMs: firstTokenAt === undefined ? undefined : firstTokenAt - exchange.began,
     outputTokensPerSecond:
       generatingMs > 0 && usage?.outputTokens ? (usage.outputTokens / generatingMs) * 1000 : undefined,
+    labels,
     startedAt: exchange.startedAt,
     durationMs: exchange.age,
     firstByteMs: exchange.firstByteMs,
@@ -53,6 +62,10 @@ export function recordOf(exchange: Exchange): ExchangeRecord {
   }
   if (!failure) return record
   return Object.defineProperty(record, 'cause', { value: failure.cause ?? failure.revealCause(), enumerable: false })
+}
+
+function providerRequestIdOf({ providerRequestId, secrets }: Exchange): string | undefined {
+  return providerRequestId && secrets.mask(providerRequestId).slice(0, MAX_REQUEST_ID_LENGTH)
 }
 
 /** Returns whether the provider seems to have generated something without reporting usage. */

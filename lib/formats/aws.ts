@@ -20,6 +20,7 @@ export const aws = {
     // Without these headers the guardrail would be skipped, and the model would answer all the same.
     'x-amzn-bedrock-*',
   ],
+  requestIdHeaders: ['x-amzn-requestid'],
   responseHeaders: [/^x-amzn-(?!remapped-)/],
 
   errorBody({ code, message }: FailureNotice) {

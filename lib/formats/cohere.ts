@@ -53,6 +53,7 @@ export const cohere = builtIn({
     'POST **/v2/rerank',
   ],
   silentPaths: [/\/(?:embed|rerank)$/],
+  requestIdHeaders: ['x-debug-trace-id'],
   responseHeaders: [/^cohere-/, /^x-cohere-/, /^num_(?:chars|tokens)$/, /^x-api-warning$/],
   framings: [sse, ndjson],
   // Version 1 streams lines of JSON.

@@ -52,6 +52,7 @@ export function complete<Name extends AnyFormatName>(format: Format<Name> & Inte
     errorEvent: format.errorEvent ?? dataEvent,
     endpoints: format.endpoints ?? NONE,
     requestHeaders: format.requestHeaders ?? NONE,
+    requestIdHeaders: format.requestIdHeaders ?? NONE,
     streamPaths: format.streamPaths ?? NONE,
     streamsByDefault: format.streamsByDefault ?? NONE,
     modelPaths: format.modelPaths ?? NONE,

@@ -164,6 +164,13 @@ export interface Format<Name extends AnyFormatName = CustomFormatName> {
    */
   readonly requestHeaders?: readonly string[]
 
+  /**
+   * Response headers, in lower case, in which the provider gives its id of a request. The first that a response has is
+   * `providerRequestId` in the record, and goes to the client as `x-upstream-request-id`; `x-request-id` comes before
+   * them all. Default: none.
+   */
+  readonly requestIdHeaders?: readonly string[]
+
   /** Paths at which a POST asks for a stream, whatever its body says. Default: none; the body's `stream` decides. */
   readonly streamPaths?: readonly RegExp[]
 

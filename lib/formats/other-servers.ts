@@ -34,6 +34,15 @@ export const otherRequestHeaders: readonly string[] = [
   ...['session_id', 'conversation_id', 'x-session-affinity', 'x-grok-conv-id'],
 ]
 
+/**
+ * Response headers with their ids of requests: Azure, gateways (LiteLLM, Cloudflare), NVIDIA, Mistral, DeepSeek, and AWS
+ * in front of other protocols.
+ */
+export const otherRequestIdHeaders: readonly string[] = [
+  ...['apim-request-id', 'x-ms-request-id', 'x-litellm-call-id', 'cf-aig-log-id', 'nvcf-reqid'],
+  ...['mistral-correlation-id', 'x-ds-trace-id', 'x-amzn-requestid'],
+]
+
 /** Names of their response headers. */
 export const otherResponseHeaders: readonly RegExp[] = [
   /^(?:mistral|fireworks|llm_provider|cf-aig|helicone)-/,

@@ -1,16 +1,18 @@
 import type { Attributes, Meter } from '@opentelemetry/api'
 import type { ExchangeRecord } from '../api/record.js'
+import type { AppLabels } from './app-labels.js'
 import { isCount, seconds } from './figures.js'
 import { type Call, errorTypeOf } from './genai-call.js'
 import type { ModelNames } from './model-names.js'
 import { uniformUsage } from './uniform-usage.js'
 
-/** The label value shared by models without one of their own, named as in the conventions for HTTP methods. */
-export const OTHER_MODEL = '_OTHER'
+/** The value shared by models, and values of labels, without one of their own, named as the conventions do for HTTP methods. */
+export const OTHER = '_OTHER'
 
 /** Options for counting calls. */
 interface CountingOptions {
   readonly models: ModelNames
+  readonly labels: AppLabels
   readonly countEstimates: boolean
 }
 
@@ -63,10 +65,11 @@ export class GenAiMetrics {
     const usage = uniformUsage(record)
     const model = this.#options.models.of(record)
     const attributes = omitUndefined({
+      ...this.#options.labels.boundedOf(record),
       ...call.attributes,
       'gen_ai.request.model': record.model === undefined ? undefined : model,
       // A provider that accepts any model name may also return it as the response's model.
-      'gen_ai.response.model': model === OTHER_MODEL ? undefined : record.responseModel,
+      'gen_ai.response.model': model === OTHER ? undefined : record.responseModel,
     })
     const errorType = errorTypeOf(record)
     this.#duration.record(seconds(durationMs), omitUndefined({ ...attributes, 'error.type': errorType }))

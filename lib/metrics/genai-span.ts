@@ -5,11 +5,11 @@ import { errorTypeOf } from './genai-call.js'
 import { uniformUsage } from './uniform-usage.js'
 
 /**
- * Ends the span of a call with its outcome.
+ * Ends the span of a call with its outcome, and the app's labels.
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-spans.md#inference
  */
-export function endSpan(span: Span, record: ExchangeRecord): void {
-  span.setAttributes(answerOf(record))
+export function endSpan(span: Span, record: ExchangeRecord, labels: Attributes): void {
+  span.setAttributes({ ...labels, ...answerOf(record) })
   const errorType = errorTypeOf(record)
   if (errorType !== undefined) {
     span.setAttribute('error.type', errorType)

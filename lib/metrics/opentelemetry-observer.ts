@@ -9,22 +9,25 @@ import {
   trace,
 } from '@opentelemetry/api'
 import type { Observer } from '../api/observer.js'
+import { type AppLabelOptions, AppLabels } from './app-labels.js'
 import { checkOptions, invalidOption } from './check-options.js'
 import { type Call, callOf, unsentCall } from './genai-call.js'
-import { GenAiMetrics, OTHER_MODEL } from './genai-metrics.js'
+import { GenAiMetrics, OTHER } from './genai-metrics.js'
 import { SCHEMA_URL } from './genai-names.js'
 import { endSpan } from './genai-span.js'
 import { type ModelNameOptions, ModelNames } from './model-names.js'
 
+export type { AppLabelOptions } from './app-labels.js'
 export type { ModelNameOptions } from './model-names.js'
 
 /**
  * Options of {@link openTelemetryObserver}. `models` and `maxModels` limit the values of `gen_ai.request.model` in
- * metrics, where further models are `_OTHER`. Spans have every name.
+ * metrics, where further models are `_OTHER`. Spans have every name. The labels named in `labels` become attributes of
+ * these names, of spans and metrics; in metrics, values beyond `maxLabelValues` are `_OTHER`.
  *
  * @category express-ai-proxy/opentelemetry
  */
-export interface OpenTelemetryObserverOptions extends ModelNameOptions {
+export interface OpenTelemetryObserverOptions extends ModelNameOptions, AppLabelOptions {
   /** Receives the spans. Default: the global one, even if it is set later. */
   tracerProvider?: TracerProvider
   /** Receives the metrics. Default: the global one, as it is when the first exchange ends. */
@@ -41,6 +44,7 @@ interface StartedCall extends Call {
 }
 
 const CALLER = 'openTelemetryObserver'
+const OPTIONS = ['tracerProvider', 'meterProvider', 'countEstimates', 'models', 'maxModels', 'labels', 'maxLabelValues']
 const SCOPE = ['express-ai-proxy', undefined, { schemaUrl: SCHEMA_URL }] as const
 
 /**
@@ -60,7 +64,7 @@ const SCOPE = ['express-ai-proxy', undefined, { schemaUrl: SCHEMA_URL }] as cons
  * @category express-ai-proxy/opentelemetry
  */
 export function openTelemetryObserver(options: OpenTelemetryObserverOptions = {}): Observer {
-  checkOptions(CALLER, options, ['tracerProvider', 'meterProvider', 'countEstimates', 'models', 'maxModels'])
+  checkOptions(CALLER, options, OPTIONS)
   const { tracerProvider = trace.getTracerProvider(), meterProvider, countEstimates = false } = options
   if (typeof tracerProvider?.getTracer !== 'function') {
     invalidOption(CALLER, 'tracerProvider', tracerProvider, 'a TracerProvider')
@@ -71,12 +75,15 @@ export function openTelemetryObserver(options: OpenTelemetryObserverOptions = {}
   if (typeof countEstimates !== 'boolean') invalidOption(CALLER, 'countEstimates', countEstimates, 'true or false')
 
   const tracer = tracerProvider.getTracer(...SCOPE)
-  const models = new ModelNames(options, OTHER_MODEL)
+  const models = new ModelNames(options, OTHER)
+  // Attributes of the conventions have dots in their names, which labels cannot have.
+  const labels = new AppLabels(CALLER, options, [], OTHER)
   // Created late: unlike a tracer, a meter obtained from the API before the SDK is set up never measures anything.
   let genAiMetrics: GenAiMetrics | undefined
   const count = (...ended: Parameters<GenAiMetrics['count']>) => {
     genAiMetrics ??= new GenAiMetrics((meterProvider ?? metrics.getMeterProvider()).getMeter(...SCOPE), {
       models,
+      labels,
       countEstimates,
     })
     genAiMetrics.count(...ended)
@@ -113,7 +120,7 @@ export function openTelemetryObserver(options: OpenTelemetryObserverOptions = {}
     onFinish(record) {
       const call = started.get(record.id)
       started.delete(record.id)
-      if (call) endSpan(call.span, record)
+      if (call) endSpan(call.span, record, labels.allOf(record))
       const counted = call ?? unsentCall(record)
       if (counted) count(counted, record)
     },

@@ -16,10 +16,19 @@ const DURATION_BUCKETS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 6
 // From large models under load to small ones on special hardware.
 const RATE_BUCKETS = [5, 10, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 2000]
 
-const byModel = ['format', 'model'] as const
+/** Names of all labels that the metrics have, and that Prometheus gives them. */
+export const metricLabels = [
+  ...['format', 'model', 'outcome', 'status', 'kind', 'estimated', 'limit'],
+  ...['quantile', 'le'],
+] as const
 
-/** Creates the metrics, keyed by their names without the prefix. They are not registered yet. */
-export function createMetrics(prefix: string, sources: GaugeSources) {
+/**
+ * Creates the metrics, keyed by their names without the prefix. They are not registered yet.
+ *
+ * @param appLabels names of the app's own labels, which all metrics with the label `model` have, and limits
+ */
+export function createMetrics(prefix: string, sources: GaugeSources, appLabels: readonly string[]) {
+  const byModel: readonly string[] = ['format', 'model', ...appLabels]
   // An empty list, because prom-client would otherwise use its global registry.
   const named = (name: string, help: string) => ({ name: prefix + name, help, registers: [] })
 
@@ -68,7 +77,10 @@ export function createMetrics(prefix: string, sources: GaugeSources) {
     requestBytes: new Counter(named('request_bytes_total', 'Bytes of request bodies')),
     upstreamBytes: new Counter(named('upstream_bytes_total', 'Body bytes from providers, decoded')),
     downstreamBytes: new Counter(named('downstream_bytes_total', 'Body bytes to clients')),
-    limitHits: new Counter({ ...named('limit_hits_total', 'Limits hit by exchanges'), labelNames: ['limit'] }),
+    limitHits: new Counter({
+      ...named('limit_hits_total', 'Limits hit by exchanges'),
+      labelNames: ['limit', ...appLabels],
+    }),
     turns: new TurnHistogram(named('turn_seconds', 'Duration of a turn of a stream')),
 
     active: gauge('active_exchanges', 'Exchanges in progress', sumOf('active')),

@@ -2,21 +2,25 @@ import type { Metric, OpenMetricsContentType, PrometheusContentType, Registry } 
 import type { Observer } from '../api/observer.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { AiProxyStats } from '../api/stats.js'
+import { type AppLabelOptions, AppLabels } from './app-labels.js'
 import { checkOptions, invalidOption } from './check-options.js'
 import { EventLoopDelay } from './event-loop-delay.js'
 import { isCount, seconds } from './figures.js'
 import { type ModelNameOptions, ModelNames } from './model-names.js'
-import { createMetrics } from './prometheus-metrics.js'
+import { createMetrics, metricLabels } from './prometheus-metrics.js'
 import { uniformUsage } from './uniform-usage.js'
 
+export type { AppLabelOptions } from './app-labels.js'
 export type { ModelNameOptions } from './model-names.js'
 
 /**
- * Options of {@link prometheusObserver}. Models beyond `models` and `maxModels` get the label `other`.
+ * Options of {@link prometheusObserver}. Models beyond `models` and `maxModels` get the label `other`; so do values of the
+ * app's labels beyond `maxLabelValues`, and an exchange that does not have one of them gets `none`. Names of labels that
+ * the metrics have already (`model`, `outcome`, …), and names that begin with two underscores, are refused.
  *
  * @category express-ai-proxy/prometheus
  */
-export interface PrometheusObserverOptions extends ModelNameOptions {
+export interface PrometheusObserverOptions extends ModelNameOptions, AppLabelOptions {
   /** The prom-client registry for the metrics: `register` of prom-client, or one of your own. */
   register: Registry<PrometheusContentType> | Registry<OpenMetricsContentType>
   /** Prefix of the metrics' names. Default `ai_proxy_`. */
@@ -58,7 +62,7 @@ const tokenKinds = [
  * @category express-ai-proxy/prometheus
  */
 export function prometheusObserver(options: PrometheusObserverOptions): PrometheusObserver {
-  checkOptions(CALLER, options, ['register', 'prefix', 'models', 'maxModels'])
+  checkOptions(CALLER, options, ['register', 'prefix', 'models', 'maxModels', 'labels', 'maxLabelValues'])
   const { register, prefix = 'ai_proxy_' } = options
   if (typeof register?.registerMetric !== 'function')
     invalidOption(CALLER, 'register', register, 'a registry of prom-client')
@@ -66,11 +70,24 @@ export function prometheusObserver(options: PrometheusObserverOptions): Promethe
     invalidOption(CALLER, 'prefix', prefix, 'letters, digits, _ and :, no digit at the start')
   }
   const models = new ModelNames(options, 'other')
+  const appLabels = new AppLabels(CALLER, options, metricLabels, 'other')
+  const internal = appLabels.names.find((name) => name.startsWith('__'))
+  if (internal !== undefined)
+    invalidOption(CALLER, 'labels', internal, 'names without __ at the start, as Prometheus does')
   const proxies = new Set<{ stats(): AiProxyStats }>()
   const delay = new EventLoopDelay()
-  const metrics = createMetrics(prefix, {
-    stats: () => [...proxies].map((proxy) => proxy.stats()),
-    takeDelays: () => delay.readAndReset(),
+  const metrics = createMetrics(
+    prefix,
+    {
+      stats: () => [...proxies].map((proxy) => proxy.stats()),
+      takeDelays: () => delay.readAndReset(),
+    },
+    appLabels.names,
+  )
+  const absent = Object.fromEntries(appLabels.names.map((name) => [name, 'none']))
+  const labelsOf = (record: ExchangeRecord): Labels => ({
+    model: models.of(record) ?? 'none',
+    ofApp: { ...absent, ...appLabels.boundedOf(record) },
   })
   const unregister = registerAll(register, Object.values(metrics))
   delay.start()
@@ -78,7 +95,7 @@ export function prometheusObserver(options: PrometheusObserverOptions): Promethe
   return {
     onProxy: (proxy) => void proxies.add(proxy),
     onTurn: (ms) => metrics.turns.observe(seconds(ms)),
-    onFinish: (record) => count(record, models.of(record) ?? 'none', metrics),
+    onFinish: (record) => count(record, labelsOf(record), metrics),
     close() {
       delay.close()
       unregister()
@@ -86,11 +103,17 @@ export function prometheusObserver(options: PrometheusObserverOptions): Promethe
   }
 }
 
+/** What to count an exchange under. */
+interface Labels {
+  readonly model: string
+  readonly ofApp: Readonly<Record<string, string>>
+}
+
 /** Counts an exchange that has ended. */
-function count(record: ExchangeRecord, model: string, metrics: ReturnType<typeof createMetrics>): void {
+function count(record: ExchangeRecord, { model, ofApp }: Labels, metrics: ReturnType<typeof createMetrics>): void {
   const { format, outcome, limit, providerStatus, firstByteMs, firstTokenMs, outputTokensPerSecond } = record
   const usage = uniformUsage(record)
-  const labels = { format, model }
+  const labels = { format, model, ...ofApp }
   const status = String(providerStatus ?? record.status ?? 'none')
   metrics.exchanges.inc({ ...labels, outcome, status })
   metrics.duration.observe({ ...labels, outcome }, seconds(record.durationMs))
@@ -100,7 +123,7 @@ function count(record: ExchangeRecord, model: string, metrics: ReturnType<typeof
   metrics.requestBytes.inc(record.requestBytes)
   metrics.upstreamBytes.inc(record.upstreamBytes)
   metrics.downstreamBytes.inc(record.downstreamBytes)
-  if (limit !== undefined) metrics.limitHits.inc({ limit })
+  if (limit !== undefined) metrics.limitHits.inc({ limit, ...ofApp })
   for (const [kind, key] of tokenKinds) {
     const tokens = usage?.[key]
     if (isCount(tokens)) metrics.tokens.inc({ ...labels, kind, estimated: String(usage?.estimated) }, tokens)

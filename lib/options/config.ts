@@ -7,6 +7,7 @@ import type { SetupWarningCode } from '../util/warn.js'
 import type { EndpointFilter } from './endpoints.js'
 import type { HeaderFilter } from './forward-headers.js'
 import type { HookErrors } from './hook-errors.js'
+import type { LabelsOf } from './labels.js'
 import type { CompiledLimits } from './limits.js'
 import type { ModelFilter, ModelsOf } from './models.js'
 /** The options, validated and with their defaults: what the rest of the package reads. */
@@ -47,6 +48,8 @@ export interface Config {
   readonly onResponse: AiProxyOptions['onResponse']
   readonly onAnswer: AiProxyOptions['onAnswer']
   readonly onEvent: AiProxyOptions['onEvent']
+  /** Returns the app's labels of an exchange, if it has any. */
+  readonly labelsOf: LabelsOf | undefined
   readonly observers: readonly Observer[]
   readonly onFinish: AiProxyOptions['onFinish']
   readonly hookErrors: HookErrors

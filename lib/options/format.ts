@@ -12,7 +12,8 @@ const FUNCTIONS = [
   ...(['errorBody', 'isErrorBody', 'errorEvent', 'maxOutputTokensPath', 'takesUsageRequest', 'operation'] as const),
 ]
 const STRINGS = ['usageMarker', 'provider'] as const
-const STRING_LISTS = ['answerFields', 'endpoints', 'requestHeaders'] as const
+const STRING_LISTS = ['answerFields', 'endpoints', 'requestHeaders', 'requestIdHeaders'] as const
+const HEADER_LISTS = ['requestHeaders', 'requestIdHeaders'] as const
 const PATTERNS = ['streamPaths', 'streamsByDefault', 'modelPaths', 'silentPaths'] as const
 const MEMBERS = [
   ...(['name', ...FUNCTIONS, ...STRINGS, ...STRING_LISTS, ...PATTERNS] as const),
@@ -85,7 +86,11 @@ function checkMembers(format: Format): Format {
     name,
     readMessage,
     ...Object.fromEntries(Object.entries({ ...rest, usageRequest }).filter(([, value]) => value !== undefined)),
-    ...(format.requestHeaders && { requestHeaders: format.requestHeaders.map((header) => header.toLowerCase()) }),
+    ...Object.fromEntries(
+      HEADER_LISTS.flatMap((member) =>
+        format[member] === undefined ? [] : [[member, format[member].map((header) => header.toLowerCase())]],
+      ),
+    ),
     ...Object.fromEntries(patterns),
   }
 }

@@ -12,6 +12,7 @@ import { checkedEstimate } from './estimate-tokens.js'
 import { resolveFormat } from './format.js'
 import { compileForwardHeaders, isHarmlessHeader } from './forward-headers.js'
 import { HookErrors } from './hook-errors.js'
+import { compileLabels } from './labels.js'
 import { compileLimits, limitOptionNames } from './limits.js'
 import { compileModels } from './models.js'
 import { check, hint, invalidOption, nearest, objectOf } from './validate.js'
@@ -38,6 +39,7 @@ const optionNames = [
   'onResponse',
   'onAnswer',
   'onEvent',
+  'labels',
   'observers',
   'onFinish',
   'onError',
@@ -120,6 +122,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
     onResponse: check.optionalFunction('onResponse', given.onResponse),
     onAnswer: check.optionalFunction('onAnswer', given.onAnswer),
     onEvent: check.optionalFunction('onEvent', given.onEvent),
+    labelsOf: compileLabels(check.optionalFunction('labels', given.labels), hookErrors),
     observers: resolveObservers(given.observers),
     onFinish: check.optionalFunction('onFinish', given.onFinish),
     hookErrors,

@@ -6,6 +6,7 @@ import { type Framing, sse } from '../framing/index.js'
 import type { HookErrors } from '../options/hook-errors.js'
 import { toFinishedAnswer } from '../request/hook-answer.js'
 import { lingerAfter } from './linger.js'
+import { leaveRequestId } from './request-ids.js'
 import { JSON_TYPE } from './response-head.js'
 
 /** Failures after which the client should open another connection, perhaps to another process. */
@@ -58,7 +59,9 @@ function lowerCased(headers: Readonly<Record<string, string>>): Record<string, s
 }
 
 /** Leaves a failure to the app's error handlers. */
-export function passToExpress({ req, res, next }: Exchange, failure: AiProxyError): void {
+export function passToExpress(exchange: Exchange, failure: AiProxyError): void {
+  const { req, res, next } = exchange
+  leaveRequestId(exchange)
   lingerAfter(req, res)
   next(failure)
 }

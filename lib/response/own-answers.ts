@@ -5,6 +5,7 @@ import { debug } from '../util/debug.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
 import { type FailureResponse, failureFrame, failureResponse, passToExpress } from './failure-response.js'
+import { requestIdHeader } from './request-ids.js'
 import type { ResponseHooks } from './response-hooks.js'
 import type { ResponseOpener } from './response-opener.js'
 
@@ -35,7 +36,7 @@ export class OwnAnswers {
     this.#exchange.enter('ending')
     this.#exchange.deadlines.stop('firstByte')
     this.#exchange.deadlines.stop('firstToken')
-    this.#downstream.open(status, headers)
+    this.#downstream.open(status, { ...requestIdHeader(this.#exchange), ...headers })
     this.#downstream.end(this.#exchange.req.method === 'HEAD' ? undefined : body)
   }
 

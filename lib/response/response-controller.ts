@@ -12,6 +12,7 @@ import { hasDisconnected } from './disconnect.js'
 import { Downstream } from './downstream.js'
 import type { DownstreamEvents } from './downstream-events.js'
 import { OwnAnswers } from './own-answers.js'
+import { providerRequestIdIn } from './request-ids.js'
 import { ResponseHooks } from './response-hooks.js'
 import type { AnswerCallbacks } from './response-limits.js'
 import { ResponseOpener } from './response-opener.js'
@@ -71,7 +72,8 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     const { limits } = exchange
     const status = response.statusCode ?? 502
     exchange.deadlines.stop('firstByte')
-    exchange.recordProviderHead(response.statusCode)
+    const requestId = providerRequestIdIn(response.headers, exchange.format)
+    exchange.recordProviderHead(response.statusCode, requestId)
     debug.upstream('%s status %d after %d ms', exchange.id, status, exchange.firstByteMs)
     if (status < 200 || status > 599) {
       throw new AiProxyError('upstream_reset', `The provider answered with status ${status}`)

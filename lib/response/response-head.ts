@@ -72,6 +72,9 @@ const forwardedPattern = new RegExp(
 /** Names of these families that instruct browsers or proxies in front of the app. */
 const instructions = /^(?:x-kong-limit|x-ms-invokeapp|x-amzn-oidc-.*)$/
 
+/** The provider's id of the request, which request-ids.ts sends on under another name. */
+const REQUEST_ID = 'x-request-id'
+
 /** URLs, which links.ts rewrites to lead here. */
 const linkHeaders = /^(?:location|content-location|link|x-goog-upload-(?:control-)?url)$/
 
@@ -96,7 +99,7 @@ export function withoutValidators(headers: OutgoingHttpHeaders): OutgoingHttpHea
 
 /** Memoized: the same names occur in every answer. */
 const kindOf = memoize((name) => {
-  if (isHopByHop(name) || linkHeaders.test(name)) return 'elsewhere'
+  if (isHopByHop(name) || linkHeaders.test(name) || name === REQUEST_ID) return 'elsewhere'
   if (bodyHeaders.has(name)) return 'of the body'
   if (instructions.test(name)) return 'stays'
   return forwarded.has(name) || forwardedPattern.test(name) ? 'of the answer' : 'stays'

@@ -19,6 +19,7 @@ import type { Downstream } from './downstream.js'
 import { HeldAnswer } from './held-answer.js'
 import { MaskingFramer, MaskingMeter } from './masking.js'
 import { meteringFor } from './metering-for.js'
+import { requestIdHeader } from './request-ids.js'
 import { JSON_TYPE, streamHeaders, withoutActiveContent, withoutValidators } from './response-head.js'
 import { type BodyKind, errorKindByFirstBytes, kindByFirstBytes, type ResponsePlan } from './response-plan.js'
 
@@ -48,7 +49,10 @@ export class ResponseOpener {
     const { req, format, res } = this.#exchange
     if (!format.streamsSse(req.url)) return
     this.#framing = sse
-    this.#downstream.openStream(200, streamHeaders({}, sse, res.getHeader('cache-control')))
+    this.#downstream.openStream(
+      200,
+      streamHeaders(requestIdHeader(this.#exchange), sse, res.getHeader('cache-control')),
+    )
     this.#downstream.sendHeartbeat()
     this.#downstream.startHeartbeat(this.#context.config.heartbeat.everyMs)
   }

@@ -9,6 +9,7 @@ import type { Secrets } from '../util/secrets.js'
 import { type Decoder, decoderFor } from './decode.js'
 import { readFirstBytes } from './first-bytes.js'
 import { localLinks } from './links.js'
+import { addRequestIds } from './request-ids.js'
 import { responseHeaders, withoutDigests } from './response-head.js'
 
 /** Kind of a body. */
@@ -63,6 +64,7 @@ export function responsePlan(
   const passing = responseHeaders(response, exchange.res, createDecoder !== undefined, (names) => {
     debug.upstream('%s headers of the answer that stay here: %o', exchange.id, names)
   })
+  addRequestIds(passing, exchange)
   const links = localLinks(response, exchange, config)
   const headers = withoutSecrets(links ? { ...passing, ...links } : passing, exchange.secrets)
   // Frames cannot be found in an encoding that we cannot decode: such a body passes unchanged.

@@ -7,6 +7,7 @@ import { bothWays } from './both-ways.js'
 import { Reader, readInStep } from './in-step.js'
 import { heardFrom } from './listening.js'
 import { aboutObject, aboutWeather, mockedBothWays, weather } from './mocked.js'
+import { providersRequestId } from './request-ids.js'
 import { describeSdk } from './sdk-suite.js'
 import { outcomeOf, thrownBy } from './thrown.js'
 import { beginning, chat } from './wires.js'
@@ -91,17 +92,25 @@ describe('openai: helpers for chat', () => {
   })
 
   test('withResponse() has the head of the answer', async (t) => {
-    const told = { 'x-request-id': 'req-1', 'openai-processing-ms': '12', 'x-ratelimit-remaining-requests': '7' }
-    const { result } = await bothWays(
+    const told = { 'openai-processing-ms': '12', 'x-ratelimit-remaining-requests': '7' }
+    const ids: unknown[] = []
+    const { app } = await bothWays(
       t,
-      (call) => call.json(200, chat.answer, told),
+      (call) => call.json(200, chat.answer, { ...told, 'x-request-id': 'req-1' }),
       async ({ url }) => {
         const { response, request_id } = await clientAt(url).chat.completions.create(asked).withResponse()
         const names = ['content-type', ...Object.keys(told)]
-        return { status: response.status, request_id, headers: names.map((name) => response.headers.get(name)) }
+        const header = (name: string) => response.headers.get(name)
+        ids.push(request_id)
+        return {
+          status: response.status,
+          request_id: providersRequestId(header, request_id),
+          headers: names.map(header),
+        }
       },
     )
-    assert.equal(result.request_id, 'req-1')
+    const { id, providerRequestId } = await app.record()
+    assert.deepEqual([...ids, providerRequestId], ['req-1', id, 'req-1'])
   })
 
   for (const [word, status, tries] of [

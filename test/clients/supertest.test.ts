@@ -4,6 +4,7 @@ import supertest, { type Response, type Test } from 'supertest'
 import { sendStream } from '../e2e/support/streams.js'
 import { type Answering, bothWays, type Way } from './both-ways.js'
 import { Reader, readInStep } from './in-step.js'
+import { providersRequestId } from './request-ids.js'
 import { chatTextIn, eventsIn } from './sse-text.js'
 import { beginning, chat } from './wires.js'
 
@@ -24,10 +25,10 @@ const received = (response: object) => eventsIn(response as NodeJS.ReadableStrea
 
 /** What a test would look at. */
 function seen({ status, type, charset, body, text, headers, error }: Response) {
-  const names = ['content-type', ...Object.keys(told)]
+  const header = (name: string) => headers[name] as string | undefined
   return {
     ...{ status, type, charset, body: body as unknown, text },
-    headers: names.map((name) => headers[name] as string | undefined),
+    headers: [header('content-type'), header('retry-after'), providersRequestId(header)],
     error: error && { status: error.status, text: error.text },
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { providersRequestId } from './request-ids.js'
 
 /** What clients say in their errors. */
 const FIELDS = [
@@ -10,13 +11,12 @@ const FIELDS = [
   'type',
   'param',
   'error',
-  'requestID',
   'isRetryable',
   'responseBody',
   'reason',
   'lc_error_code',
 ]
-const HEADERS = ['x-request-id', 'request-id', 'retry-after', 'x-ratelimit-remaining-requests']
+const HEADERS = ['request-id', 'retry-after', 'x-ratelimit-remaining-requests']
 
 /** What comes of it: some clients throw when they are left, others come to their end. */
 export async function outcomeOf(run: () => Promise<unknown>): Promise<unknown> {
@@ -32,16 +32,18 @@ function described(error: unknown): Record<string, unknown> {
   // Some hand on what the provider says, as it is.
   if (!(error instanceof Error)) return { thrown: error }
   const fields = error as unknown as Record<string, unknown>
+  const headers = new Headers((fields.headers ?? fields.responseHeaders ?? {}) as Record<string, string>)
+  const header = (name: string) => headers.get(name)
   return {
     class: error.constructor.name,
     ...Object.fromEntries(FIELDS.filter((field) => field in fields).map((field) => [field, fields[field]])),
-    headers: headersIn(fields.headers ?? fields.responseHeaders),
+    ...('requestID' in fields && { requestID: providersRequestId(header, fields.requestID) }),
+    headers: { 'x-request-id': providersRequestId(header), ...headersIn(headers) },
     ...(Array.isArray(fields.errors) && { errors: fields.errors.map(described) }),
     ...(error.cause instanceof Error && { cause: described(error.cause) }),
   }
 }
 
-function headersIn(headers: unknown): Record<string, string> {
-  const given = new Headers((headers ?? {}) as Record<string, string>)
-  return Object.fromEntries(HEADERS.flatMap((name) => (given.has(name) ? [[name, given.get(name)!]] : [])))
+function headersIn(headers: Headers): Record<string, string> {
+  return Object.fromEntries(HEADERS.flatMap((name) => (headers.has(name) ? [[name, headers.get(name)!]] : [])))
 }

@@ -68,7 +68,7 @@ describe('non-streaming answers', () => {
     ;(await provider.next()).json(200, body, { 'x-request-id': 'r' })
     const response = await answer
     assert.equal(response.headers.get('content-type'), 'application/json')
-    assert.equal(response.headers.get('x-request-id'), 'r')
+    assert.equal(response.headers.get('x-upstream-request-id'), 'r')
     assert.deepEqual(await response.json(), body)
     const record = await app.record()
     assert.equal(record.outcome, 'completed')

@@ -30,13 +30,13 @@ describe('a header named in `connection`', () => {
   })
 
   test('is not forwarded to the client', async (t) => {
-    const headers = { connection: 'keep-alive, X-Hop', 'x-hop': 'one', 'x-request-id': 'two' }
+    const headers = { connection: 'keep-alive, X-Hop', 'x-hop': 'one', 'x-trace-id': 'two' }
     const provider = await startProvider(t, { onCall: (call) => call.json(200, { ok: 1 }, headers) })
     const app = await startApp(t, { target: provider.url })
     const client = (await connect(t, app.port)).post(path, { model: 'm' })
     const answer = await client.sees('{"ok":1}')
     assert.doesNotMatch(answer, /x-hop/i)
-    assert.match(answer, /\r\nx-request-id: two\r\n/i)
+    assert.match(answer, /\r\nx-trace-id: two\r\n/i)
   })
 
   test('with thousands of spaces, from the client: the request is answered', async (t) => {
@@ -52,14 +52,14 @@ describe('a header named in `connection`', () => {
   })
 
   test('with thousands of spaces, from the provider: the answer passes', async (t) => {
-    const headers = { connection: `close, a${spaces}b, x-hop`, 'x-hop': 'one', 'x-request-id': 'two' }
+    const headers = { connection: `close, a${spaces}b, x-hop`, 'x-hop': 'one', 'x-trace-id': 'two' }
     const provider = await startProvider(t, { onCall: (call) => call.json(200, { ok: 1 }, headers) })
     const app = await startApp(t, { target: provider.url })
     const client = (await connect(t, app.port)).post(path, { model: 'm' })
     const answer = await client.sees('{"ok":1}')
     assert.match(answer, /^HTTP\/1\.1 200 /)
     assert.doesNotMatch(answer, /x-hop/i)
-    assert.match(answer, /\r\nx-request-id: two\r\n/i)
+    assert.match(answer, /\r\nx-trace-id: two\r\n/i)
   })
 })
 
@@ -80,7 +80,7 @@ describe("headers that act on the provider's origin", () => {
     'referrer-policy': 'of-the-provider',
     'permissions-policy': 'of-the-provider',
     'set-cookie': ['a=of-the-provider', 'b=of-the-provider'],
-    'x-request-id': 'yes',
+    'x-trace-id': 'yes',
   }
   const answers: Record<string, { status: number; act: (call: Call) => unknown }> = {
     'a JSON answer': { status: 200, act: (call) => call.json(200, {}, theirs) },
@@ -94,9 +94,9 @@ describe("headers that act on the provider's origin", () => {
       const response = await post(app.url + openai.path, openai.request)
       await response.text()
       assert.equal(response.status, status)
-      assert.equal(response.headers.get('x-request-id'), 'yes')
+      assert.equal(response.headers.get('x-trace-id'), 'yes')
       for (const name of Object.keys(theirs)) {
-        const expected = { 'x-request-id': 'yes', 'x-accel-buffering': what === 'a stream' ? 'no' : null }[name] ?? null
+        const expected = { 'x-trace-id': 'yes', 'x-accel-buffering': what === 'a stream' ? 'no' : null }[name] ?? null
         assert.equal(response.headers.get(name), expected, name)
       }
     })
@@ -112,7 +112,7 @@ describe("headers that act on the provider's origin", () => {
       const response = await post(app.url + openai.path, openai.request)
       await response.text()
       assert.equal(response.status, status)
-      assert.equal(response.headers.get('x-request-id'), 'yes')
+      assert.equal(response.headers.get('x-trace-id'), 'yes')
       const ours = [...plain.headers.keys()].filter((name) => name in theirs)
       for (const name of ['content-security-policy', 'x-frame-options', 'referrer-policy']) {
         assert.ok(ours.includes(name), `helmet() sets ${name}`)

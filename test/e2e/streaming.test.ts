@@ -150,7 +150,7 @@ describe('a stream', () => {
     assert.match(head, /\r\ncontent-type: text\/event-stream; charset=utf-8\r\n/i)
     assert.match(head, /\r\nx-accel-buffering: no\r\n/i)
     assert.match(head, /\r\ncache-control: no-cache, no-transform\r\n/i)
-    assert.match(head, /\r\nx-request-id: req_1\r\n/i)
+    assert.match(head, /\r\nx-upstream-request-id: req_1\r\n/i)
     assert.match(head, /\r\nx-ratelimit-remaining-tokens: 99\r\n/i)
     assert.doesNotMatch(head, /x-of-this-hop|timeout=77|proxy-authenticate|trailer|set-cookie/i)
   })

@@ -78,7 +78,7 @@ describe('record', () => {
     const exchange = exchangeOf(res)
     exchange.describe('claude', true)
     t.mock.method(performance, 'now', () => exchange.began + 3)
-    exchange.recordProviderHead(undefined)
+    exchange.recordProviderHead(undefined, 'req-1')
     exchange.countRequestBytes(7)
     exchange.countUpstreamBytes(100)
     exchange.attachFramer({ events: 4 })
@@ -102,6 +102,7 @@ describe('record', () => {
       stream: true,
       status: 201,
       providerStatus: undefined,
+      providerRequestId: 'req-1',
       format: 'anthropic',
       responseModel: undefined,
       responseId: undefined,
@@ -111,6 +112,7 @@ describe('record', () => {
       tokens: { uncachedInput: 0, cachedInput: 0, cacheWrite: 0, visibleOutput: 0, reasoning: 0, total: 0 },
       firstTokenMs: undefined,
       outputTokensPerSecond: undefined,
+      labels: {},
       firstByteMs: 3,
       requestBytes: 7,
       upstreamBytes: 100,
@@ -120,6 +122,14 @@ describe('record', () => {
       busyMs: 8,
       maxTurnMs: 5,
     })
+  })
+
+  test("has the provider's id of the request, masked and cut", () => {
+    const exchange = exchangeOf()
+    exchange.secrets = compileSecrets(['Bearer sk-provider-key-1'])
+    // Cut before it is masked, the key would no longer be found.
+    exchange.recordProviderHead(200, `${'r'.repeat(190)}sk-provider-key-1${'r'.repeat(1000)}`)
+    assert.equal(recordOf(exchange).providerRequestId, 'r'.repeat(190) + '*'.repeat(10))
   })
 
   test("distinguishes a provider's answer with a status of 400 or more from a success", () => {

@@ -421,6 +421,12 @@ describe('the observer', () => {
     ['countEstimates', { countEstimates: 'no' }, "openTelemetryObserver: countEstimates takes true or false; got 'no'"],
     ['models', { models: [1] }, 'openTelemetryObserver: models takes a list of model names; got [ 1 ]'],
     ['maxModels', { maxModels: '5' }, "openTelemetryObserver: maxModels takes a number of at least 0; got '5'"],
+    ['labels', { labels: ['user.id'] }, 'openTelemetryObserver: labels[0] takes a name of letters, digits and _'],
+    [
+      'maxLabelValues',
+      { maxLabelValues: '5' },
+      "openTelemetryObserver: maxLabelValues takes a number of at least 0; got '5'",
+    ],
     ['another', { tracer: 1 }, 'openTelemetryObserver: there is no option tracer. openTelemetryObserver takes '],
   ] as const) {
     test(`rejects an invalid option: ${option}`, () => {

@@ -108,6 +108,21 @@ describe('counters', () => {
   })
 })
 
+test("the app's labels are on every metric by model, and on limits", async (t) => {
+  const { observer, register } = observed(t, { labels: ['tenant', 'plan'] })
+  const limit = { outcome: 'limit_exceeded', code: 'idle_timeout', limit: 'idleTimeoutMs' } as const
+  observer.onFinish?.(recordOf({ labels: { tenant: 'acme', feature: 'chat' } }))
+  observer.onFinish?.(recordOf({ labels: { tenant: 'acme' }, ...limit }))
+  for (const line of (await register.metrics()).split('\n')) {
+    if (!/^ai_proxy_\w+\{.*(?:model|limit)=/.test(line)) assert.doesNotMatch(line, /tenant/)
+    else assert.match(line, /[{,]tenant="acme",plan="none"[,}]/)
+    assert.doesNotMatch(line, /feature/)
+  }
+  for (const metric of ['exchanges_total', 'tokens_total', 'duration_seconds', 'limit_hits_total']) {
+    assert.match((await samplesOf(register, `ai_proxy_${metric}`)).join(), /tenant="acme"/, metric)
+  }
+})
+
 describe('histograms', () => {
   test('have times in seconds, and the token rate', async (t) => {
     const { observer, register, samples } = observed(t)
@@ -292,6 +307,26 @@ describe('the observer', () => {
     ],
     ['models', { models: 'gpt' }, "prometheusObserver: models takes a list of model names; got 'gpt'"],
     ['maxModels', { maxModels: -1 }, 'prometheusObserver: maxModels takes a number of at least 0; got -1'],
+    [
+      'labels',
+      { labels: ['model'] },
+      'prometheusObserver: labels[0] takes a name that its metrics do not have already; ',
+    ],
+    [
+      'le in labels',
+      { labels: ['le'] },
+      'prometheusObserver: labels[0] takes a name that its metrics do not have already; ',
+    ],
+    [
+      'a name of Prometheus’s own',
+      { labels: ['__name'] },
+      'prometheusObserver: labels takes names without __ at the start',
+    ],
+    [
+      'maxLabelValues',
+      { maxLabelValues: -1 },
+      'prometheusObserver: maxLabelValues takes a number of at least 0; got -1',
+    ],
     [
       'another',
       { registry: 1 },

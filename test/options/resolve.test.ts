@@ -40,6 +40,7 @@ describe('defaults', () => {
       budgetMs: undefined,
       heartbeat: { everyMs: 15_000, beforeFirstByte: false },
       limitsFor: undefined,
+      labelsOf: undefined,
       onClientDisconnect: 'abort',
       errors: 'respond',
       format: undefined,

@@ -32,12 +32,15 @@ function exchangeOf(given: Given): Exchange {
 /** How an answer with these headers is passed on. */
 function opening(headers: Record<string, string>, given: Given = {}) {
   const { status = 200, readsErrors = false } = given
-  return responsePlan(
+  const exchange = exchangeOf(given)
+  exchange.recordProviderHead(status, headers['x-request-id'])
+  const plan = responsePlan(
     { statusCode: status, headers } as unknown as IncomingMessage,
-    exchangeOf(given),
+    exchange,
     config,
     readsErrors,
   )
+  return { ...plan, id: exchange.id }
 }
 
 const named = (kind: BodyKind | undefined): string => kind?.framing?.name ?? (kind?.isJson ? 'json' : 'as it is')
@@ -51,7 +54,7 @@ function kind(headers: Record<string, string>, given: Given = {}): string {
 test('secrets are masked in headers with one value or several', () => {
   const headers = { 'x-request-id': 'for t0ken-12345', 'server-timing': ['a;desc="t0ken-12345"', 'b'] }
   const plan = opening(headers as unknown as Record<string, string>, { secrets: ['t0ken-12345'] })
-  assert.equal(plan.headers['x-request-id'], 'for ***********')
+  assert.equal(plan.headers['x-upstream-request-id'], 'for ***********')
   assert.deepEqual(plan.headers['server-timing'], ['a;desc="***********"', 'b'])
 })
 
@@ -145,7 +148,10 @@ describe('the handling of a body', () => {
 
 test('digests are forwarded only with bodies that pass byte for byte', () => {
   const digests = { 'content-digest': 'a', 'repr-digest': 'a', digest: 'a', 'content-md5': 'a' }
-  const passing = (type: string, given: Given) => opening({ ...digests, 'content-type': type }, given).headers
+  const passing = (type: string, given: Given) => {
+    const { 'x-request-id': _, ...headers } = opening({ ...digests, 'content-type': type }, given).headers
+    return headers
+  }
   const audio = { 'content-type': 'audio/mpeg' }
   const json = { 'content-type': 'application/json' }
   assert.deepEqual(passing('text/event-stream', {}), { 'content-type': 'text/event-stream' })
@@ -290,12 +296,12 @@ describe('further properties of a plan', () => {
   test('status and headers are forwarded, `vary` merged with the app’s own', () => {
     const res = new FakeResponse()
     res.setHeader('vary', 'Origin')
-    const { status, headers } = opening(
+    const { id, status, headers } = opening(
       { 'x-request-id': 'r', vary: 'Accept', connection: 'close' },
       { status: 201, res },
     )
     assert.equal(status, 201)
-    assert.deepEqual({ ...headers }, { 'x-request-id': 'r', vary: 'Origin, Accept' })
+    assert.deepEqual({ ...headers }, { 'x-request-id': id, 'x-upstream-request-id': 'r', vary: 'Origin, Accept' })
   })
 
   for (const [method, status, expected] of [

@@ -1,0 +1,56 @@
+import { inspect } from 'node:util'
+import type { HookedExchange, Labels } from '../api/hooks.js'
+import { isObject } from '../json/json.js'
+import { isLabelName, LABEL_NAME_RULE, MAX_LABELS } from '../util/label-name.js'
+import { catchRejection } from '../util/promises.js'
+import { type HookErrors, HookFault } from './hook-errors.js'
+
+/** Maximum length of a label's value; longer ones are cut. */
+const MAX_VALUE_LENGTH = 128
+
+/** Returns the labels of one exchange; `undefined` if the app's function failed. Never throws. */
+export type LabelsOf = (exchange: HookedExchange) => Readonly<Record<string, string>> | undefined
+
+/** Wraps the function in `labels` so that it is checked, and what it throws is reported. */
+export function compileLabels(
+  option: ((exchange: HookedExchange) => Labels) | undefined,
+  hookErrors: HookErrors,
+): LabelsOf | undefined {
+  if (!option) return undefined
+  return (exchange) => {
+    const report = (error: unknown) => hookErrors.report('labels', error, exchange)
+    try {
+      const returned: unknown = option(exchange)
+      if (catchRejection(returned, report)) throw new HookFault('labels returns an object at once, not a promise')
+      return checkedLabels(returned)
+    } catch (error) {
+      report(error)
+      return undefined
+    }
+  }
+}
+
+/** @throws HookFault if it is not an object of a few short labels */
+function checkedLabels(returned: unknown): Record<string, string> {
+  if (!isObject(returned)) throw new HookFault(`labels returns an object, not ${shown(returned)}`)
+  const labels: [string, string][] = []
+  for (const name of Object.keys(returned)) {
+    const value = returned[name]
+    if (value === undefined) continue
+    if (!isLabelName(name)) throw new HookFault(`labels returns names of ${LABEL_NAME_RULE}, not ${shown(name)}`)
+    if (typeof value !== 'string') throw new HookFault(`labels returns strings; ${name} is ${shown(value)}`)
+    if (labels.length === MAX_LABELS) throw new HookFault(`labels returns at most ${MAX_LABELS} labels`)
+    labels.push([name, bounded(value)])
+  }
+  // Unlike assignment, this makes `__proto__` a name like any other.
+  return Object.fromEntries(labels)
+}
+
+/** Copies the value: metrics keep it for ever, and a part of a string keeps the whole string in memory. */
+function bounded(value: string): string {
+  return Buffer.from(value.slice(0, MAX_VALUE_LENGTH)).toString()
+}
+
+function shown(value: unknown): string {
+  return inspect(value, { depth: 0, maxStringLength: 100 })
+}
