@@ -30,7 +30,7 @@ export function chatRoutes({ providers, records, dashboard }: ChatOptions): Rout
     const visitor = visitorOf(req)
     const record = visitor && (await records.get(recordKey(visitor, req.params.id)))
     if (record) res.json(record)
-    else res.status(404).json({ error: { message: 'None of your recent exchanges has this x-request-id.' } })
+    else res.status(404).json({ error: { message: 'None of your recent requests had this x-request-id.' } })
   })
 
   return routes

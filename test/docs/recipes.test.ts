@@ -29,6 +29,7 @@ describe('the recipes work as described', () => {
     csrf: blockOf('recipes/csrf'),
     redaction: blockOf('recipes/redaction'),
     logging: blockOf('recipes/logging'),
+    labels: blockOf('metrics', 3),
     bedrock: blockOf('recipes/bedrock', 2),
     errors: pages
       .flatMap((page) => page.blocks)
@@ -158,6 +159,17 @@ describe('the recipes work as described', () => {
     await prints(/"answer":"Use \[key\] and write to \[e-mail\]/)
     assert.match(printed(), /My key is \[key\], my card \[card\]/)
     assert.doesNotMatch(printed(), /4f9a8b|5e4f3a|ghp_|4111|exa/)
+  })
+
+  test('metrics: exchanges are counted by their label', async () => {
+    const { url } = await running(blocks.labels)
+    for (const feature of ['search', 'made-up', 'search']) {
+      const init = { headers: { 'x-feature': feature } }
+      await (await post(`${url}/ai/v1/chat/completions`, { model, messages }, init)).text()
+    }
+    const scraped = await (await fetch(`${url}/metrics`)).text()
+    assert.match(scraped, /^ai_proxy_exchanges_total\{.*feature="search".*\} 2$/m)
+    assert.match(scraped, /^ai_proxy_exchanges_total\{.*feature="chat".*\} 1$/m)
   })
 
   test('logs: an outage is logged as an error, a rejection as a warning, a success as information', async () => {

@@ -141,5 +141,17 @@ export const limits = mutationsOf(
       'test/upstream/connection.test.ts',
       'test/e2e/odd-providers.test.ts',
     ],
+    ['if (labels.length === MAX_LABELS) throw', 'if (false) throw', 'test/options/labels.test.ts'],
+    [
+      'return Buffer.from(value.slice(0, MAX_VALUE_LENGTH)).toString()',
+      'return Buffer.from(value).toString()',
+      'test/options/labels.test.ts',
+    ],
+    [
+      'if (this.#remaining <= 0) return this.#other',
+      'if (this.#remaining < 0) return this.#other',
+      'test/metrics/app-labels.test.ts',
+      'test/metrics/model-names.test.ts',
+    ],
   ],
 )

@@ -68,5 +68,10 @@ export const masking = mutationsOf(
       'test/response/masking.test.ts',
     ],
     ['if (compiled.size >= MAX_COMPILED) compiled.clear()', '', 'test/util/secrets.test.ts'],
+    [
+      'return providerRequestId && secrets.mask(providerRequestId).slice(0, MAX_REQUEST_ID_LENGTH)',
+      'return providerRequestId && secrets.mask(providerRequestId.slice(0, MAX_REQUEST_ID_LENGTH))',
+      'test/exchange/exchange.test.ts',
+    ],
   ],
 )
