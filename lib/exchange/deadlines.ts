@@ -6,7 +6,8 @@ export interface TimerClock {
   clearTimer(timer: unknown): void
 }
 
-const processClock: TimerClock = {
+/** The process's own time. */
+export const processClock: TimerClock = {
   now: () => performance.now(),
   setTimer: (run, ms) => setTimeout(run, ms),
   clearTimer: (timer) => clearTimeout(timer as NodeJS.Timeout),

@@ -1,30 +1,19 @@
 import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
-import {
-  anyErrorIn,
-  type CompleteFormat,
-  errorText,
-  type JsonObject,
-  type ParsedMessage,
-  type WholeItem,
-} from '../formats/index.js'
+import type { CompleteFormat, ParsedMessage, WholeItem } from '../formats/index.js'
 import { type Framing, type Message, sizeOf } from '../framing/index.js'
-import { isObject, tryParseJson } from '../json/json.js'
 import { type EstimateTokens, tokensByApp } from '../options/estimate-tokens.js'
 import { RunningEstimate } from './estimate.js'
 import { framesContaining } from './frames-containing.js'
-import { digestFrame, LargeFrame } from './large-frame.js'
+import { LargeFrame } from './large-frame.js'
 import { LastFrames } from './last-frames.js'
-import { isExpensiveToParse } from './parse-cost.js'
+import { advanceBy, interpret, parseFrame, type ReadFrame } from './read-frame.js'
 
 /**
  * Maximum number of frames per turn that are checked for content, the last ones first: a turn may have thousands of
  * pings.
  */
 const MAX_SAMPLES_PER_TURN = 64
-
-/** Maximum number of characters kept of an error that is not JSON. */
-const MAX_ERROR_CHARS = 1000
 
 export interface StreamMeterOptions {
   /** Whether the time of the last content matters: if so, each turn's frames are searched for some. */
@@ -37,13 +26,6 @@ export interface StreamMeterOptions {
   readonly estimateTokens: EstimateTokens | undefined
   /** Called with each event. `undefined` passes the event unchanged, `null` drops it, and a message replaces it. */
   readonly onMessage: ((message: Message, data: unknown) => Message | null | undefined) | undefined
-}
-
-/** A parsed frame. */
-interface ReadFrame {
-  readonly message: Message
-  readonly data: unknown
-  readonly reading: ParsedMessage
 }
 
 /**
@@ -241,10 +223,8 @@ export class StreamMeter implements Metering {
   }
 
   #read(frame: Buffer, now: number): ReadFrame | undefined {
-    if (!this.#options.onMessage && isExpensiveToParse(frame))
-      return this.#readDigest(digestFrame(frame, this.#framing), now)
-    const message = this.#framing.read(frame)
-    return message && this.#interpret(message, tryParseJson(message.data), now)
+    const parsed = parseFrame(frame, this.#framing, this.#options.onMessage === undefined)
+    return parsed && this.#interpret(parsed.message, parsed.data, now)
   }
 
   #readDigest(data: unknown, now: number): ReadFrame | undefined {
@@ -252,26 +232,10 @@ export class StreamMeter implements Metering {
   }
 
   #interpret(message: Message, data: unknown, now: number): ReadFrame | undefined {
-    const findings = this.#findings
-    findings.hasMessages = true
-    const reading = isObject(data) ? this.#format.readMessage(data as JsonObject, message.event) : {}
-    const progress = isObject(data) ? this.#format.progressIn(data, message.event) : undefined
-    if (progress) findings.advance(progress, reading, now)
-    // In an unknown protocol, nothing shows what is content.
-    else if (this.#format.isGuess && !findings.isRecognised) findings.contentAt = now
-    const error = reading.error ?? errorOf(message, data)
-    if (data === undefined && error === undefined) return undefined
-    return { message, data, reading: error === undefined ? reading : { ...reading, error } }
+    const read = interpret(message, data, this.#format)
+    advanceBy(read, this.#format, this.#findings, now)
+    return data === undefined && read.reading.error === undefined ? undefined : read
   }
-}
-
-/** Returns the error that a message reports, in its framing or in its data. */
-function errorOf({ event, data: text, isError }: Message, data: unknown): string | undefined {
-  const said = anyErrorIn(data)
-  if (said !== undefined) return said
-  if (isError) return event ?? 'an error'
-  // An event of that name is an error, whatever its data.
-  return event === 'error' ? errorText(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
 }
 
 const NONE: readonly Buffer[] = []

@@ -1,0 +1,72 @@
+import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
+import {
+  anyErrorIn,
+  type CompleteFormat,
+  errorText,
+  type JsonObject,
+  type ParsedMessage,
+  type Progress,
+} from '../formats/index.js'
+import type { Framing, Message } from '../framing/index.js'
+import { isObject, tryParseJson } from '../json/json.js'
+import { digestFrame } from './large-frame.js'
+import { isExpensiveToParse } from './parse-cost.js'
+
+/** Maximum number of characters kept of an error that is not JSON. */
+const MAX_ERROR_CHARS = 1000
+
+/** The message of a frame, and its data. */
+export interface ParsedFrame {
+  readonly message: Message
+  /** Parsed JSON; `undefined` if the data is not JSON. */
+  readonly data: unknown
+}
+
+/** A parsed frame, and what its message says. */
+export interface ReadFrame extends ParsedFrame {
+  readonly reading: ParsedMessage
+  /** `undefined` if the message is not one of the format's. */
+  readonly progress: Progress | undefined
+}
+
+/**
+ * Parses a whole frame.
+ *
+ * @param mayDigest whether a digest may stand for data that is expensive to parse; the message then has no data
+ * @returns `undefined` if the frame has no message
+ */
+export function parseFrame(frame: Buffer, framing: Framing, mayDigest: boolean): ParsedFrame | undefined {
+  if (mayDigest && isExpensiveToParse(frame)) return { message: { data: '' }, data: digestFrame(frame, framing) }
+  const message = framing.read(frame)
+  return message && { message, data: tryParseJson(message.data) }
+}
+
+/** Reads what a message says, including an error that its framing or its data reports. */
+export function interpret(message: Message, data: unknown, format: CompleteFormat): ReadFrame {
+  const reading = isObject(data) ? format.readMessage(data as JsonObject, message.event) : {}
+  const progress = isObject(data) ? format.progressIn(data, message.event) : undefined
+  const error = reading.error ?? errorOf(message, data)
+  return { message, data, reading: error === undefined ? reading : { ...reading, error }, progress }
+}
+
+/** Records how far a message brings its stream. What it reports is still to be added. */
+export function advanceBy(
+  { progress, reading }: ReadFrame,
+  format: CompleteFormat,
+  findings: UsageAccumulator,
+  now: number,
+): void {
+  findings.hasMessages = true
+  if (progress) findings.advance(progress, reading, now)
+  // In an unknown protocol, nothing shows what is content.
+  else if (format.isGuess && !findings.isRecognised) findings.contentAt = now
+}
+
+/** Returns the error that a message reports, in its framing or in its data. */
+function errorOf({ event, data: text, isError }: Message, data: unknown): string | undefined {
+  const said = anyErrorIn(data)
+  if (said !== undefined) return said
+  if (isError) return event ?? 'an error'
+  // An event of that name is an error, whatever its data.
+  return event === 'error' ? errorText(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
+}
