@@ -47,6 +47,14 @@ export function anyErrorIn(body: unknown): string | undefined {
   return hasNoAnswer(message) ? topLevelErrorIn(message) : undefined
 }
 
+/** What the bytes of every error have that {@link anyErrorIn} or a format finds in a whole answer. */
+const ERROR_MARKS = /error|fail|"base_resp"|"detail"|"(?:message|msg)"\s*:\s*"/i
+
+/** Returns whether the bytes of a JSON answer may report an error: if not, it need not be parsed to find one. */
+export function mayReportError(json: Buffer): boolean {
+  return ERROR_MARKS.test(json.toString('latin1'))
+}
+
 /** Returns the text of an error: the error itself if it is a string, or one of its fields. */
 export function errorText(error: unknown): string {
   if (typeof error === 'string' && error !== '') return error

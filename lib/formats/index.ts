@@ -1,7 +1,8 @@
 export { answerRulesFor } from './answer-rules.js'
 export { builtInFormats } from './built-ins.js'
 export { type CompleteFormat, complete } from './complete.js'
-export { anyErrorIn, errorText, isFailure } from './failures.js'
+export { statusOfError } from './error-status.js'
+export { anyErrorIn, errorText, isFailure, mayReportError } from './failures.js'
 export type {
   AnswerHeaders,
   AnyFormatName,
