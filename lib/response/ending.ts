@@ -5,14 +5,20 @@ import { type Framing, jsonArray, sse } from '../framing/index.js'
 import { isObject, isUnfinishedJson, tryParseJson } from '../json/json.js'
 import type { Carriage } from './carriage.js'
 
+/** What is known of an answer when it ends. */
+export type EndedAnswer = Pick<Exchange, 'format' | 'answer' | 'secrets' | 'finishMetering'>
+
+/** How its body was read. */
+type ReadBody = Pick<Carriage, 'framer' | 'framing' | 'isEnclosed' | 'metering'>
+
 /** Length of `data: `, in front of a body that became an event. */
 const DATA_BYTES = 6
 
 /** Returns whether the rest of a body that ended without the end of a frame is a complete event. */
 export function acceptsRest(
   rest: Buffer,
-  { format, answer }: Exchange,
-  { framer, framing, isEnclosed, metering }: Carriage,
+  { format, answer }: EndedAnswer,
+  { framer, framing, isEnclosed, metering }: ReadBody,
 ): boolean {
   if (framer.prefix?.length) return metering?.isCompleteMessage?.([...framer.prefix, rest]) === true
   // An answer that became an event need not be JSON; but if it is, incomplete JSON shows that it was cut.
@@ -34,7 +40,10 @@ export function acceptsRest(
  * any message of their format are accepted: OpenAI's chat completions are assumed for every path that no format claims,
  * and how another protocol ends is unknown.
  */
-export function failureAtEnd(exchange: Exchange, { framer, framing, isEnclosed }: Carriage): AiProxyError | undefined {
+export function failureAtEnd(
+  exchange: EndedAnswer,
+  { framer, framing, isEnclosed }: ReadBody,
+): AiProxyError | undefined {
   exchange.finishMetering()
   const { answer, format } = exchange
   if (answer.error !== undefined) return undefined
@@ -52,8 +61,8 @@ export function failureAtEnd(exchange: Exchange, { framer, framing, isEnclosed }
  */
 export function failureOfCut(
   why: string,
-  exchange: Exchange,
-  carriage: Carriage,
+  exchange: EndedAnswer,
+  carriage: ReadBody,
   isCloseDelimited: boolean,
 ): AiProxyError | undefined {
   const failure = failureAtEnd(exchange, carriage)
@@ -75,7 +84,7 @@ function truncated(cause?: Error): AiProxyError {
 const FIELD = /^(?:data|event|id|retry)?:/m
 
 /** Returns the failure of an event stream that contains no event, but a page or an error in JSON. */
-function strayFailure({ answer, format, secrets }: Exchange, framing: Framing): AiProxyError | undefined {
+function strayFailure({ answer, format, secrets }: EndedAnswer, framing: Framing): AiProxyError | undefined {
   const { strayText, hasMessages } = answer
   if (framing !== sse || hasMessages || !strayText?.trim() || FIELD.test(strayText)) return undefined
   const parsed = tryParseJson(secrets.mask(strayText))

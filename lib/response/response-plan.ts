@@ -6,7 +6,7 @@ import type { Config } from '../options/config.js'
 import { debug } from '../util/debug.js'
 import { memoize } from '../util/memoize.js'
 import type { Secrets } from '../util/secrets.js'
-import { type Decoder, decoderFor } from './decode.js'
+import { codingsOf, type Decoder, decoderFor } from './decode.js'
 import { readFirstBytes } from './first-bytes.js'
 import { localLinks } from './links.js'
 import { addRequestIds } from './request-ids.js'
@@ -37,6 +37,9 @@ export interface ResponsePlan {
   /** Only the end of the connection ends the body: that looks the same as a broken connection. */
   readonly isCloseDelimited: boolean
 }
+
+/** What decides the kind of an exchange's answer. */
+export type AnswerRequest = Pick<Exchange, 'format' | 'asksForStream' | 'req'>
 
 const UNCHANGED: BodyKind = { framing: undefined, isJson: false }
 const JSON_ANSWER: BodyKind = { framing: undefined, isJson: true }
@@ -111,9 +114,20 @@ function withoutSecrets(headers: OutgoingHttpHeaders, secrets: Secrets): Outgoin
   return headers
 }
 
+/**
+ * Returns the kind of a successful answer's body according to its head; `undefined` if the first bytes have to show it.
+ */
+export function kindByHead(response: IncomingMessage, request: AnswerRequest): BodyKind | undefined {
+  const { statusCode: status = 502, headers } = response
+  const hasBody = mayHaveBody(request.req.method, status)
+  const isEncoded = codingsOf(headers['content-encoding']).length > 0 && !decoderFor(response, hasBody)
+  if (!hasBody || isEncoded || status >= 400) return UNCHANGED
+  return labelledKind(headers['content-type'], request, status)
+}
+
 /** Returns the kind of a body by its label; `undefined` if there is no label, or it may be wrong. */
-function labelledKind(contentType: string | undefined, exchange: Exchange, status: number): BodyKind | undefined {
-  const { format, asksForStream, req } = exchange
+function labelledKind(contentType: string | undefined, request: AnswerRequest, status: number): BodyKind | undefined {
+  const { format, asksForStream, req } = request
   const framing = framingFor(contentType, format.ownFramings)
   // If clients expect events, some servers label them as lines of JSON.
   const mayBeEvents = framing === ndjson && format.streamsSse(req.url)
@@ -169,7 +183,7 @@ function isJsonType(type: string): boolean {
 export function kindByFirstBytes(
   start: Buffer,
   isAll: boolean,
-  exchange: Exchange,
+  exchange: AnswerRequest,
   contentType?: string,
 ): BodyKind | undefined {
   const first = readFirstBytes(start, isAll)

@@ -1,0 +1,44 @@
+import type { Exchange } from '../exchange/exchange.js'
+import { UsageAccumulator } from '../exchange/usage-accumulator.js'
+import { mayReportError, statusOfError } from '../formats/index.js'
+import { PendingBytes } from '../framing/pending-bytes.js'
+import { isUnfinishedJson, tryParseJson } from '../json/json.js'
+import { JsonResponseMeter } from '../metering/json-response-meter.js'
+import { isExpensiveToParse } from '../metering/parse-cost.js'
+import { BOUND, END, type Inspection, TRUNCATED, type Verdict } from './inspection.js'
+
+/** Looks into a JSON answer, of which only the whole shows whether it is an error. */
+export class JsonInspection implements Inspection {
+  readonly #format: Exchange['format']
+  readonly #body = new PendingBytes()
+  #isLate = false
+
+  constructor({ format }: Pick<Exchange, 'format'>) {
+    this.#format = format
+  }
+
+  /** Some of it may be here, and nobody waits for more: after the time is over, it is passed on as it arrives. */
+  readonly hasBegun = true
+
+  hurry(): void {
+    this.#isLate = true
+  }
+
+  push(chunk: Buffer): Verdict | undefined {
+    this.#body.append(chunk)
+    return this.#isLate ? BOUND : undefined
+  }
+
+  end(now: number): Verdict {
+    const whole = Buffer.concat(this.#body.pieces, this.#body.bytes)
+    // Nearly all answers are none, which their bytes show. What an app's own format calls an error is not known.
+    if (!this.#format.isCustom && !mayReportError(whole)) return isUnfinishedJson(whole) ? TRUNCATED : END
+    const answer = new UsageAccumulator()
+    const meter = new JsonResponseMeter(this.#format, answer)
+    meter.pass(whole)
+    meter.finish(now)
+    if (answer.error === undefined) return answer.isTruncated ? TRUNCATED : END
+    const data = isExpensiveToParse(whole) ? undefined : tryParseJson(whole.toString())
+    return { kind: 'error-event', status: statusOfError(data), message: answer.error }
+  }
+}

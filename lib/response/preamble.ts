@@ -1,0 +1,238 @@
+import type { IncomingMessage } from 'node:http'
+import { processClock, type TimerClock } from '../exchange/deadlines.js'
+import { PendingBytes } from '../framing/pending-bytes.js'
+import { type Decoder, decoderFor } from './decode.js'
+import {
+  BOUND,
+  type FailureKind,
+  type InspectedExchange,
+  RESET,
+  type ReadyReason,
+  TRUNCATED,
+  UNREADABLE,
+  type Verdict,
+} from './inspection.js'
+import { PreambleInspector } from './preamble-inspector.js'
+import { mayHaveBody } from './response-plan.js'
+import { brokenResponse, storedResponse } from './stored-response.js'
+
+/** How much of an answer may be held before its first content. */
+export interface PreambleBounds {
+  /** Number of events without content. */
+  readonly events: number
+  /** Number of bytes, both as they arrive and decoded. */
+  readonly bytes: number
+  /** Milliseconds from the head of the response. */
+  readonly ms: number
+}
+
+/** The failure of an answer of which the client has not seen a byte. */
+export interface PreambleFailure {
+  readonly kind: FailureKind
+  /** The HTTP status that the provider's error stands for; `undefined` if it does not show it. */
+  readonly status: number | undefined
+  /** Without the secrets of the exchange. */
+  readonly message: string
+  /**
+   * The provider's own words, which can be forwarded later: its head, and what it sent up to the end of its error.
+   * `undefined` if it reported none.
+   */
+  readonly said: IncomingMessage | undefined
+}
+
+/** Callbacks of a {@link PreambleReader}. None is called before its constructor has returned. */
+export interface PreambleEvents {
+  /**
+   * The answer may go to the client. Called at most once; nothing is called after it.
+   *
+   * @param response the same one, as if it had not been read; or one in its place with the same head and body, if it
+   *   ended or broke off meanwhile
+   */
+  onReady(response: IncomingMessage, because: ReadyReason): void
+  /**
+   * The time is over, and no event has come, nor the beginning of one: the status may be committed, the content not.
+   * Comments do not count. Called at most once. The first event that comes afterwards makes the answer ready, whatever
+   * it is, unless it is an error.
+   */
+  onSilence(): void
+  /** The answer failed before any content. Called at most once; nothing is called after it, and nothing more is read. */
+  onFailure(failure: PreambleFailure): void
+}
+
+/**
+ * Holds the beginning of an answer until it has content, so that an attempt that fails before can be abandoned without
+ * the client seeing a byte of it. Reads no more than that: unread bytes stay in the response, and pause its connection.
+ *
+ * Bytes are put back with `unshift`, which a stream accepts until it emits `end`. If it does, or breaks off, a response
+ * in memory takes its place.
+ */
+export class PreambleReader {
+  readonly #response: IncomingMessage
+  readonly #exchange: InspectedExchange
+  readonly #bounds: PreambleBounds
+  readonly #events: PreambleEvents
+  readonly #timers: TimerClock
+  readonly #inspector: PreambleInspector
+  /** What has been read, as it arrived. */
+  readonly #held = new PendingBytes()
+  /** The same decoded, if it is compressed. */
+  readonly #decoded = new PendingBytes()
+  #decoder: Decoder | undefined
+  readonly #timer: unknown
+  #isEnded = false
+  #isBroken = false
+  #isOver = false
+
+  /**
+   * @param response whose head has just arrived, and of which nothing has been read
+   * @param exchange is only read
+   */
+  constructor(
+    response: IncomingMessage,
+    exchange: InspectedExchange,
+    bounds: PreambleBounds,
+    events: PreambleEvents,
+    timers: TimerClock = processClock,
+  ) {
+    this.#response = response
+    this.#exchange = exchange
+    this.#bounds = bounds
+    this.#events = events
+    this.#timers = timers
+    this.#inspector = new PreambleInspector(response, exchange, bounds.events)
+    // Stays when the others are removed: an error without a listener would end the process.
+    response.on('error', () => {})
+    if (this.#inspector.isUnreadable) {
+      process.nextTick(() => this.#settle(UNREADABLE))
+      return
+    }
+    this.#timer = timers.setTimer(this.#onTime, bounds.ms)
+    const hasBody = mayHaveBody(exchange.req.method, response.statusCode ?? 502)
+    this.#decoder = decoderFor(response, hasBody)?.()
+    this.#decoder?.on('readable', this.#onDecoded).on('end', this.#onDecodedEnd).on('error', this.#onDecoderError)
+    // It may have broken off before, and does not say so again.
+    if (response.destroyed) process.nextTick(this.#onClose)
+    else response.on('readable', this.#onReadable).on('end', this.#onEnd).on('close', this.#onClose)
+  }
+
+  /** Stops for good: nothing more is read or called. What has been read is lost. */
+  stop(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#timers.clearTimer(this.#timer)
+    this.#response.off('readable', this.#onReadable).off('end', this.#onEnd).off('close', this.#onClose)
+    this.#decoder?.destroy()
+  }
+
+  readonly #onReadable = (): void => {
+    while (!this.#isOver) {
+      const chunk: Buffer | string | null = this.#response.read()
+      if (chunk === null) return
+      this.#take(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+    }
+  }
+
+  #take(chunk: Buffer): void {
+    this.#held.append(chunk)
+    if (this.#decoder) this.#decoder.write(chunk)
+    else this.#inspect(chunk)
+    if (this.#held.bytes >= this.#bounds.bytes) this.#settle(BOUND)
+  }
+
+  #inspect(bytes: Buffer): void {
+    this.#judge((now) => this.#inspector.push(bytes, now))
+  }
+
+  /** If a format or a framing of the app throws, the answer is forwarded, which reports that in the usual way. */
+  #judge(inspect: (now: number) => Verdict | undefined): void {
+    if (this.#isOver) return
+    let verdict: Verdict | undefined
+    try {
+      verdict = inspect(this.#timers.now())
+    } catch {
+      verdict = UNREADABLE
+    }
+    if (verdict) this.#settle(verdict)
+  }
+
+  readonly #onEnd = (): void => {
+    this.#isEnded = true
+    if (this.#decoder) this.#decoder.end()
+    else this.#judge((now) => this.#inspector.end(now))
+  }
+
+  /** The connection broke. What had arrived before is still there, and may have the end of the answer. */
+  readonly #onClose = (): void => {
+    if (this.#isEnded || this.#isOver) return
+    this.#isBroken = true
+    this.#onReadable()
+    const decoder = this.#decoder
+    if (this.#isOver || !decoder) return this.#settle(RESET)
+    decoder.flush(() => {
+      this.#onDecoded()
+      this.#settle(RESET)
+    })
+  }
+
+  readonly #onDecoded = (): void => {
+    while (!this.#isOver) {
+      const chunk: Buffer | null = this.#decoder!.read()
+      if (chunk === null) return
+      this.#decoded.append(chunk)
+      this.#inspect(chunk)
+      // A few bytes may decode to any number.
+      if (this.#decoded.bytes >= this.#bounds.bytes) this.#settle(BOUND)
+    }
+  }
+
+  readonly #onDecodedEnd = (): void => this.#judge((now) => this.#inspector.end(now))
+
+  readonly #onDecoderError = (error: NodeJS.ErrnoException): void => {
+    if (this.#isBroken) return this.#settle(RESET)
+    this.#settle(this.#isEnded && error.code === 'Z_BUF_ERROR' ? TRUNCATED : UNREADABLE)
+  }
+
+  readonly #onTime = (): void => {
+    if (this.#inspector.hasBegun || this.#isWaitingForDecoder) return this.#settle(BOUND)
+    this.#inspector.hurry()
+    this.#events.onSilence()
+  }
+
+  /** Whether bytes have arrived, but none have been decoded. */
+  get #isWaitingForDecoder(): boolean {
+    return this.#decoder !== undefined && this.#held.bytes > 0 && this.#decoded.bytes === 0
+  }
+
+  #settle(verdict: Verdict): void {
+    if (this.#isOver) return
+    this.stop()
+    if ('because' in verdict) return this.#events.onReady(this.#asUnread(), verdict.because)
+    const { kind, status, message, end } = verdict
+    const said = kind === 'error-event' ? this.#saidUntil(end) : undefined
+    this.#events.onFailure({ kind, status, message: this.#exchange.secrets.mask(message), said })
+  }
+
+  /** Puts back what has been read. */
+  #asUnread(): IncomingMessage {
+    const response = this.#response
+    if (!this.#isEnded && !response.destroyed) {
+      if (this.#held.bytes > 0) response.unshift(joined(this.#held))
+      return response
+    }
+    if (this.#isEnded) return storedResponse(response, joined(this.#held))
+    for (let chunk = response.read(); chunk !== null; chunk = response.read()) this.#held.append(Buffer.from(chunk))
+    return brokenResponse(response, joined(this.#held))
+  }
+
+  /** @param end of the error in the decoded body; `undefined` if it is the whole body */
+  #saidUntil(end: number | undefined): IncomingMessage {
+    const response = this.#response
+    if (!this.#decoder || end === undefined) return storedResponse(response, joined(this.#held).subarray(0, end))
+    // The compressed bytes cannot be cut there.
+    return storedResponse(response, joined(this.#decoded).subarray(0, end), ['content-encoding'])
+  }
+}
+
+function joined({ pieces, bytes }: PendingBytes): Buffer {
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, bytes)
+}
