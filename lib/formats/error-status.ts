@@ -102,7 +102,7 @@ export function statusOfError(data: unknown, event?: string): number | undefined
   return (
     firstOf(reports, numericStatus) ??
     firstOf(reports, statusByWord) ??
-    MINIMAX_STATUSES[Number(valueAt(data, 'base_resp', 'status_code'))] ??
+    minimaxStatus(valueAt(data, 'base_resp', 'status_code')) ??
     wrappedException(data)
   )
 }
@@ -145,6 +145,10 @@ function statusByWord(report: unknown): number | undefined {
     if (status !== undefined) return status
   }
   return undefined
+}
+
+function minimaxStatus(code: unknown): number | undefined {
+  return typeof code === 'number' || typeof code === 'string' ? MINIMAX_STATUSES[Number(code)] : undefined
 }
 
 /** Proxies that do not know the headers of an AWS event stream wrap an exception: `{"throttlingException":{…}}`. */
