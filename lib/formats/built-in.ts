@@ -1,5 +1,6 @@
 import { type CompleteFormat, complete } from './complete.js'
 import type { Format, FormatName, JsonObject } from './format.js'
+import type { FieldPath } from './output-limits.js'
 
 /**
  * Members that only built-in formats have: their paths, by which {@link detectFormat} finds the format, and their
@@ -23,6 +24,8 @@ interface BuiltInMembers {
   readonly possibleModelPaths?: readonly RegExp[]
   /** Paths that look as if they named a model, but do not. Default: none. */
   readonly modelFreePaths?: readonly RegExp[]
+  /** Fields of a request that repeat the model that its path names. Default: `model`. */
+  readonly modelCopyPaths?: readonly FieldPath[]
   /** Requests that run no model and need not name one. Default: none. */
   readonly modelFreeRequests?: readonly { readonly method: string; readonly path: RegExp }[]
   /** Its answers report tokens. Default `true`. */

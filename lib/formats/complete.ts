@@ -4,6 +4,7 @@ import { dataEvent, hasError } from './failures.js'
 import type { AnyFormatName, Format, JsonObject } from './format.js'
 import type { Counting, ParsedMessage, Progress } from './message.js'
 import { operationAt } from './operations.js'
+import type { FieldPath } from './output-limits.js'
 
 /** Members of a format that have no default. */
 type WithoutDefault = 'answerFields' | 'usageRequest'
@@ -20,6 +21,8 @@ export interface CompleteFormat<Name extends AnyFormatName = AnyFormatName>
   readonly isGuess: boolean
   /** The app defined it. */
   readonly isCustom: boolean
+  /** Fields of a request that repeat the model that its path names. */
+  readonly modelCopyPaths: readonly FieldPath[]
   /** Framings that the app defined. A response's `content-type` is compared with these first. */
   readonly ownFramings: readonly Framing[]
 }
@@ -28,6 +31,7 @@ export interface CompleteFormat<Name extends AnyFormatName = AnyFormatName>
 interface Internals {
   readonly isGuess?: boolean
   readonly isCustom?: boolean
+  readonly modelCopyPaths?: readonly FieldPath[]
   readonly ownFramings?: readonly Framing[]
 }
 
@@ -69,6 +73,7 @@ export function complete<Name extends AnyFormatName>(format: Format<Name> & Inte
     provider: format.provider ?? format.name,
     isGuess: format.isGuess ?? false,
     isCustom: format.isCustom ?? false,
+    modelCopyPaths: format.modelCopyPaths ?? MODEL,
     ownFramings: format.ownFramings ?? NONE,
   }
 }
@@ -77,6 +82,7 @@ const NONE: readonly never[] = []
 const DEFAULT_FRAMINGS: readonly Framing[] = [sse]
 const ALL_INSIDE: Counting = { cache: 'inside', reasoning: 'inside' }
 const MAX_TOKENS = ['max_tokens']
+const MODEL: readonly FieldPath[] = [['model']]
 const NOTHING = {}
 const readNothing = (): ParsedMessage => NOTHING
 const findNone = () => NONE

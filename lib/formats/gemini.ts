@@ -1,4 +1,5 @@
 import { jsonArray, sse } from '../framing/index.js'
+import { EACH as LIST_ITEM } from '../json/replace-strings.js'
 import { builtIn } from './built-in.js'
 import { severalChoices } from './choices.js'
 import { dataEvent, errorIn, hasError } from './failures.js'
@@ -59,6 +60,8 @@ export const gemini = builtIn({
   streamPaths: [/:stream\w+$/],
   modelPaths: [new RegExp(`/(?:models|tunedModels|endpoints)/([^/]+):(?:${VERB}|rawPredict|streamRawPredict)$`)],
   possibleModelPaths: [/\/(?:models|tunedModels|endpoints)\/([^/]+):[^/:]+\/?$/],
+  // Each request of `batchEmbedContents` has one, too.
+  modelCopyPaths: [['model'], ['requests', LIST_ITEM, 'model']],
   silentPaths: [/:(?:\w*Tokens|\w*[eE]mbedContents?|predict\w*|fetchPredictOperation)$/],
   operation: () => 'generate_content',
   framings: [sse, jsonArray],

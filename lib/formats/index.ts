@@ -37,6 +37,7 @@ export {
   generatesAt,
   isClaimed,
   modelInPath,
+  modelSpanInPath,
   possibleModelInPath,
   runsNoModel,
   takesJsonAlone,

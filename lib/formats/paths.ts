@@ -123,6 +123,34 @@ export function possibleModelInPath(path: string, format?: CompleteFormat): stri
   return modelInPath(path, format) ?? firstMatch(POSSIBLE_MODELS, path)
 }
 
+/**
+ * Returns where a path names its model, for callers that put another name there: start and end of the name, as
+ * `possibleModelInPath` finds it; `undefined` if the path names none.
+ */
+export function modelSpanInPath(
+  path: string,
+  format?: CompleteFormat,
+): { readonly start: number; readonly end: number } | undefined {
+  if (matches(NO_MODEL, path)) return undefined
+  for (const pattern of [...(format?.modelPaths ?? NONE), ...MODELS, ...POSSIBLE_MODELS]) {
+    const span = withIndices(pattern).exec(path)?.indices?.[1]
+    if (span) return { start: span[0], end: span[1] }
+  }
+  return undefined
+}
+
+/** Returns a pattern that tells where its groups match. They are few, and compiled once. */
+function withIndices(pattern: RegExp): RegExp {
+  let indexed = indexedPatterns.get(pattern)
+  if (!indexed) {
+    indexed = new RegExp(pattern.source, `${pattern.flags.replace('d', '')}d`)
+    indexedPatterns.set(pattern, indexed)
+  }
+  return indexed
+}
+
+const indexedPatterns = new WeakMap<RegExp, RegExp>()
+
 function firstMatch(patterns: readonly RegExp[], path: string): string | undefined {
   for (const pattern of patterns) {
     const named = pattern.exec(path)?.[1]

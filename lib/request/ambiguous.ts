@@ -1,5 +1,6 @@
 import { AiProxyError } from '../api/errors.js'
 import { JsonNesting } from '../json/nesting.js'
+import { EACH } from '../json/replace-strings.js'
 import { JsonSurvey } from '../json/survey.js'
 import { type Span, topLevelSpans } from '../json/top-level.js'
 
@@ -49,9 +50,6 @@ export function rejectAmbiguousFields(
     }
   }
 }
-
-/** In a path: every object of a list. No field has this name. */
-export const EACH = '[]'
 
 /** Longer than any list of tools or models in a request; scanning more would hold the event loop. */
 const MAX_LIST = { bytes: 4 * 1024 * 1024, objects: 1000 }

@@ -2,8 +2,8 @@ import { AiProxyError } from '../api/errors.js'
 import { listAt, valueAt } from '../formats/fields.js'
 import type { FieldPath } from '../formats/output-limits.js'
 import { isObject } from '../json/json.js'
+import { EACH } from '../json/replace-strings.js'
 import { MAX_MODEL_LENGTH, type ModelFilter } from '../options/models.js'
-import { EACH } from './ambiguous.js'
 
 /**
  * Rejects a request for a model that is not allowed. A request that names no model is rejected too, because the

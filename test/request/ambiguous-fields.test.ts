@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { EACH, rejectAmbiguousFields } from '../../lib/request/ambiguous.js'
+import { EACH } from '../../lib/json/replace-strings.js'
+import { rejectAmbiguousFields } from '../../lib/request/ambiguous.js'
 import type { Given } from './editing.js'
 import { edited } from './editing.js'
 
