@@ -45,6 +45,8 @@ export class Exchange implements Indexed {
   held: HeldShare | undefined
   /** Secrets in the request to the provider, which must not reach the client. */
   secrets = NO_SECRETS
+  /** Name of the model that the client sees in the answer; `undefined` if it sees the provider's. */
+  answerAlias: string | undefined
   /** We asked for the usage event, and the client did not: hide it. */
   hidesUsage = false
   /**
@@ -287,7 +289,7 @@ export class Exchange implements Indexed {
     // The last frames have the latest state.
     this.finishMetering()
     const { model, responseId = `resp_${this.id}`, sequenceNumber = -1 } = this.answer
-    return { responseId, model: model ?? this.#model, nextSequenceNumber: sequenceNumber + 1 }
+    return { responseId, model: this.answerAlias ?? model ?? this.#model, nextSequenceNumber: sequenceNumber + 1 }
   }
 
   /** Aborts once the exchange has ended before its answer went out whole. */

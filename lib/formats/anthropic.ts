@@ -113,6 +113,7 @@ export const anthropic = builtIn({
   progressIn: (data, event) => (MESSAGE.test(textAt(data, 'type') ?? event ?? '') ? {} : undefined),
 
   counting,
+  modelFields: [['model'], ['message', 'model']],
   answerFields: ['id', 'type', 'model', 'content', 'stop_reason', 'usage', 'error'],
 
   // `message_delta` may lack some figures, and which ones differs.

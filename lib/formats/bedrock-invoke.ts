@@ -82,6 +82,8 @@ export const bedrockInvoke = builtIn({
   usageMarker: '',
   counting,
 
+  // Only of answers that are no streams: what a stream's events carry is base64.
+  modelFields: [['model']],
   answerFields: [
     ...[anthropic, openaiChat, bedrockConverse].flatMap((format) => format.answerFields ?? []),
     ...PLAIN_FIELDS,

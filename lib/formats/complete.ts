@@ -49,6 +49,7 @@ export function complete<Name extends AnyFormatName>(format: Format<Name> & Inte
     usageMarker: format.usageMarker ?? '',
     counting: format.counting ?? ALL_INSIDE,
     answerFields: format.answerFields,
+    modelFields: format.modelFields ?? NONE,
     framings,
     streamsSse: format.streamsSse ?? (() => framings[0] === sse),
     errorBody: format.errorBody ?? (({ message, code }) => ({ error: { message, code } })),

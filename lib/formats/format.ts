@@ -127,6 +127,12 @@ export interface Format<Name extends AnyFormatName = CustomFormatName> {
   readonly answerFields?: readonly string[]
 
   /**
+   * Paths of the strings in which an answer, or a message of a stream, names its model. If a target asks for the client's
+   * name there (`showAlias`), it takes their place. `[]` in a path stands for each item of a list. Default: none.
+   */
+  readonly modelFields?: readonly FieldPath[]
+
+  /**
    * Framings of its streams, the usual one first. A response's `content-type` chooses among them. If it matches none, a
    * JSON array or lines of JSON are treated as a stream only if their framing is listed here. Default:
    * `[framings.sse]`.

@@ -62,6 +62,7 @@ export const geminiInteractions = builtIn({
 
   usageMarker: '_tokens"',
   counting: googleCounting,
+  modelFields: [['model'], ['interaction', 'model']],
   answerFields: ['id', 'model', 'status', 'steps', 'outputs', 'usage', 'error'],
 
   progressIn: (data, event) =>

@@ -95,6 +95,7 @@ export const gemini = builtIn({
   // Every event has this field. No key within it is in all of them: the first event often lacks the candidates' tokens.
   usageMarker: '"usageMetadata"',
   counting: googleCounting,
+  modelFields: [['modelVersion']],
   answerFields: ['candidates', 'promptFeedback', 'usageMetadata', 'modelVersion', 'responseId', 'error'],
   readMessage: read,
   readAnswer: read,

@@ -77,6 +77,7 @@ function ollama(spoken: typeof CHAT | typeof GENERATE, textOf: (line: JsonObject
     // Ollama leaves out `prompt_eval_count` or `eval_count` if it is 0. Both end in this marker.
     usageMarker: 'eval_count"',
     counting,
+    modelFields: [['model']],
     answerFields: [
       'model',
       'done',

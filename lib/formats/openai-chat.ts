@@ -55,6 +55,7 @@ export const openaiChat = builtIn({
   operation: (path, model) => (model === undefined && !path.endsWith('/chat/completions') ? undefined : 'chat'),
   usageMarker: tokensMarker,
   counting: openAiCounting,
+  modelFields: [['model']],
   answerFields: choicesFields,
   usageRequest: streamUsageRequest,
   takesUsageRequest: takesStreamUsageRequest,

@@ -25,6 +25,7 @@ export const openaiCompletions = builtIn({
   operation: () => 'text_completion',
   usageMarker: tokensMarker,
   counting: openAiCounting,
+  modelFields: [['model']],
   answerFields: choicesFields,
   usageRequest: streamUsageRequest,
   takesUsageRequest: takesStreamUsageRequest,

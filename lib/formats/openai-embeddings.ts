@@ -23,6 +23,7 @@ export const openaiEmbeddings = builtIn({
   operation: () => 'embeddings',
   usageMarker: tokensMarker,
   counting: openAiCounting,
+  modelFields: [['model']],
   answerFields: ['id', 'model', 'usage', 'error'],
   // Embeddings are never streamed.
   progressIn: () => undefined,

@@ -34,6 +34,7 @@ export const openaiMedia = builtIn({
   operation: () => 'generate_content',
   usageMarker: tokensMarker,
   counting: openAiCounting,
+  modelFields: [['model']],
   answerFields: ['id', 'model', 'usage', 'error'],
 
   progressIn(data, event) {

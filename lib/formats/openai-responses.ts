@@ -71,6 +71,7 @@ export const openaiResponses = builtIn({
   // apart.
   usageMarker: '"output_tokens"',
   counting: openAiCounting,
+  modelFields: [['model'], ['response', 'model']],
   answerFields: ['id', 'model', 'status', 'incomplete_details', 'usage', 'tool_usage', 'error', 'output'],
 
   /**

@@ -7,6 +7,7 @@ import { RunningEstimate } from './estimate.js'
 import { framesContaining } from './frames-containing.js'
 import { LargeFrame } from './large-frame.js'
 import { LastFrames } from './last-frames.js'
+import type { ModelAlias } from './model-alias.js'
 import { advanceBy, interpret, parseFrame, type ReadFrame } from './read-frame.js'
 
 /**
@@ -24,6 +25,8 @@ export interface StreamMeterOptions {
   readonly hidesUsage: boolean
   /** Estimates the tokens of a text instead of our own estimate. */
   readonly estimateTokens: EstimateTokens | undefined
+  /** Writes the client's name of the model into what goes out. What is read, and what hooks see, is the provider's. */
+  readonly alias?: ModelAlias | undefined
   /** Called with each event. `undefined` passes the event unchanged, `null` drops it, and a message replaces it. */
   readonly onMessage: ((message: Message, data: unknown) => Message | null | undefined) | undefined
 }
@@ -81,7 +84,10 @@ export class StreamMeter implements Metering {
     this.#large = undefined
     const isReadLater = this.#defersReading && !isLarge
     if (isReadLater) this.#deferred = { frames, ends }
-    const seen = isReadLater ? frames : this.#transformAll(frames, ends, now, isLarge ? 1 : 0)
+    const { alias } = this.#options
+    const seen = isReadLater
+      ? this.#withAlias(frames, ends)
+      : this.#transformAll(frames, ends, now, isLarge ? 1 : 0, alias)
     if (this.#isPastFirst || !seen) return seen
     this.#isPastFirst = true
     return this.prefix.length === 0 ? this.#asContinuation(seen) : seen
@@ -111,7 +117,8 @@ export class StreamMeter implements Metering {
 
   #passLarge(end: Buffer, now: number, [first, ...others]: readonly Buffer[]): void {
     const beginning = this.#isPastFirst ? first! : this.#asContinuation(first!)
-    this.prefix = [this.#asFirst(beginning), ...others]
+    const pieces = [this.#asFirst(beginning), ...others]
+    this.prefix = this.#options.alias?.inBeginning(pieces, this.#framing) ?? pieces
     const { data } = this.#advanceLarge([first!, ...others, end], true)
     const read = this.#readDigest(data, now)
     if (read) this.#count(read.reading, now)
@@ -121,8 +128,30 @@ export class StreamMeter implements Metering {
     return this.#options.sent.bytes > 0 ? (this.#framing.asContinuation?.(frames) ?? frames) : frames
   }
 
-  /** @param first index of the first frame to read */
-  #transformAll(frames: Buffer, ends: readonly number[], now: number, first: number): Buffer | undefined {
+  /** Writes the client's name of the model into frames that are read later. */
+  #withAlias(frames: Buffer, ends: readonly number[]): Buffer {
+    const { alias } = this.#options
+    if (!alias?.mayBeIn(frames)) return frames
+    let start = 0
+    const named = ends.map((end) => {
+      const frame = frames.subarray(start, end)
+      start = end
+      return alias.inFrame(frame, this.#framing)
+    })
+    return named.length === 1 ? named[0]! : Buffer.concat(named)
+  }
+
+  /**
+   * @param first index of the first frame to read
+   * @param alias is written into the frames; `undefined` if they have gone out already
+   */
+  #transformAll(
+    frames: Buffer,
+    ends: readonly number[],
+    now: number,
+    first: number,
+    alias?: ModelAlias,
+  ): Buffer | undefined {
     const framesWithMarker = this.#readsAll ? undefined : framesContaining(frames, ends, this.#usageMarker)
     let nextWithMarker = framesWithMarker !== undefined && first > 0 && framesWithMarker[0] === 0 ? 1 : 0
     let pieces: Buffer[] | undefined
@@ -134,10 +163,12 @@ export class StreamMeter implements Metering {
       if (hasMarker) nextWithMarker++
       // The end of each of several choices is in frames without the marker.
       const isRead = hasMarker || this.#readsAll || this.#findings.hasSeveralChoices
-      if (isRead || !this.#estimate.count(frames, start, end)) {
+      const isParsed = isRead || !this.#estimate.count(frames, start, end)
+      if (isParsed || alias) {
         const frame = frames.subarray(start, end)
-        const seen = this.#asFirst(this.#tryTransform(frame, now))
+        const transformed = isParsed ? this.#asFirst(this.#tryTransform(frame, now)) : frame
         if (this.failure) return concatNonEmpty([...(pieces ?? []), frames.subarray(kept, start)])
+        const seen = alias?.inFrame(transformed, this.#framing) ?? transformed
         if (seen !== frame) {
           pieces ??= []
           pieces.push(frames.subarray(kept, start), seen)

@@ -15,9 +15,10 @@ const STRINGS = ['usageMarker', 'provider'] as const
 const STRING_LISTS = ['answerFields', 'endpoints', 'requestHeaders', 'requestIdHeaders'] as const
 const HEADER_LISTS = ['requestHeaders', 'requestIdHeaders'] as const
 const PATTERNS = ['streamPaths', 'streamsByDefault', 'modelPaths', 'silentPaths'] as const
+const PATH_LISTS = ['modelFields', 'otherLimitPaths'] as const
 const MEMBERS = [
   ...(['name', ...FUNCTIONS, ...STRINGS, ...STRING_LISTS, ...PATTERNS] as const),
-  ...(['counting', 'framings', 'otherLimitPaths', 'readsBothCases', 'usageRequest'] as const),
+  ...(['counting', 'framings', ...PATH_LISTS, 'readsBothCases', 'usageRequest'] as const),
 ]
 
 /**
@@ -49,7 +50,7 @@ export function resolveFormat(option: AiProxyOptions['format'], hookErrors: Hook
 
 /** Validates the format and returns its members other than functions, and `framings`, normalised. */
 function checkMembers(format: Format): Format {
-  const { name, counting, framings, otherLimitPaths, usageRequest } = format
+  const { name, counting, framings, modelFields, otherLimitPaths, usageRequest } = format
   if (typeof name !== 'string' || !/^x-./.test(name)) invalidOption('format.name', name, "a name that begins with 'x-'")
   if (typeof format.readMessage !== 'function') invalidOption('format.readMessage', format.readMessage, 'a function')
   for (const member of FUNCTIONS) check.optionalFunction(`format.${member}`, format[member])
@@ -67,10 +68,7 @@ function checkMembers(format: Format): Format {
     invalidOption('format.framings', framings, 'a list of framings that is not empty')
   }
   for (const [at, framing] of (framings ?? []).entries()) checkedFraming(`format.framings[${at}]`, framing)
-  if (otherLimitPaths !== undefined && !Array.isArray(otherLimitPaths)) {
-    invalidOption('format.otherLimitPaths', otherLimitPaths, 'a list of paths')
-  }
-  for (const [at, path] of (otherLimitPaths ?? []).entries()) checkStrings(`format.otherLimitPaths[${at}]`, path)
+  for (const member of PATH_LISTS) checkPaths(`format.${member}`, format[member])
   if (format.readsBothCases !== undefined) check.boolean('format.readsBothCases', format.readsBothCases)
   checkStrings('format.usageRequest', usageRequest)
   if (usageRequest !== undefined && usageRequest.length !== 2) {
@@ -81,7 +79,17 @@ function checkMembers(format: Format): Format {
     patternsOf(`format.${member}`, format[member]),
   ])
   const { readMessage, usageMarker, provider, answerFields, endpoints, readsBothCases } = format
-  const rest = { usageMarker, provider, counting, answerFields, endpoints, framings, otherLimitPaths, readsBothCases }
+  const rest = {
+    usageMarker,
+    provider,
+    counting,
+    answerFields,
+    endpoints,
+    framings,
+    modelFields,
+    otherLimitPaths,
+    readsBothCases,
+  }
   return {
     name,
     readMessage,
@@ -100,6 +108,12 @@ function checkStrings(option: string, value: unknown): void {
   if (!Array.isArray(value) || !value.every((each) => typeof each === 'string' && each !== '')) {
     invalidOption(option, value, 'a list of strings that are not empty')
   }
+}
+
+function checkPaths(option: string, value: unknown): void {
+  if (value === undefined) return
+  if (!Array.isArray(value)) invalidOption(option, value, 'a list of paths')
+  for (const [at, path] of value.entries()) checkStrings(`${option}[${at}]`, path)
 }
 
 /** Returns RegExps without the flags `g` and `y`, which make them keep state between calls. */

@@ -4,6 +4,7 @@ import type { Metering } from '../exchange/metering.js'
 import type { Framing, Message } from '../framing/index.js'
 import { isObject } from '../json/json.js'
 import { JsonResponseMeter } from '../metering/json-response-meter.js'
+import { modelAliasFor } from '../metering/model-alias.js'
 import { StreamMeter } from '../metering/stream-meter.js'
 import type { Config } from '../options/config.js'
 import { type HookErrors, HookFault } from '../options/hook-errors.js'
@@ -29,6 +30,7 @@ export function meteringFor(
     sent: exchange.downstream,
     hidesUsage,
     estimateTokens,
+    alias: modelAliasFor(format, exchange.answerAlias),
     onMessage: onEvent && messageHook(onEvent, exchange, config.hookErrors),
   })
 }

@@ -97,6 +97,12 @@ export function withoutValidators(headers: OutgoingHttpHeaders): OutgoingHttpHea
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !stale.includes(name)))
 }
 
+/** Returns the headers for a body that changes as it passes, so that its length is not known yet. */
+export function withoutLength(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  const { 'content-length': _, ...others } = withoutValidators(headers)
+  return others
+}
+
 /** Memoized: the same names occur in every answer. */
 const kindOf = memoize((name) => {
   if (isHopByHop(name) || linkHeaders.test(name) || name === REQUEST_ID) return 'elsewhere'

@@ -11,8 +11,10 @@ import {
   WholeBodyAsEvent,
 } from '../framing/index.js'
 import { tryParseJson } from '../json/json.js'
+import { type ModelAlias, modelAliasFor } from '../metering/model-alias.js'
 import { isExpensiveToParse } from '../metering/parse-cost.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
+import { AliasedAnswer } from './aliased-answer.js'
 import type { Carriage, DecideCarriage } from './carriage.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
@@ -20,7 +22,7 @@ import { HeldAnswer } from './held-answer.js'
 import { MaskingFramer, MaskingMeter } from './masking.js'
 import { meteringFor } from './metering-for.js'
 import { requestIdHeader } from './request-ids.js'
-import { JSON_TYPE, streamHeaders, withoutActiveContent, withoutValidators } from './response-head.js'
+import { JSON_TYPE, streamHeaders, withoutActiveContent, withoutLength, withoutValidators } from './response-head.js'
 import { type BodyKind, errorKindByFirstBytes, kindByFirstBytes, type ResponsePlan } from './response-plan.js'
 
 /** How long the head of a response waits for the body's first bytes, which may show what the body is. */
@@ -104,13 +106,23 @@ export class ResponseOpener {
     const { secrets } = exchange
     const metering = meteringFor(exchange, framing, kind.isJson, config)
     exchange.attachMetering(metering)
-    this.#setHead(plan, kind)
+    const alias = kind.isJson && !plan.isEmpty ? this.#alias : undefined
+    this.#setHead(alias ? { ...plan, headers: withoutLength(plan.headers) } : plan, kind)
     const isMasked = (plan.isText || kind.isJson) && !secrets.isEmpty
     const plainFramer = isMasked ? new MaskingFramer(secrets) : new PassThroughFramer()
+    if (alias) {
+      const framer = new AliasedAnswer(alias.createReplacer(), plainFramer, metering)
+      return { framer, metering: undefined, framing: undefined, isEnclosed: false }
+    }
     const framer = framing?.createFramer(exchange.limits.maxEventBytes) ?? plainFramer
     if (framer.heartbeat) this.#downstream.startHeartbeat(config.heartbeat.everyMs)
     const masked = framing && !secrets.isEmpty ? new MaskingMeter(secrets, framing, metering) : metering
     return { framer, metering: masked, framing, isEnclosed: false }
+  }
+
+  /** Writes the client's name of the model into the answer, if the app wants that. */
+  get #alias(): ModelAlias | undefined {
+    return modelAliasFor(this.#exchange.format, this.#exchange.answerAlias)
   }
 
   /** Holds a JSON answer until it is whole, for the app to see it. Its head waits as well, if it can. */
@@ -132,12 +144,14 @@ export class ResponseOpener {
    */
   sendHeld({ status, headers }: ResponsePlan, body: Buffer, isReplaced: boolean): void {
     if (this.#framing) return this.#downstream.end(this.#eventOf(body, status, true))
+    const named = this.#alias?.inJson(body) ?? body
     if (!this.#downstream.begunBy) {
-      const labelled = { 'content-type': JSON_TYPE, ...(isReplaced ? withoutValidators(headers) : headers) }
-      labelled['content-length'] = String(body.length)
-      this.#downstream.open(status, withoutActiveContent(labelled, body.length === 0, this.#exchange.res))
+      const isChanged = isReplaced || named !== body
+      const labelled = { 'content-type': JSON_TYPE, ...(isChanged ? withoutValidators(headers) : headers) }
+      labelled['content-length'] = String(named.length)
+      this.#downstream.open(status, withoutActiveContent(labelled, named.length === 0, this.#exchange.res))
     }
-    this.#downstream.end(body)
+    this.#downstream.end(named)
   }
 
   #setHead({ status, headers, isEmpty }: ResponsePlan, { framing, isJson }: BodyKind): void {
@@ -182,7 +196,7 @@ export class ResponseOpener {
     const { answer, format } = exchange
     exchange.readCompleteAnswer(body)
     const isError = status >= 400 || answer.error !== undefined
-    if (!isError && isText && body.length > 0 && isUtf8(body)) return asDataEvent(body)
+    if (!isError && isText && body.length > 0 && isUtf8(body)) return asDataEvent(this.#alias?.inJson(body) ?? body)
     const what = isError ? 'an error' : 'neither a stream nor a text'
     const said = answer.error === undefined ? '' : `: ${answer.error}`
     const failure = new AiProxyError('upstream_error', `The provider answered with ${what} (status ${status})${said}`)

@@ -88,6 +88,16 @@ describe('a custom format is validated when the middleware is made', () => {
       { ...small, otherLimitPaths: ['max'] },
       "aiProxy: format.otherLimitPaths[0] takes a list of strings that are not empty; got 'max'",
     ],
+    [
+      'an invalid path of a model',
+      { ...small, modelFields: [['model'], ['a', '']] },
+      "aiProxy: format.modelFields[1] takes a list of strings that are not empty; got [ 'a', '' ]",
+    ],
+    [
+      'no list of paths',
+      { ...small, modelFields: 'model' },
+      "aiProxy: format.modelFields takes a list of paths; got 'model'",
+    ],
   ]
   for (const [what, format, message] of cases) {
     test(what, () => {
@@ -131,6 +141,8 @@ describe('a minimal format', () => {
     assert.equal(format.errorEvent({ error: 'm' }), 'data: {"error":"m"}\n\n')
     assert.deepEqual([format.isErrorBody({ error: 'm' }), format.isErrorBody({})], [true, false])
     assert.deepEqual(format.maxOutputTokensPath({}), ['max_tokens'])
+    assert.deepEqual(format.modelFields, [])
+    assert.deepEqual(resolved({ ...small, modelFields: [['a', 'b']] }).format.modelFields, [['a', 'b']])
     assert.deepEqual([format.operation('/v1/embeddings', 'm'), format.operation('/talk', 'm')], ['embeddings', 'chat'])
     assert.deepEqual([format.provider, format.usageMarker, format.framings], ['x-small', '', [framings.sse]])
     assert.equal(format.streamsSse('/'), true)
