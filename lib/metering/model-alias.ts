@@ -9,6 +9,9 @@ interface Fields {
   readonly markers: readonly Buffer[]
 }
 
+/** A longer text that is there at once stays as it is: going through it would hold the event loop. */
+const MAX_TEXT_BYTES = 4 * 1024 * 1024
+
 const fieldsOf = new WeakMap<CompleteFormat, Fields>()
 
 /**
@@ -39,8 +42,9 @@ export class ModelAlias {
     })
   }
 
-  /** @returns the same buffer if nothing changes */
+  /** @returns the same buffer if nothing changes, or if it is longer than 4 MiB */
   inJson(text: Buffer): Buffer {
+    if (text.length > MAX_TEXT_BYTES) return text
     let isChanged = false
     const replacer = this.createReplacer(() => {
       isChanged = true
@@ -49,9 +53,9 @@ export class ModelAlias {
     return isChanged ? Buffer.concat(pieces) : text
   }
 
-  /** @returns the same buffer if nothing changes */
+  /** @returns the same buffer if nothing changes, or if it is longer than 4 MiB */
   inFrame(frame: Buffer, framing: Framing): Buffer {
-    if (!this.mayBeIn(frame)) return frame
+    if (frame.length > MAX_TEXT_BYTES || !this.mayBeIn(frame)) return frame
     if (framing.isBinary) return this.#rewritten(frame, framing)
     const start = framing.dataStart?.(frame) ?? 0
     let isChanged = false

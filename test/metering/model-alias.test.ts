@@ -74,6 +74,19 @@ describe('the client’s name of the model, in an event', () => {
     })
   }
 
+  test('stays out of a text of more than 4 MiB that is there at once', () => {
+    const text = (bytes: number) => Buffer.from(`{"model":"gpt","a":"${'x'.repeat(bytes)}"}`)
+    const long = text(4 * 1024 * 1024)
+    assert.equal(aliasIn('ollama-chat').inJson(long), long)
+    assert.equal(aliasIn('ollama-chat').inFrame(long, ndjson), long)
+    assert.match(
+      aliasIn('ollama-chat')
+        .inJson(text(4 * 1024 * 1000))
+        .toString(),
+      /^{"model":"fast","a"/,
+    )
+  })
+
   test('is in a frame with a checksum, too', () => {
     const message = { event: 'chunk', data: '{"model":"gpt"}' }
     const frame = awsEventStream.write(message)
