@@ -11,7 +11,7 @@ import { FakeResponse } from '../support/fake-response.js'
 import { ManualTimers } from '../support/manual-timers.js'
 
 const BOUNDS: PreambleBounds = { events: 64, bytes: 256 * 1024, ms: 2000 }
-const SSE = { 'content-type': 'text/event-stream' }
+export const SSE = { 'content-type': 'text/event-stream' }
 export const JSON_TYPE = { 'content-type': 'application/json' }
 
 /** A response of Node's client whose provider sends by hand, as Node's parser would bring it. */
