@@ -12,6 +12,7 @@ import { ExchangeRegistry } from './exchange/registry.js'
 import type { ProxyContext } from './handle/context.js'
 import { handleRequest } from './handle/handle-request.js'
 import { SetupWarnings } from './handle/setup-warnings.js'
+import { TargetPool } from './handle/target-pool.js'
 import type { Config } from './options/config.js'
 import { defaults } from './options/defaults.js'
 import { AsyncFilterError } from './options/forward-headers.js'
@@ -40,6 +41,21 @@ export interface AiProxy extends RequestHandler, AsyncDisposable {
    */
   abort(id: string): boolean
   /**
+   * Stops sending requests to a target for a while. Those under way go on.
+   *
+   * @param name of the target
+   * @param ms milliseconds, above 0
+   * @throws TypeError if there is no such target
+   */
+  cool(name: string, ms: number): void
+  /**
+   * Sends requests to a target again, whatever made it cool.
+   *
+   * @param name of the target
+   * @throws TypeError if there is no such target
+   */
+  warm(name: string): void
+  /**
    * Stops accepting requests (503 `shutting_down`), lets those under way end, and ends those that still run after
    * `graceMs` milliseconds.
    *
@@ -64,14 +80,20 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
   const turns = sharedTurns(config.budgetMs)
   const registry = new ExchangeRegistry()
   const warnings = new SetupWarnings(config.silencedWarnings)
+  const targets = config.routing && new TargetPool(config, config.routing)
+  const provider = targets?.first ?? {
+    config,
+    upstream: createUpstreamProxy(config.origin, config.proxy, config.limits.maxConcurrentExchanges),
+    usageRefusals: new UsageRefusals(),
+  }
   const context: ProxyContext = {
     config,
+    provider,
+    targets,
     turns,
     registry,
-    upstream: createUpstreamProxy(config.origin, config.proxy, config.limits.maxConcurrentExchanges),
-    observers: new Observers(config.observers, config.origin, config.hookErrors),
+    observers: new Observers(config.observers, config.hookErrors),
     warnings,
-    usageRefusals: new UsageRefusals(),
     held: new HeldBytes(config.limits),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
     onUnflushable: () => warnings.report('AI_PROXY_CANNOT_FLUSH'),
@@ -94,14 +116,24 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
   const close = async (given: { graceMs?: number } = {}): Promise<void> => {
     const { graceMs = defaults.close.graceMs } = objectOf('close', given, ['graceMs'])
     await registry.close(check.number('close.graceMs', graceMs, { from: 0 }))
-    context.upstream.close()
+    provider.upstream.close()
+    targets?.close()
     context.overload?.close()
   }
-  const stats = () => registry.stats(turns.waiting, context.held.count)
+  const stats = () => registry.stats(turns.waiting, context.held.count, targets?.stats())
   context.observers.onProxy(stats)
   const abort = (id: string) => registry.abort(id)
   const exchanges = () => registry.snapshots()
-  return Object.assign(handler, { exchanges, stats, abort, close, [Symbol.asyncDispose]: () => close() })
+  const cool = (name: string, ms: number) =>
+    routed(targets, 'cool').cool(name, check.number('cool(name, ms)', ms, { above: 0 }))
+  const warm = (name: string) => routed(targets, 'warm').warm(name)
+  return Object.assign(handler, { exchanges, stats, abort, cool, warm, close, [Symbol.asyncDispose]: () => close() })
+}
+
+/** @throws TypeError if there is one target, which is asked whatever happens */
+function routed(targets: TargetPool | undefined, method: string): TargetPool {
+  if (!targets) throw new TypeError(`aiProxy: ${method}() needs the option \`targets\``)
+  return targets
 }
 
 /** Counts and reports an exchange that has ended, once. */
@@ -109,6 +141,7 @@ function conclude(exchange: Exchange, { config, registry, observers }: ProxyCont
   exchange.held?.release()
   const record = recordOf(exchange, config.labelsOf?.(exchange.hookView()))
   registry.end(exchange, record)
+  exchange.onEnd?.(record)
   observers.onFinish(record)
   const { id, outcome, code, status, durationMs, events, downstreamBytes } = record
   debug.stream(

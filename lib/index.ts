@@ -1,6 +1,8 @@
 export { type AiProxy, aiProxy } from './ai-proxy.js'
+export type { AttemptCode, AttemptRecord, TargetStats } from './api/attempt-record.js'
 export { AiProxyError, type FailureCode, type Outcome } from './api/errors.js'
 export type {
+  AttemptRequest,
   HookAnswer,
   HookedAnswer,
   HookedExchange,
@@ -9,6 +11,7 @@ export type {
   HookName,
   Labels,
   OnAnswer,
+  OnAttempt,
   OnError,
   OnEvent,
   OnFailure,
@@ -20,17 +23,24 @@ export type {
 export type { Limits, LimitsOption, LimitsPerRequest, RequestLimits } from './api/limits.js'
 export type { ModelFields } from './api/model-fields.js'
 export type { ObservedExchange, Observer } from './api/observer.js'
-export type {
-  AiProxyOptions,
-  AuthOptions,
-  Credential,
-  HeartbeatOptions,
-  ModelOptions,
-  ModelRules,
-  ProxyOptions,
-} from './api/options.js'
+export type { AiProxyOptions, HeartbeatOptions, ModelOptions, ModelRules } from './api/options.js'
+export type { AuthOptions, Credential, ProxyOptions } from './api/provider-options.js'
 export type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from './api/record.js'
 export type { AiProxyStats } from './api/stats.js'
+export type {
+  Balance,
+  BalanceFunction,
+  HedgeOptions,
+  ModelAliases,
+  PreambleOptions,
+  RetryOptions,
+  RetryReason,
+  RoutedRequest,
+  StickyOptions,
+  TargetCandidate,
+  TargetModels,
+  TargetOptions,
+} from './api/targets.js'
 export {
   type AnswerHeaders,
   type AnyFormatName,

@@ -34,7 +34,7 @@ suite('the layout', () => {
     const lines = found.flatMap((file) => codeOf(file).map((line) => `${file}: ${line.trim()}`))
     // An example of an address, in an error.
     const allowed =
-      'lib/options/resolve.ts: const takes = \'the base URL of the provider, like "https://api.openai.com"\''
+      'lib/options/provider.ts: const takes = \'the base URL of the provider, like "https://api.openai.com"\''
     assert.deepEqual(
       lines.filter((line) => provider.test(line.slice(line.indexOf(': '))) && line !== allowed),
       [],

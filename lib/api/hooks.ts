@@ -175,6 +175,27 @@ type MaybeReplacement = { event?: string; data: unknown } | null | Nothing
 /** Labels of an exchange: strings by names. A name whose value is `undefined` is left out. */
 export type Labels = Readonly<Record<string, string | undefined>>
 
+/** An attempt's request, as it goes to its target. */
+export interface AttemptRequest {
+  /** HTTP method. */
+  readonly method: string
+  /** The whole URL, with the target's credentials in its query if `auth.query` has any. */
+  readonly url: string
+  /** Headers, by lower-case names. Change, add or delete them; those that frame the message stay as they are. */
+  readonly headers: Record<string, string | string[]>
+  /** The body's bytes, which cannot be changed; `undefined` if there is none, or if it passes unbuffered. */
+  readonly body: Buffer | undefined
+}
+
+/**
+ * May sign an attempt's request, or change its headers: each target has its own. What it throws fails the attempt as
+ * `internal_error`, and is reported to `onError`.
+ */
+export type OnAttempt<Req extends IncomingMessage = Request> = (
+  attempt: { readonly target: string; readonly request: AttemptRequest },
+  exchange: HookedExchange<Req>,
+) => void | Promise<void>
+
 /** Called once per exchange, with what is known of it at its end. */
 export type OnFinish<Req extends IncomingMessage = Request> = (
   record: ExchangeRecord,
@@ -184,6 +205,7 @@ export type OnFinish<Req extends IncomingMessage = Request> = (
 /** The app's own code that the middleware calls, by the option that it was given as. */
 export type HookName =
   | 'auth'
+  | 'balance'
   | 'errors'
   | 'estimateTokens'
   | 'format'
@@ -193,10 +215,12 @@ export type HookName =
   | 'models'
   | 'observers'
   | 'onAnswer'
+  | 'onAttempt'
   | 'onEvent'
   | 'onFinish'
   | 'onRequest'
   | 'onResponse'
+  | 'sticky'
 
 /**
  * Called with what a hook of the app threw, or rejected with.

@@ -1,6 +1,4 @@
-import type { Agent as HttpAgent, IncomingMessage } from 'node:http'
-import type { Agent as HttpsAgent } from 'node:https'
-import type { SecureContextOptions } from 'node:tls'
+import type { IncomingMessage } from 'node:http'
 import type { Request } from 'express'
 import type { Format, FormatName } from '../formats/index.js'
 import type { SetupWarningCode } from '../util/warn.js'
@@ -8,6 +6,7 @@ import type {
   HookedExchange,
   Labels,
   OnAnswer,
+  OnAttempt,
   OnError,
   OnEvent,
   OnFailure,
@@ -18,52 +17,8 @@ import type {
 import type { LimitsOption } from './limits.js'
 import type { ModelFields } from './model-fields.js'
 import type { Observer } from './observer.js'
-
-/**
- * A secret, or a function that gives it for each request, so that keys can rotate or differ by user. It is called last,
- * once all else has admitted the request. If it throws, the client gets 500 `credentials_unavailable`.
- */
-export type Credential<Req extends IncomingMessage = Request> = string | ((req: Req) => string | Promise<string>)
-
-/** Credentials for the provider. If any are set, the client's own are never forwarded. */
-export interface AuthOptions<Req extends IncomingMessage = Request> {
-  /** Request headers: `{ authorization: 'Bearer …' }`, `{ 'x-api-key': '…' }`. Default: none. */
-  headers?: Record<string, Credential<Req>>
-  /** Query parameters: `{ key: '…' }`. They replace the client's of the same name. Default: none. */
-  query?: Record<string, Credential<Req>>
-}
-
-/** Options handed on to http-proxy-middleware. */
-export interface ProxyOptions {
-  /**
-   * Agent for upstream connections: Node's, or one that goes through a proxy (`https-proxy-agent`, `proxy-agent`,
-   * `socks-proxy-agent`). Default: one of the middleware's own, with keep-alive.
-   */
-  agent?: HttpAgent | HttpsAgent
-  /**
-   * Goes through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names for the target, unless `NO_PROXY` has the
-   * target, in upper or lower case; they are read when the middleware is made. Needs the package `proxy-agent`. Default
-   * `false`.
-   */
-  fromEnv?: boolean
-  /** Whether the provider's TLS certificate is checked. Default `true`. */
-  secure?: boolean
-  /** TLS options for upstream connections: `ca`, `cert`, `key`, … Default: Node's. */
-  ssl?: SecureContextOptions
-  /** Adds `x-forwarded-for`, `-host`, `-port` and `-proto`. Default `false`. */
-  xfwd?: boolean
-  /** Sends the target's name as `host`, instead of the one that the client used. Default `true`. */
-  changeOrigin?: boolean
-  /** Local address for upstream connections. Default: the system's choice. */
-  localAddress?: string
-  /**
-   * Reads the connections of the middleware's own agent into one buffer, and takes the chunks of a body apart itself, which
-   * halves what a bursting stream costs; everything else of the protocol is left to Node. `false` leaves all of it to
-   * Node, and so does an agent of your own (`agent`, `fromEnv`), or a Node whose HTTP client listens to its connections in
-   * another way. Default `true`.
-   */
-  fastPath?: boolean
-}
+import type { AuthOptions, ProxyOptions } from './provider-options.js'
+import type { Balance, HedgeOptions, RetryOptions, StickyOptions, TargetOptions } from './targets.js'
 
 /** Comments that keep the connection of a silent stream open, and the client patient. */
 export interface HeartbeatOptions {
@@ -97,8 +52,10 @@ export interface ModelOptions {
  *   Express's `Request`.
  */
 export interface AiProxyOptions<Req extends IncomingMessage = Request> {
-  /** Base URL of the provider, `http:` or `https:`; a path in it is kept as a prefix. */
-  target: string | URL
+  /** Base URL of the provider, `http:` or `https:`; a path in it is kept as a prefix. Required, unless `targets` is set. */
+  target?: string | URL
+  /** Several providers, in place of `target`: see {@link TargetOptions}. Default: none. */
+  targets?: readonly TargetOptions<Req>[]
   /** Credentials for the provider. Default: none, the client's own go on. */
   auth?: AuthOptions<Req>
   /** Further request headers for the provider. Default: none. */
@@ -220,4 +177,24 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   warnings?: boolean | Partial<Readonly<Record<SetupWarningCode, boolean>>>
   /** Options for http-proxy-middleware, and for the connections that it makes. */
   proxy?: ProxyOptions
+  /** How requests are shared among the targets of one priority. Default `'weighted'`. */
+  balance?: Balance
+  /** Sends requests that share a prompt to one target, whose prompt cache then has it. Default `false`. */
+  sticky?: StickyOptions<Req> | false
+  /**
+   * How often, when and why a request that failed before the client got any of its answer is tried again. Default: with
+   * `targets` as in {@link RetryOptions}; with one `target`, `false`.
+   */
+  retry?: RetryOptions | false
+  /** Asks the next target if the first one is slow, and takes the answer that is faster. Default `false`. */
+  hedge?: HedgeOptions | false
+  /**
+   * What happens if all targets are cooling: `'try'` asks the one that cools least long, `'refuse'` answers 503
+   * `no_target` with `retry-after`. Default `'try'`.
+   */
+  whenAllCooling?: 'try' | 'refuse'
+  /** Puts the client's name of the model in the place of the provider's in answers. Default `false`. */
+  showAlias?: boolean
+  /** Sees each attempt's request before it goes out, to sign it or to change its headers. Default: none. */
+  onAttempt?: OnAttempt<Req>
 }

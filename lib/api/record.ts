@@ -1,7 +1,9 @@
 import type { AnyFormatName, Usage } from '../formats/index.js'
 import type { Tokens } from '../formats/tokens.js'
+import type { AttemptRecord } from './attempt-record.js'
 import type { FailureCode, Outcome } from './errors.js'
 import type { Limits } from './limits.js'
+
 /**
  * Phase of an exchange. `receiving`: the client's request arrives, or waits in its connection's pipeline. `connecting`:
  * a connection to the provider is opened. `waiting`: the provider has not answered yet. `streaming`: its answer passes.
@@ -110,6 +112,13 @@ export interface ExchangeRecord {
   readonly outputTokensPerSecond: number | undefined
   /** Labels of the app's own, from the option `labels`; `{}` if there are none. */
   readonly labels: Readonly<Record<string, string>>
+  /**
+   * Name of the target whose answer the client got, or of the last one that was asked: with the option `target`, its
+   * host. `undefined` if none was asked.
+   */
+  readonly target: string | undefined
+  /** Every try at a target, in the order of their starts; empty if none was asked. */
+  readonly attempts: readonly AttemptRecord[]
   /** The start, in milliseconds since the epoch. */
   readonly startedAt: number
   /** Milliseconds from the start to the end. */

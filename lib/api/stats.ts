@@ -1,5 +1,7 @@
+import type { TargetStats } from './attempt-record.js'
 import type { Outcome } from './errors.js'
 import type { Limits } from './limits.js'
+
 /** Counters and gauges of a middleware since its start. */
 export interface AiProxyStats {
   /** When the middleware was created, in milliseconds since the epoch. */
@@ -20,6 +22,8 @@ export interface AiProxyStats {
   readonly outcomes: Readonly<Record<Outcome, number>>
   /** How often each limit was hit. */
   readonly limits: Readonly<Partial<Record<keyof Limits, number>>>
+  /** State of each of several targets; empty with the option `target`. */
+  readonly targets: readonly TargetStats[]
   /** Body bytes from clients. This and the sums below cover the exchanges that have ended. */
   readonly requestBytes: number
   /** Body bytes from the provider, decoded. */

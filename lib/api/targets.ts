@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Request } from 'express'
 import type { AnyFormatName } from '../formats/index.js'
 import type { HookedExchange } from './hooks.js'
-import type { AuthOptions, ProxyOptions } from './options.js'
+import type { AuthOptions, ProxyOptions } from './provider-options.js'
 
 /** Maps the names of models that clients use to those that the provider uses. */
 export type ModelAliases = Readonly<Record<string, string>>
@@ -39,8 +39,11 @@ export interface TargetOptions<Req extends IncomingMessage = Request> {
 
 /** What is known of a target when one is chosen. */
 export interface TargetCandidate {
+  /** Its name. */
   readonly name: string
+  /** Its share among the targets of its priority. */
   readonly weight: number
+  /** Lower numbers are asked first. */
   readonly priority: number
   /** Exchanges with it under way. */
   readonly inFlight: number
@@ -113,7 +116,10 @@ export interface RetryOptions {
    * token in time. `stream-error`: an error, or the end, in a stream without content. Default: all.
    */
   on?: readonly RetryReason[]
-  /** Shortest and longest backoff before the same target is tried again, with full jitter. Default `[250, 4000]`. */
+  /**
+   * Backoff before the same target is tried again, in milliseconds: anything from 0 to a bound (full jitter), which begins
+   * at the first number, doubles with each backoff, and ends at the second. Default `[250, 4000]`.
+   */
   backoffMs?: readonly [number, number]
   /** The longest `Retry-After` that is waited for. Default 10,000. */
   maxWaitMs?: number
@@ -129,55 +135,4 @@ export interface HedgeOptions {
   afterMs: number
   /** Attempts that may be started this way. Default 1. */
   max?: number
-}
-
-/** Reason of an attempt's end, as in {@link AttemptRecord}. */
-export type AttemptCode =
-  | 'upstream_unreachable'
-  | 'upstream_reset'
-  | 'upstream_truncated'
-  | 'upstream_error'
-  | 'first_byte_timeout'
-  | 'first_token_timeout'
-  /** Another attempt was faster. */
-  | 'outrun'
-  /** The exchange ended first: the client left, or a limit was hit. */
-  | 'abandoned'
-  | (string & {})
-
-/** One try at one target. */
-export interface AttemptRecord {
-  /** Name of the target. */
-  readonly target: string
-  /** The model that it was asked for, as the provider calls it. */
-  readonly model: string | undefined
-  /** HTTP status of its answer; `undefined` if there was none. */
-  readonly status: number | undefined
-  /** Why it failed or was given up; `undefined` if its answer went to the client. */
-  readonly code: AttemptCode | undefined
-  /** Milliseconds from its start until it failed, was given up, or its answer ended. */
-  readonly ms: number
-  /** Milliseconds from its start to the model's first output; `undefined` if there was none. */
-  readonly firstTokenMs: number | undefined
-  /** It was started because another one was slow. */
-  readonly hedged: boolean
-}
-
-/** State of a target, in `stats()`. */
-export interface TargetStats {
-  readonly name: string
-  /** Exchanges with it under way. */
-  readonly inFlight: number
-  /** When it can be asked again, in milliseconds since the epoch; `undefined` if it can be now. */
-  readonly coolingUntil: number | undefined
-  /** Why it is cooling: a status (`429`), a code (`upstream_unreachable`), `failure_rate`, or `operator`. */
-  readonly coolingBecause: string | undefined
-  /** Attempts that started at it. */
-  readonly attempts: number
-  /** Attempts that failed. */
-  readonly failures: number
-  /** Moving average of the time to first token, in milliseconds; `undefined` without a sample. */
-  readonly firstTokenMs: number | undefined
-  /** Number of samples in that average. */
-  readonly samples: number
 }

@@ -3,11 +3,12 @@ import type { NextFunction, Request, Response } from 'express'
 import type { AiProxyError, Outcome } from '../api/errors.js'
 import type { HookedExchange } from '../api/hooks.js'
 import type { ResolvedLimits } from '../api/limits.js'
-import type { ExchangeSnapshot, Phase } from '../api/record.js'
+import type { ExchangeRecord, ExchangeSnapshot, Phase } from '../api/record.js'
 import { type CompleteFormat, detectFormat, type StreamState } from '../formats/index.js'
 import { defaultLimits } from '../options/limits.js'
 import { memoize } from '../util/memoize.js'
 import { NO_SECRETS } from '../util/secrets.js'
+import { AttemptLog } from './attempts.js'
 import { Deadlines } from './deadlines.js'
 import { EndingSignal } from './ending-signal.js'
 import { ExchangeView } from './exchange-view.js'
@@ -39,6 +40,10 @@ export class Exchange implements Indexed {
   readonly startedAt = Date.now()
   /** Accumulates what the messages of the provider's answer say. */
   readonly answer = new UsageAccumulator()
+  /** Its tries at targets. */
+  readonly attempts = new AttemptLog()
+  /** Called once it has ended, by what routes it to targets. */
+  onEnd: ((record: ExchangeRecord) => void) | undefined
   /** The middleware's limits; after admission the request's own, if the app sets any. */
   limits: ResolvedLimits
   /** Its share of the request bodies in memory. */
@@ -156,9 +161,13 @@ export class Exchange implements Indexed {
     return this.#providerRequestId
   }
 
-  /** Records that the head of the provider's response has arrived. */
-  recordProviderHead(status: number | undefined, requestId?: string): void {
-    this.#firstByteMs = this.age
+  /**
+   * Records that the head of the provider's response has arrived.
+   *
+   * @param at when it did, in monotonic milliseconds
+   */
+  recordProviderHead(status: number | undefined, requestId?: string, at = performance.now()): void {
+    this.#firstByteMs = at - this.began
     this.#providerStatus = status
     this.#providerRequestId = requestId
   }

@@ -4,24 +4,21 @@ import type { AiProxyStats } from '../api/stats.js'
 import { isObject } from '../json/json.js'
 import { type HookErrors, HookFault } from '../options/hook-errors.js'
 import { headerFault } from '../util/header-fault.js'
+import { memoize } from '../util/memoize.js'
 import { catchRejection } from '../util/promises.js'
 import type { Exchange } from './exchange.js'
 
 /** Calls all observers of a middleware. What one of them throws is reported, and has no other effect. */
 export class Observers {
   readonly #all: readonly Observer[]
-  readonly #host: string
   /** `undefined` if no observer implements `onTurn`: the hot path then costs one check. */
   readonly onTurn: ((ms: number) => void) | undefined
 
   readonly #report: (error: unknown) => void
 
-  /** @param origin of the target */
-  constructor(all: readonly Observer[], origin: string, hookErrors: HookErrors) {
+  constructor(all: readonly Observer[], hookErrors: HookErrors) {
     this.#all = all
     this.#report = (error) => hookErrors.report('observers', error)
-    const { protocol, hostname, port } = new URL(origin)
-    this.#host = `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
     const interested = all.filter((observer) => observer.onTurn)
     this.onTurn = interested.length === 0 ? undefined : (ms) => notifyTurn(interested, ms, this.#report)
   }
@@ -30,11 +27,14 @@ export class Observers {
     this.#guarded((observer) => observer.onProxy?.({ stats }))
   }
 
-  /** @returns the request headers of each observer that returns some */
-  onRequest(exchange: Exchange): Readonly<Record<string, string>>[] {
+  /**
+   * @param origin of the target
+   * @returns the request headers of each observer that returns some
+   */
+  onRequest(exchange: Exchange, origin: string): Readonly<Record<string, string>>[] {
     if (this.#all.length === 0) return []
     const { id, req, format, model, startedAt, asksForStream: stream } = exchange
-    const seen = { id, req, format: format.name, model, stream, startedAt, host: this.#host }
+    const seen = { id, req, format: format.name, model, stream, startedAt, host: hostOf(origin) }
     return this.#guarded((observer) => checkHeaders(observer.onRequest?.(seen), this.#report)).filter(
       (headers) => headers !== undefined,
     )
@@ -58,6 +58,12 @@ export class Observers {
     })
   }
 }
+
+/** Returns host and port of an origin. Memoized: a middleware has few. */
+const hostOf = memoize((origin) => {
+  const { protocol, hostname, port } = new URL(origin)
+  return `${hostname}:${port || (protocol === 'https:' ? 443 : 80)}`
+})
 
 /** @throws TypeError if one of them cannot be sent to the provider */
 function checkHeaders(

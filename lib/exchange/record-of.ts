@@ -49,6 +49,8 @@ export function recordOf(exchange: Exchange, labels: ExchangeRecord['labels'] = 
     outputTokensPerSecond:
       generatingMs > 0 && usage?.outputTokens ? (usage.outputTokens / generatingMs) * 1000 : undefined,
     labels,
+    target: exchange.attempts.current?.target,
+    attempts: exchange.attempts.finish(attemptCode(exchange), firstTokenAt),
     startedAt: exchange.startedAt,
     durationMs: exchange.age,
     firstByteMs: exchange.firstByteMs,
@@ -66,6 +68,11 @@ export function recordOf(exchange: Exchange, labels: ExchangeRecord['labels'] = 
 
 function providerRequestIdOf({ providerRequestId, secrets }: Exchange): string | undefined {
   return providerRequestId && secrets.mask(providerRequestId).slice(0, MAX_REQUEST_ID_LENGTH)
+}
+
+/** Returns why the attempt that served the client did not end well. */
+function attemptCode({ outcome, failure }: Exchange): string | undefined {
+  return outcome === 'client_disconnect' ? 'abandoned' : failure?.code
 }
 
 /** Returns whether the provider seems to have generated something without reporting usage. */

@@ -1,3 +1,4 @@
+import type { TargetStats } from '../api/attempt-record.js'
 import { AiProxyError, limitFailure } from '../api/errors.js'
 import type { Limits, ResolvedLimits } from '../api/limits.js'
 import type { ExchangeRecord, ExchangeSnapshot } from '../api/record.js'
@@ -103,7 +104,7 @@ export class ExchangeRegistry {
     return exchange !== undefined
   }
 
-  stats(waitingForTurn: number, heldBytes = 0): AiProxyStats {
+  stats(waitingForTurn: number, heldBytes = 0, targets: readonly TargetStats[] = []): AiProxyStats {
     const { outcomes, limits, ...totals } = this.#totals
     const waitingForDrain = this.#open.all().filter(({ phase }) => phase === 'stalled').length
     return {
@@ -115,6 +116,7 @@ export class ExchangeRegistry {
       heldBytes,
       outcomes: { ...outcomes },
       limits: { ...limits },
+      targets,
     }
   }
 

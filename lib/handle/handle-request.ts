@@ -1,20 +1,22 @@
 import { limitFailure } from '../api/errors.js'
-import { type Exchange, formatOf } from '../exchange/exchange.js'
+import type { Exchange } from '../exchange/exchange.js'
 import type { HeldShare } from '../exchange/held-bytes.js'
+import { modelsAnswer } from '../formats/index.js'
 import type { Config } from '../options/config.js'
 import { admitEndpoint, allowHeader, rejectWebSocket } from '../request/admit-endpoint.js'
 import { readBody } from '../request/body.js'
 import { editRequest } from '../request/edit.js'
-import { listNotForwarded } from '../request/headers.js'
 import { type ProviderPath, providerPath } from '../request/provider-path.js'
-import { collectSecrets } from '../request/secret-values.js'
 import { takesJson } from '../request/takes-json.js'
-import { upstreamRequest, withBody } from '../request/upstream-request.js'
 import type { ResponseController } from '../response/response-controller.js'
+import { JSON_TYPE } from '../response/response-head.js'
 import { debug } from '../util/debug.js'
 import type { ProxyContext } from './context.js'
 import { awaitEarlierRequests, isBehindAnother } from './pipeline.js'
-import { RequestDispatch } from './request-dispatch.js'
+import { prepareRequest } from './prepare-request.js'
+import { RoutedExchange } from './routed-exchange.js'
+import { SingleRequest } from './single-request.js'
+import { configAt, formatAt } from './target-pool.js'
 
 /** Handles one exchange until the provider's answer takes over. An exception is the exchange's failure. */
 export async function handleRequest(
@@ -23,13 +25,13 @@ export async function handleRequest(
   context: ProxyContext,
 ): Promise<void> {
   const { req } = exchange
-  const { config, registry } = context
+  const { registry } = context
   // Set the format before anything can be rejected: a rejection also uses the client's protocol.
-  exchange.route(exchange.path, config.format ?? formatOf(config.prefix + exchange.path))
+  exchange.route(exchange.path, formatAt(context.config, exchange.path))
   debug.request('%s %s %s', exchange.id, req.method, exchange.path)
   registry.admit()
   rejectWebSocket(req.headers.upgrade)
-  context.warnings.inspect(req, config)
+  context.warnings.inspect(req, context.config)
   if (isBehindAnother(exchange)) {
     await awaitEarlierRequests(exchange)
     if (exchange.isSettled) return
@@ -37,20 +39,47 @@ export async function handleRequest(
   }
 
   const path = providerPath(req.url)
-  exchange.route(path.path, config.format ?? formatOf(config.prefix + path.decoded))
+  const config = configAt(context.config, path.decoded)
+  exchange.route(path.path, formatAt(config, path.decoded))
   const methods = config.endpoints(path.decoded)
   if (req.method === 'OPTIONS' && methods !== 'any' && methods.length > 0) {
     return controller.respond(204, { allow: allowHeader(methods) })
   }
   admitEndpoint(methods, req.method)
   registry.admitExchange(exchange, config.limits)
+  if (await answersModels(exchange, controller, context, path)) return
   if (config.limitsFor) {
     await applyRequestLimits(exchange, controller, config.limitsFor)
     if (exchange.isSettled) return
   }
   const share = context.held.share()
   exchange.held = share
-  await share.during(() => sendBody(exchange, controller, context, path, share))
+  await share.during(() => sendBody(exchange, controller, context, config, path, share))
+}
+
+/**
+ * Answers a request for the list of models from those of the targets, if each of them lists its models.
+ *
+ * @returns whether it did
+ */
+async function answersModels(
+  exchange: Exchange,
+  controller: ResponseController,
+  { config, targets }: ProxyContext,
+  path: ProviderPath,
+): Promise<boolean> {
+  const { req } = exchange
+  const names = targets?.modelNames()
+  if (!names || !modelsAnswer(req.method, path.decoded, req.headers, names, path.query)) return false
+  const allows = config.models ?? (await config.modelsOf?.(exchange.hookView()))
+  const allowed = allows ? names.filter(allows) : names
+  const answer = modelsAnswer(req.method, path.decoded, req.headers, allowed, path.query)
+  if (answer && !exchange.isSettled) {
+    const body = JSON.stringify(answer.body)
+    const length = String(Buffer.byteLength(body))
+    controller.respond(answer.status, { 'content-type': JSON_TYPE, 'content-length': length }, body)
+  }
+  return true
 }
 
 /**
@@ -74,15 +103,17 @@ async function sendBody(
   exchange: Exchange,
   controller: ResponseController,
   context: ProxyContext,
+  config: Config,
   path: ProviderPath,
   share: HeldShare,
 ): Promise<void> {
   const { req } = exchange
-  const { config, registry, observers } = context
+  const { registry, observers } = context
   const { limits } = exchange
   const onBytes = (count: number) => exchange.countRequestBytes(count)
   const readsAll = takesJson(config.format, config.prefix + path.decoded)
-  const given = await readBody(req, limits, onBytes, config.readsRequests, readsAll, {
+  const isRead = config.readsRequests || context.targets?.routing.sticky !== undefined
+  const given = await readBody(req, limits, onBytes, isRead, readsAll, {
     share,
     turns: context.turns,
   })
@@ -101,7 +132,8 @@ async function sendBody(
   }
   // A hook that never returns must not hold the client forever.
   awaitFirstByte()
-  const edited = await editRequest(exchange, path, given, config, context.usageRefusals)
+  const isRouted = context.targets !== undefined
+  const edited = await editRequest(exchange, path, given, config, context.provider.usageRefusals, !isRouted)
   if (exchange.isSettled) return
   if (edited.answer) {
     const { status, headers, content } = edited.answer
@@ -112,15 +144,11 @@ async function sendBody(
     registry.admitStream(exchange, limits)
   }
 
+  if (context.targets) return new RoutedExchange(path, edited, exchange, controller, context, context.targets).start()
   awaitFirstByte()
-  const observed = observers.onRequest(exchange)
-  const request = await upstreamRequest(req, path, edited.body, config, observed, edited.headers)
-  if (debug.request.enabled)
-    debug.request('%s not forwarded: %s', exchange.id, listNotForwarded(req.headers, request.headers))
-  exchange.secrets = collectSecrets(request, config, [...observed, edited.headers])
+  const prepared = await prepareRequest(exchange, path, edited, config, observers.onRequest(exchange, config.origin))
+  exchange.secrets = prepared.secrets
   if (exchange.isSettled) return
-  const unasked = edited.withoutUsageRequest && withBody(request, edited.withoutUsageRequest)
   if (exchange.asksForStream && config.heartbeat.beforeFirstByte) controller.sendEarlyHeaders()
-  // Requests of a burst are sent in turns, like everything else that takes time.
-  context.turns.runOrEnqueue(new RequestDispatch(request, exchange, controller, context, edited.hidesUsage, unasked))
+  new SingleRequest(prepared, exchange, controller, context).start()
 }

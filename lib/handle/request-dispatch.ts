@@ -5,18 +5,29 @@ import { isInMemory } from '../request/body-bytes.js'
 import type { UpstreamRequest } from '../request/upstream-request.js'
 import { namesUsageRequest } from '../request/usage-refusals.js'
 import { hasDisconnected } from '../response/disconnect.js'
-import type { ResponseController } from '../response/response-controller.js'
 import type { Runnable } from '../scheduling/turns.js'
 import { Attempt, type AttemptEvents } from '../upstream/attempt.js'
 import { debug } from '../util/debug.js'
-import type { ProxyContext } from './context.js'
 import { peek } from './peek.js'
+import type { PreparedRequest } from './prepare-request.js'
+import type { ReachableProvider } from './reachable-provider.js'
 
 /** Statuses with which servers reject an unknown field, and how much of their message is read. */
 const REJECTION_STATUSES = [400, 422]
 const MAX_PEEKED_BYTES = 64 * 1024
 
-/** Sends a request to the provider, from its turn until the provider's answer arrives. */
+/** Callbacks of a dispatch. At most one of `onAnswer` and `onFailure` is called, once, and never after `end()`. */
+export interface DispatchEvents {
+  /** The request goes out: for the first time, or again. */
+  onStart(): void
+  /** @param hidesUsage the request asked for usage only for our sake */
+  onAnswer(response: IncomingMessage, hidesUsage: boolean): void
+  onFailure(failure: AiProxyError): void
+  /** The body is not needed again. */
+  onBodyDone(): void
+}
+
+/** Sends a request to a provider, from its turn until the provider's answer arrives. */
 export class RequestDispatch implements Runnable, AttemptEvents {
   /** About what http-proxy-middleware and Node take to send a request, mostly in promises after the turn. */
   readonly extraCostMs = 0.1
@@ -28,8 +39,8 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   #isUsageRetry = false
   #hidesUsage: boolean
   readonly #exchange: Exchange
-  readonly #controller: ResponseController
-  readonly #context: ProxyContext
+  readonly #provider: ReachableProvider
+  readonly #events: DispatchEvents
   /**
    * A pooled connection may turn out to be dead before the provider can have seen the request: it is then sent once
    * more.
@@ -41,24 +52,13 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   #isSent = false
   #current: Attempt | undefined
 
-  /**
-   * @param hidesUsage the request asks for usage only for our sake
-   * @param unasked the same request without the request for usage, if that is ours
-   */
-  constructor(
-    request: UpstreamRequest,
-    exchange: Exchange,
-    controller: ResponseController,
-    context: ProxyContext,
-    hidesUsage = false,
-    unasked?: UpstreamRequest,
-  ) {
-    this.#request = request
-    this.#withoutUsageRequest = unasked
+  constructor(prepared: PreparedRequest, exchange: Exchange, provider: ReachableProvider, events: DispatchEvents) {
+    this.#request = prepared.request
+    this.#withoutUsageRequest = prepared.unasked
+    this.#hidesUsage = prepared.hidesUsage
     this.#exchange = exchange
-    this.#controller = controller
-    this.#context = context
-    this.#hidesUsage = hidesUsage
+    this.#provider = provider
+    this.#events = events
   }
 
   runTurn(): void {
@@ -68,7 +68,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     try {
       if (this.#request) this.#attempt(this.#request)
     } catch (error) {
-      this.#controller.fail(toFailure(error))
+      this.#events.onFailure(toFailure(error))
     }
   }
 
@@ -82,7 +82,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
 
   #releaseBody(): void {
     this.#request = this.#withoutUsageRequest = undefined
-    this.#exchange.held?.release()
+    this.#events.onBodyDone()
   }
 
   onConnect(): void {
@@ -99,11 +99,11 @@ export class RequestDispatch implements Runnable, AttemptEvents {
         // Do not repeat the request if the client has left.
         if (start && namesUsageRequest(start, this.#exchange.format) && !this.#exchange.isSettled)
           this.#retryWithoutUsageRequest(unasked)
-        else this.#begin(response, start !== undefined)
+        else this.#answer(response, start !== undefined)
       })
     }
-    if (this.#isUsageRetry && statusCode < 400) this.#context.usageRefusals.add(this.#exchange)
-    this.#begin(response)
+    if (this.#isUsageRetry && statusCode < 400) this.#provider.usageRefusals.add(this.#exchange)
+    this.#answer(response)
   }
 
   /** Sends the request again: the client has received nothing of the rejection, and the body is still there. */
@@ -117,17 +117,17 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     this.runTurn()
   }
 
-  #begin(response: IncomingMessage, isThere = true): void {
+  #answer(response: IncomingMessage, isThere = true): void {
     this.#request = undefined
-    if (this.#isSent) this.#exchange.held?.release()
+    if (this.#isSent) this.#events.onBodyDone()
     if (!isThere) {
       if (this.#exchange.isSettled) return
-      return this.#controller.fail(new AiProxyError('upstream_reset', 'The provider broke off its answer'))
+      return this.#events.onFailure(new AiProxyError('upstream_reset', 'The provider broke off its answer'))
     }
     try {
-      this.#controller.begin(response)
+      this.#events.onAnswer(response, this.#hidesUsage)
     } catch (error) {
-      this.#controller.fail(toFailure(error))
+      this.#events.onFailure(toFailure(error))
     }
   }
 
@@ -139,13 +139,13 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     if (request && failed.isStale(cause) && isReplayable && this.#retriesLeft > 0) {
       this.#retriesLeft--
       this.#needsNewConnection = true
-      this.#context.upstream.closeIdle()
+      this.#provider.upstream.closeIdle()
       return this.#attempt(request)
     }
     // Nothing was sent, and the pool has one connection less. Let the event loop go round between attempts.
     if (failed.gotPooledConnection) return void setImmediate(() => this.runTurn())
     this.#request = undefined
-    this.#controller.fail(
+    this.#events.onFailure(
       failed.connected
         ? new AiProxyError('upstream_reset', 'The provider broke off before it answered', { cause })
         : new AiProxyError('upstream_unreachable', `The provider cannot be reached${reasonOf(cause)}`, { cause }),
@@ -157,24 +157,23 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     this.#exchange.countRequestBytes(chunk.length)
     this.#exchange.deadlines.touch('upload')
     if (this.#exchange.requestBytes > limits.maxRequestBytes) {
-      this.#controller.fail(limitFailure('request_too_large', limits))
+      this.#events.onFailure(limitFailure('request_too_large', limits))
     }
   }
 
   onRequestSent(): void {
     this.#isSent = true
     // Until the provider answers, the body may have to be sent again.
-    if (!this.#request) this.#exchange.held?.release()
+    if (!this.#request) this.#events.onBodyDone()
   }
 
   #attempt(request: UpstreamRequest): void {
     this.#exchange.enter('connecting')
-    this.#exchange.hidesUsage = this.#hidesUsage
+    this.#events.onStart()
     this.#isSent = false
-    const { upstream } = this.#context
+    const { upstream } = this.#provider
     const attempt = new Attempt(request, this, upstream, this.#needsNewConnection)
     this.#current = attempt
-    this.#controller.upstream = this
     this.#awaitUpload(request)
     attempt.start(upstream.handle)
   }
@@ -190,7 +189,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     deadlines.start('upload', limits.uploadIdleTimeoutMs, () => {
       // If the body is being read, the client is the one that sends nothing.
       const status = body.isPaused() ? undefined : 408
-      this.#controller.fail(limitFailure('upload_timeout', limits, status))
+      this.#events.onFailure(limitFailure('upload_timeout', limits, status))
     })
     body.once('end', () => deadlines.stop('upload'))
   }

@@ -1,7 +1,16 @@
 import type { OnFailure } from '../api/hooks.js'
 import type { ResolvedLimits } from '../api/limits.js'
 import type { Observer } from '../api/observer.js'
-import type { AiProxyOptions, Credential, ModelOptions, ProxyOptions } from '../api/options.js'
+import type { AiProxyOptions, ModelOptions } from '../api/options.js'
+import type { Credential, ProxyOptions } from '../api/provider-options.js'
+import type {
+  Balance,
+  HedgeOptions,
+  PreambleOptions,
+  RetryOptions,
+  RetryReason,
+  StickyOptions,
+} from '../api/targets.js'
 import type { CompleteFormat } from '../formats/index.js'
 import type { SetupWarningCode } from '../util/warn.js'
 import type { EndpointFilter } from './endpoints.js'
@@ -10,20 +19,62 @@ import type { HookErrors } from './hook-errors.js'
 import type { LabelsOf } from './labels.js'
 import type { CompiledLimits } from './limits.js'
 import type { ModelFilter, ModelsOf } from './models.js'
-/** The options, validated and with their defaults: what the rest of the package reads. */
-export interface Config {
+import type { TargetModelRules } from './target-models.js'
+
+/** A provider, and how to reach it. */
+export interface Provider {
+  /** Name of the target. */
+  readonly name: string
   /** Scheme, host and port of the provider. */
   readonly origin: string
   /** Path prefix of the target, without a slash at its end. */
   readonly prefix: string
   readonly auth: { readonly headers: [string, Credential][]; readonly query: [string, Credential][] }
+  readonly headers: [string, string][]
+  readonly endpoints: EndpointFilter
+  readonly proxy: ProxyOptions
+}
+
+/** One of the providers that requests are routed to. */
+export interface Target {
+  readonly name: string
+  /** All options, with this provider's. */
+  readonly config: Config
+  /** Names of the formats that it speaks; `undefined` if it speaks all. */
+  readonly formats: ReadonlySet<string> | undefined
+  readonly models: TargetModelRules
+  readonly weight: number
+  readonly priority: number
+  /** `Infinity` if there is no limit. */
+  readonly maxConcurrent: number
+}
+
+/** How requests are routed to targets. */
+export interface Routing {
+  readonly targets: readonly Target[]
+  readonly balance: Balance
+  readonly sticky: { readonly key: StickyOptions['key'] | undefined; readonly ttlMs: number } | undefined
+  readonly retry: ResolvedRetry
+  /** `undefined` if it is off. */
+  readonly hedge: Required<HedgeOptions> | undefined
+  readonly whenAllCooling: 'try' | 'refuse'
+  readonly showAlias: boolean
+  readonly onAttempt: AiProxyOptions['onAttempt']
+}
+
+/** The `retry` option with its defaults. */
+export interface ResolvedRetry extends Required<Omit<RetryOptions, 'on' | 'preamble'>> {
+  readonly on: readonly RetryReason[]
+  readonly preamble: Required<PreambleOptions>
+}
+
+/** The options, validated and with their defaults: what the rest of the package reads. */
+export interface Config extends Provider {
   /** We hold the provider's credentials, or may: the client's are then not forwarded. */
   readonly holdsCredentials: boolean
   /** The app requires that the client's credentials are forwarded, whatever headers it sets itself. */
   readonly forwardCredentials: boolean
-  readonly headers: [string, string][]
   readonly forwards: HeaderFilter
-  readonly endpoints: EndpointFilter
   readonly limits: ResolvedLimits
   /** Returns the limits of one request, if the app sets them per request. */
   readonly limitsFor: CompiledLimits['forRequest']
@@ -55,5 +106,6 @@ export interface Config {
   readonly hookErrors: HookErrors
   /** Codes of the set-up warnings that the app has turned off. */
   readonly silencedWarnings: ReadonlySet<SetupWarningCode>
-  readonly proxy: ProxyOptions
+  /** `undefined` if there is one target, which is asked once. */
+  readonly routing: Routing | undefined
 }

@@ -1,6 +1,6 @@
 import { validateHeaderValue } from 'node:http'
 import type { Request } from 'express'
-import type { Credential } from '../api/options.js'
+import type { Credential } from '../api/provider-options.js'
 import { HookFault } from './hook-errors.js'
 
 /**

@@ -41,6 +41,20 @@ export const defaults = {
   models: 'all',
   warnings: true,
   proxy: { fromEnv: false, secure: true, xfwd: false, changeOrigin: true, fastPath: true },
+  balance: 'weighted',
+  sticky: false,
+  /** The defaults of `sticky`, if it is on. */
+  stickyOptions: { ttlMs: 5 * MINUTE },
+  retry: {
+    attempts: 3,
+    backoffMs: [250, 4000],
+    maxWaitMs: 10_000,
+    withinMs: 30_000,
+    preamble: { events: 64, bytes: 256 * 1024, ms: 2000 },
+  },
+  hedge: false,
+  whenAllCooling: 'try',
+  showAlias: false,
   /** The default of `close({ graceMs })`. */
   close: { graceMs: 10_000 },
-} as const satisfies Partial<AiProxyOptions> & { close: { graceMs: number } }
+} as const satisfies Partial<AiProxyOptions> & { close: { graceMs: number }; stickyOptions: { ttlMs: number } }

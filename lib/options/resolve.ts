@@ -1,24 +1,26 @@
 import { modelFieldNames } from '../api/model-fields.js'
 import type { Observer } from '../api/observer.js'
-import type { AiProxyOptions, AuthOptions, Credential, ModelOptions, ProxyOptions } from '../api/options.js'
-import { isFramingHeader } from '../util/hop-by-hop.js'
+import type { AiProxyOptions, ModelOptions } from '../api/options.js'
 import { setupWarningCodes } from '../util/warn.js'
-import type { Config } from './config.js'
-import { isCredentialHeader } from './credential-names.js'
-import { checkedCredential } from './credentials.js'
+import type { Config, Provider, Target } from './config.js'
 import { defaults } from './defaults.js'
 import { compileEndpoints } from './endpoints.js'
 import { checkedEstimate } from './estimate-tokens.js'
 import { resolveFormat } from './format.js'
-import { compileForwardHeaders, isHarmlessHeader } from './forward-headers.js'
+import { compileForwardHeaders } from './forward-headers.js'
 import { HookErrors } from './hook-errors.js'
 import { compileLabels } from './labels.js'
 import { compileLimits, limitOptionNames } from './limits.js'
 import { compileModels } from './models.js'
-import { check, hint, invalidOption, nearest, objectOf } from './validate.js'
+import { holdsKnownCredentials, mayHoldCredentials } from './provider.js'
+import { proxyNames } from './proxy.js'
+import { resolveRouting, routingNames } from './routing.js'
+import { resolveProviders, targetNames } from './targets.js'
+import { check, hint, invalidOption, nearest, objectOf, orDefault } from './validate.js'
 
 const optionNames = [
   'target',
+  'targets',
   'auth',
   'headers',
   'forwardHeaders',
@@ -45,8 +47,8 @@ const optionNames = [
   'onError',
   'warnings',
   'proxy',
+  ...routingNames,
 ] as const
-const proxyNames = ['agent', 'fromEnv', 'secure', 'ssl', 'xfwd', 'changeOrigin', 'localAddress', 'fastPath'] as const
 const allNames = [
   ...optionNames,
   'auth.headers',
@@ -59,6 +61,7 @@ const allNames = [
   'overload.maxEventLoopDelayMs',
   ...limitOptionNames.map((name) => `limits.${name}`),
   ...proxyNames.map((name) => `proxy.${name}`),
+  ...targetNames.map((name) => `targets[…].${name}`),
 ]
 
 /**
@@ -68,35 +71,25 @@ const allNames = [
  */
 export function resolveOptions(options: AiProxyOptions): Config {
   const given = objectOf('', options, optionNames, allNames)
-  const { origin, prefix } = resolveTarget(given.target)
   const hookErrors = new HookErrors(check.optionalFunction('onError', given.onError))
-  const auth = resolveAuth(given.auth, hookErrors)
-  const headers = lowerCased(secretRecord('headers', orDefault(given.headers, {})))
-  for (const [name, value] of headers) {
-    if (typeof value !== 'string') invalidOption(`headers.${name}`, hint(typeof value), 'a string')
-    checkHeader(`headers.${name}`, name, value)
-  }
-  const forwardCredentials = resolveForwardCredentials(given, auth, headers)
-  const mayHold = auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => !isHarmlessHeader(name))
-  const holdsCredentials = forwardCredentials === undefined ? mayHold : !forwardCredentials
+  const providers = resolveProviders(given, hookErrors, allNames)
+  const forwardCredentials = resolveForwardCredentials(given.forwardCredentials, providers)
+  const holdsCredentials = forwardCredentials === undefined ? providers.some(mayHoldCredentials) : !forwardCredentials
   const { models, modelsOf } = compileModels(given.models, hookErrors)
-  const readsRequests = [models, modelsOf, given.modelOptions, given.onRequest].some((option) => option !== undefined)
+  const selectsByModel = given.targets?.some((target) => target.models !== undefined) === true
+  const readsRequests =
+    selectsByModel || [models, modelsOf, given.modelOptions, given.onRequest].some((option) => option !== undefined)
   const { limits, forRequest: limitsFor } = compileLimits(given.limits, hookErrors, allNames)
   const turns = objectOf('turns', orDefault(given.turns, {}), ['budgetMs'], allNames)
   const format = resolveFormat(given.format, hookErrors)
-  return {
-    origin,
-    prefix,
-    auth,
+  const shared = {
     holdsCredentials,
     forwardCredentials: forwardCredentials === true,
-    headers,
     forwards: compileForwardHeaders(
       watchedFilter(given.forwardHeaders, hookErrors),
       holdsCredentials,
       format?.requestHeaders,
     ),
-    endpoints: compileEndpoints(given.endpoints, prefix, readsRequests, format?.endpoints),
     limits,
     limitsFor,
     budgetMs: turns.budgetMs === undefined ? undefined : check.number('turns.budgetMs', turns.budgetMs, { above: 0 }),
@@ -127,85 +120,14 @@ export function resolveOptions(options: AiProxyOptions): Config {
     onFinish: check.optionalFunction('onFinish', given.onFinish),
     hookErrors,
     silencedWarnings: resolveWarnings(orDefault(given.warnings, defaults.warnings)),
-    proxy: resolveProxy(given.proxy, origin),
   }
-}
-
-function resolveTarget(target: unknown): { origin: string; prefix: string } {
-  const takes = 'the base URL of the provider, like "https://api.openai.com"'
-  if (target === undefined) invalidOption('target', target, takes)
-  if (typeof target !== 'string' && !(target instanceof URL)) invalidOption('target', target, takes)
-  const text = String(target)
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  // The message must not show a password before an `@`, or a key in a query.
-  const shown = /[@?#]/.test(text) ? hint('one that may hold a secret') : target
-  if (!url) invalidOption('target', shown, /^[\w.-]+(:\d+)?(\/|$)/.test(text) ? `${takes}, with its "https://"` : takes)
-  if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    invalidOption('target', shown, `${takes} (http: or https:)`)
-  if (url.username || url.password) invalidOption('target', shown, `${takes}; credentials go into auth.headers`)
-  if (url.search || url.hash) {
-    invalidOption(
-      'target',
-      `a URL with ${url.search ? 'a query' : 'a fragment'}`,
-      `${takes}; query parameters go into auth.query`,
-    )
-  }
-  return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, '') }
-}
-
-/**
- * Returns the default if an option is left out. `null` does not count as left out: a null credential would let the
- * client's own through.
- */
-function orDefault<T>(value: T | undefined, fallback: T): T {
-  return value === undefined ? fallback : value
-}
-
-/** Returns headers by their lower-case names, so that one that the app sets replaces the client's. */
-function lowerCased<T>(headers: Record<string, T>): [string, T][] {
-  return Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
-}
-
-/** Results of `Bearer ${process.env.KEY}` if there is no such variable. */
-const UNSET = /^$|^(?:\S+ )?undefined$/
-
-function checkHeader(option: string, name: string, value: string): void {
-  if (isFramingHeader(name)) invalidOption(option, hint('one that does'), 'a header that does not frame HTTP messages')
-  check.header(option, name, value)
-}
-
-/** Validates an object that may hold secrets: an error shows the type of a wrong value, never the value. */
-function secretRecord<T extends object>(option: string, value: T): T {
-  const kind = Array.isArray(value) ? 'an array' : typeof value
-  return kind === 'object' ? check.record(option, value) : invalidOption(option, hint(kind), 'an object')
-}
-
-function resolveAuth(auth: AuthOptions | undefined, hookErrors: HookErrors): Config['auth'] {
-  const given = objectOf('auth', secretRecord('auth', orDefault(auth, {})), ['headers', 'query'], allNames)
-  const credentials = (name: 'headers' | 'query') =>
-    (name === 'headers' ? lowerCased : Object.entries<Credential>)(
-      secretRecord(`auth.${name}`, orDefault(given[name], {})),
-    ).map(([key, value]): [string, Credential] => {
-      const option = `auth.${name}.${key}`
-      const isUnset = typeof value === 'string' && UNSET.test(value)
-      if (typeof value !== 'function' && (typeof value !== 'string' || isUnset)) {
-        // The value may be part of a secret: the error shows only its type.
-        const got = value === '' ? 'an empty string' : isUnset ? 'a string that ends in "undefined"' : typeof value
-        invalidOption(
-          option,
-          hint(got),
-          'a string that is not empty, or a function that returns one (is the environment variable set?)',
-        )
-      }
-      if (name === 'headers') checkHeader(option, key, typeof value === 'string' ? value : '')
-      return [
-        key,
-        typeof value === 'function'
-          ? hookErrors.reporting('auth', checkedCredential(option, value))
-          : (value as string),
-      ]
-    })
-  return { headers: credentials('headers'), query: credentials('query') }
+  const targets = providers.map((provider): Target => {
+    const { name, origin, prefix, auth, headers, proxy, ...rest } = provider
+    const endpoints = compileEndpoints(given.endpoints, prefix, readsRequests, format?.endpoints)
+    const config = { ...shared, name, origin, prefix, auth, headers, proxy, endpoints, routing: undefined }
+    return { name, config, ...rest }
+  })
+  return { ...targets[0]!.config, routing: resolveRouting(given, targets, hookErrors, allNames) }
 }
 
 /** Only a function can fail and be reported; a list of names cannot. */
@@ -217,13 +139,11 @@ function watchedFilter(
 }
 
 function resolveForwardCredentials(
-  { forwardCredentials }: AiProxyOptions,
-  auth: Config['auth'],
-  headers: Config['headers'],
+  forwardCredentials: AiProxyOptions['forwardCredentials'],
+  providers: readonly Pick<Provider, 'auth' | 'headers'>[],
 ): boolean | undefined {
   if (forwardCredentials === undefined) return undefined
-  const isOurs = auth.headers.length > 0 || auth.query.length > 0 || headers.some(([name]) => isCredentialHeader(name))
-  if (check.boolean('forwardCredentials', forwardCredentials) && isOurs) {
+  if (check.boolean('forwardCredentials', forwardCredentials) && providers.some(holdsKnownCredentials)) {
     invalidOption(
       'forwardCredentials',
       hint('true with such credentials'),
@@ -312,39 +232,5 @@ function resolveObservers(observers: AiProxyOptions['observers']): readonly Obse
   const given: unknown = orDefault(observers, [])
   if (!Array.isArray(given)) invalidOption('observers', given, 'a list of observers')
   for (const [at, observer] of given.entries()) check.record(`observers[${at}]`, observer)
-  return given
-}
-
-function resolveProxy(proxy: ProxyOptions | undefined, origin: string): ProxyOptions {
-  const given = objectOf('proxy', orDefault(proxy, {}), proxyNames, allNames)
-  for (const name of ['fromEnv', 'secure', 'xfwd', 'changeOrigin', 'fastPath'] as const) {
-    if (given[name] !== undefined) check.boolean(`proxy.${name}`, given[name])
-  }
-  if (given.localAddress !== undefined) check.string('proxy.localAddress', given.localAddress)
-  if (given.ssl !== undefined) {
-    check.record('proxy.ssl', given.ssl)
-    if (given.agent)
-      invalidOption(
-        'proxy.ssl',
-        hint('both'),
-        'TLS options for the default agent only: set those of proxy.agent on that agent',
-      )
-  }
-  if (given.fromEnv && given.agent) {
-    invalidOption('proxy.fromEnv', hint('both'), 'true only without proxy.agent: leave one of them out')
-  }
-  if (given.agent !== undefined && (typeof given.agent !== 'object' || given.agent === null)) {
-    invalidOption('proxy.agent', given.agent, 'an http.Agent or https.Agent')
-  }
-  // Do not read `protocol` through its getter: that of agents made with agent-base depends on the call stack, because
-  // they support both protocols.
-  const protocol: unknown = given.agent && Object.getOwnPropertyDescriptor(given.agent, 'protocol')?.value
-  if (typeof protocol === 'string' && !origin.startsWith(protocol)) {
-    invalidOption(
-      'proxy.agent',
-      hint(`an agent for ${protocol}`),
-      `an agent for the target's ${new URL(origin).protocol}`,
-    )
-  }
   return given
 }

@@ -42,6 +42,14 @@ export function objectOf<T extends object>(
   return value
 }
 
+/**
+ * Returns the default if an option is left out. `null` does not count as left out: a null credential would let the
+ * client's own through.
+ */
+export function orDefault<T>(value: T | undefined, fallback: T): T {
+  return value === undefined ? fallback : value
+}
+
 /** Validators of single values: each returns its value, or throws a TypeError that names the option. */
 export const check = {
   string(option: string, value: unknown): string {

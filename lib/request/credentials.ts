@@ -1,6 +1,6 @@
 import type { Request } from 'express'
 import { AiProxyError } from '../api/errors.js'
-import type { Credential } from '../api/options.js'
+import type { Credential } from '../api/provider-options.js'
 
 /**
  * Resolves the credentials for a request: calls functions with it, and awaits their results.

@@ -7,24 +7,25 @@ import type { Config } from '../options/config.js'
 import { isRejection } from '../options/hook-rejection.js'
 import { MAX_MODEL_LENGTH } from '../options/models.js'
 import { rejectAmbiguousFields } from './ambiguous.js'
+import { askForUsage } from './ask-for-usage.js'
 import type { RequestBody } from './body.js'
-import { type BodyBytes, byteLength, join, joinIfShort, joinInTurns } from './body-bytes.js'
+import { join, joinIfShort, joinInTurns } from './body-bytes.js'
 import { rejectOtherEncodings } from './charset.js'
 import { runHook } from './hook.js'
 import type { FinishedAnswer } from './hook-answer.js'
-import { certainlyAsksForStream, withUsageRequest } from './include-usage.js'
 import { jsonText } from './json-text.js'
 import { applyModelOptions, pathsOf } from './model-options.js'
 import { admitModel, furtherModels, modelOf, modelPaths } from './models.js'
 import type { ProviderPath } from './provider-path.js'
 import { takesJson } from './takes-json.js'
 import { mayRefuseUsage, type UsageRefusals } from './usage-refusals.js'
+import { withContent } from './with-content.js'
 
 /** Gateways accept a handful of fallbacks; each is matched against all of the app's RegExps. */
 const MAX_FURTHER_MODELS = 100
 
 /** A request as it will be sent, or the app's answer in place of the provider's. */
-interface Edited {
+export interface Edited {
   readonly body: RequestBody
   /** The body without the request for usage, if we added that and the provider may reject it. */
   readonly withoutUsageRequest: RequestBody | undefined
@@ -33,6 +34,8 @@ interface Edited {
   /** Additional headers from the app's hook. */
   readonly headers: Readonly<Record<string, string>>
   readonly answer: FinishedAnswer | undefined
+  /** The app's hook has read the bytes, for a signature: they must not change. */
+  readonly isSigned: boolean
 }
 
 /**
@@ -41,6 +44,7 @@ interface Edited {
  * also sets the exchange's `model` and `asksForStream`.
  *
  * @param refusals where the provider is known to reject the request for usage
+ * @param asksForUsage `false` if the target is not chosen yet, on which it depends whether to request usage
  * @throws AiProxyError `model_not_allowed`, `invalid_request`, `unsupported_media_type`, and the error of an
  *   `onRequest` that rejects
  */
@@ -50,6 +54,7 @@ export async function editRequest(
   given: RequestBody,
   config: Config,
   refusals?: UsageRefusals,
+  asksForUsage = true,
 ): Promise<Edited> {
   const { method } = exchange.req
   const { modelOptions } = config
@@ -64,14 +69,8 @@ export async function editRequest(
       asksForStream(method, whole, body.json, query, exchange.format),
     )
   }
-  /** Returns the body as it will be sent: with a request for usage if it asks for a stream, otherwise unchanged. */
-  const askingForUsage = (asked: RequestBody): RequestBody => {
-    const content = jsonText(asked)
-    if (!config.includeUsage || !content || !exchange.format.takesUsageRequest(config.origin + whole)) return asked
-    if (!certainlyAsksForStream(asked.json) || refusals?.has(exchange)) return asked
-    const { bytes, isOurs } = withUsageRequest(content, exchange.format, asked.spans)
-    return isOurs ? withContent(asked, bytes, asked.json) : asked
-  }
+  const askingForUsage = (asked: RequestBody) =>
+    asksForUsage ? askForUsage(asked, exchange, config, whole, refusals) : asked
   const admitModels = async () => {
     // A request that only reads names no model.
     const readsOnly = (method === 'GET' || method === 'HEAD') && body.content === undefined
@@ -139,7 +138,7 @@ export async function editRequest(
   const asking = finished?.of === body ? finished.as : askingForUsage(body)
   const hidesUsage = asking !== body
   const unasked = hidesUsage && !isSigned && mayRefuseUsage(body, exchange.format) ? body : undefined
-  return { body: asking, hidesUsage, withoutUsageRequest: unasked, headers, answer: undefined }
+  return { body: asking, hidesUsage, withoutUsageRequest: unasked, headers, answer: undefined, isSigned }
 }
 
 /** Says why a body cannot go to an endpoint that takes JSON: it was not inspected, or options cannot apply to it. */
@@ -164,12 +163,4 @@ function rewriteBody(body: RequestBody, json: unknown, edit: Edit | undefined): 
   const bytes =
     text && edit !== undefined ? joinIfShort(applyEditInPieces(text, edit)) : Buffer.from(JSON.stringify(json))
   return withContent(body, bytes, json)
-}
-
-function withContent(body: RequestBody, content: BodyBytes, json: unknown): RequestBody {
-  const { 'content-encoding': _, ...headers } = body.headers
-  headers['content-length'] = String(byteLength(content))
-  // A body that was something else (an upload) is JSON now.
-  if (body.json === undefined || !headers['content-type']) headers['content-type'] = 'application/json'
-  return { content, headers, json }
 }

@@ -14,7 +14,7 @@ import { modelOf } from './models.js'
 import { type ProviderPath, providerPath } from './provider-path.js'
 
 /** The parts of a request that may name its model. */
-interface NamingParts {
+export interface NamingParts {
   readonly path: ProviderPath
   readonly body: RequestBody
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
 import type { OnAnswer } from '../api/hooks.js'
 import type { Exchange, ExchangeController } from '../exchange/exchange.js'
+import type { Config } from '../options/config.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
 import { debug } from '../util/debug.js'
 import type { PendingAnswer } from './carriage.js'
@@ -66,14 +67,19 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#opener.sendEarlyHeaders()
   }
 
-  /** Passes the provider's response on. */
-  begin(response: IncomingMessage): void {
+  /**
+   * Passes a provider's response on.
+   *
+   * @param config the options of its target
+   * @param headAt when its head arrived, in monotonic milliseconds
+   */
+  begin(response: IncomingMessage, config: Config = this.#context.config, headAt?: number): void {
     const exchange = this.#exchange
     const { limits } = exchange
     const status = response.statusCode ?? 502
     exchange.deadlines.stop('firstByte')
     const requestId = providerRequestIdIn(response.headers, exchange.format)
-    exchange.recordProviderHead(response.statusCode, requestId)
+    exchange.recordProviderHead(response.statusCode, requestId, headAt)
     debug.upstream('%s status %d after %d ms', exchange.id, status, exchange.firstByteMs)
     if (status < 200 || status > 599) {
       throw new AiProxyError('upstream_reset', `The provider answered with status ${status}`)
@@ -82,7 +88,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     if (length > limits.maxResponseBytes && mayHaveBody(exchange.req.method, status)) {
       return this.fail(limitFailure('response_too_large', limits))
     }
-    const plan = responsePlan(response, exchange, this.#context.config, this.#opener.framing !== undefined)
+    const plan = responsePlan(response, exchange, config, this.#opener.framing !== undefined)
     if (status < 400) {
       exchange.answer.add(exchange.format.readHeaders(response.headers), exchange.startedAt)
     }

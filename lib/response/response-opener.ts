@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { isClaimed } from '../formats/index.js'
 import {
   asDataEvent,
   type Framing,
@@ -83,11 +82,10 @@ export class ResponseOpener {
    * an event stream, and any other body one event of it, as with `heartbeat.beforeFirstByte`.
    */
   #openUnknown({ status, headers, isEmpty, isJsonByLabel }: ResponsePlan): void {
-    const { format, path, req, res } = this.#exchange
+    const { format, req, res } = this.#exchange
     const { config } = this.#context
     if (this.#downstream.isGone || this.#downstream.begunBy) return
-    const isKnown = config.format !== undefined || isClaimed(config.prefix + path)
-    const isEvents = isKnown && !isJsonByLabel && format.streamsSse(req.url)
+    const isEvents = !format.isGuess && !isJsonByLabel && format.streamsSse(req.url)
     this.#framing = isEvents ? sse : undefined
     const safe = isEvents ? headers : withoutActiveContent(headers, isEmpty, res)
     this.#downstream.openStream(status, streamHeaders(safe, this.#framing, res.getHeader('cache-control')))

@@ -9,6 +9,7 @@ export interface AttemptFailure {
    * - `first-byte-timeout`, `first-token-timeout`: the answer, or its first content, did not come in time.
    * - `error-event`: the stream carried an error before any content; `status` is what the error says, if known.
    * - `broken`: the stream broke off, or ended, before any content.
+   * - `unprepared`: its request could not be made: there were no credentials for it, or a hook of the app threw.
    */
   readonly kind:
     | 'unreachable'
@@ -18,6 +19,7 @@ export interface AttemptFailure {
     | 'first-token-timeout'
     | 'error-event'
     | 'broken'
+    | 'unprepared'
   readonly status?: number | undefined
   /** What the target's `Retry-After` says, in milliseconds. */
   readonly retryAfterMs?: number | undefined
@@ -64,6 +66,9 @@ const SERVER_ERRORS: ReadonlySet<number> = new Set([
   ...[520, 521, 522, 523, 524, 525, 526, 527, 598, 599],
 ])
 
+/** Nobody has heard of the request: that says nothing about the target. */
+const UNPREPARED: Verdict = { reason: 'auth', sameTarget: 'no', nextTarget: true, cooling: 'no' }
+
 /** Decides what follows from a failure: the table of failures, row by row. */
 export function judge(failure: AttemptFailure): Verdict {
   switch (failure.kind) {
@@ -77,6 +82,8 @@ export function judge(failure: AttemptFailure): Verdict {
       return { ...SERVER_ERROR, reason: 'timeout' }
     case 'broken':
       return { ...SERVER_ERROR, reason: 'stream-error' }
+    case 'unprepared':
+      return UNPREPARED
     case 'error-event':
       // Its status is the provider's guess, made after it had accepted the request: another target is asked in any case.
       return { ...judgeStatus(errorStatus(failure.status)), reason: 'stream-error', nextTarget: true }

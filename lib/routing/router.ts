@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
-import type { Balance, RoutedRequest, TargetStats } from '../api/targets.js'
+import type { TargetStats } from '../api/attempt-record.js'
+import type { Balance, RoutedRequest } from '../api/targets.js'
 import { Balancer } from './balancer.js'
 import type { Clock } from './clock.js'
 import { rendezvousOrder } from './rendezvous.js'

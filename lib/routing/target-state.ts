@@ -1,4 +1,5 @@
-import type { TargetCandidate, TargetStats } from '../api/targets.js'
+import type { TargetStats } from '../api/attempt-record.js'
+import type { TargetCandidate } from '../api/targets.js'
 import type { Clock } from './clock.js'
 import { Cooling } from './cooling.js'
 import type { AttemptFailure, Verdict } from './failure.js'

@@ -1,6 +1,6 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { createProxyMiddleware } from 'http-proxy-middleware'
-import type { ProxyOptions } from '../api/options.js'
+import type { ProxyOptions } from '../api/provider-options.js'
 import { createAgent } from './agent.js'
 import { type Attempt, attemptOf, type Middleware } from './attempt.js'
 import { agentFromEnvironment } from './environment-proxy.js'

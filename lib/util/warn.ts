@@ -16,6 +16,7 @@ export const warningCodes = [
   ...setupWarningCodes,
   'AI_PROXY_HOOK_THREW',
   'AI_PROXY_NO_EVENTSTREAM_CODEC',
+  'AI_PROXY_TARGET_REFUSED',
   'AI_PROXY_TURN_THREW',
 ] as const
 

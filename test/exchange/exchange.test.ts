@@ -113,6 +113,8 @@ describe('record', () => {
       firstTokenMs: undefined,
       outputTokensPerSecond: undefined,
       labels: {},
+      target: undefined,
+      attempts: [],
       firstByteMs: 3,
       requestBytes: 7,
       upstreamBytes: 100,

@@ -25,7 +25,7 @@ function exchangeOf(): Exchange {
 function tellAll(observers: Observers): Readonly<Record<string, string>>[] {
   const exchange = exchangeOf()
   observers.onProxy(() => new ExchangeRegistry().stats(0))
-  const headers = observers.onRequest(exchange)
+  const headers = observers.onRequest(exchange, ORIGIN)
   observers.onTurn?.(1)
   observers.onFinish(recordOf(exchange))
   return headers
@@ -52,17 +52,16 @@ const throwing: Observer = Object.fromEntries(
 
 describe('observers', () => {
   test('may be an empty list', () => {
-    const observers = new Observers([], ORIGIN, new HookErrors(undefined))
+    const observers = new Observers([], new HookErrors(undefined))
     assert.equal(observers.onTurn, undefined)
     assert.deepEqual(tellAll(observers), [])
   })
 
-  test('may implement nothing', () =>
-    assert.deepEqual(tellAll(new Observers([{}, {}], ORIGIN, new HookErrors(undefined))), []))
+  test('may implement nothing', () => assert.deepEqual(tellAll(new Observers([{}, {}], new HookErrors(undefined))), []))
 
   test('are called in order', () => {
     const log: string[] = []
-    tellAll(new Observers([noting(log, 'a'), noting(log, 'b')], ORIGIN, new HookErrors(undefined)))
+    tellAll(new Observers([noting(log, 'a'), noting(log, 'b')], new HookErrors(undefined)))
     const told = ['proxy', 'request', 'turn of 1 ms', 'completed']
     assert.deepEqual(
       log,
@@ -82,7 +81,7 @@ describe('observers', () => {
       }
     }
     const counting = new Counting()
-    tellAll(new Observers([counting], ORIGIN, new HookErrors(undefined)))
+    tellAll(new Observers([counting], new HookErrors(undefined)))
     assert.deepEqual([counting.turns, counting.finished], [1, 1])
   })
 
@@ -95,7 +94,7 @@ describe('observers', () => {
       },
     }
     let waiting = 0
-    new Observers([observer], ORIGIN, new HookErrors(undefined)).onProxy(() => ledger.stats(waiting))
+    new Observers([observer], new HookErrors(undefined)).onProxy(() => ledger.stats(waiting))
     waiting = 7
     assert.equal(stats?.().waitingForTurn, 7)
   })
@@ -103,12 +102,12 @@ describe('observers', () => {
 
 describe('onTurn', () => {
   test('is undefined if no observer implements it, because every turn of a stream checks it', () => {
-    assert.equal(new Observers([{ onFinish: () => {} }, {}], ORIGIN, new HookErrors(undefined)).onTurn, undefined)
+    assert.equal(new Observers([{ onFinish: () => {} }, {}], new HookErrors(undefined)).onTurn, undefined)
   })
 
   test('calls only the observers that implement it', () => {
     const log: string[] = []
-    const { onTurn } = new Observers([{}, noting(log, 'a'), { onFinish: () => {} }], ORIGIN, new HookErrors(undefined))
+    const { onTurn } = new Observers([{}, noting(log, 'a'), { onFinish: () => {} }], new HookErrors(undefined))
     onTurn?.(0.5)
     assert.deepEqual(log, ['a turn of 0.5 ms'])
   })
@@ -119,11 +118,10 @@ describe('onRequest', () => {
     const seen: ObservedExchange[] = []
     const observers = new Observers(
       [{ onRequest: (exchange) => void seen.push(exchange) as undefined }],
-      ORIGIN,
       new HookErrors(undefined),
     )
     const exchange = exchangeOf()
-    observers.onRequest(exchange)
+    observers.onRequest(exchange, ORIGIN)
     const { id, req, startedAt } = exchange
     const host = 'provider.example:443'
     assert.deepEqual(seen, [{ id, req, format: 'anthropic', model: 'claude', stream: true, startedAt, host }])
@@ -143,7 +141,7 @@ describe('onRequest', () => {
           return undefined
         },
       }
-      new Observers([observer], origin, new HookErrors(undefined)).onRequest(exchangeOf())
+      new Observers([observer], new HookErrors(undefined)).onRequest(exchangeOf(), origin)
       assert.equal(seen, host)
     })
   }
@@ -157,13 +155,13 @@ describe('onRequest', () => {
       { onRequest: () => b },
       throwing,
     ]
-    assert.deepEqual(new Observers(all, ORIGIN, new HookErrors(undefined)).onRequest(exchangeOf()), [a, b])
+    assert.deepEqual(new Observers(all, new HookErrors(undefined)).onRequest(exchangeOf(), ORIGIN), [a, b])
   })
 
   for (const nonsense of [null, true, 'traceparent', 5]) {
     test(`ignores ${JSON.stringify(nonsense)} as headers`, () => {
-      const observers = new Observers([{ onRequest: () => nonsense as never }], ORIGIN, new HookErrors(undefined))
-      assert.deepEqual(observers.onRequest(exchangeOf()), [])
+      const observers = new Observers([{ onRequest: () => nonsense as never }], new HookErrors(undefined))
+      assert.deepEqual(observers.onRequest(exchangeOf(), ORIGIN), [])
     })
   }
 })
@@ -173,7 +171,7 @@ describe('a fault in an observer', () => {
     const log: string[] = []
     const headers = { 'x-a': '1' }
     const all = [throwing, noting(log, 'a'), throwing, { onRequest: () => headers }]
-    assert.deepEqual(tellAll(new Observers(all, ORIGIN, new HookErrors(undefined))), [headers])
+    assert.deepEqual(tellAll(new Observers(all, new HookErrors(undefined))), [headers])
     assert.deepEqual(log, ['a proxy', 'a request', 'a turn of 1 ms', 'a completed'])
   })
 
@@ -190,7 +188,7 @@ describe('a fault in an observer', () => {
     for (const [where, late] of lateOnes) {
       test(`that rejects later, in ${where}, does not end the process: ${name}`, async (t) => {
         const unhandled = unhandledRejections(t)
-        assert.deepEqual(tellAll(new Observers([{ [name]: late }], ORIGIN, new HookErrors(undefined))), [])
+        assert.deepEqual(tellAll(new Observers([{ [name]: late }], new HookErrors(undefined))), [])
         await settled()
         assert.deepEqual(unhandled, [])
       })
@@ -201,7 +199,7 @@ describe('a fault in an observer', () => {
     const headers = { 'x-a': '1' }
     for (const faulty of [{ 'content-length': '5' }, { host: 'x' }, { 'x a': '1' }, { 'x-b': 'a\nb' }, { 'x-c': 5 }]) {
       const all = [{ onRequest: () => faulty as unknown as Record<string, string> }, { onRequest: () => headers }]
-      assert.deepEqual(new Observers(all, ORIGIN, new HookErrors(undefined)).onRequest(exchangeOf()), [headers])
+      assert.deepEqual(new Observers(all, new HookErrors(undefined)).onRequest(exchangeOf(), ORIGIN), [headers])
     }
   })
 })

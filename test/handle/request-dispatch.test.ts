@@ -6,10 +6,10 @@ import type { Request, Response } from 'express'
 import type { AiProxyError } from '../../lib/api/errors.js'
 import { Deadlines } from '../../lib/exchange/deadlines.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
-import type { ProxyContext } from '../../lib/handle/context.js'
-import { RequestDispatch } from '../../lib/handle/request-dispatch.js'
+import type { ReachableProvider } from '../../lib/handle/reachable-provider.js'
+import { type DispatchEvents, RequestDispatch } from '../../lib/handle/request-dispatch.js'
 import { defaultLimits } from '../../lib/options/limits.js'
-import type { ResponseController } from '../../lib/response/response-controller.js'
+import { NO_SECRETS } from '../../lib/util/secrets.js'
 import { settled } from '../support/event-loop.js'
 import { FakeResponse } from '../support/fake-response.js'
 import { ManualTimers } from '../support/manual-timers.js'
@@ -20,14 +20,20 @@ function uploading() {
   const failures: AiProxyError[] = []
   const req = { method: 'POST', url: '/v1/audio', socket: { destroyed: false } } as unknown as Request
   const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
-  const delivery = { fail: (failure: AiProxyError) => failures.push(failure) } as unknown as ResponseController
+  const events: DispatchEvents = {
+    onStart: () => {},
+    onAnswer: () => assert.fail('there is no answer'),
+    onFailure: (failure) => failures.push(failure),
+    onBodyDone: () => {},
+  }
   const limits = { ...defaultLimits, uploadIdleTimeoutMs: 100, maxRequestBytes: 10 }
   Object.assign(exchange, { deadlines: new Deadlines(timers), limits })
-  const house = { upstream: { handle: () => {} } } as unknown as ProxyContext
+  const provider = { upstream: { handle: () => {} } } as unknown as ReachableProvider
   const body = new PassThrough()
   const client = { remoteAddress: undefined, encrypted: false }
   const request = { method: 'POST', url: '/v1/audio', headers: {}, body: body as unknown as IncomingMessage, client }
-  const sending = new RequestDispatch(request, exchange, delivery, house)
+  const prepared = { request, unasked: undefined, hidesUsage: false, secrets: NO_SECRETS }
+  const sending = new RequestDispatch(prepared, exchange, provider, events)
   sending.runTurn()
   return { timers, body, sending, told: () => failures.map(({ code, status }) => `${code} ${status}`) }
 }

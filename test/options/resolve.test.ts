@@ -13,6 +13,7 @@ describe('defaults', () => {
   test('apply if only a target is given', () => {
     const { endpoints, forwards, hookErrors: _, ...config } = resolveOptions({ target })
     assert.deepEqual(config, {
+      name: 'api.openai.com',
       origin: target,
       prefix: '',
       auth: { headers: [], query: [] },
@@ -59,6 +60,7 @@ describe('defaults', () => {
       onFinish: undefined,
       silencedWarnings: new Set(),
       proxy: {},
+      routing: undefined,
     })
     assert.deepEqual(endpoints('/v1/chat/completions'), ['POST'])
     assert.equal(forwards('accept'), true)

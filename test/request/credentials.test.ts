@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Request } from 'express'
 import type { AiProxyError } from '../../lib/api/errors.js'
-import type { Credential } from '../../lib/api/options.js'
+import type { Credential } from '../../lib/api/provider-options.js'
 import { checkedCredential } from '../../lib/options/credentials.js'
 import { resolveCredentials } from '../../lib/request/credentials.js'
 

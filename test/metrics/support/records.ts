@@ -28,6 +28,8 @@ export function recordOf(given: Partial<ExchangeRecord> = {}): ExchangeRecord {
     firstTokenMs: 400,
     outputTokensPerSecond: 44,
     labels: {},
+    target: 'api.openai.com',
+    attempts: [],
     startedAt: 1_700_000_000_000,
     durationMs: 1500,
     firstByteMs: 200,

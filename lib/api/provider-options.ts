@@ -1,0 +1,50 @@
+import type { Agent as HttpAgent, IncomingMessage } from 'node:http'
+import type { Agent as HttpsAgent } from 'node:https'
+import type { SecureContextOptions } from 'node:tls'
+import type { Request } from 'express'
+
+/**
+ * A secret, or a function that gives it for each request, so that keys can rotate or differ by user. It is called last,
+ * once all else has admitted the request. If it throws, the client gets 500 `credentials_unavailable`.
+ */
+export type Credential<Req extends IncomingMessage = Request> = string | ((req: Req) => string | Promise<string>)
+
+/** Credentials for the provider. If any are set, the client's own are never forwarded. */
+export interface AuthOptions<Req extends IncomingMessage = Request> {
+  /** Request headers: `{ authorization: 'Bearer …' }`, `{ 'x-api-key': '…' }`. Default: none. */
+  headers?: Record<string, Credential<Req>>
+  /** Query parameters: `{ key: '…' }`. They replace the client's of the same name. Default: none. */
+  query?: Record<string, Credential<Req>>
+}
+
+/** Options handed on to http-proxy-middleware. */
+export interface ProxyOptions {
+  /**
+   * Agent for upstream connections: Node's, or one that goes through a proxy (`https-proxy-agent`, `proxy-agent`,
+   * `socks-proxy-agent`). Default: one of the middleware's own, with keep-alive.
+   */
+  agent?: HttpAgent | HttpsAgent
+  /**
+   * Goes through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names for the target, unless `NO_PROXY` has the
+   * target, in upper or lower case; they are read when the middleware is made. Needs the package `proxy-agent`. Default
+   * `false`.
+   */
+  fromEnv?: boolean
+  /** Whether the provider's TLS certificate is checked. Default `true`. */
+  secure?: boolean
+  /** TLS options for upstream connections: `ca`, `cert`, `key`, … Default: Node's. */
+  ssl?: SecureContextOptions
+  /** Adds `x-forwarded-for`, `-host`, `-port` and `-proto`. Default `false`. */
+  xfwd?: boolean
+  /** Sends the target's name as `host`, instead of the one that the client used. Default `true`. */
+  changeOrigin?: boolean
+  /** Local address for upstream connections. Default: the system's choice. */
+  localAddress?: string
+  /**
+   * Reads the connections of the middleware's own agent into one buffer, and takes the chunks of a body apart itself, which
+   * halves what a bursting stream costs; everything else of the protocol is left to Node. `false` leaves all of it to
+   * Node, and so does an agent of your own (`agent`, `fromEnv`), or a Node whose HTTP client listens to its connections in
+   * another way. Default `true`.
+   */
+  fastPath?: boolean
+}

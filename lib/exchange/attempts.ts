@@ -1,0 +1,95 @@
+import type { AttemptCode, AttemptRecord } from '../api/attempt-record.js'
+
+/** One attempt of an exchange: a try at one target. */
+export class AttemptEntry {
+  readonly target: string
+  /** The model that the target is asked for. */
+  readonly model: string | undefined
+  readonly hedged: boolean
+  /** Start in monotonic milliseconds. */
+  readonly began = performance.now()
+  readonly startedAt = Date.now()
+  #status: number | undefined
+  #code: AttemptCode | undefined
+  #ms: number | undefined
+
+  constructor(target: string, model: string | undefined, hedged: boolean) {
+    this.target = target
+    this.model = model
+    this.hedged = hedged
+  }
+
+  /** HTTP status of its answer. */
+  get status(): number | undefined {
+    return this.#status
+  }
+
+  /** Notes that the head of an answer has arrived. */
+  answer(status: number | undefined): void {
+    this.#status = status
+  }
+
+  get hasEnded(): boolean {
+    return this.#ms !== undefined
+  }
+
+  /** Notes the end; the first call counts. @param code why it failed or was given up */
+  end(code?: AttemptCode): void {
+    if (this.hasEnded) return
+    this.#code = code
+    this.#ms = performance.now() - this.began
+  }
+
+  /** @param firstTokenAt when the model's first output passed, in monotonic milliseconds */
+  record(firstTokenAt: number | undefined): AttemptRecord {
+    const { target, model, hedged, startedAt } = this
+    const firstTokenMs = firstTokenAt === undefined ? undefined : firstTokenAt - this.began
+    const ms = this.#ms ?? performance.now() - this.began
+    return { target, model, status: this.#status, code: this.#code, startedAt, ms, firstTokenMs, hedged }
+  }
+}
+
+/** The attempts of an exchange, in the order in which they started. */
+export class AttemptLog {
+  readonly #entries: AttemptEntry[] = []
+  #served: AttemptEntry | undefined
+
+  begin(target: string, model: string | undefined, hedged = false): AttemptEntry {
+    const entry = new AttemptEntry(target, model, hedged)
+    this.#entries.push(entry)
+    return entry
+  }
+
+  /** Notes that the client gets this attempt's answer. */
+  serve(entry: AttemptEntry): void {
+    this.#served = entry
+  }
+
+  /** The attempt whose answer the client gets; before that, and if there is none, the last one. */
+  get current(): AttemptEntry | undefined {
+    return this.#served ?? this.#entries.at(-1)
+  }
+
+  get count(): number {
+    return this.#entries.length
+  }
+
+  /** Number of attempts at a target. */
+  countAt(target: string): number {
+    return this.#entries.filter((entry) => entry.target === target).length
+  }
+
+  /**
+   * Ends the attempts that are still under way, and returns the records of all.
+   *
+   * @param code why the exchange ended, if not well
+   * @param firstTokenAt when the model's first output passed to the client, in monotonic milliseconds
+   */
+  finish(code: AttemptCode | undefined, firstTokenAt: number | undefined): readonly AttemptRecord[] {
+    return this.#entries.map((entry) => {
+      const isServed = entry === this.#served
+      entry.end(isServed ? code : (code ?? 'abandoned'))
+      return entry.record(isServed ? firstTokenAt : undefined)
+    })
+  }
+}

@@ -1,0 +1,268 @@
+import type { IncomingMessage } from 'node:http'
+import { type AiProxyError, limitFailure, toFailure } from '../api/errors.js'
+import type { ExchangeRecord } from '../api/record.js'
+import type { Exchange } from '../exchange/exchange.js'
+import type { Config } from '../options/config.js'
+import { askForUsage } from '../request/ask-for-usage.js'
+import { runAttemptHook } from '../request/attempt-hook.js'
+import { isInMemory } from '../request/body-bytes.js'
+import type { Edited } from '../request/edit.js'
+import { type NamingParts, withModel } from '../request/model-name.js'
+import type { ProviderPath } from '../request/provider-path.js'
+import { mayRefuseUsage } from '../request/usage-refusals.js'
+import { hasDisconnected } from '../response/disconnect.js'
+import type { ResponseController } from '../response/response-controller.js'
+import { type AttemptFailure, judge } from '../routing/failure.js'
+import { type NextStep, nextStep } from '../routing/next-step.js'
+import type { Route } from '../routing/router.js'
+import type { TargetState } from '../routing/target-state.js'
+import { debug } from '../util/debug.js'
+import { warn } from '../util/warn.js'
+import type { ProxyContext } from './context.js'
+import { type PreparedRequest, prepareRequest, withHeaders } from './prepare-request.js'
+import { type AttemptCallbacks, TargetAttempt } from './target-attempt.js'
+import type { PooledTarget, TargetPool } from './target-pool.js'
+
+/**
+ * Asks one target after another until an answer can go to the client. From then on, the client has seen a beginning,
+ * and nothing is tried again.
+ */
+export class RoutedExchange implements AttemptCallbacks {
+  readonly #path: ProviderPath
+  readonly #edited: Edited
+  readonly #exchange: Exchange
+  readonly #controller: ResponseController
+  readonly #context: ProxyContext
+  readonly #pool: TargetPool
+  #route: Route | undefined
+  readonly #tried = new Set<TargetState>()
+  /** Number of waits before the same target was asked again. */
+  #backoffs = 0
+  #observed: readonly Readonly<Record<string, string>>[] = []
+  readonly #running = new Set<TargetAttempt>()
+  /** The attempt whose answer the client gets. */
+  #served: TargetAttempt | undefined
+  /** The first failed attempt in which the provider said something itself, and the first failure at all. */
+  #firstToSpeak: TargetAttempt | undefined
+  #firstFailure: AiProxyError | undefined
+  #startedAt = 0
+  #triesLeft: number
+  #hedgesLeft: number
+  #isEnded = false
+
+  constructor(
+    path: ProviderPath,
+    edited: Edited,
+    exchange: Exchange,
+    controller: ResponseController,
+    context: ProxyContext,
+    pool: TargetPool,
+  ) {
+    this.#path = path
+    this.#edited = edited
+    this.#exchange = exchange
+    this.#controller = controller
+    this.#context = context
+    this.#pool = pool
+    const { retry, hedge } = pool.routing
+    const { content } = edited.body
+    // What streams through can be sent only once.
+    const canRepeat = content === undefined || isInMemory(content)
+    this.#triesLeft = canRepeat ? retry.attempts : 1
+    this.#hedgesLeft = hedge?.max ?? 0
+  }
+
+  /** @throws AiProxyError if no target can serve the request */
+  start(): void {
+    const exchange = this.#exchange
+    const route = this.#pool.choose(exchange, this.#path, this.#edited.body.json)
+    const first = this.#pool.at(route.order[0]!)
+    this.#route = route
+    this.#observed = this.#context.observers.onRequest(exchange, first.config.origin)
+    // Each attempt has timers of its own.
+    exchange.deadlines.stop('firstByte')
+    exchange.deadlines.stop('firstToken')
+    exchange.onEnd = (record) => this.#conclude(record)
+    this.#controller.upstream = this
+    if (exchange.asksForStream && this.#context.config.heartbeat.beforeFirstByte) this.#controller.sendEarlyHeaders()
+    this.#startedAt = performance.now()
+    this.#launch(first)
+  }
+
+  onReady(attempt: TargetAttempt, response: IncomingMessage): void {
+    this.#commit(attempt, response)
+  }
+
+  /** The status can go out, and heartbeats. The content is not there yet, so it may still be another target's. */
+  onSilence(): void {
+    if (this.#exchange.asksForStream) this.#controller.sendEarlyHeaders()
+  }
+
+  onFailure(
+    attempt: TargetAttempt,
+    failure: AttemptFailure | undefined,
+    error: AiProxyError,
+    response?: IncomingMessage,
+  ): void {
+    const { id, req, res, isSettled } = this.#exchange
+    const { name } = attempt.pooled.target
+    debug.upstream('%s %s failed: %s', id, name, error.message)
+    this.#running.delete(attempt)
+    if (this.#isEnded || isSettled || hasDisconnected(req, res)) {
+      attempt.end()
+      return this.#isEnded ? undefined : this.#controller.fail(error)
+    }
+    if (!failure) return this.#controller.fail(error)
+    const verdict = judge(failure)
+    if (verdict.reason === undefined && response) return this.#commit(attempt, response)
+    if (verdict.cooling === 'credentials') this.#warnOfRefusal(attempt, failure)
+    attempt.pooled.state.fail(verdict, failure)
+    this.#firstFailure ??= error
+    const speaks = response !== undefined || attempt.said !== undefined
+    // The other attempt may still succeed.
+    const isLast = this.#running.size === 0
+    const step = isLast ? this.#nextStep(attempt, failure) : undefined
+    if (response && step?.do === 'give-up' && !this.#firstToSpeak) return this.#commit(attempt, response)
+    if (response) attempt.keep(response)
+    if (speaks) this.#firstToSpeak ??= attempt
+    if (!step) return
+    if (step.do === 'give-up') return void this.#giveUp()
+    if (step.do === 'again') this.#backoffs++
+    const next = step.do === 'again' ? attempt.pooled : this.#pool.at(step.target)
+    debug.upstream('%s tries %s in %d ms', id, next.target.name, step.afterMs)
+    if (step.afterMs <= 0) return this.#launch(next)
+    this.#exchange.deadlines.start('retry', step.afterMs, () => this.#launch(next))
+  }
+
+  /** Tells the operator, once while the target cools. */
+  #warnOfRefusal({ pooled }: TargetAttempt, { status }: AttemptFailure): void {
+    if (pooled.state.cooling.isCooling) return
+    const message = `The target ${pooled.target.name} refused its credentials (status ${status}), and is not asked for a minute`
+    warn('AI_PROXY_TARGET_REFUSED', message)
+  }
+
+  /** Ends every attempt, in any phase, and releases the body. */
+  end(): void {
+    this.#isEnded = true
+    for (const attempt of this.#running) attempt.abandon('abandoned')
+    this.#running.clear()
+    this.#served?.end()
+    this.#exchange.held?.release()
+  }
+
+  #nextStep({ pooled }: TargetAttempt, failure: AttemptFailure): NextStep<TargetState> {
+    return nextStep({
+      verdict: judge(failure),
+      failure,
+      policy: {
+        ...this.#pool.routing.retry,
+        attemptsLeft: this.#triesLeft,
+        backoffs: this.#backoffs,
+        elapsedMs: performance.now() - this.#startedAt,
+      },
+      sameTargetTries: this.#exchange.attempts.countAt(pooled.target.name) - 1,
+      remaining: this.#remaining(),
+      random: Math.random,
+    })
+  }
+
+  /** Targets that were not asked and can be, in order. */
+  #remaining(): readonly TargetState[] {
+    return this.#route ? this.#pool.remaining(this.#route, this.#tried) : []
+  }
+
+  #launch(pooled: PooledTarget, hedged = false): void {
+    const { attempts, model } = this.#exchange
+    const name = pooled.target.models.modelFor(model)?.name ?? model
+    const entry = attempts.begin(pooled.target.name, name, hedged)
+    this.#triesLeft--
+    this.#tried.add(pooled.state)
+    const attempt = new TargetAttempt(pooled, entry, attempts.count, this.#exchange, this.#context.turns, this)
+    // If nothing can take its place, there is no reason to hold its answer back.
+    if (this.#triesLeft > 0 || this.#firstFailure) attempt.preambleBounds = this.#pool.routing.retry.preamble
+    this.#running.add(attempt)
+    void attempt.start(() => this.#prepare(pooled, name))
+    this.#scheduleHedge()
+  }
+
+  /** Starts another attempt if no content comes for a while. */
+  #scheduleHedge(): void {
+    const { hedge } = this.#pool.routing
+    if (!hedge || this.#hedgesLeft === 0 || this.#triesLeft === 0) return
+    this.#exchange.deadlines.start('hedge', hedge.afterMs, () => {
+      const isInTime = performance.now() - this.#startedAt <= this.#pool.routing.retry.withinMs
+      const [next] = this.#remaining()
+      if (!next || !isInTime || this.#running.size === 0) return
+      this.#hedgesLeft--
+      this.#launch(this.#pool.at(next), true)
+    })
+  }
+
+  /** Builds the request for a target: with its name for the model, its credentials, and its request for usage. */
+  async #prepare({ target, config, usageRefusals }: PooledTarget, model: string | undefined): Promise<PreparedRequest> {
+    const exchange = this.#exchange
+    const { headers, isSigned } = this.#edited
+    const { body, path } = await this.#renamed(config, model)
+    const asking = isSigned ? body : askForUsage(body, exchange, config, config.prefix + path.decoded, usageRefusals)
+    const hidesUsage = asking !== body
+    const withoutUsageRequest = hidesUsage && mayRefuseUsage(body, exchange.format) ? body : undefined
+    const edited = { body: asking, headers, hidesUsage, withoutUsageRequest }
+    const prepared = await prepareRequest(exchange, path, edited, config, this.#observed)
+    const { onAttempt } = this.#pool.routing
+    if (!onAttempt) return prepared
+    const signed = await runAttemptHook(onAttempt, target.name, prepared.request, exchange, config.origin)
+    return withHeaders(prepared, signed, config)
+  }
+
+  /** Puts a target's name of the model in the place of the client's. */
+  #renamed({ prefix }: Config, model: string | undefined): Promise<NamingParts> | NamingParts {
+    const { format, model: asked } = this.#exchange
+    const parts = { path: this.#path, body: this.#edited.body }
+    if (model === undefined || model === asked) return parts
+    return withModel(parts, model, { prefix, format }, () => this.#isEnded)
+  }
+
+  /** Sends an attempt's answer to the client. From now on there is no way back. */
+  #commit(attempt: TargetAttempt, response: IncomingMessage): void {
+    const exchange = this.#exchange
+    const { deadlines, limits } = exchange
+    this.#running.delete(attempt)
+    for (const other of this.#running) other.abandon('outrun')
+    this.#running.clear()
+    deadlines.stop('hedge')
+    deadlines.stop('retry')
+    this.#served = attempt
+    exchange.attempts.serve(attempt.entry)
+    exchange.held?.release()
+    exchange.secrets = attempt.secrets
+    exchange.hidesUsage = attempt.hidesUsage
+    const { config } = attempt.pooled
+    const asked = attempt.entry.model
+    if (this.#pool.routing.showAlias && asked !== exchange.model) exchange.answerAlias = exchange.model
+    if (exchange.asksForStream && limits.firstTokenTimeoutMs < Number.POSITIVE_INFINITY) {
+      deadlines.start('firstToken', Math.max(attempt.leftForFirstToken, 0), () => {
+        this.#controller.failForSilence(limitFailure('first_token_timeout', limits))
+      })
+    }
+    try {
+      this.#controller.begin(response, config, attempt.headAt)
+    } catch (error) {
+      this.#controller.fail(toFailure(error))
+    }
+  }
+
+  /** Answers with the most useful error: the first that a provider said itself, or the first at all. */
+  async #giveUp(): Promise<void> {
+    const attempt = this.#firstToSpeak
+    const said = await attempt?.said
+    if (this.#isEnded) return
+    if (attempt && said) return this.#commit(attempt, said)
+    if (this.#firstFailure) this.#controller.fail(this.#firstFailure)
+  }
+
+  #conclude(record: ExchangeRecord): void {
+    const { pooled } = this.#served ?? {}
+    this.#served?.release()
+    if (pooled && this.#route) this.#pool.conclude(record, pooled, this.#route)
+  }
+}

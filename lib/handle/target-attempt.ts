@@ -1,0 +1,228 @@
+import type { IncomingMessage } from 'node:http'
+import type { AttemptCode } from '../api/attempt-record.js'
+import { AiProxyError, type FailureCode, limitFailure, toFailure } from '../api/errors.js'
+import type { AttemptEntry } from '../exchange/attempts.js'
+import type { Exchange } from '../exchange/exchange.js'
+import type { ResolvedRetry } from '../options/config.js'
+import { type PreambleFailure, PreambleReader } from '../response/preamble.js'
+import { readWhole } from '../response/stored-response.js'
+import type { AttemptFailure } from '../routing/failure.js'
+import { retryAfterMs } from '../routing/retry-after.js'
+import type { TurnScheduler } from '../scheduling/turns.js'
+import { NO_SECRETS, type Secrets } from '../util/secrets.js'
+import type { PreparedRequest } from './prepare-request.js'
+import { type DispatchEvents, RequestDispatch } from './request-dispatch.js'
+import type { PooledTarget } from './target-pool.js'
+
+/** Callbacks of an attempt: after the first of them but `onSilence`, no other is called. */
+export interface AttemptCallbacks {
+  /** The answer may go to the client. Nothing of it has been read. */
+  onReady(attempt: TargetAttempt, response: IncomingMessage): void
+  /** The head of the answer is good, and nothing of the body has come for a while. */
+  onSilence(): void
+  /**
+   * @param failure `undefined` if it is not the target's: another would fail as well
+   * @param response the provider's error, of which nothing has been read
+   */
+  onFailure(
+    attempt: TargetAttempt,
+    failure: AttemptFailure | undefined,
+    error: AiProxyError,
+    response?: IncomingMessage,
+  ): void
+}
+
+/** The most of an error that is kept, and how long it may take to arrive. */
+const MAX_ERROR_BYTES = 256 * 1024
+const MAX_ERROR_MS = 2000
+
+/** One try at one target, until it is known whether its answer can go to the client. */
+export class TargetAttempt implements DispatchEvents {
+  readonly pooled: PooledTarget
+  readonly entry: AttemptEntry
+  /** When the head of its answer arrived, in monotonic milliseconds. */
+  headAt: number | undefined
+  hidesUsage = false
+  /** How much of its answer is held until the model has written something; `undefined` for nothing. */
+  preambleBounds: ResolvedRetry['preamble'] | undefined
+  secrets: Secrets = NO_SECRETS
+  /** What the provider said itself when the attempt failed, as a response that can be sent later. */
+  said: Promise<IncomingMessage | undefined> | undefined
+  readonly #number: number
+  readonly #exchange: Exchange
+  readonly #turns: TurnScheduler
+  readonly #callbacks: AttemptCallbacks
+  #dispatch: RequestDispatch | undefined
+  #preamble: PreambleReader | undefined
+  #isDecided = false
+  #isReleased = false
+
+  constructor(
+    pooled: PooledTarget,
+    entry: AttemptEntry,
+    number: number,
+    exchange: Exchange,
+    turns: TurnScheduler,
+    callbacks: AttemptCallbacks,
+  ) {
+    this.pooled = pooled
+    this.entry = entry
+    this.#number = number
+    this.#exchange = exchange
+    this.#turns = turns
+    this.#callbacks = callbacks
+    pooled.state.begin()
+  }
+
+  /** @param prepare builds the target's request */
+  async start(prepare: () => Promise<PreparedRequest>): Promise<void> {
+    const { limits, deadlines, asksForStream } = this.#exchange
+    deadlines.start(this.#timer('firstByte'), limits.firstByteTimeoutMs, () => this.#expire('first_byte_timeout'))
+    if (asksForStream) {
+      deadlines.start(this.#timer('firstToken'), limits.firstTokenTimeoutMs, () => this.#expire('first_token_timeout'))
+    }
+    try {
+      const prepared = await prepare()
+      this.secrets = prepared.secrets
+      if (this.#isDecided) return
+      this.#dispatch = new RequestDispatch(prepared, this.#exchange, this.pooled, this)
+      // Requests of a burst are sent in turns, like everything else that takes time.
+      this.#turns.runOrEnqueue(this.#dispatch)
+    } catch (error) {
+      this.onFailure(toFailure(error))
+    }
+  }
+
+  onStart(): void {}
+
+  onAnswer(response: IncomingMessage, hidesUsage: boolean): void {
+    const { statusCode: status = 502, headers } = response
+    this.headAt = performance.now()
+    this.hidesUsage = hidesUsage
+    this.entry.answer(response.statusCode)
+    this.#exchange.deadlines.stop(this.#timer('firstByte'))
+    if (status >= 400) {
+      const failure: AttemptFailure = { kind: 'status', status, retryAfterMs: retryAfterMs(headers, Date.now()) }
+      const error = new AiProxyError('upstream_error', `The provider answered with status ${status}`)
+      return this.#fail(failure, error, response)
+    }
+    const bounds = this.preambleBounds
+    if (!bounds || status < 200 || status > 299) return this.#ready(response)
+    const { req, format, asksForStream, limits } = this.#exchange
+    const inspected = { req, format, asksForStream, limits, secrets: this.secrets }
+    this.#preamble = new PreambleReader(response, inspected, bounds, {
+      onReady: (ready) => this.#ready(ready),
+      onSilence: () => this.#callbacks.onSilence(),
+      onFailure: (failure) => this.#failInPreamble(failure),
+    })
+  }
+
+  onFailure(error: AiProxyError): void {
+    this.#fail(failureOf(error), error)
+  }
+
+  /** The body may be needed for another attempt: what routes the exchange releases it. */
+  onBodyDone(): void {}
+
+  /** Reads the provider's error, so that it can be sent later, and the connection be used again. */
+  keep(response: IncomingMessage): void {
+    this.said = new Promise((resolve) => {
+      readWhole(response, MAX_ERROR_BYTES, MAX_ERROR_MS, (stored) => {
+        this.#dispatch?.end()
+        resolve(stored)
+      })
+    })
+  }
+
+  /** Milliseconds that are left for the first content of its stream. */
+  get leftForFirstToken(): number {
+    return this.#exchange.limits.firstTokenTimeoutMs - (performance.now() - this.entry.began)
+  }
+
+  /** Ends the connection, in any phase. */
+  end(): void {
+    this.#isDecided = true
+    this.#stop()
+    this.#dispatch?.end()
+    this.release()
+  }
+
+  /** Gives the attempt up. Not another byte of it is read. */
+  abandon(code: AttemptCode): void {
+    this.entry.end(code)
+    this.end()
+  }
+
+  /** The target is free for another exchange. */
+  release(): void {
+    if (this.#isReleased) return
+    this.#isReleased = true
+    this.pooled.state.end()
+  }
+
+  #ready(response: IncomingMessage): void {
+    if (this.#isDecided) return
+    this.#isDecided = true
+    this.#stop()
+    this.#callbacks.onReady(this, response)
+  }
+
+  #failInPreamble({ kind, status, message, said }: PreambleFailure): void {
+    if (said) this.said = Promise.resolve(said)
+    const code = CODES[kind]
+    const failure: AttemptFailure = kind === 'error-event' ? { kind, ...(status !== undefined && { status }) } : BROKEN
+    this.#fail(failure, new AiProxyError(code, message))
+  }
+
+  #expire(code: 'first_byte_timeout' | 'first_token_timeout'): void {
+    const kind = code === 'first_byte_timeout' ? 'first-byte-timeout' : 'first-token-timeout'
+    this.#fail({ kind }, limitFailure(code, this.#exchange.limits))
+  }
+
+  #fail(failure: AttemptFailure | undefined, error: AiProxyError, response?: IncomingMessage): void {
+    if (this.#isDecided) return
+    this.#isDecided = true
+    this.#stop()
+    this.entry.end(response ? undefined : error.code)
+    this.release()
+    if (!response) this.#dispatch?.end()
+    this.#callbacks.onFailure(this, failure, error, response)
+  }
+
+  #stop(): void {
+    this.#preamble?.stop()
+    this.#exchange.deadlines.stop(this.#timer('firstByte'))
+    this.#exchange.deadlines.stop(this.#timer('firstToken'))
+  }
+
+  /** Several attempts may be under way, each with its own timers. */
+  #timer(name: 'firstByte' | 'firstToken'): string {
+    return `${name} ${this.#number}`
+  }
+}
+
+const BROKEN: AttemptFailure = { kind: 'broken' }
+
+const CODES: Readonly<Record<PreambleFailure['kind'], FailureCode>> = {
+  'error-event': 'upstream_error',
+  reset: 'upstream_reset',
+  truncated: 'upstream_truncated',
+}
+
+/**
+ * Returns what a failure before the head of an answer is, for the table of failures; `undefined` if another target would
+ * fail as well.
+ */
+function failureOf({ code }: AiProxyError): AttemptFailure | undefined {
+  switch (code) {
+    case 'upstream_unreachable':
+      return { kind: 'unreachable' }
+    case 'upstream_reset':
+      return { kind: 'reset' }
+    case 'credentials_unavailable':
+    case 'internal_error':
+      return { kind: 'unprepared' }
+    default:
+      return undefined
+  }
+}

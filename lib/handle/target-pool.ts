@@ -1,0 +1,161 @@
+import type { TargetStats } from '../api/attempt-record.js'
+import { AiProxyError, modelNotFound } from '../api/errors.js'
+import type { ExchangeRecord } from '../api/record.js'
+import { type Exchange, formatOf } from '../exchange/exchange.js'
+import type { CompleteFormat } from '../formats/index.js'
+import type { Config, Routing, Target } from '../options/config.js'
+import type { ProviderPath } from '../request/provider-path.js'
+import { UsageRefusals } from '../request/usage-refusals.js'
+import { judge } from '../routing/failure.js'
+import { type Route, Router } from '../routing/router.js'
+import type { TargetState } from '../routing/target-state.js'
+import { createUpstreamProxy } from '../upstream/proxy.js'
+import type { ReachableProvider } from './reachable-provider.js'
+import { stickyKey } from './sticky-key.js'
+
+/** One of several targets: what it takes, how it is reached, and how it is doing. */
+export interface PooledTarget extends ReachableProvider {
+  readonly target: Target
+  readonly state: TargetState
+}
+
+/** All targets of a middleware. */
+export class TargetPool {
+  readonly routing: Routing
+  readonly #targets: readonly PooledTarget[]
+  readonly #byName: ReadonlyMap<string, PooledTarget>
+  readonly #router: Router
+
+  constructor({ limits, hookErrors }: Config, routing: Routing) {
+    this.routing = routing
+    const env = {
+      now: () => performance.now(),
+      random: Math.random,
+      report: (error: unknown) => hookErrors.report('balance', error),
+    }
+    this.#router = new Router(routing.targets, routing, env)
+    this.#targets = routing.targets.map((target) => {
+      const { config, name } = target
+      return {
+        target,
+        config,
+        upstream: createUpstreamProxy(config.origin, config.proxy, limits.maxConcurrentExchanges),
+        usageRefusals: new UsageRefusals(),
+        state: this.#router.states.get(name)!,
+      }
+    })
+    this.#byName = new Map(this.#targets.map((pooled) => [pooled.target.name, pooled]))
+  }
+
+  /** Its options hold wherever no target is chosen yet. */
+  get first(): PooledTarget {
+    return this.#targets[0]!
+  }
+
+  /**
+   * Orders the targets for a request.
+   *
+   * @throws AiProxyError `endpoint_not_allowed`, `model_not_found`, or `no_target` if none can serve it
+   */
+  choose(exchange: Exchange, path: ProviderPath, body: unknown): Route {
+    const request = {
+      format: exchange.format.name,
+      model: exchange.model,
+      stream: exchange.asksForStream,
+      stickyKey: stickyKey(this.routing.sticky, body, exchange),
+    }
+    const eligible = this.#eligible(exchange, path)
+    const choice = this.#router.order(eligible, request, previousResponse(body))
+    if ('order' in choice) return choice
+    const seconds = Math.max(1, Math.ceil((choice.retryAfterMs ?? 1000) / 1000))
+    const why = choice.refused === 'full' ? 'is busy' : 'is unavailable for now'
+    throw new AiProxyError('no_target', `Every provider for this request ${why}`, {
+      headers: { 'retry-after': String(seconds) },
+    })
+  }
+
+  /** Returns the targets of a route that can be asked after some have failed, in order. */
+  remaining(route: Route, tried: ReadonlySet<TargetState>): readonly TargetState[] {
+    return this.#router.remaining(route, tried)
+  }
+
+  at(state: TargetState): PooledTarget {
+    return this.#byName.get(state.name)!
+  }
+
+  /** Returns the targets that can serve a request at all. */
+  #eligible({ format, model, req }: Exchange, path: ProviderPath): TargetState[] {
+    const speaking = this.#targets.filter(({ target, config }) => {
+      if (target.formats?.has(format.name) === false) return false
+      const methods = config.endpoints(path.decoded)
+      return methods === 'any' || methods.includes(req.method)
+    })
+    if (speaking.length === 0) {
+      throw new AiProxyError('endpoint_not_allowed', `No target of this route speaks ${format.name}`)
+    }
+    const serving = speaking.filter(({ target }) => target.models.modelFor(model) !== undefined)
+    if (serving.length === 0) throw modelNotFound(model ?? '', namesOf(speaking))
+    return serving.map(({ state }) => state)
+  }
+
+  /** Updates what is known of the target that served an exchange. */
+  conclude(record: ExchangeRecord, served: PooledTarget, route: Route): void {
+    const attempt = record.attempts.findLast(({ target }) => target === served.target.name)
+    const sample = attempt?.firstTokenMs ?? (record.stream ? undefined : attempt?.ms)
+    const isFault = record.outcome === 'upstream_error' || record.limit === 'idleTimeoutMs'
+    const isGood = (record.providerStatus ?? 500) < 400
+    if (isFault && isGood) served.state.fail(judge({ kind: 'broken' }), { kind: 'broken' })
+    if (isFault || !isGood) return
+    served.state.succeed()
+    if (sample !== undefined) served.state.sample(sample)
+    this.#router.served(route, served.state)
+    if (record.responseId !== undefined) this.#router.rememberResponse(record.responseId, served.state)
+  }
+
+  /** Names that clients can use; `undefined` unless every target lists its models. */
+  modelNames(): readonly string[] | undefined {
+    return namesOf(this.#targets)
+  }
+
+  cool(name: string, ms: number): void {
+    this.#router.cool(name, ms)
+  }
+
+  warm(name: string): void {
+    this.#router.warm(name)
+  }
+
+  stats(): readonly TargetStats[] {
+    return this.#router.stats(Date.now())
+  }
+
+  close(): void {
+    for (const { upstream } of this.#targets) upstream.close()
+  }
+}
+
+function namesOf(targets: readonly Pick<PooledTarget, 'target'>[]): readonly string[] | undefined {
+  const names = targets.map(({ target }) => target.models.names)
+  return names.includes(undefined) ? undefined : [...new Set(names.flatMap((each) => each ?? []))]
+}
+
+function previousResponse(body: unknown): string | undefined {
+  const id = typeof body === 'object' && body !== null && 'previous_response_id' in body && body.previous_response_id
+  return typeof id === 'string' && id.length <= MAX_ID_LENGTH ? id : undefined
+}
+
+/** Ids of responses have some 60 characters. */
+const MAX_ID_LENGTH = 256
+
+/** Returns the options of the target whose base URL makes the path one of a known format; the first one's otherwise. */
+export function configAt(config: Config, path: string): Config {
+  const { routing } = config
+  if (!routing || config.format) return config
+  const known = routing.targets.find((target) => !formatOf(target.config.prefix + path).isGuess)
+  return known?.config ?? config
+}
+
+/** Returns the protocol that is spoken at a path. */
+export function formatAt(config: Config, path: string): CompleteFormat {
+  return config.format ?? formatOf(configAt(config, path).prefix + path)
+}

@@ -1,0 +1,47 @@
+import type { ProxyOptions } from '../api/provider-options.js'
+import { check, hint, invalidOption, objectOf, orDefault } from './validate.js'
+
+/** Names of the `proxy` option's members. */
+export const proxyNames = [
+  ...(['agent', 'fromEnv', 'secure', 'ssl', 'xfwd'] as const),
+  ...(['changeOrigin', 'localAddress', 'fastPath'] as const),
+]
+
+/**
+ * Validates the `proxy` option.
+ *
+ * @param option its name
+ * @param origin of the target, whose protocol the agent must speak
+ * @param elsewhere dotted names of all options, for the hint in an error
+ */
+export function resolveProxy(
+  option: string,
+  proxy: ProxyOptions | undefined,
+  origin: string,
+  elsewhere: readonly string[],
+): ProxyOptions {
+  const given = objectOf(option, orDefault(proxy, {}), proxyNames, elsewhere)
+  for (const name of ['fromEnv', 'secure', 'xfwd', 'changeOrigin', 'fastPath'] as const) {
+    if (given[name] !== undefined) check.boolean(`${option}.${name}`, given[name])
+  }
+  if (given.localAddress !== undefined) check.string(`${option}.localAddress`, given.localAddress)
+  if (given.ssl !== undefined) {
+    check.record(`${option}.ssl`, given.ssl)
+    const takes = `TLS options for the default agent only: set those of ${option}.agent on that agent`
+    if (given.agent) invalidOption(`${option}.ssl`, hint('both'), takes)
+  }
+  if (given.fromEnv && given.agent) {
+    invalidOption(`${option}.fromEnv`, hint('both'), `true only without ${option}.agent: leave one of them out`)
+  }
+  if (given.agent !== undefined && (typeof given.agent !== 'object' || given.agent === null)) {
+    invalidOption(`${option}.agent`, given.agent, 'an http.Agent or https.Agent')
+  }
+  // Do not read `protocol` through its getter: that of agents made with agent-base depends on the call stack, because
+  // they support both protocols.
+  const protocol: unknown = given.agent && Object.getOwnPropertyDescriptor(given.agent, 'protocol')?.value
+  if (typeof protocol === 'string' && !origin.startsWith(protocol)) {
+    const takes = `an agent for the target's ${new URL(origin).protocol}`
+    invalidOption(`${option}.agent`, hint(`an agent for ${protocol}`), takes)
+  }
+  return given
+}

@@ -1,0 +1,28 @@
+import type { Exchange } from '../exchange/exchange.js'
+import type { Config } from '../options/config.js'
+import type { RequestBody } from './body.js'
+import { certainlyAsksForStream, withUsageRequest } from './include-usage.js'
+import { jsonText } from './json-text.js'
+import type { UsageRefusals } from './usage-refusals.js'
+import { withContent } from './with-content.js'
+
+/**
+ * Adds a request for usage to a body that asks for a stream, if its provider reports usage only when asked.
+ *
+ * @param path the provider's, including the target's prefix
+ * @param refusals where the provider is known to reject such a request
+ * @returns the same body if nothing is added
+ */
+export function askForUsage(
+  body: RequestBody,
+  exchange: Exchange,
+  config: Config,
+  path: string,
+  refusals?: UsageRefusals,
+): RequestBody {
+  const content = jsonText(body)
+  if (!config.includeUsage || !content || !exchange.format.takesUsageRequest(config.origin + path)) return body
+  if (!certainlyAsksForStream(body.json) || refusals?.has(exchange)) return body
+  const { bytes, isOurs } = withUsageRequest(content, exchange.format, body.spans)
+  return isOurs ? withContent(body, bytes, body.json) : body
+}

@@ -1,0 +1,56 @@
+import type { AttemptRequest, OnAttempt } from '../api/hooks.js'
+import type { Exchange } from '../exchange/exchange.js'
+import { HookFault } from '../options/hook-errors.js'
+import { headerFault } from '../util/header-fault.js'
+import { isFramingHeader } from '../util/hop-by-hop.js'
+import { isInMemory, join } from './body-bytes.js'
+import type { UpstreamRequest } from './upstream-request.js'
+
+/** Headers that were changed by the app, by lower-case names. */
+type Headers = Record<string, string | string[]>
+
+/**
+ * Shows the app an attempt's request, and returns the headers that it is to have.
+ *
+ * @param origin of the target
+ * @throws HookFault if a header cannot be sent
+ */
+export async function runAttemptHook(
+  hook: OnAttempt,
+  target: string,
+  { method, url, headers, body }: UpstreamRequest,
+  exchange: Exchange,
+  origin: string,
+): Promise<Headers> {
+  const before = { ...headers } as Headers
+  const request: AttemptRequest = {
+    method,
+    url: origin + url,
+    headers: { ...before },
+    body: body && isInMemory(body) ? join(body) : undefined,
+  }
+  await hook({ target, request }, exchange.hookView())
+  const after = lowerCased(request.headers)
+  // What frames the message, and where it goes, is not the hook's.
+  for (const name of Object.keys({ ...before, ...after }).filter(isFixed)) {
+    if (before[name] === undefined) delete after[name]
+    else after[name] = before[name]
+  }
+  for (const [name, value] of Object.entries(after)) {
+    if (value === before[name]) continue
+    const fault = [value]
+      .flat()
+      .map((each) => headerFault(name, each))
+      .find(Boolean)
+    if (fault) throw new HookFault(`onAttempt set a header that cannot go to the provider: ${fault}`)
+  }
+  return after
+}
+
+function isFixed(name: string): boolean {
+  return name === 'host' || isFramingHeader(name)
+}
+
+function lowerCased(headers: Headers): Headers {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+}

@@ -1,0 +1,11 @@
+import type { RequestBody } from './body.js'
+import { type BodyBytes, byteLength } from './body-bytes.js'
+
+/** Replaces the bytes of a body, which are JSON and not compressed. */
+export function withContent(body: RequestBody, content: BodyBytes, json: unknown): RequestBody {
+  const { 'content-encoding': _, ...headers } = body.headers
+  headers['content-length'] = String(byteLength(content))
+  // A body that was something else (an upload) is JSON now.
+  if (body.json === undefined || !headers['content-type']) headers['content-type'] = 'application/json'
+  return { content, headers, json }
+}

@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { AiProxyOptions } from '../../../lib/index.js'
+import { type App, startApp } from '../support/app.js'
+import { post } from '../support/client.js'
+import { anthropic, openai } from '../support/protocols.js'
+import { type Call, type Owner, type Provider, startProvider } from '../support/provider.js'
+import { within } from '../support/waiting.js'
+
+const [hel, lo, end = ''] = openai.events
+const ANSWER = [hel, lo, end, openai.terminator].join('')
+const ROLE = `data: ${JSON.stringify({ id: 'c1', object: 'chat.completion.chunk', model: 'm', choices: [{ index: 0, delta: { role: 'assistant' }, finish_reason: null }] })}\n\n`
+const ERROR = `data: ${JSON.stringify({ error: { message: 'Overloaded', type: 'server_error', code: 'server_error' } })}\n\n`
+
+const answer = (call: Call) => call.sse([hel, lo, end, openai.terminator]).end()
+
+interface Pair {
+  readonly a: Provider
+  readonly b: Provider
+  readonly app: App
+}
+
+/** An app with two targets, of which `a` is asked first. */
+async function startPair(
+  t: Owner,
+  onA: (call: Call) => unknown,
+  onB: (call: Call) => unknown = answer,
+  options: Partial<AiProxyOptions> = {},
+): Promise<Pair> {
+  const a = await startProvider(t, { onCall: onA })
+  const b = await startProvider(t, { onCall: onB })
+  const app = await startApp(t, {
+    targets: [
+      { name: 'a', target: a.url, auth: { headers: { authorization: 'Bearer key-of-a-0123456789' } } },
+      { name: 'b', target: b.url, auth: { headers: { authorization: 'Bearer key-of-b-0123456789' } }, priority: 1 },
+    ],
+    retry: { backoffMs: [0, 0] },
+    ...options,
+  })
+  return { a, b, app }
+}
+
+const failures: Readonly<
+  Record<string, { act: (call: Call) => unknown; tries: number; code?: string; status?: number }>
+> = {
+  'resets the connection': { act: (call) => call.reset(), tries: 2, code: 'upstream_reset' },
+  'answers 500': { act: (call) => call.json(500, { error: { message: 'no' } }), tries: 2, status: 500 },
+  'answers 529': { act: (call) => call.json(529, { error: { message: 'no' } }), tries: 2, status: 529 },
+  'answers 429': { act: (call) => call.json(429, { error: { message: 'no' } }), tries: 1, status: 429 },
+  'answers 401': { act: (call) => call.json(401, { error: { message: 'no' } }), tries: 1, status: 401 },
+  'sends an error event first': {
+    act: (call) => call.sse([ERROR]).end(),
+    tries: 2,
+    code: 'upstream_error',
+    status: 200,
+  },
+  'sends an error event after a role': {
+    act: (call) => call.sse([ROLE, ERROR]).end(),
+    tries: 2,
+    code: 'upstream_error',
+    status: 200,
+  },
+  'ends its stream without content': {
+    act: (call) => call.sse([ROLE]).end(),
+    tries: 2,
+    code: 'upstream_truncated',
+    status: 200,
+  },
+  'breaks off without content': {
+    act: (call) => call.sse([ROLE]).res.write(': ping\n\n', () => call.reset()),
+    tries: 2,
+    code: 'upstream_reset',
+    status: 200,
+  },
+}
+
+describe('the next target answers if the first one', () => {
+  for (const [what, { act, tries, code, status }] of Object.entries(failures)) {
+    test(what, async (t) => {
+      const { a, b, app } = await startPair(t, act)
+      const response = await within(post(app.url + openai.path, openai.request), 'the answer')
+      assert.equal(response.status, 200)
+      assert.equal(await response.text(), ANSWER)
+      const record = await app.record()
+      assert.deepEqual([record.outcome, record.target, record.code], ['completed', 'b', undefined])
+      const seen = record.attempts.map((attempt) => [attempt.target, attempt.status, attempt.code])
+      const failed = Array.from({ length: tries }, () => ['a', status, code])
+      assert.deepEqual(seen, [...failed, ['b', 200, undefined]])
+      assert.deepEqual([a.calls.length, b.calls.length], [tries, 1])
+      assert.equal(b.calls[0]?.headers.authorization, 'Bearer key-of-b-0123456789')
+    })
+  }
+
+  test('cannot be reached', async (t) => {
+    const b = await startProvider(t, { onCall: answer })
+    const app = await startApp(t, {
+      targets: [
+        { name: 'a', target: 'http://127.0.0.1:1' },
+        { name: 'b', target: b.url, priority: 1 },
+      ],
+    })
+    const response = await post(app.url + openai.path, openai.request)
+    assert.equal(await response.text(), ANSWER)
+    const record = await app.record()
+    assert.deepEqual(
+      record.attempts.map(({ target, code }) => [target, code]),
+      [
+        ['a', 'upstream_unreachable'],
+        ['a', 'upstream_unreachable'],
+        ['b', undefined],
+      ],
+    )
+    assert.equal(app.proxy.stats().targets[0]?.coolingBecause, 'upstream_unreachable')
+    // It is cooling now, so it is not asked.
+    await (await post(app.url + openai.path, openai.request)).text()
+    assert.deepEqual(
+      (await app.record()).attempts.map(({ target }) => target),
+      ['b'],
+    )
+  })
+})
+
+describe('the client gets', () => {
+  test('nothing of another target after content', async (t) => {
+    const { b, app } = await startPair(t, (call) => call.sse([ROLE, hel]).res.write(': ping\n\n', () => call.reset()))
+    const response = await post(app.url + openai.path, openai.request)
+    const text = await response.text()
+    assert.ok(text.startsWith(ROLE + hel))
+    const { outcome, code, target, attempts } = await app.record()
+    assert.deepEqual([outcome, code, target, attempts.length], ['upstream_error', 'upstream_reset', 'a', 1])
+    assert.equal(b.calls.length, 0)
+  })
+
+  test('an answer to a bad request at once', async (t) => {
+    const { b, app } = await startPair(t, (call) => call.json(400, { error: { message: 'bad' } }))
+    const response = await post(app.url + openai.path, openai.request)
+    assert.deepEqual([response.status, await response.json()], [400, { error: { message: 'bad' } }])
+    assert.equal(b.calls.length, 0)
+    assert.deepEqual((await app.record()).outcome, 'provider_error')
+  })
+
+  test('the first error that a provider said itself, if all fail', async (t) => {
+    const { app } = await startPair(
+      t,
+      (call) => call.json(503, { error: { message: 'first' } }, { 'request-id': 'req_1' }),
+      (call) => call.json(500, { error: { message: 'second' } }),
+    )
+    const response = await post(app.url + openai.path, openai.request)
+    assert.deepEqual([response.status, await response.json()], [503, { error: { message: 'first' } }])
+    assert.equal(response.headers.get('request-id'), 'req_1')
+    const { outcome, target, status, attempts } = await app.record()
+    assert.deepEqual([outcome, target, status, attempts.length], ['provider_error', 'a', 503, 3])
+  })
+
+  test('its error in its own protocol if no target can be reached', async (t) => {
+    const app = await startApp(t, { targets: [{ name: 'a', target: 'http://127.0.0.1:1' }] })
+    const response = await post(app.url + anthropic.path, anthropic.request)
+    assert.equal(response.status, 502)
+    assert.equal(anthropic.errorIn(await response.json()).code, 'upstream_unreachable')
+  })
+})
