@@ -84,8 +84,8 @@ export const metering = mutationsOf(
     ],
     ['if (ms > this.#maxTurnMs) this.#maxTurnMs = ms', 'this.#maxTurnMs = ms', 'test/exchange/exchange.test.ts'],
     [
-      'return { responseId, model: model ?? this.#model, nextSequenceNumber: sequenceNumber + 1 }',
-      'return { responseId, model: model ?? this.#model, nextSequenceNumber: sequenceNumber }',
+      'return { responseId, model: this.answerAlias ?? model ?? this.#model, nextSequenceNumber: sequenceNumber + 1 }',
+      'return { responseId, model: this.answerAlias ?? model ?? this.#model, nextSequenceNumber: sequenceNumber }',
       'test/response/failure-response.test.ts',
       'test/exchange/exchange.test.ts',
       'test/e2e/endings.test.ts',

@@ -40,8 +40,8 @@ export const retry = mutationsOf(
     ],
     ['this.#hidesUsage = false\n', '\n'],
     [
-      'if (this.#isUsageRetry && statusCode < 400) this.#context.usageRefusals.add',
-      'if (this.#isUsageRetry) this.#context.usageRefusals.add',
+      'if (this.#isUsageRetry && statusCode < 400) this.#provider.usageRefusals.add',
+      'if (this.#isUsageRetry) this.#provider.usageRefusals.add',
     ],
     [
       'return isObject(json) && json.stream === true && !hasOptions',
@@ -50,13 +50,13 @@ export const retry = mutationsOf(
       'test/request/include-usage.test.ts',
     ],
     [
-      'if (!this.#request) this.#exchange.held?.release()',
+      'if (!this.#request) this.#events.onBodyDone()',
       'this.#exchange.held?.release()',
       'test/e2e/held-bodies.test.ts',
       'test/handle/request-dispatch.test.ts',
     ],
     [
-      'if (this.#isSent) this.#exchange.held?.release()',
+      'if (this.#isSent) this.#events.onBodyDone()',
       '',
       'test/e2e/held-bodies.test.ts',
       'test/handle/request-dispatch.test.ts',
