@@ -51,7 +51,7 @@ export const retry = mutationsOf(
     ],
     [
       'if (!this.#request) this.#events.onBodyDone()',
-      'this.#exchange.held?.release()',
+      'this.#events.onBodyDone()',
       'test/e2e/held-bodies.test.ts',
       'test/handle/request-dispatch.test.ts',
     ],
