@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { type AiProxyError, limitFailure, toFailure } from '../api/errors.js'
+import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { Config } from '../options/config.js'
@@ -29,7 +29,8 @@ import type { PooledTarget, TargetPool } from './target-pool.js'
  */
 export class RoutedExchange implements AttemptCallbacks {
   readonly #path: ProviderPath
-  readonly #edited: Edited
+  /** Released as soon as nothing is sent any more: an exchange may last for half an hour. */
+  #edited: Edited | undefined
   readonly #exchange: Exchange
   readonly #controller: ResponseController
   readonly #context: ProxyContext
@@ -75,7 +76,7 @@ export class RoutedExchange implements AttemptCallbacks {
   /** @throws AiProxyError if no target can serve the request */
   start(): void {
     const exchange = this.#exchange
-    const route = this.#pool.choose(exchange, this.#path, this.#edited.body.json)
+    const route = this.#pool.choose(exchange, this.#path, this.#editedRequest().body.json)
     const first = this.#pool.at(route.order[0]!)
     this.#route = route
     this.#observed = this.#context.observers.onRequest(exchange, first.config.origin)
@@ -147,7 +148,7 @@ export class RoutedExchange implements AttemptCallbacks {
     for (const attempt of this.#running) attempt.abandon('abandoned')
     this.#running.clear()
     this.#served?.end()
-    this.#exchange.held?.release()
+    this.#releaseBody()
   }
 
   #nextStep({ pooled }: TargetAttempt, failure: AttemptFailure): NextStep<TargetState> {
@@ -172,7 +173,12 @@ export class RoutedExchange implements AttemptCallbacks {
   }
 
   #launch(pooled: PooledTarget, hedged = false): void {
-    const { attempts, model } = this.#exchange
+    const { attempts, model, req, res } = this.#exchange
+    // The client may have left while the attempt waited. What is under way may be read to its end, but nothing begins.
+    if (hasDisconnected(req, res)) {
+      if (this.#running.size === 0 && this.#firstFailure) this.#controller.fail(this.#firstFailure)
+      return
+    }
     const name = pooled.target.models.modelFor(model)?.name ?? model
     const entry = attempts.begin(pooled.target.name, name, hedged)
     this.#triesLeft--
@@ -201,7 +207,7 @@ export class RoutedExchange implements AttemptCallbacks {
   /** Builds the request for a target: with its name for the model, its credentials, and its request for usage. */
   async #prepare({ target, config, usageRefusals }: PooledTarget, model: string | undefined): Promise<PreparedRequest> {
     const exchange = this.#exchange
-    const { headers, isSigned } = this.#edited
+    const { headers, isSigned } = this.#editedRequest()
     const { body, path } = await this.#renamed(config, model)
     const asking = isSigned ? body : askForUsage(body, exchange, config, config.prefix + path.decoded, usageRefusals)
     const hidesUsage = asking !== body
@@ -214,10 +220,21 @@ export class RoutedExchange implements AttemptCallbacks {
     return withHeaders(prepared, signed, config)
   }
 
+  /** @throws AiProxyError `aborted` if the exchange has ended, or has its answer */
+  #editedRequest(): Edited {
+    if (!this.#edited) throw new AiProxyError('aborted', 'The request is over')
+    return this.#edited
+  }
+
+  #releaseBody(): void {
+    this.#edited = undefined
+    this.#exchange.held?.release()
+  }
+
   /** Puts a target's name of the model in the place of the client's. */
   #renamed({ prefix }: Config, model: string | undefined): Promise<NamingParts> | NamingParts {
     const { format, model: asked } = this.#exchange
-    const parts = { path: this.#path, body: this.#edited.body }
+    const parts = { path: this.#path, body: this.#editedRequest().body }
     if (model === undefined || model === asked) return parts
     return withModel(parts, model, { prefix, format }, () => this.#isEnded)
   }
@@ -233,7 +250,7 @@ export class RoutedExchange implements AttemptCallbacks {
     deadlines.stop('retry')
     this.#served = attempt
     exchange.attempts.serve(attempt.entry)
-    exchange.held?.release()
+    this.#releaseBody()
     exchange.secrets = attempt.secrets
     exchange.hidesUsage = attempt.hidesUsage
     const { config } = attempt.pooled

@@ -108,17 +108,26 @@ export class TargetAttempt implements DispatchEvents {
     }
     const bounds = this.preambleBounds
     if (!bounds || status < 200 || status > 299) return this.#ready(response)
+    this.#limitWaiting()
     const { req, format, asksForStream, limits } = this.#exchange
     const inspected = { req, format, asksForStream, limits, secrets: this.secrets }
     this.#preamble = new PreambleReader(response, inspected, bounds, {
       onReady: (ready) => this.#ready(ready),
       onSilence: () => this.#callbacks.onSilence(),
+      onBytes: () => this.#exchange.deadlines.touch(this.#timer('idle')),
       onFailure: (failure) => this.#failInPreamble(failure),
     })
   }
 
   onFailure(error: AiProxyError): void {
     this.#fail(failureOf(error), error)
+  }
+
+  /** An answer that has begun may be silent, or send nothing but pings, only as long as it may later. */
+  #limitWaiting(): void {
+    const { limits, deadlines } = this.#exchange
+    deadlines.start(this.#timer('idle'), limits.idleTimeoutMs, () => this.#expire('idle_timeout'))
+    deadlines.start(this.#timer('duration'), limits.maxStreamDurationMs, () => this.#expire('stream_too_long'))
   }
 
   /** The body may be needed for another attempt: what routes the exchange releases it. */
@@ -174,9 +183,8 @@ export class TargetAttempt implements DispatchEvents {
     this.#fail(failure, new AiProxyError(code, message))
   }
 
-  #expire(code: 'first_byte_timeout' | 'first_token_timeout'): void {
-    const kind = code === 'first_byte_timeout' ? 'first-byte-timeout' : 'first-token-timeout'
-    this.#fail({ kind }, limitFailure(code, this.#exchange.limits))
+  #expire(code: keyof typeof TIMEOUTS): void {
+    this.#fail(TIMEOUTS[code], limitFailure(code, this.#exchange.limits))
   }
 
   #fail(failure: AttemptFailure | undefined, error: AiProxyError, response?: IncomingMessage): void {
@@ -191,17 +199,26 @@ export class TargetAttempt implements DispatchEvents {
 
   #stop(): void {
     this.#preamble?.stop()
-    this.#exchange.deadlines.stop(this.#timer('firstByte'))
-    this.#exchange.deadlines.stop(this.#timer('firstToken'))
+    for (const name of TIMERS) this.#exchange.deadlines.stop(this.#timer(name))
   }
 
   /** Several attempts may be under way, each with its own timers. */
-  #timer(name: 'firstByte' | 'firstToken'): string {
+  #timer(name: (typeof TIMERS)[number]): string {
     return `${name} ${this.#number}`
   }
 }
 
 const BROKEN: AttemptFailure = { kind: 'broken' }
+
+const TIMERS = ['firstByte', 'firstToken', 'idle', 'duration'] as const
+
+/** What it means if a limit in time is hit; nothing if there is no time left for another attempt. */
+const TIMEOUTS = {
+  first_byte_timeout: { kind: 'first-byte-timeout' },
+  first_token_timeout: { kind: 'first-token-timeout' },
+  idle_timeout: { kind: 'first-token-timeout' },
+  stream_too_long: undefined,
+} as const
 
 const CODES: Readonly<Record<PreambleFailure['kind'], FailureCode>> = {
   'error-event': 'upstream_error',

@@ -86,7 +86,8 @@ export class TargetPool {
   /** Returns the targets that can serve a request at all. */
   #eligible({ format, model, req }: Exchange, path: ProviderPath): TargetState[] {
     const speaking = this.#targets.filter(({ target, config }) => {
-      if (target.formats?.has(format.name) === false) return false
+      // Lists of models, files and the like belong to no protocol of ours.
+      if (!format.isGuess && target.formats?.has(format.name) === false) return false
       const methods = config.endpoints(path.decoded)
       return methods === 'any' || methods.includes(req.method)
     })
@@ -102,7 +103,7 @@ export class TargetPool {
   conclude(record: ExchangeRecord, served: PooledTarget, route: Route): void {
     const attempt = record.attempts.findLast(({ target }) => target === served.target.name)
     const sample = attempt?.firstTokenMs ?? (record.stream ? undefined : attempt?.ms)
-    const isFault = record.outcome === 'upstream_error' || record.limit === 'idleTimeoutMs'
+    const isFault = record.outcome === 'upstream_error' || SILENT.has(record.limit)
     const isGood = (record.providerStatus ?? 500) < 400
     if (isFault && isGood) served.state.fail(judge({ kind: 'broken' }), { kind: 'broken' })
     if (isFault || !isGood) return
@@ -133,6 +134,9 @@ export class TargetPool {
     for (const { upstream } of this.#targets) upstream.close()
   }
 }
+
+/** Limits that a provider hits by falling silent. */
+const SILENT: ReadonlySet<string | undefined> = new Set(['idleTimeoutMs', 'firstTokenTimeoutMs', 'progressTimeoutMs'])
 
 function namesOf(targets: readonly Pick<PooledTarget, 'target'>[]): readonly string[] | undefined {
   const names = targets.map(({ target }) => target.models.names)

@@ -55,6 +55,8 @@ export interface PreambleEvents {
    * it is, unless it is an error.
    */
   onSilence(): void
+  /** Bytes have arrived, whatever they are. */
+  onBytes?(): void
   /** The answer failed before any content. Called at most once; nothing is called after it, and nothing more is read. */
   onFailure(failure: PreambleFailure): void
 }
@@ -134,6 +136,7 @@ export class PreambleReader {
 
   #take(chunk: Buffer): void {
     this.#held.append(chunk)
+    this.#events.onBytes?.()
     if (this.#decoder) this.#decoder.write(chunk)
     else this.#inspect(chunk)
     if (this.#held.bytes >= this.#bounds.bytes) this.#settle(BOUND)

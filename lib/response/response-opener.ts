@@ -48,7 +48,7 @@ export class ResponseOpener {
   /** Opens the response as an event stream while the provider is still silent, if the client expects such a stream. */
   sendEarlyHeaders(): void {
     const { req, format, res } = this.#exchange
-    if (!format.streamsSse(req.url)) return
+    if (this.#downstream.begunBy || this.#downstream.isGone || !format.streamsSse(req.url)) return
     this.#framing = sse
     this.#downstream.openStream(
       200,
