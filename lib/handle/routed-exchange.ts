@@ -2,14 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { Exchange } from '../exchange/exchange.js'
-import type { Config } from '../options/config.js'
-import { askForUsage } from '../request/ask-for-usage.js'
-import { runAttemptHook } from '../request/attempt-hook.js'
 import { isInMemory } from '../request/body-bytes.js'
 import type { Edited } from '../request/edit.js'
-import { type NamingParts, withModel } from '../request/model-name.js'
 import type { ProviderPath } from '../request/provider-path.js'
-import { mayRefuseUsage } from '../request/usage-refusals.js'
 import { hasDisconnected } from '../response/disconnect.js'
 import type { ResponseController } from '../response/response-controller.js'
 import { type AttemptFailure, judge } from '../routing/failure.js'
@@ -19,7 +14,7 @@ import type { TargetState } from '../routing/target-state.js'
 import { debug } from '../util/debug.js'
 import { warn } from '../util/warn.js'
 import type { ProxyContext } from './context.js'
-import { type PreparedRequest, prepareRequest, withHeaders } from './prepare-request.js'
+import { prepareAttempt } from './prepare-attempt.js'
 import { type AttemptCallbacks, TargetAttempt } from './target-attempt.js'
 import type { PooledTarget, TargetPool } from './target-pool.js'
 
@@ -187,7 +182,13 @@ export class RoutedExchange implements AttemptCallbacks {
     // If nothing can take its place, there is no reason to hold its answer back.
     if (this.#triesLeft > 0 || this.#firstFailure) attempt.preambleBounds = this.#pool.routing.retry.preamble
     this.#running.add(attempt)
-    void attempt.start(() => this.#prepare(pooled, name))
+    const request = {
+      exchange: this.#exchange,
+      path: this.#path,
+      edited: () => this.#editedRequest(),
+      observed: this.#observed,
+    }
+    void attempt.start(() => prepareAttempt(request, pooled, name, this.#pool.routing.onAttempt))
     this.#scheduleHedge()
   }
 
@@ -204,22 +205,6 @@ export class RoutedExchange implements AttemptCallbacks {
     })
   }
 
-  /** Builds the request for a target: with its name for the model, its credentials, and its request for usage. */
-  async #prepare({ target, config, usageRefusals }: PooledTarget, model: string | undefined): Promise<PreparedRequest> {
-    const exchange = this.#exchange
-    const { headers, isSigned } = this.#editedRequest()
-    const { body, path } = await this.#renamed(config, model)
-    const asking = isSigned ? body : askForUsage(body, exchange, config, config.prefix + path.decoded, usageRefusals)
-    const hidesUsage = asking !== body
-    const withoutUsageRequest = hidesUsage && mayRefuseUsage(body, exchange.format) ? body : undefined
-    const edited = { body: asking, headers, hidesUsage, withoutUsageRequest }
-    const prepared = await prepareRequest(exchange, path, edited, config, this.#observed)
-    const { onAttempt } = this.#pool.routing
-    if (!onAttempt) return prepared
-    const signed = await runAttemptHook(onAttempt, target.name, prepared.request, exchange, config.origin)
-    return withHeaders(prepared, signed, config)
-  }
-
   /** @throws AiProxyError `aborted` if the exchange has ended, or has its answer */
   #editedRequest(): Edited {
     if (!this.#edited) throw new AiProxyError('aborted', 'The request is over')
@@ -229,14 +214,6 @@ export class RoutedExchange implements AttemptCallbacks {
   #releaseBody(): void {
     this.#edited = undefined
     this.#exchange.held?.release()
-  }
-
-  /** Puts a target's name of the model in the place of the client's. */
-  #renamed({ prefix }: Config, model: string | undefined): Promise<NamingParts> | NamingParts {
-    const { format, model: asked } = this.#exchange
-    const parts = { path: this.#path, body: this.#editedRequest().body }
-    if (model === undefined || model === asked) return parts
-    return withModel(parts, model, { prefix, format }, () => this.#isEnded)
   }
 
   /** Sends an attempt's answer to the client. From now on there is no way back. */
