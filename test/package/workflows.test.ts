@@ -92,12 +92,14 @@ describe('each workflow is safe with input from strangers', () => {
       for (const [name, job] of Object.entries(jobs)) assert.ok(job.uses ?? job['timeout-minutes'], name)
     })
 
-    test(`${path}: runs existing scripts`, () => {
-      for (const { run = '' } of steps) {
-        for (const [, script] of run.matchAll(/npm run (?:-\S+ )*([\w:-]+)/g)) {
+    test(`${path}: runs existing scripts, itself or through an action's inputs`, () => {
+      const commands = steps.flatMap(({ run, with: given = {} }) => [run, ...Object.values(given)])
+      for (const command of commands) {
+        if (typeof command !== 'string') continue
+        for (const [, script] of command.matchAll(/npm run (?:-\S+ )*([\w:-]+)/g)) {
           assert.ok(Object.hasOwn(manifest.scripts, script!), script)
         }
-        for (const [file] of run.matchAll(/\.ci\/[\w.-]+/g)) assert.ok(existsSync(join(root, file)), file)
+        for (const [file] of command.matchAll(/\.ci\/[\w.-]+/g)) assert.ok(existsSync(join(root, file)), file)
       }
     })
   }
@@ -117,6 +119,12 @@ describe('each workflow is safe with input from strangers', () => {
 
 describe('a release', () => {
   const { jobs } = workflow('.github/workflows/release.yml')
+
+  test('gets its version from changesets, which also update the lock file', () => {
+    const step = jobs.version!.steps!.find(({ uses }) => uses?.startsWith('changesets/action/version@'))
+    const [, script] = /^npm run ([\w:-]+)$/.exec(String(step!.with!.script)) ?? []
+    assert.match(manifest.scripts[script!] ?? '', /^changeset version && npm install --package-lock-only /)
+  })
 
   test('only the publishing job can sign in to npm, after a maintainer has approved it', () => {
     const signedIn = Object.entries(jobs).filter(([, job]) => job.permissions?.['id-token'] === 'write')
