@@ -145,12 +145,11 @@ function conclude(exchange: Exchange, { config, registry, observers }: ProxyCont
   observers.onFinish(record)
   const { id, outcome, code, status, durationMs, events, downstreamBytes } = record
   debug.stream(
-    '%s %s %s after %d ms: status %s, %d events, %d bytes',
+    '%s %s after %d ms: status %s, %d events, %d bytes',
     id,
-    outcome,
-    code ?? '',
-    durationMs,
-    status,
+    code ? `${outcome} ${code}` : outcome,
+    Math.round(durationMs),
+    status ?? 'none',
     events,
     downstreamBytes,
   )

@@ -35,7 +35,8 @@ export async function prepareRequest(
 ): Promise<PreparedRequest> {
   const request = await upstreamRequest(req, path, edited.body, config, observed, edited.headers)
   if (debug.request.enabled) {
-    debug.request('%s not forwarded: %s', id, listNotForwarded(req.headers, request.headers))
+    const names = listNotForwarded(req.headers, request.headers)
+    if (names) debug.request('%s not forwarded: %s', id, names)
   }
   return {
     request,

@@ -125,7 +125,7 @@ export class RoutedExchange implements AttemptCallbacks {
     if (step.do === 'give-up') return void this.#giveUp()
     if (step.do === 'again') this.#backoffs++
     const next = step.do === 'again' ? attempt.pooled : this.#pool.at(step.target)
-    debug.upstream('%s tries %s in %d ms', id, next.target.name, step.afterMs)
+    debug.upstream('%s tries %s in %d ms', id, next.target.name, Math.round(step.afterMs))
     if (step.afterMs <= 0) return this.#launch(next)
     this.#exchange.deadlines.start('retry', step.afterMs, () => this.#launch(next))
   }

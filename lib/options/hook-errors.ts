@@ -25,7 +25,7 @@ export class HookErrors {
 
   /** Reports an error. Never throws, whatever the error is: nothing could handle it. */
   report(hook: HookName, error: unknown, exchange?: HookedExchange): void {
-    debug.request('%s %s: %s', exchange?.id ?? '', hook, formatHookError(error, hook === 'auth'))
+    debug.request('%s: %s', exchange ? `${exchange.id} ${hook}` : hook, formatHookError(error, hook === 'auth'))
     this.#warn(hook, error)
     if (!this.#onError) return
     const onFailure = (thrown: unknown) => debug.request('onError threw: %s', formatHookError(thrown, false))

@@ -80,7 +80,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     exchange.deadlines.stop('firstByte')
     const requestId = providerRequestIdIn(response.headers, exchange.format)
     exchange.recordProviderHead(response.statusCode, requestId, headAt)
-    debug.upstream('%s status %d after %d ms', exchange.id, status, exchange.firstByteMs)
+    debug.upstream('%s status %d after %d ms', exchange.id, status, Math.round(exchange.firstByteMs ?? 0))
     if (status < 200 || status > 599) {
       throw new AiProxyError('upstream_reset', `The provider answered with status ${status}`)
     }
