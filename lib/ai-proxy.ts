@@ -97,6 +97,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     held: new HeldBytes(config.limits),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
     onUnflushable: () => warnings.report('AI_PROXY_CANNOT_FLUSH'),
+    onMissingCodec: () => warnings.report('AI_PROXY_NO_EVENTSTREAM_CODEC'),
     onEnd: (exchange) => conclude(exchange, context),
   }
 

@@ -1,4 +1,4 @@
-import { warn } from '../util/warn.js'
+import { debug } from '../util/debug.js'
 
 /** The part of `@smithy/eventstream-codec` that we use. It is an optional peer, so its own types may be missing. */
 export interface EventStreamCodec {
@@ -28,7 +28,7 @@ export const installedCodec = lazyCodec(loadInstalled)
  * Creates a function that loads the codec once.
  *
  * @param load loads the package, or returns why it cannot
- * @returns a function that returns the codec; `undefined`, after one process warning, if it is not installed
+ * @returns a function that returns the codec; `undefined` if it is not installed
  */
 export function lazyCodec(load: () => CodecModule | Error): () => EventStreamCodec | undefined {
   let codec: EventStreamCodec | undefined
@@ -37,7 +37,7 @@ export function lazyCodec(load: () => CodecModule | Error): () => EventStreamCod
     if (isTried) return codec
     isTried = true
     const loaded = load()
-    if (loaded instanceof Error) warnMissing(loaded)
+    if (loaded instanceof Error) debug.stream('%s cannot be loaded: %s', PACKAGE, loaded.message)
     else codec = new loaded.EventStreamCodec(toUtf8, Buffer.from)
     return codec
   }
@@ -50,11 +50,6 @@ function loadInstalled(): CodecModule | Error {
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error))
   }
-}
-
-function warnMissing(cause: Error): void {
-  const sentence = `express-ai-proxy forwards AWS event streams without reading them. To have them read: npm install ${PACKAGE}`
-  warn('AI_PROXY_NO_EVENTSTREAM_CODEC', sentence, cause.message)
 }
 
 function toUtf8(input: Uint8Array | string): string {

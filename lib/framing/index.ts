@@ -38,10 +38,27 @@ export function framingFor(
   contentType: string | undefined,
   own: readonly Framing[] = NO_FRAMINGS,
 ): Framing | undefined {
+  const framing = labelledFraming(contentType, own)
+  return framing?.isAvailable?.() === false ? undefined : framing
+}
+
+/**
+ * Returns whether a response is an AWS event stream that passes as it is, because the package that reads it is not
+ * installed.
+ *
+ * @param contentType the response's `content-type`, with its parameters
+ * @param own framings of the app's own, which come first
+ */
+export function lacksAwsCodec(contentType: string | undefined, own: readonly Framing[] = NO_FRAMINGS): boolean {
+  const { isAvailable } = labelledFraming(contentType, own) ?? {}
+  // A framing of the app's own that is spread from the built-in one has the same function.
+  return isAvailable !== undefined && isAvailable === awsEventStream.isAvailable && !isAvailable()
+}
+
+function labelledFraming(contentType: string | undefined, own: readonly Framing[]): Framing | undefined {
   if (contentType === undefined) return undefined
-  const types = mediaTypesOf(contentType)
-  const framing = (own.length > 0 ? framingOf(types, own) : undefined) ?? framingByType(contentType)
-  return framing === null || framing.isAvailable?.() === false ? undefined : framing
+  const framing = own.length > 0 ? framingOf(mediaTypesOf(contentType), own) : undefined
+  return framing ?? framingByType(contentType) ?? undefined
 }
 
 const NO_FRAMINGS: readonly Framing[] = []

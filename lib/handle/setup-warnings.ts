@@ -18,6 +18,9 @@ const warnings: Readonly<Record<SetupWarningCode, string>> = {
   AI_PROXY_KEEP_ALIVE:
     'server.keepAliveTimeout is shorter than the 60 s after which load balancers close idle connections: they may ' +
     'send requests on connections that the server is just closing (502). Set it to 65000.',
+  AI_PROXY_NO_EVENTSTREAM_CODEC:
+    'AWS event streams are forwarded without reading them, because @smithy/eventstream-codec cannot be loaded. ' +
+    'To have them read: npm install @smithy/eventstream-codec',
   AI_PROXY_ASYNC_FORWARD_HEADERS:
     'forwardHeaders is a function that returns a promise, and every request fails with 500: it must return true or false synchronously.',
   AI_PROXY_TRUST_PROXY:

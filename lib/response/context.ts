@@ -12,6 +12,8 @@ export interface ResponseContext {
   readonly observers: Pick<Observers, 'onTurn'>
   /** Called if a compressing middleware buffers the stream's events. */
   onUnflushable(): void
+  /** Called if a stream passes unread because the package that reads its framing is not installed. */
+  onMissingCodec(): void
   /** Called when the exchange has ended. */
   onEnd(exchange: Exchange): void
 }

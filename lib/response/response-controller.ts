@@ -89,6 +89,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
       return this.fail(limitFailure('response_too_large', limits))
     }
     const plan = responsePlan(response, exchange, config, this.#opener.framing !== undefined)
+    if (plan.lacksCodec) this.#context.onMissingCodec()
     if (status < 400) {
       exchange.answer.add(exchange.format.readHeaders(response.headers), exchange.startedAt)
     }

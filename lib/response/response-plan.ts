@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { type Framing, framingFor, jsonArray, mediaTypesOf, ndjson, sse } from '../framing/index.js'
+import { type Framing, framingFor, jsonArray, lacksAwsCodec, mediaTypesOf, ndjson, sse } from '../framing/index.js'
 import type { Config } from '../options/config.js'
 import { debug } from '../util/debug.js'
 import { memoize } from '../util/memoize.js'
@@ -28,6 +28,8 @@ export interface ResponsePlan {
   readonly createDecoder: (() => Decoder) | undefined
   /** Kind according to the head; `undefined` if the first bytes have to show it. */
   readonly kind: BodyKind | undefined
+  /** It is an AWS event stream that passes unread, because the package that reads it is not installed. */
+  readonly lacksCodec: boolean
   /** The label says that it is JSON, or lines of JSON. */
   readonly isJsonByLabel: boolean
   /** There is no body. */
@@ -84,6 +86,7 @@ export function responsePlan(
     headers: mayChange ? withoutDigests(headers) : headers,
     createDecoder,
     kind: isReadable ? labelledKind(contentType, exchange, status) : errorKind(hasBody, label, config),
+    lacksCodec: isReadable && lacksAwsCodec(contentType, exchange.format.ownFramings),
     isJsonByLabel: label.isJson || framingFor(contentType) === ndjson,
     isEmpty: !hasBody || headers['content-length'] === '0',
     isText,

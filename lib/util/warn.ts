@@ -4,6 +4,7 @@ export const setupWarningCodes = [
   'AI_PROXY_BODY_CONSUMED',
   'AI_PROXY_CANNOT_FLUSH',
   'AI_PROXY_KEEP_ALIVE',
+  'AI_PROXY_NO_EVENTSTREAM_CODEC',
   'AI_PROXY_SERVER_TIMEOUT',
   'AI_PROXY_TRUST_PROXY',
 ] as const
@@ -15,7 +16,6 @@ export type SetupWarningCode = (typeof setupWarningCodes)[number]
 export const warningCodes = [
   ...setupWarningCodes,
   'AI_PROXY_HOOK_THREW',
-  'AI_PROXY_NO_EVENTSTREAM_CODEC',
   'AI_PROXY_TARGET_REFUSED',
   'AI_PROXY_TURN_THREW',
 ] as const

@@ -6,7 +6,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { createGzip } from 'node:zlib'
 import compression from 'compression'
 import express, { type Express } from 'express'
-import { type AiProxyOptions, aiProxy } from '../../lib/index.js'
+import { type AiProxyOptions, aiProxy, type Framing, framings } from '../../lib/index.js'
 import { startApp } from './support/app.js'
 import { Events, post } from './support/client.js'
 import { openai } from './support/protocols.js'
@@ -19,6 +19,10 @@ interface Mistake {
   server?: { timeout?: number; keepAliveTimeout?: number }
   headers?: Record<string, string>
   body?: string
+  /** The `content-type` of the provider's answer. Default: an event stream. */
+  answerType?: string
+  /** Whether the codec of AWS event streams can be loaded. Default `true`. */
+  hasCodec?: boolean
   /** The same without the mistake. */
   mended: Omit<Mistake, 'code' | 'mended'>
 }
@@ -76,6 +80,12 @@ const mistakes: Mistake[] = [
     },
   },
   {
+    code: 'AI_PROXY_NO_EVENTSTREAM_CODEC',
+    answerType: framings.awsEventStream.contentType,
+    hasCodec: false,
+    mended: { answerType: framings.awsEventStream.contentType },
+  },
+  {
     code: 'AI_PROXY_KEEP_ALIVE',
     before: trusting,
     headers: forwarded,
@@ -96,7 +106,14 @@ const mistakes: Mistake[] = [
 /** What is warned of when the same request comes twice. */
 async function warned(t: TestContext, given: Omit<Mistake, 'code' | 'mended'>): Promise<unknown[]> {
   const { mock } = t.mock.method(process, 'emitWarning', () => {})
-  const provider = await startProvider(t, { onCall: (call) => void call.sse(openai.events).end() })
+  // The package is installed here.
+  const { mock: codec } = t.mock.method(
+    framings.awsEventStream as Required<Framing>,
+    'isAvailable',
+    () => given.hasCodec ?? true,
+  )
+  const headers = given.answerType ? { 'content-type': given.answerType } : {}
+  const provider = await startProvider(t, { onCall: (call) => void call.sse(openai.events, headers).end() })
   const options = { target: provider.url, ...given.options }
   const app = await startApp(t, options, given.before && { before: given.before })
   Object.assign(app.server, given.server)
@@ -116,6 +133,7 @@ async function warned(t: TestContext, given: Omit<Mistake, 'code' | 'mended'>): 
   }
   const codes = mock.calls.map(({ arguments: [, details] }) => details as unknown as { type: string; code: string })
   mock.restore()
+  codec.restore()
   return codes
 }
 

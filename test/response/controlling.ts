@@ -64,6 +64,7 @@ export function rig(t: TestContext, given: Given = {}) {
     registry: { admitStream: onStream },
     observers: { onTurn: undefined },
     onUnflushable: () => log.push('unflushable'),
+    onMissingCodec: () => log.push('codec missing'),
     onEnd: () => {
       log.push('over')
       record ??= recordOf(exchange)

@@ -116,6 +116,7 @@ export function rig(given: Given = {}) {
     registry: { admitStream: () => {} },
     observers: { onTurn: () => void turnsTaken++ },
     onUnflushable: () => {},
+    onMissingCodec: () => {},
     onEnd: () => {},
   }
   const carriage: Carriage = { framer, metering: given.metering, framing: framingFor(type), isEnclosed: false }
