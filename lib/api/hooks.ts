@@ -54,9 +54,9 @@ export type HookedRequest = { [F in FormatName]: RequestOf<F> }[FormatName] | Re
 /** An answer that the app sends in place of the provider's. */
 export interface HookAnswer {
   /** HTTP status. Default 200. */
-  status?: number
+  status?: number | undefined
   /** Response headers; `content-length` is set, and what frames the message is left out. Default: none. */
-  headers?: Record<string, string>
+  headers?: Record<string, string> | undefined
   /** A string or Buffer goes out as it is, anything else as JSON. Default: no body. */
   body?: unknown
 }
@@ -170,7 +170,7 @@ export type OnEvent<Req extends IncomingMessage = Request> = (
 ) => MaybeReplacement
 
 /** @inline */
-type MaybeReplacement = { event?: string; data: unknown } | null | Nothing
+type MaybeReplacement = { event?: string | undefined; data: unknown } | null | Nothing
 
 /** Labels of an exchange: strings by names. A name whose value is `undefined` is left out. */
 export type Labels = Readonly<Record<string, string | undefined>>

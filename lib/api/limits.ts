@@ -77,9 +77,10 @@ export type RequestLimits = Omit<Limits, SharedLimit>
  * or returns an invalid limit, the client gets 500 `internal_error`, and `onError` the reason. It must answer within
  * the middleware's `firstByteTimeoutMs`.
  */
-export type LimitsPerRequest<Req extends IncomingMessage = Request> = (
-  req: Req,
-) => Partial<RequestLimits> | Promise<Partial<RequestLimits>>
+export type LimitsPerRequest<Req extends IncomingMessage = Request> = (req: Req) => SomeLimits | Promise<SomeLimits>
+
+/** @inline */
+type SomeLimits = { [Name in keyof RequestLimits]?: RequestLimits[Name] | undefined }
 
 /**
  * The option `limits`: limits, together with a function that returns others per request; or that function alone.

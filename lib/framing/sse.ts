@@ -8,7 +8,7 @@ const COLON = 58
 const BOM = Buffer.from('\uFEFF')
 
 /** A comment, which every reader of events skips. */
-export const SSE_HEARTBEAT = Buffer.from(': heartbeat\n\n')
+export const SSE_HEARTBEAT: Buffer = Buffer.from(': heartbeat\n\n')
 
 /**
  * Splits a stream of server-sent events between its events, and nowhere else.
@@ -18,7 +18,7 @@ export const SSE_HEARTBEAT = Buffer.from(': heartbeat\n\n')
  */
 export class SseFramer extends BaseFramer {
   readonly carriesMessages = true
-  readonly heartbeat = SSE_HEARTBEAT
+  readonly heartbeat: Buffer = SSE_HEARTBEAT
 
   /** The current line is empty so far. */
   #lineIsEmpty = true

@@ -14,7 +14,7 @@ export const MAX_ENCLOSED_BYTES = 1024 * 1024
  */
 export class WholeBodyAsEvent implements Framer {
   readonly carriesMessages = true
-  readonly heartbeat = SSE_HEARTBEAT
+  readonly heartbeat: Buffer = SSE_HEARTBEAT
   events = 0
   tooLarge = false
   ends: readonly number[] = []

@@ -67,7 +67,7 @@ export class StreamMeter implements Metering {
     this.#readsAll = this.#usageMarker.length === 0 || Boolean(options.estimateTokens ?? options.onMessage)
   }
 
-  pass(frames: Buffer, ends: readonly number[], now: number, ahead = NONE): Buffer | undefined {
+  pass(frames: Buffer, ends: readonly number[], now: number, ahead: readonly Buffer[] = NONE): Buffer | undefined {
     this.prefix = NONE
     // The app's hook gets each event whole, however large it is.
     if (ahead.length > 0 && this.#options.onMessage) {

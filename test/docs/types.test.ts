@@ -56,7 +56,7 @@ function typeCheck(): string {
     }
     const compilerOptions = {
       ...{ target: 'es2022', lib: ['es2023', 'dom', 'dom.iterable'], module: 'nodenext', types: ['node'] },
-      ...{ strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: false },
+      ...{ strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true },
       ...{ allowJs: true, checkJs: true, noEmit: true, skipLibCheck: true, experimentalDecorators: true },
     }
     writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts', '*.cjs'] }))

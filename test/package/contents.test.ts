@@ -57,6 +57,13 @@ describe('the packed package', () => {
     )
   })
 
+  test('has types that TypeScript 5.6 and earlier can read, to which Buffer is not generic', () => {
+    assert.deepEqual(
+      packed.files.filter((path) => /\.d\.m?ts$/.test(path) && /\bBuffer</.test(read(path))),
+      [],
+    )
+  })
+
   test('imports only the dependencies and peers that package.json declares', () => {
     const declared = { ...manifest.dependencies, ...manifest.peerDependencies }
     const imported = new Set(built.flatMap(packagesIn))

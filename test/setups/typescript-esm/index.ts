@@ -1,7 +1,7 @@
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
-import { type AiProxy, type AiProxyOptions, aiProxy, type ExchangeRecord } from 'express-ai-proxy'
+import { type AiProxy, type AiProxyOptions, aiProxy, type ExchangeRecord, withText } from 'express-ai-proxy'
 
 const records: ExchangeRecord[] = []
 const provider = http.createServer((_req, res) => {
@@ -13,7 +13,13 @@ provider.listen(0, '127.0.0.1', () => {
   const options: AiProxyOptions = {
     target: urlOf(provider),
     auth: { headers: { authorization: async () => 'Bearer rotating' } },
-    limits: { maxConcurrentStreams: 10 },
+    // What hooks return may have members that are `undefined`, also with exactOptionalPropertyTypes.
+    limits: {
+      maxConcurrentStreams: 10,
+      perRequest: ({ socket }) => ({ maxOutputTokens: socket.destroyed ? 1 : undefined }),
+    },
+    onRequest: ({ format }) => (format === 'cohere' ? { status: undefined, headers: undefined, body: {} } : undefined),
+    onEvent: (event) => withText(event, (text) => text.trimEnd()),
     onFinish: (record, { req, res }) => {
       records.push(record)
       if (req.originalUrl !== '/ai/v1/chat/completions' || res.statusCode !== 200)
