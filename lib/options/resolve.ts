@@ -153,9 +153,12 @@ function resolveForwardCredentials(
   return forwardCredentials
 }
 
+/** What a field directly in `modelOptions` was most likely meant to be. */
+const overrideNames = ['maxOutputTokens', ...modelFieldNames].map((name) => `modelOptions.overrides.${name}`)
+
 function resolveModelOptions(options: ModelOptions | undefined): ModelOptions | undefined {
   if (options === undefined) return undefined
-  const given = objectOf('modelOptions', options, ['defaults', 'overrides'], allNames)
+  const given = objectOf('modelOptions', options, ['defaults', 'overrides'], [...overrideNames, ...allNames])
   for (const name of ['defaults', 'overrides'] as const) {
     if (given[name] !== undefined)
       rejectTypos(`modelOptions.${name}`, check.record(`modelOptions.${name}`, given[name]))

@@ -134,6 +134,13 @@ describe('an unknown option throws, suggesting a known one', () => {
     [{ modelOptions: { default: {} } }, 'modelOptions.default', 'modelOptions.defaults'],
     [{ modelOptions: { override: {} } }, 'modelOptions.override', 'modelOptions.overrides'],
     [{ maxOutputTokens: 5 }, 'maxOutputTokens', 'limits.maxOutputTokens'],
+    [
+      { modelOptions: { maxOutputTokens: 5 } },
+      'modelOptions.maxOutputTokens',
+      'modelOptions.overrides.maxOutputTokens',
+    ],
+    [{ modelOptions: { temperatur: 1 } }, 'modelOptions.temperatur', 'modelOptions.overrides.temperature'],
+    [{ limits: { maxOutputToken: 5 } }, 'limits.maxOutputToken', 'limits.maxOutputTokens'],
     [{ terminatorGrace: 5 }, 'terminatorGrace', 'limits.terminatorGraceMs'],
   ]
   for (const [options, wrong, meant] of table) {
