@@ -19,15 +19,21 @@ export const nodeContenders = {
   fetch: require.resolve('./contenders/fetch.cjs'),
   sdk: require.resolve('./contenders/sdk.cjs'),
   hooked: require.resolve('./contenders/hooked.cjs'),
+  routed: require.resolve('./contenders/routed.cjs'),
+  cooled: require.resolve('./contenders/cooled.cjs'),
+  refused: require.resolve('./contenders/refused.cjs'),
 }
 
 export type Contender = keyof typeof nodeContenders | 'nginx'
 
+/** Variants of ours, which take part only if they are named. */
+const variants: Contender[] = ['hooked', 'routed', 'cooled', 'refused']
+
 /** All contenders, in the order of the report. */
-export const contenders: Contender[] = ['ours', 'plain', 'pipe', 'fetch', 'sdk', 'nginx', 'hooked']
+export const contenders: Contender[] = ['ours', 'plain', 'pipe', 'fetch', 'sdk', 'nginx', ...variants]
 
 /** The contenders that take part by default. */
-export const usualContenders = contenders.filter((contender) => contender !== 'hooked')
+export const usualContenders = contenders.filter((contender) => !variants.includes(contender))
 
 /** Returns why a contender cannot run on this machine, or undefined if it can. */
 export function whyNot(contender: Contender): string | undefined {
