@@ -6,7 +6,7 @@ import path from 'node:path'
 import type { Owner } from '../e2e/support/provider.js'
 import { Queue, within } from '../e2e/support/waiting.js'
 import type { Block } from './pages.js'
-import { isCommonJs, nameOf } from './workshop.js'
+import { extensionOf, nameOf } from './workshop.js'
 
 /** A block that listens. */
 export interface Running {
@@ -36,8 +36,7 @@ export function environmentOf({ code }: Block): Record<string, string> {
  */
 export function write(block: Block, folder: string, target?: string): string {
   const code = target ? block.code.replace(/\btarget: (?:'[^']*'|`[^`]*`)/g, `target: '${target}'`) : block.code
-  const extension = isCommonJs(block) ? 'cjs' : block.language
-  const file = path.join(folder, `${nameOf(block)}.${extension}`)
+  const file = path.join(folder, `${nameOf(block)}.${extensionOf(block)}`)
   writeFileSync(file, code)
   return file
 }

@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { before, describe, test } from 'node:test'
 import { pages, root } from './pages.js'
-import { isCommonJs, isProgram, makeWorkshop, missingPackages, nameOf } from './workshop.js'
+import { extensionOf, isProgram, makeWorkshop, missingPackages, nameOf } from './workshop.js'
 
 const documented = pages.filter(({ file }) => file === 'README.md' || file.startsWith('docs/'))
 const blocks = documented.flatMap((page) => page.blocks).filter(({ page }) => page !== 'docs/api.md')
@@ -52,14 +52,26 @@ function typeCheck(): string {
   try {
     for (const block of programs) {
       if (missingPackages(block).length > 0) continue
-      writeFileSync(path.join(folder, `${nameOf(block)}.${isCommonJs(block) ? 'cjs' : 'ts'}`), block.code)
+      // Modules in JavaScript are held to the same types as TypeScript.
+      const extension = extensionOf(block).replace('mjs', 'mts')
+      writeFileSync(path.join(folder, `${nameOf(block)}.${extension}`), block.code)
     }
     const compilerOptions = {
       ...{ target: 'es2022', lib: ['es2023', 'dom', 'dom.iterable'], module: 'nodenext', types: ['node'] },
       ...{ strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true },
-      ...{ allowJs: true, checkJs: true, noEmit: true, skipLibCheck: true, experimentalDecorators: true },
+      ...{
+        jsx: 'react-jsx',
+        allowJs: true,
+        checkJs: true,
+        noEmit: true,
+        skipLibCheck: true,
+        experimentalDecorators: true,
+      },
     }
-    writeFileSync(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts', '*.cjs'] }))
+    writeFileSync(
+      path.join(folder, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions, include: ['*.ts', '*.mts', '*.tsx', '*.cjs'] }),
+    )
     const tsc = path.join(root, 'node_modules/typescript/bin/tsc')
     execFileSync(process.execPath, [tsc, '-p', folder, '--pretty', 'false'], { cwd: folder, encoding: 'utf8' })
     return ''

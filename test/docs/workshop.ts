@@ -5,19 +5,20 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type Block, root } from './pages.js'
 
-/** What snippets import as the reader's own: a sign-in, and the keys of users. */
+/** What snippets import as the reader's own: a sign-in, the keys of users, and the types of another snippet. */
 const own = {
-  'auth.js': `export function signedInUsersOnly(req, res, next) {
+  'auth.mjs': `export function signedInUsersOnly(req, res, next) {
     const id = req.get('x-user')
     if (!id) return res.status(401).end()
     req.user = { id }
     next()
   }`,
-  'auth.d.ts': `import type { RequestHandler } from 'express'
-  declare global { namespace Express { interface Request { user: { id: string } } } }
+  'auth.d.mts': `import type { RequestHandler } from 'express'
+  declare global { namespace Express { interface Request { user: { id: string; key?: string } } } }
   export declare const signedInUsersOnly: RequestHandler`,
-  'keys.js': `export async function keyOf(user) { return user === 'ann' ? 'key of ann' : undefined }`,
-  'keys.d.ts': `export declare function keyOf(user: string): Promise<string | undefined>`,
+  'ask.d.ts': `export declare function ask(prompt: string, onText: (text: string) => void, signal?: AbortSignal): Promise<void>`,
+  'keys.mjs': `export async function keyOf(user) { return user === 'ann' ? 'key of ann' : undefined }`,
+  'keys.d.mts': `export declare function keyOf(user: string): Promise<string | undefined>`,
 }
 
 /** Makes the folder. The package in it is the built one, so `npm run build` comes first. */
@@ -29,18 +30,20 @@ export function makeWorkshop(): { folder: string; remove(): void } {
     if (!name.startsWith('.')) symlinkSync(path.join(root, 'node_modules', name), path.join(modules, name))
   }
   symlinkSync(root, path.join(modules, 'express-ai-proxy'))
-  writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }')
+  // As `npm init` leaves it: CommonJS, so a module has to be named so.
+  writeFileSync(path.join(folder, 'package.json'), '{}')
   for (const [name, text] of Object.entries(own)) writeFileSync(path.join(folder, name), text)
   return { folder, remove: () => rmSync(folder, { recursive: true }) }
 }
 
 /** Blocks in these languages are whole files. */
 export function isProgram({ language }: Block): boolean {
-  return language === 'js' || language === 'ts'
+  return ['js', 'ts', 'tsx'].includes(language)
 }
 
-export function isCommonJs({ code }: Block): boolean {
-  return /\brequire\('/.test(code)
+/** The extension of the file that a block is: of the name in its first line, or else of a module. */
+export function extensionOf({ code, language }: Block): string {
+  return /^\/\/ \S+?\.([cm]?[jt]sx?)\b/.exec(code)?.[1] ?? (language === 'js' ? 'mjs' : language)
 }
 
 /** A name for a block that says where it is from. */
