@@ -3,7 +3,8 @@ import http from 'node:http'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import type { ChatTransport, UIMessage } from 'ai'
-import express from 'express'
+import express, { type RequestHandler } from 'express'
+import OpenAI, { type ClientOptions } from 'openai'
 import { type AiProxy, aiProxy } from '../../lib/index.js'
 import { type Call, listen, type Owner, type Provider, startProvider } from '../e2e/support/provider.js'
 import { type Block, pages } from './pages.js'
@@ -27,6 +28,7 @@ describe("front-end code runs in a page of the app's origin", () => {
   let ai: AiProxy
   let provider: Provider
   let answer: (call: Call) => unknown
+  let signIn: RequestHandler
   before(async () => {
     const workshop = makeWorkshop()
     cleaning.push(workshop.remove)
@@ -34,18 +36,23 @@ describe("front-end code runs in a page of the app's origin", () => {
     provider = await startProvider(owner, { onCall: (call) => answer(call) })
     ai = aiProxy({ target: provider.url })
     cleaning.unshift(() => ai.close({ graceMs: 0 }))
-    const port = await listen(owner, http.createServer(express().use('/ai', ai)))
-    // What a page has, and Node has not: a place, and addresses that are relative to it.
+    const app = express().use('/ai', (req, res, next) => signIn(req, res, next), ai)
+    const port = await listen(owner, http.createServer(app))
+    // What a page has, and Node has not: a document, a place, and addresses that are relative to it.
     const origin = `http://127.0.0.1:${port}`
-    Object.assign(globalThis, { location: { origin } })
+    Object.assign(globalThis, { location: { origin }, window: { document: {} } })
+    const navigator = Object.getOwnPropertyDescriptor(globalThis, 'navigator')
+    Object.defineProperty(globalThis, 'navigator', { value: { userAgent: 'a page' }, configurable: true })
     const { fetch } = globalThis
     globalThis.fetch = (input, init) => fetch(typeof input === 'string' ? new URL(input, origin) : input, init)
     cleaning.push(() => {
       globalThis.fetch = fetch
-      Reflect.deleteProperty(globalThis, 'location')
+      for (const name of ['location', 'window', 'navigator']) Reflect.deleteProperty(globalThis, name)
+      if (navigator) Object.defineProperty(globalThis, 'navigator', navigator)
     })
   })
   beforeEach(() => {
+    signIn = (_req, _res, next) => next()
     answer = (call) => call.sse([chunk('Hello'), chunk(' you'), chunk('', 'stop')]).end('data: [DONE]\n\n')
   })
   after(async () => {
@@ -78,6 +85,19 @@ describe("front-end code runs in a page of the app's origin", () => {
         )
       })
 
+      test("throws if the app's sign-in answers, with JSON or without", async () => {
+        const asked = provider.calls.length
+        for (const body of ['{"error":{"message":"Sign in, please: 401"}}', '{"problem":401}', 'Unauthorized', '']) {
+          signIn = (_req, res) => void res.status(401).set('x-should-retry', 'false').send(body)
+          await assert.rejects(
+            ask('Hi', () => {}),
+            /401/,
+            body,
+          )
+        }
+        assert.equal(provider.calls.length, asked)
+      })
+
       test('throws if the stream breaks off', async () => {
         answer = (call) => call.sse([chunk('Hello')]).end()
         await assert.rejects(
@@ -103,6 +123,14 @@ describe("front-end code runs in a page of the app's origin", () => {
       })
     })
   }
+
+  test("the README's OpenAI client can be created in a page", () => {
+    const { text } = pages.find(({ file }) => file === 'README.md')!
+    const [, options] = /`new OpenAI\((\{.*?\})\)`/.exec(text) ?? []
+    const given = new Function(`return ${options}`)() as ClientOptions
+    assert.equal(new OpenAI(given).baseURL, 'https://your.site/ai/v1')
+    assert.throws(() => new OpenAI({ ...given, dangerouslyAllowBrowser: false }), /browser/)
+  })
 
   test("the AI SDK's transport streams a message to useChat", async () => {
     const file = write(find('docs/recipes/browser.md', '// transport.ts'), folder)
