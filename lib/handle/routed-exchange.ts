@@ -31,11 +31,11 @@ export class RoutedExchange implements AttemptCallbacks {
   readonly #context: ProxyContext
   readonly #pool: TargetPool
   #route: Route | undefined
-  readonly #tried = new Set<TargetState>()
+  readonly #tried: TargetState[] = []
   /** Number of waits before the same target was asked again. */
   #backoffs = 0
   #observed: readonly Readonly<Record<string, string>>[] = []
-  readonly #running = new Set<TargetAttempt>()
+  #running: readonly TargetAttempt[] = []
   /** The attempt whose answer the client gets. */
   #served: TargetAttempt | undefined
   /** The first failed attempt in which the provider said something itself, and the first failure at all. */
@@ -103,7 +103,7 @@ export class RoutedExchange implements AttemptCallbacks {
     const { id, req, res, isSettled } = this.#exchange
     const { name } = attempt.pooled.target
     debug.upstream('%s %s failed: %s', id, name, error.message)
-    this.#running.delete(attempt)
+    this.#running = this.#running.filter((each) => each !== attempt)
     if (this.#isEnded || isSettled || hasDisconnected(req, res)) {
       attempt.end()
       return this.#isEnded ? undefined : this.#controller.fail(error)
@@ -116,7 +116,7 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#firstFailure ??= error
     const speaks = response !== undefined || attempt.said !== undefined
     // The other attempt may still succeed.
-    const isLast = this.#running.size === 0
+    const isLast = this.#running.length === 0
     const step = isLast ? this.#nextStep(attempt, failure) : undefined
     if (response && step?.do === 'give-up' && !this.#firstToSpeak) return this.#commit(attempt, response)
     if (response) attempt.keep(response)
@@ -141,7 +141,7 @@ export class RoutedExchange implements AttemptCallbacks {
   end(): void {
     this.#isEnded = true
     for (const attempt of this.#running) attempt.abandon('abandoned')
-    this.#running.clear()
+    this.#running = []
     this.#served?.end()
     this.#releaseBody()
   }
@@ -171,17 +171,17 @@ export class RoutedExchange implements AttemptCallbacks {
     const { attempts, model, req, res } = this.#exchange
     // The client may have left while the attempt waited. What is under way may be read to its end, but nothing begins.
     if (hasDisconnected(req, res)) {
-      if (this.#running.size === 0 && this.#firstFailure) this.#controller.fail(this.#firstFailure)
+      if (this.#running.length === 0 && this.#firstFailure) this.#controller.fail(this.#firstFailure)
       return
     }
     const name = pooled.target.models.modelFor(model)?.name ?? model
     const entry = attempts.begin(pooled.target.name, name, hedged)
     this.#triesLeft--
-    this.#tried.add(pooled.state)
+    this.#tried.push(pooled.state)
     const attempt = new TargetAttempt(pooled, entry, attempts.count, this.#exchange, this.#context.turns, this)
     // If nothing can take its place, there is no reason to hold its answer back.
     if (this.#triesLeft > 0 || this.#firstFailure) attempt.preambleBounds = this.#pool.routing.retry.preamble
-    this.#running.add(attempt)
+    this.#running = [...this.#running, attempt]
     const request = {
       exchange: this.#exchange,
       path: this.#path,
@@ -199,7 +199,7 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#exchange.deadlines.start('hedge', hedge.afterMs, () => {
       const isInTime = performance.now() - this.#startedAt <= this.#pool.routing.retry.withinMs
       const [next] = this.#remaining()
-      if (!next || !isInTime || this.#running.size === 0) return
+      if (!next || !isInTime || this.#running.length === 0) return
       this.#hedgesLeft--
       this.#launch(this.#pool.at(next), true)
     })
@@ -220,9 +220,9 @@ export class RoutedExchange implements AttemptCallbacks {
   #commit(attempt: TargetAttempt, response: IncomingMessage): void {
     const exchange = this.#exchange
     const { deadlines, limits } = exchange
-    this.#running.delete(attempt)
+    this.#running = this.#running.filter((each) => each !== attempt)
     for (const other of this.#running) other.abandon('outrun')
-    this.#running.clear()
+    this.#running = []
     deadlines.stop('hedge')
     deadlines.stop('retry')
     this.#served = attempt

@@ -9,6 +9,7 @@ import { readWhole } from '../response/stored-response.js'
 import type { AttemptFailure } from '../routing/failure.js'
 import { retryAfterMs } from '../routing/retry-after.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
+import { memoize } from '../util/memoize.js'
 import { NO_SECRETS, type Secrets } from '../util/secrets.js'
 import type { PreparedRequest } from './prepare-request.js'
 import { type DispatchEvents, RequestDispatch } from './request-dispatch.js'
@@ -48,7 +49,7 @@ export class TargetAttempt implements DispatchEvents {
   secrets: Secrets = NO_SECRETS
   /** What the provider said itself when the attempt failed, as a response that can be sent later. */
   said: Promise<IncomingMessage | undefined> | undefined
-  readonly #number: number
+  readonly #timers: TimerNames
   readonly #exchange: Exchange
   readonly #turns: TurnScheduler
   readonly #callbacks: AttemptCallbacks
@@ -67,7 +68,7 @@ export class TargetAttempt implements DispatchEvents {
   ) {
     this.pooled = pooled
     this.entry = entry
-    this.#number = number
+    this.#timers = timersOf(String(number))
     this.#exchange = exchange
     this.#turns = turns
     this.#callbacks = callbacks
@@ -77,9 +78,9 @@ export class TargetAttempt implements DispatchEvents {
   /** @param prepare builds the target's request */
   async start(prepare: () => Promise<PreparedRequest>): Promise<void> {
     const { limits, deadlines, asksForStream } = this.#exchange
-    deadlines.start(this.#timer('firstByte'), limits.firstByteTimeoutMs, () => this.#expire('first_byte_timeout'))
+    deadlines.start(this.#timers.firstByte, limits.firstByteTimeoutMs, () => this.#expire('first_byte_timeout'))
     if (asksForStream) {
-      deadlines.start(this.#timer('firstToken'), limits.firstTokenTimeoutMs, () => this.#expire('first_token_timeout'))
+      deadlines.start(this.#timers.firstToken, limits.firstTokenTimeoutMs, () => this.#expire('first_token_timeout'))
     }
     try {
       const prepared = await prepare()
@@ -100,7 +101,7 @@ export class TargetAttempt implements DispatchEvents {
     this.headAt = performance.now()
     this.hidesUsage = hidesUsage
     this.entry.answer(response.statusCode)
-    this.#exchange.deadlines.stop(this.#timer('firstByte'))
+    this.#exchange.deadlines.stop(this.#timers.firstByte)
     if (status >= 400) {
       const failure: AttemptFailure = { kind: 'status', status, retryAfterMs: retryAfterMs(headers, Date.now()) }
       const error = new AiProxyError('upstream_error', `The provider answered with status ${status}`)
@@ -114,7 +115,7 @@ export class TargetAttempt implements DispatchEvents {
     this.#preamble = new PreambleReader(response, inspected, bounds, {
       onReady: (ready) => this.#ready(ready),
       onSilence: () => this.#callbacks.onSilence(),
-      onBytes: () => this.#exchange.deadlines.touch(this.#timer('idle')),
+      onBytes: () => this.#exchange.deadlines.touch(this.#timers.idle),
       onFailure: (failure) => this.#failInPreamble(failure),
     })
   }
@@ -126,8 +127,8 @@ export class TargetAttempt implements DispatchEvents {
   /** An answer that has begun may be silent, or send nothing but pings, only as long as it may later. */
   #limitWaiting(): void {
     const { limits, deadlines } = this.#exchange
-    deadlines.start(this.#timer('idle'), limits.idleTimeoutMs, () => this.#expire('idle_timeout'))
-    deadlines.start(this.#timer('duration'), limits.maxStreamDurationMs, () => this.#expire('stream_too_long'))
+    deadlines.start(this.#timers.idle, limits.idleTimeoutMs, () => this.#expire('idle_timeout'))
+    deadlines.start(this.#timers.duration, limits.maxStreamDurationMs, () => this.#expire('stream_too_long'))
   }
 
   /** The body may be needed for another attempt: what routes the exchange releases it. */
@@ -198,19 +199,35 @@ export class TargetAttempt implements DispatchEvents {
   }
 
   #stop(): void {
+    const { deadlines } = this.#exchange
+    const { firstByte, firstToken, idle, duration } = this.#timers
     this.#preamble?.stop()
-    for (const name of TIMERS) this.#exchange.deadlines.stop(this.#timer(name))
-  }
-
-  /** Several attempts may be under way, each with its own timers. */
-  #timer(name: (typeof TIMERS)[number]): string {
-    return `${name} ${this.#number}`
+    deadlines.stop(firstByte)
+    deadlines.stop(firstToken)
+    deadlines.stop(idle)
+    deadlines.stop(duration)
   }
 }
 
 const BROKEN: AttemptFailure = { kind: 'broken' }
 
-const TIMERS = ['firstByte', 'firstToken', 'idle', 'duration'] as const
+/** Several attempts may be under way, each with its own timers. */
+interface TimerNames {
+  readonly firstByte: string
+  readonly firstToken: string
+  readonly idle: string
+  readonly duration: string
+}
+
+/** Memoized: each exchange has a first attempt. */
+const timersOf = memoize(
+  (number: string): TimerNames => ({
+    firstByte: `firstByte ${number}`,
+    firstToken: `firstToken ${number}`,
+    idle: `idle ${number}`,
+    duration: `duration ${number}`,
+  }),
+)
 
 /** What it means if a limit in time is hit; nothing if there is no time left for another attempt. */
 const TIMEOUTS = {

@@ -75,7 +75,7 @@ export class TargetPool {
   }
 
   /** Returns the targets of a route that can be asked after some have failed, in order. */
-  remaining(route: Route, tried: ReadonlySet<TargetState>): readonly TargetState[] {
+  remaining(route: Route, tried: readonly TargetState[]): readonly TargetState[] {
     return this.#router.remaining(route, tried)
   }
 

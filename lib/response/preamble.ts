@@ -129,9 +129,17 @@ export class PreambleReader {
   readonly #onReadable = (): void => {
     while (!this.#isOver) {
       const chunk: Buffer | string | null = this.#response.read()
-      if (chunk === null) return
+      if (chunk === null) return this.#response.complete ? this.#onAll() : undefined
       this.#take(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
     }
+  }
+
+  /**
+   * All of the body is here. What has been read can still be put back, in this tick: small answers then go their usual
+   * way, which costs least.
+   */
+  #onAll(): void {
+    if (!this.#decoder && !this.#isBroken && this.#held.bytes > 0) this.#judge((now) => this.#inspector.end(now))
   }
 
   #take(chunk: Buffer): void {

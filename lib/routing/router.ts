@@ -30,6 +30,8 @@ export interface RouterEnvironment extends Clock {
 export interface Route {
   /** At least one. */
   readonly order: readonly TargetState[]
+  /** All that can serve the request, in no order. */
+  readonly eligible: readonly TargetState[]
   /** The key by which the request sticks; `undefined` if it sticks to none. */
   readonly stickyKey: string | undefined
   /** Name of the target where the key belongs, whether it can serve now or not. */
@@ -84,20 +86,21 @@ export class Router {
       usable.length > 0
         ? byPriority(usable).flatMap((group) => this.#orderGroup(group, request, stickyKey))
         : this.#cooling(eligible)
-    const maker = this.#makerOf(previousResponse, eligible)
+    const maker = previousResponse === undefined ? undefined : this.#makerOf(previousResponse, eligible)
     const withMaker = maker ? [maker, ...order.filter((each) => each !== maker)] : order
     if (withMaker.length === 0) return refusal(eligible, usable)
-    return { order: withMaker, stickyKey, home: homeOf(stickyKey, eligible) }
+    return { order: withMaker, eligible, stickyKey, home: homeOf(stickyKey, eligible) }
   }
 
   /**
    * Returns the targets of a route that can be asked after some have failed. If all that are left cool, they are asked
    * with `whenAllCooling: 'try'` only.
    */
-  remaining(route: Route, tried: ReadonlySet<TargetState>): readonly TargetState[] {
-    const untried = route.order.filter((each) => !tried.has(each))
+  remaining(route: Route, tried: readonly TargetState[]): readonly TargetState[] {
+    const untried = route.order.filter((each) => !tried.includes(each))
     const usable = untried.filter((each) => each.isUsable)
-    return usable.length > 0 ? usable : this.#cooling(untried)
+    if (usable.length > 0) return usable
+    return this.#cooling(route.eligible.filter((each) => !tried.includes(each)))
   }
 
   /** Takes note of the target that answered, so that further requests of the key go there. */
@@ -150,8 +153,8 @@ export class Router {
     return targets.filter((each) => !each.isFull).sort((a, b) => a.cooling.remainingMs - b.cooling.remainingMs)
   }
 
-  #makerOf(response: string | undefined, eligible: readonly TargetState[]): TargetState | undefined {
-    const name = response === undefined ? undefined : this.#sticky.targetOf(response)
+  #makerOf(response: string, eligible: readonly TargetState[]): TargetState | undefined {
+    const name = this.#sticky.targetOf(response)
     return eligible.find((each) => each.name === name && !each.isFull)
   }
 
@@ -164,7 +167,9 @@ export class Router {
 }
 
 /** Splits targets by priority, the lowest number first. */
-function byPriority(targets: readonly TargetState[]): TargetState[][] {
+function byPriority(targets: readonly TargetState[]): (readonly TargetState[])[] {
+  const priority = targets[0]?.priority
+  if (targets.every((target) => target.priority === priority)) return [targets]
   const groups = new Map<number, TargetState[]>()
   for (const target of targets) {
     const group = groups.get(target.priority)

@@ -9,7 +9,7 @@ export class WeightedBalancer {
    * The credit of each target, for each set of them that was balanced: with one for all sets, requests that only some
    * targets can serve would shift the shares of the others.
    */
-  readonly #sets = new Map<string, Map<string, number>>()
+  readonly #sets = new Map<string, number[]>()
 
   /** Sets of targets whose turns are kept. */
   get sets(): number {
@@ -20,36 +20,54 @@ export class WeightedBalancer {
   order(candidates: readonly TargetState[]): TargetState[] {
     if (candidates.length < 2) return [...candidates]
     const credits = this.#creditsOf(candidates)
-    for (const { name, weight } of candidates) credits.set(name, credits.get(name)! + weight)
-    const total = candidates.reduce((sum, { weight }) => sum + weight, 0)
-    const credit = ({ name }: TargetState) => credits.get(name)!
-    const first = best(candidates, credit)
-    credits.set(first.name, credit(first) - total)
-
-    const order = [first]
-    const rest = candidates.filter((each) => each !== first)
-    for (let round = 1; rest.length > 0; round++) {
-      const next = best(rest, (each) => credit(each) + round * each.weight)
-      rest.splice(rest.indexOf(next), 1)
-      order.push(next)
+    let total = 0
+    for (let at = 0; at < candidates.length; at++) {
+      const { weight } = candidates[at]!
+      total += weight
+      credits[at]! += weight
     }
+    const first = best(candidates, credits, 0, [])
+    credits[first]! -= total
+    const order = [candidates[first]!]
+    while (order.length < candidates.length) order.push(candidates[best(candidates, credits, order.length, order)]!)
     return order
   }
 
-  #creditsOf(candidates: readonly TargetState[]): Map<string, number> {
-    const key = candidates.map(({ name }) => name).join('\n')
+  /** The credits of the candidates, at their indexes. */
+  #creditsOf(candidates: readonly TargetState[]): number[] {
+    let key = ''
+    for (const { name } of candidates) key += `${name}\n`
     let credits = this.#sets.get(key)
     if (!credits) {
       // What is lost is who comes next; the shares stay.
       if (this.#sets.size >= MAX_SETS) this.#sets.clear()
-      credits = new Map(candidates.map(({ name }) => [name, 0]))
+      credits = candidates.map(() => 0)
       this.#sets.set(key, credits)
     }
     return credits
   }
 }
 
-/** The first of those with the highest value. */
-function best(targets: readonly TargetState[], value: (target: TargetState) => number): TargetState {
-  return targets.reduce((most, each) => (value(each) > value(most) ? each : most))
+/**
+ * Returns the index of the first of those with the highest credit. Every request does this: nothing is allocated.
+ *
+ * @param rounds how often their weights are added to their credits first
+ * @param taken those that do not count any more
+ */
+function best(
+  targets: readonly TargetState[],
+  credits: readonly number[],
+  rounds: number,
+  taken: readonly TargetState[],
+): number {
+  let found = -1
+  let most = Number.NEGATIVE_INFINITY
+  for (let at = 0; at < targets.length; at++) {
+    const target = targets[at]!
+    const credit = credits[at]! + rounds * target.weight
+    if (credit <= most || taken.includes(target)) continue
+    found = at
+    most = credit
+  }
+  return found
 }

@@ -150,7 +150,7 @@ describe('what is left of a route', () => {
   test('is what was not tried, without what cools or is full by then', () => {
     const { router, route, state, fail } = routing([...three, target('d', { maxConcurrent: 1 })])
     const made = route() as Route
-    const left = (...tried: string[]) => names(router.remaining(made, new Set(tried.map(state))))
+    const left = (...tried: string[]) => names(router.remaining(made, tried.map(state)))
     assert.deepEqual(left(), ['a', 'b', 'c', 'd'])
     assert.deepEqual(left('a'), ['b', 'c', 'd'])
     fail('b')
@@ -160,11 +160,19 @@ describe('what is left of a route', () => {
     assert.deepEqual(left('a', 'b', 'c', 'd'), [])
   })
 
+  test('is what cooled when the route was made, if nothing else is left', () => {
+    const { router, route, state, fail } = routing(two)
+    fail('b')
+    const made = route() as Route
+    assert.deepEqual(names(made.order), ['a'])
+    assert.deepEqual(names(router.remaining(made, [state('a')])), ['b'])
+  })
+
   test('is nothing that cools with whenAllCooling: refuse', () => {
     const { router, route, state, fail } = routing(two, { whenAllCooling: 'refuse' })
     const made = route() as Route
     fail('b')
-    assert.deepEqual(router.remaining(made, new Set([state('a')])), [])
+    assert.deepEqual(router.remaining(made, [state('a')]), [])
   })
 })
 
