@@ -42,7 +42,7 @@ export interface ProxyOptions {
   localAddress?: string
   /**
    * Reads the connections of the middleware's own agent into one buffer, and takes the chunks of a body apart itself, which
-   * halves what a bursting stream costs; everything else of the protocol is left to Node. `false` leaves all of it to
+   * saves CPU time in bursting streams; everything else of the protocol is left to Node. `false` leaves all of it to
    * Node, and so does an agent of your own (`agent`, `fromEnv`), or a Node whose HTTP client listens to its connections in
    * another way. Default `true`.
    */

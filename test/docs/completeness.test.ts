@@ -68,6 +68,27 @@ test('docs/records.md has every field and every outcome', () => {
   for (const part of propertiesOf('Tokens')) assert.match(text, new RegExp(`^\\|.*\`${part}\``, 'm'), part)
 })
 
+describe('pages that list what your own code can do name every hook', () => {
+  const hooks = propertiesOf('AiProxyOptions').filter((name) => /^on(?:Request|Response|Answer|Event)$/.test(name))
+  for (const file of ['docs/how-a-stream-passes.md', 'docs/recipes/from-http-proxy-middleware.md', 'CHANGELOG.md']) {
+    test(file, () => {
+      assert.equal(hooks.length, 4)
+      for (const hook of [...hooks, 'errors']) assert.match(page(file).text, new RegExp(`\`${hook}\\b`), hook)
+    })
+  }
+})
+
+test('docs/comparison.md gives the range of the estimates that docs/formats.md lists', () => {
+  const [, table = ''] = /^\| stream \| billed (.*?)^$/ms.exec(page('docs/formats.md').text) ?? []
+  const errors = [...table.matchAll(/\| ([+−]?)(\d+) % (?=\|)/g)].map(([, sign, figure]) =>
+    Number(`${sign === '−' ? '-' : ''}${figure}`),
+  )
+  assert.equal(errors.length, 12)
+  const shown = (figure: number) => `${figure < 0 ? '−' : '+'}${Math.abs(figure)} %`
+  const range = `(${shown(Math.min(...errors))} to ${shown(Math.max(...errors))} on our recordings)`
+  assert.ok(page('docs/comparison.md').text.includes(range), range)
+})
+
 test('docs/troubleshooting.md explains every warning', () => {
   const { anchors } = page('docs/troubleshooting.md')
   const source = ['handle/setup-warnings.ts', 'scheduling/turns.ts', 'framing/aws-codec.ts', 'options/hook-errors.ts']
