@@ -48,7 +48,7 @@ export const routing = [
     ['test/routing/balance.test.ts'],
     [
       ['if (this.#sets.size >= MAX_SETS) this.#sets.clear()', ''],
-      ['credits.set(first.name, credit(first) - total)', 'credits.set(first.name, 0)'],
+      ['credits[first]! -= total', 'credits[first] = 0'],
       ['(a.firstTokenMs ?? -1) - (b.firstTokenMs ?? -1)', '(a.firstTokenMs ?? 1e9) - (b.firstTokenMs ?? 1e9)'],
       ['this.#weight = this.#weight * decay + 1', 'this.#weight = this.#weight + 1'],
     ],
