@@ -109,12 +109,12 @@ export class TargetAttempt implements DispatchEvents {
     }
     const bounds = this.preambleBounds
     if (!bounds || status < 200 || status > 299) return this.#ready(response)
-    this.#limitWaiting()
     const { req, format, asksForStream, limits } = this.#exchange
     const inspected = { req, format, asksForStream, limits, secrets: this.secrets }
     this.#preamble = new PreambleReader(response, inspected, bounds, {
       onReady: (ready) => this.#ready(ready),
       onSilence: () => this.#callbacks.onSilence(),
+      onWaiting: () => this.#limitWaiting(),
       onBytes: () => this.#exchange.deadlines.touch(this.#timers.idle),
       onFailure: (failure) => this.#failInPreamble(failure),
     })

@@ -55,6 +55,8 @@ export interface PreambleEvents {
    * it is, unless it is an error.
    */
   onSilence(): void
+  /** No content has come with the head: from now on the answer is waited for. Called at most once. */
+  onWaiting?(): void
   /** Bytes have arrived, whatever they are. */
   onBytes?(): void
   /** The answer failed before any content. Called at most once; nothing is called after it, and nothing more is read. */
@@ -63,10 +65,12 @@ export interface PreambleEvents {
 
 /**
  * Holds the beginning of an answer until it has content, so that an attempt that fails before can be abandoned without
- * the client seeing a byte of it. Reads no more than that: unread bytes stay in the response, and pause its connection.
+ * the client seeing a byte of it.
  *
- * Bytes are put back with `unshift`, which a stream accepts until it emits `end`. If it does, or breaks off, a response
- * in memory takes its place.
+ * Bytes are captured at the `push` of Node's parser, before the stream has them, and pushed again once the answer is
+ * ready: a small answer, which arrives whole, then costs hardly more than without. If there are bytes in the stream
+ * already, they are read from it and put back with `unshift`, which a stream accepts until it emits `end`. If it has
+ * ended, or breaks off, a response in memory takes its place.
  */
 export class PreambleReader {
   readonly #response: IncomingMessage
@@ -80,7 +84,11 @@ export class PreambleReader {
   /** The same decoded, if it is compressed. */
   readonly #decoded = new PendingBytes()
   #decoder: Decoder | undefined
-  readonly #timer: unknown
+  #timer: unknown
+  /** The parser's `push`, while it is captured. */
+  #push: IncomingMessage['push'] | undefined
+  /** What the last push of a captured chunk returned when it was pushed again. */
+  #wantsMore = true
   #isEnded = false
   #isBroken = false
   #isOver = false
@@ -108,13 +116,23 @@ export class PreambleReader {
       process.nextTick(() => this.#settle(UNREADABLE))
       return
     }
-    this.#timer = timers.setTimer(this.#onTime, bounds.ms)
+    // Most small answers, and the content of many streams, arrive with the head: they need no timer.
+    process.nextTick(this.#startWaiting)
     const hasBody = mayHaveBody(exchange.req.method, response.statusCode ?? 502)
     this.#decoder = decoderFor(response, hasBody)?.()
     this.#decoder?.on('readable', this.#onDecoded).on('end', this.#onDecodedEnd).on('error', this.#onDecoderError)
     // It may have broken off before, and does not say so again.
-    if (response.destroyed) process.nextTick(this.#onClose)
-    else response.on('readable', this.#onReadable).on('end', this.#onEnd).on('close', this.#onClose)
+    if (response.destroyed) {
+      process.nextTick(this.#onClose)
+      return
+    }
+    response.on('close', this.#onClose)
+    if (response.readableLength > 0 || response.readableEnded || response.complete) {
+      response.on('readable', this.#onReadable).on('end', this.#onEnd)
+    } else {
+      this.#push = response.push
+      response.push = this.#capture
+    }
   }
 
   /** Stops for good: nothing more is read or called. What has been read is lost. */
@@ -122,24 +140,31 @@ export class PreambleReader {
     if (this.#isOver) return
     this.#isOver = true
     this.#timers.clearTimer(this.#timer)
-    this.#response.off('readable', this.#onReadable).off('end', this.#onEnd).off('close', this.#onClose)
+    this.#response.off('close', this.#onClose)
+    if (this.#push) this.#response.push = this.#push
+    else this.#response.off('readable', this.#onReadable).off('end', this.#onEnd)
     this.#decoder?.destroy()
+  }
+
+  readonly #startWaiting = (): void => {
+    if (this.#isOver) return
+    this.#timer = this.#timers.setTimer(this.#onTime, this.#bounds.ms)
+    this.#events.onWaiting?.()
+  }
+
+  /** Takes the place of the response's `push`. */
+  readonly #capture = (pushed: Buffer | string | null, encoding?: BufferEncoding): boolean => {
+    if (pushed === null) this.#onEnd()
+    else this.#take(typeof pushed === 'string' ? Buffer.from(pushed, encoding) : pushed)
+    return this.#wantsMore
   }
 
   readonly #onReadable = (): void => {
     while (!this.#isOver) {
       const chunk: Buffer | string | null = this.#response.read()
-      if (chunk === null) return this.#response.complete ? this.#onAll() : undefined
+      if (chunk === null) return
       this.#take(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
     }
-  }
-
-  /**
-   * All of the body is here. What has been read can still be put back, in this tick: small answers then go their usual
-   * way, which costs least.
-   */
-  #onAll(): void {
-    if (!this.#decoder && !this.#isBroken && this.#held.bytes > 0) this.#judge((now) => this.#inspector.end(now))
   }
 
   #take(chunk: Buffer): void {
@@ -217,10 +242,18 @@ export class PreambleReader {
   #settle(verdict: Verdict): void {
     if (this.#isOver) return
     this.stop()
-    if ('because' in verdict) return this.#events.onReady(this.#asUnread(), verdict.because)
+    if ('because' in verdict) return this.#release(verdict.because)
     const { kind, status, message, end } = verdict
     const said = kind === 'error-event' ? this.#saidUntil(end) : undefined
     this.#events.onFailure({ kind, status, message: this.#exchange.secrets.mask(message), said })
+  }
+
+  #release(because: ReadyReason): void {
+    const response = this.#response
+    if (!this.#push || response.destroyed) return this.#events.onReady(this.#asUnread(), because)
+    this.#events.onReady(response, because)
+    for (const chunk of this.#held.pieces) this.#wantsMore = response.push(chunk)
+    if (this.#isEnded) response.push(null)
   }
 
   /** Puts back what has been read. */

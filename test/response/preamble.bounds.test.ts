@@ -60,6 +60,7 @@ describe('a silent provider', () => {
   ] as [string, string[]][]) {
     test(`is told of once if ${what} came, and the first event makes the answer ready`, async () => {
       const { send, log, timers, ready, response } = reading()
+      await settled(1)
       await send(...sent)
       timers.advance(10_000)
       assert.deepEqual(log, ['silence'])
@@ -74,6 +75,7 @@ describe('a silent provider', () => {
 
   test('may still fail', async () => {
     const { send, log, timers } = reading()
+    await settled(1)
     timers.advance(2000)
     await send(error)
     assert.deepEqual(log, ['silence', 'failed: error-event 429'])
@@ -81,6 +83,7 @@ describe('a silent provider', () => {
 
   test('may still turn out to send something else than a stream', async () => {
     const { send, log, timers } = reading({ headers: { 'content-type': 'text/plain' } })
+    await settled(1)
     timers.advance(2000)
     await send('{"id":')
     assert.deepEqual(log, ['silence', 'ready: bound'])
