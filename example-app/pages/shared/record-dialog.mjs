@@ -2,6 +2,7 @@ import { copyFrom } from './copy.mjs'
 import { bytes, dollars, fate, ms, toneOf, words } from './format-values.mjs'
 
 const yesOrNo = (value) => (value ? 'yes' : 'no')
+const attemptsInWords = (attempts) => attempts.map(attemptInWords).join(', then ')
 
 /** How the fields of a record are shown. Those that are not named here are shown as they are. */
 const groups = [
@@ -15,6 +16,7 @@ const groups = [
       status: ['Status to the client'],
       providerStatus: ['Status of the provider'],
       finishReason: ['Finish reason'],
+      attempts: ['Attempts', attemptsInWords],
     },
   ],
   [
@@ -147,11 +149,16 @@ function sections(record) {
   })
 }
 
-/** The fields of a record; those of an inner object have its name in front. */
+/** The fields of a record; those of an inner object have its name in front. Empty lists are left out. */
 function flatten(object, prefix = '') {
-  return Object.entries(object).flatMap(([name, value]) =>
-    typeof value === 'object' && value !== null ? flatten(value, `${prefix}${name}.`) : [[prefix + name, value]],
-  )
+  return Object.entries(object).flatMap(([name, value]) => {
+    if (Array.isArray(value)) return value.length > 0 ? [[prefix + name, value]] : []
+    return typeof value === 'object' && value !== null ? flatten(value, `${prefix}${name}.`) : [[prefix + name, value]]
+  })
+}
+
+function attemptInWords({ target, code, status, ms: tookMs }) {
+  return `${target}: ${code ? words(code) : (status ?? 'no answer')} after ${ms(tookMs)}`
 }
 
 function json(record) {
