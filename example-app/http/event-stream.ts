@@ -4,8 +4,6 @@ import type { Response } from 'express'
 export interface EventStream {
   /** Sends one event; `data` goes out as JSON. */
   send(event: string, data: unknown): void
-  /** The client has not read yet what was sent: skip what will soon be stale. */
-  readonly isBehind: boolean
   /** Aborted when the client has left, or the response has ended. */
   readonly closed: AbortSignal
 }
@@ -26,9 +24,6 @@ export function openEventStream(res: Response): EventStream {
   return {
     send(event, data) {
       res.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
-    },
-    get isBehind() {
-      return res.writableNeedDrain
     },
     closed: closed.signal,
   }

@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events'
 import type { AiProxy, AiProxyStats, ExchangeSnapshot, ObservedExchange, Observer } from 'express-ai-proxy'
 import type { PricedRecord } from '../providers/prices.js'
 
@@ -32,7 +31,6 @@ export class ExchangeMonitor {
   /** @param capacity how many ended exchanges to keep */
   constructor(capacity = 200) {
     this.#capacity = capacity
-    setMaxListeners(0, this.#closed.signal) // each open page has one
   }
 
   /** An observer for a middleware, which notes who asked. */
@@ -106,7 +104,7 @@ export class ExchangeMonitor {
     return this.#closed.signal
   }
 
-  /** Ends the pages' event streams. */
+  /** Stops what measures and asks for the pages' sake. */
   close(): void {
     this.#closed.abort()
   }

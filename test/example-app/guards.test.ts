@@ -21,7 +21,7 @@ const everything = [
   ['POST', chat],
   ['GET', '/ai/v1/models'],
   ['GET', '/streams/'],
-  ['GET', '/streams/events'],
+  ['GET', '/streams/state'],
   ['DELETE', '/streams/exchanges/1'],
   ['POST', '/streams/demo'],
   ['GET', '/storm/'],
@@ -91,7 +91,7 @@ test("another site's page cannot spend the key by a form, a script or a link", a
   }
   const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' }
   assert.equal((await call(url, 'GET', '/ai/v1/models', link)).statusCode, 403)
-  assert.equal((await call(url, 'GET', '/streams/events', link)).statusCode, 403)
+  assert.equal((await call(url, 'GET', '/streams/state', link)).statusCode, 403)
   assert.equal((await call(url, 'GET', '/settings', link)).statusCode, 403)
   assert.equal(asked(), 0, 'requests that reached the provider')
 

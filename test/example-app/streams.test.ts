@@ -8,7 +8,7 @@ import { endlessProviders } from './endless-provider.js'
 import { closed, prompt, runningApp, urlOf } from './running-app.js'
 
 const pages = ['streams/', 'storm/']
-const theirs = ['streams/events', 'streams/streams.mjs', 'storm/storm.mjs']
+const theirs = ['streams/state', 'streams/streams.mjs', 'storm/storm.mjs']
 
 test('the dashboard is off unless the app mounts it', async (t) => {
   const url = await runningApp(t, await startLocalProvider())
@@ -30,9 +30,9 @@ test('every page may load from this app only', async (t) => {
   }
 })
 
-test('a running exchange is pushed, aborted, and pushed as ended', async (t) => {
+test('a running exchange is shown, aborted, and shown as ended', async (t) => {
   const url = await runningApp(t, await endlessProviders(t), { dashboard: true })
-  const states = await statesOf(url)
+  const states = statesOf(url)
   const answer = await fetch(`${url}/ai/v1/chat/completions`, prompt('Tell me a long story.', 'one'))
 
   const { active } = await until(states, ({ active }) => active.length === 1)
@@ -43,12 +43,27 @@ test('a running exchange is pushed, aborted, and pushed as ended', async (t) => 
   assert.equal(aborted.status, 204)
   assert.match(await answer.text(), /"code":"aborted"/)
 
-  const { finished } = await until(states, ({ finished }) => finished !== undefined && finished.length === 1)
-  assert.equal(finished?.[0]?.code, 'aborted')
-  assert.equal(finished?.[0]?.outcome, 'rejected')
+  const { finished } = await until(states, ({ finished }) => finished.length === 1)
+  assert.equal(finished[0]?.code, 'aborted')
+  assert.equal(finished[0]?.outcome, 'rejected')
   const again = await fetch(`${url}/streams/exchanges/${row?.id}`, { method: 'DELETE' })
   assert.equal(again.status, 404)
   await states.return()
+})
+
+test('a page gets what is new, and all that is known if its last state is of an earlier run of the app', async (t) => {
+  const url = await runningApp(t, await startLocalProvider({ eventsPerSecond: 1000 }), { dashboard: true })
+  await (await fetch(`${url}/ai/v1/chat/completions`, prompt('Hello!', 'one'))).text()
+  const state = async (since: string) => {
+    return (await (await fetch(`${url}/streams/state?since=${encodeURIComponent(since)}`)).json()) as State
+  }
+  let first = await state('')
+  while (first.finished.length === 0) first = await state('')
+  assert.equal(first.isFirst, true)
+  const second = await state(first.next)
+  assert.deepEqual([second.isFirst, second.finished], [false, []])
+  const again = await state(second.next.replace(/^\S+/, 'earlier-run'))
+  assert.deepEqual([again.isFirst, again.finished], [true, first.finished])
 })
 
 test('an exchange whose provider is silent gets an answer when it is aborted, and its provider stops', async (t) => {
@@ -56,7 +71,7 @@ test('an exchange whose provider is silent gets an answer when it is aborted, an
   t.after(() => closed(silent))
   const provider = await chooseProvider({ AI_TARGET: await urlOf(silent) })
   const url = await runningApp(t, provider, { dashboard: true })
-  const states = await statesOf(url)
+  const states = statesOf(url)
   const asked = once(silent, 'request')
   const answered = fetch(`${url}/ai/v1/chat/completions`, prompt('Hi', 'one'))
   const [, answer] = await asked
@@ -66,14 +81,14 @@ test('an exchange whose provider is silent gets an answer when it is aborted, an
   await fetch(`${url}/streams/exchanges/${active[0]?.id}`, { method: 'DELETE' })
   assert.equal((await answered).status, 503)
   await stopped
-  await until(states, ({ finished }) => finished?.[0]?.code === 'aborted')
+  await until(states, ({ finished }) => finished[0]?.code === 'aborted')
   await states.return()
 })
 
 test('no key reaches a page, whatever the provider', async (t) => {
   const keys = { OPENAI_API_KEY: 'sk-one', ANTHROPIC_API_KEY: 'sk-two', GEMINI_API_KEY: 'sk-three' }
   const url = await runningApp(t, await chooseProviders(keys), { dashboard: true })
-  const states = await statesOf(url)
+  const states = statesOf(url)
   const served = [JSON.stringify((await states.next()).value)]
   await states.return()
   for (const path of ['chat/', 'settings', ...pages]) served.push(await (await fetch(`${url}/${path}`)).text())
@@ -83,7 +98,7 @@ test('no key reaches a page, whatever the provider', async (t) => {
 test("another site's page cannot read, abort or start a storm", async (t) => {
   const url = await runningApp(t, await startLocalProvider(), { dashboard: true })
   for (const [method, path] of [
-    ['GET', 'streams/events'],
+    ['GET', 'streams/state'],
     ['DELETE', 'streams/exchanges/1'],
     ['POST', 'storm/runs'],
   ]) {
@@ -96,22 +111,20 @@ test("another site's page cannot read, abort or start a storm", async (t) => {
 })
 
 interface State {
+  isFirst: boolean
+  next: string
   active: { id: string; provider: string; model: string; phase: string }[]
-  finished?: { code?: string; outcome: string }[]
+  finished: { code?: string; outcome: string }[]
 }
 
-async function statesOf(url: string): Promise<AsyncGenerator<State, void>> {
-  const response = await fetch(`${url}/streams/events`)
-  async function* read() {
-    let rest = ''
-    for await (const chunk of response.body!) {
-      const parts = (rest + Buffer.from(chunk).toString()).split('\n\n')
-      rest = parts.pop() ?? ''
-      for (const part of parts)
-        if (part.includes('data: ')) yield JSON.parse(part.slice(part.indexOf('data: ') + 6)) as State
-    }
+/** The states that a page gets: each request asks for what is new since the state before. */
+async function* statesOf(url: string): AsyncGenerator<State, void> {
+  let next = ''
+  while (true) {
+    const state = (await (await fetch(`${url}/streams/state?since=${encodeURIComponent(next)}`)).json()) as State
+    next = state.next
+    yield state
   }
-  return read()
 }
 
 async function until(states: AsyncGenerator<State, void>, isIt: (state: State) => boolean): Promise<State> {

@@ -1,3 +1,4 @@
+import { asOneOfTheStreams } from '../shared/connections.mjs'
 import { copyFrom } from '../shared/copy.mjs'
 import { explain } from '../shared/failure.mjs'
 import { RecordDialog } from '../shared/record-dialog.mjs'
@@ -65,8 +66,13 @@ async function answer(turn) {
     view.append(piece)
     announcer.add(piece)
   }
+  const ask = () => {
+    view.showWaiting(false)
+    return streamAnswer(provider, parameters, conversation.messagesFor(turn), { id, signal: stop.signal, onText })
+  }
+  const onWait = () => view.showWaiting(true)
   try {
-    await streamAnswer(provider, parameters, conversation.messagesFor(turn), { id, signal: stop.signal, onText })
+    await asOneOfTheStreams(ask, { signal: stop.signal, onWait })
     turn.state = 'complete'
   } catch (error) {
     turn.state = error.name === 'AbortError' ? 'stopped' : 'failed'

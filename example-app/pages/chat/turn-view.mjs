@@ -35,6 +35,14 @@ export class TurnView {
     this.#find('.foot').hidden = true
   }
 
+  /** Shows whether the turn waits for streams of other tabs. */
+  showWaiting(isWaiting) {
+    const place = this.#find('.problem')
+    place.hidden = !isWaiting
+    place.textContent = isWaiting ? 'Waiting until a stream in another tab ends: a browser can only have a few.' : ''
+    place.dataset.tone = 'warn'
+  }
+
   /** Adds a piece of the answer, with the next frame. */
   append(piece) {
     this.#markdown.append(piece)

@@ -1,3 +1,4 @@
+import { asOneOfTheStreams } from '../shared/connections.mjs'
 import { describeResponse, explain } from '../shared/failure.mjs'
 import { roundUp } from '../shared/line-chart.mjs'
 import { serverSentEvents } from '../shared/server-sent-events.mjs'
@@ -33,7 +34,8 @@ async function run(options) {
   drawBoth(kind, options)
 
   try {
-    await follow(options, kind)
+    const onWait = () => say('Waiting until a stream in another tab ends…')
+    await asOneOfTheStreams(() => follow(options, kind), { signal: running.signal, onWait })
     say('Done. All processes of the storm have ended.')
   } catch (error) {
     if (error.name === 'AbortError') say('Stopped.')

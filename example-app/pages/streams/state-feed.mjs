@@ -1,45 +1,54 @@
-/** The app sends a state several times a second. Without one for this long, the connection is lost. */
+/** How long after a state the next one is asked for. */
+const ASK_EVERY_MS = 400
+/** How long to wait after a failure. */
+const RETRY_MS = 1000
+/** Without a state for this long, the connection is lost; it may be without an error, as after a sleep of the machine. */
 const SILENCE_MS = 5000
-/** How long to wait before a connection that the browser has given up is opened again. */
-const REOPEN_MS = 1000
 
 /**
- * The one event stream of the page. It connects again for as long as it takes; the first state of each connection has all
- * that is known, and `isFirst`.
+ * Asks the app for its state, again and again, and for as long as it takes if the connection is lost.
+ *
+ * An event stream would hold one of the browser's connections for every open tab (see connections.mjs). Each state here
+ * is a short request, and a tab that nobody sees asks for none. After the first state, whose `isFirst` is true, the app
+ * sends what is new since the last; it sends all that it knows again if it has been restarted.
  */
 export class StateFeed {
   #onState
   #onLost
-  #events
-  #watchdog
+  #next = ''
+  #timer
+  #isAsking = false
 
   constructor({ onState, onLost }) {
     this.#onState = onState
     this.#onLost = onLost
-    this.#open()
+    document.addEventListener('visibilitychange', () => this.#ask())
+    this.#ask()
   }
 
-  #open() {
-    this.#events = new EventSource('events')
-    this.#events.addEventListener('state', ({ data }) => {
-      this.#watch()
-      this.#onState(JSON.parse(data))
-    })
-    this.#events.addEventListener('error', () => {
+  async #ask() {
+    clearTimeout(this.#timer)
+    if (document.hidden || this.#isAsking) return
+    this.#isAsking = true
+    const state = await this.#fetchState()
+    this.#isAsking = false
+    if (state) {
+      this.#next = state.next
+      this.#onState(state)
+    } else {
       this.#onLost()
-      // After a refusal, as while the app starts, a browser does not try again by itself.
-      if (this.#events.readyState === EventSource.CLOSED) setTimeout(() => this.#open(), REOPEN_MS)
-    })
-    this.#watch()
+    }
+    this.#timer = setTimeout(() => this.#ask(), state ? ASK_EVERY_MS : RETRY_MS)
   }
 
-  /** A connection may be lost without an error, as after a sleep of the machine. */
-  #watch() {
-    clearTimeout(this.#watchdog)
-    this.#watchdog = setTimeout(() => {
-      this.#onLost()
-      this.#events.close()
-      this.#open()
-    }, SILENCE_MS)
+  async #fetchState() {
+    try {
+      const response = await fetch(`state?since=${encodeURIComponent(this.#next)}`, {
+        signal: AbortSignal.timeout(SILENCE_MS),
+      })
+      return response.ok ? await response.json() : undefined
+    } catch {
+      return undefined
+    }
   }
 }
