@@ -114,7 +114,7 @@ export type OnFailure<Req extends IncomingMessage = Request> = (
   exchange: HookedExchange<Req>,
 ) => MaybeAnswer | Promise<MaybeAnswer>
 
-/** A JSON answer of the provider's that is no stream: a success, or an error. */
+/** A JSON answer of the provider's that is not streamed: a success, or an error. */
 export interface HookedAnswer {
   /** The provider protocol that the client speaks. */
   readonly format: AnyFormatName
@@ -125,7 +125,7 @@ export interface HookedAnswer {
 }
 
 /**
- * Sees each JSON answer that is no stream, whatever its status, before any of it goes out. `undefined` passes it byte for
+ * Sees each JSON answer that is not streamed, whatever its status, before any of it goes out. `undefined` passes it byte for
  * byte, and an object replaces it: `body` goes out as JSON. The client waits for a promise, for `limits.firstByteTimeoutMs`
  * at most. What it throws becomes the answer, as with {@link OnRequest}.
  */

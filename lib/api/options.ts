@@ -145,7 +145,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    */
   onResponse?: OnResponse<Req>
   /**
-   * Sees each JSON answer that is no stream, errors included, and may replace it. With it such an answer is held until it is
+   * Sees each JSON answer that is not streamed, errors included, and may replace it. With it such an answer is held until it is
    * whole, `limits.maxEventBytes` at most, and parsed. Default: none.
    */
   onAnswer?: OnAnswer<Req>

@@ -82,7 +82,7 @@ export const bedrockInvoke = builtIn({
   usageMarker: '',
   counting,
 
-  // Only of answers that are no streams: what a stream's events carry is base64.
+  // Only of answers that are not streamed: what a stream's events carry is base64.
   modelFields: [['model']],
   answerFields: [
     ...[anthropic, openaiChat, bedrockConverse].flatMap((format) => format.answerFields ?? []),

@@ -17,7 +17,7 @@ export interface Message {
  * part, spread it: `{ ...framings.ndjson, name: 'my-lines', read, write }`.
  */
 export interface Framing {
-  /** Tells it from others, in tests and logs. */
+  /** Identifies it in tests and logs. */
   readonly name: string
   /** The `content-type` that a stream goes out with if the provider's own label is another framing's, or none. */
   readonly contentType: string

@@ -23,7 +23,7 @@ export function isBuiltInFraming(framing: Framing): boolean {
   return Object.values<Framing>(framings).includes(framing)
 }
 
-/** The built-in framings that a `content-type` tells. */
+/** The built-in framings that have a `content-type` of their own. */
 const labelled: readonly Framing[] = [sse, ndjson, awsEventStream]
 
 /**

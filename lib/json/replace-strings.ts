@@ -51,7 +51,7 @@ type Place = 'start' | 'key' | 'within key' | 'colon' | 'value' | 'string' | 'sk
  * validated; a text that turns out to be no JSON passes from there on.
  */
 export class StringReplacer {
-  /** The text is no JSON, so that not all wanted strings may have been found. */
+  /** The text is not JSON, so that not all wanted strings may have been found. */
   isInvalid = false
   readonly #replace: (value: string) => string | undefined
   readonly #nesting = new JsonNesting()

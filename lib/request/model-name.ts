@@ -165,7 +165,7 @@ function runAtOnce<T>(work: IncrementalTask<T>): T {
   }
 }
 
-/** Returns the text of a JSON body, as it is or in pieces; `undefined` if it is no JSON. */
+/** Returns the text of a JSON body, as it is or in pieces; `undefined` if it is not JSON. */
 function textOf(body: RequestBody): BodyBytes | undefined {
   const { json, content, headers } = body
   if (json === undefined || content === undefined) return undefined

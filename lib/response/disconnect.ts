@@ -82,5 +82,5 @@ function onceClosed(socket: Socket, listener: () => void): () => void {
 }
 
 function notifyAll(this: Socket): void {
-  for (const tell of waiting.get(this) ?? []) tell()
+  for (const notify of waiting.get(this) ?? []) notify()
 }

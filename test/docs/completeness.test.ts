@@ -89,6 +89,19 @@ test('docs/comparison.md gives the range of the estimates that docs/formats.md l
   assert.ok(page('docs/comparison.md').text.includes(range), range)
 })
 
+test('docs/options.md has every member of the middleware', () => {
+  const [, section = ''] = /^### AiProxy\(\)$(.*?)(?=^### )/ms.exec(api) ?? []
+  const members = [...section.matchAll(/^#{4,5} (\\?\[?[\w.\\]+\]?)\(\)$/gm)].map(([, name]) =>
+    name!.replaceAll('\\', ''),
+  )
+  assert.ok(members.includes('close') && members.includes('[asyncDispose]'), members.join())
+  const [, table = ''] = /^## Members of the middleware$(.*?)^```/ms.exec(options.text) ?? []
+  for (const member of members) {
+    const shown = member === '[asyncDispose]' ? '[Symbol.asyncDispose]' : member
+    assert.ok(table.includes(`| \`${shown}(`), shown)
+  }
+})
+
 test('docs/troubleshooting.md explains every warning', () => {
   const { anchors } = page('docs/troubleshooting.md')
   const source = ['handle/setup-warnings.ts', 'scheduling/turns.ts', 'framing/aws-codec.ts', 'options/hook-errors.ts']

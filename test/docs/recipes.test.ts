@@ -26,6 +26,8 @@ describe('the recipes work as described', () => {
     hooks: blockOf('recipes/hooks'),
     budget: blockOf('recipes/budget-for-each-user'),
     key: blockOf('recipes/key-for-each-user'),
+    cost: blockOf('recipes/cost'),
+    litellm: blockOf('recipes/litellm'),
     csrf: blockOf('recipes/csrf'),
     redaction: blockOf('recipes/redaction'),
     logging: blockOf('recipes/logging'),
@@ -129,6 +131,34 @@ describe('the recipes work as described', () => {
     assert.equal(last().headers.authorization, 'Bearer key of ann')
     assert.doesNotMatch(JSON.stringify(last().headers), /of-the-client/)
     assert.equal((await ask('bob')).status, 403)
+  })
+
+  test('cost: each part of the tokens has its price, and what is not known costs nothing known', async () => {
+    const { url, prints } = await running(blocks.cost)
+    const prompt_tokens_details = { cached_tokens: 600_000 }
+    const usage = { prompt_tokens: 1_000_000, completion_tokens: 500_000, prompt_tokens_details }
+    answer = (call) => void call.text.then(() => call.json(200, { usage }))
+    await (await post(`${url}/ai/v1/chat/completions`, { model, messages })).text()
+    // 400,000 at 0.4, 600,000 at 0.1, 500,000 at 1.6 dollars a million.
+    await prints(/"model":"gpt-4\.1-mini","dollars":1\.02,"isEstimated":false/)
+    answer = (call) => void call.text.then(() => call.json(500, { error: { message: 'no' } }))
+    await (await post(`${url}/ai/v1/chat/completions`, { model, messages })).text()
+    await prints(/"model":"gpt-4\.1-mini","isEstimated":false/)
+  })
+
+  test('LiteLLM: the client chooses neither the user nor another provider', async () => {
+    const { url } = await running(blocks.litellm)
+    const headers = { 'x-user': 'ann', 'x-litellm-customer-id': 'bob', 'x-litellm-end-user-id': 'bob' }
+    const own = { api_base: 'https://evil.site', api_key: 'sk-evil', user_config: { model_list: [] } }
+    const body = { model: 'fast', messages, ...own, extra_body: own }
+    assert.equal((await post(`${url}/ai/v1/chat/completions`, body, { headers })).status, 200)
+    const sent = last().headers
+    assert.equal(sent['x-litellm-end-user-id'], 'ann')
+    assert.equal(sent['x-litellm-customer-id'], undefined)
+    assert.equal(sent.authorization, 'Bearer the-litellm-key')
+    assert.doesNotMatch(await last().text, /evil|api_key|user_config/)
+    const other = await post(`${url}/ai/v1/chat/completions`, { ...body, model: 'gpt-4' }, { headers })
+    assert.equal(other.status, 403)
   })
 
   test("CSRF: pages of other sites are rejected; the app's own pages and other programs are not", async () => {
