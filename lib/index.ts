@@ -22,7 +22,7 @@ export type {
 } from './api/hooks.js'
 export type { Limits, LimitsOption, LimitsPerRequest, RequestLimits } from './api/limits.js'
 export type { ModelFields } from './api/model-fields.js'
-export type { ObservedExchange, Observer } from './api/observer.js'
+export type { ObservedAttempt, ObservedExchange, Observer } from './api/observer.js'
 export type { AiProxyOptions, HeartbeatOptions, ModelOptions, ModelRules } from './api/options.js'
 export type { AuthOptions, Credential, ProxyOptions } from './api/provider-options.js'
 export type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from './api/record.js'

@@ -17,8 +17,24 @@ export interface ObservedExchange<Req extends IncomingMessage = Request> {
   readonly stream: boolean
   /** When it began, in milliseconds since the epoch. */
   readonly startedAt: number
+  /** Host and port of the target, of several the one that is asked first; the port always. */
+  readonly host: string
+}
+
+/** An attempt at a target, as an observer sees it begin. */
+export interface ObservedAttempt {
+  /** Name of the target. */
+  readonly target: string
   /** Host and port of the target; the port always. */
   readonly host: string
+  /** The model that it is asked for, as the provider calls it. */
+  readonly model: string | undefined
+  /** 1 for the exchange's first attempt: it is the first of `attempts` in the record. */
+  readonly number: number
+  /** It is started because another one is slow. */
+  readonly hedged: boolean
+  /** When it begins, in milliseconds since the epoch. */
+  readonly startedAt: number
 }
 
 /**
@@ -34,6 +50,13 @@ export interface Observer<Req extends IncomingMessage = Request> {
    * @returns headers to send with it (`traceparent`)
    */
   onRequest?(exchange: ObservedExchange<Req>): Readonly<Record<string, string>> | undefined
+  /**
+   * An attempt at a target begins. Called only if there may be several: with the options `targets`, `retry` or `onAttempt`.
+   * What becomes of it is in `attempts` of the record.
+   *
+   * @returns headers to send with this attempt (`traceparent`), in the place of those of `onRequest`
+   */
+  onAttempt?(exchange: ObservedExchange<Req>, attempt: ObservedAttempt): Readonly<Record<string, string>> | undefined
   /** A stream has taken a turn, which lasted `ms` milliseconds. Called very often. */
   onTurn?(ms: number): void
   /** An exchange has ended; once for each, also for those that were rejected and never had an `onRequest`. */

@@ -1,4 +1,4 @@
-import type { Observer } from '../api/observer.js'
+import type { ObservedExchange, Observer } from '../api/observer.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { AiProxyStats } from '../api/stats.js'
 import { isObject } from '../json/json.js'
@@ -6,6 +6,7 @@ import { type HookErrors, HookFault } from '../options/hook-errors.js'
 import { headerFault } from '../util/header-fault.js'
 import { memoize } from '../util/memoize.js'
 import { catchRejection } from '../util/promises.js'
+import type { AttemptEntry } from './attempts.js'
 import type { Exchange } from './exchange.js'
 
 /** Calls all observers of a middleware. What one of them throws is reported, and has no other effect. */
@@ -28,20 +29,42 @@ export class Observers {
   }
 
   /**
-   * @param origin of the target
+   * @param origin of the target that is asked first
    * @returns the request headers of each observer that returns some
    */
   onRequest(exchange: Exchange, origin: string): Readonly<Record<string, string>>[] {
     if (this.#all.length === 0) return []
-    const { id, req, format, model, startedAt, asksForStream: stream } = exchange
-    const seen = { id, req, format: format.name, model, stream, startedAt, host: hostOf(origin) }
-    return this.#guarded((observer) => checkHeaders(observer.onRequest?.(seen), this.#report)).filter(
-      (headers) => headers !== undefined,
-    )
+    const seen = observed(exchange, origin)
+    return this.#headers((observer) => observer.onRequest?.(seen))
+  }
+
+  /**
+   * @param first origin of the target that is asked first
+   * @param origin of the target of this attempt
+   * @returns the request headers of each observer that returns some
+   */
+  onAttempt(
+    exchange: Exchange,
+    first: string,
+    { target, model, hedged, startedAt }: AttemptEntry,
+    origin: string,
+  ): Readonly<Record<string, string>>[] {
+    if (this.#all.length === 0) return []
+    const seen = observed(exchange, first)
+    const attempt = { target, host: hostOf(origin), model, number: exchange.attempts.count, hedged, startedAt }
+    return this.#headers((observer) => observer.onAttempt?.(seen, attempt))
   }
 
   onFinish(record: ExchangeRecord): void {
     this.#guarded((observer) => observer.onFinish?.(record))
+  }
+
+  #headers(
+    call: (observer: Observer) => Readonly<Record<string, string>> | undefined,
+  ): Readonly<Record<string, string>>[] {
+    return this.#guarded((observer) => checkHeaders(call(observer), this.#report)).filter(
+      (headers) => headers !== undefined,
+    )
   }
 
   #guarded<T>(call: (observer: Observer) => T): (T | undefined)[] {
@@ -57,6 +80,11 @@ export class Observers {
       }
     })
   }
+}
+
+function observed(exchange: Exchange, origin: string): ObservedExchange {
+  const { id, req, format, model, startedAt, asksForStream: stream } = exchange
+  return { id, req, format: format.name, model, stream, startedAt, host: hostOf(origin) }
 }
 
 /** Returns host and port of an origin. Memoized: a middleware has few. */

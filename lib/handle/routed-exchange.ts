@@ -178,6 +178,8 @@ export class RoutedExchange implements AttemptCallbacks {
     const entry = attempts.begin(pooled.target.name, name, hedged)
     this.#triesLeft--
     this.#tried.push(pooled.state)
+    const first = this.#route ? this.#pool.at(this.#route.order[0]!) : pooled
+    const observed = this.#context.observers.onAttempt(this.#exchange, first.config.origin, entry, pooled.config.origin)
     const attempt = new TargetAttempt(pooled, entry, attempts.count, this.#exchange, this.#context.turns, this)
     // If nothing can take its place, there is no reason to hold its answer back.
     if (this.#triesLeft > 0 || this.#firstFailure) attempt.preambleBounds = this.#pool.routing.retry.preamble
@@ -186,7 +188,8 @@ export class RoutedExchange implements AttemptCallbacks {
       exchange: this.#exchange,
       path: this.#path,
       edited: () => this.#editedRequest(),
-      observed: this.#observed,
+      // Later ones win.
+      observed: [...this.#observed, ...observed],
     }
     void attempt.start(() => prepareAttempt(request, pooled, name, this.#pool.routing.onAttempt))
     this.#scheduleHedge()

@@ -15,6 +15,11 @@ export interface Call {
 export function callOf({ format, req, model, host }: ObservedExchange): Call | undefined {
   const operation = operationOf(format, { method: req.method, path: req.url.split('?', 1)[0] ?? '/', model })
   if (operation === undefined) return undefined
+  return callAt(host, { operation, model }, format)
+}
+
+/** Returns a call as it is made at a target. @param host with the port */
+export function callAt(host: string, { operation, model }: Omit<Call, 'attributes'>, format: string): Call {
   const { address, port } = serverOf(host)
   const attributes = {
     'gen_ai.operation.name': operation,

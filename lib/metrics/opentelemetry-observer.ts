@@ -1,4 +1,6 @@
 import {
+  type Attributes,
+  type Context,
   context,
   type MeterProvider,
   metrics,
@@ -9,9 +11,11 @@ import {
   trace,
 } from '@opentelemetry/api'
 import type { Observer } from '../api/observer.js'
+import type { ExchangeRecord } from '../api/record.js'
 import { type AppLabelOptions, AppLabels } from './app-labels.js'
+import { endAttemptSpan, startAttemptSpan } from './attempt-span.js'
 import { checkOptions, invalidOption } from './check-options.js'
-import { type Call, callOf, unsentCall } from './genai-call.js'
+import { type Call, callAt, callOf, unsentCall } from './genai-call.js'
 import { GenAiMetrics, OTHER } from './genai-metrics.js'
 import { SCHEMA_URL } from './genai-names.js'
 import { endSpan } from './genai-span.js'
@@ -41,6 +45,10 @@ export interface OpenTelemetryObserverOptions extends ModelNameOptions, AppLabel
 
 interface StartedCall extends Call {
   readonly span: Span
+  /** The context in which the span is the active one. */
+  readonly context: Context
+  /** In the order of their starts. */
+  readonly attempts: { readonly span: Span; readonly target: string; readonly host: string }[]
 }
 
 const CALLER = 'openTelemetryObserver'
@@ -56,6 +64,9 @@ const SCOPE = ['express-ai-proxy', undefined, { schemaUrl: SCHEMA_URL }] as cons
  * span or, if there is none, the one that the client's `traceparent` names. The provider gets the call's own
  * `traceparent`. An exchange that fails before its request is sent is in the metrics but has no span, because nothing
  * was called. Requests that call no model (lists of models, files) have neither.
+ *
+ * If there may be several attempts (`targets`, `retry`), each is a span below the call's, and its target gets its own
+ * `traceparent`. `server.address` of the call is then that of the target whose answer the client got.
  *
  * `error.type` is the `code` of the record, or the status of an error that the provider answered with. A client that
  * disconnects is not an error; `ai_proxy.outcome` reports it.
@@ -110,19 +121,57 @@ export function openTelemetryObserver(options: OpenTelemetryObserverOptions = {}
         },
         parent,
       )
-      started.set(exchange.id, { ...call, span })
-      const headers: Record<string, string> = {}
-      // Baggage belongs to the app, and the provider is a third party.
-      propagation.inject(propagation.deleteBaggage(trace.setSpan(parent, span)), headers)
-      return headers
+      const withSpan = trace.setSpan(parent, span)
+      started.set(exchange.id, { ...call, span, context: withSpan, attempts: [] })
+      return traceHeaders(withSpan)
+    },
+
+    onAttempt({ id }, attempt) {
+      const call = started.get(id)
+      if (!call) return undefined
+      const span = startAttemptSpan(tracer, attempt, call.context)
+      const { target, host } = attempt
+      call.attempts.push({ span, target, host })
+      return traceHeaders(trace.setSpan(call.context, span))
     },
 
     onFinish(record) {
       const call = started.get(record.id)
       started.delete(record.id)
-      if (call) endSpan(call.span, record, labels.allOf(record))
-      const counted = call ?? unsentCall(record)
+      if (call) endCall(call, record, labels.allOf(record))
+      const counted = call ? servedCall(call, record) : unsentCall(record)
       if (counted) count(counted, record)
     },
   }
+}
+
+/** Returns the headers that continue a trace at the provider. */
+function traceHeaders(within: Context): Record<string, string> {
+  const headers: Record<string, string> = {}
+  // Baggage belongs to the app, and the provider is a third party.
+  propagation.inject(propagation.deleteBaggage(within), headers)
+  return headers
+}
+
+/** Ends the spans of an exchange. */
+function endCall(call: StartedCall, record: ExchangeRecord, labels: Attributes): void {
+  const { span, attempts } = call
+  for (const [at, attempt] of record.attempts.entries()) {
+    const started = attempts[at]
+    if (started) endAttemptSpan(started.span, attempt)
+  }
+  if (attempts.length > 0) {
+    span.setAttributes({
+      ...servedCall(call, record).attributes,
+      'ai_proxy.target': record.target,
+      'ai_proxy.attempts': record.attempts.length,
+    })
+  }
+  endSpan(span, record, labels)
+}
+
+/** Returns the call as it was made at the target whose answer the client got. */
+function servedCall(call: StartedCall, record: ExchangeRecord): Call {
+  const served = call.attempts.find(({ target }) => target === record.target)
+  return served ? callAt(served.host, call, record.format) : call
 }

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram } from 'prom-client'
+import type { TargetStats } from '../api/attempt-record.js'
 import type { AiProxyStats } from '../api/stats.js'
 import type { Delays } from './event-loop-delay.js'
 import { TurnHistogram } from './turn-histogram.js'
@@ -18,7 +19,7 @@ const RATE_BUCKETS = [5, 10, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 
 
 /** Names of all labels that the metrics have, and that Prometheus gives them. */
 export const metricLabels = [
-  ...['format', 'model', 'outcome', 'status', 'kind', 'estimated', 'limit'],
+  ...['format', 'model', 'target', 'outcome', 'status', 'kind', 'estimated', 'limit', 'reason'],
   ...['quantile', 'le'],
 ] as const
 
@@ -28,7 +29,7 @@ export const metricLabels = [
  * @param appLabels names of the app's own labels, which all metrics with the label `model` have, and limits
  */
 export function createMetrics(prefix: string, sources: GaugeSources, appLabels: readonly string[]) {
-  const byModel: readonly string[] = ['format', 'model', ...appLabels]
+  const byModel: readonly string[] = ['format', 'model', 'target', ...appLabels]
   // An empty list, because prom-client would otherwise use its global registry.
   const named = (name: string, help: string) => ({ name: prefix + name, help, registers: [] })
 
@@ -37,6 +38,16 @@ export function createMetrics(prefix: string, sources: GaugeSources, appLabels: 
       ...named(name, help),
       collect() {
         this.set(figure(sources.stats()))
+      },
+    })
+  /** A gauge for each target, of which several middlewares may have one of the same name. */
+  const targetGauge = (name: string, help: string, add: (gauge: Gauge, target: TargetStats) => void) =>
+    new Gauge({
+      ...named(name, help),
+      labelNames: ['target'],
+      collect() {
+        this.reset()
+        for (const target of sources.stats().flatMap(({ targets }) => targets)) add(this, target)
       },
     })
   const sumOf = (key: 'active' | 'streams' | 'waitingForDrain') => (stats: readonly AiProxyStats[]) =>
@@ -74,6 +85,10 @@ export function createMetrics(prefix: string, sources: GaugeSources, appLabels: 
       labelNames: [...byModel, 'outcome'],
       buckets: DURATION_BUCKETS,
     }),
+    attempts: new Counter({
+      ...named('attempts_total', "Attempts at targets; reason is ok, the status of the target's error, or a code"),
+      labelNames: ['target', 'reason'],
+    }),
     requestBytes: new Counter(named('request_bytes_total', 'Bytes of request bodies')),
     upstreamBytes: new Counter(named('upstream_bytes_total', 'Body bytes from providers, decoded')),
     downstreamBytes: new Counter(named('downstream_bytes_total', 'Body bytes to clients')),
@@ -89,6 +104,16 @@ export function createMetrics(prefix: string, sources: GaugeSources, appLabels: 
     // All middlewares of a process share one scheduler, and each reports the number waiting for it.
     waitingForTurn: gauge('waiting_for_turn', 'Streams of the process that are waiting for a turn', (stats) =>
       Math.max(0, ...stats.map((each) => each.waitingForTurn)),
+    ),
+    targetInFlight: targetGauge(
+      'target_in_flight',
+      'Exchanges in progress with a target',
+      (gauge, { name, inFlight }) => gauge.inc({ target: name }, inFlight),
+    ),
+    targetCooling: targetGauge(
+      'target_cooling',
+      'Middlewares in which a target is left alone for a while',
+      (gauge, { name, coolingUntil }) => gauge.inc({ target: name }, coolingUntil === undefined ? 0 : 1),
     ),
     eventLoopDelay: new Gauge({
       ...named('event_loop_delay_seconds', 'Delays of the event loop since the last scrape; quantile 1 is the longest'),

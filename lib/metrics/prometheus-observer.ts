@@ -3,6 +3,7 @@ import type { Observer } from '../api/observer.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { AiProxyStats } from '../api/stats.js'
 import { type AppLabelOptions, AppLabels } from './app-labels.js'
+import { attemptReason } from './attempt-reason.js'
 import { checkOptions, invalidOption } from './check-options.js'
 import { EventLoopDelay } from './event-loop-delay.js'
 import { isCount, seconds } from './figures.js'
@@ -56,6 +57,7 @@ const tokenKinds = [
  *
  * The label `model` is the name in the request, `none` if it has none, and `other` if the name has no label value of
  * its own (see `models` and `maxModels`). Rejected requests for models that no request ever got are therefore `other`.
+ * The label `target` is the name of the target in the record, or `none` if none was asked.
  *
  * @throws TypeError if an option is wrong
  * @throws Error if the registry already has metrics of these names, most likely those of another observer
@@ -113,13 +115,16 @@ interface Labels {
 function count(record: ExchangeRecord, { model, ofApp }: Labels, metrics: ReturnType<typeof createMetrics>): void {
   const { format, outcome, limit, providerStatus, firstByteMs, firstTokenMs, outputTokensPerSecond } = record
   const usage = uniformUsage(record)
-  const labels = { format, model, ...ofApp }
+  const labels = { format, model, target: record.target ?? 'none', ...ofApp }
   const status = String(providerStatus ?? record.status ?? 'none')
   metrics.exchanges.inc({ ...labels, outcome, status })
   metrics.duration.observe({ ...labels, outcome }, seconds(record.durationMs))
   if (firstByteMs !== undefined) metrics.firstByte.observe(labels, seconds(firstByteMs))
   if (firstTokenMs !== undefined) metrics.firstToken.observe(labels, seconds(firstTokenMs))
   if (isCount(outputTokensPerSecond)) metrics.outputRate.observe(labels, outputTokensPerSecond)
+  for (const attempt of record.attempts) {
+    metrics.attempts.inc({ target: attempt.target, reason: attemptReason(attempt) })
+  }
   metrics.requestBytes.inc(record.requestBytes)
   metrics.upstreamBytes.inc(record.upstreamBytes)
   metrics.downstreamBytes.inc(record.downstreamBytes)

@@ -32,7 +32,8 @@ export function resolveRouting(
     targets,
     balance: resolveBalance(given.balance),
     sticky: resolveSticky(given.sticky, hookErrors, elsewhere),
-    retry: resolveRetry(given.retry, elsewhere),
+    // The only target of a route is asked once, unless `retry` says otherwise.
+    retry: resolveRetry(given.retry ?? (given.targets === undefined ? false : undefined), elsewhere),
     hedge: resolveHedge(given.hedge, elsewhere),
     whenAllCooling: check.oneOf('whenAllCooling', orDefault(given.whenAllCooling, defaults.whenAllCooling), [
       'try',

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { Registry } from 'prom-client'
-import type { ExchangeRecord } from '../../lib/index.js'
+import type { AiProxyStats, ExchangeRecord } from '../../lib/index.js'
 import { prometheusObserver } from '../../lib/prometheus.js'
 import { root } from './pages.js'
 
@@ -47,7 +47,10 @@ async function exportedMetrics(): Promise<Map<string, Set<string>>> {
   observer.onTurn?.(1)
   const tokens = { uncachedInput: 1, cachedInput: 0, cacheWrite: 0, visibleOutput: 1, reasoning: 0, total: 2 }
   const record = { format: 'openai-chat', model: 'm', outcome: 'completed', limit: 'maxEventBytes', usage, tokens }
-  observer.onFinish?.({ ...record, ...times, ...bytes } as ExchangeRecord)
+  const attempts = [{ target: 'a', status: 200 }]
+  const targets = [{ name: 'a', inFlight: 1 }]
+  observer.onProxy?.({ stats: () => ({ targets }) as unknown as AiProxyStats })
+  observer.onFinish?.({ ...record, ...times, ...bytes, attempts } as unknown as ExchangeRecord)
   const exported = new Map<string, Set<string>>()
   for (const [, name, labels = ''] of (await register.metrics()).matchAll(/^(\w+)(?:\{(.*)\})? /gm)) {
     const known = exported.get(name!) ?? new Set()

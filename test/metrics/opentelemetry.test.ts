@@ -3,10 +3,10 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { context, metrics, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { AlwaysOffSampler } from '@opentelemetry/sdk-trace-base'
 import type { Request } from 'express'
-import type { ObservedExchange } from '../../lib/api/observer.js'
+import type { ObservedAttempt, ObservedExchange } from '../../lib/api/observer.js'
 import type { ExchangeRecord } from '../../lib/api/record.js'
 import { type OpenTelemetryObserverOptions, openTelemetryObserver } from '../../lib/metrics/opentelemetry-observer.js'
-import { recordOf, unknownModelRecord } from './support/records.js'
+import { attemptOf, recordOf, unknownModelRecord } from './support/records.js'
 import { setUpGlobals, telemetry } from './support/telemetry.js'
 
 let tearDown: () => void
@@ -23,17 +23,23 @@ afterEach(() => sdk.close())
 function observed(options: Partial<OpenTelemetryObserverOptions> = {}) {
   const { tracerProvider, meterProvider } = sdk
   const observer = openTelemetryObserver({ tracerProvider, meterProvider, ...options })
+  const seen = (exchange: Partial<ObservedExchange>, headers: Record<string, string> = {}): ObservedExchange => ({
+    id: 'exchange-1',
+    req: { method: 'POST', url: '/v1/chat/completions?key=secret', headers } as unknown as Request,
+    format: 'openai-chat',
+    model: 'gpt-4o',
+    stream: true,
+    startedAt: 1_700_000_000_000,
+    host: 'api.openai.com:443',
+    ...exchange,
+  })
   return {
     begin: (exchange: Partial<ObservedExchange> = {}, headers: Record<string, string> = {}) =>
-      observer.onRequest?.({
-        id: 'exchange-1',
-        req: { method: 'POST', url: '/v1/chat/completions?key=secret', headers } as unknown as Request,
-        format: 'openai-chat',
-        model: 'gpt-4o',
-        stream: true,
-        startedAt: 1_700_000_000_000,
-        host: 'api.openai.com:443',
-        ...exchange,
+      observer.onRequest?.(seen(exchange, headers)),
+    attempt: (attempt: Pick<ObservedAttempt, 'target' | 'host' | 'number'> & Partial<ObservedAttempt>) =>
+      observer.onAttempt?.(seen({}), {
+        ...{ model: 'gpt-4o', hedged: false, startedAt: 1_700_000_000_100 },
+        ...attempt,
       }),
     finish: (record: Partial<ExchangeRecord> = {}) => observer.onFinish?.(recordOf(record)),
   }
@@ -154,6 +160,123 @@ describe('the span of a call', () => {
     )
     const counts = (await sdk.sumsOf('gen_ai.client.operation.duration')).map(({ count }) => count)
     assert.deepEqual(counts, [1, 1])
+  })
+})
+
+describe('the attempts of a call', () => {
+  const first = { target: 'openai', host: 'api.openai.com:443', number: 1 }
+  const second = { target: 'azure', host: 'ours.openai.azure.com:443', number: 2, model: 'gpt-4o-eu' }
+  const failed = attemptOf({ target: 'openai', status: 429, startedAt: 1_700_000_000_100, ms: 50 })
+  const served = attemptOf({ target: 'azure', startedAt: 1_700_000_000_150, ms: 1350, firstTokenMs: 250 })
+
+  test('are spans below its own, in the order of their starts', () => {
+    const { begin, attempt, finish } = observed()
+    begin()
+    attempt(first)
+    attempt({ ...second, hedged: true, startedAt: 1_700_000_000_150 })
+    finish({ target: 'azure', attempts: [failed, served] })
+    const [one, two, call] = sdk.spans
+    assert.deepEqual(
+      sdk.spans.map(({ name }) => name),
+      ['attempt openai', 'attempt azure', 'chat gpt-4o'],
+    )
+    for (const span of [one, two]) {
+      assert.equal(span?.parentSpanContext?.spanId, call?.spanContext().spanId)
+      assert.equal(span?.spanContext().traceId, call?.spanContext().traceId)
+      assert.equal(span?.kind, SpanKind.CLIENT)
+    }
+    assert.deepEqual(one?.attributes, {
+      'server.address': 'api.openai.com',
+      'server.port': 443,
+      'gen_ai.request.model': 'gpt-4o',
+      'ai_proxy.target': 'openai',
+      'ai_proxy.attempt.number': 1,
+      'http.response.status_code': 429,
+      'ai_proxy.attempt.reason': '429',
+      'error.type': '429',
+    })
+    assert.deepEqual(one.status, { code: SpanStatusCode.ERROR })
+    assert.deepEqual(two?.attributes, {
+      'server.address': 'ours.openai.azure.com',
+      'server.port': 443,
+      'gen_ai.request.model': 'gpt-4o-eu',
+      'ai_proxy.target': 'azure',
+      'ai_proxy.attempt.number': 2,
+      'ai_proxy.attempt.hedged': true,
+      'http.response.status_code': 200,
+      'ai_proxy.attempt.reason': 'ok',
+      'ai_proxy.time_to_first_token': 0.25,
+    })
+    assert.deepEqual(two.status, { code: SpanStatusCode.UNSET })
+    const inMs = ([seconds, nanoseconds]: [number, number]) => seconds * 1000 + nanoseconds / 1e6
+    const times = [one, two].map((span) => [inMs(span.startTime), inMs(span.endTime)])
+    assert.deepEqual(times, [
+      [1_700_000_000_100, 1_700_000_000_150],
+      [1_700_000_000_150, 1_700_000_001_500],
+    ])
+  })
+
+  test('send their own traceparent', () => {
+    const { begin, attempt, finish } = observed()
+    begin()
+    const headers = [attempt(first), attempt(second)]
+    finish({ target: 'azure', attempts: [failed, served] })
+    const spans = sdk.spans.map((span) => span.spanContext())
+    assert.deepEqual(
+      headers,
+      spans.slice(0, 2).map(({ traceId, spanId }) => ({ traceparent: `00-${traceId}-${spanId}-01` })),
+    )
+    assert.notEqual(spans[0]?.spanId, spans[1]?.spanId)
+  })
+
+  test('leave the call, in its span and in metrics, the address of the target that served it', async () => {
+    const { begin, attempt, finish } = observed()
+    begin()
+    attempt(first)
+    attempt(second)
+    finish({ target: 'azure', attempts: [failed, served] })
+    const call = sdk.spans.at(-1)?.attributes
+    assert.deepEqual(
+      [
+        call?.['server.address'],
+        call?.['gen_ai.provider.name'],
+        call?.['ai_proxy.target'],
+        call?.['ai_proxy.attempts'],
+      ],
+      ['ours.openai.azure.com', 'azure.ai.openai', 'azure', 2],
+    )
+    const [duration] = await sdk.sumsOf('gen_ai.client.operation.duration')
+    assert.equal(duration?.attributes['server.address'], 'ours.openai.azure.com')
+  })
+
+  test('are no errors if they were given up', () => {
+    const { begin, attempt, finish } = observed()
+    begin()
+    attempt(first)
+    attempt(second)
+    const outrun = attemptOf({ target: 'openai', status: undefined, code: 'outrun' })
+    finish({ target: 'azure', attempts: [outrun, attemptOf({ target: 'azure', code: 'abandoned' })] })
+    const told = sdk.spans.map(({ status, attributes }) => [status.code, attributes['ai_proxy.attempt.reason']])
+    assert.deepEqual(told.slice(0, 2), [
+      [SpanStatusCode.UNSET, 'outrun'],
+      [SpanStatusCode.UNSET, 'abandoned'],
+    ])
+  })
+
+  test('have a code as error.type if there was no answer', () => {
+    const { begin, attempt, finish } = observed()
+    begin()
+    attempt(first)
+    const code = 'upstream_unreachable'
+    finish({ outcome: 'upstream_error', code, target: 'openai', attempts: [attemptOf({ status: undefined, code })] })
+    assert.equal(sdk.spans[0]?.attributes['error.type'], code)
+    assert.equal('http.response.status_code' in sdk.spans[0].attributes, false)
+  })
+
+  test('have no spans if the request calls no model', () => {
+    const { begin, attempt } = observed()
+    begin({ req: { method: 'GET', url: '/v1/models', headers: {} } as unknown as Request, model: undefined })
+    assert.equal(attempt(first), undefined)
   })
 })
 

@@ -7,7 +7,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { Counter, Registry } from 'prom-client'
 import type { AiProxyStats } from '../../lib/api/stats.js'
 import { type PrometheusObserverOptions, prometheusObserver } from '../../lib/metrics/prometheus-observer.js'
-import { recordOf, unknownModelRecord } from './support/records.js'
+import { attemptOf, recordOf, unknownModelRecord } from './support/records.js'
 import { bucketsOf, samplesOf } from './support/scrape.js'
 
 function observed(t: TestContext, options: Partial<PrometheusObserverOptions> = {}) {
@@ -18,7 +18,7 @@ function observed(t: TestContext, options: Partial<PrometheusObserverOptions> = 
 }
 
 function proxyWith(stats: Partial<AiProxyStats>) {
-  const idle = { active: 0, streams: 0, waitingForDrain: 0, waitingForTurn: 0 }
+  const idle = { active: 0, streams: 0, waitingForDrain: 0, waitingForTurn: 0, targets: [] }
   return { stats: () => ({ ...idle, ...stats }) as AiProxyStats }
 }
 
@@ -32,11 +32,11 @@ describe('counters', () => {
     observer.onFinish?.(recordOf({ model: undefined, responseModel: undefined }))
     observer.onFinish?.(unknownModelRecord('made-up'))
     assert.deepEqual(await samples('ai_proxy_exchanges_total'), [
-      'ai_proxy_exchanges_total{format="openai-chat",model="gpt-4o",outcome="completed",status="200"} 2',
-      'ai_proxy_exchanges_total{format="openai-chat",model="gpt-4o",outcome="client_disconnect",status="200"} 1',
-      'ai_proxy_exchanges_total{format="anthropic",model="claude",outcome="completed",status="200"} 1',
-      'ai_proxy_exchanges_total{format="openai-chat",model="none",outcome="completed",status="200"} 1',
-      'ai_proxy_exchanges_total{format="openai-chat",model="other",outcome="provider_error",status="404"} 1',
+      'ai_proxy_exchanges_total{format="openai-chat",model="gpt-4o",target="api.openai.com",outcome="completed",status="200"} 2',
+      'ai_proxy_exchanges_total{format="openai-chat",model="gpt-4o",target="api.openai.com",outcome="client_disconnect",status="200"} 1',
+      'ai_proxy_exchanges_total{format="anthropic",model="claude",target="api.openai.com",outcome="completed",status="200"} 1',
+      'ai_proxy_exchanges_total{format="openai-chat",model="none",target="api.openai.com",outcome="completed",status="200"} 1',
+      'ai_proxy_exchanges_total{format="openai-chat",model="other",target="api.openai.com",outcome="provider_error",status="404"} 1',
     ])
   })
 
@@ -55,7 +55,7 @@ describe('counters', () => {
     observer.onFinish?.(recordOf({ usage: { inputTokens: 7, outputTokens: 0, estimated: false } }))
     observer.onFinish?.(recordOf({ usage: { outputTokens: 9, estimated: true } }))
     observer.onFinish?.(recordOf({ usage: undefined }))
-    const labels = 'format="openai-chat",model="gpt-4o"'
+    const labels = 'format="openai-chat",model="gpt-4o",target="api.openai.com"'
     assert.deepEqual(await samples('ai_proxy_tokens_total'), [
       `ai_proxy_tokens_total{${labels},kind="input",estimated="false"} 107`,
       `ai_proxy_tokens_total{${labels},kind="output",estimated="false"} 50`,
@@ -71,8 +71,8 @@ describe('counters', () => {
     const usage = { inputTokens: 10, cachedInputTokens: 90, estimated: false }
     observer.onFinish?.(recordOf({ format: 'anthropic', model: 'claude', usage }))
     assert.deepEqual(await samples('ai_proxy_tokens_total'), [
-      'ai_proxy_tokens_total{format="anthropic",model="claude",kind="input",estimated="false"} 100',
-      'ai_proxy_tokens_total{format="anthropic",model="claude",kind="cached_input",estimated="false"} 90',
+      'ai_proxy_tokens_total{format="anthropic",model="claude",target="api.openai.com",kind="input",estimated="false"} 100',
+      'ai_proxy_tokens_total{format="anthropic",model="claude",target="api.openai.com",kind="cached_input",estimated="false"} 90',
     ])
   })
 
@@ -81,7 +81,7 @@ describe('counters', () => {
     const usage = { inputTokens: -5, outputTokens: Number.POSITIVE_INFINITY, reasoningTokens: 3, estimated: false }
     observer.onFinish?.(recordOf({ usage, outputTokensPerSecond: Number.POSITIVE_INFINITY }))
     assert.deepEqual(await samples('ai_proxy_tokens_total'), [
-      'ai_proxy_tokens_total{format="openai-chat",model="gpt-4o",kind="reasoning",estimated="false"} 3',
+      'ai_proxy_tokens_total{format="openai-chat",model="gpt-4o",target="api.openai.com",kind="reasoning",estimated="false"} 3',
     ])
     assert.deepEqual(await samples('ai_proxy_output_tokens_per_second'), [])
   })
@@ -92,6 +92,34 @@ describe('counters', () => {
     assert.deepEqual(await samples('ai_proxy_request_bytes_total'), ['ai_proxy_request_bytes_total 300'])
     assert.deepEqual(await samples('ai_proxy_upstream_bytes_total'), ['ai_proxy_upstream_bytes_total 15000'])
     assert.deepEqual(await samples('ai_proxy_downstream_bytes_total'), ['ai_proxy_downstream_bytes_total 15030'])
+  })
+
+  test('count exchanges by the target that served them; none if none was asked', async (t) => {
+    const { observer, samples } = observed(t)
+    observer.onFinish?.(recordOf({ target: 'eu' }))
+    observer.onFinish?.(recordOf({ target: undefined, outcome: 'rejected', status: 503 }))
+    assert.deepEqual(await samples('ai_proxy_exchanges_total'), [
+      'ai_proxy_exchanges_total{format="openai-chat",model="gpt-4o",target="eu",outcome="completed",status="200"} 1',
+      'ai_proxy_exchanges_total{format="openai-chat",model="gpt-4o",target="none",outcome="rejected",status="503"} 1',
+    ])
+  })
+
+  test('count attempts, by target and by how they ended', async (t) => {
+    const { observer, samples } = observed(t)
+    const target = 'b'
+    const served = attemptOf({ target })
+    observer.onFinish?.(recordOf({ target, attempts: [attemptOf({ target: 'a', status: 429 }), served] }))
+    observer.onFinish?.(recordOf({ target, attempts: [attemptOf({ target: 'a', code: 'upstream_error' }), served] }))
+    const refused = attemptOf({ target: 'a', status: undefined, code: 'upstream_unreachable' })
+    observer.onFinish?.(recordOf({ target, attempts: [refused, refused, served] }))
+    observer.onFinish?.(recordOf({ target, attempts: [attemptOf({ target: 'a', code: 'outrun' }), served] }))
+    assert.deepEqual(await samples('ai_proxy_attempts_total'), [
+      'ai_proxy_attempts_total{target="a",reason="429"} 1',
+      'ai_proxy_attempts_total{target="b",reason="ok"} 4',
+      'ai_proxy_attempts_total{target="a",reason="upstream_error"} 1',
+      'ai_proxy_attempts_total{target="a",reason="upstream_unreachable"} 2',
+      'ai_proxy_attempts_total{target="a",reason="outrun"} 1',
+    ])
   })
 
   test('count limits that were hit, by name', async (t) => {
@@ -133,12 +161,12 @@ describe('histograms', () => {
     assert.deepEqual(await bucket('duration_seconds'), { '2.5': 1 })
     assert.deepEqual(await bucket('output_tokens_per_second'), { '50': 1 })
     assert.deepEqual((await samples('ai_proxy_time_to_first_byte_seconds')).slice(-2), [
-      'ai_proxy_time_to_first_byte_seconds_sum{format="openai-chat",model="gpt-4o"} 0.2',
-      'ai_proxy_time_to_first_byte_seconds_count{format="openai-chat",model="gpt-4o"} 1',
+      'ai_proxy_time_to_first_byte_seconds_sum{format="openai-chat",model="gpt-4o",target="api.openai.com"} 0.2',
+      'ai_proxy_time_to_first_byte_seconds_count{format="openai-chat",model="gpt-4o",target="api.openai.com"} 1',
     ])
     assert.deepEqual((await samples('ai_proxy_duration_seconds')).slice(-2), [
-      'ai_proxy_duration_seconds_sum{format="openai-chat",model="gpt-4o",outcome="completed"} 1.5',
-      'ai_proxy_duration_seconds_count{format="openai-chat",model="gpt-4o",outcome="completed"} 1',
+      'ai_proxy_duration_seconds_sum{format="openai-chat",model="gpt-4o",target="api.openai.com",outcome="completed"} 1.5',
+      'ai_proxy_duration_seconds_count{format="openai-chat",model="gpt-4o",target="api.openai.com",outcome="completed"} 1',
     ])
   })
 
@@ -150,8 +178,8 @@ describe('histograms', () => {
     assert.deepEqual(await samples('ai_proxy_time_to_first_token_seconds'), [])
     assert.deepEqual(await samples('ai_proxy_output_tokens_per_second'), [])
     assert.deepEqual((await samples('ai_proxy_duration_seconds')).slice(-2), [
-      'ai_proxy_duration_seconds_sum{format="openai-chat",model="other",outcome="rejected"} 0.001',
-      'ai_proxy_duration_seconds_count{format="openai-chat",model="other",outcome="rejected"} 1',
+      'ai_proxy_duration_seconds_sum{format="openai-chat",model="other",target="api.openai.com",outcome="rejected"} 0.001',
+      'ai_proxy_duration_seconds_count{format="openai-chat",model="other",target="api.openai.com",outcome="rejected"} 1',
     ])
   })
 
@@ -184,6 +212,32 @@ describe('gauges', () => {
     assert.deepEqual(await samples('ai_proxy_streams'), ['ai_proxy_streams 1'])
     streams = 0
     assert.deepEqual(await samples('ai_proxy_streams'), ['ai_proxy_streams 0'])
+  })
+
+  test('have the state of each target, added up over all middlewares', async (t) => {
+    const { observer, samples } = observed(t)
+    const target = {
+      ...{ inFlight: 0, coolingUntil: undefined, coolingBecause: undefined },
+      ...{ attempts: 0, failures: 0, firstTokenMs: undefined, samples: 0 },
+    }
+    const cooling = { ...target, name: 'a', inFlight: 2, coolingUntil: 1_700_000_000_000, coolingBecause: '429' }
+    let targets: AiProxyStats['targets'] = [cooling, { ...target, name: 'b', inFlight: 3 }]
+    observer.onProxy?.({ stats: () => proxyWith({ targets }).stats() })
+    observer.onProxy?.(proxyWith({ targets: [{ ...target, name: 'b', inFlight: 4 }] }))
+    assert.deepEqual(await samples('ai_proxy_target_in_flight'), [
+      'ai_proxy_target_in_flight{target="a"} 2',
+      'ai_proxy_target_in_flight{target="b"} 7',
+    ])
+    assert.deepEqual(await samples('ai_proxy_target_cooling'), [
+      'ai_proxy_target_cooling{target="a"} 1',
+      'ai_proxy_target_cooling{target="b"} 0',
+    ])
+    targets = [{ ...target, name: 'a' }]
+    assert.deepEqual(await samples('ai_proxy_target_in_flight'), [
+      'ai_proxy_target_in_flight{target="a"} 0',
+      'ai_proxy_target_in_flight{target="b"} 4',
+    ])
+    assert.deepEqual((await samples('ai_proxy_target_cooling'))[0], 'ai_proxy_target_cooling{target="a"} 0')
   })
 
   test('have the event-loop delay', async (t) => {
@@ -222,6 +276,7 @@ describe('the registry', () => {
       ai_proxy_time_to_first_token_seconds: 'histogram',
       ai_proxy_output_tokens_per_second: 'histogram',
       ai_proxy_duration_seconds: 'histogram',
+      ai_proxy_attempts_total: 'counter',
       ai_proxy_request_bytes_total: 'counter',
       ai_proxy_upstream_bytes_total: 'counter',
       ai_proxy_downstream_bytes_total: 'counter',
@@ -231,6 +286,8 @@ describe('the registry', () => {
       ai_proxy_streams: 'gauge',
       ai_proxy_waiting_for_drain: 'gauge',
       ai_proxy_waiting_for_turn: 'gauge',
+      ai_proxy_target_in_flight: 'gauge',
+      ai_proxy_target_cooling: 'gauge',
       ai_proxy_event_loop_delay_seconds: 'gauge',
     })
   })
@@ -310,6 +367,11 @@ describe('the observer', () => {
     [
       'labels',
       { labels: ['model'] },
+      'prometheusObserver: labels[0] takes a name that its metrics do not have already; ',
+    ],
+    [
+      'target in labels',
+      { labels: ['target'] },
       'prometheusObserver: labels[0] takes a name that its metrics do not have already; ',
     ],
     [

@@ -1,3 +1,4 @@
+import type { AttemptRecord } from '../../../lib/api/attempt-record.js'
 import type { ExchangeRecord } from '../../../lib/api/record.js'
 import { findFormat, tokensOf } from '../../../lib/formats/index.js'
 
@@ -40,6 +41,21 @@ export function recordOf(given: Partial<ExchangeRecord> = {}): ExchangeRecord {
     turns: 3,
     busyMs: 1,
     maxTurnMs: 0.5,
+    ...given,
+  }
+}
+
+/** The record of an attempt that went well; what is given replaces what it has. */
+export function attemptOf(given: Partial<AttemptRecord> = {}): AttemptRecord {
+  return {
+    target: 'api.openai.com',
+    model: 'gpt-4o',
+    status: 200,
+    code: undefined,
+    startedAt: 1_700_000_000_000,
+    ms: 1500,
+    firstTokenMs: undefined,
+    hedged: false,
     ...given,
   }
 }
