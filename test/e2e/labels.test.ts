@@ -75,8 +75,9 @@ describe('labels', () => {
     const register = new Registry()
     const metrics = prometheusObserver({ register, labels: ['tenant', 'plan'], maxLabelValues: 1 })
     t.after(() => metrics.close())
-    await asked(t, ['acme', 'umbrella', 'acme'], { observers: [metrics] })
-    const [common, ending] = ['format="openai-chat",model="gpt-test"', 'plan="none",outcome="completed",status="200"']
+    const { records } = await asked(t, ['acme', 'umbrella', 'acme'], { observers: [metrics] })
+    const common = `format="openai-chat",model="gpt-test",target="${records[0]?.target}"`
+    const ending = 'plan="none",outcome="completed",status="200"'
     assert.deepEqual(await samplesOf(register, 'ai_proxy_exchanges_total'), [
       `ai_proxy_exchanges_total{${common},tenant="acme",${ending}} 2`,
       `ai_proxy_exchanges_total{${common},tenant="other",${ending}} 1`,
