@@ -117,3 +117,12 @@ export async function assertWithin(inner: Locator, outer: Locator): Promise<void
   const isWithin = box.x >= bounds.x && box.x + box.width <= bounds.x + bounds.width
   assert.ok(isWithin, `${JSON.stringify(box)} stands out of ${JSON.stringify(bounds)}`)
 }
+
+/** An element is where its reader sees it: on the screen, and larger than what is there for screen readers alone. */
+export async function assertInSight(element: Locator): Promise<void> {
+  const box = await element.boundingBox()
+  const screen = element.page().viewportSize()
+  assert.ok(box && screen)
+  const isInSight = box.height > 10 && box.y >= 0 && box.y + box.height <= screen.height
+  assert.ok(isInSight, `${JSON.stringify(box)} is not in sight`)
+}

@@ -6,6 +6,7 @@ import { startLocalProvider } from '../../example-app/providers/local-provider.j
 import {
   assertAccessible,
   assertFits,
+  assertInSight,
   assertWithin,
   closeBrowser,
   dark,
@@ -65,6 +66,39 @@ test('an abort by keyboard keeps the focus', inBrowser, async (t) => {
   await page.locator('.badge', { hasText: 'aborted' }).waitFor()
   await page.locator('tr', { hasText: 'aborted' }).locator('.open-record:focus').waitFor()
 })
+
+for (const [name, options] of Object.entries({ desktop: {}, phone })) {
+  test(`it is shown why a start or an abort failed, from any row: ${name}`, inBrowser, async (t) => {
+    const url = await runningApp(t, await endlessProviders(t), { dashboard: true })
+    const provoked = /^Failed to load resource: .*(?: 404 |ERR_FAILED)/
+    const page = await openPage(t, `${url}/streams/`, { ...options, provoked })
+    const start = page.getByRole('button', { name: 'Start a stream of each provider' })
+    await page.route('**/streams/demo', (route) => route.abort())
+    await start.click()
+    const said = page.locator('#said')
+    await said.filter({ hasText: 'The app cannot be reached.' }).waitFor()
+    await assertInSight(said)
+    await page.unroute('**/streams/demo')
+    for (let time = 1; time <= 4; time++) {
+      await start.click()
+      await page
+        .locator('#exchanges tbody tr')
+        .nth(3 * time - 1)
+        .waitFor()
+    }
+    await said.filter({ hasText: 'Started.' }).waitFor({ state: 'attached' })
+    assert.equal((await said.boundingBox())?.height, 1, 'what succeeds shows in the table')
+
+    // As if the exchange had ended while the click was on its way.
+    await page.route('**/streams/exchanges/*', (route) =>
+      route.continue({ url: `${url}/streams/exchanges/ended-already` }),
+    )
+    await page.getByRole('button', { name: 'Abort' }).last().click()
+    await said.filter({ hasText: '404 Not Found: The exchange has ended already.' }).waitFor()
+    await assertInSight(said)
+    await assertAccessible(page, `streams-${name}-failed`)
+  })
+}
 
 test('rows can be filtered by text and outcome, sorted by any column, and opened', inBrowser, async (t) => {
   const local = await startLocalProvider({ eventsPerSecond: 1000 })

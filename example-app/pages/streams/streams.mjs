@@ -128,8 +128,13 @@ function showCharts({ at, loop, health }) {
 }
 
 async function abort(id) {
-  const said = await request('DELETE', `exchanges/${encodeURIComponent(id)}`)
-  say('said', said ?? 'Aborted.')
+  showResult(await request('DELETE', `exchanges/${encodeURIComponent(id)}`), 'Aborted.')
+}
+
+/** Shows what went wrong. Success shows in the table, so it is announced alone. */
+function showResult(problem, success) {
+  $('said').classList.toggle('visually-hidden', problem === undefined)
+  say('said', problem ?? success)
 }
 
 $('exchanges').tBodies[0].addEventListener('click', ({ target }) => {
@@ -152,7 +157,7 @@ $('more').addEventListener('click', () => {
   rowLimit += ROWS_PER_STEP
   showTable()
 })
-$('start').addEventListener('click', async () => say('said', (await request('POST', 'demo')) ?? 'Started.'))
+$('start').addEventListener('click', async () => showResult(await request('POST', 'demo'), 'Started.'))
 
 const settings = await fetch('../settings').then((response) => response.json())
 $('start').hidden = !settings.providers.some(({ local }) => local) // a stand-in costs nothing
