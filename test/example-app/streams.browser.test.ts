@@ -213,6 +213,37 @@ test('the charts are never empty, and show values under the pointer', inBrowser,
   await legend.filter({ hasText: /Took:?\s*[\d.]+ m?s/ }).waitFor()
 })
 
+test('a line can be hidden by the keyboard, and markers follow the colour scheme', inBrowser, async (t) => {
+  const url = await runningApp(t, await endlessProviders(t), { dashboard: true })
+  const page = await openPage(t, `${url}/streams/`)
+  const toggle = page.getByRole('button', { name: 'Show Median' })
+  await toggle.waitFor()
+  assert.equal(await page.locator('#health-chart .u-legend button').count(), 0, 'a single line cannot be hidden')
+  const seen = new Set<string | undefined>()
+  const hidden = page.locator('#loop-chart .u-off', { hasText: 'Median' }) // uPlot sets this class if it hides a line
+
+  await toggle.focus()
+  await page.keyboard.press('Space')
+  await page.locator('[aria-label="Show Median"][aria-pressed="false"]:focus').waitFor()
+  await hidden.waitFor()
+  await assertAccessible(page, 'streams-desktop-hidden-line')
+  await toggle.press('Enter')
+  await page.locator('[aria-label="Show Median"][aria-pressed="true"]').waitFor()
+  await hidden.waitFor({ state: 'detached' })
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    const [marker, line] = (await page.evaluate(`
+      const probe = document.body.appendChild(document.createElement('p'))
+      probe.style.color = 'var(--accent)';
+      [getComputedStyle(document.querySelector('#loop-chart .marker')).borderTopColor, getComputedStyle(probe).color]
+    `)) as string[]
+    seen.add(marker)
+    assert.equal(marker, line)
+  }
+  assert.equal(seen.size, 2, 'the schemes differ')
+})
+
 test('on a phone each row is a card, and a list sorts them', inBrowser, async (t) => {
   const url = await runningApp(t, await endlessProviders(t), { dashboard: true })
   const page = await openPage(t, `${url}/streams/`, phone)

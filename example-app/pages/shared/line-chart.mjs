@@ -4,7 +4,8 @@ const HEIGHT = 200
 const FONT = '12px system-ui, sans-serif'
 
 /**
- * A line chart with a legend, which shows the values under the pointer, or else the last ones.
+ * A line chart with a legend, which shows the values under the pointer, or else the last ones. If there are several lines,
+ * a button in the legend hides and shows each.
  *
  *   const chart = new LineChart(element, {
  *     label: 'Latency of /health',
@@ -83,7 +84,7 @@ export class LineChart {
       series: [
         { label: xLabel, value: shown(formatX, 0) },
         ...series.map(({ label, tone, isFilled, isDashed }, index) => ({
-          label,
+          label: series.length > 1 ? this.#toggle(label, tone, index + 1) : legendLabel('span', label, tone),
           stroke: () => colour(tone),
           fill: isFilled ? () => `color-mix(in srgb, ${colour(tone)} 14%, transparent)` : undefined,
           width: isDashed ? 1.5 : 2,
@@ -92,10 +93,24 @@ export class LineChart {
           value: shown(formatY, index + 1),
         })),
       ],
-      cursor: { y: false, drag: { x: false, y: false } },
-      legend: { isolate: false },
+      // The legend of uPlot listens to the mouse alone, and its markers keep the colours of the first colour scheme.
+      cursor: { y: false, drag: { x: false, y: false }, bind: { click: () => null } },
+      legend: { markers: { show: false } },
       hooks: { drawClear: [(plot) => this.#drawZone(plot)], draw: [(plot) => this.#drawMarks(plot)] },
     }
+  }
+
+  #toggle(label, tone, index) {
+    const button = legendLabel('button', label, tone)
+    button.type = 'button'
+    button.setAttribute('aria-label', `Show ${label}`)
+    button.setAttribute('aria-pressed', 'true')
+    button.addEventListener('click', () => {
+      const show = !this.#plot.series[index].show
+      this.#plot.setSeries(index, { show })
+      button.setAttribute('aria-pressed', String(show))
+    })
+    return button
   }
 
   #drawZone({ ctx, bbox, valToPos }) {
@@ -148,6 +163,17 @@ export class LineChart {
 export function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 0.001)))
   return ([1, 2, 3, 5, 8, 10].find((step) => step * power >= value) ?? 10) * power
+}
+
+/** The label has its own marker, which follows the colour scheme. */
+function legendLabel(name, text, tone) {
+  const element = document.createElement(name)
+  element.className = 'series'
+  const marker = document.createElement('span')
+  marker.className = 'marker'
+  marker.style.setProperty('--tone', `var(--${tone})`)
+  element.append(marker, text)
+  return element
 }
 
 function colour(tone) {
