@@ -1,3 +1,4 @@
+import type { Response } from 'express'
 import type { AiProxy, AiProxyStats, ExchangeSnapshot, ObservedExchange, Observer } from 'express-ai-proxy'
 import type { PricedRecord } from '../providers/prices.js'
 
@@ -9,7 +10,12 @@ interface Origin {
 }
 
 /** An exchange under way. */
-export type ActiveRow = ExchangeSnapshot & Origin & { startedAt: number }
+export type ActiveRow = ExchangeSnapshot &
+  Origin & {
+    startedAt: number
+    /** The status that the client has got; `undefined` if none has been sent yet. */
+    status: number | undefined
+  }
 
 /** The record of one that has ended. */
 export type FinishedRow = PricedRecord & Origin
@@ -22,7 +28,7 @@ type Gauges = Pick<
 /** Watches several middlewares: the exchanges under way, and the last ones that ended. */
 export class ExchangeMonitor {
   readonly #proxies = new Map<string, AiProxy>()
-  readonly #clients = new Map<string, string>()
+  readonly #admitted = new Map<string, { client: string; res: Response | undefined }>()
   readonly #capacity: number
   readonly #closed = new AbortController()
   #finished: FinishedRow[] = []
@@ -33,11 +39,11 @@ export class ExchangeMonitor {
     this.#capacity = capacity
   }
 
-  /** An observer for a middleware, which notes who asked. */
+  /** An observer for a middleware, which notes who asked and what they get. */
   observer(clientOf: (req: ObservedExchange['req']) => string): Observer {
     return {
       onRequest: ({ id, req }) => {
-        this.#clients.set(id, clientOf(req))
+        this.#admitted.set(id, { client: clientOf(req), res: req.res })
         return undefined
       },
     }
@@ -50,7 +56,7 @@ export class ExchangeMonitor {
 
   /** Adds an exchange that has ended. */
   add(row: FinishedRow): void {
-    this.#clients.delete(row.id)
+    this.#admitted.delete(row.id)
     this.#finishedCount++
     this.#finished.push(row)
     if (this.#finished.length > this.#capacity) this.#finished.shift()
@@ -61,8 +67,9 @@ export class ExchangeMonitor {
     const now = Date.now()
     return [...this.#proxies].flatMap(([provider, proxy]) =>
       proxy.exchanges().map((one) => {
-        const client = this.#clients.get(one.id) ?? 'unknown' // its request has not been admitted yet
-        return { provider, client, startedAt: Math.round(now - one.age), ...one }
+        const { client = 'unknown', res } = this.#admitted.get(one.id) ?? {}
+        const status = res?.headersSent ? res.statusCode : undefined
+        return { provider, client, status, startedAt: Math.round(now - one.age), ...one }
       }),
     )
   }

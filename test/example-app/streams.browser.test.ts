@@ -39,6 +39,7 @@ test('streams are shown live, and controls never wait for them: start twice, abo
   const first = rows.filter({ hasText: 'anthropic' }).first()
   await first.locator('.badge', { hasText: 'streaming' }).waitFor()
   assert.equal(await cell(first, 'client').innerText(), 'demo')
+  assert.equal(await cell(first, 'status').innerText(), '200')
   assert.match(await cell(first, 'time').innerText(), /^\d\d:\d\d:\d\d$/)
   const sent = await cell(first, 'tokens').innerText()
   await cell(first, 'tokens').filter({ hasNotText: sent }).waitFor() // it grows

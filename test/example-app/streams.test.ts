@@ -78,6 +78,7 @@ test('an exchange whose provider is silent gets an answer when it is aborted, an
   const stopped = once(answer, 'close')
 
   const { active } = await until(states, ({ active }) => active[0]?.phase === 'waiting')
+  assert.equal(active[0]?.status, undefined, 'nothing has been sent to the client')
   await fetch(`${url}/streams/exchanges/${active[0]?.id}`, { method: 'DELETE' })
   assert.equal((await answered).status, 503)
   await stopped
@@ -113,7 +114,7 @@ test("another site's page cannot read, abort or start a storm", async (t) => {
 interface State {
   isFirst: boolean
   next: string
-  active: { id: string; provider: string; model: string; phase: string }[]
+  active: { id: string; provider: string; model: string; phase: string; status?: number }[]
   finished: { code?: string; outcome: string }[]
 }
 
