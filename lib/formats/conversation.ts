@@ -41,3 +41,11 @@ export function beginningOf(body: unknown): readonly unknown[] {
 
 /** The user's first message follows the system's, of which there are a few. */
 const MAX_LEADING_MESSAGES = 8
+
+/**
+ * Returns whether a provider keeps the answers of a format, so that a later request may continue one by its id
+ * (`previous_response_id`). https://platform.openai.com/docs/guides/conversation-state
+ */
+export function keepsAnswers(format: string): boolean {
+  return format === 'openai-responses'
+}

@@ -2,7 +2,7 @@ import type { TargetStats } from '../api/attempt-record.js'
 import { AiProxyError, modelNotFound } from '../api/errors.js'
 import type { ExchangeRecord } from '../api/record.js'
 import { type Exchange, formatOf } from '../exchange/exchange.js'
-import type { CompleteFormat } from '../formats/index.js'
+import { type CompleteFormat, keepsAnswers } from '../formats/index.js'
 import type { Config, Routing, Target } from '../options/config.js'
 import type { ProviderPath } from '../request/provider-path.js'
 import { UsageRefusals } from '../request/usage-refusals.js'
@@ -110,7 +110,8 @@ export class TargetPool {
     served.state.succeed()
     if (sample !== undefined) served.state.sample(sample)
     this.#router.served(route, served.state)
-    if (record.responseId !== undefined) this.#router.rememberResponse(record.responseId, served.state)
+    if (record.responseId !== undefined && keepsAnswers(record.format))
+      this.#router.rememberResponse(record.responseId, served.state)
   }
 
   /** Names that clients can use; `undefined` unless every target lists its models. */
