@@ -25,6 +25,7 @@ const allowed = {
     ...['strong', 'table', 'tbody', 'td', 'th', 'thead', 'tr', 'ul'],
   ],
   ALLOWED_ATTR: ['align', 'class', 'href', 'start', 'title'],
+  ADD_URI_SAFE_ATTR: ['align', 'start'], // their values are no addresses, to which the expression below applies
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
   ALLOWED_URI_REGEXP: /^(?:https?|mailto):/i,
