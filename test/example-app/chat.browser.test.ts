@@ -189,6 +189,70 @@ test('Markdown is rendered, HTML and scripts are not; code and answers can be co
   assert.equal(await clipboard(page), text)
 })
 
+for (const [how, block] of Object.entries({
+  "by the clipboard's API": '',
+  'without it': 'navigator.clipboard.writeText = () => Promise.reject(new Error())',
+})) {
+  test(`Copy keeps the focus, and says that it copied, everywhere: ${how}`, inBrowser, async (t) => {
+    const { provider, next } = await scriptedProvider(t)
+    const permissions = ['clipboard-read', 'clipboard-write']
+    const page = await openPage(t, await runningApp(t, provider), { permissions })
+    await page.evaluate(block)
+    await ask(page, 'Hi')
+    const asked = await next()
+    asked.write('Code:\n\n```js\ngo()\n```\n')
+    asked.end()
+    await page.locator('.details').waitFor()
+    for (const [place, copied] of [
+      ['.answer', /^go\(\)\n$/],
+      ['.actions', /^Code:/],
+      ['dialog[open] details', /"outcome": "completed"/],
+    ] as const) {
+      if (place.startsWith('dialog')) {
+        await page.getByRole('button', { name: 'Details' }).click()
+        await page.getByText('The record as JSON').click()
+      }
+      await page.locator(place).getByRole('button', { name: 'Copy' }).focus()
+      await page.keyboard.press('Enter')
+      await page.locator(`${place} button:focus`, { hasText: /^Copied$/ }).waitFor()
+      await page.locator(place).getByRole('status').filter({ hasText: 'Copied.' }).waitFor({ state: 'attached' })
+      // Once more while the button still says "Copied": it has its own label again afterwards.
+      await page.keyboard.press('Enter')
+      assert.match(await clipboard(page), copied)
+      await page.locator(`${place} button:focus`, { hasText: /^Copy(?: JSON)?$/ }).waitFor()
+    }
+  })
+}
+
+test(
+  'tables keep their alignment, lists their first number, and code of any language its button',
+  inBrowser,
+  async (t) => {
+    const { provider, next } = await scriptedProvider(t)
+    const page = await openPage(t, await runningApp(t, provider))
+    await ask(page, 'Hi')
+    const asked = await next()
+    asked.write('| a | b | c |\n| - | :-: | -: |\n| 1 | 2 | 3 |\n\n3. three\n4. four\n\n')
+    asked.write('```\nno language\n```\n\n```js\ngo()\n```\n')
+    asked.end()
+    await page.locator('.details').waitFor()
+
+    const answer = page.locator('.answer')
+    const aligned = await page.evaluate(
+      'Array.from(document.querySelectorAll(".answer td"), (it) => getComputedStyle(it).textAlign)',
+    )
+    assert.deepEqual(aligned, ['left', 'center', 'right'])
+    assert.equal(await answer.locator('ol').getAttribute('start'), '3')
+    const right = '(it) => it.getBoundingClientRect().right'
+    const distances = (await page.evaluate(`
+      Array.from(document.querySelectorAll('.copy-code'), (it) => (${right})(it.closest('figure')) - (${right})(it))
+    `)) as number[]
+    assert.equal(distances.length, 2)
+    for (const distance of distances) assert.ok(distance < 10, `the button is ${distance} px from the end`)
+    await assertAccessible(page, 'chat-desktop-blocks')
+  },
+)
+
 test(
   'rendering during the stream costs O(n), and ends with the same result as rendering at once',
   inBrowser,
@@ -252,6 +316,22 @@ for (const [how, stop] of Object.entries({
     assert.ok(!(await page.content()).includes('sk-secret'))
   })
 }
+
+test('an answer without text says so, and shows no figure that is not known', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t, 'anthropic')
+  const page = await openPage(t, await runningApp(t, provider))
+  await ask(page, 'Hi')
+  ;(await next()).end()
+  await page.locator('.details').waitFor()
+  await page.locator('.problem[data-tone="warn"]', { hasText: 'The answer is empty.' }).waitFor()
+  assert.equal(await page.locator('#status').innerText(), 'The answer is empty.')
+  const figures = await page.locator('.figures li').allInnerTexts()
+  assert.equal(figures.length, 2, String(figures))
+  assert.match(String(figures), /^scripted-1,[\d.]+ m?s in all$/)
+  await assertAccessible(page, 'chat-desktop-no-text')
+  await page.reload()
+  await page.locator('.problem', { hasText: 'The answer is empty.' }).waitFor()
+})
 
 test('a failed prompt can be retried, and its turn then has the answer', inBrowser, async (t) => {
   const { provider, next } = await scriptedProvider(t)

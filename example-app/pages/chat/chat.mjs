@@ -74,6 +74,7 @@ async function answer(turn) {
   try {
     await asOneOfTheStreams(ask, { signal: stop.signal, onWait })
     turn.state = 'complete'
+    if (turn.answer.trim() === '') turn.problem = 'The answer is empty.'
   } catch (error) {
     turn.state = error.name === 'AbortError' ? 'stopped' : 'failed'
     turn.problem = explain(error)

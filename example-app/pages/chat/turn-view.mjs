@@ -61,7 +61,7 @@ export class TurnView {
     if (this.#find('.open')) this.#markdown.finish()
     this.#find('.problem').hidden = problem === undefined
     this.#find('.problem').textContent = problem ?? ''
-    this.#find('.problem').dataset.tone = state === 'stopped' ? 'warn' : 'bad'
+    this.#find('.problem').dataset.tone = state === 'failed' ? 'bad' : 'warn'
     this.#find('.foot').hidden = false
     this.#find('.copy').hidden = answer === ''
     this.#find('.details').hidden = this.#turn.record === undefined
@@ -79,7 +79,8 @@ function figures({ model, record }) {
   if (record) {
     const { outcome, usage: used, firstTokenMs, durationMs, costUsd } = record
     if (outcome !== 'completed' && outcome !== 'client_disconnect') shown.outcome = fate(record)
-    if (used) shown.usage = `${usage(used)} tokens`
+    const tokens = used && usage(used)
+    if (tokens) shown.usage = `${tokens} tokens`
     if (firstTokenMs !== undefined) shown.firstTokenMs = `first token ${ms(firstTokenMs)}`
     shown.durationMs = `${ms(durationMs)} in all`
     if (costUsd !== undefined) shown.costUsd = `${used?.estimated ? '≈ ' : ''}${dollars(costUsd)}`
