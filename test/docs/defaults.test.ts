@@ -11,13 +11,14 @@ function written(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`
   if (typeof value === 'number') return value.toLocaleString('en').replaceAll(',', '_')
   if (typeof value !== 'object') return String(value)
+  if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`
   const members = Object.entries(value as object).map(([name, member]) => `${name}: ${written(member)}`)
   return `{ ${members.join(', ')} }`
 }
 
 describe('the defaults in the docs are those of the package', () => {
   const options = page('options.md')
-  const { limits, proxy, close, ...others } = defaults
+  const { limits, proxy, close, stickyOptions, ...others } = defaults
   for (const [name, value] of Object.entries(others)) {
     test(name, () => {
       const [, said] = new RegExp(`^## ${name}\\n[^#]*?\\*\\*Default:\\*\\* \`(.*)\`$`, 'm').exec(options) ?? []
@@ -31,6 +32,8 @@ describe('the defaults in the docs are those of the package', () => {
       assert.equal(said, `\`${value}\``)
     })
   }
+
+  test('sticky.ttlMs', () => assert.ok(options.includes(`\`ttlMs\` (${stickyOptions.ttlMs.toLocaleString('en')})`)))
 
   test('close.graceMs', () => assert.ok(options.includes(`(${close.graceMs.toLocaleString('en')})`)))
 

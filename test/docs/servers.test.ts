@@ -49,6 +49,13 @@ const questions: Record<string, Question> = {
     answer: /"finishReason":"STOP"/,
   },
   'recipes/ollama': { at: '/ollama/api/chat', body: { model: 'llama3.3', messages }, answer: /"done":true/ },
+  'recipes/canary': { ...openai, body: { ...chat, model: 'chat' } },
+  'recipes/local-model-first': { ...openai, body: { ...chat, model: 'small' } },
+  'recipes/two-keys': {
+    at: '/ai/v1/messages',
+    body: { model: 'claude', max_tokens: 100, stream: true, messages },
+    answer: /event: message_stop/,
+  },
   'recipes/vllm': {
     ...openai,
     at: '/vllm/v1/chat/completions',
