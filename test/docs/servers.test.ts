@@ -50,6 +50,7 @@ const questions: Record<string, Question> = {
   },
   'recipes/ollama': { at: '/ollama/api/chat', body: { model: 'llama3.3', messages }, answer: /"done":true/ },
   'recipes/canary': { ...openai, body: { ...chat, model: 'chat' } },
+  'recipes/litellm': { ...openai, body: { ...chat, model: 'fast' } },
   'recipes/local-model-first': { ...openai, body: { ...chat, model: 'small' } },
   'recipes/two-keys': {
     at: '/ai/v1/messages',
