@@ -9,6 +9,7 @@ import type { ProviderId } from '../../example-app/providers/provider.js'
 import {
   assertAccessible,
   assertFits,
+  assertInSight,
   closeBrowser,
   landscape,
   linesOf,
@@ -418,6 +419,51 @@ test('the page follows the answer, unless the reader has scrolled up', inBrowser
   await page.waitForFunction('document.scrollingElement.scrollHeight - scrollY - innerHeight < 2')
 })
 
+for (const [name, options] of Object.entries({ desktop: {}, phone })) {
+  test(`a retry of an earlier turn keeps its answer in sight, and is the only one: ${name}`, inBrowser, async (t) => {
+    const { provider, next } = await scriptedProvider(t)
+    const page = await openPage(t, await runningApp(t, provider), options)
+    const details = page.locator('.details')
+    for (const turn of [1, 2, 3]) {
+      await ask(page, `Question ${turn}`)
+      const asked = await next()
+      asked.write('A line of text.\n\n'.repeat(40))
+      asked.end()
+      await details.nth(turn - 1).waitFor()
+    }
+    const first = page.locator('.turn').first()
+    const retries = page.locator('.retry')
+    await first.getByRole('button', { name: 'Retry' }).click()
+    const again = await next()
+    assert.deepEqual(await retries.evaluateAll((all) => all.map((one) => one.matches(':disabled'))), [true, true, true])
+
+    // It grows beyond the screen.
+    for (const piece of ['one', 'two', 'three']) {
+      again.write('Another line.\n\n'.repeat(20))
+      again.write(`END ${piece}\n\n`)
+      const end = first.locator('p', { hasText: `END ${piece}` })
+      await end.waitFor()
+      await end.evaluate(nextFrame)
+      await assertInSight(end)
+      assert.equal(await page.getByRole('button', { name: 'To the end' }).isVisible(), true)
+    }
+    await assertAccessible(page, `chat-${name}-retried`)
+
+    // Who scrolls away stays there.
+    await first.evaluate((turn) => turn.scrollIntoView({ block: 'start' }))
+    await first.evaluate(nextFrame)
+    const before = await page.evaluate('scrollY')
+    again.write('Another line.\n\n'.repeat(20))
+    again.write('END four')
+    again.end()
+    await first.locator('.details').waitFor()
+    assert.equal(await page.evaluate('scrollY'), before)
+    assert.equal(await page.locator('.retry:disabled').count(), 0)
+    await page.getByRole('button', { name: 'To the end' }).click()
+    await page.waitForFunction('document.scrollingElement.scrollHeight - scrollY - innerHeight < 2')
+  })
+}
+
 test(
   'on a phone, the reason why a provider is unreachable is shown below the prompt, unbroken',
   inBrowser,
@@ -490,4 +536,10 @@ function figure(page: Page, field: string): Promise<string> {
 
 function clipboard(page: Page): Promise<string> {
   return page.evaluate('navigator.clipboard.readText()') as Promise<string>
+}
+
+/** Resolves after what has changed is laid out, and the page has had its chance to scroll. */
+function nextFrame(): Promise<void> {
+  const { requestAnimationFrame } = globalThis as unknown as { requestAnimationFrame(act: () => void): void }
+  return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve())))
 }

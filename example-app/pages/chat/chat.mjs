@@ -21,8 +21,11 @@ let running // the AbortController of the answer under way
 const { providers, dashboard } = await fetch('../settings').then((response) => response.json())
 const settings = new Settings(providers, showSettings)
 const composer = new Composer({ onSend: (text) => answer(conversation.ask(text)), onStop: () => running?.abort() })
-const follow = new FollowEnd($('turns'), (isFollowing) => {
-  $('to-end').hidden = isFollowing || conversation.turns.length === 0
+const follow = new FollowEnd($('turns'), {
+  floor: $('composer'),
+  onChange(isFollowing) {
+    $('to-end').hidden = isFollowing || conversation.turns.length === 0
+  },
 })
 
 $('pages').hidden = !dashboard
@@ -57,9 +60,10 @@ async function answer(turn) {
   running = stop
   save('conversation', conversation)
   showState()
-  composer.setBusy(true, 'Answering…')
+  setBusy(true, 'Answering…')
   announcer.begin()
-  follow.start()
+  if (turn === conversation.turns.at(-1)) follow.start()
+  else follow.startAt(view.element)
 
   const onText = (piece) => {
     turn.answer += piece
@@ -82,7 +86,7 @@ async function answer(turn) {
 
   running = undefined
   announcer.end()
-  composer.setBusy(false, turn.problem ?? 'Answer complete.')
+  setBusy(false, turn.problem ?? 'Answer complete.')
   view.finish()
   turn.record = await recordOf(id)
   // The record may know more than the client is told, such as why the provider cannot be reached.
@@ -98,6 +102,11 @@ async function recordOf(id) {
   return response?.ok ? response.json() : undefined
 }
 
+function setBusy(isBusy, status) {
+  composer.setBusy(isBusy, status)
+  for (const view of views.values()) view.setRetry(!isBusy)
+}
+
 function addView(turn) {
   const view = new TurnView(turn, { retry, showRecord: (record) => recordDialog.show(record) })
   views.set(turn, view)
@@ -106,7 +115,6 @@ function addView(turn) {
 }
 
 function retry(turn) {
-  if (running) return
   conversation.restart(turn)
   views.get(turn).begin()
   answer(turn)

@@ -2,40 +2,60 @@
 const NEAR = 40
 
 /**
- * Keeps the end of the page in sight while it grows, unless the reader has scrolled up. `onChange` is called with whether
- * it does.
+ * Keeps what grows in sight, unless the reader has scrolled away: the end of the page, or the end of one element that has
+ * others below it. `onChange` is called with whether it follows the end of the page. `floor` is the element that covers the
+ * lower part of the screen.
  */
 export class FollowEnd {
   #page = document.scrollingElement
-  #isFollowing = true
+  #floor
+  #followed // 'page', an element, or undefined
+  #element
   #onChange
 
-  constructor(content, onChange) {
+  constructor(content, { floor, onChange }) {
+    this.#floor = floor
     this.#onChange = onChange
-    addEventListener('scroll', () => this.#set(this.#isAtEnd), { passive: true })
-    new ResizeObserver(() => {
-      if (this.#isFollowing) this.#toEnd()
-    }).observe(content)
+    this.#followed = 'page'
+    addEventListener('scroll', () => this.#set(this.#inSight), { passive: true })
+    new ResizeObserver(() => this.#keep()).observe(content)
   }
 
-  /** Goes to the end, and follows it from now on. */
+  /** Goes to the end of the page, and follows it from now on. */
   start() {
-    this.#set(true)
-    this.#toEnd()
+    this.#element = undefined
+    this.#set('page')
+    this.#keep()
   }
 
-  get #isAtEnd() {
+  /** Goes to an element, which may have others below it, and follows its end from now on. */
+  startAt(element) {
+    this.#element = element
+    this.#set(element)
+    if (element.getBoundingClientRect().top < 0) element.scrollIntoView()
+    this.#keep()
+  }
+
+  /** Where the reader is. An element comes first: the end of a short page may be in sight as well. */
+  get #inSight() {
+    if (this.#element && Math.abs(this.#hiddenBelow) < innerHeight && this.#hiddenBelow < NEAR) return this.#element
     const { scrollHeight, scrollTop, clientHeight } = this.#page
-    return scrollHeight - scrollTop - clientHeight < NEAR
+    return scrollHeight - scrollTop - clientHeight < NEAR ? 'page' : undefined
   }
 
-  #toEnd() {
-    this.#page.scrollTop = this.#page.scrollHeight
+  /** How much of the followed element is below what can be seen, in pixels; negative if its end is higher. */
+  get #hiddenBelow() {
+    return this.#element.getBoundingClientRect().bottom - this.#floor.getBoundingClientRect().top
   }
 
-  #set(isFollowing) {
-    if (this.#isFollowing === isFollowing) return
-    this.#isFollowing = isFollowing
-    this.#onChange(isFollowing)
+  #keep() {
+    if (this.#followed === 'page') this.#page.scrollTop = this.#page.scrollHeight
+    else if (this.#followed && this.#hiddenBelow > 0) this.#page.scrollTop += this.#hiddenBelow
+  }
+
+  #set(followed) {
+    if (this.#followed === followed) return
+    this.#followed = followed
+    this.#onChange(followed === 'page')
   }
 }

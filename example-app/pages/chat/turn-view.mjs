@@ -35,6 +35,11 @@ export class TurnView {
     this.#find('.foot').hidden = true
   }
 
+  /** Sets whether it can be retried: one answer at a time is under way. */
+  setRetry(isPossible) {
+    this.#find('.retry').disabled = !isPossible
+  }
+
   /** Shows whether the turn waits for streams of other tabs. */
   showWaiting(isWaiting) {
     const place = this.#find('.problem')
