@@ -50,6 +50,7 @@ export async function prepareAttempt(
     observed,
   )
   if (!onAttempt) return prepared
-  const signed = await runAttemptHook(onAttempt, target.name, prepared.request, exchange, config.origin)
+  const run = config.hookErrors.reporting('onAttempt', runAttemptHook, (...[, , , of]) => of.hookView())
+  const signed = await run(onAttempt, target.name, prepared.request, exchange, config.origin)
   return withHeaders(prepared, signed, config)
 }

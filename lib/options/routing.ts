@@ -40,7 +40,7 @@ export function resolveRouting(
       'refuse',
     ]),
     showAlias: check.boolean('showAlias', orDefault(given.showAlias, defaults.showAlias)),
-    onAttempt: hookErrors.reporting('onAttempt', onAttempt, (_, exchange) => exchange),
+    onAttempt,
   }
   const isRouted = given.targets !== undefined || (given.retry ?? false) !== false || onAttempt !== undefined
   return isRouted ? routing : undefined

@@ -63,8 +63,10 @@ export const check = {
   number(option: string, value: unknown, range: { from?: number; above?: number }): number {
     const { from = Number.NEGATIVE_INFINITY, above = Number.NEGATIVE_INFINITY } = range
     const fits = typeof value === 'number' && value >= from && value > above && value < Infinity
-    const bound = Number.isFinite(from) ? `of at least ${from}` : `above ${above}`
-    return fits ? value : invalidOption(option, value, `a number ${bound}`)
+    const bound = Number.isFinite(above) ? `number above ${above}` : 'finite number'
+    return fits
+      ? value
+      : invalidOption(option, value, `a ${Number.isFinite(from) ? `number of at least ${from}` : bound}`)
   },
 
   /** Accepts a number above 0, or `false` for no limit. */

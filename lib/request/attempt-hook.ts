@@ -26,7 +26,7 @@ export async function runAttemptHook(
   const request: AttemptRequest = {
     method,
     url: origin + url,
-    headers: { ...before },
+    headers: copyOf(before),
     body: body && isInMemory(body) ? join(body) : undefined,
   }
   await hook({ target, request }, exchange.hookView())
@@ -45,6 +45,13 @@ export async function runAttemptHook(
     if (fault) throw new HookFault(`onAttempt set a header that cannot go to the provider: ${fault}`)
   }
   return after
+}
+
+/** A hook may change a list in its place, and other attempts share the original. */
+function copyOf(headers: Headers): Headers {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? [...value] : value]),
+  )
 }
 
 function isFixed(name: string): boolean {

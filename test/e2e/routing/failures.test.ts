@@ -1,44 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { AiProxyOptions } from '../../../lib/index.js'
-import { type App, startApp } from '../support/app.js'
+import { startApp } from '../support/app.js'
 import { post } from '../support/client.js'
 import { anthropic, openai } from '../support/protocols.js'
-import { type Call, type Owner, type Provider, startProvider } from '../support/provider.js'
+import { type Call, startProvider } from '../support/provider.js'
+import { ANSWER, answer, ROLE, startPair } from '../support/targets.js'
 import { within } from '../support/waiting.js'
 
-const [hel, lo, end = ''] = openai.events
-const ANSWER = [hel, lo, end, openai.terminator].join('')
-const ROLE = `data: ${JSON.stringify({ id: 'c1', object: 'chat.completion.chunk', model: 'm', choices: [{ index: 0, delta: { role: 'assistant' }, finish_reason: null }] })}\n\n`
+const [hel] = openai.events
 const ERROR = `data: ${JSON.stringify({ error: { message: 'Overloaded', type: 'server_error', code: 'server_error' } })}\n\n`
-
-const answer = (call: Call) => call.sse([hel, lo, end, openai.terminator]).end()
-
-interface Pair {
-  readonly a: Provider
-  readonly b: Provider
-  readonly app: App
-}
-
-/** An app with two targets, of which `a` is asked first. */
-async function startPair(
-  t: Owner,
-  onA: (call: Call) => unknown,
-  onB: (call: Call) => unknown = answer,
-  options: Partial<AiProxyOptions> = {},
-): Promise<Pair> {
-  const a = await startProvider(t, { onCall: onA })
-  const b = await startProvider(t, { onCall: onB })
-  const app = await startApp(t, {
-    targets: [
-      { name: 'a', target: a.url, auth: { headers: { authorization: 'Bearer key-of-a-0123456789' } } },
-      { name: 'b', target: b.url, auth: { headers: { authorization: 'Bearer key-of-b-0123456789' } }, priority: 1 },
-    ],
-    retry: { backoffMs: [0, 0] },
-    ...options,
-  })
-  return { a, b, app }
-}
 
 const failures: Readonly<
   Record<string, { act: (call: Call) => unknown; tries: number; code?: string; status?: number }>
