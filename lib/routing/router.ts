@@ -32,6 +32,8 @@ export interface Route {
   readonly order: readonly TargetState[]
   /** All that can serve the request, in no order. */
   readonly eligible: readonly TargetState[]
+  /** Those that the app's balance function left out: they are not asked later either. */
+  readonly leftOut: readonly TargetState[]
   /** The key by which the request sticks; `undefined` if it sticks to none. */
   readonly stickyKey: string | undefined
   /** Name of the target where the key belongs, whether it can serve now or not. */
@@ -89,7 +91,8 @@ export class Router {
     const maker = previousResponse === undefined ? undefined : this.#makerOf(previousResponse, eligible)
     const withMaker = maker ? [maker, ...order.filter((each) => each !== maker)] : order
     if (withMaker.length === 0) return refusal(eligible, usable)
-    return { order: withMaker, eligible, stickyKey, home: homeOf(stickyKey, eligible) }
+    const leftOut = this.#balancer.isFilter ? usable.filter((each) => !withMaker.includes(each)) : []
+    return { order: withMaker, eligible, leftOut, stickyKey, home: homeOf(stickyKey, eligible) }
   }
 
   /**
@@ -100,7 +103,8 @@ export class Router {
     const untried = route.order.filter((each) => !tried.includes(each))
     const usable = untried.filter((each) => each.isUsable)
     if (usable.length > 0) return usable
-    return this.#cooling(route.eligible.filter((each) => !tried.includes(each)))
+    const { eligible, leftOut } = route
+    return this.#cooling(eligible.filter((each) => !tried.includes(each) && !leftOut.includes(each)))
   }
 
   /** Takes note of the target that answered, so that further requests of the key go there. */
