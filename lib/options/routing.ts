@@ -33,7 +33,7 @@ export function resolveRouting(
     balance: resolveBalance(given.balance),
     sticky: resolveSticky(given.sticky, hookErrors, elsewhere),
     // The only target of a route is asked once, unless `retry` says otherwise.
-    retry: resolveRetry(given.retry ?? (given.targets === undefined ? false : undefined), elsewhere),
+    retry: resolveRetry(orDefault(given.retry, given.targets === undefined ? false : {}), elsewhere),
     hedge: resolveHedge(given.hedge, elsewhere),
     whenAllCooling: check.oneOf('whenAllCooling', orDefault(given.whenAllCooling, defaults.whenAllCooling), [
       'try',
@@ -83,9 +83,9 @@ const REASONS: readonly RetryReason[] = [
   ...(['auth', 'timeout', 'stream-error'] as const),
 ]
 
-function resolveRetry(retry: AiProxyOptions['retry'], elsewhere: readonly string[]): ResolvedRetry {
+function resolveRetry(retry: RetryOptions | false, elsewhere: readonly string[]): ResolvedRetry {
   const known = ['attempts', 'on', 'backoffMs', 'maxWaitMs', 'withinMs', 'preamble'] as const
-  const given = recordOrFalse<RetryOptions>('retry', orDefault(retry, {}), known, elsewhere)
+  const given = recordOrFalse<RetryOptions>('retry', retry, known, elsewhere)
   const { attempts, on, backoffMs, maxWaitMs, withinMs, preamble } =
     given === false ? ({ attempts: 1 } as RetryOptions) : given
   const whole = orDefault(attempts, defaults.retry.attempts)

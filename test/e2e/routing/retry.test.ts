@@ -51,7 +51,7 @@ describe('`on` names the failures that lead to another try', () => {
   }
   const reasons = Object.keys(failures) as RetryReason[]
   for (const reason of reasons) {
-    const limits = reason === 'timeout' ? { firstByteTimeoutMs: 50 } : {}
+    const limits = reason === 'timeout' ? { firstByteTimeoutMs: 300 } : {}
     test(reason, async (t) => {
       const others = reasons.filter((each) => each !== reason)
       const without = await startPair(t, failures[reason], answer, { limits, retry: { on: others } })

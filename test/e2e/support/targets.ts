@@ -32,6 +32,8 @@ interface PairOptions extends Partial<AiProxyOptions> {
   /** Further options of the two targets. */
   readonly ofA?: Partial<TargetOptions>
   readonly ofB?: Partial<TargetOptions>
+  /** Further targets. */
+  readonly more?: readonly TargetOptions[]
 }
 
 /** An app with two targets, of which `a` is asked first. Neither waits before it is asked again. */
@@ -39,7 +41,7 @@ export async function startPair(
   t: Owner,
   onA?: (call: Call) => unknown,
   onB: (call: Call) => unknown = answer,
-  { ofA, ofB, retry, ...options }: PairOptions = {},
+  { ofA, ofB, more = [], retry, ...options }: PairOptions = {},
 ): Promise<Pair> {
   const a = await startProvider(t, onA && { onCall: onA })
   const b = await startProvider(t, { onCall: onB })
@@ -48,6 +50,7 @@ export async function startPair(
     targets: [
       { name: 'a', target: a.url, auth: auth(KEYS.a), ...ofA },
       { name: 'b', target: b.url, auth: auth(KEYS.b), priority: 1, ...ofB },
+      ...more,
     ],
     retry: retry === false ? false : { backoffMs: [0, 0], ...retry },
     ...options,

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { post } from '../support/client.js'
+import { openai } from '../support/protocols.js'
+import type { Owner } from '../support/provider.js'
+import { answer, attemptsOf, ROLE, refuse, startPair } from '../support/targets.js'
+import { closed, until } from '../support/waiting.js'
+
+type Options = NonNullable<Parameters<typeof startPair>[3]>
+
+/** A client that can leave, of two targets of which the test answers the first. */
+async function startLeaving(t: Owner, options: Options = {}) {
+  const { a, b, app } = await startPair(t, undefined, answer, options)
+  const leaving = new AbortController()
+  const response = post(app.url + openai.path, openai.request, { signal: leaving.signal })
+  response.catch(() => {})
+  const call = await a.next()
+  const leave = async () => {
+    leaving.abort()
+    await response.then((each) => each.text()).catch(() => {})
+  }
+  /** Nothing is left of the exchange, and nobody else was asked. */
+  const assertOver = async (attempts: readonly string[]) => {
+    const record = await app.record()
+    assert.deepEqual([record.outcome, attemptsOf(record)], ['client_disconnect', attempts])
+    const { heldBytes, targets } = app.proxy.stats()
+    assert.deepEqual([heldBytes, targets.map(({ inFlight }) => inFlight)], [0, [0, 0]])
+    assert.deepEqual(app.proxy.exchanges(), [])
+    assert.equal(b.calls.length, 0)
+    return record
+  }
+  return { a, b, app, call, leave, assertOver, response }
+}
+
+describe('a client that leaves ends the attempt, and no other begins', () => {
+  test('while the target is silent', async (t) => {
+    const { call, leave, assertOver } = await startLeaving(t)
+    await leave()
+    await call.gone
+    await assertOver(['a abandoned'])
+  })
+
+  test('while the beginning of the answer is held', async (t) => {
+    const { app, call, leave, assertOver } = await startLeaving(t)
+    call.sse([ROLE])
+    await until(() => app.proxy.exchanges()[0]?.phase !== 'connecting', 'the request is sent')
+    await leave()
+    await call.gone
+    await assertOver(['a abandoned'])
+  })
+
+  test('while the same target is waited for', async (t) => {
+    const { app, call, leave, assertOver } = await startLeaving(t)
+    refuse(503, 'later', { 'retry-after': '1' })(call)
+    await until(() => app.proxy.stats().targets[0]?.failures === 1, 'the attempt has failed')
+    await leave()
+    await assertOver(['a 503'])
+  })
+
+  test('while the model writes', async (t) => {
+    const { call, leave, response, assertOver } = await startLeaving(t)
+    call.sse([openai.events[0]])
+    await response
+    await leave()
+    await call.gone
+    const record = await assertOver(['a abandoned'])
+    assert.equal(record.target, 'a')
+  })
+})
+
+describe("with `onClientDisconnect: 'drain'`", () => {
+  test('the answer is read to its end', async (t) => {
+    const { app, call, leave, response } = await startLeaving(t, { onClientDisconnect: 'drain' })
+    call.sse([openai.events[0]])
+    await response
+    await leave()
+    call.send(openai.events[1]).end(openai.terminator)
+    const record = await app.record()
+    assert.deepEqual([record.outcome, record.target, record.attempts.length], ['client_disconnect', 'a', 1])
+  })
+
+  test('a failure while nobody waits leads to no further attempt', async (t) => {
+    let departure: Promise<void> | undefined
+    const { app, b, call, leave } = await startLeaving(t, {
+      onClientDisconnect: 'drain',
+      onRequest: (_, { res }) => {
+        departure = closed(res, 'the response')
+      },
+    })
+    await leave()
+    await departure
+    call.reset()
+    const record = await app.record()
+    assert.deepEqual([record.outcome, record.attempts.length, b.calls.length], ['client_disconnect', 1, 0])
+  })
+})
