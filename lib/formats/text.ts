@@ -45,7 +45,7 @@ export function textOf(message: MessageOfFormat, kind: 'text' | 'reasoning' = 't
  */
 export function withText<M extends MessageOfFormat>(message: M, text: string | ((text: string) => string)): M {
   const { data, places, wrapping } = locateTexts(message)
-  let changed = data
+  const copy = new PartialCopy(data)
   let isFirst = true
   for (const { path, kind } of places) {
     if (typeof text === 'string' && kind !== 'text') continue
@@ -54,8 +54,9 @@ export function withText<M extends MessageOfFormat>(message: M, text: string | (
     if (typeof after !== 'string')
       throw new TypeError(`withText: the function must return a string, got ${typeof after}`)
     isFirst = false
-    if (after !== before) changed = withValueAt(changed, path, after) as JsonObject
+    if (after !== before) copy.set(path, after)
   }
+  const changed = copy.root as JsonObject
   if (changed === data) return message
   return { ...message, data: wrapping ? wrapping.wrap(message.data as JsonObject, changed) : changed }
 }
@@ -80,9 +81,45 @@ function locateTexts({ format: name, event, data }: MessageOfFormat): LocatedTex
   return { data: inner, places, wrapping }
 }
 
-/** Returns a copy of a value with another one at a path; everything off the path is shared. */
-function withValueAt(root: unknown, [key, ...rest]: TextPlace['path'], value: unknown): unknown {
-  if (key === undefined) return value
-  const inner = withValueAt(valueAt(root, key), rest, value)
-  return Array.isArray(root) ? root.with(key as number, inner) : { ...(root as object), [key]: inner }
+type Container = Record<string | number, unknown>
+
+/**
+ * A copy of a value in which single values can be set. Everything off their paths is shared with the original, and each
+ * list or object on them is copied once: an answer may have thousands of texts in one list.
+ */
+class PartialCopy {
+  #root: unknown
+  readonly #copies = new Set<unknown>()
+
+  constructor(original: unknown) {
+    this.#root = original
+  }
+
+  /** The copy; the original itself if nothing was set. */
+  get root(): unknown {
+    return this.#root
+  }
+
+  /** Sets the value at a path. The path must exist in the original. */
+  set(path: TextPlace['path'], value: unknown): void {
+    const last = path.at(-1)
+    if (last === undefined) {
+      this.#root = value
+      return
+    }
+    this.#root = this.#ownCopy(this.#root)
+    let container = this.#root as Container
+    for (const key of path.slice(0, -1)) {
+      container[key] = this.#ownCopy(container[key])
+      container = container[key] as Container
+    }
+    container[last] = value
+  }
+
+  #ownCopy(container: unknown): unknown {
+    if (this.#copies.has(container)) return container
+    const copy = Array.isArray(container) ? container.slice() : { ...(container as object) }
+    this.#copies.add(copy)
+    return copy
+  }
 }

@@ -536,6 +536,47 @@ test('withText keeps the type of an event', () => {
   assert.deepEqual(changed, { format: 'anthropic', event: 'content_block_delta', data: { delta: { text: 'b' } } })
 })
 
+/** Elements of lists that are copied while `run` runs. */
+function copiedElements(run: () => void): number {
+  let copied = 0
+  const { prototype } = Array
+  const { slice, with: withElement } = prototype
+  const iterator = prototype[Symbol.iterator]
+  const counting = <F extends (...args: never[]) => unknown>(native: F) =>
+    function (this: unknown[], ...args: Parameters<F>) {
+      copied += this.length
+      return native.apply(this, args)
+    }
+  Object.assign(prototype, {
+    slice: counting(slice),
+    with: counting(withElement),
+    [Symbol.iterator]: counting(iterator),
+  })
+  try {
+    run()
+  } finally {
+    Object.assign(prototype, { slice, with: withElement, [Symbol.iterator]: iterator })
+  }
+  return copied
+}
+
+test('withText copies a list once, however many texts it has', () => {
+  const words = Array.from({ length: 2000 }, (_, at) => ({ word: `w${at}`, start: at }))
+  const message = frozen({ format: 'openai-media' as const, data: { text: 'w', words } })
+  let changed: typeof message | undefined
+  const copied = copiedElements(() => {
+    changed = withText(message, (text) => text.toUpperCase())
+  })
+  assert.deepEqual(changed?.data.words, Array.from({ length: 2000 }, (_, at) => ({ word: `W${at}`, start: at })))
+  assert.ok(copied < 30 * words.length, `${copied} elements copied`)
+})
+
+test('withText changes an object that stands in two places only where it has a text', () => {
+  const message = { role: 'assistant', content: 'a' }
+  const { data } = withText({ format: 'openai-chat', data: { choices: [{ message }], request: message } }, 'X')
+  assert.deepEqual(data, { choices: [{ message: { role: 'assistant', content: 'X' } }], request: message })
+})
+
 test('withText throws if its function does not return a string', () => {
   const message = { format: 'openai-chat', data: chat({ content: 'a' }) } as const
   assert.throws(() => withText(message, (() => undefined) as never), /TypeError: withText.*undefined/)
