@@ -76,6 +76,6 @@ function attemptCode({ outcome, failure }: Exchange): string | undefined {
 }
 
 /** Returns whether the provider seems to have generated something without reporting usage. */
-function lacksUsage({ req, res, path, format, upstreamBytes }: Exchange): boolean {
-  return upstreamBytes > 0 && res.statusCode < 400 && generatesAt(req.method, path, format)
+function lacksUsage({ req, path, format, providerStatus = 0, upstreamBytes }: Exchange): boolean {
+  return upstreamBytes > 0 && providerStatus < 400 && generatesAt(req.method, path, format)
 }

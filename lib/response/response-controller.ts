@@ -204,7 +204,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   /** Shows the app a JSON answer, then sends it, or what the app has put in its place. */
   #showAnswer({ answer, plan }: PendingAnswer, onAnswer: OnAnswer): void {
     const body = answer.drain()
-    const status = this.#exchange.providerStatus ?? plan.status
+    const status = plan.providerStatus
     this.#hooks.askAboutAnswer(onAnswer, { body, status, isJsonByLabel: plan.isJsonByLabel }, (replacement) => {
       settleReportedError(this.#exchange)
       if (this.#downstream.isGone) return this.#finish()

@@ -65,12 +65,13 @@ export class ResponseOpener {
   open(plan: ResponsePlan): Carriage | DecideCarriage {
     if (plan.kind) return this.#openAs(plan, plan.kind)
     const { deadlines, asksForStream } = this.#exchange
-    const isError = plan.status >= 400 && !this.#framing
+    const isError = plan.providerStatus >= 400 && !this.#framing
     const mustOpenSoon = asksForStream && !this.#framing && !isError
     if (mustOpenSoon) deadlines.start('first bytes', FIRST_BYTES_MS, () => this.#openUnknown(plan))
-    const label = plan.headers['content-type']?.toString()
     return (start, isAll) => {
-      const kind = isError ? errorKindByFirstBytes(start, isAll) : kindByFirstBytes(start, isAll, this.#exchange, label)
+      const kind = isError
+        ? errorKindByFirstBytes(start, isAll)
+        : kindByFirstBytes(start, isAll, this.#exchange, plan.providerType)
       if (!kind) return undefined
       deadlines.stop('first bytes')
       return this.#openAs(plan, kind)
@@ -127,7 +128,8 @@ export class ResponseOpener {
   #holdAnswer(plan: ResponsePlan): Carriage {
     const exchange = this.#exchange
     const { secrets, limits } = exchange
-    const metering = plan.status < 400 ? meteringFor(exchange, undefined, true, this.#context.config) : undefined
+    const metering =
+      plan.providerStatus < 400 ? meteringFor(exchange, undefined, true, this.#context.config) : undefined
     exchange.attachMetering(metering)
     const inner = secrets.isEmpty ? new PassThroughFramer() : new MaskingFramer(secrets)
     const most = this.#framing ? Math.min(limits.maxEventBytes, MAX_ENCLOSED_BYTES) : limits.maxEventBytes
@@ -140,8 +142,8 @@ export class ResponseOpener {
    *
    * @param isReplaced the body is the app's
    */
-  sendHeld({ status, headers }: ResponsePlan, body: Buffer, isReplaced: boolean): void {
-    if (this.#framing) return this.#downstream.end(this.#eventOf(body, status, true))
+  sendHeld({ status, headers, providerStatus }: ResponsePlan, body: Buffer, isReplaced: boolean): void {
+    if (this.#framing) return this.#downstream.end(this.#eventOf(body, providerStatus, true))
     const named = this.#alias?.inJson(body) ?? body
     if (!this.#downstream.begunBy) {
       const isChanged = isReplaced || named !== body
@@ -166,13 +168,13 @@ export class ResponseOpener {
   }
 
   /** Sends a body that is not a stream of the client's framing as one event. */
-  #asOneEvent({ status, headers }: ResponsePlan, { framing, isJson }: BodyKind, clientFraming: Framing): Carriage {
+  #asOneEvent(plan: ResponsePlan, { framing, isJson }: BodyKind, clientFraming: Framing): Carriage {
     const exchange = this.#exchange
     const { config } = this.#context
     exchange.attachMetering(meteringFor(exchange, undefined, isJson || framing !== undefined, config))
-    const isReadable = !headers['content-encoding']
+    const isReadable = !plan.headers['content-encoding']
     const framer = new WholeBodyAsEvent(exchange.limits.maxEventBytes, (body) =>
-      this.#eventOf(exchange.secrets.maskBytes(body), status, isReadable),
+      this.#eventOf(exchange.secrets.maskBytes(body), plan.providerStatus, isReadable),
     )
     return { framer, metering: undefined, framing: clientFraming, isEnclosed: true }
   }

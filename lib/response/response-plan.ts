@@ -22,8 +22,14 @@ export interface BodyKind {
 
 /** How a provider's response will be forwarded. */
 export interface ResponsePlan {
+  /** Status for the client. */
   readonly status: number
+  /** Headers for the client. */
   readonly headers: OutgoingHttpHeaders
+  /** Status of the provider's: what the body is depends on it, whatever status the app gives the client. */
+  readonly providerStatus: number
+  /** Label that the provider gave the body, whatever label the app gives it. */
+  readonly providerType: string | undefined
   /** Decoder of a compressed body. */
   readonly createDecoder: (() => Decoder) | undefined
   /** Kind according to the head; `undefined` if the first bytes have to show it. */
@@ -83,6 +89,8 @@ export function responsePlan(
   const mayChange = (isReadable && exchange.asksForStream) || (isText && !exchange.secrets.isEmpty)
   return {
     status,
+    providerStatus: status,
+    providerType: contentType,
     headers: mayChange ? withoutDigests(headers) : headers,
     createDecoder,
     kind: isReadable ? labelledKind(contentType, exchange, status) : errorKind(hasBody, label, config),

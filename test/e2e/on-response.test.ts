@@ -87,6 +87,64 @@ describe('onResponse', () => {
     assert.deepEqual([record.outcome, record.providerStatus], ['provider_error', 529])
   })
 
+  describe('what the app makes of the head does not change how the body is read', () => {
+    const withUsage = {
+      choices: [{ index: 0, message: { role: 'assistant', content: 'a' }, finish_reason: 'stop' }],
+      usage: { prompt_tokens: 3, completion_tokens: 5, total_tokens: 8 },
+    }
+    const usageEvent = `data: ${JSON.stringify({ choices: [], usage: withUsage.usage })}\n\n`
+    const becomes =
+      (status: number): OnResponse =>
+      (response) => {
+        response.status = status
+      }
+    /** A body without a label. */
+    const unlabelled = (body: string) => (call: Call) => call.res.writeHead(200).end(body)
+
+    for (const onAnswer of [undefined, () => undefined]) {
+      const name = onAnswer ? ', with onAnswer' : ''
+
+      test(`an answer is measured if its status becomes 503${name}`, async (t) => {
+        const answer = (call: Call) => call.json(200, withUsage)
+        const { response, record } = await through(t, becomes(503), answer, { body: plain, onAnswer })
+        const { outcome, usage } = record
+        assert.deepEqual([response.status, outcome, usage?.inputTokens, usage?.outputTokens], [503, 'completed', 3, 5])
+      })
+
+      test(`an error stays the provider’s if its status becomes 200${name}`, async (t) => {
+        const answer = (call: Call) => call.json(500, { error: { message: 'broken' } })
+        const { response, record } = await through(t, becomes(200), answer, { body: plain, onAnswer })
+        assert.deepEqual([response.status, record.outcome, record.providerStatus], [200, 'provider_error', 500])
+      })
+
+      test(`an error becomes an error event if its status becomes 200${name}`, async (t) => {
+        const answer = (call: Call) => call.json(500, { error: { message: 'broken' } })
+        const options = { heartbeat: { beforeFirstByte: true }, onAnswer }
+        const { text, record } = await through(t, becomes(200), answer, options)
+        assert.match(text, /data: \{"error":\{"message":"broken"/)
+        assert.deepEqual([record.outcome, record.providerStatus], ['provider_error', 500])
+      })
+    }
+
+    for (const [name, hook] of Object.entries<OnResponse>({
+      'if its status becomes 503': becomes(503),
+      'if it gets the label of another framing': ({ headers }) => {
+        headers['content-type'] = 'application/x-ndjson'
+      },
+      'if it gets the label of an image': ({ headers }) => {
+        headers['content-type'] = 'image/png'
+      },
+    })) {
+      test(`a stream without a label is read, and our usage event left out, ${name}`, async (t) => {
+        const answer = unlabelled(events.join('') + usageEvent + terminator)
+        const { text, record } = await through(t, hook, answer)
+        assert.equal(text, whole)
+        const { outcome, usage } = record
+        assert.deepEqual([outcome, usage?.inputTokens, usage?.outputTokens], ['completed', 3, 5])
+      })
+    }
+  })
+
   test('is not called for answers of the middleware or the app', async (t) => {
     const hook: OnResponse = () => assert.fail('nobody has answered')
     const { response } = await through(t, hook, streaming, { onRequest: () => ({ status: 418 }) })

@@ -567,7 +567,10 @@ test('withText copies a list once, however many texts it has', () => {
   const copied = copiedElements(() => {
     changed = withText(message, (text) => text.toUpperCase())
   })
-  assert.deepEqual(changed?.data.words, Array.from({ length: 2000 }, (_, at) => ({ word: `W${at}`, start: at })))
+  assert.deepEqual(
+    changed?.data.words,
+    Array.from({ length: 2000 }, (_, at) => ({ word: `W${at}`, start: at })),
+  )
   assert.ok(copied < 30 * words.length, `${copied} elements copied`)
 })
 
