@@ -47,7 +47,7 @@ export interface ReadResources {
 }
 
 /** The top-level fields that are searched for in a large body that nothing may edit. */
-const surveyedFields = ['model', 'stream', 'stream_options'] as const
+const surveyedFields = ['model', 'stream', 'stream_options', 'previous_response_id'] as const
 
 // Node frames a body of unknown length only for these methods. For others it would send bare bytes, which the provider
 // would read as a separate request.
@@ -208,6 +208,8 @@ const HARMLESS_BYTES = 16 * 1024
 /** In short numbers: `JSON.parse` takes some five milliseconds for this. */
 const MAX_PARSED_WORK = 50_000
 
+const MAX_ID_BYTES = 4096
+
 /** Reads what the proxy needs to know about a body that is forwarded unchanged. */
 async function glance(bytes: Buffer, resources: ReadResources): Promise<Glance> {
   if (bytes.length <= HARMLESS_BYTES) return { json: parseAtOnce(bytes) }
@@ -217,7 +219,11 @@ async function glance(bytes: Buffer, resources: ReadResources): Promise<Glance> 
     return { json: parseAtOnce(bytes), spans: survey.spans }
   }
   if (!survey.isComplete) return { json: undefined }
-  const { stream_options, ...json } = parseFields(bytes, survey.spans)
+  const spans = new Map(survey.spans)
+  const { start, end } = spans.get('previous_response_id') ?? { start: 0, end: 0 }
+  // A client could send another value than an id, which takes time to parse.
+  if (end - start > MAX_ID_BYTES) spans.delete('previous_response_id')
+  const { stream_options, ...json } = parseFields(bytes, spans)
   return { json, spans: survey.spans }
 }
 

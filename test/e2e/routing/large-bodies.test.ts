@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { AiProxyOptions } from '../../../lib/index.js'
+import { startApp } from '../support/app.js'
+import { post } from '../support/client.js'
+import { type Owner, startProvider } from '../support/provider.js'
+
+const MODEL = 'gpt-test'
+/** More than is parsed of a body that nothing changes. */
+const LONG = 'word '.repeat(80_000)
+
+/** Asks two targets in turn. @returns the names of the targets that answered, and their answers' ids */
+async function started(t: Owner, options: Partial<AiProxyOptions> = {}) {
+  const start = (name: string) =>
+    startProvider(t, {
+      onCall: (call) =>
+        call.text.then(() =>
+          call.json(200, { object: 'response', id: `resp_${name}`, status: 'completed', output: [] }),
+        ),
+    })
+  const [a, b] = [await start('a'), await start('b')]
+  const targets = [
+    { name: 'a', target: a.url },
+    { name: 'b', target: b.url },
+  ]
+  const app = await startApp(t, { targets, ...options })
+  return async (body: object) => {
+    await (await post(`${app.url}/v1/responses`, { model: MODEL, input: LONG, ...body })).text()
+    const { target, responseId } = await app.record()
+    return { target, responseId }
+  }
+}
+
+describe('a large body that nothing changes', () => {
+  test('goes to the target that made the response to which it refers', async (t) => {
+    const ask = await started(t)
+    const { target, responseId } = await ask({})
+    for (let turn = 0; turn < 4; turn++) {
+      assert.equal((await ask({ previous_response_id: responseId })).target, target)
+    }
+  })
+
+  for (const [what, field] of [
+    ['prompt_cache_key', { prompt_cache_key: 'conversation 1' }],
+    ['metadata.user_id', { metadata: { user_id: 'user 1' } }],
+  ] as const) {
+    test(`sticks to a target by its ${what}`, async (t) => {
+      const ask = await started(t, { sticky: {} })
+      const { target } = await ask(field)
+      for (let turn = 0; turn < 4; turn++) assert.equal((await ask(field)).target, target)
+    })
+  }
+
+  test('goes to any target if it refers to something longer than an id', async (t) => {
+    const ask = await started(t)
+    const targets = new Set<string | undefined>()
+    for (let turn = 0; turn < 4; turn++) targets.add((await ask({ previous_response_id: 'r'.repeat(5000) })).target)
+    assert.deepEqual([...targets].sort(), ['a', 'b'])
+  })
+})
