@@ -84,7 +84,7 @@ describe('`Retry-After`', () => {
   for (const [spelled, headers] of [
     ['seconds', { 'retry-after': '7' }],
     ['milliseconds', { 'retry-after-ms': '7000' }],
-    ['a date', { 'retry-after': new Date(Date.now() + 8000).toUTCString() }],
+    ['a date', { 'retry-after': new Date(Date.now() + 3_000_000).toUTCString() }],
   ] as const) {
     test(`that is longer, in ${spelled}, leads to the next target, and this one cools`, async (t) => {
       const { app } = await startPair(t, late(1, 429, headers))
@@ -92,7 +92,7 @@ describe('`Retry-After`', () => {
       assert.deepEqual(attemptsOf(await app.record()), ['a 429', 'b'])
       const [a] = app.proxy.stats().targets
       const coolsMs = a!.coolingUntil! - Date.now()
-      assert.ok(a!.coolingBecause === '429' && coolsMs > 1000 && coolsMs <= 8000, `it cools for ${coolsMs} ms`)
+      assert.ok(a!.coolingBecause === '429' && coolsMs > 1000 && coolsMs <= 3_000_000, `it cools for ${coolsMs} ms`)
     })
   }
 
