@@ -30,6 +30,15 @@ describe('changesets', () => {
     }
   })
 
+  test('do not exist as long as the first version is unreleased, which the changelog describes as a whole', () => {
+    const changelog = readFileSync(join(root, 'CHANGELOG.md'), 'utf8')
+    if (!changelog.includes('## 0.1.0 (unreleased)')) return
+    assert.deepEqual(
+      filesBelow('.changeset').filter((path) => path.endsWith('.md') && !path.endsWith('README.md')),
+      [],
+    )
+  })
+
   test('an invalid one is detected', () => {
     for (const wrong of ['', '---\n"express-ai-proxy": small\n---\nx', '---\n"other": patch\n---\nx']) {
       assert.throws(() => assertChangeset(wrong))
