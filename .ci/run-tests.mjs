@@ -1,18 +1,32 @@
 // Runs the tests with Node's own runner and closes with one line that counts them.
 //   node .ci/run-tests.mjs [files…]         default: every *.test.ts below test/
 //   node .ci/run-tests.mjs --product       of these, without what does not depend on the versions of Node and packages
+//   node .ci/run-tests.mjs --express       of those, without what does not touch Express: for another version of Express alone
 import { spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
-/** The layout, the package's contents, the mutations' texts, and the example app's pages are the same everywhere. */
-const SAME_EVERYWHERE = /^test[/\\](?:layout|package|mutation|example-app[/\\].*(?:browser|storm))/
+/** The layout, the package's contents, the mutations' texts, the docs' own checks, and the example app's pages are the same everywhere. */
+const SAME_EVERYWHERE = [
+  /^test[/\\](?:layout|package|mutation|bench|example-app[/\\].*(?:browser|storm))/,
+  /^test[/\\]docs[/\\](?:completeness|dashboard|defaults|figures|front-end|links|names|react|readme|types)\./,
+  /any-script\.property/,
+]
+/** What is tested here never sees Express. */
+const WITHOUT_EXPRESS = [
+  /^test[/\\](?:api|exchange|formats|framing|json|metering|metrics|options|routing|scheduling|soak|upstream|util)[/\\]/,
+  /^test[/\\]request[/\\]/,
+]
+
+const MODES = { '--product': SAME_EVERYWHERE, '--express': [...SAME_EVERYWHERE, ...WITHOUT_EXPRESS] }
 
 const [mode] = process.argv.slice(2)
-const files = mode === '--product' ? [] : process.argv.slice(2)
-if (files.length === 0) files.push(...testsBelow('test'))
-if (mode === '--product') files.splice(0, files.length, ...files.filter((file) => !SAME_EVERYWHERE.test(file)))
+const left = MODES[mode] ?? []
+const files = mode in MODES ? [] : process.argv.slice(2)
+if (files.length === 0) {
+  files.push(...testsBelow('test').filter((file) => !left.some((pattern) => pattern.test(file))))
+}
 
 const runner = spawn(process.execPath, ['--import', 'tsx', '--test', '--test-reporter=spec', ...files], {
   stdio: ['ignore', 'pipe', 'inherit'],
