@@ -86,7 +86,8 @@ export class Deadlines {
   readonly #onTimer = (): void => {
     this.#timerDue = Number.POSITIVE_INFINITY
     const now = this.#clock.now()
-    for (const deadline of [...this.#running]) {
+    // If the event loop was held, several are due: what would have come first still does.
+    for (const deadline of [...this.#running].sort((a, b) => a.due - b.due)) {
       if (deadline.due > now || !this.#running.includes(deadline)) continue
       this.stop(deadline.name)
       deadline.onDue()

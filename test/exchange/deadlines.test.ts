@@ -33,6 +33,16 @@ test('several share one timer, and each expires at its time', () => {
   assert.deepEqual(due, ['short@100', 'middle@200', 'long@300'])
 })
 
+test('several that are due at once, because the event loop was held, expire in the order of their times', () => {
+  const { timers, due, start } = rig()
+  start('long', 300)
+  start('short', 100)
+  start('middle', 200)
+  timers.hold(1000)
+  timers.advance(0)
+  assert.deepEqual(due, ['short@1000', 'middle@1000', 'long@1000'])
+})
+
 test('several with the same time expire together', () => {
   const { timers, due, start } = rig()
   for (const name of ['a', 'b', 'c']) start(name, 50)

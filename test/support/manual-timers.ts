@@ -42,6 +42,11 @@ export class ManualTimers implements TimerClock {
     this.time = until
   }
 
+  /** Lets time pass while the event loop is held: no timer runs. */
+  hold(ms: number): void {
+    this.time += ms
+  }
+
   #first(until: number): Timer | undefined {
     return [...this.#pending].filter(({ due }) => due <= until).sort((a, b) => a.due - b.due)[0]
   }
