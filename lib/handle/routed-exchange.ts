@@ -38,8 +38,8 @@ export class RoutedExchange implements AttemptCallbacks {
   #running: readonly TargetAttempt[] = []
   /** The attempt whose answer the client gets. */
   #served: TargetAttempt | undefined
-  /** The first failed attempt in which the provider said something itself, and the first failure at all. */
-  #firstToSpeak: TargetAttempt | undefined
+  /** Failed attempts in which the provider said something itself, which may still arrive. */
+  #speaking: readonly TargetAttempt[] = []
   #firstFailure: AiProxyError | undefined
   #startedAt = 0
   #triesLeft: number
@@ -118,9 +118,9 @@ export class RoutedExchange implements AttemptCallbacks {
     // The other attempt may still succeed.
     const isLast = this.#running.length === 0
     const step = isLast ? this.#nextStep(attempt, failure) : undefined
-    if (response && step?.do === 'give-up' && !this.#firstToSpeak) return this.#commit(attempt, response)
+    if (response && step?.do === 'give-up' && this.#speaking.length === 0) return this.#commit(attempt, response)
     if (response) attempt.keep(response)
-    if (speaks) this.#firstToSpeak ??= attempt
+    if (speaks) this.#speaking = [...this.#speaking, attempt]
     if (!step) return
     if (step.do === 'give-up') return void this.#giveUp()
     if (step.do === 'again') this.#backoffs++
@@ -142,6 +142,8 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#isEnded = true
     for (const attempt of this.#running) attempt.abandon('abandoned')
     this.#running = []
+    for (const attempt of this.#speaking) attempt.end()
+    this.#speaking = []
     this.#served?.end()
     this.#releaseBody()
   }
@@ -202,7 +204,8 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#exchange.deadlines.start('hedge', hedge.afterMs, () => {
       const isInTime = performance.now() - this.#startedAt <= this.#pool.routing.retry.withinMs
       const [next] = this.#remaining()
-      if (!next || !isInTime || this.#running.length === 0) return
+      // A retry may have used up the attempts meanwhile.
+      if (!next || !isInTime || this.#triesLeft === 0 || this.#running.length === 0) return
       this.#hedgesLeft--
       this.#launch(this.#pool.at(next), true)
     })
@@ -248,12 +251,13 @@ export class RoutedExchange implements AttemptCallbacks {
     }
   }
 
-  /** Answers with the most useful error: the first that a provider said itself, or the first at all. */
+  /** Answers with the most useful error: the first that a provider said itself, and wholly, or the first at all. */
   async #giveUp(): Promise<void> {
-    const attempt = this.#firstToSpeak
-    const said = await attempt?.said
-    if (this.#isEnded) return
-    if (attempt && said) return this.#commit(attempt, said)
+    for (const attempt of this.#speaking) {
+      const said = await attempt.said
+      if (this.#isEnded) return
+      if (said) return this.#commit(attempt, said)
+    }
     if (this.#firstFailure) this.#controller.fail(this.#firstFailure)
   }
 

@@ -136,8 +136,9 @@ export class TargetAttempt implements DispatchEvents {
 
   /** Reads the provider's error, so that it can be sent later, and the connection be used again. */
   keep(response: IncomingMessage): void {
+    const mostMs = Math.min(MAX_ERROR_MS, this.#exchange.limits.idleTimeoutMs)
     this.said = new Promise((resolve) => {
-      readWhole(response, MAX_ERROR_BYTES, MAX_ERROR_MS, (stored) => {
+      readWhole(response, MAX_ERROR_BYTES, mostMs, (stored) => {
         this.#dispatch?.end()
         resolve(stored)
       })
