@@ -39,6 +39,11 @@ export class ResponseLimits {
     exchange.deadlines.start('duration', maxStreamDurationMs, () => this.failWithLimit('stream_too_long'))
   }
 
+  /** The client has seen how the stream ended, well or with the provider's error: no failure of ours may follow. */
+  get hasReportedEnd(): boolean {
+    return this.isTerminated || (this.isStream && this.#exchange.answer.error !== undefined)
+  }
+
   /** Counts bytes that arrived from the provider. */
   onBytes(count: number, now: number): void {
     this.#exchange.countUpstreamBytes(count)
@@ -56,6 +61,7 @@ export class ResponseLimits {
     if (isOver && !this.isTerminated) {
       this.isTerminated = answer.isLast = true
       answer.endedAt = performance.now()
+      if (this.#isInGrace) this.#exchange.deadlines.stop('idle')
       this.#startGraceTimer()
       this.#contentWatch?.end()
     }
@@ -86,10 +92,17 @@ export class ResponseLimits {
     this.#callbacks.fail(limitFailure(code, this.#exchange.limits))
   }
 
+  /** The provider has reported the end. The grace period limits its silence now: no failure may follow the end. */
+  get #isInGrace(): boolean {
+    return this.isTerminated && this.#exchange.limits.terminatorGraceMs < Number.POSITIVE_INFINITY
+  }
+
   #startIdleTimer(): void {
-    this.#exchange.deadlines.start('idle', this.#exchange.limits.idleTimeoutMs, () =>
-      this.failWithLimit('idle_timeout'),
-    )
+    if (this.#isInGrace) return
+    this.#exchange.deadlines.start('idle', this.#exchange.limits.idleTimeoutMs, () => {
+      if (this.hasReportedEnd && !this.isTerminated) this.#complete()
+      else this.failWithLimit('idle_timeout')
+    })
   }
 
   /** Ends the answer if the provider leaves the connection open after its end. What it has sent is still forwarded. */
@@ -97,11 +110,15 @@ export class ResponseLimits {
     this.#exchange.deadlines.start('grace', this.#exchange.limits.terminatorGraceMs, () => {
       if (this.#hasMore()) return this.#startGraceTimer()
       debug.stream('%s the provider said that it was done and left the connection open', this.#exchange.id)
-      try {
-        this.#callbacks.onComplete()
-      } catch (error) {
-        this.#callbacks.fail(toFailure(error))
-      }
+      this.#complete()
     })
+  }
+
+  #complete(): void {
+    try {
+      this.#callbacks.onComplete()
+    } catch (error) {
+      this.#callbacks.fail(toFailure(error))
+    }
   }
 }

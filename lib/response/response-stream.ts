@@ -237,9 +237,9 @@ export class ResponseStream implements Runnable {
   }
 
   #stopAndFail(cause: Error): void {
-    // If the provider had reported its end, only the connection broke, not the answer.
+    // If the provider had reported its end, or an error, only the connection broke, not the answer.
     const failure = new AiProxyError('upstream_reset', 'The provider broke off its answer', { cause })
-    this.#end(this.limits.isTerminated ? undefined : failure)
+    this.#end(this.limits.hasReportedEnd ? undefined : failure)
   }
 
   #failWithLimit(code: 'response_too_large' | 'event_too_large'): void {
