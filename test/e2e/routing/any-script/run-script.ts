@@ -19,7 +19,7 @@ export interface ScriptedAttempt {
   readonly seen: SeenRequest[]
 }
 
-export interface ClientResult {
+interface ClientResult {
   readonly status: number | undefined
   readonly headers: http.IncomingHttpHeaders
   readonly body: string

@@ -15,7 +15,7 @@ export interface Script {
   readonly leaving: { readonly on: 'prepare' | 'call' | 'bytes'; readonly count: number } | undefined
 }
 
-export interface SetUp {
+interface SetUp {
   readonly attempts: number
   /** 0 leaves no time for a second attempt. */
   readonly withinMs: number
