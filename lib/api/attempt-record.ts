@@ -12,7 +12,10 @@ export type AttemptCode =
   | 'abandoned'
   | (string & {})
 
-/** One try at one target. */
+/**
+ * One try at one target. A request that had to be sent again because a pooled connection was dead, or because the provider
+ * refused our request for usage, is still the same attempt.
+ */
 export interface AttemptRecord {
   /** Name of the target. */
   readonly target: string
