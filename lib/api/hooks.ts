@@ -24,7 +24,8 @@ export interface HookedExchange<Req extends IncomingMessage = Request> {
   /**
    * Aborts if the exchange ends before its answer has gone out whole: the client has left, a limit was hit, the provider
    * failed, or the middleware or the app ended it. Its `reason` is the {@link AiProxyError}; if the client has left, an
-   * `AbortError`. It does not abort if all goes well. It is created when it is first read, and costs nothing before.
+   * `AbortError`. It does not abort if all goes well. While an `errors` function prepares its answer to a failure, it
+   * aborts only if the client leaves. It is created when it is first read, and costs nothing before.
    */
   readonly signal: AbortSignal
 }

@@ -12,7 +12,11 @@ export class EndingSignal {
   #hasEnded = false
   #failure: AiProxyError | undefined
 
+  /** Signals that the client has left, while the app is asked how to answer the failure. */
+  #client: AbortController | undefined
+
   get signal(): AbortSignal {
+    if (this.#client) return this.#client.signal
     if (!this.#controller) {
       this.#controller = new AbortController()
       if (this.#hasEnded) this.#abort(this.#controller)
@@ -28,8 +32,28 @@ export class EndingSignal {
     if (this.#controller) this.#abort(this.#controller)
   }
 
+  /**
+   * Until the returned function is called, `signal` aborts only if the client leaves: the exchange has failed, but the
+   * app still prepares its answer.
+   *
+   * @param onGone calls back once if the client leaves, and returns a function that stops watching
+   */
+  untilAnswered(onGone: (callback: () => void) => () => void): () => void {
+    const client = new AbortController()
+    this.#client = client
+    const stop = onGone(() => client.abort(clientLeft()))
+    return () => {
+      stop()
+      if (this.#client === client) this.#client = undefined
+    }
+  }
+
   /** An exchange that ends without a failure has lost its client. */
   #abort(controller: AbortController): void {
-    controller.abort(this.#failure ?? new DOMException('The client has left', 'AbortError'))
+    controller.abort(this.#failure ?? clientLeft())
   }
+}
+
+function clientLeft(): DOMException {
+  return new DOMException('The client has left', 'AbortError')
 }

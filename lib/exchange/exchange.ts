@@ -306,6 +306,11 @@ export class Exchange implements Indexed {
     return this.#ending.signal
   }
 
+  /** While the app prepares its answer to a failure: see {@link EndingSignal.untilAnswered}. */
+  signalsClientUntilAnswered(onGone: (callback: () => void) => () => void): () => void {
+    return this.#ending.untilAnswered(onGone)
+  }
+
   /** As hooks see it: the same object for all of them. */
   hookView(): HookedExchange {
     this.#view ??= new ExchangeView(this)

@@ -1,5 +1,4 @@
-import { type Framer, type Framing, PassThroughFramer } from '../framing/index.js'
-import { HookFault } from './hook-errors.js'
+import type { Framing } from '../framing/index.js'
 import { check, invalidOption, objectOf } from './validate.js'
 
 const FUNCTIONS = ['createFramer', 'read', 'write', 'isAvailable', 'dataStart', 'asContinuation', 'asFirst'] as const
@@ -13,7 +12,10 @@ const MEMBERS = [...FUNCTIONS, 'name', 'contentType', 'mediaTypes', 'isBinary', 
  */
 export function checkedFraming(option: string, framing: Framing): Framing {
   objectOf(option, framing, MEMBERS)
-  for (const member of ['name', 'contentType'] as const) check.string(`${option}.${member}`, framing[member])
+  for (const member of ['name', 'contentType'] as const) {
+    if (framing[member] === '') invalidOption(`${option}.${member}`, '', 'a string that is not empty')
+    check.string(`${option}.${member}`, framing[member])
+  }
   for (const member of FUNCTIONS) {
     const isMissing = framing[member] === undefined && REQUIRED.includes(member)
     if (isMissing) invalidOption(`${option}.${member}`, undefined, 'a function')
@@ -31,57 +33,4 @@ export function checkedFraming(option: string, framing: Framing): Framing {
 
 function isMediaType(type: unknown): boolean {
   return typeof type === 'string' && /^[^\sA-Z;,]+\/[^\sA-Z;,]+$/.test(type)
-}
-
-/** Receives what a function has thrown. */
-interface Reporter {
-  report(error: unknown): void
-}
-
-/**
- * Wraps a framing so that its failures are reported. A frame that it cannot read counts as empty, and a body for which
- * it cannot create a framer passes unchanged. A framer that throws ends its stream: what it still held is lost.
- */
-export function guardedFraming(framing: Framing, reporter: Reporter): Framing {
-  return {
-    ...framing,
-    createFramer(maxEventBytes) {
-      try {
-        return guardedFramer(framing.createFramer(maxEventBytes), reporter)
-      } catch (error) {
-        reporter.report(error)
-        return new PassThroughFramer()
-      }
-    },
-    read(frame) {
-      try {
-        const message: unknown = framing.read(frame)
-        if (message === undefined || typeof (message as { data?: unknown } | null)?.data === 'string') {
-          return message as ReturnType<Framing['read']>
-        }
-        throw new HookFault(`read of the framing ${framing.name} must return a message with a string as its data`)
-      } catch (error) {
-        reporter.report(error)
-        return undefined
-      }
-    },
-    write: (message, replacedFrame) => framing.write(message, replacedFrame),
-  }
-}
-
-function guardedFramer(framer: Framer, reporter: Reporter): Framer {
-  const push = framer.push.bind(framer)
-  const end = framer.end.bind(framer)
-  const reported = <T>(call: () => T): T => {
-    try {
-      return call()
-    } catch (error) {
-      reporter.report(error)
-      throw error
-    }
-  }
-  return Object.defineProperties(framer, {
-    push: { value: (chunks: readonly Buffer[]) => reported(() => push(chunks)) },
-    end: { value: () => reported(end) },
-  })
 }

@@ -5,6 +5,7 @@ import type { CompleteFormat, StreamState } from '../formats/index.js'
 import { type Framing, sse } from '../framing/index.js'
 import type { HookErrors } from '../options/hook-errors.js'
 import { toFinishedAnswer } from '../request/hook-answer.js'
+import { hasBeenSent, onDisconnect } from './disconnect.js'
 import { lingerAfter } from './linger.js'
 import { leaveRequestId } from './request-ids.js'
 import { JSON_TYPE } from './response-head.js'
@@ -43,6 +44,12 @@ export async function askForResponse(
   hookErrors: HookErrors,
 ): Promise<FailureResponse> {
   const byDefault = failureResponse(exchange, failure)
+  const { req, res } = exchange
+  const answered = exchange.signalsClientUntilAnswered((gone) =>
+    onDisconnect(req, res, () => {
+      if (!hasBeenSent(req, res)) gone()
+    }),
+  )
   try {
     const answer = toFinishedAnswer('errors', await onFailure(failure, exchange.hookView()), failure.status)
     if (!answer) return byDefault
@@ -51,6 +58,8 @@ export async function askForResponse(
   } catch (error) {
     hookErrors.report('errors', error, exchange.hookView())
     return byDefault
+  } finally {
+    answered()
   }
 }
 

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { OnEvent } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { Metering } from '../exchange/metering.js'
@@ -48,7 +49,11 @@ function messageHook(onEvent: OnEvent, exchange: Exchange, hookErrors: HookError
     const text = isObject(replaced) && !isPromise ? jsonOf(replaced.data) : undefined
     if (text === undefined)
       throw new HookFault('onEvent must return nothing, null, or an object with JSON as its `data`')
-    return { ...message, event: (replaced as { event?: string }).event ?? message.event, data: text }
+    const { event: name } = replaced as { event?: unknown }
+    if (name !== undefined && name !== null && typeof name !== 'string') {
+      throw new HookFault(`onEvent must return a string as its \`event\`, or none; got ${inspect(name, { depth: 0 })}`)
+    }
+    return { ...message, event: name ?? message.event, data: text }
   }
   return hookErrors.reporting('onEvent', onMessage, () => view)
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import type { NextFunction, Request, Response } from 'express'
 import { AiProxyError, type AiProxyOptions, type OnFailure } from '../../lib/index.js'
@@ -36,6 +37,32 @@ describe('errors, as a function', () => {
     assert.deepEqual([response.status, response.headers.get('x-app')], [418, 'yes'])
     assert.match(text, /^\{"sorry":/)
     assert.deepEqual([record.outcome, record.code, record.status], ['rejected', 'model_not_allowed', 418])
+  })
+
+  test('has a signal that has not aborted, so that it can wait for something', async (t) => {
+    const seen: unknown[] = []
+    const { text, told } = await failing(t, async (_failure, { signal }) => {
+      seen.push(signal.aborted)
+      return { body: await (await fetch('data:,text', { signal })).text() }
+    })
+    assert.deepEqual([seen, text, told], [[false], 'text', []])
+  })
+
+  test('has a signal that aborts if the client leaves', async (t) => {
+    const asked = new Queue<AbortSignal>('errors')
+    const errors: OnFailure = (_failure, { signal }) => {
+      asked.push(signal)
+      return new Promise(() => {})
+    }
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, errors, models: ['other'] })
+    const client = (await connect(t, app.port)).post(`/ai${openai!.path}`, openai!.request)
+    const signal = await asked.next()
+    assert.equal(signal.aborted, false)
+    const aborted = once(signal, 'abort')
+    client.leave()
+    await within(aborted, 'the abort')
+    assert.equal(signal.reason.name, 'AbortError')
   })
 
   for (const protocol of protocols) {

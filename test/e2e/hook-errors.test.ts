@@ -71,6 +71,8 @@ const misuses: readonly [what: string, hook: HookName, status: number, options: 
   ['a promise that rejects', 'onEvent', 200, { onEvent: async () => Promise.reject(new Error('x')) }],
   ['an invalid event', 'onEvent', 200, { onEvent: () => true }],
   ['an event without data', 'onEvent', 200, { onEvent: () => ({}) }],
+  ['an event with a number as its name', 'onEvent', 200, { onEvent: () => ({ event: 5, data: 1 }) as never }],
+  ['an event with an object as its name', 'onEvent', 200, { onEvent: () => ({ event: {}, data: 1 }) as never }],
   ['a BigInt', 'onEvent', 200, { onEvent: () => ({ data: 1n }) }],
   ['circular data', 'onEvent', 200, { onEvent: () => ({ data: circular }) }],
   ['a string', 'onRequest', 500, { onRequest: () => 'x' }],
