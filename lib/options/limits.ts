@@ -2,7 +2,7 @@ import type { HookedExchange } from '../api/hooks.js'
 import type { Limits, LimitsOption, ResolvedLimits } from '../api/limits.js'
 import { defaults } from './defaults.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
-import { check, objectOf } from './validate.js'
+import { check, objectOf, orDefault } from './validate.js'
 
 const limitNames = Object.keys(defaults.limits) as (keyof Limits)[]
 
@@ -34,7 +34,7 @@ export function compileLimits(
   hookErrors: HookErrors,
   elsewhere: readonly string[] = [],
 ): CompiledLimits {
-  const given = typeof option === 'function' ? { perRequest: option } : (option ?? {})
+  const given = typeof option === 'function' ? { perRequest: option } : orDefault(option, {})
   const { perRequest, ...own } = objectOf('limits', given, limitOptionNames, elsewhere)
   check.optionalFunction('limits.perRequest', perRequest)
   checkLimits(own)

@@ -160,10 +160,17 @@ function resolveModelOptions(options: ModelOptions | undefined): ModelOptions | 
   if (options === undefined) return undefined
   const given = objectOf('modelOptions', options, ['defaults', 'overrides'], [...overrideNames, ...allNames])
   for (const name of ['defaults', 'overrides'] as const) {
-    if (given[name] !== undefined)
-      rejectTypos(`modelOptions.${name}`, check.record(`modelOptions.${name}`, given[name]))
+    if (given[name] === undefined) continue
+    const fields = check.record(`modelOptions.${name}`, given[name])
+    rejectTypos(`modelOptions.${name}`, fields)
+    checkOutputLimit(`modelOptions.${name}.maxOutputTokens`, (fields as { maxOutputTokens?: unknown }).maxOutputTokens)
   }
   return given
+}
+
+function checkOutputLimit(option: string, limit: unknown): void {
+  if (limit === undefined || (Number.isSafeInteger(limit) && (limit as number) >= 1)) return
+  invalidOption(option, limit, 'a whole number of at least 1')
 }
 
 /**

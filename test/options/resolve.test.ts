@@ -152,7 +152,23 @@ describe('target', () => {
   }
 })
 
+test('limits: null is refused', () => {
+  assert.match(complaint({ target, limits: null as never }), /^aiProxy: limits takes an object; got null/)
+})
+
 describe('modelOptions', () => {
+  for (const name of ['defaults', 'overrides'] as const) {
+    for (const limit of [Number.NaN, Infinity, 'x', -1, 0, 1.5, false, null, {}, []]) {
+      test(`${name}.maxOutputTokens is not ${JSON.stringify(limit)} (${String(limit)})`, () => {
+        assert.ok(
+          complaint({ target, modelOptions: { [name]: { maxOutputTokens: limit } } as never }).startsWith(
+            `aiProxy: modelOptions.${name}.maxOutputTokens takes a whole number of at least 1; got `,
+          ),
+        )
+      })
+    }
+  }
+
   for (const name of ['maxOutputToken', 'maxoutputtokens', 'maxOutputsTokens', 'maxOutTokens']) {
     test(`.overrides.${name} is rejected as a typo`, () => {
       assert.match(
