@@ -4,7 +4,6 @@ import { PendingBytes } from '../framing/pending-bytes.js'
 import { type Decoder, decoderFor } from './decode.js'
 import {
   BOUND,
-  type FailureKind,
   type InspectedExchange,
   RESET,
   type ReadyReason,
@@ -12,56 +11,10 @@ import {
   UNREADABLE,
   type Verdict,
 } from './inspection.js'
+import type { PreambleBounds, PreambleEvents } from './preamble-callbacks.js'
 import { PreambleInspector } from './preamble-inspector.js'
 import { mayHaveBody } from './response-plan.js'
 import { brokenResponse, storedResponse } from './stored-response.js'
-
-/** How much of an answer may be held before its first content. */
-export interface PreambleBounds {
-  /** Number of events without content. */
-  readonly events: number
-  /** Number of bytes, both as they arrive and decoded. */
-  readonly bytes: number
-  /** Milliseconds from the head of the response. */
-  readonly ms: number
-}
-
-/** The failure of an answer of which the client has not seen a byte. */
-export interface PreambleFailure {
-  readonly kind: FailureKind
-  /** The HTTP status that the provider's error stands for; `undefined` if it does not show it. */
-  readonly status: number | undefined
-  /** Without the secrets of the exchange. */
-  readonly message: string
-  /**
-   * The provider's own words, which can be forwarded later: its head, and what it sent up to the end of its error.
-   * `undefined` if it reported none.
-   */
-  readonly said: IncomingMessage | undefined
-}
-
-/** Callbacks of a {@link PreambleReader}. None is called before its constructor has returned. */
-export interface PreambleEvents {
-  /**
-   * The answer may go to the client. Called at most once; nothing is called after it.
-   *
-   * @param response the same one, as if it had not been read; or one in its place with the same head and body, if it
-   *   ended or broke off meanwhile
-   */
-  onReady(response: IncomingMessage, because: ReadyReason): void
-  /**
-   * The time is over, and no event has come, nor the beginning of one: the status may be committed, the content not.
-   * Comments do not count. Called at most once. The first event that comes afterwards makes the answer ready, whatever
-   * it is, unless it is an error.
-   */
-  onSilence(): void
-  /** No content has come with the head: from now on the answer is waited for. Called at most once. */
-  onWaiting?(): void
-  /** Bytes have arrived, whatever they are. */
-  onBytes?(): void
-  /** The answer failed before any content. Called at most once; nothing is called after it, and nothing more is read. */
-  onFailure(failure: PreambleFailure): void
-}
 
 /**
  * Holds the beginning of an answer until it has content, so that an attempt that fails before can be abandoned without
