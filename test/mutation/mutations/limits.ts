@@ -83,8 +83,8 @@ export const limits = mutationsOf(
       'test/e2e/token-limits.test.ts',
     ],
     [
-      "this.#exchange.deadlines.stop('idle')\n",
-      '\n',
+      "this.#exchange.deadlines.stop('idle')\n    this.#contentWatch?.pause()",
+      'this.#contentWatch?.pause()',
       'test/response/response-controller.silence.test.ts',
       'test/response/response-controller.limits.test.ts',
       'test/response/response-controller.test.ts',

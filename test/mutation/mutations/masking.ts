@@ -47,8 +47,8 @@ export const masking = mutationsOf(
       'test/e2e/said-errors.test.ts',
     ],
     [
-      'this.#eventOf(exchange.secrets.maskBytes(body), status, isReadable)',
-      'this.#eventOf(body, status, isReadable)',
+      'this.#eventOf(exchange.secrets.maskBytes(body), plan.providerStatus, isReadable)',
+      'this.#eventOf(body, plan.providerStatus, isReadable)',
       'test/response/response-controller.opened-early.test.ts',
       'test/response/masking.test.ts',
       'test/e2e/credentials.test.ts',
