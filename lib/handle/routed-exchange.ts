@@ -239,7 +239,8 @@ export class RoutedExchange implements AttemptCallbacks {
     const { config } = attempt.pooled
     const asked = attempt.entry.model
     if (this.#pool.routing.showAlias && asked !== exchange.model) exchange.answerAlias = exchange.model
-    if (exchange.asksForStream && limits.firstTokenTimeoutMs < Number.POSITIVE_INFINITY) {
+    const awaitsContent = exchange.asksForStream && !attempt.hasContent
+    if (awaitsContent && limits.firstTokenTimeoutMs < Number.POSITIVE_INFINITY) {
       deadlines.start('firstToken', Math.max(attempt.leftForFirstToken, 0), () => {
         this.#controller.failForSilence(limitFailure('first_token_timeout', limits))
       })

@@ -45,6 +45,8 @@ export class TargetAttempt implements DispatchEvents {
   /** When the head of its answer arrived, in monotonic milliseconds. */
   headAt: number | undefined
   hidesUsage = false
+  /** The model's first content has arrived, and waits to be read again. */
+  hasContent = false
   /** How much of its answer is held until the model has written something; `undefined` for nothing. */
   preambleBounds: ResolvedRetry['preamble'] | undefined
   secrets: Secrets = NO_SECRETS
@@ -113,7 +115,10 @@ export class TargetAttempt implements DispatchEvents {
     const { req, format, asksForStream, limits } = this.#exchange
     const inspected = { req, format, asksForStream, limits, secrets: this.secrets }
     this.#preamble = new PreambleReader(response, inspected, bounds, {
-      onReady: (ready) => this.#ready(ready),
+      onReady: (ready, because) => {
+        this.hasContent = because === 'content' || because === 'end'
+        this.#ready(ready)
+      },
       onSilence: () => this.#callbacks.onSilence(),
       onWaiting: () => this.#limitWaiting(),
       onBytes: () => this.#exchange.deadlines.touch(this.#timers.idle),
@@ -187,7 +192,8 @@ export class TargetAttempt implements DispatchEvents {
   }
 
   #expire(code: keyof typeof TIMEOUTS): void {
-    this.#fail(TIMEOUTS[code], limitFailure(code, this.#exchange.limits))
+    // On an event loop that was held up, timers come before what has arrived meanwhile: let that be read first.
+    setImmediate(() => this.#fail(TIMEOUTS[code], limitFailure(code, this.#exchange.limits)))
   }
 
   #fail(failure: AttemptFailure | undefined, error: AiProxyError, response?: IncomingMessage): void {
