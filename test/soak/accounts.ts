@@ -1,3 +1,5 @@
+import { Attempts, type ToldAttempt, textOf } from './attempts.js'
+
 /** The accounts of a soak: what has begun, how it should end, and what the proxy has reported. */
 export class Accounts {
   begun = 0
@@ -6,6 +8,7 @@ export class Accounts {
   /** Exchanges begun, by kind. */
   readonly kinds = new Map<string, number>()
   readonly faults = { double: 0, unknown: 0, 'wrong end': 0, 'client saw something else': 0 }
+  readonly attempts = new Attempts()
   /** Descriptions of the first problems. */
   readonly examples: string[] = []
 
@@ -19,13 +22,15 @@ export class Accounts {
     return new Promise((told) => this.#open.set(id, { expected, told }))
   }
 
-  record(id: string, end: string): void {
+  record(id: string, end: string, attempts: readonly ToldAttempt[]): void {
     add(this.ends, end)
     const entry = this.#open.get(id)
     if (!entry) return this.#fault(this.#closed.has(id) ? 'double' : 'unknown', `${id}: ${end}`)
     this.#open.delete(id)
     this.#closed.add(id)
-    if (end !== entry.expected) this.#fault('wrong end', `${id}: ${end}, not ${entry.expected}`)
+    this.attempts.record(id, attempts)
+    if (end !== entry.expected)
+      this.#fault('wrong end', `${id}: ${end}, not ${entry.expected}; attempts: ${textOf(attempts)}`)
     entry.told()
   }
 

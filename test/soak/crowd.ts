@@ -5,6 +5,9 @@ import type { Accounts } from './accounts.js'
 import { Client } from './client.js'
 import { kinds } from './kinds.js'
 import type { SoakProvider } from './provider.js'
+import { routedKinds } from './routed-kinds.js'
+
+const allKinds = { ...kinds, ...routedKinds }
 
 /** Longer than any exchange of the soak takes, even on a busy machine. */
 const PATIENCE_MS = 60_000
@@ -15,7 +18,7 @@ const PACE_MS = 2500
 /** The names of the kinds, round after round. */
 function* inTurn(): Generator<string, never> {
   for (let round = 0; ; round++) {
-    for (const [name, { every = 1 }] of Object.entries(kinds)) if (round % every === 0) yield name
+    for (const [name, { every = 1 }] of Object.entries(allKinds)) if (round % every === 0) yield name
   }
 }
 
@@ -52,7 +55,7 @@ export class Crowd {
   }
 
   async #exchange(name: string): Promise<void> {
-    const { mount, ends, ask, act, goes } = kinds[name]!
+    const { mount, ends, ask, act, goes } = allKinds[name]!
     const id = `${name} #${++this.#asked}`
     const call = this.#provider.expect(id, act ?? (() => {}))
     const recorded = this.#accounts.begin(name, id, ends)

@@ -32,6 +32,7 @@ export function showEnd({ accounts, start, quiet, end }: Soak, all: readonly Ver
     all.map(({ what, found, isFine }) => [isFine ? 'ok' : 'NOT OK', what, found]),
   )
   for (const example of accounts.examples) line(example)
+  for (const mismatch of accounts.attempts.mismatches.slice(0, 20)) line(mismatch)
   for (const id of accounts.open.slice(0, 20)) line(`lost: ${id}`)
 }
 

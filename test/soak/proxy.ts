@@ -6,38 +6,50 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import express from 'express'
 import { answerWith } from '../../bench/rpc.js'
 import { type AiProxy, type AiProxyOptions, aiProxy } from '../../lib/index.js'
-import { type Mount, mounts } from './mounts.js'
+import type { ToldAttempt } from './attempts.js'
+import { type Mount, mountNames, optionsOf, rollingMounts } from './mounts.js'
 import type { Sample } from './sample.js'
 
-/** Reported for each exchange without a question: its `x-request-id` and its outcome. */
+/** Reported for each exchange without a question: its `x-request-id`, its outcome, and its attempts. */
 export interface Told {
-  ended: [id: string, end: string]
+  ended: [id: string, end: string, attempts: readonly ToldAttempt[]]
 }
 
 const running = new Map<Mount, AiProxy>()
 /** The counts of closed middlewares. */
-const retired = { exchanges: 0, ended: 0 }
+const retired = { exchanges: 0, ended: 0, inFlight: 0, bodyBytes: 0 }
 let target = ''
 
 function make(mount: Mount): AiProxy {
-  const onFinish: AiProxyOptions['onFinish'] = ({ outcome, code }, { req }) => {
+  const onFinish: AiProxyOptions['onFinish'] = ({ outcome, code, attempts }, { req }) => {
     const id = String(req.headers['x-request-id'])
-    process.send!({ ended: [id, code ? `${outcome} ${code}` : outcome] } satisfies Told)
+    const told = attempts.map(({ target, status, code }) => ({ target, status, code }))
+    process.send!({ ended: [id, code ? `${outcome} ${code}` : outcome, told] } satisfies Told)
   }
-  return aiProxy({ target, ...mounts[mount], onFinish })
+  return aiProxy({ ...optionsOf(mount, target), onFinish })
 }
 
 function counted(proxy: AiProxy): typeof retired {
-  const { exchanges, outcomes } = proxy.stats()
-  return { exchanges, ended: Object.values(outcomes).reduce((sum, count) => sum + count) }
+  const { exchanges, outcomes, targets, heldBytes } = proxy.stats()
+  const inFlight = targets.reduce((sum, each) => sum + each.inFlight, 0)
+  return {
+    exchanges,
+    ended: Object.values(outcomes).reduce((sum, count) => sum + count),
+    inFlight,
+    bodyBytes: heldBytes,
+  }
 }
 
 /** Closes a middleware, which ends its exchanges, and keeps only its counts. */
 async function retire(proxy: AiProxy): Promise<void> {
   await proxy.close({ graceMs: 20 })
-  const { exchanges, ended } = counted(proxy)
-  retired.exchanges += exchanges
-  retired.ended += ended
+  const counts = counted(proxy)
+  for (const name of Object.keys(retired) as (keyof typeof retired)[]) retired[name] += counts[name]
+}
+
+/** The sum of a count in the running middlewares. */
+function sum(name: keyof typeof retired): number {
+  return [...running.values()].reduce((total, proxy) => total + counted(proxy)[name], 0)
 }
 
 async function collectGarbage(times: number): Promise<void> {
@@ -52,7 +64,7 @@ const api = {
   async start(url: string): Promise<number> {
     target = url
     const app = express()
-    for (const mount of Object.keys(mounts) as Mount[]) {
+    for (const mount of mountNames) {
       running.set(mount, make(mount))
       app.use(`/${mount}`, (req, res, next) => running.get(mount)!(req, res, next))
     }
@@ -64,9 +76,15 @@ const api = {
     return (server.address() as AddressInfo).port
   },
   async roll(_: null): Promise<void> {
-    const old = running.get('rolling')!
-    running.set('rolling', make('rolling'))
-    await retire(old)
+    const old = rollingMounts.map((mount) => running.get(mount)!)
+    for (const mount of rollingMounts) running.set(mount, make(mount))
+    await Promise.all(old.map(retire))
+  },
+  /** Lets the faulty targets be asked again: they would cool for most of the soak. */
+  async warm(_: null): Promise<void> {
+    for (const proxy of running.values()) {
+      if (proxy.stats().targets.some(({ name }) => name === 'faulty')) proxy.warm('faulty')
+    }
   },
   async closeAll(_: null): Promise<typeof retired> {
     await Promise.all([...running.values()].map(retire))
@@ -79,7 +97,9 @@ const api = {
     const handles: Record<string, number> = {}
     for (const kind of process.getActiveResourcesInfo()) handles[kind] = (handles[kind] ?? 0) + 1
     const active = [...running.values()].reduce((sum, proxy) => sum + proxy.exchanges().length, 0)
-    return { heldBytes: heapUsed + external, handles, sockets: handles.TCPSocketWrap ?? 0, active }
+    const [inFlight, bodyBytes] = [sum('inFlight'), sum('bodyBytes')]
+    const sockets = handles.TCPSocketWrap ?? 0
+    return { heldBytes: heapUsed + external, handles, sockets, active, inFlight, bodyBytes }
   },
 }
 

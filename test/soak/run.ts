@@ -24,6 +24,7 @@ const [minutes, clients] = [Number(values.minutes), Number(values.clients)]
 const LAPS = 6
 const lapMs = (minutes * 60_000) / (LAPS + 1)
 const ROLL_MS = 2000
+const WARM_MS = 500
 const SAMPLE_MS = 2000
 
 /** Repeats something until told to stop, then waits for the last time. */
@@ -44,7 +45,7 @@ function again(everyMs: number, act: () => Promise<unknown>): () => Promise<void
 async function main(): Promise<boolean> {
   const cleanUps: (() => unknown)[] = []
   const accounts = new Accounts()
-  const provider = new SoakProvider()
+  const provider = new SoakProvider(accounts.attempts)
   const url = await provider.listen({ after: (run) => void cleanUps.push(run as () => unknown) })
   const command = [process.execPath, '--expose-gc', '--import', 'tsx', require.resolve('./proxy.ts')]
   const proxy = new Child<ProxyApi>(start(undefined, command, true))
@@ -61,12 +62,14 @@ async function main(): Promise<boolean> {
   let warm = 0
   for (let lap = 0; lap <= LAPS; lap++) {
     const stopRolling = again(ROLL_MS, () => proxy.ask('roll', null))
+    const stopWarming = again(WARM_MS, () => proxy.ask('warm', null))
     const stopWatching = again(SAMPLE_MS, async () => {
       busy.push(await sample(1))
       showProgress(since, accounts, busy.at(-1)!)
     })
     await crowd.goOnFor(lapMs, clients)
     await stopRolling()
+    await stopWarming()
     await stopWatching()
     quiet.push(await sample(5))
     if (lap === 0) warm = accounts.begun

@@ -10,6 +10,10 @@ export interface Sample {
   readonly upstream: number
   /** Exchanges in progress. */
   readonly active: number
+  /** Attempts in progress at one of several targets. */
+  readonly inFlight: number
+  /** Bytes of request bodies that the middlewares hold, as they count them. */
+  readonly bodyBytes: number
 }
 
 /** The kinds of handles of which there are more than before, with their number. */

@@ -11,7 +11,7 @@ export interface Verdict {
 export interface Soak {
   readonly accounts: Accounts
   /** The counts of the middlewares themselves. */
-  readonly counted: { readonly exchanges: number; readonly ended: number }
+  readonly counted: Readonly<Record<'exchanges' | 'ended' | 'inFlight' | 'bodyBytes', number>>
   readonly clients: number
   /** Samples before the first exchange, between the laps with nothing in progress (the first after the warm-up), and after the end. */
   readonly start: Sample
@@ -30,13 +30,19 @@ const BYTES_PER_EXCHANGE = 32
 
 export function verdicts(soak: Soak): Verdict[] {
   const { accounts, counted, clients, start, quiet, end, exchangesBetween, busy } = soak
-  const { begun, recorded, open, faults } = accounts
+  const { begun, recorded, open, faults, attempts } = accounts
+  const { mismatches } = attempts
   const grown = quiet.at(-1)!.heldBytes - quiet[0]!.heldBytes
   const mayGrow = FREE_BYTES + BYTES_PER_EXCHANGE * exchangesBetween
   const more = moreHandles(start, end)
   const most = {
     sockets: Math.max(...quiet.map(({ sockets }) => sockets)),
     upstream: Math.max(...quiet.map(({ upstream }) => upstream)),
+  }
+  const atRest = [...quiet, counted]
+  const left = {
+    inFlight: Math.max(...atRest.map(({ inFlight }) => inFlight)),
+    bodyBytes: Math.max(...atRest.map(({ bodyBytes }) => bodyBytes)),
   }
   const atOnce = Math.max(...busy.map(({ active }) => active))
   const wrong = Object.entries(faults).filter(([, count]) => count > 0)
@@ -55,6 +61,21 @@ export function verdicts(soak: Soak): Verdict[] {
       what: 'stats() say the same',
       found: `${counted.exchanges} begun, ${counted.ended} ended`,
       isFine: counted.exchanges === begun && counted.ended === begun,
+    },
+    {
+      what: 'the providers saw the attempts that the records have',
+      found: `${attempts.recorded} attempts, ${mismatches.length} exchanges with others`,
+      isFine: mismatches.length === 0,
+    },
+    {
+      what: 'targets fail, and others take over',
+      found: `in ${attempts.repeated} exchanges`,
+      isFine: attempts.repeated > 0,
+    },
+    {
+      what: 'with nothing under way, no target is busy, and no body is held',
+      found: `${left.inFlight} attempts, ${left.bodyBytes} bytes`,
+      isFine: left.inFlight === 0 && left.bodyBytes === 0,
     },
     {
       what: `heap: grows by less than ${kib(FREE_BYTES)} and ${BYTES_PER_EXCHANGE} bytes an exchange, warm-up left out`,
