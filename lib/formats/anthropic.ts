@@ -149,6 +149,8 @@ export const anthropic = builtIn({
       ...['delta', 'content_block'].flatMap((field) => placesBelow([field], textsOfBlock(data[field]))),
       ...textsOfBlocks(data.content, ['content']),
       ...textsOfBlocks(valueAt(data, 'message', 'content'), ['message', 'content']),
+      // The text completions of the first models.
+      ...placesAt(data, 'text', ['completion']),
     ]
   },
 

@@ -104,7 +104,7 @@ function textsOfBlocks(answer: JsonObject): TextPlace[] {
   const blocks = listAt(answer, 'output', 'message', 'content')
   return [
     ...placesAt(blocks, 'reasoning', [EACH, 'reasoningContent', 'reasoningText', 'text']),
-    ...placesAt(blocks, 'text', [EACH, 'text']),
+    ...placesAt(blocks, 'text', [EACH, 'text'], [EACH, 'citationsContent', 'content', EACH, 'text']),
   ]
 }
 
@@ -117,6 +117,7 @@ export function wrappedEvent(data: JsonObject): string | undefined {
 function blockText(block: unknown): string {
   return [
     textAt(block, 'text'),
+    allText(listAt(block, 'citationsContent', 'content'), (part) => textAt(part, 'text')),
     textAt(block, 'reasoningContent', 'text') ?? textAt(block, 'reasoningContent', 'reasoningText', 'text'),
     argumentsText(valueAt(block, 'toolUse', 'input')),
   ].join('')

@@ -3,6 +3,7 @@ import { anthropic, MESSAGE } from './anthropic.js'
 import { aws, exceptionIn, failureIn } from './aws.js'
 import { bedrockConverse, wrappedEvent } from './bedrock-converse.js'
 import { builtIn } from './built-in.js'
+import { cohereRepetitions } from './cohere.js'
 import type { CompleteFormat } from './complete.js'
 import { allText, firstText, listAt, textAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
@@ -220,7 +221,11 @@ const TEXTS = ['text', 'outputText', 'generation', 'completion']
 
 function plainTexts(message: JsonObject): readonly TextPlace[] {
   const within = LISTS.flatMap((list) => TEXTS.map((field) => [list, EACH, field] as const))
-  return placesAt(message, 'text', ...TEXTS.map((field) => [field]), ...within)
+  return [
+    ...placesAt(message, 'text', ...TEXTS.map((field) => [field]), ...within, ['completions', EACH, 'data', 'text']),
+    ...placesAt(message, 'repeated', ['completions', EACH, 'data', 'tokens', EACH, 'generatedToken', 'token']),
+    ...cohereRepetitions(message),
+  ]
 }
 
 function readPlain(message: JsonObject): ParsedMessage {

@@ -107,17 +107,32 @@ export const cohere = builtIn({
   textsIn(data) {
     const type = textAt(data, 'event_type')
     const isNew = type === undefined || type === 'text-generation'
+    const newest = isNew ? 'text' : 'repeated'
     return [
       ...['message', 'delta'].flatMap((field) =>
         textsOfMessage(data, field === 'delta' ? ['delta', 'message'] : [field]),
       ),
-      ...placesAt(data, isNew ? 'text' : 'repeated', ['text']),
-      ...placesAt(data, 'repeated', ['response', 'text']),
+      ...placesAt(data, newest, ['text'], ['generations', EACH, 'text']),
+      ...cohereRepetitions(data),
     ]
   },
 
   maxOutputTokensPath: () => ['max_tokens'],
 })
+
+/** Finds what a message repeats of its text: citations, tokens, and version 1's conversation and end of a stream. */
+export function cohereRepetitions(data: JsonObject): TextPlace[] {
+  return [[], ['response']].flatMap((below) => [
+    ...placesAt(data, 'repeated', [...below, 'citations', EACH, 'text'], [...below, 'logprobs', EACH, 'text']),
+    ...placesAt(data, 'repeated', [...below, 'generations', EACH, 'token_likelihoods', EACH, 'token']),
+    ...placesAt(data, 'repeated', [...below, 'chat_history', EACH, 'message']).filter(
+      ({ path }) => textAt(data, ...path.slice(0, -1), 'role') === 'CHATBOT',
+    ),
+    ...(below.length > 0
+      ? placesAt(data, 'repeated', [...below, 'text'], [...below, 'generations', EACH, 'text'])
+      : []),
+  ])
+}
 
 /** Finds texts in a message, where `content` is a list, or in a delta of one, where it is a single item. */
 function textsOfMessage(data: JsonObject, path: readonly string[]): TextPlace[] {
@@ -125,6 +140,7 @@ function textsOfMessage(data: JsonObject, path: readonly string[]): TextPlace[] 
     ...placesAt(data, 'reasoning', [...path, 'tool_plan']),
     ...placesAt(data, 'reasoning', [...path, 'content', EACH, 'thinking'], [...path, 'content', 'thinking']),
     ...placesAt(data, 'text', [...path, 'content', EACH, 'text'], [...path, 'content', 'text']),
+    ...placesAt(data, 'repeated', [...path, 'citations', EACH, 'text'], [...path, 'citations', 'text']),
   ]
 }
 

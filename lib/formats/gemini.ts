@@ -102,10 +102,20 @@ export const gemini = builtIn({
 
   textsIn(data) {
     const parts = ['candidates', EACH, 'content', 'parts', EACH] as const
-    return placesAt(data, 'text', [...parts, 'text']).map(({ path, kind }) => ({
-      path,
-      kind: valueAt(data, ...path.slice(0, -1), 'thought') === true ? 'reasoning' : kind,
-    }))
+    const texts = placesAt(data, 'text', [...parts, 'text'])
+    return [
+      ...texts.map(({ path, kind }) => ({
+        path,
+        kind: valueAt(data, ...path.slice(0, -1), 'thought') === true ? ('reasoning' as const) : kind,
+      })),
+      ...placesAt(
+        data,
+        'repeated',
+        ['candidates', EACH, 'groundingMetadata', 'groundingSupports', EACH, 'segment', 'text'],
+        ['candidates', EACH, 'logprobsResult', 'chosenCandidates', EACH, 'token'],
+        ['candidates', EACH, 'logprobsResult', 'topCandidates', EACH, 'candidates', EACH, 'token'],
+      ),
+    ]
   },
 
   readsBothCases: true,

@@ -4,6 +4,7 @@ import { type BuiltInFormat, builtIn } from './built-in.js'
 import { dataEvent, errorIn, hasError } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
+import { tokensOfLogprobs } from './log-probabilities.js'
 import type { Counting } from './message.js'
 import { parsedMessage } from './parsed-message.js'
 import { placesAt } from './text-places.js'
@@ -68,6 +69,7 @@ function ollama(spoken: typeof CHAT | typeof GENERATE, textOf: (line: JsonObject
     textsIn: (line) => [
       ...placesAt(line, 'reasoning', ['message', 'thinking'], ['thinking']),
       ...placesAt(line, 'text', ['message', 'content'], ['response']),
+      ...tokensOfLogprobs(line, ['logprobs']),
     ],
     errorBody: ({ code, message }) => ({ error: message, code }),
     isErrorBody: hasError,

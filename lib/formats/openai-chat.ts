@@ -1,6 +1,7 @@
 import { type BuiltInFormat, builtIn } from './built-in.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
+import { tokensOfLogprobs } from './log-probabilities.js'
 import { openai } from './openai.js'
 import {
   choicesFields,
@@ -95,9 +96,18 @@ export const openaiChat = builtIn({
         ? // Some servers (Perplexity) send the whole message so far beside each delta.
           repeated(textsOf(data, 'message'))
         : textsOf(data, 'message')),
+      ...textsOfMessages(data),
+      ...tokensOfLogprobs(data, ['choices', EACH, 'logprobs', 'content'], ['choices', EACH, 'logprobs', 'refusal']),
     ]
   },
 })
+
+/** Finds the texts of Azure's legacy answers from the app's own data, whose choices list several messages each. */
+function textsOfMessages(data: JsonObject): TextPlace[] {
+  const messages = ['choices', EACH, 'messages', EACH] as const
+  const texts = placesAt(data, 'text', [...messages, 'delta', 'content'], [...messages, 'content'])
+  return texts.filter(({ path }) => valueAt(data, ...path.slice(0, -1), 'role') !== 'tool')
+}
 
 /** Finds the texts of choices, in a delta or in a message. */
 function textsOf(data: JsonObject, field: 'delta' | 'message'): TextPlace[] {

@@ -32,7 +32,10 @@ export const openaiCompletions = builtIn({
   progressIn: choicesProgress,
   readMessage: read,
   readAnswer: read,
-  textsIn: (data) => placesAt(data, 'text', ['choices', EACH, 'text']),
+  textsIn: (data) => [
+    ...placesAt(data, 'text', ['choices', EACH, 'text']),
+    ...placesAt(data, 'repeated', ['choices', EACH, 'logprobs', 'tokens', EACH]),
+  ],
   maxOutputTokensPath: () => ['max_tokens'],
 })
 

@@ -2,6 +2,7 @@ import { builtIn } from './built-in.js'
 import { errorIn } from './failures.js'
 import { textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
+import { tokensOfLogprobs } from './log-probabilities.js'
 import type { ParsedMessage } from './message.js'
 import { openai } from './openai.js'
 import { generatingAt, openAiCounting, readOpenAiUsage, tokensMarker } from './openai-choices.js'
@@ -64,6 +65,9 @@ export const openaiMedia = builtIn({
       ...(type === 'transcript.text.delta' ? placesAt(data, 'text', ['delta']) : []),
       ...placesAt(data, isWhole ? 'text' : 'repeated', ['text']),
       ...placesAt(data, 'repeated', ['segments', EACH, 'text'], ['words', EACH, 'word']),
+      // The model's own wording of what the user wants to see.
+      ...placesAt(data, 'repeated', ['data', EACH, 'revised_prompt'], ['revised_prompt']),
+      ...tokensOfLogprobs(data, ['logprobs']),
     ]
   },
 

@@ -3,6 +3,7 @@ import { builtIn } from './built-in.js'
 import { errorIn, errorText } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
+import { tokensOfLogprobs } from './log-probabilities.js'
 import type { ParsedMessage, Usage, WholeItem } from './message.js'
 import { LAST_OF_RESPONSES, openai } from './openai.js'
 import { generatingAt, openAiCounting } from './openai-choices.js'
@@ -122,11 +123,12 @@ export const openaiResponses = builtIn({
   textsIn(data, event) {
     const type = textAt(data, 'type') ?? event ?? ''
     if (type === '') return textsOfOutput(data)
-    if (type.endsWith('.delta')) return textsOfDelta(data, type)
+    if (type.endsWith('.delta')) return [...textsOfDelta(data, type), ...tokensOfLogprobs(data, ['logprobs'])]
     return repeated([
       ...placesAt(data, 'text', ['text'], ['refusal'], ['transcript'], ['part', 'text'], ['part', 'refusal']),
       ...placesBelow(['item'], textsOfItem(data.item)),
       ...placesBelow(['response'], textsOfOutput(data.response)),
+      ...tokensOfLogprobs(data, ['logprobs'], ['part', 'logprobs']),
     ])
   },
 
@@ -147,7 +149,13 @@ function textsOfItem(item: unknown): TextPlace[] {
   const kind = textAt(item, 'type') === 'reasoning' ? 'reasoning' : 'text'
   const said = placesAt(item, kind, ['content', EACH, 'text'], ['content', EACH, 'refusal'])
   const summary = placesAt(item, 'reasoning', ['summary', EACH, 'text'])
-  return [...(said.length > 0 ? repeated(summary) : summary), ...said]
+  return [
+    ...(said.length > 0 ? repeated(summary) : summary),
+    ...said,
+    // The model's own wording of what the user wants to see in a picture.
+    ...placesAt(item, 'repeated', ['revised_prompt']),
+    ...tokensOfLogprobs(item, ['content', EACH, 'logprobs']),
+  ]
 }
 
 /**

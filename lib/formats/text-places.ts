@@ -3,7 +3,8 @@ import type { TextPlace } from './format.js'
 /** In a pattern: every element of a list. */
 export const EACH = Symbol('each')
 
-type Pattern = readonly (string | number | typeof EACH)[]
+/** A path to texts in a message; {@link EACH} stands for every element of a list. */
+export type Pattern = readonly (string | number | typeof EACH)[]
 
 /**
  * Returns the places at which a message has a text that is not empty: in the order of the patterns, then of the lists'

@@ -1,8 +1,10 @@
+import { isObject } from '../json/json.js'
 import type { BuiltInFormat, Wrapping } from './built-in.js'
 import type { CompleteFormat } from './complete.js'
 import { valueAt } from './fields.js'
 import type { AnyFormatName, JsonObject, TextPlace } from './format.js'
 import { findFormat } from './formats.js'
+import { placesBelow } from './text-places.js'
 
 /** A message and its format: an event that `onEvent` got, or a whole answer as `{ format, data }`. */
 export interface MessageOfFormat {
@@ -56,14 +58,17 @@ export function withText<M extends MessageOfFormat>(message: M, text: string | (
     isFirst = false
     if (after !== before) copy.set(path, after)
   }
-  const changed = copy.root as JsonObject
+  const changed = copy.root
   if (changed === data) return message
-  return { ...message, data: wrapping ? wrapping.wrap(message.data as JsonObject, changed) : changed }
+  return {
+    ...message,
+    data: wrapping ? wrapping.wrap(message.data as JsonObject, changed as JsonObject) : changed,
+  }
 }
 
 interface LocatedTexts {
   /** The message, or the one that it wraps. */
-  readonly data: JsonObject
+  readonly data: unknown
   readonly places: readonly TextPlace[]
   readonly wrapping: Wrapping | undefined
 }
@@ -73,12 +78,19 @@ const NOTHING: LocatedTexts = { data: {}, places: [], wrapping: undefined }
 function locateTexts({ format: name, event, data }: MessageOfFormat): LocatedTexts {
   const format: (CompleteFormat & Partial<Pick<BuiltInFormat, 'wrapping'>>) | undefined = findFormat(name)
   if (!format) throw new TypeError(`Unknown format ${JSON.stringify(name)}`)
-  if (typeof data !== 'object' || data === null || Array.isArray(data)) return NOTHING
+  const isTextAt = (root: unknown) => (place: TextPlace) => typeof valueAt(root, ...place.path) === 'string'
+  // An answer to several requests at once is a list of answers (TGI).
+  if (Array.isArray(data)) {
+    const places = data.flatMap((each: unknown, index) =>
+      isObject(each) ? placesBelow([index], format.textsIn(each, event)) : [],
+    )
+    return { data, places: places.filter(isTextAt(data)), wrapping: undefined }
+  }
+  if (!isObject(data)) return NOTHING
   const { wrapping } = format
-  const inner = wrapping ? wrapping.unwrap(data as JsonObject) : (data as JsonObject)
+  const inner = wrapping ? wrapping.unwrap(data) : data
   if (!inner) return NOTHING
-  const places = format.textsIn(inner, event).filter(({ path }) => typeof valueAt(inner, ...path) === 'string')
-  return { data: inner, places, wrapping }
+  return { data: inner, places: format.textsIn(inner, event).filter(isTextAt(inner)), wrapping }
 }
 
 type Container = Record<string | number, unknown>

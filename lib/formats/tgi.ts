@@ -1,11 +1,11 @@
 import { builtIn } from './built-in.js'
 import { errorIn } from './failures.js'
 import { listAt, reasonAt, textAt, valueAt } from './fields.js'
-import type { JsonObject } from './format.js'
+import type { JsonObject, TextPlace } from './format.js'
 import type { Counting, ParsedMessage } from './message.js'
 import { openai } from './openai.js'
 import { parsedMessage } from './parsed-message.js'
-import { placesAt } from './text-places.js'
+import { EACH, placesAt, placesBelow } from './text-places.js'
 import { usageReader } from './usage.js'
 
 const counting: Counting = { cache: 'inside', reasoning: 'inside' }
@@ -55,11 +55,30 @@ export const tgi = builtIn({
       ...(isSpecial ? [] : placesAt(data, 'text', ['token', 'text'])),
       // The last event repeats all of the text.
       ...placesAt(data, 'token' in data ? 'repeated' : 'text', ['generated_text']),
+      ...tokensOf(data),
+      ...placesBelow(['details'], tokensOf(data.details)),
+      ...listAt(data, 'details', 'best_of_sequences').flatMap((sequence, index) =>
+        placesBelow(
+          ['details', 'best_of_sequences', index],
+          [...placesAt(sequence, 'repeated', ['generated_text']), ...tokensOf(sequence)],
+        ),
+      ),
     ]
   },
 
   maxOutputTokensPath: () => ['parameters', 'max_new_tokens'],
 })
+
+/** Finds the tokens of a text, and those that the model could have written instead. Special ones are not text. */
+function tokensOf(holder: unknown): TextPlace[] {
+  return placesAt(
+    holder,
+    'repeated',
+    ['tokens', EACH, 'text'],
+    ['top_tokens', EACH, 'text'],
+    ['top_tokens', EACH, EACH, 'text'],
+  ).filter(({ path }) => valueAt(holder, ...path.slice(0, -1), 'special') !== true)
+}
 
 function readDetails(details: unknown): ParsedMessage {
   const reported = readUsage(details)

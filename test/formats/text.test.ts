@@ -19,10 +19,87 @@ interface Case {
 const base64 = (json: unknown) => Buffer.from(JSON.stringify(json)).toString('base64')
 const chat = (delta: unknown) => ({ id: 'c1', choices: [{ index: 0, delta, finish_reason: null }] })
 const answer = (message: unknown) => ({ id: 'c1', choices: [{ index: 0, message, finish_reason: 'stop' }], usage: {} })
+const logprobs = (token: string, other: string) => ({
+  content: [{ token, bytes: [97], top_logprobs: [{ token: other }] }],
+})
+const grounded = (text: string) => ({
+  candidates: [
+    { groundingMetadata: { groundingSupports: [{ segment: { endIndex: 1, text } }], webSearchQueries: ['q'] } },
+  ],
+})
+const cited = (text: string) => ({
+  output: {
+    message: {
+      content: [{ citationsContent: { content: [{ text }], citations: [{ sourceContent: [{ text: 's' }] }] } }],
+    },
+  },
+})
+const conversation = (message: string) => [
+  { role: 'USER', message: 'u' },
+  { role: 'CHATBOT', message },
+]
+const generated = (answer: string, again: string) => ({
+  generated_text: answer,
+  details: {
+    tokens: [{ text: again, special: false }],
+    top_tokens: [[{ text: again }]],
+    best_of_sequences: [{ generated_text: again, tokens: [{ text: again }] }],
+    prefill: [{ text: 'p' }],
+  },
+})
 const candidate = (...parts: unknown[]) => ({ candidates: [{ content: { parts, role: 'model' } }] })
 
 const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
   'openai-chat': {
+    'log probabilities': {
+      data: { choices: [{ delta: { content: 'a' }, logprobs: logprobs('a', 'b') }] },
+      text: 'a',
+      replaced: { choices: [{ delta: { content: 'X' }, logprobs: logprobs('a', 'b') }] },
+      capitals: { choices: [{ delta: { content: 'A' }, logprobs: logprobs('A', 'B') }] },
+    },
+    'log probabilities of a refusal': {
+      data: { choices: [{ delta: {}, logprobs: { refusal: [{ token: 'n' }] } }] },
+      capitals: { choices: [{ delta: {}, logprobs: { refusal: [{ token: 'N' }] } }] },
+    },
+    "deltas of Azure's legacy answers from own data": {
+      data: { choices: [{ messages: [{ delta: { role: 'tool', content: '{}' } }, { delta: { content: 'a' } }] }] },
+      text: 'a',
+      replaced: { choices: [{ messages: [{ delta: { role: 'tool', content: '{}' } }, { delta: { content: 'X' } }] }] },
+      capitals: { choices: [{ messages: [{ delta: { role: 'tool', content: '{}' } }, { delta: { content: 'A' } }] }] },
+    },
+    "Azure's legacy answer from own data": {
+      data: {
+        choices: [
+          {
+            messages: [
+              { role: 'tool', content: 't' },
+              { role: 'assistant', content: 'a' },
+            ],
+          },
+        ],
+      },
+      text: 'a',
+      replaced: {
+        choices: [
+          {
+            messages: [
+              { role: 'tool', content: 't' },
+              { role: 'assistant', content: 'X' },
+            ],
+          },
+        ],
+      },
+      capitals: {
+        choices: [
+          {
+            messages: [
+              { role: 'tool', content: 't' },
+              { role: 'assistant', content: 'A' },
+            ],
+          },
+        ],
+      },
+    },
     'a delta': {
       data: chat({ content: 'a b' }),
       text: 'a b',
@@ -92,6 +169,12 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
     'choices that are none': { data: { choices: 'a' } },
   },
   'openai-completions': {
+    'log probabilities': {
+      data: { choices: [{ text: 'ab', logprobs: { tokens: ['a', 'b'], token_logprobs: [-1, -2] } }] },
+      text: 'ab',
+      replaced: { choices: [{ text: 'X', logprobs: { tokens: ['a', 'b'], token_logprobs: [-1, -2] } }] },
+      capitals: { choices: [{ text: 'AB', logprobs: { tokens: ['A', 'B'], token_logprobs: [-1, -2] } }] },
+    },
     'a piece': {
       data: { choices: [{ text: 'a', index: 0 }] },
       text: 'a',
@@ -101,6 +184,26 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
     'the end': { data: { choices: [{ text: '', finish_reason: 'stop' }] } },
   },
   'openai-responses': {
+    'log probabilities of a delta': {
+      data: { type: 'response.output_text.delta', delta: 'a', logprobs: logprobs('a', 'b').content },
+      text: 'a',
+      replaced: { type: 'response.output_text.delta', delta: 'X', logprobs: logprobs('a', 'b').content },
+      capitals: { type: 'response.output_text.delta', delta: 'A', logprobs: logprobs('A', 'B').content },
+    },
+    'log probabilities of the text that was sent in deltas': {
+      data: { type: 'response.output_text.done', text: 'a', logprobs: logprobs('a', 'b').content },
+      capitals: { type: 'response.output_text.done', text: 'A', logprobs: logprobs('A', 'B').content },
+    },
+    'log probabilities of a part that was sent before': {
+      data: { type: 'response.content_part.done', part: { text: 'a', logprobs: logprobs('a', 'b').content } },
+      capitals: { type: 'response.content_part.done', part: { text: 'A', logprobs: logprobs('A', 'B').content } },
+    },
+    'log probabilities of an answer, and a rewritten prompt': {
+      data: { output: [{ content: [{ text: 'a', logprobs: [{ token: 'a' }] }] }, { revised_prompt: 'p' }] },
+      text: 'a',
+      replaced: { output: [{ content: [{ text: 'X', logprobs: [{ token: 'a' }] }] }, { revised_prompt: 'p' }] },
+      capitals: { output: [{ content: [{ text: 'A', logprobs: [{ token: 'A' }] }] }, { revised_prompt: 'P' }] },
+    },
     'a delta': {
       data: { type: 'response.output_text.delta', delta: 'a', item_id: 'm' },
       text: 'a',
@@ -191,6 +294,16 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
   },
   'openai-embeddings': { 'an answer': { data: { data: [{ embedding: [1] }], usage: { prompt_tokens: 1 } } } },
   'openai-media': {
+    'log probabilities': {
+      data: { text: 'a', logprobs: logprobs('a', 'b').content },
+      text: 'a',
+      replaced: { text: 'X', logprobs: logprobs('a', 'b').content },
+      capitals: { text: 'A', logprobs: logprobs('A', 'B').content },
+    },
+    'rewritten prompts': {
+      data: { data: [{ b64_json: 'aaaa', revised_prompt: 'p' }], revised_prompt: 'p' },
+      capitals: { data: [{ b64_json: 'aaaa', revised_prompt: 'P' }], revised_prompt: 'P' },
+    },
     'a piece of a transcript': {
       data: { type: 'transcript.text.delta', delta: 'a' },
       text: 'a',
@@ -210,6 +323,12 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
     'a picture': { data: { type: 'image_generation.partial_image', b64_json: 'aaaa' } },
   },
   anthropic: {
+    'a text completion': {
+      data: { type: 'completion', completion: 'a', stop_reason: null },
+      text: 'a',
+      replaced: { type: 'completion', completion: 'X', stop_reason: null },
+      capitals: { type: 'completion', completion: 'A', stop_reason: null },
+    },
     'a delta': {
       data: { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'a' } },
       text: 'a',
@@ -264,6 +383,22 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
     ping: { data: { type: 'ping' } },
   },
   gemini: {
+    'the text that grounding quotes': {
+      data: grounded('a'),
+      capitals: grounded('A'),
+    },
+    'log probabilities': {
+      data: {
+        candidates: [
+          { logprobsResult: { chosenCandidates: [{ token: 'a' }], topCandidates: [{ candidates: [{ token: 'b' }] }] } },
+        ],
+      },
+      capitals: {
+        candidates: [
+          { logprobsResult: { chosenCandidates: [{ token: 'A' }], topCandidates: [{ candidates: [{ token: 'B' }] }] } },
+        ],
+      },
+    },
     'parts, some of them thoughts': {
       data: candidate({ text: 'hm', thought: true }, { text: 'a' }, { functionCall: { args: { a: 'b' } } }),
       text: 'a',
@@ -320,6 +455,12 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
     'the end': { data: { event_type: 'interaction.completed', interaction: { status: 'completed' } } },
   },
   'bedrock-converse': {
+    'an answer with citations': {
+      data: cited('a'),
+      text: 'a',
+      replaced: cited('X'),
+      capitals: cited('A'),
+    },
     'a delta': {
       data: { contentBlockIndex: 0, delta: { text: 'a' } },
       text: 'a',
@@ -347,6 +488,22 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
     'arguments of a tool': { data: { delta: { toolUse: { input: '{"a"' } } } },
   },
   'bedrock-invoke': {
+    "Jurassic's answer": {
+      data: { completions: [{ data: { text: 'a', tokens: [{ generatedToken: { token: 'a' } }] } }] },
+      text: 'a',
+      replaced: { completions: [{ data: { text: 'X', tokens: [{ generatedToken: { token: 'a' } }] } }] },
+      capitals: { completions: [{ data: { text: 'A', tokens: [{ generatedToken: { token: 'A' } }] } }] },
+    },
+    "the end of Cohere's stream in base64": {
+      data: { bytes: base64({ event_type: 'stream-end', response: { text: 'a' } }) },
+      capitals: { bytes: base64({ event_type: 'stream-end', response: { text: 'A' } }) },
+    },
+    'log probabilities of a model of OpenAI': {
+      data: { choices: [{ message: { content: 'a' }, logprobs: logprobs('a', 'b') }] },
+      text: 'a',
+      replaced: { choices: [{ message: { content: 'X' }, logprobs: logprobs('a', 'b') }] },
+      capitals: { choices: [{ message: { content: 'A' }, logprobs: logprobs('A', 'B') }] },
+    },
     "Claude's delta in base64": {
       data: { bytes: base64({ type: 'content_block_delta', delta: { type: 'text_delta', text: 'a' } }), p: 'abc' },
       text: 'a',
@@ -380,6 +537,12 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
     'invalid base64': { data: { bytes: '####' } },
   },
   'ollama-chat': {
+    'log probabilities': {
+      data: { message: { content: 'a' }, logprobs: logprobs('a', 'b').content },
+      text: 'a',
+      replaced: { message: { content: 'X' }, logprobs: logprobs('a', 'b').content },
+      capitals: { message: { content: 'A' }, logprobs: logprobs('A', 'B').content },
+    },
     'a line': {
       data: { message: { role: 'assistant', content: 'a', thinking: 'hm' }, done: false },
       text: 'a',
@@ -390,6 +553,12 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
     'the last line': { data: { message: { content: '' }, done: true, eval_count: 1 } },
   },
   'ollama-generate': {
+    'log probabilities': {
+      data: { response: 'a', logprobs: logprobs('a', 'b').content },
+      text: 'a',
+      replaced: { response: 'X', logprobs: logprobs('a', 'b').content },
+      capitals: { response: 'A', logprobs: logprobs('A', 'B').content },
+    },
     'a line': {
       data: { response: 'a', done: false },
       text: 'a',
@@ -399,6 +568,36 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
     'the last line': { data: { response: '', done: true } },
   },
   cohere: {
+    'a citation': {
+      data: { type: 'citation-start', delta: { message: { citations: { text: 'a', sources: [{ text: 's' }] } } } },
+      capitals: { type: 'citation-start', delta: { message: { citations: { text: 'A', sources: [{ text: 's' }] } } } },
+    },
+    'an answer with citations and log probabilities': {
+      data: { message: { content: [{ text: 'a' }], citations: [{ text: 'a' }] }, logprobs: [{ text: 'a' }] },
+      text: 'a',
+      replaced: { message: { content: [{ text: 'X' }], citations: [{ text: 'a' }] }, logprobs: [{ text: 'a' }] },
+      capitals: { message: { content: [{ text: 'A' }], citations: [{ text: 'A' }] }, logprobs: [{ text: 'A' }] },
+    },
+    'an answer of version 1 with its conversation': {
+      data: { text: 'a', citations: [{ text: 'a' }], chat_history: conversation('a') },
+      text: 'a',
+      replaced: { text: 'X', citations: [{ text: 'a' }], chat_history: conversation('a') },
+      capitals: { text: 'A', citations: [{ text: 'A' }], chat_history: conversation('A') },
+    },
+    'the last line of version 1 with its conversation': {
+      data: { event_type: 'stream-end', response: { text: 'a', chat_history: conversation('a') } },
+      capitals: { event_type: 'stream-end', response: { text: 'A', chat_history: conversation('A') } },
+    },
+    'generations of version 1': {
+      data: { generations: [{ text: 'a', token_likelihoods: [{ token: 'a' }] }] },
+      text: 'a',
+      replaced: { generations: [{ text: 'X', token_likelihoods: [{ token: 'a' }] }] },
+      capitals: { generations: [{ text: 'A', token_likelihoods: [{ token: 'A' }] }] },
+    },
+    'the last line of generations': {
+      data: { event_type: 'stream-end', response: { generations: [{ text: 'a' }] } },
+      capitals: { event_type: 'stream-end', response: { generations: [{ text: 'A' }] } },
+    },
     'a delta': {
       data: { type: 'content-delta', delta: { message: { content: { text: 'a' } } } },
       text: 'a',
@@ -454,6 +653,18 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
     'an error': { data: { message: 'no' } },
   },
   tgi: {
+    'a token and its alternatives': {
+      data: { token: { text: 'a' }, top_tokens: [{ text: 'b' }, { text: '</s>', special: true }] },
+      text: 'a',
+      replaced: { token: { text: 'X' }, top_tokens: [{ text: 'b' }, { text: '</s>', special: true }] },
+      capitals: { token: { text: 'A' }, top_tokens: [{ text: 'B' }, { text: '</s>', special: true }] },
+    },
+    'an answer with its tokens': {
+      data: generated('a', 'a'),
+      text: 'a',
+      replaced: generated('X', 'a'),
+      capitals: generated('A', 'A'),
+    },
     'a token': {
       data: { token: { text: 'a', special: false }, generated_text: null },
       text: 'a',
@@ -528,6 +739,17 @@ describe('a stream', () => {
       assert.equal(hidden.map((event) => textOf(event) ?? '').join(''), written.replace(/\S/g, '*'))
     })
   }
+})
+
+test('the answers to several requests at once have the text of each', () => {
+  const message = frozen({ format: 'tgi' as const, data: [{ generated_text: 'a' }, null, { generated_text: 'b' }] })
+  assert.equal(textOf(message), 'ab')
+  assert.deepEqual(withText(message, 'X').data, [{ generated_text: 'X' }, null, { generated_text: '' }])
+  assert.deepEqual(withText(message, (text) => text.toUpperCase()).data, [
+    { generated_text: 'A' },
+    null,
+    { generated_text: 'B' },
+  ])
 })
 
 test('withText keeps the type of an event', () => {
