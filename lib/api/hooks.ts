@@ -57,8 +57,8 @@ export interface HookAnswer {
   /** HTTP status. Default 200. */
   status?: number | undefined
   /** Response headers; `content-length` is set, and what frames the message is left out. Default: none. */
-  headers?: Record<string, string> | undefined
-  /** A string or Buffer goes out as it is, anything else as JSON. Default: no body. */
+  headers?: Record<string, string | undefined> | undefined
+  /** A string, Buffer or Uint8Array goes out as it is, anything else as JSON. Default: no body. */
   body?: unknown
 }
 

@@ -3,6 +3,9 @@ import type { Request } from 'express'
 import type { Credential } from '../api/provider-options.js'
 import { HookFault } from './hook-errors.js'
 
+/** Results of `Bearer ${process.env.KEY}` if there is no such variable. */
+export const UNSET = /^$|^(?:\S+ )?undefined$/
+
 /**
  * Wraps a function of `auth` so that its value is checked.
  *
@@ -16,6 +19,7 @@ export function checkedCredential(
   return async (req) => {
     const value: unknown = await credential(req)
     if (typeof value !== 'string' || value === '') throw new HookFault(`${option} must return a non-empty string`)
+    if (UNSET.test(value)) throw new HookFault(`${option} returned a string that ends in "undefined"`)
     if (option.startsWith('auth.headers.')) checkHeaderValue(option, value)
     return value
   }

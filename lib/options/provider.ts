@@ -3,7 +3,7 @@ import type { AuthOptions, Credential } from '../api/provider-options.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
 import type { Provider } from './config.js'
 import { isCredentialHeader } from './credential-names.js'
-import { checkedCredential } from './credentials.js'
+import { checkedCredential, UNSET } from './credentials.js'
 import { isHarmlessHeader } from './forward-headers.js'
 import type { HookErrors } from './hook-errors.js'
 import { resolveProxy } from './proxy.js'
@@ -78,9 +78,6 @@ function resolveHeaders(option: string, given: AiProxyOptions['headers']): Provi
 function lowerCased<T>(headers: Record<string, T>): [string, T][] {
   return Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])
 }
-
-/** Results of `Bearer ${process.env.KEY}` if there is no such variable. */
-const UNSET = /^$|^(?:\S+ )?undefined$/
 
 function checkHeader(option: string, name: string, value: string): void {
   if (isFramingHeader(name)) invalidOption(option, hint('one that does'), 'a header that does not frame HTTP messages')

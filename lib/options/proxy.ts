@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { ProxyOptions } from '../api/provider-options.js'
 import { check, hint, invalidOption, objectOf, orDefault } from './validate.js'
 
@@ -24,7 +25,9 @@ export function resolveProxy(
   for (const name of ['fromEnv', 'secure', 'xfwd', 'changeOrigin', 'fastPath'] as const) {
     if (given[name] !== undefined) check.boolean(`${option}.${name}`, given[name])
   }
-  if (given.localAddress !== undefined) check.string(`${option}.localAddress`, given.localAddress)
+  if (given.localAddress !== undefined && isIP(given.localAddress) === 0) {
+    invalidOption(`${option}.localAddress`, given.localAddress, 'an IP address')
+  }
   if (given.ssl !== undefined) {
     check.record(`${option}.ssl`, given.ssl)
     const takes = `TLS options for the default agent only: set those of ${option}.agent on that agent`
@@ -33,7 +36,9 @@ export function resolveProxy(
   if (given.fromEnv && given.agent) {
     invalidOption(`${option}.fromEnv`, hint('both'), `true only without ${option}.agent: leave one of them out`)
   }
-  if (given.agent !== undefined && (typeof given.agent !== 'object' || given.agent === null)) {
+  // Node sends requests only with an agent that has this method, of which @types/node knows nothing.
+  const { addRequest } = Object(given.agent) as { addRequest?: unknown }
+  if (given.agent !== undefined && typeof addRequest !== 'function') {
     invalidOption(`${option}.agent`, given.agent, 'an http.Agent or https.Agent')
   }
   // Do not read `protocol` through its getter: that of agents made with agent-base depends on the call stack, because

@@ -9,6 +9,7 @@ import { checkedEstimate } from './estimate-tokens.js'
 import { resolveFormat } from './format.js'
 import { compileForwardHeaders } from './forward-headers.js'
 import { HookErrors } from './hook-errors.js'
+import { checkJsonValue } from './json-value.js'
 import { compileLabels } from './labels.js'
 import { compileLimits, limitOptionNames } from './limits.js'
 import { compileModels } from './models.js'
@@ -164,6 +165,7 @@ function resolveModelOptions(options: ModelOptions | undefined): ModelOptions | 
     const fields = check.record(`modelOptions.${name}`, given[name])
     rejectTypos(`modelOptions.${name}`, fields)
     checkOutputLimit(`modelOptions.${name}.maxOutputTokens`, (fields as { maxOutputTokens?: unknown }).maxOutputTokens)
+    checkJsonValue(`modelOptions.${name}`, fields)
   }
   return given
 }

@@ -1,9 +1,10 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 import type { HookAnswer, HookName } from '../api/hooks.js'
 import { isObject } from '../json/json.js'
 import { HookFault } from '../options/hook-errors.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
+import { isPlainObject } from '../util/plain-object.js'
 
 /** The app's answer in place of the provider's, as it will be sent. */
 export interface FinishedAnswer {
@@ -20,23 +21,40 @@ export interface FinishedAnswer {
  */
 export function toFinishedAnswer(hook: HookName, returned: unknown, ownStatus = 200): FinishedAnswer | undefined {
   if (returned === undefined) return undefined
-  if (!isObject(returned)) throw new HookFault(`${hook} returns nothing, or an answer: { status, headers, body }`)
+  if (!isObject(returned) || nameOfFetch(returned) === 'Response') {
+    throw new HookFault(`${hook} returns nothing, or an answer: { status, headers, body }`)
+  }
   const { status = ownStatus, headers = {}, body } = returned as HookAnswer
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new HookFault(`${hook} answers with a status from 200 to 599, not ${inspect(status, { depth: 0 })}`)
   }
-  const own = Object.entries(headers).filter(([name]) => !isFramingHeader(name.toLowerCase()))
-  for (const [name, value] of own) checkHeader(hook, name, value)
-  if (status === 204 || status === 304) return { status, headers: Object.fromEntries(own), content: undefined }
-  const isRaw = typeof body === 'string' || Buffer.isBuffer(body)
-  const content = isRaw ? body : jsonOf(hook, body)
+  const own = Object.fromEntries(checkedHeaders(hook, headers, isFramingHeader)) as Record<string, string>
+  if (status === 204 || status === 304) return { status, headers: own, content: undefined }
+  const raw = status === 205 ? undefined : rawBody(body)
+  const isRaw = raw !== undefined
+  const content = isRaw ? raw : status === 205 ? undefined : jsonOf(hook, body)
   const type: Record<string, string> =
     isRaw || content === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }
   const length = String(content === undefined ? 0 : Buffer.byteLength(content))
-  return { status, headers: { ...type, ...Object.fromEntries(own), 'content-length': length }, content }
+  return { status, headers: { ...type, ...own, 'content-length': length }, content }
+}
+
+function rawBody(body: unknown): string | Buffer | undefined {
+  if (typeof body === 'string' || Buffer.isBuffer(body)) return body
+  return types.isUint8Array(body) ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : undefined
+}
+
+/** Classes whose instances JSON turns into an empty object. */
+const WITHOUT_JSON = ['Response', 'ReadableStream', 'Blob', 'File', 'FormData', 'Promise', 'Map', 'Set', 'ArrayBuffer']
+
+/** Returns the name of a built-in class, of the runtime or of a package that stands in for it. */
+function nameOfFetch(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1)
 }
 
 function jsonOf(hook: HookName, body: unknown): string | undefined {
+  const name = nameOfFetch(body)
+  if (WITHOUT_JSON.includes(name)) throw new HookFault(`${hook} answers with a body that cannot be sent: a ${name}`)
   try {
     return JSON.stringify(body)
   } catch (cause) {
@@ -44,11 +62,38 @@ function jsonOf(hook: HookName, body: unknown): string | undefined {
   }
 }
 
-/** Validates a header. An array holds several values of one name, as in Node. */
-export function checkHeader(hook: HookName, name: string, value: unknown): void {
+/**
+ * Returns the headers that a hook set, by lower-case names. Those without a value (`undefined`, `null`) are left out. An
+ * array holds several values of one name, as in Node.
+ *
+ * @param isOurs says which names, in lower case, are left out, whatever their values are
+ * @throws HookFault if they are not a plain object, or HTTP cannot carry one
+ */
+export function checkedHeaders(
+  hook: HookName,
+  headers: unknown,
+  isOurs: (name: string) => boolean,
+): [name: string, value: string | string[]][] {
+  // Nothing of a Headers or a Map would be seen.
+  if (!isPlainObject(headers)) {
+    throw new HookFault(`${hook} sets headers as a plain object (Object.fromEntries makes one of Headers or a Map)`)
+  }
+  return Object.entries(headers).flatMap(([given, value]): [string, string | string[]][] => {
+    const name = given.toLowerCase()
+    if (value === undefined || value === null || isOurs(name)) return []
+    checkHeader(hook, given, value)
+    return [[name, value as string | string[]]]
+  })
+}
+
+/** Validates a header. Node would turn any object into text; numbers are sent as such. */
+function checkHeader(hook: HookName, name: string, value: unknown): void {
   try {
     validateHeaderName(name)
-    for (const one of [value].flat()) validateHeaderValue(name, one as string)
+    for (const one of [value].flat()) {
+      if (typeof one !== 'string' && typeof one !== 'number') throw new TypeError(`It is not a string: ${typeof one}`)
+      validateHeaderValue(name, one as string)
+    }
   } catch (cause) {
     throw new HookFault(`${hook} sets a header that HTTP forbids: ${name}`, { cause })
   }

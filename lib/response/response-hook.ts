@@ -2,10 +2,9 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { inspect } from 'node:util'
 import type { HookedResponse, OnResponse } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { isObject } from '../json/json.js'
 import { HookFault } from '../options/hook-errors.js'
 import { toRejection } from '../options/hook-rejection.js'
-import { checkHeader, type FinishedAnswer, toFinishedAnswer } from '../request/hook-answer.js'
+import { checkedHeaders, type FinishedAnswer, toFinishedAnswer } from '../request/hook-answer.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
 import type { ResponsePlan } from './response-plan.js'
 
@@ -50,15 +49,9 @@ function checkedStatus(status: unknown, providers: number): number {
 
 /** The hook's headers, and those of the provider's that belong to the bytes of the body. */
 function mergedHeaders({ headers }: HookedResponse, plan: ResponsePlan): OutgoingHttpHeaders {
-  if (!isObject(headers)) throw new HookFault('onResponse leaves `headers` an object')
   const merged: OutgoingHttpHeaders = {}
   for (const [name, value] of Object.entries(plan.headers)) if (isOfTheBytes(name)) merged[name] = value
-  for (const [given, value] of Object.entries(headers)) {
-    const name = given.toLowerCase()
-    if (value === undefined || isOfTheBytes(name)) continue
-    checkHeader('onResponse', name, value)
-    merged[name] = value as string | string[]
-  }
+  for (const [name, value] of checkedHeaders('onResponse', headers, isOfTheBytes)) merged[name] = value
   return merged
 }
 

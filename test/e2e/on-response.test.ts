@@ -153,6 +153,15 @@ describe('onResponse', () => {
     assert.equal(refused.response.status, 403)
   })
 
+  test('leaves out headers that it sets to null or undefined', async (t) => {
+    const hook: OnResponse = ({ headers }) =>
+      void Object.assign(headers, { 'x-null': null, 'x-nothing': undefined, 'x-a': ['b', 'c'] })
+    const { response } = await through(t, hook, streaming)
+    assert.equal(response.headers.get('x-null'), null)
+    assert.equal(response.headers.get('x-nothing'), null)
+    assert.equal(response.headers.get('x-a'), 'b, c')
+  })
+
   test('cannot change message framing or the encoding of the body', async (t) => {
     const hook: OnResponse = ({ headers }) => {
       Object.assign(headers, {
@@ -195,6 +204,13 @@ describe('onResponse', () => {
     ['sets status 204 on a stream', (response) => void Object.assign(response, { status: 204 })],
     ['sets a header that HTTP forbids', ({ headers }) => void Object.assign(headers, { 'x-a': 'a\nb' })],
     ['sets a header that is not a string', ({ headers }) => void Object.assign(headers, { 'x-a': Symbol('x') })],
+    ['sets a header that is an object', ({ headers }) => void Object.assign(headers, { 'x-a': {} })],
+    [
+      'sets headers of fetch',
+      (response) => void Object.assign(response, { headers: new Headers(response.headers as never) }),
+    ],
+    ['sets headers in a Map', (response) => void Object.assign(response, { headers: new Map() })],
+    ['answers with a response of fetch', () => new Response('x') as never],
     ['removes the headers', (response) => void Object.assign(response, { headers: null })],
     ['returns an invalid answer', () => 'x' as never],
   ]

@@ -66,7 +66,28 @@ describe('an invalid value throws, naming the option, what it got and what it ta
   const milliseconds = 'a number above 0'
   const delay = 'overload.maxEventLoopDelayMs'
 
+  const json = 'what JSON can carry: null, true, false, strings, finite numbers, lists, and plain objects of them'
+  const circular: Record<string, unknown> = {}
+  circular.inner = [circular]
+
   const table: [options: Record<string, unknown>, option: string, takes: string, got: string][] = [
+    [{ modelOptions: { defaults: { seed: Number.NaN } } }, 'modelOptions.defaults.seed', json, 'NaN'],
+    [{ modelOptions: { overrides: { seed: 5n } } }, 'modelOptions.overrides.seed', json, '5n'],
+    [
+      { modelOptions: { overrides: { stop: ['a', () => 'b'] } } },
+      'modelOptions.overrides.stop[1]',
+      json,
+      '[Function (anonymous)]',
+    ],
+    [{ modelOptions: { overrides: { stop: [undefined] } } }, 'modelOptions.overrides.stop[0]', json, 'undefined'],
+    [{ modelOptions: { overrides: { a: { b: Symbol('c') } } } }, 'modelOptions.overrides.a.b', json, 'Symbol(c)'],
+    [{ modelOptions: { overrides: { metadata: new Map() } } }, 'modelOptions.overrides.metadata', json, 'Map(0) {}'],
+    [
+      { modelOptions: { overrides: { a: circular } } },
+      'modelOptions.overrides.a.inner[0]',
+      json,
+      'an object that contains itself',
+    ],
     [{ format: 'openai' }, 'format', names, "'openai'"],
     [{ format: 'anthropics' }, 'format', `${names} (did you mean 'anthropic'?)`, "'anthropics'"],
     [{ format: 'constructor' }, 'format', names, "'constructor'"],
@@ -112,6 +133,12 @@ describe('an invalid value throws, naming the option, what it got and what it ta
       assert.equal(complaint({ target, ...options }), `aiProxy: ${option} takes ${takes}; got ${got}`)
     })
   }
+
+  test('modelOptions take what JSON can carry, one object twice, and fields that are undefined', () => {
+    const shared = { b: [null, true, 'c', 1.5] }
+    const overrides = { temperature: undefined, a: shared, d: shared, e: Object.assign(Object.create(null), { f: 0 }) }
+    assert.equal(resolved({ modelOptions: { overrides } }).modelOptions?.overrides, overrides)
+  })
 
   test('holes in a list of observers are rejected', () => {
     assert.match(complaint({ target, observers: new Array(1) }), /observers\[0\] takes an object; got undefined/)

@@ -288,7 +288,12 @@ describe('an invalid value throws, naming the option, what it got and what it ta
     [{ proxy: { fastPath: 0 } }, /proxy\.fastPath takes true or false; got 0/],
     [{ proxy: { xfwd: 1 } }, /proxy\.xfwd takes true or false; got 1/],
     [{ proxy: { changeOrigin: null } }, /proxy\.changeOrigin takes true or false; got null/],
-    [{ proxy: { localAddress: 5 } }, /proxy\.localAddress takes a string; got 5/],
+    [{ proxy: { localAddress: 5 } }, /proxy\.localAddress takes an IP address; got 5/],
+    [{ proxy: { localAddress: '' } }, /proxy\.localAddress takes an IP address; got ''/],
+    [{ proxy: { localAddress: 'eth0' } }, /proxy\.localAddress takes an IP address; got 'eth0'/],
+    [{ proxy: { agent: {} } }, /proxy\.agent takes an http\.Agent or https\.Agent; got \{\}/],
+    [{ proxy: { agent: [] } }, /proxy\.agent takes an http\.Agent or https\.Agent; got \[\]/],
+    [{ proxy: { agent: null } }, /proxy\.agent takes an http\.Agent or https\.Agent; got null/],
     [{ proxy: { ssl: 'ca' } }, /proxy\.ssl takes an object; got 'ca'/],
     [{ proxy: { agent: 'keep-alive' } }, /proxy\.agent takes an http\.Agent or https\.Agent; got 'keep-alive'/],
     [

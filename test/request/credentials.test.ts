@@ -35,6 +35,8 @@ describe('resolveCredentials', () => {
     ['rejects', () => Promise.reject(new Error('hunter2'))],
     ['returns nothing', () => undefined],
     ['returns an empty string', () => ''],
+    ['returns a header of an unset variable', () => 'Bearer undefined'],
+    ['returns an unset variable', () => 'undefined'],
     ['returns a number', () => 5],
     ['returns a value that a header cannot have', () => 'hunter2\r\nx: y'],
   ]

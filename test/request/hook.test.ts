@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Request, Response } from 'express'
+import { inspect } from 'node:util'
+import type { Response as ExpressResponse, Request } from 'express'
 import { AiProxyError } from '../../lib/api/errors.js'
 import type { HookAnswer, HookedExchange, HookedRequest } from '../../lib/api/hooks.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
@@ -12,7 +13,7 @@ const sent = '{ "model": "gpt-5", "n": 1.0 }'
 
 function exchangeOf(): Exchange {
   const req = { method: 'POST', url: '/v1/chat/completions' } as unknown as Request
-  const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
+  const exchange = new Exchange(req, new FakeResponse() as unknown as ExpressResponse)
   exchange.describe('gpt-5', true)
   return exchange
 }
@@ -173,6 +174,18 @@ describe('the app’s answer', () => {
       { status: 204, body: 'x' },
       { status: 204, headers: {}, content: undefined },
     ],
+    [
+      { status: 205, body: 'x' },
+      { status: 205, headers: { 'content-length': '0' }, content: undefined },
+    ],
+    [
+      { headers: { 'x-a': undefined, 'x-b': 'b' } },
+      { status: 200, headers: { 'x-b': 'b', 'content-length': '0' }, content: undefined },
+    ],
+    [
+      { body: new Uint8Array([0, 104, 105]).subarray(1) },
+      { status: 200, headers: { 'content-length': '2' }, content: Buffer.from('hi') },
+    ],
   ]
   for (const [answer, finished] of answers) {
     test(`is sent as returned: ${JSON.stringify(answer)}`, async () => {
@@ -181,8 +194,25 @@ describe('the app’s answer', () => {
     })
   }
 
-  for (const nonsense of [null, true, 'Hello', 404, [], () => {}]) {
-    test(`must not be ${JSON.stringify(nonsense) ?? 'a function'}`, async () => {
+  const unusable: [what: string, answer: object, message: RegExp][] = [
+    ['headers of fetch', { headers: new Headers({ 'x-a': 'b' }) }, /sets headers as a plain object/],
+    ['headers in a Map', { headers: new Map([['x-a', 'b']]) }, /sets headers as a plain object/],
+    ['a header that is an object', { headers: { 'x-a': {} } }, /a header that HTTP forbids: x-a/],
+    ['a header with an object among its values', { headers: { 'x-a': ['b', {}] } }, /a header that HTTP forbids: x-a/],
+    ['a Blob as its body', { body: new Blob(['x']) }, /a body that cannot be sent: a Blob/],
+    ['a stream as its body', { body: new Response('x').body }, /a body that cannot be sent: a ReadableStream/],
+    ['a promise as its body', { body: Promise.resolve('x') }, /a body that cannot be sent: a Promise/],
+  ]
+  for (const [what, answer, message] of unusable) {
+    test(`must not have ${what}`, () =>
+      assert.rejects(
+        hooked(async () => answer),
+        { name: 'TypeError', message },
+      ))
+  }
+
+  for (const nonsense of [null, true, 'Hello', 404, [], () => {}, new Response('x')]) {
+    test(`must not be ${inspect(nonsense, { depth: -1 })}`, async () => {
       await assert.rejects(
         hooked(async () => nonsense),
         {
