@@ -20,7 +20,16 @@ export type { AnswerRules } from './google.js'
 export { providerAt } from './hosts.js'
 export type { ChoiceState, Counting, ParsedMessage, Place, Progress, Usage, WholeItem } from './message.js'
 export { modelsAnswer, unknownModel } from './models-list.js'
-export { otherEndpoints, otherRequestHeaders, otherRequestIdHeaders, otherResponseHeaders } from './other-servers.js'
+export {
+  fallbackFields,
+  fallbackMapFields,
+  gatewayModelsPath,
+  otherEndpoints,
+  otherInstructionHeaders,
+  otherRequestHeaders,
+  otherRequestIdHeaders,
+  otherResponseHeaders,
+} from './other-servers.js'
 export type { FieldPath } from './output-limits.js'
 export {
   collections,

@@ -45,9 +45,21 @@ export const otherRequestIdHeaders: readonly string[] = [
 
 /** Names of their response headers. */
 export const otherResponseHeaders: readonly RegExp[] = [
+  /^nvcf-status$/,
+  /^x-amz-(?:id-2|cf-id|apigw-id)$/,
   /^(?:mistral|fireworks|llm_provider|cf-aig|helicone)-/,
   /^x-(?:groq|openrouter|together|fireworks|xai|databricks|dashscope|litellm|portkey|kong|compute|mistral)-/,
 ]
+
+/** Those of these names, and of the formats' own, that instruct browsers or proxies in front of the app. */
+export const otherInstructionHeaders = /^(?:x-kong-limit|x-ms-invokeapp|x-amzn-oidc-.*)$/
+
+/** Fields in which gateways take fallback models: https://openrouter.ai/docs/features/model-routing, LiteLLM. */
+export const fallbackFields: readonly string[] = ['models', 'fallbacks', 'fallback_models']
+/** LiteLLM's fallbacks for some failures: lists of objects, each mapping a model's name to its fallbacks. */
+export const fallbackMapFields: readonly string[] = ['content_policy_fallbacks', 'context_window_fallbacks']
+/** Where Vercel's gateway takes fallback models. */
+export const gatewayModelsPath: readonly string[] = ['providerOptions', 'gateway', 'models']
 
 /** Words in their base paths before the version, in addition to those of the formats: OpenRouter's `/api/v1/…`. */
 export const otherPrefixes: readonly string[] = ['api']

@@ -1,6 +1,6 @@
 import { AiProxyError } from '../api/errors.js'
 import { listAt, valueAt } from '../formats/fields.js'
-import type { FieldPath } from '../formats/output-limits.js'
+import { type FieldPath, fallbackFields, fallbackMapFields, gatewayModelsPath } from '../formats/index.js'
 import { isObject } from '../json/json.js'
 import { EACH } from '../json/replace-strings.js'
 import { MAX_MODEL_LENGTH, type ModelFilter } from '../options/models.js'
@@ -22,17 +22,13 @@ export function admitModel(allows: ModelFilter, model: string | undefined): void
   throw new AiProxyError('model_not_allowed', message)
 }
 
-/** Fields in which gateways take fallback models: https://openrouter.ai/docs/features/model-routing, LiteLLM. */
-const FALLBACKS = ['models', 'fallbacks', 'fallback_models']
-/** LiteLLM's fallbacks for some failures: lists of objects, each mapping a model's name to its fallbacks. */
-const FALLBACK_MAPS = ['content_policy_fallbacks', 'context_window_fallbacks']
 /** Gateways (LiteLLM) merge this field into the request. */
 const EXTRA_BODY = 'extra_body'
 
 /** The fields that name models, for `rejectAmbiguousFields`. */
 export const modelPaths: readonly FieldPath[] = [
-  ...['model', ...FALLBACK_MAPS].map((name) => [name]),
-  ...['tools', ...FALLBACKS].map((name) => [name, EACH, 'model']),
+  ...['model', ...fallbackMapFields].map((name) => [name]),
+  ...['tools', ...fallbackFields].map((name) => [name, EACH, 'model']),
 ].flatMap((path) => [path, [EXTRA_BODY, ...path]])
 
 /** Returns the model that a body names. */
@@ -50,7 +46,7 @@ export function furtherModels(json: unknown): (string | undefined)[] {
   const extra = valueAt(json, EXTRA_BODY)
   return [
     ...[json, extra].flatMap((from) => [...fallbacksIn(from), ...mappedFallbacksIn(from)]),
-    ...toList(valueAt(json, 'providerOptions', 'gateway', 'models')).map(nameOf),
+    ...toList(valueAt(json, ...gatewayModelsPath)).map(nameOf),
     ...toList(valueAt(extra, 'model')).map(nameOf),
     ...[json, extra]
       .flatMap((from) => listAt(from, 'tools'))
@@ -64,7 +60,7 @@ function fallbacksIn(root: unknown): (string | undefined)[] {
   const waiting = [root]
   while (waiting.length > 0) {
     const from = waiting.pop()
-    for (const name of FALLBACKS) {
+    for (const name of fallbackFields) {
       for (const model of toList(valueAt(from, name))) {
         names.push(nameOf(model))
         if (typeof model === 'object') waiting.push(model)
@@ -75,7 +71,8 @@ function fallbacksIn(root: unknown): (string | undefined)[] {
 }
 
 function mappedFallbacksIn(from: unknown): (string | undefined)[] {
-  return FALLBACK_MAPS.flatMap((name) => toList(valueAt(from, name)))
+  return fallbackMapFields
+    .flatMap((name) => toList(valueAt(from, name)))
     .flatMap((map) => (isObject(map) ? Object.values(map) : [map]))
     .flatMap((models) => toList(models).map(nameOf))
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { builtInFormats, otherResponseHeaders } from '../formats/index.js'
+import { builtInFormats, otherInstructionHeaders, otherResponseHeaders } from '../formats/index.js'
 import { type Framing, mediaTypesOf } from '../framing/index.js'
 import { isHopByHop, namedByConnection } from '../util/hop-by-hop.js'
 import { memoize } from '../util/memoize.js'
@@ -45,7 +45,6 @@ const forwarded = new Set([
   'server-timing',
   'traceresponse',
   'cf-ray',
-  'nvcf-status',
   'x-envoy-upstream-service-time',
 ])
 
@@ -57,7 +56,6 @@ const forwardedPattern = new RegExp(
     '-(?:limit|remaining|quota|quota-reset)$',
     // Ids of requests and traces.
     '(?:^|[-_])(?:request|req|trace|correlation|log|call|response|generation|inference)[-_]?id$',
-    '^x-amz-(?:id-2|cf-id|apigw-id)$',
     // Times, tokens, costs.
     '^(?!x-(?:accel|lighttpd|litespeed|cache|middleware|envoy)-).*[-_](?:ms|time|latency|duration|tokens|cost|usage)$',
     // Families of one sender.
@@ -68,9 +66,6 @@ const forwardedPattern = new RegExp(
     .map((pattern) => `(?:${pattern})`)
     .join('|'),
 )
-
-/** Names of these families that instruct browsers or proxies in front of the app. */
-const instructions = /^(?:x-kong-limit|x-ms-invokeapp|x-amzn-oidc-.*)$/
 
 /** The provider's id of the request, which request-ids.ts sends on under another name. */
 const REQUEST_ID = 'x-request-id'
@@ -107,7 +102,7 @@ export function withoutLength(headers: OutgoingHttpHeaders): OutgoingHttpHeaders
 const kindOf = memoize((name) => {
   if (isHopByHop(name) || linkHeaders.test(name) || name === REQUEST_ID) return 'elsewhere'
   if (bodyHeaders.has(name)) return 'of the body'
-  if (instructions.test(name)) return 'stays'
+  if (otherInstructionHeaders.test(name)) return 'stays'
   return forwarded.has(name) || forwardedPattern.test(name) ? 'of the answer' : 'stays'
 })
 
