@@ -63,6 +63,19 @@ export class Deadlines {
     if (deadline) deadline.due = now + deadline.afterMs
   }
 
+  /**
+   * Stops a deadline for a while.
+   *
+   * @returns a function that starts it again with the time that was left
+   */
+  hold(name: string): () => void {
+    const held = this.#running[this.#find(name)]
+    if (!held) return () => {}
+    const left = held.due - this.#clock.now()
+    this.stop(name)
+    return () => this.start(name, left, held.onDue)
+  }
+
   stop(name: string): void {
     const at = this.#find(name)
     if (at !== -1) this.#running.splice(at, 1)

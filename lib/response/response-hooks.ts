@@ -38,7 +38,16 @@ export class ResponseHooks {
     plan: ResponsePlan,
     proceed: (result: Awaited<ReturnType<typeof runResponseHook>>) => void,
   ): void {
-    void this.#run('onResponse', () => runResponseHook(hook, this.#exchange, plan), proceed)
+    // The model cannot be seen meanwhile, so its silence does not count.
+    const goOn = this.#exchange.deadlines.hold('firstToken')
+    void this.#run(
+      'onResponse',
+      () => runResponseHook(hook, this.#exchange, plan),
+      (result) => {
+        goOn()
+        proceed(result)
+      },
+    )
   }
 
   /** Shows the app a JSON answer. */

@@ -50,6 +50,22 @@ test('several with the same time expire together', () => {
   assert.deepEqual(due, ['a@50', 'b@50', 'c@50'])
 })
 
+test('a held one expires later, by the time that it was held', () => {
+  const { timers, deadlines, due, start } = rig()
+  start('a', 50)
+  timers.advance(30)
+  const goOn = deadlines.hold('a')
+  const nothing = deadlines.hold('never started')
+  timers.advance(1000)
+  assert.deepEqual(due, [])
+  goOn()
+  nothing()
+  timers.advance(19)
+  assert.deepEqual(due, [])
+  timers.advance(1)
+  assert.deepEqual(due, ['a@1050'])
+})
+
 test('a stopped one never expires', () => {
   const { timers, deadlines, due, start } = rig()
   start('a', 50)
