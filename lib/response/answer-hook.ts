@@ -52,7 +52,8 @@ export async function runAnswerHook(
   } catch (thrown) {
     throw toRejection(thrown)
   }
-  return returned === undefined ? undefined : bytesOf(returned)
+  // The provider may have escaped a secret in a way that is not searched for, which parsing has undone.
+  return returned === undefined ? undefined : exchange.secrets.maskBytes(bytesOf(returned))
 }
 
 /** @throws HookFault if JSON cannot represent what the hook returned */

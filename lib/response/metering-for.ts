@@ -53,7 +53,8 @@ function messageHook(onEvent: OnEvent, exchange: Exchange, hookErrors: HookError
     if (name !== undefined && name !== null && typeof name !== 'string') {
       throw new HookFault(`onEvent must return a string as its \`event\`, or none; got ${inspect(name, { depth: 0 })}`)
     }
-    return { ...message, event: name ?? message.event, data: text }
+    // The provider may have escaped a secret in a way that is not searched for, which parsing has undone.
+    return { ...message, event: name ?? message.event, data: exchange.secrets.mask(text) }
   }
   return hookErrors.reporting('onEvent', onMessage, () => view)
 }

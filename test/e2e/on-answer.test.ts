@@ -219,4 +219,12 @@ describe('onAnswer', () => {
     const { text } = await through(t, hook, sends(401, bytes), { auth })
     assert.doesNotMatch(text + JSON.stringify(seen), /sk-secret/)
   })
+
+  test('does not reveal a secret whose spelling is not searched for', async (t) => {
+    const auth = { headers: { authorization: 'Bearer sk-secret-0123456789' } }
+    const hook: OnAnswer = ({ body }) => ({ body })
+    const bytes = '{"error":{"message":"\\u0073k-\\u0073ecret-0123456789"}}'
+    const { text } = await through(t, hook, sends(401, bytes), { auth })
+    assert.deepEqual(JSON.parse(text), { error: { message: '*'.repeat(20) } })
+  })
 })

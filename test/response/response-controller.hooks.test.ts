@@ -1,10 +1,41 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { limitFailure } from '../../lib/api/errors.js'
 import { recordOf } from '../../lib/exchange/record-of.js'
+import { compileSecrets } from '../../lib/util/secrets.js'
 import { chunk } from '../metering/passing.js'
 import { completed, event, rig, SSE } from './controlling.js'
 
+test('the time that onResponse takes does not count as silence of the model', async (t) => {
+  let respond = () => {}
+  const waiting = new Promise<void>((resolve) => {
+    respond = resolve
+  })
+  const { res, exchange, delivery, answer, advance, run, ended } = rig(t, { onResponse: () => waiting })
+  exchange.deadlines.start('firstToken', 1000, () => {
+    delivery.failForSilence(limitFailure('first_token_timeout', exchange.limits))
+  })
+  await advance(900)
+  await answer(SSE, event('{}'))
+  await advance(500)
+  respond()
+  await run()
+  await advance(90)
+  assert.equal(res.body, event('{}'))
+  await advance(10)
+  assert.equal(ended().code, 'first_token_timeout')
+})
+
 describe('onEvent', () => {
+  test('does not reveal a secret whose spelling is not searched for', async (t) => {
+    const { res, exchange, answer, run } = rig(t, { onEvent: ({ data }) => ({ data }) })
+    exchange.secrets = compileSecrets(['sk-secret-0123456789'])
+    const response = await answer(SSE, event('{"a":"\\u0073k-\\u0073ecret-0123456789"}'))
+    response.end()
+    await run()
+    assert.match(res.body, /"a":"\*{20}"/)
+  })
+
   test('decides what the client gets; the record has what the provider sent', async (t) => {
     const { res, exchange, answer, run, ended } = rig(t, {
       onEvent: ({ data }) => (data.choices ? { data: { said: true } } : null),
