@@ -9,7 +9,7 @@
  */
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { availableParallelism, constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Mutation, placeOf } from './mutation.js'
@@ -23,11 +23,22 @@ const LONGEST_RUN_MS = 120_000
 /** How a run of tests ended; `broken`: the code did not even load. */
 type Verdict = 'passed' | 'failed' | 'broken'
 
+/** What must be done if this process ends early: first the tests must end, then the folders in which they run. */
+const toEnd = new Set<() => void>()
+const toDelete = new Set<() => void>()
+process.on('exit', () => {
+  for (const cleanUp of [...toEnd, ...toDelete]) cleanUp()
+})
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(128 + constants.signals[signal]))
+}
+
 /** A copy of the project, in which one mutation is made at a time. */
 class Workshop {
   readonly folder = mkdtempSync(join(tmpdir(), 'express-ai-proxy-mutant-'))
 
   constructor() {
+    toDelete.add(this.#delete)
     for (const name of readdirSync(root)) {
       if (name === 'node_modules') symlinkSync(join(root, name), join(this.folder, name))
       else if (!['.git', 'dist'].includes(name)) cpSync(join(root, name), join(this.folder, name), { recursive: true })
@@ -56,8 +67,11 @@ class Workshop {
   }
 
   remove(): void {
-    rmSync(this.folder, { recursive: true })
+    toDelete.delete(this.#delete)
+    this.#delete()
   }
+
+  readonly #delete = (): void => rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 })
 
   #run(test: string): Promise<Verdict> {
     const args = ['--import', 'tsx', '--test', '--test-reporter=tap', test]
@@ -69,12 +83,20 @@ class Workshop {
     child.stderr.on('data', (chunk) => {
       output += chunk
     })
-    // The runner starts a process for each file, which must not outlive it.
-    const endAll = () => process.kill(-child.pid!, 'SIGKILL')
+    // The runner starts a process for each file, which must not outlive it, or us.
+    const endAll = () => {
+      try {
+        process.kill(-child.pid!, 'SIGKILL')
+      } catch {
+        // They have ended meanwhile.
+      }
+    }
+    toEnd.add(endAll)
     const timer = setTimeout(endAll, LONGEST_RUN_MS)
     return new Promise((resolve) => {
       child.on('close', (code) => {
         clearTimeout(timer)
+        toEnd.delete(endAll)
         if (code === 0) resolve('passed')
         else resolve(/TransformError|SyntaxError: |ERR_MODULE_NOT_FOUND/.test(output) ? 'broken' : 'failed')
       })
