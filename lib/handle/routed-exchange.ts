@@ -40,7 +40,9 @@ export class RoutedExchange implements AttemptCallbacks {
   #served: TargetAttempt | undefined
   /** Failed attempts in which the provider said something itself, which may still arrive. */
   #speaking: readonly TargetAttempt[] = []
-  #firstFailure: AiProxyError | undefined
+  #firstFailure: { readonly error: AiProxyError; readonly attempt: TargetAttempt } | undefined
+  /** An answer without content, which goes out if the attempts under way fail. */
+  #parked: { readonly attempt: TargetAttempt; readonly response: IncomingMessage } | undefined
   #startedAt = 0
   #triesLeft: number
   #hedgesLeft: number
@@ -85,8 +87,13 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#launch(first)
   }
 
+  /** While another attempt is under way, the first content wins: an answer that has none waits until that has failed. */
   onReady(attempt: TargetAttempt, response: IncomingMessage): void {
-    this.#commit(attempt, response)
+    const others = this.#running.filter((each) => each !== attempt)
+    if (others.length === 0 || attempt.hasContent || attempt.isPastBounds) return this.#commit(attempt, response)
+    this.#running = others
+    if (this.#parked) attempt.abandon('outrun')
+    else this.#parked = { attempt, response }
   }
 
   /** The status can go out, and heartbeats. The content is not there yet, so it may still be another target's. */
@@ -110,13 +117,17 @@ export class RoutedExchange implements AttemptCallbacks {
     }
     if (!failure) return this.#controller.fail(error)
     const verdict = judge(failure)
-    if (verdict.reason === undefined && response) return this.#commit(attempt, response)
     if (verdict.cooling === 'credentials') this.#warnOfRefusal(attempt, failure)
     attempt.pooled.state.fail(verdict, failure)
-    this.#firstFailure ??= error
-    const speaks = response !== undefined || attempt.said !== undefined
     // The other attempt may still succeed.
     const isLast = this.#running.length === 0
+    if (isLast && this.#parked) {
+      attempt.end()
+      return this.#commit(this.#parked.attempt, this.#parked.response)
+    }
+    if (isLast && verdict.reason === undefined && response) return this.#commit(attempt, response)
+    this.#firstFailure ??= { error, attempt }
+    const speaks = response !== undefined || attempt.said !== undefined
     const step = isLast ? this.#nextStep(attempt, failure) : undefined
     if (response && step?.do === 'give-up' && this.#speaking.length === 0) return this.#commit(attempt, response)
     if (response) attempt.keep(response)
@@ -127,7 +138,7 @@ export class RoutedExchange implements AttemptCallbacks {
     const next = step.do === 'again' ? attempt.pooled : this.#pool.at(step.target)
     debug.upstream('%s tries %s in %d ms', id, next.target.name, Math.round(step.afterMs))
     if (step.afterMs <= 0) return this.#launch(next)
-    this.#exchange.deadlines.start('retry', step.afterMs, () => this.#launch(next))
+    this.#exchange.deadlines.start('retry', step.afterMs, () => this.#relaunch(next))
   }
 
   /** Tells the operator, once while the target cools. */
@@ -142,6 +153,8 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#isEnded = true
     for (const attempt of this.#running) attempt.abandon('abandoned')
     this.#running = []
+    this.#parked?.attempt.abandon('abandoned')
+    this.#parked = undefined
     for (const attempt of this.#speaking) attempt.end()
     this.#speaking = []
     this.#served?.end()
@@ -169,11 +182,19 @@ export class RoutedExchange implements AttemptCallbacks {
     return this.#route ? this.#pool.remaining(this.#route, this.#tried) : []
   }
 
+  /** Asks a target after a wait, in which others may have taken its place. */
+  #relaunch(pooled: PooledTarget): void {
+    if (!pooled.state.isFull) return this.#launch(pooled)
+    const [other] = this.#remaining()
+    if (other) this.#launch(this.#pool.at(other))
+    else void this.#giveUp()
+  }
+
   #launch(pooled: PooledTarget, hedged = false): void {
     const { attempts, model, req, res } = this.#exchange
     // The client may have left while the attempt waited. What is under way may be read to its end, but nothing begins.
     if (hasDisconnected(req, res)) {
-      if (this.#running.length === 0 && this.#firstFailure) this.#controller.fail(this.#firstFailure)
+      if (this.#running.length === 0 && this.#firstFailure) this.#controller.fail(this.#firstFailure.error)
       return
     }
     const name = pooled.target.models.modelFor(model)?.name ?? model
@@ -184,7 +205,9 @@ export class RoutedExchange implements AttemptCallbacks {
     const observed = this.#context.observers.onAttempt(this.#exchange, first.config.origin, entry, pooled.config.origin)
     const attempt = new TargetAttempt(pooled, entry, attempts.count, this.#exchange, this.#context.turns, this)
     // If nothing can take its place, there is no reason to hold its answer back.
-    if (this.#triesLeft > 0 || this.#firstFailure) attempt.preambleBounds = this.#pool.routing.retry.preamble
+    const isReplaceable = this.#triesLeft > 0 || this.#firstFailure !== undefined || this.#running.length > 0
+    const { hedge, retry } = this.#pool.routing
+    if (isReplaceable) attempt.preambleBounds = { ...retry.preamble, holdsUntilContent: hedge !== undefined }
     this.#running = [...this.#running, attempt]
     const request = {
       exchange: this.#exchange,
@@ -229,6 +252,8 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#running = this.#running.filter((each) => each !== attempt)
     for (const other of this.#running) other.abandon('outrun')
     this.#running = []
+    if (this.#parked && this.#parked.attempt !== attempt) this.#parked.attempt.abandon('outrun')
+    this.#parked = undefined
     deadlines.stop('hedge')
     deadlines.stop('retry')
     this.#served = attempt
@@ -259,7 +284,10 @@ export class RoutedExchange implements AttemptCallbacks {
       if (this.#isEnded) return
       if (said) return this.#commit(attempt, said)
     }
-    if (this.#firstFailure) this.#controller.fail(this.#firstFailure)
+    if (!this.#firstFailure) return
+    const { error, attempt } = this.#firstFailure
+    this.#exchange.attempts.serve(attempt.entry)
+    this.#controller.fail(error)
   }
 
   #conclude(record: ExchangeRecord): void {

@@ -3,9 +3,8 @@ import type { AttemptCode } from '../api/attempt-record.js'
 import { AiProxyError, type FailureCode, limitFailure, toFailure } from '../api/errors.js'
 import type { AttemptEntry } from '../exchange/attempts.js'
 import type { Exchange } from '../exchange/exchange.js'
-import type { ResolvedRetry } from '../options/config.js'
 import { PreambleReader } from '../response/preamble.js'
-import type { PreambleFailure } from '../response/preamble-callbacks.js'
+import type { PreambleBounds, PreambleFailure } from '../response/preamble-callbacks.js'
 import { readWhole } from '../response/stored-response.js'
 import type { AttemptFailure } from '../routing/failure.js'
 import { retryAfterMs } from '../routing/retry-after.js'
@@ -47,8 +46,10 @@ export class TargetAttempt implements DispatchEvents {
   hidesUsage = false
   /** The model's first content has arrived, and waits to be read again. */
   hasContent = false
+  /** More of its answer has come without content than may be held. */
+  isPastBounds = false
   /** How much of its answer is held until the model has written something; `undefined` for nothing. */
-  preambleBounds: ResolvedRetry['preamble'] | undefined
+  preambleBounds: PreambleBounds | undefined
   secrets: Secrets = NO_SECRETS
   /** What the provider said itself when the attempt failed, as a response that can be sent later. */
   said: Promise<IncomingMessage | undefined> | undefined
@@ -117,6 +118,7 @@ export class TargetAttempt implements DispatchEvents {
     this.#preamble = new PreambleReader(response, inspected, bounds, {
       onReady: (ready, because) => {
         this.hasContent = because === 'content' || because === 'end'
+        this.isPastBounds = because === 'bound'
         this.#ready(ready)
       },
       onSilence: () => this.#callbacks.onSilence(),
@@ -193,7 +195,11 @@ export class TargetAttempt implements DispatchEvents {
 
   #expire(code: keyof typeof TIMEOUTS): void {
     // On an event loop that was held up, timers come before what has arrived meanwhile: let that be read first.
-    setImmediate(() => this.#fail(TIMEOUTS[code], limitFailure(code, this.#exchange.limits)))
+    setImmediate(() => {
+      // If nothing was sent, a function of the app is late, not the target.
+      const failure = this.#dispatch ? TIMEOUTS[code] : UNPREPARED
+      this.#fail(failure, limitFailure(code, this.#exchange.limits))
+    })
   }
 
   #fail(failure: AttemptFailure | undefined, error: AiProxyError, response?: IncomingMessage): void {
@@ -218,6 +224,7 @@ export class TargetAttempt implements DispatchEvents {
 }
 
 const BROKEN: AttemptFailure = { kind: 'broken' }
+const UNPREPARED: AttemptFailure = { kind: 'unprepared' }
 
 /** Several attempts may be under way, each with its own timers. */
 interface TimerNames {

@@ -67,7 +67,7 @@ export class TargetPool {
     const eligible = this.#eligible(exchange, path)
     const choice = this.#router.order(eligible, request, previousResponse(body))
     if ('order' in choice) return choice
-    const seconds = Math.max(1, Math.ceil((choice.retryAfterMs ?? 1000) / 1000))
+    const seconds = Math.min(Math.max(1, Math.ceil((choice.retryAfterMs ?? 1000) / 1000)), MAX_RETRY_AFTER_S)
     const why = choice.refused === 'full' ? 'is busy' : 'is unavailable for now'
     throw new AiProxyError('no_target', `Every provider for this request ${why}`, {
       headers: { 'retry-after': String(seconds) },
@@ -148,6 +148,9 @@ function previousResponse(body: unknown): string | undefined {
   const id = typeof body === 'object' && body !== null && 'previous_response_id' in body && body.previous_response_id
   return typeof id === 'string' && id.length <= MAX_ID_LENGTH ? id : undefined
 }
+
+/** A day: an operator may let a target cool for ever. */
+const MAX_RETRY_AFTER_S = 24 * 60 * 60
 
 /** Ids of responses have some 60 characters. */
 const MAX_ID_LENGTH = 256

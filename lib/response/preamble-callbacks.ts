@@ -9,6 +9,8 @@ export interface PreambleBounds {
   readonly bytes: number
   /** Milliseconds from the head of the response. */
   readonly ms: number
+  /** After `ms`, events without content are not let go: another attempt may have content first. */
+  readonly holdsUntilContent?: boolean
 }
 
 /** The failure of an answer of which the client has not seen a byte. */

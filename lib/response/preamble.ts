@@ -16,6 +16,9 @@ import { PreambleInspector } from './preamble-inspector.js'
 import { mayHaveBody } from './response-plan.js'
 import { brokenResponse, storedResponse } from './stored-response.js'
 
+/** Node fires a timer of more than this at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
 /**
  * Holds the beginning of an answer until it has content, so that an attempt that fails before can be abandoned without
  * the client seeing a byte of it.
@@ -101,7 +104,7 @@ export class PreambleReader {
 
   readonly #startWaiting = (): void => {
     if (this.#isOver) return
-    this.#timer = this.#timers.setTimer(this.#onTime, this.#bounds.ms)
+    this.#timer = this.#timers.setTimer(this.#onTime, Math.min(this.#bounds.ms, MAX_TIMER_MS))
     this.#events.onWaiting?.()
   }
 
@@ -182,6 +185,10 @@ export class PreambleReader {
   }
 
   readonly #onTime = (): void => {
+    if (this.#bounds.holdsUntilContent) {
+      if (!this.#inspector.isJson) this.#events.onSilence()
+      return
+    }
     if (this.#inspector.hasBegun || this.#isWaitingForDecoder) return this.#settle(BOUND)
     this.#inspector.hurry()
     this.#events.onSilence()

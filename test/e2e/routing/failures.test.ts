@@ -4,8 +4,8 @@ import { startApp } from '../support/app.js'
 import { post } from '../support/client.js'
 import { anthropic, openai } from '../support/protocols.js'
 import { type Call, startProvider } from '../support/provider.js'
-import { ANSWER, answer, ROLE, startPair } from '../support/targets.js'
-import { within } from '../support/waiting.js'
+import { ANSWER, answer, ROLE, refuse, startPair } from '../support/targets.js'
+import { until, within } from '../support/waiting.js'
 
 const [hel] = openai.events
 const ERROR = `data: ${JSON.stringify({ error: { message: 'Overloaded', type: 'server_error', code: 'server_error' } })}\n\n`
@@ -128,4 +128,39 @@ describe('the client gets', () => {
     assert.equal(response.status, 502)
     assert.equal(anthropic.errorIn(await response.json()).code, 'upstream_unreachable')
   })
+})
+
+test('the record names the target whose failure the client got', async (t) => {
+  const b = await startProvider(t, { onCall: () => {} })
+  const app = await startApp(t, {
+    targets: [
+      { name: 'a', target: 'http://127.0.0.1:1' },
+      { name: 'b', target: b.url, priority: 1 },
+    ],
+    limits: { firstByteTimeoutMs: 50 },
+    retry: { backoffMs: [0, 0] },
+  })
+  const response = await post(app.url + openai.path, openai.request)
+  assert.equal(openai.errorIn(await response.json()).code, 'upstream_unreachable')
+  const { code, target, attempts } = await app.record()
+  assert.deepEqual([code, target, attempts.at(-1)?.target], ['upstream_unreachable', 'a', 'b'])
+})
+
+test('a target is not asked again after a backoff if it is full by then', async (t) => {
+  let refused = 0
+  const a = await startProvider(t, {
+    onCall: (call) => (refused++ === 0 ? refuse(503, 'first', { 'retry-after-ms': '400' })(call) : call.sse([hel])),
+  })
+  const app = await startApp(t, {
+    targets: [{ name: 'a', target: a.url, maxConcurrent: 1 }],
+    retry: { backoffMs: [0, 0] },
+  })
+  const first = post(app.url + openai.path, openai.request)
+  await until(() => app.proxy.stats().targets[0]?.failures === 1, 'the first request has failed')
+  const abort = new AbortController()
+  const second = await post(app.url + openai.path, openai.request, { signal: abort.signal })
+  assert.equal(second.status, 200)
+  assert.equal((await first).status, 503)
+  assert.equal(a.calls.length, 2)
+  abort.abort()
 })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { setTimeout as wait } from 'node:timers/promises'
 import { post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
 import { type Call, startProvider } from '../support/provider.js'
@@ -8,6 +9,7 @@ import { until, within } from '../support/waiting.js'
 
 const ask = (url: string) => within(post(url + openai.path, openai.request), 'the answer')
 const hedge = { afterMs: 1 }
+const ERROR = `data: ${JSON.stringify({ error: { message: 'Overloaded', type: 'server_error', code: null } })}\n\n`
 
 describe('if no content comes for a while, the next target is asked, too, and', () => {
   test('its content wins: the first attempt is aborted, and the record says so', async (t) => {
@@ -104,4 +106,61 @@ test('both attempts are aborted if the client leaves', async (t) => {
     app.proxy.stats().targets.map(({ inFlight }) => inFlight),
     [0, 0],
   )
+})
+
+describe('the first content wins, not the first answer', () => {
+  const events = {
+    'a beginning, then an error': (call: Call) => call.sse([ROLE, ERROR]).end(),
+    'a beginning, then a reset': (call: Call) => call.sse([ROLE]).res.write(': ping\n\n', () => call.reset()),
+    'a beginning, then silence': (call: Call) => call.sse([ROLE]),
+    'comments alone': (call: Call) => call.sse([': ping\n\n']),
+    400: refuse(400),
+    404: refuse(404),
+    'a redirect': (call: Call) => call.res.writeHead(302, { location: '/elsewhere' }).end(),
+    204: (call: Call) => call.res.writeHead(204).end(),
+    'a page': (call: Call) => call.res.writeHead(200, { 'content-type': 'text/html' }).end('<html>x</html>'),
+  }
+  for (const [what, act] of Object.entries(events)) {
+    for (const attempts of [2, 3]) {
+      test(`if the second attempt of ${attempts} has ${what}, the first one answers`, async (t) => {
+        const { a, b, app } = await startPair(t, undefined, () => {}, {
+          hedge,
+          retry: { attempts, preamble: { ms: 20 } },
+        })
+        const response = ask(app.url)
+        const first = (await a.next()).sse([ROLE])
+        const second = await b.next()
+        act(second)
+        // What the second one has sent is there before the first one goes on.
+        await until(() => second.res.writableLength === 0 || second.socket.destroyed, 'the second has answered')
+        await wait(60)
+        first.send(ANSWER)
+        first.end()
+        const { status, text } = await response.then(async (each) => ({ status: each.status, text: await each.text() }))
+        assert.equal(status, 200)
+        assert.equal(text.replace(/^(?::[^\n]*\n\n)+/, ''), ROLE + ANSWER)
+        assert.equal((await app.record()).target, 'a')
+      })
+    }
+  }
+
+  test('an answer without content goes out if the other attempt fails', async (t) => {
+    const page = (call: Call) => call.res.writeHead(200, { 'content-type': 'application/pdf' }).end('%PDF')
+    const { a, b, app } = await startPair(t, undefined, page, { hedge, retry: { attempts: 2 } })
+    const response = ask(app.url)
+    const first = await a.next()
+    await b.next()
+    refuse(503)(first)
+    assert.equal(await (await response).text(), '%PDF')
+    assert.equal((await app.record()).target, 'b')
+  })
+
+  test('a beginning does not end the wait for content, after which the next target is asked', async (t) => {
+    const { app } = await startPair(t, (call) => call.sse([ROLE]), answer, {
+      hedge: { afterMs: 80 },
+      retry: { preamble: { ms: 5 } },
+    })
+    assert.equal((await (await ask(app.url)).text()).replace(/^(?::[^\n]*\n\n)+/, ''), ANSWER)
+    assert.deepEqual(attemptsOf(await app.record()), ['a outrun', 'b'])
+  })
 })
