@@ -84,7 +84,7 @@ describe('a field is relevant if the options mention it', () => {
 
   const passing: [string, string, Given][] = [
     ['no limit', '{"Max_Tokens":9}', { modelOptions: { defaults: { temperature: 0 } } }],
-    ['a limit of another format', '{"Num_Predict":9}', { modelOptions: { defaults: { maxOutputTokens: 0 } } }],
+    ['a limit of another format', '{"Num_Predict":9}', { modelOptions: { defaults: { maxOutputTokens: 5 } } }],
     [
       'a limit for an endpoint that generates nothing',
       '{"Max_Tokens":9}',
