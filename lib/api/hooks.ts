@@ -87,7 +87,7 @@ export interface HookedResponse {
   status: number
   /**
    * The headers that go out, by lower-case names: those of the provider's that may go on, `x-request-id` (the exchange's id,
-   * unless the app has set the header) and `x-upstream-request-id` (the provider's id). Change, add or delete them. What
+   * unless the app has set the header) and `x-upstream-request-id` (the provider's id). Change, add or delete them; one that is `undefined` is left out. What
    * frames the message, and `content-encoding`, which belongs to the bytes of the body, stay as they are.
    */
   headers: Record<string, string | string[] | undefined>

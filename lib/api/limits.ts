@@ -36,7 +36,8 @@ export interface Limits {
   firstByteTimeoutMs: number | false
   /**
    * Time from the start of the upstream request to the model's first content in a stream: text, reasoning, a tool call,
-   * or the end. Comments, pings and events without content do not count. Default `false`.
+   * or the end. Comments, pings and events without content do not count, and neither does the time that `onResponse`
+   * takes. Default `false`.
    */
   firstTokenTimeoutMs: number | false
   /**

@@ -38,7 +38,7 @@ export interface ProxyOptions {
   xfwd?: boolean
   /** Sends the target's name as `host`, instead of the one that the client used. Default `true`. */
   changeOrigin?: boolean
-  /** Local address for upstream connections. Default: the system's choice. */
+  /** Local IP address for upstream connections. Default: the system's choice. */
   localAddress?: string
   /**
    * Reads the connections of the middleware's own agent into one buffer, and takes the chunks of a body apart itself, which
