@@ -12,7 +12,8 @@ const PROBES = 0.02
  */
 export function fastestOrder(candidates: readonly TargetState[], random: () => number): TargetState[] {
   const order = [...candidates].sort((a, b) => (a.firstTokenMs ?? -1) - (b.firstTokenMs ?? -1))
-  if (order.length < 2 || random() >= PROBES) return order
+  // A target without a sample needs no probe: it comes first.
+  if (order.length < 2 || order[0]!.firstTokenMs === undefined || random() >= PROBES) return order
   const [probed] = order.splice(1 + Math.floor(random() * (order.length - 1)), 1)
   return [probed!, ...order]
 }

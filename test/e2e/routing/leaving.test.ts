@@ -70,10 +70,17 @@ describe('a client that leaves ends the attempt, and no other begins', () => {
 
 describe("with `onClientDisconnect: 'drain'`", () => {
   test('the answer is read to its end', async (t) => {
-    const { app, call, leave, response } = await startLeaving(t, { onClientDisconnect: 'drain' })
+    let departure: Promise<void> | undefined
+    const { app, call, leave, response } = await startLeaving(t, {
+      onClientDisconnect: 'drain',
+      onRequest: (_, { res }) => {
+        departure = closed(res, 'the response')
+      },
+    })
     call.sse([openai.events[0]])
     await response
     await leave()
+    await departure
     call.send(openai.events[1]).end(openai.terminator)
     const record = await app.record()
     assert.deepEqual([record.outcome, record.target, record.attempts.length], ['client_disconnect', 'a', 1])
