@@ -19,6 +19,10 @@ export class ChildProcesses {
       send: (message) => {
         if (child.connected) child.send(message)
       },
+      kill: () => {
+        this.#running.delete(child)
+        return kill(child)
+      },
     }
     child.on('message', (state: State) => {
       handle.state = state
@@ -36,19 +40,21 @@ export class ChildProcesses {
   async stop(): Promise<void> {
     const children = [...this.#running]
     this.#running.clear()
-    await Promise.all(
-      children.map(async (child) => {
-        if (child.exitCode !== null || child.signalCode !== null) return
-        const gone = once(child, 'exit')
-        child.kill('SIGKILL')
-        await gone
-      }),
-    )
+    await Promise.all(children.map(kill))
   }
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.kill('SIGKILL')
+  await gone
 }
 
 export interface Child<State, Message extends object = never> {
   /** What it reported last. */
   state: State
   send(message: Message): void
+  /** Kills it, which is no failure. Resolves when it has exited. */
+  kill(): Promise<void>
 }

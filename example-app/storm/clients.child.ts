@@ -1,17 +1,30 @@
 /** The clients of a storm, in a process of its own. It takes commands as messages. */
 import { Agent, type ClientRequest, type IncomingMessage, request } from 'node:http'
 import type { ClientsCommand, ClientsState, Kind } from './messages.js'
+import { ShortRequests } from './short-requests.js'
 
 const state: ClientsState = { isWarm: false, receivedBytes: 0, ended: 0, toldError: 0, cut: 0, refused: 0, tail: '' }
 const agent = new Agent({ keepAlive: true })
 const running = new Set<ClientRequest>()
 let hasLeft = false
+let shortRequests: ShortRequests | undefined
 
 process.on('message', async (message: ClientsCommand) => {
   if (message.command === 'warm-up') await warmUp(message.url)
-  if (message.command === 'start') for (let n = 0; n < message.streams; n++) stream(message.url, message.kind)
+  if (message.command === 'start') start(message)
   if (message.command === 'leave') leave()
+  if (message.command === 'finish') shortRequests?.finish()
 })
+
+function start({ url, kind, streams }: Extract<ClientsCommand, { command: 'start' }>): void {
+  if (kind === 'outage') {
+    shortRequests = new ShortRequests(url, agent)
+    state.tally = shortRequests.tally
+    shortRequests.start(streams)
+  } else {
+    for (let n = 0; n < streams; n++) stream(url, kind)
+  }
+}
 
 /** Runs some streams before the measurement: code that has never run is slow. */
 async function warmUp(url: string): Promise<void> {

@@ -4,12 +4,22 @@ import type { AddressInfo } from 'node:net'
 import express, { type RequestHandler } from 'express'
 import { aiProxy } from 'express-ai-proxy'
 import { createProxyMiddleware } from 'http-proxy-middleware'
-import type { Contender, ContenderState } from './messages.js'
+import { type Contender, type ContenderState, providerNames } from './messages.js'
 
-const [contender, target] = process.argv.slice(2) as [Contender, string]
+const [contender, target, another] = process.argv.slice(2) as [Contender, string, string?]
 
 const proxies: Record<Contender, () => RequestHandler> = {
-  ours: () => aiProxy({ target }),
+  ours: () => {
+    if (another === undefined) return aiProxy({ target })
+    const [name, otherName] = providerNames
+    return aiProxy({
+      targets: [
+        { name, target },
+        { name: otherName, target: another },
+      ],
+    })
+  },
+  // It knows one target.
   plain: () => createProxyMiddleware({ target, changeOrigin: true, agent: new Agent({ keepAlive: true }) }),
 }
 

@@ -2,14 +2,17 @@
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { json } from 'node:stream/consumers'
-import type { Kind, ProviderState } from './messages.js'
+import type { Kind, ProviderName, ProviderState } from './messages.js'
 import { END, EVENT, EVENTS, HALF_AN_EVENT, HEAD } from './provider-bytes.js'
+import { answerShortly } from './short-answers.js'
+
+const name = process.argv[2] as ProviderName
 
 const generating = new Set<Socket>()
 let idleSince = Date.now()
 
 /** What it does for each kind of storm. The request names the kind as its model. */
-const answers: Record<Kind, (socket: Socket) => void> = {
+const answers: Record<Exclude<Kind, 'outage'>, (socket: Socket) => void> = {
   /** The whole answer at once, faster than a proxy can pass it on. */
   burst(socket) {
     socket.end(Buffer.concat([EVENTS, END]))
@@ -39,9 +42,10 @@ const answers: Record<Kind, (socket: Socket) => void> = {
   },
 }
 
-const server = createServer(async (req, _res) => {
+const server = createServer(async (req, res) => {
   const { socket } = req
-  const { model } = (await json(req)) as { model: Kind }
+  const { model, stream } = (await json(req)) as { model: Kind; stream: boolean }
+  if (model === 'outage') return answerShortly(res, stream, name)
   generating.add(socket)
   socket.on('close', () => {
     generating.delete(socket)

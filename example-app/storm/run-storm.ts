@@ -10,7 +10,10 @@ import {
   contenders,
   type Kind,
   type ProviderState,
+  providerNames,
+  type Tally,
 } from './messages.js'
+import { Rates } from './rates.js'
 
 /** What a storm is to be. */
 export interface StormOptions {
@@ -34,6 +37,8 @@ const CALM_MS = 1000
 const SAMPLE_EVERY_MS = 100
 /** How long to wait for answers of `/health` that are missing at the end. */
 const LATE_ANSWER_MS = 5000
+/** Over how long the rates of an outage are averaged. */
+const RATE_WINDOW_MS = 500
 
 /**
  * Runs a storm until its end, and reports through `send` how it goes.
@@ -47,7 +52,7 @@ export async function runStorm(options: StormOptions, send: Send, signal: AbortS
     const children = new ChildProcesses()
     const ending = AbortSignal.any([signal, children.failed])
     try {
-      const processes = await startProcesses(contender, children, ending)
+      const processes = await startProcesses(contender, options.kind, children, ending)
       send('result', { contender, ...(await applyLoad(contender, options, processes, send, ending)) })
     } catch (error) {
       throw children.failed.aborted ? children.failed.reason : error
@@ -59,25 +64,31 @@ export async function runStorm(options: StormOptions, send: Send, signal: AbortS
 
 interface Processes {
   url: string
+  /** The first provider, or the only one. */
   provider: Child<ProviderState>
   proxy: Child<ContenderState>
   clients: Child<ClientsState, ClientsCommand>
 }
 
-async function startProcesses(contender: Contender, children: ChildProcesses, signal: AbortSignal): Promise<Processes> {
+async function startProcesses(
+  contender: Contender,
+  kind: Kind,
+  children: ChildProcesses,
+  signal: AbortSignal,
+): Promise<Processes> {
   const start = <State, Message extends object = never>(name: keyof typeof programs, ...args: string[]) =>
     children.start<State, Message>(programs[name], args, signal)
 
-  const [clients, provider] = await Promise.all([
+  const [clients, ...providers] = await Promise.all([
     start<ClientsState, ClientsCommand>('clients'),
-    start<ProviderState>('provider'),
+    ...providerNames.slice(0, kind === 'outage' ? 2 : 1).map((name) => start<ProviderState>('provider', name)),
   ])
-  const target = `http://127.0.0.1:${provider.state.port}`
-  const proxy = await start<ContenderState>('contender', contender, target)
+  const targets = providers.map(({ state }) => `http://127.0.0.1:${state.port}`)
+  const proxy = await start<ContenderState>('contender', contender, ...targets)
   const url = `http://127.0.0.1:${proxy.state.port}`
   clients.send({ command: 'warm-up', url })
   while (!clients.state.isWarm) await sleep(SAMPLE_EVERY_MS, undefined, { signal })
-  return { url, provider, proxy, clients }
+  return { url, provider: providers[0]!, proxy, clients }
 }
 
 /** Waits a second for the baseline, then applies the load. */
@@ -97,13 +108,16 @@ async function applyLoad(
 
   const health = new HealthProbe(url, now)
   const memory: number[] = []
+  const rates = new Rates(['first', 'second', 'error'], RATE_WINDOW_MS)
   let sent = 0
   const sample = () => {
     const probes = health.probes.slice(sent)
     sent += probes.length
     memory.push(proxy.state.rssBytes)
     const { generating } = provider.state
-    send('sample', { contender, at: now(), probes, rssBytes: proxy.state.rssBytes, generating })
+    const { tally } = clients.state
+    const perSecond = tally && !tally.isFinishing ? rates.add(now(), tally) : undefined
+    send('sample', { contender, at: now(), probes, rssBytes: proxy.state.rssBytes, generating, perSecond })
   }
   const sampleUntil = async (isDone: () => boolean) => {
     while (!isDone()) {
@@ -121,11 +135,17 @@ async function applyLoad(
       leftAt = Date.now()
       clients.send({ command: 'leave' })
     }
+    if (kind === 'outage') {
+      await sampleUntil(() => now() >= endMs / 2)
+      await provider.kill()
+    }
     await sampleUntil(isOver)
     const { receivedBytes } = clients.state
-    // Probes that are under way may still be answered.
+    // What is under way may still be answered.
     health.stopAsking()
-    await sampleUntil(() => health.waiting === 0 || now() > endMs + LATE_ANSWER_MS)
+    clients.send({ command: 'finish' })
+    const isWaiting = () => health.waiting > 0 || (kind === 'outage' && isAsking(clients.state.tally))
+    await sampleUntil(() => !isWaiting() || now() > endMs + LATE_ANSWER_MS)
 
     const { generating, idleSince } = provider.state
     return {
@@ -141,6 +161,11 @@ async function applyLoad(
   } finally {
     health.close()
   }
+}
+
+/** Whether requests are under way, or may still be made. */
+function isAsking(tally: Tally | undefined): boolean {
+  return !tally?.isFinishing || tally.underWay > 0
 }
 
 function latencyOf(probes: Probe[]) {

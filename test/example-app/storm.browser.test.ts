@@ -66,6 +66,29 @@ test('Break shows that clients get an error if a provider breaks off mid-event',
   await assertAccessible(page, 'storm-desktop-break')
 })
 
+test('A provider goes down shows errors and who serves, and sums it up', inBrowser, async (t) => {
+  const page = await openStorm(t, dark)
+  await blow(page, 'A provider goes down', 20, 4)
+  const [ours, plain] = sides(page)
+  assert.match(await ours.locator('.headline').innerText(), /^no errors seen by clients(?:, \d+ cut mid-answer)?$/)
+  assert.equal(await ours.getAttribute('data-tone'), 'good')
+  assert.match(await plain.locator('.headline').innerText(), /^[1-9]\d* errors? seen by clients/)
+  assert.equal(await plain.getAttribute('data-tone'), 'bad')
+  const [requests, serving] = await figures(ours)
+  assert.match(String(requests), /Answered: now [1-9]\d*\/s, at most \d+\/s\. Errors: now 0\/s, at most 0\/s\.$/)
+  assert.match(String(serving), /First: now 0\/s, at most [1-9]\d*\/s\. Second: now [1-9]\d*\/s/)
+  const sum = await page.locator('#summary').innerText()
+  assert.match(sum, /^express-ai-proxy answered \d+ requests, and its clients saw no errors/)
+  assert.match(sum, /; http-proxy-middleware answered \d+ requests, and its clients saw [1-9]\d* errors?/)
+  await assertAccessible(page, 'storm-desktop-outage')
+  await page.setViewportSize(phone.viewport!)
+  await assertFits(page)
+  await assertAccessible(page, 'storm-phone-outage')
+
+  await blow(page, 'Clients leave', 1, 1)
+  assert.equal(await page.locator('#summary').isVisible(), false, 'the sentence of another storm is gone')
+})
+
 test('versions are shown, and the second before the storm has a label', inBrowser, async (t) => {
   const page = await openStorm(t)
   await assertAccessible(page, 'storm-desktop-empty')
@@ -123,6 +146,11 @@ async function blow(page: Page, name: string, streams: number, seconds: number):
 
 function sides(page: Page): [Locator, Locator] {
   return [page.locator('[data-contender="ours"]'), page.locator('[data-contender="plain"]')]
+}
+
+async function figures(side: Locator): Promise<(string | null)[]> {
+  const all = await side.getByRole('figure').all()
+  return Promise.all(all.map((figure) => figure.getAttribute('aria-label')))
 }
 
 async function summary(side: Locator): Promise<string> {

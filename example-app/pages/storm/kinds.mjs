@@ -1,29 +1,39 @@
 import { ms } from '../shared/format-values.mjs'
+import { outage } from './outage.mjs'
 
 const MIB = 1024 * 1024
 const mib = (bytes) => `${Math.round(bytes / MIB)} MiB`
 
 /**
- * What the page shows of each kind of storm: the curve, the sentence above it, and whether that is good. It judges by what
- * the processes reported, and does not know which of the two proxies it looks at.
+ * What the page shows of each kind of storm: the curves, the sentence above them, and whether that is good. It judges by
+ * what the processes reported, and does not know which of the two proxies it looks at. A kind without charts shows the
+ * last bytes that a client got. A row of `points` is a time in seconds, and a value for each of the chart's series.
  */
 export const kinds = {
   burst: {
     title: 'Latency of /health while answers burst through the route',
-    series: 'Latency',
-    format: (value) => `${Math.round(value)} ms`,
-    atLeast: 20,
-    points: ({ probes }) => probes.map(([at, took]) => [at / 1000, took]),
+    charts: [
+      {
+        series: [{ label: 'Latency' }],
+        format: (value) => `${Math.round(value)} ms`,
+        atLeast: 20,
+        points: ({ probes }) => probes.map(([at, took]) => [at / 1000, took]),
+      },
+    ],
     headline: ({ latency }) => `median ${ms(latency.median)}, p99 ${ms(latency.p99)}`,
     // People take an answer within a tenth of a second for instant: https://www.nngroup.com/articles/response-times-3-important-limits/
     isGood: ({ latency }) => latency.p99 < 100,
   },
   leave: {
     title: 'Streams that the provider generates, while all clients leave halfway',
-    series: 'Streams',
-    format: (value) => String(+value.toFixed(1)),
-    atLeast: 1,
-    points: ({ at, generating }) => [[at / 1000, generating]],
+    charts: [
+      {
+        series: [{ label: 'Streams' }],
+        format: (value) => String(+value.toFixed(1)),
+        atLeast: 1,
+        points: ({ at, generating }) => [[at / 1000, generating]],
+      },
+    ],
     marks: (seconds) => [{ at: seconds / 2, text: 'clients leave' }],
     headline: ({ stoppedAfterMs, generating }) =>
       stoppedAfterMs === undefined
@@ -33,16 +43,21 @@ export const kinds = {
   },
   stall: {
     title: 'Memory of the proxy while its clients do not read an endless answer',
-    series: 'Memory',
-    format: (value) => `${Math.round(value)} MiB`,
-    atLeast: 50,
-    points: ({ at, rssBytes }) => [[at / 1000, rssBytes / MIB]],
+    charts: [
+      {
+        series: [{ label: 'Memory' }],
+        format: (value) => `${Math.round(value)} MiB`,
+        atLeast: 50,
+        points: ({ at, rssBytes }) => [[at / 1000, rssBytes / MIB]],
+      },
+    ],
     headline: ({ memoryBefore, memoryPeak }) =>
       `from ${mib(memoryBefore)} to ${mib(memoryPeak)}: ${memoryPeak < memoryBefore * 2 ? 'flat' : 'it grows'}`,
     isGood: ({ memoryBefore, memoryPeak }) => memoryPeak < memoryBefore * 2,
   },
   break: {
     title: 'The last bytes that a client got when the provider broke off in the middle of an event',
+    charts: [],
     headline: ({ clients }, streams) => {
       if (clients.toldError > 0) return `${clients.toldError} of ${streams} clients got an error event`
       const waiting = streams - clients.ended
@@ -51,6 +66,7 @@ export const kinds = {
     },
     isGood: ({ clients }, streams) => clients.toldError === streams,
   },
+  outage,
 }
 
 export const figures = [

@@ -2,10 +2,9 @@ import { LineChart } from '../shared/line-chart.mjs'
 
 /** One side of the page: what a proxy did in the storm. */
 export class Panel {
-  points = []
   #element
-  #chart
   #kind
+  #views = [] // a chart and its points, for each of the kind's charts
 
   constructor(contender) {
     this.#element = document.querySelector(`[data-contender="${contender}"]`)
@@ -13,45 +12,52 @@ export class Panel {
 
   begin(kind) {
     this.#kind = kind
-    this.points = []
     this.#element.dataset.tone = ''
     this.#find('.headline').textContent = '–'
     this.#find('.tail').hidden = true
-    this.#find('.chart-place').replaceWith(this.#makePlace())
+    this.#find('.charts').replaceChildren()
+    this.#views = kind.charts.map((chart) => this.#makeView(chart))
   }
 
-  #makePlace() {
+  #makeView({ title, series, format, points }) {
+    const isOurs = this.#element.dataset.contender === 'ours'
     const place = document.createElement('div')
-    place.className = 'chart-place'
-    const { title, series, format, points } = this.#kind
-    place.hidden = points === undefined
-    this.#chart = undefined
-    if (points) {
-      const { contender } = this.#element.dataset
-      this.#chart = new LineChart(place, {
-        label: `${title}, through ${contender === 'ours' ? 'express-ai-proxy' : 'http-proxy-middleware'}`,
-        xLabel: 'Time',
-        formatX: (seconds) => `${+seconds.toFixed(2)} s`,
-        formatY: format,
-        // The second before the storm has a name instead of numbers.
-        xSplits: (_plot, _axis, from, to, step) => splits(Math.max(0, from), to, step),
-        series: [{ label: series, tone: contender === 'ours' ? 'accent' : 'other', isFilled: true }],
-      })
+    if (title) {
+      const heading = document.createElement('h4')
+      heading.textContent = title
+      this.#find('.charts').append(heading)
     }
-    return place
+    this.#find('.charts').append(place)
+    const chart = new LineChart(place, {
+      label: `${title ?? this.#kind.title}, through ${isOurs ? 'express-ai-proxy' : 'http-proxy-middleware'}`,
+      xLabel: 'Time',
+      formatX: (seconds) => `${+seconds.toFixed(2)} s`,
+      formatY: format,
+      // The second before the storm has a name instead of numbers.
+      xSplits: (_plot, _axis, from, to, step) => splits(Math.max(0, from), to, step),
+      series: series.map((one, index) => ({ tone: isOurs ? 'accent' : 'other', isFilled: index === 0, ...one })),
+    })
+    return { chart, points, rows: [] }
   }
 
   add(sample) {
-    if (!this.#kind.points) return
-    this.points.push(...this.#kind.points(sample))
-    this.points.sort(([a], [b]) => a - b) // an answer may overtake another
+    for (const view of this.#views) {
+      view.rows.push(...view.points(sample))
+      view.rows.sort(([a], [b]) => a - b) // an answer may overtake another
+    }
   }
 
-  /** Draws the curve. Both sides have the same scale. */
-  draw(yMax, seconds) {
-    this.#chart?.draw({
-      x: this.points.map(([x]) => x),
-      y: [this.points.map(([, y]) => y)],
+  /** The highest value of one of the charts. */
+  highest(index) {
+    return this.#views[index].rows.reduce((highest, [, ...values]) => Math.max(highest, ...values), 0)
+  }
+
+  /** Draws one of the charts. Both sides have the same scale. */
+  draw(index, yMax, seconds) {
+    const { chart, rows } = this.#views[index]
+    chart.draw({
+      x: rows.map(([x]) => x),
+      y: this.#kind.charts[index].series.map((_series, column) => rows.map((row) => row[column + 1])),
       xRange: [-1, seconds],
       yMax,
       zone: { from: -1, to: 0, text: 'before' },
@@ -62,7 +68,7 @@ export class Panel {
   finish(result, streams) {
     this.#find('.headline').textContent = this.#kind.headline(result, streams)
     this.#element.dataset.tone = this.#kind.isGood(result, streams) ? 'good' : 'bad'
-    if (!this.#kind.points) this.#showTail(result.clients.tail)
+    if (this.#kind.charts.length === 0) this.#showTail(result.clients.tail)
   }
 
   /** The last events, with what matters marked: the error, or the half of an event. */

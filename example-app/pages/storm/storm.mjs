@@ -30,6 +30,7 @@ async function run(options) {
   $('results').hidden = false
   $('result-title').textContent = kind.title
   $('figures').tBodies[0].replaceChildren()
+  $('summary').hidden = true
   for (const panel of Object.values(panels)) panel.begin(kind)
   drawBoth(kind, options)
 
@@ -59,7 +60,8 @@ async function follow(options, kind) {
   for await (const { event, data } of serverSentEvents(response.body)) {
     const message = JSON.parse(data)
     const { contender } = message
-    if (event === 'starting') say(`Starting ${names[contender]}, a provider and ${options.streams} clients…`)
+    if (event === 'starting')
+      say(`Starting ${names[contender]}, ${kind.providers ?? 'a provider'} and ${options.streams} clients…`)
     if (event === 'sample') {
       panels[contender].add(message)
       say(message.at < 0 ? 'A second of calm…' : `The storm is on, through ${names[contender]}…`)
@@ -68,22 +70,30 @@ async function follow(options, kind) {
     if (event === 'result') {
       results[contender] = message
       panels[contender].finish(message, options.streams)
-      showFigures(results)
+      showFigures(kind, results)
     }
     if (event === 'failed') throw new Error(`The storm failed: ${message.message}`)
-    if (event === 'done') return
+    if (event === 'done') return showSummary(kind, results)
   }
   throw new Error('The connection to the app ended before the storm did.')
 }
 
 function drawBoth(kind, { seconds }) {
-  const values = Object.values(panels).flatMap(({ points }) => points.map(([, y]) => y))
-  const yMax = roundUp(values.reduce((a, b) => Math.max(a, b), kind.atLeast))
-  for (const panel of Object.values(panels)) panel.draw(yMax, seconds)
+  const both = Object.values(panels)
+  for (const [index, { atLeast }] of kind.charts.entries()) {
+    const yMax = roundUp(Math.max(atLeast, ...both.map((panel) => panel.highest(index))))
+    for (const panel of both) panel.draw(index, yMax, seconds)
+  }
 }
 
-function showFigures(results) {
-  const rows = figures.map(([label, write]) => {
+/** Says in a sentence what the storm has shown, if its kind has one. */
+function showSummary(kind, { ours, plain }) {
+  $('summary').hidden = kind.summary === undefined
+  $('summary').textContent = kind.summary?.(ours, plain) ?? ''
+}
+
+function showFigures(kind, results) {
+  const rows = [...(kind.figures ?? []), ...figures].map(([label, write]) => {
     const row = document.createElement('tr')
     const head = document.createElement('th')
     head.scope = 'row'
