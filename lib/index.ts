@@ -1,6 +1,6 @@
 export { type AiProxy, aiProxy } from './ai-proxy.js'
 export type { AttemptCode, AttemptRecord, TargetStats } from './api/attempt-record.js'
-export { AiProxyError, type FailureCode, type Outcome } from './api/errors.js'
+export { AiProxyError, type AnyFailureCode, type FailureCode, type Outcome } from './api/errors.js'
 export type {
   AttemptRequest,
   HookAnswer,
@@ -24,9 +24,12 @@ export type { Limits, LimitsOption, LimitsPerRequest, RequestLimits } from './ap
 export type { ModelFields } from './api/model-fields.js'
 export type { ObservedAttempt, ObservedExchange, Observer } from './api/observer.js'
 export type { AiProxyOptions, HeartbeatOptions, ModelOptions, ModelRules } from './api/options.js'
+export type { Admission, Policy, PolicyExchange, Refusal } from './api/policy.js'
+export type { ModelPrices, PricedUsage, PriceFunction, Prices, UnknownPrice } from './api/prices.js'
 export type { AuthOptions, Credential, ProxyOptions } from './api/provider-options.js'
 export type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from './api/record.js'
 export type { AiProxyStats } from './api/stats.js'
+export type { Identify, Subject } from './api/subject.js'
 export type {
   Balance,
   BalanceFunction,

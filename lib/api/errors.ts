@@ -60,6 +60,14 @@ const kinds = {
   invalid_request: { status: 400, outcome: 'rejected' },
   unsupported_media_type: { status: 415, outcome: 'rejected' },
   request_refused: { status: 403, outcome: 'rejected' },
+  unauthenticated: { status: 401, outcome: 'rejected' },
+  policy_refused: { status: 403, outcome: 'rejected' },
+  policy_failed: { status: 500, outcome: 'rejected' },
+  price_unknown: { status: 403, outcome: 'rejected', isFinal: true },
+  quota_exceeded: { status: 429, outcome: 'limit_exceeded' },
+  quota_unavailable: { status: 503, outcome: 'rejected', retryAfter: 1 },
+  queue_full: { status: 503, outcome: 'limit_exceeded', retryAfter: 1 },
+  queue_timeout: { status: 503, outcome: 'limit_exceeded', retryAfter: 1 },
   aborted: { status: 503, outcome: 'rejected', isFinal: true },
   overloaded: { status: 503, outcome: 'rejected', retryAfter: 1 },
   pipeline_too_long: { status: 503, outcome: 'rejected', retryAfter: 1 },
@@ -85,6 +93,9 @@ const kinds = {
  */
 export type FailureCode = keyof typeof kinds
 
+/** A code of the package's own, or one that a policy of the app's own gives: it begins with `x_`. */
+export type AnyFailureCode = FailureCode | `x_${string}`
+
 interface FailureDetails {
   /** The cause, if it may contain a secret. */
   readonly privateCause?: unknown
@@ -102,7 +113,7 @@ export let setClientFormat: (failure: AiProxyError, format: CompleteFormat) => v
 export class AiProxyError extends Error implements FailureNotice {
   /** Always `AiProxyError`. */
   override readonly name = 'AiProxyError'
-  readonly code: FailureCode
+  readonly code: AnyFailureCode
   /** HTTP status: the code's own, or the one of an error that `onRequest` threw. */
   readonly status: number
   /** Same as `status`, for error handlers that read this property. */
@@ -134,9 +145,9 @@ export class AiProxyError extends Error implements FailureNotice {
    * @param options `cause`, as in any error; `privateCause`, for a cause that may contain a secret; `status`, to
    *   replace the code's own; further `headers`
    */
-  constructor(code: FailureCode, message: string, options?: ErrorOptions & FailureDetails) {
+  constructor(code: AnyFailureCode, message: string, options?: ErrorOptions & FailureDetails) {
     super(message, options)
-    const kind: FailureKind = kinds[code]
+    const kind: FailureKind = kinds[code as FailureCode] ?? kinds.policy_refused
     this.code = code
     this.status = this.statusCode = options?.status ?? kind.status
     this.headers = {

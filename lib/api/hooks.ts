@@ -4,6 +4,7 @@ import type { AnyFormatName, CustomFormatName, FormatName } from '../formats/ind
 import type { ProviderEvents, ProviderRequests } from '../formats/types.js'
 import type { AiProxyError } from './errors.js'
 import type { ExchangeRecord } from './record.js'
+import type { Subject } from './subject.js'
 
 /** An exchange as hooks see it: one object for all hooks of an exchange, whose fields say what is known by now. */
 export interface HookedExchange<Req extends IncomingMessage = Request> {
@@ -21,6 +22,8 @@ export interface HookedExchange<Req extends IncomingMessage = Request> {
   readonly stream: boolean
   /** The provider protocol that the client speaks: a built-in one, or the name of a format of the app's own. */
   readonly format: AnyFormatName
+  /** Whom the request belongs to, by the option `identify`; `undefined` without it. */
+  readonly subject: Subject | undefined
   /**
    * Aborts if the exchange ends before its answer has gone out whole: the client has left, a limit was hit, the provider
    * failed, or the middleware or the app ended it. Its `reason` is the {@link AiProxyError}; if the client has left, an
@@ -211,6 +214,7 @@ export type HookName =
   | 'estimateTokens'
   | 'format'
   | 'forwardHeaders'
+  | 'identify'
   | 'labels'
   | 'limits'
   | 'models'
@@ -221,6 +225,8 @@ export type HookName =
   | 'onFinish'
   | 'onRequest'
   | 'onResponse'
+  | 'policies'
+  | 'prices'
   | 'sticky'
 
 /**

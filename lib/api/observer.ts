@@ -15,6 +15,10 @@ export interface ObservedExchange<Req extends IncomingMessage = Request> {
   readonly model: string | undefined
   /** The request asks for a stream. */
   readonly stream: boolean
+  /** Whom the request belongs to, by the option `identify`; `undefined` without it. */
+  readonly subject: string | undefined
+  /** The subject's tenant; `undefined` if it has none. */
+  readonly tenant: string | undefined
   /** When it began, in milliseconds since the epoch. */
   readonly startedAt: number
   /** Host and port of the target, of several the one that is asked first; the port always. */

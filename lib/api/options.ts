@@ -17,7 +17,10 @@ import type {
 import type { LimitsOption } from './limits.js'
 import type { ModelFields } from './model-fields.js'
 import type { Observer } from './observer.js'
+import type { Policy } from './policy.js'
+import type { Prices, UnknownPrice } from './prices.js'
 import type { AuthOptions, ProxyOptions } from './provider-options.js'
+import type { Identify } from './subject.js'
 import type { Balance, HedgeOptions, RetryOptions, StickyOptions, TargetOptions } from './targets.js'
 
 /** Comments that keep the connection of a silent stream open, and the client patient. */
@@ -159,6 +162,20 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * Default: none.
    */
   labels?: (exchange: HookedExchange<Req>) => Labels
+  /** Says whom a request belongs to. Default: none, all requests are the same tenant's. */
+  identify?: Identify<Req>
+  /**
+   * Decide whether a request may go out, when, and how far its answer may go: see {@link Policy}, `express-ai-proxy/quota` and
+   * `express-ai-proxy/queue`. Default: none.
+   */
+  policies?: readonly Policy<Req>[]
+  /**
+   * What tokens cost, for `record.cost`, metrics and limits on money: a table by model, or a function; see
+   * `express-ai-proxy/prices` for a table that others maintain. Default: none.
+   */
+  prices?: Prices
+  /** What a model costs that `prices` does not know. Default `'refuse'`. */
+  unknownPrice?: UnknownPrice
   /** Metrics and traces: see `express-ai-proxy/prometheus` and `express-ai-proxy/opentelemetry`. Default: none. */
   observers?: readonly Observer<Req>[]
   /** Called once per exchange, whatever happened. What it throws goes to `onError`. Default: none. */

@@ -1,7 +1,7 @@
 import type { AnyFormatName, Usage } from '../formats/index.js'
 import type { Tokens } from '../formats/tokens.js'
 import type { AttemptRecord } from './attempt-record.js'
-import type { FailureCode, Outcome } from './errors.js'
+import type { AnyFailureCode, Outcome } from './errors.js'
 import type { Limits } from './limits.js'
 
 /**
@@ -22,6 +22,10 @@ export interface ExchangeSnapshot {
   readonly model: string | undefined
   /** Whether the request asks for a stream. */
   readonly stream: boolean
+  /** Whom the request belongs to, by the option `identify`; `undefined` without it. */
+  readonly subject: string | undefined
+  /** The subject's tenant; `undefined` if it has none. */
+  readonly tenant: string | undefined
   /** Body bytes sent to the client so far. */
   readonly bytes: number
   /** Output tokens so far: as reported, plus the estimate since then. */
@@ -58,7 +62,7 @@ export interface ExchangeRecord {
   /** The limit that was hit, if any. */
   readonly limit: keyof Limits | undefined
   /** Code of the failure, as in error bodies and events. */
-  readonly code: FailureCode | undefined
+  readonly code: AnyFailureCode | undefined
   /** Description of the failure in one sentence, with the system's message. */
   readonly error: string | undefined
   /**
@@ -110,6 +114,14 @@ export interface ExchangeRecord {
   readonly firstTokenMs: number | undefined
   /** Output tokens per second, from the first token of a stream to its end; `undefined` if unknown. */
   readonly outputTokensPerSecond: number | undefined
+  /** Whom the request belonged to, by the option `identify`; `undefined` without it, and if the request was refused before. */
+  readonly subject: string | undefined
+  /** The subject's tenant; `undefined` if it has none. */
+  readonly tenant: string | undefined
+  /** What the exchange cost, by the option `prices`; `undefined` without it, and if the model has no price. */
+  readonly cost: number | undefined
+  /** Whether `cost` rests on estimated tokens, or on a price that stands for an unknown one. */
+  readonly costEstimated: boolean
   /** Labels of the app's own, from the option `labels`; `{}` if there are none. */
   readonly labels: Readonly<Record<string, string>>
   /**

@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express'
 import type { HookedExchange } from '../api/hooks.js'
+import type { Subject } from '../api/subject.js'
 import type { AnyFormatName } from '../formats/index.js'
 
 /** The members of an exchange that the view reads. */
@@ -11,6 +12,7 @@ interface Viewed {
   readonly model: string | undefined
   readonly asksForStream: boolean
   readonly format: { readonly name: AnyFormatName }
+  readonly subject: Subject | undefined
   readonly signal: AbortSignal
 }
 
@@ -48,6 +50,10 @@ export class ExchangeView implements HookedExchange {
 
   get format(): AnyFormatName {
     return this.#exchange.format.name
+  }
+
+  get subject(): Subject | undefined {
+    return this.#exchange.subject
   }
 
   get signal(): AbortSignal {

@@ -4,6 +4,7 @@ import type { AiProxyError, Outcome } from '../api/errors.js'
 import type { HookedExchange } from '../api/hooks.js'
 import type { ResolvedLimits } from '../api/limits.js'
 import type { ExchangeRecord, ExchangeSnapshot, Phase } from '../api/record.js'
+import type { Subject } from '../api/subject.js'
 import { type CompleteFormat, detectFormat, type StreamState } from '../formats/index.js'
 import { defaultLimits } from '../options/limits.js'
 import { memoize } from '../util/memoize.js'
@@ -70,6 +71,7 @@ export class Exchange implements Indexed {
   #phase: Phase = 'receiving'
   #path: string
   #format: CompleteFormat
+  #subject: Subject | undefined
   #model: string | undefined
   #asksForStream = false
   #firstByteMs: number | undefined
@@ -130,6 +132,15 @@ export class Exchange implements Indexed {
   route(path: string, format: CompleteFormat): void {
     this.#path = path
     this.#format = format
+  }
+
+  /** Whom the request belongs to. */
+  get subject(): Subject | undefined {
+    return this.#subject
+  }
+
+  identify(subject: Subject): void {
+    this.#subject = subject
   }
 
   /** The model that the request names. */
@@ -319,7 +330,9 @@ export class Exchange implements Indexed {
 
   snapshot(): ExchangeSnapshot {
     const { id, phase, model, asksForStream: stream, turns, maxTurnMs, age } = this
+    const { id: subject, tenant } = this.#subject ?? {}
     const { outputTokens } = this.answer
-    return { id, phase, model, stream, bytes: this.#downstream.bytes, outputTokens, turns, maxTurnMs, age }
+    const { bytes } = this.#downstream
+    return { id, phase, model, stream, subject, tenant, bytes, outputTokens, turns, maxTurnMs, age }
   }
 }

@@ -84,7 +84,8 @@ export class Observers {
 
 function observed(exchange: Exchange, origin: string): ObservedExchange {
   const { id, req, format, model, startedAt, asksForStream: stream } = exchange
-  return { id, req, format: format.name, model, stream, startedAt, host: hostOf(origin) }
+  const { id: subject, tenant } = exchange.subject ?? {}
+  return { id, req, format: format.name, model, stream, subject, tenant, startedAt, host: hostOf(origin) }
 }
 
 /** Returns host and port of an origin. Memoized: a middleware has few. */

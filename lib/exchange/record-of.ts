@@ -1,6 +1,7 @@
 import { toOneLine, truncateMessage } from '../api/errors.js'
 import type { ExchangeRecord, RecordedUsage } from '../api/record.js'
 import { generatesAt, tokensOf } from '../formats/index.js'
+import type { CostOf } from '../pricing/pricing.js'
 import type { Exchange } from './exchange.js'
 
 /** Providers' ids have some 40 characters. */
@@ -13,8 +14,13 @@ const NO_TOKENS = tokensOf({}, { cache: 'inside', reasoning: 'inside' })
  * Creates the record of an exchange that has ended.
  *
  * @param labels of the app's own
+ * @param costOf prices what it used
  */
-export function recordOf(exchange: Exchange, labels: ExchangeRecord['labels'] = NO_LABELS): ExchangeRecord {
+export function recordOf(
+  exchange: Exchange,
+  labels: ExchangeRecord['labels'] = NO_LABELS,
+  costOf?: CostOf,
+): ExchangeRecord {
   exchange.finishMetering()
   const { answer, failure } = exchange
   const { firstTokenAt } = answer
@@ -26,7 +32,7 @@ export function recordOf(exchange: Exchange, labels: ExchangeRecord['labels'] = 
     failure?.outcome === 'upstream_error' && failure.cause instanceof Error
       ? ` (${toOneLine(failure.cause.message)})`
       : ''
-  const record: ExchangeRecord = {
+  const record: Priceless = {
     id: exchange.id,
     outcome,
     limit: failure?.limit,
@@ -48,6 +54,8 @@ export function recordOf(exchange: Exchange, labels: ExchangeRecord['labels'] = 
     firstTokenMs: firstTokenAt === undefined ? undefined : firstTokenAt - exchange.began,
     outputTokensPerSecond:
       generatingMs > 0 && usage?.outputTokens ? (usage.outputTokens / generatingMs) * 1000 : undefined,
+    subject: exchange.subject?.id,
+    tenant: exchange.subject?.tenant,
     labels,
     target: exchange.attempts.current?.target,
     attempts: exchange.attempts.finish(attemptCode(exchange), firstTokenAt),
@@ -62,8 +70,17 @@ export function recordOf(exchange: Exchange, labels: ExchangeRecord['labels'] = 
     busyMs: exchange.busyMs,
     maxTurnMs: exchange.maxTurnMs,
   }
-  if (!failure) return record
-  return Object.defineProperty(record, 'cause', { value: failure.cause ?? failure.revealCause(), enumerable: false })
+  const priced = withCost(record, costOf)
+  if (!failure) return priced
+  return Object.defineProperty(priced, 'cause', { value: failure.cause ?? failure.revealCause(), enumerable: false })
+}
+
+type Priceless = Omit<ExchangeRecord, 'cost' | 'costEstimated'>
+
+function withCost(record: Priceless, costOf: CostOf | undefined): ExchangeRecord {
+  if (!costOf) return Object.assign(record, { cost: undefined, costEstimated: false })
+  const { cost, isAssumed } = costOf(record)
+  return Object.assign(record, { cost, costEstimated: isAssumed || record.usage?.estimated === true })
 }
 
 function providerRequestIdOf({ providerRequestId, secrets }: Exchange): string | undefined {

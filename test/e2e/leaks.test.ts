@@ -3,7 +3,7 @@ import type { EventEmitter } from 'node:events'
 import http from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
-import type { AiProxyOptions, FailureCode, Outcome } from '../../lib/index.js'
+import type { AiProxyOptions, AnyFailureCode, Outcome } from '../../lib/index.js'
 import { type App, startApp } from './support/app.js'
 import { connect, type RawClient } from './support/client.js'
 import { openai } from './support/protocols.js'
@@ -15,7 +15,7 @@ import { type Seen, setups, type Way, ways } from './support/ways-to-end.js'
 const SHUT_DOWN = 30
 const ROUNDS = Math.ceil((1000 - SHUT_DOWN) / Object.keys(ways).length)
 
-type End = readonly [Outcome, FailureCode | undefined]
+type End = readonly [Outcome, AnyFailureCode | undefined]
 
 /** Apps in all the set-ups, and a crowd of clients that ask them things. */
 class Crowd {

@@ -29,6 +29,8 @@ function observed(options: Partial<OpenTelemetryObserverOptions> = {}) {
     format: 'openai-chat',
     model: 'gpt-4o',
     stream: true,
+    subject: undefined,
+    tenant: undefined,
     startedAt: 1_700_000_000_000,
     host: 'api.openai.com:443',
     ...exchange,
@@ -519,6 +521,8 @@ describe('the observer', () => {
       format: 'anthropic',
       model: 'claude',
       stream: true,
+      subject: undefined,
+      tenant: undefined,
       startedAt: 1,
       host: 'localhost:80',
     })
@@ -532,7 +536,8 @@ describe('the observer', () => {
     trace.disable()
     const traceparent = `00-${REMOTE.traceId}-${REMOTE.spanId}-01`
     const observer = openTelemetryObserver()
-    const exchange = { id: '1', format: 'anthropic', model: 'claude', stream: true, startedAt: 1, host: 'localhost:80' }
+    const from = { subject: undefined, tenant: undefined, host: 'localhost:80' }
+    const exchange = { ...from, id: '1', format: 'anthropic', model: 'claude', stream: true, startedAt: 1 }
     const req = (headers: object) => ({ method: 'POST', url: '/v1/messages', headers }) as unknown as Request
     assert.deepEqual(observer.onRequest?.({ ...exchange, req: req({ traceparent }) }), { traceparent })
     assert.deepEqual(observer.onRequest?.({ ...exchange, req: req({}) }), {})

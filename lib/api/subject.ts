@@ -1,0 +1,28 @@
+import type { IncomingMessage } from 'node:http'
+import type { Request } from 'express'
+import type { Labels } from './hooks.js'
+import type { ModelRules } from './options.js'
+
+/** Whom a request belongs to. */
+export interface Subject {
+  /** Identifies the user, key or service, 256 characters at most. Not a secret: it goes into records, logs and stores. */
+  readonly id: string
+  /** The team, customer or plan that it belongs to, 256 characters at most. Default: none, it stands for itself. */
+  readonly tenant?: string | undefined
+  /** What it pays for: for limits that depend on it. Default: none. */
+  readonly tier?: string | undefined
+  /** The models that it may ask for, of those that the option `models` allows. Default `'all'`. */
+  readonly models?: ModelRules | undefined
+  /** Labels for `record.labels`; those that the option `labels` returns win. Default: none. */
+  readonly labels?: Labels | undefined
+}
+
+/**
+ * Returns whom a request belongs to: an id, or a {@link Subject}; `null` refuses the request with 401 `unauthenticated`. It is
+ * called once per exchange, before the body is read. If it throws, or returns something else, the client gets 500
+ * `internal_error`, and `onError` the reason; an error with a status (`http-errors`) becomes the answer. It must answer
+ * within the middleware's `firstByteTimeoutMs`.
+ */
+export type Identify<Req extends IncomingMessage = Request> = (
+  req: Req,
+) => string | Subject | null | Promise<string | Subject | null>
