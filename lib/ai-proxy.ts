@@ -120,6 +120,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     provider.upstream.close()
     targets?.close()
     context.overload?.close()
+    await closePolicies(config)
   }
   const stats = () => registry.stats(turns.waiting, context.held.count, targets?.stats())
   context.observers.onProxy(stats)
@@ -137,12 +138,24 @@ function routed(targets: TargetPool | undefined, method: string): TargetPool {
   return targets
 }
 
+/** Lets policies give up what they hold beyond single exchanges. */
+async function closePolicies({ policies, hookErrors }: Config): Promise<void> {
+  for (const policy of policies) {
+    try {
+      await policy.close?.()
+    } catch (error) {
+      hookErrors.report('policies', error)
+    }
+  }
+}
+
 /** Counts and reports an exchange that has ended, once. */
 function conclude(exchange: Exchange, { config, registry, observers }: ProxyContext): void {
   exchange.held?.release()
-  const record = recordOf(exchange, config.labelsOf?.(exchange.hookView()))
+  const record = recordOf(exchange, config.labelsOf?.(exchange.hookView()), config.costOf)
   registry.end(exchange, record)
   exchange.onEnd?.(record)
+  exchange.policies?.settle(record)
   observers.onFinish(record)
   const { id, outcome, code, status, durationMs, events, downstreamBytes } = record
   debug.stream(

@@ -6,6 +6,8 @@ export {
   defaultEndpoints,
   defaultForwardHeaders,
   framings,
+  hashedKeys,
+  newKey,
   textOf,
   withText,
 } from './index.js'

@@ -9,7 +9,6 @@ export type {
   HookedRequest,
   HookedResponse,
   HookName,
-  Labels,
   OnAnswer,
   OnAttempt,
   OnError,
@@ -20,10 +19,12 @@ export type {
   OnResponse,
   StreamEvent,
 } from './api/hooks.js'
+export type { Labels } from './api/labels.js'
 export type { Limits, LimitsOption, LimitsPerRequest, RequestLimits } from './api/limits.js'
 export type { ModelFields } from './api/model-fields.js'
+export type { ModelRules } from './api/model-rules.js'
 export type { ObservedAttempt, ObservedExchange, Observer } from './api/observer.js'
-export type { AiProxyOptions, HeartbeatOptions, ModelOptions, ModelRules } from './api/options.js'
+export type { AiProxyOptions, HeartbeatOptions, ModelOptions } from './api/options.js'
 export type { Admission, Policy, PolicyExchange, Refusal } from './api/policy.js'
 export type { ModelPrices, PricedUsage, PriceFunction, Prices, UnknownPrice } from './api/prices.js'
 export type { AuthOptions, Credential, ProxyOptions } from './api/provider-options.js'
@@ -68,5 +69,7 @@ export {
   withText,
 } from './formats/index.js'
 export { type Framer, type Framing, framings, type Message } from './framing/index.js'
+export { hashedKeys } from './identity/hashed-keys.js'
+export { type NewKey, newKey } from './identity/new-key.js'
 export { defaultEndpoints } from './options/default-endpoints.js'
 export { defaultForwardHeaders } from './options/forward-headers.js'

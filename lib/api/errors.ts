@@ -25,6 +25,8 @@ interface FailureKind {
   readonly retryAfter?: number
   /** A retry of the same request would only repeat the failure, and be billed again. */
   readonly isFinal?: true
+  /** How a client proves who it is: every 401 says so (RFC 9110, 15.5.2). */
+  readonly challenge?: string
 }
 
 const limitKinds = {
@@ -60,7 +62,7 @@ const kinds = {
   invalid_request: { status: 400, outcome: 'rejected' },
   unsupported_media_type: { status: 415, outcome: 'rejected' },
   request_refused: { status: 403, outcome: 'rejected' },
-  unauthenticated: { status: 401, outcome: 'rejected' },
+  unauthenticated: { status: 401, outcome: 'rejected', challenge: 'Bearer' },
   policy_refused: { status: 403, outcome: 'rejected' },
   policy_failed: { status: 500, outcome: 'rejected' },
   price_unknown: { status: 403, outcome: 'rejected', isFinal: true },
@@ -95,6 +97,11 @@ export type FailureCode = keyof typeof kinds
 
 /** A code of the package's own, or one that a policy of the app's own gives: it begins with `x_`. */
 export type AnyFailureCode = FailureCode | `x_${string}`
+
+/** Returns whether a word is one of the package's own codes. */
+export function isFailureCode(word: string): word is FailureCode {
+  return Object.hasOwn(kinds, word)
+}
 
 interface FailureDetails {
   /** The cause, if it may contain a secret. */
@@ -147,12 +154,13 @@ export class AiProxyError extends Error implements FailureNotice {
    */
   constructor(code: AnyFailureCode, message: string, options?: ErrorOptions & FailureDetails) {
     super(message, options)
-    const kind: FailureKind = kinds[code as FailureCode] ?? kinds.policy_refused
+    const kind: FailureKind = isFailureCode(code) ? kinds[code] : kinds.policy_refused
     this.code = code
     this.status = this.statusCode = options?.status ?? kind.status
     this.headers = {
       ...(kind.retryAfter !== undefined && { 'retry-after': String(kind.retryAfter) }),
       ...(kind.isFinal && { 'x-should-retry': 'false' }),
+      ...(kind.challenge && { 'www-authenticate': kind.challenge }),
       ...options?.headers,
     }
     this.limit = kind.limit

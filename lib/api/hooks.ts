@@ -176,9 +176,6 @@ export type OnEvent<Req extends IncomingMessage = Request> = (
 /** @inline */
 type MaybeReplacement = { event?: string | undefined; data: unknown } | null | Nothing
 
-/** Labels of an exchange: strings by names. A name whose value is `undefined` is left out. */
-export type Labels = Readonly<Record<string, string | undefined>>
-
 /** An attempt's request, as it goes to its target. */
 export interface AttemptRequest {
   /** HTTP method. */

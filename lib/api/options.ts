@@ -4,7 +4,6 @@ import type { Format, FormatName } from '../formats/index.js'
 import type { SetupWarningCode } from '../util/warn.js'
 import type {
   HookedExchange,
-  Labels,
   OnAnswer,
   OnAttempt,
   OnError,
@@ -14,8 +13,10 @@ import type {
   OnRequest,
   OnResponse,
 } from './hooks.js'
+import type { Labels } from './labels.js'
 import type { LimitsOption } from './limits.js'
 import type { ModelFields } from './model-fields.js'
+import type { ModelRules } from './model-rules.js'
 import type { Observer } from './observer.js'
 import type { Policy } from './policy.js'
 import type { Prices, UnknownPrice } from './prices.js'
@@ -33,9 +34,6 @@ export interface HeartbeatOptions {
    */
   beforeFirstByte?: boolean
 }
-
-/** Models that may be asked for: their names, RegExps that match them, or `'all'`. */
-export type ModelRules = 'all' | readonly (string | RegExp)[]
 
 /** What the provider is asked for, beside or instead of what the client asks for. */
 export interface ModelOptions {

@@ -59,7 +59,16 @@ export interface Refusal {
 /** What a policy says of a request: nothing or headers for the answer if it passes, or why it does not. */
 export type Admission =
   // biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
-  undefined | void | { readonly headers: Readonly<Record<string, string>> } | { readonly refuse: Refusal }
+  | undefined
+  | void
+  | {
+      /** Headers for the answer; they win over the provider's. */
+      readonly headers: Readonly<Record<string, string>>
+    }
+  | {
+      /** Why the request does not pass. */
+      readonly refuse: Refusal
+    }
 
 /**
  * Decides on requests: whether they may go out, and how far their answers may go. Policies are asked in the order of the

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Request } from 'express'
-import type { Labels } from './hooks.js'
-import type { ModelRules } from './options.js'
+import type { Labels } from './labels.js'
+import type { ModelRules } from './model-rules.js'
 
 /** Whom a request belongs to. */
 export interface Subject {

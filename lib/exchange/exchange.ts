@@ -25,6 +25,15 @@ export interface ExchangeController {
   abort(): void
 }
 
+/** The policies of an exchange, while it streams and when it has ended. */
+export interface ExchangePolicies {
+  /** From this many generated tokens on, each event is checked by itself. */
+  readonly watchFrom: number
+  /** Asks them whether the answer may go on. @returns why it ends here */
+  check(): AiProxyError | undefined
+  settle(record: ExchangeRecord): void
+}
+
 /** Returns the format of a path. */
 export const formatOf = memoize(detectFormat)
 
@@ -47,6 +56,8 @@ export class Exchange implements Indexed {
   onEnd: ((record: ExchangeRecord) => void) | undefined
   /** The middleware's limits; after admission the request's own, if the app sets any. */
   limits: ResolvedLimits
+  /** Set once they are asked. */
+  policies: ExchangePolicies | undefined
   /** Its share of the request bodies in memory. */
   held: HeldShare | undefined
   /** Secrets in the request to the provider, which must not reach the client. */
@@ -72,6 +83,7 @@ export class Exchange implements Indexed {
   #path: string
   #format: CompleteFormat
   #subject: Subject | undefined
+  #allowsModel: ((model: string) => boolean) | undefined
   #model: string | undefined
   #asksForStream = false
   #firstByteMs: number | undefined
@@ -139,8 +151,15 @@ export class Exchange implements Indexed {
     return this.#subject
   }
 
-  identify(subject: Subject): void {
+  /** Whether the subject may ask for a model; `undefined` if it may ask for all. */
+  get allowsModel(): ((model: string) => boolean) | undefined {
+    return this.#allowsModel
+  }
+
+  /** Sets whom the request belongs to, and the models that it may ask for. */
+  identify(subject: Subject, allowsModel: ((model: string) => boolean) | undefined): void {
     this.#subject = subject
+    this.#allowsModel = allowsModel
   }
 
   /** The model that the request names. */

@@ -56,7 +56,7 @@ export function recordOf(
       generatingMs > 0 && usage?.outputTokens ? (usage.outputTokens / generatingMs) * 1000 : undefined,
     subject: exchange.subject?.id,
     tenant: exchange.subject?.tenant,
-    labels,
+    labels: exchange.subject?.labels ? { ...(exchange.subject.labels as Record<string, string>), ...labels } : labels,
     target: exchange.attempts.current?.target,
     attempts: exchange.attempts.finish(attemptCode(exchange), firstTokenAt),
     startedAt: exchange.startedAt,

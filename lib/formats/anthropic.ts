@@ -214,9 +214,16 @@ function blockText(block: unknown): string {
 
 /** Returns Anthropic's error type for a status. */
 function errorType(status: number): string {
-  if (status === 404) return 'not_found_error'
-  if (status === 413) return 'request_too_large'
-  if (status === 503) return 'overloaded_error'
-  if (status === 504) return 'timeout_error'
-  return status < 500 ? 'invalid_request_error' : 'api_error'
+  return ERROR_TYPES[status] ?? (status < 500 ? 'invalid_request_error' : 'api_error')
+}
+
+/** https://docs.anthropic.com/en/api/errors */
+const ERROR_TYPES: Readonly<Record<number, string>> = {
+  401: 'authentication_error',
+  403: 'permission_error',
+  404: 'not_found_error',
+  413: 'request_too_large',
+  429: 'rate_limit_error',
+  503: 'overloaded_error',
+  504: 'timeout_error',
 }

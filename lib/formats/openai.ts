@@ -55,5 +55,6 @@ function isAtEnd(event: Buffer, at: number): boolean {
 }
 
 function errorType(status: number): string {
+  if (status === 429) return 'rate_limit_error'
   return status < 500 ? 'invalid_request_error' : 'server_error'
 }

@@ -11,7 +11,9 @@ import { takesJson } from '../request/takes-json.js'
 import type { ResponseController } from '../response/response-controller.js'
 import { JSON_TYPE } from '../response/response-head.js'
 import { debug } from '../util/debug.js'
+import { admitByPolicies } from './admit-by-policies.js'
 import type { ProxyContext } from './context.js'
+import { identifySubject } from './identify-subject.js'
 import { awaitEarlierRequests, isBehindAnother } from './pipeline.js'
 import { prepareRequest } from './prepare-request.js'
 import { RoutedExchange } from './routed-exchange.js'
@@ -47,6 +49,10 @@ export async function handleRequest(
   }
   admitEndpoint(methods, req.method)
   registry.admitExchange(exchange, config.limits)
+  if (config.identify) {
+    await identifySubject(exchange, controller, config.identify)
+    if (exchange.isSettled) return
+  }
   if (await answersModels(exchange, controller, context, path)) return
   if (config.limitsFor) {
     await applyRequestLimits(exchange, controller, config.limitsFor)
@@ -72,7 +78,8 @@ async function answersModels(
   const names = targets?.modelNames()
   if (!names || !modelsAnswer(req.method, path.decoded, req.headers, names, path.query)) return false
   const allows = config.models ?? (await config.modelsOf?.(exchange.hookView()))
-  const allowed = allows ? names.filter(allows) : names
+  const ofSubject = exchange.allowsModel ? names.filter(exchange.allowsModel) : names
+  const allowed = allows ? ofSubject.filter(allows) : ofSubject
   const answer = modelsAnswer(req.method, path.decoded, req.headers, allowed, path.query)
   if (answer && !exchange.isSettled) {
     const body = JSON.stringify(answer.body)
@@ -139,10 +146,12 @@ async function sendBody(
     const { status, headers, content } = edited.answer
     return controller.respond(status, headers, content)
   }
-  if (exchange.asksForStream) {
-    context.overload?.admitStream()
-    registry.admitStream(exchange, limits)
+  if (exchange.asksForStream) context.overload?.admitStream()
+  if (config.policies.length > 0) {
+    await admitByPolicies(exchange, controller, context, edited, config.prefix + path.decoded)
+    if (exchange.isSettled) return
   }
+  if (exchange.asksForStream) registry.admitStream(exchange, limits)
 
   if (context.targets) return new RoutedExchange(path, edited, exchange, controller, context, context.targets).start()
   awaitFirstByte()

@@ -2,6 +2,7 @@ import type { OnFailure } from '../api/hooks.js'
 import type { ResolvedLimits } from '../api/limits.js'
 import type { Observer } from '../api/observer.js'
 import type { AiProxyOptions, ModelOptions } from '../api/options.js'
+import type { Policy } from '../api/policy.js'
 import type { Credential, ProxyOptions } from '../api/provider-options.js'
 import type {
   Balance,
@@ -12,10 +13,12 @@ import type {
   StickyOptions,
 } from '../api/targets.js'
 import type { CompleteFormat } from '../formats/index.js'
+import type { CostOf } from '../pricing/pricing.js'
 import type { SetupWarningCode } from '../util/warn.js'
 import type { EndpointFilter } from './endpoints.js'
 import type { HeaderFilter } from './forward-headers.js'
 import type { HookErrors } from './hook-errors.js'
+import type { IdentifySubject } from './identify.js'
 import type { LabelsOf } from './labels.js'
 import type { CompiledLimits } from './limits.js'
 import type { ModelFilter, ModelsOf } from './models.js'
@@ -101,6 +104,11 @@ export interface Config extends Provider {
   readonly onEvent: AiProxyOptions['onEvent']
   /** Returns the app's labels of an exchange, if it has any. */
   readonly labelsOf: LabelsOf | undefined
+  /** Asks the app whom a request belongs to. */
+  readonly identify: IdentifySubject | undefined
+  readonly policies: readonly Policy[]
+  /** Prices what was used, if there are prices. */
+  readonly costOf: CostOf | undefined
   readonly observers: readonly Observer[]
   readonly onFinish: AiProxyOptions['onFinish']
   readonly hookErrors: HookErrors

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
-import type { HookedExchange, Labels } from '../api/hooks.js'
+import type { HookedExchange } from '../api/hooks.js'
+import type { Labels } from '../api/labels.js'
 import { isObject } from '../json/json.js'
 import { isLabelName, LABEL_NAME_RULE, MAX_LABELS } from '../util/label-name.js'
 import { catchRejection } from '../util/promises.js'
@@ -22,7 +23,7 @@ export function compileLabels(
     try {
       const returned: unknown = option(exchange)
       if (catchRejection(returned, report)) throw new HookFault('labels returns an object at once, not a promise')
-      return checkedLabels(returned)
+      return checkedLabels('labels', returned)
     } catch (error) {
       report(error)
       return undefined
@@ -30,16 +31,22 @@ export function compileLabels(
   }
 }
 
-/** @throws HookFault if it is not an object of a few short labels */
-function checkedLabels(returned: unknown): Record<string, string> {
-  if (!isObject(returned)) throw new HookFault(`labels returns an object, not ${shown(returned)}`)
+/**
+ * Returns labels, with long values cut.
+ *
+ * @param option the function that returned them
+ * @throws HookFault if they are not an object of a few short labels
+ */
+export function checkedLabels(option: 'labels' | 'identify', returned: unknown): Record<string, string> {
+  const what = option === 'labels' ? 'labels returns' : 'identify returns labels as'
+  if (!isObject(returned)) throw new HookFault(`${what} an object, not ${shown(returned)}`)
   const labels: [string, string][] = []
   for (const name of Object.keys(returned)) {
     const value = returned[name]
     if (value === undefined) continue
-    if (!isLabelName(name)) throw new HookFault(`labels returns names of ${LABEL_NAME_RULE}, not ${shown(name)}`)
-    if (typeof value !== 'string') throw new HookFault(`labels returns strings; ${name} is ${shown(value)}`)
-    if (labels.length === MAX_LABELS) throw new HookFault(`labels returns at most ${MAX_LABELS} labels`)
+    if (!isLabelName(name)) throw new HookFault(`${what} names of ${LABEL_NAME_RULE}, not ${shown(name)}`)
+    if (typeof value !== 'string') throw new HookFault(`${what} strings; ${name} is ${shown(value)}`)
+    if (labels.length === MAX_LABELS) throw new HookFault(`${what} at most ${MAX_LABELS} labels`)
     labels.push([name, bounded(value)])
   }
   // Unlike assignment, this makes `__proto__` a name like any other.

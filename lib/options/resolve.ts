@@ -9,10 +9,13 @@ import { checkedEstimate } from './estimate-tokens.js'
 import { resolveFormat } from './format.js'
 import { compileForwardHeaders } from './forward-headers.js'
 import { HookErrors } from './hook-errors.js'
+import { compileIdentify } from './identify.js'
 import { checkJsonValue } from './json-value.js'
 import { compileLabels } from './labels.js'
 import { compileLimits, limitOptionNames } from './limits.js'
 import { compileModels } from './models.js'
+import { resolvePolicies } from './policies.js'
+import { compilePrices } from './prices.js'
 import { holdsKnownCredentials, mayHoldCredentials } from './provider.js'
 import { proxyNames } from './proxy.js'
 import { resolveRouting, routingNames } from './routing.js'
@@ -43,6 +46,10 @@ const optionNames = [
   'onAnswer',
   'onEvent',
   'labels',
+  'identify',
+  'policies',
+  'prices',
+  'unknownPrice',
   'observers',
   'onFinish',
   'onError',
@@ -78,8 +85,11 @@ export function resolveOptions(options: AiProxyOptions): Config {
   const holdsCredentials = forwardCredentials === undefined ? providers.some(mayHoldCredentials) : !forwardCredentials
   const { models, modelsOf } = compileModels(given.models, hookErrors)
   const selectsByModel = given.targets?.some((target) => target.models !== undefined) === true
-  const readsRequests =
+  const identify = compileIdentify(given.identify, hookErrors)
+  const policies = resolvePolicies(given.policies)
+  const editsRequests =
     selectsByModel || [models, modelsOf, given.modelOptions, given.onRequest].some((option) => option !== undefined)
+  const readsRequests = editsRequests || identify !== undefined || policies.length > 0
   const { limits, forRequest: limitsFor } = compileLimits(given.limits, hookErrors, allNames)
   const turns = objectOf('turns', orDefault(given.turns, {}), ['budgetMs'], allNames)
   const format = resolveFormat(given.format, hookErrors)
@@ -117,6 +127,9 @@ export function resolveOptions(options: AiProxyOptions): Config {
     onAnswer: check.optionalFunction('onAnswer', given.onAnswer),
     onEvent: check.optionalFunction('onEvent', given.onEvent),
     labelsOf: compileLabels(check.optionalFunction('labels', given.labels), hookErrors),
+    identify,
+    policies,
+    costOf: compilePrices(given.prices, given.unknownPrice, hookErrors),
     observers: resolveObservers(given.observers),
     onFinish: check.optionalFunction('onFinish', given.onFinish),
     hookErrors,
@@ -124,7 +137,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
   }
   const targets = providers.map((provider): Target => {
     const { name, origin, prefix, auth, headers, proxy, ...rest } = provider
-    const endpoints = compileEndpoints(given.endpoints, prefix, readsRequests, format?.endpoints)
+    const endpoints = compileEndpoints(given.endpoints, prefix, editsRequests, format?.endpoints)
     const config = { ...shared, name, origin, prefix, auth, headers, proxy, endpoints, routing: undefined }
     return { name, config, ...rest }
   })

@@ -1,7 +1,7 @@
 import type { PricedUsage } from '../api/prices.js'
 
 /** What an exchange costs. */
-export interface Cost {
+interface Cost {
   /** `undefined` if the model has no price. */
   readonly cost: number | undefined
   /** The price stands for an unknown one. */

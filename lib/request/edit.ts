@@ -74,7 +74,8 @@ export async function editRequest(
   const admitModels = async () => {
     // A request that only reads names no model.
     const readsOnly = (method === 'GET' || method === 'HEAD') && body.content === undefined
-    if (!(config.models || config.modelsOf) || readsOnly) return
+    const { allowsModel } = exchange
+    if (!(config.models || config.modelsOf || allowsModel) || readsOnly) return
     // If the path names one, providers do not look for another in the body.
     const asked = possibleModelInPath(whole, exchange.format) ?? modelOf(body.json)
     if (asked === undefined && runsNoModel(method, whole)) return
@@ -84,12 +85,13 @@ export async function editRequest(
     }
     // Checked last, so that a request that is rejected anyway costs the app no lookup.
     const allowed = config.models ?? (await config.modelsOf?.(exchange.hookView()))
-    if (!allowed) return
-    for (const model of [asked, ...further]) admitModel(allowed, model)
+    for (const allows of [allowsModel, allowed]) {
+      if (allows) for (const model of [asked, ...further]) admitModel(allows, model)
+    }
   }
   updateExchange()
   if (config.readsRequests && takesJson(config.format, whole)) {
-    const fault = bodyFault(body, config)
+    const fault = bodyFault(body, config, exchange.allowsModel !== undefined)
     if (fault) {
       await admitModels()
       throw new AiProxyError('invalid_request', fault)
@@ -142,10 +144,15 @@ export async function editRequest(
 }
 
 /** Says why a body cannot go to an endpoint that takes JSON: it was not inspected, or options cannot apply to it. */
-function bodyFault({ content, json }: RequestBody, { models, modelsOf, modelOptions }: Config): string | undefined {
+function bodyFault(
+  { content, json }: RequestBody,
+  { models, modelsOf, modelOptions, policies }: Config,
+  isLimitedInModels: boolean,
+): string | undefined {
   if (content === undefined) return undefined
   if (json === undefined) return 'The request body is not declared as JSON, which this endpoint takes'
-  return (models || modelsOf || modelOptions) && !isObject(json) ? 'The request body is not a JSON object' : undefined
+  const mustBeObject = models || modelsOf || modelOptions || policies.length > 0 || isLimitedInModels
+  return mustBeObject && !isObject(json) ? 'The request body is not a JSON object' : undefined
 }
 
 /** Joins a body into one piece. */

@@ -3,6 +3,7 @@ import type { Request } from 'express'
 import { answerRulesFor } from '../formats/index.js'
 import type { Config } from '../options/config.js'
 import { isHarmlessHeader } from '../options/forward-headers.js'
+import { holdsConsumedKey } from '../util/consumed-keys.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
 import type { RequestBody } from './body.js'
 import type { BodyBytes } from './body-bytes.js'
@@ -40,6 +41,7 @@ export async function upstreamRequest(
     config.forwards,
     holdsCredentials === config.holdsCredentials,
   )
+  for (const [name, value] of Object.entries(headers)) if (holdsConsumedKey(req, value)) delete headers[name]
   if (rules?.takesAccept(String(headers.accept)) === false) delete headers.accept
   const host = req.headers.host ?? req.headers[':authority']
   if (host !== undefined) headers.host = host

@@ -66,8 +66,23 @@ export class ResponseLimits {
       this.#contentWatch?.end()
     }
     this.#contentWatch?.check()
+    this.checkBounds()
+  }
+
+  /** Checks whether the model has generated too much, by the limit or by a policy. */
+  checkBounds(): void {
+    const { answer } = this.#exchange
     const isTooLong = answer.generatedTokens > this.#exchange.limits.maxOutputTokens
-    if (isTooLong && !this.isTerminated) this.failWithLimit('output_tokens_exceeded')
+    if (isTooLong && !this.isTerminated) return this.failWithLimit('output_tokens_exceeded')
+    const refusal = this.#exchange.policies?.check()
+    if (refusal && !this.hasReportedEnd) this.#callbacks.fail(refusal)
+  }
+
+  /** Whether the answer may pass a bound of tokens within so many bytes: no token has less than one. */
+  isNearBound(bytes: number): boolean {
+    const { policies, answer } = this.#exchange
+    if (!policies || policies.watchFrom === Number.POSITIVE_INFINITY) return false
+    return answer.generatedTokens + bytes >= policies.watchFrom
   }
 
   /** We stop reading, so silence says nothing about the provider. */

@@ -6,6 +6,7 @@ import type { Carriage, DecideCarriage, ResponseSource } from './carriage.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
 import { acceptsRest, failureAtEnd, failureOfCut } from './ending.js'
+import { FrameWriter } from './frame-writer.js'
 import { type AnswerCallbacks, ResponseLimits } from './response-limits.js'
 import { SourceReader } from './source-reader.js'
 import { FIRST_TURN_BYTES, nextTurnBytes, readAheadMs } from './turn-bytes.js'
@@ -27,6 +28,7 @@ export class ResponseStream implements Runnable {
   readonly #downstream: Downstream
   readonly #callbacks: AnswerCallbacks
   readonly #reader: SourceReader
+  readonly #writer: FrameWriter
   /** `undefined` until the first bytes show what the body is. */
   #carriage: Carriage | undefined
   /** The first bytes, until then. */
@@ -57,6 +59,7 @@ export class ResponseStream implements Runnable {
     this.#callbacks = callbacks
     this.#bytesLeft = exchange.limits.maxResponseBytes
     this.limits = new ResponseLimits(exchange, callbacks, () => this.hasMore)
+    this.#writer = new FrameWriter(downstream, this.limits, () => this.#isStopped)
     if (typeof source.carriage === 'object') this.#setCarriage(source.carriage)
     source.body.on('end', this.#onEnd).on('error', this.#onAborted).on('close', this.#onAborted)
     this.#reader = new SourceReader(source.body, this.wake)
@@ -165,7 +168,7 @@ export class ResponseStream implements Runnable {
     const { framer, metering } = carriage
     const frames = framer.push(chunks)
     if (frames && this.#bytesLeft >= 0 && this.#isLast(carriage)) this.#endWith(frames, carriage, now)
-    else this.#write(frames, carriage, now)
+    else if (frames) this.#writer.write(frames, carriage, now)
     if (this.#isStopped) return
     if (framer.unfinished?.length) metering?.scanUnfinished?.(framer.unfinished)
     if (framer.corrupt) this.#stopAndFail(new Error(framer.corrupt))
@@ -186,17 +189,6 @@ export class ResponseStream implements Runnable {
     // An incomplete body must not look complete: its last bytes are not sent.
     if (this.#exchange.answer.isTruncated) this.#end(failureAtEnd(this.#exchange, carriage))
     else this.#downstream.end(seen)
-  }
-
-  #write(frames: Buffer | undefined, { framer, metering }: Carriage, now: number): void {
-    if (!frames) return
-    const seen = metering ? metering.pass(frames, framer.ends, now, framer.prefix) : frames
-    const ahead = metering ? metering.prefix : framer.prefix
-    if (ahead?.length) this.#downstream.writePieces(seen ? [...ahead, seen] : ahead, now)
-    else if (seen) this.#downstream.write(seen, now)
-    metering?.readDeferred?.(now)
-    if (metering?.failure) throw metering.failure.error
-    this.limits.check(framer)
   }
 
   readonly #onEnd = (): void => {
@@ -220,7 +212,7 @@ export class ResponseStream implements Runnable {
     if (isCut) framer.discardLast()
     const why = isCut ? 'it ended in the middle of an event' : framer.corrupt
     if (why) return this.#end(failureOfCut(why, this.#exchange, carriage, this.#source.isCloseDelimited))
-    this.#write(rest, carriage, performance.now())
+    if (rest) this.#writer.write(rest, carriage, performance.now())
     if (!this.#isStopped) this.#end(failureAtEnd(this.#exchange, carriage))
   }
 

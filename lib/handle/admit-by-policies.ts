@@ -1,0 +1,46 @@
+import type { Exchange } from '../exchange/exchange.js'
+import { type Capacity, unlimited } from '../policies/capacity.js'
+import { PolicyRun } from '../policies/policy-run.js'
+import { byteLength, isInMemory } from '../request/body-bytes.js'
+import type { Edited } from '../request/edit.js'
+import type { ResponseController } from '../response/response-controller.js'
+import { isThenable } from '../util/promises.js'
+import type { ProxyContext } from './context.js'
+
+/**
+ * Asks the app's policies whether the request may go out, and puts their headers into the response.
+ *
+ * @param whole the provider's path, with the target's prefix
+ * @throws AiProxyError what a policy refused with, or `policy_failed`
+ */
+export async function admitByPolicies(
+  exchange: Exchange,
+  controller: ResponseController,
+  { config }: ProxyContext,
+  { body }: Edited,
+  whole: string,
+  capacity: Capacity = unlimited,
+): Promise<void> {
+  const { content } = body
+  const bytes = content === undefined ? 0 : isInMemory(content) ? byteLength(content) : undefined
+  const run = new PolicyRun(
+    config.policies,
+    exchange,
+    { json: body.json, bytes, whole },
+    {
+      config,
+      capacity,
+      keepsWaiting: () => {
+        // How long the client may wait is the policy's to decide.
+        exchange.deadlines.stop('firstByte')
+        exchange.deadlines.stop('firstToken')
+        if (exchange.asksForStream && config.heartbeat.beforeFirstByte) controller.sendEarlyHeaders()
+      },
+    },
+  )
+  exchange.policies = run
+  const admitted = run.admit()
+  const headers = isThenable(admitted) ? await admitted : admitted
+  if (exchange.isSettled || exchange.res.headersSent) return
+  for (const [name, value] of Object.entries(headers)) exchange.res.setHeader(name, value)
+}

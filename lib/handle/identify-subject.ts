@@ -1,0 +1,30 @@
+import { AiProxyError, limitFailure } from '../api/errors.js'
+import type { Exchange } from '../exchange/exchange.js'
+import { toRejection } from '../options/hook-rejection.js'
+import type { IdentifySubject } from '../options/identify.js'
+import type { ResponseController } from '../response/response-controller.js'
+
+/**
+ * Asks the app whom the request belongs to. A lookup that never ends must not hold the client, so it has a deadline.
+ *
+ * @throws AiProxyError `unauthenticated` if the app knows nobody; the error of a function that refuses; otherwise what it threw
+ */
+export async function identifySubject(
+  exchange: Exchange,
+  controller: ResponseController,
+  identify: IdentifySubject,
+): Promise<void> {
+  const { deadlines, limits } = exchange
+  deadlines.start('firstByte', limits.firstByteTimeoutMs, () => {
+    controller.fail(limitFailure('first_byte_timeout', limits))
+  })
+  try {
+    const identified = await identify(exchange.hookView())
+    if (!identified) throw new AiProxyError('unauthenticated', 'No valid key or session was sent')
+    exchange.identify(identified.subject, identified.models)
+  } catch (error) {
+    throw toRejection(error)
+  } finally {
+    deadlines.stop('firstByte')
+  }
+}

@@ -1,0 +1,73 @@
+import { inspect } from 'node:util'
+import type { HookedExchange } from '../api/hooks.js'
+import type { AiProxyOptions } from '../api/options.js'
+import type { Subject } from '../api/subject.js'
+import { isObject } from '../json/json.js'
+import { type HookErrors, HookFault } from './hook-errors.js'
+import { isRejection } from './hook-rejection.js'
+import { checkedLabels } from './labels.js'
+import { compileModelRules, type ModelFilter } from './models.js'
+import { check } from './validate.js'
+
+/** Long enough for an address or a URL; ids are kept in records, in metrics and in stores. */
+const MAX_ID_LENGTH = 256
+
+/** A subject, and the models that it may ask for; `undefined` if it may ask for all. */
+interface IdentifiedSubject {
+  readonly subject: Subject
+  readonly models: ModelFilter | undefined
+}
+
+/**
+ * Asks the app whom a request belongs to; `undefined` if it knows nobody. Rejects with what the app's function threw, or with a
+ * {@link HookFault}, and has already reported either, unless it refuses the request on purpose.
+ */
+export type IdentifySubject = (exchange: HookedExchange) => Promise<IdentifiedSubject | undefined>
+
+/** Compiles the `identify` option. @throws TypeError if it is not a function */
+export function compileIdentify(
+  option: AiProxyOptions['identify'],
+  hookErrors: HookErrors,
+): IdentifySubject | undefined {
+  const identify = check.optionalFunction('identify', option)
+  if (!identify) return undefined
+  const asked = async ({ req }: HookedExchange) => checkedSubject(await identify(req))
+  return hookErrors.reporting('identify', asked, (exchange) => exchange, isRejection)
+}
+
+/** @throws HookFault if it is no subject: above all, returning nothing must not let a request pass */
+function checkedSubject(returned: unknown): IdentifiedSubject | undefined {
+  if (returned === null) return undefined
+  const given = typeof returned === 'string' ? { id: returned } : returned
+  if (!isObject(given)) throw new HookFault(`identify returns an id, a subject or null, not ${shown(returned)}`)
+  const { id, tenant, tier, models, labels } = given
+  const own = labels === undefined ? undefined : checkedLabels('identify', labels)
+  const subject = {
+    id: checkedId('id', id),
+    tenant: optionalId('tenant', tenant),
+    tier: optionalId('tier', tier),
+    labels: own,
+  }
+  return { subject: { ...given, ...subject }, models: checkedModels(models) }
+}
+
+function optionalId(name: string, value: unknown): string | undefined {
+  return value === undefined ? undefined : checkedId(name, value)
+}
+
+function checkedId(name: string, value: unknown): string {
+  if (typeof value === 'string' && value !== '' && value.length <= MAX_ID_LENGTH) return value
+  throw new HookFault(`identify returns a ${name} of 1 to ${MAX_ID_LENGTH} characters, not ${shown(value)}`)
+}
+
+function checkedModels(models: unknown): ModelFilter | undefined {
+  try {
+    return compileModelRules(models)
+  } catch (error) {
+    throw new HookFault(`identify returned invalid models: ${(error as Error).message}`)
+  }
+}
+
+function shown(value: unknown): string {
+  return inspect(value, { depth: 0, maxStringLength: 100 })
+}

@@ -1,0 +1,142 @@
+import { AiProxyError } from '../api/errors.js'
+import type { Admission, Policy } from '../api/policy.js'
+import type { ExchangeRecord } from '../api/record.js'
+import type { Exchange, ExchangePolicies } from '../exchange/exchange.js'
+import { isObject } from '../json/json.js'
+import { HookFault } from '../options/hook-errors.js'
+import { catchRejection, isThenable, toPromise } from '../util/promises.js'
+import { type AdmittedRequest, type PolicyEnvironment, PolicyView } from './policy-view.js'
+import { checkedHeaders, toPolicyFailure } from './refusal.js'
+
+/** Response headers of policies, by lower-case names. */
+export type PolicyHeaders = Readonly<Record<string, string>>
+
+/** The policies of one exchange: asks them, lets them watch it, and tells those that were asked how it ended. */
+export class PolicyRun implements ExchangePolicies {
+  watchFrom = Number.POSITIVE_INFINITY
+  readonly #policies: readonly Policy[]
+  readonly #view: PolicyView
+  readonly #environment: Omit<PolicyEnvironment, 'watchFrom'>
+  readonly #watching: readonly Policy[]
+  /** How many were asked. */
+  #asked = 0
+  /** The answer that is awaited, of the last one that was asked. */
+  #pending: Promise<unknown> | undefined
+
+  constructor(
+    policies: readonly Policy[],
+    exchange: Exchange,
+    request: AdmittedRequest,
+    environment: Omit<PolicyEnvironment, 'watchFrom'>,
+  ) {
+    this.#policies = policies
+    this.#environment = environment
+    this.#watching = policies.filter((policy) => policy.progress)
+    this.#view = new PolicyView(exchange, request, {
+      ...environment,
+      watchFrom: (tokens) => {
+        this.watchFrom = tokens
+      },
+    })
+  }
+
+  /**
+   * Asks one policy after the other. Waits only if one of them does.
+   *
+   * @returns headers for the answer
+   * @throws AiProxyError what a policy refused with, or `policy_failed`; as a rejection if one of them waited
+   */
+  admit(): PolicyHeaders | Promise<PolicyHeaders> {
+    return this.#askFrom(0, {})
+  }
+
+  #askFrom(first: number, given: PolicyHeaders): PolicyHeaders | Promise<PolicyHeaders> {
+    let headers = given
+    for (let at = first; at < this.#policies.length; at++) {
+      const policy = this.#policies[at]!
+      this.#asked = at + 1
+      const admission = this.#guarded(() => policy.admit?.(this.#view))
+      if (isThenable(admission)) return this.#awaited(toPromise(admission), at, headers)
+      headers = { ...headers, ...this.#headersOf(policy, admission) }
+    }
+    return headers
+  }
+
+  async #awaited(admission: Promise<Admission>, at: number, headers: PolicyHeaders): Promise<PolicyHeaders> {
+    this.#pending = admission
+    let admitted: Admission
+    try {
+      admitted = await admission
+    } catch (error) {
+      throw this.#failed(error)
+    } finally {
+      this.#pending = undefined
+    }
+    const all = { ...headers, ...this.#headersOf(this.#policies[at]!, admitted) }
+    return this.#isOver ? all : this.#askFrom(at + 1, all)
+  }
+
+  get #isOver(): boolean {
+    return this.#view.isOver
+  }
+
+  /** @throws AiProxyError if the policy refuses */
+  #headersOf({ name }: Policy, admission: unknown): PolicyHeaders {
+    if (admission === undefined) return {}
+    const refusal = this.#guarded(() => {
+      if (!isObject(admission)) throw new HookFault(`the policy ${name} admits with an object or nothing`)
+      return admission.refuse === undefined ? undefined : toPolicyFailure(name, admission.refuse)
+    })
+    if (refusal) throw refusal
+    const { headers } = admission as { headers?: unknown }
+    return headers === undefined ? {} : this.#guarded(() => checkedHeaders(name, headers))
+  }
+
+  check(): AiProxyError | undefined {
+    for (const policy of this.#watching) {
+      try {
+        const refusal = policy.progress?.(this.#view)
+        if (refusal !== undefined) return toPolicyFailure(policy.name, refusal)
+      } catch (error) {
+        return this.#failed(error)
+      }
+    }
+    return undefined
+  }
+
+  settle(record: ExchangeRecord): void {
+    const asked = this.#policies.slice(0, this.#asked)
+    const last = this.#pending && asked.pop()
+    for (const policy of asked) this.#settleOne(policy, record)
+    // What it acquires while the exchange ends it must know of before it can give it back.
+    const settleLast = () => last && this.#settleOne(last, record)
+    this.#pending?.then(settleLast, settleLast)
+  }
+
+  #settleOne(policy: Policy, record: ExchangeRecord): void {
+    const report = (error: unknown) => this.#report(error)
+    try {
+      catchRejection(policy.settle?.(record, this.#view), report)
+    } catch (error) {
+      report(error)
+    }
+  }
+
+  #guarded<T>(call: () => T): T {
+    try {
+      return call()
+    } catch (error) {
+      throw this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): AiProxyError {
+    // A policy that stops waiting because the client has left does not fail.
+    if (!this.#isOver) this.#report(error)
+    return new AiProxyError('policy_failed', 'A policy of this server failed', { cause: error })
+  }
+
+  #report(error: unknown): void {
+    this.#environment.config.hookErrors.report('policies', error, this.#view)
+  }
+}

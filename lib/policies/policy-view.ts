@@ -1,0 +1,101 @@
+import type { PolicyExchange } from '../api/policy.js'
+import type { Exchange } from '../exchange/exchange.js'
+import { ExchangeView } from '../exchange/exchange-view.js'
+import { canGenerate, requestedOutput, type Tokens } from '../formats/index.js'
+import type { Config } from '../options/config.js'
+import type { Capacity } from './capacity.js'
+
+/** A request as it will go out, as far as policies are concerned. */
+export interface AdmittedRequest {
+  readonly json: unknown
+  /** Bytes of its body; `undefined` if it passes unbuffered. */
+  readonly bytes: number | undefined
+  /** The provider's path, with the target's prefix. */
+  readonly whole: string
+}
+
+/** What policies can ask of the exchange's surroundings. */
+export interface PolicyEnvironment {
+  readonly config: Config
+  readonly capacity: Capacity
+  /** The client is about to wait. */
+  keepsWaiting(): void
+  /** @param generatedTokens from how many on each event is checked */
+  watchFrom(generatedTokens: number): void
+}
+
+/** An exchange as policies see it: one object for all of them. */
+export class PolicyView extends ExchangeView implements PolicyExchange {
+  readonly body: unknown
+  readonly generates: boolean
+  readonly #of: Exchange
+  readonly #bytes: number | undefined
+  readonly #whole: string
+  readonly #environment: PolicyEnvironment
+
+  constructor(exchange: Exchange, request: AdmittedRequest, environment: PolicyEnvironment) {
+    super(exchange)
+    this.body = request.json
+    this.generates = exchange.req.method === 'POST' && canGenerate(request.whole, exchange.format)
+    this.#of = exchange
+    this.#bytes = request.bytes
+    this.#whole = request.whole
+    this.#environment = environment
+  }
+
+  /** Nothing more can be decided about it. */
+  get isOver(): boolean {
+    return this.#of.isSettled
+  }
+
+  get requestBytes(): number {
+    return this.#bytes ?? this.#of.requestBytes
+  }
+
+  get maxOutputTokens(): number | undefined {
+    const { format, limits } = this.#of
+    const asked = requestedOutput(this.body, format, this.#environment.config.origin + this.#whole)
+    const most = Math.min(asked ?? Number.POSITIVE_INFINITY, limits.maxOutputTokens)
+    return most === Number.POSITIVE_INFINITY ? undefined : most
+  }
+
+  get generatedTokens(): number {
+    return this.#of.answer.generatedTokens
+  }
+
+  get tokens(): Tokens | undefined {
+    return this.#of.answer.tokensAt(false, this.#of.format.counting)
+  }
+
+  price(tokens: Tokens): number | undefined {
+    const { model, path, asksForStream: stream, format, subject, answer, attempts } = this.#of
+    return this.#environment.config.costOf?.({
+      model,
+      responseModel: answer.model,
+      target: attempts.current?.target,
+      format: format.name,
+      path,
+      stream,
+      subject: subject?.id,
+      tenant: subject?.tenant,
+      tokens,
+      usage: undefined,
+    }).cost
+  }
+
+  watchFrom(generatedTokens: number): void {
+    this.#environment.watchFrom(generatedTokens)
+  }
+
+  hasCapacity(): boolean {
+    return this.#environment.capacity.has()
+  }
+
+  onCapacity(callback: () => void): () => void {
+    return this.#environment.capacity.onMore(callback)
+  }
+
+  keepsWaiting(): void {
+    this.#environment.keepsWaiting()
+  }
+}

@@ -1,0 +1,49 @@
+import { inspect } from 'node:util'
+import { AiProxyError, type AnyFailureCode, isFailureCode } from '../api/errors.js'
+import type { Refusal } from '../api/policy.js'
+import { isObject } from '../json/json.js'
+import { HookFault } from '../options/hook-errors.js'
+import { headerFault } from '../util/header-fault.js'
+
+/** Codes go into metrics as labels. */
+const OWN_CODE = /^x_[a-z0-9_]{1,62}$/
+
+/**
+ * Converts what a policy said to the exchange's failure.
+ *
+ * @param policy its name
+ * @throws HookFault if it is no refusal
+ */
+export function toPolicyFailure(policy: string, refusal: unknown): AiProxyError {
+  if (!isObject(refusal)) throw new HookFault(`the policy ${policy} refuses with an object, not ${shown(refusal)}`)
+  const { code = 'policy_refused', message, status, headers } = refusal as Partial<Refusal>
+  if (typeof message !== 'string' || message === '') {
+    throw new HookFault(`the policy ${policy} refuses with a message for the client, not ${shown(message)}`)
+  }
+  if (typeof code !== 'string' || !(isFailureCode(code) || OWN_CODE.test(code))) {
+    throw new HookFault(`the policy ${policy} refuses with a known code, or one like x_too_late, not ${shown(code)}`)
+  }
+  if (status !== undefined && !(Number.isInteger(status) && status >= 400 && status <= 599)) {
+    throw new HookFault(`the policy ${policy} refuses with a status from 400 to 599, not ${shown(status)}`)
+  }
+  return new AiProxyError(code as AnyFailureCode, message, {
+    ...(status !== undefined && { status }),
+    ...(headers && { headers: checkedHeaders(policy, headers) }),
+  })
+}
+
+/** Returns headers by lower-case names. @throws HookFault if one of them cannot be sent */
+export function checkedHeaders(policy: string, headers: unknown): Record<string, string> {
+  if (!isObject(headers)) throw new HookFault(`the policy ${policy} gives headers as an object, not ${shown(headers)}`)
+  const checked: [string, string][] = []
+  for (const [name, value] of Object.entries(headers)) {
+    const fault = headerFault(name, value)
+    if (fault) throw new HookFault(`the policy ${policy} gave a header that cannot be sent: ${fault}`)
+    checked.push([name.toLowerCase(), value as string])
+  }
+  return Object.fromEntries(checked)
+}
+
+function shown(value: unknown): string {
+  return inspect(value, { depth: 0, maxStringLength: 100 })
+}
