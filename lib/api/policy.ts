@@ -58,8 +58,8 @@ export interface Refusal {
 
 /** What a policy says of a request: nothing or headers for the answer if it passes, or why it does not. */
 export type Admission =
-  // biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
   | undefined
+  // biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
   | void
   | {
       /** Headers for the answer; they win over the provider's. */
