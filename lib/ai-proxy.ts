@@ -80,6 +80,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
   const turns = sharedTurns(config.budgetMs)
   const registry = new ExchangeRegistry()
   const warnings = new SetupWarnings(config.silencedWarnings)
+  if (config.unpriced.length > 0) warnings.report('AI_PROXY_PRICE_UNKNOWN', config.unpriced.join(', '))
   const targets = config.routing && new TargetPool(config, config.routing)
   const provider = targets?.first ?? {
     config,

@@ -17,13 +17,27 @@ export interface ModelPrices {
 /** What a price depends on: a record, or what is known of an exchange while it is under way. */
 export type PricedUsage = Pick<
   ExchangeRecord,
-  'model' | 'responseModel' | 'target' | 'format' | 'path' | 'stream' | 'subject' | 'tenant' | 'tokens' | 'usage'
+  | 'model'
+  | 'responseModel'
+  | 'target'
+  | 'attempts'
+  | 'format'
+  | 'path'
+  | 'stream'
+  | 'subject'
+  | 'tenant'
+  | 'tokens'
+  | 'usage'
 >
 
 /** Returns what an exchange costs; `undefined` if its model has no price. Must return at once. */
 export type PriceFunction = (used: PricedUsage) => number | undefined
 
-/** Prices by the models' names, as the provider or the client calls them; or a function. */
+/**
+ * Prices by the models' names; or a function. A model is looked up by the name in the answer, then by the name that its target
+ * was asked for, then by the client's. Names must be the same, letter for letter: `gpt-4o` says nothing of
+ * `gpt-4o-2024-05-13`, which costs more, unless the client asked for `gpt-4o`.
+ */
 export type Prices = Readonly<Record<string, ModelPrices>> | PriceFunction
 
 /**

@@ -21,6 +21,9 @@ const warnings: Readonly<Record<SetupWarningCode, string>> = {
   AI_PROXY_NO_EVENTSTREAM_CODEC:
     'AWS event streams are forwarded without reading them, because @smithy/eventstream-codec cannot be loaded. ' +
     'To have them read: npm install @smithy/eventstream-codec',
+  AI_PROXY_PRICE_UNKNOWN:
+    'A model that the options list has no price in `prices`: its exchanges have no cost, and limits on money refuse them. ' +
+    'Add its price, or set unknownPrice.',
   AI_PROXY_ASYNC_FORWARD_HEADERS:
     'forwardHeaders is a function that returns a promise, and every request fails with 500: it must return true or false synchronously.',
   AI_PROXY_TRUST_PROXY:
@@ -41,11 +44,12 @@ export class SetupWarnings {
     this.#silenced = silenced
   }
 
-  report(code: SetupWarningCode): void {
+  /** @param detail stands below the message */
+  report(code: SetupWarningCode, detail?: string): void {
     if (this.#reported.has(code) || this.#silenced.has(code)) return
     this.#reported.add(code)
     debug.request('%s: %s', code, warnings[code])
-    warn(code, warnings[code])
+    warn(code, warnings[code], detail)
   }
 
   /** Inspects what a request reveals about the app and its server. */

@@ -9,7 +9,10 @@ import { invalidOption } from './check-options.js'
  * @category express-ai-proxy/prometheus
  */
 export interface AppLabelOptions {
-  /** Names of labels that the middleware's option `labels` returns, and that metrics are to have. Default: none. */
+  /**
+   * Names of labels that the middleware's option `labels` returns, and that metrics are to have; `subject` and `tenant` are
+   * those of the record unless the option returns others. Default: none.
+   */
   labels?: readonly string[]
   /**
    * Maximum number of different values for each of these labels; later values share one. A value gets its own with the
@@ -41,9 +44,13 @@ export class AppLabels {
   }
 
   /** Returns the labels of an exchange as they are; those that it does not have are left out. */
-  allOf({ labels }: ExchangeRecord): Record<string, string> {
+  allOf({ labels, subject, tenant }: ExchangeRecord): Record<string, string> {
+    const all: Readonly<Record<string, string | undefined>> = { subject, tenant, ...labels }
     return Object.fromEntries(
-      this.names.flatMap((name) => (Object.hasOwn(labels, name) ? [[name, labels[name] as string]] : [])),
+      this.names.flatMap((name) => {
+        const value = Object.hasOwn(all, name) ? all[name] : undefined
+        return value === undefined ? [] : [[name, value]]
+      }),
     )
   }
 

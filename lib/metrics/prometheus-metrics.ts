@@ -65,6 +65,13 @@ export function createMetrics(prefix: string, sources: GaugeSources, appLabels: 
       ),
       labelNames: [...byModel, 'kind', 'estimated'],
     }),
+    cost: new Counter({
+      ...named(
+        'cost_total',
+        'Cost of exchanges, in the currency of the option prices; without models that have no price',
+      ),
+      labelNames: [...byModel, 'estimated'],
+    }),
     firstByte: new Histogram({
       ...named('time_to_first_byte_seconds', "From the start of an exchange to the head of the provider's response"),
       labelNames: byModel,

@@ -125,6 +125,7 @@ function count(record: ExchangeRecord, { model, ofApp }: Labels, metrics: Return
   for (const attempt of record.attempts) {
     metrics.attempts.inc({ target: attempt.target, reason: attemptReason(attempt) })
   }
+  if (isCount(record.cost)) metrics.cost.inc({ ...labels, estimated: String(record.costEstimated) }, record.cost)
   metrics.requestBytes.inc(record.requestBytes)
   metrics.upstreamBytes.inc(record.upstreamBytes)
   metrics.downstreamBytes.inc(record.downstreamBytes)

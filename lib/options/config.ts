@@ -109,6 +109,8 @@ export interface Config extends Provider {
   readonly policies: readonly Policy[]
   /** Prices what was used, if there are prices. */
   readonly costOf: CostOf | undefined
+  /** Models that the options list, and that have no price although there are prices. */
+  readonly unpriced: readonly string[]
   readonly observers: readonly Observer[]
   readonly onFinish: AiProxyOptions['onFinish']
   readonly hookErrors: HookErrors

@@ -20,6 +20,7 @@ import { holdsKnownCredentials, mayHoldCredentials } from './provider.js'
 import { proxyNames } from './proxy.js'
 import { resolveRouting, routingNames } from './routing.js'
 import { resolveProviders, targetNames } from './targets.js'
+import { unpricedModels } from './unpriced-models.js'
 import { check, hint, invalidOption, nearest, objectOf, orDefault } from './validate.js'
 
 const optionNames = [
@@ -138,10 +139,22 @@ export function resolveOptions(options: AiProxyOptions): Config {
   const targets = providers.map((provider): Target => {
     const { name, origin, prefix, auth, headers, proxy, ...rest } = provider
     const endpoints = compileEndpoints(given.endpoints, prefix, editsRequests, format?.endpoints)
-    const config = { ...shared, name, origin, prefix, auth, headers, proxy, endpoints, routing: undefined }
+    const config = {
+      ...shared,
+      name,
+      origin,
+      prefix,
+      auth,
+      headers,
+      proxy,
+      endpoints,
+      routing: undefined,
+      unpriced: [],
+    }
     return { name, config, ...rest }
   })
-  return { ...targets[0]!.config, routing: resolveRouting(given, targets, hookErrors, allNames) }
+  const unpriced = unpricedModels(given.models, targets, shared.costOf)
+  return { ...targets[0]!.config, unpriced, routing: resolveRouting(given, targets, hookErrors, allNames) }
 }
 
 /** Only a function can fail and be reported; a list of names cannot. */

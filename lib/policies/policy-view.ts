@@ -73,6 +73,7 @@ export class PolicyView extends ExchangeView implements PolicyExchange {
       model,
       responseModel: answer.model,
       target: attempts.current?.target,
+      attempts: [],
       format: format.name,
       path,
       stream,

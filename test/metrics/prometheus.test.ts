@@ -277,6 +277,7 @@ describe('the registry', () => {
       ai_proxy_output_tokens_per_second: 'histogram',
       ai_proxy_duration_seconds: 'histogram',
       ai_proxy_attempts_total: 'counter',
+      ai_proxy_cost_total: 'counter',
       ai_proxy_request_bytes_total: 'counter',
       ai_proxy_upstream_bytes_total: 'counter',
       ai_proxy_downstream_bytes_total: 'counter',

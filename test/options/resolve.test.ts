@@ -45,6 +45,7 @@ describe('defaults', () => {
       identify: undefined,
       policies: [],
       costOf: undefined,
+      unpriced: [],
       onClientDisconnect: 'abort',
       errors: 'respond',
       format: undefined,
