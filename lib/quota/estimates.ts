@@ -1,0 +1,46 @@
+import type { PolicyExchange } from '../api/policy.js'
+import type { ExchangeRecord } from '../api/record.js'
+import type { Tokens } from '../formats/tokens.js'
+
+/** JSON of a chat has about so many bytes per token of English, with its punctuation; of other text it has more. */
+const BYTES_PER_TOKEN = 4
+
+/** Returns tokens of which only input and output are known. */
+export function tokensFrom(input: number, output: number): Tokens {
+  const none = { cachedInput: 0, cacheWrite: 0, reasoning: 0 }
+  return { ...none, uncachedInput: input, visibleOutput: output, total: input + output }
+}
+
+/** Returns the input that a request has, by its size. */
+export function inputBySize({ requestBytes }: Pick<PolicyExchange, 'requestBytes'>): number {
+  return Math.ceil(requestBytes / BYTES_PER_TOKEN)
+}
+
+/** Outcomes in which the provider failed: it bills what it told, if anything. */
+const FAILED: ReadonlySet<string> = new Set(['upstream_error', 'provider_error'])
+
+/**
+ * Returns what an exchange has used.
+ *
+ * @param input the estimate of its input, for a stream that ended before the provider told it
+ * @returns `undefined` if it used nothing
+ */
+export function usedTokens(record: ExchangeRecord, input: number): Tokens | undefined {
+  const { tokens, usage, outcome, attempts, providerStatus } = record
+  if (attempts.length === 0 || (providerStatus ?? 0) >= 400) return undefined
+  if (FAILED.has(outcome)) {
+    if (!tokens) return undefined
+    // What was told of the input is charged; the output that was estimated is not.
+    return usage?.estimated ? withParts(tokens, { visibleOutput: 0, reasoning: 0 }) : tokens
+  }
+  if (outcome === 'completed' && !tokens) return undefined
+  const known = tokens ?? tokensFrom(0, 0)
+  const toldInput = known.uncachedInput + known.cachedInput + known.cacheWrite
+  const lacksInput = toldInput === 0 && (usage === undefined || usage.estimated)
+  return lacksInput ? withParts(known, { uncachedInput: input }) : known
+}
+
+function withParts(tokens: Tokens, parts: Partial<Omit<Tokens, 'total'>>): Tokens {
+  const { total: _, ...all } = { ...tokens, ...parts }
+  return { ...all, total: Object.values(all).reduce((sum, part) => sum + part, 0) }
+}

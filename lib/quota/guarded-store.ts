@@ -1,0 +1,151 @@
+import { isThenable, toPromise } from '../util/promises.js'
+import { MemoryStore } from './memory-store.js'
+import type { Claim, Lease, QuotaStore, Reservation, Reserved, Settlement } from './store.js'
+
+/** What is done while the store cannot be reached. */
+export type WhenStoreFails = 'local' | 'open' | 'closed'
+
+/** Settlements that wait for the store; a busy process has as many in a few minutes. */
+const MAX_PENDING = 10_000
+/** How long the store is left alone after a failure. */
+const PROBE_MS = 1000
+
+/** Where a reservation was made: nowhere if the store failed and requests pass. */
+export type ReservedAt = 'store' | 'local' | 'nowhere'
+
+/** A reservation's answer; `undefined` if the store failed, and quotas are set to refuse then. */
+export type GuardedAnswer = { readonly at: ReservedAt; readonly reserved: Reserved | undefined } | undefined
+
+interface Settings {
+  readonly whenFails: WhenStoreFails
+  readonly instances: number
+  readonly timeoutMs: number
+  /** Called with each failure of the store. */
+  readonly onFailure: (error: unknown) => void
+  /** Monotonic, in milliseconds. */
+  readonly now: () => number
+}
+
+/** A store that may be out of reach: bounds the wait for it, stands in for it, and tells it later what it has missed. */
+export class GuardedStore {
+  readonly #store: QuotaStore
+  readonly #settings: Settings
+  readonly #local = new MemoryStore()
+  readonly #pending = new Map<string, Settlement>()
+  #failedAt: number | undefined
+  #failures = 0
+  #lost = 0
+
+  constructor(store: QuotaStore, settings: Settings) {
+    this.#store = store
+    this.#settings = settings
+  }
+
+  /** Whether the last call failed. */
+  get isDown(): boolean {
+    return this.#failedAt !== undefined
+  }
+
+  get failures(): number {
+    return this.#failures
+  }
+
+  /** Settlements that wait for the store, and that were given up because too many wait. */
+  get missed(): { readonly pending: number; readonly lost: number } {
+    return { pending: this.#pending.size, lost: this.#lost }
+  }
+
+  /** Never rejects. Returns at once if the store does, or is left alone. */
+  reserve(reservation: Reservation): GuardedAnswer | Promise<GuardedAnswer> {
+    if (this.#isLeftAlone) return this.#instead(reservation)
+    try {
+      const reserved = this.#store.reserve(reservation)
+      if (!isThenable(reserved)) return { at: 'store', reserved }
+      return this.#inTime(reserved).then(
+        (answer) => {
+          this.#failedAt = undefined
+          return { at: 'store', reserved: answer }
+        },
+        (error) => this.#failed(error, reservation),
+      )
+    } catch (error) {
+      return this.#failed(error, reservation)
+    }
+  }
+
+  /**
+   * Settles in the store, which is told later if it cannot be reached. Never rejects.
+   *
+   * @param local what is settled in this process, if the reservation was made there
+   */
+  settle(settlement: Settlement, local: Settlement | undefined): void | Promise<void> {
+    if (local) this.#local.settle(local)
+    if (this.#isLeftAlone) return this.#remember(settlement)
+    try {
+      const settled = this.#store.settle(settlement)
+      if (!isThenable(settled)) return undefined
+      return this.#inTime(settled).catch((error) => this.#missed(error, settlement))
+    } catch (error) {
+      return this.#missed(error, settlement)
+    }
+  }
+
+  /** Renews leases, and tells the store what it has missed. Never rejects. */
+  async renew(leases: readonly Lease[], local: readonly Lease[], leaseMs: number): Promise<void> {
+    if (local.length > 0) this.#local.renew(local, leaseMs)
+    if (this.#isLeftAlone) return
+    try {
+      if (leases.length > 0) await this.#inTime(toPromise(Promise.resolve(this.#store.renew(leases, leaseMs))))
+      for (const [id, settlement] of [...this.#pending]) {
+        await this.#inTime(Promise.resolve(this.#store.settle(settlement)))
+        this.#pending.delete(id)
+      }
+      this.#failedAt = undefined
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  get #isLeftAlone(): boolean {
+    return this.#failedAt !== undefined && this.#settings.now() - this.#failedAt < PROBE_MS
+  }
+
+  #failed(error: unknown, reservation: Reservation): GuardedAnswer {
+    this.#fail(error)
+    return this.#instead(reservation)
+  }
+
+  #instead(reservation: Reservation): GuardedAnswer {
+    const { whenFails, instances } = this.#settings
+    if (whenFails === 'closed') return undefined
+    if (whenFails === 'open') return { at: 'nowhere', reserved: undefined }
+    const share = (claim: Claim) => ({ ...claim, allowed: Math.max(1, Math.floor(claim.allowed / instances)) })
+    const claims = reservation.claims.map((claim) => (claim.allowed === 0 ? claim : share(claim)))
+    return { at: 'local', reserved: this.#local.reserve({ ...reservation, claims }) }
+  }
+
+  #missed(error: unknown, settlement: Settlement): void {
+    this.#fail(error)
+    this.#remember(settlement)
+  }
+
+  #remember(settlement: Settlement): void {
+    if (this.#pending.size < MAX_PENDING) this.#pending.set(settlement.id, settlement)
+    else this.#lost++
+  }
+
+  #fail(error: unknown): void {
+    this.#failures++
+    this.#failedAt = this.#settings.now()
+    this.#settings.onFailure(error)
+  }
+
+  /** A client that has lost its server may keep a command for ever. */
+  #inTime<T>(answer: PromiseLike<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const { timeoutMs } = this.#settings
+      const timer = setTimeout(() => reject(new Error(`The store gave no answer in ${timeoutMs} ms`)), timeoutMs)
+      answer.then(resolve, reject).then(() => clearTimeout(timer))
+    })
+  }
+}

@@ -1,0 +1,215 @@
+import type {
+  Bucket,
+  BucketState,
+  Claim,
+  KeyState,
+  Lease,
+  QuotaStore,
+  Reservation,
+  Reserved,
+  Settlement,
+} from './store.js'
+import { usedIn, windowsAt } from './usage.js'
+
+/** Buckets that are looked at per reservation to find those that have expired. */
+const SWEPT_AT_ONCE = 4
+
+/** How many ids of settled requests are remembered: a settlement is repeated soon, or not at all. */
+const MAX_SETTLED = 10_000
+
+interface Counted {
+  readonly counts: Map<number, number>
+  allowed: number
+  held: number
+  window: number | undefined
+}
+
+interface HeldLease {
+  expiresAt: number
+  readonly held: Map<string, number>
+}
+
+interface KeyEntry {
+  readonly buckets: Map<string, Counted>
+  readonly leases: Map<string, HeldLease>
+  expiresAt: number
+}
+
+/** Keeps quotas in this process: for one process, and for tests. Synchronous, and bounded: what no window needs is forgotten. */
+export class MemoryStore implements QuotaStore {
+  readonly #keys = new Map<string, KeyEntry>()
+  readonly #settled = new Set<string>()
+  readonly #now: () => number
+  #sweep: IterableIterator<[string, KeyEntry]> | undefined
+
+  /** @param now milliseconds since the epoch */
+  constructor(now: () => number = Date.now) {
+    this.#now = now
+  }
+
+  /** Number of keys in memory. */
+  get size(): number {
+    return this.#keys.size
+  }
+
+  reserve({ id, claims, leaseMs, force = false }: Reservation): Reserved {
+    const now = this.#now()
+    this.#forgetSome(now)
+    for (const key of new Set(claims.map((claim) => claim.key))) this.#purge(key, now)
+    const before = claims.map((claim) => this.#stateOf(claim, now))
+    const granted = claims.every(
+      (claim, at) => usedIn(before[at]!, claim.window, now) + before[at]!.held + claim.amount <= claim.allowed,
+    )
+    if (!granted && !force) return { granted, now, states: before }
+    for (const claim of claims) this.#take(claim, id, leaseMs, now)
+    return { granted, now, states: claims.map((claim) => this.#stateOf(claim, now)) }
+  }
+
+  settle({ id, charges }: Settlement): void {
+    const now = this.#now()
+    if (this.#settled.has(id)) return
+    this.#settled.add(id)
+    if (this.#settled.size > MAX_SETTLED)
+      for (const oldest of this.#settled) {
+        this.#settled.delete(oldest)
+        break
+      }
+    for (const key of new Set(charges.map((charge) => charge.key))) this.#release(key, id)
+    for (const charge of charges) {
+      if (charge.amount === 0) continue
+      const bucket = this.#bucket(charge, now)
+      if (charge.takenBackFrom !== undefined) {
+        const counted = bucket.counts.get(charge.takenBackFrom)
+        if (counted !== undefined) bucket.counts.set(charge.takenBackFrom, Math.max(0, counted - charge.amount))
+      } else this.#count(bucket, charge, charge.amount, now)
+    }
+  }
+
+  renew(leases: readonly Lease[], leaseMs: number): void {
+    const now = this.#now()
+    for (const { id, key, held } of leases) {
+      if (this.#settled.has(id)) continue
+      const entry = this.#entry(key, now + leaseMs)
+      const lease = entry.leases.get(id)
+      if (lease) lease.expiresAt = now + leaseMs
+      else for (const [name, amount] of Object.entries(held)) this.#hold(entry, id, name, amount, now + leaseMs)
+    }
+  }
+
+  read(key: string): readonly KeyState[] {
+    this.#purge(key, this.#now())
+    return [...(this.#keys.get(key)?.buckets ?? [])].map(([name, { counts, window, allowed, held }]) => ({
+      name,
+      allowed,
+      held,
+      window,
+      current: (window !== undefined && counts.get(window)) || 0,
+      previous: (window !== undefined && counts.get(window - 1)) || 0,
+    }))
+  }
+
+  reset(key: string): void {
+    for (const bucket of this.#keys.get(key)?.buckets.values() ?? []) bucket.counts.clear()
+  }
+
+  credit(key: string, _slot: string, prefix: string, amount: number): void {
+    for (const [name, { counts, window }] of this.#keys.get(key)?.buckets ?? []) {
+      if (name.startsWith(prefix) && window !== undefined) counts.set(window, (counts.get(window) ?? 0) - amount)
+    }
+  }
+
+  #stateOf(claim: Bucket, now: number): BucketState {
+    const bucket = this.#keys.get(claim.key)?.buckets.get(claim.name)
+    const { current, previous } = windowsAt(claim.window, now)
+    const countIn = (window: number | undefined) => (window !== undefined && bucket?.counts.get(window)) || 0
+    return { current: countIn(current), previous: countIn(previous), held: bucket?.held ?? 0, window: current }
+  }
+
+  #take(claim: Claim, id: string, leaseMs: number, now: number): void {
+    const bucket = this.#bucket(claim, now)
+    if (claim.countsAtOnce) return this.#count(bucket, claim, claim.amount, now)
+    this.#hold(this.#entry(claim.key, now + leaseMs), id, claim.name, claim.amount, now + leaseMs)
+  }
+
+  #hold(entry: KeyEntry, id: string, name: string, amount: number, expiresAt: number): void {
+    const lease = entry.leases.get(id) ?? { expiresAt, held: new Map<string, number>() }
+    lease.expiresAt = expiresAt
+    lease.held.set(name, (lease.held.get(name) ?? 0) + amount)
+    entry.leases.set(id, lease)
+    const bucket = entry.buckets.get(name)
+    if (bucket) bucket.held += amount
+    else entry.buckets.set(name, { counts: new Map(), allowed: 0, held: amount, window: undefined })
+  }
+
+  #count(bucket: Counted, { window, allowed }: Bucket, amount: number, now: number): void {
+    const { current, next } = windowsAt(window, now)
+    if (current === undefined) return
+    const counted = (bucket.counts.get(current) ?? 0) + amount
+    // What a calendar window cannot take goes to the next one.
+    const excess = window.kind === 'calendar' && next !== undefined ? Math.max(0, counted - allowed) : 0
+    bucket.counts.set(current, counted - excess)
+    if (excess > 0 && next !== undefined) bucket.counts.set(next, (bucket.counts.get(next) ?? 0) + excess)
+  }
+
+  #bucket({ key, name, window, allowed }: Bucket, now: number): Counted {
+    const entry = this.#entry(key, expiryOf(window, now))
+    const { current, previous } = windowsAt(window, now)
+    const known = entry.buckets.get(name)
+    const bucket = known ?? { counts: new Map<number, number>(), allowed, held: 0, window: current }
+    if (!known) entry.buckets.set(name, bucket)
+    bucket.allowed = allowed
+    if (bucket.window !== current) {
+      bucket.window = current
+      for (const old of bucket.counts.keys()) if (old < (previous ?? current ?? 0)) bucket.counts.delete(old)
+    }
+    return bucket
+  }
+
+  #entry(key: string, expiresAt: number): KeyEntry {
+    const entry = this.#keys.get(key) ?? { buckets: new Map(), leases: new Map(), expiresAt }
+    entry.expiresAt = Math.max(entry.expiresAt, expiresAt)
+    this.#keys.set(key, entry)
+    return entry
+  }
+
+  #purge(key: string, now: number): void {
+    for (const [id, lease] of this.#keys.get(key)?.leases ?? []) if (lease.expiresAt <= now) this.#release(key, id)
+  }
+
+  #release(key: string, id: string): void {
+    const entry = this.#keys.get(key)
+    const lease = entry?.leases.get(id)
+    if (!entry || !lease) return
+    entry.leases.delete(id)
+    for (const [name, amount] of lease.held) {
+      const bucket = entry.buckets.get(name)
+      if (bucket) bucket.held -= amount
+    }
+  }
+
+  /** Goes round all keys, a few with each reservation. */
+  #forgetSome(now: number): void {
+    for (let count = 0; count < SWEPT_AT_ONCE; count++) {
+      this.#sweep ??= this.#keys.entries()
+      const { value, done } = this.#sweep.next()
+      if (done) {
+        this.#sweep = undefined
+        return
+      }
+      if (value[1].expiresAt <= now) this.#keys.delete(value[0])
+    }
+  }
+}
+
+/** Returns when no window needs what is counted now. */
+function expiryOf(window: Bucket['window'], now: number): number {
+  if (window.kind === 'none') return now
+  return window.kind === 'sliding' ? now + 2 * window.ms : (window.starts.at(-1) ?? now)
+}
+
+/**
+ * Creates a store of quotas in this process. Several processes then have a quota each: for them there is `redisStore`.
+ */
+export function memoryStore(): QuotaStore {
+  return new MemoryStore()
+}

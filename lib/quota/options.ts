@@ -1,0 +1,125 @@
+import { inspect } from 'node:util'
+import type { PolicyExchange } from '../api/policy.js'
+import type { ExchangeRecord } from '../api/record.js'
+import type { Subject } from '../api/subject.js'
+import type { WhenStoreFails } from './guarded-store.js'
+import type { LimitStatus } from './headers.js'
+import { memoryStore } from './memory-store.js'
+import type { QuotaRule } from './rules.js'
+import type { QuotaStore } from './store.js'
+
+/** A request that limits are asked for. */
+export interface QuotaRequest {
+  /** Whom it belongs to, by the option `identify`; without that, an empty id. */
+  readonly subject: Subject
+  /** The model that it names. */
+  readonly model: string | undefined
+  readonly exchange: PolicyExchange
+}
+
+/** What an exchange is charged in place of what it used. */
+export interface QuotaCharge {
+  /** Default: what it used. */
+  readonly tokens?: number | undefined
+  /** Default: what that cost. */
+  readonly cost?: number | undefined
+}
+
+/** Options of {@link quota}. */
+export interface QuotaOptions {
+  /** The limits of a request: all of them must have room for it. A function may give each request its own. */
+  readonly limits:
+    | readonly QuotaRule[]
+    | ((request: QuotaRequest) => readonly QuotaRule[] | Promise<readonly QuotaRule[]>)
+  /** Where they are kept. Default: `memoryStore()`, in this process. */
+  readonly store?: QuotaStore
+  /**
+   * What becomes of a stream that uses more than was reserved for it when nothing is left: `'finish'` lets it end and takes the
+   * rest from the next window, `'cut'` ends it with the error event `quota_exceeded`. Default `'finish'`.
+   */
+  readonly onExhausted?: 'finish' | 'cut'
+  /**
+   * What happens while the store cannot be reached: `'local'` counts an equal share in this process, `'open'` lets everything
+   * pass, `'closed'` refuses with 503 `quota_unavailable`. Default `'local'`.
+   */
+  readonly whenStoreFails?: WhenStoreFails
+  /** Number of processes that share the store, for `'local'`. Default 1. */
+  readonly instances?: number
+  /** How long the store may take, in milliseconds. Default 1,000. */
+  readonly storeTimeoutMs?: number
+  /** How long what a process holds lives after its death, in milliseconds; it is renewed every third of it. Default 30,000. */
+  readonly leaseMs?: number
+  /** Returns the tokens of a request's input. Default: a quarter of its bytes. */
+  readonly countInput?: (exchange: PolicyExchange) => number
+  /**
+   * The tokens that an answer is taken to have if neither the request nor `limits.maxOutputTokens` bounds it. Default: the 90th
+   * percentile of the last 100 answers of the same key and model, and 1,000 before there are ten.
+   */
+  readonly assumedOutput?: number | ((exchange: PolicyExchange) => number)
+  /** Returns what an exchange is charged, in place of what it used; `undefined` for that. Default: none. */
+  readonly charge?: (record: ExchangeRecord) => QuotaCharge | undefined
+  /** `false` counts and tells everything, and refuses nothing. Default `true`. */
+  readonly enforce?: boolean
+  /** Called with each request that exceeds a limit, also if it is not refused. Default: none. */
+  readonly onExceeded?: (limit: LimitStatus, exchange: PolicyExchange) => void
+}
+
+/** The options with their defaults. */
+export type ResolvedQuotaOptions = Required<
+  Omit<QuotaOptions, 'limits' | 'countInput' | 'assumedOutput' | 'charge' | 'onExceeded'>
+> &
+  Pick<QuotaOptions, 'countInput' | 'assumedOutput' | 'charge' | 'onExceeded'> & {
+    readonly limitsOf: (request: QuotaRequest) => readonly QuotaRule[] | Promise<readonly QuotaRule[]>
+  }
+
+const names = new Set([
+  ...['limits', 'store', 'onExhausted', 'whenStoreFails', 'instances', 'storeTimeoutMs', 'leaseMs'],
+  ...['countInput', 'assumedOutput', 'charge', 'enforce', 'onExceeded'],
+])
+
+/** @throws TypeError if an option is wrong */
+export function resolveQuotaOptions(options: QuotaOptions): ResolvedQuotaOptions {
+  if (typeof options !== 'object' || options === null) throw wrong('options', options, 'an object')
+  const unknown = Object.keys(options).find((name) => !names.has(name))
+  if (unknown !== undefined) throw wrong(unknown, options[unknown as never], `no such option: ${[...names].join(', ')}`)
+  const { limits, store = memoryStore(), onExhausted = 'finish', whenStoreFails = 'local', instances = 1 } = options
+  const { storeTimeoutMs = 1000, leaseMs = 30_000, enforce = true } = options
+  const { countInput, assumedOutput, charge, onExceeded } = options
+  if (typeof limits !== 'function' && !Array.isArray(limits)) {
+    throw wrong('limits', limits, 'a list of limits, or a function that returns one')
+  }
+  const methods = ['reserve', 'settle', 'renew', 'read', 'reset', 'credit'] as const
+  if (typeof store !== 'object' || store === null || methods.some((method) => typeof store[method] !== 'function')) {
+    throw wrong('store', store, 'a store: memoryStore() or redisStore({ client })')
+  }
+  oneOf('onExhausted', onExhausted, ['finish', 'cut'])
+  oneOf('whenStoreFails', whenStoreFails, ['local', 'open', 'closed'])
+  if (!Number.isInteger(instances) || instances < 1) throw wrong('instances', instances, 'a whole number of at least 1')
+  positive('storeTimeoutMs', storeTimeoutMs)
+  positive('leaseMs', leaseMs)
+  if (typeof enforce !== 'boolean') throw wrong('enforce', enforce, 'true or false')
+  for (const [name, value] of Object.entries({ countInput, charge, onExceeded })) {
+    if (value !== undefined && typeof value !== 'function') throw wrong(name, value, 'a function')
+  }
+  const assumes = assumedOutput === undefined || typeof assumedOutput === 'function' || assumedOutput >= 0
+  if (!assumes) throw wrong('assumedOutput', assumedOutput, 'a number of at least 0, or a function')
+  const limitsOf = typeof limits === 'function' ? limits : () => limits
+  const defaults = { store, onExhausted, whenStoreFails, instances, storeTimeoutMs, leaseMs, enforce, limitsOf }
+  return { ...defaults, ...given({ countInput, assumedOutput, charge, onExceeded }) }
+}
+
+function given<T extends object>(options: T): { [Name in keyof T]?: Exclude<T[Name], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never
+}
+
+function oneOf(name: string, value: unknown, choices: readonly string[]): void {
+  if (!choices.includes(value as string)) throw wrong(name, value, choices.map((choice) => `'${choice}'`).join(' or '))
+}
+
+function positive(name: string, value: unknown): void {
+  if (!(typeof value === 'number' && value > 0 && value < 2 ** 31)) throw wrong(name, value, 'milliseconds, above 0')
+}
+
+function wrong(option: string, got: unknown, takes: string): TypeError {
+  return new TypeError(`quota: ${option} takes ${takes}; got ${inspect(got, { depth: 0, maxStringLength: 100 })}`)
+}

@@ -1,0 +1,379 @@
+import type { Admission, Policy, PolicyExchange, Refusal } from '../api/policy.js'
+import type { ExchangeRecord } from '../api/record.js'
+import { formatError } from '../util/format-error.js'
+import { isThenable } from '../util/promises.js'
+import { warn } from '../util/warn.js'
+import { AssumedOutput } from './assumed-output.js'
+import { CalendarCache } from './calendar.js'
+import { Denials } from './denials.js'
+import { inputBySize, tokensFrom, usedTokens } from './estimates.js'
+import { type GuardedAnswer, GuardedStore } from './guarded-store.js'
+import { type LimitStatus, limitHeaders } from './headers.js'
+import { type QuotaOptions, type QuotaRequest, type ResolvedQuotaOptions, resolveQuotaOptions } from './options.js'
+import { isUnasked, QuotaRun, statusOf } from './quota-run.js'
+import { type Exceeded, refusalOf } from './refusal-of.js'
+import { bucketNamed, COST_UNITS, compileRules, type LimitBucket, type QuotaRule } from './rules.js'
+import type { BucketState, KeyState, Reserved } from './store.js'
+import { fitsIn, usedIn, windowsAt } from './usage.js'
+
+/** Counters of a quota since it was made. */
+export interface QuotaStats {
+  /** Exchanges that hold something. */
+  readonly running: number
+  /** Requests that exceeded a limit. */
+  readonly exceeded: number
+  /** Streams that were cut. */
+  readonly cut: number
+  /** Calls of the store that failed. */
+  readonly storeFailures: number
+  /** Whether the last call of the store failed. */
+  readonly isStoreDown: boolean
+  /** Settlements that wait for the store. */
+  readonly pending: number
+  /** Settlements that were given up, because too many waited. */
+  readonly lost: number
+}
+
+/** A policy that limits requests, tokens, money and concurrency. */
+export interface Quota extends Policy {
+  /**
+   * Returns how the limits of a key stand, as of their last use, on any machine.
+   *
+   * @param tenant whose key it is; only a store that is a cluster must know
+   */
+  status(key: string, tenant?: string): Promise<readonly LimitStatus[]>
+  /** Forgets what was counted for a key. What requests under way hold stays. */
+  reset(key: string, tenant?: string): Promise<void>
+  /** Adds to what a key may use in its current windows. Only limits that have been used can be added to. */
+  add(
+    key: string,
+    more: { readonly requests?: number; readonly tokens?: number; readonly cost?: number },
+    tenant?: string,
+  ): Promise<void>
+  stats(): QuotaStats
+}
+
+/** Creates the policy. @throws TypeError if an option is wrong */
+export function quota(options: QuotaOptions): Quota {
+  return new QuotaPolicy(resolveQuotaOptions(options))
+}
+
+const NOBODY = { id: '' }
+
+class QuotaPolicy implements Quota {
+  readonly name = 'quota'
+  readonly #options: ResolvedQuotaOptions
+  readonly #store: GuardedStore
+  readonly #calendar = new CalendarCache()
+  readonly #denials = new Denials()
+  readonly #assumed = new AssumedOutput()
+  readonly #runs = new Map<string, QuotaRun>()
+  readonly #settling = new Set<Promise<void>>()
+  #timer: NodeJS.Timeout | undefined
+  #hasWarned = false
+  #exceeded = 0
+  #cut = 0
+
+  constructor(options: ResolvedQuotaOptions) {
+    this.#options = options
+    this.#store = new GuardedStore(options.store, {
+      whenFails: options.whenStoreFails,
+      instances: options.instances,
+      timeoutMs: options.storeTimeoutMs,
+      onFailure: (error) => this.#warn(error),
+      now: () => performance.now(),
+    })
+  }
+
+  admit(exchange: PolicyExchange): Admission | Promise<Admission> {
+    const { subject = NOBODY, model } = exchange
+    const request: QuotaRequest = { subject, model, exchange }
+    const rules = this.#options.limitsOf(request)
+    return isThenable(rules)
+      ? Promise.resolve(rules).then((all) => this.#reserve(request, all))
+      : this.#reserve(request, rules)
+  }
+
+  #reserve({ subject, exchange }: QuotaRequest, rules: readonly QuotaRule[]): Admission | Promise<Admission> {
+    // Which window counts is the store's to decide; this clock only finds the ones around.
+    const buckets = compileRules(rules, Date.now(), this.#calendar)
+    if (buckets.length === 0) return undefined
+    const input = exchange.generates ? this.#inputOf(exchange) : 0
+    const output = exchange.generates ? this.#outputOf(exchange, buckets) : 0
+    const cost =
+      buckets.some(({ kind }) => kind === 'cost') && exchange.generates ? exchange.price(tokensFrom(input, output)) : 0
+    if (cost === undefined) return { refuse: { code: 'price_unknown', message: PRICELESS } }
+    const run = new QuotaRun(exchange, subject.tenant ?? subject.id, buckets, input, { tokens: input + output, cost })
+    const { enforce, leaseMs } = this.#options
+    const denial = enforce ? this.#knownDenial(run) : undefined
+    if (denial) {
+      this.#noteExceeded(denial, exchange)
+      return { refuse: refusalOf(denial, limitHeaders([denial.limit])) }
+    }
+    const claims = run.claims()
+    const answer = this.#store.reserve({ id: run.id, slot: run.slot, claims, leaseMs, force: !enforce })
+    return isThenable(answer)
+      ? Promise.resolve(answer).then((each) => this.#decide(run, exchange, each))
+      : this.#decide(run, exchange, answer)
+  }
+
+  #decide(run: QuotaRun, exchange: PolicyExchange, answer: GuardedAnswer): Admission {
+    if (!answer) return this.#options.enforce ? { refuse: UNAVAILABLE } : undefined
+    const { at, reserved } = answer
+    if (reserved && !reserved.granted) {
+      const exceeded = this.#firstExceeded(run, reserved)
+      this.#noteExceeded(exceeded, exchange)
+      if (this.#options.enforce) return this.#refuse(run, reserved, exceeded)
+    }
+    run.take(run.claims(), reserved?.states ?? [], at)
+    this.#runs.set(run.id, run)
+    this.#schedule()
+    if (this.#options.onExhausted === 'cut' && run.isUsedUpByStreams) exchange.watchFrom(this.#boundOf(run, exchange))
+    return reserved && { headers: limitHeaders(statusesOf(run, reserved)) }
+  }
+
+  /** Returns the first limit that has no room for a request. Of several stores only one at most said so. */
+  #firstExceeded(run: QuotaRun, { states, now }: Reserved): Exceeded {
+    const lacking = run.buckets.findIndex((bucket, at) => {
+      const state = states[at]!
+      return usedIn(state, bucket.window, now) + state.held + run.needOf(bucket) > bucket.allowed
+    })
+    // A share of this process may be less than the whole.
+    const at = Math.max(0, lacking)
+    const [bucket, state] = [run.buckets[at]!, states[at]!]
+    const needs = run.needOf(bucket)
+    const fitsInMs = fitsIn(state, bucket.window, bucket.allowed, needs, now)
+    return { limit: statusOf(bucket, state, now), needs: bucket.kind === 'cost' ? needs / COST_UNITS : needs, fitsInMs }
+  }
+
+  #refuse(run: QuotaRun, reserved: Reserved, exceeded: Exceeded): Admission {
+    const { key, kind, per } = exceeded.limit
+    const bucket = run.buckets.find((each) => each.key === key && each.kind === kind && each.per === per)
+    // Only what was counted stays until the reset; what is held may be free at once.
+    if (bucket && exceeded.fitsInMs > 0)
+      this.#denials.add(idOf(bucket), run.needOf(bucket), exceeded, performance.now())
+    return { refuse: refusalOf(exceeded, limitHeaders(statusesOf(run, reserved))) }
+  }
+
+  #knownDenial(run: QuotaRun): Exceeded | undefined {
+    const now = performance.now()
+    for (const bucket of run.buckets) {
+      const denial = this.#denials.find(idOf(bucket), run.needOf(bucket), now)
+      if (denial) return denial
+    }
+    return undefined
+  }
+
+  #noteExceeded(exceeded: Exceeded, exchange: PolicyExchange): void {
+    this.#exceeded++
+    this.#options.onExceeded?.(exceeded.limit, exchange)
+  }
+
+  progress(exchange: PolicyExchange): Refusal | undefined {
+    if (this.#options.onExhausted !== 'cut' || !this.#options.enforce) return undefined
+    const run = this.#runs.get(exchange.id)
+    if (!run?.isUsedUpByStreams || run.at === 'nowhere') return undefined
+    const [share, kind] = this.#usedShare(run, exchange)
+    if (share > 1) {
+      this.#cut++
+      const bucket = run.buckets.find((each) => each.kind === kind)!
+      return { code: 'quota_exceeded', message: `The quota of ${kind} per ${bucket.per} for ${bucket.key} is used up` }
+    }
+    // Ask in good time: the answer may take as long as the rest lasts.
+    if (share > ASK_FROM && !run.isExtending && !run.isExhausted) this.#extend(run, exchange)
+    return undefined
+  }
+
+  /** Returns how much of what it holds an exchange has used, of the limit of which that is most. */
+  #usedShare(run: QuotaRun, exchange: PolicyExchange): [number, 'tokens' | 'cost'] {
+    const { tokens } = exchange
+    const told = tokens ? tokens.uncachedInput + tokens.cachedInput + tokens.cacheWrite : 0
+    const used = told > 0 && tokens ? tokens : tokensFrom(run.input, exchange.generatedTokens)
+    const byTokens = Math.max(used.total, told + exchange.generatedTokens) / run.heldOf('tokens')
+    if (run.heldOf('cost') === Number.POSITIVE_INFINITY) return [byTokens, 'tokens']
+    const byCost = ((exchange.price(used) ?? 0) * COST_UNITS) / run.heldOf('cost')
+    return byCost > byTokens ? [byCost, 'cost'] : [byTokens, 'tokens']
+  }
+
+  #extend(run: QuotaRun, exchange: PolicyExchange): void {
+    const claims = run.further()
+    run.isExtending = true
+    const decide = (answer: GuardedAnswer) => {
+      run.isExtending = false
+      run.isExhausted = answer?.reserved?.granted !== true
+      if (answer && !run.isExhausted && this.#runs.has(run.id)) {
+        run.take(claims, answer.reserved?.states ?? [], answer.at)
+        exchange.watchFrom(this.#boundOf(run, exchange))
+      }
+    }
+    const answer = this.#store.reserve({ id: run.id, slot: run.slot, claims, leaseMs: this.#options.leaseMs })
+    if (isThenable(answer)) void Promise.resolve(answer).then(decide)
+    else decide(answer)
+  }
+
+  /** Returns from how many generated tokens on the exchange may have used up what it holds. */
+  #boundOf(run: QuotaRun, exchange: PolicyExchange): number {
+    const byTokens = run.heldOf('tokens') - run.input
+    const perToken = (exchange.price(tokensFrom(0, 1)) ?? 0) * COST_UNITS
+    const input = (exchange.price(tokensFrom(run.input, 0)) ?? 0) * COST_UNITS
+    const byCost = perToken > 0 ? (run.heldOf('cost') - input) / perToken : Number.POSITIVE_INFINITY
+    return Math.max(0, Math.floor(Math.min(byTokens, byCost)))
+  }
+
+  settle(record: ExchangeRecord, exchange: PolicyExchange): void | Promise<void> {
+    const run = this.#runs.get(record.id)
+    if (!run) return undefined
+    this.#runs.delete(record.id)
+    if (this.#runs.size === 0) this.#unschedule()
+    const charged = this.#options.charge?.(record)
+    const used = usedTokens(record, run.input)
+    const cost = charged?.cost ?? (used && this.#costOf(record, used.total, exchange, run)) ?? 0
+    const amounts = {
+      tokens: Math.ceil(atLeast0(charged?.tokens ?? used?.total ?? 0)),
+      cost: Math.ceil(atLeast0(cost) * COST_UNITS),
+    }
+    this.#learn(record, run)
+    const countsRequest = !isUnasked(record)
+    const inStore = run.settlement(amounts, countsRequest, run.at !== 'store')
+    const local = run.at === 'local' ? run.settlement(amounts, countsRequest, false) : undefined
+    return this.#track(this.#store.settle(inStore, local))
+  }
+
+  #costOf(record: ExchangeRecord, total: number, exchange: PolicyExchange, run: QuotaRun): number | undefined {
+    if (run.heldOf('cost') === Number.POSITIVE_INFINITY) return undefined
+    // What was told and what is charged differ if the stream ended before its input was told.
+    if (record.tokens?.total === total && record.cost !== undefined) return record.cost
+    const used = usedTokens(record, run.input)
+    // A model that only its answer names may have no price: what was held for it is charged.
+    return (used && exchange.price(used)) ?? run.heldOf('cost') / COST_UNITS
+  }
+
+  #learn({ outcome, usage, tokens, model }: ExchangeRecord, run: QuotaRun): void {
+    if (outcome !== 'completed' || !tokens || usage?.estimated !== false) return
+    const key = run.buckets.find(({ kind }) => kind === 'tokens' || kind === 'cost')?.key
+    if (key !== undefined) this.#assumed.add(key, model, tokens.visibleOutput + tokens.reasoning)
+  }
+
+  #inputOf(exchange: PolicyExchange): number {
+    const { countInput } = this.#options
+    return Math.ceil(atLeast0(countInput ? countInput(exchange) : inputBySize(exchange)))
+  }
+
+  #outputOf(exchange: PolicyExchange, buckets: readonly LimitBucket[]): number {
+    const { assumedOutput } = this.#options
+    if (exchange.maxOutputTokens !== undefined) return Math.ceil(exchange.maxOutputTokens)
+    if (typeof assumedOutput === 'number') return assumedOutput
+    if (assumedOutput) return Math.ceil(atLeast0(assumedOutput(exchange)))
+    const key = buckets.find(({ kind }) => kind === 'tokens' || kind === 'cost')?.key
+    return key === undefined ? 0 : this.#assumed.of(key, exchange.model)
+  }
+
+  async status(key: string, tenant = key): Promise<readonly LimitStatus[]> {
+    const now = Date.now()
+    const states = await this.#options.store.read(key, tenant)
+    return states.flatMap((state) => {
+      const bucket = bucketNamed(key, state.name, state.allowed, now, this.#calendar)
+      return bucket ? [statusOf(bucket, currentState(state, bucket, now), now)] : []
+    })
+  }
+
+  async reset(key: string, tenant = key): Promise<void> {
+    await this.#options.store.reset(key, tenant)
+    this.#denials.forget(key)
+  }
+
+  async add(key: string, more: Parameters<Quota['add']>[1], tenant = key): Promise<void> {
+    for (const kind of ['requests', 'tokens', 'cost'] as const) {
+      const amount = more[kind]
+      if (amount === undefined) continue
+      if (!(typeof amount === 'number' && Number.isFinite(amount))) {
+        throw new TypeError(`quota: add(key, { ${kind} }) takes a finite number; got ${String(amount)}`)
+      }
+      await this.#options.store.credit(
+        key,
+        tenant,
+        `${kind}:`,
+        Math.floor(kind === 'cost' ? amount * COST_UNITS : amount),
+      )
+    }
+    this.#denials.forget(key)
+  }
+
+  stats(): QuotaStats {
+    const { failures: storeFailures, isDown: isStoreDown, missed } = this.#store
+    return { running: this.#runs.size, exceeded: this.#exceeded, cut: this.#cut, storeFailures, isStoreDown, ...missed }
+  }
+
+  async close(): Promise<void> {
+    this.#unschedule()
+    await Promise.all(this.#settling)
+    await this.#renew()
+  }
+
+  #track(settling: void | Promise<void>): void | Promise<void> {
+    if (!settling) return undefined
+    this.#settling.add(settling)
+    return settling.finally(() => this.#settling.delete(settling))
+  }
+
+  #schedule(): void {
+    this.#timer ??= setInterval(() => void this.#renew(), this.#options.leaseMs / 3).unref()
+  }
+
+  #unschedule(): void {
+    // What the store has missed it is told by the next renewal.
+    if (this.#store.missed.pending > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  async #renew(): Promise<void> {
+    const runs = [...this.#runs.values()]
+    const leasesAt = (at: QuotaRun['at']) => runs.filter((run) => run.at === at).flatMap((run) => run.leases())
+    await this.#store.renew(leasesAt('store'), leasesAt('local'), this.#options.leaseMs)
+    if (this.#runs.size === 0) this.#unschedule()
+  }
+
+  #warn(error: unknown): void {
+    if (this.#hasWarned) return
+    this.#hasWarned = true
+    warn(
+      'AI_PROXY_QUOTA_STORE',
+      `The store of quotas cannot be reached: ${WHEN[this.#options.whenStoreFails]}`,
+      formatError(error),
+    )
+  }
+}
+
+const WHEN = {
+  local: 'each process counts its share by itself until it is back',
+  open: 'requests pass uncounted until it is back',
+  closed: 'requests are refused until it is back',
+}
+
+/** The share of what is held from which more is asked for. */
+const ASK_FROM = 0.5
+
+const PRICELESS = 'This model has no price here, and the quota is one of money'
+const UNAVAILABLE: Refusal = { code: 'quota_unavailable', message: 'The quota cannot be checked now' }
+
+function atLeast0(amount: number): number {
+  return amount > 0 && Number.isFinite(amount) ? amount : 0
+}
+
+function idOf({ key, name }: LimitBucket): string {
+  return `${key}\n${name}`
+}
+
+function statusesOf({ buckets }: QuotaRun, { states, now }: Reserved): readonly LimitStatus[] {
+  return buckets.map((bucket, at) => statusOf(bucket, states[at]!, now))
+}
+
+/** Returns a bucket as of now: the window that counted last may be over. */
+function currentState(state: KeyState, { window }: LimitBucket, now: number): BucketState {
+  const { current, previous } = windowsAt(window, now)
+  const isOver = state.window !== undefined && current !== undefined && state.window < current
+  if (!isOver) return state
+  const wasLast = state.window === previous
+  return { current: 0, previous: wasLast ? state.current : 0, held: state.held, window: current }
+}

@@ -1,0 +1,135 @@
+import type { PolicyExchange } from '../api/policy.js'
+import type { ExchangeRecord } from '../api/record.js'
+import type { ReservedAt } from './guarded-store.js'
+import type { LimitStatus } from './headers.js'
+import { COST_UNITS, type LimitBucket, type QuotaKind } from './rules.js'
+import type { BucketState, Charge, Claim, Lease, Settlement } from './store.js'
+import { clearsIn, usedIn } from './usage.js'
+
+/** What one exchange needs of its limits, holds of them, and is charged for. */
+export class QuotaRun {
+  readonly id: string
+  readonly slot: string
+  readonly buckets: readonly LimitBucket[]
+  /** The estimate of its input, in tokens. */
+  readonly input: number
+  /** Where it was reserved; `undefined` until it was. */
+  at: ReservedAt | undefined
+  /** More has been asked for, and the answer is awaited. */
+  isExtending = false
+  /** There was no more. */
+  isExhausted = false
+  readonly #needs: Readonly<Record<QuotaKind, number>>
+  readonly #held: Map<LimitBucket, number>
+  #states: readonly BucketState[] = []
+
+  constructor(
+    exchange: Pick<PolicyExchange, 'id'>,
+    slot: string,
+    buckets: readonly LimitBucket[],
+    input: number,
+    needs: { readonly tokens: number; readonly cost: number },
+  ) {
+    this.id = exchange.id
+    this.slot = slot
+    this.buckets = buckets
+    this.input = input
+    this.#needs = { requests: 1, concurrent: 1, tokens: needs.tokens, cost: Math.ceil(needs.cost * COST_UNITS) }
+    this.#held = new Map()
+  }
+
+  /** What it asks for when it begins. */
+  claims(): readonly Claim[] {
+    return this.buckets.map((bucket) => this.#claim(bucket, this.#needs[bucket.kind]))
+  }
+
+  needOf({ kind }: LimitBucket): number {
+    return this.#needs[kind]
+  }
+
+  /** What it asks for if it needs as much again of what it uses up. */
+  further(): readonly Claim[] {
+    return this.#usedUp().map((bucket) => this.#claim(bucket, Math.max(1, this.heldOf(bucket.kind))))
+  }
+
+  #claim(bucket: LimitBucket, amount: number): Claim {
+    return { ...bucket, amount, countsAtOnce: bucket.kind === 'requests' }
+  }
+
+  /** What is used up while a stream runs. */
+  #usedUp(): readonly LimitBucket[] {
+    return this.buckets.filter(({ kind }) => kind === 'tokens' || kind === 'cost')
+  }
+
+  get isUsedUpByStreams(): boolean {
+    return this.#usedUp().length > 0
+  }
+
+  /** Notes what was reserved. */
+  take(claims: readonly Claim[], states: readonly BucketState[], at: ReservedAt): void {
+    this.at = at
+    if (claims.length === this.buckets.length) this.#states = states
+    for (const { key, name, amount, countsAtOnce } of claims) {
+      const bucket = this.buckets.find((each) => each.key === key && each.name === name)
+      if (bucket && !countsAtOnce) this.#held.set(bucket, (this.#held.get(bucket) ?? 0) + amount)
+    }
+  }
+
+  /** The least that it holds of limits of a kind. */
+  heldOf(kind: QuotaKind): number {
+    const held = this.buckets.filter((bucket) => bucket.kind === kind).map((bucket) => this.#held.get(bucket) ?? 0)
+    return held.length === 0 ? Number.POSITIVE_INFINITY : Math.min(...held)
+  }
+
+  leases(): readonly Lease[] {
+    const byKey = new Map<string, Record<string, number>>()
+    for (const [{ key, name }, amount] of this.#held) byKey.set(key, { ...byKey.get(key), [name]: amount })
+    return [...byKey].map(([key, held]) => ({ id: this.id, slot: this.slot, key, held }))
+  }
+
+  /**
+   * Returns what it is charged.
+   *
+   * @param used tokens and billionths of the currency
+   * @param countsRequest `false` takes back that it was counted as a request
+   * @param isMissing the store has not counted it as a request
+   */
+  settlement(
+    used: { readonly tokens: number; readonly cost: number },
+    countsRequest: boolean,
+    isMissing: boolean,
+  ): Settlement {
+    const charges = this.buckets.map((bucket, at): Charge => {
+      if (bucket.kind === 'tokens') return { ...bucket, amount: used.tokens, takenBackFrom: undefined }
+      if (bucket.kind === 'cost') return { ...bucket, amount: used.cost, takenBackFrom: undefined }
+      const isRequest = bucket.kind === 'requests'
+      if (isRequest && isMissing && countsRequest) return { ...bucket, amount: 1, takenBackFrom: undefined }
+      const isTakenBack = isRequest && !isMissing && !countsRequest
+      return {
+        ...bucket,
+        amount: isTakenBack ? 1 : 0,
+        takenBackFrom: isTakenBack ? this.#states[at]?.window : undefined,
+      }
+    })
+    return { id: this.id, slot: this.slot, charges }
+  }
+}
+
+/** Returns how a limit stands. */
+export function statusOf(bucket: LimitBucket, state: BucketState, now: number): LimitStatus {
+  const unit = bucket.kind === 'cost' ? COST_UNITS : 1
+  return {
+    key: bucket.key,
+    kind: bucket.kind,
+    per: bucket.per,
+    allowed: bucket.allowed / unit,
+    used: (usedIn(state, bucket.window, now) + state.held) / unit,
+    resetMs: clearsIn(state, bucket.window, now),
+  }
+}
+
+/** Returns whether an exchange was refused before anything went out, so that it does not count as a request. */
+export function isUnasked({ attempts, outcome, status }: ExchangeRecord): boolean {
+  // Who leaves has been counted: otherwise who always leaves is never limited.
+  return attempts.length === 0 && outcome !== 'client_disconnect' && (status === undefined || outcome !== 'completed')
+}

@@ -1,0 +1,195 @@
+/**
+ * The scripts of the Redis store. A key of a limit has a hash and a sorted set. In the hash are, by the buckets' names, what
+ * each window counted (`w:name:window`), what is held (`h:name`), the current window (`v:name`) and what is allowed (`m:name`);
+ * and by ids what each lease holds (`l:id`). The sorted set has the ids by the ends of their leases. Time is Redis's.
+ *
+ * Numbers are whole, and written in full: Lua would shorten large ones.
+ */
+const SHARED = `
+local function num(n) return string.format('%.0f', n) end
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+
+local function held_by(hash, id)
+  local text = redis.call('HGET', hash, 'l:' .. id)
+  local held = {}
+  if text then
+    for name, amount in string.gmatch(text, '([^=\\n]+)=([^=\\n]+)') do held[name] = tonumber(amount) end
+  end
+  return held
+end
+
+local function release(hash, leases, id)
+  for name, amount in pairs(held_by(hash, id)) do redis.call('HINCRBY', hash, 'h:' .. name, num(-amount)) end
+  redis.call('HDEL', hash, 'l:' .. id)
+  redis.call('ZREM', leases, id)
+end
+
+local function hold(hash, leases, id, name, amount, ends)
+  local held = held_by(hash, id)
+  held[name] = (held[name] or 0) + amount
+  local lines = {}
+  for each, of in pairs(held) do lines[#lines + 1] = each .. '=' .. num(of) end
+  redis.call('HSET', hash, 'l:' .. id, table.concat(lines, '\\n'))
+  redis.call('HINCRBY', hash, 'h:' .. name, num(amount))
+  redis.call('ZADD', leases, num(ends), id)
+end
+
+local function purge(hash, leases)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', num(now), 'LIMIT', 0, 500)) do release(hash, leases, id) end
+end
+
+local function windows(bucket)
+  if bucket.kind == 'none' then return nil, nil, nil end
+  if bucket.kind == 'sliding' then
+    local current = math.floor(now / bucket.ms)
+    return current, current - 1, current + 1
+  end
+  local current, following
+  for _, start in ipairs(bucket.starts) do
+    if start <= now then current = start elseif not following then following = start end
+  end
+  return current or bucket.starts[1], nil, following
+end
+
+local function counted(hash, name, window)
+  if not window then return 0 end
+  return tonumber(redis.call('HGET', hash, 'w:' .. name .. ':' .. num(window)) or '0')
+end
+
+local function turn(hash, bucket)
+  local current, previous = windows(bucket)
+  redis.call('HSET', hash, 'm:' .. bucket.name, num(bucket.allowed))
+  if not current then return end
+  local field = 'v:' .. bucket.name
+  local known = tonumber(redis.call('HGET', hash, field) or '-1')
+  if known == current then return end
+  redis.call('HSET', hash, field, num(current))
+  if known < 0 then return end
+  if bucket.kind == 'sliding' then redis.call('HDEL', hash, 'w:' .. bucket.name .. ':' .. num(known - 1)) end
+  if known ~= previous then redis.call('HDEL', hash, 'w:' .. bucket.name .. ':' .. num(known)) end
+end
+
+local function count(hash, bucket, amount)
+  local current, _, following = windows(bucket)
+  if not current then return end
+  local field = 'w:' .. bucket.name .. ':' .. num(current)
+  local sum = redis.call('HINCRBY', hash, field, num(amount))
+  if bucket.kind == 'calendar' and following and sum > bucket.allowed then
+    redis.call('HINCRBY', hash, field, num(bucket.allowed - sum))
+    redis.call('HINCRBY', hash, 'w:' .. bucket.name .. ':' .. num(following), num(sum - bucket.allowed))
+  end
+end
+
+local function keep(key, ms)
+  if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, num(ms)) end
+end
+
+local function needed(bucket)
+  if bucket.kind == 'none' then return 0 end
+  if bucket.kind == 'sliding' then return 2 * bucket.ms end
+  return bucket.starts[#bucket.starts] - now
+end
+`
+
+/** KEYS: a hash and a sorted set for each key. ARGV: a JSON of `{ id, leaseMs, force, claims: [{ at, … }] }`. */
+export const RESERVE = `${SHARED}
+local asked = cjson.decode(ARGV[1])
+for at = 1, #KEYS, 2 do purge(KEYS[at], KEYS[at + 1]) end
+local granted = 1
+for _, claim in ipairs(asked.claims) do
+  local hash = KEYS[claim.at]
+  local current, previous = windows(claim)
+  local used = counted(hash, claim.name, current)
+  if claim.kind == 'sliding' then used = used + counted(hash, claim.name, previous) * (1 - (now % claim.ms) / claim.ms) end
+  local held = tonumber(redis.call('HGET', hash, 'h:' .. claim.name) or '0')
+  if used + held + claim.amount > claim.allowed then granted = 0 end
+end
+if granted == 1 or asked.force then
+  for _, claim in ipairs(asked.claims) do
+    local hash, leases = KEYS[claim.at], KEYS[claim.at + 1]
+    turn(hash, claim)
+    if claim.atOnce then count(hash, claim, claim.amount)
+    else
+      hold(hash, leases, asked.id, claim.name, claim.amount, now + asked.leaseMs)
+      keep(leases, asked.leaseMs)
+    end
+    keep(hash, math.max(needed(claim), asked.leaseMs))
+  end
+end
+local answer = { granted, num(now) }
+for _, claim in ipairs(asked.claims) do
+  local hash = KEYS[claim.at]
+  local current, previous = windows(claim)
+  answer[#answer + 1] = num(counted(hash, claim.name, current))
+  answer[#answer + 1] = num(counted(hash, claim.name, previous))
+  answer[#answer + 1] = redis.call('HGET', hash, 'h:' .. claim.name) or '0'
+  answer[#answer + 1] = current and num(current) or ''
+end
+return answer
+`
+
+/** KEYS: the request's mark, then a hash and a sorted set for each key. ARGV: a JSON of `{ id, charges: [{ at, … }] }`. */
+export const SETTLE = `${SHARED}
+local asked = cjson.decode(ARGV[1])
+if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', 600000) then return 0 end
+for at = 2, #KEYS, 2 do release(KEYS[at], KEYS[at + 1], asked.id) end
+for _, charge in ipairs(asked.charges) do
+  local hash = KEYS[charge.at]
+  if charge.amount ~= 0 then
+    if charge.back then
+      local field = 'w:' .. charge.name .. ':' .. num(charge.back)
+      local sum = tonumber(redis.call('HGET', hash, field) or '0')
+      if sum > 0 then redis.call('HINCRBY', hash, field, num(-math.min(sum, charge.amount))) end
+    else
+      turn(hash, charge)
+      count(hash, charge, charge.amount)
+      keep(hash, needed(charge))
+    end
+  end
+end
+return 1
+`
+
+/** KEYS: for each lease the request's mark, a hash and a sorted set. ARGV: a JSON of `{ leaseMs, leases: [{ id, held }] }`. */
+export const RENEW = `${SHARED}
+local asked = cjson.decode(ARGV[1])
+for index, lease in ipairs(asked.leases) do
+  local mark, hash, leases = KEYS[3 * index - 2], KEYS[3 * index - 1], KEYS[3 * index]
+  if redis.call('EXISTS', mark) == 0 then
+    if redis.call('ZSCORE', leases, lease.id) then redis.call('ZADD', leases, num(now + asked.leaseMs), lease.id)
+    else
+      for name, amount in pairs(lease.held) do hold(hash, leases, lease.id, name, amount, now + asked.leaseMs) end
+    end
+    keep(hash, asked.leaseMs)
+    keep(leases, asked.leaseMs)
+  end
+end
+return 1
+`
+
+/** KEYS: a hash and its sorted set. */
+export const READ = `${SHARED}
+purge(KEYS[1], KEYS[2])
+return redis.call('HGETALL', KEYS[1])
+`
+
+/** KEYS: a hash. */
+export const RESET = `
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if string.sub(field, 1, 2) == 'w:' then redis.call('HDEL', KEYS[1], field) end
+end
+return 1
+`
+
+/** KEYS: a hash. ARGV: what the names of the buckets begin with, and the amount. */
+export const CREDIT = `
+local prefix = 'v:' .. ARGV[1]
+local fields = redis.call('HGETALL', KEYS[1])
+for at = 1, #fields, 2 do
+  if string.sub(fields[at], 1, #prefix) == prefix then
+    redis.call('HINCRBY', KEYS[1], 'w:' .. string.sub(fields[at], 3) .. ':' .. fields[at + 1], ARGV[2])
+  end
+end
+return 1
+`

@@ -1,0 +1,140 @@
+import { inspect } from 'node:util'
+import { type CalendarCache, type CalendarUnit, isTimeZone } from './calendar.js'
+import type { Bucket, Window } from './store.js'
+
+/** A limit, or several of one key and time. */
+export interface QuotaRule {
+  /** Whom it limits: what is counted under one key is counted together. 1 to 512 characters. */
+  readonly key: string
+  /** Requests in the time. */
+  readonly requests?: number | undefined
+  /** Tokens in the time, of all kinds together. */
+  readonly tokens?: number | undefined
+  /** Money in the time, by the option `prices`. */
+  readonly cost?: number | undefined
+  /** Exchanges at once; it has no time. */
+  readonly concurrent?: number | undefined
+  /**
+   * The time: a number of `s`, `m`, `h` or `d`, which slides (`'5h'`); or a `'day'`, `'week'` or `'month'` of the calendar.
+   * Required, except for `concurrent`.
+   */
+  readonly per?: QuotaTime | undefined
+  /** Time zone of the calendar: `'Europe/Berlin'`. Default `'UTC'`. */
+  readonly timeZone?: string | undefined
+}
+
+/** The time in which a limit counts. */
+export type QuotaTime = CalendarUnit | `${number}${'s' | 'm' | 'h' | 'd'}`
+
+/** What a limit counts. */
+export type QuotaKind = 'requests' | 'tokens' | 'cost' | 'concurrent'
+
+export const quotaKinds: readonly QuotaKind[] = ['requests', 'tokens', 'cost', 'concurrent']
+
+/** Stores count whole numbers: money in billionths, in which a token has a price of its own. */
+export const COST_UNITS = 1e9
+
+/** A bucket, and what it counts. */
+export interface LimitBucket extends Bucket {
+  readonly kind: QuotaKind
+  /** As people read it: `1d`, `month`; `''` for what is under way. */
+  readonly per: string
+}
+
+const MAX_KEY_LENGTH = 512
+const MAX_RULES = 20
+const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const MAX_WINDOW_MS = 400 * UNITS.d
+/** Of a store whose sums are whole numbers. */
+const MAX_ALLOWED = Number.MAX_SAFE_INTEGER / 8
+
+const fields = ['key', ...quotaKinds, 'per', 'timeZone']
+
+/**
+ * Compiles the limits of a request.
+ *
+ * @param now in milliseconds since the epoch
+ * @throws TypeError if one is wrong
+ */
+export function compileRules(rules: unknown, now: number, calendar: CalendarCache): readonly LimitBucket[] {
+  if (!Array.isArray(rules)) throw new TypeError(`quota: limits takes a list of limits; got ${shown(rules)}`)
+  if (rules.length > MAX_RULES) throw new TypeError(`quota: limits takes at most ${MAX_RULES} limits for a request`)
+  const buckets = rules.flatMap((rule: unknown, at) => bucketsOf(rule, `limits[${at}]`, now, calendar))
+  for (const [at, { key, name }] of buckets.entries()) {
+    const isTwice = buckets.findIndex((other) => other.key === key && other.name === name) !== at
+    if (isTwice) throw new TypeError(`quota: limits has two limits of ${name} for one key`)
+  }
+  return buckets
+}
+
+function bucketsOf(rule: unknown, option: string, now: number, calendar: CalendarCache): LimitBucket[] {
+  if (typeof rule !== 'object' || rule === null) throw wrong(option, rule, 'an object with a key and a limit')
+  const unknown = Object.keys(rule).find((field) => !fields.includes(field))
+  if (unknown !== undefined)
+    throw wrong(`${option}.${unknown}`, (rule as never)[unknown], `one of ${fields.join(', ')}`)
+  const { key, per, timeZone, ...amounts } = rule as Partial<QuotaRule>
+  if (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH) {
+    throw wrong(`${option}.key`, key, `a key of 1 to ${MAX_KEY_LENGTH} characters`)
+  }
+  const kinds = quotaKinds.filter((kind) => amounts[kind] !== undefined)
+  if (kinds.length === 0) throw wrong(option, rule, `a limit: ${quotaKinds.join(', ')}`)
+  return kinds.map((kind) => {
+    const amount = amounts[kind]
+    if (typeof amount !== 'number' || !(amount >= 0 && amount <= MAX_ALLOWED)) {
+      throw wrong(`${option}.${kind}`, amount, 'a number of at least 0')
+    }
+    const allowed = Math.floor(kind === 'cost' ? amount * COST_UNITS : amount)
+    if (kind === 'concurrent') return { kind, key, name: kind, per: '', allowed, window: NO_WINDOW }
+    const { window, name } = windowOf(per, timeZone, option, now, calendar)
+    return { kind, key, name: `${kind}:${name}`, per: String(per), allowed, window }
+  })
+}
+
+const NO_WINDOW: Window = { kind: 'none' }
+
+function windowOf(
+  per: unknown,
+  timeZone: unknown,
+  option: string,
+  now: number,
+  calendar: CalendarCache,
+): { window: Window; name: string } {
+  if (per === 'day' || per === 'week' || per === 'month') {
+    const zone = timeZone ?? 'UTC'
+    if (!isTimeZone(zone)) throw wrong(`${option}.timeZone`, timeZone, "the name of a time zone, like 'Europe/Berlin'")
+    return { window: { kind: 'calendar', starts: calendar.startsAround(now, per, zone) }, name: `${per}@${zone}` }
+  }
+  const [, count, unit] = (typeof per === 'string' && /^(\d{1,6})([smhd])$/.exec(per)) || []
+  const ms = Number(count) * UNITS[unit as keyof typeof UNITS]
+  if (!(ms > 0 && ms <= MAX_WINDOW_MS)) {
+    throw wrong(`${option}.per`, per, "a time like '1m', '5h' or '1d', up to 400 days, or 'day', 'week' or 'month'")
+  }
+  if (timeZone !== undefined) throw wrong(`${option}.timeZone`, timeZone, 'no value beside a time that slides')
+  return { window: { kind: 'sliding', ms }, name: per as string }
+}
+
+function wrong(option: string, got: unknown, takes: string): TypeError {
+  return new TypeError(`quota: ${option} takes ${takes}; got ${shown(got)}`)
+}
+
+function shown(value: unknown): string {
+  return inspect(value, { depth: 0, maxStringLength: 100 })
+}
+
+/** Returns the bucket of a key that a store has under a name; `undefined` if it is not one of ours. */
+export function bucketNamed(
+  key: string,
+  name: string,
+  allowed: number,
+  now: number,
+  calendar: CalendarCache,
+): LimitBucket | undefined {
+  const [kind, time = ''] = name.split(/:(.*)/s) as [QuotaKind, string?]
+  if (kind === 'concurrent') return { kind, key, name, per: '', allowed, window: NO_WINDOW }
+  const [per = '', timeZone] = time.split('@')
+  try {
+    return { kind, key, name, per, allowed, window: windowOf(per, timeZone, 'name', now, calendar).window }
+  } catch {
+    return undefined
+  }
+}

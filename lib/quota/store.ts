@@ -1,0 +1,108 @@
+/** A stretch of time in which a limit counts. */
+export type Window =
+  /** The last `ms` milliseconds, by a weighted pair of fixed windows. */
+  | { readonly kind: 'sliding'; readonly ms: number }
+  /** A day, week or month; `starts` are the beginnings around now, in milliseconds since the epoch, ascending. */
+  | { readonly kind: 'calendar'; readonly starts: readonly number[] }
+  /** What is under way, and nothing else. */
+  | { readonly kind: 'none' }
+
+/** One limit of a key. Amounts are whole numbers: requests, tokens, or billionths of the currency. */
+export interface Bucket {
+  /** Whom it limits. */
+  readonly key: string
+  /** What it counts and for how long, unique within its key: `tokens:1d`. */
+  readonly name: string
+  readonly window: Window
+  readonly allowed: number
+}
+
+/** What a request needs of a bucket. */
+export interface Claim extends Bucket {
+  readonly amount: number
+  /** It counts in the window at once, and for good: a request. Otherwise it is held until it is settled. */
+  readonly countsAtOnce: boolean
+}
+
+/** A request that asks for all of its claims, or for more of what it has. */
+export interface Reservation {
+  /** Of the request; the same for all calls about it. */
+  readonly id: string
+  /** Requests of one slot are kept together: the tenant. */
+  readonly slot: string
+  readonly claims: readonly Claim[]
+  /** How long what is held lives unless it is renewed, in milliseconds. */
+  readonly leaseMs: number
+  /** Takes the claims even if they are more than is allowed. */
+  readonly force?: boolean
+}
+
+/** A bucket as it stands. */
+export interface BucketState {
+  /** Counted in the current window, and in the one before it. */
+  readonly current: number
+  readonly previous: number
+  /** Held by requests under way. */
+  readonly held: number
+  /** The current window: its number, or its start. `undefined` if it has none. */
+  readonly window: number | undefined
+}
+
+/** The answer to a reservation. */
+export interface Reserved {
+  /** All claims are met; otherwise nothing was taken, unless it was by force. */
+  readonly granted: boolean
+  /** The store's time, in milliseconds since the epoch. */
+  readonly now: number
+  /** The buckets in the order of the claims: after the reservation if it was granted, otherwise as they are. */
+  readonly states: readonly BucketState[]
+}
+
+/** What a request has used of a bucket. */
+export interface Charge extends Bucket {
+  /** What is counted in the current window, in place of what was held. */
+  readonly amount: number
+  /** The window in which the request counted at once, if that is taken back: `amount` is then taken from it. */
+  readonly takenBackFrom: number | undefined
+}
+
+export interface Settlement {
+  readonly id: string
+  readonly slot: string
+  readonly charges: readonly Charge[]
+}
+
+/** What a request under way holds of one key. */
+export interface Lease {
+  readonly id: string
+  readonly slot: string
+  readonly key: string
+  /** By the names of the buckets. */
+  readonly held: Readonly<Record<string, number>>
+}
+
+/** A bucket of a key, for people. */
+export interface KeyState extends BucketState {
+  readonly name: string
+  /** As of the last reservation. */
+  readonly allowed: number
+}
+
+/**
+ * Where quotas are kept. Each method is atomic. A store that is somewhere else returns promises, and rejects if it cannot be
+ * reached.
+ */
+export interface QuotaStore {
+  /** Takes all claims, or none. A second reservation of an id adds to what it holds. */
+  reserve(reservation: Reservation): Reserved | Promise<Reserved>
+  /** Gives back what an id holds, and counts what it has used; once: a repetition has no effect. */
+  settle(settlement: Settlement): void | Promise<void>
+  /** Extends leases, also those that have expired meanwhile. */
+  renew(leases: readonly Lease[], leaseMs: number): void | Promise<void>
+  /** Returns the buckets of a key that have counted something. */
+  read(key: string, slot: string): readonly KeyState[] | Promise<readonly KeyState[]>
+  /** Forgets what was counted for a key. What is held stays. */
+  reset(key: string, slot: string): void | Promise<void>
+  /** Takes an amount off what the buckets of a key with this prefix have counted in their current windows. */
+  credit(key: string, slot: string, prefix: string, amount: number): void | Promise<void>
+}
