@@ -18,7 +18,10 @@ suite('the layout', () => {
 
   test('only the entry points and aiProxy() are at the root of lib/', () => {
     const files = readdirSync(join(ROOT, 'lib')).filter((name) => /\.m?ts$/.test(name))
-    const entries = ['index', 'opentelemetry', 'prices', 'prometheus', 'quota', 'queue'].flatMap((name) => [`${name}.ts`, `${name}.mts`])
+    const entries = ['index', 'opentelemetry', 'prices', 'prometheus', 'quota', 'queue'].flatMap((name) => [
+      `${name}.ts`,
+      `${name}.mts`,
+    ])
     assert.deepEqual(files.sort(), ['ai-proxy.ts', ...entries].sort())
   })
 

@@ -151,6 +151,11 @@ export class Exchange implements Indexed {
     return this.#subject
   }
 
+  /** Whose turns it uses: a subject without a tenant is one of its own. */
+  get tenant(): string | undefined {
+    return this.#subject && (this.#subject.tenant ?? this.#subject.id)
+  }
+
   /** Whether the subject may ask for a model; `undefined` if it may ask for all. */
   get allowsModel(): ((model: string) => boolean) | undefined {
     return this.#allowsModel

@@ -31,6 +31,7 @@ export interface DispatchEvents {
 export class RequestDispatch implements Runnable, AttemptEvents {
   /** About what http-proxy-middleware and Node take to send a request, mostly in promises after the turn. */
   readonly extraCostMs = 0.1
+  readonly tenant: string | undefined
 
   /** Kept until the provider answers: after that nothing is sent again, and the body can be released. */
   #request: UpstreamRequest | undefined
@@ -57,6 +58,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     this.#withoutUsageRequest = prepared.unasked
     this.#hidesUsage = prepared.hidesUsage
     this.#exchange = exchange
+    this.tenant = exchange.tenant
     this.#provider = provider
     this.#events = events
   }

@@ -32,7 +32,7 @@ export interface GenaiPricesOptions {
  */
 export function genaiPrices({ provider }: GenaiPricesOptions = {}): PriceFunction {
   if (provider !== undefined && (typeof provider !== 'string' || provider === '')) {
-    throw new TypeError("genaiPrices: provider takes the provider's id, like 'openai'")
+    throw new TypeError("genaiPrices: provider takes the provider's id in @pydantic/genai-prices")
   }
   const { calcPrice, findProvider } = installed()
   const providerOf = ({ target, format }: PricedUsage): string | undefined => {

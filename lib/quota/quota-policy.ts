@@ -13,7 +13,7 @@ import { type QuotaOptions, type QuotaRequest, type ResolvedQuotaOptions, resolv
 import { isUnasked, QuotaRun, statusOf } from './quota-run.js'
 import { type Exceeded, refusalOf } from './refusal-of.js'
 import { bucketNamed, COST_UNITS, compileRules, type LimitBucket, type QuotaRule } from './rules.js'
-import type { BucketState, KeyState, Reserved } from './store.js'
+import type { BucketState, Claim, KeyState, Reserved } from './store.js'
 import { fitsIn, usedIn, windowsAt } from './usage.js'
 
 /** Counters of a quota since it was made. */
@@ -195,16 +195,21 @@ class QuotaPolicy implements Quota {
     return byCost > byTokens ? [byCost, 'cost'] : [byTokens, 'tokens']
   }
 
-  #extend(run: QuotaRun, exchange: PolicyExchange): void {
-    const claims = run.further()
+  /** Asks for more of what a stream uses up: as much again, or all that is left. */
+  #extend(run: QuotaRun, exchange: PolicyExchange, claims = run.further(), isLast = false): void {
     run.isExtending = true
     const decide = (answer: GuardedAnswer) => {
       run.isExtending = false
-      run.isExhausted = answer?.reserved?.granted !== true
-      if (answer && !run.isExhausted && this.#runs.has(run.id)) {
-        run.take(claims, answer.reserved?.states ?? [], answer.at)
-        exchange.watchFrom(this.#boundOf(run, exchange))
+      run.isExhausted = isLast
+      if (!answer?.reserved || !this.#runs.has(run.id)) return
+      const { at, reserved } = answer
+      if (reserved.granted) {
+        run.take(claims, reserved.states, at)
+        return exchange.watchFrom(this.#boundOf(run, exchange))
       }
+      const rest = restOf(claims, reserved)
+      if (!isLast && rest) this.#extend(run, exchange, rest, true)
+      else run.isExhausted = true
     }
     const answer = this.#store.reserve({ id: run.id, slot: run.slot, claims, leaseMs: this.#options.leaseMs })
     if (isThenable(answer)) void Promise.resolve(answer).then(decide)
@@ -356,6 +361,15 @@ const ASK_FROM = 0.5
 
 const PRICELESS = 'This model has no price here, and the quota is one of money'
 const UNAVAILABLE: Refusal = { code: 'quota_unavailable', message: 'The quota cannot be checked now' }
+
+/** Returns claims for all that is left; `undefined` if nothing is left of one of them. */
+function restOf(claims: readonly Claim[], { states, now }: Reserved): readonly Claim[] | undefined {
+  const rest = claims.map((claim, at) => {
+    const left = claim.allowed - usedIn(states[at]!, claim.window, now) - states[at]!.held
+    return { ...claim, amount: Math.floor(Math.min(claim.amount, left)) }
+  })
+  return rest.every(({ amount }) => amount > 0) ? rest : undefined
+}
 
 function atLeast0(amount: number): number {
   return amount > 0 && Number.isFinite(amount) ? amount : 0

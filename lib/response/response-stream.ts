@@ -20,6 +20,7 @@ export class ResponseStream implements Runnable {
   extraCostMs = 0
   /** More had arrived than one turn could read. */
   isBursting = false
+  readonly tenant: string | undefined
   readonly limits: ResponseLimits
 
   readonly #exchange: Exchange
@@ -53,6 +54,7 @@ export class ResponseStream implements Runnable {
     callbacks: AnswerCallbacks,
   ) {
     this.#exchange = exchange
+    this.tenant = exchange.tenant
     this.#context = context
     this.#source = source
     this.#downstream = downstream

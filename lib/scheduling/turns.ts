@@ -1,6 +1,7 @@
 import { defaults } from '../options/defaults.js'
 import { formatError } from '../util/format-error.js'
 import { warn } from '../util/warn.js'
+import { TurnQueue } from './turn-queue.js'
 
 /** Something that runs in turns: a stream with data to pass on, or a request that is waiting to go out. */
 export interface Runnable {
@@ -19,6 +20,8 @@ export interface Runnable {
   readonly extraCostMs?: number
   /** It always has more to do than one turn allows, and shares the smaller budget. Read when it is queued. */
   readonly isBursting?: boolean
+  /** Whose turn it uses: tenants take turns, however many streams each of them has. Read when it is queued. */
+  readonly tenant?: string | undefined
 }
 
 /** The scheduler's clock. Tests inject one to show the exact order of turns without sleeping. */
@@ -34,36 +37,6 @@ const processClock: TurnClock = {
   defer: (run) => void setImmediate(run),
 }
 
-/** Waiting runnables, first come first served. */
-class TurnQueue {
-  /** Slots are cleared as they run. Under load the queue may never drain, and would keep finished streams alive. */
-  #slots: (Runnable | undefined)[] = []
-  /** Index of the first slot that is still waiting. */
-  #next = 0
-
-  get length(): number {
-    return this.#slots.length - this.#next
-  }
-
-  push(taker: Runnable): void {
-    this.#slots.push(taker)
-  }
-
-  shift(): Runnable | undefined {
-    const taker = this.#slots[this.#next]
-    if (!taker) return undefined
-    this.#slots[this.#next++] = undefined
-    if (this.#next === this.#slots.length) {
-      this.#slots = []
-      this.#next = 0
-    } else if (this.#next > 1024) {
-      this.#slots = this.#slots.slice(this.#next)
-      this.#next = 0
-    }
-    return taker
-  }
-}
-
 /**
  * Budget of brief turns in one round, in milliseconds. A round of the event loop costs some 0.05 ms: if the budget let
  * only one small request out per round, a server of small answers would be a third slower. A brief turn ends by itself,
@@ -75,7 +48,7 @@ const BRIEF_BUDGET_MS = 1
 const MAX_BUDGET_MS = 2
 
 /**
- * Gives out turns, first come first served. In each round of the event loop, turns run until their budget is used up.
+ * Gives out turns: to the tenants in rotation, and first come first served within one. In each round of the event loop, turns run until their budget is used up.
  * The others get theirs in the next round, and all other I/O and timers run in between. A queued runnable gets one
  * turn, then has to queue again.
  *
@@ -87,8 +60,8 @@ export class TurnScheduler {
   /** Minimum time for bursting streams in one round, in milliseconds. */
   budgetMs: number
   readonly #clock: TurnClock
-  readonly #brief = new TurnQueue()
-  readonly #bursting = new TurnQueue()
+  readonly #brief = new TurnQueue<Runnable>()
+  readonly #bursting = new TurnQueue<Runnable>()
   #isDeferred = false
   /** When the wait for the deferred round began. */
   #deferredAt = 0
@@ -168,7 +141,7 @@ export class TurnScheduler {
   }
 
   /** Runs turns until the budget is used up, but at least one. @returns when the last one ended */
-  #run(queue: TurnQueue, budgetMs: number, began: number): number {
+  #run(queue: TurnQueue<Runnable>, budgetMs: number, began: number): number {
     let before = began
     let spentMs = 0
     do {
