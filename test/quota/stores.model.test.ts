@@ -220,7 +220,7 @@ describe('the stores do what a plain model does', { skip: withoutRedis }, () => 
     'redis (node-redis)': async () => {
       const client = createClient({ url: `redis://127.0.0.1:${server.port}` })
       await client.connect()
-      return { client: client as unknown as RedisClient, close: () => client.destroy() }
+      return { client: client, close: () => client.destroy() }
     },
   }
 
