@@ -6,4 +6,7 @@
  */
 export * from '../../lib/index.js'
 export * from '../../lib/opentelemetry.js'
+export * from '../../lib/prices.js'
 export * from '../../lib/prometheus.js'
+export * from '../../lib/queue.js'
+export * from '../../lib/quota.js'

@@ -33,7 +33,9 @@ export interface PolicyExchange<Req extends IncomingMessage = Request> extends H
    * after each turn, which may pass hundreds. Default: never.
    */
   watchFrom(generatedTokens: number): void
-  /** Whether a target that can serve the request takes another one now; always `true` with the option `target`. */
+  /** Whether all targets that can serve the request have a `maxConcurrent`. */
+  readonly isBoundByTargets: boolean
+  /** Whether a target that can serve the request takes another one now; always `true` if it is not bound by them. */
   hasCapacity(): boolean
   /** Calls back each time a target takes less than before. @returns a function that stops this */
   onCapacity(callback: () => void): () => void

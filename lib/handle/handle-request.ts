@@ -148,7 +148,8 @@ async function sendBody(
   }
   if (exchange.asksForStream) context.overload?.admitStream()
   if (config.policies.length > 0) {
-    await admitByPolicies(exchange, controller, context, edited, config.prefix + path.decoded)
+    const capacity = context.targets?.capacityFor(exchange, path)
+    await admitByPolicies(exchange, controller, context, edited, config.prefix + path.decoded, capacity)
     if (exchange.isSettled) return
   }
   if (exchange.asksForStream) registry.admitStream(exchange, limits)

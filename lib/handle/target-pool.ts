@@ -4,6 +4,7 @@ import type { ExchangeRecord } from '../api/record.js'
 import { type Exchange, formatOf } from '../exchange/exchange.js'
 import { type CompleteFormat, keepsAnswers } from '../formats/index.js'
 import type { Config, Routing, Target } from '../options/config.js'
+import type { Capacity } from '../policies/capacity.js'
 import type { ProviderPath } from '../request/provider-path.js'
 import { UsageRefusals } from '../request/usage-refusals.js'
 import { judge } from '../routing/failure.js'
@@ -25,6 +26,7 @@ export class TargetPool {
   readonly #targets: readonly PooledTarget[]
   readonly #byName: ReadonlyMap<string, PooledTarget>
   readonly #router: Router
+  readonly #awaitingRoom = new Set<() => void>()
 
   constructor({ limits, hookErrors }: Config, routing: Routing) {
     this.routing = routing
@@ -44,6 +46,7 @@ export class TargetPool {
         state: this.#router.states.get(name)!,
       }
     })
+    for (const { state } of this.#targets) state.onRoom = () => this.#tellRoom()
     this.#byName = new Map(this.#targets.map((pooled) => [pooled.target.name, pooled]))
   }
 
@@ -72,6 +75,27 @@ export class TargetPool {
     throw new AiProxyError('no_target', `Every provider for this request ${why}`, {
       headers: { 'retry-after': String(seconds) },
     })
+  }
+
+  /**
+   * Returns the room that the targets have for a request.
+   *
+   * @throws AiProxyError `endpoint_not_allowed`, `model_not_found`
+   */
+  capacityFor(exchange: Exchange, path: ProviderPath): Capacity {
+    const eligible = this.#eligible(exchange, path)
+    return {
+      isBounded: eligible.every(({ maxConcurrent }) => maxConcurrent < Number.POSITIVE_INFINITY),
+      has: () => eligible.some(({ isFull }) => !isFull),
+      onMore: (callback) => {
+        this.#awaitingRoom.add(callback)
+        return () => void this.#awaitingRoom.delete(callback)
+      },
+    }
+  }
+
+  #tellRoom(): void {
+    for (const callback of [...this.#awaitingRoom]) callback()
   }
 
   /** Returns the targets of a route that can be asked after some have failed, in order. */

@@ -88,6 +88,10 @@ export class PolicyView extends ExchangeView implements PolicyExchange {
     this.#environment.watchFrom(generatedTokens)
   }
 
+  get isBoundByTargets(): boolean {
+    return this.#environment.capacity.isBounded
+  }
+
   hasCapacity(): boolean {
     return this.#environment.capacity.has()
   }

@@ -2,11 +2,13 @@ import type { QuotaKind } from './rules.js'
 
 /** A limit as it stands, for people and headers. Money is in the currency, not in billionths. */
 export interface LimitStatus {
+  /** Whom it limits. */
   readonly key: string
   /** What it counts. */
   readonly kind: QuotaKind
   /** Its time, as in the rule; `''` for `concurrent`. */
   readonly per: string
+  /** What may be counted in the time. */
   readonly allowed: number
   /** Counted by now, with what requests under way hold. */
   readonly used: number
@@ -15,7 +17,7 @@ export interface LimitStatus {
 }
 
 /** Returns what remains of a limit. */
-export function remainingOf({ allowed, used }: LimitStatus): number {
+function remainingOf({ allowed, used }: LimitStatus): number {
   return Math.max(0, Math.floor(allowed - used))
 }
 

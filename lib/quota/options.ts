@@ -14,6 +14,7 @@ export interface QuotaRequest {
   readonly subject: Subject
   /** The model that it names. */
   readonly model: string | undefined
+  /** All that is known of it. */
   readonly exchange: PolicyExchange
 }
 

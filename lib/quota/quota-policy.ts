@@ -1,9 +1,9 @@
 import type { Admission, Policy, PolicyExchange, Refusal } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
+import { AssumedOutput } from '../policies/assumed-output.js'
 import { formatError } from '../util/format-error.js'
 import { isThenable } from '../util/promises.js'
 import { warn } from '../util/warn.js'
-import { AssumedOutput } from './assumed-output.js'
 import { CalendarCache } from './calendar.js'
 import { Denials } from './denials.js'
 import { inputBySize, tokensFrom, usedTokens } from './estimates.js'
@@ -50,6 +50,7 @@ export interface Quota extends Policy {
     more: { readonly requests?: number; readonly tokens?: number; readonly cost?: number },
     tenant?: string,
   ): Promise<void>
+  /** Returns counters since it was made. */
   stats(): QuotaStats
 }
 

@@ -29,7 +29,7 @@ export function refusalOf({ limit, needs, fitsInMs }: Exceeded, headers: Readonl
 }
 
 /** Names limit, used, allowed and reset. */
-export function messageOf({ key, kind, per, allowed, used }: LimitStatus, needs: number, fitsInMs: number): string {
+function messageOf({ key, kind, per, allowed, used }: LimitStatus, needs: number, fitsInMs: number): string {
   const what = kind === 'concurrent' ? 'concurrent requests' : `${kind} per ${per}`
   const stands = `The quota of ${what} for ${key} is exceeded: ${shown(used)} of ${shown(allowed)} used`
   if (fitsInMs === Number.POSITIVE_INFINITY) return `${stands}, and this request may need ${shown(needs)}`

@@ -29,7 +29,7 @@ export type QuotaTime = CalendarUnit | `${number}${'s' | 'm' | 'h' | 'd'}`
 /** What a limit counts. */
 export type QuotaKind = 'requests' | 'tokens' | 'cost' | 'concurrent'
 
-export const quotaKinds: readonly QuotaKind[] = ['requests', 'tokens', 'cost', 'concurrent']
+const quotaKinds: readonly QuotaKind[] = ['requests', 'tokens', 'cost', 'concurrent']
 
 /** Stores count whole numbers: money in billionths, in which a token has a price of its own. */
 export const COST_UNITS = 1e9

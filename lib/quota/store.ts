@@ -1,11 +1,24 @@
 /** A stretch of time in which a limit counts. */
 export type Window =
   /** The last `ms` milliseconds, by a weighted pair of fixed windows. */
-  | { readonly kind: 'sliding'; readonly ms: number }
-  /** A day, week or month; `starts` are the beginnings around now, in milliseconds since the epoch, ascending. */
-  | { readonly kind: 'calendar'; readonly starts: readonly number[] }
+  | {
+      /** It slides. */
+      readonly kind: 'sliding'
+      /** Its length. */
+      readonly ms: number
+    }
+  /** A day, week or month. */
+  | {
+      /** It is one of the calendar's. */
+      readonly kind: 'calendar'
+      /** The beginnings around now, in milliseconds since the epoch, ascending. */
+      readonly starts: readonly number[]
+    }
   /** What is under way, and nothing else. */
-  | { readonly kind: 'none' }
+  | {
+      /** It has no time. */
+      readonly kind: 'none'
+    }
 
 /** One limit of a key. Amounts are whole numbers: requests, tokens, or billionths of the currency. */
 export interface Bucket {
@@ -13,12 +26,15 @@ export interface Bucket {
   readonly key: string
   /** What it counts and for how long, unique within its key: `tokens:1d`. */
   readonly name: string
+  /** The time in which it counts. */
   readonly window: Window
+  /** What may be counted, with what is held. */
   readonly allowed: number
 }
 
 /** What a request needs of a bucket. */
 export interface Claim extends Bucket {
+  /** What it asks for. */
   readonly amount: number
   /** It counts in the window at once, and for good: a request. Otherwise it is held until it is settled. */
   readonly countsAtOnce: boolean
@@ -30,6 +46,7 @@ export interface Reservation {
   readonly id: string
   /** Requests of one slot are kept together: the tenant. */
   readonly slot: string
+  /** All or none. */
   readonly claims: readonly Claim[]
   /** How long what is held lives unless it is renewed, in milliseconds. */
   readonly leaseMs: number
@@ -39,8 +56,9 @@ export interface Reservation {
 
 /** A bucket as it stands. */
 export interface BucketState {
-  /** Counted in the current window, and in the one before it. */
+  /** Counted in the current window. */
   readonly current: number
+  /** Counted in the one before it. */
   readonly previous: number
   /** Held by requests under way. */
   readonly held: number
@@ -66,16 +84,23 @@ export interface Charge extends Bucket {
   readonly takenBackFrom: number | undefined
 }
 
+/** What becomes of what a request holds. */
 export interface Settlement {
+  /** Of the request. */
   readonly id: string
+  /** As in its reservation. */
   readonly slot: string
+  /** For each bucket of the request. */
   readonly charges: readonly Charge[]
 }
 
 /** What a request under way holds of one key. */
 export interface Lease {
+  /** Of the request. */
   readonly id: string
+  /** As in its reservation. */
   readonly slot: string
+  /** The key. */
   readonly key: string
   /** By the names of the buckets. */
   readonly held: Readonly<Record<string, number>>
@@ -83,6 +108,7 @@ export interface Lease {
 
 /** A bucket of a key, for people. */
 export interface KeyState extends BucketState {
+  /** The bucket's. */
   readonly name: string
   /** As of the last reservation. */
   readonly allowed: number

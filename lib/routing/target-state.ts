@@ -23,6 +23,8 @@ export class TargetState implements RouterTarget {
   readonly maxConcurrent: number
   readonly cooling: Cooling
   readonly #firstToken: MovingAverage
+  /** Called when it has more room than before. */
+  onRoom: (() => void) | undefined
   #inFlight = 0
   #attempts = 0
   #failures = 0
@@ -79,6 +81,7 @@ export class TargetState implements RouterTarget {
   /** An attempt is over, whatever became of it. */
   end(): void {
     this.#inFlight--
+    this.onRoom?.()
   }
 
   /** An attempt failed, as `judge()` sees it. */

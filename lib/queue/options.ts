@@ -1,0 +1,49 @@
+import { inspect } from 'node:util'
+import type { Subject } from '../api/subject.js'
+
+/** Options of {@link queue}. */
+export interface QueueOptions {
+  /**
+   * Exchanges that run at once; further ones wait. Default: as many as the targets take (`maxConcurrent` of each), and no limit
+   * of its own.
+   */
+  readonly maxConcurrent?: number
+  /** Exchanges that wait at once; further ones get 503 `queue_full`. Default 100. */
+  readonly maxWaiting?: number
+  /** How long an exchange waits, in milliseconds; then it gets 503 `queue_timeout`. Default 10,000. */
+  readonly maxWaitMs?: number
+  /** Returns the tenant that an exchange waits for. Default: the subject's `tenant`, or else its `id`. */
+  readonly key?: (subject: Subject) => string
+  /** Returns a tenant's share, above 0: with 2 it may begin twice as many tokens as one with 1. Default 1. */
+  readonly weight?: (tenant: string) => number
+}
+
+/** The options with their defaults. */
+export interface ResolvedQueueOptions extends Required<QueueOptions> {}
+
+const names = new Set(['maxConcurrent', 'maxWaiting', 'maxWaitMs', 'key', 'weight'])
+
+/** @throws TypeError if an option is wrong */
+export function resolveQueueOptions(options: QueueOptions = {}): ResolvedQueueOptions {
+  if (typeof options !== 'object' || options === null) throw wrong('options', options, 'an object')
+  const unknown = Object.keys(options).find((name) => !names.has(name))
+  if (unknown !== undefined) throw wrong(unknown, options[unknown as never], `no such option: ${[...names].join(', ')}`)
+  const { maxConcurrent = Number.POSITIVE_INFINITY, maxWaiting = 100, maxWaitMs = 10_000 } = options
+  const { key = ({ id, tenant }: Subject) => tenant ?? id, weight = () => 1 } = options
+  const isWhole = (value: unknown, from: number) => Number.isSafeInteger(value) && (value as number) >= from
+  if (options.maxConcurrent !== undefined && !isWhole(maxConcurrent, 1)) {
+    throw wrong('maxConcurrent', maxConcurrent, 'a whole number of at least 1')
+  }
+  if (!isWhole(maxWaiting, 0)) throw wrong('maxWaiting', maxWaiting, 'a whole number of at least 0')
+  if (!(typeof maxWaitMs === 'number' && maxWaitMs > 0 && maxWaitMs < 2 ** 31)) {
+    throw wrong('maxWaitMs', maxWaitMs, 'milliseconds, above 0')
+  }
+  for (const [name, value] of Object.entries({ key, weight })) {
+    if (typeof value !== 'function') throw wrong(name, value, 'a function')
+  }
+  return { maxConcurrent, maxWaiting, maxWaitMs, key, weight }
+}
+
+function wrong(option: string, got: unknown, takes: string): TypeError {
+  return new TypeError(`queue: ${option} takes ${takes}; got ${inspect(got, { depth: 0, maxStringLength: 100 })}`)
+}

@@ -1,0 +1,220 @@
+import type { Admission, Policy, PolicyExchange, Refusal } from '../api/policy.js'
+import type { ExchangeRecord } from '../api/record.js'
+import { AssumedOutput } from '../policies/assumed-output.js'
+import { DrainRate } from './drain-rate.js'
+import { FairQueue } from './fair-queue.js'
+import { type QueueOptions, type ResolvedQueueOptions, resolveQueueOptions } from './options.js'
+
+/** A queue's state. */
+export interface QueueStats {
+  /** Exchanges that it has let pass and that have not ended. */
+  readonly running: number
+  /** Exchanges that wait. */
+  readonly waiting: number
+  /** How many wait by tenant. */
+  readonly byTenant: ReadonlyMap<string, number>
+  /** How long the one has waited that has waited longest, in milliseconds; 0 if none waits. */
+  readonly longestWaitMs: number
+  /** Exchanges that it has refused since it was made. */
+  readonly refused: {
+    /** Because too many waited. */
+    readonly full: number
+    /** Because they had waited too long. */
+    readonly timeout: number
+  }
+}
+
+/** A policy in which exchanges wait instead of being refused. */
+export interface Queue extends Policy {
+  /** Returns its state. */
+  stats(): QueueStats
+}
+
+/** What the queue needs from the process. */
+interface QueueClock {
+  /** Monotonic, in milliseconds. */
+  now(): number
+  /** @returns a function that stops the timer */
+  after(ms: number, call: () => void): () => void
+  /** Calls once what was let pass has begun. */
+  soon(call: () => void): void
+}
+
+const processClock: QueueClock = {
+  now: () => performance.now(),
+  after(ms, call) {
+    const timer = setTimeout(call, ms)
+    return () => clearTimeout(timer)
+  },
+  soon: (call) => void setImmediate(call),
+}
+
+/** Bytes of a request per token: for shares, not for money. */
+const BYTES_PER_TOKEN = 4
+const NOBODY = { id: '' }
+
+/**
+ * Creates a policy in which exchanges wait for their turn instead of being refused: fairly among tenants, first come first
+ * served within one.
+ *
+ * @throws TypeError if an option is wrong
+ */
+export function queue(options?: QueueOptions): Queue {
+  return new QueuePolicy(resolveQueueOptions(options))
+}
+
+/** An exchange that waits, or has been let pass. */
+interface Entry {
+  readonly exchange: PolicyExchange
+  readonly tenant: string
+  readonly cost: number
+  readonly since: number
+  /** Ends its wait; `undefined` if it never had to wait. */
+  decide: ((admission: Admission) => void) | undefined
+  isRunning: boolean
+}
+
+class QueuePolicy implements Queue {
+  readonly name = 'queue'
+  readonly #options: ResolvedQueueOptions
+  readonly #clock: QueueClock
+  readonly #waiting = new FairQueue<Entry>()
+  readonly #entries = new Map<string, Entry>()
+  readonly #rate = new DrainRate()
+  readonly #expected = new AssumedOutput()
+  #running = 0
+  /** One that is bound by targets was let pass, and may not have taken its place there yet. */
+  #isBeginning = false
+  #isTold = false
+  #full = 0
+  #timeout = 0
+
+  constructor(options: ResolvedQueueOptions, clock: QueueClock = processClock) {
+    this.#options = options
+    this.#clock = clock
+  }
+
+  admit(exchange: PolicyExchange): Admission | Promise<Admission> {
+    const { key, weight, maxWaiting, maxWaitMs } = this.#options
+    const tenant = key(exchange.subject ?? NOBODY)
+    const { requestBytes, maxOutputTokens = Number.POSITIVE_INFINITY, model } = exchange
+    const output = Math.min(maxOutputTokens, this.#expected.of(tenant, model))
+    const cost = Math.ceil(requestBytes / BYTES_PER_TOKEN) + output
+    const entry: Entry = {
+      exchange,
+      tenant,
+      cost: exchange.generates ? cost : 1,
+      since: this.#clock.now(),
+      decide: undefined,
+      isRunning: false,
+    }
+    this.#waiting.push(tenant, entry, entry.cost, positive(weight(tenant)))
+    this.#letPass()
+    if (entry.isRunning) return undefined
+    if (this.#waiting.length > maxWaiting) {
+      this.#waiting.remove(tenant, entry)
+      this.#full++
+      return { refuse: this.#refusal('queue_full', `Too many requests are waiting (${maxWaiting})`) }
+    }
+    this.#entries.set(exchange.id, entry)
+    exchange.keepsWaiting()
+    return this.#wait(entry, maxWaitMs)
+  }
+
+  #wait(entry: Entry, maxWaitMs: number): Promise<Admission> {
+    const { exchange } = entry
+    return new Promise<Admission>((resolve) => {
+      const leave = () => {
+        if (this.#waiting.remove(entry.tenant, entry)) decide(undefined)
+      }
+      const stopTimer = this.#clock.after(maxWaitMs, () => {
+        if (!this.#waiting.remove(entry.tenant, entry)) return
+        this.#timeout++
+        decide({ refuse: this.#refusal('queue_timeout', `The request has waited too long (${maxWaitMs} ms)`) })
+      })
+      const stopListening = exchange.onCapacity(() => this.#onRoom())
+      const decide = (admission: Admission) => {
+        stopTimer()
+        stopListening()
+        exchange.signal.removeEventListener('abort', leave)
+        resolve(admission)
+      }
+      entry.decide = decide
+      if (exchange.signal.aborted) leave()
+      else exchange.signal.addEventListener('abort', leave)
+    })
+  }
+
+  settle(record: ExchangeRecord): void {
+    const entry = this.#entries.get(record.id)
+    if (!entry) return
+    this.#entries.delete(record.id)
+    if (!entry.isRunning) return
+    this.#running--
+    this.#rate.add(this.#clock.now())
+    if (record.tokens) {
+      const { total, visibleOutput, reasoning } = record.tokens
+      this.#waiting.charge(entry.tenant, Math.max(0, total - entry.cost))
+      if (record.outcome === 'completed') this.#expected.add(entry.tenant, record.model, visibleOutput + reasoning)
+    }
+    this.#letPass()
+  }
+
+  stats(): QueueStats {
+    const now = this.#clock.now()
+    const waits = [...this.#entries.values()].filter((entry) => !entry.isRunning).map((entry) => now - entry.since)
+    return {
+      running: this.#running,
+      waiting: this.#waiting.length,
+      byTenant: this.#waiting.byTenant(),
+      longestWaitMs: Math.max(0, ...waits),
+      refused: { full: this.#full, timeout: this.#timeout },
+    }
+  }
+
+  /** Lets pass what has room. */
+  #letPass(): void {
+    while (this.#running < this.#options.maxConcurrent) {
+      const entry = this.#waiting.shift(({ exchange }) => this.#hasRoom(exchange))
+      if (!entry) return
+      this.#running++
+      entry.isRunning = true
+      this.#entries.set(entry.exchange.id, entry)
+      if (entry.exchange.isBoundByTargets) this.#awaitBeginning()
+      entry.decide?.(undefined)
+    }
+  }
+
+  #hasRoom(exchange: PolicyExchange): boolean {
+    return !exchange.isBoundByTargets || (!this.#isBeginning && exchange.hasCapacity())
+  }
+
+  /** All that wait are told of the same room. */
+  #onRoom(): void {
+    if (this.#isTold) return
+    this.#isTold = true
+    this.#clock.soon(() => {
+      this.#isTold = false
+      this.#letPass()
+    })
+  }
+
+  /** What is let pass takes its place at a target a moment later: until then nobody can say what room there is. */
+  #awaitBeginning(): void {
+    this.#isBeginning = true
+    this.#clock.soon(() => {
+      this.#isBeginning = false
+      this.#letPass()
+    })
+  }
+
+  #refusal(code: 'queue_full' | 'queue_timeout', message: string): Refusal {
+    const seconds = this.#rate.secondsFor(this.#waiting.length + 1, this.#clock.now())
+    return { code, message, headers: { 'retry-after': String(seconds) } }
+  }
+}
+
+function positive(weight: number): number {
+  if (typeof weight === 'number' && weight > 0 && Number.isFinite(weight)) return weight
+  throw new TypeError(`queue: weight returns a number above 0; got ${String(weight)}`)
+}

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { DrainRate } from '../../lib/queue/drain-rate.js'
+import { FairQueue } from '../../lib/queue/fair-queue.js'
+
+const all = () => true
+
+describe('a fair queue', () => {
+  test('gives each tenant the same tokens, whatever its requests cost, and however many wait', () => {
+    const queue = new FairQueue<{ tenant: string; cost: number }>()
+    const add = (tenant: string, cost: number, count: number) => {
+      for (let n = 0; n < count; n++) queue.push(tenant, { tenant, cost }, cost, 1)
+    }
+    add('large', 4000, 3000)
+    add('small', 250, 30_000)
+    add('middle', 1300, 9000)
+    const tokens: Record<string, number> = {}
+    for (let n = 0; n < 10_000; n++) {
+      const { tenant, cost } = queue.shift(all)!
+      tokens[tenant] = (tokens[tenant] ?? 0) + cost
+    }
+    const least = Math.min(...Object.values(tokens))
+    const most = Math.max(...Object.values(tokens))
+    assert.ok(most / least < 1.02, JSON.stringify(tokens))
+  })
+
+  test('gives tokens by weight', () => {
+    const queue = new FairQueue<string>()
+    for (let n = 0; n < 9000; n++)
+      for (const [tenant, weight] of [
+        ['a', 1],
+        ['b', 2],
+        ['c', 5],
+      ] as const)
+        queue.push(tenant, tenant, 700, weight)
+    const counts: Record<string, number> = { a: 0, b: 0, c: 0 }
+    for (let n = 0; n < 8000; n++) counts[queue.shift(all)!]!++
+    for (const [tenant, share] of [
+      ['a', 1000],
+      ['b', 2000],
+      ['c', 5000],
+    ] as const) {
+      assert.ok(Math.abs(counts[tenant]! - share) <= 20, JSON.stringify(counts))
+    }
+  })
+
+  test('is first come first served within a tenant', () => {
+    const queue = new FairQueue<number>()
+    for (let n = 0; n < 10; n++) queue.push('a', n, 100 * (n % 3), 1)
+    assert.deepEqual(
+      Array.from({ length: 10 }, () => queue.shift(all)),
+      [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+    )
+  })
+
+  test('passes over what cannot run, which keeps its place', () => {
+    const queue = new FairQueue<string>()
+    for (const item of ['a1', 'a2', 'a3']) queue.push('a', item, 10, 1)
+    queue.push('b', 'b1', 10, 1)
+    const canRun = (item: string) => item !== 'a1'
+    assert.deepEqual([queue.shift(canRun), queue.shift(canRun), queue.shift(canRun), queue.shift(canRun)].sort(), [
+      'a2',
+      'a3',
+      'b1',
+      undefined,
+    ])
+    assert.equal(queue.shift(all), 'a1')
+  })
+
+  test('a tenant whose requests cost more than was expected waits longer for the next', () => {
+    const queue = new FairQueue<string>()
+    for (let n = 0; n < 50; n++) for (const tenant of ['a', 'b']) queue.push(tenant, tenant, 1000, 1)
+    queue.shift(all)
+    queue.charge('a', 10_000)
+    const next = Array.from({ length: 11 }, () => queue.shift(all))
+    assert.ok(next.filter((tenant) => tenant === 'b').length >= 10, next.join(''))
+  })
+
+  test('for any pushes, removals and shifts nothing is lost or doubled, and no tenant starves', () => {
+    const step = fc.oneof(
+      fc.record({ tenant: fc.constantFrom('a', 'b', 'c'), cost: fc.integer({ min: 0, max: 9000 }) }),
+      fc.constantFrom('shift', 'remove'),
+    )
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+        const queue = new FairQueue<{ n: number; tenant: string }>()
+        const waiting = new Map<number, { n: number; tenant: string }>()
+        for (const [n, each] of steps.entries()) {
+          if (each === 'shift') {
+            const item = queue.shift(all)
+            assert.equal(item === undefined, waiting.size === 0)
+            if (item) {
+              const first = [...waiting.values()].find(({ tenant }) => tenant === item.tenant)
+              assert.equal(first, item)
+              waiting.delete(item.n)
+            }
+          } else if (each === 'remove') {
+            const [, last] = [...waiting].at(-1) ?? []
+            if (last) {
+              assert.equal(queue.remove(last.tenant, last), true)
+              assert.equal(queue.remove(last.tenant, last), false)
+              waiting.delete(last.n)
+            }
+          } else {
+            const item = { n, tenant: each.tenant }
+            queue.push(each.tenant, item, each.cost, 1)
+            waiting.set(n, item)
+          }
+          assert.equal(queue.length, waiting.size)
+        }
+        for (let left = waiting.size; left > 0; left--) assert.ok(queue.shift(all))
+        assert.equal(queue.shift(all), undefined)
+        assert.equal(queue.byTenant().size, 0)
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+describe('the rate at which a queue drains', () => {
+  test('says how long so many exchanges take', () => {
+    const rate = new DrainRate()
+    assert.equal(rate.secondsFor(100, 0), 1)
+    for (let n = 0; n <= 10; n++) rate.add(n * 500)
+    assert.ok([9, 10].includes(rate.secondsFor(20, 5000)), String(rate.secondsFor(20, 5000)))
+    assert.ok(rate.secondsFor(20, 50_000) > 80, 'if nothing ends any more, it takes longer')
+    assert.equal(rate.secondsFor(1e9, 5000), 600)
+  })
+})
