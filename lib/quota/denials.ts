@@ -10,6 +10,7 @@ interface Denial {
   readonly until: number
   readonly at: number
   /** In the store's units. */
+  readonly allowed: number
   readonly amount: number
   readonly exceeded: Exceeded
 }
@@ -20,23 +21,30 @@ export class Denials {
 
   /**
    * @param bucket identifies it: its key, a line feed, its name
+   * @param allowed what it allowed then: another request may have a larger limit under the same name
    * @param amount what was asked for
    * @param now monotonic, in milliseconds
    */
-  add(bucket: string, amount: number, exceeded: Exceeded, now: number): void {
+  add(bucket: string, allowed: number, amount: number, exceeded: Exceeded, now: number): void {
     this.#known.delete(bucket)
-    this.#known.set(bucket, { until: now + Math.min(exceeded.fitsInMs, LONGEST_MS), at: now, amount, exceeded })
+    this.#known.set(bucket, {
+      until: now + Math.min(exceeded.fitsInMs, LONGEST_MS),
+      at: now,
+      allowed,
+      amount,
+      exceeded,
+    })
     if (this.#known.size <= MAX_DENIALS) return
     const [oldest] = this.#known.keys()
     if (oldest !== undefined) this.#known.delete(oldest)
   }
 
   /** Returns why an amount is certain to be refused, as of now; `undefined` if it may pass. */
-  find(bucket: string, amount: number, now: number): Exceeded | undefined {
+  find(bucket: string, allowed: number, amount: number, now: number): Exceeded | undefined {
     const denial = this.#known.get(bucket)
     if (!denial) return undefined
     if (denial.until <= now) this.#known.delete(bucket)
-    if (denial.until <= now || amount < denial.amount) return undefined
+    if (denial.until <= now || amount < denial.amount || allowed > denial.allowed) return undefined
     const { limit, needs, fitsInMs } = denial.exceeded
     const passed = now - denial.at
     return { limit: { ...limit, resetMs: Math.max(0, limit.resetMs - passed) }, needs, fitsInMs: fitsInMs - passed }

@@ -7,6 +7,8 @@ export type WhenStoreFails = 'local' | 'open' | 'closed'
 
 /** Settlements that wait for the store; a busy process has as many in a few minutes. */
 const MAX_PENDING = 10_000
+/** Settlements that are told at once. */
+const TOLD_AT_ONCE = 50
 /** How long the store is left alone after a failure. */
 const PROBE_MS = 1000
 
@@ -33,6 +35,7 @@ export class GuardedStore {
   readonly #local = new MemoryStore()
   readonly #pending = new Map<string, Settlement>()
   #failedAt: number | undefined
+  #isTelling = false
   #failures = 0
   #lost = 0
 
@@ -96,13 +99,28 @@ export class GuardedStore {
     if (this.#isLeftAlone) return
     try {
       if (leases.length > 0) await this.#inTime(toPromise(Promise.resolve(this.#store.renew(leases, leaseMs))))
-      for (const [id, settlement] of [...this.#pending]) {
-        await this.#inTime(Promise.resolve(this.#store.settle(settlement)))
-        this.#pending.delete(id)
-      }
+      await this.#tellMissed()
       this.#failedAt = undefined
     } catch (error) {
       this.#fail(error)
+    }
+  }
+
+  /** Tells the store what it has missed: some at a time, because a slow one would take long for one after the other. */
+  async #tellMissed(): Promise<void> {
+    if (this.#isTelling) return
+    this.#isTelling = true
+    try {
+      const missed = [...this.#pending]
+      for (let at = 0; at < missed.length; at += TOLD_AT_ONCE) {
+        const tell = async ([id, settlement]: [string, Settlement]) => {
+          await this.#inTime(Promise.resolve(this.#store.settle(settlement)))
+          this.#pending.delete(id)
+        }
+        await Promise.all(missed.slice(at, at + TOLD_AT_ONCE).map(tell))
+      }
+    } finally {
+      this.#isTelling = false
     }
   }
 

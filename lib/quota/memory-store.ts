@@ -57,10 +57,12 @@ export class MemoryStore implements QuotaStore {
     this.#forgetSome(now)
     for (const key of new Set(claims.map((claim) => claim.key))) this.#purge(key, now)
     const before = claims.map((claim) => this.#stateOf(claim, now))
-    const granted = claims.every(
+    const isSettled = this.#settled.has(id)
+    const hasRoom = claims.every(
       (claim, at) => usedIn(before[at]!, claim.window, now) + before[at]!.held + claim.amount <= claim.allowed,
     )
-    if (!granted && !force) return { granted, now, states: before }
+    const granted = hasRoom && !isSettled
+    if (isSettled || (!hasRoom && !force)) return { granted, now, states: before }
     for (const claim of claims) this.#take(claim, id, leaseMs, now)
     return { granted, now, states: claims.map((claim) => this.#stateOf(claim, now)) }
   }
@@ -74,13 +76,15 @@ export class MemoryStore implements QuotaStore {
         this.#settled.delete(oldest)
         break
       }
+    const due = charges.filter(
+      (charge) => charge.amount !== 0 && !(charge.unlessReserved && this.#hasCounted(charge, id)),
+    )
     for (const key of new Set(charges.map((charge) => charge.key))) this.#release(key, id)
-    for (const charge of charges) {
-      if (charge.amount === 0) continue
+    for (const charge of due) {
       const bucket = this.#bucket(charge, now)
       if (charge.takenBackFrom !== undefined) {
-        const counted = bucket.counts.get(charge.takenBackFrom)
-        if (counted !== undefined) bucket.counts.set(charge.takenBackFrom, Math.max(0, counted - charge.amount))
+        const counted = bucket.counts.get(charge.takenBackFrom) ?? 0
+        if (counted > 0) bucket.counts.set(charge.takenBackFrom, Math.max(0, counted - charge.amount))
       } else this.#count(bucket, charge, charge.amount, now)
     }
   }
@@ -112,12 +116,6 @@ export class MemoryStore implements QuotaStore {
     for (const bucket of this.#keys.get(key)?.buckets.values() ?? []) bucket.counts.clear()
   }
 
-  credit(key: string, _slot: string, prefix: string, amount: number): void {
-    for (const [name, { counts, window }] of this.#keys.get(key)?.buckets ?? []) {
-      if (name.startsWith(prefix) && window !== undefined) counts.set(window, (counts.get(window) ?? 0) - amount)
-    }
-  }
-
   #stateOf(claim: Bucket, now: number): BucketState {
     const bucket = this.#keys.get(claim.key)?.buckets.get(claim.name)
     const { current, previous } = windowsAt(claim.window, now)
@@ -127,8 +125,14 @@ export class MemoryStore implements QuotaStore {
 
   #take(claim: Claim, id: string, leaseMs: number, now: number): void {
     const bucket = this.#bucket(claim, now)
-    if (claim.countsAtOnce) return this.#count(bucket, claim, claim.amount, now)
-    this.#hold(this.#entry(claim.key, now + leaseMs), id, claim.name, claim.amount, now + leaseMs)
+    if (claim.countsAtOnce) this.#count(bucket, claim, claim.amount, now)
+    // What counted at once is noted in the lease as well: its settlement may have to know.
+    const held = claim.countsAtOnce ? 0 : claim.amount
+    this.#hold(this.#entry(claim.key, now + leaseMs), id, claim.name, held, now + leaseMs)
+  }
+
+  #hasCounted({ key, name }: Bucket, id: string): boolean {
+    return this.#keys.get(key)?.leases.get(id)?.held.has(name) ?? false
   }
 
   #hold(entry: KeyEntry, id: string, name: string, amount: number, expiresAt: number): void {

@@ -89,7 +89,7 @@ export function resolveQuotaOptions(options: QuotaOptions): ResolvedQuotaOptions
   if (typeof limits !== 'function' && !Array.isArray(limits)) {
     throw wrong('limits', limits, 'a list of limits, or a function that returns one')
   }
-  const methods = ['reserve', 'settle', 'renew', 'read', 'reset', 'credit'] as const
+  const methods = ['reserve', 'settle', 'renew', 'read', 'reset'] as const
   if (typeof store !== 'object' || store === null || methods.some((method) => typeof store[method] !== 'function')) {
     throw wrong('store', store, 'a store: memoryStore() or redisStore({ client })')
   }
@@ -102,7 +102,10 @@ export function resolveQuotaOptions(options: QuotaOptions): ResolvedQuotaOptions
   for (const [name, value] of Object.entries({ countInput, charge, onExceeded })) {
     if (value !== undefined && typeof value !== 'function') throw wrong(name, value, 'a function')
   }
-  const assumes = assumedOutput === undefined || typeof assumedOutput === 'function' || assumedOutput >= 0
+  const assumes =
+    assumedOutput === undefined ||
+    typeof assumedOutput === 'function' ||
+    (Number.isFinite(assumedOutput) && assumedOutput >= 0)
   if (!assumes) throw wrong('assumedOutput', assumedOutput, 'a number of at least 0, or a function')
   const limitsOf = typeof limits === 'function' ? limits : () => limits
   const defaults = { store, onExhausted, whenStoreFails, instances, storeTimeoutMs, leaseMs, enforce, limitsOf }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Admission, Policy, PolicyExchange, Refusal } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import { AssumedOutput } from '../policies/assumed-output.js'
@@ -9,11 +10,17 @@ import { Denials } from './denials.js'
 import { inputBySize, tokensFrom, usedTokens } from './estimates.js'
 import { type GuardedAnswer, GuardedStore } from './guarded-store.js'
 import { type LimitStatus, limitHeaders } from './headers.js'
-import { type QuotaOptions, type QuotaRequest, type ResolvedQuotaOptions, resolveQuotaOptions } from './options.js'
+import {
+  type QuotaCharge,
+  type QuotaOptions,
+  type QuotaRequest,
+  type ResolvedQuotaOptions,
+  resolveQuotaOptions,
+} from './options.js'
 import { isUnasked, QuotaRun, statusOf } from './quota-run.js'
 import { type Exceeded, refusalOf } from './refusal-of.js'
-import { bucketNamed, COST_UNITS, compileRules, type LimitBucket, type QuotaRule } from './rules.js'
-import type { BucketState, Claim, KeyState, Reserved } from './store.js'
+import { bucketNamed, COST_UNITS, compileRules, type LimitBucket, MAX_AMOUNT, type QuotaRule } from './rules.js'
+import type { BucketState, Charge, Claim, KeyState, Reserved } from './store.js'
 import { fitsIn, usedIn, windowsAt } from './usage.js'
 
 /** Counters of a quota since it was made. */
@@ -120,17 +127,22 @@ class QuotaPolicy implements Quota {
 
   #decide(run: QuotaRun, exchange: PolicyExchange, answer: GuardedAnswer): Admission {
     if (!answer) return this.#options.enforce ? { refuse: UNAVAILABLE } : undefined
-    const { at, reserved } = answer
+    const { reserved } = answer
     if (reserved && !reserved.granted) {
       const exceeded = this.#firstExceeded(run, reserved)
+      // Whatever `onExceeded` throws, what was taken by force is given back.
+      if (!this.#options.enforce) this.#take(run, answer)
       this.#noteExceeded(exceeded, exchange)
       if (this.#options.enforce) return this.#refuse(run, reserved, exceeded)
-    }
+    } else this.#take(run, answer)
+    if (this.#options.onExhausted === 'cut' && run.isUsedUpByStreams) exchange.watchFrom(this.#boundOf(run, exchange))
+    return reserved && { headers: limitHeaders(statusesOf(run, reserved)) }
+  }
+
+  #take(run: QuotaRun, { at, reserved }: NonNullable<GuardedAnswer>): void {
     run.take(run.claims(), reserved?.states ?? [], at)
     this.#runs.set(run.id, run)
     this.#schedule()
-    if (this.#options.onExhausted === 'cut' && run.isUsedUpByStreams) exchange.watchFrom(this.#boundOf(run, exchange))
-    return reserved && { headers: limitHeaders(statusesOf(run, reserved)) }
   }
 
   /** Returns the first limit that has no room for a request. Of several stores only one at most said so. */
@@ -152,14 +164,14 @@ class QuotaPolicy implements Quota {
     const bucket = run.buckets.find((each) => each.key === key && each.kind === kind && each.per === per)
     // Only what was counted stays until the reset; what is held may be free at once.
     if (bucket && exceeded.fitsInMs > 0)
-      this.#denials.add(idOf(bucket), run.needOf(bucket), exceeded, performance.now())
+      this.#denials.add(idOf(bucket), bucket.allowed, run.needOf(bucket), exceeded, performance.now())
     return { refuse: refusalOf(exceeded, limitHeaders(statusesOf(run, reserved))) }
   }
 
   #knownDenial(run: QuotaRun): Exceeded | undefined {
     const now = performance.now()
     for (const bucket of run.buckets) {
-      const denial = this.#denials.find(idOf(bucket), run.needOf(bucket), now)
+      const denial = this.#denials.find(idOf(bucket), bucket.allowed, run.needOf(bucket), now)
       if (denial) return denial
     }
     return undefined
@@ -230,13 +242,28 @@ class QuotaPolicy implements Quota {
     const run = this.#runs.get(record.id)
     if (!run) return undefined
     this.#runs.delete(record.id)
-    if (this.#runs.size === 0) this.#unschedule()
-    const charged = this.#options.charge?.(record)
+    let charged: QuotaCharge | undefined
+    try {
+      charged = this.#options.charge?.(record)
+    } catch (error) {
+      // It gives back what it holds, and is charged what it used.
+      void this.#charge(run, record, exchange, undefined)
+      throw error
+    }
+    return this.#charge(run, record, exchange, charged)
+  }
+
+  #charge(
+    run: QuotaRun,
+    record: ExchangeRecord,
+    exchange: PolicyExchange,
+    charged: QuotaCharge | undefined,
+  ): void | Promise<void> {
     const used = usedTokens(record, run.input)
     const cost = charged?.cost ?? (used && this.#costOf(record, used.total, exchange, run)) ?? 0
     const amounts = {
-      tokens: Math.ceil(atLeast0(charged?.tokens ?? used?.total ?? 0)),
-      cost: Math.ceil(atLeast0(cost) * COST_UNITS),
+      tokens: Math.min(MAX_AMOUNT, Math.ceil(atLeast0(charged?.tokens ?? used?.total ?? 0))),
+      cost: Math.min(MAX_AMOUNT, Math.ceil(atLeast0(cost) * COST_UNITS)),
     }
     this.#learn(record, run)
     const countsRequest = !isUnasked(record)
@@ -268,7 +295,7 @@ class QuotaPolicy implements Quota {
   #outputOf(exchange: PolicyExchange, buckets: readonly LimitBucket[]): number {
     const { assumedOutput } = this.#options
     if (exchange.maxOutputTokens !== undefined) return Math.ceil(exchange.maxOutputTokens)
-    if (typeof assumedOutput === 'number') return assumedOutput
+    if (typeof assumedOutput === 'number') return Math.ceil(assumedOutput)
     if (assumedOutput) return Math.ceil(atLeast0(assumedOutput(exchange)))
     const key = buckets.find(({ kind }) => kind === 'tokens' || kind === 'cost')?.key
     return key === undefined ? 0 : this.#assumed.of(key, exchange.model)
@@ -289,19 +316,23 @@ class QuotaPolicy implements Quota {
   }
 
   async add(key: string, more: Parameters<Quota['add']>[1], tenant = key): Promise<void> {
-    for (const kind of ['requests', 'tokens', 'cost'] as const) {
-      const amount = more[kind]
-      if (amount === undefined) continue
-      if (!(typeof amount === 'number' && Number.isFinite(amount))) {
+    for (const [kind, amount] of Object.entries(more)) {
+      if (!['requests', 'tokens', 'cost'].includes(kind)) {
+        throw new TypeError(`quota: add(key, more) takes requests, tokens and cost; got ${kind}`)
+      }
+      if (amount !== undefined && !(typeof amount === 'number' && Math.abs(unitsOf(kind, amount)) <= MAX_AMOUNT)) {
         throw new TypeError(`quota: add(key, { ${kind} }) takes a finite number; got ${String(amount)}`)
       }
-      await this.#options.store.credit(
-        key,
-        tenant,
-        `${kind}:`,
-        Math.floor(kind === 'cost' ? amount * COST_UNITS : amount),
-      )
     }
+    const now = Date.now()
+    const charges = (await this.#options.store.read(key, tenant)).flatMap((state): Charge[] => {
+      const bucket = bucketNamed(key, state.name, state.allowed, now, this.#calendar)
+      const amount = (bucket && more[bucket.kind as keyof typeof more]) ?? 0
+      if (!bucket || amount === 0) return []
+      return [{ ...bucket, amount: -unitsOf(bucket.kind, amount), takenBackFrom: undefined }]
+    })
+    // The store takes it off its current window, which the last use may not have been in.
+    if (charges.length > 0) await this.#options.store.settle({ id: randomUUID(), slot: tenant, charges })
     this.#denials.forget(key)
   }
 
@@ -317,27 +348,32 @@ class QuotaPolicy implements Quota {
   }
 
   #track(settling: void | Promise<void>): void | Promise<void> {
-    if (!settling) return undefined
+    if (!settling) return this.#schedule()
     this.#settling.add(settling)
-    return settling.finally(() => this.#settling.delete(settling))
+    return settling.finally(() => {
+      this.#settling.delete(settling)
+      this.#schedule()
+    })
   }
 
+  /** Renews while there are leases to renew, or settlements that the store has missed. */
   #schedule(): void {
+    if (this.#runs.size === 0 && this.#store.missed.pending === 0) return this.#unschedule()
     this.#timer ??= setInterval(() => void this.#renew(), this.#options.leaseMs / 3).unref()
   }
 
   #unschedule(): void {
-    // What the store has missed it is told by the next renewal.
-    if (this.#store.missed.pending > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
   }
 
   async #renew(): Promise<void> {
     const runs = [...this.#runs.values()]
-    const leasesAt = (at: QuotaRun['at']) => runs.filter((run) => run.at === at).flatMap((run) => run.leases())
-    await this.#store.renew(leasesAt('store'), leasesAt('local'), this.#options.leaseMs)
-    if (this.#runs.size === 0) this.#unschedule()
+    const leasesOf = (some: readonly QuotaRun[]) => some.flatMap((run) => run.leases())
+    const local = runs.filter((run) => run.at === 'local')
+    // A store that is back learns of what began while it was away.
+    await this.#store.renew(leasesOf(runs), leasesOf(local), this.#options.leaseMs)
+    if (this.#timer) this.#schedule()
   }
 
   #warn(error: unknown): void {
@@ -362,6 +398,11 @@ const ASK_FROM = 0.5
 
 const PRICELESS = 'This model has no price here, and the quota is one of money'
 const UNAVAILABLE: Refusal = { code: 'quota_unavailable', message: 'The quota cannot be checked now' }
+
+/** Returns an amount in the store's units. */
+function unitsOf(kind: string, amount: number): number {
+  return Math.floor(kind === 'cost' ? amount * COST_UNITS : amount)
+}
 
 /** Returns claims for all that is left; `undefined` if nothing is left of one of them. */
 function restOf(claims: readonly Claim[], { states, now }: Reserved): readonly Claim[] | undefined {

@@ -2,7 +2,7 @@ import type { PolicyExchange } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { ReservedAt } from './guarded-store.js'
 import type { LimitStatus } from './headers.js'
-import { COST_UNITS, type LimitBucket, type QuotaKind } from './rules.js'
+import { COST_UNITS, type LimitBucket, MAX_AMOUNT, type QuotaKind } from './rules.js'
 import type { BucketState, Charge, Claim, Lease, Settlement } from './store.js'
 import { clearsIn, usedIn } from './usage.js'
 
@@ -34,7 +34,10 @@ export class QuotaRun {
     this.slot = slot
     this.buckets = buckets
     this.input = input
-    this.#needs = { requests: 1, concurrent: 1, tokens: needs.tokens, cost: Math.ceil(needs.cost * COST_UNITS) }
+    // A client may ask for any number of tokens; more than fits into a limit need not be told apart.
+    const atMost = (amount: number) => Math.min(MAX_AMOUNT + 1, amount)
+    const cost = Math.ceil(needs.cost * COST_UNITS)
+    this.#needs = { requests: 1, concurrent: 1, tokens: atMost(needs.tokens), cost: atMost(cost) }
     this.#held = new Map()
   }
 
@@ -92,19 +95,21 @@ export class QuotaRun {
    *
    * @param used tokens and billionths of the currency
    * @param countsRequest `false` takes back that it was counted as a request
-   * @param isMissing the store has not counted it as a request
+   * @param isUnknown whether the store has counted it as a request is not known: its answer was lost, or it was not asked
    */
   settlement(
     used: { readonly tokens: number; readonly cost: number },
     countsRequest: boolean,
-    isMissing: boolean,
+    isUnknown: boolean,
   ): Settlement {
     const charges = this.buckets.map((bucket, at): Charge => {
       if (bucket.kind === 'tokens') return { ...bucket, amount: used.tokens, takenBackFrom: undefined }
       if (bucket.kind === 'cost') return { ...bucket, amount: used.cost, takenBackFrom: undefined }
       const isRequest = bucket.kind === 'requests'
-      if (isRequest && isMissing && countsRequest) return { ...bucket, amount: 1, takenBackFrom: undefined }
-      const isTakenBack = isRequest && !isMissing && !countsRequest
+      if (isRequest && isUnknown && countsRequest) {
+        return { ...bucket, amount: 1, takenBackFrom: undefined, unlessReserved: true }
+      }
+      const isTakenBack = isRequest && !isUnknown && !countsRequest
       return {
         ...bucket,
         amount: isTakenBack ? 1 : 0,

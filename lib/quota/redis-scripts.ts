@@ -6,7 +6,8 @@
  * Numbers are whole, and written in full: Lua would shorten large ones.
  */
 const SHARED = `
-local function num(n) return string.format('%.0f', n) end
+-- Added 0 makes 0 of -0, which would be written with its sign.
+local function num(n) return string.format('%.0f', n + 0) end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 
@@ -92,10 +93,11 @@ local function needed(bucket)
 end
 `
 
-/** KEYS: a hash and a sorted set for each key. ARGV: a JSON of `{ id, leaseMs, force, claims: [{ at, … }] }`. */
+/** KEYS: the request's mark, then a hash and a sorted set for each key. ARGV: a JSON of `{ id, leaseMs, force, claims: [{ at, … }] }`. */
 export const RESERVE = `${SHARED}
 local asked = cjson.decode(ARGV[1])
-for at = 1, #KEYS, 2 do purge(KEYS[at], KEYS[at + 1]) end
+for at = 2, #KEYS, 2 do purge(KEYS[at], KEYS[at + 1]) end
+local settled = redis.call('EXISTS', KEYS[1]) == 1
 local granted = 1
 for _, claim in ipairs(asked.claims) do
   local hash = KEYS[claim.at]
@@ -105,15 +107,19 @@ for _, claim in ipairs(asked.claims) do
   local held = tonumber(redis.call('HGET', hash, 'h:' .. claim.name) or '0')
   if used + held + claim.amount > claim.allowed then granted = 0 end
 end
-if granted == 1 or asked.force then
+if settled then granted = 0
+elseif granted == 1 or asked.force then
   for _, claim in ipairs(asked.claims) do
     local hash, leases = KEYS[claim.at], KEYS[claim.at + 1]
     turn(hash, claim)
-    if claim.atOnce then count(hash, claim, claim.amount)
-    else
-      hold(hash, leases, asked.id, claim.name, claim.amount, now + asked.leaseMs)
-      keep(leases, asked.leaseMs)
+    -- What counted at once is noted in the lease as well: its settlement may have to know.
+    local held = claim.amount
+    if claim.atOnce then
+      count(hash, claim, claim.amount)
+      held = 0
     end
+    hold(hash, leases, asked.id, claim.name, held, now + asked.leaseMs)
+    keep(leases, asked.leaseMs)
     keep(hash, math.max(needed(claim), asked.leaseMs))
   end
 end
@@ -133,6 +139,9 @@ return answer
 export const SETTLE = `${SHARED}
 local asked = cjson.decode(ARGV[1])
 if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', 600000) then return 0 end
+for _, charge in ipairs(asked.charges) do
+  if charge.unlessReserved and held_by(KEYS[charge.at], asked.id)[charge.name] then charge.amount = 0 end
+end
 for at = 2, #KEYS, 2 do release(KEYS[at], KEYS[at + 1], asked.id) end
 for _, charge in ipairs(asked.charges) do
   local hash = KEYS[charge.at]
@@ -178,18 +187,6 @@ return redis.call('HGETALL', KEYS[1])
 export const RESET = `
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   if string.sub(field, 1, 2) == 'w:' then redis.call('HDEL', KEYS[1], field) end
-end
-return 1
-`
-
-/** KEYS: a hash. ARGV: what the names of the buckets begin with, and the amount. */
-export const CREDIT = `
-local prefix = 'v:' .. ARGV[1]
-local fields = redis.call('HGETALL', KEYS[1])
-for at = 1, #fields, 2 do
-  if string.sub(fields[at], 1, #prefix) == prefix then
-    redis.call('HINCRBY', KEYS[1], 'w:' .. string.sub(fields[at], 3) .. ':' .. fields[at + 1], ARGV[2])
-  end
 end
 return 1
 `

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { isCluster, isRedisClient, type RedisClient, RedisScript } from './redis-client.js'
-import { CREDIT, READ, RENEW, RESERVE, RESET, SETTLE } from './redis-scripts.js'
+import { READ, RENEW, RESERVE, RESET, SETTLE } from './redis-scripts.js'
 import type { Bucket, BucketState, KeyState, Lease, QuotaStore, Reservation, Reserved, Settlement } from './store.js'
 
 /** Options of {@link redisStore}. */
@@ -23,7 +23,6 @@ const scripts = {
   renew: new RedisScript(RENEW),
   read: new RedisScript(READ),
   reset: new RedisScript(RESET),
-  credit: new RedisScript(CREDIT),
 }
 
 /** Leases that one script renews: a script holds the server. */
@@ -63,13 +62,15 @@ class RedisStore implements QuotaStore {
     const { keys, placeOf } = this.#keysOf(slot, claims)
     const asked = claims.map((claim) => ({
       ...toScript(claim),
-      at: placeOf(claim.key) + 1,
+      at: placeOf(claim.key) + 2,
       amount: claim.amount,
       atOnce: claim.countsAtOnce,
     }))
-    const answer = await scripts.reserve.run(this.#client, keys, [
-      JSON.stringify({ id, leaseMs, force, claims: asked }),
-    ])
+    const answer = await scripts.reserve.run(
+      this.#client,
+      [this.#markOf(slot, id), ...keys],
+      [JSON.stringify({ id, leaseMs, force, claims: asked })],
+    )
     return readReserved(answer, claims.length)
   }
 
@@ -80,6 +81,7 @@ class RedisStore implements QuotaStore {
       at: placeOf(charge.key) + 2,
       amount: charge.amount,
       back: charge.takenBackFrom,
+      unlessReserved: charge.unlessReserved,
     }))
     await scripts.settle.run(this.#client, [this.#markOf(slot, id), ...keys], [JSON.stringify({ id, charges: asked })])
   }
@@ -103,10 +105,6 @@ class RedisStore implements QuotaStore {
 
   async reset(key: string, slot: string): Promise<void> {
     await scripts.reset.run(this.#client, this.#pair(slot, key).slice(0, 1), [])
-  }
-
-  async credit(key: string, slot: string, prefix: string, amount: number): Promise<void> {
-    await scripts.credit.run(this.#client, this.#pair(slot, key).slice(0, 1), [prefix, String(-amount)])
   }
 
   /** Returns the names of a hash and a sorted set for each key, and where those of a key begin. */

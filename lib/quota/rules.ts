@@ -45,8 +45,8 @@ const MAX_KEY_LENGTH = 512
 const MAX_RULES = 20
 const UNITS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 const MAX_WINDOW_MS = 400 * UNITS.d
-/** Of a store whose sums are whole numbers. */
-const MAX_ALLOWED = Number.MAX_SAFE_INTEGER / 8
+/** The largest amount of one limit, in its units: stores add such amounts up, in whole numbers. */
+export const MAX_AMOUNT = Math.floor(Number.MAX_SAFE_INTEGER / 8)
 
 const fields = ['key', ...quotaKinds, 'per', 'timeZone']
 
@@ -80,8 +80,12 @@ function bucketsOf(rule: unknown, option: string, now: number, calendar: Calenda
   if (kinds.length === 0) throw wrong(option, rule, `a limit: ${quotaKinds.join(', ')}`)
   return kinds.map((kind) => {
     const amount = amounts[kind]
-    if (typeof amount !== 'number' || !(amount >= 0 && amount <= MAX_ALLOWED)) {
-      throw wrong(`${option}.${kind}`, amount, 'a number of at least 0')
+    if (typeof amount !== 'number' || !(amount >= 0 && amount * (kind === 'cost' ? COST_UNITS : 1) <= MAX_AMOUNT)) {
+      throw wrong(
+        `${option}.${kind}`,
+        amount,
+        kind === 'cost' ? 'an amount from 0 to a million' : 'a number of at least 0',
+      )
     }
     const allowed = Math.floor(kind === 'cost' ? amount * COST_UNITS : amount)
     if (kind === 'concurrent') return { kind, key, name: kind, per: '', allowed, window: NO_WINDOW }

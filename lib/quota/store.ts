@@ -78,10 +78,12 @@ export interface Reserved {
 
 /** What a request has used of a bucket. */
 export interface Charge extends Bucket {
-  /** What is counted in the current window, in place of what was held. */
+  /** What is counted in the current window, in place of what was held; less than 0 is taken off. */
   readonly amount: number
   /** The window in which the request counted at once, if that is taken back: `amount` is then taken from it. */
   readonly takenBackFrom: number | undefined
+  /** It is counted only if no reservation of the id has counted at once: whether one did is unknown if its answer was lost. */
+  readonly unlessReserved?: boolean
 }
 
 /** What becomes of what a request holds. */
@@ -119,7 +121,10 @@ export interface KeyState extends BucketState {
  * reached.
  */
 export interface QuotaStore {
-  /** Takes all claims, or none. A second reservation of an id adds to what it holds. */
+  /**
+   * Takes all claims, or none. A second reservation of an id adds to what it holds; one that arrives after its settlement takes
+   * nothing, and is not granted.
+   */
   reserve(reservation: Reservation): Reserved | Promise<Reserved>
   /** Gives back what an id holds, and counts what it has used; once: a repetition has no effect. */
   settle(settlement: Settlement): void | Promise<void>
@@ -129,6 +134,4 @@ export interface QuotaStore {
   read(key: string, slot: string): readonly KeyState[] | Promise<readonly KeyState[]>
   /** Forgets what was counted for a key. What is held stays. */
   reset(key: string, slot: string): void | Promise<void>
-  /** Takes an amount off what the buckets of a key with this prefix have counted in their current windows. */
-  credit(key: string, slot: string, prefix: string, amount: number): void | Promise<void>
 }

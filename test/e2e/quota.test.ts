@@ -110,7 +110,6 @@ function methodsOf(store: QuotaStore): QuotaStore {
     renew: (leases, leaseMs) => store.renew(leases, leaseMs),
     read: (of, slot) => store.read(of, slot),
     reset: (of, slot) => store.reset(of, slot),
-    credit: (of, slot, prefix, amount) => store.credit(of, slot, prefix, amount),
   }
 }
 
@@ -370,14 +369,13 @@ describe('a store that fails', () => {
         if (isDown) throw new Error('connection refused')
         return call(...args)
       }
-    const { reserve, settle, renew, read, reset, credit } = methodsOf(store)
+    const { reserve, settle, renew, read, reset } = methodsOf(store)
     const wrapped = {
       reserve: through(reserve),
       settle: through(settle),
       renew: through(renew),
       read,
       reset,
-      credit,
     }
     return {
       store: wrapped,
