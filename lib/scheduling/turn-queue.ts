@@ -33,17 +33,23 @@ class Line<T> {
   }
 }
 
+/** A tenant that has something waiting. */
+interface Member<T> {
+  readonly tenant: string | undefined
+  readonly line: Line<T>
+}
+
 /**
  * What waits for turns: the tenants take turns, and what waits for one tenant is first come first served. As long as all that
  * waits is of one tenant, which is so in most processes, there is one line and nothing else.
  */
 export class TurnQueue<T extends Waiting> {
-  /** The line of the only tenant, unless there are lines of several. */
-  readonly #single = new Line<T>()
+  /** The line of the only tenant; unused while several wait. */
+  #single = new Line<T>()
   #tenant: string | undefined
-  /** The lines of several tenants. Each that has something waiting is in the rotation, once. */
-  #lines: Map<string | undefined, Line<T>> | undefined
-  #rotation: Line<{ readonly tenant: string | undefined; readonly line: Line<T> }> | undefined
+  /** The lines of several tenants, which are in the rotation once each; both are empty while only one waits. */
+  readonly #lines = new Map<string | undefined, Line<T>>()
+  readonly #rotation = new Line<Member<T>>()
   #length = 0
 
   get length(): number {
@@ -53,46 +59,39 @@ export class TurnQueue<T extends Waiting> {
   push(waiting: T): void {
     const { tenant } = waiting
     this.#length++
-    if (!this.#lines) {
+    if (this.#rotation.length === 0) {
       if (this.#length === 1) this.#tenant = tenant
       if (tenant === this.#tenant) return this.#single.push(waiting)
-      this.#split()
+      this.#add(this.#tenant, this.#single)
     }
-    this.#pushTo(tenant, waiting)
+    const line = this.#lines.get(tenant) ?? this.#add(tenant, new Line())
+    line.push(waiting)
   }
 
   shift(): T | undefined {
-    if (!this.#rotation) {
-      const first = this.#single.shift()
-      if (first !== undefined) this.#length--
-      return first
-    }
     const next = this.#rotation.shift()
-    const first = next?.line.shift()
-    if (!next || first === undefined) return undefined
+    const first = (next?.line ?? this.#single).shift()
+    if (first === undefined) return undefined
     this.#length--
+    if (!next) return first
     if (next.line.length > 0) this.#rotation.push(next)
-    else this.#lines?.delete(next.tenant)
-    if (this.#length === 0) this.#lines = this.#rotation = undefined
+    else this.#remove(next)
     return first
   }
 
-  /** A second tenant waits: each gets a line of its own. */
-  #split(): void {
-    this.#lines = new Map()
-    this.#rotation = new Line()
-    for (let first = this.#single.shift(); first !== undefined; first = this.#single.shift()) {
-      this.#pushTo(this.#tenant, first)
-    }
+  #add(tenant: string | undefined, line: Line<T>): Line<T> {
+    this.#lines.set(tenant, line)
+    this.#rotation.push({ tenant, line })
+    return line
   }
 
-  #pushTo(tenant: string | undefined, waiting: T): void {
-    let line = this.#lines?.get(tenant)
-    if (!line) {
-      line = new Line()
-      this.#lines?.set(tenant, line)
-      this.#rotation?.push({ tenant, line })
-    }
-    line.push(waiting)
+  #remove({ tenant }: Member<T>): void {
+    this.#lines.delete(tenant)
+    if (this.#lines.size > 1) return
+    const last = this.#rotation.shift()
+    if (!last) return
+    this.#lines.clear()
+    this.#tenant = last.tenant
+    this.#single = last.line
   }
 }

@@ -48,9 +48,9 @@ const BRIEF_BUDGET_MS = 1
 const MAX_BUDGET_MS = 2
 
 /**
- * Gives out turns: to the tenants in rotation, and first come first served within one. In each round of the event loop, turns run until their budget is used up.
- * The others get theirs in the next round, and all other I/O and timers run in between. A queued runnable gets one
- * turn, then has to queue again.
+ * Gives out turns: to the tenants in rotation, and first come first served within one. In each round of the event loop,
+ * turns run until their budget is used up. The others get theirs in the next round, and all other I/O and timers run in
+ * between. A queued runnable gets one turn, then has to queue again.
  *
  * There are two queues with separate budgets. Brief turns come first: a request that goes out, an answer's first bytes,
  * an event now and then. Bursting streams, which always have more to pass on, get `budgetMs`. If the loop is busy with

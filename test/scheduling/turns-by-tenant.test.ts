@@ -72,6 +72,30 @@ describe('turns by tenant', () => {
     assert.equal(order.join(''), 'ababaa')
   })
 
+  test('a tenant that comes in the middle of a round has its turn in that round, and one that goes delays nobody', () => {
+    const queue = new TurnQueue<{ tenant: string; n: number }>()
+    const push = (tenant: string, ...ns: number[]) => {
+      for (const n of ns) queue.push({ tenant, n })
+    }
+    const take = (count: number) =>
+      Array.from({ length: count }, () => queue.shift())
+        .map((next) => next && next.tenant + next.n)
+        .join(' ')
+    push('a', 1, 2, 3, 4, 5)
+    push('b', 1)
+    push('c', 1, 2)
+    assert.equal(take(2), 'a1 b1', 'b has nothing left')
+    push('d', 1)
+    assert.equal(take(3), 'c1 a2 d1')
+    push('b', 2)
+    assert.equal(take(3), 'c2 a3 b2')
+    assert.equal(take(2), 'a4 a5', 'a is alone again')
+    push('b', 3, 4)
+    push('a', 6)
+    assert.equal(take(4), 'b3 a6 b4 ')
+    assert.equal(queue.length, 0)
+  })
+
   test('for any order of pushes and shifts, nothing is lost, and each tenant keeps its order', () => {
     const step = fc.oneof(fc.constantFrom('a', 'b', 'c', undefined), fc.constant('shift' as const))
     fc.assert(
