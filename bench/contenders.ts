@@ -1,4 +1,5 @@
 /** The proxies that are compared. Each measurement starts a new process. */
+import { spawnSync } from 'node:child_process'
 import { Child, start } from './children'
 import { cores } from './cores'
 import { hasNginx, startNginx } from './nginx'
@@ -22,12 +23,15 @@ export const nodeContenders = {
   routed: require.resolve('./contenders/routed.cjs'),
   cooled: require.resolve('./contenders/cooled.cjs'),
   refused: require.resolve('./contenders/refused.cjs'),
+  quota: require.resolve('./contenders/quota.cjs'),
+  'quota-redis': require.resolve('./contenders/quota-redis.cjs'),
+  tenants: require.resolve('./contenders/tenants.cjs'),
 }
 
 export type Contender = keyof typeof nodeContenders | 'nginx'
 
 /** Variants of ours, which take part only if they are named. */
-const variants: Contender[] = ['hooked', 'routed', 'cooled', 'refused']
+const variants: Contender[] = ['hooked', 'routed', 'cooled', 'refused', 'quota', 'quota-redis', 'tenants']
 
 /** All contenders, in the order of the report. */
 export const contenders: Contender[] = ['ours', 'plain', 'pipe', 'fetch', 'sdk', 'nginx', ...variants]
@@ -35,8 +39,13 @@ export const contenders: Contender[] = ['ours', 'plain', 'pipe', 'fetch', 'sdk',
 /** The contenders that take part by default. */
 export const usualContenders = contenders.filter((contender) => !variants.includes(contender))
 
+function hasRedis(): boolean {
+  return spawnSync('redis-server', ['--version']).status === 0
+}
+
 /** Returns why a contender cannot run on this machine, or undefined if it can. */
 export function whyNot(contender: Contender): string | undefined {
+  if (contender === 'quota-redis' && !hasRedis()) return 'redis-server is not installed'
   return contender === 'nginx' && !hasNginx() ? 'nginx is not installed' : undefined
 }
 
@@ -48,6 +57,7 @@ export async function startContender(contender: Contender, providerPort: number)
     NODE_ENV: 'production',
     NODE_OPTIONS: '',
     BENCH_TARGET: `http://127.0.0.1:${providerPort}`,
+    BENCH_OTHER_CORE: String(cores.load ?? ''),
   }
   const command = [process.execPath, '--expose-gc', nodeContenders[contender]]
   const child = new Child<ServeApi>(start(cores.proxy, command, true, env))

@@ -143,6 +143,8 @@ export function request(path: string, model: Model): Buffer {
   return Buffer.from(
     `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\nuser-agent: bench\r\naccept: */*\r\n` +
       'authorization: Bearer sk-bench-00000000\r\ncontent-type: application/json\r\n' +
+      // By this the contenders with tenants tell them apart.
+      `x-tenant: ${model}\r\n` +
       `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   )
 }
