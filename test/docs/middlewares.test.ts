@@ -18,7 +18,8 @@ const blocks = pages.flatMap((page) => page.blocks).filter(({ code }) => /export
 
 /** The sign-in that an example expects. */
 const signIn: RequestHandler = (req, _res, next) => {
-  Object.assign(req, { account: { models: ['gpt-4.1-mini'], key: 'a-key' } })
+  const user = { id: 'ada', team: 'acme', plan: 'paid' }
+  Object.assign(req, { account: { models: ['gpt-4.1-mini'], key: 'a-key' }, user })
   next()
 }
 
@@ -61,7 +62,8 @@ describe('every middleware in docs/ can be created, and passes a stream', () => 
       const { at, body } = asked[block.heading] ?? { at: 'v1/chat/completions', body: {} }
       const messages = [{ role: 'user', content: 'Hello' }]
       const request = { model: 'gpt-4.1-mini', stream: true, messages, ...body }
-      const response = await post(`http://127.0.0.1:${port}/ai/${at}`, request)
+      const headers = { 'x-user': 'ada', authorization: 'Bearer acme-key-of-ada' }
+      const response = await post(`http://127.0.0.1:${port}/ai/${at}`, request, { headers })
       const text = await response.text()
       assert.equal(response.status, 200, text)
       assert.match(text, /\[DONE\]|message_stop/)
