@@ -14,7 +14,11 @@ import { pages } from './pages.js'
 import { environmentOf, write } from './running.js'
 import { makeWorkshop } from './workshop.js'
 
-const blocks = pages.flatMap((page) => page.blocks).filter(({ code }) => /export const ai = aiProxy\b/.test(code))
+const blocks = pages
+  .flatMap((page) => page.blocks)
+  .filter(({ code }) => /export const ai = aiProxy\b/.test(code))
+  // These need a server that is not theirs: test/e2e/quota-redis.test.ts has one.
+  .filter(({ code }) => !/from '(?:ioredis|redis)'/.test(code))
 
 /** The sign-in that an example expects. */
 const signIn: RequestHandler = (req, _res, next) => {
