@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { processClock, type TimerClock } from '../exchange/deadlines.js'
+import { PatientTimer } from '../exchange/patient-timer.js'
 import { PendingBytes } from '../framing/pending-bytes.js'
 import { type Decoder, decoderFor } from './decode.js'
 import {
@@ -15,9 +16,6 @@ import type { PreambleBounds, PreambleEvents } from './preamble-callbacks.js'
 import { PreambleInspector } from './preamble-inspector.js'
 import { mayHaveBody } from './response-plan.js'
 import { brokenResponse, storedResponse } from './stored-response.js'
-
-/** Node fires a timer of more than this at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 /**
  * Holds the beginning of an answer until it has content, so that an attempt that fails before can be abandoned without
@@ -40,7 +38,7 @@ export class PreambleReader {
   /** The same decoded, if it is compressed. */
   readonly #decoded = new PendingBytes()
   #decoder: Decoder | undefined
-  #timer: unknown
+  #timer: PatientTimer | undefined
   /** The parser's `push`, while it is captured. */
   #push: IncomingMessage['push'] | undefined
   /** What the last push of a captured chunk returned when it was pushed again. */
@@ -95,7 +93,7 @@ export class PreambleReader {
   stop(): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#timers.clearTimer(this.#timer)
+    this.#timer?.clear()
     this.#response.off('close', this.#onClose)
     if (this.#push) this.#response.push = this.#push
     else this.#response.off('readable', this.#onReadable).off('end', this.#onEnd)
@@ -104,7 +102,7 @@ export class PreambleReader {
 
   readonly #startWaiting = (): void => {
     if (this.#isOver) return
-    this.#timer = this.#timers.setTimer(this.#onTime, Math.min(this.#bounds.ms, MAX_TIMER_MS))
+    this.#timer = new PatientTimer(this.#timers, this.#bounds.ms, this.#onTime)
     this.#events.onWaiting?.()
   }
 

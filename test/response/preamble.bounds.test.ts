@@ -81,6 +81,17 @@ describe('a silent provider', () => {
     assert.deepEqual(log, ['silence', 'failed: error-event 429'])
   })
 
+  test('is not silent if its event loop was held up, and it broke off meanwhile', async () => {
+    const { log, timers, response } = reading()
+    await settled(1)
+    timers.hold(2500)
+    timers.advance(0)
+    assert.deepEqual(log, [], 'what has arrived is read first')
+    response.destroy()
+    await settled(1)
+    assert.deepEqual(log, ['failed: reset without a status'])
+  })
+
   test('may still turn out to send something else than a stream', async () => {
     const { send, log, timers } = reading({ headers: { 'content-type': 'text/plain' } })
     await settled(1)
