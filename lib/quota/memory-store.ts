@@ -14,8 +14,8 @@ import { usedIn, windowsAt } from './usage.js'
 /** Buckets that are looked at per reservation to find those that have expired. */
 const SWEPT_AT_ONCE = 4
 
-/** How many ids of settled requests are remembered: a settlement is repeated soon, or not at all. */
-const MAX_SETTLED = 10_000
+/** How many ids of requests are remembered: a settlement is repeated soon, or not at all. */
+const MAX_IDS = 10_000
 
 interface Counted {
   readonly counts: Map<number, number>
@@ -39,6 +39,8 @@ interface KeyEntry {
 export class MemoryStore implements QuotaStore {
   readonly #keys = new Map<string, KeyEntry>()
   readonly #settled = new Set<string>()
+  /** Ids that have counted at once, and are not settled. */
+  readonly #counted = new Set<string>()
   readonly #now: () => number
   #sweep: IterableIterator<[string, KeyEntry]> | undefined
 
@@ -70,15 +72,9 @@ export class MemoryStore implements QuotaStore {
   settle({ id, charges }: Settlement): void {
     const now = this.#now()
     if (this.#settled.has(id)) return
-    this.#settled.add(id)
-    if (this.#settled.size > MAX_SETTLED)
-      for (const oldest of this.#settled) {
-        this.#settled.delete(oldest)
-        break
-      }
-    const due = charges.filter(
-      (charge) => charge.amount !== 0 && !(charge.unlessReserved && this.#hasCounted(charge, id)),
-    )
+    addBounded(this.#settled, id)
+    const hasCounted = this.#counted.delete(id)
+    const due = charges.filter(({ amount, unlessReserved }) => amount !== 0 && !(unlessReserved && hasCounted))
     for (const key of new Set(charges.map((charge) => charge.key))) this.#release(key, id)
     for (const charge of due) {
       const bucket = this.#bucket(charge, now)
@@ -125,14 +121,11 @@ export class MemoryStore implements QuotaStore {
 
   #take(claim: Claim, id: string, leaseMs: number, now: number): void {
     const bucket = this.#bucket(claim, now)
-    if (claim.countsAtOnce) this.#count(bucket, claim, claim.amount, now)
-    // What counted at once is noted in the lease as well: its settlement may have to know.
-    const held = claim.countsAtOnce ? 0 : claim.amount
-    this.#hold(this.#entry(claim.key, now + leaseMs), id, claim.name, held, now + leaseMs)
-  }
-
-  #hasCounted({ key, name }: Bucket, id: string): boolean {
-    return this.#keys.get(key)?.leases.get(id)?.held.has(name) ?? false
+    if (!claim.countsAtOnce) {
+      return this.#hold(this.#entry(claim.key, now + leaseMs), id, claim.name, claim.amount, now + leaseMs)
+    }
+    this.#count(bucket, claim, claim.amount, now)
+    addBounded(this.#counted, id)
   }
 
   #hold(entry: KeyEntry, id: string, name: string, amount: number, expiresAt: number): void {
@@ -203,6 +196,14 @@ export class MemoryStore implements QuotaStore {
       if (value[1].expiresAt <= now) this.#keys.delete(value[0])
     }
   }
+}
+
+/** Adds an id, and forgets the one that was added first if there are many. */
+function addBounded(ids: Set<string>, id: string): void {
+  ids.add(id)
+  if (ids.size <= MAX_IDS) return
+  const [oldest] = ids
+  if (oldest !== undefined) ids.delete(oldest)
 }
 
 /** Returns when no window needs what is counted now. */

@@ -82,8 +82,14 @@ local function count(hash, bucket, amount)
   end
 end
 
-local function keep(key, ms)
+local function extend(key, ms)
   if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, num(ms)) end
+end
+
+-- The leases outlive what they hold: nobody else could give it back.
+local function keep(hash, leases, ms)
+  extend(hash, ms)
+  extend(leases, ms + 60000)
 end
 
 local function needed(bucket)
@@ -97,7 +103,7 @@ end
 export const RESERVE = `${SHARED}
 local asked = cjson.decode(ARGV[1])
 for at = 2, #KEYS, 2 do purge(KEYS[at], KEYS[at + 1]) end
-local settled = redis.call('EXISTS', KEYS[1]) == 1
+local settled = redis.call('GET', KEYS[1]) == 'settled'
 local granted = 1
 for _, claim in ipairs(asked.claims) do
   local hash = KEYS[claim.at]
@@ -112,15 +118,13 @@ elseif granted == 1 or asked.force then
   for _, claim in ipairs(asked.claims) do
     local hash, leases = KEYS[claim.at], KEYS[claim.at + 1]
     turn(hash, claim)
-    -- What counted at once is noted in the lease as well: its settlement may have to know.
-    local held = claim.amount
     if claim.atOnce then
       count(hash, claim, claim.amount)
-      held = 0
+      redis.call('SET', KEYS[1], 'reserved', 'PX', 600000)
+    else
+      hold(hash, leases, asked.id, claim.name, claim.amount, now + asked.leaseMs)
     end
-    hold(hash, leases, asked.id, claim.name, held, now + asked.leaseMs)
-    keep(leases, asked.leaseMs)
-    keep(hash, math.max(needed(claim), asked.leaseMs))
+    keep(hash, leases, math.max(needed(claim), asked.leaseMs))
   end
 end
 local answer = { granted, num(now) }
@@ -138,14 +142,13 @@ return answer
 /** KEYS: the request's mark, then a hash and a sorted set for each key. ARGV: a JSON of `{ id, charges: [{ at, … }] }`. */
 export const SETTLE = `${SHARED}
 local asked = cjson.decode(ARGV[1])
-if not redis.call('SET', KEYS[1], '1', 'NX', 'PX', 600000) then return 0 end
-for _, charge in ipairs(asked.charges) do
-  if charge.unlessReserved and held_by(KEYS[charge.at], asked.id)[charge.name] then charge.amount = 0 end
-end
+local mark = redis.call('GET', KEYS[1])
+if mark == 'settled' then return 0 end
+redis.call('SET', KEYS[1], 'settled', 'PX', 600000)
 for at = 2, #KEYS, 2 do release(KEYS[at], KEYS[at + 1], asked.id) end
 for _, charge in ipairs(asked.charges) do
   local hash = KEYS[charge.at]
-  if charge.amount ~= 0 then
+  if charge.amount ~= 0 and not (charge.unlessReserved and mark == 'reserved') then
     if charge.back then
       local field = 'w:' .. charge.name .. ':' .. num(charge.back)
       local sum = tonumber(redis.call('HGET', hash, field) or '0')
@@ -153,7 +156,7 @@ for _, charge in ipairs(asked.charges) do
     else
       turn(hash, charge)
       count(hash, charge, charge.amount)
-      keep(hash, needed(charge))
+      keep(hash, KEYS[charge.at + 1], needed(charge))
     end
   end
 end
@@ -165,13 +168,12 @@ export const RENEW = `${SHARED}
 local asked = cjson.decode(ARGV[1])
 for index, lease in ipairs(asked.leases) do
   local mark, hash, leases = KEYS[3 * index - 2], KEYS[3 * index - 1], KEYS[3 * index]
-  if redis.call('EXISTS', mark) == 0 then
+  if redis.call('GET', mark) ~= 'settled' then
     if redis.call('ZSCORE', leases, lease.id) then redis.call('ZADD', leases, num(now + asked.leaseMs), lease.id)
     else
       for name, amount in pairs(lease.held) do hold(hash, leases, lease.id, name, amount, now + asked.leaseMs) end
     end
-    keep(hash, asked.leaseMs)
-    keep(leases, asked.leaseMs)
+    keep(hash, leases, asked.leaseMs)
   end
 end
 return 1

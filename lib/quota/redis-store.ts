@@ -118,9 +118,9 @@ class RedisStore implements QuotaStore {
     return [`${base}use:${key}`, `${base}leases:${key}`]
   }
 
-  /** The mark of a request that is settled. */
+  /** The mark of a request that has counted at once, or is settled. */
   #markOf(slot: string, id: string): string {
-    return `${this.#base(slot)}settled:${id}`
+    return `${this.#base(slot)}mark:${id}`
   }
 
   #base(slot: string): string {

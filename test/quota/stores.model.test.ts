@@ -55,7 +55,7 @@ class Model {
     for (const claim of claims) {
       if (claim.countsAtOnce) {
         this.count(claim.name, claim.amount)
-        this.reserved.add(`${id} ${claim.name}`)
+        this.reserved.add(id)
       } else {
         const lease = this.held.get(id) ?? new Map<string, number>()
         lease.set(claim.name, (lease.get(claim.name) ?? 0) + claim.amount)
@@ -150,7 +150,7 @@ const settling = fc
             if (keys.has(buckets.find((bucket) => bucket.name === name)!.key)) lease?.delete(name)
           }
           for (const { name, amount, takenBackFrom, unlessReserved } of charges) {
-            if (unlessReserved && model.reserved.has(`${id} ${name}`)) continue
+            if (unlessReserved && model.reserved.has(id)) continue
             if (takenBackFrom === undefined) model.count(name, amount)
             else {
               const counted = model.counted.get(name) ?? 0

@@ -1,0 +1,41 @@
+/** An app with a quota in Redis, in a process of its own: `fork` it with a {@link QuotaProcessSettings} as its argument. */
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import express from 'express'
+import Redis from 'ioredis'
+import { createClient } from 'redis'
+import { aiProxy } from '../../../lib/index.js'
+import { type QuotaRule, quota, redisStore } from '../../../lib/quota.js'
+
+/** What such a process is told. */
+export interface QuotaProcessSettings {
+  readonly redisPort: number
+  /** The provider's address. */
+  readonly target: string
+  readonly client: 'ioredis' | 'redis'
+  /** By the first word of the user that the header `x-user` names, for which `USER` stands in keys. */
+  readonly limits: Readonly<Record<string, readonly QuotaRule[]>>
+  readonly leaseMs: number
+}
+
+async function run({ redisPort, target, client: kind, limits, leaseMs }: QuotaProcessSettings): Promise<void> {
+  const client = kind === 'ioredis' ? new Redis(redisPort, '127.0.0.1') : createClient({ socket: { port: redisPort } })
+  client.on('error', () => {})
+  if ('sendCommand' in client && kind === 'redis') await (client as ReturnType<typeof createClient>).connect()
+  const policy = quota({
+    store: redisStore({ client: client as Redis }),
+    leaseMs,
+    // A machine under load may stall for a while; what is tested is not how fast it is.
+    storeTimeoutMs: 10_000,
+    limits: ({ subject: { id } }) =>
+      limits[id.split('-')[0] ?? '']?.map((rule) => ({ ...rule, key: rule.key.replace('USER', id) })) ?? [],
+  })
+  const app = express()
+  app.use('/ai', aiProxy({ target, identify: (req) => req.get('x-user') ?? null, policies: [policy] }))
+  const server = http.createServer(app).listen(0, '127.0.0.1', () => {
+    process.send?.((server.address() as AddressInfo).port)
+  })
+}
+
+process.on('disconnect', () => process.exit())
+void run(JSON.parse(process.argv[2] ?? '{}') as QuotaProcessSettings)
