@@ -2,6 +2,7 @@
 import path from 'node:path'
 import express from 'express'
 import { aiProxy } from 'express-ai-proxy'
+import { memoryStore, type QuotaStore } from 'express-ai-proxy/quota'
 import { chatRoutes, recordKey } from './chat/index.js'
 import { RecentRecords } from './chat/recent-records.js'
 import { directOnly } from './http/direct-only.js'
@@ -9,21 +10,30 @@ import { errorHandler } from './http/error-handler.js'
 import { loopbackHostsOnly } from './http/loopback.js'
 import { sameOriginOnly, sameOriginOrNavigation } from './http/same-origin.js'
 import { securityHeaders } from './http/security-headers.js'
+import { userOf } from './http/sign-in.js'
 import { vendorRoutes } from './http/vendor.js'
 import { clientNameOf, visitorOf } from './http/visitor.js'
-import { type Prices, withCost } from './providers/prices.js'
+import type { ModelPriceTable } from './providers/prices.js'
 import type { Provider } from './providers/provider.js'
 import { stormRoutes } from './storm/index.js'
 import { ExchangeMonitor } from './streams/exchange-monitor.js'
 import { streamsRoutes } from './streams/index.js'
+import { accountRoutes } from './usage/account.js'
+import { DayQuota, dayLimits, type LimitsByTier } from './usage/day-quota.js'
+import { usageRoutes } from './usage/index.js'
+import { UsageLedger } from './usage/usage-ledger.js'
 
 interface AppOptions {
-  /** Mounts the Streams and the Storm page. Default: false. */
+  /** Mounts the Streams, the Usage and the Storm page. Default: false. */
   dashboard?: boolean
   /** The app listens on this machine alone, so it refuses requests for other names. Default: true. */
   loopback?: boolean
-  /** Prices by model, for the cost of an answer. Default: none, so no cost is shown. */
-  prices?: Prices
+  /** Prices by model, for the cost of an answer. Default: none, so no cost is shown, and money is not limited. */
+  prices?: ModelPriceTable
+  /** Where quotas are kept. Default: in this process. */
+  store?: QuotaStore
+  /** What users may use on one day. Default: `dayLimits`. */
+  limits?: LimitsByTier
 }
 
 const pages = path.join(__dirname, 'pages')
@@ -35,10 +45,13 @@ const page = (name: string) => [sameOriginOrNavigation, express.static(path.join
  */
 export function makeApp(
   providers: readonly Provider[],
-  { dashboard = false, loopback = true, prices = {} }: AppOptions = {},
+  { dashboard = false, loopback = true, prices = {}, store = memoryStore(), limits = dayLimits }: AppOptions = {},
 ) {
   const records = new RecentRecords()
   const monitor = dashboard ? new ExchangeMonitor() : undefined
+  const ledger = new UsageLedger()
+  const hasPrices = Object.keys(prices).length > 0
+  const quota = new DayQuota({ store, limits, hasPrices })
 
   const app = express()
   app.disable('x-powered-by')
@@ -49,12 +62,19 @@ export function makeApp(
     const proxy = aiProxy({
       target,
       auth,
+      // In your app: the user whom your own sign-in has put on the request, and `null` for nobody.
+      identify(req) {
+        const { id, team, tier } = userOf(req)
+        return { id, tenant: team, tier }
+      },
+      policies: [quota.policy],
+      prices: hasPrices ? prices : undefined,
       observers: monitor ? [monitor.observer(clientNameOf)] : [],
       onFinish(record, { req }) {
-        const priced = withCost(record, prices)
         const [visitor, requestId] = [visitorOf(req), req.get('x-request-id')]
-        if (visitor && requestId) records.add(recordKey(visitor, requestId), priced)
-        monitor?.add({ provider, client: clientNameOf(req), ...priced })
+        if (visitor && requestId) records.add(recordKey(visitor, requestId), record)
+        ledger.add(record)
+        monitor?.add({ provider, client: clientNameOf(req), ...record })
       },
     })
     monitor?.watch(provider, proxy)
@@ -75,8 +95,10 @@ export function makeApp(
   if (monitor) {
     // In your app: app.use('/streams', administratorsOnly, …)
     app.use('/streams', directOnly, page('streams'), streamsRoutes(monitor, providers))
+    app.use('/usage', directOnly, page('usage'), usageRoutes({ monitor, ledger, quota }))
     app.use('/storm', directOnly, page('storm'), stormRoutes())
   }
+  app.use('/account', accountRoutes(quota))
   app.use(chatRoutes({ providers, records, dashboard }))
   app.use(errorHandler)
 

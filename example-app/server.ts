@@ -5,22 +5,25 @@ import type { AddressInfo } from 'node:net'
 import { makeApp } from './app.js'
 import { isLoopback } from './http/loopback.js'
 import { chooseProviders } from './providers/choose-providers.js'
-import { parsePrices } from './providers/prices.js'
+import { parsePrices, standInPrices } from './providers/prices.js'
 import type { Provider } from './providers/provider.js'
+import { chooseStore } from './usage/quota-store.js'
 
 async function main() {
-  const prices = parsePrices(process.env.MODEL_PRICES)
+  const given = parsePrices(process.env.MODEL_PRICES)
+  const quotas = await chooseStore(process.env)
   const providers = await chooseProviders(process.env)
+  const prices = providers.some(({ local }) => local) ? { ...standInPrices, ...given } : given
   const server = createServer()
   server.listen(Number(process.env.PORT || 3000), process.env.HOST || '127.0.0.1')
   await once(server, 'listening')
   const address = server.address() as AddressInfo
 
   const loopback = isLoopback(address.address)
-  // The Streams page shows and ends everybody's streams, and this example has no sign-in: nobody else may reach it.
-  const { app, close } = makeApp(providers, { dashboard: loopback, loopback, prices })
+  // The Streams page shows and ends everybody's streams, and the demo users have no passwords: nobody else may reach it.
+  const { app, close } = makeApp(providers, { dashboard: loopback, loopback, prices, store: quotas.store })
   server.on('request', app)
-  announce(urlOf(address), providers, loopback)
+  announce(urlOf(address), providers, { dashboard: loopback, quotas: quotas.name })
 
   let closing = false
   async function shutDown() {
@@ -33,6 +36,7 @@ async function main() {
     setTimeout(() => server.closeAllConnections(), 500).unref()
     await once(server, 'close')
     await Promise.all(providers.map((provider) => provider.close()))
+    quotas.close()
     process.exit()
   }
   process.on('SIGINT', shutDown)
@@ -44,7 +48,7 @@ function urlOf({ address, family, port }: AddressInfo): string {
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
-function announce(url: string, providers: Provider[], dashboard: boolean) {
+function announce(url: string, providers: Provider[], { dashboard, quotas }: { dashboard: boolean; quotas: string }) {
   const model = providers.find(({ id }) => id === 'openai')?.model
   const body = { model, stream: true, messages: [{ role: 'user', content: 'Hello!' }] }
   const quoted = `'${JSON.stringify(body).replaceAll("'", "'\\''")}'`
@@ -54,7 +58,9 @@ function announce(url: string, providers: Provider[], dashboard: boolean) {
   console.log(`
   Chat      ${url}/chat/
   Streams   ${dashboard ? `${url}/streams/` : 'only if the app listens on 127.0.0.1 alone (see example-app/server.ts)'}
+  Usage     ${dashboard ? `${url}/usage/` : 'likewise'}
   Storm     ${dashboard ? `${url}/storm/` : 'likewise'}
+  Quotas    ${quotas}
 ${answering.join('\n')}
   Shell     curl -N ${url}/ai/v1/chat/completions -H 'content-type: application/json' -d ${quoted}
 `)

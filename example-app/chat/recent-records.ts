@@ -1,9 +1,9 @@
 import { EventEmitter, once } from 'node:events'
-import type { PricedRecord } from '../providers/prices.js'
+import type { ExchangeRecord } from 'express-ai-proxy'
 
 /** Keeps the records of the last exchanges in memory, each under the key that it was added with. */
 export class RecentRecords {
-  readonly #byKey = new Map<string, PricedRecord>()
+  readonly #byKey = new Map<string, ExchangeRecord>()
   readonly #added = new EventEmitter().setMaxListeners(0)
   readonly #capacity: number
 
@@ -12,7 +12,7 @@ export class RecentRecords {
   }
 
   /** Adds a record; the oldest one goes if there are too many. */
-  add(key: string, record: PricedRecord): void {
+  add(key: string, record: ExchangeRecord): void {
     this.#byKey.delete(key)
     this.#byKey.set(key, record)
     const [oldest] = this.#byKey.keys()
@@ -26,7 +26,7 @@ export class RecentRecords {
    *
    * @param waitMs how long, in milliseconds
    */
-  async get(key: string, waitMs = 2000): Promise<PricedRecord | undefined> {
+  async get(key: string, waitMs = 2000): Promise<ExchangeRecord | undefined> {
     const known = this.#byKey.get(key)
     if (known) return known
     return once(this.#added, `record ${key}`, { signal: AbortSignal.timeout(waitMs) }).then(

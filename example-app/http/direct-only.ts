@@ -13,5 +13,7 @@ export function isForwarded(req: Request): boolean {
 /** Refuses what did not come straight from this machine. Use it if the app listens on loopback alone. */
 export const directOnly: RequestHandler = (req, res, next) => {
   if (!isForwarded(req)) return next()
-  res.status(403).json({ error: { message: 'This page has no sign-in, so it is not shown through a reverse proxy.' } })
+  res
+    .status(403)
+    .json({ error: { message: 'This page asks for no password, so it is not shown through a reverse proxy.' } })
 }

@@ -1,6 +1,12 @@
 import type { Response } from 'express'
-import type { AiProxy, AiProxyStats, ExchangeSnapshot, ObservedExchange, Observer } from 'express-ai-proxy'
-import type { PricedRecord } from '../providers/prices.js'
+import type {
+  AiProxy,
+  AiProxyStats,
+  ExchangeRecord,
+  ExchangeSnapshot,
+  ObservedExchange,
+  Observer,
+} from 'express-ai-proxy'
 
 interface Origin {
   /** Which of the app's providers. */
@@ -18,7 +24,7 @@ export type ActiveRow = ExchangeSnapshot &
   }
 
 /** The record of one that has ended. */
-export type FinishedRow = PricedRecord & Origin
+export type FinishedRow = ExchangeRecord & Origin
 
 type Gauges = Pick<
   AiProxyStats,

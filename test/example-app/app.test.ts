@@ -118,7 +118,14 @@ test('the app serves the page, its files and the small routes', async (t) => {
   const page = await (await fetch(`${url}/chat/`)).text()
   const loaded = [...page.matchAll(/<(?:script|link)[^>]* (?:src|href)="([^":]+)"/g)].map(([, file]) => file)
   assert.deepEqual(loaded.sort(), [
-    ...['../shared/base.css', '../shared/record-dialog.css', 'chat.css', 'chat.mjs', 'markdown.css'],
+    ...[
+      '../shared/base.css',
+      '../shared/left-today.css',
+      '../shared/record-dialog.css',
+      'chat.css',
+      'chat.mjs',
+      'markdown.css',
+    ],
   ])
 
   for (const file of served) {

@@ -41,7 +41,7 @@ test('the answer to a prompt grows, with figures below it', inBrowser, async (t)
   assert.match(await figure(page, 'usage'), /^5 in · \d+ out tokens/)
   assert.match(await figure(page, 'firstTokenMs'), /first token \d.* m?s/)
   assert.match(await figure(page, 'durationMs'), /\d.* s in all/)
-  assert.equal(await page.locator('[data-field="costUsd"]').count(), 0, 'no price is known')
+  assert.equal(await page.locator('[data-field="cost"]').count(), 0, 'no price is known')
   assert.equal(await page.locator('#status').innerText(), 'Answer complete.')
   assert.match(await page.locator('#announcer').innerText(), /^A model writes its answer one token after another\./)
 
@@ -154,7 +154,7 @@ test('the cost of an answer is shown if its price is known', inBrowser, async (t
   const asked = await next()
   asked.write('Hello.')
   asked.end()
-  await page.locator('[data-field="costUsd"]', { hasText: /^\$0\.0060$/ }).waitFor()
+  await page.locator('[data-field="cost"]', { hasText: /^\$0\.0060$/ }).waitFor()
 })
 
 test('Markdown is rendered, HTML and scripts are not; code and answers can be copied', inBrowser, async (t) => {

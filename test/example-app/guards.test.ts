@@ -24,6 +24,10 @@ const everything = [
   ['GET', '/streams/state'],
   ['DELETE', '/streams/exchanges/1'],
   ['POST', '/streams/demo'],
+  ['GET', '/usage/'],
+  ['GET', '/usage/state'],
+  ['GET', '/account'],
+  ['PUT', '/account/user'],
   ['GET', '/storm/'],
   ['POST', '/storm/runs'],
   ['GET', '/no-such-page'],
@@ -93,9 +97,11 @@ test("another site's page cannot spend the key by a form, a script or a link", a
   assert.equal((await call(url, 'GET', '/ai/v1/models', link)).statusCode, 403)
   assert.equal((await call(url, 'GET', '/streams/state', link)).statusCode, 403)
   assert.equal((await call(url, 'GET', '/settings', link)).statusCode, 403)
+  assert.equal((await call(url, 'GET', '/usage/state', link)).statusCode, 403)
+  assert.equal((await call(url, 'GET', '/account', link)).statusCode, 403)
   assert.equal(asked(), 0, 'requests that reached the provider')
 
-  for (const page of ['/chat/', '/streams/', '/storm/']) {
+  for (const page of ['/chat/', '/streams/', '/usage/', '/storm/']) {
     assert.equal((await call(url, 'GET', page, link)).statusCode, 200, `a link to ${page}`)
   }
   const ours: Record<string, string>[] = [
@@ -115,7 +121,7 @@ test('the dashboard and Storm are closed behind a reverse proxy on this machine;
   const { url } = await appBefore(t)
   const told = { 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https', forwarded: 'for=203.0.113.9' }
   for (const [name, value] of Object.entries({ ...told, via: '1.1 front', 'x-real-ip': '203.0.113.9' })) {
-    for (const [method, path] of everything.filter(([, path]) => /streams|storm/.test(path))) {
+    for (const [method, path] of everything.filter(([, path]) => /streams|usage|storm/.test(path))) {
       assert.equal((await call(url, method, path, { [name]: value })).statusCode, 403, `${method} ${path} with ${name}`)
     }
     assert.equal((await call(url, 'POST', chat, { [name]: value }, '{}')).statusCode, 200, name)
@@ -137,12 +143,13 @@ test('every answer has headers that prevent content sniffing and use by other si
     ['GET', '/%00', {}],
     ['GET', '/%E0', {}],
     ['POST', '/storm/runs', { 'content-type': 'application/json' }],
+    ['PUT', '/account/user', { 'content-type': 'application/json' }],
     ['POST', chat, { 'sec-fetch-site': 'cross-site' }],
     ['GET', '/', { host: 'evil.example' }],
     ['POST', '/anthropic/v1/messages', { 'content-type': 'application/json' }],
   ] as const
   for (const [method, path, headers] of [...everything.map((one) => [...one, {}] as const), ...refused]) {
-    const answer = await call(url, method, path, headers, method === 'POST' ? '{' : '')
+    const answer = await call(url, method, path, headers, method === 'GET' ? '' : '{')
     const what = `${method} ${path}: ${answer.statusCode}`
     assert.equal(answer.headers['x-content-type-options'], 'nosniff', what)
     assert.match(String(answer.headers['content-security-policy']), /^default-src 'none'/, what)

@@ -7,8 +7,8 @@ import { startLocalProvider } from '../../example-app/providers/local-provider.j
 import { endlessProviders } from './endless-provider.js'
 import { closed, prompt, runningApp, urlOf } from './running-app.js'
 
-const pages = ['streams/', 'storm/']
-const theirs = ['streams/state', 'streams/streams.mjs', 'storm/storm.mjs']
+const pages = ['streams/', 'usage/', 'storm/']
+const theirs = ['streams/state', 'usage/state', 'usage/usage.mjs', 'streams/streams.mjs', 'storm/storm.mjs']
 
 test('the dashboard is off unless the app mounts it', async (t) => {
   const url = await runningApp(t, await startLocalProvider())

@@ -2,6 +2,7 @@ import { asOneOfTheStreams } from '../shared/connections.mjs'
 import { copyFrom } from '../shared/copy.mjs'
 import { explain } from '../shared/failure.mjs'
 import { RecordDialog } from '../shared/record-dialog.mjs'
+import { Account } from './account.mjs'
 import { Announcer } from './announcer.mjs'
 import { Composer } from './composer.mjs'
 import { Conversation } from './conversation.mjs'
@@ -15,10 +16,14 @@ const $ = (id) => document.getElementById(id)
 const conversation = new Conversation()
 const announcer = new Announcer($('announcer'))
 const recordDialog = new RecordDialog()
+const account = new Account({ onSwitch: (said) => composer.say(said) })
 const views = new Map()
 let running // the AbortController of the answer under way
 
-const { providers, dashboard } = await fetch('../settings').then((response) => response.json())
+const [{ providers, dashboard }] = await Promise.all([
+  fetch('../settings').then((response) => response.json()),
+  account.refresh(),
+])
 const settings = new Settings(providers, showSettings)
 const composer = new Composer({ onSend: (text) => answer(conversation.ask(text)), onStop: () => running?.abort() })
 const follow = new FollowEnd($('turns'), {
@@ -89,8 +94,10 @@ async function answer(turn) {
   setBusy(false, turn.problem ?? 'Answer complete.')
   view.finish()
   turn.record = await recordOf(id)
+  account.refresh()
   // The record may know more than the client is told, such as why the provider cannot be reached.
-  if (turn.state === 'failed' && turn.record?.error) turn.problem = turn.record.error
+  const knowsMore = turn.state === 'failed' && turn.record?.error && turn.record.code !== 'quota_exceeded'
+  if (knowsMore) turn.problem = turn.record.error
   if (views.get(turn) !== view || turn.state === 'running') return // it was removed, or is retried already
   view.finish()
   save('conversation', conversation)

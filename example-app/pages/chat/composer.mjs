@@ -35,13 +35,18 @@ export class Composer {
     if (matchMedia('(hover: hover)').matches) this.#prompt.focus()
   }
 
+  /** Says something to screen readers, which shows elsewhere on the page. */
+  say(status) {
+    $('status').textContent = status
+  }
+
   /** An answer is under way: another prompt can be written, and sent afterwards. */
   setBusy(isBusy, status) {
     const wasOnButton = document.activeElement instanceof HTMLButtonElement
     this.#isBusy = isBusy
     $('send').hidden = isBusy
     $('stop').hidden = !isBusy
-    $('status').textContent = status
+    this.say(status)
     if (wasOnButton) (isBusy ? $('stop') : $('send')).focus() // a hidden button would lose the focus
   }
 }

@@ -1,6 +1,7 @@
-import { describeError, describeResponse } from '../shared/failure.mjs'
+import { codeOf, describeError, errorIn } from '../shared/failure.mjs'
 import { serverSentEvents } from '../shared/server-sent-events.mjs'
 import { protocols } from './protocols.mjs'
+import { QuotaExceeded } from './quota-exceeded.mjs'
 
 /**
  * Sends a conversation to a provider's route and hands each piece of the answer to `onText`. Throws unless the answer is
@@ -14,7 +15,7 @@ export async function streamAnswer(provider, parameters, messages, { id, signal,
     body: JSON.stringify(protocol.body(parameters, messages)),
     signal,
   })
-  if (!response.ok) throw new Error(await describeResponse(response))
+  if (!response.ok) throw await refusalIn(response)
 
   // Read to the end even after an error event or the last one: leaving early would count as a disconnect.
   let failure
@@ -28,6 +29,14 @@ export async function streamAnswer(provider, parameters, messages, { id, signal,
   }
   if (failure) throw new Error(failure)
   if (!isComplete) throw new Error('The connection ended before the provider said that it was done.')
+}
+
+/** Why a response is not OK, as an error. */
+async function refusalIn(response) {
+  const error = await errorIn(response)
+  const isOurQuota = response.status === 429 && /^quota_exceeded$/i.test(codeOf(error) ?? '')
+  if (isOurQuota) return new QuotaExceeded(error.message, response.headers.get('retry-after'))
+  return new Error(`${[response.status, response.statusText].join(' ').trim()}: ${describeError(error)}`)
 }
 
 /** The models that a provider offers; none if it does not say. */

@@ -82,13 +82,13 @@ export class TurnView {
 function figures({ model, record }) {
   const shown = { model }
   if (record) {
-    const { outcome, usage: used, firstTokenMs, durationMs, costUsd } = record
+    const { outcome, usage: used, firstTokenMs, durationMs, cost, costEstimated } = record
     if (outcome !== 'completed' && outcome !== 'client_disconnect') shown.outcome = fate(record)
     const tokens = used && usage(used)
     if (tokens) shown.usage = `${tokens} tokens`
     if (firstTokenMs !== undefined) shown.firstTokenMs = `first token ${ms(firstTokenMs)}`
     shown.durationMs = `${ms(durationMs)} in all`
-    if (costUsd !== undefined) shown.costUsd = `${used?.estimated ? '≈ ' : ''}${dollars(costUsd)}`
+    if (cost !== undefined) shown.cost = `${costEstimated ? '≈ ' : ''}${dollars(cost)}`
   }
   return Object.entries(shown).map(([field, text]) => {
     const element = document.createElement('li')

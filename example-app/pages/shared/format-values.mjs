@@ -11,6 +11,23 @@ export function ms(count) {
   return `${Math.floor(count / 60_000)} min ${Math.round((count % 60_000) / 1000)} s`
 }
 
+/** A number of tokens or the like. */
+export function count(amount) {
+  return Math.floor(amount).toLocaleString('en-US')
+}
+
+/** Hours and minutes. */
+export function clock(at) {
+  return new Date(at).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
+}
+
+/** How long something lasts, roughly. */
+export function span(milliseconds) {
+  const minutes = Math.max(1, Math.ceil(milliseconds / 60_000))
+  if (minutes < 60) return `${minutes} min`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
 export function time(at) {
   return new Date(at).toLocaleTimeString('en-GB')
 }

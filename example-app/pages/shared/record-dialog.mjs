@@ -23,6 +23,8 @@ const groups = [
     'Request',
     {
       client: ['Client'],
+      subject: ['User'],
+      tenant: ['Team'],
       provider: ['Provider'],
       model: ['Model'],
       responseModel: ['Model that answered'],
@@ -52,7 +54,8 @@ const groups = [
   [
     'Tokens',
     {
-      costUsd: ['Cost', dollars],
+      cost: ['Cost', dollars],
+      costEstimated: ['Cost is an estimate', yesOrNo],
       outputTokens: ['Output so far'],
       'usage.estimated': ['Estimated in part', yesOrNo],
       'usage.inputTokens': ['Input'],

@@ -14,7 +14,7 @@ export const columns = [
   { name: 'status', title: 'Status', sortBy: statusOf, write: (row) => String(statusOf(row) ?? '–') },
   { name: 'tokens', title: 'Tokens', sortBy: outputOf, write: tokens },
   { name: 'duration', title: 'Duration', sortBy: tookOf, write: (row) => ms(tookOf(row)) },
-  { name: 'cost', title: 'Cost', sortBy: ({ costUsd }) => costUsd, write: cost },
+  { name: 'cost', title: 'Cost', sortBy: ({ cost }) => cost, write: costInWords },
 ]
 
 /** Fills a table's body with a row for each. Rows that stay keep their elements, so that the focus stays as well. */
@@ -134,7 +134,7 @@ function tokens(row) {
   return parts.join(' · ')
 }
 
-function cost({ costUsd, usage }) {
-  if (costUsd === undefined) return '–'
-  return `${usage?.estimated ? '≈ ' : ''}${dollars(costUsd)}`
+function costInWords({ cost, costEstimated }) {
+  if (cost === undefined) return '–'
+  return `${costEstimated ? '≈ ' : ''}${dollars(cost)}`
 }

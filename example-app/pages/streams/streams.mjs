@@ -2,9 +2,9 @@ import { describeResponse, explain } from '../shared/failure.mjs'
 import { ms, time } from '../shared/format-values.mjs'
 import { LineChart, roundUp } from '../shared/line-chart.mjs'
 import { RecordDialog } from '../shared/record-dialog.mjs'
+import { StateFeed } from '../shared/state-feed.mjs'
 import { ExchangeList, filterRows, sortRows } from './exchange-list.mjs'
 import { columns, fill } from './exchange-table.mjs'
-import { StateFeed } from './state-feed.mjs'
 
 const $ = (id) => document.getElementById(id)
 const SHOWN_SECONDS = 180
@@ -27,6 +27,7 @@ const healthChart = chart('health-chart', 'Latency of /health', [{ label: 'Took'
 
 makeHead()
 new StateFeed({
+  everyMs: 400,
   onState(state) {
     if (state.isFirst) for (const name of Object.keys(samples)) samples[name] = []
     lastAt = state.at
@@ -82,7 +83,7 @@ function showTable() {
   const sorted = sortRows(found, columns.find(({ name }) => name === column).sortBy, isDescending)
   $('exchanges').classList.toggle(
     'has-cost',
-    all.some(({ costUsd }) => costUsd !== undefined),
+    all.some(({ cost }) => cost !== undefined),
   )
   fill($('exchanges').tBodies[0], sorted.slice(0, rowLimit), { onAbort: abort })
   $('more').hidden = sorted.length <= rowLimit

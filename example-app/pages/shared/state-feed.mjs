@@ -1,5 +1,3 @@
-/** How long after a state the next one is asked for. */
-const ASK_EVERY_MS = 400
 /** How long to wait after a failure. */
 const RETRY_MS = 1000
 /** Without a state for this long, the connection is lost; it may be without an error, as after a sleep of the machine. */
@@ -10,16 +8,19 @@ const SILENCE_MS = 5000
  *
  * An event stream would hold one of the browser's connections for every open tab (see connections.mjs). Each state here
  * is a short request, and a tab that nobody sees asks for none. After the first state, whose `isFirst` is true, the app
- * sends what is new since the last; it sends all that it knows again if it has been restarted.
+ * sends what is new since the last; it sends all that it knows again if it has been restarted. `everyMs` is how long after a
+ * state the next one is asked for.
  */
 export class StateFeed {
   #onState
   #onLost
+  #everyMs
   #next = ''
   #timer
   #isAsking = false
 
-  constructor({ onState, onLost }) {
+  constructor({ everyMs, onState, onLost }) {
+    this.#everyMs = everyMs
     this.#onState = onState
     this.#onLost = onLost
     document.addEventListener('visibilitychange', () => this.#ask())
@@ -38,7 +39,7 @@ export class StateFeed {
     } else {
       this.#onLost()
     }
-    this.#timer = setTimeout(() => this.#ask(), state ? ASK_EVERY_MS : RETRY_MS)
+    this.#timer = setTimeout(() => this.#ask(), state ? this.#everyMs : RETRY_MS)
   }
 
   async #fetchState() {
