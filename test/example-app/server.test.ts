@@ -52,7 +52,7 @@ test('an invalid PORT is reported with the fix', async (t) => {
 function start(t: TestContext, env: NodeJS.ProcessEnv): ChildProcess {
   const app = spawn(process.execPath, ['--import', 'tsx', 'example-app/server.ts'], {
     cwd: root,
-    env: { ...process.env, ...noKeys, AI_TARGET: '', AI_MODEL: '', HOST: '', ...env },
+    env: { ...process.env, ...noKeys, AI_TARGET: '', AI_MODEL: '', HOST: '', REDIS_URL: '', ...env },
   })
   t.after(() => app.kill('SIGKILL'))
   return app
