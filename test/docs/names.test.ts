@@ -56,8 +56,6 @@ describe('every name that people read exists', () => {
     const foreign = ['onMessage', 'onText', 'onProxyReq', 'onProxyRes']
     // A method, not a hook: the reference has it with its parentheses.
     foreign.push('onCapacity')
-    // Options of quotas, which have a page of their own; the reference is of the main entry point.
-    foreign.push('onExhausted', 'onExceeded')
     const hooks = named(/`(on[A-Z]\w*)/g)
     assert.ok(hooks.length > 60)
     assert.deepEqual(
