@@ -26,6 +26,10 @@ describe('the recipes work as described', () => {
     hooks: blockOf('recipes/hooks'),
     budget: blockOf('recipes/budget-for-each-user'),
     key: blockOf('recipes/key-for-each-user'),
+    tiers: blockOf('recipes/free-and-paid'),
+    keys: blockOf('recipes/keys-of-your-own'),
+    machines: blockOf('recipes/several-machines'),
+    rates: blockOf('recipes/from-express-rate-limit', 2),
     cost: blockOf('recipes/cost'),
     litellm: blockOf('recipes/litellm'),
     csrf: blockOf('recipes/csrf'),
@@ -101,24 +105,68 @@ describe('the recipes work as described', () => {
     assert.equal(provider.calls.length, asked)
   })
 
+  const used = (prompt_tokens: number, completion_tokens: number) => (call: Call) =>
+    void call.text.then(() => call.json(200, { model, usage: { prompt_tokens, completion_tokens } }))
+  /** Asks, and waits until all is told. */
+  const statusOf = async (url: string, headers: Record<string, string>, of = model) => {
+    const response = await post(`${url}/ai/v1/chat/completions`, { model: of, messages }, { headers })
+    await response.text()
+    return response.status
+  }
+
   test('budget: a user who has spent it gets 429, another user does not', async () => {
     const { url } = await running(blocks.budget)
-    answer = (call) =>
-      void call.text.then(() => call.json(200, { usage: { prompt_tokens: 199_999, completion_tokens: 1 } }))
-    const ask = (user: string) =>
-      post(`${url}/ai/v1/chat/completions`, { model, messages }, { headers: { 'x-user': user } })
-    const statusOf = async (user: string) => {
-      const response = await ask(user)
-      await response.text()
-      return response.status
-    }
-    assert.equal(await statusOf('ann'), 200)
+    answer = used(199_999, 1)
+    const ask = (user: string) => statusOf(url, { 'x-user': user })
+    assert.equal(await ask('ann'), 200)
     assert.match(await last().text, /"max_tokens":4000|"max_completion_tokens":4000/)
-    const spent = await ask('ann')
+    const spent = await post(`${url}/ai/v1/chat/completions`, { model, messages }, { headers: { 'x-user': 'ann' } })
     assert.deepEqual([spent.status, spent.headers.get('x-should-retry')], [429, 'false'])
-    assert.match(await spent.text(), /"code":"budget_spent"/)
-    assert.equal(await statusOf('bob'), 200)
-    assert.equal(await statusOf(''), 401)
+    assert.match(await spent.text(), /"code":"quota_exceeded"/)
+    assert.equal(await ask('bob'), 200)
+    assert.equal(await ask(''), 401)
+    const account = (await (await fetch(`${url}/account`, { headers: { 'x-user': 'ann' } })).json()) as {
+      mine: { kind: string; used: number }[]
+      team: { kind: string; used: number }[]
+    }
+    assert.equal(account.mine.find(({ kind }) => kind === 'tokens')?.used, 200_000)
+    // 199,999 at 0.4 and 1 at 1.6 dollars a million.
+    assert.equal(account.team.find(({ kind }) => kind === 'cost')?.used.toFixed(6), '0.080001')
+  })
+
+  test('free and paid: each tier has its models and its tokens', async () => {
+    const { url } = await running(blocks.tiers)
+    answer = used(19_000, 500)
+    assert.equal(await statusOf(url, { 'x-user': 'ann' }, 'gpt-4.1'), 200)
+    assert.equal(await statusOf(url, { 'x-user': 'ann' }), 200)
+    assert.equal(await statusOf(url, { 'x-user': 'bob' }, 'gpt-4.1'), 403)
+    assert.equal(await statusOf(url, { 'x-user': 'bob' }), 200)
+    assert.equal(await statusOf(url, { 'x-user': 'bob' }), 429)
+  })
+
+  test('keys of your own: a known key passes and stays here, others do not', async () => {
+    const { url } = await running(blocks.keys)
+    const withKey = (key: string) => ({ authorization: `Bearer ${key}` })
+    assert.equal(await statusOf(url, withKey('example-key-for-ada')), 200)
+    assert.equal(last().headers.authorization, 'Bearer the-openai-api-key')
+    assert.doesNotMatch(JSON.stringify(last().headers), /example-key/)
+    assert.equal(await statusOf(url, withKey('example-key-for-bob')), 401)
+    assert.equal(await statusOf(url, {}), 401)
+  })
+
+  test('several machines: a process goes on by itself if its Redis cannot be reached', async () => {
+    const { url } = await running(blocks.machines)
+    assert.equal(await statusOf(url, { 'x-user': 'ann' }), 200)
+    const { isStoreDown, lost } = (await (await fetch(`${url}/healthz`)).json()) as Record<string, unknown>
+    assert.deepEqual([isStoreDown, lost], [true, 0])
+  })
+
+  test('from express-rate-limit: a minute has its requests', async () => {
+    const { url } = await running(blocks.rates)
+    const statuses: number[] = []
+    for (let at = 0; at < 61; at++) statuses.push(await statusOf(url, { 'x-user': 'ann' }))
+    assert.deepEqual([statuses.filter((status) => status === 200).length, statuses.at(-1)], [60, 429])
+    assert.equal(await statusOf(url, { 'x-user': 'boss' }), 200)
   })
 
   test("key for each user: the provider gets the user's own key, and never the client's", async () => {

@@ -18,6 +18,10 @@ const own = {
   export declare const signedInUsersOnly: RequestHandler`,
   'ask.d.ts': `export declare function ask(prompt: string, onText: (text: string) => void, signal?: AbortSignal): Promise<void>`,
   'keys.mjs': `export async function keyOf(user) { return user === 'ann' ? 'key of ann' : undefined }`,
+  'teams.mjs': `export async function teamOf(user) { return 'team of ' + user }`,
+  'teams.d.mts': `export declare function teamOf(user: string): Promise<string>`,
+  'plans.mjs': `export async function planOf(user) { return user === 'ann' ? 'paid' : 'free' }`,
+  'plans.d.mts': `export declare function planOf(user: string): Promise<'free' | 'paid'>`,
   'keys.d.mts': `export declare function keyOf(user: string): Promise<string | undefined>`,
 }
 
