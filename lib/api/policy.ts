@@ -35,9 +35,14 @@ export interface PolicyExchange<Req extends IncomingMessage = Request> extends H
   watchFrom(generatedTokens: number): void
   /** Whether all targets that can serve the request have a `maxConcurrent`. */
   readonly isBoundByTargets: boolean
-  /** Whether a target that can serve the request takes another one now; always `true` if it is not bound by them. */
+  /**
+   * Whether a target that can serve the request takes another one now, besides those for which exchanges hold a place; always
+   * `true` with a single target.
+   */
   hasCapacity(): boolean
-  /** Calls back each time a target takes less than before. @returns a function that stops this */
+  /** Holds a place at the targets until the request goes out, or the exchange ends: `hasCapacity()` of others counts it. */
+  holdCapacity(): void
+  /** Calls back each time a target may take more than before. @returns a function that stops this */
   onCapacity(callback: () => void): () => void
   /**
    * Says that the client is about to wait. If `heartbeat.beforeFirstByte` is set, a stream is opened now and gets heartbeats;

@@ -13,6 +13,7 @@ import type { TargetState } from '../routing/target-state.js'
 import { createUpstreamProxy } from '../upstream/proxy.js'
 import type { ReachableProvider } from './reachable-provider.js'
 import { stickyKey } from './sticky-key.js'
+import { TargetRoom } from './target-room.js'
 
 /** One of several targets: what it takes, how it is reached, and how it is doing. */
 export interface PooledTarget extends ReachableProvider {
@@ -26,7 +27,7 @@ export class TargetPool {
   readonly #targets: readonly PooledTarget[]
   readonly #byName: ReadonlyMap<string, PooledTarget>
   readonly #router: Router
-  readonly #awaitingRoom = new Set<() => void>()
+  readonly #room: TargetRoom
 
   constructor({ limits, hookErrors }: Config, routing: Routing) {
     this.routing = routing
@@ -46,7 +47,7 @@ export class TargetPool {
         state: this.#router.states.get(name)!,
       }
     })
-    for (const { state } of this.#targets) state.onRoom = () => this.#tellRoom()
+    this.#room = new TargetRoom(this.#router.states.values(), routing.whenAllCooling)
     this.#byName = new Map(this.#targets.map((pooled) => [pooled.target.name, pooled]))
   }
 
@@ -56,11 +57,12 @@ export class TargetPool {
   }
 
   /**
-   * Orders the targets for a request.
+   * Orders the targets for a request, which goes out now.
    *
    * @throws AiProxyError `endpoint_not_allowed`, `model_not_found`, or `no_target` if none can serve it
    */
   choose(exchange: Exchange, path: ProviderPath, body: unknown): Route {
+    this.#room.release(exchange)
     const request = {
       format: exchange.format.name,
       model: exchange.model,
@@ -83,19 +85,7 @@ export class TargetPool {
    * @throws AiProxyError `endpoint_not_allowed`, `model_not_found`
    */
   capacityFor(exchange: Exchange, path: ProviderPath): Capacity {
-    const eligible = this.#eligible(exchange, path)
-    return {
-      isBounded: eligible.every(({ maxConcurrent }) => maxConcurrent < Number.POSITIVE_INFINITY),
-      has: () => eligible.some(({ isFull }) => !isFull),
-      onMore: (callback) => {
-        this.#awaitingRoom.add(callback)
-        return () => void this.#awaitingRoom.delete(callback)
-      },
-    }
-  }
-
-  #tellRoom(): void {
-    for (const callback of [...this.#awaitingRoom]) callback()
+    return this.#room.capacityFor(exchange, this.#eligible(exchange, path))
   }
 
   /** Returns the targets of a route that can be asked after some have failed, in order. */
@@ -156,6 +146,7 @@ export class TargetPool {
   }
 
   close(): void {
+    this.#room.close()
     for (const { upstream } of this.#targets) upstream.close()
   }
 }

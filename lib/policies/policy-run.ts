@@ -105,6 +105,7 @@ export class PolicyRun implements ExchangePolicies {
   }
 
   settle(record: ExchangeRecord): void {
+    this.#environment.capacity.release()
     const asked = this.#policies.slice(0, this.#asked)
     const last = this.#pending && asked.pop()
     for (const policy of asked) this.#settleOne(policy, record)

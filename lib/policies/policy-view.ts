@@ -96,6 +96,10 @@ export class PolicyView extends ExchangeView implements PolicyExchange {
     return this.#environment.capacity.has()
   }
 
+  holdCapacity(): void {
+    this.#environment.capacity.hold()
+  }
+
   onCapacity(callback: () => void): () => void {
     return this.#environment.capacity.onMore(callback)
   }

@@ -14,7 +14,7 @@ export interface QueueOptions {
   readonly maxWaitMs?: number
   /** Returns the tenant that an exchange waits for. Default: the subject's `tenant`, or else its `id`. */
   readonly key?: (subject: Subject) => string
-  /** Returns a tenant's share, above 0: with 2 it may begin twice as many tokens as one with 1. Default 1. */
+  /** Returns a tenant's share, from 0.001 to 1000: with 2 it may begin twice as many tokens as one with 1. Default 1. */
   readonly weight?: (tenant: string) => number
 }
 

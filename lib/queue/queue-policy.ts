@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import type { Admission, Policy, PolicyExchange, Refusal } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import { AssumedOutput } from '../policies/assumed-output.js'
@@ -31,12 +32,12 @@ export interface Queue extends Policy {
 }
 
 /** What the queue needs from the process. */
-interface QueueClock {
+export interface QueueClock {
   /** Monotonic, in milliseconds. */
   now(): number
   /** @returns a function that stops the timer */
   after(ms: number, call: () => void): () => void
-  /** Calls once what was let pass has begun. */
+  /** Calls after what happens now. */
   soon(call: () => void): void
 }
 
@@ -52,6 +53,8 @@ const processClock: QueueClock = {
 /** Bytes of a request per token: for shares, not for money. */
 const BYTES_PER_TOKEN = 4
 const NOBODY = { id: '' }
+const MIN_WEIGHT = 0.001
+const MAX_WEIGHT = 1000
 
 /**
  * Creates a policy in which exchanges wait for their turn instead of being refused: fairly among tenants, first come first
@@ -74,7 +77,8 @@ interface Entry {
   isRunning: boolean
 }
 
-class QueuePolicy implements Queue {
+/** The queue, with a clock of its own in tests. */
+export class QueuePolicy implements Queue {
   readonly name = 'queue'
   readonly #options: ResolvedQueueOptions
   readonly #clock: QueueClock
@@ -83,8 +87,6 @@ class QueuePolicy implements Queue {
   readonly #rate = new DrainRate()
   readonly #expected = new AssumedOutput()
   #running = 0
-  /** One that is bound by targets was let pass, and may not have taken its place there yet. */
-  #isBeginning = false
   #isTold = false
   #full = 0
   #timeout = 0
@@ -96,7 +98,7 @@ class QueuePolicy implements Queue {
 
   admit(exchange: PolicyExchange): Admission | Promise<Admission> {
     const { key, weight, maxWaiting, maxWaitMs } = this.#options
-    const tenant = key(exchange.subject ?? NOBODY)
+    const tenant = checkedKey(key(exchange.subject ?? NOBODY))
     const { requestBytes, maxOutputTokens = Number.POSITIVE_INFINITY, model } = exchange
     const output = Math.min(maxOutputTokens, this.#expected.of(tenant, model))
     const cost = Math.ceil(requestBytes / BYTES_PER_TOKEN) + output
@@ -108,11 +110,11 @@ class QueuePolicy implements Queue {
       decide: undefined,
       isRunning: false,
     }
-    this.#waiting.push(tenant, entry, entry.cost, positive(weight(tenant)))
+    this.#waiting.push(tenant, entry, entry.cost, checkedWeight(weight(tenant)))
     this.#letPass()
     if (entry.isRunning) return undefined
     if (this.#waiting.length > maxWaiting) {
-      this.#waiting.remove(tenant, entry)
+      this.#remove(entry)
       this.#full++
       return { refuse: this.#refusal('queue_full', `Too many requests are waiting (${maxWaiting})`) }
     }
@@ -125,10 +127,10 @@ class QueuePolicy implements Queue {
     const { exchange } = entry
     return new Promise<Admission>((resolve) => {
       const leave = () => {
-        if (this.#waiting.remove(entry.tenant, entry)) decide(undefined)
+        if (this.#remove(entry)) decide(undefined)
       }
       const stopTimer = this.#clock.after(maxWaitMs, () => {
-        if (!this.#waiting.remove(entry.tenant, entry)) return
+        if (!this.#remove(entry)) return
         this.#timeout++
         decide({ refuse: this.#refusal('queue_timeout', `The request has waited too long (${maxWaitMs} ms)`) })
       })
@@ -149,7 +151,10 @@ class QueuePolicy implements Queue {
     const entry = this.#entries.get(record.id)
     if (!entry) return
     this.#entries.delete(record.id)
-    if (!entry.isRunning) return
+    if (!entry.isRunning) {
+      this.#remove(entry)
+      return
+    }
     this.#running--
     this.#rate.add(this.#clock.now())
     if (record.tokens) {
@@ -176,17 +181,30 @@ class QueuePolicy implements Queue {
   #letPass(): void {
     while (this.#running < this.#options.maxConcurrent) {
       const entry = this.#waiting.shift(({ exchange }) => this.#hasRoom(exchange))
-      if (!entry) return
+      if (!entry) break
       this.#running++
       entry.isRunning = true
       this.#entries.set(entry.exchange.id, entry)
-      if (entry.exchange.isBoundByTargets) this.#awaitBeginning()
+      entry.exchange.holdCapacity()
       entry.decide?.(undefined)
     }
+    this.#measure()
+  }
+
+  /** Takes an exchange out that waits. @returns whether it did */
+  #remove(entry: Entry): boolean {
+    const isOut = this.#waiting.remove(entry.tenant, entry)
+    this.#measure()
+    return isOut
+  }
+
+  #measure(): void {
+    const isBusy = this.#waiting.length > 0 || this.#running >= this.#options.maxConcurrent
+    this.#rate.setBusy(isBusy, this.#clock.now())
   }
 
   #hasRoom(exchange: PolicyExchange): boolean {
-    return !exchange.isBoundByTargets || (!this.#isBeginning && exchange.hasCapacity())
+    return !exchange.isBoundByTargets || exchange.hasCapacity()
   }
 
   /** All that wait are told of the same room. */
@@ -199,22 +217,18 @@ class QueuePolicy implements Queue {
     })
   }
 
-  /** What is let pass takes its place at a target a moment later: until then nobody can say what room there is. */
-  #awaitBeginning(): void {
-    this.#isBeginning = true
-    this.#clock.soon(() => {
-      this.#isBeginning = false
-      this.#letPass()
-    })
-  }
-
   #refusal(code: 'queue_full' | 'queue_timeout', message: string): Refusal {
     const seconds = this.#rate.secondsFor(this.#waiting.length + 1, this.#clock.now())
     return { code, message, headers: { 'retry-after': String(seconds) } }
   }
 }
 
-function positive(weight: number): number {
-  if (typeof weight === 'number' && weight > 0 && Number.isFinite(weight)) return weight
-  throw new TypeError(`queue: weight returns a number above 0; got ${String(weight)}`)
+function checkedKey(key: unknown): string {
+  if (typeof key === 'string') return key
+  throw new TypeError(`queue: key returns a string; got ${inspect(key, { depth: 0 })}`)
+}
+
+function checkedWeight(weight: unknown): number {
+  if (typeof weight === 'number' && weight >= MIN_WEIGHT && weight <= MAX_WEIGHT) return weight
+  throw new TypeError(`queue: weight returns a number from 0.001 to 1000; got ${inspect(weight, { depth: 0 })}`)
 }

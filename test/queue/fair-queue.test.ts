@@ -122,9 +122,23 @@ describe('the rate at which a queue drains', () => {
   test('says how long so many exchanges take', () => {
     const rate = new DrainRate()
     assert.equal(rate.secondsFor(100, 0), 1)
+    rate.setBusy(true, 0)
     for (let n = 0; n <= 10; n++) rate.add(n * 500)
-    assert.ok([9, 10].includes(rate.secondsFor(20, 5000)), String(rate.secondsFor(20, 5000)))
+    assert.equal(rate.secondsFor(20, 5000), 10)
     assert.ok(rate.secondsFor(20, 50_000) > 80, 'if nothing ends any more, it takes longer')
     assert.equal(rate.secondsFor(1e9, 5000), 600)
+  })
+
+  test('does not fall while nothing waits', () => {
+    const rate = new DrainRate()
+    rate.setBusy(true, 0)
+    for (let n = 0; n <= 10; n++) rate.add(n * 500)
+    rate.setBusy(false, 5000)
+    rate.add(6000)
+    const nextDay = 24 * 3600 * 1000
+    rate.setBusy(true, nextDay)
+    assert.equal(rate.secondsFor(20, nextDay), 10)
+    rate.add(nextDay + 500)
+    assert.equal(rate.secondsFor(22, nextDay + 500), 11)
   })
 })

@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { TargetRoom } from '../../lib/handle/target-room.js'
+import type { QueuePolicy } from '../../lib/queue/queue-policy.js'
+import { TargetState } from '../../lib/routing/target-state.js'
+import { type ManualQueueClock, manualQueue, QueueingExchange, settled } from '../support/queueing.js'
+
+/** Asks for each tenant in order, and returns the exchanges. */
+function askAll(queue: QueuePolicy, tenants: readonly string[], tokens = 1000): QueueingExchange[] {
+  return tenants.map((tenant) => {
+    const exchange = new QueueingExchange(tenant, tokens)
+    exchange.ask(queue)
+    return exchange
+  })
+}
+
+function target(name: string, maxConcurrent: number): TargetState {
+  return new TargetState({ name, weight: 1, priority: 0, maxConcurrent }, { now: () => performance.now() })
+}
+
+describe('a queue policy', () => {
+  test('a tenant that always has many waiting does not starve one with a single request', async () => {
+    const { queue } = manualQueue({ maxConcurrent: 1 })
+    const many = askAll(queue, Array<string>(50).fill('many'))
+    const [one] = askAll(queue, ['one'])
+    for (let ended = 0; ended < 2; ended++) {
+      const running = many.find(({ fate, isSettled }) => fate === 'passed' && !isSettled)
+      running!.end(queue)
+      await settled()
+      if (one!.fate === 'passed') break
+      many.push(...askAll(queue, ['many']))
+    }
+    assert.equal(one!.fate, 'passed')
+  })
+
+  test('a weight of 3 gives three times the tokens under way', async () => {
+    const { queue } = manualQueue({
+      maxConcurrent: 8,
+      maxWaiting: 10_000,
+      weight: (tenant) => (tenant === 'paid' ? 3 : 1),
+    })
+    const all = askAll(
+      queue,
+      Array.from({ length: 4000 }, (_, n) => (n % 2 ? 'paid' : 'free')),
+    )
+    let ended = 0
+    for (let at = 0; ended < 2000; at = (at + 1) % all.length) {
+      const each = all[at]!
+      if (each.fate !== 'passed' || each.isSettled) continue
+      each.end(queue)
+      ended++
+      await settled()
+    }
+    const passed = (name: string) => all.filter(({ subject, fate }) => subject.id === name && fate === 'passed').length
+    const share = passed('paid') / (passed('paid') + passed('free'))
+    assert.ok(Math.abs(share - 0.75) < 0.02, String(share))
+  })
+
+  test('an exchange that leaves makes room for another to wait at once', async () => {
+    const { clock, queue } = manualQueue({ maxConcurrent: 1, maxWaiting: 1 })
+    const [, waits, refused] = askAll(queue, ['a', 'b', 'c'])
+    assert.equal(refused!.fate, 'queue_full')
+    waits!.leave()
+    assert.deepEqual([queue.stats().waiting, clock.timers], [0, 0])
+    const [next] = askAll(queue, ['c'])
+    await settled()
+    assert.deepEqual([waits!.fate, next!.fate], ['left', 'waits'])
+  })
+
+  test('Retry-After is the time in which those before it have left, at the rate of late', async () => {
+    const { clock, queue } = manualQueue({ maxConcurrent: 1, maxWaiting: 20, maxWaitMs: 1e6 })
+    const all = askAll(queue, Array<string>(21).fill('a'))
+    for (let n = 0; n < 10; n++) {
+      clock.advance(3000)
+      all[n]!.end(queue)
+      await settled()
+    }
+    all.push(...askAll(queue, Array<string>(10).fill('a')))
+    const [refused] = askAll(queue, ['b'])
+    assert.deepEqual([refused!.fate, refused!.retryAfter], ['queue_full', '63'])
+  })
+
+  test('what has waited for maxWaitMs is refused, and its place is free', async () => {
+    const { clock, queue } = manualQueue({ maxConcurrent: 1, maxWaitMs: 5000 })
+    const [running, first] = askAll(queue, ['a', 'b'])
+    clock.advance(4999)
+    const [second] = askAll(queue, ['b'])
+    assert.equal(queue.stats().longestWaitMs, 4999)
+    clock.advance(1)
+    await settled()
+    assert.deepEqual([first!.fate, second!.fate], ['queue_timeout', 'waits'])
+    running!.end(queue)
+    await settled()
+    assert.equal(second!.fate, 'passed')
+  })
+
+  test('an exchange that ends while it waits, however that comes, is no longer there', async () => {
+    const { queue } = manualQueue({ maxConcurrent: 1 })
+    const [, waits] = askAll(queue, ['a', 'b'])
+    waits!.end(queue)
+    assert.equal(queue.stats().waiting, 0)
+  })
+
+  test('a burst takes the room that targets have, without waiting', () => {
+    const { queue } = manualQueue({ maxWaiting: 0 })
+    const a = target('a', 3)
+    const room = new TargetRoom([a], 'try')
+    const burst = Array.from({ length: 5 }, () => new QueueingExchange('x', 100))
+    for (const exchange of burst) {
+      exchange.capacity = room.capacityFor(exchange, [a])
+      exchange.ask(queue)
+    }
+    assert.deepEqual(
+      burst.map(({ fate }) => fate),
+      ['passed', 'passed', 'passed', 'queue_full', 'queue_full'],
+    )
+  })
+
+  for (const [options, message] of [
+    [{ key: () => undefined }, /queue: key returns a string; got undefined/],
+    [{ weight: () => 0 }, /queue: weight returns a number from 0.001 to 1000; got 0/],
+    [{ weight: () => Number.NaN }, /queue: weight returns .*; got NaN/],
+  ] as const) {
+    test(`a function that returns something else throws: ${message.source}`, () => {
+      const { queue } = manualQueue(options as never)
+      assert.throws(() => new QueueingExchange('a', 10).ask(queue), message)
+      assert.equal(queue.stats().waiting, 0)
+    })
+  }
+})
+
+type Step =
+  | {
+      readonly do: 'arrive'
+      readonly tenant: string
+      readonly tokens: number
+      readonly at: 'a' | 'b' | 'ab' | 'any'
+      readonly withNext: boolean
+    }
+  | { readonly do: 'leave' | 'end'; readonly which: number }
+  | { readonly do: 'wait'; readonly ms: number }
+
+const steps = fc.array(
+  fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        do: fc.constant('arrive' as const),
+        tenant: fc.constantFrom('p', 'q', 'r'),
+        tokens: fc.integer({ min: 0, max: 20_000 }),
+        at: fc.constantFrom('a' as const, 'b' as const, 'ab' as const, 'any' as const),
+        // Both arrive before either goes out.
+        withNext: fc.boolean(),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('leave' as const, 'end' as const), which: fc.nat(50) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: 1, max: 800 }) }) },
+  ),
+  { maxLength: 80 },
+)
+
+/** A queue before two targets, of which one exchange after another asks. */
+class Model {
+  readonly a = target('a', 2)
+  readonly b = target('b', 1)
+  readonly any = target('any', Number.POSITIVE_INFINITY)
+  readonly room = new TargetRoom([this.a, this.b, this.any], 'try')
+  readonly all: QueueingExchange[] = []
+  readonly running = new Map<QueueingExchange, TargetState>()
+  readonly queue: QueuePolicy
+  readonly clock: ManualQueueClock
+  readonly maxConcurrent: number
+
+  constructor(maxConcurrent: number) {
+    this.maxConcurrent = maxConcurrent
+    const { clock, queue } = manualQueue({ maxConcurrent, maxWaiting: 8, maxWaitMs: 1000 })
+    this.clock = clock
+    this.queue = queue
+  }
+
+  async run(step: Step): Promise<void> {
+    if (step.do === 'arrive') {
+      this.#arrive(step)
+      if (step.withNext) return
+    }
+    if (step.do === 'wait') this.clock.advance(step.ms)
+    else if (step.do === 'end') this.end([...this.running.keys()][step.which % Math.max(1, this.running.size)])
+    else if (step.do === 'leave') {
+      const waiting = this.waiting()
+      waiting[step.which % Math.max(1, waiting.length)]?.leave()
+    }
+    await this.calm()
+  }
+
+  async calm(): Promise<void> {
+    for (let n = 0; n < 4; n++) {
+      await settled()
+      this.clock.turn()
+    }
+    this.#check()
+  }
+
+  waiting(): QueueingExchange[] {
+    return this.all.filter(({ fate }) => fate === 'waits')
+  }
+
+  end(exchange: QueueingExchange | undefined): void {
+    if (!exchange) return
+    this.running.get(exchange)!.end()
+    this.running.delete(exchange)
+    exchange.end(this.queue, 700)
+  }
+
+  #arrive({ tenant, tokens, at }: Step & { do: 'arrive' }): void {
+    const exchange = new QueueingExchange(tenant, tokens)
+    const eligible = { a: [this.a], b: [this.b], ab: [this.a, this.b], any: [this.any, this.a] }[at]
+    exchange.capacity = this.room.capacityFor(exchange, eligible)
+    // It goes out a moment later, and takes the first target that has room.
+    exchange.onPass = async () => {
+      await undefined
+      exchange.capacity.release()
+      const free = eligible.find((each) => !each.isFull)
+      assert.ok(free, 'another has taken its place')
+      free.begin()
+      this.running.set(exchange, free)
+    }
+    this.all.push(exchange)
+    exchange.ask(this.queue)
+  }
+
+  #check(): void {
+    const { running, waiting, byTenant } = this.queue.stats()
+    assert.ok(running <= this.maxConcurrent)
+    assert.equal(running, this.running.size)
+    const waits = this.waiting()
+    assert.equal(waiting, waits.length)
+    assert.equal(
+      [...byTenant.values()].reduce((sum, each) => sum + each, 0),
+      waiting,
+    )
+    // Nobody waits for a place that is free.
+    if (running < this.maxConcurrent)
+      assert.deepEqual(
+        waits.filter((each) => each.hasCapacity()),
+        [],
+      )
+  }
+}
+
+describe('a queue before targets', () => {
+  test('for any arrivals, departures and ends: no limit is passed, no place stays free, nobody is lost', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 5 }), steps, async (maxConcurrent, given) => {
+        const model = new Model(maxConcurrent)
+        for (const step of given) await model.run(step)
+        await model.calm()
+        for (let ends = 0; model.running.size > 0; ends++) {
+          assert.ok(ends <= given.length)
+          model.end([...model.running.keys()][0])
+          await model.calm()
+        }
+        assert.deepEqual(model.waiting(), [])
+        const { running, waiting, byTenant, longestWaitMs } = model.queue.stats()
+        assert.deepEqual([running, waiting, byTenant.size, longestWaitMs, model.clock.timers], [0, 0, 0, 0, 0])
+        assert.deepEqual([model.a.inFlight, model.b.inFlight, model.any.inFlight], [0, 0, 0])
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
