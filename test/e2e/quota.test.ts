@@ -216,6 +216,53 @@ describe('a quota of tokens', () => {
   })
 })
 
+describe('what does not lose anything', () => {
+  test('a `charge` that throws: what was used is charged, and nothing is held', async (t) => {
+    const { ask, policy, errors } = await started(t, {
+      limits: [{ key, tokens: 5000, per: '1h' }],
+      charge: () => {
+        throw new Error('no tariff')
+      },
+    })
+    assert.equal((await ask()).status, 200)
+    await until(() => errors.length === 1, 'it is told')
+    assert.deepEqual([(await only(policy, 'tokens'))?.used, policy.stats().running], [50, 0])
+  })
+
+  test('an `onExceeded` that throws under rehearsal: nothing is held', async (t) => {
+    const { ask, policy } = await started(t, {
+      limits: [{ key, tokens: 5000, concurrent: 0, per: '1h' }],
+      enforce: false,
+      onExceeded: () => {
+        throw new Error('no log')
+      },
+    })
+    assert.equal((await ask()).status, 500)
+    assert.deepEqual([(await only(policy, 'tokens'))?.used, policy.stats().running], [0, 0])
+  })
+
+  test('a denial that is remembered: it does not hold for a larger limit of the same name', async (t) => {
+    const { ask } = await started(t, {
+      limits: ({ exchange }) => [{ key, requests: exchange.stream ? 9 : 1, per: '1h' }],
+    })
+    assert.deepEqual([(await ask()).status, (await ask()).status, (await ask()).status], [200, 429, 429])
+    assert.equal((await ask(request)).status, 200)
+  })
+
+  test('what is added to a key counts in the window of now, also if it was last used before that', async (t) => {
+    const { MemoryStore } = await import('../../lib/quota/memory-store.js')
+    let now = Date.now()
+    const { ask, policy } = await started(t, {
+      store: new MemoryStore(() => now),
+      limits: [{ key, requests: 1, per: '1d' }],
+    })
+    assert.equal((await ask()).status, 200)
+    now += 3 * 86_400_000
+    await policy.add(key, { requests: 1 })
+    assert.deepEqual([(await ask()).status, (await ask()).status, (await ask()).status], [200, 200, 429])
+  })
+})
+
 describe('a quota of money', () => {
   const prices = { 'gpt-test': { input: 1e4, output: 1e5 } }
   const limits = [{ key, cost: 5, per: 'week' }] as const
@@ -397,6 +444,19 @@ describe('a store that fails', () => {
     fail(false)
     await until(() => policy.stats().pending === 0, 'the store has been told', 5000)
     assert.equal((await only(policy, 'requests'))?.used, 2)
+  })
+
+  test('it is told what it has missed even if no request follows', async (t) => {
+    const { store, fail } = broken()
+    const { app, policy, provider } = await started(t, { limits, store, leaseMs: 60 }, {}, () => {})
+    const asked = post(app.url + path, { ...request, stream: false }, { headers: { 'x-user': 'ada' } })
+    const call = await provider.next()
+    fail()
+    call.json(200, answer)
+    await (await asked).text()
+    await until(() => policy.stats().pending === 1, 'the settlement waits')
+    fail(false)
+    await until(() => policy.stats().pending === 0, 'the store has been told', 5000)
   })
 
   test("'open' lets requests pass", async (t) => {
