@@ -98,6 +98,9 @@ describe('a queue', () => {
     assert.match(refused.text, /retry-after: 1\r\n/i)
     const record = await app.record()
     assert.deepEqual([record.code, record.outcome], ['queue_full', 'limit_exceeded'])
+    const other = await ask()
+    await other.sees('503')
+    await other.sees('"type":"server_error","code":"queue_full"')
   })
 
   test('lets nothing wait longer than maxWaitMs', async (t) => {
@@ -190,6 +193,79 @@ describe('a queue before targets', () => {
     const codes = []
     for (let n = 0; n < 20; n++) codes.push((await app.record()).code)
     assert.deepEqual([...new Set(codes)], [undefined])
+  })
+})
+
+describe('a queue before targets that fail', () => {
+  const answers = (call: Call) =>
+    call.sse(['data: {"id":"1","choices":[{"delta":{"content":"Hi"}}]}\n\n']).end('data: [DONE]\n\n')
+
+  test('waits for a busy target while the other cools and is not to be asked', async (t) => {
+    const busy = await startProvider(t)
+    const cooling = await startProvider(t)
+    const { ask, waiting, app } = await started(t, {}, {
+      target: undefined,
+      whenAllCooling: 'refuse',
+      targets: [
+        { name: 'busy', target: busy.url, maxConcurrent: 1 },
+        { name: 'cooling', target: cooling.url, maxConcurrent: 1 },
+      ],
+    } as never)
+    app.proxy.cool('cooling', 60_000)
+    await ask()
+    const call = await busy.next()
+    const second = await ask()
+    await waiting(1)
+    answers(call)
+    answers(await busy.next())
+    await second.sees('[DONE]')
+    assert.equal(cooling.calls.length, 0)
+  })
+
+  test('an exchange that is tried again at the next target has one place, and gives it back', async (t) => {
+    const broken = await startProvider(t)
+    const good = await startProvider(t)
+    const { ask, waiting, app, policy } = await started(t, { maxConcurrent: 1 }, {
+      target: undefined,
+      targets: [
+        { name: 'broken', target: broken.url, priority: 0 },
+        { name: 'good', target: good.url, priority: 1 },
+      ],
+    } as never)
+    const first = await ask()
+    const call = await broken.next()
+    const second = await ask()
+    await waiting(1)
+    call.json(401, { error: { message: 'no' } })
+    const retried = await good.next()
+    assert.deepEqual([policy.stats().running, policy.stats().waiting], [1, 1])
+    answers(retried)
+    await first.sees('[DONE]')
+    answers(await good.next())
+    await second.sees('[DONE]')
+    await app.record()
+    await app.record()
+    assert.deepEqual([policy.stats().running, policy.stats().waiting], [0, 0])
+  })
+
+  test('a place is held while a policy behind the queue waits', async (t) => {
+    const provider = await startProvider(t)
+    const policy = queue({ maxWaiting: 10 })
+    const slow = {
+      name: 'slow',
+      admit: () => new Promise<void>((resolve) => void setImmediate(() => setImmediate(resolve))),
+    }
+    const { ask, app } = await started(t, {}, {
+      target: undefined,
+      policies: [policy, slow],
+      targets: [{ name: 'one', target: provider.url, maxConcurrent: 1 }],
+    } as never)
+    for (let n = 0; n < 6; n++) await ask()
+    for (let n = 0; n < 6; n++) answers(await provider.next())
+    const codes = []
+    for (let n = 0; n < 6; n++) codes.push((await app.record()).code)
+    assert.deepEqual([...new Set(codes)], [undefined])
+    assert.deepEqual([policy.stats().running, policy.stats().waiting], [0, 0])
   })
 })
 
