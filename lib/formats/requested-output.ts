@@ -25,8 +25,13 @@ export function requestedOutput(body: unknown, format: CompleteFormat, url: stri
     .map((path) => (path.length === 0 ? undefined : valueAt(body, ...path)))
     .filter(isCount)
   if (limits.length === 0) return undefined
-  const answers = COUNTS.map((path) => valueAt(body, ...path)).filter(isCount)
-  return Math.max(...limits) * Math.max(1, ...answers)
+  return Math.max(...limits) * requestedAnswers(body)
+}
+
+/** Returns how many answers a request asks for at once. */
+export function requestedAnswers(body: unknown): number {
+  const counts = COUNTS.map((path) => valueAt(body, ...path)).filter(isCount)
+  return Math.max(1, ...counts)
 }
 
 function isCount(value: unknown): value is number {

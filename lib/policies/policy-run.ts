@@ -15,9 +15,10 @@ export type PolicyHeaders = Readonly<Record<string, string>>
 export class PolicyRun implements ExchangePolicies {
   watchFrom = Number.POSITIVE_INFINITY
   readonly #policies: readonly Policy[]
-  readonly #view: PolicyView
+  readonly #views: readonly PolicyView[]
+  readonly #bounds: number[] = []
   readonly #environment: Omit<PolicyEnvironment, 'watchFrom'>
-  readonly #watching: readonly Policy[]
+  readonly #watching: readonly number[]
   /** How many were asked. */
   #asked = 0
   /** The answer that is awaited, of the last one that was asked. */
@@ -31,13 +32,17 @@ export class PolicyRun implements ExchangePolicies {
   ) {
     this.#policies = policies
     this.#environment = environment
-    this.#watching = policies.filter((policy) => policy.progress)
-    this.#view = new PolicyView(exchange, request, {
-      ...environment,
-      watchFrom: (tokens) => {
-        this.watchFrom = tokens
-      },
-    })
+    this.#watching = [...policies.keys()].filter((at) => policies[at]!.progress)
+    // Each has a view of its own, because each has a bound of its own.
+    this.#views = policies.map(
+      (_, at) => new PolicyView(exchange, request, { ...environment, watchFrom: (tokens) => this.#bound(at, tokens) }),
+    )
+  }
+
+  #bound(at: number, generatedTokens: number): void {
+    this.#bounds[at] = generatedTokens
+    // A policy that has none leaves a hole, which `reduce` passes over.
+    this.watchFrom = this.#bounds.reduce((least, bound) => Math.min(least, bound), Number.POSITIVE_INFINITY)
   }
 
   /**
@@ -55,7 +60,7 @@ export class PolicyRun implements ExchangePolicies {
     for (let at = first; at < this.#policies.length; at++) {
       const policy = this.#policies[at]!
       this.#asked = at + 1
-      const admission = this.#guarded(() => policy.admit?.(this.#view))
+      const admission = this.#guarded(() => policy.admit?.(this.#views[at]!))
       if (isThenable(admission)) return this.#awaited(toPromise(admission), at, headers)
       headers = { ...headers, ...this.#headersOf(policy, admission) }
     }
@@ -77,7 +82,7 @@ export class PolicyRun implements ExchangePolicies {
   }
 
   get #isOver(): boolean {
-    return this.#view.isOver
+    return this.#views[0]?.isOver ?? false
   }
 
   /** @throws AiProxyError if the policy refuses */
@@ -93,9 +98,10 @@ export class PolicyRun implements ExchangePolicies {
   }
 
   check(): AiProxyError | undefined {
-    for (const policy of this.#watching) {
+    for (const at of this.#watching) {
+      const policy = this.#policies[at]!
       try {
-        const refusal = policy.progress?.(this.#view)
+        const refusal = policy.progress?.(this.#views[at]!)
         if (refusal !== undefined) return toPolicyFailure(policy.name, refusal)
       } catch (error) {
         return this.#failed(error)
@@ -106,18 +112,18 @@ export class PolicyRun implements ExchangePolicies {
 
   settle(record: ExchangeRecord): void {
     this.#environment.capacity.release()
-    const asked = this.#policies.slice(0, this.#asked)
-    const last = this.#pending && asked.pop()
-    for (const policy of asked) this.#settleOne(policy, record)
+    const pending = this.#pending
+    const last = this.#asked - 1
+    for (let at = 0; at < (pending ? last : this.#asked); at++) this.#settleOne(at, record)
     // What it acquires while the exchange ends it must know of before it can give it back.
-    const settleLast = () => last && this.#settleOne(last, record)
-    this.#pending?.then(settleLast, settleLast)
+    const settleLast = () => this.#settleOne(last, record)
+    pending?.then(settleLast, settleLast)
   }
 
-  #settleOne(policy: Policy, record: ExchangeRecord): void {
+  #settleOne(at: number, record: ExchangeRecord): void {
     const report = (error: unknown) => this.#report(error)
     try {
-      catchRejection(policy.settle?.(record, this.#view), report)
+      catchRejection(this.#policies[at]!.settle?.(record, this.#views[at]!), report)
     } catch (error) {
       report(error)
     }
@@ -138,6 +144,6 @@ export class PolicyRun implements ExchangePolicies {
   }
 
   #report(error: unknown): void {
-    this.#environment.config.hookErrors.report('policies', error, this.#view)
+    this.#environment.config.hookErrors.report('policies', error, this.#views[0])
   }
 }

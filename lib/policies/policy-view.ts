@@ -1,7 +1,7 @@
 import type { PolicyExchange } from '../api/policy.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { ExchangeView } from '../exchange/exchange-view.js'
-import { canGenerate, requestedOutput, type Tokens } from '../formats/index.js'
+import { canGenerate, requestedAnswers, requestedOutput, type Tokens, tokensOf } from '../formats/index.js'
 import type { Config } from '../options/config.js'
 import type { Capacity } from './capacity.js'
 
@@ -65,6 +65,16 @@ export class PolicyView extends ExchangeView implements PolicyExchange {
 
   get tokens(): Tokens | undefined {
     return this.#of.answer.tokensAt(false, this.#of.format.counting)
+  }
+
+  get toldTokens(): Tokens | undefined {
+    const { answer, format } = this.#of
+    const told = answer.billed ?? answer.usage
+    return told && tokensOf(told, format.counting)
+  }
+
+  get answers(): number {
+    return requestedAnswers(this.body)
   }
 
   price(tokens: Tokens): number | undefined {

@@ -22,17 +22,14 @@ const FAILED: ReadonlySet<string> = new Set(['upstream_error', 'provider_error']
 /**
  * Returns what an exchange has used.
  *
+ * @param told what the provider has reported
  * @param input the estimate of its input, for a stream that ended before the provider told it
  * @returns `undefined` if it used nothing
  */
-export function usedTokens(record: ExchangeRecord, input: number): Tokens | undefined {
+export function usedTokens(record: ExchangeRecord, told: Tokens | undefined, input: number): Tokens | undefined {
   const { tokens, usage, outcome, attempts, providerStatus } = record
   if (attempts.length === 0 || (providerStatus ?? 0) >= 400) return undefined
-  if (FAILED.has(outcome)) {
-    if (!tokens) return undefined
-    // What was told of the input is charged; the output that was estimated is not.
-    return usage?.estimated ? withParts(tokens, { visibleOutput: 0, reasoning: 0 }) : tokens
-  }
+  if (FAILED.has(outcome)) return told
   if (outcome === 'completed' && !tokens) return undefined
   const known = tokens ?? tokensFrom(0, 0)
   const toldInput = known.uncachedInput + known.cachedInput + known.cacheWrite

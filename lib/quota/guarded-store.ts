@@ -130,6 +130,8 @@ export class GuardedStore {
 
   #failed(error: unknown, reservation: Reservation): GuardedAnswer {
     this.#fail(error)
+    // It may have been taken although the answer was lost: a request that is refused uses up nothing.
+    if (this.#settings.whenFails === 'closed') this.#remember(givenBack(reservation))
     return this.#instead(reservation)
   }
 
@@ -166,4 +168,9 @@ export class GuardedStore {
       answer.then(resolve, reject).then(() => clearTimeout(timer))
     })
   }
+}
+
+/** Returns the settlement of a request that is refused. What it counted at once it keeps: nobody knows in which window. */
+function givenBack({ id, slot, claims }: Reservation): Settlement {
+  return { id, slot, charges: claims.map((claim) => ({ ...claim, amount: 0, takenBackFrom: undefined })) }
 }

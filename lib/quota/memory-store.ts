@@ -81,7 +81,10 @@ export class MemoryStore implements QuotaStore {
       if (charge.takenBackFrom !== undefined) {
         const counted = bucket.counts.get(charge.takenBackFrom) ?? 0
         if (counted > 0) bucket.counts.set(charge.takenBackFrom, Math.max(0, counted - charge.amount))
-      } else this.#count(bucket, charge, charge.amount, now)
+      } else {
+        const carries = charge.window.kind === 'calendar' && charge.carries !== false
+        this.#count(bucket, charge, charge.amount, now, carries)
+      }
     }
   }
 
@@ -138,12 +141,13 @@ export class MemoryStore implements QuotaStore {
     else entry.buckets.set(name, { counts: new Map(), allowed: 0, held: amount, window: undefined })
   }
 
-  #count(bucket: Counted, { window, allowed }: Bucket, amount: number, now: number): void {
+  #count(bucket: Counted, { window, allowed }: Bucket, amount: number, now: number, carries = false): void {
     const { current, next } = windowsAt(window, now)
     if (current === undefined) return
     const counted = (bucket.counts.get(current) ?? 0) + amount
     // What a calendar window cannot take goes to the next one.
-    const excess = window.kind === 'calendar' && next !== undefined ? Math.max(0, counted - allowed) : 0
+    // Only what is added now can be too much: another limit of this key may have allowed what was counted before.
+    const excess = carries && next !== undefined ? Math.max(0, Math.min(amount, counted - allowed)) : 0
     bucket.counts.set(current, counted - excess)
     if (excess > 0 && next !== undefined) bucket.counts.set(next, (bucket.counts.get(next) ?? 0) + excess)
   }

@@ -2,10 +2,11 @@ import { inspect } from 'node:util'
 import type { PolicyExchange } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { Subject } from '../api/subject.js'
+import { CalendarCache } from './calendar.js'
 import type { WhenStoreFails } from './guarded-store.js'
 import type { LimitStatus } from './headers.js'
 import { memoryStore } from './memory-store.js'
-import type { QuotaRule } from './rules.js'
+import { compileRules, type QuotaRule } from './rules.js'
 import type { QuotaStore } from './store.js'
 
 /** A request that limits are asked for. */
@@ -107,6 +108,7 @@ export function resolveQuotaOptions(options: QuotaOptions): ResolvedQuotaOptions
     typeof assumedOutput === 'function' ||
     (Number.isFinite(assumedOutput) && assumedOutput >= 0)
   if (!assumes) throw wrong('assumedOutput', assumedOutput, 'a number of at least 0, or a function')
+  if (typeof limits !== 'function') compileRules(limits, Date.now(), new CalendarCache())
   const limitsOf = typeof limits === 'function' ? limits : () => limits
   const defaults = { store, onExhausted, whenStoreFails, instances, storeTimeoutMs, leaseMs, enforce, limitsOf }
   return { ...defaults, ...given({ countInput, assumedOutput, charge, onExceeded }) }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Admission, Policy, PolicyExchange, Refusal } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
+import type { Tokens } from '../formats/tokens.js'
 import { AssumedOutput } from '../policies/assumed-output.js'
 import { formatError } from '../util/format-error.js'
 import { isThenable } from '../util/promises.js'
@@ -106,11 +107,16 @@ class QuotaPolicy implements Quota {
     // Which window counts is the store's to decide; this clock only finds the ones around.
     const buckets = compileRules(rules, Date.now(), this.#calendar)
     if (buckets.length === 0) return undefined
-    const input = exchange.generates ? this.#inputOf(exchange) : 0
+    // Embeddings and rankings generate nothing, and are billed by their input.
+    const runsModel = exchange.generates || exchange.model !== undefined
+    const input = runsModel ? this.#inputOf(exchange) : 0
     const output = exchange.generates ? this.#outputOf(exchange, buckets) : 0
-    const cost =
-      buckets.some(({ kind }) => kind === 'cost') && exchange.generates ? exchange.price(tokensFrom(input, output)) : 0
-    if (cost === undefined) return { refuse: { code: 'price_unknown', message: PRICELESS } }
+    const isPriced = runsModel && buckets.some(({ kind }) => kind === 'cost')
+    const price = isPriced ? exchange.price(tokensFrom(input, output)) : 0
+    if (price === undefined && this.#options.enforce) {
+      return { refuse: { code: 'price_unknown', message: PRICELESS } }
+    }
+    const cost = price ?? 0
     const run = new QuotaRun(exchange, subject.tenant ?? subject.id, buckets, input, { tokens: input + output, cost })
     const { enforce, leaseMs } = this.#options
     const denial = enforce ? this.#knownDenial(run) : undefined
@@ -164,14 +170,14 @@ class QuotaPolicy implements Quota {
     const bucket = run.buckets.find((each) => each.key === key && each.kind === kind && each.per === per)
     // Only what was counted stays until the reset; what is held may be free at once.
     if (bucket && exceeded.fitsInMs > 0)
-      this.#denials.add(idOf(bucket), bucket.allowed, run.needOf(bucket), exceeded, performance.now())
+      this.#denials.add(idOf(run, bucket), bucket.allowed, run.needOf(bucket), exceeded, performance.now())
     return { refuse: refusalOf(exceeded, limitHeaders(statusesOf(run, reserved))) }
   }
 
   #knownDenial(run: QuotaRun): Exceeded | undefined {
     const now = performance.now()
     for (const bucket of run.buckets) {
-      const denial = this.#denials.find(idOf(bucket), bucket.allowed, run.needOf(bucket), now)
+      const denial = this.#denials.find(idOf(run, bucket), bucket.allowed, run.needOf(bucket), now)
       if (denial) return denial
     }
     return undefined
@@ -186,42 +192,48 @@ class QuotaPolicy implements Quota {
     if (this.#options.onExhausted !== 'cut' || !this.#options.enforce) return undefined
     const run = this.#runs.get(exchange.id)
     if (!run?.isUsedUpByStreams || run.at === 'nowhere') return undefined
-    const [share, kind] = this.#usedShare(run, exchange)
-    if (share > 1) {
-      this.#cut++
-      const bucket = run.buckets.find((each) => each.kind === kind)!
-      return { code: 'quota_exceeded', message: `The quota of ${kind} per ${bucket.per} for ${bucket.key} is used up` }
-    }
     // Ask in good time: the answer may take as long as the rest lasts.
-    if (share > ASK_FROM && !run.isExtending && !run.isExhausted) this.#extend(run, exchange)
-    return undefined
+    const isUsed = this.#usedShare(run, exchange)[0] > ASK_FROM
+    if (isUsed && !run.isExtending && !run.isExhausted) this.#extend(run, exchange)
+    const [share, kind] = this.#usedShare(run, exchange)
+    // Only if there is no more: the estimate of the input may have been too low, or the store may not have answered yet.
+    if (share <= 1 || !run.isExhausted) return undefined
+    this.#cut++
+    const bucket = run.buckets.find((each) => each.kind === kind)!
+    return { code: 'quota_exceeded', message: `The quota of ${kind} per ${bucket.per} for ${bucket.key} is used up` }
   }
 
   /** Returns how much of what it holds an exchange has used, of the limit of which that is most. */
   #usedShare(run: QuotaRun, exchange: PolicyExchange): [number, 'tokens' | 'cost'] {
-    const { tokens } = exchange
-    const told = tokens ? tokens.uncachedInput + tokens.cachedInput + tokens.cacheWrite : 0
-    const used = told > 0 && tokens ? tokens : tokensFrom(run.input, exchange.generatedTokens)
-    const byTokens = Math.max(used.total, told + exchange.generatedTokens) / run.heldOf('tokens')
+    const used = usedSoFar(run, exchange)
+    const byTokens = used.total / run.heldOf('tokens')
     if (run.heldOf('cost') === Number.POSITIVE_INFINITY) return [byTokens, 'tokens']
     const byCost = ((exchange.price(used) ?? 0) * COST_UNITS) / run.heldOf('cost')
     return byCost > byTokens ? [byCost, 'cost'] : [byTokens, 'tokens']
   }
 
-  /** Asks for more of what a stream uses up: as much again, or all that is left. */
-  #extend(run: QuotaRun, exchange: PolicyExchange, claims = run.further(), isLast = false): void {
+  /** Asks for more of what a stream uses up: for what it lacks, and as much again; or for all that is left. */
+  #extend(run: QuotaRun, exchange: PolicyExchange, rest?: readonly Claim[]): void {
+    const used = usedSoFar(run, exchange)
+    const cost = (exchange.price(used) ?? 0) * COST_UNITS
+    const claims = rest ?? run.further({ tokens: used.total, cost })
     run.isExtending = true
     const decide = (answer: GuardedAnswer) => {
       run.isExtending = false
-      run.isExhausted = isLast
-      if (!answer?.reserved || !this.#runs.has(run.id)) return
+      if (!this.#runs.has(run.id) || !answer) return
       const { at, reserved } = answer
+      // The store has failed meanwhile, and requests pass.
+      if (!reserved) {
+        run.at = at
+        return
+      }
       if (reserved.granted) {
+        run.isExhausted = rest !== undefined
         run.take(claims, reserved.states, at)
         return exchange.watchFrom(this.#boundOf(run, exchange))
       }
-      const rest = restOf(claims, reserved)
-      if (!isLast && rest) this.#extend(run, exchange, rest, true)
+      const left = rest ? undefined : restOf(claims, reserved)
+      if (left) this.#extend(run, exchange, left)
       else run.isExhausted = true
     }
     const answer = this.#store.reserve({ id: run.id, slot: run.slot, claims, leaseMs: this.#options.leaseMs })
@@ -231,10 +243,12 @@ class QuotaPolicy implements Quota {
 
   /** Returns from how many generated tokens on the exchange may have used up what it holds. */
   #boundOf(run: QuotaRun, exchange: PolicyExchange): number {
-    const byTokens = run.heldOf('tokens') - run.input
+    // The input that was told may be more than the estimate.
+    const input = Math.max(run.input, inputIn(exchange.toldTokens))
+    const byTokens = run.heldOf('tokens') - input
     const perToken = (exchange.price(tokensFrom(0, 1)) ?? 0) * COST_UNITS
-    const input = (exchange.price(tokensFrom(run.input, 0)) ?? 0) * COST_UNITS
-    const byCost = perToken > 0 ? (run.heldOf('cost') - input) / perToken : Number.POSITIVE_INFINITY
+    const ofInput = (exchange.price(tokensFrom(input, 0)) ?? 0) * COST_UNITS
+    const byCost = perToken > 0 ? (run.heldOf('cost') - ofInput) / perToken : Number.POSITIVE_INFINITY
     return Math.max(0, Math.floor(Math.min(byTokens, byCost)))
   }
 
@@ -259,7 +273,7 @@ class QuotaPolicy implements Quota {
     exchange: PolicyExchange,
     charged: QuotaCharge | undefined,
   ): void | Promise<void> {
-    const used = usedTokens(record, run.input)
+    const used = usedTokens(record, exchange.toldTokens, run.input)
     const cost = charged?.cost ?? (used && this.#costOf(record, used.total, exchange, run)) ?? 0
     const amounts = {
       tokens: Math.min(MAX_AMOUNT, Math.ceil(atLeast0(charged?.tokens ?? used?.total ?? 0))),
@@ -267,8 +281,12 @@ class QuotaPolicy implements Quota {
     }
     this.#learn(record, run)
     const countsRequest = !isUnasked(record)
-    const inStore = run.settlement(amounts, countsRequest, run.at !== 'store')
-    const local = run.at === 'local' ? run.settlement(amounts, countsRequest, false) : undefined
+    // A request that is taken back makes room.
+    if (!countsRequest) for (const { key } of run.buckets) this.#denials.forget(key)
+    // A rehearsal must not use up what comes after it.
+    const { enforce } = this.#options
+    const inStore = run.settlement(amounts, countsRequest, run.at !== 'store', enforce)
+    const local = run.at === 'local' ? run.settlement(amounts, countsRequest, false, enforce) : undefined
     return this.#track(this.#store.settle(inStore, local))
   }
 
@@ -276,7 +294,7 @@ class QuotaPolicy implements Quota {
     if (run.heldOf('cost') === Number.POSITIVE_INFINITY) return undefined
     // What was told and what is charged differ if the stream ended before its input was told.
     if (record.tokens?.total === total && record.cost !== undefined) return record.cost
-    const used = usedTokens(record, run.input)
+    const used = usedTokens(record, exchange.toldTokens, run.input)
     // A model that only its answer names may have no price: what was held for it is charged.
     return (used && exchange.price(used)) ?? run.heldOf('cost') / COST_UNITS
   }
@@ -295,10 +313,10 @@ class QuotaPolicy implements Quota {
   #outputOf(exchange: PolicyExchange, buckets: readonly LimitBucket[]): number {
     const { assumedOutput } = this.#options
     if (exchange.maxOutputTokens !== undefined) return Math.ceil(exchange.maxOutputTokens)
-    if (typeof assumedOutput === 'number') return Math.ceil(assumedOutput)
+    if (typeof assumedOutput === 'number') return Math.ceil(assumedOutput) * exchange.answers
     if (assumedOutput) return Math.ceil(atLeast0(assumedOutput(exchange)))
     const key = buckets.find(({ kind }) => kind === 'tokens' || kind === 'cost')?.key
-    return key === undefined ? 0 : this.#assumed.of(key, exchange.model)
+    return key === undefined ? 0 : this.#assumed.of(key, exchange.model) * exchange.answers
   }
 
   async status(key: string, tenant = key): Promise<readonly LimitStatus[]> {
@@ -342,9 +360,10 @@ class QuotaPolicy implements Quota {
   }
 
   async close(): Promise<void> {
-    this.#unschedule()
     await Promise.all(this.#settling)
     await this.#renew()
+    // Another middleware may share this quota: its exchanges still need their leases.
+    if (this.#runs.size === 0) this.#unschedule()
   }
 
   #track(settling: void | Promise<void>): void | Promise<void> {
@@ -413,12 +432,25 @@ function restOf(claims: readonly Claim[], { states, now }: Reserved): readonly C
   return rest.every(({ amount }) => amount > 0) ? rest : undefined
 }
 
+/** Returns what a stream has used by now: as told, and as estimated beyond that. */
+function usedSoFar(run: QuotaRun, { tokens, toldTokens, generatedTokens }: PolicyExchange): Tokens {
+  const input = inputIn(toldTokens)
+  if (!tokens || input === 0) return tokensFrom(run.input, generatedTokens)
+  const { visibleOutput, reasoning } = tokens
+  const beyond = Math.max(0, generatedTokens - visibleOutput - reasoning)
+  return { ...tokens, visibleOutput: visibleOutput + beyond, total: tokens.total + beyond }
+}
+
+function inputIn(tokens: Tokens | undefined): number {
+  return tokens ? tokens.uncachedInput + tokens.cachedInput + tokens.cacheWrite : 0
+}
+
 function atLeast0(amount: number): number {
   return amount > 0 && Number.isFinite(amount) ? amount : 0
 }
 
-function idOf({ key, name }: LimitBucket): string {
-  return `${key}\n${name}`
+function idOf({ slot }: QuotaRun, { key, name }: LimitBucket): string {
+  return `${key}\n${name}\n${slot}`
 }
 
 function statusesOf({ buckets }: QuotaRun, { states, now }: Reserved): readonly LimitStatus[] {

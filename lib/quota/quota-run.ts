@@ -50,9 +50,13 @@ export class QuotaRun {
     return this.#needs[kind]
   }
 
-  /** What it asks for if it needs as much again of what it uses up. */
-  further(): readonly Claim[] {
-    return this.#usedUp().map((bucket) => this.#claim(bucket, Math.max(1, this.heldOf(bucket.kind))))
+  /** What it asks for if it uses up what it holds: what it lacks, and as much again as it holds. */
+  further(used: { readonly tokens: number; readonly cost: number }): readonly Claim[] {
+    return this.#usedUp().map((bucket) => {
+      const held = this.heldOf(bucket.kind)
+      const lacking = Math.max(0, used[bucket.kind as 'tokens' | 'cost'] - held)
+      return this.#claim(bucket, Math.max(1, Math.ceil(lacking + held)))
+    })
   }
 
   #claim(bucket: LimitBucket, amount: number): Claim {
@@ -95,16 +99,18 @@ export class QuotaRun {
    *
    * @param used tokens and billionths of the currency
    * @param countsRequest `false` takes back that it was counted as a request
+   * @param carries whether an overdraft is taken from the next window
    * @param isUnknown whether the store has counted it as a request is not known: its answer was lost, or it was not asked
    */
   settlement(
     used: { readonly tokens: number; readonly cost: number },
     countsRequest: boolean,
     isUnknown: boolean,
+    carries: boolean,
   ): Settlement {
     const charges = this.buckets.map((bucket, at): Charge => {
-      if (bucket.kind === 'tokens') return { ...bucket, amount: used.tokens, takenBackFrom: undefined }
-      if (bucket.kind === 'cost') return { ...bucket, amount: used.cost, takenBackFrom: undefined }
+      if (bucket.kind === 'tokens') return { ...bucket, amount: used.tokens, takenBackFrom: undefined, carries }
+      if (bucket.kind === 'cost') return { ...bucket, amount: used.cost, takenBackFrom: undefined, carries }
       const isRequest = bucket.kind === 'requests'
       if (isRequest && isUnknown && countsRequest) {
         return { ...bucket, amount: 1, takenBackFrom: undefined, unlessReserved: true }

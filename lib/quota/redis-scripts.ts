@@ -64,7 +64,8 @@ local function turn(hash, bucket)
   if not current then return end
   local field = 'v:' .. bucket.name
   local known = tonumber(redis.call('HGET', hash, field) or '-1')
-  if known == current then return end
+  -- A server whose clock is behind has taken over: what was counted must stay.
+  if known >= current then return end
   redis.call('HSET', hash, field, num(current))
   if known < 0 then return end
   if bucket.kind == 'sliding' then redis.call('HDEL', hash, 'w:' .. bucket.name .. ':' .. num(known - 1)) end
@@ -76,9 +77,11 @@ local function count(hash, bucket, amount)
   if not current then return end
   local field = 'w:' .. bucket.name .. ':' .. num(current)
   local sum = redis.call('HINCRBY', hash, field, num(amount))
-  if bucket.kind == 'calendar' and following and sum > bucket.allowed then
-    redis.call('HINCRBY', hash, field, num(bucket.allowed - sum))
-    redis.call('HINCRBY', hash, 'w:' .. bucket.name .. ':' .. num(following), num(sum - bucket.allowed))
+  -- Only what is added now can be too much: another limit of this key may have allowed what was counted before.
+  local excess = math.min(amount, sum - bucket.allowed)
+  if bucket.carries and following and excess > 0 then
+    redis.call('HINCRBY', hash, field, num(-excess))
+    redis.call('HINCRBY', hash, 'w:' .. bucket.name .. ':' .. num(following), num(excess))
   end
 end
 

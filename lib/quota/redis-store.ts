@@ -81,6 +81,7 @@ class RedisStore implements QuotaStore {
       at: placeOf(charge.key) + 2,
       amount: charge.amount,
       back: charge.takenBackFrom,
+      carries: charge.window.kind === 'calendar' && charge.carries !== false,
       unlessReserved: charge.unlessReserved,
     }))
     await scripts.settle.run(this.#client, [this.#markOf(slot, id), ...keys], [JSON.stringify({ id, charges: asked })])

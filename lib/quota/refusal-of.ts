@@ -2,7 +2,7 @@ import type { Refusal } from '../api/policy.js'
 import { duration, type LimitStatus } from './headers.js'
 
 /** Later than this, a client that tries again by itself would only hammer. */
-const SOON_MS = 60_000
+const SOON_MS = 120_000
 
 /** A request that exceeds a limit. */
 export interface Exceeded {

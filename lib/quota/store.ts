@@ -84,6 +84,8 @@ export interface Charge extends Bucket {
   readonly takenBackFrom: number | undefined
   /** It is counted only if no reservation of the id has counted at once: whether one did is unknown if its answer was lost. */
   readonly unlessReserved?: boolean
+  /** `false` leaves in a calendar window what exceeds it. Default: the next window has it. */
+  readonly carries?: boolean
 }
 
 /** What becomes of what a request holds. */

@@ -7,6 +7,8 @@ interface QueryRules {
   readonly ours: readonly [string, string][]
   /** Whether we hold the provider's credentials, so that the client's are removed. */
   readonly holdsCredentials: boolean
+  /** Returns whether a decoded text holds a key of the app's own, which stays here. */
+  readonly isOwnKey?: (text: string) => boolean
   /** What the API must not be asked for. */
   readonly rules: AnswerRules | undefined
 }
@@ -16,13 +18,14 @@ interface QueryRules {
  *
  * @param client the client's query, without `?`
  */
-export function forwardedQuery(client: string, { ours, holdsCredentials, rules }: QueryRules): string {
+export function forwardedQuery(client: string, { ours, holdsCredentials, isOwnKey, rules }: QueryRules): string {
   if (client === '' && ours.length === 0) return ''
   const replaced = new Set(ours.map(([name]) => plainParameter(name)))
   const goesOn = (pair: string) => {
     const [name, value] = read(pair)
     if (replaced.has(plainParameter(name)) || isSystemParameter(name)) return false
     if (rules?.takesParameter(name, value) === false) return false
+    if (isOwnKey?.(name) || isOwnKey?.(value)) return false
     // Some servers treat `;` like `&`.
     return !holdsCredentials || !pair.split(';').some((part) => isCredentialParameter(read(part)[0]))
   }

@@ -34,7 +34,12 @@ export async function upstreamRequest(
   // A hook may set credentials too: one per user, or a signature.
   const holdsCredentials = config.holdsCredentials || (!config.forwardCredentials && mayHoldCredentials(hooked))
   const rules = answerRulesFor(config.origin, config.prefix + path.decoded)
-  const query = forwardedQuery(path.query, { ours: authQuery, holdsCredentials, rules })
+  const query = forwardedQuery(path.query, {
+    ours: authQuery,
+    holdsCredentials,
+    isOwnKey: (text) => holdsConsumedKey(req, text),
+    rules,
+  })
 
   const headers: Record<string, string | string[]> = forwardedHeaders(
     req.headers,

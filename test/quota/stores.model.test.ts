@@ -65,11 +65,11 @@ class Model {
     return granted
   }
 
-  count(name: string, amount: number): void {
+  count(name: string, amount: number, carries = false): void {
     const { window, allowed } = buckets.find((bucket) => bucket.name === name)!
     if (window.kind === 'none') return
     const sum = (this.counted.get(name) ?? 0) + amount
-    const excess = window.kind === 'calendar' ? Math.max(0, sum - allowed) : 0
+    const excess = window.kind === 'calendar' && carries ? Math.max(0, Math.min(amount, sum - allowed)) : 0
     this.counted.set(name, sum - excess)
     this.later.set(name, (this.later.get(name) ?? 0) + excess)
   }
@@ -151,7 +151,7 @@ const settling = fc
           }
           for (const { name, amount, takenBackFrom, unlessReserved } of charges) {
             if (unlessReserved && model.reserved.has(id)) continue
-            if (takenBackFrom === undefined) model.count(name, amount)
+            if (takenBackFrom === undefined) model.count(name, amount, true)
             else {
               const counted = model.counted.get(name) ?? 0
               if (counted > 0) model.counted.set(name, Math.max(0, counted - amount))

@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { type AiProxyOptions, aiProxy, hashedKeys, newKey, type Policy } from '../../lib/index.js'
+import { memoryStore, type QuotaOptions, quota } from '../../lib/quota.js'
+import { startApp } from './support/app.js'
+import { connect, post } from './support/client.js'
+import { anthropic, openai } from './support/protocols.js'
+import { type Call, startProvider } from './support/provider.js'
+import { chatChunk, sseEvent } from './support/streams.js'
+
+const key = 'user:ada'
+
+async function started(
+  t: TestContext,
+  options: QuotaOptions,
+  onCall: (call: Call) => unknown,
+  given: Partial<AiProxyOptions> = {},
+) {
+  t.mock.method(process, 'emitWarning', () => {})
+  const policy = quota(options)
+  const provider = await startProvider(t, { onCall: (call) => void onCall(call) })
+  const app = await startApp(t, {
+    target: provider.url,
+    identify: () => ({ id: 'ada', tenant: 'acme' }),
+    policies: [policy],
+    ...given,
+  })
+  const ask = async (at: string, body: object) => {
+    const response = await post(app.url + at, body)
+    const text = await response.text().catch(() => 'broken off')
+    return { status: response.status, text, record: await app.record() }
+  }
+  const used = async (kind: string) => (await policy.status(key)).find((limit) => limit.kind === kind)?.used
+  return { policy, provider, app, ask, used }
+}
+
+const word = (at: number) => chatChunk([{ index: 0, delta: { content: ` word${at}` }, finish_reason: null }])
+const end = [chatChunk([{ index: 0, delta: {}, finish_reason: 'stop' }]), Buffer.from('data: [DONE]\n\n')]
+
+describe("'cut' cuts only if nothing is left", () => {
+  const options: QuotaOptions = { limits: [{ key, tokens: 200_000, per: '1h' }], onExhausted: 'cut' }
+
+  test('not because the provider counts more input than its size tells', async (t) => {
+    const { ask, policy } = await started(t, options, (call) => {
+      const usage = { input_tokens: 60_000, output_tokens: 1 }
+      const message = { id: 'm', type: 'message', role: 'assistant', model: 'claude', content: [], usage }
+      call.sse([
+        String(sseEvent({ type: 'message_start', message }, 'message_start')),
+        String(
+          sseEvent(
+            { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'A picture' } },
+            'content_block_delta',
+          ),
+        ),
+        String(
+          sseEvent(
+            { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 3 } },
+            'message_delta',
+          ),
+        ),
+        String(sseEvent({ type: 'message_stop' }, 'message_stop')),
+      ])
+      call.end()
+    })
+    const { record } = await ask(anthropic.path, { ...anthropic.request, max_tokens: 100 })
+    assert.deepEqual([record.outcome, policy.stats().cut], ['completed', 0])
+  })
+
+  test('not because one event has more than was reserved', async (t) => {
+    const long = chatChunk([{ index: 0, delta: { content: 'word '.repeat(900) }, finish_reason: null }])
+    const { ask } = await started(t, { ...options, assumedOutput: 20 }, (call) =>
+      call.sse([]).end(Buffer.concat([long, ...end])),
+    )
+    assert.equal((await ask(openai.path, openai.request)).record.outcome, 'completed')
+  })
+
+  test('with a store that answers later, not while it is asked', async (t) => {
+    const memory = memoryStore()
+    const store = {
+      reserve: async (reservation: Parameters<typeof memory.reserve>[0]) => {
+        await new Promise((resolve) => setImmediate(resolve))
+        return memory.reserve(reservation)
+      },
+      settle: memory.settle.bind(memory),
+      renew: memory.renew.bind(memory),
+      read: memory.read.bind(memory),
+      reset: memory.reset.bind(memory),
+    }
+    const { ask } = await started(t, { ...options, assumedOutput: 5, store }, (call) =>
+      call.sse([]).end(Buffer.concat([...Array.from({ length: 800 }, (_, at) => word(at)), ...end])),
+    )
+    assert.equal((await ask(openai.path, openai.request)).record.outcome, 'completed')
+  })
+})
+
+describe('what is charged', () => {
+  const limits = [{ key, tokens: 1e6, per: '1h' }] as const
+  const usage = { prompt_tokens: 100, completion_tokens: 5000, total_tokens: 5100 }
+
+  test('a failed answer pays what the provider has told of it, output included', async (t) => {
+    const { ask, used } = await started(t, { limits }, (call) =>
+      call
+        .sse([])
+        .end(
+          Buffer.concat([word(1), chatChunk([], { usage }), sseEvent({ error: { message: 'overloaded', code: 500 } })]),
+        ),
+    )
+    const { record } = await ask(openai.path, { ...openai.request, stream_options: { include_usage: true } })
+    assert.equal(record.outcome, 'upstream_error')
+    assert.equal(await used('tokens'), 5100)
+  })
+
+  test('a failed answer of which nothing was told pays nothing', async (t) => {
+    const { ask, used } = await started(t, { limits }, (call) => {
+      call.sse([]).send(Buffer.concat([word(1), word(2)]))
+      call.end()
+    })
+    assert.equal((await ask(openai.path, openai.request)).record.code, 'upstream_truncated')
+    assert.equal(await used('tokens'), 0)
+  })
+
+  test('embeddings reserve their input, and need a price if money is limited', async (t) => {
+    const answer = { model: 'embed', data: [{ embedding: [0.1] }], usage: { prompt_tokens: 8, total_tokens: 8 } }
+    let held: number | undefined
+    const { ask, used } = await started(t, { limits, countInput: () => 70 }, async (call) => {
+      held = await used('tokens')
+      call.json(200, answer)
+    })
+    await ask('/v1/embeddings', { model: 'embed', input: 'x' })
+    assert.deepEqual([held, await used('tokens')], [70, 8])
+    const money = await started(t, { limits: [{ key, cost: 1, per: '1h' }] }, (call) => call.json(200, answer), {
+      prices: { other: { input: 1, output: 1 } },
+    })
+    assert.equal((await money.ask('/v1/embeddings', { model: 'embed', input: 'x' })).record.code, 'price_unknown')
+  })
+
+  test('several answers at once are assumed several times', async (t) => {
+    let held: number | undefined
+    const { ask, used } = await started(t, { limits, countInput: () => 0 }, async (call) => {
+      held = await used('tokens')
+      call.json(400, { error: {} })
+    })
+    await ask(openai.path, { ...openai.request, n: 5 })
+    assert.equal(held, 5000)
+  })
+
+  test('a rehearsal lets a model without a price pass', async (t) => {
+    const { ask } = await started(
+      t,
+      { limits: [{ key, cost: 1, per: '1h' }], enforce: false },
+      (call) => call.json(400, { error: {} }),
+      { prices: { other: { input: 1, output: 1 } } },
+    )
+    assert.equal((await ask(openai.path, openai.request)).status, 400)
+  })
+
+  test('a calendar limit keeps what another limit of its key has allowed', async (t) => {
+    const answer = { model: 'm', choices: [{ message: { content: 'Hi' }, finish_reason: 'stop' }], usage }
+    let allowed = 1e6
+    const { ask, used } = await started(
+      t,
+      { limits: () => [{ key, tokens: allowed, per: 'day' }], countInput: () => 0, assumedOutput: 1 },
+      (call) => call.json(200, answer),
+    )
+    for (let n = 0; n < 3; n++) await ask(openai.path, { ...openai.request, stream: false })
+    assert.equal(await used('tokens'), 15_300)
+    allowed = 16_000
+    await ask(openai.path, { ...openai.request, stream: false })
+    assert.equal(await used('tokens'), 16_000)
+  })
+})
+
+test('a denial ends once the request that it was about is taken back', async (t) => {
+  const store = memoryStore()
+  const limits = [{ key, requests: 1, per: '1h' }] as const
+  let refuse!: () => void
+  const second: Policy = {
+    name: 'second',
+    admit: () =>
+      new Promise((resolve) => {
+        refuse = () => resolve({ refuse: { message: 'No' } })
+      }),
+  }
+  const policy = quota({ limits, store })
+  const { app, ask } = await started(t, { limits }, (call) => call.json(200, {}), { policies: [policy, second] })
+  const first = (await connect(t, app.port)).post(`/ai${openai.path}`, openai.request)
+  while (!refuse) await new Promise((resolve) => setImmediate(resolve))
+  assert.equal((await ask(openai.path, openai.request)).record.code, 'quota_exceeded')
+  refuse()
+  await first.sees('403')
+  await app.record()
+  assert.equal((await policy.status(key))[0]?.used, 0)
+  const third = ask(openai.path, openai.request)
+  refuse = undefined as never
+  while (!refuse) await new Promise((resolve) => setImmediate(resolve))
+  refuse()
+  assert.equal((await third).record.code, 'policy_refused')
+})
+
+test('the first of several bounds counts, whichever policy sets it', async (t) => {
+  const bound = (tokens: number): Policy => ({
+    name: `until ${tokens}`,
+    admit: (exchange) => exchange.watchFrom(tokens),
+    progress: ({ generatedTokens }) =>
+      generatedTokens > tokens ? { code: 'quota_exceeded', message: 'Enough' } : undefined,
+  })
+  for (const policies of [
+    [bound(20), bound(5_000_000)],
+    [bound(5_000_000), bound(20)],
+  ]) {
+    const provider = await startProvider(t, {
+      onCall: (call) => void call.sse([]).send(Buffer.concat(Array.from({ length: 400 }, (_, at) => word(at)))),
+    })
+    const app = await startApp(t, { target: provider.url, policies })
+    const client = (await connect(t, app.port)).post(`/ai${openai.path}`, openai.request)
+    await client.sees('"code":"quota_exceeded"')
+    assert.ok(((await app.record()).usage?.outputTokens ?? 0) <= 25)
+  }
+})
+
+test('closing one middleware leaves the leases of another that shares the quota', async (t) => {
+  const memory = memoryStore()
+  let renewals = 0
+  const store = {
+    reserve: memory.reserve.bind(memory),
+    settle: memory.settle.bind(memory),
+    renew: (...args: Parameters<typeof memory.renew>) => {
+      renewals++
+      return memory.renew(...args)
+    },
+    read: memory.read.bind(memory),
+    reset: memory.reset.bind(memory),
+  }
+  const policy = quota({ limits: [{ key, concurrent: 1 }], store, leaseMs: 60 })
+  const { app, provider } = await started(t, { limits: [] }, () => {}, { policies: [policy] })
+  ;(await connect(t, app.port)).post(`/ai${openai.path}`, openai.request)
+  await provider.next()
+  const other = aiProxy({ target: provider.url, policies: [policy] })
+  await other.close()
+  const before = renewals
+  while (renewals < before + 2) await new Promise((resolve) => setImmediate(resolve))
+  assert.equal((await policy.status(key))[0]?.used, 1)
+})
+
+describe('keys of the app', () => {
+  test('stay here in the query, too, and if the app hands the headers on in an object of its own', async (t) => {
+    const { key: secret, hash } = newKey()
+    const keys = hashedKeys({ [hash]: 'ada' })
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+    const app = await startApp(t, {
+      target: provider.url,
+      identify: ({ headers }) => keys({ headers }),
+      forwardHeaders: () => true,
+      forwardCredentials: true,
+    })
+    const headers = { authorization: `bearer ${secret}` }
+    const encoded = [...secret].map((letter) => `%${letter.charCodeAt(0).toString(16)}`).join('')
+    for (const query of [`key=${secret}`, `other=${secret}`, `x=${encoded}`, `${secret}=1`]) {
+      const response = await post(`${app.url}${openai.path}?${query}&alt=1`, openai.request, { headers })
+      await response.text()
+      assert.equal(response.status, 200)
+    }
+    for (const { req } of provider.calls) {
+      const seen = `${decodeURIComponent(req.url ?? '')} ${req.rawHeaders}`
+      assert.ok(!seen.includes(secret), seen)
+      assert.match(req.url ?? '', /alt=1/)
+    }
+  })
+})
