@@ -65,7 +65,8 @@ export class MemoryStore implements QuotaStore {
     )
     const granted = hasRoom && !isSettled
     if (isSettled || (!hasRoom && !force)) return { granted, now, states: before }
-    for (const claim of claims) this.#take(claim, id, leaseMs, now)
+    const isRepeated = this.#counted.has(id)
+    for (const claim of claims) if (!(isRepeated && claim.countsAtOnce)) this.#take(claim, id, leaseMs, now)
     return { granted, now, states: claims.map((claim) => this.#stateOf(claim, now)) }
   }
 

@@ -106,7 +106,8 @@ end
 export const RESERVE = `${SHARED}
 local asked = cjson.decode(ARGV[1])
 for at = 2, #KEYS, 2 do purge(KEYS[at], KEYS[at + 1]) end
-local settled = redis.call('GET', KEYS[1]) == 'settled'
+local mark = redis.call('GET', KEYS[1])
+local settled = mark == 'settled'
 local granted = 1
 for _, claim in ipairs(asked.claims) do
   local hash = KEYS[claim.at]
@@ -122,7 +123,8 @@ elseif granted == 1 or asked.force then
     local hash, leases = KEYS[claim.at], KEYS[claim.at + 1]
     turn(hash, claim)
     if claim.atOnce then
-      count(hash, claim, claim.amount)
+      -- Clients send a command again if its answer was lost.
+      if mark ~= 'reserved' then count(hash, claim, claim.amount) end
       redis.call('SET', KEYS[1], 'reserved', 'PX', 600000)
     else
       hold(hash, leases, asked.id, claim.name, claim.amount, now + asked.leaseMs)

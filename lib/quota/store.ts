@@ -124,7 +124,7 @@ export interface KeyState extends BucketState {
  */
 export interface QuotaStore {
   /**
-   * Takes all claims, or none. A second reservation of an id adds to what it holds; one that arrives after its settlement takes
+   * Takes all claims, or none. A second reservation of an id adds to what it holds, and counts no request again; one that arrives after its settlement takes
    * nothing, and is not granted.
    */
   reserve(reservation: Reservation): Reserved | Promise<Reserved>

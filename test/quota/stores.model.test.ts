@@ -52,9 +52,10 @@ class Model {
     )
     if (this.settled.has(id)) return false
     if (!granted && !force) return false
+    const isRepeated = this.reserved.has(id)
     for (const claim of claims) {
       if (claim.countsAtOnce) {
-        this.count(claim.name, claim.amount)
+        if (!isRepeated) this.count(claim.name, claim.amount)
         this.reserved.add(id)
       } else {
         const lease = this.held.get(id) ?? new Map<string, number>()
