@@ -23,14 +23,15 @@ function remainingOf({ allowed, used }: LimitStatus): number {
 
 /**
  * Returns the headers that tell a client how its limits stand: those of OpenAI for requests and tokens, and those of the IETF's
- * draft for all limits in time.
+ * draft for both.
  *
  * - https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
  * - https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-10
  */
 export function limitHeaders(limits: readonly LimitStatus[]): Record<string, string> {
   const headers: Record<string, string> = {}
-  const inTime = limits.filter(({ kind }) => kind !== 'concurrent')
+  // Money is not a whole number, and not the client's business.
+  const inTime = limits.filter(({ kind }) => kind === 'requests' || kind === 'tokens')
   for (const kind of ['requests', 'tokens'] as const) {
     const tightest = tightestOf(inTime.filter((limit) => limit.kind === kind))
     if (!tightest) continue
