@@ -10,7 +10,15 @@ import { type Running, startTogether } from './running.js'
 import { isProgram, makeWorkshop, missingPackages } from './workshop.js'
 
 /** Recipes that are tested for more than an answer, each in a file of its own. */
-const elsewhere = ['testing', 'next', 'serverless', 'bun', 'deno']
+const elsewhere = [
+  // It needs Redis, or says that it has none.
+  'several-machines',
+  'testing',
+  'next',
+  'serverless',
+  'bun',
+  'deno',
+]
 
 const servers = pages
   .flatMap((page) => page.blocks)
@@ -20,6 +28,7 @@ const servers = pages
 interface Question {
   readonly at: string
   readonly body?: object
+  readonly headers?: Record<string, string>
   /** The answer in whole: all text, if it is one. */
   readonly answer: RegExp
 }
@@ -49,6 +58,7 @@ const questions: Record<string, Question> = {
     answer: /"finishReason":"STOP"/,
   },
   'recipes/ollama': { at: '/ollama/api/chat', body: { model: 'llama3.3', messages }, answer: /"done":true/ },
+  'recipes/keys-of-your-own': { ...openai, headers: { authorization: 'Bearer example-key-for-ada' } },
   'recipes/canary': { ...openai, body: { ...chat, model: 'chat' } },
   'recipes/litellm': { ...openai, body: { ...chat, model: 'fast' } },
   'recipes/local-model-first': { ...openai, body: { ...chat, model: 'small' } },
@@ -99,9 +109,9 @@ describe('every app in the README and in docs/ serves its clients', () => {
     const skip = missing.length > 0 && `${missing.join(', ')} is not installed`
     test(`${block.page}, ${block.heading}, block ${block.number}`, { skip }, async () => {
       const { url, printed } = await running(block)
-      const { at, body, answer } = questions[block.page.replace(/^docs\/|\.md$/g, '')] ?? openai
+      const { at, body, headers, answer } = questions[block.page.replace(/^docs\/|\.md$/g, '')] ?? openai
       const viaProxy = corporate.asked.length
-      const response = await post(`${url}${at}`, body, { headers: { 'x-user': 'ann' } })
+      const response = await post(`${url}${at}`, body, { headers: { 'x-user': 'ann', ...headers } })
       const text = await response.text()
       assert.equal(response.status, 200, `${text}\n${printed()}`)
       assert.match(text, answer)

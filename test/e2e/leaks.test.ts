@@ -3,7 +3,9 @@ import type { EventEmitter } from 'node:events'
 import http from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
-import type { AiProxyOptions, AnyFailureCode, Outcome } from '../../lib/index.js'
+import type { AiProxyOptions, AnyFailureCode, Outcome, Policy } from '../../lib/index.js'
+import { queue } from '../../lib/queue.js'
+import { quota } from '../../lib/quota.js'
 import { type App, startApp } from './support/app.js'
 import { connect, type RawClient } from './support/client.js'
 import { openai } from './support/protocols.js'
@@ -25,9 +27,11 @@ class Crowd {
   readonly expected = new Map<string, End>()
   readonly ended = new Map<string, End[]>()
   readonly #owner: Owner
+  readonly #policies: readonly Policy[]
 
-  constructor(owner: Owner) {
+  constructor(owner: Owner, policies: readonly Policy[] = []) {
     this.#owner = owner
+    this.#policies = policies
   }
 
   async start(): Promise<void> {
@@ -45,7 +49,7 @@ class Crowd {
     }
     for (const [name, options] of Object.entries(setups)) {
       const target = name === 'speechless' ? silent.url : provider.url
-      this.apps.set(name, await startApp(this.#owner, { target, ...options, onFinish }))
+      this.apps.set(name, await startApp(this.#owner, { target, ...options, policies: this.#policies, onFinish }))
     }
     Object.assign(this, { connections: provider.connections })
   }
@@ -132,6 +136,35 @@ describe('1,000 exchanges that end in every possible way', () => {
     assert.deepEqual(more(before.resources), {})
     assert.deepEqual(listenersOf(process), before.listeners)
   })
+})
+
+test('exchanges that end in every possible way give back what policies hold for them', {
+  timeout: 120_000,
+}, async (t) => {
+  const limits = [
+    { key: 'all', concurrent: 1e6, requests: 1e6, per: '1d' },
+    { key: 'all', tokens: 1e12, per: 'month' },
+  ] as const
+  const [counting, waiting] = [quota({ limits }), queue({ maxConcurrent: 1e6 })]
+  const crowd = new Crowd(t, [counting, waiting])
+  await crowd.start()
+  // Policies see JSON alone at these endpoints.
+  const seen = Object.entries(ways).filter(([, { ask }]) => !String(ask).includes('multipart'))
+  assert.ok(seen.length >= 30, `${seen.length} ways`)
+  const holder = await crowd.ask('holds its place', ['client_disconnect', undefined], { app: 'full' })
+  await until(() => crowd.app('full').proxy.stats().streams === 1, 'the one place is taken')
+  for (let round = 0; round < 4; round++) {
+    await Promise.all(seen.map(([name, way]) => crowd.goes(name, way, round)))
+  }
+  assert.ok(((await counting.status('all')).find(({ kind }) => kind === 'requests')?.used ?? 0) > 50)
+  holder.leave()
+  await until(() => crowd.ended.has('holds its place'), 'that one is over, too')
+  for (const [id, end] of crowd.expected) assert.deepEqual(crowd.ended.get(id), [end], id)
+  for (const app of crowd.apps.values()) await app.proxy.close()
+  const { running, waiting: queued } = waiting.stats()
+  assert.deepEqual([counting.stats().running, running, queued], [0, 0, 0])
+  const [concurrent] = (await counting.status('all')).filter(({ kind }) => kind === 'concurrent')
+  assert.equal(concurrent?.used, 0, 'every lease was given back')
 })
 
 describe('reused connections', () => {
