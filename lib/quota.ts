@@ -1,3 +1,4 @@
+export type { QuotaAddition } from './quota/account.js'
 export type { WhenStoreFails } from './quota/guarded-store.js'
 export type { LimitStatus } from './quota/headers.js'
 export { memoryStore } from './quota/memory-store.js'

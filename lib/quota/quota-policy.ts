@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import type { Admission, Policy, PolicyExchange, Refusal } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
-import type { Tokens } from '../formats/tokens.js'
 import { AssumedOutput } from '../policies/assumed-output.js'
 import { formatError } from '../util/format-error.js'
 import { isThenable } from '../util/promises.js'
 import { warn } from '../util/warn.js'
+import { QuotaAccount, type QuotaAddition } from './account.js'
 import { CalendarCache } from './calendar.js'
 import { Denials } from './denials.js'
 import { inputBySize, tokensFrom, usedTokens } from './estimates.js'
@@ -20,9 +19,10 @@ import {
 } from './options.js'
 import { isUnasked, QuotaRun, statusOf } from './quota-run.js'
 import { type Exceeded, refusalOf } from './refusal-of.js'
-import { bucketNamed, COST_UNITS, compileRules, type LimitBucket, MAX_AMOUNT, type QuotaRule } from './rules.js'
-import type { BucketState, Charge, Claim, KeyState, Reserved } from './store.js'
-import { fitsIn, usedIn, windowsAt } from './usage.js'
+import { COST_UNITS, compileRules, type LimitBucket, MAX_AMOUNT, type QuotaRule } from './rules.js'
+import type { Claim, Reserved } from './store.js'
+import { boundOf, usedShare, usedSoFar } from './stream-use.js'
+import { fitsIn, usedIn } from './usage.js'
 
 /** Counters of a quota since it was made. */
 export interface QuotaStats {
@@ -53,11 +53,7 @@ export interface Quota extends Policy {
   /** Forgets what was counted for a key. What requests under way hold stays. */
   reset(key: string, tenant?: string): Promise<void>
   /** Adds to what a key may use in its current windows. Only limits that have been used can be added to. */
-  add(
-    key: string,
-    more: { readonly requests?: number; readonly tokens?: number; readonly cost?: number },
-    tenant?: string,
-  ): Promise<void>
+  add(key: string, more: QuotaAddition, tenant?: string): Promise<void>
   /** Returns counters since it was made. */
   stats(): QuotaStats
 }
@@ -74,6 +70,7 @@ class QuotaPolicy implements Quota {
   readonly #options: ResolvedQuotaOptions
   readonly #store: GuardedStore
   readonly #calendar = new CalendarCache()
+  readonly #account: QuotaAccount
   readonly #denials = new Denials()
   readonly #assumed = new AssumedOutput()
   readonly #runs = new Map<string, QuotaRun>()
@@ -85,6 +82,7 @@ class QuotaPolicy implements Quota {
 
   constructor(options: ResolvedQuotaOptions) {
     this.#options = options
+    this.#account = new QuotaAccount(options.store, this.#calendar)
     this.#store = new GuardedStore(options.store, {
       whenFails: options.whenStoreFails,
       instances: options.instances,
@@ -141,7 +139,7 @@ class QuotaPolicy implements Quota {
       this.#noteExceeded(exceeded, exchange)
       if (this.#options.enforce) return this.#refuse(run, reserved, exceeded)
     } else this.#take(run, answer)
-    if (this.#options.onExhausted === 'cut' && run.isUsedUpByStreams) exchange.watchFrom(this.#boundOf(run, exchange))
+    if (this.#options.onExhausted === 'cut' && run.isUsedUpByStreams) exchange.watchFrom(boundOf(run, exchange))
     return reserved && { headers: limitHeaders(statusesOf(run, reserved)) }
   }
 
@@ -193,23 +191,14 @@ class QuotaPolicy implements Quota {
     const run = this.#runs.get(exchange.id)
     if (!run?.isUsedUpByStreams || run.at === 'nowhere') return undefined
     // Ask in good time: the answer may take as long as the rest lasts.
-    const isUsed = this.#usedShare(run, exchange)[0] > ASK_FROM
+    const isUsed = usedShare(run, exchange)[0] > ASK_FROM
     if (isUsed && !run.isExtending && !run.isExhausted) this.#extend(run, exchange)
-    const [share, kind] = this.#usedShare(run, exchange)
+    const [share, kind] = usedShare(run, exchange)
     // Only if there is no more: the estimate of the input may have been too low, or the store may not have answered yet.
     if (share <= 1 || !run.isExhausted) return undefined
     this.#cut++
     const bucket = run.buckets.find((each) => each.kind === kind)!
     return { code: 'quota_exceeded', message: `The quota of ${kind} per ${bucket.per} for ${bucket.key} is used up` }
-  }
-
-  /** Returns how much of what it holds an exchange has used, of the limit of which that is most. */
-  #usedShare(run: QuotaRun, exchange: PolicyExchange): [number, 'tokens' | 'cost'] {
-    const used = usedSoFar(run, exchange)
-    const byTokens = used.total / run.heldOf('tokens')
-    if (run.heldOf('cost') === Number.POSITIVE_INFINITY) return [byTokens, 'tokens']
-    const byCost = ((exchange.price(used) ?? 0) * COST_UNITS) / run.heldOf('cost')
-    return byCost > byTokens ? [byCost, 'cost'] : [byTokens, 'tokens']
   }
 
   /** Asks for more of what a stream uses up: for what it lacks, and as much again; or for all that is left. */
@@ -230,7 +219,7 @@ class QuotaPolicy implements Quota {
       if (reserved.granted) {
         run.isExhausted = rest !== undefined
         run.take(claims, reserved.states, at)
-        return exchange.watchFrom(this.#boundOf(run, exchange))
+        return exchange.watchFrom(boundOf(run, exchange))
       }
       const left = rest ? undefined : restOf(claims, reserved)
       if (left) this.#extend(run, exchange, left)
@@ -239,17 +228,6 @@ class QuotaPolicy implements Quota {
     const answer = this.#store.reserve({ id: run.id, slot: run.slot, claims, leaseMs: this.#options.leaseMs })
     if (isThenable(answer)) void Promise.resolve(answer).then(decide)
     else decide(answer)
-  }
-
-  /** Returns from how many generated tokens on the exchange may have used up what it holds. */
-  #boundOf(run: QuotaRun, exchange: PolicyExchange): number {
-    // The input that was told may be more than the estimate.
-    const input = Math.max(run.input, inputIn(exchange.toldTokens))
-    const byTokens = run.heldOf('tokens') - input
-    const perToken = (exchange.price(tokensFrom(0, 1)) ?? 0) * COST_UNITS
-    const ofInput = (exchange.price(tokensFrom(input, 0)) ?? 0) * COST_UNITS
-    const byCost = perToken > 0 ? (run.heldOf('cost') - ofInput) / perToken : Number.POSITIVE_INFINITY
-    return Math.max(0, Math.floor(Math.min(byTokens, byCost)))
   }
 
   settle(record: ExchangeRecord, exchange: PolicyExchange): void | Promise<void> {
@@ -319,38 +297,17 @@ class QuotaPolicy implements Quota {
     return key === undefined ? 0 : this.#assumed.of(key, exchange.model) * exchange.answers
   }
 
-  async status(key: string, tenant = key): Promise<readonly LimitStatus[]> {
-    const now = Date.now()
-    const states = await this.#options.store.read(key, tenant)
-    return states.flatMap((state) => {
-      const bucket = bucketNamed(key, state.name, state.allowed, now, this.#calendar)
-      return bucket ? [statusOf(bucket, currentState(state, bucket, now), now)] : []
-    })
+  status(key: string, tenant?: string): Promise<readonly LimitStatus[]> {
+    return this.#account.status(key, tenant)
   }
 
-  async reset(key: string, tenant = key): Promise<void> {
-    await this.#options.store.reset(key, tenant)
+  async reset(key: string, tenant?: string): Promise<void> {
+    await this.#account.reset(key, tenant)
     this.#denials.forget(key)
   }
 
-  async add(key: string, more: Parameters<Quota['add']>[1], tenant = key): Promise<void> {
-    for (const [kind, amount] of Object.entries(more)) {
-      if (!['requests', 'tokens', 'cost'].includes(kind)) {
-        throw new TypeError(`quota: add(key, more) takes requests, tokens and cost; got ${kind}`)
-      }
-      if (amount !== undefined && !(typeof amount === 'number' && Math.abs(unitsOf(kind, amount)) <= MAX_AMOUNT)) {
-        throw new TypeError(`quota: add(key, { ${kind} }) takes a finite number; got ${String(amount)}`)
-      }
-    }
-    const now = Date.now()
-    const charges = (await this.#options.store.read(key, tenant)).flatMap((state): Charge[] => {
-      const bucket = bucketNamed(key, state.name, state.allowed, now, this.#calendar)
-      const amount = (bucket && more[bucket.kind as keyof typeof more]) ?? 0
-      if (!bucket || amount === 0) return []
-      return [{ ...bucket, amount: -unitsOf(bucket.kind, amount), takenBackFrom: undefined }]
-    })
-    // The store takes it off its current window, which the last use may not have been in.
-    if (charges.length > 0) await this.#options.store.settle({ id: randomUUID(), slot: tenant, charges })
+  async add(key: string, more: QuotaAddition, tenant?: string): Promise<void> {
+    await this.#account.add(key, more, tenant)
     this.#denials.forget(key)
   }
 
@@ -418,11 +375,6 @@ const ASK_FROM = 0.5
 const PRICELESS = 'This model has no price here, and the quota is one of money'
 const UNAVAILABLE: Refusal = { code: 'quota_unavailable', message: 'The quota cannot be checked now' }
 
-/** Returns an amount in the store's units. */
-function unitsOf(kind: string, amount: number): number {
-  return Math.floor(kind === 'cost' ? amount * COST_UNITS : amount)
-}
-
 /** Returns claims for all that is left; `undefined` if nothing is left of one of them. */
 function restOf(claims: readonly Claim[], { states, now }: Reserved): readonly Claim[] | undefined {
   const rest = claims.map((claim, at) => {
@@ -430,19 +382,6 @@ function restOf(claims: readonly Claim[], { states, now }: Reserved): readonly C
     return { ...claim, amount: Math.floor(Math.min(claim.amount, left)) }
   })
   return rest.every(({ amount }) => amount > 0) ? rest : undefined
-}
-
-/** Returns what a stream has used by now: as told, and as estimated beyond that. */
-function usedSoFar(run: QuotaRun, { tokens, toldTokens, generatedTokens }: PolicyExchange): Tokens {
-  const input = inputIn(toldTokens)
-  if (!tokens || input === 0) return tokensFrom(run.input, generatedTokens)
-  const { visibleOutput, reasoning } = tokens
-  const beyond = Math.max(0, generatedTokens - visibleOutput - reasoning)
-  return { ...tokens, visibleOutput: visibleOutput + beyond, total: tokens.total + beyond }
-}
-
-function inputIn(tokens: Tokens | undefined): number {
-  return tokens ? tokens.uncachedInput + tokens.cachedInput + tokens.cacheWrite : 0
 }
 
 function atLeast0(amount: number): number {
@@ -455,13 +394,4 @@ function idOf({ slot }: QuotaRun, { key, name }: LimitBucket): string {
 
 function statusesOf({ buckets }: QuotaRun, { states, now }: Reserved): readonly LimitStatus[] {
   return buckets.map((bucket, at) => statusOf(bucket, states[at]!, now))
-}
-
-/** Returns a bucket as of now: the window that counted last may be over. */
-function currentState(state: KeyState, { window }: LimitBucket, now: number): BucketState {
-  const { current, previous } = windowsAt(window, now)
-  const isOver = state.window !== undefined && current !== undefined && state.window < current
-  if (!isOver) return state
-  const wasLast = state.window === previous
-  return { current: 0, previous: wasLast ? state.current : 0, held: state.held, window: current }
 }
