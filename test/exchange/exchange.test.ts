@@ -112,6 +112,10 @@ describe('record', () => {
       tokens: { uncachedInput: 0, cachedInput: 0, cacheWrite: 0, visibleOutput: 0, reasoning: 0, total: 0 },
       firstTokenMs: undefined,
       outputTokensPerSecond: undefined,
+      subject: undefined,
+      tenant: undefined,
+      cost: undefined,
+      costEstimated: false,
       labels: {},
       target: undefined,
       attempts: [],
@@ -251,6 +255,7 @@ test('a snapshot has the phase', () => {
   const exchange = exchangeOf()
   exchange.enter('streaming')
   exchange.describe('claude', false)
+  exchange.identify({ id: 'ada', tenant: 'acme' }, undefined)
   exchange.attachFramer({ events: 1 })
   exchange.attachDownstream({ bytes: 12 })
   exchange.answer.estimatedTokens = 3
@@ -262,6 +267,8 @@ test('a snapshot has the phase', () => {
     phase: 'streaming',
     model: 'claude',
     stream: false,
+    subject: 'ada',
+    tenant: 'acme',
     bytes: 12,
     outputTokens: 3,
     turns: 2,

@@ -121,10 +121,12 @@ describe('onRequest', () => {
       new HookErrors(undefined),
     )
     const exchange = exchangeOf()
+    exchange.identify({ id: 'ada', tenant: 'acme' }, undefined)
     observers.onRequest(exchange, ORIGIN)
     const { id, req, startedAt } = exchange
-    const host = 'provider.example:443'
-    assert.deepEqual(seen, [{ id, req, format: 'anthropic', model: 'claude', stream: true, startedAt, host }])
+    const [host, subject, tenant] = ['provider.example:443', 'ada', 'acme']
+    const of = { format: 'anthropic', model: 'claude', stream: true, subject, tenant }
+    assert.deepEqual(seen, [{ id, req, ...of, startedAt, host }])
   })
 
   for (const [origin, host] of [
