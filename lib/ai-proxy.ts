@@ -3,7 +3,7 @@ import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import { AiProxyError, isA, toFailure } from './api/errors.js'
 import type { AiProxyOptions } from './api/options.js'
 import type { ExchangeRecord, ExchangeSnapshot } from './api/record.js'
-import type { AiProxyStats } from './api/stats.js'
+import type { AiProxyStats, PolicyFigures } from './api/stats.js'
 import { Exchange } from './exchange/exchange.js'
 import { HeldBytes } from './exchange/held-bytes.js'
 import { Observers } from './exchange/observers.js'
@@ -123,7 +123,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     context.overload?.close()
     await closePolicies(config)
   }
-  const stats = () => registry.stats(turns.waiting, context.held.count, targets?.stats())
+  const stats = () => registry.stats(turns.waiting, context.held.count, targets?.stats(), figuresOf(config))
   context.observers.onProxy(stats)
   const abort = (id: string) => registry.abort(id)
   const exchanges = () => registry.snapshots()
@@ -137,6 +137,19 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
 function routed(targets: TargetPool | undefined, method: string): TargetPool {
   if (!targets) throw new TypeError(`aiProxy: ${method}() needs the option \`targets\``)
   return targets
+}
+
+/** Returns the figures of the policies that have any. What one of them throws is reported. */
+function figuresOf({ policies, hookErrors }: Config): readonly PolicyFigures[] {
+  return policies.flatMap((policy) => {
+    try {
+      const figures = policy.figures?.()
+      return figures ? [{ name: policy.name, figures }] : []
+    } catch (error) {
+      hookErrors.report('policies', error)
+      return []
+    }
+  })
 }
 
 /** Lets policies give up what they hold beyond single exchanges. */

@@ -29,7 +29,7 @@ export type { Admission, Policy, PolicyExchange, Refusal } from './api/policy.js
 export type { ModelPrices, PricedUsage, PriceFunction, Prices, UnknownPrice } from './api/prices.js'
 export type { AuthOptions, Credential, ProxyOptions } from './api/provider-options.js'
 export type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from './api/record.js'
-export type { AiProxyStats } from './api/stats.js'
+export type { AiProxyStats, PolicyFigures } from './api/stats.js'
 export type { Identify, Subject } from './api/subject.js'
 export type {
   Balance,

@@ -105,6 +105,8 @@ export interface Policy<Req extends IncomingMessage = Request> {
   progress?(exchange: PolicyExchange<Req>): Refusal | undefined
   /** Called with what has become of the exchange. What it throws goes to `onError`. */
   settle?(record: ExchangeRecord, exchange: PolicyExchange<Req>): void | Promise<void>
+  /** Returns counters and gauges of its own, by names of letters, digits and `_`, for `stats().policies` and for metrics. */
+  figures?(): Readonly<Record<string, number>>
   /** Called by `close()` of the middleware, once no exchange is left. */
   close?(): void | Promise<void>
 }

@@ -2,6 +2,14 @@ import type { TargetStats } from './attempt-record.js'
 import type { Outcome } from './errors.js'
 import type { Limits } from './limits.js'
 
+/** Counters and gauges of a policy. */
+export interface PolicyFigures {
+  /** Its name. */
+  readonly name: string
+  /** By their names. */
+  readonly figures: Readonly<Record<string, number>>
+}
+
 /** Counters and gauges of a middleware since its start. */
 export interface AiProxyStats {
   /** When the middleware was created, in milliseconds since the epoch. */
@@ -24,6 +32,8 @@ export interface AiProxyStats {
   readonly limits: Readonly<Partial<Record<keyof Limits, number>>>
   /** State of each of several targets; empty with the option `target`. */
   readonly targets: readonly TargetStats[]
+  /** Counters and gauges of the option `policies`, of those that have any. */
+  readonly policies: readonly PolicyFigures[]
   /** Body bytes from clients. This and the sums below cover the exchanges that have ended. */
   readonly requestBytes: number
   /** Body bytes from the provider, decoded. */

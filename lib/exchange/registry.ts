@@ -2,7 +2,7 @@ import type { TargetStats } from '../api/attempt-record.js'
 import { AiProxyError, limitFailure } from '../api/errors.js'
 import type { Limits, ResolvedLimits } from '../api/limits.js'
 import type { ExchangeRecord, ExchangeSnapshot } from '../api/record.js'
-import type { AiProxyStats } from '../api/stats.js'
+import type { AiProxyStats, PolicyFigures } from '../api/stats.js'
 import type { Exchange, ExchangeController } from './exchange.js'
 import { IndexedSet } from './indexed-set.js'
 
@@ -104,7 +104,12 @@ export class ExchangeRegistry {
     return exchange !== undefined
   }
 
-  stats(waitingForTurn: number, heldBytes = 0, targets: readonly TargetStats[] = []): AiProxyStats {
+  stats(
+    waitingForTurn: number,
+    heldBytes = 0,
+    targets: readonly TargetStats[] = [],
+    policies: readonly PolicyFigures[] = [],
+  ): AiProxyStats {
     const { outcomes, limits, ...totals } = this.#totals
     const waitingForDrain = this.#open.all().filter(({ phase }) => phase === 'stalled').length
     return {
@@ -117,6 +122,7 @@ export class ExchangeRegistry {
       outcomes: { ...outcomes },
       limits: { ...limits },
       targets,
+      policies,
     }
   }
 

@@ -20,7 +20,7 @@ const RATE_BUCKETS = [5, 10, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 
 /** Names of all labels that the metrics have, and that Prometheus gives them. */
 export const metricLabels = [
   ...['format', 'model', 'target', 'outcome', 'status', 'kind', 'estimated', 'limit', 'reason'],
-  ...['quantile', 'le'],
+  ...['quantile', 'le', 'policy', 'figure'],
 ] as const
 
 /**
@@ -122,6 +122,17 @@ export function createMetrics(prefix: string, sources: GaugeSources, appLabels: 
       'Middlewares in which a target is left alone for a while',
       (gauge, { name, coolingUntil }) => gauge.inc({ target: name }, coolingUntil === undefined ? 0 : 1),
     ),
+    policies: new Gauge({
+      ...named('policy', 'Figures of policies, such as what a quota has refused and what waits in a queue'),
+      labelNames: ['policy', 'figure'],
+      collect() {
+        this.reset()
+        // Middlewares may share a policy, so its figures are not added up.
+        for (const { name, figures } of sources.stats().flatMap(({ policies }) => policies)) {
+          for (const [figure, value] of Object.entries(figures)) this.set({ policy: name, figure }, value)
+        }
+      },
+    }),
     eventLoopDelay: new Gauge({
       ...named('event_loop_delay_seconds', 'Delays of the event loop since the last scrape; quantile 1 is the longest'),
       labelNames: ['quantile'],

@@ -7,11 +7,11 @@ export function resolvePolicies(option: AiProxyOptions['policies']): readonly Po
   const given: unknown = orDefault(option, [])
   if (!Array.isArray(given)) invalidOption('policies', given, 'a list of policies')
   for (const [at, policy] of given.entries()) {
-    const { name, admit, progress, settle, close } = check.record(`policies[${at}]`, policy) as Partial<Policy>
+    const { name, admit, progress, settle, figures, close } = check.record(`policies[${at}]`, policy) as Partial<Policy>
     if (typeof name !== 'string' || name === '') {
       invalidOption(`policies[${at}].name`, name, 'a name, for messages and the debug log')
     }
-    for (const [method, value] of Object.entries({ admit, progress, settle, close })) {
+    for (const [method, value] of Object.entries({ admit, progress, settle, figures, close })) {
       check.optionalFunction(`policies[${at}].${method}`, value)
     }
     if (!admit && !progress && !settle) {

@@ -177,6 +177,17 @@ export class QueuePolicy implements Queue {
     }
   }
 
+  figures(): Record<string, number> {
+    const { running, waiting, longestWaitMs, refused } = this.stats()
+    return {
+      running,
+      waiting,
+      longest_wait_ms: longestWaitMs,
+      refused_full: refused.full,
+      refused_timeout: refused.timeout,
+    }
+  }
+
   /** Lets pass what has room. */
   #letPass(): void {
     while (this.#running < this.#options.maxConcurrent) {

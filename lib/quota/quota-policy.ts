@@ -316,6 +316,11 @@ class QuotaPolicy implements Quota {
     return { running: this.#runs.size, exceeded: this.#exceeded, cut: this.#cut, storeFailures, isStoreDown, ...missed }
   }
 
+  figures(): Record<string, number> {
+    const { running, exceeded, cut, storeFailures, isStoreDown, pending, lost } = this.stats()
+    return { running, exceeded, cut, store_failures: storeFailures, store_down: Number(isStoreDown), pending, lost }
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#settling)
     await this.#renew()

@@ -49,7 +49,7 @@ async function exportedMetrics(): Promise<Map<string, Set<string>>> {
   const record = { format: 'openai-chat', model: 'm', outcome: 'completed', limit: 'maxEventBytes', usage, tokens }
   const attempts = [{ target: 'a', status: 200 }]
   const targets = [{ name: 'a', inFlight: 1 }]
-  observer.onProxy?.({ stats: () => ({ targets }) as unknown as AiProxyStats })
+  observer.onProxy?.({ stats: () => ({ targets, policies: [] }) as unknown as AiProxyStats })
   observer.onFinish?.({ ...record, ...times, ...bytes, attempts } as unknown as ExchangeRecord)
   const exported = new Map<string, Set<string>>()
   for (const [, name, labels = ''] of (await register.metrics()).matchAll(/^(\w+)(?:\{(.*)\})? /gm)) {

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { Registry } from 'prom-client'
 import type { AiProxyOptions } from '../../lib/index.js'
+import { prometheusObserver } from '../../lib/prometheus.js'
 import { memoryStore, type QuotaOptions, type QuotaStore, quota } from '../../lib/quota.js'
+import { samplesOf } from '../metrics/support/scrape.js'
 import { startApp } from './support/app.js'
 import { connect, post } from './support/client.js'
 import { openai } from './support/protocols.js'
@@ -435,12 +438,18 @@ describe('a store that fails', () => {
 
   test("'local' counts a share in this process, and the store is told when it is back", async (t) => {
     const { store, fail } = broken()
-    const { ask, policy } = await started(t, { limits, store, instances: 3, leaseMs: 60 })
+    const register = new Registry()
+    const observer = prometheusObserver({ register })
+    t.after(() => observer.close())
+    const { ask, policy } = await started(t, { limits, store, instances: 3, leaseMs: 60 }, { observers: [observer] })
     fail()
     const statuses = [await ask(), await ask(), await ask()].map(({ status }) => status)
     assert.deepEqual(statuses, [200, 200, 429])
     assert.equal(policy.stats().isStoreDown, true)
     assert.equal(policy.stats().pending, 2)
+    const samples = await samplesOf(register, 'ai_proxy_policy')
+    assert.ok(samples.includes('ai_proxy_policy{policy="quota",figure="store_down"} 1'), samples.join('\n'))
+    assert.ok(samples.some((line) => /figure="store_failures"\} [1-9]/.test(line)))
     fail(false)
     await until(() => policy.stats().pending === 0, 'the store has been told', 5000)
     assert.equal((await only(policy, 'requests'))?.used, 2)

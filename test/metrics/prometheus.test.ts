@@ -18,7 +18,7 @@ function observed(t: TestContext, options: Partial<PrometheusObserverOptions> = 
 }
 
 function proxyWith(stats: Partial<AiProxyStats>) {
-  const idle = { active: 0, streams: 0, waitingForDrain: 0, waitingForTurn: 0, targets: [] }
+  const idle = { active: 0, streams: 0, waitingForDrain: 0, waitingForTurn: 0, targets: [], policies: [] }
   return { stats: () => ({ ...idle, ...stats }) as AiProxyStats }
 }
 
@@ -275,6 +275,7 @@ describe('the registry', () => {
       ai_proxy_time_to_first_byte_seconds: 'histogram',
       ai_proxy_time_to_first_token_seconds: 'histogram',
       ai_proxy_output_tokens_per_second: 'histogram',
+      ai_proxy_policy: 'gauge',
       ai_proxy_duration_seconds: 'histogram',
       ai_proxy_attempts_total: 'counter',
       ai_proxy_cost_total: 'counter',
