@@ -76,9 +76,10 @@ test('while one of two providers goes down, our clients see no error, and those 
   assert.ok(ours.first > 0 && ours.second > ours.first, JSON.stringify(ours))
   assert.ok(plain.first > 0 && plain.error > 0, JSON.stringify(plain))
   assert.equal(plain.second, 0, 'the plain proxy knows the first provider alone')
+  assert.equal(ours.underWay, 0)
+  // A stream that was under way when the first provider died may hang in the plain proxy for ever.
   for (const { cutMidAnswer, underWay } of [ours, plain]) {
-    assert.ok(cutMidAnswer <= clients, 'only an answer that was under way can be cut')
-    assert.equal(underWay, 0)
+    assert.ok(cutMidAnswer + underWay <= clients, 'only an answer that was under way can be cut')
   }
   const lastOf = (contender: string) =>
     samples.findLast((sample) => sample.contender === contender && sample.perSecond)?.perSecond

@@ -16,7 +16,11 @@ describe('tools and compilers', () => {
     const { checkPackage, createPackageFromTarballData } = await import('@arethetypeswrong/core')
     const result = await checkPackage(createPackageFromTarballData(readFileSync(tarball)))
     assert.ok(result.types)
-    assert.deepEqual(Object.keys(result.entrypoints), ['.', './prometheus', './opentelemetry', './package.json'])
+    const entries = ['', '/prometheus', '/opentelemetry', '/prices', '/quota', '/queue', '/package.json']
+    assert.deepEqual(
+      Object.keys(result.entrypoints),
+      entries.map((name) => `.${name}`),
+    )
     assert.deepEqual(result.problems, [])
   })
 })
