@@ -149,14 +149,16 @@ class QuotaPolicy implements Quota {
     this.#schedule()
   }
 
-  /** Returns the first limit that has no room for a request. Of several stores only one at most said so. */
+  /** Returns the limit that has least room for a request: if it was this process's share that had none, it is one of those. */
   #firstExceeded(run: QuotaRun, { states, now }: Reserved): Exceeded {
-    const lacking = run.buckets.findIndex((bucket, at) => {
+    const shares = run.buckets.map((bucket, at) => {
       const state = states[at]!
-      return usedIn(state, bucket.window, now) + state.held + run.needOf(bucket) > bucket.allowed
+      return (
+        (usedIn(state, bucket.window, now) + state.held + run.needOf(bucket)) /
+        Math.max(bucket.allowed, Number.MIN_VALUE)
+      )
     })
-    // A share of this process may be less than the whole.
-    const at = Math.max(0, lacking)
+    const at = shares.indexOf(Math.max(...shares))
     const [bucket, state] = [run.buckets[at]!, states[at]!]
     const needs = run.needOf(bucket)
     const fitsInMs = fitsIn(state, bucket.window, bucket.allowed, needs, now)
