@@ -20,7 +20,7 @@ export class Denials {
   readonly #known = new Map<string, Denial>()
 
   /**
-   * @param bucket identifies it: its key, a line feed, its name
+   * @param bucket identifies it: its key, a line feed, and what tells it from others of the key
    * @param allowed what it allowed then: another request may have a larger limit under the same name
    * @param amount what was asked for
    * @param now monotonic, in milliseconds

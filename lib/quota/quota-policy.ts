@@ -130,7 +130,11 @@ class QuotaPolicy implements Quota {
   }
 
   #decide(run: QuotaRun, exchange: PolicyExchange, answer: GuardedAnswer): Admission {
-    if (!answer) return this.#options.enforce ? { refuse: UNAVAILABLE } : undefined
+    if (!answer) {
+      // What the store may have taken nevertheless is given back once it answers again.
+      this.#schedule()
+      return this.#options.enforce ? { refuse: UNAVAILABLE } : undefined
+    }
     const { reserved } = answer
     if (reserved && !reserved.granted) {
       const exceeded = this.#firstExceeded(run, reserved)
@@ -193,9 +197,11 @@ class QuotaPolicy implements Quota {
     const run = this.#runs.get(exchange.id)
     if (!run?.isUsedUpByStreams || run.at === 'nowhere') return undefined
     // Ask in good time: the answer may take as long as the rest lasts.
-    const isUsed = usedShare(run, exchange)[0] > ASK_FROM
-    if (isUsed && !run.isExtending && !run.isExhausted) this.#extend(run, exchange)
-    const [share, kind] = usedShare(run, exchange)
+    let [share, kind] = usedShare(run, exchange)
+    if (share > ASK_FROM && !run.isExtending && !run.isExhausted) {
+      this.#extend(run, exchange)
+      ;[share, kind] = usedShare(run, exchange)
+    }
     // Only if there is no more: the estimate of the input may have been too low, or the store may not have answered yet.
     if (share <= 1 || !run.isExhausted) return undefined
     this.#cut++
@@ -224,8 +230,10 @@ class QuotaPolicy implements Quota {
         return exchange.watchFrom(boundOf(run, exchange))
       }
       const left = rest ? undefined : restOf(claims, reserved)
-      if (left) this.#extend(run, exchange, left)
-      else run.isExhausted = true
+      if (left) return this.#extend(run, exchange, left)
+      run.isExhausted = true
+      // The input may have been told meanwhile.
+      exchange.watchFrom(boundOf(run, exchange))
     }
     const answer = this.#store.reserve({ id: run.id, slot: run.slot, claims, leaseMs: this.#options.leaseMs })
     if (isThenable(answer)) void Promise.resolve(answer).then(decide)
