@@ -6,7 +6,19 @@ import { suite, test } from 'node:test'
 /** The folders of lib/, the lowest first: each may import itself and those before it. */
 const FOLDERS = [
   ...['util', 'json', 'framing', 'formats', 'api', 'pricing', 'identity', 'options', 'scheduling', 'exchange'],
-  ...['metering', 'metrics', 'request', 'policies', 'quota', 'queue', 'routing', 'upstream', 'response', 'handle'],
+  ...[
+    'metering',
+    'metrics',
+    'request',
+    'policies',
+    'quota',
+    'queue',
+    'journal',
+    'routing',
+    'upstream',
+    'response',
+    'handle',
+  ],
 ]
 const ROOT = join(__dirname, '..')
 
@@ -18,7 +30,7 @@ suite('the layout', () => {
 
   test('only the entry points and aiProxy() are at the root of lib/', () => {
     const files = readdirSync(join(ROOT, 'lib')).filter((name) => /\.m?ts$/.test(name))
-    const entries = ['index', 'opentelemetry', 'prices', 'prometheus', 'quota', 'queue'].flatMap((name) => [
+    const entries = ['index', 'journal', 'opentelemetry', 'prices', 'prometheus', 'quota', 'queue'].flatMap((name) => [
       `${name}.ts`,
       `${name}.mts`,
     ])

@@ -5,6 +5,7 @@
  * @module
  */
 export * from '../../lib/index.js'
+export * from '../../lib/journal.js'
 export * from '../../lib/opentelemetry.js'
 export * from '../../lib/prices.js'
 export * from '../../lib/prometheus.js'
