@@ -11,6 +11,7 @@ import { recordOf } from './exchange/record-of.js'
 import { ExchangeRegistry } from './exchange/registry.js'
 import type { ProxyContext } from './handle/context.js'
 import { handleRequest } from './handle/handle-request.js'
+import { createJournals } from './handle/journals.js'
 import { SetupWarnings } from './handle/setup-warnings.js'
 import { TargetPool } from './handle/target-pool.js'
 import type { Config } from './options/config.js'
@@ -95,6 +96,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     registry,
     observers: new Observers(config.observers, config.hookErrors),
     warnings,
+    journals: createJournals(config),
     held: new HeldBytes(config.limits),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
     onUnflushable: () => warnings.report('AI_PROXY_CANNOT_FLUSH'),
@@ -122,6 +124,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     targets?.close()
     context.overload?.close()
     await closePolicies(config)
+    await context.journals.close()
   }
   const stats = () => registry.stats(turns.waiting, context.held.count, targets?.stats(), figuresOf(config))
   context.observers.onProxy(stats)

@@ -72,6 +72,9 @@ const kinds = {
   queue_timeout: { status: 503, outcome: 'limit_exceeded', retryAfter: 1 },
   aborted: { status: 503, outcome: 'rejected', isFinal: true },
   overloaded: { status: 503, outcome: 'rejected', retryAfter: 1 },
+  stream_not_found: { status: 404, outcome: 'rejected' },
+  journal_unavailable: { status: 503, outcome: 'rejected', retryAfter: 1 },
+  resume_gone: { status: 410, outcome: 'rejected', isFinal: true },
   pipeline_too_long: { status: 503, outcome: 'rejected', retryAfter: 1 },
   credentials_unavailable: { status: 500, outcome: 'rejected' },
   internal_error: { status: 500, outcome: 'rejected' },
@@ -83,6 +86,7 @@ const kinds = {
   upstream_truncated: { status: 502, outcome: 'upstream_error' },
   upstream_error: { status: 502, outcome: 'upstream_error' },
   upstream_redirected: { status: 502, outcome: 'upstream_error' },
+  stream_lost: { status: 502, outcome: 'upstream_error' },
 
   shutting_down: { status: 503, outcome: 'shutdown', retryAfter: 1 },
 } as const satisfies Record<string, FailureKind>

@@ -207,6 +207,7 @@ export type OnFinish<Req extends IncomingMessage = Request> = (
 export type HookName =
   | 'auth'
   | 'balance'
+  | 'cache'
   | 'errors'
   | 'estimateTokens'
   | 'format'
@@ -224,6 +225,7 @@ export type HookName =
   | 'onResponse'
   | 'policies'
   | 'prices'
+  | 'resume'
   | 'sticky'
 
 /**

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Request } from 'express'
 import type { Format, FormatName } from '../formats/index.js'
 import type { SetupWarningCode } from '../util/warn.js'
+import type { CacheOptions } from './cache.js'
 import type {
   HookedExchange,
   OnAnswer,
@@ -21,6 +22,7 @@ import type { Observer } from './observer.js'
 import type { Policy } from './policy.js'
 import type { Prices, UnknownPrice } from './prices.js'
 import type { AuthOptions, ProxyOptions } from './provider-options.js'
+import type { ResumeOptions } from './resume.js'
 import type { Identify } from './subject.js'
 import type { Balance, HedgeOptions, RetryOptions, StickyOptions, TargetOptions } from './targets.js'
 
@@ -100,9 +102,10 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   heartbeat?: HeartbeatOptions | false
   /**
    * What becomes of the provider's answer when the client leaves: `'abort'` stops it at once, `'drain'` reads it to its
-   * end, within the limits. Default `'abort'`.
+   * end, within the limits, and `'keep'` reads it on until nobody has wanted it for `resume.graceMs`. Default `'abort'`, and with
+   * `resume` `'keep'`.
    */
-  onClientDisconnect?: 'abort' | 'drain'
+  onClientDisconnect?: 'abort' | 'drain' | 'keep'
   /**
    * Failures before the first byte: `'respond'` answers them, `'next'` hands them to Express, and a function may answer
    * them itself. Default `'respond'`.
@@ -174,6 +177,15 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   prices?: Prices
   /** What a model costs that `prices` does not know. Default `'refuse'`. */
   unknownPrice?: UnknownPrice
+  /** Lets clients continue a stream whose connection broke: see {@link ResumeOptions}. Default `false`. */
+  resume?: ResumeOptions<Req> | false
+  /** Keeps answers for requests that ask the same: see {@link CacheOptions}. Default `false`. */
+  cache?: CacheOptions<Req> | false
+  /**
+   * Gives requests that the cache cannot tell apart, and that come while the first of them is under way, the answer of the first.
+   * Needs `cache`. Default `false`.
+   */
+  joinIdentical?: boolean
   /** Metrics and traces: see `express-ai-proxy/prometheus` and `express-ai-proxy/opentelemetry`. Default: none. */
   observers?: readonly Observer<Req>[]
   /** Called once per exchange, whatever happened. What it throws goes to `onError`. Default: none. */

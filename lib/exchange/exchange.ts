@@ -9,6 +9,7 @@ import { type CompleteFormat, detectFormat, type StreamState } from '../formats/
 import { defaultLimits } from '../options/limits.js'
 import { memoize } from '../util/memoize.js'
 import { NO_SECRETS } from '../util/secrets.js'
+import type { AnswerRecorder } from './answer-recorder.js'
 import { AttemptLog } from './attempts.js'
 import { Deadlines } from './deadlines.js'
 import { EndingSignal } from './ending-signal.js'
@@ -58,6 +59,8 @@ export class Exchange implements Indexed {
   limits: ResolvedLimits
   /** Set once they are asked. */
   policies: ExchangePolicies | undefined
+  /** Keeps its answer, if it is kept. */
+  recorder: AnswerRecorder | undefined
   /** Its share of the request bodies in memory. */
   held: HeldShare | undefined
   /** Secrets in the request to the provider, which must not reach the client. */

@@ -18,6 +18,9 @@ function isContent({ text, callsTool, whole, finishReason, isLast }: ParsedMessa
   return Boolean(text || callsTool || whole || finishReason || isLast || progress.isContent || progress.isEnd)
 }
 
+/** What an answer has told. */
+export type AnswerFacts = Pick<UsageAccumulator, 'model' | 'responseId' | 'finishReason' | 'usage' | 'billed'>
+
 /** Accumulates what the messages of one answer report. */
 export class UsageAccumulator {
   model: string | undefined
@@ -56,6 +59,22 @@ export class UsageAccumulator {
   #isReportedAtEnd = false
   /** When the model's first text or tool call passed, in monotonic milliseconds. */
   firstTokenAt: number | undefined
+
+  /** Takes over what was told of an answer that is sent again. */
+  restore({ model, responseId, finishReason, usage, billed }: AnswerFacts): void {
+    this.model = model
+    this.responseId = responseId
+    this.finishReason = finishReason
+    this.usage = usage
+    this.billed = billed
+    this.isLast = true
+  }
+
+  /** What was told of the answer. */
+  get facts(): AnswerFacts {
+    const { model, responseId, finishReason, usage, billed } = this
+    return { model, responseId, finishReason, usage, billed }
+  }
 
   /** Adds a message. Earlier values stay unless this message replaces them. */
   add(reading: ParsedMessage, now: number): void {

@@ -5,6 +5,7 @@ import type { Config } from '../options/config.js'
 import type { ResponseContext } from '../response/context.js'
 import type { OverloadGuard } from '../scheduling/overload.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
+import type { Journals } from './journals.js'
 import type { ReachableProvider } from './reachable-provider.js'
 import type { SetupWarnings } from './setup-warnings.js'
 import type { TargetPool } from './target-pool.js'
@@ -19,6 +20,8 @@ export interface ProxyContext extends ResponseContext {
   /** Routes requests to several targets. */
   readonly targets: TargetPool | undefined
   readonly observers: Observers
+  /** Where answers are kept. */
+  readonly journals: Journals
   readonly warnings: SetupWarnings
   /** Counts the request bodies in memory. */
   readonly held: HeldBytes

@@ -16,8 +16,10 @@ import type { ProxyContext } from './context.js'
 import { identifySubject } from './identify-subject.js'
 import { awaitEarlierRequests, isBehindAnother } from './pipeline.js'
 import { prepareRequest } from './prepare-request.js'
+import { recordForResume } from './record-answer.js'
 import { RoutedExchange } from './routed-exchange.js'
 import { SingleRequest } from './single-request.js'
+import { isStreamRoute, serveStream } from './stream-route.js'
 import { configAt, formatAt } from './target-pool.js'
 
 /** Handles one exchange until the provider's answer takes over. An exception is the exchange's failure. */
@@ -40,6 +42,14 @@ export async function handleRequest(
     registry.admit()
   }
 
+  const { resume } = context.config
+  if (resume && context.journals.resume && isStreamRoute(req.url)) {
+    registry.admitExchange(exchange, context.config.limits)
+    await identify(exchange, controller, context.config)
+    if (exchange.isSettled) return
+    return serveStream(exchange, controller, context, resume, context.journals.resume)
+  }
+
   const path = providerPath(req.url)
   const config = configAt(context.config, path.decoded)
   exchange.route(path.path, formatAt(config, path.decoded))
@@ -49,10 +59,8 @@ export async function handleRequest(
   }
   admitEndpoint(methods, req.method)
   registry.admitExchange(exchange, config.limits)
-  if (config.identify) {
-    await identifySubject(exchange, controller, config.identify)
-    if (exchange.isSettled) return
-  }
+  await identify(exchange, controller, config)
+  if (exchange.isSettled) return
   if (await answersModels(exchange, controller, context, path)) return
   if (config.limitsFor) {
     await applyRequestLimits(exchange, controller, config.limitsFor)
@@ -61,6 +69,10 @@ export async function handleRequest(
   const share = context.held.share()
   exchange.held = share
   await share.during(() => sendBody(exchange, controller, context, config, path, share))
+}
+
+async function identify(exchange: Exchange, controller: ResponseController, config: Config): Promise<void> {
+  if (config.identify) await identifySubject(exchange, controller, config.identify)
 }
 
 /**
@@ -147,6 +159,10 @@ async function sendBody(
     return controller.respond(status, headers, content)
   }
   if (exchange.asksForStream) context.overload?.admitStream()
+  if (config.resume) {
+    await recordForResume(exchange, controller, context)
+    if (exchange.isSettled) return
+  }
   if (config.policies.length > 0) {
     const capacity = context.targets?.capacityFor(exchange, path)
     await admitByPolicies(exchange, controller, context, edited, config.prefix + path.decoded, capacity)

@@ -12,6 +12,9 @@ import type {
 import { check, objectOf } from '../options/validate.js'
 import { ExpiringNames } from './expiring-names.js'
 
+/** Smaller batches are copied into blocks: a part of Node's pool would keep all of it in memory. */
+const MAX_COPIED_BYTES = 4096
+const BLOCK_BYTES = { least: 4096, most: 64 * 1024 }
 /** What a batch, and what an entry, costs beside its events. */
 const BATCH_BYTES = 250
 const ENTRY_BYTES = 1500
@@ -213,6 +216,9 @@ class MemoryEntry implements JournalWriter {
   #newest = 0
   /** Events alone. */
   #eventBytes = 0
+  /** Memory for small batches, and how much of it is used. */
+  #block: Buffer | undefined
+  #used = 0
   #isClosed = false
 
   constructor(entry: NewJournalEntry, callbacks: JournalWriterCallbacks, context: EntryContext) {
@@ -233,7 +239,7 @@ class MemoryEntry implements JournalWriter {
 
   append(batch: JournalBatch): void {
     if (this.#isClosed || this.#end) return
-    this.#batches.push(batch)
+    this.#batches.push(batch.bytes.length > MAX_COPIED_BYTES ? batch : { ...batch, bytes: this.#copy(batch.bytes) })
     this.#newest = batch.first + batch.ends.length - 1
     this.#eventBytes += batch.bytes.length
     const { maxBytes, trims } = this.#entry
@@ -298,6 +304,18 @@ class MemoryEntry implements JournalWriter {
     this.#batches = []
     if (!this.#end) queueMicrotask(() => this.callbacks.onFailure(undefined))
     this.#tell()
+  }
+
+  #copy(bytes: Buffer): Buffer {
+    if (!this.#block || this.#block.length - this.#used < bytes.length) {
+      const { least, most } = BLOCK_BYTES
+      this.#block = Buffer.allocUnsafeSlow(Math.max(bytes.length, Math.min(Math.max(least, this.#eventBytes), most)))
+      this.#used = 0
+    }
+    const start = this.#used
+    this.#block.set(bytes, start)
+    this.#used += bytes.length
+    return this.#block.subarray(start, this.#used)
   }
 
   #fail(): void {

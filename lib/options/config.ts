@@ -15,6 +15,7 @@ import type {
 import type { CompleteFormat } from '../formats/index.js'
 import type { CostOf } from '../pricing/pricing.js'
 import type { SetupWarningCode } from '../util/warn.js'
+import type { ResolvedCache } from './cache.js'
 import type { EndpointFilter } from './endpoints.js'
 import type { HeaderFilter } from './forward-headers.js'
 import type { HookErrors } from './hook-errors.js'
@@ -22,6 +23,7 @@ import type { IdentifySubject } from './identify.js'
 import type { LabelsOf } from './labels.js'
 import type { CompiledLimits } from './limits.js'
 import type { ModelFilter, ModelsOf } from './models.js'
+import type { ResolvedResume } from './resume.js'
 import type { TargetModelRules } from './target-models.js'
 
 /** A provider, and how to reach it. */
@@ -85,7 +87,11 @@ export interface Config extends Provider {
   readonly budgetMs: number | undefined
   /** `everyMs` is `Infinity` if the option is `false`. */
   readonly heartbeat: { readonly everyMs: number; readonly beforeFirstByte: boolean }
-  readonly onClientDisconnect: 'abort' | 'drain'
+  readonly onClientDisconnect: 'abort' | 'drain' | 'keep'
+  /** `undefined` if streams cannot be continued. */
+  readonly resume: ResolvedResume | undefined
+  /** `undefined` if no answer is kept for others. */
+  readonly cache: ResolvedCache | undefined
   readonly errors: 'respond' | 'next' | OnFailure
   /** `undefined` if the path determines it. */
   readonly format: CompleteFormat | undefined

@@ -35,6 +35,7 @@ export const defaults = {
   // both.
   turns: { budgetMs: 0.15 },
   onClientDisconnect: 'abort',
+  resume: { windowMs: 300_000, graceMs: 60_000, maxBytes: 1024 * 1024 },
   errors: 'respond',
   includeUsage: true,
   overload: false,

@@ -2,6 +2,7 @@ import { modelFieldNames } from '../api/model-fields.js'
 import type { Observer } from '../api/observer.js'
 import type { AiProxyOptions, ModelOptions } from '../api/options.js'
 import { setupWarningCodes } from '../util/warn.js'
+import { resolveCache } from './cache.js'
 import type { Config, Provider, Target } from './config.js'
 import { defaults } from './defaults.js'
 import { compileEndpoints } from './endpoints.js'
@@ -18,6 +19,7 @@ import { resolvePolicies } from './policies.js'
 import { compilePrices } from './prices.js'
 import { holdsKnownCredentials, mayHoldCredentials } from './provider.js'
 import { proxyNames } from './proxy.js'
+import { resolveResume } from './resume.js'
 import { resolveRouting, routingNames } from './routing.js'
 import { resolveProviders, targetNames } from './targets.js'
 import { unpricedModels } from './unpriced-models.js'
@@ -35,6 +37,9 @@ const optionNames = [
   'turns',
   'heartbeat',
   'onClientDisconnect',
+  'resume',
+  'cache',
+  'joinIdentical',
   'errors',
   'format',
   'includeUsage',
@@ -88,6 +93,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
   const selectsByModel = given.targets?.some((target) => target.models !== undefined) === true
   const identify = compileIdentify(given.identify, hookErrors)
   const policies = resolvePolicies(given.policies)
+  const resume = resolveResume(given.resume, identify !== undefined, hookErrors)
   const editsRequests =
     selectsByModel || [models, modelsOf, given.modelOptions, given.onRequest].some((option) => option !== undefined)
   const readsRequests = editsRequests || identify !== undefined || policies.length > 0
@@ -106,11 +112,9 @@ export function resolveOptions(options: AiProxyOptions): Config {
     limitsFor,
     budgetMs: turns.budgetMs === undefined ? undefined : check.number('turns.budgetMs', turns.budgetMs, { above: 0 }),
     heartbeat: resolveHeartbeat(given.heartbeat),
-    onClientDisconnect: check.oneOf(
-      'onClientDisconnect',
-      orDefault(given.onClientDisconnect, defaults.onClientDisconnect),
-      ['abort', 'drain'],
-    ),
+    onClientDisconnect: resolveDisconnect(given.onClientDisconnect, resume !== undefined),
+    resume,
+    cache: resolveCache(given.cache, given.joinIdentical, hookErrors),
     errors: resolveErrors(given.errors),
     format,
     includeUsage: check.boolean('includeUsage', orDefault(given.includeUsage, defaults.includeUsage)),
@@ -155,6 +159,21 @@ export function resolveOptions(options: AiProxyOptions): Config {
   })
   const unpriced = unpricedModels(given.models, targets, shared.costOf)
   return { ...targets[0]!.config, unpriced, routing: resolveRouting(given, targets, hookErrors, allNames) }
+}
+
+function resolveDisconnect(
+  given: AiProxyOptions['onClientDisconnect'],
+  resumes: boolean,
+): Config['onClientDisconnect'] {
+  if (given === 'keep' && !resumes) {
+    invalidOption('onClientDisconnect', given, "'keep' only with the option `resume`; 'abort' or 'drain' without it")
+  }
+  const fallback = resumes ? 'keep' : defaults.onClientDisconnect
+  return check.oneOf<Config['onClientDisconnect']>('onClientDisconnect', orDefault(given, fallback), [
+    'abort',
+    'drain',
+    'keep',
+  ])
 }
 
 /** Only a function can fail and be reported; a list of names cannot. */

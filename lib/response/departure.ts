@@ -16,6 +16,8 @@ interface Answering {
   isReading(): boolean
   /** Ends the exchange, whose outcome is settled. */
   finish(): void
+  /** Ends the exchange because nobody reads its answer any more. */
+  abandon(): void
   onCrash(error: unknown): void
 }
 
@@ -46,7 +48,7 @@ export class Departure {
     const { req, res } = this.#exchange
     if (hasBeenSent(req, res)) return this.settle()
     this.#closeDownstream()
-    if (this.#context.config.onClientDisconnect === 'abort') this.#answering.stream()?.stop()
+    if (!this.#goesOn) this.#answering.stream()?.stop()
     const runTurn = () => {
       try {
         this.settle()
@@ -86,10 +88,19 @@ export class Departure {
     const hasLeft = exchange.settle('client_disconnect')
     if (hasLeft) debug.stream('%s the client left while %s', exchange.id, phase)
     const isReading = this.#answering.isReading() && req.complete && phase !== 'ending'
-    const drains = hasLeft && isReading && this.#context.config.onClientDisconnect === 'drain'
-    if (!drains) return this.#answering.finish()
+    if (!(hasLeft && isReading && this.#goesOn)) return this.#answering.finish()
     this.#answering.stream()?.resume('draining')
     exchange.enter('draining')
+    if (!this.#drains) exchange.recorder?.startGrace(() => this.#answering.abandon())
+  }
+
+  get #drains(): boolean {
+    return this.#context.config.onClientDisconnect === 'drain'
+  }
+
+  /** Whether the provider's answer is read without the client. */
+  get #goesOn(): boolean {
+    return this.#drains || this.#exchange.recorder?.goesOn === true
   }
 }
 

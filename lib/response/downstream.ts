@@ -1,6 +1,7 @@
 import { type OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { AnswerRecorder } from '../exchange/answer-recorder.js'
 import type { Deadlines } from '../exchange/deadlines.js'
-import { SSE_HEARTBEAT } from '../framing/index.js'
+import { type Framing, SSE_HEARTBEAT } from '../framing/index.js'
 import { ChunkWriter, writeWithHead } from './chunk-writer.js'
 import type { DownstreamEvents } from './downstream-events.js'
 import { forceClose } from './force-close.js'
@@ -25,6 +26,8 @@ export class Downstream {
   isGone = false
   /** The head of a stream waits for its first bytes, or for `flushHead`. */
   isHeadHeld = false
+  /** Keeps what is sent. Set before anything is. */
+  recorder: AnswerRecorder | undefined
 
   readonly #res: ServerResponse
   readonly #deadlines: Deadlines
@@ -57,12 +60,18 @@ export class Downstream {
 
   /** Sets the head of an answer. It is sent with the first bytes; until then an error can replace it. */
   open(status: number, headers: OutgoingHttpHeaders): void {
+    this.recorder?.setHead(status, headers, undefined)
     this.#head = { status, headers }
   }
 
-  /** Sets the head of an event stream for good. It is sent with the first bytes, or with `flushHead`. */
-  openStream(status: number, headers: OutgoingHttpHeaders): void {
-    this.#head = { status, headers }
+  /**
+   * Sets the head of a stream for good. It is sent with the first bytes, or with `flushHead`.
+   *
+   * @param framing `undefined` if it is not known yet
+   */
+  openStream(status: number, headers: OutgoingHttpHeaders, framing?: Framing): void {
+    this.recorder?.setHead(status, headers, framing)
+    this.#head = { status, headers: { ...headers, ...this.recorder?.headersFor(framing) } }
     this.#setHead()
     this.isHeadHeld = true
   }
@@ -100,8 +109,18 @@ export class Downstream {
 
   /** Writes as much of a large frame as one turn may; `writeMore` continues. */
   writePieces(pieces: readonly Buffer[], now: number): void {
-    this.#rest = [...pieces]
+    this.#rest = [...(this.recorder?.keepLarge(pieces) ?? pieces)]
     this.writeMore(now)
+  }
+
+  /**
+   * Writes frames of the answer, and has them kept if the answer is.
+   *
+   * @param ends where each frame ends, if all of them are events
+   */
+  writeFrames(frames: Buffer, ends: readonly number[] | undefined, now: number): void {
+    const seen = this.recorder ? this.recorder.keep(frames, ends) : frames
+    if (seen) this.write(seen, now)
   }
 
   /** Writes more of a large frame. */
@@ -179,8 +198,10 @@ export class Downstream {
   }
 
   /** Ends the response. The client must read the rest of it in time. */
-  end(last?: Buffer | string): void {
+  end(given?: Buffer | string): void {
+    const last = given !== undefined && this.recorder ? this.recorder.keep(Buffer.from(given), undefined) : given
     if (this.isGone) return
+    this.recorder?.end()
     // Other code has ended the response; we still have to enforce the time limit for reading it.
     if (this.#res.writableEnded) return this.#awaitReader()
     this.#writeRest()
@@ -204,6 +225,7 @@ export class Downstream {
 
   /** Closes the connection so that no client takes the partial body for a complete answer. */
   destroy(): void {
+    this.recorder?.end()
     forceClose(this.#res)
   }
 

@@ -23,7 +23,9 @@ export function meteringFor(
   isJson: boolean,
   config: Config,
 ): Metering | undefined {
-  const { format, answer, hidesUsage, limits } = exchange
+  const { format, answer, limits, recorder } = exchange
+  // Whoever reads later may get what this client does not.
+  const hidesUsage = exchange.hidesUsage && !recorder?.showsUsage
   const { estimateTokens, onEvent } = config
   if (!framing) return isJson ? new JsonResponseMeter(format, answer, estimateTokens) : undefined
   return new StreamMeter(format, framing, answer, {

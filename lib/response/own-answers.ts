@@ -62,12 +62,25 @@ export class OwnAnswers {
 
   /** Ends a response that has begun with a frame that reports a failure. */
   #endWithFailure(failure: AiProxyError, begunBy: 'proxy' | 'app'): void {
-    const { format } = this.#exchange
-    const framing = begunBy === 'proxy' ? this.#opener.framing : undefined
-    const frame = framing && failureFrame(framing, format, format.errorBody(failure), this.#exchange.streamState())
+    const frame = begunBy === 'proxy' ? this.#frameOf(failure) : undefined
     if (frame) this.#downstream.end(frame)
     // No error can be sent within such a body: only a truncated connection shows that it is incomplete.
     else this.#downstream.destroy()
+  }
+
+  /** Keeps a failure for those who read the answer later. The client has left. */
+  keepFailure(failure: AiProxyError): void {
+    const { recorder, format } = this.#exchange
+    if (!recorder) return
+    setClientFormat(failure, format)
+    const frame = this.#frameOf(failure)
+    if (frame) recorder.keep(frame, undefined)
+  }
+
+  #frameOf(failure: AiProxyError): Buffer | undefined {
+    const { framing } = this.#opener
+    const { format } = this.#exchange
+    return framing && failureFrame(framing, format, format.errorBody(failure), this.#exchange.streamState())
   }
 
   #sendResponse({ status, headers, body }: FailureResponse): void {

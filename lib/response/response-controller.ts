@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
 import type { OnAnswer } from '../api/hooks.js'
+import type { AnswerRecorder } from '../exchange/answer-recorder.js'
 import type { Exchange, ExchangeController } from '../exchange/exchange.js'
 import type { Config } from '../options/config.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
@@ -13,6 +14,7 @@ import { hasDisconnected } from './disconnect.js'
 import { Downstream } from './downstream.js'
 import type { DownstreamEvents } from './downstream-events.js'
 import { OwnAnswers } from './own-answers.js'
+import { Replay, type ReplayRequest, type ReplayResult } from './replay.js'
 import { providerRequestIdIn } from './request-ids.js'
 import { ResponseHooks } from './response-hooks.js'
 import type { AnswerCallbacks } from './response-limits.js'
@@ -37,6 +39,8 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   readonly #hooks: ResponseHooks
   readonly #ownAnswers: OwnAnswers
   #stream: ResponseStream | undefined
+  /** A kept answer that goes out in the place of the provider's. */
+  #replay: Replay | undefined
   readonly #departure: Departure
   #isEnded = false
 
@@ -53,8 +57,32 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
       isStreamOpen: () => this.#opener.framing !== undefined,
       isReading: () => this.upstream !== undefined,
       finish: () => this.#finish(),
+      abandon: () => this.fail(new AiProxyError('aborted', 'Nobody reads this answer any more')),
       onCrash: (error) => this.onCrash(error),
     })
+  }
+
+  /** Keeps the answer. Called before anything is sent. */
+  record(recorder: AnswerRecorder): void {
+    this.#exchange.recorder = recorder
+    this.#downstream.recorder = recorder
+  }
+
+  /**
+   * Answers with a kept answer.
+   *
+   * @returns a promise of what came of it
+   */
+  replay(request: ReplayRequest): Promise<ReplayResult> {
+    const replay = new Replay(request, {
+      exchange: this.#exchange,
+      context: this.#context,
+      downstream: this.#downstream,
+      opener: this.#opener,
+      fail: (failure) => this.fail(failure),
+    })
+    this.#replay = replay
+    return replay.result
   }
 
   /** Answers without the provider. */
@@ -135,7 +163,10 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     if (failure.code === 'internal_error') debug.stream('%s failed: %O', id, failure.cause ?? failure)
     if (failure.limit) debug.limit('%s %s: %s', id, failure.limit, failure.message)
     this.#stopUpstream()
-    if (this.#downstream.isGone) return this.#finish()
+    if (this.#downstream.isGone) {
+      this.#ownAnswers.keepFailure(failure)
+      return this.#finish()
+    }
     // The outcome was already decided, but the client does not know it.
     if (!isFirst) return this.#hooks.answerNow() ? undefined : this.#downstream.destroy()
     try {
@@ -168,10 +199,12 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
 
   onBackpressure(): void {
     this.#stream?.pause()
+    this.#replay?.pause()
   }
 
   onDrain(): void {
     this.#stream?.resume('streaming')
+    this.#replay?.resume()
   }
 
   onDrainTimeout(): void {
@@ -215,6 +248,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
 
   #stopUpstream(): void {
     this.#stream?.stop()
+    this.#replay?.stop()
     this.upstream?.end()
     this.#exchange.deadlines.stopAll()
   }
@@ -225,6 +259,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#hooks.giveUp()
     this.#departure.stopWatching()
     this.#stopUpstream()
+    this.#exchange.recorder?.end()
     this.#context.onEnd(this.#exchange)
   }
 }

@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer'
+import type { OutgoingHttpHeaders } from 'node:http'
 import { AiProxyError } from '../api/errors.js'
+import type { JournalHead } from '../api/journal.js'
 import type { Exchange } from '../exchange/exchange.js'
 import {
   asDataEvent,
@@ -50,10 +52,8 @@ export class ResponseOpener {
     const { req, format, res } = this.#exchange
     if (this.#downstream.begunBy || this.#downstream.isGone || !format.streamsSse(req.url)) return
     this.#framing = sse
-    this.#downstream.openStream(
-      200,
-      streamHeaders(requestIdHeader(this.#exchange), sse, res.getHeader('cache-control')),
-    )
+    const headers = streamHeaders(requestIdHeader(this.#exchange), sse, res.getHeader('cache-control'))
+    this.#downstream.openStream(200, headers, sse)
     this.#downstream.sendHeartbeat()
     this.#downstream.startHeartbeat(this.#context.config.heartbeat.everyMs)
   }
@@ -89,7 +89,11 @@ export class ResponseOpener {
     const isEvents = !format.isGuess && !isJsonByLabel && format.streamsSse(req.url)
     this.#framing = isEvents ? sse : undefined
     const safe = isEvents ? headers : withoutActiveContent(headers, isEmpty, res)
-    this.#downstream.openStream(status, streamHeaders(safe, this.#framing, res.getHeader('cache-control')))
+    this.#downstream.openStream(
+      status,
+      streamHeaders(safe, this.#framing, res.getHeader('cache-control')),
+      this.#framing,
+    )
     this.#downstream.flushHead()
     if (isEvents) this.#downstream.startHeartbeat(config.heartbeat.everyMs)
   }
@@ -138,6 +142,25 @@ export class ResponseOpener {
   }
 
   /**
+   * Opens the response with the head of a kept answer.
+   *
+   * @param further headers of this response alone
+   */
+  openKept(head: JournalHead, framing: Framing | undefined, further: Readonly<Record<string, string>>): void {
+    const { res } = this.#exchange
+    const given = { ...head.headers, ...requestIdHeader(this.#exchange), ...further } as OutgoingHttpHeaders
+    if (this.#downstream.begunBy) {
+      // It was opened as an event stream before anything was known.
+      if (framing !== this.#framing) throw new AiProxyError('upstream_error', 'The kept answer is not a stream')
+      return
+    }
+    this.#framing = framing
+    if (!framing) return this.#downstream.open(head.status, withoutActiveContent(given, false, res))
+    this.#downstream.openStream(head.status, streamHeaders(given, framing, res.getHeader('cache-control')), framing)
+    if (framing.createFramer(1).heartbeat) this.#downstream.startHeartbeat(this.#context.config.heartbeat.everyMs)
+  }
+
+  /**
    * Sends a JSON answer that was held, and ends the response.
    *
    * @param isReplaced the body is the app's
@@ -160,7 +183,7 @@ export class ResponseOpener {
     this.#framing = framing
     if (isOpen) return
     if (framing) {
-      this.#downstream.openStream(status, streamHeaders(headers, framing, res.getHeader('cache-control')))
+      this.#downstream.openStream(status, streamHeaders(headers, framing, res.getHeader('cache-control')), framing)
     } else {
       const labelled = isJson ? { 'content-type': JSON_TYPE, ...headers } : headers
       this.#downstream.open(status, withoutActiveContent(labelled, isEmpty, res))

@@ -1,0 +1,86 @@
+import type { IncomingMessage } from 'node:http'
+import type { Request } from 'express'
+import type { AnyFormatName } from '../formats/index.js'
+import type { Journal } from './journal.js'
+import type { Subject } from './subject.js'
+
+/** A request whose answer may be kept. */
+export interface CacheableRequest<Req extends IncomingMessage = Request> {
+  /** The client's request. */
+  readonly req: Req
+  /** The path below the target. */
+  readonly path: string
+  /** The protocol that the client speaks. */
+  readonly format: AnyFormatName
+  /** The JSON body as it goes to the provider. Do not change it. */
+  readonly body: unknown
+  /** The model that the request names. */
+  readonly model: string | undefined
+  /** It asks for a stream. */
+  readonly stream: boolean
+  /** Whom it belongs to, by the option `identify`. */
+  readonly subject: Subject | undefined
+}
+
+/** How fast a kept stream goes out: at once, as fast as it came, or at a rate. */
+export type CachePace =
+  | 'instant'
+  | 'recorded'
+  | {
+      /** Tokens per second, by the estimate of the package. */
+      tokensPerSecond: number
+    }
+
+/** Keeps whole answers, and gives them to requests that ask the same. */
+export interface CacheOptions<Req extends IncomingMessage = Request> {
+  /** Where the answers are kept: see `express-ai-proxy/journal`. Default: that of `resume`, or a `memoryJournal()`. */
+  journal?: Journal
+  /** How long an answer is kept, in milliseconds. */
+  ttlMs: number
+  /**
+   * Names those who share answers: a user, a team, everybody. It must return at once; '' or a value that is not a string is an
+   * error (500). Required: there is no default for who may see whose answers.
+   */
+  scope: (req: Req) => string
+  /**
+   * Replaces what tells requests apart within a scope; `undefined` takes the usual key. It must return at once. Default: a hash of
+   * target, path, query, headers that go on, and the body, without fields that do not change the answer.
+   */
+  key?: (request: CacheableRequest<Req>) => string | undefined
+  /** Whether an answer may be kept. It must return at once. Default: if the request sets its temperature to 0. */
+  when?: (request: CacheableRequest<Req>) => boolean
+  /** How fast a kept stream goes out. Default `'instant'`. */
+  pace?: CachePace
+  /** Keeps answers with tool calls, too. Default `false`. */
+  toolCalls?: boolean
+  /** The longest answer that is kept, in bytes. Default 1 MiB. */
+  maxBytes?: number
+}
+
+/** A kept answer, for `proxy.cache.delete`. */
+export interface CachedAnswer {
+  /** The key: the name under which it is kept. */
+  readonly key: string
+  /** What the option `scope` returned. */
+  readonly scope: string
+  /** The path below the target. */
+  readonly path: string
+  /** The model that the request named. */
+  readonly model: string | undefined
+  /** When it was kept, in milliseconds since the epoch. */
+  readonly storedAt: number
+  /** Its bytes. */
+  readonly bytes: number
+}
+
+/** The kept answers. */
+export interface AnswerCache {
+  /**
+   * Drops kept answers.
+   *
+   * @param which the key of one, or a function that returns whether to drop an answer
+   * @returns a promise of how many were dropped
+   * @throws TypeError if the middleware has no option `cache`
+   */
+  delete(which: string | ((answer: CachedAnswer) => boolean)): Promise<number>
+}

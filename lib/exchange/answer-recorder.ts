@@ -1,0 +1,27 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { Framing } from '../framing/index.js'
+
+/** Keeps an answer while it goes to the client. No method waits, and none throws. */
+export interface AnswerRecorder {
+  /** Headers that tell the client how to continue; none if it cannot. */
+  headersFor(framing: Framing | undefined): Readonly<Record<string, string>>
+  /** The client's head is set. */
+  setHead(status: number, headers: OutgoingHttpHeaders, framing: Framing | undefined): void
+  /**
+   * Keeps events.
+   *
+   * @param ends where each of them ends; `undefined` if that is not known, or if some frames may be no events
+   * @returns the bytes for the client; `undefined` if there are none
+   */
+  keep(events: Buffer, ends: readonly number[] | undefined): Buffer | undefined
+  /** Keeps events of which the first is too large to be joined. @returns the pieces for the client */
+  keepLarge(pieces: readonly Buffer[]): readonly Buffer[]
+  /** Nothing more follows. Later calls have no effect. */
+  end(): void
+  /** The client is not shown the usage, but whoever reads later may be: it must pass here. */
+  readonly showsUsage: boolean
+  /** Whether the provider goes on although the client has left. */
+  readonly goesOn: boolean
+  /** The client has left: from now on, the answer ends a while after its last reader has gone. */
+  startGrace(onAbandoned: () => void): void
+}

@@ -1,0 +1,26 @@
+import type { Journal } from '../api/journal.js'
+import { memoryJournal } from '../journal/memory-journal.js'
+import type { Config } from '../options/config.js'
+
+/** Where a middleware keeps answers. */
+export interface Journals {
+  /** For streams that can be continued; `undefined` if that is off. */
+  readonly resume: Journal | undefined
+  /** For answers that others get; `undefined` if that is off. */
+  readonly cache: Journal | undefined
+  /** Releases those that are the middleware's own. */
+  close(): Promise<void>
+}
+
+/** Makes the journals that the options do not give. */
+export function createJournals({ resume, cache }: Config): Journals {
+  const isOwnNeeded = (resume && !resume.journal) || (cache && !cache.journal && !resume?.journal)
+  const own = isOwnNeeded ? memoryJournal() : undefined
+  return {
+    resume: resume && (resume.journal ?? own),
+    cache: cache && (cache.journal ?? resume?.journal ?? own),
+    close: async () => {
+      await own?.close()
+    },
+  }
+}

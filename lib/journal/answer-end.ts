@@ -1,0 +1,62 @@
+import { AiProxyError, isFailureCode, type Outcome } from '../api/errors.js'
+import type { JournalEnd } from '../api/journal.js'
+import type { Exchange } from '../exchange/exchange.js'
+import type { AnswerFacts } from '../exchange/usage-accumulator.js'
+import { isObject, tryParseJson } from '../json/json.js'
+
+/** What is known of an answer that was kept. */
+export interface KeptAnswer {
+  readonly facts: AnswerFacts
+  /** Status of the provider's answer; `undefined` if it gave none. */
+  readonly providerStatus: number | undefined
+  /** Its usage is whole. */
+  readonly isUsageReported: boolean
+  /** Why it is not whole. */
+  readonly failure: { readonly code: string; readonly message: string; readonly outcome: Outcome } | undefined
+}
+
+/** Failures for which the provider is the reason: another client would meet them, too. */
+const SHARED: ReadonlySet<Outcome> = new Set(['upstream_error', 'provider_error'])
+const SHARED_LIMITS = /^(?:first_byte|first_token|idle|progress)_timeout$|_too_(?:large|long)$|^output_tokens_exceeded$/
+
+/**
+ * Describes how an exchange has ended, for those who read its answer.
+ *
+ * @param hasBegun whether there is anything to read
+ */
+export function answerEnd(exchange: Exchange, hasBegun: boolean): JournalEnd {
+  exchange.finishMetering()
+  const { answer, failure, outcome, providerStatus, isComplete } = exchange
+  const isShared = failure !== undefined && (SHARED.has(failure.outcome) || SHARED_LIMITS.test(failure.code))
+  const isOwn = failure ? !isShared : outcome === 'client_disconnect' && !isComplete
+  const isWhole = failure === undefined && answer.error === undefined && !answer.isTruncated && !isOwn
+  const kept: KeptAnswer = {
+    facts: answer.facts,
+    providerStatus,
+    isUsageReported: answer.usageAt(isComplete)?.estimated === false,
+    failure: failure && {
+      code: failure.code,
+      message: exchange.secrets.mask(failure.message),
+      outcome: failure.outcome,
+    },
+  }
+  const how = !hasBegun && isOwn ? 'vacated' : isWhole ? 'complete' : 'failed'
+  return { how, about: JSON.stringify(kept) }
+}
+
+/** Reads it; `undefined` if it is none of ours. */
+export function readAnswerEnd({ about }: JournalEnd): KeptAnswer | undefined {
+  const parsed = tryParseJson(about)
+  return isObject(parsed) && isObject(parsed.facts) ? (parsed as unknown as KeptAnswer) : undefined
+}
+
+/** Makes the failure anew. */
+export function failureOf({ failure }: KeptAnswer): AiProxyError | undefined {
+  if (!failure) return undefined
+  const { code, message } = failure
+  return new AiProxyError(isFailureCode(code) || isOwnCode(code) ? code : 'upstream_error', message)
+}
+
+function isOwnCode(code: string): code is `x_${string}` {
+  return code.startsWith('x_')
+}

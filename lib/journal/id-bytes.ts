@@ -1,0 +1,43 @@
+import type { JournalBatch } from '../api/journal.js'
+import { withIdLines } from './id-lines.js'
+
+/** Batches whose bytes with ids are remembered: many readers of one answer need the same at about the same moment. */
+const REMEMBERED = 16
+
+interface WithIds {
+  readonly batch: JournalBatch
+  readonly bytes: Buffer
+}
+
+const recent: WithIds[] = []
+let next = 0
+
+/** Returns the bytes of a whole batch with their ids. Readers of one entry share them. */
+export function idBytesOf(batch: JournalBatch, prefix: Buffer): Buffer {
+  for (const each of recent) if (each.batch === batch) return each.bytes
+  const bytes = withIdLines(batch.bytes, batch.ends, prefix, batch.first)
+  recent[next] = { batch, bytes }
+  next = (next + 1) % REMEMBERED
+  return bytes
+}
+
+/** Returns the part of a batch from an event on. */
+export function batchFrom(batch: JournalBatch, first: number): JournalBatch {
+  const skipped = first - batch.first
+  if (skipped <= 0) return batch
+  const start = batch.ends[skipped - 1]!
+  return {
+    ...batch,
+    first,
+    bytes: batch.bytes.subarray(start),
+    ends: batch.ends.slice(skipped).map((end) => end - start),
+  }
+}
+
+/** Returns the part of a batch up to an event, with it. */
+export function batchUpTo(batch: JournalBatch, last: number): JournalBatch {
+  const count = last - batch.first + 1
+  if (count >= batch.ends.length) return batch
+  const ends = batch.ends.slice(0, count)
+  return { ...batch, bytes: batch.bytes.subarray(0, ends.at(-1) ?? 0), ends }
+}

@@ -1,0 +1,225 @@
+import type { OutgoingHttpHeaders } from 'node:http'
+import type { Journal, JournalEnd, JournalHead, JournalWriter } from '../api/journal.js'
+import type { AnswerRecorder } from '../exchange/answer-recorder.js'
+import { type Framing, jsonArray, sse } from '../framing/index.js'
+import { type Events, eventsIn, joined, split } from './event-ends.js'
+import { beginsWithId, hasIdLine, idLinePrefix, withIdLines, withoutIdLines } from './id-lines.js'
+import { keptHeaders } from './kept-headers.js'
+import { newEpoch, newStreamId } from './stream-ids.js'
+
+/** Events at the start of a stream that are searched for ids of the provider's own. */
+const SEARCHED_EVENTS = 3
+
+/** What an answer's entry says of it from the start. */
+export interface EntryAbout {
+  /** The path below the target, which says which protocol the client speaks. */
+  readonly path: string
+  readonly model: string | undefined
+  readonly epoch: string
+  /** Who may continue it; `undefined` if nobody may. */
+  readonly reader: string | undefined
+}
+
+/** How an answer is recorded. */
+export interface RecorderOptions {
+  readonly journal: Journal
+  readonly path: string
+  readonly model: string | undefined
+  readonly maxBytes: number
+  readonly keepMs: number
+  /** How long it goes on without any reader; 0 ends it at once. */
+  readonly graceMs: number
+  /** Set if the client may continue it. */
+  readonly resume: { readonly reader: string; readonly streamsUrl: string; readonly keeps: boolean } | undefined
+  /** Others may read it: it is kept from the beginning, whatever it is. */
+  readonly isShared: boolean
+  /** Returns whether an event only reports usage, which this client does not get. Given if others may get it. */
+  readonly isHidden: ((event: Buffer, framing: Framing) => boolean) | undefined
+  /** Called at the end, to say how it ended. */
+  readonly endOf: (hasBegun: boolean) => JournalEnd
+  /** Called when something is kept for the first time. */
+  readonly onBegin?: () => void
+  /** Called when the entry has ended. */
+  readonly onEnded: (end: JournalEnd) => void
+  /** Somebody wants the answer to be stopped. */
+  readonly onStop: () => void
+}
+
+/** Keeps one answer in a journal, and gives its events their ids. */
+export class Recorder implements AnswerRecorder {
+  readonly id = newStreamId()
+  readonly epoch = newEpoch()
+  readonly #options: RecorderOptions
+  readonly #began = performance.now()
+  #writer: JournalWriter | undefined
+  #framing: Framing | undefined
+  #prefix: Buffer | undefined
+  #number = 0
+  /** The provider's events have ids of their own. */
+  #hasOtherIds = false
+  #hasBegun = false
+  /** Head of a body that has not begun: an error may still take its place. */
+  #head: JournalHead | undefined
+  #isOver = false
+  #grace: { timer: NodeJS.Timeout | undefined; readonly onAbandoned: () => void } | undefined
+
+  constructor(options: RecorderOptions) {
+    this.#options = options
+    if (options.isShared) this.#create()
+  }
+
+  get showsUsage(): boolean {
+    return this.#options.isHidden !== undefined
+  }
+
+  get goesOn(): boolean {
+    if (!this.#writer || this.#isOver) return false
+    const { resume, graceMs } = this.#options
+    const mayReturn = resume?.keeps === true && this.#prefix !== undefined && graceMs > 0
+    return mayReturn || this.#writer.readers > 0
+  }
+
+  /** Readers beside the client. */
+  get readers(): number {
+    return this.#writer?.readers ?? 0
+  }
+
+  /** Whether what is written is kept. */
+  get isKept(): boolean {
+    return this.#writer !== undefined
+  }
+
+  headersFor(framing: Framing | undefined): Readonly<Record<string, string>> {
+    const { resume } = this.#options
+    if (!resume || !hasEvents(framing) || this.#isOver) return {}
+    return { 'x-stream-id': this.id, 'x-stream-url': resume.streamsUrl + this.id }
+  }
+
+  setHead(status: number, headers: OutgoingHttpHeaders, framing: Framing | undefined): void {
+    if (this.#isOver || (this.#hasBegun && !this.#head)) return
+    const isEvents = hasEvents(framing)
+    if (!this.#writer && !(isEvents && this.#options.resume)) return
+    this.#hasBegun = true
+    this.#framing = isEvents ? framing : undefined
+    if (this.#options.resume && isEvents) this.#prefix = framing === sse ? idLinePrefix(this.epoch) : Buffer.alloc(0)
+    if (!this.#writer) this.#create()
+    this.#head = { status, headers: keptHeaders(headers), framing: this.#framing?.name }
+    if (isEvents) this.#writeHead()
+  }
+
+  keep(given: Buffer, ends: readonly number[] | undefined): Buffer | undefined {
+    if (!this.#hasBegun) return given
+    const framing = this.#framing
+    if (!framing) {
+      this.#writeHead()
+      this.#append({ bytes: given, ends: [given.length] })
+      return given
+    }
+    const continued = this.#number === 0 ? (framing.asContinuation?.(given) ?? given) : given
+    const events = ends && continued === given ? { bytes: given, ends } : eventsIn(continued, framing)
+    // Comments go to the client alone.
+    if (events.ends.length === 0) return given
+    const own = this.#withoutOtherIds(events)
+    const first = this.#number + 1
+    this.#append(own)
+    return this.#forClient(own, first, framing)
+  }
+
+  keepLarge(pieces: readonly Buffer[]): readonly Buffer[] {
+    if (!this.#hasBegun) return pieces
+    let size = 0
+    for (const piece of pieces) size += piece.length
+    if (size > this.#options.maxBytes) {
+      // It cannot be kept, and what follows cannot be kept without it. The client still gets its numbers.
+      this.#giveUp()
+      if (!this.#framing) return pieces
+    }
+    const out = this.keep(Buffer.concat(pieces), undefined)
+    return out ? [out] : []
+  }
+
+  end(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearTimeout(this.#grace?.timer)
+    const end = this.#options.endOf(this.#hasBegun)
+    if (end.how !== 'vacated') this.#writeHead()
+    this.#writer?.end(end)
+    this.#options.onEnded(end)
+  }
+
+  startGrace(onAbandoned: () => void): void {
+    this.#grace = { timer: undefined, onAbandoned }
+    this.#checkGrace()
+  }
+
+  #create(): void {
+    const { journal, path, model, maxBytes, keepMs, resume, onStop, onBegin } = this.#options
+    const about: EntryAbout = { path, model, epoch: this.epoch, reader: resume?.reader }
+    this.#writer = journal.create(
+      { id: this.id, about: JSON.stringify(about), maxBytes, trims: true, keepMs },
+      { onStop, onReaders: () => this.#checkGrace(), onFailure: () => this.#onFailure() },
+    )
+    onBegin?.()
+  }
+
+  #writeHead(): void {
+    if (this.#head) this.#writer?.setHead(this.#head)
+    this.#head = undefined
+  }
+
+  #append({ bytes, ends }: Events): void {
+    const first = this.#number + 1
+    this.#number += ends.length
+    this.#writer?.append({ first, bytes, ends, at: performance.now() - this.#began })
+  }
+
+  /** Returns what the client gets of events that were kept. */
+  #forClient(events: Events, first: number, framing: Framing): Buffer | undefined {
+    const { isHidden } = this.#options
+    const prefix = this.#prefix?.length ? this.#prefix : undefined
+    if (!isHidden) return prefix ? withIdLines(events.bytes, events.ends, prefix, first) : events.bytes
+    const shown = split(events).flatMap((event, at) => {
+      if (isHidden(event, framing)) return []
+      return [prefix ? withIdLines(event, [event.length], prefix, first + at) : event]
+    })
+    return shown.length > 0 ? joined(shown).bytes : undefined
+  }
+
+  /** Removes the provider's own ids, which would take the place of ours. */
+  #withoutOtherIds(events: Events): Events {
+    if (this.#framing !== sse || !this.#prefix) return events
+    const { bytes, ends } = events
+    if (this.#number < SEARCHED_EVENTS) {
+      this.#hasOtherIds ||= split(events).slice(0, SEARCHED_EVENTS).some(hasIdLine)
+    }
+    this.#hasOtherIds ||= ends.some((_, at) => beginsWithId(bytes, at === 0 ? 0 : ends[at - 1]!))
+    return this.#hasOtherIds ? joined(split(events).map(withoutIdLines)) : events
+  }
+
+  #giveUp(): void {
+    this.#writer?.discard()
+    this.#onFailure()
+  }
+
+  /** Nothing is kept any more, so that nobody can come back. */
+  #onFailure(): void {
+    this.#writer = undefined
+    this.#checkGrace()
+  }
+
+  #checkGrace(): void {
+    const grace = this.#grace
+    if (!grace || this.#isOver) return
+    clearTimeout(grace.timer)
+    grace.timer = undefined
+    if (this.readers > 0) return
+    const ms = this.goesOn ? this.#options.graceMs : 0
+    grace.timer = setTimeout(grace.onAbandoned, ms)
+  }
+}
+
+/** Whether a stream's events can be counted one by one: the parts of a JSON array depend on those before them. */
+function hasEvents(framing: Framing | undefined): framing is Framing {
+  return framing !== undefined && framing !== jsonArray
+}

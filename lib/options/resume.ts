@@ -1,0 +1,80 @@
+import { inspect } from 'node:util'
+import type { HookedExchange } from '../api/hooks.js'
+import type { Journal } from '../api/journal.js'
+import type { AiProxyOptions } from '../api/options.js'
+import { defaults } from './defaults.js'
+import { type HookErrors, HookFault } from './hook-errors.js'
+import { resolveJournal } from './journal.js'
+import { check, invalidOption, objectOf, orDefault } from './validate.js'
+
+/** The `resume` option with its defaults. */
+export interface ResolvedResume {
+  /** `undefined` if the middleware makes one of its own. */
+  readonly journal: Journal | undefined
+  readonly windowMs: number
+  readonly graceMs: number
+  readonly maxBytes: number
+  /** Says who asks; `undefined` if nobody who could come back. Rejects, and has reported it, if the app's function fails. */
+  readonly who: (exchange: HookedExchange) => string | undefined | Promise<string | undefined>
+  readonly when: (exchange: HookedExchange) => boolean
+}
+
+const names = ['journal', 'windowMs', 'graceMs', 'maxBytes', 'who', 'when'] as const
+
+/**
+ * Validates the `resume` option.
+ *
+ * @param identifies whether `identify` says whom a request belongs to
+ * @throws TypeError
+ */
+export function resolveResume(
+  option: AiProxyOptions['resume'],
+  identifies: boolean,
+  hookErrors: HookErrors,
+): ResolvedResume | undefined {
+  if (orDefault(option, false) === false) return undefined
+  const isObject = typeof option === 'object' && option !== null && !Array.isArray(option)
+  if (!isObject) invalidOption('resume', option, 'an object like { who: (req) => req.user.id }, or false')
+  const { journal, windowMs, graceMs, maxBytes, who, when } = objectOf('resume', option, names)
+  if (who === undefined && !identifies) {
+    invalidOption('resume.who', who, 'a function that says who asks, because the option `identify` is not set')
+  }
+  const asked = check.optionalFunction('resume.who', who)
+  const kept = check.optionalFunction('resume.when', when)
+  const named = hookErrors.reporting(
+    'resume',
+    async (exchange: HookedExchange) => checkedReader(await asked?.(exchange.req)),
+    (exchange) => exchange,
+  )
+  return {
+    journal: resolveJournal('resume.journal', journal),
+    windowMs: check.number('resume.windowMs', orDefault(windowMs, defaults.resume.windowMs), { above: 0 }),
+    graceMs: check.number('resume.graceMs', orDefault(graceMs, defaults.resume.graceMs), { from: 0 }),
+    maxBytes: check.number('resume.maxBytes', orDefault(maxBytes, defaults.resume.maxBytes), { above: 0 }),
+    who: asked ? named : subjectOf,
+    when: hookErrors.reporting(
+      'resume',
+      (exchange: HookedExchange) => checkedBoolean('resume.when', kept ? kept(exchange) : true),
+      (exchange) => exchange,
+    ),
+  }
+}
+
+/** Two tenants may use the same id. */
+function subjectOf({ subject }: HookedExchange): string | undefined {
+  return subject && JSON.stringify([subject.tenant ?? null, subject.id])
+}
+
+function checkedReader(returned: unknown): string | undefined {
+  if (returned === undefined || returned === null) return undefined
+  if (typeof returned === 'string' && returned !== '') return returned
+  throw new HookFault(
+    `resume.who returns a text that is not empty, undefined or null, not ${inspect(returned, { depth: 0 })}`,
+  )
+}
+
+/** @throws HookFault if it is neither true nor false */
+export function checkedBoolean(name: string, returned: unknown): boolean {
+  if (typeof returned === 'boolean') return returned
+  throw new HookFault(`${name} returns true or false, not ${inspect(returned, { depth: 0, maxStringLength: 100 })}`)
+}

@@ -1,0 +1,232 @@
+import { AiProxyError, toFailure } from '../api/errors.js'
+import type { Journal, JournalBatch, JournalEnd, JournalHead, JournalPage } from '../api/journal.js'
+import type { Exchange } from '../exchange/exchange.js'
+import { batchFrom, batchUpTo, idBytesOf } from '../journal/id-bytes.js'
+import type { Runnable } from '../scheduling/turns.js'
+import { isThenable } from '../util/promises.js'
+import type { ResponseContext } from './context.js'
+import type { Downstream } from './downstream.js'
+import { FIRST_TURN_BYTES, nextTurnBytes } from './turn-bytes.js'
+
+/** What is read of a journal, and how it goes out. */
+export interface ReplaySource {
+  readonly journal: Journal
+  readonly id: string
+  /** The first event that goes out is the one after this. */
+  readonly after: number
+  /** Begins the id lines of an event stream; `undefined` if its events get none. */
+  readonly idPrefix: Buffer | undefined
+  /**
+   * Returns how many of a batch's events may go out by now, and when the next one may, in milliseconds from now. Default:
+   * all, at once.
+   */
+  readonly pace?: (batch: JournalBatch) => { readonly count: number; readonly waitMs: number }
+  /** Changes events before they go out. `undefined` leaves them out. */
+  readonly select?: (batch: JournalBatch) => JournalBatch | undefined
+}
+
+/** What a reader is told. */
+export interface ReplayCallbacks {
+  /** The head is known. Opens the response; an exception fails the exchange. */
+  onHead(head: JournalHead): void
+  /** Events are about to go out. */
+  onEvents(batch: JournalBatch, now: number): void
+  /** All events have gone out, and this is how the answer ended. */
+  onEnd(end: JournalEnd): void
+  /** The answer cannot be read to its end. */
+  onFailure(failure: AiProxyError): void
+  /** It was stopped from outside. */
+  onStop(): void
+}
+
+/**
+ * An answer on its way from a journal to a client, event by event in turns. It follows an answer that is still being
+ * written.
+ */
+export class ReplayStream implements Runnable {
+  isBursting = false
+  readonly tenant: string | undefined
+  readonly #exchange: Exchange
+  readonly #context: ResponseContext
+  readonly #source: ReplaySource
+  readonly #downstream: Downstream
+  readonly #callbacks: ReplayCallbacks
+  readonly #stopWatching: () => void
+  #after: number
+  #events = 0
+  #hasHead = false
+  #turnBytes = FIRST_TURN_BYTES
+  #taken = 0
+  #isQueued = false
+  #isStopped = false
+  /** Something has happened since the last read began. */
+  #mayHaveMore = true
+  #isReading = false
+  #page: JournalPage | undefined
+
+  constructor(
+    exchange: Exchange,
+    context: ResponseContext,
+    source: ReplaySource,
+    downstream: Downstream,
+    callbacks: ReplayCallbacks,
+  ) {
+    this.#exchange = exchange
+    this.tenant = exchange.tenant
+    this.#context = context
+    this.#source = source
+    this.#downstream = downstream
+    this.#callbacks = callbacks
+    this.#after = source.after
+    exchange.attachFramer(this)
+    this.#stopWatching = source.journal.watch(source.id, this.#onChange)
+    this.wake()
+  }
+
+  /** Events that have gone out. */
+  get events(): number {
+    return this.#events
+  }
+
+  /** Asks for a turn because there may be work, unless the client has to read first. */
+  readonly wake = (): void => {
+    if (this.#isQueued || this.#isStopped || this.#isReading || this.#downstream.mustWait) return
+    this.#isQueued = true
+    this.#context.turns.enqueue(this)
+  }
+
+  runTurn(now: number): void {
+    this.#isQueued = false
+    try {
+      this.#work(now)
+    } catch (error) {
+      this.#fail(toFailure(error))
+    }
+  }
+
+  onTurnEnd(ms: number): void {
+    this.isBursting = this.#isQueued
+    this.#turnBytes = nextTurnBytes(this.#turnBytes, this.#taken, ms)
+    this.#exchange.countTurn(ms)
+    this.#context.observers.onTurn?.(ms)
+  }
+
+  /** The client has to read first. */
+  pause(): void {
+    this.#exchange.enter('stalled')
+  }
+
+  /** The client reads again. */
+  resume(): void {
+    if (this.#exchange.phase !== 'stalled') return
+    this.#exchange.enter('streaming')
+    this.wake()
+  }
+
+  /** Stops for good. */
+  stop(): void {
+    if (this.#isStopped) return
+    this.#release()
+    this.#callbacks.onStop()
+  }
+
+  #release(): void {
+    this.#isStopped = true
+    this.#exchange.deadlines.stop('pace')
+    this.#stopWatching()
+  }
+
+  readonly #onChange = (): void => {
+    this.#mayHaveMore = true
+    this.wake()
+  }
+
+  #work(now: number): void {
+    this.#taken = 0
+    if (this.#isStopped || this.#downstream.mustWait) return
+    const page = this.#page
+    this.#page = undefined
+    if (page) return this.#show(page, now)
+    if (!this.#mayHaveMore) return
+    this.#mayHaveMore = false
+    const { journal, id } = this.#source
+    const read = journal.read(id, this.#after, this.#turnBytes)
+    if (!isThenable(read)) return this.#show(read, now)
+    this.#isReading = true
+    read.then(
+      (answer) => {
+        this.#isReading = false
+        this.#page = answer
+        this.wake()
+      },
+      (cause) => {
+        this.#isReading = false
+        this.#fail(new AiProxyError('journal_unavailable', 'Kept answers cannot be read now', { cause }))
+      },
+    )
+  }
+
+  #show(page: JournalPage, now: number): void {
+    if (page.state === 'missing') return this.#fail(gone())
+    if (page.head && !this.#hasHead) {
+      this.#hasHead = true
+      this.#callbacks.onHead(page.head)
+      if (this.#isStopped) return
+    }
+    const [next] = page.batches
+    // What comes next was trimmed while this client was slow.
+    if (Math.max(page.oldest, next?.first ?? 0) > this.#after + 1 && page.newest > this.#after)
+      return this.#fail(gone())
+    for (const batch of page.batches) {
+      if (!this.#write(batchFrom(batch, this.#after + 1), now)) return
+    }
+    this.#downstream.flushHead()
+    if (this.#after < page.newest) return this.#onChange()
+    if (page.state === 'lost') this.#fail(new AiProxyError('stream_lost', 'The process that got this answer is gone'))
+    else if (page.end) this.#end(page.end)
+    else if (this.#mayHaveMore) this.wake()
+  }
+
+  /** @returns whether the next batch can follow at once */
+  #write(batch: JournalBatch, now: number): boolean {
+    if (batch.ends.length === 0) return true
+    const { count, waitMs } = this.#source.pace?.(batch) ?? { count: batch.ends.length, waitMs: 0 }
+    const due = batchUpTo(batch, batch.first + count - 1)
+    if (count > 0) this.#writeNow(due, now)
+    if (count < batch.ends.length) {
+      this.#downstream.flushHead()
+      this.#mayHaveMore = false
+      this.#exchange.deadlines.start('pace', waitMs, this.#onChange)
+      return false
+    }
+    if (!this.#downstream.mustWait) return true
+    this.#mayHaveMore = true
+    return false
+  }
+
+  #writeNow(batch: JournalBatch, now: number): void {
+    const { idPrefix, select } = this.#source
+    this.#after = batch.first + batch.ends.length - 1
+    this.#taken += batch.bytes.length
+    const shown = select ? select(batch) : batch
+    if (!shown) return
+    this.#events += shown.ends.length
+    this.#callbacks.onEvents(shown, now)
+    this.#downstream.write(idPrefix ? idBytesOf(shown, idPrefix) : shown.bytes, now)
+  }
+
+  #end(end: JournalEnd): void {
+    this.#release()
+    this.#callbacks.onEnd(end)
+  }
+
+  #fail(failure: AiProxyError): void {
+    if (this.#isStopped) return
+    this.#release()
+    this.#callbacks.onFailure(failure)
+  }
+}
+
+function gone(): AiProxyError {
+  return new AiProxyError('resume_gone', 'What follows in this answer is not kept any more')
+}

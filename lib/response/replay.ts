@@ -1,0 +1,134 @@
+import { AiProxyError } from '../api/errors.js'
+import type { JournalBatch, JournalEnd, JournalHead } from '../api/journal.js'
+import type { Exchange } from '../exchange/exchange.js'
+import type { Framing } from '../framing/index.js'
+import { failureOf, readAnswerEnd } from '../journal/answer-end.js'
+import { split } from '../journal/event-ends.js'
+import { interpret, parseFrame } from '../metering/read-frame.js'
+import type { ResponseContext } from './context.js'
+import type { Downstream } from './downstream.js'
+import { framingNamed } from './framing-named.js'
+import { type ReplayCallbacks, type ReplaySource, ReplayStream } from './replay-stream.js'
+import type { ResponseOpener } from './response-opener.js'
+
+/** Events at the start of a stream that are searched for content. */
+const MAX_SEARCHED = 200
+
+/** Why a replay has ended. `vacated`: nothing was sent, and another may ask the provider. */
+export type ReplayResult = 'served' | 'vacated'
+
+/** What a replay needs of the response that it goes into. */
+interface ReplayTarget {
+  readonly exchange: Exchange
+  readonly context: ResponseContext
+  readonly downstream: Downstream
+  readonly opener: ResponseOpener
+  fail(failure: AiProxyError): void
+}
+
+/** How a kept answer goes out. */
+export interface ReplayRequest extends Omit<ReplaySource, 'idPrefix'> {
+  /** Returns what begins the id lines of a stream; `undefined` if its events get none. */
+  readonly idPrefixFor: (framing: Framing) => Buffer | undefined
+  /** Returns further headers of the response. */
+  readonly headersFor: (framing: Framing | undefined) => Readonly<Record<string, string>>
+  /** If nothing was sent, another may be asked in the place of one that has no answer. */
+  readonly mayBeVacated: boolean
+}
+
+/** Answers a request with a kept answer, which may still be under way. */
+export class Replay implements ReplayCallbacks {
+  readonly result: Promise<ReplayResult>
+  readonly #target: ReplayTarget
+  readonly #request: ReplayRequest
+  readonly #stream: ReplayStream
+  #resolve!: (result: ReplayResult) => void
+  #framing: Framing | undefined
+  #hasHead = false
+  #hasContent = false
+  #searched = 0
+  #idPrefix: Buffer | undefined
+
+  constructor(request: ReplayRequest, target: ReplayTarget) {
+    this.#request = request
+    this.#target = target
+    this.result = new Promise((resolve) => {
+      this.#resolve = resolve
+    })
+    const idPrefix = () => this.#idPrefix
+    const source: ReplaySource = {
+      ...request,
+      get idPrefix() {
+        return idPrefix()
+      },
+    }
+    this.#stream = new ReplayStream(target.exchange, target.context, source, target.downstream, this)
+  }
+
+  pause(): void {
+    this.#stream.pause()
+  }
+
+  resume(): void {
+    this.#stream.resume()
+  }
+
+  stop(): void {
+    this.#stream.stop()
+  }
+
+  onHead(head: JournalHead): void {
+    const { exchange, opener, context } = this.#target
+    this.#hasHead = true
+    exchange.deadlines.stop('firstByte')
+    exchange.deadlines.stop('firstToken')
+    this.#framing = framingNamed(head.framing, exchange.format)
+    this.#idPrefix = this.#framing && this.#request.idPrefixFor(this.#framing)
+    if (this.#framing && !exchange.countsAsStream) context.registry.admitStream(exchange, exchange.limits)
+    exchange.enter('streaming')
+    opener.openKept(head, this.#framing, this.#request.headersFor(this.#framing))
+  }
+
+  onEvents(batch: JournalBatch, now: number): void {
+    if (this.#hasContent || !this.#framing) return
+    const { answer, format } = this.#target.exchange
+    for (const event of split(batch)) {
+      if (this.#hasContent || this.#searched++ >= MAX_SEARCHED) return
+      const parsed = parseFrame(event, this.#framing, true)
+      const { reading } = parsed ? interpret(parsed.message, parsed.data, format) : { reading: undefined }
+      if (!(reading?.text || reading?.callsTool || reading?.whole)) continue
+      this.#hasContent = true
+      answer.firstTokenAt ??= now
+    }
+  }
+
+  onEnd(end: JournalEnd): void {
+    const { exchange, downstream, fail } = this.#target
+    if (end.how === 'vacated' && !this.#hasHead && this.#request.mayBeVacated) return this.#resolve('vacated')
+    const kept = readAnswerEnd(end)
+    if (kept) exchange.answer.restore(kept.facts)
+    const failure = kept && failureOf(kept)
+    if (!this.#hasHead) {
+      fail(failure ?? new AiProxyError('stream_lost', 'There is no answer'))
+    } else {
+      if (failure) exchange.settle(failure.outcome, failure)
+      else if ((kept?.providerStatus ?? 0) >= 400) exchange.settle('provider_error')
+      exchange.enter('ending')
+      // Within a body that is no stream of events, nothing can say that it is incomplete.
+      const saysSo = this.#framing !== undefined && this.#framing.carriesErrors !== false
+      if (end.how === 'complete' || saysSo) downstream.end()
+      else downstream.destroy()
+    }
+    this.#resolve('served')
+  }
+
+  onFailure(failure: AiProxyError): void {
+    const isOpen = this.#hasHead || !this.#request.mayBeVacated
+    if (isOpen) this.#target.fail(failure)
+    this.#resolve(isOpen ? 'served' : 'vacated')
+  }
+
+  onStop(): void {
+    this.#resolve('served')
+  }
+}
