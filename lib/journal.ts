@@ -10,3 +10,5 @@ export type {
   NewJournalEntry,
 } from './api/journal.js'
 export { type MemoryJournalOptions, memoryJournal } from './journal/memory-journal.js'
+export { type RedisJournalOptions, redisJournal } from './journal/redis-journal.js'
+export type { RedisClient } from './util/redis-client.js'

@@ -4,7 +4,6 @@ export type { LimitStatus } from './quota/headers.js'
 export { memoryStore } from './quota/memory-store.js'
 export type { QuotaCharge, QuotaOptions, QuotaRequest } from './quota/options.js'
 export { type Quota, type QuotaStats, quota } from './quota/quota-policy.js'
-export type { RedisClient } from './quota/redis-client.js'
 export { type RedisStoreOptions, redisStore } from './quota/redis-store.js'
 export type { QuotaKind, QuotaRule, QuotaTime } from './quota/rules.js'
 export type {
@@ -20,3 +19,4 @@ export type {
   Settlement,
   Window,
 } from './quota/store.js'
+export type { RedisClient } from './util/redis-client.js'

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { isCluster, isRedisClient, type RedisClient, RedisScript } from './redis-client.js'
+import { isCluster, isRedisClient, type RedisClient, RedisScript } from '../util/redis-client.js'
 import { READ, RENEW, RESERVE, RESET, SETTLE } from './redis-scripts.js'
 import type { Bucket, BucketState, KeyState, Lease, QuotaStore, Reservation, Reserved, Settlement } from './store.js'
 

@@ -17,6 +17,7 @@ export type SetupWarningCode = (typeof setupWarningCodes)[number]
 export const warningCodes = [
   ...setupWarningCodes,
   'AI_PROXY_HOOK_THREW',
+  'AI_PROXY_JOURNAL_STORE',
   'AI_PROXY_QUOTA_STORE',
   'AI_PROXY_TARGET_REFUSED',
   'AI_PROXY_TURN_THREW',

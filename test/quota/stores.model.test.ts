@@ -4,9 +4,9 @@ import fc from 'fast-check'
 import Redis from 'ioredis'
 import { createClient } from 'redis'
 import { MemoryStore } from '../../lib/quota/memory-store.js'
-import type { RedisClient } from '../../lib/quota/redis-client.js'
 import { redisStore } from '../../lib/quota/redis-store.js'
 import type { Claim, QuotaStore } from '../../lib/quota/store.js'
+import type { RedisClient } from '../../lib/util/redis-client.js'
 import { type RedisServer, startRedis, withoutRedis } from '../support/redis.js'
 
 /** Windows of thirty years: the tests of time are elsewhere. */

@@ -41,7 +41,8 @@ export class RedisScript {
   }
 }
 
-function isIoredis(client: RedisClient): client is IoredisClient {
+/** Returns whether a client is one of `ioredis`. */
+export function isIoredis(client: RedisClient): client is IoredisClient {
   return 'evalsha' in client
 }
 

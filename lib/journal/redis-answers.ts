@@ -1,0 +1,148 @@
+import type { JournalBatch, JournalEnd, JournalHead, JournalPage } from '../api/journal.js'
+import { decodeItem } from './redis-items.js'
+
+/** What Redis knows of an entry. */
+export interface EntryInfo {
+  readonly isWriterAlive: boolean
+  /** The process that writes it. */
+  readonly writer: string
+  readonly about: string
+  readonly head: JournalHead | undefined
+  readonly end: JournalEnd | undefined
+  readonly newest: number
+  readonly oldest: number
+  /** The id of the stream's last item. */
+  readonly position: string
+  readonly batches: readonly JournalBatch[]
+}
+
+/** The page of an entry that is not there. */
+export const MISSING: JournalPage = {
+  state: 'missing',
+  about: '',
+  head: undefined,
+  batches: [],
+  oldest: 1,
+  newest: 0,
+  end: undefined,
+}
+
+/** @throws Error if Redis answered something else, as a proxy or a wrong server may */
+export function parseEntry(answer: unknown): EntryInfo | undefined {
+  if (!Array.isArray(answer)) throw strange()
+  if (answer.length === 0) return undefined
+  const [alive, writer, about, head, end, newest, oldest, position, items] = answer
+  const texts = [writer, about, head, end, position]
+  if (!texts.every((text) => typeof text === 'string') || !Array.isArray(items)) throw strange()
+  return {
+    isWriterAlive: Number(alive) === 1,
+    ...{ writer, about, position },
+    head: parseHead(head),
+    end: parseEnd(end),
+    newest: parseNumber(newest),
+    oldest: parseNumber(oldest),
+    batches: items.flatMap((item) => {
+      if (!Array.isArray(item)) throw strange()
+      return decodeItem(item[0], item[1], item[2], item[3], item[4])
+    }),
+  }
+}
+
+/** @throws Error if it is not the number of an event */
+export function parseNumber(text: unknown): number {
+  const number = Number(text)
+  if (!Number.isSafeInteger(number) || number < 0) throw strange()
+  return number
+}
+
+/** @throws Error if it is not a head as JSON, or nothing */
+export function parseHead(text: string): JournalHead | undefined {
+  if (text === '') return undefined
+  const head = parseObject(text)
+  if (typeof head.status !== 'number' || typeof head.headers !== 'object' || head.headers === null) throw strange()
+  // JSON leaves out what is undefined.
+  return { ...head, framing: head.framing } as unknown as JournalHead
+}
+
+/** @throws Error if it is not an end as JSON, or nothing */
+export function parseEnd(text: string): JournalEnd | undefined {
+  if (text === '') return undefined
+  const end = parseObject(text)
+  if (typeof end.about !== 'string' || !['complete', 'failed', 'vacated'].includes(String(end.how))) throw strange()
+  return end as unknown as JournalEnd
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
+  } catch {}
+  throw strange()
+}
+
+/** Returns what follows an event. An entry of which something has gone that should be there is missing. */
+export function pageOf(info: EntryInfo | undefined, after: number, maxBytes: number): JournalPage {
+  if (!info) return MISSING
+  const { about, head, end, newest, oldest } = info
+  const batches = followingBatches(info.batches, after, maxBytes)
+  const next = Math.max(after + 1, oldest)
+  if (maxBytes > 0 && next <= newest && !((batches[0]?.first ?? Number.POSITIVE_INFINITY) <= next)) return MISSING
+  const state = end ? 'ended' : info.isWriterAlive ? 'open' : 'lost'
+  return { state, about, head, batches, oldest, newest, end }
+}
+
+/** Returns the batches that have what follows an event, up to about so many bytes. */
+export function followingBatches(batches: readonly JournalBatch[], after: number, maxBytes: number): JournalBatch[] {
+  let low = 0
+  let high = batches.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const { first, ends } = batches[middle]!
+    if (first + ends.length - 1 > after) high = middle
+    else low = middle + 1
+  }
+  const found: JournalBatch[] = []
+  for (let size = 0; low < batches.length && size < maxBytes; low++) {
+    found.push(batches[low]!)
+    size += batches[low]!.bytes.length
+  }
+  return found
+}
+
+/** An item of a stream: its id, and its fields. */
+export type StreamItem = readonly [id: string, fields: ReadonlyMap<string, string>]
+
+/**
+ * Returns the items by the names of their streams. Clients give a list of pairs, a flat list, a `Map` or an object.
+ *
+ * @throws Error if Redis answered something else
+ */
+export function parseStreams(answer: unknown): ReadonlyMap<string, readonly StreamItem[]> {
+  if (answer === null || answer === undefined) return new Map()
+  return new Map(pairsOf(answer).map(([name, items]) => [String(name), parseItems(items)]))
+}
+
+/** @throws Error if they are not items of a stream */
+export function parseItems(items: unknown): StreamItem[] {
+  if (!Array.isArray(items)) throw strange()
+  return items.map((item): StreamItem => {
+    if (!Array.isArray(item)) throw strange()
+    return [String(item[0]), new Map(pairsOf(item[1]).map(([name, value]) => [String(name), String(value)]))]
+  })
+}
+
+function pairsOf(value: unknown): (readonly [unknown, unknown])[] {
+  if (value instanceof Map) return [...value]
+  if (Array.isArray(value)) {
+    if (value.every((each) => Array.isArray(each) && each.length === 2)) return value
+    if (value.length % 2 !== 0) throw strange()
+    return Array.from({ length: value.length / 2 }, (_, at) => [value[2 * at], value[2 * at + 1]])
+  }
+  if (typeof value === 'object' && value !== null) return Object.entries(value)
+  throw strange()
+}
+
+/** Its message has nothing of the answer. */
+function strange(): Error {
+  return new Error('Redis gave a strange answer about an entry')
+}

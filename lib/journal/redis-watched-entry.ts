@@ -1,0 +1,161 @@
+import type { JournalBatch, JournalPage } from '../api/journal.js'
+import {
+  type EntryInfo,
+  followingBatches,
+  MISSING,
+  parseEnd,
+  parseHead,
+  parseNumber,
+  type StreamItem,
+} from './redis-answers.js'
+import { decodeItem } from './redis-items.js'
+
+/** How many bytes of an entry's newest events are kept here. */
+const CACHED_BYTES = 65_536
+/** What a batch costs beside its events. */
+const BATCH_BYTES = 250
+
+/** What this process knows of an entry that it watches: how it stands, and its newest events. */
+export class WatchedEntry {
+  readonly id: string
+  readonly #watchers = new Set<() => void>()
+  #info: Omit<EntryInfo, 'batches'> | undefined
+  #isMissing = false
+  #isUncertain = true
+  /** They follow one another, up to the newest. */
+  #batches: JournalBatch[] = []
+  #bytes = 0
+  /** The page that was asked for last: readers of one entry mostly ask for the same. */
+  #page: { readonly after: number; readonly maxBytes: number; readonly page: JournalPage } | undefined
+
+  constructor(id: string) {
+    this.id = id
+  }
+
+  get watchers(): number {
+    return this.#watchers.size
+  }
+
+  /** The process that writes it, until its end. */
+  get writer(): string | undefined {
+    return this.isOver ? undefined : this.#info?.writer
+  }
+
+  /** The stream's item that was seen last; `undefined` until it is known. */
+  get position(): string | undefined {
+    return this.#info?.position
+  }
+
+  /** Whether nothing new can come. */
+  get isOver(): boolean {
+    return this.#isMissing || this.#info?.end !== undefined
+  }
+
+  /** @returns a function that ends the watch */
+  watch(onChange: () => void): () => void {
+    // The same function may watch twice.
+    const watcher = () => onChange()
+    this.#watchers.add(watcher)
+    return () => void this.#watchers.delete(watcher)
+  }
+
+  /** Calls all watchers back. */
+  tell(): void {
+    this.#page = undefined
+    for (const tell of [...this.#watchers]) tell()
+  }
+
+  /** Nothing is known for sure, because Redis is out of reach: it must be asked. */
+  doubt(): void {
+    this.#isUncertain = true
+    this.#page = undefined
+  }
+
+  /** Takes what Redis knows of the entry: at first, and after its connection was lost. */
+  load(info: EntryInfo | undefined): void {
+    this.#isUncertain = false
+    this.#page = undefined
+    if (!info) {
+      this.#forget()
+      return
+    }
+    // What has come meanwhile is read from the stream. If less is there than before, Redis has lost it.
+    const isFirst = !this.#info || info.newest < this.#info.newest
+    if (isFirst) this.#drop(this.#batches.length)
+    const { batches: _, ...rest } = info
+    this.#info = isFirst ? rest : { ...this.#info!, isWriterAlive: info.isWriterAlive }
+  }
+
+  /** Notes whether its writer is alive. @returns whether that is new */
+  note(isWriterAlive: boolean): boolean {
+    if (!this.#info || this.isOver || this.#info.isWriterAlive === isWriterAlive) return false
+    this.#info = { ...this.#info, isWriterAlive }
+    return true
+  }
+
+  /** Takes items that follow the position. @throws Error if one is strange */
+  take(items: readonly StreamItem[]): void {
+    for (const item of items) this.#take(item)
+  }
+
+  /** Returns what follows an event, if it is known here. */
+  page(after: number, maxBytes: number): JournalPage | undefined {
+    if (this.#isUncertain) return undefined
+    if (this.#isMissing) return MISSING
+    const info = this.#info
+    // Another process may have written what this one does not know yet.
+    if (!info || after > info.newest) return undefined
+    const cachedFrom = this.#batches[0]?.first ?? info.newest + 1
+    if (Math.max(after + 1, info.oldest) < cachedFrom) return undefined
+    const last = this.#page
+    if (last && last.after === after && last.maxBytes === maxBytes) return last.page
+    const { about, head, newest, oldest, end } = info
+    const state = end ? 'ended' : info.isWriterAlive ? 'open' : 'lost'
+    const batches = followingBatches(this.#batches, after, maxBytes)
+    const page: JournalPage = { state, about, head, batches, oldest, newest, end }
+    this.#page = { after, maxBytes, page }
+    return page
+  }
+
+  #take([id, fields]: StreamItem): void {
+    if (fields.has('x')) return this.#forget()
+    if (!this.#info) return
+    let { head, end, newest, oldest } = this.#info
+    if (fields.has('f')) {
+      const [encoding, data] = fields.has('t') ? ['t', fields.get('t')] : ['b', fields.get('b')]
+      newest = this.#add(decodeItem(id, fields.get('f'), encoding, data, fields.get('m')))
+    }
+    if (fields.has('h')) head = parseHead(fields.get('h')!)
+    if (fields.has('e')) end = parseEnd(fields.get('e')!)
+    if (fields.has('o')) oldest = parseNumber(fields.get('o'))
+    this.#info = { ...this.#info, head, end, newest, oldest, position: id, isWriterAlive: true }
+    this.#page = undefined
+  }
+
+  /** @returns the number of the newest event */
+  #add(batches: readonly JournalBatch[]): number {
+    // Some may have been trimmed before they were seen.
+    if (batches[0]?.first !== this.#info!.newest + 1) this.#drop(this.#batches.length)
+    for (const batch of batches) {
+      this.#batches.push(batch)
+      this.#bytes += batch.bytes.length + BATCH_BYTES
+    }
+    let dropped = 0
+    let bytes = this.#bytes
+    while (bytes > CACHED_BYTES && dropped < this.#batches.length - 1) {
+      bytes -= this.#batches[dropped++]!.bytes.length + BATCH_BYTES
+    }
+    this.#drop(dropped)
+    const { first, ends } = this.#batches.at(-1)!
+    return first + ends.length - 1
+  }
+
+  #drop(count: number): void {
+    for (const { bytes } of this.#batches.splice(0, count)) this.#bytes -= bytes.length + BATCH_BYTES
+  }
+
+  #forget(): void {
+    this.#isMissing = true
+    this.#drop(this.#batches.length)
+  }
+}
