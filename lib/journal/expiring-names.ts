@@ -1,5 +1,9 @@
+import { setImmediate as nextRound } from 'node:timers/promises'
+
 /** What a name costs beside its characters. */
 const NAME_BYTES = 200
+/** Names that one turn of a list checks. */
+const CHECKED_AT_ONCE = 5000
 
 interface Named {
   readonly value: string
@@ -48,13 +52,16 @@ export class ExpiringNames {
     return true
   }
 
-  list(prefix: string): readonly (readonly [string, string])[] {
-    const now = this.#now()
-    const found: (readonly [string, string])[] = []
+  /** Lists the names that begin so. Lets others run in between: there may be many that do not. */
+  async list(prefix: string): Promise<readonly (readonly [string, string])[]> {
+    // One that is set again meanwhile comes twice.
+    const found = new Map<string, string>()
+    let checked = 0
     for (const [name, { value, expiresAt }] of this.#values) {
-      if (name.startsWith(prefix) && expiresAt > now) found.push([name, value])
+      if (name.startsWith(prefix) && expiresAt > this.#now()) found.set(name, value)
+      if (++checked % CHECKED_AT_ONCE === 0) await nextRound()
     }
-    return found
+    return [...found]
   }
 
   /** Checks so many names, and removes those that have expired. The next call goes on. */

@@ -68,7 +68,7 @@ export class MemoryJournal implements Journal {
       onDrop: () => this.#remove(entry.id),
     })
     this.#open.set(entry.id, created)
-    this.#count(ENTRY_BYTES)
+    this.#count(created.bytes)
     return created
   }
 
@@ -85,8 +85,8 @@ export class MemoryJournal implements Journal {
   }
 
   keep(id: string, ms: number): void {
-    const entry = this.#ended.get(id)
-    if (entry) entry.expiresAt = this.#now() + ms
+    const entry = this.#find(id)
+    if (entry?.hasEnded) entry.expiresAt = this.#now() + ms
   }
 
   remove(id: string): void {
@@ -111,7 +111,7 @@ export class MemoryJournal implements Journal {
     return isDropped
   }
 
-  async list(prefix: string): Promise<readonly (readonly [string, string])[]> {
+  list(prefix: string): Promise<readonly (readonly [string, string])[]> {
     return this.#names.list(prefix)
   }
 
@@ -159,7 +159,7 @@ export class MemoryJournal implements Journal {
     if (!entry) return
     this.#open.delete(id)
     this.#ended.delete(id)
-    this.#bytes -= entry.bytes + ENTRY_BYTES
+    this.#bytes -= entry.bytes
     entry.close()
   }
 
@@ -203,8 +203,8 @@ interface EntryContext {
 class MemoryEntry implements JournalWriter {
   readonly id: string
   readonly callbacks: JournalWriterCallbacks
-  /** Its events, and what they cost beside. */
-  bytes = 0
+  /** All that it costs in memory. */
+  bytes: number
   expiresAt = Number.POSITIVE_INFINITY
   readonly #entry: NewJournalEntry
   readonly #context: EntryContext
@@ -220,9 +220,11 @@ class MemoryEntry implements JournalWriter {
   #block: Buffer | undefined
   #used = 0
   #isClosed = false
+  #isDiscarded = false
 
   constructor(entry: NewJournalEntry, callbacks: JournalWriterCallbacks, context: EntryContext) {
     this.id = entry.id
+    this.bytes = ENTRY_BYTES + entry.about.length
     this.#entry = entry
     this.callbacks = callbacks
     this.#context = context
@@ -232,8 +234,15 @@ class MemoryEntry implements JournalWriter {
     return this.#watchers.size
   }
 
+  get hasEnded(): boolean {
+    return this.#end !== undefined
+  }
+
   setHead(head: JournalHead): void {
+    if (this.#isClosed || this.#end) return
+    const before = this.#head ? JSON.stringify(this.#head).length : 0
     this.#head = head
+    this.#count(JSON.stringify(head).length - before)
     this.#tell()
   }
 
@@ -243,16 +252,17 @@ class MemoryEntry implements JournalWriter {
     this.#newest = batch.first + batch.ends.length - 1
     this.#eventBytes += batch.bytes.length
     const { maxBytes, trims } = this.#entry
-    if (this.#eventBytes > maxBytes && !trims) return this.#fail()
-    this.#count(batch.bytes.length + BATCH_BYTES)
+    if (this.#eventBytes > maxBytes && !trims) return this.#context.onDrop()
     // The newest batch stays, however long it is.
     let trimmed = 0
+    let cost = batch.bytes.length + BATCH_BYTES
     while (this.#eventBytes > maxBytes && trimmed < this.#batches.length - 1) {
       const { length } = this.#batches[trimmed++]!.bytes
       this.#eventBytes -= length
-      this.#count(-length - BATCH_BYTES)
+      cost -= length + BATCH_BYTES
     }
     if (trimmed > 0) this.#batches.splice(0, trimmed)
+    this.#count(cost)
     this.#tell()
   }
 
@@ -261,10 +271,12 @@ class MemoryEntry implements JournalWriter {
     this.#end = end
     this.expiresAt = this.#context.now() + this.#entry.keepMs
     this.#context.onEnd(this)
+    this.#count(end.about.length)
     this.#tell()
   }
 
   discard(): void {
+    this.#isDiscarded = true
     this.#context.onDrop()
   }
 
@@ -302,7 +314,7 @@ class MemoryEntry implements JournalWriter {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#batches = []
-    if (!this.#end) queueMicrotask(() => this.callbacks.onFailure(undefined))
+    if (!this.#end && !this.#isDiscarded) queueMicrotask(() => this.callbacks.onFailure(undefined))
     this.#tell()
   }
 
@@ -316,10 +328,6 @@ class MemoryEntry implements JournalWriter {
     this.#block.set(bytes, start)
     this.#used += bytes.length
     return this.#block.subarray(start, this.#used)
-  }
-
-  #fail(): void {
-    this.#context.onDrop()
   }
 
   /** Returns the index of the batch with the event after `after`: usually one of the last. */
