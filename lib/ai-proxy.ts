@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
+import type { AnswerCache } from './api/cache.js'
 import { AiProxyError, isA, toFailure } from './api/errors.js'
 import type { AiProxyOptions } from './api/options.js'
 import type { ExchangeRecord, ExchangeSnapshot } from './api/record.js'
@@ -14,6 +15,7 @@ import { handleRequest } from './handle/handle-request.js'
 import { createJournals } from './handle/journals.js'
 import { SetupWarnings } from './handle/setup-warnings.js'
 import { TargetPool } from './handle/target-pool.js'
+import { KeptAnswers } from './journal/answer-cache.js'
 import type { Config } from './options/config.js'
 import { defaults } from './options/defaults.js'
 import { AsyncFilterError } from './options/forward-headers.js'
@@ -31,6 +33,8 @@ import { debug } from './util/debug.js'
 export interface AiProxy extends RequestHandler, AsyncDisposable {
   /** Lists the exchanges under way, oldest first. */
   exchanges(): readonly ExchangeSnapshot[]
+  /** The answers that the option `cache` keeps. */
+  readonly cache: AnswerCache
   /** Returns counters and gauges since the start. */
   stats(): AiProxyStats
   /**
@@ -88,6 +92,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     upstream: createUpstreamProxy(config.origin, config.proxy, config.limits.maxConcurrentExchanges),
     usageRefusals: new UsageRefusals(),
   }
+  const journals = createJournals(config)
   const context: ProxyContext = {
     config,
     provider,
@@ -96,7 +101,8 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     registry,
     observers: new Observers(config.observers, config.hookErrors),
     warnings,
-    journals: createJournals(config),
+    journals,
+    answers: config.cache && journals.cache && new KeptAnswers(journals.cache, config.cache.ttlMs),
     held: new HeldBytes(config.limits),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
     onUnflushable: () => warnings.report('AI_PROXY_CANNOT_FLUSH'),
@@ -128,12 +134,27 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
   }
   const stats = () => registry.stats(turns.waiting, context.held.count, targets?.stats(), figuresOf(config))
   context.observers.onProxy(stats)
+  const cache: AnswerCache = {
+    delete: async (which) => {
+      if (!context.answers) throw new TypeError('aiProxy: cache.delete() needs the option `cache`')
+      return context.answers.delete(which)
+    },
+  }
   const abort = (id: string) => registry.abort(id)
   const exchanges = () => registry.snapshots()
   const cool = (name: string, ms: number) =>
     routed(targets, 'cool').cool(name, check.number('cool(name, ms)', ms, { above: 0 }))
   const warm = (name: string) => routed(targets, 'warm').warm(name)
-  return Object.assign(handler, { exchanges, stats, abort, cool, warm, close, [Symbol.asyncDispose]: () => close() })
+  return Object.assign(handler, {
+    exchanges,
+    stats,
+    cache,
+    abort,
+    cool,
+    warm,
+    close,
+    [Symbol.asyncDispose]: () => close(),
+  })
 }
 
 /** @throws TypeError if there is one target, which is asked whatever happens */
@@ -167,12 +188,13 @@ async function closePolicies({ policies, hookErrors }: Config): Promise<void> {
 }
 
 /** Counts and reports an exchange that has ended, once. */
-function conclude(exchange: Exchange, { config, registry, observers }: ProxyContext): void {
+function conclude(exchange: Exchange, { config, registry, observers, answers }: ProxyContext): void {
   exchange.held?.release()
   const record = recordOf(exchange, config.labelsOf?.(exchange.hookView()), config.costOf)
   registry.end(exchange, record)
   exchange.onEnd?.(record)
-  exchange.policies?.settle(record)
+  if (record.cache) answers?.count(record.cache)
+  exchange.policies?.settle(isAnothers(record) ? withoutUsage(record) : record)
   observers.onFinish(record)
   const { id, outcome, code, status, durationMs, events, downstreamBytes } = record
   debug.stream(
@@ -185,6 +207,16 @@ function conclude(exchange: Exchange, { config, registry, observers }: ProxyCont
     downstreamBytes,
   )
   void callOnFinish(exchange, record, config)
+}
+
+/** The provider answered somebody else. */
+function isAnothers({ cache }: ExchangeRecord): boolean {
+  return cache === 'hit' || cache === 'join'
+}
+
+/** What another is charged for must not be charged twice. */
+function withoutUsage(record: ExchangeRecord): ExchangeRecord {
+  return { ...record, usage: undefined, tokens: undefined }
 }
 
 async function callOnFinish(exchange: Exchange, record: ExchangeRecord, config: Config): Promise<void> {

@@ -16,8 +16,14 @@ export interface AnswerRecorder {
   keep(events: Buffer, ends: readonly number[] | undefined): Buffer | undefined
   /** Keeps events of which the first is too large to be joined. @returns the pieces for the client */
   keepLarge(pieces: readonly Buffer[]): readonly Buffer[]
-  /** Nothing more follows. Later calls have no effect. */
-  end(): void
+  /** A failure is about to be sent as a response. What concerns this client alone is not kept. */
+  fail(): void
+  /**
+   * Nothing more follows. Later calls have no effect.
+   *
+   * @param isWhole whether the body ended well for HTTP
+   */
+  end(isWhole: boolean): void
   /** The client is not shown the usage, but whoever reads later may be: it must pass here. */
   readonly showsUsage: boolean
   /** Whether the provider goes on although the client has left. */

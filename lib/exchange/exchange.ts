@@ -61,6 +61,8 @@ export class Exchange implements Indexed {
   policies: ExchangePolicies | undefined
   /** Keeps its answer, if it is kept. */
   recorder: AnswerRecorder | undefined
+  /** Whether the cache had its answer, or another exchange; `undefined` if the answer is nobody else's. */
+  cache: 'hit' | 'miss' | 'join' | undefined
   /** Its share of the request bodies in memory. */
   held: HeldShare | undefined
   /** Secrets in the request to the provider, which must not reach the client. */
@@ -295,6 +297,10 @@ export class Exchange implements Indexed {
     this.held?.close()
     this.#ending.settle(outcome, failure)
     return true
+  }
+
+  get isReplaced(): boolean {
+    return this.#isReplaced
   }
 
   /** Notes that the app answers in the place of a provider that has answered. */

@@ -56,6 +56,7 @@ export function recordOf(
       generatingMs > 0 && usage?.outputTokens ? (usage.outputTokens / generatingMs) * 1000 : undefined,
     subject: exchange.subject?.id,
     tenant: exchange.subject?.tenant,
+    cache: exchange.cache,
     labels: exchange.subject?.labels ? { ...(exchange.subject.labels as Record<string, string>), ...labels } : labels,
     target: exchange.attempts.current?.target,
     attempts: exchange.attempts.finish(attemptCode(exchange), firstTokenAt),
@@ -79,6 +80,8 @@ type Priceless = Omit<ExchangeRecord, 'cost' | 'costEstimated'>
 
 function withCost(record: Priceless, costOf: CostOf | undefined): ExchangeRecord {
   if (!costOf) return Object.assign(record, { cost: undefined, costEstimated: false })
+  // The provider was not asked.
+  if (record.cache === 'hit' || record.cache === 'join') return Object.assign(record, { cost: 0, costEstimated: false })
   const { cost, isAssumed } = costOf(record)
   return Object.assign(record, { cost, costEstimated: isAssumed || record.usage?.estimated === true })
 }

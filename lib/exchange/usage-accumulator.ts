@@ -19,7 +19,11 @@ function isContent({ text, callsTool, whole, finishReason, isLast }: ParsedMessa
 }
 
 /** What an answer has told. */
-export type AnswerFacts = Pick<UsageAccumulator, 'model' | 'responseId' | 'finishReason' | 'usage' | 'billed'>
+export interface AnswerFacts
+  extends Pick<UsageAccumulator, 'model' | 'responseId' | 'finishReason' | 'usage' | 'billed' | 'estimatedTokens'> {
+  /** The estimate when the provider last reported its output. */
+  readonly estimateWhenReported: number
+}
 
 /** Accumulates what the messages of one answer report. */
 export class UsageAccumulator {
@@ -61,19 +65,23 @@ export class UsageAccumulator {
   firstTokenAt: number | undefined
 
   /** Takes over what was told of an answer that is sent again. */
-  restore({ model, responseId, finishReason, usage, billed }: AnswerFacts): void {
+  restore({ model, responseId, finishReason, usage, billed, estimatedTokens, estimateWhenReported }: AnswerFacts): void {
     this.model = model
     this.responseId = responseId
     this.finishReason = finishReason
     this.usage = usage
     this.billed = billed
+    this.estimatedTokens = estimatedTokens
+    this.#estimateWhenReported = estimateWhenReported
+    this.#isReportedAtEnd = usage?.outputTokens !== undefined && estimateWhenReported === estimatedTokens
     this.isLast = true
   }
 
   /** What was told of the answer. */
   get facts(): AnswerFacts {
-    const { model, responseId, finishReason, usage, billed } = this
-    return { model, responseId, finishReason, usage, billed }
+    const { model, responseId, finishReason, usage, billed, estimatedTokens } = this
+    const estimateWhenReported = this.#isReportedAtEnd ? estimatedTokens : this.#estimateWhenReported
+    return { model, responseId, finishReason, usage, billed, estimatedTokens, estimateWhenReported }
   }
 
   /** Adds a message. Earlier values stay unless this message replaces them. */

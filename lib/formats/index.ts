@@ -54,6 +54,8 @@ export {
   takesUploads,
 } from './paths.js'
 export { requestedAnswers, requestedOutput } from './requested-output.js'
+export { temperatureOf } from './temperature.js'
 export { type MessageOfFormat, textOf, withText } from './text.js'
 export { reasoningBesideOutput, type Tokens, tokensOf } from './tokens.js'
+export { callsTool } from './tool-calls.js'
 export { mergeUsage } from './usage.js'

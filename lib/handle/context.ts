@@ -1,6 +1,7 @@
 import type { HeldBytes } from '../exchange/held-bytes.js'
 import type { Observers } from '../exchange/observers.js'
 import type { ExchangeRegistry } from '../exchange/registry.js'
+import type { KeptAnswers } from '../journal/answer-cache.js'
 import type { Config } from '../options/config.js'
 import type { ResponseContext } from '../response/context.js'
 import type { OverloadGuard } from '../scheduling/overload.js'
@@ -23,6 +24,8 @@ export interface ProxyContext extends ResponseContext {
   /** Where answers are kept. */
   readonly journals: Journals
   readonly warnings: SetupWarnings
+  /** Answers that are kept for others. */
+  readonly answers: KeptAnswers | undefined
   /** Counts the request bodies in memory. */
   readonly held: HeldBytes
   readonly overload: OverloadGuard | undefined

@@ -2,10 +2,11 @@ import { limitFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { HeldShare } from '../exchange/held-bytes.js'
 import { modelsAnswer } from '../formats/index.js'
+import type { Recorder } from '../journal/recorder.js'
 import type { Config } from '../options/config.js'
 import { admitEndpoint, allowHeader, rejectWebSocket } from '../request/admit-endpoint.js'
 import { readBody } from '../request/body.js'
-import { editRequest } from '../request/edit.js'
+import { type Edited, editRequest } from '../request/edit.js'
 import { type ProviderPath, providerPath } from '../request/provider-path.js'
 import { takesJson } from '../request/takes-json.js'
 import type { ResponseController } from '../response/response-controller.js'
@@ -16,8 +17,10 @@ import type { ProxyContext } from './context.js'
 import { identifySubject } from './identify-subject.js'
 import { awaitEarlierRequests, isBehindAnother } from './pipeline.js'
 import { prepareRequest } from './prepare-request.js'
-import { recordForResume } from './record-answer.js'
+import { readerOf, recorderFor } from './record-answer.js'
 import { RoutedExchange } from './routed-exchange.js'
+import { SharedAnswer } from './share-answer.js'
+import { shareableRequest } from './shareable-request.js'
 import { SingleRequest } from './single-request.js'
 import { isStreamRoute, serveStream } from './stream-route.js'
 import { configAt, formatAt } from './target-pool.js'
@@ -69,6 +72,36 @@ export async function handleRequest(
   const share = context.held.share()
   exchange.held = share
   await share.during(() => sendBody(exchange, controller, context, config, path, share))
+}
+
+/** Returns what a request shares with others, if it may share anything. */
+function sharedAnswer(
+  exchange: Exchange,
+  controller: ResponseController,
+  context: ProxyContext,
+  config: Config,
+  path: ProviderPath,
+  edited: Edited,
+): SharedAnswer | undefined {
+  const { cache } = config
+  const { answers, journals } = context
+  if (!cache || !answers || !journals.cache) return undefined
+  const request = shareableRequest(exchange, path, edited, config, cache)
+  const kept = { cache, journal: journals.cache, answers }
+  return request && new SharedAnswer(request, edited, exchange, controller, context, kept)
+}
+
+/** Makes a request the one that others wait for. @returns `false` if it has ended, with another's answer or without any */
+async function leads(recorder: Recorder, shared: SharedAnswer | undefined, exchange: Exchange): Promise<boolean> {
+  if (!shared) return true
+  const isLeader = await shared.lead(recorder.id)
+  if (isLeader && !exchange.isSettled) {
+    shared.miss()
+    return true
+  }
+  recorder.discard()
+  if (isLeader) await shared.giveUpLead(recorder.id)
+  return false
 }
 
 async function identify(exchange: Exchange, controller: ResponseController, config: Config): Promise<void> {
@@ -158,15 +191,21 @@ async function sendBody(
     const { status, headers, content } = edited.answer
     return controller.respond(status, headers, content)
   }
+  const shared = sharedAnswer(exchange, controller, context, config, path, edited)
+  if (shared && (await shared.answer())) return
+  if (exchange.isSettled) return
   if (exchange.asksForStream) context.overload?.admitStream()
-  if (config.resume) {
-    await recordForResume(exchange, controller, context)
-    if (exchange.isSettled) return
-  }
   if (config.policies.length > 0) {
     const capacity = context.targets?.capacityFor(exchange, path)
     await admitByPolicies(exchange, controller, context, edited, config.prefix + path.decoded, capacity)
     if (exchange.isSettled) return
+  }
+  if (config.resume || shared) {
+    const reader = config.resume && (await readerOf(exchange, context))
+    if (exchange.isSettled) return
+    const recorder = recorderFor(exchange, controller, context, reader, shared)
+    if (recorder && !(await leads(recorder, shared, exchange))) return
+    if (recorder) controller.record(recorder)
   }
   if (exchange.asksForStream) registry.admitStream(exchange, limits)
 

@@ -1,48 +1,133 @@
+import type { JournalEnd } from '../api/journal.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { answerEnd } from '../journal/answer-end.js'
+import { callsTool } from '../formats/index.js'
+import type { Framing } from '../framing/index.js'
+import type { KeptAnswers } from '../journal/answer-cache.js'
+import { answerEnd, readAnswerEnd } from '../journal/answer-end.js'
 import { Recorder } from '../journal/recorder.js'
 import { subjectKey } from '../journal/stream-ids.js'
+import { isUsageEvent } from '../journal/usage-events.js'
+import type { ResolvedCache } from '../options/cache.js'
 import type { ResponseController } from '../response/response-controller.js'
+import { debug } from '../util/debug.js'
 import { catchRejection } from '../util/promises.js'
 import type { ProxyContext } from './context.js'
+import type { SharedAnswer } from './share-answer.js'
 import { goneName, streamsUrlOf } from './stream-route.js'
 
 /** How long it is known whose stream it was, after it is not kept any more: in windows. */
 const REMEMBERED_WINDOWS = 12
+/** How long others may take to read a shared answer after its end. */
+const READ_MS = 300_000
 
-/** Keeps the answer to a request for a stream, if the app lets clients continue it. */
-export async function recordForResume(
+/** Returns who may continue the answer to a request; `undefined` if nobody may. */
+export async function readerOf(exchange: Exchange, { config }: ProxyContext): Promise<string | undefined> {
+  const { resume } = config
+  if (!resume || !exchange.asksForStream || !resume.when(exchange.hookView())) return undefined
+  const asked = resume.who(exchange.hookView())
+  const who = typeof asked === 'object' ? await asked : asked
+  return who === undefined ? undefined : subjectKey(who)
+}
+
+/** Creates what keeps the answer to a request; `undefined` if it is not kept. */
+export function recorderFor(
   exchange: Exchange,
   controller: ResponseController,
-  { config, journals }: ProxyContext,
-): Promise<void> {
-  const { resume } = config
-  const journal = journals.resume
-  if (!resume || !journal || !exchange.asksForStream || !resume.when(exchange.hookView())) return
-  const asked = resume.who(exchange.hookView())
-  const who = typeof asked === 'string' || asked === undefined ? asked : await asked
-  if (who === undefined || exchange.isSettled) return
-  const reader = subjectKey(who)
-  const { windowMs, graceMs, maxBytes } = resume
+  { config, journals, answers }: ProxyContext,
+  reader: string | undefined,
+  shared: SharedAnswer | undefined,
+): Recorder | undefined {
+  const { resume, cache } = config
+  const journal = (shared && journals.cache) ?? (reader !== undefined ? journals.resume : undefined)
+  if (!journal) return undefined
+  // A stream is continued where it is kept.
+  const mayContinue = resume && reader !== undefined && journal === journals.resume
   const keeps = config.onClientDisconnect === 'keep'
-  const recorder = new Recorder({
+  const maxBytes = Math.max(mayContinue ? resume.maxBytes : 0, shared && cache ? cache.maxBytes : 0)
+  const tools = new ToolWatch()
+  const recorder: Recorder = new Recorder({
     journal,
     path: exchange.path,
     model: exchange.model,
     maxBytes,
-    keepMs: windowMs,
-    graceMs: keeps ? graceMs : 0,
-    resume: { reader, streamsUrl: streamsUrlOf(exchange), keeps },
-    isShared: false,
-    isHidden: undefined,
-    endOf: (hasBegun) => answerEnd(exchange, hasBegun),
+    keepMs: Math.max(mayContinue ? resume.windowMs : 0, shared ? READ_MS : 0),
+    graceMs: mayContinue && keeps ? resume.graceMs : 0,
+    resume: mayContinue ? { reader, streamsUrl: streamsUrlOf(exchange), keeps } : undefined,
+    isShared: shared !== undefined,
+    isHidden: shared && ((event, framing) => exchange.hidesUsage && isUsageEvent(event, framing, exchange.format)),
+    onKept: shared && cache && !cache.toolCalls ? (bytes, framing) => tools.see(bytes, framing) : undefined,
+    endOf: (hasBegun, isWhole) => answerEnd(exchange, hasBegun, isWhole),
     onBegin: () => {
-      const put = journal.put(goneName(recorder.id), reader, windowMs * REMEMBERED_WINDOWS)
+      if (!mayContinue) return
       // The store reports its failures itself.
-      catchRejection(put, () => {})
+      catchRejection(journal.put(goneName(recorder.id), reader, resume.windowMs * REMEMBERED_WINDOWS), () => {})
     },
-    onEnded: () => {},
+    onEnded: (end) => {
+      if (!shared || !cache || !answers) return
+      const isWorthKeeping = shared.mayStore && recorder.bytes <= cache.maxBytes && !tools.hasCall
+      const keptAnswer = isWorthKeeping && isStorable(end, exchange, recorder)
+      void conclude(end, keptAnswer, { shared, answers, exchange, recorder, cache, mayContinue: mayContinue === true })
+    },
     onStop: () => controller.abort(),
   })
-  controller.record(recorder)
+  return recorder
+}
+
+/** Watches an answer for calls of tools. */
+class ToolWatch {
+  hasCall = false
+  /** The end of the last piece: a name may be cut in two. */
+  #rest = Buffer.alloc(0)
+
+  see(bytes: Buffer, framing: Framing | undefined): void {
+    if (this.hasCall) return
+    if (framing) {
+      this.hasCall = callsTool(bytes)
+      return
+    }
+    const joined = Buffer.concat([this.#rest, bytes])
+    this.hasCall = callsTool(joined)
+    this.#rest = Buffer.from(joined.subarray(-MAX_NAME_BYTES))
+  }
+}
+
+/** Longer than any pattern of a tool's call. */
+const MAX_NAME_BYTES = 64
+
+/** Whether an answer is whole, a success, and the provider's. */
+function isStorable(end: JournalEnd, exchange: Exchange, { head }: Recorder): boolean {
+  if (end.how !== 'complete' || exchange.isReplaced || !head) return false
+  if (exchange.providerStatus !== 200 || head.status !== 200 || head.headers['content-encoding']) return false
+  const { answer, asksForStream } = exchange
+  if (asksForStream) return head.framing !== undefined && answer.isComplete
+  const type = String(head.headers['content-type'] ?? '')
+  return head.framing === undefined && /\bjson\b/i.test(type) && answer.error === undefined && !answer.isTruncated
+}
+
+interface Concluded {
+  readonly shared: SharedAnswer
+  readonly answers: KeptAnswers
+  readonly exchange: Exchange
+  readonly recorder: Recorder
+  readonly cache: ResolvedCache
+  readonly mayContinue: boolean
+}
+
+/** Stores an answer, or gives its entry up; then lets others ask. */
+async function conclude(
+  end: JournalEnd,
+  isKept: boolean,
+  { shared, answers, exchange, recorder, cache, mayContinue }: Concluded,
+): Promise<void> {
+  const { id, bytes } = recorder
+  const { scope, key } = shared
+  const { path, model } = exchange
+  try {
+    const hasUsage = readAnswerEnd(end)?.isUsageReported === true
+    if (isKept) await answers.store(key, { id, scope, path, model, bytes, hasUsage })
+    if (cache.joins) await answers.release(key, id)
+    if (!isKept && !mayContinue && recorder.readers === 0) await answers.forget(id)
+  } catch (error) {
+    debug.stream('%s the answer cannot be kept: %s', exchange.id, error)
+  }
 }

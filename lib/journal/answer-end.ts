@@ -9,6 +9,8 @@ export interface KeptAnswer {
   readonly facts: AnswerFacts
   /** Status of the provider's answer; `undefined` if it gave none. */
   readonly providerStatus: number | undefined
+  /** The body ended well for HTTP. */
+  readonly isBodyWhole: boolean
   /** Its usage is whole. */
   readonly isUsageReported: boolean
   /** Why it is not whole. */
@@ -23,8 +25,9 @@ const SHARED_LIMITS = /^(?:first_byte|first_token|idle|progress)_timeout$|_too_(
  * Describes how an exchange has ended, for those who read its answer.
  *
  * @param hasBegun whether there is anything to read
+ * @param isBodyWhole whether the body ended well for HTTP
  */
-export function answerEnd(exchange: Exchange, hasBegun: boolean): JournalEnd {
+export function answerEnd(exchange: Exchange, hasBegun: boolean, isBodyWhole: boolean): JournalEnd {
   exchange.finishMetering()
   const { answer, failure, outcome, providerStatus, isComplete } = exchange
   const isShared = failure !== undefined && (SHARED.has(failure.outcome) || SHARED_LIMITS.test(failure.code))
@@ -33,6 +36,7 @@ export function answerEnd(exchange: Exchange, hasBegun: boolean): JournalEnd {
   const kept: KeptAnswer = {
     facts: answer.facts,
     providerStatus,
+    isBodyWhole,
     isUsageReported: answer.usageAt(isComplete)?.estimated === false,
     failure: failure && {
       code: failure.code,

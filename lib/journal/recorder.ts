@@ -36,7 +36,9 @@ export interface RecorderOptions {
   /** Returns whether an event only reports usage, which this client does not get. Given if others may get it. */
   readonly isHidden: ((event: Buffer, framing: Framing) => boolean) | undefined
   /** Called at the end, to say how it ended. */
-  readonly endOf: (hasBegun: boolean) => JournalEnd
+  readonly endOf: (hasBegun: boolean, isWhole: boolean) => JournalEnd
+  /** Sees what is kept. */
+  readonly onKept?: ((bytes: Buffer, framing: Framing | undefined) => void) | undefined
   /** Called when something is kept for the first time. */
   readonly onBegin?: () => void
   /** Called when the entry has ended. */
@@ -55,6 +57,8 @@ export class Recorder implements AnswerRecorder {
   #framing: Framing | undefined
   #prefix: Buffer | undefined
   #number = 0
+  #bytes = 0
+  #keptHead: JournalHead | undefined
   /** The provider's events have ids of their own. */
   #hasOtherIds = false
   #hasBegun = false
@@ -84,9 +88,14 @@ export class Recorder implements AnswerRecorder {
     return this.#writer?.readers ?? 0
   }
 
-  /** Whether what is written is kept. */
-  get isKept(): boolean {
-    return this.#writer !== undefined
+  /** Number of bytes that were kept. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** The head that was kept. */
+  get head(): JournalHead | undefined {
+    return this.#keptHead
   }
 
   headersFor(framing: Framing | undefined): Readonly<Record<string, string>> {
@@ -138,14 +147,26 @@ export class Recorder implements AnswerRecorder {
     return out ? [out] : []
   }
 
-  end(): void {
+  fail(): void {
+    if (!this.#hasBegun && this.#options.endOf(false, true).how === 'vacated') this.end(false)
+  }
+
+  end(isWhole: boolean): void {
     if (this.#isOver) return
     this.#isOver = true
     clearTimeout(this.#grace?.timer)
-    const end = this.#options.endOf(this.#hasBegun)
+    const end = this.#options.endOf(this.#hasBegun, isWhole)
     if (end.how !== 'vacated') this.#writeHead()
     this.#writer?.end(end)
     this.#options.onEnded(end)
+  }
+
+  /** Keeps nothing: another answers. */
+  discard(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#writer?.discard()
+    this.#writer = undefined
   }
 
   startGrace(onAbandoned: () => void): void {
@@ -164,13 +185,17 @@ export class Recorder implements AnswerRecorder {
   }
 
   #writeHead(): void {
-    if (this.#head) this.#writer?.setHead(this.#head)
+    if (!this.#head) return
+    this.#keptHead = this.#head
     this.#head = undefined
+    this.#writer?.setHead(this.#keptHead)
   }
 
   #append({ bytes, ends }: Events): void {
     const first = this.#number + 1
     this.#number += ends.length
+    this.#bytes += bytes.length
+    this.#options.onKept?.(bytes, this.#framing)
     this.#writer?.append({ first, bytes, ends, at: performance.now() - this.#began })
   }
 

@@ -96,7 +96,8 @@ export function resolveOptions(options: AiProxyOptions): Config {
   const resume = resolveResume(given.resume, identify !== undefined, hookErrors)
   const editsRequests =
     selectsByModel || [models, modelsOf, given.modelOptions, given.onRequest].some((option) => option !== undefined)
-  const readsRequests = editsRequests || identify !== undefined || policies.length > 0
+  const cache = resolveCache(given.cache, given.joinIdentical, hookErrors)
+  const readsRequests = editsRequests || identify !== undefined || policies.length > 0 || cache !== undefined
   const { limits, forRequest: limitsFor } = compileLimits(given.limits, hookErrors, allNames)
   const turns = objectOf('turns', orDefault(given.turns, {}), ['budgetMs'], allNames)
   const format = resolveFormat(given.format, hookErrors)
@@ -114,7 +115,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
     heartbeat: resolveHeartbeat(given.heartbeat),
     onClientDisconnect: resolveDisconnect(given.onClientDisconnect, resume !== undefined),
     resume,
-    cache: resolveCache(given.cache, given.joinIdentical, hookErrors),
+    cache,
     errors: resolveErrors(given.errors),
     format,
     includeUsage: check.boolean('includeUsage', orDefault(given.includeUsage, defaults.includeUsage)),

@@ -201,7 +201,7 @@ export class Downstream {
   end(given?: Buffer | string): void {
     const last = given !== undefined && this.recorder ? this.recorder.keep(Buffer.from(given), undefined) : given
     if (this.isGone) return
-    this.recorder?.end()
+    this.recorder?.end(true)
     // Other code has ended the response; we still have to enforce the time limit for reading it.
     if (this.#res.writableEnded) return this.#awaitReader()
     this.#writeRest()
@@ -225,7 +225,7 @@ export class Downstream {
 
   /** Closes the connection so that no client takes the partial body for a complete answer. */
   destroy(): void {
-    this.recorder?.end()
+    this.recorder?.end(false)
     forceClose(this.#res)
   }
 

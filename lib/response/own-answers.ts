@@ -55,6 +55,7 @@ export class OwnAnswers {
     this.#exchange.enter('ending')
     setClientFormat(failure, this.#exchange.format)
     if (begunBy !== undefined) return this.#endWithFailure(failure, begunBy)
+    this.#exchange.recorder?.fail()
     if (errors === 'next') return passToExpress(this.#exchange, failure)
     if (errors === 'respond') return this.#sendResponse(failureResponse(this.#exchange, failure))
     this.#hooks.askAboutFailure(errors, failure, (response) => this.#sendResponse(response))

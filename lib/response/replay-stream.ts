@@ -2,33 +2,40 @@ import { AiProxyError, toFailure } from '../api/errors.js'
 import type { Journal, JournalBatch, JournalEnd, JournalHead, JournalPage } from '../api/journal.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { batchFrom, batchUpTo, idBytesOf } from '../journal/id-bytes.js'
+import type { Pacing } from '../journal/pacing.js'
 import type { Runnable } from '../scheduling/turns.js'
 import { isThenable } from '../util/promises.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
 import { FIRST_TURN_BYTES, nextTurnBytes } from './turn-bytes.js'
 
-/** What is read of a journal, and how it goes out. */
+/** How soon an entry that is missing is looked for again. */
+const MISSING_MS = 50
+
+/** What is read of a journal. */
 export interface ReplaySource {
   readonly journal: Journal
   readonly id: string
   /** The first event that goes out is the one after this. */
   readonly after: number
+  /** How long an entry may be missing at first, because its writer and this reader use a store at the same time. */
+  readonly mayBeMissingMs: number
+}
+
+/** How the events of a stream go out. */
+export interface ReplayManner {
   /** Begins the id lines of an event stream; `undefined` if its events get none. */
   readonly idPrefix: Buffer | undefined
-  /**
-   * Returns how many of a batch's events may go out by now, and when the next one may, in milliseconds from now. Default:
-   * all, at once.
-   */
-  readonly pace?: (batch: JournalBatch) => { readonly count: number; readonly waitMs: number }
-  /** Changes events before they go out. `undefined` leaves them out. */
-  readonly select?: (batch: JournalBatch) => JournalBatch | undefined
+  /** Says when events may go out. Default: at once. */
+  readonly pacing: Pacing | undefined
+  /** Leaves events out, which splits a batch. Default: all go out. */
+  readonly select: ((batch: JournalBatch) => readonly JournalBatch[]) | undefined
 }
 
 /** What a reader is told. */
 export interface ReplayCallbacks {
   /** The head is known. Opens the response; an exception fails the exchange. */
-  onHead(head: JournalHead): void
+  onHead(head: JournalHead, about: string): ReplayManner
   /** Events are about to go out. */
   onEvents(batch: JournalBatch, now: number): void
   /** All events have gone out, and this is how the answer ended. */
@@ -52,9 +59,11 @@ export class ReplayStream implements Runnable {
   readonly #downstream: Downstream
   readonly #callbacks: ReplayCallbacks
   readonly #stopWatching: () => void
+  readonly #began: number
   #after: number
   #events = 0
-  #hasHead = false
+  /** Set once the head is known. */
+  #manner: ReplayManner | undefined
   #turnBytes = FIRST_TURN_BYTES
   #taken = 0
   #isQueued = false
@@ -78,6 +87,7 @@ export class ReplayStream implements Runnable {
     this.#downstream = downstream
     this.#callbacks = callbacks
     this.#after = source.after
+    this.#began = exchange.age
     exchange.attachFramer(this)
     this.#stopWatching = source.journal.watch(source.id, this.#onChange)
     this.wake()
@@ -167,17 +177,16 @@ export class ReplayStream implements Runnable {
   }
 
   #show(page: JournalPage, now: number): void {
-    if (page.state === 'missing') return this.#fail(gone())
-    if (page.head && !this.#hasHead) {
-      this.#hasHead = true
-      this.#callbacks.onHead(page.head)
+    if (page.state === 'missing') return this.#onMissing()
+    if (page.head && !this.#manner) {
+      this.#manner = this.#callbacks.onHead(page.head, page.about)
       if (this.#isStopped) return
     }
     const [next] = page.batches
     // What comes next was trimmed while this client was slow.
     if (Math.max(page.oldest, next?.first ?? 0) > this.#after + 1 && page.newest > this.#after)
       return this.#fail(gone())
-    for (const batch of page.batches) {
+    for (const batch of this.#manner ? page.batches : []) {
       if (!this.#write(batchFrom(batch, this.#after + 1), now)) return
     }
     this.#downstream.flushHead()
@@ -187,10 +196,15 @@ export class ReplayStream implements Runnable {
     else if (this.#mayHaveMore) this.wake()
   }
 
+  #onMissing(): void {
+    if (this.#manner || this.#exchange.age - this.#began > this.#source.mayBeMissingMs) return this.#fail(gone())
+    this.#exchange.deadlines.start('pace', MISSING_MS, this.#onChange)
+  }
+
   /** @returns whether the next batch can follow at once */
   #write(batch: JournalBatch, now: number): boolean {
     if (batch.ends.length === 0) return true
-    const { count, waitMs } = this.#source.pace?.(batch) ?? { count: batch.ends.length, waitMs: 0 }
+    const { count, waitMs } = this.#manner?.pacing?.(batch) ?? { count: batch.ends.length, waitMs: 0 }
     const due = batchUpTo(batch, batch.first + count - 1)
     if (count > 0) this.#writeNow(due, now)
     if (count < batch.ends.length) {
@@ -205,14 +219,14 @@ export class ReplayStream implements Runnable {
   }
 
   #writeNow(batch: JournalBatch, now: number): void {
-    const { idPrefix, select } = this.#source
     this.#after = batch.first + batch.ends.length - 1
     this.#taken += batch.bytes.length
-    const shown = select ? select(batch) : batch
-    if (!shown) return
-    this.#events += shown.ends.length
-    this.#callbacks.onEvents(shown, now)
-    this.#downstream.write(idPrefix ? idBytesOf(shown, idPrefix) : shown.bytes, now)
+    const { idPrefix, select } = this.#manner!
+    for (const shown of select ? select(batch) : [batch]) {
+      this.#events += shown.ends.length
+      this.#callbacks.onEvents(shown, now)
+      this.#downstream.write(idPrefix ? idBytesOf(shown, idPrefix) : shown.bytes, now)
+    }
   }
 
   #end(end: JournalEnd): void {

@@ -4,15 +4,20 @@ import type { Exchange } from '../exchange/exchange.js'
 import type { Framing } from '../framing/index.js'
 import { failureOf, readAnswerEnd } from '../journal/answer-end.js'
 import { split } from '../journal/event-ends.js'
+import type { Pacing } from '../journal/pacing.js'
+import type { EntryAbout } from '../journal/recorder.js'
 import { interpret, parseFrame } from '../metering/read-frame.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
 import { framingNamed } from './framing-named.js'
-import { type ReplayCallbacks, type ReplaySource, ReplayStream } from './replay-stream.js'
+import { type ReplayCallbacks, type ReplayManner, type ReplaySource, ReplayStream } from './replay-stream.js'
 import type { ResponseOpener } from './response-opener.js'
 
 /** Events at the start of a stream that are searched for content. */
 const MAX_SEARCHED = 200
+
+/** How long another's answer may be missing before it has begun. */
+const MISSING_MS = 2000
 
 /** Why a replay has ended. `vacated`: nothing was sent, and another may ask the provider. */
 export type ReplayResult = 'served' | 'vacated'
@@ -27,9 +32,13 @@ interface ReplayTarget {
 }
 
 /** How a kept answer goes out. */
-export interface ReplayRequest extends Omit<ReplaySource, 'idPrefix'> {
+export interface ReplayRequest extends Omit<ReplaySource, 'mayBeMissingMs'> {
   /** Returns what begins the id lines of a stream; `undefined` if its events get none. */
-  readonly idPrefixFor: (framing: Framing) => Buffer | undefined
+  readonly idPrefixFor: (framing: Framing, about: EntryAbout) => Buffer | undefined
+  /** Returns when events may go out. Default: at once. */
+  readonly paceFor?: (framing: Framing) => Pacing | undefined
+  /** Leaves events of a stream out. Default: all go out. */
+  readonly select?: (batch: JournalBatch, framing: Framing) => readonly JournalBatch[]
   /** Returns further headers of the response. */
   readonly headersFor: (framing: Framing | undefined) => Readonly<Record<string, string>>
   /** If nothing was sent, another may be asked in the place of one that has no answer. */
@@ -47,7 +56,6 @@ export class Replay implements ReplayCallbacks {
   #hasHead = false
   #hasContent = false
   #searched = 0
-  #idPrefix: Buffer | undefined
 
   constructor(request: ReplayRequest, target: ReplayTarget) {
     this.#request = request
@@ -55,13 +63,8 @@ export class Replay implements ReplayCallbacks {
     this.result = new Promise((resolve) => {
       this.#resolve = resolve
     })
-    const idPrefix = () => this.#idPrefix
-    const source: ReplaySource = {
-      ...request,
-      get idPrefix() {
-        return idPrefix()
-      },
-    }
+    const { journal, id, after, mayBeVacated } = request
+    const source: ReplaySource = { journal, id, after, mayBeMissingMs: mayBeVacated ? MISSING_MS : 0 }
     this.#stream = new ReplayStream(target.exchange, target.context, source, target.downstream, this)
   }
 
@@ -77,16 +80,22 @@ export class Replay implements ReplayCallbacks {
     this.#stream.stop()
   }
 
-  onHead(head: JournalHead): void {
+  onHead(head: JournalHead, about: string): ReplayManner {
     const { exchange, opener, context } = this.#target
     this.#hasHead = true
     exchange.deadlines.stop('firstByte')
     exchange.deadlines.stop('firstToken')
-    this.#framing = framingNamed(head.framing, exchange.format)
-    this.#idPrefix = this.#framing && this.#request.idPrefixFor(this.#framing)
+    const framing = framingNamed(head.framing, exchange.format)
+    this.#framing = framing
     if (this.#framing && !exchange.countsAsStream) context.registry.admitStream(exchange, exchange.limits)
     exchange.enter('streaming')
-    opener.openKept(head, this.#framing, this.#request.headersFor(this.#framing))
+    opener.openKept(head, framing, this.#request.headersFor(framing))
+    const { idPrefixFor, paceFor, select } = this.#request
+    return {
+      idPrefix: framing && idPrefixFor(framing, JSON.parse(about) as EntryAbout),
+      pacing: framing && paceFor?.(framing),
+      select: framing && select && ((batch) => select(batch, framing)),
+    }
   }
 
   onEvents(batch: JournalBatch, now: number): void {
@@ -115,7 +124,7 @@ export class Replay implements ReplayCallbacks {
       else if ((kept?.providerStatus ?? 0) >= 400) exchange.settle('provider_error')
       exchange.enter('ending')
       // Within a body that is no stream of events, nothing can say that it is incomplete.
-      const saysSo = this.#framing !== undefined && this.#framing.carriesErrors !== false
+      const saysSo = this.#framing ? this.#framing.carriesErrors !== false : kept?.isBodyWhole === true
       if (end.how === 'complete' || saysSo) downstream.end()
       else downstream.destroy()
     }

@@ -259,7 +259,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#hooks.giveUp()
     this.#departure.stopWatching()
     this.#stopUpstream()
-    this.#exchange.recorder?.end()
+    this.#exchange.recorder?.end(this.#exchange.isComplete)
     this.#context.onEnd(this.#exchange)
   }
 }

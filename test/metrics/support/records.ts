@@ -32,6 +32,7 @@ export function recordOf(given: Partial<ExchangeRecord> = {}): ExchangeRecord {
     tenant: undefined,
     cost: undefined,
     costEstimated: false,
+    cache: undefined,
     labels: {},
     target: 'api.openai.com',
     attempts: [],

@@ -1,0 +1,188 @@
+import type { Journal } from '../api/journal.js'
+import type { Exchange } from '../exchange/exchange.js'
+import { sse } from '../framing/index.js'
+import type { KeptAnswers } from '../journal/answer-cache.js'
+import { idLinePrefix } from '../journal/id-lines.js'
+import { pacing } from '../journal/pacing.js'
+import { newStreamId, subjectKey } from '../journal/stream-ids.js'
+import { wantsUsage, withoutUsage } from '../journal/usage-events.js'
+import type { ResolvedCache } from '../options/cache.js'
+import type { Edited } from '../request/edit.js'
+import type { ReplayRequest, ReplayResult } from '../response/replay.js'
+import type { ResponseController } from '../response/response-controller.js'
+import { debug } from '../util/debug.js'
+import { catchRejection } from '../util/promises.js'
+import type { ProxyContext } from './context.js'
+import type { ShareableRequest } from './shareable-request.js'
+import { aliasName, sharedName, streamsUrlOf } from './stream-route.js'
+
+/** How often another's answer is waited for, before the request is sent whatever others do. */
+const MAX_TRIES = 5
+/** How long the id of an answer that is shared can be used. */
+const ALIAS_MS = 60 * 60_000
+/** Nobody leads for longer: then its process is gone. */
+const MAX_LEASE_MS = 24 * 60 * 60_000
+
+/** One request that may get another's answer, or give its own to others. */
+export class SharedAnswer {
+  readonly #request: ShareableRequest
+  readonly #exchange: Exchange
+  readonly #controller: ResponseController
+  readonly #context: ProxyContext
+  readonly #cache: ResolvedCache
+  readonly #journal: Journal
+  readonly #answers: KeptAnswers
+  readonly #hidesUsage: boolean
+
+  constructor(
+    request: ShareableRequest,
+    edited: Edited,
+    exchange: Exchange,
+    controller: ResponseController,
+    context: ProxyContext,
+    kept: { readonly cache: ResolvedCache; readonly journal: Journal; readonly answers: KeptAnswers },
+  ) {
+    this.#request = request
+    this.#exchange = exchange
+    this.#controller = controller
+    this.#context = context
+    this.#cache = kept.cache
+    this.#journal = kept.journal
+    this.#answers = kept.answers
+    // What was added for our sake is not the client's wish.
+    this.#hidesUsage = edited.hidesUsage || !wantsUsage(edited.body.json, exchange.format)
+  }
+
+  get key(): string {
+    return this.#request.key
+  }
+
+  get scope(): string {
+    return this.#request.scope
+  }
+
+  get mayStore(): boolean {
+    return this.#request.mayStore
+  }
+
+  /** Answers with a kept answer, or with one that is under way. @returns whether it did */
+  async answer(): Promise<boolean> {
+    if (!this.#request.mayRead) return false
+    return (await this.#safely(() => this.#answerFromCache())) === true || this.#joinAny()
+  }
+
+  /**
+   * Makes this request the one whose answer others wait for, or answers with that of another that was faster.
+   *
+   * @param entry the journal's id of the answer to come
+   * @returns whether this request has to be sent
+   */
+  async lead(entry: string): Promise<boolean> {
+    if (!this.#cache.joins) return true
+    const { maxStreamDurationMs, firstByteTimeoutMs } = this.#exchange.limits
+    const ttlMs = Math.min(maxStreamDurationMs + firstByteTimeoutMs, MAX_LEASE_MS)
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const isLeader = await this.#safely(() => this.#answers.lead(this.key, entry, ttlMs))
+      // If the store fails, the request is sent as if nobody else asked.
+      if (isLeader !== false || !this.#request.mayRead) return true
+      if (await this.#joinAny()) return false
+      if (this.#exchange.isSettled) return false
+    }
+    return true
+  }
+
+  /** Lets another lead. */
+  async giveUpLead(entry: string): Promise<void> {
+    if (this.#cache.joins) await this.#safely(() => this.#answers.release(this.key, entry))
+  }
+
+  /** Notes that the answer is the provider's. */
+  miss(): void {
+    this.#note('miss')
+    this.#exchange.res.setHeader('x-cache', 'miss')
+  }
+
+  async #answerFromCache(): Promise<boolean> {
+    const found = await this.#answers.find(this.key)
+    if (!found || this.#exchange.isSettled) return false
+    const isStream = found.page.head?.framing !== undefined
+    // A client that wants to know the usage is not served without it.
+    if (isStream !== this.#exchange.asksForStream || !(found.hasUsage || this.#hidesUsage)) return false
+    this.#note('hit')
+    const age = String(Math.floor(this.#answers.ageOf(found) / 1000))
+    const headers = { 'x-cache': 'hit', age }
+    const sized = isStream ? headers : { ...headers, 'content-length': String(found.bytes) }
+    const result = await this.#replay(found.id, sized, true)
+    return result === 'served'
+  }
+
+  async #joinAny(): Promise<boolean> {
+    if (!this.#cache.joins) return false
+    for (let tries = 0; tries < MAX_TRIES; tries++) {
+      const leader = await this.#safely(() => this.#answers.leaderOf(this.key))
+      if (leader === undefined || this.#exchange.isSettled) return false
+      this.#note('join')
+      if ((await this.#replay(leader, { 'x-cache': 'join' }, false)) === 'served') return true
+      // It has gone without an answer.
+      await this.#safely(() => this.#answers.release(this.key, leader))
+      // Between these, it may have left a whole one.
+      if (await this.#safely(() => this.#answerFromCache())) return true
+    }
+    return false
+  }
+
+  async #replay(entry: string, headers: Readonly<Record<string, string>>, isPaced: boolean): Promise<ReplayResult> {
+    const exchange = this.#exchange
+    exchange.deadlines.stop('firstByte')
+    exchange.deadlines.stop('firstToken')
+    const alias = await this.#alias(entry)
+    const request: ReplayRequest = {
+      journal: this.#journal,
+      id: entry,
+      after: 0,
+      mayBeVacated: true,
+      idPrefixFor: (framing, { epoch }) => (alias && framing === sse ? idLinePrefix(epoch) : undefined),
+      headersFor: (framing) => ({ ...headers, ...(framing && alias?.headers) }),
+      ...(this.#hidesUsage && { select: (batch, framing) => withoutUsage(batch, framing, exchange.format) }),
+      ...(isPaced && { paceFor: (framing) => pacing(this.#cache.pace, exchange.format, framing) }),
+    }
+    try {
+      return await this.#controller.replay(request)
+    } finally {
+      alias?.drop()
+    }
+  }
+
+  /** Lets the client continue the answer of another, if streams can be continued. */
+  async #alias(entry: string) {
+    const { resume } = this.#context.config
+    const journal = this.#context.journals.resume
+    if (!resume || journal !== this.#journal || !this.#exchange.asksForStream) return undefined
+    const who = await resume.who(this.#exchange.hookView())
+    if (who === undefined || !resume.when(this.#exchange.hookView())) return undefined
+    const id = newStreamId()
+    const ttlMs = Math.max(resume.windowMs, ALIAS_MS)
+    const put = (name: string, value: string) => catchRejection(this.#journal.put(name, value, ttlMs), () => {})
+    put(aliasName(id), JSON.stringify({ entry, reader: subjectKey(who) }))
+    put(sharedName(entry, id), '1')
+    const url = streamsUrlOf(this.#exchange) + id
+    return {
+      headers: { 'x-stream-id': id, 'x-stream-url': url },
+      drop: () => catchRejection(this.#journal.drop(sharedName(entry, id)), () => {}),
+    }
+  }
+
+  #note(how: 'hit' | 'miss' | 'join'): void {
+    this.#exchange.cache = how
+  }
+
+  /** A store that fails costs a request, but breaks none. */
+  async #safely<T>(ask: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await ask()
+    } catch (error) {
+      debug.request('%s the cache cannot be read: %s', this.#exchange.id, error)
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import type { CachedAnswer } from '../api/cache.js'
+import type { Journal, JournalPage } from '../api/journal.js'
+import { isObject, tryParseJson } from '../json/json.js'
+
+/** Prefixes of names. */
+const ANSWER = 'c:'
+const LEASE = 'j:'
+
+/** What is kept under a key. */
+interface Pointer {
+  /** The journal's id of the answer. */
+  readonly id: string
+  readonly scope: string
+  readonly path: string
+  readonly model: string | undefined
+  readonly storedAt: number
+  readonly bytes: number
+  /** Its usage is whole. */
+  readonly hasUsage: boolean
+}
+
+/** An answer that was found. */
+export interface FoundAnswer extends Pointer {
+  readonly page: JournalPage
+}
+
+/** Counters of a cache. */
+export interface CacheCounts {
+  readonly hits: number
+  readonly misses: number
+  readonly joins: number
+}
+
+/** Whole answers by the keys of their requests, and who is about to get one. */
+export class KeptAnswers {
+  readonly #journal: Journal
+  readonly #ttlMs: number
+  readonly #now: () => number
+  #hits = 0
+  #misses = 0
+  #joins = 0
+
+  /** @param now milliseconds since the epoch */
+  constructor(journal: Journal, ttlMs: number, now: () => number = Date.now) {
+    this.#journal = journal
+    this.#ttlMs = ttlMs
+    this.#now = now
+  }
+
+  get counts(): CacheCounts {
+    return { hits: this.#hits, misses: this.#misses, joins: this.#joins }
+  }
+
+  count(how: 'hit' | 'miss' | 'join'): void {
+    if (how === 'hit') this.#hits++
+    else if (how === 'miss') this.#misses++
+    else this.#joins++
+  }
+
+  /** Milliseconds for which an answer has been kept. */
+  ageOf({ storedAt }: Pick<Pointer, 'storedAt'>): number {
+    return Math.max(0, this.#now() - storedAt)
+  }
+
+  async find(key: string): Promise<FoundAnswer | undefined> {
+    const pointer = readPointer(await this.#journal.get(ANSWER + key))
+    if (!pointer) return undefined
+    const page = await this.#journal.read(pointer.id, Number.MAX_SAFE_INTEGER, 1)
+    const isWhole =
+      page.state === 'ended' && page.end?.how === 'complete' && page.head !== undefined && page.oldest === 1
+    if (isWhole) return { ...pointer, page }
+    if (page.state === 'missing') await this.#journal.drop(ANSWER + key)
+    return undefined
+  }
+
+  /** Keeps an answer whose entry has ended. */
+  async store(key: string, answer: Omit<Pointer, 'storedAt'>): Promise<void> {
+    const before = readPointer(await this.#journal.get(ANSWER + key))
+    await this.#journal.keep(answer.id, this.#ttlMs)
+    await this.#journal.put(ANSWER + key, JSON.stringify({ ...answer, storedAt: this.#now() }), this.#ttlMs)
+    if (before && before.id !== answer.id) await this.#journal.remove(before.id)
+  }
+
+  /** Drops an entry that nobody needs. */
+  async forget(id: string): Promise<void> {
+    await this.#journal.remove(id)
+  }
+
+  /** Returns the entry of who gets the answer now; `undefined` if nobody does. */
+  async leaderOf(key: string): Promise<string | undefined> {
+    return this.#journal.get(LEASE + key)
+  }
+
+  /** Makes an entry the one that all others wait for. @returns whether it is */
+  async lead(key: string, id: string, ttlMs: number): Promise<boolean> {
+    return this.#journal.put(LEASE + key, id, ttlMs, true)
+  }
+
+  /** The entry is nobody's to wait for any more. */
+  async release(key: string, id: string): Promise<void> {
+    await this.#journal.drop(LEASE + key, id)
+  }
+
+  /** Drops answers. @returns how many */
+  async delete(which: string | ((answer: CachedAnswer) => boolean)): Promise<number> {
+    const names =
+      typeof which === 'string'
+        ? ([[ANSWER + which, await this.#journal.get(ANSWER + which)]] as const)
+        : await this.#journal.list(ANSWER)
+    let count = 0
+    for (const [name, value] of names) {
+      const pointer = readPointer(value)
+      if (!pointer) continue
+      const key = name.slice(ANSWER.length)
+      const { id, hasUsage: _, ...answer } = pointer
+      if (typeof which === 'function' && !which({ key, ...answer })) continue
+      if (await this.#journal.drop(name)) count++
+      await this.#journal.remove(id)
+    }
+    return count
+  }
+}
+
+function readPointer(text: string | undefined): Pointer | undefined {
+  const parsed = text === undefined ? undefined : tryParseJson(text)
+  return isObject(parsed) && typeof parsed.id === 'string' ? (parsed as unknown as Pointer) : undefined
+}

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto'
+import { isObject } from '../json/json.js'
+
+/** Fields that say who asks, or how the answer is to be reported, and do not change what the model writes. */
+export const ignoredFields: readonly string[] = [
+  'user',
+  'metadata',
+  'stream_options',
+  'safety_identifier',
+  'prompt_cache_key',
+]
+
+/** Headers that say who asks, how, and when, but nothing about the answer. */
+const IGNORED_HEADERS =
+  /^(?:accept(?:-encoding|-language|-charset)?|user-agent|content-(?:type|length|encoding)|x-stainless-.*|.*(?:request|correlation|client|session|trace)-?id|trace(?:parent|state)|baggage|b3|x-b3-.*|idempotency-key|last-event-id|prefer|referer|origin|sec-.*|date|priority|dnt|te|via|forwarded|x-forwarded-.*|x-title|http-referer)$/
+
+/** What decides an answer. */
+export interface KeyParts {
+  readonly scope: string
+  /** Names of the targets that may answer. */
+  readonly targets: readonly string[]
+  readonly path: string
+  /** Without credentials. */
+  readonly query: readonly (readonly [string, string])[]
+  /** Those that go on, without credentials, by lower-case names. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  readonly body: unknown
+  readonly stream: boolean
+}
+
+/** Returns the key of a request's answer. */
+export function cacheKey({ scope, targets, path, query, headers, body, stream }: KeyParts): string {
+  const sent = Object.entries(headers).filter(([name, value]) => value !== undefined && !IGNORED_HEADERS.test(name))
+  const relevant = isObject(body)
+    ? Object.fromEntries(Object.entries(body).filter(([name]) => !ignoredFields.includes(name)))
+    : body
+  return hashOf([scope, targets, path, [...query].sort(), sent.sort(), relevant, stream])
+}
+
+/** Returns the key of an answer for which the app has a name of its own. */
+export function ownKey(scope: string, key: string, stream: boolean): string {
+  return hashOf([scope, key, stream])
+}
+
+function hashOf(value: unknown): string {
+  return createHash('sha256').update(canonical(value)).digest('base64url')
+}
+
+/** Returns JSON in which the order of fields does not matter. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => {
+    if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner
+    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+  })
+}

@@ -1,0 +1,40 @@
+import type { JournalBatch } from '../api/journal.js'
+import type { CompleteFormat } from '../formats/index.js'
+import type { Framing } from '../framing/index.js'
+import { isObject } from '../json/json.js'
+import { interpret, parseFrame } from '../metering/read-frame.js'
+import { split } from './event-ends.js'
+import { batchFrom, batchUpTo } from './id-bytes.js'
+
+/** Returns whether an event only reports usage, which clients get that have asked for it. */
+export function isUsageEvent(event: Buffer, framing: Framing, format: CompleteFormat): boolean {
+  if (format.usageRequest === undefined || !event.includes(format.usageMarker)) return false
+  const parsed = parseFrame(event, framing, true)
+  if (!parsed) return false
+  const { reading } = interpret(parsed.message, parsed.data, format)
+  return reading.isUsageOnly === true && reading.error === undefined
+}
+
+/** Returns whether a request asks for such an event. */
+export function wantsUsage(body: unknown, { usageRequest }: CompleteFormat): boolean {
+  if (usageRequest === undefined) return true
+  const [field, flag] = usageRequest
+  const options = isObject(body) ? body[field] : undefined
+  return isObject(options) && options[flag] === true
+}
+
+/** Leaves the events that only report usage out of a batch. @returns what is left, in one piece or several */
+export function withoutUsage(batch: JournalBatch, framing: Framing, format: CompleteFormat): readonly JournalBatch[] {
+  if (!batch.bytes.includes(format.usageMarker)) return [batch]
+  const left: JournalBatch[] = []
+  let first = batch.first
+  split(batch).forEach((event, at) => {
+    if (!isUsageEvent(event, framing, format)) return
+    const number = batch.first + at
+    if (number > first) left.push(batchUpTo(batchFrom(batch, first), number - 1))
+    first = number + 1
+  })
+  const last = batch.first + batch.ends.length - 1
+  if (first <= last) left.push(batchFrom(batch, first))
+  return left
+}

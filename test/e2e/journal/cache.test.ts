@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import type { AiProxyOptions } from '../../../lib/index.js'
+import { startApp } from '../support/app.js'
+import { Events, post } from '../support/client.js'
+import { openai } from '../support/protocols.js'
+import { startProvider } from '../support/provider.js'
+import { chatUsage, streams } from '../support/streams.js'
+
+const { path, events, terminator } = openai
+const request = { ...openai.request, temperature: 0 }
+const all = [...events, terminator]
+
+async function started(t: TestContext, cache: object = {}, given: Partial<AiProxyOptions> = {}) {
+  const provider = await startProvider(t, { onCall: (call) => call.sse(events).end(terminator) })
+  const app = await startApp(t, {
+    target: provider.url,
+    cache: { ttlMs: 60_000, scope: (req) => String(req.headers['x-team'] ?? 'all'), ...cache },
+    ...given,
+  } as AiProxyOptions)
+  const ask = async (body: object = request, headers: Record<string, string> = {}) => {
+    const response = await post(app.url + path, body, { headers })
+    const how = response.headers.get('x-cache')
+    return { response, how, text: await response.text(), record: await app.record() }
+  }
+  return { provider, app, ask }
+}
+
+describe('cache', () => {
+  test('answers the same request again, event for event, without the provider', async (t) => {
+    const { provider, ask, app } = await started(t)
+    const first = await ask()
+    assert.equal(first.how, 'miss')
+    assert.equal(first.record.cache, 'miss')
+    const second = await ask({ ...request, user: 'somebody', metadata: { a: 'b' } })
+    assert.equal(second.how, 'hit')
+    assert.equal(second.response.headers.get('age'), '0')
+    assert.equal(second.text, first.text)
+    assert.equal(provider.calls.length, 1)
+    const { cache, usage, outcome, firstTokenMs, events: passed } = second.record
+    assert.deepEqual([cache, outcome, passed], ['hit', 'completed', all.length])
+    assert.deepEqual(usage, first.record.usage)
+    assert.ok(firstTokenMs !== undefined)
+    assert.deepEqual([app.proxy.stats().exchanges], [2])
+  })
+
+  test('scopes, models and streams are kept apart; no-store and no-cache are obeyed', async (t) => {
+    const { provider, ask } = await started(t)
+    await ask()
+    assert.equal((await ask(request, { 'x-team': 'other' })).how, 'miss')
+    assert.equal((await ask({ ...request, model: 'other' })).how, 'miss')
+    assert.equal((await ask(request, { 'cache-control': 'no-cache' })).how, 'miss')
+    assert.equal((await ask(request, { 'cache-control': 'no-store' })).how, null)
+    assert.equal((await ask({ ...request, temperature: 1 })).how, null)
+    assert.equal((await ask()).how, 'hit')
+    assert.equal(provider.calls.length, 6)
+  })
+
+  test('usage events are for clients that ask for them', async (t) => {
+    const { frames, path: at, request: asking } = streams.chat
+    const provider = await startProvider(t, { onCall: (call) => call.sse(frames.map(String)).end() })
+    const app = await startApp(t, { target: provider.url, cache: { ttlMs: 1e6, scope: () => 'all' } })
+    const { stream_options: _, ...silent } = { ...asking, temperature: 0 } as Record<string, unknown>
+    const ask = async (body: object) => (await post(app.url + at, body)).text()
+    const whole = Buffer.concat(frames).toString()
+    const less = Buffer.concat(frames.filter((frame) => frame !== chatUsage)).toString()
+    assert.equal(await ask(silent), less)
+    assert.equal(await ask({ ...silent, stream_options: { include_usage: true } }), whole)
+    assert.equal(await ask(silent), less)
+    assert.equal(provider.calls.length, 1)
+  })
+
+  test('cut and failed answers, tool calls and errors are not kept', async (t) => {
+    const answers = [
+      (call: import('../support/provider.js').Call) => call.sse(events.slice(0, 2)).end(),
+      (call: import('../support/provider.js').Call) => call.json(500, { error: { message: 'no' } }),
+      (call: import('../support/provider.js').Call) => {
+        const tool = JSON.stringify({ choices: [{ index: 0, delta: { tool_calls: [{ index: 0, id: 'a' }] } }] })
+        call.sse([`data: ${tool}\n\n`, ...events.slice(1)]).end(terminator)
+      },
+    ]
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, cache: { ttlMs: 1e6, scope: () => 'all' } })
+    for (const answer of [...answers, ...answers]) {
+      const asked = post(app.url + path, request)
+      answer(await provider.next())
+      const response = await asked
+      assert.equal(response.headers.get('x-cache'), 'miss')
+      await response.text()
+    }
+  })
+
+  test('a JSON answer is kept as JSON', async (t) => {
+    const answer = {
+      id: 'a',
+      choices: [{ message: { content: 'hi' }, finish_reason: 'stop' }],
+      usage: { prompt_tokens: 1, completion_tokens: 2 },
+    }
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, answer) })
+    const app = await startApp(t, { target: provider.url, cache: { ttlMs: 1e6, scope: () => 'all' } })
+    for (const how of ['miss', 'hit']) {
+      const response = await post(app.url + path, { ...request, stream: false })
+      assert.equal(response.headers.get('x-cache'), how)
+      assert.deepEqual(await response.json(), answer)
+      assert.equal((await app.record()).usage?.outputTokens, 2)
+    }
+    assert.equal(provider.calls.length, 1)
+    assert.equal(await app.proxy.cache.delete(({ path: at }) => at === path), 1)
+    await (await post(app.url + path, { ...request, stream: false })).text()
+    assert.equal(provider.calls.length, 2)
+  })
+})
+
+describe('joining', () => {
+  test('identical requests share one answer from its first event', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, {
+      target: provider.url,
+      cache: { ttlMs: 1e6, scope: () => 'all' },
+      joinIdentical: true,
+    })
+    const leading = post(app.url + path, request)
+    const call = await provider.next()
+    const joining = [post(app.url + path, request), post(app.url + path, request)]
+    call.sse(events.slice(0, 1))
+    const [leader, ...others] = await Promise.all([leading, ...joining])
+    assert.deepEqual(
+      [leader!, ...others].map(({ headers }) => headers.get('x-cache')),
+      ['miss', 'join', 'join'],
+    )
+    for (const event of events.slice(1)) call.send(event)
+    call.end(terminator)
+    for (const response of [leader!, ...others]) assert.deepEqual(await new Events(response).rest(), all)
+    assert.equal(provider.calls.length, 1)
+  })
+
+  test('the first may leave while others read', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, {
+      target: provider.url,
+      cache: { ttlMs: 1e6, scope: () => 'all' },
+      joinIdentical: true,
+    })
+    const leave = new AbortController()
+    const leading = post(app.url + path, request, { signal: leave.signal })
+    const call = await provider.next()
+    const joining = post(app.url + path, request)
+    call.sse(events.slice(0, 1))
+    const response = await joining
+    await leading
+    const reader = new Events(response)
+    assert.equal(await reader.next(), events[0])
+    leave.abort()
+    for (const event of events.slice(1)) call.send(event)
+    call.end(terminator)
+    assert.deepEqual(await reader.rest(), all.slice(1))
+    const records = [await app.record(), await app.record()]
+    assert.deepEqual(records.map(({ cache }) => cache).sort(), ['join', 'miss'])
+  })
+
+  test('if the first leaves before there is an answer, another asks', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, {
+      target: provider.url,
+      cache: { ttlMs: 1e6, scope: () => 'all' },
+      joinIdentical: true,
+    })
+    const leading = post(app.url + path, request)
+    const call = await provider.next()
+    const joining = post(app.url + path, request)
+    const id = app.proxy.exchanges()[0]!.id
+    while (app.proxy.exchanges().length < 2) await new Promise(setImmediate)
+    app.proxy.abort(id)
+    await call.gone
+    assert.equal((await leading).status, 503)
+    const second = await provider.next()
+    second.sse(events).end(terminator)
+    assert.deepEqual(await new Events(await joining).rest(), all)
+  })
+})
