@@ -5,7 +5,19 @@ import { suite, test } from 'node:test'
 
 /** The folders of lib/, the lowest first: each may import itself and those before it. */
 const FOLDERS = [
-  ...['util', 'json', 'framing', 'formats', 'api', 'pricing', 'identity', 'options', 'scheduling', 'exchange'],
+  ...[
+    'client',
+    'util',
+    'json',
+    'framing',
+    'formats',
+    'api',
+    'pricing',
+    'identity',
+    'options',
+    'scheduling',
+    'exchange',
+  ],
   ...[
     'metering',
     'metrics',
@@ -30,10 +42,9 @@ suite('the layout', () => {
 
   test('only the entry points and aiProxy() are at the root of lib/', () => {
     const files = readdirSync(join(ROOT, 'lib')).filter((name) => /\.m?ts$/.test(name))
-    const entries = ['index', 'journal', 'opentelemetry', 'prices', 'prometheus', 'quota', 'queue'].flatMap((name) => [
-      `${name}.ts`,
-      `${name}.mts`,
-    ])
+    const entries = ['client', 'index', 'journal', 'opentelemetry', 'prices', 'prometheus', 'quota', 'queue'].flatMap(
+      (name) => [`${name}.ts`, `${name}.mts`],
+    )
     assert.deepEqual(files.sort(), ['ai-proxy.ts', ...entries].sort())
   })
 

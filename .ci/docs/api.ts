@@ -4,6 +4,7 @@
  *
  * @module
  */
+export * from '../../lib/client.js'
 export * from '../../lib/index.js'
 export * from '../../lib/journal.js'
 export * from '../../lib/opentelemetry.js'

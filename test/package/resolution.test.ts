@@ -16,7 +16,17 @@ describe('tools and compilers', () => {
     const { checkPackage, createPackageFromTarballData } = await import('@arethetypeswrong/core')
     const result = await checkPackage(createPackageFromTarballData(readFileSync(tarball)))
     assert.ok(result.types)
-    const entries = ['', '/prometheus', '/opentelemetry', '/prices', '/quota', '/queue', '/journal', '/package.json']
+    const entries = [
+      '',
+      '/prometheus',
+      '/opentelemetry',
+      '/prices',
+      '/quota',
+      '/queue',
+      '/journal',
+      '/client',
+      '/package.json',
+    ]
     assert.deepEqual(
       Object.keys(result.entrypoints),
       entries.map((name) => `.${name}`),

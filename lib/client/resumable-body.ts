@@ -1,0 +1,131 @@
+import type { BodyContext } from './body-context.js'
+import { SplitError } from './event-splitter.js'
+import { ResumeError, type ResumeFailure } from './resume-error.js'
+import { Resumption } from './resumption.js'
+import { requestStop } from './stream-handle.js'
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>
+
+/**
+ * A body that consists of the whole events of one connection after another. It reads only when its reader asks, so a
+ * slow reader slows the server down, as without this module.
+ */
+export class ResumableBody {
+  readonly stream: ReadableStream<Uint8Array>
+  readonly #context: BodyContext
+  readonly #resumption: Resumption
+  /** Ends what is under way when the reader stops or leaves. */
+  readonly #leaving = new AbortController()
+  /** The current connection; `undefined` while there is none. */
+  #reader: Reader | undefined
+  #isOver = false
+
+  constructor(first: ReadableStream<Uint8Array>, context: BodyContext) {
+    this.#context = context
+    this.#reader = first.getReader()
+    this.#resumption = new Resumption(context, this.#leaving.signal)
+    let controller!: ReadableStreamDefaultController<Uint8Array>
+    this.stream = new ReadableStream<Uint8Array>(
+      {
+        start: (own) => {
+          controller = own
+        },
+        pull: () => this.#pull(controller),
+        cancel: (reason) => this.#leave(reason),
+      },
+      { highWaterMark: 0 },
+    )
+    this.#onAbort = () => {
+      const reason: unknown = context.signal?.reason
+      this.#leave(reason)
+      controller.error(reason)
+    }
+    if (context.signal?.aborted) this.#onAbort()
+    else context.signal?.addEventListener('abort', this.#onAbort, { once: true })
+  }
+
+  readonly #onAbort: () => void
+
+  /** Delivers the next whole events, however many connections that takes. */
+  async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    try {
+      while (!this.#isOver) {
+        const bytes = await this.#next()
+        if (this.#isOver) return
+        if (bytes === 'end') {
+          this.#end()
+          controller.close()
+        } else if (bytes !== undefined) {
+          controller.enqueue(bytes)
+          return
+        }
+      }
+    } catch (error) {
+      if (this.#isOver) return
+      this.#end()
+      void this.#reader?.cancel(error).catch(() => {})
+      controller.error(error)
+    }
+  }
+
+  /** @returns `undefined` if there is nothing yet to deliver */
+  async #next(): Promise<Uint8Array | 'end' | undefined> {
+    if (this.#reader === undefined) {
+      this.#reader = await this.#resumption.connect()
+      if (this.#reader === undefined) return 'end'
+      // Somebody has left between the answer and this line.
+      if (this.#isOver) void this.#reader.cancel().catch(() => {})
+    }
+    const { splitter } = this.#context
+    if (splitter === undefined) {
+      const { done, value } = await this.#reader.read()
+      return done ? 'end' : value
+    }
+    try {
+      const { done, value } = await this.#reader.read()
+      const before = splitter.events
+      const bytes = done ? splitter.end() : splitter.push(value)
+      if (splitter.events > before) this.#resumption.onProgress()
+      if (!done) return bytes
+      if (!bytes && !splitter.hasPending) return 'end'
+      // Only a body that is cut ends like this, even if nothing but an LF is missing.
+      this.#interrupted(new TypeError('the body ended in the middle of an event'))
+      return bytes
+    } catch (error) {
+      this.#interrupted(error)
+      return undefined
+    }
+  }
+
+  #interrupted(error: unknown): void {
+    if (this.#isOver) return
+    if (error instanceof SplitError && error.reason !== 'gap') throw this.#failed(error)
+    void this.#reader?.cancel(error).catch(() => {})
+    this.#reader = undefined
+    this.#context.splitter?.restart()
+    this.#resumption.onInterrupted(error)
+  }
+
+  #failed(error: SplitError): ResumeError {
+    const code: ResumeFailure = error.reason === 'corrupt' || error.reason === 'event_too_large' ? error.reason : 'gone'
+    return new ResumeError(code, `The stream cannot be read on: ${error.message}.`, {
+      streamId: this.#context.handle.id,
+    })
+  }
+
+  /** The reader has aborted or cancelled: lets go of the connection and, unless it only leaves, stops the provider. */
+  #leave(reason: unknown): void {
+    if (this.#isOver) return
+    this.#end()
+    this.#leaving.abort(reason)
+    void this.#reader?.cancel(reason).catch(() => {})
+    const { handle, options } = this.#context
+    // If it fails, the server notices that nobody reads, and stops the provider after its `graceMs`.
+    if (options.onAbort === 'stop' && handle.url !== undefined) requestStop(handle, handle.url).catch(() => {})
+  }
+
+  #end(): void {
+    this.#isOver = true
+    this.#context.signal?.removeEventListener('abort', this.#onAbort)
+  }
+}

@@ -1,0 +1,144 @@
+import type { BodyContext } from './body-context.js'
+import { ResumeError, type ResumeFailure } from './resume-error.js'
+import { backoffMs, retryAfterMs } from './retry-delay.js'
+import { mediaTypeOf } from './splitter-for.js'
+import { requestRest } from './stream-handle.js'
+
+/** A server that asks for more is not waited for. */
+const MAX_WAIT_MS = 300_000
+
+const REASONS: Readonly<Record<number, string>> = {
+  401: 'the server does not accept the credentials any more',
+  403: 'the server does not allow it',
+  404: 'the server does not know the stream, or it belongs to another user',
+  410: 'the server does not keep these events any more, or not those of this stream',
+}
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>
+
+/** Connects a stream that broke again, attempt by attempt. */
+export class Resumption {
+  readonly #context: BodyContext
+  readonly #signal: AbortSignal
+  /** Attempts since the last event. */
+  #attempts = 0
+  /** What broke the stream or the last attempt. */
+  #cause: unknown
+  #status: number | undefined
+  /** How long the server asked to wait. */
+  #askedMs = 0
+
+  /** @param signal aborted when nobody waits any more */
+  constructor(context: BodyContext, signal: AbortSignal) {
+    this.#context = context
+    this.#signal = signal
+  }
+
+  /** An event has arrived, which ends the interruption. */
+  onProgress(): void {
+    this.#attempts = 0
+    this.#status = undefined
+  }
+
+  onInterrupted(cause: unknown): void {
+    this.#cause = cause
+  }
+
+  /**
+   * Makes attempts until the server continues the stream.
+   *
+   * @returns what reads the continuation, or `undefined` if the stream is over
+   * @throws ResumeError if there is no use in another attempt
+   */
+  async connect(): Promise<Reader | undefined> {
+    const { url } = this.#context.handle
+    if (url === undefined) {
+      const todo = 'set streamsUrl, or let CORS expose the header x-stream-url'
+      throw this.#error('no_url', `nothing says where the server has it; ${todo}`)
+    }
+    for (;;) {
+      await this.#wait()
+      const response = await this.#attempt(url)
+      if (response === undefined) continue
+      if (response.status === 204) return undefined
+      const { handle, splitter, options } = this.#context
+      notify(options.onResumed, { id: handle.id, after: splitter!.after, attempts: this.#attempts })
+      return response.body!.getReader()
+    }
+  }
+
+  async #wait(): Promise<void> {
+    const { handle, splitter, options, environment } = this.#context
+    if (this.#attempts >= options.retries) {
+      throw this.#error('retries_exhausted', `no attempt of ${options.retries} to resume it succeeded`)
+    }
+    const delayMs = Math.max(this.#askedMs, backoffMs(this.#attempts++, options.backoff, environment))
+    this.#askedMs = 0
+    const offline = environment.isOffline()
+    notify(options.onInterrupted, {
+      ...{ id: handle.id, after: splitter!.after, attempt: this.#attempts, delayMs, offline },
+      cause: this.#cause,
+    })
+    await environment.sleep(delayMs, this.#signal)
+    while (environment.isOffline()) await environment.untilOnline(this.#signal)
+  }
+
+  /** @returns the server's answer if it settles the matter, or `undefined` if another attempt may */
+  async #attempt(url: string): Promise<Response | undefined> {
+    const { handle, splitter } = this.#context
+    let response: Response
+    try {
+      response = await requestRest(handle, url, splitter!.after, this.#signal)
+    } catch (error) {
+      this.#signal.throwIfAborted()
+      this.#cause = error
+      return undefined
+    }
+    this.#status = response.status
+    if (response.status === 204) return response
+    if (response.status === 200) return this.#checked(response)
+    void response.body?.cancel().catch(() => {})
+    const failure = finalFailure(response)
+    if (failure) throw this.#error(failure, REASONS[response.status] ?? `the server refuses to go on`)
+    this.#askedMs = retryAfterMs(response.headers, this.#context.environment)
+    if (this.#askedMs > MAX_WAIT_MS) throw this.#error('wait_too_long', 'the server asks for too long a wait')
+    this.#cause = new TypeError(`the server answered with status ${response.status}`)
+    return undefined
+  }
+
+  /** An answer of something between, such as the sign-in page of a hotel's network, is not the stream. */
+  #checked(response: Response): Response | undefined {
+    const { handle, mediaType } = this.#context
+    const id = response.headers.get('x-stream-id') ?? handle.id
+    if (response.body && mediaTypeOf(response) === mediaType && id === handle.id) return response
+    void response.body?.cancel().catch(() => {})
+    this.#cause = new TypeError('the answer is not the stream that was asked for')
+    return undefined
+  }
+
+  #error(code: ResumeFailure, reason: string): ResumeError {
+    const status = this.#status === undefined ? '' : ` (status ${this.#status})`
+    return new ResumeError(code, `The stream broke and cannot be resumed: ${reason}${status}.`, {
+      ...{ streamId: this.#context.handle.id, status: this.#status, cause: this.#cause },
+    })
+  }
+}
+
+/** The failure that an answer means, if no retry can change it. */
+function finalFailure({ status, type }: Response): ResumeFailure | undefined {
+  if (type === 'opaqueredirect') return 'refused'
+  if (status === 410) return 'gone'
+  if (status === 404) return 'not_found'
+  if (status === 408 || status === 425 || status === 429 || status >= 500) return undefined
+  return 'refused'
+}
+
+/** A callback that throws must not break the stream; its error is reported as one that nobody has caught. */
+function notify<T>(callback: ((event: T) => void) | undefined, event: T): void {
+  try {
+    callback?.(event)
+  } catch (error) {
+    const { reportError = console.error } = globalThis as { readonly reportError?: (error: unknown) => void }
+    reportError(error)
+  }
+}
