@@ -1,9 +1,9 @@
 import { PendingBytes } from './pending-bytes.js'
 
-/** The bytes are not what may follow. A gap may close if the stream is asked for again; the others stay. */
+/** The bytes are not what may follow, however often they are asked for. */
 export class SplitError extends Error {
   constructor(
-    readonly reason: 'gap' | 'other_epoch' | 'corrupt' | 'event_too_large',
+    readonly reason: 'other_epoch' | 'corrupt' | 'event_too_large',
     message: string,
   ) {
     super(message)

@@ -38,6 +38,14 @@ export interface StreamResumption {
   readonly attempts: number
 }
 
+/** How long attempts wait: a random time between 0 and a bound that doubles from one to the next. */
+export interface ResumeBackoff {
+  /** The bound before the first attempt, in milliseconds. Default 250. */
+  readonly baseMs?: number | undefined
+  /** The bound that is not exceeded, in milliseconds. Default 10,000. */
+  readonly maxMs?: number | undefined
+}
+
 /** Options of `resumable()`. */
 export interface ResumableOptions {
   /**
@@ -46,10 +54,10 @@ export interface ResumableOptions {
    */
   readonly retries?: number | undefined
   /**
-   * How long an attempt waits, in milliseconds: a random time between 0 and a bound, which is `baseMs` for the first
-   * (default 250) and doubles up to `maxMs` (default 10,000). A `retry-after` that is longer counts instead.
+   * How long attempts wait. If the server asks for a longer wait with `retry-after`, that counts. Default: up to 250 ms
+   * before the first attempt, up to 10 s before later ones.
    */
-  readonly backoff?: { readonly baseMs?: number | undefined; readonly maxMs?: number | undefined } | undefined
+  readonly backoff?: ResumeBackoff | undefined
   /**
    * What it means to abort the request's signal, or to cancel its body, in the middle of the answer. `'stop'` also sends
    * a `DELETE`, so that the provider stops at once. `'leave'` only closes the connection: the provider goes on for

@@ -99,7 +99,7 @@ export class ResumableBody {
 
   #interrupted(error: unknown): void {
     if (this.#isOver) return
-    if (error instanceof SplitError && error.reason !== 'gap') throw this.#failed(error)
+    if (error instanceof SplitError) throw this.#failed(error)
     void this.#reader?.cancel(error).catch(() => {})
     this.#reader = undefined
     this.#context.splitter?.restart()
@@ -107,7 +107,7 @@ export class ResumableBody {
   }
 
   #failed(error: SplitError): ResumeError {
-    const code: ResumeFailure = error.reason === 'corrupt' || error.reason === 'event_too_large' ? error.reason : 'gone'
+    const code: ResumeFailure = error.reason === 'other_epoch' ? 'gone' : error.reason
     return new ResumeError(code, `The stream cannot be read on: ${error.message}.`, {
       streamId: this.#context.handle.id,
     })

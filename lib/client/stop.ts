@@ -4,10 +4,16 @@ import { ResumeError } from './resume-error.js'
 import { requestStop, STREAM_ID, type StreamHandle, urlBelow } from './stream-handle.js'
 import type { Fetch, FetchInit } from './stream-request.js'
 
+/** Headers as `fetch` has them. */
+export interface StreamHeaders {
+  /** Returns a header's value, or `null`. */
+  get(name: string): string | null
+}
+
 /** A response whose stream can be stopped: what `resumable()` returned, or a clone of it. */
 export interface StreamResponse {
   /** Its headers, with `x-stream-id`. */
-  readonly headers: { get(name: string): string | null }
+  readonly headers: StreamHeaders
 }
 
 /** What `stop()` needs to stop a stream by its id alone. */
