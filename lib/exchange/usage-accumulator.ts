@@ -65,7 +65,15 @@ export class UsageAccumulator {
   firstTokenAt: number | undefined
 
   /** Takes over what was told of an answer that is sent again. */
-  restore({ model, responseId, finishReason, usage, billed, estimatedTokens, estimateWhenReported }: AnswerFacts): void {
+  restore({
+    model,
+    responseId,
+    finishReason,
+    usage,
+    billed,
+    estimatedTokens,
+    estimateWhenReported,
+  }: AnswerFacts): void {
     this.model = model
     this.responseId = responseId
     this.finishReason = finishReason
