@@ -10,6 +10,7 @@ import { HeldBytes } from './exchange/held-bytes.js'
 import { Observers } from './exchange/observers.js'
 import { recordOf } from './exchange/record-of.js'
 import { ExchangeRegistry } from './exchange/registry.js'
+import { AnswerOwners } from './handle/answer-owners.js'
 import type { ProxyContext } from './handle/context.js'
 import { handleRequest } from './handle/handle-request.js'
 import { createJournals } from './handle/journals.js'
@@ -102,6 +103,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     observers: new Observers(config.observers, config.hookErrors),
     warnings,
     journals,
+    owners: config.resume && journals.resume && new AnswerOwners(journals.resume, config.resume),
     answers: config.cache && journals.cache && new KeptAnswers(journals.cache, config.cache.ttlMs),
     held: new HeldBytes(config.limits),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
@@ -132,7 +134,11 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     await closePolicies(config)
     await context.journals.close()
   }
-  const stats = () => registry.stats(turns.waiting, context.held.count, targets?.stats(), figuresOf(config))
+  const stats = () =>
+    registry.stats(turns.waiting, context.held.count, targets?.stats(), figuresOf(config), {
+      cache: context.answers?.counts,
+      journal: journals.stats(),
+    })
   context.observers.onProxy(stats)
   const cache: AnswerCache = {
     delete: async (which) => {
@@ -188,8 +194,9 @@ async function closePolicies({ policies, hookErrors }: Config): Promise<void> {
 }
 
 /** Counts and reports an exchange that has ended, once. */
-function conclude(exchange: Exchange, { config, registry, observers, answers }: ProxyContext): void {
+function conclude(exchange: Exchange, { config, registry, observers, answers, owners }: ProxyContext): void {
   exchange.held?.release()
+  owners?.note(exchange)
   const record = recordOf(exchange, config.labelsOf?.(exchange.hookView()), config.costOf)
   registry.end(exchange, record)
   exchange.onEnd?.(record)

@@ -122,7 +122,7 @@ export interface Journal {
    *
    * @returns a function that ends the watch
    */
-  watch(id: string, onChange: () => void): () => void
+  watch(id: string, callback: () => void): () => void
   /** Asks the writer of an entry to stop its provider. */
   stop(id: string): void | Promise<void>
   /** Keeps an entry that has ended for so many milliseconds from now. */

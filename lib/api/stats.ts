@@ -1,5 +1,6 @@
 import type { TargetStats } from './attempt-record.js'
 import type { Outcome } from './errors.js'
+import type { JournalStats } from './journal.js'
 import type { Limits } from './limits.js'
 
 /** Counters and gauges of a policy. */
@@ -8,6 +9,16 @@ export interface PolicyFigures {
   readonly name: string
   /** By their names. */
   readonly figures: Readonly<Record<string, number>>
+}
+
+/** Counters of the option `cache`, and what its journal holds. */
+export interface CacheStats {
+  /** Requests that got a kept answer. */
+  readonly hits: number
+  /** Requests whose answer may be kept or shared, and for which the provider was asked. */
+  readonly misses: number
+  /** Requests that got the answer of another, which was still under way. */
+  readonly joins: number
 }
 
 /** Counters and gauges of a middleware since its start. */
@@ -34,6 +45,10 @@ export interface AiProxyStats {
   readonly targets: readonly TargetStats[]
   /** Counters and gauges of the option `policies`, of those that have any. */
   readonly policies: readonly PolicyFigures[]
+  /** Counters of the option `cache`; `undefined` without it. */
+  readonly cache: CacheStats | undefined
+  /** What the middleware's journals hold, added up; `undefined` without the options `resume` and `cache`. */
+  readonly journal: JournalStats | undefined
   /** Body bytes from clients. This and the sums below cover the exchanges that have ended. */
   readonly requestBytes: number
   /** Body bytes from the provider, decoded. */

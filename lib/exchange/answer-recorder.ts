@@ -1,5 +1,16 @@
 import type { OutgoingHttpHeaders } from 'node:http'
+import type { Journal, JournalBatch } from '../api/journal.js'
 import type { Framing } from '../framing/index.js'
+
+/** Where the client's answer is kept, and how it looks to this client. */
+export interface KeptStream {
+  /** `after` is the number of the last event that was kept. */
+  readonly source: { readonly journal: Journal; readonly id: string; readonly after: number }
+  readonly manner: {
+    readonly idPrefix: Buffer | undefined
+    readonly select: ((batch: JournalBatch) => readonly JournalBatch[]) | undefined
+  }
+}
 
 /** Keeps an answer while it goes to the client. No method waits, and none throws. */
 export interface AnswerRecorder {
@@ -26,6 +37,10 @@ export interface AnswerRecorder {
   end(isWhole: boolean): void
   /** The client is not shown the usage, but whoever reads later may be: it must pass here. */
   readonly showsUsage: boolean
+  /** The events so far; `undefined` if none are kept. */
+  readonly kept: KeptStream | undefined
+  /** Readers beside the client. */
+  readonly readers: number
   /** Whether the provider goes on although the client has left. */
   readonly goesOn: boolean
   /** The client has left: from now on, the answer ends a while after its last reader has gone. */

@@ -109,6 +109,7 @@ export class ExchangeRegistry {
     heldBytes = 0,
     targets: readonly TargetStats[] = [],
     policies: readonly PolicyFigures[] = [],
+    kept: Pick<AiProxyStats, 'cache' | 'journal'> = { cache: undefined, journal: undefined },
   ): AiProxyStats {
     const { outcomes, limits, ...totals } = this.#totals
     const waitingForDrain = this.#open.all().filter(({ phase }) => phase === 'stalled').length
@@ -123,6 +124,7 @@ export class ExchangeRegistry {
       limits: { ...limits },
       targets,
       policies,
+      ...kept,
     }
   }
 

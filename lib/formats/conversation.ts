@@ -49,3 +49,14 @@ const MAX_LEADING_MESSAGES = 8
 export function keepsAnswers(format: string): boolean {
   return format === 'openai-responses'
 }
+
+/** Paths about one answer that a provider keeps: to read it, its input, to cancel and to delete it. */
+const ANSWER_PATH = /\/responses\/([^/]+)(?:\/(?:cancel|input_items))?\/?$/
+/** Names in that place that are no ids. */
+const NOT_IDS = new Set(['compact', 'input_tokens'])
+
+/** Returns the id of the answer that a path of such a format is about; `undefined` if it is about none. */
+export function answerIdIn(path: string): string | undefined {
+  const id = ANSWER_PATH.exec(path)?.[1]
+  return id === undefined || NOT_IDS.has(id) ? undefined : id
+}

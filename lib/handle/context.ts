@@ -6,6 +6,7 @@ import type { Config } from '../options/config.js'
 import type { ResponseContext } from '../response/context.js'
 import type { OverloadGuard } from '../scheduling/overload.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
+import type { AnswerOwners } from './answer-owners.js'
 import type { Journals } from './journals.js'
 import type { ReachableProvider } from './reachable-provider.js'
 import type { SetupWarnings } from './setup-warnings.js'
@@ -24,6 +25,8 @@ export interface ProxyContext extends ResponseContext {
   /** Where answers are kept. */
   readonly journals: Journals
   readonly warnings: SetupWarnings
+  /** Whose the answers are that providers keep; `undefined` if streams cannot be continued. */
+  readonly owners: AnswerOwners | undefined
   /** Answers that are kept for others. */
   readonly answers: KeptAnswers | undefined
   /** Counts the request bodies in memory. */

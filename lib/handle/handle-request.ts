@@ -64,6 +64,8 @@ export async function handleRequest(
   registry.admitExchange(exchange, config.limits)
   await identify(exchange, controller, config)
   if (exchange.isSettled) return
+  await context.owners?.admit(exchange, path.decoded)
+  if (exchange.isSettled) return
   if (await answersModels(exchange, controller, context, path)) return
   if (config.limitsFor) {
     await applyRequestLimits(exchange, controller, config.limitsFor)

@@ -1,4 +1,4 @@
-import type { Journal } from '../api/journal.js'
+import type { Journal, JournalStats } from '../api/journal.js'
 import { memoryJournal } from '../journal/memory-journal.js'
 import type { Config } from '../options/config.js'
 
@@ -8,6 +8,8 @@ export interface Journals {
   readonly resume: Journal | undefined
   /** For answers that others get; `undefined` if that is off. */
   readonly cache: Journal | undefined
+  /** What they hold, added up; `undefined` if there are none. */
+  stats(): JournalStats | undefined
   /** Releases those that are the middleware's own. */
   close(): Promise<void>
 }
@@ -16,11 +18,24 @@ export interface Journals {
 export function createJournals({ resume, cache }: Config): Journals {
   const isOwnNeeded = (resume && !resume.journal) || (cache && !cache.journal && !resume?.journal)
   const own = isOwnNeeded ? memoryJournal() : undefined
+  const forResume = resume && (resume.journal ?? own)
+  const forCache = cache && (cache.journal ?? resume?.journal ?? own)
+  const all = [...new Set([forResume, forCache])].filter((journal) => journal !== undefined)
   return {
-    resume: resume && (resume.journal ?? own),
-    cache: cache && (cache.journal ?? resume?.journal ?? own),
+    resume: forResume,
+    cache: forCache,
+    stats: () => (all.length > 0 ? all.map((journal) => journal.stats()).reduce(sum) : undefined),
     close: async () => {
       await own?.close()
     },
+  }
+}
+
+function sum(one: JournalStats, other: JournalStats): JournalStats {
+  return {
+    entries: one.entries + other.entries,
+    bytes: one.bytes + other.bytes,
+    failures: one.failures + other.failures,
+    incomplete: one.incomplete + other.incomplete,
   }
 }

@@ -33,7 +33,7 @@ export async function readerOf(exchange: Exchange, { config }: ProxyContext): Pr
 export function recorderFor(
   exchange: Exchange,
   controller: ResponseController,
-  { config, journals, answers }: ProxyContext,
+  { config, journals, answers, owners }: ProxyContext,
   reader: string | undefined,
   shared: SharedAnswer | undefined,
 ): Recorder | undefined {
@@ -55,7 +55,10 @@ export function recorderFor(
     resume: mayContinue ? { reader, streamsUrl: streamsUrlOf(exchange), keeps } : undefined,
     isShared: shared !== undefined,
     isHidden: shared && ((event, framing) => exchange.hidesUsage && isUsageEvent(event, framing, exchange.format)),
-    onKept: shared && cache && !cache.toolCalls ? (bytes, framing) => tools.see(bytes, framing) : undefined,
+    onKept: (bytes, framing) => {
+      owners?.note(exchange)
+      if (shared && cache && !cache.toolCalls) tools.see(bytes, framing)
+    },
     endOf: (hasBegun, isWhole) => answerEnd(exchange, hasBegun, isWhole),
     onBegin: () => {
       if (!mayContinue) return
@@ -69,6 +72,7 @@ export function recorderFor(
       void conclude(end, keptAnswer, { shared, answers, exchange, recorder, cache, mayContinue: mayContinue === true })
     },
     onStop: () => controller.abort(),
+    onReaders: () => controller.onReaders(),
   })
   return recorder
 }

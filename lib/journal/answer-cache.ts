@@ -1,5 +1,6 @@
 import type { CachedAnswer } from '../api/cache.js'
 import type { Journal, JournalPage } from '../api/journal.js'
+import type { CacheStats } from '../api/stats.js'
 import { isObject, tryParseJson } from '../json/json.js'
 
 /** Prefixes of names. */
@@ -24,13 +25,6 @@ export interface FoundAnswer extends Pointer {
   readonly page: JournalPage
 }
 
-/** Counters of a cache. */
-export interface CacheCounts {
-  readonly hits: number
-  readonly misses: number
-  readonly joins: number
-}
-
 /** Whole answers by the keys of their requests, and who is about to get one. */
 export class KeptAnswers {
   readonly #journal: Journal
@@ -47,7 +41,7 @@ export class KeptAnswers {
     this.#now = now
   }
 
-  get counts(): CacheCounts {
+  get counts(): CacheStats {
     return { hits: this.#hits, misses: this.#misses, joins: this.#joins }
   }
 

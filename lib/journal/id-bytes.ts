@@ -34,6 +34,21 @@ export function batchFrom(batch: JournalBatch, first: number): JournalBatch {
   }
 }
 
+/** Returns the events of a batch that are chosen, in one piece or several: those of a piece follow each other. */
+export function selected(batch: JournalBatch, isChosen: (event: Buffer) => boolean): readonly JournalBatch[] {
+  const pieces: JournalBatch[] = []
+  const last = batch.first + batch.ends.length - 1
+  let first = batch.first
+  for (let at = 0; at < batch.ends.length; at++) {
+    if (isChosen(batch.bytes.subarray(at === 0 ? 0 : batch.ends[at - 1], batch.ends[at]))) continue
+    const number = batch.first + at
+    if (number > first) pieces.push(batchUpTo(batchFrom(batch, first), number - 1))
+    first = number + 1
+  }
+  if (first <= last) pieces.push(batchFrom(batch, first))
+  return pieces
+}
+
 /** Returns the part of a batch up to an event, with it. */
 export function batchUpTo(batch: JournalBatch, last: number): JournalBatch {
   const count = last - batch.first + 1

@@ -1,8 +1,9 @@
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { Journal, JournalEnd, JournalHead, JournalWriter } from '../api/journal.js'
-import type { AnswerRecorder } from '../exchange/answer-recorder.js'
+import type { AnswerRecorder, KeptStream } from '../exchange/answer-recorder.js'
 import { type Framing, jsonArray, sse } from '../framing/index.js'
 import { type Events, eventsIn, joined, split } from './event-ends.js'
+import { selected } from './id-bytes.js'
 import { beginsWithId, hasIdLine, idLinePrefix, withIdLines, withoutIdLines } from './id-lines.js'
 import { keptHeaders } from './kept-headers.js'
 import { newEpoch, newStreamId } from './stream-ids.js'
@@ -45,6 +46,8 @@ export interface RecorderOptions {
   readonly onEnded: (end: JournalEnd) => void
   /** Somebody wants the answer to be stopped. */
   readonly onStop: () => void
+  /** Others have begun, or ceased, to read. */
+  readonly onReaders: () => void
 }
 
 /** Keeps one answer in a journal, and gives its events their ids. */
@@ -86,6 +89,20 @@ export class Recorder implements AnswerRecorder {
   /** Readers beside the client. */
   get readers(): number {
     return this.#writer?.readers ?? 0
+  }
+
+  get kept(): KeptStream | undefined {
+    const framing = this.#framing
+    if (!this.#writer || !framing) return undefined
+    const { isHidden } = this.#options
+    const isShown = (event: Buffer) => !isHidden?.(event, framing)
+    return {
+      source: { journal: this.#options.journal, id: this.id, after: this.#number },
+      manner: {
+        idPrefix: this.#prefix?.length ? this.#prefix : undefined,
+        select: isHidden && ((batch) => selected(batch, isShown)),
+      },
+    }
   }
 
   /** Number of bytes that were kept. */
@@ -175,11 +192,18 @@ export class Recorder implements AnswerRecorder {
   }
 
   #create(): void {
-    const { journal, path, model, maxBytes, keepMs, resume, onStop, onBegin } = this.#options
+    const { journal, path, model, maxBytes, keepMs, resume, onStop, onBegin, onReaders } = this.#options
     const about: EntryAbout = { path, model, epoch: this.epoch, reader: resume?.reader }
     this.#writer = journal.create(
       { id: this.id, about: JSON.stringify(about), maxBytes, trims: true, keepMs },
-      { onStop, onReaders: () => this.#checkGrace(), onFailure: () => this.#onFailure() },
+      {
+        onStop,
+        onReaders: () => {
+          this.#checkGrace()
+          onReaders()
+        },
+        onFailure: () => this.#onFailure(),
+      },
     )
     onBegin?.()
   }

@@ -3,8 +3,7 @@ import type { CompleteFormat } from '../formats/index.js'
 import type { Framing } from '../framing/index.js'
 import { isObject } from '../json/json.js'
 import { interpret, parseFrame } from '../metering/read-frame.js'
-import { split } from './event-ends.js'
-import { batchFrom, batchUpTo } from './id-bytes.js'
+import { selected } from './id-bytes.js'
 
 /** Returns whether an event only reports usage, which clients get that have asked for it. */
 export function isUsageEvent(event: Buffer, framing: Framing, format: CompleteFormat): boolean {
@@ -26,15 +25,5 @@ export function wantsUsage(body: unknown, { usageRequest }: CompleteFormat): boo
 /** Leaves the events that only report usage out of a batch. @returns what is left, in one piece or several */
 export function withoutUsage(batch: JournalBatch, framing: Framing, format: CompleteFormat): readonly JournalBatch[] {
   if (!batch.bytes.includes(format.usageMarker)) return [batch]
-  const left: JournalBatch[] = []
-  let first = batch.first
-  split(batch).forEach((event, at) => {
-    if (!isUsageEvent(event, framing, format)) return
-    const number = batch.first + at
-    if (number > first) left.push(batchUpTo(batchFrom(batch, first), number - 1))
-    first = number + 1
-  })
-  const last = batch.first + batch.ends.length - 1
-  if (first <= last) left.push(batchFrom(batch, first))
-  return left
+  return selected(batch, (event) => !isUsageEvent(event, framing, format))
 }

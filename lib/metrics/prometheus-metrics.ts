@@ -20,7 +20,7 @@ const RATE_BUCKETS = [5, 10, 20, 30, 40, 50, 75, 100, 150, 200, 300, 500, 1000, 
 /** Names of all labels that the metrics have, and that Prometheus gives them. */
 export const metricLabels = [
   ...['format', 'model', 'target', 'outcome', 'status', 'kind', 'estimated', 'limit', 'reason'],
-  ...['quantile', 'le', 'policy', 'figure'],
+  ...['quantile', 'le', 'policy', 'figure', 'result'],
 ] as const
 
 /**
@@ -131,6 +131,25 @@ export function createMetrics(prefix: string, sources: GaugeSources, appLabels: 
         for (const { name, figures } of sources.stats().flatMap(({ policies }) => policies)) {
           for (const [figure, value] of Object.entries(figures)) this.set({ policy: name, figure }, value)
         }
+      },
+    }),
+    cache: new Counter({
+      ...named('cache_requests_total', 'Requests whose answer may be kept or shared: hit, miss or join'),
+      labelNames: ['result', ...appLabels],
+    }),
+    journal: new Gauge({
+      ...named('journal', 'What journals hold (entries, bytes), and what has failed (failures, incomplete)'),
+      labelNames: ['figure'],
+      collect() {
+        this.reset()
+        const highest = new Map<string, number>()
+        // Middlewares may share a journal: the largest counts.
+        for (const { journal } of sources.stats()) {
+          for (const [figure, value] of Object.entries(journal ?? {})) {
+            highest.set(figure, Math.max(highest.get(figure) ?? 0, value))
+          }
+        }
+        for (const [figure, value] of highest) this.set({ figure }, value)
       },
     }),
     eventLoopDelay: new Gauge({

@@ -129,6 +129,7 @@ function count(record: ExchangeRecord, { model, ofApp }: Labels, metrics: Return
   metrics.requestBytes.inc(record.requestBytes)
   metrics.upstreamBytes.inc(record.upstreamBytes)
   metrics.downstreamBytes.inc(record.downstreamBytes)
+  if (record.cache) metrics.cache.inc({ result: record.cache, ...ofApp })
   if (limit !== undefined) metrics.limitHits.inc({ limit, ...ofApp })
   for (const [kind, key] of tokenKinds) {
     const tokens = usage?.[key]

@@ -5,8 +5,9 @@ import type { ExchangeRecord, RecordedUsage } from '../api/record.js'
  * tokens, output includes reasoning. Unknown figures are left out.
  * https://github.com/open-telemetry/semantic-conventions/blob/v1.41.0/docs/gen-ai/gen-ai-spans.md#inference
  */
-export function uniformUsage({ usage, tokens }: ExchangeRecord): RecordedUsage | undefined {
-  if (!usage || !tokens) return undefined
+export function uniformUsage({ usage, tokens, cache }: ExchangeRecord): RecordedUsage | undefined {
+  // The tokens of a kept or shared answer belong to the exchange for which the provider wrote it.
+  if (!usage || !tokens || cache === 'hit' || cache === 'join') return undefined
   const { uncachedInput, cachedInput, cacheWrite, visibleOutput, reasoning } = tokens
   const output = visibleOutput + reasoning
   return {

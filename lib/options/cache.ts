@@ -3,6 +3,7 @@ import type { CacheableRequest, CachePace } from '../api/cache.js'
 import type { HookedExchange } from '../api/hooks.js'
 import type { Journal } from '../api/journal.js'
 import type { AiProxyOptions } from '../api/options.js'
+import { defaults } from './defaults.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { resolveJournal } from './journal.js'
 import { checkedBoolean } from './resume.js'
@@ -25,8 +26,6 @@ export interface ResolvedCache {
   readonly when: (request: CacheableRequest, exchange: HookedExchange) => boolean | undefined
 }
 
-const defaults = { pace: 'instant', toolCalls: false, maxBytes: 1024 * 1024 } as const
-
 const names = ['journal', 'ttlMs', 'scope', 'key', 'when', 'pace', 'toolCalls', 'maxBytes'] as const
 
 /**
@@ -39,8 +38,8 @@ export function resolveCache(
   joinIdentical: AiProxyOptions['joinIdentical'],
   hookErrors: HookErrors,
 ): ResolvedCache | undefined {
-  const joins = check.boolean('joinIdentical', orDefault(joinIdentical, false))
-  if (orDefault(option, false) === false) {
+  const joins = check.boolean('joinIdentical', orDefault(joinIdentical, defaults.joinIdentical))
+  if (orDefault(option, defaults.cache) === false) {
     if (joins) invalidOption('joinIdentical', joins, 'true only with the option `cache`, which tells requests apart')
     return undefined
   }
@@ -57,9 +56,9 @@ export function resolveCache(
   return {
     journal: resolveJournal('cache.journal', journal),
     ttlMs: check.number('cache.ttlMs', ttlMs, { above: 0 }),
-    maxBytes: check.number('cache.maxBytes', orDefault(maxBytes, defaults.maxBytes), { above: 0 }),
-    pace: resolvePace(orDefault(pace, defaults.pace)),
-    toolCalls: check.boolean('cache.toolCalls', orDefault(toolCalls, defaults.toolCalls)),
+    maxBytes: check.number('cache.maxBytes', orDefault(maxBytes, defaults.cacheOptions.maxBytes), { above: 0 }),
+    pace: resolvePace(orDefault(pace, defaults.cacheOptions.pace)),
+    toolCalls: check.boolean('cache.toolCalls', orDefault(toolCalls, defaults.cacheOptions.toolCalls)),
     joins,
     scope: hookErrors.reporting(
       'cache',

@@ -1,5 +1,7 @@
+import type { CacheOptions } from '../api/cache.js'
 import type { Limits } from '../api/limits.js'
 import type { AiProxyOptions, HeartbeatOptions } from '../api/options.js'
+import type { ResumeOptions } from '../api/resume.js'
 import { maxExchangesByDescriptors } from '../util/descriptors.js'
 
 const MIB = 1024 * 1024
@@ -35,7 +37,13 @@ export const defaults = {
   // both.
   turns: { budgetMs: 0.15 },
   onClientDisconnect: 'abort',
-  resume: { windowMs: 300_000, graceMs: 60_000, maxBytes: 1024 * 1024 },
+  resume: false,
+  /** The defaults of `resume`, if it is on. */
+  resumeOptions: { windowMs: 5 * MINUTE, graceMs: MINUTE, maxBytes: MIB },
+  cache: false,
+  /** The defaults of `cache`, if it is on. */
+  cacheOptions: { pace: 'instant', toolCalls: false, maxBytes: MIB },
+  joinIdentical: false,
   errors: 'respond',
   includeUsage: true,
   overload: false,
@@ -58,4 +66,9 @@ export const defaults = {
   showAlias: false,
   /** The default of `close({ graceMs })`. */
   close: { graceMs: 10_000 },
-} as const satisfies Partial<AiProxyOptions> & { close: { graceMs: number }; stickyOptions: { ttlMs: number } }
+} as const satisfies Partial<AiProxyOptions> & {
+  close: { graceMs: number }
+  stickyOptions: { ttlMs: number }
+  resumeOptions: Partial<ResumeOptions>
+  cacheOptions: Partial<CacheOptions>
+}

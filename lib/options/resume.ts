@@ -32,7 +32,7 @@ export function resolveResume(
   identifies: boolean,
   hookErrors: HookErrors,
 ): ResolvedResume | undefined {
-  if (orDefault(option, false) === false) return undefined
+  if (orDefault(option, defaults.resume) === false) return undefined
   const isObject = typeof option === 'object' && option !== null && !Array.isArray(option)
   if (!isObject) invalidOption('resume', option, 'an object like { who: (req) => req.user.id }, or false')
   const { journal, windowMs, graceMs, maxBytes, who, when } = objectOf('resume', option, names)
@@ -48,9 +48,9 @@ export function resolveResume(
   )
   return {
     journal: resolveJournal('resume.journal', journal),
-    windowMs: check.number('resume.windowMs', orDefault(windowMs, defaults.resume.windowMs), { above: 0 }),
-    graceMs: check.number('resume.graceMs', orDefault(graceMs, defaults.resume.graceMs), { from: 0 }),
-    maxBytes: check.number('resume.maxBytes', orDefault(maxBytes, defaults.resume.maxBytes), { above: 0 }),
+    windowMs: check.number('resume.windowMs', orDefault(windowMs, defaults.resumeOptions.windowMs), { above: 0 }),
+    graceMs: check.number('resume.graceMs', orDefault(graceMs, defaults.resumeOptions.graceMs), { from: 0 }),
+    maxBytes: check.number('resume.maxBytes', orDefault(maxBytes, defaults.resumeOptions.maxBytes), { above: 0 }),
     who: asked ? named : subjectOf,
     when: hookErrors.reporting(
       'resume',

@@ -16,6 +16,8 @@ interface Answering {
   isReading(): boolean
   /** Ends the exchange, whose outcome is settled. */
   finish(): void
+  /** The client has left. */
+  leave(): void
   /** Ends the exchange because nobody reads its answer any more. */
   abandon(): void
   onCrash(error: unknown): void
@@ -64,6 +66,7 @@ export class Departure {
     const hasReadEnd = this.#answering.stream()?.limits.isTerminated === true || this.#downstream.isLingering
     this.#hasReceivedAll = hasReadEnd && !this.#downstream.isBlocked
     this.#downstream.close()
+    this.#answering.leave()
   }
 
   /** Determines whether the client has received everything, or has left. */

@@ -24,6 +24,10 @@ export class Downstream {
   isLingering = false
   /** The client has left: there is nothing to write to. */
   isGone = false
+  /** The client gets what it has missed first: what is written is only kept. */
+  isLagging = false
+  /** The answer has ended while the client lagged. */
+  endsLater = false
   /** The head of a stream waits for its first bytes, or for `flushHead`. */
   isHeadHeld = false
   /** Keeps what is sent. Set before anything is. */
@@ -104,12 +108,14 @@ export class Downstream {
    * anyway.
    */
   get mustWait(): boolean {
-    return this.isBlocked && !this.isWithinFrame
+    return this.isBlocked && !this.isWithinFrame && !this.isLagging
   }
 
   /** Writes as much of a large frame as one turn may; `writeMore` continues. */
   writePieces(pieces: readonly Buffer[], now: number): void {
-    this.#rest = [...(this.recorder?.keepLarge(pieces) ?? pieces)]
+    const seen = this.recorder?.keepLarge(pieces) ?? pieces
+    if (this.isLagging) return
+    this.#rest = [...seen]
     this.writeMore(now)
   }
 
@@ -120,7 +126,7 @@ export class Downstream {
    */
   writeFrames(frames: Buffer, ends: readonly number[] | undefined, now: number): void {
     const seen = this.recorder ? this.recorder.keep(frames, ends) : frames
-    if (seen) this.write(seen, now)
+    if (seen && !this.isLagging) this.write(seen, now)
   }
 
   /** Writes more of a large frame. */
@@ -202,6 +208,10 @@ export class Downstream {
     const last = given !== undefined && this.recorder ? this.recorder.keep(Buffer.from(given), undefined) : given
     if (this.isGone) return
     this.recorder?.end(true)
+    if (this.isLagging) {
+      this.endsLater = true
+      return this.#awaitReader()
+    }
     // Other code has ended the response; we still have to enforce the time limit for reading it.
     if (this.#res.writableEnded) return this.#awaitReader()
     this.#writeRest()
@@ -229,8 +239,14 @@ export class Downstream {
     forceClose(this.#res)
   }
 
+  /** Closes the connection of a client that does not read, while others read the same answer. */
+  disconnect(): void {
+    forceClose(this.#res)
+  }
+
   /** Stops writing after the client has left. */
   close(): void {
+    this.isLagging = false
     this.isGone = true
     this.isBlocked = false
     this.#rest = []

@@ -38,6 +38,8 @@ export interface ReplayCallbacks {
   onHead(head: JournalHead, about: string): ReplayManner
   /** Events are about to go out. */
   onEvents(batch: JournalBatch, now: number): void
+  /** All events so far have gone out, up to that number. */
+  onCaughtUp?(number: number): void
   /** All events have gone out, and this is how the answer ended. */
   onEnd(end: JournalEnd): void
   /** The answer cannot be read to its end. */
@@ -88,7 +90,6 @@ export class ReplayStream implements Runnable {
     this.#callbacks = callbacks
     this.#after = source.after
     this.#began = exchange.age
-    exchange.attachFramer(this)
     this.#stopWatching = source.journal.watch(source.id, this.#onChange)
     this.wake()
   }
@@ -100,7 +101,7 @@ export class ReplayStream implements Runnable {
 
   /** Asks for a turn because there may be work, unless the client has to read first. */
   readonly wake = (): void => {
-    if (this.#isQueued || this.#isStopped || this.#isReading || this.#downstream.mustWait) return
+    if (this.#isQueued || this.#isStopped || this.#isReading || this.#downstream.isBlocked) return
     this.#isQueued = true
     this.#context.turns.enqueue(this)
   }
@@ -123,13 +124,12 @@ export class ReplayStream implements Runnable {
 
   /** The client has to read first. */
   pause(): void {
-    this.#exchange.enter('stalled')
+    if (this.#exchange.phase === 'streaming') this.#exchange.enter('stalled')
   }
 
   /** The client reads again. */
   resume(): void {
-    if (this.#exchange.phase !== 'stalled') return
-    this.#exchange.enter('streaming')
+    if (this.#exchange.phase === 'stalled') this.#exchange.enter('streaming')
     this.wake()
   }
 
@@ -153,7 +153,7 @@ export class ReplayStream implements Runnable {
 
   #work(now: number): void {
     this.#taken = 0
-    if (this.#isStopped || this.#downstream.mustWait) return
+    if (this.#isStopped || this.#downstream.isBlocked) return
     const page = this.#page
     this.#page = undefined
     if (page) return this.#show(page, now)
@@ -194,6 +194,7 @@ export class ReplayStream implements Runnable {
     if (page.state === 'lost') this.#fail(new AiProxyError('stream_lost', 'The process that got this answer is gone'))
     else if (page.end) this.#end(page.end)
     else if (this.#mayHaveMore) this.wake()
+    else this.#callbacks.onCaughtUp?.(this.#after)
   }
 
   #onMissing(): void {
@@ -213,7 +214,7 @@ export class ReplayStream implements Runnable {
       this.#exchange.deadlines.start('pace', waitMs, this.#onChange)
       return false
     }
-    if (!this.#downstream.mustWait) return true
+    if (!this.#downstream.isBlocked) return true
     this.#mayHaveMore = true
     return false
   }

@@ -42,6 +42,8 @@ export class ResponseStream implements Runnable {
   #chunks = 0
   #isQueued = false
   #isStopped = false
+  /** The client has to read first. */
+  #isPaused = false
   /** The source has ended, but not all of it has been forwarded. */
   #isEnding = false
   #aborted: Error | undefined
@@ -73,7 +75,7 @@ export class ResponseStream implements Runnable {
 
   /** Asks for a turn because there may be work, unless the client has to read first. */
   readonly wake = (): void => {
-    if (this.#isQueued || this.#isStopped || this.#downstream.mustWait) return
+    if (this.#isQueued || this.#isStopped || this.#isPaused || this.#downstream.mustWait) return
     this.#isQueued = true
     this.#context.turns.enqueue(this)
   }
@@ -97,13 +99,15 @@ export class ResponseStream implements Runnable {
 
   /** The client has to read first. */
   pause(): void {
+    this.#isPaused = true
     this.#exchange.enter('stalled')
     this.limits.pause()
   }
 
   /** The client reads again; or it has left, and the rest is read without it. */
   resume(phase: 'streaming' | 'draining'): void {
-    if (this.#exchange.phase !== 'stalled') return
+    if (!this.#isPaused || this.#isStopped) return
+    this.#isPaused = false
     this.#exchange.enter(phase)
     this.limits.resume()
     this.wake()

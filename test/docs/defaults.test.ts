@@ -18,7 +18,7 @@ function written(value: unknown): string {
 
 describe('the defaults in the docs are those of the package', () => {
   const options = page('options.md')
-  const { limits, proxy, close, stickyOptions, ...others } = defaults
+  const { limits, proxy, close, stickyOptions, resumeOptions, cacheOptions, ...others } = defaults
   for (const [name, value] of Object.entries(others)) {
     test(name, () => {
       const [, said] = new RegExp(`^## ${name}\\n[^#]*?\\*\\*Default:\\*\\* \`(.*)\`$`, 'm').exec(options) ?? []
@@ -34,6 +34,17 @@ describe('the defaults in the docs are those of the package', () => {
   }
 
   test('sticky.ttlMs', () => assert.ok(options.includes(`\`ttlMs\` (${stickyOptions.ttlMs.toLocaleString('en')})`)))
+
+  for (const [name, value] of Object.entries({ ...resumeOptions, ...cacheOptions })) {
+    test(`the default of ${name}`, () => {
+      const inTable = new RegExp(`^\\| \`${name}\` \\| [^|]+ \\| ([^|]+) \\|`, 'm')
+      const pages = [page('resume.md'), page('cache.md')].map((text) => inTable.exec(text)?.[1])
+      const size = name === 'maxBytes' ? '1 MiB' : undefined
+      const plain = typeof value === 'number' ? value.toLocaleString('en') : `\`${written(value)}\``
+      for (const said of pages) if (said !== undefined) assert.equal(said, size ?? plain)
+      assert.ok(pages.some((said) => said !== undefined))
+    })
+  }
 
   test('close.graceMs', () => assert.ok(options.includes(`(${close.graceMs.toLocaleString('en')})`)))
 

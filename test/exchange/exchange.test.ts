@@ -114,6 +114,7 @@ describe('record', () => {
       outputTokensPerSecond: undefined,
       subject: undefined,
       tenant: undefined,
+      cache: undefined,
       cost: undefined,
       costEstimated: false,
       labels: {},

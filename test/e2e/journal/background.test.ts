@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { startApp } from '../support/app.js'
+import { Events, post } from '../support/client.js'
+import { startProvider } from '../support/provider.js'
+import { sseEvent } from '../support/streams.js'
+
+const RESPONSES = '/v1/responses'
+const request = { model: 'gpt-test', input: 'Tell a story', background: true }
+const who = (req: { headers: Record<string, unknown> }) => String(req.headers['x-user'])
+const as = (user: string) => ({ headers: { 'x-user': user } })
+
+test('an answer in the background belongs to whom asked for it', async (t) => {
+  const provider = await startProvider(t, {
+    onCall: (call) => call.json(200, { id: 'resp_1', object: 'response', status: 'queued', output: [] }),
+  })
+  const app = await startApp(t, { target: provider.url, resume: { who } })
+  assert.equal(((await (await post(app.url + RESPONSES, request, as('ada'))).json()) as { id: string }).id, 'resp_1')
+  await app.record()
+  const at = `${app.url + RESPONSES}/resp_1`
+  const asked = async (url: string, user: string, method = 'GET') => (await fetch(url, { method, ...as(user) })).status
+  assert.equal(await asked(`${at}?stream=true&starting_after=3`, 'ada'), 200)
+  assert.equal(provider.calls.at(-1)!.url, `${RESPONSES}/resp_1?stream=true&starting_after=3`)
+  assert.equal(await asked(`${at}/cancel`, 'ada', 'POST'), 200)
+  const before = provider.calls.length
+  for (const [url, method] of [[at], [`${at}/cancel`, 'POST'], [at, 'DELETE'], [`${at}/input_items`]] as const) {
+    assert.equal(await asked(url, 'eve', method), 404)
+  }
+  assert.equal(await asked(`${app.url + RESPONSES}/resp_2`, 'ada'), 404)
+  assert.equal(provider.calls.length, before)
+})
+
+test('an answer in the background is its owner’s as soon as its stream has named it', async (t) => {
+  const provider = await startProvider(t)
+  const app = await startApp(t, { target: provider.url, resume: { who } })
+  const response = {
+    id: 'resp_9',
+    object: 'response',
+    status: 'in_progress',
+    model: 'gpt-test',
+    usage: null,
+    output: [],
+  }
+  const asked = post(app.url + RESPONSES, { ...request, stream: true }, as('ada'))
+  const call = await provider.next()
+  call.sse([sseEvent({ type: 'response.created', sequence_number: 0, response }, 'response.created').toString()])
+  const events = new Events(await asked)
+  await events.next()
+  call.send(sseEvent({ type: 'response.in_progress', sequence_number: 1, response }, 'response.in_progress'))
+  await events.next()
+  const reading = fetch(`${app.url + RESPONSES}/resp_9?stream=true&starting_after=1`, as('ada'))
+  const second = await provider.next()
+  second.json(200, {})
+  assert.equal((await reading).status, 200)
+  assert.equal((await fetch(`${app.url + RESPONSES}/resp_9`, as('eve'))).status, 404)
+  call.end()
+})

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { startApp } from '../support/app.js'
+import { connect, Events, post } from '../support/client.js'
+import { openai } from '../support/protocols.js'
+import { startProvider } from '../support/provider.js'
+
+const { path, request, terminator } = openai
+
+const EVENTS = 400
+const wide = (n: number) =>
+  `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: `${n} ${'x'.repeat(20_000)}` } }] })}\n\n`
+const last = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\n`
+
+describe('a client that reads slowly', () => {
+  test('does not hold up others who read its answer, and gets all of it', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, {
+      target: provider.url,
+      resume: { who: () => 'ada', maxBytes: 64 * 1024 * 1024 },
+    })
+    const slow = await connect(t, app.port)
+    slow.post(`/ai${path}`, request).pause()
+    const call = await provider.next()
+    call.sse([wide(0)])
+    while (slow.socket.bytesRead === 0) {
+      slow.socket.resume()
+      await new Promise((resolve) => slow.socket.once('data', resolve))
+    }
+    slow.pause()
+    const url = /x-stream-url: (\S+)/i.exec(slow.text)![1]!
+    const events = new Events(await fetch(new URL(url, app.url)))
+    for (let n = 1; n < EVENTS; n++) call.send(wide(n))
+    call.send(last).end(terminator)
+    const got = await events.rest()
+    assert.equal(got.length, EVENTS + 2)
+    assert.match(got.at(-2)!, /"stop"/)
+    // The slow one is still in the middle.
+    assert.ok(slow.text.length < (EVENTS * 20_000) / 2)
+    slow.socket.resume()
+    const text = await slow.sees('data: [DONE]')
+    const numbers = [...(slow.text + text).matchAll(/"content":"(\d+) /g)].map(([, n]) => Number(n))
+    assert.deepEqual(
+      [...new Set(numbers)],
+      Array.from({ length: EVENTS }, (_, n) => n),
+    )
+    const ids = [...slow.text.matchAll(/^id: \S+\.(\d+)$/gm)].map(([, n]) => Number(n))
+    assert.deepEqual(
+      ids,
+      Array.from({ length: EVENTS + 2 }, (_, n) => n + 1),
+    )
+    const records = [await app.record(), await app.record()]
+    assert.deepEqual(
+      records.map(({ outcome }) => outcome),
+      ['completed', 'completed'],
+    )
+  })
+
+  test('is waited for if nobody else reads', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, resume: { who: () => 'ada', maxBytes: 1024 * 1024 } })
+    const slow = await connect(t, app.port)
+    slow.post(`/ai${path}`, request).pause()
+    const call = await provider.next()
+    call.sse([])
+    let sent = 0
+    while (call.res.write(wide(sent++)) || app.proxy.stats().waitingForDrain === 0) await new Promise(setImmediate)
+    assert.equal(app.proxy.stats().waitingForDrain, 1)
+    slow.socket.resume()
+    call.send(last).end(terminator)
+    await slow.sees('data: [DONE]')
+    const numbers = [...slow.text.matchAll(/"content":"(\d+) /g)].map(([, n]) => Number(n))
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: sent }, (_, n) => n),
+    )
+  })
+})
+
+test('many readers of one answer have one provider', async (t) => {
+  const provider = await startProvider(t)
+  const app = await startApp(t, { target: provider.url, resume: { who: () => 'ada' } })
+  const asked = post(app.url + path, request)
+  const call = await provider.next()
+  call.sse([wide(0)])
+  const response = await asked
+  const url = new URL(response.headers.get('x-stream-url')!, app.url)
+  const readers = await Promise.all(Array.from({ length: 50 }, async () => new Events(await fetch(url))))
+  for (let n = 1; n < 5; n++) call.send(wide(n))
+  call.send(last).end(terminator)
+  for (const reader of [new Events(response), ...readers]) assert.equal((await reader.rest()).length, 7)
+  assert.equal(provider.calls.length, 1)
+})
