@@ -40,7 +40,7 @@ export class FakeServer {
   readonly cuts: (Cut | undefined)[] = []
   /** What the next requests that are to continue the stream get in place of the rest. */
   readonly answers: ((seen: Seen) => Response | Promise<Response>)[] = []
-  /** Headers of the first answer beside those that each has. */
+  /** Headers of the streams beside those that each has. */
   readonly headers: Record<string, string> = { 'x-stream-url': STREAM_PATH }
   readonly requests: Seen[] = []
   /** Lengths of the chunks, again and again. */
@@ -62,7 +62,7 @@ export class FakeServer {
 
   /** The whole body, as a client gets it that never loses its connection. */
   get whole(): Buffer {
-    return Buffer.concat(this.#numbered())
+    return Buffer.concat(this.#numbered(-1))
   }
 
   get epoch(): string {
@@ -80,7 +80,7 @@ export class FakeServer {
   readonly fetch: Fetch = async (input, init = {}) => {
     const request = new Request(typeof input === 'string' ? new URL(input, ORIGIN) : input, init as RequestInit)
     const response = await this.#answerTo(request, init)
-    Object.defineProperty(response, 'url', { value: request.url })
+    Object.defineProperty(response, 'url', { value: request.url, configurable: true })
     return response
   }
 
@@ -89,7 +89,7 @@ export class FakeServer {
     this.requests.push(seen)
     request.signal.throwIfAborted()
     const url = new URL(request.url)
-    if (url.pathname !== STREAM_PATH) return this.#answer(0, this.headers, request.signal)
+    if (url.pathname !== STREAM_PATH) return this.#answer(-1, this.headers, request.signal)
     if (request.method === 'DELETE') {
       this.#stopped()
       return new Response(null, { status: 204 })
@@ -101,7 +101,7 @@ export class FakeServer {
     const [, epoch, n] = /^(?:([^.]+)\.)?(\d+)$/.exec(url.searchParams.get('after') ?? '') ?? assert.fail(url.href)
     if (epoch !== undefined && epoch !== this.epoch) return this.gone()
     if (Number(n) >= this.#count()) return new Response(null, { status: 204 })
-    return this.#answer(Number(n), {}, request.signal)
+    return this.#answer(Number(n), this.headers, request.signal)
   }
 
   gone(): Response {
@@ -120,8 +120,8 @@ export class FakeServer {
     return this.#stream.events.filter((event) => this.#counts(event)).length
   }
 
-  /** The events that follow the first `after` ones, each with its id. */
-  #numbered(after = 0): Buffer[] {
+  /** What follows the first `after` events, each event with its id; -1 for everything from the start. */
+  #numbered(after: number): Buffer[] {
     let n = 0
     const pieces: Buffer[] = []
     for (const event of this.#stream.events) {
