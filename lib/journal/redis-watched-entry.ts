@@ -38,7 +38,7 @@ export class WatchedEntry {
 
   /** The process that writes it, until its end. */
   get writer(): string | undefined {
-    return this.isOver ? undefined : this.#info?.writer
+    return this.#isMissing || this.#info?.end ? undefined : this.#info?.writer
   }
 
   /** The stream's item that was seen last; `undefined` until it is known. */
@@ -46,9 +46,8 @@ export class WatchedEntry {
     return this.#info?.position
   }
 
-  /** Whether nothing new can come. */
-  get isOver(): boolean {
-    return this.#isMissing || this.#info?.end !== undefined
+  get isMissing(): boolean {
+    return this.#isMissing
   }
 
   /** @returns a function that ends the watch */
@@ -88,7 +87,7 @@ export class WatchedEntry {
 
   /** Notes whether its writer is alive. @returns whether that is new */
   note(isWriterAlive: boolean): boolean {
-    if (!this.#info || this.isOver || this.#info.isWriterAlive === isWriterAlive) return false
+    if (!this.#info || this.#info.isWriterAlive === isWriterAlive) return false
     this.#info = { ...this.#info, isWriterAlive }
     return true
   }
@@ -127,7 +126,11 @@ export class WatchedEntry {
     }
     if (fields.has('h')) head = parseHead(fields.get('h')!)
     if (fields.has('e')) end = parseEnd(fields.get('e')!)
-    if (fields.has('o')) oldest = parseNumber(fields.get('o'))
+    if (fields.has('o')) {
+      oldest = parseNumber(fields.get('o'))
+      const kept = this.#batches.findIndex(({ first }) => first >= oldest)
+      this.#drop(Math.max(0, kept))
+    }
     this.#info = { ...this.#info, head, end, newest, oldest, position: id, isWriterAlive: true }
     this.#page = undefined
   }

@@ -144,18 +144,18 @@ export class RedisWatches {
     let failedAt = 0
     let isSilent = false
     while (!this.#isClosed) {
-      const streams = this.#streams()
-      if (streams.size === 0) {
+      const streams = this.#streams().size
+      if (streams === 0) {
         if (await this.#isIdle()) break
         continue
       }
       try {
         if (failures > 0) await this.#reload()
-        await this.#read(this.#streams())
+        await this.#read()
         failures = 0
         isSilent = false
         // Many entries are asked for less often: each call names all of them.
-        if (streams.size > 100) await delay(Math.min(20, streams.size / 50))
+        if (streams > 100) await delay(Math.min(20, streams / 50))
       } catch (error) {
         if (this.#isClosed) break
         if (failures === 0) failedAt = performance.now()
@@ -174,21 +174,23 @@ export class RedisWatches {
     this.#isRunning = false
   }
 
-  /** The streams of entries that go on, with what was seen of each. */
+  /** The streams of entries that are there, with what was seen of each. */
   #streams(): Map<string, string> {
     const { keys } = this.#settings
     const streams = new Map<string, string>()
     for (const entry of this.#entries.values()) {
-      if (!entry.isOver && entry.position !== undefined) streams.set(keys.stream(entry.id), entry.position)
+      if (!entry.isMissing && entry.position !== undefined) streams.set(keys.stream(entry.id), entry.position)
     }
     return streams
   }
 
-  async #read(streams: ReadonlyMap<string, string>): Promise<void> {
+  async #read(): Promise<void> {
     const { client, keys, process, timeoutMs, onMessages } = this.#settings
     this.#connection ??= await WaitingConnection.open(client, timeoutMs)
     const inbox = keys.inbox(process)
-    const count = Math.max(1, Math.floor(ITEMS_AT_ONCE / streams.size))
+    // Those that begin to watch while the connection opens are not overlooked.
+    const streams = this.#streams()
+    const count = Math.max(1, Math.floor(ITEMS_AT_ONCE / (streams.size + 1)))
     this.#isWaiting = true
     try {
       const after = new Map([[inbox, this.#inboxPosition], ...streams])
@@ -216,7 +218,7 @@ export class RedisWatches {
   /** Looks all entries up again: Redis may have lost some of them. */
   async #reload(): Promise<void> {
     this.#inboxPosition = '0-0'
-    const known = [...this.#entries.values()].filter((entry) => entry.position !== undefined && !entry.isOver)
+    const known = [...this.#entries.values()].filter((entry) => entry.position !== undefined && !entry.isMissing)
     for (let at = 0; at < known.length; at += LOADED_AT_ONCE) {
       await Promise.all(known.slice(at, at + LOADED_AT_ONCE).map((entry) => this.#load(entry)))
     }
