@@ -21,7 +21,7 @@ const WITHOUT_EXPRESS = [
 ]
 
 /** They start browsers or several processes of their own, or measure: one at a time, after all others. */
-const ONE_AT_A_TIME = /^test[/\\](?:bench|clients[/\\]browser|example-app|package|setups)|leaks\.test|docs[/\\]react/
+const ONE_AT_A_TIME = /^test[/\\](?:bench|clients?[/\\]browser|example-app|package|setups)|leaks\.test|docs[/\\]react/
 
 const MODES = { '--product': SAME_EVERYWHERE, '--express': [...SAME_EVERYWHERE, ...WITHOUT_EXPRESS] }
 

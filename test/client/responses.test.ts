@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type ResumableOptions, resumable } from '../../lib/client.js'
+import { type ResumableOptions, resumable, stop } from '../../lib/client.js'
 import { awsMessage } from '../framing/bodies.js'
 import { FakeServer, ID } from './fake-server.js'
 import { failing, threeEventServer, URL_ASKED } from './reading.js'
@@ -128,6 +128,22 @@ describe('options', () => {
 
   test('the fetch must be a function', () => {
     assert.throws(() => resumable(undefined as unknown as typeof fetch), /its first argument is a fetch; got undefined/)
+  })
+
+  test('a fetch is called without `this`, which those of browsers insist on', async () => {
+    const { server, bytesOf } = threeEventServer()
+    server.cuts.push({ after: bytesOf(1), how: 'error' })
+    const own: typeof fetch = function (this: unknown, ...args) {
+      assert.equal(this, undefined)
+      return server.fetch(...args)
+    }
+    const response = await resumable(own, { backoff: { maxMs: 0 } })(URL_ASKED, { method: 'POST' })
+    assert.equal(await stop(response), true)
+    assert.equal(await response.text(), server.whole.toString())
+    assert.deepEqual(
+      server.requests.map(({ method }) => method),
+      ['POST', 'DELETE', 'GET'],
+    )
   })
 
   test('further members of a fetch are kept', () => {
