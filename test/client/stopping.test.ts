@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { describe, test } from 'node:test'
-import { stop } from '../../lib/client.js'
+import { resumable, stop } from '../../lib/client.js'
 import { FakeServer, ID, ORIGIN, STREAM_PATH } from './fake-server.js'
 import { threeEventServer, URL_ASKED } from './reading.js'
 
@@ -103,6 +104,27 @@ describe('an abort by the caller', () => {
     user.abort()
     assert.deepEqual(methods(server), ['POST'])
     assert.deepEqual(await reader.read(), { done: true, value: undefined })
+  })
+
+  test('is not listened to after the end, however it comes: a signal may outlive many requests', async () => {
+    const { signal } = new AbortController()
+    const { server, bytesOf } = threeEventServer()
+    const ask = resumable((_url: string, _init: { signal: AbortSignal }) => server.fetch(URL_ASKED), {
+      retries: 0,
+      onAbort: 'leave',
+    })
+    const ways: readonly [cut: boolean, finish: (response: Response) => Promise<unknown>][] = [
+      [false, (response) => response.text()],
+      [false, (response) => response.body!.cancel()],
+      [true, (response) => assert.rejects(response.text(), { name: 'ResumeError' })],
+    ]
+    for (const [cut, finish] of ways) {
+      if (cut) server.cuts.push({ after: bytesOf(1), how: 'error' })
+      const response = await ask(URL_ASKED, { signal })
+      assert.equal(getEventListeners(signal, 'abort').length, 1)
+      await finish(response)
+      assert.equal(getEventListeners(signal, 'abort').length, 0)
+    }
   })
 
   test('before the answer fails the request, as without this module', async () => {
