@@ -26,12 +26,19 @@ export const nodeContenders = {
   quota: require.resolve('./contenders/quota.cjs'),
   'quota-redis': require.resolve('./contenders/quota-redis.cjs'),
   tenants: require.resolve('./contenders/tenants.cjs'),
+  resume: require.resolve('./contenders/resume.cjs'),
+  'resume-redis': require.resolve('./contenders/resume-redis.cjs'),
+  cached: require.resolve('./contenders/cached.cjs'),
+  joined: require.resolve('./contenders/joined.cjs'),
 }
 
 export type Contender = keyof typeof nodeContenders | 'nginx'
 
 /** Variants of ours, which take part only if they are named. */
-const variants: Contender[] = ['hooked', 'routed', 'cooled', 'refused', 'quota', 'quota-redis', 'tenants']
+const variants: Contender[] = [
+  ...(['hooked', 'routed', 'cooled', 'refused', 'quota', 'quota-redis', 'tenants'] as const),
+  ...(['resume', 'resume-redis', 'cached', 'joined'] as const),
+]
 
 /** All contenders, in the order of the report. */
 export const contenders: Contender[] = ['ours', 'plain', 'pipe', 'fetch', 'sdk', 'nginx', ...variants]
@@ -45,7 +52,7 @@ function hasRedis(): boolean {
 
 /** Returns why a contender cannot run on this machine, or undefined if it can. */
 export function whyNot(contender: Contender): string | undefined {
-  if (contender === 'quota-redis' && !hasRedis()) return 'redis-server is not installed'
+  if (contender.endsWith('-redis') && !hasRedis()) return 'redis-server is not installed'
   return contender === 'nginx' && !hasNginx() ? 'nginx is not installed' : undefined
 }
 

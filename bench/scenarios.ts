@@ -3,6 +3,7 @@
 import type { Scenario } from './scenario'
 import { burst20, burst200 } from './scenarios/burst'
 import { chatBesideBursts } from './scenarios/chat'
+import { crowd1000 } from './scenarios/crowd'
 import { drip500 } from './scenarios/drip'
 import { leave30 } from './scenarios/leave'
 import { silent5000 } from './scenarios/silent'
@@ -19,4 +20,5 @@ export const scenarios: Scenario[] = [
   silent5000,
   stalled40,
   leave30,
+  crowd1000,
 ]

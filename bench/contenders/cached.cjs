@@ -1,0 +1,15 @@
+/** This package with a cache, from which every request after the first is answered. */
+const { aiProxy } = require('express-ai-proxy')
+const { memoryJournal } = require('express-ai-proxy/journal')
+const serve = require('./serve.cjs')
+
+const limits = { maxConcurrentExchanges: false }
+const cache = {
+  journal: memoryJournal(),
+  ttlMs: 3_600_000,
+  scope: () => 'everybody',
+  when: () => true,
+  maxBytes: 8 * 1024 * 1024,
+}
+
+serve((target) => aiProxy({ target, limits, cache }))
