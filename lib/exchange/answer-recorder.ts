@@ -25,6 +25,8 @@ export interface AnswerRecorder {
    * @returns the bytes for the client; `undefined` if there are none
    */
   keep(events: Buffer, ends: readonly number[] | undefined): Buffer | undefined
+  /** The bytes that `keep` returned have left the process. */
+  sent(events: Buffer): void
   /** Keeps events of which the first is too large to be joined. @returns the pieces for the client */
   keepLarge(pieces: readonly Buffer[]): readonly Buffer[]
   /** A failure is about to be sent as a response. What concerns this client alone is not kept. */

@@ -16,10 +16,18 @@ export function idLinePrefix(epoch: string): Buffer {
  *
  * @param ends where each event ends
  * @param first number of the first event
+ * @param isReusable whether the result goes to `reuse` once it is sent
  */
-export function withIdLines(events: Buffer, ends: readonly number[], prefix: Buffer, first: number): Buffer {
+export function withIdLines(
+  events: Buffer,
+  ends: readonly number[],
+  prefix: Buffer,
+  first: number,
+  isReusable = false,
+): Buffer {
   const last = first + ends.length - 1
-  const out = Buffer.allocUnsafe(events.length + ends.length * (prefix.length + digitsOf(last) + 1))
+  const size = events.length + ends.length * (prefix.length + digitsOf(last) + 1)
+  const out = isReusable ? memoryFor(size) : Buffer.allocUnsafe(size)
   const { buffer, byteOffset } = events
   let at = 0
   let start = 0
@@ -33,6 +41,24 @@ export function withIdLines(events: Buffer, ends: readonly number[], prefix: Buf
     start = end
   }
   return out.subarray(0, at)
+}
+
+/** Memory for one turn's events, which is used again once they are sent: new memory costs more than the copies. */
+const SCRATCH_BYTES = 128 * 1024
+/** Node has a pool for what is smaller. */
+const MIN_SCRATCH_BYTES = 4096
+let scratch: Buffer | undefined = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+
+function memoryFor(size: number): Buffer {
+  if (size < MIN_SCRATCH_BYTES || size > SCRATCH_BYTES) return Buffer.allocUnsafe(size)
+  const memory = scratch ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+  scratch = undefined
+  return memory
+}
+
+/** Takes back the memory of events with ids: nobody reads it any more. */
+export function reuse(sent: Buffer): void {
+  if (sent.buffer.byteLength === SCRATCH_BYTES) scratch ??= Buffer.from(sent.buffer as ArrayBuffer)
 }
 
 function digitsOf(number: number): number {

@@ -10,11 +10,11 @@ import type {
   NewJournalEntry,
 } from '../api/journal.js'
 import { check, objectOf } from '../options/validate.js'
+import { EntryMemory, FreeBlocks } from './entry-memory.js'
 import { ExpiringNames } from './expiring-names.js'
 
-/** Smaller batches are copied into blocks: a part of Node's pool would keep all of it in memory. */
-const MAX_COPIED_BYTES = 4096
-const BLOCK_BYTES = { least: 4096, most: 64 * 1024 }
+/** Part of the memory that may wait to be used again. */
+const FREE_SHARE = 1 / 8
 /** What a batch, and what an entry, costs beside its events. */
 const BATCH_BYTES = 250
 const ENTRY_BYTES = 1500
@@ -46,6 +46,7 @@ export class MemoryJournal implements Journal {
   readonly #open = new Map<string, MemoryEntry>()
   readonly #ended = new Map<string, MemoryEntry>()
   readonly #names: ExpiringNames
+  readonly #free: FreeBlocks
   readonly #timer: NodeJS.Timeout
   #sweep: Iterator<MemoryEntry> | undefined
   #bytes = 0
@@ -55,11 +56,13 @@ export class MemoryJournal implements Journal {
     this.#maxBytes = maxBytes
     this.#now = now
     this.#names = new ExpiringNames(now)
+    this.#free = new FreeBlocks(maxBytes * FREE_SHARE)
     this.#timer = setInterval(() => this.sweep(), SWEEP_MS).unref()
   }
 
   create(entry: NewJournalEntry, callbacks: JournalWriterCallbacks): JournalWriter {
     const created = new MemoryEntry(entry, callbacks, {
+      free: this.#free,
       now: this.#now,
       onBytes: (count) => this.#count(count),
       onEnd: (ended) => {
@@ -193,6 +196,7 @@ const MISSING: JournalPage = {
 }
 
 interface EntryContext {
+  readonly free: FreeBlocks
   now(): number
   onBytes(count: number): void
   onEnd(entry: MemoryEntry): void
@@ -216,9 +220,7 @@ class MemoryEntry implements JournalWriter {
   #newest = 0
   /** Events alone. */
   #eventBytes = 0
-  /** Memory for small batches, and how much of it is used. */
-  #block: Buffer | undefined
-  #used = 0
+  readonly #memory: EntryMemory
   #isClosed = false
   #isDiscarded = false
 
@@ -228,6 +230,7 @@ class MemoryEntry implements JournalWriter {
     this.#entry = entry
     this.callbacks = callbacks
     this.#context = context
+    this.#memory = new EntryMemory(context.free)
   }
 
   get readers(): number {
@@ -248,7 +251,7 @@ class MemoryEntry implements JournalWriter {
 
   append(batch: JournalBatch): void {
     if (this.#isClosed || this.#end) return
-    this.#batches.push(batch.bytes.length > MAX_COPIED_BYTES ? batch : { ...batch, bytes: this.#copy(batch.bytes) })
+    this.#batches.push({ ...batch, bytes: this.#memory.keep(batch.bytes) })
     this.#newest = batch.first + batch.ends.length - 1
     this.#eventBytes += batch.bytes.length
     const { maxBytes, trims } = this.#entry
@@ -258,6 +261,7 @@ class MemoryEntry implements JournalWriter {
     let cost = batch.bytes.length + BATCH_BYTES
     while (this.#eventBytes > maxBytes && trimmed < this.#batches.length - 1) {
       const { length } = this.#batches[trimmed++]!.bytes
+      this.#memory.dropFirst()
       this.#eventBytes -= length
       cost -= length + BATCH_BYTES
     }
@@ -288,6 +292,7 @@ class MemoryEntry implements JournalWriter {
       batches.push(this.#batches[at]!)
       size += this.#batches[at]!.bytes.length
     }
+    if (size > 0) this.#memory.share()
     return {
       state: this.#end ? 'ended' : 'open',
       about: this.#entry.about,
@@ -314,20 +319,9 @@ class MemoryEntry implements JournalWriter {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#batches = []
+    this.#memory.close()
     if (!this.#end && !this.#isDiscarded) queueMicrotask(() => this.callbacks.onFailure(undefined))
     this.#tell()
-  }
-
-  #copy(bytes: Buffer): Buffer {
-    if (!this.#block || this.#block.length - this.#used < bytes.length) {
-      const { least, most } = BLOCK_BYTES
-      this.#block = Buffer.allocUnsafeSlow(Math.max(bytes.length, Math.min(Math.max(least, this.#eventBytes), most)))
-      this.#used = 0
-    }
-    const start = this.#used
-    this.#block.set(bytes, start)
-    this.#used += bytes.length
-    return this.#block.subarray(start, this.#used)
   }
 
   /** Returns the index of the batch with the event after `after`: usually one of the last. */

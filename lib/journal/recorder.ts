@@ -4,7 +4,7 @@ import type { AnswerRecorder, KeptStream } from '../exchange/answer-recorder.js'
 import { type Framing, jsonArray, sse } from '../framing/index.js'
 import { type Events, eventsIn, joined, split } from './event-ends.js'
 import { selected } from './id-bytes.js'
-import { beginsWithId, hasIdLine, idLinePrefix, withIdLines, withoutIdLines } from './id-lines.js'
+import { beginsWithId, hasIdLine, idLinePrefix, reuse, withIdLines, withoutIdLines } from './id-lines.js'
 import { keptHeaders } from './kept-headers.js'
 import { newEpoch, newStreamId } from './stream-ids.js'
 
@@ -151,6 +151,10 @@ export class Recorder implements AnswerRecorder {
     return this.#forClient(own, first, framing)
   }
 
+  sent(events: Buffer): void {
+    reuse(events)
+  }
+
   keepLarge(pieces: readonly Buffer[]): readonly Buffer[] {
     if (!this.#hasBegun) return pieces
     let size = 0
@@ -227,7 +231,7 @@ export class Recorder implements AnswerRecorder {
   #forClient(events: Events, first: number, framing: Framing): Buffer | undefined {
     const { isHidden } = this.#options
     const prefix = this.#prefix?.length ? this.#prefix : undefined
-    if (!isHidden) return prefix ? withIdLines(events.bytes, events.ends, prefix, first) : events.bytes
+    if (!isHidden) return prefix ? withIdLines(events.bytes, events.ends, prefix, first, true) : events.bytes
     const shown = split(events).flatMap((event, at) => {
       if (isHidden(event, framing)) return []
       return [prefix ? withIdLines(event, [event.length], prefix, first + at) : event]

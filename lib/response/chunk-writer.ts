@@ -47,6 +47,11 @@ export class ChunkWriter {
     )
   }
 
+  /** Whether the system has taken all that was written: Node keeps nothing of it. */
+  get hasSentAll(): boolean {
+    return this.isUsable && this.#socket.writableLength === 0
+  }
+
   /** @returns whether the client keeps up; if not, `onDrain` is called when it does */
   write(bytes: Buffer, onDrain: () => void): boolean {
     const keepsUp = bytes.length > MAX_COPIED_BYTES ? this.#writeVector(bytes) : this.#socket.write(asChunk(bytes))

@@ -126,7 +126,9 @@ export class Downstream {
    */
   writeFrames(frames: Buffer, ends: readonly number[] | undefined, now: number): void {
     const seen = this.recorder ? this.recorder.keep(frames, ends) : frames
-    if (seen && !this.isLagging) this.write(seen, now)
+    if (!seen || this.isLagging) return
+    this.write(seen, now)
+    if (seen !== frames && this.#chunks?.hasSentAll) this.recorder?.sent(seen)
   }
 
   /** Writes more of a large frame. */

@@ -1,0 +1,95 @@
+const BLOCK_BYTES = 64 * 1024
+const LEAST_BYTES = 4096
+/** Longer batches are kept as they are. */
+const MAX_COPIED_BYTES = BLOCK_BYTES
+
+interface Block {
+  readonly memory: Buffer
+  used: number
+  /** Batches in it that are still kept. */
+  batches: number
+}
+
+/**
+ * Blocks that are used again. Memory that is new to the process costs more than the copy into it: the system has to
+ * provide each page, and V8 collects its heap for each few megabytes.
+ */
+export class FreeBlocks {
+  readonly #maxBlocks: number
+  readonly #blocks: Buffer[] = []
+
+  /** @param maxBytes how much memory waits to be used at most */
+  constructor(maxBytes: number) {
+    this.#maxBlocks = Math.floor(maxBytes / BLOCK_BYTES)
+  }
+
+  take(): Buffer {
+    return this.#blocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)
+  }
+
+  give(block: Buffer): void {
+    if (block.length === BLOCK_BYTES && this.#blocks.length < this.#maxBlocks) this.#blocks.push(block)
+  }
+}
+
+/** The memory of one entry's events: copies, because a part of another buffer would keep all of it. */
+export class EntryMemory {
+  readonly #free: FreeBlocks
+  readonly #blocks: Block[] = []
+  #bytes = 0
+  #isShared = false
+
+  constructor(free: FreeBlocks) {
+    this.#free = free
+  }
+
+  /** Copies a batch behind those before it. */
+  keep(bytes: Buffer): Buffer {
+    this.#bytes += bytes.length
+    if (bytes.length > MAX_COPIED_BYTES) {
+      this.#blocks.push({ memory: bytes, used: bytes.length, batches: 1 })
+      return bytes
+    }
+    const block = this.#blockFor(bytes.length)
+    const start = block.used
+    block.memory.set(bytes, start)
+    block.used += bytes.length
+    block.batches++
+    return block.memory.subarray(start, block.used)
+  }
+
+  /** The oldest batch is not kept any more. */
+  dropFirst(): void {
+    const [first] = this.#blocks
+    if (!first) return
+    first.batches--
+    if (first.batches > 0 || this.#blocks.length === 1) return
+    this.#blocks.shift()
+    this.#release(first)
+  }
+
+  /** Somebody has parts of it, and may still send them. */
+  share(): void {
+    this.#isShared = true
+  }
+
+  /** Nothing is kept any more. */
+  close(): void {
+    for (const block of this.#blocks.splice(0)) this.#release(block)
+  }
+
+  #blockFor(size: number): Block {
+    const last = this.#blocks.at(-1)
+    if (last && last.memory.length - last.used >= size) return last
+    // The first ones are small: most answers are.
+    const wanted = Math.max(size, Math.min(Math.max(LEAST_BYTES, this.#bytes), BLOCK_BYTES))
+    const memory = wanted === BLOCK_BYTES ? this.#free.take() : Buffer.allocUnsafeSlow(wanted)
+    const block = { memory, used: 0, batches: 0 }
+    this.#blocks.push(block)
+    return block
+  }
+
+  #release({ memory }: Block): void {
+    if (!this.#isShared) this.#free.give(memory)
+  }
+}
