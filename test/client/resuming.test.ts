@@ -213,8 +213,9 @@ describe('what the server answers', () => {
     for (const wait of ['7', date, '0', 'soon']) {
       server.answers.push(() => new Response('', { status: 503, headers: { 'retry-after': wait } }))
     }
+    server.answers.splice(1, 0, () => Promise.reject(new TypeError('Failed to fetch')))
     await (await post()).text()
-    assert.deepEqual(environment.slept, [125, 7000, 20_000, 1000, 2000])
+    assert.deepEqual(environment.slept, [125, 7000, 500, 20_000, 2000, 4000])
   })
 
   test('a server that asks for more than five minutes is not waited for', async () => {
@@ -229,7 +230,7 @@ describe('what the server answers', () => {
     const { server, post, bytesOf } = threeEventServer()
     server.cuts.push({ after: bytesOf(1), how: 'error' })
     server.answers.push(
-      () => new Response('<p>Sign in</p>', { headers: { 'content-type': 'text/html' } }),
+      () => new Response('<p>Sign in</p>\n\n', { headers: { 'content-type': 'text/html' } }),
       () =>
         new Response('id: k1.2\ndata: theirs\n\n', {
           headers: { 'content-type': 'text/event-stream', 'x-stream-id': ID.replace('a', 'b') },

@@ -87,6 +87,7 @@ describe('an abort by the caller', () => {
     await assert.rejects(reader.read(), { name: 'AbortError' })
     await aborted
     await server.stopped
+    await new Promise((resolve) => setImmediate(resolve))
     assert.deepEqual(methods(server), ['POST', 'GET', 'DELETE'])
     assert.equal(told.length, 1)
   })
