@@ -246,11 +246,11 @@ export class RedisAppends {
   #note(writers: readonly RedisEntryWriter[], answer: unknown): void {
     const isKnown = Array.isArray(answer) && answer.length === writers.length
     for (const [index, writer] of writers.entries()) {
-      const each = isKnown ? Number(answer[index]) : Number.NaN
+      const each: unknown = isKnown ? answer[index] : undefined
       if (each === 1) {
         if (writer.isAllTaken) this.#remove(writer)
       } else if (each === 0) writer.giveUp(undefined)
-      else writer.giveUp(new Error(REASONS[each] ?? 'Redis gave a strange answer to what was written'))
+      else writer.giveUp(new Error(REASONS.get(each) ?? 'Redis gave a strange answer to what was written'))
     }
   }
 
@@ -259,7 +259,7 @@ export class RedisAppends {
   }
 }
 
-const REASONS: Readonly<Record<number, string>> = {
-  [-1]: 'The entry has vanished from Redis',
-  [-2]: 'Redis has lost a part of the entry',
-}
+const REASONS: ReadonlyMap<unknown, string> = new Map([
+  [-1, 'The entry has vanished from Redis'],
+  [-2, 'Redis has lost a part of the entry'],
+])

@@ -37,6 +37,7 @@ export class RedisLane {
   readonly #presence: RedisPresence
   /** Reads under way: those that ask for the same share an answer. */
   readonly #reads = new Map<string, Map<string, Promise<JournalPage>>>()
+  #mustReload = false
 
   constructor(tag: number, settings: LaneSettings) {
     const { client, prefix, process, timeoutMs, waiting } = settings
@@ -75,7 +76,9 @@ export class RedisLane {
       others: () => this.#others(),
       onOthers: (gone) => this.#noteGone(gone),
       onMessage: (fields) => this.#receive(fields),
-      onRound: () => {
+      onRound: (isNew) => {
+        this.#mustReload ||= isNew
+        if (this.#mustReload) void this.#reload()
         this.#announcements.retry()
         void this.#appends.touch().catch(() => {})
       },
@@ -156,6 +159,16 @@ export class RedisLane {
   async #entry(id: string, after: number, maxBytes: number): Promise<EntryInfo | undefined> {
     const names = [this.#keys.alive, this.#keys.entry(id), this.#keys.stream(id)]
     return parseEntry(await this.#link.run(journalScripts.read, names, [String(after), String(maxBytes)]))
+  }
+
+  /** Looks up what is watched: Redis may have lost it although no call has failed. */
+  async #reload(): Promise<void> {
+    try {
+      await this.#watches.reload()
+      this.#mustReload = false
+    } catch {
+      // The next round tries again.
+    }
   }
 
   #noteWatchers(entry: WatchedEntry): void {

@@ -79,7 +79,7 @@ export class RedisLink {
         reject(error)
       }
       const { timeoutMs } = this.#settings
-      const timer = setTimeout(() => failed(new Error(`Redis gave no answer in ${timeoutMs} ms`)), timeoutMs)
+      const timer = setTimeout(() => failed(new Error(`Redis gave no answer in ${timeoutMs} ms`)), timeoutMs).unref()
       const settle = (over: () => void) => {
         clearTimeout(timer)
         this.#calls--

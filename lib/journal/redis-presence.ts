@@ -19,8 +19,8 @@ interface PresenceSettings {
   onOthers(gone: ReadonlySet<string>): void
   /** Somebody has left a message. */
   onMessage(fields: ReadonlyMap<string, string>): void
-  /** Called after each round. */
-  onRound(): void
+  /** Called after each round. @param isNew Redis knew nothing of this process, or nothing any more */
+  onRound(isNew: boolean): void
 }
 
 /** Says that this process is alive, collects its messages, and notices which other processes are gone. */
@@ -59,8 +59,7 @@ export class RedisPresence {
     if (this.#isRunning || !(isInUse() || link.isDown) || (link.isDown && !link.isFree)) return
     this.#isRunning = true
     try {
-      await this.#renew()
-      this.#settings.onRound()
+      this.#settings.onRound(await this.#renew())
     } catch {
       // The link counts it, and it is tried again.
     } finally {
@@ -68,7 +67,8 @@ export class RedisPresence {
     }
   }
 
-  async #renew(): Promise<void> {
+  /** @returns whether Redis did not know this process */
+  async #renew(): Promise<boolean> {
     const { link, keys, process, others, onOthers } = this.#settings
     const read = [...this.#read]
     const names = [keys.alive, keys.inbox(process)]
@@ -82,5 +82,6 @@ export class RedisPresence {
     const gone = new Set(answer[1].map(String))
     onOthers(new Set([...gone].filter((each) => this.#goneBefore.has(each))))
     this.#goneBefore = gone
+    return answer[2] === 1
   }
 }

@@ -27,6 +27,7 @@ const TOMBSTONE_MS = 60_000
  */
 const append = `${NOW}
 redis.call('ZADD', KEYS[1], whole(now + ARGV[2]), ARGV[1])
+redis.call('PEXPIRE', KEYS[1], 600000)
 local at = 4
 local function take() at = at + 1; return ARGV[at - 1] end
 local answers = {}
@@ -136,10 +137,12 @@ return 1
 
 /**
  * Says that a process is alive. KEYS: `alive`, its inbox. ARGV: the process, for how long, how many messages it has read, their
- * ids, then other processes. Returns the messages, and which of the others are gone.
+ * ids, then other processes. Returns the messages, which of the others are gone, and 1 if this process was not known.
  */
 const renew = `${NOW}
 redis.call('ZADD', KEYS[1], whole(now + ARGV[2]), ARGV[1])
+-- A member of its own: appending makes the other known again.
+local is_new = redis.call('ZADD', KEYS[1], whole(now + ARGV[2]), ARGV[1] .. ':renews')
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', whole(now - 60000))
 redis.call('PEXPIRE', KEYS[1], 600000)
 local read = tonumber(ARGV[3])
@@ -149,12 +152,12 @@ for index = 4 + read, #ARGV do
   local expires = redis.call('ZSCORE', KEYS[1], ARGV[index])
   if not expires or tonumber(expires) <= now then gone[#gone + 1] = ARGV[index] end
 end
-return { redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 500), gone }
+return { redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 500), gone, is_new }
 `
 
 /** Says that a process is gone. KEYS: `alive`, its inbox. ARGV: the process. */
 const leave = `
-redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('ZREM', KEYS[1], ARGV[1], ARGV[1] .. ':renews')
 redis.call('DEL', KEYS[2])
 return 1
 `

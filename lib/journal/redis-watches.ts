@@ -89,6 +89,17 @@ export class RedisWatches {
     }
   }
 
+  /** Looks all entries up again: Redis may have lost some of them. */
+  async reload(): Promise<void> {
+    this.#inboxPosition = '0-0'
+    const known = [...this.#entries.values()].filter((entry) => entry.position !== undefined && !entry.isMissing)
+    for (let at = 0; at < known.length; at += LOADED_AT_ONCE) {
+      await Promise.all(known.slice(at, at + LOADED_AT_ONCE).map((entry) => this.#load(entry)))
+    }
+    for (const entry of known) this.#tell(entry)
+    if (known.length > 0) this.#wake()
+  }
+
   close(): void {
     this.#isClosed = true
     this.#connection?.close()
@@ -150,7 +161,7 @@ export class RedisWatches {
         continue
       }
       try {
-        if (failures > 0) await this.#reload()
+        if (failures > 0) await this.reload()
         await this.#read()
         failures = 0
         isSilent = false
@@ -213,16 +224,6 @@ export class RedisWatches {
       entry.take(items)
       this.#tell(entry)
     }
-  }
-
-  /** Looks all entries up again: Redis may have lost some of them. */
-  async #reload(): Promise<void> {
-    this.#inboxPosition = '0-0'
-    const known = [...this.#entries.values()].filter((entry) => entry.position !== undefined && !entry.isMissing)
-    for (let at = 0; at < known.length; at += LOADED_AT_ONCE) {
-      await Promise.all(known.slice(at, at + LOADED_AT_ONCE).map((entry) => this.#load(entry)))
-    }
-    for (const entry of known) this.#tell(entry)
   }
 
   #doubt(): void {
