@@ -1,5 +1,6 @@
 export { type AiProxy, aiProxy } from './ai-proxy.js'
 export type { AttemptCode, AttemptRecord, TargetStats } from './api/attempt-record.js'
+export type { AnswerCache, CacheableRequest, CachedAnswer, CacheOptions, CachePace } from './api/cache.js'
 export { AiProxyError, type AnyFailureCode, type FailureCode, type Outcome } from './api/errors.js'
 export type {
   AttemptRequest,
@@ -29,7 +30,8 @@ export type { Admission, Policy, PolicyExchange, Refusal } from './api/policy.js
 export type { ModelPrices, PricedUsage, PriceFunction, Prices, UnknownPrice } from './api/prices.js'
 export type { AuthOptions, Credential, ProxyOptions } from './api/provider-options.js'
 export type { ExchangeRecord, ExchangeSnapshot, Phase, RecordedUsage } from './api/record.js'
-export type { AiProxyStats, PolicyFigures } from './api/stats.js'
+export type { ResumeOptions } from './api/resume.js'
+export type { AiProxyStats, CacheStats, PolicyFigures } from './api/stats.js'
 export type { Identify, Subject } from './api/subject.js'
 export type {
   Balance,

@@ -60,10 +60,10 @@ export function recorderFor(
       if (shared && cache && !cache.toolCalls) tools.see(bytes, framing)
     },
     endOf: (hasBegun, isWhole) => answerEnd(exchange, hasBegun, isWhole),
-    onBegin: () => {
+    onBegin: (id) => {
       if (!mayContinue) return
       // The store reports its failures itself.
-      catchRejection(journal.put(goneName(recorder.id), reader, resume.windowMs * REMEMBERED_WINDOWS), () => {})
+      catchRejection(journal.put(goneName(id), reader, resume.windowMs * REMEMBERED_WINDOWS), () => {})
     },
     onEnded: (end) => {
       if (!shared || !cache || !answers) return

@@ -34,6 +34,8 @@ interface FoundStream {
   readonly id: string
   readonly about: EntryAbout
   readonly page: JournalPage
+  /** The client shares another's answer. */
+  readonly isAlias: boolean
 }
 
 /**
@@ -64,7 +66,7 @@ export async function serveStream(
   exchange.describe(about.model, true)
   if (req.method === 'HEAD') return controller.respond(200, standOf(page))
   if (req.method === 'DELETE') {
-    await available(() => stop(journal, found.id))
+    if (!found.isAlias) await available(() => stop(journal, found.id))
     return controller.respond(204, {})
   }
   const after = positionIn(req.headers['last-event-id'], query, about.epoch)
@@ -102,14 +104,14 @@ async function findStream(journal: Journal, id: string, who: string | undefined)
   if (page.state !== 'missing') {
     const about = JSON.parse(page.about) as EntryAbout
     if (about.reader !== reader) throw notFound()
-    return { id, about, page }
+    return { id, about, page, isAlias: false }
   }
   const alias = tryParseJson((await journal.get(aliasName(id))) ?? '')
   if (isObject(alias) && typeof alias.entry === 'string') {
     if (alias.reader !== reader) throw notFound()
     const shared = await journal.read(alias.entry, Number.MAX_SAFE_INTEGER, 1)
     if (shared.state === 'missing') throw gone()
-    return { id: alias.entry, about: JSON.parse(shared.about) as EntryAbout, page: shared }
+    return { id: alias.entry, about: JSON.parse(shared.about) as EntryAbout, page: shared, isAlias: true }
   }
   throw (await journal.get(goneName(id))) === reader ? gone() : notFound()
 }

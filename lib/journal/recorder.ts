@@ -41,7 +41,7 @@ export interface RecorderOptions {
   /** Sees what is kept. */
   readonly onKept?: ((bytes: Buffer, framing: Framing | undefined) => void) | undefined
   /** Called when something is kept for the first time. */
-  readonly onBegin?: () => void
+  readonly onBegin?: (id: string) => void
   /** Called when the entry has ended. */
   readonly onEnded: (end: JournalEnd) => void
   /** Somebody wants the answer to be stopped. */
@@ -209,7 +209,7 @@ export class Recorder implements AnswerRecorder {
         onFailure: () => this.#onFailure(),
       },
     )
-    onBegin?.()
+    onBegin?.(this.id)
   }
 
   #writeHead(): void {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, test } from 'node:test'
+import { ignoredFields } from '../../lib/journal/cache-key.js'
 import { defaults } from '../../lib/options/defaults.js'
 
 const page = (name: string) => readFileSync(path.join(__dirname, '../../docs', name), 'utf8')
@@ -45,6 +46,11 @@ describe('the defaults in the docs are those of the package', () => {
       assert.ok(pages.some((said) => said !== undefined))
     })
   }
+
+  test('the fields that the cache ignores', () => {
+    for (const field of ignoredFields)
+      assert.match(page('cache.md'), new RegExp(`These fields do not count:.*\`${field}\``))
+  })
 
   test('close.graceMs', () => assert.ok(options.includes(`(${close.graceMs.toLocaleString('en')})`)))
 

@@ -29,6 +29,8 @@ describe('the recipes work as described', () => {
     tiers: blockOf('recipes/free-and-paid'),
     keys: blockOf('recipes/keys-of-your-own'),
     machines: blockOf('recipes/several-machines'),
+    resuming: blockOf('recipes/resume-several-machines'),
+    cached: blockOf('recipes/cache-for-tests'),
     rates: blockOf('recipes/from-express-rate-limit', 2),
     cost: blockOf('recipes/cost'),
     litellm: blockOf('recipes/litellm'),
@@ -159,6 +161,17 @@ describe('the recipes work as described', () => {
     assert.equal(await statusOf(url, { 'x-user': 'ann' }), 200)
     const { isStoreDown, lost } = (await (await fetch(`${url}/healthz`)).json()) as Record<string, unknown>
     assert.deepEqual([isStoreDown, lost], [true, 0])
+  })
+
+  test('resume and cache on several machines: answers go on if Redis cannot be reached', async () => {
+    for (const block of [blocks.resuming, blocks.cached]) {
+      const { url } = await running(block)
+      answer = (call) => call.sse([chunk('Hi'), finish]).end('data: [DONE]\n\n')
+      const headers = { 'x-user': 'ann' }
+      const response = await post(`${url}/ai/v1/chat/completions`, { model, messages, stream: true }, { headers })
+      const text = (await response.text()).replace(/^id: .*\n/gm, '')
+      assert.equal(text, `${chunk('Hi')}${finish}data: [DONE]\n\n`)
+    }
   })
 
   test('from express-rate-limit: a minute has its requests', async () => {

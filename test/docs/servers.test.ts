@@ -11,8 +11,10 @@ import { isProgram, makeWorkshop, missingPackages } from './workshop.js'
 
 /** Recipes that are tested for more than an answer, each in a file of its own. */
 const elsewhere = [
-  // It needs Redis, or says that it has none.
+  // These need Redis, or say that they have none.
   'several-machines',
+  'resume-several-machines',
+  'cache-for-tests',
   'testing',
   'next',
   'serverless',

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import { startApp } from '../support/app.js'
+import { Events, post } from '../support/client.js'
+import { openai } from '../support/protocols.js'
+import { startProvider } from '../support/provider.js'
+
+const { path, events, terminator } = openai
+const request = { ...openai.request, temperature: 0 }
+const all = [...events, terminator]
+const withoutId = (event: string) => event.replace(/^id: .*\n/, '')
+const idOf = (event: string) => /^id: (.*)$/m.exec(event)?.[1] ?? assert.fail(`no id: ${event}`)
+const as = (user: string) => ({ headers: { 'x-user': user } })
+
+async function started(t: TestContext) {
+  const provider = await startProvider(t)
+  const app = await startApp(t, {
+    target: provider.url,
+    identify: (req) => req.get('x-user') ?? null,
+    resume: { graceMs: 5000 },
+    cache: { ttlMs: 1e6, scope: () => 'all' },
+    joinIdentical: true,
+  })
+  const leading = post(app.url + path, request, as('ada'))
+  const call = await provider.next()
+  const joining = post(app.url + path, request, as('bob'))
+  call.sse(events.slice(0, 1))
+  return { provider, app, call, leader: await leading, joined: await joining }
+}
+
+describe('a stream that is shared and can be continued', () => {
+  test('is continued by each with an id of its own, and by nobody else', async (t) => {
+    const { app, call, leader, joined } = await started(t)
+    const ids = [leader, joined].map(({ headers }) => headers.get('x-stream-id')!)
+    assert.notEqual(ids[0], ids[1])
+    const at = (id: string) => `${app.url}/-/streams/${id}`
+    assert.equal((await fetch(at(ids[1]!), as('ada'))).status, 404)
+    assert.equal((await fetch(at(ids[0]!), as('bob'))).status, 404)
+    const first = new Events(joined)
+    const id = idOf((await first.next())!)
+    await joined.body?.cancel().catch(() => {})
+    const continued = await fetch(at(ids[1]!), { headers: { ...as('bob').headers, 'last-event-id': id } })
+    for (const event of events.slice(1)) call.send(event)
+    call.end(terminator)
+    assert.deepEqual((await new Events(continued).rest()).map(withoutId), all.slice(1))
+    assert.deepEqual((await new Events(leader).rest()).map(withoutId), all)
+    await app.record()
+    const cached = await post(app.url + path, request, as('eve'))
+    assert.equal(cached.headers.get('x-cache'), 'hit')
+    const got = await new Events(cached).rest()
+    assert.deepEqual(got.map(withoutId), all)
+    const again = await fetch(at(cached.headers.get('x-stream-id')!), {
+      headers: { ...as('eve').headers, 'last-event-id': idOf(got[1]!) },
+    })
+    assert.deepEqual((await new Events(again).rest()).map(withoutId), all.slice(2))
+  })
+
+  test('is not stopped for the others if one of them stops', async (t) => {
+    const { app, call, leader, joined } = await started(t)
+    const [one, other] = [leader, joined].map(({ headers }) => `${app.url}/-/streams/${headers.get('x-stream-id')}`)
+    assert.equal((await fetch(one!, { method: 'DELETE', ...as('ada') })).status, 204)
+    assert.equal((await fetch(other!, { method: 'DELETE', ...as('bob') })).status, 204)
+    for (const event of events.slice(1)) call.send(event)
+    call.end(terminator)
+    assert.deepEqual((await new Events(joined).rest()).map(withoutId), all)
+  })
+})
