@@ -35,7 +35,7 @@ export function parseEntry(answer: unknown): EntryInfo | undefined {
   const texts = [writer, about, head, end, position]
   if (!texts.every((text) => typeof text === 'string') || !Array.isArray(items)) throw strange()
   return {
-    isWriterAlive: Number(alive) === 1,
+    isWriterAlive: parseInteger(alive) === 1,
     ...{ writer, about, position },
     head: parseHead(head),
     end: parseEnd(end),
@@ -48,10 +48,16 @@ export function parseEntry(answer: unknown): EntryInfo | undefined {
   }
 }
 
+/** Returns a whole number, which some settings of clients make a text; `undefined` for anything else. */
+export function parseInteger(value: unknown): number | undefined {
+  const number = typeof value === 'string' ? Number(value) : value
+  return Number.isSafeInteger(number) ? (number as number) : undefined
+}
+
 /** @throws Error if it is not the number of an event */
 export function parseNumber(text: unknown): number {
-  const number = Number(text)
-  if (!Number.isSafeInteger(number) || number < 0) throw strange()
+  const number = parseInteger(text)
+  if (number === undefined || number < 0) throw strange()
   return number
 }
 

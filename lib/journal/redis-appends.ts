@@ -1,4 +1,5 @@
 import type { JournalWriter, JournalWriterCallbacks, NewJournalEntry } from '../api/journal.js'
+import { parseInteger } from './redis-answers.js'
 import type { RedisKeys } from './redis-keys.js'
 import type { RedisLink } from './redis-link.js'
 import { journalScripts } from './redis-scripts.js'
@@ -246,11 +247,14 @@ export class RedisAppends {
   #note(writers: readonly RedisEntryWriter[], answer: unknown): void {
     const isKnown = Array.isArray(answer) && answer.length === writers.length
     for (const [index, writer] of writers.entries()) {
-      const each: unknown = isKnown ? answer[index] : undefined
+      const each = isKnown ? parseInteger(answer[index]) : undefined
       if (each === 1) {
         if (writer.isAllTaken) this.#remove(writer)
       } else if (each === 0) writer.giveUp(undefined)
-      else writer.giveUp(new Error(REASONS.get(each) ?? 'Redis gave a strange answer to what was written'))
+      else
+        writer.giveUp(
+          new Error((each !== undefined && REASONS.get(each)) || 'Redis gave a strange answer to what was written'),
+        )
     }
   }
 
@@ -259,7 +263,7 @@ export class RedisAppends {
   }
 }
 
-const REASONS: ReadonlyMap<unknown, string> = new Map([
+const REASONS: ReadonlyMap<number, string> = new Map([
   [-1, 'The entry has vanished from Redis'],
   [-2, 'Redis has lost a part of the entry'],
 ])

@@ -9,7 +9,7 @@ export interface EncodedItem {
   /** `t`: the events are text; `b`: they are in base64. */
   readonly encoding: 't' | 'b'
   readonly data: string
-  /** JSON of a list for each batch: the moment, then the size of each event. */
+  /** JSON of a list for each batch: the moment (to the microsecond), then the size of each event. */
   readonly meta: string
 }
 
@@ -28,7 +28,7 @@ export function encodeItem(batches: readonly JournalBatch[]): EncodedItem {
 }
 
 function metaOf({ at, ends }: JournalBatch): number[] {
-  const meta = [at]
+  const meta = [Math.round(at * 1000) / 1000]
   let start = 0
   for (const end of ends) {
     meta.push(end - start)

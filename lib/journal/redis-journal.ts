@@ -159,7 +159,8 @@ class RedisJournal implements Journal {
     warn(
       'AI_PROXY_JOURNAL_STORE',
       'The journal cannot reach Redis: answers go on, but cannot be resumed, cached or shared until it is back',
-      formatError(error),
+      // Some servers quote what they were sent.
+      formatError(error).replace(/,? with args beginning with:.*/gs, ''),
     )
   }
 }

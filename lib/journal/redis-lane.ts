@@ -74,7 +74,7 @@ export class RedisLane {
       ...{ link, keys, process },
       isInUse: () => this.#appends.isInUse || this.#watches.isInUse,
       others: () => this.#others(),
-      onOthers: (gone) => this.#noteGone(gone),
+      onOthers: (gone, silent) => this.#noteGone(gone, silent),
       onMessage: (fields) => this.#receive(fields),
       onRound: (isNew) => {
         this.#mustReload ||= isNew
@@ -185,8 +185,8 @@ export class RedisLane {
     return others
   }
 
-  #noteGone(gone: ReadonlySet<string>): void {
-    this.#watches.noteGone(gone)
+  #noteGone(gone: ReadonlySet<string>, silent: ReadonlySet<string>): void {
+    this.#watches.noteGone(gone, silent)
     for (const writer of [...this.#appends.writers()]) {
       const before = writer.remoteReaders.size
       for (const each of gone) writer.remoteReaders.delete(each)

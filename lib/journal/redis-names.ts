@@ -1,3 +1,4 @@
+import { parseInteger } from './redis-answers.js'
 import type { RedisKeys } from './redis-keys.js'
 import type { RedisLink } from './redis-link.js'
 import { nameScripts } from './redis-name-scripts.js'
@@ -74,8 +75,9 @@ function isTexts(value: unknown): value is string[] {
 }
 
 function isDone(answer: unknown): boolean {
-  if (answer !== 0 && answer !== 1) throw strange()
-  return answer === 1
+  const done = parseInteger(answer)
+  if (done !== 0 && done !== 1) throw strange()
+  return done === 1
 }
 
 /** Its message has nothing of the answer. */

@@ -1,4 +1,4 @@
-import { parseItems, type StreamItem } from './redis-answers.js'
+import { parseInteger, parseItems, type StreamItem } from './redis-answers.js'
 import { ALIVE_MS } from './redis-appends.js'
 import type { RedisKeys } from './redis-keys.js'
 import type { RedisLink } from './redis-link.js'
@@ -15,8 +15,13 @@ interface PresenceSettings {
   isInUse(): boolean
   /** Processes of which it matters whether they are alive. */
   others(): ReadonlySet<string>
-  /** Some of them are gone, by two askings: those that come back after Redis was away may be late. */
-  onOthers(gone: ReadonlySet<string>): void
+  /**
+   * Called after each round.
+   *
+   * @param gone those that were silent twice: after Redis was away, the others may be late
+   * @param silent those that were silent this time
+   */
+  onOthers(gone: ReadonlySet<string>, silent: ReadonlySet<string>): void
   /** Somebody has left a message. */
   onMessage(fields: ReadonlyMap<string, string>): void
   /** Called after each round. @param isNew Redis knew nothing of this process, or nothing any more */
@@ -30,7 +35,7 @@ export class RedisPresence {
   /** Ids of messages that were read: since the last round, and before. They may come twice. */
   #read = new Set<string>()
   #readBefore: ReadonlySet<string> = new Set()
-  #goneBefore: ReadonlySet<string> = new Set()
+  #silentBefore: ReadonlySet<string> = new Set()
   #isRunning = false
 
   constructor(settings: PresenceSettings) {
@@ -79,9 +84,9 @@ export class RedisPresence {
     for (const id of read) this.#read.delete(id)
     this.#readBefore = new Set(read)
     this.receive(parseItems(answer[0]))
-    const gone = new Set(answer[1].map(String))
-    onOthers(new Set([...gone].filter((each) => this.#goneBefore.has(each))))
-    this.#goneBefore = gone
-    return answer[2] === 1
+    const silent = new Set(answer[1].map(String))
+    onOthers(new Set([...silent].filter((each) => this.#silentBefore.has(each))), silent)
+    this.#silentBefore = silent
+    return parseInteger(answer[2]) === 1
   }
 }

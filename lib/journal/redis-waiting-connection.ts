@@ -40,17 +40,7 @@ export class WaitingConnection {
 
   /** Opens a connection like a client's. @throws Error if it cannot be opened in time */
   static async open(client: RedisClient, timeoutMs: number): Promise<WaitingConnection> {
-    const copyable = client as unknown as Copyable
-    // Limits for other commands are too short for one that waits; a call that is sent again would wait for what has passed.
-    const copy = !isIoredis(client)
-      ? copyable.duplicate()
-      : isCluster(client)
-        ? copyable.duplicate()
-        : copyable.duplicate({
-            commandTimeout: undefined,
-            socketTimeout: undefined,
-            autoResendUnfulfilledCommands: false,
-          })
+    const copy = copyOf(client)
     // Without a listener, an error would end the process; what matters of it, the calls tell.
     copy.on('error', () => {})
     const connection = new WaitingConnection(copy, client)
@@ -97,6 +87,18 @@ export class WaitingConnection {
     const command = ['XREAD', ...args]
     return this.#isCluster ? this.#copy.sendCommand!(firstKey, false, command) : this.#copy.sendCommand!(command)
   }
+}
+
+function copyOf(client: RedisClient): Copy {
+  const copyable = client as unknown as Copyable
+  if (!isIoredis(client)) return copyable.duplicate()
+  // It is used before it is connected.
+  if (isCluster(client)) return copyable.duplicate([], { enableOfflineQueue: true })
+  return copyable.duplicate({
+    enableOfflineQueue: true,
+    // These are too short for a call that waits; one that is sent again would wait for what has passed.
+    ...{ commandTimeout: undefined, socketTimeout: undefined, autoResendUnfulfilledCommands: false },
+  })
 }
 
 /** Rejects if a promise is not settled in time: a client may wait for its server for ever. */

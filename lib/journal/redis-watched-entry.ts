@@ -22,6 +22,7 @@ export class WatchedEntry {
   #info: Omit<EntryInfo, 'batches'> | undefined
   #isMissing = false
   #isUncertain = true
+  #isBroken = false
   /** They follow one another, up to the newest. */
   #batches: JournalBatch[] = []
   #bytes = 0
@@ -41,9 +42,9 @@ export class WatchedEntry {
     return this.#isMissing || this.#info?.end ? undefined : this.#info?.writer
   }
 
-  /** The stream's item that was seen last; `undefined` until it is known. */
+  /** The stream's item that was seen last; `undefined` until it is known, and if an item was strange. */
   get position(): string | undefined {
-    return this.#info?.position
+    return this.#isBroken ? undefined : this.#info?.position
   }
 
   get isMissing(): boolean {
@@ -92,9 +93,14 @@ export class WatchedEntry {
     return true
   }
 
-  /** Takes items that follow the position. @throws Error if one is strange */
+  /** Takes items that follow the position. After a strange one, Redis must be asked for everything. */
   take(items: readonly StreamItem[]): void {
-    for (const item of items) this.#take(item)
+    try {
+      for (const item of items) this.#take(item)
+    } catch {
+      this.#isBroken = true
+      this.doubt()
+    }
   }
 
   /** Returns what follows an event, if it is known here. */

@@ -82,10 +82,12 @@ export class RedisWatches {
     }
   }
 
-  /** Notes which of the writers are gone. */
-  noteGone(gone: ReadonlySet<string>): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.writer !== undefined && entry.note(!gone.has(entry.writer))) this.#tell(entry)
+  /** Notes which of the writers are gone. @param silent those of which this is not known yet */
+  noteGone(gone: ReadonlySet<string>, silent: ReadonlySet<string>): void {
+    for (const entry of [...this.#entries.values()]) {
+      const { writer } = entry
+      if (writer === undefined || (silent.has(writer) && !gone.has(writer))) continue
+      if (entry.note(!gone.has(writer))) this.#tell(entry)
     }
   }
 
