@@ -15,14 +15,19 @@ export interface StreamHandle {
 export const STREAM_ID = /^[\w-]{22}$/
 
 /** Asks for what follows an event. Redirects are not followed: headers of the app's own may be credentials. */
-export function requestRest(handle: StreamHandle, url: string, after: string, signal: AbortSignal): Promise<Response> {
+export async function requestRest(
+  handle: StreamHandle,
+  url: string,
+  after: string,
+  signal: AbortSignal,
+): Promise<Response> {
   // Not as a method: the `fetch` of browsers throws unless `this` is the global object or undefined.
   const { fetch } = handle
   return fetch(withAfter(url, after), { ...handle.init, method: 'GET', redirect: 'manual', signal })
 }
 
 /** Asks the server to stop the provider. `keepalive` lets the request survive the page that sends it. */
-export function requestStop(handle: StreamHandle, url: string): Promise<Response> {
+export async function requestStop(handle: StreamHandle, url: string): Promise<Response> {
   const { fetch } = handle
   return fetch(url, { ...handle.init, method: 'DELETE', redirect: 'manual', keepalive: true })
 }

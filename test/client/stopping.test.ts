@@ -134,6 +134,19 @@ describe('an abort by the caller', () => {
     assert.deepEqual(methods(server), ['POST'])
   })
 
+  test('that meets a fetch that throws at once is no uncaught exception', async () => {
+    const { server } = threeEventServer()
+    const user = new AbortController()
+    const throwing = (_url: string, init: RequestInit): Promise<Response> => {
+      if (init.method === 'DELETE') throw new Error('not allowed here')
+      return server.fetch(URL_ASKED, init)
+    }
+    const response = await resumable(throwing)(URL_ASKED, { method: 'POST', signal: user.signal })
+    user.abort()
+    await assert.rejects(response.text(), { name: 'AbortError' })
+    await new Promise((resolve) => setImmediate(resolve))
+  })
+
   test('that fails to reach the server is no unhandled rejection', async () => {
     const { server, user, reader } = await firstRead({ streamsUrl: () => 'http://[' })
     user.abort()
