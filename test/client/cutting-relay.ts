@@ -4,7 +4,7 @@ import type { Owner } from '../e2e/support/provider.js'
 
 export interface CuttingRelay {
   readonly port: number
-  /** Bytes of answers after which each connection breaks, the first one first; those that follow do not. */
+  /** Bytes after the first head on each connection, after which it breaks; connections that follow do not. */
   readonly cuts: number[]
   /** Number of connections that were broken. */
   readonly broken: number
@@ -30,8 +30,18 @@ export async function startRelay(t: Owner, appPort: number): Promise<CuttingRela
     client.on('error', end).on('close', end)
     app.on('error', end).on('close', end)
     client.pipe(app)
+    /** What came before the body, whose head the client must get: without it, a request fails as usual. */
+    let head = Buffer.alloc(0)
     app.on('data', (bytes: Buffer) => {
-      if (bytes.length < left) {
+      let ahead = 0
+      if (!head.includes('\r\n\r\n')) {
+        const before = head.length
+        head = Buffer.concat([head, bytes])
+        const end = head.indexOf('\r\n\r\n')
+        ahead = end === -1 ? bytes.length : end + 4 - before
+        left += ahead
+      }
+      if (ahead === bytes.length || bytes.length < left) {
         left -= bytes.length
         client.write(bytes)
         return

@@ -54,8 +54,7 @@ for (const [name, stream] of Object.entries({
       fc.asyncProperty(fc.array(cut, { minLength: 1, maxLength: 8 }), async (cuts) => {
         // Connections that were kept open would not be cut where the test wants it.
         relay.breakAll()
-        // The head has some hundred bytes, which have to arrive: without them, the request fails as usual.
-        relay.cuts.splice(0, relay.cuts.length, 2000 + cuts[0]!, ...cuts.slice(1))
+        relay.cuts.splice(0, relay.cuts.length, ...cuts)
         const response = await ask(stream)
         assert.match(response.headers.get('x-stream-id') ?? '', /^[\w-]{22}$/)
         assert.equal(withoutIds(await bytesOf(response)), whole)
@@ -157,6 +156,47 @@ describe('in front of the middleware', () => {
       assert.match(Buffer.from(value!).toString(), /"error"/)
     })
   }
+
+  test('clients that share an answer, with and without its usage, each get theirs whole', async (t) => {
+    const provider = await startProvider(t)
+    const journal = memoryJournal()
+    const app = await startApp(t, {
+      target: provider.url,
+      resume: { journal, who: (req) => req.get('x-user') },
+      cache: { journal, ttlMs: 60_000, scope: () => 'all' },
+      joinIdentical: true,
+    })
+    const relay = await startRelay(t, app.port)
+    const { path, request, frames } = streams.chat
+    assert.ok(frames.at(-2)!.includes('usage'), 'the last event but one has the usage')
+    const ask = resumable(fetch, { retries: 100, backoff: { baseMs: 1, maxMs: 5 } })
+    const read = async (user: string, include_usage: boolean): Promise<string> => {
+      const response = await ask(`http://127.0.0.1:${relay.port}/ai${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'x-user': user },
+        body: JSON.stringify({ ...request, temperature: 0, stream_options: { include_usage } }),
+      })
+      assert.ok(response.headers.get('x-stream-id'))
+      return withoutIds(await response.text())
+    }
+    const answers = [read('ada', false), read('bob', true)]
+    const call = sendStream(await provider.next(), streams.chat, frames.slice(0, 1))
+    for (const frame of frames.slice(1)) {
+      await new Promise((resolve) => setImmediate(resolve))
+      call.send(frame)
+    }
+    call.end()
+    const [without, withUsage] = await Promise.all(answers)
+    relay.cuts.push(100, 300, 500)
+    relay.breakAll()
+    const before = relay.broken
+    const again = await read('cyd', true)
+    assert.equal(relay.broken - before, 3)
+    assert.equal(withUsage, Buffer.concat([...frames]).toString())
+    assert.equal(without, Buffer.concat(frames.filter((frame) => !frame.includes('"usage":{'))).toString())
+    assert.equal(again, withUsage)
+    assert.equal(provider.calls.length, 1)
+  })
 
   test("another user's stream cannot be resumed", async (t) => {
     const { provider, ask, relay } = await started(t)
