@@ -120,8 +120,8 @@ export class RedisAppends {
     }
   }
 
-  /** Gives up all entries of which something waits. */
-  onDown(error: unknown): void {
+  /** Gives up all entries of which something waits, because Redis is out of reach. */
+  giveUp(error: unknown): void {
     for (const writer of new Set([...this.#inFlight, ...this.#dirty])) writer.giveUp(error)
     this.#tellWaiters()
   }
@@ -236,7 +236,9 @@ export class RedisAppends {
     }
     link
       .run(script, names, args, settled)
-      .then(then, () => {})
+      .then(then, (error) => {
+        for (const writer of this.#inFlight) writer.giveUp(error)
+      })
       .then(() => {
         this.#inFlight = []
         this.#tellWaiters()

@@ -47,7 +47,7 @@ export class RedisLane {
       onFailure: settings.onFailure,
       onDown: (error) => {
         settings.onDown(error)
-        this.#appends.onDown(error)
+        this.#appends.giveUp(error)
       },
       onUp: () => {
         settings.onUp()
@@ -76,6 +76,7 @@ export class RedisLane {
       others: () => this.#others(),
       onOthers: (gone, silent) => this.#noteGone(gone, silent),
       onMessage: (fields) => this.#receive(fields),
+      onUnreachable: () => this.#appends.giveUp(link.error),
       onRound: (isNew) => {
         this.#mustReload ||= isNew
         if (this.#mustReload) void this.#reload()

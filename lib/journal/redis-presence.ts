@@ -24,6 +24,8 @@ interface PresenceSettings {
   onOthers(gone: ReadonlySet<string>, silent: ReadonlySet<string>): void
   /** Somebody has left a message. */
   onMessage(fields: ReadonlyMap<string, string>): void
+  /** Redis is still out of reach. */
+  onUnreachable(): void
   /** Called after each round. @param isNew Redis knew nothing of this process, or nothing any more */
   onRound(isNew: boolean): void
 }
@@ -61,12 +63,14 @@ export class RedisPresence {
 
   async #round(): Promise<void> {
     const { link, isInUse } = this.#settings
-    if (this.#isRunning || !(isInUse() || link.isDown) || (link.isDown && !link.isFree)) return
+    if (this.#isRunning || !(isInUse() || link.isDown)) return
+    if (link.isDown && !link.isFree) return this.#settings.onUnreachable()
     this.#isRunning = true
     try {
       this.#settings.onRound(await this.#renew())
     } catch {
       // The link counts it, and it is tried again.
+      if (link.isDown) this.#settings.onUnreachable()
     } finally {
       this.#isRunning = false
     }

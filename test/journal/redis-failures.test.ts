@@ -157,6 +157,53 @@ describe('a journal whose Redis fails', { skip: withoutRedis }, () => {
     })
   }
 
+  /** A client of which each call fails while `error` is set. */
+  function failingClient(real: Redis) {
+    const state: { error: Error | undefined } = { error: undefined }
+    const or = <T>(call: () => T) => (state.error ? Promise.reject(state.error) : call())
+    const client = {
+      evalsha: (sha: string, keys: number, ...args: string[]) => or(() => real.evalsha(sha, keys, ...args)),
+      eval: (script: string, keys: number, ...args: string[]) => or(() => real.eval(script, keys, ...args)),
+      duplicate: () => real.duplicate(),
+    }
+    return { state, client: client as unknown as RedisClient }
+  }
+
+  test('for a moment keeps what is written meanwhile, and gives it up if that takes longer', async (t) => {
+    const server = await startRedis()
+    const real = new Redis(server.port, '127.0.0.1')
+    const { state, client } = failingClient(real)
+    const journal = redisJournal({ client })
+    t.after(async () => {
+      await journal.close()
+      real.disconnect()
+      await server.stop()
+    })
+    const [first, second] = [begin(journal, 'a'), begin(journal, 'b')]
+    for (const { writer } of [first, second]) writer.append(batchOf(1, 'one'))
+    await journal.read('b', 0, 100)
+    state.error = new Error('for a moment')
+    await assert.rejects(async () => journal.get('name'), /for a moment/)
+    first.writer.append(batchOf(2, 'two'))
+    state.error = undefined
+    const isBack = async () => {
+      while ((await Promise.resolve(journal.read('a', 0, 100)).catch(() => undefined))?.newest !== 2) await nextRound()
+    }
+    await within(isBack(), 'what was written to be there')
+    assert.deepEqual(first.told.failures, [])
+    state.error = new Error('for long')
+    await assert.rejects(async () => journal.get('name'), /for long/)
+    second.writer.append(batchOf(2, 'two'))
+    assert.match(String(await second.failed()), /for long/)
+    assert.deepEqual(first.told.failures, [])
+    assert.equal(journal.stats().entries, 1)
+    state.error = undefined
+    await works(journal, 'c')
+    assert.equal((await journal.read('b', 0, 100)).state, 'missing')
+    first.writer.append(batchOf(3, 'three'))
+    assert.equal((await journal.read('a', 0, 100)).newest, 3)
+  })
+
   for (const answer of [':1\r\n', '+OK\r\n', '$-1\r\n', '*0\r\n', '*1\r\n*1\r\n:1\r\n', '-ERR no\r\n', undefined]) {
     test(`by answering ${JSON.stringify(answer)} to scripts causes errors, and nothing worse`, async (t) => {
       const server = await fakeRedis(answer)
