@@ -166,6 +166,8 @@ export class RedisAppends {
   #forget(writer: RedisEntryWriter, error: unknown): void {
     if (error !== undefined) this.#settings.onIncomplete()
     this.#remove(writer)
+    // Redis may have something only of those that were sent.
+    if (writer.seq === 0) return
     this.#drops.add(writer.id)
     if (this.#drops.size > MAX_DROPS) this.#drops.delete(this.#drops.values().next().value!)
     setImmediate(() => this.#pump())

@@ -8,6 +8,7 @@ import { RedisLink } from './redis-link.js'
 import { RedisNames } from './redis-names.js'
 import { RedisPresence } from './redis-presence.js'
 import { journalScripts } from './redis-scripts.js'
+import { SILENCE_MS } from './redis-watch-loop.js'
 import type { WatchedEntry } from './redis-watched-entry.js'
 import { RedisWatches } from './redis-watches.js'
 
@@ -38,6 +39,7 @@ export class RedisLane {
   /** Reads under way: those that ask for the same share an answer. */
   readonly #reads = new Map<string, Map<string, Promise<JournalPage>>>()
   #mustReload = false
+  #downSince: number | undefined
 
   constructor(tag: number, settings: LaneSettings) {
     const { client, prefix, process, timeoutMs, waiting } = settings
@@ -76,8 +78,9 @@ export class RedisLane {
       others: () => this.#others(),
       onOthers: (gone, silent) => this.#noteGone(gone, silent),
       onMessage: (fields) => this.#receive(fields),
-      onUnreachable: () => this.#appends.giveUp(link.error),
+      onUnreachable: () => this.#noteUnreachable(),
       onRound: (isNew) => {
+        this.#downSince = undefined
         this.#mustReload ||= isNew
         if (this.#mustReload) void this.#reload()
         this.#announcements.retry()
@@ -160,6 +163,15 @@ export class RedisLane {
   async #entry(id: string, after: number, maxBytes: number): Promise<EntryInfo | undefined> {
     const names = [this.#keys.alive, this.#keys.entry(id), this.#keys.stream(id)]
     return parseEntry(await this.#link.run(journalScripts.read, names, [String(after), String(maxBytes)]))
+  }
+
+  #noteUnreachable(): void {
+    this.#appends.giveUp(this.#link.error)
+    const now = performance.now()
+    this.#downSince ??= now
+    if (now - this.#downSince < SILENCE_MS) return
+    this.#mustReload = true
+    this.#watches.doubt()
   }
 
   /** Looks up what is watched: Redis may have lost it although no call has failed. */

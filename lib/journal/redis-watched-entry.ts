@@ -65,10 +65,12 @@ export class WatchedEntry {
     for (const tell of [...this.#watchers]) tell()
   }
 
-  /** Nothing is known for sure, because Redis is out of reach: it must be asked. */
-  doubt(): void {
+  /** Nothing is known for sure, because Redis is out of reach: it must be asked. @returns whether that is new */
+  doubt(): boolean {
+    if (this.#isUncertain) return false
     this.#isUncertain = true
     this.#page = undefined
+    return true
   }
 
   /** Takes what Redis knows of the entry: at first, and after its connection was lost. */
@@ -124,7 +126,8 @@ export class WatchedEntry {
 
   #take([id, fields]: StreamItem): void {
     if (fields.has('x')) return this.#forget()
-    if (!this.#info) return
+    // What was asked for before the entry was looked up again may come late.
+    if (!this.#info || !isLater(id, this.#info.position)) return
     let { head, end, newest, oldest } = this.#info
     if (fields.has('f')) {
       const [encoding, data] = fields.has('t') ? ['t', fields.get('t')] : ['b', fields.get('b')]
@@ -167,4 +170,11 @@ export class WatchedEntry {
     this.#isMissing = true
     this.#drop(this.#batches.length)
   }
+}
+
+/** Compares ids of items. */
+function isLater(id: string, than: string): boolean {
+  const [number = 0, part = 0] = id.split('-').map(Number)
+  const [otherNumber = 0, otherPart = 0] = than.split('-').map(Number)
+  return number === otherNumber ? part > otherPart : number > otherNumber
 }

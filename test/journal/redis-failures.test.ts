@@ -128,6 +128,31 @@ describe('a journal whose Redis fails', { skip: withoutRedis }, () => {
         assert.ok((await failed()) instanceof Error)
       })
 
+      test('for some seconds is not kept from those who watch', async (t) => {
+        const server = await startRedis()
+        const [one, two] = [await journalOf(t, name, server.port), await journalOf(t, name, server.port)]
+        t.after(server.stop)
+        begin(one, 'a').writer.append(batchOf(1, 'one'))
+        await one.read('a', 0, 100)
+        let onRead = (_: unknown) => {}
+        const read = (isSo: (answer: unknown) => boolean) =>
+          new Promise<void>((resolve) => {
+            onRead = (answer) => isSo(answer) && resolve()
+          })
+        const first = read((answer) => !(answer instanceof Error))
+        two.watch('a', () => {
+          const page = new Promise((resolve) => resolve(two.read('a', 0, 100)))
+          page.catch((error) => error).then((answer) => onRead(answer))
+        })
+        await within(first, 'the entry to be read')
+        const failed = read((answer) => answer instanceof Error)
+        await server.kill()
+        await within(failed, 'whoever watches to know', 10_000)
+        const missing = read((answer) => (answer as { state?: string }).state === 'missing')
+        await server.restart()
+        await within(missing, 'whoever watches to know more')
+      })
+
       test('by being slow gives up entries, not answers', async (t) => {
         const server = await startRedis()
         t.after(server.stop)
