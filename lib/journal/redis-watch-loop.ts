@@ -105,6 +105,7 @@ export class RedisWatchLoop {
   async #read(): Promise<void> {
     const { client, keys, process, timeoutMs, onMessages, onItems } = this.#settings
     this.#connection ??= await WaitingConnection.open(client, timeoutMs)
+    if (this.#isClosed) return
     const inbox = keys.inbox(process)
     // Those that begin to watch while the connection opens are not overlooked.
     const streams = this.#settings.streams()
