@@ -1,6 +1,7 @@
 // Runs the tests with Node's own runner and closes with one line that counts them.
 //   node .ci/run-tests.mjs [files…]         default: every *.test.ts below test/
 //   node .ci/run-tests.mjs --product       of these, without what does not depend on the versions of Node and packages
+//   node .ci/run-tests.mjs --runtime       of those, without pure code and the docs: for a further line of Node
 //   node .ci/run-tests.mjs --express       of those, without what does not touch Express: for another version of Express alone
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -20,10 +21,17 @@ const WITHOUT_EXPRESS = [
   /^test[/\\]request[/\\]/,
 ]
 
+/** What is pure, and the programs of the docs, run on two lines of Node already. */
+const SAME_ON_EACH_NODE = [/^test[/\\](?:docs|formats|framing|json|metering|options|pricing|routing|setups)[/\\]/]
+
 /** They start browsers or several processes of their own, or measure: one at a time, after all others. */
 const ONE_AT_A_TIME = /^test[/\\](?:bench|clients?[/\\]browser|example-app|package|setups)|leaks\.test|docs[/\\]react/
 
-const MODES = { '--product': SAME_EVERYWHERE, '--express': [...SAME_EVERYWHERE, ...WITHOUT_EXPRESS] }
+const MODES = {
+  '--product': SAME_EVERYWHERE,
+  '--runtime': [...SAME_EVERYWHERE, ...SAME_ON_EACH_NODE],
+  '--express': [...SAME_EVERYWHERE, ...WITHOUT_EXPRESS],
+}
 
 const [mode] = process.argv.slice(2)
 const left = MODES[mode] ?? []
