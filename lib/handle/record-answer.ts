@@ -54,7 +54,8 @@ export function recorderFor(
     graceMs: mayContinue && keeps ? resume.graceMs : 0,
     resume: mayContinue ? { reader, streamsUrl: streamsUrlOf(exchange), keeps } : undefined,
     isShared: shared !== undefined,
-    isHidden: shared && ((event, framing) => exchange.hidesUsage && isUsageEvent(event, framing, exchange.format)),
+    hidesUsage: shared?.hidesUsage === true,
+    isHidden: shared && ((event, framing) => shared.hidesUsage && isUsageEvent(event, framing, exchange.format)),
     onKept: (bytes, framing) => {
       owners?.note(exchange)
       if (shared && cache && !cache.toolCalls) tools.see(bytes, framing)

@@ -32,7 +32,8 @@ export class SharedAnswer {
   readonly #cache: ResolvedCache
   readonly #journal: Journal
   readonly #answers: KeptAnswers
-  readonly #hidesUsage: boolean
+  /** The client has not asked for the event that only reports usage. */
+  readonly hidesUsage: boolean
 
   constructor(
     request: ShareableRequest,
@@ -50,7 +51,7 @@ export class SharedAnswer {
     this.#journal = kept.journal
     this.#answers = kept.answers
     // What was added for our sake is not the client's wish.
-    this.#hidesUsage = edited.hidesUsage || !wantsUsage(edited.body.json, exchange.format)
+    this.hidesUsage = edited.hidesUsage || !wantsUsage(edited.body.json, exchange.format)
   }
 
   get key(): string {
@@ -107,7 +108,7 @@ export class SharedAnswer {
     if (!found || this.#exchange.isSettled) return false
     const isStream = found.page.head?.framing !== undefined
     // A client that wants to know the usage is not served without it.
-    if (isStream !== this.#exchange.asksForStream || !(found.hasUsage || this.#hidesUsage)) return false
+    if (isStream !== this.#exchange.asksForStream || !(found.hasUsage || this.hidesUsage)) return false
     this.#note('hit')
     const age = String(Math.floor(this.#answers.ageOf(found) / 1000))
     const headers = { 'x-cache': 'hit', age }
@@ -143,7 +144,7 @@ export class SharedAnswer {
       mayBeVacated: true,
       idPrefixFor: (framing, { epoch }) => (alias && framing === sse ? idLinePrefix(epoch) : undefined),
       headersFor: (framing) => ({ ...headers, ...(framing && alias?.headers) }),
-      ...(this.#hidesUsage && { select: (batch, framing) => withoutUsage(batch, framing, exchange.format) }),
+      ...(this.hidesUsage && { select: (batch, framing) => withoutUsage(batch, framing, exchange.format) }),
       ...(isPaced && { paceFor: (framing) => pacing(this.#cache.pace, exchange.format, framing) }),
     }
     try {
@@ -163,7 +164,7 @@ export class SharedAnswer {
     const id = newStreamId()
     const ttlMs = Math.max(resume.windowMs, ALIAS_MS)
     const put = (name: string, value: string) => catchRejection(this.#journal.put(name, value, ttlMs), () => {})
-    put(aliasName(id), JSON.stringify({ entry, reader: subjectKey(who) }))
+    put(aliasName(id), JSON.stringify({ entry, reader: subjectKey(who), hidesUsage: this.hidesUsage }))
     put(sharedName(entry, id), '1')
     const url = streamsUrlOf(this.#exchange) + id
     return {

@@ -6,6 +6,7 @@ import { readAnswerEnd } from '../journal/answer-end.js'
 import { idLinePrefix } from '../journal/id-lines.js'
 import type { EntryAbout } from '../journal/recorder.js'
 import { isStreamId, parseEventId, subjectKey } from '../journal/stream-ids.js'
+import { withoutUsage } from '../journal/usage-events.js'
 import { isObject, tryParseJson } from '../json/json.js'
 import type { ResolvedResume } from '../options/resume.js'
 import { admitEndpoint, allowHeader } from '../request/admit-endpoint.js'
@@ -36,6 +37,8 @@ interface FoundStream {
   readonly page: JournalPage
   /** The client shares another's answer. */
   readonly isAlias: boolean
+  /** It does not get the event that only reports usage. */
+  readonly hidesUsage: boolean
 }
 
 /**
@@ -79,6 +82,7 @@ export async function serveStream(
     idPrefixFor: (framing) => (framing === sse ? idLinePrefix(about.epoch) : undefined),
     headersFor: () => ({ 'x-stream-id': id, 'x-stream-url': streamsUrlOf(exchange) + id }),
     mayBeVacated: false,
+    ...(found.hidesUsage && { select: (batch, framing) => withoutUsage(batch, framing, exchange.format) }),
   })
 }
 
@@ -104,14 +108,20 @@ async function findStream(journal: Journal, id: string, who: string | undefined)
   if (page.state !== 'missing') {
     const about = JSON.parse(page.about) as EntryAbout
     if (about.reader !== reader) throw notFound()
-    return { id, about, page, isAlias: false }
+    return { id, about, page, isAlias: false, hidesUsage: about.hidesUsage === true }
   }
   const alias = tryParseJson((await journal.get(aliasName(id))) ?? '')
   if (isObject(alias) && typeof alias.entry === 'string') {
     if (alias.reader !== reader) throw notFound()
     const shared = await journal.read(alias.entry, Number.MAX_SAFE_INTEGER, 1)
     if (shared.state === 'missing') throw gone()
-    return { id: alias.entry, about: JSON.parse(shared.about) as EntryAbout, page: shared, isAlias: true }
+    return {
+      id: alias.entry,
+      about: JSON.parse(shared.about) as EntryAbout,
+      page: shared,
+      isAlias: true,
+      hidesUsage: alias.hidesUsage === true,
+    }
   }
   throw (await journal.get(goneName(id))) === reader ? gone() : notFound()
 }

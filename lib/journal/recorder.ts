@@ -19,6 +19,8 @@ export interface EntryAbout {
   readonly epoch: string
   /** Who may continue it; `undefined` if nobody may. */
   readonly reader: string | undefined
+  /** That client does not get the event that only reports usage, although it is kept. */
+  readonly hidesUsage: boolean
 }
 
 /** How an answer is recorded. */
@@ -36,6 +38,8 @@ export interface RecorderOptions {
   readonly isShared: boolean
   /** Returns whether an event only reports usage, which this client does not get. Given if others may get it. */
   readonly isHidden: ((event: Buffer, framing: Framing) => boolean) | undefined
+  /** The client is not to get the event that only reports usage. */
+  readonly hidesUsage: boolean
   /** Called at the end, to say how it ended. */
   readonly endOf: (hasBegun: boolean, isWhole: boolean) => JournalEnd
   /** Sees what is kept. */
@@ -196,8 +200,8 @@ export class Recorder implements AnswerRecorder {
   }
 
   #create(): void {
-    const { journal, path, model, maxBytes, keepMs, resume, onStop, onBegin, onReaders } = this.#options
-    const about: EntryAbout = { path, model, epoch: this.epoch, reader: resume?.reader }
+    const { journal, path, model, maxBytes, keepMs, resume, hidesUsage, onStop, onBegin, onReaders } = this.#options
+    const about: EntryAbout = { path, model, epoch: this.epoch, reader: resume?.reader, hidesUsage }
     this.#writer = journal.create(
       { id: this.id, about: JSON.stringify(about), maxBytes, trims: true, keepMs },
       {

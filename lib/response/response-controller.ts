@@ -7,13 +7,13 @@ import type { Config } from '../options/config.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
 import { debug } from '../util/debug.js'
 import type { PendingAnswer } from './carriage.js'
+import { ClientPace } from './client-pace.js'
 import type { ResponseContext } from './context.js'
 import { decodeBody } from './decode.js'
 import { Departure, settleReportedError } from './departure.js'
 import { hasDisconnected } from './disconnect.js'
 import { Downstream } from './downstream.js'
 import type { DownstreamEvents } from './downstream-events.js'
-import { LaggingClient } from './lagging-client.js'
 import { OwnAnswers } from './own-answers.js'
 import { Replay, type ReplayRequest, type ReplayResult } from './replay.js'
 import { providerRequestIdIn } from './request-ids.js'
@@ -42,8 +42,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   #stream: ResponseStream | undefined
   /** A kept answer that goes out in the place of the provider's. */
   #replay: Replay | undefined
-  /** Set while the client reads more slowly than others who read its answer. */
-  #lag: LaggingClient | undefined
+  readonly #pace: ClientPace
   readonly #departure: Departure
   #isEnded = false
 
@@ -54,13 +53,21 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#opener = new ResponseOpener(exchange, context, this.#downstream)
     this.#hooks = new ResponseHooks(exchange, context, (failure) => this.fail(failure))
     this.#ownAnswers = new OwnAnswers(exchange, context, this.#downstream, this.#opener, this.#hooks)
+    this.#pace = new ClientPace({
+      exchange,
+      context,
+      downstream: this.#downstream,
+      stream: () => this.#stream,
+      replay: () => this.#replay,
+      onLost: (failure) => this.destroy(failure),
+    })
     exchange.attachDownstream(this.#downstream)
     this.#departure = new Departure(exchange, context, this.#downstream, {
       stream: () => this.#stream,
       isStreamOpen: () => this.#opener.framing !== undefined,
       isReading: () => this.upstream !== undefined,
       finish: () => this.#finish(),
-      leave: () => this.#lag?.stop(),
+      leave: () => this.#pace.stop(),
       abandon: () => this.fail(new AiProxyError('aborted', 'Nobody reads this answer any more')),
       onCrash: (error) => this.onCrash(error),
     })
@@ -202,57 +209,20 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   }
 
   onBackpressure(): void {
-    if (this.#lag) return this.#lag.pause()
-    if (this.#isReadByOthers) return this.#letOthersGoOn()
-    this.#stream?.pause()
-    this.#replay?.pause()
+    this.#pace.onBackpressure()
   }
 
   onDrain(): void {
-    if (this.#lag) return this.#lag.resume()
-    this.#stream?.resume('streaming')
-    this.#replay?.resume()
+    this.#pace.onDrain()
   }
 
   /** Others have begun, or ceased, to read the answer. */
   onReaders(): void {
-    if (!this.#stream || this.#downstream.isGone) return
-    const { isLagging, isBlocked } = this.#downstream
-    if (!isLagging && isBlocked && this.#isReadByOthers) {
-      this.#letOthersGoOn()
-      this.#stream.resume('streaming')
-    } else if (isLagging && this.#isReadByOthers) {
-      this.#stream.resume('streaming')
-    } else if (isLagging) {
-      this.#stream.pause()
-    }
-  }
-
-  /** While it catches up, the client itself is one of the readers. */
-  get #isReadByOthers(): boolean {
-    const { recorder } = this.#exchange
-    return (
-      this.#stream !== undefined &&
-      recorder?.kept !== undefined &&
-      recorder.readers > (this.#downstream.isLagging ? 1 : 0)
-    )
-  }
-
-  #letOthersGoOn(): void {
-    this.#lag = new LaggingClient({
-      exchange: this.#exchange,
-      context: this.#context,
-      downstream: this.#downstream,
-      onCaughtUp: () => {
-        this.#lag = undefined
-        this.#stream?.resume('streaming')
-      },
-      onLost: (failure) => this.destroy(failure),
-    })
+    this.#pace.onReaders()
   }
 
   onDrainTimeout(): void {
-    if (this.#isReadByOthers) return this.#downstream.disconnect()
+    if (this.#pace.isReadByOthers) return this.#downstream.disconnect()
     const failure = limitFailure('slow_client', this.#exchange.limits)
     debug.limit('%s %s: %s', this.#exchange.id, failure.limit, failure.message)
     this.destroy(failure)
@@ -304,7 +274,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#hooks.giveUp()
     this.#departure.stopWatching()
     this.#stopUpstream()
-    this.#lag?.stop()
+    this.#pace.stop()
     this.#exchange.recorder?.end(this.#exchange.isComplete)
     this.#context.onEnd(this.#exchange)
   }

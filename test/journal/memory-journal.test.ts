@@ -350,11 +350,11 @@ describe('names in memory', () => {
     assert.deepEqual([names.length, new Set(names).size], [12_000, 12_000])
   })
 
-  test('go after the entries if there is no room', (t) => {
+  test('have a share of the room, in which the oldest go first, and take none from entries', (t) => {
     const { journal } = journalAt(t, 20_000)
     journal.create(entryOf('a'), new Told()).end(complete)
     for (let number = 0; number < 100; number++) journal.put(`name-${number}`, text(100), 1000)
-    assert.equal(stateOf(journal, 'a'), 'missing')
+    assert.equal(stateOf(journal, 'a'), 'ended')
     assert.deepEqual([journal.get('name-0'), journal.get('name-99')], [undefined, text(100)])
     assert.ok(journal.stats().bytes <= 20_000)
   })

@@ -4,6 +4,7 @@ import { startApp } from '../support/app.js'
 import { Events, post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
 import { startProvider } from '../support/provider.js'
+import { chatUsage, streams } from '../support/streams.js'
 
 const { path, events, terminator } = openai
 const request = { ...openai.request, temperature: 0 }
@@ -64,4 +65,27 @@ describe('a stream that is shared and can be continued', () => {
     call.end(terminator)
     assert.deepEqual((await new Events(joined).rest()).map(withoutId), all)
   })
+})
+
+test('a client that has not asked for usage gets none when it continues', async (t) => {
+  const { frames, path: at, request: asking } = streams.chat
+  const provider = await startProvider(t, { onCall: (call) => call.sse(frames.map(String)).end() })
+  const app = await startApp(t, {
+    target: provider.url,
+    resume: { who: () => 'ada' },
+    cache: { ttlMs: 1e6, scope: () => 'all' },
+  })
+  const { stream_options: _, ...silent } = { ...asking, temperature: 0 } as Record<string, unknown>
+  const less = frames.filter((frame) => frame !== chatUsage).map(String)
+  for (const [body, expected] of [
+    [silent, less],
+    [silent, less],
+    [{ ...silent, stream_options: { include_usage: true } }, frames.map(String)],
+  ] as const) {
+    const response = await post(app.url + at, body)
+    assert.deepEqual((await new Events(response).rest()).map(withoutId), expected)
+    const again = await fetch(new URL(response.headers.get('x-stream-url')!, app.url))
+    assert.deepEqual((await new Events(again).rest()).map(withoutId), expected)
+  }
+  assert.equal(provider.calls.length, 1)
 })

@@ -1,0 +1,167 @@
+import type {
+  JournalBatch,
+  JournalEnd,
+  JournalHead,
+  JournalPage,
+  JournalWriter,
+  JournalWriterCallbacks,
+  NewJournalEntry,
+} from '../api/journal.js'
+import { EntryMemory, type FreeBlocks } from './entry-memory.js'
+
+/** What a batch, and what an entry, costs beside its events. */
+const BATCH_BYTES = 250
+const ENTRY_BYTES = 1500
+
+/** What an entry needs of its journal. */
+interface EntryContext {
+  readonly free: FreeBlocks
+  now(): number
+  onBytes(count: number): void
+  onEnd(entry: MemoryEntry): void
+  onDrop(): void
+}
+
+/** One entry, which is its own writer. */
+export class MemoryEntry implements JournalWriter {
+  readonly id: string
+  readonly callbacks: JournalWriterCallbacks
+  /** All that it costs in memory. */
+  bytes: number
+  expiresAt = Number.POSITIVE_INFINITY
+  readonly #entry: NewJournalEntry
+  readonly #context: EntryContext
+  readonly #watchers = new Set<() => void>()
+  /** Batches before this index were trimmed. */
+  #batches: JournalBatch[] = []
+  #head: JournalHead | undefined
+  #end: JournalEnd | undefined
+  #newest = 0
+  /** Events alone. */
+  #eventBytes = 0
+  readonly #memory: EntryMemory
+  #isClosed = false
+  #isDiscarded = false
+
+  constructor(entry: NewJournalEntry, callbacks: JournalWriterCallbacks, context: EntryContext) {
+    this.id = entry.id
+    this.bytes = ENTRY_BYTES + entry.about.length
+    this.#entry = entry
+    this.callbacks = callbacks
+    this.#context = context
+    this.#memory = new EntryMemory(context.free)
+  }
+
+  get readers(): number {
+    return this.#watchers.size
+  }
+
+  get hasEnded(): boolean {
+    return this.#end !== undefined
+  }
+
+  setHead(head: JournalHead): void {
+    if (this.#isClosed || this.#end) return
+    const before = this.#head ? JSON.stringify(this.#head).length : 0
+    this.#head = head
+    this.#count(JSON.stringify(head).length - before)
+    this.#tell()
+  }
+
+  append(batch: JournalBatch): void {
+    if (this.#isClosed || this.#end) return
+    this.#batches.push({ ...batch, bytes: this.#memory.keep(batch.bytes) })
+    this.#newest = batch.first + batch.ends.length - 1
+    this.#eventBytes += batch.bytes.length
+    const { maxBytes, trims } = this.#entry
+    if (this.#eventBytes > maxBytes && !trims) return this.#context.onDrop()
+    // The newest batch stays, however long it is.
+    let trimmed = 0
+    let cost = batch.bytes.length + BATCH_BYTES
+    while (this.#eventBytes > maxBytes && trimmed < this.#batches.length - 1) {
+      const { length } = this.#batches[trimmed++]!.bytes
+      this.#memory.dropFirst()
+      this.#eventBytes -= length
+      cost -= length + BATCH_BYTES
+    }
+    if (trimmed > 0) this.#batches.splice(0, trimmed)
+    this.#count(cost)
+    this.#tell()
+  }
+
+  end(end: JournalEnd): void {
+    if (this.#isClosed || this.#end) return
+    this.#end = end
+    this.expiresAt = this.#context.now() + this.#entry.keepMs
+    this.#context.onEnd(this)
+    this.#count(end.about.length)
+    this.#tell()
+  }
+
+  discard(): void {
+    this.#isDiscarded = true
+    this.#context.onDrop()
+  }
+
+  read(after: number, maxBytes: number): JournalPage {
+    const oldest = this.#batches[0]?.first ?? 1
+    const batches: JournalBatch[] = []
+    let size = 0
+    for (let at = this.#indexAfter(after); at < this.#batches.length && size < maxBytes; at++) {
+      batches.push(this.#batches[at]!)
+      size += this.#batches[at]!.bytes.length
+    }
+    if (size > 0) this.#memory.share()
+    return {
+      state: this.#end ? 'ended' : 'open',
+      about: this.#entry.about,
+      head: this.#head,
+      batches,
+      oldest,
+      newest: this.#newest,
+      end: this.#end,
+    }
+  }
+
+  watch(onChange: () => void): () => void {
+    // The same function may watch twice.
+    const watcher = () => onChange()
+    this.#watchers.add(watcher)
+    if (!this.#end) this.callbacks.onReaders()
+    return () => {
+      if (this.#watchers.delete(watcher) && !this.#end) this.callbacks.onReaders()
+    }
+  }
+
+  /** Nothing of it is kept any more. */
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#batches = []
+    this.#memory.close()
+    if (!this.#end && !this.#isDiscarded) queueMicrotask(() => this.callbacks.onFailure(undefined))
+    this.#tell()
+  }
+
+  /** Returns the index of the batch with the event after `after`: usually one of the last. */
+  #indexAfter(after: number): number {
+    let low = 0
+    let high = this.#batches.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const { first, ends } = this.#batches[middle]!
+      if (first + ends.length - 1 > after) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+
+  #count(bytes: number): void {
+    this.bytes += bytes
+    this.#context.onBytes(bytes)
+  }
+
+  #tell(): void {
+    for (const tell of [...this.#watchers]) tell()
+  }
+}
