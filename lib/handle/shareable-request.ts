@@ -85,7 +85,7 @@ function usualKey(
       stream: asksForStream,
     })
   } catch {
-    // Nested too deeply to be written.
+    // Nested too deeply to be written, or with a number that is not exact.
     return undefined
   }
 }

@@ -28,7 +28,11 @@ export interface KeyParts {
   readonly stream: boolean
 }
 
-/** Returns the key of a request's answer. */
+/**
+ * Returns the key of a request's answer.
+ *
+ * @throws RangeError if the body is nested too deeply, or has a number that is not exact
+ */
 export function cacheKey({ scope, targets, path, query, headers, body, stream }: KeyParts): string {
   const sent = Object.entries(headers).filter(([name, value]) => value !== undefined && !IGNORED_HEADERS.test(name))
   const relevant = isObject(body)
@@ -46,10 +50,19 @@ function hashOf(value: unknown): string {
   return createHash('sha256').update(canonical(value)).digest('base64url')
 }
 
-/** Returns JSON in which the order of fields does not matter. */
+/**
+ * Returns JSON in which the order of fields does not matter.
+ *
+ * @throws RangeError if it has a number that JavaScript rounds: others would look the same
+ */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, inner: unknown) => {
+    if (typeof inner === 'number' && isRounded(inner)) throw new RangeError('a number is too large')
     if (typeof inner !== 'object' || inner === null || Array.isArray(inner)) return inner
     return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
   })
+}
+
+function isRounded(number: number): boolean {
+  return !Number.isFinite(number) || (Number.isInteger(number) && !Number.isSafeInteger(number))
 }

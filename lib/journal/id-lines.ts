@@ -48,17 +48,22 @@ const SCRATCH_BYTES = 128 * 1024
 /** Node has a pool for what is smaller. */
 const MIN_SCRATCH_BYTES = 4096
 let scratch: Buffer | undefined = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+/** The memory that was given out last. Other memory may have the same size. */
+let lent: ArrayBufferLike | undefined
 
 function memoryFor(size: number): Buffer {
   if (size < MIN_SCRATCH_BYTES || size > SCRATCH_BYTES) return Buffer.allocUnsafe(size)
   const memory = scratch ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES)
   scratch = undefined
+  lent = memory.buffer
   return memory
 }
 
 /** Takes back the memory of events with ids: nobody reads it any more. */
 export function reuse(sent: Buffer): void {
-  if (sent.buffer.byteLength === SCRATCH_BYTES) scratch ??= Buffer.from(sent.buffer as ArrayBuffer)
+  if (sent.buffer !== lent) return
+  scratch = Buffer.from(sent.buffer as ArrayBuffer)
+  lent = undefined
 }
 
 function digitsOf(number: number): number {

@@ -125,7 +125,9 @@ export class MaskingMeter implements Metering {
 /** The pieces of a large frame, masked as they arrive. */
 class MaskedPieces {
   readonly #secrets: Secrets
-  readonly #masked: Buffer[] = []
+  /** The pieces that were masked. */
+  #sources: Buffer[] = []
+  #masked: Buffer[] = []
 
   constructor(secrets: Secrets) {
     this.#secrets = secrets
@@ -133,12 +135,24 @@ class MaskedPieces {
 
   /** @param last number of pieces at the end to leave out: they may still grow */
   maskAllBut(last: number, pieces: readonly Buffer[]): readonly Buffer[] {
+    this.#forgetOthers(pieces)
     const masked = this.#masked
     while (masked.length < pieces.length - last) {
-      masked.push(this.#secrets.maskBytes(pieces[masked.length]!))
+      const piece = pieces[masked.length]!
+      this.#sources.push(piece)
+      masked.push(this.#secrets.maskBytes(piece))
       this.#maskInto(masked.length - 1, pieces)
     }
     return masked
+  }
+
+  /** Another frame has begun, or pieces have been joined: either replaces all of them. */
+  #forgetOthers(pieces: readonly Buffer[]): void {
+    const sources = this.#sources
+    const last = sources.length - 1
+    if (sources[0] === pieces[0] && sources[last] === pieces[last]) return
+    this.#sources = []
+    this.#masked = []
   }
 
   /** Masks secrets that begin in earlier pieces, however many, and continue in this one. */

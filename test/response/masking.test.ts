@@ -152,6 +152,28 @@ describe('a large frame that quotes a key', () => {
     assert.equal(String(Buffer.concat([...meter.prefix!, last])), String(body).replace(token, '*'.repeat(token.length)))
   })
 
+  test('brings nothing of the one before it, whether that was joined or not', () => {
+    const frames = [70_000, 300_000, 200_000, 500_000, 270_000, 300_000]
+    const body = Buffer.concat(frames.map((size, at) => framedWith(sse, `{"a":"${String(at).repeat(size)}${KEY}"}`)))
+    for (const size of [16_384, 20_011, 65_536, 100_000]) {
+      assert.equal(String(passed(sse, body, size)), String(body).replaceAll(KEY, hidden), `${size}`)
+    }
+  })
+
+  test('is whole although its pieces are joined on the way', () => {
+    const body = framedWith(sse, `{"a":"${KEY}${'b'.repeat(60_000)}${'c'.repeat(60_000)}${'d'.repeat(900_000)}"}`)
+    const framer = sse.createFramer(Number.POSITIVE_INFINITY)
+    const meter = new MaskingMeter(secrets, sse, undefined)
+    const out: Buffer[] = []
+    for (const piece of cutInto(body, [40_000, 40_000, 200_000, 30_000, 100_000, 600_000])) {
+      const frames = framer.push([piece])
+      const seen = frames && meter.pass(frames, framer.ends, 0, framer.prefix)
+      out.push(...(frames ? (meter.prefix ?? []) : []), ...(seen ? [seen] : []))
+      if (framer.unfinished!.length > 0) meter.scanUnfinished(framer.unfinished!)
+    }
+    assert.equal(String(Buffer.concat(out)), String(body).replaceAll(KEY, hidden))
+  })
+
   test('of AWS is re-encoded', () => {
     const out = passed(awsEventStream, framedWith(awsEventStream, `{"a":"${long}${KEY}"}`), 50_000)
     assert.equal(awsEventStream.read(out)?.data, `{"a":"${long}${hidden}"}`)
