@@ -75,7 +75,8 @@ export class ResponseStream implements Runnable {
 
   /** Asks for a turn because there may be work, unless the client has to read first. */
   readonly wake = (): void => {
-    if (this.#isQueued || this.#isStopped || this.#isPaused || this.#downstream.mustWait) return
+    const { mustWait, isWithinFrame } = this.#downstream
+    if (this.#isQueued || this.#isStopped || mustWait || (this.#isPaused && !isWithinFrame)) return
     this.#isQueued = true
     this.#context.turns.enqueue(this)
   }

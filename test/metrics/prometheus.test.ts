@@ -275,6 +275,8 @@ describe('the registry', () => {
       ai_proxy_time_to_first_byte_seconds: 'histogram',
       ai_proxy_time_to_first_token_seconds: 'histogram',
       ai_proxy_output_tokens_per_second: 'histogram',
+      ai_proxy_cache_requests_total: 'counter',
+      ai_proxy_journal: 'gauge',
       ai_proxy_policy: 'gauge',
       ai_proxy_duration_seconds: 'histogram',
       ai_proxy_attempts_total: 'counter',
