@@ -100,11 +100,11 @@ class ToolWatch {
 const MAX_NAME_BYTES = 64
 
 /** Whether an answer is whole, a success, and the provider's. */
-function isStorable(end: JournalEnd, exchange: Exchange, { head }: Recorder): boolean {
-  if (end.how !== 'complete' || exchange.isReplaced || !head) return false
+function isStorable(end: JournalEnd, exchange: Exchange, { head, bytes }: Recorder): boolean {
+  if (end.how !== 'complete' || exchange.isReplaced || !head || bytes === 0) return false
   if (exchange.providerStatus !== 200 || head.status !== 200 || head.headers['content-encoding']) return false
   const { answer, asksForStream } = exchange
-  if (asksForStream) return head.framing !== undefined && answer.isComplete
+  if (asksForStream) return head.framing !== undefined && answer.isComplete && exchange.events > 1
   const type = String(head.headers['content-type'] ?? '')
   return head.framing === undefined && /\bjson\b/i.test(type) && answer.error === undefined && !answer.isTruncated
 }

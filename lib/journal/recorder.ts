@@ -8,8 +8,8 @@ import { beginsWithId, hasIdLine, idLinePrefix, reuse, withIdLines, withoutIdLin
 import { keptHeaders } from './kept-headers.js'
 import { newEpoch, newStreamId } from './stream-ids.js'
 
-/** Events at the start of a stream that are searched for ids of the provider's own. */
-const SEARCHED_EVENTS = 3
+/** An id line that is not the first of all. Text never has it: JSON escapes line ends. */
+const LATER_IDS = ['\nid', '\rid']
 
 /** What an answer's entry says of it from the start. */
 export interface EntryAbout {
@@ -246,11 +246,11 @@ export class Recorder implements AnswerRecorder {
   /** Removes the provider's own ids, which would take the place of ours. */
   #withoutOtherIds(events: Events): Events {
     if (this.#framing !== sse || !this.#prefix) return events
-    const { bytes, ends } = events
-    if (this.#number < SEARCHED_EVENTS) {
-      this.#hasOtherIds ||= split(events).slice(0, SEARCHED_EVENTS).some(hasIdLine)
+    const { bytes } = events
+    if (!this.#hasOtherIds) {
+      const mayHave = beginsWithId(bytes, 0) || LATER_IDS.some((beginning) => bytes.includes(beginning))
+      this.#hasOtherIds = mayHave && split(events).some(hasIdLine)
     }
-    this.#hasOtherIds ||= ends.some((_, at) => beginsWithId(bytes, at === 0 ? 0 : ends[at - 1]!))
     return this.#hasOtherIds ? joined(split(events).map(withoutIdLines)) : events
   }
 

@@ -128,3 +128,31 @@ describe('resume', () => {
     assert.deepEqual(late.slice(0, 2).map(withoutId), events.slice(0, 2))
   })
 })
+
+describe('ids of the provider’s own', () => {
+  for (const [what, eventOf] of [
+    ['in front of the data', (n: number) => `id: own-${n}\ndata: {"n":${n}}\n\n`],
+    ['after the data', (n: number) => `data: {"n":${n}}\nid: own-${n}\n\n`],
+    ['after the name, with CRLF', (n: number) => `event: tick\r\nid: own-${n}\r\ndata: {"n":${n}}\r\n\r\n`],
+    ['after the data, with CR alone', (n: number) => `data: {"n":${n}}\rid: own-${n}\r\r`],
+    ['only in later events', (n: number) => `data: {"n":${n}}\n${n > 3 ? `id: own-${n}\n` : ''}\n`],
+  ] as const) {
+    test(`${what}: ours take their place`, async (t) => {
+      const { provider, app } = await started(t)
+      const sent = Array.from({ length: 6 }, (_, n) => eventOf(n))
+      const asked = post(app.url + path, request)
+      const call = await provider.next()
+      call.sse(sent).end(terminator)
+      const text = await (await asked).text()
+      assert.doesNotMatch(text, /own-/)
+      assert.deepEqual(
+        [...text.matchAll(/^id: \S+\.(\d+)[\r]?$/gm)].map(([, n]) => Number(n)),
+        [1, 2, 3, 4, 5, 6, 7],
+      )
+      assert.deepEqual(
+        [...text.matchAll(/\{"n":(\d)\}/g)].map(([, n]) => Number(n)),
+        [0, 1, 2, 3, 4, 5],
+      )
+    })
+  }
+})
