@@ -2,6 +2,7 @@
 import path from 'node:path'
 import express from 'express'
 import { aiProxy } from 'express-ai-proxy'
+import { type Journal, memoryJournal } from 'express-ai-proxy/journal'
 import { memoryStore, type QuotaStore } from 'express-ai-proxy/quota'
 import { chatRoutes, recordKey } from './chat/index.js'
 import { RecentRecords } from './chat/recent-records.js'
@@ -10,7 +11,7 @@ import { errorHandler } from './http/error-handler.js'
 import { loopbackHostsOnly } from './http/loopback.js'
 import { sameOriginOnly, sameOriginOrNavigation } from './http/same-origin.js'
 import { securityHeaders } from './http/security-headers.js'
-import { userOf } from './http/sign-in.js'
+import { type User, userOf } from './http/sign-in.js'
 import { vendorRoutes } from './http/vendor.js'
 import { clientNameOf, visitorOf } from './http/visitor.js'
 import type { ModelPriceTable } from './providers/prices.js'
@@ -32,9 +33,14 @@ interface AppOptions {
   prices?: ModelPriceTable
   /** Where quotas are kept. Default: in this process. */
   store?: QuotaStore
+  /** Where answers are kept. Default: in this process. The app does not close one that is given. */
+  journal?: Journal
   /** What users may use on one day. Default: `dayLimits`. */
   limits?: LimitsByTier
 }
+
+/** How long an answer is kept for those who ask the same. */
+const CACHED_MS = 10 * 60_000
 
 const pages = path.join(__dirname, 'pages')
 const page = (name: string) => [sameOriginOrNavigation, express.static(path.join(pages, name))]
@@ -45,13 +51,21 @@ const page = (name: string) => [sameOriginOrNavigation, express.static(path.join
  */
 export function makeApp(
   providers: readonly Provider[],
-  { dashboard = false, loopback = true, prices = {}, store = memoryStore(), limits = dayLimits }: AppOptions = {},
+  {
+    dashboard = false,
+    loopback = true,
+    prices = {},
+    store = memoryStore(),
+    limits = dayLimits,
+    ...given
+  }: AppOptions = {},
 ) {
   const records = new RecentRecords()
   const monitor = dashboard ? new ExchangeMonitor() : undefined
   const ledger = new UsageLedger()
   const hasPrices = Object.keys(prices).length > 0
   const quota = new DayQuota({ store, limits, hasPrices })
+  const journal = given.journal ?? memoryJournal()
 
   const app = express()
   app.disable('x-powered-by')
@@ -67,14 +81,20 @@ export function makeApp(
         const { id, team, tier } = userOf(req)
         return { id, tenant: team, tier }
       },
+      // A lost connection does not stop the provider: the page comes back for the rest of the answer.
+      resume: { journal },
+      // Answers to requests with temperature 0. The members of a team see each other's.
+      cache: { journal, ttlMs: CACHED_MS, scope: (req) => scopeOf(userOf(req)) },
       policies: [quota.policy],
       prices: hasPrices ? prices : undefined,
       observers: monitor ? [monitor.observer(clientNameOf)] : [],
       onFinish(record, { req }) {
+        monitor?.add({ provider, client: clientNameOf(req), ...record })
+        // A GET continues the answer to another request, which has a record of its own.
+        if (record.method !== 'POST') return
         const [visitor, requestId] = [visitorOf(req), req.get('x-request-id')]
         if (visitor && requestId) records.add(recordKey(visitor, requestId), record)
         ledger.add(record)
-        monitor?.add({ provider, client: clientNameOf(req), ...record })
       },
     })
     monitor?.watch(provider, proxy)
@@ -105,7 +125,13 @@ export function makeApp(
   async function close(options: { graceMs: number }) {
     monitor?.close()
     await Promise.all(proxies.map((proxy) => proxy.close(options)))
+    if (!given.journal) await journal.close()
   }
 
   return { app, close }
+}
+
+/** Names those who share kept answers. */
+function scopeOf({ id, team }: User): string {
+  return team === undefined ? `user ${id}` : `team ${team}`
 }

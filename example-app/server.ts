@@ -7,11 +7,11 @@ import { isLoopback } from './http/loopback.js'
 import { chooseProviders } from './providers/choose-providers.js'
 import { parsePrices, standInPrices } from './providers/prices.js'
 import type { Provider } from './providers/provider.js'
-import { chooseStore } from './usage/quota-store.js'
+import { chooseStorage } from './storage/choose-storage.js'
 
 async function main() {
   const given = parsePrices(process.env.MODEL_PRICES)
-  const quotas = await chooseStore(process.env)
+  const storage = await chooseStorage(process.env)
   const providers = await chooseProviders(process.env)
   const prices = providers.some(({ local }) => local) ? { ...standInPrices, ...given } : given
   const server = createServer()
@@ -21,9 +21,10 @@ async function main() {
 
   const loopback = isLoopback(address.address)
   // The Streams page shows and ends everybody's streams, and the demo users have no passwords: nobody else may reach it.
-  const { app, close } = makeApp(providers, { dashboard: loopback, loopback, prices, store: quotas.store })
+  const { store, journal } = storage
+  const { app, close } = makeApp(providers, { dashboard: loopback, loopback, prices, store, journal })
   server.on('request', app)
-  announce(urlOf(address), providers, { dashboard: loopback, quotas: quotas.name })
+  announce(urlOf(address), providers, { dashboard: loopback, storage: storage.name })
 
   let closing = false
   async function shutDown() {
@@ -36,7 +37,7 @@ async function main() {
     setTimeout(() => server.closeAllConnections(), 500).unref()
     await once(server, 'close')
     await Promise.all(providers.map((provider) => provider.close()))
-    quotas.close()
+    await storage.close()
     process.exit()
   }
   process.on('SIGINT', shutDown)
@@ -48,7 +49,7 @@ function urlOf({ address, family, port }: AddressInfo): string {
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
 }
 
-function announce(url: string, providers: Provider[], { dashboard, quotas }: { dashboard: boolean; quotas: string }) {
+function announce(url: string, providers: Provider[], { dashboard, storage }: { dashboard: boolean; storage: string }) {
   const model = providers.find(({ id }) => id === 'openai')?.model
   const body = { model, stream: true, messages: [{ role: 'user', content: 'Hello!' }] }
   const quoted = `'${JSON.stringify(body).replaceAll("'", "'\\''")}'`
@@ -60,7 +61,7 @@ function announce(url: string, providers: Provider[], { dashboard, quotas }: { d
   Streams   ${dashboard ? `${url}/streams/` : 'only if the app listens on 127.0.0.1 alone (see example-app/server.ts)'}
   Usage     ${dashboard ? `${url}/usage/` : 'likewise'}
   Storm     ${dashboard ? `${url}/storm/` : 'likewise'}
-  Quotas    ${quotas}
+  Quotas    ${storage}, with the answers that are kept
 ${answering.join('\n')}
   Shell     curl -N ${url}/ai/v1/chat/completions -H 'content-type: application/json' -d ${quoted}
 `)

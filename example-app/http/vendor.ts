@@ -1,9 +1,11 @@
-/** Serves the browser libraries from node_modules, without a build step or a CDN. */
+/** Serves the browser libraries from node_modules, and this package's own, without a build step or a CDN. */
 import path from 'node:path'
 import express, { type Router } from 'express'
 
 /** The files that the pages load, by name. */
 const files: Readonly<Record<string, string>> = {
+  // In your app: path.join(path.dirname(require.resolve('express-ai-proxy/client')), 'client.mjs')
+  'client.mjs': path.join(__dirname, '../../dist/client.mjs'),
   'marked.mjs': require.resolve('marked'),
   'purify.mjs': path.join(path.dirname(require.resolve('dompurify')), 'purify.es.mjs'),
   'uPlot.mjs': path.join(path.dirname(require.resolve('uplot')), 'uPlot.esm.js'),

@@ -29,7 +29,12 @@ export type FinishedRow = ExchangeRecord & Origin
 type Gauges = Pick<
   AiProxyStats,
   'active' | 'streams' | 'waitingForTurn' | 'waitingForDrain' | 'exchanges' | 'maxTurnMs'
->
+> & {
+  /** Streams whose client has left, and that go on. */
+  withoutClient: number
+  /** Answers that came from the cache. */
+  cacheHits: number
+}
 
 /** Watches several middlewares: the exchanges under way, and the last ones that ended. */
 export class ExchangeMonitor {
@@ -39,6 +44,7 @@ export class ExchangeMonitor {
   readonly #closed = new AbortController()
   #finished: FinishedRow[] = []
   #finishedCount = 0
+  #cacheHits = 0
 
   /** @param capacity how many ended exchanges to keep */
   constructor(capacity = 200) {
@@ -64,6 +70,7 @@ export class ExchangeMonitor {
   add(row: FinishedRow): void {
     this.#admitted.delete(row.id)
     this.#finishedCount++
+    if (row.cache === 'hit') this.#cacheHits++
     this.#finished.push(row)
     if (this.#finished.length > this.#capacity) this.#finished.shift()
   }
@@ -73,7 +80,8 @@ export class ExchangeMonitor {
     const now = Date.now()
     return [...this.#proxies].flatMap(([provider, proxy]) =>
       proxy.exchanges().map((one) => {
-        const { client = 'unknown', res } = this.#admitted.get(one.id) ?? {}
+        // What does not go to the provider has not been admitted: of it, only the user is known.
+        const { client = one.subject ?? 'unknown', res } = this.#admitted.get(one.id) ?? {}
         const status = res?.headersSent ? res.statusCode : undefined
         return { provider, client, status, startedAt: Math.round(now - one.age), ...one }
       }),
@@ -94,8 +102,8 @@ export class ExchangeMonitor {
   /** Figures over all middlewares. */
   get gauges(): Gauges {
     const all = [...this.#proxies.values()].map((proxy) => proxy.stats())
-    const sum = (name: keyof Gauges) => all.reduce((total, stats) => total + stats[name], 0)
-    const most = (name: keyof Gauges) => Math.max(0, ...all.map((stats) => stats[name]))
+    const sum = (name: keyof AiProxyStats & keyof Gauges) => all.reduce((total, stats) => total + stats[name], 0)
+    const most = (name: keyof AiProxyStats & keyof Gauges) => Math.max(0, ...all.map((stats) => stats[name]))
     return {
       active: sum('active'),
       streams: sum('streams'),
@@ -104,6 +112,8 @@ export class ExchangeMonitor {
       waitingForTurn: most('waitingForTurn'),
       exchanges: sum('exchanges'),
       maxTurnMs: most('maxTurnMs'),
+      withoutClient: this.active.filter(({ phase }) => phase === 'draining').length,
+      cacheHits: this.#cacheHits,
     }
   }
 

@@ -6,6 +6,8 @@ export interface UsageRow {
   readonly model: string
   /** Requests that went to the provider. */
   requests: number
+  /** Requests that got an answer of another's, from the cache. They use nothing. */
+  cached: number
   /** Requests that were refused before. */
   refused: number
   inputTokens: number
@@ -29,9 +31,13 @@ export class UsageLedger {
   }
 
   /** Adds an exchange that has ended. Those that name no model, such as lists of models, use nothing. */
-  add({ subject = '', model, attempts, status = 0, tokens, usage, cost }: ExchangeRecord): void {
+  add({ subject = '', model, attempts, status = 0, tokens, usage, cost, cache }: ExchangeRecord): void {
     if (model === undefined) return
     const row = this.#rowOf(subject, model.slice(0, MAX_MODEL_LENGTH))
+    if (cache === 'hit' || cache === 'join') {
+      row.cached++
+      return
+    }
     if (attempts.length > 0) row.requests++
     else if (status >= 400) row.refused++
     if (!tokens) return
@@ -52,7 +58,15 @@ export class UsageLedger {
     const key = `${user} ${model}`
     const known = this.#rows.get(key)
     if (known) return known
-    const none = { requests: 0, refused: 0, inputTokens: 0, outputTokens: 0, cost: undefined, isEstimated: false }
+    const none = {
+      requests: 0,
+      cached: 0,
+      refused: 0,
+      inputTokens: 0,
+      outputTokens: 0,
+      cost: undefined,
+      isEstimated: false,
+    }
     const row: UsageRow = { user, model, ...none }
     this.#rows.set(key, row)
     return row

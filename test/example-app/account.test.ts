@@ -6,8 +6,8 @@ import { test } from 'node:test'
 import type { ExchangeRecord } from 'express-ai-proxy'
 import { chooseProvider } from '../../example-app/providers/choose-providers.js'
 import { parsePrices } from '../../example-app/providers/prices.js'
+import { chooseStorage } from '../../example-app/storage/choose-storage.js'
 import { type LimitsByTier, nextDay } from '../../example-app/usage/day-quota.js'
-import { chooseStore } from '../../example-app/usage/quota-store.js'
 import { UsageLedger, type UsageRow } from '../../example-app/usage/usage-ledger.js'
 import { startRedis, withoutRedis } from '../support/redis.js'
 import { newVisitor, prompt, runningApp, unreachable } from './running-app.js'
@@ -192,13 +192,25 @@ test('the ledger adds up by user and model, and bounds its rows', () => {
   const tokens = { uncachedInput: 1, cachedInput: 2, cacheWrite: 3, visibleOutput: 4, reasoning: 5, total: 15 }
   ledger.add(record('ada', 'a', { tokens, cost: 1, usage: { estimated: false } }))
   ledger.add(record('ada', 'a', { tokens, cost: 2, usage: { estimated: true } }))
+  ledger.add(record('ada', 'a', { attempts: [], tokens, cost: 0, cache: 'hit', usage: { estimated: false } }))
   ledger.add(record('ada', undefined, { tokens }))
   ledger.add(record('bo', 'a', { attempts: [], status: 429 }))
   ledger.add(record('bo', 'a', { attempts: [], status: undefined })) // the client left before
   for (const model of ['b', 'c', 'd'.repeat(1000)]) ledger.add(record('bo', model))
-  const none = { requests: 0, refused: 0, inputTokens: 0, outputTokens: 0, cost: undefined, isEstimated: false }
+  const none = {
+    requests: 0,
+    cached: 0,
+    refused: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+    cost: undefined,
+    isEstimated: false,
+  }
   assert.deepEqual(ledger.rows, [
-    { user: 'ada', model: 'a', requests: 2, refused: 0, inputTokens: 12, outputTokens: 18, cost: 3, isEstimated: true },
+    {
+      ...{ user: 'ada', model: 'a', requests: 2, cached: 1, refused: 0 },
+      ...{ inputTokens: 12, outputTokens: 18, cost: 3, isEstimated: true },
+    },
     { ...none, user: 'bo', model: 'a', refused: 1 },
     { ...none, user: 'bo', model: 'other models', requests: 3 },
   ])
@@ -221,26 +233,29 @@ test('MODEL_PRICES must be prices', () => {
 })
 
 test('REDIS_URL must be the URL of a Redis that can be reached, and its password is not told', async () => {
-  await assert.rejects(chooseStore({ REDIS_URL: 'localhost:6379' }), /^Error: REDIS_URL must be a URL such as redis:/)
-  await assert.rejects(chooseStore({ REDIS_URL: 'http://localhost' }), /^Error: REDIS_URL must be a URL such as redis:/)
+  await assert.rejects(chooseStorage({ REDIS_URL: 'localhost:6379' }), /^Error: REDIS_URL must be a URL such as redis:/)
+  await assert.rejects(
+    chooseStorage({ REDIS_URL: 'http://localhost' }),
+    /^Error: REDIS_URL must be a URL such as redis:/,
+  )
   const { host } = new URL(await unreachable())
-  await assert.rejects(chooseStore({ REDIS_URL: `redis://:secret@${host}` }), (error: Error) => {
+  await assert.rejects(chooseStorage({ REDIS_URL: `redis://:secret@${host}` }), (error: Error) => {
     assert.match(error.message, /^The Redis at 127\.0\.0\.1:\d+ \(REDIS_URL\) cannot be reached: .*ECONNREFUSED/)
     assert.doesNotMatch(error.message, /secret/)
     return true
   })
-  assert.equal((await chooseStore({})).name, 'in memory')
+  assert.equal((await chooseStorage({})).name, 'in memory')
 })
 
 test('with REDIS_URL, two apps share the day of a user', { skip: withoutRedis }, async (t) => {
   const redis = await startRedis()
   const REDIS_URL = `redis://127.0.0.1:${redis.port}`
-  const stores = await Promise.all([chooseStore({ REDIS_URL }), chooseStore({ REDIS_URL })])
+  const stores = await Promise.all([chooseStorage({ REDIS_URL }), chooseStorage({ REDIS_URL })])
   const { provider, next } = await scriptedProvider(t)
   const urls = await Promise.all(stores.map(({ store }) => runningApp(t, provider, { prices, limits: full, store })))
   // Registered last, so it runs after the apps have closed.
   t.after(async () => {
-    for (const store of stores) store.close()
+    for (const store of stores) await store.close()
     await redis.stop()
   })
   assert.equal(stores[0].name, `in the Redis at 127.0.0.1:${redis.port}`)

@@ -31,14 +31,20 @@ export interface Asked {
   write(text: string): void
   end(): void
   refuse(status: number): void
+  /** Resolves when its connection has closed, or the answer is sent. */
+  readonly gone: Promise<unknown>
+  readonly isOpen: boolean
 }
 
 /** A provider whose requests a test sees and answers itself, one after another. */
 export async function scriptedProvider(t: TestContext, id: ProviderId = 'openai') {
   const waiting: Asked[] = []
+  let count = 0
   const server = createServer(async (req, res) => {
     if (req.method === 'GET') return void res.end(JSON.stringify({ data: [{ id: 'model-b' }, { id: 'model-a' }] }))
-    waiting.push({ path: req.url ?? '', body: (await json(req)) as Record<string, unknown>, ...penFor(id, res) })
+    count++
+    const body = (await json(req)) as Record<string, unknown>
+    waiting.push(Object.assign(penFor(id, res), { path: req.url ?? '', body }))
     server.emit('asked')
   }).listen(0, '127.0.0.1')
   t.after(() => closed(server))
@@ -54,11 +60,16 @@ export async function scriptedProvider(t: TestContext, id: ProviderId = 'openai'
       while (waiting.length === 0) await once(server, 'asked')
       return waiting.shift()!
     },
+    /** How many requests have come so far. */
+    get count() {
+      return count
+    },
   }
 }
 
 function penFor(id: ProviderId, res: ServerResponse) {
   const { piece, end } = events[id]
+  const gone = once(res, 'close')
   const write = (data: string) => {
     if (!res.headersSent) res.writeHead(200, { 'content-type': 'text/event-stream' })
     res.write(`data: ${data}\n\n`)
@@ -72,6 +83,10 @@ function penFor(id: ProviderId, res: ServerResponse) {
     refuse(status: number) {
       res.writeHead(status, { 'content-type': 'application/json' })
       res.end(JSON.stringify({ error: { message: 'Not now.', code: 'busy' } }))
+    },
+    gone,
+    get isOpen() {
+      return !res.closed
     },
   }
 }

@@ -6,13 +6,14 @@ import { pathToFileURL } from 'node:url'
 interface SseEvent {
   event: string
   data: string
+  id: string
 }
 
 const events = [
-  { event: 'message', data: '{"text":"Grüße 🙂"}' },
-  { event: 'error', data: 'two\n lines' },
-  { event: 'message', data: '' },
-  { event: 'message', data: '[DONE]' },
+  { event: 'message', data: '{"text":"Grüße 🙂"}', id: '' },
+  { event: 'error', data: 'two\n lines', id: '7' },
+  { event: 'message', data: '', id: '7' },
+  { event: 'message', data: '[DONE]', id: '' },
 ]
 const lines = [
   ': a comment',
@@ -26,6 +27,7 @@ const lines = [
   '',
   'data',
   '',
+  'id',
   'data: [DONE]',
   '',
   'data: an event that was never closed',
@@ -48,7 +50,7 @@ test('an event is available as soon as its blank line ends, without a byte of th
   const reading = (await parser())(body.readable)
   for (const data of ['one', 'two']) {
     writer.write(Buffer.from(`data: ${data}\r\r`))
-    assert.deepEqual((await reading.next()).value, { event: 'message', data })
+    assert.deepEqual((await reading.next()).value, { event: 'message', data, id: '' })
   }
   writer.close()
   assert.equal((await reading.next()).done, true)

@@ -7,8 +7,9 @@ import { Announcer } from './announcer.mjs'
 import { Composer } from './composer.mjs'
 import { Conversation } from './conversation.mjs'
 import { FollowEnd } from './follow-end.mjs'
+import { continued, passageInWords } from './passage.mjs'
 import { Settings } from './settings-dialog.mjs'
-import { requestId, streamAnswer } from './stream-answer.mjs'
+import { continueAnswer, requestId, streamAnswer } from './stream-answer.mjs'
 import { load, save } from './tab-storage.mjs'
 import { TurnView } from './turn-view.mjs'
 
@@ -39,6 +40,7 @@ for (const turn of conversation.turns) addView(turn)
 showState()
 follow.start()
 composer.focus()
+if (conversation.running) goOn(conversation.running)
 
 $('to-end').addEventListener('click', () => follow.start())
 $('new').addEventListener('click', () => {
@@ -56,11 +58,25 @@ $('turns').addEventListener('click', ({ target }) => {
 addEventListener('pagehide', () => save('conversation', conversation))
 
 /** Sends the conversation up to a turn, and shows the answer, what went wrong with it, and the record. */
-async function answer(turn) {
+function answer(turn) {
   const { provider, parameters } = settings
   Object.assign(turn, { provider: provider.id, model: parameters.model })
-  const view = views.get(turn) ?? addView(turn)
   const id = requestId()
+  run(turn, id, (reading) => streamAnswer(provider, parameters, conversation.messagesFor(turn), { id, ...reading }))
+}
+
+/** Continues the answer of a turn that was under way when the page was reloaded, or opened in this tab as well. */
+function goOn(turn) {
+  const provider = providers.find(({ id }) => id === turn.provider)
+  const { stream } = turn
+  turn.passage = continued(turn.passage)
+  run(turn, stream.requestId, (reading) => continueAnswer(provider, stream, reading))
+  views.get(turn).showStream()
+}
+
+/** Shows an answer as it comes; `read` asks for it, and resolves when it is complete. */
+async function run(turn, id, read) {
+  const view = views.get(turn) ?? addView(turn)
   const stop = new AbortController()
   running = stop
   save('conversation', conversation)
@@ -70,18 +86,29 @@ async function answer(turn) {
   if (turn === conversation.turns.at(-1)) follow.start()
   else follow.startAt(view.element)
 
-  const onText = (piece) => {
-    turn.answer += piece
-    view.append(piece)
-    announcer.add(piece)
+  const connection = watchConnection(turn, view)
+  const reading = {
+    signal: stop.signal,
+    onStream(stream, { cachedFor }) {
+      Object.assign(turn, { stream, passage: { ...turn.passage, cachedFor } })
+      save('conversation', conversation)
+      view.showStream()
+    },
+    onText(piece) {
+      turn.answer += piece
+      view.append(piece)
+      announcer.add(piece)
+    },
+    ...connection,
   }
-  const ask = () => {
-    view.showWaiting(false)
-    return streamAnswer(provider, parameters, conversation.messagesFor(turn), { id, signal: stop.signal, onText })
+  const start = () => {
+    view.showWaiting()
+    return read(reading)
   }
-  const onWait = () => view.showWaiting(true)
+  const onWait = () => view.showWaiting('Waiting until a stream in another tab ends: a browser can only have a few.')
   try {
-    await asOneOfTheStreams(ask, { signal: stop.signal, onWait })
+    await asOneOfTheStreams(start, { signal: stop.signal, onWait })
+    connection.onContinued()
     turn.state = 'complete'
     if (turn.answer.trim() === '') turn.problem = 'The answer is empty.'
   } catch (error) {
@@ -90,17 +117,48 @@ async function answer(turn) {
   }
 
   running = undefined
+  turn.stream = undefined
   announcer.end()
-  setBusy(false, turn.problem ?? 'Answer complete.')
+  setBusy(false, turn.problem ?? ['Answer complete.', ...passageInWords(turn.passage)].join(' '))
   view.finish()
   turn.record = await recordOf(id)
   account.refresh()
-  // The record may know more than the client is told, such as why the provider cannot be reached.
-  const knowsMore = turn.state === 'failed' && turn.record?.error && turn.record.code !== 'quota_exceeded'
-  if (knowsMore) turn.problem = turn.record.error
+  explainByRecord(turn)
   if (views.get(turn) !== view || turn.state === 'running') return // it was removed, or is retried already
   view.finish()
   save('conversation', conversation)
+}
+
+/** The record may know more than the client is told, such as why the provider cannot be reached. */
+function explainByRecord(turn) {
+  const { code, error } = turn.record ?? {}
+  if (turn.state !== 'failed' || !error || code === 'quota_exceeded') return
+  if (code === 'aborted') Object.assign(turn, { state: 'stopped', problem: 'Stopped, from another tab.' })
+  else turn.problem = error
+}
+
+/** Notes and shows when the connection of a running answer is lost, and when the answer continues. */
+function watchConnection(turn, view) {
+  let lostAt
+  return {
+    onLost({ offline }) {
+      lostAt ??= performance.now()
+      const said = offline
+        ? 'You are offline: the answer continues as soon as you are not.'
+        : 'Connection lost, trying again…'
+      view.showWaiting(said)
+      composer.say(said)
+    },
+    onContinued() {
+      if (lostAt === undefined) return
+      const losses = (turn.passage?.losses ?? 0) + 1
+      turn.passage = { ...turn.passage, losses, lostMs: performance.now() - lostAt }
+      lostAt = undefined
+      view.showWaiting()
+      view.showPassage()
+      composer.say('The answer continues.')
+    },
+  }
 }
 
 /** What the middleware recorded. The app waits a moment for the exchange to end, so one request is enough. */
@@ -115,10 +173,16 @@ function setBusy(isBusy, status) {
 }
 
 function addView(turn) {
-  const view = new TurnView(turn, { retry, showRecord: (record) => recordDialog.show(record) })
+  const view = new TurnView(turn, { retry, showRecord: (record) => recordDialog.show(record), openElsewhere })
   views.set(turn, view)
   $('turns').append(view.element)
   return view
+}
+
+/** A tab that a page opens gets a copy of what this one has saved, and continues the answer from there. */
+function openElsewhere() {
+  save('conversation', conversation)
+  open(location.href)
 }
 
 function retry(turn) {

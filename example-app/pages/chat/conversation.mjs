@@ -1,7 +1,10 @@
 /**
  * The conversation of this tab: a list of turns. Each has the prompt, what came as the answer, and how it ended.
  *
- *   { prompt, answer, model, provider, state: 'running' | 'complete' | 'stopped' | 'failed', problem, record }
+ *   { prompt, answer, model, provider, state: 'running' | 'complete' | 'stopped' | 'failed', problem, record, stream, passage }
+ *
+ * `stream` says where a running answer can be continued: see stream-answer.mjs. `passage` says how the answer came, as far as
+ * that is worth a note: see passage.mjs.
  */
 export class Conversation {
   #turns = []
@@ -20,7 +23,8 @@ export class Conversation {
 
   /** Takes the answer of a turn back. */
   restart(turn) {
-    Object.assign(turn, { answer: '', state: 'running', problem: undefined, record: undefined })
+    const none = { problem: undefined, record: undefined, stream: undefined, passage: undefined }
+    Object.assign(turn, { answer: '', state: 'running', ...none })
   }
 
   /**
@@ -48,12 +52,17 @@ export class Conversation {
     return this.#turns
   }
 
-  /** Takes over turns as they were saved. One that was running then has been interrupted. */
+  /** Takes over turns as they were saved. One that was running then can be continued if its stream had begun. */
   restore(turns) {
     this.#turns = turns.map((turn) =>
-      turn.state === 'running'
-        ? { ...turn, state: 'failed', problem: 'The page was closed or reloaded before the answer was complete.' }
+      turn.state === 'running' && !turn.stream
+        ? { ...turn, state: 'failed', problem: 'The page was closed or reloaded before the answer began.' }
         : turn,
     )
+  }
+
+  /** The turn whose answer is under way, if there is one. */
+  get running() {
+    return this.#turns.find(({ state }) => state === 'running')
   }
 }

@@ -1,34 +1,72 @@
 import { codeOf, describeError, errorIn } from '../shared/failure.mjs'
 import { serverSentEvents } from '../shared/server-sent-events.mjs'
+import { resumable } from '../vendor/client.mjs'
 import { protocols } from './protocols.mjs'
 import { QuotaExceeded } from './quota-exceeded.mjs'
 
+/** So often the connection is tried again: it takes about the minute for which the app lets the provider go on. */
+const RETRIES = 20
+
 /**
  * Sends a conversation to a provider's route and hands each piece of the answer to `onText`. Throws unless the answer is
- * complete.
+ * complete. A connection that is lost is not the end of it: the answer continues, and `onLost` and `onContinued` are
+ * called before and after. To abort the signal stops the provider.
+ *
+ * `onStream` is called when the answer begins, with the state that {@link continueAnswer} needs if the page is reloaded, and how
+ * many seconds ago the cache got the answer (`undefined` if it comes from the provider). The state is `undefined` if the answer
+ * cannot be continued. It is kept up to date, in step with `onText`.
  */
-export async function streamAnswer(provider, parameters, messages, { id, signal, onText }) {
+export async function streamAnswer(provider, parameters, messages, { id, onStream, ...reading }) {
   const protocol = protocols[provider.id]
-  const response = await fetch(`..${provider.route}${protocol.path(parameters)}`, {
+  const response = await resumableFetch(provider, reading)(`..${provider.route}${protocol.path(parameters)}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-request-id': id, ...protocol.headers },
     body: JSON.stringify(protocol.body(parameters, messages)),
-    signal,
+    signal: reading.signal,
   })
   if (!response.ok) throw await refusalIn(response)
+  const stream = { id: response.headers.get('x-stream-id'), requestId: id, after: '' }
+  const cachedFor = response.headers.get('x-cache') === 'hit' ? Number(response.headers.get('age')) : undefined
+  onStream(stream.id ? stream : undefined, { cachedFor })
+  await read(response.body, protocol, stream, reading)
+}
 
-  // Read to the end even after an error event or the last one: leaving early would count as a disconnect.
-  let failure
-  let isComplete = false
-  for await (const { data } of serverSentEvents(response.body)) {
+/** Continues an answer where the page that asked for it had come to: `stream` is what `onStream` got. */
+export async function continueAnswer(provider, stream, reading) {
+  const protocol = protocols[provider.id]
+  const url = new URL(stream.id, streamsUrlOf(provider))
+  if (stream.after) url.searchParams.set('after', stream.after)
+  const response = await resumableFetch(provider, reading)(url.href, { signal: reading.signal })
+  if (!response.ok) throw new Error(`The answer cannot be continued: ${describeError(await errorIn(response))}`)
+  await read(response.status === 204 ? undefined : response.body, protocol, stream, reading)
+}
+
+function resumableFetch(provider, { onLost, onContinued }) {
+  return resumable(fetch, {
+    retries: RETRIES,
+    // The app may be below a path that a reverse proxy adds.
+    streamsUrl: streamsUrlOf(provider),
+    onInterrupted: ({ offline }) => onLost({ offline }),
+    onResumed: () => onContinued(),
+  })
+}
+
+function streamsUrlOf(provider) {
+  return new URL(`..${provider.route}/-/streams/`, location.href).href
+}
+
+/** Reads to the end even after an error event or the last one: leaving early would count as a disconnect. */
+async function read(body, protocol, stream, { onText }) {
+  for await (const { data, id } of body ? serverSentEvents(body) : []) {
     const event = data === '[DONE]' ? {} : JSON.parse(data)
-    if (event.error) failure = describeError(event.error)
-    if (protocol.isLast(event, data)) isComplete = true
+    if (event.error) stream.failure = describeError(event.error)
+    if (protocol.isLast(event, data)) stream.isComplete = true
     const piece = protocol.textOf(event)
     if (piece) onText(piece)
+    stream.after = id
   }
-  if (failure) throw new Error(failure)
-  if (!isComplete) throw new Error('The connection ended before the provider said that it was done.')
+  if (stream.failure) throw new Error(stream.failure)
+  if (!stream.isComplete) throw new Error('The connection ended before the provider said that it was done.')
 }
 
 /** Why a response is not OK, as an error. */

@@ -1,6 +1,7 @@
 import { copyFrom } from '../shared/copy.mjs'
 import { dollars, fate, ms, usage } from '../shared/format-values.mjs'
 import { StreamedMarkdown } from './markdown.mjs'
+import { passageInWords } from './passage.mjs'
 
 /** One turn on the page: the prompt, the answer, what went wrong, and figures and actions beneath. */
 export class TurnView {
@@ -9,18 +10,17 @@ export class TurnView {
   #markdown
   #frame
 
-  /** `actions` are called with the turn: `retry`, `showRecord`. */
-  constructor(turn, { retry, showRecord }) {
+  /** `actions` are called when their button is pressed: `retry`, `showRecord`, `openElsewhere`. */
+  constructor(turn, { retry, showRecord, openElsewhere }) {
     this.#turn = turn
     this.#find('.prompt').textContent = turn.prompt
     this.#find('.copy').addEventListener('click', ({ currentTarget }) => copyFrom(currentTarget, turn.answer))
     this.#find('.retry').addEventListener('click', () => retry(turn))
     this.#find('.details').addEventListener('click', () => showRecord(turn.record))
+    this.#find('.elsewhere').addEventListener('click', openElsewhere)
     this.begin()
-    if (turn.state !== 'running') {
-      this.append(turn.answer)
-      this.finish()
-    }
+    this.append(turn.answer)
+    if (turn.state !== 'running') this.finish()
   }
 
   get element() {
@@ -33,6 +33,8 @@ export class TurnView {
     this.#element.classList.add('running')
     this.#find('.problem').hidden = true
     this.#find('.foot').hidden = true
+    this.#find('.elsewhere').hidden = true
+    this.showPassage()
   }
 
   /** Sets whether it can be retried: one answer at a time is under way. */
@@ -40,12 +42,25 @@ export class TurnView {
     this.#find('.retry').disabled = !isPossible
   }
 
-  /** Shows whether the turn waits for streams of other tabs. */
-  showWaiting(isWaiting) {
+  /** Shows what the running turn waits for; nothing if it does not. */
+  showWaiting(reason) {
     const place = this.#find('.problem')
-    place.hidden = !isWaiting
-    place.textContent = isWaiting ? 'Waiting until a stream in another tab ends: a browser can only have a few.' : ''
+    place.hidden = reason === undefined
+    place.textContent = reason ?? ''
     place.dataset.tone = 'warn'
+  }
+
+  /** The answer has begun: shows where it comes from, and that another tab can show it as well. */
+  showStream() {
+    this.#find('.elsewhere').hidden = this.#turn.stream === undefined
+    this.showPassage()
+  }
+
+  /** Shows notes on how the answer came. */
+  showPassage() {
+    const said = passageInWords(this.#turn.passage)
+    this.#find('.passage').hidden = said.length === 0
+    this.#find('.passage').textContent = said.join(' ')
   }
 
   /** Adds a piece of the answer, with the next frame. */
@@ -62,6 +77,8 @@ export class TurnView {
     cancelAnimationFrame(this.#frame)
     this.#frame = undefined
     this.#element.classList.remove('running')
+    this.#find('.elsewhere').hidden = true
+    this.showPassage()
     const { answer, state, problem } = this.#turn
     if (this.#find('.open')) this.#markdown.finish()
     this.#find('.problem').hidden = problem === undefined
@@ -79,11 +96,12 @@ export class TurnView {
 }
 
 /** The figures beneath an answer; what is not known is left out. */
-function figures({ model, record }) {
+function figures({ model, record, state }) {
   const shown = { model }
   if (record) {
     const { outcome, usage: used, firstTokenMs, durationMs, cost, costEstimated } = record
-    if (outcome !== 'completed' && outcome !== 'client_disconnect') shown.outcome = fate(record)
+    const isExpected = outcome === 'completed' || outcome === 'client_disconnect' || state === 'stopped'
+    if (!isExpected) shown.outcome = fate(record)
     const tokens = used && usage(used)
     if (tokens) shown.usage = `${tokens} tokens`
     if (firstTokenMs !== undefined) shown.firstTokenMs = `first token ${ms(firstTokenMs)}`

@@ -17,6 +17,7 @@ const groups = [
       providerStatus: ['Status of the provider'],
       finishReason: ['Finish reason'],
       attempts: ['Attempts', attemptsInWords],
+      cache: ['Cache'],
     },
   ],
   [

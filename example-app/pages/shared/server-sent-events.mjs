@@ -1,5 +1,6 @@
 /**
- * Reads server-sent events from the body of a fetch response, and yields `{ event, data }` for each.
+ * Reads server-sent events from the body of a fetch response, and yields `{ event, data, id }` for each; `id` is the last one
+ * that was sent, with this event or before it.
  *
  * The chunks of a body end anywhere: inside an event, a line end or a character. So the text is decoded as a stream,
  * and only whole lines are looked at.
@@ -7,10 +8,11 @@
 export async function* serverSentEvents(body) {
   let event = 'message'
   let data = []
+  let id = ''
 
   for await (const line of linesOf(body)) {
     if (line === '') {
-      if (data.length > 0) yield { event, data: data.join('\n') }
+      if (data.length > 0) yield { event, data: data.join('\n'), id }
       event = 'message'
       data = []
       continue
@@ -18,6 +20,7 @@ export async function* serverSentEvents(body) {
     const [, field, value] = /^([^:]*):? ?(.*)$/s.exec(line)
     if (field === 'data') data.push(value)
     if (field === 'event') event = value
+    if (field === 'id') id = value
     // Other fields, and comments (lines that begin with a colon), mean nothing here.
   }
 }

@@ -36,9 +36,11 @@ export class ExchangeList {
 const statusFilters = {
   all: () => true,
   active: ({ isActive }) => isActive === true,
+  alone: ({ isActive, phase }) => isActive === true && phase === 'draining',
   completed: ({ outcome }) => outcome === 'completed',
   failed: ({ outcome }) => outcome !== undefined && !['completed', 'client_disconnect'].includes(outcome),
   left: ({ outcome }) => outcome === 'client_disconnect',
+  cached: ({ cache }) => cache === 'hit' || cache === 'join',
 }
 
 const searched = [

@@ -1,6 +1,7 @@
 import { dollars, fate, ms, time, toneOf } from '../shared/format-values.mjs'
 
 const phaseTones = { streaming: 'good', stalled: 'warn', draining: 'warn' }
+const phaseWords = { stalled: 'waiting for the client', draining: 'without a client' }
 const outputOf = ({ usage, outputTokens }) => usage?.outputTokens ?? outputTokens
 const tookOf = ({ durationMs, age }) => durationMs ?? age
 const statusOf = ({ providerStatus, status }) => status ?? providerStatus
@@ -102,10 +103,17 @@ function modelAndProvider({ model, provider }) {
 function outcomeText(row) {
   if (!row.isActive) return fate(row)
   if (row.isStale) return `last seen ${row.phase}`
-  return row.phase === 'stalled' ? 'waiting for the client' : row.phase
+  return phaseWords[row.phase] ?? row.phase
 }
 
-/** A badge, and below it the reason if there is one. */
+/** Where an answer came from, if not from the provider. */
+function originInWords({ cache, method, stream, model }) {
+  if (cache === 'hit') return 'from the cache'
+  if (cache === 'join') return 'the answer to another request'
+  return method === 'GET' && stream && model ? 'continued an answer' : undefined
+}
+
+/** A badge, and below it where the answer came from, and the reason for a failure. */
 function outcomeBadge(row) {
   const element = document.createElement('div')
   const badge = document.createElement('span')
@@ -113,11 +121,15 @@ function outcomeBadge(row) {
   badge.dataset.tone = row.isStale ? 'warn' : row.isActive ? (phaseTones[row.phase] ?? 'busy') : toneOf(row)
   badge.textContent = outcomeText(row)
   element.append(badge)
-  if (row.error) {
-    const reason = document.createElement('p')
-    reason.className = 'reason'
-    reason.textContent = row.error
-    element.append(reason)
+  for (const [className, text] of [
+    ['origin', originInWords(row)],
+    ['reason', row.error],
+  ]) {
+    if (!text) continue
+    const line = document.createElement('p')
+    line.className = className
+    line.textContent = text
+    element.append(line)
   }
   return element
 }

@@ -7,6 +7,7 @@ const columns = [
   { name: 'model', title: 'Model', write: ({ model }) => model },
   { name: 'active', title: 'Under way', write: ({ active }) => count(active) },
   { name: 'requests', title: 'Answers', write: ({ requests }) => count(requests) },
+  { name: 'cached', title: 'From the cache', write: ({ cached }) => count(cached) },
   { name: 'refused', title: 'Refused', write: ({ refused }) => count(refused) },
   { name: 'tokens', title: 'Tokens', write: tokensInWords },
   { name: 'cost', title: 'Money', write: costInWords },
@@ -49,7 +50,16 @@ export function rowsOf({ users, rows, active }) {
   for (const { user, model, outputTokens } of active) {
     if (model === undefined) continue
     const id = `${user} ${model}`
-    const none = { user, model, requests: 0, refused: 0, inputTokens: 0, outputTokens: 0, isEstimated: false }
+    const none = {
+      user,
+      model,
+      requests: 0,
+      cached: 0,
+      refused: 0,
+      inputTokens: 0,
+      outputTokens: 0,
+      isEstimated: false,
+    }
     const row = byId.get(id) ?? { ...none, active: 0 }
     byId.set(id, row)
     row.active++
