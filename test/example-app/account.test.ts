@@ -274,6 +274,41 @@ test('with REDIS_URL, two apps share the day of a user', { skip: withoutRedis },
   assert.equal((await accountOf(urls[1]!, 'example-user=bo')).left, undefined, 'what is left is not known')
 })
 
+test('with REDIS_URL, one app continues the answer that another began', { skip: withoutRedis }, async (t) => {
+  const redis = await startRedis()
+  const REDIS_URL = `redis://127.0.0.1:${redis.port}`
+  const both = await Promise.all([chooseStorage({ REDIS_URL }), chooseStorage({ REDIS_URL })])
+  const warnings: Error[] = []
+  const onWarning = (warning: Error) => warnings.push(warning)
+  process.on('warning', onWarning)
+  const { provider, next } = await scriptedProvider(t)
+  const urls = await Promise.all(both.map(({ store, journal }) => runningApp(t, provider, { store, journal })))
+  t.after(async () => {
+    process.off('warning', onWarning)
+    for (const storage of both) await storage.close()
+    await redis.stop()
+  })
+  const cookie = 'example-user=ada'
+  const leave = new AbortController()
+  const asking = fetch(`${urls[0]}/ai/v1/chat/completions`, {
+    ...prompt('Hi', 'begun-on-one', cookie),
+    signal: leave.signal,
+  })
+  const asked = await next()
+  asked.write('One ')
+  const begun = await asking
+  const reader = begun.body!.getReader()
+  assert.match(Buffer.from((await reader.read()).value!).toString(), /One /)
+  leave.abort()
+  const continued = await fetch(urls[1] + begun.headers.get('x-stream-url')!, { headers: { cookie } })
+  assert.equal(continued.status, 200)
+  asked.write('two')
+  asked.end()
+  const texts = [...(await continued.text()).matchAll(/"content":"([^"]*)"/g)].map(([, text]) => text)
+  assert.deepEqual(texts, ['One ', 'two'])
+  assert.deepEqual(warnings, [])
+})
+
 const json = { 'content-type': 'application/json' }
 
 interface Account {
