@@ -13,6 +13,7 @@ import { debug } from '../util/debug.js'
 import { catchRejection } from '../util/promises.js'
 import type { ProxyContext } from './context.js'
 import type { SharedAnswer } from './share-answer.js'
+import { markReader, unmarkReader } from './stream-readers.js'
 import { goneName, streamsUrlOf } from './stream-route.js'
 
 /** How long it is known whose stream it was, after it is not kept any more: in windows. */
@@ -65,6 +66,10 @@ export function recorderFor(
       if (!mayContinue) return
       // The store reports its failures itself.
       catchRejection(journal.put(goneName(id), reader, resume.windowMs * REMEMBERED_WINDOWS), () => {})
+      if (shared) markReader(journal, id, id)
+    },
+    onClientDone: () => {
+      if (mayContinue && shared) unmarkReader(journal, recorder.id, recorder.id)
     },
     onEnded: (end) => {
       if (!shared || !cache || !answers) return

@@ -14,7 +14,8 @@ import { debug } from '../util/debug.js'
 import { catchRejection } from '../util/promises.js'
 import type { ProxyContext } from './context.js'
 import type { ShareableRequest } from './shareable-request.js'
-import { aliasName, sharedName, streamsUrlOf } from './stream-route.js'
+import { markReader, unmarkReader } from './stream-readers.js'
+import { aliasName, streamsUrlOf } from './stream-route.js'
 
 /** How often another's answer is waited for, before the request is sent whatever others do. */
 const MAX_TRIES = 5
@@ -142,6 +143,7 @@ export class SharedAnswer {
       id: entry,
       after: 0,
       mayBeVacated: true,
+      isRecorded: true,
       idPrefixFor: (framing, { epoch }) => (alias && framing === sse ? idLinePrefix(epoch) : undefined),
       headersFor: (framing) => ({ ...headers, ...(framing && alias?.headers) }),
       ...(this.hidesUsage && { select: (batch, framing) => withoutUsage(batch, framing, exchange.format) }),
@@ -165,11 +167,11 @@ export class SharedAnswer {
     const ttlMs = Math.max(resume.windowMs, ALIAS_MS)
     const put = (name: string, value: string) => catchRejection(this.#journal.put(name, value, ttlMs), () => {})
     put(aliasName(id), JSON.stringify({ entry, reader: subjectKey(who), hidesUsage: this.hidesUsage }))
-    put(sharedName(entry, id), '1')
+    markReader(this.#journal, entry, id)
     const url = streamsUrlOf(this.#exchange) + id
     return {
       headers: { 'x-stream-id': id, 'x-stream-url': url },
-      drop: () => catchRejection(this.#journal.drop(sharedName(entry, id)), () => {}),
+      drop: () => unmarkReader(this.#journal, entry, id),
     }
   }
 

@@ -12,6 +12,7 @@ import type { ResolvedResume } from '../options/resume.js'
 import { admitEndpoint, allowHeader } from '../request/admit-endpoint.js'
 import type { ResponseController } from '../response/response-controller.js'
 import type { ProxyContext } from './context.js'
+import { markReader, stopUnlessShared, unmarkReader } from './stream-readers.js'
 import { formatAt } from './target-pool.js'
 
 const ROUTE = '/-/streams/'
@@ -35,8 +36,8 @@ interface FoundStream {
   readonly id: string
   readonly about: EntryAbout
   readonly page: JournalPage
-  /** The client shares another's answer. */
-  readonly isAlias: boolean
+  /** Others may read it, who are not the same subject. */
+  readonly isShared: boolean
   /** It does not get the event that only reports usage. */
   readonly hidesUsage: boolean
 }
@@ -69,21 +70,24 @@ export async function serveStream(
   exchange.describe(about.model, true)
   if (req.method === 'HEAD') return controller.respond(200, standOf(page))
   if (req.method === 'DELETE') {
-    if (!found.isAlias) await available(() => stop(journal, found.id))
+    await available(() => stopUnlessShared(journal, found.id, id))
     return controller.respond(204, {})
   }
   const after = positionIn(req.headers['last-event-id'], query, about.epoch)
   if (page.oldest > after + 1 && page.newest > after) throw gone()
   if (page.state === 'ended' && after >= page.newest) return controller.respond(204, {})
-  await controller.replay({
+  if (found.isShared) markReader(journal, found.id, id)
+  const replayed = controller.replay({
     journal,
     id: found.id,
     after,
     idPrefixFor: (framing) => (framing === sse ? idLinePrefix(about.epoch) : undefined),
     headersFor: () => ({ 'x-stream-id': id, 'x-stream-url': streamsUrlOf(exchange) + id }),
     mayBeVacated: false,
+    isRecorded: false,
     ...(found.hidesUsage && { select: (batch, framing) => withoutUsage(batch, framing, exchange.format) }),
   })
+  await replayed.finally(() => found.isShared && unmarkReader(journal, found.id, id))
 }
 
 /** Name of the second id of an entry, for a client that shares another's answer. */
@@ -96,11 +100,6 @@ export function goneName(id: string): string {
   return `t:${id}`
 }
 
-/** Name of the mark that somebody shares an answer. */
-export function sharedName(entry: string, id = ''): string {
-  return `f:${entry}:${id}`
-}
-
 async function findStream(journal: Journal, id: string, who: string | undefined): Promise<FoundStream> {
   if (!isStreamId(id) || who === undefined) throw notFound()
   const reader = subjectKey(who)
@@ -108,7 +107,7 @@ async function findStream(journal: Journal, id: string, who: string | undefined)
   if (page.state !== 'missing') {
     const about = JSON.parse(page.about) as EntryAbout
     if (about.reader !== reader) throw notFound()
-    return { id, about, page, isAlias: false, hidesUsage: about.hidesUsage === true }
+    return { id, about, page, isShared: about.isShared === true, hidesUsage: about.hidesUsage === true }
   }
   const alias = tryParseJson((await journal.get(aliasName(id))) ?? '')
   if (isObject(alias) && typeof alias.entry === 'string') {
@@ -119,17 +118,11 @@ async function findStream(journal: Journal, id: string, who: string | undefined)
       id: alias.entry,
       about: JSON.parse(shared.about) as EntryAbout,
       page: shared,
-      isAlias: true,
+      isShared: true,
       hidesUsage: alias.hidesUsage === true,
     }
   }
   throw (await journal.get(goneName(id))) === reader ? gone() : notFound()
-}
-
-/** Stops the provider, unless others read the same answer. */
-async function stop(journal: Journal, id: string): Promise<void> {
-  const sharing = await journal.list(sharedName(id))
-  if (sharing.length === 0) await journal.stop(id)
 }
 
 function standOf({ state, oldest, newest, end, head }: JournalPage): Record<string, string> {

@@ -38,7 +38,7 @@ export function cacheKey({ scope, targets, path, query, headers, body, stream }:
   const relevant = isObject(body)
     ? Object.fromEntries(Object.entries(body).filter(([name]) => !ignoredFields.includes(name)))
     : body
-  return hashOf([scope, targets, path, [...query].sort(), sent.sort(), relevant, stream])
+  return hashOf([scope, targets, path, query, sent.sort(), relevant, stream])
 }
 
 /** Returns the key of an answer for which the app has a name of its own. */

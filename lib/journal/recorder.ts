@@ -21,6 +21,8 @@ export interface EntryAbout {
   readonly reader: string | undefined
   /** That client does not get the event that only reports usage, although it is kept. */
   readonly hidesUsage: boolean
+  /** Others may read it, who are not the same subject. */
+  readonly isShared: boolean
 }
 
 /** How an answer is recorded. */
@@ -46,6 +48,8 @@ export interface RecorderOptions {
   readonly onKept?: ((bytes: Buffer, framing: Framing | undefined) => void) | undefined
   /** Called when something is kept for the first time. */
   readonly onBegin?: (id: string) => void
+  /** Called once when the client gets no more: it has left, or the answer has ended. */
+  readonly onClientDone?: () => void
   /** Called when the entry has ended. */
   readonly onEnded: (end: JournalEnd) => void
   /** Somebody wants the answer to be stopped. */
@@ -183,6 +187,7 @@ export class Recorder implements AnswerRecorder {
     const end = this.#options.endOf(this.#hasBegun, isWhole)
     if (end.how !== 'vacated') this.#writeHead()
     this.#writer?.end(end)
+    if (!this.#grace) this.#options.onClientDone?.()
     this.#options.onEnded(end)
   }
 
@@ -195,13 +200,15 @@ export class Recorder implements AnswerRecorder {
   }
 
   startGrace(onAbandoned: () => void): void {
+    this.#options.onClientDone?.()
     this.#grace = { timer: undefined, onAbandoned }
     this.#checkGrace()
   }
 
   #create(): void {
-    const { journal, path, model, maxBytes, keepMs, resume, hidesUsage, onStop, onBegin, onReaders } = this.#options
-    const about: EntryAbout = { path, model, epoch: this.epoch, reader: resume?.reader, hidesUsage }
+    const { journal, path, model, maxBytes, keepMs, resume, hidesUsage, isShared, onStop, onBegin, onReaders } =
+      this.#options
+    const about: EntryAbout = { path, model, epoch: this.epoch, reader: resume?.reader, hidesUsage, isShared }
     this.#writer = journal.create(
       { id: this.id, about: JSON.stringify(about), maxBytes, trims: true, keepMs },
       {

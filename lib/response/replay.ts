@@ -43,6 +43,8 @@ export interface ReplayRequest extends Omit<ReplaySource, 'mayBeMissingMs'> {
   readonly headersFor: (framing: Framing | undefined) => Readonly<Record<string, string>>
   /** If nothing was sent, another may be asked in the place of one that has no answer. */
   readonly mayBeVacated: boolean
+  /** The record has what was told of the answer. That of a client that continues its own has not: it would count twice. */
+  readonly isRecorded: boolean
 }
 
 /** Answers a request with a kept answer, which may still be under way. */
@@ -56,6 +58,7 @@ export class Replay implements ReplayCallbacks {
   #hasHead = false
   #hasContent = false
   #searched = 0
+  #last: JournalBatch | undefined
 
   constructor(request: ReplayRequest, target: ReplayTarget) {
     this.#request = request
@@ -100,6 +103,7 @@ export class Replay implements ReplayCallbacks {
   }
 
   onEvents(batch: JournalBatch, now: number): void {
+    this.#last = batch
     if (this.#hasContent || !this.#framing) return
     const { answer, format } = this.#target.exchange
     for (const event of split(batch)) {
@@ -116,7 +120,7 @@ export class Replay implements ReplayCallbacks {
     const { exchange, downstream, fail } = this.#target
     if (end.how === 'vacated' && !this.#hasHead && this.#request.mayBeVacated) return this.#resolve('vacated')
     const kept = readAnswerEnd(end)
-    if (kept) exchange.answer.restore(kept.facts)
+    if (kept && this.#request.isRecorded) exchange.answer.restore(kept.facts)
     const failure = kept && failureOf(kept)
     if (!this.#hasHead) {
       fail(failure ?? new AiProxyError('stream_lost', 'There is no answer'))
@@ -134,8 +138,15 @@ export class Replay implements ReplayCallbacks {
 
   onFailure(failure: AiProxyError): void {
     const isOpen = this.#hasHead || !this.#request.mayBeVacated
-    if (isOpen) this.#target.fail(failure)
+    if (this.#hasReadEnd) this.#target.downstream.end()
+    else if (isOpen) this.#target.fail(failure)
     this.#resolve(isOpen ? 'served' : 'vacated')
+  }
+
+  /** The client has the last event of the protocol: no failure may follow. */
+  get #hasReadEnd(): boolean {
+    const { ends, bytes } = this.#last ?? { ends: [], bytes: Buffer.alloc(0) }
+    return ends.length > 0 && this.#target.exchange.format.isTerminator(bytes.subarray(ends.at(-2) ?? 0))
   }
 
   onStop(): void {

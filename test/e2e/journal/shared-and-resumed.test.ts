@@ -22,11 +22,12 @@ async function started(t: TestContext) {
     cache: { ttlMs: 1e6, scope: () => 'all' },
     joinIdentical: true,
   })
-  const leading = post(app.url + path, request, as('ada'))
+  const leave = new AbortController()
+  const leading = post(app.url + path, request, { ...as('ada'), signal: leave.signal })
   const call = await provider.next()
   const joining = post(app.url + path, request, as('bob'))
   call.sse(events.slice(0, 1))
-  return { provider, app, call, leader: await leading, joined: await joining }
+  return { provider, app, call, leader: await leading, joined: await joining, leave }
 }
 
 describe('a stream that is shared and can be continued', () => {
@@ -88,4 +89,14 @@ test('a client that has not asked for usage gets none when it continues', async 
     assert.deepEqual((await new Events(again).rest()).map(withoutId), expected)
   }
   assert.equal(provider.calls.length, 1)
+})
+
+test('the last one who reads a shared stream can stop it', async (t) => {
+  const { app, call, joined, leave } = await started(t)
+  const other = `${app.url}/-/streams/${joined.headers.get('x-stream-id')}`
+  leave.abort()
+  while (!app.proxy.exchanges().some(({ phase }) => phase === 'draining')) await new Promise(setImmediate)
+  assert.equal((await fetch(other, { method: 'DELETE', ...as('bob') })).status, 204)
+  await call.gone
+  assert.match((await new Events(joined).rest()).at(-1)!, /"code":"aborted"/)
 })
