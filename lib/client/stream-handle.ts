@@ -53,7 +53,11 @@ export function announcedUrl(response: Response, request: StreamRequest): string
 
 /** Returns whether two URLs differ in nothing but query and fragment. */
 export function isSameResource(url: string, other: string): boolean {
-  return url.replace(/[?#].*/, '') === other.replace(/[?#].*/, '')
+  // Either may be relative to the page.
+  const whole = parsed(other)
+  const absolute = parsed(url, whole?.href)
+  if (!whole || !absolute) return url.replace(/[?#].*/, '') === other.replace(/[?#].*/, '')
+  return absolute.origin === whole.origin && absolute.pathname === whole.pathname
 }
 
 function parsed(url: string, base?: string): URL | undefined {
