@@ -190,7 +190,8 @@ describe('in front of the middleware', () => {
     relay.cuts.push(100, 300, 500)
     relay.breakAll()
     const before = relay.broken
-    const again = await read('cyd', true)
+    // Node's fetch may still take one of the connections that were just broken.
+    const again = await read('cyd', true).catch(() => read('cyd', true))
     assert.equal(relay.broken - before, 3)
     assert.equal(withUsage, Buffer.concat([...frames]).toString())
     assert.equal(without, Buffer.concat(frames.filter((frame) => !frame.includes('"usage":{'))).toString())
