@@ -96,10 +96,16 @@ function sharedAnswer(
 /** Makes a request the one that others wait for. @returns `false` if it has ended, with another's answer or without any */
 async function leads(recorder: Recorder, shared: SharedAnswer | undefined, exchange: Exchange): Promise<boolean> {
   if (!shared) return true
-  const isLeader = await shared.lead(recorder.id)
-  if (isLeader && !exchange.isSettled) {
-    shared.miss()
-    return true
+  let isLeader = false
+  try {
+    isLeader = await shared.lead(recorder.id)
+    if (isLeader && !exchange.isSettled) {
+      shared.miss()
+      return true
+    }
+  } catch (error) {
+    recorder.discard()
+    throw error
   }
   recorder.discard()
   if (isLeader) await shared.giveUpLead(recorder.id)

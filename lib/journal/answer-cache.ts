@@ -7,6 +7,9 @@ import { isObject, tryParseJson } from '../json/json.js'
 const ANSWER = 'c:'
 const LEASE = 'j:'
 
+/** How long those who read an answer may take after it was replaced. */
+const READ_MS = 300_000
+
 /** What is kept under a key. */
 interface Pointer {
   /** The journal's id of the answer. */
@@ -72,7 +75,8 @@ export class KeptAnswers {
     const before = readPointer(await this.#journal.get(ANSWER + key))
     await this.#journal.keep(answer.id, this.#ttlMs)
     await this.#journal.put(ANSWER + key, JSON.stringify({ ...answer, storedAt: this.#now() }), this.#ttlMs)
-    if (before && before.id !== answer.id) await this.#journal.remove(before.id)
+    // Some may still read the one before.
+    if (before && before.id !== answer.id) await this.#journal.keep(before.id, READ_MS)
   }
 
   /** Drops an entry that nobody needs. */

@@ -168,9 +168,10 @@ export class Recorder implements AnswerRecorder {
     let size = 0
     for (const piece of pieces) size += piece.length
     if (size > this.#options.maxBytes) {
-      // It cannot be kept, and what follows cannot be kept without it. The client still gets its numbers.
+      // It cannot be kept, nor what follows without it: ids would lead nowhere. Joining it would take long.
+      this.#prefix = undefined
       this.#giveUp()
-      if (!this.#framing) return pieces
+      return pieces
     }
     const out = this.keep(Buffer.concat(pieces), undefined)
     return out ? [out] : []
@@ -197,6 +198,7 @@ export class Recorder implements AnswerRecorder {
     this.#isOver = true
     this.#writer?.discard()
     this.#writer = undefined
+    this.#options.onClientDone?.()
   }
 
   startGrace(onAbandoned: () => void): void {

@@ -1,4 +1,3 @@
-import type { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
@@ -15,8 +14,6 @@ interface Paced {
   stream(): ResponseStream | undefined
   /** A kept answer that goes out in its place. */
   replay(): Replay | undefined
-  /** What the client has missed is not kept any more. */
-  onLost(failure: AiProxyError): void
 }
 
 /**
@@ -72,12 +69,13 @@ export class ClientPace {
   }
 
   #letOthersGoOn(): void {
-    const { exchange, context, downstream, onLost } = this.#paced
+    const { exchange, context, downstream } = this.#paced
     this.#lag = new LaggingClient({
       exchange,
       context,
       downstream,
-      onLost,
+      // What it has missed is not kept any more. The others go on.
+      onLost: () => downstream.disconnect(),
       onCaughtUp: () => {
         this.#lag = undefined
         this.#paced.stream()?.resume('streaming')

@@ -1,4 +1,3 @@
-import type { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
@@ -12,7 +11,7 @@ interface Lagging {
   /** The client gets again what arrives. */
   onCaughtUp(): void
   /** What it has missed is not kept any more. */
-  onLost(failure: AiProxyError): void
+  onLost(): void
 }
 
 /**
@@ -33,7 +32,7 @@ export class LaggingClient {
       onEvents: () => {},
       onCaughtUp: (number) => this.#onCaughtUp(number),
       onEnd: () => this.#onEnd(),
-      onFailure: (failure) => lagging.onLost(failure),
+      onFailure: () => lagging.onLost(),
       onStop: () => {},
     })
     // Its own count is the one of all events that have passed.

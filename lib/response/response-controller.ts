@@ -59,7 +59,6 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
       downstream: this.#downstream,
       stream: () => this.#stream,
       replay: () => this.#replay,
-      onLost: (failure) => this.destroy(failure),
     })
     exchange.attachDownstream(this.#downstream)
     this.#departure = new Departure(exchange, context, this.#downstream, {
@@ -85,6 +84,8 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
    * @returns a promise of what came of it
    */
   replay(request: ReplayRequest): Promise<ReplayResult> {
+    // The client may have left while it was looked up. A reader that nothing stops would keep the provider going.
+    if (this.#isEnded) return Promise.resolve('served')
     const replay = new Replay(request, {
       exchange: this.#exchange,
       context: this.#context,
