@@ -10,6 +10,7 @@ import { check, objectOf } from '../options/validate.js'
 import { FreeBlocks } from './entry-memory.js'
 import { ExpiringNames } from './expiring-names.js'
 import { MemoryEntry } from './memory-entry.js'
+import { MISSING } from './missing-page.js'
 
 /** Part of the memory that may wait to be used again. */
 const FREE_SHARE = 1 / 8
@@ -181,14 +182,4 @@ export class MemoryJournal implements Journal {
     }
     return true
   }
-}
-
-const MISSING: JournalPage = {
-  state: 'missing',
-  about: '',
-  head: undefined,
-  batches: [],
-  oldest: 1,
-  newest: 0,
-  end: undefined,
 }

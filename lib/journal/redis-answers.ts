@@ -1,4 +1,5 @@
 import type { JournalBatch, JournalEnd, JournalHead, JournalPage } from '../api/journal.js'
+import { MISSING } from './missing-page.js'
 import { decodeItem } from './redis-items.js'
 
 /** What Redis knows of an entry. */
@@ -14,17 +15,6 @@ export interface EntryInfo {
   /** The id of the stream's last item. */
   readonly position: string
   readonly batches: readonly JournalBatch[]
-}
-
-/** The page of an entry that is not there. */
-export const MISSING: JournalPage = {
-  state: 'missing',
-  about: '',
-  head: undefined,
-  batches: [],
-  oldest: 1,
-  newest: 0,
-  end: undefined,
 }
 
 /** @throws Error if Redis answered something else, as a proxy or a wrong server may */

@@ -1,3 +1,4 @@
+import { inTime } from '../util/in-time.js'
 import { isCluster, isIoredis, type RedisClient } from '../util/redis-client.js'
 import { parseStreams, type StreamItem } from './redis-answers.js'
 
@@ -45,7 +46,7 @@ export class WaitingConnection {
     copy.on('error', () => {})
     const connection = new WaitingConnection(copy, client)
     try {
-      if (!isIoredis(client)) await inTime(Promise.resolve(copy.connect?.()), timeoutMs)
+      if (!isIoredis(client)) await inTime(Promise.resolve(copy.connect?.()), timeoutMs, 'Redis')
       return connection
     } catch (error) {
       connection.close()
@@ -67,7 +68,7 @@ export class WaitingConnection {
   ): Promise<ReadonlyMap<string, readonly StreamItem[]>> {
     const keys = [...after.keys()]
     const args = ['COUNT', String(count), 'BLOCK', String(waitMs), 'STREAMS', ...keys, ...after.values()]
-    const streams = parseStreams(await inTime(this.#send(keys[0]!, args), waitMs + timeoutMs))
+    const streams = parseStreams(await inTime(this.#send(keys[0]!, args), waitMs + timeoutMs, 'Redis'))
     if (this.#keyPrefix === '') return streams
     return new Map([...streams].map(([name, items]) => [name.slice(this.#keyPrefix.length), items]))
   }
@@ -98,13 +99,5 @@ function copyOf(client: RedisClient): Copy {
     enableOfflineQueue: true,
     // These are too short for a call that waits; one that is sent again would wait for what has passed.
     ...{ commandTimeout: undefined, socketTimeout: undefined, autoResendUnfulfilledCommands: false },
-  })
-}
-
-/** Rejects if a promise is not settled in time: a client may wait for its server for ever. */
-function inTime<T>(promise: Promise<T>, ms: number): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`Redis gave no answer in ${ms} ms`)), ms)
-    promise.then(resolve, reject).then(() => clearTimeout(timer))
   })
 }

@@ -1,13 +1,6 @@
 import type { JournalBatch, JournalPage } from '../api/journal.js'
-import {
-  type EntryInfo,
-  followingBatches,
-  MISSING,
-  parseEnd,
-  parseHead,
-  parseNumber,
-  type StreamItem,
-} from './redis-answers.js'
+import { MISSING } from './missing-page.js'
+import { type EntryInfo, followingBatches, parseEnd, parseHead, parseNumber, type StreamItem } from './redis-answers.js'
 import { decodeItem } from './redis-items.js'
 
 /** How many bytes of an entry's newest events are kept here. */

@@ -1,3 +1,4 @@
+import { inTime } from '../util/in-time.js'
 import { isThenable, toPromise } from '../util/promises.js'
 import { MemoryStore } from './memory-store.js'
 import type { Claim, Lease, QuotaStore, Reservation, Reserved, Settlement } from './store.js'
@@ -162,11 +163,7 @@ export class GuardedStore {
 
   /** A client that has lost its server may keep a command for ever. */
   #inTime<T>(answer: PromiseLike<T>): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const { timeoutMs } = this.#settings
-      const timer = setTimeout(() => reject(new Error(`The store gave no answer in ${timeoutMs} ms`)), timeoutMs)
-      answer.then(resolve, reject).then(() => clearTimeout(timer))
-    })
+    return inTime(answer, this.#settings.timeoutMs, 'The store')
   }
 }
 

@@ -1,0 +1,11 @@
+/**
+ * Rejects if a promise is not settled in time: a client may wait for its server for ever.
+ *
+ * @param what gives no answer
+ */
+export function inTime<T>(answer: PromiseLike<T>, ms: number, what: string): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`${what} gave no answer in ${ms} ms`)), ms)
+    answer.then(resolve, reject).then(() => clearTimeout(timer))
+  })
+}
