@@ -21,6 +21,25 @@ const stateOf = (journal: Journal, id: string) => (journal.read(id, 0, 1e6) as J
 const text = (size: number) => 'x'.repeat(size)
 
 describe('entries in memory', () => {
+  test('leave what was read from them as it is, although their memory is used again', (t) => {
+    const { journal } = journalAt(t)
+    const size = 64 * 1024
+    const write = (id: string, letter: string) => {
+      const writer = journal.create(entryOf(id), new Told())
+      for (let number = 1; number <= 4; number++) writer.append(batchOf(number, letter.repeat(size)))
+      writer.end(complete)
+    }
+    // Nobody has read the first: the second may have its memory.
+    write('a', 'a')
+    journal.remove('a')
+    write('b', 'b')
+    const { batches } = journal.read('b', 0, 1e6) as JournalPage
+    journal.remove('b')
+    write('c', 'c')
+    assert.equal(batches.length, 4)
+    for (const { bytes } of batches) assert.ok(bytes.equals(Buffer.from('b'.repeat(size))))
+  })
+
   test('are read as they were written', (t) => {
     const { journal } = journalAt(t)
     const writer = journal.create(entryOf('a'), new Told())

@@ -76,6 +76,22 @@ describe('counters', () => {
     ])
   })
 
+  test('count hits, joins and misses, and the tokens only of whom the provider answered', async (t) => {
+    const { observer, samples } = observed(t)
+    const usage = { inputTokens: 10, estimated: false }
+    for (const cache of ['miss', 'hit', 'join', 'hit', undefined] as const) {
+      observer.onFinish?.(recordOf({ usage, cache }))
+    }
+    assert.deepEqual(await samples('ai_proxy_cache_requests_total'), [
+      'ai_proxy_cache_requests_total{result="miss"} 1',
+      'ai_proxy_cache_requests_total{result="hit"} 2',
+      'ai_proxy_cache_requests_total{result="join"} 1',
+    ])
+    assert.deepEqual(await samples('ai_proxy_tokens_total'), [
+      'ai_proxy_tokens_total{format="openai-chat",model="gpt-4o",target="api.openai.com",kind="input",estimated="false"} 20',
+    ])
+  })
+
   test('ignore invalid figures', async (t) => {
     const { observer, samples } = observed(t)
     const usage = { inputTokens: -5, outputTokens: Number.POSITIVE_INFINITY, reasoningTokens: 3, estimated: false }

@@ -99,3 +99,46 @@ test('many readers of one answer have one provider', async (t) => {
   for (const reader of [new Events(response), ...readers]) assert.equal((await reader.rest()).length, 7)
   assert.equal(provider.calls.length, 1)
 })
+
+test('a slow client that has lost its place is the only one that ends', async (t) => {
+  const provider = await startProvider(t)
+  // What the slow one has missed will have been trimmed.
+  const app = await startApp(t, { target: provider.url, resume: { who: () => 'ada', maxBytes: 200_000 } })
+  const slow = await connect(t, app.port)
+  slow.post(`/ai${path}`, request)
+  const call = await provider.next()
+  call.sse([wide(0)])
+  const url = /x-stream-url: (\S+)/i.exec(await slow.sees('"content":"0 '))![1]!
+  slow.pause()
+  const events = new Events(await fetch(new URL(url, app.url)))
+  assert.match((await events.next())!, /"content":"0 /)
+  for (let n = 1; n < EVENTS; n++) {
+    call.send(wide(n))
+    assert.match((await events.next())!, new RegExp(`"content":"${n} `))
+  }
+  slow.socket.resume()
+  await slow.end()
+  assert.doesNotMatch(slow.text, /"stop"/)
+  call.send(last).end(terminator)
+  const rest = await events.rest()
+  assert.deepEqual(
+    rest.map((event) => event.replace(/^id: .*\n/, '')),
+    [last, terminator],
+  )
+})
+
+test('an event that is too long to be kept passes whole, and ends what can be continued', async (t) => {
+  const provider = await startProvider(t)
+  const app = await startApp(t, { target: provider.url, resume: { who: () => 'ada', maxBytes: 400_000 } })
+  const huge = `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: 'y'.repeat(900_000) } }] })}\n\n`
+  const asked = post(app.url + path, request)
+  const call = await provider.next()
+  call
+    .sse([wide(0), huge, wide(1)])
+    .send(last)
+    .end(terminator)
+  const response = await asked
+  const text = (await response.text()).replace(/^id: .*\n/gm, '')
+  assert.equal(text, [wide(0), huge, wide(1), last, terminator].join(''))
+  assert.equal((await fetch(new URL(response.headers.get('x-stream-url')!, app.url))).status, 410)
+})

@@ -1,0 +1,28 @@
+import type { Journal } from '../../../lib/api/journal.js'
+import { memoryJournal } from '../../../lib/journal.js'
+
+const METHODS = [
+  ...(['create', 'read', 'watch', 'stop', 'keep', 'remove', 'put', 'get', 'drop', 'list', 'stats', 'close'] as const),
+]
+
+/** A journal in memory, of which a test changes some methods, and that counts who watches. */
+export function changedJournal(change: (memory: Journal) => Partial<Journal> = () => ({})) {
+  const memory = memoryJournal()
+  const watched = { now: 0 }
+  const bound = Object.fromEntries(
+    METHODS.map((name) => [name, (memory[name] as (...args: unknown[]) => unknown).bind(memory)]),
+  ) as unknown as Journal
+  const journal: Journal = {
+    ...bound,
+    watch: (id, callback) => {
+      watched.now++
+      const stop = memory.watch(id, callback)
+      return () => {
+        watched.now--
+        stop()
+      }
+    },
+    ...change(memory),
+  }
+  return { journal, watched }
+}
