@@ -11,7 +11,7 @@ import { errorHandler } from './http/error-handler.js'
 import { loopbackHostsOnly } from './http/loopback.js'
 import { sameOriginOnly, sameOriginOrNavigation } from './http/same-origin.js'
 import { securityHeaders } from './http/security-headers.js'
-import { type User, userOf } from './http/sign-in.js'
+import { isSignedIn, type User, userOf } from './http/sign-in.js'
 import { vendorRoutes } from './http/vendor.js'
 import { clientNameOf, visitorOf } from './http/visitor.js'
 import type { ModelPriceTable } from './providers/prices.js'
@@ -81,10 +81,16 @@ export function makeApp(
         const { id, team, tier } = userOf(req)
         return { id, tenant: team, tier }
       },
-      // A lost connection does not stop the provider: the page comes back for the rest of the answer.
-      resume: { journal },
-      // Answers to requests with temperature 0. The members of a team see each other's.
-      cache: { journal, ttlMs: CACHED_MS, scope: (req) => scopeOf(userOf(req)) },
+      // A lost connection does not stop the provider: the page comes back for the rest of the answer. Guests cannot be told
+      // apart, so that nothing of theirs is kept.
+      resume: { journal, who: (req) => (isSignedIn(req) ? userOf(req).id : null) },
+      // The members of a team see each other's answers.
+      cache: {
+        journal,
+        ttlMs: CACHED_MS,
+        scope: (req) => scopeOf(userOf(req)),
+        when: ({ req, body }) => isSignedIn(req) && (body as { temperature?: unknown }).temperature === 0,
+      },
       policies: [quota.policy],
       prices: hasPrices ? prices : undefined,
       observers: monitor ? [monitor.observer(clientNameOf)] : [],

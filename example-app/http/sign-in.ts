@@ -31,6 +31,11 @@ export function userOf({ headers }: IncomingMessage): User {
   return demoUsers.find((user) => user.id === id) ?? guest
 }
 
+/** Returns whether a request is a user's, and no guest's. */
+export function isSignedIn(req: IncomingMessage): boolean {
+  return userOf(req) !== guest
+}
+
 /** Signs a user in, in the browser that gets this response. */
 export function signIn(res: Response, user: User): void {
   res.cookie(NAME, user.id, { httpOnly: true, sameSite: 'strict' })
