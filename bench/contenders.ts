@@ -35,16 +35,18 @@ export const nodeContenders = {
 export type Contender = keyof typeof nodeContenders | 'nginx'
 
 /** Variants of ours, which take part only if they are named. */
-const variants: Contender[] = [
+const variants = [
   ...(['hooked', 'routed', 'cooled', 'refused', 'quota', 'quota-redis', 'tenants'] as const),
   ...(['resume', 'resume-redis', 'cached', 'joined'] as const),
-]
+] as const
+
+export type Variant = (typeof variants)[number]
 
 /** All contenders, in the order of the report. */
 export const contenders: Contender[] = ['ours', 'plain', 'pipe', 'fetch', 'sdk', 'nginx', ...variants]
 
 /** The contenders that take part by default. */
-export const usualContenders = contenders.filter((contender) => !variants.includes(contender))
+export const usualContenders = contenders.filter((contender) => !variants.some((variant) => variant === contender))
 
 function hasRedis(): boolean {
   return spawnSync('redis-server', ['--version']).status === 0

@@ -71,7 +71,8 @@ function goalText(goal: Goal, row: Row): string {
 function summary(run: Run, scenario: Scenario, row: Row) {
   const medians = contenders.map((contender) => median(figuresOf(run, scenario, contender, row.metric)))
   const [ours = Number.NaN, plain = Number.NaN] = medians
-  return { medians, ratio: ours / plain, reached: verdict(row, ours, plain) }
+  const judged = medians[contenders.indexOf(scenario.of ?? 'ours')] ?? Number.NaN
+  return { medians, ratio: ours / plain, reached: verdict(row, judged, plain) }
 }
 
 /** The table in Markdown, with medians over the rounds. */

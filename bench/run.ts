@@ -17,7 +17,7 @@ import { json, type Measurement, type Noise, spread, table } from './report'
 import { type Rig, startRig, stopRig } from './rig'
 import type { RunningProxy } from './running-proxy'
 import type { Scenario } from './scenario'
-import { scenarios } from './scenarios'
+import { scenarios, usualScenarios } from './scenarios'
 import { PATHS } from './wire'
 
 /** Percentage of a core used by other processes from which the report warns. */
@@ -44,9 +44,10 @@ async function main(): Promise<void> {
   const rounds = Number(options.rounds)
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > 100)
     throw new Error(`--rounds takes 1 to 100, got ${options.rounds}`)
-  const toMeasure = chosen(scenarios, (scenario) => scenario.name, options.only)
-  const named = options.contenders ?? usualContenders.join(',')
-  const competitors = chosen<Contender>(contenders, (contender) => contender, named).filter(isHere)
+  const named = options.only ?? usualScenarios.map(({ name }) => name).join(',')
+  const toMeasure = chosen(scenarios, (scenario) => scenario.name, named)
+  const wanted = options.contenders ?? usualContenders.join(',')
+  const competitors = chosen<Contender>(contenders, (contender) => contender, wanted).filter(isHere)
 
   pinThisProcess()
   if (!canPin) console.log('Not pinned: this needs taskset and two cores. Expect noise.')

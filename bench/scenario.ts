@@ -1,5 +1,6 @@
 /** A scenario: what it measures, and which goals it has. */
 
+import type { Variant } from './contenders'
 import type { Rig } from './rig'
 import type { RunningProxy } from './running-proxy'
 
@@ -23,6 +24,8 @@ export type Figures = Record<string, number>
 export interface Scenario {
   name: string
   rows: Row[]
+  /** The variant of ours that the goals are about. A whole run leaves the scenario out: variants take part only if named. */
+  of?: Variant
   /** Measures once, within half a minute. Throws if a stream did not arrive whole. */
   measure(rig: Rig, proxy: RunningProxy): Promise<Figures>
 }

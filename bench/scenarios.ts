@@ -7,7 +7,7 @@ import { crowd1000 } from './scenarios/crowd'
 import { drip500 } from './scenarios/drip'
 import { leave30 } from './scenarios/leave'
 import { silent5000 } from './scenarios/silent'
-import { firstEvent, small } from './scenarios/single'
+import { firstEvent, firstOf4000, small } from './scenarios/single'
 import { stalled40 } from './scenarios/stalled'
 
 export const scenarios: Scenario[] = [
@@ -21,4 +21,8 @@ export const scenarios: Scenario[] = [
   stalled40,
   leave30,
   crowd1000,
+  firstOf4000,
 ]
+
+/** Those that a whole run measures. */
+export const usualScenarios = scenarios.filter(({ of }) => of === undefined)

@@ -4,6 +4,11 @@ const { memoryJournal } = require('express-ai-proxy/journal')
 const serve = require('./serve.cjs')
 
 const limits = { maxConcurrentExchanges: false }
-const cache = { journal: memoryJournal(), ttlMs: 3_600_000, scope: () => 'everybody' }
+const cache = {
+  journal: memoryJournal(),
+  ttlMs: 3_600_000,
+  scope: () => 'everybody',
+  maxBytes: 8 * 1024 * 1024,
+}
 
 serve((target) => aiProxy({ target, limits, cache, joinIdentical: true }))

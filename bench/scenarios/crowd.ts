@@ -11,6 +11,7 @@ const KIB = 1024
 /** Many clients that ask the same at the same moment, of a model that writes an event each 20 ms. */
 export const crowd1000: Scenario = {
   name: 'crowd-1000',
+  of: 'joined',
   rows: [
     {
       label: '1,000 clients that ask the same: health probe p99 beside them',

@@ -1,7 +1,7 @@
 /** The price of one request: requests per second, and how late the first event arrives. */
 import { usageFrom } from '../rig'
 import type { Scenario } from '../scenario'
-import { PATHS } from '../wire'
+import { EVENTS_PER_STREAM, PATHS } from '../wire'
 
 /** Short requests need thousands of repetitions until all code is compiled; before that, the proxy with more code loses. */
 const WARM_UP_MS = 6000
@@ -43,6 +43,28 @@ export const firstEvent: Scenario = {
   async measure({ load, providerPort }, { port }) {
     // Warm up with what is measured: streams run other code than plain answers.
     await load.ask('small', { port, path: PATHS.proxy, model: 'first', clients: 32, forMs: WARM_UP_MS })
-    return load.ask('firstEvent', { providerPort, proxyPort: port, pairs: 400, warmUp: 100 })
+    const job = { providerPort, proxyPort: port, model: 'first' as const, events: 1 }
+    return load.ask('firstEvent', { ...job, pairs: 400, warmUp: 100 })
+  },
+}
+
+/** A long stream that has arrived as a whole, at the provider's or in a cache. */
+export const firstOf4000: Scenario = {
+  name: 'first-of-4000',
+  of: 'cached',
+  rows: [
+    {
+      label: 'one stream of 4,000 events: delay of the first, median',
+      metric: 'throughMs',
+      unit: 'ms',
+      better: 'lower',
+      must: { value: 1 },
+      aim: { value: 0.5 },
+    },
+  ],
+  async measure({ load, providerPort }, { port }) {
+    await load.ask('burst', { port, path: PATHS.proxy, model: 'burst', streams: 4, rounds: 2, forMs: WARM_UP_MS / 2 })
+    const job = { providerPort, proxyPort: port, model: 'burst' as const, events: EVENTS_PER_STREAM }
+    return load.ask('firstEvent', { ...job, pairs: 200, warmUp: 50 })
   },
 }
