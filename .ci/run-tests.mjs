@@ -17,14 +17,14 @@ const SAME_EVERYWHERE = [
 ]
 /** What is tested here never sees Express. */
 const WITHOUT_EXPRESS = [
-  /^test[/\\](?:api|exchange|formats|framing|json|metering|metrics|options|routing|scheduling|soak|upstream|util)[/\\]/,
-  /^test[/\\]request[/\\]/,
+  /^test[/\\](?:api|client|exchange|formats|framing|handle|journal|json|metering|metrics|options|policies|pricing)[/\\]/,
+  /^test[/\\](?:queue|quota|request|response|routing|scheduling|soak|upstream|util)[/\\]/,
 ]
 
 /** What is pure, and the programs of the docs, run on two lines of Node already. */
 const SAME_ON_EACH_NODE = [/^test[/\\](?:docs|formats|framing|json|metering|options|pricing|routing|setups)[/\\]/]
 
-/** They start browsers or several processes of their own, or measure: one at a time, after all others. */
+/** They start browsers or several processes of their own, or measure: one at a time, beside one of the others. */
 const ONE_AT_A_TIME = /^test[/\\](?:bench|clients?[/\\]browser|example-app|package|setups)|leaks\.test|docs[/\\]react/
 
 const MODES = {
@@ -41,31 +41,56 @@ if (files.length === 0) {
 }
 
 const counts = { pass: 0, fail: 0, cancelled: 0, skipped: 0 }
+/** What the runner says of each test that failed, again at the end: the whole output is long. */
+const failures = []
+let code = 0
+// Most tests wait most of the time, so that two files run at once. More would make those late that wait for a moment.
 const alone = files.filter((file) => ONE_AT_A_TIME.test(file))
-const codes = [
-  await run(
-    files.filter((file) => !alone.includes(file)),
-    // Most tests wait most of the time. More at once would make those late that wait for a moment.
-    2,
-  ),
-  await run(alone, 1),
-]
+const others = files.filter((file) => !alone.includes(file))
+await Promise.all([runAll([alone, others]), runAll([others])])
+
+if (failures.length > 0) console.log(`\nFailed:\n${failures.join('\n')}`)
 const { pass, fail, cancelled, skipped } = counts
 console.log(`\n${pass} passed, ${fail + cancelled} failed${skipped ? `, ${skipped} skipped` : ''}`)
-process.exitCode = codes.find((code) => code !== 0) || (pass === 0 ? 1 : 0)
+process.exitCode = code || (pass === 0 ? 1 : 0)
 
-/** Runs test files, so many at once, and adds up their counts. Resolves to the runner's exit code. */
-async function run(some, atOnce) {
-  if (some.length === 0) return 0
-  const options = ['--import', 'tsx', '--test', '--test-reporter=spec', `--test-concurrency=${atOnce}`]
-  const runner = spawn(process.execPath, [...options, ...some], { stdio: ['ignore', 'pipe', 'inherit'] })
-  createInterface({ input: runner.stdout }).on('line', (line) => {
-    console.log(line)
+/** Runs the files of the first list that is not empty, one after another, until there are none. */
+async function runAll(lists) {
+  for (;;) {
+    const file = lists.find((list) => list.length > 0)?.shift()
+    if (file === undefined) return
+    await run(file)
+  }
+}
+
+/** Runs a test file, shows what it printed, and adds up its counts. */
+async function run(file) {
+  const options = ['--import', 'tsx', '--test', '--test-reporter=spec']
+  const runner = spawn(process.execPath, [...options, file], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const lines = []
+  for (const output of [runner.stdout, runner.stderr]) {
+    createInterface({ input: output }).on('line', (line) => lines.push(line))
+  }
+  const [exitCode, signal] = await once(runner, 'close')
+  console.log(`\n${file}\n${lines.join('\n')}`)
+  if (exitCode === 0) return add(lines)
+  code = exitCode ?? 1
+  const told = lines.lastIndexOf('✖ failing tests:')
+  failures.push(`${file}${signal ? ` (${signal})` : ''}`, ...(told === -1 ? lines.slice(-20) : lines.slice(told + 1)))
+  // A runner that broke off has counted nothing.
+  if (!add(lines)) counts.fail++
+}
+
+/** @returns whether a test is among those that failed */
+function add(lines) {
+  let failed = 0
+  for (const line of lines) {
     const [, word, count] = /^ℹ (pass|fail|cancelled|skipped) (\d+)$/.exec(line) ?? []
-    if (word) counts[word] += Number(count)
-  })
-  const [code] = await once(runner, 'close')
-  return code ?? 1
+    if (!word) continue
+    counts[word] += Number(count)
+    if (word === 'fail' || word === 'cancelled') failed += Number(count)
+  }
+  return failed > 0
 }
 
 function testsBelow(folder) {
