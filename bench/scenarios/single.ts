@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario'
 import { EVENTS_PER_STREAM, PATHS } from '../wire'
 
 /** Short requests need thousands of repetitions until all code is compiled; before that, the proxy with more code loses. */
-const WARM_UP_MS = 6000
+const WARM_UP_MS = 24_000
 
 export const small: Scenario = {
   name: 'small',
@@ -63,7 +63,7 @@ export const firstOf4000: Scenario = {
     },
   ],
   async measure({ load, providerPort }, { port }) {
-    await load.ask('burst', { port, path: PATHS.proxy, model: 'burst', streams: 4, rounds: 2, forMs: WARM_UP_MS / 2 })
+    await load.ask('burst', { port, path: PATHS.proxy, model: 'burst', streams: 4, rounds: 2, forMs: 4000 })
     const job = { providerPort, proxyPort: port, model: 'burst' as const, events: EVENTS_PER_STREAM }
     return load.ask('firstEvent', { ...job, pairs: 200, warmUp: 50 })
   },
