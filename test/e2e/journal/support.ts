@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import type { Journal } from '../../../lib/api/journal.js'
 import { memoryJournal } from '../../../lib/journal.js'
 
@@ -26,3 +27,9 @@ export function changedJournal(change: (memory: Journal) => Partial<Journal> = (
   }
   return { journal, watched }
 }
+
+/** Returns an event without the line that `resume` puts in front of it. */
+export const withoutId = (event: string) => event.replace(/^id: .*\n/, '')
+
+/** Returns the id of an event. */
+export const idOf = (event: string) => /^id: (.*)$/m.exec(event)?.[1] ?? assert.fail(`no id: ${event}`)
