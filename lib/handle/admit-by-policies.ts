@@ -3,19 +3,19 @@ import { type Capacity, unlimited } from '../policies/capacity.js'
 import { PolicyRun } from '../policies/policy-run.js'
 import { byteLength, isInMemory } from '../request/body-bytes.js'
 import type { Edited } from '../request/edit.js'
-import type { ResponseController } from '../response/response-controller.js'
 import { isThenable } from '../util/promises.js'
 import type { ProxyContext } from './context.js'
 
 /**
  * Asks the app's policies whether the request may go out, and puts their headers into the response.
  *
+ * @param openEarly opens the client's stream
  * @param whole the provider's path, with the target's prefix
  * @throws AiProxyError what a policy refused with, or `policy_failed`
  */
 export async function admitByPolicies(
   exchange: Exchange,
-  controller: ResponseController,
+  openEarly: () => void,
   { config }: ProxyContext,
   { body }: Edited,
   whole: string,
@@ -34,7 +34,7 @@ export async function admitByPolicies(
         // How long the client may wait is the policy's to decide.
         exchange.deadlines.stop('firstByte')
         exchange.deadlines.stop('firstToken')
-        if (exchange.asksForStream && config.heartbeat.beforeFirstByte) controller.sendEarlyHeaders()
+        if (exchange.asksForStream && config.heartbeat.beforeFirstByte) openEarly()
       },
     },
   )

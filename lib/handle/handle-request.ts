@@ -17,7 +17,7 @@ import type { ProxyContext } from './context.js'
 import { identifySubject } from './identify-subject.js'
 import { awaitEarlierRequests, isBehindAnother } from './pipeline.js'
 import { prepareRequest } from './prepare-request.js'
-import { readerOf, recorderFor } from './record-answer.js'
+import { earlyStreamHeaders, readerOf, recorderFor } from './record-answer.js'
 import { RoutedExchange } from './routed-exchange.js'
 import { SharedAnswer } from './share-answer.js'
 import { shareableRequest } from './shareable-request.js'
@@ -203,19 +203,21 @@ async function sendBody(
   if (shared && (await shared.answer())) return
   if (exchange.isSettled) return
   if (exchange.asksForStream) context.overload?.admitStream()
+  const reader = config.resume && (await readerOf(exchange, context))
+  if (exchange.isSettled) return
   if (config.policies.length > 0) {
     const capacity = context.targets?.capacityFor(exchange, path)
-    await admitByPolicies(exchange, controller, context, edited, config.prefix + path.decoded, capacity)
+    const whole = config.prefix + path.decoded
+    const openEarly = () => controller.sendEarlyHeaders(earlyStreamHeaders(exchange, context, reader, shared))
+    await admitByPolicies(exchange, openEarly, context, edited, whole, capacity)
     if (exchange.isSettled) return
   }
   if (config.resume || shared) {
-    const reader = config.resume && (await readerOf(exchange, context))
-    if (exchange.isSettled) return
     const recorder = recorderFor(exchange, controller, context, reader, shared)
     if (recorder && !(await leads(recorder, shared, exchange))) return
     if (recorder) controller.record(recorder)
   }
-  if (exchange.asksForStream) registry.admitStream(exchange, limits)
+  if (exchange.asksForStream && !exchange.countsAsStream) registry.admitStream(exchange, limits)
 
   if (context.targets) return new RoutedExchange(path, edited, exchange, controller, context, context.targets).start()
   awaitFirstByte()

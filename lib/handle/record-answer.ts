@@ -5,7 +5,7 @@ import type { Framing } from '../framing/index.js'
 import type { KeptAnswers } from '../journal/answer-cache.js'
 import { answerEnd, readAnswerEnd } from '../journal/answer-end.js'
 import { Recorder } from '../journal/recorder.js'
-import { subjectKey } from '../journal/stream-ids.js'
+import { newStreamId, subjectKey } from '../journal/stream-ids.js'
 import { isUsageEvent } from '../journal/usage-events.js'
 import type { ResolvedCache } from '../options/cache.js'
 import type { ResponseController } from '../response/response-controller.js'
@@ -13,6 +13,7 @@ import { debug } from '../util/debug.js'
 import { catchRejection } from '../util/promises.js'
 import type { ProxyContext } from './context.js'
 import type { SharedAnswer } from './share-answer.js'
+import { putAlias } from './stream-alias.js'
 import { markReader, unmarkReader } from './stream-readers.js'
 import { goneName, streamsUrlOf } from './stream-route.js'
 
@@ -30,6 +31,21 @@ export async function readerOf(exchange: Exchange, { config }: ProxyContext): Pr
   return who === undefined ? undefined : subjectKey(who)
 }
 
+/**
+ * Returns headers for a stream that is opened before it is known whether the provider will be asked: they name an id by
+ * which the answer to come can be continued.
+ */
+export function earlyStreamHeaders(
+  exchange: Exchange,
+  { journals }: ProxyContext,
+  reader: string | undefined,
+  shared: SharedAnswer | undefined,
+): Readonly<Record<string, string>> {
+  if (reader === undefined || (shared && journals.cache !== journals.resume)) return {}
+  const id = newStreamId()
+  return { 'x-stream-id': id, 'x-stream-url': streamsUrlOf(exchange) + id }
+}
+
 /** Creates what keeps the answer to a request; `undefined` if it is not kept. */
 export function recorderFor(
   exchange: Exchange,
@@ -42,9 +58,12 @@ export function recorderFor(
   const journal = (shared && journals.cache) ?? (reader !== undefined ? journals.resume : undefined)
   if (!journal) return undefined
   // A stream is continued where it is kept.
-  const mayContinue = resume && reader !== undefined && journal === journals.resume
+  const { opened } = controller
+  const isAnnounced = !opened || opened.streamId !== undefined
+  const mayContinue = resume && reader !== undefined && journal === journals.resume && isAnnounced
   const keeps = config.onClientDisconnect === 'keep'
   const maxBytes = Math.max(mayContinue ? resume.maxBytes : 0, shared && cache ? cache.maxBytes : 0)
+  const hidesUsage = shared?.hidesUsage === true
   const tools = new ToolWatch()
   const recorder: Recorder = new Recorder({
     journal,
@@ -55,7 +74,7 @@ export function recorderFor(
     graceMs: mayContinue && keeps ? resume.graceMs : 0,
     resume: mayContinue ? { reader, streamsUrl: streamsUrlOf(exchange), keeps } : undefined,
     isShared: shared !== undefined,
-    hidesUsage: shared?.hidesUsage === true,
+    hidesUsage,
     isHidden: shared && ((event, framing) => shared.hidesUsage && isUsageEvent(event, framing, exchange.format)),
     onKept: (bytes, framing) => {
       owners?.note(exchange)
@@ -64,12 +83,14 @@ export function recorderFor(
     endOf: (hasBegun, isWhole) => answerEnd(exchange, hasBegun, isWhole),
     onBegin: (id) => {
       if (!mayContinue) return
+      const known = opened?.streamId ?? id
+      if (known !== id) putAlias(journal, known, { entry: id, reader, hidesUsage }, resume.windowMs)
       // The store reports its failures itself.
-      catchRejection(journal.put(goneName(id), reader, resume.windowMs * REMEMBERED_WINDOWS), () => {})
-      if (shared) markReader(journal, id, id)
+      catchRejection(journal.put(goneName(known), reader, resume.windowMs * REMEMBERED_WINDOWS), () => {})
+      if (shared) markReader(journal, id, known)
     },
     onClientDone: () => {
-      if (mayContinue && shared) unmarkReader(journal, recorder.id, recorder.id)
+      if (mayContinue && shared) unmarkReader(journal, recorder.id, opened?.streamId ?? recorder.id)
     },
     onEnded: (end) => {
       if (!shared || !cache || !answers) return

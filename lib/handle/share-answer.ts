@@ -11,16 +11,14 @@ import type { Edited } from '../request/edit.js'
 import type { ReplayRequest, ReplayResult } from '../response/replay.js'
 import type { ResponseController } from '../response/response-controller.js'
 import { debug } from '../util/debug.js'
-import { catchRejection } from '../util/promises.js'
 import type { ProxyContext } from './context.js'
 import type { ShareableRequest } from './shareable-request.js'
+import { putAlias } from './stream-alias.js'
 import { markReader, unmarkReader } from './stream-readers.js'
-import { aliasName, streamsUrlOf } from './stream-route.js'
+import { streamsUrlOf } from './stream-route.js'
 
 /** How often another's answer is waited for, before the request is sent whatever others do. */
 const MAX_TRIES = 5
-/** How long the id of an answer that is shared can be used. */
-const ALIAS_MS = 60 * 60_000
 /** Nobody leads for longer: then its process is gone. */
 const MAX_LEASE_MS = 24 * 60 * 60_000
 
@@ -101,7 +99,9 @@ export class SharedAnswer {
   /** Notes that the answer is the provider's. */
   miss(): void {
     this.#note('miss')
-    this.#exchange.res.setHeader('x-cache', 'miss')
+    const { res } = this.#exchange
+    // A stream may have been opened while the request waited.
+    if (!res.headersSent) res.setHeader('x-cache', 'miss')
   }
 
   async #answerFromCache(): Promise<boolean> {
@@ -163,10 +163,11 @@ export class SharedAnswer {
     if (!resume || journal !== this.#journal || !this.#exchange.asksForStream) return undefined
     const who = await resume.who(this.#exchange.hookView())
     if (who === undefined || !resume.when(this.#exchange.hookView())) return undefined
-    const id = newStreamId()
-    const ttlMs = Math.max(resume.windowMs, ALIAS_MS)
-    const put = (name: string, value: string) => catchRejection(this.#journal.put(name, value, ttlMs), () => {})
-    put(aliasName(id), JSON.stringify({ entry, reader: subjectKey(who), hidesUsage: this.hidesUsage }))
+    // The client may have the head of an answer that has come to nothing.
+    const { opened } = this.#controller
+    const id = opened ? opened.streamId : newStreamId()
+    if (id === undefined) return undefined
+    putAlias(journal, id, { entry, reader: subjectKey(who), hidesUsage: this.hidesUsage }, resume.windowMs)
     markReader(this.#journal, entry, id)
     const url = streamsUrlOf(this.#exchange) + id
     return {

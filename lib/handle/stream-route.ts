@@ -7,11 +7,11 @@ import { idLinePrefix } from '../journal/id-lines.js'
 import type { EntryAbout } from '../journal/recorder.js'
 import { isStreamId, parseEventId, subjectKey } from '../journal/stream-ids.js'
 import { withoutUsage } from '../journal/usage-events.js'
-import { isObject, tryParseJson } from '../json/json.js'
 import type { ResolvedResume } from '../options/resume.js'
 import { admitEndpoint, allowHeader } from '../request/admit-endpoint.js'
 import type { ResponseController } from '../response/response-controller.js'
 import type { ProxyContext } from './context.js'
+import { readAlias } from './stream-alias.js'
 import { markReader, stopUnlessShared, unmarkReader } from './stream-readers.js'
 import { formatAt } from './target-pool.js'
 
@@ -75,7 +75,7 @@ export async function serveStream(
   }
   const after = positionIn(req.headers['last-event-id'], query, about.epoch)
   if (page.oldest > after + 1 && page.newest > after) throw gone()
-  if (page.state === 'ended' && after >= page.newest) return controller.respond(204, {})
+  if (page.state === 'ended' && page.end?.how !== 'vacated' && after >= page.newest) return controller.respond(204, {})
   if (found.isShared) markReader(journal, found.id, id)
   const replayed = controller.replay({
     journal,
@@ -88,11 +88,6 @@ export async function serveStream(
     ...(found.hidesUsage && { select: (batch, framing) => withoutUsage(batch, framing, exchange.format) }),
   })
   await replayed.finally(() => found.isShared && unmarkReader(journal, found.id, id))
-}
-
-/** Name of the second id of an entry, for a client that shares another's answer. */
-export function aliasName(id: string): string {
-  return `s:${id}`
 }
 
 /** Name that says whose stream it was, when it is not kept any more. */
@@ -109,8 +104,8 @@ async function findStream(journal: Journal, id: string, who: string | undefined)
     if (about.reader !== reader) throw notFound()
     return { id, about, page, isShared: about.isShared === true, hidesUsage: about.hidesUsage === true }
   }
-  const alias = tryParseJson((await journal.get(aliasName(id))) ?? '')
-  if (isObject(alias) && typeof alias.entry === 'string') {
+  const alias = await readAlias(journal, id)
+  if (alias) {
     if (alias.reader !== reader) throw notFound()
     const shared = await journal.read(alias.entry, Number.MAX_SAFE_INTEGER, 1)
     if (shared.state === 'missing') throw gone()
@@ -119,7 +114,7 @@ async function findStream(journal: Journal, id: string, who: string | undefined)
       about: JSON.parse(shared.about) as EntryAbout,
       page: shared,
       isShared: true,
-      hidesUsage: alias.hidesUsage === true,
+      hidesUsage: alias.hidesUsage,
     }
   }
   throw (await journal.get(goneName(id))) === reader ? gone() : notFound()

@@ -113,6 +113,11 @@ export class Recorder implements AnswerRecorder {
     }
   }
 
+  /** There is something to read, and not only a head. */
+  get #hasContent(): boolean {
+    return this.#number > 0
+  }
+
   /** Number of bytes that were kept. */
   get bytes(): number {
     return this.#bytes
@@ -142,7 +147,7 @@ export class Recorder implements AnswerRecorder {
   }
 
   keep(given: Buffer, ends: readonly number[] | undefined): Buffer | undefined {
-    if (!this.#hasBegun) return given
+    if (!this.#hasBegun || this.#isOver) return given
     const framing = this.#framing
     if (!framing) {
       this.#writeHead()
@@ -178,14 +183,14 @@ export class Recorder implements AnswerRecorder {
   }
 
   fail(): void {
-    if (!this.#hasBegun && this.#options.endOf(false, true).how === 'vacated') this.end(false)
+    if (!this.#hasContent && this.#options.endOf(false, true).how === 'vacated') this.end(false)
   }
 
   end(isWhole: boolean): void {
     if (this.#isOver) return
     this.#isOver = true
     clearTimeout(this.#grace?.timer)
-    const end = this.#options.endOf(this.#hasBegun, isWhole)
+    const end = this.#options.endOf(this.#hasContent, isWhole)
     if (end.how !== 'vacated') this.#writeHead()
     this.#writer?.end(end)
     if (!this.#grace) this.#options.onClientDone?.()

@@ -54,8 +54,8 @@ export class OwnAnswers {
     const { errors } = this.#context.config
     this.#exchange.enter('ending')
     setClientFormat(failure, this.#exchange.format)
-    if (begunBy !== undefined) return this.#endWithFailure(failure, begunBy)
     this.#exchange.recorder?.fail()
+    if (begunBy !== undefined) return this.#endWithFailure(failure, begunBy)
     if (errors === 'next') return passToExpress(this.#exchange, failure)
     if (errors === 'respond') return this.#sendResponse(failureResponse(this.#exchange, failure))
     this.#hooks.askAboutFailure(errors, failure, (response) => this.#sendResponse(response))
@@ -74,6 +74,7 @@ export class OwnAnswers {
     const { recorder, format } = this.#exchange
     if (!recorder) return
     setClientFormat(failure, format)
+    recorder.fail()
     const frame = this.#frameOf(failure)
     if (frame) recorder.keep(frame, undefined)
   }

@@ -118,11 +118,13 @@ export class Replay implements ReplayCallbacks {
 
   onEnd(end: JournalEnd): void {
     const { exchange, downstream, fail } = this.#target
-    if (end.how === 'vacated' && !this.#hasHead && this.#request.mayBeVacated) return this.#resolve('vacated')
+    if (end.how === 'vacated' && this.#mayBeReplaced) return this.#resolve('vacated')
     const kept = readAnswerEnd(end)
     if (kept && this.#request.isRecorded) exchange.answer.restore(kept.facts)
     const failure = kept && failureOf(kept)
-    if (!this.#hasHead) {
+    if (end.how === 'vacated') {
+      fail(failure ?? new AiProxyError('aborted', 'Nobody waited for this answer'))
+    } else if (!this.#hasHead) {
       fail(failure ?? new AiProxyError('stream_lost', 'There is no answer'))
     } else {
       if (failure) exchange.settle(failure.outcome, failure)
@@ -137,10 +139,15 @@ export class Replay implements ReplayCallbacks {
   }
 
   onFailure(failure: AiProxyError): void {
-    const isOpen = this.#hasHead || !this.#request.mayBeVacated
+    const isOver = !this.#mayBeReplaced
     if (this.#hasReadEnd) this.#target.downstream.end()
-    else if (isOpen) this.#target.fail(failure)
-    this.#resolve(isOpen ? 'served' : 'vacated')
+    else if (isOver) this.#target.fail(failure)
+    this.#resolve(isOver ? 'served' : 'vacated')
+  }
+
+  /** Another may be asked: the client has a head at most. */
+  get #mayBeReplaced(): boolean {
+    return this.#request.mayBeVacated && this.#last === undefined
   }
 
   /** The client has the last event of the protocol: no failure may follow. */

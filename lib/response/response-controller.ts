@@ -72,10 +72,18 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     })
   }
 
-  /** Keeps the answer. Called before anything is sent. */
+  /** Keeps the answer. Called before anything of it is sent. */
   record(recorder: AnswerRecorder): void {
     this.#exchange.recorder = recorder
     this.#downstream.recorder = recorder
+    this.#opener.tell(recorder)
+  }
+
+  /** Set if the client has a head already. Its stream has the id that this head names, or none. */
+  get opened(): { readonly streamId: string | undefined } | undefined {
+    if (this.#downstream.begunBy !== 'proxy') return undefined
+    const id = this.#exchange.res.getHeader('x-stream-id')
+    return { streamId: typeof id === 'string' ? id : undefined }
   }
 
   /**
@@ -83,9 +91,9 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
    *
    * @returns a promise of what came of it
    */
-  replay(request: ReplayRequest): Promise<ReplayResult> {
+  async replay(request: ReplayRequest): Promise<ReplayResult> {
     // The client may have left while it was looked up. A reader that nothing stops would keep the provider going.
-    if (this.#isEnded) return Promise.resolve('served')
+    if (this.#isEnded) return 'served'
     const replay = new Replay(request, {
       exchange: this.#exchange,
       context: this.#context,
@@ -94,7 +102,9 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
       fail: (failure) => this.fail(failure),
     })
     this.#replay = replay
-    return replay.result
+    const result = await replay.result
+    if (result === 'vacated') this.#replay = undefined
+    return result
   }
 
   /** Answers without the provider. */
@@ -102,9 +112,13 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#ownAnswers.send(status, headers, body)
   }
 
-  /** Opens the response as an event stream while the provider is still silent, if the client expects such a stream. */
-  sendEarlyHeaders(): void {
-    this.#opener.sendEarlyHeaders()
+  /**
+   * Opens the response as an event stream while the provider is still silent, if the client expects such a stream.
+   *
+   * @param further headers, if it is not known yet whether the answer is kept
+   */
+  sendEarlyHeaders(further?: Readonly<Record<string, string>>): void {
+    this.#opener.sendEarlyHeaders(further)
   }
 
   /**

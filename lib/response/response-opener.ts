@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import type { OutgoingHttpHeaders } from 'node:http'
 import { AiProxyError } from '../api/errors.js'
 import type { JournalHead } from '../api/journal.js'
+import type { AnswerRecorder } from '../exchange/answer-recorder.js'
 import type { Exchange } from '../exchange/exchange.js'
 import {
   asDataEvent,
@@ -35,6 +36,8 @@ export class ResponseOpener {
   readonly #context: ResponseContext
   readonly #downstream: Downstream
   #framing: Framing | undefined
+  /** The head that was sent before there was what keeps the answer. */
+  #unkept: { readonly status: number; readonly headers: OutgoingHttpHeaders } | undefined
 
   constructor(exchange: Exchange, context: ResponseContext, downstream: Downstream) {
     this.#exchange = exchange
@@ -47,13 +50,23 @@ export class ResponseOpener {
     return this.#framing
   }
 
-  /** Opens the response as an event stream while the provider is still silent, if the client expects such a stream. */
-  sendEarlyHeaders(): void {
+  /** Tells what keeps the answer of the head that the client has already. */
+  tell(recorder: AnswerRecorder): void {
+    if (this.#unkept) recorder.setHead(this.#unkept.status, this.#unkept.headers, this.#framing)
+    this.#unkept = undefined
+  }
+
+  /**
+   * Opens the response as an event stream while the provider is still silent, if the client expects such a stream.
+   *
+   * @param further headers, if nothing is kept so far
+   */
+  sendEarlyHeaders(further: Readonly<Record<string, string>> = {}): void {
     const { req, format, res } = this.#exchange
     if (this.#downstream.begunBy || this.#downstream.isGone || !format.streamsSse(req.url)) return
     this.#framing = sse
-    const headers = streamHeaders(requestIdHeader(this.#exchange), sse, res.getHeader('cache-control'))
-    this.#downstream.openStream(200, headers, sse)
+    const given = { ...requestIdHeader(this.#exchange), ...further }
+    this.#openUnkept(200, streamHeaders(given, sse, res.getHeader('cache-control')), sse)
     this.#downstream.sendHeartbeat()
     this.#downstream.startHeartbeat(this.#context.config.heartbeat.everyMs)
   }
@@ -156,8 +169,14 @@ export class ResponseOpener {
     }
     this.#framing = framing
     if (!framing) return this.#downstream.open(head.status, withoutActiveContent(given, false, res))
-    this.#downstream.openStream(head.status, streamHeaders(given, framing, res.getHeader('cache-control')), framing)
+    this.#openUnkept(head.status, streamHeaders(given, framing, res.getHeader('cache-control')), framing)
     if (framing.createFramer(1).heartbeat) this.#downstream.startHeartbeat(this.#context.config.heartbeat.everyMs)
+  }
+
+  /** Opens a stream of which nothing may be kept so far, and whose answer may be. */
+  #openUnkept(status: number, headers: OutgoingHttpHeaders, framing: Framing): void {
+    if (!this.#exchange.recorder) this.#unkept = { status, headers }
+    this.#downstream.openStream(status, headers, framing)
   }
 
   /**

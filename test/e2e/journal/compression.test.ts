@@ -35,7 +35,9 @@ for (const [what, encoding, before] of ways) {
   describe(`behind compression() ${what}`, () => {
     async function started(t: TestContext, options: Partial<AiProxyOptions>) {
       const provider = await startProvider(t)
-      const app = await startApp(t, { target: provider.url, heartbeat: false, ...options } as AiProxyOptions, { before })
+      const app = await startApp(t, { target: provider.url, heartbeat: false, ...options } as AiProxyOptions, {
+        before,
+      })
       const ask = () => within(post(app.url + path, request, { headers }), 'the head')
       return { provider, app, ask }
     }

@@ -6,12 +6,11 @@ import { Events, post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
 import { startProvider } from '../support/provider.js'
 import { streams } from '../support/streams.js'
-import { changedJournal } from './support.js'
+import { changedJournal, withoutId } from './support.js'
 
 const { path, events, terminator } = openai
 const request = { ...openai.request, temperature: 0 }
 const all = [...events, terminator]
-const withoutId = (event: string) => event.replace(/^id: .*\n/, '')
 const urlOf = (response: Response, app: { url: string }) => new URL(response.headers.get('x-stream-url')!, app.url)
 
 describe('resume', () => {

@@ -6,6 +6,7 @@ import { startApp } from '../support/app.js'
 import { Events, post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
 import { type Call, startProvider } from '../support/provider.js'
+import { idOf, withoutId } from './support.js'
 
 const { path, request, events, terminator } = openai
 const all = [...events, terminator]
@@ -39,9 +40,6 @@ async function readAndLeave(url: string, count: number, call: () => Promise<Call
 function continued(appUrl: string, at: string, headers: Record<string, string>): Promise<Response> {
   return fetch(new URL(at, appUrl), { headers })
 }
-
-const idOf = (event: string) => /^id: (.*)$/m.exec(event)?.[1] ?? assert.fail(`no id: ${event}`)
-const withoutId = (event: string) => event.replace(/^id: .*\n/, '')
 
 describe('resume', () => {
   test('each event gets an id in front of the provider’s bytes, and the head says where to continue', async (t) => {

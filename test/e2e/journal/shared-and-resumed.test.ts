@@ -5,12 +5,11 @@ import { Events, post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
 import { startProvider } from '../support/provider.js'
 import { chatUsage, streams } from '../support/streams.js'
+import { idOf, withoutId } from './support.js'
 
 const { path, events, terminator } = openai
 const request = { ...openai.request, temperature: 0 }
 const all = [...events, terminator]
-const withoutId = (event: string) => event.replace(/^id: .*\n/, '')
-const idOf = (event: string) => /^id: (.*)$/m.exec(event)?.[1] ?? assert.fail(`no id: ${event}`)
 const as = (user: string) => ({ headers: { 'x-user': user } })
 
 async function started(t: TestContext) {
