@@ -251,6 +251,18 @@ const limitMessages: Record<keyof typeof limitKinds, string> = {
 }
 
 /**
+ * Creates the failure of an exchange for which a function of the app did not answer within `firstByteTimeoutMs`. It names the
+ * function: nobody should look for the fault at the provider.
+ *
+ * @param asked names of the options whose functions may be the one
+ */
+export function appTimeout(asked: readonly string[], { firstByteTimeoutMs }: ResolvedLimits): AiProxyError {
+  const names = asked.map((name) => `\`${name}\``).join(' or ')
+  const message = `The app's ${names} did not answer in time (limits.firstByteTimeoutMs: ${firstByteTimeoutMs})`
+  return new AiProxyError('first_byte_timeout', message)
+}
+
+/**
  * Creates the failure of an exchange that hit a limit.
  *
  * @param status replaces the code's own

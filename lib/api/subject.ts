@@ -21,7 +21,7 @@ export interface Subject {
  * Returns whom a request belongs to: an id, or a {@link Subject}; `null` refuses the request with 401 `unauthenticated`. It is
  * called once per exchange, before the body is read. If it throws, or returns something else, the client gets 500
  * `internal_error`, and `onError` the reason; an error with a status (`http-errors`) becomes the answer. It must answer
- * within the middleware's `firstByteTimeoutMs`.
+ * within the middleware's `firstByteTimeoutMs`; otherwise the client gets 504 `first_byte_timeout`, which names `identify`.
  */
 export type Identify<Req extends IncomingMessage = Request> = (
   req: Req,

@@ -1,4 +1,4 @@
-import { limitFailure } from '../api/errors.js'
+import { appTimeout, limitFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { HeldShare } from '../exchange/held-bytes.js'
 import { modelsAnswer } from '../formats/index.js'
@@ -152,7 +152,7 @@ async function applyRequestLimits(
 ): Promise<void> {
   const { deadlines, limits } = exchange
   deadlines.start('firstByte', limits.firstByteTimeoutMs, () => {
-    controller.fail(limitFailure('first_byte_timeout', limits))
+    controller.fail(appTimeout(['limits'], limits))
   })
   exchange.limits = await limitsFor(exchange.hookView())
   deadlines.stop('firstByte')
@@ -180,10 +180,11 @@ async function sendBody(
   if (exchange.isSettled) return
   // A body that a parser read earlier was not counted as it arrived.
   if (Buffer.isBuffer(given.content) && exchange.requestBytes === 0) exchange.countRequestBytes(given.content.length)
+  let asked = [...(config.onRequest ? ['onRequest'] : []), ...(config.modelsOf ? ['models'] : [])]
   const awaitFirstByte = () => {
     const { firstByteTimeoutMs, firstTokenTimeoutMs } = limits
     exchange.deadlines.start('firstByte', firstByteTimeoutMs, () => {
-      controller.fail(limitFailure('first_byte_timeout', limits))
+      controller.fail(asked.length > 0 ? appTimeout(asked, limits) : limitFailure('first_byte_timeout', limits))
     })
     if (!exchange.asksForStream) return
     exchange.deadlines.start('firstToken', firstTokenTimeoutMs, () => {
@@ -194,6 +195,7 @@ async function sendBody(
   awaitFirstByte()
   const isRouted = context.targets !== undefined
   const edited = await editRequest(exchange, path, given, config, context.provider.usageRefusals, !isRouted)
+  asked = []
   if (exchange.isSettled) return
   if (edited.answer) {
     const { status, headers, content } = edited.answer

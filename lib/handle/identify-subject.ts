@@ -1,4 +1,4 @@
-import { AiProxyError, limitFailure } from '../api/errors.js'
+import { AiProxyError, appTimeout } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { toRejection } from '../options/hook-rejection.js'
 import type { IdentifySubject } from '../options/identify.js'
@@ -16,7 +16,7 @@ export async function identifySubject(
 ): Promise<void> {
   const { deadlines, limits } = exchange
   deadlines.start('firstByte', limits.firstByteTimeoutMs, () => {
-    controller.fail(limitFailure('first_byte_timeout', limits))
+    controller.fail(appTimeout(['identify'], limits))
   })
   try {
     const identified = await identify(exchange.hookView())

@@ -1,4 +1,4 @@
-import { type AiProxyError, limitFailure, toFailure } from '../api/errors.js'
+import { type AiProxyError, appTimeout, toFailure } from '../api/errors.js'
 import type { HookName, OnAnswer, OnFailure, OnResponse } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { isRejection } from '../options/hook-rejection.js'
@@ -88,7 +88,7 @@ export class ResponseHooks {
       () => this.#exchange.hookView(),
       isRejection,
     )
-    deadlines.start('hook', limits.firstByteTimeoutMs, () => this.#fail(limitFailure('first_byte_timeout', limits)))
+    deadlines.start('hook', limits.firstByteTimeoutMs, () => this.#fail(appTimeout([name], limits)))
     try {
       const result = await reporting()
       if (this.#isGivenUp) return

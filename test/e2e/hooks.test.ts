@@ -256,7 +256,9 @@ describe('onRequest', () => {
         limits: { firstByteTimeoutMs: 30 },
       })
       assert.equal(response.status, 504)
-      assert.equal(JSON.parse(text).error.code, 'first_byte_timeout')
+      const { code, message } = JSON.parse(text).error
+      assert.equal(code, 'first_byte_timeout')
+      assert.equal(message, "The app's `onRequest` did not answer in time (limits.firstByteTimeoutMs: 30)")
       assert.equal(provider.calls.length, 0)
       assertTold(record, {
         outcome: 'limit_exceeded',

@@ -86,7 +86,7 @@ describe('identify', () => {
 
   test('is called once, before the body is read, and gives up after firstByteTimeoutMs', async (t) => {
     let calls = 0
-    const { status, record } = await asked(t, {
+    const { status, text, record } = await asked(t, {
       identify: () => {
         calls++
         return new Promise<string>(() => {})
@@ -94,6 +94,8 @@ describe('identify', () => {
       limits: { firstByteTimeoutMs: 30 },
     })
     assert.deepEqual([status, record.code, calls, record.requestBytes], [504, 'first_byte_timeout', 1, 0])
+    const message = "The app's `identify` did not answer in time (limits.firstByteTimeoutMs: 30)"
+    assert.deepEqual([JSON.parse(text).error.message, record.error], [message, message])
   })
 
   test('that is no function is refused when the middleware is made', async (t) => {

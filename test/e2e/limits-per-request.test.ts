@@ -92,6 +92,7 @@ describe('limits per request', () => {
     const limits: Limits = { firstByteTimeoutMs: 20, perRequest: () => new Promise(() => {}) }
     const { status, record } = await asked(t, limits, 'any')
     assert.deepEqual([status, record.limit], [504, 'firstByteTimeoutMs'])
+    assert.equal(record.error, "The app's `limits` did not answer in time (limits.firstByteTimeoutMs: 20)")
   })
 
   test('are not requested if the endpoint is not allowed or too many exchanges are in progress', async (t) => {
