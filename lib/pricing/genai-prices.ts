@@ -1,18 +1,9 @@
 import type { PricedUsage, PriceFunction } from '../api/prices.js'
 import { findFormat } from '../formats/index.js'
 import { modelNames } from './model-names.js'
+import { PriceSearch, type PricesPackage } from './price-search.js'
 
 const PACKAGE = '@pydantic/genai-prices'
-
-/** The part of the package that is used. It is an optional peer, so its own types may be missing. */
-interface PricesPackage {
-  calcPrice(
-    usage: Readonly<Record<string, number>>,
-    model: string,
-    options: { readonly providerId?: string },
-  ): { readonly total_price: number } | null
-  findProvider(options: { readonly providerApiUrl: string }): { readonly id: string } | undefined
-}
 
 /** Options of {@link genaiPrices}. */
 export interface GenaiPricesOptions {
@@ -34,22 +25,23 @@ export function genaiPrices({ provider }: GenaiPricesOptions = {}): PriceFunctio
   if (provider !== undefined && (typeof provider !== 'string' || provider === '')) {
     throw new TypeError("genaiPrices: provider takes the provider's id in @pydantic/genai-prices")
   }
-  const { calcPrice, findProvider } = installed()
+  const search = new PriceSearch(installed())
   const providerOf = ({ target, format }: PricedUsage): string | undefined => {
     if (provider !== undefined) return provider
     // With the option `target`, its name is its host.
-    const host = target?.includes('.') ? findProvider({ providerApiUrl: `https://${target}/` })?.id : undefined
+    const host = target?.includes('.') ? search.providerOf(target) : undefined
     return host ?? findFormat(format)?.provider
   }
   return (used) => {
     const usage = usageOf(used)
     if (!usage) return 0
     const id = providerOf(used)
-    const options = id === undefined ? [{}] : [{ providerId: id }, ...(provider === undefined ? [{}] : [])]
+    // By the model's name alone, whoever has it, unless the app says who bills.
+    const providers = id !== undefined && provider === undefined ? [id, undefined] : [id]
     for (const model of modelNames(used)) {
-      for (const each of options) {
-        const price = calcPrice(usage, model, each)
-        if (price) return price.total_price
+      for (const each of providers) {
+        const price = search.priceOf(usage, model, each)
+        if (price !== undefined) return price
       }
     }
     return undefined
