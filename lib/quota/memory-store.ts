@@ -1,3 +1,4 @@
+import { ExpiryQueue } from './expiry-queue.js'
 import type {
   Bucket,
   BucketState,
@@ -14,6 +15,9 @@ import { usedIn, windowsAt } from './usage.js'
 /** Buckets that are looked at per reservation to find those that have expired. */
 const SWEPT_AT_ONCE = 4
 
+/** So many items of a queue cost less than to sort them out. */
+const FEW = 64
+
 /** How many ids of requests are remembered: a settlement is repeated soon, or not at all. */
 const MAX_IDS = 10_000
 
@@ -26,12 +30,16 @@ interface Counted {
 
 interface HeldLease {
   expiresAt: number
+  /** The earliest time at which the queue has it. */
+  queuedFor: number
   readonly held: Map<string, number>
 }
 
 interface KeyEntry {
   readonly buckets: Map<string, Counted>
   readonly leases: Map<string, HeldLease>
+  /** Ids of leases. One that was renewed or given back meanwhile stays until it would have been due. */
+  readonly queue: ExpiryQueue<string>
   expiresAt: number
 }
 
@@ -95,7 +103,7 @@ export class MemoryStore implements QuotaStore {
       if (this.#settled.has(id)) continue
       const entry = this.#entry(key, now + leaseMs)
       const lease = entry.leases.get(id)
-      if (lease) lease.expiresAt = now + leaseMs
+      if (lease) this.#extend(entry, id, lease, now + leaseMs)
       else for (const [name, amount] of Object.entries(held)) this.#hold(entry, id, name, amount, now + leaseMs)
     }
   }
@@ -133,13 +141,28 @@ export class MemoryStore implements QuotaStore {
   }
 
   #hold(entry: KeyEntry, id: string, name: string, amount: number, expiresAt: number): void {
-    const lease = entry.leases.get(id) ?? { expiresAt, held: new Map<string, number>() }
-    lease.expiresAt = expiresAt
+    const lease = entry.leases.get(id) ?? { expiresAt, queuedFor: Number.POSITIVE_INFINITY, held: new Map() }
     lease.held.set(name, (lease.held.get(name) ?? 0) + amount)
     entry.leases.set(id, lease)
+    this.#extend(entry, id, lease, expiresAt)
     const bucket = entry.buckets.get(name)
     if (bucket) bucket.held += amount
     else entry.buckets.set(name, { counts: new Map(), allowed: 0, held: amount, window: undefined })
+  }
+
+  /** Sets when a lease expires. A later time needs no place of its own in the queue: it is looked up when the earlier one is due. */
+  #extend({ leases, queue }: KeyEntry, id: string, lease: HeldLease, expiresAt: number): void {
+    lease.expiresAt = expiresAt
+    if (expiresAt >= lease.queuedFor) return
+    lease.queuedFor = expiresAt
+    queue.add(id, expiresAt)
+    if (queue.size <= 2 * leases.size + FEW) return
+    // Most of them were given back long before they were due.
+    queue.clear()
+    for (const [each, held] of leases) {
+      held.queuedFor = held.expiresAt
+      queue.add(each, held.expiresAt)
+    }
   }
 
   #count(bucket: Counted, { window, allowed }: Bucket, amount: number, now: number, carries = false): void {
@@ -168,14 +191,23 @@ export class MemoryStore implements QuotaStore {
   }
 
   #entry(key: string, expiresAt: number): KeyEntry {
-    const entry = this.#keys.get(key) ?? { buckets: new Map(), leases: new Map(), expiresAt }
+    const entry = this.#keys.get(key) ?? { buckets: new Map(), leases: new Map(), queue: new ExpiryQueue(), expiresAt }
     entry.expiresAt = Math.max(entry.expiresAt, expiresAt)
     this.#keys.set(key, entry)
     return entry
   }
 
   #purge(key: string, now: number): void {
-    for (const [id, lease] of this.#keys.get(key)?.leases ?? []) if (lease.expiresAt <= now) this.#release(key, id)
+    const entry = this.#keys.get(key)
+    for (let id = entry?.queue.takeDue(now); entry && id !== undefined; id = entry.queue.takeDue(now)) {
+      const lease = entry.leases.get(id)
+      if (!lease) continue
+      if (lease.expiresAt <= now) this.#release(key, id)
+      else {
+        lease.queuedFor = lease.expiresAt
+        entry.queue.add(id, lease.expiresAt)
+      }
+    }
   }
 
   #release(key: string, id: string): void {

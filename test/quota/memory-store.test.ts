@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { ExpiryQueue } from '../../lib/quota/expiry-queue.js'
 import { MemoryStore } from '../../lib/quota/memory-store.js'
 import type { Claim, Window } from '../../lib/quota/store.js'
 
@@ -100,6 +101,63 @@ describe('leases of a store in memory', () => {
     assert.equal(state('concurrent')?.held, 0)
     store.renew([lease], leaseMs)
     assert.equal(state('concurrent')?.held, 1)
+  })
+
+  test('of several lengths end when the last call about them said', () => {
+    const { store, pass, state } = made()
+    const many = (id: string, ms: number) =>
+      store.reserve({ id, slot: 'a', leaseMs: ms, claims: [claim(none, 'concurrent', 1000, 1)] })
+    many('long', 1000)
+    many('short', 10)
+    many('long', 20)
+    many('kept', 20)
+    pass(10)
+    assert.equal(state('concurrent')?.held, 3)
+    store.renew([{ id: 'kept', slot: 'a', key: 'user:ada', held: {} }], 1000)
+    pass(10)
+    assert.equal(state('concurrent')?.held, 1)
+    pass(989)
+    assert.equal(state('concurrent')?.held, 1)
+    pass(1)
+    assert.equal(state('concurrent')?.held, 0)
+  })
+
+  test('cost a reservation no look at all others', (t) => {
+    const { store, reserve, pass } = made()
+    const many = (id: string) => reserve(id, claim(none, 'concurrent', 100_000, 1))
+    const iterators = Object.getPrototypeOf(new Map().entries()) as IterableIterator<unknown>
+    const looks = [t.mock.method(Map.prototype, 'get'), t.mock.method(iterators, 'next')]
+    const looksOf = (run: () => void) => {
+      for (const { mock } of looks) mock.resetCalls()
+      run()
+      return looks.reduce((sum, { mock }) => sum + mock.callCount(), 0)
+    }
+    const alone = looksOf(() => many('first'))
+    for (let at = 0; at < 300; at++) many(`${at}`)
+    assert.ok(looksOf(() => many('last')) <= alone + 9)
+    pass(leaseMs - 1)
+    store.renew(
+      Array.from({ length: 300 }, (_, at) => ({ id: `${at}`, slot: 'a', key: 'user:ada', held: { concurrent: 1 } })),
+      leaseMs,
+    )
+    assert.ok(looksOf(() => many('after')) <= alone + 9)
+  })
+
+  test('that were given back leave nothing behind, however many there were', (t) => {
+    const { store, reserve, pass, state } = made()
+    const place = claim(none, 'concurrent', 100, 1)
+    const { countsAtOnce: _, ...charge } = { ...place, amount: 0 }
+    for (let at = 0; at < 3000; at++) {
+      assert.equal(reserve(`${at}`, place).granted, true)
+      if (at > 50) {
+        store.settle({ id: `${at - 50}`, slot: 'a', charges: [{ ...charge, takenBackFrom: undefined }] })
+      }
+    }
+    assert.equal(state('concurrent')?.held, 51)
+    pass(leaseMs)
+    const taken = t.mock.method(ExpiryQueue.prototype, 'takeDue')
+    assert.equal(state('concurrent')?.held, 0)
+    assert.ok(taken.mock.callCount() < 200)
   })
 
   test('are not renewed, and nothing is reserved, after the settlement', () => {
