@@ -1,7 +1,7 @@
 /** What the package says of a model: where it found it. */
 interface Found {
   readonly model: object
-  readonly provider: object
+  readonly provider: SomeProvider
   readonly total_price: number
 }
 
@@ -31,7 +31,7 @@ export class PriceSearch {
   /** By provider and model: a provider that has this model alone; `null` if there is none. */
   readonly #models = new Map<string, object | null>()
   readonly #hosts = new Map<string, string | null>()
-  /** Any provider of the data: the app can have the package load newer ones, all at once. */
+  /** Any provider of the package's data, which the app can have replaced by newer ones, all at once. */
   #data: SomeProvider | undefined
 
   constructor(prices: PricesPackage) {
@@ -43,9 +43,10 @@ export class PriceSearch {
     this.#forgetOldData()
     const known = this.#hosts.get(host)
     if (known !== undefined) return known ?? undefined
-    const id = this.#package.findProvider({ providerApiUrl: `https://${host}/` })?.id
-    addBounded(this.#hosts, host, id ?? null)
-    return id
+    const provider = this.#package.findProvider({ providerApiUrl: `https://${host}/` })
+    this.#note(provider)
+    addBounded(this.#hosts, host, provider?.id ?? null)
+    return provider?.id
   }
 
   /** Returns what a usage costs; `undefined` if the provider does not have the model. @param providerId default: any that has it */
@@ -56,13 +57,22 @@ export class PriceSearch {
     if (known === null) return undefined
     if (known) return this.#package.calcPrice(usage, model, { provider: known })?.total_price
     const found = this.#package.calcPrice(usage, model, providerId === undefined ? {} : { providerId })
+    this.#note(found?.provider)
     addBounded(this.#models, key, found && withOnly(found))
     return found?.total_price
   }
 
   #forgetOldData(): void {
-    const data = this.#package.findProvider({ providerId: 'openai' })
-    if (data === this.#data) return
+    if (!this.#data || this.#package.findProvider({ providerId: this.#data.id }) === this.#data) return
+    this.#forget(undefined)
+  }
+
+  #note(provider: SomeProvider | undefined): void {
+    // What was not found before may be in these data.
+    if (provider && !this.#data) this.#forget(provider)
+  }
+
+  #forget(data: SomeProvider | undefined): void {
     this.#data = data
     this.#models.clear()
     this.#hosts.clear()
