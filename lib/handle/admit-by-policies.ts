@@ -1,6 +1,7 @@
 import type { Exchange } from '../exchange/exchange.js'
 import { type Capacity, unlimited } from '../policies/capacity.js'
 import { PolicyRun } from '../policies/policy-run.js'
+import type { AskedModel } from '../policies/policy-view.js'
 import { byteLength, isInMemory } from '../request/body-bytes.js'
 import type { Edited } from '../request/edit.js'
 import { isThenable } from '../util/promises.js'
@@ -19,7 +20,10 @@ export async function admitByPolicies(
   { config }: ProxyContext,
   { body }: Edited,
   whole: string,
-  capacity: Capacity = unlimited,
+  targets: { readonly capacity: Capacity; mayAsk(): readonly AskedModel[] } = {
+    capacity: unlimited,
+    mayAsk: () => [{ target: config.name, model: exchange.model }],
+  },
 ): Promise<void> {
   const { content } = body
   const bytes = content === undefined ? 0 : isInMemory(content) ? byteLength(content) : undefined
@@ -29,7 +33,7 @@ export async function admitByPolicies(
     { json: body.json, bytes, whole },
     {
       config,
-      capacity,
+      ...targets,
       keepsWaiting: () => {
         // How long the client may wait is the policy's to decide.
         exchange.deadlines.stop('firstByte')

@@ -208,10 +208,10 @@ async function sendBody(
   const reader = config.resume && (await readerOf(exchange, context))
   if (exchange.isSettled) return
   if (config.policies.length > 0) {
-    const capacity = context.targets?.capacityFor(exchange, path)
+    const admitting = context.targets?.admitting(exchange, path)
     const whole = config.prefix + path.decoded
     const openEarly = () => controller.sendEarlyHeaders(earlyStreamHeaders(exchange, context, reader, shared))
-    await admitByPolicies(exchange, openEarly, context, edited, whole, capacity)
+    await admitByPolicies(exchange, openEarly, context, edited, whole, admitting)
     if (exchange.isSettled) return
   }
   if (config.resume || shared) {

@@ -5,6 +5,7 @@ import { type Exchange, formatOf } from '../exchange/exchange.js'
 import { type CompleteFormat, keepsAnswers } from '../formats/index.js'
 import type { Config, Routing, Target } from '../options/config.js'
 import type { Capacity } from '../policies/capacity.js'
+import type { AskedModel } from '../policies/policy-view.js'
 import type { ProviderPath } from '../request/provider-path.js'
 import { UsageRefusals } from '../request/usage-refusals.js'
 import { judge } from '../routing/failure.js'
@@ -80,12 +81,20 @@ export class TargetPool {
   }
 
   /**
-   * Returns the room that the targets have for a request.
+   * Returns the room that the targets have for a request, and what they would be asked for.
    *
    * @throws AiProxyError `endpoint_not_allowed`, `model_not_found`
    */
-  capacityFor(exchange: Exchange, path: ProviderPath): Capacity {
-    return this.#room.capacityFor(exchange, this.#eligible(exchange, path))
+  admitting(exchange: Exchange, path: ProviderPath): { readonly capacity: Capacity; mayAsk(): readonly AskedModel[] } {
+    const eligible = this.#eligible(exchange, path)
+    return {
+      capacity: this.#room.capacityFor(exchange, eligible),
+      mayAsk: () =>
+        eligible.map((state) => ({
+          target: state.name,
+          model: this.at(state).target.models.modelFor(exchange.model)?.name,
+        })),
+    }
   }
 
   /** Returns the targets of a route that can be asked after some have failed, in order. */

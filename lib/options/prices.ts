@@ -1,6 +1,7 @@
 import type { ModelPrices, PricedUsage, PriceFunction, Prices, UnknownPrice } from '../api/prices.js'
 import { PriceTable } from '../pricing/price-table.js'
 import type { CostOf } from '../pricing/pricing.js'
+import { isSameModel } from '../pricing/same-model.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { check, hint, invalidOption, objectOf, orDefault } from './validate.js'
 
@@ -40,10 +41,18 @@ function withFallback(priceOf: PriceFunction, fallback: ((used: PricedUsage) => 
     // Nothing was generated, or nothing was asked.
     if (!used.tokens && used.attempts.length === 0) return { cost: 0, isAssumed: false }
     const cost = priceOf(used)
-    if (cost !== undefined) return { cost, isAssumed: false }
+    if (cost !== undefined) return { cost, isAssumed: isGuess(used, priceOf) }
     // An exchange without tokens costs nothing by a table, whatever its model is.
     return { cost: fallback?.(used) ?? (used.tokens ? undefined : 0), isAssumed: fallback !== undefined }
   }
+}
+
+/** Returns whether the price is of the model that was asked for, while another one answered that has no price. */
+function isGuess(used: PricedUsage, priceOf: PriceFunction): boolean {
+  const { responseModel: model, attempts, target } = used
+  const asked = attempts.findLast((attempt) => attempt.target === target)?.model ?? used.model
+  if (model === undefined || asked === undefined || isSameModel(asked, model)) return false
+  return priceOf({ ...used, model, attempts: attempts.map((attempt) => ({ ...attempt, model })) }) === undefined
 }
 
 /** What the app's function throws is reported, and counts as an unknown price. */

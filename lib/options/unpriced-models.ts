@@ -4,7 +4,8 @@ import type { CostOf } from '../pricing/pricing.js'
 import type { Target } from './config.js'
 
 /**
- * Returns the models that the options list by name and that have no price.
+ * Returns the models that the options list by name and that have no price, with the name that a target is asked for if that is
+ * another: `fast (gpt-4.1-mini)`.
  *
  * @param models the option
  */
@@ -20,14 +21,15 @@ export function unpricedModels(
     return costOf({ ...none, model, responseModel, target, format, tokens: ONE_OF_EACH }).cost !== undefined
   }
   const listed = Array.isArray(models) ? models.filter((rule): rule is string => typeof rule === 'string') : []
-  const lacking = listed.filter((model) => {
-    const serving = targets.map((target) => [target.name, target.models.modelFor(model)?.name ?? model] as const)
-    return !serving.some(([target, name]) => hasPrice(target, model, name))
-  })
-  const ofTargets = targets.flatMap(({ name, models: { names, modelFor } }) =>
-    (names ?? []).filter((model) => !hasPrice(name, model, modelFor(model)?.name ?? model)),
+  const ofTargets = targets.flatMap(({ name: target, models: { names, modelFor } }) =>
+    [...listed, ...(names ?? [])].flatMap((model) => {
+      const served = modelFor(model)
+      if (!served || hasPrice(target, model, served.name ?? model)) return []
+      return served.name === undefined || served.name === model ? [model] : [`${model} (${served.name})`]
+    }),
   )
-  return [...new Set([...lacking, ...ofTargets])]
+  const unserved = listed.filter((model) => targets.every(({ models }) => !models.modelFor(model)))
+  return [...new Set([...ofTargets, ...unserved.filter((model) => !hasPrice(undefined, model, model))])]
 }
 
 const ONE_OF_EACH = { uncachedInput: 1, cachedInput: 1, cacheWrite: 1, visibleOutput: 1, reasoning: 1, total: 5 }

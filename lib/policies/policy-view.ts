@@ -1,4 +1,5 @@
 import type { PolicyExchange } from '../api/policy.js'
+import { AttemptEntry } from '../exchange/attempts.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { ExchangeView } from '../exchange/exchange-view.js'
 import { canGenerate, requestedAnswers, requestedOutput, type Tokens, tokensOf } from '../formats/index.js'
@@ -14,10 +15,18 @@ export interface AdmittedRequest {
   readonly whole: string
 }
 
+/** A target, and the model that it is asked for. */
+export interface AskedModel {
+  readonly target: string
+  readonly model: string | undefined
+}
+
 /** What policies can ask of the exchange's surroundings. */
 export interface PolicyEnvironment {
   readonly config: Config
   readonly capacity: Capacity
+  /** What may be asked before anything is: each target, with its own name of the model. */
+  mayAsk(): readonly AskedModel[]
   /** The client is about to wait. */
   keepsWaiting(): void
   /** @param generatedTokens from how many on each event is checked */
@@ -78,12 +87,22 @@ export class PolicyView extends ExchangeView implements PolicyExchange {
   }
 
   price(tokens: Tokens): number | undefined {
-    const { model, path, asksForStream: stream, format, subject, answer, attempts } = this.#of
+    const { current } = this.#of.attempts
+    if (current) return this.#priceAt(current, tokens)
+    // Which target is asked is not known yet: none of them must cost more.
+    const { config, mayAsk } = this.#environment
+    const costs = config.costOf ? mayAsk().map((asked) => this.#priceAt(asked, tokens)) : []
+    if (costs.length === 0) return undefined
+    return costs.reduce((most, cost) => (most === undefined || cost === undefined ? undefined : Math.max(most, cost)))
+  }
+
+  #priceAt({ target, model: asked }: AskedModel, tokens: Tokens): number | undefined {
+    const { model, path, asksForStream: stream, format, subject, answer } = this.#of
     return this.#environment.config.costOf?.({
       model,
       responseModel: answer.model,
-      target: attempts.current?.target,
-      attempts: [],
+      target,
+      attempts: [new AttemptEntry(target, asked, false).record(undefined)],
       format: format.name,
       path,
       stream,

@@ -4,7 +4,7 @@ import type { PricedUsage } from '../api/prices.js'
 interface Cost {
   /** `undefined` if the model has no price. */
   readonly cost: number | undefined
-  /** The price stands for an unknown one. */
+  /** The price stands for an unknown one: it is the one of `unknownPrice`, or of another model. */
   readonly isAssumed: boolean
 }
 

@@ -290,6 +290,21 @@ describe('cost', () => {
     assert.equal(await of({ constructor: one(1) }, '__proto__'), undefined)
   })
 
+  test('is estimated if another model answered than was asked, and only the one that was asked has a price', async (t) => {
+    const of = async (prices: Prices, responseModel: string) => {
+      const { cost, costEstimated } = await asked(t, path, { ...answer, model: responseModel }, { prices })
+      return [cost, costEstimated]
+    }
+    const table: Prices = { [model]: { input: 1e6, output: 0 }, told: { input: 2e6, output: 0 } }
+    assert.deepEqual(await of(table, 'fallback'), [100, true])
+    assert.deepEqual(await of(table, 'told'), [200, false])
+    assert.deepEqual(await of(table, `${model}-2025-01-31`), [100, false])
+    const byName: Prices = ({ responseModel, model: asked }) =>
+      responseModel === 'told' ? 2 : asked === model ? 1 : undefined
+    assert.deepEqual(await of(byName, 'fallback'), [1, true])
+    assert.deepEqual(await of(byName, 'told'), [2, false])
+  })
+
   test('is counted in Prometheus by model, if there is any', async (t) => {
     const register = new Registry()
     const observer = prometheusObserver({ register })

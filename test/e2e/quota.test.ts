@@ -22,7 +22,7 @@ const answer = {
 async function started(
   t: TestContext,
   options: QuotaOptions,
-  given: Partial<AiProxyOptions> = {},
+  given: Partial<AiProxyOptions> | ((url: string) => object) = {},
   onCall: (call: Call) => unknown = (call) => call.json(200, answer),
 ) {
   t.mock.method(process, 'emitWarning', () => {})
@@ -34,7 +34,7 @@ async function started(
     identify: (req) => ({ id: req.get('x-user') ?? 'ada', tenant: 'acme' }),
     policies: [policy],
     onError: (error, { hook }) => void errors.push(`${hook}: ${(error as Error).message}`),
-    ...given,
+    ...(typeof given === 'function' ? given(provider.url) : given),
   })
   const ask = async (body: object = { ...request, stream: false }, user = 'ada') => {
     const response = await post(app.url + path, body, { headers: { 'x-user': user } })
@@ -278,6 +278,58 @@ describe('a quota of money', () => {
     const refused = await ask({ ...request, stream: false, max_tokens: 40 })
     assert.deepEqual([refused.status, refused.record.code], [429, 'quota_exceeded'])
     assert.match(refused.text, /1\.4 of 5 used, and this request may need 4\.4/)
+  })
+
+  describe('of models that targets rename', () => {
+    const renaming = (prices: AiProxyOptions['prices']) => (url: string) => ({
+      target: undefined,
+      targets: [
+        { name: 'cheap', target: url, models: { fast: 'small-1', deep: 'nameless' } },
+        { name: 'dear', target: url, models: { fast: 'big-1' } },
+      ],
+      prices,
+    })
+    const table = { 'small-1': { input: 1e4, output: 1e5 }, 'big-1': { input: 2e4, output: 2e5 } }
+    const fast = { ...request, model: 'fast', stream: false, max_tokens: 10 }
+
+    test('reserves by the dearest of the names that they may be asked by, and settles by the one that was', async (t) => {
+      const options = { limits: [{ key, cost: 2.7, per: 'week' }] as const, countInput: () => 40 }
+      const { ask, policy } = await started(t, options, renaming(table), (call) =>
+        call.json(200, { ...answer, model: undefined }),
+      )
+      const refused = await ask(fast)
+      assert.deepEqual([refused.status, refused.record.code], [429, 'quota_exceeded'])
+      assert.match(refused.text, /0 of 2\.7 used, and this request may need 2\.8/)
+      const { status, record } = await ask({ ...fast, max_tokens: 9 })
+      assert.equal(status, 200)
+      assert.deepEqual([record.target, record.cost, record.costEstimated], ['cheap', 1.4, false])
+      assert.equal((await only(policy, 'cost'))?.used, 1.4)
+    })
+
+    test('lets none pass if one of these names has no price', async (t) => {
+      const { 'big-1': _, ...some } = table
+      const { ask } = await started(t, { limits }, renaming(some))
+      assert.equal((await ask(fast)).record.code, 'price_unknown')
+      assert.equal((await ask({ ...fast, model: 'deep' })).record.code, 'price_unknown')
+      const aliased = await started(t, { limits }, renaming({ ...some, fast: table['big-1'] }))
+      assert.equal((await aliased.ask(fast)).status, 200)
+    })
+
+    test('cuts a stream by the price at the target that was asked', async (t) => {
+      const options = { limits: [{ key, cost: 3, per: 'week' }] as const, onExhausted: 'cut' as const }
+      const word = chatChunk([{ index: 0, delta: { content: ' word' }, finish_reason: null }])
+      const burst = Buffer.concat(Array.from({ length: 200 }, () => word))
+      const { ask } = await started(
+        t,
+        { ...options, countInput: () => 10, assumedOutput: 5 },
+        renaming(table),
+        (call) => call.sse([]).send(burst),
+      )
+      const { text, record } = await ask({ ...request, model: 'fast' })
+      assert.equal(record.code, 'quota_exceeded')
+      const passed = text.split(' word').length - 1
+      assert.ok(passed >= 27 && passed <= 31, `${passed} words`)
+    })
   })
 
   test('lets no model pass that has no price', async (t) => {

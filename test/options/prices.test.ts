@@ -57,7 +57,20 @@ describe('models that are listed and have no price', () => {
   test('are told when the middleware is made', () => {
     assert.deepEqual(told({ prices, models: ['priced', /x/, 'a', 'b'] }), [['AI_PROXY_PRICE_UNKNOWN', 'a, b']])
     const targets = [{ name: 't', target: 'http://127.0.0.1:9', models: ['c', { alias: 'priced', other: 'unpriced' }] }]
-    assert.deepEqual(told({ target: undefined, targets, prices } as never), [['AI_PROXY_PRICE_UNKNOWN', 'c, other']])
+    assert.deepEqual(told({ target: undefined, targets, prices } as never), [
+      ['AI_PROXY_PRICE_UNKNOWN', 'c, other (unpriced)'],
+    ])
+  })
+
+  test('are told by each name that a target knows them by, unless their alias has a price', () => {
+    const at = (name: string, models: object) => ({ name, target: `http://127.0.0.1:9/${name}`, models })
+    const targets = [at('one', { fast: 'priced', deep: 'x-1' }), at('two', { fast: 'y-2', deep: 'x-2', slow: 'z-1' })]
+    const given = { target: undefined, targets, models: ['fast', 'deep'] }
+    assert.deepEqual(told({ ...given, prices } as never), [
+      ['AI_PROXY_PRICE_UNKNOWN', 'deep (x-1), fast (y-2), deep (x-2), slow (z-1)'],
+    ])
+    const withAliases = { ...prices, fast: { input: 1, output: 1 }, deep: { input: 1, output: 1 } }
+    assert.deepEqual(told({ ...given, prices: withAliases } as never), [['AI_PROXY_PRICE_UNKNOWN', 'slow (z-1)']])
   })
 
   test('are not told if there are no prices, or another price stands for theirs', () => {
