@@ -14,7 +14,10 @@ export interface ModelPrices {
   readonly reasoning?: number | undefined
 }
 
-/** What a price depends on: a record, or what is known of an exchange while it is under way. */
+/**
+ * What a price depends on: a record, or what is known of an exchange while it is under way. `attempts` has then the one attempt
+ * that is to be priced, which may not have begun.
+ */
 export type PricedUsage = Pick<
   ExchangeRecord,
   | 'model'

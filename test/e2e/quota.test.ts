@@ -339,6 +339,37 @@ describe('a quota of money', () => {
   })
 })
 
+test('an attempt that another one replaced is not charged, even if it told its usage', async (t) => {
+  const start = (input: number) =>
+    `event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"c","content":[],"usage":{"input_tokens":${input},"output_tokens":1}}}\n\n`
+  const rest = [
+    'event: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}\n\n',
+    'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hi"}}\n\n',
+    'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":3}}\n\n',
+    'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+  ]
+  const overloaded = 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"later"}}\n\n'
+  const at = (url: string) => (name: string, priority: number) => ({ name, target: `${url}/${name}`, priority })
+  const { app, policy } = await started(
+    t,
+    { limits: [{ key, tokens: 100_000, per: '1h' }] },
+    (url) => ({ target: undefined, targets: ['a', 'b'].map(at(url)) }),
+    (call) => (call.url.startsWith('/a') ? call.sse([start(500)]).end(overloaded) : call.sse([start(7), ...rest]).end()),
+  )
+  const response = await post(`${app.url}/v1/messages`, { model: 'c', max_tokens: 9, stream: true, messages: [] })
+  assert.match(await response.text(), /message_stop/)
+  const record = await app.record()
+  assert.deepEqual(
+    record.attempts.map(({ target, code }) => [target, code]),
+    [
+      ['a', 'upstream_error'],
+      ['a', 'upstream_error'],
+      ['b', undefined],
+    ],
+  )
+  assert.deepEqual([record.tokens?.total, (await only(policy, 'tokens'))?.used], [10, 10])
+})
+
 describe('a quota of concurrency', () => {
   test('holds while an exchange runs, on every way it ends', async (t) => {
     const { app, policy, provider, ask } = await started(t, { limits: [{ key, concurrent: 1 }] }, {}, () => {})
