@@ -7,6 +7,7 @@ import { connect, post } from './support/client.js'
 import { anthropic, openai } from './support/protocols.js'
 import { type Call, startProvider } from './support/provider.js'
 import { chatChunk, sseEvent } from './support/streams.js'
+import { until } from './support/waiting.js'
 
 const key = 'user:ada'
 
@@ -265,5 +266,49 @@ describe('keys of the app', () => {
       assert.ok(!seen.includes(secret), seen)
       assert.match(req.url ?? '', /alt=1/)
     }
+  })
+})
+
+describe('a user who taught the assumed output low values, and asks for six long answers at once', () => {
+  const plain = { ...openai.request, stream: false }
+  const longest = 500
+
+  /** Returns how many of them pass, and what the user has used in the end. */
+  async function taught(t: TestContext, limits: QuotaOptions['limits'], given: Partial<AiProxyOptions> = {}) {
+    let isTaught = false
+    const held: Call[] = []
+    const answer = (length: number) => ({
+      model: 'm',
+      choices: [{ message: { content: 'Hi' }, finish_reason: 'stop' }],
+      usage: { prompt_tokens: 0, completion_tokens: length, total_tokens: length },
+    })
+    const { ask, used } = await started(
+      t,
+      { limits, countInput: () => 0 },
+      (call) => (isTaught ? held.push(call) : call.json(200, answer(1))),
+      given,
+    )
+    for (let at = 0; at < 12; at++) assert.equal((await ask(openai.path, plain)).status, 200)
+    isTaught = true
+    let refused = 0
+    const asked = Array.from({ length: 6 }, async () => {
+      const { status } = await ask(openai.path, plain)
+      if (status === 429) refused++
+    })
+    await until(() => held.length + refused === 6, 'each is under way or refused')
+    const passed = held.length
+    for (const call of held) call.json(200, answer(longest))
+    await Promise.all(asked)
+    return [passed, await used('tokens')]
+  }
+  const tokens = { key, tokens: 1100, per: '1h' } as const
+
+  test('overspends by as many of them as may run at once', async (t) => {
+    assert.deepEqual(await taught(t, [tokens, { key, concurrent: 3 }]), [3, 12 + 3 * longest])
+  })
+
+  test('overspends nothing if a maximum is reserved', async (t) => {
+    const capped = { modelOptions: { overrides: { maxOutputTokens: longest } } }
+    assert.deepEqual(await taught(t, [tokens], capped), [2, 12 + 2 * longest])
   })
 })
