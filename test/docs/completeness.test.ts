@@ -3,6 +3,10 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, test } from 'node:test'
 import { defaultLimits } from '../../lib/options/limits.js'
+import { resolveQueueOptions } from '../../lib/queue/options.js'
+import { inputBySize } from '../../lib/quota/estimates.js'
+import { MemoryStore } from '../../lib/quota/memory-store.js'
+import { resolveQuotaOptions } from '../../lib/quota/options.js'
 import { type Page, pages, root } from './pages.js'
 
 const page = (file: string): Page => pages.find((one) => one.file === file) ?? assert.fail(`no ${file}`)
@@ -44,6 +48,53 @@ describe('docs/limits-and-errors.md has every limit', () => {
       assert.ok(advice.includes(`\`${limit}\``), 'when to set it')
     })
   }
+})
+
+describe('the tables of options of the policies are complete, and have the defaults', () => {
+  /** What is no value of its own, as the table says it. */
+  const inWords: Record<string, string> = {
+    limits: 'required',
+    store: '`memoryStore()`',
+    countInput: 'bytes / 4',
+    assumedOutput: 'by experience',
+    maxConcurrent: 'no limit of its own',
+    key: '`tenant`, or else `id`',
+    weight: '`1`',
+  }
+  const written = (value: unknown, inCode: boolean) => {
+    if (value === undefined) return 'none'
+    if (typeof value === 'string') return `\`'${value}'\``
+    if (typeof value === 'boolean') return `\`${value}\``
+    return inCode
+      ? `\`${Number(value).toLocaleString('en').replaceAll(',', '_')}\``
+      : Number(value).toLocaleString('en')
+  }
+  for (const [file, type, defaults, columns] of [
+    ['docs/quotas.md', 'QuotaOptions', resolveQuotaOptions({ limits: [] }), /^\| `(\w+)` \| ([^|]+) \|/gm],
+    ['docs/queue.md', 'QueueOptions', resolveQueueOptions(), /^\| `(\w+)` \| [^|]+ \| ([^|]+) \|/gm],
+  ] as const) {
+    const [, table = ''] = /^\| option \|.*?\n(.*?)^$/ms.exec(page(file).text) ?? []
+    const rows = [...table.matchAll(columns)].map(([, option, said]) => [option!, said!] as const)
+
+    test(`${file} has every option, and no other`, () => {
+      assert.deepEqual(rows.map(([option]) => option).sort(), propertiesOf(type).sort())
+    })
+
+    for (const [option, said] of rows) {
+      test(`${file} has the default of ${option}`, () => {
+        assert.equal(said, inWords[option] ?? written(defaults[option as never], file === 'docs/queue.md'))
+      })
+    }
+  }
+
+  test('those that are written in words', () => {
+    const { store, countInput, assumedOutput } = resolveQuotaOptions({ limits: [] })
+    assert.deepEqual([store instanceof MemoryStore, countInput, assumedOutput], [true, undefined, undefined])
+    const { maxConcurrent, key, weight } = resolveQueueOptions()
+    assert.equal(maxConcurrent, Number.POSITIVE_INFINITY)
+    assert.deepEqual([key({ id: 'i', tenant: 't' }), key({ id: 'i' }), weight('t')], ['t', 'i', 1])
+    assert.equal(inputBySize({ requestBytes: 400 }), 100)
+  })
 })
 
 /** A default as the table writes it. */
