@@ -354,7 +354,8 @@ test('an attempt that another one replaced is not charged, even if it told its u
     t,
     { limits: [{ key, tokens: 100_000, per: '1h' }] },
     (url) => ({ target: undefined, targets: ['a', 'b'].map(at(url)) }),
-    (call) => (call.url.startsWith('/a') ? call.sse([start(500)]).end(overloaded) : call.sse([start(7), ...rest]).end()),
+    (call) =>
+      call.url.startsWith('/a') ? call.sse([start(500)]).end(overloaded) : call.sse([start(7), ...rest]).end(),
   )
   const response = await post(`${app.url}/v1/messages`, { model: 'c', max_tokens: 9, stream: true, messages: [] })
   assert.match(await response.text(), /message_stop/)
