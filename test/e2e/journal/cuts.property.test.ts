@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import http from 'node:http'
 import { after, before, describe, test } from 'node:test'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
@@ -9,45 +8,9 @@ import { type RedisServer, startRedis, withoutRedis } from '../../support/redis.
 import { startApp } from '../support/app.js'
 import { openai } from '../support/protocols.js'
 import { type Owner, startProvider } from '../support/provider.js'
+import { chunk, type IdentifiedEvent, last, readSome, wholeEvents } from './cutting.js'
 
 const { path, request, terminator } = openai
-const chunk = (text: string) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: text } }] })}\n\n`
-const last = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\n`
-
-/** Reads so many bytes of an answer, or all of it, and closes the connection. */
-async function readSome(url: string, headers: Record<string, string>, bytes: number, body?: object) {
-  const method = body ? 'POST' : 'GET'
-  const json = body && JSON.stringify(body)
-  const call = http.request(url, {
-    method,
-    headers: { ...headers, ...(json && { 'content-type': 'application/json' }) },
-  })
-  call.end(json)
-  const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
-    call.on('response', resolve).on('error', reject)
-  })
-  const pieces: Buffer[] = []
-  let size = 0
-  for await (const piece of response as AsyncIterable<Buffer>) {
-    const wanted = piece.subarray(0, bytes - size)
-    pieces.push(wanted)
-    size += wanted.length
-    if (size >= bytes) break
-  }
-  response.destroy()
-  return { status: response.statusCode, headers: response.headers, text: Buffer.concat(pieces).toString('latin1') }
-}
-
-/** Returns the whole events of a text, with their ids. */
-function wholeEvents(text: string): { id: string; event: string }[] {
-  const end = text.lastIndexOf('\n\n')
-  const events = end === -1 ? [] : text.slice(0, end).split('\n\n')
-  return events.flatMap((event) => {
-    const [, id, rest] = /^id: (\S+)\n([\s\S]*)$/.exec(event) ?? []
-    return id === undefined ? [] : [{ id, event: `${rest}\n\n` }]
-  })
-}
-
 /** Takes an answer apart at any places, and puts it together by ids, on any of the processes. */
 async function check(t: Owner, journals: readonly Journal[], runs: number): Promise<void> {
   let texts: readonly string[] = []
@@ -66,7 +29,7 @@ async function check(t: Owner, journals: readonly Journal[], runs: number): Prom
       async (given, first, cuts) => {
         texts = given
         const sent = [...given.map(chunk), last, terminator]
-        const got: { id: string; event: string }[] = []
+        const got: IdentifiedEvent[] = []
         const [[bytes]] = cuts as [[number, number]]
         const begun = await readSome(apps[first]!.url + path, {}, bytes, request)
         got.push(...wholeEvents(begun.text))
