@@ -139,6 +139,20 @@ function accountFor(bytes: Buffer, share: HeldShare): Buffer {
   return bytes
 }
 
+/** A body of this size usually arrives together with its head. */
+const MAX_ARRIVED_BYTES = 16 * 1024
+
+/** Takes a small body that has arrived completely, which needs no listeners. @returns whether it did */
+function takeArrived(req: IncomingMessage, blocks: Blocks, onBytes: (count: number) => void): boolean {
+  const isUntouched = req.readableFlowing === null && req.readableEncoding === null && !req.destroyed
+  if (!req.complete || !isUntouched || req.readableLength > MAX_ARRIVED_BYTES) return false
+  for (let chunk: Buffer | null = req.read(); chunk !== null; chunk = req.read()) {
+    onBytes(chunk.length)
+    blocks.push(chunk)
+  }
+  return true
+}
+
 async function readAll(
   req: IncomingMessage,
   limits: ResolvedLimits,
@@ -146,6 +160,9 @@ async function readAll(
   resources: ReadResources,
 ): Promise<Buffer> {
   const blocks = new Blocks(resources.share)
+  // Node hands over the head first, and what arrived with it right after that.
+  if (Number(req.headers['content-length']) <= MAX_ARRIVED_BYTES) await undefined
+  if (takeArrived(req, blocks, onBytes)) return runTask(blocks.join(), blocks.size, resources)
   await new Promise<void>((resolve, reject) => {
     const aborted = () => new AiProxyError('invalid_request', 'The request body broke off')
     if (req.destroyed) return reject(aborted())

@@ -1,5 +1,6 @@
 import { AiProxyError } from '../api/errors.js'
 import { mayHaveSlashes, mayHaveSpaces } from '../formats/index.js'
+import { memoize } from '../util/memoize.js'
 
 /** The part of a URL that says where at the provider a request goes. */
 export interface ProviderPath {
@@ -30,6 +31,14 @@ const ABSOLUTE_FORM = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i
  * @throws AiProxyError `endpoint_not_allowed`
  */
 export function providerPath(url: string): ProviderPath {
+  return url.length <= MAX_MEMOIZED_LENGTH ? known(url) : parse(url)
+}
+
+/** Clients send the same few URLs, and perhaps thousands of others. */
+const MAX_MEMOIZED_LENGTH = 256
+const known = memoize(parse)
+
+function parse(url: string): ProviderPath {
   const relative = url.replace(ABSOLUTE_FORM, '')
   const mark = relative.indexOf('?')
   const path = (mark === -1 ? relative : relative.slice(0, mark)) || '/'

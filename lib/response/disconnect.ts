@@ -1,5 +1,5 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 
 /** Returns whether the client's side of an exchange has ended. */
 export function hasDisconnected(req: IncomingMessage, res: ServerResponse): boolean {
@@ -33,7 +33,8 @@ export function onDisconnect(req: IncomingMessage, res: ServerResponse, onClose:
   let stopWaiting: (() => void) | undefined
   const stop = () => {
     isWatching = false
-    res.off('close', gone).off('finish', finished)
+    res.off('close', gone)
+    if (!isNodes) res.off('finish', finished)
     stopWaiting?.()
   }
   const gone = () => {
@@ -47,7 +48,10 @@ export function onDisconnect(req: IncomingMessage, res: ServerResponse, onClose:
       if (hasBeenSent(req, res)) gone()
     })
   }
-  res.on('close', gone).on('finish', finished)
+  // A response of Node's server always emits `close`.
+  const isNodes = res instanceof ServerResponse && res.socket instanceof Socket
+  res.on('close', gone)
+  if (!isNodes) res.on('finish', finished)
   if (!res.socket) stopWaiting = onceClosed(req.socket, gone)
   if (hasDisconnected(req, res)) process.nextTick(gone)
   return stop

@@ -49,6 +49,25 @@ describe('JSON', () => {
     assert.deepEqual(body.headers, { 'content-type': JSON_TYPE, 'content-length': String(sent.length) })
   })
 
+  test('that is small and has arrived is taken at once, without listening for more', async () => {
+    const sent = '{"model":"gpt-5"}'
+    const body = await read(sent, {
+      before: async (req) => {
+        while (!req.complete) await settled()
+        req.on = () => assert.fail('it listens')
+      },
+    })
+    assert.equal(text(body), sent)
+  })
+
+  test('that is small is counted, and limited, however it arrives', async () => {
+    const whenWhole = async (req: Left) => {
+      while (!req.complete) await settled()
+    }
+    const headers = { 'content-type': JSON_TYPE, 'transfer-encoding': 'chunked' }
+    await assert.rejects(read('{"a":1}', { headers, maxBytes: 6, before: whenWhole }), { code: 'request_too_large' })
+  })
+
   test('may arrive in any number of chunks', async () => {
     const body = await read(undefined, {
       send: (client) => {
