@@ -16,8 +16,9 @@ import { watchOthers } from './machine'
 import { json, type Measurement, type Noise, spread, table } from './report'
 import { type Rig, startRig, stopRig } from './rig'
 import type { RunningProxy } from './running-proxy'
-import type { Scenario } from './scenario'
+import type { Figures, Scenario } from './scenario'
 import { scenarios, usualScenarios } from './scenarios'
+import { median } from './stats'
 import { PATHS } from './wire'
 
 /** Percentage of a core used by other processes from which the report warns. */
@@ -60,11 +61,12 @@ async function main(): Promise<void> {
   const measurements: Measurement[] = []
   for (let round = 1; round <= rounds; round += 1) {
     for (const scenario of toMeasure) {
-      for (const contender of competitors) {
-        const measurement = await measured(rig, scenario, contender, round)
-        measurements.push(measurement)
-        console.log(line(measurement, rounds))
-        if (measurement.invalid === undefined) continue
+      const groups = scenario.windows === undefined ? competitors.map((each) => [each]) : [competitors]
+      for (const group of groups) {
+        const results = await measured(rig, scenario, group, round)
+        measurements.push(...results)
+        for (const result of results) console.log(line(result, rounds))
+        if (results.every(({ invalid }) => invalid === undefined)) continue
         await stopRig(rig)
         rig = await startRig()
       }
@@ -110,18 +112,50 @@ async function verify(rig: Rig, contender: Contender): Promise<void> {
   console.log(`${contender}: carries a stream byte for byte`)
 }
 
-async function measured(rig: Rig, scenario: Scenario, contender: Contender, round: number): Promise<Measurement> {
-  const about = { round, scenario: scenario.name, contender }
-  try {
-    const { figures, othersPercent } = await withProxy(rig, contender, async (proxy) => {
-      const others = watchOthers(runningPids())
-      const figures = await scenario.measure(rig, proxy)
-      return { figures, othersPercent: others() }
-    })
-    return { ...about, figures, othersPercent }
-  } catch (error) {
-    return { ...about, invalid: error instanceof Error ? error.message : String(error) }
+/** A contender while it is measured. */
+interface Measured {
+  contender: Contender
+  windows: { figures: Figures; othersPercent: number }[]
+  invalid?: string
+}
+
+/** Measures contenders that take turns, all of them running. */
+async function measured(rig: Rig, scenario: Scenario, group: Contender[], round: number): Promise<Measurement[]> {
+  const all: Measured[] = group.map((contender) => ({ contender, windows: [] }))
+  const proxies = new Map<Measured, RunningProxy>()
+  /** Does one thing with each of them that has not failed. */
+  const withEach = async (these: Measured[], act: (one: Measured) => Promise<unknown>) => {
+    for (const one of these) {
+      if (one.invalid !== undefined) continue
+      try {
+        await act(one)
+      } catch (error) {
+        one.invalid = error instanceof Error ? error.message : String(error)
+      }
+    }
   }
+  await withEach(all, async (one) => proxies.set(one, await startContender(one.contender, rig.providerPort)))
+  await withEach(all, async (one) => scenario.warmUp?.(rig, proxies.get(one)!))
+  for (let window = 0; window < (scenario.windows ?? 1); window += 1) {
+    await withEach(window % 2 === 0 ? all : all.toReversed(), async (one) => {
+      const others = watchOthers(runningPids())
+      const figures = await scenario.measure(rig, proxies.get(one)!)
+      one.windows.push({ figures, othersPercent: others() })
+    })
+  }
+  for (const proxy of proxies.values()) await proxy.stop()
+  return all.map(({ contender, windows, invalid }) => {
+    const about = { round, scenario: scenario.name, contender }
+    if (invalid !== undefined) return { ...about, invalid }
+    const othersPercent = median(windows.map((one) => one.othersPercent))
+    return { ...about, figures: medians(windows.map(({ figures }) => figures)), othersPercent }
+  })
+}
+
+/** The median of each figure. */
+function medians(all: Figures[]): Figures {
+  const names = Object.keys(all[0] ?? {})
+  return Object.fromEntries(names.map((name) => [name, median(all.map((figures) => figures[name] ?? Number.NaN))]))
 }
 
 function burstAt({ load }: Rig, port: number, path: string) {

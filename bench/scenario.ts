@@ -26,6 +26,13 @@ export interface Scenario {
   rows: Row[]
   /** The variant of ours that the goals are about. A whole run leaves the scenario out: variants take part only if named. */
   of?: Variant
+  /** Runs before anything is measured. */
+  warmUp?(rig: Rig, proxy: RunningProxy): Promise<unknown>
+  /**
+   * How often the contenders take turns within a round, side by side: the figures are medians of short windows, so that
+   * a machine that is slow for a while is slow for all of them. Without it, each is measured once, on its own.
+   */
+  windows?: number
   /** Measures once, within half a minute. Throws if a stream did not arrive whole. */
   measure(rig: Rig, proxy: RunningProxy): Promise<Figures>
 }

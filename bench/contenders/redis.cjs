@@ -6,12 +6,14 @@ const { join } = require('node:path')
 const Redis = require('ioredis').default
 
 module.exports = function startRedis() {
-  const socket = join(mkdtempSync(join(tmpdir(), 'bench-redis-')), 'redis.sock')
+  const folder = mkdtempSync(join(tmpdir(), 'bench-redis-'))
+  const socket = join(folder, 'redis.sock')
   const command = ['redis-server', '--port', '0', '--unixsocket', socket, '--save', '', '--appendonly', 'no']
   const core = process.env.BENCH_OTHER_CORE
   const [program, ...args] = core ? ['taskset', '-c', core, ...command] : command
-  const server = spawn(program, args, { stdio: 'ignore' })
-  process.on('exit', () => server.kill('SIGKILL'))
+  // A contender is ended by SIGKILL, which it does not notice: its end of the pipe is closed all the same.
+  const watched = `"$@" & server=$!; cat; kill -9 $server; rm -rf '${folder}'`
+  spawn('sh', ['-c', watched, 'sh', program, ...args], { stdio: ['pipe', 'ignore', 'ignore'] })
   const client = new Redis(socket, { retryStrategy: () => 20, maxRetriesPerRequest: null })
   client.on('error', () => {}) // It is not there yet.
   return client

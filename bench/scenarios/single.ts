@@ -18,11 +18,14 @@ export const small: Scenario = {
       aim: { ratio: 1.1 },
     },
   ],
+  windows: 20,
+  warmUp({ load }, { port }) {
+    return load.ask('small', { port, path: PATHS.proxy, clients: 32, forMs: WARM_UP_MS })
+  },
   async measure({ load }, proxy) {
-    const job = { port: proxy.port, path: PATHS.proxy, clients: 32 }
-    await load.ask('small', { ...job, forMs: WARM_UP_MS })
     const usage = await usageFrom(proxy)
-    const { requestsPerSecond } = await load.ask('small', { ...job, forMs: 2500 })
+    const job = { port: proxy.port, path: PATHS.proxy, clients: 32, forMs: 500 }
+    const { requestsPerSecond } = await load.ask('small', job)
     const { cpuPercent } = await usage()
     return { requestsPerSecond, cpuPercent }
   },
@@ -40,11 +43,14 @@ export const firstEvent: Scenario = {
       aim: { ratio: 0.8 },
     },
   ],
-  async measure({ load, providerPort }, { port }) {
-    // Warm up with what is measured: streams run other code than plain answers.
-    await load.ask('small', { port, path: PATHS.proxy, model: 'first', clients: 32, forMs: WARM_UP_MS })
+  windows: 8,
+  warmUp({ load }, { port }) {
+    // With what is measured: streams run other code than plain answers.
+    return load.ask('small', { port, path: PATHS.proxy, model: 'first', clients: 32, forMs: WARM_UP_MS })
+  },
+  measure({ load, providerPort }, { port }) {
     const job = { providerPort, proxyPort: port, model: 'first' as const, events: 1 }
-    return load.ask('firstEvent', { ...job, pairs: 400, warmUp: 100 })
+    return load.ask('firstEvent', { ...job, pairs: 60, warmUp: 10 })
   },
 }
 
@@ -62,8 +68,10 @@ export const firstOf4000: Scenario = {
       aim: { value: 0.5 },
     },
   ],
-  async measure({ load, providerPort }, { port }) {
-    await load.ask('burst', { port, path: PATHS.proxy, model: 'burst', streams: 4, rounds: 2, forMs: 4000 })
+  warmUp({ load }, { port }) {
+    return load.ask('burst', { port, path: PATHS.proxy, model: 'burst', streams: 4, rounds: 2, forMs: 4000 })
+  },
+  measure({ load, providerPort }, { port }) {
     const job = { providerPort, proxyPort: port, model: 'burst' as const, events: EVENTS_PER_STREAM }
     return load.ask('firstEvent', { ...job, pairs: 200, warmUp: 50 })
   },
