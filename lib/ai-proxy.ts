@@ -15,6 +15,7 @@ import type { ProxyContext } from './handle/context.js'
 import { handleRequest } from './handle/handle-request.js'
 import { createJournals } from './handle/journals.js'
 import { SetupWarnings } from './handle/setup-warnings.js'
+import { StreamReaders } from './handle/stream-readers.js'
 import { TargetPool } from './handle/target-pool.js'
 import { KeptAnswers } from './journal/answer-cache.js'
 import type { Config } from './options/config.js'
@@ -103,6 +104,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     observers: new Observers(config.observers, config.hookErrors),
     warnings,
     journals,
+    readers: new StreamReaders(),
     owners: config.resume && journals.resume && new AnswerOwners(journals.resume, config.resume),
     answers: config.cache && journals.cache && new KeptAnswers(journals.cache, config.cache.ttlMs),
     held: new HeldBytes(config.limits),

@@ -10,6 +10,7 @@ import type { AnswerOwners } from './answer-owners.js'
 import type { Journals } from './journals.js'
 import type { ReachableProvider } from './reachable-provider.js'
 import type { SetupWarnings } from './setup-warnings.js'
+import type { StreamReaders } from './stream-readers.js'
 import type { TargetPool } from './target-pool.js'
 
 /** What the exchanges of a middleware share. */
@@ -24,6 +25,8 @@ export interface ProxyContext extends ResponseContext {
   readonly observers: Observers
   /** Where answers are kept. */
   readonly journals: Journals
+  /** Who reads answers that several share. */
+  readonly readers: StreamReaders
   readonly warnings: SetupWarnings
   /** Whose the answers are that providers keep; `undefined` if streams cannot be continued. */
   readonly owners: AnswerOwners | undefined

@@ -14,7 +14,6 @@ import { catchRejection } from '../util/promises.js'
 import type { ProxyContext } from './context.js'
 import type { SharedAnswer } from './share-answer.js'
 import { putAlias } from './stream-alias.js'
-import { markReader, unmarkReader } from './stream-readers.js'
 import { goneName, streamsUrlOf } from './stream-route.js'
 
 /** How long it is known whose stream it was, after it is not kept any more: in windows. */
@@ -50,7 +49,7 @@ export function earlyStreamHeaders(
 export function recorderFor(
   exchange: Exchange,
   controller: ResponseController,
-  { config, journals, answers, owners }: ProxyContext,
+  { config, journals, answers, owners, readers }: ProxyContext,
   reader: string | undefined,
   shared: SharedAnswer | undefined,
 ): Recorder | undefined {
@@ -65,6 +64,7 @@ export function recorderFor(
   const maxBytes = Math.max(mayContinue ? resume.maxBytes : 0, shared && cache ? cache.maxBytes : 0)
   const hidesUsage = shared?.hidesUsage === true
   const tools = new ToolWatch()
+  let unmark = () => {}
   const recorder: Recorder = new Recorder({
     journal,
     path: exchange.path,
@@ -87,11 +87,9 @@ export function recorderFor(
       if (known !== id) putAlias(journal, known, { entry: id, reader, hidesUsage }, resume.windowMs)
       // The store reports its failures itself.
       catchRejection(journal.put(goneName(known), reader, resume.windowMs * REMEMBERED_WINDOWS), () => {})
-      if (shared) markReader(journal, id, known)
+      if (shared) unmark = readers.mark(journal, id, known)
     },
-    onClientDone: () => {
-      if (mayContinue && shared) unmarkReader(journal, recorder.id, opened?.streamId ?? recorder.id)
-    },
+    onClientDone: () => unmark(),
     onEnded: (end) => {
       if (!shared || !cache || !answers) return
       const isWorthKeeping = shared.mayStore && recorder.bytes <= cache.maxBytes && !tools.hasCall

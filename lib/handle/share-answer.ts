@@ -14,7 +14,6 @@ import { debug } from '../util/debug.js'
 import type { ProxyContext } from './context.js'
 import type { ShareableRequest } from './shareable-request.js'
 import { putAlias } from './stream-alias.js'
-import { markReader, unmarkReader } from './stream-readers.js'
 import { streamsUrlOf } from './stream-route.js'
 
 /** How often another's answer is waited for, before the request is sent whatever others do. */
@@ -168,11 +167,10 @@ export class SharedAnswer {
     const id = opened ? opened.streamId : newStreamId()
     if (id === undefined) return undefined
     putAlias(journal, id, { entry, reader: subjectKey(who), hidesUsage: this.hidesUsage }, resume.windowMs)
-    markReader(this.#journal, entry, id)
     const url = streamsUrlOf(this.#exchange) + id
     return {
       headers: { 'x-stream-id': id, 'x-stream-url': url },
-      drop: () => unmarkReader(this.#journal, entry, id),
+      drop: this.#context.readers.mark(journal, entry, id),
     }
   }
 

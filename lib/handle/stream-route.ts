@@ -12,7 +12,6 @@ import { admitEndpoint, allowHeader } from '../request/admit-endpoint.js'
 import type { ResponseController } from '../response/response-controller.js'
 import type { ProxyContext } from './context.js'
 import { readAlias } from './stream-alias.js'
-import { markReader, stopUnlessShared, unmarkReader } from './stream-readers.js'
 import { formatAt } from './target-pool.js'
 
 const ROUTE = '/-/streams/'
@@ -70,13 +69,13 @@ export async function serveStream(
   exchange.describe(about.model, true)
   if (req.method === 'HEAD') return controller.respond(200, standOf(page))
   if (req.method === 'DELETE') {
-    await available(() => stopUnlessShared(journal, found.id, id))
+    await available(() => context.readers.stopUnlessShared(journal, found.id, id))
     return controller.respond(204, {})
   }
   const after = positionIn(req.headers['last-event-id'], query, about.epoch)
   if (page.oldest > after + 1 && page.newest > after) throw gone()
   if (page.state === 'ended' && page.end?.how !== 'vacated' && after >= page.newest) return controller.respond(204, {})
-  if (found.isShared) markReader(journal, found.id, id)
+  const unmark = found.isShared ? context.readers.mark(journal, found.id, id) : undefined
   const replayed = controller.replay({
     journal,
     id: found.id,
@@ -87,7 +86,7 @@ export async function serveStream(
     isRecorded: false,
     ...(found.hidesUsage && { select: (batch, framing) => withoutUsage(batch, framing, exchange.format) }),
   })
-  await replayed.finally(() => found.isShared && unmarkReader(journal, found.id, id))
+  await replayed.finally(unmark)
 }
 
 /** Name that says whose stream it was, when it is not kept any more. */
