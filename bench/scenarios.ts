@@ -4,7 +4,7 @@ import type { Scenario } from './scenario'
 import { burst20, burst200 } from './scenarios/burst'
 import { chatBesideBursts } from './scenarios/chat'
 import { crowd1000 } from './scenarios/crowd'
-import { drip500 } from './scenarios/drip'
+import { drip200, drip500 } from './scenarios/drip'
 import { leave30 } from './scenarios/leave'
 import { silent5000 } from './scenarios/silent'
 import { firstEvent, firstOf4000, small } from './scenarios/single'
@@ -15,6 +15,7 @@ export const scenarios: Scenario[] = [
   burst200,
   chatBesideBursts,
   drip500,
+  drip200,
   small,
   firstEvent,
   silent5000,
