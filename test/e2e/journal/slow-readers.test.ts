@@ -5,6 +5,7 @@ import { connect, Events, post, type RawClient } from '../support/client.js'
 import { openai } from '../support/protocols.js'
 import { startProvider } from '../support/provider.js'
 import { within } from '../support/waiting.js'
+import { withoutId } from './support.js'
 
 const { path, request, terminator } = openai
 
@@ -126,6 +127,43 @@ test('a slow client that has lost its place is the only one that ends', async (t
     [last, terminator],
   )
 })
+
+for (const [what, kept] of [
+  ['who joins', { cache: { ttlMs: 1e6, scope: () => 'all', maxBytes: 200_000 }, joinIdentical: true }],
+  ['who continues', { resume: { who: () => 'ada', maxBytes: 200_000 } }],
+] as const) {
+  test(`${what} and falls behind by more than is kept gets an error event, and the others go on`, async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, ...kept })
+    const asked = post(`${app.url}${path}`, { ...request, temperature: 0 })
+    const call = await provider.next()
+    call.sse([wide(0)])
+    const leader = await asked
+    const events = new Events(leader)
+    assert.match((await events.next())!, /"content":"0 /)
+    const slow = await connect(t, app.port)
+    const url = leader.headers.get('x-stream-url')
+    if (url === null) slow.post(`/ai${path}`, { ...request, temperature: 0 })
+    else slow.request('GET', url)
+    await slow.sees('"content":"0 ')
+    slow.pause()
+    for (let n = 1; n < EVENTS; n++) {
+      call.send(wide(n))
+      assert.match((await events.next())!, new RegExp(`"content":"${n} `))
+    }
+    slow.socket.resume()
+    // The response ends well for HTTP: what is wrong with it is said in the protocol of the client.
+    await slow.sees('\r\n0\r\n\r\n')
+    const told = slow.text.slice(slow.text.lastIndexOf('data: ')).split('\n\n')[0]
+    assert.equal(openai.errorInEvent(`${told}\n\n`).code, 'resume_gone')
+    assert.doesNotMatch(slow.text, /"stop"|\[DONE\]/)
+    const record = await app.record()
+    assert.deepEqual([record.code, record.outcome], ['resume_gone', 'rejected'])
+    call.send(last).end(terminator)
+    assert.deepEqual((await events.rest()).map(withoutId), [last, terminator])
+    assert.equal(provider.calls.length, 1)
+  })
+}
 
 test('an event that is too long to be kept passes whole, and ends what can be continued', async (t) => {
   const provider = await startProvider(t)
