@@ -24,6 +24,7 @@ const answer = {
   usage: { prompt_tokens: 40, completion_tokens: 10, total_tokens: 50 },
 }
 const key = 'user:ada'
+const WORD = JSON.stringify({ choices: [{ index: 0, delta: { content: ' word' }, finish_reason: null }] })
 
 const clients = {
   ioredis: async (t: Owner, port: number): Promise<RedisClient> => {
@@ -79,6 +80,7 @@ describe('three processes on one Redis', { skip: withoutRedis }, () => {
     few: [{ key: 'user:USER', concurrent: 10 }],
     // Each request reserves 100 tokens of output, and a few of input.
     frugal: [{ key: 'user:USER', tokens: 1299, per: '1d' }],
+    streaming: [{ key: 'user:USER', tokens: 300, per: '1d' }],
     killed: [
       { key: 'user:USER', concurrent: 3 },
       { key: 'user:USER', tokens: 10_000, per: '1d' },
@@ -136,6 +138,46 @@ describe('three processes on one Redis', { skip: withoutRedis }, () => {
       }
     })
   }
+
+  test("streams under 'cut' pass no more than is left, and one event each, if the store has answered", async (t) => {
+    const calls: Call[] = []
+    onCall = (call) => calls.push(call.sse())
+    const streams = await Promise.all(
+      Array.from({ length: 9 }, async (_, index) => {
+        const url = apps[index % apps.length]!.url.replace('/ai', '/cut')
+        return new Events(await post(url + at, request, { headers: { 'x-user': 'streaming' } }))
+      }),
+    )
+    const allAnswered = async () => {
+      // It asks for twice as much, then for the rest.
+      for (let asked = 0; asked < 3; asked++) {
+        await Promise.all(apps.map(async ({ url }) => (await fetch(url.replace('/ai', '/answered'))).text()))
+      }
+    }
+    let running = streams
+    const passed = new Map(streams.map((stream) => [stream, 0]))
+    for (let round = 0; running.length > 0 && round < 300; round++) {
+      for (const call of calls) call.send(`data: ${WORD}\n\n`)
+      const left = await Promise.all(
+        running.map(async (stream) => {
+          const event = await stream.next()
+          if (event?.includes('quota_exceeded')) return []
+          passed.set(stream, passed.get(stream)! + 1)
+          return [stream]
+        }),
+      )
+      running = left.flat()
+      await allAnswered()
+    }
+    assert.deepEqual(running, [])
+    const store = redisStore({ client: await clients.ioredis(t, server.port) })
+    const state = async () => (await store.read('user:streaming', 'streaming'))[0]!
+    await eventually(async () => (await state()).held === 0, 'all to be settled')
+    const { current } = await state()
+    const words = [...passed.values()].reduce((sum, count) => sum + count, 0)
+    assert.equal(current, words, 'each word is a token')
+    assert.ok(current >= 300 && current <= 300 + streams.length, `${current} of 300`)
+  })
 
   test('what a killed process held is free again, and what was settled stays', async (t) => {
     const first = await start(t, 'ioredis', 2000)

@@ -1,11 +1,11 @@
-/** An app with a quota in Redis, in a process of its own: `fork` it with a {@link QuotaProcessSettings} as its argument. */
+/** An app with quotas in Redis, of which the one at `/cut` cuts streams, in a process of its own: `fork` it with a {@link QuotaProcessSettings} as its argument. */
 import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import Redis from 'ioredis'
 import { createClient } from 'redis'
 import { aiProxy } from '../../../lib/index.js'
-import { type QuotaRule, quota, redisStore } from '../../../lib/quota.js'
+import { type QuotaOptions, type QuotaRule, quota, redisStore } from '../../../lib/quota.js'
 
 /** What such a process is told. */
 export interface QuotaProcessSettings {
@@ -22,16 +22,28 @@ async function run({ redisPort, target, client: kind, limits, leaseMs }: QuotaPr
   const client = kind === 'ioredis' ? new Redis(redisPort, '127.0.0.1') : createClient({ socket: { port: redisPort } })
   client.on('error', () => {})
   if ('sendCommand' in client && kind === 'redis') await (client as ReturnType<typeof createClient>).connect()
-  const policy = quota({
+  const shared: QuotaOptions = {
     store: redisStore({ client: client as Redis }),
     leaseMs,
     // A machine under load may stall for a while; what is tested is not how fast it is.
     storeTimeoutMs: 10_000,
     limits: ({ subject: { id } }) =>
       limits[id.split('-')[0] ?? '']?.map((rule) => ({ ...rule, key: rule.key.replace('USER', id) })) ?? [],
-  })
+  }
+  const finishing = quota(shared)
+  const cutting = quota({ ...shared, onExhausted: 'cut', countInput: () => 0, assumedOutput: 4 })
   const app = express()
-  app.use('/ai', aiProxy({ target, identify: (req) => req.get('x-user') ?? null, policies: [policy] }))
+  for (const [at, policy] of [
+    ['/ai', finishing],
+    ['/cut', cutting],
+  ] as const) {
+    app.use(at, aiProxy({ target, identify: (req) => req.get('x-user') ?? null, policies: [policy] }))
+  }
+  // Redis answers in the order of the questions: everything that was asked before has been answered as well.
+  app.get('/answered', async (_req, res) => {
+    await cutting.status('nobody')
+    res.end()
+  })
   const server = http.createServer(app).listen(0, '127.0.0.1', () => {
     process.send?.((server.address() as AddressInfo).port)
   })
