@@ -99,6 +99,30 @@ describe('in front of the middleware', () => {
     assert.equal((await app.record()).outcome, 'client_disconnect')
   })
 
+  for (const onAbort of ['stop', 'leave'] as const) {
+    test(`with onAbort: '${onAbort}', an abort before the head stops the provider: there is nothing to continue`, async (t) => {
+      const journal = memoryJournal()
+      t.after(() => journal.close())
+      const sent: (string | undefined)[] = []
+      const { app, provider, ask } = await started(t, {
+        resume: { journal },
+        client: { onAbort },
+        fetch: (input, init) => {
+          sent.push(init?.method)
+          return fetch(input, init)
+        },
+      })
+      const user = new AbortController()
+      const asked = ask(streams.chat, { signal: user.signal })
+      const call = await provider.next()
+      user.abort()
+      await assert.rejects(asked, { name: 'AbortError' })
+      await call.gone
+      assert.equal((await app.record()).outcome, 'client_disconnect')
+      assert.deepEqual([sent, journal.stats().entries], [['POST'], 0])
+    })
+  }
+
   test("with onAbort: 'leave', the provider goes on", async (t) => {
     const { app, provider, ask } = await started(t, { client: { onAbort: 'leave' } })
     const asked = ask(streams.chat)
