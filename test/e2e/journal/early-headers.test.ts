@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { setImmediate as nextRound } from 'node:timers/promises'
 import type { AiProxyOptions } from '../../../lib/index.js'
 import { queue } from '../../../lib/queue.js'
 import { startApp } from '../support/app.js'
-import { Events, post } from '../support/client.js'
+import { connect, Events, post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
 import { startProvider } from '../support/provider.js'
+import { ROLE, startPair } from '../support/targets.js'
 import { until, within } from '../support/waiting.js'
 import { idOf, withoutId } from './support.js'
 
@@ -136,6 +138,52 @@ describe('joining while the provider is silent, with heartbeat.beforeFirstByte',
       assert.equal(withoutId(first), events[0])
       const continued = new Events(await fetch(url, { headers: { 'last-event-id': idOf(first) } }))
       assert.equal(withoutId((await nextOf(continued))!), events[1])
+    }
+  })
+})
+
+describe('joining while the provider is silent, without heartbeat.beforeFirstByte', () => {
+  test('nobody has a head before the provider sends one; then all have heartbeats before the first event', async (t) => {
+    const { provider, app } = await started(t, { heartbeat: { everyMs: 5 } })
+    const clients = [await connect(t, app.port), await connect(t, app.port)]
+    clients[0]!.post(`/ai${path}`, request)
+    const call = await provider.next()
+    clients[1]!.post(`/ai${path}`, request)
+    await until(() => app.proxy.exchanges().length === 2, 'the other has joined')
+    for (let rounds = 0; rounds < 20; rounds++) await nextRound()
+    assert.deepEqual(
+      clients.map(({ text }) => text),
+      ['', ''],
+    )
+    call.sse()
+    for (const client of clients) await client.sees(/200 OK[\s\S]*: .*\n\n[\s\S]*: .*\n\n/)
+    call.send(events[0])
+    for (const client of clients) await client.sees(events[0])
+  })
+
+  test('if an attempt is silent after its head, all get heartbeats while a second target is asked', async (t) => {
+    const { a, b, app } = await startPair(
+      t,
+      (call) => call.sse([ROLE]),
+      () => {},
+      {
+        cache: { ttlMs: 1e6, scope: () => 'all' },
+        joinIdentical: true,
+        heartbeat: { everyMs: 5 },
+        hedge: { afterMs: 1 },
+        retry: { preamble: { ms: 20 } },
+      },
+    )
+    const clients = [await connect(t, app.port), await connect(t, app.port)]
+    clients[0]!.post(`/ai${path}`, request)
+    await a.next()
+    clients[1]!.post(`/ai${path}`, request)
+    const call = await b.next()
+    for (const client of clients) await client.sees(/200 OK[\s\S]*: .*\n\n[\s\S]*: .*\n\n/)
+    call.sse(all).end()
+    for (const client of clients) {
+      const text = await client.sees(terminator)
+      assert.equal(text.split('"role"').length, 1, 'what the first target began is in no answer')
     }
   })
 })
