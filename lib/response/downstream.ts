@@ -4,9 +4,9 @@ import type { Deadlines } from '../exchange/deadlines.js'
 import { type Framing, SSE_HEARTBEAT } from '../framing/index.js'
 import { ChunkWriter, writeWithHead } from './chunk-writer.js'
 import type { DownstreamEvents } from './downstream-events.js'
+import { DrainWatch } from './drain-watch.js'
 import { forceClose } from './force-close.js'
 import { endAfterRequest, isUnfinished, mayBeLong } from './linger.js'
-import { needsDrain } from './needs-drain.js'
 import { setHead } from './response-head.js'
 
 /** Maximum number of pieces of a large frame that one turn writes. A piece usually has 64 KiB. */
@@ -16,8 +16,6 @@ const MAX_PIECES_PER_TURN = 16
 export class Downstream {
   /** Body bytes written. */
   bytes = 0
-  /** The client does not keep up: nothing may be written until `onDrain`. */
-  isBlocked = false
   /** The last bytes have been written. */
   isEnded = false
   /** They have been, and the rest of the request is discarded before the response ends. */
@@ -35,13 +33,12 @@ export class Downstream {
 
   readonly #res: ServerResponse
   readonly #deadlines: Deadlines
-  readonly #drainTimeoutMs: () => number
+  readonly #drain: DrainWatch
   readonly #events: DownstreamEvents
   #head: { status: number; headers: OutgoingHttpHeaders } | undefined
   #flush: (() => void) | undefined
   /** Writes an event stream's pieces, if nothing interferes with that. */
   #chunks: ChunkWriter | undefined
-  #awaitsDrain = false
   /** The part of a large frame that has not been written yet. */
   #rest: Buffer[] = []
   /** The proxy has set the head. */
@@ -51,8 +48,13 @@ export class Downstream {
   constructor(res: ServerResponse, deadlines: Deadlines, drainTimeoutMs: () => number, events: DownstreamEvents) {
     this.#res = res
     this.#deadlines = deadlines
-    this.#drainTimeoutMs = drainTimeoutMs
+    this.#drain = new DrainWatch(res, deadlines, drainTimeoutMs, events)
     this.#events = events
+  }
+
+  /** The client does not keep up: nothing may be written until `onDrain`. */
+  get isBlocked(): boolean {
+    return this.#drain.isBlocked
   }
 
   /** Who has begun an answer: the proxy, or another part of the app; `undefined` if nobody has. */
@@ -148,14 +150,14 @@ export class Downstream {
     if (this.#head) this.#setHead()
     this.bytes += bytes.length
     if (this.#chunks?.isUsable) {
-      if (!this.#chunks.write(bytes, this.#onDrain)) this.#block()
+      if (!this.#chunks.write(bytes, this.#drain.onDrain)) this.#drain.block()
       this.#deadlines.touch('heartbeat', now)
       return
     }
     const keepsUp: unknown = this.#writeFirst(bytes) ?? this.#res.write(bytes)
     this.#flush?.()
     this.#deadlines.touch('heartbeat', now)
-    if (keepsUp !== true && !this.isBlocked && this.#mustDrain(keepsUp)) this.#block()
+    if (keepsUp !== true && !this.isBlocked && this.#drain.mustDrain(keepsUp)) this.#drain.block()
   }
 
   /** @returns whether the client keeps up; `undefined` if the head had to be sent alone, or was sent before */
@@ -166,25 +168,6 @@ export class Downstream {
     if (keepsUp === undefined) this.#res.flushHeaders()
     this.#prepareWriter()
     return keepsUp
-  }
-
-  #block(): void {
-    if (this.isBlocked) return
-    this.isBlocked = true
-    this.#awaitReader()
-    this.#events.onBackpressure()
-  }
-
-  /**
-   * Returns whether a `drain` will follow. A middleware that wraps `write()` may return anything, usually nothing, so
-   * the response itself is asked; but compression() buffers, and drains, in a stream of its own.
-   */
-  #mustDrain(keepsUp: unknown): boolean {
-    // Use a permanent listener: with compression(), a listener added by `once` would stay on the compressor.
-    if (!this.#awaitsDrain) this.#res.on('drain', this.#onDrain)
-    this.#awaitsDrain = true
-    if (needsDrain(this.#res)) return true
-    return keepsUp === false && !this.#res.listeners('drain').includes(this.#onDrain)
   }
 
   /** Sends a comment, which every reader of an event stream ignores. */
@@ -212,10 +195,10 @@ export class Downstream {
     this.recorder?.end(true)
     if (this.isLagging) {
       this.endsLater = true
-      return this.#awaitReader()
+      return this.#drain.awaitReader()
     }
     // Other code has ended the response; we still have to enforce the time limit for reading it.
-    if (this.#res.writableEnded) return this.#awaitReader()
+    if (this.#res.writableEnded) return this.#drain.awaitReader()
     this.#writeRest()
     const { req } = this.#res
     const lingers = isUnfinished(req)
@@ -232,7 +215,7 @@ export class Downstream {
     else this.#res.end(last)
     if (last !== undefined) this.bytes += Buffer.byteLength(last)
     this.isEnded = true
-    this.#awaitReader()
+    this.#drain.awaitReader(true)
   }
 
   /** Closes the connection so that no client takes the partial body for a complete answer. */
@@ -250,12 +233,10 @@ export class Downstream {
   close(): void {
     this.isLagging = false
     this.isGone = true
-    this.isBlocked = false
     this.#rest = []
-    this.#res.off('drain', this.#onDrain)
-    this.#chunks?.removeDrainListener(this.#onDrain)
+    this.#drain.stop()
+    this.#chunks?.removeDrainListener(this.#drain.onDrain)
     this.#deadlines.stop('heartbeat')
-    this.#deadlines.stop('drain')
   }
 
   #setHead(): void {
@@ -264,25 +245,5 @@ export class Downstream {
     if (!head || this.isGone) return
     setHead(this.#res, head.status, head.headers)
     this.#hasSetHead = true
-  }
-
-  readonly #onDrain = (): void => {
-    if (this.isGone || !this.isBlocked) return
-    this.isBlocked = false
-    if (!this.isEnded) this.#deadlines.stop('drain')
-    this.#events.onDrain()
-  }
-
-  readonly #onSocket = (): void => {
-    if (!this.isGone && (this.isBlocked || this.isEnded)) this.#awaitReader()
-  }
-
-  #awaitReader(): void {
-    // In a pipeline, the client can read nothing of this response until the one before it has ended.
-    if (!this.#res.socket) {
-      this.#res.once('socket', this.#onSocket)
-      return
-    }
-    this.#deadlines.start('drain', this.#drainTimeoutMs(), () => this.#events.onDrainTimeout())
   }
 }

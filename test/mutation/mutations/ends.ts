@@ -91,11 +91,11 @@ export const ends = mutationsOf(
       'test/e2e/endings.test.ts',
     ],
     [
-      "if (!this.isEnded) this.#deadlines.stop('drain')",
+      "if (!this.#isLast) this.#deadlines.stop('drain')",
       "this.#deadlines.stop('drain')",
       'test/response/downstream.test.ts',
     ],
-    ["this.#res.off('drain', this.#onDrain)", '', 'test/response/downstream.test.ts'],
+    ["this.#res.off('drain', this.onDrain)", '', 'test/response/downstream.test.ts'],
     [
       "if (!res.hasHeader('x-content-type-options')) res.setHeader",
       'res.setHeader',
