@@ -1,8 +1,11 @@
 import { type AiProxyError, setClientFormat } from '../api/errors.js'
+import type { OnAnswer } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
 import { debug } from '../util/debug.js'
+import type { PendingAnswer } from './carriage.js'
 import type { ResponseContext } from './context.js'
+import { settleReportedError } from './departure.js'
 import type { Downstream } from './downstream.js'
 import { type FailureResponse, failureFrame, failureResponse, passToExpress } from './failure-response.js'
 import { requestIdHeader } from './request-ids.js'
@@ -48,8 +51,39 @@ export class OwnAnswers {
     this.#downstream.end(this.#opener.eventOfAnswer(answer))
   }
 
+  /**
+   * Shows the app a JSON answer, then sends it, or what the app has put in its place.
+   *
+   * @param onGone called if there is no client any more
+   */
+  askAndSend({ answer, plan }: PendingAnswer, onAnswer: OnAnswer, onGone: () => void): void {
+    const body = answer.drain()
+    const status = plan.providerStatus
+    this.#hooks.askAboutAnswer(onAnswer, { body, status, isJsonByLabel: plan.isJsonByLabel }, (replacement) => {
+      settleReportedError(this.#exchange)
+      if (this.#downstream.isGone) return onGone()
+      this.#exchange.enter('ending')
+      this.#opener.sendHeld(plan, replacement ?? body, replacement !== undefined)
+    })
+  }
+
+  /**
+   * Answers with a failure.
+   *
+   * @param isFirst `false` if the outcome was already decided, but the client does not know it
+   */
+  answerFailure(failure: AiProxyError, isFirst: boolean): void {
+    if (!isFirst) return this.#hooks.answerNow() ? undefined : this.#downstream.destroy()
+    try {
+      this.#sendFailure(failure)
+    } catch (error) {
+      debug.stream('%s the failure could not be sent: %s', this.#exchange.id, error)
+      this.#downstream.destroy()
+    }
+  }
+
   /** Sends a failure in the client's protocol; if nothing can be sent any more, closes the connection abruptly. */
-  sendFailure(failure: AiProxyError): void {
+  #sendFailure(failure: AiProxyError): void {
     const { begunBy } = this.#downstream
     const { errors } = this.#context.config
     this.#exchange.enter('ending')

@@ -23,7 +23,7 @@ const MISSING_MS = 2000
 export type ReplayResult = 'served' | 'vacated'
 
 /** What a replay needs of the response that it goes into. */
-interface ReplayTarget {
+export interface ReplayTarget {
   readonly exchange: Exchange
   readonly context: ResponseContext
   readonly downstream: Downstream

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
-import type { OnAnswer } from '../api/hooks.js'
 import type { AnswerRecorder } from '../exchange/answer-recorder.js'
 import type { Exchange, ExchangeController } from '../exchange/exchange.js'
 import type { Config } from '../options/config.js'
@@ -15,12 +14,13 @@ import { hasDisconnected } from './disconnect.js'
 import { Downstream } from './downstream.js'
 import type { DownstreamEvents } from './downstream-events.js'
 import { OwnAnswers } from './own-answers.js'
-import { Replay, type ReplayRequest, type ReplayResult } from './replay.js'
-import { providerRequestIdIn } from './request-ids.js'
+import { readProviderHead } from './provider-head.js'
+import type { ReplayRequest, ReplayResult } from './replay.js'
+import { Replays } from './replays.js'
 import { ResponseHooks } from './response-hooks.js'
 import type { AnswerCallbacks } from './response-limits.js'
 import { ResponseOpener } from './response-opener.js'
-import { mayHaveBody, type ResponsePlan, responsePlan } from './response-plan.js'
+import type { ResponsePlan } from './response-plan.js'
 import { ResponseStream } from './response-stream.js'
 
 /** The attempt that the response comes from, which the controller can end early. */
@@ -40,8 +40,8 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   readonly #hooks: ResponseHooks
   readonly #ownAnswers: OwnAnswers
   #stream: ResponseStream | undefined
-  /** A kept answer that goes out in the place of the provider's. */
-  #replay: Replay | undefined
+  /** Kept answers that go out in the place of the provider's. */
+  readonly #replays: Replays
   readonly #pace: ClientPace
   readonly #departure: Departure
   #isEnded = false
@@ -49,25 +49,24 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   constructor(exchange: Exchange, context: ResponseContext) {
     this.#exchange = exchange
     this.#context = context
-    this.#downstream = new Downstream(exchange.res, exchange.deadlines, () => exchange.limits.drainTimeoutMs, this)
-    this.#opener = new ResponseOpener(exchange, context, this.#downstream)
-    this.#hooks = new ResponseHooks(exchange, context, (failure) => this.fail(failure))
-    this.#ownAnswers = new OwnAnswers(exchange, context, this.#downstream, this.#opener, this.#hooks)
-    this.#pace = new ClientPace({
-      exchange,
-      context,
-      downstream: this.#downstream,
+    const fail = (failure: AiProxyError) => this.fail(failure)
+    const downstream = new Downstream(exchange.res, exchange.deadlines, () => exchange.limits.drainTimeoutMs, this)
+    const opener = new ResponseOpener(exchange, context, downstream)
+    this.#downstream = downstream
+    this.#opener = opener
+    this.#hooks = new ResponseHooks(exchange, context, fail)
+    this.#ownAnswers = new OwnAnswers(exchange, context, downstream, opener, this.#hooks)
+    this.#replays = new Replays({ exchange, context, downstream, opener, fail })
+    const reading = { stream: () => this.#stream, replay: () => this.#replays.current }
+    this.#pace = new ClientPace({ exchange, context, downstream, ...reading })
+    exchange.attachDownstream(downstream)
+    this.#departure = new Departure(exchange, context, downstream, {
       stream: () => this.#stream,
-      replay: () => this.#replay,
-    })
-    exchange.attachDownstream(this.#downstream)
-    this.#departure = new Departure(exchange, context, this.#downstream, {
-      stream: () => this.#stream,
-      isStreamOpen: () => this.#opener.framing !== undefined,
+      isStreamOpen: () => opener.framing !== undefined,
       isReading: () => this.upstream !== undefined,
       finish: () => this.#finish(),
       leave: () => this.#pace.stop(),
-      abandon: () => this.fail(new AiProxyError('aborted', 'Nobody reads this answer any more')),
+      abandon: () => fail(new AiProxyError('aborted', 'Nobody reads this answer any more')),
       onCrash: (error) => this.onCrash(error),
     })
   }
@@ -93,18 +92,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
    */
   async replay(request: ReplayRequest): Promise<ReplayResult> {
     // The client may have left while it was looked up. A reader that nothing stops would keep the provider going.
-    if (this.#isEnded) return 'served'
-    const replay = new Replay(request, {
-      exchange: this.#exchange,
-      context: this.#context,
-      downstream: this.#downstream,
-      opener: this.#opener,
-      fail: (failure) => this.fail(failure),
-    })
-    this.#replay = replay
-    const result = await replay.result
-    if (result === 'vacated') this.#replay = undefined
-    return result
+    return this.#isEnded ? 'served' : this.#replays.answer(request)
   }
 
   /** Answers without the provider. */
@@ -126,27 +114,11 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
    *
    * @param config the options of its target
    * @param headAt when its head arrived, in monotonic milliseconds
+   * @throws AiProxyError if it cannot be passed on
    */
   begin(response: IncomingMessage, config: Config = this.#context.config, headAt?: number): void {
-    const exchange = this.#exchange
-    const { limits } = exchange
-    const status = response.statusCode ?? 502
-    exchange.deadlines.stop('firstByte')
-    const requestId = providerRequestIdIn(response.headers, exchange.format)
-    exchange.recordProviderHead(response.statusCode, requestId, headAt)
-    debug.upstream('%s status %d after %d ms', exchange.id, status, Math.round(exchange.firstByteMs ?? 0))
-    if (status < 200 || status > 599) {
-      throw new AiProxyError('upstream_reset', `The provider answered with status ${status}`)
-    }
-    const length = Number(response.headers['content-length'])
-    if (length > limits.maxResponseBytes && mayHaveBody(exchange.req.method, status)) {
-      return this.fail(limitFailure('response_too_large', limits))
-    }
-    const plan = responsePlan(response, exchange, config, this.#opener.framing !== undefined)
+    const plan = readProviderHead(response, this.#exchange, config, this.#opener.framing !== undefined, headAt)
     if (plan.lacksCodec) this.#context.onMissingCodec()
-    if (status < 400) {
-      exchange.answer.add(exchange.format.readHeaders(response.headers), exchange.startedAt)
-    }
     const { onResponse } = this.#context.config
     if (!onResponse) return this.#forward(response, plan)
     // Meanwhile nothing is read of the body.
@@ -193,14 +165,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
       this.#ownAnswers.keepFailure(failure)
       return this.#finish()
     }
-    // The outcome was already decided, but the client does not know it.
-    if (!isFirst) return this.#hooks.answerNow() ? undefined : this.#downstream.destroy()
-    try {
-      this.#ownAnswers.sendFailure(failure)
-    } catch (error) {
-      debug.stream('%s the failure could not be sent: %s', id, error)
-      this.#downstream.destroy()
-    }
+    this.#ownAnswers.answerFailure(failure, isFirst)
   }
 
   /** Fails the exchange because the model is silent, unless the answer is one that need not have content by now. */
@@ -257,28 +222,16 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#stopUpstream()
     this.#exchange.completeAnswer()
     const { onAnswer } = this.#context.config
-    if (held && onAnswer && !this.#isEnded) return this.#showAnswer(held, onAnswer)
+    if (held && onAnswer && !this.#isEnded) return this.#ownAnswers.askAndSend(held, onAnswer, () => this.#finish())
     settleReportedError(this.#exchange)
     if (this.#downstream.isGone) return this.#finish()
     this.#exchange.enter('ending')
     this.#downstream.end()
   }
 
-  /** Shows the app a JSON answer, then sends it, or what the app has put in its place. */
-  #showAnswer({ answer, plan }: PendingAnswer, onAnswer: OnAnswer): void {
-    const body = answer.drain()
-    const status = plan.providerStatus
-    this.#hooks.askAboutAnswer(onAnswer, { body, status, isJsonByLabel: plan.isJsonByLabel }, (replacement) => {
-      settleReportedError(this.#exchange)
-      if (this.#downstream.isGone) return this.#finish()
-      this.#exchange.enter('ending')
-      this.#opener.sendHeld(plan, replacement ?? body, replacement !== undefined)
-    })
-  }
-
   #stopUpstream(): void {
     this.#stream?.stop()
-    this.#replay?.stop()
+    this.#replays.current?.stop()
     this.upstream?.end()
     this.#exchange.deadlines.stopAll()
   }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { PassThrough } from 'node:stream'
 import type { TestContext } from 'node:test'
 import type { Request, Response } from 'express'
-import type { AiProxyError } from '../../lib/api/errors.js'
+import { type AiProxyError, toFailure } from '../../lib/api/errors.js'
 import type { AiProxyOptions } from '../../lib/api/options.js'
 import type { ExchangeRecord } from '../../lib/api/record.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
@@ -81,7 +81,12 @@ export function rig(t: TestContext, given: Given = {}) {
   /** The provider's head arrives, and what is given of its body. */
   const answer = async (headers: Record<string, string>, body: string | Buffer = '', statusCode = 200) => {
     const response = Object.assign(new PassThrough(), { statusCode, headers }) as unknown as ProviderResponse
-    delivery.begin(response)
+    try {
+      delivery.begin(response)
+    } catch (error) {
+      // As those do who hand a response over.
+      delivery.fail(toFailure(error))
+    }
     if (body.length > 0) response.write(body)
     await run()
     return response
