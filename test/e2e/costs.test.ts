@@ -5,6 +5,7 @@ import type { AiProxyOptions, FormatName, Prices } from '../../lib/index.js'
 import { prometheusObserver } from '../../lib/prometheus.js'
 import { samplesOf } from '../metrics/support/scrape.js'
 import { startApp } from './support/app.js'
+import { post } from './support/client.js'
 import { type Owner, startProvider } from './support/provider.js'
 
 /** Each part has a price of its own, so that the sum tells how often each token was charged. */
@@ -288,6 +289,15 @@ describe('cost', () => {
     assert.equal(await of({ 'at-target': one(2), [model]: one(3) }, 'told'), 200)
     assert.equal(await of({ [model]: one(3) }, 'told'), 300)
     assert.equal(await of({ constructor: one(1) }, '__proto__'), undefined)
+  })
+
+  test('is estimated if the tokens are', async (t) => {
+    const events = ['data: {"choices":[{"index":0,"delta":{"content":"Hi"},"finish_reason":"stop"}]}\n\n']
+    const provider = await startProvider(t, { onCall: (call) => call.sse(events).end('data: [DONE]\n\n') })
+    const app = await startApp(t, { target: provider.url, prices: { [model]: { input: 1, output: 1e6 } } })
+    await (await post(app.url + path, { model, stream: true, messages: [] })).text()
+    const { cost, costEstimated } = await app.record()
+    assert.deepEqual([(cost ?? 0) > 0, costEstimated], [true, true])
   })
 
   test('is estimated if another model answered than was asked, and only the one that was asked has a price', async (t) => {

@@ -269,6 +269,22 @@ describe('keys of the app', () => {
   })
 })
 
+test('answers that a client did not wait for say nothing of how long answers are', async (t) => {
+  const limits = [{ key, tokens: 1_000_000, per: '1h' }] as const
+  const held: (number | undefined)[] = []
+  const { app, used } = await started(t, { limits, countInput: () => 0 }, async (call) => {
+    held.push(await used('tokens'))
+    call.sse([String(word(0))])
+  })
+  for (let at = 0; at < 12; at++) {
+    const client = (await connect(t, app.port)).post(`/ai${openai.path}`, openai.request)
+    await client.sees('word0')
+    client.leave()
+    assert.equal((await app.record()).outcome, 'client_disconnect')
+  }
+  assert.ok((held.at(-1) ?? 0) >= 1000, `${held.at(-1)} held`)
+})
+
 describe('a user who taught the assumed output low values, and asks for six long answers at once', () => {
   const plain = { ...openai.request, stream: false }
   const longest = 500

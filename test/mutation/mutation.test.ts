@@ -54,6 +54,9 @@ describe('the mutations', () => {
       'ends',
       'masking',
       'metering',
+      'quota',
+      'queue',
+      'prices',
     ]
     for (const part of mattering) assert.ok(parts.has(part), part)
     const distinct = new Set(mutations.map(({ text, becomes }) => `${text}\n${becomes}`))

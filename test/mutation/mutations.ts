@@ -6,6 +6,9 @@ import { framing } from './mutations/framing.js'
 import { limits } from './mutations/limits.js'
 import { masking } from './mutations/masking.js'
 import { metering } from './mutations/metering.js'
+import { prices } from './mutations/prices.js'
+import { queue } from './mutations/queue.js'
+import { quota } from './mutations/quota.js'
 import { retry } from './mutations/retry.js'
 import { routing } from './mutations/routing.js'
 import { scheduling } from './mutations/scheduling.js'
@@ -25,4 +28,7 @@ export const mutations: readonly Mutation[] = [
   ...ends,
   ...metering,
   ...formats,
+  ...quota,
+  ...queue,
+  ...prices,
 ]

@@ -34,6 +34,7 @@ describe('an answer names another model', () => {
     ['claude-3-5-haiku-latest', 'claude-sonnet-4-20250514'],
     ['o3', 'o3-pro'],
     ['a', 'b'],
+    ['gpt-4o', 'gpt-35-0613'],
     ['gpt-4o', 'gpt-4'],
     ['constructor', '__proto__'],
   ] as const) {

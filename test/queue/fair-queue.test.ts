@@ -45,6 +45,13 @@ describe('a fair queue', () => {
     }
   })
 
+  test('lets one begin first that needs fewer rounds, although its tenant comes later', () => {
+    const queue = new FairQueue<string>()
+    queue.push('a', 'of 5 rounds', 5000, 1)
+    queue.push('b', 'of 4 rounds', 4000, 1)
+    assert.deepEqual([queue.shift(all), queue.shift(all)], ['of 4 rounds', 'of 5 rounds'])
+  })
+
   test('is first come first served within a tenant', () => {
     const queue = new FairQueue<number>()
     for (let n = 0; n < 10; n++) queue.push('a', n, 100 * (n % 3), 1)

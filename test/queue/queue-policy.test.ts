@@ -95,6 +95,33 @@ describe('a queue policy', () => {
     assert.equal(second!.fate, 'passed')
   })
 
+  test('a tenant whose requests use more than was expected has fewer turns', async () => {
+    const { queue } = manualQueue({ maxConcurrent: 1 })
+    const all = askAll(
+      queue,
+      Array.from({ length: 40 }, (_, n) => (n % 2 ? 'frugal' : 'greedy')),
+    )
+    const ended = { frugal: 0, greedy: 0 }
+    for (let n = 0; n < 20; n++) {
+      const running = all.find(({ fate, isSettled }) => fate === 'passed' && !isSettled)!
+      const tenant = running.subject.id as keyof typeof ended
+      ended[tenant]++
+      running.end(queue, tenant === 'greedy' ? 4000 : 1000)
+      await settled()
+    }
+    assert.ok(ended.frugal >= 15 && ended.greedy >= 3, JSON.stringify(ended))
+  })
+
+  test('an exchange that is over before it waits is out at once', async () => {
+    const { clock, queue } = manualQueue({ maxConcurrent: 1 })
+    askAll(queue, ['a'])
+    const left = new QueueingExchange('b', 1000)
+    left.leave()
+    left.ask(queue)
+    await settled()
+    assert.deepEqual([left.fate, queue.stats().waiting, clock.timers], ['left', 0, 0])
+  })
+
   test('an exchange that ends while it waits, however that comes, is no longer there', async () => {
     const { queue } = manualQueue({ maxConcurrent: 1 })
     const [, waits] = askAll(queue, ['a', 'b'])

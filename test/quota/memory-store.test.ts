@@ -59,6 +59,24 @@ describe('windows of a store in memory', () => {
     assert.equal(reserve('d', tokens(50)).granted, true)
   })
 
+  test('of the calendar keep what a larger limit of the same name has allowed', () => {
+    const start = 100 * hour
+    const window: Window = { kind: 'calendar', starts: [start, start + hour, start + 2 * hour] }
+    const { store, pass, state } = made()
+    const settle = (id: string, allowed: number, amount: number) =>
+      store.settle({
+        id,
+        slot: 'a',
+        charges: [{ key: 'user:ada', name: 'tokens:day@UTC', window, allowed, amount, takenBackFrom: undefined }],
+      })
+    settle('a', 1000, 150)
+    settle('b', 100, 30)
+    assert.equal(state('tokens:day@UTC')?.current, 150)
+    pass(hour)
+    settle('c', 100, 1)
+    assert.equal(state('tokens:day@UTC')?.current, 31)
+  })
+
   test('are forgotten once no key needs them', () => {
     const { store, reserve, pass } = made()
     const other = (at: number) => ({ ...request(), key: `user:${at}` })

@@ -1,0 +1,44 @@
+import { mutationsOf } from '../mutation.js'
+
+/** Who may use how much: what is reserved, what is charged, and what is refused. */
+export const quota = mutationsOf(
+  'quota',
+  ['test/quota/memory-store.test.ts', 'test/e2e/quota.test.ts', 'test/e2e/quota-edges.test.ts'],
+  [
+    [
+      'usedIn(before[at]!, claim.window, now) + before[at]!.held + claim.amount <= claim.allowed',
+      'usedIn(before[at]!, claim.window, now) + claim.amount <= claim.allowed',
+    ],
+    [
+      'usedIn(before[at]!, claim.window, now) + before[at]!.held + claim.amount <= claim.allowed',
+      'usedIn(before[at]!, claim.window, now) + before[at]!.held + claim.amount < claim.allowed',
+    ],
+    ['const hasRoom = claims.every(', 'const hasRoom = claims.some('],
+    ['if (lease.expiresAt <= now) this.#release(key, id)', 'if (lease) this.#release(key, id)'],
+    ['if (expiresAt >= lease.queuedFor) return', 'if (lease.queuedFor < Number.POSITIVE_INFINITY) return'],
+    [
+      'excess = carries && next !== undefined ? Math.max(0, Math.min(amount, counted - allowed)) : 0',
+      'excess = carries && next !== undefined ? Math.max(0, counted - allowed) : 0',
+    ],
+    [
+      'return state.current + state.previous * (1 - (now % window.ms) / window.ms)',
+      'return state.current + state.previous',
+      'test/quota/usage.test.ts',
+      'test/quota/memory-store.test.ts',
+    ],
+    ['if (FAILED.has(outcome)) return told', 'if (FAILED.has(outcome)) return tokens'],
+    ['if (share <= 1 || !run.isExhausted) return undefined', 'if (!run.isExhausted) return undefined'],
+    ['if (share <= 1 || !run.isExhausted) return undefined', 'if (share <= 1) return undefined'],
+    ['if (!countsRequest) for (const { key } of run.buckets) this.#denials.forget(key)', ''],
+    [
+      'amount < denial.amount || allowed > denial.allowed',
+      'amount < denial.amount',
+      'test/quota/denials.test.ts',
+      'test/e2e/quota-edges.test.ts',
+    ],
+    [
+      "if (outcome !== 'completed' || !tokens || usage?.estimated !== false) return",
+      'if (!tokens) return',
+    ],
+  ],
+)
