@@ -36,9 +36,6 @@ export const quota = mutationsOf(
       'test/quota/denials.test.ts',
       'test/e2e/quota-edges.test.ts',
     ],
-    [
-      "if (outcome !== 'completed' || !tokens || usage?.estimated !== false) return",
-      'if (!tokens) return',
-    ],
+    ["if (outcome !== 'completed' || !tokens || usage?.estimated !== false) return", 'if (!tokens) return'],
   ],
 )
