@@ -158,6 +158,11 @@ async function applyRequestLimits(
   deadlines.stop('firstByte')
 }
 
+/** Returns the options whose functions decide about a request. */
+function functionsAskedBy({ onRequest, modelsOf }: Config): readonly string[] {
+  return [...(onRequest ? ['onRequest'] : []), ...(modelsOf ? ['models'] : [])]
+}
+
 /** Reads the body, edits it, and sends the request. */
 async function sendBody(
   exchange: Exchange,
@@ -180,10 +185,12 @@ async function sendBody(
   if (exchange.isSettled) return
   // A body that a parser read earlier was not counted as it arrived.
   if (Buffer.isBuffer(given.content) && exchange.requestBytes === 0) exchange.countRequestBytes(given.content.length)
-  let asked = [...(config.onRequest ? ['onRequest'] : []), ...(config.modelsOf ? ['models'] : [])]
+  let isEditing = true
   const awaitFirstByte = () => {
     const { firstByteTimeoutMs, firstTokenTimeoutMs } = limits
     exchange.deadlines.start('firstByte', firstByteTimeoutMs, () => {
+      // The provider is not asked before the app has answered.
+      const asked = isEditing ? functionsAskedBy(config) : []
       controller.fail(asked.length > 0 ? appTimeout(asked, limits) : limitFailure('first_byte_timeout', limits))
     })
     if (!exchange.asksForStream) return
@@ -195,7 +202,7 @@ async function sendBody(
   awaitFirstByte()
   const isRouted = context.targets !== undefined
   const edited = await editRequest(exchange, path, given, config, context.provider.usageRefusals, !isRouted)
-  asked = []
+  isEditing = false
   if (exchange.isSettled) return
   if (edited.answer) {
     const { status, headers, content } = edited.answer
