@@ -8,6 +8,7 @@ import type {
   NewJournalEntry,
 } from '../api/journal.js'
 import { EntryMemory, type FreeBlocks } from './entry-memory.js'
+import { followingBatches } from './following-batches.js'
 
 /** What a batch, and what an entry, costs beside its events. */
 const BATCH_BYTES = 250
@@ -105,13 +106,8 @@ export class MemoryEntry implements JournalWriter {
 
   read(after: number, maxBytes: number): JournalPage {
     const oldest = this.#batches[0]?.first ?? 1
-    const batches: JournalBatch[] = []
-    let size = 0
-    for (let at = this.#indexAfter(after); at < this.#batches.length && size < maxBytes; at++) {
-      batches.push(this.#batches[at]!)
-      size += this.#batches[at]!.bytes.length
-    }
-    if (size > 0) this.#memory.share()
+    const batches = followingBatches(this.#batches, after, maxBytes)
+    if (batches.length > 0) this.#memory.share()
     return {
       state: this.#end ? 'ended' : 'open',
       about: this.#entry.about,
@@ -141,19 +137,6 @@ export class MemoryEntry implements JournalWriter {
     this.#memory.close()
     if (!this.#end && !this.#isDiscarded) queueMicrotask(() => this.callbacks.onFailure(undefined))
     this.#tell()
-  }
-
-  /** Returns the index of the batch with the event after `after`: usually one of the last. */
-  #indexAfter(after: number): number {
-    let low = 0
-    let high = this.#batches.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      const { first, ends } = this.#batches[middle]!
-      if (first + ends.length - 1 > after) high = middle
-      else low = middle + 1
-    }
-    return low
   }
 
   #count(bytes: number): void {

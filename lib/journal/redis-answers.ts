@@ -1,4 +1,5 @@
 import type { JournalBatch, JournalEnd, JournalHead, JournalPage } from '../api/journal.js'
+import { followingBatches } from './following-batches.js'
 import { MISSING } from './missing-page.js'
 import { decodeItem } from './redis-items.js'
 
@@ -85,24 +86,6 @@ export function pageOf(info: EntryInfo | undefined, after: number, maxBytes: num
   if (maxBytes > 0 && next <= newest && !((batches[0]?.first ?? Number.POSITIVE_INFINITY) <= next)) return MISSING
   const state = end ? 'ended' : info.isWriterAlive ? 'open' : 'lost'
   return { state, about, head, batches, oldest, newest, end }
-}
-
-/** Returns the batches that have what follows an event, up to about so many bytes. */
-export function followingBatches(batches: readonly JournalBatch[], after: number, maxBytes: number): JournalBatch[] {
-  let low = 0
-  let high = batches.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    const { first, ends } = batches[middle]!
-    if (first + ends.length - 1 > after) high = middle
-    else low = middle + 1
-  }
-  const found: JournalBatch[] = []
-  for (let size = 0; low < batches.length && size < maxBytes; low++) {
-    found.push(batches[low]!)
-    size += batches[low]!.bytes.length
-  }
-  return found
 }
 
 /** An item of a stream: its id, and its fields. */

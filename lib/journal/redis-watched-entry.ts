@@ -1,6 +1,7 @@
 import type { JournalBatch, JournalPage } from '../api/journal.js'
+import { followingBatches } from './following-batches.js'
 import { MISSING } from './missing-page.js'
-import { type EntryInfo, followingBatches, parseEnd, parseHead, parseNumber, type StreamItem } from './redis-answers.js'
+import { type EntryInfo, parseEnd, parseHead, parseNumber, type StreamItem } from './redis-answers.js'
 import { decodeItem } from './redis-items.js'
 
 /** How many bytes of an entry's newest events are kept here. */

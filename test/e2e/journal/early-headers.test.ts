@@ -100,6 +100,22 @@ describe('joining while the provider is silent, with heartbeat.beforeFirstByte',
       'miss completed',
       'miss rejected',
     ])
+    assert.deepEqual([app.proxy.stats().streams, app.proxy.exchanges()], [0, []])
+  })
+
+  test('a leader that was stopped finds the error when it asks for its stream again', async (t) => {
+    const { app, leaderId, answers } = await allSilent(t, { resume: { who: () => 'ada' } })
+    const url = new URL(answers[0].headers.get('x-stream-url')!, app.url)
+    const live = new Events(await fetch(url))
+    app.proxy.abort(leaderId)
+    const again = new Events(await fetch(url))
+    for (const reader of [live, again]) {
+      const rest = await restOf(reader)
+      assert.deepEqual(
+        rest.map((event) => errorInEvent(withoutId(event)).code),
+        ['aborted'],
+      )
+    }
   })
 
   test('if the leader is stopped after content, the others end with the same error', async (t) => {
