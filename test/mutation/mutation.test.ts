@@ -57,6 +57,11 @@ describe('the mutations', () => {
       'quota',
       'queue',
       'prices',
+      'journal',
+      'resume',
+      'cache',
+      'join',
+      'client',
     ]
     for (const part of mattering) assert.ok(parts.has(part), part)
     const distinct = new Set(mutations.map(({ text, becomes }) => `${text}\n${becomes}`))

@@ -99,3 +99,40 @@ test('the last one who reads a shared stream can stop it', async (t) => {
   await call.gone
   assert.match((await new Events(joined).rest()).at(-1)!, /"code":"aborted"/)
 })
+
+test('an answer that nobody could continue, because its head has not come, stops with its only client', async (t) => {
+  const provider = await startProvider(t)
+  const app = await startApp(t, {
+    target: provider.url,
+    resume: { who: () => 'ada' },
+    cache: { ttlMs: 1e6, scope: () => 'all' },
+    joinIdentical: true,
+  })
+  const leave = new AbortController()
+  const asked = post(app.url + path, request, { signal: leave.signal })
+  const call = await provider.next()
+  leave.abort()
+  await assert.rejects(asked)
+  await call.gone
+  assert.equal((await app.record()).outcome, 'client_disconnect')
+})
+
+test('an answer of many turns is whole as a hit, and for who reads it later', async (t) => {
+  const wide = (n: number) =>
+    `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: `${n} ${'x'.repeat(2000)}` } }] })}\n\n`
+  const sent = [...Array.from({ length: 200 }, (_, n) => wide(n)), ...events.slice(-1), terminator]
+  const provider = await startProvider(t, { onCall: (call) => call.sse(sent).end() })
+  const app = await startApp(t, {
+    target: provider.url,
+    resume: { who: () => 'ada' },
+    cache: { ttlMs: 1e6, scope: () => 'all' },
+  })
+  for (const how of ['miss', 'hit']) {
+    const response = await post(app.url + path, request)
+    assert.equal(response.headers.get('x-cache'), how)
+    assert.deepEqual((await new Events(response).rest()).map(withoutId), sent)
+    const again = await fetch(new URL(response.headers.get('x-stream-url')!, app.url))
+    assert.deepEqual((await new Events(again).rest()).map(withoutId), sent)
+  }
+  assert.equal(provider.calls.length, 1)
+})

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { describe, type TestContext, test } from 'node:test'
+import type { AiProxyOptions } from '../../../lib/index.js'
+import { startApp } from '../support/app.js'
+import { post } from '../support/client.js'
+import { openai } from '../support/protocols.js'
+import { type Call, startProvider } from '../support/provider.js'
+
+const { path, events, terminator } = openai
+const request = { ...openai.request, temperature: 0 }
+const answer = { id: 'a', choices: [{ message: { content: 'hi' }, finish_reason: 'stop' }] }
+
+async function started(t: TestContext, onCall: (call: Call) => unknown, options: Partial<AiProxyOptions> = {}) {
+  const provider = await startProvider(t, { onCall })
+  const app = await startApp(t, {
+    target: provider.url,
+    cache: { ttlMs: 1e6, scope: () => 'all' },
+    ...options,
+  } as AiProxyOptions)
+  return async (body: object) => {
+    const response = await post(app.url + path, body)
+    await response.text()
+    await app.record()
+    return response.headers.get('x-cache')
+  }
+}
+
+describe('cache', () => {
+  test('an answer without usage is kept, but not for a client that asks for its usage', async (t) => {
+    const ask = await started(t, (call) => call.sse(events).end(terminator))
+    const asking = { ...request, stream_options: { include_usage: true } }
+    assert.deepEqual([await ask(request), await ask(asking), await ask(request)], ['miss', 'miss', 'hit'])
+  })
+
+  test("an answer that a hook has put in the provider's place is not kept", async (t) => {
+    const ask = await started(t, (call) => call.json(200, answer), {
+      onResponse: () => ({ status: 200, body: answer }),
+    })
+    const plain = { ...request, stream: false }
+    assert.deepEqual([await ask(plain), await ask(plain)], ['miss', 'miss'])
+  })
+
+  test('an answer that is longer than cache.maxBytes is not kept, although it can be continued', async (t) => {
+    const ask = await started(t, (call) => call.sse(events).end(terminator), {
+      cache: { ttlMs: 1e6, scope: () => 'all', maxBytes: 100 },
+      resume: { who: () => 'ada' },
+    })
+    assert.deepEqual([await ask(request), await ask(request)], ['miss', 'miss'])
+  })
+})

@@ -1,0 +1,27 @@
+import { mutationsOf } from '../mutation.js'
+
+const CACHE = 'test/e2e/journal/cache.test.ts'
+const EARLY = 'test/e2e/journal/early-headers.test.ts'
+const SHARED = 'test/e2e/journal/shared-and-resumed.test.ts'
+const SLOW = 'test/e2e/journal/slow-readers.test.ts'
+const READERS = 'test/handle/stream-readers.test.ts'
+
+/** Requests that share an answer that is under way. */
+export const join = mutationsOf(
+  'join',
+  [CACHE, EARLY],
+  [
+    ["const how = !hasBegun && isOwn ? 'vacated'", "const how = isOwn ? 'vacated'"],
+    ['return this.#request.mayBeVacated && this.#last === undefined', 'return this.#request.mayBeVacated', SLOW],
+    ['return this.#number > 0', 'return this.#hasBegun', EARLY],
+    ['exchange.asksForStream && !exchange.countsAsStream', 'exchange.asksForStream', EARLY],
+    ["if (!res.headersSent) res.setHeader('x-cache', 'miss')", "res.setHeader('x-cache', 'miss')", EARLY],
+    ['if (known !== id) putAlias', 'if (known === id) putAlias', EARLY],
+    ['mayReturn || this.#writer.readers > 0', 'mayReturn'],
+    ['if (this.isReadByOthers) return this.#letOthersGoOn()', '', SLOW],
+    ['this.endsLater = true\n      return this.#awaitReader()', 'this.endsLater = true', SLOW],
+    ['if (others.length === 0) await journal.stop(entry)', 'await journal.stop(entry)', READERS, SHARED],
+    ['for (const [name, { journal }] of this.#marks) put(journal, name)', '', READERS],
+    ['if (--mark.count > 0) return', 'mark.count--', READERS],
+  ],
+)

@@ -1,0 +1,22 @@
+import { mutationsOf } from '../mutation.js'
+
+/** What a journal keeps, and for how long. */
+export const journal = mutationsOf(
+  'journal',
+  ['test/journal/memory-journal.test.ts', 'test/journal/stores.model.test.ts'],
+  [
+    ['if (this.#eventBytes > maxBytes && !trims) return this.#context.onDrop()', ''],
+    ['trimmed < this.#batches.length - 1', 'trimmed < this.#batches.length'],
+    ['if (first + ends.length - 1 > after) high = middle', 'if (first > after) high = middle'],
+    ['if (!this.#isShared) this.#free.give(memory)', 'this.#free.give(memory)'],
+    ['if (ifAbsent && this.get(name) !== undefined) return false', ''],
+    ['const id = oldest ?? this.#open.keys().next().value', 'const id = this.#open.keys().next().value ?? oldest'],
+    ['this.expiresAt = this.#context.now() + this.#entry.keepMs', 'this.expiresAt = this.#entry.keepMs'],
+    ['if (!this.#end && !this.#isDiscarded) queueMicrotask(() => this.callbacks.onFailure(undefined))', ''],
+    [
+      'if (!this.#info || this.#info.isWriterAlive === isWriterAlive) return false',
+      'if (this.#info) return false',
+      'test/journal/redis-journal.test.ts',
+    ],
+  ],
+)
