@@ -19,7 +19,7 @@ export const join = mutationsOf(
     ['if (known !== id) putAlias', 'if (known === id) putAlias', EARLY],
     ['mayReturn || this.#writer.readers > 0', 'mayReturn'],
     ['if (this.isReadByOthers) return this.#letOthersGoOn()', '', SLOW],
-    ['this.endsLater = true\n      return this.#awaitReader()', 'this.endsLater = true', SLOW],
+    ['this.endsLater = true\n      return this.#drain.awaitReader()', 'this.endsLater = true', SLOW],
     ['if (others.length === 0) await journal.stop(entry)', 'await journal.stop(entry)', READERS, SHARED],
     ['for (const [name, { journal }] of this.#marks) put(journal, name)', '', READERS],
     ['if (--mark.count > 0) return', 'mark.count--', READERS],
