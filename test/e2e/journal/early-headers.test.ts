@@ -229,4 +229,33 @@ describe('a stream that was opened while it waited in a queue', () => {
     assert.equal(hit.headers.get('x-cache'), 'hit')
     assert.deepEqual((await restOf(new Events(hit))).map(withoutId), all)
   })
+
+  for (const [what, cache] of [
+    ['with cache', { ttlMs: 1e6, scope: () => 'all' }],
+    ['without', undefined],
+  ] as const) {
+    test(`can be continued and stopped by the id of its head, ${what}`, async (t) => {
+      const policy = queue({ maxConcurrent: 1 })
+      const { provider, app, ask } = await started(t, {
+        policies: [policy],
+        resume: { who: () => 'ada' },
+        cache,
+        joinIdentical: false,
+      })
+      await ask({ ...request, model: 'other' })
+      const other = await provider.next()
+      const response = await ask()
+      other.sse([terminator]).end()
+      const call = (await provider.next()).sse(events.slice(0, 1))
+      const reader = new Events(response)
+      const first = (await nextOf(reader))!
+      const url = new URL(response.headers.get('x-stream-url')!, app.url)
+      const continued = new Events(await fetch(url, { headers: { 'last-event-id': idOf(first) } }))
+      call.send(events[1])
+      assert.equal(withoutId((await nextOf(continued))!), events[1])
+      assert.equal((await fetch(url, { method: 'DELETE' })).status, 204)
+      await call.gone
+      for (const each of [reader, continued]) assert.match((await restOf(each)).at(-1)!, /"code":"aborted"/)
+    })
+  }
 })
