@@ -10,7 +10,7 @@ interface Named {
   readonly expiresAt: number
 }
 
-/** Values by name, each for a while. */
+/** Values by name, each for a while. The one that was used longest ago comes first. */
 export class ExpiringNames {
   readonly #now: () => number
   readonly #values = new Map<string, Named>()
@@ -39,8 +39,12 @@ export class ExpiringNames {
   get(name: string): string | undefined {
     const named = this.#values.get(name)
     if (!named) return undefined
-    if (named.expiresAt > this.#now()) return named.value
-    this.#delete(name)
+    this.#values.delete(name)
+    if (named.expiresAt > this.#now()) {
+      this.#values.set(name, named)
+      return named.value
+    }
+    this.#bytes -= sizeOf(name, named.value)
     return undefined
   }
 
@@ -79,7 +83,7 @@ export class ExpiringNames {
     }
   }
 
-  /** Removes the oldest name. @returns whether there was one */
+  /** Removes the name that was used longest ago. @returns whether there was one */
   evict(): boolean {
     const [oldest] = this.#values.keys()
     if (oldest === undefined) return false

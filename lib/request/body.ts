@@ -143,9 +143,10 @@ function accountFor(bytes: Buffer, share: HeldShare): Buffer {
 const MAX_ARRIVED_BYTES = 16 * 1024
 
 /** Takes a small body that has arrived completely, which needs no listeners. @returns whether it did */
-function takeArrived(req: IncomingMessage, blocks: Blocks, onBytes: (count: number) => void): boolean {
+function takeArrived(req: IncomingMessage, size: number, blocks: Blocks, onBytes: (count: number) => void): boolean {
   const isUntouched = req.readableFlowing === null && req.readableEncoding === null && !req.destroyed
-  if (!req.complete || !isUntouched || req.readableLength > MAX_ARRIVED_BYTES) return false
+  // Requests that are not of Node's server may say that they are complete before their body is there.
+  if (!req.complete || !isUntouched || req.readableLength !== size) return false
   for (let chunk: Buffer | null = req.read(); chunk !== null; chunk = req.read()) {
     onBytes(chunk.length)
     blocks.push(chunk)
@@ -161,8 +162,11 @@ async function readAll(
 ): Promise<Buffer> {
   const blocks = new Blocks(resources.share)
   // Node hands over the head first, and what arrived with it right after that.
-  if (Number(req.headers['content-length']) <= MAX_ARRIVED_BYTES) await undefined
-  if (takeArrived(req, blocks, onBytes)) return runTask(blocks.join(), blocks.size, resources)
+  const declared = Number(req.headers['content-length'])
+  if (declared <= MAX_ARRIVED_BYTES) {
+    await undefined
+    if (takeArrived(req, declared, blocks, onBytes)) return runTask(blocks.join(), blocks.size, resources)
+  }
   await new Promise<void>((resolve, reject) => {
     const aborted = () => new AiProxyError('invalid_request', 'The request body broke off')
     if (req.destroyed) return reject(aborted())
@@ -196,6 +200,8 @@ async function readAll(
       reject(aborted())
     }
     req.on('data', onData).on('end', onEnd).on('error', onAborted).on('close', onAborted)
+    // Something before the proxy may have paused it, so that nothing is lost until it is read.
+    if (req.isPaused()) req.resume()
   })
   return runTask(blocks.join(), blocks.size, resources)
 }

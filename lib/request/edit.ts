@@ -6,6 +6,7 @@ import { isObject, parseJsonBytes } from '../json/json.js'
 import type { Config } from '../options/config.js'
 import { isRejection } from '../options/hook-rejection.js'
 import { MAX_MODEL_LENGTH } from '../options/models.js'
+import { beginningOf } from '../util/beginning-of.js'
 import { rejectAmbiguousFields } from './ambiguous.js'
 import { askForUsage } from './ask-for-usage.js'
 import type { RequestBody } from './body.js'
@@ -62,12 +63,13 @@ export async function editRequest(
   let body = given
   const updateExchange = () => {
     // It goes into records, logs and metrics, so a client must not be able to put a long text there.
-    const model = modelInPath(whole, exchange.format) ?? modelOf(body.json)
+    const inPath = modelInPath(whole, exchange.format)
+    const asked = inPath ?? modelOf(body.json)
+    // `JSON.parse` makes texts of their own; a part of a path or of a longer name is a slice.
+    const isSlice = inPath !== undefined || (asked?.length ?? 0) > MAX_MODEL_LENGTH
+    const model = asked !== undefined && isSlice ? beginningOf(asked, MAX_MODEL_LENGTH) : asked
     const query = exchange.req.url.split('?')[1]
-    exchange.describe(
-      model?.slice(0, MAX_MODEL_LENGTH),
-      asksForStream(method, whole, body.json, query, exchange.format),
-    )
+    exchange.describe(model, asksForStream(method, whole, body.json, query, exchange.format))
   }
   const askingForUsage = (asked: RequestBody) =>
     asksForUsage ? askForUsage(asked, exchange, config, whole, refusals) : asked

@@ -1,5 +1,5 @@
-import { type IncomingMessage, ServerResponse } from 'node:http'
-import { Socket } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 
 /** Returns whether the client's side of an exchange has ended. */
 export function hasDisconnected(req: IncomingMessage, res: ServerResponse): boolean {
@@ -23,8 +23,8 @@ export function hasBeenSent(req: IncomingMessage, res: ServerResponse): boolean 
  * client has left, perhaps before this call.
  *
  * The response's `close` is reliable in all phases. (The request's is emitted as soon as its body has been read.) But a
- * response that waits in a pipeline is never notified of the end of its connection, and a response of a server that is
- * not Node's may emit only `finish`.
+ * response that waits in a pipeline is never notified of the end of its connection, and a response that was not made by
+ * Node's server may emit only `finish`, even if it is a `ServerResponse` on a connection of its own.
  *
  * @returns a function that stops watching
  */
@@ -33,8 +33,7 @@ export function onDisconnect(req: IncomingMessage, res: ServerResponse, onClose:
   let stopWaiting: (() => void) | undefined
   const stop = () => {
     isWatching = false
-    res.off('close', gone)
-    if (!isNodes) res.off('finish', finished)
+    res.off('close', gone).off('finish', finished)
     stopWaiting?.()
   }
   const gone = () => {
@@ -48,10 +47,7 @@ export function onDisconnect(req: IncomingMessage, res: ServerResponse, onClose:
       if (hasBeenSent(req, res)) gone()
     })
   }
-  // A response of Node's server always emits `close`.
-  const isNodes = res instanceof ServerResponse && res.socket instanceof Socket
-  res.on('close', gone)
-  if (!isNodes) res.on('finish', finished)
+  res.on('close', gone).on('finish', finished)
   if (!res.socket) stopWaiting = onceClosed(req.socket, gone)
   if (hasDisconnected(req, res)) process.nextTick(gone)
   return stop

@@ -20,6 +20,18 @@ const callbacks = () => new Promise<void>((resolve) => setImmediate(resolve))
 const stateOf = (journal: Journal, id: string) => (journal.read(id, 0, 1e6) as JournalPage).state
 const text = (size: number) => 'x'.repeat(size)
 
+describe('names in memory', () => {
+  test('go by their last use, not by when they were set', async (t) => {
+    const { journal } = journalAt(t, 20_000)
+    await journal.put('hot', 'used all the time', 60_000)
+    for (let at = 0; at < 1000; at++) {
+      await journal.put(`cold ${at}`, 'used once', 60_000)
+      assert.equal(await journal.get('hot'), 'used all the time')
+    }
+    assert.equal(await journal.get('cold 0'), undefined)
+  })
+})
+
 describe('entries in memory', () => {
   test('leave what was read from them as it is, although their memory is used again', (t) => {
     const { journal } = journalAt(t)

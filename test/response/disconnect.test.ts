@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { hasBeenSent, hasDisconnected, onDisconnect } from '../../lib/response/disconnect.js'
 import { settled } from '../support/event-loop.js'
@@ -109,6 +110,20 @@ describe('hasBeenSent', () => {
 })
 
 describe('a response that never closes', () => {
+  test('is over once it has finished, even if it is of Node, on a connection', async (t) => {
+    const socket = new Socket()
+    t.after(() => socket.destroy())
+    const req = new IncomingMessage(socket)
+    const res = new ServerResponse(req)
+    Object.defineProperty(res, 'socket', { value: socket })
+    let gone = 0
+    onDisconnect(req, res, () => gone++)
+    Object.defineProperty(res, 'writableEnded', { value: true })
+    res.emit('finish')
+    await settled()
+    assert.equal(gone, 1)
+  })
+
   test('is over once it has finished, if it was ended', async () => {
     const { res, gone, listeners } = rig()
     res.emit('finish')
