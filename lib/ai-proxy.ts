@@ -14,6 +14,7 @@ import { AnswerOwners } from './handle/answer-owners.js'
 import type { ProxyContext } from './handle/context.js'
 import { handleRequest } from './handle/handle-request.js'
 import { createJournals } from './handle/journals.js'
+import { settlePolicies } from './handle/settle-policies.js'
 import { SetupWarnings } from './handle/setup-warnings.js'
 import { StreamReaders } from './handle/stream-readers.js'
 import { TargetPool } from './handle/target-pool.js'
@@ -203,7 +204,7 @@ function conclude(exchange: Exchange, { config, registry, observers, answers, ow
   registry.end(exchange, record)
   exchange.onEnd?.(record)
   if (record.cache) answers?.count(record.cache)
-  exchange.policies?.settle(isAnothers(record) ? withoutUsage(record) : record)
+  settlePolicies(exchange, record)
   observers.onFinish(record)
   const { id, outcome, code, status, durationMs, events, downstreamBytes } = record
   debug.stream(
@@ -216,16 +217,6 @@ function conclude(exchange: Exchange, { config, registry, observers, answers, ow
     downstreamBytes,
   )
   void callOnFinish(exchange, record, config)
-}
-
-/** The provider answered somebody else. */
-function isAnothers({ cache }: ExchangeRecord): boolean {
-  return cache === 'hit' || cache === 'join'
-}
-
-/** What another is charged for must not be charged twice. */
-function withoutUsage(record: ExchangeRecord): ExchangeRecord {
-  return { ...record, usage: undefined, tokens: undefined }
 }
 
 async function callOnFinish(exchange: Exchange, record: ExchangeRecord, config: Config): Promise<void> {

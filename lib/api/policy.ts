@@ -86,7 +86,8 @@ export type Admission =
  * option `policies`; the first refusal counts, and those behind it are not asked.
  *
  * What a policy acquires in `admit` it gives back in `settle`: that is called once for each exchange for which `admit` was
- * called, whatever happened to it, and not before `admit` has returned.
+ * called, whatever happened to it, and not before `admit` has returned. Of an exchange that gets the answer of another
+ * (options `cache` and `joinIdentical`) it is called before the first event of that goes out, since it asks no provider.
  */
 export interface Policy<Req extends IncomingMessage = Request> {
   /** For messages and the debug log. */
@@ -103,7 +104,11 @@ export interface Policy<Req extends IncomingMessage = Request> {
    * @returns why the stream ends here
    */
   progress?(exchange: PolicyExchange<Req>): Refusal | undefined
-  /** Called with what has become of the exchange. What it throws goes to `onError`. */
+  /**
+   * Called with what has become of the exchange. What it throws goes to `onError`. If `record.cache` is `hit` or `join`, there is
+   * no usage, `cost` is 0, and the record may be of the moment at which that answer began: `outcome` is `completed` then, and
+   * the app's labels are not known.
+   */
   settle?(record: ExchangeRecord, exchange: PolicyExchange<Req>): void | Promise<void>
   /** Returns counters and gauges of its own, by names of letters, digits and `_`, for `stats().policies` and for metrics. */
   figures?(): Readonly<Record<string, number>>

@@ -57,7 +57,7 @@ export class Exchange implements Indexed {
   onEnd: ((record: ExchangeRecord) => void) | undefined
   /** The middleware's limits; after admission the request's own, if the app sets any. */
   limits: ResolvedLimits
-  /** Set once they are asked. */
+  /** Set once they are asked, until they are told what has become of it. */
   policies: ExchangePolicies | undefined
   /** Keeps its answer, if it is kept. */
   recorder: AnswerRecorder | undefined

@@ -12,6 +12,7 @@ import type { ReplayRequest, ReplayResult } from '../response/replay.js'
 import type { ResponseController } from '../response/response-controller.js'
 import { debug } from '../util/debug.js'
 import type { ProxyContext } from './context.js'
+import { settlePoliciesOfShared } from './settle-policies.js'
 import type { ShareableRequest } from './shareable-request.js'
 import { putAlias } from './stream-alias.js'
 import { streamsUrlOf } from './stream-route.js'
@@ -143,13 +144,17 @@ export class SharedAnswer {
       after: 0,
       mayBeVacated: true,
       isRecorded: true,
+      onBegin: () => settlePoliciesOfShared(exchange, this.#context.config),
       idPrefixFor: (framing, { epoch }) => (alias && framing === sse ? idLinePrefix(epoch) : undefined),
       headersFor: (framing) => ({ ...headers, ...(framing && alias?.headers) }),
       ...(this.hidesUsage && { select: (batch, framing) => withoutUsage(batch, framing, exchange.format) }),
       ...(isPaced && { paceFor: (framing) => pacing(this.#cache.pace, exchange.format, framing) }),
     }
     try {
-      return await this.#controller.replay(request)
+      const result = await this.#controller.replay(request)
+      // It is nobody's answer so far.
+      if (result !== 'served') this.#note(undefined)
+      return result
     } finally {
       alias?.drop()
     }
@@ -174,7 +179,7 @@ export class SharedAnswer {
     }
   }
 
-  #note(how: 'hit' | 'miss' | 'join'): void {
+  #note(how: Exchange['cache']): void {
     this.#exchange.cache = how
   }
 

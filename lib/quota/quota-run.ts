@@ -139,8 +139,12 @@ export function statusOf(bucket: LimitBucket, state: BucketState, now: number): 
   }
 }
 
-/** Returns whether an exchange was refused before anything went out, so that it does not count as a request. */
-export function isUnasked({ attempts, outcome, status }: ExchangeRecord): boolean {
+/**
+ * Returns whether an exchange does not count as a request: it was refused before anything went out, or another's answer is
+ * its own.
+ */
+export function isUnasked({ attempts, outcome, status, cache }: ExchangeRecord): boolean {
+  if (cache === 'hit' || cache === 'join') return true
   // Who leaves has been counted: otherwise who always leaves is never limited.
   return attempts.length === 0 && outcome !== 'client_disconnect' && (status === undefined || outcome !== 'completed')
 }

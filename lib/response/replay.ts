@@ -41,6 +41,8 @@ export interface ReplayRequest extends Omit<ReplaySource, 'mayBeMissingMs'> {
   readonly select?: (batch: JournalBatch, framing: Framing) => readonly JournalBatch[]
   /** Returns further headers of the response. */
   readonly headersFor: (framing: Framing | undefined) => Readonly<Record<string, string>>
+  /** Called before the first event goes out: from now on no other answer can take its place. */
+  readonly onBegin?: () => void
   /** If nothing was sent, another may be asked in the place of one that has no answer. */
   readonly mayBeVacated: boolean
   /** The record has what was told of the answer. That of a client that continues its own has not: it would count twice. */
@@ -103,6 +105,7 @@ export class Replay implements ReplayCallbacks {
   }
 
   onEvents(batch: JournalBatch, now: number): void {
+    if (!this.#last) this.#request.onBegin?.()
     this.#last = batch
     if (this.#hasContent || !this.#framing) return
     const { answer, format } = this.#target.exchange

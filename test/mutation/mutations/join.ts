@@ -4,6 +4,7 @@ const CACHE = 'test/e2e/journal/cache.test.ts'
 const EARLY = 'test/e2e/journal/early-headers.test.ts'
 const SHARED = 'test/e2e/journal/shared-and-resumed.test.ts'
 const SLOW = 'test/e2e/journal/slow-readers.test.ts'
+const JOINED = 'test/e2e/journal/joined-after-policies.test.ts'
 const READERS = 'test/handle/stream-readers.test.ts'
 
 /** Requests that share an answer that is under way. */
@@ -17,6 +18,9 @@ export const join = mutationsOf(
     ['exchange.asksForStream && !exchange.countsAsStream', 'exchange.asksForStream', EARLY],
     ["if (!res.headersSent) res.setHeader('x-cache', 'miss')", "res.setHeader('x-cache', 'miss')", EARLY],
     ['if (known !== id) putAlias', 'if (known === id) putAlias', EARLY],
+    ['if (!this.#last) this.#request.onBegin?.()', '', JOINED],
+    ["if (cache === 'hit' || cache === 'join') return true", '', JOINED],
+    ["if (result !== 'served') this.#note(undefined)", '', JOINED],
     ['mayReturn || this.#writer.readers > 0', 'mayReturn'],
     ['if (this.isReadByOthers) return this.#letOthersGoOn()', '', SLOW],
     ['this.endsLater = true\n      return this.#drain.awaitReader()', 'this.endsLater = true', SLOW],
