@@ -64,14 +64,15 @@ export function recorderFor(
   const maxBytes = Math.max(mayContinue ? resume.maxBytes : 0, shared && cache ? cache.maxBytes : 0)
   const hidesUsage = shared?.hidesUsage === true
   const tools = new ToolWatch()
-  let unmark = () => {}
+  const graceMs = mayContinue && keeps ? resume.graceMs : 0
+  let unmark: (returnMs: number) => void = () => {}
   const recorder: Recorder = new Recorder({
     journal,
     path: exchange.path,
     model: exchange.model,
     maxBytes,
     keepMs: Math.max(mayContinue ? resume.windowMs : 0, shared ? READ_MS : 0),
-    graceMs: mayContinue && keeps ? resume.graceMs : 0,
+    graceMs,
     resume: mayContinue ? { reader, streamsUrl: streamsUrlOf(exchange), keeps } : undefined,
     isShared: shared !== undefined,
     hidesUsage,
@@ -89,7 +90,7 @@ export function recorderFor(
       catchRejection(journal.put(goneName(known), reader, resume.windowMs * REMEMBERED_WINDOWS), () => {})
       if (shared) unmark = readers.mark(journal, id, known)
     },
-    onClientDone: () => unmark(),
+    onClientDone: (mayReturn) => unmark(mayReturn ? graceMs : 0),
     onEnded: (end) => {
       if (!shared || !cache || !answers) return
       const isWorthKeeping = shared.mayStore && recorder.bytes <= cache.maxBytes && !tools.hasCall

@@ -15,6 +15,7 @@ import type { ProxyContext } from './context.js'
 import { settlePoliciesOfShared } from './settle-policies.js'
 import type { ShareableRequest } from './shareable-request.js'
 import { putAlias } from './stream-alias.js'
+import { returnTimeOf } from './stream-readers.js'
 import { streamsUrlOf } from './stream-route.js'
 
 /** How often another's answer is waited for, before the request is sent whatever others do. */
@@ -156,7 +157,7 @@ export class SharedAnswer {
       if (result !== 'served') this.#note(undefined)
       return result
     } finally {
-      alias?.drop()
+      alias?.unmark(returnTimeOf(exchange, this.#context.config))
     }
   }
 
@@ -175,7 +176,7 @@ export class SharedAnswer {
     const url = streamsUrlOf(this.#exchange) + id
     return {
       headers: { 'x-stream-id': id, 'x-stream-url': url },
-      drop: this.#context.readers.mark(journal, entry, id),
+      unmark: this.#context.readers.mark(journal, entry, id),
     }
   }
 

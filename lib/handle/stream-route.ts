@@ -12,6 +12,7 @@ import { admitEndpoint, allowHeader } from '../request/admit-endpoint.js'
 import type { ResponseController } from '../response/response-controller.js'
 import type { ProxyContext } from './context.js'
 import { readAlias } from './stream-alias.js'
+import { returnTimeOf } from './stream-readers.js'
 import { formatAt } from './target-pool.js'
 
 const ROUTE = '/-/streams/'
@@ -69,13 +70,17 @@ export async function serveStream(
   exchange.describe(about.model, true)
   if (req.method === 'HEAD') return controller.respond(200, standOf(page))
   if (req.method === 'DELETE') {
-    await available(() => context.readers.stopUnlessShared(journal, found.id, id))
+    const { readers } = context
+    await available(async () => {
+      if (found.isShared) await readers.stopUnlessShared(journal, found.id, id)
+      else await journal.stop(found.id)
+    })
     return controller.respond(204, {})
   }
   const after = positionIn(req.headers['last-event-id'], query, about.epoch)
   if (page.oldest > after + 1 && page.newest > after) throw gone()
   if (page.state === 'ended' && page.end?.how !== 'vacated' && after >= page.newest) return controller.respond(204, {})
-  const unmark = found.isShared ? context.readers.mark(journal, found.id, id) : undefined
+  const unmark = found.isShared ? context.readers.markAgain(journal, found.id, id) : undefined
   const replayed = controller.replay({
     journal,
     id: found.id,
@@ -86,7 +91,7 @@ export async function serveStream(
     isRecorded: false,
     ...(found.hidesUsage && { select: (batch, framing) => withoutUsage(batch, framing, exchange.format) }),
   })
-  await replayed.finally(unmark)
+  await replayed.finally(() => unmark?.(returnTimeOf(exchange, context.config)))
 }
 
 /** Name that says whose stream it was, when it is not kept any more. */

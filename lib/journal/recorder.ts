@@ -48,8 +48,12 @@ export interface RecorderOptions {
   readonly onKept?: ((bytes: Buffer, framing: Framing | undefined) => void) | undefined
   /** Called when something is kept for the first time. */
   readonly onBegin?: (id: string) => void
-  /** Called once when the client gets no more: it has left, or the answer has ended. */
-  readonly onClientDone?: () => void
+  /**
+   * Called once when the client gets no more: it has left, or the answer has ended.
+   *
+   * @param mayReturn it may come back within the grace
+   */
+  readonly onClientDone?: (mayReturn: boolean) => void
   /** Called when the entry has ended. */
   readonly onEnded: (end: JournalEnd) => void
   /** Somebody wants the answer to be stopped. */
@@ -89,9 +93,7 @@ export class Recorder implements AnswerRecorder {
 
   get goesOn(): boolean {
     if (!this.#writer || this.#isOver) return false
-    const { resume, graceMs } = this.#options
-    const mayReturn = resume?.keeps === true && this.#prefix !== undefined && graceMs > 0
-    return mayReturn || this.#writer.readers > 0
+    return this.#mayReturn || this.#writer.readers > 0
   }
 
   /** Readers beside the client. */
@@ -111,6 +113,12 @@ export class Recorder implements AnswerRecorder {
         select: isHidden && ((batch) => selected(batch, isShown)),
       },
     }
+  }
+
+  /** The client could come back: it knows where, and the answer waits for it. */
+  get #mayReturn(): boolean {
+    const { resume, graceMs } = this.#options
+    return resume?.keeps === true && this.#prefix !== undefined && graceMs > 0
   }
 
   /** There is something to read, and not only a head. */
@@ -193,7 +201,7 @@ export class Recorder implements AnswerRecorder {
     const end = this.#options.endOf(this.#hasContent, isWhole)
     if (end.how !== 'vacated') this.#writeHead()
     this.#writer?.end(end)
-    if (!this.#grace) this.#options.onClientDone?.()
+    if (!this.#grace) this.#options.onClientDone?.(false)
     this.#options.onEnded(end)
   }
 
@@ -203,11 +211,11 @@ export class Recorder implements AnswerRecorder {
     this.#isOver = true
     this.#writer?.discard()
     this.#writer = undefined
-    this.#options.onClientDone?.()
+    this.#options.onClientDone?.(false)
   }
 
   startGrace(onAbandoned: () => void): void {
-    this.#options.onClientDone?.()
+    this.#options.onClientDone?.(this.#mayReturn)
     this.#grace = { timer: undefined, onAbandoned }
     this.#checkGrace()
   }

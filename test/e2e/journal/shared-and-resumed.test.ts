@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { startApp } from '../support/app.js'
+import type { AiProxyOptions } from '../../../lib/index.js'
+import { type App, startApp } from '../support/app.js'
 import { Events, post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
 import { startProvider } from '../support/provider.js'
@@ -12,7 +13,7 @@ const request = { ...openai.request, temperature: 0 }
 const all = [...events, terminator]
 const as = (user: string) => ({ headers: { 'x-user': user } })
 
-async function started(t: TestContext) {
+async function started(t: TestContext, options: Partial<AiProxyOptions> = {}) {
   const provider = await startProvider(t)
   const app = await startApp(t, {
     target: provider.url,
@@ -20,6 +21,7 @@ async function started(t: TestContext) {
     resume: { graceMs: 5000 },
     cache: { ttlMs: 1e6, scope: () => 'all' },
     joinIdentical: true,
+    ...options,
   })
   const leave = new AbortController()
   const leading = post(app.url + path, request, { ...as('ada'), signal: leave.signal })
@@ -27,6 +29,14 @@ async function started(t: TestContext) {
   const joining = post(app.url + path, request, as('bob'))
   call.sse(events.slice(0, 1))
   return { provider, app, call, leader: await leading, joined: await joining, leave }
+}
+
+function streamsOf(app: App, ...answers: readonly [Response, Response]) {
+  return answers.map(({ headers }) => `${app.url}/-/streams/${headers.get('x-stream-id')}`) as [string, string]
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise(setImmediate)
 }
 
 describe('a stream that is shared and can be continued', () => {
@@ -58,12 +68,54 @@ describe('a stream that is shared and can be continued', () => {
 
   test('is not stopped for the others if one of them stops', async (t) => {
     const { app, call, leader, joined } = await started(t)
-    const [one, other] = [leader, joined].map(({ headers }) => `${app.url}/-/streams/${headers.get('x-stream-id')}`)
-    assert.equal((await fetch(one!, { method: 'DELETE', ...as('ada') })).status, 204)
-    assert.equal((await fetch(other!, { method: 'DELETE', ...as('bob') })).status, 204)
+    const [one, other] = streamsOf(app, leader, joined)
+    assert.equal((await fetch(one, { method: 'DELETE', ...as('ada') })).status, 204)
+    assert.equal((await fetch(other, { method: 'DELETE', ...as('bob') })).status, 204)
     for (const event of events.slice(1)) call.send(event)
     call.end(terminator)
     assert.deepEqual((await new Events(joined).rest()).map(withoutId), all)
+  })
+
+  for (const [who, other] of [
+    ['ada', 'bob'],
+    ['bob', 'ada'],
+  ] as const) {
+    test(`is not stopped by ${other} while ${who} may come back to it`, async (t) => {
+      const { app, call, leader, joined, leave } = await started(t)
+      const [one, two] = streamsOf(app, leader, joined)
+      const [own, others] = who === 'ada' ? [one, two] : [two, one]
+      if (who === 'ada') leave.abort()
+      else void joined.body?.cancel()
+      await until(() =>
+        who === 'ada'
+          ? app.proxy.exchanges().some(({ phase }) => phase === 'draining')
+          : app.records.some(({ outcome }) => outcome === 'client_disconnect'),
+      )
+      assert.equal((await fetch(others, { method: 'DELETE', ...as(other) })).status, 204)
+      const continued = await fetch(own, as(who))
+      for (const event of events.slice(1)) call.send(event)
+      call.end(terminator)
+      assert.deepEqual((await new Events(continued).rest()).map(withoutId), all)
+    })
+  }
+
+  test('stops at once if who has left is not waited for', async (t) => {
+    const { app, call, leader, joined } = await started(t, { onClientDisconnect: 'abort' })
+    const [one] = streamsOf(app, leader, joined)
+    await joined.body?.cancel()
+    await app.record()
+    assert.equal((await fetch(one, { method: 'DELETE', ...as('ada') })).status, 204)
+    await call.gone
+  })
+
+  test('stops when nobody has read it for the grace, whoever may have come back', async (t) => {
+    const { app, call, leader, joined, leave } = await started(t, { resume: { graceMs: 50 } })
+    const [, other] = streamsOf(app, leader, joined)
+    leave.abort()
+    await until(() => app.proxy.exchanges().some(({ phase }) => phase === 'draining'))
+    assert.equal((await fetch(other, { method: 'DELETE', ...as('bob') })).status, 204)
+    await joined.body?.cancel()
+    await call.gone
   })
 })
 
@@ -91,10 +143,11 @@ test('a client that has not asked for usage gets none when it continues', async 
 })
 
 test('the last one who reads a shared stream can stop it', async (t) => {
-  const { app, call, joined, leave } = await started(t)
-  const other = `${app.url}/-/streams/${joined.headers.get('x-stream-id')}`
+  const { app, call, leader, joined, leave } = await started(t)
+  const [one, other] = streamsOf(app, leader, joined)
+  assert.equal((await fetch(one, { method: 'DELETE', ...as('ada') })).status, 204)
   leave.abort()
-  while (!app.proxy.exchanges().some(({ phase }) => phase === 'draining')) await new Promise(setImmediate)
+  await until(() => app.proxy.exchanges().some(({ phase }) => phase === 'draining'))
   assert.equal((await fetch(other, { method: 'DELETE', ...as('bob') })).status, 204)
   await call.gone
   assert.match((await new Events(joined).rest()).at(-1)!, /"code":"aborted"/)
