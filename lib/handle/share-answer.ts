@@ -69,7 +69,7 @@ export class SharedAnswer {
   /** Answers with a kept answer, or with one that is under way. @returns whether it did */
   async answer(): Promise<boolean> {
     if (!this.#request.mayRead) return false
-    return (await this.#safely(() => this.#answerFromCache())) === true || this.#joinAny()
+    return (await this.#safely(() => this.#answerFromCache())) === true || (await this.#joinAny()) === 'served'
   }
 
   /**
@@ -86,8 +86,10 @@ export class SharedAnswer {
       const isLeader = await this.#safely(() => this.#answers.lead(this.key, entry, ttlMs))
       // If the store fails, the request is sent as if nobody else asked.
       if (isLeader !== false || !this.#request.mayRead) return true
-      if (await this.#joinAny()) return false
-      if (this.#exchange.isSettled) return false
+      const joined = await this.#joinAny()
+      if (joined === 'served' || this.#exchange.isSettled) return false
+      // Others go on to follow the one that leads.
+      if (joined === 'unreadable') return true
     }
     return true
   }
@@ -119,19 +121,21 @@ export class SharedAnswer {
     return result === 'served'
   }
 
-  async #joinAny(): Promise<boolean> {
-    if (!this.#cache.joins) return false
+  /** @returns what came of the answer of who leads; `vacated` if nobody does */
+  async #joinAny(): Promise<ReplayResult> {
+    if (!this.#cache.joins) return 'vacated'
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const leader = await this.#safely(() => this.#answers.leaderOf(this.key))
-      if (leader === undefined || this.#exchange.isSettled) return false
+      if (leader === undefined || this.#exchange.isSettled) return 'vacated'
       this.#note('join')
-      if ((await this.#replay(leader, { 'x-cache': 'join' }, false)) === 'served') return true
+      const result = await this.#replay(leader, { 'x-cache': 'join' }, false)
+      if (result !== 'vacated') return result
       // It has gone without an answer.
       await this.#safely(() => this.#answers.release(this.key, leader))
       // Between these, it may have left a whole one.
-      if (await this.#safely(() => this.#answerFromCache())) return true
+      if (await this.#safely(() => this.#answerFromCache())) return 'served'
     }
-    return false
+    return 'vacated'
   }
 
   async #replay(entry: string, headers: Readonly<Record<string, string>>, isPaced: boolean): Promise<ReplayResult> {

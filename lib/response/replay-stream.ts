@@ -42,8 +42,12 @@ export interface ReplayCallbacks {
   onCaughtUp?(number: number): void
   /** All events have gone out, and this is how the answer ended. */
   onEnd(end: JournalEnd): void
-  /** The answer cannot be read to its end. */
-  onFailure(failure: AiProxyError): void
+  /**
+   * The answer cannot be read to its end.
+   *
+   * @param mayGoOn somebody may still write it, and others may read it
+   */
+  onFailure(failure: AiProxyError, mayGoOn: boolean): void
   /** It was stopped from outside. */
   onStop(): void
 }
@@ -73,6 +77,8 @@ export class ReplayStream implements Runnable {
   /** Something has happened since the last read began. */
   #mayHaveMore = true
   #isReading = false
+  /** As far as is known, somebody still writes it. */
+  #isOpen = true
   #page: JournalPage | undefined
 
   constructor(
@@ -178,6 +184,7 @@ export class ReplayStream implements Runnable {
 
   #show(page: JournalPage, now: number): void {
     if (page.state === 'missing') return this.#onMissing()
+    this.#isOpen = page.state === 'open'
     if (page.head && !this.#manner) {
       this.#manner = this.#callbacks.onHead(page.head, page.about)
       if (this.#isStopped) return
@@ -198,7 +205,10 @@ export class ReplayStream implements Runnable {
   }
 
   #onMissing(): void {
-    if (this.#manner || this.#exchange.age - this.#began > this.#source.mayBeMissingMs) return this.#fail(gone())
+    if (this.#manner || this.#exchange.age - this.#began > this.#source.mayBeMissingMs) {
+      this.#isOpen = false
+      return this.#fail(gone())
+    }
     this.#exchange.deadlines.start('pace', MISSING_MS, this.#onChange)
   }
 
@@ -238,7 +248,7 @@ export class ReplayStream implements Runnable {
   #fail(failure: AiProxyError): void {
     if (this.#isStopped) return
     this.#release()
-    this.#callbacks.onFailure(failure)
+    this.#callbacks.onFailure(failure, this.#isOpen)
   }
 }
 

@@ -19,8 +19,11 @@ const MAX_SEARCHED = 200
 /** How long another's answer may be missing before it has begun. */
 const MISSING_MS = 2000
 
-/** Why a replay has ended. `vacated`: nothing was sent, and another may ask the provider. */
-export type ReplayResult = 'served' | 'vacated'
+/**
+ * Why a replay has ended. After the other two, nothing was sent but a head. `vacated`: there will be no answer, and another may
+ * ask the provider in the place of who did. `unreadable`: there may be one, but it is not for this client.
+ */
+export type ReplayResult = 'served' | 'vacated' | 'unreadable'
 
 /** What a replay needs of the response that it goes into. */
 export interface ReplayTarget {
@@ -141,11 +144,12 @@ export class Replay implements ReplayCallbacks {
     this.#resolve('served')
   }
 
-  onFailure(failure: AiProxyError): void {
-    const isOver = !this.#mayBeReplaced
+  onFailure(failure: AiProxyError, mayGoOn: boolean): void {
+    // A limit that refuses the client refuses it whoever answers.
+    const isOver = !this.#mayBeReplaced || failure.limit !== undefined
     if (this.#hasReadEnd) this.#target.downstream.end()
     else if (isOver) this.#target.fail(failure)
-    this.#resolve(isOver ? 'served' : 'vacated')
+    this.#resolve(isOver ? 'served' : mayGoOn ? 'unreadable' : 'vacated')
   }
 
   /** Another may be asked: the client has a head at most. */

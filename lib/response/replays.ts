@@ -19,7 +19,7 @@ export class Replays {
     const replay = new Replay(request, this.#target)
     this.#current = replay
     const result = await replay.result
-    if (result === 'vacated') this.#current = undefined
+    if (result !== 'served') this.#current = undefined
     return result
   }
 }

@@ -5,6 +5,7 @@ const EARLY = 'test/e2e/journal/early-headers.test.ts'
 const SHARED = 'test/e2e/journal/shared-and-resumed.test.ts'
 const SLOW = 'test/e2e/journal/slow-readers.test.ts'
 const JOINED = 'test/e2e/journal/joined-after-policies.test.ts'
+const LIVING = 'test/e2e/journal/living-leader.test.ts'
 const READERS = 'test/handle/stream-readers.test.ts'
 
 /** Requests that share an answer that is under way. */
@@ -21,6 +22,9 @@ export const join = mutationsOf(
     ['if (!this.#last) this.#request.onBegin?.()', '', JOINED],
     ["if (cache === 'hit' || cache === 'join') return true", '', JOINED],
     ["if (result !== 'served') this.#note(undefined)", '', JOINED],
+    [' || failure.limit !== undefined', '', LIVING],
+    ["mayGoOn ? 'unreadable' : 'vacated'", "'vacated'", LIVING],
+    ["this.#isOpen = page.state === 'open'", '', LIVING],
     ['mayReturn || this.#writer.readers > 0', 'mayReturn'],
     ['if (this.isReadByOthers) return this.#letOthersGoOn()', '', SLOW],
     ['this.endsLater = true\n      return this.#drain.awaitReader()', 'this.endsLater = true', SLOW],
