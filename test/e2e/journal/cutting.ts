@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import http from 'node:http'
 
 /** An event with a text. */
@@ -44,4 +45,17 @@ export function wholeEvents(text: string): IdentifiedEvent[] {
     const [, id, rest] = /^id: (\S+)\n([\s\S]*)$/.exec(event) ?? []
     return id === undefined ? [] : [{ id, event: `${rest}\n\n` }]
   })
+}
+
+/** Each event that was sent has come once, in order, with the number that it has. */
+export function assertEachOnce(got: readonly IdentifiedEvent[], sent: readonly string[]): void {
+  assert.deepEqual(
+    got.map(({ event }) => Buffer.from(event, 'latin1').toString()),
+    sent,
+  )
+  const epoch = got[0]!.id.split('.')[0]
+  assert.deepEqual(
+    got.map(({ id }) => id),
+    sent.map((_, n) => `${epoch}.${n + 1}`),
+  )
 }
