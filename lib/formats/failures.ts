@@ -129,13 +129,9 @@ function isSuccess(value: unknown): boolean {
  * fields.
  */
 function hasNoAnswer(message: JsonObject): boolean {
-  // `Object.entries` would take longer than the rest for each small answer.
-  for (const field of Object.keys(message)) {
-    const value = message[field]
-    const isPart = typeof value === 'object' ? !ERROR_FIELDS.has(field) && !isEmpty(value) : ANSWER_FIELDS.has(field)
-    if (isPart && value) return false
-  }
-  return true
+  return Object.entries(message).every(([field, value]) =>
+    typeof value === 'object' ? ERROR_FIELDS.has(field) || isEmpty(value) : !(ANSWER_FIELDS.has(field) && value),
+  )
 }
 
 const ERROR_FIELDS = new Set(['detail', 'details', 'errors', 'metadata', 'base_resp'])

@@ -48,7 +48,7 @@ export function usageReader(
 function sumAt(reported: object, paths: readonly (readonly string[])[]): number | undefined {
   let sum: number | undefined
   for (const path of paths) {
-    const count = path.length === 1 ? valueAt(reported, path[0]!) : valueAt(reported, ...path)
+    const count = valueAt(reported, ...path)
     if (isCount(count)) sum = (sum ?? 0) + count
   }
   return sum
