@@ -39,13 +39,14 @@ export class ExpiringNames {
   get(name: string): string | undefined {
     const named = this.#values.get(name)
     if (!named) return undefined
-    this.#values.delete(name)
-    if (named.expiresAt > this.#now()) {
-      this.#values.set(name, named)
-      return named.value
+    if (named.expiresAt <= this.#now()) {
+      this.#delete(name)
+      return undefined
     }
-    this.#bytes -= sizeOf(name, named.value)
-    return undefined
+    // Its place is the last again.
+    this.#values.delete(name)
+    this.#values.set(name, named)
+    return named.value
   }
 
   /** @returns whether it had a value that was to be removed */

@@ -63,11 +63,8 @@ export async function editRequest(
   let body = given
   const updateExchange = () => {
     // It goes into records, logs and metrics, so a client must not be able to put a long text there.
-    const inPath = modelInPath(whole, exchange.format)
-    const asked = inPath ?? modelOf(body.json)
-    // `JSON.parse` makes texts of their own; a part of a path or of a longer name is a slice.
-    const isSlice = inPath !== undefined || (asked?.length ?? 0) > MAX_MODEL_LENGTH
-    const model = asked !== undefined && isSlice ? beginningOf(asked, MAX_MODEL_LENGTH) : asked
+    const asked = modelInPath(whole, exchange.format) ?? modelOf(body.json)
+    const model = asked === undefined ? undefined : beginningOf(asked, MAX_MODEL_LENGTH)
     const query = exchange.req.url.split('?')[1]
     exchange.describe(model, asksForStream(method, whole, body.json, query, exchange.format))
   }

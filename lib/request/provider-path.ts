@@ -31,14 +31,14 @@ const ABSOLUTE_FORM = /^[a-z][a-z\d+.-]*:\/\/[^/?#]*/i
  * @throws AiProxyError `endpoint_not_allowed`
  */
 export function providerPath(url: string): ProviderPath {
-  return url.length <= MAX_MEMOIZED_LENGTH ? known(url) : parse(url)
+  return url.length <= MAX_MEMOIZED_LENGTH ? memoizedPath(url) : parsePath(url)
 }
 
 /** Clients send the same few URLs, and perhaps thousands of others. */
 const MAX_MEMOIZED_LENGTH = 256
-const known = memoize(parse)
+const memoizedPath = memoize(parsePath)
 
-function parse(url: string): ProviderPath {
+function parsePath(url: string): ProviderPath {
   const relative = url.replace(ABSOLUTE_FORM, '')
   const mark = relative.indexOf('?')
   const path = (mark === -1 ? relative : relative.slice(0, mark)) || '/'

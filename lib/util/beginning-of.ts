@@ -8,6 +8,6 @@ const MAX_COPIED_LENGTH = 12
 export function beginningOf(text: string, max: number): string {
   const beginning = text.slice(0, max)
   if (beginning.length <= MAX_COPIED_LENGTH) return beginning
-  // The only encoding that keeps each character, half ones as well.
+  // The only encoding that also keeps half of a surrogate pair.
   return Buffer.from(beginning, 'utf16le').toString('utf16le')
 }
