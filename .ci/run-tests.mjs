@@ -3,7 +3,7 @@
 //   node .ci/run-tests.mjs --product       of these, without what does not depend on the versions of Node and packages
 //   node .ci/run-tests.mjs --runtime       of those, without pure code and the docs: for a further line of Node
 //   node .ci/run-tests.mjs --express       of those, without what does not touch Express: for another version of Express alone
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -26,6 +26,11 @@ const SAME_ON_EACH_NODE = [/^test[/\\](?:docs|formats|framing|json|metering|opti
 
 /** They start browsers or several processes of their own, or measure: one at a time, beside one of the others. */
 const ONE_AT_A_TIME = /^test[/\\](?:bench|clients?[/\\]browser|example-app|package|setups)|leaks\.test|docs[/\\]react/
+
+/** A test file is stopped after this time, and has failed: the slowest takes about a minute. In milliseconds. */
+const LIMIT = 300_000
+/** How long a test file's output may stay open after its end. In milliseconds. */
+const LINGER = 5_000
 
 const MODES = {
   '--product': SAME_EVERYWHERE,
@@ -65,20 +70,52 @@ async function runAll(lists) {
 
 /** Runs a test file, shows what it printed, and adds up its counts. */
 async function run(file) {
+  const started = Date.now()
   const options = ['--import', 'tsx', '--test', '--test-reporter=spec']
-  const runner = spawn(process.execPath, [...options, file], { stdio: ['ignore', 'pipe', 'pipe'] })
+  // A process group of its own, so that what the file starts can be stopped with it.
+  const runner = spawn(process.execPath, [...options, file], { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const lines = []
   for (const output of [runner.stdout, runner.stderr]) {
     createInterface({ input: output }).on('line', (line) => lines.push(line))
   }
-  const [exitCode, signal] = await once(runner, 'close')
-  console.log(`\n${file}\n${lines.join('\n')}`)
+  const overdue = setTimeout(() => {
+    lines.push(`Stopped: it did not end within ${LIMIT / 1000} s. Running: ${running(runner.pid)}`)
+    stop(runner)
+  }, LIMIT)
+  const closed = once(runner, 'close')
+  const [exitCode, signal] = await once(runner, 'exit')
+  clearTimeout(overdue)
+  // What outlives its test file may hold the file's output open.
+  const lingering = setTimeout(() => {
+    lines.push(`It left processes behind: ${running(runner.pid)}`)
+    stop(runner)
+  }, LINGER)
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LINGER * 2).unref())])
+  clearTimeout(lingering)
+  console.log(`\n${file} (${((Date.now() - started) / 1000).toFixed(1)} s)\n${lines.join('\n')}`)
   if (exitCode === 0) return add(lines)
   code = exitCode ?? 1
   const told = lines.lastIndexOf('✖ failing tests:')
   failures.push(`${file}${signal ? ` (${signal})` : ''}`, ...(told === -1 ? lines.slice(-20) : lines.slice(told + 1)))
   // A runner that broke off has counted nothing.
   if (!add(lines)) counts.fail++
+}
+
+/** Kills a test file's process and all it started. */
+function stop(runner) {
+  try {
+    process.kill(-runner.pid, 'SIGKILL')
+  } catch {
+    // All of them have ended, or there are no process groups here.
+    runner.kill('SIGKILL')
+  }
+}
+
+/** @returns the command lines of a process group, for whoever looks for what hangs */
+function running(group) {
+  const { stdout } = spawnSync('ps', ['-eo', 'pgid=,etimes=,args='], { encoding: 'utf8' })
+  const own = (stdout ?? '').split('\n').filter((line) => Number.parseInt(line) === group)
+  return own.map((line) => line.trim().slice(0, 300)).join('\n  ')
 }
 
 /** @returns whether a test is among those that failed */
