@@ -114,7 +114,7 @@ function stop(runner) {
 /** @returns the command lines of a process group, for whoever looks for what hangs */
 function running(group) {
   const { stdout } = spawnSync('ps', ['-eo', 'pgid=,etimes=,args='], { encoding: 'utf8' })
-  const own = (stdout ?? '').split('\n').filter((line) => Number.parseInt(line) === group)
+  const own = (stdout ?? '').split('\n').filter((line) => Number.parseInt(line, 10) === group)
   return own.map((line) => line.trim().slice(0, 300)).join('\n  ')
 }
 
