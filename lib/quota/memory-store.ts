@@ -104,7 +104,11 @@ export class MemoryStore implements QuotaStore {
       const entry = this.#entry(key, now + leaseMs)
       const lease = entry.leases.get(id)
       if (lease) this.#extend(entry, id, lease, now + leaseMs)
-      else for (const [name, amount] of Object.entries(held)) this.#hold(entry, id, name, amount, now + leaseMs)
+      // A lease that ended and was begun again by a later reservation holds that alone.
+      for (const [name, amount] of Object.entries(held)) {
+        const lacking = amount - (lease?.held.get(name) ?? 0)
+        if (lacking > 0) this.#hold(entry, id, name, lacking, now + leaseMs)
+      }
     }
   }
 

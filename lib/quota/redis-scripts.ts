@@ -174,9 +174,12 @@ local asked = cjson.decode(ARGV[1])
 for index, lease in ipairs(asked.leases) do
   local mark, hash, leases = KEYS[3 * index - 2], KEYS[3 * index - 1], KEYS[3 * index]
   if redis.call('GET', mark) ~= 'settled' then
-    if redis.call('ZSCORE', leases, lease.id) then redis.call('ZADD', leases, num(now + asked.leaseMs), lease.id)
-    else
-      for name, amount in pairs(lease.held) do hold(hash, leases, lease.id, name, amount, now + asked.leaseMs) end
+    local ends, held = now + asked.leaseMs, held_by(hash, lease.id)
+    if redis.call('ZSCORE', leases, lease.id) then redis.call('ZADD', leases, num(ends), lease.id) end
+    -- A lease that ended and was begun again by a later reservation holds that alone.
+    for name, amount in pairs(lease.held) do
+      local lacking = amount - (held[name] or 0)
+      if lacking > 0 then hold(hash, leases, lease.id, name, lacking, ends) end
     end
     keep(hash, leases, asked.leaseMs)
   end

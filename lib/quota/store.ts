@@ -130,7 +130,7 @@ export interface QuotaStore {
   reserve(reservation: Reservation): Reserved | Promise<Reserved>
   /** Gives back what an id holds, and counts what it has used; once: a repetition has no effect. */
   settle(settlement: Settlement): void | Promise<void>
-  /** Extends leases, also those that have expired meanwhile. */
+  /** Extends leases, also those that have expired meanwhile: each then holds at least what is named here. */
   renew(leases: readonly Lease[], leaseMs: number): void | Promise<void>
   /** Returns the buckets of a key that have counted something. */
   read(key: string, slot: string): readonly KeyState[] | Promise<readonly KeyState[]>

@@ -121,6 +121,21 @@ describe('leases of a store in memory', () => {
     assert.equal(state('concurrent')?.held, 1)
   })
 
+  test('hold all that was reserved once they are renewed, also if a later reservation began them again', () => {
+    const { store, reserve, pass, state } = made()
+    reserve('a', claim(none, 'concurrent', 10, 3))
+    pass(leaseMs)
+    reserve('a', claim(none, 'concurrent', 10, 2))
+    assert.equal(state('concurrent')?.held, 2)
+    const renew = () => store.renew([{ id: 'a', slot: 'a', key: 'user:ada', held: { concurrent: 5 } }], leaseMs)
+    renew()
+    assert.equal(state('concurrent')?.held, 5)
+    renew()
+    assert.equal(state('concurrent')?.held, 5)
+    pass(leaseMs)
+    assert.equal(state('concurrent')?.held, 0)
+  })
+
   test('of several lengths end when the last call about them said', () => {
     const { store, pass, state } = made()
     const many = (id: string, ms: number) =>

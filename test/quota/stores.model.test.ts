@@ -180,11 +180,13 @@ const resetting = fc.constantFrom('user:ada', 'team:acme').map(
   }),
 )
 
-const renewing = ids.map(
-  (id): Check => ({
+/** With more than nothing, as if a part of what is held had ended meanwhile. */
+const renewing = fc.tuple(ids, fc.nat(20)).map(
+  ([id, more]): Check => ({
     check: (model) => model.held.has(id) && !model.settled.has(id),
     async run(model, real) {
       const lease = model.held.get(id)!
+      for (const [name, amount] of lease) lease.set(name, amount + more)
       const byKey = (key: string) =>
         Object.fromEntries([...lease].filter(([name]) => buckets.find((bucket) => bucket.name === name)!.key === key))
       const leases = ['user:ada', 'team:acme'].map((key) => ({
@@ -200,7 +202,7 @@ const renewing = ids.map(
         )
       await compare(model, real)
     },
-    toString: () => `renew ${id}`,
+    toString: () => `renew ${id} +${more}`,
   }),
 )
 
