@@ -4,7 +4,9 @@ import type { Exchange } from '../exchange/exchange.js'
 import { answerIdIn, keepsAnswers } from '../formats/index.js'
 import { subjectKey } from '../journal/stream-ids.js'
 import type { ResolvedResume } from '../options/resume.js'
+import type { ResponseController } from '../response/response-controller.js'
 import { catchRejection } from '../util/promises.js'
+import { askApp } from './ask-app.js'
 
 /** How long it is known whose an answer is: long enough for one that is written in the background. */
 const OWNED_MS = 24 * 60 * 60_000
@@ -26,9 +28,10 @@ export class AnswerOwners {
    *
    * @throws AiProxyError `stream_not_found`; `journal_unavailable`
    */
-  async admit(exchange: Exchange, path: string): Promise<void> {
+  async admit(exchange: Exchange, controller: ResponseController, path: string): Promise<void> {
     if (!keepsAnswers(exchange.format.name)) return
-    const who = await this.#resume.who(exchange.hookView())
+    const who = await askApp('resume.who', exchange, controller, () => this.#resume.who(exchange.hookView()))
+    if (exchange.isSettled) return
     const reader = who === undefined ? undefined : subjectKey(who)
     const id = answerIdIn(path)
     if (id !== undefined) return this.#check(id, reader)

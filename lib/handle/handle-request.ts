@@ -13,6 +13,7 @@ import type { ResponseController } from '../response/response-controller.js'
 import { JSON_TYPE } from '../response/response-head.js'
 import { debug } from '../util/debug.js'
 import { admitByPolicies } from './admit-by-policies.js'
+import { askApp } from './ask-app.js'
 import type { ProxyContext } from './context.js'
 import { identifySubject } from './identify-subject.js'
 import { awaitEarlierRequests, isBehindAnother } from './pipeline.js'
@@ -64,11 +65,12 @@ export async function handleRequest(
   registry.admitExchange(exchange, config.limits)
   await identify(exchange, controller, config)
   if (exchange.isSettled) return
-  await context.owners?.admit(exchange, path.decoded)
+  await context.owners?.admit(exchange, controller, path.decoded)
   if (exchange.isSettled) return
   if (await answersModels(exchange, controller, context, path)) return
-  if (config.limitsFor) {
-    await applyRequestLimits(exchange, controller, config.limitsFor)
+  const { limitsFor } = config
+  if (limitsFor) {
+    exchange.limits = await askApp('limits', exchange, controller, () => limitsFor(exchange.hookView()))
     if (exchange.isSettled) return
   }
   const share = context.held.share()
@@ -130,7 +132,9 @@ async function answersModels(
   const { req } = exchange
   const names = targets?.modelNames()
   if (!names || !modelsAnswer(req.method, path.decoded, req.headers, names, path.query)) return false
-  const allows = config.models ?? (await config.modelsOf?.(exchange.hookView()))
+  const { modelsOf } = config
+  const allows =
+    config.models ?? (modelsOf && (await askApp('models', exchange, controller, () => modelsOf(exchange.hookView()))))
   const ofSubject = exchange.allowsModel ? names.filter(exchange.allowsModel) : names
   const allowed = allows ? ofSubject.filter(allows) : ofSubject
   const answer = modelsAnswer(req.method, path.decoded, req.headers, allowed, path.query)
@@ -140,22 +144,6 @@ async function answersModels(
     controller.respond(answer.status, { 'content-type': JSON_TYPE, 'content-length': length }, body)
   }
   return true
-}
-
-/**
- * Asks the app for the request's own limits. A lookup that never ends must not hold the client, so it has a deadline.
- */
-async function applyRequestLimits(
-  exchange: Exchange,
-  controller: ResponseController,
-  limitsFor: NonNullable<Config['limitsFor']>,
-): Promise<void> {
-  const { deadlines, limits } = exchange
-  deadlines.start('firstByte', limits.firstByteTimeoutMs, () => {
-    controller.fail(appTimeout(['limits'], limits))
-  })
-  exchange.limits = await limitsFor(exchange.hookView())
-  deadlines.stop('firstByte')
 }
 
 /** Returns the options whose functions decide about a request. */
@@ -185,12 +173,11 @@ async function sendBody(
   if (exchange.isSettled) return
   // A body that a parser read earlier was not counted as it arrived.
   if (Buffer.isBuffer(given.content) && exchange.requestBytes === 0) exchange.countRequestBytes(given.content.length)
-  let isEditing = true
+  // The provider is not asked before the app has answered.
+  let asked = functionsAskedBy(config)
   const awaitFirstByte = () => {
     const { firstByteTimeoutMs, firstTokenTimeoutMs } = limits
     exchange.deadlines.start('firstByte', firstByteTimeoutMs, () => {
-      // The provider is not asked before the app has answered.
-      const asked = isEditing ? functionsAskedBy(config) : []
       controller.fail(asked.length > 0 ? appTimeout(asked, limits) : limitFailure('first_byte_timeout', limits))
     })
     if (!exchange.asksForStream) return
@@ -202,7 +189,7 @@ async function sendBody(
   awaitFirstByte()
   const isRouted = context.targets !== undefined
   const edited = await editRequest(exchange, path, given, config, context.provider.usageRefusals, !isRouted)
-  isEditing = false
+  asked = []
   if (exchange.isSettled) return
   if (edited.answer) {
     const { status, headers, content } = edited.answer
@@ -212,7 +199,9 @@ async function sendBody(
   if (shared && (await shared.answer())) return
   if (exchange.isSettled) return
   if (exchange.asksForStream) context.overload?.admitStream()
+  if (config.resume) asked = ['resume.who']
   const reader = config.resume && (await readerOf(exchange, context))
+  asked = []
   if (exchange.isSettled) return
   if (config.policies.length > 0) {
     const admitting = context.targets?.admitting(exchange, path)
@@ -229,8 +218,10 @@ async function sendBody(
   if (exchange.asksForStream && !exchange.countsAsStream) registry.admitStream(exchange, limits)
 
   if (context.targets) return new RoutedExchange(path, edited, exchange, controller, context, context.targets).start()
+  asked = ['auth']
   awaitFirstByte()
   const prepared = await prepareRequest(exchange, path, edited, config, observers.onRequest(exchange, config.origin))
+  asked = []
   exchange.secrets = prepared.secrets
   if (exchange.isSettled) return
   if (exchange.asksForStream && config.heartbeat.beforeFirstByte) controller.sendEarlyHeaders()

@@ -1,11 +1,12 @@
-import { AiProxyError, appTimeout } from '../api/errors.js'
+import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { toRejection } from '../options/hook-rejection.js'
 import type { IdentifySubject } from '../options/identify.js'
 import type { ResponseController } from '../response/response-controller.js'
+import { askApp } from './ask-app.js'
 
 /**
- * Asks the app whom the request belongs to. A lookup that never ends must not hold the client, so it has a deadline.
+ * Asks the app whom the request belongs to.
  *
  * @throws AiProxyError `unauthenticated` if the app knows nobody; the error of a function that refuses; otherwise what it threw
  */
@@ -14,17 +15,11 @@ export async function identifySubject(
   controller: ResponseController,
   identify: IdentifySubject,
 ): Promise<void> {
-  const { deadlines, limits } = exchange
-  deadlines.start('firstByte', limits.firstByteTimeoutMs, () => {
-    controller.fail(appTimeout(['identify'], limits))
-  })
   try {
-    const identified = await identify(exchange.hookView())
+    const identified = await askApp('identify', exchange, controller, () => identify(exchange.hookView()))
     if (!identified) throw new AiProxyError('unauthenticated', 'No valid key or session was sent')
     exchange.identify(identified.subject, identified.models)
   } catch (error) {
     throw toRejection(error)
-  } finally {
-    deadlines.stop('firstByte')
   }
 }

@@ -10,6 +10,7 @@ import { withoutUsage } from '../journal/usage-events.js'
 import type { ResolvedResume } from '../options/resume.js'
 import { admitEndpoint, allowHeader } from '../request/admit-endpoint.js'
 import type { ResponseController } from '../response/response-controller.js'
+import { askApp } from './ask-app.js'
 import type { ProxyContext } from './context.js'
 import { readAlias } from './stream-alias.js'
 import { returnTimeOf } from './stream-readers.js'
@@ -59,7 +60,7 @@ export async function serveStream(
   admitEndpoint(METHODS, req.method)
   const [path = '', query = ''] = req.url.split('?', 2)
   const id = path.slice(ROUTE.length)
-  const who = await resume.who(exchange.hookView())
+  const who = await askApp('resume.who', exchange, controller, () => resume.who(exchange.hookView()))
   if (exchange.isSettled) return
   // What everybody may ask for at any time must not be stored on the way.
   res.setHeader('cache-control', 'no-store')

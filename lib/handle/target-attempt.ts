@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { AttemptCode } from '../api/attempt-record.js'
-import { AiProxyError, type FailureCode, limitFailure, toFailure } from '../api/errors.js'
+import { AiProxyError, appTimeout, type FailureCode, limitFailure, toFailure } from '../api/errors.js'
 import type { AttemptEntry } from '../exchange/attempts.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { PreambleReader } from '../response/preamble.js'
@@ -196,9 +196,11 @@ export class TargetAttempt implements DispatchEvents {
   #expire(code: keyof typeof TIMEOUTS): void {
     // On an event loop that was held up, timers come before what has arrived meanwhile: let that be read first.
     setImmediate(() => {
+      const { limits } = this.#exchange
       // If nothing was sent, a function of the app is late, not the target.
-      const failure = this.#dispatch ? TIMEOUTS[code] : UNPREPARED
-      this.#fail(failure, limitFailure(code, this.#exchange.limits))
+      if (this.#dispatch) this.#fail(TIMEOUTS[code], limitFailure(code, limits))
+      else
+        this.#fail(UNPREPARED, code === 'first_byte_timeout' ? appTimeout(ASKED, limits) : limitFailure(code, limits))
     })
   }
 
@@ -225,6 +227,9 @@ export class TargetAttempt implements DispatchEvents {
 
 const BROKEN: AttemptFailure = { kind: 'broken' }
 const UNPREPARED: AttemptFailure = { kind: 'unprepared' }
+
+/** The options whose functions are asked before a request goes out. */
+const ASKED = ['auth', 'onAttempt']
 
 /** Several attempts may be under way, each with its own timers. */
 interface TimerNames {
