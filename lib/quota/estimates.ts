@@ -1,3 +1,4 @@
+import type { AttemptRecord } from '../api/attempt-record.js'
 import type { PolicyExchange } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { Tokens } from '../formats/tokens.js'
@@ -19,6 +20,22 @@ export function inputBySize({ requestBytes }: Pick<PolicyExchange, 'requestBytes
 /** Outcomes in which the provider failed: it bills what it told, if anything. */
 const FAILED: ReadonlySet<string> = new Set(['upstream_error', 'provider_error'])
 
+/** Codes of attempts whose request could not be made: a function of the app failed, or the target has no name for the model. */
+const UNSENT: ReadonlySet<string | undefined> = new Set([
+  ...['credentials_unavailable', 'internal_error', 'model_not_found'],
+  ...['invalid_request', 'unsupported_media_type'],
+])
+
+/** Returns whether an attempt sent nothing. */
+export function isUnsent({ status, code }: AttemptRecord): boolean {
+  return status === undefined && UNSENT.has(code)
+}
+
+/** Returns whether a provider did nothing in an attempt: it was not asked, not reached, or has refused. */
+function wasIdle(attempt: AttemptRecord): boolean {
+  return isUnsent(attempt) || attempt.code === 'upstream_unreachable' || (attempt.status ?? 0) >= 400
+}
+
 /**
  * Returns what an exchange has used.
  *
@@ -28,7 +45,7 @@ const FAILED: ReadonlySet<string> = new Set(['upstream_error', 'provider_error']
  */
 export function usedTokens(record: ExchangeRecord, told: Tokens | undefined, input: number): Tokens | undefined {
   const { tokens, usage, outcome, attempts, providerStatus } = record
-  if (attempts.length === 0 || (providerStatus ?? 0) >= 400) return undefined
+  if ((providerStatus ?? 0) >= 400 || attempts.every(wasIdle)) return undefined
   if (FAILED.has(outcome)) return told
   if (outcome === 'completed' && !tokens) return undefined
   const known = tokens ?? tokensFrom(0, 0)

@@ -59,8 +59,12 @@ export class GuardedStore {
     return { pending: this.#pending.size, lost: this.#lost }
   }
 
-  /** Never rejects. Returns at once if the store does, or is left alone. */
-  reserve(reservation: Reservation): GuardedAnswer | Promise<GuardedAnswer> {
+  /**
+   * Never rejects. Returns at once if the store does, or is left alone.
+   *
+   * @param isFurther the request is under way, and asks for more: what it holds is not given back if the store fails
+   */
+  reserve(reservation: Reservation, isFurther = false): GuardedAnswer | Promise<GuardedAnswer> {
     if (this.#isLeftAlone) return this.#instead(reservation)
     try {
       const reserved = this.#store.reserve(reservation)
@@ -70,10 +74,10 @@ export class GuardedStore {
           this.#failedAt = undefined
           return { at: 'store', reserved: answer }
         },
-        (error) => this.#failed(error, reservation),
+        (error) => this.#failed(error, reservation, isFurther),
       )
     } catch (error) {
-      return this.#failed(error, reservation)
+      return this.#failed(error, reservation, isFurther)
     }
   }
 
@@ -129,10 +133,10 @@ export class GuardedStore {
     return this.#failedAt !== undefined && this.#settings.now() - this.#failedAt < PROBE_MS
   }
 
-  #failed(error: unknown, reservation: Reservation): GuardedAnswer {
+  #failed(error: unknown, reservation: Reservation, isFurther: boolean): GuardedAnswer {
     this.#fail(error)
     // It may have been taken although the answer was lost: a request that is refused uses up nothing.
-    if (this.#settings.whenFails === 'closed') this.#remember(givenBack(reservation))
+    if (this.#settings.whenFails === 'closed' && !isFurther) this.#remember(givenBack(reservation))
     return this.#instead(reservation)
   }
 

@@ -235,7 +235,8 @@ class QuotaPolicy implements Quota {
       // The input may have been told meanwhile.
       exchange.watchFrom(boundOf(run, exchange))
     }
-    const answer = this.#store.reserve({ id: run.id, slot: run.slot, claims, leaseMs: this.#options.leaseMs })
+    const { leaseMs } = this.#options
+    const answer = this.#store.reserve({ id: run.id, slot: run.slot, claims, leaseMs }, true)
     if (isThenable(answer)) void Promise.resolve(answer).then(decide)
     else decide(answer)
   }
@@ -273,8 +274,8 @@ class QuotaPolicy implements Quota {
     if (!countsRequest) for (const { key } of run.buckets) this.#denials.forget(key)
     // A rehearsal must not use up what comes after it.
     const { enforce } = this.#options
-    const inStore = run.settlement(amounts, countsRequest, run.at !== 'store', enforce)
-    const local = run.at === 'local' ? run.settlement(amounts, countsRequest, false, enforce) : undefined
+    const inStore = run.settlement(amounts, countsRequest, run.beganAt !== 'store', enforce)
+    const local = run.isLocal ? run.settlement(amounts, countsRequest, false, enforce) : undefined
     return this.#track(this.#store.settle(inStore, local))
   }
 
@@ -361,7 +362,7 @@ class QuotaPolicy implements Quota {
   async #renew(): Promise<void> {
     const runs = [...this.#runs.values()]
     const leasesOf = (some: readonly QuotaRun[]) => some.flatMap((run) => run.leases())
-    const local = runs.filter((run) => run.at === 'local')
+    const local = runs.filter((run) => run.isLocal)
     // A store that is back learns of what began while it was away.
     await this.#store.renew(leasesOf(runs), leasesOf(local), this.#options.leaseMs)
     if (this.#timer) this.#schedule()

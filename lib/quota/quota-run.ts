@@ -1,5 +1,6 @@
 import type { PolicyExchange } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
+import { isUnsent } from './estimates.js'
 import type { ReservedAt } from './guarded-store.js'
 import type { LimitStatus } from './headers.js'
 import { COST_UNITS, type LimitBucket, MAX_AMOUNT, type QuotaKind } from './rules.js'
@@ -13,8 +14,12 @@ export class QuotaRun {
   readonly buckets: readonly LimitBucket[]
   /** The estimate of its input, in tokens. */
   readonly input: number
-  /** Where it was reserved; `undefined` until it was. */
+  /** Where it was reserved last; `undefined` until it was. */
   at: ReservedAt | undefined
+  /** Where it was reserved when it began. */
+  beganAt: ReservedAt | undefined
+  /** This process holds something for it. */
+  isLocal = false
   /** More has been asked for, and the answer is awaited. */
   isExtending = false
   /** There was no more. */
@@ -75,6 +80,8 @@ export class QuotaRun {
   /** Notes what was reserved. */
   take(claims: readonly Claim[], states: readonly BucketState[], at: ReservedAt): void {
     this.at = at
+    this.beganAt ??= at
+    if (at === 'local') this.isLocal = true
     if (claims.length === this.buckets.length) this.#states = states
     for (const { key, name, amount, countsAtOnce } of claims) {
       const bucket = this.buckets.find((each) => each.key === key && each.name === name)
@@ -146,5 +153,7 @@ export function statusOf(bucket: LimitBucket, state: BucketState, now: number): 
 export function isUnasked({ attempts, outcome, status, cache }: ExchangeRecord): boolean {
   if (cache === 'hit' || cache === 'join') return true
   // Who leaves has been counted: otherwise who always leaves is never limited.
-  return attempts.length === 0 && outcome !== 'client_disconnect' && (status === undefined || outcome !== 'completed')
+  return (
+    attempts.every(isUnsent) && outcome !== 'client_disconnect' && (status === undefined || outcome !== 'completed')
+  )
 }

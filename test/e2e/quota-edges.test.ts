@@ -94,6 +94,45 @@ describe("'cut' cuts only if nothing is left", () => {
   })
 })
 
+for (const [whenStoreFails, failing, when] of [
+  ['closed', 2, 'a stream asks it for more'],
+  ['local', 1, 'a stream begins, which asks it for more once it is back'],
+] as const) {
+  test(`a store that fails while ${when} is told all of it, once (${whenStoreFails})`, async (t) => {
+    const memory = memoryStore()
+    let reservations = 0
+    let isTold = false
+    const store = {
+      reserve: (reservation: Parameters<typeof memory.reserve>[0]) =>
+        ++reservations === failing ? Promise.reject(new Error('down')) : memory.reserve(reservation),
+      settle: memory.settle.bind(memory),
+      renew: async (...args: Parameters<typeof memory.renew>) => {
+        await memory.renew(...args)
+        isTold = true
+      },
+      read: memory.read.bind(memory),
+      reset: memory.reset.bind(memory),
+    }
+    const limits = [{ key, tokens: 200_000, requests: 10, per: '1h' }] as const
+    const { ask, policy, used } = await started(
+      t,
+      { limits, onExhausted: 'cut', whenStoreFails, assumedOutput: 20, store, leaseMs: 3100, countInput: () => 0 },
+      async (call) => {
+        call.sse([]).send(Buffer.concat(Array.from({ length: 100 }, (_, at) => word(at))))
+        // A failed store is left alone for a second. Then it is told what it has missed.
+        await until(() => isTold, 'it was told')
+        const usage = { prompt_tokens: 100, completion_tokens: 2000, total_tokens: 2100 }
+        const rest = Array.from({ length: 1500 }, (_, at) => word(at))
+        call.end(Buffer.concat([...rest, end[0]!, chatChunk([], { usage }), end[1]!]))
+      },
+    )
+    const { record } = await ask(openai.path, { ...openai.request, stream_options: { include_usage: true } })
+    assert.equal(record.outcome, 'completed')
+    await policy.close?.()
+    assert.deepEqual([await used('tokens'), await used('requests')], [2100, 1])
+  })
+}
+
 describe('what is charged', () => {
   const limits = [{ key, tokens: 1e6, per: '1h' }] as const
   const usage = { prompt_tokens: 100, completion_tokens: 5000, total_tokens: 5100 }
@@ -118,6 +157,46 @@ describe('what is charged', () => {
     })
     assert.equal((await ask(openai.path, openai.request)).record.code, 'upstream_truncated')
     assert.equal(await used('tokens'), 0)
+  })
+
+  const failing = () => {
+    throw new Error('no')
+  }
+  const refused = { attempts: 2, backoffMs: [0, 0] } as const
+
+  for (const [name, given] of [
+    [
+      'credentials',
+      {
+        target: undefined,
+        targets: [{ name: 'a', target: 'http://127.0.0.1:1', auth: { headers: { authorization: failing } } }],
+      },
+    ],
+    ['a signature', { retry: refused, onAttempt: failing }],
+  ] as const) {
+    test(`a request that could not be sent for want of ${name} pays nothing, and is none`, async (t) => {
+      const both = [{ key, tokens: 1e6, requests: 5, per: '1h' }] as const
+      const { ask, provider, used } = await started(t, { limits: both }, () => {}, given as Partial<AiProxyOptions>)
+      const { record } = await ask(openai.path, openai.request)
+      assert.deepEqual([record.outcome, provider.calls.length], ['rejected', 0])
+      assert.deepEqual([await used('tokens'), await used('requests')], [0, 0])
+    })
+  }
+
+  test('a client that leaves while its request waits to be tried again pays nothing for what was refused', async (t) => {
+    const both = [{ key, tokens: 1e6, requests: 5, per: '1h' }] as const
+    const { app, provider, used } = await started(
+      t,
+      { limits: both },
+      (call) => call.json(503, { error: {} }, { 'retry-after': '9' }),
+      { retry: { attempts: 2 } },
+    )
+    const client = (await connect(t, app.port)).post(`/ai${openai.path}`, openai.request)
+    await provider.next()
+    await until(() => (app.proxy.stats().targets?.[0]?.failures ?? 0) > 0, 'it waits')
+    client.leave()
+    assert.equal((await app.record()).outcome, 'client_disconnect')
+    assert.deepEqual([await used('tokens'), await used('requests')], [0, 1])
   })
 
   test('embeddings reserve their input, and need a price if money is limited', async (t) => {
