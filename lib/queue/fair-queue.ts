@@ -54,6 +54,20 @@ export class FairQueue<T> {
   }
 
   /**
+   * Returns what has to go if too many wait: the item that came last of the tenant that has most waiting for its weight. One
+   * tenant alone must not take all the room.
+   *
+   * @param tenant is taken of those that have equally many
+   */
+  surplus(tenant: string): T | undefined {
+    const most = this.#round.reduce<Line<T> | undefined>(
+      (found, line) => (found && crowdOf(line) <= crowdOf(found) ? found : line),
+      this.#round.find((each) => each.tenant === tenant),
+    )
+    return most?.items.at(-1)?.item
+  }
+
+  /**
    * Takes the next item of those that can run. One that cannot keeps its place, and holds up nobody.
    *
    * @returns `undefined` if none can
@@ -97,6 +111,10 @@ export class FairQueue<T> {
     if (line.items.length === 0) this.#round = this.#round.filter((each) => each !== line)
     return item
   }
+}
+
+function crowdOf<T>({ items, weight }: Line<T>): number {
+  return items.length / weight
 }
 
 /** Gives a line its tokens for a round, once. */

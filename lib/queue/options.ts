@@ -8,7 +8,10 @@ export interface QueueOptions {
    * of its own.
    */
   readonly maxConcurrent?: number
-  /** Exchanges that wait at once; further ones get 503 `queue_full`. Default 100. */
+  /**
+   * Exchanges that wait at once. One more, and the one that came last of the tenant that has most waiting for its weight gets
+   * 503 `queue_full`. Default 100.
+   */
   readonly maxWaiting?: number
   /** How long an exchange waits, in milliseconds; then it gets 503 `queue_timeout`. Default 10,000. */
   readonly maxWaitMs?: number

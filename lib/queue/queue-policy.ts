@@ -114,13 +114,21 @@ export class QueuePolicy implements Queue {
     this.#letPass()
     if (entry.isRunning) return undefined
     if (this.#waiting.length > maxWaiting) {
-      this.#remove(entry)
-      this.#full++
-      return { refuse: this.#refusal('queue_full', `Too many requests are waiting (${maxWaiting})`) }
+      const surplus = this.#waiting.surplus(tenant) ?? entry
+      const refused = this.#refuseSurplus(surplus)
+      if (surplus === entry) return refused
+      surplus.decide?.(refused)
     }
     this.#entries.set(exchange.id, entry)
     exchange.keepsWaiting()
     return this.#wait(entry, maxWaitMs)
+  }
+
+  #refuseSurplus(entry: Entry): Admission {
+    this.#remove(entry)
+    this.#full++
+    const message = `Too many requests are waiting (${this.#options.maxWaiting})`
+    return { refuse: this.#refusal('queue_full', message) }
   }
 
   #wait(entry: Entry, maxWaitMs: number): Promise<Admission> {

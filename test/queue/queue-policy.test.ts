@@ -68,6 +68,34 @@ describe('a queue policy', () => {
     assert.deepEqual([waits!.fate, next!.fate], ['left', 'waits'])
   })
 
+  test('a tenant that fills the queue does not keep the others out', async () => {
+    const { clock, queue } = manualQueue({ maxConcurrent: 1, maxWaiting: 4 })
+    const many = askAll(queue, Array<string>(7).fill('many'))
+    await settled()
+    assert.deepEqual(
+      many.map(({ fate }) => fate),
+      ['passed', 'waits', 'waits', 'waits', 'waits', 'queue_full', 'queue_full'],
+    )
+    const others = askAll(queue, ['one', 'two', 'one', 'one'])
+    await settled()
+    assert.deepEqual(
+      [...many.slice(1, 5), ...others].map(({ fate }) => fate),
+      ['waits', 'waits', 'queue_full', 'queue_full', 'waits', 'waits', 'queue_full', 'queue_full'],
+    )
+    assert.deepEqual([queue.stats().waiting, queue.stats().refused.full, clock.timers], [4, 6, 4])
+    many[0]!.end(queue)
+    await settled()
+    assert.equal(queue.stats().running, 1)
+  })
+
+  test('a tenant may fill as much of the queue as its weight', async () => {
+    const weight = (tenant: string) => (tenant === 'paid' ? 3 : 1)
+    const { queue } = manualQueue({ maxConcurrent: 1, maxWaiting: 8, weight })
+    askAll(queue, ['other', ...Array<string>(9).fill('free'), ...Array<string>(9).fill('paid')])
+    await settled()
+    assert.deepEqual(Object.fromEntries(queue.stats().byTenant), { free: 2, paid: 6 })
+  })
+
   test('Retry-After is the time in which those before it have left, at the rate of late', async () => {
     const { clock, queue } = manualQueue({ maxConcurrent: 1, maxWaiting: 20, maxWaitMs: 1e6 })
     const all = askAll(queue, Array<string>(21).fill('a'))
@@ -77,7 +105,7 @@ describe('a queue policy', () => {
       await settled()
     }
     all.push(...askAll(queue, Array<string>(10).fill('a')))
-    const [refused] = askAll(queue, ['b'])
+    const [refused] = askAll(queue, ['a'])
     assert.deepEqual([refused!.fate, refused!.retryAfter], ['queue_full', '63'])
   })
 
