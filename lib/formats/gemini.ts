@@ -60,8 +60,14 @@ export const gemini = builtIn({
   streamPaths: [/:stream\w+$/],
   modelPaths: [new RegExp(`/(?:models|tunedModels|endpoints)/([^/]+):(?:${VERB}|rawPredict|streamRawPredict)$`)],
   possibleModelPaths: [/\/(?:models|tunedModels|endpoints)\/([^/]+):[^/:]+\/?$/],
-  // Each request of `batchEmbedContents` has one, too.
-  modelCopyPaths: [['model'], ['requests', LIST_ITEM, 'model']],
+  // Each request of `batchEmbedContents` has one, too, and the one whose tokens `countTokens` counts.
+  modelCopyPaths: [
+    ...[['model'], ['requests', LIST_ITEM, 'model']],
+    ...[
+      ['generateContentRequest', 'model'],
+      ['generate_content_request', 'model'],
+    ],
+  ],
   silentPaths: [/:(?:\w*Tokens|\w*[eE]mbedContents?|predict\w*|fetchPredictOperation)$/],
   operation: () => 'generate_content',
   framings: [sse, jsonArray],

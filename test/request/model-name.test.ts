@@ -317,6 +317,15 @@ describe('the model in path and body', () => {
         '{"requests":[{"model":"models/NEW","content":{"model":"m"}}, {"model":"models/NEW"}]}',
       ],
     ],
+    [
+      'the request whose tokens are counted has it',
+      '/v1beta/models/m:countTokens',
+      '{"generateContentRequest":{"model":"models/m","contents":[{"model":"m"}]}}',
+      [
+        '/v1beta/models/NEW:countTokens',
+        '{"generateContentRequest":{"model":"models/NEW","contents":[{"model":"m"}]}}',
+      ],
+    ],
   ] as const) {
     test(name, async () => assert.deepEqual(await both(url, text), expected))
   }
