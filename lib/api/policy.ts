@@ -37,6 +37,13 @@ export interface PolicyExchange<Req extends IncomingMessage = Request> extends H
    * after each turn, which may pass hundreds. Default: never.
    */
   watchFrom(generatedTokens: number): void
+  /**
+   * Pauses a stream until a promise that `progress` cannot await has settled: no further event goes out, and the provider is
+   * not read. Limits on silence stand still meanwhile.
+   *
+   * @returns a function that lets the stream go on; it must be called
+   */
+  pause(): () => void
   /** Whether all targets that can serve the request have a `maxConcurrent`. */
   readonly isBoundByTargets: boolean
   /**

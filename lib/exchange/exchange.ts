@@ -32,6 +32,10 @@ export interface ExchangePolicies {
   readonly watchFrom: number
   /** Asks them whether the answer may go on. @returns why it ends here */
   check(): AiProxyError | undefined
+  /** One of them waits for something: nothing more of the answer may go out. */
+  readonly isPaused: boolean
+  /** Called when none of them waits any more. */
+  onResume: (() => void) | undefined
   settle(record: ExchangeRecord): void
 }
 

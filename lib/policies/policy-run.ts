@@ -11,14 +11,20 @@ import { checkedHeaders, toPolicyFailure } from './refusal.js'
 /** Response headers of policies, by lower-case names. */
 export type PolicyHeaders = Readonly<Record<string, string>>
 
+/** What each view does by itself. */
+type OwnCalls = 'watchFrom' | 'pause'
+
 /** The policies of one exchange: asks them, lets them watch it, and tells those that were asked how it ended. */
 export class PolicyRun implements ExchangePolicies {
   watchFrom = Number.POSITIVE_INFINITY
+  onResume: (() => void) | undefined
   readonly #policies: readonly Policy[]
   readonly #views: readonly PolicyView[]
   readonly #bounds: number[] = []
-  readonly #environment: Omit<PolicyEnvironment, 'watchFrom'>
+  readonly #environment: Omit<PolicyEnvironment, OwnCalls>
   readonly #watching: readonly number[]
+  /** How many of them wait for something while the answer streams. */
+  #pauses = 0
   /** How many were asked. */
   #asked = 0
   /** The answer that is awaited, of the last one that was asked. */
@@ -28,15 +34,35 @@ export class PolicyRun implements ExchangePolicies {
     policies: readonly Policy[],
     exchange: Exchange,
     request: AdmittedRequest,
-    environment: Omit<PolicyEnvironment, 'watchFrom'>,
+    environment: Omit<PolicyEnvironment, OwnCalls>,
   ) {
     this.#policies = policies
     this.#environment = environment
     this.#watching = [...policies.keys()].filter((at) => policies[at]!.progress)
     // Each has a view of its own, because each has a bound of its own.
     this.#views = policies.map(
-      (_, at) => new PolicyView(exchange, request, { ...environment, watchFrom: (tokens) => this.#bound(at, tokens) }),
+      (_, at) =>
+        new PolicyView(exchange, request, {
+          ...environment,
+          watchFrom: (tokens) => this.#bound(at, tokens),
+          pause: () => this.#pause(),
+        }),
     )
+  }
+
+  get isPaused(): boolean {
+    return this.#pauses > 0
+  }
+
+  #pause(): () => void {
+    this.#pauses++
+    let isOver = false
+    return () => {
+      if (isOver) return
+      isOver = true
+      this.#pauses--
+      if (this.#pauses === 0) this.onResume?.()
+    }
   }
 
   #bound(at: number, generatedTokens: number): void {

@@ -31,6 +31,8 @@ export interface PolicyEnvironment {
   keepsWaiting(): void
   /** @param generatedTokens from how many on each event is checked */
   watchFrom(generatedTokens: number): void
+  /** Pauses the answer. @returns a function that lets it go on */
+  pause(): () => void
 }
 
 /** An exchange as policies see it: one object for all of them. */
@@ -115,6 +117,10 @@ export class PolicyView extends ExchangeView implements PolicyExchange {
 
   watchFrom(generatedTokens: number): void {
     this.#environment.watchFrom(generatedTokens)
+  }
+
+  pause(): () => void {
+    return this.#environment.pause()
   }
 
   get isBoundByTargets(): boolean {

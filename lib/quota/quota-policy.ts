@@ -202,6 +202,8 @@ class QuotaPolicy implements Quota {
       this.#extend(run, exchange)
       ;[share, kind] = usedShare(run, exchange)
     }
+    // It has used what it holds: what follows may be more than is left.
+    if (share >= 1 && run.isExtending) run.resume ??= exchange.pause()
     // Only if there is no more: the estimate of the input may have been too low, or the store may not have answered yet.
     if (share <= 1 || !run.isExhausted) return undefined
     this.#cut++
@@ -217,28 +219,41 @@ class QuotaPolicy implements Quota {
     run.isExtending = true
     const decide = (answer: GuardedAnswer) => {
       run.isExtending = false
-      if (!this.#runs.has(run.id) || !answer) return
-      const { at, reserved } = answer
-      // The store has failed meanwhile, and requests pass.
-      if (!reserved) {
-        run.at = at
-        return
-      }
-      if (reserved.granted) {
-        run.isExhausted = rest !== undefined
-        run.take(claims, reserved.states, at)
-        return exchange.watchFrom(boundOf(run, exchange))
-      }
-      const left = rest ? undefined : restOf(claims, reserved)
-      if (left) return this.#extend(run, exchange, left)
-      run.isExhausted = true
-      // The input may have been told meanwhile.
-      exchange.watchFrom(boundOf(run, exchange))
+      if (answer) this.#decideFurther(run, exchange, claims, answer, rest !== undefined)
+      // Unless it asks for the rest.
+      if (run.isExtending) return
+      run.resume?.()
+      run.resume = undefined
     }
     const { leaseMs } = this.#options
     const answer = this.#store.reserve({ id: run.id, slot: run.slot, claims, leaseMs }, true)
     if (isThenable(answer)) void Promise.resolve(answer).then(decide)
     else decide(answer)
+  }
+
+  #decideFurther(
+    run: QuotaRun,
+    exchange: PolicyExchange,
+    claims: readonly Claim[],
+    { at, reserved }: NonNullable<GuardedAnswer>,
+    isRest: boolean,
+  ): void {
+    if (!this.#runs.has(run.id)) return
+    // The store has failed meanwhile, and requests pass.
+    if (!reserved) {
+      run.at = at
+      return
+    }
+    if (reserved.granted) {
+      run.isExhausted = isRest
+      run.take(claims, reserved.states, at)
+      return exchange.watchFrom(boundOf(run, exchange))
+    }
+    const left = isRest ? undefined : restOf(claims, reserved)
+    if (left) return this.#extend(run, exchange, left)
+    run.isExhausted = true
+    // The input may have been told meanwhile.
+    exchange.watchFrom(boundOf(run, exchange))
   }
 
   settle(record: ExchangeRecord, exchange: PolicyExchange): void | Promise<void> {

@@ -22,6 +22,8 @@ export class QuotaRun {
   isLocal = false
   /** More has been asked for, and the answer is awaited. */
   isExtending = false
+  /** Lets its stream go on, which waits for that answer. */
+  resume: (() => void) | undefined
   /** There was no more. */
   isExhausted = false
   readonly #needs: Readonly<Record<QuotaKind, number>>

@@ -2,6 +2,15 @@ import type { Carriage } from './carriage.js'
 import type { Downstream } from './downstream.js'
 import type { ResponseLimits } from './response-limits.js'
 
+/** Frames of which some must not be written yet. */
+interface Rest {
+  readonly frames: Buffer
+  /** Where the first of them begins. */
+  readonly start: number
+  readonly ends: readonly number[]
+  readonly areEvents: boolean
+}
+
 /** Writes the frames of an answer to the client, meters them, and checks the answer's limits. */
 export class FrameWriter {
   readonly #downstream: Downstream
@@ -9,6 +18,7 @@ export class FrameWriter {
   readonly #isStopped: () => boolean
   /** Number of events before those that are written now. */
   #events = 0
+  #rest: Rest | undefined
 
   /** @param isStopped returns whether a limit has ended the answer */
   constructor(downstream: Downstream, limits: ResponseLimits, isStopped: () => boolean) {
@@ -17,25 +27,48 @@ export class FrameWriter {
     this.#isStopped = isStopped
   }
 
+  /** A policy has to answer before the rest is written. */
+  get hasRest(): boolean {
+    return this.#rest !== undefined
+  }
+
   /** Writes what the framer returned last. */
   write(frames: Buffer, carriage: Carriage, now: number): void {
     const { ends, prefix, events } = carriage.framer
     const areEvents = events - this.#events === ends.length
     this.#events = events
     const isNearBound = ends.length > 1 && !prefix?.length && this.#limits.isNearBound(frames.length)
-    if (isNearBound) this.#writeEach(frames, ends, carriage, now, areEvents)
+    if (isNearBound) this.#writeEach({ frames, start: 0, ends, areEvents }, carriage, now)
     else this.#writeTogether(frames, ends, prefix, carriage, now, areEvents)
-    if (!this.#isStopped()) this.#limits.check(carriage.framer)
+    this.#check(carriage)
+  }
+
+  /** Writes the rest, unless a policy has to answer again before that. */
+  writeRest(carriage: Carriage, now: number): void {
+    const rest = this.#rest
+    if (!rest) return
+    this.#rest = undefined
+    this.#writeEach(rest, carriage, now)
+    this.#check(carriage)
+  }
+
+  #check({ framer }: Carriage): void {
+    if (!this.#isStopped() && !this.#rest) this.#limits.check(framer)
   }
 
   /** Writes no event before the one ahead of it has been counted. */
-  #writeEach(frames: Buffer, ends: readonly number[], carriage: Carriage, now: number, areEvents: boolean): void {
-    let start = 0
-    for (const end of ends) {
+  #writeEach({ frames, start: first, ends, areEvents }: Rest, carriage: Carriage, now: number): void {
+    let start = first
+    for (const [at, end] of ends.entries()) {
       this.#writeTogether(frames.subarray(start, end), [end - start], undefined, carriage, now, areEvents)
-      if (end < frames.length && !this.#isStopped()) this.#limits.checkBounds()
+      const isLast = end >= frames.length
+      if (!isLast && !this.#isStopped()) this.#limits.checkBounds()
       if (this.#isStopped()) return
       start = end
+      if (!isLast && this.#limits.isHeld) {
+        this.#rest = { frames, start, ends: ends.slice(at + 1), areEvents }
+        return
+      }
     }
   }
 

@@ -85,6 +85,16 @@ export class ResponseLimits {
     return answer.generatedTokens + bytes >= policies.watchFrom
   }
 
+  /** Whether a policy waits for something: until it is there, nothing more may go out. */
+  get isHeld(): boolean {
+    return this.#exchange.policies?.isPaused === true && !this.hasReportedEnd
+  }
+
+  /** @param callback called when no policy waits any more */
+  onRelease(callback: () => void): void {
+    if (this.#exchange.policies) this.#exchange.policies.onResume = callback
+  }
+
   /** We stop reading, so silence says nothing about the provider. */
   pause(): void {
     this.#exchange.deadlines.stop('idle')

@@ -44,6 +44,10 @@ export class ResponseStream implements Runnable {
   #isStopped = false
   /** The client has to read first. */
   #isPaused = false
+  /** A policy has to answer first. */
+  #isHeld = false
+  /** It has answered: what has gone out may be all that was left. */
+  #isReleased = false
   /** The source has ended, but not all of it has been forwarded. */
   #isEnding = false
   #aborted: Error | undefined
@@ -73,10 +77,11 @@ export class ResponseStream implements Runnable {
     if (downstream.isHeadHeld) this.wake()
   }
 
-  /** Asks for a turn because there may be work, unless the client has to read first. */
+  /** Asks for a turn because there may be work, unless the client has to read first, or a policy to answer. */
   readonly wake = (): void => {
     const { mustWait, isWithinFrame } = this.#downstream
-    if (this.#isQueued || this.#isStopped || mustWait || (this.#isPaused && !isWithinFrame)) return
+    const mayGoOn = isWithinFrame || !(this.#isPaused || this.#isHeld)
+    if (this.#isQueued || this.#isStopped || mustWait || !mayGoOn) return
     this.#isQueued = true
     this.#context.turns.enqueue(this)
   }
@@ -102,7 +107,7 @@ export class ResponseStream implements Runnable {
   pause(): void {
     this.#isPaused = true
     this.#exchange.enter('stalled')
-    this.limits.pause()
+    if (!this.#isHeld) this.limits.pause()
   }
 
   /** The client reads again; or it has left, and the rest is read without it. */
@@ -110,8 +115,22 @@ export class ResponseStream implements Runnable {
     if (!this.#isPaused || this.#isStopped) return
     this.#isPaused = false
     this.#exchange.enter(phase)
-    this.limits.resume()
+    if (!this.#isHeld) this.limits.resume()
     this.wake()
+  }
+
+  /** A policy waits for something, without which it cannot say whether the answer may go on. */
+  #hold(): void {
+    if (this.#isHeld || this.#isStopped || !this.limits.isHeld) return
+    this.#isHeld = true
+    if (!this.#isPaused) this.limits.pause()
+    this.limits.onRelease(() => {
+      this.#isHeld = false
+      if (this.#isStopped) return
+      this.#isReleased = true
+      if (!this.#isPaused) this.limits.resume()
+      this.wake()
+    })
   }
 
   /** Stops for good: nothing more is read, written or reported. */
@@ -124,21 +143,31 @@ export class ResponseStream implements Runnable {
 
   /** Whether bytes from the provider are waiting here. */
   get hasMore(): boolean {
-    return !this.#isStopped && (this.#reader.length > 0 || this.#downstream.isWithinFrame)
+    return !this.#isStopped && (this.#reader.length > 0 || this.#writer.hasRest || this.#downstream.isWithinFrame)
   }
 
   #work(now: number): void {
     if (this.#isStopped || this.#downstream.mustWait) return
     this.#taken = this.#chunks = 0
+    if (this.#isReleased) this.#checkAgain()
+    if (this.#isStopped) return
     const isWithinFrame = this.#downstream.isWithinFrame
     if (isWithinFrame) this.#downstream.writeMore(now)
+    else if (this.#isHeld) return
+    else if (this.#writer.hasRest) this.#writeRest(now)
     else this.#read(now)
     if (this.#isStopped) return
     this.#downstream.flushHead()
     // The end may have arrived while this turn was waiting, and is not reported again.
-    if (this.hasMore || (isWithinFrame && !this.#isEnding && !this.#aborted)) this.wake()
+    if (this.hasMore || this.#isHeld || (isWithinFrame && !this.#isEnding && !this.#aborted)) this.wake()
     else if (this.#isEnding) this.#finish(now)
     else if (this.#aborted) this.#stopAndFail(this.#aborted)
+  }
+
+  #checkAgain(): void {
+    this.#isReleased = false
+    this.limits.checkBounds()
+    this.#hold()
   }
 
   #read(now: number): void {
@@ -152,7 +181,20 @@ export class ResponseStream implements Runnable {
     this.#bytesLeft -= size
     if (this.#carriage) this.#forward(this.#carriage, allowed, now)
     else this.#forwardFirstBytes(allowed, false, now)
-    if (this.#bytesLeft < 0 && !this.#isStopped) this.#failWithLimit('response_too_large')
+    this.#checkSize()
+  }
+
+  /** What a policy has held back goes out before its answer ends because of what follows. */
+  #checkSize(): void {
+    if (this.#bytesLeft < 0 && !this.#isStopped && !this.#writer.hasRest) this.#failWithLimit('response_too_large')
+  }
+
+  #writeRest(now: number): void {
+    const carriage = this.#carriage
+    if (!carriage) return
+    this.#writer.writeRest(carriage, now)
+    this.#afterFrames(carriage)
+    this.#checkSize()
   }
 
   /** Holds the first bytes until they show what the body is, then forwards them. */
@@ -172,11 +214,15 @@ export class ResponseStream implements Runnable {
   }
 
   #forward(carriage: Carriage, chunks: readonly Buffer[], now: number): void {
-    const { framer, metering } = carriage
-    const frames = framer.push(chunks)
+    const frames = carriage.framer.push(chunks)
     if (frames && this.#bytesLeft >= 0 && this.#isLast(carriage)) this.#endWith(frames, carriage, now)
     else if (frames) this.#writer.write(frames, carriage, now)
-    if (this.#isStopped) return
+    this.#afterFrames(carriage)
+  }
+
+  #afterFrames({ framer, metering }: Carriage): void {
+    this.#hold()
+    if (this.#isStopped || this.#writer.hasRest) return
     if (framer.unfinished?.length) metering?.scanUnfinished?.(framer.unfinished)
     if (framer.corrupt) this.#stopAndFail(new Error(framer.corrupt))
     else if (framer.tooLarge) this.#failWithLimit('event_too_large')
@@ -200,7 +246,7 @@ export class ResponseStream implements Runnable {
 
   readonly #onEnd = (): void => {
     this.#isEnding = true
-    if (this.hasMore) return this.wake()
+    if (this.hasMore || this.#isHeld) return this.wake()
     try {
       this.#finish(performance.now())
     } catch (error) {
@@ -220,6 +266,8 @@ export class ResponseStream implements Runnable {
     const why = isCut ? 'it ended in the middle of an event' : framer.corrupt
     if (why) return this.#end(failureOfCut(why, this.#exchange, carriage, this.#source.isCloseDelimited))
     if (rest) this.#writer.write(rest, carriage, performance.now())
+    // It is the last: there is nothing that could wait.
+    while (this.#writer.hasRest && !this.#isStopped) this.#writer.writeRest(carriage, performance.now())
     if (!this.#isStopped) this.#end(failureAtEnd(this.#exchange, carriage))
   }
 

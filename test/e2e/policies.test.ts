@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { setImmediate as nextRound } from 'node:timers/promises'
 import type { Admission, AiProxyOptions, ExchangeRecord, Policy, PolicyExchange } from '../../lib/index.js'
 import { startApp } from './support/app.js'
 import { connect, post } from './support/client.js'
 import { openai } from './support/protocols.js'
 import { startProvider } from './support/provider.js'
 import { beforeTheEnd, chatChunk, sendStream, streams } from './support/streams.js'
+import { until } from './support/waiting.js'
 
 const { path, request, events, terminator } = openai
 
@@ -239,6 +241,97 @@ describe('policies', () => {
     const { usage, events: passed } = await app.record()
     assert.ok((usage?.outputTokens ?? 0) > 20 && (usage?.outputTokens ?? 0) <= 25, `${usage?.outputTokens} tokens`)
     assert.ok(client.text.match(/word\d+/g)!.length < 20, `${passed} events`)
+  })
+
+  describe('that pause a stream', () => {
+    const burst = Array.from({ length: 60 }, (_, at) =>
+      chatChunk([{ index: 0, delta: { content: ` word${at}` }, finish_reason: null }]),
+    )
+    const ending = Buffer.concat([
+      chatChunk([{ index: 0, delta: {}, finish_reason: 'stop' }]),
+      Buffer.from('data: [DONE]\n\n'),
+    ])
+
+    /** Starts an app with a policy that pauses each stream once, after 20 tokens. */
+    async function paused(t: TestContext, given: Partial<AiProxyOptions> = {}) {
+      let resume: (() => void) | undefined
+      let isEnough = false
+      const { policy, calls } = noted('pausing', {
+        admit: (exchange) => exchange.watchFrom(20),
+        progress(exchange) {
+          if (exchange.generatedTokens > 20) resume ??= exchange.pause()
+          return isEnough ? { code: 'quota_exceeded', message: 'Enough' } : undefined
+        },
+      })
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url, policies: [policy], ...given })
+      const client = (await connect(t, app.port)).post(`/ai${path}`, request)
+      const call = await provider.next()
+      call.sse([]).send(Buffer.concat(burst))
+      await until(() => resume !== undefined, 'it is paused')
+      for (let round = 0; round < 5; round++) await nextRound()
+      const words = () => client.text.match(/word\d+/g)?.length ?? 0
+      const goOn = () => {
+        resume!()
+        // A second call has no effect.
+        resume!()
+      }
+      return { app, call, client, calls, words, goOn, end: () => (isEnough = true) }
+    }
+
+    test('hold back each event behind the one that they have seen, and lose none', async (t) => {
+      const { app, call, client, words, goOn } = await paused(t)
+      await client.sees('word')
+      const before = words()
+      assert.ok(before < 20, `${before} words`)
+      call.end(ending)
+      for (let round = 0; round < 5; round++) await nextRound()
+      assert.equal(words(), before)
+      goOn()
+      await client.sees('[DONE]')
+      assert.deepEqual([words(), (await app.record()).outcome], [60, 'completed'])
+      assert.deepEqual(
+        client.text.match(/word\d+/g),
+        Array.from({ length: 60 }, (_, at) => `word${at}`),
+      )
+    })
+
+    test('may end it there, and nothing more goes out', async (t) => {
+      const { app, call, client, words, goOn, end } = await paused(t)
+      await client.sees('word')
+      const before = words()
+      end()
+      goOn()
+      await client.sees('"code":"quota_exceeded"')
+      await call.gone
+      assert.deepEqual([words(), (await app.record()).code], [before, 'quota_exceeded'])
+    })
+
+    test('do not make it time out', async (t) => {
+      const { app, call, client, goOn, words } = await paused(t, {
+        limits: { idleTimeoutMs: 60, progressTimeoutMs: 60 },
+      })
+      await new Promise((resolve) => setTimeout(resolve, 150))
+      call.end(ending)
+      goOn()
+      await client.sees('[DONE]')
+      assert.deepEqual([words(), (await app.record()).outcome], [60, 'completed'])
+    })
+
+    test('see a client that leaves meanwhile, and a provider that breaks off', async (t) => {
+      const left = await paused(t)
+      left.client.leave()
+      await left.call.gone
+      assert.equal((await left.app.record()).outcome, 'client_disconnect')
+      left.goOn()
+      const broken = await paused(t)
+      broken.call.socket.destroy()
+      for (let round = 0; round < 5; round++) await nextRound()
+      broken.goOn()
+      await broken.client.sees('"code":"upstream_reset"')
+      assert.deepEqual([broken.words(), (await broken.app.record()).code], [60, 'upstream_reset'])
+      for (const { calls } of [left, broken]) assert.equal(calls.filter((call) => call === 'settle').length, 1)
+    })
   })
 
   test('are closed with the middleware, after its last exchange', async (t) => {

@@ -94,6 +94,35 @@ describe("'cut' cuts only if nothing is left", () => {
   })
 })
 
+test("'cut' lets no burst pass while a store that is elsewhere is asked", async (t) => {
+  const memory = memoryStore()
+  const store = {
+    reserve: async (reservation: Parameters<typeof memory.reserve>[0]) => {
+      for (let round = 0; round < 20; round++) await new Promise((resolve) => setImmediate(resolve))
+      return memory.reserve(reservation)
+    },
+    settle: memory.settle.bind(memory),
+    renew: memory.renew.bind(memory),
+    read: memory.read.bind(memory),
+    reset: memory.reset.bind(memory),
+  }
+  const limits = [{ key, tokens: 200, per: '1h' }] as const
+  const burst = Buffer.concat([...Array.from({ length: 2000 }, (_, at) => word(at)), ...end])
+  const { ask, used } = await started(
+    t,
+    { limits, store, onExhausted: 'cut', assumedOutput: 20, countInput: () => 0 },
+    (call) => call.sse([]).end(burst),
+  )
+  const ended = await Promise.all(Array.from({ length: 4 }, () => ask(openai.path, openai.request)))
+  assert.deepEqual(
+    ended.map(({ record }) => record.code),
+    Array(4).fill('quota_exceeded'),
+  )
+  // An event has two tokens by our estimate.
+  const total = (await used('tokens'))!
+  assert.ok(total >= 200 && total <= 200 + 4 * 2, `${total} tokens`)
+})
+
 for (const [whenStoreFails, failing, when] of [
   ['closed', 2, 'a stream asks it for more'],
   ['local', 1, 'a stream begins, which asks it for more once it is back'],
