@@ -2,7 +2,8 @@ import type { TargetStats } from '../api/attempt-record.js'
 import { AiProxyError, modelNotFound } from '../api/errors.js'
 import type { ExchangeRecord } from '../api/record.js'
 import { type Exchange, formatOf } from '../exchange/exchange.js'
-import { type CompleteFormat, keepsAnswers } from '../formats/index.js'
+import { valueAt } from '../formats/fields.js'
+import { answerIdIn, type CompleteFormat, keepsAnswers } from '../formats/index.js'
 import type { Config, Routing, Target } from '../options/config.js'
 import type { Capacity } from '../policies/capacity.js'
 import type { AskedModel } from '../policies/policy-view.js'
@@ -71,7 +72,7 @@ export class TargetPool {
       stickyKey: stickyKey(this.routing.sticky, body, exchange),
     }
     const eligible = this.#eligible(exchange, path)
-    const choice = this.#router.order(eligible, request, previousResponse(body))
+    const choice = this.#router.order(eligible, request, referredResponse(exchange, path, body))
     if ('order' in choice) return choice
     const seconds = Math.min(Math.max(1, Math.ceil((choice.retryAfterMs ?? 1000) / 1000)), MAX_RETRY_AFTER_S)
     const why = choice.refused === 'full' ? 'is busy' : 'is unavailable for now'
@@ -168,8 +169,10 @@ function namesOf(targets: readonly Pick<PooledTarget, 'target'>[]): readonly str
   return names.includes(undefined) ? undefined : [...new Set(names.flatMap((each) => each ?? []))]
 }
 
-function previousResponse(body: unknown): string | undefined {
-  const id = typeof body === 'object' && body !== null && 'previous_response_id' in body && body.previous_response_id
+/** Returns the id of the response that a request continues, reads, cancels or deletes; `undefined` if there is none. */
+function referredResponse({ format }: Exchange, path: ProviderPath, body: unknown): string | undefined {
+  const ofPath = keepsAnswers(format.name) ? answerIdIn(path.decoded) : undefined
+  const id = ofPath ?? valueAt(body, 'previous_response_id')
   return typeof id === 'string' && id.length <= MAX_ID_LENGTH ? id : undefined
 }
 

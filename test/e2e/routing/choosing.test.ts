@@ -288,6 +288,20 @@ describe('requests of one key go to one target', () => {
       const next = await ask({ previous_response_id: first.responseId })
       assert.equal(next.target, first.target)
     }
+    // To read it, to read its input, to cancel and to delete it.
+    for (const [method, end] of [
+      ['GET', ''],
+      ['GET', '?stream=true'],
+      ['GET', '/input_items'],
+      ['POST', '/cancel'],
+      ['DELETE', ''],
+    ] as const) {
+      for (let at = 0; at < 2; at++) {
+        const url = `${app.url}${streams.responses.path}/${first.responseId}${end}`
+        await (await fetch(url, { method })).text()
+        assert.equal((await app.record()).target, first.target, `${method} ${end}`)
+      }
+    }
     app.proxy.cool(first.target!, 60_000)
     // Only its maker knows it.
     assert.equal((await ask({ previous_response_id: first.responseId })).target, first.target)
