@@ -125,7 +125,6 @@ export class RoutedExchange implements AttemptCallbacks {
       attempt.end()
       return this.#commit(this.#parked.attempt, this.#parked.response)
     }
-    if (isLast && verdict.reason === undefined && response) return this.#commit(attempt, response)
     this.#firstFailure ??= { error, attempt }
     const speaks = response !== undefined || attempt.said !== undefined
     const step = isLast ? this.#nextStep(attempt, failure) : undefined

@@ -109,17 +109,30 @@ describe('the client gets', () => {
     assert.deepEqual((await app.record()).outcome, 'provider_error')
   })
 
-  test('the first error that a provider said itself, if all fail', async (t) => {
+  // A target that does not know the model, or the response that a request continues, says nothing of why the first one failed.
+  for (const second of [500, 404, 400]) {
+    test(`the first error that a provider said itself, if all fail, the last one with ${second}`, async (t) => {
+      const { app } = await startPair(
+        t,
+        (call) => call.json(503, { error: { message: 'first' } }, { 'request-id': 'req_1' }),
+        (call) => call.json(second, { error: { message: 'second' } }),
+      )
+      const response = await post(app.url + openai.path, openai.request)
+      assert.deepEqual([response.status, await response.json()], [503, { error: { message: 'first' } }])
+      assert.equal(response.headers.get('request-id'), 'req_1')
+      const { outcome, target, status, attempts } = await app.record()
+      assert.deepEqual([outcome, target, status, attempts.length], ['provider_error', 'a', 503, 3])
+    })
+  }
+
+  test('the error of the last one, if the first said nothing', async (t) => {
     const { app } = await startPair(
       t,
-      (call) => call.json(503, { error: { message: 'first' } }, { 'request-id': 'req_1' }),
-      (call) => call.json(500, { error: { message: 'second' } }),
+      (call) => call.reset(),
+      (call) => call.json(404, { error: { message: 'second' } }),
     )
     const response = await post(app.url + openai.path, openai.request)
-    assert.deepEqual([response.status, await response.json()], [503, { error: { message: 'first' } }])
-    assert.equal(response.headers.get('request-id'), 'req_1')
-    const { outcome, target, status, attempts } = await app.record()
-    assert.deepEqual([outcome, target, status, attempts.length], ['provider_error', 'a', 503, 3])
+    assert.deepEqual([response.status, await response.json()], [404, { error: { message: 'second' } }])
   })
 
   test('its error in its own protocol if no target can be reached', async (t) => {

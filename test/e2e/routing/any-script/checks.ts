@@ -184,7 +184,7 @@ function assertUseful(script: Script, { attempts, records }: Evidence, attempt: 
   // A bound may have let it through before its first content.
   const mayHaveBegun = last.status !== undefined && last.status < 400 && Object.keys(setUp.preamble).length > 0
   assert.ok(isDone || mayHaveBegun, `gave up after ${recorded.length} attempts: ${JSON.stringify(recorded)}`)
-  if (mayHaveBegun || (last.status !== undefined && isFinal(last.status))) return
+  if (mayHaveBegun || (last.status !== undefined && last.status < 400 && isFinal(last.status))) return
   // On a busy machine an error may come too late to be kept, as a whole answer may.
   const isLate = recorded.some(({ code }, at) => code === 'first_byte_timeout' && !isStalled(attempts[at]))
   if (isLate) return
