@@ -19,6 +19,10 @@ interface Denial {
 export class Denials {
   readonly #known = new Map<string, Denial>()
 
+  get isEmpty(): boolean {
+    return this.#known.size === 0
+  }
+
   /**
    * @param bucket identifies it: its key, a line feed, and what tells it from others of the key
    * @param allowed what it allowed then: another request may have a larger limit under the same name

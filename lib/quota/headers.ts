@@ -1,3 +1,4 @@
+import { memoize } from '../util/memoize.js'
 import type { QuotaKind } from './rules.js'
 
 /** A limit as it stands, for people and headers. Money is in the currency, not in billionths. */
@@ -53,14 +54,16 @@ export function limitHeaders(limits: readonly LimitStatus[]): Record<string, str
 
 function tightestOf(limits: readonly LimitStatus[]): LimitStatus | undefined {
   const share = (limit: LimitStatus) => (limit.allowed > 0 ? remainingOf(limit) / limit.allowed : 0)
-  return [...limits].sort((a, b) => share(a) - share(b))[0]
+  let [tightest] = limits
+  for (const limit of limits) if (tightest && share(limit) < share(tightest)) tightest = limit
+  return tightest
 }
 
-function secondsOf(per: string): string {
+const secondsOf = memoize((per: string): string => {
   const [, count, unit] = /^(\d+)([smhd])$/.exec(per) ?? []
   const seconds = { s: 1, m: 60, h: 3600, d: 86_400 }[unit as 's' | 'm' | 'h' | 'd']
   return seconds === undefined ? '' : `;w=${Number(count) * seconds}`
-}
+})
 
 /** Writes a time as OpenAI does: `20ms`, `1s`, `6m0s`, `2h0m0s`. */
 export function duration(ms: number): string {

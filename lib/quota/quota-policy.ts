@@ -122,7 +122,7 @@ class QuotaPolicy implements Quota {
       this.#noteExceeded(denial, exchange)
       return { refuse: refusalOf(denial, limitHeaders([denial.limit])) }
     }
-    const claims = run.claims()
+    const claims = run.claims
     const answer = this.#store.reserve({ id: run.id, slot: run.slot, claims, leaseMs, force: !enforce })
     return isThenable(answer)
       ? Promise.resolve(answer).then((each) => this.#decide(run, exchange, each))
@@ -148,7 +148,7 @@ class QuotaPolicy implements Quota {
   }
 
   #take(run: QuotaRun, { at, reserved }: NonNullable<GuardedAnswer>): void {
-    run.take(run.claims(), reserved?.states ?? [], at)
+    run.take(run.claims, reserved?.states ?? [], at)
     this.#runs.set(run.id, run)
     this.#schedule()
   }
@@ -179,6 +179,7 @@ class QuotaPolicy implements Quota {
   }
 
   #knownDenial(run: QuotaRun): Exceeded | undefined {
+    if (this.#denials.isEmpty) return undefined
     const now = performance.now()
     for (const bucket of run.buckets) {
       const denial = this.#denials.find(idOf(run, bucket), bucket.allowed, run.needOf(bucket), now)

@@ -29,6 +29,8 @@ export class QuotaRun {
   readonly #needs: Readonly<Record<QuotaKind, number>>
   readonly #held: Map<LimitBucket, number>
   #states: readonly BucketState[] = []
+  /** What it asks for when it begins. */
+  readonly claims: readonly Claim[]
 
   constructor(
     exchange: Pick<PolicyExchange, 'id'>,
@@ -46,11 +48,7 @@ export class QuotaRun {
     const cost = Math.ceil(needs.cost * COST_UNITS)
     this.#needs = { requests: 1, concurrent: 1, tokens: atMost(needs.tokens), cost: atMost(cost) }
     this.#held = new Map()
-  }
-
-  /** What it asks for when it begins. */
-  claims(): readonly Claim[] {
-    return this.buckets.map((bucket) => this.#claim(bucket, this.#needs[bucket.kind]))
+    this.claims = buckets.map((bucket) => claimOf(bucket, this.#needs[bucket.kind]))
   }
 
   needOf({ kind }: LimitBucket): number {
@@ -62,12 +60,8 @@ export class QuotaRun {
     return this.#usedUp().map((bucket) => {
       const held = this.heldOf(bucket.kind)
       const lacking = Math.max(0, used[bucket.kind as 'tokens' | 'cost'] - held)
-      return this.#claim(bucket, Math.max(1, Math.ceil(lacking + held)))
+      return claimOf(bucket, Math.max(1, Math.ceil(lacking + held)))
     })
-  }
-
-  #claim(bucket: LimitBucket, amount: number): Claim {
-    return { ...bucket, amount, countsAtOnce: bucket.kind === 'requests' }
   }
 
   /** What is used up while a stream runs. */
@@ -84,10 +78,11 @@ export class QuotaRun {
     this.at = at
     this.beganAt ??= at
     if (at === 'local') this.isLocal = true
-    if (claims.length === this.buckets.length) this.#states = states
+    if (claims === this.claims) this.#states = states
     for (const { key, name, amount, countsAtOnce } of claims) {
+      if (countsAtOnce) continue
       const bucket = this.buckets.find((each) => each.key === key && each.name === name)
-      if (bucket && !countsAtOnce) this.#held.set(bucket, (this.#held.get(bucket) ?? 0) + amount)
+      if (bucket) this.#held.set(bucket, (this.#held.get(bucket) ?? 0) + amount)
     }
   }
 
@@ -118,21 +113,29 @@ export class QuotaRun {
     carries: boolean,
   ): Settlement {
     const charges = this.buckets.map((bucket, at): Charge => {
-      if (bucket.kind === 'tokens') return { ...bucket, amount: used.tokens, takenBackFrom: undefined, carries }
-      if (bucket.kind === 'cost') return { ...bucket, amount: used.cost, takenBackFrom: undefined, carries }
-      const isRequest = bucket.kind === 'requests'
-      if (isRequest && isUnknown && countsRequest) {
-        return { ...bucket, amount: 1, takenBackFrom: undefined, unlessReserved: true }
-      }
+      const { kind, key, name, window, allowed } = bucket
+      const isUsage = kind === 'tokens' || kind === 'cost'
+      const isRequest = kind === 'requests'
+      const unlessReserved = isRequest && isUnknown && countsRequest
       const isTakenBack = isRequest && !isUnknown && !countsRequest
       return {
-        ...bucket,
-        amount: isTakenBack ? 1 : 0,
+        key,
+        name,
+        window,
+        allowed,
+        unlessReserved,
+        amount: isUsage ? used[kind] : unlessReserved || isTakenBack ? 1 : 0,
         takenBackFrom: isTakenBack ? this.#states[at]?.window : undefined,
+        carries: isUsage ? carries : true,
       }
     })
     return { id: this.id, slot: this.slot, charges }
   }
+}
+
+/** Written out, because a spread for each limit of each request costs more than all the rest of it. */
+function claimOf({ kind, key, name, window, allowed }: LimitBucket, amount: number): Claim {
+  return { key, name, window, allowed, amount, countsAtOnce: kind === 'requests' }
 }
 
 /** Returns how a limit stands. */
