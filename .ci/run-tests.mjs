@@ -27,8 +27,8 @@ const SAME_ON_EACH_NODE = [/^test[/\\](?:docs|formats|framing|json|metering|opti
 /** They start browsers or several processes of their own, or measure: one at a time, beside one of the others. */
 const ONE_AT_A_TIME = /^test[/\\](?:bench|clients?[/\\]browser|example-app|package|setups)|leaks\.test|docs[/\\]react/
 
-/** A test file is stopped after this time, and has failed: the slowest takes about a minute. In milliseconds. */
-const LIMIT = 300_000
+/** A test file is stopped after this time, and has failed: the slowest takes one minute or two. In milliseconds. */
+const LIMIT = 420_000
 /** How long a test file's output may stay open after its end. In milliseconds. */
 const LINGER = 5_000
 
