@@ -45,6 +45,8 @@ export class FakeServer {
   readonly requests: Seen[] = []
   /** Lengths of the chunks, again and again. */
   chunks: readonly number[] = [Number.POSITIVE_INFINITY]
+  /** Bodies that do not break stay open when all is sent, as if the provider thought about more. */
+  staysOpen = false
   /** Bytes that the bodies' reader has asked for and got. */
   sentBytes = 0
   /** Reasons with which bodies were cancelled. */
@@ -148,15 +150,17 @@ export class FakeServer {
         start: (controller) => signal.addEventListener('abort', () => controller.error(signal.reason), { once: true }),
         pull: (controller) => {
           if (at === end) {
+            if (this.staysOpen && !cut) return new Promise(() => {})
             if (cut?.how === 'error') controller.error(new TypeError('terminated'))
             else controller.close()
-            return
+            return undefined
           }
           const next = Math.min(end, at + this.chunks[chunk++ % this.chunks.length]!)
           // A copy, as of a socket: the client may keep it.
           controller.enqueue(new Uint8Array(bytes.subarray(at, next)))
           this.sentBytes += next - at
           at = next
+          return undefined
         },
         cancel: (reason) => {
           this.cancelled.push(reason)
