@@ -13,6 +13,7 @@ const sample = (more: Partial<Sample> = {}): Sample => ({
   active: 0,
   inFlight: 0,
   bodyBytes: 0,
+  reserved: 0,
   ...more,
 })
 
@@ -38,13 +39,13 @@ function fine(): Soak {
   for (const [id, target] of SEEN) accounts.attempts.see(id, target)
   return {
     accounts,
-    counted: { exchanges: 2, ended: 2, inFlight: 0, bodyBytes: 0 },
+    counted: { exchanges: 2, ended: 2, inFlight: 0, bodyBytes: 0, reserved: 0 },
     clients: 2,
     start: sample({ handles: { TCPServerWrap: 1 } }),
     quiet: [sample(), sample()],
     end: sample({ handles: { TCPServerWrap: 1, Immediate: 1 } }),
     exchangesBetween: 1,
-    busy: [sample({ active: 2 })],
+    busy: [sample({ active: 2, reserved: 2 })],
   }
 }
 
@@ -193,6 +194,12 @@ describe('the accounts of the soak test', () => {
     assert.deepEqual(found({ ...fine(), counted }), ['1 attempts, 3 bytes'])
   })
 
+  test('report reservations that are not given back, and policies that never held any', () => {
+    assert.deepEqual(found({ ...fine(), quiet: [sample(), sample({ reserved: 3 })] }), ['3, 2'])
+    assert.deepEqual(found({ ...fine(), counted: { ...fine().counted, reserved: 1 } }), ['1, 2'])
+    assert.deepEqual(found({ ...fine(), busy: [sample({ active: 2 })] }), ['0, 0'])
+  })
+
   test('report growth', () => {
     const grown = { heldBytes: 1e7 + 2 * 1024 * 1024 }
     assert.deepEqual(found({ ...fine(), quiet: [sample(), sample(grown)] }), [
@@ -200,7 +207,7 @@ describe('the accounts of the soak test', () => {
     ])
     assert.deepEqual(found({ ...fine(), quiet: [sample(), sample({ sockets: 7 })] }), ['7 and 0 at most'])
     assert.deepEqual(found({ ...fine(), quiet: [sample(), sample({ active: 1 })] }), ['1, 2'])
-    assert.deepEqual(found({ ...fine(), busy: [sample()] }), ['0, 0'])
+    assert.deepEqual(found({ ...fine(), busy: [sample({ reserved: 2 })] }), ['0, 0'])
     assert.deepEqual(found({ ...fine(), end: sample({ upstream: 1 }) }), ['1 connections'])
     const handles = { TCPServerWrap: 2, Timeout: 3 }
     assert.deepEqual(found({ ...fine(), end: sample({ handles }) }), ['0 connections, 1 TCPServerWrap, 3 Timeout'])

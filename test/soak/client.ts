@@ -6,12 +6,14 @@ import { MARK } from './events.js'
 export interface Ask {
   readonly path: string
   readonly headers: Record<string, string>
-  readonly body: string
+  /** `undefined` for a GET. */
+  readonly body: string | undefined
 }
 
 /** One request and its answer, which is counted, not kept. */
 export class Client {
   status = 0
+  headers: http.IncomingHttpHeaders = {}
   bytes = 0
   events = 0
   /** The end of what was received, where errors are. */
@@ -31,12 +33,12 @@ export class Client {
     const { promise: over, resolve: end } = promised<'whole' | 'cut'>()
     this.begun = begun
     this.over = over
-    const length = { 'content-length': Buffer.byteLength(body) }
+    const length = body !== undefined && { 'content-length': Buffer.byteLength(body) }
     this.#req = http.request({
       port,
       host: '127.0.0.1',
       agent,
-      method: 'POST',
+      method: body === undefined ? 'GET' : 'POST',
       path,
       headers: { ...headers, ...length },
     })
@@ -44,6 +46,7 @@ export class Client {
     this.#req.on('response', (res) => {
       this.#res = res
       this.status = res.statusCode ?? 0
+      this.headers = res.headers
       res.on('data', (chunk: Buffer) => {
         begin()
         this.#count(chunk)

@@ -63,13 +63,19 @@ export class Crowd {
     const headers = { 'content-type': 'application/json', ...ask?.headers, 'x-request-id': id }
     const body = ask?.body ?? `{"model":"gpt-of-the-soak","stream":${!name.includes('json')},"messages":[]}`
     const client = new Client(this.#port, { path, headers, body }, this.#agent)
+    const records = [recorded]
+    const get = (path: string) => {
+      const again = `${id} again`
+      records.push(this.#accounts.begin(name, again, 'completed'))
+      return new Client(this.#port, { path, headers: { 'x-request-id': again }, body: undefined }, this.#agent)
+    }
     try {
-      await within(goes(client, call), 'the end at the client', PATIENCE_MS)
+      await within(goes(client, call, get), 'the end at the client', PATIENCE_MS)
     } catch (error) {
       this.#accounts.disappoint(id, error)
     }
     // An exchange without a record stays open in the accounts, as lost.
-    await within(recorded, 'a record', PATIENCE_MS).catch(() => {})
+    await within(Promise.all(records), 'a record', PATIENCE_MS).catch(() => {})
     client.leave()
     this.#provider.forget(id)
   }

@@ -16,8 +16,8 @@ export interface Kind {
   readonly ask?: Partial<Ask>
   /** What the provider does. */
   readonly act?: (call: Call) => unknown
-  /** What the client does, and must see. */
-  readonly goes: (client: Client, call: Promise<Call>) => Promise<void>
+  /** What the client does, and must see. It may ask again, for what must complete. */
+  readonly goes: (client: Client, call: Promise<Call>, get: (path: string) => Client) => Promise<void>
 }
 
 export const kinds: Record<string, Kind> = {
@@ -33,7 +33,12 @@ export const kinds: Record<string, Kind> = {
   upload: {
     mount: 'plain',
     ends: 'completed',
-    ask: { headers: { 'content-type': 'multipart/form-data; boundary=b' }, body: `--b\r\n\r\n${'x'.repeat(50_000)}` },
+    ask: {
+      // The JSON of a chat would be checked.
+      path: '/v1/audio/transcriptions',
+      headers: { 'content-type': 'multipart/form-data; boundary=b' },
+      body: `--b\r\n\r\n${'x'.repeat(50_000)}`,
+    },
     act: (call) => call.req.on('end', () => call.json(200, {})),
     goes: gets(200, 0),
   },
@@ -147,6 +152,45 @@ export const kinds: Record<string, Kind> = {
     ask: { path: '/v1/files' },
     goes: isTold(404, 'endpoint_not_allowed'),
   },
+  'refused by its quota': {
+    mount: 'spent',
+    ends: 'limit_exceeded quota_exceeded',
+    goes: isTold(429, 'quota_exceeded'),
+  },
+  'cut by its quota': {
+    mount: 'metered',
+    ends: 'limit_exceeded quota_exceeded',
+    act: (call) => drips(call, 400),
+    goes: isTold(200, 'quota_exceeded'),
+  },
+  'waits for its turn': { mount: 'queued', ends: 'completed', act: (call) => drips(call, 5), goes: gets(200, 5) },
+  'leaves the queue': {
+    mount: 'queued',
+    ends: 'client_disconnect',
+    goes: async (client) => {
+      // A heartbeat: it waits for its turn, or for the provider.
+      await client.begun
+      client.leave()
+    },
+  },
+  'leaves a kept stream for good': {
+    mount: 'kept',
+    ends: 'client_disconnect aborted',
+    act: (call) => drips(call, 400),
+    goes: leavesAfter(2000),
+  },
+  'comes back to a kept stream': {
+    mount: 'kept',
+    ends: 'client_disconnect',
+    act: (call) => drips(call, 20),
+    goes: async (client, _, get) => {
+      while (client.events < 3) await sleep(5)
+      client.leave()
+      const { 'x-stream-url': url = '' } = client.headers
+      await gets(200, 20)(get(`${url}?after=0`))
+    },
+  },
+  'is kept to its end': { mount: 'kept', ends: 'completed', act: (call) => drips(call, 20), goes: gets(200, 20) },
   // Its first event and the shutdown race with each other.
   'shut down while streaming': {
     mount: 'rolling',

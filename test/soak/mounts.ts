@@ -1,4 +1,5 @@
 import type { AiProxyOptions } from '../../lib/index.js'
+import { memoryJournal } from '../../lib/journal.js'
 import { targetUrl } from './targets.js'
 
 /** Middlewares of one app, each with the options that are needed to hit some limit within seconds. */
@@ -14,6 +15,14 @@ const mounts = {
   strict: { limits: { drainTimeoutMs: 300 } },
   drained: { onClientDisconnect: 'drain' },
   early: { heartbeat: { everyMs: 200, beforeFirstByte: true } },
+  /** Its quota is used up. */
+  spent: {},
+  /** Its quota ends streams. */
+  metered: {},
+  /** Few at once: the others wait. */
+  queued: { heartbeat: { everyMs: 200, beforeFirstByte: true } },
+  /** Its streams can be continued, for a moment. */
+  kept: { resume: { journal: memoryJournal({ maxBytes: 2 ** 25 }), windowMs: 2000, graceMs: 500 } },
   /** Nothing listens at this address. */
   away: { target: 'http://127.0.0.1:9' },
 } satisfies Record<string, Partial<AiProxyOptions>>

@@ -19,7 +19,6 @@ export class SoakProvider {
   async listen(owner: Owner): Promise<string> {
     const server = http.createServer((req, res) => {
       const call = new Call(req, res)
-      call.socket.on('error', () => {})
       const id = String(req.headers['x-request-id'])
       this.#attempts.see(id, targetOf(call))
       const entry = this.#acts.get(id)
@@ -30,7 +29,7 @@ export class SoakProvider {
     server.keepAliveTimeout = 0
     server.on('connection', (socket) => {
       this.connections++
-      socket.on('close', () => this.connections--)
+      socket.on('error', () => {}).on('close', () => this.connections--)
     })
     return `http://127.0.0.1:${await listen(owner, server)}`
   }

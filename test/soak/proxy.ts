@@ -8,6 +8,7 @@ import { answerWith } from '../../bench/rpc.js'
 import { type AiProxy, type AiProxyOptions, aiProxy } from '../../lib/index.js'
 import type { ToldAttempt } from './attempts.js'
 import { type Mount, mountNames, optionsOf, rollingMounts } from './mounts.js'
+import { SoakPolicies } from './policies.js'
 import type { Sample } from './sample.js'
 
 /** Reported for each exchange without a question: its `x-request-id`, its outcome, and its attempts. */
@@ -15,21 +16,28 @@ export interface Told {
   ended: [id: string, end: string, attempts: readonly ToldAttempt[]]
 }
 
-const running = new Map<Mount, AiProxy>()
+/** A middleware, and its policies. */
+interface Mounted {
+  readonly proxy: AiProxy
+  readonly policies: SoakPolicies
+}
+
+const running = new Map<Mount, Mounted>()
 /** The counts of closed middlewares. */
-const retired = { exchanges: 0, ended: 0, inFlight: 0, bodyBytes: 0 }
+const retired = { exchanges: 0, ended: 0, inFlight: 0, bodyBytes: 0, reserved: 0 }
 let target = ''
 
-function make(mount: Mount): AiProxy {
+function make(mount: Mount): Mounted {
+  const policies = new SoakPolicies(mount)
   const onFinish: AiProxyOptions['onFinish'] = ({ outcome, code, attempts }, { req }) => {
     const id = String(req.headers['x-request-id'])
     const told = attempts.map(({ target, status, code }) => ({ target, status, code }))
     process.send!({ ended: [id, code ? `${outcome} ${code}` : outcome, told] } satisfies Told)
   }
-  return aiProxy({ ...optionsOf(mount, target), onFinish })
+  return { proxy: aiProxy({ ...optionsOf(mount, target), ...policies.options, onFinish }), policies }
 }
 
-function counted(proxy: AiProxy): typeof retired {
+async function counted({ proxy, policies }: Mounted): Promise<typeof retired> {
   const { exchanges, outcomes, targets, heldBytes } = proxy.stats()
   const inFlight = targets.reduce((sum, each) => sum + each.inFlight, 0)
   return {
@@ -37,19 +45,23 @@ function counted(proxy: AiProxy): typeof retired {
     ended: Object.values(outcomes).reduce((sum, count) => sum + count),
     inFlight,
     bodyBytes: heldBytes,
+    reserved: await policies.held(),
   }
 }
 
 /** Closes a middleware, which ends its exchanges, and keeps only its counts. */
-async function retire(proxy: AiProxy): Promise<void> {
-  await proxy.close({ graceMs: 20 })
-  const counts = counted(proxy)
+async function retire(mounted: Mounted): Promise<void> {
+  await mounted.proxy.close({ graceMs: 20 })
+  const counts = await counted(mounted)
   for (const name of Object.keys(retired) as (keyof typeof retired)[]) retired[name] += counts[name]
 }
 
-/** The sum of a count in the running middlewares. */
-function sum(name: keyof typeof retired): number {
-  return [...running.values()].reduce((total, proxy) => total + counted(proxy)[name], 0)
+/** Sums the counts of the running middlewares. */
+async function sums(): Promise<typeof retired> {
+  const all = await Promise.all([...running.values()].map(counted))
+  const total = (name: keyof typeof retired) => all.reduce((sum, counts) => sum + counts[name], 0)
+  const names = Object.keys(retired) as (keyof typeof retired)[]
+  return Object.fromEntries(names.map((name) => [name, total(name)])) as typeof retired
 }
 
 async function collectGarbage(times: number): Promise<void> {
@@ -66,7 +78,7 @@ const api = {
     const app = express()
     for (const mount of mountNames) {
       running.set(mount, make(mount))
-      app.use(`/${mount}`, (req, res, next) => running.get(mount)!(req, res, next))
+      app.use(`/${mount}`, (req, res, next) => running.get(mount)!.proxy(req, res, next))
     }
     const server = http.createServer(app)
     // Only the clients close connections, so that none is closed while a request is being sent.
@@ -82,7 +94,7 @@ const api = {
   },
   /** Lets the faulty targets be asked again: they would cool for most of the soak. */
   async warm(_: null): Promise<void> {
-    for (const proxy of running.values()) {
+    for (const { proxy } of running.values()) {
       if (proxy.stats().targets.some(({ name }) => name === 'faulty')) proxy.warm('faulty')
     }
   },
@@ -96,10 +108,10 @@ const api = {
     const { heapUsed, external } = process.memoryUsage()
     const handles: Record<string, number> = {}
     for (const kind of process.getActiveResourcesInfo()) handles[kind] = (handles[kind] ?? 0) + 1
-    const active = [...running.values()].reduce((sum, proxy) => sum + proxy.exchanges().length, 0)
-    const [inFlight, bodyBytes] = [sum('inFlight'), sum('bodyBytes')]
+    const active = [...running.values()].reduce((sum, { proxy }) => sum + proxy.exchanges().length, 0)
+    const { inFlight, bodyBytes, reserved } = await sums()
     const sockets = handles.TCPSocketWrap ?? 0
-    return { heldBytes: heapUsed + external, handles, sockets, active, inFlight, bodyBytes }
+    return { heldBytes: heapUsed + external, handles, sockets, active, inFlight, bodyBytes, reserved }
   },
 }
 

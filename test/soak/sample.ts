@@ -14,6 +14,8 @@ export interface Sample {
   readonly inFlight: number
   /** Bytes of request bodies that the middlewares hold, as they count them. */
   readonly bodyBytes: number
+  /** What quotas and queues hold for exchanges. */
+  readonly reserved: number
 }
 
 /** The kinds of handles of which there are more than before, with their number. */

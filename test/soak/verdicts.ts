@@ -11,7 +11,7 @@ export interface Verdict {
 export interface Soak {
   readonly accounts: Accounts
   /** The counts of the middlewares themselves. */
-  readonly counted: Readonly<Record<'exchanges' | 'ended' | 'inFlight' | 'bodyBytes', number>>
+  readonly counted: Readonly<Record<'exchanges' | 'ended' | 'inFlight' | 'bodyBytes' | 'reserved', number>>
   readonly clients: number
   /** Samples before the first exchange, between the laps with nothing in progress (the first after the warm-up), and after the end. */
   readonly start: Sample
@@ -43,8 +43,10 @@ export function verdicts(soak: Soak): Verdict[] {
   const left = {
     inFlight: Math.max(...atRest.map(({ inFlight }) => inFlight)),
     bodyBytes: Math.max(...atRest.map(({ bodyBytes }) => bodyBytes)),
+    reserved: Math.max(...atRest.map(({ reserved }) => reserved)),
   }
   const atOnce = Math.max(...busy.map(({ active }) => active))
+  const reservedAtOnce = Math.max(...busy.map(({ reserved }) => reserved))
   const wrong = Object.entries(faults).filter(([, count]) => count > 0)
   return [
     {
@@ -76,6 +78,11 @@ export function verdicts(soak: Soak): Verdict[] {
       what: 'with nothing under way, no target is busy, and no body is held',
       found: `${left.inFlight} attempts, ${left.bodyBytes} bytes`,
       isFine: left.inFlight === 0 && left.bodyBytes === 0,
+    },
+    {
+      what: 'quotas and queues hold nothing with nothing under way, and much meanwhile',
+      found: `${left.reserved}, ${reservedAtOnce}`,
+      isFine: left.reserved === 0 && reservedAtOnce >= clients / 2,
     },
     {
       what: `heap: grows by less than ${kib(FREE_BYTES)} and ${BYTES_PER_EXCHANGE} bytes an exchange, warm-up left out`,
