@@ -52,8 +52,8 @@ export const limits = mutationsOf(
       'test/response/response-controller.limits.test.ts',
     ],
     [
-      'if (this.#bytesLeft < 0 && !this.#isStopped)',
-      'if (this.#bytesLeft <= 0 && !this.#isStopped)',
+      'if (this.#bytesLeft < 0 && !this.#isStopped && !this.#writer.hasRest)',
+      'if (this.#bytesLeft <= 0 && !this.#isStopped && !this.#writer.hasRest)',
       'test/response/response-stream.test.ts',
       'test/response/response-controller.limits.test.ts',
     ],
