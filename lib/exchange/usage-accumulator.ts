@@ -13,6 +13,11 @@ import {
 /** OpenAI accepts no `n` above 128 (https://platform.openai.com/docs/api-reference/chat/create#chat_create-n). */
 const MAX_CHOICES = 128
 
+/** What a message says, and the HTTP status that its error stands for, if it shows that. */
+export interface Reading extends ParsedMessage {
+  readonly errorStatus?: number | undefined
+}
+
 /** Returns whether a message is content: text, a call, or an end, which a user no longer needs to wait for. */
 function isContent({ text, callsTool, whole, finishReason, isLast }: ParsedMessage, progress: Progress): boolean {
   return Boolean(text || callsTool || whole || finishReason || isLast || progress.isContent || progress.isEnd)
@@ -39,6 +44,7 @@ export class UsageAccumulator {
   isLast = false
   /** The stream had a message of its format, so it is known how the stream must end. */
   isRecognised = false
+  #errorStatus: number | undefined
   /** The answer ended without a finish reason. */
   #isEnded = false
   /** Whether each choice that has begun has ended, by index. */
@@ -85,6 +91,11 @@ export class UsageAccumulator {
     this.isLast = true
   }
 
+  /** The HTTP status that the error stands for; `undefined` if it does not show that. */
+  get errorStatus(): number | undefined {
+    return this.#errorStatus
+  }
+
   /** What was told of the answer. */
   get facts(): AnswerFacts {
     const { model, responseId, finishReason, usage, billed, estimatedTokens } = this
@@ -93,7 +104,7 @@ export class UsageAccumulator {
   }
 
   /** Adds a message. Earlier values stay unless this message replaces them. */
-  add(reading: ParsedMessage, now: number): void {
+  add(reading: Reading, now: number): void {
     if (reading.model) this.model = reading.model
     this.responseId ??= reading.responseId
     if (reading.finishReason) this.finishReason = reading.finishReason
@@ -101,6 +112,7 @@ export class UsageAccumulator {
     this.billed = reading.billed ?? this.billed
     if (reading.usage?.outputTokens) this.#estimateWhenReported = this.estimatedTokens
     this.error = reading.error ?? this.error
+    this.#errorStatus = reading.errorStatus ?? this.#errorStatus
     if (reading.finishReason && isFailure(reading.finishReason)) this.error ??= `finish reason ${reading.finishReason}`
     if (reading.isLast) this.isLast = true
     if (reading.text || reading.callsTool || reading.whole) this.firstTokenAt ??= now

@@ -119,6 +119,7 @@ export class RoutedExchange implements AttemptCallbacks {
     const verdict = judge(failure)
     if (verdict.cooling === 'credentials') this.#warnOfRefusal(attempt, failure)
     attempt.pooled.state.fail(verdict, failure)
+    attempt.hasFailed = true
     // The other attempt may still succeed.
     const isLast = this.#running.length === 0
     if (isLast && this.#parked) {
@@ -290,8 +291,13 @@ export class RoutedExchange implements AttemptCallbacks {
   }
 
   #conclude(record: ExchangeRecord): void {
-    const { pooled } = this.#served ?? {}
-    this.#served?.release()
-    if (pooled && this.#route) this.#pool.conclude(record, pooled, this.#route)
+    const served = this.#served
+    if (!served) return
+    served.release()
+    const { error, errorStatus: status } = this.#exchange.answer
+    // What led to another attempt was counted when it did.
+    const said: AttemptFailure = error === undefined ? { kind: 'broken' } : { kind: 'error-event', status }
+    const failure = served.hasFailed ? undefined : said
+    if (this.#route) this.#pool.conclude(record, served.pooled, this.#route, failure)
   }
 }

@@ -9,7 +9,7 @@ import type { Capacity } from '../policies/capacity.js'
 import type { AskedModel } from '../policies/policy-view.js'
 import type { ProviderPath } from '../request/provider-path.js'
 import { UsageRefusals } from '../request/usage-refusals.js'
-import { judge } from '../routing/failure.js'
+import { type AttemptFailure, judge } from '../routing/failure.js'
 import { type Route, Router } from '../routing/router.js'
 import type { TargetState } from '../routing/target-state.js'
 import { createUpstreamProxy } from '../upstream/proxy.js'
@@ -123,13 +123,17 @@ export class TargetPool {
     return serving.map(({ state }) => state)
   }
 
-  /** Updates what is known of the target that served an exchange. */
-  conclude(record: ExchangeRecord, served: PooledTarget, route: Route): void {
+  /**
+   * Updates what is known of the target that served an exchange.
+   *
+   * @param failure what it means if its answer failed; `undefined` if that is known
+   */
+  conclude(record: ExchangeRecord, served: PooledTarget, route: Route, failure: AttemptFailure | undefined): void {
     const attempt = record.attempts.findLast(({ target }) => target === served.target.name)
     const sample = attempt?.firstTokenMs ?? (record.stream ? undefined : attempt?.ms)
     const isFault = record.outcome === 'upstream_error' || SILENT.has(record.limit)
     const isGood = (record.providerStatus ?? 500) < 400
-    if (isFault && isGood) served.state.fail(judge({ kind: 'broken' }), { kind: 'broken' })
+    if (isFault && isGood && failure) served.state.fail(judge(failure), failure)
     if (isFault || !isGood) return
     served.state.succeed()
     if (sample !== undefined) served.state.sample(sample)

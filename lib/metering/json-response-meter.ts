@@ -1,6 +1,6 @@
 import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
-import { anyErrorIn, type CompleteFormat } from '../formats/index.js'
+import { anyErrorIn, type CompleteFormat, statusOfError } from '../formats/index.js'
 import { isObject, isUnfinishedJson, tryParseJson } from '../json/json.js'
 import { type EstimateTokens, tokensByApp } from '../options/estimate-tokens.js'
 import { JsonDigest } from './digest.js'
@@ -54,12 +54,13 @@ export class JsonResponseMeter implements Metering {
     this.#chunks = []
     const error = anyErrorIn(answer)
     if (!isObject(answer)) {
-      if (error !== undefined) this.#findings.add({ error }, now)
+      if (error !== undefined) this.#findings.add({ error, errorStatus: statusOfError(answer) }, now)
       return
     }
     // The answer arrived all at once, so there is no first token.
     const { text, callsTool, ...reading } = this.#format.readAnswer(answer)
-    this.#findings.add(error === undefined ? reading : { error, ...reading }, now)
+    const failed = (error ?? reading.error) !== undefined && { errorStatus: statusOfError(answer) }
+    this.#findings.add({ ...(error !== undefined && { error }), ...reading, ...failed }, now)
     if (text && this.#findings.usage?.outputTokens === undefined) this.#findings.estimatedTokens = this.#estimated(text)
   }
 

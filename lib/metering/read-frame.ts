@@ -1,11 +1,11 @@
-import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
+import type { Reading, UsageAccumulator } from '../exchange/usage-accumulator.js'
 import {
   anyErrorIn,
   type CompleteFormat,
   errorText,
   type JsonObject,
-  type ParsedMessage,
   type Progress,
+  statusOfError,
 } from '../formats/index.js'
 import type { Framing, Message } from '../framing/index.js'
 import { isObject, tryParseJson } from '../json/json.js'
@@ -24,7 +24,7 @@ export interface ParsedFrame {
 
 /** A parsed frame, and what its message says. */
 export interface ReadFrame extends ParsedFrame {
-  readonly reading: ParsedMessage
+  readonly reading: Reading
   /** `undefined` if the message is not one of the format's. */
   readonly progress: Progress | undefined
 }
@@ -46,7 +46,11 @@ export function interpret(message: Message, data: unknown, format: CompleteForma
   const reading = isObject(data) ? format.readMessage(data as JsonObject, message.event) : {}
   const progress = isObject(data) ? format.progressIn(data, message.event) : undefined
   const error = reading.error ?? errorOf(message, data)
-  return { message, data, reading: error === undefined ? reading : { ...reading, error }, progress }
+  return { message, data, reading: error === undefined ? reading : withError(reading, error, message, data), progress }
+}
+
+function withError(reading: Reading, error: string, { event }: Message, data: unknown): Reading {
+  return { ...reading, error, errorStatus: statusOfError(data, event) }
 }
 
 /** Records how far a message brings its stream. What it reports is still to be added. */

@@ -177,3 +177,43 @@ test('a target is not asked again after a backoff if it is full by then', async 
   assert.equal(a.calls.length, 2)
   abort.abort()
 })
+
+describe('an error event that the client gets', () => {
+  const errorEvent = (code: number) => `data: ${JSON.stringify({ error: { message: 'no', code } })}\n\n`
+
+  test('is one failure, although its attempt had failed before', async (t) => {
+    const { app } = await startPair(
+      t,
+      (call) => call.sse([ROLE, errorEvent(500)]).end(),
+      (call) => call.sse([ROLE, errorEvent(500)]).end(),
+    )
+    await (await post(app.url + openai.path, openai.request)).text()
+    await app.record()
+    assert.deepEqual(
+      app.proxy.stats().targets.map(({ attempts, failures }) => [attempts, failures]),
+      [
+        [2, 2],
+        [1, 1],
+      ],
+    )
+  })
+
+  for (const [code, because] of [
+    [400, undefined],
+    [429, '429'],
+    [500, 'failure_rate'],
+  ] as const) {
+    for (const before of [[ROLE], [ROLE, hel!]]) {
+      const where = before.length === 1 ? 'before' : 'after'
+      test(`of status ${code} ${where} any content cools its target as its status says`, async (t) => {
+        const a = await startProvider(t, { onCall: (call) => call.sse([...before, errorEvent(code)]).end() })
+        const app = await startApp(t, { targets: [{ name: 'a', target: a.url }], retry: { attempts: 1 } })
+        for (let at = 0; at < 6; at++) {
+          await (await post(app.url + openai.path, openai.request)).text()
+          assert.equal((await app.record()).outcome, 'upstream_error')
+        }
+        assert.equal(app.proxy.stats().targets[0]!.coolingBecause, because)
+      })
+    }
+  }
+})
