@@ -14,6 +14,18 @@ type ReadBody = Pick<Carriage, 'framer' | 'framing' | 'isEnclosed' | 'metering'>
 /** Length of `data: `, in front of a body that became an event. */
 const DATA_BYTES = 6
 
+/** Returns what a body ends with that is no whole frame, and what is wrong with it: a sentence, or `undefined`. */
+export function restOf(
+  exchange: EndedAnswer,
+  carriage: Carriage,
+): { rest: Buffer | undefined; why: string | undefined } {
+  const { framer } = carriage
+  const rest = framer.end()
+  const isCut = !framer.corrupt && rest && !acceptsRest(rest, exchange, carriage)
+  if (isCut) framer.discardLast()
+  return { rest, why: isCut ? 'it ended in the middle of an event' : framer.corrupt }
+}
+
 /** Returns whether the rest of a body that ended without the end of a frame is a complete event. */
 export function acceptsRest(
   rest: Buffer,
@@ -73,7 +85,12 @@ export function failureOfCut(
   if (isComplete && carriage.framing !== jsonArray) return undefined
   const cause = new Error(why)
   if (!isCloseDelimited) return truncated(cause)
-  return answer.isLast ? undefined : new AiProxyError('upstream_reset', 'The provider broke off its answer', { cause })
+  return answer.isLast ? undefined : brokenOff(cause)
+}
+
+/** Returns the failure of an answer whose connection broke. */
+export function brokenOff(cause: Error): AiProxyError {
+  return new AiProxyError('upstream_reset', 'The provider broke off its answer', { cause })
 }
 
 function truncated(cause?: Error): AiProxyError {

@@ -1,56 +1,16 @@
 import { AiProxyError, toFailure } from '../api/errors.js'
-import type { Journal, JournalBatch, JournalEnd, JournalHead, JournalPage } from '../api/journal.js'
+import type { JournalBatch, JournalEnd, JournalPage } from '../api/journal.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { batchFrom, batchUpTo, idBytesOf } from '../journal/id-bytes.js'
-import type { Pacing } from '../journal/pacing.js'
 import type { Runnable } from '../scheduling/turns.js'
 import { isThenable } from '../util/promises.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
+import type { ReplayCallbacks, ReplayManner, ReplaySource } from './replay-callbacks.js'
 import { FIRST_TURN_BYTES, nextTurnBytes } from './turn-bytes.js'
 
 /** How soon an entry that is missing is looked for again. */
 const MISSING_MS = 50
-
-/** What is read of a journal. */
-export interface ReplaySource {
-  readonly journal: Journal
-  readonly id: string
-  /** The first event that goes out is the one after this. */
-  readonly after: number
-  /** How long an entry may be missing at first, because its writer and this reader use a store at the same time. */
-  readonly mayBeMissingMs: number
-}
-
-/** How the events of a stream go out. */
-export interface ReplayManner {
-  /** Begins the id lines of an event stream; `undefined` if its events get none. */
-  readonly idPrefix: Buffer | undefined
-  /** Says when events may go out. Default: at once. */
-  readonly pacing: Pacing | undefined
-  /** Leaves events out, which splits a batch. Default: all go out. */
-  readonly select: ((batch: JournalBatch) => readonly JournalBatch[]) | undefined
-}
-
-/** What a reader is told. */
-export interface ReplayCallbacks {
-  /** The head is known. Opens the response; an exception fails the exchange. */
-  onHead(head: JournalHead, about: string): ReplayManner
-  /** Events are about to go out. */
-  onEvents(batch: JournalBatch, now: number): void
-  /** All events so far have gone out, up to that number. */
-  onCaughtUp?(number: number): void
-  /** All events have gone out, and this is how the answer ended. */
-  onEnd(end: JournalEnd): void
-  /**
-   * The answer cannot be read to its end.
-   *
-   * @param mayGoOn somebody may still write it, and others may read it
-   */
-  onFailure(failure: AiProxyError, mayGoOn: boolean): void
-  /** It was stopped from outside. */
-  onStop(): void
-}
 
 /**
  * An answer on its way from a journal to a client, event by event in turns. It follows an answer that is still being

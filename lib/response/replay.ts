@@ -10,7 +10,8 @@ import { interpret, parseFrame } from '../metering/read-frame.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
 import { framingNamed } from './framing-named.js'
-import { type ReplayCallbacks, type ReplayManner, type ReplaySource, ReplayStream } from './replay-stream.js'
+import type { ReplayCallbacks, ReplayManner, ReplaySource } from './replay-callbacks.js'
+import { ReplayStream } from './replay-stream.js'
 import type { ResponseOpener } from './response-opener.js'
 
 /** Events at the start of a stream that are searched for content. */

@@ -50,9 +50,9 @@ export class SourceReader {
     return sizeOf(this.#left) + this.#bytes + this.#source.readableLength
   }
 
-  /** Whether the source has ended, and is complete. */
-  get isComplete(): boolean {
-    return this.#source instanceof IncomingMessage && this.#source.complete
+  /** Whether the source has ended, is complete, and nothing of it waits. */
+  get isDrained(): boolean {
+    return this.#source instanceof IncomingMessage && this.#source.complete && this.length === 0
   }
 
   /** Whether the last `read` resumed the connection, and with it the parsing of what it sends next. */

@@ -1,3 +1,5 @@
+import { sizeOf } from '../framing/index.js'
+
 /** Maximum number of bytes for a stream's first turn. */
 export const FIRST_TURN_BYTES = 16 * 1024
 
@@ -30,7 +32,33 @@ export function nextTurnBytes(maxBytes: number, taken: number, ms: number): numb
   return taken >= maxBytes ? Math.min(2 * maxBytes, MAX_TURN_BYTES) : maxBytes
 }
 
-/** Returns the time that Node spends after a turn that resumed the connection, in milliseconds. */
-export function readAheadMs(chunks: number): number {
-  return READ_MS + PARSE_MS_PER_CHUNK * chunks
+/** How much the turns of one stream read. */
+export class TurnSize {
+  /** Maximum number of bytes for the next turn. */
+  maxBytes = FIRST_TURN_BYTES
+  /** Number of bytes, and of chunks, that the last turn read. */
+  #taken = 0
+  #chunks = 0
+
+  /** A turn begins, which may read nothing. */
+  reset(): void {
+    this.#taken = this.#chunks = 0
+  }
+
+  /** Notes what a turn has read. @returns its number of bytes */
+  take(chunks: readonly Buffer[]): number {
+    this.#chunks = chunks.length
+    this.#taken = sizeOf(chunks)
+    return this.#taken
+  }
+
+  /** @param ms how long the turn took */
+  adjust(ms: number): void {
+    this.maxBytes = nextTurnBytes(this.maxBytes, this.#taken, ms)
+  }
+
+  /** The time that Node spends after a turn that resumed the connection, in milliseconds. */
+  get readAheadMs(): number {
+    return READ_MS + PARSE_MS_PER_CHUNK * this.#chunks
+  }
 }

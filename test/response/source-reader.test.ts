@@ -155,7 +155,7 @@ describe('any other stream', () => {
     assert.equal(calls, 1)
     assert.equal(reader.length, 3)
     assert.equal(Buffer.concat(reader.read(KIB)).toString(), 'abc')
-    assert.equal(reader.isComplete, false)
+    assert.equal(reader.isDrained, false)
   })
 })
 

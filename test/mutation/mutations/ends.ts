@@ -34,7 +34,7 @@ export const ends = mutationsOf(
       'test/e2e/truncated.test.ts',
       'test/response/response-controller.failures.test.ts',
     ],
-    ['this.#end(this.limits.hasReportedEnd ? undefined : failure)', 'this.#end(failure)'],
+    ['this.#end(this.limits.hasReportedEnd ? undefined : brokenOff(cause))', 'this.#end(brokenOff(cause))'],
     ['if (this.#hasMore()) return this.#startGraceTimer()', ''],
     [
       'this.limits.isStream = carriage.framing !== undefined && !carriage.isEnclosed',
