@@ -59,7 +59,9 @@ export class ResponseLimits {
     const last = framer.last()
     const isOver = answer.isLast || framer.isClosed || (last && format.isTerminator(last))
     if (isOver && !this.isTerminated) {
-      this.isTerminated = answer.isLast = true
+      this.isTerminated = true
+      // Google's last element has a finish reason: without one, whoever closed the array had less than all of it.
+      if (!framer.isClosed || format.isCustom) answer.isLast = true
       answer.endedAt = performance.now()
       if (this.#isInGrace) this.#exchange.deadlines.stop('idle')
       this.#startGraceTimer()

@@ -183,6 +183,23 @@ describe('a finish reason or the last message completes a stream', () => {
   })
 })
 
+describe('an array that is closed without a finish reason is truncated', () => {
+  for (const [how, send] of Object.entries(delimited)) {
+    for (const [what, frames] of [
+      ['after some answers', [...beforeTheEnd(streams.geminiArray), Buffer.from('\n]')]],
+      ['at once', [Buffer.from('[]')]],
+    ] as const) {
+      test(`${what}, by ${how}`, async (t) => {
+        const { geminiArray } = streams
+        const act = (call: Call) => send(call, geminiArray.contentType, Buffer.concat(frames))
+        const { app, isWhole } = await exchanged(t, geminiArray, act)
+        const { outcome, code } = await app.record()
+        assert.deepEqual([outcome, code, isWhole], ['upstream_error', 'upstream_truncated', false])
+      })
+    }
+  }
+})
+
 const choice = (index: number, content: string, finish_reason: string | null = null) =>
   chatChunk([{ index, delta: { content }, finish_reason }])
 const texts = (index: number, count: number) => Array.from({ length: count }, (_, n) => choice(index, ` word ${n}`))

@@ -145,11 +145,12 @@ describe('an array that arrives element by element', () => {
   }
 
   test('passes in whole elements, and ends normally', async (t) => {
-    const { res, response, run, ended } = await begun(t, `[${element},\n${element.slice(0, 20)}`)
+    const last = '{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP"}]}'
+    const { res, response, run, ended } = await begun(t, `[${element},\n${last.slice(0, 20)}`)
     assert.deepEqual(res.writes, [`[${element}`])
-    response.end(`${element.slice(20)}]`)
+    response.end(`${last.slice(20)}]`)
     await run()
-    assert.equal(res.body, `[${element},\n${element}]`)
+    assert.equal(res.body, `[${element},\n${last}]`)
     res.finish()
     assert.deepEqual(ended(), completed(2))
   })
