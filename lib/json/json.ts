@@ -16,14 +16,22 @@ export function tryParseJson(text: string): unknown {
   }
 }
 
+/** Parses JSON text in UTF-8, with or without a byte order mark; returns `undefined` if it is not valid. */
+export function tryParseJsonBytes(bytes: Buffer): unknown {
+  return tryParseJson(withoutMark(bytes.toString()))
+}
+
 /**
  * Parses JSON text in UTF-8, with or without a byte order mark.
  *
  * @throws SyntaxError
  */
 export function parseJsonBytes(bytes: Buffer): unknown {
-  const text = bytes.toString()
-  return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text)
+  return JSON.parse(withoutMark(bytes.toString()))
+}
+
+function withoutMark(text: string): string {
+  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import { anyErrorIn, type CompleteFormat, statusOfError } from '../formats/index.js'
-import { isObject, isUnfinishedJson, tryParseJson } from '../json/json.js'
+import { isObject, isUnfinishedJson, tryParseJsonBytes } from '../json/json.js'
 import { type EstimateTokens, tokensByApp } from '../options/estimate-tokens.js'
 import { JsonDigest } from './digest.js'
 import { RunningEstimate } from './estimate.js'
@@ -85,7 +85,7 @@ export class JsonResponseMeter implements Metering {
       return this.#digest.value
     }
     if (!bytes) return undefined
-    const answer = tryParseJson(bytes.toString())
+    const answer = tryParseJsonBytes(bytes)
     if (answer === undefined && isUnfinishedJson(bytes)) this.#findings.isTruncated = true
     return answer
   }

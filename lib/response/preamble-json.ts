@@ -2,7 +2,7 @@ import type { Exchange } from '../exchange/exchange.js'
 import { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import { mayReportError, statusOfError } from '../formats/index.js'
 import { PendingBytes } from '../framing/pending-bytes.js'
-import { isUnfinishedJson, tryParseJson } from '../json/json.js'
+import { isUnfinishedJson, tryParseJsonBytes } from '../json/json.js'
 import { JsonResponseMeter } from '../metering/json-response-meter.js'
 import { isExpensiveToParse } from '../metering/parse-cost.js'
 import { BOUND, END, type Inspection, TRUNCATED, type Verdict } from './inspection.js'
@@ -38,7 +38,7 @@ export class JsonInspection implements Inspection {
     meter.pass(whole)
     meter.finish(now)
     if (answer.error === undefined) return answer.isTruncated ? TRUNCATED : END
-    const data = isExpensiveToParse(whole) ? undefined : tryParseJson(whole.toString())
+    const data = isExpensiveToParse(whole) ? undefined : tryParseJsonBytes(whole)
     return { kind: 'error-event', status: statusOfError(data), message: answer.error }
   }
 }

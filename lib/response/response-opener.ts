@@ -12,7 +12,7 @@ import {
   sse,
   WholeBodyAsEvent,
 } from '../framing/index.js'
-import { tryParseJson } from '../json/json.js'
+import { tryParseJson, tryParseJsonBytes } from '../json/json.js'
 import { type ModelAlias, modelAliasFor } from '../metering/model-alias.js'
 import { isExpensiveToParse } from '../metering/parse-cost.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
@@ -243,7 +243,7 @@ export class ResponseOpener {
     const said = answer.error === undefined ? '' : `: ${answer.error}`
     const failure = new AiProxyError('upstream_error', `The provider answered with ${what} (status ${status})${said}`)
     exchange.settle(status < 400 ? failure.outcome : 'provider_error', failure)
-    const json = isExpensiveToParse(body) ? undefined : tryParseJson(body.toString())
+    const json = isExpensiveToParse(body) ? undefined : tryParseJsonBytes(body)
     const errorBody = format.isErrorBody(json) ? json : format.errorBody(failure)
     return format.errorEvent(errorBody, exchange.streamState())
   }

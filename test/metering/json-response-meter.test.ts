@@ -40,6 +40,12 @@ describe('a JSON answer', () => {
     assert.deepEqual(findings.usageAt(true), { ...usage, estimated: false })
   })
 
+  test('may begin with a byte order mark', () => {
+    const marked = Buffer.from(`\uFEFF${JSON.stringify(completion)}`)
+    for (const step of [1 << 20, 2]) assert.deepEqual(foundIn(piecesOf(marked, step)).usage, usage)
+    assert.equal(foundIn([Buffer.from('\uFEFF{"error":{"message":"Overloaded"}}')]).error, 'Overloaded')
+  })
+
   test('has no first token, because it comes all at once', () => {
     const { firstTokenAt, estimatedTokens } = foundIn([bytesOf(completion)])
     assert.deepEqual([firstTokenAt, estimatedTokens], [undefined, 0])
