@@ -104,7 +104,7 @@ export function readChoices(
     text: allText(choices, textOf),
     callsTool: callsTool && choices.some(callsTool),
     error,
-    isUsageOnly: usage !== undefined && error === undefined && choices.length === 0 && hasOnlyUsage(data),
+    isUsageOnly: usage !== undefined && error === undefined && choices.every(isEmpty) && hasOnlyUsage(data),
   })
 }
 
@@ -148,6 +148,9 @@ const ANSWER_FIELDS = ['result', 'response', 'text', 'content', 'delta', 'output
 
 /** Returns whether a message has nothing but usage that matters to the client. */
 function hasOnlyUsage(data: JsonObject): boolean {
-  const isEmpty = (value: unknown) => !value || (typeof value === 'object' && Object.keys(value).length === 0)
   return RELEVANT_FIELDS.every((field) => isEmpty(data[field])) && !ANSWER_FIELDS.some((field) => field in data)
+}
+
+function isEmpty(value: unknown): boolean {
+  return !value || (typeof value === 'object' && Object.keys(value).length === 0)
 }

@@ -145,7 +145,7 @@ describe('openai-chat', () => {
 
   const usage = { prompt_tokens: 3, completion_tokens: 2 }
   const isHidden = (event: object) => chat.readMessage({ id: 'c', usage, ...event }, undefined).isUsageOnly === true
-  for (const choices of [{}, { choices: null }, { choices: [] }]) {
+  for (const choices of [{}, { choices: null }, { choices: [] }, { choices: [null] }, { choices: [{}] }]) {
     const spelled = JSON.stringify(choices)
     test(`an event with ${spelled} for choices has usage only, despite irrelevant extra fields`, () => {
       for (const beside of [
