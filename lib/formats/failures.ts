@@ -30,7 +30,8 @@ export function errorIn(message: unknown): string | undefined {
  * - `{"type":"error",…}`, `{"object":"error",…}` (vLLM, Mistral)
  * - `{"base_resp":{"status_code":1008,"status_msg":…}}`: https://platform.minimax.io/docs/api-reference/errorcode
  * - `{"code":"Throttling","message":…}` with no answer beside it:
- *   https://www.alibabacloud.com/help/en/model-studio/error-code
+ *   https://www.alibabacloud.com/help/en/model-studio/error-code; Alibaba's gateway begins the names with capitals
+ * - `{"__type":"ThrottlingException","message":…}` (AWS: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html)
  * - `{"detail":…}` with no answer beside it (FastAPI)
  */
 export function anyErrorIn(body: unknown): string | undefined {
@@ -66,11 +67,12 @@ export function errorText(error: unknown): string {
 }
 
 /**
- * Returns whether a finish reason reports a failure: OpenRouter's `error`, Cohere's `ERROR`, the responses API's
- * `failed`.
+ * Returns whether a finish reason reports a failure: OpenRouter's `error`, Cohere's `ERROR`, `ERROR_TOXIC` and
+ * `TIMEOUT` (https://docs.cohere.com/reference/chat), the responses API's `failed`, DeepSeek's
+ * `insufficient_system_resource` (https://api-docs.deepseek.com/api/create-chat-completion).
  */
 export function isFailure(finishReason: string): boolean {
-  return /^(?:error|failed)$/i.test(finishReason)
+  return /^(?:error(?:_\w+)?|failed|timeout|insufficient_system_resource)$/i.test(finishReason)
 }
 
 /** Returns the error of a message that has a code and a text, or a `detail`, at its top level. */
@@ -78,7 +80,12 @@ function topLevelErrorIn(message: JsonObject): string | undefined {
   const sentence = MESSAGE_FIELDS.map((field) => textAt(message, field)).find(Boolean)
   if (sentence !== undefined && !SUCCESS.test(sentence) && reportsFailure(message)) return sentence
   if (!Object.keys(message).every((field) => FIELDS_WITH_DETAIL.has(field))) return undefined
-  return textAt(message, 'detail') ?? textAt(message, 'detail', 'message') ?? textAt(message, 'detail', 0, 'msg')
+  return (
+    textAt(message, 'detail') ??
+    textAt(message, 'detail', 'message') ??
+    textAt(message, 'detail', 'error') ??
+    textAt(message, 'detail', 0, 'msg')
+  )
 }
 
 const MESSAGE_FIELDS = ['message', 'Message', 'msg', 'error_msg', 'error_message', 'error_description']
@@ -102,7 +109,7 @@ function reportsFailure({ status, success, ...message }: JsonObject): boolean {
   return isFailureStatus || success === false || CODES.some((field) => isFailureCode(message[field]))
 }
 
-const CODES = ['code', 'error_code', 'errorCode', 'status_code', 'statusCode']
+const CODES = ['code', 'Code', 'error_code', 'errorCode', 'status_code', 'statusCode', '__type']
 
 /** Returns whether a code reports a failure. `0`, `200`, `"success"` and the like are codes, too. */
 function isFailureCode(code: unknown): boolean {

@@ -53,6 +53,9 @@ const events: [what: string, event: string, said: RegExp][] = [
   ['the object error', data({ object: 'error', message: 'object' }), /object/],
   ['a detail', data({ detail: 'not authenticated' }), /not authenticated/],
   ['details of FastAPI', data({ detail: [{ loc: ['body'], msg: 'field required' }] }), /field required/],
+  ['a detail that has an error', data({ detail: { error: 'no worker' } }), /no worker/],
+  ['a code and a message, with capitals', data({ Code: 'Throttling', Message: 'capital' }), /capital/],
+  ['an exception of AWS', data({ __type: 'ThrottlingException', message: 'exception' }), /exception/],
   ['a status and a message', data({ status: 'error', message: 'worker' }), /worker/],
   ['success: false', data({ success: false, message: 'unsuccessful' }), /unsuccessful/],
   ['a sentence as the error', data({ error: 'overheated' }), /overheated/],
@@ -86,6 +89,9 @@ describe('an error within a stream, in whatever format, is upstream_error, and p
 
   const reasons: [WireStream, object][] = [
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'error' }] }],
+    [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'insufficient_system_resource' }] }],
+    [cohere, { type: 'message-end', delta: { finish_reason: 'TIMEOUT' } }],
+    [cohere, { type: 'message-end', delta: { finish_reason: 'ERROR_TOXIC' } }],
     [chat, { choices: [{ index: 0, delta: {}, error: { message: 'no' } }] }],
     [completions, { choices: [{ index: 0, text: '', finish_reason: 'error' }] }],
     [cohere, { type: 'message-end', delta: { finish_reason: 'ERROR' } }],
