@@ -19,7 +19,9 @@ const NAMES = [
   'max_gen_len',
   'max_length',
   'n_predict',
+  'num_predict',
   'maxTokens',
+  'maxOutputTokens',
   'maxTokenCount',
 ]
 
@@ -37,7 +39,7 @@ const OBJECTS = [
 /** Every path at which any provider is known to accept a limit of output tokens. */
 export const outputLimitPaths: readonly FieldPath[] = [
   ...NAMES.map((name) => [name]),
-  ...OBJECTS.flatMap((object) => [...NAMES, 'maxOutputTokens', 'num_predict'].map((name) => [object, name])),
+  ...OBJECTS.flatMap((object) => NAMES.map((name) => [object, name])),
 ]
 
 /** Returns the same paths within an object that holds the model's own fields. */

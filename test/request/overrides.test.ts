@@ -25,6 +25,7 @@ describe('overrides cannot be circumvented', () => {
     for (const [path, given, expected] of [
       ['/v1/chat/completions', { max_completion_tokens: 5 }, { max_tokens: 50 }],
       ['/v1/chat/completions', { n_predict: 99999 }, { max_tokens: 50 }],
+      ['/v1/chat/completions', { num_predict: 99999, maxOutputTokens: 99999 }, { max_tokens: 50 }],
       ['/v1/chat/completions', { max_new_tokens: 99999, max_output_tokens: 99999 }, { max_tokens: 50 }],
       ['/v1/chat/completions', { options: { num_predict: 99999, seed: 1 } }, { options: { seed: 1 }, max_tokens: 50 }],
       [
