@@ -24,8 +24,8 @@ export const formats = mutationsOf(
     ],
     ['if (event.length > MAX_STOP_BYTES || !event.includes', 'if (!event.includes', 'test/formats/anthropic.test.ts'],
     [
-      'isUsageOnly: usage !== undefined && error === undefined && choices.length === 0 && hasOnlyUsage(data),',
-      'isUsageOnly: usage !== undefined && error === undefined && choices.length === 0,',
+      'isUsageOnly: usage !== undefined && error === undefined && choices.every(isEmpty) && hasOnlyUsage(data),',
+      'isUsageOnly: usage !== undefined && error === undefined && choices.every(isEmpty),',
       'test/formats/openai-chat.test.ts',
       'test/formats/openai-compatible.test.ts',
     ],
