@@ -58,3 +58,8 @@ function withParts(tokens: Tokens, parts: Partial<Omit<Tokens, 'total'>>): Token
   const { total: _, ...all } = { ...tokens, ...parts }
   return { ...all, total: Object.values(all).reduce((sum, part) => sum + part, 0) }
 }
+
+/** Returns an amount that the app or a provider has told; 0 if it makes no sense. */
+export function atLeast0(amount: number): number {
+  return amount > 0 && Number.isFinite(amount) ? amount : 0
+}

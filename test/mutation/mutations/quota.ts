@@ -29,7 +29,7 @@ export const quota = mutationsOf(
     ['if (FAILED.has(outcome)) return told', 'if (FAILED.has(outcome)) return tokens'],
     ['if (share <= 1 || !run.isExhausted) return undefined', 'if (!run.isExhausted) return undefined'],
     ['if (share <= 1 || !run.isExhausted) return undefined', 'if (share <= 1) return undefined'],
-    ['if (!countsRequest) for (const { key } of run.buckets) this.#denials.forget(key)', ''],
+    ['if (!countsRequest) for (const { key } of run.buckets) this.#admission.forgetDenials(key)', ''],
     [
       'amount < denial.amount || allowed > denial.allowed',
       'amount < denial.amount',

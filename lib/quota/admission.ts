@@ -1,0 +1,153 @@
+import type { Admission, PolicyExchange, Refusal } from '../api/policy.js'
+import { isThenable } from '../util/promises.js'
+import type { CalendarCache } from './calendar.js'
+import { Denials } from './denials.js'
+import { tokensFrom } from './estimates.js'
+import type { GuardedAnswer, GuardedStore } from './guarded-store.js'
+import { type LimitStatus, limitHeaders } from './headers.js'
+import type { QuotaRequest, ResolvedQuotaOptions } from './options.js'
+import { QuotaRun, statusOf } from './quota-run.js'
+import { type Exceeded, refusalOf } from './refusal-of.js'
+import { type RequestNeeds, runsModel } from './request-needs.js'
+import { COST_UNITS, compileRules, type LimitBucket, type QuotaRule } from './rules.js'
+import type { RunningRequests } from './running-requests.js'
+import type { Reserved } from './store.js'
+import { boundOf } from './stream-use.js'
+import { fitsIn, usedIn } from './usage.js'
+
+const NOBODY = { id: '' }
+const PRICELESS = 'This model has no price here, and the quota is one of money'
+const UNAVAILABLE: Refusal = { code: 'quota_unavailable', message: 'The quota cannot be checked now' }
+
+/** What an admission needs of its quota. */
+interface QuotaParts {
+  readonly options: ResolvedQuotaOptions
+  readonly store: GuardedStore
+  readonly calendar: CalendarCache
+  readonly needs: RequestNeeds
+  readonly running: RunningRequests
+}
+
+/** Reserves what requests may need, all of it or nothing, and refuses those that exceed a limit. */
+export class QuotaAdmission {
+  readonly #parts: QuotaParts
+  readonly #denials = new Denials()
+  #exceeded = 0
+
+  constructor(parts: QuotaParts) {
+    this.#parts = parts
+  }
+
+  /** Requests that exceeded a limit, also if they were not refused. */
+  get exceeded(): number {
+    return this.#exceeded
+  }
+
+  admit(exchange: PolicyExchange): Admission | Promise<Admission> {
+    const { subject = NOBODY, model } = exchange
+    const request: QuotaRequest = { subject, model, exchange }
+    const rules = this.#parts.options.limitsOf(request)
+    return isThenable(rules)
+      ? Promise.resolve(rules).then((all) => this.#reserve(request, all))
+      : this.#reserve(request, rules)
+  }
+
+  /** Something of a key was given back: it may be asked for again. */
+  forgetDenials(key: string): void {
+    this.#denials.forget(key)
+  }
+
+  #reserve({ subject, exchange }: QuotaRequest, rules: readonly QuotaRule[]): Admission | Promise<Admission> {
+    const { options, store, calendar, needs } = this.#parts
+    const { enforce, leaseMs } = options
+    // Which window counts is the store's to decide; this clock only finds the ones around.
+    const buckets = compileRules(rules, Date.now(), calendar)
+    if (buckets.length === 0) return undefined
+    const [input, output] = [needs.inputOf(exchange), needs.outputOf(exchange, buckets)]
+    const isPriced = runsModel(exchange) && buckets.some(({ kind }) => kind === 'cost')
+    const cost = isPriced ? exchange.price(tokensFrom(input, output)) : 0
+    if (cost === undefined && enforce) return { refuse: { code: 'price_unknown', message: PRICELESS } }
+    const most = { tokens: input + output, cost: cost ?? 0 }
+    const run = new QuotaRun(exchange, subject.tenant ?? subject.id, buckets, input, most)
+    const denial = enforce ? this.#knownDenial(run) : undefined
+    if (denial) {
+      this.#noteExceeded(denial, exchange)
+      return { refuse: refusalOf(denial, limitHeaders([denial.limit])) }
+    }
+    const answer = store.reserve({ id: run.id, slot: run.slot, claims: run.claims, leaseMs, force: !enforce })
+    return isThenable(answer)
+      ? Promise.resolve(answer).then((each) => this.#decide(run, exchange, each))
+      : this.#decide(run, exchange, answer)
+  }
+
+  #decide(run: QuotaRun, exchange: PolicyExchange, answer: GuardedAnswer): Admission {
+    const { enforce, onExhausted } = this.#parts.options
+    if (!answer) {
+      // What the store may have taken nevertheless is given back once it answers again.
+      this.#parts.running.schedule()
+      return enforce ? { refuse: UNAVAILABLE } : undefined
+    }
+    const { reserved } = answer
+    if (reserved && !reserved.granted) {
+      const exceeded = firstExceeded(run, reserved)
+      // Whatever `onExceeded` throws, what was taken by force is given back.
+      if (!enforce) this.#take(run, answer)
+      this.#noteExceeded(exceeded, exchange)
+      if (enforce) return this.#refuse(run, reserved, exceeded)
+    } else this.#take(run, answer)
+    if (onExhausted === 'cut' && run.isUsedUpByStreams) exchange.watchFrom(boundOf(run, exchange))
+    return reserved && { headers: limitHeaders(statusesOf(run, reserved)) }
+  }
+
+  #take(run: QuotaRun, { at, reserved }: NonNullable<GuardedAnswer>): void {
+    run.take(run.claims, reserved?.states ?? [], at)
+    this.#parts.running.add(run)
+  }
+
+  #refuse(run: QuotaRun, reserved: Reserved, exceeded: Exceeded): Admission {
+    const { key, kind, per } = exceeded.limit
+    const bucket = run.buckets.find((each) => each.key === key && each.kind === kind && each.per === per)
+    // Only what was counted stays until the reset; what is held may be free at once.
+    if (bucket && exceeded.fitsInMs > 0)
+      this.#denials.add(idOf(run, bucket), bucket.allowed, run.needOf(bucket), exceeded, performance.now())
+    return { refuse: refusalOf(exceeded, limitHeaders(statusesOf(run, reserved))) }
+  }
+
+  #knownDenial(run: QuotaRun): Exceeded | undefined {
+    if (this.#denials.isEmpty) return undefined
+    const now = performance.now()
+    for (const bucket of run.buckets) {
+      const denial = this.#denials.find(idOf(run, bucket), bucket.allowed, run.needOf(bucket), now)
+      if (denial) return denial
+    }
+    return undefined
+  }
+
+  #noteExceeded(exceeded: Exceeded, exchange: PolicyExchange): void {
+    this.#exceeded++
+    this.#parts.options.onExceeded?.(exceeded.limit, exchange)
+  }
+}
+
+/** Returns the limit that has least room for a request: if it was this process's share that had none, it is one of those. */
+function firstExceeded(run: QuotaRun, { states, now }: Reserved): Exceeded {
+  const shares = run.buckets.map((bucket, at) => {
+    const state = states[at]!
+    return (
+      (usedIn(state, bucket.window, now) + state.held + run.needOf(bucket)) / Math.max(bucket.allowed, Number.MIN_VALUE)
+    )
+  })
+  const at = shares.indexOf(Math.max(...shares))
+  const [bucket, state] = [run.buckets[at]!, states[at]!]
+  const needs = run.needOf(bucket)
+  const fitsInMs = fitsIn(state, bucket.window, bucket.allowed, needs, now)
+  return { limit: statusOf(bucket, state, now), needs: bucket.kind === 'cost' ? needs / COST_UNITS : needs, fitsInMs }
+}
+
+function idOf({ slot }: QuotaRun, { key, name }: LimitBucket): string {
+  return `${key}\n${name}\n${slot}`
+}
+
+function statusesOf({ buckets }: QuotaRun, { states, now }: Reserved): readonly LimitStatus[] {
+  return buckets.map((bucket, at) => statusOf(bucket, states[at]!, now))
+}

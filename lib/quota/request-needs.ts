@@ -1,0 +1,50 @@
+import type { PolicyExchange } from '../api/policy.js'
+import type { ExchangeRecord } from '../api/record.js'
+import { AssumedOutput } from '../policies/assumed-output.js'
+import { atLeast0, inputBySize } from './estimates.js'
+import type { ResolvedQuotaOptions } from './options.js'
+import type { LimitBucket } from './rules.js'
+
+/** Estimates how many tokens requests may need, and learns from their answers. */
+export class RequestNeeds {
+  readonly #options: Pick<ResolvedQuotaOptions, 'countInput' | 'assumedOutput'>
+  readonly #assumed = new AssumedOutput()
+
+  constructor(options: Pick<ResolvedQuotaOptions, 'countInput' | 'assumedOutput'>) {
+    this.#options = options
+  }
+
+  /** Returns the input that a request has. Embeddings and rankings generate nothing, and are billed by it. */
+  inputOf(exchange: PolicyExchange): number {
+    if (!runsModel(exchange)) return 0
+    const { countInput } = this.#options
+    return Math.ceil(atLeast0(countInput ? countInput(exchange) : inputBySize(exchange)))
+  }
+
+  /** Returns the output that may come: the request's own maximum, else what is assumed. */
+  outputOf(exchange: PolicyExchange, buckets: readonly LimitBucket[]): number {
+    if (!exchange.generates) return 0
+    const { assumedOutput } = this.#options
+    const { maxOutputTokens } = exchange
+    if (maxOutputTokens !== undefined) return Math.ceil(maxOutputTokens)
+    if (typeof assumedOutput === 'number') return Math.ceil(assumedOutput) * exchange.answers
+    if (assumedOutput) return Math.ceil(atLeast0(assumedOutput(exchange)))
+    const key = learntBy(buckets)
+    return key === undefined ? 0 : this.#assumed.of(key, exchange.model) * exchange.answers
+  }
+
+  learn({ outcome, usage, tokens, model }: ExchangeRecord, buckets: readonly LimitBucket[]): void {
+    if (outcome !== 'completed' || !tokens || usage?.estimated !== false) return
+    const key = learntBy(buckets)
+    if (key !== undefined) this.#assumed.add(key, model, tokens.visibleOutput + tokens.reasoning)
+  }
+}
+
+/** Whether a request costs anything. */
+export function runsModel({ generates, model }: PolicyExchange): boolean {
+  return generates || model !== undefined
+}
+
+function learntBy(buckets: readonly LimitBucket[]): string | undefined {
+  return buckets.find(({ kind }) => kind === 'tokens' || kind === 'cost')?.key
+}
