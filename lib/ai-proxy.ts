@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { NextFunction, Request, RequestHandler, Response } from 'express'
 import type { AnswerCache } from './api/cache.js'
-import { AiProxyError, isA, toFailure } from './api/errors.js'
 import type { AiProxyOptions } from './api/options.js'
 import type { ExchangeRecord, ExchangeSnapshot } from './api/record.js'
 import type { AiProxyStats, PolicyFigures } from './api/stats.js'
@@ -11,8 +10,8 @@ import { Observers } from './exchange/observers.js'
 import { recordOf } from './exchange/record-of.js'
 import { ExchangeRegistry } from './exchange/registry.js'
 import { AnswerOwners } from './handle/answer-owners.js'
+import { Arrival } from './handle/arrival.js'
 import type { ProxyContext } from './handle/context.js'
-import { handleRequest } from './handle/handle-request.js'
 import { createJournals } from './handle/journals.js'
 import { settlePolicies } from './handle/settle-policies.js'
 import { SetupWarnings } from './handle/setup-warnings.js'
@@ -21,10 +20,8 @@ import { TargetPool } from './handle/target-pool.js'
 import { KeptAnswers } from './journal/answer-cache.js'
 import type { Config } from './options/config.js'
 import { defaults } from './options/defaults.js'
-import { AsyncFilterError } from './options/forward-headers.js'
 import { resolveOptions } from './options/resolve.js'
 import { check, objectOf } from './options/validate.js'
-import { BodyConsumedError } from './request/parsed-body.js'
 import { UsageRefusals } from './request/usage-refusals.js'
 import { ResponseController } from './response/response-controller.js'
 import { OverloadGuard } from './scheduling/overload.js'
@@ -119,13 +116,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     const exchange = new Exchange(req, res, next, config.limits)
     const controller = new ResponseController(exchange, context)
     registry.begin(exchange, controller)
-    handleRequest(exchange, controller, context).catch((thrown) => {
-      // Work that stops because the exchange has ended is not a failure of its own.
-      if (exchange.isSettled && isA(AiProxyError, thrown) && thrown.code === 'aborted') return
-      if (isA(BodyConsumedError, thrown)) warnings.report('AI_PROXY_BODY_CONSUMED')
-      if (isA(AsyncFilterError, thrown)) warnings.report('AI_PROXY_ASYNC_FORWARD_HEADERS')
-      controller.fail(toFailure(thrown))
-    })
+    turns.arrive(new Arrival(exchange, controller, context))
   }
 
   const close = async (given: { graceMs?: number } = {}): Promise<void> => {

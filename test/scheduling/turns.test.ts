@@ -54,6 +54,27 @@ describe('turns', () => {
     assert.equal(order.join(''), 'abcd'.repeat(5))
   })
 
+  test('let three requests begin in a round, after what is brief, before what bursts', () => {
+    const { clock, turns } = manualTurns(10)
+    const order: string[] = []
+    for (const name of ['1', '2', '3', '4', '5', '6', '7', '8']) turns.arrive(taker(() => order.push(name)))
+    assert.deepEqual(order, ['1', '2', '3'], 'the first ones begin at once')
+    turns.enqueue({ ...taker(() => order.push('bursting')), isBursting: true })
+    turns.enqueue(taker(() => order.push('brief')))
+    assert.equal(turns.waiting, 7)
+    clock.runRound()
+    assert.deepEqual(order.splice(0), ['1', '2', '3', 'brief', 'bursting'], 'this round has begun its three')
+    turns.enqueue({ ...taker(() => order.push('bursting')), isBursting: true })
+    turns.enqueue(taker(() => order.push('brief')))
+    clock.runRound()
+    assert.deepEqual(order.splice(0), ['brief', '4', '5', '6', 'bursting'])
+    clock.runRound()
+    turns.arrive(taker(() => order.push('9')))
+    assert.deepEqual(order, ['7', '8', '9'], 'nobody waits any more')
+    clock.runAll()
+    assert.equal(clock.deferred, 0)
+  })
+
   test('continue after a runnable that throws, which a process warning reports', (t) => {
     const warn = t.mock.method(process, 'emitWarning', () => {})
     const { clock, turns } = manualTurns(10)
