@@ -60,6 +60,11 @@ describe('resolveCredentials', () => {
     })
   }
 
+  test('a query parameter must not be empty either: the message tells what it must be', async () => {
+    const credential = checkedCredential('auth.query.key', () => '')
+    await assert.rejects(credential(req), { message: 'auth.query.key must return a non-empty string' })
+  })
+
   test('a query parameter may contain characters that a header must not', async () => {
     assert.deepEqual(
       await resolveCredentials('auth.query', [['key', checkedCredential('auth.query.key', () => 'ä\n')]], req),
