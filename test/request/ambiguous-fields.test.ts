@@ -70,6 +70,8 @@ describe('a field is relevant if the options mention it', () => {
     ['fields within defaults', '{"o":{"P":{"x":1}}}', { modelOptions: { defaults: { o: { p: {} } } as never } }],
     ['fields within overrides', '{"o":{"p":1,"p":2}}', { modelOptions: { overrides: { o: { p: 2 } } as never } }],
     ['a default limit', '{"Max_Tokens":9}', { modelOptions: { defaults: { maxOutputTokens: 5 } } }],
+    ["Ollama's limit", '{"Num_Predict":9}', { modelOptions: { defaults: { maxOutputTokens: 5 } } }],
+    ["Google's limit", '{"MaxOutputTokens":9}', { modelOptions: { defaults: { maxOutputTokens: 5 } } }],
     [
       'names that every object inherits',
       '{"Constructor":1}',
@@ -84,16 +86,11 @@ describe('a field is relevant if the options mention it', () => {
 
   const passing: [string, string, Given][] = [
     ['no limit', '{"Max_Tokens":9}', { modelOptions: { defaults: { temperature: 0 } } }],
-    ['a limit of another format', '{"Num_Predict":9}', { modelOptions: { defaults: { maxOutputTokens: 5 } } }],
+    ['a name that is no limit', '{"Predict":9}', { modelOptions: { defaults: { maxOutputTokens: 5 } } }],
     [
       'a limit for an endpoint that generates nothing',
       '{"Max_Tokens":9}',
       { modelOptions: { overrides: { maxOutputTokens: 5 } }, path: '/v1/messages/count_tokens' },
-    ],
-    [
-      'the name that only the options have',
-      '{"MaxOutputTokens":9}',
-      { modelOptions: { defaults: { maxOutputTokens: 1 } } },
     ],
     ['no options', '{"o":{"model":1,"model":2},"Temperature":1}', { onRequest: () => undefined }],
   ]
