@@ -22,7 +22,7 @@ const mounts = {
   /** Few at once: the others wait. */
   queued: { heartbeat: { everyMs: 200, beforeFirstByte: true } },
   /** Its streams can be continued, for a moment. */
-  kept: { resume: { journal: memoryJournal({ maxBytes: 2 ** 25 }), windowMs: 2000, graceMs: 500 } },
+  kept: { resume: { journal: memoryJournal({ maxBytes: 2 ** 25 }), windowMs: 4000, graceMs: 2000 } },
   /** Nothing listens at this address. */
   away: { target: 'http://127.0.0.1:9' },
 } satisfies Record<string, Partial<AiProxyOptions>>
