@@ -45,6 +45,19 @@ if (files.length === 0) {
   files.push(...testsBelow('test').filter((file) => !left.some((pattern) => pattern.test(file))))
 }
 
+/** Test files under way. They do not get what a terminal sends to this process, because they have process groups of their own. */
+const runners = new Set()
+for (const [signal, number] of [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+  ['SIGHUP', 1],
+]) {
+  process.once(signal, () => {
+    for (const runner of runners) stop(runner)
+    process.exit(128 + number)
+  })
+}
+
 const counts = { pass: 0, fail: 0, cancelled: 0, skipped: 0 }
 /** What the runner says of each test that failed, again at the end: the whole output is long. */
 const failures = []
@@ -72,8 +85,10 @@ async function runAll(lists) {
 async function run(file) {
   const started = Date.now()
   const options = ['--import', 'tsx', '--test', '--test-reporter=spec']
-  // A process group of its own, so that what the file starts can be stopped with it.
-  const runner = spawn(process.execPath, [...options, file], { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  // A process group of its own, so that what the file starts can be stopped with it. On Windows, that opens a window.
+  const detached = process.platform !== 'win32'
+  const runner = spawn(process.execPath, [...options, file], { stdio: ['ignore', 'pipe', 'pipe'], detached })
+  runners.add(runner)
   const lines = []
   for (const output of [runner.stdout, runner.stderr]) {
     createInterface({ input: output }).on('line', (line) => lines.push(line))
@@ -92,6 +107,7 @@ async function run(file) {
   }, LINGER)
   await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, LINGER * 2).unref())])
   clearTimeout(lingering)
+  runners.delete(runner)
   console.log(`\n${file} (${((Date.now() - started) / 1000).toFixed(1)} s)\n${lines.join('\n')}`)
   if (exitCode === 0) return add(lines)
   code = exitCode ?? 1

@@ -173,7 +173,7 @@ async function sendBody(
   if (exchange.isSettled) return
   // A body that a parser read earlier was not counted as it arrived.
   if (Buffer.isBuffer(given.content) && exchange.requestBytes === 0) exchange.countRequestBytes(given.content.length)
-  // The provider is not asked before the app has answered.
+  // The options whose functions are awaited now: the provider is not asked before they have answered.
   let asked = functionsAskedBy(config)
   const awaitFirstByte = () => {
     const { firstByteTimeoutMs, firstTokenTimeoutMs } = limits

@@ -104,7 +104,7 @@ export class MemoryStore implements QuotaStore {
       const entry = this.#entry(key, now + leaseMs)
       const lease = entry.leases.get(id)
       if (lease) this.#extend(entry, id, lease, now + leaseMs)
-      // A lease that ended and was begun again by a later reservation holds that alone.
+      // If it had ended, and a later reservation began it again, it holds only what that one asked for.
       for (const [name, amount] of Object.entries(held)) {
         const lacking = amount - (lease?.held.get(name) ?? 0)
         if (lacking > 0) this.#hold(entry, id, name, lacking, now + leaseMs)

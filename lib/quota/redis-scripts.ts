@@ -176,7 +176,7 @@ for index, lease in ipairs(asked.leases) do
   if redis.call('GET', mark) ~= 'settled' then
     local ends, held = now + asked.leaseMs, held_by(hash, lease.id)
     if redis.call('ZSCORE', leases, lease.id) then redis.call('ZADD', leases, num(ends), lease.id) end
-    -- A lease that ended and was begun again by a later reservation holds that alone.
+    -- If it had ended, and a later reservation began it again, it holds only what that one asked for.
     for name, amount in pairs(lease.held) do
       local lacking = amount - (held[name] or 0)
       if lacking > 0 then hold(hash, leases, lease.id, name, lacking, ends) end

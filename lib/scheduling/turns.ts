@@ -46,7 +46,7 @@ const BRIEF_BUDGET_MS = 1
 
 /**
  * How many requests begin in one round. Most of what a request costs then comes after its turn, in microtasks, where it
- * cannot be timed. With two thirds more, or a third of it, a server of small answers is slower: see `small` in
+ * cannot be timed. With five, a server of small answers is slower, and with one much slower: see `small` in
  * `npm run bench`.
  */
 const ARRIVALS_PER_ROUND = 3
@@ -59,10 +59,11 @@ const MAX_BUDGET_MS = 2
  * turns run until their budget is used up. The others get theirs in the next round, and all other I/O and timers run in
  * between. A queued runnable gets one turn, then has to queue again.
  *
- * There are three queues with separate budgets. Brief turns come first: a request that goes out, an answer's first bytes,
- * an event now and then. Then a few of the requests that have just arrived: if many come at once, all of them together
- * would hold up the streams under way. Bursting streams, which always have more to pass on, get `budgetMs`. If the loop is busy with
- * something else, that would be next to nothing: they then get as much time as everything else has just had.
+ * There are three queues, each with what it may use of a round. Brief turns come first: a request that goes out, an
+ * answer's first bytes, an event now and then. Then a few of the requests that have just arrived: if many come at once,
+ * all of them together would hold up the streams under way. Bursting streams, which always have more to pass on, get
+ * `budgetMs`. If the loop is busy with something else, that would be next to nothing: they then get as much time as
+ * everything else has just had.
  */
 export class TurnScheduler {
   /** Minimum time for bursting streams in one round, in milliseconds. */
@@ -168,7 +169,7 @@ export class TurnScheduler {
     if (this.waiting > 0) this.#deferRound(ended)
   }
 
-  /** Runs turns until the budget is used up, but at least one, and so many at most. @returns when the last one ended */
+  /** Runs turns until the budget is used up, but at least one, and at most `most`. @returns when the last one ended */
   #run(queue: TurnQueue<Runnable>, budgetMs: number, began: number, most = Number.POSITIVE_INFINITY): number {
     let before = began
     let spentMs = 0
