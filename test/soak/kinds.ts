@@ -182,12 +182,12 @@ export const kinds: Record<string, Kind> = {
   'comes back to a kept stream': {
     mount: 'kept',
     ends: 'client_disconnect',
-    act: (call) => drips(call, 20),
+    act: (call) => drips(call, 50),
     goes: async (client, _, get) => {
       while (client.events < 3) await sleep(5)
       client.leave()
       const { 'x-stream-url': url = '' } = client.headers
-      await gets(200, 20)(get(`${url}?after=0`))
+      await gets(200, 50)(get(`${url}?after=0`))
     },
   },
   'is kept to its end': { mount: 'kept', ends: 'completed', act: (call) => drips(call, 20), goes: gets(200, 20) },

@@ -8,7 +8,7 @@ import { answerWith } from '../../bench/rpc.js'
 import { type AiProxy, type AiProxyOptions, aiProxy } from '../../lib/index.js'
 import type { ToldAttempt } from './attempts.js'
 import { type Mount, mountNames, optionsOf, rollingMounts } from './mounts.js'
-import { SoakPolicies } from './policies.js'
+import { heldInStore, SoakPolicies } from './policies.js'
 import type { Sample } from './sample.js'
 
 /** Reported for each exchange without a question: its `x-request-id`, its outcome, and its attempts. */
@@ -37,7 +37,7 @@ function make(mount: Mount): Mounted {
   return { proxy: aiProxy({ ...optionsOf(mount, target), ...policies.options, onFinish }), policies }
 }
 
-async function counted({ proxy, policies }: Mounted): Promise<typeof retired> {
+function counted({ proxy, policies }: Mounted): typeof retired {
   const { exchanges, outcomes, targets, heldBytes } = proxy.stats()
   const inFlight = targets.reduce((sum, each) => sum + each.inFlight, 0)
   return {
@@ -45,20 +45,20 @@ async function counted({ proxy, policies }: Mounted): Promise<typeof retired> {
     ended: Object.values(outcomes).reduce((sum, count) => sum + count),
     inFlight,
     bodyBytes: heldBytes,
-    reserved: await policies.held(),
+    reserved: policies.held,
   }
 }
 
 /** Closes a middleware, which ends its exchanges, and keeps only its counts. */
 async function retire(mounted: Mounted): Promise<void> {
   await mounted.proxy.close({ graceMs: 20 })
-  const counts = await counted(mounted)
+  const counts = counted(mounted)
   for (const name of Object.keys(retired) as (keyof typeof retired)[]) retired[name] += counts[name]
 }
 
 /** Sums the counts of the running middlewares. */
-async function sums(): Promise<typeof retired> {
-  const all = await Promise.all([...running.values()].map(counted))
+function sums(): typeof retired {
+  const all = [...running.values()].map(counted)
   const total = (name: keyof typeof retired) => all.reduce((sum, counts) => sum + counts[name], 0)
   const names = Object.keys(retired) as (keyof typeof retired)[]
   return Object.fromEntries(names.map((name) => [name, total(name)])) as typeof retired
@@ -101,6 +101,7 @@ const api = {
   async closeAll(_: null): Promise<typeof retired> {
     await Promise.all([...running.values()].map(retire))
     running.clear()
+    retired.reserved += await heldInStore()
     return retired
   },
   async sample(collections: number): Promise<Omit<Sample, 'upstream'>> {
@@ -109,7 +110,8 @@ const api = {
     const handles: Record<string, number> = {}
     for (const kind of process.getActiveResourcesInfo()) handles[kind] = (handles[kind] ?? 0) + 1
     const active = [...running.values()].reduce((sum, { proxy }) => sum + proxy.exchanges().length, 0)
-    const { inFlight, bodyBytes, reserved } = await sums()
+    const { inFlight, bodyBytes, ...policies } = sums()
+    const reserved = policies.reserved + (await heldInStore())
     const sockets = handles.TCPSocketWrap ?? 0
     return { heldBytes: heapUsed + external, handles, sockets, active, inFlight, bodyBytes, reserved }
   },
