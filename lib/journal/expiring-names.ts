@@ -1,4 +1,5 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
+import { OldestFirst } from '../util/oldest-first.js'
 
 /** What a name costs beside its characters. */
 const NAME_BYTES = 200
@@ -14,6 +15,7 @@ interface Named {
 export class ExpiringNames {
   readonly #now: () => number
   readonly #values = new Map<string, Named>()
+  readonly #oldest = new OldestFirst(this.#values)
   #sweep: Iterator<[string, Named]> | undefined
   #bytes = 0
 
@@ -86,7 +88,7 @@ export class ExpiringNames {
 
   /** Removes the name that was used longest ago. @returns whether there was one */
   evict(): boolean {
-    const [oldest] = this.#values.keys()
+    const oldest = this.#oldest.take()
     if (oldest === undefined) return false
     this.#delete(oldest)
     return true

@@ -1,3 +1,4 @@
+import { OldestFirst } from '../util/oldest-first.js'
 import type { Exceeded } from './refusal-of.js'
 
 /** More than are refused at once in a busy process; the oldest goes. */
@@ -18,6 +19,7 @@ interface Denial {
 /** Remembers what a store has refused for as long as it would refuse it again, so that it need not be asked. */
 export class Denials {
   readonly #known = new Map<string, Denial>()
+  readonly #oldest = new OldestFirst(this.#known)
 
   get isEmpty(): boolean {
     return this.#known.size === 0
@@ -39,7 +41,7 @@ export class Denials {
       exceeded,
     })
     if (this.#known.size <= MAX_DENIALS) return
-    const [oldest] = this.#known.keys()
+    const oldest = this.#oldest.take()
     if (oldest !== undefined) this.#known.delete(oldest)
   }
 

@@ -1,4 +1,5 @@
 import { ExpiryQueue } from './expiry-queue.js'
+import { RecentIds } from './recent-ids.js'
 import type {
   Bucket,
   BucketState,
@@ -46,9 +47,9 @@ interface KeyEntry {
 /** Keeps quotas in this process: for one process, and for tests. Synchronous, and bounded: what no window needs is forgotten. */
 export class MemoryStore implements QuotaStore {
   readonly #keys = new Map<string, KeyEntry>()
-  readonly #settled = new Set<string>()
+  readonly #settled = new RecentIds(MAX_IDS)
   /** Ids that have counted at once, and are not settled. */
-  readonly #counted = new Set<string>()
+  readonly #counted = new RecentIds(MAX_IDS)
   readonly #now: () => number
   #sweep: IterableIterator<[string, KeyEntry]> | undefined
 
@@ -65,7 +66,7 @@ export class MemoryStore implements QuotaStore {
   reserve({ id, claims, leaseMs, force = false }: Reservation): Reserved {
     const now = this.#now()
     this.#forgetSome(now)
-    for (const key of new Set(claims.map((claim) => claim.key))) this.#purge(key, now)
+    for (const { key } of claims) this.#purge(key, now)
     const before = claims.map((claim) => this.#stateOf(claim, now))
     const isSettled = this.#settled.has(id)
     const hasRoom = claims.every(
@@ -81,11 +82,11 @@ export class MemoryStore implements QuotaStore {
   settle({ id, charges }: Settlement): void {
     const now = this.#now()
     if (this.#settled.has(id)) return
-    addBounded(this.#settled, id)
+    this.#settled.add(id)
     const hasCounted = this.#counted.delete(id)
-    const due = charges.filter(({ amount, unlessReserved }) => amount !== 0 && !(unlessReserved && hasCounted))
-    for (const key of new Set(charges.map((charge) => charge.key))) this.#release(key, id)
-    for (const charge of due) {
+    for (const { key } of charges) this.#release(key, id)
+    for (const charge of charges) {
+      if (charge.amount === 0 || (charge.unlessReserved && hasCounted)) continue
       const bucket = this.#bucket(charge, now)
       if (charge.takenBackFrom !== undefined) {
         const counted = bucket.counts.get(charge.takenBackFrom) ?? 0
@@ -131,8 +132,8 @@ export class MemoryStore implements QuotaStore {
   #stateOf(claim: Bucket, now: number): BucketState {
     const bucket = this.#keys.get(claim.key)?.buckets.get(claim.name)
     const { current, previous } = windowsAt(claim.window, now)
-    const countIn = (window: number | undefined) => (window !== undefined && bucket?.counts.get(window)) || 0
-    return { current: countIn(current), previous: countIn(previous), held: bucket?.held ?? 0, window: current }
+    const held = bucket?.held ?? 0
+    return { current: countIn(bucket, current), previous: countIn(bucket, previous), held, window: current }
   }
 
   #take(claim: Claim, id: string, leaseMs: number, now: number): void {
@@ -141,7 +142,7 @@ export class MemoryStore implements QuotaStore {
       return this.#hold(this.#entry(claim.key, now + leaseMs), id, claim.name, claim.amount, now + leaseMs)
     }
     this.#count(bucket, claim, claim.amount, now)
-    addBounded(this.#counted, id)
+    this.#counted.add(id)
   }
 
   #hold(entry: KeyEntry, id: string, name: string, amount: number, expiresAt: number): void {
@@ -239,12 +240,8 @@ export class MemoryStore implements QuotaStore {
   }
 }
 
-/** Adds an id, and forgets the one that was added first if there are many. */
-function addBounded(ids: Set<string>, id: string): void {
-  ids.add(id)
-  if (ids.size <= MAX_IDS) return
-  const [oldest] = ids
-  if (oldest !== undefined) ids.delete(oldest)
+function countIn(bucket: Counted | undefined, window: number | undefined): number {
+  return (bucket && window !== undefined && bucket.counts.get(window)) || 0
 }
 
 /** Returns when no window needs what is counted now. */

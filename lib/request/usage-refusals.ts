@@ -1,6 +1,7 @@
 import type { Exchange } from '../exchange/exchange.js'
 import type { CompleteFormat } from '../formats/index.js'
 import { isObject } from '../json/json.js'
+import { OldestFirst } from '../util/oldest-first.js'
 import type { RequestBody } from './body.js'
 
 /** More than the models and deployments of an app. */
@@ -12,6 +13,7 @@ const MAX_ENTRIES = 1000
  */
 export class UsageRefusals {
   readonly #keys = new Set<string>()
+  readonly #oldest = new OldestFirst(this.#keys)
 
   has(exchange: Exchange): boolean {
     return this.#keys.has(keyOf(exchange))
@@ -20,7 +22,7 @@ export class UsageRefusals {
   add(exchange: Exchange): void {
     this.#keys.add(keyOf(exchange))
     if (this.#keys.size <= MAX_ENTRIES) return
-    const [oldest] = this.#keys
+    const oldest = this.#oldest.take()
     if (oldest !== undefined) this.#keys.delete(oldest)
   }
 }
