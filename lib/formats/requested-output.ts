@@ -1,16 +1,19 @@
 import type { CompleteFormat } from './complete.js'
+import { FieldIndex } from './field-index.js'
 import { valueAt } from './fields.js'
-import { type FieldPath, outputLimitPaths } from './output-limits.js'
+import { outputLimitPaths } from './output-limits.js'
 
 /** Fields by which a request asks for several answers at once: OpenAI's, Gemini's, and those of older completions. */
-const COUNTS: readonly FieldPath[] = [
+const counts = new FieldIndex([
   ['n'],
   ['best_of'],
   ['generationConfig', 'candidateCount'],
   ['generation_config', 'candidate_count'],
   ['num_generations'],
   ['extra_body', 'n'],
-]
+])
+
+const outputLimits = new FieldIndex(outputLimitPaths)
 
 /**
  * Returns the most output tokens that a request allows, for all its answers together; `undefined` if it sets no limit. If
@@ -21,19 +24,18 @@ const COUNTS: readonly FieldPath[] = [
 export function requestedOutput(body: unknown, format: CompleteFormat, url: string): number | undefined {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return undefined
   const own = format.maxOutputTokensPath(body as Record<string, unknown>, url)
-  const limits = [own, ...(format.otherLimitPaths ?? []), ...outputLimitPaths]
-    .map((path) => (path.length === 0 ? undefined : valueAt(body, ...path)))
-    .filter(isCount)
-  if (limits.length === 0) return undefined
-  return Math.max(...limits) * requestedAnswers(body)
+  let most = own.length === 0 ? 0 : largest(0, valueAt(body, ...own))
+  for (const path of format.otherLimitPaths ?? []) most = largest(most, valueAt(body, ...path))
+  most = outputLimits.valuesIn(body).reduce<number>(largest, most)
+  return most === 0 ? undefined : most * requestedAnswers(body)
 }
 
 /** Returns how many answers a request asks for at once. */
 export function requestedAnswers(body: unknown): number {
-  const counts = COUNTS.map((path) => valueAt(body, ...path)).filter(isCount)
-  return Math.max(1, ...counts)
+  return counts.valuesIn(body).reduce<number>(largest, 1)
 }
 
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value > 0
+/** Returns the larger of a number and a value, if that is a number. */
+function largest(most: number, value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) && value > most ? value : most
 }

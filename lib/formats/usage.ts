@@ -37,15 +37,28 @@ export function usageReader(
     if (typeof reported !== 'object' || reported === null) return undefined
     let usage: Writable<Usage> | undefined
     for (const { name, sums } of places) {
-      let count: number | undefined
-      for (const paths of sums) count = preferNonZero(count, sumAt(reported, paths))
-      usage = withFigure(usage, name, count)
+      const count = firstNonZero(reported, sums)
+      if (count === undefined) continue
+      usage ??= {}
+      usage[name] = count
     }
     return usage && inferMissing(usage, counting)
   }
 }
 
-function sumAt(reported: object, paths: readonly (readonly string[])[]): number | undefined {
+type Path = readonly string[]
+
+/** Returns the first sum that is not 0; otherwise 0 if one of them has a count. */
+function firstNonZero(reported: object, sums: readonly (readonly Path[])[]): number | undefined {
+  let count: number | undefined
+  for (const paths of sums) {
+    count = sumAt(reported, paths) ?? count
+    if (count) return count
+  }
+  return count
+}
+
+function sumAt(reported: object, paths: readonly Path[]): number | undefined {
   let sum: number | undefined
   for (const path of paths) {
     const count = valueAt(reported, ...path)
