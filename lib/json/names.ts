@@ -1,4 +1,7 @@
 const BACKSLASH = 0x5c
+const QUOTE = 0x22
+const SPACE = 0x20
+const TILDE = 0x7e
 /** JSON may spell each UTF-16 unit of a name as `\uXXXX`. */
 const MAX_BYTES_PER_UNIT = 6
 
@@ -30,6 +33,7 @@ export class JsonNames {
 
 /** Decodes the name between two quotes; `undefined` if it is not a valid JSON string. */
 export function decodeName(json: Buffer, start: number, end: number): string | undefined {
+  if (isPlain(json, start, end)) return json.toString('latin1', start, end)
   try {
     return JSON.parse(`"${json.toString('utf8', start, end)}"`)
   } catch {
@@ -42,6 +46,15 @@ export function decodeName(json: Buffer, start: number, end: number): string | u
 function hasBackslash(json: Buffer, start: number, end: number): boolean {
   for (let at = start; at < end; at++) if (json[at] === BACKSLASH) return true
   return false
+}
+
+/** Returns whether a name is ASCII that says itself. */
+function isPlain(json: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    const byte = json[at]!
+    if (byte < SPACE || byte > TILDE || byte === BACKSLASH || byte === QUOTE) return false
+  }
+  return true
 }
 
 function isAt(json: Buffer, start: number, bytes: Buffer): boolean {

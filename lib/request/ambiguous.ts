@@ -1,4 +1,5 @@
 import { AiProxyError } from '../api/errors.js'
+import type { FieldPath } from '../formats/index.js'
 import { JsonNesting } from '../json/nesting.js'
 import { EACH } from '../json/replace-strings.js'
 import { JsonSurvey } from '../json/survey.js'
@@ -18,36 +19,71 @@ import { type Span, topLevelSpans } from '../json/top-level.js'
  */
 export function rejectAmbiguousFields(
   bytes: Buffer,
-  paths: readonly (readonly string[])[],
+  paths: readonly FieldPath[],
   readsBothCases = false,
   spans: ReadonlyMap<string, Span> | undefined = topLevelSpans(bytes),
-  within: readonly string[] = [],
 ): void {
-  const ours = new Set(paths.flatMap(([name]) => name ?? []))
-  const plain = (name: string) => foldCase(readsBothCases ? name.replaceAll('_', '') : name)
-  const likeOurs = new Set([...ours].map(plain))
-  const longest = MAX_LENGTH_RATIO * Math.max(0, ...[...ours].map((name) => name.length))
+  checkFields(bytes, fieldsThatMatter(paths, readsBothCases), readsBothCases, spans, [])
+}
+
+/** Fields of an object that matter. */
+interface Fields {
+  /** The fields in each that matter, by its name. */
+  readonly inner: ReadonlyMap<string, Fields | undefined>
+  /** Their names as a reader may confuse them. */
+  readonly alike: ReadonlySet<string>
+  /** No longer name can be confused with one of them. */
+  readonly maxLength: number
+}
+
+/** Paths that are the same for many requests. */
+const known = { exact: new WeakMap<object, Fields>(), both: new WeakMap<object, Fields>() }
+
+function fieldsThatMatter(paths: readonly FieldPath[], readsBothCases: boolean): Fields {
+  const cache = readsBothCases ? known.both : known.exact
+  const before = cache.get(paths)
+  if (before) return before
+  const inner = new Map<string, Fields | undefined>()
+  for (const name of new Set(paths.flatMap(([first]) => first ?? []))) {
+    const below = paths.filter((path) => path[0] === name && path.length > 1).map((path) => path.slice(1))
+    inner.set(name, below.length > 0 ? fieldsThatMatter(below, readsBothCases) : undefined)
+  }
+  const names = [...inner.keys()]
+  const fields: Fields = {
+    inner,
+    alike: new Set(names.map((name) => plain(name, readsBothCases))),
+    maxLength: MAX_LENGTH_RATIO * Math.max(0, ...names.map((name) => name.length)),
+  }
+  cache.set(paths, fields)
+  return fields
+}
+
+function checkFields(
+  bytes: Buffer,
+  fields: Fields,
+  readsBothCases: boolean,
+  spans: ReadonlyMap<string, Span> | undefined,
+  within: readonly string[],
+): void {
+  if (!spans) return
   const seen = new Set<string>()
-  for (const [name, { start, end, isRepeated }] of spans ?? []) {
-    const alike = name.length > longest ? name : plain(name)
-    const matters = likeOurs.has(alike)
+  for (const [name, { start, end, isRepeated }] of spans) {
+    const alike = name.length > fields.maxLength ? name : plain(name, readsBothCases)
+    const matters = fields.alike.has(alike)
     const counts = matters || within.length === 0
-    if ((counts && (isRepeated || seen.has(alike))) || (matters && !ours.has(name))) {
+    if ((counts && (isRepeated || seen.has(alike))) || (matters && !fields.inner.has(name))) {
       const path = [...within, name].join('.').slice(0, 64)
       throw new AiProxyError('invalid_request', `The request body has ${JSON.stringify(path)} twice, or misspelled`)
     }
     if (counts) seen.add(alike)
-    if (!matters) continue
-    const inner = paths.filter((path) => path[0] === name && path.length > 1).map((path) => path.slice(1))
-    if (inner.length === 0) continue
+    const inner = fields.inner.get(name)
+    if (!inner) continue
     const value = bytes.subarray(start, end)
     const here = [...within, name]
-    rejectAmbiguousFields(value, inner, readsBothCases, fieldsOf(value), here)
-    const ofEach = inner.filter(([first]) => first === EACH).map((path) => path.slice(1))
-    if (ofEach.length === 0) continue
-    for (const object of objectsIn(value, here)) {
-      rejectAmbiguousFields(object, ofEach, readsBothCases, fieldsOf(object), here)
-    }
+    checkFields(value, inner, readsBothCases, fieldsOf(value), here)
+    const ofEach = inner.inner.get(EACH)
+    if (!ofEach) continue
+    for (const object of objectsIn(value, here)) checkFields(object, ofEach, readsBothCases, fieldsOf(object), here)
   }
 }
 
@@ -85,6 +121,15 @@ function objectsIn(list: Buffer, path: readonly string[]): Buffer[] {
  * few. Folding hundreds of names of 64 KiB would hold the event loop.
  */
 const MAX_LENGTH_RATIO = 4
+
+/** Returns a name as a reader may confuse it with others. */
+function plain(name: string, readsBothCases: boolean): string {
+  if (SNAKE_CASE.test(name)) return readsBothCases ? name.replaceAll('_', '') : name
+  return foldCase(readsBothCases ? name.replaceAll('_', '') : name)
+}
+
+/** What most names are: folding case would not change them. */
+const SNAKE_CASE = /^[a-z\d_]*$/
 
 /**
  * Folds case. Go also reads `ſ` as `s` and the Kelvin sign as `k`: upper-casing maps the one, lower-casing the other.

@@ -1,10 +1,14 @@
 import type { Exchange } from '../exchange/exchange.js'
+import type { Span } from '../json/top-level.js'
 import type { Config } from '../options/config.js'
 import type { RequestBody } from './body.js'
-import { certainlyAsksForStream, withUsageRequest } from './include-usage.js'
+import { asksForUsage, certainlyAsksForStream, hasNoUsageRequest, withUsageRequest } from './include-usage.js'
 import { jsonText } from './json-text.js'
 import type { UsageRefusals } from './usage-refusals.js'
 import { withContent } from './with-content.js'
+
+/** A short body, which is parsed as a whole, needs no search for a field that it does not have. */
+const NO_SPANS = new Map<string, Span>()
 
 /**
  * Adds a request for usage to a body that asks for a stream, if its provider reports usage only when asked.
@@ -23,6 +27,8 @@ export function askForUsage(
   const content = jsonText(body)
   if (!config.includeUsage || !content || !exchange.format.takesUsageRequest(config.origin + path)) return body
   if (!certainlyAsksForStream(body.json) || refusals?.has(exchange)) return body
-  const { bytes, isOurs } = withUsageRequest(content, exchange.format, body.spans)
+  if (asksForUsage(body.json, exchange.format)) return body
+  const spans = body.spans ?? (hasNoUsageRequest(body.json, exchange.format) ? NO_SPANS : undefined)
+  const { bytes, isOurs } = withUsageRequest(content, exchange.format, spans)
   return isOurs ? withContent(body, bytes, body.json) : body
 }

@@ -104,7 +104,8 @@ export async function editRequest(
   if (text) rejectOtherEncodings(text, body.headers['content-type'])
   if (text && isObject(body.json)) {
     const changed = modelOptions ? pathsOf(modelOptions, body.json, target) : []
-    rejectAmbiguousFields(text, [...modelPaths, ...changed], exchange.format.readsBothCases, body.spans)
+    const paths = changed.length > 0 ? [...modelPaths, ...changed] : modelPaths
+    rejectAmbiguousFields(text, paths, exchange.format.readsBothCases, body.spans)
   }
   if (modelOptions && text && isObject(body.json)) {
     // What a body parser left belongs to the app, and must not be changed.

@@ -1,3 +1,4 @@
+import { valueAt } from '../formats/fields.js'
 import type { CompleteFormat } from '../formats/index.js'
 import { isObject } from '../json/json.js'
 import { type Span, skipSpace, topLevelSpans } from '../json/top-level.js'
@@ -22,6 +23,16 @@ interface AsksForUsage {
 export function certainlyAsksForStream(json: unknown): boolean {
   const stream = isObject(json) ? json.stream : undefined
   return stream === true || stream === 1 || (typeof stream === 'string' && /^(?:true|1|yes|y|on|t)$/i.test(stream))
+}
+
+/** Returns whether a request asks for usage. */
+export function asksForUsage(json: unknown, { usageRequest }: CompleteFormat): boolean {
+  return usageRequest !== undefined && valueAt(json, ...usageRequest) === true
+}
+
+/** Returns whether a request, as parsed, has nothing in the field that asks for usage. */
+export function hasNoUsageRequest(json: unknown, { usageRequest }: CompleteFormat): boolean {
+  return usageRequest !== undefined && isObject(json) && !Object.hasOwn(json, usageRequest[0])
 }
 
 /**
