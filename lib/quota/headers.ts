@@ -31,32 +31,41 @@ function remainingOf({ allowed, used }: LimitStatus): number {
  */
 export function limitHeaders(limits: readonly LimitStatus[]): Record<string, string> {
   const headers: Record<string, string> = {}
-  // Money is not a whole number, and not the client's business.
-  const inTime = limits.filter(({ kind }) => kind === 'requests' || kind === 'tokens')
-  for (const kind of ['requests', 'tokens'] as const) {
-    const tightest = tightestOf(inTime.filter((limit) => limit.kind === kind))
-    if (!tightest) continue
-    headers[`x-ratelimit-limit-${kind}`] = String(Math.floor(tightest.allowed))
-    headers[`x-ratelimit-remaining-${kind}`] = String(remainingOf(tightest))
-    headers[`x-ratelimit-reset-${kind}`] = duration(tightest.resetMs)
+  let policy = ''
+  let standing = ''
+  let count = 0
+  const tightest: { requests?: LimitStatus; tokens?: LimitStatus } = {}
+  for (const limit of limits) {
+    const { kind, per, allowed, resetMs } = limit
+    // Money is not a whole number, and not the client's business.
+    if (kind !== 'requests' && kind !== 'tokens') continue
+    count++
+    const other = tightest[kind]
+    if (!other || shareLeftOf(limit) < shareLeftOf(other)) tightest[kind] = limit
+    const name = count === 1 ? `"${kind}-${per}"` : `"${kind}-${per}-${count}"`
+    const comma = count === 1 ? '' : ', '
+    policy += `${comma}${name};q=${Math.floor(allowed)}${secondsOf(per)}`
+    standing += `${comma}${name};r=${remainingOf(limit)};t=${Math.ceil(resetMs / 1000)}`
   }
-  const tightest = tightestOf(inTime)
-  if (!tightest) return headers
-  const named = inTime.map((limit, at) => [`${limit.kind}-${limit.per}${at > 0 ? `-${at + 1}` : ''}`, limit] as const)
-  headers['ratelimit-policy'] = named
-    .map(([name, { allowed, per }]) => `"${name}";q=${Math.floor(allowed)}${secondsOf(per)}`)
-    .join(', ')
-  headers.ratelimit = named
-    .map(([name, limit]) => `"${name}";r=${remainingOf(limit)};t=${Math.ceil(limit.resetMs / 1000)}`)
-    .join(', ')
+  if (tightest.requests) describe(tightest.requests, REQUESTS, headers)
+  if (tightest.tokens) describe(tightest.tokens, TOKENS, headers)
+  if (count === 0) return headers
+  headers['ratelimit-policy'] = policy
+  headers.ratelimit = standing
   return headers
 }
 
-function tightestOf(limits: readonly LimitStatus[]): LimitStatus | undefined {
-  const share = (limit: LimitStatus) => (limit.allowed > 0 ? remainingOf(limit) / limit.allowed : 0)
-  let [tightest] = limits
-  for (const limit of limits) if (tightest && share(limit) < share(tightest)) tightest = limit
-  return tightest
+const REQUESTS = ['x-ratelimit-limit-requests', 'x-ratelimit-remaining-requests', 'x-ratelimit-reset-requests'] as const
+const TOKENS = ['x-ratelimit-limit-tokens', 'x-ratelimit-remaining-tokens', 'x-ratelimit-reset-tokens'] as const
+
+function describe(limit: LimitStatus, names: typeof REQUESTS | typeof TOKENS, headers: Record<string, string>): void {
+  headers[names[0]] = String(Math.floor(limit.allowed))
+  headers[names[1]] = String(remainingOf(limit))
+  headers[names[2]] = duration(limit.resetMs)
+}
+
+function shareLeftOf(limit: LimitStatus): number {
+  return limit.allowed > 0 ? remainingOf(limit) / limit.allowed : 0
 }
 
 const secondsOf = memoize((per: string): string => {
