@@ -91,6 +91,15 @@ export function writeWithHead(res: ServerResponse, bytes: Buffer): boolean | und
   }
 }
 
+/** Sends what is written in this tick together with what the next one writes, if other code does not affect it. */
+export function joinWithNextTick(res: ServerResponse): void {
+  const { socket } = res
+  if (res.write !== nodeWrite || !(socket instanceof Socket)) return
+  socket.cork()
+  // Does nothing if the end of the response has sent everything by then.
+  process.nextTick(() => socket.uncork())
+}
+
 function asChunk(bytes: Buffer): Buffer {
   const size = bytes.length.toString(16)
   const start = size.length + 2

@@ -2,7 +2,7 @@ import { type OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { AnswerRecorder } from '../exchange/answer-recorder.js'
 import type { Deadlines } from '../exchange/deadlines.js'
 import { type Framing, SSE_HEARTBEAT } from '../framing/index.js'
-import { ChunkWriter, writeWithHead } from './chunk-writer.js'
+import { ChunkWriter, joinWithNextTick, writeWithHead } from './chunk-writer.js'
 import type { DownstreamEvents } from './downstream-events.js'
 import { DrainWatch } from './drain-watch.js'
 import { forceClose } from './force-close.js'
@@ -168,6 +168,11 @@ export class Downstream {
     if (keepsUp === undefined) this.#res.flushHeaders()
     this.#prepareWriter()
     return keepsUp
+  }
+
+  /** The end follows in the next tick: what is written until then is sent together with it. */
+  expectEnd(): void {
+    if (!this.isGone) joinWithNextTick(this.#res)
   }
 
   /** Sends a comment, which every reader of an event stream ignores. */

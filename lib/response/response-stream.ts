@@ -67,7 +67,7 @@ export class ResponseStream implements Runnable {
     if (typeof source.carriage === 'object') this.#setCarriage(source.carriage)
     else this.#bodyStart = new BodyStart(source.carriage)
     this.#sourceEnd = new SourceEnd(source.body, this.#onEnd, this.wake)
-    this.#reader = new SourceReader(source.body, this.wake)
+    this.#reader = new SourceReader(source.body, this.wake, () => downstream.expectEnd())
     this.#sourceEnd.checkNow()
     // If the first bytes have arrived by then, they are sent together with the head.
     if (downstream.isHeadHeld) this.wake()

@@ -23,6 +23,7 @@ const NONE: Buffer[] = []
 export class SourceReader {
   readonly #source: Readable
   readonly #onReadable: () => void
+  readonly #onLast: () => void
   readonly #push: Readable['push'] | undefined
   #chunks: Buffer[] = []
   #bytes = 0
@@ -33,10 +34,14 @@ export class SourceReader {
   /** The parser reported the end of the response while chunks were still waiting. */
   #isEndHeld = false
 
-  /** @param onReadable called if there may be bytes to read, or the end to be noticed */
-  constructor(source: Readable, onReadable: () => void) {
+  /**
+   * @param onReadable called if there may be bytes to read, or the end to be noticed
+   * @param onLast called if what is read now is the last, and the source emits its end in the next tick
+   */
+  constructor(source: Readable, onReadable: () => void, onLast: () => void = () => {}) {
     this.#source = source
     this.#onReadable = onReadable
+    this.#onLast = onLast
     source.on('readable', onReadable)
     if (source instanceof IncomingMessage) {
       this.#push = source.push
@@ -121,6 +126,7 @@ export class SourceReader {
       this.#push!.call(this.#source, null)
       // Do it now, not in another turn: the connection is then free again before the client has its answer.
       this.#source.read()
+      this.#onLast()
     } else if (this.#isPaused) {
       this.#isPaused = false
       this.hasResumed = true

@@ -4,7 +4,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { describe, type TestContext, test } from 'node:test'
-import { ChunkWriter, writeWithHead } from '../../lib/response/chunk-writer.js'
+import { ChunkWriter, joinWithNextTick, writeWithHead } from '../../lib/response/chunk-writer.js'
 
 /** A response whose head has gone out, and the client's end of its connection. */
 async function responding(t: TestContext, version = '1.1', method = 'GET') {
@@ -166,5 +166,49 @@ describe('the first bytes of a response', () => {
     res.write = res.write.bind(res) as typeof res.write
     assert.equal(writeWithHead(res, pieces[0]!), undefined)
     assert.equal(res.headersSent, false)
+  })
+})
+
+/** The writes to the connection of a response. */
+function writesOf(t: TestContext, res: ServerResponse): () => number {
+  const socket = res.socket as Socket & { _writev: Socket['_write'] }
+  const mocks = [t.mock.method(socket, '_write'), t.mock.method(socket, '_writev')]
+  return () => mocks.reduce((sum, { mock }) => sum + mock.callCount(), 0)
+}
+
+describe('what is written before the end of a response', () => {
+  test('goes out together with an end in the next tick', async (t) => {
+    const { res, client } = await responding(t)
+    res.flushHeaders()
+    const body = bodyOf(client)
+    const writer = ChunkWriter.for(res)!
+    const writes = writesOf(t, res)
+    process.nextTick(() => res.end())
+    joinWithNextTick(res)
+    writer.write(Buffer.from('data: last\n\n'), () => {})
+    assert.equal(writes(), 0)
+    await once(res, 'finish')
+    assert.equal(joined(await body), 'data: last\n\n')
+    assert.equal(writes(), 1)
+  })
+
+  test('goes out in the next tick if no end follows', async (t) => {
+    const { res } = await responding(t)
+    res.flushHeaders()
+    const writer = ChunkWriter.for(res)!
+    const writes = writesOf(t, res)
+    joinWithNextTick(res)
+    writer.write(Buffer.from('data: 1\n\n'), () => {})
+    assert.equal(writes(), 0)
+    await new Promise(process.nextTick)
+    assert.equal(writes(), 1)
+    assert.equal(res.socket?.writableCorked, 0)
+  })
+
+  test('goes out at once if a middleware wraps write()', async (t) => {
+    const { res } = await responding(t)
+    res.write = res.write.bind(res)
+    joinWithNextTick(res)
+    assert.equal(res.socket?.writableCorked, 0)
   })
 })
