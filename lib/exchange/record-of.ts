@@ -38,7 +38,7 @@ export function recordOf(
     limit: failure?.limit,
     code: failure?.code,
     error: failure && truncateMessage(exchange.secrets.mask(failure.message + cause)),
-    method: exchange.req.method,
+    method: exchange.client.method,
     path: exchange.path,
     model: exchange.model,
     stream: exchange.asksForStream,
@@ -96,6 +96,6 @@ function attemptCode({ outcome, failure }: Exchange): string | undefined {
 }
 
 /** Returns whether the provider seems to have generated something without reporting usage. */
-function lacksUsage({ req, path, format, providerStatus = 0, upstreamBytes }: Exchange): boolean {
-  return upstreamBytes > 0 && providerStatus < 400 && generatesAt(req.method, path, format)
+function lacksUsage({ client, path, format, providerStatus = 0, upstreamBytes }: Exchange): boolean {
+  return upstreamBytes > 0 && providerStatus < 400 && generatesAt(client.method, path, format)
 }

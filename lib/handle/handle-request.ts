@@ -32,14 +32,14 @@ export async function handleRequest(
   controller: ResponseController,
   context: ProxyContext,
 ): Promise<void> {
-  const { req } = exchange
+  const { req, client } = exchange
   const { registry } = context
   // Set the format before anything can be rejected: a rejection also uses the client's protocol.
   exchange.route(exchange.path, formatAt(context.config, exchange.path))
-  debug.request('%s %s %s', exchange.id, req.method, exchange.path)
+  debug.request('%s %s %s', exchange.id, client.method, exchange.path)
   registry.admit()
-  rejectWebSocket(req.headers.upgrade)
-  context.warnings.inspect(req, context.config)
+  rejectWebSocket(client.headers.upgrade)
+  context.warnings.inspect(exchange, context.config)
   if (isBehindAnother(exchange)) {
     await awaitEarlierRequests(exchange)
     if (exchange.isSettled) return
@@ -58,16 +58,16 @@ export async function handleRequest(
   const config = configAt(context.config, path.decoded)
   exchange.route(path.path, formatAt(config, path.decoded))
   const methods = config.endpoints(path.decoded)
-  if (req.method === 'OPTIONS' && methods !== 'any' && methods.length > 0) {
+  if (client.method === 'OPTIONS' && methods !== 'any' && methods.length > 0) {
     return controller.respond(204, { allow: allowHeader(methods) })
   }
-  admitEndpoint(methods, req.method)
+  admitEndpoint(methods, client.method)
   registry.admitExchange(exchange, config.limits)
-  await identify(exchange, controller, config)
+  if (config.identify) await identify(exchange, controller, config)
   if (exchange.isSettled) return
-  await context.owners?.admit(exchange, controller, path.decoded)
+  if (context.owners) await context.owners.admit(exchange, controller, path.decoded)
   if (exchange.isSettled) return
-  if (await answersModels(exchange, controller, context, path)) return
+  if (context.targets && (await answersModels(exchange, controller, context, path))) return
   const { limitsFor } = config
   if (limitsFor) {
     exchange.limits = await askApp('limits', exchange, controller, () => limitsFor(exchange.hookView()))

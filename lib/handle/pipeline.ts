@@ -12,8 +12,8 @@ const MAX_DISCARDED_BYTES = 1024 * 1024
  * Returns whether an earlier request of the same connection is not answered yet. Node then gives the response no
  * socket.
  */
-export function isBehindAnother({ req, res }: Exchange): boolean {
-  return res.socket === null && !hasDisconnected(req, res)
+export function isBehindAnother({ res, client }: Exchange): boolean {
+  return res.socket === null && !hasDisconnected(client)
 }
 
 /**

@@ -64,9 +64,9 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   }
 
   runTurn(): void {
-    const { req, res, isSettled } = this.#exchange
+    const { client, isSettled } = this.#exchange
     // A client that left meanwhile also waits for a turn, after this one.
-    if (isSettled || hasDisconnected(req, res)) return this.#releaseBody()
+    if (isSettled || hasDisconnected(client)) return this.#releaseBody()
     try {
       if (this.#request) this.#attempt(this.#request)
     } catch (error) {

@@ -107,11 +107,11 @@ export class RoutedExchange implements AttemptCallbacks {
     error: AiProxyError,
     response?: IncomingMessage,
   ): void {
-    const { id, req, res, isSettled } = this.#exchange
+    const { id, client, isSettled } = this.#exchange
     const { name } = attempt.pooled.target
     debug.upstream('%s %s failed: %s', id, name, error.message)
     this.#running = this.#running.filter((each) => each !== attempt)
-    if (this.#isEnded || isSettled || hasDisconnected(req, res)) {
+    if (this.#isEnded || isSettled || hasDisconnected(client)) {
       attempt.end()
       return this.#isEnded ? undefined : this.#controller.fail(error)
     }
@@ -191,9 +191,9 @@ export class RoutedExchange implements AttemptCallbacks {
   }
 
   #launch(pooled: PooledTarget, hedged = false): void {
-    const { attempts, model, req, res } = this.#exchange
+    const { attempts, model, client } = this.#exchange
     // The client may have left while the attempt waited. What is under way may be read to its end, but nothing begins.
-    if (hasDisconnected(req, res)) {
+    if (hasDisconnected(client)) {
       if (this.#running.length === 0 && this.#firstFailure) this.#controller.fail(this.#firstFailure.error)
       return
     }

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import type { Request } from 'express'
+import type { Exchange } from '../exchange/exchange.js'
 import type { Config } from '../options/config.js'
 import { debug } from '../util/debug.js'
 import { type SetupWarningCode, warn } from '../util/warn.js'
@@ -53,9 +53,9 @@ export class SetupWarnings {
   }
 
   /** Inspects what a request reveals about the app and its server. */
-  inspect(req: Request, config: Config): void {
-    const isForwarded = req.headers['x-forwarded-for'] !== undefined
-    const server = (req.socket as { server?: Server }).server
+  inspect({ req, client }: Pick<Exchange, 'req' | 'client'>, config: Config): void {
+    const isForwarded = client.headers['x-forwarded-for'] !== undefined
+    const { server } = client.socket as { server?: Server }
     if (!this.#hasSeenServer && server) {
       this.#hasSeenServer = true
       if (stopsHeartbeat(server, config)) this.report('AI_PROXY_SERVER_TIMEOUT')

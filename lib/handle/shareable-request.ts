@@ -36,16 +36,16 @@ export function shareableRequest(
   config: Config,
   cache: ResolvedCache,
 ): ShareableRequest | undefined {
-  const { req, format, model, asksForStream, subject } = exchange
-  const control = directivesOf(req.headers['cache-control'])
+  const { client, format, model, asksForStream, subject } = exchange
+  const control = directivesOf(client.headers['cache-control'])
   const { json } = edited.body
   const text = jsonText(edited.body)
-  if (control.has('no-store') || req.method !== 'POST') return undefined
+  if (control.has('no-store') || client.method !== 'POST') return undefined
   if (typeof json !== 'object' || json === null || !text || text.length > MAX_BODY_BYTES) return undefined
   if (hasRepeatedNames(text)) return undefined
   const view = exchange.hookView()
   const request: CacheableRequest = {
-    req,
+    req: exchange.req,
     path: exchange.path,
     format: format.name,
     body: json,
@@ -64,14 +64,14 @@ export function shareableRequest(
 
 function usualKey(
   scope: string,
-  { req, asksForStream }: Exchange,
+  { client, asksForStream }: Exchange,
   path: ProviderPath,
   { body, headers }: Edited,
   config: Config,
 ): string | undefined {
-  const sent = { ...forwardedHeaders(req.headers, config.forwards), ...headers }
+  const sent = { ...forwardedHeaders(client.headers, config.forwards), ...headers }
   const open = Object.entries(sent).filter(
-    ([name, value]) => !isCredentialHeader(name) && !holdsConsumedKey(req, value),
+    ([name, value]) => !isCredentialHeader(name) && !holdsConsumedKey(client.headers, value),
   )
   const query = [...new URLSearchParams(path.query)].filter(([name]) => !isCredentialParameter(name))
   try {

@@ -115,8 +115,8 @@ export class TargetAttempt implements DispatchEvents {
     }
     const bounds = this.preambleBounds
     if (!bounds || status < 200 || status > 299) return this.#ready(response)
-    const { req, format, asksForStream, limits } = this.#exchange
-    const inspected = { req, format, asksForStream, limits, secrets: this.secrets }
+    const { req, client, format, asksForStream, limits } = this.#exchange
+    const inspected = { req, client, format, asksForStream, limits, secrets: this.secrets }
     this.#preamble = new PreambleReader(response, inspected, bounds, {
       onReady: (ready, because) => {
         this.hasContent = because === 'content' || because === 'end'

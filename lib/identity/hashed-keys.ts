@@ -45,7 +45,7 @@ export function hashedKeys(
       // The place of a digest in a table says nothing of the key: nobody can choose a key with a given digest.
       const candidate = known.get(digest.toString('hex'))
       if (!candidate || !timingSafeEqual(candidate.digest, digest)) continue
-      consumeKey(req, key)
+      consumeKey(req.headers, key)
       found ??= candidate.subject
     }
     return found

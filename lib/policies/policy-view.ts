@@ -47,7 +47,7 @@ export class PolicyView extends ExchangeView implements PolicyExchange {
   constructor(exchange: Exchange, request: AdmittedRequest, environment: PolicyEnvironment) {
     super(exchange)
     this.body = request.json
-    this.generates = exchange.req.method === 'POST' && canGenerate(request.whole, exchange.format)
+    this.generates = exchange.client.method === 'POST' && canGenerate(request.whole, exchange.format)
     this.#of = exchange
     this.#bytes = request.bytes
     this.#whole = request.whole

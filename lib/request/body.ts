@@ -74,19 +74,20 @@ export async function readBody(
   takesJson = isEdited,
   resources: ReadResources = { share: new HeldBytes(limits).share(), turns: sharedTurns() },
 ): Promise<RequestBody> {
-  const { 'content-type': type = '', 'content-length': declared, 'transfer-encoding': transfer } = req.headers
+  const { headers: given, method = '' } = req
+  const { 'content-type': type = '', 'content-length': declared, 'transfer-encoding': transfer } = given
   if (Number(declared) > limits.maxRequestBytes) throw limitFailure('request_too_large', limits)
   // HTTP/2 has its own framing, so no header says whether there is a body.
-  const mayBeUndeclared = req.httpVersionMajor >= 2 && declared === undefined
+  const mayBeUndeclared = declared === undefined && req.httpVersionMajor >= 2
   if (!transfer && !Number(declared) && !mayBeUndeclared) return noBody(declared === undefined ? {} : EMPTY)
   const left = bodyLeftByParser(req)
   // What a parser left is already decompressed.
-  const encoding = left ? undefined : req.headers['content-encoding']
+  const encoding = left ? undefined : given['content-encoding']
   const headers: Record<string, string> = {}
   if (left?.contentType || type) headers['content-type'] = left?.contentType || type
   if (encoding) headers['content-encoding'] = encoding
 
-  const isFramed = declared !== undefined || mayBeChunked.includes(req.method ?? '')
+  const isFramed = declared !== undefined || mayBeChunked.includes(method)
   // No header may hide from the app what it wants to see or change. A multipart form is never JSON.
   const mayBeJson = takesJson && isEdited ? !/^multipart\//i.test(type) : (takesJson || isEdited) && !BINARY.test(type)
   const readsJson = isJson(type) || mayBeJson
@@ -94,9 +95,11 @@ export async function readBody(
     if (declared) headers['content-length'] = declared
     return { content: req, headers, json: undefined }
   }
-  const content = left ? accountFor(left.bytes, resources.share) : await readAll(req, limits, onBytes, resources)
+  const content = left
+    ? accountFor(left.bytes, resources.share)
+    : await readAll(req, Number(declared), limits, onBytes, resources)
   if (content.length > limits.maxRequestBytes) throw limitFailure('request_too_large', limits)
-  if (content.length === 0) return noBody(mayBeChunked.includes(req.method ?? '') ? EMPTY : {})
+  if (content.length === 0) return noBody(mayBeChunked.includes(method) ? EMPTY : {})
   headers['content-length'] = String(content.length)
   if (!readsJson) return { content, headers, json: undefined }
   const decoder = decoderFor(encoding)
@@ -156,13 +159,13 @@ function takeArrived(req: IncomingMessage, size: number, blocks: Blocks, onBytes
 
 async function readAll(
   req: IncomingMessage,
+  declared: number,
   limits: ResolvedLimits,
   onBytes: (count: number) => void,
   resources: ReadResources,
 ): Promise<Buffer> {
   const blocks = new Blocks(resources.share)
   // Node hands over the head first, and what arrived with it right after that.
-  const declared = Number(req.headers['content-length'])
   if (declared <= MAX_ARRIVED_BYTES) {
     await undefined
     if (takeArrived(req, declared, blocks, onBytes)) return runTask(blocks.join(), blocks.size, resources)

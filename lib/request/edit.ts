@@ -57,7 +57,7 @@ export async function editRequest(
   refusals?: UsageRefusals,
   asksForUsage = true,
 ): Promise<Edited> {
-  const { method } = exchange.req
+  const { method } = exchange.client
   const { modelOptions } = config
   const whole = config.prefix + path.decoded
   let body = given

@@ -29,6 +29,7 @@ export async function upstreamRequest(
   hooked: Readonly<Record<string, string>> = {},
 ): Promise<UpstreamRequest> {
   const { auth } = config
+  const client = req.headers
   const authHeaders = await resolveCredentials('auth.headers', auth.headers, req)
   const authQuery = await resolveCredentials('auth.query', auth.query, req)
   // A hook may set credentials too: one per user, or a signature.
@@ -37,18 +38,18 @@ export async function upstreamRequest(
   const query = forwardedQuery(path.query, {
     ours: authQuery,
     holdsCredentials,
-    isOwnKey: (text) => holdsConsumedKey(req, text),
+    isOwnKey: (text) => holdsConsumedKey(client, text),
     rules,
   })
 
   const headers: Record<string, string | string[]> = forwardedHeaders(
-    req.headers,
+    client,
     config.forwards,
     holdsCredentials === config.holdsCredentials,
   )
-  for (const [name, value] of Object.entries(headers)) if (holdsConsumedKey(req, value)) delete headers[name]
+  for (const [name, value] of Object.entries(headers)) if (holdsConsumedKey(client, value)) delete headers[name]
   if (rules?.takesAccept(String(headers.accept)) === false) delete headers.accept
-  const host = req.headers.host ?? req.headers[':authority']
+  const host = client.host ?? client[':authority']
   if (host !== undefined) headers.host = host
   Object.assign(headers, body.headers)
   // Compressed events would have to be decompressed here before they could be told apart.

@@ -40,15 +40,14 @@ export class Departure {
     this.#context = context
     this.#downstream = downstream
     this.#answering = answering
-    this.stopWatching = onDisconnect(exchange.req, exchange.res, () => this.#onDisconnect())
+    this.stopWatching = onDisconnect(exchange.client, () => this.#onDisconnect())
   }
 
   /**
    * The client's side has ended. Many clients may leave at the same moment, so the rest of the work is done in turns.
    */
   #onDisconnect(): void {
-    const { req, res } = this.#exchange
-    if (hasBeenSent(req, res)) return this.settle()
+    if (hasBeenSent(this.#exchange.client)) return this.settle()
     this.#closeDownstream()
     if (!this.#goesOn) this.#answering.stream()?.stop()
     const runTurn = () => {
@@ -72,14 +71,14 @@ export class Departure {
   /** Determines whether the client has received everything, or has left. */
   settle(): void {
     const exchange = this.#exchange
-    const { req, res, phase } = exchange
+    const { client, phase } = exchange
     if (this.#isSettled) return
     this.#isSettled = true
     this.#closeDownstream()
     // Many clients leave as soon as they have read the provider's last message or error.
     if (this.#answering.isStreamOpen()) exchange.readLastFrames()
     settleReportedError(exchange)
-    if (hasBeenSent(req, res)) {
+    if (hasBeenSent(client)) {
       if (this.#downstream.isEnded) exchange.settleComplete()
       else exchange.settle('rejected', new AiProxyError('internal_error', 'The app ended the response itself'))
       return this.#answering.finish()
@@ -90,7 +89,7 @@ export class Departure {
     }
     const hasLeft = exchange.settle('client_disconnect')
     if (hasLeft) debug.stream('%s the client left while %s', exchange.id, phase)
-    const isReading = this.#answering.isReading() && req.complete && phase !== 'ending'
+    const isReading = this.#answering.isReading() && client.req.complete && phase !== 'ending'
     if (!(hasLeft && isReading && this.#goesOn)) return this.#answering.finish()
     this.#answering.stream()?.resume('draining')
     exchange.enter('draining')

@@ -1,9 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Client } from '../exchange/client.js'
 
 /** Returns whether the client's side of an exchange has ended. */
-export function hasDisconnected(req: IncomingMessage, res: ServerResponse): boolean {
-  return res.closed || req.socket.destroyed
+export function hasDisconnected({ res, socket }: Client): boolean {
+  return socket.destroyed || res.closed
 }
 
 /**
@@ -11,11 +11,12 @@ export function hasDisconnected(req: IncomingMessage, res: ServerResponse): bool
  * connection was not. (`writableFinished` does not show it: it is also `true` if the last bytes were discarded with the
  * connection, and never `true` for responses with a socket that is not Node's, as on AWS Lambda.)
  */
-export function hasBeenSent(req: IncomingMessage, res: ServerResponse): boolean {
+export function hasBeenSent({ res, socket, isMultiplexed }: Client): boolean {
   if (!res.writableEnded) return false
-  // If many streams share a connection (HTTP/2), each has its own close code: 0 means no error.
+  if (!isMultiplexed) return !socket.destroyed
+  // Each stream has its own close code: 0 means no error.
   const { stream } = res as { stream?: { rstCode?: number; aborted?: boolean } }
-  return stream?.rstCode === undefined ? !req.socket.destroyed : stream.rstCode === 0 && !stream.aborted
+  return stream?.rstCode === undefined ? !socket.destroyed : stream.rstCode === 0 && !stream.aborted
 }
 
 /**
@@ -28,7 +29,8 @@ export function hasBeenSent(req: IncomingMessage, res: ServerResponse): boolean 
  *
  * @returns a function that stops watching
  */
-export function onDisconnect(req: IncomingMessage, res: ServerResponse, onClose: () => void): () => void {
+export function onDisconnect(client: Client, onClose: () => void): () => void {
+  const { res, socket } = client
   let isWatching = true
   let stopWaiting: (() => void) | undefined
   const stop = () => {
@@ -44,12 +46,12 @@ export function onDisconnect(req: IncomingMessage, res: ServerResponse, onClose:
   // A synchronous socket emits `finish` within `end()`, before the response counts as ended.
   const finished = () => {
     process.nextTick(() => {
-      if (hasBeenSent(req, res)) gone()
+      if (hasBeenSent(client)) gone()
     })
   }
   res.on('close', gone).on('finish', finished)
-  if (!res.socket) stopWaiting = onceClosed(req.socket, gone)
-  if (hasDisconnected(req, res)) process.nextTick(gone)
+  if (!res.socket) stopWaiting = onceClosed(socket, gone)
+  if (hasDisconnected(client)) process.nextTick(gone)
   return stop
 }
 

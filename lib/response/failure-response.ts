@@ -44,10 +44,10 @@ export async function askForResponse(
   hookErrors: HookErrors,
 ): Promise<FailureResponse> {
   const byDefault = failureResponse(exchange, failure)
-  const { req, res } = exchange
+  const { client } = exchange
   const answered = exchange.signalsClientUntilAnswered((gone) =>
-    onDisconnect(req, res, () => {
-      if (!hasBeenSent(req, res)) gone()
+    onDisconnect(client, () => {
+      if (!hasBeenSent(client)) gone()
     }),
   )
   try {

@@ -1,7 +1,7 @@
 import type { Exchange } from '../exchange/exchange.js'
 
 /** What is known of an exchange while the beginning of its answer is held. Nothing of it is changed. */
-export type InspectedExchange = Pick<Exchange, 'format' | 'asksForStream' | 'req' | 'limits' | 'secrets'>
+export type InspectedExchange = Pick<Exchange, 'format' | 'asksForStream' | 'req' | 'client' | 'limits' | 'secrets'>
 
 /** Looks into a body of a known kind. Pure: bytes go in, and what they show comes out. */
 export interface Inspection {

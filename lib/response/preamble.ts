@@ -72,7 +72,7 @@ export class PreambleReader {
     }
     // Most small answers, and the content of many streams, arrive with the head: they need no timer.
     process.nextTick(this.#startWaiting)
-    const hasBody = mayHaveBody(exchange.req.method, response.statusCode ?? 502)
+    const hasBody = mayHaveBody(exchange.client.method, response.statusCode ?? 502)
     this.#decoder = decoderFor(response, hasBody)?.()
     this.#decoder?.on('readable', this.#onDecoded).on('end', this.#onDecodedEnd).on('error', this.#onDecoderError)
     // It may have broken off before, and does not say so again.

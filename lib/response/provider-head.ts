@@ -29,7 +29,7 @@ export function readProviderHead(
     throw new AiProxyError('upstream_reset', `The provider answered with status ${status}`)
   }
   const length = Number(response.headers['content-length'])
-  if (length > limits.maxResponseBytes && mayHaveBody(exchange.req.method, status)) {
+  if (length > limits.maxResponseBytes && mayHaveBody(exchange.client.method, status)) {
     throw limitFailure('response_too_large', limits)
   }
   const plan = responsePlan(response, exchange, config, readsErrors)

@@ -151,8 +151,8 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   /** Ends the exchange with a failure, in the client's protocol if anything can still be sent. */
   fail(failure: AiProxyError): void {
     // Failures caused by the client's disconnect are not failures.
-    const { id, req, res } = this.#exchange
-    if (hasDisconnected(req, res)) this.#departure.settle()
+    const { id, client } = this.#exchange
+    if (hasDisconnected(client)) this.#departure.settle()
     if (this.#isEnded) return
     // The last bytes are being sent: nothing can follow them.
     if (this.#downstream.isEnded && !this.#downstream.isGone) return

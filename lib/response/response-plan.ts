@@ -47,7 +47,7 @@ export interface ResponsePlan {
 }
 
 /** What decides the kind of an exchange's answer. */
-export type AnswerRequest = Pick<Exchange, 'format' | 'asksForStream' | 'req'>
+export type AnswerRequest = Pick<Exchange, 'format' | 'asksForStream' | 'req' | 'client'>
 
 const UNCHANGED: BodyKind = { framing: undefined, isJson: false }
 const JSON_ANSWER: BodyKind = { framing: undefined, isJson: true }
@@ -70,7 +70,7 @@ export function responsePlan(
   readsErrors: boolean,
 ): ResponsePlan {
   const status = response.statusCode ?? 502
-  const hasBody = mayHaveBody(exchange.req.method, status)
+  const hasBody = mayHaveBody(exchange.client.method, status)
   const createDecoder = decoderFor(response, hasBody)
   const passing = responseHeaders(response, exchange.res, createDecoder !== undefined, (names) => {
     debug.upstream('%s headers of the answer that stay here: %o', exchange.id, names)
@@ -130,7 +130,7 @@ function withoutSecrets(headers: OutgoingHttpHeaders, secrets: Secrets): Outgoin
  */
 export function kindByHead(response: IncomingMessage, request: AnswerRequest): BodyKind | undefined {
   const { statusCode: status = 502, headers } = response
-  const hasBody = mayHaveBody(request.req.method, status)
+  const hasBody = mayHaveBody(request.client.method, status)
   const isEncoded = codingsOf(headers['content-encoding']).length > 0 && !decoderFor(response, hasBody)
   if (!hasBody || isEncoded || status >= 400) return UNCHANGED
   return labelledKind(headers['content-type'], request, status)

@@ -3,16 +3,21 @@ import { EventEmitter } from 'node:events'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { describe, test } from 'node:test'
+import { Client } from '../../lib/exchange/client.js'
 import { hasBeenSent, hasDisconnected, onDisconnect } from '../../lib/response/disconnect.js'
 import { settled } from '../support/event-loop.js'
+
+function clientOf(req: object, res: object): Client {
+  return new Client(req as IncomingMessage, res as ServerResponse)
+}
 
 function rig({ closed = false, destroyed = false, hasConnection = true } = {}) {
   const socket = Object.assign(new EventEmitter(), { destroyed })
   const res = Object.assign(new EventEmitter(), { closed, socket: hasConnection ? socket : null })
-  const ends = [{ socket } as unknown as IncomingMessage, res as unknown as ServerResponse] as const
+  const client = clientOf({ socket }, res)
   let gone = 0
-  const stop = onDisconnect(...ends, () => gone++)
-  return { socket, res, ends, stop, gone: () => gone, listeners: () => [...res.eventNames(), ...socket.eventNames()] }
+  const stop = onDisconnect(client, () => gone++)
+  return { socket, res, client, stop, gone: () => gone, listeners: () => [...res.eventNames(), ...socket.eventNames()] }
 }
 
 describe('onDisconnect', () => {
@@ -30,8 +35,8 @@ describe('onDisconnect', () => {
     ['the connection has', { destroyed: true }],
   ] as const) {
     test(`calls back asynchronously if ${name} already`, async () => {
-      const { ends, gone, listeners } = rig(left)
-      assert.equal(hasDisconnected(...ends), true)
+      const { client, gone, listeners } = rig(left)
+      assert.equal(hasDisconnected(client), true)
       assert.equal(gone(), 0)
       await settled()
       assert.equal(gone(), 1)
@@ -52,8 +57,7 @@ describe('onDisconnect', () => {
     const gone: number[] = []
     const stops = Array.from({ length: 12 }, (_, at) => {
       const res = Object.assign(new EventEmitter(), { closed: false, socket: null })
-      const ends = [{ socket }, res] as unknown as [IncomingMessage, ServerResponse]
-      return onDisconnect(...ends, () => gone.push(at))
+      return onDisconnect(clientOf({ socket }, res), () => gone.push(at))
     })
     assert.equal(socket.listenerCount('close'), 1)
     stops[0]!()
@@ -87,8 +91,8 @@ describe('onDisconnect', () => {
 })
 
 describe('hasBeenSent', () => {
-  const goneOut = (res: object, socket: object = { destroyed: false }) =>
-    hasBeenSent({ socket } as unknown as IncomingMessage, res as unknown as ServerResponse)
+  const goneOut = (res: object, socket: object = { destroyed: false }, httpVersionMajor = 1) =>
+    hasBeenSent(clientOf({ socket, httpVersionMajor }, res))
 
   test('is true for a response that was ended, on an open connection', () => {
     assert.equal(goneOut({ writableEnded: true, writableFinished: true }), true)
@@ -102,10 +106,10 @@ describe('hasBeenSent', () => {
 
   test('depends on how an HTTP/2 stream was closed, because it is always destroyed', () => {
     const socket = { destroyed: true }
-    assert.equal(goneOut({ writableEnded: true, stream: { rstCode: 0, aborted: false } }, socket), true)
-    assert.equal(goneOut({ writableEnded: true, stream: { rstCode: 8, aborted: false } }, socket), false)
-    assert.equal(goneOut({ writableEnded: true, stream: { rstCode: 0, aborted: true } }, socket), false)
-    assert.equal(goneOut({ writableEnded: false, stream: { rstCode: 0, aborted: false } }, socket), false)
+    assert.equal(goneOut({ writableEnded: true, stream: { rstCode: 0, aborted: false } }, socket, 2), true)
+    assert.equal(goneOut({ writableEnded: true, stream: { rstCode: 8, aborted: false } }, socket, 2), false)
+    assert.equal(goneOut({ writableEnded: true, stream: { rstCode: 0, aborted: true } }, socket, 2), false)
+    assert.equal(goneOut({ writableEnded: false, stream: { rstCode: 0, aborted: false } }, socket, 2), false)
   })
 })
 
@@ -117,7 +121,7 @@ describe('a response that never closes', () => {
     const res = new ServerResponse(req)
     Object.defineProperty(res, 'socket', { value: socket })
     let gone = 0
-    onDisconnect(req, res, () => gone++)
+    onDisconnect(clientOf(req, res), () => gone++)
     Object.defineProperty(res, 'writableEnded', { value: true })
     res.emit('finish')
     await settled()

@@ -1,0 +1,25 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+/**
+ * The client's side of an exchange. Express changes the prototype of each request and response, and V8 then has to
+ * search for each property that is read of them: about a microsecond each. What does not change is therefore read once.
+ */
+export class Client {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly method: string
+  readonly headers: IncomingHttpHeaders
+  readonly socket: Socket
+  /** Other streams share the connection (HTTP/2). */
+  readonly isMultiplexed: boolean
+
+  constructor(req: IncomingMessage, res: ServerResponse) {
+    this.req = req
+    this.res = res
+    this.method = req.method ?? 'GET'
+    this.headers = req.headers
+    this.socket = req.socket
+    this.isMultiplexed = req.httpVersionMajor >= 2
+  }
+}
