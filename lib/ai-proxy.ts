@@ -109,7 +109,8 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
     onUnflushable: () => warnings.report('AI_PROXY_CANNOT_FLUSH'),
     onMissingCodec: () => warnings.report('AI_PROXY_NO_EVENTSTREAM_CODEC'),
-    onEnd: (exchange) => conclude(exchange, context),
+    // It may be a timer's, or a connection's, that notices the end.
+    onEnd: (exchange) => exchange.asyncContext.runInAsyncScope(conclude, undefined, exchange, context),
   }
 
   const handler = (req: Request, res: Response, next: NextFunction): void => {

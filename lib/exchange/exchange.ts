@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import type { NextFunction, Request, Response } from 'express'
 import type { AiProxyError, Outcome } from '../api/errors.js'
@@ -49,6 +50,8 @@ const NO_BYTES = { bytes: 0 }
 /** One request and its response: its phase, what has passed, and how and why it ended. */
 export class Exchange implements Indexed {
   readonly id = randomUUID()
+  /** The app's asynchronous context of this request: what it keeps in an `AsyncLocalStorage` must not reach another. */
+  readonly asyncContext = new AsyncResource('AiProxyExchange')
   readonly deadlines = new Deadlines()
   readonly req: Request
   readonly res: Response

@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks'
 import { AiProxyError, isA, toFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { AsyncFilterError } from '../options/forward-headers.js'
@@ -9,11 +10,13 @@ import { handleRequest } from './handle-request.js'
 
 /** A request that has just arrived, and waits for its turn if many have. */
 export class Arrival implements Runnable {
+  readonly asyncContext: AsyncResource
   readonly #exchange: Exchange
   readonly #controller: ResponseController
   readonly #context: ProxyContext
 
   constructor(exchange: Exchange, controller: ResponseController, context: ProxyContext) {
+    this.asyncContext = exchange.asyncContext
     this.#exchange = exchange
     this.#controller = controller
     this.#context = context

@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage } from 'node:http'
 import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
@@ -32,6 +33,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   /** About what http-proxy-middleware and Node take to send a request, mostly in promises after the turn. */
   readonly extraCostMs = 0.1
   readonly tenant: string | undefined
+  readonly asyncContext: AsyncResource
 
   /** Kept until the provider answers: after that nothing is sent again, and the body can be released. */
   #request: UpstreamRequest | undefined
@@ -59,6 +61,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     this.#hidesUsage = prepared.hidesUsage
     this.#exchange = exchange
     this.tenant = exchange.tenant
+    this.asyncContext = exchange.asyncContext
     this.#provider = provider
     this.#events = events
   }

@@ -57,7 +57,8 @@ export class Departure {
         this.#answering.onCrash(error)
       }
     }
-    this.#context.turns.runOrEnqueue({ runTurn, onTurnEnd: () => {} })
+    const { asyncContext } = this.#exchange
+    this.#context.turns.runOrEnqueue({ runTurn, onTurnEnd: () => {}, asyncContext })
   }
 
   #closeDownstream(): void {

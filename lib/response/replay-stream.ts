@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks'
 import { AiProxyError, toFailure } from '../api/errors.js'
 import type { JournalBatch, JournalEnd, JournalPage } from '../api/journal.js'
 import type { Exchange } from '../exchange/exchange.js'
@@ -19,6 +20,7 @@ const MISSING_MS = 50
 export class ReplayStream implements Runnable {
   isBursting = false
   readonly tenant: string | undefined
+  readonly asyncContext: AsyncResource
   readonly #exchange: Exchange
   readonly #context: ResponseContext
   readonly #source: ReplaySource
@@ -50,6 +52,7 @@ export class ReplayStream implements Runnable {
   ) {
     this.#exchange = exchange
     this.tenant = exchange.tenant
+    this.asyncContext = exchange.asyncContext
     this.#context = context
     this.#source = source
     this.#downstream = downstream

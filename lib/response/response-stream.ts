@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks'
 import { type AiProxyError, toFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { PassThroughFramer } from '../framing/index.js'
@@ -25,6 +26,7 @@ export class ResponseStream implements Runnable {
   /** More had arrived than one turn could read. */
   isBursting = false
   readonly tenant: string | undefined
+  readonly asyncContext: AsyncResource
   readonly limits: ResponseLimits
 
   readonly #exchange: Exchange
@@ -56,6 +58,7 @@ export class ResponseStream implements Runnable {
   ) {
     this.#exchange = exchange
     this.tenant = exchange.tenant
+    this.asyncContext = exchange.asyncContext
     this.#context = context
     this.#source = source
     this.#downstream = downstream

@@ -1,3 +1,4 @@
+import type { AsyncResource } from 'node:async_hooks'
 import { defaults } from '../options/defaults.js'
 import { formatError } from '../util/format-error.js'
 import { warn } from '../util/warn.js'
@@ -22,6 +23,8 @@ export interface Runnable {
   readonly isBursting?: boolean
   /** Whose turn it uses: tenants take turns, however many streams each of them has. Read when it is queued. */
   readonly tenant?: string | undefined
+  /** The asynchronous context that its turns run in. Default: that of whatever began the round, which may be another's. */
+  readonly asyncContext?: AsyncResource | undefined
 }
 
 /** The scheduler's clock. Tests inject one to show the exact order of turns without sleeping. */
@@ -132,7 +135,7 @@ export class TurnScheduler {
     const before = this.#clock.now()
     // The next round has its own budget, even if there is nothing to do in it.
     this.#deferRound(before)
-    taker.runTurn(before)
+    runTurn(taker, before)
     const ms = this.#clock.now() - before
     this.#ownMs += ms
     return this.#charged(taker, ms)
@@ -178,7 +181,7 @@ export class TurnScheduler {
       if (!taker) break
       const began = before
       try {
-        taker.runTurn(began)
+        runTurn(taker, began)
         before = this.#clock.now()
         spentMs += this.#charged(taker, before - began)
       } catch (error) {
@@ -190,6 +193,12 @@ export class TurnScheduler {
     }
     return before
   }
+}
+
+function runTurn(taker: Runnable, now: number): void {
+  const { asyncContext } = taker
+  if (asyncContext) asyncContext.runInAsyncScope(taker.runTurn, taker, now)
+  else taker.runTurn(now)
 }
 
 /**

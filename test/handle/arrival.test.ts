@@ -10,5 +10,5 @@ test('a request whose client leaves while it waits for its turn is not begun', (
   }
   const named = (of: object) => new Proxy(of, { get }) as never
   new Arrival(named({ isSettled: true }), named({}), named({})).runTurn()
-  assert.deepEqual(asked, ['isSettled'])
+  assert.deepEqual(asked, ['asyncContext', 'isSettled'])
 })
