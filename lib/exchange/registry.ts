@@ -100,7 +100,7 @@ export class ExchangeRegistry {
   abort(id: string): boolean {
     const exchange = this.#open.all().find((each) => each.id === id)
     // A hook may call this during a turn, whose frames are still to be written: wait for the next tick.
-    if (exchange) process.nextTick(() => this.#open.has(exchange) && exchange.controller?.abort())
+    if (exchange) process.nextTick(() => this.#open.has(exchange) && end(exchange, (controller) => controller.abort()))
     return exchange !== undefined
   }
 
@@ -153,12 +153,17 @@ export class ExchangeRegistry {
   }
 
   #forEach(act: (controller: ExchangeController) => void): void {
-    for (const { controller } of this.#oldestFirst()) if (controller) act(controller)
+    for (const exchange of this.#oldestFirst()) end(exchange, act)
   }
 
   #oldestFirst(): Exchange[] {
     return this.#open.all().sort((a, b) => a.began - b.began)
   }
+}
+
+/** Ends an exchange in its own context, not in that of who asks for its end. */
+function end({ asyncContext, controller }: Exchange, act: (controller: ExchangeController) => void): void {
+  if (controller) asyncContext.runInAsyncScope(act, undefined, controller)
 }
 
 function shuttingDown(): AiProxyError {

@@ -7,16 +7,23 @@ import { startApp } from './support/app.js'
 import { connect, post } from './support/client.js'
 import { openai } from './support/protocols.js'
 import { type Call, startProvider } from './support/provider.js'
+import { until } from './support/waiting.js'
 
 const { path, request, events, terminator } = openai
 /** More than begin in one round of the event loop. */
 const USERS = Array.from({ length: 20 }, (_, at) => `user-${at}`)
 
+type Note = (name: string, of: { req: IncomingMessage }) => undefined
+
 /** Starts an app that keeps who asks in an `AsyncLocalStorage`, as many do, and notes whom each of its functions sees there. */
-async function started(t: TestContext, given: (url: string) => Partial<AiProxyOptions>, onCall: (call: Call) => void) {
+async function started(
+  t: TestContext,
+  given: (url: string, note: Note) => Partial<AiProxyOptions>,
+  onCall: (call: Call) => void,
+) {
   const storage = new AsyncLocalStorage<string>()
   const seen = new Map<string, Set<string>>()
-  const note = (name: string, { req }: { req: IncomingMessage }) => {
+  const note: Note = (name, { req }) => {
     const [user, whose] = [storage.getStore(), req.headers['x-user']]
     const what = user === whose ? 'its own' : `${user} for ${whose}`
     seen.set(name, (seen.get(name) ?? new Set()).add(what))
@@ -38,7 +45,7 @@ async function started(t: TestContext, given: (url: string) => Partial<AiProxyOp
     onResponse: (_, exchange) => note('onResponse', exchange),
     onEvent: (_, exchange) => note('onEvent', exchange),
     onFinish: (_, exchange) => note('onFinish', exchange),
-    ...given(provider.url),
+    ...given(provider.url, note),
   }
   const app = await startApp(t, options, {
     before: (express) => express.use((req, _, next) => storage.run(req.get('x-user') ?? '', next)),
@@ -93,6 +100,22 @@ describe('what an app keeps for a request in an AsyncLocalStorage', () => {
       void client.sees('200 OK').then(() => client.leave())
     }
     assert.deepEqual(await all(), ownIn(...before, 'onResponse', 'settle', 'onFinish'))
+  })
+
+  test('is its own for the answer to requests that the app ends', async (t) => {
+    const { app, ask, all } = await started(
+      t,
+      (_, note) => ({
+        errors: (_, exchange) => note('errors', exchange),
+      }),
+      () => {},
+    )
+    const answers = USERS.map(async (user) => (await ask(user)).text())
+    await until(() => app.proxy.exchanges().length === USERS.length, 'all are under way')
+    for (const { id } of app.proxy.exchanges().slice(1)) app.proxy.abort(id)
+    void app.proxy.close({ graceMs: 0 })
+    await Promise.all(answers)
+    assert.deepEqual(await all(), ownIn(...before, 'errors', 'settle', 'onFinish'))
   })
 
   test('is its own at the end of requests that take too long', async (t) => {
