@@ -76,7 +76,8 @@ export class ResponseLimits {
     const { answer } = this.#exchange
     const isTooLong = answer.generatedTokens > this.#exchange.limits.maxOutputTokens
     if (isTooLong && !this.isTerminated) return this.failWithLimit('output_tokens_exceeded')
-    const refusal = this.#exchange.policies?.check()
+    // Of any other answer all has been generated, and nothing of it can be saved.
+    const refusal = this.isStream ? this.#exchange.policies?.check() : undefined
     if (refusal && !this.hasReportedEnd) this.#callbacks.fail(refusal)
   }
 

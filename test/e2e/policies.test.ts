@@ -223,6 +223,28 @@ describe('policies', () => {
     assert.ok(seen.length > 0)
   })
 
+  test('watch no answer that is not a stream: all of it has been generated', async (t) => {
+    let calls = 0
+    const { policy } = noted('watcher', {
+      progress() {
+        calls++
+        return { code: 'quota_exceeded', message: 'Enough' }
+      },
+    })
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, policies: [policy] })
+    const client = (await connect(t, app.port)).post(`/ai${path}`, { ...request, stream: false })
+    const call = await provider.next()
+    call.res.writeHead(200, { 'content-type': 'application/json' })
+    for (const part of ['{"data":[1', ',2', ',3', ',4']) {
+      call.send(part)
+      await client.sees(part)
+    }
+    call.end(']}')
+    await client.sees(']}')
+    assert.deepEqual([(await app.record()).outcome, calls], ['completed', 0])
+  })
+
   test('near a bound check each event before the next goes out, in one burst, too', async (t) => {
     const { policy } = noted('bound', {
       admit: (exchange) => exchange.watchFrom(20),
