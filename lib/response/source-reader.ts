@@ -69,10 +69,13 @@ export class SourceReader {
    */
   read(maxBytes: number): Buffer[] {
     this.hasResumed = false
-    const all = this.#left.length > 0 ? this.#left : this.#readAll(maxBytes)
+    const hasLeft = this.#left.length > 0
+    const all = hasLeft ? this.#left : this.#readAll(maxBytes)
     const most = maxBytes < MAX_READ_BYTES ? maxBytes : 2 * MAX_READ_BYTES
     const [taken, left] = sizeOf(all) > most ? split(all, most) : [all, NONE]
     this.#left = left
+    // The end may have come meanwhile, and is told only to who reads when nothing is there.
+    if (hasLeft && this.length === 0) this.#source.read()
     return taken
   }
 

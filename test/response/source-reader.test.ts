@@ -94,6 +94,20 @@ describe('an HTTP response', () => {
     await ended
   })
 
+  test('ends once all is read, if its end comes while a part waits for a later turn', async () => {
+    const response = responseBy({ pauses: [] })
+    const reader = new SourceReader(response, () => {})
+    await settled()
+    response.push(Buffer.alloc(3 * KIB))
+    const ended = once(response, 'end')
+    reader.read(2 * KIB)
+    response.push(null)
+    await settled()
+    assert.equal(response.readableEnded, false)
+    reader.read(2 * KIB)
+    await ended
+  })
+
   test('is ignored once the reader is closed', () => {
     const response = responseBy({ pauses: [] })
     let calls = 0
