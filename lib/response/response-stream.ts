@@ -136,17 +136,19 @@ export class ResponseStream implements Runnable {
     this.#size.reset()
     this.#hold.checkAgain()
     if (this.isStopped) return
-    const isWithinFrame = this.#downstream.isWithinFrame
+    const { isWithinFrame } = this.#downstream
+    const { hasRest } = this.#writer
     if (isWithinFrame) this.#downstream.writeMore(now)
     else if (this.#hold.isOn) return
-    else if (this.#writer.hasRest && this.#carriage) this.#writeRest(this.#carriage, now)
+    else if (hasRest && this.#carriage) this.#writeRest(this.#carriage, now)
     else this.#read(now)
     this.#checkSize()
     if (this.isStopped) return
     this.#downstream.flushHead()
-    // The end may have arrived while this turn was waiting, and is not reported again.
+    // The end may have arrived while this turn was waiting, and is not reported again. One that nothing has read yet is not known.
     const { isReached, error } = this.#sourceEnd
-    if (this.hasMore || this.#hold.isOn || (isWithinFrame && !isReached && !error)) this.wake()
+    const hasNotRead = (isWithinFrame || hasRest) && !isReached && !error
+    if (this.hasMore || this.#hold.isOn || hasNotRead) this.wake()
     else if (isReached) this.#finish(now)
     else if (error) this.#stopAndFail(error)
   }

@@ -318,6 +318,16 @@ describe('policies', () => {
       )
     })
 
+    test('hear of an end that comes meanwhile', async (t) => {
+      const { app, call, client, words, goOn } = await paused(t)
+      // It ends without a last message: nothing but the end of its body says so.
+      call.end()
+      for (let round = 0; round < 5; round++) await nextRound()
+      goOn()
+      await client.sees('"code":"upstream_truncated"')
+      assert.deepEqual([words(), (await app.record()).code], [60, 'upstream_truncated'])
+    })
+
     test('may end it there, and nothing more goes out', async (t) => {
       const { app, call, client, words, goOn, end } = await paused(t)
       await client.sees('word')
