@@ -13,6 +13,7 @@ import { AnswerOwners } from './handle/answer-owners.js'
 import { Arrival } from './handle/arrival.js'
 import type { ProxyContext } from './handle/context.js'
 import { createJournals } from './handle/journals.js'
+import { endsPipeline } from './handle/pipeline.js'
 import { settlePolicies } from './handle/settle-policies.js'
 import { SetupWarnings } from './handle/setup-warnings.js'
 import { StreamReaders } from './handle/stream-readers.js'
@@ -117,7 +118,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     const exchange = new Exchange(req, res, next, config.limits)
     const controller = new ResponseController(exchange, context)
     registry.begin(exchange, controller)
-    turns.arrive(new Arrival(exchange, controller, context))
+    if (!endsPipeline(exchange)) turns.arrive(new Arrival(exchange, controller, context))
   }
 
   const close = async (given: { graceMs?: number } = {}): Promise<void> => {

@@ -17,24 +17,32 @@ export function isBehindAnother({ res, client }: Exchange): boolean {
 }
 
 /**
+ * Closes the connection of a request behind which too many wait. This must happen as it arrives: while it waits for its turn,
+ * any number of others may arrive behind it.
+ *
+ * @returns whether it did
+ */
+export function endsPipeline(exchange: Exchange): boolean {
+  const { req } = exchange
+  if (countWaiting(req.socket) <= MAX_WAITING || !isBehindAnother(exchange)) return false
+  // An answer would have to wait as well, and cost as much.
+  exchange.settle('rejected', tooLong('Too many requests wait on this connection'))
+  req.socket.destroy()
+  return true
+}
+
+/**
  * Waits until all earlier requests of the connection are answered. Nothing of the exchange happens before: one
  * connection must not open a provider connection for each request that fits into its pipeline.
  *
- * @throws AiProxyError `pipeline_too_long` if waiting would cost too much, or would hide that the client leaves
+ * @throws AiProxyError `pipeline_too_long` if waiting would hide that the client leaves
  */
 export async function awaitEarlierRequests(exchange: Exchange): Promise<void> {
-  const { req, res } = exchange
-  if (countWaiting(req.socket) > MAX_WAITING) {
-    // An answer would have to wait as well, and cost as much.
-    exchange.settle('rejected', tooLong('Too many requests wait on this connection'))
-    req.socket.destroy()
-    return
-  }
   if (!fitsInBuffer(exchange)) {
     discardBody(exchange)
     throw tooLong('A request with such a body needs its own connection')
   }
-  await new Promise((resolve) => res.once('socket', resolve))
+  await new Promise((resolve) => exchange.res.once('socket', resolve))
 }
 
 /**

@@ -97,6 +97,19 @@ describe('pipelined requests', () => {
     assert.equal(app.records.length, app.proxy.stats().exchanges)
   })
 
+  test('are refused as they arrive, not only once their turn comes: what follows is not read', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url })
+    const client = await connect(t, app.port)
+    const one = `GET /ai/v1/models HTTP/1.1\r\nhost: app.test\r\n\r\n`
+    client.write(one.repeat(10_000))
+    await client.end()
+    await until(() => app.proxy.exchanges().length === 0, 'none is left')
+    const { exchanges } = app.proxy.stats()
+    // What one read of the connection brings is parsed to its end.
+    assert.ok(exchanges <= 2 * Math.ceil(65_536 / one.length), `${exchanges} requests`)
+  })
+
   for (const [name, headers, bytes] of [
     ['large', { 'content-length': '30000000' }, 900_000],
     ['larger than what is read of it', { 'content-length': '30000000' }, 2_000_000],
