@@ -53,6 +53,15 @@ export class ExchangeRegistry {
     this.#open.add(exchange)
   }
 
+  /**
+   * Admits an exchange whose turn it is to begin, unless it arrived during `close()`.
+   *
+   * @throws AiProxyError `shutting_down`
+   */
+  admitArrived(exchange: Exchange): void {
+    if (!this.#open.has(exchange)) this.admit()
+  }
+
   /** @throws AiProxyError `shutting_down` */
   admit(): void {
     if (this.#closing) throw shuttingDown()

@@ -37,7 +37,7 @@ export async function handleRequest(
   // Set the format before anything can be rejected: a rejection also uses the client's protocol.
   exchange.route(exchange.path, formatAt(context.config, exchange.path))
   debug.request('%s %s %s', exchange.id, client.method, exchange.path)
-  registry.admit()
+  registry.admitArrived(exchange)
   rejectWebSocket(client.headers.upgrade)
   context.warnings.inspect(exchange, context.config)
   if (isBehindAnother(exchange)) {

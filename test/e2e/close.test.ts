@@ -58,6 +58,29 @@ describe('close()', () => {
     await call.gone
   })
 
+  test('lets requests finish that have arrived together, and wait for their turn to begin', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+    const arrived: (() => void)[] = []
+    let closing: Promise<void> | undefined
+    const app = await startApp(
+      t,
+      { target: provider.url },
+      {
+        mount: (express, proxy) =>
+          express.use('/ai', (req, res, next) => {
+            if (arrived.push(() => proxy(req, res, next)) < 12) return
+            for (const begin of arrived) begin()
+            closing = proxy.close()
+          }),
+      },
+    )
+    const clients = await Promise.all(Array.from({ length: 12 }, () => connect(t, app.port)))
+    for (const client of clients) client.post(path, { model: 'm' })
+    for (const client of clients) await client.sees('200 OK')
+    assert.ok(closing)
+    await within(closing, 'close()')
+  })
+
   test('resolves at once if nothing is in progress, even if called twice', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
