@@ -82,11 +82,9 @@ export class QuotaAdmission {
 
   #decide(run: QuotaRun, exchange: PolicyExchange, answer: GuardedAnswer): Admission {
     const { enforce, onExhausted } = this.#parts.options
-    if (!answer) {
-      // What the store may have taken nevertheless is given back once it answers again.
-      this.#parts.running.schedule()
-      return enforce ? { refuse: UNAVAILABLE } : undefined
-    }
+    // What the store may have taken nevertheless is given back once it answers again.
+    if (answer?.at !== 'store') this.#parts.running.schedule()
+    if (!answer) return enforce ? { refuse: UNAVAILABLE } : undefined
     const { reserved } = answer
     if (reserved && !reserved.granted) {
       const exceeded = firstExceeded(run, reserved)

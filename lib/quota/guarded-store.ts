@@ -135,9 +135,11 @@ export class GuardedStore {
 
   #failed(error: unknown, reservation: Reservation, isFurther: boolean): GuardedAnswer {
     this.#fail(error)
-    // It may have been taken although the answer was lost: a request that is refused uses up nothing.
-    if (this.#settings.whenFails === 'closed' && !isFurther) this.#remember(givenBack(reservation))
-    return this.#instead(reservation)
+    const answer = this.#instead(reservation)
+    const isTaken = answer !== undefined && (answer.reserved?.granted !== false || reservation.force === true)
+    // The store may have taken it although its answer was lost: a request that is refused uses up nothing.
+    if (!isTaken && !isFurther) this.#remember(givenBack(reservation))
+    return answer
   }
 
   #instead(reservation: Reservation): GuardedAnswer {

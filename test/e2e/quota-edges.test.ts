@@ -123,6 +123,36 @@ test("'cut' lets no burst pass while a store that is elsewhere is asked", async 
   assert.ok(total >= 200 && total <= 200 + 4 * 2, `${total} tokens`)
 })
 
+for (const [whenStoreFails, status] of [
+  ['closed', 503],
+  ['local', 429],
+] as const) {
+  test(`what a store took although its answer was lost is given back if the request is refused (${whenStoreFails})`, async (t) => {
+    const memory = memoryStore()
+    let isLost = true
+    const store = {
+      reserve: (reservation: Parameters<typeof memory.reserve>[0]) => {
+        const reserved = memory.reserve(reservation)
+        return isLost ? Promise.reject(new Error('the answer was lost')) : reserved
+      },
+      settle: memory.settle.bind(memory),
+      renew: memory.renew.bind(memory),
+      read: memory.read.bind(memory),
+      reset: memory.reset.bind(memory),
+    }
+    // This process's share is too small for the request.
+    const limits = [{ key, tokens: 1000, per: '1h' }] as const
+    const options = { limits, store, whenStoreFails, instances: 10, assumedOutput: 500, leaseMs: 6000 }
+    const { ask, used, policy } = await started(t, options, () => {})
+    assert.equal((await ask(openai.path, openai.request)).record.status, status)
+    assert.ok((await used('tokens'))! >= 500)
+    isLost = false
+    // Its process tells the store long before the lease would end.
+    await until(() => policy.stats().pending === 0, 'the store has been told')
+    assert.equal(await used('tokens'), 0)
+  })
+}
+
 for (const [whenStoreFails, failing, when] of [
   ['closed', 2, 'a stream asks it for more'],
   ['local', 1, 'a stream begins, which asks it for more once it is back'],
