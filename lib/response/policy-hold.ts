@@ -31,11 +31,12 @@ export class PolicyHold {
     this.#limits.onRelease(() => this.#release())
   }
 
-  /** If a policy has answered: what has gone out may be all that was left. */
+  /** Before more goes out: if a policy has answered, what went out may be all that was left; and one may wait since the last turn. */
   checkAgain(): void {
-    if (!this.#isReleased) return
-    this.#isReleased = false
-    this.#limits.checkBounds()
+    if (this.#isReleased) {
+      this.#isReleased = false
+      this.#limits.checkBounds()
+    }
     this.begin()
   }
 

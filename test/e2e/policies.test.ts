@@ -318,6 +318,29 @@ describe('policies', () => {
       )
     })
 
+    test('may do so between its events, too', async (t) => {
+      let seen: PolicyExchange | undefined
+      const { policy } = noted('pausing', {
+        progress(exchange) {
+          seen = exchange
+          return undefined
+        },
+      })
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url, policies: [policy] })
+      const client = (await connect(t, app.port)).post(`/ai${path}`, request)
+      const call = (await provider.next()).sse(['data: {"a":1}\n\n'])
+      await client.sees('{"a":1}')
+      const resume = seen!.pause()
+      call.send('data: {"b":2}\n\n')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      assert.doesNotMatch(client.text, /"b"/)
+      resume()
+      await client.sees('{"b":2}')
+      call.end(terminator)
+      await client.sees('[DONE]')
+    })
+
     test('hear of an end that comes meanwhile', async (t) => {
       const { app, call, client, words, goOn } = await paused(t)
       // It ends without a last message: nothing but the end of its body says so.
