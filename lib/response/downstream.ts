@@ -6,6 +6,7 @@ import { ChunkWriter, joinWithNextTick, writeWithHead } from './chunk-writer.js'
 import type { DownstreamEvents } from './downstream-events.js'
 import { DrainWatch } from './drain-watch.js'
 import { forceClose } from './force-close.js'
+import { Heartbeat } from './heartbeat.js'
 import { endAfterRequest, isUnfinished, mayBeLong } from './linger.js'
 import { setHead } from './response-head.js'
 
@@ -34,6 +35,7 @@ export class Downstream {
   readonly #res: ServerResponse
   readonly #deadlines: Deadlines
   readonly #drain: DrainWatch
+  readonly #heartbeat: Heartbeat
   readonly #events: DownstreamEvents
   #head: { status: number; headers: OutgoingHttpHeaders } | undefined
   #flush: (() => void) | undefined
@@ -50,6 +52,7 @@ export class Downstream {
     this.#deadlines = deadlines
     this.#drain = new DrainWatch(res, deadlines, drainTimeoutMs, events)
     this.#events = events
+    this.#heartbeat = new Heartbeat(deadlines, () => this.sendHeartbeat(), events)
   }
 
   /** The client does not keep up: nothing may be written until `onDrain`. */
@@ -151,12 +154,12 @@ export class Downstream {
     this.bytes += bytes.length
     if (this.#chunks?.isUsable) {
       if (!this.#chunks.write(bytes, this.#drain.onDrain)) this.#drain.block()
-      this.#deadlines.touch('heartbeat', now)
+      this.#heartbeat.touch(now)
       return
     }
     const keepsUp: unknown = this.#writeFirst(bytes) ?? this.#res.write(bytes)
     this.#flush?.()
-    this.#deadlines.touch('heartbeat', now)
+    this.#heartbeat.touch(now)
     if (keepsUp !== true && !this.isBlocked && this.#drain.mustDrain(keepsUp)) this.#drain.block()
   }
 
@@ -182,15 +185,7 @@ export class Downstream {
 
   /** Sends a comment whenever nothing was sent for `everyMs`; `Infinity` means never. */
   startHeartbeat(everyMs: number): void {
-    if (this.isGone) return
-    this.#deadlines.start('heartbeat', everyMs, () => {
-      try {
-        this.sendHeartbeat()
-      } catch (error) {
-        return this.#events.onCrash(error)
-      }
-      this.startHeartbeat(everyMs)
-    })
+    if (!this.isGone) this.#heartbeat.start(everyMs)
   }
 
   /** Ends the response. The client must read the rest of it in time. */
@@ -212,7 +207,7 @@ export class Downstream {
     if (this.#head) this.#setHead()
     // Sent together with the last bytes, the head would get a `content-length`, which no stream has.
     this.flushHead()
-    this.#deadlines.stop('heartbeat')
+    this.#heartbeat.stop()
     if (lingers) {
       this.isLingering = true
       endAfterRequest(this.#res, last, this.#deadlines, () => this.isGone)
@@ -241,7 +236,7 @@ export class Downstream {
     this.#rest = []
     this.#drain.stop()
     this.#chunks?.removeDrainListener(this.#drain.onDrain)
-    this.#deadlines.stop('heartbeat')
+    this.#heartbeat.stop()
   }
 
   #setHead(): void {

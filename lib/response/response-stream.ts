@@ -140,9 +140,12 @@ export class ResponseStream implements Runnable {
     const { hasRest } = this.#writer
     if (isWithinFrame) this.#downstream.writeMore(now)
     else if (this.#hold.isOn) return
-    else if (hasRest && this.#carriage) this.#writeRest(this.#carriage, now)
-    else this.#read(now)
-    this.#checkSize()
+    else if (hasRest && this.#carriage) {
+      this.#writer.writeRest(this.#carriage, now)
+      this.#afterFrames(this.#carriage)
+    } else this.#read(now)
+    // What a policy has held back goes out before its answer ends because of what follows.
+    if (this.#sizeLimit.isExceeded && !this.isStopped && !this.#writer.hasRest) this.#failTooLarge('response_too_large')
     if (this.isStopped) return
     this.#downstream.flushHead()
     // The end may have arrived while this turn was waiting, and is not reported again. One that nothing has read yet is not known.
@@ -161,17 +164,6 @@ export class ResponseStream implements Runnable {
     const allowed = this.#sizeLimit.take(chunks, size)
     if (this.#carriage) this.#forward(this.#carriage, allowed, now)
     else this.#forwardFirstBytes(allowed, false, now)
-  }
-
-  /** What a policy has held back goes out before its answer ends because of what follows. */
-  #checkSize(): void {
-    if (this.#sizeLimit.isExceeded && !this.isStopped && !this.#writer.hasRest)
-      this.#failWithLimit('response_too_large')
-  }
-
-  #writeRest(carriage: Carriage, now: number): void {
-    this.#writer.writeRest(carriage, now)
-    this.#afterFrames(carriage)
   }
 
   /** Holds the first bytes until they show what the body is, then forwards them. */
@@ -203,7 +195,7 @@ export class ResponseStream implements Runnable {
     if (this.isStopped || this.#writer.hasRest) return
     if (framer.unfinished?.length) metering?.scanUnfinished?.(framer.unfinished)
     if (framer.corrupt) this.#stopAndFail(new Error(framer.corrupt))
-    else if (framer.tooLarge) this.#failWithLimit('event_too_large')
+    else if (framer.tooLarge) this.#failTooLarge('event_too_large')
   }
 
   #endWith(last: Buffer, carriage: Carriage, now: number): void {
@@ -248,7 +240,7 @@ export class ResponseStream implements Runnable {
     this.#end(this.limits.hasReportedEnd ? undefined : brokenOff(cause))
   }
 
-  #failWithLimit(code: 'response_too_large' | 'event_too_large'): void {
+  #failTooLarge(code: 'response_too_large' | 'event_too_large'): void {
     this.stop()
     this.limits.failWithLimit(code)
   }
