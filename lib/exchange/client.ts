@@ -9,6 +9,8 @@ export class Client {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly method: string
+  /** The path below the mount, with the query. */
+  readonly url: string
   readonly headers: IncomingHttpHeaders
   readonly socket: Socket
   /** Other streams share the connection (HTTP/2). */
@@ -18,6 +20,7 @@ export class Client {
     this.req = req
     this.res = res
     this.method = req.method ?? 'GET'
+    this.url = req.url ?? '/'
     this.headers = req.headers
     this.socket = req.socket
     this.isMultiplexed = req.httpVersionMajor >= 2

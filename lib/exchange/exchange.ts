@@ -128,7 +128,7 @@ export class Exchange implements Indexed {
     this.res = res
     this.client = new Client(req, res)
     this.next = next
-    this.#path = req.url.split('?', 1)[0] ?? '/'
+    this.#path = this.client.url.split('?', 1)[0] ?? '/'
     this.#format = formatOf(this.#path)
   }
 

@@ -32,7 +32,7 @@ export async function handleRequest(
   controller: ResponseController,
   context: ProxyContext,
 ): Promise<void> {
-  const { req, client } = exchange
+  const { client } = exchange
   const { registry } = context
   // Set the format before anything can be rejected: a rejection also uses the client's protocol.
   exchange.route(exchange.path, formatAt(context.config, exchange.path))
@@ -47,14 +47,14 @@ export async function handleRequest(
   }
 
   const { resume } = context.config
-  if (resume && context.journals.resume && isStreamRoute(req.url)) {
+  if (resume && context.journals.resume && isStreamRoute(client.url)) {
     registry.admitExchange(exchange, context.config.limits)
     await identify(exchange, controller, context.config)
     if (exchange.isSettled) return
     return serveStream(exchange, controller, context, resume, context.journals.resume)
   }
 
-  const path = providerPath(req.url)
+  const path = providerPath(client.url)
   const config = configAt(context.config, path.decoded)
   exchange.route(path.path, formatAt(config, path.decoded))
   const methods = config.endpoints(path.decoded)

@@ -23,11 +23,11 @@ export function isBehindAnother({ res, client }: Exchange): boolean {
  * @returns whether it did
  */
 export function endsPipeline(exchange: Exchange): boolean {
-  const { req } = exchange
-  if (countWaiting(req.socket) <= MAX_WAITING || !isBehindAnother(exchange)) return false
+  const { socket } = exchange.client
+  if (countWaiting(socket) <= MAX_WAITING || !isBehindAnother(exchange)) return false
   // An answer would have to wait as well, and cost as much.
   exchange.settle('rejected', tooLong('Too many requests wait on this connection'))
-  req.socket.destroy()
+  socket.destroy()
   return true
 }
 

@@ -65,7 +65,7 @@ export async function editRequest(
     // It goes into records, logs and metrics, so a client must not be able to put a long text there.
     const asked = modelInPath(whole, exchange.format) ?? modelOf(body.json)
     const model = asked === undefined ? undefined : beginningOf(asked, MAX_MODEL_LENGTH)
-    const query = exchange.req.url.split('?')[1]
+    const query = exchange.client.url.split('?')[1]
     exchange.describe(model, asksForStream(method, whole, body.json, query, exchange.format))
   }
   const askingForUsage = (asked: RequestBody) =>

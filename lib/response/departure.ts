@@ -40,14 +40,14 @@ export class Departure {
     this.#context = context
     this.#downstream = downstream
     this.#answering = answering
-    this.stopWatching = onDisconnect(exchange.client, () => this.#onDisconnect())
+    this.stopWatching = onDisconnect(exchange.client, (wasSent) => this.#onDisconnect(wasSent))
   }
 
   /**
    * The client's side has ended. Many clients may leave at the same moment, so the rest of the work is done in turns.
    */
-  #onDisconnect(): void {
-    if (hasBeenSent(this.#exchange.client)) return this.settle()
+  #onDisconnect(wasSent: boolean): void {
+    if (wasSent) return this.settle(true)
     this.#closeDownstream()
     if (!this.#goesOn) this.#answering.stream()?.stop()
     const runTurn = () => {
@@ -70,7 +70,7 @@ export class Departure {
   }
 
   /** Determines whether the client has received everything, or has left. */
-  settle(): void {
+  settle(wasSent = hasBeenSent(this.#exchange.client)): void {
     const exchange = this.#exchange
     const { client, phase } = exchange
     if (this.#isSettled) return
@@ -79,7 +79,7 @@ export class Departure {
     // Many clients leave as soon as they have read the provider's last message or error.
     if (this.#answering.isStreamOpen()) exchange.readLastFrames()
     settleReportedError(exchange)
-    if (hasBeenSent(client)) {
+    if (wasSent) {
       if (this.#downstream.isEnded) exchange.settleComplete()
       else exchange.settle('rejected', new AiProxyError('internal_error', 'The app ended the response itself'))
       return this.#answering.finish()

@@ -20,8 +20,8 @@ export function hasBeenSent({ res, socket, isMultiplexed }: Client): boolean {
 }
 
 /**
- * Calls back once when the client's side of an exchange ends: the response was sent completely (`hasBeenSent`), or the
- * client has left, perhaps before this call.
+ * Calls back once when the client's side of an exchange ends: the response was sent completely (see `hasBeenSent`), or
+ * the client has left, perhaps before this call.
  *
  * The response's `close` is reliable in all phases. (The request's is emitted as soon as its body has been read.) But a
  * response that waits in a pipeline is never notified of the end of its connection, and a response that was not made by
@@ -29,7 +29,7 @@ export function hasBeenSent({ res, socket, isMultiplexed }: Client): boolean {
  *
  * @returns a function that stops watching
  */
-export function onDisconnect(client: Client, onClose: () => void): () => void {
+export function onDisconnect(client: Client, onClose: (wasSent: boolean) => void): () => void {
   const { res, socket } = client
   let isWatching = true
   let stopWaiting: (() => void) | undefined
@@ -38,15 +38,16 @@ export function onDisconnect(client: Client, onClose: () => void): () => void {
     res.off('close', gone).off('finish', finished)
     stopWaiting?.()
   }
-  const gone = () => {
+  const end = (wasSent: boolean) => {
     if (!isWatching) return
     stop()
-    onClose()
+    onClose(wasSent)
   }
+  const gone = () => end(hasBeenSent(client))
   // A synchronous socket emits `finish` within `end()`, before the response counts as ended.
   const finished = () => {
     process.nextTick(() => {
-      if (hasBeenSent(client)) gone()
+      if (hasBeenSent(client)) end(true)
     })
   }
   res.on('close', gone).on('finish', finished)

@@ -61,7 +61,7 @@ export class DrainWatch {
   stop(): void {
     this.#isStopped = true
     this.isBlocked = false
-    this.#res.off('drain', this.onDrain)
+    if (this.#listens) this.#res.off('drain', this.onDrain)
     this.#deadlines.stop('drain')
   }
 

@@ -5,7 +5,7 @@ import type { CompleteFormat, StreamState } from '../formats/index.js'
 import { type Framing, sse } from '../framing/index.js'
 import type { HookErrors } from '../options/hook-errors.js'
 import { toFinishedAnswer } from '../request/hook-answer.js'
-import { hasBeenSent, onDisconnect } from './disconnect.js'
+import { onDisconnect } from './disconnect.js'
 import { lingerAfter } from './linger.js'
 import { leaveRequestId } from './request-ids.js'
 import { JSON_TYPE } from './response-head.js'
@@ -46,8 +46,8 @@ export async function askForResponse(
   const byDefault = failureResponse(exchange, failure)
   const { client } = exchange
   const answered = exchange.signalsClientUntilAnswered((gone) =>
-    onDisconnect(client, () => {
-      if (!hasBeenSent(client)) gone()
+    onDisconnect(client, (wasSent) => {
+      if (!wasSent) gone()
     }),
   )
   try {
