@@ -103,7 +103,7 @@ end
 `
 
 /** KEYS: the request's mark, then a hash and a sorted set for each key. ARGV: a JSON of `{ id, leaseMs, force, claims: [{ at, … }] }`. */
-export const RESERVE = `${SHARED}
+export const RESERVE: string = `${SHARED}
 local asked = cjson.decode(ARGV[1])
 for at = 2, #KEYS, 2 do purge(KEYS[at], KEYS[at + 1]) end
 local mark = redis.call('GET', KEYS[1])
@@ -145,7 +145,7 @@ return answer
 `
 
 /** KEYS: the request's mark, then a hash and a sorted set for each key. ARGV: a JSON of `{ id, charges: [{ at, … }] }`. */
-export const SETTLE = `${SHARED}
+export const SETTLE: string = `${SHARED}
 local asked = cjson.decode(ARGV[1])
 local mark = redis.call('GET', KEYS[1])
 if mark == 'settled' then return 0 end
@@ -169,7 +169,7 @@ return 1
 `
 
 /** KEYS: for each lease the request's mark, a hash and a sorted set. ARGV: a JSON of `{ leaseMs, leases: [{ id, held }] }`. */
-export const RENEW = `${SHARED}
+export const RENEW: string = `${SHARED}
 local asked = cjson.decode(ARGV[1])
 for index, lease in ipairs(asked.leases) do
   local mark, hash, leases = KEYS[3 * index - 2], KEYS[3 * index - 1], KEYS[3 * index]
@@ -188,13 +188,13 @@ return 1
 `
 
 /** KEYS: a hash and its sorted set. */
-export const READ = `${SHARED}
+export const READ: string = `${SHARED}
 purge(KEYS[1], KEYS[2])
 return redis.call('HGETALL', KEYS[1])
 `
 
 /** KEYS: a hash. */
-export const RESET = `
+export const RESET: string = `
 for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
   if string.sub(field, 1, 2) == 'w:' then redis.call('HDEL', KEYS[1], field) end
 end

@@ -11,7 +11,7 @@ export const cache = mutationsOf(
   [
     ['const mayStore = said ?? temperatureOf(json) === 0', 'const mayStore = said ?? true'],
     ['if (hasRepeatedNames(text)) return undefined', ''],
-    ["if (control.has('no-store') || req.method !== 'POST')", "if (req.method !== 'POST')"],
+    ["if (control.has('no-store') || client.method !== 'POST')", "if (client.method !== 'POST')"],
     ["mayRead: !control.has('no-cache')", 'mayRead: true'],
     [
       'if (isStream !== this.#exchange.asksForStream || !(found.hasUsage || this.hidesUsage)) return false',

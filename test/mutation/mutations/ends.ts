@@ -103,8 +103,8 @@ export const ends = mutationsOf(
       'test/e2e/headers.test.ts',
     ],
     [
-      'return stream?.rstCode === undefined ? !req.socket.destroyed : stream.rstCode === 0 && !stream.aborted',
-      'return stream?.rstCode === undefined ? !req.socket.destroyed : stream.rstCode === 0',
+      'return stream?.rstCode === undefined ? !socket.destroyed : stream.rstCode === 0 && !stream.aborted',
+      'return stream?.rstCode === undefined ? !socket.destroyed : stream.rstCode === 0',
       'test/response/disconnect.test.ts',
       'test/e2e/hosts.test.ts',
     ],

@@ -13,7 +13,7 @@ export const limits = mutationsOf(
     ['clearTimeout(grace)', ''],
     ['if (this.#forceCloseTimer) return', ''],
     ['Math.min(graceMs, MAX_TIMER_MS)', 'graceMs'],
-    ['this.#open.has(exchange) && exchange.controller?.abort()', 'exchange.controller?.abort()'],
+    ['this.#open.has(exchange) && end(exchange,', 'end(exchange,'],
     ['if (deadline) deadline.due = now + deadline.afterMs', '', 'test/exchange/deadlines.test.ts'],
     [
       'if (due < this.#timerDue) this.#arm(due)',
@@ -122,8 +122,8 @@ export const limits = mutationsOf(
     ['if (!this.#isPaused) this.#start()', 'this.#start()', 'test/response/response-controller.silence.test.ts'],
     ["this.#exchange.deadlines.touch('progress', contentAt)", '', 'test/response/response-controller.silence.test.ts'],
     [
-      'if (countWaiting(req.socket) > MAX_WAITING) {',
-      'if (countWaiting(req.socket) >= MAX_WAITING) {',
+      'if (countWaiting(socket) <= MAX_WAITING ||',
+      'if (countWaiting(socket) < MAX_WAITING ||',
       'test/e2e/concurrency.test.ts',
     ],
     ['if (bytes > MAX_DISCARDED_BYTES) req.socket.destroy()', '', 'test/e2e/concurrency.test.ts'],
