@@ -1,3 +1,4 @@
+import { sizeOf } from '../framing/index.js'
 import type { Carriage } from './carriage.js'
 import type { Downstream } from './downstream.js'
 import type { ResponseLimits } from './response-limits.js'
@@ -37,8 +38,8 @@ export class FrameWriter {
     const { ends, prefix, events } = carriage.framer
     const areEvents = events - this.#events === ends.length
     this.#events = events
-    const isNearBound = ends.length > 1 && !prefix?.length && this.#limits.isNearBound(frames.length)
-    if (isNearBound) this.#writeEach({ frames, start: 0, ends, areEvents }, carriage, now)
+    const isNearBound = ends.length > 1 && this.#limits.isNearBound(frames.length + (prefix ? sizeOf(prefix) : 0))
+    if (isNearBound) this.#writeEach({ frames, start: 0, ends, areEvents }, carriage, now, prefix)
     else this.#writeTogether(frames, ends, prefix, carriage, now, areEvents)
     this.#check(carriage)
   }
@@ -56,11 +57,21 @@ export class FrameWriter {
     if (!this.#isStopped() && !this.#rest) this.#limits.check(framer)
   }
 
-  /** Writes no event before the one ahead of it has been counted. */
-  #writeEach({ frames, start: first, ends, areEvents }: Rest, carriage: Carriage, now: number): void {
+  /**
+   * Writes no event before the one ahead of it has been counted.
+   *
+   * @param prefix the beginning of the first, if that is too large to be joined
+   */
+  #writeEach(
+    { frames, start: first, ends, areEvents }: Rest,
+    carriage: Carriage,
+    now: number,
+    prefix?: readonly Buffer[],
+  ): void {
     let start = first
     for (const [at, end] of ends.entries()) {
-      this.#writeTogether(frames.subarray(start, end), [end - start], undefined, carriage, now, areEvents)
+      const ahead = at === 0 ? prefix : undefined
+      this.#writeTogether(frames.subarray(start, end), [end - start], ahead, carriage, now, areEvents)
       const isLast = end >= frames.length
       if (!isLast && !this.#isStopped()) this.#limits.checkBounds()
       if (this.#isStopped()) return

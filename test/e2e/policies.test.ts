@@ -265,6 +265,29 @@ describe('policies', () => {
     assert.ok(client.text.match(/word\d+/g)!.length < 20, `${passed} events`)
   })
 
+  test('near a bound check each event that comes together with the end of a large one', async (t) => {
+    const { policy } = noted('bound', {
+      admit: (exchange) => exchange.watchFrom(20),
+      progress: ({ generatedTokens }) =>
+        generatedTokens > 20 ? { code: 'quota_exceeded', message: 'Enough' } : undefined,
+    })
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, policies: [policy] })
+    const client = (await connect(t, app.port)).post(`/ai${path}`, request)
+    const call = await provider.next()
+    const large = chatChunk([
+      { index: 0, delta: { content: ' large' }, finish_reason: null, padding: 'x'.repeat(900_000) },
+    ])
+    const burst = Array.from({ length: 500 }, (_, at) =>
+      chatChunk([{ index: 0, delta: { content: ` word${at}` }, finish_reason: null }]),
+    )
+    call.sse([]).send(large.subarray(0, -2000))
+    for (let round = 0; round < 20; round++) await nextRound()
+    call.send(Buffer.concat([large.subarray(-2000), ...burst]))
+    await client.sees('"code":"quota_exceeded"')
+    assert.ok((client.text.match(/word\d+/g)?.length ?? 0) < 20)
+  })
+
   describe('that pause a stream', () => {
     const burst = Array.from({ length: 60 }, (_, at) =>
       chatChunk([{ index: 0, delta: { content: ` word${at}` }, finish_reason: null }]),
