@@ -6,6 +6,8 @@ export type AttemptCode =
   | 'upstream_error'
   | 'first_byte_timeout'
   | 'first_token_timeout'
+  /** Nothing was sent: a function of the app (`auth`, `onAttempt`) did not answer in time. */
+  | 'unprepared'
   /** Another attempt was faster. */
   | 'outrun'
   /** The exchange ended first: the client left, or a limit was hit. */

@@ -199,10 +199,10 @@ export class TargetAttempt implements DispatchEvents {
     // On an event loop that was held up, timers come before what has arrived meanwhile: let that be read first.
     setImmediate(() => {
       const { limits } = this.#exchange
-      // If nothing was sent, a function of the app is late, not the target.
-      if (this.#dispatch) this.#fail(TIMEOUTS[code], limitFailure(code, limits))
-      else
-        this.#fail(UNPREPARED, code === 'first_byte_timeout' ? appTimeout(ASKED, limits) : limitFailure(code, limits))
+      if (this.#dispatch) return this.#fail(TIMEOUTS[code], limitFailure(code, limits))
+      // Nothing was sent: a function of the app is late, not the target.
+      this.entry.end('unprepared')
+      this.#fail(UNPREPARED, code === 'first_byte_timeout' ? appTimeout(ASKED, limits) : limitFailure(code, limits))
     })
   }
 

@@ -258,6 +258,27 @@ describe('what is charged', () => {
     assert.deepEqual([await used('tokens'), await used('requests')], [0, 1])
   })
 
+  for (const [name, late] of [
+    ['auth', { auth: { headers: { authorization: () => new Promise<never>(() => {}) } } }],
+    ['onAttempt', {}],
+  ] as const) {
+    test(`a request that was never sent because ${name} did not answer pays nothing`, async (t) => {
+      const limits: QuotaOptions['limits'] = [
+        { key, requests: 10, per: '1h' },
+        { key, tokens: 9000, per: '1h' },
+      ]
+      const { ask, used, provider } = await started(t, { limits }, () => {}, {
+        target: undefined,
+        targets: [{ name: 'one', target: 'http://127.0.0.1:9', ...late }],
+        retry: { attempts: 1 },
+        limits: { firstByteTimeoutMs: 30 },
+        ...(name === 'onAttempt' && { onAttempt: () => new Promise<void>(() => {}) }),
+      } as Partial<AiProxyOptions>)
+      assert.equal((await ask(openai.path, openai.request)).status, 504)
+      assert.deepEqual([await used('requests'), await used('tokens'), provider.calls.length], [0, 0, 0])
+    })
+  }
+
   test('embeddings reserve their input, and need a price if money is limited', async (t) => {
     const answer = { model: 'embed', data: [{ embedding: [0.1] }], usage: { prompt_tokens: 8, total_tokens: 8 } }
     let held: number | undefined

@@ -45,8 +45,9 @@ describe('a function of the app that never answers is named in the error', () =>
       const message = `The app's \`${name}\` did not answer in time (limits.firstByteTimeoutMs: 30)`
       assert.equal(response.status, 504)
       assert.equal(((await response.json()) as { error: { message: string } }).error.message, message)
-      const { outcome, limit, error } = await app.record()
+      const { outcome, limit, error, attempts } = await app.record()
       assert.deepEqual([outcome, limit, error], ['limit_exceeded', 'firstByteTimeoutMs', message])
+      assert.ok(attempts.every(({ code }) => code === 'unprepared'))
       assert.equal(provider.calls.length, 0)
     })
   }

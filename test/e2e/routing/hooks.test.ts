@@ -94,7 +94,7 @@ describe('`onAttempt`', () => {
       onAttempt: ({ target }) => (target === 'a' ? new Promise<void>(() => {}) : undefined),
     })
     assert.equal(await (await ask(app.url)).text(), ANSWER)
-    assert.deepEqual(attemptsOf(await app.record()), ['a first_byte_timeout', 'b'])
+    assert.deepEqual(attemptsOf(await app.record()), ['a unprepared', 'b'])
     assert.equal(a.calls.length, 0)
   })
 
