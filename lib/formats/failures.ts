@@ -29,6 +29,7 @@ export function errorIn(message: unknown): string | undefined {
  * - `{"error":…}` and `{"errors":[…]}`
  * - `{"type":"error",…}`, `{"object":"error",…}` (vLLM, Mistral)
  * - `{"base_resp":{"status_code":1008,"status_msg":…}}`: https://platform.minimax.io/docs/api-reference/errorcode
+ * - `{"ResponseMetadata":{"Error":{"Code":…,"Message":…}}}`: https://www.volcengine.com/docs/6369/68677
  * - `{"code":"Throttling","message":…}` with no answer beside it:
  *   https://www.alibabacloud.com/help/en/model-studio/error-code; Alibaba's gateway begins the names with capitals
  * - `{"__type":"ThrottlingException","message":…}` (AWS: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html)
@@ -45,8 +46,21 @@ export function anyErrorIn(body: unknown): string | undefined {
   if (listed !== undefined) return errorText(listed)
   const base = valueAt(message, 'base_resp')
   if (isFailureCode(valueAt(base, 'status_code'))) return textAt(base, 'status_msg') ?? errorText(base)
+  const enclosed = valueAt(message, 'ResponseMetadata', 'Error')
+  if (isError(enclosed)) return errorText(enclosed)
   return hasNoAnswer(message) ? topLevelErrorIn(message) : undefined
 }
+
+/** `Error: …`, `[ERROR] …`, `openai.RateLimitError: …`, `An upstream error: …`, and the names of HTTP's statuses. */
+const ERROR_SENTENCE =
+  /^\W{0,4}(?:[\w.]{1,40} ){0,3}[\w.]{0,60}(?:error|exception)\s*[:\])}–—-]|^\W{0,4}(?:internal server error|bad gateway|service unavailable|gateway time-?out|too many requests)\b/i
+
+/** Returns whether a text that stands where a message should be says that something failed. */
+export function isErrorSentence(text: string): boolean {
+  return ERROR_SENTENCE.test(text.slice(0, MAX_SENTENCE_CHARS))
+}
+
+const MAX_SENTENCE_CHARS = 300
 
 /** What the bytes of every error have that {@link anyErrorIn} or a format finds in a whole answer. */
 const ERROR_MARKS = /error|fail|"base_resp"|"detail"|"(?:message|msg)"\s*:\s*"/i

@@ -3,7 +3,7 @@ export { builtInFormats } from './built-ins.js'
 export { type CompleteFormat, complete } from './complete.js'
 export { answerIdIn, beginningOf, cacheKeyIn, keepsAnswers } from './conversation.js'
 export { statusOfError } from './error-status.js'
-export { anyErrorIn, errorText, isFailure, mayReportError } from './failures.js'
+export { anyErrorIn, errorText, isErrorSentence, isFailure, mayReportError } from './failures.js'
 export type {
   AnswerHeaders,
   AnyFormatName,

@@ -3,6 +3,7 @@ import {
   anyErrorIn,
   type CompleteFormat,
   errorText,
+  isErrorSentence,
   type JsonObject,
   type Progress,
   statusOfError,
@@ -45,7 +46,7 @@ export function parseFrame(frame: Buffer, framing: Framing, mayDigest: boolean):
 export function interpret(message: Message, data: unknown, format: CompleteFormat): ReadFrame {
   const reading = isObject(data) ? format.readMessage(data as JsonObject, message.event) : {}
   const progress = isObject(data) ? format.progressIn(data, message.event) : undefined
-  const error = reading.error ?? errorOf(message, data)
+  const error = reading.error ?? errorOf(message, data, format)
   return { message, data, reading: error === undefined ? reading : withError(reading, error, message, data), progress }
 }
 
@@ -67,10 +68,14 @@ export function advanceBy(
 }
 
 /** Returns the error that a message reports, in its framing or in its data. */
-function errorOf({ event, data: text, isError }: Message, data: unknown): string | undefined {
+function errorOf({ event, data: text, isError }: Message, data: unknown, format: CompleteFormat): string | undefined {
   const said = anyErrorIn(data)
   if (said !== undefined) return said
   if (isError) return event ?? 'an error'
+  // All formats that are known send JSON: a text that says so is an error.
+  const sentence = data === undefined ? text : data
+  if (!format.isGuess && typeof sentence === 'string' && isErrorSentence(sentence))
+    return sentence.slice(0, MAX_ERROR_CHARS)
   // An event of that name is an error, whatever its data.
   return event === 'error' ? errorText(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
 }

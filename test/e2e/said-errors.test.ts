@@ -57,6 +57,16 @@ const events: [what: string, event: string, said: RegExp][] = [
   ['a code and a message, with capitals', data({ Code: 'Throttling', Message: 'capital' }), /capital/],
   ['an exception of AWS', data({ __type: 'ThrottlingException', message: 'exception' }), /exception/],
   ['a status and a message', data({ status: 'error', message: 'worker' }), /worker/],
+  [
+    'what stands in the metadata of a response',
+    data({ ResponseMetadata: { RequestId: 'r', Error: { Code: 'Limit', Message: 'enclosed' } } }),
+    /enclosed/,
+  ],
+  ['a sentence', 'data: Error: the worker is gone\n\n', /the worker is gone/],
+  ['a sentence in brackets', 'data: [ERROR] no capacity\n\n', /no capacity/],
+  ['an exception by its name', 'data: openai.RateLimitError: slow down\n\n', /slow down/],
+  ['a sentence as JSON', data('An upstream error: lost'), /lost/],
+  ['the name of a status', 'data: Internal Server Error\n\n', /Internal Server Error/],
   ['success: false', data({ success: false, message: 'unsuccessful' }), /unsuccessful/],
   ['a sentence as the error', data({ error: 'overheated' }), /overheated/],
   ['an error in a list', data([{ error: { message: 'listed' } }]), /listed/],
@@ -76,14 +86,29 @@ describe('an error within a stream, in whatever format, is upstream_error, and p
 
   test('after text, before a proper end, and for Ollama on a line', async (t) => {
     const late = [...chat.frames.slice(0, 3), data({ code: 500, message: 'died' }), 'data: [DONE]\n\n'].join('')
+    const sentence = [...chat.frames.slice(0, 3), 'data: Error: died\n\n', 'data: [DONE]\n\n'].join('')
     const line = '{"model":"m","message":{"content":"Once"},"done":false}\n{"error":"out of memory"}\n'
     for (const [stream, body] of [
       [chat, late],
+      [chat, sentence],
+      [chat, 'data: Error: died\n\ndata: [DONE]\n\n'],
       [ollamaChat, line],
     ] as const) {
       const { received, record } = await answered(t, stream, stream.contentType, body)
       assert.equal(received, body)
       assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+    }
+  })
+
+  test('but not in a protocol that is not known, nor within the text of an answer', async (t) => {
+    const text = 'data: Error: a token\n\ndata: [DONE]\n\n'
+    const said = [...chat.frames.slice(0, -2), data({ choices: [{ index: 0, delta: { content: 'Error: x' } }] })]
+    for (const [stream, body] of [
+      [{ ...chat, path: '/of/another/kind' }, text],
+      [chat, [...said, ...chat.frames.slice(-2), 'data: [DONE]\n\n'].join('')],
+    ] as const) {
+      const { record } = await answered(t, stream, SSE, body)
+      assert.equal(record.outcome, 'completed')
     }
   })
 
