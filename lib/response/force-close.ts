@@ -4,6 +4,8 @@ import type { Socket } from 'node:net'
 /** Closes a response's connection such that no client takes it for the end of a complete body. */
 export function forceClose(res: ServerResponse): void {
   const { socket, chunkedEncoding } = res
+  // What was written in this tick may wait for the next one, and would be lost.
+  while (socket && socket.writableCorked > 0) socket.uncork()
   // To an HTTP/1.0 client a plain close marks a complete body, so reset the connection instead.
   if (socket && !chunkedEncoding && !res.hasHeader('content-length')) reset(socket)
   else res.destroy()

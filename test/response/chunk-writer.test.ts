@@ -5,6 +5,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { describe, type TestContext, test } from 'node:test'
 import { ChunkWriter, joinWithNextTick, writeWithHead } from '../../lib/response/chunk-writer.js'
+import { forceClose } from '../../lib/response/force-close.js'
 
 /** A response whose head has gone out, and the client's end of its connection. */
 async function responding(t: TestContext, version = '1.1', method = 'GET') {
@@ -203,6 +204,17 @@ describe('what is written before the end of a response', () => {
     await new Promise(process.nextTick)
     assert.equal(writes(), 1)
     assert.equal(res.socket?.writableCorked, 0)
+  })
+
+  test('goes out if the connection is closed instead', async (t) => {
+    const { res, client } = await responding(t)
+    res.flushHeaders()
+    const body = bodyOf(client)
+    const writer = ChunkWriter.for(res)!
+    joinWithNextTick(res)
+    writer.write(Buffer.from('data: 1\n\n'), () => {})
+    forceClose(res)
+    assert.equal(await body, '9\r\ndata: 1\n\n\r\n')
   })
 
   test('goes out at once if a middleware wraps write()', async (t) => {
