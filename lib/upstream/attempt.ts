@@ -151,6 +151,8 @@ export class Attempt {
     // Node attaches the bytes that it could not parse, from a buffer that all connections share. They must not be
     // logged.
     delete (error as { rawPacket?: unknown }).rawPacket
+    // Node is about to end a body that only the end of its connection ends, as if the connection had not broken.
+    if (!this.#ended && this.#response?.complete === false) this.#response.destroy(error)
     if (this.#settled) return
     this.#settled = true
     this.#events.onError(error, this)

@@ -7,6 +7,7 @@ import { describe, type TestContext, test } from 'node:test'
 import { Attempt, attemptOf } from '../../lib/upstream/attempt.js'
 import { Connection } from '../../lib/upstream/connection.js'
 import type { Route } from '../../lib/upstream/route.js'
+import { settled } from '../support/event-loop.js'
 
 /** What of a `ClientRequest` an attempt uses. */
 class FakeUpstream extends EventEmitter {
@@ -209,6 +210,24 @@ describe('response and error', () => {
     assert.deepEqual(log, [])
     assert.equal(response.destroyed, true)
   })
+
+  for (const [when, complete, expected] of [
+    ['in the middle of an answer breaks that off, before Node ends it', false, 'reset'],
+    ['after an answer that is complete does not concern it', true, undefined],
+  ] as const) {
+    test(`an error ${when}`, async (t) => {
+      const { attempt, log } = rig(t)
+      const response = Object.assign(responseOf(), { complete })
+      attempt.handleResponse(response)
+      attempt.handleError(new Error('reset'))
+      // What Node's client does then with a body that only the end of its connection ends.
+      response.complete = true
+      response.push(null)
+      await settled()
+      assert.equal(response.errored?.message, expected)
+      assert.deepEqual(log, ['response'])
+    })
+  }
 
   test('an error of the response always has a listener', (t) => {
     const { attempt } = rig(t)
