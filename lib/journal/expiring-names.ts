@@ -1,5 +1,4 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
-import { OldestFirst } from '../util/oldest-first.js'
 
 /** What a name costs beside its characters. */
 const NAME_BYTES = 200
@@ -15,7 +14,6 @@ interface Named {
 export class ExpiringNames {
   readonly #now: () => number
   readonly #values = new Map<string, Named>()
-  readonly #oldest = new OldestFirst(this.#values)
   #sweep: Iterator<[string, Named]> | undefined
   #bytes = 0
 
@@ -88,7 +86,7 @@ export class ExpiringNames {
 
   /** Removes the name that was used longest ago. @returns whether there was one */
   evict(): boolean {
-    const oldest = this.#oldest.take()
+    const [oldest] = this.#values.keys()
     if (oldest === undefined) return false
     this.#delete(oldest)
     return true

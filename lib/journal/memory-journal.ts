@@ -7,7 +7,6 @@ import type {
   NewJournalEntry,
 } from '../api/journal.js'
 import { check, objectOf } from '../options/validate.js'
-import { OldestFirst } from '../util/oldest-first.js'
 import { FreeBlocks } from './entry-memory.js'
 import { ExpiringNames } from './expiring-names.js'
 import { MemoryEntry } from './memory-entry.js'
@@ -44,8 +43,6 @@ export class MemoryJournal implements Journal {
   /** Both in the order of their last use. */
   readonly #open = new Map<string, MemoryEntry>()
   readonly #ended = new Map<string, MemoryEntry>()
-  readonly #oldestOpen = new OldestFirst(this.#open)
-  readonly #oldestEnded = new OldestFirst(this.#ended)
   readonly #names: ExpiringNames
   readonly #free: FreeBlocks
   readonly #timer: NodeJS.Timeout
@@ -175,7 +172,8 @@ export class MemoryJournal implements Journal {
 
   /** Drops what was not used for longest: what has ended before what is under way. @returns whether there was anything */
   #evict(): boolean {
-    const id = this.#oldestEnded.take() ?? this.#oldestOpen.take()
+    const [oldest] = this.#ended.keys()
+    const id = oldest ?? this.#open.keys().next().value
     if (id !== undefined) this.#remove(id)
     else {
       const before = this.#names.bytes

@@ -1,5 +1,4 @@
 import type { JournalWriter, JournalWriterCallbacks, NewJournalEntry } from '../api/journal.js'
-import { OldestFirst } from '../util/oldest-first.js'
 import { parseInteger } from './redis-answers.js'
 import type { RedisKeys } from './redis-keys.js'
 import type { RedisLink } from './redis-link.js'
@@ -39,7 +38,6 @@ export class RedisAppends {
   readonly #touched = new Map<RedisEntryWriter, number>()
   readonly #dirty = new Set<RedisEntryWriter>()
   readonly #drops = new Set<string>()
-  readonly #oldestDrop = new OldestFirst(this.#drops)
   readonly #waiters: (() => void)[] = []
   #inFlight: readonly RedisEntryWriter[] = []
   #isBusy = false
@@ -171,7 +169,7 @@ export class RedisAppends {
     // Redis may have something only of those that were sent.
     if (writer.seq === 0) return
     this.#drops.add(writer.id)
-    if (this.#drops.size > MAX_DROPS) this.#drops.delete(this.#oldestDrop.take()!)
+    if (this.#drops.size > MAX_DROPS) this.#drops.delete(this.#drops.values().next().value!)
     setImmediate(() => this.#pump())
   }
 

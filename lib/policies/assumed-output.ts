@@ -1,5 +1,3 @@
-import { OldestFirst } from '../util/oldest-first.js'
-
 /** What is assumed of a model of which nothing is known. */
 const DEFAULT_TOKENS = 1000
 const SAMPLES = 100
@@ -12,7 +10,6 @@ const MAX_SERIES = 5000
 /** The output that requests of a key and a model may have, by what the last ones had: their 90th percentile. */
 export class AssumedOutput {
   readonly #series = new Map<string, number[]>()
-  readonly #oldest = new OldestFirst(this.#series)
 
   /** Adds the output of an answer that came to its end. */
   add(key: string, model: string | undefined, tokens: number): void {
@@ -23,7 +20,7 @@ export class AssumedOutput {
     series.push(tokens)
     if (series.length > SAMPLES) series.shift()
     if (this.#series.size <= MAX_SERIES) return
-    const oldest = this.#oldest.take()
+    const [oldest] = this.#series.keys()
     if (oldest !== undefined) this.#series.delete(oldest)
   }
 

@@ -1,4 +1,3 @@
-import { OldestFirst } from '../util/oldest-first.js'
 import type { Exceeded } from './refusal-of.js'
 
 /** More than are refused at once in a busy process; the oldest goes. */
@@ -19,7 +18,6 @@ interface Denial {
 /** Remembers what a store has refused for as long as it would refuse it again, so that it need not be asked. */
 export class Denials {
   readonly #known = new Map<string, Denial>()
-  readonly #oldest = new OldestFirst(this.#known)
 
   get isEmpty(): boolean {
     return this.#known.size === 0
@@ -41,7 +39,7 @@ export class Denials {
       exceeded,
     })
     if (this.#known.size <= MAX_DENIALS) return
-    const oldest = this.#oldest.take()
+    const [oldest] = this.#known.keys()
     if (oldest !== undefined) this.#known.delete(oldest)
   }
 

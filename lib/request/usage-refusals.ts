@@ -1,7 +1,6 @@
 import type { Exchange } from '../exchange/exchange.js'
 import type { CompleteFormat } from '../formats/index.js'
 import { isObject } from '../json/json.js'
-import { OldestFirst } from '../util/oldest-first.js'
 import type { RequestBody } from './body.js'
 
 /** More than the models and deployments of an app. */
@@ -13,7 +12,6 @@ const MAX_ENTRIES = 1000
  */
 export class UsageRefusals {
   readonly #keys = new Set<string>()
-  readonly #oldest = new OldestFirst(this.#keys)
 
   has(exchange: Exchange): boolean {
     return this.#keys.has(keyOf(exchange))
@@ -22,7 +20,7 @@ export class UsageRefusals {
   add(exchange: Exchange): void {
     this.#keys.add(keyOf(exchange))
     if (this.#keys.size <= MAX_ENTRIES) return
-    const oldest = this.#oldest.take()
+    const [oldest] = this.#keys
     if (oldest !== undefined) this.#keys.delete(oldest)
   }
 }

@@ -10,10 +10,7 @@ export const journal = mutationsOf(
     ['if (first + ends.length - 1 > after) high = middle', 'if (first > after) high = middle'],
     ['if (!this.#isShared) this.#free.give(memory)', 'this.#free.give(memory)'],
     ['if (ifAbsent && this.get(name) !== undefined) return false', ''],
-    [
-      'const id = this.#oldestEnded.take() ?? this.#oldestOpen.take()',
-      'const id = this.#oldestOpen.take() ?? this.#oldestEnded.take()',
-    ],
+    ['const id = oldest ?? this.#open.keys().next().value', 'const id = this.#open.keys().next().value ?? oldest'],
     ['this.expiresAt = this.#context.now() + this.#entry.keepMs', 'this.expiresAt = this.#entry.keepMs'],
     ['if (!this.#end && !this.#isDiscarded) queueMicrotask(() => this.callbacks.onFailure(undefined))', ''],
     [
