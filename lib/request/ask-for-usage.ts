@@ -10,6 +10,12 @@ import { withContent } from './with-content.js'
 /** A short body, which is parsed as a whole, needs no search for a field that it does not have. */
 const NO_SPANS = new Map<string, Span>()
 
+/** Returns the pieces of a long body in which a target's name for the model was put. Their JSON is parsed as a whole. */
+function piecesOf({ json, content, headers }: RequestBody): readonly Buffer[] | undefined {
+  const isText = json !== undefined && headers['content-encoding'] === undefined
+  return isText && Array.isArray(content) ? content : undefined
+}
+
 /**
  * Adds a request for usage to a body that asks for a stream, if its provider reports usage only when asked.
  *
@@ -24,10 +30,16 @@ export function askForUsage(
   path: string,
   refusals?: UsageRefusals,
 ): RequestBody {
-  const content = jsonText(body)
+  const content = jsonText(body) ?? piecesOf(body)
   if (!config.includeUsage || !content || !exchange.format.takesUsageRequest(config.origin + path)) return body
   if (!certainlyAsksForStream(body.json) || refusals?.has(exchange)) return body
   if (asksForUsage(body.json, exchange.format)) return body
+  if (!Buffer.isBuffer(content)) {
+    const [first, ...rest] = content
+    if (!first?.includes('{') || !hasNoUsageRequest(body.json, exchange.format)) return body
+    const { bytes } = withUsageRequest(first, exchange.format, NO_SPANS)
+    return withContent(body, [...(Buffer.isBuffer(bytes) ? [bytes] : bytes), ...rest], body.json)
+  }
   const spans = body.spans ?? (hasNoUsageRequest(body.json, exchange.format) ? NO_SPANS : undefined)
   const { bytes, isOurs } = withUsageRequest(content, exchange.format, spans)
   return isOurs ? withContent(body, bytes, body.json) : body

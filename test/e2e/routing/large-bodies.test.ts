@@ -3,11 +3,15 @@ import { describe, test } from 'node:test'
 import type { AiProxyOptions } from '../../../lib/index.js'
 import { startApp } from '../support/app.js'
 import { post } from '../support/client.js'
+import { openai } from '../support/protocols.js'
 import { type Owner, startProvider } from '../support/provider.js'
 
 const MODEL = 'gpt-test'
 /** More than is parsed of a body that nothing changes. */
 const LONG = 'word '.repeat(80_000)
+
+const usageEvent =
+  'data: {"id":"c1","choices":[],"usage":{"prompt_tokens":500000,"completion_tokens":3,"total_tokens":500003}}\n\n'
 
 /** Asks two targets in turn. @returns the names of the targets that answered, and their answers' ids */
 async function started(t: Owner, options: Partial<AiProxyOptions> = {}) {
@@ -57,4 +61,24 @@ describe('a large body that nothing changes', () => {
     for (let turn = 0; turn < 4; turn++) targets.add((await ask({ previous_response_id: 'r'.repeat(5000) })).target)
     assert.deepEqual([...targets].sort(), ['a', 'b'])
   })
+})
+
+test('a body of several MiB in which the target has another name for the model asks for usage', async (t) => {
+  const seen: { stream_options?: unknown; model?: unknown }[] = []
+  const provider = await startProvider(t, {
+    onCall: async (call) => {
+      seen.push(JSON.parse(await call.text))
+      call.sse()
+      for (const event of [...openai.events, usageEvent, openai.terminator]) call.send(event)
+      call.end()
+    },
+  })
+  const targets = [{ name: 'a', target: provider.url, models: { fast: 'gpt-test' } }]
+  const app = await startApp(t, { targets })
+  const messages = [{ role: 'user', content: LONG.repeat(6) }]
+  const answer = await (await post(app.url + openai.path, { stream: true, model: 'fast', messages })).text()
+  const { usage } = await app.record()
+  assert.deepEqual([seen[0]?.model, seen[0]?.stream_options], ['gpt-test', { include_usage: true }])
+  assert.deepEqual([usage?.inputTokens, usage?.outputTokens, usage?.estimated], [500_000, 3, false])
+  assert.ok(!answer.includes('"usage"'), 'the client did not ask for it')
 })
