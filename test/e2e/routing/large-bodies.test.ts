@@ -82,3 +82,25 @@ test('a body of several MiB in which the target has another name for the model a
   assert.deepEqual([usage?.inputTokens, usage?.outputTokens, usage?.estimated], [500_000, 3, false])
   assert.ok(!answer.includes('"usage"'), 'the client did not ask for it')
 })
+
+test('a body of several MiB in which the target has another name for the model keeps what the client says of usage', async (t) => {
+  const seen: string[] = []
+  const provider = await startProvider(t, {
+    onCall: async (call) => {
+      seen.push(await call.text)
+      call.sse(openai.events).end(openai.terminator)
+    },
+  })
+  const app = await startApp(t, { targets: [{ name: 'a', target: provider.url, models: { fast: 'gpt-test' } }] })
+  const options = { stream_options: { include_usage: false } }
+  const messages = [{ role: 'user', content: LONG.repeat(6) }]
+  for (const body of [
+    { ...options, stream: true, model: 'fast', messages },
+    { stream: true, messages, model: 'fast', ...options },
+  ]) {
+    await (await post(app.url + openai.path, body)).text()
+    const { model, ...sent } = JSON.parse(seen.at(-1)!)
+    assert.equal(seen.at(-1)!.match(/"stream_options"/g)?.length, 1)
+    assert.deepEqual([model, Object.keys(sent).length], ['gpt-test', 3])
+  }
+})
