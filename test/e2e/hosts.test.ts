@@ -96,6 +96,29 @@ describe("on Node's HTTP/2 server", () => {
     assertAllGone(proxy)
   })
 
+  for (const headers of [{}, { 'content-length': '99' }]) {
+    test(`shows the client that an answer broke off, and keeps the connection: ${JSON.stringify(headers)}`, async (t) => {
+      const { provider, handle, record } = await handlerFor(t)
+      const session = await overHttp2(t, handle)
+      const stream = ask(session)
+      const call = await provider.next()
+      call.res.writeHead(200, { 'content-type': 'text/plain', ...headers }).write('part')
+      assert.deepEqual(await within(once(stream, 'data'), 'the part'), ['part'])
+      let hasEnded = false
+      stream.on('end', () => {
+        hasEnded = true
+      })
+      const closed = new Promise((resolve) => stream.once('close', resolve))
+      call.reset()
+      await within(closed, 'the close')
+      assert.deepEqual([stream.rstCode, hasEnded], [constants.NGHTTP2_INTERNAL_ERROR, false])
+      assert.equal((await record()).code, 'upstream_reset')
+      const other = textOf(ask(session))
+      ;(await provider.next()).sse([whole]).end()
+      assert.equal(await within(other, 'another answer'), whole)
+    })
+  }
+
   test('never forwards pseudo-headers, and takes the authority as the host', async (t) => {
     const options = { forwardHeaders: () => true, proxy: { changeOrigin: false } }
     const { provider, handle, record } = await handlerFor(t, (call) => call.json(200, {}), options)
