@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import type { AiProxyOptions, ExchangeRecord, OnResponse } from '../../lib/index.js'
 import { startApp } from './support/app.js'
@@ -291,6 +292,33 @@ describe('onResponse', () => {
       assert.equal((await app.record()).outcome, 'upstream_error')
     })
   }
+
+  test('delivers the status and the bytes received of an answer that is no stream, if the provider breaks off meanwhile', async (t) => {
+    const asked = new Queue<() => void>('the hook')
+    const calls = new Queue<Call>('the provider')
+    const provider = await startProvider(t, {
+      onCall: (call) => {
+        call.res.writeHead(404, { 'content-type': 'application/json', 'content-length': 100 }).write('{"error":')
+        calls.push(call)
+      },
+    })
+    const app = await startApp(t, {
+      target: provider.url,
+      onResponse: () => new Promise<void>((resolve) => asked.push(resolve)),
+    })
+    const client = (await connect(t, app.port)).post(`/ai${path}`, request)
+    const call = await calls.next()
+    const resolve = await asked.next()
+    const broken = once(call.socket, 'close')
+    call.socket.destroySoon()
+    await within(broken, 'the connection')
+    // The proxy notices it later than the provider.
+    await setTimeout(50)
+    resolve()
+    await client.sees('404 Not Found')
+    await client.sees('{"error":')
+    assert.equal((await app.record()).code, 'upstream_reset')
+  })
 
   test('is not awaited without bound', async (t) => {
     const limits = { firstByteTimeoutMs: 50 }
