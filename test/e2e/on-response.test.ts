@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate as nextRound } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import type { AiProxyOptions, ExchangeRecord, OnResponse } from '../../lib/index.js'
 import { startApp } from './support/app.js'
@@ -313,7 +313,7 @@ describe('onResponse', () => {
     call.socket.destroySoon()
     await within(broken, 'the connection')
     // The proxy notices it later than the provider.
-    await setTimeout(50)
+    for (let round = 0; round < 20; round++) await nextRound()
     resolve()
     await client.sees('404 Not Found')
     await client.sees('{"error":')
