@@ -32,6 +32,13 @@ function noted(name: string, policy: Partial<Policy> = {}) {
   return { policy: whole, calls, records }
 }
 
+/** Events with a word each. */
+function wordEvents(count: number): Buffer[] {
+  return Array.from({ length: count }, (_, at) =>
+    chatChunk([{ index: 0, delta: { content: ` word${at}` }, finish_reason: null }]),
+  )
+}
+
 async function started(t: TestContext, policies: readonly Policy[], given: Partial<AiProxyOptions> = {}) {
   t.mock.method(process, 'emitWarning', () => {})
   const provider = await startProvider(t, { onCall: (call) => call.sse(events).end(terminator) })
@@ -245,53 +252,44 @@ describe('policies', () => {
     assert.deepEqual([(await app.record()).outcome, calls], ['completed', 0])
   })
 
-  test('near a bound check each event before the next goes out, in one burst, too', async (t) => {
-    const { policy } = noted('bound', {
-      admit: (exchange) => exchange.watchFrom(20),
-      progress: ({ generatedTokens }) =>
-        generatedTokens > 20 ? { code: 'quota_exceeded', message: 'Enough' } : undefined,
-    })
-    const provider = await startProvider(t)
-    const app = await startApp(t, { target: provider.url, policies: [policy] })
-    const client = (await connect(t, app.port)).post(`/ai${path}`, request)
-    const call = await provider.next()
-    const burst = Array.from({ length: 500 }, (_, at) =>
-      chatChunk([{ index: 0, delta: { content: ` word${at}` }, finish_reason: null }]),
-    )
-    call.sse([]).send(Buffer.concat(burst))
-    await client.sees('"code":"quota_exceeded"')
-    const { usage, events: passed } = await app.record()
-    assert.ok((usage?.outputTokens ?? 0) > 20 && (usage?.outputTokens ?? 0) <= 25, `${usage?.outputTokens} tokens`)
-    assert.ok(client.text.match(/word\d+/g)!.length < 20, `${passed} events`)
-  })
+  describe('near a bound', () => {
+    /** Starts an app with a policy that ends a stream after 20 tokens, and asks for one. */
+    async function bounded(t: TestContext) {
+      const { policy } = noted('bound', {
+        admit: (exchange) => exchange.watchFrom(20),
+        progress: ({ generatedTokens }) =>
+          generatedTokens > 20 ? { code: 'quota_exceeded', message: 'Enough' } : undefined,
+      })
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url, policies: [policy] })
+      const client = (await connect(t, app.port)).post(`/ai${path}`, request)
+      return { app, client, call: await provider.next() }
+    }
 
-  test('near a bound check each event that comes together with the end of a large one', async (t) => {
-    const { policy } = noted('bound', {
-      admit: (exchange) => exchange.watchFrom(20),
-      progress: ({ generatedTokens }) =>
-        generatedTokens > 20 ? { code: 'quota_exceeded', message: 'Enough' } : undefined,
+    test('check each event before the next goes out, in one burst, too', async (t) => {
+      const { app, client, call } = await bounded(t)
+      call.sse([]).send(Buffer.concat(wordEvents(500)))
+      await client.sees('"code":"quota_exceeded"')
+      const { usage, events: passed } = await app.record()
+      assert.ok((usage?.outputTokens ?? 0) > 20 && (usage?.outputTokens ?? 0) <= 25, `${usage?.outputTokens} tokens`)
+      assert.ok(client.text.match(/word\d+/g)!.length < 20, `${passed} events`)
     })
-    const provider = await startProvider(t)
-    const app = await startApp(t, { target: provider.url, policies: [policy] })
-    const client = (await connect(t, app.port)).post(`/ai${path}`, request)
-    const call = await provider.next()
-    const large = chatChunk([
-      { index: 0, delta: { content: ' large' }, finish_reason: null, padding: 'x'.repeat(900_000) },
-    ])
-    const burst = Array.from({ length: 500 }, (_, at) =>
-      chatChunk([{ index: 0, delta: { content: ` word${at}` }, finish_reason: null }]),
-    )
-    call.sse([]).send(large.subarray(0, -2000))
-    for (let round = 0; round < 20; round++) await nextRound()
-    call.send(Buffer.concat([large.subarray(-2000), ...burst]))
-    await client.sees('"code":"quota_exceeded"')
-    assert.ok((client.text.match(/word\d+/g)?.length ?? 0) < 20)
+
+    test('check each event that comes together with the end of a large one', async (t) => {
+      const { client, call } = await bounded(t)
+      const large = chatChunk([
+        { index: 0, delta: { content: ' large' }, finish_reason: null, padding: 'x'.repeat(900_000) },
+      ])
+      call.sse([]).send(large.subarray(0, -2000))
+      for (let round = 0; round < 20; round++) await nextRound()
+      call.send(Buffer.concat([large.subarray(-2000), ...wordEvents(500)]))
+      await client.sees('"code":"quota_exceeded"')
+      assert.ok((client.text.match(/word\d+/g)?.length ?? 0) < 20)
+    })
   })
 
   describe('that pause a stream', () => {
-    const burst = Array.from({ length: 60 }, (_, at) =>
-      chatChunk([{ index: 0, delta: { content: ` word${at}` }, finish_reason: null }]),
-    )
+    const burst = wordEvents(60)
     const ending = Buffer.concat([
       chatChunk([{ index: 0, delta: {}, finish_reason: 'stop' }]),
       Buffer.from('data: [DONE]\n\n'),
