@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { startApp } from './support/app.js'
 import { connect, Events, post } from './support/client.js'
@@ -35,6 +36,29 @@ describe('a stream', () => {
       assert.equal(record.upstreamBytes, record.downstreamBytes)
       assert.equal(record.requestBytes, JSON.stringify(request).length)
       assert.ok(record.turns >= events.length + 1)
+    })
+
+    test(`${name}: its last event and its end go out in one write if they came together`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url })
+      const writes: number[] = []
+      app.server.once('connection', (socket: Socket & { _writev: Socket['_write'] }) => {
+        for (const method of ['_write', '_writev'] as const) {
+          const write = socket[method]
+          t.mock.method(socket, method, (...given: Parameters<typeof write>) => {
+            writes.push(writes.length)
+            return write.apply(socket, given)
+          })
+        }
+      })
+      const client = (await connect(t, app.port)).post(`/ai${path}`, request)
+      const call = (await provider.next()).sse(events)
+      await client.sees(events.at(-1)!)
+      const before = writes.length
+      call.raw(`${terminator.length.toString(16)}\r\n${terminator}\r\n0\r\n\r\n`)
+      await client.sees('\r\n0\r\n\r\n')
+      assert.equal(writes.length - before, 1)
+      assert.equal((await app.record()).outcome, 'completed')
     })
 
     test(`${name}: ends after the terminator if the provider leaves the connection open`, async (t) => {
