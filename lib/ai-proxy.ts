@@ -110,7 +110,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
     onUnflushable: () => warnings.report('AI_PROXY_CANNOT_FLUSH'),
     onMissingCodec: () => warnings.report('AI_PROXY_NO_EVENTSTREAM_CODEC'),
-    // It may be a timer's, or a connection's, that notices the end.
+    // A timer may notice the end, or a connection: neither has the request's context.
     onEnd: (exchange) => exchange.asyncContext.runInAsyncScope(conclude, undefined, exchange, context),
   }
 

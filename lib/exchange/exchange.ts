@@ -12,7 +12,7 @@ import { memoize } from '../util/memoize.js'
 import { NO_SECRETS } from '../util/secrets.js'
 import type { AnswerRecorder } from './answer-recorder.js'
 import { AttemptLog } from './attempts.js'
-import { Client } from './client.js'
+import { ClientSide } from './client-side.js'
 import { Deadlines } from './deadlines.js'
 import { EndingSignal } from './ending-signal.js'
 import { ExchangeView } from './exchange-view.js'
@@ -55,7 +55,7 @@ export class Exchange implements Indexed {
   readonly deadlines = new Deadlines()
   readonly req: Request
   readonly res: Response
-  readonly client: Client
+  readonly client: ClientSide
   readonly next: NextFunction
   readonly startedAt = Date.now()
   /** Accumulates what the messages of the provider's answer say. */
@@ -126,7 +126,7 @@ export class Exchange implements Indexed {
     this.limits = limits
     this.req = req
     this.res = res
-    this.client = new Client(req, res)
+    this.client = new ClientSide(req, res)
     this.next = next
     this.#path = this.client.url.split('?', 1)[0] ?? '/'
     this.#format = formatOf(this.#path)

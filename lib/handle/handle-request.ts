@@ -49,7 +49,8 @@ export async function handleRequest(
   const { resume } = context.config
   if (resume && context.journals.resume && isStreamRoute(client.url)) {
     registry.admitExchange(exchange, context.config.limits)
-    await identify(exchange, controller, context.config)
+    const { identify } = context.config
+    if (identify) await identifySubject(exchange, controller, identify)
     if (exchange.isSettled) return
     return serveStream(exchange, controller, context, resume, context.journals.resume)
   }
@@ -63,7 +64,7 @@ export async function handleRequest(
   }
   admitEndpoint(methods, client.method)
   registry.admitExchange(exchange, config.limits)
-  if (config.identify) await identify(exchange, controller, config)
+  if (config.identify) await identifySubject(exchange, controller, config.identify)
   if (exchange.isSettled) return
   if (context.owners) await context.owners.admit(exchange, controller, path.decoded)
   if (exchange.isSettled) return
@@ -112,10 +113,6 @@ async function leads(recorder: Recorder, shared: SharedAnswer | undefined, excha
   recorder.discard()
   if (isLeader) await shared.giveUpLead(recorder.id)
   return false
-}
-
-async function identify(exchange: Exchange, controller: ResponseController, config: Config): Promise<void> {
-  if (config.identify) await identifySubject(exchange, controller, config.identify)
 }
 
 /**

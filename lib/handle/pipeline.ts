@@ -17,10 +17,10 @@ export function isBehindAnother({ res, client }: Exchange): boolean {
 }
 
 /**
- * Closes the connection of a request behind which too many wait. This must happen as it arrives: while it waits for its turn,
- * any number of others may arrive behind it.
+ * Closes the connection of a request that waits behind too many others. This must happen as it arrives: while it waits
+ * for its turn, any number may arrive behind it.
  *
- * @returns whether it did
+ * @returns whether the connection was closed
  */
 export function endsPipeline(exchange: Exchange): boolean {
   const { socket } = exchange.client

@@ -28,11 +28,11 @@ export function rejectAmbiguousFields(
 
 /** Fields of an object that matter. */
 interface Fields {
-  /** The fields in each that matter, by its name. */
+  /** By name; what matters within each, if anything does. */
   readonly inner: ReadonlyMap<string, Fields | undefined>
   /** Their names as a reader may confuse them. */
   readonly alike: ReadonlySet<string>
-  /** No longer name can be confused with one of them. */
+  /** Longer names cannot be confused with one of them. */
   readonly maxLength: number
 }
 

@@ -29,7 +29,7 @@ export async function upstreamRequest(
   hooked: Readonly<Record<string, string>> = {},
 ): Promise<UpstreamRequest> {
   const { auth } = config
-  const client = req.headers
+  const given = req.headers
   const authHeaders = await resolveCredentials('auth.headers', auth.headers, req)
   const authQuery = await resolveCredentials('auth.query', auth.query, req)
   // A hook may set credentials too: one per user, or a signature.
@@ -38,18 +38,18 @@ export async function upstreamRequest(
   const query = forwardedQuery(path.query, {
     ours: authQuery,
     holdsCredentials,
-    isOwnKey: (text) => holdsConsumedKey(client, text),
+    isOwnKey: (text) => holdsConsumedKey(given, text),
     rules,
   })
 
   const headers: Record<string, string | string[]> = forwardedHeaders(
-    client,
+    given,
     config.forwards,
     holdsCredentials === config.holdsCredentials,
   )
-  for (const [name, value] of Object.entries(headers)) if (holdsConsumedKey(client, value)) delete headers[name]
+  for (const [name, value] of Object.entries(headers)) if (holdsConsumedKey(given, value)) delete headers[name]
   if (rules?.takesAccept(String(headers.accept)) === false) delete headers.accept
-  const host = client.host ?? client[':authority']
+  const host = given.host ?? given[':authority']
   if (host !== undefined) headers.host = host
   Object.assign(headers, body.headers)
   // Compressed events would have to be decompressed here before they could be told apart.
@@ -88,7 +88,7 @@ export function withBody(request: UpstreamRequest, { content, headers }: Request
 const unknownClient = { remoteAddress: undefined, encrypted: false }
 
 /** What http-proxy-middleware may know about the client's connection. */
-interface ClientSide {
+interface ClientConnection {
   readonly remoteAddress: string | undefined
   readonly encrypted: boolean
 }
@@ -100,5 +100,5 @@ export interface UpstreamRequest {
   readonly url: string
   readonly headers: IncomingHttpHeaders
   readonly body: BodyBytes | IncomingMessage | undefined
-  readonly client: ClientSide
+  readonly client: ClientConnection
 }

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
-import type { Client } from '../exchange/client.js'
+import type { ClientSide } from '../exchange/client-side.js'
 
 /** Returns whether the client's side of an exchange has ended. */
-export function hasDisconnected({ res, socket }: Client): boolean {
+export function hasDisconnected({ res, socket }: ClientSide): boolean {
   return socket.destroyed || res.closed
 }
 
@@ -11,7 +11,7 @@ export function hasDisconnected({ res, socket }: Client): boolean {
  * connection was not. (`writableFinished` does not show it: it is also `true` if the last bytes were discarded with the
  * connection, and never `true` for responses with a socket that is not Node's, as on AWS Lambda.)
  */
-export function hasBeenSent({ res, socket, isMultiplexed }: Client): boolean {
+export function hasBeenSent({ res, socket, isMultiplexed }: ClientSide): boolean {
   if (!res.writableEnded) return false
   if (!isMultiplexed) return !socket.destroyed
   // Each stream has its own close code: 0 means no error.
@@ -29,7 +29,7 @@ export function hasBeenSent({ res, socket, isMultiplexed }: Client): boolean {
  *
  * @returns a function that stops watching
  */
-export function onDisconnect(client: Client, onClose: (wasSent: boolean) => void): () => void {
+export function onDisconnect(client: ClientSide, onClose: (wasSent: boolean) => void): () => void {
   const { res, socket } = client
   let isWatching = true
   let stopWaiting: (() => void) | undefined

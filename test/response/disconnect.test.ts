@@ -3,12 +3,12 @@ import { EventEmitter } from 'node:events'
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { describe, test } from 'node:test'
-import { Client } from '../../lib/exchange/client.js'
+import { ClientSide } from '../../lib/exchange/client-side.js'
 import { hasBeenSent, hasDisconnected, onDisconnect } from '../../lib/response/disconnect.js'
 import { settled } from '../support/event-loop.js'
 
-function clientOf(req: object, res: object): Client {
-  return new Client(req as IncomingMessage, res as ServerResponse)
+function clientOf(req: object, res: object): ClientSide {
+  return new ClientSide(req as IncomingMessage, res as ServerResponse)
 }
 
 function rig({ closed = false, destroyed = false, hasConnection = true } = {}) {
