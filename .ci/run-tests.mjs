@@ -15,14 +15,18 @@ const SAME_EVERYWHERE = [
   /^test[/\\]docs[/\\](?:completeness|dashboard|defaults|figures|front-end|links|names|react|readme|types)\./,
   /any-script\.property/,
 ]
-/** What is tested here never sees Express. */
+/** What is tested here never sees Express, or sees of it what the other tests see, through clients and stores that do not. */
 const WITHOUT_EXPRESS = [
   /^test[/\\](?:api|client|exchange|formats|framing|handle|journal|json|metering|metrics|options|policies|pricing)[/\\]/,
   /^test[/\\](?:queue|quota|request|response|routing|scheduling|soak|upstream|util)[/\\]/,
+  /^test[/\\]clients[/\\]|quota-redis/,
 ]
 
-/** What is pure, and the programs of the docs, run on two lines of Node already. */
-const SAME_ON_EACH_NODE = [/^test[/\\](?:docs|formats|framing|json|metering|options|pricing|routing|setups)[/\\]/]
+/** What is pure, the programs of the docs, and what is between Redis or a client and its own library, run on two lines of Node already. */
+const SAME_ON_EACH_NODE = [
+  /^test[/\\](?:clients|docs|formats|framing|json|metering|options|pricing|routing|setups)[/\\]/,
+  /redis|stores\.model/,
+]
 
 /** They start browsers or several processes of their own, or measure: one at a time, beside one of the others. */
 const ONE_AT_A_TIME = /^test[/\\](?:bench|clients?[/\\]browser|example-app|package|setups)|leaks\.test|docs[/\\]react/
