@@ -47,6 +47,10 @@ export class UsageAccumulator {
   #errorStatus: number | undefined
   /** The answer ended without a finish reason. */
   #isEnded = false
+  /** Text has followed a finish reason, which has ended nothing then. */
+  hasTextAfterEnd = false
+  /** A finish reason has been read, in the order of the messages. */
+  #hasReadEnd = false
   /** Whether each choice that has begun has ended, by index. */
   readonly #choices: boolean[] = []
   /** Sequence number of the last message, if the protocol has one. */
@@ -127,6 +131,11 @@ export class UsageAccumulator {
     return knowsNone ? { ...usage, outputTokens: this.usage?.outputTokens ?? 0 } : usage
   }
 
+  /** The last messages follow once more, in order: some of them have been read before. */
+  rewind(): void {
+    this.#hasReadEnd = false
+  }
+
   /** Adds one of the last messages, in order, after its text has been counted: only the later ones of them follow. */
   addAtEnd({ text, usage, billed, ...reading }: ParsedMessage, now: number): void {
     this.add(reading, now)
@@ -146,7 +155,11 @@ export class UsageAccumulator {
     // The first choice, which seemed to be the only one, may have ended unnoticed; if it has not, it occurs again.
     if (progress.choices?.some(({ index }) => index > 0) && !this.hasSeveralChoices) this.#choices.length = 0
     if (progress.choices) for (const { index, isEnded } of progress.choices) this.#advanceChoice(index, isEnded)
-    else if (reading.text || reading.finishReason) this.#advanceChoice(0, Boolean(reading.finishReason))
+    else if (reading.text || reading.finishReason) {
+      if (reading.text && this.#hasReadEnd) this.hasTextAfterEnd = true
+      if (reading.finishReason) this.#hasReadEnd = true
+      this.#advanceChoice(0, Boolean(reading.finishReason))
+    }
     if (isContent(reading, progress)) this.contentAt = now
   }
 

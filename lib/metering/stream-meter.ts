@@ -188,6 +188,7 @@ export class StreamMeter implements Metering {
   finish(now: number): void {
     this.readDeferred(now)
     const frames = this.#lastFrames.frames()
+    this.#findings.rewind()
     for (const frame of frames) {
       this.#findings.addAtEnd(this.#read(frame, now)?.reading ?? {}, now)
     }

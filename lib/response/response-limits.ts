@@ -19,6 +19,8 @@ export class ResponseLimits {
   isTerminated = false
   /** The answer is known to be a stream, and is sent as one. */
   isStream = false
+  /** The stream is not what it should be until it is closed: an array in JSON. */
+  mustBeClosed = false
 
   readonly #exchange: Exchange
   readonly #callbacks: AnswerCallbacks
@@ -36,7 +38,9 @@ export class ResponseLimits {
     if (Math.min(firstTokenTimeoutMs, progressTimeoutMs) < Number.POSITIVE_INFINITY) {
       this.#contentWatch = new ContentWatch(exchange, this)
     }
-    exchange.deadlines.start('duration', maxStreamDurationMs, () => this.failWithLimit('stream_too_long'))
+    exchange.deadlines.start('duration', maxStreamDurationMs, () => {
+      this.failUnlessComplete(limitFailure('stream_too_long', exchange.limits))
+    })
   }
 
   /** The client has seen how the stream ended, well or with the provider's error: no failure of ours may follow. */
@@ -112,7 +116,24 @@ export class ResponseLimits {
 
   /** The model was silent for too long. That fails a stream, but no other answer, of which only bytes can be seen. */
   onSilence(failure: AiProxyError): void {
-    if (this.isStream || this.#exchange.upstreamBytes === 0) this.#callbacks.fail(failure)
+    if (this.isStream || this.#exchange.upstreamBytes === 0) this.failUnlessComplete(failure)
+  }
+
+  /** Fails an answer that does not go on, unless the client has all of it: then it ends well. */
+  failUnlessComplete(failure: AiProxyError): void {
+    if (this.#isComplete) this.#complete()
+    else this.#callbacks.fail(failure)
+  }
+
+  /**
+   * Whether the provider has said all it had to say, though not in the last message of its protocol. Where text follows
+   * a finish reason, as in early versions of Gemini, the provider gives one with each message, and it ends nothing.
+   */
+  get #isComplete(): boolean {
+    this.#exchange.finishMetering()
+    if (this.hasReportedEnd) return true
+    const { isComplete, hasTextAfterEnd } = this.#exchange.answer
+    return this.isStream && !this.mustBeClosed && isComplete && !hasTextAfterEnd
   }
 
   /** Ends the answer with the failure of a limit. */
@@ -127,10 +148,8 @@ export class ResponseLimits {
 
   #startIdleTimer(): void {
     if (this.#isInGrace) return
-    this.#exchange.deadlines.start('idle', this.#exchange.limits.idleTimeoutMs, () => {
-      if (this.hasReportedEnd && !this.isTerminated) this.#complete()
-      else this.failWithLimit('idle_timeout')
-    })
+    const { deadlines, limits } = this.#exchange
+    deadlines.start('idle', limits.idleTimeoutMs, () => this.failUnlessComplete(limitFailure('idle_timeout', limits)))
   }
 
   /** Ends the answer if the provider leaves the connection open after its end. What it has sent is still forwarded. */

@@ -1,7 +1,7 @@
 import type { AsyncResource } from 'node:async_hooks'
 import { type AiProxyError, toFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { PassThroughFramer } from '../framing/index.js'
+import { jsonArray, PassThroughFramer } from '../framing/index.js'
 import type { Runnable } from '../scheduling/turns.js'
 import { BodyStart } from './body-start.js'
 import type { Carriage, ResponseSource } from './carriage.js'
@@ -177,6 +177,7 @@ export class ResponseStream implements Runnable {
   #setCarriage(carriage: Carriage): void {
     this.#carriage = carriage
     this.limits.isStream = carriage.framing !== undefined && !carriage.isEnclosed
+    this.limits.mustBeClosed = carriage.framing === jsonArray
     this.#exchange.attachFramer(carriage.framer)
   }
 
@@ -236,8 +237,9 @@ export class ResponseStream implements Runnable {
   }
 
   #stopAndFail(cause: Error): void {
-    // If the provider had reported its end, or an error, only the connection broke, not the answer.
-    this.#end(this.limits.hasReportedEnd ? undefined : brokenOff(cause))
+    this.stop()
+    // If the answer was complete, or reported an error, only the connection broke.
+    this.limits.failUnlessComplete(brokenOff(cause))
   }
 
   #failTooLarge(code: 'response_too_large' | 'event_too_large'): void {

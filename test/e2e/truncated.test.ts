@@ -4,6 +4,7 @@ import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
 import type { AiProxyOptions } from '../../lib/index.js'
 import { type App, startApp } from './support/app.js'
 import { connect } from './support/client.js'
+import { finished } from './support/finished-streams.js'
 import { type Call, type Owner, startProvider } from './support/provider.js'
 import { allStreams, beforeTheEnd, chatChunk, sseEvent, streams, type WireStream } from './support/streams.js'
 
@@ -109,38 +110,6 @@ describe('a stream that is complete in HTTP but not in its protocol ends with up
     }
   }
 })
-
-const finished: [what: string, stream: WireStream, frames: readonly Buffer[]][] = [
-  ['chat without usage and [DONE]', streams.chat, streams.chat.frames.slice(0, -2)],
-  ['chat with usage, without [DONE]', streams.chat, streams.chat.frames.slice(0, -1)],
-  ['completions without [DONE]', streams.completions, streams.completions.frames.slice(0, -1)],
-  ['Anthropic without message_stop', streams.anthropic, streams.anthropic.frames.slice(0, -1)],
-  [
-    'Anthropic, a programmatic tool call',
-    streams.anthropic,
-    [
-      sseEvent({
-        type: 'message_start',
-        message: { id: 'm', content: [{ type: 'tool_use' }], stop_reason: 'tool_use' },
-      }),
-    ],
-  ],
-  ['converse without metadata', streams.converse, streams.converse.frames.slice(0, -1)],
-  ['Gemini, a prompt that is blocked', streams.geminiSse, [sseEvent({ promptFeedback: { blockReason: 'SAFETY' } })]],
-  [
-    'chat with [DONE] and no finish reason',
-    streams.chat,
-    [...beforeTheEnd(streams.chat), Buffer.from('data: [DONE]\n\n')],
-  ],
-  [
-    'responses that were cancelled',
-    streams.responses,
-    [
-      ...beforeTheEnd(streams.responses),
-      sseEvent({ type: 'response.cancelled', response: { status: 'cancelled' } }, 'response.cancelled'),
-    ],
-  ],
-]
 
 describe('a finish reason or the last message completes a stream', () => {
   for (const [what, stream, frames] of finished) {

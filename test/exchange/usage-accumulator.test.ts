@@ -72,6 +72,7 @@ describe('messages are merged', () => {
         error: undefined,
         isLast: false,
         isRecognised: false,
+        hasTextAfterEnd: false,
         sequenceNumber: undefined,
         isTruncated: false,
         hasMessages: false,

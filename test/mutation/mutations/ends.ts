@@ -34,7 +34,24 @@ export const ends = mutationsOf(
       'test/e2e/truncated.test.ts',
       'test/response/response-controller.failures.test.ts',
     ],
-    ['this.#end(this.limits.hasReportedEnd ? undefined : brokenOff(cause))', 'this.#end(brokenOff(cause))'],
+    [
+      'this.limits.failUnlessComplete(brokenOff(cause))',
+      'this.limits.failWithLimit("idle_timeout")',
+      'test/response/response-controller.finished.test.ts',
+    ],
+    [
+      'return this.isStream && !this.mustBeClosed && isComplete && !hasTextAfterEnd',
+      'return false',
+      'test/response/response-controller.finished.test.ts',
+    ],
+    ['!this.mustBeClosed && isComplete', 'isComplete', 'test/response/response-controller.finished.test.ts'],
+    [' && !hasTextAfterEnd', '', 'test/response/response-controller.finished.test.ts'],
+    [
+      "deadlines.start('idle', limits.idleTimeoutMs, () => this.failUnlessComplete",
+      "deadlines.start('idle', limits.idleTimeoutMs, () => this.#callbacks.fail",
+      'test/response/response-controller.finished.test.ts',
+    ],
+    ['this.#findings.rewind()', '', 'test/response/response-controller.finished.test.ts'],
     ['if (this.#hasMore()) return this.#startGraceTimer()', ''],
     [
       'this.limits.isStream = carriage.framing !== undefined && !carriage.isEnclosed',
