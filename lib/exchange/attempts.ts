@@ -43,8 +43,10 @@ export class AttemptEntry {
   /** @param firstTokenAt when the model's first output passed, in monotonic milliseconds */
   record(firstTokenAt: number | undefined): AttemptRecord {
     const { target, model, hedged, startedAt } = this
-    const firstTokenMs = firstTokenAt === undefined ? undefined : firstTokenAt - this.began
     const ms = this.#ms ?? performance.now() - this.began
+    const passedMs = firstTokenAt === undefined ? undefined : firstTokenAt - this.began
+    // The body of an error may look like output; the attempt ended with its status.
+    const firstTokenMs = passedMs !== undefined && passedMs > ms ? undefined : passedMs
     return { target, model, status: this.#status, code: this.#code, startedAt, ms, firstTokenMs, hedged }
   }
 }

@@ -21,7 +21,7 @@ export interface FinishedAnswer {
  */
 export function toFinishedAnswer(hook: HookName, returned: unknown, ownStatus = 200): FinishedAnswer | undefined {
   if (returned === undefined) return undefined
-  if (!isObject(returned) || nameOfFetch(returned) === 'Response') {
+  if (!isAnswer(returned)) {
     throw new HookFault(`${hook} returns nothing, or an answer: { status, headers, body }`)
   }
   const { status = ownStatus, headers = {}, body } = returned as HookAnswer
@@ -37,6 +37,12 @@ export function toFinishedAnswer(hook: HookName, returned: unknown, ownStatus = 
     isRaw || content === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' }
   const length = String(content === undefined ? 0 : Buffer.byteLength(content))
   return { status, headers: { ...type, ...own, 'content-length': length }, content }
+}
+
+/** Returns whether a value can be an answer. A Response of fetch, a Buffer or a Date would be sent as an empty 200. */
+function isAnswer(value: unknown): value is object {
+  if (!isObject(value) || nameOfFetch(value) === 'Response') return false
+  return isPlainObject(value) || ['status', 'headers', 'body'].some((name) => name in value)
 }
 
 function rawBody(body: unknown): string | Buffer | undefined {

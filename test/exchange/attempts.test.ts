@@ -54,14 +54,26 @@ describe('the log of attempts', () => {
     )
   })
 
-  test('gives the first token to the attempt that served, since its start', () => {
+  test('have no first token after their end: the body of an error may look like output', () => {
+    const log = new AttemptLog()
+    const entry = log.begin('a', undefined)
+    entry.answer(429)
+    entry.end('upstream_error')
+    log.serve(entry)
+    const [{ ms, firstTokenMs } = assert.fail()] = log.finish('upstream_error', entry.began + 60_000)
+    assert.deepEqual([ms < 60_000, firstTokenMs], [true, undefined])
+  })
+
+  test('gives the first token to the attempt that served, since its start', (t) => {
+    let now = 1000
+    t.mock.method(performance, 'now', () => now)
     const log = new AttemptLog()
     log.begin('a', undefined).end('upstream_reset')
     const served = log.begin('b', undefined)
     log.serve(served)
-    // The difference of two times with fractions is not exact.
+    now = 1100
     assert.deepEqual(
-      log.finish(undefined, served.began + 40).map(({ firstTokenMs }) => firstTokenMs && Math.round(firstTokenMs)),
+      log.finish(undefined, 1040).map(({ firstTokenMs }) => firstTokenMs),
       [undefined, 40],
     )
   })

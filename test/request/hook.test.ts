@@ -211,7 +211,19 @@ describe('the app’s answer', () => {
       ))
   }
 
-  for (const nonsense of [null, true, 'Hello', 404, [], () => {}, new Response('x')]) {
+  for (const nonsense of [
+    null,
+    true,
+    'Hello',
+    404,
+    [],
+    () => {},
+    new Response('x'),
+    Buffer.from('x'),
+    new Date(),
+    new Map(),
+    new Error('x'),
+  ]) {
     test(`must not be ${inspect(nonsense, { depth: -1 })}`, async () => {
       await assert.rejects(
         hooked(async () => nonsense),
@@ -222,6 +234,17 @@ describe('the app’s answer', () => {
       )
     })
   }
+})
+
+test("an answer may be an instance of the app's own class", async () => {
+  class Refusal {
+    status = 402
+    get body(): object {
+      return { error: 'Pay first' }
+    }
+  }
+  const { answer } = await hooked(async () => new Refusal())
+  assert.deepEqual([answer?.status, answer?.content], [402, '{"error":"Pay first"}'])
 })
 
 describe('an exception in a hook', () => {
