@@ -87,6 +87,7 @@ describe('a stream without a finish reason is not', () => {
       if (!isSse(stream) && /event|comments/.test(how)) continue
       test(`${stream.name}: ${how}`, async (t) => {
         const one = rig(t, { path: stream.path, limits })
+        one.exchange.describe(undefined, true)
         const response = await one.answer({ 'content-type': stream.contentType }, Buffer.concat(beforeTheEnd(stream)))
         await act(one, response)
         one.res.finish()
@@ -126,12 +127,14 @@ describe('a finish reason does not complete a stream that breaks', () => {
 
   test('if its array is not closed: that is no JSON', async (t) => {
     const { geminiArray } = streams
-    const { answer, run, res, ended } = rig(t, { path: geminiArray.path })
-    const open = Buffer.concat(geminiArray.frames.slice(0, -1))
+    const { exchange, answer, run, res, ended } = rig(t, { path: geminiArray.path })
+    exchange.describe(undefined, true)
+    // An element is whole once it is known whether another one follows.
+    const open = Buffer.concat([...geminiArray.frames.slice(0, -1), Buffer.from('\n,')])
     const response = await answer({ 'content-type': geminiArray.contentType }, open)
     await reset(run, response)
     res.finish()
-    assert.equal(ended().code, 'upstream_reset')
+    assert.deepEqual([exchange.answer.isComplete, ended().code], [true, 'upstream_reset'])
   })
 })
 
