@@ -83,7 +83,8 @@ export async function assertAccessible(page: Page, name: string): Promise<void> 
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     await picture(page, `${name}-${colorScheme}`)
-    await page.evaluate(axe.source)
+    // Its source is large: once for each page is enough.
+    if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(axe.source)
     const { violations } = await page.evaluate(() =>
       (globalThis as unknown as { axe: { run(): Promise<axe.AxeResults> } }).axe.run(),
     )
