@@ -1,4 +1,5 @@
 import type { AttemptCode, AttemptRecord } from '../api/attempt-record.js'
+import { append } from '../util/append.js'
 
 /** One attempt of an exchange: a try at one target. */
 export class AttemptEntry {
@@ -53,12 +54,12 @@ export class AttemptEntry {
 
 /** The attempts of an exchange, in the order in which they started. */
 export class AttemptLog {
-  readonly #entries: AttemptEntry[] = []
+  #entries: AttemptEntry[] = []
   #served: AttemptEntry | undefined
 
   begin(target: string, model: string | undefined, hedged = false): AttemptEntry {
     const entry = new AttemptEntry(target, model, hedged)
-    this.#entries.push(entry)
+    this.#entries = append(this.#entries, entry)
     return entry
   }
 

@@ -24,12 +24,15 @@ class Deadline {
   readonly afterMs: number
   readonly onDue: () => void
   due: number
+  /** The one that was started before it. */
+  before: Deadline | undefined
 
-  constructor(name: string, afterMs: number, onDue: () => void, due: number) {
+  constructor(name: string, afterMs: number, onDue: () => void, due: number, before: Deadline | undefined) {
     this.name = name
     this.afterMs = afterMs
     this.onDue = onDue
     this.due = due
+    this.before = before
   }
 }
 
@@ -39,8 +42,8 @@ class Deadline {
  */
 export class Deadlines {
   readonly #clock: TimerClock
-  /** There are only a few, so a search is cheaper than a table. */
-  readonly #running: Deadline[] = []
+  /** The one that was started last leads to the others. There are only a few, so that a table would only cost memory. */
+  #last: Deadline | undefined
   #timer: unknown
   #timerDue = Number.POSITIVE_INFINITY
 
@@ -53,13 +56,13 @@ export class Deadlines {
     this.stop(name)
     if (afterMs === Number.POSITIVE_INFINITY) return
     const due = this.#clock.now() + afterMs
-    this.#running.push(new Deadline(name, afterMs, onDue, due))
+    this.#last = new Deadline(name, afterMs, onDue, due, this.#last)
     if (due < this.#timerDue) this.#arm(due)
   }
 
   /** Postpones a running deadline: it counts from `now` again. */
   touch(name: string, now = this.#clock.now()): void {
-    const deadline = this.#running[this.#find(name)]
+    const deadline = this.#find(name)
     if (deadline) deadline.due = now + deadline.afterMs
   }
 
@@ -69,7 +72,7 @@ export class Deadlines {
    * @returns a function that starts it again with the time that was left
    */
   hold(name: string): () => void {
-    const held = this.#running[this.#find(name)]
+    const held = this.#find(name)
     if (!held) return () => {}
     const left = held.due - this.#clock.now()
     this.stop(name)
@@ -77,12 +80,17 @@ export class Deadlines {
   }
 
   stop(name: string): void {
-    const at = this.#find(name)
-    if (at !== -1) this.#running.splice(at, 1)
+    let later: Deadline | undefined
+    for (let deadline = this.#last; deadline; later = deadline, deadline = deadline.before) {
+      if (deadline.name !== name) continue
+      if (later) later.before = deadline.before
+      else this.#last = deadline.before
+      return
+    }
   }
 
   stopAll(): void {
-    this.#running.length = 0
+    this.#last = undefined
     this.#clock.clearTimer(this.#timer)
     this.#timer = undefined
     this.#timerDue = Number.POSITIVE_INFINITY
@@ -100,17 +108,25 @@ export class Deadlines {
     this.#timerDue = Number.POSITIVE_INFINITY
     const now = this.#clock.now()
     // If the event loop was held, several are due: what would have come first still does.
-    for (const deadline of [...this.#running].sort((a, b) => a.due - b.due)) {
-      if (deadline.due > now || !this.#running.includes(deadline)) continue
+    for (const deadline of this.#all().sort((a, b) => a.due - b.due)) {
+      if (deadline.due > now || this.#find(deadline.name) !== deadline) continue
       this.stop(deadline.name)
       deadline.onDue()
     }
-    const next = Math.min(...this.#running.map(({ due }) => due))
+    const next = Math.min(...this.#all().map(({ due }) => due))
     if (next < this.#timerDue) this.#arm(next)
   }
 
-  #find(name: string): number {
-    for (let at = 0; at < this.#running.length; at++) if (this.#running[at]!.name === name) return at
-    return -1
+  /** In the order in which they were started. */
+  #all(): Deadline[] {
+    const all: Deadline[] = []
+    for (let deadline = this.#last; deadline; deadline = deadline.before) all.unshift(deadline)
+    return all
+  }
+
+  #find(name: string): Deadline | undefined {
+    let deadline = this.#last
+    while (deadline && deadline.name !== name) deadline = deadline.before
+    return deadline
   }
 }

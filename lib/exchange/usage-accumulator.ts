@@ -9,6 +9,7 @@ import {
   tokensOf,
   type Usage,
 } from '../formats/index.js'
+import { append } from '../util/append.js'
 
 /** OpenAI accepts no `n` above 128 (https://platform.openai.com/docs/api-reference/chat/create#chat_create-n). */
 const MAX_CHOICES = 128
@@ -52,7 +53,7 @@ export class UsageAccumulator {
   /** A finish reason has been read, in the order of the messages. */
   #hasReadEnd = false
   /** Whether each choice that has begun has ended, by index. */
-  readonly #choices: boolean[] = []
+  #choices: boolean[] = []
   /** Sequence number of the last message, if the protocol has one. */
   sequenceNumber: number | undefined
   /** The body ended in the middle of its JSON, or of an event. */
@@ -177,7 +178,10 @@ export class UsageAccumulator {
   }
 
   #advanceChoice(index: number, isEnded: boolean): void {
-    if (index >= 0 && index < MAX_CHOICES) this.#choices[index] = isEnded || this.#choices[index] === true
+    if (index < 0 || index >= MAX_CHOICES) return
+    const hasEnded = isEnded || this.#choices[index] === true
+    if (index === this.#choices.length) this.#choices = append(this.#choices, hasEnded)
+    else this.#choices[index] = hasEnded
   }
 
   /** Output tokens so far: as reported, plus the estimate since then. */

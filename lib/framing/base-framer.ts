@@ -1,3 +1,4 @@
+import { append } from '../util/append.js'
 import type { Framer } from './framer.js'
 import { PendingBytes } from './pending-bytes.js'
 
@@ -107,7 +108,7 @@ export abstract class BaseFramer implements Framer {
       this.tooLarge = true
       return false
     }
-    this.ends.push(end)
+    this.ends = append(this.ends, end)
     this.#frameStart = end
     if (isEvent) {
       this.events++

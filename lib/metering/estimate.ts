@@ -25,7 +25,7 @@ export class RunningEstimate {
   /** Tokens of texts that the app counted itself. */
   #appTokens = 0
   /** Most recently seen first. */
-  readonly #locations: TextLocation[] = []
+  #locations: TextLocation[] = []
 
   /** Tokens so far. */
   get tokens(): number {
@@ -74,8 +74,7 @@ export class RunningEstimate {
   #learnLocation(frame: Buffer, start: number, end: number): void {
     const known = this.#locations.findIndex((place) => place.widen(frame, start, end))
     if (known >= 0) return this.#moveToFront(known)
-    this.#locations.unshift(new TextLocation(frame, start, end))
-    if (this.#locations.length > MAX_LOCATIONS) this.#locations.pop()
+    this.#locations = [new TextLocation(frame, start, end), ...this.#locations.slice(0, MAX_LOCATIONS - 1)]
   }
 
   #moveToFront(index: number): void {

@@ -1,3 +1,5 @@
+import { append } from '../util/append.js'
+
 /** The last frames of a stream say why it ended. */
 const MAX_FRAMES = 4
 
@@ -10,7 +12,7 @@ const COLON = 58
 
 /** Keeps the last frames of a stream that have content. */
 export class LastFrames {
-  readonly #frames: Buffer[] = []
+  #frames: Buffer[] = []
   #bytes = 0
 
   /** @param first index of the first frame to keep */
@@ -38,7 +40,7 @@ export class LastFrames {
   }
 
   #push(frame: Buffer): void {
-    this.#frames.push(frame)
+    this.#frames = append(this.#frames, frame)
     this.#bytes += frame.length
     while (this.#frames.length > MAX_FRAMES || (this.#bytes > MAX_BYTES && this.#frames.length > 1)) {
       this.#bytes -= this.#frames.shift()!.length

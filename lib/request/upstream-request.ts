@@ -88,7 +88,7 @@ export function withBody(request: UpstreamRequest, { content, headers }: Request
 const unknownClient = { remoteAddress: undefined, encrypted: false }
 
 /** What http-proxy-middleware may know about the client's connection. */
-interface ClientConnection {
+export interface ClientConnection {
   readonly remoteAddress: string | undefined
   readonly encrypted: boolean
 }

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Writable } from 'node:stream'
 import { type BodyBytes, isInMemory } from '../request/body-bytes.js'
-import type { UpstreamRequest } from '../request/upstream-request.js'
+import type { ClientConnection, UpstreamRequest } from '../request/upstream-request.js'
 import { pinPath, type Route } from './route.js'
 
 /** Size of the pieces that a body is written in. */
@@ -16,6 +16,19 @@ function splitIntoPieces(body: BodyBytes): Buffer[] {
   return pieces
 }
 
+/** Always looks alive, so that every upstream error is reported. A class: a spread object would have a shape of its own. */
+class StubSocket implements ClientConnection {
+  readonly destroyed = false
+  readonly writable = true
+  readonly remoteAddress: string | undefined
+  readonly encrypted: boolean
+
+  constructor({ remoteAddress, encrypted }: ClientConnection) {
+    this.remoteAddress = remoteAddress
+    this.encrypted = encrypted
+  }
+}
+
 /**
  * Replaces the client's request for http-proxy-middleware. It has everything that an upstream request is made from, and
  * nothing that would let the middleware touch the client's connection.
@@ -26,9 +39,8 @@ export class StubRequest extends EventEmitter {
   readonly headers: IncomingHttpHeaders
   readonly httpVersion = '1.1'
   readonly httpVersionMajor = 1
-  /** Always looks alive, so that every upstream error is reported. */
-  readonly socket: object
-  readonly connection: object
+  readonly socket: StubSocket
+  readonly connection: StubSocket
   /**
    * The attempt that sends it. A WeakMap instead of a property would, under load, cost more than the rest of an
    * attempt.
@@ -63,7 +75,7 @@ export class StubRequest extends EventEmitter {
     // A copy, because http-proxy-middleware may write to `url`.
     this.url = this.#path = request.url
     this.headers = request.headers
-    this.socket = this.connection = { ...request.client, destroyed: false, writable: true }
+    this.socket = this.connection = new StubSocket(request.client)
     this.#body = request.body
     this.#onChunk = onChunk
     this.#onSent = onSent

@@ -21,7 +21,7 @@ export const limits = mutationsOf(
       'test/exchange/deadlines.test.ts',
     ],
     [
-      'if (deadline.due > now || !this.#running.includes(deadline)) continue',
+      'if (deadline.due > now || this.#find(deadline.name) !== deadline) continue',
       'if (deadline.due > now) continue',
       'test/exchange/deadlines.test.ts',
     ],

@@ -45,7 +45,7 @@ export const metering = mutationsOf(
       'test/e2e/usage.test.ts',
       'test/e2e/telling.test.ts',
     ],
-    ['index >= 0 && index < MAX_CHOICES', 'index >= 0', 'test/exchange/usage-accumulator.test.ts'],
+    ['index < 0 || index >= MAX_CHOICES', 'index < 0', 'test/exchange/usage-accumulator.test.ts'],
     [
       'this.isLast || this.#isEnded || (this.finishReason !== undefined && !this.#choices.includes(false))',
       'this.isLast || this.#isEnded || this.finishReason !== undefined',
@@ -70,7 +70,7 @@ export const metering = mutationsOf(
       'return indexes',
       'test/metering/frames-containing.test.ts',
     ],
-    ['if (this.#locations.length > MAX_LOCATIONS) this.#locations.pop()', '', 'test/metering/estimate.test.ts'],
+    ['...this.#locations.slice(0, MAX_LOCATIONS - 1)', '...this.#locations', 'test/metering/estimate.test.ts'],
     [
       'if (this.#bytes <= MAX_PARSED_BYTES) {',
       'if (this.#bytes < MAX_PARSED_BYTES) {',
