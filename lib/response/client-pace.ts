@@ -2,18 +2,15 @@ import type { Exchange } from '../exchange/exchange.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
 import { LaggingClient } from './lagging-client.js'
-import type { Replay } from './replay.js'
+import type { Replays } from './replays.js'
 import type { ResponseStream } from './response-stream.js'
 
-/** The client, and what it reads. */
-interface Paced {
-  readonly exchange: Exchange
-  readonly context: ResponseContext
-  readonly downstream: Downstream
+/** What the client reads. */
+interface ReadAnswer {
   /** The provider's answer, if it has begun. */
-  stream(): ResponseStream | undefined
-  /** A kept answer that goes out in its place. */
-  replay(): Replay | undefined
+  readonly stream: ResponseStream | undefined
+  /** Kept answers that go out in its place. */
+  readonly replays: Replays | undefined
 }
 
 /**
@@ -21,37 +18,43 @@ interface Paced {
  * on, and the client gets what it has missed from the journal.
  */
 export class ClientPace {
-  readonly #paced: Paced
+  readonly #exchange: Exchange
+  readonly #context: ResponseContext
+  readonly #downstream: Downstream
+  readonly #answer: ReadAnswer
   #lag: LaggingClient | undefined
 
-  constructor(paced: Paced) {
-    this.#paced = paced
+  constructor(exchange: Exchange, context: ResponseContext, downstream: Downstream, answer: ReadAnswer) {
+    this.#exchange = exchange
+    this.#context = context
+    this.#downstream = downstream
+    this.#answer = answer
   }
 
   /** While it catches up, the client itself is one of the readers. */
   get isReadByOthers(): boolean {
-    const { exchange, downstream, stream } = this.#paced
-    const { recorder } = exchange
-    return stream() !== undefined && recorder?.kept !== undefined && recorder.readers > (downstream.isLagging ? 1 : 0)
+    const { recorder } = this.#exchange
+    if (!this.#answer.stream || !recorder?.kept) return false
+    return recorder.readers > (this.#downstream.isLagging ? 1 : 0)
   }
 
   onBackpressure(): void {
     if (this.#lag) return this.#lag.pause()
     if (this.isReadByOthers) return this.#letOthersGoOn()
-    this.#paced.stream()?.pause()
-    this.#paced.replay()?.pause()
+    this.#answer.stream?.pause()
+    this.#answer.replays?.current?.pause()
   }
 
   onDrain(): void {
     if (this.#lag) return this.#lag.resume()
-    this.#paced.stream()?.resume('streaming')
-    this.#paced.replay()?.resume()
+    this.#answer.stream?.resume('streaming')
+    this.#answer.replays?.current?.resume()
   }
 
   /** Others have begun, or ceased, to read the answer. */
   onReaders(): void {
-    const { isLagging, isBlocked, isGone } = this.#paced.downstream
-    const stream = this.#paced.stream()
+    const { isLagging, isBlocked, isGone } = this.#downstream
+    const { stream } = this.#answer
     if (!stream || isGone) return
     if (!isLagging && isBlocked && this.isReadByOthers) {
       this.#letOthersGoOn()
@@ -69,16 +72,15 @@ export class ClientPace {
   }
 
   #letOthersGoOn(): void {
-    const { exchange, context, downstream } = this.#paced
     this.#lag = new LaggingClient({
-      exchange,
-      context,
-      downstream,
+      exchange: this.#exchange,
+      context: this.#context,
+      downstream: this.#downstream,
       // What it has missed is not kept any more. The others go on.
-      onLost: () => downstream.disconnect(),
+      onLost: () => this.#downstream.disconnect(),
       onCaughtUp: () => {
         this.#lag = undefined
-        this.#paced.stream()?.resume('streaming')
+        this.#answer.stream?.resume('streaming')
       },
     })
   }

@@ -1,25 +1,24 @@
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { debug } from '../util/debug.js'
+import type { ClientPace } from './client-pace.js'
 import type { ResponseContext } from './context.js'
 import { hasBeenSent, onDisconnect } from './disconnect.js'
 import type { Downstream } from './downstream.js'
+import type { ResponseOpener } from './response-opener.js'
 import type { ResponseStream } from './response-stream.js'
 
 /** What the end of the client's side depends on, and what it leads to. */
 interface Answering {
+  /** The current attempt, if the provider has been asked. */
+  readonly upstream: object | undefined
   /** The provider's answer, if it has begun. */
-  stream(): ResponseStream | undefined
-  /** Whether the client's response is open as a stream. */
-  isStreamOpen(): boolean
-  /** Whether the provider has been asked. */
-  isReading(): boolean
+  readonly stream: ResponseStream | undefined
+  readonly pace: ClientPace
+  /** Ends the exchange with a failure. */
+  fail(failure: AiProxyError): void
   /** Ends the exchange, whose outcome is settled. */
   finish(): void
-  /** The client has left. */
-  leave(): void
-  /** Ends the exchange because nobody reads its answer any more. */
-  abandon(): void
   onCrash(error: unknown): void
 }
 
@@ -30,15 +29,23 @@ export class Departure {
   readonly #exchange: Exchange
   readonly #context: ResponseContext
   readonly #downstream: Downstream
+  readonly #opener: ResponseOpener
   readonly #answering: Answering
   #isSettled = false
   /** When the client left, it had received the end of the answer. */
   #hasReceivedAll = false
 
-  constructor(exchange: Exchange, context: ResponseContext, downstream: Downstream, answering: Answering) {
+  constructor(
+    exchange: Exchange,
+    context: ResponseContext,
+    downstream: Downstream,
+    opener: ResponseOpener,
+    answering: Answering,
+  ) {
     this.#exchange = exchange
     this.#context = context
     this.#downstream = downstream
+    this.#opener = opener
     this.#answering = answering
     this.stopWatching = onDisconnect(exchange.client, (wasSent) => this.#onDisconnect(wasSent))
   }
@@ -49,7 +56,7 @@ export class Departure {
   #onDisconnect(wasSent: boolean): void {
     if (wasSent) return this.settle(true)
     this.#closeDownstream()
-    if (!this.#goesOn) this.#answering.stream()?.stop()
+    if (!this.#goesOn) this.#answering.stream?.stop()
     const runTurn = () => {
       try {
         this.settle()
@@ -63,10 +70,10 @@ export class Departure {
 
   #closeDownstream(): void {
     if (this.#downstream.isGone) return
-    const hasReadEnd = this.#answering.stream()?.limits.isTerminated === true || this.#downstream.isLingering
+    const hasReadEnd = this.#answering.stream?.limits.isTerminated === true || this.#downstream.isLingering
     this.#hasReceivedAll = hasReadEnd && !this.#downstream.isBlocked
     this.#downstream.close()
-    this.#answering.leave()
+    this.#answering.pace.stop()
   }
 
   /** Determines whether the client has received everything, or has left. */
@@ -77,7 +84,7 @@ export class Departure {
     this.#isSettled = true
     this.#closeDownstream()
     // Many clients leave as soon as they have read the provider's last message or error.
-    if (this.#answering.isStreamOpen()) exchange.readLastFrames()
+    if (this.#opener.framing !== undefined) exchange.readLastFrames()
     settleReportedError(exchange)
     if (wasSent) {
       if (this.#downstream.isEnded) exchange.settleComplete()
@@ -90,11 +97,15 @@ export class Departure {
     }
     const hasLeft = exchange.settle('client_disconnect')
     if (hasLeft) debug.stream('%s the client left while %s', exchange.id, phase)
-    const isReading = this.#answering.isReading() && client.req.complete && phase !== 'ending'
+    const isReading = this.#answering.upstream !== undefined && client.req.complete && phase !== 'ending'
     if (!(hasLeft && isReading && this.#goesOn)) return this.#answering.finish()
-    this.#answering.stream()?.resume('draining')
+    this.#answering.stream?.resume('draining')
     exchange.enter('draining')
-    if (!this.#drains) exchange.recorder?.startGrace(() => this.#answering.abandon())
+    if (!this.#drains) exchange.recorder?.startGrace(() => this.#abandon())
+  }
+
+  #abandon(): void {
+    this.#answering.fail(new AiProxyError('aborted', 'Nobody reads this answer any more'))
   }
 
   get #drains(): boolean {

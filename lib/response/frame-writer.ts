@@ -12,20 +12,25 @@ interface Rest {
   readonly areEvents: boolean
 }
 
+/** The answer that the frames are of. */
+interface WrittenAnswer {
+  /** A limit has ended it. */
+  readonly isStopped: boolean
+}
+
 /** Writes the frames of an answer to the client, meters them, and checks the answer's limits. */
 export class FrameWriter {
   readonly #downstream: Downstream
   readonly #limits: ResponseLimits
-  readonly #isStopped: () => boolean
+  readonly #answer: WrittenAnswer
   /** Number of events before those that are written now. */
   #events = 0
   #rest: Rest | undefined
 
-  /** @param isStopped returns whether a limit has ended the answer */
-  constructor(downstream: Downstream, limits: ResponseLimits, isStopped: () => boolean) {
+  constructor(downstream: Downstream, limits: ResponseLimits, answer: WrittenAnswer) {
     this.#downstream = downstream
     this.#limits = limits
-    this.#isStopped = isStopped
+    this.#answer = answer
   }
 
   /** A policy has to answer before the rest is written. */
@@ -54,7 +59,7 @@ export class FrameWriter {
   }
 
   #check({ framer }: Carriage): void {
-    if (!this.#isStopped() && !this.#rest) this.#limits.check(framer)
+    if (!this.#answer.isStopped && !this.#rest) this.#limits.check(framer)
   }
 
   /**
@@ -73,8 +78,8 @@ export class FrameWriter {
       const ahead = at === 0 ? prefix : undefined
       this.#writeTogether(frames.subarray(start, end), [end - start], ahead, carriage, now, areEvents)
       const isLast = end >= frames.length
-      if (!isLast && !this.#isStopped()) this.#limits.checkBounds()
-      if (this.#isStopped()) return
+      if (!isLast && !this.#answer.isStopped) this.#limits.checkBounds()
+      if (this.#answer.isStopped) return
       start = end
       if (!isLast && this.#limits.isHeld) {
         this.#rest = { frames, start, ends: ends.slice(at + 1), areEvents }

@@ -32,6 +32,11 @@ interface Upstream {
 export class ResponseController implements ExchangeController, DownstreamEvents, AnswerCallbacks {
   /** The current attempt, once there is one. */
   upstream: Upstream | undefined
+  /** The provider's answer, once it has begun. */
+  stream: ResponseStream | undefined
+  /** Exists if kept answers were to go out in the place of the provider's. */
+  replays: Replays | undefined
+  readonly pace: ClientPace
 
   readonly #exchange: Exchange
   readonly #context: ResponseContext
@@ -39,36 +44,21 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   readonly #opener: ResponseOpener
   readonly #hooks: ResponseHooks
   readonly #ownAnswers: OwnAnswers
-  #stream: ResponseStream | undefined
-  /** Kept answers that go out in the place of the provider's. */
-  readonly #replays: Replays
-  readonly #pace: ClientPace
   readonly #departure: Departure
   #isEnded = false
 
   constructor(exchange: Exchange, context: ResponseContext) {
     this.#exchange = exchange
     this.#context = context
-    const fail = (failure: AiProxyError) => this.fail(failure)
     const downstream = new Downstream(exchange.res, exchange.deadlines, () => exchange.limits.drainTimeoutMs, this)
     const opener = new ResponseOpener(exchange, context, downstream)
     this.#downstream = downstream
     this.#opener = opener
-    this.#hooks = new ResponseHooks(exchange, context, fail)
+    this.#hooks = new ResponseHooks(exchange, context, this)
     this.#ownAnswers = new OwnAnswers(exchange, context, downstream, opener, this.#hooks)
-    this.#replays = new Replays({ exchange, context, downstream, opener, fail })
-    const reading = { stream: () => this.#stream, replay: () => this.#replays.current }
-    this.#pace = new ClientPace({ exchange, context, downstream, ...reading })
+    this.pace = new ClientPace(exchange, context, downstream, this)
     exchange.attachDownstream(downstream)
-    this.#departure = new Departure(exchange, context, downstream, {
-      stream: () => this.#stream,
-      isStreamOpen: () => opener.framing !== undefined,
-      isReading: () => this.upstream !== undefined,
-      finish: () => this.#finish(),
-      leave: () => this.#pace.stop(),
-      abandon: () => fail(new AiProxyError('aborted', 'Nobody reads this answer any more')),
-      onCrash: (error) => this.onCrash(error),
-    })
+    this.#departure = new Departure(exchange, context, downstream, opener, this)
   }
 
   /** Keeps the answer. Called before anything of it is sent. */
@@ -92,7 +82,15 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
    */
   async replay(request: ReplayRequest): Promise<ReplayResult> {
     // The client may have left while it was looked up. A reader that nothing stops would keep the provider going.
-    return this.#isEnded ? 'served' : this.#replays.answer(request)
+    if (this.#isEnded) return 'served'
+    this.replays ??= new Replays({
+      exchange: this.#exchange,
+      context: this.#context,
+      downstream: this.#downstream,
+      opener: this.#opener,
+      fail: (failure) => this.fail(failure),
+    })
+    return this.replays.answer(request)
   }
 
   /** Answers without the provider. */
@@ -132,7 +130,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   #answerInstead(answer: FinishedAnswer): void {
     this.#stopUpstream()
     this.#exchange.replaceAnswer()
-    if (this.#downstream.isGone) return this.#finish()
+    if (this.#downstream.isGone) return this.finish()
     this.#ownAnswers.sendFromApp(answer)
   }
 
@@ -143,9 +141,9 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     const decoder = plan.createDecoder?.()
     const body = decoder ? decodeBody(response, decoder) : response
     const source = { carriage, body, decoder, isCloseDelimited: plan.isCloseDelimited }
-    this.#stream = new ResponseStream(exchange, this.#context, source, this.#downstream, this)
+    this.stream = new ResponseStream(exchange, this.#context, source, this.#downstream, this)
     // The client may not have read earlier heartbeats yet.
-    if (this.#downstream.isBlocked) this.#stream.pause()
+    if (this.#downstream.isBlocked) this.stream.pause()
   }
 
   /** Ends the exchange with a failure, in the client's protocol if anything can still be sent. */
@@ -163,14 +161,14 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#stopUpstream()
     if (this.#downstream.isGone) {
       this.#ownAnswers.keepFailure(failure)
-      return this.#finish()
+      return this.finish()
     }
     this.#ownAnswers.answerFailure(failure, isFirst)
   }
 
   /** Fails the exchange because the model is silent, unless the answer is one that need not have content by now. */
   failForSilence(failure: AiProxyError): void {
-    if (this.#stream) this.#stream.limits.onSilence(failure)
+    if (this.stream) this.stream.limits.onSilence(failure)
     else this.fail(failure)
   }
 
@@ -189,20 +187,20 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   }
 
   onBackpressure(): void {
-    this.#pace.onBackpressure()
+    this.pace.onBackpressure()
   }
 
   onDrain(): void {
-    this.#pace.onDrain()
+    this.pace.onDrain()
   }
 
   /** Others have begun, or ceased, to read the answer. */
   onReaders(): void {
-    this.#pace.onReaders()
+    this.pace.onReaders()
   }
 
   onDrainTimeout(): void {
-    if (this.#pace.isReadByOthers) return this.#downstream.disconnect()
+    if (this.pace.isReadByOthers) return this.#downstream.disconnect()
     const failure = limitFailure('slow_client', this.#exchange.limits)
     debug.limit('%s %s: %s', this.#exchange.id, failure.limit, failure.message)
     this.destroy(failure)
@@ -222,27 +220,28 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#stopUpstream()
     this.#exchange.completeAnswer()
     const { onAnswer } = this.#context.config
-    if (held && onAnswer && !this.#isEnded) return this.#ownAnswers.askAndSend(held, onAnswer, () => this.#finish())
+    if (held && onAnswer && !this.#isEnded) return this.#ownAnswers.askAndSend(held, onAnswer, () => this.finish())
     settleReportedError(this.#exchange)
-    if (this.#downstream.isGone) return this.#finish()
+    if (this.#downstream.isGone) return this.finish()
     this.#exchange.enter('ending')
     this.#downstream.end()
   }
 
   #stopUpstream(): void {
-    this.#stream?.stop()
-    this.#replays.current?.stop()
+    this.stream?.stop()
+    this.replays?.current?.stop()
     this.upstream?.end()
     this.#exchange.deadlines.stopAll()
   }
 
-  #finish(): void {
+  /** Ends the exchange, whose outcome is settled. */
+  finish(): void {
     if (this.#isEnded) return
     this.#isEnded = true
     this.#hooks.giveUp()
     this.#departure.stopWatching()
     this.#stopUpstream()
-    this.#pace.stop()
+    this.pace.stop()
     this.#exchange.recorder?.end(this.#exchange.isComplete)
     this.#context.onEnd(this.#exchange)
   }

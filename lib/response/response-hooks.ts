@@ -8,6 +8,12 @@ import { askForResponse, type FailureResponse, failureResponse } from './failure
 import { runResponseHook } from './response-hook.js'
 import type { ResponsePlan } from './response-plan.js'
 
+/** What the hooks are run for. */
+interface Answering {
+  /** Ends the exchange with a failure, for example because a hook threw. */
+  fail(failure: AiProxyError): void
+}
+
 /**
  * Runs the app's hooks for one response. No hook may hold the client for ever: each has as much time as the provider has
  * for its first byte. What a hook returns after the exchange has ended is ignored.
@@ -15,16 +21,15 @@ import type { ResponsePlan } from './response-plan.js'
 export class ResponseHooks {
   readonly #exchange: Exchange
   readonly #context: ResponseContext
-  readonly #fail: (failure: AiProxyError) => void
+  readonly #answering: Answering
   #isGivenUp = false
   /** Sends the default answer to a failure while the app is still asked for its own. */
   #sendDefault: (() => void) | undefined
 
-  /** @param fail ends the exchange with a failure, for example because a hook threw */
-  constructor(exchange: Exchange, context: ResponseContext, fail: (failure: AiProxyError) => void) {
+  constructor(exchange: Exchange, context: ResponseContext, answering: Answering) {
     this.#exchange = exchange
     this.#context = context
-    this.#fail = fail
+    this.#answering = answering
   }
 
   /** The exchange has ended or failed, so the results of hooks are of no use any more. */
@@ -88,14 +93,14 @@ export class ResponseHooks {
       () => this.#exchange.hookView(),
       isRejection,
     )
-    deadlines.start('hook', limits.firstByteTimeoutMs, () => this.#fail(appTimeout([name], limits)))
+    deadlines.start('hook', limits.firstByteTimeoutMs, () => this.#answering.fail(appTimeout([name], limits)))
     try {
       const result = await reporting()
       if (this.#isGivenUp) return
       deadlines.stop('hook')
       proceed(result)
     } catch (error) {
-      if (!this.#isGivenUp) this.#fail(toFailure(error))
+      if (!this.#isGivenUp) this.#answering.fail(toFailure(error))
     }
   }
 }

@@ -13,6 +13,12 @@ export interface AnswerCallbacks {
   fail(failure: AiProxyError): void
 }
 
+/** The answer that the limits are for. */
+interface LimitedAnswer {
+  /** Whether bytes from the provider still have to be forwarded. */
+  readonly hasMore: boolean
+}
+
 /** Enforces the limits of an answer in time and tokens, and ends it after the provider has reported its end. */
 export class ResponseLimits {
   /** The provider has reported the end of its answer. */
@@ -24,15 +30,14 @@ export class ResponseLimits {
 
   readonly #exchange: Exchange
   readonly #callbacks: AnswerCallbacks
-  readonly #hasMore: () => boolean
+  readonly #answer: LimitedAnswer
   /** Exists if a limit on the model's silence is set. */
   readonly #contentWatch: ContentWatch | undefined
 
-  /** @param hasMore returns whether bytes from the provider still have to be forwarded */
-  constructor(exchange: Exchange, callbacks: AnswerCallbacks, hasMore: () => boolean) {
+  constructor(exchange: Exchange, callbacks: AnswerCallbacks, answer: LimitedAnswer) {
     this.#exchange = exchange
     this.#callbacks = callbacks
-    this.#hasMore = hasMore
+    this.#answer = answer
     const { maxStreamDurationMs, firstTokenTimeoutMs, progressTimeoutMs } = exchange.limits
     this.#startIdleTimer()
     if (Math.min(firstTokenTimeoutMs, progressTimeoutMs) < Number.POSITIVE_INFINITY) {
@@ -155,7 +160,7 @@ export class ResponseLimits {
   /** Ends the answer if the provider leaves the connection open after its end. What it has sent is still forwarded. */
   #startGraceTimer(): void {
     this.#exchange.deadlines.start('grace', this.#exchange.limits.terminatorGraceMs, () => {
-      if (this.#hasMore()) return this.#startGraceTimer()
+      if (this.#answer.hasMore) return this.#startGraceTimer()
       debug.stream('%s the provider said that it was done and left the connection open', this.#exchange.id)
       this.#complete()
     })

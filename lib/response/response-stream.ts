@@ -64,8 +64,8 @@ export class ResponseStream implements Runnable {
     this.#downstream = downstream
     this.#callbacks = callbacks
     this.#sizeLimit = new SizeLimit(exchange.limits.maxResponseBytes)
-    this.limits = new ResponseLimits(exchange, callbacks, () => this.hasMore)
-    this.#writer = new FrameWriter(downstream, this.limits, () => this.isStopped)
+    this.limits = new ResponseLimits(exchange, callbacks, this)
+    this.#writer = new FrameWriter(downstream, this.limits, this)
     this.#hold = new PolicyHold(this.limits, this)
     if (typeof source.carriage === 'object') this.#setCarriage(source.carriage)
     else this.#bodyStart = new BodyStart(source.carriage)

@@ -52,7 +52,7 @@ export const ends = mutationsOf(
       'test/response/response-controller.finished.test.ts',
     ],
     ['this.#findings.rewind()', '', 'test/response/response-controller.finished.test.ts'],
-    ['if (this.#hasMore()) return this.#startGraceTimer()', ''],
+    ['if (this.#answer.hasMore) return this.#startGraceTimer()', ''],
     [
       'this.limits.isStream = carriage.framing !== undefined && !carriage.isEnclosed',
       'this.limits.isStream = carriage.framing !== undefined',
