@@ -1,4 +1,5 @@
 import {
+  type ChoiceState,
   type Counting,
   isFailure,
   mergeUsage,
@@ -19,9 +20,14 @@ export interface Reading extends ParsedMessage {
   readonly errorStatus?: number | undefined
 }
 
-/** Returns whether a message is content: text, a call, or an end, which a user no longer needs to wait for. */
-function isContent({ text, callsTool, whole, finishReason, isLast }: ParsedMessage, progress: Progress): boolean {
-  return Boolean(text || callsTool || whole || finishReason || isLast || progress.isContent || progress.isEnd)
+/** Returns whether a message is content: what the model has generated, or an end, which a user no longer needs to wait for. */
+function isContent(reading: ParsedMessage, progress: Progress): boolean {
+  return isGenerated(reading, progress) || Boolean(reading.finishReason || reading.isLast || progress.isEnd)
+}
+
+/** Returns whether a message has something that the model has generated: text, a call, a picture, sound. */
+function isGenerated({ text, callsTool, whole }: ParsedMessage, progress: Progress): boolean {
+  return Boolean(text || callsTool || whole || progress.isContent)
 }
 
 /** What an answer has told. */
@@ -48,10 +54,10 @@ export class UsageAccumulator {
   #errorStatus: number | undefined
   /** The answer ended without a finish reason. */
   #isEnded = false
-  /** Text has followed a finish reason, which has ended nothing then. */
-  hasTextAfterEnd = false
-  /** A finish reason has been read, in the order of the messages. */
-  #hasReadEnd = false
+  /** Text, a call or a picture has followed a finish reason, which has ended nothing then. */
+  hasContentAfterEnd = false
+  /** The choices whose finish reasons have been read, in the order of the messages. */
+  readonly #readEnds = new Set<number>()
   /** Whether each choice that has begun has ended, by index. */
   #choices: boolean[] = []
   /** Sequence number of the last message, if the protocol has one. */
@@ -134,7 +140,7 @@ export class UsageAccumulator {
 
   /** The last messages follow once more, in order: some of them have been read before. */
   rewind(): void {
-    this.#hasReadEnd = false
+    this.#readEnds.clear()
   }
 
   /** Adds one of the last messages, in order, after its text has been counted: only the later ones of them follow. */
@@ -155,13 +161,18 @@ export class UsageAccumulator {
     this.sequenceNumber = progress.sequenceNumber ?? this.sequenceNumber
     // The first choice, which seemed to be the only one, may have ended unnoticed; if it has not, it occurs again.
     if (progress.choices?.some(({ index }) => index > 0) && !this.hasSeveralChoices) this.#choices.length = 0
-    if (progress.choices) for (const { index, isEnded } of progress.choices) this.#advanceChoice(index, isEnded)
-    else if (reading.text || reading.finishReason) {
-      if (reading.text && this.#hasReadEnd) this.hasTextAfterEnd = true
-      if (reading.finishReason) this.#hasReadEnd = true
-      this.#advanceChoice(0, Boolean(reading.finishReason))
+    const choices = progress.choices ?? [{ index: 0, isEnded: Boolean(reading.finishReason) }]
+    this.#trackEnds(choices, isGenerated(reading, progress))
+    if (progress.choices || reading.text || reading.finishReason) {
+      for (const { index, isEnded } of choices) this.#advanceChoice(index, isEnded)
     }
     if (isContent(reading, progress)) this.contentAt = now
+  }
+
+  #trackEnds(choices: readonly ChoiceState[], hasContent: boolean): void {
+    const haveEnded = choices.length > 0 && choices.every(({ index }) => this.#readEnds.has(index))
+    if (hasContent && haveEnded) this.hasContentAfterEnd = true
+    for (const { index, isEnded } of choices) if (isEnded) this.#readEnds.add(index)
   }
 
   /** Whether several choices have begun: each then reports its own end. */

@@ -131,14 +131,14 @@ export class ResponseLimits {
   }
 
   /**
-   * Whether the provider has said all it had to say, though not in the last message of its protocol. Where text follows
-   * a finish reason, as in early versions of Gemini, the provider gives one with each message, and it ends nothing.
+   * Whether the provider has said all it had to say, though not in the last message of its protocol. Where more
+   * follows a finish reason, as in early versions of Gemini, the provider gives one with each message, and it ends nothing.
    */
   get #isComplete(): boolean {
     this.#exchange.finishMetering()
     if (this.hasReportedEnd) return true
-    const { isComplete, hasTextAfterEnd } = this.#exchange.answer
-    return this.isStream && !this.mustBeClosed && isComplete && !hasTextAfterEnd
+    const { isComplete, hasContentAfterEnd } = this.#exchange.answer
+    return this.isStream && !this.mustBeClosed && isComplete && !hasContentAfterEnd
   }
 
   /** Ends the answer with the failure of a limit. */

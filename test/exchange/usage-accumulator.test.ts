@@ -72,7 +72,7 @@ describe('messages are merged', () => {
         error: undefined,
         isLast: false,
         isRecognised: false,
-        hasTextAfterEnd: false,
+        hasContentAfterEnd: false,
         sequenceNumber: undefined,
         isTruncated: false,
         hasMessages: false,

@@ -97,8 +97,9 @@ describe('a stream without a finish reason is not', () => {
   }
 })
 
-const gemini = (text: string, finishReason?: string) =>
-  sseEvent({ candidates: [{ content: { parts: [{ text }] }, ...(finishReason && { finishReason }) }] })
+const geminiPart = (part: object, finishReason?: string) =>
+  sseEvent({ candidates: [{ content: { parts: [part] }, ...(finishReason && { finishReason }) }] })
+const gemini = (text: string, finishReason?: string) => geminiPart({ text }, finishReason)
 const choice = (index: number, content: string, finish_reason: string | null = null) =>
   chatChunk([{ index, delta: { content }, finish_reason }])
 
@@ -107,6 +108,21 @@ describe('a finish reason does not complete a stream that breaks', () => {
   const streamsThatGoOn: [what: string, path: string, frames: readonly Buffer[]][] = [
     ['if each message has one', streams.geminiSse.path, inAllMessages],
     ['if text follows it', streams.geminiSse.path, [gemini('a', 'STOP'), ...Array(8).fill(gemini(' word'))]],
+    [
+      'if a tool call follows it',
+      streams.geminiSse.path,
+      [gemini('a', 'STOP'), geminiPart({ functionCall: { name: 'f' } })],
+    ],
+    [
+      'if a picture follows it',
+      streams.geminiSse.path,
+      [gemini('a', 'STOP'), geminiPart({ inlineData: { data: 'AA' } })],
+    ],
+    [
+      'if text follows the ends of several choices',
+      streams.chat.path,
+      [choice(0, 'a', 'stop'), choice(1, 'b', 'stop'), choice(1, 'c'), choice(1, '', 'stop')],
+    ],
     ['of one of several choices', streams.chat.path, [choice(0, 'a'), choice(1, 'b'), choice(0, '', 'stop')]],
   ]
   for (const [what, path, frames] of streamsThatGoOn) {
@@ -135,6 +151,17 @@ describe('a finish reason does not complete a stream that breaks', () => {
     await reset(run, response)
     res.finish()
     assert.deepEqual([exchange.answer.isComplete, ended().code], [true, 'upstream_reset'])
+  })
+})
+
+describe('a stream whose choices have text and finish reasons in one message', () => {
+  test('is complete if it breaks', async (t) => {
+    const { answer, run, res, ended } = rig(t, { path: streams.chat.path })
+    const frames = [choice(0, 'a'), choice(1, 'b'), choice(0, 'c', 'stop'), choice(1, 'd', 'stop')]
+    const response = await answer({ 'content-type': 'text/event-stream' }, Buffer.concat(frames))
+    await reset(run, response)
+    res.finish()
+    assert.equal(ended().outcome, 'completed')
   })
 })
 

@@ -40,12 +40,12 @@ export const ends = mutationsOf(
       'test/response/response-controller.finished.test.ts',
     ],
     [
-      'return this.isStream && !this.mustBeClosed && isComplete && !hasTextAfterEnd',
+      'return this.isStream && !this.mustBeClosed && isComplete && !hasContentAfterEnd',
       'return false',
       'test/response/response-controller.finished.test.ts',
     ],
     ['!this.mustBeClosed && isComplete', 'isComplete', 'test/response/response-controller.finished.test.ts'],
-    [' && !hasTextAfterEnd', '', 'test/response/response-controller.finished.test.ts'],
+    [' && !hasContentAfterEnd', '', 'test/response/response-controller.finished.test.ts'],
     [
       "deadlines.start('idle', limits.idleTimeoutMs, () => this.failUnlessComplete",
       "deadlines.start('idle', limits.idleTimeoutMs, () => this.#callbacks.fail",
