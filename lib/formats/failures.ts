@@ -51,13 +51,25 @@ export function anyErrorIn(body: unknown): string | undefined {
   return hasNoAnswer(message) ? topLevelErrorIn(message) : undefined
 }
 
-/** `Error: …`, `[ERROR] …`, `openai.RateLimitError: …`, `An upstream error: …`, and the names of HTTP's statuses. */
-const ERROR_SENTENCE =
-  /^\W{0,4}(?:[\w.]{1,40} ){0,3}[\w.]{0,60}(?:error|exception)\s*[:\])}–—-]|^\W{0,4}(?:internal server error|bad gateway|service unavailable|gateway time-?out|too many requests)\b/i
+/**
+ * - `Error: …`, `[ERROR] …`, `openai.RateLimitError: …`, `An upstream error: …`, or nothing but that: `ERROR`
+ * - `An error occurred …`, `error code: 502` (Cloudflare), `upstream connect error or disconnect …` (Envoy)
+ * - the names of HTTP's statuses, also behind their numbers: `502 Bad Gateway`, `HTTP/1.1 502 Bad Gateway`
+ */
+const ERROR_SENTENCES = [
+  /^\W{0,4}(?:[\w.]{1,40} ){0,3}[\w.]{0,60}(?:error|exception)\s*(?:[:\])}–—-]|[.!]*$)/i,
+  /^\W{0,4}(?:an? )?(?:[\w.]{1,40} )?error (?:has )?(?:occurred\b|code\s*:)/i,
+  /^\W{0,4}upstream connect error\b/i,
+  /^\W{0,4}(?:HTTP(?:\/[\d.]{1,3})? )?(?:[45]\d\d[ :-]{1,3})?(?:internal server error|bad gateway|service (?:temporarily )?unavailable|gateway time-?out|too many requests)\b/i,
+]
+
+/** `no error: …` */
+const NO_ERROR = /^\W{0,4}(?:[\w.]{1,40} ){0,2}(?:no|without|0) (?:[\w.]{1,40} )?(?:error|exception)/i
 
 /** Returns whether a text that stands where a message should be says that something failed. */
 export function isErrorSentence(text: string): boolean {
-  return ERROR_SENTENCE.test(text.slice(0, MAX_SENTENCE_CHARS))
+  const start = text.slice(0, MAX_SENTENCE_CHARS)
+  return ERROR_SENTENCES.some((pattern) => pattern.test(start)) && !NO_ERROR.test(start)
 }
 
 const MAX_SENTENCE_CHARS = 300

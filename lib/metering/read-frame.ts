@@ -72,9 +72,10 @@ function errorOf({ event, data: text, isError }: Message, data: unknown, format:
   const said = anyErrorIn(data)
   if (said !== undefined) return said
   if (isError) return event ?? 'an error'
-  // All formats that are known send JSON: a text that says so is an error.
+  // All formats of ours send JSON objects: a text that says so is an error. In the app's own, it may be the model's.
   const sentence = data === undefined ? text : data
-  if (!format.isGuess && typeof sentence === 'string' && isErrorSentence(sentence))
+  const sendsObjects = !format.isGuess && !format.isCustom
+  if (sendsObjects && typeof sentence === 'string' && isErrorSentence(sentence))
     return sentence.slice(0, MAX_ERROR_CHARS)
   // An event of that name is an error, whatever its data.
   return event === 'error' ? errorText(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined

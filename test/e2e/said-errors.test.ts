@@ -67,6 +67,11 @@ const events: [what: string, event: string, said: RegExp][] = [
   ['an exception by its name', 'data: openai.RateLimitError: slow down\n\n', /slow down/],
   ['a sentence as JSON', data('An upstream error: lost'), /lost/],
   ['the name of a status', 'data: Internal Server Error\n\n', /Internal Server Error/],
+  ['the name of a status behind its number', 'data: HTTP/1.1 502 Bad Gateway\n\n', /502 Bad Gateway/],
+  ['a sentence of Envoy', 'data: upstream connect error or disconnect/reset before headers\n\n', /disconnect/],
+  ['a sentence of Cloudflare', 'data: error code: 502\n\n', /502/],
+  ['a sentence that says that an error occurred', 'data: An error occurred while streaming\n\n', /streaming/],
+  ['nothing but the word', 'data: ERROR\n\n', /ERROR/],
   ['success: false', data({ success: false, message: 'unsuccessful' }), /unsuccessful/],
   ['a sentence as the error', data({ error: 'overheated' }), /overheated/],
   ['an error in a list', data([{ error: { message: 'listed' } }]), /listed/],
@@ -100,16 +105,29 @@ describe('an error within a stream, in whatever format, is upstream_error, and p
     }
   })
 
-  test('but not in a protocol that is not known, nor within the text of an answer', async (t) => {
+  test('but not in a protocol that is not known, nor within the text of an answer, nor where there is none', async (t) => {
     const text = 'data: Error: a token\n\ndata: [DONE]\n\n'
+    const none = [...chat.frames.slice(0, -1), 'data: no error: all is well\n\n', 'data: [DONE]\n\n'].join('')
     const said = [...chat.frames.slice(0, -2), data({ choices: [{ index: 0, delta: { content: 'Error: x' } }] })]
     for (const [stream, body] of [
       [{ ...chat, path: '/of/another/kind' }, text],
+      [chat, none],
       [chat, [...said, ...chat.frames.slice(-2), 'data: [DONE]\n\n'].join('')],
     ] as const) {
       const { record } = await answered(t, stream, SSE, body)
       assert.equal(record.outcome, 'completed')
     }
+  })
+
+  test('but not in a format of the app, whose model may have written it', async (t) => {
+    const body = ['"Once: "', '"Error: "', 'Error: a token', '{"isEnd":true}']
+      .map((text) => `data: ${text}\n\n`)
+      .join('')
+    const provider = await startProvider(t, { onCall: (call) => call.sse([body]).end() })
+    const readMessage = ({ isEnd }: Record<string, unknown>) => ({ isLast: isEnd === true })
+    const app = await startApp(t, { target: provider.url, endpoints: 'all', format: { name: 'x-words', readMessage } })
+    await (await post(`${app.url}/talk`, chat.request)).text()
+    assert.equal((await app.record()).outcome, 'completed')
   })
 
   const reasons: [WireStream, object][] = [
