@@ -54,10 +54,12 @@ export class UsageAccumulator {
   #errorStatus: number | undefined
   /** The answer ended without a finish reason. */
   #isEnded = false
-  /** Text, a call or a picture has followed a finish reason, which has ended nothing then. */
-  hasContentAfterEnd = false
+  /** A message with content has been read after one with a finish reason. */
+  #hasReadAfterEnd = false
   /** The choices whose finish reasons have been read, in the order of the messages. */
   readonly #readEnds = new Set<number>()
+  /** Value of the estimate when a message was read with which all choices had ended. */
+  #estimateAtEnd: number | undefined
   /** Whether each choice that has begun has ended, by index. */
   #choices: boolean[] = []
   /** Sequence number of the last message, if the protocol has one. */
@@ -127,6 +129,8 @@ export class UsageAccumulator {
     if (reading.finishReason && isFailure(reading.finishReason)) this.error ??= `finish reason ${reading.finishReason}`
     if (reading.isLast) this.isLast = true
     if (reading.text || reading.callsTool || reading.whole) this.firstTokenAt ??= now
+    if (!this.isComplete) this.#estimateAtEnd = undefined
+    else if (reading.finishReason) this.#estimateAtEnd ??= this.estimatedTokens
     this.#trackOrder(reading, this.finishReason !== undefined || this.isLast)
   }
 
@@ -171,7 +175,7 @@ export class UsageAccumulator {
 
   #trackEnds(choices: readonly ChoiceState[], hasContent: boolean): void {
     const haveEnded = choices.length > 0 && choices.every(({ index }) => this.#readEnds.has(index))
-    if (hasContent && haveEnded) this.hasContentAfterEnd = true
+    if (hasContent && haveEnded) this.#hasReadAfterEnd = true
     for (const { index, isEnded } of choices) if (isEnded) this.#readEnds.add(index)
   }
 
@@ -186,6 +190,14 @@ export class UsageAccumulator {
    */
   get isComplete(): boolean {
     return this.isLast || this.#isEnded || (this.finishReason !== undefined && !this.#choices.includes(false))
+  }
+
+  /**
+   * Whether text, a call or a picture has followed a finish reason, which has ended nothing then. Most messages with text
+   * are not read, but all text is counted.
+   */
+  get hasContentAfterEnd(): boolean {
+    return this.#hasReadAfterEnd || this.estimatedTokens > (this.#estimateAtEnd ?? Number.POSITIVE_INFINITY)
   }
 
   #advanceChoice(index: number, isEnded: boolean): void {

@@ -72,7 +72,6 @@ describe('messages are merged', () => {
         error: undefined,
         isLast: false,
         isRecognised: false,
-        hasContentAfterEnd: false,
         sequenceNumber: undefined,
         isTruncated: false,
         hasMessages: false,

@@ -104,6 +104,7 @@ const choice = (index: number, content: string, finish_reason: string | null = n
   chatChunk([{ index, delta: { content }, finish_reason }])
 
 describe('a finish reason does not complete a stream that breaks', () => {
+  const manyChoices = Array(8).fill(choice(0, ' word'))
   const inAllMessages = Array.from({ length: 8 }, (_, at) => gemini(` word ${at}`, 'STOP'))
   const streamsThatGoOn: [what: string, path: string, frames: readonly Buffer[]][] = [
     ['if each message has one', streams.geminiSse.path, inAllMessages],
@@ -122,6 +123,11 @@ describe('a finish reason does not complete a stream that breaks', () => {
       'if text follows the ends of several choices',
       streams.chat.path,
       [choice(0, 'a', 'stop'), choice(1, 'b', 'stop'), choice(1, 'c'), choice(1, '', 'stop')],
+    ],
+    [
+      'if much text follows it, most of it in messages that are not parsed',
+      streams.chat.path,
+      [choice(0, 'a'), choice(0, 'b'), chatChunk([{ index: 0, delta: {}, finish_reason: 'stop' }]), ...manyChoices],
     ],
     ['of one of several choices', streams.chat.path, [choice(0, 'a'), choice(1, 'b'), choice(0, '', 'stop')]],
   ]
