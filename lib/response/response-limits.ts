@@ -84,10 +84,10 @@ export class ResponseLimits {
   checkBounds(): void {
     const { answer } = this.#exchange
     const isTooLong = answer.generatedTokens > this.#exchange.limits.maxOutputTokens
-    if (isTooLong && !this.isTerminated) return this.failWithLimit('output_tokens_exceeded')
+    if (isTooLong && !this.#isGenerated) return this.failWithLimit('output_tokens_exceeded')
     // Of any other answer all has been generated, and nothing of it can be saved.
     const refusal = this.isStream ? this.#exchange.policies?.check() : undefined
-    if (refusal && !this.hasReportedEnd) this.#callbacks.fail(refusal)
+    if (refusal && !this.#isGenerated) this.#callbacks.fail(refusal)
   }
 
   /** Whether the answer may pass a bound of tokens within so many bytes: no token has less than one. */
@@ -130,15 +130,26 @@ export class ResponseLimits {
     else this.#callbacks.fail(failure)
   }
 
+  /** Whether nothing more will come of an answer that does not go on. */
+  get #isComplete(): boolean {
+    this.#exchange.finishMetering()
+    return this.hasReportedEnd || (this.#hasFinishReason && !this.mustBeClosed)
+  }
+
+  /** Whether a stream has been generated to its end: what it still lacks are figures, and the end of its protocol. */
+  get #isGenerated(): boolean {
+    if (this.hasReportedEnd) return true
+    this.#exchange.readLastFrames()
+    return this.#hasFinishReason
+  }
+
   /**
    * Whether the provider has said all it had to say, though not in the last message of its protocol. Where more
    * follows a finish reason, as in early versions of Gemini, the provider gives one with each message, and it ends nothing.
    */
-  get #isComplete(): boolean {
-    this.#exchange.finishMetering()
-    if (this.hasReportedEnd) return true
+  get #hasFinishReason(): boolean {
     const { isComplete, hasContentAfterEnd } = this.#exchange.answer
-    return this.isStream && !this.mustBeClosed && isComplete && !hasContentAfterEnd
+    return this.isStream && isComplete && !hasContentAfterEnd
   }
 
   /** Ends the answer with the failure of a limit. */

@@ -99,6 +99,30 @@ describe('maxOutputTokens', () => {
     assertTold(await app.record(), { outcome: 'completed', limit: undefined })
   })
 
+  const finish = chatChunk([{ index: 0, delta: {}, finish_reason: 'stop' }])
+  const word = chatChunk([{ index: 0, delta: { content: ' word' } }])
+
+  test('does not end a stream that has a finish reason, and whose figures come later', async (t) => {
+    const { app, client, call } = await flooded(t, chat, [word, finish], 10)
+    await client.sees('"stop"')
+    call.send(chatChunk([], { usage: { prompt_tokens: 1, completion_tokens: 500, total_tokens: 501 } }))
+    await client.sees('501')
+    call.end('data: [DONE]\n\n')
+    await client.sees('[DONE]')
+    assertTold(await app.record(), { outcome: 'completed', limit: undefined })
+  })
+
+  test('ends a stream that goes on after a finish reason', async (t) => {
+    const { app, client, call } = await flooded(t, chat, [word, word, finish], 10)
+    await client.sees('"stop"')
+    for (let turn = 0; turn < 4; turn++) {
+      call.send(Buffer.concat(Array(4).fill(word)))
+      if (turn < 2) for (let each = 0; each < 4; each++) await client.sees(' word')
+    }
+    await client.sees('output_tokens_exceeded')
+    assertTold(await app.record(), exceeded)
+  })
+
   test("OpenAI's SDK and Anthropic's throw the error", async (t) => {
     const messages = [{ role: 'user' as const, content: 'Hi' }]
     const provider = await startProvider(t, {

@@ -40,11 +40,11 @@ export const ends = mutationsOf(
       'test/response/response-controller.finished.test.ts',
     ],
     [
-      'return this.isStream && !this.mustBeClosed && isComplete && !hasContentAfterEnd',
+      'return this.isStream && isComplete && !hasContentAfterEnd',
       'return false',
       'test/response/response-controller.finished.test.ts',
     ],
-    ['!this.mustBeClosed && isComplete', 'isComplete', 'test/response/response-controller.finished.test.ts'],
+    [' && !this.mustBeClosed)', ')', 'test/response/response-controller.finished.test.ts'],
     [' && !hasContentAfterEnd', '', 'test/response/response-controller.finished.test.ts'],
     [
       "deadlines.start('idle', limits.idleTimeoutMs, () => this.failUnlessComplete",

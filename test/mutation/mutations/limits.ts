@@ -71,7 +71,7 @@ export const limits = mutationsOf(
       'test/e2e/endings.test.ts',
     ],
     [
-      'if (isTooLong && !this.isTerminated) return this.failWithLimit',
+      'if (isTooLong && !this.#isGenerated) return this.failWithLimit',
       'if (isTooLong) return this.failWithLimit',
       'test/response/response-controller.limits.test.ts',
       'test/e2e/token-limits.test.ts',
