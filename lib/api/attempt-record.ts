@@ -6,7 +6,7 @@ export type AttemptCode =
   | 'upstream_error'
   | 'first_byte_timeout'
   | 'first_token_timeout'
-  /** Nothing was sent: a function of the app (`auth`, `onAttempt`) did not answer in time. */
+  /** Nothing was sent: a function of the app (`auth`, `onAttempt`) did not answer in time, or before the exchange ended. */
   | 'unprepared'
   /** Another attempt was faster. */
   | 'outrun'

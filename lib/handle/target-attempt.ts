@@ -61,6 +61,8 @@ export class TargetAttempt implements DispatchEvents {
   readonly #callbacks: AttemptCallbacks
   #dispatch: RequestDispatch | undefined
   #preamble: PreambleReader | undefined
+  /** Its request has gone out, as far as we can know. */
+  #hasStarted = false
   #isDecided = false
   #isReleased = false
 
@@ -100,7 +102,9 @@ export class TargetAttempt implements DispatchEvents {
     }
   }
 
-  onStart(): void {}
+  onStart(): void {
+    this.#hasStarted = true
+  }
 
   onAnswer(response: IncomingMessage, hidesUsage: boolean): void {
     const { statusCode: status = 502, headers } = response
@@ -170,7 +174,8 @@ export class TargetAttempt implements DispatchEvents {
 
   /** Gives the attempt up. Not another byte of it is read. */
   abandon(code: AttemptCode): void {
-    this.entry.end(code)
+    // A provider that has heard of nothing is owed nothing.
+    this.entry.end(code === 'abandoned' && !this.#hasStarted ? 'unprepared' : code)
     this.end()
   }
 

@@ -20,7 +20,7 @@ export function inputBySize({ requestBytes }: Pick<PolicyExchange, 'requestBytes
 /** Outcomes in which the provider failed: it bills what it told, if anything. */
 const FAILED: ReadonlySet<string> = new Set(['upstream_error', 'provider_error'])
 
-/** Codes of attempts whose request could not be made: a function of the app failed or was late, or the target has no name for the model. */
+/** Codes of attempts whose request could not be made: a function of the app failed or was late, the exchange ended first, or the target has no name for the model. */
 const UNSENT: ReadonlySet<string | undefined> = new Set([
   ...['credentials_unavailable', 'internal_error', 'model_not_found', 'unprepared'],
   ...['invalid_request', 'unsupported_media_type'],

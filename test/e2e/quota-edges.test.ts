@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { type AiProxyOptions, aiProxy, hashedKeys, newKey, type Policy } from '../../lib/index.js'
+import { type AiProxy, type AiProxyOptions, aiProxy, hashedKeys, newKey, type Policy } from '../../lib/index.js'
 import { memoryStore, type QuotaOptions, quota } from '../../lib/quota.js'
 import { startApp } from './support/app.js'
 import { connect, post } from './support/client.js'
@@ -276,6 +276,36 @@ describe('what is charged', () => {
       } as Partial<AiProxyOptions>)
       assert.equal((await ask(openai.path, openai.request)).status, 504)
       assert.deepEqual([await used('requests'), await used('tokens'), provider.calls.length], [0, 0, 0])
+    })
+  }
+
+  for (const [how, requests, end] of [
+    ['its client leaves', 1, ({ leave }) => leave()],
+    ['the app aborts it', 0, ({ proxy, id }) => proxy.abort(id)],
+    ['the app closes the middleware', 0, ({ proxy }) => void proxy.close({ graceMs: 0 })],
+  ] as [string, number, (of: { leave(): void; proxy: AiProxy; id: string }) => unknown][]) {
+    test(`a request that ends before it was sent pays nothing: ${how}`, async (t) => {
+      const limits: QuotaOptions['limits'] = [
+        { key, requests: 10, per: '1h' },
+        { key, tokens: 9000, per: '1h' },
+      ]
+      let isAsked = false
+      const { app, used } = await started(t, { limits }, () => {}, {
+        target: undefined,
+        targets: [{ name: 'one', target: 'http://127.0.0.1:9' }],
+        onAttempt: () => {
+          isAsked = true
+          return new Promise<void>(() => {})
+        },
+      } as Partial<AiProxyOptions>)
+      const client = (await connect(t, app.port)).post(`/ai${openai.path}`, openai.request)
+      await until(() => isAsked, 'the app is asked')
+      end({ leave: () => client.leave(), proxy: app.proxy, id: app.proxy.exchanges()[0]!.id })
+      assert.deepEqual(
+        (await app.record()).attempts.map(({ code }) => code),
+        ['unprepared'],
+      )
+      assert.deepEqual([await used('requests'), await used('tokens')], [requests, 0])
     })
   }
 

@@ -36,7 +36,7 @@ function assertKeysKept({ attempts, strays, client }: Evidence): void {
 
 /** Codes of attempts that may have ended before their request arrived at the target. */
 const EARLY: ReadonlySet<string | undefined> = new Set([
-  ...['abandoned', 'outrun', 'aborted', 'client_disconnect'],
+  ...['abandoned', 'unprepared', 'outrun', 'aborted', 'client_disconnect'],
   ...['first_byte_timeout', 'first_token_timeout'],
 ])
 
@@ -63,6 +63,7 @@ function assertAttempts(script: Script, { attempts, records, client, stats }: Ev
   for (const [at, { step, answer, length, seen }] of attempts.entries()) {
     const { status, code, hedged } = recorded[at]!
     assert.ok(!hedged || setUp.hedge)
+    if (code === 'unprepared') assert.deepEqual(seen, [], `the target has not seen attempt ${at}`)
     if (code !== undefined && EARLY.has(code)) continue
     if (typeof step === 'string') {
       const expected = step === 'refuses' ? 'upstream_unreachable' : 'credentials_unavailable'
