@@ -78,6 +78,8 @@ export class Exchange implements Indexed {
   secrets = NO_SECRETS
   /** Name of the model that the client sees in the answer; `undefined` if it sees the provider's. */
   answerAlias: string | undefined
+  /** How many choices the request asks for. */
+  choicesAsked = 1
   /** We asked for the usage event, and the client did not: hide it. */
   hidesUsage = false
   /**

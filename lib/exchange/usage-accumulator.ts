@@ -189,7 +189,17 @@ export class UsageAccumulator {
    * choice.
    */
   get isComplete(): boolean {
-    return this.isLast || this.#isEnded || (this.finishReason !== undefined && !this.#choices.includes(false))
+    return this.#hasLast || (this.finishReason !== undefined && !this.#choices.includes(false))
+  }
+
+  /** Whether it did, for as many choices as were asked for: some providers send one after the other. */
+  isCompleteFor(choices: number): boolean {
+    const begun = Math.max(1, this.#choices.length)
+    return this.#hasLast || (this.isComplete && begun >= Math.min(choices, MAX_CHOICES))
+  }
+
+  get #hasLast(): boolean {
+    return this.isLast || this.#isEnded
   }
 
   /**

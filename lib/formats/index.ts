@@ -53,7 +53,7 @@ export {
   takesJsonAlone,
   takesUploads,
 } from './paths.js'
-export { requestedAnswers, requestedOutput } from './requested-output.js'
+export { requestedAnswers, requestedChoices, requestedOutput } from './requested-output.js'
 export { temperatureOf } from './temperature.js'
 export { type MessageOfFormat, textOf, withText } from './text.js'
 export { reasoningBesideOutput, type Tokens, tokensOf } from './tokens.js'

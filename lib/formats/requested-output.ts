@@ -13,6 +13,14 @@ const counts = new FieldIndex([
   ['extra_body', 'n'],
 ])
 
+/** Those by which as many answers are sent. */
+const choices = new FieldIndex([
+  ['n'],
+  ['generationConfig', 'candidateCount'],
+  ['generation_config', 'candidate_count'],
+  ['extra_body', 'n'],
+])
+
 const outputLimits = new FieldIndex(outputLimitPaths)
 
 /**
@@ -33,6 +41,11 @@ export function requestedOutput(body: unknown, format: CompleteFormat, url: stri
 /** Returns how many answers a request asks for at once. */
 export function requestedAnswers(body: unknown): number {
   return counts.valuesIn(body).reduce<number>(largest, 1)
+}
+
+/** Returns how many choices the answer to a request should have. */
+export function requestedChoices(body: unknown): number {
+  return choices.valuesIn(body).reduce<number>(largest, 1)
 }
 
 /** Returns the larger of a number and a value, if that is a number. */

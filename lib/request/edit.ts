@@ -1,6 +1,13 @@
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { asksForStream, canGenerate, modelInPath, possibleModelInPath, runsNoModel } from '../formats/index.js'
+import {
+  asksForStream,
+  canGenerate,
+  modelInPath,
+  possibleModelInPath,
+  requestedChoices,
+  runsNoModel,
+} from '../formats/index.js'
 import { applyEditInPieces, type Edit } from '../json/apply-edit.js'
 import { isObject, parseJsonBytes } from '../json/json.js'
 import type { Config } from '../options/config.js'
@@ -67,6 +74,7 @@ export async function editRequest(
     const model = asked === undefined ? undefined : beginningOf(asked, MAX_MODEL_LENGTH)
     const query = exchange.client.url.split('?')[1]
     exchange.describe(model, asksForStream(method, whole, body.json, query, exchange.format))
+    exchange.choicesAsked = requestedChoices(body.json)
   }
   const askingForUsage = (asked: RequestBody) =>
     asksForUsage ? askForUsage(asked, exchange, config, whole, refusals) : asked

@@ -148,8 +148,8 @@ export class ResponseLimits {
    * follows a finish reason, as in early versions of Gemini, the provider gives one with each message, and it ends nothing.
    */
   get #hasFinishReason(): boolean {
-    const { isComplete, hasContentAfterEnd } = this.#exchange.answer
-    return this.isStream && isComplete && !hasContentAfterEnd
+    const { answer, choicesAsked } = this.#exchange
+    return this.isStream && answer.isCompleteFor(choicesAsked) && !answer.hasContentAfterEnd
   }
 
   /** Ends the answer with the failure of a limit. */

@@ -111,6 +111,28 @@ describe('a stream that is complete in HTTP but not in its protocol ends with up
   }
 })
 
+describe('a finish reason completes a stream that breaks if', () => {
+  const frames = [
+    chatChunk([{ index: 0, delta: { content: 'a' }, finish_reason: null }]),
+    chatChunk([{ index: 0, delta: {}, finish_reason: 'stop' }]),
+  ]
+  for (const [what, asked, code] of [
+    ['one choice was asked for', {}, undefined],
+    ['but not if two were', { n: 2 }, 'upstream_reset'],
+    ['but not if three were, by a library of OpenAI', { extra_body: { n: 3 } }, 'upstream_reset'],
+  ] as const) {
+    test(what, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url })
+      const client = (await connect(t, app.port)).post(`/ai${streams.chat.path}`, { ...streams.chat.request, ...asked })
+      const call = (await provider.next()).sse(frames.map(String))
+      await client.sees('"stop"')
+      call.reset()
+      assert.equal((await app.record()).code, code)
+    })
+  }
+})
+
 describe('a finish reason or the last message completes a stream', () => {
   for (const [what, stream, frames] of finished) {
     for (const [how, send] of Object.entries(delimited)) {

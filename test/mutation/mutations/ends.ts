@@ -40,12 +40,13 @@ export const ends = mutationsOf(
       'test/response/response-controller.finished.test.ts',
     ],
     [
-      'return this.isStream && isComplete && !hasContentAfterEnd',
+      'return this.isStream && answer.isCompleteFor(choicesAsked) && !answer.hasContentAfterEnd',
       'return false',
       'test/response/response-controller.finished.test.ts',
     ],
+    ['answer.isCompleteFor(choicesAsked)', 'answer.isComplete', 'test/e2e/truncated.test.ts'],
     [' && !this.mustBeClosed)', ')', 'test/response/response-controller.finished.test.ts'],
-    [' && !hasContentAfterEnd', '', 'test/response/response-controller.finished.test.ts'],
+    [' && !answer.hasContentAfterEnd', '', 'test/response/response-controller.finished.test.ts'],
     [
       "deadlines.start('idle', limits.idleTimeoutMs, () => this.failUnlessComplete",
       "deadlines.start('idle', limits.idleTimeoutMs, () => this.#callbacks.fail",

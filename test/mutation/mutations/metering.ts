@@ -47,8 +47,8 @@ export const metering = mutationsOf(
     ],
     ['index < 0 || index >= MAX_CHOICES', 'index < 0', 'test/exchange/usage-accumulator.test.ts'],
     [
-      'this.isLast || this.#isEnded || (this.finishReason !== undefined && !this.#choices.includes(false))',
-      'this.isLast || this.#isEnded || this.finishReason !== undefined',
+      'this.#hasLast || (this.finishReason !== undefined && !this.#choices.includes(false))',
+      'this.#hasLast || this.finishReason !== undefined',
       'test/exchange/usage-accumulator.test.ts',
       'test/metering/stream-meter.test.ts',
       'test/e2e/truncated.test.ts',
