@@ -164,7 +164,10 @@ export class UsageAccumulator {
     if (progress.isEnd) this.#isEnded = true
     this.sequenceNumber = progress.sequenceNumber ?? this.sequenceNumber
     // The first choice, which seemed to be the only one, may have ended unnoticed; if it has not, it occurs again.
-    if (progress.choices?.some(({ index }) => index > 0) && !this.hasSeveralChoices) this.#choices.length = 0
+    if (progress.choices?.some(({ index }) => index > 0) && !this.hasSeveralChoices) {
+      this.#choices.length = 0
+      this.#estimateAtEnd = undefined
+    }
     const choices = progress.choices ?? [{ index: 0, isEnded: Boolean(reading.finishReason) }]
     this.#trackEnds(choices, isGenerated(reading, progress))
     if (progress.choices || reading.text || reading.finishReason) {

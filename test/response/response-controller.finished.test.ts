@@ -160,15 +160,22 @@ describe('a finish reason does not complete a stream that breaks', () => {
   })
 })
 
-describe('a stream whose choices have text and finish reasons in one message', () => {
-  test('is complete if it breaks', async (t) => {
-    const { answer, run, res, ended } = rig(t, { path: streams.chat.path })
-    const frames = [choice(0, 'a'), choice(1, 'b'), choice(0, 'c', 'stop'), choice(1, 'd', 'stop')]
-    const response = await answer({ 'content-type': 'text/event-stream' }, Buffer.concat(frames))
-    await reset(run, response)
-    res.finish()
-    assert.equal(ended().outcome, 'completed')
-  })
+describe('a stream of several choices is complete if it breaks', () => {
+  const end = (index: number) => chatChunk([{ index, delta: {}, finish_reason: 'stop' }])
+  const words = (index: number) => Array(8).fill(choice(index, ' word'))
+  for (const [what, frames] of [
+    ['whose texts and finish reasons are in the same messages', [choice(0, 'a', 'stop'), choice(1, 'b', 'stop')]],
+    ['one beside the other', [choice(0, 'a'), choice(1, 'b'), choice(0, 'c', 'stop'), choice(1, 'd', 'stop')]],
+    ['one after the other', [...words(0), end(0), ...words(1), end(1)]],
+  ] as const) {
+    test(what, async (t) => {
+      const { answer, run, res, ended } = rig(t, { path: streams.chat.path })
+      const response = await answer({ 'content-type': 'text/event-stream' }, Buffer.concat(frames))
+      await reset(run, response)
+      res.finish()
+      assert.equal(ended().outcome, 'completed')
+    })
+  }
 })
 
 describe('a stream whose only message has text and a finish reason', () => {
