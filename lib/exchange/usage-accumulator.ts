@@ -56,8 +56,8 @@ export class UsageAccumulator {
   #isEnded = false
   /** A message with content has been read after one with a finish reason. */
   #hasReadAfterEnd = false
-  /** The choices whose finish reasons have been read, in the order of the messages. */
-  readonly #readEnds = new Set<number>()
+  /** The choices whose finish reasons have been read, in the order of the messages, if any have. */
+  #readEnds: Set<number> | undefined
   /** Value of the estimate when a message was read with which all choices had ended. */
   #estimateAtEnd: number | undefined
   /** Whether each choice that has begun has ended, by index. */
@@ -144,7 +144,7 @@ export class UsageAccumulator {
 
   /** The last messages follow once more, in order: some of them have been read before. */
   rewind(): void {
-    this.#readEnds.clear()
+    this.#readEnds = undefined
   }
 
   /** Adds one of the last messages, in order, after its text has been counted: only the later ones of them follow. */
@@ -177,9 +177,13 @@ export class UsageAccumulator {
   }
 
   #trackEnds(choices: readonly ChoiceState[], hasContent: boolean): void {
-    const haveEnded = choices.length > 0 && choices.every(({ index }) => this.#readEnds.has(index))
-    if (hasContent && haveEnded) this.#hasReadAfterEnd = true
-    for (const { index, isEnded } of choices) if (isEnded) this.#readEnds.add(index)
+    const readEnds = this.#readEnds
+    if (hasContent && readEnds && choices.length > 0 && choices.every(({ index }) => readEnds.has(index))) {
+      this.#hasReadAfterEnd = true
+    }
+    for (const { index, isEnded } of choices) {
+      if (isEnded) this.#readEnds = (this.#readEnds ?? new Set()).add(index)
+    }
   }
 
   /** Whether several choices have begun: each then reports its own end. */

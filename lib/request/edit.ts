@@ -74,7 +74,7 @@ export async function editRequest(
     const model = asked === undefined ? undefined : beginningOf(asked, MAX_MODEL_LENGTH)
     const query = exchange.client.url.split('?')[1]
     exchange.describe(model, asksForStream(method, whole, body.json, query, exchange.format))
-    exchange.choicesAsked = requestedChoices(body.json)
+    if (exchange.asksForStream) exchange.choicesAsked = requestedChoices(body.json)
   }
   const askingForUsage = (asked: RequestBody) =>
     asksForUsage ? askForUsage(asked, exchange, config, whole, refusals) : asked
