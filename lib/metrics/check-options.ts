@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { rejectUnknownOptions } from '../util/known-options.js'
 
 /** @throws TypeError that names the function, the option, the value it got and what it takes */
 export function invalidOption(caller: string, option: string, got: unknown, takes: string): never {
@@ -11,11 +12,7 @@ export function invalidOption(caller: string, option: string, got: unknown, take
  * @throws TypeError if they are not valid
  */
 export function checkOptions(caller: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== 'object' || options === null) invalidOption(caller, 'its one argument', options, 'an object')
-  const unknown = Object.keys(options).find((name) => !known.includes(name))
-  if (unknown !== undefined) {
-    throw new TypeError(`${caller}: there is no option ${unknown}. ${caller} takes ${known.join(', ')}`)
-  }
+  rejectUnknownOptions(caller, '', options, known)
   const { models, maxModels } = options as { models?: unknown; maxModels?: unknown }
   const isList = Array.isArray(models) && models.every((name) => typeof name === 'string')
   if (models !== undefined && !isList) invalidOption(caller, 'models', models, 'a list of model names')

@@ -1,6 +1,7 @@
 import { modelFieldNames } from '../api/model-fields.js'
 import type { Observer } from '../api/observer.js'
 import type { AiProxyOptions, ModelOptions } from '../api/options.js'
+import { nearest } from '../util/nearest.js'
 import { setupWarningCodes } from '../util/warn.js'
 import { resolveCache } from './cache.js'
 import type { Config, Provider, Target } from './config.js'
@@ -23,7 +24,7 @@ import { resolveResume } from './resume.js'
 import { resolveRouting, routingNames } from './routing.js'
 import { resolveProviders, targetNames } from './targets.js'
 import { unpricedModels } from './unpriced-models.js'
-import { check, hint, invalidOption, nearest, objectOf, orDefault } from './validate.js'
+import { check, hint, invalidOption, objectOf, orDefault } from './validate.js'
 
 const optionNames = [
   'target',

@@ -1,5 +1,7 @@
+import { inspect } from 'node:util'
 import type { PricedUsage, PriceFunction } from '../api/prices.js'
 import { findFormat } from '../formats/index.js'
+import { rejectUnknownOptions } from '../util/known-options.js'
 import { modelNames } from './model-names.js'
 import { PriceSearch, type PricesPackage } from './price-search.js'
 
@@ -21,9 +23,12 @@ export interface GenaiPricesOptions {
  * @throws Error if the package is not installed
  * @throws TypeError if an option is wrong
  */
-export function genaiPrices({ provider }: GenaiPricesOptions = {}): PriceFunction {
+export function genaiPrices(options: GenaiPricesOptions = {}): PriceFunction {
+  rejectUnknownOptions('genaiPrices', '', options, ['provider'])
+  const { provider } = options
   if (provider !== undefined && (typeof provider !== 'string' || provider === '')) {
-    throw new TypeError("genaiPrices: provider takes the provider's id in @pydantic/genai-prices")
+    const shown = inspect(provider, { depth: 0 })
+    throw new TypeError(`genaiPrices: provider takes the provider's id in ${PACKAGE}; got ${shown}`)
   }
   const search = new PriceSearch(installed())
   const providerOf = ({ target, format }: PricedUsage): string | undefined => {

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import type { Subject } from '../api/subject.js'
+import { rejectUnknownOptions } from '../util/known-options.js'
 
 /** Options of {@link queue}. */
 export interface QueueOptions {
@@ -24,13 +25,11 @@ export interface QueueOptions {
 /** The options with their defaults. */
 export interface ResolvedQueueOptions extends Required<QueueOptions> {}
 
-const names = new Set(['maxConcurrent', 'maxWaiting', 'maxWaitMs', 'key', 'weight'])
+const names = ['maxConcurrent', 'maxWaiting', 'maxWaitMs', 'key', 'weight']
 
 /** @throws TypeError if an option is wrong */
 export function resolveQueueOptions(options: QueueOptions = {}): ResolvedQueueOptions {
-  if (typeof options !== 'object' || options === null) throw wrong('options', options, 'an object')
-  const unknown = Object.keys(options).find((name) => !names.has(name))
-  if (unknown !== undefined) throw wrong(unknown, options[unknown as never], `no such option: ${[...names].join(', ')}`)
+  rejectUnknownOptions('queue', '', options, names)
   const { maxConcurrent = Number.POSITIVE_INFINITY, maxWaiting = 100, maxWaitMs = 10_000 } = options
   const { key = ({ id, tenant }: Subject) => tenant ?? id, weight = () => 1 } = options
   const isWhole = (value: unknown, from: number) => Number.isSafeInteger(value) && (value as number) >= from

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { rejectUnknownOptions } from '../util/known-options.js'
 import type { CalendarCache } from './calendar.js'
 import type { LimitStatus } from './headers.js'
 import { statusOf } from './quota-run.js'
@@ -40,10 +41,8 @@ export class QuotaAccount {
   }
 
   async add(key: string, more: QuotaAddition, tenant = key): Promise<void> {
+    rejectUnknownOptions('quota', 'add(key, more)', more, ['requests', 'tokens', 'cost'])
     for (const [kind, amount] of Object.entries(more)) {
-      if (!['requests', 'tokens', 'cost'].includes(kind)) {
-        throw new TypeError(`quota: add(key, more) takes requests, tokens and cost; got ${kind}`)
-      }
       if (amount !== undefined && !(typeof amount === 'number' && Math.abs(unitsOf(kind, amount)) <= MAX_AMOUNT)) {
         throw new TypeError(`quota: add(key, { ${kind} }) takes a finite number; got ${String(amount)}`)
       }

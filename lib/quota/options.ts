@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { PolicyExchange } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { Subject } from '../api/subject.js'
+import { rejectUnknownOptions } from '../util/known-options.js'
 import { CalendarCache } from './calendar.js'
 import type { WhenStoreFails } from './guarded-store.js'
 import type { LimitStatus } from './headers.js'
@@ -74,16 +75,14 @@ export type ResolvedQuotaOptions = Required<
     readonly limitsOf: (request: QuotaRequest) => readonly QuotaRule[] | Promise<readonly QuotaRule[]>
   }
 
-const names = new Set([
+const names = [
   ...['limits', 'store', 'onExhausted', 'whenStoreFails', 'instances', 'storeTimeoutMs', 'leaseMs'],
   ...['countInput', 'assumedOutput', 'charge', 'enforce', 'onExceeded'],
-])
+]
 
 /** @throws TypeError if an option is wrong */
 export function resolveQuotaOptions(options: QuotaOptions): ResolvedQuotaOptions {
-  if (typeof options !== 'object' || options === null) throw wrong('options', options, 'an object')
-  const unknown = Object.keys(options).find((name) => !names.has(name))
-  if (unknown !== undefined) throw wrong(unknown, options[unknown as never], `no such option: ${[...names].join(', ')}`)
+  rejectUnknownOptions('quota', '', options, names)
   const { limits, store = memoryStore(), onExhausted = 'finish', whenStoreFails = 'local', instances = 1 } = options
   const { storeTimeoutMs = 1000, leaseMs = 30_000, enforce = true } = options
   const { countInput, assumedOutput, charge, onExceeded } = options

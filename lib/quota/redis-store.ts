@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { rejectUnknownOptions } from '../util/known-options.js'
 import { isCluster, isRedisClient, type RedisClient, RedisScript } from '../util/redis-client.js'
 import { READ, RENEW, RESERVE, RESET, SETTLE } from './redis-scripts.js'
 import type { Bucket, BucketState, KeyState, Lease, QuotaStore, Reservation, Reserved, Settlement } from './store.js'
@@ -34,7 +35,9 @@ const RENEWED_AT_ONCE = 200
  *
  * @throws TypeError if an option is wrong
  */
-export function redisStore({ client, prefix = 'ai-quota:', slot }: RedisStoreOptions): QuotaStore {
+export function redisStore(options: RedisStoreOptions): QuotaStore {
+  rejectUnknownOptions('redisStore', '', options, ['client', 'prefix', 'slot'])
+  const { client, prefix = 'ai-quota:', slot } = options
   if (!isRedisClient(client)) {
     throw new TypeError(`redisStore: client takes a client of ioredis or redis; got ${inspect(client, { depth: 0 })}`)
   }

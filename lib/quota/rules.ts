@@ -1,4 +1,5 @@
 import { inspect } from 'node:util'
+import { rejectUnknownOptions } from '../util/known-options.js'
 import { type CalendarCache, type CalendarUnit, isTimeZone } from './calendar.js'
 import type { Bucket, Window } from './store.js'
 
@@ -69,15 +70,19 @@ export function compileRules(rules: unknown, now: number, calendar: CalendarCach
 
 function bucketsOf(rule: unknown, option: string, now: number, calendar: CalendarCache): LimitBucket[] {
   if (typeof rule !== 'object' || rule === null) throw wrong(option, rule, 'an object with a key and a limit')
-  const unknown = Object.keys(rule).find((field) => !fields.includes(field))
-  if (unknown !== undefined)
-    throw wrong(`${option}.${unknown}`, (rule as never)[unknown], `one of ${fields.join(', ')}`)
+  rejectUnknownOptions('quota', option, rule, fields)
   const { key, per, timeZone, ...amounts } = rule as Partial<QuotaRule>
   if (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH) {
     throw wrong(`${option}.key`, key, `a key of 1 to ${MAX_KEY_LENGTH} characters`)
   }
   const kinds = quotaKinds.filter((kind) => amounts[kind] !== undefined)
   if (kinds.length === 0) throw wrong(option, rule, `a limit: ${quotaKinds.join(', ')}`)
+  if (kinds.every((kind) => kind === 'concurrent')) {
+    const time = per !== undefined ? 'per' : 'timeZone'
+    if (per !== undefined || timeZone !== undefined) {
+      throw wrong(`${option}.${time}`, per ?? timeZone, 'no value beside `concurrent` alone, which has no time')
+    }
+  }
   return kinds.map((kind) => {
     const amount = amounts[kind]
     if (typeof amount !== 'number' || !(amount >= 0 && amount * (kind === 'cost' ? COST_UNITS : 1) <= MAX_AMOUNT)) {

@@ -412,7 +412,7 @@ describe('the observer', () => {
     [
       'another',
       { registry: 1 },
-      'prometheusObserver: there is no option registry. prometheusObserver takes register, ',
+      'prometheusObserver: there is no option registry. Did you mean register? prometheusObserver takes register, ',
     ],
   ] as const) {
     test(`rejects an invalid option: ${option}`, () => {

@@ -41,6 +41,12 @@ describe('rules of a quota', () => {
     ['an empty key', { key: '', requests: 1, per: '1h' }, /limits\[0\]\.key takes a key of 1 to 512/],
     ['a long key', { key: 'x'.repeat(513), requests: 1, per: '1h' }, /limits\[0\]\.key/],
     ['no object', null, /limits\[0\] takes an object/],
+    ['a time of exchanges at once', { key: 'a', concurrent: 1, per: '1h' }, /limits\[0\]\.per takes no value beside/],
+    [
+      'a zone of exchanges at once',
+      { key: 'a', concurrent: 1, timeZone: 'UTC' },
+      /limits\[0\]\.timeZone takes no value/,
+    ],
   ] as const) {
     test(`refuse ${what}`, () => assert.throws(() => compile(rule), { name: 'TypeError', message }))
   }
