@@ -38,12 +38,22 @@ export function compileModelRules(option: unknown): ModelFilter | undefined {
   const names = new Set<string>()
   const patterns: RegExp[] = []
   option.forEach((rule: unknown, at) => {
-    if (typeof rule === 'string' && rule !== '') names.add(rule)
+    if (typeof rule === 'string' && rule !== '') names.add(withoutWildcard(`models[${at}]`, rule))
     // The flags `g` and `y` make a RegExp keep state between calls.
     else if (rule instanceof RegExp) patterns.push(new RegExp(rule.source, rule.flags.replace(/[gy]/g, '')))
     else invalidOption(`models[${at}]`, rule, "a model's name, or a RegExp")
   })
   return (model) => names.has(model) || patterns.some((pattern) => pattern.test(model))
+}
+
+/**
+ * Returns a name of a model. Names are compared letter for letter, and none has a `*`: whoever writes one means a pattern.
+ *
+ * @throws TypeError if the name has a `*`
+ */
+export function withoutWildcard(option: string, name: string): string {
+  if (!name.includes('*')) return name
+  invalidOption(option, name, "a model's whole name, without `*`; for a pattern, a RegExp like /^name-/")
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { TargetModels } from '../api/targets.js'
 import { isObject } from '../json/json.js'
-import { MAX_MODEL_LENGTH } from './models.js'
+import { MAX_MODEL_LENGTH, withoutWildcard } from './models.js'
 import { invalidOption } from './validate.js'
 
 /** Which models a target serves, and how its provider calls them. */
@@ -94,7 +94,7 @@ function checkedClientName(option: string, name: string): string {
   if (name === '' || name.length > MAX_MODEL_LENGTH) {
     invalidOption(option, name, `names of models that have 1 to ${MAX_MODEL_LENGTH} characters`)
   }
-  return name
+  return withoutWildcard(option, name)
 }
 
 /** What no path may contain, however it is encoded: see `providerPath`. */

@@ -30,7 +30,7 @@ export function resolveProviders(
   const { target, targets } = options
   if (targets === undefined) return [single(options, hookErrors, elsewhere)]
   if (target !== undefined)
-    invalidOption('targets', hint('`target` as well'), 'the place of `target`: leave one of both out')
+    invalidOption('targets', hint('`target` as well'), 'the place of `target`: set one of the two')
   if (!Array.isArray(targets) || targets.length === 0) {
     invalidOption('targets', targets, 'a list of targets that is not empty: [{ name, target, … }]')
   }

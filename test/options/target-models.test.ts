@@ -81,8 +81,8 @@ describe('the models of a target', () => {
     assert.deepEqual([modelFor('a'), modelFor('d'), names], [{ name: 'b' }, undefined, ['a']])
   })
 
-  test('are found by exactly the names of a map, whatever these are', () => {
-    const name = fc.string({ minLength: 1, maxLength: 20 })
+  test('are found by exactly the names of a map, whatever these are, but for `*`', () => {
+    const name = fc.string({ minLength: 1, maxLength: 20 }).filter((text) => !text.includes('*'))
     fc.assert(
       fc.property(fc.uniqueArray(name), name, (names, other) => {
         fc.pre(names.length > 0)

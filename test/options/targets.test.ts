@@ -38,6 +38,8 @@ const wrong: readonly (readonly [what: string, options: object, option: string, 
   ['an unknown format', many({ ...one, formats: ['openai-chat', 'x-'] }), 'targets[0].formats[1]', "'x-'"],
   ['no models', many({ ...one, models: [] }), 'targets[0].models', '[]'],
   ['a model that is a number', many({ ...one, models: [5] }), 'targets[0].models[0]', '5'],
+  ['a wildcard', many({ ...one, models: ['fast-*'] }), 'targets[0].models[0]', "'fast-*'"],
+  ['a wildcard in a map', many({ ...one, models: { 'fast-*': 'a' } }), 'targets[0].models', "'fast-*'"],
   ['an alias of nothing', many({ ...one, models: { fast: '' } }), 'targets[0].models.fast', "''"],
   ['an alias of a path', many({ ...one, models: { fast: '../x' } }), 'targets[0].models.fast', "'../x'"],
   ...[0, -1, Number.NaN, Infinity, '1', null].map(
