@@ -65,6 +65,9 @@ export function mayBeForwarded(name: string): boolean {
   return !name.startsWith(':') && !isHopByHop(plain(name)) && !NEVER.test(plain(name))
 }
 
+/** A token (RFC 9110, 5.6.2), or the beginning of one and `*`. */
+const HEADER_NAME = /^(?:[\w!#$%&'+.^`|~-]+\*?|\*)$/
+
 const COMMON =
   /^(?:accept-.*|content-.*|origin|referer|from|via|baggage|priority|pragma|cache-control|date|x-(?:app|env|environment|region|service|source|team|tenant)(?:-id|-name)?|.*-version|.*-beta|.*-(?:request|correlation|trace)-id)$/
 
@@ -94,7 +97,8 @@ function matcherOf(names: readonly string[]): (name: string) => boolean {
  *
  * @param holdsCredentials whether we hold the provider's credentials: no filter then lets the client's through
  * @param ofFormat names that the app's own format forwards by default
- * @throws TypeError if the option is neither a list of names nor a function, or names a header that is never forwarded
+ * @throws TypeError if the option is neither a list of names nor a function, or has a name that no header has, or that of
+ *   one that is never forwarded
  */
 export function compileForwardHeaders(
   option: AiProxyOptions['forwardHeaders'],
@@ -116,6 +120,10 @@ export function compileForwardHeaders(
   if (forbidden) {
     const why = !mayBeForwarded(forbidden) ? 'is never forwarded' : 'is a credential of the client, and `auth` is set'
     invalidOption('forwardHeaders', forbidden, `names of headers that may be forwarded; this one ${why}`)
+  }
+  const malformed = option?.find((name) => !HEADER_NAME.test(name))
+  if (malformed !== undefined) {
+    invalidOption('forwardHeaders', malformed, "names of headers; '*' stands for any rest, at the end of a name only")
   }
   const exact = new Set(names.concat(option || holdsCredentials ? [] : credentialHeaders))
   const matches = matcherOf(names)

@@ -35,7 +35,8 @@ export function compilePathRule(rule: string): PathRule | undefined {
   if (spelled === '/') return { methods, matches: ([first, ...more]) => first === '' && more.length === 0 }
   const anyBase = /^\/?\*\*\//.test(spelled)
   const path = spelled.replace(anyBase ? /^\/?\*\*\// : /^\//, '')
-  if (path === '' || path.includes('**')) return undefined
+  // Requests with an empty segment are rejected before: such a rule, such as a whole URL, would never match.
+  if (path === '' || path.includes('**') || /^\/|\/\//.test(path)) return undefined
   const globs = path.split('/').map((segment) => segment.split('*'))
   const last = globs[globs.length - 1]!
   const takesCustomMethod = last.some((piece) => piece.includes(':'))

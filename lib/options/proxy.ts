@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { createSecureContext } from 'node:tls'
 import type { ProxyOptions } from '../api/provider-options.js'
 import { check, hint, invalidOption, objectOf, orDefault } from './validate.js'
 
@@ -32,6 +33,7 @@ export function resolveProxy(
     check.record(`${option}.ssl`, given.ssl)
     const takes = `TLS options for the default agent only: set those of ${option}.agent on that agent`
     if (given.agent) invalidOption(`${option}.ssl`, hint('both'), takes)
+    checkTls(`${option}.ssl`, given.ssl)
   }
   if (given.fromEnv && given.agent) {
     invalidOption(`${option}.fromEnv`, hint('both'), `true only without ${option}.agent: leave one of them out`)
@@ -49,4 +51,15 @@ export function resolveProxy(
     invalidOption(`${option}.agent`, hint(`an agent for ${protocol}`), takes)
   }
   return given
+}
+
+/** Rejects certificates and keys that Node cannot use: otherwise every request would fail. */
+function checkTls(option: string, ssl: NonNullable<ProxyOptions['ssl']>): void {
+  try {
+    createSecureContext(ssl)
+  } catch (error) {
+    // Neither the options nor Node's message, which may quote them: a key is a secret.
+    const code = (error as NodeJS.ErrnoException).code ?? 'an error'
+    invalidOption(option, hint(`options for which Node reports ${code}`), 'TLS options that Node can use')
+  }
 }

@@ -290,6 +290,14 @@ function resolveWarnings(warnings: NonNullable<AiProxyOptions['warnings']>): Con
 function resolveObservers(observers: AiProxyOptions['observers']): readonly Observer[] {
   const given: unknown = orDefault(observers, [])
   if (!Array.isArray(given)) invalidOption('observers', given, 'a list of observers')
-  for (const [at, observer] of given.entries()) check.record(`observers[${at}]`, observer)
+  for (const [at, observer] of given.entries()) {
+    const option = `observers[${at}]`
+    const { onProxy, onRequest, onAttempt, onTurn, onFinish }: Observer = check.record(option, observer)
+    const methods = { onProxy, onRequest, onAttempt, onTurn, onFinish }
+    for (const [name, method] of Object.entries(methods)) check.optionalFunction(`${option}.${name}`, method)
+    if (Object.values(methods).every((method) => method === undefined)) {
+      invalidOption(option, observer, `an observer, which has at least one of ${Object.keys(methods).join(', ')}`)
+    }
+  }
   return given
 }

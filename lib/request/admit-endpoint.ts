@@ -15,9 +15,15 @@ export function admitEndpoint(methods: readonly string[] | 'any', method: string
   }
   // RFC 9110, 15.5.6 requires the list of supported methods.
   const headers = { allow: allowHeader(methods) }
-  throw new AiProxyError('method_not_allowed', `This endpoint takes ${methods.join(' and ')}, not ${method}`, {
+  throw new AiProxyError('method_not_allowed', `This endpoint takes ${inWords(methods)}, not ${method}`, {
     headers,
   })
+}
+
+/** Joins names with commas and `and`. */
+function inWords(names: readonly string[]): string {
+  const last = names[names.length - 1]!
+  return names.length === 1 ? last : `${names.slice(0, -1).join(', ')} and ${last}`
 }
 
 /** Returns the `allow` header for an endpoint. */

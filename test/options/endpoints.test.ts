@@ -256,6 +256,11 @@ describe('admitEndpoint', () => {
       headers: { allow: 'GET, HEAD, OPTIONS' },
     })
   })
+  test('joins more than two methods as a sentence does', () => {
+    const message = 'This endpoint takes GET, HEAD and DELETE, not POST'
+    assert.throws(() => admitEndpoint(['GET', 'HEAD', 'DELETE'], 'POST'), { message })
+    assert.throws(() => admitEndpoint(['POST'], 'GET'), { message: 'This endpoint takes POST, not GET' })
+  })
   test('never allows TRACE, which would show the client our credentials', () => {
     for (const methods of ['any', ['TRACE']] as const) {
       assert.throws(() => admitEndpoint(methods, 'TRACE'), { code: 'endpoint_not_allowed', message: /TRACE/ })

@@ -50,7 +50,7 @@ describe('the options that read what passes', () => {
   })
 
   test('observers are kept, in order', () => {
-    const observers = [{ onTurn: () => {} }, {}]
+    const observers = [{ onTurn: () => {} }, { onFinish: () => {} }]
     assert.deepEqual(resolved({ observers }).observers, observers)
   })
 
@@ -124,7 +124,7 @@ describe('an invalid value throws, naming the option, what it got and what it ta
     [{ onEvent: {} }, 'onEvent', 'a function', '{}'],
     [{ observers: {} }, 'observers', 'a list of observers', '{}'],
     [{ observers: null }, 'observers', 'a list of observers', 'null'],
-    [{ observers: [{}, undefined] }, 'observers[1]', 'an object', 'undefined'],
+    [{ observers: [{ onTurn() {} }, undefined] }, 'observers[1]', 'an object', 'undefined'],
     [{ observers: [() => {}] }, 'observers[0]', 'an object', '[Function (anonymous)]'],
     [{ observers: [[]] }, 'observers[0]', 'an object', '[]'],
   ]

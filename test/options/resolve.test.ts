@@ -290,6 +290,13 @@ describe('an invalid value throws, naming the option, what it got and what it ta
     [{ headers: { 'x-a': 'b\nc' } }, /headers\.x-a takes a value that an HTTP header can carry/],
     [{ forwardHeaders: 'accept' }, /forwardHeaders takes .*; got 'accept'/],
     [{ forwardHeaders: ['cookie'] }, /forwardHeaders takes .*; got 'cookie'/],
+    [{ forwardHeaders: [''] }, /forwardHeaders takes names of headers; .*; got ''/],
+    [{ forwardHeaders: ['x-*-id'] }, /forwardHeaders takes .*'\*' .* at the end of a name only; got 'x-\*-id'/],
+    [{ forwardHeaders: ['accept', 'x-a: b'] }, /forwardHeaders takes names of headers; .*; got 'x-a: b'/],
+    [{ models: ['o3', 'fast-*'] }, /models\[1\] takes a model's whole name, .*RegExp like .*; got 'fast-\*'/],
+    [{ observers: [{}] }, /observers\[0\] takes an observer, .* onRequest, onAttempt, onTurn, onFinish; got \{\}/],
+    [{ observers: [{ onFinnish() {} }] }, /observers\[0\] takes an observer, .*; got \{ onFinnish: /],
+    [{ observers: [{ onTurn() {}, onFinish: 5 }] }, /observers\[0\]\.onFinish takes a function; got 5/],
     [{ forwardHeaders: ['authorization'], auth: { query: { key: 'k' } } }, /forwardHeaders takes .*`auth` is set/],
     [{ endpoints: 'everything' }, /endpoints takes a list of strings and RegExps, or 'all'; got 'everything'/],
     [{ forwardCredentials: 'yes' }, /forwardCredentials takes true or false; got 'yes'/],
@@ -302,6 +309,7 @@ describe('an invalid value throws, naming the option, what it got and what it ta
       /forwardCredentials takes true only if neither `auth`/,
     ],
     [{ endpoints: [5] }, /endpoints\[0\] takes .*; got 5/],
+    [{ endpoints: ['https://api.test/chat'] }, /endpoints\[0\] takes .*; got 'https:\/\/api\.test\/chat'/],
     [
       { auth: { headers: { authorization: undefined } } },
       /auth\.headers\.authorization takes .*environment variable.*; got undefined/,
@@ -325,6 +333,11 @@ describe('an invalid value throws, naming the option, what it got and what it ta
     [{ proxy: { agent: [] } }, /proxy\.agent takes an http\.Agent or https\.Agent; got \[\]/],
     [{ proxy: { agent: null } }, /proxy\.agent takes an http\.Agent or https\.Agent; got null/],
     [{ proxy: { ssl: 'ca' } }, /proxy\.ssl takes an object; got 'ca'/],
+    [{ proxy: { ssl: { ca: 5 } } }, /proxy\.ssl takes TLS options that Node can use; got .* ERR_INVALID_ARG_TYPE$/],
+    [
+      { proxy: { ssl: { key: '-----BEGIN PRIVATE KEY-----\nhunter2' } } },
+      /proxy\.ssl takes TLS options that Node can use; got options for which Node reports \w+$/,
+    ],
     [{ proxy: { agent: 'keep-alive' } }, /proxy\.agent takes an http\.Agent or https\.Agent; got 'keep-alive'/],
     [
       { proxy: { agent: new http.Agent() } },
