@@ -238,12 +238,19 @@ describe('terminatorGraceMs', () => {
     await call.gone
   })
 
-  test('a stream without a terminator stays open', async (t) => {
-    const provider = await startProvider(t)
-    const app = await startApp(t, { target: provider.url, limits: { terminatorGraceMs: 1, idleTimeoutMs: 100 } })
-    const asking = post(app.url + chat.path, chat.request)
-    sendStream(await provider.next(), chat, chat.frames.slice(0, -1))
-    await (await asking).text()
-    assertTold(await app.record(), { code: 'idle_timeout' })
-  })
+  for (const [what, frames, expected] of [
+    ['without a terminator stays open until it is silent', chat.frames.slice(0, -1), { outcome: 'completed' }],
+    ['without a finish reason as well, and is not complete', chat.frames.slice(0, 1), { code: 'idle_timeout' }],
+  ] as const) {
+    test(`a stream ${what}`, async (t) => {
+      const provider = await startProvider(t)
+      const app = await startApp(t, { target: provider.url, limits: { terminatorGraceMs: 1, idleTimeoutMs: 100 } })
+      const asking = post(app.url + chat.path, chat.request)
+      sendStream(await provider.next(), chat, frames)
+      await (await asking).text()
+      const record = await app.record()
+      assertTold(record, expected)
+      assert.ok(record.durationMs >= 90, `${record.durationMs} ms`)
+    })
+  }
 })
