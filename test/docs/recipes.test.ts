@@ -194,7 +194,7 @@ describe('the recipes work as described', () => {
     assert.equal((await ask('bob')).status, 403)
   })
 
-  test('cost: each part of the tokens has its price, and what is not known costs nothing known', async () => {
+  test('cost: each part of the tokens has its price, and an answer without tokens costs nothing', async () => {
     const { url, prints } = await running(blocks.cost)
     const prompt_tokens_details = { cached_tokens: 600_000 }
     const usage = { prompt_tokens: 1_000_000, completion_tokens: 500_000, prompt_tokens_details }
@@ -204,7 +204,7 @@ describe('the recipes work as described', () => {
     await prints(/"model":"gpt-4\.1-mini","dollars":1\.02,"isEstimated":false/)
     answer = (call) => void call.text.then(() => call.json(500, { error: { message: 'no' } }))
     await (await post(`${url}/ai/v1/chat/completions`, { model, messages })).text()
-    await prints(/"model":"gpt-4\.1-mini","isEstimated":false/)
+    await prints(/"model":"gpt-4\.1-mini","dollars":0,"isEstimated":false/)
   })
 
   test('LiteLLM: the client chooses neither the user nor another provider', async () => {
