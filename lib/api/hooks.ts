@@ -12,7 +12,7 @@ export interface HookedExchange<Req extends IncomingMessage = Request> {
   readonly id: string
   /** The client's request, as Express has it. */
   readonly req: Req
-  /** The response to the client, as Express has it. To write to it is the middleware's. */
+  /** The response to the client, as Express has it. Only the middleware may write to it. */
   readonly res: Response
   /** The path below the target. */
   readonly path: string

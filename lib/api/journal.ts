@@ -63,9 +63,9 @@ export interface NewJournalEntry {
   readonly keepMs: number
 }
 
-/** What the writer of an entry is told. Nothing is called within one of its own calls. */
+/** Callbacks of an entry's writer. None is called within one of its own calls. */
 export interface JournalWriterCallbacks {
-  /** Somebody asks for the answer to be stopped. */
+  /** A reader has asked for the answer to be stopped. */
   onStop(): void
   /** Readers have come or gone. */
   onReaders(): void
@@ -125,7 +125,7 @@ export interface Journal {
   watch(id: string, callback: () => void): () => void
   /** Asks the writer of an entry to stop its provider. */
   stop(id: string): void | Promise<void>
-  /** Keeps an entry that has ended for so many milliseconds from now. */
+  /** Keeps an entry that has ended for this many milliseconds from now. */
   keep(id: string, ms: number): void | Promise<void>
   /** Drops an entry. */
   remove(id: string): void | Promise<void>

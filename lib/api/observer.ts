@@ -56,9 +56,9 @@ export interface Observer<Req extends IncomingMessage = Request> {
   onRequest?(exchange: ObservedExchange<Req>): Readonly<Record<string, string>> | undefined
   /**
    * An attempt at a target begins. Called only if there may be several: with the options `targets`, `retry` or `onAttempt`.
-   * What becomes of it is in `attempts` of the record.
+   * `attempts` of the record shows how it ended.
    *
-   * @returns headers to send with this attempt (`traceparent`), in the place of those of `onRequest`
+   * @returns headers to send with this attempt (`traceparent`), in place of those of `onRequest`
    */
   onAttempt?(exchange: ObservedExchange<Req>, attempt: ObservedAttempt): Readonly<Record<string, string>> | undefined
   /** A stream has taken a turn, which lasted `ms` milliseconds. Called very often. */

@@ -101,7 +101,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   /** Comments that keep a silent stream's connection open; `false` is none. Default `{ everyMs: 15_000 }`. */
   heartbeat?: HeartbeatOptions | false
   /**
-   * What becomes of the provider's answer when the client leaves: `'abort'` stops it at once, `'drain'` reads it to its
+   * What happens to the provider's answer when the client leaves: `'abort'` stops it at once, `'drain'` reads it to its
    * end, within the limits, and `'keep'` reads it on until nobody has wanted it for `resume.graceMs`. Default `'abort'`, and with
    * `resume` `'keep'`.
    */

@@ -23,7 +23,7 @@ export interface PolicyExchange<Req extends IncomingMessage = Request> extends H
   /** Tokens of the answer so far, in parts that do not overlap; `undefined` if nothing is known yet. */
   readonly tokens: Tokens | undefined
   /** Those of them that the provider has reported; `undefined` if it has reported none. */
-  readonly toldTokens: Tokens | undefined
+  readonly reportedTokens: Tokens | undefined
   /** Answers that the request asks for at once (`n`). */
   readonly answers: number
   /**

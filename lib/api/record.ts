@@ -125,7 +125,7 @@ export interface ExchangeRecord {
   /**
    * With the option `cache`: `hit` if a kept answer went out, `join` if it was that of another exchange, which was still under
    * way, and `miss` if the provider was asked. `undefined` if others cannot get the answer. Of a `hit` and a `join`, `usage` is
-   * what was told to whom the provider answered; `cost` is 0, and quotas are not charged.
+   * that of the exchange whose answer it was; `cost` is 0, and quotas are not charged.
    */
   readonly cache: 'hit' | 'join' | 'miss' | undefined
   /** Labels of the app's own, from the option `labels`; `{}` if there are none. */

@@ -14,7 +14,7 @@ export interface KeptStream {
 
 /** Keeps an answer while it goes to the client. No method waits, and none throws. */
 export interface AnswerRecorder {
-  /** Headers that tell the client how to continue; none if it cannot. */
+  /** Headers that say how the client can continue; none if it cannot. */
   headersFor(framing: Framing | undefined): Readonly<Record<string, string>>
   /** The client's head is set. */
   setHead(status: number, headers: OutgoingHttpHeaders, framing: Framing | undefined): void

@@ -30,7 +30,7 @@ function isGenerated({ text, callsTool, whole }: ParsedMessage, progress: Progre
   return Boolean(text || callsTool || whole || progress.isContent)
 }
 
-/** What an answer has told. */
+/** What an answer has reported. */
 export interface AnswerFacts
   extends Pick<UsageAccumulator, 'model' | 'responseId' | 'finishReason' | 'usage' | 'billed' | 'estimatedTokens'> {
   /** The estimate when the provider last reported its output. */
@@ -83,7 +83,7 @@ export class UsageAccumulator {
   /** When the model's first text or tool call passed, in monotonic milliseconds. */
   firstTokenAt: number | undefined
 
-  /** Takes over what was told of an answer that is sent again. */
+  /** Takes over what was reported of an answer that is sent again. */
   restore({
     model,
     responseId,
@@ -109,7 +109,7 @@ export class UsageAccumulator {
     return this.#errorStatus
   }
 
-  /** What was told of the answer. */
+  /** What the answer has reported. */
   get facts(): AnswerFacts {
     const { model, responseId, finishReason, usage, billed, estimatedTokens } = this
     const estimateWhenReported = this.#isReportedAtEnd ? estimatedTokens : this.#estimateWhenReported

@@ -37,8 +37,8 @@ export function isClaimed(path: string): boolean {
  */
 export function generatesAt(method: string, path: string, format?: CompleteFormat): boolean {
   const claimant = claimOf(path)
-  const tellsUsage = claimant ? claimant.reportsUsage : format?.isCustom === true
-  return method === 'POST' && tellsUsage && canGenerate(path, format)
+  const reportsUsage = claimant ? claimant.reportsUsage : format?.isCustom === true
+  return method === 'POST' && reportsUsage && canGenerate(path, format)
 }
 
 const STREAM_BY_PATH = anyOf(builtInFormats.flatMap(({ streamPaths }) => streamPaths))
@@ -139,7 +139,7 @@ export function modelSpanInPath(
   return undefined
 }
 
-/** Returns a pattern that tells where its groups match. They are few, and compiled once. */
+/** Returns a pattern that reports where its groups match. They are few, and compiled once. */
 function withIndices(pattern: RegExp): RegExp {
   let indexed = indexedPatterns.get(pattern)
   if (!indexed) {

@@ -3,7 +3,7 @@ import type { Exchange } from '../exchange/exchange.js'
 import { recordOf } from '../exchange/record-of.js'
 import type { Config } from '../options/config.js'
 
-/** Tells the policies of an exchange what has become of it, unless they were told before. */
+/** Notifies the policies of an exchange of its end, unless it has done so before. */
 export function settlePolicies(exchange: Exchange, record: ExchangeRecord): void {
   const { policies } = exchange
   exchange.policies = undefined

@@ -15,7 +15,7 @@ export interface StreamAlias {
   readonly hidesUsage: boolean
 }
 
-/** Gives an answer a second id, for a client that shares it, or that was told an id before there was an answer. */
+/** Gives an answer a second id, for a client that shares it, or that was given an id before there was an answer. */
 export function putAlias(journal: Journal, id: string, alias: StreamAlias, windowMs: number): void {
   // The store reports its failures itself.
   catchRejection(journal.put(nameOf(id), JSON.stringify(alias), Math.max(windowMs, ALIAS_MS)), () => {})

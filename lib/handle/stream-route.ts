@@ -44,7 +44,7 @@ interface FoundStream {
 }
 
 /**
- * Continues a stream, tells how it stands, or stops it.
+ * Continues a stream, reports its state, or stops it.
  *
  * @throws AiProxyError `stream_not_found`, also if it is another subject's; `resume_gone`; `journal_unavailable`
  */

@@ -50,7 +50,7 @@ export class TargetAttempt implements DispatchEvents {
   isPastBounds = false
   /** How much of its answer is held until the model has written something; `undefined` for nothing. */
   preambleBounds: PreambleBounds | undefined
-  /** It has failed, and its target has been told; its answer may go to the client all the same. */
+  /** It has failed, and that counts against its target; its answer may go to the client all the same. */
   hasFailed = false
   secrets: Secrets = NO_SECRETS
   /** What the provider said itself when the attempt failed, as a response that can be sent later. */

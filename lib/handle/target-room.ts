@@ -19,7 +19,7 @@ export class TargetRoom {
 
   constructor(states: Iterable<TargetState>, whenAllCooling: 'try' | 'refuse') {
     this.#refusesCooling = whenAllCooling === 'refuse'
-    for (const state of states) state.onRoom = () => this.#tell()
+    for (const state of states) state.onRoom = () => this.#notify()
   }
 
   /** Returns the room that targets have for an exchange. */
@@ -40,7 +40,7 @@ export class TargetRoom {
 
   /** Gives back the place that an exchange holds: it takes one now, or it has ended. */
   release(exchange: Claimant): void {
-    if (this.#held.delete(exchange)) this.#tell()
+    if (this.#held.delete(exchange)) this.#notify()
   }
 
   /** Nobody waits any more. */
@@ -72,11 +72,11 @@ export class TargetRoom {
     const ms = Math.min(Math.ceil(at - performance.now()), MAX_TIMER_MS)
     this.#wake = setTimeout(() => {
       this.#wakeAt = Number.POSITIVE_INFINITY
-      this.#tell()
+      this.#notify()
     }, ms).unref()
   }
 
-  #tell(): void {
+  #notify(): void {
     for (const callback of [...this.#awaiting]) callback()
   }
 }

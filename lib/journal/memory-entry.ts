@@ -66,7 +66,7 @@ export class MemoryEntry implements JournalWriter {
     const before = this.#head ? JSON.stringify(this.#head).length : 0
     this.#head = head
     this.#count(JSON.stringify(head).length - before)
-    this.#tell()
+    this.#notify()
   }
 
   append(batch: JournalBatch): void {
@@ -87,7 +87,7 @@ export class MemoryEntry implements JournalWriter {
     }
     if (trimmed > 0) this.#batches.splice(0, trimmed)
     this.#count(cost)
-    this.#tell()
+    this.#notify()
   }
 
   end(end: JournalEnd): void {
@@ -96,7 +96,7 @@ export class MemoryEntry implements JournalWriter {
     this.expiresAt = this.#context.now() + this.#entry.keepMs
     this.#context.onEnd(this)
     this.#count(end.about.length)
-    this.#tell()
+    this.#notify()
   }
 
   discard(): void {
@@ -136,7 +136,7 @@ export class MemoryEntry implements JournalWriter {
     this.#batches = []
     this.#memory.close()
     if (!this.#end && !this.#isDiscarded) queueMicrotask(() => this.callbacks.onFailure(undefined))
-    this.#tell()
+    this.#notify()
   }
 
   #count(bytes: number): void {
@@ -144,7 +144,7 @@ export class MemoryEntry implements JournalWriter {
     this.#context.onBytes(bytes)
   }
 
-  #tell(): void {
-    for (const tell of [...this.#watchers]) tell()
+  #notify(): void {
+    for (const notify of [...this.#watchers]) notify()
   }
 }

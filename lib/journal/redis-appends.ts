@@ -263,7 +263,7 @@ export class RedisAppends {
   }
 
   #tellWaiters(): void {
-    for (const tell of this.#waiters.splice(0)) tell()
+    for (const notify of this.#waiters.splice(0)) notify()
   }
 }
 

@@ -42,7 +42,7 @@ export class WaitingConnection {
   /** Opens a connection like a client's. @throws Error if it cannot be opened in time */
   static async open(client: RedisClient, timeoutMs: number): Promise<WaitingConnection> {
     const copy = copyOf(client)
-    // Without a listener, an error would end the process; what matters of it, the calls tell.
+    // Without a listener, an error would end the process; the calls report what matters of it.
     copy.on('error', () => {})
     const connection = new WaitingConnection(copy, client)
     try {

@@ -6,7 +6,7 @@ import type { RedisLink } from './redis-link.js'
 import { journalScripts } from './redis-scripts.js'
 import { WaitingConnection } from './redis-waiting-connection.js'
 
-/** After such a time without Redis, readers are told: they must not wait for what may never come. */
+/** After this time without Redis, readers are notified: they must not wait for what may never come. */
 export const SILENCE_MS = 5000
 /** How long one call waits for items. */
 const WAIT_MS = 5000

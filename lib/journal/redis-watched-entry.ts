@@ -54,9 +54,9 @@ export class WatchedEntry {
   }
 
   /** Calls all watchers back. */
-  tell(): void {
+  notify(): void {
     this.#page = undefined
-    for (const tell of [...this.#watchers]) tell()
+    for (const notify of [...this.#watchers]) notify()
   }
 
   /** Nothing is known for sure, because Redis is out of reach: it must be asked. @returns whether that is new */

@@ -78,7 +78,7 @@ export class RedisWatches {
     for (const entry of [...this.#entries.values()]) {
       const { writer } = entry
       if (writer === undefined || (silent.has(writer) && !gone.has(writer))) continue
-      if (entry.note(!gone.has(writer))) this.#tell(entry)
+      if (entry.note(!gone.has(writer))) this.#notify(entry)
     }
   }
 
@@ -88,13 +88,13 @@ export class RedisWatches {
     for (let at = 0; at < known.length; at += LOADED_AT_ONCE) {
       await Promise.all(known.slice(at, at + LOADED_AT_ONCE).map((entry) => this.#load(entry)))
     }
-    for (const entry of known) this.#tell(entry)
+    for (const entry of known) this.#notify(entry)
     if (known.length > 0) this.#loop.wake()
   }
 
   /** Tells all readers to ask Redis, which is out of reach: they must not wait for what may never come. */
   doubt(): void {
-    for (const entry of [...this.#entries.values()]) if (entry.doubt()) this.#tell(entry)
+    for (const entry of [...this.#entries.values()]) if (entry.doubt()) this.#notify(entry)
   }
 
   close(): void {
@@ -110,19 +110,19 @@ export class RedisWatches {
         await this.#load(entry)
         break
       } catch {
-        if (failures * RETRY_MS === SILENCE_MS) this.#tell(entry)
+        if (failures * RETRY_MS === SILENCE_MS) this.#notify(entry)
         await delay(RETRY_MS, undefined, { ref: false })
       }
     }
     if (this.#entries.get(entry.id) !== entry) return
     this.#settings.onWatchers(entry)
-    this.#tell(entry)
+    this.#notify(entry)
     this.#loop.wake()
   }
 
-  #tell(entry: WatchedEntry): void {
+  #notify(entry: WatchedEntry): void {
     this.#settings.onChange(entry.id)
-    entry.tell()
+    entry.notify()
   }
 
   async #load(entry: WatchedEntry): Promise<void> {
@@ -148,7 +148,7 @@ export class RedisWatches {
       const items = found.get(keys.stream(entry.id))
       if (!items || items.length === 0) continue
       entry.take(items)
-      this.#tell(entry)
+      this.#notify(entry)
     }
   }
 }

@@ -14,7 +14,7 @@ export type PolicyHeaders = Readonly<Record<string, string>>
 /** What each view does by itself. */
 type OwnCalls = 'watchFrom' | 'pause'
 
-/** The policies of one exchange: asks them, lets them watch it, and tells those that were asked how it ended. */
+/** The policies of one exchange: asks them, lets them watch it, and reports its end to those that were asked. */
 export class PolicyRun implements ExchangePolicies {
   watchFrom = Number.POSITIVE_INFINITY
   onResume: (() => void) | undefined

@@ -78,10 +78,10 @@ export class PolicyView extends ExchangeView implements PolicyExchange {
     return this.#of.answer.tokensAt(false, this.#of.format.counting)
   }
 
-  get toldTokens(): Tokens | undefined {
+  get reportedTokens(): Tokens | undefined {
     const { answer, format } = this.#of
-    const told = answer.billed ?? answer.usage
-    return told && tokensOf(told, format.counting)
+    const reported = answer.billed ?? answer.usage
+    return reported && tokensOf(reported, format.counting)
   }
 
   get answers(): number {

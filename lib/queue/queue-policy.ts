@@ -87,7 +87,7 @@ export class QueuePolicy implements Queue {
   readonly #rate = new DrainRate()
   readonly #expected = new AssumedOutput()
   #running = 0
-  #isTold = false
+  #isNotified = false
   #full = 0
   #timeout = 0
 
@@ -226,12 +226,12 @@ export class QueuePolicy implements Queue {
     return !exchange.isBoundByTargets || exchange.hasCapacity()
   }
 
-  /** All that wait are told of the same room. */
+  /** All that wait are notified of the same room at once. */
   #onRoom(): void {
-    if (this.#isTold) return
-    this.#isTold = true
+    if (this.#isNotified) return
+    this.#isNotified = true
     this.#clock.soon(() => {
-      this.#isTold = false
+      this.#isNotified = false
       this.#letPass()
     })
   }

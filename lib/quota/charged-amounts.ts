@@ -22,7 +22,7 @@ export function chargedAmounts(
   exchange: PolicyExchange,
   charged: QuotaCharge | undefined,
 ): ChargedAmounts {
-  const used = usedTokens(record, exchange.toldTokens, run.input)
+  const used = usedTokens(record, exchange.reportedTokens, run.input)
   const cost = charged?.cost ?? (used && costOf(record, used.total, exchange, run)) ?? 0
   return {
     tokens: Math.min(MAX_AMOUNT, Math.ceil(atLeast0(charged?.tokens ?? used?.total ?? 0))),
@@ -32,9 +32,9 @@ export function chargedAmounts(
 
 function costOf(record: ExchangeRecord, total: number, exchange: PolicyExchange, run: QuotaRun): number | undefined {
   if (run.heldOf('cost') === Number.POSITIVE_INFINITY) return undefined
-  // What was told and what is charged differ if the stream ended before its input was told.
+  // The reported amount and the charged one differ if the stream ended before its input was reported.
   if (record.tokens?.total === total && record.cost !== undefined) return record.cost
-  const used = usedTokens(record, exchange.toldTokens, run.input)
+  const used = usedTokens(record, exchange.reportedTokens, run.input)
   // A model that only its answer names may have no price: what was held for it is charged.
   return (used && exchange.price(used)) ?? run.heldOf('cost') / COST_UNITS
 }

@@ -17,7 +17,7 @@ export function inputBySize({ requestBytes }: Pick<PolicyExchange, 'requestBytes
   return Math.ceil(requestBytes / BYTES_PER_TOKEN)
 }
 
-/** Outcomes in which the provider failed: it bills what it told, if anything. */
+/** Outcomes in which the provider failed: it bills what it has reported, if anything. */
 const FAILED: ReadonlySet<string> = new Set(['upstream_error', 'provider_error'])
 
 /** Codes of attempts whose request could not be made: a function of the app failed or was late, the exchange ended first, or the target has no name for the model. */
@@ -39,18 +39,18 @@ function wasIdle(attempt: AttemptRecord): boolean {
 /**
  * Returns what an exchange has used.
  *
- * @param told what the provider has reported
- * @param input the estimate of its input, for a stream that ended before the provider told it
+ * @param reported what the provider has reported
+ * @param input the estimate of its input, for a stream that ended before the provider reported it
  * @returns `undefined` if it used nothing
  */
-export function usedTokens(record: ExchangeRecord, told: Tokens | undefined, input: number): Tokens | undefined {
+export function usedTokens(record: ExchangeRecord, reported: Tokens | undefined, input: number): Tokens | undefined {
   const { tokens, usage, outcome, attempts, providerStatus } = record
   if ((providerStatus ?? 0) >= 400 || attempts.every(wasIdle)) return undefined
-  if (FAILED.has(outcome)) return told
+  if (FAILED.has(outcome)) return reported
   if (outcome === 'completed' && !tokens) return undefined
   const known = tokens ?? tokensFrom(0, 0)
-  const toldInput = known.uncachedInput + known.cachedInput + known.cacheWrite
-  const lacksInput = toldInput === 0 && (usage === undefined || usage.estimated)
+  const reportedInput = known.uncachedInput + known.cachedInput + known.cacheWrite
+  const lacksInput = reportedInput === 0 && (usage === undefined || usage.estimated)
   return lacksInput ? withParts(known, { uncachedInput: input }) : known
 }
 
@@ -59,7 +59,7 @@ function withParts(tokens: Tokens, parts: Partial<Omit<Tokens, 'total'>>): Token
   return { ...all, total: Object.values(all).reduce((sum, part) => sum + part, 0) }
 }
 
-/** Returns an amount that the app or a provider has told; 0 if it makes no sense. */
+/** Returns an amount from the app or a provider; 0 if it makes no sense. */
 export function atLeast0(amount: number): number {
   return amount > 0 && Number.isFinite(amount) ? amount : 0
 }

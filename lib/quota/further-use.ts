@@ -91,7 +91,7 @@ export class FurtherUse {
     const left = isRest ? undefined : restOf(claims, reserved)
     if (left) return this.#extend(run, exchange, left)
     run.isExhausted = true
-    // The input may have been told meanwhile.
+    // The input may have been reported meanwhile.
     exchange.watchFrom(boundOf(run, exchange))
   }
 }

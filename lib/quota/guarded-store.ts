@@ -8,8 +8,8 @@ export type WhenStoreFails = 'local' | 'open' | 'closed'
 
 /** Settlements that wait for the store; a busy process has as many in a few minutes. */
 const MAX_PENDING = 10_000
-/** Settlements that are told at once. */
-const TOLD_AT_ONCE = 50
+/** Settlements that are sent at once. */
+const SENT_AT_ONCE = 50
 /** How long the store is left alone after a failure. */
 const PROBE_MS = 1000
 
@@ -29,14 +29,14 @@ interface Settings {
   readonly now: () => number
 }
 
-/** A store that may be out of reach: bounds the wait for it, stands in for it, and tells it later what it has missed. */
+/** A store that may be out of reach: bounds the wait for it, stands in for it, and later sends it what it has missed. */
 export class GuardedStore {
   readonly #store: QuotaStore
   readonly #settings: Settings
   readonly #local = new MemoryStore()
   readonly #pending = new Map<string, Settlement>()
   #failedAt: number | undefined
-  #isTelling = false
+  #isCatchingUp = false
   #failures = 0
   #lost = 0
 
@@ -82,7 +82,7 @@ export class GuardedStore {
   }
 
   /**
-   * Settles in the store, which is told later if it cannot be reached. Never rejects.
+   * Settles in the store, which gets it later if it cannot be reached. Never rejects.
    *
    * @param local what is settled in this process, if the reservation was made there
    */
@@ -98,7 +98,7 @@ export class GuardedStore {
     }
   }
 
-  /** Renews leases, and tells the store what it has missed. Never rejects. */
+  /** Renews leases, and sends the store what it has missed. Never rejects. */
   async renew(leases: readonly Lease[], local: readonly Lease[], leaseMs: number): Promise<void> {
     if (local.length > 0) this.#local.renew(local, leaseMs)
     if (this.#isLeftAlone) return
@@ -113,19 +113,19 @@ export class GuardedStore {
 
   /** Tells the store what it has missed: some at a time, because a slow one would take long for one after the other. */
   async #tellMissed(): Promise<void> {
-    if (this.#isTelling) return
-    this.#isTelling = true
+    if (this.#isCatchingUp) return
+    this.#isCatchingUp = true
     try {
       const missed = [...this.#pending]
-      for (let at = 0; at < missed.length; at += TOLD_AT_ONCE) {
-        const tell = async ([id, settlement]: [string, Settlement]) => {
+      for (let at = 0; at < missed.length; at += SENT_AT_ONCE) {
+        const send = async ([id, settlement]: [string, Settlement]) => {
           await this.#inTime(Promise.resolve(this.#store.settle(settlement)))
           this.#pending.delete(id)
         }
-        await Promise.all(missed.slice(at, at + TOLD_AT_ONCE).map(tell))
+        await Promise.all(missed.slice(at, at + SENT_AT_ONCE).map(send))
       }
     } finally {
-      this.#isTelling = false
+      this.#isCatchingUp = false
     }
   }
 

@@ -23,7 +23,7 @@ function remainingOf({ allowed, used }: LimitStatus): number {
 }
 
 /**
- * Returns the headers that tell a client how its limits stand: those of OpenAI for requests and tokens, and those of the IETF's
+ * Returns the headers that show a client the state of its limits: those of OpenAI for requests and tokens, and those of the IETF's
  * draft for both.
  *
  * - https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers

@@ -37,7 +37,7 @@ export interface QuotaOptions {
   /** Where they are kept. Default: `memoryStore()`, in this process. */
   readonly store?: QuotaStore
   /**
-   * What becomes of a stream that uses more than was reserved for it when nothing is left: `'finish'` lets it end and takes the
+   * What happens to a stream that uses more than was reserved for it when nothing is left: `'finish'` lets it end and takes the
    * rest from the next window, `'cut'` ends it with the error event `quota_exceeded`. Default `'finish'`.
    */
   readonly onExhausted?: 'finish' | 'cut'
@@ -61,7 +61,7 @@ export interface QuotaOptions {
   readonly assumedOutput?: number | ((exchange: PolicyExchange) => number)
   /** Returns what an exchange is charged, in place of what it used; `undefined` for that. Default: none. */
   readonly charge?: (record: ExchangeRecord) => QuotaCharge | undefined
-  /** `false` counts and tells everything, and refuses nothing. Default `true`. */
+  /** `false` counts and reports everything, and refuses nothing. Default `true`. */
   readonly enforce?: boolean
   /** Called with each request that exceeds a limit, also if it is not refused. Default: none. */
   readonly onExceeded?: (limit: LimitStatus, exchange: PolicyExchange) => void

@@ -4,9 +4,9 @@ import { tokensFrom } from './estimates.js'
 import type { QuotaRun } from './quota-run.js'
 import { COST_UNITS } from './rules.js'
 
-/** Returns what a stream has used by now: as told, and as estimated beyond that. */
-export function usedSoFar(run: QuotaRun, { tokens, toldTokens, generatedTokens }: PolicyExchange): Tokens {
-  const input = inputIn(toldTokens)
+/** Returns what a stream has used by now: as reported, and as estimated beyond that. */
+export function usedSoFar(run: QuotaRun, { tokens, reportedTokens, generatedTokens }: PolicyExchange): Tokens {
+  const input = inputIn(reportedTokens)
   if (!tokens || input === 0) return tokensFrom(run.input, generatedTokens)
   const { visibleOutput, reasoning } = tokens
   const beyond = Math.max(0, generatedTokens - visibleOutput - reasoning)
@@ -24,8 +24,8 @@ export function usedShare(run: QuotaRun, exchange: PolicyExchange): [number, 'to
 
 /** Returns from how many generated tokens on the exchange may have used up what it holds. */
 export function boundOf(run: QuotaRun, exchange: PolicyExchange): number {
-  // The input that was told may be more than the estimate.
-  const input = Math.max(run.input, inputIn(exchange.toldTokens))
+  // The reported input may be more than the estimate.
+  const input = Math.max(run.input, inputIn(exchange.reportedTokens))
   const byTokens = run.heldOf('tokens') - input
   const perToken = (exchange.price(tokensFrom(0, 1)) ?? 0) * COST_UNITS
   const ofInput = (exchange.price(tokensFrom(input, 0)) ?? 0) * COST_UNITS

@@ -22,7 +22,7 @@ export interface ReplayManner {
   readonly select: ((batch: JournalBatch) => readonly JournalBatch[]) | undefined
 }
 
-/** What a reader is told. */
+/** Callbacks of a reader. */
 export interface ReplayCallbacks {
   /** The head is known. Opens the response; an exception fails the exchange. */
   onHead(head: JournalHead, about: string): ReplayManner

@@ -49,7 +49,7 @@ export interface ReplayRequest extends Omit<ReplaySource, 'mayBeMissingMs'> {
   readonly onBegin?: () => void
   /** If nothing was sent, another may be asked in the place of one that has no answer. */
   readonly mayBeVacated: boolean
-  /** The record has what was told of the answer. That of a client that continues its own has not: it would count twice. */
+  /** The record has what the answer reported. The record of a client that continues its own answer does not: it would count twice. */
   readonly isRecorded: boolean
 }
 

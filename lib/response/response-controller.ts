@@ -65,7 +65,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   record(recorder: AnswerRecorder): void {
     this.#exchange.recorder = recorder
     this.#downstream.recorder = recorder
-    this.#opener.tell(recorder)
+    this.#opener.attach(recorder)
   }
 
   /** Set if the client has a head already. Its stream has the id that this head names, or none. */

@@ -51,7 +51,7 @@ export class ResponseOpener {
   }
 
   /** Tells what keeps the answer of the head that the client has already. */
-  tell(recorder: AnswerRecorder): void {
+  attach(recorder: AnswerRecorder): void {
     if (this.#unkept) recorder.setHead(this.#unkept.status, this.#unkept.headers, this.#framing)
     this.#unkept = undefined
   }

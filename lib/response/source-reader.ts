@@ -74,7 +74,7 @@ export class SourceReader {
     const most = maxBytes < MAX_READ_BYTES ? maxBytes : 2 * MAX_READ_BYTES
     const [taken, left] = sizeOf(all) > most ? split(all, most) : [all, NONE]
     this.#left = left
-    // The end may have come meanwhile, and is told only to who reads when nothing is there.
+    // The end may have come meanwhile. It is emitted only if a read finds nothing.
     if (hasLeft && this.length === 0) this.#source.read()
     return taken
   }

@@ -58,7 +58,7 @@ const RATE_LIMIT: Verdict = {
 const AUTH: Verdict = { reason: 'auth', sameTarget: 'no', nextTarget: true, cooling: 'credentials' }
 
 /**
- * Statuses that tell of a fault that may pass. 520 to 527, 598 and 599 come from gateways in front of a provider, which
+ * Statuses of a fault that may pass. 520 to 527, 598 and 599 come from gateways in front of a provider, which
  * could not reach it, or not in time.
  */
 const SERVER_ERRORS: ReadonlySet<number> = new Set([

@@ -14,7 +14,7 @@ export interface RouterOptions {
   readonly balance: Balance
   /** `undefined` if it is off: the `stickyKey` of requests is then ignored. */
   readonly sticky: { readonly ttlMs: number } | undefined
-  /** What becomes of a request whose targets all cool: the one that cools least long is asked, or none. */
+  /** What happens to a request whose targets all cool: the one that cools least long is asked, or none. */
   readonly whenAllCooling: 'try' | 'refuse'
 }
 

@@ -483,7 +483,7 @@ describe('limits per request', () => {
       },
     ],
   ] as const) {
-    test(`${name}: the request is refused with policy_failed, and the reason is told`, async (t) => {
+    test(`${name}: the request is refused with policy_failed, and the reason is reported`, async (t) => {
       const { ask, errors, policy } = await started(t, { limits: limits as never })
       const { status, record } = await ask()
       assert.deepEqual([status, record.code, errors.length, policy.stats().running], [500, 'policy_failed', 1, 0])

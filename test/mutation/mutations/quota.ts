@@ -26,7 +26,7 @@ export const quota = mutationsOf(
       'test/quota/usage.test.ts',
       'test/quota/memory-store.test.ts',
     ],
-    ['if (FAILED.has(outcome)) return told', 'if (FAILED.has(outcome)) return tokens'],
+    ['if (FAILED.has(outcome)) return reported', 'if (FAILED.has(outcome)) return tokens'],
     ['if (share <= 1 || !run.isExhausted) return undefined', 'if (!run.isExhausted) return undefined'],
     ['if (share <= 1 || !run.isExhausted) return undefined', 'if (share <= 1) return undefined'],
     ['if (!countsRequest) for (const { key } of run.buckets) this.#admission.forgetDenials(key)', ''],
