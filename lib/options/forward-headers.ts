@@ -16,9 +16,9 @@ export class AsyncFilterError extends TypeError {}
 
 /**
  * Client headers that are forwarded by default; `*` matches any rest. None is a credential. They control how the answer
- * is made, or identify and correlate requests.
+ * is made, or identify and correlate requests. The list is frozen: extend it with `[...defaultForwardHeaders, 'x-mine']`.
  */
-export const defaultForwardHeaders: readonly string[] = [
+export const defaultForwardHeaders: readonly string[] = Object.freeze([
   ...['accept', 'content-type', 'user-agent', 'prefer', 'last-event-id'],
   ...['mcp-session-id', 'mcp-protocol-version'],
   ...['x-request-id', 'x-client-request-id', 'idempotency-key', 'traceparent', 'tracestate'],
@@ -26,7 +26,7 @@ export const defaultForwardHeaders: readonly string[] = [
   'x-stainless-*',
   ...new Set(builtInFormats.flatMap((format) => format.requestHeaders)),
   ...otherRequestHeaders,
-]
+])
 
 /** The client's credentials: they are forwarded only if we hold none of the provider's. */
 const credentialHeaders: readonly string[] = [

@@ -226,6 +226,10 @@ describe('an encoded slash', () => {
   })
 })
 
+test('the list cannot be changed for all middlewares at once', () => {
+  assert.throws(() => (defaultEndpoints as string[]).push('GET files/*'), TypeError)
+})
+
 describe('endpoints for uploads, which the proxy cannot read', () => {
   const closing = compileEndpoints(undefined, '', true)
   test('are not allowed by default if requests are read; all others are', () => {

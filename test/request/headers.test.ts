@@ -327,3 +327,7 @@ test('isCredentialHeader accepts any case, and hyphens or underscores', () => {
   }
   for (const name of ['Idempotency-Key', 'IDEMPOTENCY_KEY', 'X-Request-Id']) assert.ok(!isCredentialHeader(name), name)
 })
+
+test('the default list cannot be changed for all middlewares at once', () => {
+  assert.throws(() => (defaultForwardHeaders as string[]).push('cookie'), TypeError)
+})
