@@ -6,7 +6,7 @@ import type {
   JournalWriterCallbacks,
   NewJournalEntry,
 } from '../api/journal.js'
-import { check, objectOf } from '../options/validate.js'
+import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
 import { FreeBlocks } from './entry-memory.js'
 import { ExpiringNames } from './expiring-names.js'
 import { MemoryEntry } from './memory-entry.js'
@@ -32,8 +32,11 @@ export interface MemoryJournalOptions {
  * @throws TypeError if an option is wrong
  */
 export function memoryJournal(options: MemoryJournalOptions = {}): Journal {
-  const { maxBytes = 64 * 1024 * 1024 } = objectOf('memoryJournal', options, ['maxBytes'])
-  return new MemoryJournal(check.number('memoryJournal.maxBytes', maxBytes, { from: 0 }))
+  rejectUnknownOptions('memoryJournal', '', options, ['maxBytes'])
+  const { maxBytes = 64 * 1024 * 1024 } = options
+  const isSize = typeof maxBytes === 'number' && maxBytes >= 0 && maxBytes < Infinity
+  if (!isSize) rejectOption('memoryJournal', 'maxBytes', maxBytes, 'a number of at least 0')
+  return new MemoryJournal(maxBytes)
 }
 
 /** Keeps entries in memory. */

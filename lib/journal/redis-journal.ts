@@ -7,8 +7,8 @@ import type {
   JournalWriterCallbacks,
   NewJournalEntry,
 } from '../api/journal.js'
-import { check, invalidOption, objectOf } from '../options/validate.js'
 import { formatError } from '../util/format-error.js'
+import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
 import { isCluster, isRedisClient, type RedisClient } from '../util/redis-client.js'
 import { warn } from '../util/warn.js'
 import { tagCount, tagOf } from './redis-keys.js'
@@ -40,20 +40,19 @@ export interface RedisJournalOptions {
  * @throws TypeError if an option is wrong
  */
 export function redisJournal(options: RedisJournalOptions): Journal {
-  const known = ['client', 'prefix', 'timeoutMs', 'maxPendingBytes'] as const
-  const { client, prefix = 'ai-journal:', ...limits } = objectOf('redisJournal', options, known)
+  rejectUnknownOptions('redisJournal', '', options, ['client', 'prefix', 'timeoutMs', 'maxPendingBytes'])
+  const { client, prefix = 'ai-journal:', timeoutMs = 2000, maxPendingBytes = 4 * 1024 * 1024 } = options
   if (!isRedisClient(client) || !isCopyable(client)) {
-    invalidOption('redisJournal.client', client, 'a client of ioredis or redis')
+    rejectOption('redisJournal', 'client', client, 'a client of ioredis or redis')
   }
-  if (/[{}]/.test(check.string('redisJournal.prefix', prefix))) {
-    invalidOption('redisJournal.prefix', prefix, 'a text without { and }')
+  if (typeof prefix !== 'string' || /[{}]/.test(prefix)) {
+    rejectOption('redisJournal', 'prefix', prefix, 'a text without { and }')
   }
-  const { timeoutMs = 2000, maxPendingBytes = 4 * 1024 * 1024 } = limits
-  return new RedisJournal(client, {
-    prefix,
-    timeoutMs: check.number('redisJournal.timeoutMs', timeoutMs, { above: 0 }),
-    maxPendingBytes: check.number('redisJournal.maxPendingBytes', maxPendingBytes, { above: 0 }),
-  })
+  for (const [name, value] of Object.entries({ timeoutMs, maxPendingBytes })) {
+    const isAbove0 = typeof value === 'number' && value > 0 && value < Infinity
+    if (!isAbove0) rejectOption('redisJournal', name, value, 'a number above 0')
+  }
+  return new RedisJournal(client, { prefix, timeoutMs, maxPendingBytes })
 }
 
 interface ResolvedOptions {

@@ -1,7 +1,7 @@
 import type { ExchangeRecord } from '../api/record.js'
 import { isLabelName, LABEL_NAME_RULE, MAX_LABELS } from '../util/label-name.js'
+import { rejectOption } from '../util/option-errors.js'
 import { BoundedValues } from './bounded-values.js'
-import { invalidOption } from './check-options.js'
 
 /**
  * Options for the labels of the app's own that metrics have. `express-ai-proxy/opentelemetry` exports it, too.
@@ -37,7 +37,7 @@ export class AppLabels {
     const { labels = [], maxLabelValues = 100 } = options
     checkNames(caller, labels, reserved)
     if (!(typeof maxLabelValues === 'number' && maxLabelValues >= 0)) {
-      invalidOption(caller, 'maxLabelValues', maxLabelValues, 'a number of at least 0')
+      rejectOption(caller, 'maxLabelValues', maxLabelValues, 'a number of at least 0')
     }
     this.names = [...labels]
     this.#values = this.names.map(() => new BoundedValues([], maxLabelValues, other))
@@ -67,12 +67,12 @@ export class AppLabels {
 
 function checkNames(caller: string, labels: unknown, reserved: readonly string[]): void {
   if (!Array.isArray(labels) || labels.length > MAX_LABELS) {
-    invalidOption(caller, 'labels', labels, `a list of at most ${MAX_LABELS} names`)
+    rejectOption(caller, 'labels', labels, `a list of at most ${MAX_LABELS} names`)
   }
   for (const [at, name] of labels.entries()) {
     const option = `labels[${at}]`
-    if (!isLabelName(name)) invalidOption(caller, option, name, `a name of ${LABEL_NAME_RULE}`)
-    if (reserved.includes(name)) invalidOption(caller, option, name, 'a name that its metrics do not have already')
-    if (labels.indexOf(name) !== at) invalidOption(caller, option, name, 'each name once')
+    if (!isLabelName(name)) rejectOption(caller, option, name, `a name of ${LABEL_NAME_RULE}`)
+    if (reserved.includes(name)) rejectOption(caller, option, name, 'a name that its metrics do not have already')
+    if (labels.indexOf(name) !== at) rejectOption(caller, option, name, 'each name once')
   }
 }

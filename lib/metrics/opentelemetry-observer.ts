@@ -12,9 +12,10 @@ import {
 } from '@opentelemetry/api'
 import type { Observer } from '../api/observer.js'
 import type { ExchangeRecord } from '../api/record.js'
+import { rejectOption } from '../util/option-errors.js'
 import { type AppLabelOptions, AppLabels } from './app-labels.js'
 import { endAttemptSpan, startAttemptSpan } from './attempt-span.js'
-import { checkOptions, invalidOption } from './check-options.js'
+import { checkOptions } from './check-options.js'
 import { type Call, callAt, callOf, unsentCall } from './genai-call.js'
 import { GenAiMetrics, OTHER } from './genai-metrics.js'
 import { SCHEMA_URL } from './genai-names.js'
@@ -78,12 +79,12 @@ export function openTelemetryObserver(options: OpenTelemetryObserverOptions = {}
   checkOptions(CALLER, options, OPTIONS)
   const { tracerProvider = trace.getTracerProvider(), meterProvider, countEstimates = false } = options
   if (typeof tracerProvider?.getTracer !== 'function') {
-    invalidOption(CALLER, 'tracerProvider', tracerProvider, 'a TracerProvider')
+    rejectOption(CALLER, 'tracerProvider', tracerProvider, 'a TracerProvider')
   }
   if (meterProvider !== undefined && typeof meterProvider?.getMeter !== 'function') {
-    invalidOption(CALLER, 'meterProvider', meterProvider, 'a MeterProvider')
+    rejectOption(CALLER, 'meterProvider', meterProvider, 'a MeterProvider')
   }
-  if (typeof countEstimates !== 'boolean') invalidOption(CALLER, 'countEstimates', countEstimates, 'true or false')
+  if (typeof countEstimates !== 'boolean') rejectOption(CALLER, 'countEstimates', countEstimates, 'true or false')
 
   const tracer = tracerProvider.getTracer(...SCOPE)
   const models = new ModelNames(options, OTHER)

@@ -2,9 +2,10 @@ import type { Metric, OpenMetricsContentType, PrometheusContentType, Registry } 
 import type { Observer } from '../api/observer.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { AiProxyStats } from '../api/stats.js'
+import { rejectOption } from '../util/option-errors.js'
 import { type AppLabelOptions, AppLabels } from './app-labels.js'
 import { attemptReason } from './attempt-reason.js'
-import { checkOptions, invalidOption } from './check-options.js'
+import { checkOptions } from './check-options.js'
 import { EventLoopDelay } from './event-loop-delay.js'
 import { isCount, seconds } from './figures.js'
 import { type ModelNameOptions, ModelNames } from './model-names.js'
@@ -67,15 +68,15 @@ export function prometheusObserver(options: PrometheusObserverOptions): Promethe
   checkOptions(CALLER, options, ['register', 'prefix', 'models', 'maxModels', 'labels', 'maxLabelValues'])
   const { register, prefix = 'ai_proxy_' } = options
   if (typeof register?.registerMetric !== 'function')
-    invalidOption(CALLER, 'register', register, 'a registry of prom-client')
+    rejectOption(CALLER, 'register', register, 'a registry of prom-client')
   if (typeof prefix !== 'string' || !/^([a-z_:][\w:]*)?$/i.test(prefix)) {
-    invalidOption(CALLER, 'prefix', prefix, 'letters, digits, _ and :, no digit at the start')
+    rejectOption(CALLER, 'prefix', prefix, 'letters, digits, _ and :, no digit at the start')
   }
   const models = new ModelNames(options, 'other')
   const appLabels = new AppLabels(CALLER, options, metricLabels, 'other')
   const internal = appLabels.names.find((name) => name.startsWith('__'))
   if (internal !== undefined)
-    invalidOption(CALLER, 'labels', internal, 'names without __ at the start, as Prometheus does')
+    rejectOption(CALLER, 'labels', internal, 'names without __ at the start, as Prometheus does')
   const proxies = new Set<{ stats(): AiProxyStats }>()
   const delay = new EventLoopDelay()
   const metrics = createMetrics(

@@ -1,7 +1,6 @@
-import { inspect } from 'node:util'
 import type { PricedUsage, PriceFunction } from '../api/prices.js'
 import { findFormat } from '../formats/index.js'
-import { rejectUnknownOptions } from '../util/known-options.js'
+import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
 import { modelNames } from './model-names.js'
 import { PriceSearch, type PricesPackage } from './price-search.js'
 
@@ -27,8 +26,7 @@ export function genaiPrices(options: GenaiPricesOptions = {}): PriceFunction {
   rejectUnknownOptions('genaiPrices', '', options, ['provider'])
   const { provider } = options
   if (provider !== undefined && (typeof provider !== 'string' || provider === '')) {
-    const shown = inspect(provider, { depth: 0 })
-    throw new TypeError(`genaiPrices: provider takes the provider's id in ${PACKAGE}; got ${shown}`)
+    rejectOption('genaiPrices', 'provider', provider, `the provider's id in ${PACKAGE}`)
   }
   const search = new PriceSearch(installed())
   const providerOf = ({ target, format }: PricedUsage): string | undefined => {

@@ -1,6 +1,5 @@
-import { inspect } from 'node:util'
 import type { Subject } from '../api/subject.js'
-import { rejectUnknownOptions } from '../util/known-options.js'
+import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
 
 /** Options of {@link queue}. */
 export interface QueueOptions {
@@ -34,18 +33,14 @@ export function resolveQueueOptions(options: QueueOptions = {}): ResolvedQueueOp
   const { key = ({ id, tenant }: Subject) => tenant ?? id, weight = () => 1 } = options
   const isWhole = (value: unknown, from: number) => Number.isSafeInteger(value) && (value as number) >= from
   if (options.maxConcurrent !== undefined && !isWhole(maxConcurrent, 1)) {
-    throw wrong('maxConcurrent', maxConcurrent, 'a whole number of at least 1')
+    rejectOption('queue', 'maxConcurrent', maxConcurrent, 'a whole number of at least 1')
   }
-  if (!isWhole(maxWaiting, 0)) throw wrong('maxWaiting', maxWaiting, 'a whole number of at least 0')
+  if (!isWhole(maxWaiting, 0)) rejectOption('queue', 'maxWaiting', maxWaiting, 'a whole number of at least 0')
   if (!(typeof maxWaitMs === 'number' && maxWaitMs > 0 && maxWaitMs < 2 ** 31)) {
-    throw wrong('maxWaitMs', maxWaitMs, 'milliseconds, above 0')
+    rejectOption('queue', 'maxWaitMs', maxWaitMs, 'milliseconds, above 0')
   }
   for (const [name, value] of Object.entries({ key, weight })) {
-    if (typeof value !== 'function') throw wrong(name, value, 'a function')
+    if (typeof value !== 'function') rejectOption('queue', name, value, 'a function')
   }
   return { maxConcurrent, maxWaiting, maxWaitMs, key, weight }
-}
-
-function wrong(option: string, got: unknown, takes: string): TypeError {
-  return new TypeError(`queue: ${option} takes ${takes}; got ${inspect(got, { depth: 0, maxStringLength: 100 })}`)
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { rejectUnknownOptions } from '../util/known-options.js'
+import { rejectUnknownOptions } from '../util/option-errors.js'
 import type { CalendarCache } from './calendar.js'
 import type { LimitStatus } from './headers.js'
 import { statusOf } from './quota-run.js'

@@ -1,8 +1,7 @@
-import { inspect } from 'node:util'
 import type { PolicyExchange } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { Subject } from '../api/subject.js'
-import { rejectUnknownOptions } from '../util/known-options.js'
+import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
 import { CalendarCache } from './calendar.js'
 import type { WhenStoreFails } from './guarded-store.js'
 import type { LimitStatus } from './headers.js'
@@ -87,26 +86,27 @@ export function resolveQuotaOptions(options: QuotaOptions): ResolvedQuotaOptions
   const { storeTimeoutMs = 1000, leaseMs = 30_000, enforce = true } = options
   const { countInput, assumedOutput, charge, onExceeded } = options
   if (typeof limits !== 'function' && !Array.isArray(limits)) {
-    throw wrong('limits', limits, 'a list of limits, or a function that returns one')
+    rejectOption('quota', 'limits', limits, 'a list of limits, or a function that returns one')
   }
   const methods = ['reserve', 'settle', 'renew', 'read', 'reset'] as const
   if (typeof store !== 'object' || store === null || methods.some((method) => typeof store[method] !== 'function')) {
-    throw wrong('store', store, 'a store: memoryStore() or redisStore({ client })')
+    rejectOption('quota', 'store', store, 'a store: memoryStore() or redisStore({ client })')
   }
   oneOf('onExhausted', onExhausted, ['finish', 'cut'])
   oneOf('whenStoreFails', whenStoreFails, ['local', 'open', 'closed'])
-  if (!Number.isInteger(instances) || instances < 1) throw wrong('instances', instances, 'a whole number of at least 1')
+  if (!Number.isInteger(instances) || instances < 1)
+    rejectOption('quota', 'instances', instances, 'a whole number of at least 1')
   positive('storeTimeoutMs', storeTimeoutMs)
   positive('leaseMs', leaseMs)
-  if (typeof enforce !== 'boolean') throw wrong('enforce', enforce, 'true or false')
+  if (typeof enforce !== 'boolean') rejectOption('quota', 'enforce', enforce, 'true or false')
   for (const [name, value] of Object.entries({ countInput, charge, onExceeded })) {
-    if (value !== undefined && typeof value !== 'function') throw wrong(name, value, 'a function')
+    if (value !== undefined && typeof value !== 'function') rejectOption('quota', name, value, 'a function')
   }
   const assumes =
     assumedOutput === undefined ||
     typeof assumedOutput === 'function' ||
     (Number.isFinite(assumedOutput) && assumedOutput >= 0)
-  if (!assumes) throw wrong('assumedOutput', assumedOutput, 'a number of at least 0, or a function')
+  if (!assumes) rejectOption('quota', 'assumedOutput', assumedOutput, 'a number of at least 0, or a function')
   if (typeof limits !== 'function') compileRules(limits, Date.now(), new CalendarCache())
   const limitsOf = typeof limits === 'function' ? limits : () => limits
   const defaults = { store, onExhausted, whenStoreFails, instances, storeTimeoutMs, leaseMs, enforce, limitsOf }
@@ -118,13 +118,11 @@ function given<T extends object>(options: T): { [Name in keyof T]?: Exclude<T[Na
 }
 
 function oneOf(name: string, value: unknown, choices: readonly string[]): void {
-  if (!choices.includes(value as string)) throw wrong(name, value, choices.map((choice) => `'${choice}'`).join(' or '))
+  if (!choices.includes(value as string))
+    rejectOption('quota', name, value, choices.map((choice) => `'${choice}'`).join(' or '))
 }
 
 function positive(name: string, value: unknown): void {
-  if (!(typeof value === 'number' && value > 0 && value < 2 ** 31)) throw wrong(name, value, 'milliseconds, above 0')
-}
-
-function wrong(option: string, got: unknown, takes: string): TypeError {
-  return new TypeError(`quota: ${option} takes ${takes}; got ${inspect(got, { depth: 0, maxStringLength: 100 })}`)
+  if (!(typeof value === 'number' && value > 0 && value < 2 ** 31))
+    rejectOption('quota', name, value, 'milliseconds, above 0')
 }

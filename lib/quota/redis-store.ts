@@ -1,5 +1,4 @@
-import { inspect } from 'node:util'
-import { rejectUnknownOptions } from '../util/known-options.js'
+import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
 import { isCluster, isRedisClient, type RedisClient, RedisScript } from '../util/redis-client.js'
 import { READ, RENEW, RESERVE, RESET, SETTLE } from './redis-scripts.js'
 import type { Bucket, BucketState, KeyState, Lease, QuotaStore, Reservation, Reserved, Settlement } from './store.js'
@@ -39,13 +38,13 @@ export function redisStore(options: RedisStoreOptions): QuotaStore {
   rejectUnknownOptions('redisStore', '', options, ['client', 'prefix', 'slot'])
   const { client, prefix = 'ai-quota:', slot } = options
   if (!isRedisClient(client)) {
-    throw new TypeError(`redisStore: client takes a client of ioredis or redis; got ${inspect(client, { depth: 0 })}`)
+    rejectOption('redisStore', 'client', client, 'a client of ioredis or redis')
   }
   if (typeof prefix !== 'string' || /[{}]/.test(prefix)) {
-    throw new TypeError(`redisStore: prefix takes a text without { and }; got ${inspect(prefix)}`)
+    rejectOption('redisStore', 'prefix', prefix, 'a text without { and }')
   }
   if (slot !== undefined && slot !== 'tenant' && slot !== 'one') {
-    throw new TypeError(`redisStore: slot takes 'tenant' or 'one'; got ${inspect(slot)}`)
+    rejectOption('redisStore', 'slot', slot, "'tenant' or 'one'")
   }
   return new RedisStore(client, prefix, (slot ?? (isCluster(client) ? 'tenant' : 'one')) === 'tenant')
 }

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { rejectUnknownOptions } from '../util/known-options.js'
+import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
 import { type CalendarCache, type CalendarUnit, isTimeZone } from './calendar.js'
 import type { Bucket, Window } from './store.js'
 
@@ -69,24 +69,30 @@ export function compileRules(rules: unknown, now: number, calendar: CalendarCach
 }
 
 function bucketsOf(rule: unknown, option: string, now: number, calendar: CalendarCache): LimitBucket[] {
-  if (typeof rule !== 'object' || rule === null) throw wrong(option, rule, 'an object with a key and a limit')
+  if (typeof rule !== 'object' || rule === null) rejectOption('quota', option, rule, 'an object with a key and a limit')
   rejectUnknownOptions('quota', option, rule, fields)
   const { key, per, timeZone, ...amounts } = rule as Partial<QuotaRule>
   if (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH) {
-    throw wrong(`${option}.key`, key, `a key of 1 to ${MAX_KEY_LENGTH} characters`)
+    rejectOption('quota', `${option}.key`, key, `a key of 1 to ${MAX_KEY_LENGTH} characters`)
   }
   const kinds = quotaKinds.filter((kind) => amounts[kind] !== undefined)
-  if (kinds.length === 0) throw wrong(option, rule, `a limit: ${quotaKinds.join(', ')}`)
+  if (kinds.length === 0) rejectOption('quota', option, rule, `a limit: ${quotaKinds.join(', ')}`)
   if (kinds.every((kind) => kind === 'concurrent')) {
     const time = per !== undefined ? 'per' : 'timeZone'
     if (per !== undefined || timeZone !== undefined) {
-      throw wrong(`${option}.${time}`, per ?? timeZone, 'no value beside `concurrent` alone, which has no time')
+      rejectOption(
+        'quota',
+        `${option}.${time}`,
+        per ?? timeZone,
+        'no value beside `concurrent` alone, which has no time',
+      )
     }
   }
   return kinds.map((kind) => {
     const amount = amounts[kind]
     if (typeof amount !== 'number' || !(amount >= 0 && amount * (kind === 'cost' ? COST_UNITS : 1) <= MAX_AMOUNT)) {
-      throw wrong(
+      rejectOption(
+        'quota',
         `${option}.${kind}`,
         amount,
         kind === 'cost' ? 'an amount from 0 to a million' : 'a number of at least 0',
@@ -110,20 +116,23 @@ function windowOf(
 ): { window: Window; name: string } {
   if (per === 'day' || per === 'week' || per === 'month') {
     const zone = timeZone ?? 'UTC'
-    if (!isTimeZone(zone)) throw wrong(`${option}.timeZone`, timeZone, "the name of a time zone, like 'Europe/Berlin'")
+    if (!isTimeZone(zone))
+      rejectOption('quota', `${option}.timeZone`, timeZone, "the name of a time zone, like 'Europe/Berlin'")
     return { window: { kind: 'calendar', starts: calendar.startsAround(now, per, zone) }, name: `${per}@${zone}` }
   }
   const [, count, unit] = (typeof per === 'string' && /^(\d{1,6})([smhd])$/.exec(per)) || []
   const ms = Number(count) * UNITS[unit as keyof typeof UNITS]
   if (!(ms > 0 && ms <= MAX_WINDOW_MS)) {
-    throw wrong(`${option}.per`, per, "a time like '1m', '5h' or '1d', up to 400 days, or 'day', 'week' or 'month'")
+    rejectOption(
+      'quota',
+      `${option}.per`,
+      per,
+      "a time like '1m', '5h' or '1d', up to 400 days, or 'day', 'week' or 'month'",
+    )
   }
-  if (timeZone !== undefined) throw wrong(`${option}.timeZone`, timeZone, 'no value beside a time that slides')
+  if (timeZone !== undefined)
+    rejectOption('quota', `${option}.timeZone`, timeZone, 'no value beside a time that slides')
   return { window: { kind: 'sliding', ms }, name: per as string }
-}
-
-function wrong(option: string, got: unknown, takes: string): TypeError {
-  return new TypeError(`quota: ${option} takes ${takes}; got ${shown(got)}`)
 }
 
 function shown(value: unknown): string {

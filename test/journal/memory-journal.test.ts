@@ -393,10 +393,10 @@ describe('names in memory', () => {
 
 describe('memoryJournal()', () => {
   for (const [options, message] of [
-    [{ maxBytes: -1 }, /memoryJournal\.maxBytes takes .*; got -1/],
-    [{ maxBytes: '1' }, /memoryJournal\.maxBytes takes .*; got '1'/],
-    [{ maxByte: 1 }, /memoryJournal\.maxByte.*memoryJournal\.maxBytes/],
-    [null, /memoryJournal takes .*; got null/],
+    [{ maxBytes: -1 }, /^memoryJournal: maxBytes takes .*; got -1/],
+    [{ maxBytes: '1' }, /^memoryJournal: maxBytes takes .*; got '1'/],
+    [{ maxByte: 1 }, /^memoryJournal: there is no option maxByte\. Did you mean maxBytes\?/],
+    [null, /^memoryJournal: its one argument takes an object; got null/],
   ] as const) {
     test(`rejects ${JSON.stringify(options)}`, () => {
       assert.throws(() => memoryJournal(options as object), { name: 'TypeError', message })

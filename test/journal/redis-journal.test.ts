@@ -265,9 +265,9 @@ describe('a journal in Redis', { skip: withoutRedis }, () => {
   })
 
   for (const [what, options, message] of [
-    ['no client', {}, /redisJournal\.client takes a client of ioredis or redis; got undefined/],
-    ['something else', { client: { evalsha() {} } }, /redisJournal\.client takes/],
-    ['an unknown option', { client: {}, prefx: '' }, /redisJournal\.prefx.*prefix/],
+    ['no client', {}, /^redisJournal: client takes a client of ioredis or redis; got undefined/],
+    ['something else', { client: { evalsha() {} } }, /^redisJournal: client takes/],
+    ['an unknown option', { client: {}, prefx: '' }, /^redisJournal: there is no option prefx\. Did you mean prefix\?/],
   ] as const) {
     test(`rejects ${what}`, () => {
       assert.throws(() => redisJournal(options as never), { name: 'TypeError', message })
@@ -279,10 +279,10 @@ describe('a journal in Redis', { skip: withoutRedis }, () => {
       for (const value of [0, -1, '1', Number.NaN, null]) {
         assert.throws(() => redisJournal({ client: direct, [name]: value }), {
           name: 'TypeError',
-          message: new RegExp(`redisJournal\\.${name} takes a .*; got`),
+          message: new RegExp(`^redisJournal: ${name} takes a .*; got`),
         })
       }
     }
-    assert.throws(() => redisJournal({ client: direct, prefix: 'a{b}' }), /redisJournal\.prefix takes .*; got 'a\{b\}'/)
+    assert.throws(() => redisJournal({ client: direct, prefix: 'a{b}' }), /redisJournal: prefix takes .*; got 'a\{b\}'/)
   })
 })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import client from 'prom-client'
+import { memoryJournal, redisJournal } from '../../lib/journal.js'
 import { openTelemetryObserver } from '../../lib/opentelemetry.js'
 import { genaiPrices } from '../../lib/prices.js'
 import { prometheusObserver } from '../../lib/prometheus.js'
@@ -42,7 +43,16 @@ const misspelled: readonly (readonly [call: () => unknown, message: RegExp])[] =
   ],
 ]
 
-const callers = { quota, queue, redisStore, genaiPrices, prometheusObserver, openTelemetryObserver }
+const callers = {
+  quota,
+  queue,
+  redisStore,
+  memoryJournal,
+  redisJournal,
+  genaiPrices,
+  prometheusObserver,
+  openTelemetryObserver,
+}
 
 describe('functions of the subpaths', () => {
   for (const [call, message] of misspelled) {
@@ -56,6 +66,21 @@ describe('functions of the subpaths', () => {
         assert.throws(() => take(wrong as never), { name: 'TypeError', message })
       })
     }
+  }
+
+  for (const [call, message] of [
+    [
+      () => memoryJournal({ maxBytes: '1mb' } as never),
+      "memoryJournal: maxBytes takes a number of at least 0; got '1mb'",
+    ],
+    [() => redisJournal({} as never), 'redisJournal: client takes a client of ioredis or redis; got undefined'],
+    [() => redisStore({} as never), 'redisStore: client takes a client of ioredis or redis; got undefined'],
+    [
+      () => genaiPrices({ provider: '' }),
+      "genaiPrices: provider takes the provider's id in @pydantic/genai-prices; got ''",
+    ],
+  ] as const) {
+    test(`name themselves: ${message}`, () => assert.throws(call, { name: 'TypeError', message }))
   }
 
   test('redisStore() says that it takes an object', () => {

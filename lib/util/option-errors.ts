@@ -1,6 +1,11 @@
 import { inspect } from 'node:util'
 import { nearest } from './nearest.js'
 
+/** @throws TypeError that names the function, the option, the value it got and what it takes */
+export function rejectOption(caller: string, option: string, got: unknown, takes: string): never {
+  throw new TypeError(`${caller}: ${option} takes ${takes}; got ${inspect(got, { depth: 0, maxStringLength: 100 })}`)
+}
+
 /**
  * Rejects options that are not an object, or have names that do not exist.
  *
@@ -10,8 +15,7 @@ import { nearest } from './nearest.js'
  */
 export function rejectUnknownOptions(caller: string, option: string, value: unknown, known: readonly string[]): void {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    const shown = inspect(value, { depth: 0, maxStringLength: 100 })
-    throw new TypeError(`${caller}: ${option || 'its one argument'} takes an object; got ${shown}`)
+    rejectOption(caller, option || 'its one argument', value, 'an object')
   }
   const unknown = Object.keys(value).find((name) => !known.includes(name))
   if (unknown === undefined) return
