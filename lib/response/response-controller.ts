@@ -9,14 +9,15 @@ import type { PendingAnswer } from './carriage.js'
 import { ClientPace } from './client-pace.js'
 import type { ResponseContext } from './context.js'
 import { decodeBody } from './decode.js'
-import { Departure, settleReportedError } from './departure.js'
 import { hasDisconnected } from './disconnect.js'
+import { DisconnectHandler } from './disconnect-handler.js'
 import { Downstream } from './downstream.js'
 import type { DownstreamEvents } from './downstream-events.js'
 import { OwnAnswers } from './own-answers.js'
 import { readProviderHead } from './provider-head.js'
 import type { ReplayRequest, ReplayResult } from './replay.js'
 import { Replays } from './replays.js'
+import { settleReportedError } from './reported-error.js'
 import { ResponseHooks } from './response-hooks.js'
 import type { AnswerCallbacks } from './response-limits.js'
 import { ResponseOpener } from './response-opener.js'
@@ -44,7 +45,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   readonly #opener: ResponseOpener
   readonly #hooks: ResponseHooks
   readonly #ownAnswers: OwnAnswers
-  readonly #departure: Departure
+  readonly #disconnectHandler: DisconnectHandler
   #isEnded = false
 
   constructor(exchange: Exchange, context: ResponseContext) {
@@ -58,7 +59,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#ownAnswers = new OwnAnswers(exchange, context, downstream, opener, this.#hooks)
     this.pace = new ClientPace(exchange, context, downstream, this)
     exchange.attachDownstream(downstream)
-    this.#departure = new Departure(exchange, context, downstream, opener, this)
+    this.#disconnectHandler = new DisconnectHandler(exchange, context, downstream, opener, this)
   }
 
   /** Keeps the answer. Called before anything of it is sent. */
@@ -150,7 +151,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   fail(failure: AiProxyError): void {
     // Failures caused by the client's disconnect are not failures.
     const { id, client } = this.#exchange
-    if (hasDisconnected(client)) this.#departure.settle()
+    if (hasDisconnected(client)) this.#disconnectHandler.settle()
     if (this.#isEnded) return
     // The last bytes are being sent: nothing can follow them.
     if (this.#downstream.isEnded && !this.#downstream.isGone) return
@@ -216,7 +217,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
 
   /** The provider's answer is complete; ours is once the client has received its last bytes. */
   onComplete(held?: PendingAnswer): void {
-    if (this.#downstream.isGone) this.#departure.settle()
+    if (this.#downstream.isGone) this.#disconnectHandler.settle()
     this.#stopUpstream()
     this.#exchange.completeAnswer()
     const { onAnswer } = this.#context.config
@@ -239,7 +240,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     if (this.#isEnded) return
     this.#isEnded = true
     this.#hooks.giveUp()
-    this.#departure.stopWatching()
+    this.#disconnectHandler.stopWatching()
     this.#stopUpstream()
     this.pace.stop()
     this.#exchange.recorder?.end(this.#exchange.isComplete)

@@ -6,7 +6,7 @@ export const ends = mutationsOf(
   [
     'test/response/response-controller.test.ts',
     'test/response/response-controller.failures.test.ts',
-    'test/response/response-controller.departure.test.ts',
+    'test/response/response-controller.disconnect.test.ts',
   ],
   [
     [
@@ -65,19 +65,19 @@ export const ends = mutationsOf(
       "phase !== 'ending'",
       'test/e2e/draining.test.ts',
       'test/e2e/leaving.test.ts',
-      'test/response/response-controller.departure.test.ts',
+      'test/response/response-controller.disconnect.test.ts',
     ],
     [
       "req.complete && phase !== 'ending'",
       'req.complete',
       'test/e2e/draining.test.ts',
       'test/e2e/leaving.test.ts',
-      'test/response/response-controller.departure.test.ts',
+      'test/response/response-controller.disconnect.test.ts',
     ],
     [
       'this.#hasReceivedAll = hasReadEnd && !this.#downstream.isBlocked',
       'this.#hasReceivedAll = hasReadEnd',
-      'test/response/response-controller.departure.test.ts',
+      'test/response/response-controller.disconnect.test.ts',
       'test/e2e/leaving.test.ts',
     ],
     ['if (!isFirst) return this.#hooks.answerNow() ? undefined : this.#downstream.destroy()', ''],

@@ -5,6 +5,7 @@ import type { ClientPace } from './client-pace.js'
 import type { ResponseContext } from './context.js'
 import { hasBeenSent, onDisconnect } from './disconnect.js'
 import type { Downstream } from './downstream.js'
+import { settleReportedError } from './reported-error.js'
 import type { ResponseOpener } from './response-opener.js'
 import type { ResponseStream } from './response-stream.js'
 
@@ -23,7 +24,7 @@ interface Answering {
 }
 
 /** Notices that the client's side of an exchange has ended, and decides what that means for the exchange. */
-export class Departure {
+export class DisconnectHandler {
   /** Stops watching the client. */
   readonly stopWatching: () => void
   readonly #exchange: Exchange
@@ -116,12 +117,4 @@ export class Departure {
   get #goesOn(): boolean {
     return this.#drains || this.#exchange.recorder?.goesOn === true
   }
-}
-
-/** Settles an exchange if the provider reported an error in an answer that had begun well. */
-export function settleReportedError(exchange: Exchange): void {
-  const { error } = exchange.answer
-  if (error === undefined) return
-  const failure = new AiProxyError('upstream_error', `The provider failed within its answer: ${error}`)
-  exchange.settle(failure.outcome, failure)
 }
