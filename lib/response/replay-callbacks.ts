@@ -38,6 +38,8 @@ export interface ReplayCallbacks {
    * @param mayGoOn somebody may still write it, and others may read it
    */
   onFailure(failure: AiProxyError, mayGoOn: boolean): void
+  /** Another answer can still take the place of this one: nothing of it has gone out. */
+  isReplaceable?(): boolean
   /** It was stopped from outside. */
   onStop(): void
 }

@@ -148,6 +148,8 @@ export class ReplayStream implements Runnable {
   #show(page: JournalPage, now: number): void {
     if (page.state === 'missing') return this.#onMissing()
     this.#isOpen = page.state === 'open'
+    // A part of an answer is for those who have waited for it, not for who comes when there will be no more.
+    if (page.state === 'lost' && this.#callbacks.isReplaceable?.()) return this.#fail(lost())
     if (page.head && !this.#manner) {
       this.#manner = this.#callbacks.onHead(page.head, page.about)
       if (this.#isStopped) return
@@ -161,7 +163,7 @@ export class ReplayStream implements Runnable {
     }
     this.#downstream.flushHead()
     if (this.#after < page.newest) return this.#onChange()
-    if (page.state === 'lost') this.#fail(new AiProxyError('stream_lost', 'The process that got this answer is gone'))
+    if (page.state === 'lost') this.#fail(lost())
     else if (page.end) this.#end(page.end)
     else if (this.#mayHaveMore) this.wake()
     else this.#callbacks.onCaughtUp?.(this.#after)
@@ -213,6 +215,10 @@ export class ReplayStream implements Runnable {
     this.#release()
     this.#callbacks.onFailure(failure, this.#isOpen)
   }
+}
+
+function lost(): AiProxyError {
+  return new AiProxyError('stream_lost', 'The process that got this answer is gone')
 }
 
 function gone(): AiProxyError {

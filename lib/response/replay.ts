@@ -125,7 +125,7 @@ export class Replay implements ReplayCallbacks {
 
   onEnd(end: JournalEnd): void {
     const { exchange, downstream, fail } = this.#target
-    if (end.how === 'vacated' && this.#mayBeReplaced) return this.#resolve('vacated')
+    if (end.how === 'vacated' && this.isReplaceable()) return this.#resolve('vacated')
     const kept = readAnswerEnd(end)
     if (kept && this.#request.isRecorded) exchange.answer.restore(kept.facts)
     const failure = kept && failureOf(kept)
@@ -147,14 +147,14 @@ export class Replay implements ReplayCallbacks {
 
   onFailure(failure: AiProxyError, mayGoOn: boolean): void {
     // A limit that refuses the client refuses it whoever answers.
-    const isOver = !this.#mayBeReplaced || failure.limit !== undefined
+    const isOver = !this.isReplaceable() || failure.limit !== undefined
     if (this.#hasReadEnd) this.#target.downstream.end()
     else if (isOver) this.#target.fail(failure)
     this.#resolve(isOver ? 'served' : mayGoOn ? 'unreadable' : 'vacated')
   }
 
   /** Another may be asked: the client has a head at most. */
-  get #mayBeReplaced(): boolean {
+  isReplaceable(): boolean {
     return this.#request.mayBeVacated && this.#last === undefined
   }
 

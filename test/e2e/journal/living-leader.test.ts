@@ -115,6 +115,7 @@ describe('requests go on to join one that is under way', () => {
 
 const dead: Readonly<Record<string, Read>> = {
   'its process is gone': (read) => ({ ...read(), state: 'lost', newest: 0, batches: [] }),
+  'its process is gone after its first event': (read) => ({ ...read(), state: 'lost' }),
   'its process is gone, and its beginning is not kept': (read) => ({
     ...read(),
     state: 'lost',
