@@ -6,6 +6,8 @@ import { decodeItem } from './redis-items.js'
 /** What Redis knows of an entry. */
 export interface EntryInfo {
   readonly isWriterAlive: boolean
+  /** It has not said in time that it is alive, and not that it leaves. */
+  readonly isWriterLate: boolean
   /** The process that writes it. */
   readonly writer: string
   readonly about: string
@@ -27,6 +29,7 @@ export function parseEntry(answer: unknown): EntryInfo | undefined {
   if (!texts.every((text) => typeof text === 'string') || !Array.isArray(items)) throw strange()
   return {
     isWriterAlive: parseInteger(alive) === 1,
+    isWriterLate: parseInteger(alive) === -1,
     ...{ writer, about, position },
     head: parseHead(head),
     end: parseEnd(end),

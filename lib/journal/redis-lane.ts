@@ -2,10 +2,11 @@ import type { JournalPage, JournalWriter, JournalWriterCallbacks, NewJournalEntr
 import type { RedisClient } from '../util/redis-client.js'
 import { MISSING } from './missing-page.js'
 import { ReaderAnnouncements } from './redis-announcements.js'
-import { type EntryInfo, pageOf, parseEntry } from './redis-answers.js'
+import { pageOf } from './redis-answers.js'
 import { RedisAppends } from './redis-appends.js'
 import { RedisKeys } from './redis-keys.js'
 import { RedisLink } from './redis-link.js'
+import { RedisLookUp } from './redis-look-up.js'
 import { RedisNames } from './redis-names.js'
 import { RedisPresence } from './redis-presence.js'
 import { journalScripts } from './redis-scripts.js'
@@ -33,6 +34,7 @@ export class RedisLane {
   readonly #process: string
   readonly #keys: RedisKeys
   readonly #link: RedisLink
+  readonly #lookUp: RedisLookUp
   readonly #appends: RedisAppends
   readonly #watches: RedisWatches
   readonly #announcements: ReaderAnnouncements
@@ -60,6 +62,8 @@ export class RedisLane {
     this.#process = process
     this.#keys = keys
     this.#link = link
+    const lookUp = new RedisLookUp(link, keys)
+    this.#lookUp = lookUp
     this.names = new RedisNames(link, keys, process)
     this.#announcements = new ReaderAnnouncements(link, keys, process)
     this.#appends = new RedisAppends({
@@ -68,7 +72,7 @@ export class RedisLane {
       readersHere: (id) => this.#watches.entry(id)?.watchers ?? 0,
     })
     this.#watches = new RedisWatches({
-      ...{ client, link, keys, process, timeoutMs },
+      ...{ client, link, lookUp, keys, process, timeoutMs },
       onWatchers: (entry) => this.#noteWatchers(entry),
       onMessages: (items) => this.#presence.receive(items),
       onChange: (id) => this.#reads.delete(id),
@@ -130,7 +134,7 @@ export class RedisLane {
   async stop(id: string): Promise<void> {
     const writer = this.#appends.writer(id)
     if (writer) return writer.callbacks.onStop()
-    const info = await this.#entry(id, 0, 0)
+    const info = await this.#lookUp.entry(id, 0, 0)
     if (!info || info.end) return
     await this.#link.run(journalScripts.post, [this.#keys.inbox(info.writer)], ['k', 's', 'id', id])
   }
@@ -158,12 +162,7 @@ export class RedisLane {
 
   async #page(id: string, after: number, maxBytes: number, flushed: Promise<void> | undefined): Promise<JournalPage> {
     await flushed
-    return pageOf(await this.#entry(id, after, maxBytes), after, maxBytes)
-  }
-
-  async #entry(id: string, after: number, maxBytes: number): Promise<EntryInfo | undefined> {
-    const names = [this.#keys.alive, this.#keys.entry(id), this.#keys.stream(id)]
-    return parseEntry(await this.#link.run(journalScripts.read, names, [String(after), String(maxBytes)]))
+    return pageOf(await this.#lookUp.entry(id, after, maxBytes), after, maxBytes)
   }
 
   #noteUnreachable(): void {

@@ -84,7 +84,8 @@ const read = `${NOW}
 local known = redis.call('HMGET', KEYS[2], 'writer', 'about', 'head', 'end', 'newest', 'oldest')
 if not known[1] then return {} end
 local expires = redis.call('ZSCORE', KEYS[1], known[1])
-local is_alive = expires and tonumber(expires) > now and 1 or 0
+-- 0 is one that has left, -1 one that is late.
+local is_alive = expires and (tonumber(expires) > now and 1 or -1) or 0
 local last = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)
 local position = last[1] and last[1][1] or '0-0'
 local after, wanted = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -143,7 +144,7 @@ const renew = `${NOW}
 redis.call('ZADD', KEYS[1], whole(now + ARGV[2]), ARGV[1])
 -- A member of its own: appending makes the other known again.
 local is_new = redis.call('ZADD', KEYS[1], whole(now + ARGV[2]), ARGV[1] .. ':renews')
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', whole(now - 60000))
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', whole(now - 600000))
 redis.call('PEXPIRE', KEYS[1], 600000)
 local read = tonumber(ARGV[3])
 for index = 4, 3 + read do redis.call('XDEL', KEYS[2], ARGV[index]) end

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RedisClient } from '../util/redis-client.js'
-import { parseEntry, type StreamItem } from './redis-answers.js'
+import type { StreamItem } from './redis-answers.js'
 import type { RedisKeys } from './redis-keys.js'
 import type { RedisLink } from './redis-link.js'
-import { journalScripts } from './redis-scripts.js'
+import type { RedisLookUp } from './redis-look-up.js'
 import { RedisWatchLoop, SILENCE_MS } from './redis-watch-loop.js'
 import { WatchedEntry } from './redis-watched-entry.js'
 
@@ -15,6 +15,7 @@ const LOADED_AT_ONCE = 50
 interface WatchSettings {
   readonly client: RedisClient
   readonly link: RedisLink
+  readonly lookUp: RedisLookUp
   readonly keys: RedisKeys
   readonly process: string
   readonly timeoutMs: number
@@ -126,10 +127,7 @@ export class RedisWatches {
   }
 
   async #load(entry: WatchedEntry): Promise<void> {
-    const { link, keys } = this.#settings
-    const { id } = entry
-    const answer = await link.run(journalScripts.read, [keys.alive, keys.entry(id), keys.stream(id)], ['0', '0'])
-    entry.load(parseEntry(answer))
+    entry.load(await this.#settings.lookUp.entry(entry.id, 0, 0))
   }
 
   /** The streams of entries that are there, with what was seen of each. */

@@ -248,6 +248,19 @@ describe('a journal in Redis', { skip: withoutRedis }, () => {
     assert.deepEqual([state, newest], ['lost', 1])
   })
 
+  test('says of no living process that it is gone because the clock of the server has gone on', async (t) => {
+    const [one, two] = [await journalOf(t), await journalOf(t)]
+    one.create(entryOf('a'), new Told()).append(batchOf(1, 'one'))
+    await one.read('a', 0, 1)
+    // As a server sees it whose clock is ahead by 30 s, until the process says again that it is alive.
+    const alive = 'ai-journal:{0}alive'
+    for (const member of await direct.zrange(alive, '-inf', '+inf', 'BYSCORE')) {
+      await direct.zincrby(alive, -30_000, member)
+    }
+    assert.equal((await two.read('a', 0, 1)).state, 'open')
+    assert.equal((await two.read('a', 0, 1)).state, 'open')
+  })
+
   test('works with a client that puts a prefix before all keys', async (t) => {
     const client = new Redis(server.port, '127.0.0.1', { keyPrefix: 'app:' })
     const journal = redisJournal({ client })
