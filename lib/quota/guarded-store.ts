@@ -1,5 +1,5 @@
 import { inTime } from '../util/in-time.js'
-import { isThenable, toPromise } from '../util/promises.js'
+import { isThenable } from '../util/promises.js'
 import { MemoryStore } from './memory-store.js'
 import type { Claim, Lease, QuotaStore, Reservation, Reserved, Settlement } from './store.js'
 
@@ -36,6 +36,8 @@ export class GuardedStore {
   readonly #local = new MemoryStore()
   readonly #pending = new Map<string, Settlement>()
   #failedAt: number | undefined
+  /** Calls of a store that has failed: one at a time finds out whether it is back, and the others do not wait for that. */
+  #probes = 0
   #isCatchingUp = false
   #failures = 0
   #lost = 0
@@ -67,13 +69,10 @@ export class GuardedStore {
   reserve(reservation: Reservation, isFurther = false): GuardedAnswer | Promise<GuardedAnswer> {
     if (this.#isLeftAlone) return this.#instead(reservation)
     try {
-      const reserved = this.#store.reserve(reservation)
+      const reserved = this.#ask(() => this.#store.reserve(reservation))
       if (!isThenable(reserved)) return { at: 'store', reserved }
-      return this.#inTime(reserved).then(
-        (answer) => {
-          this.#failedAt = undefined
-          return { at: 'store', reserved: answer }
-        },
+      return reserved.then(
+        (answer) => ({ at: 'store', reserved: answer }),
         (error) => this.#failed(error, reservation, isFurther),
       )
     } catch (error) {
@@ -90,9 +89,8 @@ export class GuardedStore {
     if (local) this.#local.settle(local)
     if (this.#isLeftAlone) return this.#remember(settlement)
     try {
-      const settled = this.#store.settle(settlement)
-      if (!isThenable(settled)) return undefined
-      return this.#inTime(settled).catch((error) => this.#missed(error, settlement))
+      const settled = this.#ask(() => this.#store.settle(settlement))
+      return settled?.catch((error) => this.#missed(error, settlement))
     } catch (error) {
       return this.#missed(error, settlement)
     }
@@ -103,9 +101,8 @@ export class GuardedStore {
     if (local.length > 0) this.#local.renew(local, leaseMs)
     if (this.#isLeftAlone) return
     try {
-      if (leases.length > 0) await this.#inTime(toPromise(Promise.resolve(this.#store.renew(leases, leaseMs))))
+      if (leases.length > 0) await this.#ask(() => this.#store.renew(leases, leaseMs))
       await this.#tellMissed()
-      this.#failedAt = undefined
     } catch (error) {
       this.#fail(error)
     }
@@ -119,7 +116,7 @@ export class GuardedStore {
       const missed = [...this.#pending]
       for (let at = 0; at < missed.length; at += SENT_AT_ONCE) {
         const send = async ([id, settlement]: [string, Settlement]) => {
-          await this.#inTime(Promise.resolve(this.#store.settle(settlement)))
+          await this.#ask(() => this.#store.settle(settlement))
           this.#pending.delete(id)
         }
         await Promise.all(missed.slice(at, at + SENT_AT_ONCE).map(send))
@@ -130,7 +127,33 @@ export class GuardedStore {
   }
 
   get #isLeftAlone(): boolean {
-    return this.#failedAt !== undefined && this.#settings.now() - this.#failedAt < PROBE_MS
+    if (this.#failedAt === undefined) return false
+    return this.#probes > 0 || this.#settings.now() - this.#failedAt < PROBE_MS
+  }
+
+  /** Calls the store, and bounds the wait for it: a client that has lost its server may keep a command for ever. */
+  #ask<T>(call: () => T | Promise<T>): T | Promise<T> {
+    const isProbe = this.#failedAt !== undefined
+    const answer = call()
+    if (!isThenable(answer)) {
+      this.#failedAt = undefined
+      return answer
+    }
+    if (isProbe) this.#probes++
+    const over = () => {
+      if (isProbe) this.#probes--
+    }
+    return inTime(answer, this.#settings.timeoutMs, 'The store').then(
+      (given) => {
+        over()
+        this.#failedAt = undefined
+        return given
+      },
+      (error) => {
+        over()
+        throw error
+      },
+    )
   }
 
   #failed(error: unknown, reservation: Reservation, isFurther: boolean): GuardedAnswer {
@@ -165,11 +188,6 @@ export class GuardedStore {
     this.#failures++
     this.#failedAt = this.#settings.now()
     this.#settings.onFailure(error)
-  }
-
-  /** A client that has lost its server may keep a command for ever. */
-  #inTime<T>(answer: PromiseLike<T>): Promise<T> {
-    return inTime(answer, this.#settings.timeoutMs, 'The store')
   }
 }
 
