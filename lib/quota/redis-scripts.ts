@@ -40,6 +40,15 @@ local function purge(hash, leases)
   for _, id in ipairs(redis.call('ZRANGEBYSCORE', leases, '-inf', num(now), 'LIMIT', 0, 500)) do release(hash, leases, id) end
 end
 
+-- A server that is short of memory may have evicted the leases, and not what they hold.
+local function find(hash, leases, ms)
+  if redis.call('EXISTS', leases) == 1 then return end
+  for _, field in ipairs(redis.call('HKEYS', hash)) do
+    if string.sub(field, 1, 2) == 'l:' then redis.call('ZADD', leases, num(now + ms), string.sub(field, 3)) end
+  end
+  redis.call('PEXPIRE', leases, num(ms + 60000))
+end
+
 local function windows(bucket)
   if bucket.kind == 'none' then return nil, nil, nil end
   if bucket.kind == 'sliding' then
@@ -105,7 +114,10 @@ end
 /** KEYS: the request's mark, then a hash and a sorted set for each key. ARGV: a JSON of `{ id, leaseMs, force, claims: [{ at, … }] }`. */
 export const RESERVE: string = `${SHARED}
 local asked = cjson.decode(ARGV[1])
-for at = 2, #KEYS, 2 do purge(KEYS[at], KEYS[at + 1]) end
+for at = 2, #KEYS, 2 do
+  purge(KEYS[at], KEYS[at + 1])
+  find(KEYS[at], KEYS[at + 1], asked.leaseMs)
+end
 local mark = redis.call('GET', KEYS[1])
 local settled = mark == 'settled'
 local granted = 1
@@ -175,7 +187,7 @@ for index, lease in ipairs(asked.leases) do
   local mark, hash, leases = KEYS[3 * index - 2], KEYS[3 * index - 1], KEYS[3 * index]
   if redis.call('GET', mark) ~= 'settled' then
     local ends, held = now + asked.leaseMs, held_by(hash, lease.id)
-    if redis.call('ZSCORE', leases, lease.id) then redis.call('ZADD', leases, num(ends), lease.id) end
+    if next(held) then redis.call('ZADD', leases, num(ends), lease.id) end
     -- If it had ended, and a later reservation began it again, it holds only what that one asked for.
     for name, amount in pairs(lease.held) do
       local lacking = amount - (held[name] or 0)

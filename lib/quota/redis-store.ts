@@ -128,8 +128,13 @@ class RedisStore implements QuotaStore {
 
   #base(slot: string): string {
     // An empty tag, or one with a brace, would not be one: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
-    return `${this.#prefix}{${this.#isByTenant ? slot.replace(/[{}]/g, '_') || '-' : 'all'}}`
+    return `${this.#prefix}{${this.#isByTenant ? tagOf(slot) : 'all'}}`
   }
+}
+
+/** Returns a hash tag for each slot, never the same for two. */
+function tagOf(slot: string): string {
+  return slot.replace(/[%{}]/g, encodeURIComponent) || '%'
 }
 
 function toScript({ name, window, allowed }: Bucket) {

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { Redis } from 'ioredis'
+import { redisStore } from '../../lib/quota/redis-store.js'
+import type { Claim } from '../../lib/quota/store.js'
+import { type RedisServer, startRedis, withoutRedis } from '../support/redis.js'
+
+const place: Claim = {
+  ...{ key: 'user:ada', name: 'concurrent', window: { kind: 'none' }, allowed: 2 },
+  ...{ amount: 1, countsAtOnce: false },
+}
+const [slot, leaseMs] = ['acme', 60_000]
+const leases = 'ai-quota:{all}leases:user:ada'
+
+describe('a store in Redis', { skip: withoutRedis }, () => {
+  let server: RedisServer
+  let client: Redis
+  before(async () => {
+    server = await startRedis()
+    client = new Redis(server.port, '127.0.0.1')
+  })
+  beforeEach(() => client.flushall())
+  after(async () => {
+    client.disconnect()
+    await server.stop()
+  })
+
+  describe('that has evicted the leases of a key, and not what they hold,', () => {
+    const lose = async () => {
+      const store = redisStore({ client })
+      await store.reserve({ id: 'a', slot, claims: [place], leaseMs })
+      await client.del(leases)
+      return store
+    }
+    /** Lets all leases end. */
+    const end = async () => {
+      for (const id of await client.zrange(leases, 0, '-1')) await client.zadd(leases, 1, id)
+    }
+
+    test('knows the lease again when its process renews it', async () => {
+      const store = await lose()
+      await store.renew([{ id: 'a', slot, key: place.key, held: { concurrent: 1 } }], leaseMs)
+      const [known] = await store.read(place.key, slot)
+      assert.equal(known?.held, 1)
+      await end()
+      const [ended] = await store.read(place.key, slot)
+      assert.equal(ended?.held, 0)
+    })
+
+    test('gives back what a process holds that is gone, at the end of a lease', async () => {
+      const store = await lose()
+      const second = await store.reserve({ id: 'b', slot, claims: [place], leaseMs })
+      assert.deepEqual([second.granted, second.states[0]?.held], [true, 2])
+      assert.equal((await store.reserve({ id: 'c', slot, claims: [place], leaseMs })).granted, false)
+      await end()
+      const later = await store.reserve({ id: 'd', slot, claims: [place], leaseMs })
+      assert.deepEqual([later.granted, later.states[0]?.held], [true, 1])
+      const keys = await client.keys('*')
+      for (const key of keys) assert.ok((await client.pttl(key)) > 0, `${key} expires`)
+    })
+  })
+
+  test("tells all tenants apart with slot: 'tenant', whatever their names are", async () => {
+    const store = redisStore({ client, slot: 'tenant' })
+    for (const tenant of ['a{', 'a}', 'a_', 'a%7B', 'a%', '', '-', '%', '_']) {
+      const { granted, states } = await store.reserve({ id: `of ${tenant}`, slot: tenant, claims: [place], leaseMs })
+      assert.deepEqual([granted, states[0]?.held], [true, 1], tenant)
+    }
+  })
+})
