@@ -4,7 +4,7 @@ import { parseStreams, type StreamItem } from './redis-answers.js'
 
 /** What is used of a copy of a client, whichever it is. */
 interface Copy {
-  on(event: 'error', listener: () => void): unknown
+  on(event: 'error' | 'close', listener: () => void): unknown
   connect?(): Promise<unknown>
   call?(name: string, ...args: string[]): Promise<unknown>
   sendCommand?(...args: unknown[]): Promise<unknown>
@@ -30,6 +30,8 @@ export class WaitingConnection {
   readonly #isCluster: boolean
   /** `ioredis` puts it in front of keys that are sent, and not of those that come back. */
   readonly #keyPrefix: string
+  /** Ends the call that waits. */
+  #onClose: (() => void) | undefined
 
   private constructor(copy: Copy, client: RedisClient) {
     this.#copy = copy
@@ -37,6 +39,8 @@ export class WaitingConnection {
     this.#isCluster = isCluster(client)
     const keyPrefix = (client as unknown as Copyable).options?.keyPrefix
     this.#keyPrefix = this.#isIoredis && keyPrefix ? String(keyPrefix) : ''
+    // `ioredis` neither sends a call again, as it was told, nor rejects it.
+    copy.on('close', () => this.#onClose?.())
   }
 
   /** Opens a connection like a client's. @throws Error if it cannot be opened in time */
@@ -68,7 +72,8 @@ export class WaitingConnection {
   ): Promise<ReadonlyMap<string, readonly StreamItem[]>> {
     const keys = [...after.keys()]
     const args = ['COUNT', String(count), 'BLOCK', String(waitMs), 'STREAMS', ...keys, ...after.values()]
-    const streams = parseStreams(await inTime(this.#send(keys[0]!, args), waitMs + timeoutMs, 'Redis'))
+    const answer = this.#whileOpen(this.#send(keys[0]!, args))
+    const streams = parseStreams(await inTime(answer, waitMs + timeoutMs, 'Redis'))
     if (this.#keyPrefix === '') return streams
     return new Map([...streams].map(([name, items]) => [name.slice(this.#keyPrefix.length), items]))
   }
@@ -81,6 +86,13 @@ export class WaitingConnection {
     } catch {
       // It was not open any more.
     }
+  }
+
+  #whileOpen<T>(answer: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#onClose = () => reject(new Error('The connection to Redis was closed'))
+      answer.then(resolve, reject)
+    })
   }
 
   #send(firstKey: string, args: string[]): Promise<unknown> {

@@ -97,6 +97,28 @@ describe('a journal in Redis', { skip: withoutRedis }, () => {
         assert.deepEqual(told, { stops: 1, readers: 0, failures: 0 })
       })
 
+      test('goes on at once if the connection on which it waits is lost', async (t) => {
+        const [one, two] = [await journalOf(t, name), await journalOf(t, name)]
+        const writer = one.create(entryOf('a'), new Told())
+        writer.append(batchOf(1, 'one'))
+        await one.read('a', 0, 1)
+        let onChange = () => {}
+        two.watch('a', () => onChange())
+        const waiting = async () => {
+          const list = String(await direct.client('LIST'))
+          return list.split('\n').find((line) => line.includes(' cmd=xread '))
+        }
+        let line = await waiting()
+        for (; !line; line = await waiting()) await nextRound()
+        await direct.client('KILL', 'ID', /\bid=(\d+)/.exec(line)![1]!)
+        writer.append(batchOf(2, 'two'))
+        const seen = new Promise<void>((resolve, reject) => {
+          const look = async () => (await two.read('a', 1, 1e6)).newest === 2 && resolve()
+          onChange = () => void look().catch(reject)
+        })
+        await within(seen, 'the second event', 3000)
+      })
+
       test('forgets the readers of a process that is gone', async (t) => {
         const [one, two] = [await journalOf(t, name), await journalOf(t, name)]
         const told = new Told()
