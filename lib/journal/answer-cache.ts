@@ -62,7 +62,8 @@ export class KeptAnswers {
   async find(key: string): Promise<FoundAnswer | undefined> {
     const pointer = readPointer(await this.#journal.get(ANSWER + key))
     if (!pointer) return undefined
-    const page = await this.#journal.read(pointer.id, Number.MAX_SAFE_INTEGER, 1)
+    // With its first event: a store that is short of memory may have only what is known of it.
+    const page = await this.#journal.read(pointer.id, 0, 1)
     const isWhole =
       page.state === 'ended' && page.end?.how === 'complete' && page.head !== undefined && page.oldest === 1
     if (isWhole) return { ...pointer, page }

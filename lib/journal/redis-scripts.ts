@@ -47,7 +47,10 @@ for index = 2, #KEYS, 2 do
   end
   local answer = 1
   if not known then
-    answer = redis.call('EXISTS', stream) - 1
+    local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
+    answer = last and last[2][1] == 'x' and 0 or -1
+  elseif redis.call('EXISTS', stream) == 0 then
+    answer = -2
   elseif tonumber(known) == seq - 1 then
     local told = {}
     if head ~= '' then told[#told + 1] = 'h'; told[#told + 1] = head end

@@ -236,6 +236,23 @@ describe('a journal in Redis', { skip: withoutRedis }, () => {
     assert.equal((await one.read('a', 0, 1)).state, 'missing')
   })
 
+  test('gives up an entry of which Redis has evicted a part, and counts that', async (t) => {
+    for (const part of ['entry', 'events']) {
+      const journal = await journalOf(t)
+      const told = new Told()
+      const failed = new Promise<unknown>((resolve) => {
+        told.onAny = () => told.failures.length > 0 && resolve(told.failures[0])
+      })
+      const writer = journal.create(entryOf(part), told)
+      writer.append(batchOf(1, 'one'))
+      await journal.read(part, 0, 1)
+      await direct.del(`ai-journal:{0}${part}:${part}`)
+      writer.append(batchOf(2, 'two'))
+      assert.ok((await within(failed, 'the entry to fail')) instanceof Error)
+      assert.equal(journal.stats().incomplete, 1)
+    }
+  })
+
   test('knows an entry in all processes before a name that is put after it', async (t) => {
     const [one, two] = [await journalOf(t), await journalOf(t, 'redis')]
     for (let round = 0; round < 50; round++) {
