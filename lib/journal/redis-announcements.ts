@@ -36,6 +36,12 @@ export class ReaderAnnouncements {
     for (const id of this.#announcements.keys()) void this.#say(id)
   }
 
+  /** Says everything again: the others may have forgotten this process. */
+  repeat(): void {
+    for (const announcement of this.#announcements.values()) announcement.said = 0
+    this.retry()
+  }
+
   async #say(id: string): Promise<void> {
     const announcement = this.#announcements.get(id)
     if (!announcement || announcement.isUnderWay) return

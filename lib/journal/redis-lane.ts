@@ -88,7 +88,8 @@ export class RedisLane {
         this.#downSince = undefined
         this.#mustReload ||= isNew
         if (this.#mustReload) void this.#reload()
-        this.#announcements.retry()
+        if (isNew) this.#announcements.repeat()
+        else this.#announcements.retry()
         void this.#appends.touch().catch(() => {})
       },
     })
@@ -214,6 +215,8 @@ export class RedisLane {
     const count = Number(fields.get('n'))
     const process = fields.get('p')
     if (fields.get('k') !== 'r' || process === undefined || !Number.isSafeInteger(count)) return
+    // It may be said again.
+    if ((writer.remoteReaders.get(process) ?? 0) === count) return
     if (count > 0) writer.remoteReaders.set(process, count)
     else writer.remoteReaders.delete(process)
     writer.callbacks.onReaders()

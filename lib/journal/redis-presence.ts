@@ -26,7 +26,7 @@ interface PresenceSettings {
   onMessage(fields: ReadonlyMap<string, string>): void
   /** Redis is still out of reach. */
   onUnreachable(): void
-  /** Called after each round. @param isNew Redis knew nothing of this process, or nothing any more */
+  /** Called after each round. @param isNew Redis knew nothing of this process, or others may think that it is gone */
   onRound(isNew: boolean): void
 }
 
@@ -76,7 +76,7 @@ export class RedisPresence {
     }
   }
 
-  /** @returns whether Redis did not know this process */
+  /** @returns whether Redis did not know this process, or it was late */
   async #renew(): Promise<boolean> {
     const { link, keys, process, others, onOthers } = this.#settings
     const read = [...this.#read]

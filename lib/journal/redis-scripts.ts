@@ -141,12 +141,15 @@ return 1
 
 /**
  * Says that a process is alive. KEYS: `alive`, its inbox. ARGV: the process, for how long, how many messages it has read, their
- * ids, then other processes. Returns the messages, which of the others are gone, and 1 if this process was not known.
+ * ids, then other processes. Returns the messages, which of the others are gone, and 1 if this process was not known, or is
+ * late: others may have forgotten it.
  */
 const renew = `${NOW}
 redis.call('ZADD', KEYS[1], whole(now + ARGV[2]), ARGV[1])
 -- A member of its own: appending makes the other known again.
-local is_new = redis.call('ZADD', KEYS[1], whole(now + ARGV[2]), ARGV[1] .. ':renews')
+local before = redis.call('ZSCORE', KEYS[1], ARGV[1] .. ':renews')
+local is_new = (not before or tonumber(before) <= now) and 1 or 0
+redis.call('ZADD', KEYS[1], whole(now + ARGV[2]), ARGV[1] .. ':renews')
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', whole(now - 600000))
 redis.call('PEXPIRE', KEYS[1], 600000)
 local read = tonumber(ARGV[3])

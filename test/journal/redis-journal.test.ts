@@ -139,6 +139,35 @@ describe('a journal in Redis', { skip: withoutRedis }, () => {
         await readers(1)
       })
 
+      test('remembers the readers of a process that was only late', async (t) => {
+        const [one, two] = [await journalOf(t, name), await journalOf(t, name)]
+        const told = new Told()
+        const writer = one.create(entryOf('a'), told)
+        const readers = (count: number) => {
+          const isSo = new Promise<void>((resolve) => {
+            told.onAny = () => writer.readers === count && resolve()
+            told.onAny()
+          })
+          return within(isSo, `${count} readers`)
+        }
+        await one.read('a', 0, 1)
+        two.watch('a', () => {})
+        await readers(1)
+        const alive = 'ai-journal:{0}alive'
+        const writes = await direct.hget('ai-journal:{0}entry:a', 'writer')
+        let late: string[] = []
+        while (late.length === 0) {
+          const members = await direct.zrange(alive, 0, '-1')
+          late = members.filter((each) => each !== writes && !each.endsWith(':renews'))
+        }
+        // As if it were held up until the others count it as gone.
+        const hold = setInterval(() => {
+          for (const each of late) void direct.zadd(alive, 1, each, 1, `${each}:renews`)
+        }, 5)
+        await readers(0).finally(() => clearInterval(hold))
+        await readers(1)
+      })
+
       test('gives a thousand watchers in one process what is new with a handful of commands', async (t) => {
         const link = await slowRedis(server.port, 0)
         const [one, two] = [await journalOf(t), await journalOf(t, name, link.port)]
