@@ -43,10 +43,15 @@ end
 -- A server that is short of memory may have evicted the leases, and not what they hold.
 local function find(hash, leases, ms)
   if redis.call('EXISTS', leases) == 1 then return end
+  local found = false
   for _, field in ipairs(redis.call('HKEYS', hash)) do
-    if string.sub(field, 1, 2) == 'l:' then redis.call('ZADD', leases, num(now + ms), string.sub(field, 3)) end
+    if string.sub(field, 1, 2) == 'l:' then
+      redis.call('ZADD', leases, num(now + ms), string.sub(field, 3))
+      found = true
+    end
   end
-  redis.call('PEXPIRE', leases, num(ms + 60000))
+  -- Only then: after a command that writes, a server without memory refuses none that follows.
+  if found then redis.call('PEXPIRE', leases, num(ms + 60000)) end
 end
 
 local function windows(bucket)
