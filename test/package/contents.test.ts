@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { describe, test } from 'node:test'
 import { manifest, pack, root } from './packed.js'
 
 const packed = pack()
 const read = (path: string) => readFileSync(join(packed.folder, path), 'utf8')
 
-/** What TypeScript makes of lib/: the code and the types of each file. */
+/** What TypeScript makes of lib/: the code of each file. */
 const built = readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8' })
   .filter((path) => /\.m?ts$/.test(path))
-  .flatMap((path) => [path.replace(/ts$/, 'js'), path.replace(/(m?)ts$/, 'd.$1ts')])
-  .map((path) => `dist/${path.replaceAll('\\', '/')}`)
+  .map((path) => `dist/${path.replaceAll('\\', '/').replace(/ts$/, 'js')}`)
+
+const declarations = packed.files.filter((path) => /\.d\.m?ts$/.test(path))
 
 /** All values of a field such as `exports`, whatever conditions lead to them. */
 function valuesIn(field: unknown): string[] {
@@ -29,15 +30,40 @@ function packagesIn(path: string): string[] {
     .map((name) => /^(@[^/]+\/)?[^/]+/.exec(name)![0])
 }
 
+/** The declarations of its own that a file of declarations imports. */
+function declarationsIn(path: string): string[] {
+  const imports = /\b(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g
+  return [...read(path).matchAll(imports)].map(([, to]) =>
+    posix.join(posix.dirname(path), to!.replace(/\.(m?)js$/, '.d.$1ts')),
+  )
+}
+
 describe('the packed package', () => {
   test('has the built files of lib/, the documents, and nothing else', () => {
     const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
-    assert.deepEqual(packed.files, [...documents, ...built].sort(), 'if dist/ is out of date: npm run build')
+    const files = packed.files.filter((path) => !declarations.includes(path))
+    assert.deepEqual(files, [...documents, ...built].sort(), 'if dist/ is out of date: npm run build')
+  })
+
+  test('has the declarations that its entry points lead to, and no others', () => {
+    const { exports, types } = manifest
+    const entries = valuesIn([exports, types]).map((path) => path.replace('./', ''))
+    const imported = new Set(declarations.flatMap(declarationsIn))
+    assert.deepEqual(
+      [...imported].filter((path) => !declarations.includes(path)),
+      [],
+      'are missing',
+    )
+    assert.deepEqual(
+      declarations.filter((path) => !entries.includes(path) && !imported.has(path)),
+      [],
+      'lead from nowhere',
+    )
   })
 
   test('is small', () => {
-    assert.ok(packed.size < 600_000, `${packed.size} bytes to download`)
-    assert.ok(packed.unpackedSize < 2_200_000, `${packed.unpackedSize} bytes on disk`)
+    assert.ok(packed.size < 550_000, `${packed.size} bytes to download`)
+    assert.ok(packed.unpackedSize < 1_900_000, `${packed.unpackedSize} bytes on disk`)
   })
 
   test('has each file that package.json names', () => {
