@@ -1,3 +1,4 @@
+import { IncomingMessage } from 'node:http'
 import { modelFieldNames } from '../api/model-fields.js'
 import type { Observer } from '../api/observer.js'
 import type { AiProxyOptions, ModelOptions } from '../api/options.js'
@@ -85,6 +86,11 @@ const allNames = [
  * @throws TypeError that names the option, what it got, what it takes, and the likely intended spelling
  */
 export function resolveOptions(options: AiProxyOptions): Config {
+  if ((options as unknown) instanceof IncomingMessage) {
+    throw new TypeError(
+      "aiProxy: it takes its options, and got a request: app.use('/ai', aiProxy({ target: 'https://…' }))",
+    )
+  }
   const given = objectOf('', options, optionNames, allNames)
   const hookErrors = new HookErrors(check.optionalFunction('onError', given.onError))
   const providers = resolveProviders(given, hookErrors, allNames)

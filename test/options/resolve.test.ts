@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import http from 'node:http'
 import https from 'node:https'
+import { Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { defaultLimits } from '../../lib/options/limits.js'
@@ -8,6 +9,14 @@ import { resolveOptions } from '../../lib/options/resolve.js'
 import { complaint } from '../support/complaint.js'
 
 const target = 'https://api.openai.com'
+
+test('a middleware that Express was given uncalled says so', () => {
+  const req = new http.IncomingMessage(new Socket())
+  assert.throws(() => resolveOptions(req as never), {
+    name: 'TypeError',
+    message: "aiProxy: it takes its options, and got a request: app.use('/ai', aiProxy({ target: 'https://…' }))",
+  })
+})
 
 describe('defaults', () => {
   test('apply if only a target is given', () => {
