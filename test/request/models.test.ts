@@ -13,7 +13,6 @@ describe('the allowed models', () => {
     [[/^gpt-5/], ['gpt-5', 'gpt-5-mini'], ['my-gpt-5']],
     [[/mini$/i], ['gpt-5-MINI'], ['mini-gpt']],
     [['a.b'], ['a.b'], ['axb']],
-    [['gpt-*'], ['gpt-*'], ['gpt-5']],
     [['o3', /^gpt-/], ['o3', 'gpt-4'], ['o3-mini']],
     [[], [], ['gpt-5', '']],
   ] as const) {
@@ -23,6 +22,9 @@ describe('the allowed models', () => {
       for (const model of refused) assert.equal(allows(model), false, model)
     })
   }
+
+  test('are no wildcards: that is an error', () =>
+    assert.throws(() => compileModelRules(['o3', 'gpt-*']), /^TypeError: aiProxy: models\[1\] .*'gpt-\*'$/))
 
   test('are matched afresh each time by a RegExp with state', () => {
     for (const flags of ['g', 'y', 'gy']) {
