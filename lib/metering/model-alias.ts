@@ -68,11 +68,8 @@ export class ModelAlias {
     return isChanged ? Buffer.concat(pieces) : frame
   }
 
-  /**
-   * Replaces the names in the beginning of a frame that is too large to be joined. Its end stays as it is, because a
-   * model is named before anything large.
-   */
-  inBeginning(pieces: readonly Buffer[], framing: Framing): readonly Buffer[] {
+  /** Replaces the names in a frame that is too large to be joined. Gemini names the model after a picture. */
+  inPieces(pieces: readonly Buffer[], framing: Framing): readonly Buffer[] {
     const [first, ...others] = pieces
     if (framing.isBinary || !first) return pieces
     const start = framing.dataStart?.(first) ?? 0

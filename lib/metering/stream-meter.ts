@@ -82,9 +82,10 @@ export class StreamMeter implements Metering {
     const isLarge = ahead.length > 0
     if (isLarge) this.#passLarge(frames.subarray(0, ends[0]), now, ahead)
     this.#large = undefined
+    const { alias } = this.#options
+    if (isLarge && alias) return this.#passRest(frames, ends, now, alias)
     const isReadLater = this.#defersReading && !isLarge
     if (isReadLater) this.#deferred = { frames, ends }
-    const { alias } = this.#options
     const seen = isReadLater
       ? this.#withAlias(frames, ends)
       : this.#transformAll(frames, ends, now, isLarge ? 1 : 0, alias)
@@ -118,10 +119,18 @@ export class StreamMeter implements Metering {
   #passLarge(end: Buffer, now: number, [first, ...others]: readonly Buffer[]): void {
     const beginning = this.#isPastFirst ? first! : this.#asContinuation(first!)
     const pieces = [this.#asFirst(beginning), ...others]
-    this.prefix = this.#options.alias?.inBeginning(pieces, this.#framing) ?? pieces
+    this.prefix = this.#options.alias?.inPieces([...pieces, end], this.#framing) ?? pieces
     const { data } = this.#advanceLarge([first!, ...others, end], true)
     const read = this.#readDigest(data, now)
     if (read) this.#count(read.reading, now)
+  }
+
+  /** Passes the frames after a large one, of which the last piece has gone out with the others. */
+  #passRest(frames: Buffer, ends: readonly number[], now: number, alias: ModelAlias): Buffer | undefined {
+    this.#isPastFirst = true
+    const [start = 0, ...others] = ends
+    const rest = others.map((end) => end - start)
+    return rest.length === 0 ? undefined : this.#transformAll(frames.subarray(start), rest, now, 0, alias)
   }
 
   #asContinuation(frames: Buffer): Buffer {

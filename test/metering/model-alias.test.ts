@@ -181,11 +181,18 @@ describe('the client’s name of the model, in a stream', () => {
     assert.deepEqual([...new Set(models)], ['gpt', ''])
   })
 
-  test('is at the beginning of an event that is too large to be joined', () => {
-    const large = chunk('x'.repeat(600_000))
+  test('is anywhere in an event that is too large to be joined, and in those that come with its end', () => {
+    const padding = 'x'.repeat(600_000)
+    const large = `data: {"id":"c","text":"${padding}","model":"gpt","choices":[]}\n\n`
     const cuts = Array.from({ length: 40 }, (_, at) => at * 20_000)
-    const { seen, findings } = passed(large + chunk('end'), cuts)
-    assert.equal(seen, (large + chunk('end')).replaceAll('"gpt"', '"fast"'))
-    assert.equal(findings.model, 'gpt')
+    for (const event of [chunk(padding), large]) {
+      for (const rest of ['', chunk('end') + usage()]) {
+        for (const cut of [1, event.length - 25, event.length - 20, event.length]) {
+          const { seen, findings } = passed(event + rest, [...cuts.filter((each) => each < event.length - 100), cut])
+          assert.equal(seen, (event + rest).replaceAll('"gpt"', '"fast"'))
+          assert.equal(findings.model, 'gpt')
+        }
+      }
+    }
   })
 })
