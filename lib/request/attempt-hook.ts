@@ -26,7 +26,8 @@ export async function runAttemptHook(
   const request: AttemptRequest = {
     method,
     url: origin + url,
-    headers: copyOf(before),
+    // The client's is the one of this server, which no signature is about.
+    headers: { ...copyOf(before), host: new URL(origin).host },
     body: body && isInMemory(body) ? join(body) : undefined,
   }
   await hook({ target, request }, exchange.hookView())
@@ -37,7 +38,7 @@ export async function runAttemptHook(
     else after[name] = before[name]
   }
   for (const [name, value] of Object.entries(after)) {
-    if (value === before[name]) continue
+    if (name in before && value === before[name]) continue
     const fault = [value]
       .flat()
       .map((each) => headerFault(name, each))

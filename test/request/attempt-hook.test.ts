@@ -45,6 +45,18 @@ describe('the hook sees', () => {
     ])
   })
 
+  test('the host that the request goes to, not the one that the client has asked', async () => {
+    for (const headers of [{ host: 'app.test:3000', accept: '*/*' }, { accept: '*/*' }]) {
+      let seen: unknown
+      const hook = (request: AttemptRequest) => {
+        seen = request.headers.host
+      }
+      const after = await hooked(hook, { headers })
+      assert.equal(seen, 'api.test')
+      assert.deepEqual(after, headers)
+    }
+  })
+
   test('a body in pieces as one', async () => {
     let body: Buffer | undefined
     await hooked(
@@ -117,6 +129,8 @@ describe('the hook cannot', () => {
     ['a line break in a list', 'x-a', ['a', 'b\n']],
     ['a name with a space', 'x a', 'b'],
     ['a number', 'x-a', 5],
+    ['nothing', 'x-a', undefined],
+    ['nothing in place of a value', 'x-list', undefined],
     ['a list in a list', 'x-a', [['b']]],
   ] as const) {
     test(`send ${what}`, async () => {
