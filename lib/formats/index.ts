@@ -46,6 +46,7 @@ export {
   detectFormat,
   generatesAt,
   isClaimed,
+  isModelInPrefix,
   modelInPath,
   modelSpanInPath,
   possibleModelInPath,

@@ -139,6 +139,12 @@ export function modelSpanInPath(
   return undefined
 }
 
+/** Returns whether it is the base path of a target that names the model, which clients then cannot choose. */
+export function isModelInPrefix(prefix: string, path: string, format: CompleteFormat): boolean {
+  const span = prefix === '' ? undefined : modelSpanInPath(path, format)
+  return span !== undefined && span.start < prefix.length
+}
+
 /** Returns a pattern that reports where its groups match. They are few, and compiled once. */
 function withIndices(pattern: RegExp): RegExp {
   let indexed = indexedPatterns.get(pattern)

@@ -282,6 +282,8 @@ function failureOf({ code }: AiProxyError): AttemptFailure | undefined {
       return { kind: 'reset' }
     case 'credentials_unavailable':
     case 'internal_error':
+    // The target's name of the model cannot stand in the client's path; another's may.
+    case 'model_not_found':
       return { kind: 'unprepared' }
     default:
       return undefined

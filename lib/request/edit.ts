@@ -3,6 +3,7 @@ import type { Exchange } from '../exchange/exchange.js'
 import {
   asksForStream,
   canGenerate,
+  isModelInPrefix,
   modelInPath,
   possibleModelInPath,
   requestedChoices,
@@ -52,7 +53,8 @@ export interface Edited {
  * also sets the exchange's `model` and `asksForStream`.
  *
  * @param refusals where the provider is known to reject the request for usage
- * @param asksForUsage `false` if the target is not chosen yet, on which it depends whether to request usage
+ * @param isTargetChosen `false` if there are several: usage is then requested later, if at all, and a model that a base
+ *   URL names is that target's, not the client's
  * @throws AiProxyError `model_not_allowed`, `invalid_request`, `unsupported_media_type`, and the error of an
  *   `onRequest` that rejects
  */
@@ -62,29 +64,34 @@ export async function editRequest(
   given: RequestBody,
   config: Config,
   refusals?: UsageRefusals,
-  asksForUsage = true,
+  isTargetChosen = true,
 ): Promise<Edited> {
   const { method } = exchange.client
   const { modelOptions } = config
   const whole = config.prefix + path.decoded
   let body = given
+  const inPath = (find: typeof modelInPath) => {
+    const name = find(whole, exchange.format)
+    const isOfTarget = name !== undefined && !isTargetChosen && isModelInPrefix(config.prefix, whole, exchange.format)
+    return isOfTarget ? undefined : name
+  }
   const updateExchange = () => {
     // It goes into records, logs and metrics, so a client must not be able to put a long text there.
-    const asked = modelInPath(whole, exchange.format) ?? modelOf(body.json)
+    const asked = inPath(modelInPath) ?? modelOf(body.json)
     const model = asked === undefined ? undefined : beginningOf(asked, MAX_MODEL_LENGTH)
     const query = exchange.client.url.split('?')[1]
     exchange.describe(model, asksForStream(method, whole, body.json, query, exchange.format))
     if (exchange.asksForStream) exchange.choicesAsked = requestedChoices(body.json)
   }
   const askingForUsage = (asked: RequestBody) =>
-    asksForUsage ? askForUsage(asked, exchange, config, whole, refusals) : asked
+    isTargetChosen ? askForUsage(asked, exchange, config, whole, refusals) : asked
   const admitModels = async () => {
     // A request that only reads names no model.
     const readsOnly = (method === 'GET' || method === 'HEAD') && body.content === undefined
     const { allowsModel } = exchange
     if (!(config.models || config.modelsOf || allowsModel) || readsOnly) return
     // If the path names one, providers do not look for another in the body.
-    const asked = possibleModelInPath(whole, exchange.format) ?? modelOf(body.json)
+    const asked = inPath(possibleModelInPath) ?? modelOf(body.json)
     if (asked === undefined && runsNoModel(method, whole)) return
     const further = furtherModels(body.json)
     if (further.length > MAX_FURTHER_MODELS) {

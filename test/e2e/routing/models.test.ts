@@ -135,6 +135,42 @@ describe('the name of the model is replaced, and no other byte', () => {
     })
   }
 
+  test('also if the base URL of a target names one, in whatever order they are', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+    const azure = { name: 'azure', target: `${provider.url}/openai/deployments/ours`, models: { fast: 'ours' } }
+    const other = { name: 'other', target: `${provider.url}/v1`, models: { fast: 'gpt-4.1' } }
+    const cooling = { azure: 'other', other: 'azure' }
+    for (const targets of [
+      [azure, other],
+      [other, azure],
+    ]) {
+      const app = await startApp(t, { targets, models: ['fast'] })
+      for (const [name, cools] of Object.entries(cooling)) {
+        app.proxy.warm(name)
+        app.proxy.cool(cools, 60_000)
+        const response = await post(`${app.url}/chat/completions`, { model: 'fast', messages })
+        assert.equal(response.status, 200)
+        await response.text()
+        const { target, model, attempts } = await app.record()
+        assert.deepEqual([target, model, attempts[0]?.model], [name, 'fast', name === 'azure' ? 'ours' : 'gpt-4.1'])
+      }
+    }
+  })
+
+  test('by the next target if that of the first cannot stand in the path', async (t) => {
+    const { a, app } = await startPair(t, answer, answer, {
+      ofA: { models: { fast: 'org/gpt' } },
+      ofB: { models: { fast: 'ours' } },
+    })
+    const path = '/openai/deployments/fast/chat/completions'
+    await (await post(app.url + path, { messages })).text()
+    const { target, attempts } = await app.record()
+    assert.deepEqual(
+      [target, attempts.map(({ code }) => code), a.calls.length],
+      ['b', ['model_not_found', undefined], 0],
+    )
+  })
+
   test('by each target on its own: an attempt changes nothing for the next', async (t) => {
     const { a, b, app } = await startPair(t, (call) => call.json(500, {}), answer, {
       ofA,
