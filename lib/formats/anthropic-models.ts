@@ -7,6 +7,7 @@ const MAX_LIMIT = 1000
 /** Anthropic's models, in pages: https://docs.anthropic.com/en/api/models-list */
 export const anthropicModels: ModelCatalog = {
   format: anthropic,
+  formats: /^anthropic/,
 
   find({ path, headers }) {
     const found = modelsPath(path)

@@ -6,6 +6,7 @@ const METHODS = ['generateContent', 'streamGenerateContent', 'countTokens', 'emb
 /** Google's models, all on one page: https://ai.google.dev/api/models */
 export const geminiModels: ModelCatalog = {
   format: gemini,
+  formats: /^gemini/,
 
   find({ path, headers, query }) {
     const found = modelsPath(path)

@@ -19,7 +19,7 @@ export { findFormat, formatNames, getFormat, registerFormat } from './formats.js
 export type { AnswerRules } from './google.js'
 export { providerAt } from './hosts.js'
 export type { ChoiceState, Counting, ParsedMessage, Place, Progress, Usage, WholeItem } from './message.js'
-export { modelsAnswer, unknownModel } from './models-list.js'
+export { formatsOfModelsRequest, modelsAnswer, unknownModel } from './models-list.js'
 export {
   fallbackFields,
   fallbackMapFields,

@@ -13,6 +13,8 @@ export interface CatalogRequest {
 export interface ModelCatalog {
   /** The format whose errors its clients read. */
   readonly format: Pick<CompleteFormat, 'errorBody'>
+  /** Matches the names of the formats that its clients speak. */
+  readonly formats: RegExp
   /**
    * Returns what a request asks for, if it speaks this protocol: one model by its id, or all of them if `id` is
    * `undefined`.

@@ -14,6 +14,21 @@ interface ModelsAnswer {
 }
 
 /**
+ * Returns what matches the formats of clients that ask so for the list of models, or for one of them; `undefined` if the
+ * request asks for something else.
+ */
+export function formatsOfModelsRequest(
+  method: string,
+  path: string,
+  headers: CatalogRequest['headers'],
+  query = '',
+): RegExp | undefined {
+  if (method !== 'GET' && method !== 'HEAD') return undefined
+  const request: CatalogRequest = { path, headers, query: new URLSearchParams(query) }
+  return catalogs.find((catalog) => catalog.find(request) !== undefined)?.formats
+}
+
+/**
  * Answers a request for the list of models, or for one of them, in the client's protocol. An unknown model is answered
  * with 404.
  *

@@ -4,6 +4,7 @@ import { ollamaChat } from './ollama.js'
 /** Ollama's models: https://github.com/ollama/ollama/blob/main/docs/api.md#list-local-models */
 export const ollamaModels: ModelCatalog = {
   format: ollamaChat,
+  formats: /^ollama/,
   find: ({ path }) => (/^(?:\/[^/]+)?\/api\/tags\/?$/.test(path) ? { id: undefined } : undefined),
   list: (names) => ({ models: names.map(entry) }),
   entry,

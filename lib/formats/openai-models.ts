@@ -7,6 +7,7 @@ const BASE = /^(?:\/(?:v\d\w*|openai|api|inference|compatible-mode|compatibility
 /** OpenAI's models: https://platform.openai.com/docs/api-reference/models. Nearly every other server has them, too. */
 export const openaiModels: ModelCatalog = {
   format: openai,
+  formats: /^(?!anthropic|gemini|ollama)/,
 
   find({ path }) {
     const found = modelsPath(path)

@@ -1,7 +1,7 @@
 import { appTimeout, limitFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { HeldShare } from '../exchange/held-bytes.js'
-import { modelsAnswer } from '../formats/index.js'
+import { formatsOfModelsRequest, modelsAnswer } from '../formats/index.js'
 import type { Recorder } from '../journal/recorder.js'
 import type { Config } from '../options/config.js'
 import { admitEndpoint, allowHeader, rejectWebSocket } from '../request/admit-endpoint.js'
@@ -127,8 +127,9 @@ async function answersModels(
   path: ProviderPath,
 ): Promise<boolean> {
   const { req } = exchange
-  const names = targets?.modelNames()
-  if (!names || !modelsAnswer(req.method, path.decoded, req.headers, names, path.query)) return false
+  const formats = targets && formatsOfModelsRequest(req.method, path.decoded, req.headers, path.query)
+  const names = formats && targets.modelNames(formats)
+  if (!names) return false
   const { modelsOf } = config
   const allows =
     config.models ?? (modelsOf && (await askApp('models', exchange, controller, () => modelsOf(exchange.hookView()))))

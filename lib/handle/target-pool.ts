@@ -142,9 +142,18 @@ export class TargetPool {
       this.#router.rememberResponse(record.responseId, served.state)
   }
 
-  /** Names that clients can use; `undefined` unless every target lists its models. */
-  modelNames(): readonly string[] | undefined {
-    return namesOf(this.#targets)
+  /**
+   * Returns the names that clients of some protocols can use: of all protocols, if no target speaks theirs. `undefined`
+   * unless every target lists its models.
+   *
+   * @param formats matches the names of these protocols
+   */
+  modelNames(formats: RegExp): readonly string[] | undefined {
+    const speaking = this.#targets.filter(
+      ({ target }) => !target.formats || [...target.formats].some((name) => formats.test(name)),
+    )
+    const all = namesOf(this.#targets)
+    return all && speaking.length > 0 ? namesOf(speaking) : all
   }
 
   cool(name: string, ms: number): void {

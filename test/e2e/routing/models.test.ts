@@ -266,6 +266,20 @@ describe('the list of models is answered from those of the targets', () => {
     })
   }
 
+  for (const [at, [protocol, path, headers, namesIn]] of lists.entries()) {
+    test(`and only from those that speak ${protocol}’s protocol, if any does`, async (t) => {
+      const formats = [['openai-chat', 'openai-responses'], ['anthropic'], ['gemini']] as const
+      const all = formats.map((each, of) => ({ name: `t${of}`, target, formats: each, models: [`m${of}`, 'shared'] }))
+      const namesWith = async (targets: AiProxyOptions['targets']) => {
+        const app = await startApp(t, { targets })
+        return namesIn((await (await fetch(app.url + path, { headers })).json()) as never)
+      }
+      assert.deepEqual(await namesWith([...all, { name: 'any', target, models: ['m'] }]), [`m${at}`, 'shared', 'm'])
+      const others = all.filter((_, of) => of !== at)
+      assert.deepEqual(await namesWith(others), [...new Set(others.flatMap(({ models }) => models))])
+    })
+  }
+
   test('and asked of a target if one of them does not list its models', async (t) => {
     const a = await startProvider(t, { onCall: (call) => call.json(200, { object: 'list', data: [] }) })
     const app = await startApp(t, { targets: [{ name: 'a', target: a.url, models: [/^gpt/] }], endpoints: 'all' })
