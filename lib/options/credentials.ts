@@ -6,6 +6,9 @@ import { HookFault } from './hook-errors.js'
 /** Results of `Bearer ${process.env.KEY}` if there is no such variable. */
 export const UNSET = /^$|^(?:\S+ )?undefined$/
 
+/** Options of headers, of one target or of several. */
+const HEADER = /^(?:targets\[\d+\]\.)?auth\.headers\./
+
 /**
  * Wraps a function of `auth` so that its value is checked.
  *
@@ -20,7 +23,7 @@ export function checkedCredential(
     const value: unknown = await credential(req)
     if (typeof value !== 'string' || value === '') throw new HookFault(`${option} must return a non-empty string`)
     if (UNSET.test(value)) throw new HookFault(`${option} returned a string that ends in "undefined"`)
-    if (option.startsWith('auth.headers.')) checkHeaderValue(option, value)
+    if (HEADER.test(option)) checkHeaderValue(option, value)
     return value
   }
 }

@@ -60,6 +60,12 @@ describe('resolveCredentials', () => {
     })
   }
 
+  test('a value that a header cannot have is none at one of several targets, either', async () => {
+    const credential = checkedCredential('targets[1].auth.headers.x-api-key', () => 'hunter2\n')
+    const message = 'targets[1].auth.headers.x-api-key returned a value that no header can carry'
+    await assert.rejects(credential(req), { message })
+  })
+
   test('a query parameter must not be empty either: the message tells what it must be', async () => {
     const credential = checkedCredential('auth.query.key', () => '')
     await assert.rejects(credential(req), { message: 'auth.query.key must return a non-empty string' })
