@@ -5,7 +5,7 @@ import { defaults } from './defaults.js'
 import type { HookErrors } from './hook-errors.js'
 import { check, hint, invalidOption, objectOf, orDefault } from './validate.js'
 
-/** Options that have an effect only if there are several targets. */
+/** Options that have an effect only if there are several targets. `false` turns them off, and so does no harm beside one. */
 const namesForSeveral = ['balance', 'sticky', 'hedge', 'showAlias'] as const
 
 /** Names of the options for routing, beside `targets`. */
@@ -24,7 +24,7 @@ export function resolveRouting(
   elsewhere: readonly string[],
 ): Routing | undefined {
   if (given.targets === undefined) {
-    const needless = namesForSeveral.find((name) => given[name] !== undefined)
+    const needless = namesForSeveral.find((name) => (given[name] ?? false) !== false)
     if (needless) invalidOption(needless, hint('one for `target`'), 'a value only beside `targets`')
   }
   const onAttempt = check.optionalFunction('onAttempt', given.onAttempt)

@@ -75,10 +75,15 @@ describe('an error names the option, what it takes and what it got, for', () => 
     })
   }
 
-  for (const name of ['balance', 'sticky', 'hedge', 'showAlias']) {
+  for (const [name, value] of [
+    ['balance', 'fastest'],
+    ['sticky', {}],
+    ['hedge', { afterMs: 100 }],
+    ['showAlias', true],
+  ] as const) {
     test(`${name} beside \`target\``, () => {
       assert.match(
-        complaint({ target, [name]: false }),
+        complaint({ target, [name]: value }),
         new RegExp(`^aiProxy: ${name} takes a value only beside \`targets\``),
       )
     })
@@ -86,6 +91,13 @@ describe('an error names the option, what it takes and what it got, for', () => 
 })
 
 describe('without options', () => {
+  test('what needs several targets may be turned off beside `target`', () => {
+    assert.equal(
+      resolveOptions({ target, sticky: false, hedge: false, showAlias: false, retry: false }).routing,
+      undefined,
+    )
+  })
+
   test('several targets have the documented defaults', () => {
     const { targets: _, ...routing } = routingOf({})
     assert.deepEqual(routing, {
