@@ -164,10 +164,9 @@ async function sendBody(
   const onBytes = (count: number) => exchange.countRequestBytes(count)
   const readsAll = takesJson(config.format, config.prefix + path.decoded)
   const isRead = config.readsRequests || context.targets?.routing.sticky !== undefined
-  const given = await readBody(req, limits, onBytes, isRead, readsAll, {
-    share,
-    turns: context.turns,
-  })
+  const resources = { share, turns: context.turns }
+  const usageField = exchange.format.usageRequest?.[0]
+  const given = await readBody(req, limits, onBytes, isRead, readsAll, resources, usageField)
   if (exchange.isSettled) return
   // A body that a parser read earlier was not counted as it arrived.
   if (Buffer.isBuffer(given.content) && exchange.requestBytes === 0) exchange.countRequestBytes(given.content.length)

@@ -33,7 +33,7 @@ export interface RequestBody {
   readonly decoded?: Buffer
   /**
    * Positions of the values of the JSON object's top-level fields, if it was scanned: all fields of a body that may be
-   * edited, otherwise only `surveyedFields`.
+   * edited, otherwise only `surveyedFields` and the one that asks for usage.
    */
   readonly spans?: ReadonlyMap<string, Span>
 }
@@ -46,8 +46,8 @@ export interface ReadResources {
   readonly turns: TurnScheduler
 }
 
-/** The top-level fields that are searched for in a large body that nothing may edit. */
-const surveyedFields = ['model', 'stream', 'stream_options', 'previous_response_id'] as const
+/** The top-level fields that are searched for in a large body that nothing may edit, beside its request for usage. */
+const surveyedFields = ['model', 'stream', 'previous_response_id'] as const
 
 // Node frames a body of unknown length only for these methods. For others it would send bare bytes, which the provider
 // would read as a separate request.
@@ -63,6 +63,7 @@ const mayBeChunked = ['POST', 'PUT', 'PATCH']
  *   size
  * @param takesJson whether the provider reads the body as JSON, perhaps whatever its `content-type` is (see
  *   `takesJson`). The body is then inspected unless it is an upload: Ollama streams what curl calls a form
+ * @param usageField the field in which the request's format asks for usage
  * @throws AiProxyError `request_too_large`, `decoded_request_too_large`, `held_bytes_exceeded`, `invalid_request`,
  *   `unsupported_media_type`
  */
@@ -73,6 +74,7 @@ export async function readBody(
   isEdited = false,
   takesJson = isEdited,
   resources: ReadResources = { share: new HeldBytes(limits).share(), turns: sharedTurns() },
+  usageField?: string,
 ): Promise<RequestBody> {
   const { headers: given, method = '' } = req
   const { 'content-type': type = '', 'content-length': declared, 'transfer-encoding': transfer } = given
@@ -105,9 +107,9 @@ export async function readBody(
   const decoder = decoderFor(encoding)
   if (!isEdited) {
     try {
-      if (decoder === 'identity') return { content, headers, ...(await glance(content, resources)) }
+      if (decoder === 'identity') return { content, headers, ...(await glance(content, usageField, resources)) }
       // A coding that we cannot decode is no error: the provider may know it.
-      const result = decoder ? await glanceCompressed(content, decoder, resources) : { json: undefined }
+      const result = decoder ? await glanceCompressed(content, decoder, usageField, resources) : { json: undefined }
       return { content, headers, ...result }
     } catch (error) {
       // A body that is not declared as JSON need not be JSON.
@@ -237,9 +239,9 @@ const MAX_PARSED_WORK = 50_000
 const MAX_ID_BYTES = 4096
 
 /** Reads what the proxy needs to know about a body that is forwarded unchanged. */
-async function glance(bytes: Buffer, resources: ReadResources): Promise<Glance> {
+async function glance(bytes: Buffer, usageField: string | undefined, resources: ReadResources): Promise<Glance> {
   if (bytes.length <= HARMLESS_BYTES) return { json: parseAtOnce(bytes) }
-  const survey = new JsonSurvey(bytes, surveyedFields)
+  const survey = new JsonSurvey(bytes, usageField === undefined ? surveyedFields : [...surveyedFields, usageField])
   await runTask(inSteps(survey), bytes.length, resources)
   if (bytes.length <= MAX_PARSED_BYTES && survey.work <= MAX_PARSED_WORK) {
     return { json: parseAtOnce(bytes), spans: survey.spans }
@@ -249,15 +251,20 @@ async function glance(bytes: Buffer, resources: ReadResources): Promise<Glance> 
   const { start, end } = spans.get('previous_response_id') ?? { start: 0, end: 0 }
   // A client could send another value than an id, which takes time to parse.
   if (end - start > MAX_ID_BYTES) spans.delete('previous_response_id')
-  const { stream_options, ...json } = parseFields(bytes, spans)
-  return { json, spans: survey.spans }
+  if (usageField !== undefined) spans.delete(usageField)
+  return { json: parseFields(bytes, spans), spans: survey.spans }
 }
 
 /** How much is decompressed of a compressed body that is forwarded unchanged. */
 const MAX_GLANCE_BYTES = 1024 * 1024
 
 /** Does the same for a compressed body: decompresses only its first part, and keeps little of that. */
-async function glanceCompressed(bytes: Buffer, decoder: Decoder, resources: ReadResources): Promise<Glance> {
+async function glanceCompressed(
+  bytes: Buffer,
+  decoder: Decoder,
+  usageField: string | undefined,
+  resources: ReadResources,
+): Promise<Glance> {
   const json: Record<string, unknown> = Object.create(null)
   const scanner = new TopLevelScanner(['model', 'stream'], json)
   const blocks = new Blocks(resources.share)
@@ -270,7 +277,7 @@ async function glanceCompressed(bytes: Buffer, decoder: Decoder, resources: Read
   })
   if (isComplete && size <= MAX_PARSED_BYTES) {
     const text = await runTask(blocks.join(), size, resources)
-    return { ...(await glance(text, resources)), decoded: text }
+    return { ...(await glance(text, usageField, resources)), decoded: text }
   }
   blocks.release()
   return { json: isComplete && !scanner.isComplete ? undefined : json }

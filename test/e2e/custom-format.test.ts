@@ -114,6 +114,20 @@ describe('a custom format and a custom framing', () => {
     assert.deepEqual([stream, model], [false, 'acme-2'])
   })
 
+  for (const bytes of [100, 20_000, 300_000]) {
+    test(`usage is asked for in its own field, in a body of ${bytes} bytes`, async (t) => {
+      const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+      const { url } = await startApp(t, { target: provider.url, format: { ...acme, usageRequest: ['report', 'cost'] } })
+      const prompt = 'x'.repeat(bytes)
+      for (const report of [{ pretty: true }, { cost: true }]) {
+        const body = JSON.stringify({ stream: true, report, prompt })
+        await fetch(`${url}/acme/talk`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+        const expected = JSON.stringify({ stream: true, report: { ...report, cost: true }, prompt })
+        assert.equal((await provider.calls.at(-1)?.body)?.replace(prompt, ''), expected.replace(prompt, ''))
+      }
+    })
+  }
+
   test('errors use its protocol, before and within a stream', async (t) => {
     const provider = await startProvider(t, {
       onCall: (call) => {
