@@ -84,6 +84,7 @@ export const anthropic = builtIn({
   ],
   requestHeaders: ['anthropic-version', 'anthropic-beta'],
   credentialHeaders: ['x-api-key'],
+  keyHeaders: ['x-api-key'],
   requestIdHeaders: ['request-id'],
   responseHeaders: [/^anthropic-/],
   // The path at which Vertex AI counts Claude's tokens has `count-tokens` in the place of the model; the body names the

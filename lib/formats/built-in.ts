@@ -32,10 +32,14 @@ interface BuiltInMembers {
   readonly reportsUsage?: boolean
   /** Request headers in which its clients send keys and accounts. Default: none. */
   readonly credentialHeaders?: readonly string[]
+  /** Those of them in which its clients send a key alone, without a scheme such as `Bearer`. Default: none. */
+  readonly keyHeaders?: readonly string[]
   /** Request headers that would remove usage from its answers. Default: none. */
   readonly withheldHeaders?: readonly string[]
   /** Names of response headers in which its providers describe a request. Default: none. */
   readonly responseHeaders?: readonly RegExp[]
+  /** Those of them that are a URL at the provider, for further requests. Default: none. */
+  readonly urlHeaders?: readonly string[]
   /** How its messages wrap another message. Default: they do not. */
   readonly wrapping?: Wrapping
 }
@@ -65,8 +69,10 @@ export function builtIn(format: Format<FormatName> & BuiltInMembers): BuiltInFor
     modelFreeRequests: format.modelFreeRequests ?? [],
     reportsUsage: format.reportsUsage ?? true,
     credentialHeaders: format.credentialHeaders ?? [],
+    keyHeaders: format.keyHeaders ?? [],
     withheldHeaders: format.withheldHeaders ?? [],
     responseHeaders: format.responseHeaders ?? [],
+    urlHeaders: format.urlHeaders ?? [],
     wrapping: format.wrapping,
   }
 }

@@ -54,9 +54,12 @@ export const gemini = builtIn({
   ],
   requestHeaders: ['x-goog-api-client', 'x-server-timeout', 'x-vertex-ai-*'],
   credentialHeaders: ['x-goog-api-key', 'x-goog-user-project'],
+  keyHeaders: ['x-goog-api-key'],
   // This header limits the fields of an answer, as `fields` in a query does.
   withheldHeaders: ['x-goog-fieldmask'],
   responseHeaders: [/^x-goog-(?!iap-|authenticated-)/, /^x-gemini-/],
+  // Of uploads: https://ai.google.dev/gemini-api/docs/files
+  urlHeaders: ['x-goog-upload-url', 'x-goog-upload-control-url'],
   streamPaths: [/:stream\w+$/],
   modelPaths: [new RegExp(`/(?:models|tunedModels|endpoints)/([^/]+):(?:${VERB}|rawPredict|streamRawPredict)$`)],
   possibleModelPaths: [/\/(?:models|tunedModels|endpoints)\/([^/]+):[^/:]+\/?$/],

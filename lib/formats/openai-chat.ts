@@ -47,6 +47,8 @@ export const openaiChat = builtIn({
     'x-codex-*',
     'x-openai-subagent',
   ],
+  // Azure's clients send it.
+  keyHeaders: ['api-key'],
   credentialHeaders: ['api-key', 'openai-organization', 'openai-project', 'chatgpt-account-id'],
   responseHeaders: [/^(?:openai|azure-openai|(?:ms-)?azureml)-/, /^x-codex-/, /^x-ms-(?!client-principal|token-)/],
   // Azure's deployments, and Databricks' endpoints.

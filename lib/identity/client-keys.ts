@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { builtInFormats } from '../formats/index.js'
 
 /** Headers in which the SDKs of all formats send a key. */
-const HEADERS = ['authorization', 'x-api-key', 'x-goog-api-key'] as const
+const HEADERS = ['authorization', ...new Set(builtInFormats.flatMap(({ keyHeaders }) => keyHeaders))]
 
 /** The schemes of `Authorization` under which a key stands: `Bearer`, and none at all, as some clients send it. */
 const SCHEME = /^(?:bearer\s+)?(\S+)$/i

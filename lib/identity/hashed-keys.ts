@@ -14,7 +14,7 @@ const HASH = /^sha256:([0-9a-f]{64})$/
 
 /**
  * Creates a function for the option `identify` that knows clients by keys of your own, which they send as `Authorization`,
- * `x-api-key` or `x-goog-api-key`, as the SDKs do. Only hashes are kept; the digests are compared in constant time. A key that
+ * `x-api-key`, `api-key` or `x-goog-api-key`, as the SDKs do. Only hashes are kept; the digests are compared in constant time. A key that
  * was recognised never goes to a provider, whatever `forwardCredentials` and `forwardHeaders` say. Requests without a known
  * key get 401.
  *

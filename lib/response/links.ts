@@ -1,13 +1,16 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
+import { builtInFormats } from '../formats/index.js'
 import type { Config } from '../options/config.js'
 import type { Secrets } from '../util/secrets.js'
 
-/** Headers with a single URL. Google's upload clients use theirs as absolute URLs. */
+/** Headers with a single URL. Clients use those of the formats as absolute URLs. */
 const URL_HEADERS = ['location', 'content-location'] as const
-const UPLOAD_HEADERS = ['x-goog-upload-url', 'x-goog-upload-control-url'] as const
-const ALL_HEADERS = [...URL_HEADERS, ...UPLOAD_HEADERS, 'link']
+const FORMAT_HEADERS = builtInFormats.flatMap(({ urlHeaders }) => urlHeaders)
+
+/** All headers whose values are rewritten. */
+export const linkHeaders: readonly string[] = [...URL_HEADERS, ...FORMAT_HEADERS, 'link']
 
 /** Links between the pages of a list; others (`preload`, `modulepreload`) instruct a browser. */
 const PAGE_RELATION = /^(?:next|prev|previous|first|last|self)$/i
@@ -31,7 +34,7 @@ export function localLinks(
   config: Config,
 ): OutgoingHttpHeaders | undefined {
   const { headers, statusCode = 0 } = response
-  if (!ALL_HEADERS.some((name) => headers[name] !== undefined)) return undefined
+  if (!linkHeaders.some((name) => headers[name] !== undefined)) return undefined
   const here: OutgoingHttpHeaders = {}
   for (const name of URL_HEADERS) {
     const url = headers[name]
@@ -41,7 +44,7 @@ export function localLinks(
   if (isRedirect && headers.location !== undefined && here.location === undefined) {
     throw new AiProxyError('upstream_redirected', 'The provider redirects away from the target')
   }
-  for (const name of UPLOAD_HEADERS) {
+  for (const name of FORMAT_HEADERS) {
     const url = headers[name]
     const path = typeof url === 'string' ? localUrl(url, exchange, config) : undefined
     if (path !== undefined) here[name] = `${exchange.req.protocol ?? 'http'}://${exchange.req.headers.host}${path}`

@@ -4,6 +4,7 @@ import { type Framing, mediaTypesOf } from '../framing/index.js'
 import { isHopByHop, namedByConnection } from '../util/hop-by-hop.js'
 import { memoize } from '../util/memoize.js'
 import { codingsOf } from './decode.js'
+import { linkHeaders } from './links.js'
 
 /**
  * The provider's response headers that are forwarded: those that describe the body, say what to do next, or report on
@@ -70,9 +71,6 @@ const forwardedPattern = new RegExp(
 /** The provider's id of the request, which request-ids.ts sends on under another name. */
 const REQUEST_ID = 'x-request-id'
 
-/** URLs, which links.ts rewrites to lead here. */
-const linkHeaders = /^(?:location|content-location|link|x-goog-upload-(?:control-)?url)$/
-
 /** Headers that belong to the body, whatever the app has set for its own bodies. */
 const bodyHeaders = new Set(['content-type', 'content-length', 'content-encoding', 'vary'])
 
@@ -100,7 +98,7 @@ export function withoutLength(headers: OutgoingHttpHeaders): OutgoingHttpHeaders
 
 /** Memoized: the same names occur in every answer. */
 const kindOf = memoize((name) => {
-  if (isHopByHop(name) || linkHeaders.test(name) || name === REQUEST_ID) return 'elsewhere'
+  if (isHopByHop(name) || linkHeaders.includes(name) || name === REQUEST_ID) return 'elsewhere'
   if (bodyHeaders.has(name)) return 'of the body'
   if (otherInstructionHeaders.test(name)) return 'stays'
   return forwarded.has(name) || forwardedPattern.test(name) ? 'of the answer' : 'stays'

@@ -108,6 +108,7 @@ describe('hashedKeys', () => {
     ['authorization', (key: string) => `Bearer ${key}`],
     ['authorization', (key: string) => key],
     ['x-api-key', (key: string) => key],
+    ['api-key', (key: string) => key],
     ['x-goog-api-key', (key: string) => key],
   ] as const) {
     test(`knows a client by ${header}: ${value('<key>')}`, async (t) => {
