@@ -123,7 +123,7 @@ export class RedisAppends {
   /** Gives up all entries of which something waits, because Redis is out of reach. */
   giveUp(error: unknown): void {
     for (const writer of new Set([...this.#inFlight, ...this.#dirty])) writer.giveUp(error)
-    this.#tellWaiters()
+    this.#notifyWaiters()
   }
 
   /** Goes on. */
@@ -230,7 +230,7 @@ export class RedisAppends {
       if (--left > 0) return
       this.#isBusy = false
       this.#pump()
-      this.#tellWaiters()
+      this.#notifyWaiters()
     }
     const settled = () => {
       waiting.release(bytes)
@@ -243,7 +243,7 @@ export class RedisAppends {
       })
       .then(() => {
         this.#inFlight = []
-        this.#tellWaiters()
+        this.#notifyWaiters()
         over()
       })
   }
@@ -262,7 +262,7 @@ export class RedisAppends {
     }
   }
 
-  #tellWaiters(): void {
+  #notifyWaiters(): void {
     for (const notify of this.#waiters.splice(0)) notify()
   }
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { RecentIds } from '../util/recent-ids.js'
 import { type EntryInfo, parseEntry } from './redis-answers.js'
 import type { RedisKeys } from './redis-keys.js'
 import type { RedisLink } from './redis-link.js'
@@ -6,6 +7,8 @@ import { journalScripts } from './redis-scripts.js'
 
 /** How long a process that is late is waited for: twice as long as it takes to say that it is alive. */
 const LATE_MS = 2000
+/** Processes that are remembered as gone; one that is forgotten is waited for again. */
+const MAX_GONE = 1000
 
 /**
  * Looks entries up. A process that has not said in time that it is alive may only be late: the clock of another server, which
@@ -14,8 +17,8 @@ const LATE_MS = 2000
 export class RedisLookUp {
   readonly #link: RedisLink
   readonly #keys: RedisKeys
-  /** Processes that were late twice. */
-  readonly #gone = new Set<string>()
+  /** Processes that were late twice: each start of a process is another. */
+  readonly #gone = new RecentIds(MAX_GONE)
 
   constructor(link: RedisLink, keys: RedisKeys) {
     this.#link = link

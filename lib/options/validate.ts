@@ -1,6 +1,7 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { inspect } from 'node:util'
 import { nearest } from '../util/nearest.js'
+import { rejectUnknownOption } from '../util/option-errors.js'
 
 /** Returns a description for an error to show in place of a value that must not or need not be shown. */
 export function hint(text: string): { [inspect.custom]: () => string } {
@@ -35,10 +36,7 @@ export function objectOf<T extends object>(
   for (const name of Object.keys(value)) {
     if (known.includes(name as keyof T & string)) continue
     const near = RENAMED[name] ?? nearest(name, [...known.map((each) => prefix + each), ...elsewhere])
-    const meant = near ? ` Did you mean ${near}?` : ''
-    throw new TypeError(
-      `aiProxy: there is no option ${prefix}${name}.${meant} ${option || 'aiProxy'} takes ${known.join(', ')}`,
-    )
+    rejectUnknownOption('aiProxy', option, name, near, known)
   }
   return value
 }

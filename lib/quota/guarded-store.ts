@@ -102,14 +102,14 @@ export class GuardedStore {
     if (this.#isLeftAlone) return
     try {
       if (leases.length > 0) await this.#ask(() => this.#store.renew(leases, leaseMs))
-      await this.#tellMissed()
+      await this.#catchUp()
     } catch (error) {
       this.#fail(error)
     }
   }
 
-  /** Tells the store what it has missed: some at a time, because a slow one would take long for one after the other. */
-  async #tellMissed(): Promise<void> {
+  /** Sends the store what it has missed: some at a time, because a slow one would take long for one after the other. */
+  async #catchUp(): Promise<void> {
     if (this.#isCatchingUp) return
     this.#isCatchingUp = true
     try {

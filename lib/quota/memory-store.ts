@@ -1,5 +1,5 @@
+import { RecentIds } from '../util/recent-ids.js'
 import { ExpiryQueue } from './expiry-queue.js'
-import { RecentIds } from './recent-ids.js'
 import type {
   Bucket,
   BucketState,

@@ -50,7 +50,7 @@ export class ResponseOpener {
     return this.#framing
   }
 
-  /** Tells what keeps the answer of the head that the client has already. */
+  /** Passes the head that the client has already to what keeps the answer. */
   attach(recorder: AnswerRecorder): void {
     if (this.#unkept) recorder.setHead(this.#unkept.status, this.#unkept.headers, this.#framing)
     this.#unkept = undefined

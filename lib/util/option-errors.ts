@@ -21,8 +21,21 @@ export function rejectUnknownOptions(caller: string, option: string, value: unkn
   if (unknown === undefined) return
   const prefix = option && `${option}.`
   const near = nearest(unknown, known)
-  const meant = near ? ` Did you mean ${prefix}${near}?` : ''
-  throw new TypeError(
-    `${caller}: there is no option ${prefix}${unknown}.${meant} ${option || caller} takes ${known.join(', ')}`,
-  )
+  rejectUnknownOption(caller, option, unknown, near && prefix + near, known)
+}
+
+/**
+ * @param near dotted name of the option that was likely meant, if there is one
+ * @throws TypeError that says so, and lists all that exist
+ */
+export function rejectUnknownOption(
+  caller: string,
+  option: string,
+  name: string,
+  near: string | undefined,
+  known: readonly string[],
+): never {
+  const meant = near ? ` Did you mean ${near}?` : ''
+  const spelled = option ? `${option}.${name}` : name
+  throw new TypeError(`${caller}: there is no option ${spelled}.${meant} ${option || caller} takes ${known.join(', ')}`)
 }

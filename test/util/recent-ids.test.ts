@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { RecentIds } from '../../lib/quota/recent-ids.js'
+import { RecentIds } from '../../lib/util/recent-ids.js'
 
 describe('recent ids', () => {
   test('are remembered until as many others have come, and forgotten before twice as many', () => {
