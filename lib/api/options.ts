@@ -93,8 +93,8 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
     /**
      * How long the turns of streams that burst may run in one round of the event loop, over all streams of the process,
      * in milliseconds. On a loop that is busy with something else they get as much as everything else, up to 2 ms, if
-     * that is more. Brief turns (a request that goes out, a small answer, an event now and then) have 1 ms of their own.
-     * If several middlewares set it, the smallest counts. Default 0.15.
+     * that is more. Brief turns (a request that goes out, a small answer, an event now and then) have 2 ms of their own,
+     * or 1 ms while streams burst. If several middlewares set it, the smallest counts. Default 0.15.
      */
     budgetMs?: number
   }

@@ -40,19 +40,25 @@ const processClock: TurnClock = {
   defer: (run) => void setImmediate(run),
 }
 
-/**
- * Budget of brief turns in one round, in milliseconds. A round of the event loop costs some 0.05 ms: if the budget let
- * only one small request out per round, a server of small answers would be a third slower. A brief turn ends by itself,
- * so more of them per round delay everything else only a little: see `small` and `drip-500` in `npm run bench`.
- */
-const BRIEF_BUDGET_MS = 1
+/** What brief turns and requests that have just arrived may use of one round of the event loop. */
+interface Share {
+  /**
+   * Budget of brief turns, in milliseconds. A round costs some 0.05 ms: if the budget let only one small request out per
+   * round, a server of small answers would be a third slower. A brief turn ends by itself, so more of them per round
+   * delay everything else only a little: see `small` and `drip-500` in `npm run bench`.
+   */
+  readonly briefMs: number
+  /**
+   * How many requests begin. Most of what a request costs comes after its turn, in microtasks, where it cannot be timed.
+   */
+  readonly arrivals: number
+}
 
-/**
- * How many requests begin in one round. Most of what a request costs then comes after its turn, in microtasks, where it
- * cannot be timed. With five, a server of small answers is slower, and with one much slower: see `small` in
- * `npm run bench`.
- */
-const ARRIVALS_PER_ROUND = 3
+/** With more, events of other streams are late: see `chat-20` in `npm run bench`. */
+const BESIDE_BURSTS: Share = { briefMs: 1, arrivals: 3 }
+
+/** With less, small answers are slower: see `small` in `npm run bench`. With more, they are not faster. */
+const WITHOUT_BURSTS: Share = { briefMs: 2, arrivals: 8 }
 
 /** The budget of bursting streams follows everything else's share of the loop up to this, in milliseconds. */
 const MAX_BUDGET_MS = 2
@@ -64,8 +70,8 @@ const MAX_BUDGET_MS = 2
  *
  * There are three queues, each with what it may use of a round. Brief turns come first: a request that goes out, an
  * answer's first bytes, an event now and then. Then a few of the requests that have just arrived: if many come at once,
- * all of them together would hold up the streams under way. Bursting streams, which always have more to pass on, get
- * `budgetMs`. If the loop is busy with something else, that would be next to nothing: they then get as much time as
+ * all of them together would hold up the streams under way. Both get less while there are bursting streams, which always
+ * have more to pass on. These get `budgetMs`. If the loop is busy with something else, that would be next to nothing: they then get as much time as
  * everything else has just had.
  */
 export class TurnScheduler {
@@ -82,6 +88,8 @@ export class TurnScheduler {
   #briefMs = 0
   /** Requests that this round has begun. */
   #begun = 0
+  /** The last round gave turns to bursting streams. */
+  #hadBursts = false
   /**
    * Time since `#deferredAt` spent on behalf of turns: turns that ran at once, and the work that turns caused later.
    */
@@ -99,8 +107,12 @@ export class TurnScheduler {
     return this.#brief.length + this.#arrived.length + this.#bursting.length
   }
 
+  get #share(): Share {
+    return this.#hadBursts || this.#bursting.length > 0 ? BESIDE_BURSTS : WITHOUT_BURSTS
+  }
+
   get #briefBudgetMs(): number {
-    return Math.max(BRIEF_BUDGET_MS, this.budgetMs)
+    return Math.max(this.#share.briefMs, this.budgetMs)
   }
 
   /** Queues a runnable for one turn. It must not be queued already. */
@@ -121,7 +133,7 @@ export class TurnScheduler {
 
   /** Begins a request that has just arrived: at once if none waits for that and this round may begin another. */
   arrive(taker: Runnable): void {
-    if (this.#arrived.length === 0 && this.#begun < ARRIVALS_PER_ROUND) {
+    if (this.#arrived.length === 0 && this.#begun < this.#share.arrivals) {
       this.#begun++
       this.#runNow(taker)
     } else {
@@ -164,7 +176,8 @@ export class TurnScheduler {
     const followed = Math.min(othersMs, 2 * this.#allowedMs, MAX_BUDGET_MS)
     this.#allowedMs = Math.max(this.budgetMs, followed)
     const briefEnded = this.#run(this.#brief, this.#briefBudgetMs - this.#briefMs, began)
-    const begun = this.#run(this.#arrived, Number.POSITIVE_INFINITY, briefEnded, ARRIVALS_PER_ROUND - this.#begun)
+    const begun = this.#run(this.#arrived, Number.POSITIVE_INFINITY, briefEnded, this.#share.arrivals - this.#begun)
+    this.#hadBursts = this.#bursting.length > 0
     const ended = this.#run(this.#bursting, this.#allowedMs, begun)
     // This is the last phase of a round of the event loop: what follows belongs to the next.
     this.#briefMs = this.#begun = 0

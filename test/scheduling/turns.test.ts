@@ -54,25 +54,42 @@ describe('turns', () => {
     assert.equal(order.join(''), 'abcd'.repeat(5))
   })
 
-  test('let three requests begin in a round, after what is brief, before what bursts', () => {
+  test('let eight requests begin in a round, after what is brief', () => {
     const { clock, turns } = manualTurns(10)
     const order: string[] = []
-    for (const name of ['1', '2', '3', '4', '5', '6', '7', '8']) turns.arrive(taker(() => order.push(name)))
-    assert.deepEqual(order, ['1', '2', '3'], 'the first ones begin at once')
-    turns.enqueue({ ...taker(() => order.push('bursting')), isBursting: true })
-    turns.enqueue(taker(() => order.push('brief')))
-    assert.equal(turns.waiting, 7)
+    for (const name of '123456789abcdefghi') turns.arrive(taker(() => order.push(name)))
+    assert.equal(order.join(''), '12345678', 'the first ones begin at once')
+    turns.enqueue(taker(() => order.push('brief ')))
+    assert.equal(turns.waiting, 11)
     clock.runRound()
-    assert.deepEqual(order.splice(0), ['1', '2', '3', 'brief', 'bursting'], 'this round has begun its three')
-    turns.enqueue({ ...taker(() => order.push('bursting')), isBursting: true })
-    turns.enqueue(taker(() => order.push('brief')))
+    assert.equal(order.splice(0).join(''), '12345678brief ', 'this round has begun its eight')
+    turns.enqueue(taker(() => order.push('brief ')))
     clock.runRound()
-    assert.deepEqual(order.splice(0), ['brief', '4', '5', '6', 'bursting'])
+    assert.equal(order.splice(0).join(''), 'brief 9abcdefg')
     clock.runRound()
-    turns.arrive(taker(() => order.push('9')))
-    assert.deepEqual(order, ['7', '8', '9'], 'nobody waits any more')
+    turns.arrive(taker(() => order.push('j')))
+    assert.equal(order.join(''), 'hij', 'nobody waits any more')
     clock.runAll()
     assert.equal(clock.deferred, 0)
+  })
+
+  test('let three requests begin in a round while streams burst, and in the round after', () => {
+    const { clock, turns } = manualTurns(10)
+    const order: string[] = []
+    const burst = () => turns.enqueue({ ...taking(clock, 10, () => order.push(' bursting ')), isBursting: true })
+    burst()
+    burst()
+    for (const name of '123456789abcdefghijklmno') turns.arrive(taker(() => order.push(name)))
+    assert.equal(order.splice(0).join(''), '123')
+    clock.runRound()
+    assert.equal(order.splice(0).join(''), ' bursting ', 'this round has begun its three')
+    clock.runRound()
+    assert.equal(order.splice(0).join(''), '456 bursting ')
+    clock.runRound()
+    assert.equal(order.splice(0).join(''), '789', 'streams that burst are back soon')
+    clock.runRound()
+    assert.equal(order.splice(0).join(''), 'abcdefgh')
+    clock.runAll()
   })
 
   test('continue after a runnable that throws, which a process warning reports', (t) => {
@@ -98,9 +115,9 @@ describe('turns', () => {
   })
 
   test('are released once they have run, even if the queue never drains', async () => {
-    const { clock, turns } = manualTurns(1)
+    const { clock, turns } = manualTurns(2)
     const enqueueOne = () => {
-      const one = taking(clock, 1)
+      const one = taking(clock, 2)
       turns.enqueue(one)
       return new WeakRef(one)
     }
@@ -244,14 +261,30 @@ describe('turns', () => {
   })
 
   test('allow the budget to change while they run', () => {
-    const { clock, turns } = manualTurns(1)
+    const { clock, turns } = manualTurns(3)
     let taken = 0
-    for (let at = 0; at < 6; at++) turns.enqueue(taking(clock, 1, () => taken++))
+    for (let at = 0; at < 9; at++) turns.enqueue(taking(clock, 1, () => taken++))
     clock.runRound()
-    assert.equal(taken, 1)
-    turns.budgetMs = 3
+    assert.equal(taken, 3)
+    turns.budgetMs = 5
     clock.runRound()
-    assert.equal(taken, 4)
+    assert.equal(taken, 8)
+  })
+
+  test('have two milliseconds of a round if the budget is smaller, and one beside streams that burst', () => {
+    const { clock, turns } = manualTurns(0.5)
+    const order: string[] = []
+    const queue = (names: string) => {
+      for (const name of names) turns.enqueue(taking(clock, 0.25, () => order.push(name)))
+    }
+    queue('abcdefghij')
+    clock.runRound()
+    assert.equal(order.splice(0).join(''), 'abcdefgh')
+    queue('kl')
+    turns.enqueue({ ...taking(clock, 0.25, () => order.push('B')), isBursting: true })
+    queue('mn')
+    clock.runRound()
+    assert.equal(order.splice(0).join(''), 'ijklB')
   })
 })
 
