@@ -19,6 +19,7 @@ import type { RunningProxy } from './running-proxy'
 import type { Figures, Scenario } from './scenario'
 import { scenarios, usualScenarios } from './scenarios'
 import { median } from './stats'
+import { streamRequests } from './warm-up'
 import { PATHS } from './wire'
 
 /** Percentage of a core used by other processes from which the report warns. */
@@ -135,7 +136,7 @@ async function measured(rig: Rig, scenario: Scenario, group: Contender[], round:
     }
   }
   await withEach(all, async (one) => proxies.set(one, await startContender(one.contender, rig.providerPort)))
-  await withEach(all, async (one) => scenario.warmUp?.(rig, proxies.get(one)!))
+  await withEach(all, async (one) => (scenario.warmUp ?? streamRequests)(rig, proxies.get(one)!))
   for (let window = 0; window < (scenario.windows ?? 1); window += 1) {
     await withEach(window % 2 === 0 ? all : all.toReversed(), async (one) => {
       const others = watchOthers(runningPids())

@@ -26,7 +26,7 @@ export interface Scenario {
   rows: Row[]
   /** The variant of ours that the goals are about. A whole run leaves the scenario out: variants take part only if named. */
   of?: Variant
-  /** Runs before anything is measured. */
+  /** Runs before anything is measured. Default: `streamRequests`. */
   warmUp?(rig: Rig, proxy: RunningProxy): Promise<unknown>
   /**
    * How often the contenders take turns within a round, side by side: the figures are medians of short windows, so that

@@ -6,7 +6,7 @@ import { PATHS } from '../wire'
 /** Long enough for several samples above the p99, short enough for three rounds. */
 const FOR_MS = 2500
 
-/** Until all code is compiled: after one second, a proxy reaches half of its later throughput. */
+/** Until the code that handles bursts is compiled: after one second, a proxy reaches half of its later throughput. */
 const WARM_UP_MS = 4000
 
 const PROBE_INTERVAL_MS = 10

@@ -5,7 +5,6 @@ import { PATHS } from '../wire'
 
 const STREAMS = 5000
 const SILENT_MS = 5000
-const WARM_UP_MS = 4000
 
 /** Many open streams on which nothing happens: the memory for each, and the CPU time from open to close. */
 export const silent5000: Scenario = {
@@ -30,8 +29,6 @@ export const silent5000: Scenario = {
   ],
   async measure({ provider, load }, proxy) {
     const job = { port: proxy.port, path: PATHS.proxy }
-    // With streams, which run other code than plain answers. The first growth of the heap is not caused by open ones.
-    await load.ask('small', { ...job, model: 'first', clients: 32, forMs: WARM_UP_MS })
     const before = await proxy.memory()
     const usage = await usageFrom(proxy)
     await load.ask('gather', { ...job, model: 'silent', clients: STREAMS, events: 1, thenStopReading: false })

@@ -1,9 +1,10 @@
 /** The price of one request: requests per second, and how late the first event arrives. */
 import { usageFrom } from '../rig'
 import type { Scenario } from '../scenario'
+import { requests } from '../warm-up'
 import { EVENTS_PER_STREAM, PATHS } from '../wire'
 
-/** Short requests need thousands of repetitions until all code is compiled; before that, the proxy with more code loses. */
+/** Here nothing but the price of a request counts. */
 const WARM_UP_MS = 24_000
 
 export const small: Scenario = {
@@ -19,9 +20,7 @@ export const small: Scenario = {
     },
   ],
   windows: 20,
-  warmUp({ load }, { port }) {
-    return load.ask('small', { port, path: PATHS.proxy, clients: 32, forMs: WARM_UP_MS })
-  },
+  warmUp: requests('json', WARM_UP_MS),
   async measure({ load }, proxy) {
     const usage = await usageFrom(proxy)
     const job = { port: proxy.port, path: PATHS.proxy, clients: 32, forMs: 500 }
@@ -44,10 +43,7 @@ export const firstEvent: Scenario = {
     },
   ],
   windows: 8,
-  warmUp({ load }, { port }) {
-    // With what is measured: streams run other code than plain answers.
-    return load.ask('small', { port, path: PATHS.proxy, model: 'first', clients: 32, forMs: WARM_UP_MS })
-  },
+  warmUp: requests('first', WARM_UP_MS),
   measure({ load, providerPort }, { port }) {
     const job = { providerPort, proxyPort: port, model: 'first' as const, events: 1 }
     return load.ask('firstEvent', { ...job, pairs: 60, warmUp: 10 })
