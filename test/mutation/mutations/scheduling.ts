@@ -17,6 +17,8 @@ export const scheduling = mutationsOf(
       'const followed = Math.min(othersMs, 2 * this.#allowedMs, MAX_BUDGET_MS)',
       'const followed = Math.min(othersMs, MAX_BUDGET_MS)',
     ],
+    ['this.#hadBursts = this.#bursting.length > 0', ''],
+    ['? BESIDE_BURSTS : WITHOUT_BURSTS', '? BESIDE_BURSTS : BESIDE_BURSTS'],
     ['const othersMs = began - this.#deferredAt - this.#ownMs', 'const othersMs = began - this.#deferredAt'],
     ['return ms + extraCostMs', 'return ms'],
     ['const queue = taker.isBursting ? this.#bursting : this.#brief', 'const queue = this.#brief'],
