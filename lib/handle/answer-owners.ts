@@ -1,15 +1,24 @@
 import { AiProxyError } from '../api/errors.js'
 import type { Journal } from '../api/journal.js'
 import type { Exchange } from '../exchange/exchange.js'
+import { textAt } from '../formats/fields.js'
 import { answerIdIn, keepsAnswers } from '../formats/index.js'
 import { subjectKey } from '../journal/stream-ids.js'
 import type { ResolvedResume } from '../options/resume.js'
+import { rejectAmbiguousFields } from '../request/ambiguous.js'
+import type { RequestBody } from '../request/body.js'
+import { rejectOtherEncodings } from '../request/charset.js'
+import { jsonText } from '../request/json-text.js'
 import type { ResponseController } from '../response/response-controller.js'
 import { catchRejection } from '../util/promises.js'
 import { askApp } from './ask-app.js'
 
 /** How long it is known whose an answer is: long enough for one that is written in the background. */
 const OWNED_MS = 24 * 60 * 60_000
+
+/** The field by which a request goes on from an answer, which its model then reads; LiteLLM takes it in `extra_body`, too. */
+const CONTINUED = 'previous_response_id'
+const PATHS = [[CONTINUED], ['extra_body', CONTINUED]] as const
 
 /** Who had which answer made, of those that providers keep: only the same may read, cancel or delete it. */
 export class AnswerOwners {
@@ -38,6 +47,32 @@ export class AnswerOwners {
     if (reader !== undefined) this.#readers.set(exchange, reader)
   }
 
+  /** Returns whether it has to be known which answer a request continues. */
+  reads({ format }: Exchange): boolean {
+    return keepsAnswers(format.name)
+  }
+
+  /**
+   * Lets a request pass that continues an answer, unless that is known to be another subject's: who could continue it could
+   * ask the model what it says. Providers keep answers for longer than it is known whose they are.
+   *
+   * @param body as it goes out, read in full
+   * @throws AiProxyError `stream_not_found`; `journal_unavailable`; `invalid_request` if the provider may read another id
+   */
+  async admitContinued(exchange: Exchange, body: RequestBody): Promise<void> {
+    if (!this.reads(exchange)) return
+    const text = jsonText(body)
+    if (text) {
+      rejectOtherEncodings(text, body.headers['content-type'])
+      rejectAmbiguousFields(text, PATHS, exchange.format.readsBothCases, body.spans)
+    }
+    for (const path of PATHS) {
+      const id = textAt(body.json, ...path)
+      const owner = id === undefined ? undefined : await this.#ownerOf(id)
+      if (owner !== undefined && owner !== this.#readers.get(exchange)) throw notFound()
+    }
+  }
+
   /** Remembers whose answer it is as soon as its id is known. */
   note(exchange: Exchange): void {
     const { responseId } = exchange.answer
@@ -49,7 +84,7 @@ export class AnswerOwners {
 
   async #check(id: string, reader: string | undefined): Promise<void> {
     const owner = await this.#ownerOf(id)
-    if (reader === undefined || owner !== reader) throw new AiProxyError('stream_not_found', 'There is no such answer')
+    if (reader === undefined || owner !== reader) throw notFound()
   }
 
   async #ownerOf(id: string): Promise<string | undefined> {
@@ -59,6 +94,10 @@ export class AnswerOwners {
       throw new AiProxyError('journal_unavailable', 'It is not known now whose answer this is', { cause })
     }
   }
+}
+
+function notFound(): AiProxyError {
+  return new AiProxyError('stream_not_found', 'There is no such answer')
 }
 
 function nameOf(responseId: string): string {

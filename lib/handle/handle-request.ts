@@ -163,7 +163,8 @@ async function sendBody(
   const { limits } = exchange
   const onBytes = (count: number) => exchange.countRequestBytes(count)
   const readsAll = takesJson(config.format, config.prefix + path.decoded)
-  const isRead = config.readsRequests || context.targets?.routing.sticky !== undefined
+  const isOfAnswers = context.owners?.reads(exchange) === true
+  const isRead = config.readsRequests || context.targets?.routing.sticky !== undefined || isOfAnswers
   const resources = { share, turns: context.turns }
   const usageField = exchange.format.usageRequest?.[0]
   const given = await readBody(req, limits, onBytes, isRead, readsAll, resources, usageField)
@@ -192,6 +193,8 @@ async function sendBody(
     const { status, headers, content } = edited.answer
     return controller.respond(status, headers, content)
   }
+  if (context.owners) await context.owners.admitContinued(exchange, edited.body)
+  if (exchange.isSettled) return
   const shared = sharedAnswer(exchange, controller, context, config, path, edited)
   if (shared && (await shared.answer())) return
   if (exchange.isSettled) return

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { startApp } from '../support/app.js'
 import { Events, post } from '../support/client.js'
 import { startProvider } from '../support/provider.js'
@@ -54,4 +55,38 @@ test('an answer in the background is its owner’s as soon as its stream has nam
   assert.equal((await reading).status, 200)
   assert.equal((await fetch(`${app.url + RESPONSES}/resp_9`, as('eve'))).status, 404)
   call.end()
+})
+
+test('an answer is continued for whom it was made alone, however its id is sent', async (t) => {
+  let count = 0
+  const provider = await startProvider(t, {
+    onCall: (call) => call.json(200, { id: `resp_${++count}`, object: 'response', status: 'completed', output: [] }),
+  })
+  const app = await startApp(t, { target: provider.url, resume: { who } })
+  const url = app.url + RESPONSES
+  const ask = async (body: object | string | Buffer, user: string, headers: Record<string, string> = {}) => {
+    const sent = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body)
+    const all = { 'content-type': 'application/json', 'x-user': user, ...headers }
+    const response = await fetch(url, { method: 'POST', body: sent, headers: all })
+    await app.record()
+    return response.status
+  }
+  const next = { model: 'gpt-test', input: 'Say that again', previous_response_id: 'resp_1' }
+  assert.equal(await ask({ model: 'gpt-test', input: 'A secret' }, 'ada'), 200)
+  assert.equal(await ask(next, 'ada'), 200)
+  const text = JSON.stringify(next)
+  const before = provider.calls.length
+  assert.equal(await ask(next, 'eve'), 404)
+  assert.equal(await ask({ ...next, stream: true }, 'eve'), 404)
+  assert.equal(await ask(text, 'eve', { 'content-type': 'text/plain' }), 404)
+  assert.equal(await ask(text.replace('previous', 'pr\\u0065vious'), 'eve'), 404)
+  assert.equal(await ask({ ...next, input: 'x'.repeat(3_000_000) }, 'eve'), 404)
+  assert.equal(await ask(gzipSync(text), 'eve', { 'content-encoding': 'gzip' }), 404)
+  assert.equal(await ask(`${text.slice(0, -1)},"previous_response_id":"resp_2"}`, 'eve'), 400)
+  assert.equal(await ask(text, 'eve', { 'content-type': 'application/json; charset=utf-7' }), 415)
+  const { previous_response_id, ...rest } = next
+  assert.equal(await ask({ ...rest, extra_body: { previous_response_id } }, 'eve'), 404)
+  assert.equal(provider.calls.length, before)
+  // Nobody knows whose it is.
+  assert.equal(await ask({ ...next, previous_response_id: 'resp_of_last_week' }, 'eve'), 200)
 })
