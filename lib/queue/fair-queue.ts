@@ -1,6 +1,9 @@
 /** Tokens that a tenant of weight 1 may begin in a round. */
 const QUANTUM = 1000
 
+/** Tenants whose debts are known at once; the oldest debt goes. */
+const MAX_DEBTS = 10_000
+
 interface Line<T> {
   readonly tenant: string
   readonly weight: number
@@ -11,15 +14,26 @@ interface Line<T> {
   isVisited: boolean
 }
 
+/** What a tenant that has nothing waiting has used beyond what it could begin. */
+interface Debt {
+  readonly tokens: number
+  readonly weight: number
+  /** The round in which it was noted. */
+  readonly since: number
+}
+
 /**
  * What waits, by tenants: deficit round robin (Shreedhar and Varghese, 1995). In each round each tenant may begin requests of so
- * many tokens, by its weight; what it does not use it keeps while it has something waiting. Within a tenant it is first come
- * first served.
+ * many tokens, by its weight; what it does not use it keeps while it has something waiting. What it used beyond that it owes,
+ * also while it has nothing waiting, as long as others have. Within a tenant it is first come first served.
  */
 export class FairQueue<T> {
   /** In the order of the round; the first is next. */
   #round: Line<T>[] = []
   #length = 0
+  readonly #debts = new Map<string, Debt>()
+  /** Rounds that have passed. */
+  #rounds = 0
 
   get length(): number {
     return this.#length
@@ -37,7 +51,8 @@ export class FairQueue<T> {
   push(tenant: string, item: T, cost: number, weight: number): void {
     let line = this.#round.find((each) => each.tenant === tenant)
     if (!line) {
-      line = { tenant, weight, items: [], deficit: 0, isVisited: false }
+      line = { tenant, weight, items: [], deficit: -this.#owedBy(tenant), isVisited: false }
+      this.#debts.delete(tenant)
       this.#round.push(line)
     }
     line.items.push({ item, cost: Math.max(1, cost) })
@@ -81,7 +96,7 @@ export class FairQueue<T> {
     if (ready.size === 0) return undefined
     for (let visits = 0; ; visits++) {
       // Nobody can begin in this round: go on to the first in which somebody can.
-      if (visits === this.#round.length) skipRounds(ready)
+      if (visits === this.#round.length) this.#rounds += skipRounds(ready)
       const line = this.#round[0]!
       const at = ready.get(line)
       if (at !== undefined) {
@@ -94,21 +109,46 @@ export class FairQueue<T> {
       }
       line.isVisited = false
       this.#round.push(this.#round.shift()!)
+      this.#rounds += 1 / this.#round.length
     }
   }
 
-  /** Charges a tenant for what a request used beyond its cost, if it still has something waiting. */
-  charge(tenant: string, tokens: number): void {
+  /**
+   * Charges a tenant for what a request used beyond its cost. If nobody waits, that was nobody else's.
+   *
+   * @param weight the tenant's
+   */
+  charge(tenant: string, tokens: number, weight: number): void {
     const line = this.#round.find((each) => each.tenant === tenant)
     if (line) line.deficit -= tokens
+    else if (this.#length > 0) this.#owe(tenant, this.#owedBy(tenant) + tokens, weight)
+  }
+
+  #owe(tenant: string, tokens: number, weight: number): void {
+    this.#debts.delete(tenant)
+    if (tokens <= 0) return
+    this.#debts.set(tenant, { tokens, weight, since: this.#rounds })
+    if (this.#debts.size <= MAX_DEBTS) return
+    const [oldest] = this.#debts.keys()
+    if (oldest !== undefined) this.#debts.delete(oldest)
+  }
+
+  /** In each round a tenant pays what it could have begun. */
+  #owedBy(tenant: string): number {
+    const debt = this.#debts.get(tenant)
+    return debt ? Math.max(0, debt.tokens - (this.#rounds - debt.since) * QUANTUM * debt.weight) : 0
   }
 
   #take(line: Line<T>, at: number): T {
     const { item } = line.items[at]!
     line.items.splice(at, 1)
     this.#length--
-    // A tenant that has nothing waiting is forgotten, with what it did not use.
-    if (line.items.length === 0) this.#round = this.#round.filter((each) => each !== line)
+    // A tenant that has nothing waiting is forgotten, with what it did not use, but not what it owes to those who wait.
+    if (line.items.length === 0) {
+      this.#round = this.#round.filter((each) => each !== line)
+      this.#owe(line.tenant, -line.deficit, line.weight)
+    }
+    if (this.#length === 0) this.#debts.clear()
     return item
   }
 }
@@ -124,11 +164,13 @@ function visit<T>(line: Line<T>): void {
   line.deficit += QUANTUM * line.weight
 }
 
-function skipRounds<T>(ready: ReadonlyMap<Line<T>, number>): void {
+/** @returns how many were skipped */
+function skipRounds<T>(ready: ReadonlyMap<Line<T>, number>): number {
   const lacking = [...ready].map(([line, at]) => {
     const missing = line.items[at]!.cost - line.deficit
     return Math.ceil(missing / (QUANTUM * line.weight))
   })
   const rounds = Math.max(0, Math.min(...lacking) - 1)
   for (const line of ready.keys()) line.deficit += rounds * QUANTUM * line.weight
+  return rounds
 }

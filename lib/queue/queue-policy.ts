@@ -70,6 +70,7 @@ export function queue(options?: QueueOptions): Queue {
 interface Entry {
   readonly exchange: PolicyExchange
   readonly tenant: string
+  readonly weight: number
   readonly cost: number
   readonly since: number
   /** Ends its wait; `undefined` if it never had to wait. */
@@ -105,12 +106,13 @@ export class QueuePolicy implements Queue {
     const entry: Entry = {
       exchange,
       tenant,
+      weight: checkedWeight(weight(tenant)),
       cost: exchange.generates ? cost : 1,
       since: this.#clock.now(),
       decide: undefined,
       isRunning: false,
     }
-    this.#waiting.push(tenant, entry, entry.cost, checkedWeight(weight(tenant)))
+    this.#waiting.push(tenant, entry, entry.cost, entry.weight)
     this.#letPass()
     if (entry.isRunning) return undefined
     if (this.#waiting.length > maxWaiting) {
@@ -167,7 +169,7 @@ export class QueuePolicy implements Queue {
     this.#rate.add(this.#clock.now())
     if (record.tokens) {
       const { total, visibleOutput, reasoning } = record.tokens
-      this.#waiting.charge(entry.tenant, Math.max(0, total - entry.cost))
+      this.#waiting.charge(entry.tenant, Math.max(0, total - entry.cost), entry.weight)
       if (record.outcome === 'completed') this.#expected.add(entry.tenant, record.model, visibleOutput + reasoning)
     }
     this.#letPass()

@@ -79,9 +79,35 @@ describe('a fair queue', () => {
     const queue = new FairQueue<string>()
     for (let n = 0; n < 50; n++) for (const tenant of ['a', 'b']) queue.push(tenant, tenant, 1000, 1)
     queue.shift(all)
-    queue.charge('a', 10_000)
+    queue.charge('a', 10_000, 1)
     const next = Array.from({ length: 11 }, () => queue.shift(all))
     assert.ok(next.filter((tenant) => tenant === 'b').length >= 10, next.join(''))
+  })
+
+  test('a tenant owes what it used beyond its cost, also if it has nothing waiting or leaves', () => {
+    const queue = new FairQueue<string>()
+    const next = (count: number) => Array.from({ length: count }, () => queue.shift(all)).join('')
+    for (let n = 0; n < 100; n++) queue.push('b', 'b', 1000, 1)
+    queue.charge('a', 10_000, 1)
+    queue.push('a', 'a', 1000, 1)
+    assert.equal(queue.remove('a', 'a'), true)
+    queue.push('a', 'a', 1000, 1)
+    assert.match(next(12), /^b{10,11}ab*$/)
+    assert.equal(next(5), 'bbbbb')
+    queue.charge('a', 10_000, 5)
+    assert.equal(next(2), 'bb')
+    queue.push('a', 'a', 1000, 5)
+    assert.match(next(2), /a/, 'it has paid by five times as much in each round')
+  })
+
+  test('what a tenant used while nobody else waited it owes nobody', () => {
+    const queue = new FairQueue<string>()
+    queue.charge('a', 1_000_000, 1)
+    queue.push('b', 'b', 1000, 1)
+    queue.charge('a', 1_000_000, 1)
+    assert.equal(queue.shift(all), 'b')
+    for (const tenant of ['b', 'b', 'a']) queue.push(tenant, tenant, 1000, 1)
+    assert.match([queue.shift(all), queue.shift(all)].join(''), /a/)
   })
 
   test('for any pushes, removals and shifts nothing is lost or doubled, and no tenant starves', () => {

@@ -34,6 +34,26 @@ describe('a queue policy', () => {
     assert.equal(one!.fate, 'passed')
   })
 
+  test('a tenant that asks for one at a time, and uses far more than it says, gets no more than its share', async () => {
+    const { queue } = manualQueue({ maxConcurrent: 1, maxWaiting: 1000 })
+    const all = askAll(queue, Array<string>(600).fill('fair'))
+    all.push(...askAll(queue, ['greedy']))
+    const used: Record<string, number> = { fair: 0, greedy: 0 }
+    for (let n = 0; n < 500; n++) {
+      const running = all.find(({ fate, isSettled }) => fate === 'passed' && !isSettled)!
+      const { id } = running.subject
+      const tokens = id === 'greedy' ? 50_000 : 1000
+      used[id]! += tokens
+      running.end(queue, tokens)
+      await settled()
+      // The client leaves and comes back, which pays no debt.
+      if (id === 'greedy') askAll(queue, [id])[0]!.leave()
+      await settled()
+      if (id === 'greedy') all.push(...askAll(queue, [id]))
+    }
+    assert.ok(used.greedy! > 0 && used.greedy! <= used.fair! + 100_000, JSON.stringify(used))
+  })
+
   test('a weight of 3 gives three times the tokens under way', async () => {
     const { queue } = manualQueue({
       maxConcurrent: 8,
