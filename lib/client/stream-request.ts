@@ -20,13 +20,15 @@ export interface StreamRequest {
 }
 
 /** Copies from the arguments of `fetch` what follow-up requests need: credentials and headers, without the body. */
-export function streamRequest(input: FetchInput, init: FetchInit = {}): StreamRequest {
+export function streamRequest(input: FetchInput, given?: FetchInit | null): StreamRequest {
+  // `fetch` takes `null`, too.
+  const init: FetchInit = given ?? {}
   const request = typeof input === 'object' && 'url' in input ? input : undefined
   const url = request ? request.url : String(input)
   const { body: _body, signal, ...others } = init
-  const given = new Headers(init.headers ?? request?.headers)
-  const headers = new Headers(given)
-  for (const name of [...given.keys()]) if (OWN_HEADERS.test(name)) headers.delete(name)
+  const original = new Headers(init.headers ?? request?.headers)
+  const headers = new Headers(original)
+  for (const name of [...original.keys()]) if (OWN_HEADERS.test(name)) headers.delete(name)
   const settings = request && Object.fromEntries(SETTINGS.map((name) => [name, request[name]]))
   const kept: FetchInit & { duplex?: unknown; integrity?: unknown } = { ...settings, ...others, headers }
   delete kept.duplex
@@ -37,6 +39,6 @@ export function streamRequest(input: FetchInput, init: FetchInit = {}): StreamRe
     init: kept,
     // An explicit `null` takes the request's signal away.
     signal: (signal === undefined ? request?.signal : signal) ?? undefined,
-    after: /[?&]after=([\w.-]+)/.exec(url)?.[1] ?? given.get('last-event-id') ?? '0',
+    after: /[?&]after=([\w.-]+)/.exec(url)?.[1] ?? original.get('last-event-id') ?? '0',
   }
 }

@@ -16,6 +16,13 @@ describe('a response', () => {
     for (const response of others) assert.equal(await resumable(async () => response)(), response)
   })
 
+  test('comes for `null` as a second argument, as from fetch', async () => {
+    const { server, bytesOf } = threeEventServer()
+    server.cuts.push({ after: bytesOf(1) + 5, how: 'error' })
+    const response = await resumable(server.fetch, { backoff: { baseMs: 0 } })(URL_ASKED, null as never)
+    assert.equal(await response.text(), server.whole.toString())
+  })
+
   test('is the original one in all but its body', async () => {
     const { server, post } = threeEventServer()
     server.headers['x-request-id'] = 'r1'
