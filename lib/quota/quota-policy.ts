@@ -113,7 +113,7 @@ class QuotaPolicy implements Quota {
     charged: QuotaCharge | undefined,
   ): void | Promise<void> {
     const amounts = chargedAmounts(run, record, exchange, charged)
-    this.#needs.learn(record, run.buckets)
+    this.#needs.learn(record, run.buckets, exchange.answers)
     const countsRequest = !isUnasked(record)
     // A request that is taken back makes room.
     if (!countsRequest) for (const { key } of run.buckets) this.#admission.forgetDenials(key)

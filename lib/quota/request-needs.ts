@@ -33,10 +33,11 @@ export class RequestNeeds {
     return key === undefined ? 0 : this.#assumed.of(key, exchange.model) * exchange.answers
   }
 
-  learn({ outcome, usage, tokens, model }: ExchangeRecord, buckets: readonly LimitBucket[]): void {
+  /** @param answers how many were asked for at once: what is learnt is the output of one */
+  learn({ outcome, usage, tokens, model }: ExchangeRecord, buckets: readonly LimitBucket[], answers: number): void {
     if (outcome !== 'completed' || !tokens || usage?.estimated !== false) return
     const key = learntBy(buckets)
-    if (key !== undefined) this.#assumed.add(key, model, tokens.visibleOutput + tokens.reasoning)
+    if (key !== undefined) this.#assumed.add(key, model, Math.ceil((tokens.visibleOutput + tokens.reasoning) / answers))
   }
 }
 
