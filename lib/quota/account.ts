@@ -69,6 +69,12 @@ function currentState(state: KeyState, { window }: LimitBucket, now: number): Bu
   const { current, previous } = windowsAt(window, now)
   const isOver = state.window !== undefined && current !== undefined && state.window < current
   if (!isOver) return state
-  const wasLast = state.window === previous
-  return { current: 0, previous: wasLast ? state.current : 0, held: state.held, window: current }
+  const last = window.kind === 'calendar' ? window.starts.findLast((start) => start < current) : previous
+  const wasLast = state.window === last
+  return {
+    current: (wasLast && state.carried) || 0,
+    previous: wasLast ? state.current : 0,
+    held: state.held,
+    window: current,
+  }
 }

@@ -122,6 +122,7 @@ export class MemoryStore implements QuotaStore {
       window,
       current: (window !== undefined && counts.get(window)) || 0,
       previous: (window !== undefined && counts.get(window - 1)) || 0,
+      carried: sumAfter(counts, window),
     }))
   }
 
@@ -238,6 +239,12 @@ export class MemoryStore implements QuotaStore {
       if (value[1].expiresAt <= now) this.#keys.delete(value[0])
     }
   }
+}
+
+function sumAfter(counts: ReadonlyMap<number, number>, window = Number.POSITIVE_INFINITY): number {
+  let sum = 0
+  for (const [at, count] of counts) if (at > window) sum += count
+  return sum
 }
 
 function countIn(bucket: Counted | undefined, window: number | undefined): number {

@@ -168,6 +168,9 @@ function readKey(answer: unknown): readonly KeyState[] {
     const known = fields.get(`v:${name}`)
     const window = known === undefined ? undefined : Number(known)
     const countIn = (at: number) => Number(fields.get(`w:${name}:${at}`) ?? 0)
+    const later = [...fields].filter(
+      ([field]) => field.startsWith(`w:${name}:`) && windowIn(field) > (window ?? Infinity),
+    )
     return {
       name,
       allowed: Number(fields.get(`m:${name}`)),
@@ -175,6 +178,11 @@ function readKey(answer: unknown): readonly KeyState[] {
       window,
       current: window === undefined ? 0 : countIn(window),
       previous: window === undefined ? 0 : countIn(window - 1),
+      carried: later.reduce((sum, [, count]) => sum + Number(count), 0),
     }
   })
+}
+
+function windowIn(field: string): number {
+  return Number(field.slice(field.lastIndexOf(':') + 1))
 }

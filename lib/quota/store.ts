@@ -116,6 +116,8 @@ export interface KeyState extends BucketState {
   readonly name: string
   /** As of the last reservation. */
   readonly allowed: number
+  /** What the calendar's next window has taken over from this one. Default 0. */
+  readonly carried?: number
 }
 
 /**

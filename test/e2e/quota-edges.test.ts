@@ -38,6 +38,21 @@ async function started(
 const word = (at: number) => chatChunk([{ index: 0, delta: { content: ` word${at}` }, finish_reason: null }])
 const end = [chatChunk([{ index: 0, delta: {}, finish_reason: 'stop' }]), Buffer.from('data: [DONE]\n\n')]
 
+test('what was overdrawn on one day is in the status of the next, and gone on the one after', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: Date.UTC(2026, 0, 5, 12) })
+  const usage = { prompt_tokens: 400, completion_tokens: 10, total_tokens: 410 }
+  const limits = [{ key, tokens: 300, per: 'day' }] as const
+  const { ask, used } = await started(t, { limits, assumedOutput: 10 }, (call) => call.json(200, { usage }))
+  assert.equal((await ask(openai.path, { ...openai.request, stream: false })).status, 200)
+  assert.equal(await used('tokens'), 300)
+  t.mock.timers.setTime(Date.UTC(2026, 0, 6, 12))
+  assert.equal(await used('tokens'), 110, 'before it is used on that day')
+  await ask(openai.path, { ...openai.request, stream: false })
+  assert.equal(await used('tokens'), 300)
+  t.mock.timers.setTime(Date.UTC(2026, 0, 8, 12))
+  assert.equal(await used('tokens'), 0)
+})
+
 describe("'cut' cuts only if nothing is left", () => {
   const options: QuotaOptions = { limits: [{ key, tokens: 200_000, per: '1h' }], onExhausted: 'cut' }
 
@@ -332,6 +347,21 @@ describe('what is charged', () => {
     })
     await ask(openai.path, { ...openai.request, n: 5 })
     assert.equal(held, 5000)
+  })
+
+  test('what is learnt of several answers at once is the output of one', async (t) => {
+    const held: (number | undefined)[] = []
+    const { ask, used, policy } = await started(t, { limits, countInput: () => 0 }, async (call) => {
+      held.push(await used('tokens'))
+      const choices = [0, 1, 2, 3].map((index) => ({ index, message: { content: 'Hi' }, finish_reason: 'stop' }))
+      call.json(200, { choices, usage: { prompt_tokens: 0, completion_tokens: 80, total_tokens: 80 } })
+    })
+    for (let count = 0; count < 10; count++) await ask(openai.path, { ...openai.request, n: 4, stream: false })
+    await policy.reset(key)
+    await ask(openai.path, { ...openai.request, n: 4, stream: false })
+    await policy.reset(key)
+    await ask(openai.path, { ...openai.request, stream: false })
+    assert.deepEqual(held.slice(-2), [80, 20])
   })
 
   test('a rehearsal lets a model without a price pass', async (t) => {

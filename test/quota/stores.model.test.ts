@@ -89,6 +89,7 @@ async function compare(model: Model, { stores, name }: Real): Promise<void> {
       for (const state of await store.read(name(key), 'acme')) {
         assert.equal(state.current, model.counted.get(state.name) ?? 0, `${state.name} counted`)
         assert.equal(state.held, model.heldOf(state.name), `${state.name} held`)
+        assert.equal(state.carried, model.later.get(state.name) ?? 0, `${state.name} carried`)
         assert.equal(state.allowed, buckets.find((bucket) => bucket.name === state.name)!.allowed)
       }
     }
@@ -172,7 +173,11 @@ const resetting = fc.constantFrom('user:ada', 'team:acme').map(
   (key): Check => ({
     check: () => true,
     async run(model, real) {
-      for (const bucket of buckets) if (bucket.key === key) model.counted.delete(bucket.name)
+      for (const bucket of buckets) {
+        if (bucket.key !== key) continue
+        model.counted.delete(bucket.name)
+        model.later.delete(bucket.name)
+      }
       for (const store of real.stores) await store.reset(real.name(key), 'acme')
       await compare(model, real)
     },
