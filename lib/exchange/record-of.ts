@@ -27,7 +27,9 @@ export function recordOf(
   const outcome = exchange.outcome ?? 'completed'
   const isComplete = exchange.isComplete || outcome === 'completed' || outcome === 'provider_error'
   const usage = answer.usageAt(isComplete) ?? (isComplete && lacksUsage(exchange) ? UNKNOWN_USAGE : undefined)
-  const generatingMs = firstTokenAt === undefined ? 0 : (answer.endedAt ?? performance.now()) - firstTokenAt
+  // A kept answer is not generated now.
+  const isGenerated = firstTokenAt !== undefined && exchange.cache !== 'hit'
+  const generatingMs = isGenerated ? (answer.endedAt ?? performance.now()) - firstTokenAt : 0
   const cause =
     failure?.outcome === 'upstream_error' && failure.cause instanceof Error
       ? ` (${toOneLine(failure.cause.message)})`

@@ -191,6 +191,8 @@ describe('record', () => {
     assert.equal(outputTokensPerSecond, 20, '40 tokens in the 2 seconds from the first one on')
     exchange.answer.endedAt = 2250
     assert.equal(recordOf(exchange).outputTokensPerSecond, 40, 'what the connection was left open for does not count')
+    exchange.cache = 'hit'
+    assert.equal(recordOf(exchange).outputTokensPerSecond, undefined, 'a kept answer goes out, and is not generated')
   })
 
   for (const [name, isWhole, outcome, estimated] of [
