@@ -7,6 +7,7 @@ import type { AiProxyStats, PolicyFigures } from './api/stats.js'
 import { Exchange } from './exchange/exchange.js'
 import { HeldBytes } from './exchange/held-bytes.js'
 import { Observers } from './exchange/observers.js'
+import { figuresOf } from './exchange/policy-figures.js'
 import { recordOf } from './exchange/record-of.js'
 import { ExchangeRegistry } from './exchange/registry.js'
 import { AnswerOwners } from './handle/answer-owners.js'
@@ -131,7 +132,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     await context.journals.close()
   }
   const stats = () =>
-    registry.stats(turns.waiting, context.held.count, targets?.stats(), figuresOf(config), {
+    registry.stats(turns.waiting, context.held.count, targets?.stats(), allFiguresOf(config), {
       cache: context.answers?.counts,
       journal: journals.stats(),
     })
@@ -166,11 +167,10 @@ function routed(targets: TargetPool | undefined, method: string): TargetPool {
 }
 
 /** Returns the figures of the policies that have any. What one of them throws is reported. */
-function figuresOf({ policies, hookErrors }: Config): readonly PolicyFigures[] {
+function allFiguresOf({ policies, hookErrors }: Config): readonly PolicyFigures[] {
   return policies.flatMap((policy) => {
     try {
-      const figures = policy.figures?.()
-      return figures ? [{ name: policy.name, figures }] : []
+      return figuresOf(policy) ?? []
     } catch (error) {
       hookErrors.report('policies', error)
       return []

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram } from 'prom-client'
 import type { TargetStats } from '../api/attempt-record.js'
 import type { AiProxyStats } from '../api/stats.js'
+import { distinctFigures } from '../exchange/policy-figures.js'
 import type { Delays } from './event-loop-delay.js'
 import { TurnHistogram } from './turn-histogram.js'
 
@@ -127,8 +128,7 @@ export function createMetrics(prefix: string, sources: GaugeSources, appLabels: 
       labelNames: ['policy', 'figure'],
       collect() {
         this.reset()
-        // Middlewares may share a policy, so its figures are not added up.
-        for (const { name, figures } of sources.stats().flatMap(({ policies }) => policies)) {
+        for (const [name, figures] of distinctFigures(sources.stats().flatMap(({ policies }) => policies))) {
           for (const [figure, value] of Object.entries(figures)) this.set({ policy: name, figure }, value)
         }
       },

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as nextRound } from 'node:timers/promises'
+import { Registry } from 'prom-client'
 import type { Admission, AiProxyOptions, ExchangeRecord, Policy, PolicyExchange } from '../../lib/index.js'
+import { prometheusObserver } from '../../lib/prometheus.js'
+import { samplesOf } from '../metrics/support/scrape.js'
 import { startApp } from './support/app.js'
 import { connect, post } from './support/client.js'
 import { openai } from './support/protocols.js'
@@ -437,4 +440,19 @@ describe('policies', () => {
       await assert.rejects(started(t, policies), message)
     })
   }
+})
+
+test('Prometheus shows the figures of each policy, also of several of one name, and of a shared one once', async (t) => {
+  const policy = (waiting: number): Policy => ({ name: 'p', admit: () => undefined, figures: () => ({ waiting }) })
+  const [shared, other] = [policy(3), policy(0)]
+  const register = new Registry()
+  const observer = prometheusObserver({ register })
+  t.after(() => observer.close())
+  await started(t, [shared, other], { observers: [observer] })
+  await started(t, [shared, policy(5)], { observers: [observer] })
+  assert.deepEqual(await samplesOf(register, 'ai_proxy_policy'), [
+    'ai_proxy_policy{policy="p",figure="waiting"} 3',
+    'ai_proxy_policy{policy="p 2",figure="waiting"} 0',
+    'ai_proxy_policy{policy="p 3",figure="waiting"} 5',
+  ])
 })
