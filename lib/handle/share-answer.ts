@@ -111,8 +111,10 @@ export class SharedAnswer {
     const found = await this.#answers.find(this.key)
     if (!found || this.#exchange.isSettled) return false
     const isStream = found.page.head?.framing !== undefined
-    // A client that wants to know the usage is not served without it.
-    if (isStream !== this.#exchange.asksForStream || !(found.hasUsage || this.hidesUsage)) return false
+    if (isStream !== this.#exchange.asksForStream) return false
+    // A client that asks for the event that reports usage is not served without it.
+    const asksForUsage = isStream && this.#exchange.format.usageRequest !== undefined && !this.hidesUsage
+    if (asksForUsage && !found.hasUsage) return false
     this.#note('hit')
     const age = String(Math.floor(this.#answers.ageOf(found) / 1000))
     const headers = { 'x-cache': 'hit', age }

@@ -37,7 +37,8 @@ export function answerEnd(exchange: Exchange, hasBegun: boolean, isBodyWhole: bo
     facts: answer.facts,
     providerStatus,
     isBodyWhole,
-    isUsageReported: answer.usageAt(isComplete)?.estimated === false,
+    // An answer in one piece has no end of its own that is seen before that of its body.
+    isUsageReported: answer.usageAt(isComplete || (isWhole && isBodyWhole))?.estimated === false,
     failure: failure && {
       code: failure.code,
       message: exchange.secrets.mask(failure.message),

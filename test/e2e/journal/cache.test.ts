@@ -90,6 +90,58 @@ describe('cache', () => {
     }
   })
 
+  const parts = [{ text: 'Hi' }]
+  const said = { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'Hi' }] }
+  for (const [at, answer, usage] of [
+    [
+      path,
+      { choices: [{ index: 0, message: { content: 'Hi' }, finish_reason: 'stop' }] },
+      { prompt_tokens: 3, completion_tokens: 1 },
+    ],
+    [
+      '/v1/responses',
+      { id: 'r', object: 'response', status: 'completed', output: [said] },
+      { input_tokens: 3, output_tokens: 1 },
+    ],
+    [
+      '/v1/messages',
+      { type: 'message', content: [{ type: 'text', text: 'Hi' }], stop_reason: 'end_turn' },
+      { input_tokens: 3, output_tokens: 1 },
+    ],
+    [
+      '/v2/chat',
+      { message: { content: [{ type: 'text', text: 'Hi' }] }, finish_reason: 'COMPLETE' },
+      { tokens: { input_tokens: 3, output_tokens: 1 } },
+    ],
+    [
+      '/v1beta/models/gemini-test:generateContent',
+      { candidates: [{ content: { parts }, finishReason: 'STOP' }] },
+      undefined,
+    ],
+    ['/v1/embeddings', { object: 'list', data: [{ embedding: [1] }] }, { prompt_tokens: 3, total_tokens: 3 }],
+  ] as const) {
+    for (const told of usage ? [usage, undefined] : [undefined]) {
+      test(`a JSON answer ${told ? 'with usage' : 'without usage'} is given again: ${at}`, async (t) => {
+        const provider = await startProvider(t, { onCall: (call) => call.json(200, { ...answer, usage: told }) })
+        const app = await startApp(t, {
+          target: provider.url,
+          cache: { ttlMs: 60_000, scope: () => 'all', when: () => true },
+        })
+        const ask = async () => {
+          const response = await post(app.url + at, { model: 'm', input: 'Hi', stream: false })
+          return {
+            how: response.headers.get('x-cache'),
+            text: await response.text(),
+            usage: (await app.record()).usage,
+          }
+        }
+        const [first, second] = [await ask(), await ask()]
+        assert.deepEqual([first.how, second.how, provider.calls.length], ['miss', 'hit', 1])
+        assert.deepEqual([second.text, second.usage], [first.text, first.usage])
+      })
+    }
+  }
+
   test('a JSON answer is kept as JSON', async (t) => {
     const answer = {
       id: 'a',

@@ -13,10 +13,7 @@ export const cache = mutationsOf(
     ['if (hasRepeatedNames(text)) return undefined', ''],
     ["if (control.has('no-store') || client.method !== 'POST')", "if (client.method !== 'POST')"],
     ["mayRead: !control.has('no-cache')", 'mayRead: true'],
-    [
-      'if (isStream !== this.#exchange.asksForStream || !(found.hasUsage || this.hidesUsage)) return false',
-      'if (isStream !== this.#exchange.asksForStream) return false',
-    ],
+    ['if (asksForUsage && !found.hasUsage) return false', ''],
     ["if (end.how !== 'complete' || exchange.isReplaced || !head", "if (end.how !== 'complete' || !head"],
     ['recorder.bytes <= cache.maxBytes && !tools.hasCall', 'recorder.bytes <= cache.maxBytes'],
     ['recorder.bytes <= cache.maxBytes && !tools.hasCall', '!tools.hasCall'],
