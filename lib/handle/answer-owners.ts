@@ -68,8 +68,7 @@ export class AnswerOwners {
     }
     for (const path of PATHS) {
       const id = textAt(body.json, ...path)
-      const owner = id === undefined ? undefined : await this.#ownerOf(id)
-      if (owner !== undefined && owner !== this.#readers.get(exchange)) throw notFound()
+      if (id !== undefined && !(await this.#mayContinue(id, this.#readers.get(exchange)))) throw notFound()
     }
   }
 
@@ -79,17 +78,26 @@ export class AnswerOwners {
     const reader = this.#readers.get(exchange)
     if (responseId === undefined || reader === undefined) return
     this.#readers.delete(exchange)
-    catchRejection(this.#journal.put(nameOf(responseId), reader, OWNED_MS), () => {})
+    // Who gets the answer of another knows its id, and may go on from it; it stays the other's.
+    const isAnothers = exchange.cache === 'hit' || exchange.cache === 'join'
+    const name = isAnothers ? sharerName(responseId, reader) : nameOf(responseId)
+    catchRejection(this.#journal.put(name, reader, OWNED_MS), () => {})
+  }
+
+  async #mayContinue(id: string, reader: string | undefined): Promise<boolean> {
+    const owner = await this.#valueOf(nameOf(id))
+    if (owner === undefined || owner === reader) return true
+    return reader !== undefined && (await this.#valueOf(sharerName(id, reader))) !== undefined
   }
 
   async #check(id: string, reader: string | undefined): Promise<void> {
-    const owner = await this.#ownerOf(id)
+    const owner = await this.#valueOf(nameOf(id))
     if (reader === undefined || owner !== reader) throw notFound()
   }
 
-  async #ownerOf(id: string): Promise<string | undefined> {
+  async #valueOf(name: string): Promise<string | undefined> {
     try {
-      return await this.#journal.get(nameOf(id))
+      return await this.#journal.get(name)
     } catch (cause) {
       throw new AiProxyError('journal_unavailable', 'It is not known now whose answer this is', { cause })
     }
@@ -102,4 +110,8 @@ function notFound(): AiProxyError {
 
 function nameOf(responseId: string): string {
   return `r:${responseId}`
+}
+
+function sharerName(responseId: string, reader: string): string {
+  return `${nameOf(responseId)}:${reader}`
 }

@@ -90,3 +90,31 @@ test('an answer is continued for whom it was made alone, however its id is sent'
   // Nobody knows whose it is.
   assert.equal(await ask({ ...next, previous_response_id: 'resp_of_last_week' }, 'eve'), 200)
 })
+
+test('who gets the answer of another may continue it, and it stays the other’s', async (t) => {
+  const answer = {
+    ...{ id: 'resp_1', object: 'response', status: 'completed', model: 'gpt-test' },
+    output: [{ type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'Hi' }] }],
+    usage: { input_tokens: 3, output_tokens: 1, total_tokens: 4 },
+  }
+  const provider = await startProvider(t, { onCall: (call) => call.json(200, answer) })
+  const cache = { ttlMs: 60_000, scope: () => 'team' }
+  const app = await startApp(t, { target: provider.url, resume: { who }, cache })
+  const ask = async (body: object, user: string) => {
+    const response = await post(app.url + RESPONSES, body, as(user))
+    await response.text()
+    await app.record()
+    return [response.status, response.headers.get('x-cache')]
+  }
+  const asked = { model: 'gpt-test', input: 'Hello', temperature: 0 }
+  assert.deepEqual(await ask(asked, 'ada'), [200, 'miss'])
+  assert.deepEqual(await ask(asked, 'bob'), [200, 'hit'])
+  const next = { model: 'gpt-test', input: 'And now?', previous_response_id: 'resp_1' }
+  assert.equal((await fetch(`${app.url + RESPONSES}/resp_1`, as('bob'))).status, 404)
+  await app.record()
+  assert.equal((await fetch(`${app.url + RESPONSES}/resp_1`, as('ada'))).status, 200)
+  await app.record()
+  assert.equal((await ask(next, 'ada'))[0], 200)
+  assert.equal((await ask(next, 'bob'))[0], 200)
+  assert.equal((await ask(next, 'eve'))[0], 404)
+})
