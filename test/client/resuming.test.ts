@@ -255,6 +255,15 @@ describe('attempts', () => {
     assert.equal(error.status, undefined)
   })
 
+  test('wait no longer than a timer can, however many there are', async () => {
+    const { server, environment, post, bytesOf } = threeEventServer({ retries: 40, backoff: { maxMs: Infinity } })
+    environment.chance = 1
+    server.cuts.push({ after: bytesOf(1), how: 'error' })
+    for (let count = 0; count < 40; count++) server.answers.push(() => Promise.reject(new TypeError('Failed to fetch')))
+    await failing(await post())
+    assert.equal(Math.max(...environment.slept), 2 ** 31 - 1)
+  })
+
   test('start again after each event', async () => {
     const { server, environment, post, bytesOf } = threeEventServer({ retries: 1 })
     const length = bytesOf(1)
