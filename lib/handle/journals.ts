@@ -1,4 +1,5 @@
 import type { Journal, JournalStats } from '../api/journal.js'
+import { journalStatsOf } from '../exchange/journal-figures.js'
 import { memoryJournal } from '../journal/memory-journal.js'
 import type { Config } from '../options/config.js'
 
@@ -24,18 +25,9 @@ export function createJournals({ resume, cache }: Config): Journals {
   return {
     resume: forResume,
     cache: forCache,
-    stats: () => (all.length > 0 ? all.map((journal) => journal.stats()).reduce(sum) : undefined),
+    stats: () => journalStatsOf(all),
     close: async () => {
       await own?.close()
     },
-  }
-}
-
-function sum(one: JournalStats, other: JournalStats): JournalStats {
-  return {
-    entries: one.entries + other.entries,
-    bytes: one.bytes + other.bytes,
-    failures: one.failures + other.failures,
-    incomplete: one.incomplete + other.incomplete,
   }
 }

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram } from 'prom-client'
 import type { TargetStats } from '../api/attempt-record.js'
 import type { AiProxyStats } from '../api/stats.js'
+import { sumOfDistinct } from '../exchange/journal-figures.js'
 import { distinctFigures } from '../exchange/policy-figures.js'
 import type { Delays } from './event-loop-delay.js'
 import { TurnHistogram } from './turn-histogram.js'
@@ -142,14 +143,9 @@ export function createMetrics(prefix: string, sources: GaugeSources, appLabels: 
       labelNames: ['figure'],
       collect() {
         this.reset()
-        const highest = new Map<string, number>()
-        // Middlewares may share a journal: the largest counts.
-        for (const { journal } of sources.stats()) {
-          for (const [figure, value] of Object.entries(journal ?? {})) {
-            highest.set(figure, Math.max(highest.get(figure) ?? 0, value))
-          }
-        }
-        for (const [figure, value] of highest) this.set({ figure }, value)
+        const sums = sources.stats().flatMap(({ journal }) => journal ?? [])
+        if (sums.length === 0) return
+        for (const [figure, value] of Object.entries(sumOfDistinct(sums))) this.set({ figure }, value)
       },
     }),
     eventLoopDelay: new Gauge({

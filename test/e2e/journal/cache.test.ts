@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { Registry } from 'prom-client'
 import type { AiProxyOptions } from '../../../lib/index.js'
+import { memoryJournal } from '../../../lib/journal.js'
+import { prometheusObserver } from '../../../lib/prometheus.js'
+import { samplesOf } from '../../metrics/support/scrape.js'
 import { startApp } from '../support/app.js'
 import { Events, post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
@@ -161,6 +165,19 @@ describe('cache', () => {
     await (await post(app.url + path, { ...request, stream: false })).text()
     assert.equal(provider.calls.length, 2)
   })
+})
+
+test('Prometheus adds up what journals hold, each once', async (t) => {
+  const register = new Registry()
+  const observer = prometheusObserver({ register })
+  t.after(() => observer.close())
+  const shared = memoryJournal()
+  for (const journal of [shared, shared, memoryJournal()]) {
+    const { ask } = await started(t, { journal }, { observers: [observer] })
+    await ask()
+  }
+  const samples = await samplesOf(register, 'ai_proxy_journal')
+  assert.equal(samples[0], 'ai_proxy_journal{figure="entries"} 3')
 })
 
 describe('joining', () => {
