@@ -261,9 +261,10 @@ export class UsageAccumulator {
   tokensAt(isComplete: boolean, counting: Counting): Tokens | undefined {
     const usage = this.usageAt(isComplete)
     if (!usage?.estimated || !this.usage) return usage && tokensOf(this.billed ?? usage, counting)
-    // The estimate includes the text of the reasoning, which must not count twice.
-    const reported = tokensOf(this.billed ?? this.usage, counting)
-    const missing = Math.max(0, this.generatedTokens - reported.visibleOutput - reported.reasoning)
+    // The estimate includes the text of the reasoning, which must not count twice. What is billed besides did not pass.
+    const passed = tokensOf(this.usage, counting)
+    const missing = Math.max(0, this.generatedTokens - passed.visibleOutput - passed.reasoning)
+    const reported = this.billed ? tokensOf(this.billed, counting) : passed
     return { ...reported, visibleOutput: reported.visibleOutput + missing, total: reported.total + missing }
   }
 }

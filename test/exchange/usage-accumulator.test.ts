@@ -406,6 +406,16 @@ describe('tokens with a uniform meaning', () => {
     assert.equal(findings.tokensAt(true, openai)?.total, 135)
   })
 
+  test('are completed by what passed after the billed figures, which include calls of which nothing passed', () => {
+    const findings = told({
+      usage: { inputTokens: 10, outputTokens: 1 },
+      billed: { inputTokens: 110, outputTokens: 301 },
+    })
+    findings.estimatedTokens = 400
+    const { visibleOutput, total } = findings.tokensAt(false, { cache: 'beside', reasoning: 'inside' })!
+    assert.deepEqual([visibleOutput, total], [700, 810])
+  })
+
   test('are completed by the estimate, which includes the text of the reasoning', () => {
     const thoughts = toldBehind(0, { usage: { inputTokens: 10, reasoningTokens: 300, totalTokens: 310 } })
     thoughts.estimatedTokens = 290
