@@ -29,11 +29,15 @@ export function errorIn(message: unknown): string | undefined {
  * - `{"error":…}` and `{"errors":[…]}`
  * - `{"type":"error",…}`, `{"object":"error",…}` (vLLM, Mistral)
  * - `{"base_resp":{"status_code":1008,"status_msg":…}}`: https://platform.minimax.io/docs/api-reference/errorcode
- * - `{"ResponseMetadata":{"Error":{"Code":…,"Message":…}}}`: https://www.volcengine.com/docs/6369/68677
+ * - `{"ResponseMetadata":{"Error":{"Code":…,"Message":…}}}`: https://www.volcengine.com/docs/6369/68677; Tencent has it
+ *   in `Response` (https://www.tencentcloud.com/document/api/1081/37684), AWS in `Error` alone
+ * - `{"fault":{"faultstring":…}}` (Apigee: https://cloud.google.com/apigee/docs/api-platform/fundamentals/fault-handling)
+ * - `{"Output":{"__type":"…#UnknownOperationException"},"Version":…}` (AWS, for a path that it does not know)
  * - `{"code":"Throttling","message":…}` with no answer beside it:
  *   https://www.alibabacloud.com/help/en/model-studio/error-code; Alibaba's gateway begins the names with capitals
  * - `{"__type":"ThrottlingException","message":…}` (AWS: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html)
- * - `{"detail":…}` with no answer beside it (FastAPI)
+ * - `{"errorMessage":…,"errorType":…}` (AWS Lambda: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html)
+ * - `{"detail":…}` with no answer beside it (FastAPI), and `{"errors":…}` with a text or an object (Rails)
  */
 export function anyErrorIn(body: unknown): string | undefined {
   let message = body
@@ -46,10 +50,19 @@ export function anyErrorIn(body: unknown): string | undefined {
   if (listed !== undefined) return errorText(listed)
   const base = valueAt(message, 'base_resp')
   if (isFailureCode(valueAt(base, 'status_code'))) return textAt(base, 'status_msg') ?? errorText(base)
-  const enclosed = valueAt(message, 'ResponseMetadata', 'Error')
-  if (isError(enclosed)) return errorText(enclosed)
+  const enclosed = ENCLOSED.map((path) => valueAt(message, ...path)).find((error) => isError(error))
+  if (enclosed !== undefined) return errorText(enclosed)
   return hasNoAnswer(message) ? topLevelErrorIn(message) : undefined
 }
+
+/** Where gateways have an error that is never part of an answer. */
+const ENCLOSED: readonly (readonly string[])[] = [
+  ['ResponseMetadata', 'Error'],
+  ['Response', 'Error'],
+  ['Error'],
+  ['fault', 'faultstring'],
+  ['Output', '__type'],
+]
 
 /**
  * - `Error: …`, `[ERROR] …`, `openai.RateLimitError: …`, `An upstream error: …`, or nothing but that: `ERROR`
@@ -75,7 +88,7 @@ export function isErrorSentence(text: string): boolean {
 const MAX_SENTENCE_CHARS = 300
 
 /** What the bytes of every error have that {@link anyErrorIn} or a format finds in a whole answer. */
-const ERROR_MARKS = /error|fail|"base_resp"|"detail"|"(?:message|msg)"\s*:\s*"/i
+const ERROR_MARKS = /err(?:or|_?msg)|fail|"fault"|"__type"|"base_resp"|"detail"|"(?:message|msg)"\s*:\s*"/i
 
 /** Returns whether the bytes of a JSON answer may report an error: if not, it need not be parsed to find one. */
 export function mayReportError(json: Buffer): boolean {
@@ -106,25 +119,24 @@ function topLevelErrorIn(message: JsonObject): string | undefined {
   const sentence = MESSAGE_FIELDS.map((field) => textAt(message, field)).find(Boolean)
   if (sentence !== undefined && !SUCCESS.test(sentence) && reportsFailure(message)) return sentence
   if (!Object.keys(message).every((field) => FIELDS_WITH_DETAIL.has(field))) return undefined
+  const { errors } = message
+  if (typeof errors !== 'number' && isError(errors)) return errorText(errors)
   return (
     textAt(message, 'detail') ??
     textAt(message, 'detail', 'message') ??
     textAt(message, 'detail', 'error') ??
+    textAt(message, 'detail', 'error', 'message') ??
     textAt(message, 'detail', 0, 'msg')
   )
 }
 
-const MESSAGE_FIELDS = ['message', 'Message', 'msg', 'error_msg', 'error_message', 'error_description']
-const FIELDS_WITH_DETAIL = new Set([
-  'detail',
-  'status',
-  'status_code',
-  'code',
-  'title',
-  'type',
-  'instance',
-  'request_id',
-])
+const MESSAGE_FIELDS = [
+  ...['message', 'Message', 'msg', 'error_msg', 'errorMsg', 'error_message', 'errorMessage', 'error_description'],
+  ...['errmsg', 'err_msg'],
+]
+const FIELDS_WITH_DETAIL = new Set(
+  'detail errors status status_code code title type instance request_id traceId'.split(' '),
+)
 const SUCCESS = /^(?:0|2\d\d|ok|success|succeeded|none|null)?$/i
 
 function reportsFailure({ status, success, ...message }: JsonObject): boolean {
@@ -135,7 +147,10 @@ function reportsFailure({ status, success, ...message }: JsonObject): boolean {
   return isFailureStatus || success === false || CODES.some((field) => isFailureCode(message[field]))
 }
 
-const CODES = ['code', 'Code', 'error_code', 'errorCode', 'status_code', 'statusCode', '__type']
+const CODES = [
+  ...['code', 'Code', 'error_code', 'errorCode', 'errcode', 'err_code', 'errno', 'status_code', 'statusCode'],
+  ...['__type', 'errorType'],
+]
 
 /** Returns whether a code reports a failure. `0`, `200`, `"success"` and the like are codes, too. */
 function isFailureCode(code: unknown): boolean {
@@ -167,7 +182,7 @@ function hasNoAnswer(message: JsonObject): boolean {
   )
 }
 
-const ERROR_FIELDS = new Set(['detail', 'details', 'errors', 'metadata', 'base_resp'])
+const ERROR_FIELDS = new Set(['detail', 'details', 'errors', 'metadata', 'base_resp', 'trace', 'stackTrace'])
 const ANSWER_FIELDS = new Set([
   'text',
   'content',

@@ -62,6 +62,15 @@ const events: [what: string, event: string, said: RegExp][] = [
     data({ ResponseMetadata: { RequestId: 'r', Error: { Code: 'Limit', Message: 'enclosed' } } }),
     /enclosed/,
   ],
+  ['an error in a response', data({ Response: { RequestId: 'r', Error: { Code: 'Auth', Message: 'key' } } }), /key/],
+  ['an error with a capital', data({ Error: { Code: 'Busy', Message: 'later' } }), /later/],
+  ['a fault', data({ fault: { faultstring: 'too many', detail: { errorcode: 'Quota' } } }), /too many/],
+  ['an exception of AWS Lambda', data({ errorType: 'Timeout', errorMessage: 'timed out', trace: ['a.js'] }), /timed/],
+  ['a path that AWS does not know', data({ Output: { __type: 'a#UnknownOperation' }, Version: '1.0' }), /Unknown/],
+  ['an errcode and an errmsg', data({ errcode: 40001, errmsg: 'token' }), /token/],
+  ['errors that are a sentence', data({ errors: 'invalid model' }), /invalid model/],
+  ['errors by field', data({ title: 'Invalid', status: 400, errors: { model: ['is unknown'] } }), /failed/],
+  ['a detail that has an error with a message', data({ detail: { error: { message: 'deep' } } }), /deep/],
   ['a sentence', 'data: Error: the worker is gone\n\n', /the worker is gone/],
   ['a sentence in brackets', 'data: [ERROR] no capacity\n\n', /no capacity/],
   ['an exception by its name', 'data: openai.RateLimitError: slow down\n\n', /slow down/],
@@ -181,6 +190,8 @@ describe('an error within a JSON answer with status 200', () => {
     '{"code":"Throttled","message":"Key unknown"}',
     '{"base_resp":{"status_code":1004,"status_msg":"Key unknown"},"choices":null}',
     '[{"error":{"message":"Key unknown"}}]',
+    '{"fault":{"faultstring":"Key unknown"}}',
+    '{"errcode":40001,"errmsg":"Key unknown"}',
   ]
   for (const { name, path, request } of [chat, responses, anthropic, geminiSse, cohere]) {
     for (const body of bodies) {
@@ -219,6 +230,7 @@ describe('a message that resembles an error but is not one', () => {
     { choices, code: 'OK', msg: '' },
     { choices, base_resp: { status_code: 0, status_msg: '' } },
     { choices, detail: null },
+    { choices, Error: {}, errors: {}, errcode: 0, errmsg: 'ok', errorMessage: '' },
     { choices, status_code: 200, message: '' },
   ]
   for (const chunk of ordinary) {
@@ -234,6 +246,11 @@ describe('a message that resembles an error but is not one', () => {
     ['/v1/unheard', { code: 'success', message: 'done', result: { ok: true } }],
     ['/v1/chat', { response_id: 'r', generation_id: 'g', text: 'Once', message: 'Tell a story', code: 'a' }],
     ['/v1/batches/b', { id: 'b', object: 'batch', errors: null, status: 'failed' }],
+    [
+      '/v1/batches/c',
+      { id: 'c', object: 'batch', errors: { object: 'list', data: [{ code: 'x' }] }, status: 'failed' },
+    ],
+    ['/v1/imports/i', { status: 'ok', errors: 3 }],
     ['/v1/files/f', { id: 'f', object: 'file', status: 'error', status_details: 'bad' }],
     ['/v1/notes', { detail: 'long', title: 'A note', text: 'of the model' }],
   ]
