@@ -322,8 +322,12 @@ export class Exchange implements Indexed {
 
   /** Settles an exchange whose answer was sent completely. */
   settleComplete(): void {
-    const isError = !this.#isReplaced && (this.providerStatus ?? 0) >= 400
-    this.settle(isError ? 'provider_error' : 'completed')
+    this.settle(this.hasErrorStatus ? 'provider_error' : 'completed')
+  }
+
+  /** Whether the provider answered with a status from 400 on, and the app with nothing in its place. */
+  get hasErrorStatus(): boolean {
+    return !this.#isReplaced && (this.providerStatus ?? 0) >= 400
   }
 
   /** Sets the meter that reads the answer as it passes. */

@@ -6,5 +6,5 @@ export function settleReportedError(exchange: Exchange): void {
   const { error } = exchange.answer
   if (error === undefined) return
   const failure = new AiProxyError('upstream_error', `The provider failed within its answer: ${error}`)
-  exchange.settle(failure.outcome, failure)
+  exchange.settle(exchange.hasErrorStatus ? 'provider_error' : failure.outcome, failure)
 }

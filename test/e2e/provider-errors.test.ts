@@ -40,6 +40,18 @@ describe("a provider's answer with a status of 400 or more", () => {
     assert.deepEqual([outcome, code, status, providerStatus], ['provider_error', 'upstream_error', 200, 429])
   })
 
+  test('is a provider_error even if it is an event in the stream that a heartbeat has opened', async (t) => {
+    const event = 'data: {"error":{"message":"slow down"}}\n\n'
+    const provider = await startProvider(t, {
+      onCall: ({ res }) => res.writeHead(429, { 'content-type': 'text/event-stream' }).end(event),
+    })
+    const app = await startApp(t, { target: provider.url, heartbeat: { beforeFirstByte: true } })
+    const answer = await post(app.url + chat.path, chat.request)
+    assert.equal(await answer.text(), `: heartbeat\n\n${event}`)
+    const { outcome, code, status, providerStatus } = await app.record()
+    assert.deepEqual([outcome, code, status, providerStatus], ['provider_error', 'upstream_error', 200, 429])
+  })
+
   test('is not a provider_error if it comes from the app', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, onRequest: () => ({ status: 418, body: {} }) })
