@@ -82,8 +82,9 @@ export function responsePlan(
   const isReadable = hasBody && !headers['content-encoding'] && (status < 400 || readsErrors)
   const contentType = response.headers['content-type']
   const label = labelOf(contentType)
-  if (config.onAnswer && hasBody && label.isJson && headers['content-encoding']) {
-    throw new AiProxyError('upstream_error', 'The provider sent JSON in an encoding that cannot be read here')
+  if (config.onAnswer && hasBody && label.isJson) {
+    if (headers['content-encoding']) throw unseen('in an encoding that cannot be read here')
+    if (isPart(exchange, status)) throw unseen('of which this is a part')
   }
   const isText = hasBody && !headers['content-encoding'] && (status >= 400 || mayBeText(label, exchange))
   const mayChange = (isReadable && exchange.asksForStream) || (isText && !exchange.secrets.isEmpty)
@@ -136,8 +137,18 @@ export function kindByHead(response: IncomingMessage, request: AnswerRequest): B
   return labelledKind(headers['content-type'], request, status)
 }
 
+function unseen(which: string): AiProxyError {
+  return new AiProxyError('upstream_error', `The provider sent JSON ${which}`)
+}
+
+/** Returns whether a body is the part of a file that the client has asked for: it is no whole JSON, and need not be. */
+function isPart({ client, asksForStream }: AnswerRequest, status: number): boolean {
+  return status === 206 && client.method === 'GET' && !asksForStream
+}
+
 /** Returns the kind of a body by its label; `undefined` if there is no label, or it may be wrong. */
 function labelledKind(contentType: string | undefined, request: AnswerRequest, status: number): BodyKind | undefined {
+  if (isPart(request, status)) return UNCHANGED
   const { format, asksForStream, req } = request
   const framing = framingFor(contentType, format.ownFramings)
   // If clients expect events, some servers label them as lines of JSON.

@@ -101,6 +101,19 @@ describe('non-streaming answers', () => {
     assert.deepEqual(await (await answer).json(), { ok: true })
   })
 
+  test('the part of a file in JSON that the client has asked for passes: it is no whole JSON', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, endpoints: 'all', forwardHeaders: ['range'] })
+    const part = fetch(`${app.url}/v1/files/f/content`, { headers: { range: 'bytes=0-7' } })
+    const call = await provider.next()
+    assert.equal(call.headers.range, 'bytes=0-7')
+    const head = { 'content-type': 'application/json', 'content-range': 'bytes 0-7/90' }
+    call.res.writeHead(206, head).end('{"a":{"b')
+    const response = await part
+    assert.deepEqual([response.status, await response.text()], [206, '{"a":{"b'])
+    assert.equal((await app.record()).outcome, 'completed')
+  })
+
   test('a 204 is complete, but an empty stream is truncated', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url })
