@@ -2,6 +2,7 @@ import { memoize } from '../util/memoize.js'
 import type { BuiltInFormat } from './built-in.js'
 import { builtInFormats } from './built-ins.js'
 import type { CompleteFormat } from './complete.js'
+import { valueAt } from './fields.js'
 import { guessedChat } from './openai-chat.js'
 import { jsonAlonePaths, otherSilentPaths } from './other-servers.js'
 
@@ -44,6 +45,9 @@ export function generatesAt(method: string, path: string, format?: CompleteForma
 const STREAM_BY_PATH = anyOf(builtInFormats.flatMap(({ streamPaths }) => streamPaths))
 const STREAM_BY_DEFAULT = anyOf(builtInFormats.flatMap(({ streamsByDefault }) => streamsByDefault))
 
+/** https://platform.openai.com/docs/api-reference/audio/createSpeech#audio-createspeech-stream_format */
+const SPEECH = /\/audio\/speech\/?$/
+
 /**
  * Returns whether a request asks for a stream: by its path, by its body, or by its query if it asks for an answer that
  * was started earlier (`GET responses/ID?stream=true`). The path patterns of every format apply to every path, because
@@ -63,6 +67,7 @@ export function asksForStream(
 ): boolean {
   if (method === 'GET') return isTrue(new URLSearchParams(query).get('stream'))
   if (method === 'POST' && (STREAM_BY_PATH.test(path) || matches(format?.streamPaths, path))) return true
+  if (valueAt(body, 'stream_format') === 'sse' && SPEECH.test(path)) return method === 'POST'
   const asked = typeof body === 'object' && body !== null && 'stream' in body ? body.stream : undefined
   // As lenient as the most lenient provider: `1` and `"true"` ask for a stream, too.
   if (asked !== undefined || method !== 'POST') return Boolean(asked)

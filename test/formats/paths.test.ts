@@ -148,6 +148,9 @@ describe('asksForStream', () => {
     ['/v2/chat', {}, false],
     ['/v2/chat', { stream: true }, true],
     ['/generate_stream', {}, true],
+    ['/v1/audio/speech', { stream_format: 'sse' }, true],
+    ['/v1/audio/speech', { stream_format: 'audio' }, false],
+    ['/v1/chat/completions', { stream_format: 'sse' }, false],
   ] as const) {
     test(`${path} ${JSON.stringify(body)}: ${asked}`, () => assert.equal(asksForStream('POST', path, body), asked))
   }
