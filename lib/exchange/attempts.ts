@@ -1,5 +1,14 @@
 import type { AttemptCode, AttemptRecord } from '../api/attempt-record.js'
 import { append } from '../util/append.js'
+import { NO_SECRETS, type Secrets } from '../util/secrets.js'
+
+/** The members of a request to a provider that decide what the client sees of the answer. */
+interface SentRequest {
+  /** Secrets in the request, which must not reach the client. */
+  readonly secrets: Secrets
+  /** It asks for usage only for our sake. */
+  readonly hidesUsage: boolean
+}
 
 /** One attempt of an exchange: a try at one target. */
 export class AttemptEntry {
@@ -10,6 +19,7 @@ export class AttemptEntry {
   /** Start in monotonic milliseconds. */
   readonly began = performance.now()
   readonly startedAt = Date.now()
+  #request: SentRequest = NOT_SENT
   #status: number | undefined
   #code: AttemptCode | undefined
   #ms: number | undefined
@@ -18,6 +28,16 @@ export class AttemptEntry {
     this.target = target
     this.model = model
     this.hedged = hedged
+  }
+
+  /** The request that it has sent last. */
+  get request(): SentRequest {
+    return this.#request
+  }
+
+  /** Notes that a request goes out: the first, or another in its place. */
+  send(request: SentRequest): void {
+    this.#request = request
   }
 
   /** HTTP status of its answer. */
@@ -52,6 +72,8 @@ export class AttemptEntry {
   }
 }
 
+const NOT_SENT: SentRequest = { secrets: NO_SECRETS, hidesUsage: false }
+
 /** The attempts of an exchange, in the order in which they started. */
 export class AttemptLog {
   #entries: AttemptEntry[] = []
@@ -71,6 +93,11 @@ export class AttemptLog {
   /** The attempt whose answer the client gets; before that, and if there is none, the last one. */
   get current(): AttemptEntry | undefined {
     return this.#served ?? this.#entries.at(-1)
+  }
+
+  /** The request whose answer the client gets. */
+  get request(): SentRequest {
+    return this.current?.request ?? NOT_SENT
   }
 
   get count(): number {

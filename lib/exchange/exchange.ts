@@ -9,7 +9,7 @@ import type { Subject } from '../api/subject.js'
 import { type CompleteFormat, detectFormat, type StreamState } from '../formats/index.js'
 import { defaultLimits } from '../options/limits.js'
 import { memoize } from '../util/memoize.js'
-import { NO_SECRETS } from '../util/secrets.js'
+import type { Secrets } from '../util/secrets.js'
 import type { AnswerRecorder } from './answer-recorder.js'
 import { AttemptLog } from './attempts.js'
 import { ClientSide } from './client-side.js'
@@ -74,14 +74,10 @@ export class Exchange implements Indexed {
   cache: 'hit' | 'miss' | 'join' | undefined
   /** Its share of the request bodies in memory. */
   held: HeldShare | undefined
-  /** Secrets in the request to the provider, which must not reach the client. */
-  secrets = NO_SECRETS
   /** Name of the model that the client sees in the answer; `undefined` if it sees the provider's. */
   answerAlias: string | undefined
   /** How many choices the request asks for. */
   choicesAsked = 1
-  /** We asked for the usage event, and the client did not: hide it. */
-  hidesUsage = false
   /**
    * Whether it counts towards `maxConcurrentExchanges`, and towards `maxConcurrentStreams`. Only the registry sets
    * these and the next two.
@@ -197,6 +193,16 @@ export class Exchange implements Indexed {
   describe(model: string | undefined, asksForStream: boolean): void {
     this.#model = model
     this.#asksForStream = asksForStream
+  }
+
+  /** Secrets in the request to the provider, which must not reach the client. */
+  get secrets(): Secrets {
+    return this.attempts.request.secrets
+  }
+
+  /** We asked for the usage event, and the client did not: hide it. */
+  get hidesUsage(): boolean {
+    return this.attempts.request.hidesUsage
   }
 
   /** Milliseconds from the start to the head of the provider's response. */

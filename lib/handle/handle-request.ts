@@ -222,7 +222,6 @@ async function sendBody(
   awaitFirstByte()
   const prepared = await prepareRequest(exchange, path, edited, config, observers.onRequest(exchange, config.origin))
   asked = []
-  exchange.secrets = prepared.secrets
   if (exchange.isSettled) return
   if (exchange.asksForStream && config.heartbeat.beforeFirstByte) controller.sendEarlyHeaders()
   new SingleRequest(prepared, exchange, controller, context).start()

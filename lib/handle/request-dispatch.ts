@@ -1,6 +1,7 @@
 import type { AsyncResource } from 'node:async_hooks'
 import type { IncomingMessage } from 'node:http'
 import { AiProxyError, limitFailure, toFailure } from '../api/errors.js'
+import type { AttemptEntry } from '../exchange/attempts.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { isInMemory } from '../request/body-bytes.js'
 import type { UpstreamRequest } from '../request/upstream-request.js'
@@ -9,6 +10,7 @@ import { hasDisconnected } from '../response/disconnect.js'
 import type { Runnable } from '../scheduling/turns.js'
 import { Attempt, type AttemptEvents } from '../upstream/attempt.js'
 import { debug } from '../util/debug.js'
+import type { Secrets } from '../util/secrets.js'
 import { peek } from './peek.js'
 import type { PreparedRequest } from './prepare-request.js'
 import type { ReachableProvider } from './reachable-provider.js'
@@ -19,10 +21,9 @@ const MAX_PEEKED_BYTES = 64 * 1024
 
 /** Callbacks of a dispatch. At most one of `onAnswer` and `onFailure` is called, once, and never after `end()`. */
 export interface DispatchEvents {
-  /** The request goes out: for the first time, or again. */
-  onStart(): void
-  /** @param hidesUsage the request asked for usage only for our sake */
-  onAnswer(response: IncomingMessage, hidesUsage: boolean): void
+  /** The request goes out: for the first time, or again. @returns the entry of the attempt that sends it */
+  onStart(): AttemptEntry
+  onAnswer(response: IncomingMessage): void
   onFailure(failure: AiProxyError): void
   /** The body is not needed again. */
   onBodyDone(): void
@@ -41,6 +42,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   /** The provider rejected the request for usage, and is asked again without it. */
   #isUsageRetry = false
   #hidesUsage: boolean
+  readonly #secrets: Secrets
   readonly #exchange: Exchange
   readonly #provider: ReachableProvider
   readonly #events: DispatchEvents
@@ -59,6 +61,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     this.#request = prepared.request
     this.#withoutUsageRequest = prepared.unasked
     this.#hidesUsage = prepared.hidesUsage
+    this.#secrets = prepared.secrets
     this.#exchange = exchange
     this.tenant = exchange.tenant
     this.asyncContext = exchange.asyncContext
@@ -130,7 +133,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
       return this.#events.onFailure(new AiProxyError('upstream_reset', 'The provider broke off its answer'))
     }
     try {
-      this.#events.onAnswer(response, this.#hidesUsage)
+      this.#events.onAnswer(response)
     } catch (error) {
       this.#events.onFailure(toFailure(error))
     }
@@ -174,7 +177,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
 
   #attempt(request: UpstreamRequest): void {
     this.#exchange.enter('connecting')
-    this.#events.onStart()
+    this.#events.onStart().send({ secrets: this.#secrets, hidesUsage: this.#hidesUsage })
     this.#isSent = false
     const { upstream } = this.#provider
     const attempt = new Attempt(request, this, upstream, this.#needsNewConnection)

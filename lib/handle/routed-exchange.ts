@@ -259,8 +259,6 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#served = attempt
     exchange.attempts.serve(attempt.entry)
     this.#releaseBody()
-    exchange.secrets = attempt.secrets
-    exchange.hidesUsage = attempt.hidesUsage
     const { config } = attempt.pooled
     const asked = attempt.entry.model
     if (this.#pool.routing.showAlias && asked !== exchange.model) exchange.answerAlias = exchange.model

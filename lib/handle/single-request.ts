@@ -27,16 +27,16 @@ export class SingleRequest implements DispatchEvents {
     this.#context.turns.runOrEnqueue(this.#dispatch)
   }
 
-  onStart(): void {
+  onStart(): AttemptEntry {
     const { attempts, model } = this.#exchange
     this.#controller.upstream = this.#dispatch
     this.#attempt ??= attempts.begin(this.#context.config.name, model)
     attempts.serve(this.#attempt)
+    return this.#attempt
   }
 
-  onAnswer(response: IncomingMessage, hidesUsage: boolean): void {
+  onAnswer(response: IncomingMessage): void {
     this.#attempt?.answer(response.statusCode)
-    this.#exchange.hidesUsage = hidesUsage
     this.#controller.begin(response)
   }
 

@@ -10,7 +10,6 @@ import type { AttemptFailure } from '../routing/failure.js'
 import { retryAfterMs } from '../routing/retry-after.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
 import { memoize } from '../util/memoize.js'
-import { NO_SECRETS, type Secrets } from '../util/secrets.js'
 import type { PreparedRequest } from './prepare-request.js'
 import { type DispatchEvents, RequestDispatch } from './request-dispatch.js'
 import type { PooledTarget } from './target-pool.js'
@@ -43,7 +42,6 @@ export class TargetAttempt implements DispatchEvents {
   readonly entry: AttemptEntry
   /** When the head of its answer arrived, in monotonic milliseconds. */
   headAt: number | undefined
-  hidesUsage = false
   /** The model's first content has arrived, and waits to be read again. */
   hasContent = false
   /** More of its answer has come without content than may be held. */
@@ -52,7 +50,6 @@ export class TargetAttempt implements DispatchEvents {
   preambleBounds: PreambleBounds | undefined
   /** It has failed, and that counts against its target; its answer may go to the client all the same. */
   hasFailed = false
-  secrets: Secrets = NO_SECRETS
   /** What the provider said itself when the attempt failed, as a response that can be sent later. */
   said: Promise<IncomingMessage | undefined> | undefined
   readonly #timers: TimerNames
@@ -92,7 +89,6 @@ export class TargetAttempt implements DispatchEvents {
     }
     try {
       const prepared = await prepare()
-      this.secrets = prepared.secrets
       if (this.#isDecided) return
       this.#dispatch = new RequestDispatch(prepared, this.#exchange, this.pooled, this)
       // Requests of a burst are sent in turns, like everything else that takes time.
@@ -102,14 +98,14 @@ export class TargetAttempt implements DispatchEvents {
     }
   }
 
-  onStart(): void {
+  onStart(): AttemptEntry {
     this.#hasStarted = true
+    return this.entry
   }
 
-  onAnswer(response: IncomingMessage, hidesUsage: boolean): void {
+  onAnswer(response: IncomingMessage): void {
     const { statusCode: status = 502, headers } = response
     this.headAt = performance.now()
-    this.hidesUsage = hidesUsage
     this.entry.answer(response.statusCode)
     this.#exchange.deadlines.stop(this.#timers.firstByte)
     if (status >= 400) {
@@ -120,7 +116,7 @@ export class TargetAttempt implements DispatchEvents {
     const bounds = this.preambleBounds
     if (!bounds || status < 200 || status > 299) return this.#ready(response)
     const { req, client, format, asksForStream, limits } = this.#exchange
-    const inspected = { req, client, format, asksForStream, limits, secrets: this.secrets }
+    const inspected = { req, client, format, asksForStream, limits, secrets: this.entry.request.secrets }
     this.#preamble = new PreambleReader(response, inspected, bounds, {
       onReady: (ready, because) => {
         this.hasContent = because === 'content' || because === 'end'

@@ -8,6 +8,7 @@ import { recordOf } from '../../lib/exchange/record-of.js'
 import { defaultLimits } from '../../lib/options/limits.js'
 import { compileSecrets } from '../../lib/util/secrets.js'
 import { FakeResponse } from '../support/fake-response.js'
+import { sendRequest } from '../support/sent-request.js'
 
 function exchangeOf(res = new FakeResponse()): Exchange {
   const req = { method: 'POST', path: '/v1/messages', url: '/v1/messages?key=secret' }
@@ -66,7 +67,7 @@ describe('the state of a stream', () => {
 describe('record', () => {
   test('has no secret that a failure quotes', () => {
     const exchange = exchangeOf()
-    exchange.secrets = compileSecrets(['Bearer sk-provider-key-1'])
+    sendRequest(exchange, { secrets: compileSecrets(['Bearer sk-provider-key-1']) })
     const cause = new Error('bad header: Bearer sk-provider-key-1')
     exchange.settle('upstream_error', new AiProxyError('upstream_reset', 'It broke off sk-provider-key-1', { cause }))
     const { error } = recordOf(exchange)
@@ -133,7 +134,7 @@ describe('record', () => {
 
   test("has the provider's id of the request, masked and cut", () => {
     const exchange = exchangeOf()
-    exchange.secrets = compileSecrets(['Bearer sk-provider-key-1'])
+    sendRequest(exchange, { secrets: compileSecrets(['Bearer sk-provider-key-1']) })
     // Cut before it is masked, the key would no longer be found.
     exchange.recordProviderHead(200, `${'r'.repeat(190)}sk-provider-key-1${'r'.repeat(1000)}`)
     assert.equal(recordOf(exchange).providerRequestId, 'r'.repeat(190) + '*'.repeat(10))

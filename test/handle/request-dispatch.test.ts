@@ -21,7 +21,7 @@ function uploading() {
   const req = { method: 'POST', url: '/v1/audio', socket: { destroyed: false } } as unknown as Request
   const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
   const events: DispatchEvents = {
-    onStart: () => {},
+    onStart: () => exchange.attempts.begin('provider', undefined),
     onAnswer: () => assert.fail('there is no answer'),
     onFailure: (failure) => failures.push(failure),
     onBodyDone: () => {},

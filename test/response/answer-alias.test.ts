@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { recordOf } from '../../lib/exchange/record-of.js'
 import { Secrets } from '../../lib/util/secrets.js'
 import { chunk, DONE, stop } from '../metering/passing.js'
+import { sendRequest } from '../support/sent-request.js'
 import { completed, type Given, rig, SSE } from './controlling.js'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -48,7 +49,7 @@ describe('the client’s name of the model, in a JSON answer', () => {
 
   test('if the answer has secrets, which are masked', async (t) => {
     const { res, exchange, answer, run } = aliased(t)
-    exchange.secrets = new Secrets(['sk-0123456789abcdef'])
+    sendRequest(exchange, { secrets: new Secrets(['sk-0123456789abcdef']) })
     const response = await answer(JSON_TYPE, '{"model":"gpt-5","key":"sk-01234')
     response.end('56789abcdef"}')
     await run()

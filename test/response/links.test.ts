@@ -9,6 +9,7 @@ import { resolveOptions } from '../../lib/options/resolve.js'
 import { localLinks } from '../../lib/response/links.js'
 import { compileSecrets } from '../../lib/util/secrets.js'
 import { FakeResponse } from '../support/fake-response.js'
+import { sendRequest } from '../support/sent-request.js'
 
 interface Given extends Partial<AiProxyOptions> {
   status?: number
@@ -21,7 +22,7 @@ function links(headers: Record<string, string>, given: Given = {}) {
   const { status = 200, baseUrl = '/ai', path = '/v1/models', secrets = [], ...options } = given
   const req = { method: 'GET', url: path, baseUrl, protocol: 'https', headers: { host: 'app.test' } }
   const exchange = new Exchange(req as unknown as Request, new FakeResponse() as unknown as Response)
-  exchange.secrets = compileSecrets(secrets)
+  sendRequest(exchange, { secrets: compileSecrets(secrets) })
   const config = resolveOptions({ target: 'https://api.example/base', auth: { query: { key: 'k' } }, ...options })
   return localLinks({ headers, statusCode: status } as unknown as IncomingMessage, exchange, config)
 }

@@ -11,6 +11,7 @@ import { meteringFor } from '../../lib/response/metering-for.js'
 import { chunk, DONE, event, usageEvent } from '../metering/passing.js'
 import { settled } from '../support/event-loop.js'
 import { FakeResponse } from '../support/fake-response.js'
+import { sendRequest } from '../support/sent-request.js'
 import { unhandledRejections } from '../support/unhandled.js'
 
 type OnEvent = NonNullable<AiProxyOptions['onEvent']>
@@ -48,7 +49,8 @@ describe('the meter of an answer', () => {
   })
 
   test('removes the usage event that the client did not request', () => {
-    const exchange = Object.assign(exchangeOf(), { hidesUsage: true })
+    const exchange = exchangeOf()
+    sendRequest(exchange, { hidesUsage: true })
     const metering = meteringFor(exchange, sse, false, configOf({}))!
     const frame = Buffer.from(usageEvent(5))
     assert.equal(metering.pass(frame, [frame.length], 0), undefined)

@@ -10,6 +10,7 @@ import { compileSecrets } from '../../lib/util/secrets.js'
 import { settled } from '../support/event-loop.js'
 import { FakeResponse } from '../support/fake-response.js'
 import { ManualTimers } from '../support/manual-timers.js'
+import { sendRequest } from '../support/sent-request.js'
 
 const BOUNDS: PreambleBounds = { events: 64, bytes: 256 * 1024, ms: 2000 }
 export const SSE = { 'content-type': 'text/event-stream' }
@@ -62,7 +63,7 @@ export function reading(given: Given = {}) {
   const req = { method, url: path, complete: true, socket: res.socket }
   const exchange = new Exchange(req as unknown as Request, res as unknown as Response)
   exchange.describe(undefined, asksForStream)
-  exchange.secrets = compileSecrets(given.secrets ?? [])
+  sendRequest(exchange, { secrets: compileSecrets(given.secrets ?? []) })
   const untouched = stateOf(exchange)
   const response = new ScriptedResponse(headers, status)
   const timers = new ManualTimers()

@@ -4,6 +4,7 @@ import { AiProxyError } from '../../lib/api/errors.js'
 import { recordOf } from '../../lib/exchange/record-of.js'
 import { compileSecrets } from '../../lib/util/secrets.js'
 import { settled } from '../support/event-loop.js'
+import { sendRequest } from '../support/sent-request.js'
 import { completed, event, rig, SSE } from './controlling.js'
 
 describe('a failure', () => {
@@ -150,7 +151,7 @@ describe('a provider’s error that passes in an event stream', () => {
   for (const end of ['', '\n\n']) {
     test(`is masked if it quotes the key, ${end ? 'with' : 'without'} a blank line after it`, async (t) => {
       const { exchange, res, answer, run, ended } = rig(t)
-      exchange.secrets = compileSecrets(['Bearer t0ken-12345'])
+      sendRequest(exchange, { secrets: compileSecrets(['Bearer t0ken-12345']) })
       const response = await answer(SSE, `{"error":{"message":"bad key t0ken-12345"}}${end}`)
       response.end()
       await run()

@@ -4,6 +4,7 @@ import { limitFailure } from '../../lib/api/errors.js'
 import { recordOf } from '../../lib/exchange/record-of.js'
 import { compileSecrets } from '../../lib/util/secrets.js'
 import { chunk } from '../metering/passing.js'
+import { sendRequest } from '../support/sent-request.js'
 import { completed, event, rig, SSE } from './controlling.js'
 
 test('the time that onResponse takes does not count as silence of the model', async (t) => {
@@ -29,7 +30,7 @@ test('the time that onResponse takes does not count as silence of the model', as
 describe('onEvent', () => {
   test('does not reveal a secret whose spelling is not searched for', async (t) => {
     const { res, exchange, answer, run } = rig(t, { onEvent: ({ data }) => ({ data }) })
-    exchange.secrets = compileSecrets(['sk-secret-0123456789'])
+    sendRequest(exchange, { secrets: compileSecrets(['sk-secret-0123456789']) })
     const response = await answer(SSE, event('{"a":"\\u0073k-\\u0073ecret-0123456789"}'))
     response.end()
     await run()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { recordOf } from '../../lib/exchange/record-of.js'
 import { chunk, DONE, stop, usageEvent } from '../metering/passing.js'
+import { sendRequest } from '../support/sent-request.js'
 import { completed, event, rig, SSE } from './controlling.js'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -32,7 +33,7 @@ describe('the record of a stream', () => {
 
   test('has the usage event that the client did not request, and that is not sent', async (t) => {
     const { res, exchange, answer, run } = rig(t)
-    exchange.hidesUsage = true
+    sendRequest(exchange, { hidesUsage: true })
     const response = await answer(SSE, chunk('a') + stop + usageEvent(1))
     response.end(DONE)
     await run()

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { recordOf } from '../../lib/exchange/record-of.js'
 import { compileSecrets } from '../../lib/util/secrets.js'
+import { sendRequest } from '../support/sent-request.js'
 import { completed, event, type Given, rig } from './controlling.js'
 
 const PLAIN = { 'content-type': 'text/plain; charset=utf-8' }
@@ -35,7 +36,7 @@ describe('events with a content type other than text/event-stream', () => {
   for (const [what, headers] of Object.entries(labels)) {
     test(`${what}: go out as an event stream, whole, metered, without the usage event that was not requested`, async (t) => {
       const { exchange, res, answer, run, ended } = asking(t)
-      exchange.hidesUsage = true
+      sendRequest(exchange, { hidesUsage: true })
       const response = await answer(headers, text + text.slice(0, 9))
       assert.match(String(res.getHeader('content-type')), EVENT_STREAM)
       assert.equal(res.getHeader('x-accel-buffering'), 'no')
@@ -94,7 +95,7 @@ describe('events with a content type other than text/event-stream', () => {
 
   test('may not be recognisable before the body ends, which then passes whole, even if its end may begin a secret', async (t) => {
     const { exchange, res, answer, run } = asking(t)
-    exchange.secrets = compileSecrets(['t0ken-12345'])
+    sendRequest(exchange, { secrets: compileSecrets(['t0ken-12345']) })
     const response = await answer({}, 'dat')
     response.end()
     await run()
@@ -104,7 +105,7 @@ describe('events with a content type other than text/event-stream', () => {
   for (const type of ['application/json', 'application/json, application/octet-stream', 'image/png, text/json']) {
     test(`a secret in JSON is masked, as ${type}`, async (t) => {
       const { exchange, res, answer, run } = rig(t)
-      exchange.secrets = compileSecrets(['t0ken-12345'])
+      sendRequest(exchange, { secrets: compileSecrets(['t0ken-12345']) })
       const response = await answer({ 'content-type': type }, '{"key":"t0ken-')
       response.end('12345"}')
       await run()
@@ -202,7 +203,7 @@ describe('a head whose body has not begun', () => {
       path: '/v1/generate',
       heartbeat: { everyMs: 1000 },
     })
-    exchange.hidesUsage = true
+    sendRequest(exchange, { hidesUsage: true })
     const response = await answer(PLAIN)
     await advance(500)
     assert.equal(res.headersSent, true)

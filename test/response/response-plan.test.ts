@@ -7,6 +7,7 @@ import { resolveOptions } from '../../lib/options/resolve.js'
 import { type BodyKind, kindByFirstBytes, mayHaveBody, responsePlan } from '../../lib/response/response-plan.js'
 import { compileSecrets } from '../../lib/util/secrets.js'
 import { FakeResponse } from '../support/fake-response.js'
+import { sendRequest } from '../support/sent-request.js'
 
 const config = resolveOptions({ target: 'https://provider.example' })
 const GEMINI = '/v1beta/models/gemini-3:streamGenerateContent'
@@ -25,7 +26,7 @@ function exchangeOf(given: Given): Exchange {
   const { method = 'POST', path = '/v1/chat/completions', asksForStream = true, res = new FakeResponse() } = given
   const exchange = new Exchange({ method, url: path } as Request, res as unknown as Response)
   exchange.describe(undefined, asksForStream)
-  exchange.secrets = compileSecrets(given.secrets ?? [])
+  sendRequest(exchange, { secrets: compileSecrets(given.secrets ?? []) })
   return exchange
 }
 
