@@ -66,7 +66,7 @@ export class Exchange implements Indexed {
   onEnd: ((record: ExchangeRecord) => void) | undefined
   /** The middleware's limits; after admission the request's own, if the app sets any. */
   limits: ResolvedLimits
-  /** Set once they are asked, until they have been notified of its end. */
+  /** Set once they are asked, until they have been notified of its end. Only `handle/exchange-policies.ts` sets it. */
   policies: ExchangePolicies | undefined
   /** Keeps its answer, if it is kept. */
   recorder: AnswerRecorder | undefined
