@@ -19,6 +19,8 @@ import { ExchangeView } from './exchange-view.js'
 import type { HeldShare } from './held-bytes.js'
 import type { Indexed } from './indexed-set.js'
 import type { Metering } from './metering.js'
+import type { ExchangePolicies } from './policies.js'
+import { Traffic } from './traffic.js'
 import { UsageAccumulator } from './usage-accumulator.js'
 
 /** Ends an exchange from outside: with a failure, by closing its connection, or on behalf of the app. */
@@ -28,24 +30,8 @@ export interface ExchangeController {
   abort(): void
 }
 
-/** The policies of an exchange, while it streams and when it has ended. */
-export interface ExchangePolicies {
-  /** From this many generated tokens on, each event is checked by itself. */
-  readonly watchFrom: number
-  /** Asks them whether the answer may go on. @returns why it ends here */
-  check(): AiProxyError | undefined
-  /** One of them waits for something: nothing more of the answer may go out. */
-  readonly isPaused: boolean
-  /** Called when none of them waits any more. */
-  onResume: (() => void) | undefined
-  settle(record: ExchangeRecord): void
-}
-
 /** Returns the format of a path. */
 export const formatOf = memoize(detectFormat)
-
-const NO_EVENTS = { events: 0 }
-const NO_BYTES = { bytes: 0 }
 
 /** One request and its response: its phase, what has passed, and how and why it ended. */
 export class Exchange implements Indexed {
@@ -58,6 +44,7 @@ export class Exchange implements Indexed {
   readonly client: ClientSide
   readonly next: NextFunction
   readonly startedAt = Date.now()
+  readonly traffic = new Traffic()
   /** Accumulates what the messages of the provider's answer say. */
   readonly answer = new UsageAccumulator()
   /** Its tries at targets. */
@@ -101,13 +88,6 @@ export class Exchange implements Indexed {
   #firstByteMs: number | undefined
   #providerStatus: number | undefined
   #providerRequestId: string | undefined
-  #requestBytes = 0
-  #upstreamBytes = 0
-  #turns = 0
-  #busyMs = 0
-  #maxTurnMs = 0
-  #framer: { readonly events: number } = NO_EVENTS
-  #downstream: { readonly bytes: number } = NO_BYTES
   #metering: Metering | undefined
   #isComplete = false
   #isReplaced = false
@@ -230,58 +210,6 @@ export class Exchange implements Indexed {
     this.#providerRequestId = requestId
   }
 
-  get requestBytes(): number {
-    return this.#requestBytes
-  }
-
-  countRequestBytes(count: number): void {
-    this.#requestBytes += count
-  }
-
-  get upstreamBytes(): number {
-    return this.#upstreamBytes
-  }
-
-  countUpstreamBytes(count: number): void {
-    this.#upstreamBytes += count
-  }
-
-  get turns(): number {
-    return this.#turns
-  }
-
-  get busyMs(): number {
-    return this.#busyMs
-  }
-
-  get maxTurnMs(): number {
-    return this.#maxTurnMs
-  }
-
-  countTurn(ms: number): void {
-    this.#turns++
-    this.#busyMs += ms
-    if (ms > this.#maxTurnMs) this.#maxTurnMs = ms
-  }
-
-  /** Events that have passed. */
-  get events(): number {
-    return this.#framer.events
-  }
-
-  attachFramer(framer: { readonly events: number }): void {
-    this.#framer = framer
-  }
-
-  /** Counts the bytes that the client gets. */
-  get downstream(): { readonly bytes: number } {
-    return this.#downstream
-  }
-
-  attachDownstream(downstream: { readonly bytes: number }): void {
-    this.#downstream = downstream
-  }
-
   /** Whether the provider's answer arrived completely, even if the client had left. */
   get isComplete(): boolean {
     return this.#isComplete
@@ -384,10 +312,11 @@ export class Exchange implements Indexed {
   }
 
   snapshot(): ExchangeSnapshot {
-    const { id, phase, model, asksForStream: stream, turns, maxTurnMs, age } = this
+    const { id, phase, model, asksForStream: stream, age } = this
+    const { turns, maxTurnMs, downstream } = this.traffic
     const { id: subject, tenant } = this.#subject ?? {}
     const { outputTokens } = this.answer
-    const { bytes } = this.#downstream
+    const { bytes } = downstream
     return { id, phase, model, stream, subject, tenant, bytes, outputTokens, turns, maxTurnMs, age }
   }
 }

@@ -65,13 +65,13 @@ export function recordOf(
     startedAt: exchange.startedAt,
     durationMs: exchange.age,
     firstByteMs: exchange.firstByteMs,
-    requestBytes: exchange.requestBytes,
-    upstreamBytes: exchange.upstreamBytes,
-    downstreamBytes: exchange.downstream.bytes,
-    events: exchange.events,
-    turns: exchange.turns,
-    busyMs: exchange.busyMs,
-    maxTurnMs: exchange.maxTurnMs,
+    requestBytes: exchange.traffic.requestBytes,
+    upstreamBytes: exchange.traffic.upstreamBytes,
+    downstreamBytes: exchange.traffic.downstream.bytes,
+    events: exchange.traffic.events,
+    turns: exchange.traffic.turns,
+    busyMs: exchange.traffic.busyMs,
+    maxTurnMs: exchange.traffic.maxTurnMs,
   }
   const priced = withCost(record, costOf)
   if (!failure) return priced
@@ -98,6 +98,6 @@ function attemptCode({ outcome, failure }: Exchange): string | undefined {
 }
 
 /** Returns whether the provider seems to have generated something without reporting usage. */
-function lacksUsage({ client, path, format, providerStatus = 0, upstreamBytes }: Exchange): boolean {
-  return upstreamBytes > 0 && providerStatus < 400 && generatesAt(client.method, path, format)
+function lacksUsage({ client, path, format, providerStatus = 0, traffic }: Exchange): boolean {
+  return traffic.upstreamBytes > 0 && providerStatus < 400 && generatesAt(client.method, path, format)
 }

@@ -161,7 +161,7 @@ async function sendBody(
   const { req } = exchange
   const { registry, observers } = context
   const { limits } = exchange
-  const onBytes = (count: number) => exchange.countRequestBytes(count)
+  const onBytes = (count: number) => exchange.traffic.countRequestBytes(count)
   const readsAll = takesJson(config.format, config.prefix + path.decoded)
   const isOfAnswers = context.owners?.reads(exchange) === true
   const isRead = config.readsRequests || context.targets?.routing.sticky !== undefined || isOfAnswers
@@ -170,7 +170,8 @@ async function sendBody(
   const given = await readBody(req, limits, onBytes, isRead, readsAll, resources, usageField)
   if (exchange.isSettled) return
   // A body that a parser read earlier was not counted as it arrived.
-  if (Buffer.isBuffer(given.content) && exchange.requestBytes === 0) exchange.countRequestBytes(given.content.length)
+  if (Buffer.isBuffer(given.content) && exchange.traffic.requestBytes === 0)
+    exchange.traffic.countRequestBytes(given.content.length)
   // The options whose functions are awaited now: the provider is not asked before they have answered.
   let asked = functionsAskedBy(config)
   const awaitFirstByte = () => {

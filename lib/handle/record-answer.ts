@@ -129,7 +129,7 @@ function isStorable(end: JournalEnd, exchange: Exchange, { head, bytes }: Record
   if (end.how !== 'complete' || exchange.isReplaced || !head || bytes === 0) return false
   if (exchange.providerStatus !== 200 || head.status !== 200 || head.headers['content-encoding']) return false
   const { answer, asksForStream } = exchange
-  if (asksForStream) return head.framing !== undefined && answer.isComplete && exchange.events > 1
+  if (asksForStream) return head.framing !== undefined && answer.isComplete && exchange.traffic.events > 1
   const type = String(head.headers['content-type'] ?? '')
   return head.framing === undefined && /\bjson\b/i.test(type) && answer.error === undefined && !answer.isTruncated
 }

@@ -162,9 +162,9 @@ export class RequestDispatch implements Runnable, AttemptEvents {
 
   onRequestChunk(chunk: Buffer): void {
     const { limits } = this.#exchange
-    this.#exchange.countRequestBytes(chunk.length)
+    this.#exchange.traffic.countRequestBytes(chunk.length)
     this.#exchange.deadlines.touch('upload')
-    if (this.#exchange.requestBytes > limits.maxRequestBytes) {
+    if (this.#exchange.traffic.requestBytes > limits.maxRequestBytes) {
       this.#events.onFailure(limitFailure('request_too_large', limits))
     }
   }

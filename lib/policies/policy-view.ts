@@ -60,7 +60,7 @@ export class PolicyView extends ExchangeView implements PolicyExchange {
   }
 
   get requestBytes(): number {
-    return this.#bytes ?? this.#of.requestBytes
+    return this.#bytes ?? this.#of.traffic.requestBytes
   }
 
   get maxOutputTokens(): number | undefined {

@@ -30,7 +30,7 @@ export function meteringFor(
   if (!framing) return isJson ? new JsonResponseMeter(format, answer, estimateTokens) : undefined
   return new StreamMeter(format, framing, answer, {
     noticesContent: Math.min(limits.firstTokenTimeoutMs, limits.progressTimeoutMs) < Number.POSITIVE_INFINITY,
-    sent: exchange.downstream,
+    sent: exchange.traffic.downstream,
     hidesUsage,
     estimateTokens,
     alias: modelAliasFor(format, exchange.answerAlias),

@@ -87,7 +87,7 @@ export class ReplayStream implements Runnable {
   onTurnEnd(ms: number): void {
     this.isBursting = this.#isQueued
     this.#turnBytes = nextTurnBytes(this.#turnBytes, this.#taken, ms)
-    this.#exchange.countTurn(ms)
+    this.#exchange.traffic.countTurn(ms)
     this.#context.observers.onTurn?.(ms)
   }
 

@@ -75,7 +75,7 @@ export class Replay implements ReplayCallbacks {
     const { journal, id, after, mayBeVacated } = request
     const source: ReplaySource = { journal, id, after, mayBeMissingMs: mayBeVacated ? MISSING_MS : 0 }
     this.#stream = new ReplayStream(target.exchange, target.context, source, target.downstream, this)
-    target.exchange.attachFramer(this.#stream)
+    target.exchange.traffic.attachFramer(this.#stream)
   }
 
   pause(): void {

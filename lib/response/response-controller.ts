@@ -58,7 +58,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#hooks = new ResponseHooks(exchange, context, this)
     this.#ownAnswers = new OwnAnswers(exchange, context, downstream, opener, this.#hooks)
     this.pace = new ClientPace(exchange, context, downstream, this)
-    exchange.attachDownstream(downstream)
+    exchange.traffic.attachDownstream(downstream)
     this.#disconnectHandler = new DisconnectHandler(exchange, context, downstream, opener, this)
   }
 

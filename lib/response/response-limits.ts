@@ -55,7 +55,7 @@ export class ResponseLimits {
 
   /** Counts bytes that arrived from the provider. */
   onBytes(count: number, now: number): void {
-    this.#exchange.countUpstreamBytes(count)
+    this.#exchange.traffic.countUpstreamBytes(count)
     this.#exchange.deadlines.touch('idle', now)
   }
 
@@ -121,7 +121,7 @@ export class ResponseLimits {
 
   /** The model was silent for too long. That fails a stream, but no other answer, of which only bytes can be seen. */
   onSilence(failure: AiProxyError): void {
-    if (this.isStream || this.#exchange.upstreamBytes === 0) this.failUnlessComplete(failure)
+    if (this.isStream || this.#exchange.traffic.upstreamBytes === 0) this.failUnlessComplete(failure)
   }
 
   /** Fails an answer that does not go on, unless the client has all of it: then it ends well. */

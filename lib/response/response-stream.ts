@@ -98,7 +98,7 @@ export class ResponseStream implements Runnable {
     this.isBursting = this.#reader.hasResumed || this.hasMore
     this.extraCostMs = this.#reader.hasResumed ? this.#size.readAheadMs : 0
     this.#size.adjust(ms)
-    this.#exchange.countTurn(ms)
+    this.#exchange.traffic.countTurn(ms)
     this.#context.observers.onTurn?.(ms)
   }
 
@@ -178,7 +178,7 @@ export class ResponseStream implements Runnable {
     this.#carriage = carriage
     this.limits.isStream = carriage.framing !== undefined && !carriage.isEnclosed
     this.limits.mustBeClosed = carriage.framing === jsonArray
-    this.#exchange.attachFramer(carriage.framer)
+    this.#exchange.traffic.attachFramer(carriage.framer)
   }
 
   #forward(carriage: Carriage, chunks: readonly Buffer[], now: number): void {

@@ -80,11 +80,11 @@ describe('record', () => {
     exchange.describe('claude', true)
     t.mock.method(performance, 'now', () => exchange.began + 3)
     exchange.recordProviderHead(undefined, 'req-1')
-    exchange.countRequestBytes(7)
-    exchange.countUpstreamBytes(100)
-    exchange.attachFramer({ events: 4 })
-    exchange.attachDownstream({ bytes: 90 })
-    for (const ms of [2, 5, 1]) exchange.countTurn(ms)
+    exchange.traffic.countRequestBytes(7)
+    exchange.traffic.countUpstreamBytes(100)
+    exchange.traffic.attachFramer({ events: 4 })
+    exchange.traffic.attachDownstream({ bytes: 90 })
+    for (const ms of [2, 5, 1]) exchange.traffic.countTurn(ms)
     res.statusCode = 201
     res.flushHeaders()
     exchange.settle('completed')
@@ -260,11 +260,11 @@ test('a snapshot has the phase', () => {
   exchange.enter('streaming')
   exchange.describe('claude', false)
   exchange.identify({ id: 'ada', tenant: 'acme' }, undefined)
-  exchange.attachFramer({ events: 1 })
-  exchange.attachDownstream({ bytes: 12 })
+  exchange.traffic.attachFramer({ events: 1 })
+  exchange.traffic.attachDownstream({ bytes: 12 })
   exchange.answer.estimatedTokens = 3
-  exchange.countTurn(5)
-  exchange.countTurn(4)
+  exchange.traffic.countTurn(5)
+  exchange.traffic.countTurn(4)
   const { age, ...snapshot } = exchange.snapshot()
   assert.deepEqual(snapshot, {
     id: exchange.id,

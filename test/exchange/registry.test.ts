@@ -57,11 +57,11 @@ describe('counters', () => {
     const ledger = new ExchangeRegistry()
     for (const ms of [3, 9, 2]) {
       const { exchange, end } = begun(ledger)
-      exchange.countRequestBytes(1)
-      exchange.countUpstreamBytes(10)
-      exchange.attachFramer({ events: 2 })
-      exchange.attachDownstream({ bytes: 5 })
-      exchange.countTurn(ms)
+      exchange.traffic.countRequestBytes(1)
+      exchange.traffic.countUpstreamBytes(10)
+      exchange.traffic.attachFramer({ events: 2 })
+      exchange.traffic.attachDownstream({ bytes: 5 })
+      exchange.traffic.countTurn(ms)
       end()
     }
     const { requestBytes, upstreamBytes, downstreamBytes, events, turns, busyMs, maxTurnMs } = ledger.stats(0)

@@ -115,8 +115,8 @@ export function reading(given: Given = {}) {
   }
 }
 
-function stateOf({ answer, events, upstreamBytes, phase, outcome, deadlines, providerStatus }: Exchange): string {
-  return JSON.stringify([answer, events, upstreamBytes, phase, outcome, deadlines, providerStatus])
+function stateOf({ answer, traffic, phase, outcome, deadlines, providerStatus }: Exchange): string {
+  return JSON.stringify([answer, traffic.events, traffic.upstreamBytes, phase, outcome, deadlines, providerStatus])
 }
 
 /** Reads a body to its end; what had arrived of it, and `isBroken`, if it breaks off. */

@@ -146,7 +146,7 @@ export function rig(given: Given = {}) {
     log,
     crashes,
     run,
-    bytes: () => exchange.upstreamBytes,
+    bytes: () => exchange.traffic.upstreamBytes,
     turnsTaken: () => turnsTaken,
   }
 }

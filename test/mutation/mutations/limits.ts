@@ -64,8 +64,8 @@ export const limits = mutationsOf(
       'test/e2e/answers.test.ts',
     ],
     [
-      'if (this.#exchange.requestBytes > limits.maxRequestBytes) {',
-      'if (this.#exchange.requestBytes >= limits.maxRequestBytes) {',
+      'if (this.#exchange.traffic.requestBytes > limits.maxRequestBytes) {',
+      'if (this.#exchange.traffic.requestBytes >= limits.maxRequestBytes) {',
       'test/handle/request-dispatch.test.ts',
       'test/e2e/refused-uploads.test.ts',
       'test/e2e/endings.test.ts',
