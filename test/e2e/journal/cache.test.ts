@@ -74,6 +74,20 @@ describe('cache', () => {
     assert.equal(provider.calls.length, 1)
   })
 
+  test('a plain answer that reports its usage is for all clients', async (t) => {
+    const content = [{ type: 'text', text: 'Hello there' }]
+    const answer = { id: 'm', type: 'message', content, stop_reason: 'end_turn', usage: { output_tokens: 4 } }
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, answer) })
+    const app = await startApp(t, { target: provider.url, cache: { ttlMs: 1e6, scope: () => 'all' } })
+    const ask = async () => {
+      const response = await post(`${app.url}/v1/messages`, { model: 'm', max_tokens: 9, temperature: 0, messages: [] })
+      assert.deepEqual(await response.json(), answer)
+      await app.record()
+      return response.headers.get('x-cache')
+    }
+    assert.deepEqual([await ask(), await ask()], ['miss', 'hit'])
+  })
+
   test('cut and failed answers, tool calls and errors are not kept', async (t) => {
     const answers = [
       (call: import('../support/provider.js').Call) => call.sse(events.slice(0, 2)).end(),
