@@ -90,6 +90,7 @@ export const anthropic = builtIn({
   // The path at which Vertex AI counts Claude's tokens has `count-tokens` in the place of the model; the body names the
   // model.
   modelFreePaths: [/\/publishers\/anthropic\/models\/count-tokens:rawPredict$/],
+  fieldsWithoutEffect: ['metadata'],
   silentPaths: [/\/count_tokens$/, /\/count-tokens:rawPredict$/],
 
   errorBody({ code, message, status }) {

@@ -66,6 +66,7 @@ export function complete<Name extends AnyFormatName>(format: Format<Name> & Inte
     otherLimitPaths: format.otherLimitPaths ?? NONE,
     readsBothCases: format.readsBothCases ?? false,
     usageRequest: format.usageRequest,
+    fieldsWithoutEffect: format.fieldsWithoutEffect ?? format.usageRequest?.slice(0, 1) ?? NONE,
     takesUsageRequest: format.takesUsageRequest ?? (() => true),
     operation: (path, model) => {
       const known = operationAt(path)

@@ -212,6 +212,13 @@ export interface Format<Name extends AnyFormatName = CustomFormatName> {
   readonly usageRequest?: readonly [field: string, flag: string]
 
   /**
+   * Top-level fields of a request that say who asks, or how the answer is to be reported, and do not change what the model
+   * writes: requests that differ only in these get the same answer of the option `cache`. Default: the field of
+   * `usageRequest`.
+   */
+  readonly fieldsWithoutEffect?: readonly string[]
+
+  /**
    * Says whether the provider at a URL accepts `usageRequest`. Default: it does. (If a provider rejects it, the request
    * is repeated without it, and it is not sent to that provider again.)
    */

@@ -10,17 +10,22 @@ const MAX_DONE_BYTES = 512
 export const LAST_OF_RESPONSES = ['response.completed', 'response.incomplete', 'response.failed', 'response.cancelled']
 
 /**
- * Members that OpenAI's protocols share: how they report failures, and how their streams end.
+ * Members that OpenAI's protocols share: how they report failures, how their streams end, and who asks.
  *
  * Errors: https://platform.openai.com/docs/guides/error-codes. Within a stream, OpenAI's SDKs throw on any event with
  * an `error` in its data, but not on the responses API's documented `{"type":"error","message":…}`.
  */
-export const openai: Pick<CompleteFormat, 'errorBody' | 'isErrorBody' | 'errorEvent' | 'isTerminator'> = {
+export const openai: Pick<
+  CompleteFormat,
+  'errorBody' | 'isErrorBody' | 'errorEvent' | 'isTerminator' | 'fieldsWithoutEffect'
+> = {
   errorBody({ code, message, status }) {
     return { error: { message, type: errorType(status), code, param: null } }
   },
 
   isErrorBody: hasError,
+
+  fieldsWithoutEffect: ['user', 'metadata', 'stream_options', 'safety_identifier', 'prompt_cache_key'],
 
   errorEvent: dataEvent,
 

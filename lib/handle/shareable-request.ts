@@ -64,7 +64,7 @@ export function shareableRequest(
 
 function usualKey(
   scope: string,
-  { client, asksForStream }: Exchange,
+  { client, format, asksForStream }: Exchange,
   path: ProviderPath,
   { body, headers }: Edited,
   config: Config,
@@ -82,6 +82,7 @@ function usualKey(
       query,
       headers: Object.fromEntries(open),
       body: body.json,
+      ignoredFields: format.fieldsWithoutEffect,
       stream: asksForStream,
     })
   } catch {

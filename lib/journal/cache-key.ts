@@ -1,15 +1,6 @@
 import { createHash } from 'node:crypto'
 import { isObject } from '../json/json.js'
 
-/** Fields that say who asks, or how the answer is to be reported, and do not change what the model writes. */
-export const ignoredFields: readonly string[] = [
-  'user',
-  'metadata',
-  'stream_options',
-  'safety_identifier',
-  'prompt_cache_key',
-]
-
 /** Headers that say who asks, how, and when, but nothing about the answer. */
 const IGNORED_HEADERS =
   /^(?:accept(?:-encoding|-language|-charset)?|user-agent|content-(?:type|length|encoding)|x-stainless-.*|.*(?:request|correlation|client|session|trace)-?id|trace(?:parent|state)|baggage|b3|x-b3-.*|idempotency-key|last-event-id|prefer|referer|origin|sec-.*|date|priority|dnt|te|via|forwarded|x-forwarded-.*|x-title|http-referer)$/
@@ -25,6 +16,8 @@ export interface KeyParts {
   /** Those that go on, without credentials, by lower-case names. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   readonly body: unknown
+  /** Its fields that do not change the answer. */
+  readonly ignoredFields: readonly string[]
   readonly stream: boolean
 }
 
@@ -33,7 +26,7 @@ export interface KeyParts {
  *
  * @throws RangeError if the body is nested too deeply, or has a number that is not exact
  */
-export function cacheKey({ scope, targets, path, query, headers, body, stream }: KeyParts): string {
+export function cacheKey({ scope, targets, path, query, headers, body, ignoredFields, stream }: KeyParts): string {
   const sent = Object.entries(headers).filter(([name, value]) => value !== undefined && !IGNORED_HEADERS.test(name))
   const relevant = isObject(body)
     ? Object.fromEntries(Object.entries(body).filter(([name]) => !ignoredFields.includes(name)))

@@ -13,7 +13,7 @@ const FUNCTIONS = [
   ...(['errorBody', 'isErrorBody', 'errorEvent', 'maxOutputTokensPath', 'takesUsageRequest', 'operation'] as const),
 ]
 const STRINGS = ['usageMarker', 'provider'] as const
-const STRING_LISTS = ['answerFields', 'endpoints', 'requestHeaders', 'requestIdHeaders'] as const
+const STRING_LISTS = ['answerFields', 'fieldsWithoutEffect', 'endpoints', 'requestHeaders', 'requestIdHeaders'] as const
 const HEADER_LISTS = ['requestHeaders', 'requestIdHeaders'] as const
 const PATTERNS = ['streamPaths', 'streamsByDefault', 'modelPaths', 'silentPaths'] as const
 const PATH_LISTS = ['modelFields', 'otherLimitPaths'] as const
@@ -79,12 +79,13 @@ function checkMembers(format: Format): Format {
     member,
     patternsOf(`format.${member}`, format[member]),
   ])
-  const { readMessage, usageMarker, provider, answerFields, endpoints, readsBothCases } = format
+  const { readMessage, usageMarker, provider, answerFields, fieldsWithoutEffect, endpoints, readsBothCases } = format
   const rest = {
     usageMarker,
     provider,
     counting,
     answerFields,
+    fieldsWithoutEffect,
     endpoints,
     framings,
     modelFields,

@@ -114,6 +114,23 @@ describe('a custom format and a custom framing', () => {
     assert.deepEqual([stream, model], [false, 'acme-2'])
   })
 
+  test('requests that differ only in fields without effect share a kept answer', async (t) => {
+    const answer = { engine: 'acme-2-turbo', said: 'Once there was', why: 'done', cost }
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, answer) })
+    const format: Format = { ...acme, fieldsWithoutEffect: ['asker'] }
+    const cache = { ttlMs: 60_000, scope: () => 'all', when: () => true }
+    const app = await startApp(t, { target: provider.url, format, cache })
+    const how = async (body: object) => {
+      const response = await ask(app.url, '/acme/talk', { model: 'acme-2', ...body })
+      await response.text()
+      await app.record()
+      return response.headers.get('x-cache')
+    }
+    assert.equal(await how({ asker: 'b', user: 'a' }), 'miss')
+    assert.equal(await how({ asker: 'b', user: 'a' }), 'hit')
+    assert.equal(await how({ asker: 'b', user: 'b' }), 'miss')
+  })
+
   for (const bytes of [100, 20_000, 300_000]) {
     test(`usage is asked for in its own field, in a body of ${bytes} bytes`, async (t) => {
       const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
