@@ -161,13 +161,14 @@ async function sendBody(
   const { req } = exchange
   const { registry, observers } = context
   const { limits } = exchange
-  const onBytes = (count: number) => exchange.traffic.countRequestBytes(count)
-  const readsAll = takesJson(config.format, config.prefix + path.decoded)
-  const isOfAnswers = context.owners?.reads(exchange) === true
-  const isRead = config.readsRequests || context.targets?.routing.sticky !== undefined || isOfAnswers
-  const resources = { share, turns: context.turns }
-  const usageField = exchange.format.usageRequest?.[0]
-  const given = await readBody(req, limits, onBytes, isRead, readsAll, resources, usageField)
+  const { sticky } = context.targets?.routing ?? {}
+  const given = await readBody(req, limits, {
+    onBytes: (count) => exchange.traffic.countRequestBytes(count),
+    isEdited: config.readsRequests || sticky !== undefined || context.owners?.reads(exchange) === true,
+    takesJson: takesJson(config.format, config.prefix + path.decoded),
+    resources: { share, turns: context.turns },
+    usageField: exchange.format.usageRequest?.[0],
+  })
   if (exchange.isSettled) return
   // A body that a parser read earlier was not counted as it arrived.
   if (Buffer.isBuffer(given.content) && exchange.traffic.requestBytes === 0)

@@ -31,11 +31,13 @@ async function read(body: string | Buffer, given: Given = {}): Promise<RequestBo
       const result = await readBody(
         req,
         { ...defaultLimits, maxRequestBytes },
-        (count) => {
-          counted += count
+        {
+          onBytes: (count) => {
+            counted += count
+          },
+          isEdited,
+          ...(takesJson !== undefined && { takesJson }),
         },
-        isEdited,
-        takesJson,
       )
       return { ...result, counted }
     },

@@ -166,7 +166,7 @@ describe('an empty body counts as none, whatever its headers say', () => {
         const body = await withRequest(
           { method, headers: sent },
           (client) => client.end(),
-          ({ req }) => readBody(req, limits(10), undefined, isEdited),
+          ({ req }) => readBody(req, limits(10), { isEdited }),
         )
         assert.deepEqual(body, { content: undefined, headers, json: undefined })
       })
@@ -331,8 +331,7 @@ describe('a compressed body', () => {
       const body = await withRequest(
         { headers },
         (client) => client.end(bytes),
-        ({ req }) =>
-          readBody(req, defaultLimits, undefined, false, false, { share: all.share(), turns: sharedTurns() }),
+        ({ req }) => readBody(req, defaultLimits, { resources: { share: all.share(), turns: sharedTurns() } }),
       )
       assert.ok(Buffer.isBuffer(body.content) && body.content.equals(bytes))
       assert.deepEqual({ ...(body.json as object) }, { model: 'm', stream: true })
@@ -422,8 +421,10 @@ test('is counted while it arrives', async () => {
     { headers: { 'content-type': JSON_TYPE } },
     (client) => client.write('x'.repeat(11)),
     async ({ req }) => {
-      const refused = readBody(req, limits(10), (count) => {
-        told += count
+      const refused = readBody(req, limits(10), {
+        onBytes: (count) => {
+          told += count
+        },
       })
       await assert.rejects(refused, { code: 'request_too_large' })
     },

@@ -1,0 +1,80 @@
+import type { IncomingMessage } from 'node:http'
+import { AiProxyError, limitFailure } from '../api/errors.js'
+import type { ResolvedLimits } from '../api/limits.js'
+import { ReadThrottle } from '../util/read-throttle.js'
+import { Blocks } from './blocks.js'
+import { type ReadResources, runTask } from './read-resources.js'
+
+/** A body of this size usually arrives together with its head. */
+const MAX_ARRIVED_BYTES = 16 * 1024
+
+/** Takes a small body that has arrived completely, which needs no listeners. @returns whether it did */
+function takeArrived(req: IncomingMessage, size: number, blocks: Blocks, onBytes: (count: number) => void): boolean {
+  const isUntouched = req.readableFlowing === null && req.readableEncoding === null && !req.destroyed
+  // Requests that are not of Node's server may say that they are complete before their body is there.
+  if (!req.complete || !isUntouched || req.readableLength !== size) return false
+  for (let chunk: Buffer | null = req.read(); chunk !== null; chunk = req.read()) {
+    onBytes(chunk.length)
+    blocks.push(chunk)
+  }
+  return true
+}
+
+/**
+ * Reads a request's body as it arrives.
+ *
+ * @param declared the size that its head declares
+ * @param onBytes called with the number of bytes of each chunk
+ * @throws AiProxyError `request_too_large`, `held_bytes_exceeded`, `invalid_request`
+ */
+export async function readAll(
+  req: IncomingMessage,
+  declared: number,
+  limits: ResolvedLimits,
+  onBytes: (count: number) => void,
+  resources: ReadResources,
+): Promise<Buffer> {
+  const blocks = new Blocks(resources.share)
+  // Node hands over the head first, and what arrived with it right after that.
+  if (declared <= MAX_ARRIVED_BYTES) {
+    await undefined
+    if (takeArrived(req, declared, blocks, onBytes)) return runTask(blocks.join(), blocks.size, resources)
+  }
+  await new Promise<void>((resolve, reject) => {
+    const aborted = () => new AiProxyError('invalid_request', 'The request body broke off')
+    if (req.destroyed) return reject(aborted())
+    const stopListening = () =>
+      req.off('data', onData).off('end', onEnd).off('error', onAborted).off('close', onAborted)
+    const refuse = (failure: unknown) => {
+      stopListening()
+      // Read and discard the rest, so that the client can read the response instead of getting a reset connection.
+      req.resume()
+      reject(failure)
+    }
+    const throttle = new ReadThrottle(req)
+    const onData = (data: Buffer | string) => {
+      // Strings arrive if something before the proxy has called `req.setEncoding()`.
+      const chunk = typeof data === 'string' ? Buffer.from(data, req.readableEncoding ?? 'utf8') : data
+      throttle.count()
+      onBytes(chunk.length)
+      if (blocks.size + chunk.length > limits.maxRequestBytes) return refuse(limitFailure('request_too_large', limits))
+      try {
+        blocks.push(chunk)
+      } catch (failure) {
+        refuse(failure)
+      }
+    }
+    const onEnd = () => {
+      stopListening()
+      resolve()
+    }
+    const onAborted = () => {
+      stopListening()
+      reject(aborted())
+    }
+    req.on('data', onData).on('end', onEnd).on('error', onAborted).on('close', onAborted)
+    // Something before the proxy may have paused it, so that nothing is lost until it is read.
+    if (req.isPaused()) req.resume()
+  })
+  return runTask(blocks.join(), blocks.size, resources)
+}
