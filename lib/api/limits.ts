@@ -15,8 +15,9 @@ export interface Limits {
    */
   maxConcurrentExchanges: number | false
   /**
-   * Size of a compressed request body after decompression, which is needed only for `models`, `modelOptions` and
-   * `onRequest`. A body of 57 bytes may decompress to 32 MiB. Default 8 MiB.
+   * Size of a compressed request body after decompression, which is needed only for options that look into bodies: `models`,
+   * `modelOptions`, `onRequest`, `identify`, `policies`, `cache`, and `resume` for OpenAI's responses. A body of 57 bytes may
+   * decompress to 32 MiB. Default 8 MiB.
    */
   maxDecodedRequestBytes: number | false
   /**
