@@ -25,10 +25,6 @@ export const resume = mutationsOf(
     ['return this.#hasOtherIds ? joined(split(events).map(withoutIdLines)) : events', 'return events'],
     ['if (this.#after < page.newest) return this.#onChange()', '', SHARED],
     ["page.end?.how !== 'vacated' && ", '', 'test/e2e/journal/early-headers.test.ts'],
-    [
-      "if (reader === undefined || owner !== reader) throw new AiProxyError('stream_not_found', 'There is no such answer')",
-      '',
-      'test/e2e/journal/background.test.ts',
-    ],
+    ['if (reader === undefined || owner !== reader) throw notFound()', '', 'test/e2e/journal/background.test.ts'],
   ],
 )
