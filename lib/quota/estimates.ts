@@ -59,7 +59,7 @@ function withParts(tokens: Tokens, parts: Partial<Omit<Tokens, 'total'>>): Token
   return { ...all, total: Object.values(all).reduce((sum, part) => sum + part, 0) }
 }
 
-/** Returns an amount from the app or a provider; 0 if it makes no sense. */
+/** Returns an amount that a provider or its prices gave; 0 if it makes no sense. */
 export function atLeast0(amount: number): number {
   return amount > 0 && Number.isFinite(amount) ? amount : 0
 }

@@ -4,6 +4,7 @@ import { formatError } from '../util/format-error.js'
 import { warn } from '../util/warn.js'
 import { QuotaAccount, type QuotaAddition } from './account.js'
 import { QuotaAdmission } from './admission.js'
+import { checkedCharge } from './app-amounts.js'
 import { CalendarCache } from './calendar.js'
 import { chargedAmounts } from './charged-amounts.js'
 import { FurtherUse } from './further-use.js'
@@ -97,7 +98,7 @@ class QuotaPolicy implements Quota {
     if (!run) return undefined
     let charged: QuotaCharge | undefined
     try {
-      charged = this.#options.charge?.(record)
+      charged = checkedCharge(this.#options.charge?.(record))
     } catch (error) {
       // It gives back what it holds, and is charged what it used.
       void this.#charge(run, record, exchange, undefined)

@@ -1,7 +1,8 @@
 import type { PolicyExchange } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import { AssumedOutput } from '../policies/assumed-output.js'
-import { atLeast0, inputBySize } from './estimates.js'
+import { checkedAmount } from './app-amounts.js'
+import { inputBySize } from './estimates.js'
 import type { ResolvedQuotaOptions } from './options.js'
 import type { LimitBucket } from './rules.js'
 
@@ -18,7 +19,9 @@ export class RequestNeeds {
   inputOf(exchange: PolicyExchange): number {
     if (!runsModel(exchange)) return 0
     const { countInput } = this.#options
-    return Math.ceil(atLeast0(countInput ? countInput(exchange) : inputBySize(exchange)))
+    return Math.ceil(
+      countInput ? checkedAmount('what `countInput` returns', countInput(exchange)) : inputBySize(exchange),
+    )
   }
 
   /** Returns the output that may come: the request's own maximum, else what is assumed. */
@@ -28,7 +31,7 @@ export class RequestNeeds {
     const { maxOutputTokens } = exchange
     if (maxOutputTokens !== undefined) return Math.ceil(maxOutputTokens)
     if (typeof assumedOutput === 'number') return Math.ceil(assumedOutput) * exchange.answers
-    if (assumedOutput) return Math.ceil(atLeast0(assumedOutput(exchange)))
+    if (assumedOutput) return Math.ceil(checkedAmount('what `assumedOutput` returns', assumedOutput(exchange)))
     const key = learntBy(buckets)
     return key === undefined ? 0 : this.#assumed.of(key, exchange.model) * exchange.answers
   }

@@ -232,6 +232,33 @@ describe('what does not lose anything', () => {
     assert.deepEqual([(await only(policy, 'tokens'))?.used, policy.stats().running], [50, 0])
   })
 
+  for (const tokens of [Number.NaN, -1, Number.POSITIVE_INFINITY, '7']) {
+    test(`a \`charge\` of ${String(tokens)} tokens: what was used is charged, and the app is told`, async (t) => {
+      const limits = [{ key, tokens: 5000, per: '1h' }] as const
+      const { ask, policy, errors } = await started(t, { limits, charge: () => ({ tokens: tokens as number }) })
+      assert.equal((await ask()).status, 200)
+      await until(() => errors.length === 1, 'it is told')
+      assert.match(
+        String(errors[0]),
+        /policies: quota: the `tokens` that `charge` returns has to be a number of at least 0/,
+      )
+      assert.deepEqual([(await only(policy, 'tokens'))?.used, policy.stats().running], [50, 0])
+    })
+  }
+
+  for (const name of ['countInput', 'assumedOutput'] as const) {
+    for (const amount of [Number.NaN, -1, Number.POSITIVE_INFINITY, undefined]) {
+      test(`a \`${name}\` that returns ${String(amount)}: the request is refused, not counted as nothing`, async (t) => {
+        const limits = [{ key, tokens: 5000, per: '1h' }] as const
+        const { ask, policy, errors } = await started(t, { limits, [name]: () => amount })
+        assert.equal((await ask(request)).status, 500)
+        await until(() => errors.length === 1, 'it is told')
+        assert.match(String(errors[0]), new RegExp(`policies: quota: what \`${name}\` returns has to be a number`))
+        assert.equal(policy.stats().running, 0)
+      })
+    }
+  }
+
   test('an `onExceeded` that throws under rehearsal: nothing is held', async (t) => {
     const { ask, policy } = await started(t, {
       limits: [{ key, tokens: 5000, concurrent: 0, per: '1h' }],

@@ -1,0 +1,26 @@
+import type { QuotaCharge } from './options.js'
+
+/**
+ * Checks an amount that a function of the app returned: one that is no amount would count as nothing.
+ *
+ * @param name what the message calls it
+ * @throws TypeError if it is not a number of at least 0
+ */
+export function checkedAmount(name: string, amount: unknown): number {
+  if (typeof amount === 'number' && Number.isFinite(amount) && amount >= 0) return amount
+  throw new TypeError(`quota: ${name} has to be a number of at least 0; got ${inWords(amount)}`)
+}
+
+/** @throws TypeError if one of its amounts is given and wrong */
+export function checkedCharge(charge: QuotaCharge | undefined): QuotaCharge | undefined {
+  for (const kind of ['tokens', 'cost'] as const) {
+    const amount: unknown = charge?.[kind]
+    if (amount !== undefined) checkedAmount(`the \`${kind}\` that \`charge\` returns`, amount)
+  }
+  return charge
+}
+
+/** A promise, for example: these functions are not awaited. */
+function inWords(given: unknown): string {
+  return typeof given === 'number' ? String(given) : `a value of type ${given === null ? 'null' : typeof given}`
+}
