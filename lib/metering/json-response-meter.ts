@@ -59,15 +59,16 @@ export class JsonResponseMeter implements Metering {
     }
     // The answer arrived all at once, so there is no first token.
     const { text, callsTool, ...reading } = this.#format.readAnswer(answer)
+    const output = reading.usage?.outputTokens ?? this.#findings.usage?.outputTokens
+    if (text && output === undefined) this.#findings.estimatedTokens = this.#estimated(text, reading.model)
     const failed = (error ?? reading.error) !== undefined && { errorStatus: statusOfError(answer) }
     this.#findings.add({ ...(error !== undefined && { error }), ...reading, ...failed }, now)
-    if (text && this.#findings.usage?.outputTokens === undefined) this.#findings.estimatedTokens = this.#estimated(text)
   }
 
   /** Estimates the tokens of an answer's text if the answer does not report them. */
-  #estimated(text: string): number {
+  #estimated(text: string, model = this.#findings.model): number {
     const estimate = new RunningEstimate()
-    estimate.add(text, tokensByApp(this.#estimateTokens, text, this.#findings.model))
+    estimate.add(text, tokensByApp(this.#estimateTokens, text, model))
     return estimate.tokens
   }
 

@@ -374,6 +374,27 @@ describe('usage of an answer that ended early', () => {
     assert.equal(findings.usageAt(false)?.totalTokens, 730)
   })
 
+  test('divides a total that is reported alone: the text so far is output, and the rest is input', () => {
+    const counting = { cache: 'inside', reasoning: 'by total' } as const
+    const findings = toldBehind(12, { usage: { totalTokens: 50 } })
+    const usage = { inputTokens: 38, outputTokens: 12, totalTokens: 50, estimated: true }
+    assert.deepEqual(findings.usageAt(true), usage)
+    assert.equal(findings.tokensAt(true, counting)?.total, 50)
+    findings.estimatedTokens = 15
+    assert.deepEqual(findings.usageAt(true), { ...usage, outputTokens: 15, totalTokens: 53 })
+    assert.deepEqual(findings.tokensAt(true, counting), {
+      uncachedInput: 38,
+      cachedInput: 0,
+      cacheWrite: 0,
+      visibleOutput: 15,
+      reasoning: 0,
+      total: 53,
+    })
+    const less = toldBehind(12, { usage: { totalTokens: 5 } })
+    assert.deepEqual(less.usageAt(true), { inputTokens: 0, outputTokens: 5, totalTokens: 5, estimated: true })
+    assert.equal(less.generatedTokens, 5)
+  })
+
   test('does not change the reported figures', () => {
     const findings = told({ usage: { inputTokens: 3, outputTokens: 1, totalTokens: 4 } })
     findings.estimatedTokens = 8

@@ -65,6 +65,14 @@ describe('a JSON answer', () => {
     assert.equal(foundIn([bytesOf({ error: { message: 'Overloaded' } })]).error, 'Overloaded')
   })
 
+  test('may report a total alone, which includes its text', () => {
+    const content = 'An answer of some words, whose tokens the total includes'
+    const answer = { ...completion, choices: [{ index: 0, message: { content } }], usage: { total_tokens: 50 } }
+    const { inputTokens = 0, outputTokens = 0, totalTokens, estimated } = foundIn([bytesOf(answer)]).usageAt(true)!
+    assert.ok(outputTokens > 8)
+    assert.deepEqual([inputTokens + outputTokens, totalTokens, estimated], [50, 50, true])
+  })
+
   test('is read once', () => {
     const findings = new UsageAccumulator()
     const answer = new JsonResponseMeter(getFormat('openai-chat'), findings)
