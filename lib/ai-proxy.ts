@@ -12,6 +12,7 @@ import { recordOf } from './exchange/record-of.js'
 import { ExchangeRegistry } from './exchange/registry.js'
 import { AnswerOwners } from './handle/answer-owners.js'
 import { Arrival } from './handle/arrival.js'
+import { ChargedAnswers } from './handle/charged-answers.js'
 import type { ProxyContext } from './handle/context.js'
 import { settlePolicies } from './handle/exchange-policies.js'
 import { createJournals } from './handle/journals.js'
@@ -106,6 +107,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     journals,
     readers: new StreamReaders(),
     owners: config.resume && journals.resume && new AnswerOwners(journals.resume, config.resume),
+    charged: new ChargedAnswers(),
     answers: config.cache && journals.cache && new KeptAnswers(journals.cache, config.cache.ttlMs),
     held: new HeldBytes(config.limits),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
@@ -190,9 +192,10 @@ async function closePolicies({ policies, hookErrors }: Config): Promise<void> {
 }
 
 /** Counts and reports an exchange that has ended, once. */
-function conclude(exchange: Exchange, { config, registry, observers, answers, owners }: ProxyContext): void {
+function conclude(exchange: Exchange, { config, registry, observers, answers, owners, charged }: ProxyContext): void {
   exchange.held?.release()
   owners?.note(exchange)
+  charged.note(exchange)
   const record = recordOf(exchange, config.labelsOf?.(exchange.hookView()), config.costOf)
   registry.end(exchange, record)
   exchange.onEnd?.(record)

@@ -146,6 +146,12 @@ export class UsageAccumulator {
     return knowsNone ? { ...usage, outputTokens: this.usage?.outputTokens ?? 0 } : usage
   }
 
+  /** The usage is not this exchange's. */
+  disregardUsage(): void {
+    this.usage = this.billed = undefined
+    this.estimatedTokens = 0
+  }
+
   /** The last messages follow once more, in order: some of them have been read before. */
   rewind(): void {
     this.#readEnds = undefined

@@ -7,6 +7,7 @@ import type { ResponseContext } from '../response/context.js'
 import type { OverloadGuard } from '../scheduling/overload.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
 import type { AnswerOwners } from './answer-owners.js'
+import type { ChargedAnswers } from './charged-answers.js'
 import type { Journals } from './journals.js'
 import type { ReachableProvider } from './reachable-provider.js'
 import type { SetupWarnings } from './setup-warnings.js'
@@ -30,6 +31,8 @@ export interface ProxyContext extends ResponseContext {
   readonly warnings: SetupWarnings
   /** Whose the answers are that providers keep; `undefined` if streams cannot be continued. */
   readonly owners: AnswerOwners | undefined
+  /** Of which answers that providers keep the usage has been recorded. */
+  readonly charged: ChargedAnswers
   /** Answers that are kept for others. */
   readonly answers: KeptAnswers | undefined
   /** Counts the request bodies in memory. */

@@ -1,0 +1,27 @@
+import type { Exchange } from '../exchange/exchange.js'
+import { answerIdIn, keepsAnswers } from '../formats/index.js'
+import { RecentIds } from '../util/recent-ids.js'
+
+const MAX_IDS = 10_000
+
+/**
+ * Knows whose usage has been recorded, of the answers that providers keep: who reads such an answer once more makes no
+ * model write. An answer that is written in the background reports its usage only to those who read it.
+ */
+export class ChargedAnswers {
+  readonly #ids = new RecentIds(MAX_IDS)
+
+  /** Lets an exchange that has ended have the usage of its answer, unless an earlier one has had it. */
+  note(exchange: Exchange): void {
+    if (!keepsAnswers(exchange.format.name)) return
+    exchange.finishMetering()
+    const { answer, path, asksForStream } = exchange
+    const requested = answerIdIn(path)
+    const id = requested ?? answer.responseId
+    if (id === undefined) return
+    // What has been written so far will be in the usage of the whole.
+    const isUnfinished = answer.usage === undefined && !asksForStream
+    if (requested !== undefined && (isUnfinished || this.#ids.has(id))) answer.disregardUsage()
+    else if (answer.usage !== undefined) this.#ids.add(id)
+  }
+}

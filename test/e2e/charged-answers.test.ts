@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type App, startApp } from './support/app.js'
+import { post } from './support/client.js'
+import { type Owner, startProvider } from './support/provider.js'
+
+const output = [{ type: 'message', content: [{ type: 'output_text', text: 'Once upon a time' }] }]
+const written = {
+  id: 'resp_1',
+  object: 'response',
+  status: 'completed',
+  output,
+  usage: { input_tokens: 50, output_tokens: 7, total_tokens: 57 },
+}
+const unfinished = { ...written, status: 'in_progress', usage: null }
+
+/** An app whose provider answers with these, one after the other. */
+async function appFor(t: Owner, ...answers: readonly object[]): Promise<App> {
+  const left = [...answers]
+  const provider = await startProvider(t, { onCall: (call) => call.json(200, left.shift()) })
+  return startApp(t, { target: provider.url })
+}
+
+async function totalsOf(app: App, ...paths: readonly string[]): Promise<(number | undefined)[]> {
+  const totals: (number | undefined)[] = []
+  for (const path of paths) {
+    const isRead = path.startsWith('GET ')
+    const url = `${app.url}/v1/${path.replace('GET ', '')}`
+    await (await (isRead ? fetch(url) : post(url, { model: 'm', input: 'Hi' }))).text()
+    totals.push((await app.record()).tokens?.total)
+  }
+  return totals
+}
+
+describe('an answer that the provider keeps is in one record with its usage', () => {
+  test('in that of the request for it, not of those who read or cancel it afterwards', async (t) => {
+    const app = await appFor(t, written, written, written, { ...written, id: 'resp_2' })
+    const paths = ['responses', 'GET responses/resp_1', 'responses/resp_1/cancel', 'GET responses/resp_2']
+    assert.deepEqual(await totalsOf(app, ...paths), [57, undefined, undefined, 57])
+  })
+
+  test('in that of the first who reads it whole, if it is written in the background', async (t) => {
+    const queued = { ...unfinished, status: 'queued', output: [] }
+    const app = await appFor(t, queued, unfinished, unfinished, written, written)
+    const read = 'GET responses/resp_1'
+    const totals = await totalsOf(app, 'responses', read, read, read, read)
+    assert.deepEqual(totals, [0, undefined, undefined, 57, undefined])
+  })
+})
