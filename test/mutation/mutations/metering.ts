@@ -78,7 +78,7 @@ export const metering = mutationsOf(
       'test/metering/json-response-meter.test.ts',
     ],
     [
-      'if (text && this.#findings.usage?.outputTokens === undefined) this.#findings.estimatedTokens',
+      'if (text && output === undefined) this.#findings.estimatedTokens',
       'if (text) this.#findings.estimatedTokens',
       'test/metering/json-response-meter.test.ts',
     ],
