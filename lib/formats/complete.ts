@@ -7,12 +7,13 @@ import { operationAt } from './operations.js'
 import type { FieldPath } from './output-limits.js'
 
 /** Members of a format that have no default. */
-type WithoutDefault = 'answerFields' | 'usageRequest'
+type WithoutDefault = 'answerFields' | 'continuationField' | 'usageRequest'
 
 /** A format with all its members, as the rest of the package reads it. */
 export interface CompleteFormat<Name extends AnyFormatName = AnyFormatName>
   extends Required<Omit<Format<Name>, WithoutDefault>> {
   readonly answerFields: Format['answerFields'] | undefined
+  readonly continuationField: Format['continuationField'] | undefined
   readonly usageRequest: Format['usageRequest'] | undefined
   /**
    * Neither a path nor an option determined the format. A stream of which nothing has arrived may then be of any
@@ -61,6 +62,8 @@ export function complete<Name extends AnyFormatName>(format: Format<Name> & Inte
     streamPaths: format.streamPaths ?? NONE,
     streamsByDefault: format.streamsByDefault ?? NONE,
     modelPaths: format.modelPaths ?? NONE,
+    continuationField: format.continuationField,
+    answerPaths: format.answerPaths ?? NONE,
     silentPaths: format.silentPaths ?? NONE,
     maxOutputTokensPath: format.maxOutputTokensPath ?? (() => MAX_TOKENS),
     otherLimitPaths: format.otherLimitPaths ?? NONE,

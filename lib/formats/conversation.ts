@@ -1,3 +1,4 @@
+import type { CompleteFormat } from './complete.js'
 import { listAt, textAt, valueAt } from './fields.js'
 
 /** Fields that hold the system prompt, per protocol. */
@@ -42,21 +43,16 @@ export function beginningOf(body: unknown): readonly unknown[] {
 /** The user's first message follows the system's, of which there are a few. */
 const MAX_LEADING_MESSAGES = 8
 
-/**
- * Returns whether a provider keeps the answers of a format, so that a later request may continue one by its id
- * (`previous_response_id`). https://platform.openai.com/docs/guides/conversation-state
- */
-export function keepsAnswers(format: string): boolean {
-  return format === 'openai-responses'
+/** Returns whether a provider keeps the answers of a format, so that a later request may name one by its id. */
+export function keepsAnswers({ continuationField, answerPaths }: CompleteFormat): boolean {
+  return continuationField !== undefined || answerPaths.length > 0
 }
 
-/** Paths about one answer that a provider keeps: to read it, its input, to cancel and to delete it. */
-const ANSWER_PATH = /\/responses\/([^/]+)(?:\/(?:cancel|input_items))?\/?$/
-/** Names in that place that are no ids. */
-const NOT_IDS = new Set(['compact', 'input_tokens'])
-
-/** Returns the id of the answer that a path of such a format is about; `undefined` if it is about none. */
-export function answerIdIn(path: string): string | undefined {
-  const id = ANSWER_PATH.exec(path)?.[1]
-  return id === undefined || NOT_IDS.has(id) ? undefined : id
+/** Returns the id of the kept answer that a path is about; `undefined` if it is about none. */
+export function answerIdIn(path: string, { answerPaths }: CompleteFormat): string | undefined {
+  for (const pattern of answerPaths) {
+    const id = pattern.exec(path)?.[1]
+    if (id !== undefined) return id
+  }
+  return undefined
 }

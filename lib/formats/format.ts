@@ -187,6 +187,19 @@ export interface Format<Name extends AnyFormatName = CustomFormatName> {
   /** Paths that name the model; the first group is the name. Default: none; the body's `model` names it. */
   readonly modelPaths?: readonly RegExp[]
 
+  /**
+   * Top-level field in which a request names the answer that it continues, if the provider keeps answers: of several
+   * targets, the one that has the answer is asked. Default: none.
+   */
+  readonly continuationField?: string
+
+  /**
+   * Paths about one answer that the provider keeps (to read, cancel or delete it); the first group is its id. Such a
+   * request goes to the target that has the answer. With `resume`, it must be of the client that had the answer made.
+   * Default: none.
+   */
+  readonly answerPaths?: readonly RegExp[]
+
   /** Paths that generate no text (embeddings, counting tokens): no output limit is set there. Default: none. */
   readonly silentPaths?: readonly RegExp[]
 

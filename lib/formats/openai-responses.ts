@@ -63,6 +63,9 @@ export const openaiResponses = builtIn({
     'GET **/responses/*/input_items',
     'DELETE **/responses/*',
   ],
+  // https://platform.openai.com/docs/guides/conversation-state
+  continuationField: 'previous_response_id',
+  answerPaths: [/\/responses\/(?!(?:compact|input_tokens)(?:\/|$))([^/]+)(?:\/(?:cancel|input_items))?\/?$/],
   silentPaths: [/\/(?:input_tokens|compact|cancel)$/],
   modelFreeRequests: [
     { method: 'POST', path: /\/responses\/[^/]+\/cancel$/ },

@@ -38,11 +38,11 @@ export class AnswerOwners {
    * @throws AiProxyError `stream_not_found`; `journal_unavailable`
    */
   async admit(exchange: Exchange, controller: ResponseController, path: string): Promise<void> {
-    if (!keepsAnswers(exchange.format.name)) return
+    if (!keepsAnswers(exchange.format)) return
     const who = await askApp('resume.who', exchange, controller, () => this.#resume.who(exchange.hookView()))
     if (exchange.isSettled) return
     const reader = who === undefined ? undefined : subjectKey(who)
-    const id = answerIdIn(path)
+    const id = answerIdIn(path, exchange.format)
     if (id !== undefined) return this.#check(id, reader)
     if (reader !== undefined) this.#readers.set(exchange, reader)
   }

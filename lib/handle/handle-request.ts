@@ -167,7 +167,7 @@ async function sendBody(
     isEdited: config.readsRequests || sticky !== undefined || context.owners?.reads(exchange) === true,
     takesJson: takesJson(config.format, config.prefix + path.decoded),
     resources: { share, turns: context.turns },
-    usageField: exchange.format.usageRequest?.[0],
+    format: exchange.format,
   })
   if (exchange.isSettled) return
   // A body that a parser read earlier was not counted as it arrived.

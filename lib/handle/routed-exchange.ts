@@ -296,6 +296,6 @@ export class RoutedExchange implements AttemptCallbacks {
     // What led to another attempt was counted when it did.
     const said: AttemptFailure = error === undefined ? { kind: 'broken' } : { kind: 'error-event', status }
     const failure = served.hasFailed ? undefined : said
-    if (this.#route) this.#pool.conclude(record, served.pooled, this.#route, failure)
+    if (this.#route) this.#pool.conclude(record, this.#exchange, served.pooled, this.#route, failure)
   }
 }

@@ -128,7 +128,13 @@ export class TargetPool {
    *
    * @param failure what it means if its answer failed; `undefined` if that is known
    */
-  conclude(record: ExchangeRecord, served: PooledTarget, route: Route, failure: AttemptFailure | undefined): void {
+  conclude(
+    record: ExchangeRecord,
+    { format }: Exchange,
+    served: PooledTarget,
+    route: Route,
+    failure: AttemptFailure | undefined,
+  ): void {
     const attempt = record.attempts.findLast(({ target }) => target === served.target.name)
     const sample = attempt?.firstTokenMs ?? (record.stream ? undefined : attempt?.ms)
     const isFault = record.outcome === 'upstream_error' || SILENT.has(record.limit)
@@ -138,7 +144,7 @@ export class TargetPool {
     served.state.succeed()
     if (sample !== undefined) served.state.sample(sample)
     this.#router.served(route, served.state)
-    if (record.responseId !== undefined && keepsAnswers(record.format))
+    if (record.responseId !== undefined && keepsAnswers(format))
       this.#router.rememberResponse(record.responseId, served.state)
   }
 
@@ -184,8 +190,8 @@ function namesOf(targets: readonly Pick<PooledTarget, 'target'>[]): readonly str
 
 /** Returns the id of the response that a request continues, reads, cancels or deletes; `undefined` if there is none. */
 function referredResponse({ format }: Exchange, path: ProviderPath, body: unknown): string | undefined {
-  const ofPath = keepsAnswers(format.name) ? answerIdIn(path.decoded) : undefined
-  const id = ofPath ?? valueAt(body, 'previous_response_id')
+  const { continuationField } = format
+  const id = answerIdIn(path.decoded, format) ?? (continuationField && valueAt(body, continuationField))
   return typeof id === 'string' && id.length <= MAX_ID_LENGTH ? id : undefined
 }
 

@@ -12,10 +12,10 @@ const FUNCTIONS = [
   ...(['readMessage', 'readAnswer', 'readHeaders', 'textsIn', 'progressIn', 'isTerminator', 'streamsSse'] as const),
   ...(['errorBody', 'isErrorBody', 'errorEvent', 'maxOutputTokensPath', 'takesUsageRequest', 'operation'] as const),
 ]
-const STRINGS = ['usageMarker', 'provider'] as const
+const STRINGS = ['usageMarker', 'provider', 'continuationField'] as const
 const STRING_LISTS = ['answerFields', 'fieldsWithoutEffect', 'endpoints', 'requestHeaders', 'requestIdHeaders'] as const
 const HEADER_LISTS = ['requestHeaders', 'requestIdHeaders'] as const
-const PATTERNS = ['streamPaths', 'streamsByDefault', 'modelPaths', 'silentPaths'] as const
+const PATTERNS = ['streamPaths', 'streamsByDefault', 'modelPaths', 'silentPaths', 'answerPaths'] as const
 const PATH_LISTS = ['modelFields', 'otherLimitPaths'] as const
 const MEMBERS = [
   ...(['name', ...FUNCTIONS, ...STRINGS, ...STRING_LISTS, ...PATTERNS] as const),
@@ -80,9 +80,11 @@ function checkMembers(format: Format): Format {
     patternsOf(`format.${member}`, format[member]),
   ])
   const { readMessage, usageMarker, provider, answerFields, fieldsWithoutEffect, endpoints, readsBothCases } = format
+  const { continuationField } = format
   const rest = {
     usageMarker,
     provider,
+    continuationField,
     counting,
     answerFields,
     fieldsWithoutEffect,

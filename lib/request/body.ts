@@ -6,7 +6,7 @@ import { sharedTurns } from '../scheduling/turns.js'
 import { readAll } from './arriving-body.js'
 import type { BodyBytes } from './body-bytes.js'
 import { decoderFor, undecodableError } from './content-coding.js'
-import { type BodyJson, glance, glanceCompressed } from './glance.js'
+import { type BodyJson, glance, glanceCompressed, type RequestFormat } from './glance.js'
 import { decompress, parsed, surveyFields } from './parse-body.js'
 import { bodyLeftByParser } from './parsed-body.js'
 import type { ReadResources } from './read-resources.js'
@@ -35,8 +35,8 @@ export interface ReadOptions {
   readonly takesJson?: boolean
   /** Default: its own. */
   readonly resources?: ReadResources
-  /** The field in which the request's format asks for usage. */
-  readonly usageField?: string | undefined
+  /** The format of the request, which names the fields to find in a large body. Default: one that names none. */
+  readonly format?: RequestFormat
 }
 
 // Node frames a body of unknown length only for these methods. For others it would send bare bytes, which the provider
@@ -56,7 +56,7 @@ export async function readBody(
   limits: ResolvedLimits,
   options: ReadOptions = {},
 ): Promise<RequestBody> {
-  const { onBytes = () => {}, isEdited = false, takesJson = isEdited, usageField } = options
+  const { onBytes = () => {}, isEdited = false, takesJson = isEdited, format = {} } = options
   const { resources = { share: new HeldBytes(limits).share(), turns: sharedTurns() } } = options
   const { headers: given, method = '' } = req
   const { 'content-type': type = '', 'content-length': declared, 'transfer-encoding': transfer } = given
@@ -89,9 +89,9 @@ export async function readBody(
   const decoder = decoderFor(encoding)
   if (!isEdited) {
     try {
-      if (decoder === 'identity') return { content, headers, ...(await glance(content, usageField, resources)) }
+      if (decoder === 'identity') return { content, headers, ...(await glance(content, format, resources)) }
       // A coding that we cannot decode is no error: the provider may know it.
-      const result = decoder ? await glanceCompressed(content, decoder, usageField, resources) : { json: undefined }
+      const result = decoder ? await glanceCompressed(content, decoder, format, resources) : { json: undefined }
       return { content, headers, ...result }
     } catch (error) {
       // A body that is not declared as JSON need not be JSON.

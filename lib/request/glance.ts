@@ -1,3 +1,4 @@
+import type { CompleteFormat } from '../formats/index.js'
 import { JsonSurvey, type Span } from '../json/survey.js'
 import { parseFields } from '../json/top-level.js'
 import { TopLevelScanner } from '../json/top-level-scanner.js'
@@ -6,8 +7,8 @@ import { type Decoder, decode } from './content-coding.js'
 import { parseAtOnce } from './parse-body.js'
 import { inSteps, MAX_PARSED_BYTES, type ReadResources, runTask } from './read-resources.js'
 
-/** The top-level fields that are searched for in a large body that nothing may edit, beside its request for usage. */
-const surveyedFields = ['model', 'stream', 'previous_response_id'] as const
+/** The members of a format that name fields of its requests. */
+export type RequestFormat = Partial<Pick<CompleteFormat, 'continuationField' | 'usageRequest'>>
 
 /** What is known of a body's JSON. */
 export interface BodyJson {
@@ -20,7 +21,7 @@ export interface BodyJson {
   readonly decoded?: Buffer
   /**
    * Positions of the values of the JSON object's top-level fields, if it was scanned: all fields of a body that may be
-   * edited, otherwise only `surveyedFields` and the one that asks for usage.
+   * edited, otherwise only `model`, `stream`, and those that the request's format names.
    */
   readonly spans?: ReadonlyMap<string, Span>
 }
@@ -34,22 +35,23 @@ const MAX_PARSED_WORK = 50_000
 const MAX_ID_BYTES = 4096
 
 /** Reads what the proxy needs to know about a body that is forwarded unchanged. */
-export async function glance(
-  bytes: Buffer,
-  usageField: string | undefined,
-  resources: ReadResources,
-): Promise<BodyJson> {
+export async function glance(bytes: Buffer, format: RequestFormat, resources: ReadResources): Promise<BodyJson> {
   if (bytes.length <= HARMLESS_BYTES) return { json: parseAtOnce(bytes) }
-  const survey = new JsonSurvey(bytes, usageField === undefined ? surveyedFields : [...surveyedFields, usageField])
+  const { continuationField, usageRequest } = format
+  const usageField = usageRequest?.[0]
+  const fields = ['model', 'stream', continuationField, usageField].filter((name) => name !== undefined)
+  const survey = new JsonSurvey(bytes, fields)
   await runTask(inSteps(survey), bytes.length, resources)
   if (bytes.length <= MAX_PARSED_BYTES && survey.work <= MAX_PARSED_WORK) {
     return { json: parseAtOnce(bytes), spans: survey.spans }
   }
   if (!survey.isComplete) return { json: undefined }
   const spans = new Map(survey.spans)
-  const { start, end } = spans.get('previous_response_id') ?? { start: 0, end: 0 }
-  // A client could send another value than an id, which takes time to parse.
-  if (end - start > MAX_ID_BYTES) spans.delete('previous_response_id')
+  if (continuationField !== undefined) {
+    const { start, end } = spans.get(continuationField) ?? { start: 0, end: 0 }
+    // A client could send another value than an id, which takes time to parse.
+    if (end - start > MAX_ID_BYTES) spans.delete(continuationField)
+  }
   if (usageField !== undefined) spans.delete(usageField)
   return { json: parseFields(bytes, spans), spans: survey.spans }
 }
@@ -61,7 +63,7 @@ const MAX_GLANCE_BYTES = 1024 * 1024
 export async function glanceCompressed(
   bytes: Buffer,
   decoder: Decoder,
-  usageField: string | undefined,
+  format: RequestFormat,
   resources: ReadResources,
 ): Promise<BodyJson> {
   const json: Record<string, unknown> = Object.create(null)
@@ -76,7 +78,7 @@ export async function glanceCompressed(
   })
   if (isComplete && size <= MAX_PARSED_BYTES) {
     const text = await runTask(blocks.join(), size, resources)
-    return { ...(await glance(text, usageField, resources)), decoded: text }
+    return { ...(await glance(text, format, resources)), decoded: text }
   }
   blocks.release()
   return { json: isComplete && !scanner.isComplete ? undefined : json }

@@ -132,6 +132,38 @@ describe('a custom format and a custom framing', () => {
   })
 
   for (const bytes of [100, 20_000, 300_000]) {
+    test(`an answer is continued and read where it is kept, by bodies of ${bytes} bytes`, async (t) => {
+      let made = 0
+      const start = () =>
+        startProvider(t, {
+          onCall: (call) => call.json(200, { ticket: `t-${made++}`, said: 'Once', why: 'done', cost }),
+        })
+      const targets = [
+        { name: 'a', target: (await start()).url },
+        { name: 'b', target: (await start()).url },
+      ]
+      const format: Format = {
+        ...acme,
+        endpoints: ['POST **/acme/talk', 'GET **/acme/talks/*'],
+        readAnswer: (answer) => ({ ...acme.readAnswer!(answer), responseId: answer.ticket as string }),
+        continuationField: 'after',
+        answerPaths: [/\/talks\/([^/]+)$/],
+      }
+      const app = await startApp(t, { targets, format })
+      const servedAfter = async (after: object) => {
+        await (await ask(app.url, '/acme/talk', { model: 'acme-2', say: 'x'.repeat(bytes), ...after })).text()
+        return app.record()
+      }
+      const { target, responseId } = await servedAfter({})
+      for (let turn = 0; turn < 4; turn++) {
+        assert.equal((await servedAfter({ after: responseId })).target, target)
+        await (await fetch(`${app.url}/acme/talks/${responseId}`)).text()
+        assert.equal((await app.record()).target, target)
+      }
+    })
+  }
+
+  for (const bytes of [100, 20_000, 300_000]) {
     test(`usage is asked for in its own field, in a body of ${bytes} bytes`, async (t) => {
       const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
       const { url } = await startApp(t, { target: provider.url, format: { ...acme, usageRequest: ['report', 'cost'] } })
