@@ -1,78 +1,4 @@
-/**
- * The fields of requests that are known by name, of all formats, so that a slip in one is found. Names with an underscore
- * need not be here to be taken, only to have their slips found.
- */
-export const modelFieldNames = [
-  ...[
-    'model',
-    'messages',
-    'input',
-    'prompt',
-    'contents',
-    'system',
-    'instructions',
-    'user',
-    'metadata',
-    'store',
-    'stream',
-  ],
-  ...['n', 'seed', 'stop', 'temperature', 'top_p', 'top_k', 'top_a', 'min_p', 'k', 'p', 'logprobs', 'top_logprobs'],
-  ...[
-    'frequency_penalty',
-    'presence_penalty',
-    'repetition_penalty',
-    'max_tokens',
-    'max_completion_tokens',
-    'logit_bias',
-  ],
-  ...[
-    'max_output_tokens',
-    'max_new_tokens',
-    'max_length',
-    'maxTokens',
-    'num_predict',
-    'stop_sequences',
-    'response_format',
-  ],
-  ...[
-    'reasoning',
-    'reasoning_effort',
-    'thinking',
-    'include',
-    'text',
-    'truncation',
-    'tools',
-    'tool_choice',
-    'modalities',
-  ],
-  ...[
-    'service_tier',
-    'parallel_tool_calls',
-    'verbosity',
-    'size',
-    'quality',
-    'voice',
-    'style',
-    'background',
-    'dimensions',
-  ],
-  ...[
-    'format',
-    'options',
-    'think',
-    'template',
-    'raw',
-    'keep_alive',
-    'parameters',
-    'generationConfig',
-    'safetySettings',
-  ],
-  ...['systemInstruction', 'toolConfig', 'cachedContent', 'labels', 'inferenceConfig', 'guardrailConfig', 'toolConfig'],
-  ...['additionalModelRequestFields', 'performanceConfig', 'requestMetadata', 'provider', 'providerOptions', 'models'],
-  ...['preset', 'plugins', 'route', 'transforms', 'fallbacks', 'extra_body', 'documents', 'connectors', 'effort'],
-] as const
-
-type ModelFieldName = (typeof modelFieldNames)[number]
+import type { RequestField } from '../formats/index.js'
 
 /**
  * Fields of a request's body: those known by name, and any other whose name has an underscore. A name without one that is
@@ -89,4 +15,4 @@ export type ModelFields = {
   temperature?: number | undefined
   /** A field of the provider's. */
   [field: `${string}_${string}`]: unknown
-} & Partial<Record<ModelFieldName, unknown>>
+} & Partial<Record<RequestField, unknown>>

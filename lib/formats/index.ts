@@ -54,6 +54,7 @@ export {
   takesJsonAlone,
   takesUploads,
 } from './paths.js'
+export { type RequestField, requestFields } from './request-fields.js'
 export { requestedAnswers, requestedChoices, requestedOutput } from './requested-output.js'
 export { temperatureOf } from './temperature.js'
 export { type MessageOfFormat, textOf, withText } from './text.js'

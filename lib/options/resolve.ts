@@ -1,7 +1,7 @@
 import { IncomingMessage } from 'node:http'
-import { modelFieldNames } from '../api/model-fields.js'
 import type { Observer } from '../api/observer.js'
 import type { AiProxyOptions, ModelOptions } from '../api/options.js'
+import { requestFields } from '../formats/index.js'
 import { nearest } from '../util/nearest.js'
 import { setupWarningCodes } from '../util/warn.js'
 import { resolveCache } from './cache.js'
@@ -208,7 +208,7 @@ function resolveForwardCredentials(
 }
 
 /** What a field directly in `modelOptions` was most likely meant to be. */
-const overrideNames = ['maxOutputTokens', ...modelFieldNames].map((name) => `modelOptions.overrides.${name}`)
+const overrideNames = ['maxOutputTokens', ...requestFields].map((name) => `modelOptions.overrides.${name}`)
 
 function resolveModelOptions(options: ModelOptions | undefined): ModelOptions | undefined {
   if (options === undefined) return undefined
@@ -239,7 +239,7 @@ const MAX_TYPO_DISTANCE = 1 / 7
  * effect.
  */
 function rejectTypos(option: string, fields: object): void {
-  const known: readonly string[] = ['maxOutputTokens', ...modelFieldNames]
+  const known: readonly string[] = ['maxOutputTokens', ...requestFields]
   for (const name of Object.keys(fields)) {
     if (known.includes(name)) continue
     const ofLimit = name.includes('_') ? undefined : nearest(name, ['maxOutputTokens'])
