@@ -16,10 +16,6 @@ import { askApp } from './ask-app.js'
 /** How long it is known whose an answer is: long enough for one that is written in the background. */
 const OWNED_MS = 24 * 60 * 60_000
 
-/** The field by which a request goes on from an answer, which its model then reads; LiteLLM takes it in `extra_body`, too. */
-const CONTINUED = 'previous_response_id'
-const PATHS = [[CONTINUED], ['extra_body', CONTINUED]] as const
-
 /** Who had which answer made, of those that providers keep: only the same may read, cancel or delete it. */
 export class AnswerOwners {
   readonly #journal: Journal
@@ -49,7 +45,7 @@ export class AnswerOwners {
 
   /** Returns whether it has to be known which answer a request continues. */
   reads({ format }: Exchange): boolean {
-    return keepsAnswers(format.name)
+    return format.continuationField !== undefined
   }
 
   /**
@@ -60,13 +56,16 @@ export class AnswerOwners {
    * @throws AiProxyError `stream_not_found`; `journal_unavailable`; `invalid_request` if the provider may read another id
    */
   async admitContinued(exchange: Exchange, body: RequestBody): Promise<void> {
-    if (!this.reads(exchange)) return
+    const { continuationField, readsBothCases } = exchange.format
+    if (continuationField === undefined) return
+    // LiteLLM takes it in `extra_body`, too.
+    const paths = [[continuationField], ['extra_body', continuationField]]
     const text = jsonText(body)
     if (text) {
       rejectOtherEncodings(text, body.headers['content-type'])
-      rejectAmbiguousFields(text, PATHS, exchange.format.readsBothCases, body.spans)
+      rejectAmbiguousFields(text, paths, readsBothCases, body.spans)
     }
-    for (const path of PATHS) {
+    for (const path of paths) {
       const id = textAt(body.json, ...path)
       if (id !== undefined && !(await this.#mayContinue(id, this.#readers.get(exchange)))) throw notFound()
     }

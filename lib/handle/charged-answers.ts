@@ -13,10 +13,10 @@ export class ChargedAnswers {
 
   /** Lets an exchange that has ended have the usage of its answer, unless an earlier one has had it. */
   note(exchange: Exchange): void {
-    if (!keepsAnswers(exchange.format.name)) return
+    if (!keepsAnswers(exchange.format)) return
     exchange.finishMetering()
     const { answer, path, asksForStream } = exchange
-    const requested = answerIdIn(path)
+    const requested = answerIdIn(path, exchange.format)
     const id = requested ?? answer.responseId
     if (id === undefined) return
     // What has been written so far will be in the usage of the whole.
