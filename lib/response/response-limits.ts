@@ -19,7 +19,7 @@ interface LimitedAnswer {
   readonly hasMore: boolean
 }
 
-/** Enforces the limits of an answer in time and tokens, and ends it after the provider has reported its end. */
+/** Enforces the limits of an answer in time, bytes and tokens, and ends it after the provider has reported its end. */
 export class ResponseLimits {
   /** The provider has reported the end of its answer. */
   isTerminated = false
@@ -33,11 +33,13 @@ export class ResponseLimits {
   readonly #answer: LimitedAnswer
   /** Exists if a limit on the model's silence is set. */
   readonly #contentWatch: ContentWatch | undefined
+  #bytesLeft: number
 
   constructor(exchange: Exchange, callbacks: AnswerCallbacks, answer: LimitedAnswer) {
     this.#exchange = exchange
     this.#callbacks = callbacks
     this.#answer = answer
+    this.#bytesLeft = exchange.limits.maxResponseBytes
     const { maxStreamDurationMs, firstTokenTimeoutMs, progressTimeoutMs } = exchange.limits
     this.#startIdleTimer()
     if (Math.min(firstTokenTimeoutMs, progressTimeoutMs) < Number.POSITIVE_INFINITY) {
@@ -53,10 +55,23 @@ export class ResponseLimits {
     return this.isTerminated || (this.isStream && this.#exchange.answer.error !== undefined)
   }
 
-  /** Counts bytes that arrived from the provider. */
-  onBytes(count: number, now: number): void {
-    this.#exchange.traffic.countUpstreamBytes(count)
+  /** More bytes have arrived than may pass. */
+  get isTooLarge(): boolean {
+    return this.#bytesLeft < 0
+  }
+
+  /**
+   * Counts bytes that arrived from the provider.
+   *
+   * @param size of all chunks together
+   * @returns what of them may pass
+   */
+  take(chunks: readonly Buffer[], size: number, now: number): readonly Buffer[] {
+    this.#exchange.traffic.countUpstreamBytes(size)
     this.#exchange.deadlines.touch('idle', now)
+    const allowed = size <= this.#bytesLeft ? chunks : [Buffer.concat(chunks).subarray(0, this.#bytesLeft)]
+    this.#bytesLeft -= size
+    return allowed
   }
 
   /**

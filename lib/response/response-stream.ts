@@ -11,7 +11,6 @@ import { brokenOff, failureAtEnd, failureOfCut, restOf } from './ending.js'
 import { FrameWriter } from './frame-writer.js'
 import { PolicyHold } from './policy-hold.js'
 import { type AnswerCallbacks, ResponseLimits } from './response-limits.js'
-import { SizeLimit } from './size-limit.js'
 import { SourceEnd } from './source-end.js'
 import { SourceReader } from './source-reader.js'
 import { TurnSize } from './turn-bytes.js'
@@ -40,7 +39,6 @@ export class ResponseStream implements Runnable {
   /** `undefined` until the first bytes show what the body is. */
   #carriage: Carriage | undefined
   #bodyStart: BodyStart | undefined
-  readonly #sizeLimit: SizeLimit
   readonly #size = new TurnSize()
   #isQueued = false
   isStopped = false
@@ -63,7 +61,6 @@ export class ResponseStream implements Runnable {
     this.#source = source
     this.#downstream = downstream
     this.#callbacks = callbacks
-    this.#sizeLimit = new SizeLimit(exchange.limits.maxResponseBytes)
     this.limits = new ResponseLimits(exchange, callbacks, this)
     this.#writer = new FrameWriter(downstream, this.limits, this)
     this.#hold = new PolicyHold(this.limits, this)
@@ -145,7 +142,7 @@ export class ResponseStream implements Runnable {
       this.#afterFrames(this.#carriage)
     } else this.#read(now)
     // What a policy has held back goes out before its answer ends because of what follows.
-    if (this.#sizeLimit.isExceeded && !this.isStopped && !this.#writer.hasRest) this.#failTooLarge('response_too_large')
+    if (this.limits.isTooLarge && !this.isStopped && !this.#writer.hasRest) this.#failTooLarge('response_too_large')
     if (this.isStopped) return
     this.#downstream.flushHead()
     // The end may have arrived while this turn was waiting, and is not reported again. One that nothing has read yet is not known.
@@ -160,8 +157,7 @@ export class ResponseStream implements Runnable {
     const chunks = this.#reader.read(this.#size.maxBytes)
     const size = this.#size.take(chunks)
     if (size === 0) return
-    this.limits.onBytes(size, now)
-    const allowed = this.#sizeLimit.take(chunks, size)
+    const allowed = this.limits.take(chunks, size, now)
     if (this.#carriage) this.#forward(this.#carriage, allowed, now)
     else this.#forwardFirstBytes(allowed, false, now)
   }
@@ -186,7 +182,7 @@ export class ResponseStream implements Runnable {
     const frames = framer.push(chunks)
     // The last bytes of a body without frames are written together with the end.
     const isLast = this.#reader.isDrained && framer instanceof PassThroughFramer && framer.holdsNothing
-    if (frames && isLast && !this.#sizeLimit.isExceeded) this.#endWith(frames, carriage, now)
+    if (frames && isLast && !this.limits.isTooLarge) this.#endWith(frames, carriage, now)
     else if (frames) this.#writer.write(frames, carriage, now)
     this.#afterFrames(carriage)
   }

@@ -46,14 +46,14 @@ export const limits = mutationsOf(
       'test/request/body.test.ts',
     ],
     [
-      'const allowed = size <= this.#left ? chunks : [Buffer.concat(chunks).subarray(0, this.#left)]',
+      'const allowed = size <= this.#bytesLeft ? chunks : [Buffer.concat(chunks).subarray(0, this.#bytesLeft)]',
       'const allowed = chunks',
       'test/response/response-stream.test.ts',
       'test/response/response-controller.limits.test.ts',
     ],
     [
-      'return this.#left < 0',
-      'return this.#left <= 0',
+      'return this.#bytesLeft < 0',
+      'return this.#bytesLeft <= 0',
       'test/response/response-stream.test.ts',
       'test/response/response-controller.limits.test.ts',
     ],
