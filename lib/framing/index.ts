@@ -5,13 +5,13 @@ import { jsonArray } from './json-array.js'
 import { ndjson } from './ndjson.js'
 import { sse } from './sse.js'
 
+// Code that runs for each chunk imports from the file itself: a name that is exported anew is a getter in CommonJS.
 export { awsEventStream } from './aws-event-stream.js'
 export type { Framer } from './framer.js'
 export type { Framing, Message } from './framing.js'
 export { jsonArray } from './json-array.js'
 export { ndjson } from './ndjson.js'
 export { PassThroughFramer } from './pass-through.js'
-export { sizeOf } from './pending-bytes.js'
 export { SSE_HEARTBEAT, sse } from './sse.js'
 export { asDataEvent, MAX_ENCLOSED_BYTES, WholeBodyAsEvent } from './whole-body-as-event.js'
 

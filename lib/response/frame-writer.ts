@@ -1,4 +1,4 @@
-import { sizeOf } from '../framing/index.js'
+import { sizeOf } from '../framing/pending-bytes.js'
 import type { Carriage } from './carriage.js'
 import type { Downstream } from './downstream.js'
 import type { ResponseLimits } from './response-limits.js'

@@ -1,5 +1,6 @@
 import type { Metering } from '../exchange/metering.js'
-import { type Framing, PassThroughFramer, sizeOf } from '../framing/index.js'
+import { type Framing, PassThroughFramer } from '../framing/index.js'
+import { sizeOf } from '../framing/pending-bytes.js'
 import type { Secrets } from '../util/secrets.js'
 
 /**

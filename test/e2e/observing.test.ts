@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { sizeOf } from '../../lib/framing/index.js'
+import { sizeOf } from '../../lib/framing/pending-bytes.js'
 import type { AiProxyStats, ExchangeRecord, ObservedExchange, Observer } from '../../lib/index.js'
 import { ResponseStream } from '../../lib/response/response-stream.js'
 import { SourceReader } from '../../lib/response/source-reader.js'
