@@ -49,6 +49,8 @@ export class UsageAccumulator {
   error: string | undefined
   /** The provider has sent the last message of its stream. */
   isLast = false
+  /** The provider is still writing the answer, in the background. */
+  isPending = false
   /** The stream had a message of its format, so it is known how the stream must end. */
   isRecognised = false
   #errorStatus: number | undefined
@@ -132,6 +134,8 @@ export class UsageAccumulator {
     this.#errorStatus = reading.errorStatus ?? this.#errorStatus
     if (reading.finishReason && isFailure(reading.finishReason)) this.error ??= `finish reason ${reading.finishReason}`
     if (reading.isLast) this.isLast = true
+    if (reading.isPending) this.isPending = true
+    else if (reading.finishReason || reading.isLast) this.isPending = false
     if (reading.text || reading.callsTool || reading.whole) this.firstTokenAt ??= now
     if (!this.isComplete) this.#estimateAtEnd = undefined
     else if (reading.finishReason) this.#estimateAtEnd ??= this.estimatedTokens

@@ -110,10 +110,12 @@ const MAX_DONE_BYTES = 512
 
 function readInteraction(interaction: unknown): ParsedMessage {
   const status = textAt(interaction, 'status')
+  const isPending = status !== undefined && UNFINISHED.has(status)
   return {
     model: textAt(interaction, 'model') ?? textAt(interaction, 'agent'),
     responseId: textAt(interaction, 'id'),
-    finishReason: status && UNFINISHED.has(status) ? undefined : status,
+    finishReason: isPending ? undefined : status,
+    isPending,
     usage: readUsage(valueAt(interaction, 'usage')),
   }
 }

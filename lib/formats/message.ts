@@ -69,6 +69,8 @@ export interface ParsedMessage {
   readonly callsTool?: boolean
   /** Text of a failure that the provider reports. */
   readonly error?: string
+  /** The provider is still writing the answer, in the background: what it says so far is not final. */
+  readonly isPending?: boolean
   /** The message is the last one of the stream. */
   readonly isLast?: boolean
   /** The message has usage and nothing else, and is sent only because `usageRequest` asked for it. */

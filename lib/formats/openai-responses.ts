@@ -201,11 +201,12 @@ function countAt(data: JsonObject, field: string): number | undefined {
 
 function readResponse(response: unknown): ParsedMessage {
   const status = textAt(response, 'status')
+  const isPending = status !== undefined && UNFINISHED.has(status)
   return {
     model: textAt(response, 'model'),
     responseId: textAt(response, 'id'),
-    finishReason:
-      textAt(response, 'incomplete_details', 'reason') ?? (status && UNFINISHED.has(status) ? undefined : status),
+    finishReason: textAt(response, 'incomplete_details', 'reason') ?? (isPending ? undefined : status),
+    isPending,
     usage: readUsage(response),
     error: errorIn(response),
   }

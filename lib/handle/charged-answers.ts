@@ -20,8 +20,9 @@ export class ChargedAnswers {
     const id = requested ?? answer.responseId
     if (id === undefined) return
     // What has been written so far will be in the usage of the whole.
-    const isUnfinished = answer.usage === undefined && !asksForStream
-    if (requested !== undefined && (isUnfinished || this.#ids.has(id))) answer.disregardUsage()
+    const isPending = answer.isPending && !asksForStream
+    const isUnfinished = isPending || (answer.usage === undefined && !asksForStream)
+    if (isPending || (requested !== undefined && (isUnfinished || this.#ids.has(id)))) answer.disregardUsage()
     else if (answer.usage !== undefined) this.#ids.add(id)
   }
 }

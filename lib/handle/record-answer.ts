@@ -131,7 +131,8 @@ function isStorable(end: JournalEnd, exchange: Exchange, { head, bytes }: Record
   const { answer, asksForStream } = exchange
   if (asksForStream) return head.framing !== undefined && answer.isComplete && exchange.traffic.events > 1
   const type = String(head.headers['content-type'] ?? '')
-  return head.framing === undefined && /\bjson\b/i.test(type) && answer.error === undefined && !answer.isTruncated
+  const isFailed = answer.error !== undefined || answer.isTruncated || answer.isPending
+  return head.framing === undefined && /\bjson\b/i.test(type) && !isFailed
 }
 
 interface Concluded {

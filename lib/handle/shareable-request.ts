@@ -1,5 +1,6 @@
 import type { CacheableRequest } from '../api/cache.js'
 import type { Exchange } from '../exchange/exchange.js'
+import { valueAt } from '../formats/fields.js'
 import { temperatureOf } from '../formats/index.js'
 import { cacheKey, ownKey } from '../journal/cache-key.js'
 import { hasRepeatedNames } from '../json/repeated-names.js'
@@ -43,6 +44,8 @@ export function shareableRequest(
   if (control.has('no-store') || client.method !== 'POST') return undefined
   if (typeof json !== 'object' || json === null || !text || text.length > MAX_BODY_BYTES) return undefined
   if (hasRepeatedNames(text)) return undefined
+  // Its answer is a task that is to be read later, by whoever began it.
+  if (!asksForStream && valueAt(json, 'background') === true) return undefined
   const view = exchange.hookView()
   const request: CacheableRequest = {
     req: exchange.req,

@@ -104,7 +104,7 @@ export class FormatGuard {
 }
 
 const STRINGS = ['model', 'responseId', 'finishReason', 'text', 'error']
-const FLAGS = ['replacesUsage', 'callsTool', 'isLast', 'isUsageOnly']
+const FLAGS = ['replacesUsage', 'callsTool', 'isPending', 'isLast', 'isUsageOnly']
 
 /** Returns the valid fields of a message: one wrong field must not spoil the others. */
 function checkMessage(result: unknown, report: (what: string) => void): { readonly use: ParsedMessage } | undefined {

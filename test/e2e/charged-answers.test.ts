@@ -46,4 +46,13 @@ describe('an answer that the provider keeps is in one record with its usage', ()
     const totals = await totalsOf(app, 'responses', read, read, read, read)
     assert.deepEqual(totals, [0, undefined, undefined, 57, undefined])
   })
+
+  test('in that of the first who reads it whole, also if the provider reports its usage before that', async (t) => {
+    const none = { input_tokens: 0, output_tokens: 0, total_tokens: 0 }
+    const some = { input_tokens: 50, output_tokens: 2, total_tokens: 52 }
+    const queued = { ...unfinished, status: 'queued', output: [], usage: none }
+    const app = await appFor(t, queued, { ...unfinished, usage: some }, written, written)
+    const read = 'GET responses/resp_1'
+    assert.deepEqual(await totalsOf(app, 'responses', read, read, read), [0, undefined, 57, undefined])
+  })
 })

@@ -98,11 +98,12 @@ function spoiled(samples: readonly string[]): fc.Arbitrary<JsonObject> {
 }
 
 function checkReading(reading: ParsedMessage): void {
-  const { usage, billed, whole, isLast, isUsageOnly, callsTool, replacesUsage, ...texts } = reading
+  const { usage, billed, whole, isPending, isLast, isUsageOnly, callsTool, replacesUsage, ...texts } = reading
   for (const [field, text] of Object.entries({ ...texts, ...(whole && { whole: whole.text }) })) {
     assert.ok(typeof text === 'string' && text !== '', field)
   }
-  for (const flag of [isLast, isUsageOnly, callsTool, replacesUsage]) assert.ok(flag === undefined || flag === true)
+  const flags = [isPending, isLast, isUsageOnly, callsTool, replacesUsage]
+  for (const flag of flags) assert.ok(flag === undefined || flag === true)
   for (const figures of [usage, billed]) {
     if (figures === undefined) continue
     assert.ok(Object.keys(figures).length > 0)

@@ -55,7 +55,7 @@ const steps: Case[] = [
   [
     'created',
     '{"interaction":{"id":"v1_1","status":"in_progress","object":"interaction","model":"gemini-x"},"event_type":"interaction.created"}',
-    { responseId: 'v1_1', model: 'gemini-x' },
+    { responseId: 'v1_1', model: 'gemini-x', isPending: true },
     'interaction.created',
   ],
   ['a thought begins', '{"index":0,"step":{"type":"thought"},"event_type":"step.start"}', {}],
@@ -118,7 +118,7 @@ describe('gemini-interactions', () => {
     [
       'outputs, of old',
       '{"id":"v1_1","status":"in_progress","outputs":[{"type":"text","text":"Hi"}]}',
-      { responseId: 'v1_1', text: 'Hi' },
+      { responseId: 'v1_1', isPending: true, text: 'Hi' },
     ],
   ])
   tellsTerminators(interactions, ['event: done\ndata: [DONE]\n\n'], [`data: ${steps[4]![1]}\n\n`, 'data: "[DONE]"\n\n'])

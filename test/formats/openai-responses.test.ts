@@ -17,10 +17,10 @@ const messages: Case[] = [
   [
     'created',
     `{"type":"response.created","sequence_number":0,"response":${response('in_progress', nothing)}}`,
-    named,
+    { ...named, isPending: true },
     'response.created',
   ],
-  ['queued', `{"type":"response.queued","response":${response('queued', nothing)}}`, named],
+  ['queued', `{"type":"response.queued","response":${response('queued', nothing)}}`, { ...named, isPending: true }],
   [
     'a delta of the answer',
     '{"type":"response.output_text.delta","sequence_number":4,"item_id":"msg_1","output_index":0,"content_index":0,"delta":"Hel","logprobs":[]}',

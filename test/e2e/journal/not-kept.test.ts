@@ -10,7 +10,12 @@ const { path, events, terminator } = openai
 const request = { ...openai.request, temperature: 0 }
 const answer = { id: 'a', choices: [{ message: { content: 'hi' }, finish_reason: 'stop' }] }
 
-async function started(t: TestContext, onCall: (call: Call) => unknown, options: Partial<AiProxyOptions> = {}) {
+async function started(
+  t: TestContext,
+  onCall: (call: Call) => unknown,
+  options: Partial<AiProxyOptions> = {},
+  at: string = path,
+) {
   const provider = await startProvider(t, { onCall })
   const app = await startApp(t, {
     target: provider.url,
@@ -18,7 +23,7 @@ async function started(t: TestContext, onCall: (call: Call) => unknown, options:
     ...options,
   } as AiProxyOptions)
   return async (body: object) => {
-    const response = await post(app.url + path, body)
+    const response = await post(app.url + at, body)
     await response.text()
     await app.record()
     return response.headers.get('x-cache')
@@ -38,6 +43,20 @@ describe('cache', () => {
     })
     const plain = { ...request, stream: false }
     assert.deepEqual([await ask(plain), await ask(plain)], ['miss', 'miss'])
+  })
+
+  test('an answer that the provider still writes in the background is not kept', async (t) => {
+    let count = 0
+    const ask = await started(
+      t,
+      (call) => call.json(200, { id: `resp_${++count}`, status: 'queued', output: [], usage: null }),
+      {},
+      '/v1/responses',
+    )
+    const plain = { model: 'm', input: 'Hi', temperature: 0 }
+    assert.deepEqual([await ask(plain), await ask(plain)], ['miss', 'miss'])
+    // One that asks for it is not even shared while it is under way.
+    assert.equal(await ask({ ...plain, background: true }), null)
   })
 
   test('an answer that is longer than cache.maxBytes is not kept, although it can be continued', async (t) => {
