@@ -66,6 +66,8 @@ export const openaiResponses = builtIn({
   // https://platform.openai.com/docs/guides/conversation-state
   continuationField: 'previous_response_id',
   answerPaths: [/\/responses\/(?!(?:compact|input_tokens)(?:\/|$))([^/]+)(?:\/(?:cancel|input_items))?\/?$/],
+  // An answer repeats `user`, `metadata` and the like: one with another's must not go to this client.
+  fieldsWithoutEffect: ['stream_options'],
   silentPaths: [/\/(?:input_tokens|compact|cancel)$/],
   modelFreeRequests: [
     { method: 'POST', path: /\/responses\/[^/]+\/cancel$/ },

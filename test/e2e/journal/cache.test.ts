@@ -74,6 +74,24 @@ describe('cache', () => {
     assert.equal(provider.calls.length, 1)
   })
 
+  test('an answer that repeats who asked is nobody else’s', async (t) => {
+    const provider = await startProvider(t, {
+      onCall: async (call) => {
+        const { user, metadata, safety_identifier, prompt_cache_key } = JSON.parse(await call.text)
+        const said = { user, metadata, safety_identifier, prompt_cache_key }
+        call.json(200, { id: 'resp_1', object: 'response', status: 'completed', output: [], ...said })
+      },
+    })
+    const app = await startApp(t, { target: provider.url, cache: { ttlMs: 60_000, scope: () => 'all' } })
+    const parts = [{ user: 'u' }, { metadata: { u: 1 } }, { safety_identifier: 'u' }, { prompt_cache_key: 'u' }]
+    for (const said of [{}, ...parts]) {
+      const response = await post(`${app.url}/v1/responses`, { model: 'm', input: 'Hi', temperature: 0, ...said })
+      const { id, object, status, output, ...repeated } = (await response.json()) as Record<string, unknown>
+      assert.deepEqual(repeated, said)
+      await app.record()
+    }
+  })
+
   test('a plain answer that reports its usage is for all clients', async (t) => {
     const content = [{ type: 'text', text: 'Hello there' }]
     const answer = { id: 'm', type: 'message', content, stop_reason: 'end_turn', usage: { output_tokens: 4 } }
