@@ -48,6 +48,16 @@ export function keepsAnswers({ continuationField, answerPaths }: CompleteFormat)
   return continuationField !== undefined || answerPaths.length > 0
 }
 
+/** Returns the names of the top-level field in which a request of a format names the answer that it continues. */
+export function continuationNames({
+  continuationField: name,
+  readsBothCases,
+}: Partial<Pick<CompleteFormat, 'continuationField' | 'readsBothCases'>>): readonly string[] {
+  if (name === undefined) return []
+  const camelCase = name.replace(/_([a-z\d])/g, (_, letter: string) => letter.toUpperCase())
+  return readsBothCases && camelCase !== name ? [name, camelCase] : [name]
+}
+
 /** Returns the id of the kept answer that a path is about; `undefined` if it is about none. */
 export function answerIdIn(path: string, { answerPaths }: CompleteFormat): string | undefined {
   for (const pattern of answerPaths) {

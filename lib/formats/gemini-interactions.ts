@@ -46,6 +46,9 @@ export const geminiInteractions = builtIn({
     `GET **/${version}/interactions/*`,
     `DELETE **/${version}/interactions/*`,
   ]),
+  // The provider keeps interactions unless `store` is `false`: https://ai.google.dev/gemini-api/docs/interactions
+  continuationField: 'previous_interaction_id',
+  answerPaths: [/\/interactions\/([^/]+)(?:\/cancel)?\/?$/],
   silentPaths: [CANCEL],
   modelFreeRequests: [
     { method: 'POST', path: CANCEL },

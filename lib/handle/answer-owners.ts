@@ -2,7 +2,7 @@ import { AiProxyError } from '../api/errors.js'
 import type { Journal } from '../api/journal.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { textAt } from '../formats/fields.js'
-import { answerIdIn, keepsAnswers } from '../formats/index.js'
+import { answerIdIn, continuationNames, keepsAnswers } from '../formats/index.js'
 import { subjectKey } from '../journal/stream-ids.js'
 import type { ResolvedResume } from '../options/resume.js'
 import { rejectAmbiguousFields } from '../request/ambiguous.js'
@@ -56,10 +56,11 @@ export class AnswerOwners {
    * @throws AiProxyError `stream_not_found`; `journal_unavailable`; `invalid_request` if the provider may read another id
    */
   async admitContinued(exchange: Exchange, body: RequestBody): Promise<void> {
-    const { continuationField, readsBothCases } = exchange.format
-    if (continuationField === undefined) return
+    const { readsBothCases } = exchange.format
+    const names = continuationNames(exchange.format)
+    if (names.length === 0) return
     // LiteLLM takes it in `extra_body`, too.
-    const paths = [[continuationField], ['extra_body', continuationField]]
+    const paths = names.flatMap((name) => [[name], ['extra_body', name]])
     const text = jsonText(body)
     if (text) {
       rejectOtherEncodings(text, body.headers['content-type'])

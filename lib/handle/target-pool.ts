@@ -2,8 +2,8 @@ import type { TargetStats } from '../api/attempt-record.js'
 import { AiProxyError, modelNotFound } from '../api/errors.js'
 import type { ExchangeRecord } from '../api/record.js'
 import { type Exchange, formatOf } from '../exchange/exchange.js'
-import { valueAt } from '../formats/fields.js'
-import { answerIdIn, type CompleteFormat, keepsAnswers } from '../formats/index.js'
+import { textAt } from '../formats/fields.js'
+import { answerIdIn, type CompleteFormat, continuationNames, keepsAnswers } from '../formats/index.js'
 import type { Config, Routing, Target } from '../options/config.js'
 import type { Capacity } from '../policies/capacity.js'
 import type { AskedModel } from '../policies/policy-view.js'
@@ -190,9 +190,9 @@ function namesOf(targets: readonly Pick<PooledTarget, 'target'>[]): readonly str
 
 /** Returns the id of the response that a request continues, reads, cancels or deletes; `undefined` if there is none. */
 function referredResponse({ format }: Exchange, path: ProviderPath, body: unknown): string | undefined {
-  const { continuationField } = format
-  const id = answerIdIn(path.decoded, format) ?? (continuationField && valueAt(body, continuationField))
-  return typeof id === 'string' && id.length <= MAX_ID_LENGTH ? id : undefined
+  const continued = () => continuationNames(format).map((name) => textAt(body, name))
+  const id = answerIdIn(path.decoded, format) ?? continued().find(Boolean)
+  return id !== undefined && id.length <= MAX_ID_LENGTH ? id : undefined
 }
 
 /** A day: an operator may let a target cool for ever. */

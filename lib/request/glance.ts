@@ -1,4 +1,4 @@
-import type { CompleteFormat } from '../formats/index.js'
+import { type CompleteFormat, continuationNames } from '../formats/index.js'
 import { JsonSurvey, type Span } from '../json/survey.js'
 import { parseFields } from '../json/top-level.js'
 import { TopLevelScanner } from '../json/top-level-scanner.js'
@@ -8,7 +8,7 @@ import { parseAtOnce } from './parse-body.js'
 import { inSteps, MAX_PARSED_BYTES, type ReadResources, runTask } from './read-resources.js'
 
 /** The members of a format that name fields of its requests. */
-export type RequestFormat = Partial<Pick<CompleteFormat, 'continuationField' | 'usageRequest'>>
+export type RequestFormat = Partial<Pick<CompleteFormat, 'continuationField' | 'readsBothCases' | 'usageRequest'>>
 
 /** What is known of a body's JSON. */
 export interface BodyJson {
@@ -37,9 +37,9 @@ const MAX_ID_BYTES = 4096
 /** Reads what the proxy needs to know about a body that is forwarded unchanged. */
 export async function glance(bytes: Buffer, format: RequestFormat, resources: ReadResources): Promise<BodyJson> {
   if (bytes.length <= HARMLESS_BYTES) return { json: parseAtOnce(bytes) }
-  const { continuationField, usageRequest } = format
-  const usageField = usageRequest?.[0]
-  const fields = ['model', 'stream', continuationField, usageField].filter((name) => name !== undefined)
+  const usageField = format.usageRequest?.[0]
+  const continued = continuationNames(format)
+  const fields = ['model', 'stream', ...continued, usageField].filter((name) => name !== undefined)
   const survey = new JsonSurvey(bytes, fields)
   await runTask(inSteps(survey), bytes.length, resources)
   if (bytes.length <= MAX_PARSED_BYTES && survey.work <= MAX_PARSED_WORK) {
@@ -47,10 +47,10 @@ export async function glance(bytes: Buffer, format: RequestFormat, resources: Re
   }
   if (!survey.isComplete) return { json: undefined }
   const spans = new Map(survey.spans)
-  if (continuationField !== undefined) {
-    const { start, end } = spans.get(continuationField) ?? { start: 0, end: 0 }
+  for (const name of continued) {
+    const { start, end } = spans.get(name) ?? { start: 0, end: 0 }
     // A client could send another value than an id, which takes time to parse.
-    if (end - start > MAX_ID_BYTES) spans.delete(continuationField)
+    if (end - start > MAX_ID_BYTES) spans.delete(name)
   }
   if (usageField !== undefined) spans.delete(usageField)
   return { json: parseFields(bytes, spans), spans: survey.spans }

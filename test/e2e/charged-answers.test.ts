@@ -39,6 +39,18 @@ describe('an answer that the provider keeps is in one record with its usage', ()
     assert.deepEqual(await totalsOf(app, ...paths), [57, undefined, undefined, 57])
   })
 
+  test('also an interaction of Google’s', async (t) => {
+    const usage = { total_input_tokens: 50, total_output_tokens: 7, total_tokens: 57 }
+    const interaction = { id: 'v1_1', status: 'completed', outputs: [{ type: 'text', text: 'Hi' }], usage }
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, interaction) })
+    const app = await startApp(t, { target: provider.url })
+    const url = `${app.url}/v1beta/interactions`
+    await (await post(url, { model: 'm', input: 'Hi' })).text()
+    assert.equal((await app.record()).tokens?.total, 57)
+    await (await fetch(`${url}/v1_1`)).text()
+    assert.equal((await app.record()).tokens, undefined)
+  })
+
   test('in that of the first who reads it whole, if it is written in the background', async (t) => {
     const queued = { ...unfinished, status: 'queued', output: [] }
     const app = await appFor(t, queued, unfinished, unfinished, written, written)

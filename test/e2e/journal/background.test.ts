@@ -91,6 +91,32 @@ test('an answer is continued for whom it was made alone, however its id is sent'
   assert.equal(await ask({ ...next, previous_response_id: 'resp_of_last_week' }, 'eve'), 200)
 })
 
+test('an interaction of Google’s is read, deleted and continued for whom it was made alone', async (t) => {
+  let count = 0
+  const provider = await startProvider(t, {
+    onCall: (call) =>
+      call.json(200, { id: `v1_${++count}`, status: 'completed', outputs: [{ type: 'text', text: 'Hi' }] }),
+  })
+  const app = await startApp(t, { target: provider.url, resume: { who } })
+  const url = `${app.url}/v1beta/interactions`
+  const ask = async (body: object, user: string) =>
+    (await post(url, { model: 'g', input: 'Hi', ...body }, as(user))).status
+  assert.equal(await ask({}, 'ada'), 200)
+  await app.record()
+  for (const [user, status] of [
+    ['ada', 200],
+    ['eve', 404],
+  ] as const) {
+    for (const name of ['previous_interaction_id', 'previousInteractionId']) {
+      assert.equal(await ask({ [name]: 'v1_1' }, user), status)
+    }
+    assert.equal((await fetch(`${url}/v1_1`, as(user))).status, status)
+    assert.equal((await fetch(`${url}/v1_1`, { ...as(user), method: 'DELETE' })).status, status)
+    assert.equal((await fetch(`${url}/v1_1/cancel`, { ...as(user), method: 'POST' })).status, status)
+  }
+  assert.equal(await ask({ previous_interaction_id: 'v1_9', previousInteractionId: 'v1_1' }, 'eve'), 400)
+})
+
 test('who gets the answer of another may continue it, and it stays the other’s', async (t) => {
   const answer = {
     ...{ id: 'resp_1', object: 'response', status: 'completed', model: 'gpt-test' },
