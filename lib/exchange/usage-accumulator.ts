@@ -152,8 +152,9 @@ export class UsageAccumulator {
 
   /** The usage is not this exchange's. */
   disregardUsage(): void {
-    this.usage = this.billed = undefined
-    this.estimatedTokens = 0
+    this.usage = this.billed = this.#estimateAtEnd = undefined
+    this.estimatedTokens = this.#estimateWhenReported = this.#estimateInTotal = 0
+    this.#isReportedAtEnd = false
   }
 
   /** The last messages follow once more, in order: some of them have been read before. */

@@ -21,8 +21,9 @@ export class ChargedAnswers {
     if (id === undefined) return
     // What has been written so far will be in the usage of the whole.
     const isPending = answer.isPending && !asksForStream
-    const isUnfinished = isPending || (answer.usage === undefined && !asksForStream)
-    if (isPending || (requested !== undefined && (isUnfinished || this.#ids.has(id)))) answer.disregardUsage()
-    else if (answer.usage !== undefined) this.#ids.add(id)
+    const isWhole = !isPending && (answer.usage !== undefined || answer.finishReason !== undefined)
+    const isRead = requested !== undefined && (this.#ids.has(id) || !(isWhole || asksForStream))
+    if (isPending || isRead) answer.disregardUsage()
+    else if (isWhole) this.#ids.add(id)
   }
 }

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { type App, startApp } from './support/app.js'
 import { post } from './support/client.js'
 import { type Owner, startProvider } from './support/provider.js'
+import { sseEvent } from './support/streams.js'
 
 const output = [{ type: 'message', content: [{ type: 'output_text', text: 'Once upon a time' }] }]
 const written = {
@@ -37,6 +38,36 @@ describe('an answer that the provider keeps is in one record with its usage', ()
     const app = await appFor(t, written, written, written, { ...written, id: 'resp_2' })
     const paths = ['responses', 'GET responses/resp_1', 'responses/resp_1/cancel', 'GET responses/resp_2']
     assert.deepEqual(await totalsOf(app, ...paths), [57, undefined, undefined, 57])
+  })
+
+  test('in that of the first who reads it as a stream, whether its usage is reported or estimated', async (t) => {
+    const { usage, ...silent } = written
+    for (const [last, total] of [
+      [written, 57],
+      [silent, 4],
+      [{ ...silent, status: 'failed', error: { code: 'server_error', message: 'No' } }, 4],
+    ] as const) {
+      const texts = [
+        { type: 'response.output_text.delta', delta: 'Once upon a time' },
+        { type: `response.${last.status}`, response: last },
+      ]
+      const provider = await startProvider(t, {
+        onCall: (call) => call.sse(texts.map((text) => sseEvent(text, text.type))).end(),
+      })
+      const app = await startApp(t, { target: provider.url })
+      for (const expected of [total, undefined]) {
+        await (await fetch(`${app.url}/v1/responses/resp_1?stream=true&starting_after=1`)).text()
+        const { tokens, usage: recorded } = await app.record()
+        assert.equal(tokens?.total, expected)
+        if (expected === undefined) assert.equal(recorded, undefined)
+      }
+    }
+  })
+
+  test('in that of the first who reads it, if its usage is never reported', async (t) => {
+    const app = await appFor(t, { ...unfinished, status: 'queued' }, { ...written, usage: null }, written)
+    const read = 'GET responses/resp_1'
+    assert.deepEqual(await totalsOf(app, 'responses', read, read), [0, 4, undefined])
   })
 
   test('also an interaction of Google’s', async (t) => {
