@@ -50,8 +50,13 @@ export function anyErrorIn(body: unknown): string | undefined {
   if (listed !== undefined) return errorText(listed)
   const base = valueAt(message, 'base_resp')
   if (isFailureCode(valueAt(base, 'status_code'))) return textAt(base, 'status_msg') ?? errorText(base)
-  const enclosed = ENCLOSED.map((path) => valueAt(message, ...path)).find((error) => isError(error))
+  // A number may be a result: that of a statistic, for example.
+  const enclosed = ENCLOSED.map((path) => valueAt(message, ...path)).find(
+    (error) => typeof error !== 'number' && isError(error),
+  )
   if (enclosed !== undefined) return errorText(enclosed)
+  const type = textAt(message, 'Output', '__type')
+  if (type !== undefined && EXCEPTION.test(type)) return type
   return hasNoAnswer(message) ? topLevelErrorIn(message) : undefined
 }
 
@@ -61,8 +66,10 @@ const ENCLOSED: readonly (readonly string[])[] = [
   ['Response', 'Error'],
   ['Error'],
   ['fault', 'faultstring'],
-  ['Output', '__type'],
 ]
+
+/** AWS gives each exception, and some parts of answers, the name of its type. */
+const EXCEPTION = /#Unknown|(?:exception|error|fault|failure)$/i
 
 /**
  * - `Error: …`, `[ERROR] …`, `openai.RateLimitError: …`, `An upstream error: …`, or nothing but that: `ERROR`
@@ -159,6 +166,7 @@ function isFailureCode(code: unknown): boolean {
 
 /** @param depth of the enclosing lists; a value nested deeper than any provider's errors counts as an error */
 function isError(error: unknown, depth = 0): boolean {
+  if (typeof error === 'string') return !isSuccess(error)
   if (typeof error !== 'object' || error === null || depth > MAX_LIST_DEPTH) return Boolean(error)
   if (Array.isArray(error)) return error.some((item) => isError(item, depth + 1))
   const said = Object.values(error).filter((value) => Boolean(value) && !isEmpty(value))

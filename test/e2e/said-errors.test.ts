@@ -251,6 +251,10 @@ describe('a message that resembles an error but is not one', () => {
       { id: 'c', object: 'batch', errors: { object: 'list', data: [{ code: 'x' }] }, status: 'failed' },
     ],
     ['/v1/imports/i', { status: 'ok', errors: 3 }],
+    ['/v1/imports/j', { status: 'ok', errors: 'none' }],
+    ['/v1/measures/m', { Error: 0.05, value: 12 }],
+    ['/v1/measures/n', { Error: 'None', error: 'none', value: 12 }],
+    ['/v1/measures/o', { Output: { __type: 'Text', text: 'of the model' } }],
     ['/v1/files/f', { id: 'f', object: 'file', status: 'error', status_details: 'bad' }],
     ['/v1/notes', { detail: 'long', title: 'A note', text: 'of the model' }],
   ]
