@@ -11,6 +11,12 @@ const MAX_IDS = 10_000
 export class ChargedAnswers {
   readonly #ids = new RecentIds(MAX_IDS)
 
+  /** Returns whether a request reads an answer of which the usage has been recorded. */
+  has({ path, format }: Exchange): boolean {
+    const id = answerIdIn(path, format)
+    return id !== undefined && this.#ids.has(id)
+  }
+
   /** Lets an exchange that has ended have the usage of its answer, unless an earlier one has had it. */
   note(exchange: Exchange): void {
     if (!keepsAnswers(exchange.format)) return

@@ -20,7 +20,7 @@ import type { ProxyContext } from './context.js'
 export async function admitByPolicies(
   exchange: Exchange,
   openEarly: () => void,
-  { config }: ProxyContext,
+  { config, charged }: ProxyContext,
   { body }: Edited,
   whole: string,
   targets: { readonly capacity: Capacity; mayAsk(): readonly AskedModel[] } = {
@@ -33,7 +33,7 @@ export async function admitByPolicies(
   const run = new PolicyRun(
     config.policies,
     exchange,
-    { json: body.json, bytes, whole },
+    { json: body.json, bytes, whole, isCharged: charged.has(exchange) },
     {
       config,
       ...targets,

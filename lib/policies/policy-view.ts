@@ -13,6 +13,8 @@ export interface AdmittedRequest {
   readonly bytes: number | undefined
   /** The provider's path, with the target's prefix. */
   readonly whole: string
+  /** Its answer has been written before, and its usage recorded: nothing of it is charged once more. */
+  readonly isCharged?: boolean
 }
 
 /** A target, and the model that it is asked for. */
@@ -42,6 +44,7 @@ export class PolicyView extends ExchangeView implements PolicyExchange {
   readonly #of: Exchange
   readonly #bytes: number | undefined
   readonly #whole: string
+  readonly #isCharged: boolean
   readonly #environment: PolicyEnvironment
 
   constructor(exchange: Exchange, request: AdmittedRequest, environment: PolicyEnvironment) {
@@ -51,6 +54,7 @@ export class PolicyView extends ExchangeView implements PolicyExchange {
     this.#of = exchange
     this.#bytes = request.bytes
     this.#whole = request.whole
+    this.#isCharged = request.isCharged === true
     this.#environment = environment
   }
 
@@ -71,17 +75,17 @@ export class PolicyView extends ExchangeView implements PolicyExchange {
   }
 
   get generatedTokens(): number {
-    return this.#of.answer.generatedTokens
+    return this.#isCharged ? 0 : this.#of.answer.generatedTokens
   }
 
   get tokens(): Tokens | undefined {
-    return this.#of.answer.tokensAt(false, this.#of.format.counting)
+    return this.#isCharged ? undefined : this.#of.answer.tokensAt(false, this.#of.format.counting)
   }
 
   get reportedTokens(): Tokens | undefined {
     const { answer, format } = this.#of
     const reported = answer.billed ?? answer.usage
-    return reported && tokensOf(reported, format.counting)
+    return reported && !this.#isCharged ? tokensOf(reported, format.counting) : undefined
   }
 
   get answers(): number {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { quota } from '../../lib/quota.js'
 import { type App, startApp } from './support/app.js'
 import { post } from './support/client.js'
 import { type Owner, startProvider } from './support/provider.js'
@@ -52,7 +53,7 @@ describe('an answer that the provider keeps is in one record with its usage', ()
         { type: `response.${last.status}`, response: last },
       ]
       const provider = await startProvider(t, {
-        onCall: (call) => call.sse(texts.map((text) => sseEvent(text, text.type))).end(),
+        onCall: (call) => call.sse(texts.map((text) => String(sseEvent(text, text.type)))).end(),
       })
       const app = await startApp(t, { target: provider.url })
       for (const expected of [total, undefined]) {
@@ -68,6 +69,27 @@ describe('an answer that the provider keeps is in one record with its usage', ()
     const app = await appFor(t, { ...unfinished, status: 'queued' }, { ...written, usage: null }, written)
     const read = 'GET responses/resp_1'
     assert.deepEqual(await totalsOf(app, 'responses', read, read), [0, 4, undefined])
+  })
+
+  test('a quota does not cut what was charged before', async (t) => {
+    const text = 'Once upon a time there was a king who had nothing to do. '.repeat(3)
+    const pieces = Array.from({ length: 10 }, () => ({ type: 'response.output_text.delta', delta: text }))
+    const usage = { input_tokens: 10, output_tokens: 400, total_tokens: 410 }
+    const last = { type: 'response.completed', response: { ...written, usage } }
+    const events = [...pieces, last].map((event) => String(sseEvent(event, event.type)))
+    const provider = await startProvider(t, { onCall: (call) => call.sse(events).end() })
+    const limit = { key: 'ada', per: 'day', tokens: 500 } as const
+    const app = await startApp(t, {
+      target: provider.url,
+      policies: [quota({ limits: () => [limit], onExhausted: 'cut' })],
+    })
+    const url = `${app.url}/v1/responses`
+    const asked = { model: 'm', input: 'Hi', max_output_tokens: 450, stream: true, background: true }
+    await (await post(url, asked)).text()
+    assert.equal((await app.record()).tokens?.total, 410)
+    const read = await (await fetch(`${url}/resp_1?stream=true`)).text()
+    assert.match(read, /response\.completed/)
+    assert.deepEqual([(await app.record()).outcome, provider.calls.length], ['completed', 2])
   })
 
   test('also an interaction of Google’s', async (t) => {
