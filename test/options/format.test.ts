@@ -57,6 +57,11 @@ describe('a custom format is validated when the middleware is made', () => {
       { ...small, modelPaths: ['/a'] },
       "aiProxy: format.modelPaths takes a list of RegExps; got [ '/a' ]",
     ],
+    ...(['modelPaths', 'answerPaths'] as const).map((member): [string, object, string] => [
+      `a path without a group in ${member}`,
+      { ...small, [member]: [/^\/(a)$/, /^\/b$/] },
+      `aiProxy: format.${member} takes a list of RegExps with a group each; got [ /^\\/(a)$/, /^\\/b$/ ]`,
+    ]),
     [
       'an invalid counting',
       { ...small, counting: { cache: 'in', reasoning: 'inside' } },
