@@ -33,6 +33,11 @@ export class PreambleInspector implements Inspection {
     return this.#inspection?.hasBegun ?? this.#start.length > 0
   }
 
+  /** The answer is known to be a stream of events. */
+  get isStream(): boolean {
+    return this.#inspection instanceof EventsInspection
+  }
+
   /** The answer is known to be JSON that is not streamed. */
   get isJson(): boolean {
     return this.#inspection instanceof JsonInspection

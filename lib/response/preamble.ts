@@ -179,7 +179,9 @@ export class PreambleReader {
 
   readonly #onDecoderError = (error: NodeJS.ErrnoException): void => {
     if (this.#isBroken) return this.#settle(RESET)
-    this.#settle(this.#isEnded && error.code === 'Z_BUF_ERROR' ? TRUNCATED : UNREADABLE)
+    if (this.#isEnded && error.code === 'Z_BUF_ERROR') return this.#settle(TRUNCATED)
+    // Damaged bytes end a stream. Other answers pass without being decoded: what is wrong may be their label alone.
+    this.#settle(this.#inspector.isStream ? RESET : UNREADABLE)
   }
 
   readonly #onTime = (): void => {

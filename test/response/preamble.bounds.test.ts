@@ -328,8 +328,17 @@ describe('a compressed body', () => {
     })
   }
 
-  test('is ready as it is if it cannot be decoded', async () => {
-    const { response, log, ready } = reading({ headers: { ...SSE, 'content-encoding': 'gzip' } })
+  test('fails if it is a stream, and is damaged', async () => {
+    for (const beginning of [0, 12]) {
+      const { response, log } = reading({ headers: { ...SSE, 'content-encoding': 'gzip' } })
+      response.send(Buffer.concat([gzipSync(latin1(role)).subarray(0, beginning), Buffer.from('this is not gzip')]))
+      await until(log)
+      assert.deepEqual(log, ['failed: reset without a status'])
+    }
+  })
+
+  test('is ready as it is if it is no stream, and cannot be decoded', async () => {
+    const { response, log, ready } = reading({ headers: { ...JSON_TYPE, 'content-encoding': 'gzip' } })
     response.send('this is not gzip').finish()
     await until(log)
     assert.deepEqual(log, ['ready: unreadable'])

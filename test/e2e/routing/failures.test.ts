@@ -36,6 +36,12 @@ const failures: Readonly<
     code: 'upstream_truncated',
     status: 200,
   },
+  'sends a stream that cannot be decoded': {
+    act: (call) => call.sse(['this is not gzip'], { 'content-encoding': 'gzip' }),
+    tries: 2,
+    code: 'upstream_reset',
+    status: 200,
+  },
   'breaks off without content': {
     act: (call) => call.sse([ROLE]).res.write(': ping\n\n', () => call.reset()),
     tries: 2,
