@@ -23,8 +23,11 @@ const BYTES_PER_NUMBER = 4
 /** Calling a native search costs as much as looping over this many bytes, and escaped quotes would need a call each. */
 const LOOP_BEFORE_SEARCH = 64
 
-/** Wanted names are short; a longer one cannot be one of them. */
-const MAX_NAME_BYTES = 64 * 1024
+/**
+ * Names that matter are short; a longer one cannot be one of them. V8 computes the hash of texts of more than 16,383
+ * characters from their length alone, so that each of many such names would be compared with all others.
+ */
+export const MAX_NAME_BYTES = 4 * 1024
 
 /** The position of a field's value in the bytes of a JSON object. */
 export interface Span {
@@ -40,11 +43,13 @@ export interface Bounds {
   readonly depth: number
   /** Number of fields of the top-level object. */
   readonly fields: number
+  /** Bytes of a name in the top-level object. */
+  readonly name: number
   /** Cost of parsing: see {@link JsonSurvey.work}. */
   readonly work: number
 }
 
-const unbounded: Bounds = { depth: Infinity, fields: Infinity, work: Infinity }
+const unbounded: Bounds = { depth: Infinity, fields: Infinity, name: Infinity, work: Infinity }
 
 /** What the next byte belongs to. If the text is not an object, its value is the whole text. */
 type Place = 'start' | 'field' | 'key' | 'colon' | 'value start' | 'value' | 'end' | 'no object'
@@ -62,6 +67,8 @@ export class JsonSurvey {
   depth = 0
   /** Fields of the top-level object so far, wanted or not. */
   fields = 0
+  /** Bytes of the longest name of the top-level object so far, as it is spelled. */
+  longestName = 0
 
   readonly #bytes: Buffer
   readonly #names: JsonNames | undefined
@@ -113,6 +120,7 @@ export class JsonSurvey {
   get exceeded(): keyof Bounds | undefined {
     if (this.depth > this.#bounds.depth) return 'depth'
     if (this.fields > this.#bounds.fields) return 'fields'
+    if (this.longestName > this.#bounds.name) return 'name'
     return this.work > this.#bounds.work ? 'work' : undefined
   }
 
@@ -171,7 +179,9 @@ export class JsonSurvey {
   #skipKey(stop: number): void {
     this.#skipString(stop)
     if (this.#inString) return
-    this.#name = this.#nameAt(this.#start, this.#at - 1)
+    const end = this.#at - 1
+    this.longestName = Math.max(this.longestName, end - this.#start)
+    this.#name = this.#nameAt(this.#start, end)
     this.#place = 'colon'
   }
 

@@ -2,8 +2,7 @@ import { AiProxyError } from '../api/errors.js'
 import type { FieldPath } from '../formats/index.js'
 import { JsonNesting } from '../json/nesting.js'
 import { EACH } from '../json/replace-strings.js'
-import { JsonSurvey } from '../json/survey.js'
-import { type Span, topLevelSpans } from '../json/top-level.js'
+import { JsonSurvey, MAX_NAME_BYTES, type Span } from '../json/survey.js'
 
 /**
  * Rejects a JSON object in which the provider may read a field differently than we do. If a name is repeated, each
@@ -21,7 +20,7 @@ export function rejectAmbiguousFields(
   bytes: Buffer,
   paths: readonly FieldPath[],
   readsBothCases = false,
-  spans: ReadonlyMap<string, Span> | undefined = topLevelSpans(bytes),
+  spans: ReadonlyMap<string, Span> | undefined = fieldsOf(bytes),
 ): void {
   checkFields(bytes, fieldsThatMatter(paths, readsBothCases), readsBothCases, spans, [])
 }
@@ -142,8 +141,12 @@ function foldCase(name: string): string {
 const MAX_FIELDS = 10_000
 
 function fieldsOf(bytes: Buffer): ReadonlyMap<string, Span> | undefined {
-  const survey = new JsonSurvey(bytes, undefined, { depth: Infinity, fields: MAX_FIELDS, work: Infinity })
+  const bounds = { depth: Infinity, fields: MAX_FIELDS, name: MAX_NAME_BYTES, work: Infinity }
+  const survey = new JsonSurvey(bytes, undefined, bounds)
   survey.advance()
-  if (survey.exceeded) throw new AiProxyError('invalid_request', `The request body has more than ${MAX_FIELDS} fields`)
+  if (survey.exceeded) {
+    const what = survey.exceeded === 'name' ? 'a name that is too long' : `more than ${MAX_FIELDS} fields`
+    throw new AiProxyError('invalid_request', `The request body has ${what}`)
+  }
   return survey.isComplete ? survey.spans : undefined
 }

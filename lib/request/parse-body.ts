@@ -1,7 +1,7 @@
 import { AiProxyError, limitFailure } from '../api/errors.js'
 import type { ResolvedLimits } from '../api/limits.js'
 import { IncrementalParseError, parseIncrementally } from '../json/incremental-parse.js'
-import { type Bounds, JsonSurvey, type Span } from '../json/survey.js'
+import { type Bounds, JsonSurvey, MAX_NAME_BYTES, type Span } from '../json/survey.js'
 import { Blocks } from './blocks.js'
 import { type Decoder, decode } from './content-coding.js'
 import { inSteps, MAX_PARSED_BYTES, type ReadResources, runTask, runTaskInTurns } from './read-resources.js'
@@ -31,11 +31,12 @@ export async function decompress(
  * seconds to parse. They have some ten fields; hundreds of thousands, each checked several times, would take seconds.
  * The longest lists are tokens to embed, some 300,000; `JSON.parse` turns 32 MiB of empty objects into a gigabyte.
  */
-const BOUNDS: Bounds = { depth: 500, fields: 1000, work: 1_000_000 }
+const BOUNDS: Bounds = { depth: 500, fields: 1000, name: MAX_NAME_BYTES, work: 1_000_000 }
 
 const boundMessages: Record<keyof Bounds, string> = {
   depth: `is nested more than ${BOUNDS.depth} deep`,
   fields: `has more than ${BOUNDS.fields} fields`,
+  name: 'has a name that is too long',
   work: 'has more values than a request to a model can need',
 }
 

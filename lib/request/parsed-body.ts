@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { isDeepStrictEqual } from 'node:util'
 import { AiProxyError } from '../api/errors.js'
 import { parseJsonBytes } from '../json/json.js'
-import { type Bounds, JsonSurvey } from '../json/survey.js'
+import { type Bounds, JsonSurvey, MAX_NAME_BYTES } from '../json/survey.js'
 
 /** A request after a body parser. */
 type ParsedRequest = IncomingMessage & { body?: unknown; rawBody?: unknown; _body?: boolean }
@@ -17,7 +17,7 @@ interface LeftBody {
 
 /** Comparing more than this with what the parser made of it would take too long: the maximum is some 20 ms. */
 const MAX_COMPARED_BYTES = 256 * 1024
-const MAX_COMPARED_JSON: Bounds = { depth: 500, fields: 1000, work: 20_000 }
+const MAX_COMPARED_JSON: Bounds = { depth: 500, fields: 1000, name: MAX_NAME_BYTES, work: 20_000 }
 /** The default limit of `express.urlencoded()`. */
 const MAX_COMPARED_FIELDS = 1000
 const AMPERSAND = 0x26

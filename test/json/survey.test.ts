@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type Bounds, JsonSurvey } from '../../lib/json/survey.js'
+import { type Bounds, JsonSurvey, MAX_NAME_BYTES } from '../../lib/json/survey.js'
 
-const unbounded: Bounds = { depth: Infinity, fields: Infinity, work: Infinity }
+const unbounded: Bounds = { depth: Infinity, fields: Infinity, name: Infinity, work: Infinity }
 
 /** A whole survey. */
 function surveyed(text: string | Buffer, names?: readonly string[], bounds: Partial<Bounds> = {}): JsonSurvey {
@@ -111,6 +111,24 @@ describe('the work of parsing JSON', () => {
       assert.equal(survey.exceeded, name)
       assert.ok(survey.fields < 700, `${name}: ${survey.fields}`)
     }
+  })
+})
+
+describe('a name that is too long to matter', () => {
+  const long = 'x'.repeat(MAX_NAME_BYTES + 1)
+
+  test('is not kept, because V8 would compare it with all others of its length', () => {
+    const survey = surveyed(`{"${long}":1,"${long.slice(1)}":2,"a":3}`)
+    assert.deepEqual([...survey.spans.keys()], [long.slice(1), 'a'])
+    assert.equal(survey.longestName, MAX_NAME_BYTES + 1)
+  })
+
+  test('ends a survey that has a bound for it', () => {
+    const rest = ',"a":1'.repeat(1000)
+    const survey = boundedBy(`{"${long}":1${rest}}`, { name: MAX_NAME_BYTES })
+    assert.equal(survey.exceeded, 'name')
+    assert.ok(survey.fields < 10)
+    assert.equal(boundedBy(`{"${long.slice(1)}":1,"b":{"${long}":1}}`, { name: MAX_NAME_BYTES }).exceeded, undefined)
   })
 })
 

@@ -100,7 +100,7 @@ describe('a field is relevant if the options mention it', () => {
 })
 
 test('names much longer than the relevant ones are not case-folded, but duplicates of them are rejected', (t) => {
-  const long = 'ж'.repeat(30_000)
+  const long = 'ж'.repeat(2000)
   const folded = t.mock.method(String.prototype, 'toUpperCase')
   rejectAmbiguousFields(Buffer.from(`{"model":"m","Other":1,"${long}":1}`), [['model']], true)
   const lengths = folded.mock.calls.map(({ this: name }) => String(name).length)

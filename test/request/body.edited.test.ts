@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import express from 'express'
 import { defaultLimits } from '../../lib/options/limits.js'
+import { rejectAmbiguousFields } from '../../lib/request/ambiguous.js'
 import { type RequestBody, readBody } from '../../lib/request/body.js'
 import { withRequest } from '../support/loopback.js'
 
@@ -156,6 +157,17 @@ describe('a body that may be edited', () => {
       JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, at) => [`f${at}`, 1])))
     assert.equal(Object.keys((await read(fields(1000))).json as object).length, 1000)
     await assert.rejects(read(fields(1001)), { code: 'invalid_request', message: /more than 1000 fields/ })
+  })
+
+  test('is rejected with a name that is too long, of any field and of those that are looked into', async () => {
+    const tooLong = { code: 'invalid_request', message: /a name that is too long/ }
+    const named = (length: number) => `{"model":"m","${'x'.repeat(length)}":1}`
+    assert.ok(await read(named(4096)))
+    await assert.rejects(read(named(4097)), tooLong)
+    const within = Buffer.from(`{"model":"m","options":${named(4097)}}`)
+    assert.ok(await read(within))
+    assert.doesNotThrow(() => rejectAmbiguousFields(within, [['options']]))
+    assert.throws(() => rejectAmbiguousFields(within, [['options', 'seed']]), tooLong)
   })
 
   test('is rejected with too many values; strings may contain anything', async () => {
