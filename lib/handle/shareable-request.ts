@@ -4,6 +4,7 @@ import { valueAt } from '../formats/fields.js'
 import { temperatureOf } from '../formats/index.js'
 import { cacheKey, ownKey } from '../journal/cache-key.js'
 import { hasRepeatedNames } from '../json/repeated-names.js'
+import { JsonSurvey } from '../json/survey.js'
 import type { ResolvedCache } from '../options/cache.js'
 import type { Config } from '../options/config.js'
 import { isCredentialHeader, isCredentialParameter } from '../options/credential-names.js'
@@ -15,6 +16,8 @@ import { holdsConsumedKey } from '../util/consumed-keys.js'
 
 /** The key of a longer request would take too long. */
 const MAX_BODY_BYTES = 256 * 1024
+/** In short numbers: 10,000 fields, or 20,000 objects. */
+const MAX_WORK = 200_000
 
 /** A request whose answer others may get, or have got. */
 export interface ShareableRequest {
@@ -43,7 +46,7 @@ export function shareableRequest(
   const text = jsonText(edited.body)
   if (control.has('no-store') || client.method !== 'POST') return undefined
   if (typeof json !== 'object' || json === null || !text || text.length > MAX_BODY_BYTES) return undefined
-  if (hasRepeatedNames(text)) return undefined
+  if (isExpensive(text) || hasRepeatedNames(text)) return undefined
   // Its answer is a task that is to be read later, by whoever began it.
   if (!asksForStream && valueAt(json, 'background') === true) return undefined
   const view = exchange.hookView()
@@ -64,6 +67,14 @@ export function shareableRequest(
   const key = own === undefined ? usualKey(scope, exchange, path, edited, config) : ownKey(scope, own, asksForStream)
   return key === undefined ? undefined : { key, scope, mayRead: !control.has('no-cache'), mayStore }
 }
+
+function isExpensive(text: Buffer): boolean {
+  const survey = new JsonSurvey(text, NO_NAMES, { depth: Infinity, fields: Infinity, name: Infinity, work: MAX_WORK })
+  survey.advance()
+  return survey.exceeded !== undefined
+}
+
+const NO_NAMES: readonly string[] = []
 
 function usualKey(
   scope: string,

@@ -66,4 +66,11 @@ describe('cache', () => {
     })
     assert.deepEqual([await ask(request), await ask(request)], ['miss', 'miss'])
   })
+
+  test('a request whose key would take long to compute is not shared', async (t) => {
+    const ask = await started(t, (call) => call.sse(events).end(terminator))
+    const of = (count: number) => ({ ...request, metadata: { list: Array(count).fill({ a: 1 }) } })
+    assert.deepEqual([await ask(of(6000)), await ask(of(6000))], ['miss', 'hit'])
+    assert.deepEqual([await ask(of(7000)), await ask(of(7000))], [null, null])
+  })
 })
