@@ -11,9 +11,20 @@ import {
   type Usage,
 } from '../formats/index.js'
 import { append } from '../util/append.js'
+import { beginningOf } from '../util/beginning-of.js'
 
 /** OpenAI accepts no `n` above 128 (https://platform.openai.com/docs/api-reference/chat/create#chat_create-n). */
 const MAX_CHOICES = 128
+
+/** Ids of answers have some 60 characters, and those of gateways, which encode more in them, some 300. */
+export const MAX_ANSWER_ID_LENGTH = 1024
+/** Bedrock's ids of models, which are the longest, have at most 2048 characters. */
+const MAX_WORD_LENGTH = 2048
+
+/** Ids are remembered for long, and a part of one is none. */
+function usableId(id: string | undefined): string | undefined {
+  return id !== undefined && id.length > MAX_ANSWER_ID_LENGTH ? undefined : id
+}
 
 /** What a message says, and the HTTP status that its error stands for, if it shows that. */
 export interface Reading extends ParsedMessage {
@@ -123,9 +134,9 @@ export class UsageAccumulator {
 
   /** Adds a message. Earlier values stay unless this message replaces them. */
   add(reading: Reading, now: number): void {
-    if (reading.model) this.model = reading.model
-    this.responseId ??= reading.responseId
-    if (reading.finishReason) this.finishReason = reading.finishReason
+    if (reading.model) this.model = beginningOf(reading.model, MAX_WORD_LENGTH)
+    this.responseId ??= usableId(reading.responseId)
+    if (reading.finishReason) this.finishReason = beginningOf(reading.finishReason, MAX_WORD_LENGTH)
     if (reading.usage) this.usage = this.#withReported(reading.usage, reading.replacesUsage === true)
     this.billed = reading.billed ?? this.billed
     if (reading.usage?.outputTokens) this.#estimateWhenReported = this.estimatedTokens

@@ -1,9 +1,11 @@
 import { AiProxyError } from '../api/errors.js'
 import type { Journal } from '../api/journal.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { textAt } from '../formats/fields.js'
+import { MAX_ANSWER_ID_LENGTH } from '../exchange/usage-accumulator.js'
+import { valueAt } from '../formats/fields.js'
 import { answerIdIn, continuationNames, keepsAnswers } from '../formats/index.js'
 import { subjectKey } from '../journal/stream-ids.js'
+import { isObject } from '../json/json.js'
 import type { ResolvedResume } from '../options/resume.js'
 import { rejectAmbiguousFields } from '../request/ambiguous.js'
 import type { RequestBody } from '../request/body.js'
@@ -59,6 +61,10 @@ export class AnswerOwners {
     const { readsBothCases } = exchange.format
     const names = continuationNames(exchange.format)
     if (names.length === 0) return
+    // Some servers read JSON whatever type the client declares, and what was not read here may name any answer.
+    if (body.content !== undefined && !isObject(body.json)) {
+      throw new AiProxyError('invalid_request', 'The request body is not a JSON object, which this endpoint takes')
+    }
     // LiteLLM takes it in `extra_body`, too.
     const paths = names.flatMap((name) => [[name], ['extra_body', name]])
     const text = jsonText(body)
@@ -67,8 +73,9 @@ export class AnswerOwners {
       rejectAmbiguousFields(text, paths, readsBothCases, body.spans)
     }
     for (const path of paths) {
-      const id = textAt(body.json, ...path)
-      if (id !== undefined && !(await this.#mayContinue(id, this.#readers.get(exchange)))) throw notFound()
+      const id = valueAt(body.json, ...path) ?? ''
+      if (typeof id !== 'string') throw new AiProxyError('invalid_request', `${path.join('.')} is not a text`)
+      if (id !== '' && !(await this.#mayContinue(id, this.#readers.get(exchange)))) throw notFound()
     }
   }
 
@@ -85,6 +92,8 @@ export class AnswerOwners {
   }
 
   async #mayContinue(id: string, reader: string | undefined): Promise<boolean> {
+    // No answer has a longer id, and a store must not have to look for one of many MiB.
+    if (id.length > MAX_ANSWER_ID_LENGTH) return true
     const owner = await this.#valueOf(nameOf(id))
     if (owner === undefined || owner === reader) return true
     return reader !== undefined && (await this.#valueOf(sharerName(id, reader))) !== undefined

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { memoryJournal } from '../../../lib/journal.js'
 import { startApp } from '../support/app.js'
 import { Events, post } from '../support/client.js'
 import { startProvider } from '../support/provider.js'
@@ -86,6 +87,12 @@ test('an answer is continued for whom it was made alone, however its id is sent'
   assert.equal(await ask(text, 'eve', { 'content-type': 'application/json; charset=utf-7' }), 415)
   const { previous_response_id, ...rest } = next
   assert.equal(await ask({ ...rest, extra_body: { previous_response_id } }, 'eve'), 404)
+  // Some servers read JSON whatever its declared type, and take a list of one for the one.
+  for (const type of ['multipart/form-data; boundary=x', 'multipart/mixed']) {
+    assert.equal(await ask(text, 'eve', { 'content-type': type }), 400)
+  }
+  assert.equal(await ask(`[${text}]`, 'eve'), 400)
+  assert.equal(await ask({ ...rest, previous_response_id: [previous_response_id] }, 'eve'), 400)
   assert.equal(provider.calls.length, before)
   // Nobody knows whose it is.
   assert.equal(await ask({ ...next, previous_response_id: 'resp_of_last_week' }, 'eve'), 200)
@@ -143,4 +150,29 @@ test('who gets the answer of another may continue it, and it stays the other’s
   assert.equal((await ask(next, 'ada'))[0], 200)
   assert.equal((await ask(next, 'bob'))[0], 200)
   assert.equal((await ask(next, 'eve'))[0], 404)
+})
+
+test('an id that is longer than any is neither looked up nor remembered', async (t) => {
+  const names: string[] = []
+  const journal = memoryJournal()
+  const { get, put } = journal
+  journal.get = (name) => {
+    names.push(name)
+    return get.call(journal, name)
+  }
+  journal.put = (name, ...rest) => {
+    names.push(name)
+    return put.call(journal, name, ...rest)
+  }
+  const long = 'x'.repeat(100_000)
+  const answer = { object: 'response', status: 'completed', output: [], usage: { input_tokens: 1, output_tokens: 1 } }
+  const provider = await startProvider(t, { onCall: (call) => call.json(200, { ...answer, id: long, model: long }) })
+  const app = await startApp(t, { target: provider.url, resume: { who, journal } })
+  const ask = (body: object) => post(app.url + RESPONSES, { ...request, ...body }, as('ada'))
+  assert.equal((await ask({ previous_response_id: long })).status, 200)
+  assert.equal((await ask({ previous_response_id: 'resp_1' })).status, 200)
+  const record = await app.record()
+  assert.equal(record.responseId, undefined)
+  assert.equal(record.responseModel?.length, 2048)
+  assert.deepEqual(names, ['r:resp_1'])
 })
