@@ -59,7 +59,8 @@ export function shareableRequest(
     stream: asksForStream,
     subject,
   }
-  const said = cache.when(request, view)
+  // What the provider keeps of a conversation decides its next answer, and each answer changes it.
+  const said = cache.when(request, view) ?? (valueAt(json, 'conversation') ? false : undefined)
   const mayStore = said ?? temperatureOf(json) === 0
   if (said === false || !(mayStore || cache.joins)) return undefined
   const scope = cache.scope(view)

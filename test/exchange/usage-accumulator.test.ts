@@ -71,6 +71,7 @@ describe('messages are merged', () => {
         billed: undefined,
         error: undefined,
         isLast: false,
+        isPending: false,
         isRecognised: false,
         sequenceNumber: undefined,
         isTruncated: false,

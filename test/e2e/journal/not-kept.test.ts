@@ -59,6 +59,16 @@ describe('cache', () => {
     assert.equal(await ask({ ...plain, background: true }), null)
   })
 
+  test('an answer within a conversation that the provider keeps is not kept, unless the app says so', async (t) => {
+    const next = { model: 'm', input: 'And now?', temperature: 0, conversation: 'conv_1' }
+    const said = (call: Call) => call.json(200, { id: 'resp_1', status: 'completed', output: [] })
+    const ask = await started(t, said, {}, '/v1/responses')
+    assert.deepEqual([await ask(next), await ask(next)], [null, null])
+    const cache = { ttlMs: 1e6, scope: () => 'all', when: () => true }
+    const askAgain = await started(t, said, { cache }, '/v1/responses')
+    assert.deepEqual([await askAgain(next), await askAgain(next)], ['miss', 'hit'])
+  })
+
   test('an answer that is longer than cache.maxBytes is not kept, although it can be continued', async (t) => {
     const ask = await started(t, (call) => call.sse(events).end(terminator), {
       cache: { ttlMs: 1e6, scope: () => 'all', maxBytes: 100 },
