@@ -6,7 +6,7 @@ import type { Exchange } from '../exchange/exchange.js'
 import { isInMemory } from '../request/body-bytes.js'
 import type { UpstreamRequest } from '../request/upstream-request.js'
 import { namesUsageRequest } from '../request/usage-refusals.js'
-import { hasDisconnected } from '../response/disconnect.js'
+import { isAwaited } from '../response/disconnect.js'
 import type { Runnable } from '../scheduling/turns.js'
 import { Attempt, type AttemptEvents } from '../upstream/attempt.js'
 import { debug } from '../util/debug.js'
@@ -70,9 +70,8 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   }
 
   runTurn(): void {
-    const { client, isSettled } = this.#exchange
     // A client that left meanwhile also waits for a turn, after this one.
-    if (isSettled || hasDisconnected(client)) return this.#releaseBody()
+    if (!isAwaited(this.#exchange)) return this.#releaseBody()
     try {
       if (this.#request) this.#attempt(this.#request)
     } catch (error) {
@@ -81,6 +80,10 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   }
 
   onTurnEnd(): void {}
+
+  get isUnderWay(): boolean {
+    return this.#current !== undefined
+  }
 
   /** Stops in any phase, and releases the body. */
   end(): void {
@@ -104,8 +107,8 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     this.#withoutUsageRequest = undefined
     if (unasked && REJECTION_STATUSES.includes(statusCode)) {
       return peek(response, MAX_PEEKED_BYTES, (start) => {
-        // Do not repeat the request if the client has left.
-        if (start && namesUsageRequest(start, this.#exchange.format) && !this.#exchange.isSettled)
+        // Do not repeat the request if nobody waits for its answer.
+        if (start && namesUsageRequest(start, this.#exchange.format) && isAwaited(this.#exchange))
           this.#retryWithoutUsageRequest(unasked)
         else this.#answer(response, start !== undefined)
       })
@@ -141,6 +144,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
 
   onError(cause: Error, failed: Attempt): void {
     failed.end()
+    this.#current = undefined
     debug.upstream('%s %s', this.#exchange.id, cause.message)
     const request = this.#request
     const isReplayable = request?.body === undefined || isInMemory(request.body)
@@ -151,7 +155,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
       return this.#attempt(request)
     }
     // Nothing was sent, and the pool has one connection less. Let the event loop go round between attempts.
-    if (failed.gotPooledConnection) return void setImmediate(() => this.runTurn())
+    if (failed.gotPooledConnection && isAwaited(this.#exchange)) return void setImmediate(() => this.runTurn())
     this.#request = undefined
     this.#events.onFailure(
       failed.connected
@@ -176,7 +180,7 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   }
 
   #attempt(request: UpstreamRequest): void {
-    this.#exchange.enter('connecting')
+    if (this.#exchange.phase !== 'draining') this.#exchange.enter('connecting')
     this.#events.onStart().send({ secrets: this.#secrets, hidesUsage: this.#hidesUsage })
     this.#isSent = false
     const { upstream } = this.#provider

@@ -5,7 +5,7 @@ import type { Exchange } from '../exchange/exchange.js'
 import { isInMemory } from '../request/body-bytes.js'
 import type { Edited } from '../request/edit.js'
 import type { ProviderPath } from '../request/provider-path.js'
-import { hasDisconnected } from '../response/disconnect.js'
+import { isAwaited } from '../response/disconnect.js'
 import type { ResponseController } from '../response/response-controller.js'
 import { type AttemptFailure, judge } from '../routing/failure.js'
 import { type NextStep, nextStep } from '../routing/next-step.js'
@@ -87,10 +87,16 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#launch(first)
   }
 
+  get isUnderWay(): boolean {
+    const isAnswered = this.#served !== undefined || this.#parked !== undefined
+    return isAnswered || this.#running.some((attempt) => attempt.isUnderWay)
+  }
+
   /** While another attempt is under way, the first content wins: an answer that has none waits until that has failed. */
   onReady(attempt: TargetAttempt, response: IncomingMessage): void {
     const others = this.#running.filter((each) => each !== attempt)
-    if (others.length === 0 || attempt.hasContent || attempt.isPastBounds) return this.#commit(attempt, response)
+    const isFirst = attempt.hasContent || attempt.isPastBounds || !isAwaited(this.#exchange)
+    if (others.length === 0 || isFirst) return this.#commit(attempt, response)
     this.#running = others
     if (this.#parked) attempt.abandon('outrun')
     else this.#parked = { attempt, response }
@@ -107,13 +113,14 @@ export class RoutedExchange implements AttemptCallbacks {
     error: AiProxyError,
     response?: IncomingMessage,
   ): void {
-    const { id, client, isSettled } = this.#exchange
+    const { id } = this.#exchange
     const { name } = attempt.pooled.target
     debug.upstream('%s %s failed: %s', id, name, error.message)
     this.#running = this.#running.filter((each) => each !== attempt)
-    if (this.#isEnded || isSettled || hasDisconnected(client)) {
+    if (this.#isEnded) return attempt.end()
+    if (!isAwaited(this.#exchange)) {
       attempt.end()
-      return this.#isEnded ? undefined : this.#controller.fail(error)
+      return this.#failUnawaited(error)
     }
     if (!failure) return this.#controller.fail(error)
     const verdict = judge(failure)
@@ -139,6 +146,13 @@ export class RoutedExchange implements AttemptCallbacks {
     debug.upstream('%s tries %s in %d ms', id, next.target.name, Math.round(step.afterMs))
     if (step.afterMs <= 0) return this.#launch(next)
     this.#exchange.deadlines.start('retry', step.afterMs, () => this.#relaunch(next))
+  }
+
+  /** Nobody waits for an answer: of the attempts, another may still be read to its end. */
+  #failUnawaited(error: AiProxyError): void {
+    if (this.#running.some((attempt) => attempt.isUnderWay)) return
+    if (this.#parked) this.#commit(this.#parked.attempt, this.#parked.response)
+    else this.#controller.fail(error)
   }
 
   /** Tells the operator, once while the target cools. */
@@ -191,9 +205,10 @@ export class RoutedExchange implements AttemptCallbacks {
   }
 
   #launch(pooled: PooledTarget, hedged = false): void {
-    const { attempts, model, client } = this.#exchange
-    // The client may have left while the attempt waited. What is under way may be read to its end, but nothing begins.
-    if (hasDisconnected(client)) {
+    const { attempts, model } = this.#exchange
+    // The client may have left while the attempt waited. What is under way may be read to its end, but nothing begins
+    // unless others read the answer.
+    if (!isAwaited(this.#exchange)) {
       if (this.#running.length === 0 && this.#firstFailure) this.#controller.fail(this.#firstFailure.error)
       return
     }

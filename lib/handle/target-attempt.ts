@@ -155,6 +155,10 @@ export class TargetAttempt implements DispatchEvents {
     })
   }
 
+  get isUnderWay(): boolean {
+    return this.#dispatch?.isUnderWay === true
+  }
+
   /** Milliseconds that are left for the first content of its stream. */
   get leftForFirstToken(): number {
     return this.#exchange.limits.firstTokenTimeoutMs - (performance.now() - this.entry.began)

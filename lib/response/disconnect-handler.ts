@@ -12,7 +12,7 @@ import type { ResponseStream } from './response-stream.js'
 /** What the end of the client's side depends on, and what it leads to. */
 interface Answering {
   /** The current attempt, if the provider has been asked. */
-  readonly upstream: object | undefined
+  readonly upstream: { readonly isUnderWay: boolean } | undefined
   /** The provider's answer, if it has begun. */
   readonly stream: ResponseStream | undefined
   readonly pace: ClientPace
@@ -98,8 +98,8 @@ export class DisconnectHandler {
     }
     const hasLeft = exchange.settle('client_disconnect')
     if (hasLeft) debug.stream('%s the client left while %s', exchange.id, phase)
-    const isReading = this.#answering.upstream !== undefined && client.req.complete && phase !== 'ending'
-    if (!(hasLeft && isReading && this.#goesOn)) return this.#answering.finish()
+    const isAsking = this.#answering.upstream !== undefined && client.req.complete && phase !== 'ending'
+    if (!(hasLeft && isAsking && this.#goesOn)) return this.#answering.finish()
     this.#answering.stream?.resume('draining')
     exchange.enter('draining')
     if (!this.#drains) exchange.recorder?.startGrace(() => this.#abandon())
@@ -113,8 +113,9 @@ export class DisconnectHandler {
     return this.#context.config.onClientDisconnect === 'drain'
   }
 
-  /** Whether the provider's answer is read without the client. */
+  /** Whether the provider's answer is read without the client. If nobody else reads it, nothing new is asked for. */
   get #goesOn(): boolean {
-    return this.#drains || this.#exchange.recorder?.goesOn === true
+    const drains = this.#drains && this.#answering.upstream?.isUnderWay === true
+    return drains || this.#exchange.recorder?.goesOn === true
   }
 }

@@ -1,9 +1,15 @@
 import type { Socket } from 'node:net'
 import type { ClientSide } from '../exchange/client-side.js'
+import type { Exchange } from '../exchange/exchange.js'
 
 /** Returns whether the client's side of an exchange has ended. */
 export function hasDisconnected({ res, socket }: ClientSide): boolean {
   return socket.destroyed || res.closed
+}
+
+/** Returns whether a request may still go out: for its client or, once that has left, for those who read the answer. */
+export function isAwaited({ client, isSettled, recorder }: Exchange): boolean {
+  return hasDisconnected(client) ? recorder?.goesOn === true : !isSettled
 }
 
 /**

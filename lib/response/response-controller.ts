@@ -26,6 +26,8 @@ import { ResponseStream } from './response-stream.js'
 
 /** The attempt that the response comes from, which the controller can end early. */
 interface Upstream {
+  /** A request has gone out, and its answer is there or may come. */
+  readonly isUnderWay: boolean
   end(): void
 }
 

@@ -70,7 +70,7 @@ export function rig(t: TestContext, given: Given = {}) {
       record ??= recordOf(exchange)
     },
   })
-  delivery.upstream = { end: () => log.includes('upstream ended') || log.push('upstream ended') }
+  delivery.upstream = { isUnderWay: true, end: () => log.includes('upstream ended') || log.push('upstream ended') }
   const run = async () => {
     await settled()
     while (clock.deferred > 0) {

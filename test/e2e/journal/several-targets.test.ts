@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import type { AiProxyOptions } from '../../../lib/index.js'
 import { memoryJournal } from '../../../lib/journal.js'
 import { Events, post } from '../support/client.js'
@@ -108,6 +109,56 @@ describe('an answer of several targets', () => {
     }
     call.end()
   })
+
+  for (const beforeFirstByte of [false, true]) {
+    for (const [what, fail] of [
+      ['refuses', refuse(500)],
+      ['breaks off', (call: Call) => call.reset()],
+    ] as const) {
+      test(`is the second's for one who joined, if the first ${what} after its client has left${beforeFirstByte ? ', early' : ''}`, async (t) => {
+        const { a, app } = await started(t, answer, { heartbeat: { beforeFirstByte } })
+        const leaving = new AbortController()
+        const led = post(app.url + path, request, { signal: leaving.signal }).catch(() => {})
+        const call = await a.next()
+        const joining = post(app.url + path, request)
+        await until(() => app.proxy.exchanges().length === 2, 'another asks')
+        // It reads once its body has arrived.
+        await setTimeout(20)
+        leaving.abort()
+        await led
+        await until(() => app.proxy.exchanges().some(({ phase }) => phase === 'draining'), 'the first has left')
+        fail(call)
+        const joined = await within(joining, 'the head')
+        assert.equal(joined.headers.get('x-cache'), 'join')
+        assert.equal((await joined.text()).replaceAll(/^:.*\n\n/gm, ''), ANSWER)
+        const records = [await app.record(), await app.record()]
+        const first = records.find(({ cache }) => cache === 'miss')!
+        assert.deepEqual([first.outcome, first.target, first.attempts.length], ['client_disconnect', 'b', 3])
+        assert.equal(records.find(({ cache }) => cache === 'join')?.outcome, 'completed')
+      })
+    }
+  }
+
+  for (const hedge of [undefined, { afterMs: 100 }]) {
+    const what = hedge ? 'is silent' : 'refuses'
+    test(`is the second's for one who continues, if the first ${what} after its client has left`, async (t) => {
+      const { a, app } = await startPair(t, undefined, answer, {
+        resume: { who: () => 'me' },
+        heartbeat: { everyMs: 5, beforeFirstByte: true },
+        retry: { attempts: 2 },
+        ...(hedge && { hedge }),
+      })
+      const leaving = new AbortController()
+      const { headers } = await post(app.url + path, request, { signal: leaving.signal })
+      const call = await a.next()
+      leaving.abort()
+      await until(() => app.proxy.exchanges()[0]?.phase === 'draining', 'the client has left')
+      const reading = fetch(new URL(headers.get('x-stream-url')!, app.url))
+      if (!hedge) refuse(500)(call)
+      const text = await (await reading).text()
+      assert.equal(text.replaceAll(/^(?::.*\n\n|id: .*\n)/gm, ''), ANSWER)
+    })
+  }
 
   test('that all fail is the same error for everybody, and is not kept', async (t) => {
     const { a, app, ask, askTwice } = await started(t, refuse(503, 'the second'))

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
-import type { Owner } from '../support/provider.js'
+import type { Call, Owner } from '../support/provider.js'
 import { answer, attemptsOf, ROLE, refuse, startPair } from '../support/targets.js'
-import { closed, until } from '../support/waiting.js'
+import { closed, Queue, until } from '../support/waiting.js'
 
-type Options = NonNullable<Parameters<typeof startPair>[3]>
+type Options = NonNullable<Parameters<typeof startPair>[3]> & { readonly onB?: (call: Call) => unknown }
 
 /** A client that can leave, of two targets of which the test answers the first. */
-async function startLeaving(t: Owner, options: Options = {}) {
-  const { a, b, app } = await startPair(t, undefined, answer, options)
+async function startLeaving(t: Owner, { onB = answer, ...options }: Options = {}) {
+  const { a, b, app } = await startPair(t, undefined, onB, options)
   const leaving = new AbortController()
   const response = post(app.url + openai.path, openai.request, { signal: leaving.signal })
   response.catch(() => {})
@@ -84,6 +84,47 @@ describe("with `onClientDisconnect: 'drain'`", () => {
     call.send(openai.events[1]).end(openai.terminator)
     const record = await app.record()
     assert.deepEqual([record.outcome, record.target, record.attempts.length], ['client_disconnect', 'a', 1])
+  })
+
+  for (const hook of ['onAttempt', 'auth'] as const) {
+    test(`nothing goes out once \`${hook}\` has answered`, async (t) => {
+      const asked = new Queue<() => void>('a call of the function')
+      const wait = () => new Promise<void>((resolve) => asked.push(resolve))
+      const { a, app } = await startPair(t, answer, answer, {
+        onClientDisconnect: 'drain',
+        ...(hook === 'onAttempt' && { onAttempt: wait }),
+        ...(hook === 'auth' && { ofA: { auth: { headers: { authorization: () => wait().then(() => 'Bearer k') } } } }),
+      })
+      const leaving = new AbortController()
+      post(app.url + openai.path, openai.request, { signal: leaving.signal }).catch(() => {})
+      const goOn = await asked.next()
+      leaving.abort()
+      const record = await app.record()
+      goOn()
+      assert.deepEqual([record.outcome, attemptsOf(record)], ['client_disconnect', ['a unprepared']])
+      await until(() => app.proxy.stats().heldBytes === 0, 'the body is released')
+      assert.deepEqual([a.calls.length, app.proxy.stats().targets[0]?.inFlight], [0, 0])
+    })
+  }
+
+  test('of two attempts under way, the other is read to its end if one fails', async (t) => {
+    let departure: Promise<void> | undefined
+    const { app, b, call, leave } = await startLeaving(t, {
+      onClientDisconnect: 'drain',
+      hedge: { afterMs: 1 },
+      onB: () => {},
+      onRequest: (_, { res }) => {
+        departure = closed(res, 'the response')
+      },
+    })
+    const other = await b.next()
+    await leave()
+    await departure
+    call.reset()
+    await call.gone
+    answer(other)
+    const record = await app.record()
+    assert.deepEqual([record.outcome, record.target, record.events], ['client_disconnect', 'b', 4])
   })
 
   test('a failure while nobody waits leads to no further attempt', async (t) => {
