@@ -3,13 +3,22 @@ import type { HookedAnswer, OnAnswer } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { parseIncrementally } from '../json/incremental-parse.js'
 import { isObject, parseJsonBytes } from '../json/json.js'
+import { type Bounds, JsonSurvey } from '../json/survey.js'
 import { HookFault } from '../options/hook-errors.js'
 import { toRejection } from '../options/hook-rejection.js'
+import { inSteps } from '../request/read-resources.js'
 import { runInTurns } from '../scheduling/run-in-turns.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
+import type { IncrementalTask } from '../util/incremental-task.js'
 
 /** A longer answer is parsed in turns. */
 const MAX_PARSED_BYTES = 64 * 1024
+
+/**
+ * Limits for an answer that is parsed: of 64 MiB of brackets, `JSON.parse` makes gigabytes. What is longest are lists of
+ * embeddings, some six million numbers of ten digits.
+ */
+const BOUNDS: Bounds = { depth: 500, fields: 10_000, name: Infinity, work: 24_000_000 }
 
 /** A whole JSON answer, and what is known of it. */
 export interface WholeAnswer {
@@ -38,12 +47,11 @@ export async function runAnswerHook(
   let json: unknown
   try {
     const isLong = body.length > MAX_PARSED_BYTES
-    json = isLong ? await runInTurns(parseIncrementally(body), turns, isGivenUp) : parseJsonBytes(body)
+    json = isLong ? await runInTurns(parsedWithinBounds(body), turns, isGivenUp) : parseJsonBytes(body)
   } catch (cause) {
     if (cause instanceof AiProxyError) throw cause
     if (!isJsonByLabel) return undefined
-    // What cannot be read cannot be redacted, so it must not go out.
-    throw new AiProxyError('upstream_error', 'The provider sent JSON that cannot be read')
+    throw unreadable()
   }
   const answer: HookedAnswer = { format: exchange.format.name, status, body: json }
   let returned: unknown
@@ -54,6 +62,19 @@ export async function runAnswerHook(
   }
   // The provider may have escaped a secret in a way that is not searched for, which parsing has undone.
   return returned === undefined ? undefined : exchange.secrets.maskBytes(bytesOf(returned))
+}
+
+/** @throws AiProxyError if the value would take too much memory; SyntaxError, IncrementalParseError */
+function* parsedWithinBounds(body: Buffer): IncrementalTask<unknown> {
+  const survey = new JsonSurvey(body, [], BOUNDS)
+  yield* inSteps(survey)
+  if (survey.exceeded) throw unreadable()
+  return yield* parseIncrementally(body)
+}
+
+/** What cannot be read cannot be redacted, so it must not go out. */
+function unreadable(): AiProxyError {
+  return new AiProxyError('upstream_error', 'The provider sent JSON that cannot be read')
 }
 
 /** @throws HookFault if JSON cannot represent what the hook returned */

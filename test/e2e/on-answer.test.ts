@@ -124,6 +124,12 @@ describe('onAnswer', () => {
   const unreadable: readonly [string, (call: Call) => unknown][] = [
     ['a body labelled as JSON that is not', sends(200, 'my secret is 42')],
     ['half of a JSON body', sends(500, '{"secret":42')],
+    ['values nested too deeply', sends(200, `${'['.repeat(40_000)}${']'.repeat(40_000)}`)],
+    [
+      'values nested too deeply, compressed',
+      sends(200, gzipSync('['.repeat(1e6)), { ...head, 'content-encoding': 'gzip' }),
+    ],
+    ['more objects than memory should hold', sends(200, `[${'{},'.repeat(2_200_000)}{}]`)],
     ['an encoding that cannot be read', sends(200, '42', { ...head, 'content-encoding': 'zstd' })],
   ]
   for (const [what, answer] of unreadable) {
