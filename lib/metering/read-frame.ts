@@ -1,3 +1,4 @@
+import { AiProxyError } from '../api/errors.js'
 import type { Reading, UsageAccumulator } from '../exchange/usage-accumulator.js'
 import {
   anyErrorIn,
@@ -11,7 +12,7 @@ import {
 import type { Framing, Message } from '../framing/index.js'
 import { isObject, tryParseJson } from '../json/json.js'
 import { digestFrame } from './large-frame.js'
-import { isExpensiveToParse } from './parse-cost.js'
+import { isExpensiveToParse, isTooLargeToParse } from './parse-cost.js'
 
 /** Maximum number of characters kept of an error that is not JSON. */
 const MAX_ERROR_CHARS = 1000
@@ -35,9 +36,14 @@ export interface ReadFrame extends ParsedFrame {
  *
  * @param mayDigest whether a digest may stand for data that is expensive to parse; the message then has no data
  * @returns `undefined` if the frame has no message
+ * @throws AiProxyError `upstream_error` if the data must be parsed and would take too much memory
  */
 export function parseFrame(frame: Buffer, framing: Framing, mayDigest: boolean): ParsedFrame | undefined {
   if (mayDigest && isExpensiveToParse(frame)) return { message: { data: '' }, data: digestFrame(frame, framing) }
+  // What a hook cannot see must not go out.
+  if (!mayDigest && isTooLargeToParse(frame)) {
+    throw new AiProxyError('upstream_error', 'The provider sent an event that cannot be read')
+  }
   const message = framing.read(frame)
   return message && { message, data: tryParseJson(message.data) }
 }

@@ -3,7 +3,8 @@ import type { HookedAnswer, OnAnswer } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { parseIncrementally } from '../json/incremental-parse.js'
 import { isObject, parseJsonBytes } from '../json/json.js'
-import { type Bounds, JsonSurvey } from '../json/survey.js'
+import { JsonSurvey } from '../json/survey.js'
+import { HOOKED_BOUNDS } from '../metering/parse-cost.js'
 import { HookFault } from '../options/hook-errors.js'
 import { toRejection } from '../options/hook-rejection.js'
 import { inSteps } from '../request/read-resources.js'
@@ -13,12 +14,6 @@ import type { IncrementalTask } from '../util/incremental-task.js'
 
 /** A longer answer is parsed in turns. */
 const MAX_PARSED_BYTES = 64 * 1024
-
-/**
- * Limits for an answer that is parsed: of 64 MiB of brackets, `JSON.parse` makes gigabytes. What is longest are lists of
- * embeddings, some six million numbers of ten digits.
- */
-const BOUNDS: Bounds = { depth: 500, fields: 10_000, name: Infinity, work: 24_000_000 }
 
 /** A whole JSON answer, and what is known of it. */
 export interface WholeAnswer {
@@ -66,7 +61,7 @@ export async function runAnswerHook(
 
 /** @throws AiProxyError if the value would take too much memory; SyntaxError, IncrementalParseError */
 function* parsedWithinBounds(body: Buffer): IncrementalTask<unknown> {
-  const survey = new JsonSurvey(body, [], BOUNDS)
+  const survey = new JsonSurvey(body, [], HOOKED_BOUNDS)
   yield* inSteps(survey)
   if (survey.exceeded) throw unreadable()
   return yield* parseIncrementally(body)

@@ -48,6 +48,25 @@ interface Answer {
 const hasText = ({ data }: Event) => storyPieces.some((piece) => JSON.stringify(data).includes(piece))
 
 describe('onEvent', () => {
+  for (const [name, data] of [
+    ['nested too deeply', `data: ${'['.repeat(40_000)}${']'.repeat(40_000)}`],
+    ['of millions of values', `data: [${'{},'.repeat(2_200_000)}{}]`],
+    ['of millions of lines', 'data:\n'.repeat(1_250_000)],
+  ] as const) {
+    test(`an event ${name} is not parsed, and ends the stream`, async (t) => {
+      const before = chat.frames[0]!
+      const chunks = [before, Buffer.from(`${data}\n\n`), ...chat.frames.slice(1)]
+      let seen = 0
+      const { received, record } = await hooked(t, chat, () => void seen++, { chunks })
+      assert.equal(seen, 1)
+      assert.ok(received.subarray(0, before.length).equals(before) && received.length < 2000)
+      assert.deepEqual(
+        [record.outcome, record.error],
+        ['upstream_error', 'The provider sent an event that cannot be read'],
+      )
+    })
+  }
+
   for (const stream of allStreams) {
     for (const [what, chunks] of [
       ['one at a time', stream.frames],
