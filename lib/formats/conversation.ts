@@ -66,3 +66,13 @@ export function answerIdIn(path: string, { answerPaths }: CompleteFormat): strin
   }
   return undefined
 }
+
+/** Returns whether a request only begins an answer, which is to be read later. https://platform.openai.com/docs/guides/background */
+export function beginsTask(body: unknown): boolean {
+  return valueAt(body, 'background') === true
+}
+
+/** Returns whether a request is part of a conversation that the provider keeps, so that its answer changes the next one's. */
+export function joinsConversation(body: unknown): boolean {
+  return Boolean(valueAt(body, 'conversation'))
+}

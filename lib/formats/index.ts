@@ -1,7 +1,15 @@
 export { answerRulesFor } from './answer-rules.js'
 export { builtInFormats } from './built-ins.js'
 export { type CompleteFormat, complete } from './complete.js'
-export { answerIdIn, beginningOf, cacheKeyIn, continuationNames, keepsAnswers } from './conversation.js'
+export {
+  answerIdIn,
+  beginningOf,
+  beginsTask,
+  cacheKeyIn,
+  continuationNames,
+  joinsConversation,
+  keepsAnswers,
+} from './conversation.js'
 export { statusOfError } from './error-status.js'
 export { anyErrorIn, errorText, isErrorSentence, isFailure, mayReportError } from './failures.js'
 export type {

@@ -1,7 +1,6 @@
 import type { CacheableRequest } from '../api/cache.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { valueAt } from '../formats/fields.js'
-import { temperatureOf } from '../formats/index.js'
+import { beginsTask, joinsConversation, temperatureOf } from '../formats/index.js'
 import { cacheKey, ownKey } from '../journal/cache-key.js'
 import { hasRepeatedNames } from '../json/repeated-names.js'
 import { JsonSurvey } from '../json/survey.js'
@@ -46,9 +45,10 @@ export function shareableRequest(
   const text = jsonText(edited.body)
   if (control.has('no-store') || client.method !== 'POST') return undefined
   if (typeof json !== 'object' || json === null || !text || text.length > MAX_BODY_BYTES) return undefined
-  if (isExpensive(text) || hasRepeatedNames(text)) return undefined
+  if (isExpensive(text)) return undefined
+  if (hasRepeatedNames(text)) return undefined
   // Its answer is a task that is to be read later, by whoever began it.
-  if (!asksForStream && valueAt(json, 'background') === true) return undefined
+  if (!asksForStream && beginsTask(json)) return undefined
   const view = exchange.hookView()
   const request: CacheableRequest = {
     req: exchange.req,
@@ -60,7 +60,7 @@ export function shareableRequest(
     subject,
   }
   // What the provider keeps of a conversation decides its next answer, and each answer changes it.
-  const said = cache.when(request, view) ?? (valueAt(json, 'conversation') ? false : undefined)
+  const said = cache.when(request, view) ?? (joinsConversation(json) ? false : undefined)
   const mayStore = said ?? temperatureOf(json) === 0
   if (said === false || !(mayStore || cache.joins)) return undefined
   const scope = cache.scope(view)
