@@ -161,8 +161,14 @@ describe('no exception is thrown', () => {
   test('for JSON nested 10,000 deep', () => {
     const deep = `${'{"choices":['.repeat(10_000)}${']}'.repeat(10_000)}`
     for (const name of formatNames) {
-      const { out } = passed([event(deep) + DONE], { format: getFormat(name), ...keep })
-      assert.equal(out, event(deep) + DONE)
+      const { out } = passed([event(deep) + DONE], { format: getFormat(name), estimateTokens: keep.estimateTokens })
+      assert.equal(out === event(deep) + DONE, true, 'it passes as it is')
+      const hooked = passed([event(deep) + DONE], { format: getFormat(name), ...keep })
+      assert.deepEqual(
+        [hooked.out, hooked.failure !== undefined],
+        ['', true],
+        'a hook cannot see it, so it does not pass',
+      )
     }
   })
 })
