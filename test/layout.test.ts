@@ -53,6 +53,13 @@ suite('the layout', () => {
     assert.deepEqual(up, [])
   })
 
+  test('no file of lib/response/ has more than 250 lines', () => {
+    const long = filesBelow('lib/response').filter(
+      (file) => readFileSync(join(ROOT, file), 'utf8').trimEnd().split('\n').length > 250,
+    )
+    assert.deepEqual(long, [])
+  })
+
   test('only comments mention providers outside lib/formats/', () => {
     const provider =
       /openai|anthropic|claude|gemini|google|vertex|bedrock|cohere|ollama|mistral|hugging|azure|groq|deepseek|openrouter|perplexity|together[-.]?(?:ai|computer|xyz)|fireworks|nvidia|nvcf|vllm|litellm|\bx\.?ai\b|\bgrok|\bgpt-|x-goog|x-api-key|stream_options/i

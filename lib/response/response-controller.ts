@@ -78,11 +78,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     return { streamId: typeof id === 'string' ? id : undefined }
   }
 
-  /**
-   * Answers with a kept answer.
-   *
-   * @returns a promise of what came of it
-   */
+  /** Answers with a kept answer. @returns a promise of what came of it */
   async replay(request: ReplayRequest): Promise<ReplayResult> {
     // The client may have left while it was looked up. A reader that nothing stops would keep the provider going.
     if (this.#isEnded) return 'served'
