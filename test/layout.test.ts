@@ -62,7 +62,7 @@ suite('the layout', () => {
 
   test('only comments mention providers outside lib/formats/', () => {
     const provider =
-      /openai|anthropic|claude|gemini|google|vertex|bedrock|cohere|ollama|mistral|hugging|azure|groq|deepseek|openrouter|perplexity|together[-.]?(?:ai|computer|xyz)|fireworks|nvidia|nvcf|vllm|litellm|\bx\.?ai\b|\bgrok|\bgpt-|x-goog|x-api-key|stream_options/i
+      /openai|anthropic|claude|gemini|google|vertex|bedrock|cohere|ollama|mistral|hugging|azure|groq|deepseek|openrouter|perplexity|together[-.]?(?:ai|computer|xyz)|fireworks|nvidia|nvcf|vllm|litellm|\bx\.?ai\b|\bgrok|\bgpt-|x-goog|x-api-key|stream_options|extra_body/i
     const found = filesBelow('lib').filter((file) => !file.startsWith('lib/formats/'))
     const lines = found.flatMap((file) => codeOf(file).map((line) => `${file}: ${line.trim()}`))
     // Examples in errors.

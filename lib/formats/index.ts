@@ -29,6 +29,7 @@ export { providerAt } from './hosts.js'
 export type { ChoiceState, Counting, ParsedMessage, Place, Progress, Usage, WholeItem } from './message.js'
 export { formatsOfModelsRequest, modelsAnswer, unknownModel } from './models-list.js'
 export {
+  extraBody,
   fallbackFields,
   fallbackMapFields,
   gatewayModelsPath,

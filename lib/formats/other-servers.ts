@@ -54,6 +54,9 @@ export const otherResponseHeaders: readonly RegExp[] = [
 /** Those of these names, and of the formats' own, that instruct browsers or proxies in front of the app. */
 export const otherInstructionHeaders = /^(?:x-kong-limit|x-ms-invokeapp|x-amzn-oidc-.*)$/
 
+/** Gateways (LiteLLM) merge the fields in this one into the request, in place of those next to it. */
+export const extraBody = 'extra_body'
+
 /** Fields in which gateways take fallback models: https://openrouter.ai/docs/features/model-routing, LiteLLM. */
 export const fallbackFields: readonly string[] = ['models', 'fallbacks', 'fallback_models']
 /** LiteLLM's fallbacks for some failures: lists of objects, each mapping a model's name to its fallbacks. */

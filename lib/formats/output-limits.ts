@@ -1,3 +1,5 @@
+import { extraBody } from './other-servers.js'
+
 /** Path of a field in a request: the names of the enclosing objects, then its own. */
 export type FieldPath = readonly string[]
 
@@ -33,7 +35,7 @@ const OBJECTS = [
   'parameters',
   'generationConfig',
   'generation_config',
-  'extra_body',
+  extraBody,
 ]
 
 /** Every path at which any provider is known to accept a limit of output tokens. */

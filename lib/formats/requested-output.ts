@@ -1,6 +1,7 @@
 import type { CompleteFormat } from './complete.js'
 import { FieldIndex } from './field-index.js'
 import { valueAt } from './fields.js'
+import { extraBody } from './other-servers.js'
 import { outputLimitPaths } from './output-limits.js'
 
 /** Fields by which a request asks for several answers at once: OpenAI's, Gemini's, and those of older completions. */
@@ -10,7 +11,7 @@ const counts = new FieldIndex([
   ['generationConfig', 'candidateCount'],
   ['generation_config', 'candidate_count'],
   ['num_generations'],
-  ['extra_body', 'n'],
+  [extraBody, 'n'],
 ])
 
 /** Those by which as many answers are sent. */
@@ -18,7 +19,7 @@ const choices = new FieldIndex([
   ['n'],
   ['generationConfig', 'candidateCount'],
   ['generation_config', 'candidate_count'],
-  ['extra_body', 'n'],
+  [extraBody, 'n'],
 ])
 
 const outputLimits = new FieldIndex(outputLimitPaths)

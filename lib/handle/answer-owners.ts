@@ -3,7 +3,7 @@ import type { Journal } from '../api/journal.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { MAX_ANSWER_ID_LENGTH } from '../exchange/usage-accumulator.js'
 import { valueAt } from '../formats/fields.js'
-import { answerIdIn, continuationNames, keepsAnswers } from '../formats/index.js'
+import { answerIdIn, continuationNames, extraBody, keepsAnswers } from '../formats/index.js'
 import { subjectKey } from '../journal/stream-ids.js'
 import { isObject } from '../json/json.js'
 import type { ResolvedResume } from '../options/resume.js'
@@ -65,8 +65,7 @@ export class AnswerOwners {
     if (body.content !== undefined && !isObject(body.json)) {
       throw new AiProxyError('invalid_request', 'The request body is not a JSON object, which this endpoint takes')
     }
-    // LiteLLM takes it in `extra_body`, too.
-    const paths = names.flatMap((name) => [[name], ['extra_body', name]])
+    const paths = names.flatMap((name) => [[name], [extraBody, name]])
     const text = jsonText(body)
     if (text) {
       rejectOtherEncodings(text, body.headers['content-type'])

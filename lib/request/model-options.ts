@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ModelOptions } from '../api/options.js'
 import { valueAt } from '../formats/fields.js'
-import type { CompleteFormat } from '../formats/index.js'
+import { type CompleteFormat, extraBody } from '../formats/index.js'
 import { type FieldPath, outputLimitPaths } from '../formats/output-limits.js'
 import type { Edit, ObjectEdit } from '../json/apply-edit.js'
 import { isObject } from '../json/json.js'
@@ -54,13 +54,10 @@ function leavesIn(object: Json): FieldPath[] {
   )
 }
 
-/** Gateways let this field override the fields next to it. */
-const EXTRA_BODY = 'extra_body'
-
 /** Returns the paths by which a client could bypass overrides. */
 function pathsInExtraBody(overrides: Json, pathsOf: (object: Json) => FieldPath[]): FieldPath[] {
-  const ruled = without(without(overrides, MAX_OUTPUT_TOKENS), EXTRA_BODY)
-  return pathsOf(ruled).map((path) => [EXTRA_BODY, ...path])
+  const ruled = without(without(overrides, MAX_OUTPUT_TOKENS), extraBody)
+  return pathsOf(ruled).map((path) => [extraBody, ...path])
 }
 
 function limitPaths(body: Json, { format, url }: Target): FieldPath[] {

@@ -1,6 +1,6 @@
 import { AiProxyError } from '../api/errors.js'
 import { listAt, valueAt } from '../formats/fields.js'
-import { type FieldPath, fallbackFields, fallbackMapFields, gatewayModelsPath } from '../formats/index.js'
+import { extraBody, type FieldPath, fallbackFields, fallbackMapFields, gatewayModelsPath } from '../formats/index.js'
 import { isObject } from '../json/json.js'
 import { EACH } from '../json/replace-strings.js'
 import { MAX_MODEL_LENGTH, type ModelFilter } from '../options/models.js'
@@ -22,14 +22,11 @@ export function admitModel(allows: ModelFilter, model: string | undefined): void
   throw new AiProxyError('model_not_allowed', message)
 }
 
-/** Gateways (LiteLLM) merge this field into the request. */
-const EXTRA_BODY = 'extra_body'
-
 /** The fields that name models, for `rejectAmbiguousFields`. */
 export const modelPaths: readonly FieldPath[] = [
   ...['model', ...fallbackMapFields].map((name) => [name]),
   ...['tools', ...fallbackFields].map((name) => [name, EACH, 'model']),
-].flatMap((path) => [path, [EXTRA_BODY, ...path]])
+].flatMap((path) => [path, [extraBody, ...path]])
 
 /** Returns the model that a body names. */
 export function modelOf(json: unknown): string | undefined {
@@ -43,7 +40,7 @@ export function modelOf(json: unknown): string | undefined {
  * do not understand.
  */
 export function furtherModels(json: unknown): (string | undefined)[] {
-  const extra = valueAt(json, EXTRA_BODY)
+  const extra = valueAt(json, extraBody)
   return [
     ...[json, extra].flatMap((from) => [...fallbacksIn(from), ...mappedFallbacksIn(from)]),
     ...toList(valueAt(json, ...gatewayModelsPath)).map(nameOf),
