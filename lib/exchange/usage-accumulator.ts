@@ -147,10 +147,21 @@ export class UsageAccumulator {
     if (reading.isLast) this.isLast = true
     if (reading.isPending) this.isPending = true
     else if (reading.finishReason || reading.isLast) this.isPending = false
-    if (reading.text || reading.callsTool || reading.whole) this.firstTokenAt ??= now
+    if (reading.text || reading.callsTool || reading.whole) this.noteFirstToken(now)
     if (!this.isComplete) this.#estimateAtEnd = undefined
     else if (reading.finishReason) this.#estimateAtEnd ??= this.estimatedTokens
     this.#trackOrder(reading, this.finishReason !== undefined || this.isLast)
+  }
+
+  /** Notes when the model's first text or tool call passed; the first call counts. */
+  noteFirstToken(now: number): void {
+    this.firstTokenAt ??= now
+  }
+
+  /** Notes when the end became known. @param isLast whether the provider has sent the last message of its stream */
+  noteEnd(now: number, isLast: boolean): void {
+    if (isLast) this.isLast = true
+    this.endedAt = now
   }
 
   #withReported(reported: Usage, replaces: boolean): Usage | undefined {

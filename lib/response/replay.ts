@@ -119,7 +119,7 @@ export class Replay implements ReplayCallbacks {
       const { reading } = parsed ? interpret(parsed.message, parsed.data, format) : { reading: undefined }
       if (!(reading?.text || reading?.callsTool || reading?.whole)) continue
       this.#hasContent = true
-      answer.firstTokenAt ??= now
+      answer.noteFirstToken(now)
     }
   }
 

@@ -85,8 +85,7 @@ export class ResponseLimits {
     if (isOver && !this.isTerminated) {
       this.isTerminated = true
       // Google's last element has a finish reason: without one, whoever closed the array had less than all of it.
-      if (!framer.isClosed || format.isCustom) answer.isLast = true
-      answer.endedAt = performance.now()
+      answer.noteEnd(performance.now(), !framer.isClosed || format.isCustom)
       if (this.#isInGrace) this.#exchange.deadlines.stop('idle')
       this.#startGraceTimer()
       this.#contentWatch?.end()
