@@ -252,7 +252,7 @@ const limitMessages: Record<keyof typeof limitKinds, string> = {
 
 /**
  * Creates the failure of an exchange for which a function of the app did not answer within `firstByteTimeoutMs`. It names the
- * function: nobody should look for the fault at the provider.
+ * function, because the provider is not to blame.
  *
  * @param asked names of the options whose functions may be the one
  */

@@ -92,7 +92,7 @@ type SomeLimits = { [Name in keyof RequestLimits]?: RequestLimits[Name] | undefi
  */
 export type LimitsOption<Req extends IncomingMessage = Request> =
   | (Partial<Limits> & {
-      /** Returns the limits of each request; the ones beside it apply for those that it leaves out. Default: none. */
+      /** Returns the limits of each request; the limits next to it apply if it leaves them out. Default: none. */
       perRequest?: LimitsPerRequest<Req>
     })
   | LimitsPerRequest<Req>

@@ -37,7 +37,7 @@ export interface HeartbeatOptions {
   beforeFirstByte?: boolean
 }
 
-/** What the provider is asked for, beside or instead of what the client asks for. */
+/** Fields that are added to a request, or that replace those of the client. */
 export interface ModelOptions {
   /**
    * Fills what the request leaves out, in objects at any depth. `maxOutputTokens` is written in the field that the
@@ -64,7 +64,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   /** Further request headers for the provider. Default: none. */
   headers?: Record<string, string>
   /**
-   * Client headers that go on: names (`*` at the end stands for any rest), or a function of the lower-case name, which must
+   * Client headers that go on: names (`*` at the end matches any rest), or a function of the lower-case name, which must
    * return `true` at once. Cookies, hop-by-hop headers and those that give a request another method or URL never go on, and
    * `x-forwarded-*` only by its name in a list. Default: {@link defaultForwardHeaders} and, if `forwardCredentials`, the
    * client's own credentials.
@@ -77,10 +77,10 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   forwardCredentials?: boolean
   /**
    * Provider paths that can be reached. A string matches under any version prefix, or under any base path if it begins
-   * with two asterisks and a slash; `*` stands for a part of one path segment, and a method may stand before it
+   * with two asterisks and a slash; `*` matches a part of one path segment, and a method may precede the path
    * (`'GET files/*'`). A RegExp is tested against the whole path (`/v1/files`); how long that takes is up to the RegExp.
-   * `'all'` opens everything. Default: {@link defaultEndpoints}, without those for uploads where `models`, `modelOptions`
-   * or `onRequest` is set, which could not see them.
+   * `'all'` opens everything. Default: {@link defaultEndpoints}, without those for uploads if `models`, `modelOptions`
+   * or `onRequest` is set, which cannot look into uploads.
    */
   endpoints?: 'all' | readonly (string | RegExp)[]
   /**

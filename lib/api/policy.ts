@@ -39,7 +39,7 @@ export interface PolicyExchange<Req extends IncomingMessage = Request> extends H
   watchFrom(generatedTokens: number): void
   /**
    * Pauses a stream until a promise that `progress` cannot await has settled: no further event goes out, and the provider is
-   * not read. Limits on silence stand still meanwhile.
+   * not read. The timers of the limits on silence are stopped meanwhile.
    *
    * @returns a function that lets the stream go on; it must be called
    */
@@ -90,7 +90,7 @@ export type Admission =
 
 /**
  * Decides on requests: whether they may go out, and how far their answers may go. Policies are asked in the order of the
- * option `policies`; the first refusal counts, and those behind it are not asked.
+ * option `policies`; after the first refusal no further policy is asked.
  *
  * What a policy acquires in `admit` it gives back in `settle`: that is called once for each exchange for which `admit` was
  * called, whatever happened to it, and not before `admit` has returned. Of an exchange that gets the answer of another

@@ -17,7 +17,7 @@ export interface ResumeOptions<Req extends IncomingMessage = Request> {
   /** How many bytes of a stream are kept; of a longer one, the newest. Default 1 MiB. */
   maxBytes?: number
   /**
-   * Says who asks: only the same may continue a stream, or stop it. `undefined` or `null` is nobody: the stream then cannot be
+   * Says who asks: only the same may continue a stream, or stop it. `undefined` or `null` means nobody: the stream then cannot be
    * continued. Default: the subject of `identify`; required without that.
    */
   who?: (req: Req) => string | null | undefined | Promise<string | null | undefined>

@@ -7,7 +7,7 @@ import type { ModelRules } from './model-rules.js'
 export interface Subject {
   /** Identifies the user, key or service, 256 characters at most. Not a secret: it goes into records, logs and stores. */
   readonly id: string
-  /** The team, customer or plan that it belongs to, 256 characters at most. Default: none, it stands for itself. */
+  /** The team, customer or plan that it belongs to, 256 characters at most. Default: none; the subject is then a tenant of its own. */
   readonly tenant?: string | undefined
   /** What it pays for: for limits that depend on it. Default: none. */
   readonly tier?: string | undefined

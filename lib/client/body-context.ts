@@ -3,7 +3,7 @@ import type { EventSplitter } from './event-splitter.js'
 import type { ResolvedOptions } from './options.js'
 import type { StreamHandle } from './stream-handle.js'
 
-/** What a body needs beside its first connection. */
+/** What a body needs in addition to its first connection. */
 export interface BodyContext {
   readonly handle: StreamHandle
   /** `undefined` if the body's format cannot be resumed: its bytes then pass as they come. */

@@ -1,4 +1,4 @@
-/** Two acts that the server cannot tell apart by itself: a Stop button, and a page that goes. */
+/** What an abort means: `stop` is a Stop button, `leave` a page that closes. To the server, both are a closed connection. */
 export type OnAbort = 'stop' | 'leave'
 
 /** What `streamsUrl` gets to find the URL of a stream. */

@@ -28,7 +28,7 @@ export class Resumption {
   /** How long the server asked to wait. */
   #askedMs = 0
 
-  /** @param signal aborted when nobody waits any more */
+  /** @param signal aborted when the body is not needed any more */
   constructor(context: BodyContext, signal: AbortSignal) {
     this.#context = context
     this.#signal = signal
@@ -133,7 +133,7 @@ function finalFailure({ status, type }: Response): ResumeFailure | undefined {
   return 'refused'
 }
 
-/** A callback that throws must not break the stream; its error is reported as one that nobody has caught. */
+/** A callback that throws must not break the stream; its error is reported as an uncaught one. */
 function notify<T>(callback: ((event: T) => void) | undefined, event: T): void {
   try {
     callback?.(event)

@@ -41,7 +41,7 @@ export interface AnswerRecorder {
   readonly showsUsage: boolean
   /** The events so far; `undefined` if none are kept. */
   readonly kept: KeptStream | undefined
-  /** Readers beside the client. */
+  /** Number of readers other than the client. */
   readonly readers: number
   /** Whether the provider goes on although the client has left. */
   readonly goesOn: boolean

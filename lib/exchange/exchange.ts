@@ -57,7 +57,7 @@ export class Exchange implements Indexed {
   policies: ExchangePolicies | undefined
   /** Keeps its answer, if it is kept. */
   recorder: AnswerRecorder | undefined
-  /** Whether the cache had its answer, or another exchange; `undefined` if the answer is nobody else's. */
+  /** Whether its answer came from the cache or from another exchange; `undefined` if it is not shared. */
   cache: 'hit' | 'miss' | 'join' | undefined
   /** Its share of the request bodies in memory. */
   held: HeldShare | undefined

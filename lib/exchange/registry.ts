@@ -170,7 +170,7 @@ export class ExchangeRegistry {
   }
 }
 
-/** Ends an exchange in its own context, not in that of who asks for its end. */
+/** Ends an exchange in its own asynchronous context, not in the caller's. */
 function end({ asyncContext, controller }: Exchange, act: (controller: ExchangeController) => void): void {
   if (controller) asyncContext.runInAsyncScope(act, undefined, controller)
 }

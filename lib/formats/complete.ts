@@ -28,7 +28,7 @@ export interface CompleteFormat<Name extends AnyFormatName = AnyFormatName>
   readonly ownFramings: readonly Framing[]
 }
 
-/** Members beside those of {@link Format} that an app has no use for. */
+/** Members in addition to those of {@link Format}, for which an app has no use. */
 interface Internals {
   readonly isGuess?: boolean
   readonly isCustom?: boolean

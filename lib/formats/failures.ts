@@ -8,7 +8,7 @@ export function dataEvent(data: unknown): string {
 }
 
 /**
- * Returns whether a body has an error under `error`. `null` and `""` are not errors; neither is `{}` beside other
+ * Returns whether a body has an error under `error`. `null` and `""` are not errors; neither is `{}` next to other
  * fields.
  */
 export function hasError(body: unknown): boolean {
@@ -33,11 +33,11 @@ export function errorIn(message: unknown): string | undefined {
  *   in `Response` (https://www.tencentcloud.com/document/api/1081/37684), AWS in `Error` alone
  * - `{"fault":{"faultstring":…}}` (Apigee: https://cloud.google.com/apigee/docs/api-platform/fundamentals/fault-handling)
  * - `{"Output":{"__type":"…#UnknownOperationException"},"Version":…}` (AWS, for a path that it does not know)
- * - `{"code":"Throttling","message":…}` with no answer beside it:
+ * - `{"code":"Throttling","message":…}` without an answer next to it:
  *   https://www.alibabacloud.com/help/en/model-studio/error-code; Alibaba's gateway begins the names with capitals
  * - `{"__type":"ThrottlingException","message":…}` (AWS: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html)
  * - `{"errorMessage":…,"errorType":…}` (AWS Lambda: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html)
- * - `{"detail":…}` with no answer beside it (FastAPI), and `{"errors":…}` with a text or an object (Rails)
+ * - `{"detail":…}` without an answer next to it (FastAPI), and `{"errors":…}` with a text or an object (Rails)
  */
 export function anyErrorIn(body: unknown): string | undefined {
   let message = body
@@ -74,7 +74,7 @@ const EXCEPTION = /#Unknown|(?:exception|error|fault|failure)$/i
 /**
  * - `Error: …`, `[ERROR] …`, `openai.RateLimitError: …`, `An upstream error: …`, or nothing but that: `ERROR`
  * - `An error occurred …`, `error code: 502` (Cloudflare), `upstream connect error or disconnect …` (Envoy)
- * - the names of HTTP's statuses, also behind their numbers: `502 Bad Gateway`, `HTTP/1.1 502 Bad Gateway`
+ * - the names of HTTP's statuses, also after their numbers: `502 Bad Gateway`, `HTTP/1.1 502 Bad Gateway`
  */
 const ERROR_SENTENCES = [
   /^\W{0,4}(?:[\w.]{1,40} ){0,3}[\w.]{0,60}(?:error|exception)\s*(?:[:\])}–—-]|[.!]*$)/i,

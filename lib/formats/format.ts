@@ -58,7 +58,7 @@ export interface TextPlace {
   /**
    * `text`: the answer itself, new in this message. `reasoning`: the model's reasoning. `repeated`: text or reasoning
    * that earlier messages of the stream, or other places of this message, have delivered, and what else the model wrote
-   * beside its answer: tokens of log probabilities, quotations of the text, rewritten prompts.
+   * in addition to its answer: tokens of log probabilities, quotations of the text, rewritten prompts.
    */
   readonly kind: 'text' | 'reasoning' | 'repeated'
 }

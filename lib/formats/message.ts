@@ -26,8 +26,8 @@ export interface Usage {
 }
 
 /**
- * Where a provider counts a part of its tokens: inside the whole, beside it, or in whichever of the two its total
- * shows.
+ * Where a provider counts a part of its tokens: inside the whole, beside it (the whole does not include it), or in
+ * whichever of the two its total shows.
  */
 export type Place = 'inside' | 'beside' | 'by total'
 

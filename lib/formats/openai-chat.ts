@@ -66,7 +66,7 @@ export const openaiChat = builtIn({
   progressIn: choicesProgress,
 
   readMessage(data) {
-    // Some servers (Perplexity) send the whole message so far beside each delta.
+    // Some servers (Perplexity) send the whole message so far with each delta.
     return readChoices(
       data,
       (choice) => generatedText(valueAt(choice, 'delta')),
@@ -95,7 +95,7 @@ export const openaiChat = builtIn({
     return [
       ...textsOf(data, 'delta'),
       ...(listAt(data, 'choices').some((choice) => valueAt(choice, 'delta') !== undefined)
-        ? // Some servers (Perplexity) send the whole message so far beside each delta.
+        ? // Some servers (Perplexity) send the whole message so far with each delta.
           repeated(textsOf(data, 'message'))
         : textsOf(data, 'message')),
       ...textsOfMessages(data),

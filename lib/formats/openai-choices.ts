@@ -7,7 +7,7 @@ import { parsedMessage } from './parsed-message.js'
 import { usageReader } from './usage.js'
 
 /**
- * OpenAI's input includes cached tokens, and its output the reasoning. xAI reports reasoning beside the output;
+ * OpenAI's input includes cached tokens, and its output the reasoning. xAI reports reasoning in addition to the output;
  * Google's endpoint for this protocol does not report its thoughts at all, but includes them in the total.
  */
 export const openAiCounting: Counting = { cache: 'inside', reasoning: 'by total' }
@@ -131,7 +131,7 @@ function failureIn(data: JsonObject): string | undefined {
 
 /**
  * Fields that matter to a client which did not ask for usage: Azure's filters, and search results. Everything else that
- * servers send beside usage (costs, timings, checkpoints) is about the usage, and new names appear every month.
+ * servers send next to usage (costs, timings, checkpoints) is about the usage, and new names appear every month.
  */
 const RELEVANT_FIELDS = [
   'prompt_filter_results',

@@ -28,7 +28,7 @@ export function tokensOf(usage: Usage, counting: Counting): Tokens {
   const { inputTokens = 0, outputTokens = 0, totalTokens = 0 } = usage
   const { cachedInputTokens = 0, cacheWriteTokens = 0 } = usage
   const cache = cachedInputTokens + cacheWriteTokens
-  // Claude reports no total, and counts the cache beside the input.
+  // Claude reports no total, and counts the cache in addition to the input.
   const hasRoom = usage.totalTokens === undefined || totalTokens >= inputTokens + outputTokens + cache
   const uncachedInput = isBeside(counting.cache, cache, inputTokens, hasRoom) ? inputTokens : inputTokens - cache
   const reasoning = usage.reasoningTokens ?? 0

@@ -107,7 +107,7 @@ export class AwsEventStreamFramer extends BaseFramer {
 
   /**
    * Returns the length of the message that begins here; `undefined` if its prelude is incomplete or invalid. The length
-   * is checked before it is used, so that nobody waits for a nonsensical number of bytes.
+   * is checked before it is used, so that the framer never waits for a nonsensical number of bytes.
    */
   #lengthAt(chunk: Buffer, at: number): number | undefined {
     if (chunk.length - at < PRELUDE_BYTES) return undefined

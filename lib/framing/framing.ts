@@ -28,7 +28,7 @@ export interface Framing {
   readonly mediaTypes?: readonly string[]
   /** Frames hold lengths or checksums: bytes in them are never replaced in place. Default `false`. */
   readonly isBinary?: boolean
-  /** `false`: no error can stand in a stream, which is cut instead. Default `true`: `write` writes the error. */
+  /** `false`: a stream has no place for an error, and is cut instead. Default `true`: `write` writes the error. */
   readonly carriesErrors?: boolean
   /** Whether an optional package that it needs is installed. If it is not, streams pass as they are. Default: it is. */
   isAvailable?(): boolean

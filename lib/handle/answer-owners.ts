@@ -15,10 +15,10 @@ import type { ResponseController } from '../response/response-controller.js'
 import { catchRejection } from '../util/promises.js'
 import { askApp } from './ask-app.js'
 
-/** How long it is known whose an answer is: long enough for one that is written in the background. */
+/** How long the owner of an answer is remembered: long enough for an answer that is written in the background. */
 const OWNED_MS = 24 * 60 * 60_000
 
-/** Who had which answer made, of those that providers keep: only the same may read, cancel or delete it. */
+/** Remembers the owners of answers that providers keep: only the subject that requested one may read, cancel or delete it. */
 export class AnswerOwners {
   readonly #journal: Journal
   readonly #resume: ResolvedResume
@@ -31,7 +31,7 @@ export class AnswerOwners {
   }
 
   /**
-   * Lets a request about an answer pass if the answer is the subject's; notes who asks for a new one.
+   * Lets a request about an answer pass if the subject owns the answer; notes the subject of a request for a new one.
    *
    * @throws AiProxyError `stream_not_found`; `journal_unavailable`
    */
@@ -51,8 +51,8 @@ export class AnswerOwners {
   }
 
   /**
-   * Lets a request pass that continues an answer, unless that is known to be another subject's: who could continue it could
-   * ask the model what it says. Providers keep answers for longer than it is known whose they are.
+   * Lets a request that continues an answer pass, unless another subject is known to own the answer: a subject that could
+   * continue it could ask the model what it says. Providers keep answers for longer than their owners are remembered.
    *
    * @param body as it goes out, read in full
    * @throws AiProxyError `stream_not_found`; `journal_unavailable`; `invalid_request` if the provider may read another id
@@ -78,13 +78,13 @@ export class AnswerOwners {
     }
   }
 
-  /** Remembers whose answer it is as soon as its id is known. */
+  /** Remembers the owner of the answer once its id is known. */
   note(exchange: Exchange): void {
     const { responseId } = exchange.answer
     const reader = this.#readers.get(exchange)
     if (responseId === undefined || reader === undefined) return
     this.#readers.delete(exchange)
-    // Who gets the answer of another knows its id, and may go on from it; it stays the other's.
+    // A subject that gets another's answer knows its id, and may continue it; the other still owns it.
     const isAnothers = exchange.cache === 'hit' || exchange.cache === 'join'
     const name = isAnothers ? sharerName(responseId, reader) : nameOf(responseId)
     catchRejection(this.#journal.put(name, reader, OWNED_MS), () => {})

@@ -5,8 +5,8 @@ import { RecentIds } from '../util/recent-ids.js'
 const MAX_IDS = 10_000
 
 /**
- * Knows whose usage has been recorded, of the answers that providers keep: who reads such an answer once more makes no
- * model write. An answer that is written in the background reports its usage only to those who read it.
+ * Remembers the answers kept by providers whose usage has been recorded: reading such an answer again makes no model
+ * write. An answer that is written in the background reports its usage only to those who read it.
  */
 export class ChargedAnswers {
   readonly #ids = new RecentIds(MAX_IDS)

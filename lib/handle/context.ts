@@ -26,12 +26,12 @@ export interface ProxyContext extends ResponseContext {
   readonly observers: Observers
   /** Where answers are kept. */
   readonly journals: Journals
-  /** Who reads answers that several share. */
+  /** The readers of answers that several requests share. */
   readonly readers: StreamReaders
   readonly warnings: SetupWarnings
-  /** Whose the answers are that providers keep; `undefined` if streams cannot be continued. */
+  /** The owners of answers that providers keep; `undefined` if streams cannot be continued. */
   readonly owners: AnswerOwners | undefined
-  /** Of which answers that providers keep the usage has been recorded. */
+  /** The answers kept by providers whose usage has been recorded. */
   readonly charged: ChargedAnswers
   /** Answers that are kept for others. */
   readonly answers: KeptAnswers | undefined

@@ -8,7 +8,7 @@ import { askApp } from './ask-app.js'
 /**
  * Asks the app whom the request belongs to.
  *
- * @throws AiProxyError `unauthenticated` if the app knows nobody; the error of a function that refuses; otherwise what it threw
+ * @throws AiProxyError `unauthenticated` if the app returns `null`; the error of a function that refuses; otherwise what it threw
  */
 export async function identifySubject(
   exchange: Exchange,

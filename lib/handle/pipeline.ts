@@ -17,8 +17,8 @@ export function isBehindAnother({ res, client }: Exchange): boolean {
 }
 
 /**
- * Closes the connection of a request that waits behind too many others. This must happen as it arrives: while it waits
- * for its turn, any number may arrive behind it.
+ * Closes the connection of a request that waits for too many others. This must happen as it arrives: while it waits
+ * for its turn, any number may arrive after it.
  *
  * @returns whether the connection was closed
  */

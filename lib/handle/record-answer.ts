@@ -16,7 +16,7 @@ import type { SharedAnswer } from './share-answer.js'
 import { putAlias } from './stream-alias.js'
 import { goneName, streamsUrlOf } from './stream-route.js'
 
-/** How long it is known whose stream it was, after it is not kept any more: in windows. */
+/** How many windows the owner of a stream is remembered for, once the stream is not kept any more. */
 const REMEMBERED_WINDOWS = 12
 /** How long others may take to read a shared answer after its end. */
 const READ_MS = 300_000

@@ -18,9 +18,9 @@ import { putAlias } from './stream-alias.js'
 import { returnTimeOf } from './stream-readers.js'
 import { streamsUrlOf } from './stream-route.js'
 
-/** How often another's answer is waited for, before the request is sent whatever others do. */
+/** How often a request waits for another's answer before it is sent in any case. */
 const MAX_TRIES = 5
-/** Nobody leads for longer: then its process is gone. */
+/** The longest lease of a leader: after it, its process must be gone. */
 const MAX_LEASE_MS = 24 * 60 * 60_000
 
 /** One request that may get another's answer, or give its own to others. */
@@ -123,7 +123,7 @@ export class SharedAnswer {
     return result === 'served'
   }
 
-  /** @returns what came of the answer of who leads; `vacated` if nobody does */
+  /** @returns what came of the leader's answer; `vacated` if there is no leader */
   async #joinAny(): Promise<ReplayResult> {
     if (!this.#cache.joins) return 'vacated'
     for (let tries = 0; tries < MAX_TRIES; tries++) {
@@ -159,7 +159,7 @@ export class SharedAnswer {
     }
     try {
       const result = await this.#controller.replay(request)
-      // It is nobody's answer so far.
+      // So far it is neither a hit nor a join.
       if (result !== 'served') this.#note(undefined)
       return result
     } finally {

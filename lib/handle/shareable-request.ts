@@ -29,7 +29,7 @@ export interface ShareableRequest {
 }
 
 /**
- * Returns what tells a request from others; `undefined` if its answer is nobody else's. Throws what the app's functions
+ * Returns what tells a request from others; `undefined` if no other request may have its answer. Throws what the app's functions
  * throw.
  */
 export function shareableRequest(
@@ -47,7 +47,7 @@ export function shareableRequest(
   if (typeof json !== 'object' || json === null || !text || text.length > MAX_BODY_BYTES) return undefined
   if (isExpensive(text)) return undefined
   if (hasRepeatedNames(text)) return undefined
-  // Its answer is a task that is to be read later, by whoever began it.
+  // Its answer is a task, which only the client that began it reads later.
   if (!asksForStream && beginsTask(json)) return undefined
   const view = exchange.hookView()
   const request: CacheableRequest = {

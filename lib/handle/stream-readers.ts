@@ -4,7 +4,7 @@ import { newStreamId } from '../journal/stream-ids.js'
 import type { Config } from '../options/config.js'
 import { catchRejection } from '../util/promises.js'
 
-/** The mark of a process that has died counts for so long at most. */
+/** How long the mark of a process that has died counts at most. */
 const MARK_MS = 30_000
 /** Two renewals may fail before a mark is lost. */
 const RENEW_MS = MARK_MS / 3

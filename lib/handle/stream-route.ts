@@ -37,7 +37,7 @@ interface FoundStream {
   readonly id: string
   readonly about: EntryAbout
   readonly page: JournalPage
-  /** Others may read it, who are not the same subject. */
+  /** Other subjects may read it, too. */
   readonly isShared: boolean
   /** It does not get the event that only reports usage. */
   readonly hidesUsage: boolean
@@ -95,7 +95,7 @@ export async function serveStream(
   await replayed.finally(() => unmark?.(returnTimeOf(exchange, context.config)))
 }
 
-/** Name that says whose stream it was, when it is not kept any more. */
+/** Name under which the owner of a stream is remembered once the stream is not kept any more. */
 export function goneName(id: string): string {
   return `t:${id}`
 }
@@ -137,8 +137,8 @@ function standOf({ state, oldest, newest, end, head }: JournalPage): Record<stri
 }
 
 /**
- * Returns the number of the last event that the client has. A browser that reconnects sends the header beside the query
- * of its first request.
+ * Returns the number of the last event that the client has. A browser that reconnects sends the header together
+ * with the query of its first request.
  */
 function positionIn(header: string | string[] | undefined, query: string, epoch: string): number {
   const given = [header].flat()[0] || (new URLSearchParams(query).get(AFTER) ?? '')

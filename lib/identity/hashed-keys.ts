@@ -42,7 +42,7 @@ export function hashedKeys(
     let found: string | Subject | null = null
     for (const key of clientKeys(req.headers)) {
       const digest = createHash('sha256').update(key).digest()
-      // The place of a digest in a table says nothing of the key: nobody can choose a key with a given digest.
+      // The position of a digest in a table reveals nothing about the key: no key can be chosen to have a given digest.
       const candidate = known.get(digest.toString('hex'))
       if (!candidate || !timingSafeEqual(candidate.digest, digest)) continue
       consumeKey(req.headers, key)

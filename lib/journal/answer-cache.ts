@@ -28,7 +28,7 @@ export interface FoundAnswer extends Pointer {
   readonly page: JournalPage
 }
 
-/** Whole answers by the keys of their requests, and who is about to get one. */
+/** Whole answers by the keys of their requests, and the leaders: requests whose answer is under way. */
 export class KeptAnswers {
   readonly #journal: Journal
   readonly #ttlMs: number
@@ -85,7 +85,7 @@ export class KeptAnswers {
     await this.#journal.remove(id)
   }
 
-  /** Returns the entry of who gets the answer now; `undefined` if nobody does. */
+  /** Returns the leader's entry; `undefined` if there is no leader. */
   async leaderOf(key: string): Promise<string | undefined> {
     return this.#journal.get(LEASE + key)
   }
@@ -95,7 +95,7 @@ export class KeptAnswers {
     return this.#journal.put(LEASE + key, id, ttlMs, true)
   }
 
-  /** The entry is nobody's to wait for any more. */
+  /** Ends the lead of an entry: no further request waits for it. */
   async release(key: string, id: string): Promise<void> {
     await this.#journal.drop(LEASE + key, id)
   }

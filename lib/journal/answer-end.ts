@@ -49,13 +49,13 @@ export function answerEnd(exchange: Exchange, hasBegun: boolean, isBodyWhole: bo
   return { how, about: JSON.stringify(kept) }
 }
 
-/** Reads it; `undefined` if it is none of ours. */
+/** Parses the end of an answer; `undefined` if this package did not write it. */
 export function readAnswerEnd({ about }: JournalEnd): KeptAnswer | undefined {
   const parsed = tryParseJson(about)
   return isObject(parsed) && isObject(parsed.facts) ? (parsed as unknown as KeptAnswer) : undefined
 }
 
-/** Makes the failure anew. */
+/** Restores the failure. */
 export function failureOf({ failure }: KeptAnswer): AiProxyError | undefined {
   if (!failure) return undefined
   const { code, message } = failure

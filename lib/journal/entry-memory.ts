@@ -43,7 +43,7 @@ export class EntryMemory {
     this.#free = free
   }
 
-  /** Copies a batch behind those before it. */
+  /** Copies a batch to the end of those before it. */
   keep(bytes: Buffer): Buffer {
     this.#bytes += bytes.length
     if (bytes.length > MAX_COPIED_BYTES) {

@@ -1,6 +1,6 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
 
-/** What a name costs beside its characters. */
+/** Bytes that a name takes in addition to its characters. */
 const NAME_BYTES = 200
 /** Names that one turn of a list checks. */
 const CHECKED_AT_ONCE = 5000
@@ -69,7 +69,7 @@ export class ExpiringNames {
     return [...found]
   }
 
-  /** Checks so many names, and removes those that have expired. The next call goes on. */
+  /** Checks the next `count` names, and removes those that have expired. */
   sweep(count: number): void {
     this.#sweep ??= this.#values.entries()
     const now = this.#now()

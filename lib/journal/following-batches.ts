@@ -1,6 +1,6 @@
 import type { JournalBatch } from '../api/journal.js'
 
-/** Returns the batches that have what follows an event, up to about so many bytes. */
+/** Returns the batches that have what follows an event, up to about `maxBytes`. */
 export function followingBatches(batches: readonly JournalBatch[], after: number, maxBytes: number): JournalBatch[] {
   let low = 0
   let high = batches.length

@@ -59,7 +59,7 @@ function memoryFor(size: number): Buffer {
   return memory
 }
 
-/** Takes back the memory of events with ids: nobody reads it any more. */
+/** Reuses the memory of events with ids, which nobody reads any more. */
 export function reuse(sent: Buffer): void {
   if (sent.buffer !== lent) return
   scratch = Buffer.from(sent.buffer as ArrayBuffer)

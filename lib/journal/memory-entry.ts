@@ -10,7 +10,7 @@ import type {
 import { EntryMemory, type FreeBlocks } from './entry-memory.js'
 import { followingBatches } from './following-batches.js'
 
-/** What a batch, and what an entry, costs beside its events. */
+/** Bytes that a batch, and that an entry, takes in addition to its events. */
 const BATCH_BYTES = 250
 const ENTRY_BYTES = 1500
 

@@ -21,7 +21,7 @@ export interface EntryAbout {
   readonly reader: string | undefined
   /** That client does not get the event that only reports usage, although it is kept. */
   readonly hidesUsage: boolean
-  /** Others may read it, who are not the same subject. */
+  /** Other subjects may read it, too. */
   readonly isShared: boolean
 }
 
@@ -96,7 +96,7 @@ export class Recorder implements AnswerRecorder {
     return this.#mayReturn || this.#writer.readers > 0
   }
 
-  /** Readers beside the client. */
+  /** Number of readers other than the client. */
   get readers(): number {
     return this.#writer?.readers ?? 0
   }
@@ -281,7 +281,7 @@ export class Recorder implements AnswerRecorder {
     this.#onFailure()
   }
 
-  /** Nothing is kept any more, so that nobody can come back. */
+  /** Nothing is kept any more, so no reader can come back. */
   #onFailure(): void {
     this.#writer = undefined
     this.#checkGrace()

@@ -7,7 +7,7 @@ import { RedisEntryWriter } from './redis-writer.js'
 
 /** How long a process counts as alive after it has said so. It says so once a second. */
 export const ALIVE_MS = 5000
-/** How long an entry is kept while it is open and nobody says that its writer goes on. */
+/** How long an open entry is kept without a sign that its writer is alive. */
 const OPEN_MS = 15 * 60_000
 /** How often an open entry's life is extended. */
 const TOUCH_MS = 5 * 60_000

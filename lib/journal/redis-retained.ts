@@ -1,4 +1,4 @@
-/** Parts in which the oldest events go: what is known of them must be small beside them. */
+/** Parts in which the oldest events go: their bookkeeping must be small compared with them. */
 const PARTS = 32
 
 interface Part {

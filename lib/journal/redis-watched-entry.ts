@@ -6,7 +6,7 @@ import { decodeItem } from './redis-items.js'
 
 /** How many bytes of an entry's newest events are kept here. */
 const CACHED_BYTES = 65_536
-/** What a batch costs beside its events. */
+/** Bytes that a batch takes in addition to its events. */
 const BATCH_BYTES = 250
 
 /** What this process knows of an entry that it watches: how it stands, and its newest events. */

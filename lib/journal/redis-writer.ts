@@ -9,14 +9,14 @@ import type {
 import { encodeItem } from './redis-items.js'
 import { RetainedItems } from './redis-retained.js'
 
-/** What a call of the writer costs while it waits, beside its bytes. */
+/** Bytes that a waiting call of the writer takes in addition to its own. */
 const CALL_BYTES = 250
 /** An entry with more than this is sent at once. */
 const URGENT_BYTES = 65_536
 
 /** What sends what the writers of a process have written. */
 interface WriterHost {
-  /** Notes that so many bytes wait. @returns whether there is room for them */
+  /** Adds to the bytes that wait. @returns whether there is room for them */
   reserve(bytes: number): boolean
   /** Gives back what waits no more. */
   release(bytes: number): void
@@ -146,7 +146,7 @@ export class RedisEntryWriter implements JournalWriter {
     queueMicrotask(() => this.callbacks.onFailure(error))
   }
 
-  /** Returns the arguments that say what is new, up to about so many bytes of events. */
+  /** Returns the arguments that say what is new, up to about `maxBytes` bytes of events. */
   take(maxBytes: number): Taken {
     const items: string[] = []
     let size = 0

@@ -81,7 +81,7 @@ export class ModelAlias {
     ].filter((piece) => piece.length > 0)
   }
 
-  /** Writes a frame anew, if its bytes cannot be replaced in place. */
+  /** Writes a new frame, if the bytes cannot be replaced in the old one. */
   #rewritten(frame: Buffer, framing: Framing): Buffer {
     const message = framing.read(frame)
     if (!message) return frame

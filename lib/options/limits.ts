@@ -71,7 +71,7 @@ function checkedPerRequest(returned: unknown): Partial<Limits> {
     const given = objectOf('limits', returned as Partial<Limits>, limitNames)
     for (const name of sharedNames) {
       if (given[name] === undefined) continue
-      throw new TypeError(`limits.${name} bounds all requests together: set it beside limits.perRequest, not in it`)
+      throw new TypeError(`limits.${name} bounds all requests together: set it next to limits.perRequest, not in it`)
     }
     checkLimits(given)
     return given

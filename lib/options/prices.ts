@@ -27,7 +27,7 @@ export function compilePrices(
   }
   if (typeof prices === 'function') {
     if (unknown === 'highest') {
-      invalidOption('unknownPrice', unknown, "'refuse' or 0 beside a function in `prices`: it has no highest price")
+      invalidOption('unknownPrice', unknown, "'refuse' or 0 if `prices` is a function, which has no highest price")
     }
     return withFallback(guarded(prices, hookErrors), unknown === 0 ? () => 0 : undefined)
   }

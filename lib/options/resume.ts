@@ -14,7 +14,7 @@ export interface ResolvedResume {
   readonly windowMs: number
   readonly graceMs: number
   readonly maxBytes: number
-  /** Says who asks; `undefined` if nobody who could come back. Rejects, and has reported it, if the app's function fails. */
+  /** Returns the reader; `undefined` if there is none that could come back. Rejects, after reporting it, if the app's function fails. */
   readonly who: (exchange: HookedExchange) => string | undefined | Promise<string | undefined>
   readonly when: (exchange: HookedExchange) => boolean
 }

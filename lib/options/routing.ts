@@ -5,10 +5,10 @@ import { defaults } from './defaults.js'
 import type { HookErrors } from './hook-errors.js'
 import { check, hint, invalidOption, objectOf, orDefault } from './validate.js'
 
-/** Options that have an effect only if there are several targets. `false` turns them off, and so does no harm beside one. */
+/** Options that have an effect only if there are several targets. `false` turns them off, and is therefore allowed with one target as well. */
 const namesForSeveral = ['balance', 'sticky', 'hedge', 'showAlias'] as const
 
-/** Names of the options for routing, beside `targets`. */
+/** Names of the options for routing, except `targets`. */
 export const routingNames = [...namesForSeveral, 'retry', 'whenAllCooling', 'onAttempt'] as const
 
 /**
@@ -25,7 +25,7 @@ export function resolveRouting(
 ): Routing | undefined {
   if (given.targets === undefined) {
     const needless = namesForSeveral.find((name) => (given[name] ?? false) !== false)
-    if (needless) invalidOption(needless, hint('one for `target`'), 'a value only beside `targets`')
+    if (needless) invalidOption(needless, hint('one for `target`'), 'a value only together with `targets`')
   }
   const onAttempt = check.optionalFunction('onAttempt', given.onAttempt)
   const routing: Routing = {

@@ -62,13 +62,13 @@ function single(options: AiProxyOptions, hookErrors: HookErrors, elsewhere: read
 /** A credential of one provider must not go to the others. */
 function rejectSharedCredentials({ auth, headers }: AiProxyOptions): void {
   if (auth !== undefined) {
-    invalidOption('auth', hint('credentials for all of them'), 'no value beside `targets`: set `auth` in each target')
+    invalidOption('auth', hint('credentials for all of them'), 'no value together with `targets`: set `auth` in each target')
   }
   if (typeof headers !== 'object' || headers === null) return
   const shared = Object.keys(headers).find((name) => !isHarmlessHeader(name))
   if (shared === undefined) return
   const takes =
-    'no header that may hold a credential beside `targets`: set it in the `headers` of the targets that need it'
+    'no header that may hold a credential together with `targets`: set it in the `headers` of the targets that need it'
   invalidOption(`headers.${shared}`, hint('one for all of them'), takes)
 }
 

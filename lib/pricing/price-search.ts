@@ -24,7 +24,7 @@ const MAX_REMEMBERED = 1000
 
 /**
  * Remembers where the package found a model: it compares a name with the patterns of all models, which takes a millisecond of
- * the event loop. What depends on the time of day is calculated anew each time.
+ * the event loop. What depends on the time of day is calculated each time.
  */
 export class PriceSearch {
   readonly #package: PricesPackage

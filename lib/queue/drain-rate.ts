@@ -3,7 +3,7 @@ const MAX_SECONDS = 600
 
 /** How fast a queue drains, by the last exchanges that ended while it was busy. */
 export class DrainRate {
-  /** When they ended, on a clock that stands while the queue is not busy. */
+  /** When they ended, on a clock that is stopped while the queue is not busy. */
   readonly #ends: number[] = []
   #busyMs = 0
   #busySince: number | undefined
@@ -22,7 +22,7 @@ export class DrainRate {
     if (this.#ends.length > SAMPLES) this.#ends.shift()
   }
 
-  /** Returns the seconds in which so many exchanges end, from 1 to 600; 1 if nothing is known. */
+  /** Returns the seconds in which `count` exchanges end, from 1 to 600; 1 if nothing is known. */
   secondsFor(count: number, now: number): number {
     const [first] = this.#ends
     // Up to now: if nothing ends any more, the rate falls.

@@ -83,7 +83,7 @@ export class FairQueue<T> {
   }
 
   /**
-   * Takes the next item of those that can run. One that cannot keeps its place, and holds up nobody.
+   * Takes the next item of those that can run. One that cannot run keeps its place, and delays no other.
    *
    * @returns `undefined` if none can
    */
@@ -114,7 +114,7 @@ export class FairQueue<T> {
   }
 
   /**
-   * Charges a tenant for what a request used beyond its cost. If nobody waits, that was nobody else's.
+   * Charges a tenant for what a request used beyond its cost. If nothing waits, it took nothing from others, and costs nothing.
    *
    * @param weight the tenant's
    */

@@ -3,7 +3,7 @@ import type { PolicyExchange } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import type { Tokens } from '../formats/tokens.js'
 
-/** JSON of a chat has about so many bytes per token of English, with its punctuation; of other text it has more. */
+/** About how many bytes the JSON of an English chat has per token, punctuation included; other text has more. */
 const BYTES_PER_TOKEN = 4
 
 /** Returns tokens of which only input and output are known. */

@@ -191,7 +191,7 @@ export class GuardedStore {
   }
 }
 
-/** Returns the settlement of a request that is refused. What it counted at once it keeps: nobody knows in which window. */
+/** Returns the settlement of a request that is refused. It keeps what it counted at once, because the window is not known. */
 function givenBack({ id, slot, claims }: Reservation): Settlement {
   return { id, slot, charges: claims.map((claim) => ({ ...claim, amount: 0, takenBackFrom: undefined })) }
 }

@@ -16,7 +16,7 @@ import { usedIn, windowsAt } from './usage.js'
 /** Buckets that are looked at per reservation to find those that have expired. */
 const SWEPT_AT_ONCE = 4
 
-/** So many items of a queue cost less than to sort them out. */
+/** Rebuilding a queue is not worth it for this many outdated items. */
 const FEW = 64
 
 /** How many ids of requests are remembered: a settlement is repeated soon, or not at all. */

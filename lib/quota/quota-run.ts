@@ -43,7 +43,7 @@ export class QuotaRun {
     this.slot = slot
     this.buckets = buckets
     this.input = input
-    // A client may ask for any number of tokens; more than fits into a limit need not be told apart.
+    // A client may ask for any number of tokens; amounts that exceed every limit are treated alike.
     const atMost = (amount: number) => Math.min(MAX_AMOUNT + 1, amount)
     const cost = Math.ceil(needs.cost * COST_UNITS)
     this.#needs = { requests: 1, concurrent: 1, tokens: atMost(needs.tokens), cost: atMost(cost) }
@@ -157,7 +157,7 @@ export function statusOf(bucket: LimitBucket, state: BucketState, now: number): 
  */
 export function isUnasked({ attempts, outcome, status, cache }: ExchangeRecord): boolean {
   if (cache === 'hit' || cache === 'join') return true
-  // Who leaves has been counted: otherwise who always leaves is never limited.
+  // A request whose client left counts: otherwise a client that always leaves would never be limited.
   return (
     attempts.every(isUnsent) && outcome !== 'client_disconnect' && (status === undefined || outcome !== 'completed')
   )

@@ -103,7 +103,7 @@ local function extend(key, ms)
   if redis.call('PTTL', key) < ms then redis.call('PEXPIRE', key, num(ms)) end
 end
 
--- The leases outlive what they hold: nobody else could give it back.
+-- The leases outlive what they hold: only they can give it back.
 local function keep(hash, leases, ms)
   extend(hash, ms)
   extend(leases, ms + 60000)

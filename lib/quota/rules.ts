@@ -84,7 +84,7 @@ function bucketsOf(rule: unknown, option: string, now: number, calendar: Calenda
         'quota',
         `${option}.${time}`,
         per ?? timeZone,
-        'no value beside `concurrent` alone, which has no time',
+        'no value with `concurrent` alone, which has no time',
       )
     }
   }
@@ -131,7 +131,7 @@ function windowOf(
     )
   }
   if (timeZone !== undefined)
-    rejectOption('quota', `${option}.timeZone`, timeZone, 'no value beside a time that slides')
+    rejectOption('quota', `${option}.timeZone`, timeZone, 'no value with a sliding window')
   return { window: { kind: 'sliding', ms }, name: per as string }
 }
 

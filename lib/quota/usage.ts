@@ -7,7 +7,7 @@ export function usedIn(state: BucketState, window: Window, now: number): number 
 }
 
 /**
- * Returns how long it takes until an amount fits beside what was counted, if nothing else is counted meanwhile; `Infinity` if
+ * Returns how long it takes until there is room for an amount, if nothing else is counted meanwhile; `Infinity` if
  * it never does.
  */
 export function fitsIn(state: BucketState, window: Window, allowed: number, amount: number, now: number): number {

@@ -26,7 +26,7 @@ export interface WholeAnswer {
 /**
  * Calls the app's hook with a JSON answer.
  *
- * @param isGivenUp whether nobody needs the answer any more
+ * @param isGivenUp whether the answer is not needed any more
  * @returns the bytes to send in the place of the answer's; `undefined` if they stay as they are
  * @throws AiProxyError if the answer is labelled as JSON and is none, or with the status of what the hook threw; HookFault
  *   if what it returned cannot be used

@@ -60,7 +60,7 @@ export class Downstream {
     return this.#drain.isBlocked
   }
 
-  /** Who has begun an answer: the proxy, or another part of the app; `undefined` if nobody has. */
+  /** The part of the app that has begun an answer: the proxy, or another one; `undefined` before that. */
   get begunBy(): 'proxy' | 'app' | undefined {
     if (this.isHeadHeld) return 'proxy'
     if (!this.#res.headersSent) return undefined

@@ -12,7 +12,7 @@ import { requestIdHeader } from './request-ids.js'
 import type { ResponseHooks } from './response-hooks.js'
 import type { ResponseOpener } from './response-opener.js'
 
-/** Sends answers of ours, or of the app's, in place of the provider's: errors above all. */
+/** Sends the proxy's own answers, or the app's, in place of the provider's: mainly errors. */
 export class OwnAnswers {
   readonly #exchange: Exchange
   readonly #context: ResponseContext

@@ -3,13 +3,13 @@ import type { ResponseLimits } from './response-limits.js'
 /** What is held back. */
 interface Held {
   readonly isStopped: boolean
-  /** The client has to read first: limits on silence stand still already. */
+  /** The client has to read first: the timers of limits on silence are stopped already. */
   readonly isPaused: boolean
   /** Asks for a turn. */
   wake(): void
 }
 
-/** Holds an answer back while a policy waits for something, without which it cannot say whether the answer may go on. */
+/** Holds an answer back while a policy waits for what it needs to decide whether the answer may continue. */
 export class PolicyHold {
   /** A policy has to answer first. */
   isOn = false
@@ -31,7 +31,7 @@ export class PolicyHold {
     this.#limits.onRelease(() => this.#release())
   }
 
-  /** Before more goes out: if a policy has answered, what went out may be all that was left; and one may wait since the last turn. */
+  /** Called before more goes out: a policy that has answered may allow no more, and one may have begun to wait in the last turn. */
   checkAgain(): void {
     if (this.#isReleased) {
       this.#isReleased = false

@@ -17,7 +17,7 @@ export class JsonInspection implements Inspection {
     this.#format = format
   }
 
-  /** Some of it may be here, and nobody waits for more: after the time is over, it is passed on as it arrives. */
+  /** Some of the body may have arrived. Once the time is over, it is passed on as it arrives. */
   readonly hasBegun = true
 
   hurry(): void {

@@ -148,7 +148,7 @@ export class ReplayStream implements Runnable {
   #show(page: JournalPage, now: number): void {
     if (page.state === 'missing') return this.#onMissing()
     this.#isOpen = page.state === 'open'
-    // A part of an answer is for those who have waited for it, not for who comes when there will be no more.
+    // Only a reader that has waited for a lost answer gets the part that was kept; a new one asks for another.
     if (page.state === 'lost' && this.#callbacks.isReplaceable?.()) return this.#fail(lost())
     if (page.head && !this.#manner) {
       this.#manner = this.#callbacks.onHead(page.head, page.about)

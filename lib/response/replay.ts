@@ -22,7 +22,7 @@ const MISSING_MS = 2000
 
 /**
  * Why a replay has ended. After the other two, nothing was sent but a head. `vacated`: there will be no answer, and another may
- * ask the provider in the place of who did. `unreadable`: there may be one, but it is not for this client.
+ * ask the provider instead of the request that did. `unreadable`: there may be one, but it is not for this client.
  */
 export type ReplayResult = 'served' | 'vacated' | 'unreadable'
 

@@ -84,7 +84,7 @@ export class ResponseLimits {
     const isOver = answer.isLast || framer.isClosed || (last && format.isTerminator(last))
     if (isOver && !this.isTerminated) {
       this.isTerminated = true
-      // Google's last element has a finish reason: without one, whoever closed the array had less than all of it.
+      // Google's last element has a finish reason. An array that was closed without one is not complete.
       answer.noteEnd(performance.now(), !framer.isClosed || format.isCustom)
       if (this.#isInGrace) this.#exchange.deadlines.stop('idle')
       this.#startGraceTimer()
@@ -104,7 +104,7 @@ export class ResponseLimits {
     if (refusal && !this.#isGenerated) this.#callbacks.fail(refusal)
   }
 
-  /** Whether the answer may pass a bound of tokens within so many bytes: no token has less than one. */
+  /** Whether that many more bytes may exceed a limit of tokens: each token has at least one byte. */
   isNearBound(bytes: number): boolean {
     const { policies, answer } = this.#exchange
     if (!policies || policies.watchFrom === Number.POSITIVE_INFINITY) return false
@@ -158,8 +158,8 @@ export class ResponseLimits {
   }
 
   /**
-   * Whether the provider has said all it had to say, though not in the last message of its protocol. Where more
-   * follows a finish reason, as in early versions of Gemini, the provider gives one with each message, and it ends nothing.
+   * Whether the provider has said all it had to say, though not in the last message of its protocol. If more
+   * follows a finish reason, as in early versions of Gemini, each message has one, and it ends nothing.
    */
   get #hasFinishReason(): boolean {
     const { answer, choicesAsked } = this.#exchange

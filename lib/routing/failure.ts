@@ -66,7 +66,7 @@ const SERVER_ERRORS: ReadonlySet<number> = new Set([
   ...[520, 521, 522, 523, 524, 525, 526, 527, 598, 599],
 ])
 
-/** Nobody has heard of the request: that says nothing about the target. */
+/** The request was never sent, which says nothing about the target. */
 const UNPREPARED: Verdict = { reason: 'auth', sameTarget: 'no', nextTarget: true, cooling: 'no' }
 
 /** Decides what follows from a failure: the table of failures, row by row. */

@@ -112,7 +112,7 @@ export class Router {
     if (stickyKey !== undefined) this.#sticky.served(stickyKey, name, name === home)
   }
 
-  /** Remembers who made a response, which a later request may refer to. */
+  /** Remembers which target made a response: a later request may refer to it. */
   rememberResponse(id: string, { name }: TargetState): void {
     this.#sticky.rememberResponse(id, name)
   }

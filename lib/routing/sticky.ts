@@ -37,7 +37,7 @@ export class StickyTargets {
   }
 
   /**
-   * Takes note of who answered a request of a key.
+   * Notes which target answered a request of a key.
    *
    * @param isFirstChoice it is where the hash says that the key belongs
    */
@@ -45,7 +45,7 @@ export class StickyTargets {
     this.#moved.set(key, isFirstChoice ? undefined : name)
   }
 
-  /** Remembers who made a response, which a later request may refer to. */
+  /** Remembers which target made a response: a later request may refer to it. */
   rememberResponse(id: string, name: string): void {
     this.#responses.set(id, name)
   }

@@ -39,7 +39,7 @@ export class WeightedBalancer {
     for (const { name } of candidates) key += `${name}\n`
     let credits = this.#sets.get(key)
     if (!credits) {
-      // What is lost is who comes next; the shares stay.
+      // Only the order of the next requests is lost; the shares stay.
       if (this.#sets.size >= MAX_SETS) this.#sets.clear()
       credits = candidates.map(() => 0)
       this.#sets.set(key, credits)

@@ -16,7 +16,7 @@ function splitIntoPieces(body: BodyBytes): Buffer[] {
   return pieces
 }
 
-/** Always looks alive, so that every upstream error is reported. A class: a spread object would have a shape of its own. */
+/** Always looks alive, so that every upstream error is reported. */
 class StubSocket implements ClientConnection {
   readonly destroyed = false
   readonly writable = true

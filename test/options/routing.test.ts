@@ -81,17 +81,17 @@ describe('an error names the option, what it takes and what it got, for', () => 
     ['hedge', { afterMs: 100 }],
     ['showAlias', true],
   ] as const) {
-    test(`${name} beside \`target\``, () => {
+    test(`${name} with one \`target\``, () => {
       assert.match(
         complaint({ target, [name]: value }),
-        new RegExp(`^aiProxy: ${name} takes a value only beside \`targets\``),
+        new RegExp(`^aiProxy: ${name} takes a value only together with \`targets\``),
       )
     })
   }
 })
 
 describe('without options', () => {
-  test('what needs several targets may be turned off beside `target`', () => {
+  test('what needs several targets may be turned off with one `target`', () => {
     assert.equal(
       resolveOptions({ target, sticky: false, hedge: false, showAlias: false, retry: false }).routing,
       undefined,
