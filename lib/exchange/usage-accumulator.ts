@@ -5,7 +5,7 @@ import {
   mergeUsage,
   type ParsedMessage,
   type Progress,
-  reasoningBesideOutput,
+  reasoningOutsideOutput,
   type Tokens,
   tokensOf,
   type Usage,
@@ -267,7 +267,7 @@ export class UsageAccumulator {
     const total = usage?.totalTokens
     const isAlone = usage?.inputTokens === undefined && usage?.outputTokens === undefined
     const passed = Math.round(this.#estimateInTotal)
-    if (!total || !isAlone || passed === 0 || reasoningBesideOutput(usage) > 0) return usage
+    if (!total || !isAlone || passed === 0 || reasoningOutsideOutput(usage) > 0) return usage
     const outputTokens = Math.min(passed, total)
     return { ...usage, inputTokens: total - outputTokens, outputTokens }
   }
@@ -288,7 +288,7 @@ export class UsageAccumulator {
   get generatedTokens(): number {
     if (!this.usage) return this.outputTokens
     // The estimate may be of the reasoning's text, which must not count twice.
-    return Math.max(this.outputTokens, (this.usage.outputTokens ?? 0) + reasoningBesideOutput(this.usage))
+    return Math.max(this.outputTokens, (this.usage.outputTokens ?? 0) + reasoningOutsideOutput(this.usage))
   }
 
   /**

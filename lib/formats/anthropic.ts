@@ -21,7 +21,7 @@ export const MESSAGE = /^(?:message|message_\w+|content_block_\w+|ping|error)$/
  * written to it, and there is no total. The figures of a `message_delta` are totals so far
  * (https://docs.anthropic.com/en/docs/build-with-claude/streaming).
  */
-const counting: Counting = { cache: 'beside', reasoning: 'inside' }
+const counting: Counting = { cache: 'outside', reasoning: 'inside' }
 const readFigures = usageReader(
   {
     inputTokens: ['input_tokens'],

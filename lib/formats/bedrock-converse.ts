@@ -13,7 +13,7 @@ import { usageReader } from './usage.js'
  * read from a cache or written to one (https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html). In
  * its answers to `invoke`, Nova's names of cached tokens end in `Count`.
  */
-const counting: Counting = { cache: 'beside', reasoning: 'inside' }
+const counting: Counting = { cache: 'outside', reasoning: 'inside' }
 const readUsage = usageReader(
   {
     inputTokens: ['inputTokens'],

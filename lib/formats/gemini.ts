@@ -15,7 +15,7 @@ import { usageReader } from './usage.js'
  * the tools' part of the prompt. Google's output tokens are therefore those of the candidates only, and thoughts come
  * on top (https://ai.google.dev/gemini-api/docs/thinking#pricing). The tools' part of the prompt is billed as input.
  */
-export const googleCounting: Counting = { cache: 'inside', reasoning: 'beside' }
+export const googleCounting: Counting = { cache: 'inside', reasoning: 'outside' }
 const readUsage = usageReader(
   {
     inputTokens: ['promptTokenCount + toolUsePromptTokenCount'],

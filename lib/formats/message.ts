@@ -26,16 +26,16 @@ export interface Usage {
 }
 
 /**
- * Where a provider counts a part of its tokens: inside the whole, beside it (the whole does not include it), or in
- * whichever of the two its total shows.
+ * Where a provider counts a part of its tokens: inside the whole, outside it, or in whichever of the two its total
+ * shows.
  */
-export type Place = 'inside' | 'beside' | 'by total'
+export type Place = 'inside' | 'outside' | 'by total'
 
 /** Which of a provider's figures includes which. */
 export interface Counting {
-  /** Where cached input (read from a cache or written to one) is counted: inside `inputTokens` or beside them. */
+  /** Where cached input (read from a cache or written to one) is counted: inside `inputTokens` or outside. */
   readonly cache: Place
-  /** Where reasoning is counted: inside `outputTokens` or beside them. */
+  /** Where reasoning is counted: inside `outputTokens` or outside. */
   readonly reasoning: Place
 }
 

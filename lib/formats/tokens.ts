@@ -30,9 +30,9 @@ export function tokensOf(usage: Usage, counting: Counting): Tokens {
   const cache = cachedInputTokens + cacheWriteTokens
   // Claude reports no total, and counts the cache in addition to the input.
   const hasRoom = usage.totalTokens === undefined || totalTokens >= inputTokens + outputTokens + cache
-  const uncachedInput = isBeside(counting.cache, cache, inputTokens, hasRoom) ? inputTokens : inputTokens - cache
+  const uncachedInput = isOutside(counting.cache, cache, inputTokens, hasRoom) ? inputTokens : inputTokens - cache
   const reasoning = usage.reasoningTokens ?? 0
-  const visibleOutput = hasReasoningBeside(usage, counting) ? outputTokens : outputTokens - reasoning
+  const visibleOutput = hasReasoningOutside(usage, counting) ? outputTokens : outputTokens - reasoning
   const parts = uncachedInput + cache + visibleOutput + reasoning
   const rest = Math.max(0, totalTokens - parts)
   // If neither input nor output is reported, nothing was written: embeddings have such totals.
@@ -48,20 +48,20 @@ export function tokensOf(usage: Usage, counting: Counting): Tokens {
 }
 
 /** Returns whether the output tokens exclude the reasoning tokens. */
-function hasReasoningBeside(usage: Usage, counting: Counting): boolean {
+function hasReasoningOutside(usage: Usage, counting: Counting): boolean {
   const { outputTokens = 0, reasoningTokens = 0 } = usage
-  return isBeside(counting.reasoning, reasoningTokens, outputTokens, reasoningBesideOutput(usage) > 0)
+  return isOutside(counting.reasoning, reasoningTokens, outputTokens, reasoningOutsideOutput(usage) > 0)
 }
 
 /**
  * Returns the reasoning tokens that the output tokens exclude, according to the total. Gemini counts this way
  * (https://ai.google.dev/api/generate-content#UsageMetadata), and so do others that use OpenAI's protocol (xAI).
  */
-export function reasoningBesideOutput(usage: Usage): number {
+export function reasoningOutsideOutput(usage: Usage): number {
   const { inputTokens = 0, outputTokens = 0, reasoningTokens = 0, totalTokens = 0 } = usage
   return totalTokens >= inputTokens + outputTokens + reasoningTokens ? reasoningTokens : 0
 }
 
-function isBeside(place: Place, part: number, whole: number, hasRoom: boolean): boolean {
-  return place === 'beside' || part > whole || (place === 'by total' && hasRoom)
+function isOutside(place: Place, part: number, whole: number, hasRoom: boolean): boolean {
+  return place === 'outside' || part > whole || (place === 'by total' && hasRoom)
 }

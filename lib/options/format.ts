@@ -64,8 +64,8 @@ function checkMembers(format: Format): Format {
   }
   if (counting !== undefined) {
     const { cache, reasoning } = objectOf('format.counting', counting, ['cache', 'reasoning'])
-    check.oneOf('format.counting.cache', cache, ['inside', 'beside', 'by total'])
-    check.oneOf('format.counting.reasoning', reasoning, ['inside', 'beside', 'by total'])
+    check.oneOf('format.counting.cache', cache, ['inside', 'outside', 'by total'])
+    check.oneOf('format.counting.reasoning', reasoning, ['inside', 'outside', 'by total'])
   }
   if (framings !== undefined && (!Array.isArray(framings) || framings.length === 0)) {
     invalidOption('format.framings', framings, 'a list of framings that is not empty')

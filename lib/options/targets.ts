@@ -62,7 +62,11 @@ function single(options: AiProxyOptions, hookErrors: HookErrors, elsewhere: read
 /** A credential of one provider must not go to the others. */
 function rejectSharedCredentials({ auth, headers }: AiProxyOptions): void {
   if (auth !== undefined) {
-    invalidOption('auth', hint('credentials for all of them'), 'no value together with `targets`: set `auth` in each target')
+    invalidOption(
+      'auth',
+      hint('credentials for all of them'),
+      'no value together with `targets`: set `auth` in each target',
+    )
   }
   if (typeof headers !== 'object' || headers === null) return
   const shared = Object.keys(headers).find((name) => !isHarmlessHeader(name))

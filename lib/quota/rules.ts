@@ -80,12 +80,7 @@ function bucketsOf(rule: unknown, option: string, now: number, calendar: Calenda
   if (kinds.every((kind) => kind === 'concurrent')) {
     const time = per !== undefined ? 'per' : 'timeZone'
     if (per !== undefined || timeZone !== undefined) {
-      rejectOption(
-        'quota',
-        `${option}.${time}`,
-        per ?? timeZone,
-        'no value with `concurrent` alone, which has no time',
-      )
+      rejectOption('quota', `${option}.${time}`, per ?? timeZone, 'no value with `concurrent` alone, which has no time')
     }
   }
   return kinds.map((kind) => {
@@ -130,8 +125,7 @@ function windowOf(
       "a time like '1m', '5h' or '1d', up to 400 days, or 'day', 'week' or 'month'",
     )
   }
-  if (timeZone !== undefined)
-    rejectOption('quota', `${option}.timeZone`, timeZone, 'no value with a sliding window')
+  if (timeZone !== undefined) rejectOption('quota', `${option}.timeZone`, timeZone, 'no value with a sliding window')
   return { window: { kind: 'sliding', ms }, name: per as string }
 }
 

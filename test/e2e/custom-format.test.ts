@@ -32,7 +32,7 @@ const acme: Format = {
   streamPaths: [/\/talk-live$/],
   modelPaths: [/\/acme\/([^/]+)\/talk-live$/],
   usageMarker: '"cost"',
-  counting: { cache: 'inside', reasoning: 'beside' },
+  counting: { cache: 'inside', reasoning: 'outside' },
   maxOutputTokensPath: () => ['budget', 'words'],
   readMessage(data, event) {
     const { cost, why, w, engine, ticket } = data as Record<string, string | undefined>

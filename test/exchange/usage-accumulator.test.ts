@@ -406,7 +406,7 @@ describe('usage of an answer that ended early', () => {
 
 describe('tokens with a uniform meaning', () => {
   const openai = { cache: 'inside', reasoning: 'by total' } as const
-  const google = { cache: 'inside', reasoning: 'beside' } as const
+  const google = { cache: 'inside', reasoning: 'outside' } as const
 
   test('equal the reported figures', () => {
     const findings = told({ usage: { inputTokens: 10, outputTokens: 20, cachedInputTokens: 4, reasoningTokens: 15 } })
@@ -434,7 +434,7 @@ describe('tokens with a uniform meaning', () => {
       billed: { inputTokens: 110, outputTokens: 301 },
     })
     findings.estimatedTokens = 400
-    const { visibleOutput, total } = findings.tokensAt(false, { cache: 'beside', reasoning: 'inside' })!
+    const { visibleOutput, total } = findings.tokensAt(false, { cache: 'outside', reasoning: 'inside' })!
     assert.deepEqual([visibleOutput, total], [700, 810])
   })
 

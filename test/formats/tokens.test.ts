@@ -272,7 +272,7 @@ describe('token counts have one meaning', () => {
       cacheWriteTokens: count,
       reasoningTokens: count,
     }) as fc.Arbitrary<Usage>
-    const place = fc.constantFrom('inside' as const, 'beside' as const, 'by total' as const)
+    const place = fc.constantFrom('inside' as const, 'outside' as const, 'by total' as const)
     const counting: fc.Arbitrary<Counting> = fc.record({ cache: place, reasoning: place })
     fc.assert(
       fc.property(usage, counting, (told, means) => {

@@ -65,7 +65,7 @@ describe('a custom format is validated when the middleware is made', () => {
     [
       'an invalid counting',
       { ...small, counting: { cache: 'in', reasoning: 'inside' } },
-      /^aiProxy: format.counting.cache takes 'inside' or 'beside' or 'by total'/,
+      /^aiProxy: format.counting.cache takes 'inside' or 'outside' or 'by total'/,
     ],
     [
       'no framing',

@@ -41,7 +41,11 @@ describe('rules of a quota', () => {
     ['an empty key', { key: '', requests: 1, per: '1h' }, /limits\[0\]\.key takes a key of 1 to 512/],
     ['a long key', { key: 'x'.repeat(513), requests: 1, per: '1h' }, /limits\[0\]\.key/],
     ['no object', null, /limits\[0\] takes an object/],
-    ['a time of exchanges at once', { key: 'a', concurrent: 1, per: '1h' }, /limits\[0\]\.per takes no value with `concurrent`/],
+    [
+      'a time of exchanges at once',
+      { key: 'a', concurrent: 1, per: '1h' },
+      /limits\[0\]\.per takes no value with `concurrent`/,
+    ],
     [
       'a zone of exchanges at once',
       { key: 'a', concurrent: 1, timeZone: 'UTC' },

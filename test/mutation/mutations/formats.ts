@@ -6,7 +6,7 @@ export const formats = mutationsOf(
   ['test/formats/tokens.test.ts', 'test/formats/usage.test.ts'],
   [
     ["part > whole || (place === 'by total' && hasRoom)", "(place === 'by total' && hasRoom)"],
-    ["place === 'beside' || part > whole ||", 'part > whole ||'],
+    ["place === 'outside' || part > whole ||", 'part > whole ||'],
     ['const rest = Math.max(0, totalTokens - parts)', 'const rest = totalTokens - parts'],
     [
       'usage.totalTokens === undefined || totalTokens >= inputTokens + outputTokens + cache',
