@@ -19,16 +19,16 @@ const MIN_DIGESTED_BYTES = 16 * 1024
 /** Meters a JSON answer that is not a stream: it passes unchanged, and is read once it is complete. */
 export class JsonResponseMeter implements Metering {
   readonly #format: CompleteFormat
-  readonly #findings: UsageAccumulator
+  readonly #accumulator: UsageAccumulator
   readonly #estimateTokens: EstimateTokens | undefined
   #bytes = 0
   /** Chunks of an answer that is not large yet. */
   #chunks: Buffer[] = []
   #digest: JsonDigest | undefined
 
-  constructor(format: CompleteFormat, findings: UsageAccumulator, estimateTokens?: EstimateTokens) {
+  constructor(format: CompleteFormat, accumulator: UsageAccumulator, estimateTokens?: EstimateTokens) {
     this.#format = format
-    this.#findings = findings
+    this.#accumulator = accumulator
     this.#estimateTokens = estimateTokens
   }
 
@@ -54,19 +54,19 @@ export class JsonResponseMeter implements Metering {
     this.#chunks = []
     const error = anyErrorIn(answer)
     if (!isObject(answer)) {
-      if (error !== undefined) this.#findings.add({ error, errorStatus: statusOfError(answer) }, now)
+      if (error !== undefined) this.#accumulator.add({ error, errorStatus: statusOfError(answer) }, now)
       return
     }
     // The answer arrived all at once, so there is no first token.
     const { text, callsTool, ...reading } = this.#format.readAnswer(answer)
-    const output = reading.usage?.outputTokens ?? this.#findings.usage?.outputTokens
-    if (text && output === undefined) this.#findings.estimatedTokens = this.#estimated(text, reading.model)
+    const output = reading.usage?.outputTokens ?? this.#accumulator.usage?.outputTokens
+    if (text && output === undefined) this.#accumulator.estimatedTokens = this.#estimated(text, reading.model)
     const failed = (error ?? reading.error) !== undefined && { errorStatus: statusOfError(answer) }
-    this.#findings.add({ ...(error !== undefined && { error }), ...reading, ...failed }, now)
+    this.#accumulator.add({ ...(error !== undefined && { error }), ...reading, ...failed }, now)
   }
 
   /** Estimates the tokens of an answer's text if the answer does not report them. */
-  #estimated(text: string, model = this.#findings.model): number {
+  #estimated(text: string, model = this.#accumulator.model): number {
     const estimate = new RunningEstimate()
     estimate.add(text, tokensByApp(this.#estimateTokens, text, model))
     return estimate.tokens
@@ -82,12 +82,12 @@ export class JsonResponseMeter implements Metering {
     const isLarge = this.#bytes > MAX_PARSED_BYTES
     const bytes = isLarge || this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks)
     if (this.#digest && (!bytes || isExpensiveToParse(bytes))) {
-      if (this.#digest.isUnfinished) this.#findings.isTruncated = true
+      if (this.#digest.isUnfinished) this.#accumulator.isTruncated = true
       return this.#digest.value
     }
     if (!bytes) return undefined
     const answer = tryParseJsonBytes(bytes)
-    if (answer === undefined && isUnfinishedJson(bytes)) this.#findings.isTruncated = true
+    if (answer === undefined && isUnfinishedJson(bytes)) this.#accumulator.isTruncated = true
     return answer
   }
 }

@@ -64,13 +64,13 @@ function withError(reading: Reading, error: string, { event }: Message, data: un
 export function advanceBy(
   { progress, reading }: ReadFrame,
   format: CompleteFormat,
-  findings: UsageAccumulator,
+  accumulator: UsageAccumulator,
   now: number,
 ): void {
-  findings.hasMessages = true
-  if (progress) findings.advance(progress, reading, now)
+  accumulator.hasMessages = true
+  if (progress) accumulator.advance(progress, reading, now)
   // In an unknown protocol, nothing shows what is content.
-  else if (format.isGuess && !findings.isRecognised) findings.contentAt = now
+  else if (format.isGuess && !accumulator.isRecognised) accumulator.contentAt = now
 }
 
 /** Returns the error that a message reports, in its framing or in its data. */

@@ -41,7 +41,7 @@ export class StreamMeter implements Metering {
   failure: { readonly error: unknown } | undefined
   readonly #format: CompleteFormat
   readonly #framing: Framing
-  readonly #findings: UsageAccumulator
+  readonly #accumulator: UsageAccumulator
   readonly #options: StreamMeterOptions
   readonly #usageMarker: Buffer
   readonly #readsAll: boolean
@@ -58,10 +58,10 @@ export class StreamMeter implements Metering {
   /** The last item that a message repeated whole, and the estimate at that point. */
   #lastWhole: { readonly id: string | undefined; readonly tokens: number } = { id: undefined, tokens: 0 }
 
-  constructor(format: CompleteFormat, framing: Framing, findings: UsageAccumulator, options: StreamMeterOptions) {
+  constructor(format: CompleteFormat, framing: Framing, accumulator: UsageAccumulator, options: StreamMeterOptions) {
     this.#format = format
     this.#framing = framing
-    this.#findings = findings
+    this.#accumulator = accumulator
     this.#options = options
     this.#usageMarker = Buffer.from(format.usageMarker)
     this.#defersReading = !options.hidesUsage && !options.onMessage
@@ -172,7 +172,7 @@ export class StreamMeter implements Metering {
       const hasMarker = framesWithMarker !== undefined && framesWithMarker[nextWithMarker] === at
       if (hasMarker) nextWithMarker++
       // The end of each of several choices is in frames without the marker.
-      const isRead = hasMarker || this.#readsAll || this.#findings.hasSeveralChoices
+      const isRead = hasMarker || this.#readsAll || this.#accumulator.hasSeveralChoices
       const isParsed = isRead || !this.#estimate.count(frames, start, end)
       if (isParsed || alias) {
         const frame = frames.subarray(start, end)
@@ -187,9 +187,10 @@ export class StreamMeter implements Metering {
       }
       start = end
     }
-    this.#findings.estimatedTokens = this.#estimate.tokens
-    if (!this.#readsAll || !this.#findings.hasMessages) this.#lastFrames.keep(frames, ends, first)
-    if (this.#options.noticesContent && this.#findings.contentAt !== now) this.#noticeContent(frames, ends, now, first)
+    this.#accumulator.estimatedTokens = this.#estimate.tokens
+    if (!this.#readsAll || !this.#accumulator.hasMessages) this.#lastFrames.keep(frames, ends, first)
+    if (this.#options.noticesContent && this.#accumulator.contentAt !== now)
+      this.#noticeContent(frames, ends, now, first)
     if (!pieces) return frames
     return concatNonEmpty([...pieces, frames.subarray(kept)])
   }
@@ -198,19 +199,19 @@ export class StreamMeter implements Metering {
   finish(now: number): void {
     this.readDeferred(now)
     const frames = this.#lastFrames.frames()
-    this.#findings.rewind()
+    this.#accumulator.rewind()
     for (const frame of frames) {
-      this.#findings.addAtEnd(this.#read(frame, now)?.reading ?? {}, now)
+      this.#accumulator.addAtEnd(this.#read(frame, now)?.reading ?? {}, now)
     }
-    if (this.#findings.hasMessages || frames.length === 0) return
-    this.#findings.strayText = Buffer.concat(frames).toString() + (this.#findings.strayText ?? '')
+    if (this.#accumulator.hasMessages || frames.length === 0) return
+    this.#accumulator.strayText = Buffer.concat(frames).toString() + (this.#accumulator.strayText ?? '')
   }
 
   /** Finds the last frame of a turn that has content, which is usually the turn's last frame. */
   #noticeContent(frames: Buffer, ends: readonly number[], now: number, first: number): void {
     for (let at = ends.length - 1, samples = 0; at >= first && samples < MAX_SAMPLES_PER_TURN; at--, samples++) {
       this.#read(frames.subarray(ends[at - 1] ?? 0, ends[at]), now)
-      if (this.#findings.contentAt === now) return
+      if (this.#accumulator.contentAt === now) return
     }
   }
 
@@ -241,10 +242,10 @@ export class StreamMeter implements Metering {
 
   #count(reading: ParsedMessage, now: number): void {
     const text = reading.text ?? this.#unseenText(reading.whole)
-    this.#estimate.add(text, tokensByApp(this.#options.estimateTokens, text, this.#findings.model))
+    this.#estimate.add(text, tokensByApp(this.#options.estimateTokens, text, this.#accumulator.model))
     if (reading.whole) this.#lastWhole = { id: reading.whole.id, tokens: this.#estimate.tokens }
-    this.#findings.estimatedTokens = this.#estimate.tokens
-    this.#findings.add(reading, now)
+    this.#accumulator.estimatedTokens = this.#estimate.tokens
+    this.#accumulator.add(reading, now)
   }
 
   /** Returns the text of an item that is sent whole, unless pieces of it have passed or it has been sent before. */
@@ -275,7 +276,7 @@ export class StreamMeter implements Metering {
 
   #interpret(message: Message, data: unknown, now: number): ReadFrame | undefined {
     const read = interpret(message, data, this.#format)
-    advanceBy(read, this.#format, this.#findings, now)
+    advanceBy(read, this.#format, this.#accumulator, now)
     return data === undefined && read.reading.error === undefined ? undefined : read
   }
 }

@@ -5,16 +5,16 @@ import type { ParsedMessage, Progress } from '../../lib/formats/index.js'
 
 /** What these messages have told, one behind another, the first at the time 0. */
 function told(...readings: ParsedMessage[]): UsageAccumulator {
-  const findings = new UsageAccumulator()
-  readings.forEach((reading, at) => void findings.add(reading, at))
-  return findings
+  const accumulator = new UsageAccumulator()
+  readings.forEach((reading, at) => void accumulator.add(reading, at))
+  return accumulator
 }
 
 describe('an answer with several choices', () => {
   const after = (choices: Progress['choices']) => {
-    const findings = told({ finishReason: 'stop' })
-    findings.advance({ choices }, {}, 0)
-    return findings.isComplete
+    const accumulator = told({ finishReason: 'stop' })
+    accumulator.advance({ choices }, {}, 0)
+    return accumulator.isComplete
   }
 
   test('is complete when each of them has ended', () => {
@@ -86,34 +86,34 @@ describe('messages are merged', () => {
   })
 
   test('without effect if they have no data', () => {
-    const findings = told({ model: 'm', responseId: 'r', finishReason: 'stop', error: 'e', isLast: true, text: 'a' })
-    const before = { ...findings }
-    findings.add({}, 9)
-    findings.add({ model: '', responseId: undefined, finishReason: '', isLast: false, text: '' } as ParsedMessage, 9)
-    assert.deepEqual({ ...findings }, before)
+    const accumulator = told({ model: 'm', responseId: 'r', finishReason: 'stop', error: 'e', isLast: true, text: 'a' })
+    const before = { ...accumulator }
+    accumulator.add({}, 9)
+    accumulator.add({ model: '', responseId: undefined, finishReason: '', isLast: false, text: '' } as ParsedMessage, 9)
+    assert.deepEqual({ ...accumulator }, before)
   })
 
   test('with the last model, finish reason and error, and the first id', () => {
     const first = { model: 'router', finishReason: 'length', error: 'first', responseId: 'r1' }
-    const findings = told(first, { model: 'gpt-5', finishReason: 'stop', error: 'second', responseId: 'r2' })
-    const { model, finishReason, error, responseId } = findings
+    const accumulator = told(first, { model: 'gpt-5', finishReason: 'stop', error: 'second', responseId: 'r2' })
+    const { model, finishReason, error, responseId } = accumulator
     assert.deepEqual([model, finishReason, error, responseId], ['gpt-5', 'stop', 'second', 'r1'])
   })
 
   test('so that figures may come in parts, and neither 0 nor a missing figure erases one', () => {
-    const findings = told(
+    const accumulator = told(
       { usage: { inputTokens: 10, outputTokens: 1, cachedInputTokens: 4 } },
       { usage: { outputTokens: 25 } },
       { usage: { inputTokens: 0, outputTokens: 30, cachedInputTokens: 0 } },
     )
-    assert.deepEqual(findings.usage, { inputTokens: 10, outputTokens: 30, cachedInputTokens: 4 })
+    assert.deepEqual(accumulator.usage, { inputTokens: 10, outputTokens: 30, cachedInputTokens: 4 })
   })
 
   test('so that isLast stays true', () => assert.equal(told({ isLast: true }, { isLast: false }).isLast, true))
 
   test('so that the first token is that of the first message with text', () => {
-    const findings = told({ model: 'm' }, { text: '' }, { text: 'a' }, { text: 'b' })
-    assert.equal(findings.firstTokenAt, 2)
+    const accumulator = told({ model: 'm' }, { text: '' }, { text: 'a' }, { text: 'b' })
+    assert.equal(accumulator.firstTokenAt, 2)
   })
 
   test('so that a first token at time 0 stays the first', () => {
@@ -123,25 +123,25 @@ describe('messages are merged', () => {
 
 /** The same, where text has passed between. */
 function toldBehind(estimated: number, ...readings: ParsedMessage[]): UsageAccumulator {
-  const findings = new UsageAccumulator()
-  findings.estimatedTokens = estimated
-  readings.forEach((reading, at) => void findings.add(reading, at))
-  return findings
+  const accumulator = new UsageAccumulator()
+  accumulator.estimatedTokens = estimated
+  readings.forEach((reading, at) => void accumulator.add(reading, at))
+  return accumulator
 }
 
 test('a figure that replaces others does so even if it is 0', () => {
-  const findings = told(
+  const accumulator = told(
     { usage: { inputTokens: 181, outputTokens: 1, cachedInputTokens: 9 } },
     { usage: { outputTokens: 0, cachedInputTokens: 0 }, replacesUsage: true },
   )
-  assert.deepEqual(findings.usage, { inputTokens: 181, outputTokens: 0, cachedInputTokens: 0 })
+  assert.deepEqual(accumulator.usage, { inputTokens: 181, outputTokens: 0, cachedInputTokens: 0 })
 })
 
 test('an output of 0 replaces nothing once text has passed', () => {
-  const findings = told({ usage: { outputTokens: 17 } })
-  findings.estimatedTokens = 12
-  findings.add({ usage: { inputTokens: 0, outputTokens: 0 }, replacesUsage: true }, 1)
-  assert.deepEqual(findings.usage, { inputTokens: 0, outputTokens: 17 })
+  const accumulator = told({ usage: { outputTokens: 17 } })
+  accumulator.estimatedTokens = 12
+  accumulator.add({ usage: { inputTokens: 0, outputTokens: 0 }, replacesUsage: true }, 1)
+  assert.deepEqual(accumulator.usage, { inputTokens: 0, outputTokens: 17 })
 })
 
 test('a tool call is a first token, even without arguments', () => {
@@ -159,17 +159,17 @@ describe('output tokens so far', () => {
     ['reported for the input only', { inputTokens: 5 }, 2, 2],
   ] as const) {
     test(name, () => {
-      const findings = told(usage ? { usage } : {})
-      findings.estimatedTokens = estimated
-      assert.equal(findings.outputTokens, expected)
+      const accumulator = told(usage ? { usage } : {})
+      accumulator.estimatedTokens = estimated
+      assert.equal(accumulator.outputTokens, expected)
     })
   }
 })
 
 test('the estimate of text after a figure is added to the figure if text had passed before it', () => {
-  const findings = toldBehind(8, { usage: { outputTokens: 20 } })
-  findings.estimatedTokens = 20.6
-  assert.equal(findings.outputTokens, 33)
+  const accumulator = toldBehind(8, { usage: { outputTokens: 20 } })
+  accumulator.estimatedTokens = 20.6
+  assert.equal(accumulator.outputTokens, 33)
 })
 
 describe('generated tokens so far', () => {
@@ -185,9 +185,9 @@ describe('generated tokens so far', () => {
     ['if no total is reported', { reasoningTokens: 300, outputTokens: 20 }, 0, 20],
   ] as const) {
     test(name, () => {
-      const findings = told(usage ? { usage } : {})
-      findings.estimatedTokens = estimatedTokens
-      assert.equal(findings.generatedTokens, expected)
+      const accumulator = told(usage ? { usage } : {})
+      accumulator.estimatedTokens = estimatedTokens
+      assert.equal(accumulator.generatedTokens, expected)
     })
   }
 })
@@ -228,9 +228,9 @@ describe('usage of a complete answer', () => {
     ['is unknown if nothing was reported and nothing passed', undefined, 0, undefined],
   ] as const) {
     test(name, () => {
-      const findings = told(usage ? { usage } : {})
-      findings.estimatedTokens = estimated
-      assert.deepEqual(findings.usageAt(true), expected)
+      const accumulator = told(usage ? { usage } : {})
+      accumulator.estimatedTokens = estimated
+      assert.deepEqual(accumulator.usageAt(true), expected)
     })
   }
 })
@@ -244,12 +244,12 @@ describe('usage with text before the first figure', () => {
     ],
   ] as const) {
     test(what, () => {
-      const findings = new UsageAccumulator()
-      findings.estimatedTokens = 400
-      findings.add(reading, 1)
-      assert.equal(findings.outputTokens, 5)
-      if ('finishReason' in reading) findings.estimatedTokens = 401
-      assert.deepEqual(findings.usageAt(true), { outputTokens: 5, estimated: false })
+      const accumulator = new UsageAccumulator()
+      accumulator.estimatedTokens = 400
+      accumulator.add(reading, 1)
+      assert.equal(accumulator.outputTokens, 5)
+      if ('finishReason' in reading) accumulator.estimatedTokens = 401
+      assert.deepEqual(accumulator.usageAt(true), { outputTokens: 5, estimated: false })
     })
   }
 
@@ -258,10 +258,10 @@ describe('usage with text before the first figure', () => {
     ['a finish reason has come', { finishReason: 'stop' }],
   ] as const) {
     test(`is not final with an earlier figure, although ${what}`, () => {
-      const findings = told({ usage: { outputTokens: 1 } })
-      findings.estimatedTokens = 6
-      findings.add(end, 1)
-      assert.deepEqual(findings.usageAt(true), { outputTokens: 6, estimated: true })
+      const accumulator = told({ usage: { outputTokens: 1 } })
+      accumulator.estimatedTokens = 6
+      accumulator.add(end, 1)
+      assert.deepEqual(accumulator.usageAt(true), { outputTokens: 6, estimated: true })
     })
   }
 
@@ -271,26 +271,26 @@ describe('usage with text before the first figure', () => {
       [[{ usage: { outputTokens: 5 } }, { text: 'a' }, { isLast: true }], true],
       [[{ text: 'a' }, { isLast: true }], true],
     ] as const) {
-      const findings = told({ usage: { outputTokens: 5 } })
-      findings.estimatedTokens = 9
-      for (const reading of readings) findings.addAtEnd(reading, 1)
-      assert.equal(findings.usageAt(true)?.estimated, estimated)
+      const accumulator = told({ usage: { outputTokens: 5 } })
+      accumulator.estimatedTokens = 9
+      for (const reading of readings) accumulator.addAtEnd(reading, 1)
+      assert.equal(accumulator.usageAt(true)?.estimated, estimated)
     }
   })
 
   for (const usage of [{ inputTokens: 3 }, { inputTokens: 3, outputTokens: 0 }]) {
     test(`is estimated if no output was reported: ${JSON.stringify(usage)}`, () => {
-      const findings = new UsageAccumulator()
-      findings.estimatedTokens = 400
-      findings.add({ usage }, 1)
-      assert.equal(findings.outputTokens, 400)
+      const accumulator = new UsageAccumulator()
+      accumulator.estimatedTokens = 400
+      accumulator.add({ usage }, 1)
+      assert.equal(accumulator.outputTokens, 400)
     })
   }
 
   test('is an estimate if the stream failed', () => {
-    const findings = new UsageAccumulator()
-    findings.add({ usage: { outputTokens: 5 }, finishReason: 'stop', error: 'no' }, 1)
-    assert.deepEqual(findings.usageAt(true), { outputTokens: 5, estimated: true })
+    const accumulator = new UsageAccumulator()
+    accumulator.add({ usage: { outputTokens: 5 }, finishReason: 'stop', error: 'no' }, 1)
+    assert.deepEqual(accumulator.usageAt(true), { outputTokens: 5, estimated: true })
   })
 })
 
@@ -361,29 +361,29 @@ describe('usage of an answer that ended early', () => {
     ],
   ] as const) {
     test(name, () => {
-      const findings = told(usage ? { usage } : {})
-      findings.estimatedTokens = estimated
-      assert.deepEqual(findings.usageAt(false), expected)
+      const accumulator = told(usage ? { usage } : {})
+      accumulator.estimatedTokens = estimated
+      assert.deepEqual(accumulator.usageAt(false), expected)
     })
   }
 
   // Google's total has thoughts and what tools put into the prompt, on top of input and output.
   test('never has a total below the reported one', () => {
     const usage = { inputTokens: 10, outputTokens: 100, reasoningTokens: 500, totalTokens: 610 }
-    const findings = toldBehind(80, { usage })
-    findings.estimatedTokens = 200
-    assert.equal(findings.usageAt(false)?.totalTokens, 730)
+    const accumulator = toldBehind(80, { usage })
+    accumulator.estimatedTokens = 200
+    assert.equal(accumulator.usageAt(false)?.totalTokens, 730)
   })
 
   test('divides a total that is reported alone: the text so far is output, and the rest is input', () => {
     const counting = { cache: 'inside', reasoning: 'by total' } as const
-    const findings = toldBehind(12, { usage: { totalTokens: 50 } })
+    const accumulator = toldBehind(12, { usage: { totalTokens: 50 } })
     const usage = { inputTokens: 38, outputTokens: 12, totalTokens: 50, estimated: true }
-    assert.deepEqual(findings.usageAt(true), usage)
-    assert.equal(findings.tokensAt(true, counting)?.total, 50)
-    findings.estimatedTokens = 15
-    assert.deepEqual(findings.usageAt(true), { ...usage, outputTokens: 15, totalTokens: 53 })
-    assert.deepEqual(findings.tokensAt(true, counting), {
+    assert.deepEqual(accumulator.usageAt(true), usage)
+    assert.equal(accumulator.tokensAt(true, counting)?.total, 50)
+    accumulator.estimatedTokens = 15
+    assert.deepEqual(accumulator.usageAt(true), { ...usage, outputTokens: 15, totalTokens: 53 })
+    assert.deepEqual(accumulator.tokensAt(true, counting), {
       uncachedInput: 38,
       cachedInput: 0,
       cacheWrite: 0,
@@ -397,10 +397,10 @@ describe('usage of an answer that ended early', () => {
   })
 
   test('does not change the reported figures', () => {
-    const findings = told({ usage: { inputTokens: 3, outputTokens: 1, totalTokens: 4 } })
-    findings.estimatedTokens = 8
-    findings.usageAt(false)
-    assert.deepEqual(findings.usage, { inputTokens: 3, outputTokens: 1, totalTokens: 4 })
+    const accumulator = told({ usage: { inputTokens: 3, outputTokens: 1, totalTokens: 4 } })
+    accumulator.estimatedTokens = 8
+    accumulator.usageAt(false)
+    assert.deepEqual(accumulator.usage, { inputTokens: 3, outputTokens: 1, totalTokens: 4 })
   })
 })
 
@@ -409,8 +409,10 @@ describe('tokens with a uniform meaning', () => {
   const google = { cache: 'inside', reasoning: 'outside' } as const
 
   test('equal the reported figures', () => {
-    const findings = told({ usage: { inputTokens: 10, outputTokens: 20, cachedInputTokens: 4, reasoningTokens: 15 } })
-    assert.deepEqual(findings.tokensAt(true, openai), {
+    const accumulator = told({
+      usage: { inputTokens: 10, outputTokens: 20, cachedInputTokens: 4, reasoningTokens: 15 },
+    })
+    assert.deepEqual(accumulator.tokensAt(true, openai), {
       uncachedInput: 6,
       cachedInput: 4,
       cacheWrite: 0,
@@ -421,20 +423,20 @@ describe('tokens with a uniform meaning', () => {
   })
 
   test('equal the billed figures if those are higher', () => {
-    const findings = told({
+    const accumulator = told({
       usage: { inputTokens: 10, outputTokens: 20 },
       billed: { inputTokens: 110, outputTokens: 25 },
     })
-    assert.equal(findings.tokensAt(true, openai)?.total, 135)
+    assert.equal(accumulator.tokensAt(true, openai)?.total, 135)
   })
 
   test('are completed by what passed after the billed figures, which include calls of which nothing passed', () => {
-    const findings = told({
+    const accumulator = told({
       usage: { inputTokens: 10, outputTokens: 1 },
       billed: { inputTokens: 110, outputTokens: 301 },
     })
-    findings.estimatedTokens = 400
-    const { visibleOutput, total } = findings.tokensAt(false, { cache: 'outside', reasoning: 'inside' })!
+    accumulator.estimatedTokens = 400
+    const { visibleOutput, total } = accumulator.tokensAt(false, { cache: 'outside', reasoning: 'inside' })!
     assert.deepEqual([visibleOutput, total], [700, 810])
   })
 
@@ -448,9 +450,12 @@ describe('tokens with a uniform meaning', () => {
   })
 
   test('are estimated if nothing was reported, and unknown if nothing is known', () => {
-    const findings = new UsageAccumulator()
-    assert.equal(findings.tokensAt(true, openai), undefined)
-    findings.estimatedTokens = 8
-    assert.deepEqual([findings.tokensAt(true, openai)?.visibleOutput, findings.tokensAt(true, openai)?.total], [8, 8])
+    const accumulator = new UsageAccumulator()
+    assert.equal(accumulator.tokensAt(true, openai), undefined)
+    accumulator.estimatedTokens = 8
+    assert.deepEqual(
+      [accumulator.tokensAt(true, openai)?.visibleOutput, accumulator.tokensAt(true, openai)?.total],
+      [8, 8],
+    )
   })
 })

@@ -21,13 +21,13 @@ describe('anthropic: figures of several model calls within one answer', () => {
   }
   /** What a stream of these events told. */
   const told = (...events: Record<string, unknown>[]) => {
-    const findings = new UsageAccumulator()
-    for (const event of events) findings.add(anthropic.readMessage(event, undefined), 0)
-    return findings
+    const accumulator = new UsageAccumulator()
+    for (const event of events) accumulator.add(anthropic.readMessage(event, undefined), 0)
+    return accumulator
   }
 
   test('compaction: usage has the last figures, and tokens have everything that is billed', () => {
-    const findings = told(start, {
+    const accumulator = told(start, {
       type: 'message_delta',
       delta: { stop_reason: 'end_turn' },
       usage: {
@@ -40,18 +40,18 @@ describe('anthropic: figures of several model calls within one answer', () => {
         ],
       },
     })
-    assert.deepEqual(findings.usageAt(true), {
+    assert.deepEqual(accumulator.usageAt(true), {
       inputTokens: 180,
       cachedInputTokens: 0,
       outputTokens: 8,
       estimated: false,
     })
-    const { uncachedInput, cachedInput, visibleOutput, total } = findings.tokensAt(true, anthropic.counting)!
+    const { uncachedInput, cachedInput, visibleOutput, total } = accumulator.tokensAt(true, anthropic.counting)!
     assert.deepEqual([uncachedInput, cachedInput, visibleOutput, total], [880, 5000, 98, 5978])
   })
 
   test("an advisor's tokens are separate, because they have their own price", () => {
-    const findings = told(start, {
+    const accumulator = told(start, {
       type: 'message_delta',
       delta: {},
       usage: {
@@ -64,9 +64,9 @@ describe('anthropic: figures of several model calls within one answer', () => {
         ],
       },
     })
-    const { toolInputTokens, toolOutputTokens, outputTokens } = findings.usage!
+    const { toolInputTokens, toolOutputTokens, outputTokens } = accumulator.usage!
     assert.deepEqual([toolInputTokens, toolOutputTokens, outputTokens], [900, 70, 8])
-    assert.equal(findings.tokensAt(true, anthropic.counting)?.total, 18)
+    assert.equal(accumulator.tokensAt(true, anthropic.counting)?.total, 18)
   })
 
   test('a fallback model is the one that answers, according to its block or the final figures', () => {
@@ -93,8 +93,8 @@ describe('anthropic: figures of several model calls within one answer', () => {
       stop_reason: 'tool_use',
       usage: { input_tokens: 0, output_tokens: 0 },
     }
-    const findings = told({ type: 'message_start', message }, { type: 'message_stop' })
-    assert.deepEqual([findings.finishReason, findings.firstTokenAt], ['tool_use', 0])
+    const accumulator = told({ type: 'message_start', message }, { type: 'message_stop' })
+    assert.deepEqual([accumulator.finishReason, accumulator.firstTokenAt], ['tool_use', 0])
     assert.equal(anthropic.readMessage({ type: 'message_start', message }, undefined).text, '{"a":1}')
   })
 

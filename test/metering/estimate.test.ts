@@ -25,8 +25,8 @@ describe('known locations of text in frames', () => {
 
 /** What is estimated of these frames, so many of which come together. */
 function estimated({ format, framing }: Wire, frames: readonly Buffer[], together = 1): number {
-  const findings = new UsageAccumulator()
-  const passage = new StreamMeter(format, framing, findings, OPTIONS)
+  const accumulator = new UsageAccumulator()
+  const passage = new StreamMeter(format, framing, accumulator, OPTIONS)
   for (let from = 0; from < frames.length; from += together) {
     const turn = frames.slice(from, from + together)
     passage.pass(
@@ -36,7 +36,7 @@ function estimated({ format, framing }: Wire, frames: readonly Buffer[], togethe
     )
     passage.readDeferred(1)
   }
-  return findings.estimatedTokens
+  return accumulator.estimatedTokens
 }
 
 const sizes: readonly [name: string, cut: (text: TokenisedText) => Piece[]][] = [

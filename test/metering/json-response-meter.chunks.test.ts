@@ -19,10 +19,10 @@ function bytesOf(value: unknown): Buffer {
 
 /** An answer of which these chunks have passed, and what is found in it. */
 function passed(chunks: readonly Buffer[]) {
-  const findings = new UsageAccumulator()
-  const answer = new JsonResponseMeter(getFormat('openai-embeddings'), findings)
+  const accumulator = new UsageAccumulator()
+  const answer = new JsonResponseMeter(getFormat('openai-embeddings'), accumulator)
   for (const chunk of chunks) assert.equal(answer.pass(chunk), chunk, 'it passes as it is')
-  return { answer, findings }
+  return { answer, accumulator }
 }
 
 describe('a large JSON answer in chunks, of any size', () => {
@@ -32,36 +32,36 @@ describe('a large JSON answer in chunks, of any size', () => {
     ['after 17 MiB of white space', Buffer.concat([Buffer.alloc(17 * KIB * KIB, ' '), bytesOf({ model, usage })])],
   ] as const) {
     test(`reports usage ${name}`, () => {
-      const { answer, findings } = passed(piecesOf(bytes, 64 * KIB))
+      const { answer, accumulator } = passed(piecesOf(bytes, 64 * KIB))
       answer.finish(0)
-      assert.deepEqual([findings.model, findings.usage], [model, { inputTokens: 8, totalTokens: 8 }])
+      assert.deepEqual([accumulator.model, accumulator.usage], [model, { inputTokens: 8, totalTokens: 8 }])
     })
   }
 
   test('is not kept: chunks may be overwritten after they have passed', () => {
     assert.ok(atTheEnd.length > 16 * KIB * KIB)
-    const { answer, findings } = passed([Buffer.from(atTheEnd.subarray(0, 257 * KIB))])
+    const { answer, accumulator } = passed([Buffer.from(atTheEnd.subarray(0, 257 * KIB))])
     const reused = Buffer.alloc(1000)
     for (let at = 257 * KIB; at < atTheEnd.length; at += reused.length) {
       answer.pass(reused.subarray(0, atTheEnd.copy(reused, 0, at)))
       reused.fill('"')
     }
     answer.finish(0)
-    assert.deepEqual([findings.model, findings.usage], [model, { inputTokens: 8, totalTokens: 8 }])
+    assert.deepEqual([accumulator.model, accumulator.usage], [model, { inputTokens: 8, totalTokens: 8 }])
   })
 
   test('leaves no work for the end: nothing is joined or parsed there', (t) => {
-    const { answer, findings } = passed(piecesOf(atTheEnd, 64 * KIB))
+    const { answer, accumulator } = passed(piecesOf(atTheEnd, 64 * KIB))
     const concat = t.mock.method(Buffer, 'concat')
     const parse = t.mock.method(JSON, 'parse')
     answer.finish(0)
     assert.deepEqual([concat.mock.callCount(), parse.mock.callCount()], [0, 0])
-    assert.deepEqual(findings.usage, { inputTokens: 8, totalTokens: 8 })
+    assert.deepEqual(accumulator.usage, { inputTokens: 8, totalTokens: 8 })
   })
 
   test('reports nothing if it broke off', () => {
-    const { answer, findings } = passed(piecesOf(atTheEnd.subarray(0, -1), 64 * KIB))
+    const { answer, accumulator } = passed(piecesOf(atTheEnd.subarray(0, -1), 64 * KIB))
     answer.finish(0)
-    assert.deepEqual({ ...findings }, { ...new UsageAccumulator(), isTruncated: true })
+    assert.deepEqual({ ...accumulator }, { ...new UsageAccumulator(), isTruncated: true })
   })
 })

@@ -203,11 +203,11 @@ const answers: readonly (readonly [what: string, format: FormatName, answer: Ans
 /** What an answer told, all but how many bytes its text has. */
 function toldBy(format: FormatName, answer: Record<string, unknown>) {
   const bytes = Buffer.from(JSON.stringify(answer))
-  const findings = new UsageAccumulator()
-  const plain = new JsonResponseMeter(getFormat(format), findings)
+  const accumulator = new UsageAccumulator()
+  const plain = new JsonResponseMeter(getFormat(format), accumulator)
   for (const piece of piecesOf(bytes, 10_000)) plain.pass(piece)
   plain.finish(0)
-  const { estimatedTokens, ...told } = findings
+  const { estimatedTokens, ...told } = accumulator
   return { ...told, isEstimated: estimatedTokens > 0, isLarge: bytes.length > 256 * KIB }
 }
 
@@ -233,26 +233,26 @@ describe('a large answer reports what a small one does', () => {
 
 describe('an answer that reports no usage', () => {
   test('has an estimate of its text', () => {
-    const findings = new UsageAccumulator()
-    const plain = new JsonResponseMeter(getFormat('gemini'), findings)
+    const accumulator = new UsageAccumulator()
+    const plain = new JsonResponseMeter(getFormat('gemini'), accumulator)
     const parts = [{ text: ' one two'.repeat(50) }]
     plain.pass(Buffer.from(JSON.stringify({ candidates: [{ content: { parts } }] })))
     plain.finish(0)
-    const { outputTokens, ...usage } = findings.usageAt(true)!
+    const { outputTokens, ...usage } = accumulator.usageAt(true)!
     assert.deepEqual(usage, { estimated: true })
     assert.ok(outputTokens! > 90 && outputTokens! < 110, `${outputTokens} tokens`)
-    assert.equal(findings.firstTokenAt, undefined, 'it came all at once')
+    assert.equal(accumulator.firstTokenAt, undefined, 'it came all at once')
   })
 
   test("uses the app's function for the estimate, if it has one", () => {
-    const findings = new UsageAccumulator()
+    const accumulator = new UsageAccumulator()
     const plain = new JsonResponseMeter(
       getFormat('ollama-generate'),
-      findings,
+      accumulator,
       (text, model) => text.length + model!.length,
     )
     plain.pass(Buffer.from(JSON.stringify({ model: 'm-1', response: 'Hello' })))
     plain.finish(0)
-    assert.deepEqual(findings.usageAt(true), { outputTokens: 8, estimated: true })
+    assert.deepEqual(accumulator.usageAt(true), { outputTokens: 8, estimated: true })
   })
 })

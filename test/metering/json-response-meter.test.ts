@@ -10,11 +10,11 @@ const KIB = 1024
 
 /** What is found in an answer that comes in these chunks. */
 function foundIn(chunks: readonly Buffer[], format: FormatName = 'openai-chat'): UsageAccumulator {
-  const findings = new UsageAccumulator()
-  const answer = new JsonResponseMeter(getFormat(format), findings)
+  const accumulator = new UsageAccumulator()
+  const answer = new JsonResponseMeter(getFormat(format), accumulator)
   for (const chunk of chunks) assert.equal(answer.pass(chunk), chunk, 'it passes as it is')
   answer.finish(7)
-  return findings
+  return accumulator
 }
 
 const bytesOf = (value: unknown) => Buffer.from(JSON.stringify(value))
@@ -29,15 +29,15 @@ const usage = { inputTokens: 9, outputTokens: 2, totalTokens: 11 }
 
 describe('a JSON answer', () => {
   test('is read once it is complete, not before', () => {
-    const findings = new UsageAccumulator()
-    const answer = new JsonResponseMeter(getFormat('openai-chat'), findings)
+    const accumulator = new UsageAccumulator()
+    const answer = new JsonResponseMeter(getFormat('openai-chat'), accumulator)
     answer.pass(bytesOf(completion))
-    assert.equal(findings.usage, undefined)
+    assert.equal(accumulator.usage, undefined)
     answer.finish(0)
-    const { model, responseId, finishReason } = findings
+    const { model, responseId, finishReason } = accumulator
     assert.deepEqual([model, responseId, finishReason], ['gpt-5-2026', 'c1', 'stop'])
-    assert.deepEqual(findings.usage, usage)
-    assert.deepEqual(findings.usageAt(true), { ...usage, estimated: false })
+    assert.deepEqual(accumulator.usage, usage)
+    assert.deepEqual(accumulator.usageAt(true), { ...usage, estimated: false })
   })
 
   test('may begin with a byte order mark', () => {
@@ -55,8 +55,8 @@ describe('a JSON answer', () => {
     const bytes = bytesOf({ ...completion, model: 'größe-漢字' })
     fc.assert(
       fc.property(fc.array(fc.nat(bytes.length)), (places) => {
-        const findings = foundIn(cutAt(bytes, places))
-        assert.deepEqual([findings.model, findings.usage], ['größe-漢字', usage])
+        const accumulator = foundIn(cutAt(bytes, places))
+        assert.deepEqual([accumulator.model, accumulator.usage], ['größe-漢字', usage])
       }),
     )
   })
@@ -74,13 +74,13 @@ describe('a JSON answer', () => {
   })
 
   test('is read once', () => {
-    const findings = new UsageAccumulator()
-    const answer = new JsonResponseMeter(getFormat('openai-chat'), findings)
+    const accumulator = new UsageAccumulator()
+    const answer = new JsonResponseMeter(getFormat('openai-chat'), accumulator)
     answer.pass(bytesOf(completion))
     answer.finish(0)
-    findings.usage = undefined
+    accumulator.usage = undefined
     answer.finish(0)
-    assert.equal(findings.usage, undefined)
+    assert.equal(accumulator.usage, undefined)
   })
 
   for (const [name, chunks] of [
@@ -136,8 +136,8 @@ describe('a large JSON answer', () => {
     const bytes = bytesOf(embeddings)
     assert.ok(bytes.length > 256 * KIB)
     const parse = t.mock.method(JSON, 'parse')
-    const findings = foundIn([bytes], 'openai-embeddings')
-    assert.deepEqual([findings.model, findings.usage], ['text-embedding-3', { inputTokens: 8, totalTokens: 8 }])
+    const accumulator = foundIn([bytes], 'openai-embeddings')
+    assert.deepEqual([accumulator.model, accumulator.usage], ['text-embedding-3', { inputTokens: 8, totalTokens: 8 }])
     for (const { arguments: given } of parse.mock.calls) assert.ok(given[0].length < KIB)
   })
 
@@ -201,14 +201,14 @@ describe('a large JSON answer', () => {
     ['cohere', { message: 'No' }, { error: 'No' }],
   ] as const) {
     test(`reports in ${format}: ${JSON.stringify(answer)}`, () => {
-      const findings = foundIn([bytesOf({ before: pad, ...answer, behind: pad })], format)
+      const accumulator = foundIn([bytesOf({ before: pad, ...answer, behind: pad })], format)
       for (const [name, value] of Object.entries(expected))
-        assert.deepEqual(findings[name as keyof UsageAccumulator], value)
+        assert.deepEqual(accumulator[name as keyof UsageAccumulator], value)
     })
   }
 
   test('reports why it ended, and an error', () => {
-    const findings = foundIn([bytesOf({ pad, stop_reason: 'max_tokens', error: { message: 'No' } })], 'anthropic')
-    assert.deepEqual([findings.finishReason, findings.error], ['max_tokens', 'No'])
+    const accumulator = foundIn([bytesOf({ pad, stop_reason: 'max_tokens', error: { message: 'No' } })], 'anthropic')
+    assert.deepEqual([accumulator.finishReason, accumulator.error], ['max_tokens', 'No'])
   })
 })

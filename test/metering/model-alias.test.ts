@@ -126,8 +126,8 @@ function passed(
   cuts: readonly number[],
   options: Partial<ConstructorParameters<typeof StreamMeter>[3]> = {},
 ) {
-  const findings = new UsageAccumulator()
-  const meter = new StreamMeter(getFormat('openai-chat'), sse, findings, {
+  const accumulator = new UsageAccumulator()
+  const meter = new StreamMeter(getFormat('openai-chat'), sse, accumulator, {
     sent: { bytes: 0 },
     hidesUsage: false,
     estimateTokens: undefined,
@@ -146,7 +146,7 @@ function passed(
     if (framer.unfinished?.length) meter.scanUnfinished(framer.unfinished)
   }
   meter.finish(0)
-  return { seen, findings }
+  return { seen, accumulator }
 }
 
 describe('the client’s name of the model, in a stream', () => {
@@ -156,17 +156,17 @@ describe('the client’s name of the model, in a stream', () => {
   test('is in every event, however the stream is cut; what is read is the provider’s', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(body.length)), (cuts) => {
-        const { seen, findings } = passed(body, cuts)
+        const { seen, accumulator } = passed(body, cuts)
         assert.equal(seen, named)
-        assert.deepEqual([findings.model, findings.usage?.outputTokens], ['gpt', 2])
+        assert.deepEqual([accumulator.model, accumulator.usage?.outputTokens], ['gpt', 2])
       }),
     )
   })
 
   test('is in a stream without the event that the client had not asked for', () => {
-    const { seen, findings } = passed(body, [30, 200], { hidesUsage: true })
+    const { seen, accumulator } = passed(body, [30, 200], { hidesUsage: true })
     assert.equal(seen, named.replace(usage('fast'), ''))
-    assert.equal(findings.model, 'gpt')
+    assert.equal(accumulator.model, 'gpt')
   })
 
   test('is in what a hook made of an event, which saw the provider’s', () => {
@@ -188,9 +188,9 @@ describe('the client’s name of the model, in a stream', () => {
     for (const event of [chunk(padding), large]) {
       for (const rest of ['', chunk('end') + usage()]) {
         for (const cut of [1, event.length - 25, event.length - 20, event.length]) {
-          const { seen, findings } = passed(event + rest, [...cuts.filter((each) => each < event.length - 100), cut])
+          const { seen, accumulator } = passed(event + rest, [...cuts.filter((each) => each < event.length - 100), cut])
           assert.equal(seen, (event + rest).replaceAll('"gpt"', '"fast"'))
-          assert.equal(findings.model, 'gpt')
+          assert.equal(accumulator.model, 'gpt')
         }
       }
     }

@@ -14,7 +14,7 @@ export interface Given extends Partial<StreamMeterOptions> {
 export interface Passed {
   readonly turns: (Buffer | undefined)[]
   readonly out: string
-  readonly findings: UsageAccumulator
+  readonly accumulator: UsageAccumulator
   readonly failure: StreamMeter['failure']
 }
 
@@ -22,8 +22,8 @@ export interface Passed {
 export function passed(chunks: readonly (string | Buffer)[], given: Given = {}): Passed {
   const { format = getFormat('openai-chat'), framing = sse, isTruncated = false } = given
   const { sent = { bytes: 0 }, hidesUsage = false, estimateTokens, onMessage } = given
-  const findings = new UsageAccumulator()
-  const passage = new StreamMeter(format, framing, findings, { sent, hidesUsage, estimateTokens, onMessage })
+  const accumulator = new UsageAccumulator()
+  const passage = new StreamMeter(format, framing, accumulator, { sent, hidesUsage, estimateTokens, onMessage })
   const framer = framing.createFramer(Number.POSITIVE_INFINITY)
   const turns: (Buffer | undefined)[] = []
   const pass = (frames: Buffer | undefined) => {
@@ -36,7 +36,7 @@ export function passed(chunks: readonly (string | Buffer)[], given: Given = {}):
   if (!isTruncated) pass(framer.end())
   passage.finish(turns.length + 1)
   const out = Buffer.concat(turns.filter((turn) => turn !== undefined)).toString('latin1')
-  return { turns, out, findings, failure: passage.failure }
+  return { turns, out, accumulator, failure: passage.failure }
 }
 
 /** A server-sent event without a name, with this as its data. */

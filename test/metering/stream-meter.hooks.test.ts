@@ -60,10 +60,13 @@ describe('onMessage', () => {
   })
 
   test("does not affect metering, which reads the provider's events", () => {
-    const { findings, out } = passed([chunk('Word'), stop, usageEvent(1), DONE], { onMessage: () => null })
+    const { accumulator, out } = passed([chunk('Word'), stop, usageEvent(1), DONE], { onMessage: () => null })
     assert.equal(out, DONE)
-    assert.deepEqual([findings.finishReason, findings.usage?.outputTokens, findings.firstTokenAt], ['stop', 1, 1])
-    assert.equal(Math.round(findings.estimatedTokens), 1)
+    assert.deepEqual(
+      [accumulator.finishReason, accumulator.usage?.outputTokens, accumulator.firstTokenAt],
+      ['stop', 1, 1],
+    )
+    assert.equal(Math.round(accumulator.estimatedTokens), 1)
   })
 
   test('does not see AWS frames without JSON', () => {
@@ -131,20 +134,20 @@ describe('estimateTokens', () => {
       return 10
     }
     const plain = event({ choices: [{ delta: { content: 'early' } }] })
-    const { findings } = passed([plain + chunk('') + chunk('Hel'), chunk('lo') + stop + DONE], { estimateTokens })
+    const { accumulator } = passed([plain + chunk('') + chunk('Hel'), chunk('lo') + stop + DONE], { estimateTokens })
     assert.deepEqual(calls, [
       ['early', undefined],
       ['Hel', 'gpt-5-2026'],
       ['lo', 'gpt-5-2026'],
     ])
-    assert.equal(findings.estimatedTokens, 30)
+    assert.equal(accumulator.estimatedTokens, 30)
   })
 
   test('replaces our estimate, even in a long stream', () => {
     const texts = Array.from({ length: 200 }, (_, at) => `word ${at}`)
-    const { findings } = passed([texts.map((text) => chunk(text)).join('')], { estimateTokens: () => 0.5 })
-    assert.equal(findings.estimatedTokens, 100)
-    assert.deepEqual(findings.usageAt(false), { outputTokens: 100, estimated: true })
+    const { accumulator } = passed([texts.map((text) => chunk(text)).join('')], { estimateTokens: () => 0.5 })
+    assert.equal(accumulator.estimatedTokens, 100)
+    assert.deepEqual(accumulator.usageAt(false), { outputTokens: 100, estimated: true })
   })
 
   test('does not change the stream', () => {
@@ -154,18 +157,18 @@ describe('estimateTokens', () => {
 
   test('works together with onMessage', () => {
     let calls = 0
-    const { out, findings } = passed([chunk('a') + chunk('b')], {
+    const { out, accumulator } = passed([chunk('a') + chunk('b')], {
       estimateTokens: () => ++calls,
       onMessage: () => null,
     })
-    assert.deepEqual([out, calls, findings.estimatedTokens], ['', 2, 3])
+    assert.deepEqual([out, calls, accumulator.estimatedTokens], ['', 2, 3])
   })
 
   for (const given of [Number.NaN, undefined, -5, '7', Number.POSITIVE_INFINITY]) {
     test(`that returns no count (${given}) does not affect the figures`, () => {
       const estimateTokens = checkedEstimate(() => given as number)
-      const { findings } = passed([chunk('abcd') + chunk('efgh')], { estimateTokens })
-      const { estimatedTokens, outputTokens } = findings
+      const { accumulator } = passed([chunk('abcd') + chunk('efgh')], { estimateTokens })
+      const { estimatedTokens, outputTokens } = accumulator
       assert.ok(Number.isFinite(estimatedTokens) && estimatedTokens >= 0, `${estimatedTokens}`)
       assert.ok(Number.isFinite(outputTokens), `${outputTokens}`)
     })

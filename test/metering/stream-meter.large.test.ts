@@ -15,9 +15,9 @@ const OPTIONS = { sent: { bytes: 0 }, hidesUsage: false, estimateTokens: undefin
 
 /** Takes a body through a framer and a passage as a pump does, 64 KiB a turn. */
 function carried(format: FormatName, framing: Framing, body: Buffer, options: Partial<StreamMeterOptions> = {}) {
-  const findings = new UsageAccumulator()
+  const accumulator = new UsageAccumulator()
   const read = mock.fn(framing.read)
-  const passage = new StreamMeter(getFormat(format), { ...framing, read }, findings, { ...OPTIONS, ...options })
+  const passage = new StreamMeter(getFormat(format), { ...framing, read }, accumulator, { ...OPTIONS, ...options })
   const framer = framing.createFramer(Number.POSITIVE_INFINITY)
   const out: Buffer[] = []
   const pass = (frames: Buffer | undefined) => {
@@ -33,7 +33,7 @@ function carried(format: FormatName, framing: Framing, body: Buffer, options: Pa
   pass(framer.end())
   passage.finish(1)
   const longestRead = Math.max(0, ...read.mock.calls.map(({ arguments: [frame] }) => frame.length))
-  return { out: Buffer.concat(out), findings, longestRead }
+  return { out: Buffer.concat(out), accumulator, longestRead }
 }
 
 describe('an event of megabytes', () => {
@@ -86,24 +86,24 @@ describe('an event of megabytes', () => {
   ]
   for (const [name, format, framing, body, told] of cases) {
     test(`${name}: passes unchanged, is reported, and is not read whole`, () => {
-      const { out, findings, longestRead } = carried(format, framing, body)
+      const { out, accumulator, longestRead } = carried(format, framing, body)
       assert.ok(out.equals(body))
-      assert.deepEqual([findings.usage?.outputTokens, findings.finishReason, findings.model], told)
+      assert.deepEqual([accumulator.usage?.outputTokens, accumulator.finishReason, accumulator.model], told)
       assert.ok(longestRead < 300_000, `${longestRead} bytes`)
     })
   }
 
   test('may report an error', () => {
     const body = Buffer.from(event({ error: { message: 'No', trace: LONG } }))
-    assert.equal(carried('openai-chat', sse, body).findings.error, 'No')
+    assert.equal(carried('openai-chat', sse, body).accumulator.error, 'No')
   })
 
   test('may be among others, which are read as usual', () => {
     const others = [chunk('One'), usageEvent(5), DONE]
     const body = Buffer.from(others[0] + event({ logs: LONG }) + others[1] + others[2])
-    const { out, findings } = carried('openai-chat', sse, body, { hidesUsage: true })
+    const { out, accumulator } = carried('openai-chat', sse, body, { hidesUsage: true })
     assert.equal(String(out), others[0] + event({ logs: LONG }) + others[2])
-    assert.deepEqual([findings.usage?.outputTokens, findings.model], [5, 'gpt-5-2026'])
+    assert.deepEqual([accumulator.usage?.outputTokens, accumulator.model], [5, 'gpt-5-2026'])
   })
 
   test('loses a byte order mark after a heartbeat', () => {
@@ -127,17 +127,17 @@ describe('an event of megabytes', () => {
       `{"a":[${'[],'.repeat(MIB)}[]]}`,
     ]) {
       const body = Buffer.from(event(data.replace('{"a"', '{"usage":{"completion_tokens":4},"a"')))
-      const { out, findings, longestRead } = carried('openai-chat', sse, body)
+      const { out, accumulator, longestRead } = carried('openai-chat', sse, body)
       assert.ok(out.equals(body))
-      assert.equal(findings.usage?.outputTokens, 4)
+      assert.equal(accumulator.usage?.outputTokens, 4)
       assert.equal(longestRead, 0)
     }
   })
 
   test('of 100 KiB is not read either if it takes as long to parse', () => {
     const body = Buffer.from(event(`{"usage":{"completion_tokens":4},"a":[${'[],'.repeat(30_000)}[]]}`))
-    const { findings, longestRead } = carried('openai-chat', sse, body)
-    assert.equal(findings.usage?.outputTokens, 4)
+    const { accumulator, longestRead } = carried('openai-chat', sse, body)
+    assert.equal(accumulator.usage?.outputTokens, 4)
     assert.equal(longestRead, 0)
   })
 })

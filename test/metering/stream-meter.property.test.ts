@@ -88,11 +88,11 @@ for (const { format, framing, body } of samples) {
     test('reports the same', () => {
       fc.assert(
         fc.property(cuts, fc.constantFrom({}, keep), (chunks, options) => {
-          const { findings } = passed(chunks, { format: getFormat(format), framing, ...options })
-          const { inputTokens, outputTokens } = findings.usage ?? {}
+          const { accumulator } = passed(chunks, { format: getFormat(format), framing, ...options })
+          const { inputTokens, outputTokens } = accumulator.usage ?? {}
           assert.deepEqual([inputTokens, outputTokens], [9, 13])
-          assert.match(findings.finishReason ?? '', /stop|end_turn/i)
-          assert.ok(findings.firstTokenAt !== undefined && findings.error === undefined)
+          assert.match(accumulator.finishReason ?? '', /stop|end_turn/i)
+          assert.ok(accumulator.firstTokenAt !== undefined && accumulator.error === undefined)
         }),
       )
     })
@@ -104,9 +104,9 @@ test('passes without the usage event', () => {
   const body = Buffer.from(head + usageEvent(6) + DONE)
   fc.assert(
     fc.property(fc.array(fc.nat(body.length)), (places) => {
-      const { out, findings } = passed(cutAt(body, places), { hidesUsage: true })
+      const { out, accumulator } = passed(cutAt(body, places), { hidesUsage: true })
       assert.equal(out, head + DONE)
-      assert.equal(findings.usage?.outputTokens, 6)
+      assert.equal(accumulator.usage?.outputTokens, 6)
     }),
   )
 })

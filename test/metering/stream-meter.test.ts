@@ -18,16 +18,16 @@ const many = (text = 'word') => Array.from({ length: 50 }, () => chunk(text)).jo
 
 describe('what a stream reports', () => {
   test('model, id, usage, finish reason', () => {
-    const { findings } = passed([chunk(''), chunk('Hel'), chunk('lo'), stop, usageEvent(2), DONE])
-    const { model, responseId, finishReason, error } = findings
+    const { accumulator } = passed([chunk(''), chunk('Hel'), chunk('lo'), stop, usageEvent(2), DONE])
+    const { model, responseId, finishReason, error } = accumulator
     assert.deepEqual([model, responseId, finishReason, error], ['gpt-5-2026', 'c1', 'stop', undefined])
-    assert.deepEqual(findings.usageAt(true), { inputTokens: 9, outputTokens: 2, totalTokens: 11, estimated: false })
+    assert.deepEqual(accumulator.usageAt(true), { inputTokens: 9, outputTokens: 2, totalTokens: 11, estimated: false })
   })
 
   test('is the same if all of it arrives in one turn', () => {
-    const { findings } = passed([chunk('') + many() + stop + usageEvent(51) + DONE])
-    assert.deepEqual([findings.model, findings.finishReason], ['gpt-5-2026', 'stop'])
-    assert.equal(findings.usage?.outputTokens, 51)
+    const { accumulator } = passed([chunk('') + many() + stop + usageEvent(51) + DONE])
+    assert.deepEqual([accumulator.model, accumulator.finishReason], ['gpt-5-2026', 'stop'])
+    assert.equal(accumulator.usage?.outputTokens, 51)
   })
 
   test('includes why it ended, however many comments and blank lines follow', () => {
@@ -35,17 +35,17 @@ describe('what a stream reports', () => {
     const failed = event({ error: { message: 'overloaded' } })
     for (const following of [silence, [silence.join('')]]) {
       for (const last of [`${many()}${stop}${failed}`, `${many()}${stop}${failed}${silence.join('')}`]) {
-        const { findings } = passed([last, ...following])
-        assert.deepEqual([findings.finishReason, findings.error], ['stop', 'overloaded'])
+        const { accumulator } = passed([last, ...following])
+        assert.deepEqual([accumulator.finishReason, accumulator.error], ['stop', 'overloaded'])
       }
     }
   })
 
   test('includes what follows ten thousand empty frames, which are not read one by one', () => {
     const framing = { ...sse, read: mock.fn(sse.read) }
-    const findings = new UsageAccumulator()
+    const accumulator = new UsageAccumulator()
     const options = { sent: { bytes: 0 }, hidesUsage: false, estimateTokens: undefined, onMessage: undefined }
-    const passage = new StreamMeter(getFormat('openai-chat'), framing, findings, options)
+    const passage = new StreamMeter(getFormat('openai-chat'), framing, accumulator, options)
     const empty = Buffer.alloc(60_000, '\n')
     passage.pass(
       empty,
@@ -57,17 +57,17 @@ describe('what a stream reports', () => {
     const told = Buffer.from(usageEvent(5))
     passage.pass(told, [told.length], 2)
     passage.readDeferred(2)
-    assert.equal(findings.usage?.outputTokens, 5)
+    assert.equal(accumulator.usage?.outputTokens, 5)
   })
 
   test('includes the first token, which is the first text, not the first event', () => {
-    assert.equal(passed([': hello\n\n', chunk(''), chunk('Hel'), chunk('lo')]).findings.firstTokenAt, 3)
-    assert.equal(passed([chunk(''), usageEvent(0), DONE]).findings.firstTokenAt, undefined)
+    assert.equal(passed([': hello\n\n', chunk(''), chunk('Hel'), chunk('lo')]).accumulator.firstTokenAt, 3)
+    assert.equal(passed([chunk(''), usageEvent(0), DONE]).accumulator.firstTokenAt, undefined)
   })
 
   test('includes usage anywhere in a long turn', () => {
-    const { findings } = passed([many() + usageEvent(77) + many() + DONE])
-    assert.equal(findings.usage?.outputTokens, 77)
+    const { accumulator } = passed([many() + usageEvent(77) + many() + DONE])
+    assert.equal(accumulator.usage?.outputTokens, 77)
   })
 
   test('includes the last usage if every event reports it', () => {
@@ -75,40 +75,40 @@ describe('what a stream reports', () => {
       chunk('word', { usage: { prompt_tokens: 9, completion_tokens: tokens, total_tokens: 9 + tokens } })
     const all = Array.from({ length: 100 }, (_, at) => counting(at + 1))
     for (const turns of [all, [all.join('')], [all.slice(0, 60).join(''), all.slice(60).join('')]]) {
-      const { findings } = passed([...turns, DONE])
-      assert.deepEqual(findings.usageAt(true), {
+      const { accumulator } = passed([...turns, DONE])
+      assert.deepEqual(accumulator.usageAt(true), {
         inputTokens: 9,
         outputTokens: 100,
         totalTokens: 109,
         estimated: false,
       })
     }
-    assert.equal(passed([all.slice(0, 60).join('')], { isTruncated: true }).findings.usage?.outputTokens, 60)
+    assert.equal(passed([all.slice(0, 60).join('')], { isTruncated: true }).accumulator.usage?.outputTokens, 60)
   })
 
   test('includes a finish reason without a marker, which finish() finds in the last events', () => {
-    const { findings } = passed([many() + stop + DONE])
-    assert.equal(findings.finishReason, 'stop')
-    assert.equal(findings.usage, undefined)
+    const { accumulator } = passed([many() + stop + DONE])
+    assert.equal(accumulator.finishReason, 'stop')
+    assert.equal(accumulator.usage, undefined)
   })
 
   test('includes a finish reason in the middle of a turn, because its event differs from those with text', () => {
-    assert.equal(passed([many() + stop + many()]).findings.finishReason, 'stop')
+    assert.equal(passed([many() + stop + many()]).accumulator.finishReason, 'stop')
   })
 
   test('counts once what finish() reads again', () => {
-    const { findings } = passed([chunk('One'), chunk(' two'), chunk(' three'), stop, DONE])
-    assert.equal(Math.round(findings.estimatedTokens), 3)
-    assert.equal(findings.firstTokenAt, 1)
+    const { accumulator } = passed([chunk('One'), chunk(' two'), chunk(' three'), stop, DONE])
+    assert.equal(Math.round(accumulator.estimatedTokens), 3)
+    assert.equal(accumulator.firstTokenAt, 1)
   })
 
   test('has no finish reason if the answer was cut off', () => {
-    assert.equal(passed([chunk('Hel'), chunk('lo')], { isTruncated: true }).findings.finishReason, undefined)
+    assert.equal(passed([chunk('Hel'), chunk('lo')], { isTruncated: true }).accumulator.finishReason, undefined)
   })
 
   test('has an estimate if no usage was reported', () => {
-    const { findings } = passed([chunk('') + many(), many(), stop + DONE])
-    const usage = findings.usageAt(true)
+    const { accumulator } = passed([chunk('') + many(), many(), stop + DONE])
+    const usage = accumulator.usageAt(true)
     assert.equal(usage?.estimated, true)
     assert.ok(Math.abs(usage!.outputTokens! - 100) <= 10, `${usage?.outputTokens} for 100 words`)
   })
@@ -124,8 +124,12 @@ describe('what a stream reports', () => {
       event(5),
       event('"a"'),
     ]) {
-      const { findings } = passed([body])
-      assert.deepEqual([findings.usageAt(true), findings.error, findings.isLast], [undefined, undefined, false], body)
+      const { accumulator } = passed([body])
+      assert.deepEqual(
+        [accumulator.usageAt(true), accumulator.error, accumulator.isLast],
+        [undefined, undefined, false],
+        body,
+      )
     }
   })
 })
@@ -136,21 +140,21 @@ describe('what streams of other formats report', () => {
     const text = named('content_block_delta', { index: 0, delta: { type: 'text_delta', text: 'word' } })
     const end = named('message_delta', { delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 60 } })
     const body = named('message_start', start) + text.repeat(60) + end + named('message_stop', {})
-    const { findings, out } = passed([body], { format: getFormat('anthropic') })
+    const { accumulator, out } = passed([body], { format: getFormat('anthropic') })
     assert.equal(out, body)
-    assert.deepEqual(findings.usageAt(true), { inputTokens: 10, outputTokens: 60, estimated: false })
-    assert.deepEqual([findings.model, findings.finishReason, findings.isLast], ['claude-5', 'end_turn', true])
+    assert.deepEqual(accumulator.usageAt(true), { inputTokens: 10, outputTokens: 60, estimated: false })
+    assert.deepEqual([accumulator.model, accumulator.finishReason, accumulator.isLast], ['claude-5', 'end_turn', true])
   })
 
   test('Ollama: lines of JSON', () => {
     const line = (response: string, more: object = { done: false }) => ndjsonLine({ model: 'llama', response, ...more })
     const last = line('', { done: true, done_reason: 'stop', prompt_eval_count: 3, eval_count: 50 })
-    const { findings } = passed([line('word').repeat(50) + last], {
+    const { accumulator } = passed([line('word').repeat(50) + last], {
       format: getFormat('ollama-generate'),
       framing: ndjson,
     })
-    assert.deepEqual(findings.usageAt(true), { inputTokens: 3, outputTokens: 50, estimated: false })
-    assert.deepEqual([findings.finishReason, findings.isLast, findings.firstTokenAt], ['stop', true, 1])
+    assert.deepEqual(accumulator.usageAt(true), { inputTokens: 3, outputTokens: 50, estimated: false })
+    assert.deepEqual([accumulator.finishReason, accumulator.isLast, accumulator.firstTokenAt], ['stop', true, 1])
   })
 
   test('Bedrock: AWS messages', () => {
@@ -159,12 +163,12 @@ describe('what streams of other formats report', () => {
       aws('messageStop', { stopReason: 'end_turn' }),
       aws('metadata', { usage: { inputTokens: 3, outputTokens: 50, totalTokens: 53 } }),
     ]
-    const { findings } = passed([Buffer.concat([...Array.from({ length: 50 }, () => text), ...end])], {
+    const { accumulator } = passed([Buffer.concat([...Array.from({ length: 50 }, () => text), ...end])], {
       format: getFormat('bedrock-converse'),
       framing: awsEventStream,
     })
-    assert.deepEqual(findings.usageAt(true), { inputTokens: 3, outputTokens: 50, totalTokens: 53, estimated: false })
-    assert.deepEqual([findings.finishReason, findings.isLast], ['end_turn', true])
+    assert.deepEqual(accumulator.usageAt(true), { inputTokens: 3, outputTokens: 50, totalTokens: 53, estimated: false })
+    assert.deepEqual([accumulator.finishReason, accumulator.isLast], ['end_turn', true])
   })
 
   test('Gemini: elements of an array, with usage in each', () => {
@@ -174,10 +178,10 @@ describe('what streams of other formats report', () => {
       modelVersion: 'gemini-3',
     })
     const body = JSON.stringify(Array.from({ length: 20 }, (_, at) => element(at + 1)))
-    const { findings, out } = passed([body], { format: getFormat('gemini'), framing: jsonArray })
+    const { accumulator, out } = passed([body], { format: getFormat('gemini'), framing: jsonArray })
     assert.equal(out, body)
-    assert.deepEqual(findings.usageAt(true), { inputTokens: 3, outputTokens: 20, totalTokens: 23, estimated: false })
-    assert.deepEqual([findings.model, findings.finishReason], ['gemini-3', 'STOP'])
+    assert.deepEqual(accumulator.usageAt(true), { inputTokens: 3, outputTokens: 20, totalTokens: 23, estimated: false })
+    assert.deepEqual([accumulator.model, accumulator.finishReason], ['gemini-3', 'STOP'])
   })
 })
 
@@ -185,8 +189,8 @@ describe('an error within a stream', () => {
   const overloaded = event({ error: { message: 'Overloaded', type: 'server_error' } })
 
   test('is found in its last events, and passes', () => {
-    const { findings, out } = passed([many() + overloaded + DONE])
-    assert.equal(findings.error, 'Overloaded')
+    const { accumulator, out } = passed([many() + overloaded + DONE])
+    assert.equal(accumulator.error, 'Overloaded')
     assert.ok(out.endsWith(overloaded + DONE))
   })
 
@@ -194,15 +198,15 @@ describe('an error within a stream', () => {
     const given = { format: getFormat('bedrock-converse'), framing: awsEventStream }
     const text = aws('contentBlockDelta', { delta: { text: 'a' } })
     const throttled = aws('throttlingException', { message: 'Too many requests' }, true)
-    assert.equal(passed([text, throttled], given).findings.error, 'Too many requests')
+    assert.equal(passed([text, throttled], given).accumulator.error, 'Too many requests')
     const unknown = aws('modelTimeoutException', {}, true)
-    assert.equal(passed([text, unknown], given).findings.error, 'modelTimeoutException')
+    assert.equal(passed([text, unknown], given).accumulator.error, 'modelTimeoutException')
   })
 
   test('is found in an AWS frame without JSON', () => {
     const throttled = awsEventStream.write({ event: 'throttlingException', data: '', isError: true })
-    const { findings } = passed([throttled], { format: getFormat('bedrock-converse'), framing: awsEventStream })
-    assert.equal(findings.error, 'throttlingException')
+    const { accumulator } = passed([throttled], { format: getFormat('bedrock-converse'), framing: awsEventStream })
+    assert.equal(accumulator.error, 'throttlingException')
   })
 })
 
@@ -230,9 +234,9 @@ describe('the usage event', () => {
 
   test('is removed if only the proxy requested it, and is read nevertheless', () => {
     for (const turns of [[chunk('Hel'), stop, usageEvent(2), DONE], [chunk('Hel') + stop + usageEvent(2) + DONE]]) {
-      const { out, findings } = passed(turns, asked)
+      const { out, accumulator } = passed(turns, asked)
       assert.equal(out, chunk('Hel') + stop + DONE)
-      assert.equal(findings.usage?.outputTokens, 2)
+      assert.equal(accumulator.usage?.outputTokens, 2)
     }
   })
 
@@ -257,8 +261,8 @@ describe('the usage event', () => {
 
   test('passes if it is an error with its own message', () => {
     const error = usageEvent(0, { choices: null, base_resp: { status_code: 1008, status_msg: 'insufficient balance' } })
-    const { out, findings } = passed([error], asked)
-    assert.deepEqual([out, findings.error], [error, 'insufficient balance'])
+    const { out, accumulator } = passed([error], asked)
+    assert.deepEqual([out, accumulator.error], [error, 'insufficient balance'])
   })
 
   test('passes if it has text', () => {

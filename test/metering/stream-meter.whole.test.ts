@@ -15,7 +15,7 @@ const delta = (id: string, text: string) =>
 
 /** The estimate for a stream that was cut behind these events, in tokens. */
 function estimated(events: readonly string[]): number {
-  return Math.round(passed(events, { format, isTruncated: true }).findings.estimatedTokens)
+  return Math.round(passed(events, { format, isTruncated: true }).accumulator.estimatedTokens)
 }
 
 /** Within what rounding makes of an estimate. */
@@ -43,6 +43,6 @@ describe('a tool call whose arguments come in one piece', () => {
 
   test('is a first token', () => {
     const added = event({ type: 'response.output_item.added', output_index: 0, item: item('a', '') })
-    assert.equal(passed([event({ type: 'response.created' }), added], { format }).findings.firstTokenAt, 2)
+    assert.equal(passed([event({ type: 'response.created' }), added], { format }).accumulator.firstTokenAt, 2)
   })
 })

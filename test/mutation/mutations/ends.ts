@@ -52,7 +52,7 @@ export const ends = mutationsOf(
       "deadlines.start('idle', limits.idleTimeoutMs, () => this.#callbacks.fail",
       'test/response/response-controller.finished.test.ts',
     ],
-    ['this.#findings.rewind()', '', 'test/response/response-controller.finished.test.ts'],
+    ['this.#accumulator.rewind()', '', 'test/response/response-controller.finished.test.ts'],
     ['if (this.#answer.hasMore) return this.#startGraceTimer()', ''],
     [
       'this.limits.isStream = carriage.framing !== undefined && !carriage.isEnclosed',

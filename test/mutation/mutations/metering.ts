@@ -78,8 +78,8 @@ export const metering = mutationsOf(
       'test/metering/json-response-meter.test.ts',
     ],
     [
-      'if (text && output === undefined) this.#findings.estimatedTokens',
-      'if (text) this.#findings.estimatedTokens',
+      'if (text && output === undefined) this.#accumulator.estimatedTokens',
+      'if (text) this.#accumulator.estimatedTokens',
       'test/metering/json-response-meter.test.ts',
     ],
     ['if (ms > this.#maxTurnMs) this.#maxTurnMs = ms', 'this.#maxTurnMs = ms', 'test/exchange/exchange.test.ts'],
