@@ -31,11 +31,11 @@ export const retry = mutationsOf(
       'test/upstream/attempt.test.ts',
     ],
     [
-      'if (start && namesUsageRequest(start, this.#exchange.format) && !this.#exchange.isSettled)',
-      'if (start && !this.#exchange.isSettled)',
+      'if (start && namesUsageRequest(start, this.#exchange.format) && isAwaited(this.#exchange))',
+      'if (start && isAwaited(this.#exchange))',
     ],
     [
-      'if (start && namesUsageRequest(start, this.#exchange.format) && !this.#exchange.isSettled)',
+      'if (start && namesUsageRequest(start, this.#exchange.format) && isAwaited(this.#exchange))',
       'if (start && namesUsageRequest(start, this.#exchange.format))',
     ],
     ['this.#hidesUsage = false\n', '\n'],
