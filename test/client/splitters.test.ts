@@ -67,7 +67,7 @@ describe('server-sent events', () => {
     }
   })
 
-  test('start anew with another connection, wherever the one before was cut', () => {
+  test('start over with another connection, wherever the one before was cut', () => {
     for (const cut of ['data: a', 'data: a\r\n\r', 'data: a\r', 'data: a\n']) {
       const splitter = new SseSplitter(100, START)
       assert.deepEqual(push(splitter, cut), [''])

@@ -51,7 +51,7 @@ const golden: readonly Golden[] = [
   },
   {
     format: 'openai-chat',
-    why: 'xAI counts reasoning beside the output, as its total says',
+    why: 'xAI counts reasoning outside the output, as its total says',
     path: '/v1/chat/completions',
     answer: openaiChat({
       prompt_tokens: 100,
@@ -99,7 +99,7 @@ const golden: readonly Golden[] = [
   },
   {
     format: 'anthropic',
-    why: 'the cache is beside the input',
+    why: 'the cache is outside the input',
     path: '/v1/messages',
     answer: {
       type: 'message',
@@ -112,7 +112,7 @@ const golden: readonly Golden[] = [
   },
   {
     format: 'gemini',
-    why: 'the cache is inside the input, thoughts beside the output',
+    why: 'the cache is inside the input, thoughts outside the output',
     path: '/v1beta/models/model-1:generateContent',
     answer: {
       modelVersion: model,
@@ -129,7 +129,7 @@ const golden: readonly Golden[] = [
   },
   {
     format: 'gemini-interactions',
-    why: 'thoughts beside the output',
+    why: 'thoughts outside the output',
     path: '/v1beta/interactions',
     answer: {
       id: 'v1_1',
@@ -142,7 +142,7 @@ const golden: readonly Golden[] = [
   },
   {
     format: 'bedrock-converse',
-    why: 'the cache is beside the input',
+    why: 'the cache is outside the input',
     path: '/model/model-1/converse',
     answer: {
       output: { message: { role: 'assistant', content: [{ text: 'Hi' }] } },

@@ -77,7 +77,7 @@ describe('identify', () => {
     assert.match(refuses.text, /Your account is locked/)
   })
 
-  test('limits the models of a subject, beside those of the route', async (t) => {
+  test('limits the models of a subject, in addition to those of the route', async (t) => {
     const identify = () => ({ id: 'ada', models: ['gpt-5', 'gpt-6'] })
     assert.equal((await asked(t, { identify }, {}, path, 'gpt-5')).status, 200)
     assert.equal((await asked(t, { identify }, {}, path, 'gpt-4')).record.code, 'model_not_allowed')

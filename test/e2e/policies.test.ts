@@ -57,7 +57,7 @@ async function started(t: TestContext, policies: readonly Policy[], given: Parti
 }
 
 describe('policies', () => {
-  test('are asked in their order, and each is told once how the exchange ended', async (t) => {
+  test('are asked in their order, and each learns once how the exchange ended', async (t) => {
     const order: string[] = []
     const note = (name: string) =>
       noted(name, { admit: () => void order.push(`admit ${name}`), settle: () => void order.push(`settle ${name}`) })
@@ -92,7 +92,7 @@ describe('policies', () => {
     assert.equal(seen[1]?.maxOutputTokens, 5000)
   })
 
-  test('that refuse answer in the client’s protocol, and those behind them are not asked', async (t) => {
+  test('that refuse answer in the client’s protocol, and later ones are not asked', async (t) => {
     const refuse = { code: 'x_too_late' as const, status: 429, message: 'Not now', headers: { 'Retry-After': '7' } }
     const [first, second, third] = [noted('a'), noted('b', { admit: () => ({ refuse }) }), noted('c')]
     const { ask, provider } = await started(t, [first.policy, second.policy, third.policy])
@@ -133,7 +133,7 @@ describe('policies', () => {
     ['refuses with a status of success', () => ({ refuse: { status: 200, message: 'No' } })],
     ['gives a header that cannot be sent', () => ({ headers: { 'x-a': 'line\nbreak' } })],
   ] as const satisfies [string, () => Admission | Promise<Admission>][]) {
-    test(`one that ${name} refuses the request with policy_failed, and is told the end`, async (t) => {
+    test(`one that ${name} refuses the request with policy_failed, and learns its end`, async (t) => {
       const broken = noted('broken', { admit })
       const before = noted('before')
       const { ask, errors, provider } = await started(t, [before.policy, broken.policy])
@@ -151,7 +151,7 @@ describe('policies', () => {
     })
   }
 
-  test('one that throws at the end is reported, and the others are told all the same', async (t) => {
+  test('one that throws at the end is reported, and the others still learn the end', async (t) => {
     const fail = () => Promise.reject(new Error('no store'))
     const [first, second] = [noted('a', { settle: fail }), noted('b')]
     const { ask, errors } = await started(t, [first.policy, second.policy])
@@ -325,7 +325,7 @@ describe('policies', () => {
       return { app, call, client, calls, words, goOn, end: () => (isEnough = true) }
     }
 
-    test('hold back each event behind the one that they have seen, and lose none', async (t) => {
+    test('hold back each event after the one that they have seen, and lose none', async (t) => {
       const { app, call, client, words, goOn } = await paused(t)
       await client.sees('word')
       const before = words()

@@ -85,7 +85,7 @@ describe('a queue', () => {
     assert.deepEqual([policy.stats().running, provider.calls.length], [0, 1])
   })
 
-  test('has room for so many that wait, and refuses the next in its protocol', async (t) => {
+  test('lets as many wait as it has room for, and refuses the next in its protocol', async (t) => {
     const { app, provider, ask, waiting } = await started(t, { maxConcurrent: 1, maxWaiting: 1 })
     await ask()
     await provider.next()

@@ -56,7 +56,7 @@ test('what was overdrawn on one day is in the status of the next, and gone on th
 describe("'cut' cuts only if nothing is left", () => {
   const options: QuotaOptions = { limits: [{ key, tokens: 200_000, per: '1h' }], onExhausted: 'cut' }
 
-  test('not because the provider counts more input than its size tells', async (t) => {
+  test('not because the provider counts more input than its size suggests', async (t) => {
     const { ask, policy } = await started(t, options, (call) => {
       const usage = { input_tokens: 60_000, output_tokens: 1 }
       const message = { id: 'm', type: 'message', role: 'assistant', model: 'claude', content: [], usage }
@@ -211,7 +211,7 @@ describe('what is charged', () => {
   const limits = [{ key, tokens: 1e6, per: '1h' }] as const
   const usage = { prompt_tokens: 100, completion_tokens: 5000, total_tokens: 5100 }
 
-  test('a failed answer pays what the provider has told of it, output included', async (t) => {
+  test('a failed answer pays what the provider has reported, output included', async (t) => {
     const { ask, used } = await started(t, { limits }, (call) =>
       call
         .sse([])
@@ -224,7 +224,7 @@ describe('what is charged', () => {
     assert.equal(await used('tokens'), 5100)
   })
 
-  test('a failed answer of which nothing was told pays nothing', async (t) => {
+  test('a failed answer without reported usage pays nothing', async (t) => {
     const { ask, used } = await started(t, { limits }, (call) => {
       call.sse([]).send(Buffer.concat([word(1), word(2)]))
       call.end()

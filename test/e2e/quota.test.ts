@@ -92,7 +92,7 @@ describe('a quota of requests', () => {
     assert.equal((await ask()).status, 200, 'a reset is seen at once')
   })
 
-  test('without enforcement counts and tells everything, and refuses nothing', async (t) => {
+  test('without enforcement counts and reports everything, and refuses nothing', async (t) => {
     const exceeded: string[] = []
     const { ask, policy } = await started(t, {
       limits,
@@ -366,7 +366,7 @@ describe('a quota of money', () => {
   })
 })
 
-test('an attempt that another one replaced is not charged, even if it told its usage', async (t) => {
+test('an attempt that another one replaced is not charged, even if it reported its usage', async (t) => {
   const start = (input: number) =>
     `event: message_start\ndata: {"type":"message_start","message":{"id":"m","model":"c","content":[],"usage":{"input_tokens":${input},"output_tokens":1}}}\n\n`
   const rest = [
@@ -566,7 +566,7 @@ describe('a store that fails', () => {
     assert.equal((await only(policy, 'requests'))?.used, 2)
   })
 
-  test('it is told what it has missed even if no request follows', async (t) => {
+  test('it gets what it has missed even if no request follows', async (t) => {
     const { store, fail } = broken()
     const { app, policy, provider } = await started(t, { limits, store, leaseMs: 60 }, {}, () => {})
     const asked = post(app.url + path, { ...request, stream: false }, { headers: { 'x-user': 'ada' } })

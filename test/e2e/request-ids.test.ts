@@ -44,7 +44,7 @@ async function ids(t: Owner, answer: (call: Call) => unknown, { set = {}, ...opt
 
 describe('every response has the id of its exchange', () => {
   for (const [what, answer] of Object.entries({ 'a stream': streaming, 'a JSON answer': json })) {
-    test(`${what}, with the provider's id beside it and in the record`, async (t) => {
+    test(`${what}, together with the provider's id, which the record has as well`, async (t) => {
       const { own, providers, record, provider } = await ids(t, answer)
       assert.deepEqual([own, providers, record.providerRequestId], [record.id, 'req_1', 'req_1'])
       assert.equal(provider.calls[0]?.headers[OWN], 'of the client', 'that of the client goes on')
@@ -116,7 +116,7 @@ describe('the app’s own id stays', () => {
     })
   }
 
-  test("beside the provider's, unless the app sets that header, too", async (t) => {
+  test("together with the provider's, unless the app sets that header, too", async (t) => {
     const beside = await ids(t, json, { set: { [OWN]: "the app's" } })
     assert.equal(beside.providers, 'req_1')
     const { own, providers, record } = await ids(t, json, { set: { [PROVIDERS]: 'another' } })

@@ -232,7 +232,7 @@ test('MODEL_PRICES must be prices', () => {
   assert.throws(() => parsePrices('{"a":{"input":1,"output":2,"cached":3}}'), /MODEL_PRICES must be JSON/)
 })
 
-test('REDIS_URL must be the URL of a Redis that can be reached, and its password is not told', async () => {
+test('REDIS_URL must be the URL of a Redis that can be reached, and its password is not shown', async () => {
   await assert.rejects(chooseStorage({ REDIS_URL: 'localhost:6379' }), /^Error: REDIS_URL must be a URL such as redis:/)
   await assert.rejects(
     chooseStorage({ REDIS_URL: 'http://localhost' }),

@@ -94,7 +94,7 @@ for (const [name, options] of Object.entries({
   )
 }
 
-test('a prompt that needs more than the whole quota is told what helps', inBrowser, async (t) => {
+test('for a prompt that needs more than the whole quota, the page says what helps', inBrowser, async (t) => {
   const { provider } = await scriptedProvider(t, 'anthropic')
   const page = await openPage(t, await runningApp(t, provider, { limits }), { provoked: refusal })
   assert.deepEqual(await left(page), ['100,000 of 100,000 tokens left'], 'without prices there is no money')

@@ -129,7 +129,7 @@ describe('the marks of those who read a shared answer', () => {
     assert.equal(told.stops, 1)
   })
 
-  test('let the last of two stop it who ask at the same moment', async (t) => {
+  test('let the last of two readers stop it if both ask at the same moment', async (t) => {
     const { journal, told, startProcess } = started(t)
     const { readers } = startProcess()
     for (const id of ['ada', 'bob']) readers.mark(journal, 'answer', id)(60_000)

@@ -98,7 +98,7 @@ describe('a journal whose Redis fails', { skip: withoutRedis }, () => {
         assert.equal(state, 'missing')
       })
 
-      test('that forgets everything in mid-entry is noticed by who writes and who watches', async (t) => {
+      test('that forgets everything in mid-entry is noticed by the writer and the watchers', async (t) => {
         const server = await startRedis()
         const [one, two] = [await journalOf(t, name, server.port), await journalOf(t, name, server.port)]
         t.after(server.stop)

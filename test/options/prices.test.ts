@@ -54,7 +54,7 @@ describe('models that are listed and have no price', () => {
   }
   const prices = { priced: { input: 1, output: 1 } }
 
-  test('are told when the middleware is made', () => {
+  test('are reported when the middleware is created', () => {
     assert.deepEqual(told({ prices, models: ['priced', /x/, 'a', 'b'] }), [['AI_PROXY_PRICE_UNKNOWN', 'a, b']])
     const targets = [{ name: 't', target: 'http://127.0.0.1:9', models: ['c', { alias: 'priced', other: 'unpriced' }] }]
     assert.deepEqual(told({ target: undefined, targets, prices } as never), [
@@ -62,7 +62,7 @@ describe('models that are listed and have no price', () => {
     ])
   })
 
-  test('are told by each name that a target knows them by, unless their alias has a price', () => {
+  test('are reported by each name that a target knows them by, unless their alias has a price', () => {
     const at = (name: string, models: object) => ({ name, target: `http://127.0.0.1:9/${name}`, models })
     const targets = [at('one', { fast: 'priced', deep: 'x-1' }), at('two', { fast: 'y-2', deep: 'x-2', slow: 'z-1' })]
     const given = { target: undefined, targets, models: ['fast', 'deep'] }
@@ -73,7 +73,7 @@ describe('models that are listed and have no price', () => {
     assert.deepEqual(told({ ...given, prices: withAliases } as never), [['AI_PROXY_PRICE_UNKNOWN', 'slow (z-1)']])
   })
 
-  test('are not told if there are no prices, or another price stands for theirs', () => {
+  test('are not reported if there are no prices, or another price replaces theirs', () => {
     assert.deepEqual(told({ models: ['a'] }), [])
     assert.deepEqual(told({ prices, models: ['a'], unknownPrice: 'highest' }), [])
     assert.deepEqual(told({ prices, models: ['a'], warnings: { AI_PROXY_PRICE_UNKNOWN: false } }), [])

@@ -57,7 +57,7 @@ describe('the packed package', () => {
     assert.deepEqual(
       declarations.filter((path) => !entries.includes(path) && !imported.has(path)),
       [],
-      'lead from nowhere',
+      'are not imported',
     )
   })
 

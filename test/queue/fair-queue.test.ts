@@ -100,7 +100,7 @@ describe('a fair queue', () => {
     assert.match(next(2), /a/, 'it has paid by five times as much in each round')
   })
 
-  test('what a tenant used while nobody else waited it owes nobody', () => {
+  test('a tenant owes nothing for what it used while no other waited', () => {
     const queue = new FairQueue<string>()
     queue.charge('a', 1_000_000, 1)
     queue.push('b', 'b', 1000, 1)
@@ -152,7 +152,7 @@ describe('a fair queue', () => {
 })
 
 describe('the rate at which a queue drains', () => {
-  test('says how long so many exchanges take', () => {
+  test('says how long a number of exchanges takes', () => {
     const rate = new DrainRate()
     assert.equal(rate.secondsFor(100, 0), 1)
     rate.setBusy(true, 0)

@@ -45,7 +45,7 @@ describe('windows of a store in memory', () => {
     for (const id of ['g', 'h', 'i', 'j']) assert.equal(reserve(id, request()).granted, true)
   })
 
-  test('of the calendar begin anew, with what was overdrawn', () => {
+  test('of the calendar begin again, with what was overdrawn', () => {
     const start = 100 * hour
     const window: Window = { kind: 'calendar', starts: [start - hour, start, start + hour, start + 2 * hour] }
     const tokens = (amount: number) => claim(window, 'tokens:day@UTC', 100, amount)

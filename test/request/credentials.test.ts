@@ -66,7 +66,7 @@ describe('resolveCredentials', () => {
     await assert.rejects(credential(req), { message })
   })
 
-  test('a query parameter must not be empty either: the message tells what it must be', async () => {
+  test('a query parameter must not be empty either: the message says what it must be', async () => {
     const credential = checkedCredential('auth.query.key', () => '')
     await assert.rejects(credential(req), { message: 'auth.query.key must return a non-empty string' })
   })

@@ -58,7 +58,7 @@ describe('a silent provider', () => {
     ['nothing', []],
     ['comments alone', [comment, comment]],
   ] as [string, string[]][]) {
-    test(`is told of once if ${what} came, and the first event makes the answer ready`, async () => {
+    test(`is reported once if ${what} came, and the first event makes the answer ready`, async () => {
       const { send, log, timers, ready, response } = reading()
       await settled(1)
       await send(...sent)
@@ -203,7 +203,7 @@ describe('a JSON answer', () => {
     assert.ok(isUntouched())
   })
 
-  test('fails if it is an error, whose words are kept', async () => {
+  test('fails if it is an error, and keeps its words', async () => {
     const { send, finish, log, failure } = reading({ ...given, secrets: ['sk-secret-12345'] })
     await send(ERROR)
     await finish()

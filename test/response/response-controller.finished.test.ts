@@ -165,7 +165,7 @@ describe('a stream of several choices is complete if it breaks', () => {
   const words = (index: number) => Array(8).fill(choice(index, ' word'))
   for (const [what, frames] of [
     ['whose texts and finish reasons are in the same messages', [choice(0, 'a', 'stop'), choice(1, 'b', 'stop')]],
-    ['one beside the other', [choice(0, 'a'), choice(1, 'b'), choice(0, 'c', 'stop'), choice(1, 'd', 'stop')]],
+    ['interleaved', [choice(0, 'a'), choice(1, 'b'), choice(0, 'c', 'stop'), choice(1, 'd', 'stop')]],
     ['one after the other', [...words(0), end(0), ...words(1), end(1)]],
   ] as const) {
     test(what, async (t) => {

@@ -243,7 +243,7 @@ describe('a rate of failures', () => {
 })
 
 describe('warming', () => {
-  test('ends a cooling, and begins anew', () => {
+  test('ends a cooling, and starts over', () => {
     const { cooling: cool, failing, pass } = cooling()
     failing(refused)
     pass(5000)

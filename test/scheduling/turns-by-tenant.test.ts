@@ -27,7 +27,7 @@ function bursting(streams: readonly (string | undefined)[], turnsEach: number) {
 }
 
 describe('turns by tenant', () => {
-  test('a tenant with one stream gets every second turn beside one with 200, while it has something to send', () => {
+  test('a tenant with one stream gets every second turn while it has something to send, even if another has 200', () => {
     const { clock, order } = bursting([...Array<string>(200).fill('many'), 'one'], 50)
     clock.runAll()
     const last = order.lastIndexOf('one')

@@ -271,7 +271,7 @@ describe('turns', () => {
     assert.equal(taken, 8)
   })
 
-  test('have two milliseconds of a round if the budget is smaller, and one beside streams that burst', () => {
+  test('have two milliseconds of a round if the budget is smaller, and one while streams burst', () => {
     const { clock, turns } = manualTurns(0.5)
     const order: string[] = []
     const queue = (names: string) => {

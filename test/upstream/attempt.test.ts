@@ -152,7 +152,7 @@ describe('the connection', () => {
     assert.deepEqual(log, ['connect'])
   })
 
-  test('is told which response it carries', (t) => {
+  test('learns which response it carries', (t) => {
     const socket = new EventEmitter() as Socket
     const answers = t.mock.method(new Connection(socket), 'handleResponse')
     const response = Object.assign(responseOf(), { socket })

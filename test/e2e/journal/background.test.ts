@@ -12,7 +12,7 @@ const request = { model: 'gpt-test', input: 'Tell a story', background: true }
 const who = (req: { headers: Record<string, unknown> }) => String(req.headers['x-user'])
 const as = (user: string) => ({ headers: { 'x-user': user } })
 
-test('an answer in the background belongs to whom asked for it', async (t) => {
+test('an answer in the background belongs to the subject that asked for it', async (t) => {
   const provider = await startProvider(t, {
     onCall: (call) => call.json(200, { id: 'resp_1', object: 'response', status: 'queued', output: [] }),
   })
@@ -58,7 +58,7 @@ test('an answer in the background is its owner’s as soon as its stream has nam
   call.end()
 })
 
-test('an answer is continued for whom it was made alone, however its id is sent', async (t) => {
+test('only the owner of an answer can continue it, however its id is sent', async (t) => {
   let count = 0
   const provider = await startProvider(t, {
     onCall: (call) => call.json(200, { id: `resp_${++count}`, object: 'response', status: 'completed', output: [] }),
@@ -98,7 +98,7 @@ test('an answer is continued for whom it was made alone, however its id is sent'
   assert.equal(await ask({ ...next, previous_response_id: 'resp_of_last_week' }, 'eve'), 200)
 })
 
-test('an interaction of Google’s is read, deleted and continued for whom it was made alone', async (t) => {
+test('only the owner of a Google interaction can read, delete and continue it', async (t) => {
   let count = 0
   const provider = await startProvider(t, {
     onCall: (call) =>
@@ -124,7 +124,7 @@ test('an interaction of Google’s is read, deleted and continued for whom it wa
   assert.equal(await ask({ previous_interaction_id: 'v1_9', previousInteractionId: 'v1_1' }, 'eve'), 400)
 })
 
-test('who gets the answer of another may continue it, and it stays the other’s', async (t) => {
+test('a subject that gets another’s answer may continue it, and the other still owns it', async (t) => {
   const answer = {
     ...{ id: 'resp_1', object: 'response', status: 'completed', model: 'gpt-test' },
     output: [{ type: 'message', role: 'assistant', content: [{ type: 'output_text', text: 'Hi' }] }],

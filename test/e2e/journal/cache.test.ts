@@ -74,7 +74,7 @@ describe('cache', () => {
     assert.equal(provider.calls.length, 1)
   })
 
-  test('an answer that repeats who asked is nobody else’s', async (t) => {
+  test('an answer that repeats its user is not shared', async (t) => {
     const provider = await startProvider(t, {
       onCall: async (call) => {
         const { user, metadata, safety_identifier, prompt_cache_key } = JSON.parse(await call.text)

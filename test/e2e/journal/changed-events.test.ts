@@ -36,7 +36,7 @@ async function started(t: TestContext, stream: WireStream, options: Partial<AiPr
 
 describe('an onEvent hook that drops and changes events, with resume', () => {
   for (const name of ['chat', 'anthropic'] as const) {
-    test(`${streams[name].name}: ids count what the client gets, and who continues gets the same bytes`, async (t) => {
+    test(`${streams[name].name}: ids count what the client gets, and a continuation has the same bytes`, async (t) => {
       const stream = streams[name]
       const { provider, app, ask } = await started(t, stream)
       const asked = ask()

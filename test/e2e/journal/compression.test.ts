@@ -42,7 +42,7 @@ for (const [what, encoding, before] of ways) {
       return { provider, app, ask }
     }
 
-    test('resume: events with ids arrive one by one, also to whoever continues', async (t) => {
+    test('resume: events with ids arrive one by one, also to a client that continues', async (t) => {
       const { provider, app, ask } = await started(t, { resume: { who: () => 'ada' } })
       const asked = ask()
       const call = (await provider.next()).sse()
@@ -67,7 +67,7 @@ for (const [what, encoding, before] of ways) {
       for (const record of [await app.record(), await app.record()]) assert.equal(record.outcome, 'completed')
     })
 
-    test('cache: who joins gets events one by one, and a hit is whole', async (t) => {
+    test('cache: a client that joins gets events one by one, and a hit is whole', async (t) => {
       const { provider, app, ask } = await started(t, {
         resume: { who: () => 'ada' },
         cache: { ttlMs: 1e6, scope: () => 'all' },

@@ -142,7 +142,7 @@ describe('joining while the provider is silent, with heartbeat.beforeFirstByte',
     assert.equal(provider.calls.length, 1)
   })
 
-  test('who asks in the place of a leader that was stopped can be continued', async (t) => {
+  test('the request that takes over from a stopped leader can be continued', async (t) => {
     const { provider, app, leaderId, answers, readers } = await allSilent(t, { resume: { who: () => 'ada' } })
     app.proxy.abort(leaderId)
     const second = await provider.next()

@@ -70,7 +70,7 @@ describe('requests go on to join one that is under way', () => {
     assert.equal(provider.calls.length, 1)
   })
 
-  test('after a read of the journal has failed, also who reads it', async (t) => {
+  test('after a read of the journal has failed, and so do its readers', async (t) => {
     const { provider, ask, leases, lease, finish, how } = await led(t)
     how.read = () => {
       how.read = undefined

@@ -123,7 +123,7 @@ describe('resume', () => {
     assert.deepEqual([...got, ...(await reader.rest())], all)
   })
 
-  test('who continues has a record without usage and cost: they count once', async (t) => {
+  test('the record of a continuation has no usage and no cost: they count once', async (t) => {
     const { frames, path: at, request: body } = streams.chat
     const provider = await startProvider(t, { onCall: (call) => call.sse(frames.map(String)).end() })
     const app = await startApp(t, {
@@ -160,7 +160,7 @@ describe('cache and join', () => {
     }
   })
 
-  test('hits and joins cost nothing, and policies are told of no usage of theirs', async (t) => {
+  test('hits and joins cost nothing, and policies see no usage of theirs', async (t) => {
     const { frames, path: at, request: asking } = streams.chat
     const body = { ...asking, temperature: 0 }
     const provider = await startProvider(t)

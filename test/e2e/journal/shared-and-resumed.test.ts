@@ -99,7 +99,7 @@ describe('a stream that is shared and can be continued', () => {
     })
   }
 
-  test('stops at once if who has left is not waited for', async (t) => {
+  test('stops at once if it waits for no client that has left', async (t) => {
     const { app, call, leader, joined } = await started(t, { onClientDisconnect: 'abort' })
     const [one] = streamsOf(app, leader, joined)
     await joined.body?.cancel()
@@ -170,7 +170,7 @@ test('an answer that nobody could continue, because its head has not come, stops
   assert.equal((await app.record()).outcome, 'client_disconnect')
 })
 
-test('an answer of many turns is whole as a hit, and for who reads it later', async (t) => {
+test('an answer of many turns is whole as a hit, and for a later reader', async (t) => {
   const wide = (n: number) =>
     `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: `${n} ${'x'.repeat(2000)}` } }] })}\n\n`
   const sent = [...Array.from({ length: 200 }, (_, n) => wide(n)), ...events.slice(-1), terminator]
