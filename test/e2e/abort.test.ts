@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { startApp } from './support/app.js'
 import { connect, Events, post } from './support/client.js'
-import { inPhase } from './support/departure.js'
+import { inPhase } from './support/disconnect.js'
 import { protocols } from './support/protocols.js'
 import { startProvider } from './support/provider.js'
 

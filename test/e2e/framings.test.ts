@@ -9,7 +9,7 @@ import { collected } from './support/aimock.js'
 import { type App, startApp } from './support/app.js'
 import { withBedrock } from './support/aws.js'
 import { connect, type RawClient } from './support/client.js'
-import { inPhase } from './support/departure.js'
+import { inPhase } from './support/disconnect.js'
 import { type Call, type Owner, startProvider } from './support/provider.js'
 import { allStreams, assertTold, line, sendStream, streams, type WireStream } from './support/streams.js'
 

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib'
 import type { AiProxyOptions } from '../../lib/index.js'
 import { startApp } from './support/app.js'
 import { connect, post } from './support/client.js'
-import { inPhase } from './support/departure.js'
+import { inPhase } from './support/disconnect.js'
 import { type Owner, startProvider } from './support/provider.js'
 import {
   allStreams,

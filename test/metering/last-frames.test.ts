@@ -63,8 +63,8 @@ describe('the last frames of a stream', () => {
     const frames = fc.array(frame, { maxLength: 8 })
     fc.assert(
       fc.property(fc.array(frames, { maxLength: 12 }), (turns) => {
-        const telling = turns.flat().filter((frame) => !silent.includes(frame))
-        assert.deepEqual(kept(...turns), telling.slice(-4))
+        const reporting = turns.flat().filter((frame) => !silent.includes(frame))
+        assert.deepEqual(kept(...turns), reporting.slice(-4))
       }),
     )
   })

@@ -40,7 +40,7 @@ export const formats = mutationsOf(
       'for (const choice of choices) usage = readOpenAiUsage',
       'test/formats/openai-chat.test.ts',
       'test/formats/openai-compatible.test.ts',
-      'test/formats/told-elsewhere.test.ts',
+      'test/formats/figures-elsewhere.test.ts',
     ],
     [
       "const isOpenAi = OPENAI.test(url) || OPENAI_REASONING.test(textAt(request, 'model') ?? '')",

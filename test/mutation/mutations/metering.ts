@@ -43,7 +43,7 @@ export const metering = mutationsOf(
       'test/exchange/usage-accumulator.test.ts',
       'test/exchange/exchange.test.ts',
       'test/e2e/usage.test.ts',
-      'test/e2e/telling.test.ts',
+      'test/e2e/reporting.test.ts',
     ],
     ['index < 0 || index >= MAX_CHOICES', 'index < 0', 'test/exchange/usage-accumulator.test.ts'],
     [
