@@ -19,7 +19,7 @@ export const demoUsers: readonly [User, ...User[]] = [
   { id: 'bo', name: 'Bo', team: 'Umbrella', tier: 'free' },
 ]
 
-/** Who has not signed in: curl, an SDK, the demo streams. */
+/** The subject of requests without a sign-in: from curl, an SDK, the demo streams. */
 export const guest: User = { id: 'guest', name: 'Not signed in', team: undefined, tier: 'guest' }
 
 const NAME = 'example-user'

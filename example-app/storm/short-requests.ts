@@ -17,7 +17,7 @@ export class ShortRequests {
     this.#agent = agent
   }
 
-  /** Starts so many clients, one after the other, so that they do not all ask at once. */
+  /** Starts a number of clients, one after the other, so that they do not all ask at once. */
   start(clients: number): void {
     for (let n = 0; n < clients; n++) setTimeout(() => this.#ask(n), (EVERY_MS * n) / clients)
   }

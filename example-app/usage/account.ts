@@ -1,4 +1,4 @@
-/** The account of who has signed in: who it is, and what is left of the day. */
+/** The account of the signed-in user: the name, and what is left of the day. */
 import express, { type Response, type Router } from 'express'
 import { sameOriginOnly } from '../http/same-origin.js'
 import { demoUsers, guest, signIn, type User, userOf } from '../http/sign-in.js'

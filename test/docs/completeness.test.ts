@@ -151,6 +151,7 @@ test('docs/options.md has every member of the middleware', () => {
     const shown = member === '[asyncDispose]' ? '[Symbol.asyncDispose]' : member
     assert.ok(table.includes(`| \`${shown}(`), shown)
   }
+  for (const property of propertiesOf('AiProxy\\(\\)')) assert.ok(table.includes(`| \`${property}.`), property)
 })
 
 test('docs/troubleshooting.md explains every warning', () => {

@@ -4,7 +4,7 @@ import { leftInWords, showLeft } from '../shared/left-today.mjs'
 
 const $ = (id) => document.getElementById(id)
 
-/** Who has signed in, a switch between the demo users, and what is left of their day. */
+/** The signed-in user, a switch between the demo users, and what is left of their day. */
 export class Account {
   #user
   #onSwitch
