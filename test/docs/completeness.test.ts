@@ -69,12 +69,14 @@ describe('the tables of options of the policies are complete, and have the defau
       ? `\`${Number(value).toLocaleString('en').replaceAll(',', '_')}\``
       : Number(value).toLocaleString('en')
   }
-  for (const [file, type, defaults, columns] of [
-    ['docs/quotas.md', 'QuotaOptions', resolveQuotaOptions({ limits: [] }), /^\| `(\w+)` \| ([^|]+) \|/gm],
-    ['docs/queue.md', 'QueueOptions', resolveQueueOptions(), /^\| `(\w+)` \| [^|]+ \| ([^|]+) \|/gm],
+  for (const [file, type, defaults] of [
+    ['docs/quotas.md', 'QuotaOptions', resolveQuotaOptions({ limits: [] })],
+    ['docs/queue.md', 'QueueOptions', resolveQueueOptions()],
   ] as const) {
     const [, table = ''] = /^\| option \|.*?\n(.*?)^$/ms.exec(page(file).text) ?? []
-    const rows = [...table.matchAll(columns)].map(([, option, said]) => [option!, said!] as const)
+    const rows = [...table.matchAll(/^\| `(\w+)` \| [^|]+ \| ([^|]+) \|/gm)].map(
+      ([, option, said]) => [option!, said!] as const,
+    )
 
     test(`${file} has every option, and no other`, () => {
       assert.deepEqual(rows.map(([option]) => option).sort(), propertiesOf(type).sort())
