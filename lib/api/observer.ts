@@ -46,7 +46,7 @@ export interface ObservedAttempt {
  * and into a process warning, and changes nothing.
  */
 export interface Observer<Req extends IncomingMessage = Request> {
-  /** The middleware has been made. */
+  /** The middleware has been created. */
   onProxy?(proxy: { stats(): AiProxyStats }): void
   /**
    * A request has been admitted and is about to go to the provider.

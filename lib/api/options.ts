@@ -41,10 +41,10 @@ export interface HeartbeatOptions {
 export interface ModelOptions {
   /**
    * Fills what the request leaves out, in objects at any depth. `maxOutputTokens` is written in the field that the
-   * request's format has for it (`max_tokens`, `generationConfig.maxOutputTokens`, …).
+   * request's format has for it (`max_tokens`, `generationConfig.maxOutputTokens`, …). Default: none.
    */
   defaults?: ModelFields
-  /** Replaces what the request has, in objects at any depth; `maxOutputTokens` as above. */
+  /** Replaces what the request has, in objects at any depth; `maxOutputTokens` as above. Default: none. */
   overrides?: ModelFields
 }
 
@@ -88,7 +88,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * {@link Limits}, {@link LimitsPerRequest}.
    */
   limits?: LimitsOption<Req>
-  /** How streams share the event loop. */
+  /** How streams share the event loop. Default `{ budgetMs: 0.15 }`. */
   turns?: {
     /**
      * How long the turns of streams that burst may run in one round of the event loop, over all streams of the process,
@@ -202,7 +202,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * `{ AI_PROXY_TRUST_PROXY: false }` those named. Default `true`.
    */
   warnings?: boolean | Partial<Readonly<Record<SetupWarningCode, boolean>>>
-  /** Options for http-proxy-middleware, and for the connections that it makes. */
+  /** Options for http-proxy-middleware, and for the connections that it makes. Default: see {@link ProxyOptions}. */
   proxy?: ProxyOptions
   /** How requests are shared among the targets of one priority. Default `'weighted'`. */
   balance?: Balance

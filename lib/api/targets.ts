@@ -125,7 +125,7 @@ export interface RetryOptions {
   maxWaitMs?: number
   /** No attempt starts later than this after the first one. Default 30,000. */
   withinMs?: number
-  /** How much of a stream is held back before its first content. */
+  /** How much of a stream is held back before its first content. Default: see {@link PreambleOptions}. */
   preamble?: PreambleOptions
 }
 

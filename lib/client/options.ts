@@ -72,9 +72,9 @@ export interface ResumableOptions {
   readonly streamsUrl?: StreamsUrl | undefined
   /** The longest event that is held until it is whole, in bytes; a longer one fails the body. Default 16 MiB. */
   readonly maxEventBytes?: number | undefined
-  /** Called when the stream has broken, before each attempt to resume it: the place to show that it reconnects. */
+  /** Called when the stream has broken, before each attempt to resume it: the place to show that it reconnects. Default: none. */
   readonly onInterrupted?: ((interruption: StreamInterruption) => void) | undefined
-  /** Called when the server continues the stream. */
+  /** Called when the server continues the stream. Default: none. */
   readonly onResumed?: ((resumption: StreamResumption) => void) | undefined
 }
 

@@ -22,9 +22,9 @@ export interface StopOptions {
   readonly fetch?: ((...args: never[]) => Promise<unknown>) | undefined
   /** Where the server has its streams, such as `'/ai/-/streams'`, or a function that returns the URL of a stream. */
   readonly streamsUrl: StreamsUrl
-  /** Headers that say who asks, such as `authorization`. Cookies go with the request by `credentials`. */
+  /** Headers that authenticate the request, such as `authorization`. Cookies go with the request by `credentials`. Default: none. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** As for `fetch`. */
+  /** The `credentials` mode of the request. Default: that of `fetch`. */
   readonly credentials?: 'omit' | 'same-origin' | 'include' | undefined
 }
 

@@ -36,7 +36,7 @@ interface Internals {
   readonly ownFramings?: readonly Framing[]
 }
 
-/** Fills in the defaults of a format. All results have one shape, for V8: their members are read for each frame. */
+/** Fills in the defaults of a format, so that every result has all members. */
 export function complete<Name extends AnyFormatName>(format: Format<Name> & Internals): CompleteFormat<Name> {
   const { readMessage, framings = DEFAULT_FRAMINGS, operation } = format
   return {

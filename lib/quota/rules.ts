@@ -7,13 +7,13 @@ import type { Bucket, Window } from './store.js'
 export interface QuotaRule {
   /** Whom it limits: what is counted under one key is counted together. 1 to 512 characters. */
   readonly key: string
-  /** Requests in the time. */
+  /** Requests in the time. Default: no limit on them. */
   readonly requests?: number | undefined
-  /** Tokens in the time, of all kinds together. */
+  /** Tokens in the time, of all kinds together. Default: no limit on them. */
   readonly tokens?: number | undefined
-  /** Money in the time, by the option `prices`. */
+  /** Money in the time, by the option `prices`. Default: no limit on it. */
   readonly cost?: number | undefined
-  /** Exchanges at once; it has no time. */
+  /** Exchanges at once, whatever the time. Default: no limit on them. */
   readonly concurrent?: number | undefined
   /**
    * The time: a number of `s`, `m`, `h` or `d`, which slides (`'5h'`); or a `'day'`, `'week'` or `'month'` of the calendar.
