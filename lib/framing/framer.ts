@@ -2,7 +2,7 @@
  * Splits a body into frames. Bytes go in as they arrive, complete frames come out. Implemented for each wire format.
  */
 export interface Framer {
-  /** Whether a message of ours (an error) can be inserted between two frames. */
+  /** Whether a message of the proxy (an error) can be inserted between two frames. */
   readonly carriesMessages: boolean
   /** A frame without content that keeps a silent connection alive, if the format has one. */
   readonly heartbeat: Buffer | undefined

@@ -48,7 +48,7 @@ export interface Framing {
    * @param replacedFrame the frame in whose place it goes out, if there is one
    */
   write(message: Message, replacedFrame?: Buffer): Buffer
-  /** Changes the first frames of a stream if something of ours (a heartbeat) went out before them. Default: no change. */
+  /** Changes the first frames of a stream if the proxy sent something (a heartbeat) before them. Default: no change. */
   asContinuation?(frames: Buffer): Buffer
   /** Changes a frame if all those before it were left out. Default: no change. */
   asFirst?(frame: Buffer): Buffer

@@ -110,7 +110,7 @@ export class TargetPool {
   /** Returns the targets that can serve a request at all. */
   #eligible({ format, model, req }: Exchange, path: ProviderPath): TargetState[] {
     const speaking = this.#targets.filter(({ target, config }) => {
-      // Lists of models, files and the like belong to no protocol of ours.
+      // Lists of models, files and the like belong to no protocol of the formats.
       if (!format.isGuess && target.formats?.has(format.name) === false) return false
       const methods = config.endpoints(path.decoded)
       return methods === 'any' || methods.includes(req.method)

@@ -93,7 +93,7 @@ export function hasIdLine(event: Buffer): boolean {
   return linesOf(event).some(([start]) => beginsWithId(event, start))
 }
 
-/** Returns an event without its id lines, which would take effect in place of ours. */
+/** Returns an event without its id lines, which would take effect in place of the added ones. */
 export function withoutIdLines(event: Buffer): Buffer {
   const lines = linesOf(event)
   const kept = lines.filter(([start]) => !beginsWithId(event, start))

@@ -265,7 +265,7 @@ export class Recorder implements AnswerRecorder {
     return shown.length > 0 ? joined(shown).bytes : undefined
   }
 
-  /** Removes the provider's own ids, which would take the place of ours. */
+  /** Removes the provider's own ids, which would take the place of the recorded ones. */
   #withoutOtherIds(events: Events): Events {
     if (this.#framing !== sse || !this.#prefix) return events
     const { bytes } = events

@@ -78,7 +78,7 @@ function errorOf({ event, data: text, isError }: Message, data: unknown, format:
   const said = anyErrorIn(data)
   if (said !== undefined) return said
   if (isError) return event ?? 'an error'
-  // All formats of ours send JSON objects: a text that says so is an error. In the app's own, it may be the model's.
+  // All built-in formats send JSON objects, so a text that looks like an error is one. In the app's own, it may be the model's.
   const sentence = data === undefined ? text : data
   const sendsObjects = !format.isGuess && !format.isCustom
   if (sendsObjects && typeof sentence === 'string' && isErrorSentence(sentence))

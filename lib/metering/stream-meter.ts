@@ -20,7 +20,7 @@ const MAX_SAMPLES_PER_TURN = 64
 export interface StreamMeterOptions {
   /** Whether the time of the last content matters: if so, each turn's frames are searched for some. */
   readonly noticesContent?: boolean
-  /** Number of bytes the client has been sent: something of ours (a heartbeat) may precede the first frame. */
+  /** Number of bytes the client has been sent: a heartbeat of the proxy may precede the first frame. */
   readonly sent: { readonly bytes: number }
   /** Whether to drop the event that only reports usage, because we requested it and the client did not. */
   readonly hidesUsage: boolean

@@ -57,7 +57,10 @@ export function createMetrics(prefix: string, sources: GaugeSources, appLabels: 
 
   return {
     exchanges: new Counter({
-      ...named('exchanges_total', 'Finished exchanges; status is that of the provider, or ours if it did not answer'),
+      ...named(
+        'exchanges_total',
+        'Finished exchanges; status is that of the provider, or of the proxy if the provider did not answer',
+      ),
       labelNames: [...byModel, 'outcome', 'status'],
     }),
     tokens: new Counter({

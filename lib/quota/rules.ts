@@ -133,7 +133,7 @@ function shown(value: unknown): string {
   return inspect(value, { depth: 0, maxStringLength: 100 })
 }
 
-/** Returns the bucket of a key that a store has under a name; `undefined` if it is not one of ours. */
+/** Returns the bucket of a key that a store has under a name; `undefined` if it is not a name of this package. */
 export function bucketNamed(
   key: string,
   name: string,

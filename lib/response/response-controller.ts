@@ -213,7 +213,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.fail(toFailure(error))
   }
 
-  /** The provider's answer is complete; ours is once the client has received its last bytes. */
+  /** The provider's answer is complete. The client's is complete once its last bytes have been received. */
   onComplete(held?: PendingAnswer): void {
     if (this.#downstream.isGone) this.#disconnectHandler.settle()
     this.#stopUpstream()

@@ -50,7 +50,7 @@ export class ResponseLimits {
     })
   }
 
-  /** The client has seen how the stream ended, well or with the provider's error: no failure of ours may follow. */
+  /** The client has seen how the stream ended, well or with the provider's error: no failure may follow. */
   get hasReportedEnd(): boolean {
     return this.isTerminated || (this.isStream && this.#exchange.answer.error !== undefined)
   }

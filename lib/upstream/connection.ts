@@ -44,7 +44,7 @@ export class Connection {
     ;(socket as ConnectedSocket).connection = this
   }
 
-  /** Returns the connection of a request or its response; `undefined` if it is not one of ours. */
+  /** Returns the connection of a request or its response; `undefined` if it does not come from the middleware's agent. */
   static of({ socket }: { readonly socket: Socket | null }): Connection | undefined {
     return (socket as ConnectedSocket | null)?.connection
   }
