@@ -1,13 +1,13 @@
-import type { Carriage, DecideCarriage } from './carriage.js'
+import type { BodyPlan, DecideBodyPlan } from './body-plan.js'
 
 const NONE = Buffer.alloc(0)
 
 /** Keeps the first bytes of a body until they show what it is. */
 export class BodyStart {
-  readonly #decide: DecideCarriage
+  readonly #decide: DecideBodyPlan
   #start = NONE
 
-  constructor(decide: DecideCarriage) {
+  constructor(decide: DecideBodyPlan) {
     this.#decide = decide
   }
 
@@ -15,10 +15,10 @@ export class BodyStart {
    * @param isAll nothing follows
    * @returns all of them, and how the body passes; `undefined` if they do not show it yet
    */
-  add(chunks: readonly Buffer[], isAll: boolean): { readonly carriage: Carriage; readonly start: Buffer } | undefined {
+  add(chunks: readonly Buffer[], isAll: boolean): { readonly bodyPlan: BodyPlan; readonly start: Buffer } | undefined {
     const start = Buffer.concat([this.#start, ...chunks])
-    const carriage = this.#decide(start, isAll)
-    this.#start = carriage ? NONE : start
-    return carriage && { carriage, start }
+    const bodyPlan = this.#decide(start, isAll)
+    this.#start = bodyPlan ? NONE : start
+    return bodyPlan && { bodyPlan, start }
   }
 }

@@ -3,13 +3,13 @@ import type { Exchange } from '../exchange/exchange.js'
 import { anyErrorIn } from '../formats/index.js'
 import { type Framing, jsonArray, sse } from '../framing/index.js'
 import { isObject, isUnfinishedJson, tryParseJson } from '../json/json.js'
-import type { Carriage } from './carriage.js'
+import type { BodyPlan } from './body-plan.js'
 
 /** What is known of an answer when it ends. */
 export type EndedAnswer = Pick<Exchange, 'format' | 'answer' | 'secrets' | 'finishMetering'>
 
 /** How its body was read. */
-type ReadBody = Pick<Carriage, 'framer' | 'framing' | 'isEnclosed' | 'metering'>
+type ReadBody = Pick<BodyPlan, 'framer' | 'framing' | 'isEnclosed' | 'metering'>
 
 /** Length of `data: `, in front of a body that became an event. */
 const DATA_BYTES = 6
@@ -17,11 +17,11 @@ const DATA_BYTES = 6
 /** Returns what a body ends with that is no whole frame, and what is wrong with it: a sentence, or `undefined`. */
 export function restOf(
   exchange: EndedAnswer,
-  carriage: Carriage,
+  bodyPlan: BodyPlan,
 ): { rest: Buffer | undefined; why: string | undefined } {
-  const { framer } = carriage
+  const { framer } = bodyPlan
   const rest = framer.end()
-  const isCut = !framer.corrupt && rest && !acceptsRest(rest, exchange, carriage)
+  const isCut = !framer.corrupt && rest && !acceptsRest(rest, exchange, bodyPlan)
   if (isCut) framer.discardLast()
   return { rest, why: isCut ? 'it ended in the middle of an event' : framer.corrupt }
 }
@@ -74,15 +74,15 @@ export function failureAtEnd(
 export function failureOfCut(
   why: string,
   exchange: EndedAnswer,
-  carriage: ReadBody,
+  bodyPlan: ReadBody,
   isCloseDelimited: boolean,
 ): AiProxyError | undefined {
-  const failure = failureAtEnd(exchange, carriage)
+  const failure = failureAtEnd(exchange, bodyPlan)
   if (failure?.code === 'upstream_error') return failure
   const { answer } = exchange
   // The lost bytes came after the end of the answer. But an array that is not closed is not JSON.
   const isComplete = answer.isComplete || answer.error !== undefined
-  if (isComplete && carriage.framing !== jsonArray) return undefined
+  if (isComplete && bodyPlan.framing !== jsonArray) return undefined
   const cause = new Error(why)
   if (!isCloseDelimited) return truncated(cause)
   return answer.isLast ? undefined : brokenOff(cause)

@@ -1,5 +1,5 @@
 import { sizeOf } from '../framing/pending-bytes.js'
-import type { Carriage } from './carriage.js'
+import type { BodyPlan } from './body-plan.js'
 import type { Downstream } from './downstream.js'
 import type { ResponseLimits } from './response-limits.js'
 
@@ -39,26 +39,26 @@ export class FrameWriter {
   }
 
   /** Writes what the framer returned last. */
-  write(frames: Buffer, carriage: Carriage, now: number): void {
-    const { ends, prefix, events } = carriage.framer
+  write(frames: Buffer, bodyPlan: BodyPlan, now: number): void {
+    const { ends, prefix, events } = bodyPlan.framer
     const areEvents = events - this.#events === ends.length
     this.#events = events
     const isNearBound = ends.length > 1 && this.#limits.isNearBound(frames.length + (prefix ? sizeOf(prefix) : 0))
-    if (isNearBound) this.#writeEach({ frames, start: 0, ends, areEvents }, carriage, now, prefix)
-    else this.#writeTogether(frames, ends, prefix, carriage, now, areEvents)
-    this.#check(carriage)
+    if (isNearBound) this.#writeEach({ frames, start: 0, ends, areEvents }, bodyPlan, now, prefix)
+    else this.#writeTogether(frames, ends, prefix, bodyPlan, now, areEvents)
+    this.#check(bodyPlan)
   }
 
   /** Writes the rest, unless a policy has to answer again before that. */
-  writeRest(carriage: Carriage, now: number): void {
+  writeRest(bodyPlan: BodyPlan, now: number): void {
     const rest = this.#rest
     if (!rest) return
     this.#rest = undefined
-    this.#writeEach(rest, carriage, now)
-    this.#check(carriage)
+    this.#writeEach(rest, bodyPlan, now)
+    this.#check(bodyPlan)
   }
 
-  #check({ framer }: Carriage): void {
+  #check({ framer }: BodyPlan): void {
     if (!this.#answer.isStopped && !this.#rest) this.#limits.check(framer)
   }
 
@@ -69,14 +69,14 @@ export class FrameWriter {
    */
   #writeEach(
     { frames, start: first, ends, areEvents }: Rest,
-    carriage: Carriage,
+    bodyPlan: BodyPlan,
     now: number,
     prefix?: readonly Buffer[],
   ): void {
     let start = first
     for (const [at, end] of ends.entries()) {
       const ahead = at === 0 ? prefix : undefined
-      this.#writeTogether(frames.subarray(start, end), [end - start], ahead, carriage, now, areEvents)
+      this.#writeTogether(frames.subarray(start, end), [end - start], ahead, bodyPlan, now, areEvents)
       const isLast = end >= frames.length
       if (!isLast && !this.#answer.isStopped) this.#limits.checkBounds()
       if (this.#answer.isStopped) return
@@ -92,7 +92,7 @@ export class FrameWriter {
     frames: Buffer,
     ends: readonly number[],
     prefix: readonly Buffer[] | undefined,
-    { metering }: Carriage,
+    { metering }: BodyPlan,
     now: number,
     areEvents: boolean,
   ): void {

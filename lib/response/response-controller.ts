@@ -5,7 +5,7 @@ import type { Exchange, ExchangeController } from '../exchange/exchange.js'
 import type { Config } from '../options/config.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
 import { debug } from '../util/debug.js'
-import type { PendingAnswer } from './carriage.js'
+import type { PendingAnswer } from './body-plan.js'
 import { ClientPace } from './client-pace.js'
 import type { ResponseContext } from './context.js'
 import { decodeBody } from './decode.js'
@@ -136,10 +136,10 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   #forward(response: IncomingMessage, plan: ResponsePlan): void {
     const exchange = this.#exchange
     if (!this.#downstream.isGone) exchange.enter('streaming')
-    const carriage = this.#opener.open(plan)
+    const bodyPlan = this.#opener.open(plan)
     const decoder = plan.createDecoder?.()
     const body = decoder ? decodeBody(response, decoder) : response
-    const source = { carriage, body, decoder, isCloseDelimited: plan.isCloseDelimited }
+    const source = { bodyPlan, body, decoder, isCloseDelimited: plan.isCloseDelimited }
     this.stream = new ResponseStream(exchange, this.#context, source, this.#downstream, this)
     // The client may not have read earlier heartbeats yet.
     if (this.#downstream.isBlocked) this.stream.pause()

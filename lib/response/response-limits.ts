@@ -2,7 +2,7 @@ import { type AiProxyError, limitFailure, toFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { Framer } from '../framing/index.js'
 import { debug } from '../util/debug.js'
-import type { PendingAnswer } from './carriage.js'
+import type { PendingAnswer } from './body-plan.js'
 import { ContentWatch } from './content-watch.js'
 
 /** Callbacks for the two ways in which an answer ends. */

@@ -17,7 +17,7 @@ import { type ModelAlias, modelAliasFor } from '../metering/model-alias.js'
 import { isExpensiveToParse } from '../metering/parse-cost.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
 import { AliasedAnswer } from './aliased-answer.js'
-import type { Carriage, DecideCarriage } from './carriage.js'
+import type { BodyPlan, DecideBodyPlan } from './body-plan.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
 import { HeldAnswer } from './held-answer.js'
@@ -75,7 +75,7 @@ export class ResponseOpener {
    * Opens the response by its plan. If the head does not show what the body is, waits for the first bytes to show it,
    * but not for too long.
    */
-  open(plan: ResponsePlan): Carriage | DecideCarriage {
+  open(plan: ResponsePlan): BodyPlan | DecideBodyPlan {
     if (plan.kind) return this.#openAs(plan, plan.kind)
     const { deadlines, asksForStream } = this.#exchange
     const isError = plan.providerStatus >= 400 && !this.#framing
@@ -112,7 +112,7 @@ export class ResponseOpener {
   }
 
   /** Opens the response unless it is open. If it is open as an event stream, another body becomes one event of it. */
-  #openAs(plan: ResponsePlan, kind: BodyKind): Carriage {
+  #openAs(plan: ResponsePlan, kind: BodyKind): BodyPlan {
     const { framing } = kind
     const exchange = this.#exchange
     const { config, registry } = this.#context
@@ -142,7 +142,7 @@ export class ResponseOpener {
   }
 
   /** Holds a JSON answer until it is whole, for the app to see it. Its head waits as well, if it can. */
-  #holdAnswer(plan: ResponsePlan): Carriage {
+  #holdAnswer(plan: ResponsePlan): BodyPlan {
     const exchange = this.#exchange
     const { secrets, limits } = exchange
     const metering =
@@ -210,7 +210,7 @@ export class ResponseOpener {
   }
 
   /** Sends a body that is not a stream of the client's framing as one event. */
-  #asOneEvent(plan: ResponsePlan, { framing, isJson }: BodyKind, clientFraming: Framing): Carriage {
+  #asOneEvent(plan: ResponsePlan, { framing, isJson }: BodyKind, clientFraming: Framing): BodyPlan {
     const exchange = this.#exchange
     const { config } = this.#context
     exchange.attachMetering(meteringFor(exchange, undefined, isJson || framing !== undefined, config))

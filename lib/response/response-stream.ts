@@ -4,8 +4,8 @@ import type { Exchange } from '../exchange/exchange.js'
 import { jsonArray } from '../framing/index.js'
 import { PassThroughFramer } from '../framing/pass-through.js'
 import type { Runnable } from '../scheduling/turns.js'
+import type { BodyPlan, ResponseSource } from './body-plan.js'
 import { BodyStart } from './body-start.js'
-import type { Carriage, ResponseSource } from './carriage.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
 import { brokenOff, failureAtEnd, failureOfCut, restOf } from './ending.js'
@@ -38,7 +38,7 @@ export class ResponseStream implements Runnable {
   readonly #writer: FrameWriter
   readonly #hold: PolicyHold
   /** `undefined` until the first bytes show what the body is. */
-  #carriage: Carriage | undefined
+  #bodyPlan: BodyPlan | undefined
   #bodyStart: BodyStart | undefined
   readonly #size = new TurnSize()
   #isQueued = false
@@ -65,8 +65,8 @@ export class ResponseStream implements Runnable {
     this.limits = new ResponseLimits(exchange, callbacks, this)
     this.#writer = new FrameWriter(downstream, this.limits, this)
     this.#hold = new PolicyHold(this.limits, this)
-    if (typeof source.carriage === 'object') this.#setCarriage(source.carriage)
-    else this.#bodyStart = new BodyStart(source.carriage)
+    if (typeof source.bodyPlan === 'object') this.#setBodyPlan(source.bodyPlan)
+    else this.#bodyStart = new BodyStart(source.bodyPlan)
     this.#sourceEnd = new SourceEnd(source.body, this.#onEnd, this.wake)
     this.#reader = new SourceReader(source.body, this.wake, () => downstream.expectEnd())
     this.#sourceEnd.checkNow()
@@ -138,9 +138,9 @@ export class ResponseStream implements Runnable {
     const { hasRest } = this.#writer
     if (isWithinFrame) this.#downstream.writeMore(now)
     else if (this.#hold.isOn) return
-    else if (hasRest && this.#carriage) {
-      this.#writer.writeRest(this.#carriage, now)
-      this.#afterFrames(this.#carriage)
+    else if (hasRest && this.#bodyPlan) {
+      this.#writer.writeRest(this.#bodyPlan, now)
+      this.#afterFrames(this.#bodyPlan)
     } else this.#read(now)
     // What a policy has held back goes out before its answer ends because of what follows.
     if (this.limits.isTooLarge && !this.isStopped && !this.#writer.hasRest) this.#failTooLarge('response_too_large')
@@ -159,7 +159,7 @@ export class ResponseStream implements Runnable {
     const size = this.#size.take(chunks)
     if (size === 0) return
     const allowed = this.limits.take(chunks, size, now)
-    if (this.#carriage) this.#forward(this.#carriage, allowed, now)
+    if (this.#bodyPlan) this.#forward(this.#bodyPlan, allowed, now)
     else this.#forwardFirstBytes(allowed, false, now)
   }
 
@@ -167,28 +167,28 @@ export class ResponseStream implements Runnable {
   #forwardFirstBytes(chunks: readonly Buffer[], isAll: boolean, now: number): void {
     const known = this.#bodyStart?.add(chunks, isAll)
     if (!known) return
-    this.#setCarriage(known.carriage)
-    if (known.start.length > 0) this.#forward(known.carriage, [known.start], now)
+    this.#setBodyPlan(known.bodyPlan)
+    if (known.start.length > 0) this.#forward(known.bodyPlan, [known.start], now)
   }
 
-  #setCarriage(carriage: Carriage): void {
-    this.#carriage = carriage
-    this.limits.isStream = carriage.framing !== undefined && !carriage.isEnclosed
-    this.limits.mustBeClosed = carriage.framing === jsonArray
-    this.#exchange.traffic.attachFramer(carriage.framer)
+  #setBodyPlan(bodyPlan: BodyPlan): void {
+    this.#bodyPlan = bodyPlan
+    this.limits.isStream = bodyPlan.framing !== undefined && !bodyPlan.isEnclosed
+    this.limits.mustBeClosed = bodyPlan.framing === jsonArray
+    this.#exchange.traffic.attachFramer(bodyPlan.framer)
   }
 
-  #forward(carriage: Carriage, chunks: readonly Buffer[], now: number): void {
-    const { framer } = carriage
+  #forward(bodyPlan: BodyPlan, chunks: readonly Buffer[], now: number): void {
+    const { framer } = bodyPlan
     const frames = framer.push(chunks)
     // The last bytes of a body without frames are written together with the end.
     const isLast = this.#reader.isDrained && framer instanceof PassThroughFramer && framer.holdsNothing
-    if (frames && isLast && !this.limits.isTooLarge) this.#endWith(frames, carriage, now)
-    else if (frames) this.#writer.write(frames, carriage, now)
-    this.#afterFrames(carriage)
+    if (frames && isLast && !this.limits.isTooLarge) this.#endWith(frames, bodyPlan, now)
+    else if (frames) this.#writer.write(frames, bodyPlan, now)
+    this.#afterFrames(bodyPlan)
   }
 
-  #afterFrames({ framer, metering }: Carriage): void {
+  #afterFrames({ framer, metering }: BodyPlan): void {
     this.#hold.begin()
     if (this.isStopped || this.#writer.hasRest) return
     if (framer.unfinished?.length) metering?.scanUnfinished?.(framer.unfinished)
@@ -196,12 +196,12 @@ export class ResponseStream implements Runnable {
     else if (framer.tooLarge) this.#failTooLarge('event_too_large')
   }
 
-  #endWith(last: Buffer, carriage: Carriage, now: number): void {
-    const { framer, metering } = carriage
+  #endWith(last: Buffer, bodyPlan: BodyPlan, now: number): void {
+    const { framer, metering } = bodyPlan
     const seen = metering ? metering.pass(last, framer.ends, now, framer.prefix) : last
     this.#exchange.finishMetering()
     // An incomplete body must not look complete: its last bytes are not sent.
-    if (this.#exchange.answer.isTruncated) this.#end(failureAtEnd(this.#exchange, carriage))
+    if (this.#exchange.answer.isTruncated) this.#end(failureAtEnd(this.#exchange, bodyPlan))
     else this.#downstream.end(seen)
   }
 
@@ -216,21 +216,21 @@ export class ResponseStream implements Runnable {
 
   /** Forwards what the framer still holds, and ends. */
   #finish(now: number): void {
-    if (!this.#carriage) this.#forwardFirstBytes([], true, now)
-    const carriage = this.#carriage
-    if (!carriage || this.isStopped) return
-    const { rest, why } = restOf(this.#exchange, carriage)
-    if (why) return this.#end(failureOfCut(why, this.#exchange, carriage, this.#source.isCloseDelimited))
-    if (rest) this.#writer.write(rest, carriage, performance.now())
+    if (!this.#bodyPlan) this.#forwardFirstBytes([], true, now)
+    const bodyPlan = this.#bodyPlan
+    if (!bodyPlan || this.isStopped) return
+    const { rest, why } = restOf(this.#exchange, bodyPlan)
+    if (why) return this.#end(failureOfCut(why, this.#exchange, bodyPlan, this.#source.isCloseDelimited))
+    if (rest) this.#writer.write(rest, bodyPlan, performance.now())
     // It is the last: there is nothing that could wait.
-    while (this.#writer.hasRest && !this.isStopped) this.#writer.writeRest(carriage, performance.now())
-    if (!this.isStopped) this.#end(failureAtEnd(this.#exchange, carriage))
+    while (this.#writer.hasRest && !this.isStopped) this.#writer.writeRest(bodyPlan, performance.now())
+    if (!this.isStopped) this.#end(failureAtEnd(this.#exchange, bodyPlan))
   }
 
   #end(failure: AiProxyError | undefined): void {
     this.stop()
     if (failure) this.#callbacks.fail(failure)
-    else this.#callbacks.onComplete(this.#carriage?.held)
+    else this.#callbacks.onComplete(this.#bodyPlan?.held)
   }
 
   #stopAndFail(cause: Error): void {

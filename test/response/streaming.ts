@@ -6,7 +6,7 @@ import { Exchange } from '../../lib/exchange/exchange.js'
 import type { Metering } from '../../lib/exchange/metering.js'
 import { type Framer, framingFor, PassThroughFramer } from '../../lib/framing/index.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
-import type { Carriage } from '../../lib/response/carriage.js'
+import type { BodyPlan } from '../../lib/response/body-plan.js'
 import { Downstream } from '../../lib/response/downstream.js'
 import { ResponseStream } from '../../lib/response/response-stream.js'
 import type { TurnScheduler } from '../../lib/scheduling/turns.js'
@@ -119,8 +119,8 @@ export function rig(given: Given = {}) {
     onMissingCodec: () => {},
     onEnd: () => {},
   }
-  const carriage: Carriage = { framer, metering: given.metering, framing: framingFor(type), isEnclosed: false }
-  const body = { body: source, carriage, decoder: undefined, isCloseDelimited: false }
+  const bodyPlan: BodyPlan = { framer, metering: given.metering, framing: framingFor(type), isEnclosed: false }
+  const body = { body: source, bodyPlan, decoder: undefined, isCloseDelimited: false }
   const stream: ResponseStream = new ResponseStream(exchange, context, body, sink, {
     onComplete: () => log.push('end'),
     fail: (failure) => {

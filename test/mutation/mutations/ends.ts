@@ -16,7 +16,7 @@ export const ends = mutationsOf(
       'test/response/metering-for.test.ts',
     ],
     [
-      'if (isComplete && carriage.framing !== jsonArray) return undefined',
+      'if (isComplete && bodyPlan.framing !== jsonArray) return undefined',
       'if (isComplete) return undefined',
       'test/e2e/truncated.test.ts',
       'test/response/response-controller.framings.test.ts',
@@ -55,8 +55,8 @@ export const ends = mutationsOf(
     ['this.#accumulator.rewind()', '', 'test/response/response-controller.finished.test.ts'],
     ['if (this.#answer.hasMore) return this.#startGraceTimer()', ''],
     [
-      'this.limits.isStream = carriage.framing !== undefined && !carriage.isEnclosed',
-      'this.limits.isStream = carriage.framing !== undefined',
+      'this.limits.isStream = bodyPlan.framing !== undefined && !bodyPlan.isEnclosed',
+      'this.limits.isStream = bodyPlan.framing !== undefined',
       'test/response/response-controller.opened-early.test.ts',
       'test/response/response-controller.silence.test.ts',
     ],

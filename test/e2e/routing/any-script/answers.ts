@@ -11,7 +11,7 @@ export interface AnswerPlan {
   /** A stream if its client asks for one, and the status is a success; JSON otherwise. */
   readonly stream: StreamPlan
   readonly json: 'answer' | 'error' | 'unfinished' | 'page' | 'empty'
-  readonly carriage: 'chunked' | 'length' | 'close'
+  readonly bodyFraming: 'chunked' | 'length' | 'close'
   /** Where the body is split into HTTP's chunks, and the bytes into writes: shares of their length. */
   readonly chunks: readonly number[]
   readonly writes: readonly number[]
@@ -48,19 +48,19 @@ export function answerOf(plan: AnswerPlan, protocol: ProtocolName, isStream: boo
   const events = isStream && isSuccess && !isBodiless ? eventsOf(plan.stream, protocol, mark) : undefined
   const body = isBodiless ? '' : (events?.join('') ?? jsonOf(plan, protocol, isSuccess, mark))
   const type = events ? 'text/event-stream' : plan.json === 'page' && !isSuccess ? 'text/html' : 'application/json'
-  const carriage = isBodiless ? 'none' : plan.carriage
+  const bodyFraming = isBodiless ? 'none' : plan.bodyFraming
   const headers: Record<string, string> = {
     'content-type': type,
     'x-call-id': mark,
     ...plan.retryAfter,
-    ...(carriage === 'length' && { 'content-length': String(body.length) }),
-    ...(carriage === 'chunked' && { 'transfer-encoding': 'chunked' }),
-    ...(carriage === 'close' && { connection: 'close' }),
+    ...(bodyFraming === 'length' && { 'content-length': String(body.length) }),
+    ...(bodyFraming === 'chunked' && { 'transfer-encoding': 'chunked' }),
+    ...(bodyFraming === 'close' && { connection: 'close' }),
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  const coded = carriage === 'chunked' ? chunked(body, plan.chunks) : body
+  const coded = bodyFraming === 'chunked' ? chunked(body, plan.chunks) : body
   const wire = Buffer.from(`HTTP/1.1 ${plan.status} Scripted\r\n${lines.join('')}\r\n${coded}`)
-  return { mark, status: plan.status, events, body, wire, isCloseDelimited: carriage === 'close' }
+  return { mark, status: plan.status, events, body, wire, isCloseDelimited: bodyFraming === 'close' }
 }
 
 /** Splits what has a length at shares of it. */

@@ -90,7 +90,7 @@ const answer: fc.Arbitrary<AnswerPlan> = fc.record({
     { weight: 4, arbitrary: fc.constant('answer' as const) },
     fc.constantFrom('error' as const, 'unfinished' as const, 'page' as const, 'empty' as const),
   ),
-  carriage: fc.constantFrom('chunked', 'length', 'close'),
+  bodyFraming: fc.constantFrom('chunked', 'length', 'close'),
   chunks: places,
   writes: places,
   cut: rarely(cut),

@@ -6,7 +6,7 @@ import type { HeldAnswer } from './held-answer.js'
 import type { ResponsePlan } from './response-plan.js'
 
 /** How a body is sent to the client. */
-export interface Carriage {
+export interface BodyPlan {
   readonly framer: Framer
   readonly metering: Metering | undefined
   /** Framing of the client's stream; `undefined` if the client gets none. */
@@ -30,12 +30,12 @@ export interface PendingAnswer {
  * @param isAll no more bytes follow; then there must be a decision
  * @returns `undefined` if more bytes are needed
  */
-export type DecideCarriage = (start: Buffer, isAll: boolean) => Carriage | undefined
+export type DecideBodyPlan = (start: Buffer, isAll: boolean) => BodyPlan | undefined
 
 /** Source of the answer, and how it is sent on. */
 export interface ResponseSource {
   readonly body: Readable
-  readonly carriage: Carriage | DecideCarriage
+  readonly bodyPlan: BodyPlan | DecideBodyPlan
   /** Decoder of a compressed body. It ends with the exchange, even if nothing reads it any more. */
   readonly decoder: Decoder | undefined
   /** The end of the connection ends the body. */

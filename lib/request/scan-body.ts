@@ -35,7 +35,7 @@ const MAX_PARSED_WORK = 50_000
 const MAX_ID_BYTES = 4096
 
 /** Reads what the proxy needs to know about a body that is forwarded unchanged. */
-export async function glance(bytes: Buffer, format: RequestFormat, resources: ReadResources): Promise<BodyJson> {
+export async function scanBody(bytes: Buffer, format: RequestFormat, resources: ReadResources): Promise<BodyJson> {
   if (bytes.length <= HARMLESS_BYTES) return { json: parseAtOnce(bytes) }
   const usageField = format.usageRequest?.[0]
   const continued = continuationNames(format)
@@ -60,7 +60,7 @@ export async function glance(bytes: Buffer, format: RequestFormat, resources: Re
 const MAX_GLANCE_BYTES = 1024 * 1024
 
 /** Does the same for a compressed body: decompresses only its first part, and keeps little of that. */
-export async function glanceCompressed(
+export async function scanCompressedBody(
   bytes: Buffer,
   decoder: Decoder,
   format: RequestFormat,
@@ -78,7 +78,7 @@ export async function glanceCompressed(
   })
   if (isComplete && size <= MAX_PARSED_BYTES) {
     const text = await runTask(blocks.join(), size, resources)
-    return { ...(await glance(text, format, resources)), decoded: text }
+    return { ...(await scanBody(text, format, resources)), decoded: text }
   }
   blocks.release()
   return { json: isComplete && !scanner.isComplete ? undefined : json }
