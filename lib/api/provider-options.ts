@@ -26,7 +26,7 @@ export interface ProxyOptions {
   agent?: HttpAgent | HttpsAgent
   /**
    * Goes through the proxy that `HTTPS_PROXY`, `HTTP_PROXY` or `ALL_PROXY` names for the target, unless `NO_PROXY` has the
-   * target, in upper or lower case; they are read when the middleware is made. Needs the package `proxy-agent`. Default
+   * target, in upper or lower case; they are read when the middleware is created. Needs the package `proxy-agent`. Default
    * `false`.
    */
   fromEnv?: boolean

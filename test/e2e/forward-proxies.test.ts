@@ -20,7 +20,7 @@ const packaged = require('proxy-agent') as {
 
 const VARIABLES = ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY', 'NO_PROXY'].flatMap((name) => [name, name.toLowerCase()])
 
-/** The environment that a middleware is made in. */
+/** The environment that a middleware is created in. */
 function withEnvironment<T>(environment: Record<string, string>, make: () => T): T {
   const before = { ...process.env }
   for (const name of VARIABLES) delete process.env[name]

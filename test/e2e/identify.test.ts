@@ -98,7 +98,7 @@ describe('identify', () => {
     assert.deepEqual([JSON.parse(text).error.message, record.error], [message, message])
   })
 
-  test('that is no function is refused when the middleware is made', async (t) => {
+  test('that is no function is refused when the middleware is created', async (t) => {
     await assert.rejects(asked(t, { identify: 'ada' as never }), /aiProxy: identify takes a function; got 'ada'/)
   })
 })

@@ -436,7 +436,7 @@ describe('policies', () => {
       /aiProxy: policies\[0\]\.admit takes a function/,
     ],
   ] as const satisfies [string, readonly Policy[], RegExp][]) {
-    test(`${name} is refused when the middleware is made`, async (t) => {
+    test(`${name} is refused when the middleware is created`, async (t) => {
       await assert.rejects(started(t, policies), message)
     })
   }

@@ -15,7 +15,7 @@ function resolved(format: Format): { format: CompleteFormat; errors: string[] } 
   return { format: resolveFormat(format, hookErrors)!, errors }
 }
 
-describe('a custom format is validated when the middleware is made', () => {
+describe('a custom format is validated when the middleware is created', () => {
   const framing = { ...framings.ndjson, name: 'mine' }
   const cases: readonly [what: string, format: unknown, message: string | RegExp][] = [
     ['no object', 5, /^aiProxy: format takes 'openai-chat' or .*; got 5$/],

@@ -36,7 +36,7 @@ describe('the allowed models', () => {
     }
   })
 
-  test('are fixed when the middleware is made, even if the list changes later', () => {
+  test('are fixed when the middleware is created, even if the list changes later', () => {
     const rules = ['a']
     const allows = compileModelRules(rules)!
     rules.push('b')

@@ -289,6 +289,6 @@ describe('the list of models is answered from those of the targets', () => {
   })
 })
 
-test('wrong options throw when the middleware is made', () => {
+test('wrong options throw when the middleware is created', () => {
   assert.throws(() => aiProxy({ targets: [] }), /^TypeError: aiProxy: targets takes .*; got \[\]$/)
 })
