@@ -2,6 +2,7 @@ import {
   type ChoiceState,
   type Counting,
   isFailure,
+  MAX_ANSWER_ID_LENGTH,
   mergeUsage,
   type ParsedMessage,
   type Progress,
@@ -16,8 +17,6 @@ import { beginningOf } from '../util/beginning-of.js'
 /** OpenAI accepts no `n` above 128 (https://platform.openai.com/docs/api-reference/chat/create#chat_create-n). */
 const MAX_CHOICES = 128
 
-/** Ids of answers have some 60 characters, and those of gateways, which encode more in them, some 300. */
-export const MAX_ANSWER_ID_LENGTH = 1024
 /** Bedrock's ids of models, which are the longest, have at most 2048 characters. */
 const MAX_WORD_LENGTH = 2048
 

@@ -43,6 +43,12 @@ export function beginningOf(body: unknown): readonly unknown[] {
 /** The user's first message follows the system's, of which there are a few. */
 const MAX_LEADING_MESSAGES = 8
 
+/**
+ * Number of characters up to which an id of an answer is remembered, and looked up. Ids have some 60 characters, and those of
+ * gateways, which encode more in them, some 300.
+ */
+export const MAX_ANSWER_ID_LENGTH = 1024
+
 /** Returns whether a provider keeps the answers of a format, so that a later request may name one by its id. */
 export function keepsAnswers({ continuationField, answerPaths }: CompleteFormat): boolean {
   return continuationField !== undefined || answerPaths.length > 0

@@ -9,6 +9,7 @@ export {
   continuationNames,
   joinsConversation,
   keepsAnswers,
+  MAX_ANSWER_ID_LENGTH,
 } from './conversation.js'
 export { statusOfError } from './error-status.js'
 export { anyErrorIn, errorText, isErrorSentence, isFailure, mayReportError } from './failures.js'

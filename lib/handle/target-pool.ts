@@ -3,7 +3,13 @@ import { AiProxyError, modelNotFound } from '../api/errors.js'
 import type { ExchangeRecord } from '../api/record.js'
 import { type Exchange, formatOf } from '../exchange/exchange.js'
 import { textAt } from '../formats/fields.js'
-import { answerIdIn, type CompleteFormat, continuationNames, keepsAnswers } from '../formats/index.js'
+import {
+  answerIdIn,
+  type CompleteFormat,
+  continuationNames,
+  keepsAnswers,
+  MAX_ANSWER_ID_LENGTH,
+} from '../formats/index.js'
 import type { Config, Routing, Target } from '../options/config.js'
 import type { Capacity } from '../policies/capacity.js'
 import type { AskedModel } from '../policies/policy-view.js'
@@ -110,7 +116,7 @@ export class TargetPool {
   /** Returns the targets that can serve a request at all. */
   #eligible({ format, model, req }: Exchange, path: ProviderPath): TargetState[] {
     const speaking = this.#targets.filter(({ target, config }) => {
-      // Lists of models, files and the like belong to no protocol of the formats.
+      // Lists of models, files and the like belong to no format.
       if (!format.isGuess && target.formats?.has(format.name) === false) return false
       const methods = config.endpoints(path.decoded)
       return methods === 'any' || methods.includes(req.method)
@@ -192,14 +198,11 @@ function namesOf(targets: readonly Pick<PooledTarget, 'target'>[]): readonly str
 function referredResponse({ format }: Exchange, path: ProviderPath, body: unknown): string | undefined {
   const continued = () => continuationNames(format).map((name) => textAt(body, name))
   const id = answerIdIn(path.decoded, format) ?? continued().find(Boolean)
-  return id !== undefined && id.length <= MAX_ID_LENGTH ? id : undefined
+  return id !== undefined && id.length <= MAX_ANSWER_ID_LENGTH ? id : undefined
 }
 
 /** A day: an operator may let a target cool for ever. */
 const MAX_RETRY_AFTER_S = 24 * 60 * 60
-
-/** Ids of responses have some 60 characters. */
-const MAX_ID_LENGTH = 256
 
 /** Returns the options of the target whose base URL makes the path one of a known format; the first one's otherwise. */
 export function configAt(config: Config, path: string): Config {

@@ -306,4 +306,21 @@ describe('requests of one key go to one target', () => {
     // Only its maker knows it.
     assert.equal((await ask({ previous_response_id: first.responseId })).target, first.target)
   })
+
+  test('and a response is continued where it was made if its id is as long as those of gateways', async (t) => {
+    let made = 0
+    const frames = (id: string) =>
+      streams.responses.frames.map((frame) => Buffer.from(String(frame).replaceAll('resp-1', id)))
+    const { app } = await startApps(t, four, {}, (call) =>
+      sendStream(call, streams.responses, frames(`resp-${'x'.repeat(400)}${made++}`)).end(),
+    )
+    const ask = async (body: object) => {
+      await (await post(app.url + streams.responses.path, { ...streams.responses.request, ...body })).text()
+      return app.record()
+    }
+    const first = await ask({})
+    for (let at = 0; at < 3; at++) {
+      assert.equal((await ask({ previous_response_id: first.responseId })).target, first.target)
+    }
+  })
 })
