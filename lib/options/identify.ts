@@ -1,8 +1,8 @@
-import { inspect } from 'node:util'
 import type { HookedExchange } from '../api/hooks.js'
 import type { AiProxyOptions } from '../api/options.js'
 import type { Subject } from '../api/subject.js'
 import { isObject } from '../json/json.js'
+import { shown } from '../util/shown.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { isRejection } from './hook-rejection.js'
 import { checkedLabels } from './labels.js'
@@ -66,8 +66,4 @@ function checkedModels(models: unknown): ModelFilter | undefined {
   } catch (error) {
     throw new HookFault(`identify returned invalid models: ${(error as Error).message}`)
   }
-}
-
-function shown(value: unknown): string {
-  return inspect(value, { depth: 0, maxStringLength: 100 })
 }

@@ -1,9 +1,9 @@
-import { inspect } from 'node:util'
 import type { HookedExchange } from '../api/hooks.js'
 import type { Labels } from '../api/labels.js'
 import { isObject } from '../json/json.js'
 import { isLabelName, LABEL_NAME_RULE, MAX_LABELS } from '../util/label-name.js'
 import { catchRejection } from '../util/promises.js'
+import { shown } from '../util/shown.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 
 /** Maximum length of a label's value; longer ones are cut. */
@@ -56,8 +56,4 @@ export function checkedLabels(option: 'labels' | 'identify', returned: unknown):
 /** Copies the value: metrics keep it for ever, and a part of a string keeps the whole string in memory. */
 function bounded(value: string): string {
   return Buffer.from(value.slice(0, MAX_VALUE_LENGTH)).toString()
-}
-
-function shown(value: unknown): string {
-  return inspect(value, { depth: 0, maxStringLength: 100 })
 }

@@ -1,9 +1,9 @@
-import { inspect } from 'node:util'
 import { AiProxyError, type AnyFailureCode, isFailureCode } from '../api/errors.js'
 import type { Refusal } from '../api/policy.js'
 import { isObject } from '../json/json.js'
 import { HookFault } from '../options/hook-errors.js'
 import { headerFault } from '../util/header-fault.js'
+import { shown } from '../util/shown.js'
 
 /** Codes go into metrics as labels. */
 const OWN_CODE = /^x_[a-z0-9_]{1,62}$/
@@ -42,8 +42,4 @@ export function checkedHeaders(policy: string, headers: unknown): Record<string,
     checked.push([name.toLowerCase(), value as string])
   }
   return Object.fromEntries(checked)
-}
-
-function shown(value: unknown): string {
-  return inspect(value, { depth: 0, maxStringLength: 100 })
 }

@@ -1,3 +1,4 @@
+import { shown } from '../util/shown.js'
 import type { QuotaCharge } from './options.js'
 
 /**
@@ -8,7 +9,7 @@ import type { QuotaCharge } from './options.js'
  */
 export function checkedAmount(name: string, amount: unknown): number {
   if (typeof amount === 'number' && Number.isFinite(amount) && amount >= 0) return amount
-  throw new TypeError(`quota: ${name} has to be a number of at least 0; got ${inWords(amount)}`)
+  throw new TypeError(`quota: ${name} has to be a number of at least 0; got ${shown(amount)}`)
 }
 
 /** @throws TypeError if one of its amounts is given and wrong */
@@ -18,9 +19,4 @@ export function checkedCharge(charge: QuotaCharge | undefined): QuotaCharge | un
     if (amount !== undefined) checkedAmount(`the \`${kind}\` that \`charge\` returns`, amount)
   }
   return charge
-}
-
-/** A promise, for example: these functions are not awaited. */
-function inWords(given: unknown): string {
-  return typeof given === 'number' ? String(given) : `a value of type ${given === null ? 'null' : typeof given}`
 }

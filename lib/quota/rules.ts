@@ -1,5 +1,5 @@
-import { inspect } from 'node:util'
 import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
+import { shown } from '../util/shown.js'
 import { type CalendarCache, type CalendarUnit, isTimeZone } from './calendar.js'
 import type { Bucket, Window } from './store.js'
 
@@ -127,10 +127,6 @@ function windowOf(
   }
   if (timeZone !== undefined) rejectOption('quota', `${option}.timeZone`, timeZone, 'no value with a sliding window')
   return { window: { kind: 'sliding', ms }, name: per as string }
-}
-
-function shown(value: unknown): string {
-  return inspect(value, { depth: 0, maxStringLength: 100 })
 }
 
 /** Returns the bucket of a key that a store has under a name; `undefined` if it is not a name of this package. */

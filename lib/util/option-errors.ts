@@ -1,9 +1,9 @@
-import { inspect } from 'node:util'
 import { nearest } from './nearest.js'
+import { shown } from './shown.js'
 
 /** @throws TypeError that names the function, the option, the value it got and what it takes */
 export function rejectOption(caller: string, option: string, got: unknown, takes: string): never {
-  throw new TypeError(`${caller}: ${option} takes ${takes}; got ${inspect(got, { depth: 0, maxStringLength: 100 })}`)
+  throw new TypeError(`${caller}: ${option} takes ${takes}; got ${shown(got)}`)
 }
 
 /**
