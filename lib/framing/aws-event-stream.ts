@@ -1,9 +1,9 @@
 import * as zlib from 'node:zlib'
+import { sizeOf } from '../util/size-of.js'
 import { type EventStreamCodec, type EventStreamMessage, installedCodec } from './aws-codec.js'
 import { BaseFramer } from './base-framer.js'
 import type { Framing, Message } from './framing.js'
 import { PassThroughFramer } from './pass-through.js'
-import { sizeOf } from './pending-bytes.js'
 
 type Crc32 = (bytes: Uint8Array, before?: number) => number
 

@@ -5,7 +5,6 @@ import { jsonArray } from './json-array.js'
 import { ndjson } from './ndjson.js'
 import { sse } from './sse.js'
 
-// Code that runs for each chunk imports from the file itself: a re-exported name is a getter in CommonJS.
 export { awsEventStream } from './aws-event-stream.js'
 export type { Framer } from './framer.js'
 export type { Framing, Message } from './framing.js'

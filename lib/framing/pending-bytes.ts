@@ -1,4 +1,5 @@
 import { prependInPlace } from '../util/headroom.js'
+import { sizeOf } from '../util/size-of.js'
 
 // Small copies share Node's pool, and do not keep alive the much larger buffer that they were cut from.
 const MAX_COPIED_BYTES = 4096
@@ -82,11 +83,4 @@ export class PendingBytes {
       Buffer.concat([...pieces, ...chunks], bytes + size)
     )
   }
-}
-
-/** Returns the total length of chunks, in bytes. */
-export function sizeOf(chunks: readonly Buffer[]): number {
-  let size = 0
-  for (const chunk of chunks) size += chunk.length
-  return size
 }

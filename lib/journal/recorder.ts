@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { Journal, JournalEnd, JournalHead, JournalWriter } from '../api/journal.js'
 import type { AnswerRecorder, KeptStream } from '../exchange/answer-recorder.js'
 import { type Framing, jsonArray, sse } from '../framing/index.js'
+import { sizeOf } from '../util/size-of.js'
 import { type Events, eventsIn, joined, split } from './event-ends.js'
 import { selected } from './id-bytes.js'
 import { beginsWithId, hasIdLine, idLinePrefix, reuse, withIdLines, withoutIdLines } from './id-lines.js'
@@ -178,9 +179,7 @@ export class Recorder implements AnswerRecorder {
 
   keepLarge(pieces: readonly Buffer[]): readonly Buffer[] {
     if (!this.#hasBegun) return pieces
-    let size = 0
-    for (const piece of pieces) size += piece.length
-    if (size > this.#options.maxBytes) {
+    if (sizeOf(pieces) > this.#options.maxBytes) {
       // It cannot be kept, nor what follows without it: ids would lead nowhere. Joining it would take long.
       this.#prefix = undefined
       this.#giveUp()

@@ -1,5 +1,5 @@
 import type { Framing } from '../framing/index.js'
-import { sizeOf } from '../framing/pending-bytes.js'
+import { sizeOf } from '../util/size-of.js'
 import { JsonDigest } from './digest.js'
 
 /** Minimum scanned in one turn: more than arrived in it, because the bytes before it are waiting as well. */

@@ -1,4 +1,4 @@
-import { sizeOf } from '../framing/pending-bytes.js'
+import { sizeOf } from '../util/size-of.js'
 import type { BodyPlan } from './body-plan.js'
 import type { Downstream } from './downstream.js'
 import type { ResponseLimits } from './response-limits.js'

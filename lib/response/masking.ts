@@ -1,7 +1,7 @@
 import type { Metering } from '../exchange/metering.js'
 import { type Framing, PassThroughFramer } from '../framing/index.js'
-import { sizeOf } from '../framing/pending-bytes.js'
 import type { Secrets } from '../util/secrets.js'
+import { sizeOf } from '../util/size-of.js'
 
 /**
  * Masks secrets in a body that is not a stream, even if they are split across chunks. Everything else passes as it

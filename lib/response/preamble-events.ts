@@ -1,9 +1,9 @@
 import { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import { statusOfError } from '../formats/index.js'
 import type { Framer, Framing } from '../framing/index.js'
-import { sizeOf } from '../framing/pending-bytes.js'
 import { tryParseJson } from '../json/json.js'
 import { advanceBy, interpret, parseFrame, type ReadFrame } from '../metering/read-frame.js'
+import { sizeOf } from '../util/size-of.js'
 import { acceptsRest, type EndedAnswer, failureAtEnd, failureOfCut } from './ending.js'
 import {
   BOUND,

@@ -1,6 +1,6 @@
 import { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import { sizeOf } from '../framing/pending-bytes.js'
+import { sizeOf } from '../util/size-of.js'
 
 /** Pauses the connection once this much waits. What had already been read from it still arrives: at most 64 KiB. */
 const PAUSE_AT_BYTES = 16 * 1024

@@ -1,4 +1,4 @@
-import { sizeOf } from '../framing/pending-bytes.js'
+import { sizeOf } from '../util/size-of.js'
 
 /** Maximum number of bytes for a stream's first turn. */
 export const FIRST_TURN_BYTES = 16 * 1024
