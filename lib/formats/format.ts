@@ -227,8 +227,7 @@ export interface Format<Name extends AnyFormatName = CustomFormatName> {
   /**
    * Top-level fields of a request that say who asks, or how the answer is to be reported, and do not change what the model
    * writes, and that the answer does not repeat: requests that differ only in these get the same answer of the option
-   * `cache`. Default: the field of
-   * `usageRequest`.
+   * `cache`. Default: the field of `usageRequest`.
    */
   readonly fieldsWithoutEffect?: readonly string[]
 

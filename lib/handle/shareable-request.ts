@@ -3,7 +3,7 @@ import type { Exchange } from '../exchange/exchange.js'
 import { beginsTask, joinsConversation, temperatureOf } from '../formats/index.js'
 import { cacheKey, ownKey } from '../journal/cache-key.js'
 import { hasRepeatedNames } from '../json/repeated-names.js'
-import { JsonSurvey } from '../json/survey.js'
+import { exceeds } from '../json/run-survey.js'
 import type { ResolvedCache } from '../options/cache.js'
 import type { Config } from '../options/config.js'
 import { isCredentialHeader, isCredentialParameter } from '../options/credential-names.js'
@@ -45,7 +45,7 @@ export function shareableRequest(
   const text = jsonText(edited.body)
   if (control.has('no-store') || client.method !== 'POST') return undefined
   if (typeof json !== 'object' || json === null || !text || text.length > MAX_BODY_BYTES) return undefined
-  if (isExpensive(text)) return undefined
+  if (exceeds(text, { work: MAX_WORK })) return undefined
   if (hasRepeatedNames(text)) return undefined
   // Its answer is a task, which only the client that began it reads later.
   if (!asksForStream && beginsTask(json)) return undefined
@@ -68,14 +68,6 @@ export function shareableRequest(
   const key = own === undefined ? usualKey(scope, exchange, path, edited, config) : ownKey(scope, own, asksForStream)
   return key === undefined ? undefined : { key, scope, mayRead: !control.has('no-cache'), mayStore }
 }
-
-function isExpensive(text: Buffer): boolean {
-  const survey = new JsonSurvey(text, NO_NAMES, { depth: Infinity, fields: Infinity, name: Infinity, work: MAX_WORK })
-  survey.advance()
-  return survey.exceeded !== undefined
-}
-
-const NO_NAMES: readonly string[] = []
 
 function usualKey(
   scope: string,

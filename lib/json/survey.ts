@@ -49,7 +49,7 @@ export interface Bounds {
   readonly work: number
 }
 
-const unbounded: Bounds = { depth: Infinity, fields: Infinity, name: Infinity, work: Infinity }
+const UNBOUNDED: Bounds = { depth: Infinity, fields: Infinity, name: Infinity, work: Infinity }
 
 /** What the next byte belongs to. If the text is not an object, its value is the whole text. */
 type Place = 'start' | 'field' | 'key' | 'colon' | 'value start' | 'value' | 'end' | 'no object'
@@ -92,12 +92,12 @@ export class JsonSurvey {
 
   /**
    * @param names the wanted fields; `undefined` for all
-   * @param bounds the limits at which it stops as if the text had ended
+   * @param bounds the limits at which it stops as if the text had ended. Default: none
    */
-  constructor(bytes: Buffer, names?: readonly string[], bounds: Bounds = unbounded) {
+  constructor(bytes: Buffer, names?: readonly string[], bounds: Partial<Bounds> = {}) {
     this.#bytes = bytes
     this.#names = names && new JsonNames(names)
-    this.#bounds = bounds
+    this.#bounds = { ...UNBOUNDED, ...bounds }
     if (BYTE_ORDER_MARK.every((byte, at) => bytes[at] === byte)) this.#at = BYTE_ORDER_MARK.length
   }
 

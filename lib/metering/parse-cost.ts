@@ -1,20 +1,18 @@
-import { type Bounds, JsonSurvey } from '../json/survey.js'
+import { exceeds } from '../json/run-survey.js'
+import type { Bounds } from '../json/survey.js'
 
 /**
  * Limits for an answer, or an event of one, that is parsed whole for a hook: of 64 MiB of brackets, `JSON.parse` makes
  * gigabytes. The longest that are of use are lists of embeddings, some six million numbers of ten digits.
  */
-export const HOOKED_BOUNDS: Bounds = { depth: 500, fields: 10_000, name: Infinity, work: 24_000_000 }
+export const HOOKED_BOUNDS: Partial<Bounds> = { depth: 500, fields: 10_000, work: 24_000_000 }
 
 /** However it is written, a shorter frame takes some ten MiB. */
 const HARMLESS_BYTES = 64 * 1024
 
 /** Returns whether parsing a frame would take so much memory that it must not even be parsed for a hook. */
 export function isTooLargeToParse(frame: Buffer): boolean {
-  if (frame.length <= HARMLESS_BYTES) return false
-  const survey = new JsonSurvey(frame, [], HOOKED_BOUNDS)
-  survey.advance()
-  return survey.exceeded !== undefined
+  return frame.length > HARMLESS_BYTES && exceeds(frame, HOOKED_BOUNDS)
 }
 
 /** A frame of up to this size takes at most two or three milliseconds, whatever it holds. */

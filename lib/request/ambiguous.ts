@@ -141,8 +141,7 @@ function foldCase(name: string): string {
 const MAX_FIELDS = 10_000
 
 function fieldsOf(bytes: Buffer): ReadonlyMap<string, Span> | undefined {
-  const bounds = { depth: Infinity, fields: MAX_FIELDS, name: MAX_NAME_BYTES, work: Infinity }
-  const survey = new JsonSurvey(bytes, undefined, bounds)
+  const survey = new JsonSurvey(bytes, undefined, { fields: MAX_FIELDS, name: MAX_NAME_BYTES })
   survey.advance()
   if (survey.exceeded) {
     const what = survey.exceeded === 'name' ? 'a name that is too long' : `more than ${MAX_FIELDS} fields`

@@ -1,10 +1,11 @@
 import { AiProxyError, limitFailure } from '../api/errors.js'
 import type { ResolvedLimits } from '../api/limits.js'
 import { IncrementalParseError, parseIncrementally } from '../json/incremental-parse.js'
+import { surveyInSteps } from '../json/run-survey.js'
 import { type Bounds, JsonSurvey, MAX_NAME_BYTES, type Span } from '../json/survey.js'
 import { Blocks } from './blocks.js'
 import { type Decoder, decode } from './content-coding.js'
-import { inSteps, MAX_PARSED_BYTES, type ReadResources, runTask, runTaskInTurns } from './read-resources.js'
+import { MAX_PARSED_BYTES, type ReadResources, runTask, runTaskInTurns } from './read-resources.js'
 
 /** Decompresses a body because an option needs its content. */
 export async function decompress(
@@ -43,7 +44,7 @@ const boundMessages: Record<keyof Bounds, string> = {
 /** Finds the fields of a body that an option reads. Rejects a body that would take too long to read. */
 export async function surveyFields(bytes: Buffer, resources: ReadResources): Promise<ReadonlyMap<string, Span>> {
   const survey = new JsonSurvey(bytes, undefined, BOUNDS)
-  await runTask(inSteps(survey), bytes.length, resources)
+  await runTask(surveyInSteps(survey), bytes.length, resources)
   if (survey.exceeded) throw new AiProxyError('invalid_request', `The request body ${boundMessages[survey.exceeded]}`)
   return survey.spans
 }

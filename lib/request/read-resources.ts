@@ -1,5 +1,4 @@
 import type { HeldShare } from '../exchange/held-bytes.js'
-import type { JsonSurvey } from '../json/survey.js'
 import { runInTurns } from '../scheduling/run-in-turns.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
 import type { IncrementalTask } from '../util/incremental-task.js'
@@ -27,11 +26,4 @@ export function runTask<T>(work: IncrementalTask<T>, bytes: number, resources: R
 /** Runs long work in turns, and abandons it once the request is over. */
 export function runTaskInTurns<T>({ share, turns }: ReadResources, work: IncrementalTask<T>): Promise<T> {
   return runInTurns(work, turns, () => share.isClosed)
-}
-
-const STEP_BYTES = 64 * 1024
-
-/** Advances a survey in steps that take a bounded time. */
-export function* inSteps(survey: JsonSurvey): IncrementalTask<void> {
-  while (!survey.advance(STEP_BYTES)) yield
 }

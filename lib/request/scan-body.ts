@@ -1,11 +1,12 @@
 import { type CompleteFormat, continuationNames } from '../formats/index.js'
+import { surveyInSteps } from '../json/run-survey.js'
 import { JsonSurvey, type Span } from '../json/survey.js'
 import { parseFields } from '../json/top-level.js'
 import { TopLevelScanner } from '../json/top-level-scanner.js'
 import { Blocks } from './blocks.js'
 import { type Decoder, decode } from './content-coding.js'
 import { parseAtOnce } from './parse-body.js'
-import { inSteps, MAX_PARSED_BYTES, type ReadResources, runTask } from './read-resources.js'
+import { MAX_PARSED_BYTES, type ReadResources, runTask } from './read-resources.js'
 
 /** The members of a format that name fields of its requests. */
 export type RequestFormat = Partial<Pick<CompleteFormat, 'continuationField' | 'readsBothCases' | 'usageRequest'>>
@@ -41,7 +42,7 @@ export async function scanBody(bytes: Buffer, format: RequestFormat, resources: 
   const continued = continuationNames(format)
   const fields = ['model', 'stream', ...continued, usageField].filter((name) => name !== undefined)
   const survey = new JsonSurvey(bytes, fields)
-  await runTask(inSteps(survey), bytes.length, resources)
+  await runTask(surveyInSteps(survey), bytes.length, resources)
   if (bytes.length <= MAX_PARSED_BYTES && survey.work <= MAX_PARSED_WORK) {
     return { json: parseAtOnce(bytes), spans: survey.spans }
   }
@@ -57,7 +58,7 @@ export async function scanBody(bytes: Buffer, format: RequestFormat, resources: 
 }
 
 /** How much is decompressed of a compressed body that is forwarded unchanged. */
-const MAX_GLANCE_BYTES = 1024 * 1024
+const MAX_SCANNED_BYTES = 1024 * 1024
 
 /** Does the same for a compressed body: decompresses only its first part, and keeps little of that. */
 export async function scanCompressedBody(
@@ -74,7 +75,7 @@ export async function scanCompressedBody(
     size += chunk.length
     scanner.push(chunk)
     if (size <= MAX_PARSED_BYTES) blocks.push(chunk)
-    return size < MAX_GLANCE_BYTES
+    return size < MAX_SCANNED_BYTES
   })
   if (isComplete && size <= MAX_PARSED_BYTES) {
     const text = await runTask(blocks.join(), size, resources)

@@ -3,11 +3,11 @@ import type { HookedAnswer, OnAnswer } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { parseIncrementally } from '../json/incremental-parse.js'
 import { isObject, parseJsonBytes } from '../json/json.js'
+import { surveyInSteps } from '../json/run-survey.js'
 import { JsonSurvey } from '../json/survey.js'
 import { HOOKED_BOUNDS } from '../metering/parse-cost.js'
 import { HookFault } from '../options/hook-errors.js'
 import { toRejection } from '../options/hook-rejection.js'
-import { inSteps } from '../request/read-resources.js'
 import { runInTurns } from '../scheduling/run-in-turns.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
 import type { IncrementalTask } from '../util/incremental-task.js'
@@ -62,7 +62,7 @@ export async function runAnswerHook(
 /** @throws AiProxyError if the value would take too much memory; SyntaxError, IncrementalParseError */
 function* parsedWithinBounds(body: Buffer): IncrementalTask<unknown> {
   const survey = new JsonSurvey(body, [], HOOKED_BOUNDS)
-  yield* inSteps(survey)
+  yield* surveyInSteps(survey)
   if (survey.exceeded) throw unreadable()
   return yield* parseIncrementally(body)
 }

@@ -113,7 +113,10 @@ export class DisconnectHandler {
     return this.#context.config.onClientDisconnect === 'drain'
   }
 
-  /** Whether the provider's answer is still read after the client has left. No new request is sent unless others read the answer. */
+  /**
+   * Whether the provider's answer is still read after the client has left. No new request is sent unless others read the
+   * answer.
+   */
   get #goesOn(): boolean {
     const drains = this.#drains && this.#answering.upstream?.isUnderWay === true
     return drains || this.#exchange.recorder?.goesOn === true

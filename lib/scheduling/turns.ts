@@ -71,8 +71,8 @@ const MAX_BUDGET_MS = 2
  * There are three queues, each with what it may use of a round. Brief turns come first: a request that goes out, an
  * answer's first bytes, an event now and then. Then a few of the requests that have just arrived: if many come at once,
  * all of them together would hold up the streams under way. Both get less while there are bursting streams, which always
- * have more to pass on. These get `budgetMs`. If the loop is busy with something else, that would be next to nothing: they then get as much time as
- * everything else has just had.
+ * have more to pass on. These get `budgetMs`. If the loop is busy with something else, that would be next to nothing: they
+ * then get as much time as everything else has just had.
  */
 export class TurnScheduler {
   /** Minimum time for bursting streams in one round, in milliseconds. */
