@@ -71,6 +71,12 @@ describe('an answer that the provider keeps is in one record with its usage', ()
     assert.deepEqual(await totalsOf(app, 'responses', read, read), [0, 4, undefined])
   })
 
+  test('in none of those who read it, if nothing shows that it is whole', async (t) => {
+    const { status: _, usage: __, ...bare } = written
+    const app = await appFor(t, bare, bare)
+    assert.deepEqual(await totalsOf(app, 'GET responses/resp_1', 'GET responses/resp_1'), [undefined, undefined])
+  })
+
   test('a quota does not cut what was charged before', async (t) => {
     const text = 'Once upon a time there was a king who had nothing to do. '.repeat(3)
     const pieces = Array.from({ length: 10 }, () => ({ type: 'response.output_text.delta', delta: text }))

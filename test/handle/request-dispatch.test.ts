@@ -9,6 +9,7 @@ import { Exchange } from '../../lib/exchange/exchange.js'
 import type { ReachableProvider } from '../../lib/handle/reachable-provider.js'
 import { type DispatchEvents, RequestDispatch } from '../../lib/handle/request-dispatch.js'
 import { defaultLimits } from '../../lib/options/limits.js'
+import type { Attempt } from '../../lib/upstream/attempt.js'
 import { NO_SECRETS } from '../../lib/util/secrets.js'
 import { settled } from '../support/event-loop.js'
 import { FakeResponse } from '../support/fake-response.js'
@@ -35,7 +36,7 @@ function uploading() {
   const prepared = { request, unasked: undefined, hidesUsage: false, secrets: NO_SECRETS }
   const sending = new RequestDispatch(prepared, exchange, provider, events)
   sending.runTurn()
-  return { timers, body, sending, told: () => failures.map(({ code, status }) => `${code} ${status}`) }
+  return { timers, body, req, sending, told: () => failures.map(({ code, status }) => `${code} ${status}`) }
 }
 
 describe('an upload', () => {
@@ -72,5 +73,27 @@ describe('an upload', () => {
     body.pause()
     timers.advance(100)
     assert.deepEqual(told(), ['upload_timeout 504'])
+  })
+})
+
+/** An attempt that got a connection which may be dead, and needs a new one. */
+const pooled = { end() {}, gotPooledConnection: true, connected: false, isStale: () => false } as unknown as Attempt
+const needsNew = new Error('the request needs a new connection')
+
+describe('a request that needs a new connection', () => {
+  test('is not under way until it goes out again', async () => {
+    const { sending, told } = uploading()
+    assert.equal(sending.isUnderWay, true)
+    sending.onError(needsNew, pooled)
+    assert.equal(sending.isUnderWay, false)
+    await settled()
+    assert.deepEqual([sending.isUnderWay, told()], [true, []])
+  })
+
+  test('fails at once if its client has left', async () => {
+    const { req, sending, told } = uploading()
+    Object.assign(req.socket, { destroyed: true })
+    sending.onError(needsNew, pooled)
+    assert.deepEqual([sending.isUnderWay, told()], [false, ['upstream_unreachable 502']])
   })
 })
