@@ -95,8 +95,7 @@ export class RoutedExchange implements AttemptCallbacks {
   /** While another attempt is under way, the first content wins: an answer that has none waits until that has failed. */
   onReady(attempt: TargetAttempt, response: IncomingMessage): void {
     const others = this.#running.filter((each) => each !== attempt)
-    const isFirst = attempt.hasContent || attempt.isPastBounds || !isAwaited(this.#exchange)
-    if (others.length === 0 || isFirst) return this.#commit(attempt, response)
+    if (others.length === 0 || attempt.hasContent || attempt.isPastBounds) return this.#commit(attempt, response)
     this.#running = others
     if (this.#parked) attempt.abandon('outrun')
     else this.#parked = { attempt, response }

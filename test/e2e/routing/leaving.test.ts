@@ -127,6 +127,26 @@ describe("with `onClientDisconnect: 'drain'`", () => {
     assert.deepEqual([record.outcome, record.target, record.events], ['client_disconnect', 'b', 4])
   })
 
+  test('an answer without content is read to its end if the other attempt fails', async (t) => {
+    let departure: Promise<void> | undefined
+    const { app, b, call, leave } = await startLeaving(t, {
+      onClientDisconnect: 'drain',
+      hedge: { afterMs: 1 },
+      onB: () => {},
+      onRequest: (_, { res }) => {
+        departure = closed(res, 'the response')
+      },
+    })
+    const { res } = await b.next()
+    res.writeHead(200, { 'content-type': 'application/pdf' }).end('%PDF')
+    await until(() => res.writableFinished, 'the second has answered')
+    await leave()
+    await departure
+    call.reset()
+    const record = await app.record()
+    assert.deepEqual([record.outcome, record.target, record.upstreamBytes], ['client_disconnect', 'b', 4])
+  })
+
   test('a failure while nobody waits leads to no further attempt', async (t) => {
     let departure: Promise<void> | undefined
     const { app, b, call, leave } = await startLeaving(t, {
