@@ -5,10 +5,10 @@ import type { AnyFailureCode, Outcome } from './errors.js'
 import type { Limits } from './limits.js'
 
 /**
- * Phase of an exchange. `receiving`: the client's request arrives, or waits in its connection's pipeline. `connecting`:
- * a connection to the provider is opened. `waiting`: the provider has not answered yet. `streaming`: its answer passes.
- * `stalled`: the client has to read first. `draining`: the client has left, and the provider is read to its end.
- * `ending`: the last bytes are being sent.
+ * Phase of an exchange. `receiving`: the client's request arrives, or waits in its connection's pipeline or the queue.
+ * `connecting`: a connection to the provider is opened. `waiting`: the provider has not answered yet, or the answer to
+ * the same request of another client has not begun. `streaming`: the answer passes. `stalled`: the client has to read
+ * first. `draining`: the client has left, and the provider is read to its end. `ending`: the last bytes are being sent.
  */
 export type Phase = 'receiving' | 'connecting' | 'waiting' | 'streaming' | 'stalled' | 'draining' | 'ending'
 

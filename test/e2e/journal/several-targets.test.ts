@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
 import type { AiProxyOptions } from '../../../lib/index.js'
 import { memoryJournal } from '../../../lib/journal.js'
 import { Events, post } from '../support/client.js'
@@ -121,9 +120,7 @@ describe('an answer of several targets', () => {
         const led = post(app.url + path, request, { signal: leaving.signal }).catch(() => {})
         const call = await a.next()
         const joining = post(app.url + path, request)
-        await until(() => app.proxy.exchanges().length === 2, 'another asks')
-        // It reads once its body has arrived.
-        await setTimeout(20)
+        await until(() => app.proxy.exchanges()[1]?.phase === 'waiting', 'another waits for the answer')
         leaving.abort()
         await led
         await until(() => app.proxy.exchanges().some(({ phase }) => phase === 'draining'), 'the first has left')
@@ -138,6 +135,26 @@ describe('an answer of several targets', () => {
       })
     }
   }
+
+  test('is waited for without the client that asked first, which the list of exchanges says', async (t) => {
+    const { a, b, app } = await started(t, () => {}, { retry: { backoffMs: [0, 0] } })
+    const leaving = new AbortController()
+    const led = post(app.url + path, request, { signal: leaving.signal }).catch(() => {})
+    const call = await a.next()
+    const joining = post(app.url + path, request)
+    const phases = () => app.proxy.exchanges().map(({ phase }) => phase)
+    await until(() => phases()[1] === 'waiting', 'another waits for the answer')
+    leaving.abort()
+    await led
+    await until(() => phases()[0] === 'draining', 'the first has left')
+    refuse(500)(call)
+    const second = await b.next()
+    assert.equal(phases()[0], 'draining')
+    answer(second)
+    assert.equal(await (await joining).text(), ANSWER)
+    await app.record()
+    await app.record()
+  })
 
   for (const hedge of [undefined, { afterMs: 100 }]) {
     const what = hedge ? 'is silent' : 'refuses'
