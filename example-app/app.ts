@@ -89,7 +89,7 @@ export function makeApp(
         journal,
         ttlMs: CACHED_MS,
         scope: (req) => scopeOf(userOf(req)),
-        when: ({ req, body }) => isSignedIn(req) && (body as { temperature?: unknown }).temperature === 0,
+        when: ({ body }, { req }) => isSignedIn(req) && (body as { temperature?: unknown }).temperature === 0,
       },
       policies: [quota.policy],
       prices: hasPrices ? prices : undefined,

@@ -41,9 +41,9 @@ export type {
   PreambleOptions,
   RetryOptions,
   RetryReason,
-  RoutedRequest,
   StickyOptions,
   TargetCandidate,
+  TargetChoice,
   TargetModels,
   TargetOptions,
 } from './api/targets.js'

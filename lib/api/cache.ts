@@ -1,25 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { Request } from 'express'
-import type { AnyFormatName } from '../formats/index.js'
+import type { HookedExchange } from './hooks.js'
 import type { Journal } from './journal.js'
-import type { Subject } from './subject.js'
 
 /** A request whose answer may be kept. */
-export interface CacheableRequest<Req extends IncomingMessage = Request> {
-  /** The client's request. */
-  readonly req: Req
-  /** The path below the target. */
-  readonly path: string
-  /** The protocol that the client speaks. */
-  readonly format: AnyFormatName
+export interface CacheableRequest {
   /** The JSON body as it goes to the provider. Do not change it. */
   readonly body: unknown
-  /** The model that the request names. */
-  readonly model: string | undefined
-  /** It asks for a stream. */
-  readonly stream: boolean
-  /** Whom it belongs to, by the option `identify`. */
-  readonly subject: Subject | undefined
 }
 
 /** How fast a kept stream goes out: at once, as fast as it came, or at a rate. */
@@ -41,14 +28,14 @@ export interface CacheOptions<Req extends IncomingMessage = Request> {
    * Names those who share answers: a user, a team, everybody. It must return at once; '' or a value that is not a string is an
    * error (500). Required: there is no default for who may see whose answers.
    */
-  scope: (req: Req) => string
+  scope: (req: Req, exchange: HookedExchange<Req>) => string
   /**
    * Replaces what tells requests apart within a scope; `undefined` takes the usual key. It must return at once. Default: a hash of
    * target, path, query, headers that go on, and the body, without fields that do not change the answer.
    */
-  key?: (request: CacheableRequest<Req>) => string | undefined
+  key?: (request: CacheableRequest, exchange: HookedExchange<Req>) => string | undefined
   /** Whether an answer may be kept. It must return at once. Default: if the request sets its temperature to 0. */
-  when?: (request: CacheableRequest<Req>) => boolean
+  when?: (request: CacheableRequest, exchange: HookedExchange<Req>) => boolean
   /** How fast a kept stream goes out. Default `'instant'`. */
   pace?: CachePace
   /** Keeps answers with tool calls, too. Default `false`. */

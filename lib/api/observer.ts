@@ -60,7 +60,7 @@ export interface Observer<Req extends IncomingMessage = Request> {
    *
    * @returns headers to send with this attempt (`traceparent`), in place of those of `onRequest`
    */
-  onAttempt?(exchange: ObservedExchange<Req>, attempt: ObservedAttempt): Readonly<Record<string, string>> | undefined
+  onAttempt?(attempt: ObservedAttempt, exchange: ObservedExchange<Req>): Readonly<Record<string, string>> | undefined
   /** A stream has taken a turn, which lasted `ms` milliseconds. Called very often. */
   onTurn?(ms: number): void
   /** An exchange has ended; once for each, also for those that were rejected and never had an `onRequest`. */

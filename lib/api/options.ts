@@ -205,7 +205,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   /** Options for http-proxy-middleware, and for the connections that it makes. Default: see {@link ProxyOptions}. */
   proxy?: ProxyOptions
   /** How requests are shared among the targets of one priority. Default `'weighted'`. */
-  balance?: Balance
+  balance?: Balance<Req>
   /** Sends requests that share a prompt to one target, whose prompt cache then has it. Default `false`. */
   sticky?: StickyOptions<Req> | false
   /**

@@ -51,25 +51,21 @@ export interface TargetCandidate {
   readonly firstTokenMs: number | undefined
 }
 
-/** What is known of a request when a target is chosen for it. */
-export interface RoutedRequest {
-  /** The provider protocol that the client speaks. */
-  readonly format: AnyFormatName
-  /** The model that the request names, as the client calls it. */
-  readonly model: string | undefined
-  /** Whether the request asks for a stream. */
-  readonly stream: boolean
+/** What a balance function gets. */
+export interface TargetChoice {
+  /** The targets of one priority that serve the request, are not cooling, and are not full. */
+  readonly candidates: readonly TargetCandidate[]
   /** The key by which requests stick to a target; `undefined` if `sticky` is off, or the request has none. */
   readonly stickyKey: string | undefined
 }
 
 /**
- * Puts the targets of one priority in the order in which they are asked. It gets those that serve the request, are not
- * cooling, and are not full. Names that it leaves out are not asked. It must answer synchronously.
+ * Returns the targets of one priority, or their names, in the order in which they are asked. Targets that it leaves out are
+ * not asked. It must answer synchronously.
  */
-export type BalanceFunction = (
-  candidates: readonly TargetCandidate[],
-  request: RoutedRequest,
+export type BalanceFunction<Req extends IncomingMessage = Request> = (
+  choice: TargetChoice,
+  exchange: HookedExchange<Req>,
 ) => readonly (string | TargetCandidate)[]
 
 /**
@@ -77,7 +73,11 @@ export type BalanceFunction = (
  * target with the fewest exchanges under way by weight. `fastest`: to the one with the shortest average time to first
  * token.
  */
-export type Balance = 'weighted' | 'least-busy' | 'fastest' | BalanceFunction
+export type Balance<Req extends IncomingMessage = Request> =
+  | 'weighted'
+  | 'least-busy'
+  | 'fastest'
+  | BalanceFunction<Req>
 
 /** Which requests go to the same target, so that its prompt cache has what they have in common. */
 export interface StickyOptions<Req extends IncomingMessage = Request> {

@@ -52,7 +52,7 @@ export class Observers {
     if (this.#all.length === 0) return []
     const seen = observed(exchange, first)
     const attempt = { target, host: hostOf(origin), model, number: exchange.attempts.count, hedged, startedAt }
-    return this.#headers((observer) => observer.onAttempt?.(seen, attempt))
+    return this.#headers((observer) => observer.onAttempt?.(attempt, seen))
   }
 
   onFinish(record: ExchangeRecord): void {

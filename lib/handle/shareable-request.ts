@@ -39,7 +39,7 @@ export function shareableRequest(
   config: Config,
   cache: ResolvedCache,
 ): ShareableRequest | undefined {
-  const { client, format, model, asksForStream, subject } = exchange
+  const { client, asksForStream } = exchange
   const control = directivesOf(client.headers['cache-control'])
   const { json } = edited.body
   const text = jsonText(edited.body)
@@ -50,15 +50,7 @@ export function shareableRequest(
   // Its answer is a task, which only the client that began it reads later.
   if (!asksForStream && beginsTask(json)) return undefined
   const view = exchange.hookView()
-  const request: CacheableRequest = {
-    req: exchange.req,
-    path: exchange.path,
-    format: format.name,
-    body: json,
-    model,
-    stream: asksForStream,
-    subject,
-  }
+  const request: CacheableRequest = { body: json }
   // What the provider keeps of a conversation decides its next answer, and each answer changes it.
   const said = cache.when(request, view) ?? (joinsConversation(json) ? false : undefined)
   const mayStore = said ?? temperatureOf(json) === 0

@@ -1,5 +1,6 @@
 import type { TargetStats } from '../api/attempt-record.js'
 import { AiProxyError, modelNotFound } from '../api/errors.js'
+import type { HookedExchange } from '../api/hooks.js'
 import type { ExchangeRecord } from '../api/record.js'
 import { type Exchange, formatOf } from '../exchange/exchange.js'
 import { textAt } from '../formats/fields.js'
@@ -42,7 +43,7 @@ export class TargetPool {
     const env = {
       now: () => performance.now(),
       random: Math.random,
-      report: (error: unknown) => hookErrors.report('balance', error),
+      report: (error: unknown, of: HookedExchange) => hookErrors.report('balance', error, of),
     }
     this.#router = new Router(routing.targets, routing, env)
     this.#targets = routing.targets.map((target) => {
@@ -71,12 +72,8 @@ export class TargetPool {
    */
   choose(exchange: Exchange, path: ProviderPath, body: unknown): Route {
     this.#room.release(exchange)
-    const request = {
-      format: exchange.format.name,
-      model: exchange.model,
-      stream: exchange.asksForStream,
-      stickyKey: stickyKey(this.routing.sticky, body, exchange),
-    }
+    const key = stickyKey(this.routing.sticky, body, exchange)
+    const request = { stickyKey: key, hookView: () => exchange.hookView() }
     const eligible = this.#eligible(exchange, path)
     const choice = this.#router.order(eligible, request, referredResponse(exchange, path, body))
     if ('order' in choice) return choice

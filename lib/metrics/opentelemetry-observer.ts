@@ -127,7 +127,7 @@ export function openTelemetryObserver(options: OpenTelemetryObserverOptions = {}
       return traceHeaders(withSpan)
     },
 
-    onAttempt({ id }, attempt) {
+    onAttempt(attempt, { id }) {
       const call = started.get(id)
       if (!call) return undefined
       const span = startAttemptSpan(tracer, attempt, call.context)

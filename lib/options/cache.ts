@@ -62,20 +62,21 @@ export function resolveCache(
     joins,
     scope: hookErrors.reporting(
       'cache',
-      ({ req }: HookedExchange) => checkedText('cache.scope', scope(req)),
+      (exchange: HookedExchange) => checkedText('cache.scope', scope(exchange.req, exchange)),
       (exchange) => exchange,
     ),
     key: hookErrors.reporting(
       'cache',
-      (request: CacheableRequest, _: HookedExchange) => {
-        const own = ownKey?.(request)
+      (request: CacheableRequest, exchange: HookedExchange) => {
+        const own = ownKey?.(request, exchange)
         return own === undefined ? undefined : checkedText('cache.key', own)
       },
       ofRequest,
     ),
     when: hookErrors.reporting(
       'cache',
-      (request: CacheableRequest, _: HookedExchange) => mayKeep && checkedBoolean('cache.when', mayKeep(request)),
+      (request: CacheableRequest, exchange: HookedExchange) =>
+        mayKeep && checkedBoolean('cache.when', mayKeep(request, exchange)),
       ofRequest,
     ),
   }

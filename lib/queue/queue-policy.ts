@@ -99,14 +99,14 @@ export class QueuePolicy implements Queue {
 
   admit(exchange: PolicyExchange): Admission | Promise<Admission> {
     const { key, weight, maxWaiting, maxWaitMs } = this.#options
-    const tenant = checkedKey(key(exchange.subject ?? NOBODY))
+    const tenant = checkedKey(key(exchange.subject ?? NOBODY, exchange))
     const { requestBytes, maxOutputTokens = Number.POSITIVE_INFINITY, model } = exchange
     const output = Math.min(maxOutputTokens, this.#expected.of(tenant, model))
     const cost = Math.ceil(requestBytes / BYTES_PER_TOKEN) + output
     const entry: Entry = {
       exchange,
       tenant,
-      weight: checkedWeight(weight(tenant)),
+      weight: checkedWeight(weight(tenant, exchange)),
       cost: exchange.generates ? cost : 1,
       since: this.#clock.now(),
       decide: undefined,
@@ -133,17 +133,18 @@ export class QueuePolicy implements Queue {
     return { refuse: this.#refusal('queue_full', message) }
   }
 
-  #wait(entry: Entry, maxWaitMs: number): Promise<Admission> {
+  #wait(entry: Entry, maxWaitMs: number | false): Promise<Admission> {
     const { exchange } = entry
     return new Promise<Admission>((resolve) => {
       const leave = () => {
         if (this.#remove(entry)) decide(undefined)
       }
-      const stopTimer = this.#clock.after(maxWaitMs, () => {
+      const refuse = () => {
         if (!this.#remove(entry)) return
         this.#timeout++
         decide({ refuse: this.#refusal('queue_timeout', `The request has waited too long (${maxWaitMs} ms)`) })
-      })
+      }
+      const stopTimer = maxWaitMs === false ? () => {} : this.#clock.after(maxWaitMs, refuse)
       const stopListening = exchange.onCapacity(() => this.#onRoom())
       const decide = (admission: Admission) => {
         stopTimer()

@@ -59,7 +59,7 @@ export interface QuotaOptions {
    */
   readonly assumedOutput?: number | ((exchange: PolicyExchange) => number)
   /** Returns what an exchange is charged, in place of what it used; `undefined` for that. Default: none. */
-  readonly charge?: (record: ExchangeRecord) => QuotaCharge | undefined
+  readonly charge?: (record: ExchangeRecord, exchange: PolicyExchange) => QuotaCharge | undefined
   /** `false` counts and reports everything, and refuses nothing. Default `true`. */
   readonly enforce?: boolean
   /** Called with each request that exceeds a limit, also if it is not refused. Default: none. */

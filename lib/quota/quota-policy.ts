@@ -98,7 +98,7 @@ class QuotaPolicy implements Quota {
     if (!run) return undefined
     let charged: QuotaCharge | undefined
     try {
-      charged = checkedCharge(this.#options.charge?.(record))
+      charged = checkedCharge(this.#options.charge?.(record, exchange))
     } catch (error) {
       // It gives back what it holds, and is charged what it used.
       void this.#charge(run, record, exchange, undefined)

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
-import type { BalanceFunction, RoutedRequest } from '../api/targets.js'
+import type { BalanceFunction } from '../api/targets.js'
 import { catchRejection } from '../util/promises.js'
+import type { RoutedRequest } from './routed-request.js'
 import type { TargetState } from './target-state.js'
 
 /**
@@ -14,10 +15,8 @@ export function appOrder(
   candidates: readonly TargetState[],
   request: RoutedRequest,
 ): TargetState[] {
-  const answer: unknown = balance(
-    candidates.map((each) => each.candidate()),
-    request,
-  )
+  const choice = { candidates: candidates.map((each) => each.candidate()), stickyKey: request.stickyKey }
+  const answer: unknown = balance(choice, request.hookView())
   // The error below says all that a rejection could.
   if (catchRejection(answer, () => {})) throw invalid('a promise')
   if (!Array.isArray(answer)) throw invalid(inspect(answer, { depth: 0, maxStringLength: 100 }))

@@ -1,7 +1,9 @@
-import type { Balance, RoutedRequest } from '../api/targets.js'
+import type { HookedExchange } from '../api/hooks.js'
+import type { Balance } from '../api/targets.js'
 import { appOrder } from './app-order.js'
 import { fastestOrder } from './fastest.js'
 import { leastBusyOrder } from './least-busy.js'
+import type { RoutedRequest } from './routed-request.js'
 import type { TargetState } from './target-state.js'
 import { WeightedBalancer } from './weighted.js'
 
@@ -9,11 +11,11 @@ import { WeightedBalancer } from './weighted.js'
 export class Balancer {
   readonly #balance: Balance
   readonly #random: () => number
-  readonly #report: (error: unknown) => void
+  readonly #report: (error: unknown, exchange: HookedExchange) => void
   readonly #weighted = new WeightedBalancer()
 
   /** @param report is called with what is wrong about the app's function; the weighted order is then used */
-  constructor(balance: Balance, random: () => number, report: (error: unknown) => void) {
+  constructor(balance: Balance, random: () => number, report: (error: unknown, exchange: HookedExchange) => void) {
     this.#balance = balance
     this.#random = random
     this.#report = report
@@ -31,7 +33,7 @@ export class Balancer {
       try {
         return appOrder(balance, candidates, request)
       } catch (error) {
-        this.#report(error)
+        this.#report(error, request.hookView())
         return this.#weighted.order(candidates)
       }
     }

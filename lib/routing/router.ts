@@ -1,9 +1,11 @@
 import { inspect } from 'node:util'
 import type { TargetStats } from '../api/attempt-record.js'
-import type { Balance, RoutedRequest } from '../api/targets.js'
+import type { HookedExchange } from '../api/hooks.js'
+import type { Balance } from '../api/targets.js'
 import { Balancer } from './balancer.js'
 import type { Clock } from './clock.js'
 import { rendezvousOrder } from './rendezvous.js'
+import type { RoutedRequest } from './routed-request.js'
 import { StickyTargets } from './sticky.js'
 import { type RouterTarget, TargetState } from './target-state.js'
 
@@ -23,7 +25,7 @@ export interface RouterEnvironment extends Clock {
   /** Returns a number from 0 to 1, without 1. */
   random(): number
   /** Is called with what is wrong about the app's balance function. */
-  report?(error: unknown): void
+  report?(error: unknown, exchange: HookedExchange): void
 }
 
 /** The targets to ask, in order. */
@@ -66,7 +68,7 @@ export class Router {
     this.#balancer = new Balancer(
       options.balance,
       () => env.random(),
-      (error) => env.report?.(error),
+      (error, exchange) => env.report?.(error, exchange),
     )
     this.#isSticky = options.sticky !== undefined
     this.#sticky = new StickyTargets(env, options.sticky?.ttlMs ?? DEFAULT_TTL_MS)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, test } from 'node:test'
+import type { PolicyExchange } from '../../lib/api/policy.js'
 import { defaultLimits } from '../../lib/options/limits.js'
 import { resolveQueueOptions } from '../../lib/queue/options.js'
 import { inputBySize } from '../../lib/quota/estimates.js'
@@ -93,8 +94,10 @@ describe('the tables of options of the policies are complete, and have the defau
     const { store, countInput, assumedOutput } = resolveQuotaOptions({ limits: [] })
     assert.deepEqual([store instanceof MemoryStore, countInput, assumedOutput], [true, undefined, undefined])
     const { maxConcurrent, key, weight } = resolveQueueOptions()
+    const asking = {} as PolicyExchange
     assert.equal(maxConcurrent, Number.POSITIVE_INFINITY)
-    assert.deepEqual([key({ id: 'i', tenant: 't' }), key({ id: 'i' }), weight('t')], ['t', 'i', 1])
+    const tenants = [key({ id: 'i', tenant: 't' }, asking), key({ id: 'i' }, asking)]
+    assert.deepEqual([...tenants, weight('t', asking)], ['t', 'i', 1])
     assert.equal(inputBySize({ requestBytes: 400 }), 100)
   })
 })

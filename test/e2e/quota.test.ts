@@ -212,7 +212,7 @@ describe('a quota of tokens', () => {
     const { ask, policy } = await started(t, {
       limits: [{ key, tokens: 1000, per: '1h' }],
       assumedOutput: 1,
-      charge: ({ tokens }) => ({ tokens: (tokens?.total ?? 0) * 2 }),
+      charge: ({ tokens }, { req }) => ({ tokens: (tokens?.total ?? 0) * (req.method === 'POST' ? 2 : 3) }),
     })
     await ask()
     assert.equal((await only(policy, 'tokens'))?.used, 100)

@@ -39,10 +39,7 @@ function observed(options: Partial<OpenTelemetryObserverOptions> = {}) {
     begin: (exchange: Partial<ObservedExchange> = {}, headers: Record<string, string> = {}) =>
       observer.onRequest?.(seen(exchange, headers)),
     attempt: (attempt: Pick<ObservedAttempt, 'target' | 'host' | 'number'> & Partial<ObservedAttempt>) =>
-      observer.onAttempt?.(seen({}), {
-        ...{ model: 'gpt-4o', hedged: false, startedAt: 1_700_000_000_100 },
-        ...attempt,
-      }),
+      observer.onAttempt?.({ model: 'gpt-4o', hedged: false, startedAt: 1_700_000_000_100, ...attempt }, seen({})),
     finish: (record: Partial<ExchangeRecord> = {}) => observer.onFinish?.(recordOf(record)),
   }
 }

@@ -143,6 +143,39 @@ describe('a queue policy', () => {
     assert.equal(second!.fate, 'passed')
   })
 
+  test('nothing is refused for its wait with `maxWaitMs: false`', async () => {
+    const { clock, queue } = manualQueue({ maxConcurrent: 1, maxWaitMs: false })
+    const [running, waiting] = askAll(queue, ['a', 'b'])
+    clock.advance(1e9)
+    await settled()
+    assert.equal(waiting!.fate, 'waits')
+    running!.end(queue)
+    await settled()
+    assert.equal(waiting!.fate, 'passed')
+  })
+
+  test('all pass with `maxConcurrent: false`', () => {
+    const { queue } = manualQueue({ maxConcurrent: false })
+    assert.ok(askAll(queue, Array(1000).fill('a')).every(({ fate }) => fate === 'passed'))
+  })
+
+  test('`key` and `weight` get the exchange', () => {
+    const asking = new QueueingExchange('a', 10)
+    const seen: unknown[] = []
+    const { queue } = manualQueue({
+      key: (_, exchange) => {
+        seen.push(exchange)
+        return 'k'
+      },
+      weight: (tenant, exchange) => {
+        seen.push(tenant, exchange)
+        return 1
+      },
+    })
+    asking.ask(queue)
+    assert.deepEqual(seen, [asking, 'k', asking])
+  })
+
   test('a tenant whose requests use more than was expected has fewer turns', async () => {
     const { queue } = manualQueue({ maxConcurrent: 1 })
     const all = askAll(

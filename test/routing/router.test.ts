@@ -1,27 +1,30 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
-import type { BalanceFunction, RoutedRequest } from '../../lib/api/targets.js'
+import type { HookedExchange } from '../../lib/api/hooks.js'
+import type { BalanceFunction } from '../../lib/api/targets.js'
 import { type AttemptFailure, judge } from '../../lib/routing/failure.js'
 import { rendezvousOrder } from '../../lib/routing/rendezvous.js'
+import type { RoutedRequest } from '../../lib/routing/routed-request.js'
 import { type Route, Router, type RouterOptions } from '../../lib/routing/router.js'
 import type { RouterTarget } from '../../lib/routing/target-state.js'
 import { ManualClock } from '../support/manual-clock.js'
-import { busy, names, request, shares, target } from '../support/targets.js'
+import { busy, exchange, names, request, shares, target } from '../support/targets.js'
 
 function routing(targets: readonly RouterTarget[], options: Partial<RouterOptions> = {}) {
   const clock = new ManualClock()
   const reports: unknown[] = []
+  const reported: HookedExchange[] = []
   const router = new Router(
     targets,
     { balance: 'weighted', sticky: undefined, whenAllCooling: 'try', ...options },
-    { now: () => clock.now(), random: () => 0.5, report: (error) => reports.push(error) },
+    { now: () => clock.now(), random: () => 0.5, report: (error, of) => void [reports.push(error), reported.push(of)] },
   )
   const all = [...router.states.values()]
   const state = (name: string) => router.states.get(name)!
   const route = (change: Partial<RoutedRequest> = {}, previous?: string) => router.order(all, request(change), previous)
   return {
-    ...{ router, clock, reports, all, state, route },
+    ...{ router, clock, reports, reported, all, state, route },
     /** The names of the targets that are asked, or why none is. */
     order(change: Partial<RoutedRequest> = {}, previous?: string) {
       const answer = route(change, previous)
@@ -238,7 +241,10 @@ describe('a key', () => {
   })
 
   test('does not bring back what the app leaves out', () => {
-    const { order } = routing(three, { sticky, balance: (all) => all.filter(({ name }) => name !== first) })
+    const { order } = routing(three, {
+      sticky,
+      balance: ({ candidates }) => candidates.filter(({ name }) => name !== first),
+    })
     assert.deepEqual(
       order(keyed),
       ranked(three).filter((name) => name !== first),
@@ -278,32 +284,32 @@ describe('a request that refers to a response', () => {
 })
 
 describe("the app's balance function", () => {
-  test('gets the candidates of one priority, and the request', () => {
+  test('gets the candidates of one priority, the key of the request, and the exchange', () => {
     const seen: unknown[] = []
-    const balance: BalanceFunction = (candidates, asked) => {
-      seen.push([candidates, asked])
+    const balance: BalanceFunction = ({ candidates, stickyKey }, asking) => {
+      assert.equal(asking, exchange)
+      seen.push([candidates, stickyKey])
       return candidates
     }
     const { order, state, fail } = routing([...three, target('d', { priority: 1, weight: 2 })], { balance })
     state('a').sample(120)
     busy(state('a'), 2)
     fail('c')
-    assert.deepEqual(order({ model: 'gpt' }), ['a', 'b', 'd'])
-    const asked = request({ model: 'gpt' })
+    assert.deepEqual(order({ stickyKey: 'k' }), ['a', 'b', 'd'])
     assert.deepEqual(seen, [
       [
         [
           { name: 'a', weight: 1, priority: 0, inFlight: 2, firstTokenMs: 120 },
           { name: 'b', weight: 1, priority: 0, inFlight: 0, firstTokenMs: undefined },
         ],
-        asked,
+        'k',
       ],
-      [[{ name: 'd', weight: 2, priority: 1, inFlight: 0, firstTokenMs: undefined }], asked],
+      [[{ name: 'd', weight: 2, priority: 1, inFlight: 0, firstTokenMs: undefined }], 'k'],
     ])
   })
 
   test('may answer with names or candidates, and leave some out', () => {
-    const { order, reports } = routing(three, { balance: (all) => ['c', all[0]!] })
+    const { order, reports } = routing(three, { balance: ({ candidates }) => ['c', candidates[0]!] })
     assert.deepEqual(order(), ['c', 'a'])
     assert.deepEqual(reports, [])
   })
@@ -342,13 +348,14 @@ describe("the app's balance function", () => {
   ]
   for (const [what, balance, message] of bad) {
     test(`costs no request if it ${what}: that is reported, and the weights decide`, async () => {
-      const { order, reports } = routing([target('a', { weight: 3 }), target('b')], {
+      const { order, reports, reported } = routing([target('a', { weight: 3 }), target('b')], {
         balance: balance as BalanceFunction,
       })
       const share = shares(100, () => ({ name: (order() as string[])[0]! }))
       assert.deepEqual(share, { a: 0.75, b: 0.25 })
       assert.equal(reports.length, 100)
       assert.match(String(reports[0]), message)
+      assert.equal(reported[0], exchange)
       // A rejection that nobody handles would end the process.
       await setImmediate()
     })

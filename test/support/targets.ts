@@ -1,5 +1,6 @@
-import type { RoutedRequest } from '../../lib/api/targets.js'
+import type { HookedExchange } from '../../lib/api/hooks.js'
 import type { Clock } from '../../lib/routing/clock.js'
+import type { RoutedRequest } from '../../lib/routing/routed-request.js'
 import { type RouterTarget, TargetState } from '../../lib/routing/target-state.js'
 import { ManualClock } from './manual-clock.js'
 
@@ -19,11 +20,12 @@ export const weighted = (...weights: number[]) => weights.map((weight, at) => st
 
 export const names = (targets: readonly { readonly name: string }[]) => targets.map(({ name }) => name)
 
+/** What a balance function gets of the exchange that {@link request} belongs to. */
+export const exchange = { model: 'm' } as HookedExchange
+
 export const request = (change: Partial<RoutedRequest> = {}): RoutedRequest => ({
-  format: 'openai-chat',
-  model: 'm',
-  stream: true,
   stickyKey: undefined,
+  hookView: () => exchange,
   ...change,
 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import { Registry } from 'prom-client'
-import type { AiProxyOptions } from '../../../lib/index.js'
+import type { AiProxyOptions, CacheableRequest, HookedExchange } from '../../../lib/index.js'
 import { memoryJournal } from '../../../lib/journal.js'
 import { prometheusObserver } from '../../../lib/prometheus.js'
 import { samplesOf } from '../../metrics/support/scrape.js'
@@ -58,6 +58,32 @@ describe('cache', () => {
     assert.equal((await ask({ ...request, temperature: 1 })).how, null)
     assert.equal((await ask()).how, 'hit')
     assert.equal(provider.calls.length, 6)
+  })
+
+  test('`scope`, `key` and `when` get the exchange', async (t) => {
+    const seen: unknown[] = []
+    const { ask } = await started(
+      t,
+      {
+        scope: (_: unknown, { subject }: HookedExchange) => subject!.id,
+        key: ({ body }: CacheableRequest, { path: asked }: HookedExchange) => {
+          seen.push([body, asked])
+          return 'one for all'
+        },
+        when: ({ body }: CacheableRequest, { model, stream }: HookedExchange) => {
+          seen.push([body, model, stream])
+          return true
+        },
+      },
+      { identify: (req) => req.get('x-user') ?? 'a' },
+    )
+    assert.equal((await ask()).how, 'miss')
+    assert.deepEqual(seen, [
+      [request, openai.request.model, true],
+      [request, path],
+    ])
+    assert.equal((await ask({ ...request, messages: [] })).how, 'hit')
+    assert.equal((await ask(request, { 'x-user': 'b' })).how, 'miss')
   })
 
   test('usage events are for clients that ask for them', async (t) => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { AiProxyOptions, TargetCandidate, TargetOptions } from '../../../lib/index.js'
+import type { AiProxyOptions, BalanceFunction, TargetOptions } from '../../../lib/index.js'
 import { type App, startApp } from '../support/app.js'
 import { post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
@@ -148,13 +148,14 @@ describe('if all targets cool', () => {
 })
 
 describe('a balance function', () => {
-  test('gets the candidates and the request, and orders them', async (t) => {
+  test('gets the candidates and the exchange, and orders them', async (t) => {
     const seen: unknown[] = []
-    const balance = (candidates: readonly TargetCandidate[], request: unknown) => {
-      seen.push(candidates, request)
+    const balance: BalanceFunction = ({ candidates, stickyKey }, { format, model, stream, subject }) => {
+      seen.push(candidates, { format, model, stream, tenant: subject?.tenant, stickyKey })
       return [...candidates].reverse()
     }
-    const { app } = await startApps(t, { a: { weight: 2 }, b: {} }, { balance })
+    const identify = () => ({ id: 'u', tenant: 't' })
+    const { app } = await startApps(t, { a: { weight: 2 }, b: {} }, { balance, identify })
     assert.equal(await servedBy(app), 'b')
     const idle = { priority: 0, inFlight: 0, firstTokenMs: undefined }
     assert.deepEqual(seen, [
@@ -162,7 +163,13 @@ describe('a balance function', () => {
         { name: 'a', weight: 2, ...idle },
         { name: 'b', weight: 1, ...idle },
       ],
-      { format: 'openai-chat', model: 'gpt-test', stream: true, stickyKey: undefined },
+      {
+        format: 'openai-chat',
+        model: 'gpt-test',
+        stream: true,
+        tenant: 't',
+        stickyKey: undefined,
+      },
     ])
   })
 
@@ -185,12 +192,13 @@ describe('a balance function', () => {
         { a: {}, b: { priority: 1 } },
         {
           balance: balance as never,
-          onError: (error, { hook }) => void reported.push(hook, error),
+          onError: (error, { hook, exchange }) => void reported.push(hook, error, exchange?.model),
           warnings: false,
         },
       )
       assert.equal(await servedBy(app), 'a')
-      assert.ok(reported.includes('balance') && reported.some((each) => each instanceof Error))
+      assert.ok(reported.some((each) => each instanceof Error))
+      assert.deepEqual([reported[0], reported[2]], ['balance', 'gpt-test'])
     })
   }
 

@@ -32,7 +32,7 @@ describe('an observer', () => {
     const ids: string[] = []
     const observer: Observer = {
       onRequest: ({ id }) => void ids.push(id),
-      onAttempt({ id, host }, attempt) {
+      onAttempt(attempt, { id, host }) {
         ids.push(id)
         seen.push({ ...attempt, first: host })
         return undefined
@@ -51,7 +51,7 @@ describe('an observer', () => {
   test('gives each attempt headers, which replace those of the request', async (t) => {
     const observer: Observer = {
       onRequest: () => ({ traceparent: 'request', tracestate: 'request' }),
-      onAttempt: (_, { number }) => ({ traceparent: `attempt ${number}` }),
+      onAttempt: ({ number }) => ({ traceparent: `attempt ${number}` }),
     }
     const { a, b } = await startPair(t, [observer])
     const sent = [a, b].map(({ calls }) => [calls[0]?.headers.traceparent, calls[0]?.headers.tracestate])
