@@ -50,9 +50,9 @@ export interface ResumeBackoff {
 export interface ResumableOptions {
   /**
    * How many attempts an interruption may take before the body fails; an event that arrives ends the interruption.
-   * Default 10. `0` never resumes.
+   * Default 10. `false` never resumes.
    */
-  readonly retries?: number | undefined
+  readonly retries?: number | false | undefined
   /**
    * How long attempts wait. If the server asks for a longer wait with `retry-after`, that counts. Default: up to 250 ms
    * before the first attempt, up to 10 s before later ones.
@@ -102,7 +102,7 @@ export function resolveOptions(options: ResumableOptions): ResolvedOptions {
     invalid('streamsUrl', streamsUrl, 'a URL or a function that returns one')
   }
   return {
-    retries: numberFrom(0, 'retries', retries, DEFAULTS.retries),
+    retries: retries === false ? 0 : numberFrom(0, 'retries', retries, DEFAULTS.retries, ' or false'),
     backoff: {
       baseMs: numberFrom(0, 'backoff.baseMs', backoff.baseMs, DEFAULTS.baseMs),
       maxMs: numberFrom(0, 'backoff.maxMs', backoff.maxMs, DEFAULTS.maxMs),
@@ -129,10 +129,10 @@ function knownOnly(option: string, value: unknown, known: readonly string[]): vo
   }
 }
 
-function numberFrom(least: number, option: string, value: unknown, fallback: number): number {
+function numberFrom(least: number, option: string, value: unknown, fallback: number, or = ''): number {
   if (value === undefined) return fallback
   if (typeof value === 'number' && value >= least) return value
-  return invalid(option, value, `a number of at least ${least}`)
+  return invalid(option, value, `a number of at least ${least}${or}`)
 }
 
 function functionOf<T>(option: string, value: T): T {

@@ -117,8 +117,9 @@ describe('options', () => {
   const wrong: readonly [options: unknown, message: RegExp][] = [
     [{ retry: 3 }, /there is no option retry; resumable takes retries, /],
     [{ backoff: { base: 3 } }, /there is no option backoff\.base; backoff takes baseMs, maxMs/],
-    [{ retries: -1 }, /retries takes a number of at least 0; got -1/],
+    [{ retries: -1 }, /retries takes a number of at least 0 or false; got -1/],
     [{ retries: Number.NaN }, /retries takes/],
+    [{ retries: true }, /retries takes .* or false; got true/],
     [{ backoff: { baseMs: '1' } }, /backoff\.baseMs takes a number of at least 0; got "1"/],
     [{ backoff: null }, /backoff takes an object; got null/],
     [{ onAbort: 'halt' }, /onAbort takes 'stop' or 'leave'; got "halt"/],

@@ -283,13 +283,15 @@ describe('attempts', () => {
     assert.equal(text, `${server.whole.subarray(0, bytesOf(1))}${': hello\n\n'.repeat(3)}`)
   })
 
-  test('none is made with retries: 0', async () => {
-    const { server, post, bytesOf } = threeEventServer({ retries: 0 })
-    server.cuts.push({ after: bytesOf(1), how: 'error' })
-    const { error } = await failing(await post())
-    assert.equal(error.code, 'retries_exhausted')
-    assert.equal(server.requests.length, 1)
-  })
+  for (const retries of [false, 0] as const) {
+    test(`none is made with retries: ${retries}`, async () => {
+      const { server, post, bytesOf } = threeEventServer({ retries })
+      server.cuts.push({ after: bytesOf(1), how: 'error' })
+      const { error } = await failing(await post())
+      assert.equal(error.code, 'retries_exhausted')
+      assert.equal(server.requests.length, 1)
+    })
+  }
 
   test('are told to the callbacks', async () => {
     const seen: object[] = []
