@@ -35,7 +35,7 @@ export const nodeContenders = {
 export type Contender = keyof typeof nodeContenders | 'nginx'
 
 /** Variants of ours, which take part only if they are named. */
-const variants = [
+export const variants = [
   ...(['hooked', 'routed', 'cooled', 'refused', 'quota', 'quota-redis', 'tenants'] as const),
   ...(['resume', 'resume-redis', 'cached', 'joined'] as const),
 ] as const

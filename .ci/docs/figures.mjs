@@ -41,17 +41,27 @@ const kinds = {
   verdict: ({ ranges }, node) => verdict(setOf(ranges, node)),
   /** `result burst-20.healthP99 plain`: a contender's median in the last whole run, with its unit. */
   result: ({ results }, row, contender) => {
-    const [scenario, metric] = row.split('.')
-    const { [contender]: value, unit } =
-      results.rows.find((one) => one.scenario === scenario && one.metric === metric) ?? missing(row)
+    const { [contender]: value, unit } = results.rows.find(named(row)) ?? missing(row)
     if (typeof value !== 'number') missing(`${row} ${contender}`)
     return `${Number(value.toPrecision(2))} ${unit}`
   },
   /** `hooked burst-20.throughput ours`: the same for a comparison of ours with hooks and without. */
   hooked: ({ ranges }, row, contender) => {
-    const { [contender]: value, unit } =
-      ranges.hooked.find((one) => `${one.scenario}.${one.metric}` === row) ?? missing(row)
+    const { [contender]: value, unit } = ranges.hooked.find(named(row)) ?? missing(row)
     return typeof value === 'number' ? `${value} ${unit}` : missing(`${row} ${contender}`)
+  },
+  /** `options small.requestsPerSecond …`: a table of what options cost, with a column for each row that is named. */
+  options: ({ ranges }, ...rows) => `\n${optionsTable(ranges.options, rows)}\n`,
+  /** `option quota small.requestsPerSecond`: ours with an option divided by ours without, the worse end first. */
+  option: ({ ranges }, contender, row) => {
+    const { rows } = ranges.options.find((one) => one.contender === contender) ?? missing(contender)
+    return rangeText(rows.find(named(row)) ?? missing(`${contender} ${row}`))
+  },
+  /** `values joined crowd-1000.healthP99`: the range of a variant's own figure, with its unit. */
+  values: ({ ranges }, contender, row) => {
+    const { values } = ranges.options.find((one) => one.contender === contender) ?? missing(contender)
+    const { from, to, unit } = values.find(named(row)) ?? missing(`${contender} ${row}`)
+    return `${Number(from.toPrecision(2))} to ${Number(to.toPrecision(2))} ${unit}`
   },
   /** `date`: when the last whole run was. */
   date: ({ results }) => results.date,
@@ -66,7 +76,7 @@ function setOf(ranges, node) {
 }
 
 function rowOf(ranges, node, row) {
-  return setOf(ranges, node).rows.find((one) => `${one.scenario}.${one.metric}` === row) ?? missing(`${node} ${row}`)
+  return setOf(ranges, node).rows.find(named(row)) ?? missing(`${node} ${row}`)
 }
 
 function times(ratio) {
@@ -75,6 +85,43 @@ function times(ratio) {
 
 function rangeText({ worst, best }) {
   return `${times(worst)} to ${times(best)}`
+}
+
+function named(row) {
+  return ({ scenario, metric }) => `${scenario}.${metric}` === row
+}
+
+/** What a variant of ours is called in the table. */
+const OPTIONS = {
+  routed: 'two `targets`',
+  quota: '`identify` and `quota()`, three limits in memory',
+  'quota-redis': 'the same in Redis, on the core of the load',
+  tenants: '`identify` alone, turns by tenant',
+  resume: '`resume`, in memory',
+  'resume-redis': '`resume` in Redis, on the core of the load',
+}
+
+/** What the rows are called as columns. */
+const COLUMNS = {
+  'small.requestsPerSecond': 'small JSON answers, requests per second',
+  'burst-20.throughput': '20 bursting streams, throughput',
+  'chat-20.lateP99': 'a chat beside them, lateness p99',
+  'first-event.addedMs': 'first event’s added delay',
+}
+
+function optionsTable(measured, columns) {
+  const lines = Object.entries(OPTIONS).flatMap(([contender, label]) => {
+    const { rows, date } = measured.find((one) => one.contender === contender) ?? {}
+    if (!rows) return []
+    const cells = columns.map((column) => {
+      const row = rows.find(named(column))
+      return row ? rangeText(row) : '–'
+    })
+    const rounds = Math.max(...rows.map((row) => row.rounds))
+    return [`| ${[label, ...cells, `${rounds}, ${date}`].join(' | ')} |`]
+  })
+  const heads = ['option', ...columns.map((column) => COLUMNS[column] ?? missing(column)), 'rounds, last on']
+  return [`| ${heads.join(' | ')} |`, `|${' --- |'.repeat(heads.length)}`, ...lines].join('\n')
 }
 
 function isBetter(row) {

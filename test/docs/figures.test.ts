@@ -25,6 +25,15 @@ const bench = {
         ],
       },
     ],
+    options: [
+      {
+        contender: 'quota',
+        date: '2026-01-01',
+        rows: [{ ...row, scenario: 'small', metric: 'requestsPerSecond', worst: 0.5, best: 0.9 }],
+        values: [{ scenario: 'crowd', metric: 'ms', unit: 'ms', from: 3.71, to: 66.2 }],
+      },
+      { contender: 'routed', date: '2026-01-03', rows: [{ ...row, worst: 2, best: 3 }], values: [] },
+    ],
     hooked: [{ scenario: 'burst', metric: 'throughput', unit: 'MB/s', ours: 109, hooked: 28 }],
   },
   results: {
@@ -48,6 +57,8 @@ describe('figures of the benchmark', () => {
     ['fewer 20 burst.health', '11 to 14 times'],
     ['result burst.health plain', '240 ms'],
     ['hooked burst.throughput hooked', '28 MB/s'],
+    ['option quota small.requestsPerSecond', '0.50× to 0.90×'],
+    ['values quota crowd.ms', '3.7 to 66 ms'],
     ['date', '2026-01-02'],
   ] as const) {
     test(`${asked}: ${text}`, () => assert.equal(withFigures(`a ${mark(asked)} b`, bench), `a ${mark(asked, text)} b`))
@@ -62,8 +73,23 @@ describe('figures of the benchmark', () => {
     assert.match(withFigures(mark('table 20'), bench), /\n\| bursts \| 1\.50× to 3\.00× \| 2\.00× \| ≥ 2× \| 4 \|\n/)
   })
 
+  test('a table of options has a row for each that was measured', () => {
+    const text = withFigures(mark('options small.requestsPerSecond'), bench)
+    assert.match(
+      text,
+      /\| two `targets` \| – \| 4, 2026-01-03 \|\n\| .*`quota\(\)`.* \| 0\.50× to 0\.90× \| 4, 2026-01-01 \|/,
+    )
+  })
+
   test('an unmeasured or unknown figure, or an unclosed mark, is an error', () => {
-    for (const asked of ['range 20 drip.cpu', 'range 26 burst.throughput', 'result burst.health nginx', 'guess 1']) {
+    for (const asked of [
+      'range 20 drip.cpu',
+      'range 26 burst.throughput',
+      'result burst.health nginx',
+      'guess 1',
+      'option resume a.b',
+      'values quota a.b',
+    ]) {
       assert.throws(() => withFigures(mark(asked), bench), /figure/)
     }
     assert.throws(() => withFigures('<!-- figure date -->2026', bench), /not closed/)
