@@ -80,8 +80,7 @@ export class UsageAccumulator {
   isTruncated = false
   /** Whether any frame contained a message. */
   hasMessages = false
-  /** The last frames of an event stream that contain no event: perhaps a page, or an error in JSON. */
-  strayText: string | undefined
+  #strayText: string | undefined
   /** When content last passed, in monotonic milliseconds. Complete only if somebody asked for it. */
   contentAt: number | undefined
   /** When the end became known, in monotonic milliseconds; `undefined` if only the end of the body showed it. */
@@ -176,6 +175,16 @@ export class UsageAccumulator {
     this.usage = this.billed = this.#estimateAtEnd = undefined
     this.estimatedTokens = this.#estimateWhenReported = this.#estimateInTotal = 0
     this.#isReportedAtEnd = false
+  }
+
+  /** The last frames of an event stream that contain no event: perhaps a page, or an error in JSON. */
+  get strayText(): string | undefined {
+    return this.#strayText
+  }
+
+  /** Keeps frames without an event that came before those that were kept. */
+  keepStray(frames: readonly Buffer[]): void {
+    this.#strayText = Buffer.concat(frames).toString() + (this.#strayText ?? '')
   }
 
   /** The last messages follow once more, in order: some of them have been read before. */

@@ -204,7 +204,7 @@ export class StreamMeter implements Metering {
       this.#accumulator.addAtEnd(this.#read(frame, now)?.reading ?? {}, now)
     }
     if (this.#accumulator.hasMessages || frames.length === 0) return
-    this.#accumulator.strayText = Buffer.concat(frames).toString() + (this.#accumulator.strayText ?? '')
+    this.#accumulator.keepStray(frames)
   }
 
   /** Finds the last frame of a turn that has content, which is usually the turn's last frame. */

@@ -40,7 +40,7 @@ export function acceptsRest(
   // The name of its event may identify a terminator even if its data is incomplete or has not arrived.
   if (data && format.isTerminator(rest) && !isUnfinishedJson(Buffer.from(data))) return true
   const isComment = data === undefined && framer.last() === undefined
-  if (data === undefined && !isComment) answer.strayText = rest.toString()
+  if (data === undefined && !isComment) answer.keepStray([rest])
   return isComment
 }
 

@@ -77,9 +77,7 @@ export class EventsInspection implements Inspection {
     const why = isCut ? 'it ended in the middle of an event' : framer.corrupt
     const verdict = why ? undefined : this.#readAll(rest, now)
     if (verdict) return verdict
-    if (!this.#answer.hasMessages) {
-      this.#answer.strayText = Buffer.concat(this.#stray).toString() + (this.#answer.strayText ?? '')
-    }
+    if (!this.#answer.hasMessages) this.#answer.keepStray(this.#stray)
     const failure = why ? failureOfCut(why, answer, body, this.#isCloseDelimited) : failureAtEnd(answer, body)
     if (!failure) return END
     if (failure.code === 'upstream_reset') return RESET

@@ -76,7 +76,6 @@ describe('messages are merged', () => {
         sequenceNumber: undefined,
         isTruncated: false,
         hasMessages: false,
-        strayText: undefined,
         contentAt: undefined,
         endedAt: undefined,
         estimatedTokens: 0,
