@@ -1,19 +1,25 @@
 import { JsonNesting } from './nesting.js'
 
-/**
- * Ends the streams of OpenAI and many others. It is not JSON, and a thrown SyntaxError costs more than parsing an
- * event.
- */
-const DONE = '[DONE]'
+const [OPEN_BRACKET, A, Z] = [0x5b, 0x41, 0x5a]
 
 /** Parses a JSON text; returns `undefined` if it is not valid. */
 export function tryParseJson(text: string): unknown {
-  if (text === DONE) return undefined
+  if (beginsWithWordInBrackets(text)) return undefined
   try {
     return JSON.parse(text)
   } catch {
     return undefined
   }
+}
+
+/**
+ * Returns whether a text begins like `[END]`. Many streams end in such a word; it is not JSON, and a thrown SyntaxError
+ * costs more than parsing an event.
+ */
+function beginsWithWordInBrackets(text: string): boolean {
+  if (text.charCodeAt(0) !== OPEN_BRACKET) return false
+  const second = text.charCodeAt(1)
+  return second >= A && second <= Z
 }
 
 /** Parses JSON text in UTF-8, with or without a byte order mark; returns `undefined` if it is not valid. */

@@ -12,9 +12,20 @@ describe('tryParseJson', () => {
     ['{"a":', undefined],
     ['undefined', undefined],
     ['[DONE]', undefined],
+    ['[END] of it', undefined],
+    ['[Z', undefined],
+    ['[@]', undefined],
+    ['[', undefined],
+    ['[[]]', [[]]],
   ] as const) {
     test(`${JSON.stringify(text)}: ${JSON.stringify(value)}`, () => assert.deepEqual(tryParseJson(text), value))
   }
+
+  test('does not parse a word in brackets, which would cost an error at the end of each stream', (t) => {
+    const parse = t.mock.method(JSON, 'parse')
+    for (const text of ['[DONE]', '[END]']) tryParseJson(text)
+    assert.equal(parse.mock.callCount(), 0)
+  })
 })
 
 describe('isObject', () => {
