@@ -64,6 +64,7 @@ export {
   takesJsonAlone,
   takesUploads,
 } from './paths.js'
+export { addRateLimit, duration, type ShownLimit } from './rate-limit-headers.js'
 export { type RequestField, requestFields } from './request-fields.js'
 export { requestedAnswers, requestedChoices, requestedOutput } from './requested-output.js'
 export { temperatureOf } from './temperature.js'

@@ -1,3 +1,4 @@
+import { addRateLimit, type ShownLimit } from '../formats/index.js'
 import { memoize } from '../util/memoize.js'
 import type { QuotaKind } from './rules.js'
 
@@ -23,11 +24,8 @@ function remainingOf({ allowed, used }: LimitStatus): number {
 }
 
 /**
- * Returns the headers that show a client the state of its limits: those of OpenAI for requests and tokens, and those of the IETF's
- * draft for both.
- *
- * - https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
- * - https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-10
+ * Returns the headers that show a client the state of its limits: those that SDKs know for requests and tokens, and those of the
+ * IETF's draft for both: https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers-10
  */
 export function limitHeaders(limits: readonly LimitStatus[]): Record<string, string> {
   const headers: Record<string, string> = {}
@@ -47,21 +45,16 @@ export function limitHeaders(limits: readonly LimitStatus[]): Record<string, str
     policy += `${comma}${name};q=${Math.floor(allowed)}${secondsOf(per)}`
     standing += `${comma}${name};r=${remainingOf(limit)};t=${Math.ceil(resetMs / 1000)}`
   }
-  if (tightest.requests) describe(tightest.requests, REQUESTS, headers)
-  if (tightest.tokens) describe(tightest.tokens, TOKENS, headers)
+  if (tightest.requests) addRateLimit(headers, 'requests', shownLimit(tightest.requests))
+  if (tightest.tokens) addRateLimit(headers, 'tokens', shownLimit(tightest.tokens))
   if (count === 0) return headers
   headers['ratelimit-policy'] = policy
   headers.ratelimit = standing
   return headers
 }
 
-const REQUESTS = ['x-ratelimit-limit-requests', 'x-ratelimit-remaining-requests', 'x-ratelimit-reset-requests'] as const
-const TOKENS = ['x-ratelimit-limit-tokens', 'x-ratelimit-remaining-tokens', 'x-ratelimit-reset-tokens'] as const
-
-function describe(limit: LimitStatus, names: typeof REQUESTS | typeof TOKENS, headers: Record<string, string>): void {
-  headers[names[0]] = String(Math.floor(limit.allowed))
-  headers[names[1]] = String(remainingOf(limit))
-  headers[names[2]] = duration(limit.resetMs)
+function shownLimit(limit: LimitStatus): ShownLimit {
+  return { allowed: Math.floor(limit.allowed), remaining: remainingOf(limit), resetMs: limit.resetMs }
 }
 
 function shareLeftOf(limit: LimitStatus): number {
@@ -73,11 +66,3 @@ const secondsOf = memoize((per: string): string => {
   const seconds = { s: 1, m: 60, h: 3600, d: 86_400 }[unit as 's' | 'm' | 'h' | 'd']
   return seconds === undefined ? '' : `;w=${Number(count) * seconds}`
 })
-
-/** Writes a time as OpenAI does: `20ms`, `1s`, `6m0s`, `2h0m0s`. */
-export function duration(ms: number): string {
-  if (ms < 1000) return `${Math.ceil(ms)}ms`
-  const seconds = Math.ceil(ms / 1000)
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60]
-  return h > 0 ? `${h}h${m}m${s}s` : m > 0 ? `${m}m${s}s` : `${s}s`
-}

@@ -1,5 +1,6 @@
 import type { Refusal } from '../api/policy.js'
-import { duration, type LimitStatus } from './headers.js'
+import { duration } from '../formats/index.js'
+import type { LimitStatus } from './headers.js'
 
 /** Later than this, a client that tries again by itself would only hammer. */
 const SOON_MS = 120_000

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { duration, type LimitStatus, limitHeaders } from '../../lib/quota/headers.js'
+import { duration } from '../../lib/formats/index.js'
+import { type LimitStatus, limitHeaders } from '../../lib/quota/headers.js'
 
 const limit: LimitStatus = { key: 'user:ada', kind: 'tokens', per: '1h', allowed: 100, used: 90, resetMs: 50_000 }
 
