@@ -1,4 +1,10 @@
-import { type CompleteFormat, detectFormat, type FailureNotice, unknownModel } from '../formats/index.js'
+import {
+  type CompleteFormat,
+  detectFormat,
+  type FailureNotice,
+  sharedNoRetryHeaders,
+  unknownModel,
+} from '../formats/index.js'
 import type { Limits, ResolvedLimits } from './limits.js'
 
 /**
@@ -163,7 +169,7 @@ export class AiProxyError extends Error implements FailureNotice {
     this.status = this.statusCode = options?.status ?? kind.status
     this.headers = {
       ...(kind.retryAfter !== undefined && { 'retry-after': String(kind.retryAfter) }),
-      ...(kind.isFinal && { 'x-should-retry': 'false' }),
+      ...(kind.isFinal && sharedNoRetryHeaders),
       ...(kind.challenge && { 'www-authenticate': kind.challenge }),
       ...options?.headers,
     }

@@ -67,6 +67,14 @@ export {
 export { addRateLimit, duration, type ShownLimit } from './rate-limit-headers.js'
 export { type RequestField, requestFields } from './request-fields.js'
 export { requestedAnswers, requestedChoices, requestedOutput } from './requested-output.js'
+export {
+  answerReportHeaders,
+  RETRY_AFTER_MS,
+  sdkHeaders,
+  sharedHeadersWithoutEffect,
+  sharedNoRetryHeaders,
+  sharedResponseHeaders,
+} from './shared-headers.js'
 export { temperatureOf } from './temperature.js'
 export { type MessageOfFormat, textOf, withText } from './text.js'
 export { reasoningOutsideOutput, type Tokens, tokensOf } from './tokens.js'

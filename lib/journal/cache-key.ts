@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto'
+import { sharedHeadersWithoutEffect } from '../formats/index.js'
 import { isObject } from '../json/json.js'
+import { matcherOf } from '../util/matcher-of.js'
 
 /** Headers that say who asks, how, and when, but nothing about the answer. */
 const IGNORED_HEADERS =
-  /^(?:accept(?:-encoding|-language|-charset)?|user-agent|content-(?:type|length|encoding)|x-stainless-.*|.*(?:request|correlation|client|session|trace)-?id|trace(?:parent|state)|baggage|b3|x-b3-.*|idempotency-key|last-event-id|prefer|referer|origin|sec-.*|date|priority|dnt|te|via|forwarded|x-forwarded-.*|x-title|http-referer)$/
+  /^(?:accept(?:-encoding|-language|-charset)?|user-agent|content-(?:type|length|encoding)|.*(?:request|correlation|client|session|trace)-?id|trace(?:parent|state)|baggage|b3|x-b3-.*|idempotency-key|last-event-id|prefer|referer|origin|sec-.*|date|priority|dnt|te|via|forwarded|x-forwarded-.*)$/
+
+const saysWhoAsks = matcherOf(sharedHeadersWithoutEffect)
 
 /** What decides an answer. */
 export interface KeyParts {
@@ -27,7 +31,9 @@ export interface KeyParts {
  * @throws RangeError if the body is nested too deeply, or has a number that is not exact
  */
 export function cacheKey({ scope, targets, path, query, headers, body, ignoredFields, stream }: KeyParts): string {
-  const sent = Object.entries(headers).filter(([name, value]) => value !== undefined && !IGNORED_HEADERS.test(name))
+  const sent = Object.entries(headers).filter(
+    ([name, value]) => value !== undefined && !IGNORED_HEADERS.test(name) && !saysWhoAsks(name),
+  )
   const relevant = isObject(body)
     ? Object.fromEntries(Object.entries(body).filter(([name]) => !ignoredFields.includes(name)))
     : body

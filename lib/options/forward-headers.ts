@@ -1,6 +1,7 @@
 import type { AiProxyOptions } from '../api/options.js'
-import { builtInFormats, otherRequestHeaders } from '../formats/index.js'
+import { builtInFormats, otherRequestHeaders, sdkHeaders } from '../formats/index.js'
 import { isHopByHop } from '../util/hop-by-hop.js'
+import { matcherOf } from '../util/matcher-of.js'
 import { memoize } from '../util/memoize.js'
 import { isCredentialHeader } from './credential-names.js'
 import { invalidOption } from './validate.js'
@@ -22,8 +23,7 @@ export const defaultForwardHeaders: readonly string[] = Object.freeze([
   ...['accept', 'content-type', 'user-agent', 'prefer', 'last-event-id'],
   ...['mcp-session-id', 'mcp-protocol-version'],
   ...['x-request-id', 'x-client-request-id', 'idempotency-key', 'traceparent', 'tracestate'],
-  // Stainless generates most SDKs.
-  'x-stainless-*',
+  ...sdkHeaders,
   ...new Set(builtInFormats.flatMap((format) => format.requestHeaders)),
   ...otherRequestHeaders,
 ])
@@ -84,13 +84,6 @@ export function isHarmlessHeader(name: string): boolean {
 }
 
 const isDefault = matcherOf(defaultForwardHeaders)
-
-/** Returns a function that checks whether a name is in the list; entries that end in `*` match any rest. */
-function matcherOf(names: readonly string[]): (name: string) => boolean {
-  const exact = new Set(names)
-  const starts = names.filter((name) => name.endsWith('*')).map((name) => name.slice(0, -1))
-  return (name) => exact.has(name) || starts.some((start) => name.startsWith(start))
-}
 
 /**
  * Compiles the `forwardHeaders` option.

@@ -1,5 +1,5 @@
 import type { Refusal } from '../api/policy.js'
-import { duration } from '../formats/index.js'
+import { duration, sharedNoRetryHeaders } from '../formats/index.js'
 import type { LimitStatus } from './headers.js'
 
 /** Later than this, a client that tries again by itself would only hammer. */
@@ -24,7 +24,7 @@ export function refusalOf({ limit, needs, fitsInMs }: Exceeded, headers: Readonl
     headers: {
       ...headers,
       ...(!never && { 'retry-after': String(seconds) }),
-      ...(fitsInMs > SOON_MS && { 'x-should-retry': 'false' }),
+      ...(fitsInMs > SOON_MS && sharedNoRetryHeaders),
     },
   }
 }

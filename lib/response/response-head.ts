@@ -1,5 +1,10 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { builtInFormats, otherInstructionHeaders, otherResponseHeaders } from '../formats/index.js'
+import {
+  builtInFormats,
+  otherInstructionHeaders,
+  otherResponseHeaders,
+  sharedResponseHeaders,
+} from '../formats/index.js'
 import { type Framing, mediaTypesOf } from '../framing/index.js'
 import { isHopByHop, namedByConnection } from '../util/hop-by-hop.js'
 import { memoize } from '../util/memoize.js'
@@ -35,8 +40,6 @@ const forwarded = new Set([
   // What to do next; for URLs see links.ts.
   'allow',
   'retry-after',
-  'retry-after-ms',
-  'x-should-retry',
   'deprecation',
   'sunset',
   'warning',
@@ -45,26 +48,12 @@ const forwarded = new Set([
   // Where and how long the request was processed.
   'server-timing',
   'traceresponse',
-  'cf-ray',
-  'x-envoy-upstream-service-time',
 ])
 
-/** Names with many variants: reports of providers and gateways about a request, under their own names. */
-const forwardedPattern = new RegExp(
-  [
-    // Rate limits and quotas, however spelled; not `x-envoy-ratelimited`, by which Envoy's own clients behave.
-    '^(?!x-envoy-).*rate-?limit',
-    '-(?:limit|remaining|quota|quota-reset)$',
-    // Ids of requests and traces.
-    '(?:^|[-_])(?:request|req|trace|correlation|log|call|response|generation|inference)[-_]?id$',
-    // Times, tokens, costs.
-    '^(?!x-(?:accel|lighttpd|litespeed|cache|middleware|envoy)-).*[-_](?:ms|time|latency|duration|tokens|cost|usage)$',
-    // Families of one sender.
-    ...[...builtInFormats.flatMap((format) => format.responseHeaders), ...otherResponseHeaders].map(
-      ({ source }) => source,
-    ),
-  ]
-    .map((pattern) => `(?:${pattern})`)
+/** Those of providers and gateways, under their own names. */
+const forwardedOfProviders = new RegExp(
+  [...sharedResponseHeaders, ...builtInFormats.flatMap((format) => format.responseHeaders), ...otherResponseHeaders]
+    .map(({ source }) => `(?:${source})`)
     .join('|'),
 )
 
@@ -101,7 +90,7 @@ const kindOf = memoize((name) => {
   if (isHopByHop(name) || linkHeaders.includes(name) || name === REQUEST_ID) return 'elsewhere'
   if (bodyHeaders.has(name)) return 'of the body'
   if (otherInstructionHeaders.test(name)) return 'stays'
-  return forwarded.has(name) || forwardedPattern.test(name) ? 'of the answer' : 'stays'
+  return forwarded.has(name) || forwardedOfProviders.test(name) ? 'of the answer' : 'stays'
 })
 
 /**

@@ -1,3 +1,5 @@
+import { RETRY_AFTER_MS } from '../formats/index.js'
+
 /** Response headers as Node has them, by lower-case names. */
 export type ResponseHeaders = Readonly<Record<string, string | readonly string[] | undefined>>
 
@@ -21,7 +23,7 @@ const ASCTIME = /^[a-z]{3} (?<month>[a-z]{3}) (?<day>[ \d]\d) (?<time>\d\d:\d\d:
  * header, or it cannot be read
  */
 export function retryAfterMs(headers: ResponseHeaders, now: number): number | undefined {
-  const ms = amount(first(headers['retry-after-ms']))
+  const ms = amount(first(headers[RETRY_AFTER_MS]))
   if (ms !== undefined) return ms
   const text = first(headers['retry-after'])
   const seconds = amount(text)
