@@ -62,7 +62,7 @@ suite('the layout', () => {
 
   test('only comments mention providers outside lib/formats/', () => {
     const provider =
-      /openai|anthropic|claude|gemini|google|vertex|bedrock|cohere|ollama|mistral|hugging|azure|groq|deepseek|openrouter|perplexity|together[-.]?(?:ai|computer|xyz)|fireworks|nvidia|nvcf|vllm|litellm|\bx\.?ai\b|\bgrok|\bgpt-|x-goog|x-api-key|stream_options|extra_body/i
+      /openai|anthropic|claude|gemini|google|vertex|bedrock|cohere|ollama|mistral|hugging|azure|groq|deepseek|openrouter|perplexity|together[-.]?(?:ai|computer|xyz)|fireworks|nvidia|nvcf|vllm|litellm|\bx\.?ai\b|\bgrok|\bgpt-|x-goog|x-amz|x-ms-|x-api-key|stream_options|extra_body|stainless|x-ratelimit|should-retry|retry-after-ms|processing-ms|cf-ray|x-title|\[done\]/i
     const found = filesBelow('lib').filter((file) => !file.startsWith('lib/formats/'))
     const lines = found.flatMap((file) => codeOf(file).map((line) => `${file}: ${line.trim()}`))
     // Examples in errors.

@@ -20,6 +20,8 @@ export const aws = {
     // Without these headers the guardrail would be skipped, and the model would answer all the same.
     'x-amzn-bedrock-*',
   ],
+  // A signature's date and the digest of the body.
+  nonSecretNames: [/^x-amz-(?:date|content-)/],
   requestIdHeaders: ['x-amzn-requestid'],
   responseHeaders: [/^x-amzn-(?!remapped-)/],
 

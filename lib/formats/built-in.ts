@@ -34,6 +34,11 @@ interface BuiltInMembers {
   readonly credentialHeaders?: readonly string[]
   /** Those of them in which its clients send a key alone, without a scheme such as `Bearer`. Default: none. */
   readonly keyHeaders?: readonly string[]
+  /**
+   * Patterns for lower-case names of headers and query parameters that are sent next to credentials and are not secret.
+   * Default: none.
+   */
+  readonly nonSecretNames?: readonly RegExp[]
   /** Request headers that would remove usage from its answers. Default: none. */
   readonly withheldHeaders?: readonly string[]
   /** Names of response headers in which its providers describe a request. Default: none. */
@@ -70,6 +75,7 @@ export function builtIn(format: Format<FormatName> & BuiltInMembers): BuiltInFor
     reportsUsage: format.reportsUsage ?? true,
     credentialHeaders: format.credentialHeaders ?? [],
     keyHeaders: format.keyHeaders ?? [],
+    nonSecretNames: format.nonSecretNames ?? [],
     withheldHeaders: format.withheldHeaders ?? [],
     responseHeaders: format.responseHeaders ?? [],
     urlHeaders: format.urlHeaders ?? [],

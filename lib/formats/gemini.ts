@@ -55,6 +55,8 @@ export const gemini = builtIn({
   requestHeaders: ['x-goog-api-client', 'x-server-timeout', 'x-vertex-ai-*'],
   credentialHeaders: ['x-goog-api-key', 'x-goog-user-project'],
   keyHeaders: ['x-goog-api-key'],
+  // It chooses how an answer is encoded.
+  nonSecretNames: [/^alt$/],
   // This header limits the fields of an answer, as `fields` in a query does.
   withheldHeaders: ['x-goog-fieldmask'],
   responseHeaders: [/^x-goog-(?!iap-|authenticated-)/, /^x-gemini-/],

@@ -1,3 +1,4 @@
+import { builtInFormats } from '../formats/index.js'
 import type { Config } from '../options/config.js'
 import { isHarmlessHeader } from '../options/forward-headers.js'
 import { compileSecrets, NO_SECRETS, type Secrets } from '../util/secrets.js'
@@ -12,8 +13,13 @@ const LIKE_A_KEY = /^(?=.*\d)(?!.*:\/\/)[\w.~+/=:-]{16,}$/
  * Names of values sent with credentials that are not secret: `anthropic-version`, `openai-organization`, a model's
  * name.
  */
-const NON_SECRET_NAME =
-  /(?:version|organi[sz]ation|project|region|deployment|model|beta)(?:[-_]?(?:id|name|alias|override))?$|^alt$|^x-amz-(?:date|content-)|^user-agent$|^accept/
+const NON_SECRET_NAME = new RegExp(
+  [
+    '(?:version|organi[sz]ation|project|region|deployment|model|beta)(?:[-_]?(?:id|name|alias|override))?$',
+    '^user-agent$|^accept',
+    ...builtInFormats.flatMap((format) => format.nonSecretNames).map(({ source }) => source),
+  ].join('|'),
+)
 
 /**
  * Collects the values in a request that must not come back from the provider: its credentials, and headers of the app

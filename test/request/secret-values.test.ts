@@ -48,6 +48,20 @@ describe('the secrets of a request', () => {
     assert.equal(hidden('2024-10-21 2023-06-01 sk-12345', { auth }, request), '2024-10-21 2023-06-01 ********')
   })
 
+  test('do not include what a format says is no secret, next to its credentials', () => {
+    const headers = {
+      authorization: 'AWS4 Signature9',
+      'x-amz-date': '20261130T0000Z',
+      'x-amz-content-sha256': 'e3b0c442',
+    }
+    const request = { url: '/v1/x?alt=sse-4711', headers }
+    const text = '20261130T0000Z e3b0c442 sse-4711'
+    assert.equal(
+      hidden(`Signature9 ${text}`, { auth: { headers, query: { alt: 'sse-4711' } } }, request),
+      `********** ${text}`,
+    )
+  })
+
   test('include values under names such as x-project-key, which only start like harmless ones', () => {
     for (const name of [
       'x-project-key',
