@@ -41,9 +41,7 @@ interface BuiltInMembers {
   readonly nonSecretNames?: readonly RegExp[]
   /** Request headers that would remove usage from its answers. Default: none. */
   readonly withheldHeaders?: readonly string[]
-  /** Names of response headers in which its providers describe a request. Default: none. */
-  readonly responseHeaders?: readonly RegExp[]
-  /** Those of them that are a URL at the provider, for further requests. Default: none. */
+  /** Response headers that are a URL at the provider, for further requests. Default: none. */
   readonly urlHeaders?: readonly string[]
   /** How its messages wrap another message. Default: they do not. */
   readonly wrapping?: Wrapping
@@ -77,7 +75,6 @@ export function builtIn(format: Format<FormatName> & BuiltInMembers): BuiltInFor
     keyHeaders: format.keyHeaders ?? [],
     nonSecretNames: format.nonSecretNames ?? [],
     withheldHeaders: format.withheldHeaders ?? [],
-    responseHeaders: format.responseHeaders ?? [],
     urlHeaders: format.urlHeaders ?? [],
     wrapping: format.wrapping,
   }

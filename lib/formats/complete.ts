@@ -59,6 +59,7 @@ export function complete<Name extends AnyFormatName>(format: Format<Name> & Inte
     endpoints: format.endpoints ?? NONE,
     requestHeaders: format.requestHeaders ?? NONE,
     requestIdHeaders: format.requestIdHeaders ?? NONE,
+    responseHeaders: format.responseHeaders ?? NONE,
     streamPaths: format.streamPaths ?? NONE,
     streamsByDefault: format.streamsByDefault ?? NONE,
     modelPaths: format.modelPaths ?? NONE,

@@ -178,6 +178,14 @@ export interface Format<Name extends AnyFormatName = CustomFormatName> {
    */
   readonly requestIdHeaders?: readonly string[]
 
+  /**
+   * Patterns for names of response headers, in any case, in which the provider describes a request: rate limits, costs,
+   * times. They go to the client, in addition to those that do so in every format. A pattern should begin with a name
+   * that is the provider's own (`/^acme-/`): it also lets headers pass that control browsers and servers in front of the
+   * app. Default: none.
+   */
+  readonly responseHeaders?: readonly RegExp[]
+
   /** Paths at which a POST asks for a stream, whatever its body says. Default: none; the body's `stream` decides. */
   readonly streamPaths?: readonly RegExp[]
 

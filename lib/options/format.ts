@@ -15,9 +15,13 @@ const FUNCTIONS = [
 const STRINGS = ['usageMarker', 'provider', 'continuationField'] as const
 const STRING_LISTS = ['answerFields', 'fieldsWithoutEffect', 'endpoints', 'requestHeaders', 'requestIdHeaders'] as const
 const HEADER_LISTS = ['requestHeaders', 'requestIdHeaders'] as const
-const PATTERNS = ['streamPaths', 'streamsByDefault', 'modelPaths', 'silentPaths', 'answerPaths'] as const
+const PATTERNS = [
+  ...(['streamPaths', 'streamsByDefault', 'modelPaths', 'silentPaths', 'answerPaths', 'responseHeaders'] as const),
+]
 /** Patterns whose first group is read: one without any would find nothing, and say nothing. */
 const WITH_GROUP: readonly string[] = ['modelPaths', 'answerPaths'] satisfies (typeof PATTERNS)[number][]
+/** Patterns for what is the same in any case. */
+const IN_ANY_CASE: readonly string[] = ['responseHeaders'] satisfies (typeof PATTERNS)[number][]
 const PATH_LISTS = ['modelFields', 'otherLimitPaths'] as const
 const MEMBERS = [
   ...(['name', ...FUNCTIONS, ...STRINGS, ...STRING_LISTS, ...PATTERNS] as const),
@@ -79,7 +83,7 @@ function checkMembers(format: Format): Format {
   }
   const patterns = PATTERNS.filter((member) => format[member] !== undefined).map((member) => [
     member,
-    patternsOf(`format.${member}`, format[member], WITH_GROUP.includes(member)),
+    patternsOf(`format.${member}`, format[member], member),
   ])
   const { readMessage, usageMarker, provider, answerFields, fieldsWithoutEffect, endpoints, readsBothCases } = format
   const { continuationField } = format
@@ -123,11 +127,16 @@ function checkPaths(option: string, value: unknown): void {
 }
 
 /** Returns RegExps without the flags `g` and `y`, which make them keep state between calls. */
-function patternsOf(option: string, value: unknown, hasGroup: boolean): RegExp[] {
+function patternsOf(option: string, value: unknown, member: (typeof PATTERNS)[number]): RegExp[] {
   if (!Array.isArray(value) || !value.every((each) => each instanceof RegExp))
     invalidOption(option, value, 'a list of RegExps')
-  if (hasGroup && !value.every(isGrouping)) invalidOption(option, value, 'a list of RegExps with a group each')
-  return value.map((pattern: RegExp) => new RegExp(pattern.source, pattern.flags.replace(/[gy]/g, '')))
+  if (WITH_GROUP.includes(member) && !value.every(isGrouping))
+    invalidOption(option, value, 'a list of RegExps with a group each')
+  const ignoresCase = IN_ANY_CASE.includes(member)
+  return value.map(
+    ({ source, flags }: RegExp) =>
+      new RegExp(source, flags.replace(ignoresCase ? /[gyi]/g : /[gy]/g, '') + (ignoresCase ? 'i' : '')),
+  )
 }
 
 /** Returns whether a pattern has a group, by matching nothing with it. */

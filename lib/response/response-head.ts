@@ -98,12 +98,14 @@ const kindOf = memoize((name) => {
  *
  * @param isDecoded the body is decoded here
  * @param onDropped called with the names of dropped headers
+ * @param ofFormat patterns of the app's own format for further headers
  */
 export function responseHeaders(
   response: IncomingMessage,
   res: ServerResponse,
   isDecoded: boolean,
   onDropped?: (names: readonly string[]) => void,
+  ofFormat: readonly RegExp[] = [],
 ): OutgoingHttpHeaders {
   const { headers: given, statusCode } = response
   const named = namedByConnection(given.connection)
@@ -117,7 +119,8 @@ export function responseHeaders(
   const headers: OutgoingHttpHeaders = {}
   const dropped: string[] = []
   for (const name of Object.keys(given)) {
-    const kind = kindOf(name)
+    const known = kindOf(name)
+    const kind = known === 'stays' && ofFormat.some((pattern) => pattern.test(name)) ? 'of the answer' : known
     if (kind === 'elsewhere' || named.includes(name)) continue
     if (kind === 'stays' || (kind === 'of the answer' && res.hasHeader(name))) dropped.push(name)
     else if (!isLeftOut(name)) headers[name] = given[name]

@@ -72,9 +72,11 @@ export function responsePlan(
   const status = response.statusCode ?? 502
   const hasBody = mayHaveBody(exchange.client.method, status)
   const createDecoder = decoderFor(response, hasBody)
-  const passing = responseHeaders(response, exchange.res, createDecoder !== undefined, (names) => {
+  const { format } = exchange
+  const reportDropped = (names: readonly string[]) =>
     debug.upstream('%s headers of the answer that stay here: %o', exchange.id, names)
-  })
+  const ofFormat = format.isCustom ? format.responseHeaders : undefined
+  const passing = responseHeaders(response, exchange.res, createDecoder !== undefined, reportDropped, ofFormat)
   addRequestIds(passing, exchange)
   const links = localLinks(response, exchange, config)
   const headers = withoutSecrets(links ? { ...passing, ...links } : passing, exchange.secrets)

@@ -131,6 +131,20 @@ describe('a custom format and a custom framing', () => {
     assert.equal(await how({ asker: 'b', user: 'b' }), 'miss')
   })
 
+  test('the headers of its provider about a request go to the client, in any spelling, and no others', async (t) => {
+    const provider = await startProvider(t, {
+      onCall: (call) => call.json(200, {}, { 'Acme-Left': '5', 'Acme-Speed': 'high', 'x-acme-inside': '1' }),
+    })
+    const namesOf = async (format: Format) => {
+      const app = await startApp(t, { target: provider.url, format })
+      const { headers } = await ask(app.url, '/acme/talk')
+      return [...headers.keys()].filter((name) => name.includes('acme'))
+    }
+    const told: Format = { ...acme, responseHeaders: [/^Acme-/g] }
+    for (let each = 0; each < 2; each++) assert.deepEqual(await namesOf(told), ['acme-left', 'acme-speed'])
+    assert.deepEqual(await namesOf(acme), [])
+  })
+
   for (const bytes of [100, 20_000, 300_000]) {
     test(`an answer is continued and read where it is kept, by bodies of ${bytes} bytes`, async (t) => {
       let made = 0

@@ -57,6 +57,11 @@ describe('a custom format is validated when the middleware is created', () => {
       { ...small, modelPaths: ['/a'] },
       "aiProxy: format.modelPaths takes a list of RegExps; got [ '/a' ]",
     ],
+    [
+      'a header that is not a RegExp',
+      { ...small, responseHeaders: ['acme-cost'] },
+      "aiProxy: format.responseHeaders takes a list of RegExps; got [ 'acme-cost' ]",
+    ],
     ...(['modelPaths', 'answerPaths'] as const).map((member): [string, object, string] => [
       `a path without a group in ${member}`,
       { ...small, [member]: [/^\/(a)$/, /^\/b$/] },
@@ -150,6 +155,7 @@ describe('a minimal format', () => {
     assert.deepEqual(resolved({ ...small, modelFields: [['a', 'b']] }).format.modelFields, [['a', 'b']])
     assert.deepEqual([format.operation('/v1/embeddings', 'm'), format.operation('/talk', 'm')], ['embeddings', 'chat'])
     assert.deepEqual([format.provider, format.usageMarker, format.framings], ['x-small', '', [framings.sse]])
+    assert.deepEqual(format.responseHeaders, [])
     assert.equal(format.streamsSse('/'), true)
     assert.equal(resolved({ ...small, framings: [framings.ndjson, framings.sse] }).format.streamsSse('/'), false)
   })
