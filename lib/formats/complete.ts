@@ -71,6 +71,7 @@ export function complete<Name extends AnyFormatName>(format: Format<Name> & Inte
     readsBothCases: format.readsBothCases ?? false,
     usageRequest: format.usageRequest,
     fieldsWithoutEffect: format.fieldsWithoutEffect ?? format.usageRequest?.slice(0, 1) ?? NONE,
+    headersWithoutEffect: format.headersWithoutEffect ?? NONE,
     takesUsageRequest: format.takesUsageRequest ?? (() => true),
     operation: (path, model) => {
       const known = operationAt(path)

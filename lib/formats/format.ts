@@ -240,6 +240,13 @@ export interface Format<Name extends AnyFormatName = CustomFormatName> {
   readonly fieldsWithoutEffect?: readonly string[]
 
   /**
+   * Request headers that say who asks, or with which SDK, and do not change what the model writes; `*` at the end of a
+   * name matches any rest. Requests that differ only in these, or in headers that say so in every format, get the same
+   * answer of the option `cache`. Default: none.
+   */
+  readonly headersWithoutEffect?: readonly string[]
+
+  /**
    * Says whether the provider at a URL accepts `usageRequest`. Default: it does. (If a provider rejects it, the request
    * is repeated without it, and it is not sent to that provider again.)
    */

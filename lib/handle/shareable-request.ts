@@ -81,6 +81,7 @@ function usualKey(
       query,
       headers: Object.fromEntries(open),
       body: body.json,
+      ignoredHeaders: format.headersWithoutEffect,
       ignoredFields: format.fieldsWithoutEffect,
       stream: asksForStream,
     })

@@ -19,6 +19,8 @@ export interface KeyParts {
   readonly query: readonly (readonly [string, string])[]
   /** Those that go on, without credentials, by lower-case names. */
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
+  /** Names of those that do not change the answer; `*` matches any rest. */
+  readonly ignoredHeaders: readonly string[]
   readonly body: unknown
   /** Its fields that do not change the answer. */
   readonly ignoredFields: readonly string[]
@@ -30,9 +32,11 @@ export interface KeyParts {
  *
  * @throws RangeError if the body is nested too deeply, or has a number that is not exact
  */
-export function cacheKey({ scope, targets, path, query, headers, body, ignoredFields, stream }: KeyParts): string {
+export function cacheKey(parts: KeyParts): string {
+  const { scope, targets, path, query, headers, body, ignoredFields, stream } = parts
+  const isIgnored = matcherOf(parts.ignoredHeaders)
   const sent = Object.entries(headers).filter(
-    ([name, value]) => value !== undefined && !IGNORED_HEADERS.test(name) && !saysWhoAsks(name),
+    ([name, value]) => value !== undefined && !(IGNORED_HEADERS.test(name) || saysWhoAsks(name) || isIgnored(name)),
   )
   const relevant = isObject(body)
     ? Object.fromEntries(Object.entries(body).filter(([name]) => !ignoredFields.includes(name)))

@@ -13,8 +13,8 @@ const FUNCTIONS = [
   ...(['errorBody', 'isErrorBody', 'errorEvent', 'maxOutputTokensPath', 'takesUsageRequest', 'operation'] as const),
 ]
 const STRINGS = ['usageMarker', 'provider', 'continuationField'] as const
-const STRING_LISTS = ['answerFields', 'fieldsWithoutEffect', 'endpoints', 'requestHeaders', 'requestIdHeaders'] as const
-const HEADER_LISTS = ['requestHeaders', 'requestIdHeaders'] as const
+const HEADER_LISTS = ['requestHeaders', 'requestIdHeaders', 'headersWithoutEffect'] as const
+const STRING_LISTS = ['answerFields', 'fieldsWithoutEffect', 'endpoints', ...HEADER_LISTS] as const
 const PATTERNS = [
   ...(['streamPaths', 'streamsByDefault', 'modelPaths', 'silentPaths', 'answerPaths', 'responseHeaders'] as const),
 ]

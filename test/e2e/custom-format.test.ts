@@ -27,7 +27,7 @@ const acme: Format = {
   name: 'x-acme',
   provider: 'acme',
   endpoints: ['POST **/acme/talk', 'POST **/acme/*/talk-live'],
-  requestHeaders: ['acme-flavour'],
+  requestHeaders: ['acme-flavour', 'acme-sdk-*'],
   framings: [kindLines],
   streamPaths: [/\/talk-live$/],
   modelPaths: [/\/acme\/([^/]+)\/talk-live$/],
@@ -73,10 +73,10 @@ const answersWith = (bodies: readonly string[]) => (call: Call) => {
   call.end()
 }
 
-const ask = (url: string, path = '/acme/acme-2/talk-live', body: object = { say: 'Hi' }) =>
+const ask = (url: string, path = '/acme/acme-2/talk-live', body: object = { say: 'Hi' }, headers = {}) =>
   fetch(`${url}${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'acme-flavour': 'mild' },
+    headers: { 'content-type': 'application/json', 'acme-flavour': 'mild', ...headers },
     body: JSON.stringify(body),
   })
 
@@ -114,20 +114,22 @@ describe('a custom format and a custom framing', () => {
     assert.deepEqual([stream, model], [false, 'acme-2'])
   })
 
-  test('requests that differ only in fields without effect share a kept answer', async (t) => {
+  test('requests that differ only in fields and headers without effect share a kept answer', async (t) => {
     const answer = { engine: 'acme-2-turbo', said: 'Once there was', why: 'done', cost }
     const provider = await startProvider(t, { onCall: (call) => call.json(200, answer) })
-    const format: Format = { ...acme, fieldsWithoutEffect: ['asker'] }
+    const format: Format = { ...acme, fieldsWithoutEffect: ['asker'], headersWithoutEffect: ['Acme-Sdk-*'] }
     const cache = { ttlMs: 60_000, scope: () => 'all', when: () => true }
     const app = await startApp(t, { target: provider.url, format, cache })
-    const how = async (body: object) => {
-      const response = await ask(app.url, '/acme/talk', { model: 'acme-2', ...body })
+    const how = async (body: object, headers?: Record<string, string>) => {
+      const response = await ask(app.url, '/acme/talk', { model: 'acme-2', ...body }, headers)
       await response.text()
       await app.record()
       return response.headers.get('x-cache')
     }
     assert.equal(await how({ asker: 'b', user: 'a' }), 'miss')
     assert.equal(await how({ asker: 'b', user: 'a' }), 'hit')
+    assert.equal(await how({ asker: 'b', user: 'a' }, { 'acme-sdk-version': '2' }), 'hit')
+    assert.equal(await how({ asker: 'b', user: 'a' }, { 'acme-flavour': 'hot' }), 'miss')
     assert.equal(await how({ asker: 'b', user: 'b' }), 'miss')
   })
 
