@@ -139,20 +139,28 @@ export class AiProxyError extends Error implements FailureNotice {
   readonly expose = true
   /**
    * Response headers of the failure: `retry-after`, `allow`, `upgrade`, and `x-should-retry: false` if a retry would
-   * only repeat the failure and be billed again. OpenAI's and Anthropic's SDKs obey the latter.
+   * only repeat the failure and be billed again. OpenAI's and Anthropic's SDKs obey the latter; a format of the app's
+   * own may have others (`noRetryHeaders`).
    */
   readonly headers: Readonly<Record<string, string>>
   /** Name of the limit that was hit, if any. */
   readonly limit: keyof Limits | undefined
   /** Outcome in the record of the exchange. */
   readonly outcome: Outcome
+  readonly #isFinal: boolean
+  /** Those of `headers` that keep the client from another try, if the failure is final. */
+  #noRetryHeaders = sharedNoRetryHeaders
+  /** The headers without those. */
+  readonly #otherHeaders: Readonly<Record<string, string>>
   readonly #privateCause: unknown
   #format: CompleteFormat | undefined
 
   static {
     setClientFormat = (failure, format) => {
       // An error of another copy of this package has no such field.
-      if (#format in failure) failure.#format = format
+      if (!(#format in failure)) return
+      failure.#format = format
+      failure.#forbidRetryBy(format.noRetryHeaders)
     }
   }
 
@@ -167,15 +175,23 @@ export class AiProxyError extends Error implements FailureNotice {
     const kind: FailureKind = isFailureCode(code) ? kinds[code] : kinds.policy_refused
     this.code = code
     this.status = this.statusCode = options?.status ?? kind.status
-    this.headers = {
+    this.#isFinal = kind.isFinal ?? false
+    this.#otherHeaders = {
       ...(kind.retryAfter !== undefined && { 'retry-after': String(kind.retryAfter) }),
-      ...(kind.isFinal && sharedNoRetryHeaders),
       ...(kind.challenge && { 'www-authenticate': kind.challenge }),
       ...options?.headers,
     }
+    this.headers = this.#isFinal ? { ...this.#noRetryHeaders, ...this.#otherHeaders } : this.#otherHeaders
     this.limit = kind.limit
     this.outcome = kind.outcome
     this.#privateCause = options?.privateCause
+  }
+
+  /** Puts a format's headers against another try in place of those before. */
+  #forbidRetryBy(noRetryHeaders: Readonly<Record<string, string>>): void {
+    if (!this.#isFinal || noRetryHeaders === this.#noRetryHeaders) return
+    this.#noRetryHeaders = noRetryHeaders
+    Object.assign(this, { headers: { ...noRetryHeaders, ...this.#otherHeaders } })
   }
 
   /**

@@ -5,6 +5,7 @@ import type { AnyFormatName, Format, JsonObject } from './format.js'
 import type { Counting, ParsedMessage, Progress } from './message.js'
 import { operationAt } from './operations.js'
 import type { FieldPath } from './output-limits.js'
+import { sharedNoRetryHeaders } from './shared-headers.js'
 
 /** Members of a format that have no default. */
 type WithoutDefault = 'answerFields' | 'continuationField' | 'usageRequest'
@@ -54,6 +55,7 @@ export function complete<Name extends AnyFormatName>(format: Format<Name> & Inte
     framings,
     streamsSse: format.streamsSse ?? (() => framings[0] === sse),
     errorBody: format.errorBody ?? (({ message, code }) => ({ error: { message, code } })),
+    noRetryHeaders: format.noRetryHeaders ?? sharedNoRetryHeaders,
     isErrorBody: format.isErrorBody ?? hasError,
     errorEvent: format.errorEvent ?? dataEvent,
     endpoints: format.endpoints ?? NONE,

@@ -151,6 +151,12 @@ export interface Format<Name extends AnyFormatName = CustomFormatName> {
   /** Creates the JSON body that reports a failure if no answer has begun. Default: `{ error: { message, code } }`. */
   errorBody?(failure: FailureNotice): unknown
 
+  /**
+   * Response headers that keep SDKs from another try. A failure has them if a retry would only repeat it, and be billed
+   * again. Default: `{ 'x-should-retry': 'false' }`, which most SDKs obey.
+   */
+  readonly noRetryHeaders?: Readonly<Record<string, string>>
+
   /** Says whether a JSON body is an error in this protocol. Default: whether it has an `error`. */
   isErrorBody?(body: unknown): boolean
 

@@ -1,7 +1,8 @@
 import type { BuiltInFormat } from './built-in.js'
 import { builtIns } from './built-ins.js'
 import type { CompleteFormat } from './complete.js'
-import type { CustomFormatName, FormatName } from './format.js'
+import type { AnyFormatName, CustomFormatName, FormatName } from './format.js'
+import { sharedNoRetryHeaders } from './shared-headers.js'
 
 /** Names of the built-in formats. */
 export const formatNames = Object.keys(builtIns) as readonly FormatName[]
@@ -25,4 +26,9 @@ export function registerFormat(format: CompleteFormat<CustomFormatName>): void {
 /** Returns the format with this name, built-in or the app's own; `undefined` if there is none. */
 export function findFormat(name: string): CompleteFormat | undefined {
   return Object.hasOwn(builtIns, name) ? builtIns[name as FormatName] : customFormats.get(name)
+}
+
+/** Returns the headers by which a format keeps SDKs from another try. */
+export function noRetryHeadersOf(name: AnyFormatName): Readonly<Record<string, string>> {
+  return findFormat(name)?.noRetryHeaders ?? sharedNoRetryHeaders
 }

@@ -24,7 +24,7 @@ export type {
   StreamState,
   TextPlace,
 } from './format.js'
-export { findFormat, formatNames, getFormat, registerFormat } from './formats.js'
+export { findFormat, formatNames, getFormat, noRetryHeadersOf, registerFormat } from './formats.js'
 export type { AnswerRules } from './google.js'
 export { providerAt } from './hosts.js'
 export type { ChoiceState, Counting, ParsedMessage, Place, Progress, Usage, WholeItem } from './message.js'

@@ -6,6 +6,7 @@ import { FormatGuard } from './guarded-format.js'
 import { guardedFraming } from './guarded-framing.js'
 import type { HookErrors } from './hook-errors.js'
 import { compilePathRule } from './path-rule.js'
+import { resolveHeaders } from './provider.js'
 import { check, invalidOption, objectOf } from './validate.js'
 
 const FUNCTIONS = [
@@ -25,7 +26,7 @@ const IN_ANY_CASE: readonly string[] = ['responseHeaders'] satisfies (typeof PAT
 const PATH_LISTS = ['modelFields', 'otherLimitPaths'] as const
 const MEMBERS = [
   ...(['name', ...FUNCTIONS, ...STRINGS, ...STRING_LISTS, ...PATTERNS] as const),
-  ...(['counting', 'framings', ...PATH_LISTS, 'readsBothCases', 'usageRequest'] as const),
+  ...(['counting', 'framings', ...PATH_LISTS, 'readsBothCases', 'usageRequest', 'noRetryHeaders'] as const),
 ]
 
 /**
@@ -99,6 +100,10 @@ function checkMembers(format: Format): Format {
     modelFields,
     otherLimitPaths,
     readsBothCases,
+    noRetryHeaders:
+      format.noRetryHeaders === undefined
+        ? undefined
+        : Object.fromEntries(resolveHeaders('format.noRetryHeaders', format.noRetryHeaders)),
   }
   return {
     name,

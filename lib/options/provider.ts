@@ -65,7 +65,8 @@ function resolveTarget(option: string, target: unknown): { origin: string; prefi
   return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, '') }
 }
 
-function resolveHeaders(option: string, given: AiProxyOptions['headers']): Provider['headers'] {
+/** Validates headers of the app, and returns them by lower-case names. Errors do not show values, which may be secrets. */
+export function resolveHeaders(option: string, given: AiProxyOptions['headers']): Provider['headers'] {
   const headers = lowerCased(secretRecord(option, orDefault(given, {})))
   for (const [name, value] of headers) {
     if (typeof value !== 'string') invalidOption(`${option}.${name}`, hint(typeof value), 'a string')

@@ -1,4 +1,5 @@
 import type { Admission, PolicyExchange, Refusal } from '../api/policy.js'
+import type { AnyFormatName } from '../formats/index.js'
 import { isThenable } from '../util/promises.js'
 import type { CalendarCache } from './calendar.js'
 import { Denials } from './denials.js'
@@ -72,7 +73,7 @@ export class QuotaAdmission {
     const denial = enforce ? this.#knownDenial(run) : undefined
     if (denial) {
       this.#noteExceeded(denial, exchange)
-      return { refuse: refusalOf(denial, limitHeaders([denial.limit])) }
+      return { refuse: refusalOf(denial, limitHeaders([denial.limit]), exchange.format) }
     }
     const answer = store.reserve({ id: run.id, slot: run.slot, claims: run.claims, leaseMs, force: !enforce })
     return isThenable(answer)
@@ -91,7 +92,7 @@ export class QuotaAdmission {
       // Whatever `onExceeded` throws, what was taken by force is given back.
       if (!enforce) this.#take(run, answer)
       this.#noteExceeded(exceeded, exchange)
-      if (enforce) return this.#refuse(run, reserved, exceeded)
+      if (enforce) return this.#refuse(run, reserved, exceeded, exchange.format)
     } else this.#take(run, answer)
     if (onExhausted === 'cut' && run.isUsedUpByStreams) exchange.watchFrom(boundOf(run, exchange))
     return reserved && { headers: limitHeaders(statusesOf(run, reserved)) }
@@ -102,13 +103,13 @@ export class QuotaAdmission {
     this.#parts.running.add(run)
   }
 
-  #refuse(run: QuotaRun, reserved: Reserved, exceeded: Exceeded): Admission {
+  #refuse(run: QuotaRun, reserved: Reserved, exceeded: Exceeded, format: AnyFormatName): Admission {
     const { key, kind, per } = exceeded.limit
     const bucket = run.buckets.find((each) => each.key === key && each.kind === kind && each.per === per)
     // Only what was counted stays until the reset; what is held may be free at once.
     if (bucket && exceeded.fitsInMs > 0)
       this.#denials.add(idOf(run, bucket), bucket.allowed, run.needOf(bucket), exceeded, performance.now())
-    return { refuse: refusalOf(exceeded, limitHeaders(statusesOf(run, reserved))) }
+    return { refuse: refusalOf(exceeded, limitHeaders(statusesOf(run, reserved)), format) }
   }
 
   #knownDenial(run: QuotaRun): Exceeded | undefined {

@@ -1,5 +1,5 @@
 import type { Refusal } from '../api/policy.js'
-import { duration, sharedNoRetryHeaders } from '../formats/index.js'
+import { type AnyFormatName, duration, noRetryHeadersOf } from '../formats/index.js'
 import type { LimitStatus } from './headers.js'
 
 /** Later than this, a client that tries again by itself would only hammer. */
@@ -14,8 +14,17 @@ export interface Exceeded {
   readonly fitsInMs: number
 }
 
-/** Returns the refusal of a request that exceeds a limit. */
-export function refusalOf({ limit, needs, fitsInMs }: Exceeded, headers: Readonly<Record<string, string>>): Refusal {
+/**
+ * Returns the refusal of a request that exceeds a limit.
+ *
+ * @param headers the state of its limits
+ * @param format the one that the client speaks
+ */
+export function refusalOf(
+  { limit, needs, fitsInMs }: Exceeded,
+  headers: Readonly<Record<string, string>>,
+  format: AnyFormatName,
+): Refusal {
   const never = fitsInMs === Number.POSITIVE_INFINITY
   const seconds = Math.max(1, Math.ceil(fitsInMs / 1000))
   return {
@@ -24,7 +33,7 @@ export function refusalOf({ limit, needs, fitsInMs }: Exceeded, headers: Readonl
     headers: {
       ...headers,
       ...(!never && { 'retry-after': String(seconds) }),
-      ...(fitsInMs > SOON_MS && sharedNoRetryHeaders),
+      ...(fitsInMs > SOON_MS && noRetryHeadersOf(format)),
     },
   }
 }

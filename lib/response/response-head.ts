@@ -85,6 +85,8 @@ export function withoutLength(headers: OutgoingHttpHeaders): OutgoingHttpHeaders
   return others
 }
 
+const NONE: readonly RegExp[] = []
+
 /** Memoized: the same names occur in every answer. */
 const kindOf = memoize((name) => {
   if (isHopByHop(name) || linkHeaders.includes(name) || name === REQUEST_ID) return 'elsewhere'
@@ -105,7 +107,7 @@ export function responseHeaders(
   res: ServerResponse,
   isDecoded: boolean,
   onDropped?: (names: readonly string[]) => void,
-  ofFormat: readonly RegExp[] = [],
+  ofFormat: readonly RegExp[] = NONE,
 ): OutgoingHttpHeaders {
   const { headers: given, statusCode } = response
   const named = namedByConnection(given.connection)

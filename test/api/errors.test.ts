@@ -5,10 +5,12 @@ import {
   type FailureCode,
   limitFailure,
   type Outcome,
+  setClientFormat,
   toFailure,
   toOneLine,
 } from '../../lib/api/errors.js'
 import type { ResolvedLimits as Limits } from '../../lib/api/limits.js'
+import { getFormat } from '../../lib/formats/index.js'
 import { defaultLimits } from '../../lib/options/limits.js'
 
 const limitHits: [code: Parameters<typeof limitFailure>[0], status: number, limit: keyof Limits][] = [
@@ -28,6 +30,26 @@ const limitHits: [code: Parameters<typeof limitFailure>[0], status: number, limi
   ['output_tokens_exceeded', 502, 'maxOutputTokens'],
   ['slow_client', 503, 'drainTimeoutMs'],
 ]
+
+describe('the headers against another try', () => {
+  const [usual, other] = [getFormat('anthropic'), { ...getFormat('cohere'), noRetryHeaders: { 'acme-again': 'no' } }]
+  const options = { headers: { 'retry-after': '5' } }
+
+  test('are those of the format that the client speaks, whatever it was before', () => {
+    const failure = new AiProxyError('aborted', 'No', options)
+    assert.deepEqual(failure.headers, { 'x-should-retry': 'false', 'retry-after': '5' })
+    setClientFormat(failure, other)
+    assert.deepEqual(failure.headers, { 'acme-again': 'no', 'retry-after': '5' })
+    setClientFormat(failure, usual)
+    assert.deepEqual(failure.headers, { 'x-should-retry': 'false', 'retry-after': '5' })
+  })
+
+  test('are none of a failure that may pass', () => {
+    const failure = new AiProxyError('overloaded', 'No', options)
+    setClientFormat(failure, other)
+    assert.deepEqual(failure.headers, { 'retry-after': '5' })
+  })
+})
 
 describe('a limit that was exceeded', () => {
   for (const [code, status, limit] of limitHits) {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Format, Framing, HookedRequest, StreamEvent } from '../../lib/index.js'
+import type { AiProxyError, Format, Framing, HookedRequest, StreamEvent } from '../../lib/index.js'
 import { framings, textOf, withText } from '../../lib/index.js'
 import { openTelemetryObserver } from '../../lib/opentelemetry.js'
+import { quota } from '../../lib/quota.js'
 import { telemetry } from '../metrics/support/telemetry.js'
 import { startApp } from './support/app.js'
 import { type Call, startProvider } from './support/provider.js'
@@ -217,6 +218,26 @@ describe('a custom format and a custom framing', () => {
       app.records.map(({ code }) => code),
       ['model_not_allowed', 'upstream_reset'],
     )
+  })
+
+  test('a failure that a retry would only repeat says so in its headers', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+    const own: Format = { ...acme, noRetryHeaders: { 'Acme-Again': 'no' } }
+    const seen: (string | undefined)[] = []
+    const limits = { maxRequestBytes: 100 }
+    const errors = (failure: AiProxyError) => void seen.push(failure.headers['acme-again'])
+    const app = await startApp(t, { target: provider.url, format: own, limits, errors })
+    const headersAfter = async (url: string, body: object) => {
+      const { status, headers } = await ask(url, '/acme/talk', body)
+      return [status, headers.get('acme-again'), headers.get('x-should-retry')]
+    }
+    assert.deepEqual(await headersAfter(app.url, { say: 'x'.repeat(100) }), [413, 'no', null])
+    assert.deepEqual(seen, ['no'])
+    const usual = await startApp(t, { target: provider.url, format: acme, limits })
+    assert.deepEqual(await headersAfter(usual.url, { say: 'x'.repeat(100) }), [413, null, 'false'])
+    const policies = [quota({ limits: () => [{ key: 'all', requests: 0, per: '1h' }] })]
+    const full = await startApp(t, { target: provider.url, format: own, policies })
+    assert.deepEqual(await headersAfter(full.url, { model: 'acme-2' }), [429, 'no', null])
   })
 
   test('a truncated stream and an error within a stream are recorded', async (t) => {

@@ -58,6 +58,17 @@ describe('a custom format is validated when the middleware is created', () => {
       "aiProxy: format.modelPaths takes a list of RegExps; got [ '/a' ]",
     ],
     [
+      'a header that cannot be sent',
+      { ...small, noRetryHeaders: { 'acme-again': 'nö\n' } },
+      /^aiProxy: format.noRetryHeaders.acme-again takes a value that an HTTP header can carry/,
+    ],
+    [
+      'a header without a value',
+      { ...small, noRetryHeaders: { 'acme-again': false } },
+      'aiProxy: format.noRetryHeaders.acme-again takes a string; got boolean',
+    ],
+    ['no headers', { ...small, noRetryHeaders: null }, 'aiProxy: format.noRetryHeaders takes an object; got null'],
+    [
       'a header that is not a RegExp',
       { ...small, responseHeaders: ['acme-cost'] },
       "aiProxy: format.responseHeaders takes a list of RegExps; got [ 'acme-cost' ]",
@@ -155,7 +166,11 @@ describe('a minimal format', () => {
     assert.deepEqual(resolved({ ...small, modelFields: [['a', 'b']] }).format.modelFields, [['a', 'b']])
     assert.deepEqual([format.operation('/v1/embeddings', 'm'), format.operation('/talk', 'm')], ['embeddings', 'chat'])
     assert.deepEqual([format.provider, format.usageMarker, format.framings], ['x-small', '', [framings.sse]])
-    assert.deepEqual(format.responseHeaders, [])
+    assert.deepEqual([format.responseHeaders, format.headersWithoutEffect], [[], []])
+    assert.deepEqual(format.noRetryHeaders, { 'x-should-retry': 'false' })
+    assert.deepEqual(resolved({ ...small, noRetryHeaders: { 'Acme-Again': 'no' } }).format.noRetryHeaders, {
+      'acme-again': 'no',
+    })
     assert.equal(format.streamsSse('/'), true)
     assert.equal(resolved({ ...small, framings: [framings.ndjson, framings.sse] }).format.streamsSse('/'), false)
   })
