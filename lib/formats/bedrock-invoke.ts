@@ -1,4 +1,5 @@
-import { isObject, tryParseJson } from '../json/json.js'
+import { isObject } from '../json/json.js'
+import { tryParseWithinBounds } from '../json/parse-within-bounds.js'
 import { anthropic, MESSAGE } from './anthropic.js'
 import { aws, exceptionIn, failureIn } from './aws.js'
 import { bedrockConverse, wrappedEvent } from './bedrock-converse.js'
@@ -169,10 +170,13 @@ let lastMessage: JsonObject | undefined
 /**
  * Returns the message that a `chunk` carries. Callers ask twice in a row for each message, so the last one is kept and
  * decoded once.
+ *
+ * @throws UnwieldyJsonError
  */
 function messageIn(data: JsonObject): JsonObject | undefined {
   if (data === lastData) return lastMessage
-  const message = typeof data.bytes === 'string' ? tryParseJson(Buffer.from(data.bytes, 'base64').toString()) : data
+  const { bytes } = data
+  const message = typeof bytes === 'string' ? tryParseWithinBounds(Buffer.from(bytes, 'base64').toString()) : data
   lastData = data
   lastMessage = isObject(message) ? message : undefined
   return lastMessage

@@ -1,4 +1,3 @@
-import { AiProxyError } from '../api/errors.js'
 import type { Reading, UsageAccumulator } from '../exchange/usage-accumulator.js'
 import {
   anyErrorIn,
@@ -11,8 +10,9 @@ import {
 } from '../formats/index.js'
 import type { Framing, Message } from '../framing/index.js'
 import { isObject, tryParseJson } from '../json/json.js'
+import { tryParseWithinBounds, UnwieldyJsonError } from '../json/parse-within-bounds.js'
 import { digestFrame } from './large-frame.js'
-import { isExpensiveToParse, isTooLargeToParse } from './parse-cost.js'
+import { hasTooManyLines, isExpensiveToParse } from './parse-cost.js'
 
 /** Maximum number of characters kept of an error that is not JSON. */
 const MAX_ERROR_CHARS = 1000
@@ -36,19 +36,21 @@ export interface ReadFrame extends ParsedFrame {
  *
  * @param mayDigest whether a digest may stand for data that is expensive to parse; the message then has no data
  * @returns `undefined` if the frame has no message
- * @throws AiProxyError `upstream_error` if the data must be parsed and would take too much memory
+ * @throws UnwieldyJsonError if the data must be parsed, and that would take too much memory or time
  */
 export function parseFrame(frame: Buffer, framing: Framing, mayDigest: boolean): ParsedFrame | undefined {
   if (mayDigest && isExpensiveToParse(frame)) return { message: { data: '' }, data: digestFrame(frame, framing) }
-  // What a hook cannot see must not go out.
-  if (!mayDigest && isTooLargeToParse(frame)) {
-    throw new AiProxyError('upstream_error', 'The provider sent an event that cannot be read')
-  }
+  if (!mayDigest && hasTooManyLines(frame)) throw new UnwieldyJsonError()
   const message = framing.read(frame)
-  return message && { message, data: tryParseJson(message.data) }
+  // What surrounds the data may look like a part of it, such as the quote in a comment.
+  return message && { message, data: mayDigest ? tryParseJson(message.data) : tryParseWithinBounds(message.data) }
 }
 
-/** Reads what a message says, including an error that its framing or its data reports. */
+/**
+ * Reads what a message says, including an error that its framing or its data reports.
+ *
+ * @throws UnwieldyJsonError if the message within the data would take too much memory
+ */
 export function interpret(message: Message, data: unknown, format: CompleteFormat): ReadFrame {
   const reading = isObject(data) ? format.readMessage(data as JsonObject, message.event) : {}
   const progress = isObject(data) ? format.progressIn(data, message.event) : undefined

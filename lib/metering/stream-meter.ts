@@ -1,7 +1,9 @@
+import { AiProxyError } from '../api/errors.js'
 import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import type { CompleteFormat, ParsedMessage, WholeItem } from '../formats/index.js'
 import type { Framing, Message } from '../framing/index.js'
+import { UnwieldyJsonError } from '../json/parse-within-bounds.js'
 import { type EstimateTokens, tokensByApp } from '../options/estimate-tokens.js'
 import { sizeOf } from '../util/size-of.js'
 import { RunningEstimate } from './estimate.js'
@@ -220,7 +222,8 @@ export class StreamMeter implements Metering {
     try {
       return this.#transform(frame, now)
     } catch (error) {
-      this.failure = { error }
+      // What a hook cannot see must not go out.
+      this.failure = { error: error instanceof UnwieldyJsonError ? unreadable() : error }
       return EMPTY
     }
   }
@@ -283,6 +286,10 @@ export class StreamMeter implements Metering {
 
 const NONE: readonly Buffer[] = []
 const EMPTY = Buffer.alloc(0)
+
+function unreadable(): AiProxyError {
+  return new AiProxyError('upstream_error', 'The provider sent an event that cannot be read')
+}
 
 function concatNonEmpty(pieces: readonly Buffer[]): Buffer | undefined {
   const whole = Buffer.concat(pieces)

@@ -4,6 +4,7 @@ import { ConverseStreamCommand } from '@aws-sdk/client-bedrock-runtime'
 import { GoogleGenAI } from '@google/genai'
 import { Ollama } from 'ollama'
 import type { AiProxyOptions } from '../../lib/index.js'
+import { awsEvent } from '../framing/bodies.js'
 import { collected } from './support/aimock.js'
 import { startApp } from './support/app.js'
 import { withBedrock } from './support/aws.js'
@@ -23,7 +24,7 @@ import {
 type OnEvent = NonNullable<AiProxyOptions['onEvent']>
 type Event = Parameters<OnEvent>[0]
 
-const { chat, anthropic, geminiArray, geminiSse, converse, ollamaChat } = streams
+const { chat, anthropic, geminiArray, geminiSse, converse, invoke, ollamaChat } = streams
 const latin1 = (bytes: Buffer) => bytes.toString('latin1')
 
 /** A whole stream through a hook; what the client got. */
@@ -51,7 +52,10 @@ describe('onEvent', () => {
   for (const [name, data] of [
     ['nested too deeply', `data: ${'['.repeat(40_000)}${']'.repeat(40_000)}`],
     ['of millions of values', `data: [${'{},'.repeat(2_200_000)}{}]`],
+    ['of millions of values, in a quote that a comment opens', `: "\ndata: [${'{},'.repeat(2_200_000)}{}]`],
+    ['of millions of values, in a quote that its name opens', `event: "\ndata: [${'{},'.repeat(2_200_000)}{}]`],
     ['of millions of lines', 'data:\n'.repeat(1_250_000)],
+    ['of millions of lines that end with CR, in a quote', `: "\r${'data:\r'.repeat(1_250_000)}`],
   ] as const) {
     test(`an event ${name} is not parsed, and ends the stream`, async (t) => {
       const before = chat.frames[0]!
@@ -66,6 +70,19 @@ describe('onEvent', () => {
       )
     })
   }
+
+  test('an event in base64 of millions of values is not parsed, and ends the stream', async (t) => {
+    const base64 = Buffer.from(`{"completion":[${'{},'.repeat(2_200_000)}{}]}`).toString('base64')
+    const [before, ...after] = invoke.frames as [Buffer, ...Buffer[]]
+    const chunks = [before, awsEvent(JSON.stringify({ bytes: base64 }), 'chunk'), ...after]
+    let seen = 0
+    const { record } = await hooked(t, invoke, () => void seen++, { chunks })
+    assert.equal(seen, 1)
+    assert.deepEqual(
+      [record.outcome, record.error],
+      ['upstream_error', 'The provider sent an event that cannot be read'],
+    )
+  })
 
   for (const stream of allStreams) {
     for (const [what, chunks] of [
