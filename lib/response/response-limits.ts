@@ -15,6 +15,8 @@ export interface AnswerCallbacks {
 
 /** The answer that the limits are for. */
 interface LimitedAnswer {
+  /** It has ended. */
+  readonly isStopped: boolean
   /** Whether bytes from the provider still have to be forwarded. */
   readonly hasMore: boolean
 }
@@ -142,6 +144,17 @@ export class ResponseLimits {
   failUnlessComplete(failure: AiProxyError): void {
     if (this.#isComplete) this.#complete()
     else this.#callbacks.fail(failure)
+  }
+
+  /**
+   * Ends a stream well that is to be ended from outside, if the client has seen its end.
+   *
+   * @returns whether it has
+   */
+  completeIfReported(): boolean {
+    const hasEnded = this.isStream && this.hasReportedEnd && !this.#answer.isStopped
+    if (hasEnded) this.#complete()
+    return hasEnded
   }
 
   /** Whether nothing more will come of an answer that does not go on. */

@@ -239,6 +239,7 @@ export class ResponseStream implements Runnable {
   }
 
   #failTooLarge(code: 'response_too_large' | 'event_too_large'): void {
+    if (this.limits.completeIfReported()) return
     this.stop()
     this.limits.failWithLimit(code)
   }

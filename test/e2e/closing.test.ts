@@ -1,14 +1,39 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { ErrorRequestHandler, Express, Response as ServerResponse } from 'express'
-import { startApp } from './support/app.js'
+import { type App, startApp } from './support/app.js'
 import { connect, Events, post } from './support/client.js'
 import { openai, protocols } from './support/protocols.js'
-import { startProvider } from './support/provider.js'
+import { type Call, startProvider } from './support/provider.js'
 import { Queue, within } from './support/waiting.js'
 
 /** A grace that no test lives to see the end of. */
 const LONG_MS = 3_600_000
+
+describe('a stream that the client has seen the end of, and that the provider keeps open,', () => {
+  for (const { name, path, request, events, terminator } of protocols) {
+    for (const [what, end] of [
+      ['abort(id)', ({ proxy }) => void proxy.abort(proxy.exchanges()[0]!.id)],
+      ['close()', ({ proxy }) => void proxy.close({ graceMs: 0 })],
+      ['more bytes than may pass', (_, call) => void call.send(`: ${'x'.repeat(5000)}\n\n`)],
+    ] satisfies [string, (app: App, call: Call) => void][]) {
+      test(`${name}: ends well if ${what} ends it`, async (t) => {
+        const provider = await startProvider(t)
+        const limits = { terminatorGraceMs: false, maxResponseBytes: 4000 } as const
+        const app = await startApp(t, { target: provider.url, limits })
+        const answer = post(app.url + path, request)
+        const call = (await provider.next()).sse([...events, terminator])
+        const received = new Events(await answer)
+        for (const event of [...events, terminator]) assert.equal(await received.next(), event)
+        end(app, call)
+        assert.equal((await received.rest()).filter((event) => !event.startsWith(':')).length, 0)
+        const { outcome, code } = await app.record()
+        assert.deepEqual([outcome, code], ['completed', undefined])
+        await call.gone
+      })
+    }
+  }
+})
 
 describe('a client that leaves right after the end of the stream', () => {
   for (const { name, path, request, events, terminator } of protocols) {
