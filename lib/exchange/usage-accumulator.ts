@@ -172,9 +172,8 @@ export class UsageAccumulator {
 
   /** The usage is not this exchange's. */
   disregardUsage(): void {
-    this.usage = this.billed = this.#estimateAtEnd = undefined
-    this.estimatedTokens = this.#estimateWhenReported = this.#estimateInTotal = 0
-    this.#isReportedAtEnd = false
+    this.usage = this.billed = undefined
+    this.estimatedTokens = this.#estimateWhenReported = 0
   }
 
   /** The last frames of an event stream that contain no event: perhaps a page, or an error in JSON. */

@@ -27,7 +27,7 @@ export class ChargedAnswers {
     if (id === undefined) return
     // What has been written so far will be in the usage of the whole.
     const isPending = answer.isPending && !asksForStream
-    const isWhole = !isPending && (answer.usage !== undefined || answer.finishReason !== undefined)
+    const isWhole = answer.usage !== undefined || answer.finishReason !== undefined
     const isRead = requested !== undefined && (this.#ids.has(id) || !(isWhole || asksForStream))
     if (isPending || isRead) answer.disregardUsage()
     else if (isWhole) this.#ids.add(id)

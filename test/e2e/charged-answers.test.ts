@@ -77,6 +77,30 @@ describe('an answer that the provider keeps is in one record with its usage', ()
     assert.deepEqual(await totalsOf(app, 'GET responses/resp_1', 'GET responses/resp_1'), [undefined, undefined])
   })
 
+  test('in part in that of each who gets a stream that breaks off, and in that of the first who reads it whole', async (t) => {
+    const created = { type: 'response.created', response: { ...unfinished, output: [] } }
+    const delta = { type: 'response.output_text.delta', delta: 'Once upon a time' }
+    const events = [created, delta].map((event) => String(sseEvent(event, event.type)))
+    const left = ['stream', 'stream', 'whole', 'whole']
+    const provider = await startProvider(t, {
+      onCall: (call) => (left.shift() === 'stream' ? call.sse(events).end() : call.json(200, written)),
+    })
+    const app = await startApp(t, { target: provider.url })
+    const url = `${app.url}/v1/responses`
+    await (await post(url, { model: 'm', input: 'Hi', stream: true, background: true })).text()
+    await (await fetch(`${url}/resp_1?stream=true`)).text()
+    const parts = [await app.record(), await app.record()]
+    assert.deepEqual(
+      parts.map(({ code, tokens }) => [code, tokens?.total]),
+      [
+        ['upstream_truncated', 4],
+        ['upstream_truncated', 4],
+      ],
+    )
+    const read = 'GET responses/resp_1'
+    assert.deepEqual(await totalsOf(app, read, read), [57, undefined])
+  })
+
   test('a quota does not cut what was charged before', async (t) => {
     const text = 'Once upon a time there was a king who had nothing to do. '.repeat(3)
     const pieces = Array.from({ length: 10 }, () => ({ type: 'response.output_text.delta', delta: text }))
