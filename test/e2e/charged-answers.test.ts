@@ -101,6 +101,19 @@ describe('an answer that the provider keeps is in one record with its usage', ()
     assert.deepEqual(await totalsOf(app, read, read), [57, undefined])
   })
 
+  test('in that of the request for it, also if the provider sends a stream that was not asked for', async (t) => {
+    for (const last of [
+      { type: 'response.completed', response: written },
+      { type: 'response.completed', response: { ...written, status: undefined } },
+    ]) {
+      const created = { type: 'response.created', response: { ...unfinished, output: [] } }
+      const events = [created, last].map((event) => String(sseEvent(event, event.type)))
+      const provider = await startProvider(t, { onCall: (call) => call.sse(events).end() })
+      const app = await startApp(t, { target: provider.url })
+      assert.deepEqual(await totalsOf(app, 'responses'), [57])
+    }
+  })
+
   test('a quota does not cut what was charged before', async (t) => {
     const text = 'Once upon a time there was a king who had nothing to do. '.repeat(3)
     const pieces = Array.from({ length: 10 }, () => ({ type: 'response.output_text.delta', delta: text }))
