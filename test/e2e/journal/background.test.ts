@@ -176,3 +176,19 @@ test('an id that is longer than any is neither looked up nor remembered', async 
   assert.equal(record.responseModel?.length, 2048)
   assert.deepEqual(names, ['r:resp_1'])
 })
+
+test('nothing is remembered of answers that the provider does not keep, and any body may ask for them', async (t) => {
+  const provider = await startProvider(t, { onCall: (call) => call.json(200, { id: 'chatcmpl-1', text: 'Hi' }) })
+  const journal = memoryJournal()
+  const put = t.mock.method(journal, 'put')
+  const app = await startApp(t, { target: provider.url, resume: { who, journal } })
+  const chat = { model: 'gpt-test', messages: [{ role: 'user', content: 'Hi' }] }
+  assert.equal((await post(`${app.url}/v1/chat/completions`, chat, as('ada'))).status, 200)
+  const form = new FormData()
+  form.set('file', new Blob(['RIFF']), 'a.wav')
+  const uploaded = await fetch(`${app.url}/v1/audio/transcriptions`, { method: 'POST', body: form, ...as('ada') })
+  assert.equal(uploaded.status, 200)
+  await app.record()
+  await app.record()
+  assert.equal(put.mock.callCount(), 0)
+})
