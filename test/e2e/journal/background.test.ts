@@ -32,9 +32,19 @@ test('an answer in the background belongs to the subject that asked for it', asy
   assert.equal(provider.calls.length, before)
 })
 
+test('nobody without a name reads an answer of which no owner is known', async (t) => {
+  const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+  const resume = { who: (req: { headers: Record<string, unknown> }) => req.headers['x-user'] as string | undefined }
+  const app = await startApp(t, { target: provider.url, resume })
+  assert.equal((await fetch(`${app.url + RESPONSES}/resp_1`)).status, 404)
+  assert.equal(provider.calls.length, 0)
+})
+
 test('an answer in the background is its owner’s as soon as its stream has named it', async (t) => {
   const provider = await startProvider(t)
-  const app = await startApp(t, { target: provider.url, resume: { who } })
+  const journal = memoryJournal()
+  const put = t.mock.method(journal, 'put')
+  const app = await startApp(t, { target: provider.url, resume: { who, journal } })
   const response = {
     id: 'resp_9',
     object: 'response',
@@ -56,6 +66,9 @@ test('an answer in the background is its owner’s as soon as its stream has nam
   assert.equal((await reading).status, 200)
   assert.equal((await fetch(`${app.url + RESPONSES}/resp_9`, as('eve'))).status, 404)
   call.end()
+  await events.rest()
+  const owners = put.mock.calls.filter(({ arguments: [name] }) => name === 'r:resp_9')
+  assert.equal(owners.length, 1, 'not with each event')
 })
 
 test('only the owner of an answer can continue it, however its id is sent', async (t) => {
