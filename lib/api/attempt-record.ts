@@ -49,7 +49,7 @@ export interface TargetStats {
   readonly coolingBecause: string | undefined
   /** Attempts that started at it. */
   readonly attempts: number
-  /** Attempts that failed. */
+  /** Attempts that failed at it. One whose request could not be made is none: that says nothing about the target. */
   readonly failures: number
   /** Moving average of the time to first token, in milliseconds; `undefined` without a sample. */
   readonly firstTokenMs: number | undefined

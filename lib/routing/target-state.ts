@@ -48,7 +48,7 @@ export class TargetState implements RouterTarget {
     return this.#attempts
   }
 
-  /** Attempts that failed. Answers that are the client's fault, and final, are none. */
+  /** Attempts that failed at it. Answers that are the client's fault, and final, are none, nor is what was never sent. */
   get failures(): number {
     return this.#failures
   }
@@ -86,7 +86,7 @@ export class TargetState implements RouterTarget {
 
   /** An attempt failed, as `judge()` sees it. */
   fail(verdict: Verdict, failure: AttemptFailure): void {
-    if (verdict.reason !== undefined) this.#failures++
+    if (verdict.reason !== undefined && failure.kind !== 'unprepared') this.#failures++
     this.cooling.report(verdict, failure)
   }
 

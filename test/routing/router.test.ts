@@ -419,6 +419,7 @@ describe('an operator', () => {
     state('a').succeed()
     fail('b', { kind: 'status', status: 429, retryAfterMs: 2500.5 })
     fail('b', { kind: 'status', status: 400 })
+    fail('a', { kind: 'unprepared' })
     clock.time += 500
     assert.deepEqual(router.stats(1_000_000), [
       {

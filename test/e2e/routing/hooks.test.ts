@@ -71,7 +71,8 @@ describe('`onAttempt`', () => {
       assert.equal(await (await ask(app.url)).text(), ANSWER)
       assert.deepEqual(reported, ['onAttempt', 'gpt-test'])
       assert.deepEqual(attemptsOf(await app.record()), ['a internal_error', 'b'])
-      assert.deepEqual([a.calls.length, app.proxy.stats().targets[0]?.coolingUntil], [0, undefined])
+      const { attempts, failures, coolingUntil } = app.proxy.stats().targets[0]!
+      assert.deepEqual([a.calls.length, attempts, failures, coolingUntil], [0, 1, 0, undefined])
     })
   }
 
@@ -95,7 +96,7 @@ describe('`onAttempt`', () => {
     })
     assert.equal(await (await ask(app.url)).text(), ANSWER)
     assert.deepEqual(attemptsOf(await app.record()), ['a unprepared', 'b'])
-    assert.equal(a.calls.length, 0)
+    assert.deepEqual([a.calls.length, app.proxy.stats().targets[0]?.failures], [0, 0])
   })
 
   test('masks what it adds, which may be a secret', async (t) => {
