@@ -7,7 +7,7 @@ import { PreambleReader } from '../response/preamble.js'
 import type { PreambleBounds, PreambleFailure } from '../response/preamble-callbacks.js'
 import { readWhole } from '../response/stored-response.js'
 import type { AttemptFailure } from '../routing/failure.js'
-import { retryAfterMs } from '../routing/retry-after.js'
+import { retryAfterMs, shouldRetry } from '../routing/retry-after.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
 import { memoize } from '../util/memoize.js'
 import type { PreparedRequest } from './prepare-request.js'
@@ -109,7 +109,8 @@ export class TargetAttempt implements DispatchEvents {
     this.entry.answer(response.statusCode)
     this.#exchange.deadlines.stop(this.#timers.firstByte)
     if (status >= 400) {
-      const failure: AttemptFailure = { kind: 'status', status, retryAfterMs: retryAfterMs(headers, Date.now()) }
+      const says = { retryAfterMs: retryAfterMs(headers, Date.now()), shouldRetry: shouldRetry(headers) }
+      const failure: AttemptFailure = { kind: 'status', status, ...says }
       const error = new AiProxyError('upstream_error', `The provider answered with status ${status}`)
       return this.#fail(failure, error, response)
     }

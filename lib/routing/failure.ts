@@ -23,6 +23,8 @@ export interface AttemptFailure {
   readonly status?: number | undefined
   /** What the target's `Retry-After` says, in milliseconds. */
   readonly retryAfterMs?: number | undefined
+  /** What the target's `x-should-retry` says; `undefined` if it says nothing. */
+  readonly shouldRetry?: boolean | undefined
 }
 
 /** What follows from a failure. */
@@ -76,7 +78,7 @@ export function judge(failure: AttemptFailure): Verdict {
     case 'reset':
       return CONNECTION
     case 'status':
-      return judgeStatus(failure.status)
+      return heed(judgeStatus(failure.status), failure.shouldRetry)
     case 'first-byte-timeout':
     case 'first-token-timeout':
       return { ...SERVER_ERROR, reason: 'timeout' }
@@ -95,6 +97,23 @@ function judgeStatus(status: number | undefined): Verdict {
   if (status === 429) return RATE_LIMIT
   if (status === 401 || status === 402 || status === 403) return AUTH
   return SERVER_ERRORS.has(status) ? SERVER_ERROR : FINAL
+}
+
+/**
+ * Obeys a target that says itself whether its answer would be the same again. `false` is about this target alone: another
+ * one may still answer. `true` makes any failure one that may pass, which is then not the request's fault, nor that of
+ * the credentials.
+ */
+function heed(verdict: Verdict, shouldRetry: boolean | undefined): Verdict {
+  if (shouldRetry === undefined) return verdict
+  if (!shouldRetry) return { ...verdict, sameTarget: 'no' }
+  const { reason = 'server-error', cooling } = verdict
+  return {
+    reason,
+    sameTarget: 'after-backoff',
+    nextTarget: true,
+    cooling: cooling === 'credentials' ? 'by-rate' : cooling,
+  }
 }
 
 /** Some errors repeat the 200 of their stream, or a code that is no status: that says no more than none. */

@@ -32,6 +32,17 @@ export function retryAfterMs(headers: ResponseHeaders, now: number): number | un
   return date === undefined ? undefined : Math.max(0, date - now)
 }
 
+/**
+ * Reads `x-should-retry`, with which a provider says whether the same request to it may succeed later. OpenAI's and
+ * Anthropic's SDKs obey it, whatever the status.
+ *
+ * @returns `undefined` if there is no such header, or it says something else
+ */
+export function shouldRetry(headers: ResponseHeaders): boolean | undefined {
+  const says = first(headers['x-should-retry']).toLowerCase()
+  return says === 'true' ? true : says === 'false' ? false : undefined
+}
+
 function first(value: string | readonly string[] | undefined): string {
   const text = typeof value === 'string' ? value : value?.[0]
   return text?.trim() ?? ''

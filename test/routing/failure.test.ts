@@ -49,6 +49,23 @@ describe('a failure is judged', () => {
   test('as a server error if it has no status', () => isJudged({ kind: 'status' }, serverError))
 })
 
+describe('a failure whose target says itself', () => {
+  for (const [each, [reason, , next, cools]] of statuses) {
+    for (const status of each) {
+      test(`that it would be the same again is not tried there again: ${status}`, () =>
+        isJudged({ kind: 'status', status, shouldRetry: false }, [reason, 'no', next, cools]))
+
+      test(`that it may pass is one that may, and no fault of the request: ${status}`, () =>
+        isJudged({ kind: 'status', status, shouldRetry: true }, [
+          reason ?? 'server-error',
+          'after-backoff',
+          true,
+          cools === 'credentials' ? 'by-rate' : cools,
+        ]))
+    }
+  }
+})
+
 describe('an error event before any content', () => {
   for (const [each, [, sameTarget, , cooling]] of statuses) {
     for (const status of each.filter((code) => code >= 400)) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type ResponseHeaders, retryAfterMs } from '../../lib/routing/retry-after.js'
+import { type ResponseHeaders, retryAfterMs, shouldRetry } from '../../lib/routing/retry-after.js'
 
 /** A Sunday. */
 const now = Date.UTC(1994, 10, 6, 8, 49, 30)
@@ -85,4 +85,18 @@ describe('how long to wait', () => {
       }),
     )
   })
+})
+
+describe('whether to try again', () => {
+  for (const [says, expected] of [
+    ['true', true],
+    ['false', false],
+    [' False ', false],
+    ['', undefined],
+    ['1', undefined],
+    ['no', undefined],
+    [undefined, undefined],
+  ] as const) {
+    test(`${says} says ${expected}`, () => assert.equal(shouldRetry({ 'x-should-retry': says }), expected))
+  }
 })

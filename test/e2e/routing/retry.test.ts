@@ -125,6 +125,45 @@ describe('`Retry-After`', () => {
   })
 })
 
+describe('`x-should-retry`', () => {
+  const no = { 'x-should-retry': 'false' }
+  const yes = { 'x-should-retry': 'true' }
+
+  for (const [status, headers] of [
+    [500, no],
+    [503, { ...no, 'retry-after-ms': '1' }],
+    [429, { ...no, 'retry-after': '0' }],
+  ] as const) {
+    test(`that is false leads to the next target at once: ${status}`, async (t) => {
+      const { app } = await startPair(t, late(1, status, headers))
+      assert.equal(await (await ask(app.url)).text(), ANSWER)
+      assert.deepEqual(attemptsOf(await app.record()), [`a ${status}`, 'b'])
+    })
+  }
+
+  test('that is false is the client’s, with the error, if there is no other target', async (t) => {
+    const a = await startProvider(t, { onCall: late(1, 500, no) })
+    const app = await startApp(t, { target: a.url, retry: { backoffMs: [0, 0] } })
+    const response = await ask(app.url)
+    assert.deepEqual([response.status, response.headers.get('x-should-retry'), a.calls.length], [500, 'false', 1])
+  })
+
+  for (const status of [400, 401, 409, 429]) {
+    test(`that is true leads to the same target again: ${status}`, async (t) => {
+      const { app } = await startPair(t, late(1, status, yes))
+      assert.equal(await (await ask(app.url)).text(), ANSWER)
+      assert.deepEqual(attemptsOf(await app.record()), [`a ${status}`, 'a'])
+    })
+  }
+
+  test('that is true leads to the next target after the same, which does not cool', async (t) => {
+    const { app } = await startPair(t, late(2, 401, yes))
+    assert.equal(await (await ask(app.url)).text(), ANSWER)
+    assert.deepEqual(attemptsOf(await app.record()), ['a 401', 'a 401', 'b'])
+    assert.equal(app.proxy.stats().targets[0]?.coolingUntil, undefined)
+  })
+})
+
 describe('`withinMs`', () => {
   test('lets no attempt start later, so that a slow failure is not tried again', async (t) => {
     const { app } = await startPair(t, (call) => setImmediate(refuse(500), call), answer, { retry: { withinMs: 0 } })

@@ -32,9 +32,15 @@ export const routing = [
   ),
   ...mutationsOf(
     'routing',
+    ['test/routing/failure.test.ts'],
+    [["cooling: cooling === 'credentials' ? 'by-rate' : cooling", 'cooling']],
+  ),
+  ...mutationsOf(
+    'routing',
     ['test/routing/router.test.ts'],
     [
       ['return !this.isFull && !this.cooling.isCooling', 'return !this.cooling.isCooling'],
+      ["verdict.reason !== undefined && failure.kind !== 'unprepared'", 'verdict.reason !== undefined'],
       ['eligible.find((each) => each.name === name && !each.isFull)', 'eligible.find((each) => each.name === name)'],
       ['.sort(([a], [b]) => a - b)', ''],
       ['if (catchRejection(answer, () => {})) throw', "if (typeof answer === 'symbol') throw"],
