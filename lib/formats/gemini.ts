@@ -65,9 +65,10 @@ export const gemini = builtIn({
   streamPaths: [/:stream\w+$/],
   modelPaths: [new RegExp(`/(?:models|tunedModels|endpoints)/([^/]+):(?:${VERB}|rawPredict|streamRawPredict)$`)],
   possibleModelPaths: [/\/(?:models|tunedModels|endpoints)\/([^/]+):[^/:]+\/?$/],
-  // Each request of `batchEmbedContents` has one, too, and the one whose tokens `countTokens` counts.
+  // Each request of `batchEmbedContents` has one, too, and the one whose tokens `countTokens` counts. Google takes a single
+  // item in the place of a list.
   modelCopyPaths: [
-    ...[['model'], ['requests', LIST_ITEM, 'model']],
+    ...[['model'], ['requests', LIST_ITEM, 'model'], ['requests', 'model']],
     ...[
       ['generateContentRequest', 'model'],
       ['generate_content_request', 'model'],

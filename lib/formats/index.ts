@@ -30,6 +30,7 @@ export { providerAt } from './hosts.js'
 export type { ChoiceState, Counting, ParsedMessage, Place, Progress, Usage, WholeItem } from './message.js'
 export { formatsOfModelsRequest, modelsAnswer, unknownModel } from './models-list.js'
 export {
+  compoundModelsPath,
   extraBody,
   fallbackFields,
   fallbackMapFields,
@@ -39,6 +40,7 @@ export {
   otherRequestHeaders,
   otherRequestIdHeaders,
   otherResponseHeaders,
+  panelFields,
 } from './other-servers.js'
 export type { FieldPath } from './output-limits.js'
 export {

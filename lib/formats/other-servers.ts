@@ -61,6 +61,10 @@ export const extraBody = 'extra_body'
 export const fallbackFields: readonly string[] = ['models', 'fallbacks', 'fallback_models']
 /** LiteLLM's fallbacks for some failures: lists of objects, each mapping a model's name to its fallbacks. */
 export const fallbackMapFields: readonly string[] = ['content_policy_fallbacks', 'context_window_fallbacks']
+/** OpenRouter's panels of models: https://openrouter.ai/docs/guides/features/plugins/fusion */
+export const panelFields: readonly string[] = ['model', 'analysis_models']
+/** Where Groq takes the models of which its compound systems consist: https://console.groq.com/docs/api-reference#chat-create */
+export const compoundModelsPath: readonly string[] = ['compound_custom', 'models']
 /** Where Vercel's gateway takes fallback models. */
 export const gatewayModelsPath: readonly string[] = ['providerOptions', 'gateway', 'models']
 

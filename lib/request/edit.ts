@@ -23,6 +23,7 @@ import { rejectOtherEncodings } from './charset.js'
 import { runHook } from './hook.js'
 import type { FinishedAnswer } from './hook-answer.js'
 import { jsonText } from './json-text.js'
+import { rejectOtherModels } from './model-copies.js'
 import { applyModelOptions, pathsOf } from './model-options.js'
 import { admitModel, furtherModels, modelOf, modelPaths } from './models.js'
 import type { ProviderPath } from './provider-path.js'
@@ -152,6 +153,10 @@ export async function editRequest(
     updateExchange()
   }
   await admitModels()
+  const named = inPath(possibleModelInPath)
+  if (config.readsRequests && named !== undefined) {
+    await rejectOtherModels(body, named, exchange.format, () => exchange.isSettled)
+  }
   const asking = finished?.of === body ? finished.as : askingForUsage(body)
   const hidesUsage = asking !== body
   const unasked = hidesUsage && !isSigned && mayRefuseUsage(body, exchange.format) ? body : undefined

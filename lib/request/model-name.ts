@@ -1,17 +1,16 @@
 import { AiProxyError } from '../api/errors.js'
 import { type CompleteFormat, modelSpanInPath, possibleModelInPath } from '../formats/index.js'
 import { isObject } from '../json/json.js'
-import { StringReplacer, type WantedStrings, wantedStrings } from '../json/replace-strings.js'
+import { type WantedStrings, wantedStrings } from '../json/replace-strings.js'
 import type { Span } from '../json/survey.js'
 import { parseValue } from '../json/top-level-scanner.js'
-import { runInTurns } from '../scheduling/run-in-turns.js'
-import { sharedTurns } from '../scheduling/turns.js'
-import type { IncrementalTask } from '../util/incremental-task.js'
 import type { RequestBody } from './body.js'
-import { type BodyBytes, byteLength, isInMemory, joinIfShort } from './body-bytes.js'
+import { type BodyBytes, byteLength, joinIfShort } from './body-bytes.js'
 import { jsonText } from './json-text.js'
+import { copiesIn, isCopy } from './model-copies.js'
 import { modelOf } from './models.js'
 import { type ProviderPath, providerPath } from './provider-path.js'
+import { replaceStrings } from './replace-strings.js'
 
 /** The parts of a request that may name its model. */
 export interface NamingParts {
@@ -46,20 +45,11 @@ export async function withModel(
   if (named === undefined) return { path, body: await withModelInBody(body, name, isCancelled) }
   const renamed = withModelInPath(path, prefix, format, name)
   if (renamed === path || !isObject(body.json)) return { path: renamed, body }
-  // Google's names in bodies begin with their collection: `models/NAME`.
   const copyOf = (value: string) =>
-    value === named || value.endsWith(`/${named}`) ? value.slice(0, value.length - named.length) + name : undefined
+    isCopy(value, named) ? value.slice(0, value.length - named.length) + name : undefined
   const model = modelOf(body.json)
   const jsonModel = (model !== undefined && copyOf(model)) || model
-  return { path: renamed, body: await withStrings(body, jsonModel, copiesIn(format), copyOf, isCancelled) }
-}
-
-const copies = new WeakMap<CompleteFormat, WantedStrings>()
-
-function copiesIn(format: CompleteFormat): WantedStrings {
-  const known = copies.get(format) ?? wantedStrings(format.modelCopyPaths)
-  copies.set(format, known)
-  return known
+  return { path: renamed, body: await withStrings(body, jsonModel, copiesIn(format).all, copyOf, isCancelled) }
 }
 
 /**
@@ -114,11 +104,6 @@ function withSplice(body: RequestBody, text: Buffer, { start, end }: Span, name:
   return withBytes(body, joinIfShort([text.subarray(0, start), value, text.subarray(to)]), name)
 }
 
-/** This much is scanned in one turn. */
-const STEP_BYTES = 64 * 1024
-/** A shorter body is scanned at once. */
-const SHORT_BYTES = 256 * 1024
-
 /**
  * Replaces strings in a JSON body.
  *
@@ -131,48 +116,8 @@ async function withStrings(
   replace: (value: string) => string | undefined,
   isCancelled?: () => boolean,
 ): Promise<RequestBody> {
-  const text = textOf(body)
-  if (text === undefined) return body
-  let isChanged = false
-  const replacer = new StringReplacer(wanted, (value) => {
-    const replacement = replace(value)
-    if (replacement === undefined || replacement === value) return undefined
-    isChanged = true
-    return replacement
-  })
-  const work = scan(text, replacer)
-  const isLong = byteLength(text) > SHORT_BYTES
-  const pieces = isLong ? await runInTurns(work, sharedTurns(), isCancelled) : runAtOnce(work)
-  return isChanged ? withBytes(body, joinIfShort(pieces), model) : body
-}
-
-function* scan(text: BodyBytes, replacer: StringReplacer): IncrementalTask<Buffer[]> {
-  const pieces: Buffer[] = []
-  for (const piece of [text].flat() as Buffer[]) {
-    for (let at = 0; at < piece.length; at += STEP_BYTES) {
-      pieces.push(...replacer.push(piece.subarray(at, at + STEP_BYTES)))
-      yield
-    }
-  }
-  pieces.push(...replacer.end())
-  return pieces
-}
-
-function runAtOnce<T>(work: IncrementalTask<T>): T {
-  for (;;) {
-    const { done, value } = work.next()
-    if (done) return value
-  }
-}
-
-/** Returns the text of a JSON body, as it is or in pieces; `undefined` if it is not JSON. */
-function textOf(body: RequestBody): BodyBytes | undefined {
-  const { json, content, headers } = body
-  if (json === undefined || content === undefined) return undefined
-  const text = jsonText(body)
-  if (text) return text
-  if (isInMemory(content) && headers['content-encoding'] === undefined) return content
-  throw new AiProxyError('unsupported_media_type', 'The request body cannot be decoded here')
+  const pieces = await replaceStrings(body, wanted, replace, isCancelled)
+  return pieces ? withBytes(body, joinIfShort(pieces), model) : body
 }
 
 /** Replaces the bytes of a body. Of its parsed JSON only the top-level `model` is kept up to date. */

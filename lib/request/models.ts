@@ -1,6 +1,14 @@
 import { AiProxyError } from '../api/errors.js'
 import { listAt, valueAt } from '../formats/fields.js'
-import { extraBody, type FieldPath, fallbackFields, fallbackMapFields, gatewayModelsPath } from '../formats/index.js'
+import {
+  compoundModelsPath,
+  extraBody,
+  type FieldPath,
+  fallbackFields,
+  fallbackMapFields,
+  gatewayModelsPath,
+  panelFields,
+} from '../formats/index.js'
 import { isObject } from '../json/json.js'
 import { EACH } from '../json/replace-strings.js'
 import { MAX_MODEL_LENGTH, type ModelFilter } from '../options/models.js'
@@ -26,6 +34,11 @@ export function admitModel(allows: ModelFilter, model: string | undefined): void
 export const modelPaths: readonly FieldPath[] = [
   ...['model', ...fallbackMapFields].map((name) => [name]),
   ...['tools', ...fallbackFields].map((name) => [name, EACH, 'model']),
+  ...panelFields.flatMap((name) => [
+    ['plugins', EACH, name],
+    ['tools', EACH, 'parameters', name],
+  ]),
+  compoundModelsPath,
 ].flatMap((path) => [path, [extraBody, ...path]])
 
 /** Returns the model that a body names. */
@@ -35,8 +48,8 @@ export function modelOf(json: unknown): string | undefined {
 }
 
 /**
- * Returns the models that a provider may use instead of the requested one, or in addition: fallbacks, and models of its
- * own tools (OpenAI's `image_generation`, Anthropic's advisor). `undefined` stands for a model named in a way that we
+ * Returns the models that a provider may use instead of the requested one, or in addition: fallbacks, models of its own
+ * tools (OpenAI's `image_generation`, Anthropic's advisor) and of its plugins, and those that a system consists of. `undefined` stands for a model named in a way that we
  * do not understand.
  */
 export function furtherModels(json: unknown): (string | undefined)[] {
@@ -45,10 +58,24 @@ export function furtherModels(json: unknown): (string | undefined)[] {
     ...[json, extra].flatMap((from) => [...fallbacksIn(from), ...mappedFallbacksIn(from)]),
     ...toList(valueAt(json, ...gatewayModelsPath)).map(nameOf),
     ...toList(valueAt(extra, 'model')).map(nameOf),
-    ...[json, extra]
-      .flatMap((from) => listAt(from, 'tools'))
-      .flatMap((tool) => toList(valueAt(tool, 'model')).map(nameOf)),
+    ...[json, extra].flatMap((from) => [...toolModelsIn(from), ...systemModelsIn(from)]),
   ]
+}
+
+function toolModelsIn(from: unknown): (string | undefined)[] {
+  const tools = listAt(from, 'tools')
+  const panels = [...tools.map((tool) => valueAt(tool, 'parameters')), ...listAt(from, 'plugins')]
+  return [
+    ...tools.map((tool) => valueAt(tool, 'model')),
+    ...panels.flatMap((panel) => panelFields.map((name) => valueAt(panel, name))),
+  ].flatMap((models) => toList(models).map(nameOf))
+}
+
+function systemModelsIn(from: unknown): (string | undefined)[] {
+  const models = valueAt(from, ...compoundModelsPath)
+  return isObject(models)
+    ? Object.values(models).flatMap((each) => toList(each).map(nameOf))
+    : toList(models).map(nameOf)
 }
 
 /** Returns the fallback models, and the fallbacks of fallbacks, however deep. */

@@ -164,6 +164,12 @@ describe('the model check', () => {
     '{"model":"m","extra_body":{"models":["m","x"]}}',
     '{"model":"m","extra_body":{"tools":[{"type":"image_generation","model":"x"}]}}',
     '{"model":"m","tools":[{"type":"function"},{"type":"image_generation","model":"x"}]}',
+    '{"model":"m","tools":[{"type":"openrouter:fusion","parameters":{"model":"x"}}]}',
+    '{"model":"m","tools":[{"type":"openrouter:fusion","parameters":{"analysis_models":["m","x"]}}]}',
+    '{"model":"m","plugins":[{"id":"web"},{"id":"fusion","model":"x"}]}',
+    '{"model":"m","extra_body":{"plugins":[{"id":"fusion","analysis_models":["x"]}]}}',
+    '{"model":"m","compound_custom":{"models":{"answering_model":"m","reasoning_model":"x"}}}',
+    '{"model":"m","extra_body":{"compound_custom":{"models":"x"}}}',
   ]) {
     test(`rejects ${text}`, async () => {
       await assert.rejects(edited(text, { models }), { code: 'model_not_allowed' })
@@ -175,6 +181,9 @@ describe('the model check', () => {
     '{"model":"m","tools":[{"type":"image_generation","Model":"x"}]}',
     '{"model":"m","fallbacks":[{"model":"x","model":"ok-1"}]}',
     '{"model":"m","extra_body":{"fallbacks":[{"model":"ok-1","Model":"x"}]}}',
+    '{"model":"m","plugins":[{"id":"fusion","model":"x","model":"m"}]}',
+    '{"model":"m","tools":[{"parameters":{"model":"x"},"parameters":{}}]}',
+    '{"model":"m","compound_custom":{"models":{"reasoning_model":"x"},"models":{}}}',
   ]) {
     test(`rejects what can be read in two ways: ${text}`, async () => {
       await assert.rejects(edited(text, { models }), { code: 'invalid_request' })
@@ -186,6 +195,9 @@ describe('the model check', () => {
     '{"model":"m","context_window_fallbacks":[{"m":["ok-1"]}],"providerOptions":{"gateway":{"models":["ok-1"]}}}',
     '{"model":"m","fallbacks":["ok-1",{"model":"ok-2"}],"fallback_models":[]}',
     '{"model":"m","tools":[{"type":"function","function":{"name":"model"}},{"model":"ok-3"}]}',
+    '{"model":"m","tools":[{"name":"f","parameters":{"type":"object","properties":{"model":{"type":"string"}}}}]}',
+    '{"model":"m","plugins":[{"id":"fusion","model":"m","analysis_models":["ok-1"]},{"id":"web"}]}',
+    '{"model":"m","compound_custom":{"models":{"answering_model":"m"},"tools":{"enabled_tools":["web"]}}}',
   ]) {
     test(`accepts ${text}`, async () => assert.equal((await edited(text, { models })).text, text))
   }
