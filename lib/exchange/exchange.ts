@@ -10,6 +10,7 @@ import { type CompleteFormat, detectFormat, type StreamState } from '../formats/
 import { defaultLimits } from '../options/limits.js'
 import { memoize } from '../util/memoize.js'
 import type { Secrets } from '../util/secrets.js'
+import { tenantKey } from '../util/tenant-key.js'
 import type { AnswerRecorder } from './answer-recorder.js'
 import { AttemptLog } from './attempts.js'
 import { ClientSide } from './client-side.js'
@@ -144,9 +145,9 @@ export class Exchange implements Indexed {
     return this.#subject
   }
 
-  /** Whose turns it uses: a subject without a tenant is one of its own. */
+  /** Key of the tenant whose turns it uses: a subject without a tenant is one of its own. */
   get tenant(): string | undefined {
-    return this.#subject && (this.#subject.tenant ?? this.#subject.id)
+    return this.#subject && tenantKey(this.#subject)
   }
 
   /** Whether the subject may ask for a model; `undefined` if it may ask for all. */

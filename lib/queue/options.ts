@@ -1,6 +1,8 @@
+import { inspect } from 'node:util'
 import type { PolicyExchange } from '../api/policy.js'
 import type { Subject } from '../api/subject.js'
 import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
+import { namedTenantKey, tenantKey } from '../util/tenant-key.js'
 
 /** Options of {@link queue}. */
 export interface QueueOptions {
@@ -26,6 +28,8 @@ export interface QueueOptions {
 export interface ResolvedQueueOptions extends Required<QueueOptions> {
   /** `Infinity` without a limit. */
   readonly maxConcurrent: number
+  /** Returns the tenant's key by what `key` returns: with the default, a subject without a tenant has one of its own. */
+  readonly tenantKey: (subject: Subject, exchange: PolicyExchange) => string
 }
 
 const names = ['maxConcurrent', 'maxWaiting', 'maxWaitMs', 'key', 'weight']
@@ -46,5 +50,15 @@ export function resolveQueueOptions(options: QueueOptions = {}): ResolvedQueueOp
   for (const [name, value] of Object.entries({ key, weight })) {
     if (typeof value !== 'function') rejectOption('queue', name, value, 'a function')
   }
-  return { maxConcurrent: maxConcurrent === false ? Infinity : maxConcurrent, maxWaiting, maxWaitMs, key, weight }
+  const keyOf =
+    options.key === undefined
+      ? tenantKey
+      : (subject: Subject, exchange: PolicyExchange) => namedTenantKey(checkedName(key(subject, exchange)))
+  const most = maxConcurrent === false ? Number.POSITIVE_INFINITY : maxConcurrent
+  return { maxConcurrent: most, maxWaiting, maxWaitMs, key, weight, tenantKey: keyOf }
+}
+
+function checkedName(name: unknown): string {
+  if (typeof name === 'string') return name
+  throw new TypeError(`queue: key returns a string; got ${inspect(name, { depth: 0 })}`)
 }

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { Admission, Policy, PolicyExchange, Refusal } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import { AssumedOutput } from '../policies/assumed-output.js'
+import { nameInTenantKey } from '../util/tenant-key.js'
 import { DrainRate } from './drain-rate.js'
 import { FairQueue } from './fair-queue.js'
 import { type QueueOptions, type ResolvedQueueOptions, resolveQueueOptions } from './options.js'
@@ -69,6 +70,7 @@ export function queue(options?: QueueOptions): Queue {
 /** An exchange that waits, or has been let pass. */
 interface Entry {
   readonly exchange: PolicyExchange
+  /** The tenant's key. */
   readonly tenant: string
   readonly weight: number
   readonly cost: number
@@ -98,15 +100,15 @@ export class QueuePolicy implements Queue {
   }
 
   admit(exchange: PolicyExchange): Admission | Promise<Admission> {
-    const { key, weight, maxWaiting, maxWaitMs } = this.#options
-    const tenant = checkedKey(key(exchange.subject ?? NOBODY, exchange))
+    const { tenantKey, weight, maxWaiting, maxWaitMs } = this.#options
+    const tenant = tenantKey(exchange.subject ?? NOBODY, exchange)
     const { requestBytes, maxOutputTokens = Number.POSITIVE_INFINITY, model } = exchange
     const output = Math.min(maxOutputTokens, this.#expected.of(tenant, model))
     const cost = Math.ceil(requestBytes / BYTES_PER_TOKEN) + output
     const entry: Entry = {
       exchange,
       tenant,
-      weight: checkedWeight(weight(tenant, exchange)),
+      weight: checkedWeight(weight(nameInTenantKey(tenant), exchange)),
       cost: exchange.generates ? cost : 1,
       since: this.#clock.now(),
       decide: undefined,
@@ -182,7 +184,7 @@ export class QueuePolicy implements Queue {
     return {
       running: this.#running,
       waiting: this.#waiting.length,
-      byTenant: this.#waiting.byTenant(),
+      byTenant: byName(this.#waiting.byTenant()),
       longestWaitMs: Math.max(0, ...waits),
       refused: { full: this.#full, timeout: this.#timeout },
     }
@@ -245,9 +247,14 @@ export class QueuePolicy implements Queue {
   }
 }
 
-function checkedKey(key: unknown): string {
-  if (typeof key === 'string') return key
-  throw new TypeError(`queue: key returns a string; got ${inspect(key, { depth: 0 })}`)
+/** A subject without a tenant may have the name of one: what waits for both is then one figure. */
+function byName(byTenant: ReadonlyMap<string, number>): ReadonlyMap<string, number> {
+  const waiting = new Map<string, number>()
+  for (const [key, count] of byTenant) {
+    const name = nameInTenantKey(key)
+    waiting.set(name, (waiting.get(name) ?? 0) + count)
+  }
+  return waiting
 }
 
 function checkedWeight(weight: unknown): number {

@@ -9,8 +9,9 @@ import { startProvider } from './support/provider.js'
 
 describe('the turns of an exchange', () => {
   for (const [name, identify, tenant] of [
-    ["are its tenant's", () => ({ id: 'ada', tenant: 'acme' }), 'acme'],
-    ["are its subject's if it has no tenant", () => 'ada', 'ada'],
+    ["are its tenant's", () => ({ id: 'ada', tenant: 'acme' }), 'tenant acme'],
+    ["are its subject's if it has no tenant", () => 'ada', 'subject ada'],
+    ["are its subject's, and not those of the tenant that has its name", () => 'acme', 'subject acme'],
     ['are nobody’s without identify', undefined, undefined],
   ] as [string, Identify | undefined, string | undefined][]) {
     test(`${name}, for the request and for the answer`, async (t) => {

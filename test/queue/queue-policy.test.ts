@@ -34,6 +34,33 @@ describe('a queue policy', () => {
     assert.equal(one!.fate, 'passed')
   })
 
+  test('a subject without a tenant does not wait behind the tenant that has its name', async () => {
+    const { queue } = manualQueue({ maxConcurrent: 1 })
+    const ask = (subject: string | { id: string; tenant: string }) => {
+      const exchange = new QueueingExchange(subject, 1000)
+      exchange.ask(queue)
+      return exchange
+    }
+    const ofTenant = Array.from({ length: 4 }, (_, at) => ask({ id: `user ${at}`, tenant: 'acme' }))
+    const own = ask('acme')
+    assert.deepEqual([...queue.stats().byTenant], [['acme', 4]])
+    ofTenant[0]!.end(queue)
+    await settled()
+    ofTenant[1]!.end(queue)
+    await settled()
+    assert.deepEqual([own.fate, ofTenant[3]!.fate], ['passed', 'waits'])
+  })
+
+  test('what the option `key` returns is one tenant, whatever the subject', async () => {
+    const { queue } = manualQueue({ maxConcurrent: 1, key: () => 'all' })
+    for (const subject of ['a', { id: 'b', tenant: 'all' }]) new QueueingExchange(subject, 1000).ask(queue)
+    const last = new QueueingExchange('all', 1000)
+    last.ask(queue)
+    assert.deepEqual([...queue.stats().byTenant], [['all', 2]])
+    await settled()
+    assert.equal(last.fate, 'waits')
+  })
+
   test('a tenant that asks for one at a time, and uses far more than it says, gets no more than its share', async () => {
     const { queue } = manualQueue({ maxConcurrent: 1, maxWaiting: 1000 })
     const all = askAll(queue, Array<string>(600).fill('fair'))

@@ -55,7 +55,7 @@ let count = 0
 /** An exchange that asks a queue. */
 export class QueueingExchange {
   readonly id = `x${count++}`
-  readonly subject: { readonly id: string }
+  readonly subject: { readonly id: string; readonly tenant?: string }
   readonly requestBytes: number
   readonly maxOutputTokens: number
   readonly model = 'm'
@@ -68,9 +68,12 @@ export class QueueingExchange {
   readonly #leaving = new AbortController()
   capacity: Capacity = unlimited
 
-  /** @param tokens what it may use: half of them for its request, half for the answer */
-  constructor(tenant: string, tokens: number) {
-    this.subject = { id: tenant }
+  /**
+   * @param subject or the id of one without a tenant
+   * @param tokens what it may use: half of them for its request, half for the answer
+   */
+  constructor(subject: string | { readonly id: string; readonly tenant: string }, tokens: number) {
+    this.subject = typeof subject === 'string' ? { id: subject } : subject
     this.requestBytes = 4 * Math.floor(tokens / 2)
     this.maxOutputTokens = Math.ceil(tokens / 2)
   }
