@@ -53,6 +53,7 @@ export {
   versionPrefixes,
 } from './path-words.js'
 export {
+  answersInJson,
   asksForStream,
   canGenerate,
   detectFormat,

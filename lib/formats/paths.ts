@@ -42,6 +42,17 @@ export function generatesAt(method: string, path: string, format?: CompleteForma
   return method === 'POST' && reportsUsage && canGenerate(path, format)
 }
 
+/**
+ * Returns whether a request is known to be answered in JSON, or with a stream: by something, and never with a page.
+ * Pictures, sound and transcriptions come in formats of their own, and what an app's own format takes is not known.
+ *
+ * @param path percent-decoded
+ * @param format of the path
+ */
+export function answersInJson(method: string, path: string, { name, isGuess, isCustom }: CompleteFormat): boolean {
+  return method === 'POST' && !isGuess && !isCustom && name !== 'openai-media' && !runsNoModel(method, path)
+}
+
 const STREAM_BY_PATH = anyOf(builtInFormats.flatMap(({ streamPaths }) => streamPaths))
 const STREAM_BY_DEFAULT = anyOf(builtInFormats.flatMap(({ streamsByDefault }) => streamsByDefault))
 

@@ -116,8 +116,8 @@ export class TargetAttempt implements DispatchEvents {
     }
     const bounds = this.preambleBounds
     if (!bounds || status < 200 || status > 299) return this.#ready(response)
-    const { req, client, format, asksForStream, limits } = this.#exchange
-    const inspected = { req, client, format, asksForStream, limits, secrets: this.entry.request.secrets }
+    const { req, client, path, format, asksForStream, limits } = this.#exchange
+    const inspected = { req, client, path, format, asksForStream, limits, secrets: this.entry.request.secrets }
     this.#preamble = new PreambleReader(response, inspected, bounds, {
       onReady: (ready, because) => {
         this.hasContent = because === 'content' || because === 'end'
@@ -269,6 +269,7 @@ const CODES: Readonly<Record<PreambleFailure['kind'], FailureCode>> = {
   'error-event': 'upstream_error',
   reset: 'upstream_reset',
   truncated: 'upstream_truncated',
+  page: 'upstream_error',
 }
 
 /**

@@ -93,7 +93,12 @@ export function brokenOff(cause: Error): AiProxyError {
   return new AiProxyError('upstream_reset', 'The provider broke off its answer', { cause })
 }
 
-function truncated(cause?: Error): AiProxyError {
+/** Returns the failure of a page that came in the place of an answer. */
+export function pageInstead(): AiProxyError {
+  return new AiProxyError('upstream_error', 'The provider answered with a page, and not in its protocol')
+}
+
+export function truncated(cause?: Error): AiProxyError {
   return new AiProxyError('upstream_truncated', 'The provider ended its answer before it was complete', { cause })
 }
 

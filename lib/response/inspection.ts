@@ -1,7 +1,11 @@
 import type { Exchange } from '../exchange/exchange.js'
+import { pageInstead } from './ending.js'
 
 /** What is known of an exchange while the beginning of its answer is held. Nothing of it is changed. */
-export type InspectedExchange = Pick<Exchange, 'format' | 'asksForStream' | 'req' | 'client' | 'limits' | 'secrets'>
+export type InspectedExchange = Pick<
+  Exchange,
+  'format' | 'asksForStream' | 'req' | 'client' | 'path' | 'limits' | 'secrets'
+>
 
 /** Looks into a body of a known kind. Pure: bytes go in, and what they show comes out. */
 export interface Inspection {
@@ -28,9 +32,9 @@ export type ReadyReason =
 
 /**
  * How an answer failed before any content. `error-event`: the provider reported an error. `reset`: the connection broke,
- * or the bytes are damaged. `truncated`: the body ended too early.
+ * or the bytes are damaged. `truncated`: the body ended too early. `page`: it is HTML.
  */
-export type FailureKind = 'error-event' | 'reset' | 'truncated'
+export type FailureKind = 'error-event' | 'reset' | 'truncated' | 'page'
 
 /** What the beginning of an answer shows. */
 export type Verdict =
@@ -54,3 +58,4 @@ export const TRUNCATED: Verdict = {
   status: undefined,
   message: 'The provider ended its answer before it was complete',
 }
+export const PAGE: Verdict = { kind: 'page', status: undefined, message: pageInstead().message }

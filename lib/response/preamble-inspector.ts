@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
-import { type InspectedExchange, type Inspection, UNREADABLE, type Verdict } from './inspection.js'
+import { type AnswerStart, answerStartFor } from './answer-start.js'
+import { type InspectedExchange, type Inspection, PAGE, TRUNCATED, UNREADABLE, type Verdict } from './inspection.js'
 import { EventsInspection } from './preamble-events.js'
 import { JsonInspection } from './preamble-json.js'
 import { type BodyKind, kindByFirstBytes, kindByHead } from './response-plan.js'
@@ -13,8 +14,12 @@ export class PreambleInspector implements Inspection {
   /** The first bytes, until they show what the body is. */
   #start = Buffer.alloc(0)
   #inspection: Inspection | undefined
+  /** Set if the body has to be a model's answer. */
+  readonly #answerStart: AnswerStart | undefined
   #isLate = false
-  /** The head shows that nothing can be seen in the body. */
+  /** Nothing can be seen in the body but whether it is a page, and whether there is any. */
+  readonly #isOpaque: boolean
+  /** The head shows that nothing need be looked for in the body. */
   readonly isUnreadable: boolean
 
   /** @param maxEvents number of events without content after which the answer is ready */
@@ -26,7 +31,10 @@ export class PreambleInspector implements Inspection {
     this.#isCloseDelimited = !('content-length' in headers) && !('transfer-encoding' in headers)
     const kind = kindByHead(response, exchange)
     this.#inspection = kind && this.#inspectionOf(kind)
-    this.isUnreadable = kind !== undefined && this.#inspection === undefined
+    this.#answerStart = answerStartFor(response.statusCode, exchange)
+    this.#isOpaque = kind !== undefined && this.#inspection === undefined
+    // A page would be seen. But the head of a stream may go out meanwhile, and binary bytes can then not follow.
+    this.isUnreadable = this.#isOpaque && (exchange.asksForStream || this.#answerStart === undefined)
   }
 
   get hasBegun(): boolean {
@@ -49,13 +57,21 @@ export class PreambleInspector implements Inspection {
   }
 
   push(chunk: Buffer, now: number): Verdict | undefined {
+    const answerStart = this.isStream ? undefined : this.#answerStart
+    answerStart?.push([chunk])
+    if (answerStart?.isPage) return PAGE
     if (this.#inspection) return this.#inspection.push(chunk, now)
     this.#start = Buffer.concat([this.#start, chunk])
+    const isUndecided = answerStart !== undefined && !answerStart.isKnown
+    if (this.#isOpaque) return isUndecided ? undefined : UNREADABLE
+    if (isUndecided && !answerStart.isBlank) return undefined
     const kind = kindByFirstBytes(this.#start, false, this.#exchange, this.#contentType)
     return kind && this.#begin(kind, now)
   }
 
   end(now: number): Verdict {
+    if (this.#answerStart?.isBlank && !this.isStream) return TRUNCATED
+    if (this.#isOpaque) return UNREADABLE
     const kind = this.#inspection ? undefined : kindByFirstBytes(this.#start, true, this.#exchange, this.#contentType)
     const verdict = kind && this.#begin(kind, now)
     return verdict ?? this.#inspection?.end(now) ?? UNREADABLE

@@ -3,11 +3,12 @@ import { type AiProxyError, toFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { jsonArray, PassThroughFramer } from '../framing/index.js'
 import type { Runnable } from '../scheduling/turns.js'
+import { type AnswerStart, answerStartFor } from './answer-start.js'
 import type { BodyPlan, ResponseSource } from './body-plan.js'
 import { BodyStart } from './body-start.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
-import { brokenOff, failureAtEnd, failureOfCut, restOf } from './ending.js'
+import { brokenOff, failureAtEnd, failureOfCut, pageInstead, restOf, truncated } from './ending.js'
 import { FrameWriter } from './frame-writer.js'
 import { PolicyHold } from './policy-hold.js'
 import { type AnswerCallbacks, ResponseLimits } from './response-limits.js'
@@ -39,6 +40,8 @@ export class ResponseStream implements Runnable {
   /** `undefined` until the first bytes show what the body is. */
   #bodyPlan: BodyPlan | undefined
   #bodyStart: BodyStart | undefined
+  /** How the answer begins, if it is not a stream, and has to be one of a model. */
+  #answerStart: AnswerStart | undefined
   readonly #size = new TurnSize()
   #isQueued = false
   isStopped = false
@@ -175,10 +178,13 @@ export class ResponseStream implements Runnable {
     this.limits.isStream = bodyPlan.framing !== undefined && !bodyPlan.isEnclosed
     this.limits.mustBeClosed = bodyPlan.framing === jsonArray
     this.#exchange.traffic.attachFramer(bodyPlan.framer)
+    if (!this.limits.isStream) this.#answerStart = answerStartFor(this.#exchange.providerStatus, this.#exchange)
   }
 
   #forward(bodyPlan: BodyPlan, chunks: readonly Buffer[], now: number): void {
     const { framer } = bodyPlan
+    this.#answerStart?.push(chunks)
+    if (this.#answerStart?.isPage) return this.#end(pageInstead())
     const frames = framer.push(chunks)
     // The last bytes of a body without frames are written together with the end.
     const isLast = this.#reader.isDrained && framer instanceof PassThroughFramer && framer.holdsNothing
@@ -201,6 +207,7 @@ export class ResponseStream implements Runnable {
     this.#exchange.finishMetering()
     // An incomplete body must not look complete: its last bytes are not sent.
     if (this.#exchange.answer.isTruncated) this.#end(failureAtEnd(this.#exchange, bodyPlan))
+    else if (this.#answerStart?.isBlank) this.#end(truncated())
     else this.#downstream.end(seen)
   }
 
@@ -218,6 +225,7 @@ export class ResponseStream implements Runnable {
     if (!this.#bodyPlan) this.#forwardFirstBytes([], true, now)
     const bodyPlan = this.#bodyPlan
     if (!bodyPlan || this.isStopped) return
+    if (this.#answerStart?.isBlank) return this.#end(truncated())
     const { rest, why } = restOf(this.#exchange, bodyPlan)
     if (why) return this.#end(failureOfCut(why, this.#exchange, bodyPlan, this.#source.isCloseDelimited))
     if (rest) this.#writer.write(rest, bodyPlan, performance.now())

@@ -187,20 +187,20 @@ describe('heartbeat.beforeFirstByte', () => {
     })
   }
 
-  for (const [name, headers, body] of [
-    ['is empty', {}, ''],
-    ['is in an encoding that cannot be read', { 'content-encoding': 'zstd' }, 'abc'],
-    ['is not text', { 'content-type': 'audio/mpeg' }, Buffer.from([0xff, 0xfb, 0x90, 0x00])],
+  for (const [name, headers, body, expected] of [
+    ['is empty', {}, '', 'upstream_truncated'],
+    ['is in an encoding that cannot be read', { 'content-encoding': 'zstd' }, 'abc', 'upstream_error'],
+    ['is not text', { 'content-type': 'audio/mpeg' }, Buffer.from([0xff, 0xfb, 0x90, 0x00]), 'upstream_error'],
   ] as const) {
     test(`turns an answer with status 200 that ${name} into an error event`, async (t) => {
       const provider = await startProvider(t)
       const app = await startApp(t, { target: provider.url, heartbeat: { beforeFirstByte: true } })
       const received = new Events(await post(app.url + openai.path, openai.request))
       ;(await provider.next()).res.writeHead(200, headers).end(body)
-      assert.equal(openai.errorInEvent(await nextOf(received)).code, 'upstream_error')
+      assert.equal(openai.errorInEvent(await nextOf(received)).code, expected)
       assert.equal(await nextOf(received), undefined)
       const { outcome, code } = await app.record()
-      assert.deepEqual({ outcome, code }, { outcome: 'upstream_error', code: 'upstream_error' })
+      assert.deepEqual({ outcome, code }, { outcome: 'upstream_error', code: expected })
     })
   }
 

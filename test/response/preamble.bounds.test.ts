@@ -274,9 +274,24 @@ describe('a body in which nothing can be seen', () => {
 
   test('is ready once its first bytes show that', async () => {
     const { send, log, response } = reading({ headers: { 'content-type': 'text/plain' } })
-    await send('<html>')
+    await send('<3 you')
     assert.deepEqual(log, ['ready: unreadable'])
     assert.equal(response.readableLength, 6)
+  })
+
+  test('is looked at if it should be JSON', async () => {
+    const { send, log } = reading({ headers: { 'content-type': 'text/html' }, asksForStream: false })
+    await send('\n<')
+    assert.deepEqual(log, [])
+    await send('html>')
+    assert.deepEqual(log, ['failed: page without a status'])
+  })
+
+  test('may be anything but a page', async () => {
+    const { send, log, response } = reading({ headers: { 'content-type': 'text/html' }, asksForStream: false })
+    await send(' <')
+    await send('3')
+    assert.deepEqual([log, response.readableLength], [['ready: unreadable'], 3])
   })
 })
 

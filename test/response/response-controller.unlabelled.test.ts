@@ -232,8 +232,8 @@ describe('a head whose body has not begun', () => {
     assert.deepEqual(ended(), completed(0))
   })
 
-  test('is sent with an empty body', async (t) => {
-    const { res, answer, run, ended } = asking(t)
+  test('is sent with an empty body if the path says nothing of what must come', async (t) => {
+    const { res, answer, run, ended } = asking(t, { path: '/v1/other' })
     const response = await answer({})
     response.end()
     await run()

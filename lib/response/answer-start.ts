@@ -1,0 +1,51 @@
+import type { Exchange } from '../exchange/exchange.js'
+import { answersInJson } from '../formats/index.js'
+
+const LESS_THAN = 0x3c
+/** A byte order mark is not content either. */
+const BLANK: ReadonlySet<number> = new Set([...Buffer.from(' \t\r\n\uFEFF')])
+
+/**
+ * Looks at how a body begins that should be a model's answer. A sign-in page of a network, or a page of a load balancer,
+ * may come with status 200; so may nothing at all.
+ */
+export class AnswerStart {
+  #first: number | undefined
+  /** Enough has come to tell. */
+  isKnown = false
+  /** It begins like HTML or XML, whatever its label says. */
+  isPage = false
+
+  /** Nothing has come so far, or only blanks, with which some providers keep a connection open. */
+  get isBlank(): boolean {
+    return this.#first === undefined
+  }
+
+  push(chunks: readonly Buffer[]): void {
+    for (const chunk of chunks) if (!this.isKnown) this.#read(chunk)
+  }
+
+  #read(chunk: Buffer): void {
+    for (const byte of chunk) {
+      if (this.#first !== undefined) {
+        this.isKnown = true
+        this.isPage = /[!?a-z]/i.test(String.fromCharCode(byte))
+        return
+      }
+      if (BLANK.has(byte)) continue
+      this.#first = byte
+      if (byte !== LESS_THAN) {
+        this.isKnown = true
+        return
+      }
+    }
+  }
+}
+
+/** Returns what looks at how an answer begins; `undefined` if it may be anything. */
+export function answerStartFor(
+  status: number | undefined,
+  { client, path, format }: Pick<Exchange, 'client' | 'path' | 'format'>,
+): AnswerStart | undefined {
+  return status === 200 && answersInJson(client.method, path, format) ? new AnswerStart() : undefined
+}

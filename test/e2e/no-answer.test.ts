@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { AiProxyOptions } from '../../lib/index.js'
+import { startApp } from './support/app.js'
+import { post } from './support/client.js'
+import { openai } from './support/protocols.js'
+import { type Call, type Owner, startProvider } from './support/provider.js'
+import { allStreams } from './support/streams.js'
+import { ANSWER, answer, attemptsOf, startPair } from './support/targets.js'
+
+const PAGE = '<!DOCTYPE html>\n<html><body>Sign in to the hotel’s network</body></html>'
+
+const sends =
+  (body: string, headers: Record<string, string> = {}, status = 200) =>
+  (call: Call) =>
+    call.res.writeHead(status, headers).end(body)
+
+const JSON_TYPE = { 'content-type': 'application/json' }
+
+/** What is no answer: what comes, and the code that it has. */
+const none: Readonly<Record<string, [act: (call: Call) => unknown, code: string]>> = {
+  'nothing, by its length': [sends('', { ...JSON_TYPE, 'content-length': '0' }), 'upstream_truncated'],
+  'nothing, without a label': [sends(''), 'upstream_truncated'],
+  'nothing, late': [
+    (call) => {
+      call.res.writeHead(200, JSON_TYPE).flushHeaders()
+      setTimeout(() => call.end(), 30)
+    },
+    'upstream_truncated',
+  ],
+  blanks: [sends('\n\n \n', JSON_TYPE), 'upstream_truncated'],
+  'a page': [sends(PAGE, { 'content-type': 'text/html' }), 'upstream_error'],
+  'a page without a label': [sends(PAGE), 'upstream_error'],
+  'a page labelled as JSON': [sends(`\uFEFF\r\n${PAGE}`, JSON_TYPE), 'upstream_error'],
+}
+
+async function asked(t: Owner, act: (call: Call) => unknown, path: string, body: unknown, options = {}) {
+  const provider = await startProvider(t, { onCall: act })
+  const app = await startApp(t, { target: provider.url, endpoints: 'all', ...options })
+  const response = await post(app.url + path, body)
+  const text = await response.text()
+  const { outcome, code } = await app.record()
+  return { status: response.status, text, outcome, code }
+}
+
+describe('a request to a model that is answered with status 200 and', () => {
+  for (const [what, [act, code]] of Object.entries(none)) {
+    for (const stream of [true, false]) {
+      const body = { ...openai.request, stream }
+      const name = stream ? 'a stream' : 'JSON'
+
+      test(`${what} has failed: ${name}`, async (t) => {
+        const got = await asked(t, act, openai.path, body)
+        assert.equal(openai.errorIn(JSON.parse(got.text)).code, code)
+        assert.deepEqual([got.status, got.outcome, got.code], [502, 'upstream_error', code])
+      })
+
+      test(`${what} is tried again elsewhere: ${name}`, async (t) => {
+        const { app } = await startPair(t, act)
+        assert.equal(await (await post(app.url + openai.path, body)).text(), ANSWER)
+        const record = await app.record()
+        assert.deepEqual([record.outcome, attemptsOf(record)], ['completed', [`a ${code}`, `a ${code}`, 'b']])
+        assert.equal(app.proxy.stats().targets[0]?.failures, 2)
+      })
+    }
+  }
+
+  for (const { name, path } of allStreams) {
+    test(`a page has failed, in its protocol: ${name}`, async (t) => {
+      const plain = path
+        .replace(/\?.*/, '')
+        .replace('streamGenerate', 'generate')
+        .replace(/-?(?:with-response-)?stream$/, '')
+      const got = await asked(t, sends(PAGE, { 'content-type': 'text/html' }), plain, { model: 'm', stream: false })
+      assert.match(got.text, /^\{.*with a page.*\}$/)
+      assert.deepEqual([got.status, got.code], [502, 'upstream_error'])
+    })
+  }
+
+  test('embeddings that are a page have failed', async (t) => {
+    const got = await asked(t, sends(PAGE, { 'content-type': 'text/html' }), '/v1/embeddings', {
+      model: 'm',
+      input: 'a',
+    })
+    assert.deepEqual([got.status, got.code], [502, 'upstream_error'])
+  })
+
+  test('a page after heartbeats ends with an error event', async (t) => {
+    const late = (call: Call) => setTimeout(() => sends(PAGE, { 'content-type': 'text/html' })(call), 30)
+    const heartbeat = { beforeFirstByte: true }
+    const { text, code } = await asked(t, late, openai.path, openai.request, { heartbeat })
+    assert.match(text, /^: heartbeat\n\ndata: \{"error":.*with a page.*\n\n$/)
+    assert.equal(code, 'upstream_error')
+  })
+
+  test('blanks that have been sent is cut', async (t) => {
+    const slow = (call: Call) => {
+      call.res.writeHead(200, JSON_TYPE).write('\n')
+      setTimeout(() => call.end('\n'), 60)
+    }
+    const provider = await startProvider(t, { onCall: slow })
+    const app = await startApp(t, { target: provider.url })
+    await assert.rejects(post(app.url + openai.path, { model: 'm' }).then((response) => response.text()))
+    assert.equal((await app.record()).code, 'upstream_truncated')
+  })
+
+  test('a page is not preferred to the error that another target says itself', async (t) => {
+    const error = { error: { message: 'out of order', type: 'x', code: null, param: null } }
+    const { app } = await startPair(t, sends(PAGE), (call) => call.json(500, error), { retry: { attempts: 2 } })
+    const response = await post(app.url + openai.path, openai.request)
+    assert.deepEqual([response.status, await response.json()], [500, error])
+  })
+})
+
+describe('what may be empty, or a page, passes as it is', () => {
+  const custom: Partial<AiProxyOptions> = { format: { name: 'x-acme', readMessage: () => ({}) } }
+  const html = { 'content-type': 'text/html' }
+  const chat = openai.path
+  const cases: readonly [string, string, string, (call: Call) => unknown, Partial<AiProxyOptions>?][] = [
+    ['204', 'POST', chat, sends('', {}, 204)],
+    ['202', 'POST', chat, sends('', {}, 202)],
+    ['HEAD', 'HEAD', '/v1/models', sends('')],
+    ['DELETE', 'DELETE', '/v1/responses/resp_1', sends('')],
+    ['the end of a task', 'POST', '/v1/responses/resp_1/cancel', sends('')],
+    ['a file', 'GET', '/v1/files/f/content', sends(PAGE, html)],
+    ['a list', 'GET', '/v1/models', sends(PAGE, html)],
+    ['a path that is not known', 'POST', '/v1/render', sends(PAGE, html)],
+    ['no speech', 'POST', '/v1/audio/transcriptions', sends('', { 'content-type': 'text/plain' })],
+    ['a format of the app', 'POST', chat, sends(PAGE, html), custom],
+    ['a text', 'POST', chat, sends('<3', { 'content-type': 'text/plain' })],
+    ['a text that begins later', 'POST', chat, sends('a <html>', { 'content-type': 'text/plain' })],
+  ]
+  for (const [what, method, path, act, options] of cases) {
+    for (const isRouted of [false, true]) {
+      test(`${what}: ${method} ${path}${isRouted ? ', with several targets' : ''}`, async (t) => {
+        const provider = await startProvider(t, { onCall: act })
+        const a = { name: 'a', target: provider.url }
+        const targets = [a, { ...a, name: 'b', priority: 1 }]
+        const app = await startApp(t, {
+          endpoints: 'all',
+          ...(isRouted ? { targets } : { target: a.target }),
+          ...options,
+        })
+        const init = method === 'POST' ? { headers: JSON_TYPE, body: '{"model":"m"}' } : {}
+        await (await fetch(app.url + path, { method, ...init })).text()
+        const { outcome, attempts } = await app.record()
+        assert.deepEqual([outcome, attempts.length], ['completed', 1])
+      })
+    }
+  }
+})
