@@ -6,7 +6,8 @@ import { post } from './support/client.js'
 import { openai } from './support/protocols.js'
 import { type Call, type Owner, startProvider } from './support/provider.js'
 import { allStreams } from './support/streams.js'
-import { ANSWER, answer, attemptsOf, startPair } from './support/targets.js'
+import { ANSWER, attemptsOf, startPair } from './support/targets.js'
+import { until, within } from './support/waiting.js'
 
 const PAGE = '<!DOCTYPE html>\n<html><body>Sign in to the hotel’s network</body></html>'
 
@@ -110,6 +111,31 @@ describe('a request to a model that is answered with status 200 and', () => {
     const response = await post(app.url + openai.path, openai.request)
     assert.deepEqual([response.status, await response.json()], [500, error])
   })
+})
+
+describe('a request for JSON of which only blanks come, for ever,', () => {
+  for (const isRouted of [false, true]) {
+    test(`ends at maxStreamDurationMs${isRouted ? ', with several targets' : ''}`, async (t) => {
+      const provider = await startProvider(t, {
+        onCall: ({ res }) => {
+          res.writeHead(200, JSON_TYPE)
+          const timer = setInterval(() => res.write('\n'), 10)
+          res.on('close', () => clearInterval(timer))
+        },
+      })
+      const a = { name: 'a', target: provider.url }
+      const options = isRouted ? { targets: [a], retry: { backoffMs: [0, 0] as const } } : { target: a.target }
+      const app = await startApp(t, { ...options, limits: { maxStreamDurationMs: 150, idleTimeoutMs: 100 } })
+      const answered = post(app.url + openai.path, { model: 'm' }).then((response) => response.text())
+      await within(
+        answered.catch(() => {}),
+        'an end',
+      )
+      const { outcome, limit, code } = await app.record()
+      assert.deepEqual([outcome, limit, code], ['limit_exceeded', 'maxStreamDurationMs', 'stream_too_long'])
+      await until(() => provider.calls.every((call) => call.socket.destroyed), 'the provider is left')
+    })
+  }
 })
 
 describe('what may be empty, or a page, passes as it is', () => {
