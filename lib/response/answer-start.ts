@@ -14,22 +14,24 @@ export class AnswerStart {
   /** Enough has come to tell. */
   isKnown = false
   /** It begins like HTML or XML, whatever its label says. */
-  isPage = false
+  #isPage = false
 
   /** Nothing has come so far, or only blanks, with which some providers keep a connection open. */
   get isBlank(): boolean {
     return this.#first === undefined
   }
 
-  push(chunks: readonly Buffer[]): void {
+  /** @returns whether it is a page */
+  push(chunks: readonly Buffer[]): boolean {
     for (const chunk of chunks) if (!this.isKnown) this.#read(chunk)
+    return this.#isPage
   }
 
   #read(chunk: Buffer): void {
     for (const byte of chunk) {
       if (this.#first !== undefined) {
         this.isKnown = true
-        this.isPage = /[!?a-z]/i.test(String.fromCharCode(byte))
+        this.#isPage = /[!?a-z]/i.test(String.fromCharCode(byte))
         return
       }
       if (BLANK.has(byte)) continue

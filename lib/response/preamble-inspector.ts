@@ -58,8 +58,7 @@ export class PreambleInspector implements Inspection {
 
   push(chunk: Buffer, now: number): Verdict | undefined {
     const answerStart = this.isStream ? undefined : this.#answerStart
-    answerStart?.push([chunk])
-    if (answerStart?.isPage) return PAGE
+    if (answerStart?.push([chunk])) return PAGE
     if (this.#inspection) return this.#inspection.push(chunk, now)
     this.#start = Buffer.concat([this.#start, chunk])
     const isUndecided = answerStart !== undefined && !answerStart.isKnown

@@ -40,7 +40,6 @@ export class ResponseStream implements Runnable {
   /** `undefined` until the first bytes show what the body is. */
   #bodyPlan: BodyPlan | undefined
   #bodyStart: BodyStart | undefined
-  /** How the answer begins, if it is not a stream, and has to be one of a model. */
   #answerStart: AnswerStart | undefined
   readonly #size = new TurnSize()
   #isQueued = false
@@ -167,10 +166,9 @@ export class ResponseStream implements Runnable {
 
   /** Holds the first bytes until they show what the body is, then forwards them. */
   #forwardFirstBytes(chunks: readonly Buffer[], isAll: boolean, now: number): void {
-    const known = this.#bodyStart?.add(chunks, isAll)
-    if (!known) return
-    this.#setBodyPlan(known.bodyPlan)
-    if (known.start.length > 0) this.#forward(known.bodyPlan, [known.start], now)
+    const { bodyPlan, start } = this.#bodyStart?.add(chunks, isAll) ?? {}
+    if (bodyPlan) this.#setBodyPlan(bodyPlan)
+    if (bodyPlan && start?.length) this.#forward(bodyPlan, [start], now)
   }
 
   #setBodyPlan(bodyPlan: BodyPlan): void {
@@ -182,9 +180,8 @@ export class ResponseStream implements Runnable {
   }
 
   #forward(bodyPlan: BodyPlan, chunks: readonly Buffer[], now: number): void {
+    if (this.#answerStart?.push(chunks)) return this.#end(pageInstead())
     const { framer } = bodyPlan
-    this.#answerStart?.push(chunks)
-    if (this.#answerStart?.isPage) return this.#end(pageInstead())
     const frames = framer.push(chunks)
     // The last bytes of a body without frames are written together with the end.
     const isLast = this.#reader.isDrained && framer instanceof PassThroughFramer && framer.holdsNothing
@@ -206,8 +203,8 @@ export class ResponseStream implements Runnable {
     const seen = metering ? metering.pass(last, framer.ends, now, framer.prefix) : last
     this.#exchange.finishMetering()
     // An incomplete body must not look complete: its last bytes are not sent.
-    if (this.#exchange.answer.isTruncated) this.#end(failureAtEnd(this.#exchange, bodyPlan))
-    else if (this.#answerStart?.isBlank) this.#end(truncated())
+    if (this.#answerStart?.isBlank) this.#end(truncated())
+    else if (this.#exchange.answer.isTruncated) this.#end(failureAtEnd(this.#exchange, bodyPlan))
     else this.#downstream.end(seen)
   }
 
