@@ -29,6 +29,8 @@ export interface ReadFrame extends ParsedFrame {
   readonly reading: Reading
   /** `undefined` if the message is not one of the format's. */
   readonly progress: Progress | undefined
+  /** Its data holds JSON that would take too much memory, and was not read. */
+  readonly isUnwieldy?: true
 }
 
 /**
@@ -46,12 +48,18 @@ export function parseFrame(frame: Buffer, framing: Framing, mayDigest: boolean):
   return message && { message, data: mayDigest ? tryParseJson(message.data) : tryParseWithinBounds(message.data) }
 }
 
-/**
- * Reads what a message says, including an error that its framing or its data reports.
- *
- * @throws UnwieldyJsonError if the message within the data would take too much memory
- */
+/** Reads what a message says, including an error that its framing or its data reports. */
 export function interpret(message: Message, data: unknown, format: CompleteFormat): ReadFrame {
+  try {
+    return interpretWithin(message, data, format)
+  } catch (error) {
+    if (!(error instanceof UnwieldyJsonError)) throw error
+    return { message, data, reading: {}, progress: undefined, isUnwieldy: true }
+  }
+}
+
+/** @throws UnwieldyJsonError if the message within the data would take too much memory */
+function interpretWithin(message: Message, data: unknown, format: CompleteFormat): ReadFrame {
   const reading = isObject(data) ? format.readMessage(data as JsonObject, message.event) : {}
   const progress = isObject(data) ? format.progressIn(data, message.event) : undefined
   const error = reading.error ?? errorOf(message, data, format)

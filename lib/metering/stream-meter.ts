@@ -232,6 +232,7 @@ export class StreamMeter implements Metering {
   #transform(frame: Buffer, now: number): Buffer {
     const read = this.#read(frame, now)
     if (!read) return frame
+    if (read.isUnwieldy && this.#options.onMessage) throw new UnwieldyJsonError()
     const { message, data, reading } = read
     const { hidesUsage, onMessage } = this.#options
     this.#count(reading, now)

@@ -31,11 +31,11 @@ const latin1 = (bytes: Buffer) => bytes.toString('latin1')
 async function hooked(
   t: Owner,
   stream: WireStream,
-  onEvent: OnEvent,
+  onEvent: OnEvent | undefined,
   { chunks = stream.frames, ...options }: Partial<AiProxyOptions> & { chunks?: readonly Buffer[] } = {},
 ) {
   const provider = await startProvider(t, { onCall: (call) => sendStream(call, stream, chunks).end() })
-  const app = await startApp(t, { target: provider.url, endpoints: 'all', onEvent, ...options })
+  const app = await startApp(t, { target: provider.url, endpoints: 'all', ...(onEvent && { onEvent }), ...options })
   const response = await post(app.url + stream.path, stream.request)
   const received = Buffer.from(await response.arrayBuffer())
   return { received, record: await app.record() }
@@ -82,6 +82,17 @@ describe('onEvent', () => {
       [record.outcome, record.error],
       ['upstream_error', 'The provider sent an event that cannot be read'],
     )
+  })
+
+  test('without it, such an event passes', async (t) => {
+    const deep = `{"completion":"x","z":${'['.repeat(40_000)}${']'.repeat(40_000)}}`
+    const event = awsEvent(JSON.stringify({ bytes: Buffer.from(deep).toString('base64') }), 'chunk')
+    const chunks = [...invoke.frames.slice(0, -1), event, ...invoke.frames.slice(-1)]
+    for (const before of [chunks, [event, ...invoke.frames]]) {
+      const { received, record } = await hooked(t, invoke, undefined, { chunks: before })
+      assert.deepEqual(received, Buffer.concat(before))
+      assert.equal(record.outcome, 'completed')
+    }
   })
 
   for (const stream of allStreams) {
