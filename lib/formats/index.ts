@@ -73,6 +73,7 @@ export { requestedAnswers, requestedChoices, requestedOutput } from './requested
 export {
   answerReportHeaders,
   RETRY_AFTER_MS,
+  SHOULD_RETRY,
   sdkHeaders,
   sharedHeadersWithoutEffect,
   sharedNoRetryHeaders,

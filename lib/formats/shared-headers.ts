@@ -9,8 +9,11 @@ export const sharedHeadersWithoutEffect: readonly string[] = [...sdkHeaders, 'x-
 /** Response header that says how long to wait before another try, in milliseconds. */
 export const RETRY_AFTER_MS = 'retry-after-ms'
 
-/** Response headers that keep an SDK from another try. The SDKs that Stainless generates obey them. */
-export const sharedNoRetryHeaders: Readonly<Record<string, string>> = Object.freeze({ 'x-should-retry': 'false' })
+/** Response header that says `true` or `false`: whether another try may succeed. The SDKs that Stainless generates obey it. */
+export const SHOULD_RETRY = 'x-should-retry'
+
+/** Response headers that keep an SDK from another try. */
+export const sharedNoRetryHeaders: Readonly<Record<string, string>> = Object.freeze({ [SHOULD_RETRY]: 'false' })
 
 /** Patterns for response headers that describe a request, or say what to do next. */
 export const sharedResponseHeaders: readonly RegExp[] = [

@@ -28,7 +28,6 @@ export class ResponseStream implements Runnable {
   readonly tenant: string | undefined
   readonly asyncContext: AsyncResource
   readonly limits: ResponseLimits
-
   readonly #exchange: Exchange
   readonly #context: ResponseContext
   readonly #source: ResponseSource
@@ -183,7 +182,7 @@ export class ResponseStream implements Runnable {
     if (this.#answerStart?.push(chunks)) return this.#end(pageInstead())
     const { framer } = bodyPlan
     const frames = framer.push(chunks)
-    // The last bytes of a body without frames are written together with the end.
+    // Without frames, the last bytes are written together with the end.
     const isLast = this.#reader.isDrained && framer instanceof PassThroughFramer && framer.holdsNothing
     if (frames && isLast && !this.limits.isTooLarge) this.#endWith(frames, bodyPlan, now)
     else if (frames) this.#writer.write(frames, bodyPlan, now)

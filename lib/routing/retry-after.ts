@@ -1,4 +1,4 @@
-import { RETRY_AFTER_MS } from '../formats/index.js'
+import { RETRY_AFTER_MS, SHOULD_RETRY } from '../formats/index.js'
 
 /** Response headers as Node has them, by lower-case names. */
 export type ResponseHeaders = Readonly<Record<string, string | readonly string[] | undefined>>
@@ -33,13 +33,13 @@ export function retryAfterMs(headers: ResponseHeaders, now: number): number | un
 }
 
 /**
- * Reads `x-should-retry`, with which a provider says whether the same request to it may succeed later. OpenAI's and
- * Anthropic's SDKs obey it, whatever the status.
+ * Reads what a provider says about whether the same request to it may succeed later. OpenAI's and Anthropic's SDKs obey
+ * it, whatever the status.
  *
  * @returns `undefined` if there is no such header, or it says something else
  */
 export function shouldRetry(headers: ResponseHeaders): boolean | undefined {
-  const says = first(headers['x-should-retry']).toLowerCase()
+  const says = first(headers[SHOULD_RETRY]).toLowerCase()
   return says === 'true' ? true : says === 'false' ? false : undefined
 }
 
