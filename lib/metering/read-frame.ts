@@ -1,3 +1,4 @@
+import { isA } from '../api/errors.js'
 import type { Reading, UsageAccumulator } from '../exchange/usage-accumulator.js'
 import {
   anyErrorIn,
@@ -53,7 +54,7 @@ export function interpret(message: Message, data: unknown, format: CompleteForma
   try {
     return interpretWithin(message, data, format)
   } catch (error) {
-    if (!(error instanceof UnwieldyJsonError)) throw error
+    if (!isA(UnwieldyJsonError, error)) throw error
     return { message, data, reading: {}, progress: undefined, isUnwieldy: true }
   }
 }

@@ -1,4 +1,4 @@
-import { AiProxyError } from '../api/errors.js'
+import { AiProxyError, isA } from '../api/errors.js'
 import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import type { CompleteFormat, ParsedMessage, WholeItem } from '../formats/index.js'
@@ -223,7 +223,7 @@ export class StreamMeter implements Metering {
       return this.#transform(frame, now)
     } catch (error) {
       // What a hook cannot see must not go out.
-      this.failure = { error: error instanceof UnwieldyJsonError ? unreadable() : error }
+      this.failure = { error: isA(UnwieldyJsonError, error) ? unreadable() : error }
       return EMPTY
     }
   }

@@ -271,9 +271,9 @@ describe('a queue before targets that fail', () => {
 
 describe('options of a queue', () => {
   for (const [options, message] of [
-    [{ maxConcurrent: 0 }, /queue: maxConcurrent takes a whole number of at least 1; got 0/],
+    [{ maxConcurrent: 0 }, /queue: maxConcurrent takes a whole number of at least 1, or false; got 0/],
     [{ maxWaiting: -1 }, /queue: maxWaiting takes/],
-    [{ maxWaitMs: 0 }, /queue: maxWaitMs takes milliseconds, above 0; got 0/],
+    [{ maxWaitMs: 0 }, /queue: maxWaitMs takes milliseconds, above 0, or false; got 0/],
     [{ key: 'tenant' }, /queue: key takes a function; got 'tenant'/],
     [{ weight: 2 }, /queue: weight takes a function; got 2/],
     [{ maxWait: 1 }, /queue: there is no option maxWait\. Did you mean maxWaitMs\? queue takes /],
