@@ -29,8 +29,8 @@ const wrapping = (wrap: (res: Response) => void) => ({
 })
 
 const answers: Record<string, Answer> = {
-  'an empty 200': { request: { model: 'm' }, act: (call) => call.res.writeHead(200, { 'content-length': '0' }).end() },
-  'an empty 200 in chunks': { request: { model: 'm' }, act: (call) => call.res.writeHead(200).end() },
+  'an empty 202': { request: { model: 'm' }, act: (call) => call.res.writeHead(202, { 'content-length': '0' }).end() },
+  'an empty 202 in chunks': { request: { model: 'm' }, act: (call) => call.res.writeHead(202).end() },
   'a 204': { request: { model: 'm' }, act: (call) => call.res.writeHead(204).end() },
   'the answer to a HEAD': {
     method: 'HEAD',
