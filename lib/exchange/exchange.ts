@@ -74,6 +74,8 @@ export class Exchange implements Indexed {
   countsAsStream = false
   /** Ends it while it is under way. */
   controller: ExchangeController | undefined
+  /** Something has to come in JSON, or as a stream, if the provider answers with status 200. */
+  isAnsweredInJson = false
   /** Its index among the exchanges under way. */
   index = -1
 

@@ -44,13 +44,15 @@ export function generatesAt(method: string, path: string, format?: CompleteForma
 
 /**
  * Returns whether a request is known to be answered in JSON, or with a stream: by something, and never with a page.
- * Pictures, sound and transcriptions come in formats of their own, and what an app's own format takes is not known.
+ * Pictures, sound and transcriptions come in formats of their own, and what an app's own format takes is not known. Nor
+ * is what comes at a path that no format claims, whatever format the app names for it.
  *
- * @param path percent-decoded
+ * @param path percent-decoded, including the target's prefix
  * @param format of the path
  */
-export function answersInJson(method: string, path: string, { name, isGuess, isCustom }: CompleteFormat): boolean {
-  return method === 'POST' && !isGuess && !isCustom && name !== 'openai-media' && !runsNoModel(method, path)
+export function answersInJson(method: string, path: string, { isCustom }: CompleteFormat): boolean {
+  const claimant = method === 'POST' && !isCustom ? claimOf(path) : undefined
+  return claimant !== undefined && claimant.name !== 'openai-media' && !runsNoModel(method, path)
 }
 
 const STREAM_BY_PATH = anyOf(builtInFormats.flatMap(({ streamPaths }) => streamPaths))

@@ -1,7 +1,7 @@
 import { appTimeout, limitFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { HeldShare } from '../exchange/held-bytes.js'
-import { formatsOfModelsRequest, modelsAnswer } from '../formats/index.js'
+import { answersInJson, formatsOfModelsRequest, modelsAnswer } from '../formats/index.js'
 import type { Recorder } from '../journal/recorder.js'
 import type { Config } from '../options/config.js'
 import { admitEndpoint, allowHeader, rejectWebSocket } from '../request/admit-endpoint.js'
@@ -58,6 +58,7 @@ export async function handleRequest(
   const path = providerPath(client.url)
   const config = configAt(context.config, path.decoded)
   exchange.route(path.path, formatAt(config, path.decoded))
+  exchange.isAnsweredInJson = answersInJson(client.method, config.prefix + path.decoded, exchange.format)
   const methods = config.endpoints(path.decoded)
   if (client.method === 'OPTIONS' && methods !== 'any' && methods.length > 0) {
     return controller.respond(204, { allow: allowHeader(methods) })

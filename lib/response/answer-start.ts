@@ -1,5 +1,7 @@
+import type { IncomingMessage } from 'node:http'
 import type { Exchange } from '../exchange/exchange.js'
-import { answersInJson } from '../formats/index.js'
+import { isDecodable } from './decode.js'
+import { labelOf } from './label.js'
 
 const LESS_THAN = 0x3c
 /** A byte order mark is not content either. */
@@ -10,11 +12,17 @@ const BLANK: ReadonlySet<number> = new Set([...Buffer.from(' \t\r\n\uFEFF')])
  * may come with status 200; so may nothing at all.
  */
 export class AnswerStart {
+  readonly #isText: boolean
   #first: number | undefined
   /** Enough has come to tell. */
   isKnown = false
   /** It begins like HTML or XML, whatever its label says. */
   #isPage = false
+
+  /** @param isText `false` if its bytes mean something else than letters: they are neither blank, nor a page */
+  constructor(isText: boolean) {
+    this.#isText = isText
+  }
 
   /** Nothing has come so far, or only blanks, with which some providers keep a connection open. */
   get isBlank(): boolean {
@@ -34,9 +42,9 @@ export class AnswerStart {
         this.#isPage = /[!?a-z]/i.test(String.fromCharCode(byte))
         return
       }
-      if (BLANK.has(byte)) continue
+      if (this.#isText && BLANK.has(byte)) continue
       this.#first = byte
-      if (byte !== LESS_THAN) {
+      if (!this.#isText || byte !== LESS_THAN) {
         this.isKnown = true
         return
       }
@@ -46,8 +54,9 @@ export class AnswerStart {
 
 /** Returns what looks at how an answer begins; `undefined` if it may be anything. */
 export function answerStartFor(
-  status: number | undefined,
-  { client, path, format }: Pick<Exchange, 'client' | 'path' | 'format'>,
+  response: IncomingMessage,
+  { isAnsweredInJson }: Pick<Exchange, 'isAnsweredInJson'>,
 ): AnswerStart | undefined {
-  return status === 200 && answersInJson(client.method, path, format) ? new AnswerStart() : undefined
+  if (response.statusCode !== 200 || !isAnsweredInJson) return undefined
+  return new AnswerStart(isDecodable(response) && !labelOf(response.headers['content-type']).isBinary)
 }

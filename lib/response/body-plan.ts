@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { Metering } from '../exchange/metering.js'
 import type { Framer, Framing } from '../framing/index.js'
+import type { AnswerStart } from './answer-start.js'
 import type { Decoder } from './decode.js'
 import type { HeldAnswer } from './held-answer.js'
 import type { ResponsePlan } from './response-plan.js'
@@ -36,6 +37,8 @@ export type DecideBodyPlan = (start: Buffer, isAll: boolean) => BodyPlan | undef
 export interface ResponseSource {
   readonly body: Readable
   readonly bodyPlan: BodyPlan | DecideBodyPlan
+  /** Looks at how the body begins, if it has to be a model's answer. */
+  readonly answerStart?: AnswerStart | undefined
   /** Decoder of a compressed body. It ends with the exchange, even if nothing reads it any more. */
   readonly decoder: Decoder | undefined
   /** The end of the connection ends the body. */

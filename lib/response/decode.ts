@@ -34,6 +34,11 @@ export function decoderFor(response: IncomingMessage, hasBody: boolean): (() => 
   return codings.length === 1 && hasBody ? decoders.get(codings[0]!) : undefined
 }
 
+/** Returns whether a body can be read: it is in no coding, or in one that is decoded here. */
+export function isDecodable(response: IncomingMessage): boolean {
+  return codingsOf(response.headers['content-encoding']).length === 0 || decoderFor(response, true) !== undefined
+}
+
 /**
  * Returns the decoded body of a response. A failure of either stream ends both; but if the response breaks off, what
  * had arrived of it is decoded first: it may contain whole events, and the end of the stream.

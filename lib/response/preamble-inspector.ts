@@ -31,7 +31,7 @@ export class PreambleInspector implements Inspection {
     this.#isCloseDelimited = !('content-length' in headers) && !('transfer-encoding' in headers)
     const kind = kindByHead(response, exchange)
     this.#inspection = kind && this.#inspectionOf(kind)
-    this.#answerStart = answerStartFor(response.statusCode, exchange)
+    this.#answerStart = answerStartFor(response, exchange)
     this.#isOpaque = kind !== undefined && this.#inspection === undefined
     // A page would be seen. But the head of a stream may go out meanwhile, and binary bytes can then not follow.
     this.isUnreadable = this.#isOpaque && (exchange.asksForStream || this.#answerStart === undefined)

@@ -5,6 +5,7 @@ import type { Exchange, ExchangeController } from '../exchange/exchange.js'
 import type { Config } from '../options/config.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
 import { debug } from '../util/debug.js'
+import { answerStartFor } from './answer-start.js'
 import type { PendingAnswer } from './body-plan.js'
 import { ClientPace } from './client-pace.js'
 import type { ResponseContext } from './context.js'
@@ -139,7 +140,8 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     const bodyPlan = this.#opener.open(plan)
     const decoder = plan.createDecoder?.()
     const body = decoder ? decodeBody(response, decoder) : response
-    const source = { bodyPlan, body, decoder, isCloseDelimited: plan.isCloseDelimited }
+    const answerStart = answerStartFor(response, exchange)
+    const source = { bodyPlan, body, answerStart, decoder, isCloseDelimited: plan.isCloseDelimited }
     this.stream = new ResponseStream(exchange, this.#context, source, this.#downstream, this)
     // The client may not have read earlier heartbeats yet.
     if (this.#downstream.isBlocked) this.stream.pause()

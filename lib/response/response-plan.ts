@@ -1,13 +1,13 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { type Framing, framingFor, jsonArray, lacksAwsCodec, mediaTypesOf, ndjson, sse } from '../framing/index.js'
+import { type Framing, framingFor, jsonArray, lacksAwsCodec, ndjson, sse } from '../framing/index.js'
 import type { Config } from '../options/config.js'
 import { debug } from '../util/debug.js'
-import { memoize } from '../util/memoize.js'
 import type { Secrets } from '../util/secrets.js'
-import { codingsOf, type Decoder, decoderFor } from './decode.js'
+import { type Decoder, decoderFor, isDecodable } from './decode.js'
 import { readFirstBytes } from './first-bytes.js'
+import { type Label, labelOf } from './label.js'
 import { localLinks } from './links.js'
 import { addRequestIds } from './request-ids.js'
 import { responseHeaders, withoutDigests } from './response-head.js'
@@ -51,11 +51,6 @@ export type AnswerRequest = Pick<Exchange, 'format' | 'asksForStream' | 'req' | 
 
 const UNCHANGED: BodyKind = { framing: undefined, isJson: false }
 const JSON_ANSWER: BodyKind = { framing: undefined, isJson: true }
-
-const JSON_TYPE = /^(?:application|text)\/(?:x-)?json$|\+json$/
-/** Types that are never text, whatever server labels them. */
-const BINARY_TYPE =
-  /^(?:audio|video|image(?!\/svg)|font|model|multipart)\/|^application\/(?:pdf|zip|gzip|x-gzip|x-tar|wasm|grpc|(?:x-)?protobuf|(?:x-)?msgpack|vnd\.)/
 
 /**
  * Decides how a response is forwarded.
@@ -134,8 +129,7 @@ function withoutSecrets(headers: OutgoingHttpHeaders, secrets: Secrets): Outgoin
 export function kindByHead(response: IncomingMessage, request: AnswerRequest): BodyKind | undefined {
   const { statusCode: status = 502, headers } = response
   const hasBody = mayHaveBody(request.client.method, status)
-  const isEncoded = codingsOf(headers['content-encoding']).length > 0 && !decoderFor(response, hasBody)
-  if (!hasBody || isEncoded || status >= 400) return UNCHANGED
+  if (!hasBody || !isDecodable(response) || status >= 400) return UNCHANGED
   return labelledKind(headers['content-type'], request, status)
 }
 
@@ -164,35 +158,6 @@ function labelledKind(contentType: string | undefined, request: AnswerRequest, s
   if (asksForStream && status < 400) return isBinary ? UNCHANGED : undefined
   if (isJson) return JSON_ANSWER
   return isPlain ? undefined : UNCHANGED
-}
-
-/** What a `content-type` says about a body that is not a stream. */
-interface Label {
-  readonly isJson: boolean
-  /** Never text, whatever server labels it. */
-  readonly isBinary: boolean
-  /** Arbitrary bytes. */
-  readonly isBytes: boolean
-  /** Any kind of text, or no label. */
-  readonly isPlain: boolean
-}
-
-const labelIn = memoize((contentType): Label => {
-  const types = mediaTypesOf(contentType)
-  return {
-    isJson: types.some(isJsonType),
-    isBinary: types.some((type) => BINARY_TYPE.test(type) && !isJsonType(type)),
-    isBytes: types.includes('application/octet-stream'),
-    isPlain: types.every((type) => type === 'text/plain'),
-  }
-})
-
-function labelOf(contentType = ''): Label {
-  return labelIn(contentType)
-}
-
-function isJsonType(type: string): boolean {
-  return JSON_TYPE.test(type)
 }
 
 /**

@@ -3,7 +3,7 @@ import { type AiProxyError, toFailure } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { jsonArray, PassThroughFramer } from '../framing/index.js'
 import type { Runnable } from '../scheduling/turns.js'
-import { type AnswerStart, answerStartFor } from './answer-start.js'
+import type { AnswerStart } from './answer-start.js'
 import type { BodyPlan, ResponseSource } from './body-plan.js'
 import { BodyStart } from './body-start.js'
 import type { ResponseContext } from './context.js'
@@ -175,7 +175,7 @@ export class ResponseStream implements Runnable {
     this.limits.isStream = bodyPlan.framing !== undefined && !bodyPlan.isEnclosed
     this.limits.mustBeClosed = bodyPlan.framing === jsonArray
     this.#exchange.traffic.attachFramer(bodyPlan.framer)
-    if (!this.limits.isStream) this.#answerStart = answerStartFor(this.#exchange.providerStatus, this.#exchange)
+    if (!this.limits.isStream) this.#answerStart = this.#source.answerStart
   }
 
   #forward(bodyPlan: BodyPlan, chunks: readonly Buffer[], now: number): void {

@@ -140,6 +140,7 @@ describe('a request for JSON of which only blanks come, for ever,', () => {
 
 describe('what may be empty, or a page, passes as it is', () => {
   const custom: Partial<AiProxyOptions> = { format: { name: 'x-acme', readMessage: () => ({}) } }
+  const named: Partial<AiProxyOptions> = { format: 'openai-chat' }
   const html = { 'content-type': 'text/html' }
   const chat = openai.path
   const cases: readonly [string, string, string, (call: Call) => unknown, Partial<AiProxyOptions>?][] = [
@@ -153,6 +154,11 @@ describe('what may be empty, or a page, passes as it is', () => {
     ['a path that is not known', 'POST', '/v1/render', sends(PAGE, html)],
     ['no speech', 'POST', '/v1/audio/transcriptions', sends('', { 'content-type': 'text/plain' })],
     ['a format of the app', 'POST', chat, sends(PAGE, html), custom],
+    ['no speech, in a named format', 'POST', '/v1/audio/transcriptions', sends(''), named],
+    ['a path of which only the format is known', 'POST', '/v1/render', sends(PAGE, html), named],
+    ['what cannot be decoded', 'POST', chat, sends('<a\n', { ...JSON_TYPE, 'content-encoding': 'x-acme' })],
+    ['blanks of what cannot be decoded', 'POST', chat, sends('\n', { ...JSON_TYPE, 'content-encoding': 'x-acme' })],
+    ['sound', 'POST', chat, sends('<a\0\0', { 'content-type': 'audio/pcm' })],
     ['a text', 'POST', chat, sends('<3', { 'content-type': 'text/plain' })],
     ['a text that begins later', 'POST', chat, sends('a <html>', { 'content-type': 'text/plain' })],
   ]

@@ -4,6 +4,7 @@ import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { Request, Response } from 'express'
 import { Exchange } from '../../lib/exchange/exchange.js'
+import { answersInJson } from '../../lib/formats/index.js'
 import { PreambleReader } from '../../lib/response/preamble.js'
 import type { PreambleBounds, PreambleFailure } from '../../lib/response/preamble-callbacks.js'
 import { compileSecrets } from '../../lib/util/secrets.js'
@@ -62,6 +63,7 @@ export function reading(given: Given = {}) {
   const res = new FakeResponse()
   const req = { method, url: path, complete: true, socket: res.socket }
   const exchange = new Exchange(req as unknown as Request, res as unknown as Response)
+  exchange.isAnsweredInJson = answersInJson(method, path, exchange.format)
   exchange.describe(undefined, asksForStream)
   sendRequest(exchange, { secrets: compileSecrets(given.secrets ?? []) })
   const untouched = stateOf(exchange)
