@@ -191,7 +191,8 @@ export class AiProxyError extends Error implements FailureNotice {
   #forbidRetryBy(noRetryHeaders: Readonly<Record<string, string>>): void {
     if (!this.#isFinal || noRetryHeaders === this.#noRetryHeaders) return
     this.#noRetryHeaders = noRetryHeaders
-    Object.assign(this, { headers: { ...noRetryHeaders, ...this.#otherHeaders } })
+    // Fails, and does not throw, if the app has frozen its error.
+    Reflect.set(this, 'headers', { ...noRetryHeaders, ...this.#otherHeaders })
   }
 
   /**

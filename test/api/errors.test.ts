@@ -44,6 +44,13 @@ describe('the headers against another try', () => {
     assert.deepEqual(failure.headers, { 'x-should-retry': 'false', 'retry-after': '5' })
   })
 
+  test('stay as they are in an error that the app has frozen', () => {
+    const failure = new AiProxyError('aborted', 'No', options)
+    Object.freeze(failure)
+    setClientFormat(failure, other)
+    assert.deepEqual(failure.headers, { 'x-should-retry': 'false', 'retry-after': '5' })
+  })
+
   test('are none of a failure that may pass', () => {
     const failure = new AiProxyError('overloaded', 'No', options)
     setClientFormat(failure, other)
