@@ -130,17 +130,20 @@ export class Replay implements ReplayCallbacks {
     const kept = readAnswerEnd(end)
     if (kept && this.#request.isRecorded) exchange.answer.restore(kept.facts)
     const failure = kept && failureOf(kept)
+    // Within a body that is no stream of events, nothing can say that it is incomplete.
+    const saysSo = this.#framing ? this.#framing.carriesErrors !== false : kept?.isBodyWhole === true
+    const isFine = end.how === 'complete' || saysSo
     if (end.how === 'vacated') {
       fail(failure ?? new AiProxyError('aborted', 'Nobody waited for this answer'))
     } else if (!this.#hasHead) {
       fail(failure ?? new AiProxyError('stream_lost', 'There is no answer'))
+    } else if (failure && !isFine && downstream.begunBy === undefined) {
+      fail(failure)
     } else {
       if (failure) exchange.settle(failure.outcome, failure)
       else if ((kept?.providerStatus ?? 0) >= 400) exchange.settle('provider_error')
       exchange.enter('ending')
-      // Within a body that is no stream of events, nothing can say that it is incomplete.
-      const saysSo = this.#framing ? this.#framing.carriesErrors !== false : kept?.isBodyWhole === true
-      if (end.how === 'complete' || saysSo) downstream.end()
+      if (isFine) downstream.end()
       else downstream.destroy()
     }
     this.#resolve('served')
@@ -152,6 +155,20 @@ export class Replay implements ReplayCallbacks {
     if (this.#hasReadEnd) this.#target.downstream.end()
     else if (isOver) this.#target.fail(failure)
     this.#resolve(isOver ? 'served' : mayGoOn ? 'unreadable' : 'vacated')
+  }
+
+  /**
+   * Ends the answer well if it is to be ended from outside, and the client has seen its end.
+   *
+   * @returns whether it has
+   */
+  completeIfReported(): boolean {
+    const { downstream, exchange } = this.#target
+    if (downstream.isGone || !this.#hasReadEnd) return false
+    this.#stream.stop()
+    exchange.enter('ending')
+    downstream.end()
+    return true
   }
 
   /** Another may be asked: the client has a head at most. */

@@ -155,7 +155,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     if (this.#isEnded) return
     // The last bytes are being sent: nothing can follow them.
     if (this.#downstream.isEnded && !this.#downstream.isGone) return
-    if (this.stream?.limits.completeIfReported()) return
+    if (this.stream?.limits.completeIfReported() || this.replays?.current?.completeIfReported()) return
     this.#hooks.giveUp()
     const isFirst = this.#exchange.settle(failure.outcome, failure)
     if (failure.code === 'internal_error') debug.stream('%s failed: %O', id, failure.cause ?? failure)
