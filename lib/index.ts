@@ -25,7 +25,7 @@ export type { Limits, LimitsOption, LimitsPerRequest, RequestLimits } from './ap
 export type { ModelFields } from './api/model-fields.js'
 export type { ModelRules } from './api/model-rules.js'
 export type { ObservedAttempt, ObservedExchange, Observer } from './api/observer.js'
-export type { AiProxyOptions, HeartbeatOptions, ModelOptions } from './api/options.js'
+export type { AiProxyOptions, EstimateTokens, HeartbeatOptions, ModelOptions, WrittenText } from './api/options.js'
 export type { Admission, Policy, PolicyExchange, Refusal } from './api/policy.js'
 export type { ModelPrices, PricedUsage, PriceFunction, Prices, UnknownPrice } from './api/prices.js'
 export type { AuthOptions, Credential, ProxyOptions } from './api/provider-options.js'

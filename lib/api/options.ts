@@ -48,6 +48,20 @@ export interface ModelOptions {
   overrides?: ModelFields
 }
 
+/** What a model wrote, for an estimate of its tokens. */
+export interface WrittenText {
+  /** A piece of the answer: the text of an event, or of a whole answer. */
+  readonly text: string
+  /** The model that answers; until the answer names it, the one that the client asked for. */
+  readonly model: string | undefined
+}
+
+/** Returns about how many tokens a text has, at once. */
+export type EstimateTokens<Req extends IncomingMessage = Request> = (
+  written: WrittenText,
+  exchange: HookedExchange<Req>,
+) => number
+
 /**
  * Options of {@link aiProxy}.
  *
@@ -123,9 +137,9 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   includeUsage?: boolean
   /**
    * Estimates the tokens of a piece of text that a model wrote, for streams that end before the provider has reported usage. With
-   * one of your own every event is parsed. Default: by the length of the events, without a tokeniser.
+   * one of your own every event is parsed. It must return at once. Default: by the length of the events, without a tokeniser.
    */
-  estimateTokens?: (text: string, model: string | undefined) => number
+  estimateTokens?: EstimateTokens<Req>
   /**
    * Models that may be asked for: names and RegExps, or `'all'`; or a function that gives these for each request, at once
    * or as a promise. Others get 403 `model_not_allowed`. If the function throws or returns something else, the client gets

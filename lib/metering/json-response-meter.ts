@@ -2,7 +2,7 @@ import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import { anyErrorIn, type CompleteFormat, statusOfError } from '../formats/index.js'
 import { isObject, isUnfinishedJson, tryParseJsonBytes } from '../json/json.js'
-import { type EstimateTokens, tokensByApp } from '../options/estimate-tokens.js'
+import { type TokensOf, tokensByApp } from '../options/estimate-tokens.js'
 import { JsonDigest } from './digest.js'
 import { RunningEstimate } from './estimate.js'
 import { isExpensiveToParse } from './parse-cost.js'
@@ -20,13 +20,13 @@ const MIN_DIGESTED_BYTES = 16 * 1024
 export class JsonResponseMeter implements Metering {
   readonly #format: CompleteFormat
   readonly #accumulator: UsageAccumulator
-  readonly #estimateTokens: EstimateTokens | undefined
+  readonly #estimateTokens: TokensOf | undefined
   #bytes = 0
   /** Chunks of an answer that is not large yet. */
   #chunks: Buffer[] = []
   #digest: JsonDigest | undefined
 
-  constructor(format: CompleteFormat, accumulator: UsageAccumulator, estimateTokens?: EstimateTokens) {
+  constructor(format: CompleteFormat, accumulator: UsageAccumulator, estimateTokens?: TokensOf) {
     this.#format = format
     this.#accumulator = accumulator
     this.#estimateTokens = estimateTokens

@@ -4,7 +4,7 @@ import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import type { CompleteFormat, ParsedMessage, WholeItem } from '../formats/index.js'
 import type { Framing, Message } from '../framing/index.js'
 import { UnwieldyJsonError } from '../json/parse-within-bounds.js'
-import { type EstimateTokens, tokensByApp } from '../options/estimate-tokens.js'
+import { type TokensOf, tokensByApp } from '../options/estimate-tokens.js'
 import { sizeOf } from '../util/size-of.js'
 import { RunningEstimate } from './estimate.js'
 import { framesContaining } from './frames-containing.js'
@@ -27,7 +27,7 @@ export interface StreamMeterOptions {
   /** Whether to drop the event that only reports usage, because we requested it and the client did not. */
   readonly hidesUsage: boolean
   /** Estimates the tokens of a text instead of our own estimate. */
-  readonly estimateTokens: EstimateTokens | undefined
+  readonly estimateTokens: TokensOf | undefined
   /** Writes the client's name of the model into what goes out. What is read, and what hooks see, is the provider's. */
   readonly alias?: ModelAlias | undefined
   /** Called with each event. `undefined` passes the event unchanged, `null` drops it, and a message replaces it. */
@@ -246,7 +246,7 @@ export class StreamMeter implements Metering {
 
   #count(reading: ParsedMessage, now: number): void {
     const text = reading.text ?? this.#unseenText(reading.whole)
-    this.#estimate.add(text, tokensByApp(this.#options.estimateTokens, text, this.#accumulator.model))
+    this.#estimate.add(text, tokensByApp(this.#options.estimateTokens, text, reading.model ?? this.#accumulator.model))
     if (reading.whole) this.#lastWhole = { id: reading.whole.id, tokens: this.#estimate.tokens }
     this.#accumulator.estimatedTokens = this.#estimate.tokens
     this.#accumulator.add(reading, now)

@@ -1,14 +1,15 @@
+import type { EstimateTokens } from '../api/options.js'
 import { catchRejection } from '../util/promises.js'
 import { HookFault } from './hook-errors.js'
 
-/** The app's estimate of a text's tokens: the option `estimateTokens`. */
-export type EstimateTokens = (text: string, model: string | undefined) => number
+/** The app's estimate of the tokens of texts in one exchange. It throws if the app's function fails. */
+export type TokensOf = (text: string, model: string | undefined) => number
 
 /** Wraps the function so that it throws a {@link HookFault} if its result is not a number of at least 0. */
 export function checkedEstimate(estimateTokens: EstimateTokens | undefined): EstimateTokens | undefined {
   if (!estimateTokens) return undefined
-  return (text, model) => {
-    const tokens: unknown = estimateTokens(text, model)
+  return (written, exchange) => {
+    const tokens: unknown = estimateTokens(written, exchange)
     if (typeof tokens === 'number' && tokens >= 0 && tokens < Number.POSITIVE_INFINITY) return tokens
     // The promise itself is the reported fault. What it settles to does not matter.
     if (catchRejection(tokens, () => {}))
@@ -21,13 +22,13 @@ export function checkedEstimate(estimateTokens: EstimateTokens | undefined): Est
 
 /** Returns the tokens of a text by the app's function; `undefined` if the function failed, which has been reported. */
 export function tokensByApp(
-  estimateTokens: EstimateTokens | undefined,
+  tokensOf: TokensOf | undefined,
   text: string | undefined,
   model: string | undefined,
 ): number | undefined {
-  if (!estimateTokens || !text) return undefined
+  if (!tokensOf || !text) return undefined
   try {
-    return estimateTokens(text, model)
+    return tokensOf(text, model)
   } catch {
     return undefined
   }

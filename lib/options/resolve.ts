@@ -129,6 +129,7 @@ export function resolveOptions(options: AiProxyOptions): Config {
     estimateTokens: hookErrors.reporting(
       'estimateTokens',
       checkedEstimate(check.optionalFunction('estimateTokens', given.estimateTokens)),
+      (_, exchange) => exchange,
     ),
     models,
     modelsOf,

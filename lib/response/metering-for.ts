@@ -8,6 +8,7 @@ import { JsonResponseMeter } from '../metering/json-response-meter.js'
 import { modelAliasFor } from '../metering/model-alias.js'
 import { StreamMeter } from '../metering/stream-meter.js'
 import type { Config } from '../options/config.js'
+import type { TokensOf } from '../options/estimate-tokens.js'
 import { type HookErrors, HookFault } from '../options/hook-errors.js'
 import { catchRejection } from '../util/promises.js'
 
@@ -26,7 +27,8 @@ export function meteringFor(
   const { format, answer, limits, recorder } = exchange
   // Whoever reads later may get what this client does not.
   const hidesUsage = exchange.hidesUsage && !recorder?.showsUsage
-  const { estimateTokens, onEvent } = config
+  const { onEvent } = config
+  const estimateTokens = estimateFor(exchange, config)
   if (!framing) return isJson ? new JsonResponseMeter(format, answer, estimateTokens) : undefined
   return new StreamMeter(format, framing, answer, {
     noticesContent: Math.min(limits.firstTokenTimeoutMs, limits.progressTimeoutMs) < Number.POSITIVE_INFINITY,
@@ -36,6 +38,13 @@ export function meteringFor(
     alias: modelAliasFor(format, exchange.answerAlias),
     onMessage: onEvent && messageHook(onEvent, exchange, config.hookErrors),
   })
+}
+
+/** Binds the app's `estimateTokens` to an exchange. */
+function estimateFor(exchange: Exchange, { estimateTokens }: Config): TokensOf | undefined {
+  if (!estimateTokens) return undefined
+  const view = exchange.hookView()
+  return (text, model = view.model) => estimateTokens({ text, model }, view)
 }
 
 /** Wraps `onEvent` as a function that reads and replaces the messages of a stream. */

@@ -19,7 +19,7 @@ before(async () => {
   apps.push(await startApp(owner, options))
   // Every event is parsed, and written anew.
   apps.push(await startApp(owner, { ...options, onEvent: ({ event, data }) => ({ event, data }) }))
-  apps.push(await startApp(owner, { ...options, estimateTokens: (text) => text.length }))
+  apps.push(await startApp(owner, { ...options, estimateTokens: ({ text }) => text.length }))
 })
 after(async () => {
   for (const run of cleanUps.reverse()) await run()

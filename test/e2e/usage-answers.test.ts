@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import OpenAI from 'openai'
-import type { AiProxyOptions } from '../../lib/index.js'
+import type { AiProxyOptions, EstimateTokens } from '../../lib/index.js'
 import { startApp } from './support/app.js'
 import { connect, post } from './support/client.js'
 import { type Call, type Owner, startProvider } from './support/provider.js'
@@ -36,15 +36,21 @@ describe('estimateTokens', () => {
   const withoutUsage = chat.frames.filter((frame) => frame !== chatUsage)
   const send = (frames: readonly Buffer[]) => (call: Call) => sendStream(call, chat, frames).end()
 
-  test('gets every piece of text, and the model that answers', async (t) => {
+  test('gets every piece of text with the model that answers, and the exchange', async (t) => {
     const given: unknown[] = []
-    const estimateTokens = (...args: unknown[]) => given.push(args) * 0 + 2.5
+    const exchanges = new Set<string>()
+    const estimateTokens: EstimateTokens = (written, { id }) => {
+      given.push(written)
+      exchanges.add(id)
+      return 2.5
+    }
     const { text, record } = await asked(t, chat, send(withoutUsage), { estimateTokens })
     const { responseModel } = chat.told
     assert.deepEqual(
       given,
-      storyPieces.map((piece) => [piece, responseModel]),
+      storyPieces.map((text) => ({ text, model: responseModel })),
     )
+    assert.deepEqual([...exchanges], [record.id])
     assertTold(record, { usage: { outputTokens: 2.5 * storyPieces.length, estimated: true } })
     assert.equal(text, Buffer.concat(withoutUsage).toString())
   })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { HookedExchange } from '../../lib/api/hooks.js'
 import { getFormat } from '../../lib/formats/index.js'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
 import { jsonArray, type Message } from '../../lib/framing/index.js'
@@ -166,7 +167,8 @@ describe('estimateTokens', () => {
 
   for (const given of [Number.NaN, undefined, -5, '7', Number.POSITIVE_INFINITY]) {
     test(`that returns no count (${given}) does not affect the figures`, () => {
-      const estimateTokens = checkedEstimate(() => given as number)
+      const checked = checkedEstimate(() => given as number)!
+      const estimateTokens = (text: string, model: string | undefined) => checked({ text, model }, {} as HookedExchange)
       const { accumulator } = passed([chunk('abcd') + chunk('efgh')], { estimateTokens })
       const { estimatedTokens, outputTokens } = accumulator
       assert.ok(Number.isFinite(estimatedTokens) && estimatedTokens >= 0, `${estimatedTokens}`)

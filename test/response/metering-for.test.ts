@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Request, Response } from 'express'
-import type { AiProxyOptions } from '../../lib/api/options.js'
+import type { AiProxyOptions, EstimateTokens } from '../../lib/api/options.js'
 import { Exchange } from '../../lib/exchange/exchange.js'
 import { type Framing, sse } from '../../lib/framing/index.js'
 import { ndjson } from '../../lib/framing/ndjson.js'
@@ -58,11 +58,27 @@ describe('the meter of an answer', () => {
 
   test('uses the app’s estimateTokens', () => {
     const exchange = exchangeOf()
-    const metering = meteringFor(exchange, sse, false, configOf({ estimateTokens: (text) => text.length }))!
+    const metering = meteringFor(exchange, sse, false, configOf({ estimateTokens: ({ text }) => text.length }))!
     const frame = Buffer.from(chunk('Hello'))
     metering.pass(frame, [frame.length], 0)
     metering.readDeferred?.(0)
     assert.equal(exchange.answer.estimatedTokens, 5)
+  })
+
+  test('tells estimateTokens the model that was asked for until the answer names one', () => {
+    const exchange = exchangeOf()
+    const models: unknown[] = []
+    const estimateTokens: EstimateTokens = ({ model }, { id }) => models.push([model, id])
+    const metering = meteringFor(exchange, sse, false, configOf({ estimateTokens }))!
+    const frames = [event({ choices: [{ delta: { content: 'Hel' } }] }), chunk('l'), chunk('o')].map((each) =>
+      Buffer.from(each),
+    )
+    for (const frame of frames) metering.pass(frame, [frame.length], 0)
+    metering.readDeferred?.(0)
+    assert.deepEqual(
+      models,
+      ['gpt-5', 'gpt-5-2026', 'gpt-5-2026'].map((model) => [model, exchange.id]),
+    )
   })
 
   test('reads a JSON answer at its end', () => {

@@ -159,7 +159,7 @@ describe('maxOutputTokens', () => {
   })
 
   test("exceeded by the app's estimate", async (t) => {
-    const { res, answer, run } = rig(t, { limits, estimateTokens: (text) => text.length })
+    const { res, answer, run } = rig(t, { limits, estimateTokens: ({ text }) => text.length })
     const response = await answer(SSE, chunk('0123456789'))
     assert.equal(res.writableEnded, false)
     response.write(chunk('a'))
