@@ -83,7 +83,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * `x-forwarded-*` only by its name in a list. Default: {@link defaultForwardHeaders} and, if `forwardCredentials`, the
    * client's own credentials.
    */
-  forwardHeaders?: readonly string[] | ((name: string) => boolean)
+  forwardHeaders?: readonly string[] | ((name: string, exchange: HookedExchange<Req>) => boolean)
   /**
    * Whether the client's own credentials go on, in headers and in the query. Default: only if we hold none of the provider's:
    * `auth` is not set, and neither `headers` nor `onRequest` sets a header that is not known to be harmless.

@@ -27,13 +27,14 @@ export interface PreparedRequest {
  * @throws AiProxyError `credentials_unavailable`
  */
 export async function prepareRequest(
-  { id, req }: Exchange,
+  exchange: Exchange,
   path: ProviderPath,
   edited: Pick<Edited, 'body' | 'headers' | 'hidesUsage' | 'withoutUsageRequest'>,
   config: Config,
   observed: readonly Readonly<Record<string, string>>[],
 ): Promise<PreparedRequest> {
-  const request = await upstreamRequest(req, path, edited.body, config, observed, edited.headers)
+  const { id, req } = exchange
+  const request = await upstreamRequest(exchange, path, edited.body, config, observed, edited.headers)
   if (debug.request.enabled) {
     const names = listNotForwarded(req.headers, request.headers)
     if (names) debug.request('%s not forwarded: %s', id, names)

@@ -63,12 +63,14 @@ export function shareableRequest(
 
 function usualKey(
   scope: string,
-  { client, format, asksForStream }: Exchange,
+  exchange: Exchange,
   path: ProviderPath,
   { body, headers }: Edited,
   config: Config,
 ): string | undefined {
-  const sent = { ...forwardedHeaders(client.headers, config.forwards), ...headers }
+  const { client, format, asksForStream } = exchange
+  const passing = forwardedHeaders(client.headers, (name) => config.forwards(name, exchange))
+  const sent = { ...passing, ...headers }
   const open = Object.entries(sent).filter(
     ([name, value]) => !isCredentialHeader(name) && !holdsConsumedKey(client.headers, value),
   )

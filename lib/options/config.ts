@@ -3,7 +3,7 @@ import type { ResolvedLimits } from '../api/limits.js'
 import type { Observer } from '../api/observer.js'
 import type { AiProxyOptions, ModelOptions } from '../api/options.js'
 import type { Policy } from '../api/policy.js'
-import type { Credential, ProxyOptions } from '../api/provider-options.js'
+import type { ProxyOptions } from '../api/provider-options.js'
 import type {
   Balance,
   HedgeOptions,
@@ -16,6 +16,7 @@ import type { CompleteFormat } from '../formats/index.js'
 import type { CostOf } from '../pricing/pricing.js'
 import type { SetupWarningCode } from '../util/warn.js'
 import type { ResolvedCache } from './cache.js'
+import type { CheckedCredential } from './credentials.js'
 import type { EndpointFilter } from './endpoints.js'
 import type { HeaderFilter } from './forward-headers.js'
 import type { HookErrors } from './hook-errors.js'
@@ -34,7 +35,7 @@ export interface Provider {
   readonly origin: string
   /** Path prefix of the target, without a slash at its end. */
   readonly prefix: string
-  readonly auth: { readonly headers: [string, Credential][]; readonly query: [string, Credential][] }
+  readonly auth: { readonly headers: [string, CheckedCredential][]; readonly query: [string, CheckedCredential][] }
   readonly headers: [string, string][]
   readonly endpoints: EndpointFilter
   readonly proxy: ProxyOptions

@@ -1,7 +1,10 @@
 import { validateHeaderValue } from 'node:http'
-import type { Request } from 'express'
+import type { HookedExchange } from '../api/hooks.js'
 import type { Credential } from '../api/provider-options.js'
 import { HookFault } from './hook-errors.js'
+
+/** A secret, or the app's function for it, which rejects with a {@link HookFault} if its value cannot be sent. */
+export type CheckedCredential = string | ((exchange: HookedExchange) => Promise<string>)
 
 /** Results of `Bearer ${process.env.KEY}` if there is no such variable. */
 export const UNSET = /^$|^(?:\S+ )?undefined$/
@@ -18,8 +21,8 @@ const HEADER = /^(?:targets\[\d+\]\.)?auth\.headers\./
 export function checkedCredential(
   option: string,
   credential: Exclude<Credential, string>,
-): (req: Request) => Promise<string> {
-  return async (req) => {
+): (exchange: HookedExchange) => Promise<string> {
+  return async ({ req }) => {
     const value: unknown = await credential(req)
     if (typeof value !== 'string' || value === '') throw new HookFault(`${option} must return a non-empty string`)
     if (UNSET.test(value)) throw new HookFault(`${option} returned a string that ends in "undefined"`)

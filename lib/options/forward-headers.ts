@@ -1,3 +1,4 @@
+import type { HookedExchange } from '../api/hooks.js'
 import type { AiProxyOptions } from '../api/options.js'
 import { builtInFormats, otherRequestHeaders, sdkHeaders } from '../formats/index.js'
 import { isHopByHop } from '../util/hop-by-hop.js'
@@ -10,7 +11,12 @@ import { invalidOption } from './validate.js'
  *
  * @throws AsyncFilterError
  */
-export type HeaderFilter = (name: string) => boolean
+export type HeaderFilter = (name: string, exchange: ExchangeSource) => boolean
+
+/** Gives what the app's functions see of an exchange, which is created for those only. */
+export interface ExchangeSource {
+  hookView(): HookedExchange
+}
 
 /** A `forwardHeaders` function returned a promise, which cannot be awaited here. */
 export class AsyncFilterError extends TypeError {}
@@ -101,7 +107,9 @@ export function compileForwardHeaders(
   const isForbidden = (name: string) => !mayBeForwarded(name) || (holdsCredentials && isCredentialHeader(name))
   // Headers about the client's origin are forwarded only if the app names them: the client can forge them.
   const isForbiddenUnnamed = (name: string) => isForbidden(name) || ORIGINS.test(plain(name))
-  if (typeof option === 'function') return (name) => !isForbiddenUnnamed(name) && callFilter(option, name)
+  if (typeof option === 'function') {
+    return (name, exchange) => !isForbiddenUnnamed(name) && callFilter(option, name, exchange.hookView())
+  }
   if (option !== undefined && !(Array.isArray(option) && option.every((name) => typeof name === 'string'))) {
     invalidOption('forwardHeaders', option, 'a list of header names, or a function of a name')
   }
@@ -125,8 +133,12 @@ export function compileForwardHeaders(
 }
 
 /** Calls the app's function, which must answer synchronously: a promise is neither yes nor no. */
-function callFilter(filter: (name: string) => unknown, name: string): boolean {
-  const answer = filter(name)
+function callFilter(
+  filter: (name: string, exchange: HookedExchange) => unknown,
+  name: string,
+  exchange: HookedExchange,
+): boolean {
+  const answer = filter(name, exchange)
   if (typeof answer === 'object' && answer !== null && 'then' in answer) {
     // Nobody awaits the promise, and an unhandled rejection would end the process.
     Promise.resolve(answer).catch(() => {})

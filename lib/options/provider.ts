@@ -3,7 +3,7 @@ import type { AuthOptions, Credential } from '../api/provider-options.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
 import type { Provider } from './config.js'
 import { isCredentialHeader } from './credential-names.js'
-import { checkedCredential, UNSET } from './credentials.js'
+import { type CheckedCredential, checkedCredential, UNSET } from './credentials.js'
 import { isHarmlessHeader } from './forward-headers.js'
 import type { HookErrors } from './hook-errors.js'
 import { resolveProxy } from './proxy.js'
@@ -111,7 +111,7 @@ function resolveCredential(
   value: Credential,
   isHeader: boolean,
   hookErrors: HookErrors,
-): [string, Credential] {
+): [string, CheckedCredential] {
   const isUnset = typeof value === 'string' && UNSET.test(value)
   if (typeof value !== 'function' && (typeof value !== 'string' || isUnset)) {
     // The value may be part of a secret: the error shows only its type.
@@ -120,5 +120,10 @@ function resolveCredential(
     invalidOption(option, hint(got), takes)
   }
   if (isHeader) checkHeader(option, key, typeof value === 'string' ? value : '')
-  return [key, typeof value === 'function' ? hookErrors.reporting('auth', checkedCredential(option, value)) : value]
+  return [
+    key,
+    typeof value === 'function'
+      ? hookErrors.reporting('auth', checkedCredential(option, value), (exchange) => exchange)
+      : value,
+  ]
 }

@@ -190,7 +190,9 @@ function watchedFilter(
   option: AiProxyOptions['forwardHeaders'],
   hookErrors: HookErrors,
 ): AiProxyOptions['forwardHeaders'] {
-  return typeof option === 'function' ? hookErrors.reporting('forwardHeaders', option) : option
+  return typeof option === 'function'
+    ? hookErrors.reporting('forwardHeaders', option, (_, exchange) => exchange)
+    : option
 }
 
 function resolveForwardCredentials(

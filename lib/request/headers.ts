@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { isCredentialHeader } from '../options/credential-names.js'
-import type { HeaderFilter } from '../options/forward-headers.js'
 import { mayBeForwarded } from '../options/forward-headers.js'
 import { namedByConnection } from '../util/hop-by-hop.js'
 
@@ -15,7 +14,7 @@ const bodyHeaders = ['content-type', 'content-encoding', 'content-length']
  */
 export function forwardedHeaders(
   client: IncomingHttpHeaders,
-  forwards: HeaderFilter,
+  forwards: (name: string) => boolean,
   withCredentials = true,
 ): Record<string, string | string[]> {
   const named = namedByConnection(client.connection)

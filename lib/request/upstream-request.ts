@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Request } from 'express'
 import { answerRulesFor } from '../formats/index.js'
 import type { Config } from '../options/config.js'
-import { isHarmlessHeader } from '../options/forward-headers.js'
+import { type ExchangeSource, isHarmlessHeader } from '../options/forward-headers.js'
 import { holdsConsumedKey } from '../util/consumed-keys.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
 import type { RequestBody } from './body.js'
@@ -11,6 +11,11 @@ import { resolveCredentials } from './credentials.js'
 import { forwardedHeaders } from './headers.js'
 import type { ProviderPath } from './provider-path.js'
 import { forwardedQuery } from './query.js'
+
+/** What an exchange has for its request to the provider. */
+interface RequestingExchange extends ExchangeSource {
+  readonly req: Request
+}
 
 /**
  * Builds the request to the provider: the parts of the client's path, query, headers and body that may be forwarded,
@@ -21,7 +26,7 @@ import { forwardedQuery } from './query.js'
  * @throws AiProxyError `credentials_unavailable`
  */
 export async function upstreamRequest(
-  req: Request,
+  exchange: RequestingExchange,
   path: ProviderPath,
   body: RequestBody,
   config: Config,
@@ -29,9 +34,10 @@ export async function upstreamRequest(
   hooked: Readonly<Record<string, string>> = {},
 ): Promise<UpstreamRequest> {
   const { auth } = config
+  const { req } = exchange
   const given = req.headers
-  const authHeaders = await resolveCredentials('auth.headers', auth.headers, req)
-  const authQuery = await resolveCredentials('auth.query', auth.query, req)
+  const authHeaders = await resolveCredentials('auth.headers', auth.headers, exchange)
+  const authQuery = await resolveCredentials('auth.query', auth.query, exchange)
   // A hook may set credentials too: one per user, or a signature.
   const holdsCredentials = config.holdsCredentials || (!config.forwardCredentials && mayHoldCredentials(hooked))
   const rules = answerRulesFor(config.origin, config.prefix + path.decoded)
@@ -44,7 +50,7 @@ export async function upstreamRequest(
 
   const headers: Record<string, string | string[]> = forwardedHeaders(
     given,
-    config.forwards,
+    (name) => config.forwards(name, exchange),
     holdsCredentials === config.holdsCredentials,
   )
   for (const [name, value] of Object.entries(headers)) if (holdsConsumedKey(given, value)) delete headers[name]

@@ -150,7 +150,7 @@ describe('exceptions of the app’s own code are reported', () => {
       for (const [error, name, path] of told) {
         assert.ok(Object.is(error, fault))
         assert.equal(name, hook)
-        if (hook.startsWith('on')) assert.equal(path, chat.path)
+        assert.equal(path, hook === 'observers' ? undefined : chat.path)
       }
       const codes = warned.mock.calls.map(
         ({ arguments: [, details] }) => (details as { code?: string } | undefined)?.code,

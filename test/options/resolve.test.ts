@@ -8,6 +8,8 @@ import { defaultLimits } from '../../lib/options/limits.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
 import { complaint } from '../support/complaint.js'
 
+const exchange = { hookView: () => assert.fail('no function asks') }
+
 const target = 'https://api.openai.com'
 
 test('a middleware that Express was given uncalled says so', () => {
@@ -78,7 +80,7 @@ describe('defaults', () => {
       routing: undefined,
     })
     assert.deepEqual(endpoints('/v1/chat/completions'), ['POST'])
-    assert.equal(forwards('accept'), true)
+    assert.equal(forwards('accept', exchange), true)
   })
 
   test('apply to missing options, and to those given as undefined', () => {
@@ -475,7 +477,7 @@ describe('holdsCredentials', () => {
     test(`${name}: ${holds}`, () => {
       const config = resolveOptions({ target, ...options })
       assert.equal(config.holdsCredentials, holds)
-      assert.equal(config.forwards('authorization'), !holds)
+      assert.equal(config.forwards('authorization', exchange), !holds)
     })
   }
 })

@@ -3,6 +3,8 @@ import { describe, test } from 'node:test'
 import { resolveOptions } from '../../lib/options/resolve.js'
 import { complaint } from '../support/complaint.js'
 
+const exchange = { hookView: () => assert.fail('no function asks') }
+
 const url = 'https://api.openai.com'
 const one = { name: 'a', target: url }
 const many = (...targets: object[]) => ({ targets })
@@ -134,10 +136,10 @@ describe('a target', () => {
   test('forwards no credentials of the client if any target holds some', () => {
     const targets = targetsOf(many({ ...one, auth: { headers: { 'x-api-key': 'v' } } }, { ...one, name: 'b' }))
     assert.deepEqual(
-      targets.map(({ config }) => config.forwards('authorization')),
+      targets.map(({ config }) => config.forwards('authorization', exchange)),
       [false, false],
     )
-    assert.equal(targetsOf(many(one))[0]!.config.forwards('authorization'), true)
+    assert.equal(targetsOf(many(one))[0]!.config.forwards('authorization', exchange), true)
   })
 
   test('may have a name, a priority and formats of any kind that is valid', () => {

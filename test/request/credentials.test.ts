@@ -2,27 +2,28 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Request } from 'express'
 import type { AiProxyError } from '../../lib/api/errors.js'
-import type { Credential } from '../../lib/api/provider-options.js'
-import { checkedCredential } from '../../lib/options/credentials.js'
+import type { HookedExchange } from '../../lib/api/hooks.js'
+import { type CheckedCredential, checkedCredential } from '../../lib/options/credentials.js'
 import { resolveCredentials } from '../../lib/request/credentials.js'
 
-const req = { headers: { 'x-user': 'ada' } } as unknown as Request
+const view = { req: { headers: { 'x-user': 'ada' } } as unknown as Request } as HookedExchange
+const exchange = { hookView: () => view }
 
 describe('resolveCredentials', () => {
   test('takes strings as they are, and awaits functions in order', async () => {
-    const credentials: [string, Credential][] = [
+    const credentials: [string, CheckedCredential][] = [
       ['a', 'plain'],
-      ['b', () => 'called'],
+      ['b', checkedCredential('auth.headers.b', () => 'called')],
       ['c', async () => 'awaited'],
-      ['d', ({ headers }) => `for ${headers['x-user']}`],
+      ['d', checkedCredential('auth.headers.d', ({ headers }) => `for ${headers['x-user']}`)],
     ]
-    assert.deepEqual(await resolveCredentials('auth.headers', credentials, req), [
+    assert.deepEqual(await resolveCredentials('auth.headers', credentials, exchange), [
       ['a', 'plain'],
       ['b', 'called'],
       ['c', 'awaited'],
       ['d', 'for ada'],
     ])
-    assert.deepEqual(await resolveCredentials('auth.query', [], req), [])
+    assert.deepEqual(await resolveCredentials('auth.query', [], exchange), [])
   })
 
   const wrong: [name: string, credential: () => unknown][] = [
@@ -46,7 +47,7 @@ describe('resolveCredentials', () => {
         resolveCredentials(
           'auth.headers',
           [['x-api-key', checkedCredential('auth.headers.x-api-key', credential as () => string)]],
-          req,
+          exchange,
         )
       await assert.rejects(resolve, (error: AiProxyError) => {
         assert.equal(error.code, 'credentials_unavailable')
@@ -63,17 +64,17 @@ describe('resolveCredentials', () => {
   test('a value that a header cannot have is none at one of several targets, either', async () => {
     const credential = checkedCredential('targets[1].auth.headers.x-api-key', () => 'hunter2\n')
     const message = 'targets[1].auth.headers.x-api-key returned a value that no header can carry'
-    await assert.rejects(credential(req), { message })
+    await assert.rejects(credential(view), { message })
   })
 
   test('a query parameter must not be empty either: the message says what it must be', async () => {
     const credential = checkedCredential('auth.query.key', () => '')
-    await assert.rejects(credential(req), { message: 'auth.query.key must return a non-empty string' })
+    await assert.rejects(credential(view), { message: 'auth.query.key must return a non-empty string' })
   })
 
   test('a query parameter may contain characters that a header must not', async () => {
     assert.deepEqual(
-      await resolveCredentials('auth.query', [['key', checkedCredential('auth.query.key', () => 'ä\n')]], req),
+      await resolveCredentials('auth.query', [['key', checkedCredential('auth.query.key', () => 'ä\n')]], exchange),
       [['key', 'ä\n']],
     )
   })

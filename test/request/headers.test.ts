@@ -1,9 +1,19 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { HookedExchange } from '../../lib/api/hooks.js'
 import { isCredentialHeader } from '../../lib/options/credential-names.js'
 import { compileForwardHeaders, defaultForwardHeaders, isHarmlessHeader } from '../../lib/options/forward-headers.js'
 import { forwardedHeaders, listNotForwarded } from '../../lib/request/headers.js'
 import { settled } from '../support/event-loop.js'
+
+const view = { id: 'of the exchange' } as HookedExchange
+const exchange = { hookView: () => view }
+
+/** The filter, as it is in one exchange. */
+function filterOf(...args: Parameters<typeof compileForwardHeaders>): (name: string) => boolean {
+  const filter = compileForwardHeaders(...args)
+  return (name) => filter(name, exchange)
+}
 
 const CREDENTIALS = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'openai-organization', 'openai-project']
 const NEVER = [
@@ -54,7 +64,7 @@ const ORIGINS = [
 
 describe('by default', () => {
   for (const holdsCredentials of [true, false]) {
-    const forwards = compileForwardHeaders(undefined, holdsCredentials)
+    const forwards = filterOf(undefined, holdsCredentials)
     const when = holdsCredentials ? 'with credentials of ours' : 'without'
 
     test(`the short list is forwarded (${when})`, () => {
@@ -128,30 +138,30 @@ describe('by default', () => {
 
 describe('a list', () => {
   test('replaces the default, case-insensitively', () => {
-    const forwards = compileForwardHeaders(['X-Mine', 'x-trace-*'], false)
+    const forwards = filterOf(['X-Mine', 'x-trace-*'], false)
     const asked = ['x-mine', 'x-trace-', 'x-trace-id', 'x-tracer', 'accept', 'authorization', 'x-mine2']
     assert.deepEqual(asked.filter(forwards), ['x-mine', 'x-trace-', 'x-trace-id'])
   })
 
   test('that is empty forwards nothing', () => {
-    const forwards = compileForwardHeaders([], false)
+    const forwards = filterOf([], false)
     assert.deepEqual(['accept', 'authorization', ...NEVER].filter(forwards), [])
   })
 
   test('may name the client’s credentials if the proxy holds none', () => {
-    assert.equal(compileForwardHeaders(['authorization'], false)('authorization'), true)
+    assert.equal(filterOf(['authorization'], false)('authorization'), true)
   })
 
   test('with * forwards no cookies, no hop-by-hop headers, and no credentials if the proxy holds some', () => {
-    assert.deepEqual([...NEVER, ...CREDENTIALS].filter(compileForwardHeaders(['*'], true)), [])
-    assert.deepEqual([...NEVER, ...CREDENTIALS].filter(compileForwardHeaders(['*'], false)), CREDENTIALS)
-    assert.equal(compileForwardHeaders(['*'], true)('x-anything'), true)
-    assert.deepEqual(ORIGINS.filter(compileForwardHeaders(['*', 'x-f*'], false)), [])
-    assert.equal(compileForwardHeaders(['co*', 'a*'], true)('cookie'), false)
+    assert.deepEqual([...NEVER, ...CREDENTIALS].filter(filterOf(['*'], true)), [])
+    assert.deepEqual([...NEVER, ...CREDENTIALS].filter(filterOf(['*'], false)), CREDENTIALS)
+    assert.equal(filterOf(['*'], true)('x-anything'), true)
+    assert.deepEqual(ORIGINS.filter(filterOf(['*', 'x-f*'], false)), [])
+    assert.equal(filterOf(['co*', 'a*'], true)('cookie'), false)
   })
 
   test("may name headers with the client's address", () => {
-    assert.deepEqual(ORIGINS.filter(compileForwardHeaders(ORIGINS, true)), ORIGINS)
+    assert.deepEqual(ORIGINS.filter(filterOf(ORIGINS, true)), ORIGINS)
   })
 
   for (const name of NEVER) {
@@ -160,13 +170,13 @@ describe('a list', () => {
         name: 'TypeError',
         message: new RegExp(`forwardHeaders takes .* is never forwarded; got '${name}'`),
       }
-      assert.throws(() => compileForwardHeaders(['accept', name.toUpperCase()], false), expected)
+      assert.throws(() => filterOf(['accept', name.toUpperCase()], false), expected)
     })
   }
 
   for (const name of CREDENTIALS) {
     test(`that names ${name} while auth is set throws`, () => {
-      assert.throws(() => compileForwardHeaders([name], true), {
+      assert.throws(() => filterOf([name], true), {
         name: 'TypeError',
         message: /forwardHeaders .*`auth`/,
       })
@@ -176,7 +186,7 @@ describe('a list', () => {
 
 describe('a function', () => {
   test('replaces the default', () => {
-    const forwards = compileForwardHeaders((name) => name.startsWith('x-'), false)
+    const forwards = filterOf((name) => name.startsWith('x-'), false)
     assert.deepEqual(['x-a', 'accept', 'x-api-key'].filter(forwards), ['x-a', 'x-api-key'])
   })
 
@@ -195,14 +205,14 @@ describe('a function', () => {
   ]
   for (const name of disguised) {
     test(`forwards ${name} only if the proxy holds no credentials`, () => {
-      assert.equal(compileForwardHeaders(() => true, true)(name), false)
-      assert.equal(compileForwardHeaders(() => true, false)(name), !name.startsWith('x-forwarded-'))
-      assert.throws(() => compileForwardHeaders([name], true), /`auth` is set/)
+      assert.equal(filterOf(() => true, true)(name), false)
+      assert.equal(filterOf(() => true, false)(name), !name.startsWith('x-forwarded-'))
+      assert.throws(() => filterOf([name], true), /`auth` is set/)
     })
   }
 
   test('forwards headers whose names only resemble credentials', () => {
-    const forwards = compileForwardHeaders(() => true, true)
+    const forwards = filterOf(() => true, true)
     for (const name of ['x-idempotency-key', 'x-cache-key', 'x-max-tokens', 'x-keyword', 'x-author', 'x-session-id']) {
       assert.equal(forwards(name), true, name)
     }
@@ -210,7 +220,7 @@ describe('a function', () => {
 
   for (const answer of [1, 'yes', {}, [], new Date(0), () => true]) {
     test(`means yes by true only, not by ${typeof answer} ${String(answer)}`, () => {
-      assert.equal(compileForwardHeaders((() => answer) as never, false)('x-a'), false)
+      assert.equal(filterOf((() => answer) as never, false)('x-a'), false)
     })
   }
 
@@ -221,7 +231,7 @@ describe('a function', () => {
     const then = (_: unknown, reject: (error: Error) => void) => reject(new Error('late'))
     const thenable = Object.fromEntries([['then', then]])
     for (const answer of [Promise.resolve(true), Promise.reject(new Error('no')), thenable]) {
-      assert.throws(() => compileForwardHeaders((() => answer) as never, false)('x-a'), {
+      assert.throws(() => filterOf((() => answer) as never, false)('x-a'), {
         name: 'TypeError',
         message: 'forwardHeaders returned a promise: it must return true or false synchronously',
       })
@@ -233,7 +243,7 @@ describe('a function', () => {
 
   test('is not called for headers that are never forwarded', () => {
     const asked: string[] = []
-    const forwards = compileForwardHeaders((name) => asked.push(name) > 0, true)
+    const forwards = filterOf((name, given) => given === view && asked.push(name) > 0, true)
     assert.deepEqual([...NEVER, ...ORIGINS, ...CREDENTIALS, 'x-a'].filter(forwards), ['x-a'])
     assert.deepEqual(asked, ['x-a'])
   })
@@ -242,7 +252,7 @@ describe('a function', () => {
 describe('anything else throws', () => {
   for (const option of ['accept', 5, null, {}, true, ['a', 5]]) {
     test(JSON.stringify(option), () => {
-      assert.throws(() => compileForwardHeaders(option as never, false), {
+      assert.throws(() => filterOf(option as never, false), {
         name: 'TypeError',
         message: /forwardHeaders takes a list of header names, or a function/,
       })
@@ -254,7 +264,7 @@ describe('forwardedHeaders', () => {
   const everything = () => true
 
   test('forwards what the filter allows', () => {
-    const forwards = compileForwardHeaders(undefined, true)
+    const forwards = filterOf(undefined, true)
     const client = {
       accept: '*/*',
       cookie: 'a=b',

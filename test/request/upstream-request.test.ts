@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Request } from 'express'
+import type { HookedExchange } from '../../lib/api/hooks.js'
 import type { AiProxyOptions } from '../../lib/api/options.js'
 import { resolveOptions } from '../../lib/options/resolve.js'
 import type { RequestBody } from '../../lib/request/body.js'
@@ -31,8 +32,15 @@ const body: RequestBody = {
   json: {},
 }
 
+const exchangeOf = (req: Request) => ({ req, hookView: () => ({ req }) as HookedExchange })
+
 const assembled = (options: Partial<AiProxyOptions>, url = '/v1/chat/completions', req = client) =>
-  upstreamRequest(req, providerPath(url), body, resolveOptions({ target: 'https://provider.example', ...options }))
+  upstreamRequest(
+    exchangeOf(req),
+    providerPath(url),
+    body,
+    resolveOptions({ target: 'https://provider.example', ...options }),
+  )
 
 describe('the request to the provider', () => {
   test('has the client’s credentials if the proxy has none', async () => {
@@ -99,7 +107,7 @@ describe('the request to the provider', () => {
     const sent = async (options: Partial<AiProxyOptions>, hooked: Record<string, string>) => {
       const config = resolveOptions({ target: 'https://provider.example', ...options })
       const { headers, url } = await upstreamRequest(
-        req,
+        exchangeOf(req),
         providerPath('/v1/messages?key=mine'),
         body,
         config,
@@ -127,7 +135,7 @@ describe('the request to the provider', () => {
       'uber-trace-id',
     ]) {
       const path = providerPath('/v1/messages?key=mine')
-      const { headers, url } = await upstreamRequest(client, path, body, config, [{ [name]: '1' }])
+      const { headers, url } = await upstreamRequest(exchangeOf(client), path, body, config, [{ [name]: '1' }])
       assert.deepEqual([headers.authorization, headers[name], url], ['Bearer mine', '1', '/v1/messages?key=mine'])
     }
   })
@@ -167,7 +175,14 @@ describe('the request to the provider', () => {
     })
     const observed: Record<string, string>[] = [{ 'X-Team': 'first', accept: 'x/y' }, {}]
     const hooked = { 'x-team': 'second', 'Content-Type': 'a/b' }
-    const { headers } = await upstreamRequest(client, providerPath('/v1/messages'), body, config, observed, hooked)
+    const { headers } = await upstreamRequest(
+      exchangeOf(client),
+      providerPath('/v1/messages'),
+      body,
+      config,
+      observed,
+      hooked,
+    )
     const { 'x-team': team, 'x-other': other, accept, 'content-type': type } = headers
     assert.deepEqual([team, other, accept, type], ['second', 'a', 'x/y', 'a/b'])
     assert.equal('X-Team' in headers, false)
@@ -177,18 +192,22 @@ describe('the request to the provider', () => {
     const config = resolveOptions({ target: 'https://provider.example' })
     const traced = { ...client, headers: { traceparent: '00-client', tracestate: 'client=1' } } as unknown as Request
     const path = providerPath('/v1/messages')
-    const untouched = await upstreamRequest(traced, path, body, config, [{ 'x-a': '1' }])
+    const untouched = await upstreamRequest(exchangeOf(traced), path, body, config, [{ 'x-a': '1' }])
     assert.deepEqual([untouched.headers.traceparent, untouched.headers.tracestate], ['00-client', 'client=1'])
-    const continued = await upstreamRequest(traced, path, body, config, [{ traceparent: '00-ours' }])
+    const continued = await upstreamRequest(exchangeOf(traced), path, body, config, [{ traceparent: '00-ours' }])
     assert.deepEqual([continued.headers.traceparent, continued.headers.tracestate], ['00-ours', undefined])
-    const both = await upstreamRequest(traced, path, body, config, [{ traceparent: '00-ours', tracestate: 'ours=1' }])
+    const both = await upstreamRequest(exchangeOf(traced), path, body, config, [
+      { traceparent: '00-ours', tracestate: 'ours=1' },
+    ])
     assert.deepEqual([both.headers.traceparent, both.headers.tracestate], ['00-ours', 'ours=1'])
   })
 
   for (const name of ['content-length', 'transfer-encoding', 'connection', 'expect']) {
     test(`ignores framing headers set by an observer: ${name}`, async () => {
       const config = resolveOptions({ target: 'https://provider.example' })
-      const { headers } = await upstreamRequest(client, providerPath('/v1/messages'), body, config, [{ [name]: '5' }])
+      const { headers } = await upstreamRequest(exchangeOf(client), providerPath('/v1/messages'), body, config, [
+        { [name]: '5' },
+      ])
       assert.notEqual(headers[name], '5')
     })
   }
@@ -231,7 +250,7 @@ describe('the request to the provider', () => {
     const auth = { headers: { 'x-api-key': () => `k${++calls}` }, query: { key: async () => `q${calls}` } }
     const config = resolveOptions({ target: 'https://provider.example', auth })
     for (const time of [1, 2]) {
-      const request = await upstreamRequest(client, providerPath('/v1/models'), body, config)
+      const request = await upstreamRequest(exchangeOf(client), providerPath('/v1/models'), body, config)
       assert.equal(request.headers['x-api-key'], `k${time}`)
       assert.equal(request.url, `/v1/models?key=q${time}`)
     }
