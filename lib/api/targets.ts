@@ -125,8 +125,8 @@ export interface RetryOptions {
   maxWaitMs?: number
   /** No attempt starts later than this after the first one. Default 30,000. */
   withinMs?: number
-  /** How much of a stream is held back before its first content. Default: see {@link PreambleOptions}. */
-  preamble?: PreambleOptions
+  /** How much of a stream is held back before its first content; `false` is none. Default: see {@link PreambleOptions}. */
+  preamble?: PreambleOptions | false
 }
 
 /** Asks a second target if the first one is slow. The rejected attempt costs money. */

@@ -20,7 +20,7 @@ export interface StreamInterruption {
   readonly after: string
   /** Which attempt follows, from 1; starts again after each event. */
   readonly attempt: number
-  /** How long it is waited before the attempt, in milliseconds. */
+  /** How long the attempt waits before it starts, in milliseconds. */
   readonly delayMs: number
   /** The browser is offline: after the delay, the attempt waits for the network. */
   readonly offline: boolean
@@ -70,8 +70,8 @@ export interface ResumableOptions {
    * returns the URL of a stream. Default: what `x-stream-url` says, on the origin of the request.
    */
   readonly streamsUrl?: StreamsUrl | undefined
-  /** The longest event that is held until it is whole, in bytes; a longer one fails the body. Default 16 MiB. */
-  readonly maxEventBytes?: number | undefined
+  /** The longest event that is held until it is whole, in bytes; a longer one fails the body. `false` is no limit. Default 16 MiB. */
+  readonly maxEventBytes?: number | false | undefined
   /** Called when the stream has broken, before each attempt to resume it: the place to show that it reconnects. Default: none. */
   readonly onInterrupted?: ((interruption: StreamInterruption) => void) | undefined
   /** Called when the server continues the stream. Default: none. */
@@ -109,7 +109,10 @@ export function resolveOptions(options: ResumableOptions): ResolvedOptions {
     },
     onAbort,
     streamsUrl,
-    maxEventBytes: numberFrom(1, 'maxEventBytes', maxEventBytes, DEFAULTS.maxEventBytes),
+    maxEventBytes:
+      maxEventBytes === false
+        ? Number.POSITIVE_INFINITY
+        : numberFrom(1, 'maxEventBytes', maxEventBytes, DEFAULTS.maxEventBytes, ' or false'),
     onInterrupted: functionOf('onInterrupted', onInterrupted),
     onResumed: functionOf('onResumed', onResumed),
   }

@@ -2,6 +2,7 @@ import type { ExchangeRecord } from '../api/record.js'
 import { isLabelName, LABEL_NAME_RULE, MAX_LABELS } from '../util/label-name.js'
 import { rejectOption } from '../util/option-errors.js'
 import { BoundedValues } from './bounded-values.js'
+import { checkMaximum } from './check-options.js'
 
 /**
  * Options for the labels of the app's own that metrics have. `express-ai-proxy/opentelemetry` exports it, too.
@@ -17,9 +18,9 @@ export interface AppLabelOptions {
   /**
    * Maximum number of different values for each of these labels; later values share one. A value gets its own with the
    * first request that the provider answers successfully, or, for at most half of the maximum, with a failure of the
-   * provider's (429, 500 and up). 0: all share one. Default 100.
+   * provider's (429, 500 and up). 0: all share one. `false`: no maximum, for labels that only your app sets. Default 100.
    */
-  maxLabelValues?: number
+  maxLabelValues?: number | false
 }
 
 /** Reads the app's labels from records, with a bounded number of values each. */
@@ -36,9 +37,7 @@ export class AppLabels {
   constructor(caller: string, options: AppLabelOptions, reserved: readonly string[], other: string) {
     const { labels = [], maxLabelValues = 100 } = options
     checkNames(caller, labels, reserved)
-    if (!(typeof maxLabelValues === 'number' && maxLabelValues >= 0)) {
-      rejectOption(caller, 'maxLabelValues', maxLabelValues, 'a number of at least 0')
-    }
+    checkMaximum(caller, 'maxLabelValues', maxLabelValues)
     this.names = [...labels]
     this.#values = this.names.map(() => new BoundedValues([], maxLabelValues, other))
   }

@@ -16,13 +16,13 @@ export class BoundedValues {
 
   /**
    * @param listed values that always have their own, and do not count
-   * @param max number of further ones
+   * @param max number of further ones; `false` for no maximum
    * @param other the value that all others share
    */
-  constructor(listed: readonly string[], max: number, other: string) {
+  constructor(listed: readonly string[], max: number | false, other: string) {
     this.#values = new Set(listed)
-    this.#remaining = max
-    this.#remainingForFailed = Math.floor(max / 2)
+    this.#remaining = max === false ? Number.POSITIVE_INFINITY : max
+    this.#remainingForFailed = Math.floor(this.#remaining / 2)
     this.#other = other
   }
 

@@ -10,7 +10,11 @@ export function checkOptions(caller: string, options: unknown, known: readonly s
   const { models, maxModels } = options as { models?: unknown; maxModels?: unknown }
   const isList = Array.isArray(models) && models.every((name) => typeof name === 'string')
   if (models !== undefined && !isList) rejectOption(caller, 'models', models, 'a list of model names')
-  if (maxModels !== undefined && !(typeof maxModels === 'number' && maxModels >= 0)) {
-    rejectOption(caller, 'maxModels', maxModels, 'a number of at least 0')
-  }
+  checkMaximum(caller, 'maxModels', maxModels)
+}
+
+/** @throws TypeError if it is neither a finite number of at least 0, nor `false` for no maximum, nor left out */
+export function checkMaximum(caller: string, option: string, max: unknown): void {
+  if (max === undefined || max === false || (typeof max === 'number' && max >= 0 && max < Infinity)) return
+  rejectOption(caller, option, max, 'a number of at least 0, or false for no maximum')
 }

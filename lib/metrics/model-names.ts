@@ -14,9 +14,9 @@ export interface ModelNameOptions {
    * the first request for it that the provider answers successfully. Names that clients make up therefore cannot use up
    * the maximum, unless the provider accepts any name, as some local servers do. A failure of the provider (429, 500
    * and up) also gives a name its own value, for at most half of the maximum, so that an outage shows the model
-   * concerned. 0: only `models` have one. Default 100.
+   * concerned. 0: only `models` have one. `false`: no maximum. Default 100.
    */
-  maxModels?: number
+  maxModels?: number | false
 }
 
 /** Maps model names to a bounded number of label values. */

@@ -1,5 +1,5 @@
 import type { AiProxyOptions } from '../api/options.js'
-import type { HedgeOptions, RetryOptions, RetryReason, StickyOptions } from '../api/targets.js'
+import type { HedgeOptions, PreambleOptions, RetryOptions, RetryReason, StickyOptions } from '../api/targets.js'
 import type { ResolvedRetry, Routing, Target } from './config.js'
 import { defaults } from './defaults.js'
 import type { HookErrors } from './hook-errors.js'
@@ -90,12 +90,13 @@ function resolveRetry(retry: RetryOptions | false, elsewhere: readonly string[])
     given === false ? ({ attempts: 1 } as RetryOptions) : given
   const whole = orDefault(attempts, defaults.retry.attempts)
   if (!Number.isInteger(whole) || whole < 1) invalidOption('retry.attempts', attempts, 'a whole number of at least 1')
-  const { events, bytes, ms } = objectOf(
+  const bounds = recordOrFalse<PreambleOptions>(
     'retry.preamble',
     orDefault(preamble, {}),
     ['events', 'bytes', 'ms'],
     elsewhere,
   )
+  const { events, bytes, ms } = bounds === false ? { events: 0, bytes: 0, ms: 0 } : bounds
   const least = { from: 0 }
   return {
     attempts: whole,

@@ -7,14 +7,14 @@ import type { Bucket, Window } from './store.js'
 export interface QuotaRule {
   /** Whom it limits: what is counted under one key is counted together. 1 to 512 characters. */
   readonly key: string
-  /** Requests in the time. Default: no limit on them. */
-  readonly requests?: number | undefined
-  /** Tokens in the time, of all kinds together. Default: no limit on them. */
-  readonly tokens?: number | undefined
-  /** Money in the time, by the option `prices`. Default: no limit on it. */
-  readonly cost?: number | undefined
-  /** Exchanges at once, whatever the time. Default: no limit on them. */
-  readonly concurrent?: number | undefined
+  /** Requests in the time. `false` is no limit. Default `false`. */
+  readonly requests?: number | false | undefined
+  /** Tokens in the time, of all kinds together. `false` is no limit. Default `false`. */
+  readonly tokens?: number | false | undefined
+  /** Money in the time, by the option `prices`. `false` is no limit. Default `false`. */
+  readonly cost?: number | false | undefined
+  /** Exchanges at once, whatever the time. `false` is no limit. Default `false`. */
+  readonly concurrent?: number | false | undefined
   /**
    * The time: a number of `s`, `m`, `h` or `d`, which slides (`'5h'`); or a `'day'`, `'week'` or `'month'` of the calendar.
    * Required, except for `concurrent`.
@@ -75,9 +75,10 @@ function bucketsOf(rule: unknown, option: string, now: number, calendar: Calenda
   if (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH) {
     rejectOption('quota', `${option}.key`, key, `a key of 1 to ${MAX_KEY_LENGTH} characters`)
   }
-  const kinds = quotaKinds.filter((kind) => amounts[kind] !== undefined)
-  if (kinds.length === 0) rejectOption('quota', option, rule, `a limit: ${quotaKinds.join(', ')}`)
-  if (kinds.every((kind) => kind === 'concurrent')) {
+  const kinds = quotaKinds.filter((kind) => amounts[kind] !== undefined && amounts[kind] !== false)
+  if (quotaKinds.every((kind) => amounts[kind] === undefined))
+    rejectOption('quota', option, rule, `a limit: ${quotaKinds.join(', ')}`)
+  if (kinds.length > 0 && kinds.every((kind) => kind === 'concurrent')) {
     const time = per !== undefined ? 'per' : 'timeZone'
     if (per !== undefined || timeZone !== undefined) {
       rejectOption('quota', `${option}.${time}`, per ?? timeZone, 'no value with `concurrent` alone, which has no time')
@@ -90,7 +91,9 @@ function bucketsOf(rule: unknown, option: string, now: number, calendar: Calenda
         'quota',
         `${option}.${kind}`,
         amount,
-        kind === 'cost' ? 'an amount from 0 to a million' : 'a number of at least 0',
+        kind === 'cost'
+          ? 'an amount from 0 to a million, or false for no limit'
+          : 'a number of at least 0, or false for no limit',
       )
     }
     const allowed = Math.floor(kind === 'cost' ? amount * COST_UNITS : amount)

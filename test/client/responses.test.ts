@@ -104,6 +104,14 @@ describe('back-pressure', () => {
     }
   })
 
+  test('an event may have any size if maxEventBytes is false', async () => {
+    const event = Buffer.from(`data: ${'x'.repeat(17 * 1024 * 1024)}\n\n`)
+    const server = new FakeServer({ events: [event] })
+    server.chunks = [1_000_000]
+    const response = await resumable(server.fetch, { maxEventBytes: false })(URL_ASKED)
+    assert.equal((await response.arrayBuffer()).byteLength, event.length + 'id: k1.1\n'.length)
+  })
+
   test('a message with an impossible length fails the body', async () => {
     const bad = Buffer.from(awsMessage({}, 'x'))
     bad.writeUInt32BE(15, 0)
@@ -124,7 +132,7 @@ describe('options', () => {
     [{ backoff: null }, /backoff takes an object; got null/],
     [{ onAbort: 'halt' }, /onAbort takes 'stop' or 'leave'; got "halt"/],
     [{ streamsUrl: '' }, /streamsUrl takes a URL or a function that returns one; got ""/],
-    [{ maxEventBytes: 0 }, /maxEventBytes takes a number of at least 1; got 0/],
+    [{ maxEventBytes: 0 }, /maxEventBytes takes a number of at least 1 or false; got 0/],
     [{ onResumed: true }, /onResumed takes a function; got true/],
     [null, /its second argument takes an object; got null/],
   ]

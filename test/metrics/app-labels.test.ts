@@ -55,8 +55,21 @@ describe("the app's labels in metrics", () => {
     ['a number', { labels: [1] }, /labels\[0\] takes a name of letters/],
     ['a reserved name', { labels: ['model'] }, /labels\[0\] takes a name that its metrics do not .*; got 'model'$/],
     ['a name twice', { labels: ['a', 'a'] }, /labels\[1\] takes each name once; got 'a'$/],
-    ['maxLabelValues of -1', { maxLabelValues: -1 }, /maxLabelValues takes a number of at least 0; got -1$/],
-    ['maxLabelValues as text', { maxLabelValues: '5' }, /maxLabelValues takes a number of at least 0; got '5'$/],
+    [
+      'maxLabelValues without end',
+      { maxLabelValues: Infinity },
+      /maxLabelValues takes a number of at least 0, or false for no maximum; got Infinity$/,
+    ],
+    [
+      'maxLabelValues of -1',
+      { maxLabelValues: -1 },
+      /maxLabelValues takes a number of at least 0, or false for no maximum; got -1$/,
+    ],
+    [
+      'maxLabelValues as text',
+      { maxLabelValues: '5' },
+      /maxLabelValues takes a number of at least 0, or false for no maximum; got '5'$/,
+    ],
   ] as [string, AppLabelOptions, RegExp][]) {
     test(`refuse ${what}`, () => {
       assert.throws(() => labelsOf(options, ['model']), { name: 'TypeError', message })

@@ -19,6 +19,16 @@ describe('the names of models in metrics', () => {
     assert.deepEqual(seen, ['a', 'b', OTHER, 'a', 'b', OTHER])
   })
 
+  test('false sets no maximum, not even for models that have only failed', () => {
+    const names = new ModelNames({ maxModels: false }, OTHER)
+    const models = Array.from({ length: 300 }, (_, i) => `m${i}`)
+    const failed = { status: 500, providerStatus: 500, outcome: 'provider_error' } as const
+    assert.deepEqual(
+      models.map((model) => names.of(recordOf({ model, ...failed }))),
+      models,
+    )
+  })
+
   test('by default there is room for 100', () => {
     const names = new ModelNames({}, OTHER)
     const seen = Array.from({ length: 101 }, (_, i) => names.of(recordOf({ model: `m${i}` })))

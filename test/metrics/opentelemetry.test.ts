@@ -545,12 +545,16 @@ describe('the observer', () => {
     ['meterProvider', { meterProvider: {} }, 'openTelemetryObserver: meterProvider takes a MeterProvider; got {}'],
     ['countEstimates', { countEstimates: 'no' }, "openTelemetryObserver: countEstimates takes true or false; got 'no'"],
     ['models', { models: [1] }, 'openTelemetryObserver: models takes a list of model names; got [ 1 ]'],
-    ['maxModels', { maxModels: '5' }, "openTelemetryObserver: maxModels takes a number of at least 0; got '5'"],
+    [
+      'maxModels',
+      { maxModels: '5' },
+      "openTelemetryObserver: maxModels takes a number of at least 0, or false for no maximum; got '5'",
+    ],
     ['labels', { labels: ['user.id'] }, 'openTelemetryObserver: labels[0] takes a name of letters, digits and _'],
     [
       'maxLabelValues',
       { maxLabelValues: '5' },
-      "openTelemetryObserver: maxLabelValues takes a number of at least 0; got '5'",
+      "openTelemetryObserver: maxLabelValues takes a number of at least 0, or false for no maximum; got '5'",
     ],
     ['another', { tracer: 1 }, 'openTelemetryObserver: there is no option tracer. openTelemetryObserver takes '],
   ] as const) {

@@ -383,7 +383,11 @@ describe('the observer', () => {
       'prometheusObserver: prefix takes letters, digits, _ and :, no digit at the start; got',
     ],
     ['models', { models: 'gpt' }, "prometheusObserver: models takes a list of model names; got 'gpt'"],
-    ['maxModels', { maxModels: -1 }, 'prometheusObserver: maxModels takes a number of at least 0; got -1'],
+    [
+      'maxModels',
+      { maxModels: -1 },
+      'prometheusObserver: maxModels takes a number of at least 0, or false for no maximum; got -1',
+    ],
     [
       'labels',
       { labels: ['model'] },
@@ -407,7 +411,7 @@ describe('the observer', () => {
     [
       'maxLabelValues',
       { maxLabelValues: -1 },
-      'prometheusObserver: maxLabelValues takes a number of at least 0; got -1',
+      'prometheusObserver: maxLabelValues takes a number of at least 0, or false for no maximum; got -1',
     ],
     [
       'another',

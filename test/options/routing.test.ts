@@ -23,7 +23,7 @@ const wrong: Readonly<Record<string, readonly unknown[]>> = {
   'retry.backoffMs': [250, [250], [1, 2, 3], [-1, 5], [5, 1], [1, Infinity], ['1', 2], [Number.NaN, 1], null],
   'retry.maxWaitMs': [-1, Infinity, Number.NaN, '1', false, null],
   'retry.withinMs': [-1, Infinity, Number.NaN, '1', false, null],
-  'retry.preamble': [null, false, 64, []],
+  'retry.preamble': [null, true, 64, []],
   'retry.preamble.events': [-1, '1', Number.NaN, null],
   'retry.preamble.bytes': [-1, '1', Infinity, null],
   'retry.preamble.ms': [-1, '1', Infinity, null],
@@ -144,6 +144,10 @@ describe('a route is made', () => {
       ],
     )
     assert.deepEqual(retry.preamble, { events: 64, bytes: 262_144, ms: 0 })
+  })
+
+  test('hold nothing back if `preamble` is false', () => {
+    assert.deepEqual(routingOf({ retry: { preamble: false } }).retry.preamble, { events: 0, bytes: 0, ms: 0 })
   })
 })
 

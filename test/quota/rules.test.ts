@@ -30,6 +30,12 @@ describe('rules of a quota', () => {
     assert.deepEqual([bucket?.name, bucket?.window.kind], ['requests:month@Europe/Berlin', 'calendar'])
   })
 
+  test('have none of what is false', () => {
+    const limits = (rule: object) => compile({ key: 'a', per: '1h', ...rule }).map(({ name }) => name)
+    assert.deepEqual(limits({ tokens: 5, requests: false, cost: false }), ['tokens:1h'])
+    assert.deepEqual(limits({ tokens: false, concurrent: false }), [])
+  })
+
   for (const [what, rule, message] of [
     ['a time of nothing', { key: 'a', requests: 1, per: '0s' }, /limits\[0\]\.per takes a time like/],
     ['a time beyond 400 days', { key: 'a', requests: 1, per: '401d' }, /limits\[0\]\.per/],
