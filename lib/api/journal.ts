@@ -31,7 +31,7 @@ export interface JournalEnd {
   readonly about: string
 }
 
-/** What is read of an entry at once. */
+/** What one read of an entry returns. */
 export interface JournalPage {
   /** `missing`: there is no such entry (any more). `lost`: the process that wrote it is gone, and its end is missing. */
   readonly state: 'missing' | 'open' | 'ended' | 'lost'

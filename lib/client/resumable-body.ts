@@ -73,7 +73,7 @@ export class ResumableBody {
     if (this.#reader === undefined) {
       this.#reader = await this.#resumption.connect()
       if (this.#reader === undefined) return 'end'
-      // Somebody has left between the answer and this line.
+      // The reader has left since the answer came.
       if (this.#isOver) void this.#reader.cancel().catch(() => {})
     }
     const { splitter } = this.#context
@@ -113,7 +113,7 @@ export class ResumableBody {
     })
   }
 
-  /** The reader has aborted or cancelled: lets go of the connection and, unless it only leaves, stops the provider. */
+  /** The reader has aborted or cancelled: closes the connection and, unless it only leaves, stops the provider. */
   #leave(reason: unknown): void {
     if (this.#isOver) return
     this.#end()

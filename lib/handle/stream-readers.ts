@@ -8,7 +8,7 @@ import { catchRejection } from '../util/promises.js'
 const MARK_MS = 30_000
 /** Two renewals may fail before a mark is lost. */
 const RENEW_MS = MARK_MS / 3
-/** How long it is known that a client has asked to stop. */
+/** How long we remember that a client has asked to stop. */
 const LEFT_MS = 60 * 60_000
 
 /** The client reads now. */

@@ -11,7 +11,7 @@ import type { QuotaStore } from './store.js'
 
 /** A request that limits are asked for. */
 export interface QuotaRequest {
-  /** Whom it belongs to, by the option `identify`; without that, an empty id. */
+  /** The subject of the request, by the option `identify`; without that, an empty id. */
   readonly subject: Subject
   /** The model that it names. */
   readonly model: string | undefined

@@ -1,4 +1,4 @@
-import { AiProxyError } from '../api/errors.js'
+import { AiProxyError, isA } from '../api/errors.js'
 import type { HookedRequest, OnRequest } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { Edit } from '../json/apply-edit.js'
@@ -82,7 +82,7 @@ function changedBy(change: () => RequestBody): RequestBody {
   try {
     return change()
   } catch (cause) {
-    if (cause instanceof AiProxyError) throw cause
+    if (isA(AiProxyError, cause)) throw cause
     throw new HookFault('onRequest left a body that cannot be written as JSON', { cause })
   }
 }

@@ -298,7 +298,7 @@ for (const name of clientNames) {
       const admin = (await clients.ioredis(t, server.port)) as Redis
       assert.deepEqual(await admin.keys('*'), [])
       await admin.config('SET', 'maxmemory', '0')
-      await until(() => policy.stats().pending === 0, 'it is told', 20_000)
+      await until(() => policy.stats().pending === 0, 'everything has been written', 20_000)
       assert.deepEqual([await used('requests'), await used('tokens'), policy.stats().lost], [1, 50, 0])
     })
 

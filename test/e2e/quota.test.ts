@@ -228,7 +228,7 @@ describe('what does not lose anything', () => {
       },
     })
     assert.equal((await ask()).status, 200)
-    await until(() => errors.length === 1, 'it is told')
+    await until(() => errors.length === 1, 'the app gets the error')
     assert.deepEqual([(await only(policy, 'tokens'))?.used, policy.stats().running], [50, 0])
   })
 
@@ -237,7 +237,7 @@ describe('what does not lose anything', () => {
       const limits = [{ key, tokens: 5000, per: '1h' }] as const
       const { ask, policy, errors } = await started(t, { limits, charge: () => ({ tokens: tokens as number }) })
       assert.equal((await ask()).status, 200)
-      await until(() => errors.length === 1, 'it is told')
+      await until(() => errors.length === 1, 'the app gets the error')
       assert.match(
         String(errors[0]),
         /policies: quota: the `tokens` that `charge` returns has to be a number of at least 0/,
@@ -252,7 +252,7 @@ describe('what does not lose anything', () => {
         const limits = [{ key, tokens: 5000, per: '1h' }] as const
         const { ask, policy, errors } = await started(t, { limits, [name]: () => amount })
         assert.equal((await ask(request)).status, 500)
-        await until(() => errors.length === 1, 'it is told')
+        await until(() => errors.length === 1, 'the app gets the error')
         assert.match(String(errors[0]), new RegExp(`policies: quota: what \`${name}\` returns has to be a number`))
         assert.equal(policy.stats().running, 0)
       })
