@@ -22,9 +22,12 @@ const WITHOUT_EXPRESS = [
   /^test[/\\]clients[/\\]|quota-redis/,
 ]
 
-/** What is pure, the programs of the docs, and what is between Redis or a client and its own library, run on two lines of Node already. */
+/**
+ * What is pure, what runs in a browser, the programs of the docs, and what is between Redis or a client and its own library, run on two
+ * lines of Node already.
+ */
 const SAME_ON_EACH_NODE = [
-  /^test[/\\](?:clients|docs|formats|framing|json|metering|options|pricing|routing|setups)[/\\]/,
+  /^test[/\\](?:api|clients?|docs|formats|framing|journal|json|metering|metrics|options|pricing|queue|quota|routing|setups)[/\\]/,
   /redis|stores\.model/,
 ]
 
