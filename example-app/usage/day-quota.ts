@@ -46,7 +46,7 @@ export class DayQuota {
     this.#kinds = hasPrices ? ['tokens', 'cost'] : ['tokens']
     this.policy = quota({
       store,
-      limits: ({ subject, exchange }) => {
+      limits: ({ subject }, exchange) => {
         const { tokens, cost } = limits[subject.tier as Tier]
         // A model without a price costs tokens alone: a limit on money would refuse it.
         const isPriced = exchange.price(NO_TOKENS) !== undefined

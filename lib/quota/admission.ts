@@ -1,4 +1,5 @@
 import type { Admission, PolicyExchange, Refusal } from '../api/policy.js'
+import type { Subject } from '../api/subject.js'
 import type { AnyFormatName } from '../formats/index.js'
 import { isThenable } from '../util/promises.js'
 import type { CalendarCache } from './calendar.js'
@@ -6,7 +7,7 @@ import { Denials } from './denials.js'
 import { tokensFrom } from './estimates.js'
 import type { GuardedAnswer, GuardedStore } from './guarded-store.js'
 import { type LimitStatus, limitHeaders } from './headers.js'
-import type { QuotaRequest, ResolvedQuotaOptions } from './options.js'
+import type { ResolvedQuotaOptions } from './options.js'
 import { QuotaRun, statusOf } from './quota-run.js'
 import { type Exceeded, refusalOf } from './refusal-of.js'
 import { type RequestNeeds, runsModel } from './request-needs.js'
@@ -46,11 +47,10 @@ export class QuotaAdmission {
 
   admit(exchange: PolicyExchange): Admission | Promise<Admission> {
     const { subject = NOBODY, model } = exchange
-    const request: QuotaRequest = { subject, model, exchange }
-    const rules = this.#parts.options.limitsOf(request)
+    const rules = this.#parts.options.limitsOf({ subject, model }, exchange)
     return isThenable(rules)
-      ? Promise.resolve(rules).then((all) => this.#reserve(request, all))
-      : this.#reserve(request, rules)
+      ? Promise.resolve(rules).then((all) => this.#reserve(subject, exchange, all))
+      : this.#reserve(subject, exchange, rules)
   }
 
   /** Something of a key was given back: it may be asked for again. */
@@ -58,7 +58,7 @@ export class QuotaAdmission {
     this.#denials.forget(key)
   }
 
-  #reserve({ subject, exchange }: QuotaRequest, rules: readonly QuotaRule[]): Admission | Promise<Admission> {
+  #reserve(subject: Subject, exchange: PolicyExchange, rules: readonly QuotaRule[]): Admission | Promise<Admission> {
     const { options, store, calendar, needs } = this.#parts
     const { enforce, leaseMs } = options
     // Which window counts is the store's to decide; this clock only finds the ones around.

@@ -15,8 +15,6 @@ export interface QuotaRequest {
   readonly subject: Subject
   /** The model that it names. */
   readonly model: string | undefined
-  /** All that is known of it. */
-  readonly exchange: PolicyExchange
 }
 
 /** What an exchange is charged in place of what it used. */
@@ -32,7 +30,7 @@ export interface QuotaOptions {
   /** The limits of a request: all of them must have room for it. A function may give each request its own. */
   readonly limits:
     | readonly QuotaRule[]
-    | ((request: QuotaRequest) => readonly QuotaRule[] | Promise<readonly QuotaRule[]>)
+    | ((request: QuotaRequest, exchange: PolicyExchange) => readonly QuotaRule[] | Promise<readonly QuotaRule[]>)
   /** Where they are kept. Default: `memoryStore()`, in this process. */
   readonly store?: QuotaStore
   /**
@@ -71,7 +69,10 @@ export type ResolvedQuotaOptions = Required<
   Omit<QuotaOptions, 'limits' | 'countInput' | 'assumedOutput' | 'charge' | 'onExceeded'>
 > &
   Pick<QuotaOptions, 'countInput' | 'assumedOutput' | 'charge' | 'onExceeded'> & {
-    readonly limitsOf: (request: QuotaRequest) => readonly QuotaRule[] | Promise<readonly QuotaRule[]>
+    readonly limitsOf: (
+      request: QuotaRequest,
+      exchange: PolicyExchange,
+    ) => readonly QuotaRule[] | Promise<readonly QuotaRule[]>
   }
 
 const names = [

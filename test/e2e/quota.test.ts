@@ -273,7 +273,7 @@ describe('what does not lose anything', () => {
 
   test('a denial that is remembered: it does not hold for a larger limit of the same name', async (t) => {
     const { ask } = await started(t, {
-      limits: ({ exchange }) => [{ key, requests: exchange.stream ? 9 : 1, per: '1h' }],
+      limits: (_, { stream }) => [{ key, requests: stream ? 9 : 1, per: '1h' }],
     })
     assert.deepEqual([(await ask()).status, (await ask()).status, (await ask()).status], [200, 429, 429])
     assert.equal((await ask(request)).status, 200)

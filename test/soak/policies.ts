@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { AiProxyOptions } from '../../lib/index.js'
+import type { AiProxyOptions, PolicyExchange } from '../../lib/index.js'
 import { type Queue, queue } from '../../lib/queue.js'
 import { memoryStore, type Quota, type QuotaRequest, type QuotaRule, quota } from '../../lib/quota.js'
 import type { Mount } from './mounts.js'
@@ -15,10 +15,10 @@ const wide = (user: string): QuotaRule[] => [
 ]
 
 /** What exchanges of some mounts are limited by besides: some of them are to be refused, and some to be cut. */
-const narrow: Partial<Record<Mount, (request: QuotaRequest) => QuotaRule>> = {
+const narrow: Partial<Record<Mount, (request: QuotaRequest, exchange: PolicyExchange) => QuotaRule>> = {
   spent: ({ subject }) => ({ key: `spent:${subject.id}`, requests: 0, per: '1m' }),
   // Its own for each request, and soon forgotten.
-  metered: ({ exchange }) => ({ key: `once:${exchange.id}`, tokens: 60, per: '1s' }),
+  metered: (_, { id }) => ({ key: `once:${id}`, tokens: 60, per: '1s' }),
 }
 
 /** More than a store remembers of requests that are settled. */
@@ -43,7 +43,10 @@ export class SoakPolicies {
   constructor(mount: Mount) {
     this.#quota = quota({
       store,
-      limits: (request) => [...wide(request.subject.id), ...(narrow[mount] ? [narrow[mount](request)] : [])],
+      limits: (request, exchange) => [
+        ...wide(request.subject.id),
+        ...(narrow[mount] ? [narrow[mount](request, exchange)] : []),
+      ],
       onExhausted: mount === 'metered' ? 'cut' : 'finish',
       assumedOutput: 20,
     })
