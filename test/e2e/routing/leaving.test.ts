@@ -10,7 +10,11 @@ type Options = NonNullable<Parameters<typeof startPair>[3]> & { readonly onB?: (
 
 /** A client that can leave, of two targets of which the test answers the first. */
 async function startLeaving(t: Owner, { onB = answer, ...options }: Options = {}) {
-  const { a, b, app } = await startPair(t, undefined, onB, options)
+  let departure: Promise<void> | undefined
+  const onRequest: Options['onRequest'] = (_, { res }) => {
+    departure = closed(res, 'the response')
+  }
+  const { a, b, app } = await startPair(t, undefined, onB, { onRequest, ...options })
   const leaving = new AbortController()
   const response = post(app.url + openai.path, openai.request, { signal: leaving.signal })
   response.catch(() => {})
@@ -18,6 +22,7 @@ async function startLeaving(t: Owner, { onB = answer, ...options }: Options = {}
   const leave = async () => {
     leaving.abort()
     await response.then((each) => each.text()).catch(() => {})
+    await departure
   }
   /** Nothing is left of the exchange, and nobody else was asked. */
   const assertOver = async (attempts: readonly string[]) => {
@@ -70,17 +75,12 @@ describe('a client that leaves ends the attempt, and no other begins', () => {
 
 describe("with `onClientDisconnect: 'drain'`", () => {
   test('the answer is read to its end', async (t) => {
-    let departure: Promise<void> | undefined
     const { app, call, leave, response } = await startLeaving(t, {
       onClientDisconnect: 'drain',
-      onRequest: (_, { res }) => {
-        departure = closed(res, 'the response')
-      },
     })
     call.sse([openai.events[0]])
     await response
     await leave()
-    await departure
     call.send(openai.events[1]).end(openai.terminator)
     const record = await app.record()
     assert.deepEqual([record.outcome, record.target, record.attempts.length], ['client_disconnect', 'a', 1])
@@ -108,18 +108,13 @@ describe("with `onClientDisconnect: 'drain'`", () => {
   }
 
   test('of two attempts under way, the other is read to its end if one fails', async (t) => {
-    let departure: Promise<void> | undefined
     const { app, b, call, leave } = await startLeaving(t, {
       onClientDisconnect: 'drain',
       hedge: { afterMs: 1 },
       onB: () => {},
-      onRequest: (_, { res }) => {
-        departure = closed(res, 'the response')
-      },
     })
     const other = await b.next()
     await leave()
-    await departure
     call.reset()
     await call.gone
     answer(other)
@@ -128,35 +123,25 @@ describe("with `onClientDisconnect: 'drain'`", () => {
   })
 
   test('an answer without content is read to its end if the other attempt fails', async (t) => {
-    let departure: Promise<void> | undefined
     const { app, b, call, leave } = await startLeaving(t, {
       onClientDisconnect: 'drain',
       hedge: { afterMs: 1 },
       onB: () => {},
-      onRequest: (_, { res }) => {
-        departure = closed(res, 'the response')
-      },
     })
     const { res } = await b.next()
     res.writeHead(200, { 'content-type': 'application/pdf' }).end('%PDF')
     await until(() => res.writableFinished, 'the second has answered')
     await leave()
-    await departure
     call.reset()
     const record = await app.record()
     assert.deepEqual([record.outcome, record.target, record.upstreamBytes], ['client_disconnect', 'b', 4])
   })
 
   test('a failure while nobody waits leads to no further attempt', async (t) => {
-    let departure: Promise<void> | undefined
     const { app, b, call, leave } = await startLeaving(t, {
       onClientDisconnect: 'drain',
-      onRequest: (_, { res }) => {
-        departure = closed(res, 'the response')
-      },
     })
     await leave()
-    await departure
     call.reset()
     const record = await app.record()
     assert.deepEqual([record.outcome, record.attempts.length, b.calls.length], ['client_disconnect', 1, 0])
