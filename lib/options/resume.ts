@@ -1,7 +1,7 @@
-import { inspect } from 'node:util'
 import type { HookedExchange } from '../api/hooks.js'
 import type { Journal } from '../api/journal.js'
 import type { AiProxyOptions } from '../api/options.js'
+import { shown } from '../util/shown.js'
 import { defaults } from './defaults.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { resolveJournal } from './journal.js'
@@ -68,13 +68,11 @@ function subjectOf({ subject }: HookedExchange): string | undefined {
 function checkedReader(returned: unknown): string | undefined {
   if (returned === undefined || returned === null) return undefined
   if (typeof returned === 'string' && returned !== '') return returned
-  throw new HookFault(
-    `resume.who returns a text that is not empty, undefined or null, not ${inspect(returned, { depth: 0 })}`,
-  )
+  throw new HookFault(`resume.who returns a text that is not empty, undefined or null, not ${shown(returned)}`)
 }
 
 /** @throws HookFault if it is neither true nor false */
 export function checkedBoolean(name: string, returned: unknown): boolean {
   if (typeof returned === 'boolean') return returned
-  throw new HookFault(`${name} returns true or false, not ${inspect(returned, { depth: 0, maxStringLength: 100 })}`)
+  throw new HookFault(`${name} returns true or false, not ${shown(returned)}`)
 }

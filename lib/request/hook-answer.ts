@@ -1,10 +1,11 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { inspect, types } from 'node:util'
+import { types } from 'node:util'
 import type { HookAnswer, HookName } from '../api/hooks.js'
 import { isObject } from '../json/json.js'
 import { HookFault } from '../options/hook-errors.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
 import { isPlainObject } from '../util/plain-object.js'
+import { shown } from '../util/shown.js'
 
 /** The app's answer in place of the provider's, as it will be sent. */
 export interface FinishedAnswer {
@@ -26,7 +27,7 @@ export function toFinishedAnswer(hook: HookName, returned: unknown, ownStatus = 
   }
   const { status = ownStatus, headers = {}, body } = returned as HookAnswer
   if (!Number.isInteger(status) || status < 200 || status > 599) {
-    throw new HookFault(`${hook} answers with a status from 200 to 599, not ${inspect(status, { depth: 0 })}`)
+    throw new HookFault(`${hook} answers with a status from 200 to 599, not ${shown(status)}`)
   }
   const own = Object.fromEntries(checkedHeaders(hook, headers, isFramingHeader)) as Record<string, string>
   if (status === 204 || status === 304) return { status, headers: own, content: undefined }

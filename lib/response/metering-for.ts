@@ -1,4 +1,3 @@
-import { inspect } from 'node:util'
 import type { OnEvent } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { Metering } from '../exchange/metering.js'
@@ -11,6 +10,7 @@ import type { Config } from '../options/config.js'
 import type { TokensOf } from '../options/estimate-tokens.js'
 import { type HookErrors, HookFault } from '../options/hook-errors.js'
 import { catchRejection } from '../util/promises.js'
+import { shown } from '../util/shown.js'
 
 /**
  * Creates what meters an answer as it passes.
@@ -62,7 +62,7 @@ function messageHook(onEvent: OnEvent, exchange: Exchange, hookErrors: HookError
       throw new HookFault('onEvent must return nothing, null, or an object with JSON as its `data`')
     const { event: name } = replaced as { event?: unknown }
     if (name !== undefined && name !== null && typeof name !== 'string') {
-      throw new HookFault(`onEvent must return a string as its \`event\`, or none; got ${inspect(name, { depth: 0 })}`)
+      throw new HookFault(`onEvent must return a string as its \`event\`, or none; got ${shown(name)}`)
     }
     // The provider may have escaped a secret in a way that is not searched for, which parsing has undone.
     return { ...message, event: name ?? message.event, data: exchange.secrets.mask(text) }

@@ -1,11 +1,11 @@
 import type { OutgoingHttpHeaders } from 'node:http'
-import { inspect } from 'node:util'
 import type { HookedResponse, OnResponse } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { HookFault } from '../options/hook-errors.js'
 import { toRejection } from '../options/hook-rejection.js'
 import { checkedHeaders, type FinishedAnswer, toFinishedAnswer } from '../request/hook-answer.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
+import { shown } from '../util/shown.js'
 import type { ResponsePlan } from './response-plan.js'
 
 /** Statuses whose responses have no body, or must not have one. */
@@ -39,7 +39,7 @@ export async function runResponseHook(
 
 function checkedStatus(status: unknown, providers: number): number {
   if (!Number.isInteger(status) || (status as number) < 200 || (status as number) > 599) {
-    throw new HookFault(`onResponse sets a status from 200 to 599, not ${inspect(status, { depth: 0 })}`)
+    throw new HookFault(`onResponse sets a status from 200 to 599, not ${shown(status)}`)
   }
   if (status !== providers && (BODILESS.includes(status as number) || BODILESS.includes(providers))) {
     throw new HookFault(`onResponse cannot turn status ${providers} into ${status}: one of them has no body`)

@@ -1,6 +1,6 @@
-import { inspect } from 'node:util'
 import type { BalanceFunction } from '../api/targets.js'
 import { catchRejection } from '../util/promises.js'
+import { shown } from '../util/shown.js'
 import type { RoutedRequest } from './routed-request.js'
 import type { TargetState } from './target-state.js'
 
@@ -19,14 +19,13 @@ export function appOrder(
   const answer: unknown = balance(choice, request.hookView())
   // The error below says all that a rejection could.
   if (catchRejection(answer, () => {})) throw invalid('a promise')
-  if (!Array.isArray(answer)) throw invalid(inspect(answer, { depth: 0, maxStringLength: 100 }))
+  if (!Array.isArray(answer)) throw invalid(shown(answer))
   const order: TargetState[] = []
   for (const each of answer as unknown[]) {
     const name = typeof each === 'object' && each !== null ? (each as { name?: unknown }).name : each
     const target = candidates.find((candidate) => candidate.name === name)
-    const shown = inspect(name, { depth: 0, maxStringLength: 100 })
-    if (!target) throw invalid(`${shown}, which is none of them`)
-    if (order.includes(target)) throw invalid(`${shown} twice`)
+    if (!target) throw invalid(`${shown(name)}, which is none of them`)
+    if (order.includes(target)) throw invalid(`${shown(name)} twice`)
     order.push(target)
   }
   return order

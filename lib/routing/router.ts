@@ -1,7 +1,7 @@
-import { inspect } from 'node:util'
 import type { TargetStats } from '../api/attempt-record.js'
 import type { HookedExchange } from '../api/hooks.js'
 import type { Balance } from '../api/targets.js'
+import { shown } from '../util/shown.js'
 import { Balancer } from './balancer.js'
 import type { Clock } from './clock.js'
 import { rendezvousOrder } from './rendezvous.js'
@@ -127,7 +127,7 @@ export class Router {
   cool(name: string, ms: number): void {
     const state = this.#stateOf('cool', name)
     const takes = 'ai.cool() takes a time in milliseconds, finite and above 0'
-    if (typeof ms !== 'number') throw new TypeError(`${takes}; got ${inspect(ms, { depth: 0 })}`)
+    if (typeof ms !== 'number') throw new TypeError(`${takes}; got ${shown(ms)}`)
     if (!(ms > 0 && ms < Infinity)) throw new RangeError(`${takes}; got ${ms}`)
     state.cooling.cool(ms, 'operator')
   }
@@ -168,7 +168,7 @@ export class Router {
     const state = this.states.get(name)
     if (state) return state
     const names = [...this.states.keys()].join(', ')
-    throw new TypeError(`ai.${method}() takes the name of a target (${names}); got ${inspect(name, { depth: 0 })}`)
+    throw new TypeError(`ai.${method}() takes the name of a target (${names}); got ${shown(name)}`)
   }
 }
 
