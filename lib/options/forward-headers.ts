@@ -5,6 +5,7 @@ import { isHopByHop } from '../util/hop-by-hop.js'
 import { matcherOf } from '../util/matcher-of.js'
 import { memoize } from '../util/memoize.js'
 import { isCredentialHeader } from './credential-names.js'
+import type { ExchangeSource } from './exchange-source.js'
 import { invalidOption } from './validate.js'
 /**
  * Returns whether a client header, given by its lower-case name, is forwarded to the provider.
@@ -12,11 +13,6 @@ import { invalidOption } from './validate.js'
  * @throws AsyncFilterError
  */
 export type HeaderFilter = (name: string, exchange: ExchangeSource) => boolean
-
-/** Gives what the app's functions see of an exchange, which is created for those only. */
-export interface ExchangeSource {
-  hookView(): HookedExchange
-}
 
 /** A `forwardHeaders` function returned a promise, which cannot be awaited here. */
 export class AsyncFilterError extends TypeError {}

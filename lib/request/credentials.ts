@@ -1,6 +1,6 @@
 import { AiProxyError } from '../api/errors.js'
 import type { CheckedCredential } from '../options/credentials.js'
-import type { ExchangeSource } from '../options/forward-headers.js'
+import type { ExchangeSource } from '../options/exchange-source.js'
 
 /**
  * Resolves the credentials for a request: calls functions, and awaits their results.
