@@ -52,7 +52,7 @@ export function parseFrame(frame: Buffer, framing: Framing, mayDigest: boolean):
 /** Reads what a message says, including an error that its framing or its data reports. */
 export function interpret(message: Message, data: unknown, format: CompleteFormat): ReadFrame {
   try {
-    return interpretWithin(message, data, format)
+    return interpretMessage(message, data, format)
   } catch (error) {
     if (!isA(UnwieldyJsonError, error)) throw error
     return { message, data, reading: {}, progress: undefined, isUnwieldy: true }
@@ -60,7 +60,7 @@ export function interpret(message: Message, data: unknown, format: CompleteForma
 }
 
 /** @throws UnwieldyJsonError if the message within the data would take too much memory */
-function interpretWithin(message: Message, data: unknown, format: CompleteFormat): ReadFrame {
+function interpretMessage(message: Message, data: unknown, format: CompleteFormat): ReadFrame {
   const reading = isObject(data) ? format.readMessage(data as JsonObject, message.event) : {}
   const progress = isObject(data) ? format.progressIn(data, message.event) : undefined
   const error = reading.error ?? errorOf(message, data, format)

@@ -5,7 +5,7 @@ import { type WantedStrings, wantedStrings } from '../json/replace-strings.js'
 import { MAX_MODEL_LENGTH } from '../options/models.js'
 import { beginningOf } from '../util/beginning-of.js'
 import type { RequestBody } from './body.js'
-import { replaceStrings } from './replace-strings.js'
+import { replaceInBody } from './replace-in-body.js'
 
 /** Where a body repeats the model that its path names. */
 interface Copies {
@@ -52,7 +52,7 @@ export async function rejectOtherModels(
   const { inner, parts } = copiesIn(format)
   if (!isObject(json) || !parts.some((part) => part in json)) return
   let other: string | undefined
-  await replaceStrings(
+  await replaceInBody(
     body,
     inner,
     // Each one is seen of a field that is there twice, whichever the provider reads.

@@ -10,7 +10,7 @@ import { jsonText } from './json-text.js'
 import { copiesIn, isCopy } from './model-copies.js'
 import { modelOf } from './models.js'
 import { type ProviderPath, providerPath } from './provider-path.js'
-import { replaceStrings } from './replace-strings.js'
+import { replaceInBody } from './replace-in-body.js'
 
 /** The parts of a request that may name its model. */
 export interface NamingParts {
@@ -116,7 +116,7 @@ async function withStrings(
   replace: (value: string) => string | undefined,
   isCancelled?: () => boolean,
 ): Promise<RequestBody> {
-  const pieces = await replaceStrings(body, wanted, replace, isCancelled)
+  const pieces = await replaceInBody(body, wanted, replace, isCancelled)
   return pieces ? withBytes(body, joinIfShort(pieces), model) : body
 }
 

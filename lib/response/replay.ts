@@ -131,19 +131,19 @@ export class Replay implements ReplayCallbacks {
     if (kept && this.#request.isRecorded) exchange.answer.restore(kept.facts)
     const failure = kept && failureOf(kept)
     // Within a body that is no stream of events, nothing can say that it is incomplete.
-    const saysSo = this.#framing ? this.#framing.carriesErrors !== false : kept?.isBodyWhole === true
-    const isFine = end.how === 'complete' || saysSo
+    const saysHow = this.#framing ? this.#framing.carriesErrors !== false : kept?.isBodyWhole === true
+    const mayEnd = end.how === 'complete' || saysHow
     if (end.how === 'vacated') {
       fail(failure ?? new AiProxyError('aborted', 'Nobody waited for this answer'))
     } else if (!this.#hasHead) {
       fail(failure ?? new AiProxyError('stream_lost', 'There is no answer'))
-    } else if (failure && !isFine && downstream.begunBy === undefined) {
+    } else if (failure && !mayEnd && downstream.begunBy === undefined) {
       fail(failure)
     } else {
       if (failure) exchange.settle(failure.outcome, failure)
       else if ((kept?.providerStatus ?? 0) >= 400) exchange.settle('provider_error')
       exchange.enter('ending')
-      if (isFine) downstream.end()
+      if (mayEnd) downstream.end()
       else downstream.destroy()
     }
     this.#resolve('served')

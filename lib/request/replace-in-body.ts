@@ -20,7 +20,7 @@ const SHORT_BYTES = 256 * 1024
  * @returns the new text in pieces; `undefined` if nothing changes
  * @throws AiProxyError `unsupported_media_type` if the body is compressed and was not decompressed
  */
-export async function replaceStrings(
+export async function replaceInBody(
   body: RequestBody,
   wanted: WantedStrings,
   replace: (value: string) => string | undefined,
