@@ -7,7 +7,6 @@ export class PassThroughFramer implements Framer {
   readonly events = 0
   readonly tooLarge: boolean = false
   ends: readonly number[] = []
-  /** Whether all bytes have been passed on. */
   /** All that came has gone on. */
   get holdsNothing(): boolean {
     return true

@@ -18,6 +18,8 @@ export class AnswerStart {
   isKnown = false
   /** It begins like HTML or XML, whatever its label says. */
   #isPage = false
+  /** The beginning of what may be a page. */
+  #held: readonly Buffer[] = []
 
   /** @param isText `false` if its bytes mean something else than letters: they are neither blank, nor a page */
   constructor(isText: boolean) {
@@ -33,6 +35,14 @@ export class AnswerStart {
   push(chunks: readonly Buffer[]): boolean {
     for (const chunk of chunks) if (!this.isKnown) this.#read(chunk)
     return this.#isPage
+  }
+
+  /** Holds what may be the beginning of a page, and returns it with what shows that it is none. */
+  release(chunks: readonly Buffer[]): readonly Buffer[] {
+    if (this.isKnown && this.#held.length === 0) return chunks
+    const all = [...this.#held, ...chunks]
+    this.#held = this.isKnown || this.isBlank ? [] : all
+    return this.#held.length > 0 ? [] : all
   }
 
   #read(chunk: Buffer): void {

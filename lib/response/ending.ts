@@ -3,6 +3,7 @@ import type { Exchange } from '../exchange/exchange.js'
 import { anyErrorIn } from '../formats/index.js'
 import { type Framing, jsonArray, sse } from '../framing/index.js'
 import { isObject, isUnfinishedJson, tryParseJson } from '../json/json.js'
+import type { AnswerStart } from './answer-start.js'
 import type { BodyPlan } from './body-plan.js'
 
 /** What is known of an answer when it ends. */
@@ -65,8 +66,14 @@ export function failureAtEnd(
   return strayFailure(exchange, framing) ?? (answer.isRecognised || isEmpty ? truncated() : undefined)
 }
 
+/** Returns what is wrong with an answer of which no more has come than the start. */
+export function failureOfStart(start: AnswerStart | undefined): AiProxyError | undefined {
+  if (start?.isBlank) return truncated()
+  return start?.isKnown === false ? pageInstead() : undefined
+}
+
 /**
- * Returns the same for an answer that ended in the middle of a frame, which is not sent.
+ * Returns what is wrong with an answer that ended in the middle of a frame, which is not sent.
  *
  * @param why a sentence
  * @param isCloseDelimited only the end of the connection ends the body, so that the connection may also have broken

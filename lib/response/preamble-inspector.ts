@@ -18,7 +18,7 @@ export class PreambleInspector implements Inspection {
   readonly #answerStart: AnswerStart | undefined
   #isLate = false
   /** Nothing can be seen in the body but whether it is a page, and whether there is any. */
-  readonly #isOpaque: boolean
+  readonly isOpaque: boolean
   /** The head shows that nothing need be looked for in the body. */
   readonly isUnreadable: boolean
 
@@ -32,9 +32,9 @@ export class PreambleInspector implements Inspection {
     const kind = kindByHead(response, exchange)
     this.#inspection = kind && this.#inspectionOf(kind)
     this.#answerStart = answerStartFor(response, exchange)
-    this.#isOpaque = kind !== undefined && this.#inspection === undefined
+    this.isOpaque = kind !== undefined && this.#inspection === undefined
     // A page would be seen. But the head of a stream may go out meanwhile, and binary bytes can then not follow.
-    this.isUnreadable = this.#isOpaque && (exchange.asksForStream || this.#answerStart === undefined)
+    this.isUnreadable = this.isOpaque && (exchange.asksForStream || this.#answerStart === undefined)
   }
 
   get hasBegun(): boolean {
@@ -62,15 +62,15 @@ export class PreambleInspector implements Inspection {
     if (this.#inspection) return this.#inspection.push(chunk, now)
     this.#start = Buffer.concat([this.#start, chunk])
     const isUndecided = answerStart !== undefined && !answerStart.isKnown
-    if (this.#isOpaque) return isUndecided ? undefined : UNREADABLE
+    if (this.isOpaque) return isUndecided ? undefined : UNREADABLE
     if (isUndecided && !answerStart.isBlank) return undefined
     const kind = kindByFirstBytes(this.#start, false, this.#exchange, this.#contentType)
     return kind && this.#begin(kind, now)
   }
 
   end(now: number): Verdict {
-    if (this.#answerStart?.isBlank && !this.isStream) return TRUNCATED
-    if (this.#isOpaque) return UNREADABLE
+    if (this.#answerStart?.isKnown === false && !this.isStream) return this.#answerStart.isBlank ? TRUNCATED : PAGE
+    if (this.isOpaque) return UNREADABLE
     const kind = this.#inspection ? undefined : kindByFirstBytes(this.#start, true, this.#exchange, this.#contentType)
     const verdict = kind && this.#begin(kind, now)
     return verdict ?? this.#inspection?.end(now) ?? UNREADABLE

@@ -180,8 +180,8 @@ export class PreambleReader {
   readonly #onDecoderError = (error: NodeJS.ErrnoException): void => {
     if (this.#isBroken) return this.#settle(RESET)
     if (this.#isEnded && error.code === 'Z_BUF_ERROR') return this.#settle(TRUNCATED)
-    // Damaged bytes end a stream. Other answers pass without being decoded: what is wrong may be their label alone.
-    this.#settle(this.#inspector.isStream ? RESET : UNREADABLE)
+    // Nobody can read it, whether its bytes are damaged or its label is wrong.
+    this.#settle(this.#inspector.isOpaque ? UNREADABLE : RESET)
   }
 
   readonly #onTime = (): void => {

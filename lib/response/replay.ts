@@ -76,7 +76,7 @@ export class Replay implements ReplayCallbacks {
     const source: ReplaySource = { journal, id, after, mayBeMissingMs: mayBeVacated ? MISSING_MS : 0 }
     this.#stream = new ReplayStream(target.exchange, target.context, source, target.downstream, this)
     target.exchange.traffic.attachFramer(this.#stream)
-    if (target.exchange.phase === 'receiving') target.exchange.enter('waiting')
+    target.exchange.enter('waiting')
   }
 
   pause(): void {

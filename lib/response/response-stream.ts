@@ -8,7 +8,7 @@ import type { BodyPlan, ResponseSource } from './body-plan.js'
 import { BodyStart } from './body-start.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
-import { brokenOff, failureAtEnd, failureOfCut, pageInstead, restOf, truncated } from './ending.js'
+import { brokenOff, failureAtEnd, failureOfCut, failureOfStart, pageInstead, restOf } from './ending.js'
 import { FrameWriter } from './frame-writer.js'
 import { PolicyHold } from './policy-hold.js'
 import { type AnswerCallbacks, ResponseLimits } from './response-limits.js'
@@ -181,7 +181,7 @@ export class ResponseStream implements Runnable {
   #forward(bodyPlan: BodyPlan, chunks: readonly Buffer[], now: number): void {
     if (this.#answerStart?.push(chunks)) return this.#end(pageInstead())
     const { framer } = bodyPlan
-    const frames = framer.push(chunks)
+    const frames = framer.push(this.#answerStart?.release(chunks) ?? chunks)
     // Without frames, the last bytes are written together with the end.
     const isLast = this.#reader.isDrained && framer instanceof PassThroughFramer && framer.holdsNothing
     if (frames && isLast && !this.limits.isTooLarge) this.#endWith(frames, bodyPlan, now)
@@ -200,10 +200,9 @@ export class ResponseStream implements Runnable {
   #endWith(last: Buffer, bodyPlan: BodyPlan, now: number): void {
     const { framer, metering } = bodyPlan
     const seen = metering ? metering.pass(last, framer.ends, now, framer.prefix) : last
-    this.#exchange.finishMetering()
     // An incomplete body must not look complete: its last bytes are not sent.
-    if (this.#answerStart?.isBlank) this.#end(truncated())
-    else if (this.#exchange.answer.isTruncated) this.#end(failureAtEnd(this.#exchange, bodyPlan))
+    const failure = failureAtEnd(this.#exchange, bodyPlan) ?? failureOfStart(this.#answerStart)
+    if (failure) this.#end(failure)
     else this.#downstream.end(seen)
   }
 
@@ -221,7 +220,8 @@ export class ResponseStream implements Runnable {
     if (!this.#bodyPlan) this.#forwardFirstBytes([], true, now)
     const bodyPlan = this.#bodyPlan
     if (!bodyPlan || this.isStopped) return
-    if (this.#answerStart?.isBlank) return this.#end(truncated())
+    const failure = failureOfStart(this.#answerStart)
+    if (failure) return this.#end(failure)
     const { rest, why } = restOf(this.#exchange, bodyPlan)
     if (why) return this.#end(failureOfCut(why, this.#exchange, bodyPlan, this.#source.isCloseDelimited))
     if (rest) this.#writer.write(rest, bodyPlan, performance.now())

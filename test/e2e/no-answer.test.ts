@@ -16,6 +16,15 @@ const sends =
   (call: Call) =>
     call.res.writeHead(status, headers).end(body)
 
+/** Sends each piece once the one before has left. */
+const inPieces =
+  (pieces: readonly string[]) =>
+  async ({ res }: Call) => {
+    res.writeHead(200, JSON_TYPE)
+    for (const piece of pieces) await new Promise((resolve) => res.write(piece, resolve))
+    res.end()
+  }
+
 const JSON_TYPE = { 'content-type': 'application/json' }
 
 /** What is no answer: what comes, and the code that it has. */
@@ -33,6 +42,12 @@ const none: Readonly<Record<string, [act: (call: Call) => unknown, code: string]
   'a page': [sends(PAGE, { 'content-type': 'text/html' }), 'upstream_error'],
   'a page without a label': [sends(PAGE), 'upstream_error'],
   'a page labelled as JSON': [sends(`\uFEFF\r\n${PAGE}`, JSON_TYPE), 'upstream_error'],
+  'a page byte by byte': [inPieces([...PAGE]), 'upstream_error'],
+  'the first byte of a page': [sends('<', JSON_TYPE), 'upstream_error'],
+  'JSON that is not compressed as its label says': [
+    sends('{"id":"a"}', { ...JSON_TYPE, 'content-encoding': 'gzip' }),
+    'upstream_reset',
+  ],
 }
 
 async function asked(t: Owner, act: (call: Call) => unknown, path: string, body: unknown, options = {}) {
@@ -84,6 +99,11 @@ describe('a request to a model that is answered with status 200 and', () => {
       input: 'a',
     })
     assert.deepEqual([got.status, got.code], [502, 'upstream_error'])
+  })
+
+  test('text that begins like a page, but is none, passes as it comes', async (t) => {
+    const got = await asked(t, inPieces(['<', '- ', 'read this']), openai.path, { model: 'm' })
+    assert.deepEqual([got.status, got.text, got.outcome], [200, '<- read this', 'completed'])
   })
 
   test('a page after heartbeats ends with an error event', async (t) => {

@@ -458,3 +458,9 @@ describe('tokens with a uniform meaning', () => {
     )
   })
 })
+
+test('of the names that an answer reports no more than 2,048 characters are kept', () => {
+  const long = 'm'.repeat(100_000)
+  const { model, finishReason } = told({ model: long, finishReason: long })
+  assert.deepEqual([model?.length, finishReason?.length], [2048, 2048])
+})

@@ -110,6 +110,18 @@ describe('a fair queue', () => {
     assert.match([queue.shift(all), queue.shift(all)].join(''), /a/)
   })
 
+  test('remembers the debts of 10,000 tenants, and forgets the oldest beyond that', () => {
+    const afterDebts = (tenants: number) => {
+      const queue = new FairQueue<string>()
+      for (let n = 0; n < 50; n++) queue.push('b', 'b', 1000, 1)
+      for (let n = 0; n < tenants; n++) queue.charge(`t${n}`, 20_000, 1)
+      queue.push('t0', 'owes', 1000, 1)
+      return Array.from({ length: 10 }, () => queue.shift(all)).includes('owes')
+    }
+    assert.equal(afterDebts(10_000), false)
+    assert.equal(afterDebts(10_001), true)
+  })
+
   test('for any pushes, removals and shifts nothing is lost or doubled, and no tenant starves', () => {
     const step = fc.oneof(
       fc.record({ tenant: fc.constantFrom('a', 'b', 'c'), cost: fc.integer({ min: 0, max: 9000 }) }),

@@ -279,6 +279,14 @@ describe('a body in which nothing can be seen', () => {
     assert.equal(response.readableLength, 6)
   })
 
+  test('is ready if only blanks come', async () => {
+    const { send, log } = reading({ headers: { 'content-type': 'text/plain' } })
+    await send(' '.repeat(4095))
+    assert.deepEqual(log, [])
+    await send('\n')
+    assert.deepEqual(log, ['ready: unreadable'])
+  })
+
   test('is looked at if it should be JSON', async () => {
     const { send, log } = reading({ headers: { 'content-type': 'text/html' }, asksForStream: false })
     await send('\n<')
@@ -343,17 +351,24 @@ describe('a compressed body', () => {
     })
   }
 
-  test('fails if it is a stream, and is damaged', async () => {
-    for (const beginning of [0, 12]) {
-      const { response, log } = reading({ headers: { ...SSE, 'content-encoding': 'gzip' } })
+  test('fails if it is damaged', async () => {
+    for (const [type, beginning] of [
+      [SSE, 0],
+      [SSE, 12],
+      [JSON_TYPE, 0],
+      [JSON_TYPE, 12],
+      [{}, 0],
+    ] as const) {
+      const { response, log } = reading({ headers: { ...type, 'content-encoding': 'gzip' } })
       response.send(Buffer.concat([gzipSync(latin1(role)).subarray(0, beginning), Buffer.from('this is not gzip')]))
       await until(log)
       assert.deepEqual(log, ['failed: reset without a status'])
     }
   })
 
-  test('is ready as it is if it is no stream, and cannot be decoded', async () => {
-    const { response, log, ready } = reading({ headers: { ...JSON_TYPE, 'content-encoding': 'gzip' } })
+  test('is ready as it is if it is binary, and cannot be decoded', async () => {
+    const headers = { 'content-type': 'image/png', 'content-encoding': 'gzip' }
+    const { response, log, ready } = reading({ headers, asksForStream: false })
     response.send('this is not gzip').finish()
     await until(log)
     assert.deepEqual(log, ['ready: unreadable'])
