@@ -60,6 +60,10 @@ export abstract class BaseFramer implements Framer {
     return this.#out
   }
 
+  get copiedBytes(): number {
+    return this.pending.bytes
+  }
+
   get unfinished(): readonly Buffer[] {
     return this.pending.bytes > MIN_EXPOSED_BYTES ? this.pending.pieces : NONE
   }

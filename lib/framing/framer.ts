@@ -30,6 +30,11 @@ export interface Framer {
   /** Pieces of an incomplete frame that may become too large to be joined. */
   readonly unfinished?: readonly Buffer[]
   /**
+   * Number of bytes that `push` has kept behind what it returned, as a copy: nothing refers to the chunks any more.
+   * Default: something may.
+   */
+  readonly copiedBytes?: number
+  /**
    * Adds chunks as they arrived.
    *
    * @returns the frames that are now complete, byte for byte as they came; `undefined` if there are none

@@ -1,4 +1,4 @@
-import { prependInPlace } from '../util/headroom.js'
+import { prependInPlace, retain } from '../util/chunk-memory.js'
 import { sizeOf } from '../util/size-of.js'
 
 // Small copies share Node's pool, and do not keep alive the much larger buffer that they were cut from.
@@ -23,10 +23,15 @@ export class PendingBytes {
   }
 
   append(piece: Buffer): void {
-    if (piece.length > MAX_COPIED_BYTES) this.#push(piece)
+    if (piece.length > MAX_COPIED_BYTES) this.#keep(piece)
     else if (this.#pieces.length === 0) this.#push(Buffer.from(piece))
     else this.#copy(piece)
     this.bytes += piece.length
+  }
+
+  #keep(piece: Buffer): void {
+    retain(piece)
+    this.#push(piece)
   }
 
   #push(piece: Buffer): void {

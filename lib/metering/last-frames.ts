@@ -1,4 +1,5 @@
 import { append } from '../util/append.js'
+import { retain } from '../util/chunk-memory.js'
 
 /** The last frames of a stream say why it ended. */
 const MAX_FRAMES = 4
@@ -18,8 +19,9 @@ export class LastFrames {
   /** @param first index of the first frame to keep */
   keep(drain: Buffer, ends: readonly number[], first = 0): void {
     if (ends.length === 1 && first === 0) {
-      if (!isEmptyFrame(drain, 0, drain.length)) this.#push(drain)
-      return
+      if (isEmptyFrame(drain, 0, drain.length)) return
+      retain(drain)
+      return this.#push(drain)
     }
     let from = ends.length
     for (let found = 0; from > first && found < MAX_FRAMES; from--) {

@@ -47,9 +47,10 @@ export class ChunkWriter {
     )
   }
 
-  /** Whether the system has taken all that was written: Node keeps nothing of it. */
+  /** Whether the system has taken all that was written: neither Node nor a wrapper of `write()` keeps any of it. */
   get hasSentAll(): boolean {
-    return this.isUsable && this.#socket.writableLength === 0
+    const socket = this.#socket
+    return this.isUsable && socket.writableLength === 0 && socket.write === Socket.prototype.write
   }
 
   /** @returns whether the client keeps up; if not, `onDrain` is called when it does */

@@ -136,14 +136,14 @@ export class Downstream {
     if (seen !== frames && this.#chunks?.hasSentAll) this.recorder?.sent(seen)
   }
 
+  /** The system has taken all that was written, and nobody else keeps it. */
+  get hasSentAll(): boolean {
+    return this.#chunks?.hasSentAll === true && !this.isWithinFrame && this.recorder === undefined
+  }
+
   /** Writes more of a large frame. */
   writeMore(now: number): void {
     for (const piece of this.#rest.splice(0, MAX_PIECES_PER_TURN)) this.write(piece, now)
-  }
-
-  /** Writes the rest of a large frame, so that nothing else is written inside it. */
-  #writeRest(): void {
-    for (const piece of this.#rest.splice(0)) this.write(piece)
   }
 
   /** Writes bytes, and notes whether the client keeps up. */
@@ -199,7 +199,7 @@ export class Downstream {
     }
     // Other code has ended the response; we still have to enforce the time limit for reading it.
     if (this.#res.writableEnded) return this.#drain.awaitReader()
-    this.#writeRest()
+    for (const piece of this.#rest.splice(0)) this.write(piece)
     const { req } = this.#res
     const lingers = isUnfinished(req)
     // A client that sees this header may stop sending.

@@ -105,7 +105,7 @@ export function pageInstead(): AiProxyError {
   return new AiProxyError('upstream_error', 'The provider answered with a page, and not in its protocol')
 }
 
-export function truncated(cause?: Error): AiProxyError {
+function truncated(cause?: Error): AiProxyError {
   return new AiProxyError('upstream_truncated', 'The provider ended its answer before it was complete', { cause })
 }
 

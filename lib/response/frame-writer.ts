@@ -1,3 +1,4 @@
+import { takeBack } from '../util/chunk-memory.js'
 import { sizeOf } from '../util/size-of.js'
 import type { BodyPlan } from './body-plan.js'
 import type { Downstream } from './downstream.js'
@@ -40,13 +41,15 @@ export class FrameWriter {
 
   /** Writes what the framer returned last. */
   write(frames: Buffer, bodyPlan: BodyPlan, now: number): void {
-    const { ends, prefix, events } = bodyPlan.framer
+    const { ends, prefix, events, copiedBytes } = bodyPlan.framer
     const areEvents = events - this.#events === ends.length
     this.#events = events
     const isNearBound = ends.length > 1 && this.#limits.isNearBound(frames.length + (prefix ? sizeOf(prefix) : 0))
     if (isNearBound) this.#writeEach({ frames, start: 0, ends, areEvents }, bodyPlan, now, prefix)
     else this.#writeTogether(frames, ends, prefix, bodyPlan, now, areEvents)
     this.#check(bodyPlan)
+    const isDone = copiedBytes !== undefined && !this.#rest && this.#downstream.hasSentAll
+    if (isDone) takeBack(frames, copiedBytes)
   }
 
   /** Writes the rest, unless a policy has to answer again before that. */

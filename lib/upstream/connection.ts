@@ -1,11 +1,11 @@
 import { type IncomingMessage, maxHeaderSize } from 'node:http'
 import type { Socket } from 'node:net'
-import { copyWithHeadroom } from '../util/headroom.js'
+import { copyChunk } from '../util/chunk-memory.js'
 import { ChunkJoiner } from './chunk-joiner.js'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 const EMPTY = Buffer.alloc(0)
-const MIN_HEADROOM_BYTES = 16 * 1024
+const MIN_CHUNK_BYTES = 16 * 1024
 /** Limit for what precedes the head of a response: blank lines, and interim responses. Node limits the head itself. */
 const MAX_BYTES_BEFORE_HEAD = 16 * maxHeaderSize
 /**
@@ -125,9 +125,9 @@ export class Connection {
   }
 }
 
-/** Copies bytes. Small copies share Node's pool, which has no room for headroom. */
+/** Copies bytes. Small copies share Node's pool. */
 function copyBytes(bytes: Buffer): Buffer {
-  return bytes.length < MIN_HEADROOM_BYTES ? Buffer.from(bytes) : copyWithHeadroom(bytes)
+  return bytes.length < MIN_CHUNK_BYTES ? Buffer.from(bytes) : copyChunk(bytes)
 }
 
 interface ConnectedSocket extends Socket {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { LastFrames } from '../../lib/metering/last-frames.js'
+import { copyChunk, takeBack } from '../../lib/util/chunk-memory.js'
 
 /** Keeps frames as a turn hands them on. */
 function keep(tail: LastFrames, frames: readonly string[]): Buffer {
@@ -26,6 +27,14 @@ test('as many large frames are kept as fit into 256 KiB, and the last one in any
   assert.deepEqual(kept([large], [large], [large], ['a']), [large, large, 'a'])
   assert.deepEqual(kept([large], ['a'], [huge]), [huge])
   assert.deepEqual(kept([huge], ['a'], ['b']), ['a', 'b'])
+})
+
+test('a frame that is kept as it came keeps its memory', () => {
+  const tail = new LastFrames()
+  const frame = copyChunk(Buffer.alloc(60 * 1024, 'f'))
+  tail.keep(frame, [frame.length])
+  takeBack(frame, 0)
+  assert.deepEqual(tail.frames().map(String), ['f'.repeat(60 * 1024)])
 })
 
 describe('the last frames of a stream', () => {

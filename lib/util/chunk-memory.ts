@@ -1,0 +1,98 @@
+/**
+ * A chunk that was read from a connection is copied into memory of its own, which is used again once the client has the
+ * bytes. Large buffers are expensive: V8 collects its whole heap each time a certain number of megabytes of them has
+ * been allocated, and new memory is in no cache of the processor.
+ *
+ * In front of the chunk is headroom. The pending beginning of the frame that ends in the chunk is copied there, so that
+ * neither is copied into a new buffer.
+ */
+
+/** More than most events have, and less than a tenth of what one read returns. */
+const HEADROOM_BYTES = 4096
+
+/** Most that one read of a connection returns. */
+const MAX_READ_BYTES = 64 * 1024
+
+/** Less is copied into memory of its size: one that is used again must not take much more than the chunk in it. */
+const MIN_REUSED_BYTES = MAX_READ_BYTES / 2
+
+const REUSED_BYTES = HEADROOM_BYTES + MAX_READ_BYTES
+
+/** A process needs one for each chunk that is being written: the loop writes one at a time. */
+const MAX_SPARE = 4
+
+const HEADROOM = Symbol('headroom')
+const END = Symbol('end')
+
+interface ChunkBuffer extends Buffer {
+  /** Number of free bytes in front that belong to this buffer. */
+  [HEADROOM]?: number
+}
+
+interface ChunkMemory extends ArrayBuffer {
+  /** Where the chunk in this memory ends; `undefined` if the memory must not be used again. */
+  [END]?: number | undefined
+  /** From Node 22 on. */
+  transfer?(length?: number): ArrayBuffer
+}
+
+const spare: ChunkMemory[] = []
+
+/** Copies a chunk that was read into memory of its own, with headroom. */
+export function copyChunk(bytes: Buffer): Buffer {
+  const memory = memoryFor(bytes.length)
+  const copy: ChunkBuffer = Buffer.from(memory, HEADROOM_BYTES, bytes.length)
+  copy.set(bytes)
+  copy[HEADROOM] = HEADROOM_BYTES
+  memory[END] = HEADROOM_BYTES + bytes.length
+  return copy
+}
+
+function memoryFor(size: number): ChunkMemory {
+  const isReused = size >= MIN_REUSED_BYTES && size <= MAX_READ_BYTES
+  const fresh = () => Buffer.allocUnsafeSlow(isReused ? REUSED_BYTES : HEADROOM_BYTES + size).buffer as ArrayBuffer
+  return (isReused ? spare.pop() : undefined) ?? fresh()
+}
+
+/**
+ * Copies pieces of `size` bytes in total into a chunk's headroom. Headroom can be used once: afterwards the memory
+ * belongs to the result.
+ *
+ * @returns the pieces and the chunk, in the chunk's own memory; `undefined` if its headroom is too small
+ */
+export function prependInPlace(pieces: readonly Buffer[], size: number, chunk: Buffer): Buffer | undefined {
+  const room = (chunk as ChunkBuffer)[HEADROOM]
+  if (room === undefined || room < size) return undefined
+  ;(chunk as ChunkBuffer)[HEADROOM] = 0
+  const whole = Buffer.from(chunk.buffer as ArrayBuffer, chunk.byteOffset - size, size + chunk.length)
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
+}
+
+/** Notes that a part of a chunk is kept beyond the turn that writes it: its memory is never used again. */
+export function retain(part: Buffer): void {
+  const memory = part.buffer as ChunkMemory
+  if (memory[END] !== undefined) memory[END] = undefined
+}
+
+/**
+ * Takes back the memory of frames that the system has sent, if they are the rest of their chunk. All buffers in that
+ * memory become empty, so that one that was forgotten never shows the bytes of another stream.
+ *
+ * @param heldBytes number of bytes behind the frames that are pending, as a copy
+ */
+export function takeBack(frames: Buffer, heldBytes: number): void {
+  const memory = frames.buffer as ChunkMemory
+  if (memory[END] !== frames.byteOffset + frames.length + heldBytes) return
+  if (memory.byteLength === REUSED_BYTES && spare.length < MAX_SPARE) spare.push(detached(memory))
+  // In Node 20 nothing else frees it before V8 collects it.
+  else memory.transfer?.(0)
+}
+
+function detached(memory: ChunkMemory): ChunkMemory {
+  return memory.transfer?.() ?? structuredClone(memory, { transfer: [memory] })
+}

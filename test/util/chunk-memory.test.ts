@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { framingFor } from '../../lib/framing/index.js'
+import { copyChunk, prependInPlace, retain, takeBack } from '../../lib/util/chunk-memory.js'
+
+test("prependInPlace writes into the chunk's own memory, and the chunk keeps its content", () => {
+  const given = Buffer.from('chunk')
+  const chunk = copyChunk(given)
+  given.fill('x')
+  const whole = prependInPlace([Buffer.from('a'), Buffer.from('bc')], 3, chunk)
+  assert.equal(String(whole), 'abcchunk')
+  assert.equal(whole?.buffer, chunk.buffer)
+  assert.equal(String(chunk), 'chunk')
+})
+
+test('headroom is used once', () => {
+  const chunk = copyChunk(Buffer.from('chunk'))
+  const first = prependInPlace([Buffer.from('a')], 1, chunk)
+  assert.equal(prependInPlace([Buffer.from('b')], 1, chunk), undefined)
+  assert.equal(String(first), 'achunk')
+})
+
+test('nothing is prepended beyond the headroom', () => {
+  const room = 4096
+  const chunk = copyChunk(Buffer.from('chunk'))
+  assert.equal(prependInPlace([Buffer.alloc(room + 1)], room + 1, chunk), undefined)
+  assert.equal(prependInPlace([Buffer.alloc(room)], room, chunk)?.length, room + 5)
+  const [first, second] = [Buffer.from('first'), Buffer.from('second')]
+  assert.equal(prependInPlace([first], 5, second), undefined)
+  assert.equal(prependInPlace([Buffer.from('a')], 1, copyChunk(first).subarray(1)), undefined)
+})
+
+test('framing gives the same result with and without headroom', () => {
+  const line = fc.constantFrom('data: a', 'data: bcd', ': comment', 'event: e', '', 'id: é')
+  const body = fc.array(line, { maxLength: 40 }).map((lines) => Buffer.from(lines.map((each) => `${each}\n`).join('')))
+  const sizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1 })
+  fc.assert(
+    fc.property(body, sizes, (bytes, cuts) => {
+      const framed = (chunkOf: (part: Buffer) => Buffer) => {
+        const framer = framingFor('text/event-stream')!.createFramer(1000)
+        const out: string[] = []
+        for (let at = 0, cut = 0; at < bytes.length; cut++) {
+          const end = at + cuts[cut % cuts.length]!
+          const frames = framer.push([chunkOf(bytes.subarray(at, end))])
+          // Copied at once: what goes out must not change behind anybody's back.
+          out.push(`${frames} ${framer.ends} ${framer.last()}`)
+          at = end
+        }
+        return [...out, String(framer.end()), framer.events]
+      }
+      assert.deepEqual(framed(copyChunk), framed(Buffer.from))
+    }),
+  )
+})
+
+describe('the memory of a chunk', () => {
+  const read = (fill: string) => Buffer.alloc(60 * 1024, fill)
+
+  test('is used again once it is taken back, and what refers to it becomes empty', () => {
+    const first = copyChunk(read('a'))
+    const frames = first.subarray(0, 59 * 1024)
+    takeBack(frames, 1024)
+    assert.deepEqual([first.length, frames.length, first.buffer.byteLength], [0, 0, 0])
+    const second = copyChunk(read('b'))
+    assert.equal(second.compare(read('b')), 0)
+    assert.equal(first.length, 0)
+  })
+
+  test('has its headroom again', () => {
+    const first = copyChunk(read('a'))
+    takeBack(prependInPlace([Buffer.from('before')], 6, first)!, 0)
+    const second = copyChunk(read('b'))
+    assert.equal(String(prependInPlace([Buffer.from('before')], 6, second)!.subarray(0, 8)), 'beforebb')
+  })
+
+  test('stays if there is more behind what was sent, or a part is kept', () => {
+    const split = copyChunk(read('a'))
+    takeBack(split.subarray(0, 1024), 1024)
+    takeBack(Buffer.from(split), 0)
+    assert.equal(split.compare(read('a')), 0)
+
+    const kept = copyChunk(read('b'))
+    retain(kept.subarray(5, 10))
+    takeBack(kept, 0)
+    assert.equal(kept.compare(read('b')), 0)
+  })
+
+  test('is that of one chunk at a time', () => {
+    const chunks = Array.from({ length: 20 }, (_, index) => copyChunk(read(String(index % 10))))
+    for (const chunk of chunks) takeBack(chunk, 0)
+    const memories = new Set(chunks.map((_, index) => copyChunk(read(String(index))).buffer))
+    assert.equal(memories.size, chunks.length)
+  })
+
+  test('of a small or very large chunk is of its size', () => {
+    for (const size of [100, 20_000, 100_000]) {
+      const chunk = copyChunk(Buffer.alloc(size, 'c'))
+      assert.equal(chunk.buffer.byteLength, size + 4096)
+      takeBack(chunk, 0)
+      assert.equal(copyChunk(Buffer.alloc(size, 'd')).buffer.byteLength, size + 4096)
+    }
+  })
+})
