@@ -80,6 +80,8 @@ export interface JournalWriterCallbacks {
 export interface JournalWriter {
   /** Readers that watch the entry now, in all processes, as far as known. */
   readonly readers: number
+  /** `append` copies what it keeps, so that the memory of the bytes may be used again once it has returned. Default false. */
+  readonly copiesBytes?: boolean
   /** Sets the head. */
   setHead(head: JournalHead): void
   /** Adds events: the batch begins after the one before it. */

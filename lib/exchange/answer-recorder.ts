@@ -25,6 +25,8 @@ export interface AnswerRecorder {
    * @returns the bytes for the client; `undefined` if there are none
    */
   keep(events: Buffer, ends: readonly number[] | undefined): Buffer | undefined
+  /** What was given to `keep` is not needed any more: it was copied. */
+  readonly copiesBytes: boolean
   /** The bytes that `keep` returned have left the process. */
   sent(events: Buffer): void
   /** Keeps events of which the first is too large to be joined. @returns the pieces for the client */

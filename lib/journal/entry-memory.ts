@@ -1,3 +1,5 @@
+import { retain } from '../util/chunk-memory.js'
+
 const BLOCK_BYTES = 64 * 1024
 const LEAST_BYTES = 4096
 /** Longer batches are kept as they are. */
@@ -47,6 +49,7 @@ export class EntryMemory {
   keep(bytes: Buffer): Buffer {
     this.#bytes += bytes.length
     if (bytes.length > MAX_COPIED_BYTES) {
+      retain(bytes)
       this.#blocks.push({ memory: bytes, used: bytes.length, batches: 1 })
       return bytes
     }

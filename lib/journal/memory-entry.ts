@@ -25,6 +25,7 @@ interface EntryContext {
 
 /** One entry, which is its own writer. */
 export class MemoryEntry implements JournalWriter {
+  readonly copiesBytes = true
   readonly id: string
   readonly callbacks: JournalWriterCallbacks
   /** All that it costs in memory. */

@@ -67,6 +67,7 @@ export interface RecorderOptions {
 export class Recorder implements AnswerRecorder {
   readonly id = newStreamId()
   readonly epoch = newEpoch()
+  copiesBytes = true
   readonly #options: RecorderOptions
   readonly #began = performance.now()
   #writer: JournalWriter | undefined
@@ -234,6 +235,7 @@ export class Recorder implements AnswerRecorder {
         onFailure: () => this.#onFailure(),
       },
     )
+    this.copiesBytes = this.#writer.copiesBytes === true
     onBegin?.(this.id)
   }
 

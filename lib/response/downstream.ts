@@ -138,7 +138,7 @@ export class Downstream {
 
   /** The system has taken all that was written, and nobody else keeps it. */
   get hasSentAll(): boolean {
-    return this.#chunks?.hasSentAll === true && !this.isWithinFrame && this.recorder === undefined
+    return this.#chunks?.hasSentAll === true && !this.isWithinFrame && this.recorder?.copiesBytes !== false
   }
 
   /** Writes more of a large frame. */

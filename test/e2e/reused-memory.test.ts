@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { describe, mock, test } from 'node:test'
-import type { AiProxyOptions } from '../../lib/index.js'
+import { describe, type TestContext, test } from 'node:test'
+import type { Express } from 'express'
+import type { Journal, JournalWriter } from '../../lib/api/journal.js'
+import type { AiProxyOptions, Policy } from '../../lib/index.js'
 import { memoryJournal } from '../../lib/journal.js'
 import { startApp } from './support/app.js'
 import { Events, post } from './support/client.js'
@@ -80,24 +82,85 @@ describe('streams that come in bursts, of which some clients read late,', () => 
   }
 })
 
-test('memory of a large read is used again once its client has what was in it', async (t) => {
+/** A stream that comes in reads of some 60 KB: the next one once the client has the one before. */
+async function inLargeReads(t: TestContext, options: Omit<AiProxyOptions, 'target'>, around = {}) {
   const { prototype } = ArrayBuffer as unknown as { prototype: { transfer?: () => ArrayBuffer } }
   const detaching = prototype.transfer
-    ? mock.method(prototype as { transfer: () => ArrayBuffer }, 'transfer')
-    : mock.method(globalThis, 'structuredClone')
-  t.after(() => detaching.mock.restore())
+    ? t.mock.method(prototype as { transfer: () => ArrayBuffer }, 'transfer')
+    : t.mock.method(globalThis, 'structuredClone')
   const provider = await startProvider(t)
-  const app = await startApp(t, { target: provider.url })
+  const app = await startApp(t, { target: provider.url, ...options }, around)
   const asked = post(`${app.url}/v1/chat/completions`, { model: 'a', stream: true })
   const call = (await provider.next()).sse()
   const events = new Events(await asked)
-  const each = streamOf('a')[0]!
-  const count = Math.floor(60_000 / each.length)
+  const [each] = streamOf('a')
+  const count = Math.floor(60_000 / each!.length)
   for (let round = 0; round < 20; round++) {
-    call.send(each.repeat(count))
-    for (let at = 0; at < count; at++) assert.equal(await events.next(), each)
+    call.send(each!.repeat(count))
+    for (let at = 0; at < count; at++) assert.equal((await events.next())?.replace(/^id: .*\n/, ''), each)
   }
   call.end('data: [DONE]\n\n')
-  assert.deepEqual(await events.rest(), ['data: [DONE]\n\n'])
-  assert.ok(detaching.mock.callCount() > 0)
+  assert.match((await events.rest()).join(), /^(?:id: .*\n)?data: \[DONE\]\n\n$/)
+  return detaching.mock.callCount()
+}
+
+describe('memory of a large read', () => {
+  test('is used again once its client has what was in it', async (t) => {
+    assert.ok((await inLargeReads(t, {})) > 0)
+  })
+
+  test('is used again if a journal has copied it', async (t) => {
+    assert.ok((await inLargeReads(t, { resume: { journal: memoryJournal(), who: () => 'a' } })) > 0)
+  })
+
+  test('is not if a journal keeps it', async (t) => {
+    const journal = memoryJournal()
+    const keeping = new Proxy(journal, {
+      get(_, name: keyof Journal) {
+        if (name === 'create') return (...args: Parameters<Journal['create']>) => uncopied(journal.create(...args))
+        const member = journal[name]
+        return typeof member === 'function' ? member.bind(journal) : member
+      },
+    })
+    assert.equal(await inLargeReads(t, { resume: { journal: keeping, who: () => 'a' } }), 0)
+  })
+
+  test('is not while a policy holds some of it back', async (t) => {
+    let seen = 0
+    const holding: Policy = {
+      name: 'holding',
+      admit: (exchange) => exchange.watchFrom(1),
+      progress(exchange) {
+        if (exchange.generatedTokens < seen + 100) return undefined
+        seen = exchange.generatedTokens
+        setImmediate(exchange.pause())
+        return undefined
+      },
+    }
+    await inLargeReads(t, { policies: [holding] })
+  })
+
+  test('is not if the app wraps the write of a connection, and so may keep what was written', async (t) => {
+    const before = (app: Express) =>
+      app.use((req, _res, next) => {
+        const { socket } = req
+        const write = socket.write.bind(socket)
+        socket.write = ((...args: Parameters<typeof write>) => write(...args)) as typeof write
+        next()
+      })
+    assert.equal(await inLargeReads(t, {}, { before }), 0)
+  })
 })
+
+/** The same writer for those who do not know that it copies. */
+function uncopied(writer: JournalWriter): JournalWriter {
+  return {
+    get readers() {
+      return writer.readers
+    },
+    setHead: (head) => writer.setHead(head),
+    append: (batch) => writer.append(batch),
+    end: (end) => writer.end(end),
+    discard: () => writer.discard(),
+  }
+}
