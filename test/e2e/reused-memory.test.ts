@@ -133,11 +133,12 @@ describe('memory of a large read', () => {
       progress(exchange) {
         if (exchange.generatedTokens < seen + 100) return undefined
         seen = exchange.generatedTokens
+        exchange.watchFrom(seen + 100)
         setImmediate(exchange.pause())
         return undefined
       },
     }
-    await inLargeReads(t, { policies: [holding] })
+    await inLargeReads(t, { policies: [holding], onEvent: () => undefined })
   })
 
   test('is not if the app wraps the write of a connection, and so may keep what was written', async (t) => {
