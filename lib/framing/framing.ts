@@ -38,7 +38,10 @@ export interface Framing {
    * @param maxEventBytes the longest frame that passes, in bytes
    */
   createFramer(maxEventBytes: number): Framer
-  /** Reads a whole frame; `undefined` if it carries nothing (a comment, a blank line). Does not throw. */
+  /**
+   * Reads a whole frame, whose memory may be used again later; `undefined` if it carries nothing (a comment, a blank line).
+   * Does not throw.
+   */
   read(frame: Buffer): Message | undefined
   /** Finds where the data begins in the beginning of a frame. Default: at its first byte. */
   dataStart?(beginning: Buffer): number
