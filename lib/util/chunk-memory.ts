@@ -38,13 +38,16 @@ interface ChunkMemory extends ArrayBuffer {
 
 const spare: ChunkMemory[] = []
 
+/** Node's sockets keep nothing of what the system has taken. Those of other runtimes may. */
+const isNode = !('Bun' in globalThis || 'Deno' in globalThis)
+
 /** Copies a chunk that was read into memory of its own, with headroom. */
 export function copyChunk(bytes: Buffer): Buffer {
   const memory = memoryFor(bytes.length)
   const copy: ChunkBuffer = Buffer.from(memory, HEADROOM_BYTES, bytes.length)
   copy.set(bytes)
   copy[HEADROOM] = HEADROOM_BYTES
-  memory[END] = HEADROOM_BYTES + bytes.length
+  memory[END] = isNode ? HEADROOM_BYTES + bytes.length : undefined
   return copy
 }
 
@@ -88,11 +91,12 @@ export function retain(part: Buffer): void {
 export function takeBack(frames: Buffer, heldBytes: number): void {
   const memory = frames.buffer as ChunkMemory
   if (memory[END] !== frames.byteOffset + frames.length + heldBytes) return
-  if (memory.byteLength === REUSED_BYTES && spare.length < MAX_SPARE) spare.push(detached(memory))
-  // In Node 20 nothing else frees it before V8 collects it.
-  else memory.transfer?.(0)
-}
-
-function detached(memory: ChunkMemory): ChunkMemory {
-  return memory.transfer?.() ?? structuredClone(memory, { transfer: [memory] })
+  if (memory.byteLength !== REUSED_BYTES || spare.length >= MAX_SPARE) {
+    // In Node 20, V8 frees it when it collects its heap.
+    memory.transfer?.(0)
+    return
+  }
+  const detached = memory.transfer?.() ?? globalThis.structuredClone?.(memory, { transfer: [memory] })
+  // Environments of tests may have neither.
+  if (detached) spare.push(detached)
 }
