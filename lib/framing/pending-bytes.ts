@@ -1,4 +1,4 @@
-import { prependInPlace, retain } from '../util/chunk-memory.js'
+import { joinChunks, prependInPlace, retain } from '../util/chunk-memory.js'
 import { sizeOf } from '../util/size-of.js'
 
 // Small copies share Node's pool, and do not keep alive the much larger buffer that they were cut from.
@@ -58,7 +58,7 @@ export class PendingBytes {
   joinWith(chunks: readonly Buffer[]): Buffer {
     const size = sizeOf(chunks)
     if (this.bytes > 0 && this.bytes <= size) return this.#release(chunks, size)
-    return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
+    return chunks.length === 1 ? chunks[0]! : joinChunks(chunks, size)
   }
 
   /** Joins chunks like `joinWith`, but always prepends and releases the pending bytes. */
@@ -83,9 +83,7 @@ export class PendingBytes {
   #release(chunks: readonly Buffer[], size: number): Buffer {
     const { bytes } = this
     const pieces = this.drain()
-    return (
-      (chunks.length === 1 ? prependInPlace(pieces, bytes, chunks[0]!) : undefined) ??
-      Buffer.concat([...pieces, ...chunks], bytes + size)
-    )
+    const chunk = chunks.length === 1 ? chunks[0]! : joinChunks(chunks, size)
+    return prependInPlace(pieces, bytes, chunk) ?? Buffer.concat([...pieces, chunk], bytes + size)
   }
 }

@@ -5,7 +5,8 @@ import { ChunkJoiner } from './chunk-joiner.js'
 
 const HEAD_END = Buffer.from('\r\n\r\n')
 const EMPTY = Buffer.alloc(0)
-const MIN_CHUNK_BYTES = 16 * 1024
+/** Smaller ones are copied into Node's pool, or cost little. */
+const MIN_CHUNK_BYTES = 8 * 1024
 /** Limit for what precedes the head of a response: blank lines, and interim responses. Node limits the head itself. */
 const MAX_BYTES_BEFORE_HEAD = 16 * maxHeaderSize
 /**
@@ -125,7 +126,6 @@ export class Connection {
   }
 }
 
-/** Copies bytes. Small copies share Node's pool. */
 function copyBytes(bytes: Buffer): Buffer {
   return bytes.length < MIN_CHUNK_BYTES ? Buffer.from(bytes) : copyChunk(bytes)
 }

@@ -10,13 +10,8 @@
 /** More than most events have, and less than a tenth of what one read returns. */
 const HEADROOM_BYTES = 4096
 
-/** Most that one read of a connection returns. */
-const MAX_READ_BYTES = 64 * 1024
-
-/** Less is copied into memory of its size: one that is used again must not take much more than the chunk in it. */
-const MIN_REUSED_BYTES = MAX_READ_BYTES / 2
-
-const REUSED_BYTES = HEADROOM_BYTES + MAX_READ_BYTES
+/** What one read of a connection returns at most: with TLS, a record. */
+const READ_BYTES = { tls: 16 * 1024, tcp: 64 * 1024 }
 
 /** A process needs one for each chunk that is being written: the loop writes one at a time. */
 const MAX_SPARE = 4
@@ -36,25 +31,53 @@ interface ChunkMemory extends ArrayBuffer {
   transfer?(length?: number): ArrayBuffer
 }
 
-const spare: ChunkMemory[] = []
+/** Memory that is used again, by how much fits into it. */
+const spare = new Map<number, ChunkMemory[]>([
+  [READ_BYTES.tls, []],
+  [READ_BYTES.tcp, []],
+])
 
 /** Node's sockets keep nothing of what the system has taken. Those of other runtimes may. */
 const isNode = !('Bun' in globalThis || 'Deno' in globalThis)
 
 /** Copies a chunk that was read into memory of its own, with headroom. */
 export function copyChunk(bytes: Buffer): Buffer {
-  const memory = memoryFor(bytes.length)
-  const copy: ChunkBuffer = Buffer.from(memory, HEADROOM_BYTES, bytes.length)
+  const copy = emptyChunk(bytes.length)
   copy.set(bytes)
-  copy[HEADROOM] = HEADROOM_BYTES
-  memory[END] = isNode ? HEADROOM_BYTES + bytes.length : undefined
   return copy
 }
 
+/** Joins chunks in memory of their own, with headroom. Nobody may need them any more. */
+export function joinChunks(chunks: readonly Buffer[], size: number): Buffer {
+  if (size < READ_BYTES.tls / 2) return Buffer.concat(chunks, size)
+  const joined = emptyChunk(size)
+  let at = 0
+  for (const chunk of chunks) {
+    joined.set(chunk, at)
+    at += chunk.length
+    if ((chunk as ChunkBuffer)[HEADROOM] === HEADROOM_BYTES) takeBack(chunk, 0)
+  }
+  return joined
+}
+
+function emptyChunk(size: number): Buffer {
+  const memory = memoryFor(size)
+  const chunk: ChunkBuffer = Buffer.from(memory, HEADROOM_BYTES, size)
+  chunk[HEADROOM] = HEADROOM_BYTES
+  memory[END] = isNode ? HEADROOM_BYTES + size : undefined
+  return chunk
+}
+
+/** Memory that is used again must not take much more than the chunk in it: others get memory of their size. */
 function memoryFor(size: number): ChunkMemory {
-  const isReused = size >= MIN_REUSED_BYTES && size <= MAX_READ_BYTES
-  const fresh = () => Buffer.allocUnsafeSlow(isReused ? REUSED_BYTES : HEADROOM_BYTES + size).buffer as ArrayBuffer
-  return (isReused ? spare.pop() : undefined) ?? fresh()
+  for (const [room, memories] of spare) {
+    if (size <= room && size >= room / 2) return memories.pop() ?? newMemory(room)
+  }
+  return newMemory(size)
+}
+
+function newMemory(room: number): ChunkMemory {
+  return Buffer.allocUnsafeSlow(HEADROOM_BYTES + room).buffer as ArrayBuffer
 }
 
 /**
@@ -91,12 +114,13 @@ export function retain(part: Buffer): void {
 export function takeBack(frames: Buffer, heldBytes: number): void {
   const memory = frames.buffer as ChunkMemory
   if (memory[END] !== frames.byteOffset + frames.length + heldBytes) return
-  if (memory.byteLength !== REUSED_BYTES || spare.length >= MAX_SPARE) {
+  const memories = spare.get(memory.byteLength - HEADROOM_BYTES)
+  if (!memories || memories.length >= MAX_SPARE) {
     // In Node 20, V8 frees it when it collects its heap.
     memory.transfer?.(0)
     return
   }
   const detached = memory.transfer?.() ?? globalThis.structuredClone?.(memory, { transfer: [memory] })
   // Environments of tests may have neither.
-  if (detached) spare.push(detached)
+  if (detached) memories.push(detached)
 }
