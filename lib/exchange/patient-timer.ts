@@ -1,7 +1,6 @@
+import { MAX_TIMER_MS } from '../util/max-timer.js'
 import type { TimerClock } from './deadlines.js'
 
-/** Node fires a timer of more than this at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 const LATE_MS = 20
 
 /**

@@ -3,11 +3,9 @@ import { AiProxyError, limitFailure } from '../api/errors.js'
 import type { Limits, ResolvedLimits } from '../api/limits.js'
 import type { ExchangeRecord, ExchangeSnapshot } from '../api/record.js'
 import type { AiProxyStats, PolicyFigures } from '../api/stats.js'
+import { MAX_TIMER_MS } from '../util/max-timer.js'
 import type { Exchange, ExchangeController } from './exchange.js'
 import { IndexedSet } from './indexed-set.js'
-
-// Node fires a timer of more than 2^31-1 ms immediately.
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 const summed = ['requestBytes', 'upstreamBytes', 'downstreamBytes', 'events', 'turns', 'busyMs'] as const
 

@@ -1,13 +1,11 @@
 import type { Capacity } from '../policies/capacity.js'
 import type { TargetState } from '../routing/target-state.js'
+import { MAX_TIMER_MS } from '../util/max-timer.js'
 
 /** An exchange, as far as room for it is concerned. */
 interface Claimant {
   readonly isSettled: boolean
 }
-
-/** Longer timers fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** The room that targets have: which exchanges hold a place that they have not taken yet, and who waits for one. */
 export class TargetRoom {

@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { Journal, JournalEnd, JournalHead, JournalWriter } from '../api/journal.js'
 import type { AnswerRecorder, KeptStream } from '../exchange/answer-recorder.js'
 import { type Framing, jsonArray, sse } from '../framing/index.js'
+import { MAX_TIMER_MS } from '../util/max-timer.js'
 import { sizeOf } from '../util/size-of.js'
 import { type Events, eventsIn, joined, split } from './event-ends.js'
 import { selected } from './id-bytes.js'
@@ -295,7 +296,7 @@ export class Recorder implements AnswerRecorder {
     grace.timer = undefined
     if (this.readers > 0) return
     const ms = this.goesOn ? this.#options.graceMs : 0
-    grace.timer = setTimeout(grace.onAbandoned, ms)
+    grace.timer = setTimeout(grace.onAbandoned, Math.min(ms, MAX_TIMER_MS))
   }
 }
 

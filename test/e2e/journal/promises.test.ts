@@ -40,6 +40,23 @@ describe('resume', () => {
     await call.gone
   })
 
+  test('a grace that is longer than any timer does not end at once', async (t) => {
+    const provider = await startProvider(t)
+    const app = await startApp(t, { target: provider.url, resume: { who: () => 'ada', graceMs: 2 ** 31 } })
+    const leave = new AbortController()
+    const asked = post(app.url + path, request, { signal: leave.signal })
+    const call = await provider.next()
+    call.sse(events.slice(0, 1))
+    const response = await asked
+    leave.abort()
+    // A timer that is too long fires after a millisecond.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.equal(app.proxy.exchanges()[0]?.phase, 'draining')
+    for (const event of events.slice(1)) call.send(event)
+    call.end(terminator)
+    assert.deepEqual((await new Events(await fetch(urlOf(response, app))).rest()).map(withoutId), all)
+  })
+
   test('the provider goes on for longer than the grace while another reads', async (t) => {
     const provider = await startProvider(t)
     const app = await startApp(t, { target: provider.url, resume: { who: () => 'ada', graceMs: 1 } })
