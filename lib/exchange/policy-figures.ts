@@ -1,5 +1,6 @@
 import type { Policy } from '../api/policy.js'
 import type { PolicyFigures } from '../api/stats.js'
+import { ignoreRejection } from '../util/promises.js'
 
 const policies = new WeakMap<PolicyFigures, Policy>()
 
@@ -7,6 +8,8 @@ const policies = new WeakMap<PolicyFigures, Policy>()
 export function figuresOf(policy: Policy): PolicyFigures | undefined {
   const figures = policy.figures?.()
   if (!figures) return undefined
+  if (ignoreRejection(figures))
+    throw new TypeError(`The policy ${policy.name} returns its figures at once, not a promise`)
   const named = { name: policy.name, figures }
   policies.set(named, policy)
   return named

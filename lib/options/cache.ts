@@ -3,6 +3,7 @@ import type { CacheableRequest, CachePace } from '../api/cache.js'
 import type { HookedExchange } from '../api/hooks.js'
 import type { Journal } from '../api/journal.js'
 import type { AiProxyOptions } from '../api/options.js'
+import { ignoreRejection } from '../util/promises.js'
 import { defaults } from './defaults.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { resolveJournal } from './journal.js'
@@ -92,7 +93,6 @@ function resolvePace(pace: CachePace): CachePace {
 
 function checkedText(name: string, returned: unknown): string {
   if (typeof returned === 'string' && returned !== '') return returned
-  throw new HookFault(
-    `${name} returns a text that is not empty, not ${inspect(returned, { depth: 0, maxStringLength: 20 })}`,
-  )
+  const got = ignoreRejection(returned) ? 'a promise' : inspect(returned, { depth: 0, maxStringLength: 20 })
+  throw new HookFault(`${name} returns a text that is not empty, not ${got}`)
 }

@@ -1,5 +1,5 @@
 import type { EstimateTokens } from '../api/options.js'
-import { catchRejection } from '../util/promises.js'
+import { ignoreRejection } from '../util/promises.js'
 import { HookFault } from './hook-errors.js'
 
 /** The app's estimate of the tokens of texts in one exchange. It throws if the app's function fails. */
@@ -11,8 +11,7 @@ export function checkedEstimate(estimateTokens: EstimateTokens | undefined): Est
   return (written, exchange) => {
     const tokens: unknown = estimateTokens(written, exchange)
     if (typeof tokens === 'number' && tokens >= 0 && tokens < Number.POSITIVE_INFINITY) return tokens
-    // The promise itself is the reported fault. What it settles to does not matter.
-    if (catchRejection(tokens, () => {}))
+    if (ignoreRejection(tokens))
       throw new HookFault('estimateTokens returned a promise, but streams cannot wait for one')
     throw new HookFault(
       `estimateTokens must return a number of at least 0; got ${typeof tokens === 'number' ? tokens : typeof tokens}`,

@@ -9,7 +9,7 @@ import {
   type Usage,
 } from '../formats/index.js'
 import { isObject } from '../json/json.js'
-import { catchRejection } from '../util/promises.js'
+import { ignoreRejection } from '../util/promises.js'
 import { HookFault } from './hook-errors.js'
 
 /** Names of a format's functions. */
@@ -90,7 +90,7 @@ export class FormatGuard {
     return (...args: unknown[]): unknown => {
       try {
         const result = call.apply(format, args)
-        const isPromise = catchRejection(result, () => {})
+        const isPromise = ignoreRejection(result)
         const seen = isPromise ? undefined : check(result, reportResult)
         if (seen) return seen.use
         reportResult(isPromise ? 'a promise, but streams cannot wait for one' : 'an invalid value')

@@ -1,6 +1,6 @@
 import { type Framer, type Framing, framings, type Message, PassThroughFramer } from '../framing/index.js'
 import { isObject } from '../json/json.js'
-import { catchRejection } from '../util/promises.js'
+import { ignoreRejection } from '../util/promises.js'
 import { HookFault } from './hook-errors.js'
 
 /** Receives what a function has thrown. */
@@ -75,7 +75,7 @@ class FramingGuard {
   call<T>(member: string, [isValid, text]: Expected, call: () => T): T {
     try {
       const result = call()
-      if (catchRejection(result, () => {})) {
+      if (ignoreRejection(result)) {
         throw new HookFault(
           `${member} of the framing ${this.#name} returned a promise, but streams cannot wait for one`,
         )

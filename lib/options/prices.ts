@@ -2,6 +2,7 @@ import type { ModelPrices, PricedUsage, PriceFunction, Prices, UnknownPrice } fr
 import { PriceTable } from '../pricing/price-table.js'
 import type { CostOf } from '../pricing/pricing.js'
 import { isSameModel } from '../pricing/same-model.js'
+import { ignoreRejection } from '../util/promises.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { check, hint, invalidOption, objectOf, orDefault } from './validate.js'
 
@@ -61,6 +62,7 @@ function guarded(prices: PriceFunction, hookErrors: HookErrors): PriceFunction {
     try {
       const cost: unknown = prices(used)
       if (cost === undefined || (typeof cost === 'number' && cost >= 0 && Number.isFinite(cost))) return cost
+      if (ignoreRejection(cost)) throw new HookFault('prices returns a number at once, not a promise')
       throw new HookFault('prices returns a number of at least 0, or undefined')
     } catch (error) {
       hookErrors.report('prices', error)

@@ -3,6 +3,7 @@ import type { Refusal } from '../api/policy.js'
 import { isObject } from '../json/json.js'
 import { HookFault } from '../options/hook-errors.js'
 import { headerFault } from '../util/header-fault.js'
+import { ignoreRejection } from '../util/promises.js'
 import { shown } from '../util/shown.js'
 
 /** Codes go into metrics as labels. */
@@ -15,6 +16,7 @@ const OWN_CODE = /^x_[a-z0-9_]{1,62}$/
  * @throws HookFault if it is no refusal
  */
 export function toPolicyFailure(policy: string, refusal: unknown): AiProxyError {
+  if (ignoreRejection(refusal)) throw new HookFault(`the policy ${policy} refuses at once, not with a promise`)
   if (!isObject(refusal)) throw new HookFault(`the policy ${policy} refuses with an object, not ${shown(refusal)}`)
   const { code = 'policy_refused', message, status, headers } = refusal as Partial<Refusal>
   if (typeof message !== 'string' || message === '') {

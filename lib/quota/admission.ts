@@ -1,7 +1,7 @@
 import type { Admission, PolicyExchange, Refusal } from '../api/policy.js'
 import type { Subject } from '../api/subject.js'
 import type { AnyFormatName } from '../formats/index.js'
-import { isThenable } from '../util/promises.js'
+import { ignoreRejection, isThenable, toPromise } from '../util/promises.js'
 import type { CalendarCache } from './calendar.js'
 import { Denials } from './denials.js'
 import { tokensFrom } from './estimates.js'
@@ -34,6 +34,8 @@ interface QuotaParts {
 export class QuotaAdmission {
   readonly #parts: QuotaParts
   readonly #denials = new Denials()
+  /** What `onExceeded` still does. */
+  readonly #notices = new WeakMap<PolicyExchange, Promise<unknown>>()
   #exceeded = 0
 
   constructor(parts: QuotaParts) {
@@ -43,6 +45,11 @@ export class QuotaAdmission {
   /** Requests that exceeded a limit, also if they were not refused. */
   get exceeded(): number {
     return this.#exceeded
+  }
+
+  /** Returns what rejects if `onExceeded` does; `undefined` if it has returned no promise for the exchange. */
+  noticeOf(exchange: PolicyExchange): Promise<unknown> | undefined {
+    return this.#notices.get(exchange)
   }
 
   admit(exchange: PolicyExchange): Admission | Promise<Admission> {
@@ -124,7 +131,12 @@ export class QuotaAdmission {
 
   #noteExceeded(exceeded: Exceeded, exchange: PolicyExchange): void {
     this.#exceeded++
-    this.#parts.options.onExceeded?.(exceeded.limit, exchange)
+    const notice: unknown = this.#parts.options.onExceeded?.(exceeded.limit, exchange)
+    if (!isThenable(notice)) return
+    const promise = toPromise(notice)
+    // It is awaited only once the exchange has ended.
+    ignoreRejection(promise)
+    this.#notices.set(exchange, promise)
   }
 }
 

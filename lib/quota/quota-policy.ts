@@ -94,6 +94,13 @@ class QuotaPolicy implements Quota {
   }
 
   settle(record: ExchangeRecord, exchange: PolicyExchange): void | Promise<void> {
+    const settled = this.#settle(record, exchange)
+    // What `onExceeded` rejects with is reported, like all that a policy rejects with.
+    const notice = this.#admission.noticeOf(exchange)
+    return notice ? Promise.all([settled, notice]).then(() => {}) : settled
+  }
+
+  #settle(record: ExchangeRecord, exchange: PolicyExchange): void | Promise<void> {
     const run = this.#running.take(record.id)
     if (!run) return undefined
     let charged: QuotaCharge | undefined

@@ -9,7 +9,7 @@ import { StreamMeter } from '../metering/stream-meter.js'
 import type { Config } from '../options/config.js'
 import type { TokensOf } from '../options/estimate-tokens.js'
 import { type HookErrors, HookFault } from '../options/hook-errors.js'
-import { catchRejection } from '../util/promises.js'
+import { ignoreRejection } from '../util/promises.js'
 import { shown } from '../util/shown.js'
 
 /**
@@ -56,7 +56,7 @@ function messageHook(onEvent: OnEvent, exchange: Exchange, hookErrors: HookError
     const replaced: unknown = onEvent(event, view)
     if (replaced === undefined || replaced === null) return replaced
     // The promise itself is the reported fault.
-    const isPromise = catchRejection(replaced, () => {})
+    const isPromise = ignoreRejection(replaced)
     const text = isObject(replaced) && !isPromise ? jsonOf(replaced.data) : undefined
     if (text === undefined)
       throw new HookFault('onEvent must return nothing, null, or an object with JSON as its `data`')

@@ -1,5 +1,5 @@
 import type { BalanceFunction } from '../api/targets.js'
-import { catchRejection } from '../util/promises.js'
+import { ignoreRejection } from '../util/promises.js'
 import { shown } from '../util/shown.js'
 import type { RoutedRequest } from './routed-request.js'
 import type { TargetState } from './target-state.js'
@@ -17,8 +17,7 @@ export function appOrder(
 ): TargetState[] {
   const choice = { candidates: candidates.map((each) => each.candidate()), stickyKey: request.stickyKey }
   const answer: unknown = balance(choice, request.hookView())
-  // The error below says all that a rejection could.
-  if (catchRejection(answer, () => {})) throw invalid('a promise')
+  if (ignoreRejection(answer)) throw invalid('a promise')
   if (!Array.isArray(answer)) throw invalid(shown(answer))
   const order: TargetState[] = []
   for (const each of answer as unknown[]) {

@@ -12,6 +12,16 @@ export function catchRejection(value: unknown, onRejected: (error: unknown) => v
   return true
 }
 
+/**
+ * Handles the rejection of a promise that stands where a value is due at once. That it does is the fault to report; what it
+ * settles to does not matter.
+ *
+ * @returns whether the value is a promise
+ */
+export function ignoreRejection(value: unknown): boolean {
+  return catchRejection(value, () => {})
+}
+
 /** Returns whether `await` would wait for the value. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if (typeof value !== 'object' && typeof value !== 'function') return false

@@ -43,7 +43,7 @@ export const routing = [
       ["verdict.reason !== undefined && failure.kind !== 'unprepared'", 'verdict.reason !== undefined'],
       ['eligible.find((each) => each.name === name && !each.isFull)', 'eligible.find((each) => each.name === name)'],
       ['.sort(([a], [b]) => a - b)', ''],
-      ['if (catchRejection(answer, () => {})) throw', "if (typeof answer === 'symbol') throw"],
+      ['if (ignoreRejection(answer)) throw', "if (typeof answer === 'symbol') throw"],
       ['if (order.includes(target)) throw', 'if (order.length > 99) throw'],
       ['byPriority(eligible)[0]!)[0]?.name', 'eligible)[0]?.name'],
       ['const kept = this.#balancer.isFilter ?', 'const kept = stickyKey === request.model ?'],
