@@ -7,7 +7,7 @@ import { isObject, tryParseJson } from '../json/json.js'
 /** What is known of an answer that was kept. */
 export interface KeptAnswer {
   readonly facts: AnswerFacts
-  /** Status of the provider's answer; `undefined` if it gave none. */
+  /** Status of the provider's answer; `undefined` if it gave none, or the app answered in its place. */
   readonly providerStatus: number | undefined
   /** The body ended well for HTTP. */
   readonly isBodyWhole: boolean
@@ -29,20 +29,21 @@ const SHARED_LIMITS = /^(?:first_byte|first_token|idle|progress)_timeout$|_too_(
  */
 export function answerEnd(exchange: Exchange, hasBegun: boolean, isBodyWhole: boolean): JournalEnd {
   exchange.finishMetering()
-  const { answer, failure, outcome, providerStatus, isComplete } = exchange
+  const { answer, failure, outcome, providerStatus, isComplete, isReplaced } = exchange
   const isShared = failure !== undefined && (SHARED.has(failure.outcome) || SHARED_LIMITS.test(failure.code))
   const isOwn = failure ? !isShared : outcome === 'client_disconnect' && !isComplete
   const isWhole = failure === undefined && answer.error === undefined && !answer.isTruncated && !isOwn
   const kept: KeptAnswer = {
     facts: answer.facts,
-    providerStatus,
+    providerStatus: isReplaced ? undefined : providerStatus,
     isBodyWhole,
     // An answer in one piece has no end of its own that is seen before that of its body.
     isUsageReported: answer.usageAt(isComplete || (isWhole && isBodyWhole))?.estimated === false,
     failure: failure && {
       code: failure.code,
       message: exchange.secrets.mask(failure.message),
-      outcome: failure.outcome,
+      // What the provider said with its status is its refusal.
+      outcome: exchange.hasErrorStatus && failure.code === 'upstream_error' ? 'provider_error' : failure.outcome,
     },
   }
   const how = !hasBegun && isOwn ? 'vacated' : isWhole ? 'complete' : 'failed'

@@ -191,8 +191,8 @@ export class Downstream {
   /** Ends the response. The client must read the rest of it in time. */
   end(given?: Buffer | string): void {
     const last = given !== undefined && this.recorder ? this.recorder.keep(Buffer.from(given), undefined) : given
-    if (this.isGone) return
     this.recorder?.end(true)
+    if (this.isGone) return
     if (this.isLagging) {
       this.endsLater = true
       return this.#drain.awaitReader()

@@ -43,8 +43,14 @@ export class OwnAnswers {
     this.#downstream.end(this.#exchange.req.method === 'HEAD' ? undefined : body)
   }
 
+  /** Others may read what a client that has left does not get any more. */
+  get #isRead(): boolean {
+    return !this.#downstream.isGone || this.#exchange.recorder !== undefined
+  }
+
   /** Sends the app's answer: as a response, or as an event if the response was opened as an event stream. */
   sendFromApp(answer: FinishedAnswer): void {
+    if (!this.#isRead) return
     const { status, headers, content } = answer
     if (this.#opener.framing === undefined) return this.send(status, headers, content)
     this.#exchange.enter('ending')
@@ -61,9 +67,11 @@ export class OwnAnswers {
     const status = plan.providerStatus
     this.#hooks.askAboutAnswer(onAnswer, { body, status, isJsonByLabel: plan.isJsonByLabel }, (replacement) => {
       settleReportedError(this.#exchange)
-      if (this.#downstream.isGone) return onGone()
-      this.#exchange.enter('ending')
-      this.#opener.sendHeld(plan, replacement ?? body, replacement !== undefined)
+      if (this.#isRead) {
+        this.#exchange.enter('ending')
+        this.#opener.sendHeld(plan, replacement ?? body, replacement !== undefined)
+      }
+      if (this.#downstream.isGone) onGone()
     })
   }
 

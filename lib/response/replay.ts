@@ -140,7 +140,7 @@ export class Replay implements ReplayCallbacks {
     } else if (failure && !mayEnd && downstream.begunBy === undefined) {
       fail(failure)
     } else {
-      if (failure) exchange.settle(failure.outcome, failure)
+      if (failure) exchange.settle(kept?.failure?.outcome ?? failure.outcome, failure)
       else if ((kept?.providerStatus ?? 0) >= 400) exchange.settle('provider_error')
       exchange.enter('ending')
       if (mayEnd) downstream.end()

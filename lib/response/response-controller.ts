@@ -130,8 +130,8 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   #answerInstead(answer: FinishedAnswer): void {
     this.#stopUpstream()
     this.#exchange.replaceAnswer()
-    if (this.#downstream.isGone) return this.finish()
     this.#ownAnswers.sendFromApp(answer)
+    if (this.#downstream.isGone) this.finish()
   }
 
   #forward(response: IncomingMessage, plan: ResponsePlan): void {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import type { AiProxyOptions } from '../../../lib/index.js'
 import { startApp } from '../support/app.js'
 import { Events, post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
@@ -9,15 +10,39 @@ import { until } from '../support/waiting.js'
 const { path, events, terminator } = openai
 const request = { ...openai.request, temperature: 0 }
 
-async function start(t: TestContext) {
+async function start(t: TestContext, given: Partial<AiProxyOptions> = {}) {
   const provider = await startProvider(t)
   const app = await startApp(t, {
     target: provider.url,
     limits: { terminatorGraceMs: false },
     cache: { ttlMs: 1e6, scope: () => 'all' },
     joinIdentical: true,
+    ...given,
   })
   return { provider, app }
+}
+
+/** Lets one client join the request of another, which leaves if it is to. @returns what the second gets of an answer */
+async function join(t: TestContext, given: Partial<AiProxyOptions>, json: object, leaves: boolean) {
+  const { provider, app } = await start(t, given)
+  const leave = new AbortController()
+  const leading = post(app.url + path, json, { signal: leave.signal }).catch(() => {})
+  const call = await provider.next()
+  const joining = post(app.url + path, json)
+  await until(() => app.proxy.exchanges()[1]?.phase === 'waiting', 'it has joined')
+  if (leaves) {
+    leave.abort()
+    await until(() => app.proxy.exchanges()[0]?.phase === 'draining', 'the first has left')
+  }
+  return async (status: number, body: object) => {
+    call.res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    const response = await joining
+    const text = (await response.text()).replaceAll(': heartbeat\n\n', '')
+    await (await leading)?.text().catch(() => {})
+    await until(() => app.records.length === 2, 'both records')
+    const of = (how: string) => app.records.find(({ cache }) => cache === how)!
+    return { status: response.status, text, led: of('miss'), joined: of('join') }
+  }
 }
 
 describe('a client that has joined an answer', () => {
@@ -61,4 +86,46 @@ describe('a client that has joined an answer', () => {
       assert.deepEqual([response.status, openai.errorIn(await response.json()).code], [502, code])
     })
   }
+
+  const early = { heartbeat: { everyMs: 60_000, beforeFirstByte: true } }
+  const json = { ...request, stream: false }
+  const whole = { choices: [{ index: 0, message: { role: 'assistant', content: 'hi' }, finish_reason: 'stop' }] }
+  const refusal = { error: { message: 'slow down', code: 'rate_limit' } }
+
+  for (const [what, given] of [
+    ['onAnswer', { onAnswer: () => undefined }],
+    ['onAnswer, with an answer of its own', { onAnswer: () => ({ body: { own: true } }) }],
+    ['onResponse, with an answer of its own', { onResponse: () => ({ status: 203, body: { own: true } }) }],
+  ] as const) {
+    for (const [how, options, body] of [
+      ['a JSON answer', {}, json],
+      ['a stream that was opened early', early, request],
+    ] as const) {
+      test(`gets ${how} that the first has left: ${what}`, { timeout: 20_000 }, async (t) => {
+        const results = []
+        for (const leaves of [false, true]) {
+          for (const [status, answer] of [[200, whole] as const, [429, refusal] as const]) {
+            const answered = await join(t, { ...given, ...options }, body, leaves)
+            const { status: got, text, joined } = await answered(status, answer)
+            assert.notEqual(text, '')
+            results.push([got, text, joined.outcome])
+          }
+        }
+        assert.deepEqual(results.slice(2), results.slice(0, 2))
+      })
+    }
+  }
+
+  test('has the outcome of the first: a refusal that became an event', async (t) => {
+    const answered = await join(t, early, request, false)
+    const { led, joined } = await answered(429, refusal)
+    assert.deepEqual([led.outcome, led.code], ['provider_error', 'upstream_error'])
+    assert.deepEqual([joined.outcome, joined.code], ['provider_error', 'upstream_error'])
+  })
+
+  test("has the outcome of the first: the app's answer in the place of a refusal", async (t) => {
+    const answered = await join(t, { onResponse: () => ({ body: { own: true } }) }, json, false)
+    const { led, joined } = await answered(429, refusal)
+    assert.deepEqual([led.outcome, joined.outcome], ['completed', 'completed'])
+  })
 })
