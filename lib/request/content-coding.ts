@@ -64,7 +64,7 @@ const DEFLATED = 8
  * Returns whether data is in zlib's format (RFC 1950). "deflate" means that format (RFC 9110, 8.4.1.2), but some send
  * raw deflate.
  */
-function isZlib(start: Buffer): boolean {
+export function isZlib(start: Buffer): boolean {
   const [method = 0, flags = 0] = start
   return (method & 0x0f) === DEFLATED && (method * 256 + flags) % 31 === 0
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Readable, Transform } from 'node:stream'
-import { constants, createBrotliDecompress, createGunzip, createInflate, type Zlib } from 'node:zlib'
+import { constants, createBrotliDecompress, createGunzip, createInflateRaw, type Zlib } from 'node:zlib'
+import { isZlib } from '../request/content-coding.js'
 
 // Flush after each chunk, so that events pass as they arrive. A stream that is incomplete at its end counts as broken.
 const flushEachChunk = { flush: constants.Z_SYNC_FLUSH }
@@ -12,17 +13,43 @@ export type Decoder = Transform & Zlib
 const decoders = new Map<string, () => Decoder>([
   ['gzip', () => createGunzip(flushEachChunk)],
   ['x-gzip', () => createGunzip(flushEachChunk)],
-  ['deflate', () => createInflate(flushEachChunk)],
+  ['deflate', createAnyInflate],
   ['br', () => createBrotliDecompress(flushEachBrotliChunk)],
 ])
 
-/** Values that some servers send although there is no coding (`identity` is not a coding: RFC 9110, 12.5.3). */
-const NO_CODING = new Set(['', 'identity', 'none', 'utf-8', 'utf8'])
+/**
+ * Values that some servers send although there is no coding (`identity` is not a coding: RFC 9110, 12.5.3): charsets,
+ * codings of a transfer, and those of mails.
+ */
+const NO_CODING =
+  /^(?:|identity|none|null|utf-?8|us-ascii|iso-8859-1|chunked|(?:7|8)-?bit|binary|text\/[\w.+-]+|application\/json)$/
+
+/** Bytes of the head of zlib's format (RFC 1950); its end is a checksum, behind the end of the data. */
+const ZLIB_HEAD_BYTES = 2
+
+/**
+ * Creates a decoder for "deflate", which means zlib's format (RFC 9110, 8.4.1.2). Some servers send raw deflate, and
+ * browsers take both.
+ */
+function createAnyInflate(): Decoder {
+  const decoder = createInflateRaw(flushEachChunk)
+  const inflate = decoder._transform.bind(decoder)
+  let start: Buffer = Buffer.alloc(0)
+  decoder._transform = (chunk: Buffer, encoding, done) => {
+    start = Buffer.concat([start, chunk])
+    if (start.length < ZLIB_HEAD_BYTES && !decoder.writableEnded) return done()
+    decoder._transform = inflate
+    const data = isZlib(start) ? start.subarray(ZLIB_HEAD_BYTES) : start
+    // An end before the head is an error, which only an empty last chunk shows.
+    inflate(data, encoding, (error) => (error || chunk.length > 0 ? done(error) : inflate(chunk, encoding, done)))
+  }
+  return decoder
+}
 
 /** Returns the codings that a `content-encoding` names, without those that change nothing. */
 export function codingsOf(contentEncoding: string | undefined): string[] {
   const codings = (contentEncoding ?? '').split(',').map((coding) => coding.trim().toLowerCase())
-  return codings.filter((coding) => !NO_CODING.has(coding))
+  return codings.filter((coding) => !NO_CODING.test(coding))
 }
 
 /**

@@ -8,7 +8,9 @@ import {
   constants,
   createBrotliCompress,
   createDeflate,
+  createDeflateRaw,
   createGzip,
+  deflateRawSync,
   deflateSync,
   gzipSync,
 } from 'node:zlib'
@@ -38,11 +40,12 @@ describe('decoded', () => {
   const compressors = {
     gzip: () => createGzip({ flush }),
     deflate: () => createDeflate({ flush }),
+    'deflate, raw': () => createDeflateRaw({ flush }),
     br: () => createBrotliCompress({ flush: constants.BROTLI_OPERATION_FLUSH }),
   }
   for (const [encoding, compressor] of Object.entries(compressors)) {
     test(`${encoding}: each event is decoded as soon as it arrives`, async () => {
-      const response = responseWith(encoding)
+      const response = responseWith(encoding.replace(', raw', ''))
       const source = decodeBody(response, decoderFor(response, true)!())
       const provider = compressor()
       provider.pipe(response)
@@ -56,6 +59,25 @@ describe('decoded', () => {
       source.resume()
       await ended
     })
+  }
+
+  for (const compressed of [deflateSync('data: a\n\n'), deflateRawSync('data: a\n\n')]) {
+    test(`deflate in single bytes: ${compressed.toString('hex')}`, async () => {
+      const response = responseWith('deflate')
+      const source = decodeBody(response, decoderFor(response, true)!())
+      for (const byte of compressed) response.write(Buffer.of(byte))
+      response.end()
+      assert.equal(Buffer.concat(await source.toArray()).toString(), 'data: a\n\n')
+    })
+
+    for (const bytes of [1, 2, 5]) {
+      test(`deflate that ends after ${bytes} bytes is an error: ${compressed.toString('hex')}`, async () => {
+        const response = responseWith('deflate')
+        const source = decodeBody(response, decoderFor(response, true)!())
+        response.end(compressed.subarray(0, bytes))
+        await assert.rejects(source.toArray())
+      })
+    }
   }
 
   test('a truncated body is an error, not an end', async () => {

@@ -128,7 +128,10 @@ describe('the handling of a body', () => {
     }
   })
 
-  for (const encoding of ['identity', 'Identity', 'none', 'utf-8', 'UTF8', '', ' ', 'identity, identity']) {
+  for (const encoding of [
+    ...['identity', 'Identity', 'none', 'null', 'utf-8', 'UTF8', 'ISO-8859-1', '', ' ', 'identity, identity'],
+    ...['chunked', '8bit', 'binary', 'text/event-stream'],
+  ]) {
     test(`the encoding ${JSON.stringify(encoding)} means none: the body is read, and the header is removed`, () => {
       const headers = { 'content-type': 'text/event-stream', 'content-encoding': encoding }
       assert.equal(kind(headers), 'sse')
