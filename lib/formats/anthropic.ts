@@ -2,7 +2,7 @@ import { readSse } from '../framing/sse-message.js'
 import { tryParseJson } from '../json/json.js'
 import { builtIn } from './built-in.js'
 import { errorIn } from './failures.js'
-import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
+import { allText, argumentsText, listAt, reasonAt, textAt, valueAt } from './fields.js'
 import type { TextPlace } from './format.js'
 import type { Counting, ParsedMessage, Usage } from './message.js'
 import { parsedMessage } from './parsed-message.js'
@@ -134,7 +134,7 @@ export const anthropic = builtIn({
       billed,
       // Anthropic's SDKs do the same: a figure of a `message_delta` replaces the one before, even if it is 0.
       replacesUsage: usage !== undefined && message === undefined,
-      finishReason: textAt(data, 'delta', 'stop_reason') ?? start.finishReason,
+      finishReason: reasonAt(data, 'delta', 'stop_reason') ?? start.finishReason,
       text: blockText(valueAt(data, 'delta')) || blockText(block) || start.text,
       callsTool: isCall(block) || listAt(message, 'content').some(isCall),
       error: errorIn(data),
@@ -182,7 +182,7 @@ function readBody(message: unknown): ParsedMessage {
   return {
     model: fallbackModel(content) ?? textAt(message, 'model'),
     responseId: textAt(message, 'id'),
-    finishReason: textAt(message, 'stop_reason'),
+    finishReason: reasonAt(message, 'stop_reason'),
     text: allText(content, (block) => blockText(block) + (argumentsText(valueAt(block, 'input')) ?? '')),
   }
 }

@@ -1,6 +1,6 @@
 import { aws, exceptionIn, failureIn } from './aws.js'
 import { builtIn } from './built-in.js'
-import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
+import { allText, argumentsText, listAt, reasonAt, textAt, valueAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
 import type { Counting } from './message.js'
 import { outputLimitPathsIn } from './output-limits.js'
@@ -62,7 +62,7 @@ export const bedrockConverse = builtIn({
     const payload = wrapped === undefined ? data : data[wrapped]
     return parsedMessage({
       model: textAt(payload, 'trace', 'promptRouter', 'invokedModelId'),
-      finishReason: textAt(payload, 'stopReason'),
+      finishReason: reasonAt(payload, 'stopReason'),
       usage: readUsage(valueAt(payload, 'usage')),
       text: blockText(valueAt(payload, 'delta')),
       callsTool: valueAt(payload, 'start', 'toolUse') !== undefined,
@@ -80,7 +80,7 @@ export const bedrockConverse = builtIn({
   readAnswer(answer) {
     return parsedMessage({
       model: textAt(answer, 'trace', 'promptRouter', 'invokedModelId'),
-      finishReason: textAt(answer, 'stopReason'),
+      finishReason: reasonAt(answer, 'stopReason'),
       usage: readUsage(answer.usage),
       text: allText(listAt(answer, 'output', 'message', 'content'), blockText),
       error: failureIn(answer),

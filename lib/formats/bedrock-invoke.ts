@@ -6,7 +6,7 @@ import { bedrockConverse, wrappedEvent } from './bedrock-converse.js'
 import { builtIn } from './built-in.js'
 import { cohereRepetitions } from './cohere.js'
 import type { CompleteFormat } from './complete.js'
-import { allText, firstText, listAt, textAt } from './fields.js'
+import { allText, firstText, listAt, reasonAt, textAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
 import type { Counting, ParsedMessage } from './message.js'
 import { openaiChat } from './openai-chat.js'
@@ -235,7 +235,7 @@ function plainTexts(message: JsonObject): readonly TextPlace[] {
 function readPlain(message: JsonObject): ParsedMessage {
   const lists = LISTS.flatMap((field) => listAt(message, field))
   const reason = (from: unknown) =>
-    textAt(from, 'stop_reason') ?? textAt(from, 'completionReason') ?? textAt(from, 'finish_reason')
+    reasonAt(from, 'stop_reason') ?? reasonAt(from, 'completionReason') ?? reasonAt(from, 'finish_reason')
   const text = (from: unknown) => firstText(TEXTS, (field) => textAt(from, field as string))
   return {
     finishReason: reason(message) ?? firstText(lists, reason),

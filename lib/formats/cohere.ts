@@ -3,7 +3,7 @@ import { readSse } from '../framing/sse-message.js'
 import { isObject, tryParseJson } from '../json/json.js'
 import { builtIn } from './built-in.js'
 import { dataEvent } from './failures.js'
-import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
+import { allText, argumentsText, listAt, reasonAt, textAt, valueAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
 import type { Counting, ParsedMessage } from './message.js'
 import { parsedMessage } from './parsed-message.js'
@@ -85,7 +85,7 @@ export const cohere = builtIn({
     const message = valueAt(data, 'delta', 'message')
     return parsedMessage({
       responseId: textAt(data, 'id'),
-      finishReason: textAt(data, 'delta', 'finish_reason'),
+      finishReason: reasonAt(data, 'delta', 'finish_reason'),
       usage: readUsage(valueAt(data, 'delta', 'usage')),
       text: generatedText(message),
       callsTool: callsTool(message),
@@ -97,7 +97,7 @@ export const cohere = builtIn({
   readAnswer(answer) {
     return parsedMessage({
       responseId: textAt(answer, 'id') ?? textAt(answer, 'response_id') ?? textAt(answer, 'generation_id'),
-      finishReason: textAt(answer, 'finish_reason'),
+      finishReason: reasonAt(answer, 'finish_reason'),
       usage: readUsage(answer.usage) ?? readUsage(valueAt(answer, 'meta')),
       text: generatedText(answer.message) || generatedTextV1(answer),
       error: errorOf(answer),
@@ -178,7 +178,7 @@ function typeOf(data: unknown): string | undefined {
 function readEventV1(line: JsonObject): ParsedMessage {
   return {
     responseId: textAt(line, 'response', 'response_id') ?? textAt(line, 'generation_id'),
-    finishReason: textAt(line, 'finish_reason') ?? textAt(line, 'response', 'finish_reason'),
+    finishReason: reasonAt(line, 'finish_reason') ?? reasonAt(line, 'response', 'finish_reason'),
     usage: readUsage(valueAt(line, 'response', 'meta')),
     text: textAt(line, 'event_type') === 'tool-calls-generation' ? toolText(line) : generatedTextV1(line),
     callsTool: callsTool(line) || valueAt(line, 'tool_call_delta') !== undefined,

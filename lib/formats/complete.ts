@@ -29,6 +29,11 @@ export interface CompleteFormat<Name extends AnyFormatName = AnyFormatName>
   readonly ownFramings: readonly Framing[]
 }
 
+/** Returns whether all messages of a stream are JSON objects, so that a text in the place of one is not the model's. */
+export function sendsObjects({ isGuess, isCustom }: CompleteFormat): boolean {
+  return !isGuess && !isCustom
+}
+
 /** Members in addition to those of {@link Format}, for which an app has no use. */
 interface Internals {
   readonly isGuess?: boolean

@@ -1,4 +1,4 @@
-import { isObject } from '../json/json.js'
+import { isObject, tryParseJson } from '../json/json.js'
 import { listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 
@@ -35,7 +35,10 @@ export function errorIn(message: unknown): string | undefined {
  * - `{"Output":{"__type":"…#UnknownOperationException"},"Version":…}` (AWS, for a path that it does not know)
  * - `{"code":"Throttling","message":…}` without an answer next to it:
  *   https://www.alibabacloud.com/help/en/model-studio/error-code; Alibaba's gateway begins the names with capitals
- * - `{"__type":"ThrottlingException","message":…}` (AWS: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html)
+ * - `{"__type":"ThrottlingException","message":…}` (AWS: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html),
+ *   or without the message
+ * - `{"success":false}`, `{"status":503,"title":…}` without an answer next to it
+ * - `{"message":"Internal server error"}` and nothing else (AWS's API Gateway), if the text says so
  * - `{"errorMessage":…,"errorType":…}` (AWS Lambda: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html)
  * - `{"detail":…}` without an answer next to it (FastAPI), and `{"errors":…}` with a text or an object (Rails)
  */
@@ -94,8 +97,32 @@ export function isErrorSentence(text: string): boolean {
 
 const MAX_SENTENCE_CHARS = 300
 
+/**
+ * Returns the error that stands in the place of a message, in a protocol whose messages are objects: a sentence, an error
+ * in JSON that was written as a string of JSON once more, or a `message` that says so, and nothing else.
+ *
+ * @param data parsed JSON, or a text that is not JSON
+ */
+export function spokenErrorIn(data: unknown): string | undefined {
+  if (typeof data === 'string') {
+    const mayBeJson = data.length <= MAX_ENCLOSED_CHARS && data.trimStart().startsWith('{')
+    return (
+      anyErrorIn(mayBeJson ? tryParseJson(data) : undefined) ??
+      (isErrorSentence(data) ? data.slice(0, MAX_ERROR_CHARS) : undefined)
+    )
+  }
+  if (!isObject(data) || !Object.keys(data).every((field) => FIELDS_OF_MESSAGE.has(field))) return undefined
+  const sentence = MESSAGE_FIELDS.map((field) => textAt(data, field)).find(Boolean)
+  return sentence !== undefined && isErrorSentence(sentence) ? sentence : undefined
+}
+
+const MAX_ERROR_CHARS = 1000
+const MAX_ENCLOSED_CHARS = 4096
+const FIELDS_OF_MESSAGE = new Set(['message', 'Message', 'msg', 'request_id', 'requestId', 'requestid'])
+
 /** What the bytes of every error have that {@link anyErrorIn} or a format finds in a whole answer. */
-const ERROR_MARKS = /err(?:or|_?msg)|fail|"fault"|"__type"|"base_resp"|"detail"|"(?:message|msg)"\s*:\s*"/i
+const ERROR_MARKS =
+  /err(?:or|_?msg)|fail|"fault"|"__type"|"base_resp"|"detail"|"(?:message|msg)"\s*:\s*"|"timeout"|"success"\s*:\s*false|"status"\s*:\s*[45]\d\d\b|^\s*[^{[\s]/i
 
 /** Returns whether the bytes of a JSON answer may report an error: if not, it need not be parsed to find one. */
 export function mayReportError(json: Buffer): boolean {
@@ -105,7 +132,7 @@ export function mayReportError(json: Buffer): boolean {
 /** Returns the text of an error: the error itself if it is a string, or one of its fields. */
 export function errorText(error: unknown): string {
   if (typeof error === 'string' && error !== '') return error
-  for (const field of [...MESSAGE_FIELDS, 'detail', 'code', 'type']) {
+  for (const field of [...MESSAGE_FIELDS, 'detail', 'title', 'code', 'type', '__type']) {
     const said = textAt(error, field)
     if (said) return said
   }
@@ -114,17 +141,22 @@ export function errorText(error: unknown): string {
 
 /**
  * Returns whether a finish reason reports a failure: OpenRouter's `error`, Cohere's `ERROR`, `ERROR_TOXIC` and
- * `TIMEOUT` (https://docs.cohere.com/reference/chat), the responses API's `failed`, DeepSeek's
+ * `TIMEOUT` (https://docs.cohere.com/reference/chat), Zhipu's `network_error`
+ * (https://docs.z.ai/api-reference/llm/chat-completion), the responses API's `failed`, DeepSeek's
  * `insufficient_system_resource` (https://api-docs.deepseek.com/api/create-chat-completion).
  */
 export function isFailure(finishReason: string): boolean {
-  return /^(?:error(?:_\w+)?|failed|timeout|insufficient_system_resource)$/i.test(finishReason)
+  const reason = finishReason.slice(0, MAX_REASON_CHARS)
+  return /^(?:\w+_)?error(?:_\w+)?$|^(?:failed|timeout|insufficient_system_resource)$/i.test(reason)
 }
+
+const MAX_REASON_CHARS = 64
 
 /** Returns the error of a message that has a code and a text, or a `detail`, at its top level. */
 function topLevelErrorIn(message: JsonObject): string | undefined {
   const sentence = MESSAGE_FIELDS.map((field) => textAt(message, field)).find(Boolean)
   if (sentence !== undefined && !SUCCESS.test(sentence) && reportsFailure(message)) return sentence
+  if (sentence === undefined && failsWithoutWords(message)) return errorText(message)
   if (!Object.keys(message).every((field) => FIELDS_WITH_DETAIL.has(field))) return undefined
   const { errors } = message
   if (typeof errors !== 'number' && isError(errors)) return errorText(errors)
@@ -145,6 +177,12 @@ const FIELDS_WITH_DETAIL = new Set(
   'detail errors status status_code code title type instance request_id traceId'.split(' '),
 )
 const SUCCESS = /^(?:0|2\d\d|ok|success|succeeded|none|null)?$/i
+
+/** Returns whether a message can only be a failure, although it does not say what failed. */
+function failsWithoutWords({ status, success, __type: type }: JsonObject): boolean {
+  const isException = typeof type === 'string' && EXCEPTION.test(type.slice(-MAX_SENTENCE_CHARS))
+  return success === false || (typeof status === 'number' && status >= 400 && status < 600) || isException
+}
 
 function reportsFailure({ status, success, ...message }: JsonObject): boolean {
   const isFailureStatus =

@@ -26,13 +26,17 @@ export function listAt(root: unknown, ...path: readonly (string | number)[]): re
 }
 
 /**
- * Returns the word for why something ended; `undefined` if there is none. Google's APIs send enums as numbers if the
- * client asks for it (`$alt=json;enum-encoding=int`), with 0 for the unspecified value.
+ * Returns the word for why something ended; `undefined` if there is none. Some servers send `"null"` (Alibaba) or a blank
+ * while nothing has ended. Google's APIs send enums as numbers if the client asks for it
+ * (`$alt=json;enum-encoding=int`), with 0 for the unspecified value.
  */
 export function reasonAt(root: unknown, ...path: readonly (string | number)[]): string | undefined {
   const value = valueAt(root, ...path)
-  return typeof value === 'number' && value !== 0 ? String(value) : textAt(root, ...path)
+  if (typeof value === 'number') return value === 0 ? undefined : String(value)
+  return typeof value === 'string' && !NO_REASON.test(value) ? value : undefined
 }
+
+const NO_REASON = /^\s*(?:null|none|undefined)?\s*$/i
 
 /** Returns the first text that `pick` finds in a list. */
 export function firstText(list: readonly unknown[], pick: (item: unknown) => string | undefined): string | undefined {

@@ -1,6 +1,6 @@
 export { answerRulesFor } from './answer-rules.js'
 export { builtInFormats } from './built-ins.js'
-export { type CompleteFormat, complete } from './complete.js'
+export { type CompleteFormat, complete, sendsObjects } from './complete.js'
 export {
   answerIdIn,
   beginningOf,
@@ -12,7 +12,7 @@ export {
   MAX_ANSWER_ID_LENGTH,
 } from './conversation.js'
 export { statusOfError } from './error-status.js'
-export { anyErrorIn, errorText, isErrorSentence, isFailure, mayReportError } from './failures.js'
+export { anyErrorIn, errorText, isFailure, mayReportError, spokenErrorIn } from './failures.js'
 export type {
   AnswerHeaders,
   AnyFormatName,

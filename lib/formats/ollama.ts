@@ -2,7 +2,7 @@ import { ndjson } from '../framing/index.js'
 import { tryParseJson } from '../json/json.js'
 import { type BuiltInFormat, builtIn } from './built-in.js'
 import { dataEvent, errorIn, hasError } from './failures.js'
-import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
+import { allText, argumentsText, listAt, reasonAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 import { tokensOfLogprobs } from './log-probabilities.js'
 import type { Counting } from './message.js'
@@ -55,7 +55,7 @@ function ollama(spoken: typeof CHAT | typeof GENERATE, textOf: (line: JsonObject
   const read = (line: JsonObject) =>
     parsedMessage({
       model: textAt(line, 'model'),
-      finishReason: textAt(line, 'done_reason'),
+      finishReason: reasonAt(line, 'done_reason'),
       usage: readUsage(line),
       text: textOf(line),
       error: errorIn(line),

@@ -1,5 +1,5 @@
 import { severalChoices } from './choices.js'
-import { errorIn, errorText, hasError } from './failures.js'
+import { errorIn, errorText, hasError, isFailure } from './failures.js'
 import { allText, firstText, listAt, reasonAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 import type { Counting, ParsedMessage, Progress, Usage } from './message.js'
@@ -96,10 +96,12 @@ export function readChoices(
   const choices = listAt(data, 'choices')
   const usage = usageIn(data, choices)
   const error = failureIn(data) ?? firstText(choices, errorIn)
+  const reasons = choices.map((choice) => reasonAt(choice, 'finish_reason'))
   return parsedMessage({
     model: textAt(data, 'model'),
     responseId: textAt(data, 'id'),
-    finishReason: firstText(choices, (choice) => reasonAt(choice, 'finish_reason')),
+    // One choice that failed is a failure, whichever it is.
+    finishReason: reasons.find((reason) => reason !== undefined && isFailure(reason)) ?? reasons.find(Boolean),
     usage,
     text: allText(choices, textOf),
     callsTool: callsTool && choices.some(callsTool),
@@ -112,7 +114,7 @@ export function readChoices(
 export function choicesProgress(data: JsonObject): Progress | undefined {
   const isPiece =
     Array.isArray(data.choices) || /^(?:chat\.completion\.chunk|text_completion)/.test(textAt(data, 'object') ?? '')
-  return isPiece ? { choices: severalChoices(data.choices, (choice) => textAt(choice, 'finish_reason')) } : undefined
+  return isPiece ? { choices: severalChoices(data.choices, (choice) => reasonAt(choice, 'finish_reason')) } : undefined
 }
 
 /**
@@ -146,9 +148,13 @@ const RELEVANT_FIELDS = [
 /** Fields in which servers without `choices` have the text (Baidu's `result`, Cloudflare's `response`). */
 const ANSWER_FIELDS = ['result', 'response', 'text', 'content', 'delta', 'output', 'generated_text']
 
-/** Returns whether a message has nothing but usage that matters to the client. */
+/**
+ * Returns whether a message has nothing but usage that matters to the client. Without `choices`, a field for the text
+ * shows another protocol, even if it is empty.
+ */
 function hasOnlyUsage(data: JsonObject): boolean {
-  return RELEVANT_FIELDS.every((field) => isEmpty(data[field])) && !ANSWER_FIELDS.some((field) => field in data)
+  const hasText = 'choices' in data ? (field: string) => !isEmpty(data[field]) : (field: string) => field in data
+  return RELEVANT_FIELDS.every((field) => isEmpty(data[field])) && !ANSWER_FIELDS.some(hasText)
 }
 
 function isEmpty(value: unknown): boolean {

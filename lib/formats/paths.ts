@@ -44,16 +44,18 @@ export function generatesAt(method: string, path: string, format?: CompleteForma
 
 /**
  * Returns whether a request is known to be answered in JSON, or with a stream: by something, and never with a page.
- * Pictures, sound and transcriptions come in formats of their own, and what an app's own format takes is not known. Nor
- * is what comes at a path that no format claims, whatever format the app names for it.
+ * Sound and transcriptions come in formats of their own, and what an app's own format takes is not known. Nor is what
+ * comes at a path that no format claims, whatever format the app names for it.
  *
  * @param path percent-decoded, including the target's prefix
  * @param format of the path
  */
 export function answersInJson(method: string, path: string, { isCustom }: CompleteFormat): boolean {
   const claimant = method === 'POST' && !isCustom ? claimOf(path) : undefined
-  return claimant !== undefined && claimant.name !== 'openai-media' && !runsNoModel(method, path)
+  return claimant !== undefined && !AUDIO.test(path) && !runsNoModel(method, path)
 }
+
+const AUDIO = /\/audio\/\w+\/?$/
 
 const STREAM_BY_PATH = anyOf(builtInFormats.flatMap(({ streamPaths }) => streamPaths))
 const STREAM_BY_DEFAULT = anyOf(builtInFormats.flatMap(({ streamsByDefault }) => streamsByDefault))

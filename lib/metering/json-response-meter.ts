@@ -1,6 +1,6 @@
 import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
-import { anyErrorIn, type CompleteFormat, statusOfError } from '../formats/index.js'
+import { anyErrorIn, type CompleteFormat, sendsObjects, spokenErrorIn, statusOfError } from '../formats/index.js'
 import { isObject, isUnfinishedJson, tryParseJsonBytes } from '../json/json.js'
 import { type TokensOf, tokensByApp } from '../options/estimate-tokens.js'
 import { JsonDigest } from './digest.js'
@@ -16,11 +16,15 @@ const MAX_PARSED_BYTES = 256 * 1024
 /** Beyond this size a digest is made as bytes arrive, because the whole answer may turn out too expensive to parse. */
 const MIN_DIGESTED_BYTES = 16 * 1024
 
+/** Of a text in the place of JSON, this much is read: an error is shorter. */
+const MAX_TEXT_BYTES = 4096
+
 /** Meters a JSON answer that is not a stream: it passes unchanged, and is read once it is complete. */
 export class JsonResponseMeter implements Metering {
   readonly #format: CompleteFormat
   readonly #accumulator: UsageAccumulator
   readonly #estimateTokens: TokensOf | undefined
+  readonly #isObject: boolean
   #bytes = 0
   /** Chunks of an answer that is not large yet. */
   #chunks: Buffer[] = []
@@ -30,6 +34,8 @@ export class JsonResponseMeter implements Metering {
     this.#format = format
     this.#accumulator = accumulator
     this.#estimateTokens = estimateTokens
+    // A transcription may be a mere text.
+    this.#isObject = sendsObjects(format) && format.name !== 'openai-media'
   }
 
   pass(bytes: Buffer): Buffer {
@@ -49,10 +55,10 @@ export class JsonResponseMeter implements Metering {
   }
 
   finish(now: number): void {
-    const answer = this.#answer()
+    const answer = this.#answer() ?? this.#textInstead()
     this.#digest = undefined
     this.#chunks = []
-    const error = anyErrorIn(answer)
+    const error = anyErrorIn(answer) ?? (this.#isObject ? spokenErrorIn(answer) : undefined)
     if (!isObject(answer)) {
       if (error !== undefined) this.#accumulator.add({ error, errorStatus: statusOfError(answer) }, now)
       return
@@ -76,6 +82,12 @@ export class JsonResponseMeter implements Metering {
     const digest = new JsonDigest(this.#format.answerFields)
     for (const chunk of this.#chunks) digest.push(chunk)
     return digest
+  }
+
+  /** Returns the beginning of what is not JSON. */
+  #textInstead(): string | undefined {
+    const [first] = this.#chunks
+    return first && Buffer.concat(this.#chunks).toString('utf8', 0, MAX_TEXT_BYTES)
   }
 
   #answer(): unknown {

@@ -4,9 +4,10 @@ import {
   anyErrorIn,
   type CompleteFormat,
   errorText,
-  isErrorSentence,
   type JsonObject,
   type Progress,
+  sendsObjects,
+  spokenErrorIn,
   statusOfError,
 } from '../formats/index.js'
 import type { Framing, Message } from '../framing/index.js'
@@ -17,6 +18,8 @@ import { hasTooManyLines, isExpensiveToParse } from './parse-cost.js'
 
 /** Maximum number of characters kept of an error that is not JSON. */
 const MAX_ERROR_CHARS = 1000
+
+const ERROR_EVENT = /^(?:error|exception)$/i
 
 /** The message of a frame, and its data. */
 export interface ParsedFrame {
@@ -89,11 +92,8 @@ function errorOf({ event, data: text, isError }: Message, data: unknown, format:
   const said = anyErrorIn(data)
   if (said !== undefined) return said
   if (isError) return event ?? 'an error'
-  // All built-in formats send JSON objects, so a text that looks like an error is one. In the app's own, it may be the model's.
-  const sentence = data === undefined ? text : data
-  const sendsObjects = !format.isGuess && !format.isCustom
-  if (sendsObjects && typeof sentence === 'string' && isErrorSentence(sentence))
-    return sentence.slice(0, MAX_ERROR_CHARS)
+  const spoken = sendsObjects(format) ? spokenErrorIn(data ?? text) : undefined
+  if (spoken !== undefined) return spoken
   // An event of that name is an error, whatever its data.
-  return event === 'error' ? errorText(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
+  return event !== undefined && ERROR_EVENT.test(event) ? errorText(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
 }

@@ -3,7 +3,7 @@ import { type AnswerStart, answerStartFor } from './answer-start.js'
 import { type InspectedExchange, type Inspection, PAGE, TRUNCATED, UNREADABLE, type Verdict } from './inspection.js'
 import { EventsInspection } from './preamble-events.js'
 import { JsonInspection } from './preamble-json.js'
-import { type BodyKind, kindByFirstBytes, kindByHead } from './response-plan.js'
+import { type BodyKind, isReadWhole, kindByFirstBytes, kindByHead } from './response-plan.js'
 
 /** Looks into the beginning of an answer: first for what it is, by its head or its first bytes, then for content. */
 export class PreambleInspector implements Inspection {
@@ -83,8 +83,9 @@ export class PreambleInspector implements Inspection {
     return this.#inspection.push(this.#start, now)
   }
 
-  #inspectionOf({ framing, isJson }: BodyKind): Inspection | undefined {
+  #inspectionOf(kind: BodyKind): Inspection | undefined {
+    const { framing } = kind
     if (framing) return new EventsInspection(this.#exchange, framing, this.#maxEvents, this.#isCloseDelimited)
-    return isJson ? new JsonInspection(this.#exchange) : undefined
+    return isReadWhole(kind) ? new JsonInspection(this.#exchange) : undefined
   }
 }

@@ -25,7 +25,13 @@ import { MaskingFramer, MaskingMeter } from './masking.js'
 import { meteringFor } from './metering-for.js'
 import { requestIdHeader } from './request-ids.js'
 import { JSON_TYPE, streamHeaders, withoutActiveContent, withoutLength, withoutValidators } from './response-head.js'
-import { type BodyKind, errorKindByFirstBytes, kindByFirstBytes, type ResponsePlan } from './response-plan.js'
+import {
+  type BodyKind,
+  errorKindByFirstBytes,
+  isReadWhole,
+  kindByFirstBytes,
+  type ResponsePlan,
+} from './response-plan.js'
 
 /** How long the head of a response waits for the body's first bytes, which may show what the body is. */
 const FIRST_BYTES_MS = 500
@@ -120,7 +126,7 @@ export class ResponseOpener {
     if (config.onAnswer && kind.isJson && !plan.isEmpty) return this.#holdAnswer(plan)
     if (this.#framing !== undefined && framing !== this.#framing) return this.#asOneEvent(plan, kind, this.#framing)
     const { secrets } = exchange
-    const metering = meteringFor(exchange, framing, kind.isJson, config)
+    const metering = meteringFor(exchange, framing, isReadWhole(kind), config)
     exchange.attachMetering(metering)
     const alias = kind.isJson && !plan.isEmpty ? this.#alias : undefined
     this.#setHead(alias ? { ...plan, headers: withoutLength(plan.headers) } : plan, kind)
@@ -210,10 +216,10 @@ export class ResponseOpener {
   }
 
   /** Sends a body that is not a stream of the client's framing as one event. */
-  #asOneEvent(plan: ResponsePlan, { framing, isJson }: BodyKind, clientFraming: Framing): BodyPlan {
+  #asOneEvent(plan: ResponsePlan, kind: BodyKind, clientFraming: Framing): BodyPlan {
     const exchange = this.#exchange
     const { config } = this.#context
-    exchange.attachMetering(meteringFor(exchange, undefined, isJson || framing !== undefined, config))
+    exchange.attachMetering(meteringFor(exchange, undefined, isReadWhole(kind) || kind.framing !== undefined, config))
     const isReadable = !plan.headers['content-encoding']
     const framer = new WholeBodyAsEvent(exchange.limits.maxEventBytes, (body) =>
       this.#eventOf(exchange.secrets.maskBytes(body), plan.providerStatus, isReadable),

@@ -18,6 +18,8 @@ export interface BodyKind {
   readonly framing: Framing | undefined
   /** It is a JSON answer, which reports usage. */
   readonly isJson: boolean
+  /** It is a text in the place of a JSON answer, perhaps an error's. */
+  readonly isTextInstead?: true
 }
 
 /** How a provider's response will be forwarded. */
@@ -47,9 +49,15 @@ export interface ResponsePlan {
 }
 
 /** What decides the kind of an exchange's answer. */
-export type AnswerRequest = Pick<Exchange, 'format' | 'asksForStream' | 'req' | 'client'>
+export type AnswerRequest = Pick<Exchange, 'format' | 'asksForStream' | 'isAnsweredInJson' | 'req' | 'client'>
+
+/** Returns whether a body that is not a stream is read once it is whole. */
+export function isReadWhole({ isJson, isTextInstead }: BodyKind): boolean {
+  return isJson || isTextInstead === true
+}
 
 const UNCHANGED: BodyKind = { framing: undefined, isJson: false }
+const TEXT_INSTEAD: BodyKind = { framing: undefined, isJson: false, isTextInstead: true }
 const JSON_ANSWER: BodyKind = { framing: undefined, isJson: true }
 
 /**
@@ -192,7 +200,7 @@ export function kindByFirstBytes(
     case 'printed-object':
       return JSON_ANSWER
     case 'other':
-      return UNCHANGED
+      return exchange.isAnsweredInJson ? TEXT_INSTEAD : UNCHANGED
   }
 }
 

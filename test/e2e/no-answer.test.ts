@@ -106,6 +106,16 @@ describe('a request to a model that is answered with status 200 and', () => {
     assert.deepEqual([got.status, got.text, got.outcome], [200, '<- read this', 'completed'])
   })
 
+  for (const [what, act, code] of [
+    ['nothing', sends('', JSON_TYPE), 'upstream_truncated'],
+    ['a page', sends(PAGE, { 'content-type': 'text/html' }), 'upstream_error'],
+  ] as const) {
+    test(`pictures that are ${what} have failed`, async (t) => {
+      const got = await asked(t, act, '/v1/images/generations', { model: 'm', prompt: 'a' })
+      assert.deepEqual([got.status, got.code], [502, code])
+    })
+  }
+
   test('a page after heartbeats ends with an error event', async (t) => {
     const late = (call: Call) => setTimeout(() => sends(PAGE, { 'content-type': 'text/html' })(call), 30)
     const heartbeat = { beforeFirstByte: true }

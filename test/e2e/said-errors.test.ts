@@ -84,6 +84,13 @@ const events: [what: string, event: string, said: RegExp][] = [
   ['success: false', data({ success: false, message: 'unsuccessful' }), /unsuccessful/],
   ['a sentence as the error', data({ error: 'overheated' }), /overheated/],
   ['an error in a list', data([{ error: { message: 'listed' } }]), /listed/],
+  ['an event named Error', 'event: Error\ndata: {"x":1}\n\n', /failed/],
+  ['an event named exception', 'event: exception\ndata: {"reason":"x"}\n\n', /failed/],
+  ['success: false, and no more', data({ success: false }), /failed/],
+  ['a status of an error, with a title', data({ title: 'Too many requests', status: 429 }), /Too many requests/],
+  ['an error written as JSON twice', data('{"error":{"message":"twice"}}'), /twice/],
+  ['the name of an exception alone', data({ __type: 'com.amazon#UnknownOperationException' }), /UnknownOperation/],
+  ['a message that says so', data({ message: 'Internal server error' }), /Internal server error/],
 ]
 
 describe('an error within a stream, in whatever format, is upstream_error, and passes unchanged', () => {
@@ -142,6 +149,17 @@ describe('an error within a stream, in whatever format, is upstream_error, and p
   const reasons: [WireStream, object][] = [
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'error' }] }],
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'insufficient_system_resource' }] }],
+    [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'network_error' }] }],
+    [completions, { choices: [{ index: 0, text: '', finish_reason: 'internal_error' }] }],
+    [
+      chat,
+      {
+        choices: [
+          { index: 0, delta: {}, finish_reason: 'stop' },
+          { index: 1, delta: {}, finish_reason: 'error' },
+        ],
+      },
+    ],
     [cohere, { type: 'message-end', delta: { finish_reason: 'TIMEOUT' } }],
     [cohere, { type: 'message-end', delta: { finish_reason: 'ERROR_TOXIC' } }],
     [chat, { choices: [{ index: 0, delta: {}, error: { message: 'no' } }] }],
@@ -213,6 +231,47 @@ describe('an error within a JSON answer with status 200', () => {
       })
     }
   }
+})
+
+describe('a text in the place of a JSON answer, with status 200', () => {
+  const texts: [type: string, body: string][] = [
+    ['text/plain', 'Internal Server Error'],
+    ['text/plain; charset=utf-8', '\n upstream connect error or disconnect/reset before headers'],
+    [JSON_TYPE, '"502 Bad Gateway"'],
+    [JSON_TYPE, '{"__type":"com.amazon#UnknownOperationException"}'],
+    [JSON_TYPE, '{"message":"Too Many Requests"}'],
+  ]
+  for (const { name, path, request } of [chat, responses, anthropic, geminiSse, cohere]) {
+    const plain = path.replace('streamGenerateContent?alt=sse', 'generateContent')
+    for (const [type, body] of texts) {
+      test(`${name}: ${body} passes unchanged, and is upstream_error`, async (t) => {
+        const sent = { path: plain, request: { ...request, stream: false } }
+        const { received, status, record } = await answered(t, sent, type, body)
+        assert.deepEqual([received, status], [body, 200])
+        assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+      })
+
+      for (const early of [false, true]) {
+        test(`${name}: ${body} instead of a stream${early ? ' that was opened early' : ''}`, async (t) => {
+          const { record } = await answered(t, { path, request }, type, body, early)
+          assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+        })
+      }
+    }
+  }
+
+  test('but another text passes, and so does what an unknown path or a transcription answers', async (t) => {
+    for (const [path, body] of [
+      ['/v1/chat/completions', 'Once upon a time'],
+      ['/v1/unheard', 'Internal Server Error'],
+      ['/v1/audio/transcriptions', '"Error: she said"'],
+    ] as const) {
+      for (const type of ['text/plain', JSON_TYPE]) {
+        const { received, record } = await answered(t, { path, request: { model: 'm' } }, type, body)
+        assert.deepEqual([received, record.outcome], [body, 'completed'])
+      }
+    }
+  })
 })
 
 describe('a message that resembles an error but is not one', () => {

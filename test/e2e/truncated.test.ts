@@ -166,12 +166,25 @@ describe('a finish reason or the last message completes a stream', () => {
     })
   }
 
-  test('an empty finish reason does not complete a stream', async (t) => {
-    const frames = [...beforeTheEnd(streams.chat), chatChunk([{ index: 0, delta: {}, finish_reason: '' }])]
-    const act = (call: Call) => delimited['the last chunk']!(call, 'text/event-stream', Buffer.concat(frames))
-    const { app } = await exchanged(t, streams.chat, act)
-    assert.equal((await app.record()).code, 'upstream_truncated')
-  })
+  for (const none of ['', ' ', 'null', 'None']) {
+    const stop = { type: 'message_delta', delta: { stop_reason: none }, usage: { output_tokens: 2 } }
+    const ends: [WireStream, Buffer][] = [
+      [streams.chat, chatChunk([{ index: 0, delta: {}, finish_reason: none }])],
+      [streams.completions, sseEvent({ choices: [{ index: 0, text: '', finish_reason: none }] })],
+      [streams.anthropic, sseEvent(stop, stop.type)],
+      [streams.geminiSse, sseEvent({ candidates: [{ index: 0, finishReason: none }] })],
+      [streams.ollamaChat, Buffer.from(`${JSON.stringify({ model: 'm', done: false, done_reason: none })}\n`)],
+    ]
+    for (const [stream, end] of ends) {
+      test(`${JSON.stringify(none)} is no finish reason: ${stream.name}`, async (t) => {
+        const body = Buffer.concat([...beforeTheEnd(stream), end])
+        const act = (call: Call) => delimited['the last chunk']!(call, stream.contentType, body)
+        const { app } = await exchanged(t, stream, act)
+        const { code, finishReason } = await app.record()
+        assert.deepEqual([code, finishReason], ['upstream_truncated', undefined])
+      })
+    }
+  }
 })
 
 describe('an array that is closed without a finish reason is truncated', () => {

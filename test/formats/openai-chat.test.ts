@@ -36,6 +36,12 @@ const messages: Case[] = [
     `{${gpt},"service_tier":"default","system_fingerprint":"fp_1","choices":[],"usage":${openaiUsage},"obfuscation":"h9RiQLL"}`,
     { ...named, usage: readUsage, isUsageOnly: true },
   ],
+  [
+    'usage only, with fields for text that have none',
+    `{${gpt},"choices":[],"usage":${openaiUsage},"text":"","delta":null,"content":[]}`,
+    { ...named, usage: readUsage, isUsageOnly: true },
+  ],
+  ['usage beside a text', `{${gpt},"choices":[],"usage":${openaiUsage},"text":"Once"}`, { ...named, usage: readUsage }],
   ['a refusal', `{${gpt},"choices":[{"delta":{"refusal":"I cannot"}}]}`, { ...named, text: 'I cannot' }],
   [
     'several choices',
