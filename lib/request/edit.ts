@@ -25,7 +25,7 @@ import type { FinishedAnswer } from './hook-answer.js'
 import { jsonText } from './json-text.js'
 import { rejectOtherModels } from './model-copies.js'
 import { applyModelOptions, pathsOf } from './model-options.js'
-import { admitModel, furtherModels, modelOf, modelPaths } from './models.js'
+import { admitModel, furtherModels, modelOf, modelPaths, rejectModelInQuery } from './models.js'
 import type { ProviderPath } from './provider-path.js'
 import { takesJson } from './takes-json.js'
 import { mayRefuseUsage, type UsageRefusals } from './usage-refusals.js'
@@ -154,6 +154,8 @@ export async function editRequest(
   }
   await admitModels()
   const named = inPath(possibleModelInPath)
+  const isChecked = config.readsRequests || exchange.allowsModel !== undefined || !isTargetChosen
+  if (isChecked && body.content !== undefined) rejectModelInQuery(path.query, named ?? modelOf(body.json))
   if (config.readsRequests && named !== undefined) {
     await rejectOtherModels(body, named, exchange.format, () => exchange.isSettled)
   }

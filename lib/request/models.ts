@@ -12,6 +12,7 @@ import {
 import { isObject } from '../json/json.js'
 import { EACH } from '../json/replace-strings.js'
 import { MAX_MODEL_LENGTH, type ModelFilter } from '../options/models.js'
+import { valuesOf } from './query.js'
 
 /**
  * Rejects a request for a model that is not allowed. A request that names no model is rejected too, because the
@@ -28,6 +29,17 @@ export function admitModel(allows: ModelFilter, model: string | undefined): void
         ? `The model's name has more than ${MAX_MODEL_LENGTH} characters`
         : `The model ${model} is not allowed here`
   throw new AiProxyError('model_not_allowed', message)
+}
+
+/**
+ * Rejects a request whose query names another model than its path or body does: LiteLLM obeys the query
+ * (`POST /v1/chat/completions?model=other`), and others do not.
+ *
+ * @throws AiProxyError `invalid_request`
+ */
+export function rejectModelInQuery(query: string, model: string | undefined): void {
+  if (model === undefined || valuesOf(query, 'model').every((named) => named === model)) return
+  throw new AiProxyError('invalid_request', 'The query of the request names another model')
 }
 
 /** The fields that name models, for `rejectAmbiguousFields`. */

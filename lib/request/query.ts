@@ -37,6 +37,13 @@ export function forwardedQuery(client: string, { ours, holdsCredentials, isOwnKe
   )
 }
 
+/** Returns the values of a parameter, in whatever case and between whatever separators its name is written. */
+export function valuesOf(query: string, name: string): string[] {
+  if (query === '') return []
+  const pairs = query.split(/[&;]/).map(read)
+  return pairs.filter((pair) => plainParameter(pair[0]) === name).map((pair) => pair[1])
+}
+
 /** `$httpMethod`, `$httpHeaders`, `$fields`, `$.xgafv`, …: some APIs take another method, other headers from them. */
 function isSystemParameter(name: string): boolean {
   return /^[\s?]*\$/.test(name)

@@ -90,6 +90,30 @@ describe('models', () => {
     })
   }
 
+  for (const [query, status] of [
+    ['model=bad', 400],
+    ['Model=bad', 400],
+    ['x=1&mod%65l=bad', 400],
+    ['x=1;model=bad', 400],
+    ['model=good&model=bad', 400],
+    ['model=', 400],
+    ['model=good', 200],
+    ['mode=bad&models=1', 200],
+  ] as const) {
+    test(`a model in the query, which LiteLLM obeys, has to be that of the body: ${query}`, async (t) => {
+      const got = await answerTo(t, `/v1/chat/completions?${query}`, named('good'))
+      assert.deepEqual([got.status, got.reached], [status, status === 200 ? 1 : 0])
+    })
+  }
+
+  test('a model in the query has to be that of the body with targets that name models', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+    const targets = [{ name: 'a', target: provider.url, models: ['good'] }]
+    const app = await startApp(t, { targets })
+    const response = await post(`${app.url}/v1/chat/completions?model=bad`, { model: 'good' })
+    assert.deepEqual([response.status, provider.calls.length], [400, 0])
+  })
+
   test('lets a request for the list of models pass, which names none', async (t) => {
     const { status } = await answerTo(t, '/v1/models', '', 'GET')
     assert.equal(status, 200)
