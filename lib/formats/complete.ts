@@ -34,6 +34,11 @@ export function sendsObjects({ isGuess, isCustom }: CompleteFormat): boolean {
   return !isGuess && !isCustom
 }
 
+/** Returns whether the answers that are not streams are JSON objects as well. A transcription may be a mere text. */
+export function answersInObjects(format: CompleteFormat): boolean {
+  return sendsObjects(format) && format.name !== 'openai-media'
+}
+
 /** Members in addition to those of {@link Format}, for which an app has no use. */
 interface Internals {
   readonly isGuess?: boolean

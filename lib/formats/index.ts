@@ -1,6 +1,6 @@
 export { answerRulesFor } from './answer-rules.js'
 export { builtInFormats } from './built-ins.js'
-export { type CompleteFormat, complete, sendsObjects } from './complete.js'
+export { answersInObjects, type CompleteFormat, complete, sendsObjects } from './complete.js'
 export {
   answerIdIn,
   beginningOf,

@@ -1,6 +1,6 @@
 import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
-import { anyErrorIn, type CompleteFormat, sendsObjects, spokenErrorIn, statusOfError } from '../formats/index.js'
+import { answersInObjects, anyErrorIn, type CompleteFormat, spokenErrorIn, statusOfError } from '../formats/index.js'
 import { isObject, isUnfinishedJson, tryParseJsonBytes } from '../json/json.js'
 import { type TokensOf, tokensByApp } from '../options/estimate-tokens.js'
 import { JsonDigest } from './digest.js'
@@ -34,8 +34,7 @@ export class JsonResponseMeter implements Metering {
     this.#format = format
     this.#accumulator = accumulator
     this.#estimateTokens = estimateTokens
-    // A transcription may be a mere text.
-    this.#isObject = sendsObjects(format) && format.name !== 'openai-media'
+    this.#isObject = answersInObjects(format)
   }
 
   pass(bytes: Buffer): Buffer {

@@ -116,9 +116,10 @@ const FIELD = /^(?:data|event|id|retry)?:/m
 function strayFailure({ answer, format, secrets }: EndedAnswer, framing: Framing): AiProxyError | undefined {
   const { strayText, hasMessages } = answer
   if (framing !== sse || hasMessages || !strayText?.trim() || FIELD.test(strayText)) return undefined
-  const parsed = tryParseJson(secrets.mask(strayText))
+  const parsed = tryParseJson(strayText)
   const error = (isObject(parsed) && format.readAnswer(parsed).error) || anyErrorIn(parsed)
-  if (error) return new AiProxyError('upstream_error', `The provider failed within its answer: ${error}`)
+  // Parsing undoes how a secret may have been escaped.
+  if (error) return new AiProxyError('upstream_error', `The provider failed within its answer: ${secrets.mask(error)}`)
   const isAnswer = typeof parsed === 'object' && parsed !== null
   return isAnswer ? undefined : new AiProxyError('upstream_error', 'The provider did not answer with an event stream')
 }

@@ -12,14 +12,13 @@ import {
   sse,
   WholeBodyAsEvent,
 } from '../framing/index.js'
-import { tryParseJson, tryParseJsonBytes } from '../json/json.js'
 import { type ModelAlias, modelAliasFor } from '../metering/model-alias.js'
-import { isExpensiveToParse } from '../metering/parse-cost.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
 import { AliasedAnswer } from './aliased-answer.js'
 import type { BodyPlan, DecideBodyPlan } from './body-plan.js'
 import type { ResponseContext } from './context.js'
 import type { Downstream } from './downstream.js'
+import { eventOfErrorBody } from './error-event.js'
 import { HeldAnswer } from './held-answer.js'
 import { MaskingFramer, MaskingMeter } from './masking.js'
 import { meteringFor } from './metering-for.js'
@@ -231,26 +230,21 @@ export class ResponseOpener {
   eventOfAnswer({ status, content }: FinishedAnswer): Buffer | string | undefined {
     const body = Buffer.from(content ?? '')
     if (status < 400) return body.length > 0 ? asDataEvent(body) : undefined
-    const { format } = this.#exchange
-    const json = isExpensiveToParse(body) ? undefined : tryParseJson(body.toString())
     const failure = new AiProxyError('request_refused', 'The request was refused', { status })
-    const errorBody = format.isErrorBody(json) ? json : format.errorBody(failure)
-    return format.errorEvent(errorBody, this.#exchange.streamState())
+    return eventOfErrorBody(body, failure, this.#exchange)
   }
 
   /** Returns the event for what the provider sent instead of a stream; unchanged if it is an error in JSON. */
   #eventOf(body: Buffer, status: number, isText: boolean): Buffer | string {
     const exchange = this.#exchange
-    const { answer, format } = exchange
+    const { answer } = exchange
     exchange.readCompleteAnswer(body)
     const isError = status >= 400 || answer.error !== undefined
     if (!isError && isText && body.length > 0 && isUtf8(body)) return asDataEvent(this.#alias?.inJson(body) ?? body)
     const what = isError ? 'an error' : 'neither a stream nor a text'
-    const said = answer.error === undefined ? '' : `: ${answer.error}`
+    const said = answer.error === undefined ? '' : `: ${exchange.secrets.mask(answer.error)}`
     const failure = new AiProxyError('upstream_error', `The provider answered with ${what} (status ${status})${said}`)
     exchange.settle(status < 400 ? failure.outcome : 'provider_error', failure)
-    const json = isExpensiveToParse(body) ? undefined : tryParseJsonBytes(body)
-    const errorBody = format.isErrorBody(json) ? json : format.errorBody(failure)
-    return format.errorEvent(errorBody, exchange.streamState())
+    return eventOfErrorBody(body, failure, exchange)
   }
 }

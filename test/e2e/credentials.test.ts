@@ -136,6 +136,7 @@ describe('a provider that quotes our key', () => {
     `${key}|${encodeURIComponent(key)}|AIza-of|${Buffer.from(key).toString('base64').slice(0, -2)}`,
   )
   const error = JSON.stringify({ error: { message: quoted, code: Buffer.from(key).toString('base64') } })
+  const escaped = quoted.replace(/[-/]/g, (each) => `\\u00${each.charCodeAt(0).toString(16)}`)
   const answers: Record<string, (call: Call) => unknown> = {
     'in an error': (call) => call.json(401, JSON.parse(error)),
     'in an error, split within the key': async (call) => {
@@ -150,6 +151,12 @@ describe('a provider that quotes our key', () => {
       call.res.writeHead(400, { 'content-type': 'application/vnd.provider.error' }).end(error),
     'in JSON instead of a stream, labelled as bytes': (call) =>
       call.res.writeHead(200, { 'content-type': 'application/octet-stream' }).end(error),
+    'in an error, escaped': (call) =>
+      call.res.writeHead(401, json).end(`{"error":{"message":"${escaped}","code":"${escaped}"}}`),
+    'in an error with status 200, escaped': (call) =>
+      call.res.writeHead(200, json).end(`{"error":{"message":"${escaped}"}}`),
+    'in an error labelled as a stream, escaped': (call) =>
+      call.res.writeHead(200, { 'content-type': 'text/event-stream' }).end(`{"error":{"message":"${escaped}"}}`),
     'in a page': (call) => call.res.writeHead(502, { 'content-type': 'text/html' }).end(quoted),
     'in an answer': (call) => call.json(200, { next: `https://provider.test${call.url}` }),
     'in an answer without a type': (call) => call.res.writeHead(200).end(error),
