@@ -6,6 +6,7 @@ import { bedrockConverse, wrappedEvent } from './bedrock-converse.js'
 import { builtIn } from './built-in.js'
 import { cohereRepetitions } from './cohere.js'
 import type { CompleteFormat } from './complete.js'
+import { anyErrorIn, spokenErrorIn } from './failures.js'
 import { allText, firstText, listAt, reasonAt, textAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
 import type { Counting, ParsedMessage } from './message.js'
@@ -104,7 +105,8 @@ export const bedrockInvoke = builtIn({
     if (!message) return {}
     const reading = protocolOf(message).readMessage(message, undefined)
     const usage = mergeUsage(readMetrics(message[METRICS]), reading.usage)
-    return parsedMessage({ ...reading, usage })
+    // Nobody else looks for the other forms of errors in base64.
+    return parsedMessage({ ...reading, usage, error: reading.error ?? anyErrorIn(message) ?? spokenErrorIn(message) })
   },
 
   textsIn: (message) => protocolOf(message).textsIn(message, undefined),

@@ -32,6 +32,8 @@ const inner: Case[] = [
     { usage: { inputTokens: 8, outputTokens: 7 }, replacesUsage: true },
   ],
   ['Claude: an error', '{"type":"error","error":{"type":"overloaded_error","message":"Busy"}}', { error: 'Busy' }],
+  ['any model: a code and a message', '{"code":"Throttled","message":"Slow down"}', { error: 'Slow down' }],
+  ['any model: a message that says so', '{"message":"Internal server error"}', { error: 'Internal server error' }],
   ['Nova: text', '{"contentBlockDelta":{"delta":{"text":"Hi"},"contentBlockIndex":0}}', { text: 'Hi' }],
   [
     'Nova: figures',
