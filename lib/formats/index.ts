@@ -41,6 +41,7 @@ export {
   otherRequestIdHeaders,
   otherResponseHeaders,
   panelFields,
+  routingFields,
 } from './other-servers.js'
 export type { FieldPath } from './output-limits.js'
 export {

@@ -59,8 +59,13 @@ export const extraBody = 'extra_body'
 
 /** Fields in which gateways take fallback models: https://openrouter.ai/docs/features/model-routing, LiteLLM. */
 export const fallbackFields: readonly string[] = ['models', 'fallbacks', 'fallback_models']
-/** LiteLLM's fallbacks for some failures: lists of objects, each mapping a model's name to its fallbacks. */
-export const fallbackMapFields: readonly string[] = ['content_policy_fallbacks', 'context_window_fallbacks']
+/** LiteLLM's fallbacks for some failures: objects, or lists of them, each mapping a model's name to its fallbacks. */
+export const fallbackMapFields: readonly string[] = [
+  ...['content_policy_fallbacks', 'context_window_fallbacks'],
+  'context_window_fallback_dict',
+]
+/** Fields in which LiteLLM takes a whole routing of the client's own, in which any name may stand for any model. */
+export const routingFields: readonly string[] = ['user_config', 'router_settings_override', 'model_list']
 /** OpenRouter's panels of models: https://openrouter.ai/docs/guides/features/plugins/fusion */
 export const panelFields: readonly string[] = ['model', 'analysis_models']
 /** Where Groq takes the models of which its compound systems consist: https://console.groq.com/docs/api-reference#chat-create */

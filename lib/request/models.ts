@@ -8,6 +8,7 @@ import {
   fallbackMapFields,
   gatewayModelsPath,
   panelFields,
+  routingFields,
 } from '../formats/index.js'
 import { isObject } from '../json/json.js'
 import { EACH } from '../json/replace-strings.js'
@@ -44,7 +45,7 @@ export function rejectModelInQuery(query: string, model: string | undefined): vo
 
 /** The fields that name models, for `rejectAmbiguousFields`. */
 export const modelPaths: readonly FieldPath[] = [
-  ...['model', ...fallbackMapFields].map((name) => [name]),
+  ...['model', ...fallbackMapFields, ...routingFields].map((name) => [name]),
   ...['tools', ...fallbackFields].map((name) => [name, EACH, 'model']),
   ...panelFields.flatMap((name) => [
     ['plugins', EACH, name],
@@ -70,8 +71,13 @@ export function furtherModels(json: unknown): (string | undefined)[] {
     ...[json, extra].flatMap((from) => [...fallbacksIn(from), ...mappedFallbacksIn(from)]),
     ...toList(valueAt(json, ...gatewayModelsPath)).map(nameOf),
     ...toList(valueAt(extra, 'model')).map(nameOf),
-    ...[json, extra].flatMap((from) => [...toolModelsIn(from), ...systemModelsIn(from)]),
+    ...[json, extra].flatMap((from) => [...toolModelsIn(from), ...systemModelsIn(from), ...routingsIn(from)]),
   ]
+}
+
+/** Whatever a routing says, it is not understood here. */
+function routingsIn(from: unknown): undefined[] {
+  return routingFields.flatMap((name) => toList(valueAt(from, name))).map(() => undefined)
 }
 
 function toolModelsIn(from: unknown): (string | undefined)[] {

@@ -170,6 +170,11 @@ describe('the model check', () => {
     '{"model":"m","extra_body":{"plugins":[{"id":"fusion","analysis_models":["x"]}]}}',
     '{"model":"m","compound_custom":{"models":{"answering_model":"m","reasoning_model":"x"}}}',
     '{"model":"m","extra_body":{"compound_custom":{"models":"x"}}}',
+    '{"model":"m","context_window_fallback_dict":{"m":"x"}}',
+    '{"model":"m","user_config":{"model_list":[{"model_name":"m","litellm_params":{"model":"x"}}]}}',
+    '{"model":"m","extra_body":{"user_config":{"model":"m"}}}',
+    '{"model":"m","router_settings_override":{"fallbacks":[{"m":["x"]}]}}',
+    '{"model":"m","model_list":[{"model_name":"m","model":"m","litellm_params":{"model":"x"}}]}',
   ]) {
     test(`rejects ${text}`, async () => {
       await assert.rejects(edited(text, { models }), { code: 'model_not_allowed' })
