@@ -5,12 +5,17 @@ import { EventsInspection } from './preamble-events.js'
 import { JsonInspection } from './preamble-json.js'
 import { type BodyKind, isReadWhole, kindByFirstBytes, kindByHead } from './response-plan.js'
 
+/** A longer text in the place of a stream is no error. */
+const MAX_ERROR_BYTES = 4096
+
 /** Looks into the beginning of an answer: first for what it is, by its head or its first bytes, then for content. */
 export class PreambleInspector implements Inspection {
   readonly #exchange: InspectedExchange
   readonly #maxEvents: number
   readonly #contentType: string | undefined
   readonly #isCloseDelimited: boolean
+  /** The head says that the body is as short as an error's. */
+  readonly #isShort: boolean
   /** The first bytes, until they show what the body is. */
   #start = Buffer.alloc(0)
   #inspection: Inspection | undefined
@@ -29,6 +34,7 @@ export class PreambleInspector implements Inspection {
     this.#maxEvents = maxEvents
     this.#contentType = headers['content-type']
     this.#isCloseDelimited = !('content-length' in headers) && !('transfer-encoding' in headers)
+    this.#isShort = Number(headers['content-length'] ?? Number.NaN) <= MAX_ERROR_BYTES
     const kind = kindByHead(response, exchange)
     this.#inspection = kind && this.#inspectionOf(kind)
     this.#answerStart = answerStartFor(response, exchange)
@@ -86,6 +92,8 @@ export class PreambleInspector implements Inspection {
   #inspectionOf(kind: BodyKind): Inspection | undefined {
     const { framing } = kind
     if (framing) return new EventsInspection(this.#exchange, framing, this.#maxEvents, this.#isCloseDelimited)
-    return isReadWhole(kind) ? new JsonInspection(this.#exchange) : undefined
+    // A text that is written as it comes must not wait for its end.
+    const mayWait = kind.isJson || this.#isShort || !this.#exchange.asksForStream
+    return isReadWhole(kind) && mayWait ? new JsonInspection(this.#exchange) : undefined
   }
 }

@@ -287,6 +287,17 @@ describe('a body in which nothing can be seen', () => {
     assert.deepEqual(log, ['ready: unreadable'])
   })
 
+  test('is looked at if it is short', async () => {
+    const headers = { 'content-type': 'text/plain', 'content-length': '21' }
+    const { send, log, response } = reading({ headers })
+    await send('Internal Server ')
+    assert.deepEqual(log, [])
+    await send('Error')
+    response.push(null)
+    await settled()
+    assert.deepEqual(log, ['failed: error-event without a status'])
+  })
+
   test('is looked at if it should be JSON', async () => {
     const { send, log } = reading({ headers: { 'content-type': 'text/html' }, asksForStream: false })
     await send('\n<')
