@@ -90,7 +90,7 @@ const ERROR_SENTENCES = [
 const NO_ERROR = /^\W{0,4}(?:[\w.]{1,40} ){0,2}(?:no|without|0) (?:[\w.]{1,40} )?(?:error|exception)/i
 
 /** Returns whether a text that stands where a message should be says that something failed. */
-export function isErrorSentence(text: string): boolean {
+function isErrorSentence(text: string): boolean {
   const start = text.slice(0, MAX_SENTENCE_CHARS)
   return ERROR_SENTENCES.some((pattern) => pattern.test(start)) && !NO_ERROR.test(start)
 }
