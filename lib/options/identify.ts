@@ -57,7 +57,7 @@ function optionalId(name: string, value: unknown): string | undefined {
 
 function checkedId(name: string, value: unknown): string {
   if (typeof value === 'string' && value !== '' && value.length <= MAX_ID_LENGTH) return value
-  throw new HookFault(`identify: ${name} takes 1 to ${MAX_ID_LENGTH} characters; got ${shown(value)}`)
+  throw new HookFault(`identify returns ${name}s of 1 to ${MAX_ID_LENGTH} characters, not ${shown(value)}`)
 }
 
 function checkedModels(models: unknown): ModelFilter | undefined {

@@ -53,6 +53,7 @@ describe('the mutations', () => {
       'routing',
       'ends',
       'masking',
+      'memory',
       'metering',
       'quota',
       'queue',

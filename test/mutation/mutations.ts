@@ -9,6 +9,7 @@ import { join } from './mutations/join.js'
 import { journal } from './mutations/journal.js'
 import { limits } from './mutations/limits.js'
 import { masking } from './mutations/masking.js'
+import { memory } from './mutations/memory.js'
 import { metering } from './mutations/metering.js'
 import { prices } from './mutations/prices.js'
 import { queue } from './mutations/queue.js'
@@ -28,6 +29,7 @@ export const mutations: readonly Mutation[] = [
   ...limits,
   ...credentials,
   ...masking,
+  ...memory,
   ...retry,
   ...routing,
   ...ends,

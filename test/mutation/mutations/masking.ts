@@ -54,8 +54,8 @@ export const masking = mutationsOf(
       'test/e2e/credentials.test.ts',
     ],
     [
-      'const parsed = tryParseJson(secrets.mask(strayText))',
-      'const parsed = tryParseJson(strayText)',
+      '{secrets.mask(error)}`',
+      '{error}`',
       'test/response/response-controller.failures.test.ts',
       'test/response/masking.test.ts',
       'test/e2e/credentials.test.ts',

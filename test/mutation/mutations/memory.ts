@@ -1,0 +1,21 @@
+import { mutationsOf } from '../mutation.js'
+
+/** The memory of a read, which is used again: never while somebody still needs what is in it. */
+export const memory = mutationsOf(
+  'memory',
+  ['test/util/chunk-memory.test.ts', 'test/e2e/reused-memory.test.ts'],
+  [
+    ['if (memory[END] !== frames.byteOffset + frames.length + heldBytes) return', ''],
+    ['if (memory[END] !== undefined) memory[END] = undefined', ''],
+    ['if ((chunk as ChunkBuffer)[HEADROOM] === HEADROOM_BYTES) takeBack(chunk, 0)', 'takeBack(chunk, 0)'],
+    [' && !this.isWithinFrame && this.recorder?.copiesBytes !== false', ' && this.recorder?.copiesBytes !== false'],
+    [' && this.recorder?.copiesBytes !== false', ''],
+    ['socket.writableLength === 0 && socket.write === Socket.prototype.write', 'socket.writableLength === 0'],
+    ['this.isUsable && socket.writableLength === 0 && socket.write', 'this.isUsable && socket.write'],
+    ['copiedBytes !== undefined && !this.#rest && this', 'copiedBytes !== undefined && this'],
+    ['this.copiesBytes = this.#writer.copiesBytes === true', ''],
+    ['    retain(piece)\n', '', 'test/framing/pending-bytes.test.ts'],
+    ['      retain(drain)\n', '', 'test/metering/last-frames.test.ts'],
+    ['      retain(bytes)\n', '', 'test/journal/entry-memory.test.ts'],
+  ],
+)
