@@ -143,11 +143,12 @@ export function errorText(error: unknown): string {
  * Returns whether a finish reason reports a failure: OpenRouter's `error`, Cohere's `ERROR`, `ERROR_TOXIC` and
  * `TIMEOUT` (https://docs.cohere.com/reference/chat), Zhipu's `network_error`
  * (https://docs.z.ai/api-reference/llm/chat-completion), the responses API's `failed`, DeepSeek's
- * `insufficient_system_resource` (https://api-docs.deepseek.com/api/create-chat-completion).
+ * `insufficient_system_resource` (https://api-docs.deepseek.com/api/create-chat-completion), and `abort` of vLLM and SGLang,
+ * which have stopped the model themselves.
  */
 export function isFailure(finishReason: string): boolean {
   const reason = finishReason.slice(0, MAX_REASON_CHARS)
-  return /^(?:\w+_)?error(?:_\w+)?$|^(?:failed|timeout|insufficient_system_resource)$/i.test(reason)
+  return /^(?:\w+_)?error(?:_\w+)?$|^(?:failed|abort(?:ed)?|timeout|insufficient_system_resource)$/i.test(reason)
 }
 
 const MAX_REASON_CHARS = 64

@@ -49,7 +49,14 @@ export const openaiChat = builtIn({
   ],
   // Azure's clients send it.
   keyHeaders: ['api-key'],
-  credentialHeaders: ['api-key', 'openai-organization', 'openai-project', 'chatgpt-account-id'],
+  // Browsers send the key of the realtime API as a subprotocol.
+  credentialHeaders: [
+    'api-key',
+    'openai-organization',
+    'openai-project',
+    'chatgpt-account-id',
+    'sec-websocket-protocol',
+  ],
   responseHeaders: [/^(?:openai|azure-openai|(?:ms-)?azureml)-/, /^x-codex-/, /^x-ms-(?!client-principal|token-)/],
   // Azure's deployments, and Databricks' endpoints.
   modelPaths: [/\/(?:deployments|engines)\/([^/]+)\/./, /\/serving-endpoints\/([^/]+)\/invocations$/],

@@ -100,7 +100,6 @@ export class ResponseStream implements Runnable {
     this.#context.observers.onTurn?.(ms)
   }
 
-  /** The client has to read first. */
   pause(): void {
     this.isPaused = true
     this.#exchange.enter('stalled')
@@ -200,8 +199,10 @@ export class ResponseStream implements Runnable {
   #endWith(last: Buffer, bodyPlan: BodyPlan, now: number): void {
     const { framer, metering } = bodyPlan
     const seen = metering ? metering.pass(last, framer.ends, now, framer.prefix) : last
+    this.#exchange.finishMetering()
+    const { isTruncated } = this.#exchange.answer
+    const failure = isTruncated ? failureAtEnd(this.#exchange, bodyPlan) : failureOfStart(this.#answerStart)
     // An incomplete body must not look complete: its last bytes are not sent.
-    const failure = failureAtEnd(this.#exchange, bodyPlan) ?? failureOfStart(this.#answerStart)
     if (failure) this.#end(failure)
     else this.#downstream.end(seen)
   }
@@ -220,8 +221,7 @@ export class ResponseStream implements Runnable {
     if (!this.#bodyPlan) this.#forwardFirstBytes([], true, now)
     const bodyPlan = this.#bodyPlan
     if (!bodyPlan || this.isStopped) return
-    const failure = failureOfStart(this.#answerStart)
-    if (failure) return this.#end(failure)
+    if (this.#answerStart?.isKnown === false) return this.#end(failureOfStart(this.#answerStart))
     const { rest, why } = restOf(this.#exchange, bodyPlan)
     if (why) return this.#end(failureOfCut(why, this.#exchange, bodyPlan, this.#source.isCloseDelimited))
     if (rest) this.#writer.write(rest, bodyPlan, performance.now())

@@ -150,6 +150,7 @@ describe('an error within a stream, in whatever format, is upstream_error, and p
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'error' }] }],
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'insufficient_system_resource' }] }],
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'network_error' }] }],
+    [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'abort' }] }],
     [completions, { choices: [{ index: 0, text: '', finish_reason: 'internal_error' }] }],
     [
       chat,

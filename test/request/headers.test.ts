@@ -200,7 +200,14 @@ describe('a function', () => {
       'helicone-auth',
     ],
     ...['x-ms-client-principal', 'x-goog-authenticated-user-email', 'x-forwarded-authorization', 'x-access-token'],
-    ...['x-client-secret', 'x-goog-user-project', 'chatgpt-account-id', 'x-my-password', 'apikey'],
+    ...[
+      'x-client-secret',
+      'x-goog-user-project',
+      'chatgpt-account-id',
+      'sec-websocket-protocol',
+      'x-my-password',
+      'apikey',
+    ],
     ...['x-apitoken', 'x-openrouter-apitoken', 'secretkey', 'masterkey', 'dpop', 'remote-user', 'client-cert'],
   ]
   for (const name of disguised) {
