@@ -7,6 +7,7 @@ export const memory = mutationsOf(
   [
     ['if (memory[END] !== frames.byteOffset + frames.length + heldBytes) return', ''],
     ['if (memory[END] !== undefined) memory[END] = undefined', ''],
+    ['if (detached && memory.byteLength === 0) memories', 'if (detached) memories'],
     ['if ((chunk as ChunkBuffer)[HEADROOM] === HEADROOM_BYTES) takeBack(chunk, 0)', 'takeBack(chunk, 0)'],
     [' && !this.isWithinFrame && this.recorder?.copiesBytes !== false', ' && this.recorder?.copiesBytes !== false'],
     [' && this.recorder?.copiesBytes !== false', ''],
