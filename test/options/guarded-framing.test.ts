@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 import { type Framer, type Framing, framings } from '../../lib/index.js'
 import { checkedFraming } from '../../lib/options/framing.js'
 import { guardedFraming } from '../../lib/options/guarded-framing.js'
+import { copyChunk, takeBack } from '../../lib/util/chunk-memory.js'
 import { unhandledRejections } from '../support/unhandled.js'
 
 const mine: Framing = { ...framings.ndjson, name: 'mine' }
@@ -147,4 +148,35 @@ test('a framing has a name and a content type that are not empty', () => {
       new RegExp(`^TypeError: aiProxy: framing.${member} takes a string that is not empty; got ''`),
     )
   }
+})
+
+describe('the memory of what a framer has returned', () => {
+  test('may be used again if the framer is a built-in one', () => {
+    const framer = guarded({}).framing.createFramer(99)
+    framer.push([Buffer.from('{}\n{"a"')])
+    assert.equal(framer.copiedBytes, 4)
+  })
+
+  test('may not if the app has changed its push, which may keep a part', () => {
+    let kept: Buffer | undefined
+    const createFramer = (max: number) => {
+      const framer = mine.createFramer(max)
+      const push = framer.push.bind(framer)
+      framer.push = (chunks) => {
+        const frames = push(chunks)
+        kept = frames?.subarray(0, 3)
+        return frames
+      }
+      return framer
+    }
+    const framer = guarded({ createFramer }).framing.createFramer(99)
+    const frames = framer.push([copyChunk(Buffer.from('{}\n'.repeat(20_000)))])!
+    if (framer.copiedBytes !== undefined) takeBack(frames, framer.copiedBytes)
+    assert.equal(String(kept), '{}\n')
+  })
+
+  test('may if a framer of the app says so', () => {
+    const copying = framerWith({ push: () => frame, ends: [frame.length], copiedBytes: 0 })
+    assert.equal(guarded(copying).framing.createFramer(9).copiedBytes, 0)
+  })
 })

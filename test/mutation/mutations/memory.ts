@@ -15,6 +15,7 @@ export const memory = mutationsOf(
     ['this.isUsable && socket.writableLength === 0 && socket.write', 'this.isUsable && socket.write'],
     ['copiedBytes !== undefined && !this.#rest && this', 'copiedBytes !== undefined && this'],
     ['this.copiesBytes = this.#writer.copiesBytes === true', ''],
+    ["Object.hasOwn(framer, 'push') &&", 'false &&', 'test/options/guarded-framing.test.ts'],
     ['    retain(piece)\n', '', 'test/framing/pending-bytes.test.ts'],
     ['      retain(drain)\n', '', 'test/metering/last-frames.test.ts'],
     ['      retain(bytes)\n', '', 'test/journal/entry-memory.test.ts'],
