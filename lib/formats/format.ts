@@ -104,8 +104,8 @@ export interface Format<Name extends AnyFormatName = CustomFormatName> {
 
   /**
    * Says whether a frame is the last one of its stream. Called with the last frame of each batch, so it should check
-   * the bytes before it decodes them. Their memory may be used again later. Default: `[DONE]`, or a message with `isLast`; the default parses each of these
-   * frames.
+   * the bytes before it decodes them. Their memory may be used again later. Default: `[DONE]`, or a message with `isLast`;
+   * the default parses each of these frames.
    */
   isTerminator?(frame: Buffer): boolean
 

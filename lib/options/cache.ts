@@ -1,9 +1,8 @@
-import { inspect } from 'node:util'
 import type { CacheableRequest, CachePace } from '../api/cache.js'
 import type { HookedExchange } from '../api/hooks.js'
 import type { Journal } from '../api/journal.js'
 import type { AiProxyOptions } from '../api/options.js'
-import { ignoreRejection } from '../util/promises.js'
+import { shownResult } from '../util/shown.js'
 import { defaults } from './defaults.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { resolveJournal } from './journal.js'
@@ -93,6 +92,5 @@ function resolvePace(pace: CachePace): CachePace {
 
 function checkedText(name: string, returned: unknown): string {
   if (typeof returned === 'string' && returned !== '') return returned
-  const got = ignoreRejection(returned) ? 'a promise' : inspect(returned, { depth: 0, maxStringLength: 20 })
-  throw new HookFault(`${name} returns a text that is not empty, not ${got}`)
+  throw new HookFault(`${name} returns a text that is not empty, not ${shownResult(returned)}`)
 }

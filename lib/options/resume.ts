@@ -1,8 +1,7 @@
 import type { HookedExchange } from '../api/hooks.js'
 import type { Journal } from '../api/journal.js'
 import type { AiProxyOptions } from '../api/options.js'
-import { ignoreRejection } from '../util/promises.js'
-import { shown } from '../util/shown.js'
+import { shown, shownResult } from '../util/shown.js'
 import { defaults } from './defaults.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { resolveJournal } from './journal.js'
@@ -75,6 +74,5 @@ function checkedReader(returned: unknown): string | undefined {
 /** @throws HookFault if it is neither true nor false */
 export function checkedBoolean(name: string, returned: unknown): boolean {
   if (typeof returned === 'boolean') return returned
-  const got = ignoreRejection(returned) ? 'a promise' : shown(returned)
-  throw new HookFault(`${name} returns true or false, not ${got}`)
+  throw new HookFault(`${name} returns true or false, not ${shownResult(returned)}`)
 }

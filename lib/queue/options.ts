@@ -1,8 +1,7 @@
 import type { PolicyExchange } from '../api/policy.js'
 import type { Subject } from '../api/subject.js'
 import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
-import { ignoreRejection } from '../util/promises.js'
-import { shown } from '../util/shown.js'
+import { shownResult } from '../util/shown.js'
 import { namedTenantKey, tenantKey } from '../util/tenant-key.js'
 
 /** Options of {@link queue}. */
@@ -61,5 +60,5 @@ export function resolveQueueOptions(options: QueueOptions = {}): ResolvedQueueOp
 
 function checkedName(name: unknown): string {
   if (typeof name === 'string') return name
-  throw new TypeError(`queue: key returns a string; got ${ignoreRejection(name) ? 'a promise' : shown(name)}`)
+  throw new TypeError(`queue: key returns a string; got ${shownResult(name)}`)
 }

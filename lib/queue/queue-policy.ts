@@ -1,8 +1,7 @@
 import type { Admission, Policy, PolicyExchange, Refusal } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import { AssumedOutput } from '../policies/assumed-output.js'
-import { ignoreRejection } from '../util/promises.js'
-import { shown } from '../util/shown.js'
+import { shownResult } from '../util/shown.js'
 import { nameInTenantKey } from '../util/tenant-key.js'
 import { DrainRate } from './drain-rate.js'
 import { FairQueue } from './fair-queue.js'
@@ -260,6 +259,5 @@ function byName(byTenant: ReadonlyMap<string, number>): ReadonlyMap<string, numb
 
 function checkedWeight(weight: unknown): number {
   if (typeof weight === 'number' && weight >= MIN_WEIGHT && weight <= MAX_WEIGHT) return weight
-  const got = ignoreRejection(weight) ? 'a promise' : shown(weight)
-  throw new TypeError(`queue: weight returns a number from 0.001 to 1000; got ${got}`)
+  throw new TypeError(`queue: weight returns a number from 0.001 to 1000; got ${shownResult(weight)}`)
 }

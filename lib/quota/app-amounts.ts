@@ -1,6 +1,6 @@
 import { isObject } from '../json/json.js'
-import { ignoreRejection } from '../util/promises.js'
-import { shown } from '../util/shown.js'
+import { isThenable } from '../util/promises.js'
+import { shownResult } from '../util/shown.js'
 import type { QuotaCharge } from './options.js'
 
 /**
@@ -11,16 +11,14 @@ import type { QuotaCharge } from './options.js'
  */
 export function checkedAmount(name: string, amount: unknown): number {
   if (typeof amount === 'number' && Number.isFinite(amount) && amount >= 0) return amount
-  const got = ignoreRejection(amount) ? 'a promise' : shown(amount)
-  throw new TypeError(`quota: ${name} has to be a number of at least 0; got ${got}`)
+  throw new TypeError(`quota: ${name} has to be a number of at least 0; got ${shownResult(amount)}`)
 }
 
 /** @throws TypeError if it is no object, or one of its amounts is given and wrong */
 export function checkedCharge(charge: QuotaCharge | undefined): QuotaCharge | undefined {
   if (charge === undefined || charge === null) return undefined
-  const isPromise = ignoreRejection(charge)
-  if (isPromise || !isObject(charge)) {
-    const got = isPromise ? 'a promise' : shown(charge)
+  if (isThenable(charge) || !isObject(charge)) {
+    const got = shownResult(charge)
     throw new TypeError(`quota: what \`charge\` returns has to be an object like { tokens, cost }; got ${got}`)
   }
   for (const kind of ['tokens', 'cost'] as const) {
