@@ -74,7 +74,7 @@ export class UsageAccumulator {
   #estimateAtEnd: number | undefined
   /** Whether each choice that has begun has ended, by index. */
   #choices: boolean[] = []
-  /** Sequence number of the last message, if the protocol has one. */
+  /** Highest sequence number of a message, if the protocol has them. */
   sequenceNumber: number | undefined
   /** The body ended in the middle of its JSON, or of an event. */
   isTruncated = false
@@ -198,7 +198,9 @@ export class UsageAccumulator {
   }
 
   #trackOrder({ text, usage }: ParsedMessage, isAtEnd: boolean): void {
-    if (usage?.outputTokens !== undefined) this.#isReportedAtEnd = isAtEnd
+    // Servers that do not know the output report 0 although text has passed.
+    const knowsOutput = usage?.outputTokens !== 0 || this.estimatedTokens === 0
+    if (usage?.outputTokens !== undefined) this.#isReportedAtEnd = isAtEnd && knowsOutput
     else if (text) this.#isReportedAtEnd = false
   }
 
@@ -206,7 +208,8 @@ export class UsageAccumulator {
   advance(progress: Progress, reading: ParsedMessage, now: number): void {
     this.isRecognised = true
     if (progress.isEnd) this.#isEnded = true
-    this.sequenceNumber = progress.sequenceNumber ?? this.sequenceNumber
+    const { sequenceNumber = -1 } = progress
+    if (sequenceNumber > (this.sequenceNumber ?? -1)) this.sequenceNumber = sequenceNumber
     // The first choice, which seemed to be the only one, may have ended unnoticed; if it has not, it occurs again.
     if (progress.choices?.some(({ index }) => index > 0) && !this.hasSeveralChoices) {
       this.#choices.length = 0

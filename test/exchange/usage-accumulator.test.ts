@@ -143,6 +143,20 @@ test('an output of 0 replaces nothing once text has passed', () => {
   assert.deepEqual(accumulator.usage, { inputTokens: 0, outputTokens: 17 })
 })
 
+test('the sequence number is the highest so far', () => {
+  const accumulator = new UsageAccumulator()
+  assert.equal(accumulator.sequenceNumber, undefined)
+  for (const [sequenceNumber, highest] of [
+    [0, 0],
+    [7, 7],
+    [undefined, 7],
+    [3, 7],
+  ] as const) {
+    accumulator.advance({ sequenceNumber }, {}, 0)
+    assert.equal(accumulator.sequenceNumber, highest)
+  }
+})
+
 test('a tool call is a first token, even without arguments', () => {
   assert.equal(told({ model: 'm' }, { callsTool: true }, { text: 'a' }).firstTokenAt, 1)
   assert.equal(told({ whole: { id: 'call_1', text: '{}' } }).firstTokenAt, 0)
@@ -285,6 +299,13 @@ describe('usage with text before the first figure', () => {
       assert.equal(accumulator.outputTokens, 400)
     })
   }
+
+  test('is an estimate if an output of 0 follows text, whatever the start reported', () => {
+    const accumulator = told({ usage: { inputTokens: 3, outputTokens: 1 } })
+    accumulator.estimatedTokens = 9
+    accumulator.add({ usage: { outputTokens: 0 }, finishReason: 'stop', replacesUsage: true }, 1)
+    assert.deepEqual(accumulator.usageAt(true), { inputTokens: 3, outputTokens: 9, estimated: true })
+  })
 
   test('is an estimate if the stream failed', () => {
     const accumulator = new UsageAccumulator()
