@@ -51,7 +51,7 @@ export abstract class BaseFramer implements Framer {
     const from = heldBefore - this.pending.bytes
     if (chunk.length === from) return undefined
     this.scan(chunk, from)
-    const cut = this.#lastFrameEnd(this.pending.bytes) - this.pending.bytes
+    const cut = this.lastFrameEnd(this.pending.bytes) - this.pending.bytes
     if (this.ends.length > 0) this.#emit(cut === chunk.length ? chunk : chunk.subarray(0, cut))
     if (cut < chunk.length && !this.#isOver()) {
       this.pending.append(cut === 0 ? chunk : chunk.subarray(cut))
@@ -126,7 +126,7 @@ export abstract class BaseFramer implements Framer {
    * Returns whether nothing lies between the last frame, or the beginning, and this index in the chunk being scanned.
    */
   protected isBetweenFrames(at: number): boolean {
-    return this.pending.bytes + at === this.#lastFrameEnd(0)
+    return this.pending.bytes + at === this.lastFrameEnd(0)
   }
 
   /** Extends the last frame to `at`. If that frame has already gone out, the bytes become a frame of their own. */
@@ -144,6 +144,7 @@ export abstract class BaseFramer implements Framer {
     this.ends.push(length)
     if (isEvent) {
       this.events++
+      this.#lastStart = this.#frameStart
       this.#lastEnd = length
     }
     this.#emit(Buffer.from(closing))
@@ -162,7 +163,8 @@ export abstract class BaseFramer implements Framer {
     this.#aheadBytes = bytes
   }
 
-  #lastFrameEnd(otherwise: number): number {
+  /** Where the last frame of this chunk ends, counted from the beginning of the pending bytes. */
+  protected lastFrameEnd(otherwise: number): number {
     return this.ends[this.ends.length - 1] ?? otherwise
   }
 

@@ -36,10 +36,12 @@ export function acceptsRest(
   if (framer.prefix?.length) return metering?.isCompleteMessage?.([...framer.prefix, rest]) === true
   // An answer that became an event need not be JSON; but if it is, incomplete JSON shows that it was cut.
   if (isEnclosed) return !isUnfinishedJson(rest.subarray(DATA_BYTES))
-  const data = framing?.read(rest)?.data
+  // Whole events may precede the one that has no end.
+  const event = framer.last() ?? rest
+  const data = framing?.read(event)?.data
   if (data !== undefined && tryParseJson(data) !== undefined) return true
   // The name of its event may identify a terminator even if its data is incomplete or has not arrived.
-  if (data && format.isTerminator(rest) && !isUnfinishedJson(Buffer.from(data))) return true
+  if (data && format.isTerminator(event) && !isUnfinishedJson(Buffer.from(data))) return true
   const isComment = data === undefined && framer.last() === undefined
   if (data === undefined && !isComment) answer.keepStray([rest])
   return isComment

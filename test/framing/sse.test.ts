@@ -50,6 +50,80 @@ describe('an event goes out with the chunk that completes it', () => {
   }
 })
 
+describe('without blank lines, each line of data that is a whole message is an event', () => {
+  const a = 'data: {"id":1}\n'
+  const b = 'data:{"id":2}\n'
+  const done = 'data: [DONE]\n'
+  const table: [name: string, chunks: string[], out: (string | undefined)[], events: number][] = [
+    ['the first two once a third begins', [a, b, 'd'], [undefined, undefined, a + b], 2],
+    ['the others at their ends', [a + b + a, b, done], [a + b + a, b, done], 5],
+    ['a line in pieces', [`${a + b}data`, ': {', '}\n'], [a + b, undefined, 'data: {}\n'], 3],
+    ['with CRLF', [`${a}${b}${a}`.replaceAll('\n', '\r\n')], [`${a}${b}${a}`.replaceAll('\n', '\r\n')], 3],
+    ['with a byte order mark', [`\u00EF\u00BB\u00BF${a}${b}${a}`], [`\u00EF\u00BB\u00BF${a}${b}${a}`], 3],
+    [
+      'comments and names with the data after them',
+      [a + b + a, ': x\nevent: y\n', a],
+      [a + b + a, undefined, `: x\nevent: y\n${a}`],
+      4,
+    ],
+    ['blank lines after all', [a + b + a, '\n', `${a}\n\n`], [a + b + a, '\n', `${a}\n\n`], 4],
+    ['after whole events', [`: x\n\n${a}\n`, a + b + a], [`: x\n\n${a}\n`, a + b + a], 4],
+  ]
+  for (const [name, chunks, out, events] of table) {
+    test(name, () => {
+      const framer = new SseFramer(LARGE)
+      assert.deepEqual(outputs(framer, chunks), out)
+      assert.equal(framer.events, events)
+    })
+  }
+
+  for (const [name, text] of [
+    ['two lines and a blank one', `${a}${b}\n`],
+    ['lines that are a message together', 'data: {"id":\ndata: 1\ndata: }\n\n'],
+    ['lines that are no messages', 'data: 1\ndata: [DONE]\ndata: 2\n\n'],
+    ['lines of more than 64 KiB', `data: {"id":"${'1'.repeat(66_000)}"}\n${b}${a}\n`],
+    ['a name before the data', `event: x\n${a}${b}\n`],
+  ] as const) {
+    test(`but not ${name}, byte by byte or whole`, () => {
+      for (const chunks of [[text], [...text]]) {
+        const framer = new SseFramer(LARGE)
+        assert.equal(outputs(framer, chunks).at(-1), text)
+        assert.equal(framer.events, 1)
+      }
+    })
+  }
+
+  for (const [end, closing] of [
+    [done, '\n'],
+    [done.trimEnd(), '\n\n'],
+  ] as const) {
+    test(`at the end, two of them, too: ${JSON.stringify(end)}`, () => {
+      const framer = new SseFramer(LARGE)
+      assert.deepEqual(outputs(framer, [a, end]), [undefined, undefined])
+      assert.equal(latin1(framer.end()), a + end + closing)
+      assert.equal(latin1(framer.last()), end + closing)
+      assert.deepEqual(framer.ends, [a.length, a.length + end.length + closing.length])
+      assert.equal(framer.events, 2)
+    })
+  }
+
+  test('however the stream is cut', () => {
+    const text = `${a}${b}: x\n${a}\r\n${b}event: z\n${done}`
+    for (let at = 0; at <= text.length; at++) {
+      const framer = new SseFramer(LARGE)
+      const sent = [...outputs(framer, [text.slice(0, at), text.slice(at)]), latin1(framer.end())]
+      assert.equal(sent.join(''), text, String(at))
+      assert.equal(framer.events, 5, String(at))
+    }
+  })
+
+  test('may be too large', () => {
+    const framer = new SseFramer(20)
+    assert.deepEqual(outputs(framer, [a + b + a, `data: {"id":${'1'.repeat(20)}}\n`]), [a + b + a, undefined])
+    assert.equal(framer.tooLarge, true)
+  })
+})
+
 describe('a chunk that ends between CR and LF', () => {
   const table: [name: string, chunks: string[], out: (string | undefined)[], events: number][] = [
     ['the CR completes the event now, the LF follows it', ['data: a\r\n\r', '\n'], ['data: a\r\n\r', '\n'], 1],
