@@ -5,7 +5,7 @@ import {
   otherResponseHeaders,
   sharedResponseHeaders,
 } from '../formats/index.js'
-import { type Framing, mediaTypesOf } from '../framing/index.js'
+import { type Framing, framingFor, mediaTypesOf } from '../framing/index.js'
 import { isHopByHop, namedByConnection } from '../util/hop-by-hop.js'
 import { memoize } from '../util/memoize.js'
 import { codingsOf } from './decode.js'
@@ -136,6 +136,12 @@ export function responseHeaders(
 
 /** Content type of JSON that we write, or that arrived without one. */
 export const JSON_TYPE = 'application/json; charset=utf-8'
+
+/** Returns the headers for JSON. A label of the provider's that names a stream is replaced; the app's own stays. */
+export function jsonHeaders(headers: OutgoingHttpHeaders, providerType: string | undefined): OutgoingHttpHeaders {
+  const isMislabelled = headers['content-type'] === providerType && framingFor(providerType) !== undefined
+  return isMislabelled ? { ...headers, 'content-type': JSON_TYPE } : { 'content-type': JSON_TYPE, ...headers }
+}
 
 /** Types that browsers execute on the origin they came from: pages, alone and in archives, scripts, styles. */
 const ACTIVE_TYPE =

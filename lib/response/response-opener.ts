@@ -23,7 +23,7 @@ import { HeldAnswer } from './held-answer.js'
 import { MaskingFramer, MaskingMeter } from './masking.js'
 import { meteringFor } from './metering-for.js'
 import { requestIdHeader } from './request-ids.js'
-import { JSON_TYPE, streamHeaders, withoutActiveContent, withoutLength, withoutValidators } from './response-head.js'
+import { jsonHeaders, streamHeaders, withoutActiveContent, withoutLength, withoutValidators } from './response-head.js'
 import {
   type BodyKind,
   errorKindByFirstBytes,
@@ -189,19 +189,19 @@ export class ResponseOpener {
    *
    * @param isReplaced the body is the app's
    */
-  sendHeld({ status, headers, providerStatus }: ResponsePlan, body: Buffer, isReplaced: boolean): void {
+  sendHeld({ status, headers, providerStatus, providerType }: ResponsePlan, body: Buffer, isReplaced: boolean): void {
     if (this.#framing) return this.#downstream.end(this.#eventOf(body, providerStatus, true))
     const named = this.#alias?.inJson(body) ?? body
     if (!this.#downstream.begunBy) {
       const isChanged = isReplaced || named !== body
-      const labelled = { 'content-type': JSON_TYPE, ...(isChanged ? withoutValidators(headers) : headers) }
+      const labelled = jsonHeaders(isChanged ? withoutValidators(headers) : headers, providerType)
       labelled['content-length'] = String(named.length)
       this.#downstream.open(status, withoutActiveContent(labelled, named.length === 0, this.#exchange.res))
     }
     this.#downstream.end(named)
   }
 
-  #setHead({ status, headers, isEmpty }: ResponsePlan, { framing, isJson }: BodyKind): void {
+  #setHead({ status, headers, providerType, isEmpty }: ResponsePlan, { framing, isJson }: BodyKind): void {
     const { res } = this.#exchange
     const isOpen = this.#framing !== undefined || this.#downstream.begunBy === 'proxy'
     this.#framing = framing
@@ -209,7 +209,7 @@ export class ResponseOpener {
     if (framing) {
       this.#downstream.openStream(status, streamHeaders(headers, framing, res.getHeader('cache-control')), framing)
     } else {
-      const labelled = isJson ? { 'content-type': JSON_TYPE, ...headers } : headers
+      const labelled = isJson ? jsonHeaders(headers, providerType) : headers
       this.#downstream.open(status, withoutActiveContent(labelled, isEmpty, res))
     }
   }

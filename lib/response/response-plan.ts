@@ -155,10 +155,7 @@ function labelledKind(contentType: string | undefined, request: AnswerRequest, s
   if (isPart(request, status)) return UNCHANGED
   const { format, asksForStream, req } = request
   const framing = framingFor(contentType, format.ownFramings)
-  // If clients expect events, some servers label them as lines of JSON.
-  const mayBeEvents = framing === ndjson && format.streamsSse(req.url)
-  if (mayBeEvents && asksForStream && status < 400) return undefined
-  if (framing) return { framing, isJson: false }
+  if (framing) return status < 400 && isDoubtful(framing, request) ? undefined : { framing, isJson: false }
   const { isJson, isBinary, isPlain } = labelOf(contentType)
   if (isJson && asksForStream && format.framings.includes(jsonArray) && !format.streamsSse(req.url)) {
     return status < 400 ? { framing: jsonArray, isJson: false } : JSON_ANSWER
@@ -169,12 +166,22 @@ function labelledKind(contentType: string | undefined, request: AnswerRequest, s
 }
 
 /**
+ * Returns whether the label of a stream may be wrong. Some servers label whatever they answer at a path as events, and
+ * events as lines of JSON where clients expect events.
+ */
+function isDoubtful(framing: Framing, { format, asksForStream, isAnsweredInJson, req }: AnswerRequest): boolean {
+  if (!asksForStream) return isAnsweredInJson && (framing === sse || framing === ndjson)
+  return framing === (format.streamsSse(req.url) ? ndjson : sse)
+}
+
+/**
  * Returns the kind of a body by its first bytes. Unless a label says otherwise, only a client that asked for a stream
  * gets one.
  *
  * @param start of the body, all that has arrived so far
  * @param isAll no more bytes follow
- * @param contentType of the head; if it says lines of JSON, only events are treated as something else
+ * @param contentType of the head; if it says events or lines of JSON, only what cannot be these is treated as something
+ *   else
  * @returns `undefined` if more bytes are needed
  */
 export function kindByFirstBytes(
@@ -184,7 +191,8 @@ export function kindByFirstBytes(
   contentType?: string,
 ): BodyKind | undefined {
   const first = readFirstBytes(start, isAll)
-  if (first !== undefined && first !== 'event' && framingFor(contentType) === ndjson) {
+  const labelled = framingFor(contentType)
+  if (labelled === ndjson && (first === 'object' || first === 'array' || first === 'other')) {
     return { framing: ndjson, isJson: false }
   }
   const { format, asksForStream } = exchange
@@ -192,7 +200,7 @@ export function kindByFirstBytes(
     case undefined:
       return undefined
     case 'event':
-      return asksForStream ? { framing: sse, isJson: false } : UNCHANGED
+      return asksForStream || labelled ? { framing: sse, isJson: false } : UNCHANGED
     case 'array':
       return asksForStream && format.framings.includes(jsonArray) ? { framing: jsonArray, isJson: false } : JSON_ANSWER
     case 'object':
@@ -200,6 +208,7 @@ export function kindByFirstBytes(
     case 'printed-object':
       return JSON_ANSWER
     case 'other':
+      if (labelled === sse) return { framing: sse, isJson: false }
       return exchange.isAnsweredInJson ? TEXT_INSTEAD : UNCHANGED
   }
 }

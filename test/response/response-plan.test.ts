@@ -17,6 +17,7 @@ interface Given {
   method?: string
   path?: string
   asksForStream?: boolean
+  isAnsweredInJson?: boolean
   secrets?: string[]
   readsErrors?: boolean
   res?: FakeResponse
@@ -26,6 +27,7 @@ function exchangeOf(given: Given): Exchange {
   const { method = 'POST', path = '/v1/chat/completions', asksForStream = true, res = new FakeResponse() } = given
   const exchange = new Exchange({ method, url: path } as Request, res as unknown as Response)
   exchange.describe(undefined, asksForStream)
+  exchange.isAnsweredInJson = given.isAnsweredInJson ?? false
   sendRequest(exchange, { secrets: compileSecrets(given.secrets ?? []) })
   return exchange
 }
@@ -87,6 +89,22 @@ describe('the handling of a body', () => {
   ]
   test('NDJSON stays NDJSON if the client reads it', () => {
     assert.equal(kind({ 'content-type': 'application/x-ndjson' }, { path: '/api/chat' }), 'ndjson')
+  })
+
+  test('depends on its first bytes if its label is that of a stream, and JSON is to be expected', () => {
+    const given = { asksForStream: false, isAnsweredInJson: true }
+    for (const type of ['text/event-stream; charset=utf-8', 'application/x-ndjson']) {
+      assert.equal(kind({ 'content-type': type }, given), asked, type)
+      assert.notEqual(kind({ 'content-type': type }, { ...given, status: 500 }), asked, type)
+    }
+    const binary = 'application/vnd.amazon.eventstream'
+    assert.equal(kind({ 'content-type': binary }, given), 'aws-event-stream')
+  })
+
+  test('depends on its first bytes if its label is that of events, and the client reads something else', () => {
+    for (const path of ['/api/chat', GEMINI])
+      assert.equal(kind({ 'content-type': 'text/event-stream' }, { path }), asked)
+    assert.equal(kind({ 'content-type': 'text/event-stream' }, { path: `${GEMINI}?alt=sse` }), 'sse')
   })
 
   for (const [type, ofAStream, ofAnother] of table) {
@@ -235,17 +253,37 @@ describe('the first bytes of a body', () => {
     })
   }
 
-  test('are NDJSON as the head says, unless they are events', () => {
+  test('are NDJSON as the head says, unless they are events, or JSON over several lines', () => {
     for (const [start, kind] of [
       ['data: {}\n\n', 'sse'],
       [': ping\n\n', 'sse'],
       ['{"done":false}\n', 'ndjson'],
-      ['{\n', 'ndjson'],
+      ['{\n', 'json'],
       ['[1]\n', 'ndjson'],
       ['x', 'ndjson'],
       ['', 'ndjson'],
     ] as const) {
       assert.equal(named(kindByFirstBytes(Buffer.from(start), true, exchangeOf({}), 'application/jsonl')), kind, start)
+    }
+  })
+
+  test('are events as the head says, unless they are JSON', () => {
+    const unasked = { asksForStream: false }
+    const table: [start: string, given: Given, kind: string][] = [
+      ['data: {}\n\n', unasked, 'sse'],
+      ['x', unasked, 'sse'],
+      ['', unasked, 'sse'],
+      ['{"id":1}', unasked, 'json'],
+      ['{\n', unasked, 'json'],
+      ['[1]', unasked, 'json'],
+      ['{"done":true}', { path: '/api/chat', ...unasked }, 'json'],
+      ['data: {}\n\n', { path: '/api/chat' }, 'sse'],
+      ['{"done":false}\n', { path: '/api/chat' }, 'ndjson'],
+      ['[{', { path: GEMINI }, 'json-array'],
+    ]
+    for (const [start, given, kind] of table) {
+      const told = kindByFirstBytes(Buffer.from(start), true, exchangeOf(given), 'text/event-stream')
+      assert.equal(named(told), kind, start)
     }
   })
 
@@ -277,7 +315,7 @@ describe('an array as a stream', () => {
 
   test('is not sent with alt=sse, whatever the content type', () => {
     assert.equal(kind(json, { path: `${GEMINI}?alt=sse` }), 'by its first bytes')
-    assert.equal(kind({ 'content-type': 'text/event-stream' }, { path: GEMINI }), 'sse')
+    assert.equal(kind({ 'content-type': 'text/event-stream' }, { path: GEMINI }), 'by its first bytes')
   })
 
   test('is not an error', () => assert.equal(kind(json, { path: GEMINI, status: 400 }), 'as it is'))
