@@ -35,6 +35,7 @@ export {
   fallbackFields,
   fallbackMapFields,
   gatewayModelsPath,
+  modelHeaders,
   otherEndpoints,
   otherInstructionHeaders,
   otherRequestHeaders,

@@ -73,5 +73,8 @@ export const compoundModelsPath: readonly string[] = ['compound_custom', 'models
 /** Where Vercel's gateway takes fallback models. */
 export const gatewayModelsPath: readonly string[] = ['providerOptions', 'gateway', 'models']
 
+/** Request headers that name a model as well: where Azure takes the one that draws the pictures of a response. */
+export const modelHeaders: readonly string[] = ['x-ms-oai-image-generation-deployment']
+
 /** Words in their base paths before the version, in addition to those of the formats: OpenRouter's `/api/v1/…`. */
 export const otherPrefixes: readonly string[] = ['api']

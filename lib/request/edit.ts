@@ -25,7 +25,7 @@ import type { FinishedAnswer } from './hook-answer.js'
 import { jsonText } from './json-text.js'
 import { rejectOtherModels } from './model-copies.js'
 import { applyModelOptions, pathsOf } from './model-options.js'
-import { admitModel, furtherModels, modelOf, modelPaths, rejectModelInQuery } from './models.js'
+import { admitModel, furtherModels, modelOf, modelPaths, modelsInHeaders, rejectModelInQuery } from './models.js'
 import type { ProviderPath } from './provider-path.js'
 import { takesJson } from './takes-json.js'
 import { mayRefuseUsage, type UsageRefusals } from './usage-refusals.js'
@@ -94,7 +94,7 @@ export async function editRequest(
     // If the path names one, providers do not look for another in the body.
     const asked = inPath(possibleModelInPath) ?? modelOf(body.json)
     if (asked === undefined && runsNoModel(method, whole)) return
-    const further = furtherModels(body.json)
+    const further = [...furtherModels(body.json), ...modelsInHeaders(exchange.client.headers)]
     if (further.length > MAX_FURTHER_MODELS) {
       throw new AiProxyError('invalid_request', `The request names more than ${MAX_FURTHER_MODELS} further models`)
     }

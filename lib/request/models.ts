@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { AiProxyError } from '../api/errors.js'
 import { listAt, valueAt } from '../formats/fields.js'
 import {
@@ -7,6 +8,7 @@ import {
   fallbackFields,
   fallbackMapFields,
   gatewayModelsPath,
+  modelHeaders,
   panelFields,
   routingFields,
 } from '../formats/index.js'
@@ -73,6 +75,11 @@ export function furtherModels(json: unknown): (string | undefined)[] {
     ...toList(valueAt(extra, 'model')).map(nameOf),
     ...[json, extra].flatMap((from) => [...toolModelsIn(from), ...systemModelsIn(from), ...routingsIn(from)]),
   ]
+}
+
+/** Returns the models that headers of the client's name in addition to the requested one. */
+export function modelsInHeaders(headers: IncomingHttpHeaders): string[] {
+  return modelHeaders.flatMap((name) => headers[name] ?? [])
 }
 
 /** Whatever a routing says, it is not understood here. */

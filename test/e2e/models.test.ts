@@ -40,6 +40,17 @@ describe('models', () => {
     ['/api/chat', named('good'), 'good'],
     ['/v2/chat', named('good'), 'good'],
   ]
+  test('a model that a header names must be allowed as well', async (t) => {
+    const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+    const app = await startApp(t, { target: provider.url, models })
+    const answerWith = async (name: string) => {
+      const headers = { 'x-ms-oai-image-generation-deployment': name }
+      return (await post(`${app.url}/v1/responses`, { model: 'good' }, { headers })).status
+    }
+    assert.deepEqual([await answerWith('fine-1'), await answerWith('bad')], [200, 403])
+    assert.equal(provider.calls.length, 1)
+  })
+
   for (const [path, body, model] of allowed) {
     test(`allowed: ${model} at ${path}`, async (t) => {
       const { status, record, reached } = await answerTo(t, path, body)

@@ -31,7 +31,8 @@ export const none: RequestBody = { content: undefined, headers: {}, json: undefi
  */
 export async function edited(given: string | RequestBody, options: Given = {}, left?: unknown) {
   const { method = 'POST', path = CHAT, ...rest } = options
-  const exchange = new Exchange({ method, url: path, body: left } as Request, new FakeResponse() as unknown as Response)
+  const req = { method, url: path, headers: {}, body: left } as Request
+  const exchange = new Exchange(req, new FakeResponse() as unknown as Response)
   const config = resolveOptions({ target: 'https://provider.example', ...rest })
   const where = providerPath(path)
   exchange.route(where.path, config.format ?? detectFormat(config.prefix + where.decoded))
