@@ -40,6 +40,9 @@ export const openaiChat = builtIn({
   ],
   requestHeaders: [
     'openai-beta',
+    // Azure's content filter for the request:
+    // https://learn.microsoft.com/en-us/azure/ai-foundry/openai/how-to/content-filters
+    'x-policy-id',
     'x-ms-oai-*',
     'x-ms-client-request-id',
     'extra-parameters',

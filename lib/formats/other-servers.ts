@@ -28,8 +28,12 @@ export const jsonAlonePaths: readonly RegExp[] = [
   /\/(?:completion|infill|embed|rerank|score|classify|(?:de)?tokenize|moderations|ocr|invocations|api\/show|guardrail\/.+\/apply)$/,
 ]
 
-/** Their request headers: the calling app (OpenRouter), and the conversation, for caches (xAI and others). */
+/**
+ * Their request headers: the calling app (OpenRouter), the conversation, for caches (xAI and others), and Alibaba's check
+ * of what goes in and out, without which the model would answer all the same.
+ */
 export const otherRequestHeaders: readonly string[] = [
+  'x-dashscope-datainspection',
   ...['http-referer', 'x-title', 'x-openrouter-*', 'x-client-name'],
   ...['session_id', 'conversation_id', 'x-session-affinity', 'x-grok-conv-id'],
 ]

@@ -86,6 +86,8 @@ describe('by default', () => {
         'x-amzn-bedrock-guardrailversion',
         'x-amzn-bedrock-trace',
         'x-ms-oai-image-generation-deployment',
+        'x-policy-id',
+        'x-dashscope-datainspection',
         'extra-parameters',
         'x-vertex-ai-llm-request-type',
         'last-event-id',
