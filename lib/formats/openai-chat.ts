@@ -125,7 +125,7 @@ function textsOfMessages(data: JsonObject): TextPlace[] {
 function textsOf(data: JsonObject, field: 'delta' | 'message'): TextPlace[] {
   const message = ['choices', EACH, field] as const
   const content = [...message, 'content'] as const
-  const reasoning = placesAt(data, 'reasoning', [...message, 'reasoning_content'])
+  const reasoning = placesAt(data, 'reasoning', [...message, 'reasoning_content'], [...message, 'reasoning_text'])
   const again = [
     ...placesAt(data, 'reasoning', [...message, 'reasoning']),
     ...placesAt(data, 'reasoning', [...message, 'reasoning_details', EACH, 'text']),
@@ -186,6 +186,8 @@ function generatedText(message: unknown): string {
   return [
     // Servers that send both fields repeat the same text in them (vLLM).
     textAt(message, 'reasoning_content') ?? textAt(message, 'reasoning') ?? reasoningDetails(message),
+    // GitHub's Copilot has a name of its own.
+    textAt(message, 'reasoning_text'),
     contentText(valueAt(message, 'content')),
     textAt(message, 'refusal'),
     textAt(message, 'audio', 'transcript'),

@@ -112,6 +112,11 @@ const messages: Case[] = [
     },
   ],
   [
+    'GitHub Copilot: reasoning under a name of its own',
+    '{"choices":[{"delta":{"content":null,"reasoning_text":"Hm"}}]}',
+    { text: 'Hm' },
+  ],
+  [
     'vLLM: reasoning under both names',
     '{"choices":[{"delta":{"reasoning":"Hm","reasoning_content":"Hm"}}]}',
     { text: 'Hm' },

@@ -111,6 +111,11 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
       reasoning: 'hm',
       capitals: chat({ reasoning_content: 'HM', reasoning: 'HM' }),
     },
+    'reasoning under another name': {
+      data: chat({ reasoning_text: 'hm' }),
+      reasoning: 'hm',
+      capitals: chat({ reasoning_text: 'HM' }),
+    },
     'reasoning with its details': {
       data: chat({ reasoning: 'hm', reasoning_details: [{ type: 'reasoning.text', text: 'hm' }] }),
       reasoning: 'hm',
