@@ -1,5 +1,6 @@
+import { isObject } from '../json/json.js'
 import { builtIn } from './built-in.js'
-import { errorIn } from './failures.js'
+import { errorIn, errorText } from './failures.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
 import { gemini, googleCounting } from './gemini.js'
@@ -57,7 +58,14 @@ export const geminiInteractions = builtIn({
   operation: () => 'generate_content',
   errorBody: gemini.errorBody,
   isErrorBody: gemini.isErrorBody,
-  errorEvent: (body) => `event: error\ndata: ${JSON.stringify(body)}\n\n`,
+  errorEvent(body) {
+    const { error } = body as { error: unknown }
+    // Clients tell events apart by this field, and `code` is a text in them, as opposed to an error body:
+    // https://ai.google.dev/api/interactions-api#streaming
+    const code = textAt(error, 'details', 0, 'metadata', 'code') ?? textAt(error, 'status') ?? textAt(error, 'code')
+    const message = { event_type: 'error', error: { ...(isObject(error) && error), message: errorText(error), code } }
+    return `event: error\ndata: ${JSON.stringify(message)}\n\n`
+  },
 
   isTerminator(event) {
     return event.length <= MAX_DONE_BYTES && event.includes('[DONE]') && /^data: ?\[DONE\]\s*$/m.test(event.toString())

@@ -122,10 +122,25 @@ describe('gemini-interactions', () => {
     ],
   ])
   tellsTerminators(interactions, ['event: done\ndata: [DONE]\n\n'], [`data: ${steps[4]![1]}\n\n`, 'data: "[DONE]"\n\n'])
-  test('its errors are recognised, and are sent under their event name', () => {
+  test('its errors are recognised, and are sent under their event name and in their type', () => {
     const body = interactions.errorBody({ code: 'idle_timeout', status: 504, message: 'Silent' })
     assert.ok(interactions.isErrorBody(body))
-    assert.equal(interactions.errorEvent(body), `event: error\ndata: ${JSON.stringify(body)}\n\n`)
+    const told = (event: string) => {
+      assert.match(event, /^event: error\ndata: \{.*\}\n\n$/)
+      const { event_type, error } = JSON.parse(event.slice(event.indexOf('{'))) as Record<string, object>
+      const { code, message, status } = error as Record<string, unknown>
+      return [event_type, code, message, status]
+    }
+    assert.deepEqual(told(interactions.errorEvent(body)), ['error', 'idle_timeout', 'Silent', 'DEADLINE_EXCEEDED'])
+    const ofGoogle = { error: { code: 429, message: 'Quota', status: 'RESOURCE_EXHAUSTED' } }
+    assert.deepEqual(told(interactions.errorEvent(ofGoogle)), [
+      'error',
+      'RESOURCE_EXHAUSTED',
+      'Quota',
+      'RESOURCE_EXHAUSTED',
+    ])
+    assert.deepEqual(told(interactions.errorEvent({ error: { code: 'x' } })), ['error', 'x', 'x', undefined])
+    assert.deepEqual(told(interactions.errorEvent({ error: 'Gone' })), ['error', undefined, 'Gone', undefined])
     for (const other of noErrors) assert.equal(interactions.isErrorBody(other), false)
   })
 })
