@@ -21,6 +21,15 @@ export interface KeptAnswer {
 const SHARED: ReadonlySet<Outcome> = new Set(['upstream_error', 'provider_error'])
 const SHARED_LIMITS = /^(?:first_byte|first_token|idle|progress)_timeout$|_too_(?:large|long)$|^output_tokens_exceeded$/
 
+/** Returns why an answer whose body has not ended is not whole, for those who read it; `undefined` if it is, as far as is known. */
+export function failureOfKept(exchange: Exchange): AiProxyError | undefined {
+  exchange.finishMetering()
+  const { answer, failure, outcome, isComplete, choicesAsked } = exchange
+  if (failure || outcome !== 'client_disconnect') return failure
+  if (isComplete || answer.isCompleteFor(choicesAsked)) return undefined
+  return new AiProxyError('aborted', 'The client left, and the answer ended with it')
+}
+
 /**
  * Describes how an exchange has ended, for those who read its answer.
  *
@@ -29,7 +38,8 @@ const SHARED_LIMITS = /^(?:first_byte|first_token|idle|progress)_timeout$|_too_(
  */
 export function answerEnd(exchange: Exchange, hasBegun: boolean, isBodyWhole: boolean): JournalEnd {
   exchange.finishMetering()
-  const { answer, failure, outcome, providerStatus, isComplete, isReplaced } = exchange
+  const failure = isBodyWhole ? exchange.failure : failureOfKept(exchange)
+  const { answer, outcome, providerStatus, isComplete, isReplaced } = exchange
   const isShared = failure !== undefined && (SHARED.has(failure.outcome) || SHARED_LIMITS.test(failure.code))
   const isOwn = failure ? !isShared : outcome === 'client_disconnect' && !isComplete
   const isWhole = failure === undefined && answer.error === undefined && !answer.isTruncated && !isOwn

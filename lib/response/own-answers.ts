@@ -1,6 +1,7 @@
 import { type AiProxyError, setClientFormat } from '../api/errors.js'
 import type { OnAnswer } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
+import { failureOfKept } from '../journal/answer-end.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
 import { debug } from '../util/debug.js'
 import type { PendingAnswer } from './body-plan.js'
@@ -111,14 +112,25 @@ export class OwnAnswers {
     else this.#downstream.destroy()
   }
 
-  /** Keeps a failure for those who read the answer later. The client has left. */
-  keepFailure(failure: AiProxyError): void {
-    const { recorder, format } = this.#exchange
+  /** Ends what is kept of the answer. Whoever reads later must not take a part of it for the whole. */
+  endKept(): void {
+    const { recorder, isComplete, answer, format } = this.#exchange
     if (!recorder) return
-    setClientFormat(failure, format)
-    recorder.fail()
-    const frame = this.#frameOf(failure)
-    if (frame) recorder.keep(frame, undefined)
+    const failure = failureOfKept(this.#exchange)
+    // The provider's own error was kept when it came.
+    if (failure && answer.error === undefined) {
+      setClientFormat(failure, format)
+      recorder.fail()
+      const frame = this.#frameOf(failure)
+      if (frame) recorder.keep(frame, undefined)
+    }
+    recorder.end(isComplete)
+  }
+
+  /** Closes the connection without a word to the client. */
+  cutOff(): void {
+    this.endKept()
+    this.#downstream.destroy()
   }
 
   #frameOf(failure: AiProxyError): Buffer | undefined {

@@ -161,10 +161,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     if (failure.code === 'internal_error') debug.stream('%s failed: %O', id, failure.cause ?? failure)
     if (failure.limit) debug.limit('%s %s: %s', id, failure.limit, failure.message)
     this.#stopUpstream()
-    if (this.#downstream.isGone) {
-      this.#ownAnswers.keepFailure(failure)
-      return this.finish()
-    }
+    if (this.#downstream.isGone) return this.finish()
     this.#ownAnswers.answerFailure(failure, isFirst)
   }
 
@@ -185,7 +182,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   destroy(failure: AiProxyError): void {
     this.#hooks.giveUp()
     this.#exchange.settle(failure.outcome, failure)
-    this.#downstream.destroy()
+    this.#ownAnswers.cutOff()
   }
 
   onBackpressure(): void {
@@ -244,7 +241,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
     this.#disconnectHandler.stopWatching()
     this.#stopUpstream()
     this.pace.stop()
-    this.#exchange.recorder?.end(this.#exchange.isComplete)
+    this.#ownAnswers.endKept()
     this.#context.onEnd(this.#exchange)
   }
 }
