@@ -45,6 +45,8 @@ export interface AnswerRecorder {
   readonly kept: KeptStream | undefined
   /** Number of readers other than the client. */
   readonly readers: number
+  /** Whether the client can come back to the answer if its connection is lost. */
+  readonly mayReturn: boolean
   /** Whether the provider goes on although the client has left. */
   readonly goesOn: boolean
   /** The client has left: from now on, the answer ends a while after its last reader has gone. */

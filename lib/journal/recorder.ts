@@ -94,9 +94,15 @@ export class Recorder implements AnswerRecorder {
     return this.#options.isHidden !== undefined
   }
 
+  /** It knows where, and the answer waits for it. */
+  get mayReturn(): boolean {
+    const { resume, graceMs } = this.#options
+    const isKept = this.#writer !== undefined && !this.#isOver
+    return isKept && resume?.keeps === true && this.#prefix !== undefined && graceMs > 0
+  }
+
   get goesOn(): boolean {
-    if (!this.#writer || this.#isOver) return false
-    return this.#mayReturn || this.#writer.readers > 0
+    return this.mayReturn || (!this.#isOver && this.readers > 0)
   }
 
   /** Number of readers other than the client. */
@@ -116,12 +122,6 @@ export class Recorder implements AnswerRecorder {
         select: isHidden && ((batch) => selected(batch, isShown)),
       },
     }
-  }
-
-  /** The client could come back: it knows where, and the answer waits for it. */
-  get #mayReturn(): boolean {
-    const { resume, graceMs } = this.#options
-    return resume?.keeps === true && this.#prefix !== undefined && graceMs > 0
   }
 
   /** There is something to read, and not only a head. */
@@ -216,7 +216,7 @@ export class Recorder implements AnswerRecorder {
   }
 
   startGrace(onAbandoned: () => void): void {
-    this.#options.onClientDone?.(this.#mayReturn)
+    this.#options.onClientDone?.(this.mayReturn)
     this.#grace = { timer: undefined, onAbandoned }
     this.#checkGrace()
   }

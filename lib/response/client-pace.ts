@@ -38,6 +38,14 @@ export class ClientPace {
     return recorder.readers > (this.#downstream.isLagging ? 1 : 0)
   }
 
+  /**
+   * Whether the answer goes on if the client's connection is closed. One that was lost without a word looks like a client that
+   * does not read, and the client may come back.
+   */
+  get canLoseClient(): boolean {
+    return this.isReadByOthers || this.#exchange.recorder?.mayReturn === true
+  }
+
   onBackpressure(): void {
     if (this.#lag) return this.#lag.pause()
     if (this.isReadByOthers) return this.#letOthersGoOn()

@@ -224,7 +224,7 @@ export class Downstream {
     forceClose(this.#res)
   }
 
-  /** Closes the connection of a client that does not read, while others read the same answer. */
+  /** Closes the connection of a client that does not read. The answer goes on. */
   disconnect(): void {
     forceClose(this.#res)
   }

@@ -199,7 +199,7 @@ export class ResponseController implements ExchangeController, DownstreamEvents,
   }
 
   onDrainTimeout(): void {
-    if (this.pace.isReadByOthers) return this.#downstream.disconnect()
+    if (this.pace.canLoseClient) return this.#downstream.disconnect()
     const failure = limitFailure('slow_client', this.#exchange.limits)
     debug.limit('%s %s: %s', this.#exchange.id, failure.limit, failure.message)
     this.destroy(failure)

@@ -84,6 +84,32 @@ describe('a client that reads slowly', () => {
       Array.from({ length: sent }, (_, n) => n),
     )
   })
+
+  for (const [onClientDisconnect, outcome, end] of [
+    // A phone in a tunnel closes no connection.
+    ['keep', 'client_disconnect', /"stop".*\n\n.*\ndata: \[DONE\]\n\n$/],
+    ['abort', 'limit_exceeded', /"code":"slow_client".*\n\n$/],
+  ] as const) {
+    test(`loses its connection, and may come back: onClientDisconnect ${onClientDisconnect}`, async (t) => {
+      const provider = await startProvider(t)
+      const resume = { who: () => 'ada', maxBytes: 64 * 1024 * 1024 }
+      const limits = { drainTimeoutMs: 50 }
+      const app = await startApp(t, { target: provider.url, resume, onClientDisconnect, limits })
+      const slow = await connect(t, app.port)
+      slow.post(`/ai${path}`, request)
+      const call = await provider.next()
+      call.sse([wide(0)])
+      await slow.sees(/data: /)
+      slow.pause()
+      while (call.res.write(wide(1)) || app.proxy.stats().waitingForDrain === 0) await new Promise(setImmediate)
+      while (app.proxy.stats().waitingForDrain === 1) await new Promise(setImmediate)
+      if (onClientDisconnect === 'keep') call.send(last).end(terminator)
+      const url = /x-stream-url: (\S+)/i.exec(slow.text)![1]!
+      const later = await (await fetch(new URL(url, app.url))).text()
+      assert.match(later.slice(-1000), end)
+      assert.equal((await app.record()).outcome, outcome)
+    })
+  }
 })
 
 test('many readers of one answer have one provider', async (t) => {

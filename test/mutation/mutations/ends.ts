@@ -44,7 +44,7 @@ export const ends = mutationsOf(
       'return false',
       'test/response/response-controller.finished.test.ts',
     ],
-    ['answer.isCompleteFor(choicesAsked)', 'answer.isComplete', 'test/e2e/truncated.test.ts'],
+    ['isStream && answer.isCompleteFor(choicesAsked)', 'isStream && answer.isComplete', 'test/e2e/truncated.test.ts'],
     [' && !this.mustBeClosed)', ')', 'test/response/response-controller.finished.test.ts'],
     [' && !answer.hasContentAfterEnd', '', 'test/response/response-controller.finished.test.ts'],
     [
