@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { AiProxyError } from '../api/errors.js'
 import type { Journal, JournalPage } from '../api/journal.js'
 import type { Exchange } from '../exchange/exchange.js'
@@ -10,6 +11,7 @@ import { withoutUsage } from '../journal/usage-events.js'
 import type { ResolvedResume } from '../options/resume.js'
 import { admitEndpoint, allowHeader } from '../request/admit-endpoint.js'
 import type { ResponseController } from '../response/response-controller.js'
+import { isThenable } from '../util/promises.js'
 import { askApp } from './ask-app.js'
 import type { ProxyContext } from './context.js'
 import { readAlias } from './stream-alias.js'
@@ -20,6 +22,12 @@ const ROUTE = '/-/streams/'
 const METHODS = ['GET', 'HEAD', 'DELETE']
 /** Query parameter with the number of the last event that the client has. */
 const AFTER = 'after'
+
+/**
+ * How long to wait before each further look for a stream that is not there, in milliseconds. The client may have its id from
+ * another process, which does not wait for the store.
+ */
+const LOOKS_AGAIN_MS = [50, 100, 200, 400]
 
 /** Returns whether a path leads to a kept stream. */
 export function isStreamRoute(url: string): boolean {
@@ -64,7 +72,7 @@ export async function serveStream(
   if (exchange.isSettled) return
   // What everybody may ask for at any time must not be stored on the way.
   res.setHeader('cache-control', 'no-store')
-  const found = await available(() => findStream(journal, id, who))
+  const found = await available(() => findStream(journal, id, who, exchange))
   if (exchange.isSettled) return
   const { about, page } = found
   exchange.route(about.path, formatAt(context.config, about.path))
@@ -100,29 +108,59 @@ export function goneName(id: string): string {
   return `t:${id}`
 }
 
-async function findStream(journal: Journal, id: string, who: string | undefined): Promise<FoundStream> {
+async function findStream(
+  journal: Journal,
+  id: string,
+  who: string | undefined,
+  exchange: Exchange,
+): Promise<FoundStream> {
   if (!isStreamId(id) || who === undefined) throw notFound()
   const reader = subjectKey(who)
-  const page = await journal.read(id, Number.MAX_SAFE_INTEGER, 1)
+  const asked = readStand(journal, id)
+  let found = await streamOf(await asked, journal, id, reader)
+  // Only a store that is elsewhere may lag behind.
+  for (const waitMs of isThenable(asked) ? LOOKS_AGAIN_MS : []) {
+    if (found || exchange.isSettled) break
+    await wait(waitMs, undefined, { ref: false })
+    found = await streamOf(await readStand(journal, id), journal, id, reader)
+  }
+  if (found) return found
+  const owners = [(await readAlias(journal, id))?.reader, await journal.get(goneName(id))]
+  throw owners.includes(reader) ? gone() : notFound()
+}
+
+/** Reads how a stream stands, and nothing of it. */
+function readStand(journal: Journal, id: string): JournalPage | Promise<JournalPage> {
+  return journal.read(id, Number.MAX_SAFE_INTEGER, 1)
+}
+
+/**
+ * @returns `undefined` if it is not there
+ * @throws AiProxyError `stream_not_found` if it is another subject's
+ */
+async function streamOf(
+  page: JournalPage,
+  journal: Journal,
+  id: string,
+  reader: string,
+): Promise<FoundStream | undefined> {
   if (page.state !== 'missing') {
     const about = JSON.parse(page.about) as EntryAbout
     if (about.reader !== reader) throw notFound()
     return { id, about, page, isShared: about.isShared === true, hidesUsage: about.hidesUsage === true }
   }
   const alias = await readAlias(journal, id)
-  if (alias) {
-    if (alias.reader !== reader) throw notFound()
-    const shared = await journal.read(alias.entry, Number.MAX_SAFE_INTEGER, 1)
-    if (shared.state === 'missing') throw gone()
-    return {
-      id: alias.entry,
-      about: JSON.parse(shared.about) as EntryAbout,
-      page: shared,
-      isShared: true,
-      hidesUsage: alias.hidesUsage,
-    }
+  if (!alias) return undefined
+  if (alias.reader !== reader) throw notFound()
+  const shared = await readStand(journal, alias.entry)
+  if (shared.state === 'missing') return undefined
+  return {
+    id: alias.entry,
+    about: JSON.parse(shared.about) as EntryAbout,
+    page: shared,
+    isShared: true,
+    hidesUsage: alias.hidesUsage,
   }
-  throw (await journal.get(goneName(id))) === reader ? gone() : notFound()
 }
 
 function standOf({ state, oldest, newest, end, head }: JournalPage): Record<string, string> {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
 import type { AiProxyOptions } from '../../../lib/index.js'
+import { MISSING } from '../../../lib/journal/missing-page.js'
 import { memoryJournal } from '../../../lib/journal.js'
 import { startApp } from '../support/app.js'
 import { Events, post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
 import { type Call, startProvider } from '../support/provider.js'
-import { idOf, withoutId } from './support.js'
+import { changedJournal, idOf, withoutId } from './support.js'
 
 const { path, request, events, terminator } = openai
 const all = [...events, terminator]
@@ -159,6 +160,32 @@ describe('resume', () => {
       assert.deepEqual(late.map(withoutId), [...events, end])
     })
   }
+})
+
+describe('a store that another process writes to', () => {
+  /** A store in which an entry is missing for as many looks as `looks` says. */
+  const lagging = (looks: { left: number }) =>
+    changedJournal((memory) => ({
+      read: async (...of) => (looks.left-- > 0 ? MISSING : memory.read(...of)),
+    })).journal
+
+  for (const method of ['GET', 'HEAD', 'DELETE']) {
+    test(`may have a stream later than the client has its id: ${method}`, async (t) => {
+      const looks = { left: 0 }
+      const { provider, app } = await started(t, {}, { journal: lagging(looks) })
+      const { at, upstream } = await readAndLeave(app.url, 1, () => provider.next())
+      looks.left = 2
+      const { status } = await fetch(new URL(at, app.url), { method })
+      assert.equal(status, method === 'DELETE' ? 204 : 200)
+      upstream.end(terminator)
+    })
+  }
+
+  test('is not asked for ever', async (t) => {
+    const looks = { left: Number.POSITIVE_INFINITY }
+    const { app } = await started(t, {}, { journal: lagging(looks) })
+    assert.equal((await continued(app.url, '/ai/-/streams/AAAAAAAAAAAAAAAAAAAAAA', {})).status, 404)
+  })
 })
 
 describe('ids of the provider’s own', () => {
