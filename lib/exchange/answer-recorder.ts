@@ -31,8 +31,12 @@ export interface AnswerRecorder {
   sent(events: Buffer): void
   /** Keeps events of which the first is too large to be joined. @returns the pieces for the client */
   keepLarge(pieces: readonly Buffer[]): readonly Buffer[]
-  /** A failure is about to be sent as a response. What concerns this client alone is not kept. */
-  fail(): void
+  /**
+   * A failure is about to be sent, as a response or as the next events. What concerns this client alone is not kept.
+   *
+   * @param forOthers the events that others get in the place of these, if they get the answer as well; `undefined` for the same
+   */
+  fail(forOthers: Buffer | undefined): void
   /**
    * Nothing more follows. Later calls have no effect.
    *

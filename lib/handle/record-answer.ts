@@ -81,7 +81,7 @@ export function recorderFor(
       owners?.note(exchange)
       if (shared && cache && !cache.toolCalls) tools.see(bytes, framing)
     },
-    endOf: (hasBegun, isWhole) => answerEnd(exchange, hasBegun, isWhole),
+    endOf: (hasBegun, isWhole) => answerEnd(exchange, hasBegun, isWhole, shared !== undefined),
     onBegin: (id) => {
       if (!mayContinue) return
       const known = opened?.streamId ?? id

@@ -21,6 +21,22 @@ export interface KeptAnswer {
 const SHARED: ReadonlySet<Outcome> = new Set(['upstream_error', 'provider_error'])
 const SHARED_LIMITS = /^(?:first_byte|first_token|idle|progress)_timeout$|_too_(?:large|long)$|^output_tokens_exceeded$/
 
+/** Failures of one client's request that tell others nothing about it. */
+const TOLD: ReadonlySet<string> = new Set(['aborted', 'shutting_down'])
+
+function isShared({ outcome, code }: AiProxyError): boolean {
+  return SHARED.has(outcome) || SHARED_LIMITS.test(code)
+}
+
+/**
+ * Returns what others who read an answer are told of its failure. That a quota is used up, which names its key, or that a
+ * client was too slow, is between that client and the app.
+ */
+export function failureForOthers(failure: AiProxyError): AiProxyError {
+  if (isShared(failure) || TOLD.has(failure.code)) return failure
+  return new AiProxyError('aborted', 'The request that this answer belongs to was ended')
+}
+
 /** Returns why an answer whose body has not ended is not whole, for those who read it; `undefined` if it is, as far as is known. */
 export function failureOfKept(exchange: Exchange): AiProxyError | undefined {
   exchange.finishMetering()
@@ -35,28 +51,35 @@ export function failureOfKept(exchange: Exchange): AiProxyError | undefined {
  *
  * @param hasBegun whether there is anything to read
  * @param isBodyWhole whether the body ended well for HTTP
+ * @param isForOthers whether others read it as well
  */
-export function answerEnd(exchange: Exchange, hasBegun: boolean, isBodyWhole: boolean): JournalEnd {
+export function answerEnd(
+  exchange: Exchange,
+  hasBegun: boolean,
+  isBodyWhole: boolean,
+  isForOthers: boolean,
+): JournalEnd {
   exchange.finishMetering()
   const failure = isBodyWhole ? exchange.failure : failureOfKept(exchange)
   const { answer, outcome, providerStatus, isComplete, isReplaced } = exchange
-  const isShared = failure !== undefined && (SHARED.has(failure.outcome) || SHARED_LIMITS.test(failure.code))
-  const isOwn = failure ? !isShared : outcome === 'client_disconnect' && !isComplete
+  const isOwn = failure ? !isShared(failure) : outcome === 'client_disconnect' && !isComplete
   const isWhole = failure === undefined && answer.error === undefined && !answer.isTruncated && !isOwn
+  const isVacated = !hasBegun && isOwn
+  const told = failure && isForOthers && !isVacated ? failureForOthers(failure) : failure
   const kept: KeptAnswer = {
     facts: answer.facts,
     providerStatus: isReplaced ? undefined : providerStatus,
     isBodyWhole,
     // An answer in one piece has no end of its own that is seen before that of its body.
     isUsageReported: answer.usageAt(isComplete || (isWhole && isBodyWhole))?.estimated === false,
-    failure: failure && {
-      code: failure.code,
-      message: exchange.secrets.mask(failure.message),
+    failure: told && {
+      code: told.code,
+      message: exchange.secrets.mask(told.message),
       // What the provider said with its status is its refusal.
-      outcome: exchange.hasErrorStatus && failure.code === 'upstream_error' ? 'provider_error' : failure.outcome,
+      outcome: exchange.hasErrorStatus && told.code === 'upstream_error' ? 'provider_error' : told.outcome,
     },
   }
-  const how = !hasBegun && isOwn ? 'vacated' : isWhole ? 'complete' : 'failed'
+  const how = isVacated ? 'vacated' : isWhole ? 'complete' : 'failed'
   return { how, about: JSON.stringify(kept) }
 }
 

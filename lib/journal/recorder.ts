@@ -83,6 +83,8 @@ export class Recorder implements AnswerRecorder {
   /** Head of a body that has not begun: an error may still take its place. */
   #head: JournalHead | undefined
   #isOver = false
+  /** Kept in the place of the next events. */
+  #forOthers: Buffer | undefined
   #grace: { timer: NodeJS.Timeout | undefined; readonly onAbandoned: () => void } | undefined
 
   constructor(options: RecorderOptions) {
@@ -165,6 +167,7 @@ export class Recorder implements AnswerRecorder {
       this.#append({ bytes: given, ends: [given.length] })
       return given
     }
+    if (this.#forOthers) return this.#keepForOthers(this.#forOthers, eventsIn(given, framing), framing)
     const continued = this.#number === 0 ? (framing.asContinuation?.(given) ?? given) : given
     const events = ends && continued === given ? { bytes: given, ends } : eventsIn(continued, framing)
     // Comments go to the client alone.
@@ -191,7 +194,8 @@ export class Recorder implements AnswerRecorder {
     return out ? [out] : []
   }
 
-  fail(): void {
+  fail(forOthers: Buffer | undefined): void {
+    if (this.#options.isShared) this.#forOthers = forOthers
     if (!this.#hasContent && this.#options.endOf(false, true).how === 'vacated') this.end(false)
   }
 
@@ -253,6 +257,12 @@ export class Recorder implements AnswerRecorder {
     this.#bytes += bytes.length
     this.#options.onKept?.(bytes, this.#framing)
     this.#writer?.append({ first, bytes, ends, at: performance.now() - this.#began })
+  }
+
+  #keepForOthers(kept: Buffer, given: Events, framing: Framing): Buffer | undefined {
+    const first = this.#number + 1
+    this.#append(eventsIn(kept, framing))
+    return this.#forClient(given, first, framing)
   }
 
   /** Returns what the client gets of events that were kept. */

@@ -1,7 +1,7 @@
 import { type AiProxyError, setClientFormat } from '../api/errors.js'
 import type { OnAnswer } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { failureOfKept } from '../journal/answer-end.js'
+import { failureForOthers, failureOfKept } from '../journal/answer-end.js'
 import type { FinishedAnswer } from '../request/hook-answer.js'
 import { debug } from '../util/debug.js'
 import type { PendingAnswer } from './body-plan.js'
@@ -97,7 +97,7 @@ export class OwnAnswers {
     const { errors } = this.#context.config
     this.#exchange.enter('ending')
     setClientFormat(failure, this.#exchange.format)
-    this.#exchange.recorder?.fail()
+    this.#exchange.recorder?.fail(this.#forOthers(failure))
     if (begunBy !== undefined) return this.#endWithFailure(failure, begunBy)
     if (errors === 'next') return passToExpress(this.#exchange, failure)
     if (errors === 'respond') return this.#sendResponse(failureResponse(this.#exchange, failure))
@@ -120,7 +120,7 @@ export class OwnAnswers {
     // The provider's own error was kept when it came.
     if (failure && answer.error === undefined) {
       setClientFormat(failure, format)
-      recorder.fail()
+      recorder.fail(this.#forOthers(failure))
       const frame = this.#frameOf(failure)
       if (frame) recorder.keep(frame, undefined)
     }
@@ -131,6 +131,14 @@ export class OwnAnswers {
   cutOff(): void {
     this.endKept()
     this.#downstream.destroy()
+  }
+
+  /** Returns what others who read the answer get in the place of a failure that concerns this client alone. */
+  #forOthers(failure: AiProxyError): Buffer | undefined {
+    const told = failureForOthers(failure)
+    if (told === failure) return undefined
+    setClientFormat(told, this.#exchange.format)
+    return this.#frameOf(told)
   }
 
   #frameOf(failure: AiProxyError): Buffer | undefined {

@@ -6,6 +6,7 @@ import { Events, post } from '../support/client.js'
 import { openai } from '../support/protocols.js'
 import { startProvider } from '../support/provider.js'
 import { until } from '../support/waiting.js'
+import { idOf, withoutId } from './support.js'
 
 const { path, events, terminator } = openai
 const request = { ...openai.request, temperature: 0 }
@@ -128,4 +129,36 @@ describe('a client that has joined an answer', () => {
     const { led, joined } = await answered(429, refusal)
     assert.deepEqual([led.outcome, joined.outcome], ['completed', 'completed'])
   })
+
+  for (const [whose, resume] of [
+    ['a stream', false],
+    ['a stream that can be continued', { who: () => 'ada' }],
+  ] as const) {
+    test(`is not told why the app ended the request of the first: ${whose}`, async (t) => {
+      let isOver = false
+      const refuse = { code: 'quota_exceeded', message: 'user:ada has used it up' } as const
+      const policies = [{ name: 'p', progress: () => (isOver ? refuse : undefined) }]
+      const { provider, app } = await start(t, { policies, resume })
+      const leading = post(app.url + path, request)
+      const call = (await provider.next()).sse(events.slice(0, 1))
+      const leader = new Events(await leading)
+      assert.equal(withoutId((await leader.next())!), events[0])
+      const joined = new Events(await post(app.url + path, request))
+      assert.equal(withoutId((await joined.next())!), events[0])
+      isOver = true
+      call.send(events[1]!)
+      const [own, others] = [await leader.rest(), await joined.rest()]
+      assert.deepEqual([own.length, others.length], [2, 2])
+      assert.match(own[1]!, /"message":"user:ada has used it up".*"code":"quota_exceeded"/)
+      assert.match(others[1]!, /"code":"aborted"/)
+      assert.doesNotMatch(others.join(''), /quota|ada/)
+      if (resume) assert.equal(idOf(own[1]!), idOf(others[1]!))
+      await until(() => app.records.length === 2, 'both records')
+      const codes = app.records.map(({ cache, outcome, code }) => [cache, outcome, code])
+      assert.deepEqual(codes.sort(), [
+        ['join', 'rejected', 'aborted'],
+        ['miss', 'limit_exceeded', 'quota_exceeded'],
+      ])
+    })
+  }
 })

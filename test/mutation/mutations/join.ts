@@ -5,6 +5,7 @@ const EARLY = 'test/e2e/journal/early-headers.test.ts'
 const SHARED = 'test/e2e/journal/shared-and-resumed.test.ts'
 const SLOW = 'test/e2e/journal/slow-readers.test.ts'
 const JOINED = 'test/e2e/journal/joined-after-policies.test.ts'
+const ENDS = 'test/e2e/journal/joined-ends.test.ts'
 const LIVING = 'test/e2e/journal/living-leader.test.ts'
 const READERS = 'test/handle/stream-readers.test.ts'
 
@@ -13,7 +14,7 @@ export const join = mutationsOf(
   'join',
   [CACHE, EARLY],
   [
-    ["const how = !hasBegun && isOwn ? 'vacated'", "const how = isOwn ? 'vacated'"],
+    ['const isVacated = !hasBegun && isOwn', 'const isVacated = isOwn'],
     ['return this.#request.mayBeVacated && this.#last === undefined', 'return this.#request.mayBeVacated', SLOW],
     ['return this.#number > 0', 'return this.#hasBegun', EARLY],
     ['exchange.asksForStream && !exchange.countsAsStream', 'exchange.asksForStream', EARLY],
@@ -25,6 +26,8 @@ export const join = mutationsOf(
     [' || failure.limit !== undefined', '', LIVING],
     ["mayGoOn ? 'unreadable' : 'vacated'", "'vacated'", LIVING],
     ["this.#isOpen = page.state === 'open'", '', LIVING],
+    ['if (isShared(failure) || TOLD.has(failure.code)) return failure', 'return failure', ENDS],
+    ['told = failure && isForOthers && !isVacated ? failureForOthers(failure) : failure', 'told = failure', ENDS],
     ['mayReturn || (!this.#isOver && this.readers > 0)', 'mayReturn'],
     ['if (this.isReadByOthers) return this.#letOthersGoOn()', '', SLOW],
     ['this.endsLater = true\n      return this.#drain.awaitReader()', 'this.endsLater = true', SLOW],
