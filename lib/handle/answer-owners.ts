@@ -13,6 +13,7 @@ import { jsonText } from '../request/json-text.js'
 import type { ResponseController } from '../response/response-controller.js'
 import { catchRejection } from '../util/promises.js'
 import { askApp } from './ask-app.js'
+import { lookAgain } from './look-again.js'
 
 /** How long the owner of an answer is remembered: long enough for an answer that is written in the background. */
 const OWNED_MS = 24 * 60 * 60_000
@@ -40,7 +41,7 @@ export class AnswerOwners {
     if (exchange.isSettled) return
     const reader = who === undefined ? undefined : subjectKey(who)
     const id = answerIdIn(path, exchange.format)
-    if (id !== undefined) return this.#check(id, reader)
+    if (id !== undefined) return this.#check(id, reader, exchange)
     if (reader !== undefined) this.#readers.set(exchange, reader)
   }
 
@@ -97,9 +98,11 @@ export class AnswerOwners {
     return reader !== undefined && (await this.#valueOf(sharerName(id, reader))) !== undefined
   }
 
-  async #check(id: string, reader: string | undefined): Promise<void> {
-    const owner = await this.#valueOf(nameOf(id))
-    if (reader === undefined || owner !== reader) throw notFound()
+  async #check(id: string, reader: string | undefined, exchange: Exchange): Promise<void> {
+    if (reader === undefined) throw notFound()
+    const look = () => this.#valueOf(nameOf(id))
+    const owner = (await look()) ?? (await lookAgain(exchange, look))
+    if (owner !== reader) throw notFound()
   }
 
   async #valueOf(name: string): Promise<string | undefined> {

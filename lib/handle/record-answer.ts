@@ -64,6 +64,7 @@ export function recorderFor(
   const maxBytes = Math.max(mayContinue ? resume.maxBytes : 0, shared && cache ? cache.maxBytes : 0)
   const hidesUsage = shared?.hidesUsage === true
   const tools = new ToolWatch()
+  let isFirst = true
   const graceMs = mayContinue && keeps ? resume.graceMs : 0
   let unmark: (returnMs: number) => void = () => {}
   const recorder: Recorder = new Recorder({
@@ -79,6 +80,9 @@ export function recorderFor(
     isHidden: shared && ((event, framing) => shared.hidesUsage && isUsageEvent(event, framing, exchange.format)),
     onKept: (bytes, framing) => {
       owners?.note(exchange)
+      // What was kept is read after it has gone out, and the next event may come much later.
+      if (owners && isFirst) setImmediate(() => owners.note(exchange))
+      isFirst = false
       if (shared && cache && !cache.toolCalls) tools.see(bytes, framing)
     },
     endOf: (hasBegun, isWhole) => answerEnd(exchange, hasBegun, isWhole, shared !== undefined),

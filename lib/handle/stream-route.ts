@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { AiProxyError } from '../api/errors.js'
 import type { Journal, JournalPage } from '../api/journal.js'
 import type { Exchange } from '../exchange/exchange.js'
@@ -14,6 +13,7 @@ import type { ResponseController } from '../response/response-controller.js'
 import { isThenable } from '../util/promises.js'
 import { askApp } from './ask-app.js'
 import type { ProxyContext } from './context.js'
+import { lookAgain } from './look-again.js'
 import { readAlias } from './stream-alias.js'
 import { returnTimeOf } from './stream-readers.js'
 import { formatAt } from './target-pool.js'
@@ -22,12 +22,6 @@ const ROUTE = '/-/streams/'
 const METHODS = ['GET', 'HEAD', 'DELETE']
 /** Query parameter with the number of the last event that the client has. */
 const AFTER = 'after'
-
-/**
- * How long to wait before each further look for a stream that is not there, in milliseconds. The client may have its id from
- * another process, which does not wait for the store.
- */
-const LOOKS_AGAIN_MS = [50, 100, 200, 400]
 
 /** Returns whether a path leads to a kept stream. */
 export function isStreamRoute(url: string): boolean {
@@ -119,10 +113,8 @@ async function findStream(
   const asked = readStand(journal, id)
   let found = await streamOf(await asked, journal, id, reader)
   // Only a store that is elsewhere may lag behind.
-  for (const waitMs of isThenable(asked) ? LOOKS_AGAIN_MS : []) {
-    if (found || exchange.isSettled) break
-    await wait(waitMs, undefined, { ref: false })
-    found = await streamOf(await readStand(journal, id), journal, id, reader)
+  if (!found && isThenable(asked)) {
+    found = await lookAgain(exchange, async () => streamOf(await readStand(journal, id), journal, id, reader))
   }
   if (found) return found
   const owners = [(await readAlias(journal, id))?.reader, await journal.get(goneName(id))]

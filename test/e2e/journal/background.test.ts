@@ -6,6 +6,7 @@ import { startApp } from '../support/app.js'
 import { Events, post } from '../support/client.js'
 import { startProvider } from '../support/provider.js'
 import { sseEvent } from '../support/streams.js'
+import { changedJournal } from './support.js'
 
 const RESPONSES = '/v1/responses'
 const request = { model: 'gpt-test', input: 'Tell a story', background: true }
@@ -69,6 +70,28 @@ test('an answer in the background is its owner’s as soon as its stream has nam
   await events.rest()
   const owners = put.mock.calls.filter(({ arguments: [name] }) => name === 'r:resp_9')
   assert.equal(owners.length, 1, 'not with each event')
+})
+
+test('the first event is enough, and the store may know it later than the client', async (t) => {
+  const provider = await startProvider(t)
+  let looks = 0
+  const { journal } = changedJournal((memory) => ({
+    get: async (name) => (name === 'r:resp_9' && looks++ < 2 ? undefined : memory.get(name)),
+  }))
+  const app = await startApp(t, { target: provider.url, resume: { who, journal } })
+  const response = { id: 'resp_9', object: 'response', status: 'queued', model: 'gpt-test', output: [] }
+  const asked = post(app.url + RESPONSES, { ...request, stream: true }, as('ada'))
+  const call = await provider.next()
+  call.sse([sseEvent({ type: 'response.created', sequence_number: 0, response }, 'response.created').toString()])
+  const events = new Events(await asked)
+  await events.next()
+  const cancelled = post(`${app.url + RESPONSES}/resp_9/cancel`, {}, as('ada'))
+  const second = await provider.next()
+  second.json(200, {})
+  assert.equal((await cancelled).status, 200)
+  assert.equal(looks, 3)
+  call.end()
+  await events.rest()
 })
 
 test('only the owner of an answer can continue it, however its id is sent', async (t) => {
