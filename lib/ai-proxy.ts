@@ -31,7 +31,7 @@ import { OverloadGuard } from './scheduling/overload.js'
 import { sharedTurns } from './scheduling/turns.js'
 import { createUpstreamProxy } from './upstream/proxy.js'
 import { debug } from './util/debug.js'
-import { useDictionaryMode } from './util/dictionary-mode.js'
+import { shareHiddenClasses } from './util/hidden-class.js'
 
 /** The middleware, with methods to observe and end its exchanges. */
 export interface AiProxy extends RequestHandler, AsyncDisposable {
@@ -119,8 +119,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
   }
 
   const handler = (req: Request, res: Response, next: NextFunction): void => {
-    useDictionaryMode(req)
-    useDictionaryMode(res)
+    shareHiddenClasses(req, res)
     const exchange = new Exchange(req, res, next, config.limits)
     const controller = new ResponseController(exchange, context)
     registry.begin(exchange, controller)
