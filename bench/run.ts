@@ -136,7 +136,9 @@ async function measured(rig: Rig, scenario: Scenario, group: Contender[], round:
     }
   }
   await withEach(all, async (one) => proxies.set(one, await startContender(one.contender, rig.providerPort)))
-  await withEach(all, async (one) => (scenario.warmUp ?? streamRequests)(rig, proxies.get(one)!))
+  for (let turn = 0; turn < (scenario.warmUpTurns ?? 1); turn += 1) {
+    await withEach(all, async (one) => (scenario.warmUp ?? streamRequests)(rig, proxies.get(one)!))
+  }
   for (let window = 0; window < (scenario.windows ?? 1); window += 1) {
     await withEach(window % 2 === 0 ? all : all.toReversed(), async (one) => {
       const others = watchOthers(runningPids())

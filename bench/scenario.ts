@@ -29,6 +29,11 @@ export interface Scenario {
   /** Runs before anything is measured. Default: `streamRequests`. */
   warmUp?(rig: Rig, proxy: RunningProxy): Promise<unknown>
   /**
+   * How often `warmUp` runs, with the contenders in turns. A process that idles for eight seconds, while others warm up,
+   * gives back memory, and with it compiled code. Default 1.
+   */
+  warmUpTurns?: number
+  /**
    * How often the contenders take turns within a round, side by side: the figures are medians of short windows, so that
    * a machine that is slow for a while is slow for all of them. Without it, each is measured once, on its own.
    */

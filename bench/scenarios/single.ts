@@ -4,8 +4,9 @@ import type { Scenario } from '../scenario'
 import { requests } from '../warm-up'
 import { EVENTS_PER_STREAM, PATHS } from '../wire'
 
-/** Here nothing but the price of a request counts. */
-const WARM_UP_MS = 24_000
+/** Here nothing but the price of a request counts: 24 seconds of them, a second at a time. */
+const WARM_UP_TURNS = 24
+const WARM_UP_MS = 1000
 
 export const small: Scenario = {
   name: 'small',
@@ -21,6 +22,7 @@ export const small: Scenario = {
   ],
   windows: 20,
   warmUp: requests('json', WARM_UP_MS),
+  warmUpTurns: WARM_UP_TURNS,
   async measure({ load }, proxy) {
     const usage = await usageFrom(proxy)
     const job = { port: proxy.port, path: PATHS.proxy, clients: 32, forMs: 500 }
@@ -44,6 +46,7 @@ export const firstEvent: Scenario = {
   ],
   windows: 8,
   warmUp: requests('first', WARM_UP_MS),
+  warmUpTurns: WARM_UP_TURNS,
   measure({ load, providerPort }, { port }) {
     const job = { providerPort, proxyPort: port, model: 'first' as const, events: 1 }
     return load.ask('firstEvent', { ...job, pairs: 60, warmUp: 10 })
