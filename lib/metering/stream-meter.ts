@@ -19,6 +19,9 @@ import { advanceBy, interpret, parseFrame, type ReadFrame } from './read-frame.j
  */
 const MAX_SAMPLES_PER_TURN = 64
 
+/** Larger frames are searched for usage only once, so that bursts cost no more. */
+const MAX_BYTES_SEARCHED_TWICE = 4096
+
 export interface StreamMeterOptions {
   /** Whether the time of the last content matters: if so, each turn's frames are searched for some. */
   readonly noticesContent?: boolean
@@ -87,7 +90,7 @@ export class StreamMeter implements Metering {
     this.#large = undefined
     const { alias } = this.#options
     if (isLarge && alias) return this.#passRest(frames, ends, now, alias)
-    const isReadLater = this.#defersReading && !isLarge
+    const isReadLater = !isLarge && (this.#defersReading || this.#hidesNothingOf(frames))
     if (isReadLater) this.#deferred = { frames, ends }
     const seen = isReadLater
       ? this.#withAlias(frames, ends)
@@ -95,6 +98,11 @@ export class StreamMeter implements Metering {
     if (this.#isPastFirst || !seen) return seen
     this.#isPastFirst = true
     return this.prefix.length === 0 ? this.#asContinuation(seen) : seen
+  }
+
+  /** Whether frames that hide usage can be written before they are read, as the first event of a stream usually can. */
+  #hidesNothingOf(frames: Buffer): boolean {
+    return frames.length <= MAX_BYTES_SEARCHED_TWICE && !this.#readsAll && !frames.includes(this.#usageMarker)
   }
 
   readDeferred(now: number): void {
