@@ -198,9 +198,7 @@ export class UsageAccumulator {
   }
 
   #trackOrder({ text, usage }: ParsedMessage, isAtEnd: boolean): void {
-    // Servers that do not know the output report 0 although text has passed.
-    const knowsOutput = usage?.outputTokens !== 0 || this.estimatedTokens === 0
-    if (usage?.outputTokens !== undefined) this.#isReportedAtEnd = isAtEnd && knowsOutput
+    if (usage?.outputTokens !== undefined) this.#isReportedAtEnd = isAtEnd
     else if (text) this.#isReportedAtEnd = false
   }
 

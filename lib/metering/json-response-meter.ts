@@ -65,8 +65,7 @@ export class JsonResponseMeter implements Metering {
     // The answer arrived all at once, so there is no first token.
     const { text, callsTool, ...reading } = this.#format.readAnswer(answer)
     const output = reading.usage?.outputTokens ?? this.#accumulator.usage?.outputTokens
-    // Servers that do not know the output report 0.
-    if (text && !output) this.#accumulator.estimatedTokens = this.#estimated(text, reading.model)
+    if (text && output === undefined) this.#accumulator.estimatedTokens = this.#estimated(text, reading.model)
     const failed = (error ?? reading.error) !== undefined && { errorStatus: statusOfError(answer) }
     this.#accumulator.add({ ...(error !== undefined && { error }), ...reading, ...failed }, now)
   }

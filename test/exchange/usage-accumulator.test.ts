@@ -300,13 +300,6 @@ describe('usage with text before the first figure', () => {
     })
   }
 
-  test('is an estimate if an output of 0 follows text, whatever the start reported', () => {
-    const accumulator = told({ usage: { inputTokens: 3, outputTokens: 1 } })
-    accumulator.estimatedTokens = 9
-    accumulator.add({ usage: { outputTokens: 0 }, finishReason: 'stop', replacesUsage: true }, 1)
-    assert.deepEqual(accumulator.usageAt(true), { inputTokens: 3, outputTokens: 9, estimated: true })
-  })
-
   test('is an estimate if the stream failed', () => {
     const accumulator = new UsageAccumulator()
     accumulator.add({ usage: { outputTokens: 5 }, finishReason: 'stop', error: 'no' }, 1)

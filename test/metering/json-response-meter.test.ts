@@ -73,12 +73,6 @@ describe('a JSON answer', () => {
     assert.deepEqual([inputTokens + outputTokens, totalTokens, estimated], [50, 50, true])
   })
 
-  test('is estimated if it has text but reports an output of 0', () => {
-    const none = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }
-    const { outputTokens, estimated } = foundIn([bytesOf({ ...completion, usage: none })]).usageAt(true)!
-    assert.deepEqual([outputTokens, estimated], [1, true])
-  })
-
   test('is read once', () => {
     const accumulator = new UsageAccumulator()
     const answer = new JsonResponseMeter(getFormat('openai-chat'), accumulator)
