@@ -17,10 +17,13 @@ describe('a failure within a stream', () => {
     test(`is reported in an event in the format of ${name}`, () => {
       const frame = failureFrame(sse, getFormat(name), bodyIn(name))!
       assert.equal(frame.toString(), getFormat(name).errorEvent(bodyIn(name)))
-      const { error, type } = JSON.parse(sse.read(frame)!.data)
-      // The responses API's has more beside it, for readers of typed events.
-      if (name === 'openai-responses') assert.deepEqual([{ error }, type], [bodyIn(name), 'response.failed'])
-      else assert.deepEqual(JSON.parse(sse.read(frame)!.data), bodyIn(name))
+      const data = JSON.parse(sse.read(frame)!.data)
+      // These have more beside it, for readers of typed events; in interactions, the code is a text.
+      if (name === 'openai-responses')
+        assert.deepEqual([{ error: data.error }, data.type], [bodyIn(name), 'response.failed'])
+      else if (name === 'gemini-interactions')
+        assert.deepEqual([data.error.code, data.event_type], [failure.code, 'error'])
+      else assert.deepEqual(data, bodyIn(name))
     })
 
     test(`is one whole frame in every framing that supports it, in which ${name} recognises the error`, () => {
