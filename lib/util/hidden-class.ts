@@ -1,4 +1,5 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
+import { types } from 'node:util'
 
 /**
  * Express replaces the prototypes of each request and response. From then on, V8 before version 13 (Node 24) gives such
@@ -25,7 +26,7 @@ export function shareHiddenClasses(req: IncomingMessage, res: ServerResponse): v
  */
 function enterDictionaryMode(object: object, property: string): void {
   const descriptor = Object.getOwnPropertyDescriptor(object, property)
-  if (!descriptor?.configurable || !Object.isExtensible(object)) return
+  if (!descriptor?.configurable || !Object.isExtensible(object) || types.isProxy(object)) return
   Reflect.deleteProperty(object, property)
-  Object.defineProperty(object, property, descriptor)
+  Reflect.defineProperty(object, property, descriptor)
 }

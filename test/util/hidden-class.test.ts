@@ -38,7 +38,7 @@ describe('requests and responses of Express', () => {
     assert.deepEqual([req, res].map(descriptorsOf), before)
   })
 
-  test('stay as they are if they cannot be extended, or lack the property', () => {
+  test('stay as they are if they cannot be extended, lack the property, or are proxies', () => {
     for (const change of [Object.preventExtensions, Object.seal, Object.freeze, removeBoth]) {
       const { req, res } = exchanged()
       change(req)
@@ -47,6 +47,9 @@ describe('requests and responses of Express', () => {
       shareHiddenClasses(req, res)
       assert.deepEqual([req, res].map(Object.keys), keys)
     }
+    const { req, res } = exchanged()
+    const untouched = { deleteProperty: () => assert.fail('it was touched') }
+    shareHiddenClasses(new Proxy(req, untouched), new Proxy(res, untouched))
   })
 })
 
