@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { framingFor } from '../../lib/framing/index.js'
-import { copyChunk, prependInPlace, retain, takeBack } from '../../lib/util/chunk-memory.js'
+import { copyChunk, joinChunks, prependInPlace, retain, takeBack } from '../../lib/util/chunk-memory.js'
 
 test("prependInPlace writes into the chunk's own memory, and the chunk keeps its content", () => {
   const given = Buffer.from('chunk')
@@ -115,6 +115,13 @@ describe('the memory of a chunk', () => {
     for (const chunk of chunks) takeBack(chunk, 0)
     const memories = new Set(chunks.map((_, index) => copyChunk(read(String(index))).buffer))
     assert.equal(memories.size, chunks.length)
+  })
+
+  test('stays if the chunk is joined to others after its headroom was used', () => {
+    const chunk = copyChunk(Buffer.alloc(64 * 1024, 'a'))
+    const whole = prependInPlace([Buffer.from('before')], 6, chunk)!
+    joinChunks([chunk, copyChunk(Buffer.alloc(8, 'b'))], chunk.length + 8)
+    assert.equal(String(whole.subarray(0, 8)), 'beforeaa')
   })
 
   test('of a small or very large chunk is of its size', () => {
