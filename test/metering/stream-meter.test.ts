@@ -240,6 +240,18 @@ describe('the usage event', () => {
     }
   })
 
+  test('does not keep other events from being written before they are read', () => {
+    const framing = { ...sse, read: mock.fn(sse.read) }
+    const accumulator = new UsageAccumulator()
+    const options = { ...asked, sent: { bytes: 0 }, estimateTokens: undefined, onMessage: undefined }
+    const passage = new StreamMeter(getFormat('openai-chat'), framing, accumulator, options)
+    const first = Buffer.from(chunk('Hel'))
+    assert.equal(passage.pass(first, [first.length], 1), first)
+    assert.equal(framing.read.mock.callCount(), 0)
+    passage.readDeferred(1)
+    assert.equal(accumulator.firstTokenAt, 1)
+  })
+
   test('may be all of a turn, which then writes nothing', () => {
     const { turns } = passed([chunk('a'), usageEvent(2), DONE], asked)
     assert.deepEqual(turns.map(String), [chunk('a'), 'undefined', DONE])
