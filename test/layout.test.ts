@@ -88,6 +88,25 @@ suite('the layout', () => {
     )
   })
 
+  // See V8 in docs/performance.md.
+  test('no function is written where it is assigned to a property, but by what runs once in a middleware', () => {
+    const assigned =
+      /\w(?:\(.*\))?\.#?\w+\s*(?:\?\?|\|\|)?=\s*\(?(?:async\b\s*)?(?:\((?:[^()]|\([^()]*\))*\)(?:\s*:[^=;\n]+)?\s*=>|\w+\s*=>|function\b)/
+    const once = ['exchange/observers', 'handle/target-room', 'upstream/agent', 'upstream/environment-proxy']
+    const found = filesBelow('lib').filter((file) => assigned.test(codeOf(file).join('\n')))
+    assert.deepEqual(
+      found.filter((file) => !file.startsWith('lib/client/')),
+      once.map((file) => `lib/${file}.ts`),
+    )
+    for (const code of [
+      'a.b = () => 1',
+      'this.#b ??= async (c: D): Promise<E> => c',
+      'a().b =\n  c => c',
+      'a.b = (function () {})',
+    ])
+      assert.match(code, assigned)
+  })
+
   for (const folder of ['lib', 'bench', 'example-app']) {
     test(`the imports in ${folder}/ form no circle`, () => {
       assert.deepEqual(circleIn(importsBelow(folder)), undefined)

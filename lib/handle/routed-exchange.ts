@@ -80,7 +80,7 @@ export class RoutedExchange implements AttemptCallbacks {
     // Each attempt has timers of its own.
     exchange.deadlines.stop('firstByte')
     exchange.deadlines.stop('firstToken')
-    exchange.onEnd = (record) => this.#conclude(record)
+    exchange.onEnd = this.#conclude
     this.#controller.upstream = this
     if (exchange.asksForStream && this.#context.config.heartbeat.beforeFirstByte) this.#controller.sendEarlyHeaders()
     this.#startedAt = performance.now()
@@ -302,7 +302,8 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#controller.fail(error)
   }
 
-  #conclude(record: ExchangeRecord): void {
+  /** A field: V8 keeps a function for good that is written where it is assigned to a property, and with it the exchange. */
+  readonly #conclude = (record: ExchangeRecord): void => {
     const served = this.#served
     if (!served) return
     served.release()

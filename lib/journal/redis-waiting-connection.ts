@@ -90,7 +90,8 @@ export class WaitingConnection {
 
   #whileOpen<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#onClose = () => reject(new Error('The connection to Redis was closed'))
+      const onClose = () => reject(new Error('The connection to Redis was closed'))
+      this.#onClose = onClose
       answer.then(resolve, reject)
     })
   }

@@ -128,8 +128,9 @@ export class RedisWatchLoop {
   async #isIdle(): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined
     const isIdle = await new Promise<boolean>((resolve) => {
+      const go = () => resolve(false)
       timer = setTimeout(() => resolve(true), IDLE_MS).unref()
-      this.#go = () => resolve(false)
+      this.#go = go
     })
     clearTimeout(timer)
     this.#go = undefined

@@ -35,7 +35,7 @@ function createAnyInflate(): Decoder {
   const decoder = createInflateRaw(flushEachChunk)
   const inflate = decoder._transform.bind(decoder)
   let start: Buffer = Buffer.alloc(0)
-  decoder._transform = (chunk: Buffer, encoding, done) => {
+  const findFormat: typeof inflate = (chunk: Buffer, encoding, done) => {
     start = Buffer.concat([start, chunk])
     if (start.length < ZLIB_HEAD_BYTES && !decoder.writableEnded) return done()
     decoder._transform = inflate
@@ -43,6 +43,7 @@ function createAnyInflate(): Decoder {
     // An end before the head is an error, which only an empty last chunk shows.
     inflate(data, encoding, (error) => (error || chunk.length > 0 ? done(error) : inflate(chunk, encoding, done)))
   }
+  decoder._transform = findFormat
   return decoder
 }
 
