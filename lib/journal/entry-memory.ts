@@ -1,9 +1,11 @@
-import { retain } from '../util/chunk-memory.js'
+import { CHUNK_BYTES, retain } from '../util/chunk-memory.js'
 
-const BLOCK_BYTES = 64 * 1024
-const LEAST_BYTES = 4096
+/** What a turn writes usually fits. */
+const BLOCK_BYTES = CHUNK_BYTES
+/** The first blocks of an entry are small: most answers are. */
+const SIZES = [4096, 8192, 16_384, 32_768, BLOCK_BYTES, 2 * BLOCK_BYTES]
 /** Longer batches are kept as they are. */
-const MAX_COPIED_BYTES = BLOCK_BYTES
+const MAX_COPIED_BYTES = 2 * BLOCK_BYTES
 
 interface Block {
   readonly memory: Buffer
@@ -17,20 +19,29 @@ interface Block {
  * provide each page, and V8 collects its heap for each few megabytes.
  */
 export class FreeBlocks {
-  readonly #maxBlocks: number
-  readonly #blocks: Buffer[] = []
+  readonly #maxBytes: number
+  /** By their size. */
+  readonly #blocks = new Map<number, Buffer[]>(SIZES.map((size) => [size, []]))
+  #bytes = 0
 
   /** @param maxBytes how much memory waits to be used at most */
   constructor(maxBytes: number) {
-    this.#maxBlocks = Math.floor(maxBytes / BLOCK_BYTES)
+    this.#maxBytes = maxBytes
   }
 
-  take(): Buffer {
-    return this.#blocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES)
+  /** @param size the least that it may have */
+  take(size: number): Buffer {
+    const fitting = SIZES.find((each) => each >= size) ?? size
+    const block = this.#blocks.get(fitting)?.pop()
+    if (block) this.#bytes -= fitting
+    return block ?? Buffer.allocUnsafeSlow(fitting)
   }
 
   give(block: Buffer): void {
-    if (block.length === BLOCK_BYTES && this.#blocks.length < this.#maxBlocks) this.#blocks.push(block)
+    const blocks = this.#blocks.get(block.length)
+    if (!blocks || this.#bytes + block.length > this.#maxBytes) return
+    blocks.push(block)
+    this.#bytes += block.length
   }
 }
 
@@ -84,9 +95,7 @@ export class EntryMemory {
   #blockFor(size: number): Block {
     const last = this.#blocks.at(-1)
     if (last && last.memory.length - last.used >= size) return last
-    // The first ones are small: most answers are.
-    const wanted = Math.max(size, Math.min(Math.max(LEAST_BYTES, this.#bytes), BLOCK_BYTES))
-    const memory = wanted === BLOCK_BYTES ? this.#free.take() : Buffer.allocUnsafeSlow(wanted)
+    const memory = this.#free.take(Math.max(size, Math.min(this.#bytes, BLOCK_BYTES)))
     const block = { memory, used: 0, batches: 0 }
     this.#blocks.push(block)
     return block

@@ -2,6 +2,8 @@ const LF = 10
 const CR = 13
 const COLON = 58
 const ZERO = 48
+const ONE = 49
+const NINE = 57
 const LOWER_I = 105
 const ID = Buffer.from('id')
 
@@ -11,8 +13,8 @@ export function idLinePrefix(epoch: string): Buffer {
 }
 
 /**
- * Puts an `id` line in front of each event. Native copies of single events are what this costs; a loop over their bytes
- * would take twice as long, and strings as well.
+ * Puts an `id` line in front of each event. The events are copied to the end, and each is moved to its place from there:
+ * no object is made for an event. A loop over their bytes would take twice as long, and strings as well.
  *
  * @param ends where each event ends
  * @param first number of the first event
@@ -25,62 +27,75 @@ export function withIdLines(
   first: number,
   isReusable = false,
 ): Buffer {
-  const last = first + ends.length - 1
-  const size = events.length + ends.length * (prefix.length + digitsOf(last) + 1)
+  const mostDigits = String(first + ends.length).length
+  const size = events.length + ends.length * (prefix.length + mostDigits + 1)
   const out = isReusable ? memoryFor(size) : Buffer.allocUnsafe(size)
-  const { buffer, byteOffset } = events
+  const from = out.length - events.length
+  out.set(events, from)
+  const line = Buffer.allocUnsafe(prefix.length + mostDigits + 1)
+  line.set(prefix)
+  let lineLength = prefix.length + line.write(`${first}\n`, prefix.length, 'latin1')
   let at = 0
   let start = 0
-  let number = first
   for (const end of ends) {
-    for (let index = 0; index < prefix.length; index++) out[at++] = prefix[index]!
-    at = writeNumber(out, at, number++)
-    out[at++] = LF
-    out.set(new Uint8Array(buffer, byteOffset + start, end - start), at)
+    for (let index = 0; index < lineLength; index++) out[at++] = line[index]!
+    out.copyWithin(at, from + start, from + end)
     at += end - start
     start = end
+    lineLength = countUp(line, prefix.length, lineLength)
   }
   return out.subarray(0, at)
+}
+
+/**
+ * Adds 1 to the number in an id line, in place.
+ *
+ * @param numberAt where the number begins
+ * @param length of the line; there is room for a further digit behind it
+ * @returns its new length
+ */
+function countUp(line: Buffer, numberAt: number, length: number): number {
+  let digit = length - 2
+  while (digit >= numberAt && line[digit] === NINE) line[digit--] = ZERO
+  if (digit >= numberAt) {
+    line[digit]! += 1
+    return length
+  }
+  line[numberAt] = ONE
+  line[length - 1] = ZERO
+  line[length] = LF
+  return length + 1
 }
 
 /** Memory for one turn's events, which is used again once they are sent: new memory costs more than the copies. */
 const SCRATCH_BYTES = 128 * 1024
 /** Node has a pool for what is smaller. */
 const MIN_SCRATCH_BYTES = 4096
-let scratch: Buffer | undefined = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
-/** The memory that was given out last. Other memory may have the same size. */
-let lent: ArrayBufferLike | undefined
+/** A process needs one for each turn that is being written: the loop writes one at a time. */
+const MAX_SPARE = 4
+
+const IS_LENT = Symbol('isLent')
+
+interface Scratch extends ArrayBuffer {
+  /** Somebody has it. Other memory may have the same size. */
+  [IS_LENT]?: boolean
+}
+
+const spare: Buffer[] = []
 
 function memoryFor(size: number): Buffer {
   if (size < MIN_SCRATCH_BYTES || size > SCRATCH_BYTES) return Buffer.allocUnsafe(size)
-  const memory = scratch ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES)
-  scratch = undefined
-  lent = memory.buffer
+  const memory = spare.pop() ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+  ;(memory.buffer as Scratch)[IS_LENT] = true
   return memory
 }
 
 /** Reuses the memory of events with ids, which nobody reads any more. */
 export function reuse(sent: Buffer): void {
-  if (sent.buffer !== lent) return
-  scratch = Buffer.from(sent.buffer as ArrayBuffer)
-  lent = undefined
-}
-
-function digitsOf(number: number): number {
-  let digits = 1
-  for (let rest = number; rest >= 10; rest = Math.floor(rest / 10)) digits++
-  return digits
-}
-
-/** @returns where the number ends */
-function writeNumber(out: Buffer, at: number, number: number): number {
-  const end = at + digitsOf(number)
-  let rest = number
-  for (let index = end - 1; index >= at; index--) {
-    out[index] = ZERO + (rest % 10)
-    rest = Math.floor(rest / 10)
-  }
-  return end
+  const memory = sent.buffer as Scratch
+  if (!memory[IS_LENT] || spare.length >= MAX_SPARE) return
+  memory[IS_LENT] = false
+  spare.push(Buffer.from(memory))
 }
 
 /** Returns whether an event begins with an id of its own. */

@@ -27,7 +27,8 @@ interface EntryContext {
 export class MemoryEntry implements JournalWriter {
   readonly copiesBytes = true
   readonly id: string
-  readonly callbacks: JournalWriterCallbacks
+  /** Those of who writes, with all that it holds: released when it has ended, because entries stay for minutes. */
+  callbacks: JournalWriterCallbacks | undefined
   /** All that it costs in memory. */
   bytes: number
   expiresAt = Number.POSITIVE_INFINITY
@@ -94,6 +95,7 @@ export class MemoryEntry implements JournalWriter {
   end(end: JournalEnd): void {
     if (this.#isClosed || this.#end) return
     this.#end = end
+    this.callbacks = undefined
     this.expiresAt = this.#context.now() + this.#entry.keepMs
     this.#context.onEnd(this)
     this.#count(end.about.length)
@@ -124,9 +126,9 @@ export class MemoryEntry implements JournalWriter {
     // The same function may watch twice.
     const watcher = () => onChange()
     this.#watchers.add(watcher)
-    if (!this.#end) this.callbacks.onReaders()
+    this.callbacks?.onReaders()
     return () => {
-      if (this.#watchers.delete(watcher) && !this.#end) this.callbacks.onReaders()
+      if (this.#watchers.delete(watcher)) this.callbacks?.onReaders()
     }
   }
 
@@ -136,7 +138,8 @@ export class MemoryEntry implements JournalWriter {
     this.#isClosed = true
     this.#batches = []
     this.#memory.close()
-    if (!this.#end && !this.#isDiscarded) queueMicrotask(() => this.callbacks.onFailure(undefined))
+    const { callbacks } = this
+    if (callbacks && !this.#isDiscarded) queueMicrotask(() => callbacks.onFailure(undefined))
     this.#notify()
   }
 

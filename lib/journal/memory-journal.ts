@@ -85,7 +85,7 @@ export class MemoryJournal implements Journal {
   }
 
   stop(id: string): void {
-    this.#open.get(id)?.callbacks.onStop()
+    this.#open.get(id)?.callbacks?.onStop()
   }
 
   keep(id: string, ms: number): void {

@@ -17,6 +17,7 @@ const CRLF = 0x0d0a
 export class ChunkWriter {
   readonly #res: ServerResponse
   readonly #socket: Socket
+  #onTaken: (() => void) | undefined
 
   private constructor(res: ServerResponse, socket: Socket) {
     this.#res = res
@@ -52,8 +53,30 @@ export class ChunkWriter {
     return this.isUsable && this.#socket.writableLength === 0 && writesAsNode(this.#socket)
   }
 
+  /**
+   * Calls back once the system has taken all that was written so far: at once, or when it is noticed, before the next write or
+   * at the end. Only the last one that was set is called.
+   */
+  whenTaken(callback: () => void): void {
+    this.#onTaken = callback
+    this.checkTaken()
+  }
+
+  /** Calls back if the system has taken all by now. */
+  checkTaken(): void {
+    if (!this.#onTaken || !(this.hasSentAll || this.#hasFinished)) return
+    const onTaken = this.#onTaken
+    this.#onTaken = undefined
+    onTaken()
+  }
+
+  get #hasFinished(): boolean {
+    return this.#res.writableFinished && !this.#socket.destroyed && writesAsNode(this.#socket)
+  }
+
   /** @returns whether the client keeps up; if not, `onDrain` is called when it does */
   write(bytes: Buffer, onDrain: () => void): boolean {
+    this.checkTaken()
     const keepsUp = bytes.length > MAX_COPIED_BYTES ? this.#writeVector(bytes) : this.#socket.write(asChunk(bytes))
     if (!keepsUp && !this.#socket.listeners('drain').includes(onDrain)) this.#socket.once('drain', onDrain)
     return keepsUp

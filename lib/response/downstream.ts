@@ -133,7 +133,7 @@ export class Downstream {
     const seen = this.recorder ? this.recorder.keep(frames, ends) : frames
     if (!seen || this.isLagging) return
     this.write(seen, now)
-    if (seen !== frames && this.#chunks?.hasSentAll) this.recorder?.sent(seen)
+    if (seen !== frames) this.#chunks?.whenTaken(() => this.recorder?.sent(seen))
   }
 
   /** The system has taken all that was written, and nobody else keeps it. */
@@ -231,6 +231,7 @@ export class Downstream {
 
   /** Stops writing after the client has left. */
   close(): void {
+    this.#chunks?.checkTaken()
     this.isLagging = false
     this.isGone = true
     this.#rest = []

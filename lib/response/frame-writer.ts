@@ -27,6 +27,8 @@ export class FrameWriter {
   /** Number of events before those that are written now. */
   #events = 0
   #rest: Rest | undefined
+  /** Frames that were written last, and the system had not taken by then. */
+  #untaken: { readonly frames: Buffer; readonly copiedBytes: number } | undefined
 
   constructor(downstream: Downstream, limits: ResponseLimits, answer: WrittenAnswer) {
     this.#downstream = downstream
@@ -41,6 +43,7 @@ export class FrameWriter {
 
   /** Writes what the framer returned last. */
   write(frames: Buffer, bodyPlan: BodyPlan, now: number): void {
+    this.#reuseMemory()
     const { ends, prefix, events, copiedBytes } = bodyPlan.framer
     const areEvents = events - this.#events === ends.length
     this.#events = events
@@ -48,8 +51,17 @@ export class FrameWriter {
     if (isNearBound) this.#writeEach({ frames, start: 0, ends, areEvents }, bodyPlan, now, prefix)
     else this.#writeTogether(frames, ends, prefix, bodyPlan, now, areEvents)
     this.#check(bodyPlan)
-    const isDone = copiedBytes !== undefined && !this.#rest && this.#downstream.hasSentAll
-    if (isDone) takeBack(frames, copiedBytes)
+    if (copiedBytes === undefined || this.#rest) return
+    this.#untaken = { frames, copiedBytes }
+    this.#reuseMemory()
+  }
+
+  /** Takes back the memory of what was written last, if the system has it by now. */
+  #reuseMemory(): void {
+    if (!this.#untaken || !this.#downstream.hasSentAll) return
+    const { frames, copiedBytes } = this.#untaken
+    this.#untaken = undefined
+    takeBack(frames, copiedBytes)
   }
 
   /** Writes the rest, unless a policy has to answer again before that. */

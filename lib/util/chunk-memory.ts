@@ -13,11 +13,17 @@ const HEADROOM_BYTES = 4096
 /** What one read of a connection returns at most: with TLS, a record. */
 const READ_BYTES = { tls: 16 * 1024, tcp: 64 * 1024 }
 
-/** A process needs one for each chunk that is being written: the loop writes one at a time. */
-const MAX_SPARE = 4
+/** The first read of an answer, with its head, is joined with the next one. */
+const JOINED_BYTES = 2 * READ_BYTES.tcp
+
+/** How much memory of one size waits to be used again: of several streams in bursts, each has a chunk under way. */
+const MAX_SPARE_BYTES = 2 * 1024 * 1024
 
 const HEADROOM = Symbol('headroom')
 const END = Symbol('end')
+
+/** The longest chunk that one read makes, with what was pending before it. */
+export const CHUNK_BYTES = HEADROOM_BYTES + READ_BYTES.tcp
 
 interface ChunkBuffer extends Buffer {
   /** Number of free bytes in front that belong to this buffer. */
@@ -35,6 +41,7 @@ interface ChunkMemory extends ArrayBuffer {
 const spare = new Map<number, ChunkMemory[]>([
   [READ_BYTES.tls, []],
   [READ_BYTES.tcp, []],
+  [JOINED_BYTES, []],
 ])
 
 /** Node's sockets keep nothing of what the system has taken. Those of other runtimes may. */
@@ -115,7 +122,7 @@ export function takeBack(frames: Buffer, heldBytes: number): void {
   const memory = frames.buffer as ChunkMemory
   if (memory[END] !== frames.byteOffset + frames.length + heldBytes) return
   const memories = spare.get(memory.byteLength - HEADROOM_BYTES)
-  if (!memories || memories.length >= MAX_SPARE) {
+  if (!memories || memories.length * memory.byteLength >= MAX_SPARE_BYTES) {
     // In Node 20, V8 frees it when it collects its heap.
     memory.transfer?.(0)
     return

@@ -8,6 +8,27 @@ const ends = [events.length / 2, events.length]
 const prefix = idLinePrefix('epoch')
 const withIds = () => withIdLines(events, ends, prefix, 1, true)
 
+test('each event is preceded by a line with its number', () => {
+  const event = 'data: a\n\n'
+  for (const [first, count] of [
+    [1, 1],
+    [1, 9],
+    [9, 1],
+    [9, 2],
+    [99, 3],
+    [995, 20],
+    [1, 1100],
+    [99_999, 2],
+  ] as const) {
+    const given = Buffer.from(event.repeat(count))
+    const ends = Array.from({ length: count }, (_, index) => (index + 1) * event.length)
+    const wanted = ends.map((_, index) => `id: epoch.${first + index}\n${event}`).join('')
+    for (const isReusable of [true, false])
+      assert.equal(String(withIdLines(given, ends, prefix, first, isReusable)), wanted)
+    assert.equal(String(given), event.repeat(count))
+  }
+})
+
 describe('the memory of events with ids', () => {
   test('is used again once they are sent, and not before', () => {
     const sent = withIds()

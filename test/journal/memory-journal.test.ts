@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { Journal, JournalPage } from '../../lib/api/journal.js'
 import { MemoryJournal, memoryJournal } from '../../lib/journal/memory-journal.js'
 import { batchOf, entryOf, eventsAfter, Told } from './support.js'
@@ -33,6 +35,23 @@ describe('names in memory', () => {
 })
 
 describe('entries in memory', () => {
+  test('keep nothing of who wrote them once they have ended', async (t) => {
+    const { journal } = journalAt(t)
+    const told = (() => {
+      const writes = new Told()
+      journal.create(entryOf('a'), writes).end(complete)
+      return new WeakRef(writes)
+    })()
+    setFlagsFromString('--expose-gc')
+    const collect: () => void = runInNewContext('gc')
+    for (let turn = 0; turn < 20 && told.deref(); turn++) {
+      await callbacks()
+      collect()
+    }
+    assert.equal(told.deref(), undefined)
+    assert.equal(stateOf(journal, 'a'), 'ended')
+  })
+
   test('leave what was read from them as it is, although their memory is used again', (t) => {
     const { journal } = journalAt(t)
     const size = 64 * 1024

@@ -12,7 +12,7 @@ export const journal = mutationsOf(
     ['if (ifAbsent && this.get(name) !== undefined) return false', ''],
     ['const id = oldest ?? this.#open.keys().next().value', 'const id = this.#open.keys().next().value ?? oldest'],
     ['this.expiresAt = this.#context.now() + this.#entry.keepMs', 'this.expiresAt = this.#entry.keepMs'],
-    ['if (!this.#end && !this.#isDiscarded) queueMicrotask(() => this.callbacks.onFailure(undefined))', ''],
+    ['if (callbacks && !this.#isDiscarded) queueMicrotask(() => callbacks.onFailure(undefined))', ''],
     [
       'if (!this.#info || this.#info.isWriterAlive === isWriterAlive) return false',
       'if (this.#info) return false',

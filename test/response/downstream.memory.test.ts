@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import type { AnswerRecorder } from '../../lib/exchange/answer-recorder.js'
+import { Deadlines } from '../../lib/exchange/deadlines.js'
+import { Downstream } from '../../lib/response/downstream.js'
+
+/** A stream to a client that does not read yet, of which a recorder makes other frames. */
+async function streaming(t: TestContext) {
+  const server = createServer().listen(0, '127.0.0.1')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await once(server, 'listening')
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1').pause()
+  t.after(() => client.destroy())
+  client.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  const [, res] = (await once(server, 'request')) as [unknown, ServerResponse]
+  const events = new EventEmitter()
+  const downstream = new Downstream(res, new Deadlines(), () => 60_000, {
+    onBackpressure: () => {},
+    onDrain: () => events.emit('drain'),
+    onCrash: assert.fail,
+    onDrainTimeout: assert.fail,
+    onUnflushable: () => {},
+  })
+  t.after(() => downstream.close())
+  const sent: Buffer[] = []
+  downstream.recorder = {
+    copiesBytes: true,
+    setHead: () => {},
+    headersFor: () => ({}),
+    keep: (frames: Buffer) => Buffer.concat([Buffer.from('id: 1\n'), frames]),
+    sent: (frames: Buffer) => sent.push(frames),
+    end: () => {},
+  } as unknown as AnswerRecorder
+  downstream.openStream(200, { 'content-type': 'text/event-stream' })
+  downstream.flushHead()
+  return { downstream, client, res, events, sent }
+}
+
+const small = Buffer.from('data: 1\n\n')
+const large = Buffer.alloc(32 * 1024 * 1024, 'data: 1\n\n')
+
+test("a recorder's frames are given back at once if the system takes them", async (t) => {
+  const { downstream, sent } = await streaming(t)
+  downstream.writeFrames(small, [small.length], 0)
+  assert.deepEqual(sent.map(String), ['id: 1\ndata: 1\n\n'])
+})
+
+test("a recorder's frames are given back once a slow client has read them, and not before", async (t) => {
+  const { downstream, client, events, sent } = await streaming(t)
+  downstream.writeFrames(large, [large.length], 0)
+  assert.equal(downstream.isBlocked, true)
+  assert.equal(sent.length, 0)
+  client.resume()
+  await once(events, 'drain')
+  downstream.writeFrames(small, [small.length], 0)
+  assert.deepEqual(
+    sent.map(({ length }) => length),
+    [large.length + 6, small.length + 6],
+  )
+})
+
+test('the last ones are given back once all of the response has been sent', async (t) => {
+  const { downstream, client, res, sent } = await streaming(t)
+  downstream.writeFrames(large, [large.length], 0)
+  downstream.end()
+  client.resume()
+  await once(res, 'finish')
+  downstream.close()
+  assert.deepEqual(
+    sent.map(({ length }) => length),
+    [large.length + 6],
+  )
+})
+
+test('the last ones are not given back if the client leaves', async (t) => {
+  const { downstream, client, res, sent } = await streaming(t)
+  downstream.writeFrames(large, [large.length], 0)
+  client.destroy()
+  await once(res, 'close')
+  downstream.close()
+  assert.deepEqual(sent, [])
+})
