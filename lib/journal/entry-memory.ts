@@ -3,7 +3,9 @@ import { CHUNK_BYTES, retain } from '../util/chunk-memory.js'
 /** What a turn writes usually fits. */
 const BLOCK_BYTES = CHUNK_BYTES
 /** The first blocks of an entry are small: most answers are. */
-const SIZES = [4096, 8192, 16_384, 32_768, BLOCK_BYTES, 2 * BLOCK_BYTES]
+const SIZES = [1024, 2048, 4096, 8192, 16_384, 32_768, BLOCK_BYTES, 2 * BLOCK_BYTES]
+/** How much of what an entry may keep one block has: its last one may be nearly empty. */
+const BLOCK_SHARE = 1 / 8
 /** Longer batches are kept as they are. */
 const MAX_COPIED_BYTES = 2 * BLOCK_BYTES
 
@@ -48,20 +50,30 @@ export class FreeBlocks {
 /** The memory of one entry's events: copies, because a part of another buffer would keep all of it. */
 export class EntryMemory {
   readonly #free: FreeBlocks
+  readonly #maxBlock: number
   readonly #blocks: Block[] = []
+  /** Number of bytes that were kept so far. */
+  #kept = 0
   #bytes = 0
   #isShared = false
 
-  constructor(free: FreeBlocks) {
+  /** @param maxBytes what the entry keeps at most */
+  constructor(free: FreeBlocks, maxBytes: number) {
     this.#free = free
+    this.#maxBlock = Math.min(BLOCK_BYTES, maxBytes * BLOCK_SHARE)
+  }
+
+  /** Number of bytes that its blocks have, used or not. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** Copies a batch to the end of those before it. */
   keep(bytes: Buffer): Buffer {
-    this.#bytes += bytes.length
+    this.#kept += bytes.length
     if (bytes.length > MAX_COPIED_BYTES) {
       retain(bytes)
-      this.#blocks.push({ memory: bytes, used: bytes.length, batches: 1 })
+      this.#add({ memory: bytes, used: bytes.length, batches: 1 })
       return bytes
     }
     const block = this.#blockFor(bytes.length)
@@ -95,13 +107,18 @@ export class EntryMemory {
   #blockFor(size: number): Block {
     const last = this.#blocks.at(-1)
     if (last && last.memory.length - last.used >= size) return last
-    const memory = this.#free.take(Math.max(size, Math.min(this.#bytes, BLOCK_BYTES)))
-    const block = { memory, used: 0, batches: 0 }
+    const memory = this.#free.take(Math.max(size, Math.min(this.#kept, this.#maxBlock)))
+    return this.#add({ memory, used: 0, batches: 0 })
+  }
+
+  #add(block: Block): Block {
     this.#blocks.push(block)
+    this.#bytes += block.memory.length
     return block
   }
 
   #release({ memory }: Block): void {
+    this.#bytes -= memory.length
     if (!this.#isShared) this.#free.give(memory)
   }
 }

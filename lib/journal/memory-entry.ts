@@ -10,9 +10,10 @@ import type {
 import { EntryMemory, type FreeBlocks } from './entry-memory.js'
 import { followingBatches } from './following-batches.js'
 
-/** Bytes that a batch, and that an entry, takes in addition to its events. */
-const BATCH_BYTES = 250
+/** Bytes that an entry takes in addition to its events, that each of its batches takes, and that the end of each event does. */
 const ENTRY_BYTES = 1500
+const BATCH_BYTES = 250
+const EVENT_BYTES = 8
 
 /** What an entry needs of its journal. */
 interface EntryContext {
@@ -52,7 +53,7 @@ export class MemoryEntry implements JournalWriter {
     this.#entry = entry
     this.callbacks = callbacks
     this.#context = context
-    this.#memory = new EntryMemory(context.free)
+    this.#memory = new EntryMemory(context.free, entry.maxBytes)
   }
 
   get readers(): number {
@@ -73,6 +74,7 @@ export class MemoryEntry implements JournalWriter {
 
   append(batch: JournalBatch): void {
     if (this.#isClosed || this.#end) return
+    const before = this.#memory.bytes
     this.#batches.push({ ...batch, bytes: this.#memory.keep(batch.bytes) })
     this.#newest = batch.first + batch.ends.length - 1
     this.#eventBytes += batch.bytes.length
@@ -80,15 +82,15 @@ export class MemoryEntry implements JournalWriter {
     if (this.#eventBytes > maxBytes && !trims) return this.#context.onDrop()
     // The newest batch stays, however long it is.
     let trimmed = 0
-    let cost = batch.bytes.length + BATCH_BYTES
+    let cost = costOf(batch)
     while (this.#eventBytes > maxBytes && trimmed < this.#batches.length - 1) {
-      const { length } = this.#batches[trimmed++]!.bytes
+      const oldest = this.#batches[trimmed++]!
       this.#memory.dropFirst()
-      this.#eventBytes -= length
-      cost -= length + BATCH_BYTES
+      this.#eventBytes -= oldest.bytes.length
+      cost -= costOf(oldest)
     }
     if (trimmed > 0) this.#batches.splice(0, trimmed)
-    this.#count(cost)
+    this.#count(cost + this.#memory.bytes - before)
     this.#notify()
   }
 
@@ -151,4 +153,9 @@ export class MemoryEntry implements JournalWriter {
   #notify(): void {
     for (const notify of [...this.#watchers]) notify()
   }
+}
+
+/** Returns what a batch takes without its bytes. */
+function costOf({ ends }: JournalBatch): number {
+  return BATCH_BYTES + ends.length * EVENT_BYTES
 }

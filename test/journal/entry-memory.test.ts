@@ -16,7 +16,7 @@ for (const [what, size] of [
         return structuredClone(this, { transfer: [this] })
       }
     }
-    const memory = new EntryMemory(new FreeBlocks(0))
+    const memory = new EntryMemory(new FreeBlocks(0), 1 << 20)
     const events = prependInPlace([Buffer.from('id')], 2, copyChunk(Buffer.alloc(size, 'e')))!
     const kept = memory.keep(events)
     takeBack(events, 0)

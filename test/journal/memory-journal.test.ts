@@ -235,12 +235,24 @@ describe('what is kept in memory, and for how long', () => {
     const there = () => ['a', 'b', 'c', 'open'].filter((id) => stateOf(journal, id) !== 'missing')
     assert.deepEqual(there(), ['a', 'c', 'open'])
     assert.ok(journal.stats().bytes <= 35_000)
-    open.append(batchOf(2, text(20_000)))
+    open.append(batchOf(2, text(8000)))
     assert.deepEqual([there(), told.failures], [['open'], []])
     // Then even that, and its writer is told.
     open.append(batchOf(3, text(20_000)))
     await callbacks()
     assert.deepEqual([there(), told.failures, journal.stats().bytes], [[], [undefined], 0])
+  })
+
+  test('the memory of events counts, and not only what is used of it', (t) => {
+    const { journal } = journalAt(t)
+    const writer = journal.create(entryOf('a'), new Told())
+    const { bytes } = journal.stats()
+    writer.append(batchOf(1, text(600)))
+    const first = journal.stats().bytes - bytes
+    assert.ok(first > 1024 && first < 1400)
+    writer.append(batchOf(2, text(100)))
+    // A batch and the end of its event: its bytes fit into the same memory.
+    assert.equal(journal.stats().bytes - bytes - first, 258)
   })
 
   test('trimming an entry comes before dropping others', (t) => {
