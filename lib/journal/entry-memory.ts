@@ -22,7 +22,7 @@ interface Block {
  */
 export class FreeBlocks {
   readonly #maxBytes: number
-  /** By their size. */
+  /** By their size; the size that was wanted last is the last one. */
   readonly #blocks = new Map<number, Buffer[]>(SIZES.map((size) => [size, []]))
   #bytes = 0
 
@@ -34,14 +34,26 @@ export class FreeBlocks {
   /** @param size the least that it may have */
   take(size: number): Buffer {
     const fitting = SIZES.find((each) => each >= size) ?? size
-    const block = this.#blocks.get(fitting)?.pop()
+    const blocks = this.#blocks.get(fitting)
+    if (!blocks) return Buffer.allocUnsafeSlow(fitting)
+    this.#blocks.delete(fitting)
+    this.#blocks.set(fitting, blocks)
+    const block = blocks.pop()
     if (block) this.#bytes -= fitting
     return block ?? Buffer.allocUnsafeSlow(fitting)
   }
 
   give(block: Buffer): void {
     const blocks = this.#blocks.get(block.length)
-    if (!blocks || this.#bytes + block.length > this.#maxBytes) return
+    if (!blocks) return
+    for (const [size, others] of this.#blocks) {
+      // What other sizes have goes first, and of them what was not wanted for longest.
+      while (others !== blocks && others.length > 0 && this.#bytes + block.length > this.#maxBytes) {
+        others.pop()
+        this.#bytes -= size
+      }
+    }
+    if (this.#bytes + block.length > this.#maxBytes) return
     blocks.push(block)
     this.#bytes += block.length
   }
