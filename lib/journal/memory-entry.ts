@@ -7,13 +7,11 @@ import type {
   JournalWriterCallbacks,
   NewJournalEntry,
 } from '../api/journal.js'
-import { EntryMemory, type FreeBlocks } from './entry-memory.js'
-import { followingBatches } from './following-batches.js'
+import type { FreeBlocks } from './free-blocks.js'
+import { KeptBatches } from './kept-batches.js'
 
-/** Bytes that an entry takes in addition to its events, that each of its batches takes, and that the end of each event does. */
+/** Bytes that an entry takes besides what it keeps. */
 const ENTRY_BYTES = 1500
-const BATCH_BYTES = 250
-const EVENT_BYTES = 8
 
 /** What an entry needs of its journal. */
 interface EntryContext {
@@ -36,14 +34,10 @@ export class MemoryEntry implements JournalWriter {
   readonly #entry: NewJournalEntry
   readonly #context: EntryContext
   readonly #watchers = new Set<() => void>()
-  /** Batches before this index were trimmed. */
-  #batches: JournalBatch[] = []
   #head: JournalHead | undefined
   #end: JournalEnd | undefined
   #newest = 0
-  /** Events alone. */
-  #eventBytes = 0
-  readonly #memory: EntryMemory
+  readonly #batches: KeptBatches
   #isClosed = false
   #isDiscarded = false
 
@@ -53,7 +47,7 @@ export class MemoryEntry implements JournalWriter {
     this.#entry = entry
     this.callbacks = callbacks
     this.#context = context
-    this.#memory = new EntryMemory(context.free, entry.maxBytes)
+    this.#batches = new KeptBatches(context.free, entry.maxBytes)
   }
 
   get readers(): number {
@@ -74,23 +68,15 @@ export class MemoryEntry implements JournalWriter {
 
   append(batch: JournalBatch): void {
     if (this.#isClosed || this.#end) return
-    const before = this.#memory.bytes
-    this.#batches.push({ ...batch, bytes: this.#memory.keep(batch.bytes) })
+    const batches = this.#batches
+    const before = batches.bytes
+    batches.add(batch)
     this.#newest = batch.first + batch.ends.length - 1
-    this.#eventBytes += batch.bytes.length
     const { maxBytes, trims } = this.#entry
-    if (this.#eventBytes > maxBytes && !trims) return this.#context.onDrop()
+    if (batches.eventBytes > maxBytes && !trims) return this.#context.onDrop()
     // The newest batch stays, however long it is.
-    let trimmed = 0
-    let cost = costOf(batch)
-    while (this.#eventBytes > maxBytes && trimmed < this.#batches.length - 1) {
-      const oldest = this.#batches[trimmed++]!
-      this.#memory.dropFirst()
-      this.#eventBytes -= oldest.bytes.length
-      cost -= costOf(oldest)
-    }
-    if (trimmed > 0) this.#batches.splice(0, trimmed)
-    this.#count(cost + this.#memory.bytes - before)
+    while (batches.eventBytes > maxBytes && batches.length > 1) batches.dropFirst()
+    this.#count(batches.bytes - before)
     this.#notify()
   }
 
@@ -110,15 +96,12 @@ export class MemoryEntry implements JournalWriter {
   }
 
   read(after: number, maxBytes: number): JournalPage {
-    const oldest = this.#batches[0]?.first ?? 1
-    const batches = followingBatches(this.#batches, after, maxBytes)
-    if (batches.length > 0) this.#memory.share()
     return {
       state: this.#end ? 'ended' : 'open',
       about: this.#entry.about,
       head: this.#head,
-      batches,
-      oldest,
+      batches: this.#batches.following(after, maxBytes),
+      oldest: this.#batches.oldest ?? 1,
       newest: this.#newest,
       end: this.#end,
     }
@@ -138,8 +121,7 @@ export class MemoryEntry implements JournalWriter {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#batches = []
-    this.#memory.close()
+    this.#batches.close()
     const { callbacks } = this
     if (callbacks && !this.#isDiscarded) queueMicrotask(() => callbacks.onFailure(undefined))
     this.#notify()
@@ -153,9 +135,4 @@ export class MemoryEntry implements JournalWriter {
   #notify(): void {
     for (const notify of [...this.#watchers]) notify()
   }
-}
-
-/** Returns what a batch takes without its bytes. */
-function costOf({ ends }: JournalBatch): number {
-  return BATCH_BYTES + ends.length * EVENT_BYTES
 }

@@ -7,8 +7,8 @@ import type {
   NewJournalEntry,
 } from '../api/journal.js'
 import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
-import { FreeBlocks } from './entry-memory.js'
 import { ExpiringNames } from './expiring-names.js'
+import { FreeBlocks } from './free-blocks.js'
 import { MemoryEntry } from './memory-entry.js'
 import { MISSING } from './missing-page.js'
 

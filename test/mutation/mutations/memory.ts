@@ -25,6 +25,6 @@ export const memory = mutationsOf(
     ["Object.hasOwn(framer, 'push') &&", 'false &&', 'test/options/guarded-framing.test.ts'],
     ['    retain(piece)\n', '', 'test/framing/pending-bytes.test.ts'],
     ['      retain(drain)\n', '', 'test/metering/last-frames.test.ts'],
-    ['      retain(bytes)\n', '', 'test/journal/entry-memory.test.ts'],
+    ['      retain(bytes)\n', '', 'test/journal/kept-batches.test.ts'],
   ],
 )
