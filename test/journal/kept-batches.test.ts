@@ -81,6 +81,13 @@ describe('kept batches', () => {
     )
   })
 
+  test('keep their numbers if some are missing between them', () => {
+    const batches = new KeptBatches(new FreeBlocks(0), 1 << 20)
+    for (const first of [1, 10]) batches.add({ first, bytes: Buffer.from('event'), ends: [5], at: 0 })
+    const firsts = (after: number) => batches.following(after, 1000).map((batch) => batch.first)
+    assert.deepEqual([firsts(0), firsts(1), firsts(9), firsts(10)], [[1, 10], [10], [10], []])
+  })
+
   test('cost what their memory and their numbers take, and nothing once all are dropped', () => {
     const batches = new KeptBatches(new FreeBlocks(0), 1 << 20)
     const add = (number: number, size: number) =>
@@ -119,5 +126,16 @@ describe('blocks of memory', () => {
     free.give(large)
     free.give(block(68 * 1024))
     assert.equal(free.take(60_000), large)
+  })
+
+  test('go in the order in which their sizes were wanted last', () => {
+    const free = new FreeBlocks(6 * 1024)
+    const [wanted, other] = [block(1024), block(2048)]
+    free.give(wanted)
+    free.give(other)
+    free.give(free.take(1024))
+    // One of the two has to go.
+    free.give(block(4096))
+    assert.deepEqual([free.take(2048) === other, free.take(1024) === wanted], [false, true])
   })
 })

@@ -11,7 +11,7 @@ export const journal = mutationsOf(
     ['if (!this.#isShared) this.#free.give(memory)', 'this.#free.give(memory)'],
     ['first === this.newest + 1', 'true', 'test/journal/kept-batches.test.ts'],
     ['block.length > 0 || this.#blocks.length === 1', 'this.#blocks.length === 1', 'test/journal/kept-batches.test.ts'],
-    ['if (found.length > 0) this.#isShared = true', '', 'test/journal/kept-batches.test.ts'],
+    ['if (found.length > 0) this.#isShared = true', ''],
     ['others !== blocks && others.length > 0', 'others.length > 0', 'test/journal/kept-batches.test.ts'],
     ['this.#blocks.delete(fitting)\n', '', 'test/journal/kept-batches.test.ts'],
     ['if (ifAbsent && this.get(name) !== undefined) return false', ''],
