@@ -9,16 +9,15 @@ const MAX_SERIES = 5000
 
 /** The output that requests of a key and a model may have, by what the last ones had: their 90th percentile. */
 export class AssumedOutput {
-  readonly #series = new Map<string, number[]>()
+  readonly #series = new Map<string, Series>()
 
   /** Adds the output of an answer that came to its end. */
   add(key: string, model: string | undefined, tokens: number): void {
     const name = nameOf(key, model)
-    const series = this.#series.get(name) ?? []
+    const series = this.#series.get(name) ?? new Series()
     this.#series.delete(name)
     this.#series.set(name, series)
-    series.push(tokens)
-    if (series.length > SAMPLES) series.shift()
+    series.add(tokens)
     if (this.#series.size <= MAX_SERIES) return
     const [oldest] = this.#series.keys()
     if (oldest !== undefined) this.#series.delete(oldest)
@@ -26,10 +25,41 @@ export class AssumedOutput {
 
   /** Returns the tokens to assume. */
   of(key: string, model: string | undefined): number {
-    const series = this.#series.get(nameOf(key, model))
-    if (!series || series.length < LEAST_SAMPLES) return DEFAULT_TOKENS
-    const sorted = [...series].sort((a, b) => a - b)
-    return sorted[Math.ceil(sorted.length * PERCENTILE) - 1]!
+    return this.#series.get(nameOf(key, model))?.assumed ?? DEFAULT_TOKENS
+  }
+}
+
+/** The last samples, which stay sorted: each request asks for the percentile. */
+class Series {
+  /** In a ring, as they came. */
+  readonly #recent: number[] = []
+  readonly #sorted: number[] = []
+  #next = 0
+
+  /** `undefined` if too little is known. */
+  get assumed(): number | undefined {
+    const sorted = this.#sorted
+    return sorted.length < LEAST_SAMPLES ? undefined : sorted[Math.ceil(sorted.length * PERCENTILE) - 1]
+  }
+
+  add(tokens: number): void {
+    const oldest = this.#recent[this.#next]
+    if (oldest !== undefined) this.#sorted.splice(this.#placeOf(oldest), 1)
+    this.#sorted.splice(this.#placeOf(tokens), 0, tokens)
+    this.#recent[this.#next] = tokens
+    this.#next = (this.#next + 1) % SAMPLES
+  }
+
+  /** Index of the first that is not smaller. */
+  #placeOf(tokens: number): number {
+    let low = 0
+    let high = this.#sorted.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#sorted[middle]! < tokens) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import fc from 'fast-check'
 import { AssumedOutput } from '../../lib/policies/assumed-output.js'
 
 describe('the output to assume', () => {
@@ -30,4 +31,15 @@ describe('the output to assume', () => {
     assumed.add('one more', 'm', 1)
     assert.deepEqual([assumed.of('first', 'm'), assumed.of('second', 'm')], [3, 1000])
   })
+})
+
+test('is the percentile of the last hundred, whatever came before', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(500), { minLength: 10, maxLength: 350 }), (outputs) => {
+      const assumed = new AssumedOutput()
+      for (const output of outputs) assumed.add('key', 'model', output)
+      const sorted = outputs.slice(-100).sort((a, b) => a - b)
+      assert.equal(assumed.of('key', 'model'), sorted[Math.ceil(sorted.length * 0.9) - 1])
+    }),
+  )
 })
