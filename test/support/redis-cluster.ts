@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import Redis from 'ioredis'
-import { freePort, type RedisServer, startRedis } from './redis.js'
+import { freePort } from './free-port.js'
+import { type RedisServer, startRedis } from './redis.js'
 
 /** Starts a cluster of one server that has all slots: it refuses what a larger one refuses. Needs Redis 7. */
 export async function startRedisCluster(): Promise<RedisServer> {

@@ -1,10 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { freePort } from './free-port.js'
 
 /** Why tests that need Redis do not run here; `false` if it is installed. */
 export const withoutRedis: string | false = (() => {
@@ -34,9 +34,14 @@ export async function startRedis(args: readonly string[] = []): Promise<RedisSer
   const start = async () => {
     const fixed = ['--port', String(port), '--save', '', '--appendonly', 'no', '--dir', folder, '--bind', '127.0.0.1']
     child = spawn('redis-server', [...fixed, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let isReady = false
+    const said: string[] = []
     for await (const line of createInterface({ input: child.stdout! })) {
-      if (line.includes('Ready to accept connections')) break
+      said.push(line)
+      isReady = line.includes('Ready to accept connections')
+      if (isReady) break
     }
+    if (!isReady) throw new Error(`Redis did not start on port ${port}:\n${said.join('\n')}`)
     // What it prints later must not fill the pipe.
     child.stdout!.resume()
   }
@@ -59,14 +64,4 @@ export async function startRedis(args: readonly string[] = []): Promise<RedisSer
       rmSync(folder, { recursive: true, force: true })
     },
   }
-}
-
-/** Returns a port of 127.0.0.1 on which nothing listens now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -1,10 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import net, { type AddressInfo } from 'node:net'
+import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../../support/free-port.js'
 import type { Owner } from '../support/provider.js'
 
 // Debian's package puts it where only root's PATH looks.
@@ -73,15 +74,6 @@ export async function startNginx(t: Owner, appPort: number, more = ''): Promise<
     if (!complaints.includes('Address already in use')) throw new Error(`nginx does not start: ${complaints}`)
   }
   throw new Error('nginx found no port')
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 /** Knocks until somebody answers. */
