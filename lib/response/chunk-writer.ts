@@ -18,6 +18,8 @@ export class ChunkWriter {
   readonly #res: ServerResponse
   readonly #socket: Socket
   #onTaken: (() => void) | undefined
+  /** Other code has seen some of what was written, and may keep it. */
+  #isOverheard = false
 
   private constructor(res: ServerResponse, socket: Socket) {
     this.#res = res
@@ -50,7 +52,7 @@ export class ChunkWriter {
 
   /** Whether the system has taken all that was written: neither Node nor a wrapper of `write()` keeps any of it. */
   get hasSentAll(): boolean {
-    return this.isUsable && this.#socket.writableLength === 0 && writesAsNode(this.#socket)
+    return this.isUsable && this.#socket.writableLength === 0 && this.#isPrivate
   }
 
   /**
@@ -71,12 +73,21 @@ export class ChunkWriter {
   }
 
   get #hasFinished(): boolean {
-    return this.#res.writableFinished && !this.#socket.destroyed && writesAsNode(this.#socket)
+    return this.#res.writableFinished && !this.#socket.destroyed && this.#isPrivate
   }
 
-  /** @returns whether the client keeps up; if not, `onDrain` is called when it does */
-  write(bytes: Buffer, onDrain: () => void): boolean {
+  get #isPrivate(): boolean {
+    return !this.#isOverheard && writesAsNode(this.#socket)
+  }
+
+  /**
+   * @returns whether the client keeps up; if not, `onDrain` is called when it does. `undefined` if the response must write for
+   * itself: then nothing is written
+   */
+  write(bytes: Buffer, onDrain: () => void): boolean | undefined {
     this.checkTaken()
+    this.#isOverheard ||= this.#res.write !== nodeWrite || !writesAsNode(this.#socket)
+    if (!this.isUsable) return undefined
     const keepsUp = bytes.length > MAX_COPIED_BYTES ? this.#writeVector(bytes) : this.#socket.write(asChunk(bytes))
     if (!keepsUp && !this.#socket.listeners('drain').includes(onDrain)) this.#socket.once('drain', onDrain)
     return keepsUp

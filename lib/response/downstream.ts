@@ -152,14 +152,12 @@ export class Downstream {
     if (this.isGone || this.#res.writableEnded) return
     if (this.#head) this.#setHead()
     this.bytes += bytes.length
-    if (this.#chunks?.isUsable) {
-      if (!this.#chunks.write(bytes, this.#drain.onDrain)) this.#drain.block()
-      this.#heartbeat.touch(now)
-      return
-    }
+    this.#heartbeat.touch(now)
+    const isTaken = this.#chunks?.write(bytes, this.#drain.onDrain)
+    if (isTaken === false) this.#drain.block()
+    if (isTaken !== undefined) return
     const keepsUp: unknown = this.#writeFirst(bytes) ?? this.#res.write(bytes)
     this.#flush?.()
-    this.#heartbeat.touch(now)
     if (keepsUp !== true && !this.isBlocked && this.#drain.mustDrain(keepsUp)) this.#drain.block()
   }
 

@@ -86,3 +86,42 @@ test('the last ones are not given back if the client leaves', async (t) => {
   downstream.close()
   assert.deepEqual(sent, [])
 })
+
+test('frames that other code has seen are never given back, even once it sees no more', async (t) => {
+  for (const [whose, name] of [
+    ['res', 'write'],
+    ['socket', 'write'],
+    ['socket', '_write'],
+    ['socket', '_writev'],
+  ] as const) {
+    const { downstream, client, res, sent } = await streaming(t)
+    downstream.writeFrames(small, [small.length], 0)
+    sent.length = 0
+    const seer = (whose === 'res' ? res : res.socket) as unknown as Record<string, (...args: unknown[]) => unknown>
+    const write = seer[name]!
+    seer[name] = (...args) => write.apply(seer, args)
+    downstream.writeFrames(large, [large.length], 0)
+    // As it was.
+    Reflect.deleteProperty(seer, name)
+    client.resume()
+    await once(res.socket!, 'drain')
+    downstream.writeFrames(small, [small.length], 0)
+    downstream.end()
+    await once(res, 'finish')
+    downstream.close()
+    assert.equal(sent.length, 0, `${whose}.${name}()`)
+    assert.equal(downstream.hasSentAll, false)
+  }
+})
+
+test('the last ones are not given back if other code has seen them, and sees all to the end', async (t) => {
+  const { downstream, client, res, sent } = await streaming(t)
+  const { write } = res
+  res.write = ((...args: Parameters<typeof write>) => write.apply(res, args)) as typeof write
+  downstream.writeFrames(large, [large.length], 0)
+  downstream.end()
+  client.resume()
+  await once(res, 'finish')
+  downstream.close()
+  assert.equal(sent.length, 0)
+})
