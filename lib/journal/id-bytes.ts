@@ -6,6 +6,7 @@ const REMEMBERED = 16
 
 interface WithIds {
   readonly batch: JournalBatch
+  readonly prefix: Buffer
   readonly bytes: Buffer
 }
 
@@ -14,11 +15,18 @@ let next = 0
 
 /** Returns the bytes of a whole batch with their ids. Readers of one entry share them. */
 export function idBytesOf(batch: JournalBatch, prefix: Buffer): Buffer {
-  for (const each of recent) if (each.batch === batch) return each.bytes
+  for (const each of recent) if (isSame(each.batch, batch) && each.prefix.equals(prefix)) return each.bytes
   const bytes = withIdLines(batch.bytes, batch.ends, prefix, batch.first)
-  recent[next] = { batch, bytes }
+  recent[next] = { batch, prefix, bytes }
   next = (next + 1) % REMEMBERED
   return bytes
+}
+
+/** Whether two batches are the same events in the same memory: each reader may have objects of its own. */
+function isSame(a: JournalBatch, b: JournalBatch): boolean {
+  const { buffer, byteOffset, length } = b.bytes
+  const isSameMemory = a.bytes.buffer === buffer && a.bytes.byteOffset === byteOffset && a.bytes.length === length
+  return isSameMemory && a.first === b.first && a.ends.length === b.ends.length
 }
 
 /** Returns the part of a batch from an event on. */
