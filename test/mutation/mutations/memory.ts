@@ -13,6 +13,11 @@ export const memory = mutationsOf(
     [' && this.recorder?.copiesBytes !== false', ''],
     ['this.#socket.writableLength === 0 && this.#isPrivate', 'this.#socket.writableLength === 0'],
     ['!this.#isOverheard && writes', 'writes', 'test/response/downstream.memory.test.ts'],
+    [
+      'this.#res.write !== nodeWrite || !writesAsNode(this.#socket)',
+      'this.#res.write !== nodeWrite',
+      'test/response/downstream.memory.test.ts',
+    ],
     ['this.#res.write !== nodeWrite || ', '', 'test/response/downstream.memory.test.ts'],
     ['this.isUsable && this.#socket.writableLength === 0', 'this.isUsable'],
     ['socket.write === write && socket._write', 'socket._write'],
