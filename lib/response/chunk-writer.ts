@@ -19,11 +19,13 @@ export class ChunkWriter {
   readonly #socket: Socket
   #onTaken: (() => void) | undefined
   /** Other code has seen some of what was written, and may keep it. */
-  #isOverheard = false
+  #isOverheard: boolean
 
   private constructor(res: ServerResponse, socket: Socket) {
     this.#res = res
     this.#socket = socket
+    // The first bytes were written together with the head.
+    this.#isOverheard = !writesAsNode(socket)
   }
 
   /** @returns `undefined` if the response must write for itself */

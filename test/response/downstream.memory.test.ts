@@ -8,7 +8,7 @@ import { Deadlines } from '../../lib/exchange/deadlines.js'
 import { Downstream } from '../../lib/response/downstream.js'
 
 /** A stream to a client that does not read yet, of which a recorder makes other frames. */
-async function streaming(t: TestContext) {
+async function streaming(t: TestContext, isHeadHeld = false) {
   const server = createServer().listen(0, '127.0.0.1')
   t.after(() => {
     server.closeAllConnections()
@@ -38,7 +38,7 @@ async function streaming(t: TestContext) {
     end: () => {},
   } as unknown as AnswerRecorder
   downstream.openStream(200, { 'content-type': 'text/event-stream' })
-  downstream.flushHead()
+  if (!isHeadHeld) downstream.flushHead()
   return { downstream, client, res, events, sent }
 }
 
@@ -123,5 +123,16 @@ test('the last ones are not given back if other code has seen them, and sees all
   client.resume()
   await once(res, 'finish')
   downstream.close()
+  assert.equal(sent.length, 0)
+})
+
+test('nor are the first ones, which go out with the head', async (t) => {
+  const { downstream, res, sent } = await streaming(t, true)
+  const socket = res.socket!
+  const { write } = socket
+  socket.write = ((...args: Parameters<typeof write>) => write.apply(socket, args)) as typeof write
+  downstream.writeFrames(small, [small.length], 0)
+  Reflect.deleteProperty(socket, 'write')
+  downstream.writeFrames(small, [small.length], 0)
   assert.equal(sent.length, 0)
 })

@@ -12,6 +12,11 @@ export const memory = mutationsOf(
     [' && !this.isWithinFrame && this.recorder?.copiesBytes !== false', ' && this.recorder?.copiesBytes !== false'],
     [' && this.recorder?.copiesBytes !== false', ''],
     ['this.#socket.writableLength === 0 && this.#isPrivate', 'this.#socket.writableLength === 0'],
+    [
+      'this.#isOverheard = !writesAsNode(socket)',
+      'this.#isOverheard = false',
+      'test/response/downstream.memory.test.ts',
+    ],
     ['!this.#isOverheard && writes', 'writes', 'test/response/downstream.memory.test.ts'],
     [
       'this.#res.write !== nodeWrite || !writesAsNode(this.#socket)',
