@@ -20,7 +20,9 @@ async function streaming(t: TestContext, isHeadHeld = false) {
   client.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
   const [, res] = (await once(server, 'request')) as [unknown, ServerResponse]
   const events = new EventEmitter()
-  const downstream = new Downstream(res, new Deadlines(), () => 60_000, {
+  const deadlines = new Deadlines()
+  t.after(() => deadlines.stopAll())
+  const downstream = new Downstream(res, deadlines, () => 60_000, {
     onBackpressure: () => {},
     onDrain: () => events.emit('drain'),
     onCrash: assert.fail,
