@@ -302,7 +302,7 @@ export class RoutedExchange implements AttemptCallbacks {
     this.#controller.fail(error)
   }
 
-  /** A field: V8 keeps a function for good that is written where it is assigned to a property, and with it the exchange. */
+  /** A field: written where it is assigned to a property, V8 would make it, with all that it reaches, live as long as its old objects. */
   readonly #conclude = (record: ExchangeRecord): void => {
     const served = this.#served
     if (!served) return

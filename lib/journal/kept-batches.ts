@@ -1,5 +1,6 @@
 import type { JournalBatch } from '../api/journal.js'
 import { retain } from '../util/chunk-memory.js'
+import { firstIndex } from '../util/first-index.js'
 import { BLOCK_BYTES, type FreeBlocks } from './free-blocks.js'
 
 /** How much of what an entry may keep one block has: its last one may be nearly empty. */
@@ -67,7 +68,7 @@ export class KeptBatches {
   following(after: number, maxBytes: number): JournalBatch[] {
     const found: JournalBatch[] = []
     let size = 0
-    for (let at = firstOf(this.#blocks.length, (index) => this.#blocks[index]!.newest > after); ; at++) {
+    for (let at = firstIndex(this.#blocks.length, (index) => this.#blocks[index]!.newest > after); ; at++) {
       const block = this.#blocks[at]
       if (!block || size >= maxBytes) break
       for (let index = block.indexAfter(after); index < block.end && size < maxBytes; index++) {
@@ -171,7 +172,7 @@ class Block {
   /** Index of the first batch that has something after an event. */
   indexAfter(after: number): number {
     const from = this.#from
-    return from + firstOf(this.length, (index) => this.#first + this.#events[from + index]! - 1 > after)
+    return from + firstIndex(this.length, (index) => this.#first + this.#events[from + index]! - 1 > after)
   }
 
   at(index: number): JournalBatch {
@@ -192,16 +193,4 @@ class Block {
   #eventsBefore(index: number): number {
     return index === 0 ? 0 : this.#events[index - 1]!
   }
-}
-
-/** Returns the first of `count` indexes for which something holds, as it then does for all after it; `count` if there is none. */
-function firstOf(count: number, holds: (index: number) => boolean): number {
-  let low = 0
-  let high = count
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (holds(middle)) high = middle
-    else low = middle + 1
-  }
-  return low
 }

@@ -1,3 +1,5 @@
+import { firstIndex } from '../util/first-index.js'
+
 /** What is assumed of a model of which nothing is known. */
 const DEFAULT_TOKENS = 1000
 const SAMPLES = 100
@@ -52,14 +54,7 @@ class Series {
 
   /** Index of the first that is not smaller. */
   #placeOf(tokens: number): number {
-    let low = 0
-    let high = this.#sorted.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#sorted[middle]! < tokens) low = middle + 1
-      else high = middle
-    }
-    return low
+    return firstIndex(this.#sorted.length, (index) => this.#sorted[index]! >= tokens)
   }
 }
 

@@ -7,7 +7,7 @@ export const journal = mutationsOf(
   [
     ['if (batches.eventBytes > maxBytes && !trims) return this.#context.onDrop()', ''],
     ['batches.eventBytes > maxBytes && batches.length > 1', 'batches.eventBytes > maxBytes'],
-    ['if (first + ends.length - 1 > after) high = middle', 'if (first > after) high = middle'],
+    ['=> first + ends.length - 1 > after', '=> first > after', 'test/journal/redis-items.test.ts'],
     ['if (!this.#isShared) this.#free.give(memory)', 'this.#free.give(memory)'],
     ['first === this.newest + 1', 'true', 'test/journal/kept-batches.test.ts'],
     ['block.length > 0 || this.#blocks.length === 1', 'this.#blocks.length === 1', 'test/journal/kept-batches.test.ts'],
