@@ -109,7 +109,9 @@ export class Exchange implements Indexed {
     this.res = res
     this.client = new ClientSide(req, res)
     this.next = next
-    this.#path = this.client.url.split('?', 1)[0] ?? '/'
+    const { url } = this.client
+    const mark = url.indexOf('?')
+    this.#path = mark === -1 ? url : url.slice(0, mark)
     this.#format = formatOf(this.#path)
   }
 

@@ -16,13 +16,29 @@ export function detectFormat(path: string): BuiltInFormat {
 }
 
 function claimOf(path: string): BuiltInFormat | undefined {
-  return claimantOf(path).format
+  return factsOf(path).claimant
 }
 
-/** Memoized: each request asks several times, and there are few paths. */
-const claimantOf = memoize((path) => ({
-  format: builtInFormats.find(({ paths }) => paths.some((claimed) => claimed.test(path))),
-}))
+/**
+ * What the patterns of the built-in formats say about a path. Memoized: each request asks several times, and there are
+ * few paths.
+ */
+const factsOf = memoize((path) => {
+  const claimant = builtInFormats.find(({ paths }) => matches(paths, path))
+  const namesModel = !matches(NO_MODEL, path)
+  const own = (claimant ?? guessedChat).modelPaths
+  const model = namesModel ? firstMatch([...own, ...MODELS], path) : undefined
+  return {
+    claimant,
+    model,
+    possibleModel: model ?? (namesModel ? firstMatch(POSSIBLE_MODELS, path) : undefined),
+    streams: matches(STREAM_PATHS, path),
+    streamsByDefault: matches(STREAMS_BY_DEFAULT, path),
+    isSilent: matches(SILENT_PATHS, path),
+    isAudio: AUDIO.test(path),
+    modelFreeMethods: MODEL_FREE.filter((each) => each.path.test(path)).map(({ method }) => method),
+  }
+})
 
 /** Returns whether a format claims the path, so that its protocol is known. */
 export function isClaimed(path: string): boolean {
@@ -52,13 +68,13 @@ export function generatesAt(method: string, path: string, format?: CompleteForma
  */
 export function answersInJson(method: string, path: string, { isCustom }: CompleteFormat): boolean {
   const claimant = method === 'POST' && !isCustom ? claimOf(path) : undefined
-  return claimant !== undefined && !AUDIO.test(path) && !runsNoModel(method, path)
+  return claimant !== undefined && !factsOf(path).isAudio && !runsNoModel(method, path)
 }
 
 const AUDIO = /\/audio\/\w+\/?$/
 
-const STREAM_BY_PATH = anyOf(builtInFormats.flatMap(({ streamPaths }) => streamPaths))
-const STREAM_BY_DEFAULT = anyOf(builtInFormats.flatMap(({ streamsByDefault }) => streamsByDefault))
+const STREAM_PATHS = builtInFormats.flatMap(({ streamPaths }) => streamPaths)
+const STREAMS_BY_DEFAULT = builtInFormats.flatMap(({ streamsByDefault }) => streamsByDefault)
 
 /** https://platform.openai.com/docs/api-reference/audio/createSpeech#audio-createspeech-stream_format */
 const SPEECH = /\/audio\/speech\/?$/
@@ -81,12 +97,12 @@ export function asksForStream(
   format?: CompleteFormat,
 ): boolean {
   if (method === 'GET') return isTrue(new URLSearchParams(query).get('stream'))
-  if (method === 'POST' && (STREAM_BY_PATH.test(path) || matches(format?.streamPaths, path))) return true
+  if (method === 'POST' && (factsOf(path).streams || matches(ownOf(format)?.streamPaths, path))) return true
   if (valueAt(body, 'stream_format') === 'sse' && SPEECH.test(path)) return method === 'POST'
   const asked = typeof body === 'object' && body !== null && 'stream' in body ? body.stream : undefined
   // As lenient as the most lenient provider: `1` and `"true"` ask for a stream, too.
   if (asked !== undefined || method !== 'POST') return Boolean(asked)
-  return STREAM_BY_DEFAULT.test(path) || matches(format?.streamsByDefault, path)
+  return factsOf(path).streamsByDefault || matches(ownOf(format)?.streamsByDefault, path)
 }
 
 /** Reads a flag in a query as providers do: Python's frameworks accept `1` and `True`, too. */
@@ -94,7 +110,7 @@ function isTrue(flag: string | null): boolean {
   return flag === '1' || flag?.toLowerCase() === 'true'
 }
 
-const SILENT = anyOf([...builtInFormats.flatMap(({ silentPaths }) => silentPaths), ...otherSilentPaths])
+const SILENT_PATHS = [...builtInFormats.flatMap(({ silentPaths }) => silentPaths), ...otherSilentPaths]
 
 /**
  * Returns whether a path can generate text whose length the request may limit. Counting tokens and embedding cannot,
@@ -104,7 +120,7 @@ const SILENT = anyOf([...builtInFormats.flatMap(({ silentPaths }) => silentPaths
  * @param format of the path
  */
 export function canGenerate(path: string, format?: CompleteFormat): boolean {
-  return !SILENT.test(path) && !matches(format?.silentPaths, path)
+  return !factsOf(path).isSilent && !matches(ownOf(format)?.silentPaths, path)
 }
 
 /**
@@ -114,7 +130,7 @@ export function canGenerate(path: string, format?: CompleteFormat): boolean {
  * @param path percent-decoded, including the target's prefix
  */
 export function runsNoModel(method: string, path: string): boolean {
-  return MODEL_FREE.some((each) => each.method === method && each.path.test(path))
+  return factsOf(path).modelFreeMethods.includes(method)
 }
 
 const MODEL_FREE = builtInFormats.flatMap(({ modelFreeRequests }) => modelFreeRequests)
@@ -130,8 +146,9 @@ const NO_MODEL = builtInFormats.flatMap(({ modelFreePaths }) => modelFreePaths)
  * @param format of the path
  */
 export function modelInPath(path: string, format?: CompleteFormat): string | undefined {
+  if (!format || format === detectFormat(path)) return factsOf(path).model
   if (matches(NO_MODEL, path)) return undefined
-  return firstMatch(format?.modelPaths ?? NONE, path) ?? firstMatch(MODELS, path)
+  return firstMatch(format.modelPaths, path) ?? factsOf(path).model
 }
 
 /**
@@ -139,8 +156,7 @@ export function modelInPath(path: string, format?: CompleteFormat): string | und
  * the end. It takes some paths without a model for paths with one (`models/llama3:latest`).
  */
 export function possibleModelInPath(path: string, format?: CompleteFormat): string | undefined {
-  if (matches(NO_MODEL, path)) return undefined
-  return modelInPath(path, format) ?? firstMatch(POSSIBLE_MODELS, path)
+  return modelInPath(path, format) ?? factsOf(path).possibleModel
 }
 
 /**
@@ -204,9 +220,9 @@ function matches(patterns: readonly RegExp[] = NONE, path: string): boolean {
   return false
 }
 
-/** Joins patterns without flags into one. */
-function anyOf(patterns: readonly RegExp[]): RegExp {
-  return new RegExp(patterns.map(({ source }) => source).join('|'))
+/** Returns an app's own format, whose patterns are not among those of the built-in ones. */
+function ownOf(format: CompleteFormat | undefined): CompleteFormat | undefined {
+  return format?.isCustom ? format : undefined
 }
 
 function tryDecode(text: string): string {

@@ -8,16 +8,33 @@ import { type ReadResources, runTask } from './read-resources.js'
 /** A body of this size usually arrives together with its head. */
 const MAX_ARRIVED_BYTES = 16 * 1024
 
-/** Takes a small body that has arrived completely, which needs no listeners. @returns whether it did */
+/**
+ * Takes a small body all of whose bytes have arrived, which needs no listeners.
+ *
+ * @param size the size that its head declares, at which Node's server ends it
+ * @returns whether it did
+ */
 function takeArrived(req: IncomingMessage, size: number, blocks: Blocks, onBytes: (count: number) => void): boolean {
   const isUntouched = req.readableFlowing === null && req.readableEncoding === null && !req.destroyed
-  // Requests that are not of Node's server may say that they are complete before their body is there.
-  if (!req.complete || !isUntouched || req.readableLength !== size) return false
-  for (let chunk: Buffer | null = req.read(); chunk !== null; chunk = req.read()) {
+  if (!isUntouched || req.readableLength !== size) return false
+  for (let chunk: Buffer | null = req.read(); chunk !== null; chunk = blocks.size < size ? req.read() : null) {
     onBytes(chunk.length)
     blocks.push(chunk)
   }
+  if (!req.complete) {
+    // Node hands over the bytes before it says that they were the last. Then the request ends, if somebody reads on.
+    req.resume()
+    Reflect.set(req, ALL_BYTES_READ, true)
+  }
   return true
+}
+
+/** Set on requests. A WeakSet would cost more than all else that is done here. */
+const ALL_BYTES_READ = Symbol('all bytes read')
+
+/** Returns whether no more of a request's body is to come, even if Node has not said so yet. */
+export function hasArrived(req: IncomingMessage): boolean {
+  return req.complete || ALL_BYTES_READ in req
 }
 
 /**

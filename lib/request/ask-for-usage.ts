@@ -30,10 +30,10 @@ export function askForUsage(
   path: string,
   refusals?: UsageRefusals,
 ): RequestBody {
+  if (!config.includeUsage || !certainlyAsksForStream(body.json) || asksForUsage(body.json, exchange.format))
+    return body
   const content = jsonText(body) ?? piecesOf(body)
-  if (!config.includeUsage || !content || !exchange.format.takesUsageRequest(config.origin + path)) return body
-  if (!certainlyAsksForStream(body.json) || refusals?.has(exchange)) return body
-  if (asksForUsage(body.json, exchange.format)) return body
+  if (!content || !exchange.format.takesUsageRequest(config.origin + path) || refusals?.has(exchange)) return body
   if (!Buffer.isBuffer(content)) {
     const [first, ...rest] = content
     if (!first?.includes('{') || !hasNoUsageRequest(body.json, exchange.format)) return body

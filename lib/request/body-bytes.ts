@@ -14,6 +14,18 @@ export function joinIfShort(pieces: readonly Buffer[]): BodyBytes {
   return byteLength(pieces) > SHORT_BYTES ? pieces : Buffer.concat(pieces)
 }
 
+/** Inserts bytes into others. */
+export function inserted(bytes: Buffer, at: number, insertion: Buffer): BodyBytes {
+  const length = bytes.length + insertion.length
+  if (length > SHORT_BYTES) return [bytes.subarray(0, at), insertion, bytes.subarray(at)]
+  const joined = Buffer.allocUnsafe(length)
+  // All of them behind the place for the insertion, and once more those that belong before it: mostly a single one.
+  joined.set(bytes, insertion.length)
+  joined.set(bytes.subarray(0, at))
+  joined.set(insertion, at)
+  return joined
+}
+
 export function byteLength(bytes: BodyBytes): number {
   return isBuffer(bytes) ? bytes.length : bytes.reduce((length, piece) => length + piece.length, 0)
 }

@@ -73,8 +73,9 @@ export async function readBody(
 
   const isFramed = declared !== undefined || mayBeChunked.includes(method)
   // No header may hide from the app what it wants to see or change. A multipart form is never JSON.
-  const mayBeJson = takesJson && isEdited ? !/^multipart\//i.test(type) : (takesJson || isEdited) && !BINARY.test(type)
-  const readsJson = isJson(type) || mayBeJson
+  const mayBeJson = () =>
+    takesJson && isEdited ? !/^multipart\//i.test(type) : (takesJson || isEdited) && !BINARY.test(type)
+  const readsJson = isJson(type) || mayBeJson()
   if (!left && !readsJson && isFramed) {
     if (declared) headers['content-length'] = declared
     return { content: req, headers, json: undefined }

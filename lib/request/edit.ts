@@ -80,17 +80,17 @@ export async function editRequest(
     // It goes into records, logs and metrics, so a client must not be able to put a long text there.
     const asked = inPath(modelInPath) ?? modelOf(body.json)
     const model = asked === undefined ? undefined : beginningOf(asked, MAX_MODEL_LENGTH)
-    const query = exchange.client.url.split('?')[1]
-    exchange.describe(model, asksForStream(method, whole, body.json, query, exchange.format))
+    exchange.describe(model, asksForStream(method, whole, body.json, path.query, exchange.format))
     if (exchange.asksForStream) exchange.choicesAsked = requestedChoices(body.json)
   }
   const askingForUsage = (asked: RequestBody) =>
     isTargetChosen ? askForUsage(asked, exchange, config, whole, refusals) : asked
+  const { allowsModel } = exchange
+  const limitsModels = Boolean(config.models || config.modelsOf || allowsModel)
   const admitModels = async () => {
     // A request that only reads names no model.
     const readsOnly = (method === 'GET' || method === 'HEAD') && body.content === undefined
-    const { allowsModel } = exchange
-    if (!(config.models || config.modelsOf || allowsModel) || readsOnly) return
+    if (readsOnly) return
     // If the path names one, providers do not look for another in the body.
     const asked = inPath(possibleModelInPath) ?? modelOf(body.json)
     if (asked === undefined && runsNoModel(method, whole)) return
@@ -106,9 +106,9 @@ export async function editRequest(
   }
   updateExchange()
   if (config.readsRequests && takesJson(config.format, whole)) {
-    const fault = bodyFault(body, config, exchange.allowsModel !== undefined)
+    const fault = bodyFault(body, config, allowsModel !== undefined)
     if (fault) {
-      await admitModels()
+      if (limitsModels) await admitModels()
       throw new AiProxyError('invalid_request', fault)
     }
   }
@@ -152,9 +152,9 @@ export async function editRequest(
     isSigned = hooked.isSigned
     updateExchange()
   }
-  await admitModels()
+  if (limitsModels) await admitModels()
   const named = inPath(possibleModelInPath)
-  const isChecked = config.readsRequests || exchange.allowsModel !== undefined || !isTargetChosen
+  const isChecked = config.readsRequests || allowsModel !== undefined || !isTargetChosen
   if (isChecked && body.content !== undefined) rejectModelInQuery(path.query, named ?? modelOf(body.json))
   if (config.readsRequests && named !== undefined) {
     await rejectOtherModels(body, named, exchange.format, () => exchange.isSettled)

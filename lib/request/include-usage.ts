@@ -2,7 +2,7 @@ import { valueAt } from '../formats/fields.js'
 import type { CompleteFormat } from '../formats/index.js'
 import { isObject } from '../json/json.js'
 import { type Span, skipSpace, topLevelSpans } from '../json/top-level.js'
-import { type BodyBytes, joinIfShort } from './body-bytes.js'
+import { type BodyBytes, inserted, joinIfShort } from './body-bytes.js'
 
 const MAX_OPTIONS_BYTES = 64 * 1024
 const OPEN_BRACE = 0x7b
@@ -52,7 +52,7 @@ export function withUsageRequest(
   const spans = known ?? topLevelSpans(bytes, [field])
   if (!spans) return { bytes, isOurs: false }
   const span = spans.get(field)
-  if (!span) return { bytes: withField(bytes, field, { [flag]: true }), isOurs: true }
+  if (!span) return { bytes: withField(bytes, entryOf(format.usageRequest)), isOurs: true }
   const options = bytes.subarray(span.start, span.end)
   const asking = withFlag(options, flag)
   if (asking === options) return { bytes, isOurs: false }
@@ -79,10 +79,22 @@ function replaced(bytes: Buffer, { start, end }: Pick<Span, 'start' | 'end'>, by
   return [bytes.subarray(0, start), by, bytes.subarray(end)]
 }
 
+/** Returns the field that asks for usage, for an object with other fields. Formats are few, and each has one. */
+function entryOf(usageRequest: readonly [field: string, flag: string]): Buffer {
+  let entry = entries.get(usageRequest)
+  if (!entry) {
+    const [field, flag] = usageRequest
+    entry = Buffer.from(`${JSON.stringify(field)}:{${JSON.stringify(flag)}:true},`)
+    entries.set(usageRequest, entry)
+  }
+  return entry
+}
+
+const entries = new WeakMap<object, Buffer>()
+
 /** Inserts a field at the start of an object. */
-function withField(bytes: Buffer, field: string, value: object): BodyBytes {
+function withField(bytes: Buffer, entry: Buffer): BodyBytes {
   const behind = bytes.indexOf(OPEN_BRACE) + 1
   const isEmpty = bytes[skipSpace(bytes, behind)] === CLOSE_BRACE
-  const entry = `${JSON.stringify(field)}:${JSON.stringify(value)}${isEmpty ? '' : ','}`
-  return joinIfShort([bytes.subarray(0, behind), Buffer.from(entry), bytes.subarray(behind)])
+  return inserted(bytes, behind, isEmpty ? entry.subarray(0, -1) : entry)
 }

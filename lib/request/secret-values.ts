@@ -32,9 +32,10 @@ export function collectSecrets(
   config: Config,
   further: readonly Readonly<Record<string, string>>[],
 ): Secrets {
-  const set = [...config.headers, ...further.flatMap((each) => Object.entries(each))]
   const { auth } = config
-  if (set.length === 0 && auth.headers.length === 0 && auth.query.length === 0) return NO_SECRETS
+  const isOurs = config.headers.length > 0 || auth.headers.length > 0 || auth.query.length > 0
+  if (!isOurs && further.every((each) => Object.keys(each).length === 0)) return NO_SECRETS
+  const set = [...config.headers, ...further.flatMap((each) => Object.entries(each))]
   const names = new Set(set.filter(isLikeSecret).map(([name]) => name.toLowerCase()))
   for (const [name] of auth.headers) if (mayBeSecret(name) && !isKnownAsHarmless(name)) names.add(name)
   const values = [...names].flatMap((name) => headers[name] ?? [])

@@ -37,8 +37,10 @@ export async function upstreamRequest(
   const { auth } = config
   const { req } = exchange
   const given = req.headers
-  const authHeaders = await resolveCredentials('auth.headers', auth.headers, exchange)
-  const authQuery = await resolveCredentials('auth.query', auth.query, exchange)
+  const ours = resolveCredentials('auth.headers', auth.headers, exchange)
+  const authHeaders = Array.isArray(ours) ? ours : await ours
+  const oursInQuery = resolveCredentials('auth.query', auth.query, exchange)
+  const authQuery = Array.isArray(oursInQuery) ? oursInQuery : await oursInQuery
   // A hook may set credentials too: one per user, or a signature.
   const holdsCredentials = config.holdsCredentials || (!config.forwardCredentials && mayHoldCredentials(hooked))
   const rules = answerRulesFor(config.origin, config.prefix + path.decoded)

@@ -14,7 +14,7 @@ export class UsageRefusals {
   readonly #keys = new Set<string>()
 
   has(exchange: Exchange): boolean {
-    return this.#keys.has(keyOf(exchange))
+    return this.#keys.size > 0 && this.#keys.has(keyOf(exchange))
   }
 
   add(exchange: Exchange): void {

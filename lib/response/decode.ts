@@ -49,7 +49,8 @@ function createAnyInflate(): Decoder {
 
 /** Returns the codings that a `content-encoding` names, without those that change nothing. */
 export function codingsOf(contentEncoding: string | undefined): string[] {
-  const codings = (contentEncoding ?? '').split(',').map((coding) => coding.trim().toLowerCase())
+  if (contentEncoding === undefined) return []
+  const codings = contentEncoding.split(',').map((coding) => coding.trim().toLowerCase())
   return codings.filter((coding) => !NO_CODING.test(coding))
 }
 

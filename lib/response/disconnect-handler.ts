@@ -1,5 +1,6 @@
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
+import { hasArrived } from '../request/arriving-body.js'
 import { debug } from '../util/debug.js'
 import type { ClientPace } from './client-pace.js'
 import type { ResponseContext } from './context.js'
@@ -98,7 +99,7 @@ export class DisconnectHandler {
     }
     const hasLeft = exchange.settle('client_disconnect')
     if (hasLeft) debug.stream('%s the client left while %s', exchange.id, phase)
-    const isAsking = this.#answering.upstream !== undefined && client.req.complete && phase !== 'ending'
+    const isAsking = this.#answering.upstream !== undefined && hasArrived(client.req) && phase !== 'ending'
     if (!(hasLeft && isAsking && this.#goesOn)) return this.#answering.finish()
     this.#answering.stream?.resume('draining')
     exchange.enter('draining')

@@ -80,7 +80,8 @@ export class Downstream {
    */
   openStream(status: number, headers: OutgoingHttpHeaders, framing?: Framing): void {
     this.recorder?.setHead(status, headers, framing)
-    this.#head = { status, headers: { ...headers, ...this.recorder?.headersFor(framing) } }
+    const { recorder } = this
+    this.#head = { status, headers: recorder ? { ...headers, ...recorder.headersFor(framing) } : headers }
     this.#setHead()
     this.isHeadHeld = true
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Deadlines } from '../exchange/deadlines.js'
+import { hasArrived } from '../request/arriving-body.js'
 import { ReadThrottle } from '../util/read-throttle.js'
 
 /** Maximum number of bytes read of a body that is no longer needed. */
@@ -56,7 +57,7 @@ export class Lingering {
 /** Returns whether more of the request's body is to come. */
 export function isUnfinished(req: IncomingMessage | undefined): req is IncomingMessage {
   // An HTTP/2 stream ends without its connection.
-  return req?.httpVersionMajor === 1 && !req.complete && !req.destroyed
+  return req?.httpVersionMajor === 1 && !hasArrived(req) && !req.destroyed
 }
 
 /** Returns whether more may come than is read, so that the connection has to be closed. */

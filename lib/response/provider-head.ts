@@ -33,6 +33,7 @@ export function readProviderHead(
     throw limitFailure('response_too_large', limits)
   }
   const plan = responsePlan(response, exchange, config, readsErrors)
-  if (status < 400) exchange.answer.add(format.readHeaders(response.headers), exchange.startedAt)
+  const said = format.readHeaders(response.headers)
+  if (status < 400 && Object.keys(said).length > 0) exchange.answer.add(said, exchange.startedAt)
   return plan
 }

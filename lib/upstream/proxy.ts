@@ -59,6 +59,8 @@ export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSo
     ...proxyOptions,
     agent: isViaProxy ? withRequestHook(agent, notifyCreated) : agent,
     target: parsedTarget(origin),
+    // The default would parse the URL. What may be asked for has been decided.
+    pathFilter: () => true,
     selfHandleResponse: true,
     ejectPlugins: true,
     plugins: [connectAttempts as never],
