@@ -12,21 +12,17 @@ const MAX_ARRIVED_BYTES = 16 * 1024
  * Takes a small body all of whose bytes have arrived, which needs no listeners.
  *
  * @param size the size that its head declares, at which Node's server ends it
- * @returns whether it did
  */
-function takeArrived(req: IncomingMessage, size: number, blocks: Blocks, onBytes: (count: number) => void): boolean {
+function takeArrived(req: IncomingMessage, size: number): Buffer | undefined {
   const isUntouched = req.readableFlowing === null && req.readableEncoding === null && !req.destroyed
-  if (!isUntouched || req.readableLength !== size) return false
-  for (let chunk: Buffer | null = req.read(); chunk !== null; chunk = blocks.size < size ? req.read() : null) {
-    onBytes(chunk.length)
-    blocks.push(chunk)
-  }
+  if (!isUntouched || req.readableLength !== size) return undefined
+  const bytes: Buffer | null = req.read()
   if (!req.complete) {
     // Node hands over the bytes before it says that they were the last. Then the request ends, if somebody reads on.
     req.resume()
     Reflect.set(req, ALL_BYTES_READ, true)
   }
-  return true
+  return bytes ?? undefined
 }
 
 /** Set on requests. A WeakSet would cost more than all else that is done here. */
@@ -51,12 +47,17 @@ export async function readAll(
   onBytes: (count: number) => void,
   resources: ReadResources,
 ): Promise<Buffer> {
-  const blocks = new Blocks(resources.share)
   // Node hands over the head first, and what arrived with it right after that.
   if (declared <= MAX_ARRIVED_BYTES) {
     await undefined
-    if (takeArrived(req, declared, blocks, onBytes)) return runTask(blocks.join(), blocks.size, resources)
+    const arrived = takeArrived(req, declared)
+    if (arrived) {
+      onBytes(arrived.length)
+      resources.share.add(arrived.length)
+      return arrived
+    }
   }
+  const blocks = new Blocks(resources.share)
   await new Promise<void>((resolve, reject) => {
     const aborted = () => new AiProxyError('invalid_request', 'The request body broke off')
     if (req.destroyed) return reject(aborted())
