@@ -37,11 +37,12 @@ export function toPolicyFailure(policy: string, refusal: unknown): AiProxyError 
 /** Returns headers by lower-case names. @throws HookFault if one of them cannot be sent */
 export function checkedHeaders(policy: string, headers: unknown): Record<string, string> {
   if (!isObject(headers)) throw new HookFault(`the policy ${policy} gives headers as an object, not ${shown(headers)}`)
-  const checked: [string, string][] = []
-  for (const [name, value] of Object.entries(headers)) {
+  const checked: Record<string, string> = {}
+  for (const name of Object.keys(headers)) {
+    const value = headers[name]
     const fault = headerFault(name, value)
     if (fault) throw new HookFault(`the policy ${policy} gave a header that cannot be sent: ${fault}`)
-    checked.push([name.toLowerCase(), value as string])
+    checked[name.toLowerCase()] = value as string
   }
-  return Object.fromEntries(checked)
+  return checked
 }

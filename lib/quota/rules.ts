@@ -1,3 +1,4 @@
+import { memoize } from '../util/memoize.js'
 import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
 import { shown } from '../util/shown.js'
 import { type CalendarCache, type CalendarUnit, isTimeZone } from './calendar.js'
@@ -49,6 +50,9 @@ const MAX_WINDOW_MS = 400 * UNITS.d
 /** The largest amount of one limit, in its units: stores add such amounts up, in whole numbers. */
 export const MAX_AMOUNT = Math.floor(Number.MAX_SAFE_INTEGER / 8)
 
+/** The names of the limits, for errors. */
+const OPTIONS = Array.from({ length: MAX_RULES }, (_, at) => `limits[${at}]`)
+
 const fields = ['key', ...quotaKinds, 'per', 'timeZone']
 
 /**
@@ -60,10 +64,13 @@ const fields = ['key', ...quotaKinds, 'per', 'timeZone']
 export function compileRules(rules: unknown, now: number, calendar: CalendarCache): readonly LimitBucket[] {
   if (!Array.isArray(rules)) throw new TypeError(`quota: limits takes a list of limits; got ${shown(rules)}`)
   if (rules.length > MAX_RULES) throw new TypeError(`quota: limits takes at most ${MAX_RULES} limits for a request`)
-  const buckets = rules.flatMap((rule: unknown, at) => bucketsOf(rule, `limits[${at}]`, now, calendar))
-  for (const [at, { key, name }] of buckets.entries()) {
-    const isTwice = buckets.findIndex((other) => other.key === key && other.name === name) !== at
-    if (isTwice) throw new TypeError(`quota: limits has two limits of ${name} for one key`)
+  const buckets: LimitBucket[] = []
+  for (let at = 0; at < rules.length; at++) {
+    for (const bucket of bucketsOf(rules[at], OPTIONS[at]!, now, calendar)) {
+      const isTwice = buckets.some(({ key, name }) => key === bucket.key && name === bucket.name)
+      if (isTwice) throw new TypeError(`quota: limits has two limits of ${bucket.name} for one key`)
+      buckets.push(bucket)
+    }
   }
   return buckets
 }
@@ -71,7 +78,8 @@ export function compileRules(rules: unknown, now: number, calendar: CalendarCach
 function bucketsOf(rule: unknown, option: string, now: number, calendar: CalendarCache): LimitBucket[] {
   if (typeof rule !== 'object' || rule === null) rejectOption('quota', option, rule, 'an object with a key and a limit')
   rejectUnknownOptions('quota', option, rule, fields)
-  const { key, per, timeZone, ...amounts } = rule as Partial<QuotaRule>
+  const amounts = rule as Partial<QuotaRule>
+  const { key, per, timeZone } = amounts
   if (typeof key !== 'string' || key === '' || key.length > MAX_KEY_LENGTH) {
     rejectOption('quota', `${option}.key`, key, `a key of 1 to ${MAX_KEY_LENGTH} characters`)
   }
@@ -98,29 +106,31 @@ function bucketsOf(rule: unknown, option: string, now: number, calendar: Calenda
     }
     const allowed = Math.floor(kind === 'cost' ? amount * COST_UNITS : amount)
     if (kind === 'concurrent') return { kind, key, name: kind, per: '', allowed, window: NO_WINDOW }
-    const { window, name } = windowOf(per, timeZone, option, now, calendar)
-    return { kind, key, name: `${kind}:${name}`, per: String(per), allowed, window }
+    const { window, names } = timeOf(per, timeZone, option, now, calendar)
+    return { kind, key, name: names[kind], per: String(per), allowed, window }
   })
 }
 
 const NO_WINDOW: Window = { kind: 'none' }
 
-function windowOf(
-  per: unknown,
-  timeZone: unknown,
-  option: string,
-  now: number,
-  calendar: CalendarCache,
-): { window: Window; name: string } {
+/** A time in which limits count, and the names of their buckets. */
+interface LimitTime {
+  readonly window: Window
+  readonly names: Readonly<Record<QuotaKind, string>>
+}
+
+function timeOf(per: unknown, timeZone: unknown, option: string, now: number, calendar: CalendarCache): LimitTime {
   if (per === 'day' || per === 'week' || per === 'month') {
     const zone = timeZone ?? 'UTC'
     if (!isTimeZone(zone))
       rejectOption('quota', `${option}.timeZone`, timeZone, "the name of a time zone, like 'Europe/Berlin'")
-    return { window: { kind: 'calendar', starts: calendar.startsAround(now, per, zone) }, name: `${per}@${zone}` }
+    return {
+      window: { kind: 'calendar', starts: calendar.startsAround(now, per, zone) },
+      names: namesOf(`${per}@${zone}`),
+    }
   }
-  const [, count, unit] = (typeof per === 'string' && /^(\d{1,6})([smhd])$/.exec(per)) || []
-  const ms = Number(count) * UNITS[unit as keyof typeof UNITS]
-  if (!(ms > 0 && ms <= MAX_WINDOW_MS)) {
+  const time = typeof per === 'string' ? slidingTime(per) : undefined
+  if (!time) {
     rejectOption(
       'quota',
       `${option}.per`,
@@ -129,8 +139,22 @@ function windowOf(
     )
   }
   if (timeZone !== undefined) rejectOption('quota', `${option}.timeZone`, timeZone, 'no value with a sliding window')
-  return { window: { kind: 'sliding', ms }, name: per as string }
+  return time
 }
+
+/** Memoized, like the next one: an app has a few, and each request has some. */
+const slidingTime = memoize((per: string): LimitTime | undefined => {
+  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(per) ?? []
+  const ms = Number(count) * UNITS[unit as keyof typeof UNITS]
+  return ms > 0 && ms <= MAX_WINDOW_MS ? { window: { kind: 'sliding', ms }, names: namesOf(per) } : undefined
+})
+
+const namesOf = memoize((time: string): LimitTime['names'] => ({
+  requests: `requests:${time}`,
+  tokens: `tokens:${time}`,
+  cost: `cost:${time}`,
+  concurrent: 'concurrent',
+}))
 
 /** Returns the bucket of a key that a store has under a name; `undefined` if it is not a name of this package. */
 export function bucketNamed(
@@ -144,7 +168,7 @@ export function bucketNamed(
   if (kind === 'concurrent') return { kind, key, name, per: '', allowed, window: NO_WINDOW }
   const [per = '', timeZone] = time.split('@')
   try {
-    return { kind, key, name, per, allowed, window: windowOf(per, timeZone, 'name', now, calendar).window }
+    return { kind, key, name, per, allowed, window: timeOf(per, timeZone, 'name', now, calendar).window }
   } catch {
     return undefined
   }
