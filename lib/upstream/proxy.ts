@@ -59,7 +59,7 @@ export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSo
     ...proxyOptions,
     agent: isViaProxy ? withRequestHook(agent, notifyCreated) : agent,
     target: parsedTarget(origin),
-    // The default would parse the URL. What may be asked for has been decided.
+    // What may be asked for has been decided.
     pathFilter: () => true,
     selfHandleResponse: true,
     ejectPlugins: true,

@@ -35,8 +35,7 @@ class StubSocket implements ClientConnection {
  */
 export class StubRequest extends EventEmitter {
   readonly method: string
-  /** Empty: each request gets its path by `keepPath`, and http-proxy-middleware would only parse this one, twice. */
-  url = ''
+  url: string
   readonly headers: IncomingHttpHeaders
   readonly httpVersion = '1.1'
   readonly httpVersionMajor = 1
@@ -73,7 +72,8 @@ export class StubRequest extends EventEmitter {
     this.#route = route
     this.#waitsForSocket = waitsForSocket
     this.method = request.method
-    this.#path = request.url
+    // A copy, because http-proxy-middleware may write to `url`.
+    this.url = this.#path = request.url
     this.headers = request.headers
     this.socket = this.connection = new StubSocket(request.client)
     this.#body = request.body

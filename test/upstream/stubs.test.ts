@@ -32,7 +32,7 @@ describe('StubRequest', () => {
     const { method, url, headers, httpVersion, httpVersionMajor } = standIn
     assert.deepEqual(
       { method, url, headers, httpVersion, httpVersionMajor },
-      { method: 'POST', url: '', headers: { accept: '*/*' }, httpVersion: '1.1', httpVersionMajor: 1 },
+      { method: 'POST', url: '/v1/x?y=1', headers: { accept: '*/*' }, httpVersion: '1.1', httpVersionMajor: 1 },
     )
     assert.deepEqual(
       { ...standIn.socket },
