@@ -109,6 +109,9 @@ local function keep(hash, leases, ms)
   extend(leases, ms + 60000)
 end
 
+-- The mark of a request is 'settled', or '<1 if it has counted at once>:<1 if it was granted>:<its last call>'.
+local function has_counted(mark) return mark and string.sub(mark, 1, 2) == '1:' end
+
 local function needed(bucket)
   if bucket.kind == 'none' then return 0 end
   if bucket.kind == 'sliding' then return 2 * bucket.ms end
@@ -116,7 +119,10 @@ local function needed(bucket)
 end
 `
 
-/** KEYS: the request's mark, then a hash and a sorted set for each key. ARGV: a JSON of `{ id, leaseMs, force, claims: [{ at, … }] }`. */
+/**
+ * KEYS: the request's mark, then a hash and a sorted set for each key. ARGV: a JSON of `{ id, call, leaseMs, force, claims: [{ at, … }] }`.
+ * The mark tells a command that the client sent twice.
+ */
 export const RESERVE: string = `${SHARED}
 local asked = cjson.decode(ARGV[1])
 for at = 2, #KEYS, 2 do
@@ -125,6 +131,7 @@ for at = 2, #KEYS, 2 do
 end
 local mark = redis.call('GET', KEYS[1])
 local settled = mark == 'settled'
+local repeated = mark and string.sub(mark, 5) == asked.call
 local granted = 1
 for _, claim in ipairs(asked.claims) do
   local hash = KEYS[claim.at]
@@ -135,19 +142,22 @@ for _, claim in ipairs(asked.claims) do
   if used + held + claim.amount > claim.allowed then granted = 0 end
 end
 if settled then granted = 0
+elseif repeated then granted = tonumber(string.sub(mark, 3, 3))
 elseif granted == 1 or asked.force then
+  local had_counted = has_counted(mark)
+  local counts = had_counted
   for _, claim in ipairs(asked.claims) do
     local hash, leases = KEYS[claim.at], KEYS[claim.at + 1]
     turn(hash, claim)
     if claim.atOnce then
-      -- Clients send a command again if its answer was lost.
-      if mark ~= 'reserved' then count(hash, claim, claim.amount) end
-      redis.call('SET', KEYS[1], 'reserved', 'PX', 600000)
+      if not had_counted then count(hash, claim, claim.amount) end
+      counts = true
     else
       hold(hash, leases, asked.id, claim.name, claim.amount, now + asked.leaseMs)
     end
     keep(hash, leases, math.max(needed(claim), asked.leaseMs))
   end
+  redis.call('SET', KEYS[1], (counts and '1:' or '0:') .. granted .. ':' .. asked.call, 'PX', 600000)
 end
 local answer = { granted, num(now) }
 for _, claim in ipairs(asked.claims) do
@@ -170,7 +180,7 @@ redis.call('SET', KEYS[1], 'settled', 'PX', 600000)
 for at = 2, #KEYS, 2 do release(KEYS[at], KEYS[at + 1], asked.id) end
 for _, charge in ipairs(asked.charges) do
   local hash = KEYS[charge.at]
-  if charge.amount ~= 0 and not (charge.unlessReserved and mark == 'reserved') then
+  if charge.amount ~= 0 and not (charge.unlessReserved and has_counted(mark)) then
     if charge.back then
       local field = 'w:' .. charge.name .. ':' .. num(charge.back)
       local sum = tonumber(redis.call('HGET', hash, field) or '0')

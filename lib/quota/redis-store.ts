@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
 import { isCluster, isRedisClient, type RedisClient, RedisScript } from '../util/redis-client.js'
 import { READ, RENEW, RESERVE, RESET, SETTLE } from './redis-scripts.js'
@@ -53,6 +54,8 @@ class RedisStore implements QuotaStore {
   readonly #client: RedisClient
   readonly #prefix: string
   readonly #isByTenant: boolean
+  readonly #process = randomBytes(12).toString('base64url')
+  #calls = 0
 
   constructor(client: RedisClient, prefix: string, isByTenant: boolean) {
     this.#client = client
@@ -68,10 +71,11 @@ class RedisStore implements QuotaStore {
       amount: claim.amount,
       atOnce: claim.countsAtOnce,
     }))
+    const call = `${this.#process}${(this.#calls++).toString(36)}`
     const answer = await scripts.reserve.run(
       this.#client,
       [this.#markOf(slot, id), ...keys],
-      [JSON.stringify({ id, leaseMs, force, claims: asked })],
+      [JSON.stringify({ id, call, leaseMs, force, claims: asked })],
     )
     return readReserved(answer, claims.length)
   }

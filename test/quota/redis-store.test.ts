@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { redisStore } from '../../lib/quota/redis-store.js'
 import type { Claim } from '../../lib/quota/store.js'
 import { type RedisServer, startRedis, withoutRedis } from '../support/redis.js'
+import { breakingRedis } from '../support/redis-links.js'
 
 const place: Claim = {
   ...{ key: 'user:ada', name: 'concurrent', window: { kind: 'none' }, allowed: 2 },
@@ -59,6 +60,38 @@ describe('a store in Redis', { skip: withoutRedis }, () => {
       for (const key of keys) assert.ok((await client.pttl(key)) > 0, `${key} expires`)
     })
   })
+
+  for (const [what, allowed, force] of [
+    ['granted', 1, false],
+    ['taken by force', 0, true],
+  ] as const) {
+    test(`takes a reservation once that is ${what}, and that the client sends again because its answer was lost`, async () => {
+      const link = await breakingRedis(server.port)
+      const breaking = new Redis(link.port, '127.0.0.1')
+      breaking.on('error', () => {})
+      const store = redisStore({ client: breaking })
+      const request = { key: place.key, name: 'requests:1d', window: { kind: 'sliding', ms: 86_400_000 } } as const
+      const claims: Claim[] = [
+        { ...place, allowed },
+        { ...request, allowed, amount: 1, countsAtOnce: true },
+      ]
+      try {
+        // The server knows the script from now on.
+        await store.reserve({ id: 'a', slot, claims: claims.map((claim) => ({ ...claim, key: 'other' })), leaseMs })
+        link.loseNext()
+        const { granted, states } = await store.reserve({ id: 'b', slot, claims, leaseMs, force })
+        assert.deepEqual([granted, states[0]?.held, states[1]?.current], [!force, 1, 1])
+        // It asks for more.
+        link.loseNext()
+        const more = [{ ...place, allowed: 2, amount: 1 }]
+        const further = await store.reserve({ id: 'b', slot, claims: more, leaseMs })
+        assert.deepEqual([further.granted, further.states[0]?.held], [true, 2])
+      } finally {
+        breaking.disconnect()
+        await link.close()
+      }
+    })
+  }
 
   test("tells all tenants apart with slot: 'tenant', whatever their names are", async () => {
     const store = redisStore({ client, slot: 'tenant' })

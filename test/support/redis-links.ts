@@ -32,6 +32,33 @@ export async function slowRedis(serverPort: number, delayMs: number): Promise<Re
   })
 }
 
+/** A link that can break. */
+export interface BreakingLink extends RedisLink {
+  /** Breaks the connection instead of delivering the next answer: the server has done what it was asked. */
+  loseNext(): void
+}
+
+/** Starts a link to a server that can lose answers. */
+export async function breakingRedis(serverPort: number): Promise<BreakingLink> {
+  let isLost = false
+  const link = await listening([], (client) => {
+    const server = connect(serverPort, '127.0.0.1')
+    client.on('data', (bytes) => server.write(bytes))
+    server.on('data', (bytes) => {
+      if (isLost) client.destroy()
+      else if (!client.destroyed) client.write(bytes)
+      isLost = false
+    })
+    client.on('close', () => server.destroy())
+    server.on('close', () => client.destroy())
+    server.on('error', () => {})
+  })
+  const loseNext = () => {
+    isLost = true
+  }
+  return { ...link, loseNext }
+}
+
 /** Starts a server that says `+OK` to everything, and something else to scripts; nothing if that is undefined. */
 export async function fakeRedis(answer: string | undefined): Promise<RedisLink> {
   const commands: string[] = []
