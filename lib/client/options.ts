@@ -123,8 +123,10 @@ function invalid(option: string, got: unknown, takes: string): never {
   throw new TypeError(`resumable: ${option} takes ${takes}; got ${shown}`)
 }
 
-function knownOnly(option: string, value: unknown, known: readonly string[]): void {
-  if (typeof value !== 'object' || value === null) invalid(option || 'its second argument', value, 'an object')
+function knownOnly(option: string, value: object, known: readonly string[]): void {
+  // A list, or a promise that was not awaited, would pass for an object without options.
+  if (!/^\[object (Object|Module)\]$/.test(Object.prototype.toString.call(value)))
+    invalid(option || 'its second argument', value, 'an object')
   for (const name of Object.keys(value)) {
     if (known.includes(name)) continue
     const path = option ? `${option}.${name}` : name

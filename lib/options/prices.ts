@@ -2,6 +2,7 @@ import type { ModelPrices, PricedUsage, PriceFunction, Prices, UnknownPrice } fr
 import { PriceTable } from '../pricing/price-table.js'
 import type { CostOf } from '../pricing/pricing.js'
 import { isSameModel } from '../pricing/same-model.js'
+import { hasMembers } from '../util/has-members.js'
 import { ignoreRejection } from '../util/promises.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { check, hint, invalidOption, objectOf, orDefault } from './validate.js'
@@ -73,7 +74,7 @@ function guarded(prices: PriceFunction, hookErrors: HookErrors): PriceFunction {
 
 function checkedTable(prices: unknown): PriceTable {
   const takes = "prices by the models' names, or a function"
-  if (typeof prices !== 'object' || prices === null || Array.isArray(prices)) invalidOption('prices', prices, takes)
+  if (!hasMembers(prices)) invalidOption('prices', prices, takes)
   for (const [model, given] of Object.entries(prices as Record<string, ModelPrices>)) {
     const option = `prices[${JSON.stringify(model)}]`
     const parts = objectOf(option, given, PART_NAMES)

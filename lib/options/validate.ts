@@ -1,5 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { inspect } from 'node:util'
+import { hasMembers } from '../util/has-members.js'
 import { nearest } from '../util/nearest.js'
 import { rejectUnknownOption } from '../util/option-errors.js'
 
@@ -90,8 +91,7 @@ export const check = {
   },
 
   record<T extends object>(option: string, value: T): T {
-    const plain = typeof value === 'object' && value !== null && !Array.isArray(value)
-    return plain ? value : invalidOption(option, value, 'an object')
+    return hasMembers(value) ? value : invalidOption(option, value, 'an object')
   },
 
   /** Accepts a header that HTTP can carry. Errors do not show the value, which may be a secret. */

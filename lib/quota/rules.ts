@@ -1,3 +1,4 @@
+import { hasMembers } from '../util/has-members.js'
 import { memoize } from '../util/memoize.js'
 import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
 import { shown } from '../util/shown.js'
@@ -76,7 +77,7 @@ export function compileRules(rules: unknown, now: number, calendar: CalendarCach
 }
 
 function bucketsOf(rule: unknown, option: string, now: number, calendar: CalendarCache): LimitBucket[] {
-  if (typeof rule !== 'object' || rule === null) rejectOption('quota', option, rule, 'an object with a key and a limit')
+  if (!hasMembers(rule)) rejectOption('quota', option, rule, 'an object with a key and a limit')
   rejectUnknownOptions('quota', option, rule, fields)
   const amounts = rule as Partial<QuotaRule>
   const { key, per, timeZone } = amounts
@@ -121,7 +122,7 @@ interface LimitTime {
 
 function timeOf(per: unknown, timeZone: unknown, option: string, now: number, calendar: CalendarCache): LimitTime {
   if (per === 'day' || per === 'week' || per === 'month') {
-    const zone = timeZone ?? 'UTC'
+    const zone = timeZone === undefined ? 'UTC' : timeZone
     if (!isTimeZone(zone))
       rejectOption('quota', `${option}.timeZone`, timeZone, "the name of a time zone, like 'Europe/Berlin'")
     return {

@@ -1,3 +1,4 @@
+import { hasMembers } from './has-members.js'
 import { nearest } from './nearest.js'
 import { shown } from './shown.js'
 
@@ -14,9 +15,7 @@ export function rejectOption(caller: string, option: string, got: unknown, takes
  * @throws TypeError that names the option, the likely intended one, and all that exist
  */
 export function rejectUnknownOptions(caller: string, option: string, value: unknown, known: readonly string[]): void {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    rejectOption(caller, option || 'its one argument', value, 'an object')
-  }
+  if (!hasMembers(value)) rejectOption(caller, option || 'its one argument', value, 'an object')
   const unknown = Object.keys(value).find((name) => !known.includes(name))
   if (unknown === undefined) return
   const prefix = option && `${option}.`

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import { type ResumableOptions, resumable, stop } from '../../lib/client.js'
 import { awsMessage } from '../framing/bodies.js'
 import { FakeServer, ID } from './fake-server.js'
@@ -130,14 +131,16 @@ describe('options', () => {
     [{ retries: true }, /retries takes .* or false; got true/],
     [{ backoff: { baseMs: '1' } }, /backoff\.baseMs takes a number of at least 0; got "1"/],
     [{ backoff: null }, /backoff takes an object; got null/],
+    [{ backoff: Promise.resolve() }, /backoff takes an object; got \[object Promise\]/],
     [{ onAbort: 'halt' }, /onAbort takes 'stop' or 'leave'; got "halt"/],
     [{ streamsUrl: '' }, /streamsUrl takes a URL or a function that returns one; got ""/],
     [{ maxEventBytes: 0 }, /maxEventBytes takes a number of at least 1 or false; got 0/],
     [{ onResumed: true }, /onResumed takes a function; got true/],
+    [[], /its second argument takes an object/],
     [null, /its second argument takes an object; got null/],
   ]
   for (const [options, message] of wrong) {
-    test(`${JSON.stringify(options)} throws`, () => {
+    test(`${inspect(options)} throws`, () => {
       assert.throws(() => resumable(fetch, options as ResumableOptions), { name: 'TypeError', message })
     })
   }

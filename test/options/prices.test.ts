@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import { type AiProxyOptions, aiProxy } from '../../lib/index.js'
 
 const make = (options: Partial<AiProxyOptions>) => aiProxy({ target: 'http://127.0.0.1:9', ...options })
@@ -8,6 +9,8 @@ describe('prices', () => {
   for (const [prices, message] of [
     [5, /aiProxy: prices takes prices by the models' names, or a function; got 5/],
     [[], /aiProxy: prices takes/],
+    [new Map([['m', { input: 1, output: 1 }]]), /aiProxy: prices takes/],
+    [Promise.resolve({}), /aiProxy: prices takes/],
     [{ m: 5 }, /prices\["m"\]/],
     [{ m: { input: 1 } }, /prices\["m"\]\.output takes a number of at least 0; got undefined/],
     [{ m: { input: -1, output: 1 } }, /prices\["m"\]\.input takes a number of at least 0; got -1/],
@@ -19,7 +22,7 @@ describe('prices', () => {
       /prices\["m"\]\.input takes a price per million tokens; got .*looks like a price per token/,
     ],
   ] as const) {
-    test(`${JSON.stringify(prices)} is refused`, () => {
+    test(`${inspect(prices)} is refused`, () => {
       assert.throws(() => make({ prices: prices as never }), message)
     })
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import client from 'prom-client'
 import { memoryJournal, redisJournal } from '../../lib/journal.js'
 import { openTelemetryObserver } from '../../lib/opentelemetry.js'
@@ -60,8 +61,8 @@ describe('functions of the subpaths', () => {
   }
 
   for (const [name, take] of Object.entries(callers)) {
-    for (const wrong of [null, 5, []]) {
-      test(`${name}(${JSON.stringify(wrong)}) says that it takes an object`, () => {
+    for (const wrong of [null, 5, [], new Map(), Promise.resolve({})]) {
+      test(`${name}(${inspect(wrong)}) says that it takes an object`, () => {
         const message = new RegExp(`^${name}: its one argument takes an object; got `)
         assert.throws(() => take(wrong as never), { name: 'TypeError', message })
       })

@@ -40,6 +40,7 @@ describe('rules of a quota', () => {
     ['a time of nothing', { key: 'a', requests: 1, per: '0s' }, /limits\[0\]\.per takes a time like/],
     ['a time beyond 400 days', { key: 'a', requests: 1, per: '401d' }, /limits\[0\]\.per/],
     ['a fraction of a time', { key: 'a', requests: 1, per: '1.5h' }, /limits\[0\]\.per/],
+    ['no time zone', { key: 'a', requests: 1, per: 'day', timeZone: null }, /limits\[0\]\.timeZone/],
     ['a time zone of a sliding window', { key: 'a', requests: 1, per: '1h', timeZone: 'UTC' }, /limits\[0\]\.timeZone/],
     ['less than nothing', { key: 'a', tokens: -1, per: '1h' }, /limits\[0\]\.tokens takes/],
     ['infinity', { key: 'a', tokens: Number.POSITIVE_INFINITY, per: '1h' }, /limits\[0\]\.tokens/],
