@@ -2,7 +2,10 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { inspect } from 'node:util'
 import type { Subject } from '../api/subject.js'
+import { isObject } from '../json/json.js'
+import { checkedSubject } from '../options/identify.js'
 import { consumeKey } from '../util/consumed-keys.js'
+import { hasMembers } from '../util/has-members.js'
 import { clientKeys } from './client-keys.js'
 
 interface Known {
@@ -19,23 +22,24 @@ const HASH = /^sha256:([0-9a-f]{64})$/
  * key get 401.
  *
  * @param subjects the subjects by the hashes of their keys: `{ 'sha256:9f86d0…': 'ada' }`; see {@link newKey}
- * @throws TypeError if a name is no hash, or a subject is neither an id nor an object with one
+ * @throws TypeError if a name is no hash, or a subject is neither an id nor a valid object with one
  */
 export function hashedKeys(
   subjects: Readonly<Record<string, string | Subject>>,
 ): (req: Pick<IncomingMessage, 'headers'>) => string | Subject | null {
   const known = new Map<string, Known>()
-  if (typeof subjects !== 'object' || subjects === null || Array.isArray(subjects)) {
+  if (!hasMembers(subjects)) {
     throw new TypeError(`hashedKeys takes an object of subjects by the hashes of their keys; got ${shown(subjects)}`)
   }
   for (const [hash, subject] of Object.entries(subjects)) {
     const [, hex] = HASH.exec(hash) ?? []
     // What is no hash may be a key: it must not be shown.
     if (!hex) throw new TypeError("hashedKeys takes names like 'sha256:' and 64 digits from 0 to f: newKey() makes one")
-    const id: unknown = typeof subject === 'object' && subject !== null ? subject.id : subject
-    if (typeof id !== 'string' || id === '') {
+    const given: unknown = typeof subject === 'string' ? { id: subject } : subject
+    if (!isObject(given) || typeof given.id !== 'string' || given.id === '') {
       throw new TypeError(`hashedKeys takes an id, or an object with an id, for ${hash}; got ${shown(subject)}`)
     }
+    checkedSubject(given, `hashedKeys takes, for ${hash},`)
     known.set(hex, { digest: Buffer.from(hex, 'hex'), subject })
   }
   return (req) => {

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { shown } from '../util/shown.js'
 
 /** As long as the keys of providers: 256 bits cannot be guessed. */
 const BYTES = 32
@@ -19,8 +20,8 @@ export interface NewKey {
  * @throws TypeError if the prefix has other characters
  */
 export function newKey(prefix = 'sk-'): NewKey {
-  if (!/^[\w-]{0,32}$/.test(prefix)) {
-    throw new TypeError('newKey takes a prefix of at most 32 letters, digits, "_" and "-"')
+  if (typeof prefix !== 'string' || !/^[\w-]{0,32}$/.test(prefix)) {
+    throw new TypeError(`newKey takes a prefix of at most 32 letters, digits, "_" and "-"; got ${shown(prefix)}`)
   }
   const key = prefix + randomBytes(BYTES).toString('base64url')
   return { key, hash: `sha256:${createHash('sha256').update(key).digest('hex')}` }

@@ -31,39 +31,44 @@ export function compileIdentify(
 ): IdentifySubject | undefined {
   const identify = check.optionalFunction('identify', option)
   if (!identify) return undefined
-  const asked = async ({ req }: HookedExchange) => checkedSubject(await identify(req))
+  const asked = async ({ req }: HookedExchange) => identified(await identify(req))
   return hookErrors.reporting('identify', asked, (exchange) => exchange, isRejection)
 }
 
 /** @throws HookFault if it is no subject: above all, returning nothing must not let a request pass */
-function checkedSubject(returned: unknown): IdentifiedSubject | undefined {
+function identified(returned: unknown): IdentifiedSubject | undefined {
   if (returned === null) return undefined
   const given = typeof returned === 'string' ? { id: returned } : returned
   if (!isObject(given)) throw new HookFault(`identify returns an id, a subject or null, not ${shown(returned)}`)
+  return checkedSubject(given, 'identify returns')
+}
+
+/**
+ * Checks what the app says of a subject.
+ *
+ * @param says what an error begins with: `identify returns`
+ * @throws HookFault if something of it is wrong
+ */
+export function checkedSubject(given: Readonly<Record<string, unknown>>, says: string): IdentifiedSubject {
   const { id, tenant, tier, models, labels } = given
-  const own = labels === undefined ? undefined : checkedLabels('identify', labels)
+  const checkedId = (name: string, value: unknown): string => {
+    if (typeof value === 'string' && value !== '' && value.length <= MAX_ID_LENGTH) return value
+    throw new HookFault(`${says} ${name}s of 1 to ${MAX_ID_LENGTH} characters, not ${shown(value)}`)
+  }
+  const optionalId = (name: string, value: unknown) => (value === undefined ? undefined : checkedId(name, value))
   const subject = {
     id: checkedId('id', id),
     tenant: optionalId('tenant', tenant),
     tier: optionalId('tier', tier),
-    labels: own,
+    labels: labels === undefined ? undefined : checkedLabels(`${says} labels as`, labels),
   }
-  return { subject: { ...given, ...subject }, models: checkedModels(models) }
+  return { subject: { ...given, ...subject }, models: checkedModels(models, says) }
 }
 
-function optionalId(name: string, value: unknown): string | undefined {
-  return value === undefined ? undefined : checkedId(name, value)
-}
-
-function checkedId(name: string, value: unknown): string {
-  if (typeof value === 'string' && value !== '' && value.length <= MAX_ID_LENGTH) return value
-  throw new HookFault(`identify returns ${name}s of 1 to ${MAX_ID_LENGTH} characters, not ${shown(value)}`)
-}
-
-function checkedModels(models: unknown): ModelFilter | undefined {
+function checkedModels(models: unknown, says: string): ModelFilter | undefined {
   try {
     return compileModelRules(models)
   } catch (error) {
-    throw new HookFault(`identify returned invalid models: ${(error as Error).message}`)
+    throw new HookFault(`${says} invalid models: ${(error as Error).message}`)
   }
 }

@@ -23,7 +23,7 @@ export function compileLabels(
     try {
       const returned: unknown = option(exchange)
       if (catchRejection(returned, report)) throw new HookFault('labels returns an object at once, not a promise')
-      return checkedLabels('labels', returned)
+      return checkedLabels('labels returns', returned)
     } catch (error) {
       report(error)
       return undefined
@@ -34,11 +34,10 @@ export function compileLabels(
 /**
  * Returns labels, with long values cut.
  *
- * @param option the function that returned them
+ * @param what what an error begins with: `labels returns`
  * @throws HookFault if they are not an object of a few short labels
  */
-export function checkedLabels(option: 'labels' | 'identify', returned: unknown): Record<string, string> {
-  const what = option === 'labels' ? 'labels returns' : 'identify returns labels as'
+export function checkedLabels(what: string, returned: unknown): Record<string, string> {
   if (!isObject(returned)) throw new HookFault(`${what} an object, not ${shown(returned)}`)
   const labels: [string, string][] = []
   for (const name of Object.keys(returned)) {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, type TestContext, test } from 'node:test'
+import { inspect } from 'node:util'
 import { type AiProxyOptions, hashedKeys, newKey } from '../../lib/index.js'
 import { startApp } from './support/app.js'
 import { post } from './support/client.js'
@@ -157,6 +158,32 @@ describe('hashedKeys', () => {
     assert.throws(() => hashedKeys([] as never), /hashedKeys takes an object/)
     assert.throws(() => hashedKeys({ [newKey().hash]: 5 as never }), /hashedKeys takes an id.*got 5/)
   })
+
+  test('takes a plain object of subjects', () => {
+    const message = /hashedKeys takes an object of subjects/
+    assert.throws(() => hashedKeys(new Map([[newKey().hash, 'ada']]) as never), message)
+    assert.throws(() => hashedKeys(Promise.resolve({}) as never), message)
+  })
+
+  for (const [wrong, message] of [
+    [{ tenant: 5 }, /tenants of 1 to 256 characters, not 5$/],
+    [{ tier: '' }, /tiers of 1 to 256 characters, not ''$/],
+    [{ models: 'gpt' }, /invalid models: aiProxy: models takes a list .* got 'gpt'$/],
+    [{ models: ['gpt-*'] }, /invalid models: .*models\[0\] takes a model's whole name/],
+    [{ labels: 5 }, /labels as an object, not 5$/],
+    [{ labels: { plan: 5 } }, /labels as strings; plan is 5$/],
+    [{ id: 'a'.repeat(257) }, /ids of 1 to 256 characters, not 'aaa/],
+  ] as const) {
+    test(`refuses the subject ${inspect(wrong)} when it is called`, () => {
+      const { hash } = newKey()
+      const subject = { id: 'ada', ...wrong } as never
+      assert.throws(
+        () => hashedKeys({ [hash]: subject }),
+        (error: Error) => error instanceof TypeError && error.message.startsWith(`hashedKeys takes, for ${hash}, `),
+      )
+      assert.throws(() => hashedKeys({ [hash]: subject }), message)
+    })
+  }
 })
 
 describe('newKey', () => {
@@ -168,5 +195,6 @@ describe('newKey', () => {
       assert.match(hash, /^sha256:[0-9a-f]{64}$/)
     }
     assert.throws(() => newKey('a b'), TypeError)
+    assert.throws(() => newKey(null as never), /newKey takes a prefix .*; got null/)
   })
 })
