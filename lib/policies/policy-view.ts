@@ -4,6 +4,8 @@ import type { Exchange } from '../exchange/exchange.js'
 import { ExchangeView } from '../exchange/exchange-view.js'
 import { canGenerate, requestedAnswers, requestedOutput, type Tokens, tokensOf } from '../formats/index.js'
 import type { Config } from '../options/config.js'
+import { HookFault } from '../options/hook-errors.js'
+import { shown } from '../util/shown.js'
 import type { Capacity } from './capacity.js'
 
 /** A request as it will go out, as far as policies are concerned. */
@@ -120,6 +122,10 @@ export class PolicyView extends ExchangeView implements PolicyExchange {
   }
 
   watchFrom(generatedTokens: number): void {
+    // It would take away the bounds of all other policies.
+    if (typeof generatedTokens !== 'number' || Number.isNaN(generatedTokens)) {
+      throw new HookFault(`watchFrom takes a number of tokens, not ${shown(generatedTokens)}`)
+    }
     this.#environment.watchFrom(generatedTokens)
   }
 
