@@ -18,11 +18,13 @@ export class ResumableBody {
   readonly #leaving = new AbortController()
   /** The current connection; `undefined` while there is none. */
   #reader: Reader | undefined
+  /** The end of its body may be a connection that broke. */
+  #endsLikeBroken = false
   #isOver = false
 
-  constructor(first: ReadableStream<Uint8Array>, context: BodyContext) {
+  constructor(first: Response, context: BodyContext) {
     this.#context = context
-    this.#reader = first.getReader()
+    this.#read(first)
     this.#resumption = new Resumption(context, this.#leaving.signal)
     let controller!: ReadableStreamDefaultController<Uint8Array>
     this.stream = new ReadableStream<Uint8Array>(
@@ -71,30 +73,41 @@ export class ResumableBody {
   /** @returns `undefined` if there is nothing yet to deliver */
   async #next(): Promise<Uint8Array | 'end' | undefined> {
     if (this.#reader === undefined) {
-      this.#reader = await this.#resumption.connect()
-      if (this.#reader === undefined) return 'end'
+      const continuation = await this.#resumption.connect()
+      if (continuation === undefined) return 'end'
+      this.#read(continuation)
       // The reader has left since the answer came.
-      if (this.#isOver) void this.#reader.cancel().catch(() => {})
+      if (this.#isOver) void this.#reader!.cancel().catch(() => {})
     }
     const { splitter } = this.#context
     if (splitter === undefined) {
-      const { done, value } = await this.#reader.read()
+      const { done, value } = await this.#reader!.read()
       return done ? 'end' : value
     }
     try {
-      const { done, value } = await this.#reader.read()
+      const { done, value } = await this.#reader!.read()
       const before = splitter.events
       const bytes = done ? splitter.end() : splitter.push(value)
       if (splitter.events > before) this.#resumption.onProgress()
       if (!done) return bytes
-      if (!bytes && !splitter.hasPending) return 'end'
-      // Only a body that is cut ends like this, even if nothing but an LF is missing.
-      this.#interrupted(new TypeError('the body ended in the middle of an event'))
-      return bytes
+      if (bytes || splitter.hasPending) {
+        // Only a body that is cut ends like this, even if nothing but an LF is missing.
+        this.#interrupted(new TypeError('the body ended in the middle of an event'))
+        return bytes
+      }
+      if (!this.#endsLikeBroken || (await this.#resumption.isOver())) return 'end'
+      this.#interrupted(new TypeError('the connection was closed before the end of the body'))
+      return undefined
     } catch (error) {
       this.#interrupted(error)
       return undefined
     }
+  }
+
+  #read(response: Response): void {
+    this.#reader = (response.body as ReadableStream<Uint8Array>).getReader()
+    // Node's `fetch` takes any end of such a connection for the end of the body.
+    this.#endsLikeBroken = /(?:^|,)\s*close\s*(?:,|$)/i.test(response.headers.get('connection') ?? '')
   }
 
   #interrupted(error: unknown): void {

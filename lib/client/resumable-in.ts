@@ -42,7 +42,7 @@ function resumed(
   const mediaType = mediaTypeOf(response)
   const continues = url !== undefined && isSameResource(url, response.url || request.url)
   const splitter = splitterFor(mediaType, maxEventBytes, continues ? request.after : '0')
-  const body = new ResumableBody(response.body as ReadableStream<Uint8Array>, {
+  const body = new ResumableBody(response, {
     ...{ handle, splitter, mediaType, signal: request.signal, options, environment },
   })
   return wrappedResponse(response, body.stream, (copy) => rememberHandle(copy, handle))

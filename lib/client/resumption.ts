@@ -14,8 +14,6 @@ const REASONS: Readonly<Record<number, string>> = {
   410: 'the server does not keep these events any more, or not those of this stream',
 }
 
-type Reader = ReadableStreamDefaultReader<Uint8Array>
-
 /** Connects a stream that broke again, attempt by attempt. */
 export class Resumption {
   readonly #context: BodyContext
@@ -47,10 +45,10 @@ export class Resumption {
   /**
    * Makes attempts until the server continues the stream.
    *
-   * @returns what reads the continuation, or `undefined` if the stream is over
+   * @returns the continuation, or `undefined` if the stream is over
    * @throws ResumeError if there is no use in another attempt
    */
-  async connect(): Promise<Reader | undefined> {
+  async connect(): Promise<Response | undefined> {
     const { url } = this.#context.handle
     if (url === undefined) {
       const todo = 'set streamsUrl, or let CORS expose the header x-stream-url'
@@ -63,8 +61,21 @@ export class Resumption {
       if (response.status === 204) return undefined
       const { handle, splitter, options } = this.#context
       notify(options.onResumed, { id: handle.id, after: splitter!.after, attempts: this.#attempts })
-      return response.body!.getReader()
+      return response
     }
+  }
+
+  /**
+   * Asks whether the stream is over, because the end of a body does not say so.
+   *
+   * @returns `false` if the server has more of it, or may have; `true` also if it does not know the stream any more
+   */
+  async isOver(): Promise<boolean> {
+    const { handle, splitter } = this.#context
+    if (handle.url === undefined) return true
+    const response = await requestRest(handle, handle.url, splitter!.after, this.#signal)
+    void response.body?.cancel().catch(() => {})
+    return response.status !== 200 && (response.status === 204 || finalFailure(response) !== undefined)
   }
 
   async #wait(): Promise<void> {

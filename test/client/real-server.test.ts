@@ -66,25 +66,30 @@ for (const [name, stream] of Object.entries({
 }
 
 describe('in front of the middleware', () => {
-  test('a stream whose connection breaks goes on live', async (t) => {
-    const { provider, ask, relay } = await started(t)
-    const { frames } = streams.chat
-    const asked = ask(streams.chat)
-    const call = sendStream(await provider.next(), streams.chat, frames.slice(0, 1))
-    const reader = (await asked).body!.getReader()
-    let text = ''
-    for (const frame of frames.slice(1)) {
-      const { value } = await reader.read()
-      text += Buffer.from(value!).toString()
-      relay.breakAll()
-      call.send(frame)
-    }
-    call.end()
-    for (let next = await reader.read(); !next.done; next = await reader.read())
-      text += Buffer.from(next.value).toString()
-    assert.equal(withoutIds(text), Buffer.concat([...frames]).toString())
-    assert.ok(relay.broken >= frames.length - 1)
-  })
+  for (const connection of ['keep-alive', 'close']) {
+    test(`a stream whose connection breaks goes on live: connection: ${connection}`, async (t) => {
+      const { provider, ask, relay } = await started(t)
+      const { frames } = streams.chat
+      const headers = { 'content-type': 'application/json', 'x-user': 'ada', connection }
+      const asked = ask(streams.chat, { headers })
+      const call = sendStream(await provider.next(), streams.chat, frames.slice(0, 1))
+      const response = await asked
+      assert.equal(response.headers.get('connection'), connection)
+      const reader = response.body!.getReader()
+      let text = ''
+      for (const frame of frames.slice(1)) {
+        const { value } = await reader.read()
+        text += Buffer.from(value!).toString()
+        relay.breakAll()
+        call.send(frame)
+      }
+      call.end()
+      for (let next = await reader.read(); !next.done; next = await reader.read())
+        text += Buffer.from(next.value).toString()
+      assert.equal(withoutIds(text), Buffer.concat([...frames]).toString())
+      assert.ok(relay.broken >= frames.length - 1)
+    })
+  }
 
   test('an abort stops the provider at once', async (t) => {
     const { app, provider, ask } = await started(t)

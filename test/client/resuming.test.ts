@@ -1,9 +1,69 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { StreamInterruption, StreamResumption } from '../../lib/client/options.js'
+import type { ResumableOptions, StreamInterruption, StreamResumption } from '../../lib/client/options.js'
 import { resumable } from '../../lib/client.js'
 import { FakeServer, ID, ORIGIN, STREAM_PATH } from './fake-server.js'
 import { failing, threeEventServer, threeEvents, URL_ASKED } from './reading.js'
+
+describe("a body with `connection: close`, of which Node's fetch takes any end for that of the body,", () => {
+  const closing = (options: ResumableOptions = {}) => {
+    const given = threeEventServer(options)
+    given.server.headers.connection = 'close'
+    return given
+  }
+
+  test('goes on if the server has more', async () => {
+    const interruptions: StreamInterruption[] = []
+    const { server, post, bytesOf } = closing({ onInterrupted: (event) => interruptions.push(event) })
+    const cut = { after: bytesOf(1), how: 'end' } as const
+    // The second connection is that of the question.
+    server.cuts.push(cut, undefined, cut)
+    assert.equal(await (await post()).text(), server.whole.toString())
+    assert.deepEqual(server.resumed, ['?after=k1.1', '?after=k1.1', '?after=k1.2', '?after=k1.2', '?after=k1.3'])
+    assert.deepEqual(
+      interruptions.map(({ after, cause }) => [after, (cause as Error).message]),
+      ['k1.1', 'k1.2'].map((after) => [after, 'the connection was closed before the end of the body']),
+    )
+  })
+
+  test('is over if the server has no more', async () => {
+    const { server, post } = closing({ onInterrupted: () => assert.fail('nothing broke') })
+    assert.equal(await (await post()).text(), server.whole.toString())
+    assert.deepEqual(server.resumed, ['?after=k1.3'])
+  })
+
+  for (const status of [404, 410]) {
+    test(`is over if the server does not know any more: ${status}`, async () => {
+      const { server, post } = closing({ onInterrupted: () => assert.fail('nothing broke') })
+      server.answers.push(() => new Response(null, { status }))
+      assert.equal(await (await post()).text(), server.whole.toString())
+    })
+  }
+
+  for (const [what, answer] of [
+    ['cannot be reached', () => Promise.reject(new TypeError('fetch failed'))],
+    ['is overloaded', () => new Response(null, { status: 503 })],
+  ] as const) {
+    test(`goes on once the server can say so, which ${what}`, async () => {
+      const { server, post, bytesOf } = closing()
+      server.cuts.push({ after: bytesOf(2), how: 'end' })
+      server.answers.push(answer)
+      assert.equal(await (await post()).text(), server.whole.toString())
+    })
+  }
+
+  test('fails if nothing may be asked again', async () => {
+    const { server, post, bytesOf } = closing({ retries: false })
+    server.cuts.push({ after: bytesOf(1), how: 'end' })
+    assert.equal((await failing(await post())).error.code, 'retries_exhausted')
+  })
+
+  test('is over if nothing says where the server has it', async () => {
+    const { server, post } = closing()
+    delete server.headers['x-stream-url']
+    assert.equal(await (await post()).text(), server.whole.toString())
+  })
+})
 
 describe('what is asked for', () => {
   test('a second break continues after the last event, not where the first did', async () => {
