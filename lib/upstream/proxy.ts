@@ -59,8 +59,6 @@ export function createUpstreamProxy(origin: string, options: ProxyOptions, maxSo
     ...proxyOptions,
     agent: isViaProxy ? withRequestHook(agent, notifyCreated) : agent,
     target: parsedTarget(origin),
-    // What may be asked for has been decided.
-    pathFilter: () => true,
     selfHandleResponse: true,
     ejectPlugins: true,
     plugins: [connectAttempts as never],

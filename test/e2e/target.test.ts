@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import http from 'node:http'
 import { describe, test } from 'node:test'
 import { startApp } from './support/app.js'
 import { connect } from './support/client.js'
@@ -175,4 +176,15 @@ describe('an endpoint that is not allowed', () => {
       assert.equal((await provider.next()).url, path)
     }
   })
+})
+
+test('instrumentation of http.request sees where a request goes, as tracing records it', async (t) => {
+  const provider = await startProvider(t, { onCall: (call) => call.json(200, {}) })
+  const app = await startApp(t, { target: `${provider.url}/base` })
+  const client = await connect(t, app.port)
+  const request = t.mock.method(http, 'request')
+  client.request('GET', '/ai/v1/models?limit=5')
+  await client.sees('{}')
+  const [{ port, path }] = request.mock.calls[0]!.arguments as unknown as [http.RequestOptions]
+  assert.deepEqual([String(port), path], [String(provider.port), '/base/v1/models?limit=5'])
 })
