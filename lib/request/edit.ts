@@ -94,8 +94,10 @@ export async function editRequest(
     // If the path names one, providers do not look for another in the body.
     const asked = inPath(possibleModelInPath) ?? modelOf(body.json)
     if (asked === undefined && runsNoModel(method, whole)) return
-    const further = [...furtherModels(body.json), ...modelsInHeaders(exchange.client.headers)]
-    if (further.length > MAX_FURTHER_MODELS) {
+    const further: (string | undefined)[] = modelsInHeaders(exchange.client.headers)
+    for (const model of furtherModels(body.json)) {
+      further.push(model)
+      if (further.length <= MAX_FURTHER_MODELS) continue
       throw new AiProxyError('invalid_request', `The request names more than ${MAX_FURTHER_MODELS} further models`)
     }
     // Checked last, so that a request that is rejected anyway costs the app no lookup.

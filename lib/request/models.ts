@@ -63,18 +63,22 @@ export function modelOf(json: unknown): string | undefined {
 }
 
 /**
- * Returns the models that a provider may use instead of the requested one, or in addition: fallbacks, models of its own
- * tools (OpenAI's `image_generation`, Anthropic's advisor) and of its plugins, and those that a system consists of. `undefined` stands for a model named in a way that we
- * do not understand.
+ * Yields the models that a provider may use instead of the requested one, or in addition: fallbacks, models of its own
+ * tools (OpenAI's `image_generation`, Anthropic's advisor) and of its plugins, and those that a system consists of.
+ * `undefined` stands for a model named in a way that we do not understand. A client may name a million, so none is looked
+ * for before it is asked for.
  */
-export function furtherModels(json: unknown): (string | undefined)[] {
+export function* furtherModels(json: unknown): Generator<string | undefined> {
   const extra = valueAt(json, extraBody)
-  return [
-    ...[json, extra].flatMap((from) => [...fallbacksIn(from), ...mappedFallbacksIn(from)]),
-    ...toList(valueAt(json, ...gatewayModelsPath)).map(nameOf),
-    ...toList(valueAt(extra, 'model')).map(nameOf),
-    ...[json, extra].flatMap((from) => [...toolModelsIn(from), ...systemModelsIn(from), ...routingsIn(from)]),
-  ]
+  for (const from of [json, extra]) {
+    yield* fallbacksIn(from)
+    yield* mappedFallbacksIn(from)
+    yield* toolModelsIn(from)
+    yield* systemModelsIn(from)
+    yield* routingsIn(from)
+  }
+  yield* namesIn(valueAt(json, ...gatewayModelsPath))
+  yield* namesIn(valueAt(extra, 'model'))
 }
 
 /** Returns the models that headers of the client's name in addition to the requested one. */
@@ -83,47 +87,52 @@ export function modelsInHeaders(headers: IncomingHttpHeaders): string[] {
 }
 
 /** Whatever a routing says, it is not understood here. */
-function routingsIn(from: unknown): undefined[] {
-  return routingFields.flatMap((name) => toList(valueAt(from, name))).map(() => undefined)
+function* routingsIn(from: unknown): Generator<undefined> {
+  for (const name of routingFields) for (const _ of toList(valueAt(from, name))) yield undefined
 }
 
-function toolModelsIn(from: unknown): (string | undefined)[] {
-  const tools = listAt(from, 'tools')
-  const panels = [...tools.map((tool) => valueAt(tool, 'parameters')), ...listAt(from, 'plugins')]
-  return [
-    ...tools.map((tool) => valueAt(tool, 'model')),
-    ...panels.flatMap((panel) => panelFields.map((name) => valueAt(panel, name))),
-  ].flatMap((models) => toList(models).map(nameOf))
+function* toolModelsIn(from: unknown): Generator<string | undefined> {
+  for (const tool of listAt(from, 'tools')) {
+    yield* namesIn(valueAt(tool, 'model'))
+    yield* panelModelsIn(valueAt(tool, 'parameters'))
+  }
+  for (const plugin of listAt(from, 'plugins')) yield* panelModelsIn(plugin)
 }
 
-function systemModelsIn(from: unknown): (string | undefined)[] {
-  const models = valueAt(from, ...compoundModelsPath)
-  return isObject(models)
-    ? Object.values(models).flatMap((each) => toList(each).map(nameOf))
-    : toList(models).map(nameOf)
+function* panelModelsIn(panel: unknown): Generator<string | undefined> {
+  for (const name of panelFields) yield* namesIn(valueAt(panel, name))
 }
 
-/** Returns the fallback models, and the fallbacks of fallbacks, however deep. */
-function fallbacksIn(root: unknown): (string | undefined)[] {
-  const names: (string | undefined)[] = []
+function* systemModelsIn(from: unknown): Generator<string | undefined> {
+  yield* namesInMap(valueAt(from, ...compoundModelsPath))
+}
+
+/** Yields the fallback models, and the fallbacks of fallbacks, however deep. */
+function* fallbacksIn(root: unknown): Generator<string | undefined> {
   const waiting = [root]
   while (waiting.length > 0) {
     const from = waiting.pop()
     for (const name of fallbackFields) {
       for (const model of toList(valueAt(from, name))) {
-        names.push(nameOf(model))
+        yield nameOf(model)
         if (typeof model === 'object') waiting.push(model)
       }
     }
   }
-  return names
 }
 
-function mappedFallbacksIn(from: unknown): (string | undefined)[] {
-  return fallbackMapFields
-    .flatMap((name) => toList(valueAt(from, name)))
-    .flatMap((map) => (isObject(map) ? Object.values(map) : [map]))
-    .flatMap((models) => toList(models).map(nameOf))
+function* mappedFallbacksIn(from: unknown): Generator<string | undefined> {
+  for (const name of fallbackMapFields) for (const map of toList(valueAt(from, name))) yield* namesInMap(map)
+}
+
+/** Yields the models of an object's fields, or of a list. */
+function* namesInMap(map: unknown): Generator<string | undefined> {
+  if (!isObject(map)) return yield* namesIn(map)
+  for (const models of Object.values(map)) yield* namesIn(models)
+}
+
+function* namesIn(models: unknown): Generator<string | undefined> {
+  for (const model of toList(models)) yield nameOf(model)
 }
 
 function toList(value: unknown): readonly unknown[] {

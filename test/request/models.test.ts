@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { compileModelRules } from '../../lib/options/models.js'
-import { admitModel } from '../../lib/request/models.js'
+import { admitModel, furtherModels } from '../../lib/request/models.js'
 import { edited, none } from './editing.js'
 
 describe('the allowed models', () => {
@@ -205,5 +205,24 @@ describe('the model check', () => {
     '{"model":"m","compound_custom":{"models":{"answering_model":"m"},"tools":{"enabled_tools":["web"]}}}',
   ]) {
     test(`accepts ${text}`, async () => assert.equal((await edited(text, { models })).text, text))
+  }
+})
+
+describe('further models', () => {
+  for (const [place, naming] of [
+    ['fallbacks', (list: string[]) => ({ fallbacks: list })],
+    ['fallbacks in extra_body', (list: string[]) => ({ extra_body: { models: list } })],
+    ['fallbacks for some failures', (list: string[]) => ({ context_window_fallbacks: [{ m: list }] })],
+    ['models of a tool', (list: string[]) => ({ tools: [{ parameters: { analysis_models: list } }] })],
+    ['models of a plugin', (list: string[]) => ({ plugins: [{ analysis_models: list }] })],
+    ['models of a system', (list: string[]) => ({ compound_custom: { models: list } })],
+    ['models of a gateway', (list: string[]) => ({ providerOptions: { gateway: { models: list } } })],
+  ] as const) {
+    test(`are read one by one: ${place}`, () => {
+      const list = ['a', 'b', 'c']
+      Object.defineProperty(list, 2, { get: () => assert.fail('was read') })
+      const found = furtherModels(naming(list))[Symbol.iterator]()
+      assert.deepEqual([found.next().value, found.next().value], ['a', 'b'])
+    })
   }
 })
