@@ -36,19 +36,20 @@ export function hasArrived(req: IncomingMessage): boolean {
 /**
  * Reads a request's body as it arrives.
  *
- * @param declared the size that its head declares
+ * @param declared the size that its head declares; `undefined` if it declares none, or chunks, which then count (a
+ *   lenient parser accepts both)
  * @param onBytes called with the number of bytes of each chunk
  * @throws AiProxyError `request_too_large`, `held_bytes_exceeded`, `invalid_request`
  */
 export async function readAll(
   req: IncomingMessage,
-  declared: number,
+  declared: number | undefined,
   limits: ResolvedLimits,
   onBytes: (count: number) => void,
   resources: ReadResources,
 ): Promise<Buffer> {
   // Node hands over the head first, and what arrived with it right after that.
-  if (declared <= MAX_ARRIVED_BYTES) {
+  if (declared !== undefined && declared <= MAX_ARRIVED_BYTES) {
     await undefined
     const arrived = takeArrived(req, declared)
     if (arrived) {

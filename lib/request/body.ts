@@ -82,7 +82,7 @@ export async function readBody(
   }
   const content = left
     ? accountFor(left.bytes, resources.share)
-    : await readAll(req, Number(declared), limits, onBytes, resources)
+    : await readAll(req, transfer ? undefined : Number(declared), limits, onBytes, resources)
   if (content.length > limits.maxRequestBytes) throw limitFailure('request_too_large', limits)
   if (content.length === 0) return noBody(mayBeChunked.includes(method) ? EMPTY : {})
   headers['content-length'] = String(content.length)

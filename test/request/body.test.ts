@@ -82,6 +82,19 @@ describe('JSON', () => {
     assert.equal(text(await body), sent)
   })
 
+  test('that comes in chunks is read to its end, although a lenient parser has left a length with them', async () => {
+    const [first, rest] = ['{"model":"gpt-5"', ',"x":1}']
+    const req = new IncomingMessage(new Socket())
+    const framing = { 'content-length': String(first.length), 'transfer-encoding': 'chunked' }
+    Object.assign(req, { method: 'POST', headers: { 'content-type': JSON_TYPE, ...framing } })
+    req.push(first)
+    const body = readBody(req, limits(1000))
+    await settled()
+    req.push(rest)
+    req.push(null)
+    assert.equal(text(await body), first + rest)
+  })
+
   test('is read although something has paused it', async () => {
     assert.deepEqual((await read('{"a":1}', { before: (req) => void req.pause() })).json, { a: 1 })
   })
