@@ -16,29 +16,23 @@ export function detectFormat(path: string): BuiltInFormat {
 }
 
 function claimOf(path: string): BuiltInFormat | undefined {
-  return factsOf(path).claimant
+  return claimantOf(path) ?? undefined
 }
 
-/**
- * What the patterns of the built-in formats say about a path. Memoized: each request asks several times, and there are
- * few paths.
- */
-const factsOf = memoize((path) => {
-  const claimant = builtInFormats.find(({ paths }) => matches(paths, path))
-  const namesModel = !matches(NO_MODEL, path)
-  const own = (claimant ?? guessedChat).modelPaths
-  const model = namesModel ? firstMatch([...own, ...MODELS], path) : undefined
-  return {
-    claimant,
-    model,
-    possibleModel: model ?? (namesModel ? firstMatch(POSSIBLE_MODELS, path) : undefined),
-    streams: matches(STREAM_PATHS, path),
-    streamsByDefault: matches(STREAMS_BY_DEFAULT, path),
-    isSilent: matches(SILENT_PATHS, path),
-    isAudio: AUDIO.test(path),
-    modelFreeMethods: MODEL_FREE.filter((each) => each.path.test(path)).map(({ method }) => method),
-  }
-})
+// What the patterns of the built-in formats say about a path is memoized: each request asks several times, and there are
+// few paths. Each question has its own memory: a client may fill all of it with paths that do not exist, and then a
+// request should cost only the answers that it needs.
+
+const claimantOf = memoize((path) => builtInFormats.find(({ paths }) => matches(paths, path)) ?? null)
+const namesNoModel = memoize((path) => matches(NO_MODEL, path))
+const modelAt = memoize((path) => firstMatch(MODELS, path) ?? null)
+const possibleModelAt = memoize((path) => firstMatch(POSSIBLE_MODELS, path) ?? null)
+const streamsAt = memoize((path) => matches(STREAM_PATHS, path))
+const streamsByDefaultAt = memoize((path) => matches(STREAMS_BY_DEFAULT, path))
+const isSilentAt = memoize((path) => matches(SILENT_PATHS, path))
+const modelFreeMethodsAt = memoize((path) =>
+  MODEL_FREE.filter((each) => each.path.test(path)).map(({ method }) => method),
+)
 
 /** Returns whether a format claims the path, so that its protocol is known. */
 export function isClaimed(path: string): boolean {
@@ -68,7 +62,7 @@ export function generatesAt(method: string, path: string, format?: CompleteForma
  */
 export function answersInJson(method: string, path: string, { isCustom }: CompleteFormat): boolean {
   const claimant = method === 'POST' && !isCustom ? claimOf(path) : undefined
-  return claimant !== undefined && !factsOf(path).isAudio && !runsNoModel(method, path)
+  return claimant !== undefined && !AUDIO.test(path) && !runsNoModel(method, path)
 }
 
 const AUDIO = /\/audio\/\w+\/?$/
@@ -97,12 +91,12 @@ export function asksForStream(
   format?: CompleteFormat,
 ): boolean {
   if (method === 'GET') return isTrue(new URLSearchParams(query).get('stream'))
-  if (method === 'POST' && (factsOf(path).streams || matches(ownOf(format)?.streamPaths, path))) return true
+  if (method === 'POST' && (streamsAt(path) || matches(ownOf(format)?.streamPaths, path))) return true
   if (valueAt(body, 'stream_format') === 'sse' && SPEECH.test(path)) return method === 'POST'
   const asked = typeof body === 'object' && body !== null && 'stream' in body ? body.stream : undefined
   // As lenient as the most lenient provider: `1` and `"true"` ask for a stream, too.
   if (asked !== undefined || method !== 'POST') return Boolean(asked)
-  return factsOf(path).streamsByDefault || matches(ownOf(format)?.streamsByDefault, path)
+  return streamsByDefaultAt(path) || matches(ownOf(format)?.streamsByDefault, path)
 }
 
 /** Reads a flag in a query as providers do: Python's frameworks accept `1` and `True`, too. */
@@ -120,7 +114,7 @@ const SILENT_PATHS = [...builtInFormats.flatMap(({ silentPaths }) => silentPaths
  * @param format of the path
  */
 export function canGenerate(path: string, format?: CompleteFormat): boolean {
-  return !factsOf(path).isSilent && !matches(ownOf(format)?.silentPaths, path)
+  return !isSilentAt(path) && !matches(ownOf(format)?.silentPaths, path)
 }
 
 /**
@@ -130,7 +124,7 @@ export function canGenerate(path: string, format?: CompleteFormat): boolean {
  * @param path percent-decoded, including the target's prefix
  */
 export function runsNoModel(method: string, path: string): boolean {
-  return factsOf(path).modelFreeMethods.includes(method)
+  return modelFreeMethodsAt(path).includes(method)
 }
 
 const MODEL_FREE = builtInFormats.flatMap(({ modelFreeRequests }) => modelFreeRequests)
@@ -146,9 +140,8 @@ const NO_MODEL = builtInFormats.flatMap(({ modelFreePaths }) => modelFreePaths)
  * @param format of the path
  */
 export function modelInPath(path: string, format?: CompleteFormat): string | undefined {
-  if (!format || format === detectFormat(path)) return factsOf(path).model
-  if (matches(NO_MODEL, path)) return undefined
-  return firstMatch(format.modelPaths, path) ?? factsOf(path).model
+  if (namesNoModel(path)) return undefined
+  return firstMatch(format?.modelPaths ?? NONE, path) ?? modelAt(path) ?? undefined
 }
 
 /**
@@ -156,7 +149,8 @@ export function modelInPath(path: string, format?: CompleteFormat): string | und
  * the end. It takes some paths without a model for paths with one (`models/llama3:latest`).
  */
 export function possibleModelInPath(path: string, format?: CompleteFormat): string | undefined {
-  return modelInPath(path, format) ?? factsOf(path).possibleModel
+  if (namesNoModel(path)) return undefined
+  return modelInPath(path, format) ?? possibleModelAt(path) ?? undefined
 }
 
 /**

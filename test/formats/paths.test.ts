@@ -241,3 +241,13 @@ describe('modelInPath', () => {
     test(`${path}: ${model}`, () => assert.equal(modelInPath(path), model))
   }
 })
+
+test('a path that a client makes up costs only the questions that are asked', (t) => {
+  const silent = formatNames.flatMap((name) => getFormat(name).silentPaths)
+  const tests = silent.map((pattern) => t.mock.method(pattern, 'test').mock)
+  const ran = () => tests.reduce((sum, mock) => sum + mock.callCount(), 0)
+  detectFormat('/made/up')
+  assert.equal(ran(), 0)
+  canGenerate('/made/up')
+  assert.equal(ran(), silent.length)
+})
