@@ -10,7 +10,7 @@ export const client = mutationsOf(
   [
     ['if (id.n <= n) return false', 'if (id.n < n) return false', SPLITTERS, 'test/client/resuming.test.ts'],
     ['if (epoch !== undefined && id.epoch !== epoch) {', 'if (false) {'],
-    ["if (!bytes && !splitter.hasPending) return 'end'", "if (!bytes) return 'end'"],
+    ['if (bytes || splitter.hasPending) {', 'if (bytes) {'],
     ['if (splitter.events > before) this.#resumption.onProgress()', ''],
     ['this.#context.splitter?.restart()', ''],
     [
