@@ -17,6 +17,8 @@ export class SplitError extends Error {
 export abstract class EventSplitter {
   /** Number of events so far that count as progress. */
   events = 0
+  /** Whether the last event has data and no id: the server's error, which it does not keep. */
+  endsWithError = false
   readonly #pending = new PendingBytes()
   readonly #maxEventBytes: number
 

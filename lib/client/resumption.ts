@@ -2,10 +2,15 @@ import type { BodyContext } from './body-context.js'
 import { ResumeError, type ResumeFailure } from './resume-error.js'
 import { backoffMs, retryAfterMs } from './retry-delay.js'
 import { mediaTypeOf } from './splitter-for.js'
-import { requestRest } from './stream-handle.js'
+import { requestRest, requestStand } from './stream-handle.js'
 
 /** A server that asks for more is not waited for. */
 const MAX_WAIT_MS = 300_000
+
+/** Header that says how a stream stands. */
+const STATE = 'x-stream-state'
+/** How long the end of a stream may take to be known. */
+const LATER_MS = 1000
 
 const REASONS: Readonly<Record<number, string>> = {
   401: 'the server does not accept the credentials any more',
@@ -23,6 +28,8 @@ export class Resumption {
   /** What broke the stream or the last attempt. */
   #cause: unknown
   #status: number | undefined
+  /** The last event when the server was asked whether the stream is over. */
+  #askedAfter: string | undefined
   /** How long the server asked to wait. */
   #askedMs = 0
 
@@ -72,10 +79,18 @@ export class Resumption {
    */
   async isOver(): Promise<boolean> {
     const { handle, splitter } = this.#context
-    if (handle.url === undefined) return true
-    const response = await requestRest(handle, handle.url, splitter!.after, this.#signal)
-    void response.body?.cancel().catch(() => {})
-    return response.status !== 200 && (response.status === 204 || finalFailure(response) !== undefined)
+    const { after, endsWithError } = splitter!
+    if (handle.url === undefined || endsWithError || after === this.#askedAfter) return true
+    this.#askedAfter = after
+    const ask = () => requestStand(handle, handle.url!, this.#signal)
+    let response = await ask()
+    if (isOpen(response) && hasAll(response, after)) {
+      // The store may learn of the end later than this client.
+      await this.#context.environment.sleep(LATER_MS, this.#signal)
+      response = await ask()
+    }
+    if (isOpen(response)) return false
+    return response.headers.has(STATE) || response.ok ? hasAll(response, after) : finalFailure(response) !== undefined
   }
 
   async #wait(): Promise<void> {
@@ -142,6 +157,18 @@ function finalFailure({ status, type }: Response): ResumeFailure | undefined {
   if (status === 404) return 'not_found'
   if (status === 408 || status === 425 || status === 429 || status >= 500) return undefined
   return 'refused'
+}
+
+function isOpen({ headers }: Response): boolean {
+  return headers.get(STATE) === 'open'
+}
+
+/** Returns whether the server has no event after one, as far as it knows. */
+function hasAll({ headers }: Response, after: string): boolean {
+  const newest = Number(headers.get('x-stream-newest'))
+  const last = Number(after.slice(after.lastIndexOf('.') + 1))
+  // The error event of a lost stream is not kept.
+  return headers.get(STATE) === 'lost' ? last > newest : last >= newest
 }
 
 /** A callback that throws must not break the stream; its error is reported as an uncaught one. */

@@ -4,6 +4,7 @@ const LF = 10
 const CR = 13
 const BOM = [0xef, 0xbb, 0xbf]
 const ID = [...'id:'].map((letter) => letter.charCodeAt(0))
+const DATA = [...'data:'].map((letter) => letter.charCodeAt(0))
 /** No id of the server's is longer. */
 const MAX_ID_BYTES = 128
 
@@ -97,6 +98,7 @@ export class SseSplitter extends EventSplitter {
 
   protected accept(event: Uint8Array): boolean {
     const id = idOf(event)
+    this.endsWithError = id === undefined && lineOf(event, DATA) !== undefined
     // A comment, such as a heartbeat.
     if (id === undefined) return true
     const { epoch, n } = this.#cursor
@@ -119,14 +121,18 @@ export function sseCursor(text: string): SseCursor | undefined {
 
 /** Reads the first `id` of an event, which is the server's: one of the provider's would come later. */
 function idOf(event: Uint8Array): SseCursor | undefined {
+  const line = lineOf(event, ID)
+  if (line === undefined || line.length > MAX_ID_BYTES) return undefined
+  const text = String.fromCharCode(...line.subarray(ID.length))
+  return sseCursor(text.replace(/^ /, ''))
+}
+
+/** Returns the first line of an event that begins with a field's name and a colon. */
+function lineOf(event: Uint8Array, name: readonly number[]): Uint8Array | undefined {
   let at = BOM.every((byte, index) => event[index] === byte) ? BOM.length : 0
   while (at < event.length) {
     const end = lineEnd(event, at)
-    if (ID.every((byte, index) => event[at + index] === byte)) {
-      if (end - at > MAX_ID_BYTES) return undefined
-      const text = String.fromCharCode(...event.subarray(at + ID.length, end))
-      return sseCursor(text.replace(/^ /, ''))
-    }
+    if (name.every((byte, index) => event[at + index] === byte)) return event.subarray(at, end)
     at = end + 1
   }
   return undefined

@@ -26,6 +26,12 @@ export async function requestRest(
   return fetch(withAfter(url, after), { ...handle.init, method: 'GET', redirect: 'manual', signal })
 }
 
+/** Asks how a stream stands. */
+export async function requestStand(handle: StreamHandle, url: string, signal: AbortSignal): Promise<Response> {
+  const { fetch } = handle
+  return fetch(url, { ...handle.init, method: 'HEAD', redirect: 'manual', signal })
+}
+
 /** Asks the server to stop the provider. `keepalive` lets the request survive the page that sends it. */
 export async function requestStop(handle: StreamHandle, url: string): Promise<Response> {
   const { fetch } = handle

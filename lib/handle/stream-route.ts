@@ -188,7 +188,8 @@ async function available<T>(ask: () => Promise<T>): Promise<T> {
     return await ask()
   } catch (cause) {
     if (cause instanceof AiProxyError) throw cause
-    throw new AiProxyError('journal_unavailable', 'Kept answers cannot be read now', { cause })
+    const headers = { 'x-stream-state': 'unknown' }
+    throw new AiProxyError('journal_unavailable', 'Kept answers cannot be read now', { cause, headers })
   }
 }
 

@@ -42,6 +42,10 @@ export class FakeServer {
   readonly answers: ((seen: Seen) => Response | Promise<Response>)[] = []
   /** Headers of the streams beside those that each has. */
   readonly headers: Record<string, string> = { 'x-stream-url': STREAM_PATH }
+  /** What the next requests that ask how the stream stands get. */
+  readonly stands: (() => Response | Promise<Response>)[] = []
+  /** How it stands otherwise. */
+  state = 'complete'
   readonly requests: Seen[] = []
   /** Lengths of the chunks, again and again. */
   chunks: readonly number[] = [Number.POSITIVE_INFINITY]
@@ -95,6 +99,10 @@ export class FakeServer {
     if (request.method === 'DELETE') {
       this.#stopped()
       return new Response(null, { status: 204 })
+    }
+    if (request.method === 'HEAD') {
+      const stand = { 'x-stream-state': this.state, 'x-stream-newest': `${this.#count()}` }
+      return this.stands.shift()?.() ?? new Response(null, { headers: stand })
     }
     assert.equal(request.method, 'GET')
     assert.equal(await request.text(), '')

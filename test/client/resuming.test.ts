@@ -11,15 +11,17 @@ describe("a body with `connection: close`, of which Node's fetch takes any end f
     given.server.headers.connection = 'close'
     return given
   }
+  const onInterrupted = () => assert.fail('nothing broke')
+  const methods = ({ requests }: FakeServer) => requests.map(({ method }) => method).join(' ')
 
   test('goes on if the server has more', async () => {
     const interruptions: StreamInterruption[] = []
     const { server, post, bytesOf } = closing({ onInterrupted: (event) => interruptions.push(event) })
     const cut = { after: bytesOf(1), how: 'end' } as const
-    // The second connection is that of the question.
-    server.cuts.push(cut, undefined, cut)
+    server.cuts.push(cut, cut)
     assert.equal(await (await post()).text(), server.whole.toString())
-    assert.deepEqual(server.resumed, ['?after=k1.1', '?after=k1.1', '?after=k1.2', '?after=k1.2', '?after=k1.3'])
+    assert.deepEqual(server.resumed, ['?after=k1.1', '?after=k1.2'])
+    assert.equal(methods(server), 'POST HEAD GET HEAD GET HEAD')
     assert.deepEqual(
       interruptions.map(({ after, cause }) => [after, (cause as Error).message]),
       ['k1.1', 'k1.2'].map((after) => [after, 'the connection was closed before the end of the body']),
@@ -27,30 +29,76 @@ describe("a body with `connection: close`, of which Node's fetch takes any end f
   })
 
   test('is over if the server has no more', async () => {
-    const { server, post } = closing({ onInterrupted: () => assert.fail('nothing broke') })
+    const { server, post } = closing({ onInterrupted })
     assert.equal(await (await post()).text(), server.whole.toString())
-    assert.deepEqual(server.resumed, ['?after=k1.3'])
+    assert.equal(methods(server), 'POST HEAD')
   })
 
-  for (const status of [404, 410]) {
-    test(`is over if the server does not know any more: ${status}`, async () => {
-      const { server, post } = closing({ onInterrupted: () => assert.fail('nothing broke') })
-      server.answers.push(() => new Response(null, { status }))
+  for (const [what, stand] of [
+    ['does not know it any more', () => new Response(null, { status: 404 })],
+    ['is not the one that is asked', () => new Response('Sign in')],
+    ['cannot read its store', () => new Response(null, { status: 503, headers: { 'x-stream-state': 'unknown' } })],
+  ] as const) {
+    test(`is over if the server ${what}`, async () => {
+      const { server, post } = closing({ onInterrupted })
+      server.stands.push(stand)
       assert.equal(await (await post()).text(), server.whole.toString())
     })
   }
 
-  for (const [what, answer] of [
+  for (const [what, stand] of [
     ['cannot be reached', () => Promise.reject(new TypeError('fetch failed'))],
     ['is overloaded', () => new Response(null, { status: 503 })],
   ] as const) {
     test(`goes on once the server can say so, which ${what}`, async () => {
       const { server, post, bytesOf } = closing()
       server.cuts.push({ after: bytesOf(2), how: 'end' })
-      server.answers.push(answer)
+      server.stands.push(stand)
       assert.equal(await (await post()).text(), server.whole.toString())
     })
   }
+
+  test('is over if the server knows a little later that it is', async () => {
+    const { server, environment, post } = closing({ onInterrupted })
+    server.state = 'open'
+    server.stands.push(() => {
+      server.state = 'complete'
+      return new Response(null, { headers: { 'x-stream-state': 'open', 'x-stream-newest': '3' } })
+    })
+    assert.equal(await (await post()).text(), server.whole.toString())
+    assert.equal(methods(server), 'POST HEAD HEAD')
+    assert.deepEqual(environment.slept, [1000])
+  })
+
+  test('is asked for once more if the server has not noticed the end', async () => {
+    const { server, post } = closing()
+    server.state = 'open'
+    assert.equal(await (await post()).text(), server.whole.toString())
+    assert.equal(methods(server), 'POST HEAD HEAD GET')
+  })
+
+  const error = 'data: {"error":{"code":"stream_lost"}}'
+
+  test('goes on to the error event if the process that wrote it is gone, and is over after that', async () => {
+    const { server, post } = closing()
+    server.state = 'lost'
+    const headers = { connection: 'close', 'content-type': 'text/event-stream' }
+    server.answers.push(() => new Response(`${error}\n\n`, { headers }))
+    assert.equal(await (await post()).text(), `${server.whole}${error}\n\n`)
+    assert.equal(methods(server), 'POST HEAD GET')
+  })
+
+  test('so does one whose events have no ids', async () => {
+    const contentType = 'application/x-ndjson'
+    const server = new FakeServer({ events: [Buffer.from('{"n":1}\n')], contentType })
+    server.headers.connection = 'close'
+    server.state = 'lost'
+    const headers = { connection: 'close', 'content-type': contentType }
+    server.answers.push(() => new Response('{"error":"lost"}\n', { headers }))
+    const wrapped = resumable(server.fetch, { backoff: { baseMs: 0 } })
+    assert.equal(await (await wrapped(URL_ASKED)).text(), '{"n":1}\n{"error":"lost"}\n')
+    assert.equal(methods(server), 'GET HEAD GET HEAD')
+  })
 
   test('fails if nothing may be asked again', async () => {
     const { server, post, bytesOf } = closing({ retries: false })
@@ -59,7 +107,7 @@ describe("a body with `connection: close`, of which Node's fetch takes any end f
   })
 
   test('is over if nothing says where the server has it', async () => {
-    const { server, post } = closing()
+    const { server, post } = closing({ onInterrupted })
     delete server.headers['x-stream-url']
     assert.equal(await (await post()).text(), server.whole.toString())
   })

@@ -103,6 +103,14 @@ describe('resume', () => {
     assert.equal((await fetch(url, { method: 'PUT' })).status, 405)
   })
 
+  test('HEAD says that it is not known how a stream stands while the store cannot be reached', async (t) => {
+    const read = () => Promise.reject(new Error('down'))
+    const { journal } = changedJournal(() => ({ read }))
+    const app = await startApp(t, { target: 'http://127.0.0.1:9', resume: { journal, who: () => 'ada' } })
+    const { status, headers } = await fetch(`${app.url}/-/streams/${'a'.repeat(22)}`, { method: 'HEAD' })
+    assert.deepEqual([status, headers.get('x-stream-state')], [503, 'unknown'])
+  })
+
   for (const { name, path: at, request: body, frames, contentType } of [streams.ollamaChat, streams.converse]) {
     test(`${name}: is continued by the number of the last event`, async (t) => {
       const provider = await startProvider(t, {
