@@ -26,6 +26,8 @@ export class RunningEstimate {
   #appTokens = 0
   /** Most recently seen first. */
   #locations: TextLocation[] = []
+  /** Whether the last frame that was counted has a text. */
+  hasFoundText = false
 
   /** Tokens so far. */
   get tokens(): number {
@@ -39,6 +41,7 @@ export class RunningEstimate {
    */
   count(bytes: Buffer, start: number, end: number): boolean {
     const places = this.#locations
+    this.hasFoundText = true
     for (let index = 0; index < places.length; index++) {
       const place = places[index]!
       const quote = place.findEnd(bytes, start, end)
@@ -47,6 +50,7 @@ export class RunningEstimate {
       this.#moveToFront(index)
       return true
     }
+    this.hasFoundText = false
     return hasNoString(bytes, start, end)
   }
 

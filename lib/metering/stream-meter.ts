@@ -177,6 +177,7 @@ export class StreamMeter implements Metering {
     let pieces: Buffer[] | undefined
     let kept = 0
     let start = first === 0 ? 0 : ends[0]!
+    let unread = -1
     for (let at = first; at < ends.length; at++) {
       const end = ends[at]!
       const hasMarker = framesWithMarker !== undefined && framesWithMarker[nextWithMarker] === at
@@ -184,6 +185,7 @@ export class StreamMeter implements Metering {
       // The end of each of several choices is in frames without the marker.
       const isRead = hasMarker || this.#readsAll || this.#accumulator.hasSeveralChoices
       const isParsed = isRead || !this.#estimate.count(frames, start, end)
+      if (!isParsed && this.#estimate.hasFoundText) unread = at
       if (isParsed || alias) {
         const frame = frames.subarray(start, end)
         const transformed = isParsed ? this.#asFirst(this.#tryTransform(frame, now)) : frame
@@ -198,7 +200,7 @@ export class StreamMeter implements Metering {
       start = end
     }
     this.#accumulator.estimatedTokens = this.#estimate.tokens
-    if (!this.#readsAll || !this.#accumulator.hasMessages) this.#lastFrames.keep(frames, ends, first)
+    if (!this.#readsAll || !this.#accumulator.hasMessages) this.#lastFrames.keep(frames, ends, first, unread)
     if (this.#options.noticesContent && this.#accumulator.contentAt !== now)
       this.#noticeContent(frames, ends, now, first)
     if (!pieces) return frames

@@ -92,6 +92,49 @@ describe('the last frames of a stream', () => {
   })
 })
 
+describe('the last frame with text that was not read', () => {
+  const keepUnread = (tail: LastFrames, frames: readonly string[], unread: number) =>
+    tail.keep(
+      Buffer.from(frames.join('')),
+      frames.map((_, at) => frames.slice(0, at + 1).join('').length),
+      0,
+      unread,
+    )
+
+  for (const [name, turns, expected] of [
+    [
+      'is kept however many others follow',
+      [
+        [['text'], 0],
+        [['a', 'b', 'c', 'd', 'e'], -1],
+      ],
+      ['text', 'b', 'c', 'd', 'e'],
+    ],
+    ['is kept however many follow in its turn', [[['t', 'a', 'b', 'c', 'd', 'e'], 0]], ['t', 'b', 'c', 'd', 'e']],
+    [
+      'is kept if others follow one a turn',
+      [[['s', 't'], 1], ...'abcde'.split('').map((f) => [[f], -1] as const)],
+      ['t', 'b', 'c', 'd', 'e'],
+    ],
+    ['is kept once if it is among the others', [[['a', 't', 'b'], 1]], ['a', 't', 'b']],
+    [
+      'is only the last one',
+      [
+        [['s', 'a', 'b', 'c', 'd'], 0],
+        [['t', 'e', 'f', 'g', 'h'], 0],
+      ],
+      ['t', 'e', 'f', 'g', 'h'],
+    ],
+  ] as [string, [string[], number][], string[]][]) {
+    test(name, () => {
+      const tail = new LastFrames()
+      for (const [frames, unread] of turns) keepUnread(tail, frames, unread)
+      assert.deepEqual(tail.frames().map(String), expected)
+      assert.deepEqual(tail.frames(), [])
+    })
+  }
+})
+
 test('are found at once in a frame of ten thousand comments', () => {
   const tail = new LastFrames()
   const frame = Buffer.from(`${':a\r\n'.repeat(50_000)}data: x\r\n\r\n`)
