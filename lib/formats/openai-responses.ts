@@ -5,7 +5,7 @@ import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
 import { tokensOfLogprobs } from './log-probabilities.js'
 import type { ParsedMessage, Usage, WholeItem } from './message.js'
-import { LAST_OF_RESPONSES, openai } from './openai.js'
+import { endsResponse, LAST_OF_RESPONSES, openai } from './openai.js'
 import { generatingAt, openAiCounting } from './openai-choices.js'
 import { parsedMessage } from './parsed-message.js'
 import { EACH, placesAt, placesBelow, repeated } from './text-places.js'
@@ -76,6 +76,7 @@ export const openaiResponses = builtIn({
   // A stream begins with a copy of the request, which may contain `max_output_tokens`: the opening quote tells the two
   // apart.
   usageMarker: '"output_tokens"',
+  isTerminator: endsResponse,
   counting: openAiCounting,
   modelFields: [['model'], ['response', 'model']],
   answerFields: ['id', 'model', 'status', 'incomplete_details', 'usage', 'tool_usage', 'error', 'output'],

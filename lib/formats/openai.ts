@@ -33,11 +33,20 @@ export const openai: Pick<
     if (isOneObject(event)) return false
     // Check bytes first: that rules out nearly every event without decoding it.
     if (event.length <= MAX_DONE_BYTES && event.includes('[DONE]')) return readSse(event)?.data === '[DONE]'
-    const head = event.subarray(0, MAX_DONE_BYTES)
-    if (!head.includes('response.')) return false
-    const name = /^event: ?(\S+)/m.exec(head.toString('latin1'))?.[1]
-    return name !== undefined && LAST_OF_RESPONSES.includes(name)
+    return endsResponse(event)
   },
+}
+
+/**
+ * Returns whether an event ends a stream of the responses API, by its name. `[DONE]`, which some servers add, does not:
+ * clients take a response without a last event for one that broke off.
+ */
+export function endsResponse(event: Buffer): boolean {
+  if (isOneObject(event)) return false
+  const head = event.subarray(0, MAX_DONE_BYTES)
+  if (!head.includes('response.')) return false
+  const name = /^event: ?(\S+)/m.exec(head.toString('latin1'))?.[1]
+  return name !== undefined && LAST_OF_RESPONSES.includes(name)
 }
 
 const [D, COLON, SPACE, OPEN_BRACE, LF, CR] = [0x64, 0x3a, 0x20, 0x7b, 0x0a, 0x0d]

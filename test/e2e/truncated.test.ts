@@ -111,6 +111,29 @@ describe('a stream that is complete in HTTP but not in its protocol ends with up
   }
 })
 
+test('a finish reason next to the last text completes a stream, however many events follow', async (t) => {
+  const texts = ['Once', ' upon', ' a', ' time'].map((content, at) =>
+    chatChunk([{ index: 0, delta: { content }, finish_reason: at === 3 ? 'stop' : null }]),
+  )
+  const costs = Array(6).fill(sseEvent({ choices: [], cost: 1 }))
+  const body = Buffer.from([...texts, ...costs].join(''))
+  const { app } = await exchanged(t, streams.chat, (call) =>
+    delimited['the last chunk']!(call, 'text/event-stream', body),
+  )
+  const record = await app.record()
+  assert.deepEqual([record.outcome, record.finishReason], ['completed', 'stop'])
+})
+
+test('[DONE] does not complete a response that has no last event', async (t) => {
+  const { responses } = streams
+  const body = Buffer.concat([...beforeTheEnd(responses), Buffer.from('data: [DONE]\n\n')])
+  const { app } = await exchanged(t, responses, (call) =>
+    delimited['the last chunk']!(call, responses.contentType, body),
+  )
+  const record = await app.record()
+  assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_truncated'])
+})
+
 describe('a finish reason completes a stream that breaks if', () => {
   const frames = [
     chatChunk([{ index: 0, delta: { content: 'a' }, finish_reason: null }]),

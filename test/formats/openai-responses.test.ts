@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { openaiResponses } from '../../lib/formats/openai-responses.js'
-import { type Case, readsAnswers, readsMessages, survivesAnything } from './checks.js'
+import { type Case, readsAnswers, readsMessages, survivesAnything, tellsTerminators } from './checks.js'
 
 const named = { model: 'gpt-5-mini', responseId: 'resp_1' }
 const response = (status: string, rest: string) =>
@@ -100,3 +100,12 @@ test('openai-responses: usage is reported unasked, and the token limit has its o
   assert.equal(openaiResponses.usageRequest, undefined)
   assert.deepEqual(openaiResponses.maxOutputTokensPath({}), ['max_output_tokens'])
 })
+
+describe('openai-responses: the end of a stream', () =>
+  tellsTerminators(
+    openaiResponses,
+    ['response.completed', 'response.incomplete', 'response.failed', 'response.cancelled'].map(
+      (name) => `event: ${name}\ndata: {"type":"${name}"}\n\n`,
+    ),
+    ['data: [DONE]\n\n', 'event: done\ndata: [DONE]\n\n', 'event: response.created\ndata: {}\n\n'],
+  ))
