@@ -27,28 +27,31 @@ export function errorIn(message: unknown): string | undefined {
  * their own forms.
  *
  * - `{"error":…}` and `{"errors":[…]}`
- * - `{"type":"error",…}`, `{"object":"error",…}` (vLLM, Mistral)
+ * - `{"type":"error",…}`, `{"object":"error",…}` (vLLM, Mistral), `{"event":"error",…}` (Dify)
  * - `{"base_resp":{"status_code":1008,"status_msg":…}}`: https://platform.minimax.io/docs/api-reference/errorcode
  * - `{"ResponseMetadata":{"Error":{"Code":…,"Message":…}}}`: https://www.volcengine.com/docs/6369/68677; Tencent has it
- *   in `Response` (https://www.tencentcloud.com/document/api/1081/37684), AWS in `Error` alone
+ *   in `Response` (https://www.tencentcloud.com/document/api/1081/37684) or, within a stream, in `ErrorMsg`
+ *   (https://cloud.tencent.com/document/api/1729/101838), AWS in `Error` alone
  * - `{"fault":{"faultstring":…}}` (Apigee: https://cloud.google.com/apigee/docs/api-platform/fundamentals/fault-handling)
  * - `{"Output":{"__type":"…#UnknownOperationException"},"Version":…}` (AWS, for a path that it does not know)
  * - `{"code":"Throttling","message":…}` without an answer next to it:
  *   https://www.alibabacloud.com/help/en/model-studio/error-code; Alibaba's gateway begins the names with capitals
  * - `{"__type":"ThrottlingException","message":…}` (AWS: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html),
  *   or without the message
- * - `{"success":false}`, `{"status":503,"title":…}` without an answer next to it
+ * - `{"success":false}`, `{"ok":false}`, `{"status":503,"title":…}` without an answer next to it
+ * - `{"type":"invalid_request_error","message":…}` without an answer next to it: what `error` usually holds
+ * - `{"throttlingException":{…}}` (AWS, as its SDKs show an exception), `{"error_message":…}`: a field that says so by its
+ *   name, next to nothing but other fields of errors
+ * - any of these in `data`, `result` or `response`, if there is nothing else
  * - `{"message":"Internal server error"}` and nothing else (AWS's API Gateway), if the text says so
  * - `{"errorMessage":…,"errorType":…}` (AWS Lambda: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html)
  * - `{"detail":…}` without an answer next to it (FastAPI), and `{"errors":…}` with a text or an object (Rails)
  */
 export function anyErrorIn(body: unknown): string | undefined {
-  let message = body
-  // A loop, not recursion: lists may be nested deeper than the stack allows.
-  while (Array.isArray(message) && message.length === 1) message = message[0]
+  const message = unwrapped(body)
   if (!isObject(message)) return undefined
   if (hasError(message)) return errorText(message.error)
-  if (message.type === 'error' || message.object === 'error') return errorText(message)
+  if (KINDS.some((field) => message[field] === 'error')) return errorText(message)
   const listed = listAt(message, 'errors').find((error) => isError(error))
   if (listed !== undefined) return errorText(listed)
   const base = valueAt(message, 'base_resp')
@@ -60,14 +63,50 @@ export function anyErrorIn(body: unknown): string | undefined {
   if (enclosed !== undefined) return errorText(enclosed)
   const type = textAt(message, 'Output', '__type')
   if (type !== undefined && EXCEPTION.test(type)) return type
-  return hasNoAnswer(message) ? topLevelErrorIn(message) : undefined
+  return namedErrorIn(message) ?? (hasNoAnswer(message) ? topLevelErrorIn(message) : undefined)
 }
+
+/** Names of fields that hold an error, or one of its texts. */
+const ERROR_NAME =
+  /^(?:err(?:or)?|failure|exception)_?(?:message|msg|text|description|reason|details?|info)?$|exception$/i
+
+/** Returns the error of a field that says by its name what it is, if all other fields are those of errors, too. */
+function namedErrorIn(message: JsonObject): string | undefined {
+  const fields = Object.keys(message)
+  if (fields.length > MAX_ERROR_FIELDS) return undefined
+  const name = fields.find((field) => {
+    const value = message[field]
+    return ERROR_NAME.test(field) && typeof value !== 'number' && isError(value)
+  })
+  const isOfError = (field: string) => ERROR_NAME.test(field) || FIELDS_BESIDE_ERRORS.has(field)
+  const isAlone = fields.every((field) => isEmpty(message[field]) || isOfError(field))
+  return name !== undefined && isAlone ? errorText(message[name]) : undefined
+}
+
+const MAX_ERROR_FIELDS = 20
+
+/** Fields that say what a message is. */
+const KINDS = ['type', 'object', 'event']
+
+/** Returns what is in a list of one item, or in an object that only encloses an error. */
+function unwrapped(body: unknown): unknown {
+  let message = body
+  // A loop, not recursion: lists may be nested deeper than the stack allows.
+  while (Array.isArray(message) && message.length === 1) message = message[0]
+  if (!isObject(message)) return message
+  const [name, ...others] = Object.keys(message)
+  const inner = others.length === 0 && WRAPPERS.has(name ?? '') ? message[name!] : undefined
+  return hasError(inner) ? inner : message
+}
+
+const WRAPPERS = new Set(['data', 'result', 'response'])
 
 /** Where gateways have an error that is never part of an answer. */
 const ENCLOSED: readonly (readonly string[])[] = [
   ['ResponseMetadata', 'Error'],
   ['Response', 'Error'],
   ['Error'],
+  ['ErrorMsg'],
   ['fault', 'faultstring'],
 ]
 
@@ -76,13 +115,14 @@ const EXCEPTION = /#Unknown|(?:exception|error|fault|failure)$/i
 
 /**
  * - `Error: …`, `[ERROR] …`, `openai.RateLimitError: …`, `An upstream error: …`, or nothing but that: `ERROR`
- * - `An error occurred …`, `error code: 502` (Cloudflare), `upstream connect error or disconnect …` (Envoy)
+ * - `An error occurred …`, `error code: 502` (Cloudflare), `upstream connect error or disconnect …`, `no healthy upstream`
+ *   (Envoy), `Rate limit exceeded`
  * - the names of HTTP's statuses, also after their numbers: `502 Bad Gateway`, `HTTP/1.1 502 Bad Gateway`
  */
 const ERROR_SENTENCES = [
   /^\W{0,4}(?:[\w.]{1,40} ){0,3}[\w.]{0,60}(?:error|exception)\s*(?:[:\])}–—-]|[.!]*$)/i,
   /^\W{0,4}(?:an? )?(?:[\w.]{1,40} )?error (?:has )?(?:occurred\b|code\s*:)/i,
-  /^\W{0,4}upstream connect error\b/i,
+  /^\W{0,4}(?:upstream connect error|upstream request timeout|no healthy upstream|rate limit (?:exceeded|reached))\b/i,
   /^\W{0,4}(?:HTTP(?:\/[\d.]{1,3})? )?(?:[45]\d\d[ :-]{1,3})?(?:internal server error|bad gateway|service (?:temporarily )?unavailable|gateway time-?out|too many requests)\b/i,
 ]
 
@@ -122,7 +162,7 @@ const FIELDS_OF_MESSAGE = new Set(['message', 'Message', 'msg', 'request_id', 'r
 
 /** What the bytes of every error have that {@link anyErrorIn} or a format finds in a whole answer. */
 const ERROR_MARKS =
-  /err(?:or|_?msg)|fail|"fault"|"__type"|"base_resp"|"detail"|"(?:message|msg)"\s*:\s*"|"timeout"|"success"\s*:\s*false|"status"\s*:\s*[45]\d\d\b|^\s*[^{[\s]/i
+  /err(?:or|_?msg)|fail|exception|"fault"|"__type"|"base_resp"|"detail"|(?:message|msg)"\s*:\s*"|"timeout"|"(?:success|ok)"\s*:\s*"?false|"status"\s*:\s*[45]\d\d\b|^\s*[^{[\s]/i
 
 /** Returns whether the bytes of a JSON answer may report an error: if not, it need not be parsed to find one. */
 export function mayReportError(json: Buffer): boolean {
@@ -148,7 +188,9 @@ export function errorText(error: unknown): string {
  */
 export function isFailure(finishReason: string): boolean {
   const reason = finishReason.slice(0, MAX_REASON_CHARS)
-  return /^(?:\w+_)?error(?:_\w+)?$|^(?:failed|abort(?:ed)?|timeout|insufficient_system_resource)$/i.test(reason)
+  return /^(?:\w+_)?error(?:_\w+)?$|^(?:failed|abort(?:ed)?|timeout|exception|failure|insufficient_system_resource)$/i.test(
+    reason,
+  )
 }
 
 const MAX_REASON_CHARS = 64
@@ -172,30 +214,42 @@ function topLevelErrorIn(message: JsonObject): string | undefined {
 
 const MESSAGE_FIELDS = [
   ...['message', 'Message', 'msg', 'error_msg', 'errorMsg', 'error_message', 'errorMessage', 'error_description'],
-  ...['errmsg', 'err_msg'],
+  ...['errmsg', 'err_msg', 'Msg', 'resultMsg', 'return_msg'],
 ]
 const FIELDS_WITH_DETAIL = new Set(
   'detail errors status status_code code title type instance request_id traceId'.split(' '),
 )
-const SUCCESS = /^(?:0|2\d\d|ok|success|succeeded|none|null)?$/i
+const FIELDS_BESIDE_ERRORS = new Set([
+  ...[...FIELDS_WITH_DETAIL, ...MESSAGE_FIELDS, 'error_code', 'errorCode', 'error_type', 'errorType', 'success', 'ok'],
+  ...['param', 'requestId', 'RequestId', 'trace_id', 'timestamp', 'path'],
+])
+const SUCCESS = /^(?:0+|2\d\d|ok|success|succeeded|none|null)?$/i
 
 /** Returns whether a message can only be a failure, although it does not say what failed. */
-function failsWithoutWords({ status, success, __type: type }: JsonObject): boolean {
-  const isException = typeof type === 'string' && EXCEPTION.test(type.slice(-MAX_SENTENCE_CHARS))
-  return success === false || (typeof status === 'number' && status >= 400 && status < 600) || isException
+function failsWithoutWords({ status, __type: type, ...message }: JsonObject): boolean {
+  return saysNo(message) || (typeof status === 'number' && status >= 400 && status < 600) || isException(type)
 }
 
-function reportsFailure({ status, success, ...message }: JsonObject): boolean {
+/** Returns whether a type is that of an exception or an error: `com.amazon#ThrottlingException`, `api_error`. */
+function isException(type: unknown): boolean {
+  return typeof type === 'string' && EXCEPTION.test(type.slice(-MAX_SENTENCE_CHARS))
+}
+
+function saysNo(message: JsonObject): boolean {
+  return ['success', 'ok'].some((field) => message[field] === false || message[field] === 'false')
+}
+
+function reportsFailure({ status, type, ...message }: JsonObject): boolean {
   const isFailureStatus =
     typeof status === 'number'
       ? status >= 400
       : typeof status === 'string' && /^(?:error|fail(?:ed|ure)?)$/i.test(status)
-  return isFailureStatus || success === false || CODES.some((field) => isFailureCode(message[field]))
+  return isFailureStatus || saysNo(message) || isException(type) || CODES.some((field) => isFailureCode(message[field]))
 }
 
 const CODES = [
   ...['code', 'Code', 'error_code', 'errorCode', 'errcode', 'err_code', 'errno', 'status_code', 'statusCode'],
-  ...['__type', 'errorType'],
+  ...['ret', 'retcode', 'resultCode', 'return_code', 'http_status', '__type', 'errorType'],
 ]
 
 /** Returns whether a code reports a failure. `0`, `200`, `"success"` and the like are codes, too. */

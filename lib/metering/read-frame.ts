@@ -19,7 +19,17 @@ import { hasTooManyLines, isExpensiveToParse } from './parse-cost.js'
 /** Maximum number of characters kept of an error that is not JSON. */
 const MAX_ERROR_CHARS = 1000
 
-const ERROR_EVENT = /^(?:error|exception)$/i
+/** Names of events that are errors: `error`, `stream.error`, `overloaded_error`, `throttlingException`, `run.failed`. */
+const ERROR_EVENTS = [
+  /^error[._-]|(?:^|[._-])(?:error|exception|failed|failure)$/i,
+  /[a-z](?:Error|Exception|Failure)$/,
+]
+
+/** What they may be of without the answer having failed: a model goes on after a tool that failed. */
+const PARTIAL = /tool|call|step|function|item/i
+
+/** Of a name that is longer, this much of its end is read. */
+const MAX_NAME_CHARS = 100
 
 /** The message of a frame, and its data. */
 export interface ParsedFrame {
@@ -95,5 +105,10 @@ function errorOf({ event, data: text, isError }: Message, data: unknown, format:
   const spoken = sendsObjects(format) ? spokenErrorIn(data ?? text) : undefined
   if (spoken !== undefined) return spoken
   // An event of that name is an error, whatever its data.
-  return event !== undefined && ERROR_EVENT.test(event) ? errorText(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
+  return isErrorName(event) ? errorText(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
+}
+
+function isErrorName(event = ''): boolean {
+  const name = event.slice(-MAX_NAME_CHARS)
+  return ERROR_EVENTS.some((pattern) => pattern.test(name)) && !PARTIAL.test(name)
 }

@@ -91,6 +91,27 @@ const events: [what: string, event: string, said: RegExp][] = [
   ['an error written as JSON twice', data('{"error":{"message":"twice"}}'), /twice/],
   ['the name of an exception alone', data({ __type: 'com.amazon#UnknownOperationException' }), /UnknownOperation/],
   ['a message that says so', data({ message: 'Internal server error' }), /Internal server error/],
+  ['what `error` usually holds', data({ message: 'inner', type: 'invalid_request_error', code: null }), /inner/],
+  ['an exception under its name', data({ throttlingException: { message: 'slow down' } }), /slow down/],
+  ['an exception', data({ exception: 'worker gone', traceback: null, status: 500 }), /worker gone/],
+  ['an error message', data({ error_type: 'overloaded', error_message: 'no room' }), /no room/],
+  ['a failure', data({ failure: { message: 'no GPU' } }), /no GPU/],
+  ['an err', data({ err: 'no GPU' }), /no GPU/],
+  ['the event error in the data', data({ event: 'error', data: { x: 1 } }), /failed/],
+  ['ok: false', data({ ok: false, message: 'not ok' }), /not ok/],
+  ['success: "false"', data({ success: 'false', message: 'no success' }), /no success/],
+  ['a retcode', data({ retcode: 7, msg: 'by number' }), /by number/],
+  ['a return code', data({ return_code: 'FAIL', return_msg: 'by word' }), /by word/],
+  ['an ErrorMsg next to choices', data({ Choices: [{ Delta: {} }], ErrorMsg: { Msg: 'busy', Code: 4 } }), /busy/],
+  ['an error in data', data({ data: { error: { message: 'wrapped' } } }), /wrapped/],
+  ['an error in a result', data({ result: { error: 'wrapped' } }), /wrapped/],
+  ['an event named stream.error', 'event: stream.error\ndata: {"x":1}\n\n', /failed/],
+  ['an event named error.message', 'event: error.message\ndata: {"message":"named"}\n\n', /named/],
+  ['an event named overloaded_error', 'event: overloaded_error\ndata: {"message":"named"}\n\n', /named/],
+  ['an event named as an exception', 'event: throttlingException\ndata: {"message":"named"}\n\n', /named/],
+  ['an event named run.failed', 'event: run.failed\ndata: {"message":"named"}\n\n', /named/],
+  ['another sentence of Envoy', 'data: no healthy upstream\n\n', /healthy/],
+  ['a sentence of limiters', 'data: Rate limit exceeded, retry later\n\n', /Rate limit/],
 ]
 
 describe('an error within a stream, in whatever format, is upstream_error, and passes unchanged', () => {
@@ -146,11 +167,26 @@ describe('an error within a stream, in whatever format, is upstream_error, and p
     assert.equal((await app.record()).outcome, 'completed')
   })
 
+  test('next to the last text, however many events follow', async (t) => {
+    const failed = [{ finish_reason: 'error' }, { finish_reason: null, error: { message: 'no' } }].map((end) =>
+      data({ choices: [{ index: 0, delta: { content: ' was' }, ...end }] }),
+    )
+    const costs = data({ id: 'c', choices: [], cost: 1 }).repeat(6)
+    for (const event of failed) {
+      for (const rest of [costs, `${costs}data: [DONE]\n\n`]) {
+        const { received, record } = await answered(t, chat, SSE, [...chat.frames.slice(0, 3), event, rest].join(''))
+        assert.ok(received.endsWith(rest))
+        assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+      }
+    }
+  })
+
   const reasons: [WireStream, object][] = [
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'error' }] }],
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'insufficient_system_resource' }] }],
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'network_error' }] }],
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'abort' }] }],
+    [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'exception' }] }],
     [completions, { choices: [{ index: 0, text: '', finish_reason: 'internal_error' }] }],
     [
       chat,
@@ -292,7 +328,17 @@ describe('a message that resembles an error but is not one', () => {
     { choices, detail: null },
     { choices, Error: {}, errors: {}, errcode: 0, errmsg: 'ok', errorMessage: '' },
     { choices, status_code: 200, message: '' },
+    { choices, type: 'invalid_request_error', exception: null, ErrorMsg: { Msg: '', Code: 0 } },
+    { choices, retcode: '0000', ok: true, err: null },
   ]
+  for (const name of ['tool_error', 'tool_call.failed', 'response.mcp_call.failed', 'step-error', 'terror']) {
+    test(`in a stream: an event named ${name}`, async (t) => {
+      const event = `event: ${name}\ndata: {"choices":[],"x":1}\n\n`
+      const { record } = await answered(t, chat, SSE, event + chat.frames.join(''))
+      assert.deepEqual([record.outcome, record.error], ['completed', undefined])
+    })
+  }
+
   for (const chunk of ordinary) {
     test(`in a stream: ${JSON.stringify({ ...chunk, choices: 1 })}`, async (t) => {
       const { record } = await answered(t, chat, SSE, `${data(chunk)}data: [DONE]\n\n`)
@@ -313,6 +359,9 @@ describe('a message that resembles an error but is not one', () => {
     ['/v1/imports/i', { status: 'ok', errors: 3 }],
     ['/v1/imports/j', { status: 'ok', errors: 'none' }],
     ['/v1/measures/m', { Error: 0.05, value: 12 }],
+    ['/v1/jobs/j', { id: 'j', last_error: { message: 'x' }, error_details: 'of the last run' }],
+    ['/v1/jobs/k', { data: { message: 'failed before', state: 'done' } }],
+    ['/v1/jobs/l', { retcode: '0', msg: 'fine' }],
     ['/v1/measures/n', { Error: 'None', error: 'none', value: 12 }],
     ['/v1/measures/o', { Output: { __type: 'Text', text: 'of the model' } }],
     ['/v1/files/f', { id: 'f', object: 'file', status: 'error', status_details: 'bad' }],
