@@ -50,8 +50,20 @@ export class SseFramer extends BaseFramer {
 
   protected finish(): void {
     if (this.#lines === (this.#lineIsEmpty ? 2 : 1)) this.#checkLines(NO_BYTES, 0)
+    if (this.#isCutAfterData()) this.corrupt = 'it ended in the middle of an event'
     // After a CR, the first LF would only complete its line end.
-    if (this.pending.bytes > 0) this.emitRest(this.#lineIsEmpty && !this.#afterCR ? '\n' : '\n\n', this.#isEvent)
+    else if (this.pending.bytes > 0) this.emitRest(this.#lineIsEmpty && !this.#afterCR ? '\n' : '\n\n', this.#isEvent)
+  }
+
+  /**
+   * Returns whether the body ends within a line that follows the data of its event: with a part of the event's name or id,
+   * although the data is whole.
+   */
+  #isCutAfterData(): boolean {
+    if (this.#lineIsEmpty || this.#lines === 0 || this.pending.bytes > MAX_CHECKED_BYTES) return false
+    const block = Buffer.concat(this.pending.pieces).subarray(this.lastFrameEnd(0)).toString('latin1')
+    const lineStart = Math.max(block.lastIndexOf('\n'), block.lastIndexOf('\r')) + 1
+    return DATA_LINE.test(block.slice(0, lineStart)) && !DATA_OR_COMMENT.test(block.slice(lineStart))
   }
 
   #skipBom(chunk: Buffer, from: number): number {
@@ -185,6 +197,10 @@ export class SseFramer extends BaseFramer {
 }
 
 const NO_BYTES = Buffer.alloc(0)
+
+/** A line of data; a byte order mark may precede it. */
+const DATA_LINE = /(?:^|[\r\n\xbf])data:/
+const DATA_OR_COMMENT = /^(?:data:|:)/
 
 /** Returns what a line has as data; `undefined` if it is another field, or a comment. */
 function dataIn(line: Buffer): string | undefined {

@@ -124,6 +124,19 @@ test('a finish reason next to the last text completes a stream, however many eve
   assert.deepEqual([record.outcome, record.finishReason], ['completed', 'stop'])
 })
 
+test('an event is not whole if a line after its data is cut', async (t) => {
+  const chunk = chatChunk([{ index: 0, delta: { content: 'Once' }, finish_reason: 'stop' }])
+    .toString()
+    .trimEnd()
+  for (const half of ['event: err', 'id: 12', 'retry: 1']) {
+    const body = Buffer.from(`${chunk}\n${half}`)
+    const act = (call: Call) => delimited['the last chunk']!(call, 'text/event-stream', body)
+    const { app, body: received } = await exchanged(t, streams.chat, act)
+    assert.equal((await app.record()).code, 'upstream_truncated')
+    assert.doesNotMatch(received.toString(), /Once|event:|id:|retry:/)
+  }
+})
+
 test('[DONE] does not complete a response that has no last event', async (t) => {
   const { responses } = streams
   const body = Buffer.concat([...beforeTheEnd(responses), Buffer.from('data: [DONE]\n\n')])

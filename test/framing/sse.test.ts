@@ -448,3 +448,33 @@ describe('maxEventBytes', () => {
     assert.equal(framer.tooLarge, true)
   })
 })
+
+describe('a body that ends within a line', () => {
+  const end = (text: string) => {
+    const framer = new SseFramer(LARGE)
+    assert.equal(framer.push([Buffer.from(text)]), undefined)
+    const rest = framer.end()
+    return { rest: rest && latin1(rest), corrupt: framer.corrupt }
+  }
+  const corrupt = 'it ended in the middle of an event'
+
+  for (const br of ['\n', '\r\n', '\r']) {
+    for (const line of ['e', 'event: err', 'id: 12', 'retry: 1', 'data', 'x']) {
+      test(`after data, of another field: nothing goes out (${JSON.stringify(br + line)})`, () => {
+        for (const before of ['', '\uFEFF', `: a${br}`, `id: 1${br}`]) {
+          assert.deepEqual(end(`${before}data: {}${br}${line}`), { rest: undefined, corrupt })
+        }
+      })
+    }
+    for (const text of [
+      'data: {}',
+      `event: a${br}data: {}`,
+      `data: {${br}data: }`,
+      `data: {}${br}: co`,
+      `id: 1${br}event: a`,
+    ]) {
+      test(`of data, a comment or an event without data: the rest goes out (${JSON.stringify(text)})`, () =>
+        assert.deepEqual(end(text), { rest: `${text}\n\n`, corrupt: undefined }))
+    }
+  }
+})
