@@ -1,8 +1,9 @@
 import { AiProxyError, isA } from '../api/errors.js'
 import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
-import type { CompleteFormat, ParsedMessage, WholeItem } from '../formats/index.js'
+import { anyErrorIn, type CompleteFormat, type ParsedMessage, type WholeItem } from '../formats/index.js'
 import type { Framing, Message } from '../framing/index.js'
+import { tryParseJsonBytes } from '../json/json.js'
 import { UnwieldyJsonError } from '../json/parse-within-bounds.js'
 import { type TokensOf, tokensByApp } from '../options/estimate-tokens.js'
 import { sizeOf } from '../util/size-of.js'
@@ -215,8 +216,14 @@ export class StreamMeter implements Metering {
     for (const frame of frames) {
       this.#accumulator.addAtEnd(this.#read(frame, now)?.reading ?? {}, now)
     }
-    if (this.#accumulator.hasMessages || frames.length === 0) return
-    this.#accumulator.keepStray(frames)
+    if (this.#accumulator.hasMessages) this.#accumulator.error ??= this.#strayErrorIn(frames)
+    else if (frames.length > 0) this.#accumulator.keepStray(frames)
+  }
+
+  /** Finds an error in JSON that stands between events, where readers of events skip it. */
+  #strayErrorIn(frames: readonly Buffer[]): string | undefined {
+    const strays = frames.filter((frame) => frame[0] === OPEN_BRACE && !this.#framing.read(frame))
+    return strays.map((frame) => anyErrorIn(tryParseJsonBytes(frame))).find((error) => error !== undefined)
   }
 
   /** Finds the last frame of a turn that has content, which is usually the turn's last frame. */
@@ -297,6 +304,7 @@ export class StreamMeter implements Metering {
 
 const NONE: readonly Buffer[] = []
 const EMPTY = Buffer.alloc(0)
+const OPEN_BRACE = 0x7b
 
 function unreadable(): AiProxyError {
   return new AiProxyError('upstream_error', 'The provider sent an event that cannot be read')

@@ -181,6 +181,16 @@ describe('an error within a stream, in whatever format, is upstream_error, and p
     }
   })
 
+  test('in JSON between events, where clients skip it', async (t) => {
+    const stray = '{"error":{"message":"Key unknown"}}\n\n'
+    for (const body of [`${stray}data: [DONE]\n\n`, `${chat.frames[0]}${stray}data: [DONE]\n\n`]) {
+      const { received, record } = await answered(t, chat, SSE, body)
+      assert.equal(received, body)
+      assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+      assert.match(record.error ?? '', /Key unknown/)
+    }
+  })
+
   const reasons: [WireStream, object][] = [
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'error' }] }],
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'insufficient_system_resource' }] }],
