@@ -162,7 +162,7 @@ const FIELDS_OF_MESSAGE = new Set(['message', 'Message', 'msg', 'request_id', 'r
 
 /** What the bytes of every error have that {@link anyErrorIn} or a format finds in a whole answer. */
 const ERROR_MARKS =
-  /err(?:or|_?msg)|fail|exception|"fault"|"__type"|"base_resp"|"detail"|(?:message|msg)"\s*:\s*"|"timeout"|"(?:success|ok)"\s*:\s*"?false|"status"\s*:\s*[45]\d\d\b|^\s*[^{[\s]/i
+  /err(?:or|_?msg|")|fail|exception|"fault"|"__type"|"base_resp"|"detail"|(?:message|msg)"\s*:\s*"|"timeout"|"(?:success|ok)"\s*:\s*"?false|"status"\s*:\s*[45]\d\d\b|^\s*[^{[\s]/i
 
 /** Returns whether the bytes of a JSON answer may report an error: if not, it need not be parsed to find one. */
 export function mayReportError(json: Buffer): boolean {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type AnswerStart, answerStartFor } from './answer-start.js'
 import { type InspectedExchange, type Inspection, PAGE, TRUNCATED, UNREADABLE, type Verdict } from './inspection.js'
+import { labelOf } from './label.js'
 import { EventsInspection } from './preamble-events.js'
 import { JsonInspection } from './preamble-json.js'
 import { type BodyKind, isReadWhole, kindByFirstBytes, kindByHead } from './response-plan.js'
@@ -92,8 +93,9 @@ export class PreambleInspector implements Inspection {
   #inspectionOf(kind: BodyKind): Inspection | undefined {
     const { framing } = kind
     if (framing) return new EventsInspection(this.#exchange, framing, this.#maxEvents, this.#isCloseDelimited)
-    // A text that is written as it comes must not wait for its end.
-    const mayWait = kind.isJson || this.#isShort || !this.#exchange.asksForStream
+    // A text that is written as it comes must not wait for its end, unless it is labelled as JSON.
+    const isJson = kind.isJson || labelOf(this.#contentType).isJson
+    const mayWait = isJson || this.#isShort || !this.#exchange.asksForStream
     return isReadWhole(kind) && mayWait ? new JsonInspection(this.#exchange) : undefined
   }
 }

@@ -36,6 +36,18 @@ const failures: Readonly<
     code: 'upstream_truncated',
     status: 200,
   },
+  'sends a text labelled as JSON, of unknown length': {
+    act: ({ res }) => res.writeHead(200, { 'content-type': 'application/json' }).end('"502 Bad Gateway"'),
+    tries: 2,
+    code: 'upstream_error',
+    status: 200,
+  },
+  'sends an err': {
+    act: (call) => call.json(200, { err: 'no GPU' }),
+    tries: 2,
+    code: 'upstream_error',
+    status: 200,
+  },
   'sends a stream that cannot be decoded': {
     act: (call) => call.sse(['this is not gzip'], { 'content-encoding': 'gzip' }),
     tries: 2,
