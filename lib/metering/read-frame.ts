@@ -19,7 +19,9 @@ import { hasTooManyLines, isExpensiveToParse } from './parse-cost.js'
 /** Maximum number of characters kept of an error that is not JSON. */
 const MAX_ERROR_CHARS = 1000
 
-/** Names of events that are errors: `error`, `stream.error`, `overloaded_error`, `throttlingException`, `run.failed`. */
+const ERROR_EVENT = /^(?:error|exception)$/i
+
+/** More names of events that are errors: `stream.error`, `overloaded_error`, `throttlingException`, `run.failed`. */
 const ERROR_EVENTS = [
   /^error[._-]|(?:^|[._-])(?:error|exception|failed|failure)$/i,
   /[a-z](?:Error|Exception|Failure)$/,
@@ -105,10 +107,12 @@ function errorOf({ event, data: text, isError }: Message, data: unknown, format:
   const spoken = sendsObjects(format) ? spokenErrorIn(data ?? text) : undefined
   if (spoken !== undefined) return spoken
   // An event of that name is an error, whatever its data.
-  return isErrorName(event) ? errorText(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
+  return isErrorName(event, format) ? errorText(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
 }
 
-function isErrorName(event = ''): boolean {
+/** In a protocol that is not known, what has such a name may be anything but `error` itself. */
+function isErrorName(event = '', format: CompleteFormat): boolean {
   const name = event.slice(-MAX_NAME_CHARS)
-  return ERROR_EVENTS.some((pattern) => pattern.test(name)) && !PARTIAL.test(name)
+  if (ERROR_EVENT.test(name)) return true
+  return sendsObjects(format) && ERROR_EVENTS.some((pattern) => pattern.test(name)) && !PARTIAL.test(name)
 }

@@ -349,6 +349,12 @@ describe('a message that resembles an error but is not one', () => {
     })
   }
 
+  test('in a stream of another protocol: an event named job.failed', async (t) => {
+    const sent = 'event: job.failed\ndata: {"job":3}\n\nevent: end\ndata: {"jobs":4}\n\n'
+    const { record } = await answered(t, { path: '/v1/unheard', request: chat.request }, SSE, sent)
+    assert.deepEqual([record.outcome, record.error], ['completed', undefined])
+  })
+
   for (const chunk of ordinary) {
     test(`in a stream: ${JSON.stringify({ ...chunk, choices: 1 })}`, async (t) => {
       const { record } = await answered(t, chat, SSE, `${data(chunk)}data: [DONE]\n\n`)
