@@ -11,6 +11,9 @@ export const client = mutationsOf(
     ['if (id.n <= n) return false', 'if (id.n < n) return false', SPLITTERS, 'test/client/resuming.test.ts'],
     ['if (epoch !== undefined && id.epoch !== epoch) {', 'if (false) {'],
     ['if (bytes || splitter.hasPending) {', 'if (bytes) {'],
+    ["if (!this.#endsLikeBroken || (await this.#resumption.isOver())) return 'end'", "return 'end'"],
+    ['if (isOpen(response)) return false', ''],
+    ["headers.get(STATE) === 'lost' ? last > newest : last >= newest", 'last >= newest'],
     ['if (splitter.events > before) this.#resumption.onProgress()', ''],
     ['this.#context.splitter?.restart()', ''],
     [
