@@ -2,6 +2,7 @@ import type { HookedExchange } from '../api/hooks.js'
 import type { AiProxyOptions } from '../api/options.js'
 import type { Subject } from '../api/subject.js'
 import { isObject } from '../json/json.js'
+import { ignoreRejectionsIn } from '../util/promises.js'
 import { shown } from '../util/shown.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { isRejection } from './hook-rejection.js'
@@ -39,8 +40,13 @@ export function compileIdentify(
 function identified(returned: unknown): IdentifiedSubject | undefined {
   if (returned === null) return undefined
   const given = typeof returned === 'string' ? { id: returned } : returned
-  if (!isObject(given)) throw new HookFault(`identify returns an id, a subject or null, not ${shown(returned)}`)
-  return checkedSubject(given, 'identify returns')
+  try {
+    if (!isObject(given)) throw new HookFault(`identify returns an id, a subject or null, not ${shown(returned)}`)
+    return checkedSubject(given, 'identify returns')
+  } catch (error) {
+    ignoreRejectionsIn(returned)
+    throw error
+  }
 }
 
 /**

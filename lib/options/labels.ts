@@ -2,7 +2,7 @@ import type { HookedExchange } from '../api/hooks.js'
 import type { Labels } from '../api/labels.js'
 import { isObject } from '../json/json.js'
 import { isLabelName, LABEL_NAME_RULE, MAX_LABELS } from '../util/label-name.js'
-import { catchRejection } from '../util/promises.js'
+import { catchRejection, ignoreRejectionsIn, isThenable } from '../util/promises.js'
 import { shown } from '../util/shown.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 
@@ -20,11 +20,13 @@ export function compileLabels(
   if (!option) return undefined
   return (exchange) => {
     const report = (error: unknown) => hookErrors.report('labels', error, exchange)
+    let returned: unknown
     try {
-      const returned: unknown = option(exchange)
+      returned = option(exchange)
       if (catchRejection(returned, report)) throw new HookFault('labels returns an object at once, not a promise')
       return checkedLabels('labels returns', returned)
     } catch (error) {
+      ignoreRejectionsIn(returned)
       report(error)
       return undefined
     }
@@ -38,7 +40,7 @@ export function compileLabels(
  * @throws HookFault if they are not an object of a few short labels
  */
 export function checkedLabels(what: string, returned: unknown): Record<string, string> {
-  if (!isObject(returned)) throw new HookFault(`${what} an object, not ${shown(returned)}`)
+  if (!isObject(returned) || isThenable(returned)) throw new HookFault(`${what} an object, not ${shown(returned)}`)
   const labels: [string, string][] = []
   for (const name of Object.keys(returned)) {
     const value = returned[name]

@@ -1,5 +1,6 @@
 import type { HookedExchange } from '../api/hooks.js'
 import type { AiProxyOptions } from '../api/options.js'
+import { ignoreRejectionsIn } from '../util/promises.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { invalidOption } from './validate.js'
 
@@ -65,6 +66,7 @@ function checkedRules(returned: unknown): ModelFilter | undefined {
   try {
     return compileModelRules(returned ?? null)
   } catch (error) {
+    ignoreRejectionsIn(returned)
     throw new HookFault(`The function in \`models\` returned an invalid value: ${(error as Error).message}`)
   }
 }

@@ -3,7 +3,7 @@ import type { Refusal } from '../api/policy.js'
 import { isObject } from '../json/json.js'
 import { HookFault } from '../options/hook-errors.js'
 import { headerFault } from '../util/header-fault.js'
-import { ignoreRejection } from '../util/promises.js'
+import { ignoreRejection, ignoreRejectionsIn, isThenable } from '../util/promises.js'
 import { shown } from '../util/shown.js'
 
 /** Codes go into metrics as labels. */
@@ -16,6 +16,15 @@ const OWN_CODE = /^x_[a-z0-9_]{1,62}$/
  * @throws HookFault if it is no refusal
  */
 export function toPolicyFailure(policy: string, refusal: unknown): AiProxyError {
+  try {
+    return failureOf(policy, refusal)
+  } catch (error) {
+    ignoreRejectionsIn(refusal)
+    throw error
+  }
+}
+
+function failureOf(policy: string, refusal: unknown): AiProxyError {
   if (ignoreRejection(refusal)) throw new HookFault(`the policy ${policy} refuses at once, not with a promise`)
   if (!isObject(refusal)) throw new HookFault(`the policy ${policy} refuses with an object, not ${shown(refusal)}`)
   const { code = 'policy_refused', message, status, headers } = refusal as Partial<Refusal>
@@ -36,7 +45,17 @@ export function toPolicyFailure(policy: string, refusal: unknown): AiProxyError 
 
 /** Returns headers by lower-case names. @throws HookFault if one of them cannot be sent */
 export function checkedHeaders(policy: string, headers: unknown): Record<string, string> {
-  if (!isObject(headers)) throw new HookFault(`the policy ${policy} gives headers as an object, not ${shown(headers)}`)
+  try {
+    return lowerCased(policy, headers)
+  } catch (error) {
+    ignoreRejectionsIn(headers)
+    throw error
+  }
+}
+
+function lowerCased(policy: string, headers: unknown): Record<string, string> {
+  if (!isObject(headers) || isThenable(headers))
+    throw new HookFault(`the policy ${policy} gives headers as an object, not ${shown(headers)}`)
   const checked: Record<string, string> = {}
   for (const name of Object.keys(headers)) {
     const value = headers[name]

@@ -1,6 +1,7 @@
 import { hasMembers } from '../util/has-members.js'
 import { memoize } from '../util/memoize.js'
 import { rejectOption, rejectUnknownOptions } from '../util/option-errors.js'
+import { ignoreRejectionsIn } from '../util/promises.js'
 import { shown } from '../util/shown.js'
 import { type CalendarCache, type CalendarUnit, isTimeZone } from './calendar.js'
 import type { Bucket, Window } from './store.js'
@@ -66,12 +67,17 @@ export function compileRules(rules: unknown, now: number, calendar: CalendarCach
   if (!Array.isArray(rules)) throw new TypeError(`quota: limits takes a list of limits; got ${shown(rules)}`)
   if (rules.length > MAX_RULES) throw new TypeError(`quota: limits takes at most ${MAX_RULES} limits for a request`)
   const buckets: LimitBucket[] = []
-  for (let at = 0; at < rules.length; at++) {
-    for (const bucket of bucketsOf(rules[at], OPTIONS[at]!, now, calendar)) {
-      const isTwice = buckets.some(({ key, name }) => key === bucket.key && name === bucket.name)
-      if (isTwice) throw new TypeError(`quota: limits has two limits of ${bucket.name} for one key`)
-      buckets.push(bucket)
+  try {
+    for (let at = 0; at < rules.length; at++) {
+      for (const bucket of bucketsOf(rules[at], OPTIONS[at]!, now, calendar)) {
+        const isTwice = buckets.some(({ key, name }) => key === bucket.key && name === bucket.name)
+        if (isTwice) throw new TypeError(`quota: limits has two limits of ${bucket.name} for one key`)
+        buckets.push(bucket)
+      }
     }
+  } catch (error) {
+    ignoreRejectionsIn(rules)
+    throw error
   }
   return buckets
 }

@@ -22,6 +22,15 @@ export function ignoreRejection(value: unknown): boolean {
   return catchRejection(value, () => {})
 }
 
+/** Levels of the values that the app's functions return: labels of a subject, headers of a refusal, rules of a list. */
+const LEVELS = 3
+
+/** Handles the rejections of all promises in a value that is refused, where none of them is due. */
+export function ignoreRejectionsIn(value: unknown, levels: number = LEVELS): void {
+  if (ignoreRejection(value) || levels === 0 || typeof value !== 'object' || value === null) return
+  for (const member of Object.values(value)) ignoreRejectionsIn(member, levels - 1)
+}
+
 /** Returns whether `await` would wait for the value. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if (typeof value !== 'object' && typeof value !== 'function') return false

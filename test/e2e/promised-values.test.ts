@@ -62,6 +62,44 @@ describe('a promise that rejects where a value is due at once', () => {
   }
 })
 
+describe('a promise that rejects in what is returned', () => {
+  const rules = (rule: () => unknown) => withQuota({ limits: (() => [rule()]) as never })
+  const late = promised as () => never
+  const cases: Record<string, [status: number, given: Partial<AiProxyOptions>]> = {
+    'fields of a subject': [500, { identify: (() => ({ id: late(), tenant: late(), tier: late() })) as never }],
+    'models of a subject': [500, { identify: () => ({ id: 'ada', models: late() as never }) }],
+    'a model of a subject': [500, { identify: () => ({ id: 'ada', models: ['gpt-test', late()] }) }],
+    'labels of a subject': [500, { identify: () => ({ id: 'ada', labels: late() as never }) }],
+    'a label of a subject': [500, { identify: () => ({ id: 'ada', labels: { plan: late(), team: late() } }) }],
+    'a label': [200, { labels: () => ({ plan: late() }) }],
+    'a model': [500, { models: () => ['gpt-test', late()] }],
+    'a rule of a quota': [500, rules(late)],
+    'fields of a rule': [500, rules(() => ({ key: late(), tokens: late(), per: late() }))],
+    'a field of a second rule': [
+      500,
+      withQuota({
+        limits: () => [
+          { key: late(), tokens: 1, per: '1d' },
+          { key: late(), tokens: 1, per: '1d' },
+        ],
+      }),
+    ],
+    'headers of a policy': [500, withPolicy({ admit: () => ({ headers: late() as never }) })],
+    'a header of a policy': [500, withPolicy({ admit: () => ({ headers: { a: late(), b: late() } }) })],
+    'the status of a refusal': [500, withPolicy({ admit: () => ({ refuse: { message: 'No', status: late() } }) })],
+    'the headers of a refusal': [
+      500,
+      withPolicy({ admit: () => ({ refuse: { message: 'No', headers: { a: late(), b: late() } } }) }),
+    ],
+  }
+  for (const [name, [status, given]] of Object.entries(cases)) {
+    test(`${name}: is reported, and does not end the process`, async (t) => {
+      const reported = await reportedBy(t, given)
+      assert.deepEqual([reported.status, reported.errors.length], [status, 1])
+    })
+  }
+})
+
 describe('onExceeded of a quota', () => {
   const none = [{ key: 'all', requests: 0, per: '1d' as const }]
 
