@@ -67,7 +67,7 @@ export interface AnswerCache {
    *
    * @param which the key of one, or a function that returns whether to drop an answer
    * @returns a promise of how many were dropped
-   * @throws TypeError if the middleware has no option `cache`
+   * @throws TypeError if the middleware has no option `cache`, or if the function returns a promise
    */
   delete(which: string | ((answer: CachedAnswer) => boolean)): Promise<number>
 }

@@ -2,6 +2,8 @@ import type { CachedAnswer } from '../api/cache.js'
 import type { Journal, JournalPage } from '../api/journal.js'
 import type { CacheStats } from '../api/stats.js'
 import { isObject, tryParseJson } from '../json/json.js'
+import { rejectOption } from '../util/option-errors.js'
+import { ignoreRejection } from '../util/promises.js'
 
 /** Prefixes of names. */
 const ANSWER = 'c:'
@@ -100,8 +102,11 @@ export class KeptAnswers {
     await this.#journal.drop(LEASE + key, id)
   }
 
-  /** Drops answers. @returns how many */
+  /** Drops answers. @returns how many @throws TypeError if it is not said which */
   async delete(which: string | ((answer: CachedAnswer) => boolean)): Promise<number> {
+    if (typeof which !== 'string' && typeof which !== 'function') {
+      rejectOption('aiProxy', 'cache.delete(which)', which, 'the key of an answer, or a function')
+    }
     const names =
       typeof which === 'string'
         ? ([[ANSWER + which, await this.#journal.get(ANSWER + which)]] as const)
@@ -112,12 +117,18 @@ export class KeptAnswers {
       if (!pointer) continue
       const key = name.slice(ANSWER.length)
       const { id, hasUsage: _, ...answer } = pointer
-      if (typeof which === 'function' && !which({ key, ...answer })) continue
+      if (typeof which === 'function' && !isMeant(which({ key, ...answer }))) continue
       if (await this.#journal.drop(name)) count++
       await this.#journal.remove(id)
     }
     return count
   }
+}
+
+/** Any promise would pass for `true`. @throws TypeError if it is one */
+function isMeant(returned: unknown): boolean {
+  if (!ignoreRejection(returned)) return Boolean(returned)
+  throw new TypeError('aiProxy: the function in cache.delete(which) returns true or false at once, not a promise')
 }
 
 function readPointer(text: string | undefined): Pointer | undefined {

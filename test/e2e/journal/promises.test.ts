@@ -250,6 +250,10 @@ describe('cache and join', () => {
       return false
     })
     assert.equal(await app.proxy.cache.delete('another'), 0)
+    const wrong = /cache\.delete\(which\)/
+    await assert.rejects(app.proxy.cache.delete((async () => false) as never), wrong)
+    await assert.rejects(app.proxy.cache.delete((() => Promise.reject(new Error('late'))) as never), wrong)
+    await assert.rejects(app.proxy.cache.delete(undefined as never), wrong)
     assert.equal(await app.proxy.cache.delete(keys[0]!), 1)
     assert.equal(await ask(), 'miss')
     const without = await startApp(t, { target: provider.url })
