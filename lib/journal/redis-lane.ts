@@ -10,6 +10,7 @@ import { RedisLookUp } from './redis-look-up.js'
 import { RedisNames } from './redis-names.js'
 import { RedisPresence } from './redis-presence.js'
 import { journalScripts } from './redis-scripts.js'
+import { wholeMs } from './redis-time.js'
 import { SILENCE_MS } from './redis-watch-loop.js'
 import type { WatchedEntry } from './redis-watched-entry.js'
 import { RedisWatches } from './redis-watches.js'
@@ -142,7 +143,7 @@ export class RedisLane {
 
   async keep(id: string, ms: number): Promise<void> {
     await this.#appends.flushed(id)
-    const time = String(Math.max(1, Math.round(ms)))
+    const time = wholeMs(ms)
     await this.#link.run(journalScripts.keep, [this.#keys.entry(id), this.#keys.stream(id)], [time])
   }
 

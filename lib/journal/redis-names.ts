@@ -2,6 +2,7 @@ import { parseInteger } from './redis-answers.js'
 import type { RedisKeys } from './redis-keys.js'
 import type { RedisLink } from './redis-link.js'
 import { nameScripts } from './redis-name-scripts.js'
+import { wholeMs } from './redis-time.js'
 
 /** Names that are listed at once. */
 const LISTED_AT_ONCE = 500
@@ -22,7 +23,7 @@ export class RedisNames {
   /** @returns whether it was set */
   async put(name: string, value: string, ttlMs: number, ifAbsent: boolean): Promise<boolean> {
     const mark = `${this.#process}${(this.#puts++).toString(36)}`
-    const time = String(Math.max(1, Math.round(ttlMs)))
+    const time = wholeMs(ttlMs)
     const args = [name, mark, value, time, ifAbsent ? '1' : '0']
     return isDone(await this.#link.run(nameScripts.put, this.#keysOf(name), args))
   }

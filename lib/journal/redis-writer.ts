@@ -8,6 +8,7 @@ import type {
 } from '../api/journal.js'
 import { encodeItem } from './redis-items.js'
 import { RetainedItems } from './redis-retained.js'
+import { wholeMs } from './redis-time.js'
 
 /** Bytes that a waiting call of the writer takes in addition to its own. */
 const CALL_BYTES = 250
@@ -176,7 +177,7 @@ export class RedisEntryWriter implements JournalWriter {
     this.#seq++
     const args = [
       ...[String(this.#seq), this.#seq === 1 ? this.#entry.about : '', String(this.#newest), String(this.#oldest)],
-      ...[head, end, String(Math.max(1, Math.round(this.#entry.keepMs))), trim ? String(trim.kept) : ''],
+      ...[head, end, wholeMs(this.#entry.keepMs), trim ? String(trim.kept) : ''],
       String(items.length / 5),
       ...items,
     ]

@@ -225,6 +225,18 @@ describe('a journal in Redis', { skip: withoutRedis }, () => {
     for (const key of ['entry:ended', 'events:ended', 'name:name', 'names']) assert.ok(times.get(key)! <= 5000, key)
   })
 
+  test('keeps an entry and a name for ever, or nearly', async (t) => {
+    const journal = await journalOf(t)
+    const keepMs = Number.MAX_VALUE
+    const writer = journal.create(entryOf('eternal', { keepMs }), new Told())
+    writer.end({ how: 'complete', about: '{}' })
+    assert.equal(await journal.put('eternal', 'value', keepMs), true)
+    await journal.keep('eternal', keepMs)
+    assert.equal((await journal.read('eternal', 0, 1)).state, 'ended')
+    assert.equal(await journal.get('eternal'), 'value')
+    assert.equal(journal.stats().failures, 0)
+  })
+
   test('keeps no more of a long entry than it may', async (t) => {
     const journal = await journalOf(t)
     const writer = journal.create(entryOf('a', { maxBytes: 64_000, trims: true }), new Told())
