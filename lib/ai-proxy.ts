@@ -15,12 +15,11 @@ import { Arrival } from './handle/arrival.js'
 import { ChargedAnswers } from './handle/charged-answers.js'
 import type { ProxyContext } from './handle/context.js'
 import { settlePolicies } from './handle/exchange-policies.js'
-import { createJournals } from './handle/journals.js'
+import { createJournals, createKeptAnswers } from './handle/journals.js'
 import { endsPipeline } from './handle/pipeline.js'
 import { SetupWarnings } from './handle/setup-warnings.js'
 import { StreamReaders } from './handle/stream-readers.js'
 import { TargetPool } from './handle/target-pool.js'
-import { KeptAnswers } from './journal/answer-cache.js'
 import type { Config } from './options/config.js'
 import { defaults } from './options/defaults.js'
 import { resolveOptions } from './options/resolve.js'
@@ -109,7 +108,7 @@ export function aiProxy<Req extends IncomingMessage = Request>(options: AiProxyO
     readers: new StreamReaders(),
     owners: config.resume && journals.resume && new AnswerOwners(journals.resume, config.resume),
     charged: new ChargedAnswers(),
-    answers: config.cache && journals.cache && new KeptAnswers(journals.cache, config.cache.ttlMs),
+    answers: createKeptAnswers(config, journals),
     held: new HeldBytes(config.limits),
     overload: config.overload && new OverloadGuard(config.overload.maxEventLoopDelayMs),
     onUnflushable: () => warnings.report('AI_PROXY_CANNOT_FLUSH'),

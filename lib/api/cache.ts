@@ -22,7 +22,10 @@ export type CachePace =
 export interface CacheOptions<Req extends IncomingMessage = Request> {
   /** Where the answers are kept: see `express-ai-proxy/journal`. Default: that of `resume`, or a `memoryJournal()`. */
   journal?: Journal
-  /** How long an answer is kept, in milliseconds. */
+  /**
+   * How long requests get an answer, in milliseconds. It is kept for another five minutes (with `resume`, for `windowMs` if that
+   * is more) for those that have got it by then.
+   */
   ttlMs: number
   /**
    * Names those who share answers: a user, a team, everybody. It must return at once; '' or a value that is not a string is an

@@ -1,5 +1,6 @@
 import type { Journal, JournalStats } from '../api/journal.js'
 import { journalStatsOf } from '../exchange/journal-figures.js'
+import { KeptAnswers, READ_MS } from '../journal/answer-cache.js'
 import { memoryJournal } from '../journal/memory-journal.js'
 import type { Config } from '../options/config.js'
 
@@ -30,4 +31,12 @@ export function createJournals({ resume, cache }: Config): Journals {
       await own?.close()
     },
   }
+}
+
+/** Makes what knows the answers that are kept for others; `undefined` if that is off. */
+export function createKeptAnswers({ cache, resume }: Config, journals: Journals): KeptAnswers | undefined {
+  if (!cache || !journals.cache) return undefined
+  // Whoever got an answer may continue it, however soon it is too old for others.
+  const readMs = Math.max(READ_MS, resume && journals.cache === journals.resume ? resume.windowMs : 0)
+  return new KeptAnswers(journals.cache, { ttlMs: cache.ttlMs, readMs })
 }

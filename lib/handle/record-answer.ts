@@ -2,7 +2,7 @@ import type { JournalEnd } from '../api/journal.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { callsTool } from '../formats/index.js'
 import type { Framing } from '../framing/index.js'
-import type { KeptAnswers } from '../journal/answer-cache.js'
+import { type KeptAnswers, READ_MS } from '../journal/answer-cache.js'
 import { answerEnd, readAnswerEnd } from '../journal/answer-end.js'
 import { Recorder } from '../journal/recorder.js'
 import { newStreamId, subjectKey } from '../journal/stream-ids.js'
@@ -18,8 +18,6 @@ import { goneName, streamsUrlOf } from './stream-route.js'
 
 /** How many windows the owner of a stream is remembered for, once the stream is not kept any more. */
 const REMEMBERED_WINDOWS = 12
-/** How long others may take to read a shared answer after its end. */
-const READ_MS = 300_000
 
 /** Returns who may continue the answer to a request; `undefined` if nobody may. */
 export async function readerOf(exchange: Exchange, { config }: ProxyContext): Promise<string | undefined> {

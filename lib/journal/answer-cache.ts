@@ -9,8 +9,16 @@ import { ignoreRejection } from '../util/promises.js'
 const ANSWER = 'c:'
 const LEASE = 'j:'
 
-/** How long those who read an answer may take after it was replaced. */
-const READ_MS = 300_000
+/** How long those who read an answer may take once no further request gets it. */
+export const READ_MS = 300_000
+
+/** How long answers are kept, in milliseconds. */
+interface Lifetimes {
+  /** How long requests get an answer. */
+  readonly ttlMs: number
+  /** How long those who got it may read it after that, or continue it. */
+  readonly readMs: number
+}
 
 /** What is kept under a key. */
 interface Pointer {
@@ -33,16 +41,16 @@ export interface FoundAnswer extends Pointer {
 /** Whole answers by the keys of their requests, and the leaders: requests whose answer is under way. */
 export class KeptAnswers {
   readonly #journal: Journal
-  readonly #ttlMs: number
+  readonly #lifetimes: Lifetimes
   readonly #now: () => number
   #hits = 0
   #misses = 0
   #joins = 0
 
   /** @param now milliseconds since the epoch */
-  constructor(journal: Journal, ttlMs: number, now: () => number = Date.now) {
+  constructor(journal: Journal, lifetimes: Lifetimes, now: () => number = Date.now) {
     this.#journal = journal
-    this.#ttlMs = ttlMs
+    this.#lifetimes = lifetimes
     this.#now = now
   }
 
@@ -76,10 +84,11 @@ export class KeptAnswers {
   /** Keeps an answer whose entry has ended. */
   async store(key: string, answer: Omit<Pointer, 'storedAt'>): Promise<void> {
     const before = readPointer(await this.#journal.get(ANSWER + key))
-    await this.#journal.keep(answer.id, this.#ttlMs)
-    await this.#journal.put(ANSWER + key, JSON.stringify({ ...answer, storedAt: this.#now() }), this.#ttlMs)
+    const { ttlMs, readMs } = this.#lifetimes
+    await this.#journal.keep(answer.id, ttlMs + readMs)
+    await this.#journal.put(ANSWER + key, JSON.stringify({ ...answer, storedAt: this.#now() }), ttlMs)
     // Some may still read the one before.
-    if (before && before.id !== answer.id) await this.#journal.keep(before.id, READ_MS)
+    if (before && before.id !== answer.id) await this.#journal.keep(before.id, readMs)
   }
 
   /** Drops an entry that nobody needs. */
