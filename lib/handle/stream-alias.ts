@@ -2,8 +2,8 @@ import type { Journal } from '../api/journal.js'
 import { isObject, tryParseJson } from '../json/json.js'
 import { catchRejection } from '../util/promises.js'
 
-/** How long a second id can be used at least. */
-const ALIAS_MS = 60 * 60_000
+/** How long an answer may take: a second id is made when it begins, and the window follows its end. */
+const ANSWER_MS = 60 * 60_000
 
 /** What a client's own id of an answer leads to. */
 export interface StreamAlias {
@@ -18,7 +18,7 @@ export interface StreamAlias {
 /** Gives an answer a second id, for a client that shares it, or that was given an id before there was an answer. */
 export function putAlias(journal: Journal, id: string, alias: StreamAlias, windowMs: number): void {
   // The store reports its failures itself.
-  catchRejection(journal.put(nameOf(id), JSON.stringify(alias), Math.max(windowMs, ALIAS_MS)), () => {})
+  catchRejection(journal.put(nameOf(id), JSON.stringify(alias), windowMs + ANSWER_MS), () => {})
 }
 
 /** Finds what a second id leads to. */
