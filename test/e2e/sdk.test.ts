@@ -10,7 +10,9 @@ import { type Call, type Owner, type Provider, startProvider } from './support/p
 interface Failure {
   readonly code: string
   readonly options?: Partial<AiProxyOptions>
-  readonly act?: (call: Call, protocol: Protocol, app: App) => unknown
+  readonly act?: (call: Call, protocol: Protocol) => unknown
+  /** What is done once the client has two events. */
+  readonly afterEvents?: (app: App) => void
 }
 
 const begin = (call: Call, { events }: Protocol) => call.sse(events.slice(0, 2))
@@ -39,10 +41,8 @@ const inTheStream: Failure[] = [
   },
   {
     code: 'shutting_down',
-    act: (call, protocol, app) => {
-      begin(call, protocol)
-      void app.proxy.close({ graceMs: 20 })
-    },
+    act: begin,
+    afterEvents: (app) => void app.proxy.close({ graceMs: 0 }),
   },
 ]
 
@@ -56,10 +56,8 @@ const beforeTheFirstByte: (Failure & { status: number })[] = [
 ]
 
 async function start(t: Owner, { options, act }: Partial<Failure>, protocol: Protocol): Promise<[App, Provider]> {
-  let app: App | undefined
-  const provider = await startProvider(t, { onCall: (call) => act?.(call, protocol, app!) })
-  app = await startApp(t, { target: provider.url, ...options })
-  return [app, provider]
+  const provider = await startProvider(t, { onCall: (call) => act?.(call, protocol) })
+  return [await startApp(t, { target: provider.url, ...options }), provider]
 }
 
 describe('the official openai SDK', () => {
@@ -131,7 +129,7 @@ describe('the official openai SDK', () => {
         let seen = 0
         await assert.rejects(
           async () => {
-            for await (const _ of await run(app)) seen++
+            for await (const _ of await run(app)) if (++seen === 2) failure.afterEvents?.(app)
           },
           (thrown) => {
             assert.ok(thrown instanceof OpenAI.APIError)
@@ -189,7 +187,8 @@ describe('the official Anthropic SDK', () => {
       let seen = 0
       await assert.rejects(
         async () => {
-          for await (const _ of await clientOf(app).messages.create({ ...message, stream: true })) seen++
+          for await (const _ of await clientOf(app).messages.create({ ...message, stream: true }))
+            if (++seen === 2) failure.afterEvents?.(app)
         },
         (thrown) => {
           assert.ok(thrown instanceof Anthropic.APIError)
