@@ -49,7 +49,7 @@ export async function admitByPolicies(
   const admitted = run.admit()
   const headers = isThenable(admitted) ? await admitted : admitted
   if (exchange.isSettled || exchange.res.headersSent) return
-  for (const name of Object.keys(headers)) exchange.res.setHeader(name, headers[name]!)
+  for (const [name, value] of Object.entries(headers)) exchange.res.setHeader(name, value)
 }
 
 /** Notifies the policies of an exchange of its end, unless it has done so before. */

@@ -79,7 +79,7 @@ export class PolicyRun implements ExchangePolicies {
    * @throws AiProxyError what a policy refused with, or `policy_failed`; as a rejection if one of them waited
    */
   admit(): PolicyHeaders | Promise<PolicyHeaders> {
-    return this.#askFrom(0, NONE)
+    return this.#askFrom(0, {})
   }
 
   #askFrom(first: number, given: PolicyHeaders): PolicyHeaders | Promise<PolicyHeaders> {
@@ -89,7 +89,7 @@ export class PolicyRun implements ExchangePolicies {
       this.#asked = at + 1
       const admission = this.#guarded(() => policy.admit?.(this.#views[at]!))
       if (isThenable(admission)) return this.#awaited(toPromise(admission), at, headers)
-      headers = merged(headers, this.#headersOf(policy, admission))
+      headers = { ...headers, ...this.#headersOf(policy, admission) }
     }
     return headers
   }
@@ -104,7 +104,7 @@ export class PolicyRun implements ExchangePolicies {
     } finally {
       this.#pending = undefined
     }
-    const all = merged(headers, this.#headersOf(this.#policies[at]!, admitted))
+    const all = { ...headers, ...this.#headersOf(this.#policies[at]!, admitted) }
     return this.#isOver ? all : this.#askFrom(at + 1, all)
   }
 
@@ -114,14 +114,14 @@ export class PolicyRun implements ExchangePolicies {
 
   /** @throws AiProxyError if the policy refuses */
   #headersOf({ name }: Policy, admission: unknown): PolicyHeaders {
-    if (admission === undefined) return NONE
+    if (admission === undefined) return {}
     const refusal = this.#guarded(() => {
       if (!isObject(admission)) throw new HookFault(`the policy ${name} admits with an object or nothing`)
       return admission.refuse === undefined ? undefined : toPolicyFailure(name, admission.refuse)
     })
     if (refusal) throw refusal
     const { headers } = admission as { headers?: unknown }
-    return headers === undefined ? NONE : this.#guarded(() => checkedHeaders(name, headers))
+    return headers === undefined ? {} : this.#guarded(() => checkedHeaders(name, headers))
   }
 
   check(): AiProxyError | undefined {
@@ -173,12 +173,4 @@ export class PolicyRun implements ExchangePolicies {
   #report(error: unknown): void {
     this.#environment.config.hookErrors.report('policies', error, this.#views[0])
   }
-}
-
-const NONE: PolicyHeaders = {}
-
-/** Later ones win. Usually there is one policy, and nothing to merge. */
-function merged(given: PolicyHeaders, further: PolicyHeaders): PolicyHeaders {
-  if (further === NONE) return given
-  return given === NONE ? further : { ...given, ...further }
 }

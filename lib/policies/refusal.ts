@@ -56,12 +56,11 @@ export function checkedHeaders(policy: string, headers: unknown): Record<string,
 function lowerCased(policy: string, headers: unknown): Record<string, string> {
   if (!isObject(headers) || isThenable(headers))
     throw new HookFault(`the policy ${policy} gives headers as an object, not ${shown(headers)}`)
-  const checked: Record<string, string> = {}
-  for (const name of Object.keys(headers)) {
-    const value = headers[name]
+  const checked: [string, string][] = []
+  for (const [name, value] of Object.entries(headers)) {
     const fault = headerFault(name, value)
     if (fault) throw new HookFault(`the policy ${policy} gave a header that cannot be sent: ${fault}`)
-    checked[name.toLowerCase()] = value as string
+    checked.push([name.toLowerCase(), value as string])
   }
-  return checked
+  return Object.fromEntries(checked)
 }

@@ -25,7 +25,7 @@ function takeArrived(req: IncomingMessage, size: number): Buffer | undefined {
   return bytes ?? undefined
 }
 
-/** Set on requests. A WeakSet would cost more than all else that is done here. */
+/** Set on a request whose bytes have all been read before Node has said that no more will come. */
 const ALL_BYTES_READ = Symbol('all bytes read')
 
 /** Returns whether no more of a request's body is to come, even if Node has not said so yet. */

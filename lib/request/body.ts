@@ -6,10 +6,10 @@ import { sharedTurns } from '../scheduling/turns.js'
 import { readAll } from './arriving-body.js'
 import type { BodyBytes } from './body-bytes.js'
 import { decoderFor, undecodableError } from './content-coding.js'
-import { decompress, parseAtOnce, parsed, surveyFields } from './parse-body.js'
+import { decompress, parsed, surveyFields } from './parse-body.js'
 import { bodyLeftByParser } from './parsed-body.js'
 import type { ReadResources } from './read-resources.js'
-import { type BodyJson, isShort, type RequestFormat, scanBody, scanCompressedBody } from './scan-body.js'
+import { type BodyJson, type RequestFormat, scanBody, scanCompressedBody } from './scan-body.js'
 
 /** The client's body on its way to the provider. */
 export interface RequestBody extends BodyJson {
@@ -90,10 +90,7 @@ export async function readBody(
   const decoder = decoderFor(encoding)
   if (!isEdited) {
     try {
-      if (decoder === 'identity') {
-        if (isShort(content)) return { content, headers, json: parseAtOnce(content) }
-        return { content, headers, ...(await scanBody(content, format, resources)) }
-      }
+      if (decoder === 'identity') return { content, headers, ...(await scanBody(content, format, resources)) }
       // A coding that we cannot decode is no error: the provider may know it.
       const result = decoder ? await scanCompressedBody(content, decoder, format, resources) : { json: undefined }
       return { content, headers, ...result }

@@ -35,14 +35,9 @@ const MAX_PARSED_WORK = 50_000
 
 const MAX_ID_BYTES = 4096
 
-/** Returns whether a body is parsed in no time, whatever it contains. */
-export function isShort(bytes: Buffer): boolean {
-  return bytes.length <= HARMLESS_BYTES
-}
-
 /** Reads what the proxy needs to know about a body that is forwarded unchanged. */
 export async function scanBody(bytes: Buffer, format: RequestFormat, resources: ReadResources): Promise<BodyJson> {
-  if (isShort(bytes)) return { json: parseAtOnce(bytes) }
+  if (bytes.length <= HARMLESS_BYTES) return { json: parseAtOnce(bytes) }
   const usageField = format.usageRequest?.[0]
   const continued = continuationNames(format)
   const fields = ['model', 'stream', ...continued, usageField].filter((name) => name !== undefined)

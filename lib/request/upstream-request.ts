@@ -37,10 +37,8 @@ export async function upstreamRequest(
   const { auth } = config
   const { req } = exchange
   const given = req.headers
-  const ours = resolveCredentials('auth.headers', auth.headers, exchange)
-  const authHeaders = Array.isArray(ours) ? ours : await ours
-  const oursInQuery = resolveCredentials('auth.query', auth.query, exchange)
-  const authQuery = Array.isArray(oursInQuery) ? oursInQuery : await oursInQuery
+  const authHeaders = await resolveCredentials('auth.headers', auth.headers, exchange)
+  const authQuery = await resolveCredentials('auth.query', auth.query, exchange)
   // A hook may set credentials too: one per user, or a signature.
   const holdsCredentials = config.holdsCredentials || (!config.forwardCredentials && mayHoldCredentials(hooked))
   const rules = answerRulesFor(config.origin, config.prefix + path.decoded)
