@@ -27,8 +27,9 @@ export function errorIn(message: unknown): string | undefined {
  * their own forms.
  *
  * - `{"error":…}` and `{"errors":[…]}`
- * - `{"type":"error",…}`, `{"object":"error",…}` (vLLM, Mistral), `{"event":"error",…}` (Dify)
+ * - `{"type":"error",…}`, `{"object":"error",…}` (vLLM, Mistral), `{"event":"error",…}` (Dify), `{"level":"error",…}` (logs)
  * - `{"base_resp":{"status_code":1008,"status_msg":…}}`: https://platform.minimax.io/docs/api-reference/errorcode
+ * - `{"header":{"code":10013,"message":…}}` without an answer next to it (iFlytek: https://www.xfyun.cn/doc/spark/Web.html)
  * - `{"ResponseMetadata":{"Error":{"Code":…,"Message":…}}}`: https://www.volcengine.com/docs/6369/68677; Tencent has it
  *   in `Response` (https://www.tencentcloud.com/document/api/1081/37684) or, within a stream, in `ErrorMsg`
  *   (https://cloud.tencent.com/document/api/1729/101838), AWS in `Error` alone
@@ -38,7 +39,8 @@ export function errorIn(message: unknown): string | undefined {
  *   https://www.alibabacloud.com/help/en/model-studio/error-code; Alibaba's gateway begins the names with capitals
  * - `{"__type":"ThrottlingException","message":…}` (AWS: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html),
  *   or without the message
- * - `{"success":false}`, `{"ok":false}`, `{"status":503,"title":…}` without an answer next to it
+ * - `{"success":false}`, `{"ok":false}`, `{"status":503,"title":…}`, `{"statusCode":500,"body":…}` without an answer next to it
+ * - `{"state":"failed"}` next to nothing but other fields of errors
  * - `{"type":"invalid_request_error","message":…}` without an answer next to it: what `error` usually holds
  * - `{"throttlingException":{…}}` (AWS, as its SDKs show an exception), `{"error_message":…}`: a field that says so by its
  *   name, next to nothing but other fields of errors
@@ -51,7 +53,7 @@ export function anyErrorIn(body: unknown): string | undefined {
   const message = unwrapped(body)
   if (!isObject(message)) return undefined
   if (hasError(message)) return errorText(message.error)
-  if (KINDS.some((field) => message[field] === 'error')) return errorText(message)
+  if (KINDS.some((field) => isWordForError(message[field]))) return errorText(message)
   const listed = listAt(message, 'errors').find((error) => isError(error))
   if (listed !== undefined) return errorText(listed)
   const base = valueAt(message, 'base_resp')
@@ -85,8 +87,15 @@ function namedErrorIn(message: JsonObject): string | undefined {
 
 const MAX_ERROR_FIELDS = 20
 
-/** Fields that say what a message is. */
-const KINDS = ['type', 'object', 'event']
+/** Fields that say what a message is, or how grave. */
+const KINDS = ['type', 'object', 'event', 'kind', 'level', 'severity']
+
+function isWordForError(value: unknown): boolean {
+  return typeof value === 'string' && /^(?:error|fatal)$/i.test(value)
+}
+
+/** Fields in which servers say how the request went, next to the answer. */
+const HEADS = ['header', 'head', 'status', 'meta']
 
 /** Returns what is in a list of one item, or in an object that only encloses an error. */
 function unwrapped(body: unknown): unknown {
@@ -129,16 +138,20 @@ const ERROR_SENTENCES = [
 /** `no error: …` */
 const NO_ERROR = /^\W{0,4}(?:[\w.]{1,40} ){0,2}(?:no|without|0) (?:[\w.]{1,40} )?(?:error|exception)/i
 
+/** A page of HTML, or the error of a store in XML. */
+const PAGE = /^\s*<(?:!doctype|html|head|body|\?xml|error)\b/i
+
 /** Returns whether a text that stands where a message should be says that something failed. */
 function isErrorSentence(text: string): boolean {
   const start = text.slice(0, MAX_SENTENCE_CHARS)
+  if (PAGE.test(start)) return true
   return ERROR_SENTENCES.some((pattern) => pattern.test(start)) && !NO_ERROR.test(start)
 }
 
 const MAX_SENTENCE_CHARS = 300
 
 /**
- * Returns the error that stands in the place of a message, in a protocol whose messages are objects: a sentence, an error
+ * Returns the error that stands in the place of a message, in a protocol whose messages are objects: a sentence, a page, an error
  * in JSON that was written as a string of JSON once more, or a `message` that says so, and nothing else.
  *
  * @param data parsed JSON, or a text that is not JSON
@@ -162,7 +175,7 @@ const FIELDS_OF_MESSAGE = new Set(['message', 'Message', 'msg', 'request_id', 'r
 
 /** What the bytes of every error have that {@link anyErrorIn} or a format finds in a whole answer. */
 const ERROR_MARKS =
-  /err(?:or|_?msg|")|fail|exception|"fault"|"__type"|"base_resp"|"detail"|(?:message|msg)"\s*:\s*"|"timeout"|"(?:success|ok)"\s*:\s*"?false|"status"\s*:\s*[45]\d\d\b|^\s*[^{[\s]/i
+  /err(?:or|_?msg|")|fail|exception|fatal|"fault"|"__type"|"base_resp"|"detail"|(?:message|msg)"\s*:\s*"|"timeout"|"(?:success|ok)"\s*:\s*"?false|"(?:http_?)?status(?:_?code)?"\s*:\s*[45]\d\d\b|^\s*[^{[\s]/i
 
 /** Returns whether the bytes of a JSON answer may report an error: if not, it need not be parsed to find one. */
 export function mayReportError(json: Buffer): boolean {
@@ -172,7 +185,7 @@ export function mayReportError(json: Buffer): boolean {
 /** Returns the text of an error: the error itself if it is a string, or one of its fields. */
 export function errorText(error: unknown): string {
   if (typeof error === 'string' && error !== '') return error
-  for (const field of [...MESSAGE_FIELDS, 'detail', 'title', 'code', 'type', '__type']) {
+  for (const field of [...MESSAGE_FIELDS, 'detail', 'title', 'body', 'code', 'type', '__type']) {
     const said = textAt(error, field)
     if (said) return said
   }
@@ -197,8 +210,10 @@ const MAX_REASON_CHARS = 64
 
 /** Returns the error of a message that has a code and a text, or a `detail`, at its top level. */
 function topLevelErrorIn(message: JsonObject): string | undefined {
-  const sentence = MESSAGE_FIELDS.map((field) => textAt(message, field)).find(Boolean)
-  if (sentence !== undefined && !SUCCESS.test(sentence) && reportsFailure(message)) return sentence
+  const sentence = sentenceOf(message)
+  if (failsInWords(message)) return sentence
+  const head = HEADS.map((field) => message[field]).find((each) => isObject(each) && failsInWords(each))
+  if (head !== undefined) return errorText(head)
   if (sentence === undefined && failsWithoutWords(message)) return errorText(message)
   if (!Object.keys(message).every((field) => FIELDS_WITH_DETAIL.has(field))) return undefined
   const { errors } = message
@@ -225,9 +240,35 @@ const FIELDS_BESIDE_ERRORS = new Set([
 ])
 const SUCCESS = /^(?:0+|2\d\d|ok|success|succeeded|none|null)?$/i
 
+function sentenceOf(message: unknown): string | undefined {
+  return MESSAGE_FIELDS.map((field) => textAt(message, field)).find(Boolean)
+}
+
+/** Returns whether a message says that something failed, and what. */
+function failsInWords(message: JsonObject): boolean {
+  const sentence = sentenceOf(message)
+  return sentence !== undefined && !SUCCESS.test(sentence) && reportsFailure(message)
+}
+
 /** Returns whether a message can only be a failure, although it does not say what failed. */
-function failsWithoutWords({ status, __type: type, ...message }: JsonObject): boolean {
-  return saysNo(message) || (typeof status === 'number' && status >= 400 && status < 600) || isException(type)
+function failsWithoutWords(message: JsonObject): boolean {
+  const hasStatus = STATUSES.some((field) => {
+    const status = message[field]
+    return typeof status === 'number' && status >= 400 && status < 600
+  })
+  return hasStatus || isFailedState(message) || saysNo(message) || isException(message.__type)
+}
+
+/** Returns whether nothing is said but that something failed. A job has an id, and more: somebody asked for its state. */
+function isFailedState(message: JsonObject): boolean {
+  const isAlone = Object.keys(message).every((field) => field === 'state' || FIELDS_BESIDE_ERRORS.has(field))
+  return isAlone && (isWordForFailure(message.state) || isWordForFailure(message.status))
+}
+
+const STATUSES = ['status', 'statusCode', 'status_code', 'http_status', 'httpStatus']
+
+function isWordForFailure(value: unknown): boolean {
+  return typeof value === 'string' && /^(?:error|fail(?:ed|ure)?)$/i.test(value)
 }
 
 /** Returns whether a type is that of an exception or an error: `com.amazon#ThrottlingException`, `api_error`. */
@@ -239,11 +280,9 @@ function saysNo(message: JsonObject): boolean {
   return ['success', 'ok'].some((field) => message[field] === false || message[field] === 'false')
 }
 
-function reportsFailure({ status, type, ...message }: JsonObject): boolean {
+function reportsFailure({ status, state, type, ...message }: JsonObject): boolean {
   const isFailureStatus =
-    typeof status === 'number'
-      ? status >= 400
-      : typeof status === 'string' && /^(?:error|fail(?:ed|ure)?)$/i.test(status)
+    typeof status === 'number' ? status >= 400 : isWordForFailure(status) || isWordForFailure(state)
   return isFailureStatus || saysNo(message) || isException(type) || CODES.some((field) => isFailureCode(message[field]))
 }
 
@@ -283,7 +322,10 @@ function hasNoAnswer(message: JsonObject): boolean {
   )
 }
 
-const ERROR_FIELDS = new Set(['detail', 'details', 'errors', 'metadata', 'base_resp', 'trace', 'stackTrace'])
+const ERROR_FIELDS = new Set([
+  ...['detail', 'details', 'errors', 'metadata', 'base_resp', 'trace', 'stackTrace', 'headers', 'body'],
+  ...HEADS,
+])
 const ANSWER_FIELDS = new Set([
   'text',
   'content',

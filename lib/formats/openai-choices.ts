@@ -95,7 +95,7 @@ export function readChoices(
 ): ParsedMessage {
   const choices = listAt(data, 'choices')
   const usage = usageIn(data, choices)
-  const error = failureIn(data) ?? firstText(choices, errorIn)
+  const error = failureIn(data) ?? firstText(choices, choiceError)
   const reasons = choices.map((choice) => reasonAt(choice, 'finish_reason'))
   return parsedMessage({
     model: textAt(data, 'model'),
@@ -115,6 +115,11 @@ export function choicesProgress(data: JsonObject): Progress | undefined {
   const isPiece =
     Array.isArray(data.choices) || /^(?:chat\.completion\.chunk|text_completion)/.test(textAt(data, 'object') ?? '')
   return isPiece ? { choices: severalChoices(data.choices, (choice) => reasonAt(choice, 'finish_reason')) } : undefined
+}
+
+/** Reads the failure of a choice. Some gateways have it in the piece that would have come next, or in the message. */
+function choiceError(choice: unknown): string | undefined {
+  return errorIn(choice) ?? errorIn(valueAt(choice, 'delta')) ?? errorIn(valueAt(choice, 'message'))
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { answersInObjects, spokenErrorIn } from '../formats/index.js'
 import { type AnswerStart, answerStartFor } from './answer-start.js'
 import { type InspectedExchange, type Inspection, PAGE, TRUNCATED, UNREADABLE, type Verdict } from './inspection.js'
 import { labelOf } from './label.js'
@@ -95,7 +96,13 @@ export class PreambleInspector implements Inspection {
     if (framing) return new EventsInspection(this.#exchange, framing, this.#maxEvents, this.#isCloseDelimited)
     // A text that is written as it comes must not wait for its end, unless it is labelled as JSON.
     const isJson = kind.isJson || labelOf(this.#contentType).isJson
-    const mayWait = isJson || this.#isShort || !this.#exchange.asksForStream
+    const mayWait = isJson || this.#isShort || !this.#exchange.asksForStream || this.#startsAsError()
     return isReadWhole(kind) && mayWait ? new JsonInspection(this.#exchange) : undefined
+  }
+
+  /** Whether what has come of a text says that something failed. */
+  #startsAsError(): boolean {
+    const text = this.#start.toString('utf8', 0, MAX_ERROR_BYTES)
+    return answersInObjects(this.#exchange.format) && spokenErrorIn(text) !== undefined
   }
 }

@@ -111,6 +111,23 @@ const events: [what: string, event: string, said: RegExp][] = [
   ['an event named as an exception', 'event: throttlingException\ndata: {"message":"named"}\n\n', /named/],
   ['an event named run.failed', 'event: run.failed\ndata: {"message":"named"}\n\n', /named/],
   ['another sentence of Envoy', 'data: no healthy upstream\n\n', /healthy/],
+  [
+    'a head that has a code',
+    data({ header: { code: 10013, message: 'refused input', sid: 's', status: 2 } }),
+    /refused/,
+  ],
+  ['a meta that has a code', data({ meta: { code: 'LIMIT', msg: 'by meta' }, data: null }), /by meta/],
+  ['an answer of AWS Lambda, as data', data({ statusCode: 500, headers: { a: 'b' }, body: 'no worker' }), /no worker/],
+  ['a status code, and no more', data({ status_code: 503 }), /failed/],
+  ['the kind error', data({ kind: 'Error', message: 'kind' }), /kind/],
+  ['a line of a log', data({ level: 'error', msg: 'lost the worker', ts: 1 }), /lost the worker/],
+  ['a severity', data({ severity: 'FATAL', message: 'out of memory' }), /out of memory/],
+  ['a state', data({ state: 'failed', request_id: 'r' }), /failed/],
+  ['a state, with a message', data({ state: 'FAILED', message: 'no GPU' }), /no GPU/],
+  ['a status that is a word', data({ status: 'failure' }), /failed/],
+  ['a page', 'data: <!DOCTYPE html><html><body>Bad gateway</body></html>\n\n', /Bad gateway/],
+  ['a page over lines', 'data: <html>\ndata: <h1>No way</h1>\n\n', /No way/],
+  ['an error in XML', 'data: <?xml version="1.0"?><Error><Code>SlowDown</Code></Error>\n\n', /SlowDown/],
   ['a sentence of limiters', 'data: Rate limit exceeded, retry later\n\n', /Rate limit/],
 ]
 
@@ -210,6 +227,8 @@ describe('an error within a stream, in whatever format, is upstream_error, and p
     [cohere, { type: 'message-end', delta: { finish_reason: 'TIMEOUT' } }],
     [cohere, { type: 'message-end', delta: { finish_reason: 'ERROR_TOXIC' } }],
     [chat, { choices: [{ index: 0, delta: {}, error: { message: 'no' } }] }],
+    [chat, { choices: [{ index: 0, delta: { content: '', error: { message: 'no' } }, finish_reason: null }] }],
+    [chat, { choices: [{ index: 0, message: { error: 'no' } }] }],
     [completions, { choices: [{ index: 0, text: '', finish_reason: 'error' }] }],
     [cohere, { type: 'message-end', delta: { finish_reason: 'ERROR' } }],
     [responses, { type: 'response.failed', response: { id: 'r', status: 'failed', error: null } }],
@@ -257,6 +276,8 @@ describe('an error within a JSON answer with status 200', () => {
     '[{"error":{"message":"Key unknown"}}]',
     '{"fault":{"faultstring":"Key unknown"}}',
     '{"errcode":40001,"errmsg":"Key unknown"}',
+    '{"header":{"code":10005,"message":"Key unknown"}}',
+    '{"statusCode":401,"body":"Key unknown"}',
   ]
   for (const { name, path, request } of [chat, responses, anthropic, geminiSse, cohere]) {
     for (const body of bodies) {
@@ -340,6 +361,8 @@ describe('a message that resembles an error but is not one', () => {
     { choices, status_code: 200, message: '' },
     { choices, type: 'invalid_request_error', exception: null, ErrorMsg: { Msg: '', Code: 0 } },
     { choices, retcode: '0000', ok: true, err: null },
+    { choices, header: { code: 0, message: 'Success' }, kind: 'chunk', level: 'info', state: 'failed' },
+    { choices, meta: { code: 'a', message: 'b' }, statusCode: 200, severity: 'NEGLIGIBLE' },
   ]
   for (const name of ['tool_error', 'tool_call.failed', 'response.mcp_call.failed', 'step-error', 'terror']) {
     test(`in a stream: an event named ${name}`, async (t) => {
@@ -377,6 +400,9 @@ describe('a message that resembles an error but is not one', () => {
     ['/v1/measures/m', { Error: 0.05, value: 12 }],
     ['/v1/jobs/j', { id: 'j', last_error: { message: 'x' }, error_details: 'of the last run' }],
     ['/v1/jobs/k', { data: { message: 'failed before', state: 'done' } }],
+    ['/v1/jobs/m', { id: 'm', state: 'failed', attempts: 3 }],
+    ['/v1/imports/k', { state: 'failed', rows: 3 }],
+    ['/v1/jobs/n', { header: { code: 0, message: 'Success' }, payload: { text: 'x' } }],
     ['/v1/jobs/l', { retcode: '0', msg: 'fine' }],
     ['/v1/measures/n', { Error: 'None', error: 'none', value: 12 }],
     ['/v1/measures/o', { Output: { __type: 'Text', text: 'of the model' } }],

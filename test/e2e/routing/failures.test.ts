@@ -42,6 +42,22 @@ const failures: Readonly<
     code: 'upstream_error',
     status: 200,
   },
+  'sends a text that says so, of unknown length': {
+    act: ({ res }) => {
+      res.writeHead(200, { 'content-type': 'text/plain' })
+      res.write('upstream connect error or disconnect/reset before headers')
+      res.end()
+    },
+    tries: 2,
+    code: 'upstream_error',
+    status: 200,
+  },
+  'sends an event that is a page': {
+    act: (call) => call.sse(['data: <html><h1>Bad gateway</h1></html>\n\n']).end(),
+    tries: 2,
+    code: 'upstream_error',
+    status: 200,
+  },
   'sends an err': {
     act: (call) => call.json(200, { err: 'no GPU' }),
     tries: 2,
