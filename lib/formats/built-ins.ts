@@ -6,6 +6,7 @@ import { cohere } from './cohere.js'
 import type { FormatName } from './format.js'
 import { gemini } from './gemini.js'
 import { geminiInteractions } from './gemini-interactions.js'
+import { llamaCpp } from './llama-cpp.js'
 import { ollamaChat, ollamaGenerate } from './ollama.js'
 import { openaiChat } from './openai-chat.js'
 import { openaiCompletions } from './openai-completions.js'
@@ -30,6 +31,7 @@ export const builtIns: Readonly<Record<FormatName, BuiltInFormat>> = {
   'ollama-generate': ollamaGenerate,
   cohere,
   tgi,
+  'llama-cpp': llamaCpp,
 }
 
 /** The built-in formats as a list. */

@@ -18,6 +18,7 @@ export type FormatName =
   | 'ollama-generate'
   | 'cohere'
   | 'tgi'
+  | 'llama-cpp'
 
 /** Name of a format that the app defines. It begins with `x-`, which no built-in format ever will. */
 export type CustomFormatName = `x-${string}`

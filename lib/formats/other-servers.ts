@@ -10,7 +10,7 @@ export const otherEndpoints: readonly string[] = [
   // Hugging Face models in Ollama.
   'GET **/models/hf.co/*/*',
   'GET **/models/accounts/*/models/*',
-  ...['POST score', 'POST classify', 'POST tokenize', 'POST detokenize', 'POST completion', 'POST infill'],
+  ...['POST score', 'POST classify', 'POST tokenize', 'POST detokenize'],
   ...['GET health', 'GET version'],
   ...['GET **/api/v1/key', 'GET **/api/v1/credits', 'GET **/api/v1/generation'],
 ]

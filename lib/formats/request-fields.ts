@@ -46,6 +46,7 @@ const fieldsOf = {
   'ollama-generate': ollama,
   cohere: ['documents', 'connectors', 'k', 'p'],
   tgi: ['parameters', 'max_new_tokens', 'max_length'],
+  'llama-cpp': ['n_predict', 'cache_prompt', 'grammar', 'json_schema', 'response_fields', 'id_slot'],
 } as const satisfies Readonly<Record<FormatName, readonly string[]>>
 
 /** Fields of gateways (OpenRouter, Vercel, LiteLLM) and of servers of open models. */

@@ -189,6 +189,22 @@ interface TgiEvent extends Open {
   details?: Open | null
 }
 
+/** https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md */
+interface LlamaCppRequest extends Open {
+  prompt?: unknown
+  stream?: boolean
+  n_predict?: number
+  temperature?: number
+}
+
+interface LlamaCppEvent extends Open {
+  content?: string
+  stop?: boolean
+  stop_type?: string
+  tokens_evaluated?: number
+  tokens_predicted?: number
+}
+
 /** https://docs.cohere.com/reference/chat */
 interface CohereRequest extends Open {
   model?: string
@@ -219,6 +235,7 @@ export interface ProviderRequests {
   'ollama-generate': OllamaRequest
   cohere: CohereRequest
   tgi: TgiRequest
+  'llama-cpp': LlamaCppRequest
   [custom: CustomFormatName]: Open
 }
 
@@ -238,5 +255,6 @@ export interface ProviderEvents {
   'ollama-generate': OllamaLine
   cohere: CohereEvent
   tgi: TgiEvent
+  'llama-cpp': LlamaCppEvent
   [custom: CustomFormatName]: Open
 }

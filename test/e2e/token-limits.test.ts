@@ -43,6 +43,7 @@ describe('maxOutputTokens', () => {
     'ollama-generate': /\{"error":".*","code":"output_tokens_exceeded"\}\n/,
     cohere: /data: \{"message":".*","code":"output_tokens_exceeded"\}/,
     tgi: /data: \{"error":".*","error_type":"output_tokens_exceeded"\}/,
+    'llama-cpp': /data: \{"error":\{.*"output_tokens_exceeded"/,
   }
 
   for (const stream of allStreams) {

@@ -7,6 +7,7 @@ const cohere = getFormat('cohere')
 const interactions = getFormat('gemini-interactions')
 const media = getFormat('openai-media')
 const tgi = getFormat('tgi')
+const llamaCpp = getFormat('llama-cpp')
 
 const lines: Case[] = [
   ['a start', '{"is_finished":false,"event_type":"stream-start","generation_id":"g1"}', { responseId: 'g1' }],
@@ -195,3 +196,43 @@ const tokens: Case[] = [
 ]
 describe('tgi', () => readsMessages(tgi, tokens))
 survivesAnything(tgi, tokens)
+
+const pieces: Case[] = [
+  [
+    'a piece',
+    '{"index":0,"content":" upon","tokens":[],"stop":false,"id_slot":-1,"tokens_predicted":2,"tokens_evaluated":9}',
+    { text: ' upon' },
+  ],
+  [
+    'the last message',
+    '{"index":0,"content":"","tokens":[],"stop":true,"model":"m","tokens_predicted":12,"tokens_evaluated":9,"generation_settings":{"n_predict":12},"prompt":"Tell","truncated":false,"stop_type":"limit","stopping_word":"","tokens_cached":20,"timings":{"cache_n":4,"prompt_n":5,"predicted_n":12}}',
+    {
+      model: 'm',
+      finishReason: 'limit',
+      usage: { inputTokens: 9, outputTokens: 12, cachedInputTokens: 4 },
+      isLast: true,
+    },
+  ],
+  [
+    'the last message of an older server',
+    '{"content":"","stop":true,"model":"/m.gguf","stopped_eos":true,"stopped_limit":false,"stopped_word":false,"tokens_cached":20,"tokens_evaluated":9,"tokens_predicted":12}',
+    { model: '/m.gguf', finishReason: 'eos', usage: { inputTokens: 9, outputTokens: 12 }, isLast: true },
+  ],
+  ['an error', '{"error":{"code":400,"message":"too long","type":"exceed_context_size_error"}}', { error: 'too long' }],
+]
+describe('llama-cpp', () => {
+  readsMessages(llamaCpp, pieces)
+  readsAnswers(llamaCpp, [
+    [
+      'a whole answer, of which only some fields were asked for',
+      '{"content":"Once upon","stop":true,"tokens_predicted":2,"tokens_evaluated":9}',
+      { text: 'Once upon', usage: { inputTokens: 9, outputTokens: 2 }, isLast: true },
+    ],
+  ])
+  tellsTerminators(
+    llamaCpp,
+    [`data: ${pieces[1]![1]}\n\n`],
+    [`data: ${pieces[0]![1]}\n\n`, 'data: {"content":"\\"stop\\":true","stop":false}\n\n'],
+  )
+})
+survivesAnything(llamaCpp, pieces)

@@ -103,6 +103,7 @@ describe('detectFormat', () => {
     'ollama-generate': ['/api/generate'],
     cohere: ['/v2/chat', '/api/v2/chat', '/v1/chat', '/v1/embed', '/v2/embed', '/v1/rerank', '/v2/rerank'],
     tgi: ['/generate_stream'],
+    'llama-cpp': ['/completion', '/infill', '/base/completion'],
   }
   for (const [name, claimed] of Object.entries(paths)) {
     for (const path of claimed) test(`${path}: ${name}`, () => assert.equal(detectFormat(path).name, name))
@@ -121,7 +122,7 @@ describe('detectFormat', () => {
 })
 
 describe('getFormat', () => {
-  test('has fourteen formats', () => assert.equal(formatNames.length, 14))
+  test('has fifteen formats', () => assert.equal(formatNames.length, 15))
   for (const name of formatNames) test(name, () => assert.equal(getFormat(name).name, name))
 })
 

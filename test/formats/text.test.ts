@@ -687,6 +687,32 @@ const cases: Readonly<Record<FormatName, Readonly<Record<string, Case>>>> = {
       capitals: { generated_text: 'A' },
     },
   },
+  'llama-cpp': {
+    'a piece with its alternatives': {
+      data: { content: 'a', stop: false, completion_probabilities: [{ token: 'a', top_logprobs: [{ token: 'b' }] }] },
+      text: 'a',
+      replaced: {
+        content: 'X',
+        stop: false,
+        completion_probabilities: [{ token: 'a', top_logprobs: [{ token: 'b' }] }],
+      },
+      capitals: {
+        content: 'A',
+        stop: false,
+        completion_probabilities: [{ token: 'A', top_logprobs: [{ token: 'B' }] }],
+      },
+    },
+    'a piece of an older server': {
+      data: { content: 'a', completion_probabilities: [{ content: 'a', probs: [{ tok_str: 'b', prob: 0.1 }] }] },
+      text: 'a',
+      replaced: { content: 'X', completion_probabilities: [{ content: 'a', probs: [{ tok_str: 'b', prob: 0.1 }] }] },
+      capitals: { content: 'A', completion_probabilities: [{ content: 'A', probs: [{ tok_str: 'B', prob: 0.1 }] }] },
+    },
+    'the last message': {
+      data: { content: '', stop: true, prompt: 'a', stopping_word: '' },
+      capitals: { content: '', stop: true, prompt: 'a', stopping_word: '' },
+    },
+  },
 }
 
 /** The same, frozen at every depth: what changes it, throws. */

@@ -238,6 +238,19 @@ const tellings: readonly [who: string, format: FormatName, answer: Record<string
     { generated_text: 'Hi', details: { generated_tokens: 40, finish_reason: 'length', prefill: [{ id: 1 }] } },
     [1, 0, 0, 40, 0],
   ],
+  [
+    'llama.cpp',
+    'llama-cpp',
+    {
+      content: 'Hi',
+      stop: true,
+      tokens_evaluated: 130,
+      tokens_predicted: 40,
+      tokens_cached: 169,
+      timings: { cache_n: 30 },
+    },
+    [100, 30, 0, 40, 0],
+  ],
 ]
 
 describe('token counts have one meaning', () => {

@@ -198,6 +198,14 @@ const answers: readonly (readonly [what: string, format: FormatName, answer: Ans
       details: { finish_reason: 'length', generated_tokens: 5, input_length: 9 },
     }),
   ],
+  [
+    'a completion of llama.cpp',
+    'llama-cpp',
+    (content) => ({
+      ...{ content, stop: true, model: 'm-1', tokens_predicted: 5, tokens_evaluated: 9, prompt: content },
+      ...{ stop_type: 'limit', tokens_cached: 13, timings: { cache_n: 4 } },
+    }),
+  ],
 ]
 
 /** What an answer told, all but how many bytes its text has. */

@@ -27,6 +27,7 @@ const expected: Record<FormatName, [inputTokens: number, outputTokens: number]> 
   'ollama-generate': [10, 20],
   cohere: [10, 20],
   tgi: [10, 20],
+  'llama-cpp': [10, 20],
 }
 
 describe('uniform usage', () => {

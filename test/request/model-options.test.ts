@@ -187,6 +187,7 @@ describe('maxOutputTokens is written to each format’s own field', () => {
     ['cohere', {}, { max_tokens: 5 }],
     ['gemini-interactions', {}, { generation_config: { max_output_tokens: 5 } }],
     ['tgi', { inputs: 'x' }, { inputs: 'x', parameters: { max_new_tokens: 5 } }],
+    ['llama-cpp', { prompt: 'x' }, { prompt: 'x', n_predict: 5 }],
   ]
   for (const [format, body, expected] of table) {
     test(`${format}: ${JSON.stringify(expected)}`, () => {

@@ -291,6 +291,25 @@ const cohere: WireStream = {
   },
 }
 
+const llamaCppMessages = [
+  ...pieces.map((content, at) => ({
+    ...{ index: 0, content, tokens: [], stop: false, id_slot: -1, tokens_predicted: at + 1, tokens_evaluated: 60 },
+  })),
+  {
+    ...{ index: 0, content: '', tokens: [], stop: true, model, tokens_predicted: 18, tokens_evaluated: 60 },
+    ...{ prompt: 'Tell a story', truncated: false, stop_type: 'eos', tokens_cached: 77, timings: { cache_n: 32 } },
+  },
+]
+const llamaCpp: WireStream = {
+  name: 'llama.cpp',
+  format: 'llama-cpp',
+  path: '/completion',
+  request: { model, stream: true, prompt: 'Tell a story' },
+  contentType: 'text/event-stream',
+  frames: llamaCppMessages.map((message) => sseEvent(message)),
+  told: { usage: { ...usage(false, 60, 18), cachedInputTokens: 32 }, finishReason: 'eos' },
+}
+
 export const streams = {
   chat,
   completions,
@@ -303,6 +322,7 @@ export const streams = {
   ollamaChat,
   ollamaGenerate,
   cohere,
+  llamaCpp,
 } as const satisfies Record<string, WireStream>
 
 export const allStreams: readonly WireStream[] = Object.values(streams)
