@@ -2,8 +2,11 @@ import type { Refusal } from '../api/policy.js'
 import { type AnyFormatName, duration, noRetryHeadersOf } from '../formats/index.js'
 import type { LimitStatus } from './headers.js'
 
-/** Later than this, a client that tries again by itself would only hammer. */
-const SOON_MS = 120_000
+/**
+ * Later than this, a client that tries again by itself would only hammer: OpenAI's and Anthropic's SDKs for Python then
+ * ignore `retry-after`, and try again within seconds.
+ */
+const SOON_MS = 60_000
 
 /** A request that exceeds a limit. */
 export interface Exceeded {
