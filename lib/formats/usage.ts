@@ -61,11 +61,22 @@ function firstNonZero(reported: object, sums: readonly (readonly Path[])[]): num
 function sumAt(reported: object, paths: readonly Path[]): number | undefined {
   let sum: number | undefined
   for (const path of paths) {
-    const count = valueAt(reported, ...path)
-    if (isCount(count)) sum = (sum ?? 0) + count
+    const count = countIn(valueAt(reported, ...path))
+    if (count !== undefined) sum = (sum ?? 0) + count
   }
   return sum
 }
+
+/**
+ * Reads a count. Protocol buffers write whole numbers of 64 bits as strings:
+ * https://protobuf.dev/programming-guides/json/
+ */
+function countIn(value: unknown): number | undefined {
+  const count = typeof value === 'string' && DIGITS.test(value) ? Number(value) : value
+  return isCount(count) ? count : undefined
+}
+
+const DIGITS = /^\d{1,15}$/
 
 /** Infers the missing one of input and output if the total leaves something for it. */
 function inferMissing(usage: Usage, counting: Counting): Usage {
