@@ -43,8 +43,10 @@ export function acceptsRest(
   // The name of its event may identify a terminator even if its data is incomplete or has not arrived.
   if (data && format.isTerminator(event) && !isUnfinishedJson(Buffer.from(data))) return true
   const isComment = data === undefined && framer.last() === undefined
-  if (data === undefined && !isComment) answer.keepStray([rest])
-  return isComment
+  // Nor is JSON under the wrong label cut if it is whole; what it says is read at the end.
+  if (isComment || (data === undefined && framer.events === 1 && isObject(tryParseJson(rest.toString())))) return true
+  if (data === undefined) answer.keepStray([rest])
+  return false
 }
 
 /**
@@ -65,7 +67,9 @@ export function failureAtEnd(
   if (answer.isTruncated) return truncated()
   if (!framing || isEnclosed || answer.isComplete) return undefined
   const isEmpty = framer.events === 0 && !format.isGuess
-  return strayFailure(exchange, framing) ?? (answer.isRecognised || isEmpty ? truncated() : undefined)
+  const stray = strayFailure(exchange, framing)
+  if (stray || answer.isComplete) return stray
+  return answer.isRecognised || isEmpty ? truncated() : undefined
 }
 
 /** Returns what is wrong with an answer of which no more has come than the start. */
@@ -114,14 +118,21 @@ function truncated(cause?: Error): AiProxyError {
 /** A line of an event stream: a known field, or a comment. */
 const FIELD = /^(?:data|event|id|retry)?:/m
 
-/** Returns the failure of an event stream that contains no event, but a page or an error in JSON. */
+/**
+ * Returns the failure of an event stream that contains no event, but a page or an error in JSON. If it is a whole answer in
+ * JSON, under the wrong label, that is read.
+ */
 function strayFailure({ answer, format, secrets }: EndedAnswer, framing: Framing): AiProxyError | undefined {
   const { strayText, hasMessages } = answer
   if (framing !== sse || hasMessages || !strayText?.trim() || FIELD.test(strayText)) return undefined
   const parsed = tryParseJson(strayText)
-  const error = (isObject(parsed) && format.readAnswer(parsed).error) || anyErrorIn(parsed)
+  const reading = isObject(parsed) ? format.readAnswer(parsed) : {}
+  const error = reading.error || anyErrorIn(parsed)
   // Parsing undoes how a secret may have been escaped.
   if (error) return new AiProxyError('upstream_error', `The provider failed within its answer: ${secrets.mask(error)}`)
-  const isAnswer = typeof parsed === 'object' && parsed !== null
-  return isAnswer ? undefined : new AiProxyError('upstream_error', 'The provider did not answer with an event stream')
+  const isRead = Boolean(reading.finishReason || reading.usage)
+  if (isRead) answer.add({ ...reading, isLast: true }, performance.now())
+  // In an unknown protocol, any JSON may be an answer.
+  if (isRead || (format.isGuess && typeof parsed === 'object' && parsed !== null)) return undefined
+  return new AiProxyError('upstream_error', 'The provider did not answer with an event stream')
 }

@@ -51,6 +51,21 @@ describe('a whole JSON answer labelled as a stream', () => {
     })
   }
 
+  for (const text of [JSON.stringify(answer), `${printed}\n\n`]) {
+    test(`also where a stream was asked for: ${JSON.stringify(text.slice(0, 3))}`, async (t) => {
+      const { text: received, record } = await answered(t, chat, SSE, [text])
+      assert.equal(received.trimEnd(), text.trimEnd())
+      assert.deepEqual([record.outcome, record.finishReason, record.usage?.outputTokens], ['completed', 'stop', 7])
+    })
+  }
+
+  test('unless it is cut, or none of the format', async (t) => {
+    for (const text of [printed.slice(0, -2), '{"status":"ok"}', '{"status":"ok"}\n\n']) {
+      const { record } = await answered(t, chat, SSE, [text])
+      assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+    }
+  })
+
   test('reaches onAnswer', async (t) => {
     const onAnswer: OnAnswer = ({ body }) => ({ body: { ...(body as object), seen: true } })
     const { type, text } = await answered(t, chatRequest, SSE, [JSON.stringify(answer)], { onAnswer })
