@@ -21,7 +21,10 @@ describe('usageReader', () => {
     // A 0 in one place does not hide what another tells.
     [{ in: 0, details: { in: 3 } }, { inputTokens: 3 }],
     [{ in: null, details: { in: 3 } }, { inputTokens: 3 }],
-    [{ in: '1', out: '20' }, { inputTokens: 1, outputTokens: 20 }],
+    [
+      { in: '1', out: '20' },
+      { inputTokens: 1, outputTokens: 20 },
+    ],
     [{ in: '1.5', out: -1 }, undefined],
     [{ in: '', out: '1'.repeat(16) }, undefined],
     [{ in: ' 1', out: 'ten' }, undefined],
