@@ -7,7 +7,7 @@ import { defaults } from './defaults.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { resolveJournal } from './journal.js'
 import { checkedBoolean } from './resume.js'
-import { check, invalidOption, objectOf, orDefault } from './validate.js'
+import { check, invalidOption, objectOf, objectOrFalse, orDefault } from './validate.js'
 
 /** The `cache` option with its defaults. Its functions throw, and have reported it, if the app's fail. */
 export interface ResolvedCache {
@@ -39,14 +39,13 @@ export function resolveCache(
   hookErrors: HookErrors,
 ): ResolvedCache | undefined {
   const joins = check.boolean('joinIdentical', orDefault(joinIdentical, defaults.joinIdentical))
-  if (orDefault(option, defaults.cache) === false) {
+  const takes = 'an object like { ttlMs: 3_600_000, scope: (req) => req.user.id }, or false'
+  const given = objectOrFalse('cache', orDefault(option, defaults.cache), names, [], takes)
+  if (given === false) {
     if (joins) invalidOption('joinIdentical', joins, 'true only with the option `cache`, which tells requests apart')
     return undefined
   }
-  const isObject = typeof option === 'object' && option !== null && !Array.isArray(option)
-  if (!isObject)
-    invalidOption('cache', option, 'an object like { ttlMs: 3_600_000, scope: (req) => req.user.id }, or false')
-  const { journal, ttlMs, scope, key, when, pace, toolCalls, maxBytes } = objectOf('cache', option, names)
+  const { journal, ttlMs, scope, key, when, pace, toolCalls, maxBytes } = given
   if (typeof scope !== 'function') {
     invalidOption('cache.scope', scope, 'a function that names those who share answers: there is no default for that')
   }
@@ -85,8 +84,7 @@ export function resolveCache(
 function resolvePace(pace: CachePace): CachePace {
   if (pace === 'instant' || pace === 'recorded') return pace
   const takes = "'instant', 'recorded' or { tokensPerSecond }"
-  if (typeof pace !== 'object' || pace === null) invalidOption('cache.pace', pace, takes)
-  const { tokensPerSecond } = objectOf('cache.pace', pace, ['tokensPerSecond'])
+  const { tokensPerSecond } = objectOf('cache.pace', pace, ['tokensPerSecond'], [], takes)
   return { tokensPerSecond: check.number('cache.pace.tokensPerSecond', tokensPerSecond, { above: 0 }) }
 }
 

@@ -38,7 +38,8 @@ const MEMBERS = [
 export function resolveFormat(option: AiProxyOptions['format'], hookErrors: HookErrors): CompleteFormat | undefined {
   if (option === undefined) return undefined
   if (typeof option !== 'object' || option === null) return getFormat(check.oneOf('format', option, formatNames))
-  const { framings, ...members } = checkMembers(objectOf('format', option, MEMBERS))
+  const takes = "a built-in format's name, or an object that describes a format"
+  const { framings, ...members } = checkMembers(objectOf('format', option, MEMBERS, [], takes))
   const guard = new FormatGuard(option.name, (error) => hookErrors.report('format', error))
   const usedFramings = framings?.map((framing) =>
     isBuiltInFraming(framing) ? framing : guardedFraming(framing, guard),

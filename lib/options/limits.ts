@@ -35,7 +35,8 @@ export function compileLimits(
   elsewhere: readonly string[] = [],
 ): CompiledLimits {
   const given = typeof option === 'function' ? { perRequest: option } : orDefault(option, {})
-  const { perRequest, ...own } = objectOf('limits', given, limitOptionNames, elsewhere)
+  const takes = 'an object, or a function'
+  const { perRequest, ...own } = objectOf('limits', given, limitOptionNames, elsewhere, takes)
   check.optionalFunction('limits.perRequest', perRequest)
   checkLimits(own)
   const forRequest =

@@ -26,8 +26,9 @@ export function resolveProxy(
   for (const name of ['fromEnv', 'secure', 'xfwd', 'changeOrigin', 'fastPath'] as const) {
     if (given[name] !== undefined) check.boolean(`${option}.${name}`, given[name])
   }
-  if (given.localAddress !== undefined && isIP(given.localAddress) === 0) {
-    invalidOption(`${option}.localAddress`, given.localAddress, 'an IP address')
+  const { localAddress }: { localAddress?: unknown } = given
+  if (localAddress !== undefined && !(typeof localAddress === 'string' && isIP(localAddress))) {
+    invalidOption(`${option}.localAddress`, localAddress, 'an IP address')
   }
   if (given.ssl !== undefined) {
     check.record(`${option}.ssl`, given.ssl)

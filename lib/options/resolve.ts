@@ -1,6 +1,6 @@
 import { IncomingMessage } from 'node:http'
 import type { Observer } from '../api/observer.js'
-import type { AiProxyOptions, ModelOptions } from '../api/options.js'
+import type { AiProxyOptions, HeartbeatOptions, ModelOptions } from '../api/options.js'
 import { requestFields } from '../formats/index.js'
 import { nearest } from '../util/nearest.js'
 import { setupWarningCodes } from '../util/warn.js'
@@ -25,7 +25,7 @@ import { resolveResume } from './resume.js'
 import { resolveRouting, routingNames } from './routing.js'
 import { resolveProviders, targetNames } from './targets.js'
 import { unpricedModels } from './unpriced-models.js'
-import { check, hint, invalidOption, objectOf, orDefault } from './validate.js'
+import { check, hint, invalidOption, objectOf, objectOrFalse, orDefault } from './validate.js'
 
 const optionNames = [
   'target',
@@ -258,11 +258,10 @@ function resolveErrors(errors: AiProxyOptions['errors']): Config['errors'] {
 }
 
 function resolveHeartbeat(heartbeat: AiProxyOptions['heartbeat']): Config['heartbeat'] {
-  if (heartbeat === false) return { everyMs: Number.POSITIVE_INFINITY, beforeFirstByte: false }
-  const { everyMs, beforeFirstByte } = recordOrFalse('heartbeat', orDefault(heartbeat, {}), [
-    'everyMs',
-    'beforeFirstByte',
-  ])
+  const names = ['everyMs', 'beforeFirstByte'] as const
+  const given = objectOrFalse<HeartbeatOptions>('heartbeat', orDefault(heartbeat, {}), names, allNames)
+  if (given === false) return { everyMs: Number.POSITIVE_INFINITY, beforeFirstByte: false }
+  const { everyMs, beforeFirstByte } = given
   return {
     everyMs: check.number('heartbeat.everyMs', orDefault(everyMs, defaults.heartbeat.everyMs), { above: 0 }),
     beforeFirstByte: check.boolean(
@@ -272,25 +271,18 @@ function resolveHeartbeat(heartbeat: AiProxyOptions['heartbeat']): Config['heart
   }
 }
 
-/** Validates an options object that only `false` turns off: not `0`, `null` or `'off'`. */
-function recordOrFalse<T extends object>(option: string, given: T, known: readonly (keyof T & string)[]): T {
-  const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
-  return isObject ? objectOf(option, given, known, allNames) : invalidOption(option, given, 'an object, or false')
-}
-
 function resolveOverload(overload: AiProxyOptions['overload']): Config['overload'] {
-  if (orDefault(overload, defaults.overload) === false) return undefined
-  const { maxEventLoopDelayMs } = recordOrFalse('overload', overload as Exclude<typeof overload, false | undefined>, [
-    'maxEventLoopDelayMs',
-  ])
+  const names = ['maxEventLoopDelayMs'] as const
+  const given = objectOrFalse('overload', orDefault(overload, defaults.overload), names, allNames)
+  if (given === false) return undefined
+  const { maxEventLoopDelayMs } = given
   return { maxEventLoopDelayMs: check.number('overload.maxEventLoopDelayMs', maxEventLoopDelayMs, { above: 0 }) }
 }
 
 function resolveWarnings(warnings: NonNullable<AiProxyOptions['warnings']>): Config['silencedWarnings'] {
   if (typeof warnings === 'boolean') return new Set(warnings ? [] : setupWarningCodes)
-  const isObject = typeof warnings === 'object' && warnings !== null && !Array.isArray(warnings)
-  if (!isObject) invalidOption('warnings', warnings, 'true, false, or an object like { AI_PROXY_TRUST_PROXY: false }')
-  objectOf('warnings', warnings, setupWarningCodes)
+  const takes = 'true, false, or an object like { AI_PROXY_TRUST_PROXY: false }'
+  objectOf('warnings', warnings, setupWarningCodes, [], takes)
   return new Set(
     setupWarningCodes.filter((code) => !check.boolean(`warnings.${code}`, orDefault(warnings[code], true))),
   )

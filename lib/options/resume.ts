@@ -5,7 +5,7 @@ import { shown, shownResult } from '../util/shown.js'
 import { defaults } from './defaults.js'
 import { type HookErrors, HookFault } from './hook-errors.js'
 import { resolveJournal } from './journal.js'
-import { check, invalidOption, objectOf, orDefault } from './validate.js'
+import { check, invalidOption, objectOrFalse, orDefault } from './validate.js'
 
 /** The `resume` option with its defaults. */
 export interface ResolvedResume {
@@ -32,10 +32,10 @@ export function resolveResume(
   identifies: boolean,
   hookErrors: HookErrors,
 ): ResolvedResume | undefined {
-  if (orDefault(option, defaults.resume) === false) return undefined
-  const isObject = typeof option === 'object' && option !== null && !Array.isArray(option)
-  if (!isObject) invalidOption('resume', option, 'an object like { who: (req) => req.user.id }, or false')
-  const { journal, windowMs, graceMs, maxBytes, who, when } = objectOf('resume', option, names)
+  const takes = 'an object like { who: (req) => req.user.id }, or false'
+  const given = objectOrFalse('resume', orDefault(option, defaults.resume), names, [], takes)
+  if (given === false) return undefined
+  const { journal, windowMs, graceMs, maxBytes, who, when } = given
   if (who === undefined && !identifies) {
     invalidOption('resume.who', who, 'a function that says who asks, because the option `identify` is not set')
   }

@@ -3,7 +3,7 @@ import type { HedgeOptions, PreambleOptions, RetryOptions, RetryReason, StickyOp
 import type { ResolvedRetry, Routing, Target } from './config.js'
 import { defaults } from './defaults.js'
 import type { HookErrors } from './hook-errors.js'
-import { check, hint, invalidOption, objectOf, orDefault } from './validate.js'
+import { check, hint, invalidOption, objectOrFalse, orDefault } from './validate.js'
 
 /** Options that have an effect only if there are several targets. `false` turns them off, and is therefore allowed with one target as well. */
 const namesForSeveral = ['balance', 'sticky', 'hedge', 'showAlias'] as const
@@ -52,24 +52,12 @@ function resolveBalance(balance: AiProxyOptions['balance']): Routing['balance'] 
   return check.oneOf<(typeof names)[number]>('balance', orDefault(balance, defaults.balance), names, 'a function')
 }
 
-/** Validates an options object that only `false` turns off. */
-function recordOrFalse<T extends object>(
-  option: string,
-  given: T | false,
-  known: readonly (keyof T & string)[],
-  elsewhere: readonly string[],
-): T | false {
-  if (given === false) return false
-  const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
-  return isObject ? objectOf(option, given, known, elsewhere) : invalidOption(option, given, 'an object, or false')
-}
-
 function resolveSticky(
   sticky: AiProxyOptions['sticky'],
   hookErrors: HookErrors,
   elsewhere: readonly string[],
 ): Routing['sticky'] {
-  const given = recordOrFalse<StickyOptions>('sticky', orDefault(sticky, defaults.sticky), ['key', 'ttlMs'], elsewhere)
+  const given = objectOrFalse<StickyOptions>('sticky', orDefault(sticky, defaults.sticky), ['key', 'ttlMs'], elsewhere)
   if (given === false) return undefined
   const key = check.optionalFunction('sticky.key', given.key)
   return {
@@ -85,12 +73,12 @@ const REASONS: readonly RetryReason[] = [
 
 function resolveRetry(retry: RetryOptions | false, elsewhere: readonly string[]): ResolvedRetry {
   const known = ['attempts', 'on', 'backoffMs', 'maxWaitMs', 'withinMs', 'preamble'] as const
-  const given = recordOrFalse<RetryOptions>('retry', retry, known, elsewhere)
+  const given = objectOrFalse<RetryOptions>('retry', retry, known, elsewhere)
   const { attempts, on, backoffMs, maxWaitMs, withinMs, preamble } =
     given === false ? ({ attempts: 1 } as RetryOptions) : given
   const whole = orDefault(attempts, defaults.retry.attempts)
   if (!Number.isInteger(whole) || whole < 1) invalidOption('retry.attempts', attempts, 'a whole number of at least 1')
-  const bounds = recordOrFalse<PreambleOptions>(
+  const bounds = objectOrFalse<PreambleOptions>(
     'retry.preamble',
     orDefault(preamble, {}),
     ['events', 'bytes', 'ms'],
@@ -128,7 +116,7 @@ function resolveBackoff(given: unknown): readonly [number, number] {
 }
 
 function resolveHedge(hedge: AiProxyOptions['hedge'], elsewhere: readonly string[]): Routing['hedge'] {
-  const given = recordOrFalse<HedgeOptions>('hedge', orDefault(hedge, defaults.hedge), ['afterMs', 'max'], elsewhere)
+  const given = objectOrFalse<HedgeOptions>('hedge', orDefault(hedge, defaults.hedge), ['afterMs', 'max'], elsewhere)
   if (given === false) return undefined
   const max = orDefault(given.max, 1)
   if (!Number.isInteger(max) || max < 1) invalidOption('hedge.max', max, 'a whole number of at least 1')

@@ -25,14 +25,16 @@ const RENAMED: Readonly<Record<string, string>> = {
  *
  * @param option name of the object's option; '' for the options themselves
  * @param elsewhere dotted names of options in other objects, for the hint
+ * @param takes what the option takes, for an error
  */
 export function objectOf<T extends object>(
   option: string,
   value: T,
   known: readonly (keyof T & string)[],
   elsewhere: readonly string[] = [],
+  takes = 'an object',
 ): T {
-  check.record(option || 'its one argument', value)
+  check.record(option || 'its one argument', value, takes)
   const prefix = option && `${option}.`
   for (const name of Object.keys(value)) {
     if (known.includes(name as keyof T & string)) continue
@@ -40,6 +42,17 @@ export function objectOf<T extends object>(
     rejectUnknownOption('aiProxy', option, name, near, known)
   }
   return value
+}
+
+/** Validates an options object that only `false` turns off: not `0`, `null` or `'off'`. See {@link objectOf}. */
+export function objectOrFalse<T extends object>(
+  option: string,
+  value: T | false,
+  known: readonly (keyof T & string)[],
+  elsewhere: readonly string[] = [],
+  takes = 'an object, or false',
+): T | false {
+  return value === false ? false : objectOf(option, value, known, elsewhere, takes)
 }
 
 /**
@@ -90,8 +103,8 @@ export const check = {
     return value === undefined || typeof value === 'function' ? value : invalidOption(option, value, 'a function')
   },
 
-  record<T extends object>(option: string, value: T): T {
-    return hasMembers(value) ? value : invalidOption(option, value, 'an object')
+  record<T extends object>(option: string, value: T, takes = 'an object'): T {
+    return hasMembers(value) ? value : invalidOption(option, value, takes)
   },
 
   /** Accepts a header that HTTP can carry. Errors do not show the value, which may be a secret. */

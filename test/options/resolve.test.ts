@@ -170,7 +170,10 @@ describe('target', () => {
 })
 
 test('limits: null is refused', () => {
-  assert.match(complaint({ target, limits: null as never }), /^aiProxy: limits takes an object; got null/)
+  assert.match(
+    complaint({ target, limits: null as never }),
+    /^aiProxy: limits takes an object, or a function; got null/,
+  )
 })
 
 describe('modelOptions', () => {
@@ -245,8 +248,8 @@ describe('an invalid value throws, naming the option, what it got and what it ta
       { auth: { headers: { Connection: 'x' } } },
       /auth\.headers\.connection takes a header that does not frame HTTP messages/,
     ],
-    [{ limits: 5 }, /^aiProxy: limits takes an object; got 5$/],
-    [{ limits: [] }, /limits takes an object; got \[\]/],
+    [{ limits: 5 }, /^aiProxy: limits takes an object, or a function; got 5$/],
+    [{ limits: [] }, /limits takes an object, or a function; got \[\]/],
     [{ turns: 5 }, /turns takes an object; got 5/],
     [{ turns: { budgetMs: 0 } }, /turns\.budgetMs takes a number above 0; got 0/],
     [{ turns: { budgetMs: '1' } }, /turns\.budgetMs takes a number above 0; got '1'/],
@@ -261,9 +264,15 @@ describe('an invalid value throws, naming the option, what it got and what it ta
     [{ heartbeat: 0 }, /heartbeat takes an object, or false; got 0/],
     [{ heartbeat: 5000 }, /heartbeat takes an object, or false; got 5000/],
     [{ heartbeat: true }, /heartbeat takes an object, or false; got true/],
+    [{ heartbeat: new Map() }, /heartbeat takes an object, or false; got Map\(0\) \{\}/],
+    [{ heartbeat: [] }, /heartbeat takes an object, or false; got \[\]/],
     [{ overload: 0 }, /overload takes an object, or false; got 0/],
+    [{ overload: new Date(0) }, /overload takes an object, or false; got 1970/],
     [{ onClientDisconnect: 'stop' }, /onClientDisconnect takes 'abort' or 'drain' or 'keep'; got 'stop'/],
     [{ onClientDisconnect: 'keep' }, /'keep' only with the option `resume`/],
+    [{ resume: new Map() }, /resume takes an object like \{ who: .*\}, or false; got Map/],
+    [{ cache: new Map() }, /cache takes an object like \{ ttlMs: .*\}, or false; got Map/],
+    [{ format: [] }, /format takes a built-in format's name, or an object that describes a format; got \[\]/],
     [{ resume: true }, /resume takes an object like \{ who: .*\}, or false; got true/],
     [
       { resume: {} },
@@ -281,6 +290,10 @@ describe('an invalid value throws, naming the option, what it got and what it ta
     [
       { cache: { scope: () => 'a', ttlMs: 1, pace: 'slow' } },
       /cache\.pace takes 'instant', 'recorded' or \{ tokensPerSecond \}; got 'slow'/,
+    ],
+    [
+      { cache: { scope: () => 'a', ttlMs: 1, pace: new Map() } },
+      /cache\.pace takes 'instant', 'recorded' or \{ tokensPerSecond \}; got Map/,
     ],
     [
       { cache: { scope: () => 'a', ttlMs: 1, pace: { tokensPerSecond: 0 } } },
@@ -332,6 +345,7 @@ describe('an invalid value throws, naming the option, what it got and what it ta
     [{ proxy: 5 }, /proxy takes an object; got 5/],
     [{ proxy: { secure: 'no' } }, /proxy\.secure takes true or false; got 'no'/],
     [{ warnings: ['AI_PROXY_TRUST_PROXY'] }, /warnings takes true, false, or an object like/],
+    [{ warnings: new Map() }, /warnings takes true, false, or an object like .*; got Map/],
     [{ warnings: null }, /warnings takes true, false, or an object like .*; got null/],
     [{ warnings: { AI_PROXY_KEEP_ALIVE: 0 } }, /warnings\.AI_PROXY_KEEP_ALIVE takes true or false; got 0/],
     [{ proxy: { fastPath: 0 } }, /proxy\.fastPath takes true or false; got 0/],
@@ -339,6 +353,7 @@ describe('an invalid value throws, naming the option, what it got and what it ta
     [{ proxy: { changeOrigin: null } }, /proxy\.changeOrigin takes true or false; got null/],
     [{ proxy: { localAddress: 5 } }, /proxy\.localAddress takes an IP address; got 5/],
     [{ proxy: { localAddress: '' } }, /proxy\.localAddress takes an IP address; got ''/],
+    [{ proxy: { localAddress: Symbol('s') } }, /proxy\.localAddress takes an IP address; got Symbol\(s\)/],
     [{ proxy: { localAddress: 'eth0' } }, /proxy\.localAddress takes an IP address; got 'eth0'/],
     [{ proxy: { agent: {} } }, /proxy\.agent takes an http\.Agent or https\.Agent; got \{\}/],
     [{ proxy: { agent: [] } }, /proxy\.agent takes an http\.Agent or https\.Agent; got \[\]/],
