@@ -18,22 +18,22 @@ type ResolvedProvider = Pick<Provider, 'origin' | 'prefix' | 'auth' | 'headers' 
 /**
  * Validates the options that describe a provider.
  *
- * @param at what precedes the options' names in errors: `''`, or `'targets[0].'`
+ * @param nameOf returns the name of an option in errors, such as `targets[0].auth` for `auth`
  * @param elsewhere dotted names of all options, for the hint in an error
  */
 export function resolveProvider(
-  at: string,
+  nameOf: (option: keyof ProviderOptions) => string,
   given: ProviderOptions,
   hookErrors: HookErrors,
   elsewhere: readonly string[],
 ): ResolvedProvider {
-  const { origin, prefix } = resolveTarget(`${at}target`, given.target)
+  const { origin, prefix } = resolveTarget(nameOf('target'), given.target)
   return {
     origin,
     prefix,
-    auth: resolveAuth(`${at}auth`, given.auth, hookErrors, elsewhere),
-    headers: resolveHeaders(`${at}headers`, given.headers),
-    proxy: resolveProxy(`${at}proxy`, given.proxy, origin, elsewhere),
+    auth: resolveAuth(nameOf('auth'), given.auth, hookErrors, elsewhere),
+    headers: resolveHeaders(nameOf('headers'), given.headers),
+    proxy: resolveProxy(nameOf('proxy'), given.proxy, origin, elsewhere),
   }
 }
 

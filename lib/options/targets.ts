@@ -45,7 +45,7 @@ export function resolveProviders(
 
 /** The one target of the short form is named for its host. */
 function single(options: AiProxyOptions, hookErrors: HookErrors, elsewhere: readonly string[]): OwnOptions {
-  const provider = resolveProvider('', options, hookErrors, elsewhere)
+  const provider = resolveProvider((name) => name, options, hookErrors, elsewhere)
   const models = compileTargetModels(undefined, 'models')
   const name = new URL(provider.origin).host
   return {
@@ -79,14 +79,14 @@ function rejectSharedCredentials({ auth, headers }: AiProxyOptions): void {
 function resolveTarget(
   option: string,
   given: TargetOptions,
-  { headers, proxy }: AiProxyOptions,
+  shared: AiProxyOptions,
   hookErrors: HookErrors,
   elsewhere: readonly string[],
 ): OwnOptions {
   const own = objectOf(option, given, targetNames, elsewhere)
   const provider = resolveProvider(
-    `${option}.`,
-    { ...own, headers: own.headers ?? headers ?? {}, proxy: own.proxy ?? proxy ?? {} },
+    (name) => (own[name] === undefined && shared[name] !== undefined ? name : `${option}.${name}`),
+    { ...own, headers: orDefault(own.headers, shared.headers), proxy: orDefault(own.proxy, shared.proxy) },
     hookErrors,
     elsewhere,
   )
