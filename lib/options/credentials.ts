@@ -6,8 +6,15 @@ import { HookFault } from './hook-errors.js'
 /** A secret, or the app's function for it, which rejects with a {@link HookFault} if its value cannot be sent. */
 export type CheckedCredential = string | ((exchange: HookedExchange) => Promise<string>)
 
-/** Results of `Bearer ${process.env.KEY}` if there is no such variable. */
-export const UNSET = /^$|^(?:\S+ )?undefined$/
+/** Results of `Bearer ${process.env.KEY}`, and of `Bearer ${process.env.KEY ?? ''}`, if there is no such variable. */
+const UNSET = /^(?:\S+ )?undefined$/
+const EMPTY = /^(?:(?:bearer|basic|token)\s)?\s*$/i
+
+/** Says what is wrong with a credential, without the value; `undefined` if nothing is known to be. */
+export function faultOf(credential: string): string | undefined {
+  if (EMPTY.test(credential)) return credential.trim() === '' ? 'an empty string' : 'a scheme without a credential'
+  return UNSET.test(credential) ? 'a string that ends in "undefined"' : undefined
+}
 
 /** Options of headers, of one target or of several. */
 const HEADER = /^(?:targets\[\d+\]\.)?auth\.headers\./
@@ -24,8 +31,10 @@ export function checkedCredential(
 ): (exchange: HookedExchange) => Promise<string> {
   return async ({ req }) => {
     const value: unknown = await credential(req)
-    if (typeof value !== 'string' || value === '') throw new HookFault(`${option} must return a non-empty string`)
-    if (UNSET.test(value)) throw new HookFault(`${option} returned a string that ends in "undefined"`)
+    const fault = typeof value === 'string' ? faultOf(value) : typeof value
+    if (typeof value !== 'string' || fault) {
+      throw new HookFault(`${option} must return a string that is not empty, not ${fault}`)
+    }
     if (HEADER.test(option)) checkHeaderValue(option, value)
     return value
   }

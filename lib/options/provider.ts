@@ -3,7 +3,7 @@ import type { AuthOptions, Credential } from '../api/provider-options.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
 import type { Provider } from './config.js'
 import { isCredentialHeader } from './credential-names.js'
-import { type CheckedCredential, checkedCredential, UNSET } from './credentials.js'
+import { type CheckedCredential, checkedCredential, faultOf } from './credentials.js'
 import { isHarmlessHeader } from './forward-headers.js'
 import type { HookErrors } from './hook-errors.js'
 import { resolveProxy } from './proxy.js'
@@ -112,12 +112,11 @@ function resolveCredential(
   isHeader: boolean,
   hookErrors: HookErrors,
 ): [string, CheckedCredential] {
-  const isUnset = typeof value === 'string' && UNSET.test(value)
-  if (typeof value !== 'function' && (typeof value !== 'string' || isUnset)) {
-    // The value may be part of a secret: the error shows only its type.
-    const got = value === '' ? 'an empty string' : isUnset ? 'a string that ends in "undefined"' : typeof value
+  // The value may be part of a secret: the error shows only its type, or what is wrong with it.
+  const fault = typeof value === 'string' ? faultOf(value) : typeof value
+  if (typeof value !== 'function' && fault) {
     const takes = 'a string that is not empty, or a function that returns one (is the environment variable set?)'
-    invalidOption(option, hint(got), takes)
+    invalidOption(option, hint(fault), takes)
   }
   if (isHeader) checkHeader(option, key, typeof value === 'string' ? value : '')
   return [

@@ -67,10 +67,19 @@ describe('resolveCredentials', () => {
     await assert.rejects(credential(view), { message })
   })
 
-  test('a query parameter must not be empty either: the message says what it must be', async () => {
-    const credential = checkedCredential('auth.query.key', () => '')
-    await assert.rejects(credential(view), { message: 'auth.query.key must return a non-empty string' })
-  })
+  for (const [value, fault] of [
+    ['', 'an empty string'],
+    [' ', 'an empty string'],
+    ['Bearer ', 'a scheme without a credential'],
+    ['undefined', 'a string that ends in "undefined"'],
+    [null, 'object'],
+  ] as const) {
+    test(`a query parameter must not be ${JSON.stringify(value)} either: the message says what it must be`, async () => {
+      const credential = checkedCredential('auth.query.key', () => value as string)
+      const message = `auth.query.key must return a string that is not empty, not ${fault}`
+      await assert.rejects(credential(view), { message })
+    })
+  }
 
   test('a query parameter may contain characters that a header must not', async () => {
     assert.deepEqual(

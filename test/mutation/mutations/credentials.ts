@@ -38,8 +38,8 @@ export const credentials = mutationsOf(
       'test/e2e/credentials.test.ts',
     ],
     [
-      "if (typeof value !== 'string' || value === '') throw",
-      "if (typeof value !== 'string') throw",
+      "if (typeof value !== 'string' || fault) {",
+      "if (typeof value !== 'string') {",
       'test/request/credentials.test.ts',
       'test/options/resolve.test.ts',
       'test/e2e/credentials.test.ts',
