@@ -210,7 +210,9 @@ async function sendBody(
     const admitting = context.targets?.admitting(exchange, path)
     const whole = config.prefix + path.decoded
     const openEarly = () => controller.sendEarlyHeaders(earlyStreamHeaders(exchange, context, reader, shared))
+    asked = ['policies']
     await admitByPolicies(exchange, openEarly, context, edited, whole, admitting)
+    asked = []
     if (exchange.isSettled) return
   }
   if (config.resume || shared) {

@@ -10,6 +10,7 @@ import { within } from './support/waiting.js'
 const never = () => new Promise<never>(() => {})
 const chat = { method: 'POST', path: openai.path, body: openai.request }
 const target = (url: string) => ({ name: 'one', target: url, models: ['m'] })
+const policies = [{ name: 'p', admit: never }]
 const resume = { journal: memoryJournal(), who: never }
 
 /** Each way to a function of the app: the option's name, a request, and the options with the function. */
@@ -26,6 +27,8 @@ const ways: readonly [string, { method: string; path: string; body?: object }, (
   ['models', chat, (url) => ({ target: url, models: never })],
   ['models', { method: 'GET', path: '/v1/models' }, (url) => ({ targets: [target(url)], models: never })],
   ['onRequest', chat, (url) => ({ target: url, onRequest: never })],
+  ['policies', chat, (url) => ({ target: url, policies })],
+  ['policies', chat, (url) => ({ targets: [{ name: 'one', target: url }], policies })],
   ['resume.who', chat, (url) => ({ target: url, resume })],
   ['resume.who', { method: 'GET', path: `/-/streams/${'a'.repeat(22)}` }, (url) => ({ target: url, resume })],
   ['resume.who', { method: 'GET', path: '/v1/responses/resp_1' }, (url) => ({ target: url, resume })],
