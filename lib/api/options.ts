@@ -93,8 +93,8 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
    * Provider paths that can be reached. A string matches under any version prefix, or under any base path if it begins
    * with two asterisks and a slash; `*` matches a part of one path segment, and a method may precede the path
    * (`'GET files/*'`). A RegExp is tested against the whole path (`/v1/files`); how long that takes is up to the RegExp.
-   * `'all'` opens everything. Default: {@link defaultEndpoints}, without those for uploads if `models`, `modelOptions`
-   * or `onRequest` is set, which cannot look into uploads.
+   * `'all'` opens everything. Default: {@link defaultEndpoints}, without those for uploads if `models` (also
+   * those of a target), `modelOptions` or `onRequest` is set, which cannot look into uploads.
    */
   endpoints?: 'all' | readonly (string | RegExp)[]
   /**

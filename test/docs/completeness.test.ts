@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, test } from 'node:test'
+import { AiProxyError, type FailureCode } from '../../lib/api/errors.js'
 import type { PolicyExchange } from '../../lib/api/policy.js'
 import { defaultLimits } from '../../lib/options/limits.js'
 import { resolveQueueOptions } from '../../lib/queue/options.js'
@@ -115,7 +116,29 @@ test('docs/limits-and-errors.md has every code', () => {
   const codes = [...union.matchAll(/`"(\w+)"`/g)].map(([, code]) => code!)
   assert.ok(codes.length > 25, `${codes.length} codes`)
   const { text } = page('docs/limits-and-errors.md')
-  for (const code of codes) assert.match(text, new RegExp(`^\\|.*\`${code}\``, 'm'), code)
+  const [, table = ''] = text.split(/^### Codes$/m)
+  const [, final = ''] = /^\*\*Retries\.\*\* (.*?)^$/ms.exec(text) ?? []
+  for (const code of codes as FailureCode[]) {
+    assert.match(text, new RegExp(`^\\|.*\`${code}\``, 'm'), code)
+    const { headers, status } = new AiProxyError(code, '')
+    assert.equal(
+      final.includes(`\`${code}\``),
+      'x-should-retry' in headers,
+      `${code} among those that are not to be retried`,
+    )
+    const [, said] = new RegExp(`^\\| [^|]*\`${code}\`[^|]* \\| (.*?) \\|`, 'm').exec(table) ?? []
+    if (said === undefined || said === 'as thrown') continue
+    assert.ok(said.startsWith(String(status)), `${code}: ${said}`)
+    if ('retry-after' in headers) assert.ok(said.includes('`retry-after`'), `${code}: ${said}`)
+  }
+})
+
+test('the lists of an exchange’s fields are complete', () => {
+  const [, ofHooks = ''] = page('docs/hooks.md').text.split(/^\| `exchange\.` .*$/m)
+  for (const field of propertiesOf('HookedExchange'))
+    assert.match(ofHooks.split('\n\n')[0]!, new RegExp(`^\\| [^|]*\`${field}\``, 'm'), field)
+  const [row = ''] = /^\| `exchanges\(\)` .*$/m.exec(options.text) ?? []
+  for (const field of propertiesOf('ExchangeSnapshot')) assert.ok(row.includes(`\`${field}\``), field)
 })
 
 test('docs/records.md has every field and every outcome', () => {
