@@ -114,6 +114,7 @@ export interface Journal {
   /**
    * Reads what follows an event.
    *
+   * @param id of the entry
    * @param after number of the event; 0 reads from the beginning
    * @param maxBytes about how many bytes of events to return; at least one event is returned if there is one
    */
@@ -134,6 +135,9 @@ export interface Journal {
   /**
    * Sets a name's value for a while.
    *
+   * @param name any text
+   * @param value any text
+   * @param ttlMs milliseconds after which the name has no value any more
    * @param ifAbsent does nothing if the name has a value
    * @returns whether it was set
    */
@@ -143,6 +147,7 @@ export interface Journal {
   /**
    * Removes a name.
    *
+   * @param name any text
    * @param ifValue removes it only if it has this value
    * @returns whether it was removed
    */

@@ -11,6 +11,7 @@ import { resumableIn } from './resumable-in.js'
  * The request itself is not repeated: a connection that breaks before the answer starts fails as usual.
  *
  * @param fetch what sends the requests, including those that resume and stop; one that adds fresh credentials does so for each
+ * @param options see {@link ResumableOptions}; all have defaults
  * @returns a `fetch` of the same type
  * @throws TypeError if an option is wrong
  */

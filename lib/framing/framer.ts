@@ -30,7 +30,7 @@ export interface Framer {
   /** Pieces of an incomplete frame that may become too large to be joined. */
   readonly unfinished?: readonly Buffer[]
   /**
-   * Number of bytes that `push` has kept behind what it returned, as a copy: nothing refers to the chunks any more.
+   * Number of bytes after the returned frames that `push` has kept as a copy: nothing refers to the chunks any more.
    * Default: something may.
    */
   readonly copiedBytes?: number

@@ -48,6 +48,7 @@ export interface Framing {
   /**
    * Writes a frame that carries a message.
    *
+   * @param message what the frame is to carry
    * @param replacedFrame the frame in whose place it goes out, if there is one
    */
   write(message: Message, replacedFrame?: Buffer): Buffer

@@ -109,7 +109,7 @@ export class AnswerOwners {
     try {
       return await this.#journal.get(name)
     } catch (cause) {
-      throw new AiProxyError('journal_unavailable', 'It is not known now whose answer this is', { cause })
+      throw new AiProxyError('journal_unavailable', 'The owner of this answer cannot be looked up now', { cause })
     }
   }
 }

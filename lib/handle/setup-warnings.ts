@@ -20,7 +20,7 @@ const warnings: Readonly<Record<SetupWarningCode, string>> = {
     'send requests on connections that the server is just closing (502). Set it to 65000.',
   AI_PROXY_NO_EVENTSTREAM_CODEC:
     'AWS event streams are forwarded without reading them, because @smithy/eventstream-codec cannot be loaded. ' +
-    'To have them read: npm install @smithy/eventstream-codec',
+    'To read them: npm install @smithy/eventstream-codec',
   AI_PROXY_PRICE_UNKNOWN:
     'A model that the options list has no price in `prices`: its exchanges have no cost, and limits on money refuse them. ' +
     'Add its price, or set unknownPrice.',

@@ -22,11 +22,11 @@ export interface EntryInfo {
 
 /** @throws Error if Redis answered something else, as a proxy or a wrong server may */
 export function parseEntry(answer: unknown): EntryInfo | undefined {
-  if (!Array.isArray(answer)) throw strange()
+  if (!Array.isArray(answer)) throw unexpected()
   if (answer.length === 0) return undefined
   const [alive, writer, about, head, end, newest, oldest, position, items] = answer
   const texts = [writer, about, head, end, position]
-  if (!texts.every((text) => typeof text === 'string') || !Array.isArray(items)) throw strange()
+  if (!texts.every((text) => typeof text === 'string') || !Array.isArray(items)) throw unexpected()
   return {
     isWriterAlive: parseInteger(alive) === 1,
     isWriterLate: parseInteger(alive) === -1,
@@ -36,7 +36,7 @@ export function parseEntry(answer: unknown): EntryInfo | undefined {
     newest: parseNumber(newest),
     oldest: parseNumber(oldest),
     batches: items.flatMap((item) => {
-      if (!Array.isArray(item)) throw strange()
+      if (!Array.isArray(item)) throw unexpected()
       return decodeItem(item[0], item[1], item[2], item[3], item[4])
     }),
   }
@@ -51,7 +51,7 @@ export function parseInteger(value: unknown): number | undefined {
 /** @throws Error if it is not the number of an event */
 export function parseNumber(text: unknown): number {
   const number = parseInteger(text)
-  if (number === undefined || number < 0) throw strange()
+  if (number === undefined || number < 0) throw unexpected()
   return number
 }
 
@@ -59,7 +59,7 @@ export function parseNumber(text: unknown): number {
 export function parseHead(text: string): JournalHead | undefined {
   if (text === '') return undefined
   const head = parseObject(text)
-  if (typeof head.status !== 'number' || typeof head.headers !== 'object' || head.headers === null) throw strange()
+  if (typeof head.status !== 'number' || typeof head.headers !== 'object' || head.headers === null) throw unexpected()
   // JSON leaves out what is undefined.
   return { ...head, framing: head.framing } as unknown as JournalHead
 }
@@ -68,7 +68,7 @@ export function parseHead(text: string): JournalHead | undefined {
 export function parseEnd(text: string): JournalEnd | undefined {
   if (text === '') return undefined
   const end = parseObject(text)
-  if (typeof end.about !== 'string' || !['complete', 'failed', 'vacated'].includes(String(end.how))) throw strange()
+  if (typeof end.about !== 'string' || !['complete', 'failed', 'vacated'].includes(String(end.how))) throw unexpected()
   return end as unknown as JournalEnd
 }
 
@@ -77,7 +77,7 @@ function parseObject(text: string): Record<string, unknown> {
     const value: unknown = JSON.parse(text)
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>
   } catch {}
-  throw strange()
+  throw unexpected()
 }
 
 /** Returns what follows an event. An entry of which something has gone that should be there is missing. */
@@ -106,9 +106,9 @@ export function parseStreams(answer: unknown): ReadonlyMap<string, readonly Stre
 
 /** @throws Error if they are not items of a stream */
 export function parseItems(items: unknown): StreamItem[] {
-  if (!Array.isArray(items)) throw strange()
+  if (!Array.isArray(items)) throw unexpected()
   return items.map((item): StreamItem => {
-    if (!Array.isArray(item)) throw strange()
+    if (!Array.isArray(item)) throw unexpected()
     return [String(item[0]), new Map(pairsOf(item[1]).map(([name, value]) => [String(name), String(value)]))]
   })
 }
@@ -117,14 +117,14 @@ function pairsOf(value: unknown): (readonly [unknown, unknown])[] {
   if (value instanceof Map) return [...value]
   if (Array.isArray(value)) {
     if (value.every((each) => Array.isArray(each) && each.length === 2)) return value
-    if (value.length % 2 !== 0) throw strange()
+    if (value.length % 2 !== 0) throw unexpected()
     return Array.from({ length: value.length / 2 }, (_, at) => [value[2 * at], value[2 * at + 1]])
   }
   if (typeof value === 'object' && value !== null) return Object.entries(value)
-  throw strange()
+  throw unexpected()
 }
 
 /** Its message has nothing of the answer. */
-function strange(): Error {
-  return new Error('Redis gave a strange answer about an entry')
+function unexpected(): Error {
+  return new Error('Redis sent an unexpected answer about an entry')
 }

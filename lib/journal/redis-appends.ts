@@ -257,7 +257,7 @@ export class RedisAppends {
       } else if (each === 0) writer.giveUp(undefined)
       else
         writer.giveUp(
-          new Error((each !== undefined && REASONS.get(each)) || 'Redis gave a strange answer to what was written'),
+          new Error((each !== undefined && REASONS.get(each)) || 'Redis sent an unexpected answer to what was written'),
         )
     }
   }

@@ -47,7 +47,7 @@ export function decodeItem(
 ): JournalBatch[] {
   const last = Number(/^(\d+)-0$/.exec(String(id))?.[1])
   const lists = parsedMeta(meta)
-  if (typeof data !== 'string' || (encoding !== 't' && encoding !== 'b') || !lists) throw strangeItem()
+  if (typeof data !== 'string' || (encoding !== 't' && encoding !== 'b') || !lists) throw unexpectedItem()
   const bytes = Buffer.from(data, encoding === 't' ? 'utf8' : 'base64')
   const batches: JournalBatch[] = []
   let number = Number(first)
@@ -63,7 +63,7 @@ export function decodeItem(
     number += sizes.length
     start += size
   }
-  if (start !== bytes.length || number - 1 !== last) throw strangeItem()
+  if (start !== bytes.length || number - 1 !== last) throw unexpectedItem()
   return batches
 }
 
@@ -79,6 +79,6 @@ function parsedMeta(meta: unknown): number[][] | undefined {
 }
 
 /** Its message has nothing of the item. */
-function strangeItem(): Error {
-  return new Error('Redis gave a strange item of a stream')
+function unexpectedItem(): Error {
+  return new Error('Redis sent an unexpected item of a stream')
 }

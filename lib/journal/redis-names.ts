@@ -44,7 +44,7 @@ export class RedisNames {
     let last = ''
     while (true) {
       const names = await this.#link.run(nameScripts.list, [this.#keys.names], [prefix, last, String(LISTED_AT_ONCE)])
-      if (!isTexts(names)) throw strange()
+      if (!isTexts(names)) throw unexpected()
       if (names.length === 0) return found
       const values = await this.#values(names)
       for (const [index, name] of names.entries()) {
@@ -62,7 +62,7 @@ export class RedisNames {
       names.map((name) => this.#keys.value(name)),
       [],
     )
-    if (!Array.isArray(answer) || answer.length !== names.length || !answer.every(isTexts)) throw strange()
+    if (!Array.isArray(answer) || answer.length !== names.length || !answer.every(isTexts)) throw unexpected()
     return answer.map(([value]) => value)
   }
 
@@ -77,11 +77,11 @@ function isTexts(value: unknown): value is string[] {
 
 function isDone(answer: unknown): boolean {
   const done = parseInteger(answer)
-  if (done !== 0 && done !== 1) throw strange()
+  if (done !== 0 && done !== 1) throw unexpected()
   return done === 1
 }
 
 /** Its message has nothing of the answer. */
-function strange(): Error {
-  return new Error('Redis gave a strange answer about a name')
+function unexpected(): Error {
+  return new Error('Redis sent an unexpected answer about a name')
 }

@@ -84,7 +84,7 @@ export class RedisPresence {
     const args = [process, String(ALIVE_MS), String(read.length), ...read, ...others()]
     const script = journalScripts.renew
     const answer = await (link.isDown ? link.probe(script, names, args) : link.run(script, names, args))
-    if (!Array.isArray(answer) || !Array.isArray(answer[1])) throw new Error('Redis gave a strange answer')
+    if (!Array.isArray(answer) || !Array.isArray(answer[1])) throw new Error('Redis sent an unexpected answer')
     for (const id of read) this.#read.delete(id)
     this.#readBefore = new Set(read)
     this.receive(parseItems(answer[0]))

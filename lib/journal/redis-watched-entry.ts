@@ -36,7 +36,7 @@ export class WatchedEntry {
     return this.#isMissing || this.#info?.end ? undefined : this.#info?.writer
   }
 
-  /** The stream's item that was seen last; `undefined` until it is known, and if an item was strange. */
+  /** The stream's item that was seen last; `undefined` until it is known, and if an item was not as expected. */
   get position(): string | undefined {
     return this.#isBroken ? undefined : this.#info?.position
   }
@@ -89,7 +89,7 @@ export class WatchedEntry {
     return true
   }
 
-  /** Takes items that follow the position. After a strange one, Redis must be asked for everything. */
+  /** Takes items that follow the position. After an unexpected one, Redis must be asked for everything. */
   take(items: readonly StreamItem[]): void {
     try {
       for (const item of items) this.#take(item)

@@ -18,7 +18,7 @@ import { boundOf } from './stream-use.js'
 import { fitsIn, usedIn } from './usage.js'
 
 const NOBODY = { id: '' }
-const PRICELESS = 'This model has no price here, and the quota is one of money'
+const PRICELESS = 'This model has no price here, and the quota limits money'
 const UNAVAILABLE: Refusal = { code: 'quota_unavailable', message: 'The quota cannot be checked now' }
 
 /** What an admission needs of its quota. */

@@ -38,7 +38,8 @@ export interface Quota extends Policy {
   /**
    * Returns how the limits of a key stand, as of their last use, on any machine.
    *
-   * @param tenant whose key it is; only a store that is a cluster must know
+   * @param key the `key` of a rule
+   * @param tenant the tenant that the key belongs to; only a Redis cluster needs it. Default: the key
    */
   status(key: string, tenant?: string): Promise<readonly LimitStatus[]>
   /** Forgets what was counted for a key. What requests under way hold stays. */

@@ -147,15 +147,15 @@ function toScript({ name, window, allowed }: Bucket) {
 
 /** @throws Error if Redis answered something else, as a proxy or a wrong server may */
 function readReserved(answer: unknown, count: number): Reserved {
-  const strange = () => new Error('Redis gave a strange answer to a reservation')
-  if (!Array.isArray(answer) || answer.length !== 2 + 4 * count) throw strange()
+  const unexpected = () => new Error('Redis sent an unexpected answer to a reservation')
+  if (!Array.isArray(answer) || answer.length !== 2 + 4 * count) throw unexpected()
   const [granted, now, ...rest] = answer.map((value) => (value === '' ? undefined : Number(value)))
   const states = Array.from({ length: count }, (_, at): BucketState => {
     const [current, previous, held, window] = rest.slice(4 * at, 4 * at + 4)
-    if (![current, previous, held].every(isWhole)) throw strange()
+    if (![current, previous, held].every(isWhole)) throw unexpected()
     return { current: current!, previous: previous!, held: held!, window }
   })
-  if (!isWhole(now) || (granted !== 0 && granted !== 1)) throw strange()
+  if (!isWhole(now) || (granted !== 0 && granted !== 1)) throw unexpected()
   return { granted: granted === 1, now, states }
 }
 

@@ -116,7 +116,7 @@ export function retain(part: Buffer): void {
  * Takes back the memory of frames that the system has sent, if they are the rest of their chunk. All buffers in that
  * memory become empty, so that one that was forgotten never shows the bytes of another stream.
  *
- * @param heldBytes number of bytes behind the frames that are pending, as a copy
+ * @param heldBytes number of bytes after the frames that are kept as a copy
  */
 export function takeBack(frames: Buffer, heldBytes: number): void {
   const memory = frames.buffer as ChunkMemory

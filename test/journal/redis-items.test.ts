@@ -61,7 +61,7 @@ describe('items of a stream', () => {
       item[at] = value
       assert.throws(
         () => decodeItem(item[0], item[1], item[2], item[3], item[4]),
-        (error: Error) => /strange item/.test(error.message) && !error.message.includes('one'),
+        (error: Error) => /unexpected item/.test(error.message) && !error.message.includes('one'),
       )
     })
   }
@@ -108,7 +108,7 @@ describe('answers about an entry', () => {
       good.with(3, '1'),
     ]
     wrong.push(good.with(4, '{"how":"no","about":""}'), good.with(5, '-1'), good.with(5, '1e99'), good.with(8, [1]))
-    for (const answer of wrong) assert.throws(() => parseEntry(answer), /Redis gave a strange/)
+    for (const answer of wrong) assert.throws(() => parseEntry(answer), /Redis sent an unexpected/)
   })
 
   test('of all kinds of clients have the same streams', () => {
@@ -124,7 +124,7 @@ describe('answers about an entry', () => {
     for (const form of forms) assert.deepEqual(parseStreams(form), expected)
     assert.deepEqual([parseStreams(null), parseStreams(undefined), parseStreams([])], [new Map(), new Map(), new Map()])
     for (const form of ['OK', 1, ['s'], [['s', 'x']], [['s', [1]]], [['s', [['1-0', 'x']]]]]) {
-      assert.throws(() => parseStreams(form), /strange answer/)
+      assert.throws(() => parseStreams(form), /unexpected answer/)
     }
   })
 })
