@@ -1,9 +1,11 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import { types } from 'node:util'
+import { isA } from '../api/errors.js'
 import type { HookAnswer, HookName } from '../api/hooks.js'
 import { isObject } from '../json/json.js'
 import { HookFault } from '../options/hook-errors.js'
 import { isFramingHeader } from '../util/hop-by-hop.js'
+import { nearest } from '../util/nearest.js'
 import { isPlainObject } from '../util/plain-object.js'
 import { shown } from '../util/shown.js'
 
@@ -17,14 +19,24 @@ export interface FinishedAnswer {
 /**
  * Converts what a hook returned to the answer to send.
  *
+ * @param given what the hook was called with, which is no answer
  * @param ownStatus the status of an answer that has none of its own
  * @throws HookFault if it is not a valid answer
  */
-export function toFinishedAnswer(hook: HookName, returned: unknown, ownStatus = 200): FinishedAnswer | undefined {
+export function toFinishedAnswer(
+  hook: HookName,
+  returned: unknown,
+  given: object,
+  ownStatus = 200,
+): FinishedAnswer | undefined {
   if (returned === undefined) return undefined
+  if (returned === given) {
+    throw new HookFault(`${hook} returned what it was given, which is no answer: change that, and return nothing`)
+  }
   if (!isAnswer(returned)) {
     throw new HookFault(`${hook} returns nothing, or an answer: { status, headers, body }`)
   }
+  rejectTypos(hook, returned)
   const { status = ownStatus, headers = {}, body } = returned as HookAnswer
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new HookFault(`${hook} answers with a status from 200 to 599, not ${shown(status)}`)
@@ -40,10 +52,24 @@ export function toFinishedAnswer(hook: HookName, returned: unknown, ownStatus = 
   return { status, headers: { ...type, ...own, 'content-length': length }, content }
 }
 
-/** Returns whether a value can be an answer. A Response of fetch, a Buffer or a Date would be sent as an empty 200. */
+const MEMBERS = ['status', 'headers', 'body']
+
+/**
+ * Returns whether a value can be an answer. A Response of fetch, a Buffer or a Date would be sent as an empty 200, and an error
+ * that is returned instead of thrown would lose its message.
+ */
 function isAnswer(value: unknown): value is object {
-  if (!isObject(value) || nameOfFetch(value) === 'Response') return false
-  return isPlainObject(value) || ['status', 'headers', 'body'].some((name) => name in value)
+  if (!isObject(value) || nameOfFetch(value) === 'Response' || isA(Error, value)) return false
+  return isPlainObject(value) || MEMBERS.some((name) => name in value)
+}
+
+/** An answer with `statusCode`, or a request that was spread, would go out with status 200. */
+function rejectTypos(hook: HookName, answer: object): void {
+  const unknown = isPlainObject(answer) && Object.keys(answer).find((name) => !MEMBERS.includes(name))
+  if (!unknown) return
+  const near = unknown === 'statusCode' ? 'status' : nearest(unknown, MEMBERS)
+  const meant = near ? `. Did you mean \`${near}\`?` : ''
+  throw new HookFault(`${hook} answers with { status, headers, body }, not with \`${unknown}\`${meant}`)
 }
 
 function rawBody(body: unknown): string | Buffer | undefined {
@@ -62,11 +88,14 @@ function nameOfFetch(value: unknown): string {
 function jsonOf(hook: HookName, body: unknown): string | undefined {
   const name = nameOfFetch(body)
   if (WITHOUT_JSON.includes(name)) throw new HookFault(`${hook} answers with a body that cannot be sent: a ${name}`)
+  let cause: unknown
   try {
-    return JSON.stringify(body)
-  } catch (cause) {
-    throw new HookFault(`${hook} answers with a body that cannot be written as JSON`, { cause })
+    const text = JSON.stringify(body) as string | undefined
+    if (text !== undefined || body === undefined) return text
+  } catch (thrown) {
+    cause = thrown
   }
+  throw new HookFault(`${hook} answers with a body that cannot be written as JSON`, { cause })
 }
 
 /**

@@ -68,7 +68,7 @@ export async function runHook(
   } catch (thrown) {
     throw toRejection(thrown)
   }
-  const finished = toFinishedAnswer('onRequest', answer)
+  const finished = toFinishedAnswer('onRequest', answer, request)
   for (const [name, value] of Object.entries(headers)) {
     const fault = headerFault(name, value)
     if (fault) throw new HookFault(`onRequest gave a header that cannot go to the provider: ${fault}`)

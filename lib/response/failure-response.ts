@@ -51,7 +51,8 @@ export async function askForResponse(
     }),
   )
   try {
-    const answer = toFinishedAnswer('errors', await onFailure(failure, exchange.hookView()), failure.status)
+    const returned: unknown = await onFailure(failure, exchange.hookView())
+    const answer = toFinishedAnswer('errors', returned, failure, failure.status)
     if (!answer) return byDefault
     const { status, headers, content } = answer
     return { status, headers: { ...failure.headers, ...lowerCased(headers) }, body: content }

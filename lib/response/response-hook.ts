@@ -29,7 +29,7 @@ export async function runResponseHook(
   } catch (thrown) {
     throw toRejection(thrown)
   }
-  const answer = toFinishedAnswer('onResponse', returned)
+  const answer = toFinishedAnswer('onResponse', returned, response)
   if (answer) return { answer, plan }
   return {
     answer,

@@ -96,6 +96,7 @@ describe('errors, as a function', () => {
     ['throws', () => assert.fail('a fault')],
     ['rejects', async () => assert.fail('a fault')],
     ['returns an invalid answer', () => 'x' as never],
+    ['returns the failure', (failure) => failure as never],
     ['returns an invalid status', async () => ({ status: 1 })],
   ]
   for (const [what, errors] of faults) {

@@ -214,6 +214,7 @@ describe('onResponse', () => {
     ['answers with a response of fetch', () => new Response('x') as never],
     ['removes the headers', (response) => void Object.assign(response, { headers: null })],
     ['returns an invalid answer', () => 'x' as never],
+    ['returns the response that it was given', (response) => response as never],
   ]
   for (const [what, hook] of faults) {
     test(`${what}: 500, and onError is called`, async (t) => {

@@ -201,6 +201,10 @@ describe('the app’s answer', () => {
     ['a header with an object among its values', { headers: { 'x-a': ['b', {}] } }, /a header that HTTP forbids: x-a/],
     ['a Blob as its body', { body: new Blob(['x']) }, /a body that cannot be sent: a Blob/],
     ['a stream as its body', { body: new Response('x').body }, /a body that cannot be sent: a ReadableStream/],
+    ['a function as its body', { body: () => {} }, /a body that cannot be written as JSON/],
+    ['a member of another name', { stauts: 403 }, /not with `stauts`\. Did you mean `status`\?$/],
+    ["Node's name for the status", { statusCode: 403 }, /not with `statusCode`\. Did you mean `status`\?$/],
+    ['a member that means nothing', { reason: 'x' }, /not with `reason`$/],
     ['a promise as its body', { body: Promise.resolve('x') }, /a body that cannot be sent: a Promise/],
   ]
   for (const [what, answer, message] of unusable) {
@@ -223,6 +227,7 @@ describe('the app’s answer', () => {
     new Date(),
     new Map(),
     new Error('x'),
+    Object.assign(new Error('x'), { status: 403 }),
   ]) {
     test(`must not be ${inspect(nonsense, { depth: -1 })}`, async () => {
       await assert.rejects(
@@ -234,6 +239,18 @@ describe('the app’s answer', () => {
       )
     })
   }
+})
+
+test('an answer must not be the request, whose headers are for the provider', async () => {
+  const message = 'onRequest returned what it was given, which is no answer: change that, and return nothing'
+  await assert.rejects(
+    hooked((request) => request),
+    { name: 'TypeError', message },
+  )
+  await assert.rejects(
+    hooked((request) => ({ ...request })),
+    { name: 'TypeError', message: /not with `format`/ },
+  )
 })
 
 test("an answer may be an instance of the app's own class", async () => {
