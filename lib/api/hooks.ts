@@ -165,8 +165,8 @@ export type StreamEvent = { [F in FormatName]: EventOf<F> }[FormatName] | EventO
 
 /**
  * Sees each event that carries JSON. `undefined` passes it as it came, `null` drops it, and an object goes out in its
- * place: `data` as its JSON, `event` as its name (default: the one that it had). What it throws ends the stream with an
- * error event.
+ * place: `data` as its JSON, `event` as its name (default: the one that it had). It must return at once, not a promise. What
+ * it throws ends the stream with an error event.
  */
 export type OnEvent<Req extends IncomingMessage = Request> = (
   event: StreamEvent,

@@ -58,8 +58,10 @@ function messageHook(onEvent: OnEvent, exchange: Exchange, hookErrors: HookError
     // The promise itself is the reported fault.
     const isPromise = ignoreRejection(replaced)
     const text = isObject(replaced) && !isPromise ? jsonOf(replaced.data) : undefined
-    if (text === undefined)
-      throw new HookFault('onEvent must return nothing, null, or an object with JSON as its `data`')
+    if (text === undefined) {
+      const not = isPromise ? ', not a promise: it cannot wait' : ''
+      throw new HookFault(`onEvent must return nothing, null, or an object with JSON as its \`data\`${not}`)
+    }
     const { event: name } = replaced as { event?: unknown }
     if (name !== undefined && name !== null && typeof name !== 'string') {
       throw new HookFault(`onEvent must return a string as its \`event\`, or none; got ${shown(name)}`)

@@ -170,7 +170,7 @@ describe('onEvent', () => {
     const onEvent = async () => {
       throw new Error('late')
     }
-    assert.throws(() => seenWith(onEvent as never, event({ x: 1 })), { message: /onEvent must return/ })
+    assert.throws(() => seenWith(onEvent as never, event({ x: 1 })), { message: /, not a promise: it cannot wait$/ })
     await settled()
     assert.deepEqual(unhandled, [])
   })
