@@ -130,8 +130,9 @@ export let setClientFormat: (failure: AiProxyError, format: CompleteFormat) => v
 export class AiProxyError extends Error implements FailureNotice {
   /** Always `AiProxyError`. */
   override readonly name = 'AiProxyError'
+  /** Stable, machine-readable name of the failure; it begins with `x_` if a policy of the app's own gave it. */
   readonly code: AnyFailureCode
-  /** HTTP status: the code's own, or the one of an error that `onRequest` threw. */
+  /** HTTP status: the code's own, or the one that the app gave: of an error that a hook threw, or of a policy's refusal. */
   readonly status: number
   /** Same as `status`, for error handlers that read this property. */
   readonly statusCode: number

@@ -191,6 +191,9 @@ export interface AttemptRequest {
 /**
  * May sign an attempt's request, or change its headers: each target has its own. What it throws fails the attempt as
  * `internal_error`, and is reported to `onError`.
+ *
+ * @param attempt.target name of the target; with the option `target`, its host
+ * @param attempt.request the request, complete
  */
 export type OnAttempt<Req extends IncomingMessage = Request> = (
   attempt: { readonly target: string; readonly request: AttemptRequest },
