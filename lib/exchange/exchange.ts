@@ -66,6 +66,8 @@ export class Exchange implements Indexed {
   answerAlias: string | undefined
   /** How many choices the request asks for. */
   choicesAsked = 1
+  /** Something has to come in JSON, or as a stream, if the provider answers with status 200. */
+  isAnsweredInJson = false
   /**
    * Whether it counts towards `maxConcurrentExchanges`, and towards `maxConcurrentStreams`. Only the registry sets
    * these and the next two.
@@ -74,8 +76,6 @@ export class Exchange implements Indexed {
   countsAsStream = false
   /** Ends it while it is under way. */
   controller: ExchangeController | undefined
-  /** Something has to come in JSON, or as a stream, if the provider answers with status 200. */
-  isAnsweredInJson = false
   /** Its index among the exchanges under way. */
   index = -1
 
