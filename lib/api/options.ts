@@ -80,7 +80,7 @@ export interface AiProxyOptions<Req extends IncomingMessage = Request> {
   /**
    * Client headers that go on: names (`*` at the end matches any rest), or a function of the lower-case name, which must
    * return `true` at once. Cookies, hop-by-hop headers and those that give a request another method or URL never go on, and
-   * `x-forwarded-*` only by its name in a list. Default: {@link defaultForwardHeaders} and, if `forwardCredentials`, the
+   * `x-forwarded-*` only by its name in a list; what describes the body (`content-type`, …) always goes on. Default: {@link defaultForwardHeaders} and, if `forwardCredentials`, the
    * client's own credentials.
    */
   forwardHeaders?: readonly string[] | ((name: string, exchange: HookedExchange<Req>) => boolean)
