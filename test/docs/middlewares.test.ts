@@ -22,8 +22,7 @@ const blocks = pages
 
 /** The sign-in that an example expects. */
 const signIn: RequestHandler = (req, _res, next) => {
-  const user = { id: 'ada', team: 'acme', plan: 'paid' }
-  Object.assign(req, { account: { models: ['gpt-4.1-mini'], key: 'a-key' }, user })
+  Object.assign(req, { account: { id: 'ada', team: 'acme', plan: 'paid', models: ['gpt-4.1-mini'], key: 'a-key' } })
   next()
 }
 
