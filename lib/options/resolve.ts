@@ -75,6 +75,9 @@ const allNames = [
   'modelOptions.defaults',
   'modelOptions.overrides',
   'overload.maxEventLoopDelayMs',
+  // Short names (`who`, `key`, `on`) would be close to too much.
+  ...(['resume.windowMs', 'resume.graceMs', 'cache.ttlMs', 'cache.scope', 'cache.toolCalls', 'hedge.afterMs'] as const),
+  ...(['attempts', 'backoffMs', 'maxWaitMs', 'withinMs', 'preamble'] as const).map((name) => `retry.${name}`),
   ...limitOptionNames.map((name) => `limits.${name}`),
   ...proxyNames.map((name) => `proxy.${name}`),
   ...targetNames.map((name) => `targets[…].${name}`),
