@@ -10,7 +10,7 @@ import { wrappedResponse } from './wrapped-response.js'
 
 /** What `resumable()` does, with a clock, chance and network of the caller's. */
 export function resumableIn<F extends FetchLike>(environment: Environment, fetch: F, options: ResumableOptions): F {
-  if (typeof fetch !== 'function') throw new TypeError(`resumable: its first argument is a fetch; got ${typeof fetch}`)
+  if (typeof fetch !== 'function') throw new TypeError(`resumable takes a fetch first; got ${typeof fetch}`)
   const resolved = resolveOptions(options)
   const send = fetch as unknown as Fetch
   const wrapped: Fetch = async (input, init) => {

@@ -184,12 +184,15 @@ export function streamHeaders(
 ): OutgoingHttpHeaders {
   const directives = String(cacheControl ?? headers['cache-control'] ?? 'no-cache')
   const ofStream: OutgoingHttpHeaders = {}
-  for (const name of Object.keys(headers)) if (name !== 'content-length') ofStream[name] = headers[name]
+  for (const name of Object.keys(headers)) if (!ofWholeBodies.has(name)) ofStream[name] = headers[name]
   ofStream['content-type'] = framing ? typeOf(framing, headers['content-type']?.toString()) : headers['content-type']
   ofStream['cache-control'] = NO_TRANSFORM.test(directives) ? directives : `${directives}, no-transform`
   ofStream['x-accel-buffering'] = 'no'
   return ofStream
 }
+
+/** What identifies the bytes of a body: those of a stream may change as they pass. */
+const ofWholeBodies = new Set(['content-length', 'etag', 'last-modified'])
 
 const NO_TRANSFORM = /\bno-transform\b/i
 

@@ -146,7 +146,7 @@ describe('options', () => {
   }
 
   test('the fetch must be a function', () => {
-    assert.throws(() => resumable(undefined as unknown as typeof fetch), /its first argument is a fetch; got undefined/)
+    assert.throws(() => resumable(undefined as unknown as typeof fetch), /takes a fetch first; got undefined/)
   })
 
   test('a fetch is called without `this`, which those of browsers insist on', async () => {

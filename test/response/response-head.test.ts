@@ -246,8 +246,9 @@ describe('streamHeaders', () => {
     })
   }
 
-  test('tells nginx not to buffer, and removes the length', () => {
-    const headers = streamHeaders({ 'content-type': 'text/event-stream', 'content-length': '5', 'x-a': '1' }, sse)
+  test('tells nginx not to buffer, and removes what identifies the bytes', () => {
+    const validators = { 'content-length': '5', etag: '"a"', 'last-modified': 'Tue, 01 Dec 2026 00:00:00 GMT' }
+    const headers = streamHeaders({ 'content-type': 'text/event-stream', ...validators, 'x-a': '1' }, sse)
     assert.deepEqual(headers, {
       'content-type': 'text/event-stream',
       'x-a': '1',
