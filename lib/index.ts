@@ -43,7 +43,6 @@ export type {
   RetryReason,
   StickyOptions,
   TargetCandidate,
-  TargetChoice,
   TargetModels,
   TargetOptions,
 } from './api/targets.js'

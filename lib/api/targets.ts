@@ -51,21 +51,17 @@ export interface TargetCandidate {
   readonly firstTokenMs: number | undefined
 }
 
-/** What a balance function gets. */
-export interface TargetChoice {
-  /** The targets of one priority that serve the request, are not cooling, and are not full. */
-  readonly candidates: readonly TargetCandidate[]
-  /** The key by which requests stick to a target; `undefined` if `sticky` is off, or the request has none. */
-  readonly stickyKey: string | undefined
-}
-
 /**
  * Returns the targets of one priority, or their names, in the order in which they are asked. Targets that it leaves out are
  * not asked. It must answer synchronously.
+ *
+ * @param candidates the targets of one priority that serve the request, are not cooling, and are not full
+ * @param stickyKey the key by which requests stick to a target; `undefined` if `sticky` is off, or the request has none
  */
 export type BalanceFunction<Req extends IncomingMessage = Request> = (
-  choice: TargetChoice,
+  candidates: readonly TargetCandidate[],
   exchange: HookedExchange<Req>,
+  stickyKey: string | undefined,
 ) => readonly (string | TargetCandidate)[]
 
 /**

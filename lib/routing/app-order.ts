@@ -15,8 +15,8 @@ export function appOrder(
   candidates: readonly TargetState[],
   request: RoutedRequest,
 ): TargetState[] {
-  const choice = { candidates: candidates.map((each) => each.candidate()), stickyKey: request.stickyKey }
-  const answer: unknown = balance(choice, request.hookView())
+  const snapshots = candidates.map((each) => each.candidate())
+  const answer: unknown = balance(snapshots, request.hookView(), request.stickyKey)
   if (ignoreRejection(answer)) throw invalid('a promise')
   if (!Array.isArray(answer)) throw invalid(shown(answer))
   const order: TargetState[] = []

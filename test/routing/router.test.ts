@@ -243,7 +243,7 @@ describe('a key', () => {
   test('does not bring back what the app leaves out', () => {
     const { order } = routing(three, {
       sticky,
-      balance: ({ candidates }) => candidates.filter(({ name }) => name !== first),
+      balance: (candidates) => candidates.filter(({ name }) => name !== first),
     })
     assert.deepEqual(
       order(keyed),
@@ -284,9 +284,9 @@ describe('a request that refers to a response', () => {
 })
 
 describe("the app's balance function", () => {
-  test('gets the candidates of one priority, the key of the request, and the exchange', () => {
+  test('gets the candidates of one priority, the exchange, and the key of the request', () => {
     const seen: unknown[] = []
-    const balance: BalanceFunction = ({ candidates, stickyKey }, asking) => {
+    const balance: BalanceFunction = (candidates, asking, stickyKey) => {
       assert.equal(asking, exchange)
       seen.push([candidates, stickyKey])
       return candidates
@@ -309,7 +309,7 @@ describe("the app's balance function", () => {
   })
 
   test('may answer with names or candidates, and leave some out', () => {
-    const { order, reports } = routing(three, { balance: ({ candidates }) => ['c', candidates[0]!] })
+    const { order, reports } = routing(three, { balance: (candidates) => ['c', candidates[0]!] })
     assert.deepEqual(order(), ['c', 'a'])
     assert.deepEqual(reports, [])
   })

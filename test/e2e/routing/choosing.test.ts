@@ -150,7 +150,7 @@ describe('if all targets cool', () => {
 describe('a balance function', () => {
   test('gets the candidates and the exchange, and orders them', async (t) => {
     const seen: unknown[] = []
-    const balance: BalanceFunction = ({ candidates, stickyKey }, { format, model, stream, subject }) => {
+    const balance: BalanceFunction = (candidates, { format, model, stream, subject }, stickyKey) => {
       seen.push(candidates, { format, model, stream, tenant: subject?.tenant, stickyKey })
       return [...candidates].reverse()
     }
