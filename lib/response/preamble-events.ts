@@ -59,7 +59,7 @@ export class EventsInspection implements Inspection {
     if (verdict) return verdict
     if (framer.corrupt) return { ...RESET, message: `The provider broke off its answer: ${framer.corrupt}` } as Verdict
     if (framer.tooLarge) return BOUND
-    return framer.isClosed ? END : undefined
+    return framer.isClosed ? this.end(now) : undefined
   }
 
   end(now: number): Verdict {

@@ -86,3 +86,20 @@ for (const protocol of protocols) {
     })
   })
 }
+
+describe('an array that is closed without content', () => {
+  const { path, headers, preamble } = protocols.find(({ name }) => name === 'gemini as an array')!
+  const cases: [what: string, body: Buffer | string, line: string][] = [
+    ['and has no element', '[]', 'failed: truncated without a status'],
+    ['after a beginning', joined(...preamble, ']\n'), 'failed: truncated without a status'],
+    ['after the answer has ended', '[{"candidates":[{"finishReason":"STOP"}]}]', 'ready: content'],
+    ['after the prompt was refused', '[{"promptFeedback":{"blockReason":"SAFETY"}}]', 'ready: content'],
+  ]
+  for (const [what, body, line] of cases) {
+    test(what, async () => {
+      const { send, log } = reading({ path, headers: headers as Record<string, string> })
+      for (const chunk of cutAt(joined(body), [3, 11])) await send(chunk)
+      assert.deepEqual(log, [line])
+    })
+  }
+})
