@@ -13,13 +13,13 @@ export const proxyNames = [
  * Validates the `proxy` option.
  *
  * @param option its name
- * @param origin of the target, whose protocol the agent must speak
+ * @param origin of the target, whose protocol the agent must speak; `undefined` if several have the option in common
  * @param elsewhere dotted names of all options, for the hint in an error
  */
 export function resolveProxy(
   option: string,
   proxy: ProxyOptions | undefined,
-  origin: string,
+  origin: string | undefined,
   elsewhere: readonly string[],
 ): ProxyOptions {
   const given = objectOf(option, orDefault(proxy, {}), proxyNames, elsewhere)
@@ -47,7 +47,7 @@ export function resolveProxy(
   // Do not read `protocol` through its getter: that of agents made with agent-base depends on the call stack, because
   // they support both protocols.
   const protocol: unknown = given.agent && Object.getOwnPropertyDescriptor(given.agent, 'protocol')?.value
-  if (typeof protocol === 'string' && !origin.startsWith(protocol)) {
+  if (origin !== undefined && typeof protocol === 'string' && !origin.startsWith(protocol)) {
     const takes = `an agent for the target's ${new URL(origin).protocol}`
     invalidOption(`${option}.agent`, hint(`an agent for ${protocol}`), takes)
   }

@@ -4,7 +4,8 @@ import { formatNames } from '../formats/index.js'
 import type { Provider, Target } from './config.js'
 import { isHarmlessHeader } from './forward-headers.js'
 import type { HookErrors } from './hook-errors.js'
-import { resolveProvider } from './provider.js'
+import { resolveHeaders, resolveProvider } from './provider.js'
+import { resolveProxy } from './proxy.js'
 import { compileTargetModels } from './target-models.js'
 import { check, hint, invalidOption, objectOf, orDefault } from './validate.js'
 
@@ -35,6 +36,7 @@ export function resolveProviders(
     invalidOption('targets', targets, 'a list of targets that is not empty: [{ name, target, … }]')
   }
   rejectSharedCredentials(options)
+  rejectInvalidShared(options, elsewhere)
   const resolved = targets.map((each, at) => resolveTarget(`targets[${at}]`, each, options, hookErrors, elsewhere))
   for (const [at, { name }] of resolved.entries()) {
     const first = resolved.findIndex((other) => other.name === name)
@@ -74,6 +76,12 @@ function rejectSharedCredentials({ auth, headers }: AiProxyOptions): void {
   const takes =
     'no header that may hold a credential together with `targets`: set it in the `headers` of the targets that need it'
   invalidOption(`headers.${shared}`, hint('one for all of them'), takes)
+}
+
+/** What targets inherit is wrong where it is written, whether a target inherits it or not. */
+function rejectInvalidShared({ headers, proxy }: AiProxyOptions, elsewhere: readonly string[]): void {
+  resolveHeaders('headers', headers)
+  resolveProxy('proxy', proxy, undefined, elsewhere)
 }
 
 function resolveTarget(

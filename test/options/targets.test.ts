@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import http from 'node:http'
 import { describe, test } from 'node:test'
 import { resolveOptions } from '../../lib/options/resolve.js'
 import { complaint } from '../support/complaint.js'
@@ -104,6 +105,32 @@ describe('an error names the option, what it takes and what it got, for', () => 
 
   test('a secret in a shared header, which it does not show', () => {
     assert.doesNotMatch(complaint({ targets: [one], headers: { authorization: 'Bearer sk-1' } }), /sk-1/)
+  })
+})
+
+describe('what targets may inherit', () => {
+  const wrong: [option: string, value: unknown, message: RegExp][] = [
+    ['headers', null, /: headers takes an object; got null$/],
+    ['headers', 'x', /: headers takes an object; got string$/],
+    ['headers', { 'user-agent': 5 }, /: headers\.user-agent takes a string; got number$/],
+    ['proxy', null, /: proxy takes an object; got null$/],
+    ['proxy', { secure: 'no' }, /: proxy\.secure takes true or false; got 'no'$/],
+  ]
+  for (const [option, value, message] of wrong) {
+    test(`is valid where it is written: ${option} ${JSON.stringify(value)}`, () => {
+      assert.match(complaint({ targets: [one], [option]: value }), message)
+      assert.match(complaint({ targets: [{ ...one, headers: {}, proxy: {} }], [option]: value }), message)
+      const own = new RegExp(message.source.replace(': ', ': targets\\[0\\]\\.'))
+      assert.match(complaint(many({ ...one, [option]: value })), own)
+    })
+  }
+
+  test('is an agent that suits each target', () => {
+    const proxy = { agent: new http.Agent() }
+    assert.match(
+      complaint({ targets: [one], proxy }),
+      /targets\[0\]\.proxy\.agent takes an agent for the target's https:/,
+    )
   })
 })
 
