@@ -93,7 +93,7 @@ function resolveTarget(
 ): OwnOptions {
   const own = objectOf(option, given, targetNames, elsewhere)
   const provider = resolveProvider(
-    (name) => (own[name] === undefined && shared[name] !== undefined ? name : `${option}.${name}`),
+    (name) => `${option}.${name}`,
     { ...own, headers: orDefault(own.headers, shared.headers), proxy: orDefault(own.proxy, shared.proxy) },
     hookErrors,
     elsewhere,
