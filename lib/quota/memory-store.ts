@@ -1,3 +1,4 @@
+import { rejectUnknownOptions } from '../util/option-errors.js'
 import { RecentIds } from '../util/recent-ids.js'
 import { ExpiryQueue } from './expiry-queue.js'
 import type {
@@ -259,7 +260,11 @@ function expiryOf(window: Bucket['window'], now: number): number {
 
 /**
  * Creates a store of quotas in this process. Several processes then have a quota each: for them there is `redisStore`.
+ *
+ * @throws TypeError if it is given options: it has none
  */
-export function memoryStore(): QuotaStore {
+export function memoryStore(): QuotaStore
+export function memoryStore(options: object = {}): QuotaStore {
+  rejectUnknownOptions('memoryStore', '', options, [])
   return new MemoryStore()
 }

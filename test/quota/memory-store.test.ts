@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ExpiryQueue } from '../../lib/quota/expiry-queue.js'
-import { MemoryStore } from '../../lib/quota/memory-store.js'
+import { MemoryStore, memoryStore } from '../../lib/quota/memory-store.js'
 import type { Claim, Window } from '../../lib/quota/store.js'
 
 const hour = 3_600_000
@@ -202,4 +202,11 @@ describe('leases of a store in memory', () => {
     assert.equal(reserve('a', place()).granted, false)
     assert.equal(state('concurrent')?.held, 0)
   })
+})
+
+test('a store in memory has no options', () => {
+  const make = memoryStore as (options?: unknown) => unknown
+  assert.throws(() => make({ maxKeys: 5 }), /memoryStore: .*maxKeys/)
+  assert.throws(() => make(5), /memoryStore: its one argument takes an object; got 5/)
+  assert.ok(make())
 })
