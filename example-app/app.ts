@@ -9,6 +9,7 @@ import { RecentRecords } from './chat/recent-records.js'
 import { directOnly } from './http/direct-only.js'
 import { errorHandler } from './http/error-handler.js'
 import { loopbackHostsOnly } from './http/loopback.js'
+import { addSlash, notFound } from './http/not-found.js'
 import { sameOriginOnly, sameOriginOrNavigation } from './http/same-origin.js'
 import { securityHeaders } from './http/security-headers.js'
 import { isSignedIn, type User, userOf } from './http/sign-in.js'
@@ -43,7 +44,8 @@ interface AppOptions {
 const CACHED_MS = 10 * 60_000
 
 const pages = path.join(__dirname, 'pages')
-const page = (name: string) => [sameOriginOrNavigation, express.static(path.join(pages, name))]
+const files = (name: string) => express.static(path.join(pages, name), { redirect: false })
+const page = (name: string) => [sameOriginOrNavigation, addSlash, files(name)]
 
 /**
  * Makes the app. The Streams page is off unless the app asks for it. It is no part of the package: the package stays
@@ -115,7 +117,7 @@ export function makeApp(
   })
 
   app.get('/', sameOriginOrNavigation, (_req, res) => res.redirect('chat/'))
-  app.use('/shared', page('shared'))
+  app.use('/shared', sameOriginOrNavigation, files('shared'))
   app.use('/vendor', sameOriginOrNavigation, vendorRoutes())
   app.use('/chat', page('chat'))
   if (monitor) {
@@ -126,6 +128,7 @@ export function makeApp(
   }
   app.use('/account', accountRoutes(quota))
   app.use(chatRoutes({ providers, records, dashboard }))
+  app.use(notFound)
   app.use(errorHandler)
 
   async function close(options: { graceMs: number }) {

@@ -31,6 +31,9 @@ const everything = [
   ['GET', '/storm/'],
   ['POST', '/storm/runs'],
   ['GET', '/no-such-page'],
+  ['GET', '/chat/no-such-file.mjs'],
+  ['POST', '/chat/'],
+  ['GET', '/streams'],
 ] as const
 
 test('an app that listens on loopback only answers to loopback host names', async (t) => {
@@ -152,7 +155,7 @@ test('every answer has headers that prevent content sniffing and use by other si
     const answer = await call(url, method, path, headers, method === 'GET' ? '' : '{')
     const what = `${method} ${path}: ${answer.statusCode}`
     assert.equal(answer.headers['x-content-type-options'], 'nosniff', what)
-    assert.match(String(answer.headers['content-security-policy']), /^default-src 'none'/, what)
+    assert.match(policyOf(answer), /^default-src 'none';.* frame-ancestors 'none';/, what)
     assert.equal(answer.headers['cross-origin-resource-policy'], 'same-origin', what)
     assert.equal(answer.headers['referrer-policy'], 'no-referrer', what)
   }
@@ -174,6 +177,25 @@ test('an error page has no stack and no paths of this machine', async (t) => {
     assert.doesNotMatch(await response.text(), /node_modules|\bat \w+ \(/, path)
   }
 })
+
+test('a page without its slash leads to the page, wherever a reverse proxy has put the app', async (t) => {
+  const { url } = await appBefore(t)
+  for (const [asked, path] of [
+    ['/chat', 'chat/'],
+    ['/streams?a=1&b=?2', 'streams/?a=1&b=?2'],
+  ] as const) {
+    const answer = await call(url, 'GET', asked)
+    assert.equal(answer.statusCode, 301)
+    assert.equal(answer.headers.location, path)
+  }
+  for (const none of ['/shared', '/vendor', '/chat//evil.example', '//evil.example/chat']) {
+    assert.equal((await call(url, 'GET', none)).statusCode, 404, none)
+  }
+})
+
+function policyOf({ headers }: IncomingMessage): string {
+  return String(headers['content-security-policy'])
+}
 
 /** The app with its dashboard, before a provider that counts and one that cannot be reached. */
 async function appBefore(t: TestContext, options = {}) {
