@@ -21,6 +21,8 @@ export type ActiveRow = ExchangeSnapshot &
     startedAt: number
     /** The status that the client has got; `undefined` if none has been sent yet. */
     status: number | undefined
+    /** Whether the provider is asked. If not, it gets an answer that is kept, or that of another exchange. */
+    asksProvider: boolean
   }
 
 /** The record of one that has ended. */
@@ -81,9 +83,11 @@ export class ExchangeMonitor {
     return [...this.#proxies].flatMap(([provider, proxy]) =>
       proxy.exchanges().map((one) => {
         // What does not go to the provider has not been admitted: of it, only the user is known.
-        const { client = one.subject ?? 'unknown', res } = this.#admitted.get(one.id) ?? {}
+        const admitted = this.#admitted.get(one.id)
+        const { client = one.subject ?? 'unknown', res } = admitted ?? {}
         const status = res?.headersSent ? res.statusCode : undefined
-        return { provider, client, status, startedAt: Math.round(now - one.age), ...one }
+        const asksProvider = admitted !== undefined
+        return { provider, client, status, asksProvider, startedAt: Math.round(now - one.age), ...one }
       }),
     )
   }

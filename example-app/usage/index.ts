@@ -22,7 +22,10 @@ export function usageRoutes({ monitor, ledger, quota }: UsageOptions): Router {
     const users = await Promise.all(
       [...demoUsers, guest].map(async (user) => ({ ...user, left: await quota.leftFor(user) })),
     )
-    const active = monitor.active.map(({ subject, model, outputTokens }) => ({ user: subject, model, outputTokens }))
+    // Who continues an answer, or gets a kept one, uses nothing.
+    const active = monitor.active
+      .filter(({ asksProvider }) => asksProvider)
+      .map(({ subject, model, outputTokens }) => ({ user: subject, model, outputTokens }))
     const state = { at: Date.now(), since, resetsAt: nextDay(), users, rows: ledger.rows, active }
     res.set('cache-control', 'no-store').json(state)
   })

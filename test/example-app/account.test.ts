@@ -173,6 +173,26 @@ test('the Usage page sees answers under way, and their user', async (t) => {
   await answered
 })
 
+test('an answer that is continued counts once on the Usage page while it is under way', async (t) => {
+  const { provider, next } = await scriptedProvider(t)
+  const url = await runningApp(t, provider, { prices, dashboard: true })
+  const headers = { 'content-type': 'application/json', cookie: 'example-user=bo' }
+  const body = JSON.stringify({ model: 'any', stream: true, messages: [{ role: 'user', content: 'Hi' }] })
+  const answering = fetch(`${url}/ai/v1/chat/completions`, { method: 'POST', headers, body })
+  const asked = await next()
+  asked.write('Hello.')
+  const answer = await answering
+  const continued = await fetch(`${url}/ai/-/streams/${answer.headers.get('x-stream-id')}`, { headers })
+  assert.equal(continued.status, 200)
+  const { active } = await stateOf(url)
+  assert.deepEqual(
+    active.map(({ user, model }) => [user, model]),
+    [['bo', 'any']],
+  )
+  asked.end()
+  await Promise.all([answer.text(), continued.text()])
+})
+
 test('the sign-in cookie never reaches the provider', async (t) => {
   const server = createServer((_req, res) => res.end('{}')).listen(0, '127.0.0.1')
   t.after(() => server.close())
