@@ -105,6 +105,31 @@ test('for a prompt that needs more than the whole quota, the page says what help
   await problem.filter({ hasText: 'This prompt may need more than your whole quota of a day.' }).waitFor()
 })
 
+test('nobody switches users in mid-answer, in any tab, so that Stop still stops the provider', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t)
+  const url = await runningApp(t, provider, { limits })
+  const page = await openPage(t, url)
+  const other = await page.context().newPage()
+  await other.goto(url)
+  await ask(page, 'Hi')
+  const asked = await next()
+  asked.write('Hello.')
+  await page.locator('.answer', { hasText: 'Hello.' }).waitFor()
+  for (const tab of [page, other]) {
+    await tab.getByRole('group', { name: 'Signed in as' }).getByText('Bo').click()
+    await tab.getByRole('alert').filter({ hasText: 'An answer is under way, in this tab or another.' }).waitFor()
+    assert.equal(await tab.getByRole('radio', { name: 'Ada' }).isChecked(), true)
+  }
+  await assertAccessible(page, 'account-desktop-under-way')
+
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await asked.gone
+  await page.locator('.details').waitFor()
+  await page.getByRole('alert').waitFor({ state: 'hidden' })
+  await page.getByRole('group', { name: 'Signed in as' }).getByText('Bo').click()
+  await page.locator('#status', { hasText: 'Signed in as Bo.' }).waitFor()
+})
+
 test('a switch that fails is shown, and the user stays', inBrowser, async (t) => {
   const { provider } = await scriptedProvider(t)
   const page = await openPage(t, await runningApp(t, provider, { limits }), {

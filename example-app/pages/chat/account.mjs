@@ -1,6 +1,9 @@
 import { describeResponse, explain } from '../shared/failure.mjs'
 import { clock } from '../shared/format-values.mjs'
 import { leftInWords, showLeft } from '../shared/left-today.mjs'
+import { betweenUsers } from './user-lock.mjs'
+
+const UNDER_WAY = 'An answer is under way, in this tab or another. Stop it or wait for its end, then switch.'
 
 const $ = (id) => document.getElementById(id)
 
@@ -26,15 +29,20 @@ export class Account {
   async #switchTo(user) {
     const body = JSON.stringify({ id: user.id })
     const headers = { 'content-type': 'application/json' }
-    const [account, problem] = await this.#ask('../account/user', { method: 'PUT', headers, body })
-    $('account-problem').hidden = problem === undefined
-    $('account-problem').textContent = problem ?? ''
+    const put = () => this.#ask('../account/user', { method: 'PUT', headers, body })
+    const [account, problem] = (await betweenUsers(put)) ?? [undefined, UNDER_WAY]
     if (account) {
       this.#show(account)
       this.#onSwitch(`Signed in as ${user.name}. ${leftInWords(account.left)}`)
     } else if (problem) {
       this.#showUser()
+      this.#showProblem(problem)
     }
+  }
+
+  #showProblem(problem) {
+    $('account-problem').hidden = problem === undefined
+    $('account-problem').textContent = problem ?? ''
   }
 
   /** Resolves with the account, or with what went wrong; with neither if it has been asked for again meanwhile. */
@@ -48,6 +56,7 @@ export class Account {
     this.#user = user
     if (!$('users').hasChildNodes()) $('users').append(...users.map((one) => this.#choice(one)))
     this.#showUser()
+    this.#showProblem(undefined)
     showLeft($('left'), left)
     const { team } = users.find(({ id }) => id === user)
     $('resets').textContent = `Team ${team}. A new day begins at ${clock(resetsAt)}.`

@@ -12,6 +12,7 @@ import { Settings } from './settings-dialog.mjs'
 import { continueAnswer, requestId, streamAnswer } from './stream-answer.mjs'
 import { load, save } from './tab-storage.mjs'
 import { TurnView } from './turn-view.mjs'
+import { forThisUser } from './user-lock.mjs'
 
 const $ = (id) => document.getElementById(id)
 const conversation = new Conversation()
@@ -107,7 +108,8 @@ async function run(turn, id, read) {
   }
   const onWait = () => view.showWaiting('Waiting until a stream in another tab ends: a browser can only have a few.')
   try {
-    await asOneOfTheStreams(start, { signal: stop.signal, onWait })
+    const { signal } = stop
+    await forThisUser(() => asOneOfTheStreams(start, { signal, onWait }), { signal })
     connection.onContinued()
     turn.state = 'complete'
     if (turn.answer.trim() === '') turn.problem = 'The answer is empty.'
