@@ -14,7 +14,7 @@ const marked = new Marked({
     },
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
     code: ({ text, lang }) =>
-      `<figure class="code"><figcaption>${escapeHtml(lang?.split(/\s/)[0] ?? '')}</figcaption><pre><code>${escapeHtml(text)}\n</code></pre></figure>`,
+      `<figure class="code"><figcaption>${languageLabel(lang)}</figcaption><pre><code>${escapeHtml(text)}\n</code></pre></figure>`,
   },
 })
 
@@ -22,7 +22,7 @@ const allowed = {
   RETURN_DOM_FRAGMENT: true,
   ALLOWED_TAGS: [
     ...['a', 'blockquote', 'br', 'code', 'del', 'em', 'figcaption', 'figure', 'h3', 'hr', 'li', 'ol', 'p', 'pre'],
-    ...['strong', 'table', 'tbody', 'td', 'th', 'thead', 'tr', 'ul'],
+    ...['span', 'strong', 'table', 'tbody', 'td', 'th', 'thead', 'tr', 'ul'],
   ],
   ALLOWED_ATTR: ['align', 'class', 'href', 'start', 'title'],
   ADD_URI_SAFE_ATTR: ['align', 'start'], // their values are no addresses, to which the expression below applies
@@ -108,8 +108,11 @@ export class StreamedMarkdown {
   #parse(tokens, cost) {
     this.parsed += cost
     const fragment = DOMPurify.sanitize(marked.parser(tokens), allowed)
-    for (const link of fragment.querySelectorAll('a'))
-      Object.assign(link, { target: '_blank', rel: 'noopener noreferrer' })
+    for (const link of fragment.querySelectorAll('a')) {
+      // What leads nowhere, because its address is not allowed, is text.
+      if (link.hasAttribute('href')) Object.assign(link, { target: '_blank', rel: 'noopener noreferrer' })
+      else link.replaceWith(...link.childNodes)
+    }
     for (const table of fragment.querySelectorAll('table')) wrap(table)
     for (const code of fragment.querySelectorAll('figure.code')) addCopyButton(code)
     return fragment
@@ -146,6 +149,11 @@ function wrap(table) {
   frame.setAttribute('aria-label', 'Table')
   table.replaceWith(frame)
   frame.append(table)
+}
+
+function languageLabel(lang = '') {
+  const [name] = lang.split(/\s/)
+  return name ? `<span class="language">${escapeHtml(name)}</span>` : ''
 }
 
 function addCopyButton(figure) {
