@@ -10,6 +10,7 @@ import {
   assertAccessible,
   assertFits,
   assertInSight,
+  assertWithin,
   closeBrowser,
   landscape,
   linesOf,
@@ -166,6 +167,7 @@ test('Markdown is rendered, HTML and scripts are not; code and answers can be co
   const text = [
     '# Title',
     '**bold** [good](https://example.com/) [bad](javascript:alert(1)) ![pixel](https://example.com/p.png)',
+    '[worse](data:text/html,x) [here](/streams/) <javascript:alert(1)> [title](https://example.com/t "\\"><img src=x>")',
     '<img src=x onerror="document.title=1"><script>document.title=1</script>',
     `\`\`\`js\n${code}\n\`\`\``,
     '| a | b |\n| - | - |\n| 1 | 2 |',
@@ -180,7 +182,8 @@ test('Markdown is rendered, HTML and scripts are not; code and answers can be co
   assert.equal(await answer.locator('img, script').count(), 0)
   assert.match(await answer.innerText(), /<img src=x onerror="document.title=1"><script>/)
   const links = await answer.locator('a').evaluateAll((all) => all.map((one) => one.getAttribute('href')))
-  assert.deepEqual(links, ['https://example.com/', null, 'https://example.com/p.png'])
+  assert.deepEqual(links, ['https://example.com/', 'https://example.com/p.png', 'https://example.com/t'])
+  assert.match(await answer.innerText(), /good bad pixel/, 'what leads nowhere is text')
 
   await answer.getByRole('button', { name: 'Copy' }).click()
   await answer.getByRole('button', { name: 'Copied' }).waitFor()
@@ -350,6 +353,75 @@ test('a failed prompt can be retried, and its turn then has the answer', inBrows
   assert.equal(await page.locator('.turn').count(), 1)
   assert.equal(await page.locator('.problem').isVisible(), false)
 })
+
+test('a retry is not given the record of the try before, however late that comes', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t)
+  const page = await openPage(t, await runningApp(t, provider), { provoked: /^Failed to load resource: .* 503 / })
+  const late: (() => Promise<void>)[] = []
+  await page.route('**/records/*', (route) => {
+    if (late.length > 0) return route.continue()
+    late.push(() => route.continue())
+    return undefined
+  })
+  await ask(page, 'Hi')
+  ;(await next()).refuse(503)
+  await page.locator('.problem', { hasText: 'Not now.' }).waitFor()
+  await page.getByRole('button', { name: 'Retry' }).click()
+  const again = await next()
+  again.write('Now.')
+  again.end()
+  await page.locator('.details').waitFor()
+  const answered = page.waitForResponse('**/account')
+  await late[0]!()
+  await answered // the page asks for it once it has the record
+  await page.evaluate('new Promise(requestAnimationFrame)')
+  assert.equal(await page.locator('[data-field="outcome"]').count(), 0)
+  assert.match(await page.locator('[data-field="usage"]').innerText(), /^1,000 in · 500 out tokens$/)
+  await page.locator('.details').click()
+  assert.equal(await page.locator('dialog [data-field="status"] dd').innerText(), '200')
+})
+
+test('a page that cannot reach the app says so, and begins once it can', inBrowser, async (t) => {
+  const { provider } = await scriptedProvider(t)
+  const url = await runningApp(t, provider)
+  const page = await openPage(t, 'about:blank', { provoked: /ERR_FAILED/ })
+  await page.route('**/settings', (route) => route.abort())
+  await page.goto(url)
+  const alert = page.locator('#start-problem')
+  await alert.filter({ hasText: 'The app cannot be reached. Is it still running? Trying again…' }).waitFor()
+  await assertAccessible(page, 'chat-desktop-unreachable')
+  await page.unroute('**/settings')
+  await page.locator('#chosen', { hasText: 'scripted-1' }).waitFor()
+  assert.equal(await alert.isVisible(), false)
+})
+
+for (const [name, options] of Object.entries({ desktop: {}, phone })) {
+  test(`long names and words break, and nothing is wider than the screen: ${name}`, inBrowser, async (t) => {
+    const { provider, next } = await scriptedProvider(t)
+    const long = 'model-'.repeat(30) + 'm'.repeat(120)
+    const url = await runningApp(t, { ...provider, model: long }, { dashboard: true })
+    const page = await openPage(t, url, options)
+    await ask(page, 'x'.repeat(300))
+    const asked = await next()
+    asked.write(`${'w'.repeat(300)}\n\n\`\`\`${'language'.repeat(30)}\n${'c'.repeat(300)}\n\`\`\`\n\n`)
+    asked.write(`| a |\n| - |\n| ${'t'.repeat(300)} |\n`)
+    asked.end()
+    await page.locator('.details').waitFor()
+    await assertFits(page)
+    assert.equal(await linesOf(page.locator('.copy-code')), 1)
+    await assertAccessible(page, `chat-${name}-long`)
+    await page.locator('.details').click()
+    await assertWithin(page.locator('dialog[open] .close'), page.locator('dialog[open]'))
+    for (const path of ['streams', 'usage']) {
+      await page.goto(`${url}/${path}/`)
+      const cell = page.locator('.listing td[data-column="model"]')
+      await cell.waitFor()
+      await assertFits(page)
+      await assertWithin(cell, page.locator('.listing'))
+      await assertAccessible(page, `${path}-${name}-long`)
+    }
+  })
+}
 
 test(
   'an unreachable server loses no prompt, and a reload loses no draft, settings or conversation',

@@ -129,7 +129,7 @@ test('an answer is whole although the page was reloaded in the middle of it, twi
   await page.locator('.details').waitFor()
   assert.equal(await textOf(page), whole(60))
   assert.equal(script.count, 1)
-  assert.match(await page.locator('[data-field="usage"]').innerText(), /^1000 in · 500 out tokens/)
+  assert.match(await page.locator('[data-field="usage"]').innerText(), /^1,000 in · 500 out tokens/)
 
   // What is complete is there after a reload, and nothing is asked for.
   await page.reload()

@@ -2,6 +2,7 @@ import { asOneOfTheStreams } from '../shared/connections.mjs'
 import { copyFrom } from '../shared/copy.mjs'
 import { explain } from '../shared/failure.mjs'
 import { RecordDialog } from '../shared/record-dialog.mjs'
+import { loadSettings } from '../shared/settings.mjs'
 import { Account } from './account.mjs'
 import { Announcer } from './announcer.mjs'
 import { Composer } from './composer.mjs'
@@ -23,7 +24,12 @@ const views = new Map()
 let running // the AbortController of the answer under way
 
 const [{ providers, dashboard }] = await Promise.all([
-  fetch('../settings').then((response) => response.json()),
+  loadSettings({
+    onProblem(problem) {
+      $('start-problem').hidden = problem === undefined
+      $('start-problem').textContent = problem ?? ''
+    },
+  }),
   account.refresh(),
 ])
 const settings = new Settings(providers, showSettings)
@@ -80,6 +86,7 @@ async function run(turn, id, read) {
   const view = views.get(turn) ?? addView(turn)
   const stop = new AbortController()
   running = stop
+  turn.requestId = id
   save('conversation', conversation)
   showState()
   setBusy(true, 'Answering…')
@@ -123,10 +130,11 @@ async function run(turn, id, read) {
   announcer.end()
   setBusy(false, turn.problem ?? ['Answer complete.', ...passageInWords(turn.passage)].join(' '))
   view.finish()
-  turn.record = await recordOf(id)
+  const record = await recordOf(id)
   account.refresh()
+  if (views.get(turn) !== view || turn.requestId !== id) return // it was removed, or has been retried meanwhile
+  turn.record = record
   explainByRecord(turn)
-  if (views.get(turn) !== view || turn.state === 'running') return // it was removed, or is retried already
   view.finish()
   save('conversation', conversation)
 }

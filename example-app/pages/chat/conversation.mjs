@@ -1,7 +1,8 @@
 /**
  * The conversation of this tab: a list of turns. Each has the prompt, what came as the answer, and how it ended.
  *
- *   { prompt, answer, model, provider, state: 'running' | 'complete' | 'stopped' | 'failed', problem, record, stream, passage }
+ *   { prompt, answer, model, provider, state: 'running' | 'complete' | 'stopped' | 'failed',
+ *     problem, requestId, record, stream, passage }
  *
  * `stream` says where a running answer can be continued: see stream-answer.mjs. `passage` says how the answer came, as far as
  * that is worth a note: see passage.mjs.

@@ -44,8 +44,8 @@ export function words(name) {
 
 export function usage({ inputTokens, outputTokens, estimated }) {
   const parts = []
-  if (inputTokens !== undefined) parts.push(`${inputTokens} in`)
-  if (outputTokens !== undefined) parts.push(`${estimated ? '≈ ' : ''}${outputTokens} out`)
+  if (inputTokens !== undefined) parts.push(`${count(inputTokens)} in`)
+  if (outputTokens !== undefined) parts.push(`${estimated ? '≈ ' : ''}${count(outputTokens)} out`)
   return parts.join(' · ')
 }
 

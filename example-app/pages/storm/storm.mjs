@@ -108,7 +108,9 @@ function showFigures(kind, results) {
 }
 
 async function showVersions() {
-  const versions = await fetch('versions').then((response) => response.json())
+  const response = await fetch('versions').catch(() => undefined)
+  if (!response?.ok) return // the page works without
+  const versions = await response.json()
   for (const place of document.querySelectorAll('[data-version]')) {
     place.textContent = versions[place.dataset.version]
   }
