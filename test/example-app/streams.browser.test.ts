@@ -160,6 +160,78 @@ test('rows can be filtered by text and outcome, sorted by any column, and opened
 })
 
 test(
+  'an open record has an address, which Back leaves, a link opens, and a wrong link explains',
+  inBrowser,
+  async (t) => {
+    const local = await startLocalProvider({ eventsPerSecond: 1000 })
+    const url = await runningApp(t, local, { dashboard: true })
+    await (await fetch(`${url}/ai/v1/chat/completions`, prompt('Hello!', 'one'))).text()
+    const page = await openPage(t, `${url}/streams/`)
+    const dialog = page.locator('dialog[open]')
+    const id = await page.locator('#exchanges tbody tr').getAttribute('data-id')
+    await page.locator('.open-record').click()
+    await dialog.waitFor()
+    assert.equal(page.url(), `${url}/streams/#${id}`)
+    await page.goBack()
+    await dialog.waitFor({ state: 'detached' })
+    await page.goForward()
+    await dialog.locator('[data-field="id"]', { hasText: id! }).waitFor()
+    await page.keyboard.press('Escape')
+    await page.waitForURL(`${url}/streams/`)
+    assert.equal(await dialog.count(), 0)
+
+    const linked = await openPage(t, `${url}/streams/#${id}`)
+    await linked.locator('dialog[open] [data-field="id"]', { hasText: id! }).waitFor()
+    await linked.getByRole('button', { name: 'Close' }).click()
+    await linked.waitForURL(`${url}/streams/`)
+    const wrong = await openPage(t, `${url}/streams/#%E0`)
+    await wrong.locator('#said', { hasText: 'The exchange of this link is not kept any more.' }).waitFor()
+    await assertInSight(wrong.locator('#said'))
+  },
+)
+
+test('an open record that changes keeps the focus and what is selected', inBrowser, async (t) => {
+  const url = await runningApp(t, await endlessProviders(t), { dashboard: true })
+  const page = await openPage(t, `${url}/streams/`)
+  await page.getByRole('button', { name: 'Start a stream of each provider' }).click()
+  await page.locator('.open-record').first().click()
+  const dialog = page.locator('dialog[open]')
+  const id = await dialog.locator('[data-field="id"] dd').innerText()
+  const age = dialog.locator('[data-field="age"] dd')
+  await dialog.locator('summary').focus()
+  await page.evaluate('getSelection().selectAllChildren(document.querySelector("dialog [data-field=id] dd"))')
+  const before = await age.innerText()
+  for (let state = 0; state < 2; state++) await page.waitForResponse(/state/)
+  await page.evaluate('new Promise(requestAnimationFrame)')
+  assert.notEqual(await age.innerText(), before)
+  await dialog.locator('summary:focus').waitFor()
+  assert.equal(await page.evaluate('String(getSelection())'), id)
+
+  await fetch(`${url}/streams/exchanges/${id}`, { method: 'DELETE' })
+  await dialog.locator('.badge', { hasText: 'aborted' }).waitFor()
+  await dialog.locator('summary:focus').waitFor()
+})
+
+test('of many exchanges, it is said how many are shown', inBrowser, async (t) => {
+  const local = await startLocalProvider({ eventsPerSecond: 1000 })
+  const url = await runningApp(t, local, { dashboard: true })
+  const asks = Array.from({ length: 60 }, (_, at) =>
+    fetch(`${url}/ai/v1/chat/completions`, prompt(at < 55 ? 'Refuse me.' : 'Hello!', `many-${at}`)),
+  )
+  for (const answer of await Promise.all(asks)) await answer.text()
+  const page = await openPage(t, `${url}/streams/`)
+  const count = page.locator('#count')
+  await count.filter({ hasText: /^50 of 60 shown$/ }).waitFor()
+  await page.locator('#status').selectOption('Failed')
+  assert.equal(await count.innerText(), '50 of 55 shown, 60 in all')
+  await page.getByRole('button', { name: 'Show more' }).click()
+  assert.equal(await count.innerText(), '55 of 60 shown')
+  await page.locator('#status').selectOption('All outcomes')
+  await page.getByRole('button', { name: 'Show more' }).click()
+  assert.equal(await count.innerText(), '60 shown')
+})
+
+test(
   'a lost connection is shown, its rows do not stay "streaming", and the next connection is up to date',
   inBrowser,
   async (t) => {

@@ -16,7 +16,8 @@ const FONT = '12px system-ui, sans-serif'
  *   chart.draw({ x: [0, 1, 2], y: [[5, 7, 6]], xRange: [0, 10], yMax: 10 })
  *
  * A tone is a colour variable of base.css without its dashes. `xLabel` names the x value in the legend. `marks` are
- * vertical lines with a text, `zone` is a shaded range of x with a text.
+ * vertical lines with a text, `zone` is a shaded range of x with a text. `xSteps` are the distances that the labels below the
+ * chart may have, `xSplits` is a function of uPlot's that returns where they are.
  */
 export class LineChart {
   #place
@@ -55,7 +56,7 @@ export class LineChart {
   }
 
   #config(width) {
-    const { formatX, formatY, series, xLabel, xSplits } = this.#options
+    const { formatX, formatY, series, xLabel, xSplits, xSteps } = this.#options
     const axis = { stroke: () => colour('muted'), font: FONT, ticks: { show: false } }
     const grid = { stroke: () => colour('line'), width: 1 }
     const shown = (format, index) => (plot, value) => {
@@ -76,6 +77,7 @@ export class LineChart {
           grid: { show: false },
           size: 28,
           space: 70,
+          ...(xSteps && { incrs: xSteps }),
           splits: xSplits,
           values: (_plot, all) => all.map(formatX),
         },

@@ -33,6 +33,7 @@ const groups = [
       method: ['Method'],
       path: ['Path'],
       stream: ['Stream', yesOrNo],
+      asksProvider: ['Asks the provider', yesOrNo],
       phase: ['Phase'],
       id: ['Exchange id'],
       responseId: ['Response id'],
@@ -82,13 +83,32 @@ const known = new Set(groups.flatMap(([, fields]) => Object.keys(fields)))
 
 /** A dialog that shows an exchange with all fields of its record. */
 export class RecordDialog {
-  #dialog
+  #dialog = element('dialog', 'record-dialog')
+  #title = element('h2')
+  #badge = element('p', 'badge')
+  #close = button('close', 'Close', () => this.#dialog.close())
+  #body = element('div', 'body')
+  #sections = element('div')
+  #details = element('details')
+  #copy = button('copy-json', 'Copy JSON', () => copyFrom(this.#copy, this.#json.textContent))
+  #json = element('pre')
   #record
 
-  constructor() {
-    this.#dialog = element('dialog', 'record-dialog')
+  /** `onClose` is called when it has been closed. */
+  constructor({ onClose = () => {} } = {}) {
+    this.#title.id = 'record-title'
     this.#dialog.setAttribute('aria-labelledby', 'record-title')
-    this.#dialog.addEventListener('click', ({ target }) => target === this.#dialog && this.#dialog.close()) // the backdrop
+    const head = element('div', 'head')
+    head.append(this.#title, this.#badge, this.#close)
+    this.#body.tabIndex = 0
+    this.#body.setAttribute('role', 'group')
+    this.#body.setAttribute('aria-label', 'Record')
+    this.#json.tabIndex = 0
+    this.#details.append(element('summary', '', 'The record as JSON'), this.#copy, this.#json)
+    this.#body.append(this.#sections, this.#details)
+    this.#dialog.append(head, this.#body)
+    this.#dialog.addEventListener('click', ({ target }) => target === this.#dialog && this.close()) // the backdrop
+    this.#dialog.addEventListener('close', onClose)
     document.body.append(this.#dialog)
   }
 
@@ -98,41 +118,42 @@ export class RecordDialog {
   }
 
   show(record) {
-    this.#fill(record)
-    this.#dialog.showModal()
-    this.#dialog.querySelector('.close').focus()
+    this.update(record)
+    this.#details.open = false
+    if (!this.#dialog.open) this.#dialog.showModal()
+    this.#body.scrollTop = 0
+    this.#close.focus()
   }
 
-  /** Shows what has become of the exchange meanwhile. */
+  close() {
+    this.#dialog.close()
+  }
+
+  /**
+   * Shows what has become of the exchange meanwhile. Only what differs is written, so that the focus, a selection and the place
+   * of a screen reader stay.
+   */
   update(record) {
-    const hadFocus = document.activeElement?.className
-    const { scrollTop } = this.#dialog.querySelector('.body')
-    const { open } = this.#dialog.querySelector('details')
-    this.#fill(record)
-    this.#dialog.querySelector('details').open = open
-    this.#dialog.querySelector('.body').scrollTop = scrollTop
-    if (hadFocus) this.#dialog.querySelector(`[class="${hadFocus}"]`)?.focus()
-  }
-
-  #fill(record) {
     this.#record = record
-    const title = element('h2', '', record.model ?? 'Exchange')
-    title.id = 'record-title'
-    const badge = element('p', 'badge', record.outcome ? fate(record) : record.phase)
-    badge.dataset.tone = record.outcome ? toneOf(record) : 'busy'
-    const close = element('button', 'close', 'Close')
-    close.type = 'button'
-    close.addEventListener('click', () => this.#dialog.close())
-    const head = element('div', 'head')
-    head.append(title, badge, close)
+    write(this.#title, record.model ?? 'Exchange')
+    write(this.#badge, record.outcome ? fate(record) : record.phase)
+    this.#badge.dataset.tone = record.outcome ? toneOf(record) : 'busy'
+    write(this.#json, JSON.stringify(record, null, 2))
 
-    const body = element('div', 'body')
-    body.tabIndex = 0
-    body.setAttribute('role', 'group')
-    body.setAttribute('aria-label', 'Record')
-    body.append(...sections(record), json(record))
-    this.#dialog.replaceChildren(head, body)
+    const places = new Map(valuePlaces(this.#sections))
+    const made = sections(record)
+    const values = valuePlaces(...made)
+    const isSame = values.length === places.size && values.every(([name]) => places.has(name))
+    if (!isSame) this.#sections.replaceChildren(...made)
+    else for (const [name, { textContent }] of values) write(places.get(name), textContent)
   }
+}
+
+/** The names of the fields in some elements, each with the element of its value. */
+function valuePlaces(...elements) {
+  return elements.flatMap((one) =>
+    [...one.querySelectorAll('[data-field]')].map((pair) => [pair.dataset.field, pair.querySelector('dd')]),
+  )
 }
 
 function sections(record) {
@@ -165,16 +186,15 @@ function attemptInWords({ target, code, status, ms: tookMs }) {
   return `${target}: ${code ? words(code) : (status ?? 'no answer')} after ${ms(tookMs)}`
 }
 
-function json(record) {
-  const text = JSON.stringify(record, null, 2)
-  const details = element('details')
-  const copy = element('button', 'copy-json', 'Copy JSON')
-  copy.type = 'button'
-  copy.addEventListener('click', () => copyFrom(copy, text))
-  const pre = element('pre', '', text)
-  pre.tabIndex = 0
-  details.append(element('summary', '', 'The record as JSON'), copy, pre)
-  return details
+function button(className, text, onClick) {
+  const made = element('button', className, text)
+  made.type = 'button'
+  made.addEventListener('click', onClick)
+  return made
+}
+
+function write(place, text) {
+  if (place.textContent !== text) place.textContent = text
 }
 
 function element(name, className = '', text = undefined) {

@@ -1,4 +1,4 @@
-import { dollars, fate, ms, time, toneOf } from '../shared/format-values.mjs'
+import { count, dollars, fate, ms, time, toneOf } from '../shared/format-values.mjs'
 
 const phaseTones = { streaming: 'good', stalled: 'warn', draining: 'warn' }
 const phaseWords = { stalled: 'waiting for the client', draining: 'without a client' }
@@ -107,9 +107,11 @@ function outcomeText(row) {
 }
 
 /** Where an answer came from, if not from the provider. */
-function originInWords({ cache, method, stream, model }) {
+function originInWords({ cache, method, stream, model, isActive, asksProvider }) {
+  if (isActive && model && !asksProvider) return 'does not ask the provider'
   if (cache === 'hit') return 'from the cache'
   if (cache === 'join') return 'the answer to another request'
+  if (method === 'DELETE' && model) return 'stopped an answer'
   return method === 'GET' && stream && model ? 'continued an answer' : undefined
 }
 
@@ -141,8 +143,8 @@ function tokens(row) {
   if (output === undefined && usage?.inputTokens === undefined) return '–'
   const isEstimated = isActive ? output > 0 : usage.estimated
   const parts = []
-  if (usage?.inputTokens !== undefined) parts.push(`${usage.inputTokens} in`)
-  if (output !== undefined) parts.push(`${isEstimated ? '≈ ' : ''}${output} out`)
+  if (usage?.inputTokens !== undefined) parts.push(`${count(usage.inputTokens)} in`)
+  if (output !== undefined) parts.push(`${isEstimated ? '≈ ' : ''}${count(output)} out`)
   return parts.join(' · ')
 }
 

@@ -2,6 +2,7 @@ import { describeResponse, explain } from '../shared/failure.mjs'
 import { ms, time } from '../shared/format-values.mjs'
 import { LineChart, roundUp } from '../shared/line-chart.mjs'
 import { RecordDialog } from '../shared/record-dialog.mjs'
+import { loadSettings } from '../shared/settings.mjs'
 import { StateFeed } from '../shared/state-feed.mjs'
 import { ExchangeList, filterRows, sortRows } from './exchange-list.mjs'
 import { columns, fill } from './exchange-table.mjs'
@@ -9,16 +10,26 @@ import { columns, fill } from './exchange-table.mjs'
 const $ = (id) => document.getElementById(id)
 const SHOWN_SECONDS = 180
 const ROWS_PER_STEP = 50
+/** The distances of times that are easy to read, in seconds. */
+const TIME_STEPS = [1, 5, 10, 15, 30, 60, 120]
 
 const list = new ExchangeList()
-const dialog = new RecordDialog()
+const dialog = new RecordDialog({ onClose: leaveRecord })
 const sorting = { column: 'time', isDescending: true }
 const samples = { loop: [], health: [] }
+let isLoaded = false
 let lastAt = 0
 let rowLimit = ROWS_PER_STEP
 
 const chart = (id, label, series) =>
-  new LineChart($(id), { label, series, xLabel: 'Time', formatX: (seconds) => time(seconds * 1000), formatY: ms })
+  new LineChart($(id), {
+    label,
+    series,
+    xLabel: 'Time',
+    xSteps: TIME_STEPS,
+    formatX: (seconds) => time(seconds * 1000),
+    formatY: ms,
+  })
 const loopChart = chart('loop-chart', 'Event-loop delay', [
   { label: 'Worst of a second', tone: 'accent', isFilled: true },
   { label: 'Median', tone: 'other', isDashed: true },
@@ -36,6 +47,8 @@ new StateFeed({
     showGauges(state.gauges)
     showTable()
     showCharts(state)
+    if (!isLoaded && location.hash) showAddressed()
+    isLoaded = true
   },
   onLost() {
     list.markStale()
@@ -87,13 +100,21 @@ function showTable() {
   )
   fill($('exchanges').tBodies[0], sorted.slice(0, rowLimit), { onAbort: abort })
   $('more').hidden = sorted.length <= rowLimit
-  $('count').textContent =
-    found.length === all.length ? `${all.length} shown` : `${found.length} of ${all.length} shown`
+  $('count').textContent = countInWords({
+    all: all.length,
+    found: found.length,
+    shown: Math.min(found.length, rowLimit),
+  })
   $('empty').hidden = found.length > 0
   $('empty').textContent = all.length > 0 ? 'No exchange matches the filter.' : $('empty').dataset.none
 
   const open = dialog.shownId && list.find(dialog.shownId)
   if (open) dialog.update(shownRecord(open))
+}
+
+function countInWords({ all, found, shown }) {
+  if (shown === all) return `${all} shown`
+  return shown === found || found === all ? `${shown} of ${all} shown` : `${shown} of ${found} shown, ${all} in all`
 }
 
 /** The row as the dialog shows it: what the page adds is left out. */
@@ -128,6 +149,21 @@ function showCharts({ at, loop, health }) {
   draw(healthChart, samples.health, ({ tookMs }) => tookMs)
 }
 
+/** An open record has an address of its own: for links, and for the browser's Back. */
+function showAddressed() {
+  const address = location.hash.slice(1)
+  const row = address && list.rows.find(({ id }) => encodeURIComponent(id) === address)
+  if (row) dialog.show(shownRecord(row))
+  else dialog.close()
+  showResult(address && !row ? 'The exchange of this link is not kept any more.' : undefined, '')
+}
+
+function leaveRecord() {
+  if (!location.hash) return // it was closed by Back
+  if (history.state?.isOpenedHere) history.back()
+  else history.replaceState(undefined, '', location.pathname)
+}
+
 async function abort(id) {
   showResult(await request('DELETE', `exchanges/${encodeURIComponent(id)}`), 'Aborted.')
 }
@@ -141,8 +177,10 @@ function showResult(problem, success) {
 $('exchanges').tBodies[0].addEventListener('click', ({ target }) => {
   const row = target.closest('tr')
   if (target.closest('.danger') || !row) return
-  dialog.show(shownRecord(list.find(row.dataset.id)))
+  history.pushState({ isOpenedHere: true }, '', `#${encodeURIComponent(row.dataset.id)}`)
+  showAddressed()
 })
+addEventListener('popstate', showAddressed)
 for (const id of ['search', 'status']) {
   $(id).addEventListener('input', () => {
     rowLimit = ROWS_PER_STEP
@@ -160,7 +198,7 @@ $('more').addEventListener('click', () => {
 })
 $('start').addEventListener('click', async () => showResult(await request('POST', 'demo'), 'Started.'))
 
-const settings = await fetch('../settings').then((response) => response.json())
+const settings = await loadSettings() // the badge tells of a lost connection
 $('start').hidden = !settings.providers.some(({ local }) => local) // a stand-in costs nothing
 
 /** Sends a short request. Resolves with what went wrong, if something did. */
