@@ -79,7 +79,7 @@ export class LineChart {
           space: 70,
           ...(xSteps && { incrs: xSteps }),
           splits: xSplits,
-          values: (_plot, all) => all.map(formatX),
+          values: (plot, all) => all.map((at) => (fits(plot, at, formatX(at)) ? formatX(at) : null)),
         },
         { ...axis, grid, size: 62, space: 36, values: (_plot, all) => all.map(formatY) },
       ],
@@ -165,6 +165,17 @@ export class LineChart {
 export function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 0.001)))
   return ([1, 2, 3, 5, 8, 10].find((step) => step * power >= value) ?? 10) * power
+}
+
+/** Whether a label fits below the chart: it must not reach beyond the right edge, nor below the labels on the left. */
+function fits({ ctx, width, bbox, valToPos }, value, text) {
+  ctx.save()
+  ctx.font = FONT
+  const half = ctx.measureText(text).width / 2
+  ctx.restore()
+  const left = bbox.left / devicePixelRatio
+  const middle = left + valToPos(value, 'x')
+  return !(middle - half < left - 10 || middle + half > width)
 }
 
 /** The label has its own marker, which follows the colour scheme. */
