@@ -194,6 +194,25 @@ test(
   },
 )
 
+test('Stop stops the provider once the app can be reached again', inBrowser, async (t) => {
+  const script = await scriptedProvider(t)
+  const relay = await tcpRelay(t, await runningApp(t, script.provider))
+  const page = await openPage(t, relay.url, { provoked: lost })
+  await ask(page)
+  const asked = await script.next()
+  write(asked, 0, 20)
+  await hasCome(page, 19)
+  relay.cut()
+  await page.locator('.problem', { hasText: 'Connection lost, trying again…' }).waitFor()
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await page.locator('.problem[data-tone="warn"]', { hasText: 'Stopped.' }).waitFor()
+  assert.ok(asked.isOpen)
+  const stopped = page.waitForResponse((response) => response.request().method() === 'DELETE')
+  relay.restore()
+  assert.equal((await stopped).status(), 204)
+  await asked.gone
+})
+
 test('Stop stops the provider of an answer that goes on after a reload', inBrowser, async (t) => {
   const script = await scriptedProvider(t)
   const page = await openPage(t, await runningApp(t, script.provider))

@@ -10,7 +10,7 @@ import { Conversation } from './conversation.mjs'
 import { FollowEnd } from './follow-end.mjs'
 import { continued, passageInWords } from './passage.mjs'
 import { Settings } from './settings-dialog.mjs'
-import { continueAnswer, requestId, streamAnswer } from './stream-answer.mjs'
+import { continueAnswer, requestId, stopAnswer, streamAnswer } from './stream-answer.mjs'
 import { load, save } from './tab-storage.mjs'
 import { TurnView } from './turn-view.mjs'
 import { forThisUser } from './user-lock.mjs'
@@ -123,6 +123,7 @@ async function run(turn, id, read) {
   } catch (error) {
     turn.state = error.name === 'AbortError' ? 'stopped' : 'failed'
     turn.problem = explain(error)
+    if (turn.state === 'stopped' && connection.isLost() && turn.stream) stopLater(turn)
   }
 
   running = undefined
@@ -139,6 +140,11 @@ async function run(turn, id, read) {
   save('conversation', conversation)
 }
 
+function stopLater({ provider: providerId, stream }) {
+  const provider = providers.find(({ id }) => id === providerId)
+  forThisUser(() => stopAnswer(provider, stream), {})
+}
+
 /** The record may know more than the client is told, such as why the provider cannot be reached. */
 function explainByRecord(turn) {
   const { code, error } = turn.record ?? {}
@@ -151,6 +157,7 @@ function explainByRecord(turn) {
 function watchConnection(turn, view) {
   let lostAt
   return {
+    isLost: () => lostAt !== undefined,
     onLost({ offline }) {
       lostAt ??= performance.now()
       const said = offline

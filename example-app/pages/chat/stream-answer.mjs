@@ -6,6 +6,9 @@ import { QuotaExceeded } from './quota-exceeded.mjs'
 
 /** So often the connection is tried again: it takes about the minute for which the app lets the provider go on. */
 const RETRIES = 20
+/** The same for a stop. */
+const STOP_TRIES = 60
+const STOP_AGAIN_MS = 1000
 
 /**
  * Sends a conversation to a provider's route and hands each piece of the answer to `onText`. Throws unless the answer is
@@ -39,6 +42,16 @@ export async function continueAnswer(provider, stream, reading) {
   const response = await resumableFetch(provider, reading)(url.href, { signal: reading.signal })
   if (!response.ok) throw new Error(`The answer cannot be continued: ${describeError(await errorIn(response))}`)
   await read(response.status === 204 ? undefined : response.body, protocol, stream, reading)
+}
+
+/** Stops an answer whose connection is lost: tells the app as soon as it can be reached. */
+export async function stopAnswer(provider, stream) {
+  const url = new URL(stream.id, streamsUrlOf(provider))
+  for (let tries = 0; tries < STOP_TRIES; tries++) {
+    const response = await fetch(url, { method: 'DELETE' }).catch(() => undefined)
+    if (response) return
+    await new Promise((resolve) => setTimeout(resolve, STOP_AGAIN_MS))
+  }
 }
 
 function resumableFetch(provider, { onLost, onContinued }) {
