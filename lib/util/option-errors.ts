@@ -36,5 +36,7 @@ export function rejectUnknownOption(
 ): never {
   const meant = near ? ` Did you mean ${near}?` : ''
   const spelled = option ? `${option}.${name}` : name
-  throw new TypeError(`${caller}: there is no option ${spelled}.${meant} ${option || caller} takes ${known.join(', ') || 'none'}`)
+  throw new TypeError(
+    `${caller}: there is no option ${spelled}.${meant} ${option || caller} takes ${known.join(', ') || 'none'}`,
+  )
 }

@@ -206,7 +206,10 @@ describe('leases of a store in memory', () => {
 
 test('a store in memory has no options', () => {
   const make = memoryStore as (options?: unknown) => unknown
-  assert.throws(() => make({ maxKeys: 5 }), /^TypeError: memoryStore: there is no option maxKeys\. memoryStore takes none$/)
+  assert.throws(
+    () => make({ maxKeys: 5 }),
+    /^TypeError: memoryStore: there is no option maxKeys\. memoryStore takes none$/,
+  )
   assert.throws(() => make(5), /memoryStore: its one argument takes an object; got 5/)
   assert.ok(make())
 })
