@@ -19,7 +19,7 @@ export function vendorRoutes(): Router {
     const file = Object.hasOwn(files, req.params.file) ? files[req.params.file] : undefined
     if (!file) return next()
     // The absolute path may have a folder that begins with a dot, which `sendFile` would refuse.
-    res.sendFile(path.basename(file), { root: path.dirname(file), maxAge: '1h' }, (error) => error && next(error))
+    res.sendFile(path.basename(file), { root: path.dirname(file) }, (error) => error && next(error))
   })
   return routes
 }
