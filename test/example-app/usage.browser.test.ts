@@ -102,7 +102,12 @@ test('for a prompt that needs more than the whole quota, the page says what help
   await page.locator('#status', { hasText: 'Signed in as Bo.' }).waitFor()
   await ask(page, 'Hi')
   const problem = page.locator('.problem:visible')
-  await problem.filter({ hasText: 'This prompt may need more than your whole quota of a day.' }).waitFor()
+  await problem
+    .filter({
+      hasText:
+        /^This prompt may need more than your whole quota of a day\..*a lower “Max tokens”, or begin a new conversation/,
+    })
+    .waitFor()
 })
 
 test('nobody switches users in mid-answer, in any tab, so that Stop still stops the provider', inBrowser, async (t) => {

@@ -14,6 +14,8 @@ export class QuotaExceeded extends Error {
 
 function roomIn(retryAfter, now) {
   const ms = Number(retryAfter) * 1000
-  if (!(ms > 0)) return 'This prompt may need more than your whole quota of a day. Set a lower “Max tokens”.'
+  if (!(ms > 0)) {
+    return 'This prompt may need more than your whole quota of a day. Set a lower “Max tokens”, or begin a new conversation: each prompt sends all of it.'
+  }
   return `Your quota has no room for this prompt. There is room again at ${clock(now + ms)}, in ${span(ms)}.`
 }
