@@ -19,7 +19,7 @@ export class Downstream {
   bytes = 0
   /** The last bytes have been written. */
   isEnded = false
-  /** They have been, and the rest of the request is discarded before the response ends. */
+  /** They have been, and the rest of the request is discarded first. */
   isLingering = false
   /** The client has left: there is nothing to write to. */
   isGone = false
@@ -62,7 +62,7 @@ export class Downstream {
 
   /** The part of the app that has begun an answer: the proxy, or another one; `undefined` before that. */
   get begunBy(): 'proxy' | 'app' | undefined {
-    if (this.isHeadHeld) return 'proxy'
+    if (this.isHeadHeld && !this.#head) return 'proxy'
     if (!this.#res.headersSent) return undefined
     return this.#hasSetHead ? 'proxy' : 'app'
   }
@@ -71,10 +71,11 @@ export class Downstream {
   open(status: number, headers: OutgoingHttpHeaders): void {
     this.recorder?.setHead(status, headers, undefined)
     this.#head = { status, headers }
+    this.isHeadHeld = false
   }
 
   /**
-   * Sets the head of a stream for good. It is sent with the first bytes, or with `flushHead`.
+   * Sets the head of a stream, for good if its framing carries errors. It is sent with the first bytes, or by `flushHead`.
    *
    * @param framing `undefined` if it is not known yet
    */
@@ -82,7 +83,7 @@ export class Downstream {
     this.recorder?.setHead(status, headers, framing)
     const { recorder } = this
     this.#head = { status, headers: recorder ? { ...headers, ...recorder.headersFor(framing) } : headers }
-    this.#setHead()
+    if (framing?.carriesErrors !== false) this.#setHead()
     this.isHeadHeld = true
   }
 
@@ -90,6 +91,7 @@ export class Downstream {
   flushHead(): void {
     if (!this.isHeadHeld || this.isGone) return
     this.isHeadHeld = false
+    this.#setHead()
     this.#res.flushHeaders()
     this.#prepareWriter()
   }
@@ -199,11 +201,10 @@ export class Downstream {
     // Other code has ended the response; we still have to enforce the time limit for reading it.
     if (this.#res.writableEnded) return this.#drain.awaitReader()
     for (const piece of this.#rest.splice(0)) this.write(piece)
-    const { req } = this.#res
-    const lingers = isUnfinished(req)
+    const lingers = isUnfinished(this.#res.req)
     // A client that sees this header may stop sending.
-    if (lingers && this.#head && mayBeLong(req)) this.#res.setHeader('connection', 'close')
-    if (this.#head) this.#setHead()
+    if (lingers && this.#head && mayBeLong(this.#res.req)) this.#res.setHeader('connection', 'close')
+    this.#setHead()
     // Sent together with the last bytes, the head would get a `content-length`, which no stream has.
     this.flushHead()
     this.#heartbeat.stop()

@@ -83,10 +83,9 @@ export class ResponseLimits {
   check(framer: Framer): void {
     const { answer, format } = this.#exchange
     const last = framer.last()
-    const isOver = answer.isLast || framer.isClosed || (last && format.isTerminator(last))
+    const isOver = answer.isLast || this.#isClosedWell(framer) || (last && format.isTerminator(last))
     if (isOver && !this.isTerminated) {
       this.isTerminated = true
-      // Google's last element has a finish reason. An array that was closed without one is not complete.
       answer.noteEnd(performance.now(), !framer.isClosed || format.isCustom)
       if (this.#isInGrace) this.#exchange.deadlines.stop('idle')
       this.#startGraceTimer()
@@ -94,6 +93,14 @@ export class ResponseLimits {
     }
     this.#contentWatch?.check()
     this.checkBounds()
+  }
+
+  /** Whether an array is closed, and is complete: Google's last element has a finish reason. */
+  #isClosedWell({ isClosed }: Framer): boolean {
+    const { format, answer } = this.#exchange
+    if (!isClosed || this.isTerminated || format.isCustom) return isClosed === true
+    this.#exchange.readLastFrames()
+    return answer.isComplete
   }
 
   /** Checks whether the model has generated too much, by the limit or by a policy. */

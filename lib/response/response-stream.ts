@@ -144,13 +144,13 @@ export class ResponseStream implements Runnable {
     // What a policy has held back goes out before its answer ends because of what follows.
     if (this.limits.isTooLarge && !this.isStopped && !this.#writer.hasRest) this.#failTooLarge('response_too_large')
     if (this.isStopped) return
-    this.#downstream.flushHead()
     // The end may have arrived while this turn was waiting, and is not reported again. One that nothing has read yet is not known.
     const { isReached, error } = this.#sourceEnd
-    const hasNotRead = (isWithinFrame || hasRest) && !isReached && !error
-    if (this.hasMore || this.#hold.isOn || hasNotRead) this.wake()
-    else if (isReached) this.#finish(now)
-    else if (error) this.#stopAndFail(error)
+    const goesOn = this.hasMore || this.#hold.isOn || ((isWithinFrame || hasRest) && !isReached && !error)
+    if (isReached && !goesOn) return this.#finish(now)
+    if (error && !goesOn) return this.#stopAndFail(error)
+    this.#downstream.flushHead()
+    if (goesOn) this.wake()
   }
 
   #read(now: number): void {

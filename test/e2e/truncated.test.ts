@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { awsEventStream } from '../../lib/framing/aws-event-stream.js'
 import type { AiProxyOptions } from '../../lib/index.js'
 import { type App, startApp } from './support/app.js'
-import { connect } from './support/client.js'
+import { connect, post } from './support/client.js'
 import { finished } from './support/finished-streams.js'
 import { type Call, type Owner, startProvider } from './support/provider.js'
 import { allStreams, beforeTheEnd, chatChunk, sseEvent, streams, type WireStream } from './support/streams.js'
@@ -238,6 +238,29 @@ describe('an array that is closed without a finish reason is truncated', () => {
       })
     }
   }
+
+  test('with the connection broken after it', async (t) => {
+    const { geminiArray } = streams
+    const act = ({ res, socket }: Call) => {
+      const sent = Buffer.concat([...beforeTheEnd(geminiArray), Buffer.from('\n]')])
+      res.writeHead(200, { 'content-type': geminiArray.contentType }).write(sent, () => socket.end())
+    }
+    const { app, isWhole } = await exchanged(t, geminiArray, act)
+    const { outcome, code } = await app.record()
+    assert.deepEqual([outcome, code, isWhole], ['upstream_error', 'upstream_reset', false])
+  })
+})
+
+test('an array that does not even begin is an error in its place', async (t) => {
+  const { geminiArray } = streams
+  const act = ({ socket }: Call) =>
+    socket.write(`HTTP/1.1 200 OK\r\ncontent-type: ${geminiArray.contentType}\r\ncontent-length: 0\r\n\r\n`)
+  const provider = await startProvider(t, { onCall: act })
+  const app = await startApp(t, { target: provider.url })
+  const response = await post(app.url + geminiArray.path, geminiArray.request)
+  const { error } = (await response.json()) as { error: { details: { metadata: { code: string } }[] } }
+  assert.deepEqual([response.status, error.details[0]?.metadata.code], [502, 'upstream_truncated'])
+  assert.equal((await app.record()).code, 'upstream_truncated')
 })
 
 const choice = (index: number, content: string, finish_reason: string | null = null) =>
