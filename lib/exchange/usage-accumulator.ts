@@ -63,6 +63,10 @@ export class UsageAccumulator {
   isPending = false
   /** The stream had a message of its format, so it is known how the stream must end. */
   isRecognised = false
+  /** What a message said that was neither of the format nor of an answer. */
+  #saying: string | undefined
+  /** A message may have been of an answer in another protocol. */
+  #mayBeOther = false
   #errorStatus: number | undefined
   /** The answer ended without a finish reason. */
   #isEnded = false
@@ -116,6 +120,24 @@ export class UsageAccumulator {
     this.#estimateInTotal = estimatedTokens
     this.#isReportedAtEnd = usage?.outputTokens !== undefined && estimateWhenReported === estimatedTokens
     this.isLast = true
+  }
+
+  /**
+   * Notes a message that is not one of the format's.
+   *
+   * @param data its parsed JSON
+   * @param saying what it says, if it cannot be of an answer in another protocol either
+   */
+  noteUnknown(data: unknown, saying: string | undefined): void {
+    if (saying !== undefined) this.#saying = saying
+    else if (data !== undefined) this.#mayBeOther = true
+  }
+
+  /** What was said in the place of an answer; `undefined` if there was an answer, or may have been one. */
+  get saidInstead(): string | undefined {
+    const isAnswer =
+      this.isRecognised || this.#mayBeOther || this.finishReason !== undefined || this.usage !== undefined
+    return isAnswer ? undefined : this.#saying
   }
 
   /** The HTTP status that the error stands for; `undefined` if it does not show that. */

@@ -70,7 +70,7 @@ export function anyErrorIn(body: unknown): string | undefined {
 
 /** Names of fields that hold an error, or one of its texts. */
 const ERROR_NAME =
-  /^(?:err(?:or)?|failure|exception)_?(?:message|msg|text|description|reason|details?|info)?$|exception$/i
+  /^(?:err(?:or)?|failure|fault|exception)s?_?(?:message|msg|text|description|reason|details?|info)?$|exception$/i
 
 /** Returns the error of a field that says by its name what it is, if all other fields are those of errors, too. */
 function namedErrorIn(message: JsonObject): string | undefined {
@@ -151,6 +151,32 @@ function isErrorSentence(text: string): boolean {
 const MAX_SENTENCE_CHARS = 300
 
 /**
+ * Returns what a message says that is not one of its protocol's, and has nothing that could be of an answer: `undefined` if
+ * it may be one of another protocol, which compatible servers speak.
+ *
+ * @param data parsed JSON; `undefined` if it is not JSON
+ * @param text the message itself
+ */
+export function saidWithoutAnswer(data: unknown, text: string): string | undefined {
+  const said = data === undefined ? text.trim() : data
+  if (typeof said === 'string') return said === '[DONE]' || said === '' ? undefined : said.slice(0, MAX_ERROR_CHARS)
+  return isObject(said) ? sentenceWithoutAnswer(said) : undefined
+}
+
+/** Returns the sentence of an object that has nothing which could be of an answer. */
+export function sentenceWithoutAnswer(data: JsonObject): string | undefined {
+  if (!hasNoAnswer(data) || OTHER_ANSWER_FIELDS.some((field) => textAt(data, field))) return undefined
+  const sentence = sentenceOf(data) ?? VAGUE_FIELDS.map((field) => textAt(data, field)).find(Boolean)
+  return sentence?.slice(0, MAX_ERROR_CHARS)
+}
+
+/** Where a sentence is found that may also describe anything else. */
+const VAGUE_FIELDS = ['description', 'reason', 'info', 'detail']
+
+/** Where other protocols have the text, sound or pictures of an answer. */
+const OTHER_ANSWER_FIELDS = ['result', 'answer', 'reply', 'data', 'chunk', 'value', 'generation', 'outputText', 'audio']
+
+/**
  * Returns the error that stands in the place of a message, in a protocol whose messages are objects: a sentence, a page, an error
  * in JSON that was written as a string of JSON once more, or a `message` that says so, and nothing else.
  *
@@ -216,15 +242,11 @@ function topLevelErrorIn(message: JsonObject): string | undefined {
   if (head !== undefined) return errorText(head)
   if (sentence === undefined && failsWithoutWords(message)) return errorText(message)
   if (!Object.keys(message).every((field) => FIELDS_WITH_DETAIL.has(field))) return undefined
-  const { errors } = message
+  const { detail, errors } = message
   if (typeof errors !== 'number' && isError(errors)) return errorText(errors)
-  return (
-    textAt(message, 'detail') ??
-    textAt(message, 'detail', 'message') ??
-    textAt(message, 'detail', 'error') ??
-    textAt(message, 'detail', 'error', 'message') ??
-    textAt(message, 'detail', 0, 'msg')
-  )
+  if (typeof detail === 'number' || !isError(detail)) return undefined
+  const first = Array.isArray(detail) ? (detail as readonly unknown[])[0] : detail
+  return textAt(first, 'error') ?? textAt(first, 'error', 'message') ?? errorText(first)
 }
 
 const MESSAGE_FIELDS = [
@@ -240,9 +262,13 @@ const FIELDS_BESIDE_ERRORS = new Set([
 ])
 const SUCCESS = /^(?:0+|2\d\d|ok|success|succeeded|none|null)?$/i
 
-function sentenceOf(message: unknown): string | undefined {
-  return MESSAGE_FIELDS.map((field) => textAt(message, field)).find(Boolean)
+function sentenceOf(message: JsonObject): string | undefined {
+  const names = [...MESSAGE_FIELDS, ...Object.keys(message).filter((field) => SENTENCE.test(field))]
+  return names.map((field) => textAt(message, field)).find(Boolean)
 }
+
+/** Names of fields with a sentence about how it went, in all the ways in which words are joined. */
+const SENTENCE = /^(?:(?:err(?:or)?|status|ret(?:urn)?|result|resp(?:onse)?)_?)?(?:msg|message|desc)$/i
 
 /** Returns whether a message says that something failed, and what. */
 function failsInWords(message: JsonObject): boolean {
@@ -252,20 +278,23 @@ function failsInWords(message: JsonObject): boolean {
 
 /** Returns whether a message can only be a failure, although it does not say what failed. */
 function failsWithoutWords(message: JsonObject): boolean {
-  const hasStatus = STATUSES.some((field) => {
-    const status = message[field]
-    return typeof status === 'number' && status >= 400 && status < 600
-  })
+  const hasStatus = Object.keys(message).some((field) => STATUS.test(field) && isErrorStatus(message[field]))
   return hasStatus || isFailedState(message) || saysNo(message) || isException(message.__type)
 }
 
 /** Returns whether nothing is said but that something failed. A job has an id, and more: somebody asked for its state. */
 function isFailedState(message: JsonObject): boolean {
-  const isAlone = Object.keys(message).every((field) => field === 'state' || FIELDS_BESIDE_ERRORS.has(field))
+  const isAlone = Object.keys(message).every(
+    (field) => field === 'state' || FIELDS_BESIDE_ERRORS.has(field) || isEmpty(message[field]),
+  )
   return isAlone && (isWordForFailure(message.state) || isWordForFailure(message.status))
 }
 
-const STATUSES = ['status', 'statusCode', 'status_code', 'http_status', 'httpStatus']
+const STATUS = /^(?:http_?|original_?)?status(?:_?code)?$/i
+
+function isErrorStatus(value: unknown): boolean {
+  return typeof value === 'number' ? value >= 400 && value < 600 : typeof value === 'string' && /^[45]\d\d$/.test(value)
+}
 
 function isWordForFailure(value: unknown): boolean {
   return typeof value === 'string' && /^(?:error|fail(?:ed|ure)?)$/i.test(value)
@@ -277,19 +306,24 @@ function isException(type: unknown): boolean {
 }
 
 function saysNo(message: JsonObject): boolean {
-  return ['success', 'ok'].some((field) => message[field] === false || message[field] === 'false')
+  const saysSo = ['success', 'ok'].some((field) => message[field] === false || message[field] === 'false')
+  return saysSo || Object.keys(message).some((field) => message[field] === true && FAILED.test(field))
 }
 
-function reportsFailure({ status, state, type, ...message }: JsonObject): boolean {
-  const isFailureStatus =
-    typeof status === 'number' ? status >= 400 : isWordForFailure(status) || isWordForFailure(state)
-  return isFailureStatus || saysNo(message) || isException(type) || CODES.some((field) => isFailureCode(message[field]))
+/** `isError`, `has_error`, `failed`. */
+const FAILED = /^(?:is_?|has_?)?(?:err(?:or)?|failed|failure|timed_?out|timeout|exception)$/i
+
+function reportsFailure(message: JsonObject): boolean {
+  const { status, state, type, result } = message
+  const isFailureStatus = typeof status === 'number' ? status >= 400 : isErrorStatus(status)
+  const isSaid =
+    isFailureStatus || [status, state, result].some(isWordForFailure) || saysNo(message) || isException(type)
+  return isSaid || Object.keys(message).some((field) => CODE.test(field) && isFailureCode(message[field]))
 }
 
-const CODES = [
-  ...['code', 'Code', 'error_code', 'errorCode', 'errcode', 'err_code', 'errno', 'status_code', 'statusCode'],
-  ...['ret', 'retcode', 'resultCode', 'return_code', 'http_status', '__type', 'errorType'],
-]
+/** Names of fields with a code of how it went. */
+const CODE =
+  /^(?:(?:err(?:or)?|(?:http|original)?_?status|http|ret(?:urn)?|result|resp(?:onse)?)_?)?code$|^(?:err(?:or)?_?no|ret|rc|http_?status|__type|error_?type)$/i
 
 /** Returns whether a code reports a failure. `0`, `200`, `"success"` and the like are codes, too. */
 function isFailureCode(code: unknown): boolean {

@@ -12,7 +12,15 @@ export {
   MAX_ANSWER_ID_LENGTH,
 } from './conversation.js'
 export { statusOfError } from './error-status.js'
-export { anyErrorIn, errorText, isFailure, mayReportError, spokenErrorIn } from './failures.js'
+export {
+  anyErrorIn,
+  errorText,
+  isFailure,
+  mayReportError,
+  saidWithoutAnswer,
+  sentenceWithoutAnswer,
+  spokenErrorIn,
+} from './failures.js'
 export type {
   AnswerHeaders,
   AnyFormatName,

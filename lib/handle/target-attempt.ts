@@ -116,9 +116,9 @@ export class TargetAttempt implements DispatchEvents {
     }
     const bounds = this.preambleBounds
     if (!bounds || status < 200 || status > 299) return this.#ready(response)
-    const { req, client, format, asksForStream, isAnsweredInJson, limits } = this.#exchange
+    const { req, path, client, format, asksForStream, isAnsweredInJson, limits } = this.#exchange
     const { secrets } = this.entry.request
-    const inspected = { req, client, format, asksForStream, isAnsweredInJson, limits, secrets }
+    const inspected = { req, path, client, format, asksForStream, isAnsweredInJson, limits, secrets }
     this.#preamble = new PreambleReader(response, inspected, bounds, {
       onReady: (ready, because) => {
         this.hasContent = because === 'content' || because === 'end'

@@ -1,6 +1,14 @@
 import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
-import { answersInObjects, anyErrorIn, type CompleteFormat, spokenErrorIn, statusOfError } from '../formats/index.js'
+import {
+  answersInObjects,
+  anyErrorIn,
+  type CompleteFormat,
+  type JsonObject,
+  sentenceWithoutAnswer,
+  spokenErrorIn,
+  statusOfError,
+} from '../formats/index.js'
 import { isObject, isUnfinishedJson, tryParseJsonBytes } from '../json/json.js'
 import { type TokensOf, tokensByApp } from '../options/estimate-tokens.js'
 import { JsonDigest } from './digest.js'
@@ -17,7 +25,7 @@ const MAX_PARSED_BYTES = 256 * 1024
 const MIN_DIGESTED_BYTES = 16 * 1024
 
 /** Of a text in the place of JSON, this much is read: an error is shorter. */
-const MAX_TEXT_BYTES = 4096
+export const MAX_TEXT_BYTES = 4096
 
 /** Meters a JSON answer that is not a stream: it passes unchanged, and is read once it is complete. */
 export class JsonResponseMeter implements Metering {
@@ -25,15 +33,22 @@ export class JsonResponseMeter implements Metering {
   readonly #accumulator: UsageAccumulator
   readonly #estimateTokens: TokensOf | undefined
   readonly #isObject: boolean
+  readonly #generates: boolean
   #bytes = 0
   /** Chunks of an answer that is not large yet. */
   #chunks: Buffer[] = []
   #digest: JsonDigest | undefined
 
-  constructor(format: CompleteFormat, accumulator: UsageAccumulator, estimateTokens?: TokensOf) {
+  /** @param generates whether the request makes a model write something, so that the answer must have some of it */
+  constructor(
+    format: CompleteFormat,
+    accumulator: UsageAccumulator,
+    { estimateTokens, generates = false }: { estimateTokens?: TokensOf | undefined; generates?: boolean } = {},
+  ) {
     this.#format = format
     this.#accumulator = accumulator
     this.#estimateTokens = estimateTokens
+    this.#generates = generates
     this.#isObject = answersInObjects(format)
   }
 
@@ -57,17 +72,25 @@ export class JsonResponseMeter implements Metering {
     const answer = this.#answer() ?? this.#textInstead()
     this.#digest = undefined
     this.#chunks = []
-    const error = anyErrorIn(answer) ?? (this.#isObject ? spokenErrorIn(answer) : undefined)
+    const said = anyErrorIn(answer) ?? (this.#isObject ? spokenErrorIn(answer) : undefined)
     if (!isObject(answer)) {
-      if (error !== undefined) this.#accumulator.add({ error, errorStatus: statusOfError(answer) }, now)
+      if (said !== undefined) this.#accumulator.add({ error: said, errorStatus: statusOfError(answer) }, now)
       return
     }
     // The answer arrived all at once, so there is no first token.
     const { text, callsTool, ...reading } = this.#format.readAnswer(answer)
+    const isRead = Boolean(text || callsTool) || Object.keys(reading).length > 0
+    const error = said ?? (isRead ? undefined : this.#saidInstead(answer))
     const output = reading.usage?.outputTokens ?? this.#accumulator.usage?.outputTokens
     if (text && output === undefined) this.#accumulator.estimatedTokens = this.#estimated(text, reading.model)
     const failed = (error ?? reading.error) !== undefined && { errorStatus: statusOfError(answer) }
     this.#accumulator.add({ ...(error !== undefined && { error }), ...reading, ...failed }, now)
+  }
+
+  /** Returns what an object says that has nothing of an answer, in the place of one. */
+  #saidInstead(answer: JsonObject): string | undefined {
+    const mayBeNone = this.#generates && this.#bytes <= MAX_TEXT_BYTES && !this.#accumulator.usage
+    return mayBeNone ? sentenceWithoutAnswer(answer) : undefined
   }
 
   /** Estimates the tokens of an answer's text if the answer does not report them. */

@@ -1,11 +1,13 @@
 import { isA } from '../api/errors.js'
 import type { Reading, UsageAccumulator } from '../exchange/usage-accumulator.js'
 import {
+  answersInObjects,
   anyErrorIn,
   type CompleteFormat,
   errorText,
   type JsonObject,
   type Progress,
+  saidWithoutAnswer,
   sendsObjects,
   spokenErrorIn,
   statusOfError,
@@ -88,13 +90,14 @@ function withError(reading: Reading, error: string, { event }: Message, data: un
 
 /** Records how far a message brings its stream. What it reports is still to be added. */
 export function advanceBy(
-  { progress, reading }: ReadFrame,
+  { message, data, progress, reading }: ReadFrame,
   format: CompleteFormat,
   accumulator: UsageAccumulator,
   now: number,
 ): void {
   accumulator.hasMessages = true
   if (progress) accumulator.advance(progress, reading, now)
+  else if (answersInObjects(format)) accumulator.noteUnknown(data, saidWithoutAnswer(data, message.data))
   // In an unknown protocol, nothing shows what is content.
   else if (format.isGuess && !accumulator.isRecognised) accumulator.contentAt = now
 }

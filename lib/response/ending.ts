@@ -55,7 +55,8 @@ export function acceptsRest(
  *
  * A stream must have ended in its own protocol as well: with its last message, or with a finish reason. Streams without
  * any message of their format are accepted: OpenAI's chat completions are assumed for every path that no format claims,
- * and how another protocol ends is unknown.
+ * compatible servers speak other protocols, and how these end is unknown. But what cannot be an answer in any of them says
+ * that there is none.
  */
 export function failureAtEnd(
   exchange: EndedAnswer,
@@ -65,7 +66,10 @@ export function failureAtEnd(
   const { answer, format } = exchange
   if (answer.error !== undefined) return undefined
   if (answer.isTruncated) return truncated()
-  if (!framing || isEnclosed || answer.isComplete) return undefined
+  if (!framing || isEnclosed) return undefined
+  const instead = saidInstead(answer, framer)
+  if (instead !== undefined) return failedWithin(instead, exchange)
+  if (answer.isComplete) return undefined
   const isEmpty = framer.events === 0 && !format.isGuess
   const stray = strayFailure(exchange, framing)
   if (stray || answer.isComplete) return stray
@@ -111,6 +115,19 @@ export function pageInstead(): AiProxyError {
   return new AiProxyError('upstream_error', 'The provider answered with a page, and not in its protocol')
 }
 
+/** Returns what was said in the place of an answer, in nearly the only event of a stream; `undefined` if it may be an answer. */
+export function saidInstead(answer: EndedAnswer['answer'], { events }: ReadBody['framer']): string | undefined {
+  return events <= MAX_EVENTS_OF_ERROR ? answer.saidInstead : undefined
+}
+
+/** An error, and the last event of its stream. */
+const MAX_EVENTS_OF_ERROR = 2
+
+function failedWithin(said: string, { secrets }: Pick<EndedAnswer, 'secrets'>): AiProxyError {
+  // Parsing undoes how a secret may have been escaped.
+  return new AiProxyError('upstream_error', `The provider failed within its answer: ${secrets.mask(said)}`)
+}
+
 function truncated(cause?: Error): AiProxyError {
   return new AiProxyError('upstream_truncated', 'The provider ended its answer before it was complete', { cause })
 }
@@ -128,8 +145,7 @@ function strayFailure({ answer, format, secrets }: EndedAnswer, framing: Framing
   const parsed = tryParseJson(strayText)
   const reading = isObject(parsed) ? format.readAnswer(parsed) : {}
   const error = reading.error || anyErrorIn(parsed)
-  // Parsing undoes how a secret may have been escaped.
-  if (error) return new AiProxyError('upstream_error', `The provider failed within its answer: ${secrets.mask(error)}`)
+  if (error) return failedWithin(error, { secrets })
   const isRead = Boolean(reading.finishReason || reading.usage)
   if (isRead) answer.add({ ...reading, isLast: true }, performance.now())
   // In an unknown protocol, any JSON may be an answer.

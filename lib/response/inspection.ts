@@ -4,7 +4,7 @@ import { pageInstead } from './ending.js'
 /** What is known of an exchange while the beginning of its answer is held. Nothing of it is changed. */
 export type InspectedExchange = Pick<
   Exchange,
-  'format' | 'asksForStream' | 'req' | 'client' | 'isAnsweredInJson' | 'limits' | 'secrets'
+  'format' | 'asksForStream' | 'req' | 'path' | 'client' | 'isAnsweredInJson' | 'limits' | 'secrets'
 >
 
 /** Looks into a body of a known kind. Pure: bytes go in, and what they show comes out. */

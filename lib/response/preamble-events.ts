@@ -4,7 +4,7 @@ import type { Framer, Framing } from '../framing/index.js'
 import { tryParseJson } from '../json/json.js'
 import { advanceBy, interpret, parseFrame, type ReadFrame } from '../metering/read-frame.js'
 import { sizeOf } from '../util/size-of.js'
-import { acceptsRest, type EndedAnswer, failureAtEnd, failureOfCut } from './ending.js'
+import { acceptsRest, type EndedAnswer, failureAtEnd, failureOfCut, saidInstead } from './ending.js'
 import {
   BOUND,
   CONTENT,
@@ -119,8 +119,9 @@ export class EventsInspection implements Inspection {
     if (answer.error !== undefined) {
       return { kind: 'error-event', status: statusOfError(data, message.event), message: answer.error, end }
     }
-    if (format.isTerminator(frame)) return END
-    if (answer.contentAt !== undefined || this.#isUnknownContent(read)) return CONTENT
+    const isNoAnswer = saidInstead(answer, this.#framer) !== undefined
+    if (format.isTerminator(frame) && !isNoAnswer) return END
+    if (answer.contentAt !== undefined || (!isNoAnswer && this.#isUnknownContent(read))) return CONTENT
     this.#events++
     return this.#isLate || this.#events >= this.#maxEvents ? BOUND : undefined
   }

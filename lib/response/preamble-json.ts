@@ -1,20 +1,21 @@
-import type { Exchange } from '../exchange/exchange.js'
 import { UsageAccumulator } from '../exchange/usage-accumulator.js'
-import { mayReportError, statusOfError } from '../formats/index.js'
+import { generatesAt, mayReportError, statusOfError } from '../formats/index.js'
 import { PendingBytes } from '../framing/pending-bytes.js'
 import { isUnfinishedJson, tryParseJsonBytes } from '../json/json.js'
-import { JsonResponseMeter } from '../metering/json-response-meter.js'
+import { JsonResponseMeter, MAX_TEXT_BYTES } from '../metering/json-response-meter.js'
 import { isExpensiveToParse } from '../metering/parse-cost.js'
-import { BOUND, END, type Inspection, TRUNCATED, type Verdict } from './inspection.js'
+import { BOUND, END, type InspectedExchange, type Inspection, TRUNCATED, type Verdict } from './inspection.js'
 
 /** Looks into a JSON answer, of which only the whole shows whether it is an error. */
 export class JsonInspection implements Inspection {
-  readonly #format: Exchange['format']
+  readonly #format: InspectedExchange['format']
+  readonly #generates: boolean
   readonly #body = new PendingBytes()
   #isLate = false
 
-  constructor({ format }: Pick<Exchange, 'format'>) {
+  constructor({ format, client, path }: Pick<InspectedExchange, 'format' | 'client' | 'path'>) {
     this.#format = format
+    this.#generates = generatesAt(client.method, path, format)
   }
 
   /** Some of the body may have arrived. Once the time is over, it is passed on as it arrives. */
@@ -32,9 +33,10 @@ export class JsonInspection implements Inspection {
   end(now: number): Verdict {
     const whole = Buffer.concat(this.#body.pieces, this.#body.bytes)
     // Nearly all answers are none, which their bytes show. What an app's own format calls an error is not known.
-    if (!this.#format.isCustom && !mayReportError(whole)) return isUnfinishedJson(whole) ? TRUNCATED : END
+    const isAnswer = !mayReportError(whole) && !(this.#generates && whole.length <= MAX_TEXT_BYTES)
+    if (!this.#format.isCustom && isAnswer) return isUnfinishedJson(whole) ? TRUNCATED : END
     const answer = new UsageAccumulator()
-    const meter = new JsonResponseMeter(this.#format, answer)
+    const meter = new JsonResponseMeter(this.#format, answer, { generates: this.#generates })
     meter.pass(whole)
     meter.finish(now)
     if (answer.error === undefined) return answer.isTruncated ? TRUNCATED : END

@@ -4,6 +4,7 @@ import { startApp } from './support/app.js'
 import { post } from './support/client.js'
 import { type Owner, startProvider } from './support/provider.js'
 import { streams, type WireStream } from './support/streams.js'
+import { ANSWER, answer, startPair } from './support/targets.js'
 
 const { chat, completions, responses, anthropic, geminiSse, cohere, ollamaChat } = streams
 const SSE = 'text/event-stream'
@@ -128,6 +129,17 @@ const events: [what: string, event: string, said: RegExp][] = [
   ['a page', 'data: <!DOCTYPE html><html><body>Bad gateway</body></html>\n\n', /Bad gateway/],
   ['a page over lines', 'data: <html>\ndata: <h1>No way</h1>\n\n', /No way/],
   ['an error in XML', 'data: <?xml version="1.0"?><Error><Code>SlowDown</Code></Error>\n\n', /SlowDown/],
+  ['a code and a message, in other words', data({ RespCode: '99', RespMsg: 'by response' }), /by response/],
+  ['a number of an error', data({ err_no: 3, err_msg: 'by number' }), /by number/],
+  ['a status of an error as a text', data({ status: '503', message: 'no room' }), /no room/],
+  ['a code of HTTP', data({ http_code: 502, message: 'no gateway' }), /no gateway/],
+  ['a flag', data({ isError: true, message: 'flagged' }), /flagged/],
+  ['a result that is a word', data({ result: 'error', message: 'no result' }), /no result/],
+  ['a status that is a word, next to no data', data({ status: 'ERROR', data: null }), /failed/],
+  ['a list of Errors', data({ Errors: [{ Message: 'listed' }] }), /failed|listed/],
+  ['a fault', data({ fault: { code: '900800', message: 'throttled' } }), /throttled/],
+  ['sentences as the detail', data({ detail: ['no room'] }), /no room/],
+  ['a message in the detail', data({ detail: { msg: 'no room' } }), /no room/],
   ['a sentence of limiters', 'data: Rate limit exceeded, retry later\n\n', /Rate limit/],
 ]
 
@@ -237,6 +249,93 @@ describe('an error within a stream, in whatever format, is upstream_error, and p
     test(`${stream.name}: ${JSON.stringify(message)}`, async (t) => {
       const { record } = await answered(t, stream, SSE, `${data(message)}data: [DONE]\n\n`)
       assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+    })
+  }
+})
+
+/** What says that there is no answer, without a word for an error. */
+const sentences: [what: string, message: unknown][] = [
+  ['a message', { message: 'No route leads there', request_id: 'r' }],
+  ['a Message', { Message: 'User: x is not authorized to invoke this model' }],
+  ['a reason and a number', { reason: 'No route leads there', rc: 4 }],
+  ['a description', { description: 'The key has expired' }],
+  ['a sentence', 'No route leads there'],
+]
+const asText = (message: unknown) => (typeof message === 'string' ? message : JSON.stringify(message))
+
+describe('a stream that has a sentence in the place of an answer', () => {
+  for (const stream of [...Object.values(streams).filter(({ contentType }) => contentType.startsWith(SSE))]) {
+    for (const [what, message] of sentences) {
+      for (const last of ['', 'data: [DONE]\n\n']) {
+        test(`${stream.name}: ${what}${last && ', and an end'}, is upstream_error`, async (t) => {
+          const sent = `data: ${asText(message)}\n\n${last}`
+          const { received, record } = await answered(t, stream, SSE, sent)
+          assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+          assert.ok(received.startsWith(sent))
+        })
+      }
+    }
+  }
+
+  test('for Ollama, on a line', async (t) => {
+    const { record } = await answered(t, ollamaChat, ollamaChat.contentType, '{"message":"No route leads there"}\n')
+    assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+    assert.match(record.error ?? '', /No route leads there/)
+  })
+
+  test('but not if it may be an answer in another protocol, or there are more of it', async (t) => {
+    const other = [{ result: 'Once', is_end: true }, { response: 'Once' }, { items: [{ message: 'Once' }] }, 1, []]
+    for (const body of [...other.map(data), data({ message: 'Once' }).repeat(3)]) {
+      assert.equal((await answered(t, chat, SSE, body)).record.outcome, 'completed', body)
+    }
+    const unknown = { ...chat, path: '/of/another/kind' }
+    assert.equal((await answered(t, unknown, SSE, data({ message: 'Once' }))).record.outcome, 'completed')
+  })
+})
+
+describe('a JSON answer that has a sentence in the place of an answer', () => {
+  for (const { name, path, request } of [chat, completions, responses, anthropic, cohere]) {
+    for (const [what, message] of sentences.filter(([, each]) => typeof each !== 'string')) {
+      for (const early of [false, true]) {
+        test(`${name}: ${what}${early ? ', after a heartbeat' : ''}, is upstream_error`, async (t) => {
+          const asked = { path, request: { ...request, stream: early } }
+          const { received, record } = await answered(t, asked, JSON_TYPE, asText(message), early)
+          assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+          assert.ok(early || received === asText(message))
+        })
+      }
+    }
+  }
+
+  test('but not if it says nothing, or no model was to write anything', async (t) => {
+    const plain = { ...chat, request: { ...chat.request, stream: false } }
+    const counted = { ...anthropic, path: '/v1/messages/count_tokens' }
+    for (const [asked, body] of [
+      [plain, '{"ok":true}'],
+      [plain, '{}'],
+      [counted, '{"message":"nothing to count"}'],
+      [{ ...plain, path: '/of/another/kind' }, '{"message":"Once"}'],
+    ] as const) {
+      assert.equal((await answered(t, asked, JSON_TYPE, body)).record.outcome, 'completed', body)
+    }
+  })
+})
+
+describe('the next target is asked after a sentence in the place of an answer', () => {
+  for (const [type, body] of [
+    [SSE, data({ message: 'No route leads there' })],
+    [SSE, `${data({ message: 'No route leads there' })}data: [DONE]\n\n`],
+    [SSE, 'data: No route leads there\n\n'],
+    [JSON_TYPE, '{"reason":"No route leads there"}'],
+  ] as const) {
+    test(body.trim(), async (t) => {
+      const { app } = await startPair(
+        t,
+        ({ res }) => res.writeHead(200, { 'content-type': type }).end(body),
+        (call) => answer(call),
+      )
+      assert.equal(await (await post(app.url + chat.path, chat.request)).text(), ANSWER)
+      assert.equal((await app.record()).target, 'b')
     })
   }
 })

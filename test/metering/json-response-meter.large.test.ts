@@ -254,11 +254,9 @@ describe('an answer that reports no usage', () => {
 
   test("uses the app's function for the estimate, if it has one", () => {
     const accumulator = new UsageAccumulator()
-    const plain = new JsonResponseMeter(
-      getFormat('ollama-generate'),
-      accumulator,
-      (text, model) => text.length + model!.length,
-    )
+    const plain = new JsonResponseMeter(getFormat('ollama-generate'), accumulator, {
+      estimateTokens: (text, model) => text.length + model!.length,
+    })
     plain.pass(Buffer.from(JSON.stringify({ model: 'm-1', response: 'Hello' })))
     plain.finish(0)
     assert.deepEqual(accumulator.usageAt(true), { outputTokens: 8, estimated: true })

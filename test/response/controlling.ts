@@ -23,7 +23,8 @@ export interface Given extends Partial<AiProxyOptions> {
 }
 
 export const SSE = { 'content-type': 'text/event-stream' }
-export const event = (data: string) => `data: ${data}\n\n`
+/** An event. A word becomes data that may be of any protocol. */
+export const event = (data: string) => `data: ${/^\w+$/.test(data) ? `["${data}"]` : data}\n\n`
 
 /** An exchange between a fake client and a fake provider, with time that is moved by hand. */
 export function rig(t: TestContext, given: Given = {}) {

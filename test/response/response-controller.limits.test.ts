@@ -76,9 +76,9 @@ describe('time limits', () => {
 
   test('heartbeats are sent while the provider is silent, only between events', async (t) => {
     const { res, answer, advance, run } = rig(t, { heartbeat: { everyMs: 10 } })
-    const response = await answer(SSE, `${event('a')}data: ha`)
+    const response = await answer(SSE, `${event('a')}data: ["ha`)
     await advance(10)
-    response.write('lf\n\n')
+    response.write('lf"]\n\n')
     await run()
     assert.equal(res.body, `${event('a')}: heartbeat\n\n${event('half')}`)
     response.end()
@@ -107,7 +107,7 @@ describe('size limits', () => {
   })
 
   test('maxResponseBytes ends a stream', async (t) => {
-    const { res, answer, ended } = rig(t, { limits: { maxResponseBytes: 12 } })
+    const { res, answer, ended } = rig(t, { limits: { maxResponseBytes: 16 } })
     await answer(SSE, event('a') + event('b'))
     assert.equal(res.writes[0], event('a'))
     assert.match(res.writes[1]!, /response_too_large/)
@@ -116,7 +116,7 @@ describe('size limits', () => {
   })
 
   test('maxEventBytes ends a stream', async (t) => {
-    const { res, answer, ended } = rig(t, { limits: { maxEventBytes: 12 } })
+    const { res, answer, ended } = rig(t, { limits: { maxEventBytes: 16 } })
     await answer(SSE, event('a') + event('123456'))
     assert.equal(res.writes[0], event('a'))
     assert.match(res.writes[1]!, /event_too_large/)

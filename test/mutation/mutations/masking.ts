@@ -54,8 +54,8 @@ export const masking = mutationsOf(
       'test/e2e/credentials.test.ts',
     ],
     [
-      '{secrets.mask(error)}`',
-      '{error}`',
+      '{secrets.mask(said)}`',
+      '{said}`',
       'test/response/response-controller.failures.test.ts',
       'test/response/masking.test.ts',
       'test/e2e/credentials.test.ts',
