@@ -159,6 +159,47 @@ test('rows can be filtered by text and outcome, sorted by any column, and opened
   await dialog.waitFor({ state: 'detached' })
 })
 
+test('an address keeps the filter and the order, with the record that is open', inBrowser, async (t) => {
+  const local = await startLocalProvider({ eventsPerSecond: 1000 })
+  const url = await runningApp(t, local, { dashboard: true })
+  for (const [text, cookie] of [
+    ['Refuse me.', 'example-user=ada'],
+    ['Hello!', ''],
+  ] as const) {
+    await (await fetch(`${url}/ai/v1/chat/completions`, prompt(text, text.slice(0, 5), cookie))).text()
+  }
+  const page = await openPage(t, `${url}/streams/`)
+  const rows = page.locator('#exchanges tbody tr')
+  const dialog = page.locator('dialog[open]')
+  await rows.nth(1).waitFor()
+  assert.equal(page.url(), `${url}/streams/`)
+  await page.getByLabel('Search').fill('ada')
+  await page.locator('#status').selectOption('Failed')
+  await page.getByRole('button', { name: 'Duration', exact: true }).click()
+  const filtered = `${url}/streams/?search=ada&status=failed&sort=duration+true`
+  assert.equal(page.url(), filtered)
+  assert.equal(await cell(rows, 'client').innerText(), 'node · ada')
+  await rows.locator('.open-record').click()
+  await dialog.waitFor()
+  const address = page.url()
+  assert.ok(address.startsWith(`${filtered}#`), address)
+
+  await page.goto(`${url}/usage/`)
+  await page.goBack()
+  await dialog.locator('.badge', { hasText: 'provider error 429' }).waitFor()
+  assert.equal(page.url(), address)
+  assert.equal(await page.locator('th[data-column="duration"]').getAttribute('aria-sort'), 'descending')
+  await page.keyboard.press('Escape')
+  await page.waitForURL(filtered)
+  assert.equal(await rows.count(), 1)
+
+  const linked = await openPage(t, address)
+  await linked.locator('dialog[open]').getByRole('button', { name: 'Close' }).click()
+  await linked.waitForURL(filtered)
+  await linked.goto(`${url}/streams/?status=nonsense&sort=nonsense`)
+  await linked.locator('#exchanges tbody tr').nth(1).waitFor()
+  await linked.waitForURL(`${url}/streams/`)
+})
 test(
   'an open record has an address, which Back leaves, a link opens, and a wrong link explains',
   inBrowser,
@@ -227,8 +268,9 @@ test('of many exchanges, it is said how many are shown', inBrowser, async (t) =>
   await page.getByRole('button', { name: 'Show more' }).click()
   assert.equal(await count.innerText(), '55 of 60 shown')
   await page.locator('#status').selectOption('All outcomes')
-  await page.getByRole('button', { name: 'Show more' }).click()
+  await page.getByRole('button', { name: 'Show more' }).press('Enter')
   assert.equal(await count.innerText(), '60 shown')
+  assert.equal(await page.locator('#exchanges tbody tr').nth(50).locator('.open-record:focus').count(), 1)
 })
 
 test(
@@ -278,7 +320,7 @@ test('the charts are never empty, and show values under the pointer', inBrowser,
   assert.match(await legend.innerText(), /Time[\s\S]*\d\d:\d\d:\d\d[\s\S]*Took[\s\S]*\d m?s/)
 
   // A page that opens later has what was measured before.
-  await page.waitForFunction('document.querySelector("#loop-chart .u-legend").textContent.includes("ms")')
+  await page.locator('#loop-chart .u-legend', { hasText: 'ms' }).waitFor()
   await page.reload()
   await health.waitFor()
   const area = await page.locator('#health-chart .u-over').boundingBox()

@@ -15,7 +15,7 @@ export async function describeResponse(response) {
 export async function errorIn(response) {
   const body = await response.text()
   try {
-    return JSON.parse(body).error
+    return JSON.parse(body).error ?? body.trim()
   } catch {
     return body.trim()
   }
@@ -23,14 +23,22 @@ export async function errorIn(response) {
 
 /** The code of an error object: in the protocols of OpenAI and Anthropic it has one, in that of Gemini a reason. */
 export function codeOf(error) {
-  const reason = error?.details?.find(({ reason }) => reason)?.reason
+  const details = Array.isArray(error?.details) ? error.details : []
+  const reason = details.find((detail) => detail?.reason)?.reason
   return reason ?? error?.code ?? error?.type
 }
 
-/** An error object as the providers send it, or a text, in one line. */
+/** More than this of what a provider says is in nobody's interest. */
+const LONGEST = 500
+
+/** An error as the providers send it, an object or a text, for people. */
 export function describeError(error) {
-  if (!error) return 'no reason was given.'
-  if (typeof error === 'string') return error.slice(0, 500)
-  const code = codeOf(error)
-  return code ? `${error.message} (${code})` : error.message
+  const message = typeof error === 'string' ? error : error?.message
+  const code = typeof error === 'string' ? undefined : codeOf(error)
+  const said = message ? shortened(String(message)) : 'no reason was given.'
+  return code ? `${said} (${shortened(String(code))})` : said
+}
+
+function shortened(text) {
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text
 }

@@ -45,6 +45,8 @@ const statusFilters = {
 
 const searched = [
   'client',
+  'subject',
+  'tenant',
   'provider',
   'model',
   'responseModel',

@@ -9,7 +9,7 @@ const statusOf = ({ providerStatus, status }) => status ?? providerStatus
 /** The columns: the name of each, its title, what it is sorted by, and the content of its cells. */
 export const columns = [
   { name: 'time', title: 'Time', sortBy: ({ startedAt }) => startedAt, write: openButton },
-  { name: 'client', title: 'Client', sortBy: ({ client }) => client, write: ({ client }) => client },
+  { name: 'client', title: 'Client', sortBy: ({ client }) => client, write: clientAndUser },
   { name: 'model', title: 'Model', sortBy: ({ model }) => model, write: modelAndProvider },
   { name: 'outcome', title: 'Outcome', sortBy: outcomeText, write: outcomeBadge },
   { name: 'status', title: 'Status', sortBy: statusOf, write: (row) => String(statusOf(row) ?? '–') },
@@ -91,12 +91,23 @@ function openButton({ startedAt, model }) {
   return button
 }
 
+/** The user is of interest if the client alone does not say it. */
+function clientAndUser({ client, subject, tenant }) {
+  return withAside(client, tenant === undefined || subject === client ? undefined : subject)
+}
+
 function modelAndProvider({ model, provider }) {
+  return withAside(model ?? '(no model)', provider)
+}
+
+function withAside(text, aside) {
   const element = document.createElement('span')
-  const by = document.createElement('span')
-  by.className = 'provider'
-  by.textContent = ` · ${provider}`
-  element.append(model ?? '(no model)', by)
+  element.append(text)
+  if (aside === undefined) return element
+  const muted = document.createElement('span')
+  muted.className = 'aside'
+  muted.textContent = ` · ${aside}`
+  element.append(muted)
   return element
 }
 

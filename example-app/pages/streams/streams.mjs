@@ -6,6 +6,7 @@ import { loadSettings } from '../shared/settings.mjs'
 import { StateFeed } from '../shared/state-feed.mjs'
 import { ExchangeList, filterRows, sortRows } from './exchange-list.mjs'
 import { columns, fill } from './exchange-table.mjs'
+import { restoreFilter, saveFilter } from './filter-address.mjs'
 
 const $ = (id) => document.getElementById(id)
 const SHOWN_SECONDS = 180
@@ -15,7 +16,7 @@ const TIME_STEPS = [1, 5, 10, 15, 30, 60, 120]
 
 const list = new ExchangeList()
 const dialog = new RecordDialog({ onClose: leaveRecord })
-const sorting = { column: 'time', isDescending: true }
+const sorting = {}
 const samples = { loop: [], health: [] }
 let isLoaded = false
 let lastAt = 0
@@ -37,6 +38,8 @@ const loopChart = chart('loop-chart', 'Event-loop delay', [
 const healthChart = chart('health-chart', 'Latency of /health', [{ label: 'Took', tone: 'accent', isFilled: true }])
 
 makeHead()
+restoreFilter()
+Object.assign(sorting, orderIn($('sort').value))
 new StateFeed({
   everyMs: 400,
   onState(state) {
@@ -110,6 +113,12 @@ function showTable() {
 
   const open = dialog.shownId && list.find(dialog.shownId)
   if (open) dialog.update(shownRecord(open))
+  saveFilter()
+}
+
+function orderIn(value) {
+  const [column, isDescending] = value.split(' ')
+  return { column, isDescending: isDescending === 'true' }
 }
 
 function countInWords({ all, found, shown }) {
@@ -161,7 +170,7 @@ function showAddressed() {
 function leaveRecord() {
   if (!location.hash) return // it was closed by Back
   if (history.state?.isOpenedHere) history.back()
-  else history.replaceState(undefined, '', location.pathname)
+  else history.replaceState(undefined, '', `${location.pathname}${location.search}`)
 }
 
 async function abort(id) {
@@ -189,12 +198,15 @@ for (const id of ['search', 'status']) {
 }
 $('filter').addEventListener('submit', (event) => event.preventDefault())
 $('sort').addEventListener('change', () => {
-  const [column, isDescending] = $('sort').value.split(' ')
-  sortBy(column, isDescending === 'true')
+  const { column, isDescending } = orderIn($('sort').value)
+  sortBy(column, isDescending)
 })
 $('more').addEventListener('click', () => {
+  const { rows } = $('exchanges').tBodies[0]
+  const shown = rows.length
   rowLimit += ROWS_PER_STEP
   showTable()
+  rows[shown]?.querySelector('.open-record').focus() // the button may be gone
 })
 $('start').addEventListener('click', async () => showResult(await request('POST', 'demo'), 'Started.'))
 
