@@ -57,8 +57,8 @@ for (const [name, options] of Object.entries({
 
       const users = page.getByRole('group', { name: 'Signed in as' })
       await users.getByText('Bo').click()
-      await page.locator('#status', { hasText: 'Signed in as Bo. Today: 2,000 tokens left, $0.050 left.' }).waitFor()
-      assert.deepEqual(await left(page), ['2,000 of 2,000 tokens left', '$0.050 of $0.050 left'])
+      await page.locator('#status', { hasText: 'Signed in as Bo. Today: 2,000 tokens left, $0.05 left.' }).waitFor()
+      assert.deepEqual(await left(page), ['2,000 of 2,000 tokens left', '$0.05 of $0.05 left'])
       await ask(page, 'Hi')
       await answerNext()
       await page.locator('#left', { hasText: '500 of 2,000' }).waitFor({ state: 'attached' })
@@ -177,10 +177,7 @@ for (const [name, options] of Object.entries({ desktop: {}, phone })) {
     ])
     const card = usage.locator('#user-bo')
     await card.locator('[data-kind="tokens"]', { hasText: '500 of 2,000 tokens left' }).waitFor()
-    assert.match(
-      await card.innerText(),
-      /^Bo\s+Umbrella · free\s+500 of 2,000 tokens left\s+\$0\.044 of \$0\.050 left$/,
-    )
+    assert.match(await card.innerText(), /^Bo\s+Umbrella · free\s+500 of 2,000 tokens left\s+\$0\.044 of \$0\.05 left$/)
     await usage.locator('#user-ada', { hasText: '100,000 of 100,000' }).waitFor()
     await assertFits(usage)
     await assertAccessible(usage, `usage-${name}-used`)

@@ -34,7 +34,8 @@ export function time(at) {
 
 export function dollars(amount) {
   if (amount === 0) return '$0'
-  return amount < 0.01 ? `$${amount.toPrecision(2)}` : `$${amount.toFixed(amount < 1 ? 3 : 2)}`
+  if (amount < 0.01) return `$${amount.toPrecision(2)}`
+  return `$${amount < 1 ? amount.toFixed(3).replace(/0$/, '') : amount.toFixed(2)}`
 }
 
 /** An identifier such as `upstream_unreachable` in words. */

@@ -2,6 +2,8 @@ import { ms } from '../shared/format-values.mjs'
 import { outage } from './outage.mjs'
 
 const MIB = 1024 * 1024
+const perSecond = (megabytes) =>
+  megabytes < 1 ? `${Math.round(megabytes * 1000)} kB/s` : `${megabytes.toFixed(1)} MB/s`
 const mib = (bytes) => `${Math.round(bytes / MIB)} MiB`
 
 /**
@@ -73,6 +75,6 @@ export const figures = [
   ['/health, median', ({ latency }) => ms(latency.median)],
   ['/health, p99', ({ latency }) => ms(latency.p99)],
   ['/health, worst', ({ latency, unanswered }) => (unanswered ? `${unanswered} unanswered` : ms(latency.worst))],
-  ['Passed on to clients', ({ megabytesPerSecond }) => `${megabytesPerSecond.toFixed(1)} MB/s`],
+  ['Passed on to clients', ({ megabytesPerSecond }) => perSecond(megabytesPerSecond)],
   ['Memory, at most', ({ memoryPeak }) => mib(memoryPeak)],
 ]
