@@ -245,7 +245,7 @@ test(
     const aligned = await page.evaluate(
       'Array.from(document.querySelectorAll(".answer td"), (it) => getComputedStyle(it).textAlign)',
     )
-    assert.deepEqual(aligned, ['left', 'center', 'right'])
+    assert.deepEqual(aligned, ['start', 'center', 'right'])
     assert.equal(await answer.locator('ol').getAttribute('start'), '3')
     const right = '(it) => it.getBoundingClientRect().right'
     const distances = (await page.evaluate(`
@@ -321,6 +321,100 @@ for (const [how, stop] of Object.entries({
   })
 }
 
+test('text runs in the direction of its script, code from left to right', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t)
+  const page = await openPage(t, await runningApp(t, provider))
+  await ask(page, 'مرحبا')
+  const asked = await next()
+  asked.write(
+    'مرحبا بالعالم!\n\n- عنصر أول\n\nEnglish.\n\n> اقتباس\n\n| عمود |\n|--|\n| قيمة |\n\n```js\n"مرحبا"\n```\n',
+  )
+  asked.end()
+  await page.locator('.details').waitFor()
+  const directions = await page
+    .locator(':is(.prompt, .answer > *, .answer table)')
+    .evaluateAll((all) => all.map((one) => [one.localName, one.computedStyleMap().get('direction')?.toString()]))
+  const [rtl, ltr] = ['rtl', 'ltr']
+  assert.deepEqual(directions, [
+    ...[
+      ['h2', rtl],
+      ['p', rtl],
+      ['ul', rtl],
+      ['p', ltr],
+      ['blockquote', rtl],
+      ['div', ltr],
+      ['table', rtl],
+    ],
+    ['figure', ltr],
+  ])
+})
+
+test('what is nested deeply fits on a phone', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t)
+  const page = await openPage(t, await runningApp(t, provider), phone)
+  await ask(page, 'Hi')
+  const asked = await next()
+  asked.write(`${'> '.repeat(30)}deep\n\n`)
+  for (let level = 0; level < 25; level++) asked.write(`${'  '.repeat(level)}- level ${level}\n`)
+  asked.end()
+  await page.locator('.details').waitFor()
+  await assertFits(page)
+  await assertAccessible(page, 'chat-phone-nested')
+})
+
+test('what cannot be read is a failure of the provider, and the rest of its answer is shown', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t)
+  const page = await openPage(t, await runningApp(t, provider), { provoked: /status of 5/ })
+  const problem = page.locator('.turn').last().locator('.problem')
+  const unreadable = 'The provider sent an event that cannot be read.'
+  for (const data of ['{oops', 'null', '{"choices":[{"delta":{"content":{}}}]}', '{"choices":{"0":null},"error":{}}']) {
+    await ask(page, 'Hi')
+    const asked = await next()
+    asked.write('Before, ')
+    asked.send(data)
+    asked.write('after.')
+    asked.end()
+    await page.locator('.turn').last().locator('.details').waitFor()
+    assert.equal(await page.locator('.turn').last().locator('.answer').innerText(), 'Before, after.')
+    if (!data.includes('error')) assert.equal(await problem.innerText(), unreadable)
+  }
+
+  for (const [status, body, said] of [
+    [200, '{"choices":[]}', /^The provider did not answer with a stream, but with application\/json\.$/],
+    [500, '{"error":{"code":7}}', /^500 Internal Server Error: no reason was given\. \(7\)$/],
+    [500, 'null', /^500 Internal Server Error: null$/],
+    [500, '{"error":{"message":"M","details":"D"}}', /^500 Internal Server Error: M$/],
+    [500, `{"error":{"message":"${'long '.repeat(1000)}"}}`, /^500 Internal Server Error: (?:long ){100}…$/],
+  ] as const) {
+    await ask(page, 'Hi')
+    const asked = await next()
+    asked.json(status, body)
+    await page.locator('.turn').last().locator('.details').waitFor()
+    assert.match(await problem.innerText(), said)
+  }
+})
+
+test('a key that belongs to an input method neither sends nor stops', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t)
+  const page = await openPage(t, await runningApp(t, provider))
+  const field = page.getByLabel('Your prompt')
+  const press = (key: object) => field.dispatchEvent('keydown', { bubbles: true, cancelable: true, ...key })
+  await field.fill('nihon')
+  await press({ key: 'Enter', isComposing: true })
+  await press({ key: 'Enter', keyCode: 229 })
+  assert.equal(await page.locator('.turn').count(), 0)
+  await field.press('Enter')
+  const asked = await next()
+  asked.write('One ')
+  await page.locator('.answer', { hasText: 'One' }).waitFor()
+  await press({ key: 'Escape', isComposing: true })
+  await press({ key: 'Escape', keyCode: 229 })
+  asked.write('two.')
+  asked.end()
+  await page.locator('.details').waitFor()
+  assert.equal(await page.locator('.answer').innerText(), 'One two.')
+})
+
 test('an answer without text says so, and shows no figure that is not known', inBrowser, async (t) => {
   const { provider, next } = await scriptedProvider(t, 'anthropic')
   const page = await openPage(t, await runningApp(t, provider))
@@ -381,18 +475,27 @@ test('a retry is not given the record of the try before, however late that comes
   assert.equal(await page.locator('dialog [data-field="status"] dd').innerText(), '200')
 })
 
-test('a page that cannot reach the app says so, and begins once it can', inBrowser, async (t) => {
-  const { provider } = await scriptedProvider(t)
+test('a page that cannot reach the app says so, keeps the draft, and begins once it can', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t)
   const url = await runningApp(t, provider)
   const page = await openPage(t, 'about:blank', { provoked: /ERR_FAILED/ })
-  await page.route('**/settings', (route) => route.abort())
+  for (const path of ['settings', 'account']) await page.route(`**/${path}`, (route) => route.abort())
   await page.goto(url)
   const alert = page.locator('#start-problem')
   await alert.filter({ hasText: 'The app cannot be reached. Is it still running? Trying again…' }).waitFor()
+  await page.getByLabel('Your prompt').fill('A draft')
+  const send = page.getByRole('button', { name: 'Send' })
+  assert.equal(await send.isEnabled(), false)
   await assertAccessible(page, 'chat-desktop-unreachable')
-  await page.unroute('**/settings')
+  for (const path of ['account', 'settings']) await page.unroute(`**/${path}`)
   await page.locator('#chosen', { hasText: 'scripted-1' }).waitFor()
   assert.equal(await alert.isVisible(), false)
+  await page.getByRole('group', { name: 'Signed in as' }).waitFor()
+  await send.click()
+  const asked = await next()
+  assert.deepEqual(asked.body.messages, [{ role: 'user', content: 'A draft' }])
+  asked.end()
+  await page.locator('.details').waitFor()
 })
 
 for (const [name, options] of Object.entries({ desktop: {}, phone })) {
@@ -466,7 +569,7 @@ test('the page follows the answer, unless the reader has scrolled up', inBrowser
   asked.write('A line of text.\n\n'.repeat(80))
   asked.write('MARK ONE\n\n')
   await page.locator('.answer', { hasText: 'MARK ONE' }).waitFor()
-  await page.waitForFunction('document.scrollingElement.scrollHeight - scrollY - innerHeight < 2')
+  await page.waitForFunction(isAtEnd)
 
   await page.mouse.move(500, 300)
   await page.mouse.wheel(0, -600)
@@ -480,13 +583,41 @@ test('the page follows the answer, unless the reader has scrolled up', inBrowser
   assert.ok((await fromEnd()) > 500)
 
   await toEnd.click()
-  await page.waitForFunction('document.scrollingElement.scrollHeight - scrollY - innerHeight < 2')
+  await page.waitForFunction(isAtEnd)
   assert.equal(await toEnd.isVisible(), false)
   asked.write('A line of text.\n\n'.repeat(20))
   asked.write('MARK THREE')
   asked.end()
   await page.locator('.details').waitFor()
-  await page.waitForFunction('document.scrollingElement.scrollHeight - scrollY - innerHeight < 2')
+  await page.waitForFunction(isAtEnd)
+})
+
+test('the end stays in sight if the answer, the draft or the window changes its size', inBrowser, async (t) => {
+  const { provider, next } = await scriptedProvider(t)
+  const page = await openPage(t, await runningApp(t, provider))
+  await ask(page, 'Hi')
+  const asked = await next()
+  asked.write('A line of text.\n\n'.repeat(40))
+  asked.end()
+  await page.locator('.details').waitFor()
+  await page.waitForFunction(isAtEnd)
+
+  // The browser tells of its last scroll before it lays out what has been added since.
+  await page.locator('.answer').evaluate((answer) => {
+    const added = answer.ownerDocument.createElement('p')
+    added.append('x\n'.repeat(1000))
+    answer.append(added)
+    answer.ownerDocument.defaultView?.dispatchEvent(new Event('scroll'))
+  })
+  await page.waitForFunction(isAtEnd)
+  assert.equal(await page.getByRole('button', { name: 'To the end' }).isVisible(), false)
+
+  await page.getByLabel('Your prompt').fill('A line\n'.repeat(6))
+  await page.waitForFunction(isAtEnd)
+  await assertInSight(page.locator('.details'))
+  await page.setViewportSize({ width: 1100, height: 500 })
+  await page.waitForFunction(isAtEnd)
+  await assertInSight(page.locator('.details'))
 })
 
 for (const [name, options] of Object.entries({ desktop: {}, phone })) {
@@ -530,7 +661,7 @@ for (const [name, options] of Object.entries({ desktop: {}, phone })) {
     assert.equal(await page.evaluate('scrollY'), before)
     assert.equal(await page.locator('.retry:disabled').count(), 0)
     await page.getByRole('button', { name: 'To the end' }).click()
-    await page.waitForFunction('document.scrollingElement.scrollHeight - scrollY - innerHeight < 2')
+    await page.waitForFunction(isAtEnd)
   })
 }
 
@@ -612,4 +743,14 @@ function clipboard(page: Page): Promise<string> {
 function nextFrame(): Promise<void> {
   const { requestAnimationFrame } = globalThis as unknown as { requestAnimationFrame(act: () => void): void }
   return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve())))
+}
+
+/** Whether the end of the page is in sight. A function, since the page's policy forbids to evaluate a text again and again. */
+function isAtEnd(): boolean {
+  const { document, scrollY, innerHeight } = globalThis as unknown as {
+    document: { scrollingElement: { scrollHeight: number } }
+    scrollY: number
+    innerHeight: number
+  }
+  return document.scrollingElement.scrollHeight - scrollY - innerHeight < 2
 }

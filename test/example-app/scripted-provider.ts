@@ -29,8 +29,12 @@ export interface Asked {
   path: string
   body: Record<string, unknown>
   write(text: string): void
+  /** Sends an event as it is. */
+  send(data: string): void
   end(): void
   refuse(status: number): void
+  /** Answers with JSON in place of a stream. */
+  json(status: number, body: string): void
   /** Resolves when its connection has closed, or the answer is sent. */
   readonly gone: Promise<unknown>
   readonly isOpen: boolean
@@ -76,13 +80,17 @@ function penFor(id: ProviderId, res: ServerResponse) {
   }
   return {
     write: (text: string) => write(JSON.stringify(piece(text))),
+    send: write,
     end() {
       for (const data of end) write(data)
       res.end()
     },
     refuse(status: number) {
+      this.json(status, JSON.stringify({ error: { message: 'Not now.', code: 'busy' } }))
+    },
+    json(status: number, body: string) {
       res.writeHead(status, { 'content-type': 'application/json' })
-      res.end(JSON.stringify({ error: { message: 'Not now.', code: 'busy' } }))
+      res.end(body)
     },
     gone,
     get isOpen() {

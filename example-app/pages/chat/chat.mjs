@@ -26,6 +26,7 @@ let running // the AbortController of the answer under way
 const [{ providers, dashboard }] = await Promise.all([
   loadSettings({
     onProblem(problem) {
+      if (!problem && !$('start-problem').hidden) account.refresh() // it may not have been reached either
       $('start-problem').hidden = problem === undefined
       $('start-problem').textContent = problem ?? ''
     },

@@ -9,10 +9,11 @@ export class Composer {
 
   /** `onSend` is called with a prompt, `onStop` without anything. */
   constructor({ onSend, onStop }) {
-    this.#prompt.value = load('draft') ?? ''
+    this.#prompt.value ||= load('draft') ?? '' // what was written before this page was ready stays
+    $('send').disabled = false
     this.#prompt.addEventListener('input', () => save('draft', this.#prompt.value))
     this.#prompt.addEventListener('keydown', (event) => {
-      if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
+      if (event.key !== 'Enter' || event.shiftKey || isComposing(event)) return
       event.preventDefault()
       $('composer').requestSubmit()
     })
@@ -25,8 +26,8 @@ export class Composer {
       onSend(text)
     })
     $('stop').addEventListener('click', onStop)
-    document.addEventListener('keydown', ({ key }) => {
-      if (key === 'Escape' && !document.querySelector('dialog[open]')) onStop()
+    document.addEventListener('keydown', (event) => {
+      if (event.key === 'Escape' && !isComposing(event) && !document.querySelector('dialog[open]')) onStop()
     })
   }
 
@@ -49,4 +50,9 @@ export class Composer {
     this.say(status)
     if (wasOnButton) (isBusy ? $('stop') : $('send')).focus() // a hidden button would lose the focus
   }
+}
+
+/** The key belongs to an input method, as for Japanese. Safari says so by the code 229 alone when a composition ends. */
+function isComposing({ isComposing, keyCode }) {
+  return isComposing || keyCode === 229
 }

@@ -12,13 +12,17 @@ export class FollowEnd {
   #followed // 'page', an element, or undefined
   #element
   #onChange
+  #keptAt // the scroll position that #keep chose
 
   constructor(content, { floor, onChange }) {
     this.#floor = floor
     this.#onChange = onChange
     this.#followed = 'page'
-    addEventListener('scroll', () => this.#set(this.#inSight), { passive: true })
-    new ResizeObserver(() => this.#keep()).observe(content)
+    addEventListener('scroll', () => this.#onScroll(), { passive: true })
+    addEventListener('resize', () => this.#keep())
+    const sizes = new ResizeObserver(() => this.#keep())
+    sizes.observe(content)
+    sizes.observe(floor)
   }
 
   /** Goes to the end of the page, and follows it from now on. */
@@ -36,6 +40,15 @@ export class FollowEnd {
     this.#keep()
   }
 
+  /**
+   * The event may come after the content has grown once more, so that the end is out of sight although nobody has scrolled
+   * away from it.
+   */
+  #onScroll() {
+    if (this.#followed && this.#page.scrollTop === this.#keptAt) return
+    this.#set(this.#inSight)
+  }
+
   /** Where the reader is. An element comes first: the end of a short page may be in sight as well. */
   get #inSight() {
     if (this.#element && Math.abs(this.#hiddenBelow) < innerHeight && this.#hiddenBelow < NEAR) return this.#element
@@ -51,6 +64,7 @@ export class FollowEnd {
   #keep() {
     if (this.#followed === 'page') this.#page.scrollTop = this.#page.scrollHeight
     else if (this.#followed && this.#hiddenBelow > 0) this.#page.scrollTop += this.#hiddenBelow
+    if (this.#followed) this.#keptAt = this.#page.scrollTop
   }
 
   #set(followed) {

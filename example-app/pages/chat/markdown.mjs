@@ -108,6 +108,9 @@ export class StreamedMarkdown {
   #parse(tokens, cost) {
     this.parsed += cost
     const fragment = DOMPurify.sanitize(marked.parser(tokens), allowed)
+    for (const block of fragment.children) {
+      if (block.localName !== 'figure') block.dir = 'auto' // Arabic, Hebrew and others run from right to left
+    }
     for (const link of fragment.querySelectorAll('a')) {
       // What leads nowhere, because its address is not allowed, is text.
       if (link.hasAttribute('href')) Object.assign(link, { target: '_blank', rel: 'noopener noreferrer' })

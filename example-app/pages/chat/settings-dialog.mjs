@@ -33,6 +33,7 @@ export class Settings {
       $('settings').showModal()
       this.#suggestModels()
     })
+    $('open-settings').disabled = false
     this.#fill()
   }
 

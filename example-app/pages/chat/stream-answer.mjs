@@ -9,6 +9,7 @@ const RETRIES = 20
 /** The same for a stop. */
 const STOP_TRIES = 60
 const STOP_AGAIN_MS = 1000
+const UNREADABLE = 'The provider sent an event that cannot be read.'
 
 /**
  * Sends a conversation to a provider's route and hands each piece of the answer to `onText`. Throws unless the answer is
@@ -28,6 +29,9 @@ export async function streamAnswer(provider, parameters, messages, { id, onStrea
     signal: reading.signal,
   })
   if (!response.ok) throw await refusalIn(response)
+  const type = response.headers.get('content-type')?.split(';')[0].trim().toLowerCase()
+  if (type !== 'text/event-stream')
+    throw new Error(`The provider did not answer with a stream, but with ${type || 'no type'}.`)
   const stream = { id: response.headers.get('x-stream-id'), requestId: id, after: '' }
   const cachedFor = response.headers.get('x-cache') === 'hit' ? Number(response.headers.get('age')) : undefined
   onStream(stream.id ? stream : undefined, { cachedFor })
@@ -71,15 +75,27 @@ function streamsUrlOf(provider) {
 /** Reads to the end even after an error event or the last one: leaving early would count as a disconnect. */
 async function read(body, protocol, stream, { onText }) {
   for await (const { data, id } of body ? serverSentEvents(body) : []) {
-    const event = data === '[DONE]' ? {} : JSON.parse(data)
-    if (event.error) stream.failure = describeError(event.error)
-    if (protocol.isLast(event, data)) stream.isComplete = true
-    const piece = protocol.textOf(event)
+    const { failure, isLast, piece } = contentOf(data, protocol)
+    if (failure) stream.failure = failure
+    if (isLast) stream.isComplete = true
     if (piece) onText(piece)
     stream.after = id
   }
   if (stream.failure) throw new Error(stream.failure)
   if (!stream.isComplete) throw new Error('The connection ended before the provider said that it was done.')
+}
+
+/** What an event says. One that cannot be read is a failure of the provider's; what comes after it is shown all the same. */
+function contentOf(data, protocol) {
+  if (data === '[DONE]') return { isLast: protocol.isLast({}, data) }
+  try {
+    const event = JSON.parse(data)
+    const piece = protocol.textOf(event)
+    if (typeof (piece ?? '') !== 'string') return { failure: UNREADABLE }
+    return { failure: event.error && describeError(event.error), isLast: protocol.isLast(event, data), piece }
+  } catch {
+    return { failure: UNREADABLE }
+  }
 }
 
 /** Why a response is not OK, as an error. */
