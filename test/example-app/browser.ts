@@ -102,6 +102,16 @@ export async function assertFits(page: Page): Promise<void> {
   assert.ok(width <= screen, `the page is ${width} px wide, the screen ${screen} px`)
 }
 
+/** The same on screens of any width. */
+export async function assertFitsAnyScreen(page: Page): Promise<void> {
+  const screen = page.viewportSize()!
+  for (const width of [320, 383, 384, 844, 959, 960, 1280]) {
+    await page.setViewportSize({ ...screen, width })
+    await assertFits(page)
+  }
+  await page.setViewportSize(screen)
+}
+
 /** On how many lines an element's text stands. */
 export async function linesOf(element: Locator): Promise<number> {
   return element.evaluate((node) => {

@@ -9,6 +9,7 @@ import type { ProviderId } from '../../example-app/providers/provider.js'
 import {
   assertAccessible,
   assertFits,
+  assertFitsAnyScreen,
   assertInSight,
   assertWithin,
   closeBrowser,
@@ -510,7 +511,7 @@ for (const [name, options] of Object.entries({ desktop: {}, phone })) {
     asked.write(`| a |\n| - |\n| ${'t'.repeat(300)} |\n`)
     asked.end()
     await page.locator('.details').waitFor()
-    await assertFits(page)
+    await assertFitsAnyScreen(page)
     assert.equal(await linesOf(page.locator('.copy-code')), 1)
     await assertAccessible(page, `chat-${name}-long`)
     await page.locator('.details').click()
@@ -519,10 +520,12 @@ for (const [name, options] of Object.entries({ desktop: {}, phone })) {
       await page.goto(`${url}/${path}/`)
       const cell = page.locator('.listing td[data-column="model"]')
       await cell.waitFor()
-      await assertFits(page)
+      await assertFitsAnyScreen(page)
       await assertWithin(cell, page.locator('.listing'))
       await assertAccessible(page, `${path}-${name}-long`)
     }
+    await page.goto(`${url}/storm/`)
+    await assertFitsAnyScreen(page)
   })
 }
 
