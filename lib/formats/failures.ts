@@ -158,10 +158,15 @@ const MAX_SENTENCE_CHARS = 300
  * @param text the message itself
  */
 export function saidWithoutAnswer(data: unknown, text: string): string | undefined {
-  const said = data === undefined ? text.trim() : data
-  if (typeof said === 'string') return said === '[DONE]' || said === '' ? undefined : said.slice(0, MAX_ERROR_CHARS)
+  const said = data ?? text
+  if (typeof said === 'string') {
+    return WORDS.test(said.slice(0, MAX_SENTENCE_CHARS)) ? said.slice(0, MAX_ERROR_CHARS) : undefined
+  }
   return isObject(said) ? sentenceWithoutAnswer(said) : undefined
 }
+
+/** A single word may be a mark of any protocol, such as `[DONE]`. */
+const WORDS = /\p{L}\p{L} \p{L}\p{L}/u
 
 /** Returns the sentence of an object that has nothing which could be of an answer. */
 export function sentenceWithoutAnswer(data: JsonObject): string | undefined {
