@@ -76,11 +76,10 @@ export const openaiChat = builtIn({
   progressIn: choicesProgress,
 
   readMessage(data) {
-    // Some servers (Perplexity) send the whole message so far with each delta.
     return readChoices(
       data,
-      (choice) => generatedText(valueAt(choice, 'delta')),
-      (choice) => callsTool(valueAt(choice, 'delta')),
+      (choice) => generatedText(deltaOf(choice)),
+      (choice) => callsTool(deltaOf(choice)),
     )
   },
 
@@ -180,6 +179,14 @@ const CHOICE_FIELDS = ['index', 'finish_reason']
 
 // `o3-mini`, `gpt-5-nano`, `openai/gpt-5` (OpenRouter), `ft:o4-mini-2025-04-16:org::id`, `codex-mini-latest`.
 const OPENAI_REASONING = /(?:^|[/:])(?:o\d|gpt-(?:[5-9]|\d\d)|codex)/
+
+/**
+ * Returns what a choice of a stream adds. Some servers have it in `message`, as in an answer that is not a stream; others
+ * (Perplexity) have the whole message so far there, next to the delta.
+ */
+function deltaOf(choice: unknown): unknown {
+  return valueAt(choice, 'delta') ?? valueAt(choice, 'message')
+}
 
 /** Returns what the model wrote in a message or in a delta. */
 function generatedText(message: unknown): string {
