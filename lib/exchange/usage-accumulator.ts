@@ -84,6 +84,8 @@ export class UsageAccumulator {
   isTruncated = false
   /** Whether any frame contained a message. */
   hasMessages = false
+  /** Data of the first message, until more of the stream passes. If it remains the only one, it may be a whole answer. */
+  firstMessage: unknown
   #strayText: string | undefined
   /** When content last passed, in monotonic milliseconds. Complete only if somebody asked for it. */
   contentAt: number | undefined

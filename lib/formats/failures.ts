@@ -1,4 +1,5 @@
 import { isObject, tryParseJson } from '../json/json.js'
+import { statusOfError } from './error-status.js'
 import { listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 
@@ -54,7 +55,7 @@ export function anyErrorIn(body: unknown): string | undefined {
   if (!isObject(message)) return undefined
   if (hasError(message)) return errorText(message.error)
   if (KINDS.some((field) => isWordForError(message[field]))) return errorText(message)
-  const listed = listAt(message, 'errors').find((error) => isError(error))
+  const listed = [...listAt(message, 'errors'), ...listAt(message, 'Errors')].find((error) => isError(error))
   if (listed !== undefined) return errorText(listed)
   const base = valueAt(message, 'base_resp')
   if (isFailureCode(valueAt(base, 'status_code'))) return textAt(base, 'status_msg') ?? errorText(base)
@@ -168,11 +169,12 @@ export function saidWithoutAnswer(data: unknown, text: string): string | undefin
 /** A single word may be a mark of any protocol, such as `[DONE]`. */
 const WORDS = /\p{L}\p{L} \p{L}\p{L}/u
 
-/** Returns the sentence of an object that has nothing which could be of an answer. */
+/** Returns the sentence of an object that has nothing which could be of an answer, or its word for an error. */
 export function sentenceWithoutAnswer(data: JsonObject): string | undefined {
   if (!hasNoAnswer(data) || OTHER_ANSWER_FIELDS.some((field) => textAt(data, field))) return undefined
   const sentence = sentenceOf(data) ?? VAGUE_FIELDS.map((field) => textAt(data, field)).find(Boolean)
-  return sentence?.slice(0, MAX_ERROR_CHARS)
+  const said = sentence ?? (statusOfError(data) === undefined ? undefined : errorText(data))
+  return said?.slice(0, MAX_ERROR_CHARS)
 }
 
 /** Where a sentence is found that may also describe anything else. */
@@ -263,7 +265,7 @@ const FIELDS_WITH_DETAIL = new Set(
 )
 const FIELDS_BESIDE_ERRORS = new Set([
   ...[...FIELDS_WITH_DETAIL, ...MESSAGE_FIELDS, 'error_code', 'errorCode', 'error_type', 'errorType', 'success', 'ok'],
-  ...['param', 'requestId', 'RequestId', 'trace_id', 'timestamp', 'path'],
+  ...['param', 'reason', 'requestId', 'RequestId', 'trace_id', 'timestamp', 'path'],
 ])
 const SUCCESS = /^(?:0+|2\d\d|ok|success|succeeded|none|null)?$/i
 

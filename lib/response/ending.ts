@@ -1,6 +1,6 @@
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { anyErrorIn } from '../formats/index.js'
+import { answersInObjects, anyErrorIn } from '../formats/index.js'
 import { type Framing, jsonArray, sse } from '../framing/index.js'
 import { isObject, isUnfinishedJson, tryParseJson } from '../json/json.js'
 import type { AnswerStart } from './answer-start.js'
@@ -71,8 +71,8 @@ export function failureAtEnd(
   if (instead !== undefined) return failedWithin(instead, exchange)
   if (answer.isComplete) return undefined
   const isEmpty = framer.events === 0 && !format.isGuess
-  const stray = strayFailure(exchange, framing)
-  if (stray || answer.isComplete) return stray
+  const failure = (framer.events === 1 ? failureOfOnly(exchange) : undefined) ?? strayFailure(exchange, framing)
+  if (failure || answer.isComplete) return failure
   return answer.isRecognised || isEmpty ? truncated() : undefined
 }
 
@@ -130,6 +130,18 @@ function failedWithin(said: string, { secrets }: Pick<EndedAnswer, 'secrets'>): 
 
 function truncated(cause?: Error): AiProxyError {
   return new AiProxyError('upstream_truncated', 'The provider ended its answer before it was complete', { cause })
+}
+
+/**
+ * Returns the failure of a stream with a single message, if that is no answer. If it is a whole answer, as in JSON that is
+ * no stream, that is read.
+ */
+function failureOfOnly({ answer, format, secrets }: EndedAnswer): AiProxyError | undefined {
+  if (!answersInObjects(format) || !isObject(answer.firstMessage)) return undefined
+  const reading = format.readAnswer(answer.firstMessage)
+  if (reading.finishReason) answer.add({ ...reading, isLast: true }, performance.now())
+  if (answer.isRecognised || answer.isComplete || reading.error === undefined) return undefined
+  return failedWithin(reading.error, { secrets })
 }
 
 /** A line of an event stream: a known field, or a comment. */

@@ -7,6 +7,8 @@ export type FirstBytes =
   /** A JSON object over several lines, which cannot be one of several. */
   | 'printed-object'
   | 'array'
+  /** A message of an AWS event stream. */
+  | 'aws-message'
   /** None of these. */
   | 'other'
 
@@ -27,6 +29,8 @@ const EVENT_FIELDS = ['data:', 'event:', 'id:', 'retry:', ':']
  * @returns `undefined` if more bytes are needed
  */
 export function readFirstBytes(start: Buffer, isAll: boolean): FirstBytes | undefined {
+  // Lengths of 16 MiB and more do not occur.
+  if (start[0] === 0) return start.length < AWS_LENGTHS_BYTES && !isAll ? undefined : readLengths(start)
   const text = start.toString('latin1', 0, MAX_BLANK_BYTES + BOM.length)
   if (!isAll && BOM.startsWith(text)) return undefined
   const lines = (text.startsWith(BOM) ? text.slice(BOM.length) : text).replace(/^(?:[ \t]*[\r\n])+/, '')
@@ -36,6 +40,14 @@ export function readFirstBytes(start: Buffer, isAll: boolean): FirstBytes | unde
   if (isUndecided && !isAll) return undefined
   if (value.startsWith('[')) return 'array'
   return value.startsWith('{') ? readObject(value, isAll) : 'other'
+}
+
+/** Bytes of a message's length, and of that of its headers: https://smithy.io/2.0/aws/amazon-eventstream.html */
+const AWS_LENGTHS_BYTES = 8
+
+function readLengths(start: Buffer): FirstBytes {
+  const isMessage = start.length >= AWS_LENGTHS_BYTES && start.readUInt32BE(4) < start.readUInt32BE(0)
+  return isMessage ? 'aws-message' : 'other'
 }
 
 function isBeginningOfField(line: string): boolean {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { type Framing, framingFor, jsonArray, lacksAwsCodec, ndjson, sse } from '../framing/index.js'
+import { awsEventStream, type Framing, framingFor, jsonArray, lacksAwsCodec, ndjson, sse } from '../framing/index.js'
 import type { Config } from '../options/config.js'
 import { debug } from '../util/debug.js'
 import type { Secrets } from '../util/secrets.js'
@@ -115,11 +115,11 @@ function errorKind(hasBody: boolean, label: Label, { onAnswer }: Config): BodyKi
 }
 
 /**
- * Returns whether a body may be text by its label. If a stream was requested, some servers label text as arbitrary
+ * Returns whether a body may be text by its label. If a stream or JSON was requested, some servers label text as arbitrary
  * bytes; nginx does by default.
  */
-function mayBeText({ isBinary, isBytes }: Label, { asksForStream }: Exchange): boolean {
-  return !isBinary && (!isBytes || asksForStream)
+function mayBeText({ isBinary, isBytes }: Label, { asksForStream, isAnsweredInJson }: Exchange): boolean {
+  return !isBinary && (!isBytes || asksForStream || isAnsweredInJson)
 }
 
 function withoutSecrets(headers: OutgoingHttpHeaders, secrets: Secrets): OutgoingHttpHeaders {
@@ -153,7 +153,7 @@ function isPart({ client, asksForStream }: AnswerRequest, status: number): boole
 /** Returns the kind of a body by its label; `undefined` if there is no label, or it may be wrong. */
 function labelledKind(contentType: string | undefined, request: AnswerRequest, status: number): BodyKind | undefined {
   if (isPart(request, status)) return UNCHANGED
-  const { format, asksForStream, req } = request
+  const { format, asksForStream, isAnsweredInJson, req } = request
   const framing = framingFor(contentType, format.ownFramings)
   if (framing) return status < 400 && isDoubtful(framing, request) ? undefined : { framing, isJson: false }
   const { isJson, isBinary, isPlain } = labelOf(contentType)
@@ -162,16 +162,23 @@ function labelledKind(contentType: string | undefined, request: AnswerRequest, s
   }
   if (asksForStream && status < 400) return isBinary ? UNCHANGED : undefined
   if (isJson) return JSON_ANSWER
-  return isPlain ? undefined : UNCHANGED
+  // Some servers label JSON as the page or the bytes that it is not.
+  return isPlain || (isAnsweredInJson && !isBinary && status < 400) ? undefined : UNCHANGED
 }
 
 /**
- * Returns whether the label of a stream may be wrong. Some servers label whatever they answer at a path as events, and
- * events as lines of JSON where clients expect events.
+ * Returns whether the label of a stream may be wrong. Some servers label whatever they answer at a path as a stream, and
+ * others mistake one kind of stream for another. Where events or lines are expected, their label is believed: JSON in their
+ * place is found at its end.
  */
 function isDoubtful(framing: Framing, { format, asksForStream, isAnsweredInJson, req }: AnswerRequest): boolean {
-  if (!asksForStream) return isAnsweredInJson && (framing === sse || framing === ndjson)
-  return framing === (format.streamsSse(req.url) ? ndjson : sse)
+  if (framing !== sse && framing !== ndjson) return false
+  if (!asksForStream) return isAnsweredInJson
+  return framing === sse ? !format.streamsSse(req.url) : !streamsLines({ format, req })
+}
+
+function streamsLines({ format, req }: Pick<AnswerRequest, 'format' | 'req'>): boolean {
+  return format.framings.includes(ndjson) && !format.streamsSse(req.url)
 }
 
 /**
@@ -192,32 +199,45 @@ export function kindByFirstBytes(
 ): BodyKind | undefined {
   const first = readFirstBytes(start, isAll)
   const labelled = framingFor(contentType)
-  if (labelled === ndjson && (first === 'object' || first === 'array' || first === 'other')) {
+  const { format, asksForStream } = exchange
+  const isJsonArray = first === 'array' && asksForStream && format.framings.includes(jsonArray)
+  if (labelled === ndjson && !isJsonArray && (first === 'object' || first === 'array' || first === 'other')) {
     return { framing: ndjson, isJson: false }
   }
-  const { format, asksForStream } = exchange
+  if (first === 'aws-message' && asksForStream && format.framings.includes(awsEventStream)) {
+    return awsEventStream.isAvailable?.() === false ? UNCHANGED : { framing: awsEventStream, isJson: false }
+  }
   switch (first) {
     case undefined:
       return undefined
     case 'event':
       return asksForStream || labelled ? { framing: sse, isJson: false } : UNCHANGED
     case 'array':
-      return asksForStream && format.framings.includes(jsonArray) ? { framing: jsonArray, isJson: false } : JSON_ANSWER
+      return isJsonArray ? { framing: jsonArray, isJson: false } : JSON_ANSWER
     case 'object':
-      return asksForStream && format.framings[0] === ndjson ? { framing: ndjson, isJson: false } : JSON_ANSWER
+      return asksForStream && streamsLines(exchange) ? { framing: ndjson, isJson: false } : JSON_ANSWER
     case 'printed-object':
       return JSON_ANSWER
+    case 'aws-message':
     case 'other':
       if (labelled === sse) return { framing: sse, isJson: false }
-      return exchange.isAnsweredInJson ? TEXT_INSTEAD : UNCHANGED
+      return exchange.isAnsweredInJson && (asksForStream || labelled || isTextInPlace(contentType))
+        ? TEXT_INSTEAD
+        : UNCHANGED
   }
+}
+
+/** Returns whether a body that is not JSON may be a text in its place, by its label: not a page, nor arbitrary bytes. */
+function isTextInPlace(contentType: string | undefined): boolean {
+  const { isJson, isPlain } = labelOf(contentType)
+  return isJson || isPlain
 }
 
 /** The same for an error of the provider's that passes as it is: JSON, or nothing that is read. */
 export function errorKindByFirstBytes(start: Buffer, isAll: boolean): BodyKind | undefined {
   const first = readFirstBytes(start, isAll)
   if (first === undefined) return undefined
-  return first === 'event' || first === 'other' ? UNCHANGED : JSON_ANSWER
+  return first === 'event' || first === 'other' || first === 'aws-message' ? UNCHANGED : JSON_ANSWER
 }
 
 /** RFC 9112, 6.3. */

@@ -7,7 +7,7 @@ import { type Owner, startProvider } from './support/provider.js'
 import { streams } from './support/streams.js'
 
 const SSE = 'text/event-stream'
-const { chat, ollamaChat } = streams
+const { chat, responses, anthropic, converse, ollamaChat } = streams
 const chatRequest = { path: '/v1/chat/completions', request: { model: 'm', messages: [] } }
 
 /** Sends a request to a provider that answers it with these bytes under this label. */
@@ -15,7 +15,7 @@ async function answered(
   t: Owner,
   { path, request }: { readonly path: string; readonly request: object },
   type: string,
-  pieces: readonly string[],
+  pieces: readonly (string | Buffer)[],
   options: Partial<AiProxyOptions> = {},
 ) {
   const provider = await startProvider(t, {
@@ -152,4 +152,71 @@ describe('events without blank lines between them', () => {
     assert.equal(received, `${stop}${done}\n`)
     assert.deepEqual([record.outcome, record.finishReason], ['completed', 'stop'])
   })
+})
+
+describe('a whole JSON answer that is not labelled as JSON', () => {
+  const answers = [
+    [chat, { id: 'a', choices: [{ index: 0, message: { content: 'Hi' }, finish_reason: 'stop' }] }, 'stop'],
+    [
+      anthropic,
+      { id: 'a', type: 'message', content: [{ type: 'text', text: 'Hi' }], stop_reason: 'end_turn' },
+      'end_turn',
+    ],
+    [responses, { id: 'a', object: 'response', status: 'completed', output: [] }, 'completed'],
+  ] as const
+  for (const [{ name, path, request }, answer, finishReason] of answers) {
+    for (const label of ['application/x-ndjson', 'application/octet-stream', 'text/html', 'text/javascript']) {
+      for (const stream of [true, false]) {
+        test(`is read: ${name}, ${label}, ${stream ? 'a stream was asked for' : 'no stream'}`, async (t) => {
+          const body = JSON.stringify(answer)
+          const { text, record } = await answered(t, { path, request: { ...request, stream } }, label, [body])
+          assert.equal(text.trimEnd(), body)
+          assert.deepEqual([record.outcome, record.finishReason], ['completed', finishReason])
+        })
+      }
+    }
+
+    test(`is read in the only event of a stream: ${name}`, async (t) => {
+      const event = `data: ${JSON.stringify(answer)}\n\n`
+      const { text, record } = await answered(t, { path, request }, SSE, [event])
+      assert.equal(text, event)
+      assert.deepEqual([record.outcome, record.finishReason], ['completed', finishReason])
+    })
+  }
+
+  test('is only that if nothing follows', async (t) => {
+    const event = `data: ${JSON.stringify(answers[1][1])}\n\n`
+    const { record } = await answered(t, anthropic, SSE, [event, 'event: ping\ndata: {"type":"ping"}\n\n'])
+    assert.equal(record.code, 'upstream_truncated')
+  })
+})
+
+describe('a stream whose label is none of its own', () => {
+  for (const label of [SSE, 'application/octet-stream', 'application/x-ndjson', 'application/json']) {
+    test(`AWS's is read: ${label}`, async (t) => {
+      const { type, record } = await answered(t, converse, label, converse.frames)
+      assert.equal(type, 'application/vnd.amazon.eventstream')
+      assert.deepEqual([record.outcome, record.finishReason], ['completed', converse.told.finishReason])
+    })
+  }
+
+  for (const label of [SSE, 'text/plain', 'application/json']) {
+    test(`lines of a format that also has events are read: ${label}`, async (t) => {
+      const lines = [
+        { event_type: 'text-generation', text: 'Hi' },
+        { event_type: 'stream-end', is_finished: true, finish_reason: 'COMPLETE' },
+      ].map((each) => `${JSON.stringify(each)}\n`)
+      const request = { path: '/v1/chat', request: { model: 'm', message: 'Hello', stream: true } }
+      const { record } = await answered(t, request, label, lines)
+      assert.deepEqual([record.outcome, record.finishReason], ['completed', 'COMPLETE'])
+    })
+  }
+})
+
+test('pieces of a chat in `message` count as those in `delta`', async (t) => {
+  const piece = (content: string, finish_reason: string | null) =>
+    `data: ${JSON.stringify({ id: 'a', choices: [{ index: 0, message: { content }, finish_reason }] })}\n\n`
+  const { record } = await answered(t, chat, SSE, [piece('Once upon', null), piece(' a time', null), piece('', 'stop')])
+  assert.deepEqual([record.outcome, record.usage], ['completed', { outputTokens: 4, estimated: true }])
+  assert.notEqual(record.firstTokenMs, undefined)
 })

@@ -515,3 +515,35 @@ describe('a message that resembles an error but is not one', () => {
     })
   }
 })
+
+describe('an error that stands in the place of a whole answer', () => {
+  for (const body of [
+    '{"message":"Forbidden"}',
+    '{"message":"Key is over its limit","request_id":"r"}',
+    '{"code":"rate_limit_exceeded"}',
+    '{"type":"ErrorResponse","message":"no"}',
+    '{"error":[],"message":"no"}',
+    '{"status":"failed","reason":"no"}',
+    '{"Errors":[{"Message":"no"}]}',
+  ]) {
+    for (const format of [chat, responses, anthropic, geminiSse, ollamaChat]) {
+      const { path, request } = format
+      for (const [what, type, sent] of [
+        ['an answer', JSON_TYPE, body],
+        ['a stream', format.contentType, format === ollamaChat ? `${body}\n` : `data: ${body}\n\n`],
+      ] as const) {
+        test(`${what} of ${format.name}: ${body}`, async (t) => {
+          const { record } = await answered(t, { path, request }, type, sent)
+          assert.deepEqual([record.outcome, record.code], ['upstream_error', 'upstream_error'])
+        })
+      }
+    }
+  }
+
+  for (const body of ['{"message":"Hello","id":"a"}', '{"text":"Hello"}']) {
+    test(`is none if there is an answer: ${body}`, async (t) => {
+      const { record } = await answered(t, { path: chat.path, request: { model: 'm', messages: [] } }, JSON_TYPE, body)
+      assert.equal(record.outcome, 'completed')
+    })
+  }
+})
