@@ -19,11 +19,12 @@ async function main() {
   await once(server, 'listening')
   const url = `http://127.0.0.1:${server.address().port}/ai/v1/chat/completions`
   const headers = { 'content-type': 'application/json' }
-  for (let sent = 0; sent < 4; sent++) await (await fetch(url, { method: 'POST', headers, body: '{}' })).text()
-  const [, one, other] = seen
-  one.added = other.added = 1
-  const [requests, responses] = [haveSameHiddenClass(one, other), haveSameHiddenClass(one.res, other.res)]
-  console.log(JSON.stringify({ requests, responses }))
+  for (let sent = 0; sent < 9; sent++) await (await fetch(url, { method: 'POST', headers, body: '{}' })).text()
+  const [, ...all] = seen
+  for (const each of all) each.added = 1
+  // Node may treat single ones in another way, if they wait for it. Without the middleware's help, no two share theirs.
+  const share = (list) => list.some((each, at) => at > 0 && haveSameHiddenClass(list[at - 1], each))
+  console.log(JSON.stringify({ requests: share(all), responses: share(all.map(({ res }) => res)) }))
   process.exit()
 }
 
