@@ -63,7 +63,7 @@ describe('the packed package', () => {
 
   test('is small', () => {
     assert.ok(packed.size < 550_000, `${packed.size} bytes to download`)
-    assert.ok(packed.unpackedSize < 1_900_000, `${packed.unpackedSize} bytes on disk`)
+    assert.ok(packed.unpackedSize < 1_950_000, `${packed.unpackedSize} bytes on disk`)
   })
 
   test('has each file that package.json names', () => {
