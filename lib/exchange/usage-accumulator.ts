@@ -63,6 +63,8 @@ export class UsageAccumulator {
   isPending = false
   /** The stream had a message of its format, so it is known how the stream must end. */
   isRecognised = false
+  /** Data of the last message that was not of the stream's format: if it is the only one, it may be a whole answer. */
+  #unknown: unknown
   /** What a message said that was neither of the format nor of an answer. */
   #saying: string | undefined
   /** A message may have been of an answer in another protocol. */
@@ -84,8 +86,6 @@ export class UsageAccumulator {
   isTruncated = false
   /** Whether any frame contained a message. */
   hasMessages = false
-  /** Data of the first message, until more of the stream passes. If it remains the only one, it may be a whole answer. */
-  firstMessage: unknown
   #strayText: string | undefined
   /** When content last passed, in monotonic milliseconds. Complete only if somebody asked for it. */
   contentAt: number | undefined
@@ -131,8 +131,14 @@ export class UsageAccumulator {
    * @param saying what it says, if it cannot be of an answer in another protocol either
    */
   noteUnknown(data: unknown, saying: string | undefined): void {
+    this.#unknown = data
     if (saying !== undefined) this.#saying = saying
     else if (data !== undefined) this.#mayBeOther = true
+  }
+
+  /** Data of the last message that was not of the stream's format. */
+  get unknownMessage(): unknown {
+    return this.#unknown
   }
 
   /** What was said in the place of an answer; `undefined` if there was an answer, or may have been one. */

@@ -13,7 +13,7 @@ import { largerUsage, summedUsage, usageReader } from './usage.js'
 // two.
 const MAX_STOP_BYTES = 512
 
-/** Types of the events of a stream. */
+/** Types of the events of a stream, and of a whole answer. */
 export const MESSAGE = /^(?:message|message_\w+|content_block_\w+|ping|error)$/
 
 /**
@@ -112,7 +112,11 @@ export const anthropic = builtIn({
     return (message?.event ?? textAt(tryParseJson(message?.data ?? ''), 'type')) === 'message_stop'
   },
 
-  progressIn: (data, event) => (MESSAGE.test(textAt(data, 'type') ?? event ?? '') ? {} : undefined),
+  progressIn(data, event) {
+    const type = textAt(data, 'type') ?? event ?? ''
+    // A `message` is a whole answer, and no event of a stream.
+    return MESSAGE.test(type) && type !== 'message' ? {} : undefined
+  },
 
   counting,
   modelFields: [['model'], ['message', 'model']],

@@ -1,5 +1,4 @@
-import { isObject, tryParseJson } from '../json/json.js'
-import { statusOfError } from './error-status.js'
+import { isObject } from '../json/json.js'
 import { listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject } from './format.js'
 
@@ -123,92 +122,9 @@ const ENCLOSED: readonly (readonly string[])[] = [
 /** AWS gives each exception, and some parts of answers, the name of its type. */
 const EXCEPTION = /#Unknown|(?:exception|error|fault|failure)$/i
 
-/**
- * - `Error: …`, `[ERROR] …`, `openai.RateLimitError: …`, `An upstream error: …`, or nothing but that: `ERROR`
- * - `An error occurred …`, `error code: 502` (Cloudflare), `upstream connect error or disconnect …`, `no healthy upstream`
- *   (Envoy), `Rate limit exceeded`
- * - the names of HTTP's statuses, also after their numbers: `502 Bad Gateway`, `HTTP/1.1 502 Bad Gateway`
- */
-const ERROR_SENTENCES = [
-  /^\W{0,4}(?:[\w.]{1,40} ){0,3}[\w.]{0,60}(?:error|exception)\s*(?:[:\])}–—-]|[.!]*$)/i,
-  /^\W{0,4}(?:an? )?(?:[\w.]{1,40} )?error (?:has )?(?:occurred\b|code\s*:)/i,
-  /^\W{0,4}(?:upstream connect error|upstream request timeout|no healthy upstream|rate limit (?:exceeded|reached))\b/i,
-  /^\W{0,4}(?:HTTP(?:\/[\d.]{1,3})? )?(?:[45]\d\d[ :-]{1,3})?(?:internal server error|bad gateway|service (?:temporarily )?unavailable|gateway time-?out|too many requests)\b/i,
-]
-
-/** `no error: …` */
-const NO_ERROR = /^\W{0,4}(?:[\w.]{1,40} ){0,2}(?:no|without|0) (?:[\w.]{1,40} )?(?:error|exception)/i
-
-/** A page of HTML, or the error of a store in XML. */
-const PAGE = /^\s*<(?:!doctype|html|head|body|\?xml|error)\b/i
-
-/** Returns whether a text that stands where a message should be says that something failed. */
-function isErrorSentence(text: string): boolean {
-  const start = text.slice(0, MAX_SENTENCE_CHARS)
-  if (PAGE.test(start)) return true
-  return ERROR_SENTENCES.some((pattern) => pattern.test(start)) && !NO_ERROR.test(start)
-}
-
-const MAX_SENTENCE_CHARS = 300
-
-/**
- * Returns what a message says that is not one of its protocol's, and has nothing that could be of an answer: `undefined` if
- * it may be one of another protocol, which compatible servers speak.
- *
- * @param data parsed JSON; `undefined` if it is not JSON
- * @param text the message itself
- */
-export function saidWithoutAnswer(data: unknown, text: string): string | undefined {
-  const said = data ?? text
-  if (typeof said === 'string') {
-    return WORDS.test(said.slice(0, MAX_SENTENCE_CHARS)) ? said.slice(0, MAX_ERROR_CHARS) : undefined
-  }
-  return isObject(said) ? sentenceWithoutAnswer(said) : undefined
-}
-
-/** A single word may be a mark of any protocol, such as `[DONE]`. */
-const WORDS = /\p{L}\p{L} \p{L}\p{L}/u
-
-/** Returns the sentence of an object that has nothing which could be of an answer, or its word for an error. */
-export function sentenceWithoutAnswer(data: JsonObject): string | undefined {
-  if (!hasNoAnswer(data) || OTHER_ANSWER_FIELDS.some((field) => textAt(data, field))) return undefined
-  const sentence = sentenceOf(data) ?? VAGUE_FIELDS.map((field) => textAt(data, field)).find(Boolean)
-  const said = sentence ?? (statusOfError(data) === undefined ? undefined : errorText(data))
-  return said?.slice(0, MAX_ERROR_CHARS)
-}
-
-/** Where a sentence is found that may also describe anything else. */
-const VAGUE_FIELDS = ['description', 'reason', 'info', 'detail']
-
-/** Where other protocols have the text, sound or pictures of an answer. */
-const OTHER_ANSWER_FIELDS = ['result', 'answer', 'reply', 'data', 'chunk', 'value', 'generation', 'outputText', 'audio']
-
-/**
- * Returns the error that stands in the place of a message, in a protocol whose messages are objects: a sentence, a page, an error
- * in JSON that was written as a string of JSON once more, or a `message` that says so, and nothing else.
- *
- * @param data parsed JSON, or a text that is not JSON
- */
-export function spokenErrorIn(data: unknown): string | undefined {
-  if (typeof data === 'string') {
-    const mayBeJson = data.length <= MAX_ENCLOSED_CHARS && data.trimStart().startsWith('{')
-    return (
-      anyErrorIn(mayBeJson ? tryParseJson(data) : undefined) ??
-      (isErrorSentence(data) ? data.slice(0, MAX_ERROR_CHARS) : undefined)
-    )
-  }
-  if (!isObject(data) || !Object.keys(data).every((field) => FIELDS_OF_MESSAGE.has(field))) return undefined
-  const sentence = MESSAGE_FIELDS.map((field) => textAt(data, field)).find(Boolean)
-  return sentence !== undefined && isErrorSentence(sentence) ? sentence : undefined
-}
-
-const MAX_ERROR_CHARS = 1000
-const MAX_ENCLOSED_CHARS = 4096
-const FIELDS_OF_MESSAGE = new Set(['message', 'Message', 'msg', 'request_id', 'requestId', 'requestid'])
-
 /** What the bytes of every error have that {@link anyErrorIn} or a format finds in a whole answer. */
 const ERROR_MARKS =
-  /err(?:or|_?msg|")|fail|exception|fatal|"fault"|"__type"|"base_resp"|"detail"|(?:message|msg)"\s*:\s*"|"timeout"|"(?:success|ok)"\s*:\s*"?false|"(?:http_?)?status(?:_?code)?"\s*:\s*[45]\d\d\b|^\s*[^{[\s]/i
+  /err(?:or|_?msg|")|fail|exception|fatal|"fault"|"__type"|"base_resp"|"detail"|(?:message|msg|desc)"\s*:\s*"|time(?:d_?)?_?out"|"(?:success|ok)"\s*:\s*"?false|status(?:_?code)?"\s*:\s*"?[45]\d\d\b|^\s*[^{[\s]/i
 
 /** Returns whether the bytes of a JSON answer may report an error: if not, it need not be parsed to find one. */
 export function mayReportError(json: Buffer): boolean {
@@ -243,11 +159,10 @@ const MAX_REASON_CHARS = 64
 
 /** Returns the error of a message that has a code and a text, or a `detail`, at its top level. */
 function topLevelErrorIn(message: JsonObject): string | undefined {
-  const sentence = sentenceOf(message)
-  if (failsInWords(message)) return sentence
-  const head = HEADS.map((field) => message[field]).find((each) => isObject(each) && failsInWords(each))
-  if (head !== undefined) return errorText(head)
-  if (sentence === undefined && failsWithoutWords(message)) return errorText(message)
+  const parts = [message, ...HEADS.map((field) => message[field])]
+  const inWords = parts.map((part) => (isObject(part) ? failureInWords(part) : undefined)).find(Boolean)
+  if (inWords !== undefined) return inWords
+  if (sentenceOf(message) === undefined && failsWithoutWords(message)) return errorText(message)
   if (!Object.keys(message).every((field) => FIELDS_WITH_DETAIL.has(field))) return undefined
   const { detail, errors } = message
   if (typeof errors !== 'number' && isError(errors)) return errorText(errors)
@@ -256,7 +171,8 @@ function topLevelErrorIn(message: JsonObject): string | undefined {
   return textAt(first, 'error') ?? textAt(first, 'error', 'message') ?? errorText(first)
 }
 
-const MESSAGE_FIELDS = [
+/** Names of fields with a sentence about how it went. */
+export const MESSAGE_FIELDS: readonly string[] = [
   ...['message', 'Message', 'msg', 'error_msg', 'errorMsg', 'error_message', 'errorMessage', 'error_description'],
   ...['errmsg', 'err_msg', 'Msg', 'resultMsg', 'return_msg'],
 ]
@@ -269,18 +185,19 @@ const FIELDS_BESIDE_ERRORS = new Set([
 ])
 const SUCCESS = /^(?:0+|2\d\d|ok|success|succeeded|none|null)?$/i
 
-function sentenceOf(message: JsonObject): string | undefined {
+/** Returns the sentence in which a message says how it went. */
+export function sentenceOf(message: JsonObject): string | undefined {
   const names = [...MESSAGE_FIELDS, ...Object.keys(message).filter((field) => SENTENCE.test(field))]
   return names.map((field) => textAt(message, field)).find(Boolean)
 }
 
-/** Names of fields with a sentence about how it went, in all the ways in which words are joined. */
+/** The same in all the ways in which words are joined. */
 const SENTENCE = /^(?:(?:err(?:or)?|status|ret(?:urn)?|result|resp(?:onse)?)_?)?(?:msg|message|desc)$/i
 
-/** Returns whether a message says that something failed, and what. */
-function failsInWords(message: JsonObject): boolean {
+/** Returns the sentence of a message that reports a failure. */
+function failureInWords(message: JsonObject): string | undefined {
   const sentence = sentenceOf(message)
-  return sentence !== undefined && !SUCCESS.test(sentence) && reportsFailure(message)
+  return sentence !== undefined && !SUCCESS.test(sentence) && reportsFailure(message) ? sentence : undefined
 }
 
 /** Returns whether a message can only be a failure, although it does not say what failed. */
@@ -309,8 +226,10 @@ function isWordForFailure(value: unknown): boolean {
 
 /** Returns whether a type is that of an exception or an error: `com.amazon#ThrottlingException`, `api_error`. */
 function isException(type: unknown): boolean {
-  return typeof type === 'string' && EXCEPTION.test(type.slice(-MAX_SENTENCE_CHARS))
+  return typeof type === 'string' && EXCEPTION.test(type.slice(-MAX_TYPE_CHARS))
 }
+
+const MAX_TYPE_CHARS = 300
 
 function saysNo(message: JsonObject): boolean {
   const saysSo = ['success', 'ok'].some((field) => message[field] === false || message[field] === 'false')
@@ -357,7 +276,7 @@ function isSuccess(value: unknown): boolean {
  * Returns whether a message has no part of an answer: answers hold objects, lists or text besides an error's own
  * fields.
  */
-function hasNoAnswer(message: JsonObject): boolean {
+export function hasNoAnswer(message: JsonObject): boolean {
   return Object.entries(message).every(([field, value]) =>
     typeof value === 'object' ? ERROR_FIELDS.has(field) || isEmpty(value) : !(ANSWER_FIELDS.has(field) && value),
   )

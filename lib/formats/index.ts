@@ -12,15 +12,7 @@ export {
   MAX_ANSWER_ID_LENGTH,
 } from './conversation.js'
 export { statusOfError } from './error-status.js'
-export {
-  anyErrorIn,
-  errorText,
-  isFailure,
-  mayReportError,
-  saidWithoutAnswer,
-  sentenceWithoutAnswer,
-  spokenErrorIn,
-} from './failures.js'
+export { anyErrorIn, errorText, isFailure, mayReportError } from './failures.js'
 export type {
   AnswerHeaders,
   AnyFormatName,
@@ -80,6 +72,7 @@ export {
 export { addRateLimit, duration, type ShownLimit } from './rate-limit-headers.js'
 export { type RequestField, requestFields } from './request-fields.js'
 export { requestedAnswers, requestedChoices, requestedOutput } from './requested-output.js'
+export { saidWithoutAnswer, sentenceWithoutAnswer, spokenErrorIn } from './said-instead.js'
 export {
   answerReportHeaders,
   RETRY_AFTER_MS,

@@ -95,7 +95,6 @@ export function advanceBy(
   accumulator: UsageAccumulator,
   now: number,
 ): void {
-  if (!accumulator.hasMessages) accumulator.firstMessage = data
   accumulator.hasMessages = true
   if (progress) accumulator.advance(progress, reading, now)
   else if (answersInObjects(format)) accumulator.noteUnknown(data, saidWithoutAnswer(data, message.data))

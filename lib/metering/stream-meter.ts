@@ -86,7 +86,6 @@ export class StreamMeter implements Metering {
       )
     }
     this.readDeferred(now)
-    this.#accumulator.firstMessage = undefined
     const isLarge = ahead.length > 0
     if (isLarge) this.#passLarge(frames.subarray(0, ends[0]), now, ahead)
     this.#large = undefined

@@ -137,8 +137,8 @@ function truncated(cause?: Error): AiProxyError {
  * no stream, that is read.
  */
 function failureOfOnly({ answer, format, secrets }: EndedAnswer): AiProxyError | undefined {
-  if (!answersInObjects(format) || !isObject(answer.firstMessage)) return undefined
-  const reading = format.readAnswer(answer.firstMessage)
+  if (!answersInObjects(format) || !isObject(answer.unknownMessage)) return undefined
+  const reading = format.readAnswer(answer.unknownMessage)
   if (reading.finishReason) answer.add({ ...reading, isLast: true }, performance.now())
   if (answer.isRecognised || answer.isComplete || reading.error === undefined) return undefined
   return failedWithin(reading.error, { secrets })

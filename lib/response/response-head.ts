@@ -67,6 +67,9 @@ const bodyHeaders = new Set(['content-type', 'content-length', 'content-encoding
 const digests = ['content-md5', 'content-digest', 'repr-digest', 'digest']
 const encodedByteHeaders = new Set([...digests, 'accept-ranges', 'content-range'])
 
+/** Headers by which a client asks later whether a body is still the same. */
+const validators = ['etag', 'last-modified']
+
 /** Removes digests from the headers of a body from which something may be removed or masked. */
 export function withoutDigests(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
   if (!digests.some((name) => name in headers)) return headers
@@ -75,7 +78,7 @@ export function withoutDigests(headers: OutgoingHttpHeaders): OutgoingHttpHeader
 
 /** Returns the headers without those that identify the bytes of a body, for a body that has been replaced. */
 export function withoutValidators(headers: OutgoingHttpHeaders): OutgoingHttpHeaders {
-  const stale = [...encodedByteHeaders, 'etag', 'last-modified']
+  const stale = [...encodedByteHeaders, ...validators]
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !stale.includes(name)))
 }
 
@@ -192,7 +195,7 @@ export function streamHeaders(
 }
 
 /** What identifies the bytes of a body: those of a stream may change as they pass. */
-const ofWholeBodies = new Set(['content-length', 'etag', 'last-modified'])
+const ofWholeBodies = new Set(['content-length', ...validators])
 
 const NO_TRANSFORM = /\bno-transform\b/i
 

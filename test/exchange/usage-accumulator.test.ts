@@ -76,7 +76,6 @@ describe('messages are merged', () => {
         sequenceNumber: undefined,
         isTruncated: false,
         hasMessages: false,
-        firstMessage: undefined,
         contentAt: undefined,
         endedAt: undefined,
         estimatedTokens: 0,
