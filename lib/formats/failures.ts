@@ -44,14 +44,19 @@ export function errorIn(message: unknown): string | undefined {
  * - `{"type":"invalid_request_error","message":…}` without an answer next to it: what `error` usually holds
  * - `{"throttlingException":{…}}` (AWS, as its SDKs show an exception), `{"error_message":…}`: a field that says so by its
  *   name, next to nothing but other fields of errors
- * - any of these in `data`, `result` or `response`, if there is nothing else
+ * - any of these in `data`, `result`, `response` or the like, if there is nothing else
  * - `{"message":"Internal server error"}` and nothing else (AWS's API Gateway), if the text says so
  * - `{"errorMessage":…,"errorType":…}` (AWS Lambda: https://docs.aws.amazon.com/lambda/latest/dg/nodejs-exceptions.html)
  * - `{"detail":…}` without an answer next to it (FastAPI), and `{"errors":…}` with a text or an object (Rails)
  */
 export function anyErrorIn(body: unknown): string | undefined {
-  const message = unwrapped(body)
+  const message = itemOf(body)
   if (!isObject(message)) return undefined
+  const inner = wrappedIn(message)
+  return errorOf(message) ?? (inner && errorOf(inner))
+}
+
+function errorOf(message: JsonObject): string | undefined {
   if (hasError(message)) return errorText(message.error)
   if (KINDS.some((field) => isWordForError(message[field]))) return errorText(message)
   const listed = [...listAt(message, 'errors'), ...listAt(message, 'Errors')].find((error) => isError(error))
@@ -97,18 +102,22 @@ function isWordForError(value: unknown): boolean {
 /** Fields in which servers say how the request went, next to the answer. */
 const HEADS = ['header', 'head', 'status', 'meta']
 
-/** Returns what is in a list of one item, or in an object that only encloses an error. */
-function unwrapped(body: unknown): unknown {
+/** Returns the only item of a list, or what is no list. */
+function itemOf(body: unknown): unknown {
   let message = body
   // A loop, not recursion: lists may be nested deeper than the stack allows.
   while (Array.isArray(message) && message.length === 1) message = message[0]
-  if (!isObject(message)) return message
-  const [name, ...others] = Object.keys(message)
-  const inner = others.length === 0 && WRAPPERS.has(name ?? '') ? message[name!] : undefined
-  return hasError(inner) ? inner : message
+  return message
 }
 
-const WRAPPERS = new Set(['data', 'result', 'response'])
+/** Returns the object that a message only encloses; `undefined` if there is more to it. */
+function wrappedIn(message: JsonObject): JsonObject | undefined {
+  const [name, ...others] = Object.keys(message)
+  const inner = others.length === 0 && WRAPPERS.has(name ?? '') ? message[name!] : undefined
+  return isObject(inner) ? inner : undefined
+}
+
+const WRAPPERS = new Set(['data', 'result', 'response', 'body', 'payload', 'metadata'])
 
 /** Where gateways have an error that is never part of an answer. */
 const ENCLOSED: readonly (readonly string[])[] = [
@@ -203,7 +212,8 @@ function failureInWords(message: JsonObject): string | undefined {
 /** Returns whether a message can only be a failure, although it does not say what failed. */
 function failsWithoutWords(message: JsonObject): boolean {
   const hasStatus = Object.keys(message).some((field) => STATUS.test(field) && isErrorStatus(message[field]))
-  return hasStatus || isFailedState(message) || saysNo(message) || isException(message.__type)
+  const hasCode = Object.keys(message).some((field) => ERROR_CODE.test(field) && isFailureCode(message[field]))
+  return hasStatus || hasCode || isFailedState(message) || saysNo(message) || isException(message.__type)
 }
 
 /** Returns whether nothing is said but that something failed. A job has an id, and more: somebody asked for its state. */
@@ -249,7 +259,9 @@ function reportsFailure(message: JsonObject): boolean {
 
 /** Names of fields with a code of how it went. */
 const CODE =
-  /^(?:(?:err(?:or)?|(?:http|original)?_?status|http|ret(?:urn)?|result|resp(?:onse)?)_?)?code$|^(?:err(?:or)?_?no|ret|rc|http_?status|__type|error_?type)$/i
+  /^(?:(?:err(?:or)?|(?:http|original)?_?status|http|ret(?:urn)?|result|resp(?:onse)?)[_-]?)?code$|^(?:err(?:or)?_?no|ret|rc|http_?status|__type|error_?type)$/i
+/** Those that only an error has. */
+const ERROR_CODE = /^err(?:or)?[_-]?(?:code|no)$/i
 
 /** Returns whether a code reports a failure. `0`, `200`, `"success"` and the like are codes, too. */
 function isFailureCode(code: unknown): boolean {

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http'
 import { isObject, tryParseJson } from '../json/json.js'
 import { statusOfError } from './error-status.js'
 import { anyErrorIn, errorText, hasNoAnswer, MESSAGE_FIELDS, sentenceOf } from './failures.js'
@@ -8,14 +9,23 @@ import type { JsonObject } from './format.js'
  * - `Error: …`, `[ERROR] …`, `openai.RateLimitError: …`, `An upstream error: …`, or nothing but that: `ERROR`
  * - `An error occurred …`, `error code: 502` (Cloudflare), `upstream connect error or disconnect …`, `no healthy upstream`
  *   (Envoy), `Rate limit exceeded`
- * - the names of HTTP's statuses, also after their numbers: `502 Bad Gateway`, `HTTP/1.1 502 Bad Gateway`
+ * - the names of HTTP's statuses, also after their numbers: `502 Bad Gateway`, `HTTP/1.1 502 Bad Gateway`. Those of clients'
+ *   errors only if there is nothing else: `Forbidden`
  */
 const ERROR_SENTENCES = [
   /^\W{0,4}(?:[\w.]{1,40} ){0,3}[\w.]{0,60}(?:error|exception)\s*(?:[:\])}–—-]|[.!]*$)/i,
   /^\W{0,4}(?:an? )?(?:[\w.]{1,40} )?error (?:has )?(?:occurred\b|code\s*:)/i,
   /^\W{0,4}(?:upstream connect error|upstream request timeout|no healthy upstream|rate limit (?:exceeded|reached))\b/i,
   /^\W{0,4}(?:HTTP(?:\/[\d.]{1,3})? )?(?:[45]\d\d[ :-]{1,3})?(?:internal server error|bad gateway|service (?:temporarily )?unavailable|gateway time-?out|too many requests)\b/i,
+  new RegExp(
+    `^\\W{0,4}(?:HTTP(?:/[\\d.]{1,3})? )?(?:[45]\\d\\d[ :-]{1,3})?(?:${namesOfFailures().join('|')})\\W{0,4}$`,
+    'i',
+  ),
 ]
+
+function namesOfFailures(): (string | undefined)[] {
+  return Object.entries(STATUS_CODES).flatMap(([status, name]) => (Number(status) >= 400 ? [name] : []))
+}
 
 /** `no error: …` */
 const NO_ERROR = /^\W{0,4}(?:[\w.]{1,40} ){0,2}(?:no|without|0) (?:[\w.]{1,40} )?(?:error|exception)/i

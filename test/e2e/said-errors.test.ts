@@ -50,6 +50,8 @@ const events: [what: string, event: string, said: RegExp][] = [
   ],
   ['a list of errors', data({ errors: [{ message: 'first', code: 1 }] }), /first/],
   ['a list of sentences', data({ errors: ['first'] }), /first/],
+  ['the name of a status', 'data: Forbidden\n\n', /Forbidden/],
+  ['an error code alone', data({ error_no: 7 }), /failed/],
   ['the type error', data({ type: 'error', message: 'typed' }), /typed/],
   ['the object error', data({ object: 'error', message: 'object' }), /object/],
   ['a detail', data({ detail: 'not authenticated' }), /not authenticated/],
@@ -377,6 +379,9 @@ describe('an error within a JSON answer with status 200', () => {
     '{"errcode":40001,"errmsg":"Key unknown"}',
     '{"header":{"code":10005,"message":"Key unknown"}}',
     '{"statusCode":401,"body":"Key unknown"}',
+    '{"data":{"base_resp":{"status_code":1004,"status_msg":"Key unknown"}}}',
+    '{"metadata":{"error":"Key unknown"}}',
+    '{"result":{"success":false,"msg":"Key unknown"}}',
   ]
   for (const { name, path, request } of [chat, responses, anthropic, geminiSse, cohere]) {
     for (const body of bodies) {
@@ -407,6 +412,9 @@ describe('a text in the place of a JSON answer, with status 200', () => {
     [JSON_TYPE, '"502 Bad Gateway"'],
     [JSON_TYPE, '{"__type":"com.amazon#UnknownOperationException"}'],
     [JSON_TYPE, '{"message":"Too Many Requests"}'],
+    [JSON_TYPE, '{"error-code":17}'],
+    [JSON_TYPE, '"Forbidden"'],
+    ['text/plain', 'HTTP/1.1 401 Unauthorized\n'],
   ]
   for (const { name, path, request } of [chat, responses, anthropic, geminiSse, cohere]) {
     const plain = path.replace('streamGenerateContent?alt=sse', 'generateContent')
@@ -430,6 +438,7 @@ describe('a text in the place of a JSON answer, with status 200', () => {
   test('but another text passes, and so does what an unknown path or a transcription answers', async (t) => {
     for (const [path, body] of [
       ['/v1/chat/completions', 'Once upon a time'],
+      ['/v1/chat/completions', 'Forbidden love'],
       ['/v1/unheard', 'Internal Server Error'],
       ['/v1/audio/transcriptions', '"Error: she said"'],
     ] as const) {
