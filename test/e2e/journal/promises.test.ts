@@ -49,6 +49,7 @@ describe('resume', () => {
     call.sse(events.slice(0, 1))
     const response = await asked
     leave.abort()
+    while (app.proxy.exchanges()[0]?.phase !== 'draining') await new Promise(setImmediate)
     // A timer that is too long fires after a millisecond.
     await new Promise((resolve) => setTimeout(resolve, 50))
     assert.equal(app.proxy.exchanges()[0]?.phase, 'draining')
