@@ -59,7 +59,11 @@ function resolved(given: Partial<Limits>): ResolvedLimits {
 export const defaultLimits: ResolvedLimits = resolved({})
 
 function checkLimits(given: Partial<Limits>): void {
-  for (const name of limitNames) if (given[name] !== undefined) check.numberOrFalse(`limits.${name}`, given[name])
+  for (const name of limitNames) {
+    if (given[name] === undefined) continue
+    const isCount = name.startsWith('maxConcurrent')
+    check[isCount ? 'countOrFalse' : 'numberOrFalse'](`limits.${name}`, given[name])
+  }
 }
 
 /**

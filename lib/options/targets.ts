@@ -106,7 +106,7 @@ function resolveTarget(
       'a name of 1 to 64 letters, digits, ".", "_", ":" and "-", which is shown in records',
     )
   }
-  const most = check.numberOrFalse(`${option}.maxConcurrent`, orDefault(maxConcurrent, false))
+  const most = check.countOrFalse(`${option}.maxConcurrent`, orDefault(maxConcurrent, false))
   return {
     ...provider,
     name,

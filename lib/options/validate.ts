@@ -88,6 +88,14 @@ export const check = {
     return fits ? value : invalidOption(option, value, 'a number above 0, or false for no limit')
   },
 
+  /** Accepts a number of things, at least 1, or `false` for no limit. */
+  countOrFalse(option: string, value: unknown): number | false {
+    const fits = value === false || (Number.isSafeInteger(value) && (value as number) > 0)
+    return fits
+      ? (value as number | false)
+      : invalidOption(option, value, 'a whole number above 0, or false for no limit')
+  },
+
   oneOf<T extends string>(option: string, value: T, choices: readonly T[], orElse?: string): T {
     if (choices.includes(value)) return value
     const near = typeof value === 'string' ? nearest(value, choices) : undefined

@@ -229,7 +229,7 @@ describe('modelOptions', () => {
 })
 
 describe('an invalid value throws, naming the option, what it got and what it takes', () => {
-  const duration = /^aiProxy: (.*) takes a number above 0, or false for no limit; got (.*)$/
+  const duration = /^aiProxy: (.*) takes a (?:whole )?number above 0, or false for no limit; got (.*)$/
   for (const name of Object.keys(defaultLimits)) {
     for (const value of [0, -1, Number.NaN, '5', null, true, {}, Infinity, -Infinity, 5n]) {
       test(`limits.${name}: ${inspect(value)}`, () => {
@@ -248,6 +248,13 @@ describe('an invalid value throws, naming the option, what it got and what it ta
       { auth: { headers: { Connection: 'x' } } },
       /auth\.headers\.connection takes a header that does not frame HTTP messages/,
     ],
+    ...[0.5, 1.5, 2 ** 53].flatMap((count): [Record<string, unknown>, RegExp][] => [
+      [{ limits: { maxConcurrentExchanges: count } }, /limits\.maxConcurrentExchanges takes a whole number above 0/],
+      [
+        { target: undefined, targets: [{ name: 'a', target, maxConcurrent: count }] },
+        /targets\[0\]\.maxConcurrent takes a whole number above 0/,
+      ],
+    ]),
     [{ limits: 5 }, /^aiProxy: limits takes an object, or a function; got 5$/],
     [{ limits: [] }, /limits takes an object, or a function; got \[\]/],
     [{ turns: 5 }, /turns takes an object; got 5/],
