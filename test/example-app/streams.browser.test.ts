@@ -125,6 +125,8 @@ test('rows can be filtered by text and outcome, sorted by any column, and opened
   assert.equal(await page.locator('th[data-column="tokens"]').getAttribute('aria-sort'), 'descending')
   await sortButton.click()
   assert.deepEqual(await outputs(), [descending[1], descending[0], undefined])
+  await page.getByRole('button', { name: 'Outcome', exact: true }).click()
+  assert.deepEqual(await rows.locator('.badge').allInnerTexts(), ['completed', 'completed', 'provider error 429'])
 
   await page.locator('#status').selectOption('Failed')
   assert.deepEqual(await rows.locator('.badge').allInnerTexts(), ['provider error 429'])
@@ -370,7 +372,7 @@ test('on a phone each row is a card, and a list sorts them', inBrowser, async (t
   await page.locator('#exchanges .badge', { hasText: 'streaming' }).nth(2).waitFor()
   await page.getByRole('button', { name: 'Abort' }).first().tap()
   await page.locator('#exchanges .badge', { hasText: 'aborted' }).waitFor()
-  await page.getByLabel('Sort by').selectOption('Outcome, low to high')
+  await page.getByLabel('Sort by').selectOption('Outcome, A to Z')
   await page.locator('#exchanges tbody tr').first().locator('.badge', { hasText: 'aborted' }).waitFor()
   await assertFits(page)
   await assertAccessible(page, 'streams-phone-live')

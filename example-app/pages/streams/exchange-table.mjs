@@ -6,12 +6,12 @@ const outputOf = ({ usage, outputTokens }) => usage?.outputTokens ?? outputToken
 const tookOf = ({ durationMs, age }) => durationMs ?? age
 const statusOf = ({ providerStatus, status }) => status ?? providerStatus
 
-/** The columns: the name of each, its title, what it is sorted by, and the content of its cells. */
+/** The columns: the name of each, its title, what it is sorted by, the content of its cells, and whether it is text. */
 export const columns = [
   { name: 'time', title: 'Time', sortBy: ({ startedAt }) => startedAt, write: openButton },
-  { name: 'client', title: 'Client', sortBy: ({ client }) => client, write: clientAndUser },
-  { name: 'model', title: 'Model', sortBy: ({ model }) => model, write: modelAndProvider },
-  { name: 'outcome', title: 'Outcome', sortBy: outcomeText, write: outcomeBadge },
+  { name: 'client', title: 'Client', sortBy: ({ client }) => client, write: clientAndUser, isText: true },
+  { name: 'model', title: 'Model', sortBy: ({ model }) => model, write: modelAndProvider, isText: true },
+  { name: 'outcome', title: 'Outcome', sortBy: outcomeText, write: outcomeBadge, isText: true },
   { name: 'status', title: 'Status', sortBy: statusOf, write: (row) => String(statusOf(row) ?? '–') },
   { name: 'tokens', title: 'Tokens', sortBy: outputOf, write: tokens },
   { name: 'duration', title: 'Duration', sortBy: tookOf, write: (row) => ms(tookOf(row)) },

@@ -62,19 +62,19 @@ new StateFeed({
 })
 
 function makeHead() {
-  for (const { name, title } of columns) {
+  for (const { name, title, isText = false } of columns) {
     const head = document.createElement('th')
     head.scope = 'col'
     head.dataset.column = name
     const button = document.createElement('button')
     button.type = 'button'
     button.textContent = title
-    button.addEventListener('click', () => sortBy(name, sorting.column === name ? !sorting.isDescending : true))
+    button.addEventListener('click', () => sortBy(name, sorting.column === name ? !sorting.isDescending : !isText))
     head.append(button)
     $('exchanges').tHead.rows[0].lastElementChild.before(head)
     for (const [direction, isDescending] of [
-      ['high to low', true],
-      ['low to high', false],
+      [isText ? 'Z to A' : 'high to low', true],
+      [isText ? 'A to Z' : 'low to high', false],
     ]) {
       $('sort').append(new Option(`${title}, ${direction}`, `${name} ${isDescending}`))
     }
