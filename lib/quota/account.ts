@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { inTime } from '../util/in-time.js'
 import { rejectUnknownOptions } from '../util/option-errors.js'
+import { isThenable } from '../util/promises.js'
 import type { CalendarCache } from './calendar.js'
 import type { LimitStatus } from './headers.js'
 import { statusOf } from './quota-run.js'
@@ -17,19 +19,21 @@ export interface QuotaAddition {
   readonly cost?: number
 }
 
-/** What operators and account pages do with a store. */
+/** What operators and account pages do with a store. Rejects if it fails, or does not answer in time. */
 export class QuotaAccount {
   readonly #store: QuotaStore
   readonly #calendar: CalendarCache
+  readonly #timeoutMs: number
 
-  constructor(store: QuotaStore, calendar: CalendarCache) {
+  constructor(store: QuotaStore, calendar: CalendarCache, timeoutMs: number) {
     this.#store = store
     this.#calendar = calendar
+    this.#timeoutMs = timeoutMs
   }
 
   async status(key: string, tenant = key): Promise<readonly LimitStatus[]> {
     const now = Date.now()
-    const states = await this.#store.read(key, tenant)
+    const states = await this.#inTime(this.#store.read(key, tenant))
     return states.flatMap((state) => {
       const bucket = bucketNamed(key, state.name, state.allowed, now, this.#calendar)
       return bucket ? [statusOf(bucket, currentState(state, bucket, now), now)] : []
@@ -37,7 +41,7 @@ export class QuotaAccount {
   }
 
   async reset(key: string, tenant = key): Promise<void> {
-    await this.#store.reset(key, tenant)
+    await this.#inTime(this.#store.reset(key, tenant))
   }
 
   async add(key: string, more: QuotaAddition, tenant = key): Promise<void> {
@@ -48,14 +52,18 @@ export class QuotaAccount {
       }
     }
     const now = Date.now()
-    const charges = (await this.#store.read(key, tenant)).flatMap((state): Charge[] => {
+    const charges = (await this.#inTime(this.#store.read(key, tenant))).flatMap((state): Charge[] => {
       const bucket = bucketNamed(key, state.name, state.allowed, now, this.#calendar)
       const amount = (bucket && more[bucket.kind as keyof typeof more]) ?? 0
       if (!bucket || amount === 0) return []
       return [{ ...bucket, amount: -unitsOf(bucket.kind, amount), takenBackFrom: undefined }]
     })
     // The store takes it off its current window, which the last use may not have been in.
-    if (charges.length > 0) await this.#store.settle({ id: randomUUID(), slot: tenant, charges })
+    if (charges.length > 0) await this.#inTime(this.#store.settle({ id: randomUUID(), slot: tenant, charges }))
+  }
+
+  #inTime<T>(answer: T | Promise<T>): T | Promise<T> {
+    return isThenable(answer) ? inTime(answer, this.#timeoutMs, 'The store') : answer
   }
 }
 

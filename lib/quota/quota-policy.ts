@@ -79,7 +79,7 @@ class QuotaPolicy implements Quota {
     const running = new RunningRequests(store, options.leaseMs)
     this.#options = options
     this.#store = store
-    this.#account = new QuotaAccount(options.store, calendar)
+    this.#account = new QuotaAccount(options.store, calendar, options.storeTimeoutMs)
     this.#needs = needs
     this.#running = running
     this.#admission = new QuotaAdmission({ options, store, calendar, needs, running })
