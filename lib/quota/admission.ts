@@ -1,6 +1,5 @@
 import type { Admission, PolicyExchange, Refusal } from '../api/policy.js'
 import type { Subject } from '../api/subject.js'
-import type { AnyFormatName } from '../formats/index.js'
 import { ignoreRejection, isThenable, toPromise } from '../util/promises.js'
 import type { CalendarCache } from './calendar.js'
 import { Denials } from './denials.js'
@@ -94,15 +93,20 @@ export class QuotaAdmission {
     if (answer?.at !== 'store') this.#parts.running.schedule()
     if (!answer) return enforce ? { refuse: UNAVAILABLE } : undefined
     const { reserved } = answer
+    const buckets = bucketsAt(run, answer)
     if (reserved && !reserved.granted) {
-      const exceeded = firstExceeded(run, reserved)
+      const exceeded = firstExceeded(run, buckets, reserved)
       // Whatever `onExceeded` throws, what was taken by force is given back.
       if (!enforce) this.#take(run, answer)
       this.#noteExceeded(exceeded, exchange)
-      if (enforce) return this.#refuse(run, reserved, exceeded, exchange.format)
+      if (enforce) {
+        // A share that is used up says nothing of what the store has once it is back.
+        if (answer.at === 'store') this.#rememberDenial(run, exceeded)
+        return { refuse: refusalOf(exceeded, limitHeaders(statusesOf(buckets, reserved)), exchange.format) }
+      }
     } else this.#take(run, answer)
     if (onExhausted === 'cut' && run.isUsedUpByStreams) exchange.watchFrom(boundOf(run, exchange))
-    return reserved && { headers: limitHeaders(statusesOf(run, reserved)) }
+    return reserved && { headers: limitHeaders(statusesOf(buckets, reserved)) }
   }
 
   #take(run: QuotaRun, { at, reserved }: NonNullable<GuardedAnswer>): void {
@@ -110,13 +114,12 @@ export class QuotaAdmission {
     this.#parts.running.add(run)
   }
 
-  #refuse(run: QuotaRun, reserved: Reserved, exceeded: Exceeded, format: AnyFormatName): Admission {
+  #rememberDenial(run: QuotaRun, exceeded: Exceeded): void {
     const { key, kind, per } = exceeded.limit
     const bucket = run.buckets.find((each) => each.key === key && each.kind === kind && each.per === per)
     // Only what was counted stays until the reset; what is held may be free at once.
     if (bucket && exceeded.fitsInMs > 0)
       this.#denials.add(idOf(run, bucket), bucket.allowed, run.needOf(bucket), exceeded, performance.now())
-    return { refuse: refusalOf(exceeded, limitHeaders(statusesOf(run, reserved)), format) }
   }
 
   #knownDenial(run: QuotaRun): Exceeded | undefined {
@@ -140,16 +143,21 @@ export class QuotaAdmission {
   }
 }
 
-/** Returns the limit that has least room for a request: if it was this process's share that had none, it is one of those. */
-function firstExceeded(run: QuotaRun, { states, now }: Reserved): Exceeded {
-  const shares = run.buckets.map((bucket, at) => {
+/** Returns the buckets of a request with what was allowed where it was reserved: in this process, a share. */
+function bucketsAt({ buckets }: QuotaRun, { at, claims }: NonNullable<GuardedAnswer>): readonly LimitBucket[] {
+  return at === 'local' ? buckets.map((bucket, index) => ({ ...bucket, allowed: claims[index]!.allowed })) : buckets
+}
+
+/** Returns the limit that has least room for a request. */
+function firstExceeded(run: QuotaRun, buckets: readonly LimitBucket[], { states, now }: Reserved): Exceeded {
+  const shares = buckets.map((bucket, at) => {
     const state = states[at]!
     return (
       (usedIn(state, bucket.window, now) + state.held + run.needOf(bucket)) / Math.max(bucket.allowed, Number.MIN_VALUE)
     )
   })
   const at = shares.indexOf(Math.max(...shares))
-  const [bucket, state] = [run.buckets[at]!, states[at]!]
+  const [bucket, state] = [buckets[at]!, states[at]!]
   const needs = run.needOf(bucket)
   const fitsInMs = fitsIn(state, bucket.window, bucket.allowed, needs, now)
   return { limit: statusOf(bucket, state, now), needs: bucket.kind === 'cost' ? needs / COST_UNITS : needs, fitsInMs }
@@ -159,6 +167,6 @@ function idOf({ slot }: QuotaRun, { key, name }: LimitBucket): string {
   return `${key}\n${name}\n${slot}`
 }
 
-function statusesOf({ buckets }: QuotaRun, { states, now }: Reserved): readonly LimitStatus[] {
+function statusesOf(buckets: readonly LimitBucket[], { states, now }: Reserved): readonly LimitStatus[] {
   return buckets.map((bucket, at) => statusOf(bucket, states[at]!, now))
 }

@@ -74,7 +74,7 @@ export class FurtherUse {
     run: QuotaRun,
     exchange: PolicyExchange,
     claims: readonly Claim[],
-    { at, reserved }: NonNullable<GuardedAnswer>,
+    { at, reserved, claims: asked }: NonNullable<GuardedAnswer>,
     isRest: boolean,
   ): void {
     if (!this.#running.get(run.id)) return
@@ -88,7 +88,7 @@ export class FurtherUse {
       run.take(claims, reserved.states, at)
       return exchange.watchFrom(boundOf(run, exchange))
     }
-    const left = isRest ? undefined : restOf(claims, reserved)
+    const left = isRest ? undefined : restOf(claims, asked, reserved)
     if (left) return this.#extend(run, exchange, left)
     run.isExhausted = true
     // The input may have been reported meanwhile.
@@ -96,10 +96,18 @@ export class FurtherUse {
   }
 }
 
-/** Returns claims for all that is left; `undefined` if nothing is left of one of them. */
-function restOf(claims: readonly Claim[], { states, now }: Reserved): readonly Claim[] | undefined {
+/**
+ * Returns claims for all that is left; `undefined` if nothing is left of one of them.
+ *
+ * @param asked the claims as they were asked for where they were refused
+ */
+function restOf(
+  claims: readonly Claim[],
+  asked: readonly Claim[],
+  { states, now }: Reserved,
+): readonly Claim[] | undefined {
   const rest = claims.map((claim, at) => {
-    const left = claim.allowed - usedIn(states[at]!, claim.window, now) - states[at]!.held
+    const left = asked[at]!.allowed - usedIn(states[at]!, claim.window, now) - states[at]!.held
     return { ...claim, amount: Math.floor(Math.min(claim.amount, left)) }
   })
   return rest.every(({ amount }) => amount > 0) ? rest : undefined

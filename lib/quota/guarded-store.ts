@@ -17,7 +17,14 @@ const PROBE_MS = 1000
 export type ReservedAt = 'store' | 'local' | 'nowhere'
 
 /** A reservation's answer; `undefined` if the store failed, and quotas are set to refuse then. */
-export type GuardedAnswer = { readonly at: ReservedAt; readonly reserved: Reserved | undefined } | undefined
+export type GuardedAnswer =
+  | {
+      readonly at: ReservedAt
+      readonly reserved: Reserved | undefined
+      /** What was asked for; in this process, of a share of what is allowed. */
+      readonly claims: readonly Claim[]
+    }
+  | undefined
 
 interface Settings {
   readonly whenFails: WhenStoreFails
@@ -68,11 +75,12 @@ export class GuardedStore {
    */
   reserve(reservation: Reservation, isFurther = false): GuardedAnswer | Promise<GuardedAnswer> {
     if (this.#isLeftAlone) return this.#instead(reservation)
+    const { claims } = reservation
     try {
       const reserved = this.#ask(() => this.#store.reserve(reservation))
-      if (!isThenable(reserved)) return { at: 'store', reserved }
+      if (!isThenable(reserved)) return { at: 'store', reserved, claims }
       return reserved.then(
-        (answer) => ({ at: 'store', reserved: answer }),
+        (answer) => ({ at: 'store', reserved: answer, claims }),
         (error) => this.#failed(error, reservation, isFurther),
       )
     } catch (error) {
@@ -168,10 +176,10 @@ export class GuardedStore {
   #instead(reservation: Reservation): GuardedAnswer {
     const { whenFails, instances } = this.#settings
     if (whenFails === 'closed') return undefined
-    if (whenFails === 'open') return { at: 'nowhere', reserved: undefined }
+    if (whenFails === 'open') return { at: 'nowhere', reserved: undefined, claims: reservation.claims }
     const share = (claim: Claim) => ({ ...claim, allowed: Math.max(1, Math.floor(claim.allowed / instances)) })
     const claims = reservation.claims.map((claim) => (claim.allowed === 0 ? claim : share(claim)))
-    return { at: 'local', reserved: this.#local.reserve({ ...reservation, claims }) }
+    return { at: 'local', reserved: this.#local.reserve({ ...reservation, claims }), claims }
   }
 
   #missed(error: unknown, settlement: Settlement): void {
