@@ -8,8 +8,10 @@ export type WhenStoreFails = 'local' | 'open' | 'closed'
 
 /** Settlements that wait for the store; a busy process has as many in a few minutes. */
 const MAX_PENDING = 10_000
-/** Settlements that are sent at once. */
+/** Settlements and renewals that are sent at once. */
 const SENT_AT_ONCE = 50
+/** Leases of one renewal: a store must be able to renew them in the time that it has for a call. */
+const RENEWED_TOGETHER = 200
 /** How long the store is left alone after a failure. */
 const PROBE_MS = 1000
 
@@ -109,28 +111,38 @@ export class GuardedStore {
     if (local.length > 0) this.#local.renew(local, leaseMs)
     if (this.#isLeftAlone) return
     try {
-      if (leases.length > 0) await this.#ask(() => this.#store.renew(leases, leaseMs))
+      const parts: (readonly Lease[])[] = []
+      for (let at = 0; at < leases.length; at += RENEWED_TOGETHER) parts.push(leases.slice(at, at + RENEWED_TOGETHER))
+      await this.#sendAll(parts, (part) => this.#ask(() => this.#store.renew(part, leaseMs)))
       await this.#catchUp()
     } catch (error) {
       this.#fail(error)
     }
   }
 
-  /** Sends the store what it has missed: some at a time, because a slow one would take long for one after the other. */
+  /** Sends the store what it has missed. */
   async #catchUp(): Promise<void> {
     if (this.#isCatchingUp) return
     this.#isCatchingUp = true
     try {
-      const missed = [...this.#pending]
-      for (let at = 0; at < missed.length; at += SENT_AT_ONCE) {
-        const send = async ([id, settlement]: [string, Settlement]) => {
-          await this.#ask(() => this.#store.settle(settlement))
-          this.#pending.delete(id)
-        }
-        await Promise.all(missed.slice(at, at + SENT_AT_ONCE).map(send))
-      }
+      await this.#sendAll([...this.#pending], async ([id, settlement]) => {
+        await this.#ask(() => this.#store.settle(settlement))
+        this.#pending.delete(id)
+      })
     } finally {
       this.#isCatchingUp = false
+    }
+  }
+
+  /**
+   * Sends some at a time, because a slow store would take long for one after the other; but only one to a store of which it is
+   * not known whether it is back.
+   */
+  async #sendAll<T>(items: readonly T[], send: (item: T) => unknown): Promise<void> {
+    for (let at = 0; at < items.length; ) {
+      const next = at + (this.isDown ? 1 : SENT_AT_ONCE)
+      await Promise.all(items.slice(at, next).map(send))
+      at = next
     }
   }
 

@@ -94,16 +94,17 @@ class RedisStore implements QuotaStore {
   }
 
   async renew(leases: readonly Lease[], leaseMs: number): Promise<void> {
-    for (const slot of new Set(leases.map((lease) => lease.slot))) {
-      const together = this.#isByTenant ? leases.filter((lease) => lease.slot === slot) : leases
+    const renewals: Promise<unknown>[] = []
+    for (const together of this.#isByTenant ? bySlot(leases) : [leases]) {
       for (let at = 0; at < together.length; at += RENEWED_AT_ONCE) {
         const some = together.slice(at, at + RENEWED_AT_ONCE)
         const keys = some.flatMap((lease) => [this.#markOf(lease.slot, lease.id), ...this.#pair(lease.slot, lease.key)])
         const asked = { leaseMs, leases: some.map(({ id, held }) => ({ id, held })) }
-        await scripts.renew.run(this.#client, keys, [JSON.stringify(asked)])
+        renewals.push(scripts.renew.run(this.#client, keys, [JSON.stringify(asked)]))
       }
-      if (!this.#isByTenant) return
     }
+    // All at once: each script takes a round trip, and there is one for each tenant.
+    await Promise.all(renewals)
   }
 
   async read(key: string, slot: string): Promise<readonly KeyState[]> {
@@ -134,6 +135,16 @@ class RedisStore implements QuotaStore {
     // An empty tag, or one with a brace, would not be one: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
     return `${this.#prefix}{${this.#isByTenant ? tagOf(slot) : 'all'}}`
   }
+}
+
+function bySlot(leases: readonly Lease[]): Iterable<readonly Lease[]> {
+  const slots = new Map<string, Lease[]>()
+  for (const lease of leases) {
+    const known = slots.get(lease.slot)
+    if (known) known.push(lease)
+    else slots.set(lease.slot, [lease])
+  }
+  return slots.values()
 }
 
 /** Returns a hash tag for each slot, never the same for two. */

@@ -78,3 +78,51 @@ describe('a store that keeps calls for ever', () => {
     })
   }
 })
+
+describe('many leases', () => {
+  const leases = Array.from({ length: 1050 }, (_, at) => ({ id: `${at}`, slot: '', key: 'k', held: { concurrent: 1 } }))
+
+  /** A store that answers each renewal when it is told to. */
+  function asked() {
+    const calls: { readonly count: number; readonly answer: () => void }[] = []
+    const memory = new MemoryStore()
+    const store: QuotaStore = {
+      reserve: (reservation) => memory.reserve(reservation),
+      settle: () => Promise.reject(new Error('away')),
+      renew: ({ length: count }) => new Promise<void>((answer) => calls.push({ count, answer })),
+      read: () => [],
+      reset: () => {},
+    }
+    const clock = { now: 0 }
+    const guarded = new GuardedStore(store, {
+      ...{ whenFails: 'local', instances: 1, timeoutMs: 60_000, onFailure: () => {} },
+      now: () => clock.now,
+    })
+    return { calls, guarded, clock }
+  }
+
+  test('are renewed in parts, each of which has the time of one call', async () => {
+    const { calls, guarded } = asked()
+    const renewed = guarded.renew(leases, [], 1000)
+    assert.deepEqual(
+      calls.map(({ count }) => count),
+      [200, 200, 200, 200, 200, 50],
+    )
+    for (const { answer } of calls) answer()
+    await renewed
+    assert.equal(guarded.failures, 0)
+  })
+
+  test('are one call until it is known that the store is back', async () => {
+    const { calls, guarded, clock } = asked()
+    await guarded.settle(settlement('missed'), undefined)
+    clock.now += 1000
+    const renewed = guarded.renew(leases, [], 1000)
+    assert.equal(calls.length, 1)
+    calls[0]!.answer()
+    await nextRound()
+    assert.equal(calls.length, 6)
+    for (const { answer } of calls) answer()
+    await renewed
+  })
+})

@@ -101,3 +101,19 @@ describe('a store in Redis', { skip: withoutRedis }, () => {
     }
   })
 })
+
+test('a store in Redis renews the leases of all tenants in one round trip', async () => {
+  const answers: (() => void)[] = []
+  const client = {
+    evalsha: () => new Promise<void>((resolve) => answers.push(resolve)),
+    eval: () => Promise.reject(new Error('it knows the script')),
+  }
+  const held = Array.from({ length: 60 }, (_, at) => ({
+    ...{ id: `${at}`, slot: `tenant-${at % 3}`, key: place.key },
+    held: { concurrent: 1 },
+  }))
+  const renewed = redisStore({ client, slot: 'tenant' }).renew(held, leaseMs)
+  assert.equal(answers.length, 3)
+  for (const answer of answers) answer()
+  await renewed
+})
