@@ -3,9 +3,10 @@ import { isThenable } from '../util/promises.js'
 import type { GuardedAnswer, GuardedStore } from './guarded-store.js'
 import type { ResolvedQuotaOptions } from './options.js'
 import type { QuotaRun } from './quota-run.js'
+import type { LimitBucket } from './rules.js'
 import { COST_UNITS } from './rules.js'
 import type { RunningRequests } from './running-requests.js'
-import type { Claim, Reserved } from './store.js'
+import type { BucketState, Claim, Reserved } from './store.js'
 import { boundOf, usedShare, usedSoFar } from './stream-use.js'
 import { usedIn } from './usage.js'
 
@@ -46,7 +47,7 @@ export class FurtherUse {
     // Only if there is no more: the estimate of the input may have been too low, or the store may not have answered yet.
     if (share <= 1 || !run.isExhausted) return undefined
     this.#cut++
-    const bucket = run.buckets.find((each) => each.kind === kind)!
+    const bucket = run.exhausted ?? run.buckets.find((each) => each.kind === kind)!
     return { code: 'quota_exceeded', message: `The quota of ${kind} per ${bucket.per} for ${bucket.key} is used up` }
   }
 
@@ -88,6 +89,7 @@ export class FurtherUse {
       run.take(claims, reserved.states, at)
       return exchange.watchFrom(boundOf(run, exchange))
     }
+    run.exhausted = tightest(run, asked, reserved)
     const left = isRest ? undefined : restOf(claims, asked, reserved)
     if (left) return this.#extend(run, exchange, left)
     run.isExhausted = true
@@ -107,8 +109,18 @@ function restOf(
   { states, now }: Reserved,
 ): readonly Claim[] | undefined {
   const rest = claims.map((claim, at) => {
-    const left = asked[at]!.allowed - usedIn(states[at]!, claim.window, now) - states[at]!.held
-    return { ...claim, amount: Math.floor(Math.min(claim.amount, left)) }
+    return { ...claim, amount: Math.floor(Math.min(claim.amount, leftOf(asked[at]!, states[at]!, now))) }
   })
   return rest.every(({ amount }) => amount > 0) ? rest : undefined
+}
+
+/** Returns the limit that has least left of what was asked for. */
+function tightest(run: QuotaRun, asked: readonly Claim[], { states, now }: Reserved): LimitBucket | undefined {
+  const shares = asked.map((claim, at) => leftOf(claim, states[at]!, now) / claim.amount)
+  const { key, name } = asked[shares.indexOf(Math.min(...shares))]!
+  return run.buckets.find((bucket) => bucket.key === key && bucket.name === name)
+}
+
+function leftOf({ allowed, window }: Claim, state: BucketState, now: number): number {
+  return allowed - usedIn(state, window, now) - state.held
 }

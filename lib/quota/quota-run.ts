@@ -26,6 +26,8 @@ export class QuotaRun {
   resume: (() => void) | undefined
   /** There was no more. */
   isExhausted = false
+  /** Of what there was least left when more was asked for. */
+  exhausted: LimitBucket | undefined
   readonly #needs: Readonly<Record<QuotaKind, number>>
   readonly #held: Map<LimitBucket, number>
   #states: readonly BucketState[] = []

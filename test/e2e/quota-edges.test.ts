@@ -109,6 +109,24 @@ describe("'cut' cuts only if nothing is left", () => {
   })
 })
 
+for (const [first, second] of [
+  [200_000, 100],
+  [100, 200_000],
+] as const) {
+  test(`'cut' names the limit of which nothing is left, of ${first} and ${second}`, async (t) => {
+    const limits = [
+      { key, tokens: first, per: '1h' },
+      { key: 'team:acme', tokens: second, per: '1d' },
+    ] as const
+    const { ask } = await started(t, { limits, onExhausted: 'cut', countInput: () => 0, assumedOutput: 20 }, (call) =>
+      call.sse([]).end(Buffer.concat([...Array.from({ length: 200 }, (_, at) => word(at)), ...end])),
+    )
+    const { text } = await ask(openai.path, openai.request)
+    const named = first < second ? '1h for user:ada' : '1d for team:acme'
+    assert.match(text, new RegExp(`The quota of tokens per ${named} is used up`))
+  })
+}
+
 test("'cut' lets no burst pass while a store that is elsewhere is asked", async (t) => {
   const memory = memoryStore()
   const store = {
