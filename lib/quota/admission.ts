@@ -3,7 +3,6 @@ import type { Subject } from '../api/subject.js'
 import { ignoreRejection, isThenable, toPromise } from '../util/promises.js'
 import type { CalendarCache } from './calendar.js'
 import { Denials } from './denials.js'
-import { tokensFrom } from './estimates.js'
 import type { GuardedAnswer, GuardedStore } from './guarded-store.js'
 import { type LimitStatus, limitHeaders } from './headers.js'
 import type { ResolvedQuotaOptions } from './options.js'
@@ -71,10 +70,9 @@ export class QuotaAdmission {
     const buckets = compileRules(rules, Date.now(), calendar)
     if (buckets.length === 0) return undefined
     const [input, output] = [needs.inputOf(exchange), needs.outputOf(exchange, buckets)]
-    const isPriced = runsModel(exchange) && buckets.some(({ kind }) => kind === 'cost')
-    const cost = isPriced ? exchange.price(tokensFrom(input, output)) : 0
+    const cost = buckets.some(({ kind }) => kind === 'cost') ? needs.costOf(exchange, input, output) : 0
     if (cost === undefined && enforce) return { refuse: { code: 'price_unknown', message: PRICELESS } }
-    const most = { tokens: input + output, cost: cost ?? 0 }
+    const most = { tokens: runsModel(exchange) ? Math.max(1, input + output) : 0, cost: cost ?? 0 }
     const run = new QuotaRun(exchange, subject.tenant ?? subject.id, buckets, input, most)
     const denial = enforce ? this.#knownDenial(run) : undefined
     if (denial) {
@@ -152,9 +150,10 @@ function bucketsAt({ buckets }: QuotaRun, { at, claims }: NonNullable<GuardedAns
 function firstExceeded(run: QuotaRun, buckets: readonly LimitBucket[], { states, now }: Reserved): Exceeded {
   const shares = buckets.map((bucket, at) => {
     const state = states[at]!
-    return (
-      (usedIn(state, bucket.window, now) + state.held + run.needOf(bucket)) / Math.max(bucket.allowed, Number.MIN_VALUE)
-    )
+    const needs = run.needOf(bucket)
+    // What it does not need cannot be in its way.
+    if (needs === 0) return Number.NEGATIVE_INFINITY
+    return (usedIn(state, bucket.window, now) + state.held + needs) / Math.max(bucket.allowed, Number.MIN_VALUE)
   })
   const at = shares.indexOf(Math.max(...shares))
   const [bucket, state] = [buckets[at]!, states[at]!]

@@ -71,7 +71,8 @@ export class MemoryStore implements QuotaStore {
     const before = claims.map((claim) => this.#stateOf(claim, now))
     const isSettled = this.#settled.has(id)
     const hasRoom = claims.every(
-      (claim, at) => usedIn(before[at]!, claim.window, now) + before[at]!.held + claim.amount <= claim.allowed,
+      (claim, at) =>
+        claim.amount === 0 || usedIn(before[at]!, claim.window, now) + before[at]!.held + claim.amount <= claim.allowed,
     )
     const granted = hasRoom && !isSettled
     if (isSettled || (!hasRoom && !force)) return { granted, now, states: before }

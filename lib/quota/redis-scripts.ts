@@ -139,7 +139,7 @@ for _, claim in ipairs(asked.claims) do
   local used = counted(hash, claim.name, current)
   if claim.kind == 'sliding' then used = used + counted(hash, claim.name, previous) * (1 - (now % claim.ms) / claim.ms) end
   local held = tonumber(redis.call('HGET', hash, 'h:' .. claim.name) or '0')
-  if used + held + claim.amount > claim.allowed then granted = 0 end
+  if claim.amount > 0 and used + held + claim.amount > claim.allowed then granted = 0 end
 end
 if settled then granted = 0
 elseif repeated then granted = tonumber(string.sub(mark, 3, 3))

@@ -2,9 +2,9 @@ import type { PolicyExchange } from '../api/policy.js'
 import type { ExchangeRecord } from '../api/record.js'
 import { AssumedOutput } from '../policies/assumed-output.js'
 import { checkedAmount } from './app-amounts.js'
-import { inputBySize } from './estimates.js'
+import { inputBySize, tokensFrom } from './estimates.js'
 import type { ResolvedQuotaOptions } from './options.js'
-import type { LimitBucket } from './rules.js'
+import { COST_UNITS, type LimitBucket } from './rules.js'
 
 /** Estimates how many tokens requests may need, and learns from their answers. */
 export class RequestNeeds {
@@ -34,6 +34,17 @@ export class RequestNeeds {
     if (assumedOutput) return Math.ceil(checkedAmount('what `assumedOutput` returns', assumedOutput(exchange)))
     const key = learntBy(buckets)
     return key === undefined ? 0 : this.#assumed.of(key, exchange.model) * exchange.answers
+  }
+
+  /**
+   * Returns what a request may cost; `undefined` if its model has no price. What costs anything needs something, however little
+   * is expected of it: once nothing is left, it must not pass.
+   */
+  costOf(exchange: PolicyExchange, input: number, output: number): number | undefined {
+    if (!runsModel(exchange)) return 0
+    const cost = exchange.price(tokensFrom(input, output))
+    if (cost !== 0) return cost
+    return (exchange.price(tokensFrom(1, 1)) ?? 0) > 0 ? 1 / COST_UNITS : 0
   }
 
   /** @param answers how many were asked for at once: what is learnt is the output of one */

@@ -34,7 +34,7 @@ export interface Bucket {
 
 /** What a request needs of a bucket. */
 export interface Claim extends Bucket {
-  /** What it asks for. */
+  /** What it asks for. Nothing always has room, also if more was used than is allowed. */
   readonly amount: number
   /** It counts in the window at once, and for good: a request. Otherwise it is held until it is settled. */
   readonly countsAtOnce: boolean

@@ -48,7 +48,8 @@ class Model {
 
   reserve(id: string, claims: readonly Claim[], force: boolean): boolean {
     const granted = claims.every(
-      ({ name, amount, allowed }) => (this.counted.get(name) ?? 0) + this.heldOf(name) + amount <= allowed,
+      ({ name, amount, allowed }) =>
+        amount === 0 || (this.counted.get(name) ?? 0) + this.heldOf(name) + amount <= allowed,
     )
     if (this.settled.has(id)) return false
     if (!granted && !force) return false
@@ -102,7 +103,7 @@ const reserving = fc
   .tuple(
     ids,
     fc.uniqueArray(fc.nat(buckets.length - 1), { minLength: 1 }),
-    fc.integer({ min: 1, max: 60 }),
+    fc.oneof(fc.integer({ min: 1, max: 60 }), fc.constant(0)),
     fc.boolean(),
   )
   .map(([id, places, amount, force]): Check => {
