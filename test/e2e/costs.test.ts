@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Registry } from 'prom-client'
+import { builtInFormats } from '../../lib/formats/index.js'
 import type { AiProxyOptions, FormatName, Prices } from '../../lib/index.js'
 import { prometheusObserver } from '../../lib/prometheus.js'
 import { samplesOf } from '../metrics/support/scrape.js'
 import { startApp } from './support/app.js'
 import { post } from './support/client.js'
 import { type Owner, startProvider } from './support/provider.js'
+import { streams } from './support/streams.js'
 
 /** Each part has a price of its own, so that the sum tells how often each token was charged. */
 const PRICES = { input: 1, cachedInput: 1_000, cacheWrite: 1_000_000, output: 1e9, reasoning: 1e12 }
@@ -203,7 +205,50 @@ const golden: readonly Golden[] = [
     },
     charged: { input: 21, output: 6 },
   },
+  {
+    format: 'openai-media',
+    why: 'plain input and output',
+    path: '/v1/images/generations',
+    answer: { data: [{ b64_json: 'aGk=' }], usage: { input_tokens: 50, output_tokens: 1000, total_tokens: 1050 } },
+    charged: { input: 50, output: 1000 },
+  },
+  {
+    format: 'tgi',
+    why: 'plain output, and as much input as it lists',
+    path: '/generate_stream',
+    answer: {
+      generated_text: 'Hi',
+      details: { finish_reason: 'length', generated_tokens: 4, prefill: [{ id: 1 }, { id: 2 }, { id: 3 }] },
+    },
+    charged: { input: 3, output: 4 },
+  },
+  {
+    format: 'llama-cpp',
+    why: 'what the cache saved is part of the input, what it holds is not',
+    path: '/completion',
+    answer: {
+      ...{ content: 'Hi', model, stop: true, stop_type: 'eos', tokens_predicted: 18, tokens_evaluated: 60 },
+      ...{ tokens_cached: 77, timings: { cache_n: 32 } },
+    },
+    charged: { input: 28, cached: 32, output: 18 },
+  },
 ]
+
+/** The same of streams, in which usage is spread over several events, or repeated by them. */
+const goldenStreams: Readonly<Record<keyof typeof streams, Charged>> = {
+  chat: { input: 11, output: 22 },
+  completions: { input: 3, output: 20 },
+  responses: { input: 5, cached: 4, output: 19, reasoning: 2 },
+  anthropic: { input: 7, cached: 100, written: 50, output: 19 },
+  geminiSse: { input: 5, output: 18, reasoning: 8 },
+  geminiArray: { input: 5, output: 18, reasoning: 8 },
+  converse: { input: 12, cached: 3, output: 24 },
+  invoke: { input: 7, cached: 100, written: 50, output: 19 },
+  ollamaChat: { input: 4, output: 17 },
+  ollamaGenerate: { input: 4, output: 17 },
+  cohere: { input: 28, cached: 32, output: 18 },
+  llamaCpp: { input: 28, cached: 32, output: 18 },
+}
 
 function priceOf({ input = 0, cached = 0, written = 0, output = 0, reasoning = 0 }: Charged): number {
   const { input: i, cachedInput: c, cacheWrite: w, output: o, reasoning: r } = PRICES
@@ -230,6 +275,29 @@ describe('cost charges each token once', () => {
       assert.deepEqual([record.cost, record.costEstimated], [priceOf(charged), false])
     })
   }
+
+  for (const [name, charged] of Object.entries(goldenStreams)) {
+    test(`a stream: ${name}`, async (t) => {
+      const { path, request, contentType, frames, format } = streams[name as keyof typeof streams]
+      const provider = await startProvider(t, {
+        onCall: ({ res }) => res.writeHead(200, { 'content-type': contentType }).end(Buffer.concat(frames)),
+      })
+      const prices = Object.fromEntries(['', 'anthropic.'].map((maker) => [`${maker}model-of-the-test`, PRICES]))
+      const app = await startApp(t, { target: provider.url, endpoints: 'all', warnings: false, prices })
+      await (await post(app.url + path, request)).arrayBuffer()
+      const record = await app.record()
+      assert.equal(record.format, format)
+      assert.deepEqual([record.cost, record.costEstimated], [priceOf(charged), false])
+    })
+  }
+
+  test('in each format', () => {
+    const formats = new Set(golden.map(({ format }) => format))
+    assert.deepEqual(
+      builtInFormats.map(({ name }) => name).filter((name) => !formats.has(name)),
+      [],
+    )
+  })
 })
 
 describe('cost', () => {
