@@ -93,6 +93,22 @@ describe('a store in Redis', { skip: withoutRedis }, () => {
     })
   }
 
+  test('lets a lease end that nobody renews, however busy its key is', async () => {
+    const store = redisStore({ client })
+    const living = { key: place.key, name: 'tokens:1d', window: { kind: 'sliding', ms: 86_400_000 } } as const
+    await store.reserve({ id: 'lost', slot, claims: [place], leaseMs: 200 })
+    let calls = 0
+    for (let held = 1; held > 0; calls++) {
+      const id = `living ${calls}`
+      const claims = [{ ...living, allowed: 1e9, amount: 1, countsAtOnce: false }]
+      await store.reserve({ id, slot, claims, leaseMs })
+      await store.renew([{ id, slot, key: place.key, held: { 'tokens:1d': 1 } }], leaseMs)
+      await store.settle({ id, slot, charges: [{ ...living, allowed: 1e9, amount: 1, takenBackFrom: undefined }] })
+      held = (await store.read(place.key, slot)).find(({ name }) => name === 'concurrent')!.held
+    }
+    assert.ok(calls > 1, 'it was held for a while')
+  })
+
   test("tells all tenants apart with slot: 'tenant', whatever their names are", async () => {
     const store = redisStore({ client, slot: 'tenant' })
     for (const tenant of ['a{', 'a}', 'a_', 'a%7B', 'a%', '', '-', '%', '_']) {

@@ -7,6 +7,8 @@ import { createClient } from 'redis'
 import { aiProxy } from '../../../lib/index.js'
 import { type QuotaOptions, type QuotaRule, quota, redisStore } from '../../../lib/quota.js'
 
+const prices = { 'gpt-test': { input: 0, output: 1e6 } }
+
 /** What such a process is told. */
 export interface QuotaProcessSettings {
   readonly redisPort: number
@@ -37,7 +39,7 @@ async function run({ redisPort, target, client: kind, limits, leaseMs }: QuotaPr
     ['/ai', finishing],
     ['/cut', cutting],
   ] as const) {
-    app.use(at, aiProxy({ target, identify: (req) => req.get('x-user') ?? null, policies: [policy] }))
+    app.use(at, aiProxy({ target, identify: (req) => req.get('x-user') ?? null, policies: [policy], prices }))
   }
   // Redis answers in the order of the questions: everything that was asked before has been answered as well.
   app.get('/answered', async (_req, res) => {
