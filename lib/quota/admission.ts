@@ -11,7 +11,7 @@ import { type Exceeded, refusalOf } from './refusal-of.js'
 import { type RequestNeeds, runsModel } from './request-needs.js'
 import { COST_UNITS, compileRules, type LimitBucket, type QuotaRule } from './rules.js'
 import type { RunningRequests } from './running-requests.js'
-import type { Reserved } from './store.js'
+import type { BucketState, Reserved } from './store.js'
 import { boundOf } from './stream-use.js'
 import { fitsIn, usedIn } from './usage.js'
 
@@ -93,7 +93,7 @@ export class QuotaAdmission {
     const { reserved } = answer
     const buckets = bucketsAt(run, answer)
     if (reserved && !reserved.granted) {
-      const exceeded = firstExceeded(run, buckets, reserved)
+      const exceeded = longestExceeded(run, buckets, reserved)
       // Whatever `onExceeded` throws, what was taken by force is given back.
       if (!enforce) this.#take(run, answer)
       this.#noteExceeded(exceeded, exchange)
@@ -146,20 +146,30 @@ function bucketsAt({ buckets }: QuotaRun, { at, claims }: NonNullable<GuardedAns
   return at === 'local' ? buckets.map((bucket, index) => ({ ...bucket, allowed: claims[index]!.allowed })) : buckets
 }
 
-/** Returns the limit that has least room for a request. */
-function firstExceeded(run: QuotaRun, buckets: readonly LimitBucket[], { states, now }: Reserved): Exceeded {
-  const shares = buckets.map((bucket, at) => {
-    const state = states[at]!
-    const needs = run.needOf(bucket)
-    // What it does not need cannot be in its way.
-    if (needs === 0) return Number.NEGATIVE_INFINITY
-    return (usedIn(state, bucket.window, now) + state.held + needs) / Math.max(bucket.allowed, Number.MIN_VALUE)
-  })
-  const at = shares.indexOf(Math.max(...shares))
-  const [bucket, state] = [buckets[at]!, states[at]!]
+/** Returns the limit that a request exceeds; of several, the one that it has to wait for longest. */
+function longestExceeded(run: QuotaRun, buckets: readonly LimitBucket[], { states, now }: Reserved): Exceeded {
+  const all = buckets.map((bucket, at) => exceededOf(run, bucket, states[at]!, now))
+  const [first] = all.sort((one, other) => waitOf(other) - waitOf(one) || other.share - one.share)
+  return first!.exceeded
+}
+
+function waitOf({ share, exceeded }: ReturnType<typeof exceededOf>): number {
+  return share > 1 ? Math.min(exceeded.fitsInMs, Number.MAX_VALUE) : -1
+}
+
+/** Returns how a limit stands to a request, and the share of it that would be used with it. */
+function exceededOf(run: QuotaRun, bucket: LimitBucket, state: BucketState, now: number) {
   const needs = run.needOf(bucket)
+  const used = usedIn(state, bucket.window, now) + state.held + needs
+  // What it does not need cannot be in its way.
+  const share = needs === 0 ? 0 : used / Math.max(bucket.allowed, Number.MIN_VALUE)
   const fitsInMs = fitsIn(state, bucket.window, bucket.allowed, needs, now)
-  return { limit: statusOf(bucket, state, now), needs: bucket.kind === 'cost' ? needs / COST_UNITS : needs, fitsInMs }
+  const exceeded: Exceeded = {
+    limit: statusOf(bucket, state, now),
+    needs: bucket.kind === 'cost' ? needs / COST_UNITS : needs,
+    fitsInMs,
+  }
+  return { share, exceeded }
 }
 
 function idOf({ slot }: QuotaRun, { key, name }: LimitBucket): string {

@@ -225,6 +225,25 @@ for (const [whenStoreFails, failing, when] of [
   })
 }
 
+describe('an answer of the app', () => {
+  const usage = { prompt_tokens: 40, completion_tokens: 10, total_tokens: 50 }
+  const body = { own: true }
+  for (const [hook, given, charged, charge] of [
+    ['onRequest', { onRequest: () => ({ body }) }, [undefined, undefined], undefined],
+    ['onResponse', { onResponse: () => ({ body }) }, [1, 0], undefined],
+    ['onResponse', { onResponse: () => ({ body }) }, [1, 7], () => ({ tokens: 7 })],
+    ['onAnswer', { onAnswer: () => ({ body }) }, [1, 50], undefined],
+  ] as const) {
+    test(`from ${hook} ${charge ? 'pays what `charge` says' : 'pays what it used'}`, async (t) => {
+      const limits = [{ key, requests: 9, tokens: 1000, per: '1h' }] as const
+      const options = { limits, assumedOutput: 9, ...(charge && { charge }) }
+      const { ask, used } = await started(t, options, (call) => call.json(200, { usage }), given)
+      assert.equal((await ask(openai.path, { ...openai.request, stream: false })).text, JSON.stringify(body))
+      assert.deepEqual([await used('requests'), await used('tokens')], charged)
+    })
+  }
+})
+
 describe('what is charged', () => {
   const limits = [{ key, tokens: 1e6, per: '1h' }] as const
   const usage = { prompt_tokens: 100, completion_tokens: 5000, total_tokens: 5100 }

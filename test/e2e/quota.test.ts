@@ -219,6 +219,49 @@ describe('a quota of tokens', () => {
   })
 })
 
+describe('of several limits, a refusal names', () => {
+  const few = { countInput: () => 1, assumedOutput: 1 }
+  const DAY_S = 24 * 60 * 60
+
+  test('the one that lasts longest, even if another is exceeded by more', async (t) => {
+    const limits = [
+      { key, tokens: 10, per: '1h' },
+      { key, tokens: 40, per: '30d' },
+    ] as const
+    const { ask } = await started(t, { ...few, limits })
+    assert.equal((await ask()).status, 200)
+    const { text, headers } = await ask()
+    assert.match(text, /The quota of tokens per 30d for user:ada is exceeded: 50 of 40 used/)
+    assert.ok(Number(headers.get('retry-after')) > DAY_S)
+    assert.equal(headers.get('x-should-retry'), 'false')
+  })
+
+  test('none that is not exceeded, although it would last longer', async (t) => {
+    const limits = [
+      { key, tokens: 51, per: '30d' },
+      { key, tokens: 1000, requests: 1, per: '1h' },
+    ] as const
+    const { ask } = await started(t, { countInput: () => 0, assumedOutput: 1, limits })
+    assert.equal((await ask()).status, 200)
+    assert.match((await ask()).text, /The quota of requests per 1h for user:ada is exceeded: 1 of 1 used/)
+  })
+
+  test('the one that a request can never fit in', async (t) => {
+    const limits = [
+      { key, requests: 1, per: 'month' },
+      { key, tokens: 100, per: '1h' },
+    ] as const
+    const { ask } = await started(t, { ...few, limits })
+    assert.equal((await ask()).status, 200)
+    const { text, headers } = await ask({ ...request, stream: false, max_tokens: 500 })
+    assert.match(
+      text,
+      /The quota of tokens per 1h for user:ada is exceeded: 50 of 100 used, and this request may need 501/,
+    )
+    assert.equal(headers.get('retry-after'), null)
+  })
+})
+
 describe('what does not lose anything', () => {
   test('a `charge` that throws: what was used is charged, and nothing is held', async (t) => {
     const { ask, policy, errors } = await started(t, {
