@@ -80,7 +80,7 @@ export type Admission =
   // biome-ignore lint/suspicious/noConfusingVoidType: it is what a function without a return statement returns
   | void
   | {
-      /** Headers for the answer; they win over the provider's. */
+      /** Headers for the answer; they win over the provider's. None that describes its body. */
       readonly headers: Readonly<Record<string, string>>
     }
   | {

@@ -9,6 +9,9 @@ import { shown } from '../util/shown.js'
 /** Codes go into metrics as labels. */
 const OWN_CODE = /^x_[a-z0-9_]{1,62}$/
 
+/** They say how to read a body, which is the provider's or ours, never a policy's. */
+const OF_BODY: ReadonlySet<string> = new Set(['content-encoding', 'content-type'])
+
 /**
  * Converts what a policy said to the exchange's failure.
  *
@@ -58,7 +61,7 @@ function lowerCased(policy: string, headers: unknown): Record<string, string> {
     throw new HookFault(`the policy ${policy} gives headers as an object, not ${shown(headers)}`)
   const checked: [string, string][] = []
   for (const [name, value] of Object.entries(headers)) {
-    const fault = headerFault(name, value)
+    const fault = OF_BODY.has(name.toLowerCase()) ? `${name} describes the body` : headerFault(name, value)
     if (fault) throw new HookFault(`the policy ${policy} gave a header that cannot be sent: ${fault}`)
     checked.push([name.toLowerCase(), value as string])
   }

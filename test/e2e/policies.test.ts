@@ -133,6 +133,11 @@ describe('policies', () => {
     ['refuses with a status of success', () => ({ refuse: { status: 200, message: 'No' } })],
     ['watches from no number', (exchange: PolicyExchange) => exchange.watchFrom(0.9 * exchange.maxOutputTokens!)],
     ['gives a header that cannot be sent', () => ({ headers: { 'x-a': 'line\nbreak' } })],
+    ['says how a body is compressed that is not its own', () => ({ headers: { 'Content-Encoding': 'gzip' } })],
+    [
+      'says that its refusal is a page',
+      () => ({ refuse: { message: 'No', headers: { 'content-type': 'text/html' } } }),
+    ],
   ] as const satisfies [string, (exchange: PolicyExchange) => Admission | Promise<Admission>][]) {
     test(`one that ${name} refuses the request with policy_failed, and learns its end`, async (t) => {
       const broken = noted('broken', { admit })
