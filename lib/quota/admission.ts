@@ -148,28 +148,22 @@ function bucketsAt({ buckets }: QuotaRun, { at, claims }: NonNullable<GuardedAns
 
 /** Returns the limit that a request exceeds; of several, the one that it has to wait for longest. */
 function longestExceeded(run: QuotaRun, buckets: readonly LimitBucket[], { states, now }: Reserved): Exceeded {
-  const all = buckets.map((bucket, at) => exceededOf(run, bucket, states[at]!, now))
-  const [first] = all.sort((one, other) => waitOf(other) - waitOf(one) || other.share - one.share)
+  const all = buckets.map((bucket, at) => standingOf(run, bucket, states[at]!, now))
+  const [first] = all.sort((one, other) => other.waitMs - one.waitMs || other.share - one.share)
   return first!.exceeded
 }
 
-function waitOf({ share, exceeded }: ReturnType<typeof exceededOf>): number {
-  return share > 1 ? Math.min(exceeded.fitsInMs, Number.MAX_VALUE) : -1
-}
-
-/** Returns how a limit stands to a request, and the share of it that would be used with it. */
-function exceededOf(run: QuotaRun, bucket: LimitBucket, state: BucketState, now: number) {
+/** Returns how a limit stands to a request: how long it has to wait for it, and the share that would be used with it. */
+function standingOf(run: QuotaRun, bucket: LimitBucket, state: BucketState, now: number) {
   const needs = run.needOf(bucket)
   const used = usedIn(state, bucket.window, now) + state.held + needs
-  // What it does not need cannot be in its way.
-  const share = needs === 0 ? 0 : used / Math.max(bucket.allowed, Number.MIN_VALUE)
   const fitsInMs = fitsIn(state, bucket.window, bucket.allowed, needs, now)
-  const exceeded: Exceeded = {
-    limit: statusOf(bucket, state, now),
-    needs: bucket.kind === 'cost' ? needs / COST_UNITS : needs,
-    fitsInMs,
-  }
-  return { share, exceeded }
+  const limit = statusOf(bucket, state, now)
+  const exceeded: Exceeded = { limit, needs: bucket.kind === 'cost' ? needs / COST_UNITS : needs, fitsInMs }
+  // What it does not need cannot be in its way.
+  if (needs === 0) return { share: 0, waitMs: 0, exceeded }
+  const share = used / Math.max(bucket.allowed, Number.MIN_VALUE)
+  return { share, waitMs: Math.min(fitsInMs, Number.MAX_VALUE), exceeded }
 }
 
 function idOf({ slot }: QuotaRun, { key, name }: LimitBucket): string {

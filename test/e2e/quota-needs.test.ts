@@ -48,7 +48,7 @@ describe('a limit of which more was used than is allowed', () => {
   test('is not the one that a request is told of which needs nothing of it', async (t) => {
     const limits = [
       { key, tokens: 100, per: '1d' },
-      { key: 'all', requests: 2, per: '1d' },
+      { key: 'all', requests: 2, per: '1h' },
     ] as const
     const exceeded: string[] = []
     const { ask, list } = await started(t, { ...few, limits, onExceeded: ({ kind }) => void exceeded.push(kind) })

@@ -36,6 +36,15 @@ export const quota = mutationsOf(
       'test/quota/denials.test.ts',
       'test/e2e/quota-edges.test.ts',
     ],
+    [
+      "if (answer.at === 'store') this.#rememberDenial(run, exceeded)",
+      'this.#rememberDenial(run, exceeded)',
+      'test/e2e/quota-local.test.ts',
+    ],
+    ['leftOf(asked[at]!, states[at]!, now)', 'leftOf(claim, states[at]!, now)', 'test/e2e/quota-local.test.ts'],
+    ['claim.amount === 0 ||', '', 'test/e2e/quota-needs.test.ts'],
+    ['if (needs === 0) return { share: 0, waitMs: 0, exceeded }', '', 'test/e2e/quota-needs.test.ts'],
+    ['other.waitMs - one.waitMs || ', ''],
     ["if (outcome !== 'completed' || !tokens || usage?.estimated !== false) return", 'if (!tokens) return'],
   ],
 )
