@@ -114,8 +114,10 @@ export const anthropic = builtIn({
 
   progressIn(data, event) {
     const type = textAt(data, 'type') ?? event ?? ''
-    // A `message` is a whole answer, and no event of a stream.
-    return MESSAGE.test(type) && type !== 'message' ? {} : undefined
+    // A `message` is a whole answer, and no event of a stream. Reasoning that is not shown has a signature only, or is
+    // encrypted.
+    if (!MESSAGE.test(type) || type === 'message') return undefined
+    return { isContent: Boolean(textAt(data, 'delta', 'signature') ?? textAt(data, 'content_block', 'data')) }
   },
 
   counting,

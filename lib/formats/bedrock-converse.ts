@@ -54,7 +54,10 @@ export const bedrockConverse = builtIn({
   answerFields: ['output', 'stopReason', 'usage', 'trace', 'message', 'Message'],
 
   progressIn(data, event) {
-    return EVENT.test(event ?? '') || wrappedEvent(data) !== undefined ? {} : undefined
+    const wrapped = wrappedEvent(data)
+    if (!EVENT.test(event ?? '') && wrapped === undefined) return undefined
+    const delta = valueAt(wrapped === undefined ? data : data[wrapped], 'delta')
+    return { isContent: isWordless(delta) }
   },
 
   readMessage(data, event) {
@@ -111,6 +114,13 @@ function textsOfBlocks(answer: JsonObject): TextPlace[] {
 /** Returns the name of the event that the data wraps, if it wraps one. */
 export function wrappedEvent(data: JsonObject): string | undefined {
   return Object.keys(data).find((key) => EVENT.test(key) && typeof data[key] === 'object' && data[key] !== null)
+}
+
+/** Returns whether a delta has something that the model made, but did not write: a picture, or reasoning that is not shown. */
+function isWordless(delta: unknown): boolean {
+  const reasoning = valueAt(delta, 'reasoningContent')
+  const isSealed = Boolean(textAt(reasoning, 'signature') ?? textAt(reasoning, 'redactedContent'))
+  return isSealed || valueAt(delta, 'image') !== undefined
 }
 
 /** Returns the text of a content block or of a delta of one. In a whole block, reasoning is one level deeper. */

@@ -78,7 +78,7 @@ export const geminiInteractions = builtIn({
 
   progressIn: (data, event) =>
     MESSAGE.test(textAt(data, 'event_type') ?? event ?? '')
-      ? { isContent: /^(?:image|audio|video)$/.test(textAt(data, 'delta', 'type') ?? '') }
+      ? { isContent: /^(?:image|audio|video|thought_signature)$/.test(textAt(data, 'delta', 'type') ?? '') }
       : undefined,
 
   readMessage(data, event) {

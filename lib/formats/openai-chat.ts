@@ -2,6 +2,7 @@ import { type BuiltInFormat, builtIn } from './built-in.js'
 import { allText, argumentsText, listAt, textAt, valueAt } from './fields.js'
 import type { JsonObject, TextPlace } from './format.js'
 import { tokensOfLogprobs } from './log-probabilities.js'
+import type { Progress } from './message.js'
 import { openai } from './openai.js'
 import {
   choicesFields,
@@ -73,7 +74,7 @@ export const openaiChat = builtIn({
   usageRequest: streamUsageRequest,
   takesUsageRequest: takesStreamUsageRequest,
 
-  progressIn: choicesProgress,
+  progressIn: chatProgress,
 
   readMessage(data) {
     return readChoices(
@@ -171,7 +172,7 @@ export const guessedChat: BuiltInFormat = {
     const isOther =
       choices.length > 0 &&
       !choices.some((choice) => CHOICE_FIELDS.some((field) => valueAt(choice, field) !== undefined))
-    return isOther ? undefined : choicesProgress(data)
+    return isOther ? undefined : chatProgress(data)
   },
 }
 
@@ -186,6 +187,22 @@ const OPENAI_REASONING = /(?:^|[/:])(?:o\d|gpt-(?:[5-9]|\d\d)|codex)/
  */
 function deltaOf(choice: unknown): unknown {
   return valueAt(choice, 'delta') ?? valueAt(choice, 'message')
+}
+
+function chatProgress(data: JsonObject): Progress | undefined {
+  const progress = choicesProgress(data)
+  const isContent = progress !== undefined && listAt(data, 'choices').some((choice) => hasWordless(deltaOf(choice)))
+  return isContent ? { ...progress, isContent: true } : progress
+}
+
+/**
+ * Returns whether a message or a delta has something that the model made, but did not write: sound, pictures
+ * (https://openrouter.ai/docs/features/multimodal/image-generation), or encrypted reasoning.
+ */
+function hasWordless(message: unknown): boolean {
+  const isSealed = (detail: unknown) => Boolean(textAt(detail, 'data'))
+  const hasMedia = Boolean(textAt(message, 'audio', 'data')) || listAt(message, 'images').length > 0
+  return hasMedia || listAt(message, 'reasoning_details').some(isSealed)
 }
 
 /** Returns what the model wrote in a message or in a delta. */

@@ -105,7 +105,7 @@ export const openaiResponses = builtIn({
     const type = textAt(data, 'type') ?? event ?? ''
     if (!type.startsWith('response.')) return undefined
     return {
-      isContent: type.endsWith('audio.delta') || type.endsWith('.partial_image'),
+      isContent: type.endsWith('audio.delta') || type.endsWith('.partial_image') || isSealed(data, type),
       sequenceNumber: countAt(data, 'sequence_number'),
     }
   },
@@ -170,6 +170,11 @@ function textsOfItem(item: unknown): TextPlace[] {
  */
 function isTextDelta(type: string): boolean {
   return type.endsWith('.delta') && !type.endsWith('audio.delta')
+}
+
+/** Returns whether a message ends reasoning that only the provider can read. At its beginning, nothing has been generated. */
+function isSealed({ item }: JsonObject, type: string): boolean {
+  return type === 'response.output_item.done' && Boolean(textAt(item, 'encrypted_content'))
 }
 
 /** `function_call`, `web_search_call`, `mcp_approval_request`, …; types of tool results end differently. */

@@ -24,6 +24,9 @@ const streams: [path: string, headers: Record<string, string>, preamble: string[
       delta({ reasoning_content: 'Hm' }),
       delta({ tool_calls: [{ index: 0, id: 'c', function: { name: 'look', arguments: '' } }] }),
       json({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] }),
+      delta({ audio: { id: 'a', data: 'AAAA' } }),
+      delta({ content: '', images: [{ type: 'image_url', image_url: { url: 'data:image/png;base64,aa' } }] }),
+      delta({ reasoning_details: [{ type: 'reasoning.encrypted', data: 'aa' }] }),
     ],
   ],
   [
@@ -33,11 +36,14 @@ const streams: [path: string, headers: Record<string, string>, preamble: string[
       named('message_start', { message: { id: 'm', content: [], stop_reason: null } }),
       named('ping', {}),
       named('content_block_start', { index: 0, content_block: { type: 'text', text: '' } }),
+      named('content_block_start', { index: 0, content_block: { type: 'thinking', thinking: '', signature: '' } }),
     ],
     [
       named('content_block_delta', { index: 0, delta: { type: 'thinking_delta', thinking: 'Hm' } }),
       named('content_block_start', { index: 0, content_block: { type: 'tool_use', id: 't', name: 'look', input: {} } }),
       named('message_delta', { delta: { stop_reason: 'end_turn' } }),
+      named('content_block_start', { index: 0, content_block: { type: 'redacted_thinking', data: 'aa' } }),
+      named('content_block_delta', { index: 0, delta: { type: 'signature_delta', signature: 'aa' } }),
     ],
   ],
   [
@@ -46,7 +52,7 @@ const streams: [path: string, headers: Record<string, string>, preamble: string[
     [
       named('response.created', { response: { id: 'r', status: 'in_progress' } }),
       named('response.in_progress', { response: { id: 'r', status: 'in_progress' } }),
-      named('response.output_item.added', { item: { type: 'message', content: [] } }),
+      named('response.output_item.added', { item: { type: 'reasoning', summary: [], encrypted_content: 'aa' } }),
       named('keepalive', {}),
     ],
     [
@@ -54,6 +60,7 @@ const streams: [path: string, headers: Record<string, string>, preamble: string[
       named('response.reasoning_summary_text.delta', { delta: 'Hm' }),
       named('response.output_item.added', { item: { type: 'function_call', name: 'look', arguments: '' } }),
       named('response.image_generation_call.partial_image', { partial_image_b64: 'aa' }),
+      named('response.output_item.done', { item: { type: 'reasoning', summary: [], encrypted_content: 'aa' } }),
     ],
   ],
   [
@@ -72,6 +79,9 @@ const streams: [path: string, headers: Record<string, string>, preamble: string[
     [
       aws('contentBlockDelta', { delta: { text: 'Once' } }),
       aws('contentBlockStart', { start: { toolUse: { name: 'look' } } }),
+      aws('contentBlockDelta', { delta: { reasoningContent: { redactedContent: 'aa' } } }),
+      aws('contentBlockDelta', { delta: { reasoningContent: { signature: 'aa' } } }),
+      aws('contentBlockDelta', { delta: { image: { source: { bytes: 'aa' } } } }),
     ],
   ],
   [
