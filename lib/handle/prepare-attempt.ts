@@ -2,6 +2,7 @@ import type { OnAttempt } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import { askForUsage } from '../request/ask-for-usage.js'
 import { runAttemptHook } from '../request/attempt-hook.js'
+import { type CredentialsOwner, credentialsOwner } from '../request/credentials-owner.js'
 import type { Edited } from '../request/edit.js'
 import { withModel } from '../request/model-name.js'
 import type { ProviderPath } from '../request/provider-path.js'
@@ -19,6 +20,11 @@ interface RoutableRequest {
   readonly observed: readonly Readonly<Record<string, string>>[]
 }
 
+/** A request that is ready to be sent to a target. */
+export interface PreparedAttempt extends PreparedRequest {
+  readonly credentialsOf: CredentialsOwner
+}
+
 /**
  * Builds the request for a target: with its name for the model, its credentials, and a request for usage if it takes
  * one. The client's request stays as it is, for other attempts.
@@ -31,7 +37,7 @@ export async function prepareAttempt(
   { target, config, usageRefusals }: PooledTarget,
   model: string | undefined,
   onAttempt: OnAttempt | undefined,
-): Promise<PreparedRequest> {
+): Promise<PreparedAttempt> {
   const { body: given, headers, isSigned } = edited()
   const { format } = exchange
   const parts = { path: asked, body: given }
@@ -49,8 +55,12 @@ export async function prepareAttempt(
     config,
     observed,
   )
-  if (!onAttempt) return prepared
+  const withOwner = (ready: PreparedRequest): PreparedAttempt => ({
+    ...ready,
+    credentialsOf: credentialsOwner(ready.request, exchange.req.headers, config),
+  })
+  if (!onAttempt) return withOwner(prepared)
   const run = config.hookErrors.reporting('onAttempt', runAttemptHook, (...[, , , of]) => of.hookView())
   const signed = await run(onAttempt, target.name, prepared.request, exchange, config.origin)
-  return withHeaders(prepared, signed, config)
+  return withOwner(withHeaders(prepared, signed, config))
 }

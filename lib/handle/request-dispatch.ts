@@ -85,6 +85,12 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     return this.#current !== undefined
   }
 
+  /** An upload is still under way, and the provider reads it: it is the client's turn. */
+  get awaitsClient(): boolean {
+    const body = this.#request?.body
+    return body !== undefined && !isInMemory(body) && !this.#isSent && !body.isPaused()
+  }
+
   /** Stops in any phase, and releases the body. */
   end(): void {
     this.#current?.end()

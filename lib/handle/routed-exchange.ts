@@ -309,7 +309,8 @@ export class RoutedExchange implements AttemptCallbacks {
     served.release()
     const { error, errorStatus: status } = this.#exchange.answer
     // What led to another attempt was counted when it did.
-    const said: AttemptFailure = error === undefined ? { kind: 'broken' } : { kind: 'error-event', status }
+    const said: AttemptFailure =
+      error === undefined ? { kind: 'broken' } : { kind: 'error-event', status, credentialsOf: served.credentialsOf }
     const failure = served.hasFailed ? undefined : said
     if (this.#route) this.#pool.conclude(record, this.#exchange, served.pooled, this.#route, failure)
   }

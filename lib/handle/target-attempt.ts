@@ -3,6 +3,7 @@ import type { AttemptCode } from '../api/attempt-record.js'
 import { AiProxyError, appTimeout, type FailureCode, limitFailure, toFailure } from '../api/errors.js'
 import type { AttemptEntry } from '../exchange/attempts.js'
 import type { Exchange } from '../exchange/exchange.js'
+import type { CredentialsOwner } from '../request/credentials-owner.js'
 import { PreambleReader } from '../response/preamble.js'
 import type { PreambleBounds, PreambleFailure } from '../response/preamble-callbacks.js'
 import { readWhole } from '../response/stored-response.js'
@@ -10,7 +11,7 @@ import type { AttemptFailure } from '../routing/failure.js'
 import { retryAfterMs, shouldRetry } from '../routing/retry-after.js'
 import type { TurnScheduler } from '../scheduling/turns.js'
 import { memoize } from '../util/memoize.js'
-import type { PreparedRequest } from './prepare-request.js'
+import type { PreparedAttempt } from './prepare-attempt.js'
 import { type DispatchEvents, RequestDispatch } from './request-dispatch.js'
 import type { PooledTarget } from './target-pool.js'
 
@@ -52,6 +53,8 @@ export class TargetAttempt implements DispatchEvents {
   hasFailed = false
   /** What the provider said itself when the attempt failed, as a response that can be sent later. */
   said: Promise<IncomingMessage | undefined> | undefined
+  /** Whose credentials its request has; `undefined` before it is ready. */
+  credentialsOf: CredentialsOwner | undefined
   readonly #timers: TimerNames
   readonly #exchange: Exchange
   readonly #turns: TurnScheduler
@@ -81,7 +84,7 @@ export class TargetAttempt implements DispatchEvents {
   }
 
   /** @param prepare builds the target's request */
-  async start(prepare: () => Promise<PreparedRequest>): Promise<void> {
+  async start(prepare: () => Promise<PreparedAttempt>): Promise<void> {
     const { limits, deadlines, asksForStream } = this.#exchange
     deadlines.start(this.#timers.firstByte, limits.firstByteTimeoutMs, () => this.#expire('first_byte_timeout'))
     if (asksForStream) {
@@ -90,6 +93,7 @@ export class TargetAttempt implements DispatchEvents {
     try {
       const prepared = await prepare()
       if (this.#isDecided) return
+      this.credentialsOf = prepared.credentialsOf
       this.#dispatch = new RequestDispatch(prepared, this.#exchange, this.pooled, this)
       // Requests of a burst are sent in turns, like everything else that takes time.
       this.#turns.runOrEnqueue(this.#dispatch)
@@ -206,7 +210,11 @@ export class TargetAttempt implements DispatchEvents {
     // On an event loop that was held up, timers come before what has arrived meanwhile: let that be read first.
     setImmediate(() => {
       const { limits } = this.#exchange
-      if (this.#dispatch) return this.#fail(TIMEOUTS[code], limitFailure(code, limits))
+      if (this.#dispatch) {
+        // Nobody answers before the client has sent its request.
+        const failure = this.#dispatch.awaitsClient ? undefined : TIMEOUTS[code]
+        return this.#fail(failure, limitFailure(code, limits))
+      }
       // Nothing was sent: a function of the app is late, not the target.
       this.entry.end('unprepared')
       this.#fail(UNPREPARED, code === 'first_byte_timeout' ? appTimeout(ASKED, limits) : limitFailure(code, limits))
@@ -220,7 +228,8 @@ export class TargetAttempt implements DispatchEvents {
     this.entry.end(response ? undefined : error.code)
     this.release()
     if (!response) this.#dispatch?.end()
-    this.#callbacks.onFailure(this, failure, error, response)
+    const { credentialsOf } = this
+    this.#callbacks.onFailure(this, failure && { ...failure, credentialsOf }, error, response)
   }
 
   #stop(): void {

@@ -25,6 +25,8 @@ export interface AttemptFailure {
   readonly retryAfterMs?: number | undefined
   /** What the target's `x-should-retry` says; `undefined` if it says nothing. */
   readonly shouldRetry?: boolean | undefined
+  /** Whose credentials the request had. Default: the app's. */
+  readonly credentialsOf?: 'app' | 'client' | 'nobody' | undefined
 }
 
 /** What follows from a failure. */
@@ -73,6 +75,20 @@ const UNPREPARED: Verdict = { reason: 'auth', sameTarget: 'no', nextTarget: true
 
 /** Decides what follows from a failure: the table of failures, row by row. */
 export function judge(failure: AttemptFailure): Verdict {
+  const verdict = judgeByTable(failure)
+  return isOfClient(verdict, failure) ? { ...verdict, cooling: 'no' } : verdict
+}
+
+/**
+ * Whether a failure is about the client's own credentials, or their lack. It is no reason to keep other clients from the
+ * target.
+ */
+function isOfClient({ cooling }: Verdict, { credentialsOf }: AttemptFailure): boolean {
+  if (cooling === 'rate-limit') return credentialsOf === 'client'
+  return cooling === 'credentials' && (credentialsOf === 'client' || credentialsOf === 'nobody')
+}
+
+function judgeByTable(failure: AttemptFailure): Verdict {
   switch (failure.kind) {
     case 'unreachable':
     case 'reset':

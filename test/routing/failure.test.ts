@@ -49,6 +49,34 @@ describe('a failure is judged', () => {
   test('as a server error if it has no status', () => isJudged({ kind: 'status' }, serverError))
 })
 
+describe('a failure of a request whose credentials are', () => {
+  const coolingAt = (failure: AttemptFailure) => judge(failure).cooling
+  for (const kind of ['status', 'error-event'] as const) {
+    test(`those of the app cools the target: ${kind}`, () => {
+      for (const credentialsOf of ['app', undefined] as const) {
+        assert.equal(coolingAt({ kind, status: 401, credentialsOf }), 'credentials')
+        assert.equal(coolingAt({ kind, status: 429, credentialsOf }), 'rate-limit')
+      }
+    })
+
+    test(`those of the client does not cool it, if it is about them: ${kind}`, () => {
+      for (const status of [401, 402, 403, 429])
+        assert.equal(coolingAt({ kind, status, credentialsOf: 'client' }), 'no')
+      assert.equal(coolingAt({ kind, status: 503, credentialsOf: 'client' }), 'by-rate')
+    })
+
+    test(`missing does not cool it, but for a limit that is not theirs: ${kind}`, () => {
+      for (const status of [401, 402, 403]) assert.equal(coolingAt({ kind, status, credentialsOf: 'nobody' }), 'no')
+      assert.equal(coolingAt({ kind, status: 429, credentialsOf: 'nobody' }), 'rate-limit')
+    })
+  }
+
+  test('not those of the app is tried again as any other', () => {
+    const failure = { kind: 'status', status: 429 } as const
+    assert.deepEqual(judge({ ...failure, credentialsOf: 'client' }), { ...judge(failure), cooling: 'no' })
+  })
+})
+
 describe('a failure whose target says itself', () => {
   for (const [each, [reason, , next, cools]] of statuses) {
     for (const status of each) {

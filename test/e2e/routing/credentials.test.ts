@@ -135,3 +135,31 @@ test('refused credentials are warned of once, and the target cools for a minute'
   )
   assert.equal(app.proxy.stats().targets[0]?.coolingBecause, '401')
 })
+
+describe('what is wrong with the key of one client keeps no other from a target', () => {
+  const content = openai.events[0]!
+  const error = (code: string) => `data: ${JSON.stringify({ error: { message: 'no', type: 'error', code } })}\n\n`
+  const failures: Readonly<Record<string, (call: Call) => unknown>> = {
+    'a key that is refused': refuse(401),
+    'no more credit': refuse(402),
+    'its own rate limit': refuse(429, 'slow down', { 'retry-after': '60' }),
+    'an error event before content': (call) => call.sse([error('invalid_api_key')]).end(),
+    'an error event after content': (call) => call.sse([content, error('rate_limit_exceeded')]).end(),
+  }
+  for (const [what, act] of Object.entries(failures)) {
+    test(what, async (t) => {
+      const onCall = (call: Call) => (call.headers.authorization === 'Bearer good' ? answer(call) : act(call))
+      const { app } = await startPair(t, onCall, onCall, {
+        ofA: { auth: {} },
+        ofB: { auth: {} },
+        whenAllCooling: 'refuse',
+      })
+      const askWith = (key: string) =>
+        post(app.url + openai.path, openai.request, { headers: { authorization: `Bearer ${key}` } })
+      await (await askWith('bad')).text()
+      await app.record()
+      assert.equal(await (await askWith('good')).text(), ANSWER)
+      assert.equal((await app.record()).target, 'a')
+    })
+  }
+})

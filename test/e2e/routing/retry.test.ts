@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import http from 'node:http'
 import { describe, test } from 'node:test'
 import type { RetryReason } from '../../../lib/index.js'
 import { startApp } from '../support/app.js'
@@ -278,4 +280,26 @@ test('an upload that streams through has one attempt', async (t) => {
   assert.match(await response.text(), /no 500/)
   assert.deepEqual(attemptsOf(await app.record()), ['a 500'])
   assert.deepEqual([a.calls.length, b.calls.length], [1, 0])
+})
+
+describe('an upload that is not answered within `firstByteTimeoutMs`', () => {
+  for (const [what, isWhole, failures] of [
+    ['is no failure of the target while the client sends it', false, 0],
+    ['is a failure of the target once it is there', true, 1],
+  ] as const) {
+    test(what, async (t) => {
+      const { app } = await startPair(t, () => {}, answer, { limits: { firstByteTimeoutMs: 200 } })
+      const headers = { 'content-type': 'audio/mpeg' }
+      const request = http.request(`${app.url}/v1/audio/transcriptions`, { method: 'POST', headers })
+      t.after(() => request.destroy())
+      const answered = once(request, 'response') as Promise<[http.IncomingMessage]>
+      request.write('audio')
+      if (isWhole) request.end()
+      const [response] = await within(answered, 'the answer')
+      response.resume()
+      assert.equal(response.statusCode, 504)
+      assert.deepEqual(attemptsOf(await app.record()), ['a first_byte_timeout'])
+      assert.equal(app.proxy.stats().targets[0]?.failures, failures)
+    })
+  }
 })
