@@ -264,7 +264,7 @@ export class RoutedExchange implements AttemptCallbacks {
     const exchange = this.#exchange
     const { deadlines, limits } = exchange
     this.#running = this.#running.filter((each) => each !== attempt)
-    for (const other of this.#running) other.abandon('outrun')
+    for (const other of this.#running) other.loseTo(attempt)
     this.#running = []
     if (this.#parked && this.#parked.attempt !== attempt) this.#parked.attempt.abandon('outrun')
     this.#parked = undefined

@@ -185,6 +185,13 @@ export class TargetAttempt implements DispatchEvents {
     this.end()
   }
 
+  /** Gives the attempt up because another has content. */
+  loseTo(winner: TargetAttempt): void {
+    const { began } = this.entry
+    if (this.#hasStarted && began < winner.entry.began) this.pooled.state.lose(performance.now() - began)
+    this.abandon('outrun')
+  }
+
   /** The target is free for another exchange. */
   release(): void {
     if (this.#isReleased) return

@@ -100,6 +100,11 @@ export class TargetState implements RouterTarget {
     this.#firstToken.add(ms)
   }
 
+  /** An attempt had no first token for `ms` milliseconds, and then lost to a later one. It would have taken longer. */
+  lose(ms: number): void {
+    if (this.firstTokenMs === undefined || this.firstTokenMs < ms) this.#firstToken.add(ms)
+  }
+
   /** A snapshot for the app's balance function. */
   candidate(): TargetCandidate {
     const { name, weight, priority, inFlight, firstTokenMs } = this

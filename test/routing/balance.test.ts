@@ -165,6 +165,16 @@ describe('the time to first token', () => {
     assert.deepEqual([target.firstTokenMs, target.samples], [300, 3])
   })
 
+  test('is no less than an attempt had without one, until it lost to a later one', () => {
+    const target = state('a')
+    target.lose(200)
+    assert.deepEqual([target.firstTokenMs, target.samples], [200, 1])
+    target.lose(100)
+    assert.deepEqual([target.firstTokenMs, target.samples], [200, 1])
+    target.lose(400)
+    assert.deepEqual([target.firstTokenMs, target.samples], [300, 2])
+  })
+
   test('counts a sample half after a minute, and a quarter after two', () => {
     const clock = new ManualClock()
     const target = state('a', {}, clock)
