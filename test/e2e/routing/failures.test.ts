@@ -4,7 +4,7 @@ import { startApp } from '../support/app.js'
 import { post } from '../support/client.js'
 import { anthropic, openai } from '../support/protocols.js'
 import { type Call, startProvider } from '../support/provider.js'
-import { ANSWER, answer, ROLE, refuse, startPair } from '../support/targets.js'
+import { ANSWER, answer, attemptsOf, ROLE, refuse, startPair } from '../support/targets.js'
 import { until, within } from '../support/waiting.js'
 
 const [hel] = openai.events
@@ -212,8 +212,35 @@ test('a target is not asked again after a backoff if it is full by then', async 
   abort.abort()
 })
 
+describe('an empty finish reason is none, so that a stream that ends after it', () => {
+  const ends = (delta: object) =>
+    `data: ${JSON.stringify({ id: 'c1', object: 'chat.completion.chunk', model: 'm', choices: [{ index: 0, delta, finish_reason: '' }] })}\n\n`
+
+  test('leads to the next target without content', async (t) => {
+    const { app } = await startPair(t, (call) => call.sse([ends({ role: 'assistant' })]).end())
+    assert.equal(await (await post(app.url + openai.path, openai.request)).text(), ANSWER)
+    assert.deepEqual(attemptsOf(await app.record()), ['a upstream_truncated', 'a upstream_truncated', 'b'])
+  })
+
+  test('is truncated after content', async (t) => {
+    const event = ends({ content: 'Hel' })
+    const { b, app } = await startPair(t, (call) => call.sse([event]).end())
+    const text = await (await post(app.url + openai.path, openai.request)).text()
+    assert.ok(text.startsWith(event))
+    assert.equal(openai.errorInEvent(text.slice(event.length)).code, 'upstream_truncated')
+    assert.deepEqual([attemptsOf(await app.record()), b.calls.length], [['a upstream_truncated'], 0])
+  })
+})
+
 describe('an error event that the client gets', () => {
   const errorEvent = (code: number) => `data: ${JSON.stringify({ error: { message: 'no', code } })}\n\n`
+
+  test('after content is not followed by another attempt, whatever its status', async (t) => {
+    const a = await startProvider(t, { onCall: (call) => call.sse([hel!, errorEvent(429)]).end() })
+    const app = await startApp(t, { targets: [{ name: 'a', target: a.url }], retry: { attempts: 9 } })
+    assert.equal(await (await post(app.url + openai.path, openai.request)).text(), hel + errorEvent(429))
+    assert.deepEqual([attemptsOf(await app.record()), a.calls.length], [['a upstream_error'], 1])
+  })
 
   test('is one failure, although its attempt had failed before', async (t) => {
     const { app } = await startPair(
