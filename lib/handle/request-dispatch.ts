@@ -42,6 +42,8 @@ export class RequestDispatch implements Runnable, AttemptEvents {
   /** The provider rejected the request for usage, and is asked again without it. */
   #isUsageRetry = false
   #hidesUsage: boolean
+  /** The body, if it streams through. */
+  readonly #upload: IncomingMessage | undefined
   readonly #secrets: Secrets
   readonly #exchange: Exchange
   readonly #provider: ReachableProvider
@@ -59,6 +61,8 @@ export class RequestDispatch implements Runnable, AttemptEvents {
 
   constructor(prepared: PreparedRequest, exchange: Exchange, provider: ReachableProvider, events: DispatchEvents) {
     this.#request = prepared.request
+    const { body } = prepared.request
+    this.#upload = body && !isInMemory(body) ? body : undefined
     this.#withoutUsageRequest = prepared.unasked
     this.#hidesUsage = prepared.hidesUsage
     this.#secrets = prepared.secrets
@@ -85,10 +89,9 @@ export class RequestDispatch implements Runnable, AttemptEvents {
     return this.#current !== undefined
   }
 
-  /** An upload is still under way, and the provider reads it: it is the client's turn. */
-  get awaitsClient(): boolean {
-    const body = this.#request?.body
-    return body !== undefined && !isInMemory(body) && !this.#isSent && !body.isPaused()
+  /** The client is still sending the body, which streams through. */
+  get isUploading(): boolean {
+    return this.#upload?.complete === false
   }
 
   /** Stops in any phase, and releases the body. */

@@ -112,7 +112,7 @@ export class TargetAttempt implements DispatchEvents {
     this.headAt = performance.now()
     this.entry.answer(response.statusCode)
     this.#exchange.deadlines.stop(this.#timers.firstByte)
-    if (status >= 400) {
+    if (status >= 400 && !(status === 408 && this.#isUploading)) {
       const says = { retryAfterMs: retryAfterMs(headers, Date.now()), shouldRetry: shouldRetry(headers) }
       const failure: AttemptFailure = { kind: 'status', status, ...says }
       const error = new AiProxyError('upstream_error', `The provider answered with status ${status}`)
@@ -137,7 +137,16 @@ export class TargetAttempt implements DispatchEvents {
   }
 
   onFailure(error: AiProxyError): void {
-    this.#fail(failureOf(error), error)
+    const failure = failureOf(error)
+    this.#fail(failure?.kind === 'reset' && this.#isUploading ? undefined : failure, error)
+  }
+
+  /**
+   * The client is still sending its request. A provider that waits no longer, or does not want the rest, has not failed;
+   * otherwise slow uploads of one client could keep all others from a target.
+   */
+  get #isUploading(): boolean {
+    return this.#dispatch?.isUploading === true
   }
 
   /** An answer that has begun may be silent, or send nothing but pings, only as long as it may later. */
@@ -218,8 +227,7 @@ export class TargetAttempt implements DispatchEvents {
     setImmediate(() => {
       const { limits } = this.#exchange
       if (this.#dispatch) {
-        // Nobody answers before the client has sent its request.
-        const failure = this.#dispatch.awaitsClient ? undefined : TIMEOUTS[code]
+        const failure = this.#isUploading ? undefined : TIMEOUTS[code]
         return this.#fail(failure, limitFailure(code, limits))
       }
       // Nothing was sent: a function of the app is late, not the target.

@@ -282,24 +282,39 @@ test('an upload that streams through has one attempt', async (t) => {
   assert.deepEqual([a.calls.length, b.calls.length], [1, 0])
 })
 
-describe('an upload that is not answered within `firstByteTimeoutMs`', () => {
-  for (const [what, isWhole, failures] of [
-    ['is no failure of the target while the client sends it', false, 0],
-    ['is a failure of the target once it is there', true, 1],
-  ] as const) {
-    test(what, async (t) => {
-      const { app } = await startPair(t, () => {}, answer, { limits: { firstByteTimeoutMs: 200 } })
-      const headers = { 'content-type': 'audio/mpeg' }
-      const request = http.request(`${app.url}/v1/audio/transcriptions`, { method: 'POST', headers })
-      t.after(() => request.destroy())
-      const answered = once(request, 'response') as Promise<[http.IncomingMessage]>
-      request.write('audio')
-      if (isWhole) request.end()
-      const [response] = await within(answered, 'the answer')
-      response.resume()
-      assert.equal(response.statusCode, 504)
-      assert.deepEqual(attemptsOf(await app.record()), ['a first_byte_timeout'])
-      assert.equal(app.proxy.stats().targets[0]?.failures, failures)
-    })
+describe('a failure of an upload', () => {
+  const failures: Readonly<Record<string, (call: Call) => unknown>> = {
+    'that is not answered within `firstByteTimeoutMs`': () => {},
+    'of which the target resets the connection': (call) => call.reset(),
+    'that is answered with 408': refuse(408),
+  }
+  for (const [what, act] of Object.entries(failures)) {
+    for (const [whose, isWhole, failed] of [
+      ['none of the target while the client sends it', false, 0],
+      ['one of the target once it is there', true, 1],
+    ] as const) {
+      test(`${what} is ${whose}`, async (t) => {
+        const onCall = async (call: Call) => {
+          if (isWhole) await call.text
+          act(call)
+        }
+        const { app } = await startPair(t, onCall, answer, { limits: { firstByteTimeoutMs: 200 } })
+        const headers = { 'content-type': 'audio/mpeg' }
+        const request = http.request(`${app.url}/v1/audio/transcriptions`, { method: 'POST', headers })
+        t.after(() => request.destroy())
+        const answered = once(request, 'response') as Promise<[http.IncomingMessage]>
+        request.write('audio')
+        if (isWhole) request.end()
+        const [response] = await within(answered, 'the answer')
+        response.resume()
+        assert.ok(response.statusCode! >= 400)
+        assert.equal((await app.record()).attempts.length, 1)
+        const [target] = app.proxy.stats().targets
+        assert.deepEqual(
+          [target!.failures, target!.coolingUntil !== undefined],
+          [failed, isWhole && /resets/.test(what)],
+        )
+      })
+    }
   }
 })
