@@ -74,6 +74,8 @@ export class RedisLane {
     })
     this.#watches = new RedisWatches({
       ...{ client, link, lookUp, keys, process, timeoutMs },
+      // Readers elsewhere are to be known before the client leaves, and somebody may ask for a stop.
+      isAddressed: () => this.#appends.isInUse,
       onWatchers: (entry) => this.#noteWatchers(entry),
       onMessages: (items) => this.#presence.receive(items),
       onChange: (id) => this.#reads.delete(id),
@@ -102,7 +104,9 @@ export class RedisLane {
   }
 
   create(entry: NewJournalEntry, callbacks: JournalWriterCallbacks): JournalWriter {
-    return this.#appends.create(entry, callbacks)
+    const writer = this.#appends.create(entry, callbacks)
+    this.#watches.listen()
+    return writer
   }
 
   /** Waits until Redis knows all entries that were created. */

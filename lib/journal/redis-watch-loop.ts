@@ -23,6 +23,8 @@ interface LoopSettings {
   readonly keys: RedisKeys
   readonly process: string
   readonly timeoutMs: number
+  /** Whether messages for this process matter although nothing is watched. */
+  isAddressed(): boolean
   /** The streams to wait for, with the item of each that was seen last. */
   streams(): ReadonlyMap<string, string>
   /** Looks up again what is watched, because something may have been missed. */
@@ -34,7 +36,7 @@ interface LoopSettings {
   onSilence(): void
 }
 
-/** Waits for items in all streams that are watched, with one call at a time on a connection of its own. */
+/** Waits for items in all streams that are watched, and for messages, with one call at a time on a connection of its own. */
 export class RedisWatchLoop {
   readonly #settings: LoopSettings
   #connection: WaitingConnection | undefined
@@ -51,10 +53,15 @@ export class RedisWatchLoop {
     this.#settings = settings
   }
 
+  /** Has the loop wait for messages. */
+  listen(): void {
+    this.#go?.()
+    if (!this.#isRunning && !this.#isClosed) void this.#run()
+  }
+
   /** Has the loop see the entries as they are now. */
   wake(): void {
-    this.#go?.()
-    if (!this.#isRunning) void this.#run()
+    this.listen()
     if (!this.#isWaiting || this.#isWoken) return
     this.#isWoken = true
     const { link, keys, process } = this.#settings
@@ -70,13 +77,13 @@ export class RedisWatchLoop {
   }
 
   async #run(): Promise<void> {
-    const { link, streams, reload, onSilence } = this.#settings
+    const { link, streams, isAddressed, reload, onSilence } = this.#settings
     this.#isRunning = true
     let failures = 0
     let failedAt = 0
     while (!this.#isClosed) {
       const count = streams().size
-      if (count === 0) {
+      if (count === 0 && !isAddressed()) {
         if (await this.#isIdle()) break
         continue
       }
@@ -134,6 +141,6 @@ export class RedisWatchLoop {
     })
     clearTimeout(timer)
     this.#go = undefined
-    return isIdle && this.#settings.streams().size === 0
+    return isIdle && this.#settings.streams().size === 0 && !this.#settings.isAddressed()
   }
 }

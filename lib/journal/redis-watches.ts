@@ -19,6 +19,8 @@ interface WatchSettings {
   readonly keys: RedisKeys
   readonly process: string
   readonly timeoutMs: number
+  /** Whether messages for this process matter although nothing is watched. */
+  isAddressed(): boolean
   /** How many watch an entry here has changed; or it has become known which process writes it. */
   onWatchers(entry: WatchedEntry): void
   /** There may be something new in an entry. */
@@ -72,6 +74,11 @@ export class RedisWatches {
       if (entry.watchers === 0 && this.#entries.get(id) === entry) this.#entries.delete(id)
       this.#settings.onWatchers(entry)
     }
+  }
+
+  /** Has messages for this process come at once. */
+  listen(): void {
+    this.#loop.listen()
   }
 
   /** Notes which of the writers are gone. @param silent those of which this is not known yet */

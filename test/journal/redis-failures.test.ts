@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { describe, type TestContext, test } from 'node:test'
 import { setImmediate as nextRound } from 'node:timers/promises'
 import { Redis } from 'ioredis'
@@ -265,12 +265,19 @@ describe('what waits for Redis', () => {
       for (const arg of args) state.bytes += String(arg).length
       return new Promise<never>(() => {})
     }
-    return { state, client: { evalsha: take, eval: take, duplicate: () => ({}) } as unknown as RedisClient }
+    const duplicate = () => {
+      const closing = new EventEmitter()
+      const never = () => new Promise<never>(() => {})
+      const close = () => closing.emit('close')
+      return Object.assign(closing, { connect: async () => {}, call: never, sendCommand: never, disconnect: close })
+    }
+    return { state, client: { evalsha: take, eval: take, duplicate } as unknown as RedisClient }
   }
 
   test('is bounded, however much is written, and the writers are told', async (t) => {
     const { state, client } = silentClient()
     const journal = redisJournal({ client, maxPendingBytes: 1_000_000, timeoutMs: 60_000 })
+    t.after(() => void journal.close())
     const entries = Array.from({ length: 10 }, (_, at) => begin(journal, `e${at}`))
     await nextRound()
     for (let number = 1; number <= 10_000; number++) {
@@ -286,9 +293,10 @@ describe('what waits for Redis', () => {
     t.diagnostic(`${state.calls} calls, ${state.bytes} bytes`)
   })
 
-  test('has room again for others when entries are given up', async () => {
+  test('has room again for others when entries are given up', async (t) => {
     const { client } = silentClient()
     const journal = redisJournal({ client, maxPendingBytes: 10_000, timeoutMs: 60_000 })
+    t.after(() => void journal.close())
     const first = begin(journal, 'a')
     first.writer.append(batchOf(1, 'x'.repeat(20_000)))
     await first.failed()

@@ -97,6 +97,23 @@ describe('a journal in Redis', { skip: withoutRedis }, () => {
         assert.deepEqual(told, { stops: 1, readers: 0, failures: 0 })
       })
 
+      test('tells the process that writes at once, not once a second', async (t) => {
+        const two = await journalOf(t, name)
+        // Rounds of this journal never come.
+        t.mock.timers.enable({ apis: ['setInterval'] })
+        const one = await journalOf(t, name)
+        const told = new Told()
+        const writer = one.create(entryOf('a'), told)
+        await one.read('a', 0, 1)
+        const next = () => within(new Promise<void>((resolve) => (told.onAny = resolve)), 'a message')
+        const [, end] = await Promise.all([next(), two.watch('a', () => {})])
+        assert.equal(writer.readers, 1)
+        await Promise.all([next(), two.stop('a')])
+        assert.equal(told.stops, 1)
+        await Promise.all([next(), end()])
+        assert.equal(writer.readers, 0)
+      })
+
       test('goes on at once if the connection on which it waits is lost', async (t) => {
         const [one, two] = [await journalOf(t, name), await journalOf(t, name)]
         const writer = one.create(entryOf('a'), new Told())
