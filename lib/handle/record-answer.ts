@@ -1,6 +1,6 @@
 import type { JournalEnd } from '../api/journal.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { callsTool } from '../formats/index.js'
+import { callsTool, generatesAt } from '../formats/index.js'
 import type { Framing } from '../framing/index.js'
 import { type KeptAnswers, READ_MS } from '../journal/answer-cache.js'
 import { answerEnd, readAnswerEnd } from '../journal/answer-end.js'
@@ -134,7 +134,13 @@ function isStorable(end: JournalEnd, exchange: Exchange, { head, bytes }: Record
   if (asksForStream) return head.framing !== undefined && answer.isComplete && exchange.traffic.events > 1
   const type = String(head.headers['content-type'] ?? '')
   const isFailed = answer.error !== undefined || answer.isTruncated || answer.isPending
-  return head.framing === undefined && /\bjson\b/i.test(type) && !isFailed
+  return head.framing === undefined && /\bjson\b/i.test(type) && !isFailed && hasAnswer(exchange)
+}
+
+/** Whether a body in one piece has anything of an answer, where a model writes one in a format that is known. */
+function hasAnswer({ answer, client, path, format }: Exchange): boolean {
+  if (format.isCustom || !generatesAt(client.method, path, format)) return true
+  return answer.finishReason !== undefined || answer.usage !== undefined || answer.estimatedTokens > 0
 }
 
 interface Concluded {

@@ -45,6 +45,50 @@ describe('cache', () => {
     assert.deepEqual([await ask(plain), await ask(plain)], ['miss', 'miss'])
   })
 
+  for (const [what, body] of [
+    ['that is empty', {}],
+    ['that is a list', []],
+    ['that is null', null],
+    ['with something after it', `${JSON.stringify(answer)}\nOut of memory`],
+  ] as const) {
+    test(`a JSON answer ${what} is not kept`, async (t) => {
+      const text = typeof body === 'string' ? body : JSON.stringify(body)
+      const ask = await started(t, ({ res }) => res.writeHead(200, { 'content-type': 'application/json' }).end(text))
+      const plain = { ...request, stream: false }
+      assert.deepEqual([await ask(plain), await ask(plain)], ['miss', 'miss'])
+    })
+  }
+
+  for (const type of [
+    ...['function_call', 'custom_tool_call', 'computer_call', 'local_shell_call', 'shell_call', 'apply_patch_call'],
+    ...['mcp_call', 'mcp_approval_request', 'web_search_call', 'code_interpreter_call'],
+  ]) {
+    test(`an answer with a ${type} is not kept`, async (t) => {
+      const output = [{ id: 'i', type, status: 'completed' }]
+      const response = { id: 'r', object: 'response', status: 'completed', output }
+      const ask = await started(t, (call) => call.json(200, response), {}, '/v1/responses')
+      const plain = { model: 'm', input: 'Hi', temperature: 0 }
+      assert.deepEqual([await ask(plain), await ask(plain)], ['miss', 'miss'])
+    })
+  }
+
+  for (const type of ['tool_use', 'server_tool_use', 'mcp_tool_use']) {
+    test(`an answer with a ${type} is not kept`, async (t) => {
+      const message = { type: 'message', content: [{ type, id: 'i', name: 'f', input: {} }], stop_reason: 'end_turn' }
+      const ask = await started(t, (call) => call.json(200, message), {}, '/v1/messages')
+      const plain = { model: 'm', max_tokens: 9, messages: [], temperature: 0 }
+      assert.deepEqual([await ask(plain), await ask(plain)], ['miss', 'miss'])
+    })
+  }
+
+  test('a text that names a call of a tool is kept', async (t) => {
+    const content = '{"type":"computer_call"}, "tool_calls": [1]'
+    const said = { id: 'a', choices: [{ message: { content, tool_calls: [] }, finish_reason: 'stop' }] }
+    const ask = await started(t, (call) => call.json(200, said))
+    const plain = { ...request, stream: false }
+    assert.deepEqual([await ask(plain), await ask(plain)], ['miss', 'hit'])
+  })
+
   test('an answer that the provider still writes in the background is not kept', async (t) => {
     let count = 0
     const ask = await started(
