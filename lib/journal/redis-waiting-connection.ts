@@ -4,7 +4,11 @@ import { parseStreams, type StreamItem } from './redis-answers.js'
 
 /** What is used of a copy of a client, whichever it is. */
 interface Copy {
-  on(event: 'error' | 'close', listener: () => void): unknown
+  on(event: 'error' | 'close' | 'connect', listener: () => void): unknown
+  /** Of `redis`. */
+  unref?(): unknown
+  /** Of `ioredis`. */
+  readonly stream?: { unref?(): unknown }
   connect?(): Promise<unknown>
   call?(name: string, ...args: string[]): Promise<unknown>
   sendCommand?(...args: unknown[]): Promise<unknown>
@@ -41,6 +45,9 @@ export class WaitingConnection {
     this.#keyPrefix = this.#isIoredis && keyPrefix ? String(keyPrefix) : ''
     // `ioredis` neither sends a call again, as it was told, nor rejects it.
     copy.on('close', () => this.#onClose?.())
+    // The app's client says how long the process is needed.
+    copy.on('connect', () => copy.stream?.unref?.())
+    copy.unref?.()
   }
 
   /** Opens a connection like a client's. @throws Error if it cannot be opened in time */
@@ -73,7 +80,7 @@ export class WaitingConnection {
     const keys = [...after.keys()]
     const args = ['COUNT', String(count), 'BLOCK', String(waitMs), 'STREAMS', ...keys, ...after.values()]
     const answer = this.#whileOpen(this.#send(keys[0]!, args))
-    const streams = parseStreams(await inTime(answer, waitMs + timeoutMs, 'Redis'))
+    const streams = parseStreams(await inTime(answer, waitMs + timeoutMs, 'Redis', false))
     if (this.#keyPrefix === '') return streams
     return new Map([...streams].map(([name, items]) => [name.slice(this.#keyPrefix.length), items]))
   }

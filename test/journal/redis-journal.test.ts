@@ -337,6 +337,15 @@ describe('a journal in Redis', { skip: withoutRedis }, () => {
     assert.equal(await direct.zscore('ai-journal:{0}names', 'short'), null)
   })
 
+  test('keeps no process alive whose client was closed', async (t) => {
+    const { NODE_TEST_CONTEXT: _, NODE_OPTIONS: __, ...env } = process.env
+    const execArgv = ['--import', 'tsx']
+    const child = fork(join(__dirname, 'leaving-process.ts'), [String(server.port)], { execArgv, env })
+    t.after(() => child.kill('SIGKILL'))
+    child.disconnect()
+    assert.deepEqual(await within(once(child, 'exit'), 'the process to end'), [0, null])
+  })
+
   test('says at once that a closed process is gone', async (t) => {
     const [one, two] = [await journalOf(t), await journalOf(t)]
     one.create(entryOf('a'), new Told()).append(batchOf(1, 'one'))
