@@ -55,6 +55,7 @@ const PLAIN_FIELDS = [
   'stop_reason',
   'completionReason',
   'finish_reason',
+  'finishReason',
   'text',
   'outputText',
   'generation',
@@ -122,7 +123,9 @@ export const bedrockInvoke = builtIn({
 
   readAnswer(answer) {
     const reading = protocolOf(answer).readAnswer(answer)
-    return parsedMessage({ ...reading, error: failureIn(answer) ?? reading.error })
+    // TwelveLabs' models have their text in `message`.
+    const error = reading.finishReason ? undefined : failureIn(answer)
+    return parsedMessage({ ...reading, error: error ?? reading.error })
   },
 
   /**
@@ -238,11 +241,16 @@ function plainTexts(message: JsonObject): readonly TextPlace[] {
 function readPlain(message: JsonObject): ParsedMessage {
   const lists = LISTS.flatMap((field) => listAt(message, field))
   const reason = (from: unknown) =>
-    reasonAt(from, 'stop_reason') ?? reasonAt(from, 'completionReason') ?? reasonAt(from, 'finish_reason')
+    reasonAt(from, 'stop_reason') ??
+    reasonAt(from, 'completionReason') ??
+    reasonAt(from, 'finish_reason') ??
+    reasonAt(from, 'finishReason')
   const text = (from: unknown) => firstText(TEXTS, (field) => textAt(from, field as string))
+  // https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-pegasus.html
+  const described = message.finishReason === undefined ? undefined : textAt(message, 'message')
   return {
     finishReason: reason(message) ?? firstText(lists, reason),
     usage: readPlainUsage(message),
-    text: text(message) ?? allText(lists, text),
+    text: text(message) ?? described ?? allText(lists, text),
   }
 }

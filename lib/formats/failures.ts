@@ -26,7 +26,7 @@ export function errorIn(message: unknown): string | undefined {
  * Returns the text of the error that a message reports in any known form. Servers that speak another's protocol have
  * their own forms.
  *
- * - `{"error":…}` and `{"errors":[…]}`
+ * - `{"error":…}`, and `{"errors":[…]}` without an answer next to it
  * - `{"type":"error",…}`, `{"object":"error",…}` (vLLM, Mistral), `{"event":"error",…}` (Dify), `{"level":"error",…}` (logs)
  * - `{"base_resp":{"status_code":1008,"status_msg":…}}`: https://platform.minimax.io/docs/api-reference/errorcode
  * - `{"header":{"code":10013,"message":…}}` without an answer next to it (iFlytek: https://www.xfyun.cn/doc/spark/Web.html)
@@ -56,11 +56,49 @@ export function anyErrorIn(body: unknown): string | undefined {
   return errorOf(message) ?? (inner && errorOf(inner))
 }
 
-function errorOf(message: JsonObject): string | undefined {
+/**
+ * Returns the text of the error that a message consists of: one that has anything else is about something that has a state
+ * of its own, such as a job, or is of a protocol that is not known. A mere state or flag may be what was asked for.
+ */
+export function loneErrorIn(body: unknown): string | undefined {
+  if (!isObject(body)) return undefined
+  const message = wrappedIn(body) ?? body
+  const isOfError = (field: string) => isEmpty(message[field]) || message[field] === '' || isFieldOfError(field)
+  if (!Object.keys(message).every(isOfError)) return undefined
   if (hasError(message)) return errorText(message.error)
+  // Code of a program is no code of an error.
+  if (typeof message.code === 'string' && !/^[\w.:/-]*$/.test(message.code)) return undefined
+  const said = errorOf(message)
+  return said === WORDLESS ? undefined : said
+}
+
+/** Returns the text of the error that a message of an unknown protocol reports: in `error`, or by consisting of one. */
+export function likelyErrorIn(body: unknown): string | undefined {
+  const message = itemOf(body)
+  return errorIn(message) ?? envelopedErrorIn(message) ?? loneErrorIn(message)
+}
+
+function isFieldOfError(field: string): boolean {
+  if (ERROR_NAME.test(field) || FIELDS_BESIDE_ERRORS.has(field) || ERROR_FIELDS.has(field)) return true
+  if (TYPES.includes(field) || CODE.test(field) || STATUS.test(field) || SENTENCE.test(field)) return true
+  return ID.test(field) || field === 'state' || field === 'result'
+}
+
+/** Ids of what failed: of a request, and of what gateways make of it. */
+const ID = /^(?:request|trace|task|message|conversation|correlation|log|sequence|event)_?(?:id|number)$|^sid$/i
+
+function errorOf(message: JsonObject): string | undefined {
+  if (hasError(message)) return hasPictures(message) ? undefined : errorText(message.error)
   if (KINDS.some((field) => isWordForError(message[field]))) return errorText(message)
   const listed = [...listAt(message, 'errors'), ...listAt(message, 'Errors')].find((error) => isError(error))
-  if (listed !== undefined) return errorText(listed)
+  if (listed !== undefined && !hasChoices(message)) return errorText(listed)
+  const enveloped = envelopedErrorIn(message)
+  if (enveloped !== undefined) return enveloped
+  return namedErrorIn(message) ?? (hasNoAnswer(message) ? topLevelErrorIn(message) : undefined)
+}
+
+/** Returns the error of an envelope that says how the request went. */
+function envelopedErrorIn(message: unknown): string | undefined {
   const base = valueAt(message, 'base_resp')
   if (isFailureCode(valueAt(base, 'status_code'))) return textAt(base, 'status_msg') ?? errorText(base)
   // A number may be a result: that of a statistic, for example.
@@ -69,8 +107,20 @@ function errorOf(message: JsonObject): string | undefined {
   )
   if (enclosed !== undefined) return errorText(enclosed)
   const type = textAt(message, 'Output', '__type')
-  if (type !== undefined && EXCEPTION.test(type)) return type
-  return namedErrorIn(message) ?? (hasNoAnswer(message) ? topLevelErrorIn(message) : undefined)
+  return type !== undefined && EXCEPTION.test(type) ? type : undefined
+}
+
+/**
+ * Some of the pictures that were asked for may have been refused:
+ * https://docs.aws.amazon.com/nova/latest/userguide/image-gen-req-resp-structure.html
+ */
+function hasPictures(message: JsonObject): boolean {
+  return !('choices' in message) && listAt(message, 'images').some(Boolean)
+}
+
+/** Next to an answer, a list of errors is of what went wrong on the way to it. */
+function hasChoices(message: JsonObject): boolean {
+  return listAt(message, 'choices').length > 0
 }
 
 /** Names of fields that hold an error, or one of its texts. */
@@ -93,7 +143,8 @@ function namedErrorIn(message: JsonObject): string | undefined {
 const MAX_ERROR_FIELDS = 20
 
 /** Fields that say what a message is, or how grave. */
-const KINDS = ['type', 'object', 'event', 'kind', 'level', 'severity']
+const TYPES = ['type', 'object', 'event', 'kind']
+const KINDS = [...TYPES, 'level', 'severity']
 
 function isWordForError(value: unknown): boolean {
   return typeof value === 'string' && /^(?:error|fatal)$/i.test(value)
@@ -140,6 +191,8 @@ export function mayReportError(json: Buffer): boolean {
   return ERROR_MARKS.test(json.toString('latin1'))
 }
 
+const WORDLESS = 'The provider says that it failed'
+
 /** Returns the text of an error: the error itself if it is a string, or one of its fields. */
 export function errorText(error: unknown): string {
   if (typeof error === 'string' && error !== '') return error
@@ -147,7 +200,7 @@ export function errorText(error: unknown): string {
     const said = textAt(error, field)
     if (said) return said
   }
-  return 'The provider says that it failed'
+  return WORDLESS
 }
 
 /**
@@ -159,7 +212,7 @@ export function errorText(error: unknown): string {
  */
 export function isFailure(finishReason: string): boolean {
   const reason = finishReason.slice(0, MAX_REASON_CHARS)
-  return /^(?:\w+_)?error(?:_\w+)?$|^(?:failed|abort(?:ed)?|timeout|exception|failure|insufficient_system_resource)$/i.test(
+  return /^(?!no_|tool_)(?:\w+_)?error(?:_\w+)?$|^(?:failed|abort(?:ed)?|timeout|exception|failure|insufficient_system_resource)$/i.test(
     reason,
   )
 }
@@ -286,12 +339,19 @@ function isSuccess(value: unknown): boolean {
 
 /**
  * Returns whether a message has no part of an answer: answers hold objects, lists or text besides an error's own
- * fields.
+ * fields, or say why they have ended.
  */
 export function hasNoAnswer(message: JsonObject): boolean {
+  if (REASON_FIELDS.some((field) => isProperEnd(message[field]))) return false
   return Object.entries(message).every(([field, value]) =>
     typeof value === 'object' ? ERROR_FIELDS.has(field) || isEmpty(value) : !(ANSWER_FIELDS.has(field) && value),
   )
+}
+
+const REASON_FIELDS = ['finish_reason', 'finishReason', 'stop_reason', 'stopReason']
+
+function isProperEnd(reason: unknown): boolean {
+  return typeof reason === 'string' && reason !== '' && !isFailure(reason)
 }
 
 const ERROR_FIELDS = new Set([

@@ -12,7 +12,7 @@ export {
   MAX_ANSWER_ID_LENGTH,
 } from './conversation.js'
 export { statusOfError } from './error-status.js'
-export { anyErrorIn, errorText, isFailure, mayReportError } from './failures.js'
+export { errorText, isFailure, mayReportError } from './failures.js'
 export type {
   AnswerHeaders,
   AnyFormatName,
@@ -56,6 +56,7 @@ export {
 } from './path-words.js'
 export {
   answersInJson,
+  asksForState,
   asksForStream,
   canGenerate,
   detectFormat,
@@ -72,6 +73,7 @@ export {
 export { addRateLimit, duration, type ShownLimit } from './rate-limit-headers.js'
 export { type RequestField, requestFields } from './request-fields.js'
 export { requestedAnswers, requestedChoices, requestedOutput } from './requested-output.js'
+export { saidErrorIn } from './said-error.js'
 export { saidWithoutAnswer, sentenceWithoutAnswer, spokenErrorIn } from './said-instead.js'
 export {
   answerReportHeaders,

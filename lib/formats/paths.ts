@@ -65,6 +65,22 @@ export function answersInJson(method: string, path: string, { isCustom }: Comple
   return claimant !== undefined && !AUDIO.test(path) && !runsNoModel(method, path)
 }
 
+/**
+ * Returns whether a request asks for the state of something that has errors of its own: a job, a file, an answer that is kept.
+ *
+ * @param path percent-decoded, including the target's prefix
+ * @param isStream whether it asks for a stream
+ */
+export function asksForState(method: string, path: string, { isCustom }: CompleteFormat, isStream: boolean): boolean {
+  if (isCustom) return false
+  if (method === 'POST') return STATE.test(path) || runsNoModel(method, path)
+  // The stream of an answer that is kept is like that of a new one.
+  return !(isStream && isClaimed(path))
+}
+
+/** Requests that change a state or report one, although they are not called so: `fine_tuning/jobs/ID/cancel`. */
+const STATE = /\/(?:cancel|pause|resume)\/?$|:(?:cancel|fetchPredictOperation)$/
+
 const AUDIO = /\/audio\/\w+\/?$/
 
 const STREAM_PATHS = builtInFormats.flatMap(({ streamPaths }) => streamPaths)

@@ -2,9 +2,9 @@ import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
 import {
   answersInObjects,
-  anyErrorIn,
   type CompleteFormat,
   type JsonObject,
+  saidErrorIn,
   sentenceWithoutAnswer,
   spokenErrorIn,
   statusOfError,
@@ -14,6 +14,7 @@ import { type TokensOf, tokensByApp } from '../options/estimate-tokens.js'
 import { JsonDigest } from './digest.js'
 import { RunningEstimate } from './estimate.js'
 import { isExpensiveToParse } from './parse-cost.js'
+import { withoutError } from './read-frame.js'
 
 /**
  * Of larger answers (embeddings by the thousand, pictures), only a digest is parsed. Each chunk is scanned in its own
@@ -27,6 +28,12 @@ const MIN_DIGESTED_BYTES = 16 * 1024
 /** Of a text in the place of JSON, this much is read: an error is shorter. */
 export const MAX_TEXT_BYTES = 4096
 
+interface JsonMeterOptions {
+  readonly estimateTokens?: TokensOf | undefined
+  readonly generates?: boolean
+  readonly isState?: boolean
+}
+
 /** Meters a JSON answer that is not a stream: it passes unchanged, and is read once it is complete. */
 export class JsonResponseMeter implements Metering {
   readonly #format: CompleteFormat
@@ -34,21 +41,26 @@ export class JsonResponseMeter implements Metering {
   readonly #estimateTokens: TokensOf | undefined
   readonly #isObject: boolean
   readonly #generates: boolean
+  readonly #isState: boolean
   #bytes = 0
   /** Chunks of an answer that is not large yet. */
   #chunks: Buffer[] = []
   #digest: JsonDigest | undefined
 
-  /** @param generates whether the request makes a model write something, so that the answer must have some of it */
+  /**
+   * @param generates whether the request makes a model write something, so that the answer must have some of it
+   * @param isState whether it asks for the state of something that has errors of its own
+   */
   constructor(
     format: CompleteFormat,
     accumulator: UsageAccumulator,
-    { estimateTokens, generates = false }: { estimateTokens?: TokensOf | undefined; generates?: boolean } = {},
+    { estimateTokens, generates = false, isState = false }: JsonMeterOptions = {},
   ) {
     this.#format = format
     this.#accumulator = accumulator
     this.#estimateTokens = estimateTokens
     this.#generates = generates
+    this.#isState = isState
     this.#isObject = answersInObjects(format)
   }
 
@@ -72,14 +84,16 @@ export class JsonResponseMeter implements Metering {
     const answer = this.#answer() ?? this.#textInstead()
     this.#digest = undefined
     this.#chunks = []
-    const said = anyErrorIn(answer) ?? (this.#isObject ? spokenErrorIn(answer) : undefined)
+    const said =
+      saidErrorIn(answer, this.#format, this.#isState) ?? (this.#isObject ? spokenErrorIn(answer) : undefined)
     if (!isObject(answer)) {
       if (said !== undefined) this.#accumulator.add({ error: said, errorStatus: statusOfError(answer) }, now)
       return
     }
     // The answer arrived all at once, so there is no first token.
-    const { text, callsTool, ...reading } = this.#format.readAnswer(answer)
-    const isRead = Boolean(text || callsTool) || Object.keys(reading).length > 0
+    const { text, callsTool, ...read } = this.#format.readAnswer(answer)
+    const reading = this.#isState ? withoutError(read) : read
+    const isRead = Boolean(text || callsTool) || Object.keys(read).length > 0
     const error = said ?? (isRead ? undefined : this.#saidInstead(answer))
     const output = reading.usage?.outputTokens ?? this.#accumulator.usage?.outputTokens
     if (text && output === undefined) this.#accumulator.estimatedTokens = this.#estimated(text, reading.model)

@@ -2,11 +2,12 @@ import { isA } from '../api/errors.js'
 import type { Reading, UsageAccumulator } from '../exchange/usage-accumulator.js'
 import {
   answersInObjects,
-  anyErrorIn,
   type CompleteFormat,
   errorText,
   type JsonObject,
+  type ParsedMessage,
   type Progress,
+  saidErrorIn,
   saidWithoutAnswer,
   sendsObjects,
   spokenErrorIn,
@@ -66,10 +67,14 @@ export function parseFrame(frame: Buffer, framing: Framing, mayDigest: boolean):
   return message && { message, data: mayDigest ? tryParseJson(message.data) : tryParseWithinBounds(message.data) }
 }
 
-/** Reads what a message says, including an error that its framing or its data reports. */
-export function interpret(message: Message, data: unknown, format: CompleteFormat): ReadFrame {
+/**
+ * Reads what a message says, including an error that its framing or its data reports.
+ *
+ * @param isState the request asks for the state of something that has errors of its own
+ */
+export function interpret(message: Message, data: unknown, format: CompleteFormat, isState = false): ReadFrame {
   try {
-    return interpretMessage(message, data, format)
+    return interpretMessage(message, data, format, isState)
   } catch (error) {
     if (!isA(UnwieldyJsonError, error)) throw error
     return { message, data, reading: {}, progress: undefined, isUnwieldy: true }
@@ -77,11 +82,17 @@ export function interpret(message: Message, data: unknown, format: CompleteForma
 }
 
 /** @throws UnwieldyJsonError if the message within the data would take too much memory */
-function interpretMessage(message: Message, data: unknown, format: CompleteFormat): ReadFrame {
-  const reading = isObject(data) ? format.readMessage(data as JsonObject, message.event) : {}
+function interpretMessage(message: Message, data: unknown, format: CompleteFormat, isState: boolean): ReadFrame {
+  const read = isObject(data) ? format.readMessage(data as JsonObject, message.event) : {}
+  const reading = isState || isOfTool(message.event, data) ? withoutError(read) : read
   const progress = isObject(data) ? format.progressIn(data, message.event) : undefined
-  const error = reading.error ?? errorOf(message, data, format)
+  const error = reading.error ?? errorOf(message, data, format, isState)
   return { message, data, reading: error === undefined ? reading : withError(reading, error, message, data), progress }
+}
+
+/** What is reported of something else is no error of this answer. */
+export function withoutError({ error, ...reading }: ParsedMessage): Reading {
+  return { ...reading, isOfState: true }
 }
 
 function withError(reading: Reading, error: string, { event }: Message, data: unknown): Reading {
@@ -103,15 +114,32 @@ export function advanceBy(
 }
 
 /** Returns the error that a message reports, in its framing or in its data. */
-function errorOf({ event, data: text, isError }: Message, data: unknown, format: CompleteFormat): string | undefined {
-  const said = anyErrorIn(data)
+function errorOf(
+  { event, data: text, isError }: Message,
+  data: unknown,
+  format: CompleteFormat,
+  isState: boolean,
+): string | undefined {
+  const said = isOfTool(event, data) ? undefined : saidErrorIn(data, format, isState)
   if (said !== undefined) return said
   if (isError) return event ?? 'an error'
-  const spoken = sendsObjects(format) ? spokenErrorIn(data ?? text) : undefined
+  // A transcription may consist of texts.
+  const isMessage = answersInObjects(format) || (sendsObjects(format) && data !== undefined)
+  const spoken = isMessage ? spokenErrorIn(data ?? text) : undefined
   if (spoken !== undefined) return spoken
   // An event of that name is an error, whatever its data.
   return isErrorName(event, format) ? errorText(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
 }
+
+/** Returns whether a message is about a tool that was called. */
+function isOfTool(event = '', data: unknown): boolean {
+  if (!isObject(data)) return false
+  const { type } = data
+  return TOOL_FIELDS.some((field) => field in data) || TOOL.test(event) || (typeof type === 'string' && TOOL.test(type))
+}
+
+const TOOL_FIELDS = ['tool', 'tool_name', 'tool_call_id', 'tool_use_id', 'toolName', 'toolCallId']
+const TOOL = /^tool(?:\b|_)/i
 
 /** In a protocol that is not known, what has such a name may be anything but `error` itself. */
 function isErrorName(event = '', format: CompleteFormat): boolean {

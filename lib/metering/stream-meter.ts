@@ -1,7 +1,7 @@
 import { AiProxyError, isA } from '../api/errors.js'
 import type { Metering } from '../exchange/metering.js'
 import type { UsageAccumulator } from '../exchange/usage-accumulator.js'
-import { anyErrorIn, type CompleteFormat, type ParsedMessage, type WholeItem } from '../formats/index.js'
+import { type CompleteFormat, type ParsedMessage, saidErrorIn, type WholeItem } from '../formats/index.js'
 import type { Framing, Message } from '../framing/index.js'
 import { tryParseJsonBytes } from '../json/json.js'
 import { UnwieldyJsonError } from '../json/parse-within-bounds.js'
@@ -28,6 +28,8 @@ export interface StreamMeterOptions {
   readonly noticesContent?: boolean
   /** Number of bytes the client has been sent: a heartbeat of the proxy may precede the first frame. */
   readonly sent: { readonly bytes: number }
+  /** Whether the request asks for the state of something that has errors of its own. */
+  readonly isState?: boolean
   /** Whether to drop the event that only reports usage, because we requested it and the client did not. */
   readonly hidesUsage: boolean
   /** Estimates the tokens of a text instead of our own estimate. */
@@ -223,7 +225,9 @@ export class StreamMeter implements Metering {
   /** Finds an error in JSON that stands between events, where readers of events skip it. */
   #strayErrorIn(frames: readonly Buffer[]): string | undefined {
     const strays = frames.filter((frame) => frame[0] === OPEN_BRACE && !this.#framing.read(frame))
-    return strays.map((frame) => anyErrorIn(tryParseJsonBytes(frame))).find((error) => error !== undefined)
+    return strays
+      .map((frame) => saidErrorIn(tryParseJsonBytes(frame), this.#format, this.#options.isState))
+      .find((error) => error !== undefined)
   }
 
   /** Finds the last frame of a turn that has content, which is usually the turn's last frame. */
@@ -296,7 +300,7 @@ export class StreamMeter implements Metering {
   }
 
   #interpret(message: Message, data: unknown, now: number): ReadFrame | undefined {
-    const read = interpret(message, data, this.#format)
+    const read = interpret(message, data, this.#format, this.#options.isState)
     advanceBy(read, this.#format, this.#accumulator, now)
     return data === undefined && read.reading.error === undefined ? undefined : read
   }

@@ -1,6 +1,6 @@
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
-import { answersInObjects, anyErrorIn } from '../formats/index.js'
+import { answersInObjects, saidErrorIn } from '../formats/index.js'
 import { type Framing, jsonArray, sse } from '../framing/index.js'
 import { isObject, isUnfinishedJson, tryParseJson } from '../json/json.js'
 import type { AnswerStart } from './answer-start.js'
@@ -156,7 +156,7 @@ function strayFailure({ answer, format, secrets }: EndedAnswer, framing: Framing
   if (framing !== sse || hasMessages || !strayText?.trim() || FIELD.test(strayText)) return undefined
   const parsed = tryParseJson(strayText)
   const reading = isObject(parsed) ? format.readAnswer(parsed) : {}
-  const error = reading.error || anyErrorIn(parsed)
+  const error = reading.error || saidErrorIn(parsed, format)
   if (error) return failedWithin(error, { secrets })
   const isRead = Boolean(reading.finishReason || reading.usage)
   if (isRead) answer.add({ ...reading, isLast: true }, performance.now())

@@ -1,7 +1,7 @@
 import type { OnEvent } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { Metering } from '../exchange/metering.js'
-import { generatesAt } from '../formats/index.js'
+import { asksForState, generatesAt } from '../formats/index.js'
 import type { Framing, Message } from '../framing/index.js'
 import { isObject } from '../json/json.js'
 import { JsonResponseMeter } from '../metering/json-response-meter.js'
@@ -30,12 +30,15 @@ export function meteringFor(
   const hidesUsage = exchange.hidesUsage && !recorder?.showsUsage
   const { onEvent } = config
   const estimateTokens = estimateFor(exchange, config)
+  const { client, path, asksForStream } = exchange
+  const isState = asksForState(client.method, path, format, asksForStream)
   if (!framing) {
-    const generates = generatesAt(exchange.client.method, exchange.path, format)
-    return isJson ? new JsonResponseMeter(format, answer, { estimateTokens, generates }) : undefined
+    const generates = generatesAt(client.method, path, format)
+    return isJson ? new JsonResponseMeter(format, answer, { estimateTokens, generates, isState }) : undefined
   }
   return new StreamMeter(format, framing, answer, {
     noticesContent: Math.min(limits.firstTokenTimeoutMs, limits.progressTimeoutMs) < Number.POSITIVE_INFINITY,
+    isState,
     sent: exchange.traffic.downstream,
     hidesUsage,
     estimateTokens,

@@ -1,5 +1,5 @@
 import { UsageAccumulator } from '../exchange/usage-accumulator.js'
-import { statusOfError } from '../formats/index.js'
+import { asksForState, statusOfError } from '../formats/index.js'
 import type { Framer, Framing } from '../framing/index.js'
 import { tryParseJson } from '../json/json.js'
 import { advanceBy, interpret, parseFrame, type ReadFrame } from '../metering/read-frame.js'
@@ -105,7 +105,7 @@ export class EventsInspection implements Inspection {
 
   /** @param end where the frame ends in the body */
   #read(frame: Buffer, end: number, now: number): Verdict | undefined {
-    const { format } = this.#exchange
+    const { format, client, path, asksForStream } = this.#exchange
     const parsed = parseFrame(frame, this.#framing, true)
     if (!parsed) {
       if (!this.#answer.hasMessages) this.#stray.push(frame)
@@ -113,7 +113,8 @@ export class EventsInspection implements Inspection {
     }
     const answer = this.#answer
     const { message, data } = parsed
-    const read = interpret(message, data, format)
+    const isState = asksForState(client.method, path, format, asksForStream)
+    const read = interpret(message, data, format, isState)
     advanceBy(read, format, answer, now)
     answer.add(read.reading, now)
     if (answer.error !== undefined) {

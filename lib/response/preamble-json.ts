@@ -1,21 +1,25 @@
 import { UsageAccumulator } from '../exchange/usage-accumulator.js'
-import { generatesAt, mayReportError, statusOfError } from '../formats/index.js'
+import { asksForState, generatesAt, mayReportError, statusOfError } from '../formats/index.js'
 import { PendingBytes } from '../framing/pending-bytes.js'
 import { isUnfinishedJson, tryParseJsonBytes } from '../json/json.js'
 import { JsonResponseMeter, MAX_TEXT_BYTES } from '../metering/json-response-meter.js'
 import { isExpensiveToParse } from '../metering/parse-cost.js'
 import { BOUND, END, type InspectedExchange, type Inspection, TRUNCATED, type Verdict } from './inspection.js'
 
+type InspectedRequest = Pick<InspectedExchange, 'format' | 'client' | 'path' | 'asksForStream'>
+
 /** Looks into a JSON answer, of which only the whole shows whether it is an error. */
 export class JsonInspection implements Inspection {
   readonly #format: InspectedExchange['format']
   readonly #generates: boolean
+  readonly #isState: boolean
   readonly #body = new PendingBytes()
   #isLate = false
 
-  constructor({ format, client, path }: Pick<InspectedExchange, 'format' | 'client' | 'path'>) {
+  constructor({ format, client, path, asksForStream }: InspectedRequest) {
     this.#format = format
     this.#generates = generatesAt(client.method, path, format)
+    this.#isState = asksForState(client.method, path, format, asksForStream)
   }
 
   /** Some of the body may have arrived. Once the time is over, it is passed on as it arrives. */
@@ -36,7 +40,7 @@ export class JsonInspection implements Inspection {
     const isAnswer = !mayReportError(whole) && !(this.#generates && whole.length <= MAX_TEXT_BYTES)
     if (!this.#format.isCustom && isAnswer) return isUnfinishedJson(whole) ? TRUNCATED : END
     const answer = new UsageAccumulator()
-    const meter = new JsonResponseMeter(this.#format, answer, { generates: this.#generates })
+    const meter = new JsonResponseMeter(this.#format, answer, { generates: this.#generates, isState: this.#isState })
     meter.pass(whole)
     meter.finish(now)
     if (answer.error === undefined) return answer.isTruncated ? TRUNCATED : END
