@@ -27,7 +27,8 @@ const readUsage = usageReader(
 )
 
 /** Types of the events of version 2, and of the lines of version 1. */
-const MESSAGE = /^(?:message|content|tool|citation|text|stream|search)-/
+const MESSAGE =
+  /^(?:(?:message|content|citation|stream|tool-call)-(?:start|delta|end)|tool-plan-delta|search-results|[a-z-]+-(?:generation|chunk))$/
 
 /** The last event of version 2, and the last line of version 1. */
 const LAST = new Set(['message-end', 'stream-end'])

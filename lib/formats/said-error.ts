@@ -7,7 +7,7 @@ import { anyErrorIn, likelyErrorIn, loneErrorIn } from './failures.js'
  *
  * @param isState the request asks for the state of something that has errors of its own
  */
-export function saidErrorIn(body: unknown, { isGuess }: CompleteFormat, isState = false): string | undefined {
+export function saidErrorIn(body: unknown, { isGuess, isCustom }: CompleteFormat, isState = false): string | undefined {
   if (isState) return loneErrorIn(body)
-  return isGuess ? likelyErrorIn(body) : anyErrorIn(body)
+  return isGuess || isCustom ? likelyErrorIn(body) : anyErrorIn(body)
 }

@@ -84,7 +84,7 @@ export function interpret(message: Message, data: unknown, format: CompleteForma
 /** @throws UnwieldyJsonError if the message within the data would take too much memory */
 function interpretMessage(message: Message, data: unknown, format: CompleteFormat, isState: boolean): ReadFrame {
   const read = isObject(data) ? format.readMessage(data as JsonObject, message.event) : {}
-  const reading = isState || isOfTool(message.event, data) ? withoutError(read) : read
+  const reading = isState || isAside(message.event, data) ? withoutError(read) : read
   const progress = isObject(data) ? format.progressIn(data, message.event) : undefined
   const error = reading.error ?? errorOf(message, data, format, isState)
   return { message, data, reading: error === undefined ? reading : withError(reading, error, message, data), progress }
@@ -120,7 +120,7 @@ function errorOf(
   format: CompleteFormat,
   isState: boolean,
 ): string | undefined {
-  const said = isOfTool(event, data) ? undefined : saidErrorIn(data, format, isState)
+  const said = isAside(event, data) ? undefined : saidErrorIn(data, format, isState)
   if (said !== undefined) return said
   if (isError) return event ?? 'an error'
   // A transcription may consist of texts.
@@ -131,15 +131,19 @@ function errorOf(
   return isErrorName(event, format) ? errorText(data ?? text.slice(0, MAX_ERROR_CHARS)) : undefined
 }
 
-/** Returns whether a message is about a tool that was called. */
-function isOfTool(event = '', data: unknown): boolean {
+/** Returns whether a message is about a tool that was called, or another attempt, or says that it is no more than a note. */
+function isAside(event = '', data: unknown): boolean {
   if (!isObject(data)) return false
-  const { type } = data
-  return TOOL_FIELDS.some((field) => field in data) || TOOL.test(event) || (typeof type === 'string' && TOOL.test(type))
+  const { type, level, severity } = data
+  const names = [event, type, level, severity]
+  return (
+    TOOL_FIELDS.some((field) => Boolean(data[field])) ||
+    names.some((name) => typeof name === 'string' && ASIDE.test(name))
+  )
 }
 
 const TOOL_FIELDS = ['tool', 'tool_name', 'tool_call_id', 'tool_use_id', 'toolName', 'toolCallId']
-const TOOL = /^tool(?:\b|_)/i
+const ASIDE = /^(?:tool(?:\b|_)|(?:warn(?:ing)?|info|notice|debug|progress|retry)$)/i
 
 /** In a protocol that is not known, what has such a name may be anything but `error` itself. */
 function isErrorName(event = '', format: CompleteFormat): boolean {

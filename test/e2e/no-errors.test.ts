@@ -177,6 +177,9 @@ describe('an answer is one, whatever went wrong on the way to it', () => {
     ['a tool that failed', data({ type: 'tool_error', message: 'Error: too slow', code: 'TIMEOUT' })],
     ['the result of a tool', data({ tool: 'search', status: 'error', error: 'too slow' })],
     ['a call that found nothing', data({ tool_call_id: 't', success: false, message: 'not found' })],
+    ['a warning', data({ code: 'W1', message: 'The model is deprecated' }, 'warning')],
+    ['a note', data({ level: 'info', code: 'ROUTED', message: 'Routed to m2' })],
+    ['another attempt', data({ type: 'retry', attempt: 1, status: 503 })],
     ['an event of a tool', data({ success: false, message: 'not found' }, 'tool_result')],
     [
       'a list of errors next to a choice',
@@ -184,11 +187,38 @@ describe('an answer is one, whatever went wrong on the way to it', () => {
     ],
   ] as const) {
     passes(what, { ...chat, body: [first, event, ...others].join('') })
+    passes(`${what}, at the beginning`, { ...chat, body: [event, first, ...others].join('') })
+    const [end = '', ...last] = others.slice(-3)
+    passes(`${what}, at the end`, { ...chat, body: [first, ...others.slice(0, -3), end, event, ...last].join('') })
   }
   for (const reason of ['no_error', 'tool_error']) {
     const body = data({ choices: [{ index: 0, delta: { content: 'x' }, finish_reason: reason }] }) + done
     passes(`the finish reason ${reason}`, { ...chat, body })
   }
+
+  passes('events of another protocol', {
+    method: 'POST',
+    path: '/v1/chat',
+    type: SSE,
+    request: { stream: true },
+    body: ['start', 'text-start', 'text-delta', 'tool-output-error', 'text-end', 'finish']
+      .map((type) => data({ type, id: '1', delta: 'x', errorText: 'x' }))
+      .join(''),
+  })
+
+  test('what an app reads as an answer of its own format', async (t) => {
+    const readMessage = ({ message, end }: Record<string, unknown>) => ({ text: String(message), isLast: end === true })
+    for (const [type, body] of [
+      [SSE, data({ code: 'a1', message: 'Hello', end: false }) + data({ code: 'a2', message: 'you', end: true })],
+      [JSON_TYPE, JSON.stringify({ code: 'a1', message: 'Hello', end: true })],
+    ] as const) {
+      const onCall = ({ res }: Call) => res.writeHead(200, { 'content-type': type }).end(body)
+      const provider = await startProvider(t, { onCall })
+      const app = await startApp(t, { target: provider.url, endpoints: 'all', format: { name: 'x-own', readMessage } })
+      assert.equal(await (await fetch(`${app.url}/talk`, { method: 'POST' })).text(), body)
+      assert.equal((await app.record()).outcome, 'completed', type)
+    }
+  })
 
   passes('a search that failed', {
     method: 'POST',
@@ -218,6 +248,14 @@ describe('an answer is one, whatever went wrong on the way to it', () => {
     type: SSE,
     request: { model: 'm', stream: true },
     body: 'data: Error: she said\n\ndata: and left\n\n',
+  })
+
+  test('but not if there is no tool', async (t) => {
+    const body = first + data({ tool: null, type: 'chunk', error: { message: 'no' } })
+    const provider = await startProvider(t, { onCall: (call) => call.sse([body]).end() })
+    const app = await startApp(t, { target: provider.url })
+    await (await fetch(app.url + path, { method: 'POST', body: JSON.stringify(request) })).text()
+    assert.deepEqual([(await app.record()).error], ['The provider failed within its answer: no'])
   })
 
   for (const images of [[], [null], null]) {
