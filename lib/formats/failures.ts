@@ -212,7 +212,7 @@ export function errorText(error: unknown): string {
  */
 export function isFailure(finishReason: string): boolean {
   const reason = finishReason.slice(0, MAX_REASON_CHARS)
-  return /^(?!no_|tool_)(?:\w+_)?error(?:_\w+)?$|^(?:failed|abort(?:ed)?|timeout|exception|failure|insufficient_system_resource)$/i.test(
+  return /^(?!no_|tool_)(?:\w+_)?error(?:_\w+)?$|^(?:\w+_)?(?:timeout|overloaded|unavailable)$|^(?:failed|abort(?:ed)?|exception|failure|insufficient_system_resource)$/i.test(
     reason,
   )
 }

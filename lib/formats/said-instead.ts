@@ -57,8 +57,8 @@ export function saidWithoutAnswer(data: unknown, text: string): string | undefin
   return isObject(said) ? sentenceWithoutAnswer(said) : undefined
 }
 
-/** A single word may be a mark of any protocol, such as `[DONE]`. */
-const WORDS = /\p{L}\p{L} \p{L}\p{L}/u
+/** A single word may be a mark of any protocol, such as `[DONE]`. Chinese, Japanese and Thai have no spaces. */
+const WORDS = /\p{L}\p{L} \p{L}\p{L}|[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}]{3}/u
 
 /** Returns the sentence of an object that has nothing which could be of an answer, or its word for an error. */
 export function sentenceWithoutAnswer(data: JsonObject): string | undefined {

@@ -227,6 +227,8 @@ describe('an error within a stream, in whatever format, is upstream_error, and p
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'insufficient_system_resource' }] }],
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'network_error' }] }],
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'abort' }] }],
+    [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'upstream_timeout' }] }],
+    [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'engine_overloaded' }] }],
     [chat, { choices: [{ index: 0, delta: {}, finish_reason: 'exception' }] }],
     [completions, { choices: [{ index: 0, text: '', finish_reason: 'internal_error' }] }],
     [
@@ -262,6 +264,7 @@ const sentences: [what: string, message: unknown][] = [
   ['a reason and a number', { reason: 'No route leads there', rc: 4 }],
   ['a description', { description: 'The key has expired' }],
   ['a sentence', 'No route leads there'],
+  ['a sentence without spaces', '没有可用的模型'],
 ]
 const asText = (message: unknown) => (typeof message === 'string' ? message : JSON.stringify(message))
 
