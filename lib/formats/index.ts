@@ -60,6 +60,7 @@ export {
   asksForStream,
   canGenerate,
   detectFormat,
+  downloadsFile,
   generatesAt,
   isClaimed,
   isModelInPrefix,

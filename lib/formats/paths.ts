@@ -78,6 +78,15 @@ export function asksForState(method: string, path: string, { isCustom }: Complet
   return !(isStream && isClaimed(path))
 }
 
+/**
+ * Returns whether a request downloads a file, which may hold anything: half of a JSON text, or the errors of a batch.
+ *
+ * @param path percent-decoded, including the target's prefix
+ */
+export function downloadsFile(method: string, path: string): boolean {
+  return method === 'GET' && /\/files\/[^/]+\/content\/?$/.test(path)
+}
+
 /** Requests that change a state or report one, although they are not called so: `fine_tuning/jobs/ID/cancel`. */
 const STATE = /\/(?:cancel|pause|resume)\/?$|:(?:cancel|fetchPredictOperation)$/
 

@@ -1,7 +1,7 @@
 import type { OnEvent } from '../api/hooks.js'
 import type { Exchange } from '../exchange/exchange.js'
 import type { Metering } from '../exchange/metering.js'
-import { asksForState, generatesAt } from '../formats/index.js'
+import { asksForState, downloadsFile, generatesAt } from '../formats/index.js'
 import type { Framing, Message } from '../framing/index.js'
 import { isObject } from '../json/json.js'
 import { JsonResponseMeter } from '../metering/json-response-meter.js'
@@ -31,6 +31,7 @@ export function meteringFor(
   const { onEvent } = config
   const estimateTokens = estimateFor(exchange, config)
   const { client, path, asksForStream } = exchange
+  if (downloadsFile(client.method, path)) return undefined
   const isState = asksForState(client.method, path, format, asksForStream)
   if (!framing) {
     const generates = generatesAt(client.method, path, format)

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { answersInObjects, spokenErrorIn } from '../formats/index.js'
+import { answersInObjects, downloadsFile, spokenErrorIn } from '../formats/index.js'
 import { type AnswerStart, answerStartFor } from './answer-start.js'
 import { type InspectedExchange, type Inspection, PAGE, TRUNCATED, UNREADABLE, type Verdict } from './inspection.js'
 import { labelOf } from './label.js'
@@ -93,6 +93,8 @@ export class PreambleInspector implements Inspection {
 
   #inspectionOf(kind: BodyKind): Inspection | undefined {
     const { framing } = kind
+    const { client, path } = this.#exchange
+    if (downloadsFile(client.method, path)) return undefined
     if (framing) return new EventsInspection(this.#exchange, framing, this.#maxEvents, this.#isCloseDelimited)
     // A text that is written as it comes must not wait for its end, unless it is labelled as JSON.
     const isJson = kind.isJson || labelOf(this.#contentType).isJson

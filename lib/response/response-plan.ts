@@ -1,6 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http'
 import { AiProxyError } from '../api/errors.js'
 import type { Exchange } from '../exchange/exchange.js'
+import { downloadsFile } from '../formats/index.js'
 import { awsEventStream, type Framing, framingFor, jsonArray, lacksAwsCodec, ndjson, sse } from '../framing/index.js'
 import type { Config } from '../options/config.js'
 import { debug } from '../util/debug.js'
@@ -49,7 +50,7 @@ export interface ResponsePlan {
 }
 
 /** What decides the kind of an exchange's answer. */
-export type AnswerRequest = Pick<Exchange, 'format' | 'asksForStream' | 'isAnsweredInJson' | 'req' | 'client'>
+export type AnswerRequest = Pick<Exchange, 'format' | 'asksForStream' | 'isAnsweredInJson' | 'req' | 'client' | 'path'>
 
 /** Returns whether a body that is not a stream is read once it is whole. */
 export function isReadWhole({ isJson, isTextInstead }: BodyKind): boolean {
@@ -155,6 +156,7 @@ function labelledKind(contentType: string | undefined, request: AnswerRequest, s
   if (isPart(request, status)) return UNCHANGED
   const { format, asksForStream, isAnsweredInJson, req } = request
   const framing = framingFor(contentType, format.ownFramings)
+  if (framing && downloadsFile(request.client.method, request.path)) return UNCHANGED
   if (framing) return status < 400 && isDoubtful(framing, request) ? undefined : { framing, isJson: false }
   const { isJson, isBinary, isPlain } = labelOf(contentType)
   if (isJson && asksForStream && format.framings.includes(jsonArray) && !format.streamsSse(req.url)) {

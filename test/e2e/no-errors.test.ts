@@ -71,6 +71,11 @@ describe('the errors of what a request asks about are not those of its answer', 
     passes(what, { method: 'GET', path, type: JSON_TYPE, body: JSON.stringify(body) })
   }
 
+  for (const body of ['{"error":"of the user"}', '{"a":', 'data: {"error":{"message":"x"}}\n\n', '{"a":1}\n{"b"']) {
+    for (const type of [JSON_TYPE, SSE, 'application/x-ndjson', 'text/plain']) {
+      passes(`a file of ${type}: ${body}`, { method: 'GET', path: '/v1/files/f/content', type, body })
+    }
+  }
   passes('a job that has been cancelled', {
     method: 'POST',
     path: '/v1/fine_tuning/jobs/x/cancel',
