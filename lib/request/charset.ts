@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import { AiProxyError } from '../api/errors.js'
 
-const CHARSET = /charset[^a-z\d]*([^\s;,"]*)/gi
+/** The whole value, however it goes on: some readers look for an encoding in all of `utf-8,utf-7`. */
+const CHARSET = /charset[^a-z\d]*([^;]*)/gi
+const UTF8 = /^(?:utf-?8|us-ascii)"?\s*$/i
 
 /**
  * Rejects JSON that a provider could read in another encoding than we do: a reader that believes `charset=utf-7` finds
@@ -11,7 +13,7 @@ const CHARSET = /charset[^a-z\d]*([^\s;,"]*)/gi
  */
 export function rejectOtherEncodings(bytes: Buffer, contentType = ''): void {
   for (const [, charset = ''] of contentType.matchAll(CHARSET)) {
-    if (!/^(?:utf-?8|us-ascii)$/i.test(charset)) {
+    if (!UTF8.test(charset)) {
       throw new AiProxyError('unsupported_media_type', 'The request body must be JSON in UTF-8')
     }
   }

@@ -28,6 +28,11 @@ for (const [name, options] of readers) {
       'application/json; x="; charset=utf-32"',
       'application/json; charset="utf\\-8"',
       'application/json; charset=',
+      'application/json; charset=utf-8,utf-7',
+      'application/json; charset=utf-8 utf-7',
+      'application/json; charset="utf-8"utf-7',
+      'application/json; charset="utf-8,utf-7"',
+      "application/json; charset=utf-8'",
       'text/plain; charset=iso-8859-1',
     ]) {
       test(`is rejected: ${type}`, async () => {
@@ -40,6 +45,8 @@ for (const [name, options] of readers) {
       'application/json; charset=utf-8',
       'application/json;charset=UTF8',
       'application/json; charset="utf-8"; profile=x',
+      'application/json; charset=utf-8 ; profile=x',
+      'application/json; charset=utf-8;',
       'application/json; charset=US-ASCII',
     ]) {
       test(`is not declared by ${type}`, async () => {
