@@ -68,6 +68,7 @@ export {
   modelSpanInPath,
   possibleModelInPath,
   runsNoModel,
+  spellingsOf,
   takesJsonAlone,
   takesUploads,
 } from './paths.js'

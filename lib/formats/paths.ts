@@ -23,16 +23,35 @@ function claimOf(path: string): BuiltInFormat | undefined {
 // few paths. Each question has its own memory: a client may fill all of it with paths that do not exist, and then a
 // request should cost only the answers that it needs.
 
-const claimantOf = memoize((path) => builtInFormats.find(({ paths }) => matches(paths, path)) ?? null)
+const claimantOf = memoize((path) => {
+  for (const spelling of spellingsOf(path)) {
+    const claimant = builtInFormats.find(({ paths }) => matches(paths, spelling))
+    if (claimant) return claimant
+  }
+  return null
+})
 const namesNoModel = memoize((path) => matches(NO_MODEL, path))
 const modelAt = memoize((path) => firstMatch(MODELS, path) ?? null)
-const possibleModelAt = memoize((path) => firstMatch(POSSIBLE_MODELS, path) ?? null)
+const possibleModelAt = memoize((path) => firstMatch(POSSIBLE_MODELS, withoutSlash(path)) ?? null)
 const streamsAt = memoize((path) => matches(STREAM_PATHS, path))
 const streamsByDefaultAt = memoize((path) => matches(STREAMS_BY_DEFAULT, path))
 const isSilentAt = memoize((path) => matches(SILENT_PATHS, path))
 const modelFreeMethodsAt = memoize((path) =>
   MODEL_FREE.filter((each) => each.path.test(path)).map(({ method }) => method),
 )
+
+/**
+ * Returns a path, and the path as it is usually spelled. Few servers take one in another case, or with a slash at its
+ * end, but those that do read the same protocol there.
+ */
+export function spellingsOf(path: string): readonly string[] {
+  const plain = withoutSlash(path)
+  return [path, plain, plain.toLowerCase()]
+}
+
+function withoutSlash(path: string): string {
+  return path.replace(/\/$/, '')
+}
 
 /** Returns whether a format claims the path, so that its protocol is known. */
 export function isClaimed(path: string): boolean {
@@ -155,7 +174,12 @@ export function runsNoModel(method: string, path: string): boolean {
 const MODEL_FREE = builtInFormats.flatMap(({ modelFreeRequests }) => modelFreeRequests)
 
 const MODELS = builtInFormats.flatMap(({ modelPaths }) => modelPaths)
-const POSSIBLE_MODELS = [...new Set(builtInFormats.flatMap(({ possibleModelPaths }) => possibleModelPaths))]
+const NEARLY_MODELS = [...new Set(builtInFormats.flatMap(({ possibleModelPaths }) => possibleModelPaths))]
+// Azure reads its paths in any case.
+const POSSIBLE_MODELS = [
+  ...NEARLY_MODELS,
+  ...[...MODELS, ...NEARLY_MODELS].map(({ source }) => new RegExp(source, 'i')),
+]
 const NO_MODEL = builtInFormats.flatMap(({ modelFreePaths }) => modelFreePaths)
 
 /**
@@ -170,8 +194,9 @@ export function modelInPath(path: string, format?: CompleteFormat): string | und
 }
 
 /**
- * Like `modelInPath`, for callers that must not overlook a model: also finds it before an unknown verb, or a slash at
- * the end. It takes some paths without a model for paths with one (`models/llama3:latest`).
+ * Like `modelInPath`, for callers that must not overlook a model: also finds it before an unknown verb or a slash at
+ * the end, and in a path in another case. It takes some paths without a model for paths with one
+ * (`models/llama3:latest`).
  */
 export function possibleModelInPath(path: string, format?: CompleteFormat): string | undefined {
   if (namesNoModel(path)) return undefined
@@ -187,7 +212,14 @@ export function modelSpanInPath(
   format?: CompleteFormat,
 ): { readonly start: number; readonly end: number } | undefined {
   if (matches(NO_MODEL, path)) return undefined
-  for (const pattern of [...(format?.modelPaths ?? NONE), ...MODELS, ...POSSIBLE_MODELS]) {
+  return firstSpan([...(format?.modelPaths ?? NONE), ...MODELS], path) ?? firstSpan(POSSIBLE_MODELS, withoutSlash(path))
+}
+
+function firstSpan(
+  patterns: readonly RegExp[],
+  path: string,
+): { readonly start: number; readonly end: number } | undefined {
+  for (const pattern of patterns) {
     const span = withIndices(pattern).exec(path)?.indices?.[1]
     if (span) return { start: span[0], end: span[1] }
   }

@@ -1,4 +1,11 @@
-import { type CompleteFormat, isClaimed, possibleModelInPath, takesJsonAlone, takesUploads } from '../formats/index.js'
+import {
+  type CompleteFormat,
+  isClaimed,
+  possibleModelInPath,
+  spellingsOf,
+  takesJsonAlone,
+  takesUploads,
+} from '../formats/index.js'
 import { memoize } from '../util/memoize.js'
 
 /**
@@ -14,11 +21,5 @@ export function takesJson(format: CompleteFormat | undefined, path: string): boo
 
 const takesJsonAt = memoize((path) => {
   if (takesUploads(path)) return false
-  // Few servers accept a path in another case or with a trailing slash, but those that do read JSON there too.
-  const plain = path.replace(/\/$/, '')
-  return possibleModelInPath(path) !== undefined || [plain, plain.toLowerCase()].some(isKnown)
+  return possibleModelInPath(path) !== undefined || isClaimed(path) || spellingsOf(path).some(takesJsonAlone)
 })
-
-function isKnown(path: string): boolean {
-  return isClaimed(path) || takesJsonAlone(path)
-}

@@ -109,6 +109,13 @@ describe('detectFormat', () => {
     for (const path of claimed) test(`${path}: ${name}`, () => assert.equal(detectFormat(path).name, name))
   }
 
+  test('a path in another case, or with a slash at its end, has the same protocol', () => {
+    assert.equal(detectFormat('/v1/Responses').name, 'openai-responses')
+    assert.equal(detectFormat('/v1/messages/').name, 'anthropic')
+    assert.equal(detectFormat('/V2/Chat/').name, 'cohere')
+    assert.equal(detectFormat('/v1/responses//').name, 'openai-chat')
+  })
+
   test('a very long path is classified in linear time', () => {
     const started = performance.now()
     for (const part of ['/models/a:', '/v1', 'embed', ':embed', '/responses/a', '/model/a']) {

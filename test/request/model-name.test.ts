@@ -199,6 +199,7 @@ describe('the model in a path', () => {
     ['/openai/deployments/my%20own/responses', 'gpt 4o', '/openai/deployments/gpt%204o/responses'],
     ['/engines/fast/completions', 'davinci', '/engines/davinci/completions'],
     ['/serving-endpoints/fast/invocations', 'dbrx', '/serving-endpoints/dbrx/invocations'],
+    ['/openai/Deployments/fast/chat/completions/', 'gpt-4o', '/openai/Deployments/gpt-4o/chat/completions/'],
   ] as const) {
     test(`${url} → ${name}`, () => {
       const path = providerPath(url)

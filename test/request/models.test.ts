@@ -133,6 +133,22 @@ describe('the model check', () => {
     await assert.rejects(edited('{"model":"m"}', { models, path: other }), { code: 'model_not_allowed' })
   })
 
+  test('the model of a path counts in whatever case the path is written, and with a slash at its end', async () => {
+    for (const path of [
+      '/openai/Deployments/other/chat/completions',
+      '/OPENAI/DEPLOYMENTS/other/chat/completions',
+      '/v1/Engines/other/completions',
+      '/v1beta/Models/other:generateContent',
+      '/Model/other/Converse',
+      '/serving-endpoints/other/Invocations',
+      '/serving-endpoints/other/invocations/',
+    ]) {
+      const options = { models: ['mine'], endpoints: 'all' as const, path }
+      await assert.rejects(edited('{"model":"mine"}', options), { code: 'model_not_allowed' }, path)
+      await edited('{"model":"other"}', { ...options, path: path.replace('other', 'mine') })
+    }
+  })
+
   test('needs no model for a read-only request without a body', async () => {
     await edited(none, { method: 'GET', path: '/v1/models', models })
     await edited(none, { method: 'HEAD', path: '/v1/models', models })
