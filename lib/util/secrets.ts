@@ -191,19 +191,25 @@ function percentEncoded(core: string): string[] {
   const percent = encodeURIComponent(core)
   const form = new URLSearchParams([['', core]]).toString().slice(1)
   const kept = percent.replace(/%(?:2F|3A|3D|40|2C|3B)/g, decodeURIComponent)
-  const all = [percent, form, percent.replaceAll('%20', '+'), kept, kept.replaceAll('=', '%3D')]
+  const strict = percent.replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+  const all = [percent, strict, form, percent.replaceAll('%20', '+'), kept, kept.replaceAll('=', '%3D')]
   const lower = all.map((each) => each.replace(/%[\dA-F]{2}/g, (code) => code.toLowerCase()))
   return [...all, ...lower, encodeURIComponent(percent)]
 }
 
-/** Escapes as JavaScript and Python do, PHP, Go, Java (Gson), and .NET. */
+/** Escapes as JavaScript and Python do, PHP, Go, Java (Gson), .NET, and encoders that leave only `\w`, `.` and `-`. */
 function escapedForJson(core: string): string[] {
   const json = JSON.stringify(core).slice(1, -1)
   const escaped = (text: string, characters: RegExp) => {
     return text.replace(characters, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
   }
-  const dotNet = escaped(core, /["&'+<>`]/g).replace(/\\u[\da-f]{4}/g, (code) => `\\u${code.slice(2).toUpperCase()}`)
-  return [json, json.replaceAll('/', '\\/'), escaped(json, /[&<>]/g), escaped(json, /[&'<=>]/g), dotNet]
+  const inUpperCase = (text: string) => text.replace(/\\u[\da-f]{4}/g, (code) => `\\u${code.slice(2).toUpperCase()}`)
+  const dotNet = inUpperCase(escaped(core, /["&'+<>`]/g))
+  const all = escaped(core, /[^\w.-]/g)
+  return [
+    ...[json, json.replaceAll('/', '\\/'), escaped(json, /[&<>]/g), escaped(json, /[&'<=>]/g)],
+    ...[dotNet, all, inUpperCase(all)],
+  ]
 }
 
 function escapedForHtml(core: string): string[] {
