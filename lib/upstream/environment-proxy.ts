@@ -38,12 +38,22 @@ export function agentFromEnvironment(
   }
   // Without TLS a proxy needs the whole URL in the request, which proxy-agent does not write on kept-alive connections.
   const agent = new loaded.ProxyAgent({ ...tls, keepAlive: origin.startsWith('https:') })
-  const proxy = agent.getProxyForUrl(origin)
+  const found = agent.getProxyForUrl(origin)
+  const proxy = typeof found === 'string' ? withScheme(found, origin) : found
   if (proxy === '') return undefined
   if (typeof proxy === 'string') checkProxy(proxy, origin, Object.keys(loaded.proxies))
   // The agent would ask again for each request, by a `host` header that may be the client's.
   agent.getProxyForUrl = () => proxy
   return agent
+}
+
+/**
+ * Returns a proxy's URL with the scheme that is meant if the variable has none: `http:`, as with curl and others.
+ * proxy-agent has put the target's scheme in its place, and would ask a proxy for TLS that does not speak it.
+ */
+function withScheme(proxy: string, origin: string): string {
+  const value = process.env[findVariable(proxy, origin)]
+  return value && !value.includes('://') ? `http://${value}` : proxy
 }
 
 /** Checks a proxy's URL. It may contain a password, so errors name only the variable. */

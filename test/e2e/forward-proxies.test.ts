@@ -322,11 +322,20 @@ describe('proxy.fromEnv', () => {
     }
   }
 
-  test('accepts a proxy URL without a scheme', () => {
-    withEnvironment({ HTTP_PROXY: 'user:pass@proxy.example:3128' }, () =>
-      aiProxy({ target: 'http://provider.example', proxy: { fromEnv: true } }),
-    )
-  })
+  for (const tls of [true, false]) {
+    test(`a proxy without a scheme is asked without TLS, for a target ${tls ? 'with' : 'without'} TLS`, async (t) => {
+      const provider = await startProvider(t, { tls })
+      const proxy = await startForwardProxy(t)
+      const withoutScheme = proxy.url.replace('http://', 'user:pass@')
+      const app = await withEnvironment({ [tls ? 'HTTPS_PROXY' : 'HTTP_PROXY']: withoutScheme }, () =>
+        startApp(t, { target: provider.url, proxy: { fromEnv: true, ssl: { ca: cert } } }),
+      )
+      const answered = post(app.url + openai.path, openai.request)
+      ;(await provider.next()).json(200, {})
+      assert.equal((await answered).status, 200)
+      assert.equal(proxy.asked.length, 1)
+    })
+  }
 
   test('cannot be combined with an agent', () => {
     const proxy = { fromEnv: true, agent: new HttpsProxyAgent('http://127.0.0.1:1') }
