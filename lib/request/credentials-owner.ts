@@ -1,30 +1,26 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Config } from '../options/config.js'
 import { isCredentialHeader, isCredentialParameter } from '../options/credential-names.js'
-import { isHarmlessHeader } from '../options/forward-headers.js'
-import { isFramingHeader } from '../util/hop-by-hop.js'
 import type { UpstreamRequest } from './upstream-request.js'
 
-/** Whose the credentials of a request are; `nobody` if it has none, which the client could have sent. */
-export type CredentialsOwner = 'app' | 'client' | 'nobody'
+/** Whose the credentials of a request are. If it has none, they are missing from the app's options. */
+export type CredentialsOwner = 'app' | 'client'
 
 /**
- * Returns whose credentials a request to the provider has: what is wrong with the client's own concerns no other client.
+ * Returns whose credentials a request to the provider has: what is wrong with the client's own concerns no other client. They
+ * are expected only if the app says so: a target without a key may also be one that the app has forgotten to give it.
  *
  * @param client headers of the client's request
  */
 export function credentialsOwner(
   { headers, url }: Pick<UpstreamRequest, 'headers' | 'url'>,
   client: IncomingHttpHeaders,
-  { holdsCredentials, forwardCredentials }: Pick<Config, 'holdsCredentials' | 'forwardCredentials'>,
+  { forwardCredentials }: Pick<Config, 'forwardCredentials'>,
 ): CredentialsOwner {
-  if (holdsCredentials) return 'app'
-  const names = Object.keys(headers)
-  // With `forwardCredentials`, other headers of the app go with the client's key.
-  const mayBeKey = (name: string) => (forwardCredentials ? isCredentialHeader(name) : !isHarmlessHeader(name))
-  const isOurs = (name: string) => headers[name] !== client[name] && name !== 'host' && !isFramingHeader(name)
-  if (names.some((name) => isOurs(name) && mayBeKey(name))) return 'app'
-  return names.some(isCredentialHeader) || hasCredentialParameter(url) ? 'client' : 'nobody'
+  if (!forwardCredentials) return 'app'
+  const keys = Object.keys(headers).filter(isCredentialHeader)
+  if (keys.some((name) => headers[name] !== client[name])) return 'app'
+  return keys.length > 0 || hasCredentialParameter(url) ? 'client' : 'app'
 }
 
 function hasCredentialParameter(url: string): boolean {

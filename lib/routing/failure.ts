@@ -26,7 +26,7 @@ export interface AttemptFailure {
   /** What the target's `x-should-retry` says; `undefined` if it says nothing. */
   readonly shouldRetry?: boolean | undefined
   /** Whose credentials the request had. Default: the app's. */
-  readonly credentialsOf?: 'app' | 'client' | 'nobody' | undefined
+  readonly credentialsOf?: 'app' | 'client' | undefined
 }
 
 /** What follows from a failure. */
@@ -79,13 +79,9 @@ export function judge(failure: AttemptFailure): Verdict {
   return isOfClient(verdict, failure) ? { ...verdict, cooling: 'no' } : verdict
 }
 
-/**
- * Whether a failure is about the client's own credentials, or their lack. It is no reason to keep other clients from the
- * target.
- */
+/** Whether a failure is about the client's own credentials, and so no reason to keep other clients from the target. */
 function isOfClient({ cooling }: Verdict, { credentialsOf }: AttemptFailure): boolean {
-  if (cooling === 'rate-limit') return credentialsOf === 'client'
-  return cooling === 'credentials' && (credentialsOf === 'client' || credentialsOf === 'nobody')
+  return credentialsOf === 'client' && (cooling === 'rate-limit' || cooling === 'credentials')
 }
 
 function judgeByTable(failure: AttemptFailure): Verdict {

@@ -64,11 +64,6 @@ describe('a failure of a request whose credentials are', () => {
         assert.equal(coolingAt({ kind, status, credentialsOf: 'client' }), 'no')
       assert.equal(coolingAt({ kind, status: 503, credentialsOf: 'client' }), 'by-rate')
     })
-
-    test(`missing does not cool it, but for a limit that is not theirs: ${kind}`, () => {
-      for (const status of [401, 402, 403]) assert.equal(coolingAt({ kind, status, credentialsOf: 'nobody' }), 'no')
-      assert.equal(coolingAt({ kind, status: 429, credentialsOf: 'nobody' }), 'rate-limit')
-    })
   }
 
   test('not those of the app is tried again as any other', () => {

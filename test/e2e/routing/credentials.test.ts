@@ -152,6 +152,7 @@ describe('what is wrong with the key of one client keeps no other from a target'
       const { app } = await startPair(t, onCall, onCall, {
         ofA: { auth: {} },
         ofB: { auth: {} },
+        forwardCredentials: true,
         whenAllCooling: 'refuse',
       })
       const askWith = (key: string) =>
